@@ -1,0 +1,143 @@
+"""A sequence: frames and boxes of one target. A benchmark: a named list of sequences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence as Items
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from course_lib.data.frames import Frames
+from course_lib.errors import DataError
+from course_lib.geometry.boxes import as_boxes
+
+# The eleven attributes of OTB, in the order of its tables.
+OTB_ATTRIBUTES = {
+    "IV": "illumination variation",
+    "SV": "scale variation",
+    "OCC": "occlusion",
+    "DEF": "deformation",
+    "MB": "motion blur",
+    "FM": "fast motion",
+    "IPR": "in-plane rotation",
+    "OPR": "out-of-plane rotation",
+    "OV": "out of view",
+    "BC": "background clutter",
+    "LR": "low resolution",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Sequence:
+    """Frames and boxes of one target.
+
+    Attributes:
+        name: unique within its benchmark, for example "Jogging.1".
+        frames: the pictures, read when asked for; T of them.
+        boxes: (T, 4) float64, x, y, w, h in pixels, 0-based; NaN rows where the target is absent
+            or the ground truth is withheld.
+        attributes: OTB tags that hold for the whole sequence, a subset of OTB_ATTRIBUTES.
+        polygons: (T, 8) corner coordinates where the benchmark gives them (VOT), else None.
+        tags: per-frame arrays of length T by name, for example "occlusion" (bool) or "cover" (0–8).
+        omitted: (T,) bool, frames that the benchmark's protocol leaves out of every score.
+        fps: frames per second of the video if its metadata say so, else None.
+
+    Raises DataError if the lengths do not agree or an attribute is unknown.
+    """
+
+    name: str
+    frames: Frames
+    boxes: np.ndarray
+    attributes: frozenset[str] = frozenset()
+    polygons: np.ndarray | None = None
+    tags: Mapping[str, np.ndarray] = field(default_factory=dict)
+    omitted: np.ndarray | None = None
+    fps: float | None = None
+
+    def __post_init__(self) -> None:
+        boxes = as_boxes(self.boxes)
+        object.__setattr__(self, "boxes", boxes)
+        object.__setattr__(self, "attributes", frozenset(self.attributes))
+        if self.omitted is None:
+            object.__setattr__(self, "omitted", np.zeros(len(boxes), dtype=bool))
+        lengths = {"boxes": len(boxes), "omitted": len(self.omitted)}
+        lengths |= {f"tag {name!r}": len(values) for name, values in self.tags.items()}
+        if self.polygons is not None:
+            lengths["polygons"] = len(self.polygons)
+        for what, length in lengths.items():
+            if length != len(self.frames):
+                raise DataError(
+                    f"sequence {self.name}: {len(self.frames)} frames but {length} rows of {what}; "
+                    "expected one per frame. Fetch the sequence again or correct its files."
+                )
+        unknown = self.attributes - OTB_ATTRIBUTES.keys()
+        if unknown:
+            raise DataError(
+                f"sequence {self.name}: unknown attributes {sorted(unknown)}; expected some of {', '.join(OTB_ATTRIBUTES)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __repr__(self) -> str:
+        return f"Sequence({self.name!r}, {len(self)} frames, attributes={sorted(self.attributes)})"
+
+    def part(self, start: int, stop: int | None = None) -> Sequence:
+        """Frames start … stop − 1 as a sequence of its own with the same name."""
+        cut = slice(start, stop)
+        return Sequence(
+            name=self.name,
+            frames=self.frames.part(start, stop),
+            boxes=self.boxes[cut],
+            attributes=self.attributes,
+            polygons=None if self.polygons is None else self.polygons[cut],
+            tags={name: values[cut] for name, values in self.tags.items()},
+            omitted=self.omitted[cut],
+            fps=self.fps,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Benchmark:
+    """A named list of sequences, indexed by position or by name.
+
+    Attributes:
+        name: part of every result's path, for example "otb100" or "generated-v1".
+        sequences: what it holds, in the benchmark's own order.
+        first_pixel: what its files, and so its result files, call the top-left pixel: 1 for OTB, else 0.
+            Boxes in memory are 0-based whatever it says.
+    """
+
+    name: str
+    sequences: tuple[Sequence, ...]
+    first_pixel: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sequences", tuple(self.sequences))
+        names = [s.name for s in self.sequences]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise DataError(f"benchmark {self.name}: sequence names appear twice: {', '.join(twice)}")
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def __iter__(self) -> Iterator[Sequence]:
+        return iter(self.sequences)
+
+    def __getitem__(self, key: int | str) -> Sequence:
+        if isinstance(key, str):
+            for sequence in self.sequences:
+                if sequence.name == key:
+                    return sequence
+            raise KeyError(f"benchmark {self.name} has no sequence {key!r}; it has {', '.join(self.names)}")
+        return self.sequences[key]
+
+    @property
+    def names(self) -> list[str]:
+        """The sequences' names, in order."""
+        return [s.name for s in self.sequences]
+
+    def only(self, names: Items[str]) -> Benchmark:
+        """The same benchmark with the named sequences alone, in the order given."""
+        return Benchmark(self.name, tuple(self[name] for name in names), self.first_pixel)

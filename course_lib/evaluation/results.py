@@ -1,0 +1,79 @@
+"""What a tracker did on one sequence, in memory and on disk.
+
+On disk results stand as the toolkits store them, so that any public toolkit can score ours and
+ours any public result:
+
+    <root>/<benchmark>/<tracker>/<sequence>.txt              one `x,y,w,h` a line
+    <root>/<benchmark>/<tracker>/times/<sequence>_time.txt   seconds per frame, one a line
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from course_lib.errors import DataError, MissingDataError
+from course_lib.files import read_numbers, write_whole
+from course_lib.geometry.boxes import as_boxes
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """Boxes (T, 4) a tracker gave, 0-based pixels, and seconds (T,) it took for each.
+
+    Row 0 is the box the tracker was started with. Seconds count the tracker's own calls, not the
+    reading of frames; NaN where nobody measured.
+    """
+
+    boxes: np.ndarray
+    seconds: np.ndarray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "boxes", as_boxes(self.boxes))
+        object.__setattr__(self, "seconds", np.asarray(self.seconds, dtype=np.float64))
+        if self.boxes.ndim != 2 or self.seconds.shape != (len(self.boxes),):
+            raise DataError(f"boxes {self.boxes.shape} and seconds {self.seconds.shape}; expected (T, 4) and (T,)")
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+def result_path(root: Path | str, benchmark: str, tracker: str, sequence: str) -> Path:
+    """Where the boxes of one run stand."""
+    return Path(root) / benchmark / tracker / f"{sequence}.txt"
+
+
+def time_path(path: Path) -> Path:
+    """Where the seconds stand that belong to the boxes in `path`."""
+    return path.parent / "times" / f"{path.stem}_time.txt"
+
+
+def write_result(path: Path, result: Result, first_pixel: int = 0) -> None:
+    """Write boxes and seconds; the boxes' file appears last and whole, so it marks a finished run.
+
+    `first_pixel` is added to x and y: 1 for benchmarks whose files count from 1.
+    """
+    shift = np.array([first_pixel, first_pixel, 0, 0])
+    if np.isfinite(result.seconds).any():
+        write_whole(time_path(path), "".join(f"{s:.8f}\n" for s in result.seconds))
+    rows = (",".join(f"{v:.4f}" for v in row) for row in result.boxes + shift)
+    write_whole(path, "".join(row + "\n" for row in rows))
+
+
+def read_result(path: Path, first_pixel: int = 0) -> Result:
+    """Boxes and seconds of one run; numbers may be separated by commas, tabs or spaces.
+
+    Raises MissingDataError if the file is missing, DataError naming file and line if a row is not four numbers.
+    """
+    if not path.is_file():
+        raise MissingDataError(f"no result {path}; run `python -m course_lib evaluate` for this tracker and benchmark")
+    boxes = read_numbers(path, columns=4) - np.array([first_pixel, first_pixel, 0, 0])
+    times = time_path(path)
+    seconds = read_numbers(times, columns=1)[:, 0] if times.is_file() else np.full(len(boxes), np.nan)
+    if len(seconds) != len(boxes):
+        raise DataError(
+            f"{times} has {len(seconds)} rows and {path} {len(boxes)}; expected as many. Run the tracker again."
+        )
+    return Result(boxes, seconds)

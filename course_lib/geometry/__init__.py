@@ -1,0 +1,1 @@
+"""Floor 1: boxes and crop windows, arithmetic without pixels' meaning."""

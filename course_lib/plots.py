@@ -1,0 +1,82 @@
+"""Pictures of the whole course: one palette, one way to show a figure with its alternative text."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+# Okabe and Ito's colours, told apart with every common form of colour blindness.
+# A thing keeps its colour, and its line style, through the whole course.
+TRUTH = "#009E73"  # bluish green, solid
+PREDICTION = "#D55E00"  # vermilion, dashed
+EXEMPLAR = "#0072B2"  # blue
+DISTRACTOR = "#CC79A7"  # reddish purple
+NEUTRAL = "#6b6b6b"  # grey for axes, references, what is switched off
+CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8a7500")
+LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
+MAP = "viridis"  # response maps: monotone in lightness, so it survives a grey printer
+
+
+def new_figure(
+    width: float = 8.0, height: float = 3.2, rows: int = 1, columns: int = 1, **grid
+) -> tuple[Figure, np.ndarray]:
+    """A figure (inches) and its axes as an array (rows, columns), outside pyplot's global state.
+
+    pyplot keeps every figure alive until it is closed; a figure made here is freed with its last reference.
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **grid)
+
+
+def to_png(figure: Figure, dpi: int = 96) -> bytes:
+    """The figure as PNG bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    return buffer.getvalue()
+
+
+def image_html(png: bytes, alt: str) -> str:
+    """An HTML `<img>` with the PNG inside and its alternative text."""
+    encoded = base64.b64encode(png).decode("ascii")
+    return f'<img src="data:image/png;base64,{encoded}" alt="{html.escape(alt, quote=True)}" style="max-width:100%">'
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Put `figure` into the page with `alt`, the sentence a reader who cannot see it gets.
+
+    Raises ValueError if the alternative text is missing or says nothing (fewer than 15 characters).
+    """
+    if len(alt.strip()) < 15:
+        raise ValueError(f"alternative text {alt!r} is too short; say in one sentence what the figure shows")
+    from IPython.display import HTML, display
+
+    display(HTML(image_html(to_png(figure), alt)))
+
+
+def draw_box(
+    ax: Axes, box, colour: str = TRUTH, label: str | None = None, style: str = "-", width: float = 2.0
+) -> None:
+    """Draw box (x, y, w, h), in pixels, top-left corner, on an axes that shows a frame. A NaN box draws nothing.
+
+    `imshow` puts the centre of pixel 0 at 0, so the continuous corner x stands at x − 0.5 on its axes.
+    """
+    x, y, w, h = (float(v) for v in box)
+    if not np.isfinite([x, y, w, h]).all():
+        return
+    ax.add_patch(
+        Rectangle((x - 0.5, y - 0.5), w, h, fill=False, edgecolor=colour, linestyle=style, linewidth=width, label=label)
+    )
+
+
+def show_frame(ax: Axes, frame: np.ndarray, title: str = "") -> None:
+    """Show a frame (H, W, 3) without ticks."""
+    ax.imshow(frame)
+    ax.set_title(title, fontsize=10)
+    ax.set_xticks([])
+    ax.set_yticks([])

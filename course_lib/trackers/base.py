@@ -1,0 +1,64 @@
+"""What every tracker is: two calls, `init(frame, box)` once and `update(frame) -> box` from then on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from course_lib.data.frames import as_frame
+from course_lib.errors import DataError
+
+
+class Tracker(ABC):
+    """A single-object tracker: told the target's box in one frame, it finds the box in the next ones.
+
+    The same two calls as the GOT-10k toolkit's trackers.
+
+    Attributes:
+        name: part of every result's path.
+        is_deterministic: False if two runs can differ; such a tracker is run several times.
+        last: what the most recent call computed on its way to the box (response, window, …), a small
+            dataclass of the tracker's own, for pictures. None before `init`.
+    """
+
+    name: str = "tracker"
+    is_deterministic: bool = True
+    last: Any = None
+
+    @abstractmethod
+    def init(self, frame: np.ndarray, box: ArrayLike) -> None:
+        """Start on `frame` (H, W, 3) uint8 RGB with the target at `box` (4,): x, y, w, h in pixels."""
+
+    @abstractmethod
+    def update(self, frame: np.ndarray) -> np.ndarray:
+        """Box (4,) of the target in the next `frame`, float64, x, y, w, h in pixels."""
+
+
+def accept_start(frame: np.ndarray, box: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """The frame and the box a tracker starts on, checked: the first line of every `init`.
+
+    A grey frame becomes three equal channels. A box that reaches beyond the frame is kept as it is:
+    targets do stand half outside. Raises DataError for a box with NaN, without area, or wholly outside.
+    """
+    frame = as_frame(frame)
+    box = np.asarray(box, dtype=np.float64)
+    if box.shape != (4,):
+        raise DataError(f"the first box has shape {box.shape}; expected (4,): x, y, w, h")
+    if not np.isfinite(box).all():
+        raise DataError(
+            f"the first box is {box.tolist()}; expected four finite numbers. Start on a frame where the target is visible."
+        )
+    x, y, w, h = box
+    if w <= 0 or h <= 0:
+        raise DataError(
+            f"the first box is {w:g} wide and {h:g} high; expected both above 0. A box is (x, y, w, h), not two corners."
+        )
+    H, W = frame.shape[:2]
+    if x >= W or y >= H or x + w <= 0 or y + h <= 0:
+        raise DataError(
+            f"the first box {box.tolist()} lies wholly outside the frame of {W}×{H} pixels; give a box that overlaps it"
+        )
+    return frame, box
