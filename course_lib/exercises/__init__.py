@@ -1,0 +1,5 @@
+"""Exercises: a student's function is checked as soon as it is written, and answered in words."""
+
+from course_lib.exercises.core import Check, Wrong, award, check, examine, exercise, progress
+
+__all__ = ["Check", "Wrong", "award", "check", "examine", "exercise", "progress"]

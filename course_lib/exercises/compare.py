@@ -1,0 +1,84 @@
+"""Comparing answers with references. Everything is forced into numbers first: an object that
+equals everything is not an answer."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+
+from course_lib.exercises.words import Wrong
+
+
+def as_number(value: Any, what: str) -> float:
+    """`value` as a float; raises Wrong if it is not one finite real number."""
+    if isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind in "fiu":
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise Wrong(f"{what} should be one number; yours is {_kind(value)}")
+    if not np.isfinite(float(value)):
+        raise Wrong(f"{what} is {float(value)}; expected a finite number: is something divided by zero?")
+    return float(value)
+
+
+def as_array(value: Any, shape: tuple[int, ...], what: str, allow_nan: bool = False) -> np.ndarray:
+    """`value` as a real or complex float array of exactly `shape`; raises Wrong saying what it is instead."""
+    if not isinstance(value, (np.ndarray, np.generic, list, tuple, numbers.Number)):
+        raise Wrong(f"{what} should be an array of shape {shape}; yours is {_kind(value)}")
+    try:
+        array = np.asarray(value)
+        array = array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
+    except (TypeError, ValueError):
+        raise Wrong(f"{what} should be an array of numbers of shape {shape}; yours is {_kind(value)}") from None
+    if array.shape != tuple(shape):
+        raise Wrong(f"{what} has shape {array.shape}; expected {tuple(shape)}")
+    if not allow_nan and not np.isfinite(array).all():
+        raise Wrong(f"{what} holds NaN or infinity in {(~np.isfinite(array)).sum()} of {array.size} places")
+    return array
+
+
+def require_close(actual: Any, expected: Any, what: str, tolerance: float = 1e-6, hint: str = "") -> None:
+    """Raise Wrong naming the place of the largest difference, both values there, and `hint`.
+
+    `tolerance` is relative to the largest expected value (at least 1). NaN equals NaN.
+    """
+    expected = np.asarray(expected)
+    actual = as_array(actual, expected.shape, what, allow_nan=bool(np.isnan(expected).any()))
+    if same(actual, expected, tolerance):
+        return
+    difference = np.where(np.isnan(actual) & np.isnan(expected), 0, np.abs(actual - expected))
+    place = np.unravel_index(np.argmax(np.where(np.isnan(difference), np.inf, difference)), difference.shape)
+    where = f" at {tuple(int(i) for i in place)}" if place else ""
+    tail = f"; {hint}" if hint else ""
+    raise Wrong(f"{what}{where} is {_short(actual[place])}, expected {_short(expected[place])}{tail}")
+
+
+def same(actual: Any, expected: Any, tolerance: float = 1e-6) -> bool:
+    """True if two arrays of numbers have one shape and agree within `tolerance` of the largest expected value."""
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    if actual.shape != expected.shape or actual.dtype.kind not in "fiucb":
+        return False
+    finite = np.abs(expected[np.isfinite(expected)])
+    limit = tolerance * max(1.0, float(finite.max(initial=0.0)))
+    return bool(np.allclose(actual, expected, rtol=0, atol=limit, equal_nan=True))
+
+
+def require_untouched(before: np.ndarray, after: np.ndarray, what: str) -> None:
+    """Raise Wrong if an input was changed in place."""
+    if not np.array_equal(before, after, equal_nan=before.dtype.kind in "fc"):
+        raise Wrong(f"your function changes {what} it was given; work on a copy: the caller still needs it")
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "None: is a `return` missing?"
+    if isinstance(value, (np.ndarray, list, tuple)):
+        return f"an array of shape {np.shape(value)}"
+    return f"of type {type(value).__name__}"
+
+
+def _short(value: Any) -> str:
+    if np.iscomplexobj(value):
+        return f"{value.real:.4g}{value.imag:+.4g}j"
+    return f"{float(value):.4g}"

@@ -1,0 +1,155 @@
+"""How an exercise lives: checked when its cell runs, replaced by the reference until it is right.
+
+    @exercise("boxes.iou")
+    def iou(a, b):
+        ...
+
+runs the check named "boxes.iou" at once and says what it found. While the answer is not written, or not
+right, the course's own version stands in, and the page says so: a student who is stuck runs on.
+With `COURSE_STRICT=1` (grading) nothing stands in and `award` raises unless the answer is right.
+
+The checks themselves are in `lesson00.py`, `lesson01.py`, …: a function that compares the answer with the
+reference and raises `Wrong` with a sentence in the words of the subject.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import traceback
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from course_lib.errors import CourseError
+from course_lib.exercises.reach import out_of_reach
+from course_lib.exercises.words import Wrong, announce, table
+
+Examine = Callable[[Any, Any, np.random.Generator], None]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One exercise's check.
+
+    Attributes:
+        name: "<topic>.<what>", as in the lesson's marker.
+        reference: the course's own version, a function or a class of course_lib.
+        examine: called with (answer, reference, rng); raises Wrong if the answer is not right.
+    """
+
+    name: str
+    reference: Any
+    examine: Examine
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of one exercise in this notebook: the answer, the verdict, the points."""
+
+    answer: Any
+    status: str  # "right", "wrong" or "not attempted"
+    words: str
+    points: int | None = None
+
+
+CHECKS: dict[str, Check] = {}
+RECORDS: dict[str, Record] = {}  # of the notebook that runs in this kernel
+
+
+def check(name: str, reference: Any) -> Callable[[Examine], Examine]:
+    """Register the decorated function as the check of exercise `name`, answered correctly by `reference`."""
+
+    def register(examine: Examine) -> Examine:
+        CHECKS[name] = Check(name, reference, examine)
+        return examine
+
+    return register
+
+
+def exercise(name: str) -> Callable[[Any], Any]:
+    """Check the decorated answer to exercise `name`, say what was found, and return what later cells use.
+
+    That is the answer where it is right, else the reference; in strict mode always the answer.
+    """
+
+    reference = find_check(name).reference
+
+    def examined(answer: Any) -> Any:
+        status, words = examine(name, answer)
+        RECORDS[name] = Record(answer, status, words)
+        announce(name, status, words, strict=_strict())
+        return answer if status == "right" or _strict() else reference
+
+    return examined
+
+
+def examine(name: str, answer: Any, seed: int | None = None) -> tuple[str, str]:
+    """Status ("right", "wrong", "not attempted") of an answer, and the sentence that says why.
+
+    `seed` changes the random inputs of the check; the reference cannot be called while it runs.
+    """
+    found = find_check(name)
+    rng = np.random.default_rng(zlib.crc32(name.encode()) if seed is None else seed)
+    try:
+        with out_of_reach(found.reference) as reference:
+            found.examine(answer, reference, rng)
+    except NotImplementedError:
+        return "not attempted", "not written yet"
+    except Wrong as wrong:
+        return "wrong", str(wrong)
+    except Exception as problem:
+        return "wrong", _where_it_stopped(problem)
+    return "right", "right"
+
+
+def award(name: str, points: int, hidden: bool = False) -> None:
+    """Say how many of `points` the answer to exercise `name` earns. The cell below each exercise calls it.
+
+    In strict mode an answer that is not right raises AssertionError, which is what nbgrader scores.
+    `hidden=True` checks again with the instructor's own random inputs (COURSE_GRADING_SEED).
+    """
+    record = RECORDS.get(name)
+    if record is None:
+        record = Record(None, "not attempted", "run the cell above first")
+    elif hidden and record.status == "right":
+        status, words = examine(name, record.answer, seed=int(os.environ.get("COURSE_GRADING_SEED", "1")))
+        record = replace(record, status=status, words=words)
+    RECORDS[name] = replace(record, points=points)
+    if _strict() and record.status != "right":
+        raise AssertionError(f"{name}: {record.words}")
+    if not hidden:
+        print(f"{points if record.status == 'right' else 0} of {points} points ({record.status})")
+
+
+def progress() -> None:
+    """Show the exercises this notebook has met so far, with what is right and the points."""
+    table([(name, r.status, r.points or 0) for name, r in RECORDS.items()])
+
+
+def find_check(name: str) -> Check:
+    """The check named `name`; raises CourseError naming those there are."""
+    if not CHECKS:
+        for lesson in ("lesson00", "lesson01", "lesson02"):
+            importlib.import_module(f"course_lib.exercises.{lesson}")
+    if name not in CHECKS:
+        raise CourseError(f"there is no exercise {name!r}; there are {', '.join(sorted(CHECKS))}")
+    return CHECKS[name]
+
+
+def _strict() -> bool:
+    return os.environ.get("COURSE_STRICT", "") not in ("", "0")
+
+
+def _where_it_stopped(problem: Exception) -> str:
+    """The error in the student's own lines: its kind, its text, and the last line that is not the course's."""
+    own = [
+        f
+        for f in traceback.extract_tb(problem.__traceback__)
+        if "course_lib" not in f.filename and "site-packages" not in f.filename
+    ]
+    place = f" at `{own[-1].line}`" if own and own[-1].line else ""
+    return f"your code stopped with {type(problem).__name__}: {problem}{place}"

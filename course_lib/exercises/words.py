@@ -1,0 +1,58 @@
+"""What a check says, and how it stands on the page."""
+
+from __future__ import annotations
+
+import html
+
+from course_lib.errors import CourseError
+
+# colour, sign and word: the verdict never hangs on colour alone
+LOOKS = {"right": ("#009E73", "✓"), "wrong": ("#D55E00", "✗"), "not attempted": ("#6b6b6b", "○")}
+
+
+class Wrong(CourseError, AssertionError):
+    """An answer is not right. The message says what is wrong with it in the words of the subject."""
+
+
+def announce(name: str, status: str, words: str, strict: bool) -> None:
+    """Put the verdict on an exercise into the page."""
+    stand_in = "" if strict or status == "right" else " Until then the cells below use the course's version."
+    sentence = {
+        "right": "That is right.",
+        "wrong": f"Not yet: {words}.{stand_in}".replace("..", ".").replace("?.", "?"),
+        "not attempted": f"Not written yet.{stand_in}",
+    }[status]
+    colour, sign = LOOKS[status]
+    _display(
+        f'<div role="status" style="border-left:4px solid {colour};padding:.3em .8em">'
+        f"<b>{sign} {html.escape(name)}</b> · {html.escape(sentence)}</div>",
+        f"{sign} {name}: {sentence}",
+    )
+
+
+def table(rows: list[tuple[str, str, int]]) -> None:
+    """Put the table of exercises into the page: name, status, points."""
+    if not rows:
+        print("No exercise has run yet.")
+        return
+    got = sum(points for _, status, points in rows if status == "right")
+    total = sum(points for _, _, points in rows)
+    body = "".join(
+        f"<tr><td>{html.escape(name)}</td><td style='color:{LOOKS[status][0]}'>{LOOKS[status][1]} {status}</td>"
+        f"<td>{points if status == 'right' else 0} / {points}</td></tr>"
+        for name, status, points in rows
+    )
+    plain = "\n".join(
+        f"{name:28} {status:14} {points if status == 'right' else 0}/{points}" for name, status, points in rows
+    )
+    _display(
+        f"<table><thead><tr><th>exercise</th><th>status</th><th>points</th></tr></thead><tbody>{body}</tbody>"
+        f"<tfoot><tr><th>all so far</th><th></th><th>{got} / {total}</th></tr></tfoot></table>",
+        f"{plain}\n{got} of {total} points so far",
+    )
+
+
+def _display(page: str, plain: str) -> None:
+    from IPython.display import display
+
+    display({"text/html": page, "text/plain": plain}, raw=True)

@@ -1,0 +1,187 @@
+"""Build notebooks/ (for students) and solutions/ from lessons/NN_name.py, the one source of both.
+
+    python lessons/build.py            build all lessons
+    python lessons/build.py --check    write nothing; fail if a notebook differs from its source
+
+A lesson is a Python file in the percent format. What it may use beyond that format:
+
+* its header (`jupyter:`) names `course: {minutes: 35}`; `{{minutes}}`, `{{points}}` and `{{exercises}}` in the text are filled in;
+* `# %% exercise="mosse.psr" points=5 stars=2 minutes=10` marks the cell with the answer, which stands between
+  `### BEGIN SOLUTION` and `### END SOLUTION`; `{{exercise}}` in the text above it becomes its stars, points and minutes;
+* a cell that awards the points is put behind every exercise.
+
+Building twice gives the same bytes: cell ids come from the exercise's name or the cell's text.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import hashlib
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
+from traitlets.config import Config
+
+LESSONS = Path(__file__).resolve().parent
+STUB = "# Write your answer here, in place of the next line.\nraise NotImplementedError"
+MARKS = ("exercise", "points", "stars", "minutes")
+
+
+class LessonError(Exception):
+    """A lesson's source breaks a rule of the format; the message names the file and the cell."""
+
+
+def sources() -> list[Path]:
+    """The lessons' sources in order: lessons/00_….py, lessons/01_….py, …"""
+    return sorted(LESSONS.glob("[0-9][0-9]_*.py"))
+
+
+def read_lesson(path: Path) -> NotebookNode:
+    """The lesson as a notebook without ids, exercise markers in each cell's metadata."""
+    notebook = jupytext.read(path, fmt="py:percent")
+    for cell in notebook.cells:
+        cell.metadata.pop("lines_to_next_cell", None)  # jupytext's own note on blank lines
+    header = notebook.metadata.get("course")
+    if not header or "minutes" not in header:
+        raise LessonError(f"{path.name}: its header has no `jupyter: course: {{minutes: …}}`")
+    return notebook
+
+
+def solved(path: Path) -> NotebookNode:
+    """The instructor's notebook: answers and hidden tests in place."""
+    source = read_lesson(path)
+    exercises = [cell.metadata for cell in source.cells if "exercise" in cell.metadata]
+    for marks in exercises:
+        if sorted(marks) != sorted(MARKS):
+            raise LessonError(
+                f"{path.name}: exercise {marks['exercise']!r} has {sorted(marks)}; expected {sorted(MARKS)}"
+            )
+    totals = {
+        "minutes": source.metadata.course.minutes,
+        "points": sum(marks.points for marks in exercises),
+        "exercises": len(exercises),
+    }
+    cells = []
+    for position, cell in enumerate(source.cells):
+        if cell.cell_type == "markdown":
+            following = source.cells[position + 1].metadata if position + 1 < len(source.cells) else {}
+            cells.append(_text(path, cell, totals, following))
+        elif "exercise" in cell.metadata:
+            cells += [_answer(cell), _award(cell)]
+        else:
+            cells.append(nbformat.v4.new_code_cell(cell.source, metadata=cell.metadata))
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=_metadata())
+    _name_cells(notebook)
+    return notebook
+
+
+def for_students(notebook: NotebookNode) -> NotebookNode:
+    """The same notebook with answers and hidden tests taken out by nbgrader's own preprocessors."""
+    config = Config()
+    config.ClearSolutions.code_stub = {"python": STUB}
+    config.ClearSolutions.enforce_metadata = False  # helper cells may show a solved example
+    student = copy.deepcopy(notebook)
+    for step in (ClearSolutions, ClearHiddenTests):
+        student, _ = step(config=config).preprocess(student, {})
+    for cell in student.cells:
+        cell.metadata.get("nbgrader", {}).pop("checksum", None)
+    return student
+
+
+def to_text(notebook: NotebookNode) -> str:
+    """The notebook file's text; raises nbformat's error if it is not a valid notebook."""
+    nbformat.validate(notebook)
+    return nbformat.writes(notebook, version=4, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def built(path: Path) -> dict[Path, str]:
+    """What the lesson at `path` becomes: file → its whole text."""
+    root, name = LESSONS.parent, f"{path.stem}.ipynb"
+    whole = solved(path)
+    return {root / "solutions" / name: to_text(whole), root / "notebooks" / name: to_text(for_students(whole))}
+
+
+def _text(path: Path, cell: NotebookNode, totals: dict, following: dict) -> NotebookNode:
+    """A markdown cell with its {{placeholders}} filled in."""
+    text = cell.source
+    if "exercise" in following:
+        stars = "★" * following["stars"] + "☆" * (3 - following["stars"])
+        badge = f"*{stars} · {following['points']} points · about {following['minutes']} minutes*"
+        text = text.replace("{{exercise}}", badge)
+    for name, value in totals.items():
+        text = text.replace("{{" + name + "}}", str(value))
+    if "{{" in text:
+        raise LessonError(f"{path.name}: nothing fills the placeholder in {text[text.index('{{') :][:40]!r}")
+    return nbformat.v4.new_markdown_cell(text)
+
+
+def _answer(cell: NotebookNode) -> NotebookNode:
+    """The cell a student writes in."""
+    marks = cell.metadata
+    grading = _grading(marks.exercise, solution=True, locked=False, grade=False)
+    return nbformat.v4.new_code_cell(cell.source, metadata={"course": dict(marks), "nbgrader": grading})
+
+
+def _award(cell: NotebookNode) -> NotebookNode:
+    """The cell that awards an exercise's points; its second half is the instructor's alone."""
+    marks = cell.metadata
+    call = f'award("{marks.exercise}", points={marks.points}'
+    source = f"{call})\n### BEGIN HIDDEN TESTS\n{call}, hidden=True)\n### END HIDDEN TESTS"
+    grading = _grading(f"{marks.exercise}-points", solution=False, locked=True, grade=True) | {"points": marks.points}
+    return nbformat.v4.new_code_cell(source, metadata={"nbgrader": grading})
+
+
+def _grading(name: str, **flags: bool) -> dict:
+    return {"grade_id": name.replace(".", "-"), "schema_version": 3, "task": False, **flags}
+
+
+def _metadata() -> dict:
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return {"kernelspec": kernel, "language_info": {"name": "python"}}
+
+
+def _name_cells(notebook: NotebookNode) -> None:
+    """Give each cell an id that stays while its text, or its exercise's name, stays."""
+    seen: dict[str, int] = {}
+    for cell in notebook.cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
+        if name is None:
+            name = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
+        seen[name] = seen.get(name, 0) + 1
+        cell.id = name if seen[name] == 1 else f"{name}-{seen[name]}"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Build or check all lessons; 0 if everything is as it should be."""
+    parser = argparse.ArgumentParser(description="Build the notebooks from lessons/.")
+    parser.add_argument("--check", action="store_true", help="write nothing, fail if a notebook is not its source's")
+    only_check = parser.parse_args(argv).check
+    try:
+        wanted = {file: text for path in sources() for file, text in built(path).items()}
+    except LessonError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    there = {f for folder in ("notebooks", "solutions") for f in (LESSONS.parent / folder).glob("*.ipynb")}
+    stale = {f for f, text in wanted.items() if f not in there or f.read_text(encoding="utf-8") != text}
+    for file in sorted(stale | (there - wanted.keys())):
+        print(f"{'differs from' if only_check else 'built from'} lessons/: {file.parent.name}/{file.name}")
+        if only_check:
+            continue
+        if file not in wanted:
+            file.unlink()  # its lesson is gone or has another name
+            continue
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(wanted[file], encoding="utf-8", newline="\n")
+    if only_check and stale | (there - wanted.keys()):
+        print("run `make notebooks`", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
