@@ -17,7 +17,7 @@ def read_numbers(path: Path, columns: int) -> np.ndarray:
     Raises DataError naming the file, the line and what stands there.
     """
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1):
         words = re.split(r"[,\s]+", line.strip())
         if words == [""]:
             continue

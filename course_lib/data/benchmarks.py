@@ -1,0 +1,102 @@
+"""Benchmarks by name: `load_benchmark("otb100")`, `load_benchmark("otb+vot2014")`, `load_benchmark("generated-v1")`."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from course_lib.data.otb_names import OTB_LISTS
+from course_lib.data.readers.folders import missing_names
+from course_lib.data.readers.got10k import read_got10k
+from course_lib.data.readers.lasot import read_lasot
+from course_lib.data.readers.otb import REMEDY as OTB_REMEDY
+from course_lib.data.readers.otb import read_otb
+from course_lib.data.readers.trackingnet import read_trackingnet
+from course_lib.data.readers.uav123 import read_uav123
+from course_lib.data.readers.vot import read_vot
+from course_lib.data.sequence import Benchmark, Sequence
+from course_lib.errors import MissingDataError, SettingsError
+
+GENERATED = "generated-v1"
+
+# Where below the data root each benchmark stands, and who reads it. Any "vot" with a year is read too.
+FOLDERS = {
+    "got10k-train": ("got10k/train", read_got10k),
+    "got10k-val": ("got10k/val", read_got10k),
+    "got10k-test": ("got10k/test", read_got10k),
+    "lasot": ("lasot", read_lasot),
+    "trackingnet-test": ("trackingnet/TEST", read_trackingnet),
+    "uav123": ("uav123", read_uav123),
+}
+
+
+def data_root() -> Path:
+    """The folder that holds the datasets: the environment variable COURSE_DATA, or `data` where you are."""
+    return Path(os.environ.get("COURSE_DATA") or "data")
+
+
+def benchmark_names() -> list[str]:
+    """The names `load_benchmark` knows; "vot2014" and "vot2018" stand for every year."""
+    return [GENERATED, "otb", *OTB_LISTS, "vot2014", "vot2018", *FOLDERS]
+
+
+def load_benchmark(name: str, root: Path | str | None = None) -> Benchmark:
+    """The benchmark called `name`; frames are listed, none is decoded.
+
+    "generated-v1" needs no data. "otb" is every sequence in `<root>/otb`; "otb2013", "otb50", "otb100" the
+    published lists inside it; "vot2014" is `<root>/vot2014`, and so for every year; "got10k-val",
+    "got10k-test", "got10k-train", "lasot", "trackingnet-test", "uav123" stand in `<root>/got10k/val` and so
+    on. Names joined with "+" give one benchmark. `root` is `data_root()` unless given.
+
+    Raises SettingsError for an unknown name, MissingDataError if the data are not there, DataError naming
+    the file if one is not as its layout promises.
+    """
+    root = data_root() if root is None else Path(root)
+    if "+" in name:
+        return _join(name, [load_benchmark(part, root) for part in name.split("+")])
+    if name == GENERATED:
+        from course_lib.data.generated import generated_benchmark
+
+        return generated_benchmark()
+    if name == "otb" or name in OTB_LISTS:
+        return Benchmark(name, _otb_sequences(name, root / "otb"), first_pixel=1)
+    if re.fullmatch(r"vot20[0-9]{2}", name):
+        return Benchmark(name, tuple(read_vot(root / name)))
+    if name in FOLDERS:
+        folder, read = FOLDERS[name]
+        return Benchmark(name, tuple(read(root / folder)))
+    raise _unknown(name)
+
+
+def _otb_sequences(name: str, folder: Path) -> tuple[Sequence, ...]:
+    sequences = {sequence.name: sequence for sequence in read_otb(folder)}
+    wanted = OTB_LISTS.get(name, tuple(sequences))
+    missing = [n for n in wanted if n not in sequences]
+    if missing:
+        raise MissingDataError(
+            f"{missing_names(missing, name)} from {folder}: {OTB_REMEDY}. "
+            f"The benchmark 'otb' takes the {len(sequences)} that are there."
+        )
+    return tuple(sequences[n] for n in wanted)
+
+
+def _join(name: str, parts: list[Benchmark]) -> Benchmark:
+    """One benchmark of several; a sequence name that appears twice is led by its benchmark's, "otb-Car1"."""
+    counts = Counter(sequence.name for part in parts for sequence in part)
+    sequences = [
+        replace(sequence, name=f"{part.name}-{sequence.name}") if counts[sequence.name] > 1 else sequence
+        for part in parts
+        for sequence in part
+    ]
+    return Benchmark(name, tuple(sequences))
+
+
+def _unknown(name: str) -> SettingsError:
+    names = benchmark_names()
+    near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
+    guess = f"Did you mean {' or '.join(near)}?" if near else f"Known are {', '.join(names)}."
+    return SettingsError(f"there is no benchmark {name!r}. {guess} Join several with '+', for example otb+vot2014.")

@@ -1,0 +1,30 @@
+"""TrackingNet: `TEST/frames/<id>/0.jpg`, `TEST/anno/<id>.txt`; numbers start at 0 and are not padded.
+
+The test part gives the first box alone. Ids may begin with "-" or "_".
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from course_lib.data.readers.folders import frames_and_boxes, list_images, nothing_found
+from course_lib.data.sequence import Sequence
+
+REMEDY = "unpack TrackingNet there or pass --root"
+
+
+def read_trackingnet(folder: Path) -> list[Sequence]:
+    """Every sequence of one part, a folder such as `TEST` or `TRAIN_0`, sorted by id.
+
+    Raises MissingDataError if there is none, DataError naming the file if one is not as the layout promises.
+    """
+    withheld = folder.name == "TEST"
+    annotations = sorted((folder / "anno").glob("*.txt"))
+    if not annotations:
+        raise nothing_found(folder, "anno/*.txt", REMEDY)
+    return [_read_sequence(folder / "frames" / path.stem, path, withheld) for path in annotations]
+
+
+def _read_sequence(folder: Path, annotation: Path, withheld: bool) -> Sequence:
+    frames, boxes = frames_and_boxes(list_images(folder), annotation, only_first_row=withheld)
+    return Sequence(annotation.stem, frames, boxes)

@@ -1,0 +1,68 @@
+"""UAV123: `data_seq/UAV123/<folder>/000001.jpg`, `anno/UAV123/<name>.txt`; NaN where the target is absent.
+
+Several sequences are parts of one video. Which part each is says a table, `uav123.json`:
+
+    {"UAV123": {"<name>": {"folder_name": "<folder>", "start_frame": 1, "end_frame": 200}, …}}
+
+Without the table a sequence is read if it is a whole video of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from course_lib.data.frames import ImageFiles
+from course_lib.data.readers.folders import by_number, check_counts, list_images, nothing_found, read_boxes
+from course_lib.data.sequence import Sequence
+from course_lib.errors import DataError, MissingDataError
+
+REMEDY = "run `python data_scripts/uav123.py` or pass --root"
+
+
+def read_uav123(folder: Path) -> list[Sequence]:
+    """Every sequence of a UAV123 folder, sorted by name.
+
+    Raises MissingDataError if there is none or the table is needed and missing, DataError naming the file if
+    one is not as the layout promises.
+    """
+    annotations = sorted((folder / "anno" / "UAV123").glob("*.txt"), key=lambda path: by_number(path.stem))
+    if not annotations:
+        raise nothing_found(folder, "anno/UAV123/*.txt", REMEDY)
+    table = _read_table(folder / "uav123.json")
+    return [_read_sequence(folder, path, table) for path in annotations]
+
+
+def _read_table(path: Path) -> dict[str, tuple[str, int, int]]:
+    """Folder, first and last frame number by sequence name; empty without a file."""
+    if not path.is_file():
+        return {}
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["UAV123"]
+        return {n: (str(r["folder_name"]), int(r["start_frame"]), int(r["end_frame"])) for n, r in rows.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path} is not the table of UAV123 ({type(error).__name__}: {error}); "
+            'expected {"UAV123": {name: {"folder_name", "start_frame", "end_frame"}}}'
+        ) from error
+
+
+def _read_sequence(folder: Path, annotation: Path, table: dict[str, tuple[str, int, int]]) -> Sequence:
+    name, boxes = annotation.stem, read_boxes(annotation)
+    video, first, last = table.get(name, (name, 0, sys.maxsize))
+    video = folder / "data_seq" / "UAV123" / video
+    if name not in table and not video.is_dir():
+        raise _table_needed(name, folder, f"there is no {video}")
+    images = [path for path in list_images(video) if path.stem.isdecimal() and first <= int(path.stem) <= last]
+    if name not in table and len(images) != len(boxes):
+        raise _table_needed(name, folder, f"{annotation} has {len(boxes)} rows, {video} has {len(images)} images")
+    check_counts(len(images), len(boxes), annotation, video)
+    return Sequence(name, ImageFiles(images), boxes)
+
+
+def _table_needed(name: str, folder: Path, why: str) -> MissingDataError:
+    return MissingDataError(
+        f"which frames of UAV123 sequence {name} covers is not known ({why}): put the table of frame ranges at "
+        f"{folder / 'uav123.json'}; the GOT-10k toolkit ships it as got10k/datasets/uav123.json"
+    )

@@ -1,0 +1,82 @@
+"""VOT: `<name>/color/00000001.jpg` (or images beside the annotation, in older years), `groundtruth.txt`.
+
+A row is a box of four numbers (2013, long-term) or a polygon of eight; NaN where the target is absent.
+`*.tag` and `*.label` hold per-frame tags, the file `sequence` the frames per second.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from course_lib.data.frames import ImageFiles
+from course_lib.data.readers.folders import (
+    check_counts,
+    list_images,
+    listed_folders,
+    read_boxes,
+    read_fps,
+    read_keys,
+    read_labels,
+)
+from course_lib.data.sequence import Sequence
+from course_lib.errors import DataError
+from course_lib.files import read_numbers
+from course_lib.geometry.boxes import from_polygon, is_valid
+
+REMEDY = "run `python data_scripts/vot.py` or pass --root"
+
+
+def read_vot(folder: Path) -> list[Sequence]:
+    """Every sequence of a VOT folder, in the order of its list.txt.
+
+    Raises MissingDataError if there is none or a listed one is missing, DataError naming the file if one is
+    not as the layout promises.
+    """
+    return [read_sequence(path) for path in listed_folders(folder, "*/groundtruth.txt", REMEDY)]
+
+
+def read_sequence(folder: Path) -> Sequence:
+    """One VOT sequence. Polygons are kept; its boxes are axis-aligned with the polygon's area."""
+    images = list_images(folder / "color" if (folder / "color").is_dir() else folder)
+    boxes, polygons = _read_regions(folder / "groundtruth.txt")
+    check_counts(len(images), len(boxes), folder / "groundtruth.txt", images[0].parent)
+    return Sequence(
+        name=folder.name,
+        frames=ImageFiles(images),
+        boxes=boxes,
+        polygons=polygons,
+        tags=_read_tags(folder, len(boxes)),
+        fps=read_fps(read_keys(folder / "sequence"), "fps"),
+    )
+
+
+def _read_regions(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """Boxes (T, 4) and, if the file gives them, polygons (T, 8)."""
+    columns = _count_columns(path)
+    if columns == 4:
+        return read_boxes(path), None
+    polygons = read_numbers(path, columns)
+    polygons[~np.isfinite(polygons).all(axis=1)] = np.nan
+    boxes = from_polygon(polygons)
+    boxes[~is_valid(boxes)] = np.nan
+    return boxes, polygons
+
+
+def _count_columns(path: Path) -> int:
+    first = next((line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()), "")
+    columns = len(re.split(r"[,\s]+", first.strip()))
+    if first[:1] == "m" or columns not in (4, 8):
+        raise DataError(
+            f"{path} begins with {first[:40]!r}; expected rows of 4 numbers (a box) or 8 (a polygon). "
+            "The masks of VOT2020 and later are not read: use a year up to 2019."
+        )
+    return columns
+
+
+def _read_tags(folder: Path, length: int) -> dict[str, np.ndarray]:
+    """Per-frame tags (length,) bool by name; a file that ends early means 0 from there on."""
+    paths = [*sorted(folder.glob("*.tag")), *sorted(folder.glob("*.label"))]
+    return {path.stem: read_labels(path, length, pad=True) > 0 for path in paths}

@@ -1,0 +1,112 @@
+"""Crop windows: a square of the frame, shown at `size` × `size` pixels.
+
+All arithmetic between a crop and its frame lives here. Coordinates are continuous in both: pixel
+number i covers [i, i + 1] and its centre is i + 0.5, so a crop spans [0, size] and
+
+    crop = (frame - (centre - side / 2)) * size / side
+
+`windows_torch.cut_batch` cuts the same windows from a batch on the device.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike
+
+from course_lib.errors import DataError
+from course_lib.geometry.boxes import as_boxes
+
+
+def exemplar_side(box: ArrayLike, context: float = 0.5) -> np.ndarray:
+    """Side (...) in frame pixels of the exemplar's square around boxes (..., 4).
+
+    sqrt((w + c)(h + c)) with c = context · (w + h): a square with the area of the box after it is widened by
+    c / 2, in SiamFC (w + h) / 4, on each side. A NaN box gives NaN.
+    """
+    boxes = as_boxes(box)
+    w, h = boxes[..., 2], boxes[..., 3]
+    margin = context * (w + h)
+    return np.sqrt((w + margin) * (h + margin))
+
+
+def search_side(box: ArrayLike, exemplar: int = 127, search: int = 255) -> np.ndarray:
+    """Side (...) in frame pixels of the search image's square: the exemplar's scale, `search` pixels wide."""
+    return exemplar_side(box) * (search / exemplar)
+
+
+@dataclass(frozen=True)
+class CropWindow:
+    """A square of the frame shown at `size` × `size` pixels. It may reach beyond the frame.
+
+    Attributes:
+        cx, cy: centre in frame pixels.
+        side: length of the square in frame pixels, above 0.
+        size: pixels a side of the crop.
+
+    Raises DataError if the centre is not finite, or side or size not above 0.
+    """
+
+    cx: float
+    cy: float
+    side: float
+    size: int
+
+    def __post_init__(self) -> None:
+        numbers_are_finite = all(math.isfinite(v) for v in (self.cx, self.cy, self.side))
+        if not numbers_are_finite or self.side <= 0 or self.size < 1:
+            raise DataError(
+                f"a crop window has centre ({self.cx:g}, {self.cy:g}), side {self.side:g} and size {self.size}; "
+                "expected a finite centre, a side above 0 and a size of at least 1. Is its box NaN or without area?"
+            )
+
+    @property
+    def scale(self) -> float:
+        """Crop pixels per frame pixel."""
+        return self.size / self.side
+
+    @property
+    def corner(self) -> np.ndarray:
+        """Top-left corner (2,) in frame pixels."""
+        return np.array([self.cx - self.side / 2, self.cy - self.side / 2])
+
+    def to_crop(self, points: ArrayLike) -> np.ndarray:
+        """Points (..., 2) of the frame, x then y, in crop coordinates."""
+        return (np.asarray(points, dtype=np.float64) - self.corner) * self.scale
+
+    def to_frame(self, points: ArrayLike) -> np.ndarray:
+        """Points (..., 2) of the crop, x then y, in frame coordinates."""
+        return np.asarray(points, dtype=np.float64) / self.scale + self.corner
+
+    def box_to_crop(self, box: ArrayLike) -> np.ndarray:
+        """Boxes (..., 4) of the frame in crop coordinates."""
+        boxes = as_boxes(box)
+        return np.concatenate([self.to_crop(boxes[..., :2]), boxes[..., 2:] * self.scale], axis=-1)
+
+    def box_to_frame(self, box: ArrayLike) -> np.ndarray:
+        """Boxes (..., 4) of the crop in frame coordinates."""
+        boxes = as_boxes(box)
+        return np.concatenate([self.to_frame(boxes[..., :2]), boxes[..., 2:] / self.scale], axis=-1)
+
+    def cut(self, frame: np.ndarray, fill: ArrayLike | None = None) -> np.ndarray:
+        """The crop (size, size, 3) uint8 of a frame (H, W, 3), or (size, size) of a grey one (H, W).
+
+        One bilinear warp reads the pixels where they are; beyond the frame stands `fill`, a colour (3,),
+        by default the frame's mean. Bilinear interpolation looks at four pixels only, so a large window
+        shown small aliases.
+        """
+        step = 1 / self.scale
+        # The warp counts from pixel centres: crop pixel k, at k + 0.5, is frame pixel (k + 0.5)·step + corner - 0.5.
+        left, top = self.corner + 0.5 * step - 0.5
+        colour = cv2.mean(frame) if fill is None else np.asarray(fill, dtype=np.float64).ravel().tolist()
+        return cv2.warpAffine(
+            frame,
+            np.array([[step, 0, left], [0, step, top]]),
+            (self.size, self.size),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=colour,
+        )

@@ -1,0 +1,418 @@
+# ---
+# jupyter:
+#   course: {minutes: 25}
+# ---
+
+# %% [markdown]
+# # 01 · The tracking problem
+#
+# | | |
+# |---|---|
+# | **You will be able to** | measure how good a box is and how good a tracker is, write the protocol that every tracking paper uses, and read its plots |
+# | **You need** | lesson 00 |
+# | **Time** | about {{minutes}} minutes on a laptop without a GPU |
+# | **Points** | {{points}}, in {{exercises}} exercises |
+# | **Follows** | Wu, Lim, Yang: *Online Object Tracking: A Benchmark* (CVPR 2013) and *Object Tracking Benchmark* (PAMI 2015), known as OTB |
+
+# %%
+import time
+
+import numpy as np
+
+from course_lib import plots
+from course_lib.data.benchmarks import load_benchmark
+from course_lib.evaluation.results import Result
+from course_lib.exercises import award, exercise, progress
+from course_lib.profile import by_profile
+from course_lib.trackers import make_tracker
+from course_lib.widgets import BoxPicker, ClipPlayer
+
+clips = load_benchmark("generated-v1")
+clip = clips[0]
+
+# %% [markdown]
+# ## Look first
+#
+# A target, its true box (solid green), and a tracker (dashed). The tracker compares a small picture of the target from frame 0 with
+# every place nearby and takes the most similar one. The number beside its name says how much its box and the true one overlap.
+
+# %%
+tracker = make_tracker("ncc")
+tracker.init(clip.frames[0], clip.boxes[0])
+found = np.array([clip.boxes[0]] + [tracker.update(frame) for frame in clip.frames.part(1)])  # (T, 4)
+ClipPlayer(clip, boxes={"truth": clip.boxes, "template matching": found})
+
+# %% [markdown]
+# ## What is asked of a tracker
+#
+# A tracker gets one frame and one box. From then on it gets the next frame, and must give a box, before it may see the frame after.
+#
+# * It knows nothing else. The target can be a face, a shoe, a drone: no list of classes is given.
+# * It never looks ahead. Frame $t$ may depend on frames $0 \dots t$ alone.
+# * Nobody helps. If the target is lost in frame 30, frame 31 starts from there.
+#
+# To say which of two trackers is better we need a number for one box, then one for a video, then one for many. We take them in that order.
+#
+# ## A number for one box
+#
+# ### Exercise 01.1 · Two corners instead of a corner and a size
+# {{exercise}}
+#
+# To see where two boxes overlap, their edges are handier than their sizes.
+#
+# <details><summary>Hint 1</summary>
+#
+# `boxes[:, :2]` are the top-left corners of all boxes at once, `boxes[:, 2:]` their sizes.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `np.concatenate([...], axis=1)` puts two arrays of shape (T, 2) side by side.
+# </details>
+
+# %% exercise="boxes.corners" points=3 stars=1 minutes=4
+@exercise("boxes.corners")
+def to_corners(boxes):
+    """Edges of boxes.
+
+    Args:
+        boxes: array (T, 4), x, y, w, h in pixels.
+
+    Returns:
+        array (T, 4), x1, y1, x2, y2 in pixels: left, top, right and bottom edge.
+    """
+    ### BEGIN SOLUTION
+    return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 01.2 · Intersection over union
+# {{exercise}}
+#
+# The overlap of two boxes $A$ and $B$ is the area they share, divided by the area they cover together:
+#
+# $$\mathrm{IoU}(A, B) = \frac{|A \cap B|}{|A \cup B|} = \frac{|A \cap B|}{|A| + |B| - |A \cap B|}$$
+#
+# It is 1 if the boxes are equal and 0 if they do not touch.
+#
+# <details><summary>Hint 1</summary>
+#
+# The shared part starts at the larger of the two left edges and ends at the smaller of the two right edges. Likewise from top to bottom.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# If it ends before it starts, the boxes do not touch: `max(0, end - start)`.
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# The shared part is counted in both areas, so take it off their sum once.
+# </details>
+
+# %% exercise="boxes.iou" points=6 stars=2 minutes=10
+@exercise("boxes.iou")
+def iou(a, b):
+    """Intersection over union of two boxes.
+
+    Args:
+        a, b: arrays (4,), x, y, w, h in pixels.
+
+    Returns:
+        float in [0, 1].
+    """
+    ### BEGIN SOLUTION
+    left, top = max(a[0], b[0]), max(a[1], b[1])
+    right, bottom = min(a[0] + a[2], b[0] + b[2]), min(a[1] + a[3], b[1] + b[3])
+    shared = max(0.0, right - left) * max(0.0, bottom - top)
+    return shared / (a[2] * a[3] + b[2] * b[3] - shared)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 01.3 · Centre error
+# {{exercise}}
+#
+# The second number asks only where the target is, not how large: the distance between the centres of the two boxes, in pixels.
+#
+# <details><summary>Hint 1</summary>
+#
+# You wrote the centre of a box in lesson 00: $(x + w/2,\; y + h/2)$.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `np.hypot(dx, dy)` is the length of the vector $(dx, dy)$.
+# </details>
+
+# %% exercise="boxes.centre_error" points=3 stars=1 minutes=4
+@exercise("boxes.centre_error")
+def centre_error(a, b):
+    """Distance between the centres of two boxes.
+
+    Args:
+        a, b: arrays (4,), x, y, w, h in pixels.
+
+    Returns:
+        float, pixels.
+    """
+    ### BEGIN SOLUTION
+    dx = (a[0] + a[2] / 2) - (b[0] + b[2] / 2)
+    dy = (a[1] + a[3] / 2) - (b[1] + b[3] / 2)
+    return np.hypot(dx, dy)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# How fast does the IoU fall when a box slides away, or has the wrong size? **Predict first:** a box of the right size has slid sideways by
+# a tenth of its width. Is its IoU nearer to .9 or to .8?
+
+# %%
+truth = np.array([0.0, 0, 100, 100])
+shifts = np.linspace(0, 1, 51)  # in widths
+sizes = np.linspace(0.4, 2.5, 61)  # side of the box in true sides, same centre
+by_shift = [iou(truth, truth + [100 * s, 0, 0, 0]) for s in shifts]
+by_size = [iou(truth, [50 - 50 * s, 50 - 50 * s, 100 * s, 100 * s]) for s in sizes]
+
+figure, axes = plots.new_figure(width=8, height=2.8, columns=2, sharey=True)
+axes[0, 0].plot(shifts, by_shift, color=plots.PREDICTION)
+axes[0, 0].set(xlabel="slid sideways by … widths", ylabel="IoU", ylim=(0, 1.02))
+axes[0, 1].plot(sizes, by_size, color=plots.PREDICTION)
+axes[0, 1].set(xlabel="side, in true sides (same centre)")
+for ax in axes[0]:
+    ax.axhline(0.5, color=plots.NEUTRAL, linewidth=0.8, linestyle=":")
+    ax.grid(alpha=0.3)
+plots.show(figure, alt="Two curves of IoU: falling steeply as a box slides sideways, and with a peak at the right size as its side changes.")
+print(f"slid by a tenth of the width: IoU {by_shift[5]:.3f}; right centre, half the side: IoU {iou(truth, [25, 25, 50, 50]):.3f}")
+
+# %% [markdown]
+# The IoU is a strict judge: a small shift costs more than most people expect, because what the box loses on one side it also adds in vain on the other.
+#
+# ### Play: draw the first box
+#
+# Below you can drag a box with the mouse or a finger, or move it with the arrow keys (with <kbd>Shift</kbd> they change its size). The IoU and the centre error
+# against the truth follow. Find out by playing:
+#
+# 1. a box with a centre error of (almost) 0 and an IoU below .5;
+# 2. the largest centre error you can reach with an IoU above .5.
+#
+# Which of the two numbers would you trust for a target that changes its size?
+
+# %%
+picker = BoxPicker(clip)
+picker
+
+# %% [markdown]
+# ## A number for one video
+#
+# ### Exercise 01.4 · The success curve
+# {{exercise}}
+#
+# Is an IoU of .6 good? It depends on what the box is for, so OTB asks at all levels: for each threshold $t = 0, 0.05, \dots, 1$, in what fraction of the frames is the IoU
+# **above** $t$? The 21 answers are the *success curve*.
+#
+# <details><summary>Hint 1</summary>
+#
+# `np.linspace(0, 1, 21)` gives the thresholds. The mean of an array of booleans is the fraction that is true.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `ious[:, None] > thresholds` compares every frame with every threshold: shape (T, 21).
+# </details>
+
+# %% exercise="metrics.success" points=5 stars=2 minutes=8
+@exercise("metrics.success")
+def success_curve(ious):
+    """Fraction of frames whose IoU is above each threshold.
+
+    Args:
+        ious: array (T,), one IoU in [0, 1] per frame.
+
+    Returns:
+        array (21,), for the thresholds 0, 0.05, …, 1.
+    """
+    ### BEGIN SOLUTION
+    thresholds = np.linspace(0, 1, 21)  # (21,)
+    return np.mean(np.asarray(ious)[:, None] > thresholds, axis=0)  # (T, 21) -> (21,)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 01.5 · One number: the AUC
+# {{exercise}}
+#
+# The area under the success curve, AUC for short, is the number that tracking papers compare first. OTB takes it as the mean of the 21 values.
+#
+# <details><summary>Hint 1</summary>
+#
+# It is one call of NumPy.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Not the sum: 21 values of at most 1 would add up to more than 1.
+# </details>
+
+# %% exercise="metrics.auc" points=3 stars=1 minutes=2
+@exercise("metrics.auc")
+def auc(curve):
+    """Area under a success curve.
+
+    Args:
+        curve: array (21,).
+
+    Returns:
+        float in [0, 1].
+    """
+    ### BEGIN SOLUTION
+    return float(np.mean(curve))
+    ### END SOLUTION
+
+
+# %% [markdown]
+# **Predict first:** what is the AUC of a perfect tracker, one that gives exactly the true box in every frame?
+
+# %%
+perfect = success_curve(np.ones(100))
+print(f"AUC of a perfect tracker: {auc(perfect):.4f}   (20/21 = {20 / 21:.4f})")
+print("last values of its curve:", perfect[-3:])
+
+# %% [markdown]
+# Not 1. The rule says *above* the threshold, and at the last threshold, 1, nothing can be above. One of the 21 values is always 0. All toolkits agree on this rule, so
+# no published AUC can exceed 20/21. The value hardly matters; that everybody uses the same rule does.
+#
+# ### Exercise 01.6 · The precision curve
+# {{exercise}}
+#
+# The same idea for the centre error: for each threshold of $0, 1, \dots, 50$ pixels, in what fraction of the frames is the error **at most** that large? The value at 20 px is called *the precision*.
+#
+# <details><summary>Hint 1</summary>
+#
+# Thresholds: `np.arange(51)`.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The rule is `<=` here. Success was a strict `>`.
+# </details>
+
+# %% exercise="metrics.precision" points=4 stars=1 minutes=5
+@exercise("metrics.precision")
+def precision_curve(errors):
+    """Fraction of frames whose centre error is at most each threshold.
+
+    Args:
+        errors: array (T,), pixels.
+
+    Returns:
+        array (51,), for the thresholds 0, 1, …, 50 px.
+    """
+    ### BEGIN SOLUTION
+    thresholds = np.arange(51)  # (51,)
+    return np.mean(np.asarray(errors)[:, None] <= thresholds, axis=0)  # (T, 51) -> (51,)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ## The simplest tracker
+#
+# ### Exercise 01.7 · Stay put
+# {{exercise}}
+#
+# A tracker is two calls: `init(frame, box)` once, then `update(frame)`, which returns a box, for every frame after. Write the most modest one: it gives the first box again
+# and again. Every other tracker has to beat it, and on calm videos that is harder than it sounds.
+#
+# <details><summary>Hint 1</summary>
+#
+# What `update` needs later, `init` keeps on `self`.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Keep a copy, `np.array(box, dtype=float)`. The caller may change its own array afterwards.
+# </details>
+
+# %% exercise="trackers.stay_put" points=4 stars=1 minutes=5
+@exercise("trackers.stay_put")
+class StayPut:
+    """Gives the first box again and again."""
+
+    name = "stay-put"
+
+    def init(self, frame, box):
+        """Start on `frame` (H, W, 3) with the target at `box` (4,), x, y, w, h in pixels."""
+        ### BEGIN SOLUTION
+        self.box = np.array(box, dtype=float)
+        ### END SOLUTION
+
+    def update(self, frame):
+        """Box (4,) in the next `frame` (H, W, 3)."""
+        ### BEGIN SOLUTION
+        return self.box.copy()
+        ### END SOLUTION
+
+
+# %% [markdown]
+# Two more without any learning come with the course. `random-walk` moves its box by a small random step per frame; it is the answer to *"is this number better than chance?"*.
+# `ncc` is the template matching of the first cell. It slides the picture $z$ of the target over the surroundings of the last box and computes at every place $u$ the *normalised cross-correlation*
+#
+# $$ r(u) = \frac{\langle z - \bar z,\; x_u - \bar x_u\rangle}{\lVert z - \bar z\rVert \, \lVert x_u - \bar x_u\rVert} \in [-1, 1], $$
+#
+# where $x_u$ is the piece of the frame at $u$ and a bar means the average. Subtracting the average makes it blind to brightness, dividing by the lengths makes it blind to contrast. The map $r$ is a *response map*;
+# from here to the end of the course every tracker makes one.
+
+# %%
+tracker = make_tracker("ncc")
+tracker.init(clip.frames[0], clip.boxes[0])
+for t in range(1, 12):
+    box = tracker.update(clip.frames[t])
+
+figure, axes = plots.new_figure(width=8, height=3, columns=2)
+plots.show_frame(axes[0, 0], clip.frames[11], "frame 11: true box and tracker's box")
+plots.draw_box(axes[0, 0], clip.boxes[11])
+plots.draw_box(axes[0, 0], box, colour=plots.PREDICTION, style="--")
+picture = axes[0, 1].imshow(tracker.last.response, cmap=plots.MAP)
+axes[0, 1].set_title("response: similarity at each place searched", fontsize=10)
+figure.colorbar(picture, ax=axes[0, 1], shrink=0.8)
+plots.show(figure, alt="Left: a frame with the true box and the tracker's box. Right: the response map of template matching with one bright peak.")
+
+# %% [markdown]
+# ## The protocol: one pass
+#
+# ### Exercise 01.8 · One-pass evaluation
+# {{exercise}}
+#
+# OTB's main protocol is OPE, *one-pass evaluation*: start the tracker on frame 0 with the true box, then let it run to the end without any help. Also take the time
+# of every call, but not of reading the frame: a slow disk is not the tracker's fault.
+#
+# <details><summary>Hint 1</summary>
+#
+# `sequence.frames[t]` is frame t, `sequence.boxes[0]` the first true box, `len(sequence)` the number of frames.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Read the frame first, then `start = time.perf_counter()`, then call, then take the difference.
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# Row 0 of the boxes is the box the tracker was started with. `update` is first called on frame 1.
+# </details>
+
+# %% exercise="protocol.ope" points=6 stars=2 minutes=10
+@exercise("protocol.ope")
+def track(tracker, sequence):
+    """One pass of a tracker over a sequence.
+
+    Args:
+        tracker: has `init(frame, box)` and `update(frame) -> box`.
+        sequence: has `frames`, `boxes` (T, 4) and a length T.
+
+    Returns:
+        Result(boxes, seconds): arrays (T, 4) in pixels and (T,) in seconds.
+    """
+    ### BEGIN SOLUTION
+    boxes, seconds = np.array(sequence.boxes, dtype=float), np.zeros(len(sequence))
+    for t in range(len(sequence)):
+        frame = sequence.frames[t]
+        start = time.perf_counter()
+        if t == 0:
+            tracker.init(frame, sequence.boxes[0])
+        else:
+            boxes[t] = tracker.update(frame)
+        seconds[t] = time.perf_counter() - start
+    return Result(boxes, seconds)
+    ### END SOLUTION

@@ -1,0 +1,476 @@
+# ---
+# jupyter:
+#   course: {minutes: 35}
+# ---
+
+# %% [markdown]
+# # 02 · Correlation filters: MOSSE
+#
+# | | |
+# |---|---|
+# | **You will be able to** | build a tracker that learns on line, runs at thousands of frames per second, and knows when it is lost |
+# | **You need** | lesson 01; what a Fourier transform is (not how to compute one) |
+# | **Time** | about {{minutes}} minutes on a laptop without a GPU |
+# | **Points** | {{points}}, in {{exercises}} exercises |
+# | **Follows** | Bolme, Beveridge, Draper, Lui: *Visual Object Tracking using Adaptive Correlation Filters* (CVPR 2010) |
+
+# %%
+import time
+
+import numpy as np
+
+from course_lib import plots
+from course_lib.data.benchmarks import load_benchmark
+from course_lib.evaluation.metrics import auc
+from course_lib.evaluation.otb import score_sequence, track
+from course_lib.exercises import award, exercise, progress
+from course_lib.profile import by_profile
+from course_lib.trackers import make_tracker, mosse
+from course_lib.widgets import MosseBench
+
+clips = load_benchmark("generated-v1")
+clip = next(c for c in clips if "OCC" in c.attributes)
+
+# %% [markdown]
+# ## Look first
+#
+# A MOSSE tracker at work on a clip in which something passes in front of the target. Scrub along the clip and watch three things: the *filter* it has learned,
+# the *response* it computes in each frame, and the *PSR*, one number that says how sharp the response's peak is. The sliders come into play later.
+
+# %%
+MosseBench(clip)
+
+# %% [markdown]
+# ## The idea
+#
+# Template matching slides a picture of the target over the frame. That has two faults: it is slow, since every place costs as much as the picture has pixels, and the picture
+# never learns. MOSSE mends both. It asks for a *filter* $h$ whose correlation with the patch $f$ around the target gives a response $g$ that we choose: a narrow
+# peak on the target and nothing elsewhere.
+#
+# In the Fourier domain correlation is a product, frequency by frequency. Capital letters are transforms, $\odot$ multiplies element by element and ${}^*$ conjugates:
+#
+# $$ G = F \odot H^* $$
+#
+# So one transform of the patch, one product and one transform back give the response at *all* places at once. See for yourself that the two ways agree:
+
+# %%
+rng = np.random.default_rng(0)
+f, h = rng.normal(size=(2, 24, 32))  # a patch and a filter, (24, 32) each
+
+start = time.perf_counter()
+slow = np.array([[np.sum(h * np.roll(f, (-dy, -dx), axis=(0, 1))) for dx in range(32)] for dy in range(24)])  # (24, 32)
+middle = time.perf_counter()
+fast = np.fft.ifft2(np.fft.fft2(f) * np.conj(np.fft.fft2(h))).real  # (24, 32)
+end = time.perf_counter()
+print(f"largest difference {np.abs(slow - fast).max():.1e}; the sum took {(middle - start) / (end - middle):.0f} times as long")
+
+# %% [markdown]
+# Look at `np.roll`: what leaves the patch on the left comes back on the right. The Fourier transform treats a patch as if it were repeated for ever, like a tiled floor, and
+# the jumps at the seams would fill the spectrum with edges that belong to no object. The next two exercises prepare the patch for that.
+#
+# ## Preparing the patch
+#
+# ### Exercise 02.1 · The cosine window
+# {{exercise}}
+#
+# A cosine (Hann) window fades the patch out towards its edges. In one dimension, over $n$ samples, it is
+# $\;w_i = \tfrac12 \bigl(1 - \cos \tfrac{2\pi i}{n-1}\bigr)$; in two dimensions, the product of one along the rows and one along the columns.
+#
+# <details><summary>Hint 1</summary>
+#
+# `np.hanning(n)` is exactly this one-dimensional window.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `np.outer(a, b)` has the element `a[i] * b[j]` in row i, column j. Height comes first.
+# </details>
+
+# %% exercise="mosse.window" points=3 stars=1 minutes=4
+@exercise("mosse.window")
+def cosine_window(height, width):
+    """Cosine window.
+
+    Args:
+        height, width: size of the patch in pixels.
+
+    Returns:
+        array (height, width): 1 in the middle, 0 on the border.
+    """
+    ### BEGIN SOLUTION
+    return np.outer(np.hanning(height), np.hanning(width))
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 02.2 · Preprocessing
+# {{exercise}}
+#
+# Light changes; the filter should not care. In this order:
+#
+# 1. $\log(f + 1)$ of the grey values 0 … 255: a shadow multiplies light, and a logarithm turns a factor into a shift;
+# 2. subtract the mean, and divide by the standard deviation plus $10^{-5}$: that takes away the shift, and the contrast with it;
+# 3. multiply by the window.
+#
+# <details><summary>Hint 1</summary>
+#
+# `np.log1p(x)` is $\log(1 + x)$. Make the patch a float array first: `uint8` arithmetic wraps around.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The window comes last. If you normalise after it, the border is no longer 0.
+# </details>
+
+# %% exercise="mosse.preprocess" points=4 stars=1 minutes=6
+@exercise("mosse.preprocess")
+def preprocess(patch, window):
+    """A grey patch ready for the Fourier transform.
+
+    Args:
+        patch: array (h, w), grey values 0 … 255.
+        window: array (h, w).
+
+    Returns:
+        array (h, w), float.
+    """
+    ### BEGIN SOLUTION
+    patch = np.log1p(np.asarray(patch, dtype=float))  # (h, w)
+    patch = (patch - patch.mean()) / (patch.std() + 1e-5)
+    return patch * window
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ## What we would like to see
+#
+# ### Exercise 02.3 · The target response
+# {{exercise}}
+#
+# The response we ask for is a Gaussian with peak 1 on the target's centre:
+#
+# $$ g(i, j) = \exp\Bigl(-\frac{(i - i_0)^2 + (j - j_0)^2}{2\sigma^2}\Bigr), \qquad i_0 = \lfloor \text{height}/2 \rfloor,\; j_0 = \lfloor \text{width}/2 \rfloor . $$
+#
+# <details><summary>Hint 1</summary>
+#
+# `np.arange(height)[:, None]` is a column of row numbers, `np.arange(width)[None, :]` a row of column numbers. Broadcasting makes the plane.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# $2\sigma^2$ in the denominator. Public code exists that divides by $2\sigma$ instead and calls the result a sigma of 100: it is a sigma of 10 pixels.
+# </details>
+
+# %% exercise="mosse.target" points=4 stars=1 minutes=6
+@exercise("mosse.target")
+def gaussian_target(height, width, sigma):
+    """The response we ask for: a Gaussian with peak 1 at (height // 2, width // 2).
+
+    Args:
+        height, width: size of the patch in pixels.
+        sigma: standard deviation in pixels.
+
+    Returns:
+        array (height, width).
+    """
+    ### BEGIN SOLUTION
+    rows = np.arange(height)[:, None] - height // 2  # (h, 1)
+    columns = np.arange(width)[None, :] - width // 2  # (1, w)
+    return np.exp(-(rows**2 + columns**2) / (2 * sigma**2))  # (h, w)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# Here is the pair we want a filter to connect: the patch as it goes in, and the response that should come out.
+
+# %%
+from course_lib.geometry.boxes import to_centre
+
+
+def grey_patch(frame, centre, height, width):
+    """Grey values (height, width) of a frame around centre (x, y); beyond the frame its border is repeated."""
+    grey = frame.mean(axis=2)  # (H, W)
+    rows = np.arange(height) + int(round(centre[1])) - height // 2
+    columns = np.arange(width) + int(round(centre[0])) - width // 2
+    rows, columns = np.clip(rows, 0, grey.shape[0] - 1), np.clip(columns, 0, grey.shape[1] - 1)
+    return grey[np.ix_(rows, columns)]
+
+
+cx, cy, w, h = to_centre(clip.boxes[0])
+height, width = int(h * 1.5), int(w * 1.5)  # a little of the surroundings as well
+window = cosine_window(height, width)
+patch = grey_patch(clip.frames[0], (cx, cy), height, width)
+f = preprocess(patch, window)
+g = gaussian_target(height, width, sigma=2.0)
+
+figure, axes = plots.new_figure(width=8, height=2.6, columns=3)
+for ax, image, title in zip(axes[0], (patch, f, g), ("grey patch", "log, normalised, windowed: f", "wanted response: g"), strict=True):
+    ax.imshow(image, cmap="gray" if title != "wanted response: g" else plots.MAP)
+    ax.set(title=title, xticks=[], yticks=[])
+plots.show(figure, alt="Three pictures: the grey patch around the target, the same patch faded out towards its border, and a bright dot, the wanted response.")
+
+# %% [markdown]
+# ## The filter
+#
+# ### Exercise 02.4 · One filter for many patches
+# {{exercise}}
+#
+# For a single patch, $H^* = G / F$ would do: it gives exactly $g$. Such a filter is useless on the next frame, since where $|F|$ happens to be tiny it is huge. MOSSE asks for the filter
+# with the *minimum output sum of squared errors* over several patches $f_1, \dots, f_N$ that all should give $g$:
+#
+# $$ \min_{H^*} \sum_{n} \bigl| F_n \odot H^* - G \bigr|^2 . $$
+#
+# No frequency depends on another, so each is a least-squares problem with one unknown. Set the derivative to zero and you get
+#
+# $$ H^* = \frac{A}{B}, \qquad A = \sum_n G \odot F_n^*, \qquad B = \sum_n F_n \odot F_n^* + \lambda . $$
+#
+# $\lambda$ keeps frequencies that hold almost nothing from being blown up. Write $A$ and $B$.
+#
+# <details><summary>Hint 1</summary>
+#
+# `np.fft.fft2` transforms the last two axes of a stack (N, h, w) at once. `np.conj` conjugates.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# $F \odot F^*$ is $|F|^2$: real and never negative. Only $F$ is conjugated in $A$, not $G$.
+# </details>
+
+# %% exercise="mosse.filter" points=6 stars=2 minutes=10
+@exercise("mosse.filter")
+def train_filter(patches, target, regulariser):
+    """Numerator and denominator of the filter that turns every patch into the target response.
+
+    Args:
+        patches: array (N, h, w), preprocessed.
+        target: array (h, w), the response wanted for each of them.
+        regulariser: float, added to the denominator.
+
+    Returns:
+        A: complex array (h, w).
+        B: real array (h, w). The filter is A / B.
+    """
+    ### BEGIN SOLUTION
+    F, G = np.fft.fft2(patches), np.fft.fft2(target)  # (N, h, w), (h, w)
+    A = np.sum(G * np.conj(F), axis=0)  # (h, w)
+    B = np.sum(np.abs(F) ** 2, axis=0) + regulariser  # (h, w)
+    return A, B
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 02.5 · The response, and where its peak is
+# {{exercise}}
+#
+# In a new frame: cut the patch at the old place, transform, multiply by $H^*$, transform back. The response peaks where the target is now. If it peaks at the middle
+# $(\lfloor h/2 \rfloor, \lfloor w/2 \rfloor)$ the target has not moved.
+#
+# <details><summary>Hint 1</summary>
+#
+# `np.fft.ifft2(...)` is complex by type, but its imaginary part is rounding noise here: take `.real`.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `np.unravel_index(response.argmax(), response.shape)` gives row and column of the peak. The row is y.
+# </details>
+
+# %% exercise="mosse.respond" points=5 stars=2 minutes=8
+@exercise("mosse.respond")
+def respond(patch, A, B):
+    """Response of the filter A / B to a patch, and the displacement of the target it shows.
+
+    Args:
+        patch: array (h, w), preprocessed.
+        A, B: arrays (h, w), from train_filter.
+
+    Returns:
+        response: real array (h, w).
+        dx, dy: how far the peak lies right of, and below, (h // 2, w // 2); pixels.
+    """
+    ### BEGIN SOLUTION
+    response = np.fft.ifft2(np.fft.fft2(patch) * A / B).real  # (h, w)
+    row, column = np.unravel_index(response.argmax(), response.shape)
+    return response, column - patch.shape[1] // 2, row - patch.shape[0] // 2
+    ### END SOLUTION
+
+
+# %% [markdown]
+# With one patch there is nothing to average over. MOSSE makes eight of the first one by turning and squeezing it a little, all with the same $g$: the filter learns what may change
+# without the target having moved. Below, the filter from one patch and from nine, and their responses five frames later.
+
+# %%
+warped = mosse.random_warps(patch, count=8, rng=np.random.default_rng(0))  # (8, h, w)
+several = np.array([preprocess(p, window) for p in (patch, *warped)])  # (9, h, w)
+later = preprocess(grey_patch(clip.frames[5], to_centre(clip.boxes[5])[:2], height, width), window)
+
+figure, axes = plots.new_figure(width=8, height=4.6, rows=2, columns=2)
+for row, (name, stack) in enumerate((("one patch", several[:1]), ("nine patches", several))):
+    A, B = train_filter(stack, g, regulariser=0.1)
+    response, _, _ = respond(later, A, B)
+    spatial = np.fft.fftshift(np.fft.ifft2(np.conj(A / B)).real)  # (h, w), origin in the middle
+    axes[row, 0].imshow(spatial, cmap="gray")
+    axes[row, 0].set(title=f"filter from {name}", xticks=[], yticks=[])
+    axes[row, 1].imshow(response, cmap=plots.MAP)
+    axes[row, 1].set(title=f"its response in frame 5, peak {response.max():.2f}", xticks=[], yticks=[])
+plots.show(figure, alt="Filters learned from one patch and from nine, and the response of each five frames later.")
+
+# %% [markdown]
+# ## Learning on line
+#
+# ### Exercise 02.6 · The update rule
+# {{exercise}}
+#
+# The target changes, so the filter must follow. After each frame MOSSE cuts the patch at the place it has just found and lets it into the running sums:
+#
+# $$ A_i = \eta\, G \odot F_i^* + (1-\eta)\, A_{i-1}, \qquad B_i = \eta\, F_i \odot F_i^* + (1-\eta)\, B_{i-1}, \qquad H_i^* = A_i / B_i . $$
+#
+# The *learning rate* $\eta$ says how fast the past is forgotten; the paper uses 0.125.
+#
+# <details><summary>Hint 1</summary>
+#
+# The new patch has the weight $\eta$, the past $1 - \eta$. It is easy to swap them: then the filter keeps almost nothing.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Numerator and denominator are averaged on their own. The division comes after.
+# </details>
+
+# %% exercise="mosse.update" points=5 stars=2 minutes=6
+@exercise("mosse.update")
+def update_filter(A, B, patch, target, rate):
+    """Let one more patch into the filter's running numerator and denominator.
+
+    Args:
+        A, B: arrays (h, w), the filter so far.
+        patch: array (h, w), preprocessed, the target in its middle.
+        target: array (h, w), the response wanted.
+        rate: float in [0, 1], the learning rate.
+
+    Returns:
+        A, B: the new numerator and denominator, arrays (h, w).
+    """
+    ### BEGIN SOLUTION
+    F, G = np.fft.fft2(patch), np.fft.fft2(target)  # (h, w) each
+    A = rate * G * np.conj(F) + (1 - rate) * A
+    B = rate * np.abs(F) ** 2 + (1 - rate) * B
+    return A, B
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 02.7 · The rule on the slide
+# {{exercise}}
+#
+# Lectures like to print a shorter rule, which averages the *filters*:
+#
+# $$ H_i^* = \eta\, \frac{G \odot F_i^*}{F_i \odot F_i^* + \lambda} + (1-\eta)\, H_{i-1}^* . $$
+#
+# It looks the same. Write it, and then see whether it is.
+#
+# <details><summary>Hint 1</summary>
+#
+# The fraction is the filter that this one patch alone would give.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `H` goes in and comes out as $H^*$, already conjugated: do not conjugate it again.
+# </details>
+
+# %% exercise="mosse.ratio" points=4 stars=1 minutes=5
+@exercise("mosse.ratio")
+def update_ratio(H, patch, target, rate, regulariser):
+    """Running average of single-patch filters, the simplified rule.
+
+    Args:
+        H: complex array (h, w), the filter so far (H*).
+        patch: array (h, w), preprocessed.
+        target: array (h, w).
+        rate: float in [0, 1].
+        regulariser: float, added to the denominator.
+
+    Returns:
+        complex array (h, w), the new filter (H*).
+    """
+    ### BEGIN SOLUTION
+    F, G = np.fft.fft2(patch), np.fft.fft2(target)  # (h, w) each
+    single = G * np.conj(F) / (np.abs(F) ** 2 + regulariser)  # (h, w)
+    return rate * single + (1 - rate) * H
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ## Knowing when you are lost
+#
+# ### Exercise 02.8 · Peak-to-sidelobe ratio
+# {{exercise}}
+#
+# A response always has a peak, even when the target is gone. What tells a good one is how far it stands out from the rest:
+#
+# $$ \mathrm{PSR} = \frac{g_{\max} - \mu}{s}, $$
+#
+# with mean $\mu$ and standard deviation $s$ of the *sidelobe*: all pixels except an 11 × 11 window around the peak. Where the window leaves the map, the part inside counts.
+#
+# <details><summary>Hint 1</summary>
+#
+# A boolean mask, all true, in which you set the window to false: `mask[top : bottom, left : right] = False`.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# A negative start index counts from the end in Python. `max(0, row - 5)` keeps the window at the border.
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# peak ± 5 is 11 pixels: the slice ends at `row + 6`.
+# </details>
+
+# %% exercise="mosse.psr" points=6 stars=2 minutes=10
+@exercise("mosse.psr")
+def peak_to_sidelobe(response):
+    """Peak-to-sidelobe ratio of a response map.
+
+    Args:
+        response: array (h, w), larger than 11 × 11.
+
+    Returns:
+        float: how many standard deviations of the sidelobe the peak lies above its mean.
+    """
+    ### BEGIN SOLUTION
+    row, column = np.unravel_index(response.argmax(), response.shape)
+    sidelobe = np.ones(response.shape, dtype=bool)  # (h, w)
+    sidelobe[max(0, row - 5) : row + 6, max(0, column - 5) : column + 6] = False
+    rest = response[sidelobe]  # (n,)
+    return float((response.max() - rest.mean()) / rest.std())
+    ### END SOLUTION
+
+
+# %% [markdown]
+# Now the two update rules can be compared. The same patch comes 40 times, each time with fresh noise; both rules learn from all of them and then answer to one more.
+# **Predict first:** is averaging filters as good as averaging sums?
+
+# %%
+def compare_rules(regulariser, frames=40, rate=0.125, seed=0):
+    """PSR of both rules after `frames` noisy views of one patch: (running sums, average of filters)."""
+    rng = np.random.default_rng(seed)
+    clean = rng.normal(size=(32, 32))
+    wanted = gaussian_target(32, 32, 2.0)
+    noisy = clean + rng.normal(size=(frames + 1, 32, 32))  # (frames + 1, 32, 32)
+    A, B = train_filter(noisy[:1], wanted, regulariser)
+    H = A / B
+    for patch in noisy[1:-1]:
+        A, B = update_filter(A, B, patch, wanted, rate)
+        H = update_ratio(H, patch, wanted, rate, regulariser)
+    F = np.fft.fft2(noisy[-1])
+    return [peak_to_sidelobe(np.fft.ifft2(F * filter_).real) for filter_ in (A / B, H)]
+
+
+repeats = by_profile(smoke=3, laptop=20, gpu=20)
+lambdas = [0.0, 1.0, 100.0]
+psr = np.array([[compare_rules(lam, seed=s) for s in range(repeats)] for lam in lambdas])  # (lambdas, repeats, 2)
+
+figure, axes = plots.new_figure(width=6.5, height=2.8)
+for k, (name, colour, style) in enumerate((("running sums A and B", plots.EXEMPLAR, "o-"), ("average of filters", plots.PREDICTION, "s--"))):
+    axes[0, 0].errorbar(range(len(lambdas)), psr[:, :, k].mean(axis=1), yerr=psr[:, :, k].std(axis=1), fmt=style, color=colour, label=name, capsize=3)
+axes[0, 0].set(xticks=range(len(lambdas)), xticklabels=[f"λ = {lam:g}" for lam in lambdas], ylabel="PSR on one more frame")
+axes[0, 0].legend()
+axes[0, 0].grid(alpha=0.3)
+plots.show(figure, alt="PSR of two update rules for three regularisers; running sums lie above the average of filters where the regulariser is small.")
+
+# %% [markdown]
+# A frequency at which one frame happens to hold almost nothing gets an enormous single-frame filter, and the average of filters never recovers from it. In the running sums such a frame has
+# little weight in $A$ *and* in $B$. The regulariser tames the first rule; the second hardly needs it.

@@ -1,0 +1,375 @@
+"""Widgets from Python's side: what is sent, what comes back, the extremes, and the still picture."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+
+import cv2
+import nbformat
+import numpy as np
+import pytest
+from course_lib.trackers.mosse import MOSSESettings
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nbconvert import HTMLExporter
+
+from course_lib import plots
+from course_lib.data.frames import ArrayFrames
+from course_lib.data.sequence import Sequence
+from course_lib.errors import DataError
+from course_lib.geometry.boxes import centre_error, iou
+from course_lib.widgets import BoxPicker, ClipPlayer, MosseBench, canvas, mosse_bench
+from course_lib.widgets.mosse_bench import SLIDERS, small_map
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def make_clip(T: int = 12, grey: bool = False, changing: bool = False, tags: dict | None = None) -> Sequence:
+    """A textured square of 24 pixels that moves by (2, 1) pixels a frame over a smooth background."""
+    rng = np.random.default_rng(7)
+    square = cv2.GaussianBlur(rng.integers(0, 255, (24, 24, 3), dtype=np.uint8), (0, 0), 1.5)
+    images = []
+    for t in range(T):
+        H, W = (90 + 6 * (t % 3), 120 + 10 * (t % 2)) if changing else (90, 120)
+        ramp = np.linspace(60, 180, W)[None, :, None] * np.ones((H, 1, 3))
+        image = ramp.astype(np.uint8)
+        image[30 + t : 54 + t, 20 + 2 * t : 44 + 2 * t] = square
+        images.append(image[..., 0] if grey else image)
+    boxes = [[20 + 2 * t, 30 + t, 24, 24] for t in range(T)]
+    return Sequence("square", ArrayFrames(images), np.array(boxes, dtype=float), tags=tags or {}, fps=10)
+
+
+CLIPS = {
+    "plain": make_clip(),
+    "one frame": make_clip(1),
+    "grey": make_clip(grey=True),
+    "changing size": make_clip(changing=True),
+}
+
+
+@pytest.fixture(params=CLIPS, ids=lambda name: name.replace(" ", "-"))
+def any_clip(request) -> Sequence:
+    return CLIPS[request.param]
+
+
+def floats(data: bytes, *shape: int) -> np.ndarray:
+    return np.frombuffer(data, dtype="<f4").reshape(shape)
+
+
+def sent_by(widget, monkeypatch) -> list[set]:
+    """Names of the traits in each message to the page from now on."""
+    messages: list[set] = []
+    original = widget._send
+
+    def record(message, buffers=None):
+        messages.append(set(message.get("state", {})) | {path[0] for path in message.get("buffer_paths", [])})
+        original(message, buffers=buffers)
+
+    monkeypatch.setattr(widget, "_send", record)
+    return messages
+
+
+# -- what is packed ----------------------------------------------------------------------------------------------------
+
+
+def test_packed_frames_decode_to_the_frames_and_keep_their_original_sizes(any_clip):
+    packed = canvas.pack_frames(any_clip.frames, longest_side=100)
+    assert packed.offsets[0] == 0 and packed.offsets[-1] == len(packed.jpegs)
+    for t, (start, stop) in enumerate(zip(packed.offsets, packed.offsets[1:], strict=False)):
+        image = cv2.imdecode(np.frombuffer(packed.jpegs[start:stop], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+        H, W = any_clip.frames[t].shape[:2]
+        assert packed.sizes[t] == [W, H]
+        assert max(image.shape) == 100
+        expected = cv2.resize(any_clip.frames[t], image.shape[1::-1], interpolation=cv2.INTER_AREA)
+        assert np.abs(expected.astype(int) - image).mean() < 4
+
+
+def test_a_small_frame_is_not_enlarged():
+    packed = canvas.pack_frames([np.zeros((5, 3, 3), np.uint8)], longest_side=100)
+    assert cv2.imdecode(np.frombuffer(packed.jpegs, np.uint8), cv2.IMREAD_COLOR).shape == (5, 3, 3)
+
+
+def test_channels_are_not_swapped():
+    red = np.zeros((16, 16, 3), np.uint8)
+    red[..., 0] = 255
+    bgr = cv2.imdecode(np.frombuffer(canvas.pack_frames([red]).jpegs, np.uint8), cv2.IMREAD_COLOR)
+    assert bgr[8, 8, 2] > 240 and bgr[8, 8, 0] < 15
+
+
+def test_styles_are_told_apart_and_truth_keeps_its_own():
+    styles = canvas.box_styles([canvas.TRUTH_LABEL, *"abcdefg"])
+    assert (styles[0]["colour"], styles[0]["dash"]) == (plots.TRUTH, [])
+    assert styles[1]["colour"] == plots.PREDICTION
+    assert len({s["colour"] for s in styles}) == len({tuple(s["dash"]) for s in styles}) == 8
+    assert len(canvas.box_styles([str(i) for i in range(30)])) == 30  # more than the palette has
+
+
+def test_a_source_without_frames_is_refused():
+    with pytest.raises(DataError, match="no frame"):
+        canvas.as_sequence([])
+
+
+# -- clip player -------------------------------------------------------------------------------------------------------
+
+
+def test_player_sends_boxes_and_ious_by_layer_with_nan_where_there_is_none():
+    clip = make_clip(3)
+    shifted = clip.boxes + np.array([12, 0, 0, 0])
+    shifted[1] = np.nan
+    player = ClipPlayer(clip, {"late": shifted})
+    assert [layer["label"] for layer in player.layers] == ["ground truth", "late"]
+    boxes, overlaps = floats(player.layer_boxes, 2, 3, 4), floats(player.layer_ious, 2, 3)
+    np.testing.assert_array_equal(boxes, [clip.boxes, shifted])
+    np.testing.assert_allclose(overlaps[0], 1)
+    np.testing.assert_allclose(overlaps[1], [1 / 3, np.nan, 1 / 3], rtol=1e-6)  # half of each covered: 1/2 over 3/2
+
+
+def test_player_at_its_extremes(any_clip):
+    nothing = np.full_like(any_clip.boxes, np.nan)
+    player = ClipPlayer(any_clip, {"nothing": nothing})
+    for wanted, reached in [(10**6, len(any_clip) - 1), (-5, 0)]:
+        player.set_state({"frame": wanted})
+        player.set_state({"frame": wanted})  # a message that comes twice changes nothing
+        assert player.frame == reached
+    assert len(player.offsets) == len(any_clip) + 1
+    assert plots.to_png(player.picture()).startswith(b"\x89PNG")
+
+
+def test_player_sends_the_frames_once(monkeypatch):
+    player = ClipPlayer(make_clip())
+    messages = sent_by(player, monkeypatch)
+    player.frame = 3
+    assert messages == [{"frame"}]
+
+
+def test_player_shows_so_many_frames_and_says_so():
+    clip = make_clip(12)
+    player = ClipPlayer(clip, {"whole": clip.boxes, "part": clip.boxes[:5]}, max_frames=5)
+    assert (len(player.sizes), player.total) == (5, 12)
+    assert floats(player.layer_boxes, 3, 5, 4)[1, 4, 0] == clip.boxes[4, 0]
+    assert "5 of 12 frames" in player.alt
+
+
+def test_player_without_ground_truth_has_no_layer_for_it():
+    assert ClipPlayer([np.zeros((20, 30, 3), np.uint8)] * 2).layers == []
+
+
+@pytest.mark.parametrize("rows", [np.zeros((4, 4)), np.zeros(4), np.zeros((13, 4))])
+def test_player_refuses_boxes_of_another_length(rows):
+    with pytest.raises(DataError, match=r"'mine' have shape .* 12 frames"):
+        ClipPlayer(make_clip(12), {"mine": rows})
+
+
+def test_player_refuses_to_show_nothing():
+    with pytest.raises(DataError, match="max_frames is 0"):
+        ClipPlayer(make_clip(), max_frames=0)
+
+
+# -- box picker --------------------------------------------------------------------------------------------------------
+
+
+def test_picker_reads_what_the_page_draws():
+    picker = BoxPicker(make_clip(), frame=2)
+    heard = []
+    picker.on_change(heard.append)
+    picker.set_state({"box": [36, 32, 24, 24]})  # the truth is (24, 32, 24, 24)
+    assert picker.box == [36.0, 32.0, 24.0, 24.0] and all(type(v) is float for v in picker.box)
+    assert picker.iou == pytest.approx(1 / 3)
+    assert picker.centre_error == pytest.approx(12)
+    picker.set_state({"box": [36, 32, 24, 24]})
+    assert len(heard) == 1 and heard[0].dtype == np.float64
+
+
+def test_picker_at_its_extremes(any_clip):
+    H, W = any_clip.frames[len(any_clip) - 1].shape[:2]
+    picker = BoxPicker(any_clip, frame=len(any_clip) - 1)
+    seen = set()
+    for box in ([0, 0, W, H], [0, 0, 1, 1], [W - 1, H - 1, 1, 1], [-10, -10, 11, 11]):
+        picker.set_state({"box": box})
+        seen.add(tuple(picker.box))
+        assert 0 <= picker.iou <= 1
+    assert len(seen) == 4
+
+
+def test_picker_without_ground_truth_still_picks():
+    for source in (
+        np.zeros((40, 60), np.uint8),
+        Sequence("x", ArrayFrames([np.zeros((40, 60), np.uint8)]), [[np.nan] * 4]),
+    ):
+        picker = BoxPicker(source)
+        assert picker.truth is None and picker.box == [15, 10, 30, 20]
+        assert np.isnan(picker.iou) and np.isnan(picker.centre_error)
+        assert picker.picture()
+
+
+@pytest.mark.parametrize(
+    ("box", "why"), [([np.nan] * 4, "nan"), ([1, 1, 0, 5], "0 wide"), ([500, 0, 5, 5], "outside"), ([1, 2, 3], "shape")]
+)
+def test_picker_refuses_a_box_no_tracker_could_start_on(box, why):
+    picker = BoxPicker(make_clip())
+    before = picker.box
+    with pytest.raises((DataError, ValueError), match=why):
+        picker.box = box
+    assert picker.box == before
+    with pytest.raises((DataError, ValueError), match=why):
+        BoxPicker(make_clip(), box=box)
+
+
+def test_picker_refuses_a_frame_that_is_not_there():
+    with pytest.raises(DataError, match="frame 12 of square"):
+        BoxPicker(make_clip(12), frame=12)
+
+
+def test_picker_hides_the_truth_in_the_picture_too():
+    picker = BoxPicker(make_clip())
+    assert len(picker.picture().axes[0].patches) == 2
+    picker.show_truth = False
+    assert len(picker.picture().axes[0].patches) == 1
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    W=st.integers(1, 300), H=st.integers(1, 300), box=st.tuples(*[st.floats(-1, 1.5)] * 2, *[st.floats(0.01, 3)] * 2)
+)
+def test_picker_starts_inside_the_frame_whatever_the_truth(W, H, box):
+    truth = np.array(box) * [W, H, W, H]
+    x, y, w, h = BoxPicker(Sequence("x", ArrayFrames([np.zeros((H, W, 3), np.uint8)]), truth[None])).box
+    assert x >= 0 and y >= 0 and w > 0 and h > 0 and x + w <= W + 1e-9 and y + h <= H + 1e-9
+
+
+# -- MOSSE bench -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("slider", SLIDERS, ids=lambda s: s["name"])
+def test_bench_at_both_ends_of_each_slider(any_clip, slider):
+    bench = MosseBench(any_clip)
+    T, runs = len(any_clip), {bench.tracked}
+    for value, reached in [(slider["low"], slider["low"]), (slider["high"] * 1e6, slider["high"])]:
+        bench.set_state({slider["name"]: value})
+        assert getattr(bench, slider["name"]) == reached
+        tracked = floats(bench.tracked, T, 6)
+        assert np.isfinite(tracked[:, :4]).all()
+        runs.add(bench.tracked)
+    assert len(runs) == (3 if T > 1 else 1)  # what is drawn changes with the setting; one frame has nothing to change
+
+
+def test_bench_sends_what_the_run_found():
+    clip = make_clip()
+    bench = MosseBench(clip)
+    tracked = floats(bench.tracked, 12, 6)
+    np.testing.assert_allclose(tracked[:, :4], bench.run.boxes, rtol=1e-6)
+    np.testing.assert_allclose(tracked[:, 5], iou(bench.run.boxes, clip.boxes), atol=1e-6)
+    assert np.isnan(tracked[0, 4]) and (tracked[1:, 4] > 0).all()
+    assert tracked[:, 5].min() > 0.6  # an easy clip: a run that does not follow it was wired wrongly
+
+
+def test_bench_shows_the_maps_of_the_frame_in_view():
+    bench = MosseBench(make_clip())
+    for t, wanted in [(11, 99), (0, -1), (5, 5)]:
+        bench.set_state({"frame": wanted})
+        (h, w), (h2, w2) = bench.maps["shapes"]
+        pixels = np.frombuffer(bench.maps["pixels"], np.uint8)
+        assert bench.maps["frame"] == bench.frame == t
+        np.testing.assert_array_equal(pixels[: h * w].reshape(h, w), small_map(bench.run.filters[t]))
+        np.testing.assert_array_equal(pixels[h * w :].reshape(h2, w2), small_map(bench.run.responses[t]))
+
+
+def test_bench_runs_once_for_one_message_and_answers_without_the_frames(monkeypatch):
+    bench = MosseBench(make_clip())
+    runs, original = [], mosse_bench.run_mosse
+    monkeypatch.setattr(mosse_bench, "run_mosse", lambda *args: runs.append(1) or original(*args))
+    messages = sent_by(bench, monkeypatch)
+    bench.set_state({"eta": 0.3, "sigma": 3.0})
+    bench.set_state({"eta": 0.3, "sigma": 3.0})
+    bench.set_state({"frame": 4})
+    assert len(runs) == 1
+    assert {"tracked", "maps"} <= set.union(*messages)
+    assert not {"jpegs", "palette", "truth"} & set.union(*messages)
+
+
+def test_bench_with_gaps_in_the_truth_and_an_occlusion():
+    hidden = np.arange(12) > 8
+    clip = make_clip(tags={"occlusion": hidden})
+    clip.boxes[9:] = np.nan
+    bench = MosseBench(clip)
+    assert bench.occluded == hidden.tolist()
+    assert np.isnan(floats(bench.tracked, 12, 6)[9:, 5]).all()
+    bench.frame = 11
+    assert bench.picture()
+
+
+def test_bench_starts_from_given_settings_and_refuses_a_start_without_truth():
+    given_settings = MOSSESettings(eta=0.25)
+    assert MosseBench(make_clip(), settings=given_settings).eta == 0.25
+    with pytest.raises(DataError, match="first box"):
+        MosseBench([np.zeros((40, 60, 3), np.uint8)] * 2)
+    bench = MosseBench(make_clip(2))
+    with pytest.raises(DataError, match="eta is nan"):
+        bench.eta = float("nan")
+
+
+def test_small_map_uses_its_whole_range_and_survives_nan_and_flatness():
+    assert small_map(np.array([[1.0, 3.0], [2.0, 1.5]])).tolist() == [[0, 255], [128, 64]]
+    assert small_map(np.full((4, 4), 7.0)).max() == 0
+    assert small_map(np.full((4, 4), np.nan)).max() == 0
+    assert max(small_map(np.zeros((1000, 10))).shape) <= 96
+
+
+# -- the page ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[ClipPlayer, BoxPicker, MosseBench], ids=lambda c: c.__name__)
+def widget(request):
+    return request.param(make_clip(3))
+
+
+def test_still_picture_stands_beside_the_widget(widget):
+    data, metadata = widget._repr_mimebundle_()
+    assert data[VIEW]["model_id"] == widget.model_id
+    assert f'alt="{widget.alt}"' in data["text/html"] and data["text/html"].startswith("<img ")
+    assert data["text/plain"] == widget.alt and len(widget.alt) > 15
+    assert metadata["image/png"]["alt"] == widget.alt
+    assert len(data["image/png"]) < 400_000
+
+
+def test_an_export_without_kernel_shows_the_picture(widget):
+    data, metadata = widget._repr_mimebundle_()
+    output = nbformat.v4.new_output("display_data", data=data, metadata=metadata)
+    cell = nbformat.v4.new_code_cell("widget", outputs=[output])
+    page, _ = HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
+    assert f'alt="{widget.alt}"' in page
+    assert widget.model_id not in page  # no empty place where the widget would be
+
+
+def test_own_words_can_be_given_as_alternative_text():
+    for kind in (ClipPlayer, BoxPicker, MosseBench):
+        assert kind(make_clip(2), alt="A square on the move.").alt == "A square on the move."
+
+
+def test_modules_fetch_nothing(widget):
+    source = widget._esm.replace("http://www.w3.org/2000/svg", "")  # a name, not an address
+    assert "import" not in source.replace("important", "") and "://" not in source
+    assert source.count("export default") == 1
+    assert "url(" not in widget._css and "@import" not in widget._css
+
+
+def test_every_control_keeps_jupyterlab_off_its_keys(widget):
+    """Whatever takes the focus is made by `control`, which sets the attribute on the element itself."""
+    for tag in ("button", "input", "select", "a"):
+        assert f'element("{tag}"' not in widget._esm
+
+
+def test_the_page_and_the_library_measure_alike(tmp_path):
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs node to run the picker's arithmetic outside a browser")
+    rng = np.random.default_rng(3)
+    pairs = rng.uniform(1, 40, (60, 2, 4))
+    script = BoxPicker._esm + "\nconst pairs = " + json.dumps(pairs.tolist())
+    script += ";\nconsole.log(JSON.stringify(pairs.map(([a, b]) => [iou(a, b), centreError(a, b)])));"
+    (tmp_path / "picker.mjs").write_text(script)
+    done = subprocess.run([node, tmp_path / "picker.mjs"], capture_output=True, text=True, check=True, timeout=60)
+    expected = np.column_stack([iou(pairs[:, 0], pairs[:, 1]), centre_error(pairs[:, 0], pairs[:, 1])])
+    np.testing.assert_allclose(json.loads(done.stdout), expected, rtol=1e-12)
