@@ -1,0 +1,54 @@
+"""Floor 3: online trackers, frame in, box out; made by name with `make_tracker("mosse", rate=0.2)`."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+from course_lib.errors import SettingsError
+from course_lib.recipe import load_settings
+from course_lib.trackers.base import Tracker, accept_start
+from course_lib.trackers.baselines import RandomWalk, StayPut
+from course_lib.trackers.mosse import MOSSE, MOSSESettings
+from course_lib.trackers.opencv import KINDS, OpenCVTracker
+from course_lib.trackers.template import TemplateMatching, TemplateSettings
+
+__all__ = [
+    "MOSSE",
+    "TRACKER_NAMES",
+    "MOSSESettings",
+    "OpenCVTracker",
+    "RandomWalk",
+    "StayPut",
+    "TemplateMatching",
+    "Tracker",
+    "accept_start",
+    "make_tracker",
+]
+
+WITH_SETTINGS = {"ncc": (TemplateMatching, TemplateSettings), "mosse": (MOSSE, MOSSESettings)}
+PLAIN = {"stay-put": StayPut, "random-walk": RandomWalk}
+TRACKER_NAMES = (*PLAIN, *WITH_SETTINGS, *(f"opencv-{kind}" for kind in KINDS))
+
+
+def make_tracker(name: str, recipe: Path | str | None = None, **overrides: Any) -> Tracker:
+    """A tracker by name, with settings from a recipe file and `overrides` on top.
+
+    Raises SettingsError for a name or a setting nobody knows, CourseError if OpenCV lacks the tracker.
+    """
+    if name in WITH_SETTINGS:
+        tracker, settings = WITH_SETTINGS[name]
+        return tracker(load_settings(settings, recipe, overrides))
+    if name in PLAIN:
+        try:
+            return PLAIN[name](**overrides)
+        except TypeError as problem:
+            raise SettingsError(f"tracker {name!r} does not take {', '.join(overrides)}: {problem}") from None
+    if name.startswith("opencv-") and name in TRACKER_NAMES:
+        if overrides or recipe:
+            raise SettingsError(f"tracker {name!r} runs with OpenCV's own settings and takes none")
+        return OpenCVTracker(name.removeprefix("opencv-"))
+    near = difflib.get_close_matches(name, TRACKER_NAMES, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise SettingsError(f"there is no tracker {name!r}.{hint} Known: {', '.join(TRACKER_NAMES)}.")

@@ -10,7 +10,6 @@ import cv2
 import nbformat
 import numpy as np
 import pytest
-from course_lib.trackers.mosse import MOSSESettings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbconvert import HTMLExporter
@@ -20,6 +19,7 @@ from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
 from course_lib.geometry.boxes import centre_error, iou
+from course_lib.trackers.mosse import MOSSESettings
 from course_lib.widgets import BoxPicker, ClipPlayer, MosseBench, canvas, mosse_bench
 from course_lib.widgets.mosse_bench import SLIDERS, small_map
 
@@ -249,7 +249,7 @@ def test_bench_at_both_ends_of_each_slider(any_clip, slider):
     for value, reached in [(slider["low"], slider["low"]), (slider["high"] * 1e6, slider["high"])]:
         bench.set_state({slider["name"]: value})
         assert getattr(bench, slider["name"]) == reached
-        tracked = floats(bench.tracked, T, 6)
+        tracked = floats(bench.tracked, T, 7)
         assert np.isfinite(tracked[:, :4]).all()
         runs.add(bench.tracked)
     assert len(runs) == (3 if T > 1 else 1)  # what is drawn changes with the setting; one frame has nothing to change
@@ -258,7 +258,7 @@ def test_bench_at_both_ends_of_each_slider(any_clip, slider):
 def test_bench_sends_what_the_run_found():
     clip = make_clip()
     bench = MosseBench(clip)
-    tracked = floats(bench.tracked, 12, 6)
+    tracked = floats(bench.tracked, 12, 7)
     np.testing.assert_allclose(tracked[:, :4], bench.run.boxes, rtol=1e-6)
     np.testing.assert_allclose(tracked[:, 5], iou(bench.run.boxes, clip.boxes), atol=1e-6)
     assert np.isnan(tracked[0, 4]) and (tracked[1:, 4] > 0).all()
@@ -272,8 +272,8 @@ def test_bench_shows_the_maps_of_the_frame_in_view():
         (h, w), (h2, w2) = bench.maps["shapes"]
         pixels = np.frombuffer(bench.maps["pixels"], np.uint8)
         assert bench.maps["frame"] == bench.frame == t
-        np.testing.assert_array_equal(pixels[: h * w].reshape(h, w), small_map(bench.run.filters[t]))
-        np.testing.assert_array_equal(pixels[h * w :].reshape(h2, w2), small_map(bench.run.responses[t]))
+        np.testing.assert_array_equal(pixels[: h * w].reshape(h, w), small_map(bench.run.maps(t)["filter"]))
+        np.testing.assert_array_equal(pixels[h * w :].reshape(h2, w2), small_map(bench.run.maps(t)["response"]))
 
 
 def test_bench_runs_once_for_one_message_and_answers_without_the_frames(monkeypatch):
@@ -281,8 +281,8 @@ def test_bench_runs_once_for_one_message_and_answers_without_the_frames(monkeypa
     runs, original = [], mosse_bench.run_mosse
     monkeypatch.setattr(mosse_bench, "run_mosse", lambda *args: runs.append(1) or original(*args))
     messages = sent_by(bench, monkeypatch)
-    bench.set_state({"eta": 0.3, "sigma": 3.0})
-    bench.set_state({"eta": 0.3, "sigma": 3.0})
+    bench.set_state({"rate": 0.3, "sigma": 3.0})
+    bench.set_state({"rate": 0.3, "sigma": 3.0})
     bench.set_state({"frame": 4})
     assert len(runs) == 1
     assert {"tracked", "maps"} <= set.union(*messages)
@@ -295,19 +295,19 @@ def test_bench_with_gaps_in_the_truth_and_an_occlusion():
     clip.boxes[9:] = np.nan
     bench = MosseBench(clip)
     assert bench.occluded == hidden.tolist()
-    assert np.isnan(floats(bench.tracked, 12, 6)[9:, 5]).all()
+    assert np.isnan(floats(bench.tracked, 12, 7)[9:, 5]).all()
     bench.frame = 11
     assert bench.picture()
 
 
 def test_bench_starts_from_given_settings_and_refuses_a_start_without_truth():
-    given_settings = MOSSESettings(eta=0.25)
-    assert MosseBench(make_clip(), settings=given_settings).eta == 0.25
+    given_settings = MOSSESettings(rate=0.25)
+    assert MosseBench(make_clip(), settings=given_settings).rate == 0.25
     with pytest.raises(DataError, match="first box"):
         MosseBench([np.zeros((40, 60, 3), np.uint8)] * 2)
     bench = MosseBench(make_clip(2))
-    with pytest.raises(DataError, match="eta is nan"):
-        bench.eta = float("nan")
+    with pytest.raises(DataError, match="rate is nan"):
+        bench.rate = float("nan")
 
 
 def test_small_map_uses_its_whole_range_and_survives_nan_and_flatness():

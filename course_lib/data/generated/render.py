@@ -1,0 +1,129 @@
+"""Drawing a generated frame: background, distractors, target, occluders, light, blur, noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from course_lib.data.frames import Frames
+from course_lib.data.generated.motion import Poses
+from course_lib.data.generated.sources import Cutout
+
+SUBPIXEL = 4  # bits of cv2.fillPoly's fixed-point coordinates
+
+
+@dataclass(frozen=True, eq=False)
+class Actor:
+    """A piece and its poses."""
+
+    cutout: Cutout
+    poses: Poses
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """Everything a clip shows; T frames of height × width.
+
+    Attributes:
+        backdrop: (H', W', 3) uint8, larger than a frame.
+        camera: (T, 2) the frame's top-left corner on the backdrop, x, y.
+        actors: from back to front; `target` is the index of the target among them.
+        light: (T,) factor on all values; blur: share of a frame's time the shutter is open, 0…1.
+        noise: standard deviation in grey values; grey: whether colour is taken away; seed: of the noise.
+    """
+
+    backdrop: np.ndarray
+    camera: np.ndarray
+    actors: tuple[Actor, ...]
+    target: int
+    height: int
+    width: int
+    light: np.ndarray
+    blur: float
+    noise: float
+    grey: bool
+    seed: int
+
+
+class RenderedFrames(Frames):
+    """Frames drawn when asked for. Frame t is the same bytes in whatever order frames are asked for."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+
+    def __len__(self) -> int:
+        return len(self.stage.camera)
+
+    def _read(self, index: int) -> np.ndarray:
+        return render(self.stage, index)
+
+
+def render(stage: Stage, t: int) -> np.ndarray:
+    """Frame t (H, W, 3) uint8."""
+    x, y = stage.camera[t]
+    shift = np.array([[1.0, 0, x], [0, 1.0, y]])
+    size = (stage.width, stage.height)
+    picture = cv2.warpAffine(stage.backdrop, shift, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT)
+    picture = picture.astype(np.float32)  # (H, W, 3)
+    for actor in stage.actors:
+        moments = shutter(stage, t)
+        rows, columns = region(actor, moments, stage.height, stage.width)
+        if rows.start < rows.stop and columns.start < columns.stop:
+            colour, opacity = draw(actor, moments, rows, columns)
+            part = picture[rows, columns]  # (h, w, 3), a view
+            part += opacity[..., None] * (colour - part)
+    picture *= stage.light[t]
+    if stage.noise:
+        rng = np.random.default_rng([stage.seed, t])
+        picture += stage.noise * rng.standard_normal(picture.shape, dtype=np.float32)
+    frame = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+    return cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB) if stage.grey else frame
+
+
+def shutter(stage: Stage, t: int) -> list[float]:
+    """The moments that blend into frame t: one, or seven spread over the time the shutter was open before it."""
+    return [t] if not stage.blur or t == 0 else list(t - stage.blur * np.linspace(0, 1, 7))
+
+
+def region(actor: Actor, moments: list[float], height: int, width: int) -> tuple[slice, slice]:
+    """Rows and columns of the frame the actor can touch at these moments; empty if it is outside."""
+    contours = np.concatenate([actor.poses.contour(actor.cutout.outline, moment) for moment in moments])  # (n, 2)
+    left, top = np.floor(contours.min(axis=0)).astype(int) - 2
+    right, bottom = np.ceil(contours.max(axis=0)).astype(int) + 2
+    return slice(max(top, 0), min(bottom, height)), slice(max(left, 0), min(right, width))
+
+
+def draw(actor: Actor, moments: list[float], rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
+    """Colour (h, w, 3) and opacity (h, w) in [0, 1] of one actor in a part of the frame, averaged over the moments."""
+    h, w = rows.stop - rows.start, columns.stop - columns.start
+    corner = (columns.start, rows.start)
+    colour = np.zeros((h, w, 3), dtype=np.float32)
+    opacity = np.zeros((h, w), dtype=np.float32)
+    for moment in moments:
+        mask = silhouette(actor, moment, h, w, corner).astype(np.float32) / 255  # (h, w)
+        colour += mask[..., None] * _texture(actor, moment, h, w, corner)
+        opacity += mask
+    colour /= np.maximum(opacity, 1e-6)[..., None]
+    return colour, opacity / len(moments)
+
+
+def silhouette(actor: Actor, t: float, height: int, width: int, corner: tuple[int, int] = (0, 0)) -> np.ndarray:
+    """The actor's mask (height, width) uint8 at time t, soft at the edge, in the part of the frame from `corner` (x, y)."""
+    # pixel centres stand on whole numbers for OpenCV
+    contour = actor.poses.contour(actor.cutout.outline, t) - 0.5 - np.asarray(corner)  # (n, 2)
+    mask = np.zeros((height, width), dtype=np.uint8)
+    fixed = np.rint(contour * 2**SUBPIXEL).astype(np.int32)
+    cv2.fillPoly(mask, [fixed], 255, lineType=cv2.LINE_AA, shift=SUBPIXEL)
+    return mask
+
+
+def _texture(actor: Actor, t: float, height: int, width: int, corner: tuple[int, int]) -> np.ndarray:
+    """The actor's texture (height, width, 3) at time t, in the part of the frame from `corner` (x, y)."""
+    rgb = actor.cutout.rgb
+    half = len(rgb) / 2
+    to_units = np.array([[1 / half, 0, (0.5 - half) / half], [0, 1 / half, (0.5 - half) / half]])  # texture pixel → ±1
+    whole = actor.poses.matrix(t) @ np.vstack([to_units, [0, 0, 1]])  # (2, 3) texture pixel → frame
+    whole[:, 2] -= 0.5 + np.asarray(corner)
+    return cv2.warpAffine(rgb, whole, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

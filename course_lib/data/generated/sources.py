@@ -1,0 +1,95 @@
+"""What generated clips are made of: photographs that come with scikit-image, textures made by code, outlined pieces.
+
+The photographs ship inside the scikit-image package, which documents the origin of each in `skimage.data`: astronaut
+and rocket by NASA, chelsea by Stéfan van der Walt, coffee by Rachel Michetti, the motorcycle from the Middlebury
+stereo set, brick, grass and gravel from CC0 texture collections, coins by the Brooklyn Museum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from course_lib.data.frames import read_image
+
+SCENES = ("coffee", "astronaut", "chelsea", "motorcycle", "rocket", "gravel", "grass", "brick")
+FILES = {"motorcycle": "motorcycle_left.png", "rocket": "rocket.jpg"}
+
+
+@dataclass(frozen=True, eq=False)
+class Cutout:
+    """A piece to move over a background.
+
+    Attributes:
+        rgb: (S, S, 3) uint8 texture.
+        outline: (n, 2) closed contour in units of the texture's half side, x then y; its middle is (0, 0).
+    """
+
+    rgb: np.ndarray
+    outline: np.ndarray
+
+
+@lru_cache(maxsize=16)
+def photograph(name: str) -> np.ndarray:
+    """One of SCENES as a frame (H, W, 3). Never write into it: it is shared."""
+    import skimage
+
+    return read_image(Path(skimage.__file__).parent / "data" / FILES.get(name, f"{name}.png"))
+
+
+def scene(name: str, height: int, width: int) -> np.ndarray:
+    """A background (height, width, 3) cut from the middle of a photograph and scaled to fill the size."""
+    image = photograph(name)
+    H, W = image.shape[:2]
+    scale = max(height / H, width / W)
+    resized = cv2.resize(image, (max(width, round(W * scale)), max(height, round(H * scale))), interpolation=cv2.INTER_AREA)
+    top, left = (resized.shape[0] - height) // 2, (resized.shape[1] - width) // 2
+    return resized[top : top + height, left : left + width]
+
+
+def painted_texture(rng: np.random.Generator, size: int = 128) -> np.ndarray:
+    """A patchwork (size, size, 3) of light and dark in one hue's neighbourhood, with details at three scales."""
+    layers = []
+    for cells, weight in ((4, 1.0), (9, 0.8), (24, 0.5)):
+        grey = rng.uniform(-1, 1, (cells, cells, 1))
+        coarse = (grey + 0.35 * rng.uniform(-1, 1, (cells, cells, 3))).astype(np.float32)
+        layers.append(weight * cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC))
+    mixed = sum(layers) + rng.uniform(-0.7, 0.7, 3).astype(np.float32)  # (size, size, 3)
+    return np.clip(128 + 75 * mixed, 0, 255).astype(np.uint8)
+
+
+def piece_of_photograph(rng: np.random.Generator, name: str, size: int = 128) -> np.ndarray:
+    """A random square (size, size, 3) of a photograph: of a dozen tried, the one with the most contrast."""
+    image = photograph(name)
+    side = int(min(image.shape[:2]) * 0.35)
+    tries = []
+    for _ in range(12):
+        y, x = (int(rng.integers(0, extent - side)) for extent in image.shape[:2])
+        tries.append(image[y : y + side, x : x + side])
+    best = max(tries, key=lambda part: float(part.std()))
+    return cv2.resize(best, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def random_outline(rng: np.random.Generator, points: int = 72, roughness: float = 0.18) -> np.ndarray:
+    """A closed contour (points, 2) around (0, 0) that reaches about 0.9 from the middle: a pebble, a leaf, a kite.
+
+    The radius is one plus four waves around the circle; larger `roughness` gives deeper bays.
+    """
+    angle = np.linspace(0, 2 * np.pi, points, endpoint=False)  # (points,)
+    radius = np.ones(points)
+    for wave in range(2, 6):
+        radius += rng.normal(0, roughness) * np.cos(wave * angle + rng.uniform(0, 2 * np.pi)) / np.sqrt(wave)
+    radius = np.clip(radius, 0.45, None)
+    contour = radius[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])  # (points, 2)
+    contour -= (contour.max(axis=0) + contour.min(axis=0)) / 2
+    return 0.9 * contour / np.abs(contour).max()
+
+
+def random_cutout(rng: np.random.Generator, photo: str | None = None) -> Cutout:
+    """An outlined piece of a photograph, or of a painted texture where `photo` is None."""
+    rgb = painted_texture(rng) if photo is None else piece_of_photograph(rng, photo)
+    return Cutout(rgb, random_outline(rng))

@@ -1,0 +1,48 @@
+"""Trackers that do not look: what every other tracker has to beat."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from course_lib.trackers.base import Tracker, accept_start
+
+
+class StayPut(Tracker):
+    """Gives the first box again and again."""
+
+    name = "stay-put"
+
+    def init(self, frame: np.ndarray, box: ArrayLike) -> None:
+        """Take note of the box (4,)."""
+        _, box = accept_start(frame, box)
+        self.box = box.copy()  # (4,)
+
+    def update(self, frame: np.ndarray) -> np.ndarray:
+        """The first box (4,), whatever the frame shows."""
+        return self.box.copy()
+
+
+class RandomWalk(Tracker):
+    """Moves its box by a normal step of `share` of its mean side per frame, inside the frame: chance level."""
+
+    name = "random-walk"
+    is_deterministic = False
+
+    def __init__(self, share: float = 0.05, seed: int | None = None) -> None:
+        self.share = share
+        self.rng = np.random.default_rng(seed)
+
+    def init(self, frame: np.ndarray, box: ArrayLike) -> None:
+        """Start at the box (4,)."""
+        _, box = accept_start(frame, box)
+        self.box = box.copy()  # (4,)
+
+    def update(self, frame: np.ndarray) -> np.ndarray:
+        """The last box (4,) a random step away; its centre stays inside the frame."""
+        H, W = frame.shape[:2]
+        step = self.share * np.sqrt(self.box[2] * self.box[3])  # pixels
+        half = self.box[2:] / 2  # (2,)
+        centre = self.box[:2] + half + self.rng.normal(0, step, 2)  # (2,)
+        self.box[:2] = np.clip(centre, 0, [W, H]) - half
+        return self.box.copy()

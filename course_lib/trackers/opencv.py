@@ -1,0 +1,77 @@
+"""OpenCV's own MOSSE, KCF and CSRT behind the course's two calls: references from outside.
+
+They are in OpenCV's contrib modules, which the plain package leaves out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike
+
+from course_lib.errors import CourseError
+from course_lib.trackers.base import Tracker, accept_start
+
+KINDS = ("mosse", "kcf", "csrt")
+
+
+@dataclass(frozen=True)
+class OpenCVState:
+    """What the last call said: whether OpenCV reported the target found."""
+
+    updated: bool
+
+
+def find_factory(kind: str) -> Callable[[], Any] | None:
+    """OpenCV's constructor of a tracker of `kind`, or None where the installed OpenCV has none.
+
+    Releases differ in where it stands: `cv2.legacy` in newer ones, `cv2` itself in older ones.
+    """
+    for place in (getattr(cv2, "legacy", None), cv2):
+        factory = getattr(place, f"Tracker{kind.upper()}_create", None)
+        if factory is not None:
+            return factory
+    return None
+
+
+class OpenCVTracker(Tracker):
+    """One of OpenCV's trackers. When it reports a loss the last box is kept.
+
+    Raises CourseError where the installed OpenCV has no such tracker.
+    """
+
+    def __init__(self, kind: str) -> None:
+        if kind not in KINDS:
+            raise CourseError(f"OpenCV tracker {kind!r} is not known here; expected one of {', '.join(KINDS)}")
+        self.factory = find_factory(kind)
+        if self.factory is None:
+            raise CourseError(
+                f"OpenCV {cv2.__version__} as installed has no {kind.upper()} tracker: it is in the contrib modules. "
+                "Run `make reference`, then put `.reference` first on PYTHONPATH."
+            )
+        self.name = f"opencv-{kind}"
+
+    def init(self, frame: np.ndarray, box: ArrayLike) -> None:
+        """Start OpenCV's tracker; it takes boxes of whole pixels, so the box is rounded."""
+        frame, box = accept_start(frame, box)
+        self.box = box.copy()  # (4,)
+        self.tracker = self.factory()
+        self.tracker.init(_to_bgr(frame), tuple(int(v) for v in np.rint(box)))
+        self.last = OpenCVState(True)
+
+    def update(self, frame: np.ndarray) -> np.ndarray:
+        """Box (4,); the last one while OpenCV reports the target lost."""
+        found, box = self.tracker.update(_to_bgr(frame))
+        if found:
+            self.box = np.asarray(box, dtype=np.float64)
+        self.last = OpenCVState(bool(found))
+        return self.box.copy()
+
+
+def _to_bgr(frame: np.ndarray) -> np.ndarray:
+    """OpenCV keeps blue first."""
+    return cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)

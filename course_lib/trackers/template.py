@@ -1,0 +1,83 @@
+"""Template matching by normalised cross-correlation: the picture of the first frame, sought again nearby."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike
+
+from course_lib.trackers.base import Tracker, accept_start
+
+
+@dataclass(frozen=True)
+class TemplateSettings:
+    """Settings of TemplateMatching."""
+
+    search: float = 2.0  # side of the region searched, in sides of the box
+
+
+@dataclass(frozen=True, eq=False)
+class TemplateState:
+    """What the last call computed.
+
+    Attributes:
+        response: (h, w) float32 in [-1, 1], similarity for each place of the box's corner; None after `init`.
+        region: (4,) the part of the frame searched, x, y, w, h in pixels.
+    """
+
+    response: np.ndarray | None
+    region: np.ndarray
+
+
+class TemplateMatching(Tracker):
+    """Gives the place nearby whose normalised cross-correlation with the first picture is highest.
+
+    The picture is never updated and its size never changes.
+    """
+
+    name = "ncc"
+
+    def __init__(self, settings: TemplateSettings | None = None) -> None:
+        self.settings = settings or TemplateSettings()
+
+    def init(self, frame: np.ndarray, box: ArrayLike) -> None:
+        """Keep the grey picture under the box; only the part of the box inside the frame counts."""
+        frame, box = accept_start(frame, box)
+        H, W = frame.shape[:2]
+        left, top = (int(v) for v in np.clip(np.floor(box[:2]), 0, [W - 1, H - 1]))
+        right, bottom = (int(v) for v in np.clip(np.ceil(box[:2] + box[2:]), [left + 1, top + 1], [W, H]))
+        self.template = _grey(frame[top:bottom, left:right])  # (h, w) uint8
+        self.corner = np.array([left, top])  # (2,) of the picture in the frame
+        self.offset = box[:2] - self.corner  # (2,) from the picture's corner to the box's
+        self.box = box.copy()
+        self.last = TemplateState(None, np.array([left, top, right - left, bottom - top], dtype=float))
+
+    def update(self, frame: np.ndarray) -> np.ndarray:
+        """Box (4,) of the most similar place; where the region holds no room for the picture, the last box."""
+        region = self._region(frame.shape)  # (4,) int
+        x, y, w, h = region
+        part = _grey(frame[y : y + h, x : x + w])  # (h, w)
+        if part.shape[0] < self.template.shape[0] or part.shape[1] < self.template.shape[1]:
+            return self.box.copy()
+        response = cv2.matchTemplate(part, self.template, cv2.TM_CCOEFF_NORMED)  # (h - th + 1, w - tw + 1)
+        response = np.nan_to_num(response, nan=0.0, posinf=0.0, neginf=0.0)  # a flat patch has no contrast
+        row, column = np.unravel_index(response.argmax(), response.shape)
+        self.corner = np.array([x + column, y + row])
+        self.box[:2] = self.corner + self.offset
+        self.last = TemplateState(response, region.astype(float))
+        return self.box.copy()
+
+    def _region(self, shape: tuple[int, ...]) -> np.ndarray:
+        """The part of a frame (H, W, 3) to search, (4,) int: around the last place, inside the frame."""
+        size = np.array(self.template.shape[::-1])  # (2,) w, h
+        margin = np.ceil(size * (self.settings.search - 1) / 2).astype(int)
+        low = np.maximum(self.corner - margin, 0)
+        high = np.minimum(self.corner + size + margin, [shape[1], shape[0]])
+        return np.concatenate([np.minimum(low, high), np.maximum(high - low, 0)])
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    """Grey values (h, w) of a picture (h, w, 3) or (h, w)."""
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 and image.size else image.reshape(image.shape[:2])

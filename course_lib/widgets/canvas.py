@@ -1,0 +1,115 @@
+"""From sequences to what a canvas draws: frames as JPEG bytes, sent once, and boxes as floats with their styles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence as Items
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike
+
+from course_lib import plots
+from course_lib.data.frames import ArrayFrames, Frames, as_frame
+from course_lib.data.sequence import Sequence
+from course_lib.errors import DataError
+from course_lib.geometry.boxes import as_boxes
+
+TRUTH_LABEL = "ground truth"
+
+
+@dataclass(frozen=True)
+class PackedFrames:
+    """T frames as the page receives them.
+
+    Attributes:
+        jpegs: the JPEG files of all frames, one after the other.
+        offsets: (T + 1) places in `jpegs`; frame i is `jpegs[offsets[i]:offsets[i + 1]]`.
+        sizes: (T) pairs [width, height] of the original frames; boxes are in these pixels, however small the
+            JPEG is.
+    """
+
+    jpegs: bytes
+    offsets: list[int]
+    sizes: list[list[int]]
+
+
+def as_sequence(source: Sequence | Frames | np.ndarray | Items[np.ndarray]) -> Sequence:
+    """A sequence as it is; frames, a list of images or one image (H, W[, 3]) as a sequence without ground truth.
+
+    Raises DataError if there is no frame in it.
+    """
+    if not isinstance(source, Sequence):
+        if isinstance(source, np.ndarray) and source.ndim < 4:
+            # an array with three axes is one colour frame or, where the last is not a colour, unclear: as_frame says so
+            source = [as_frame(source)]
+        frames = source if isinstance(source, Frames) else ArrayFrames(source)
+        source = Sequence("clip", frames, np.full((len(frames), 4), np.nan))
+    if len(source) == 0:
+        raise DataError(f"sequence {source.name} has no frame; expected at least one")
+    return source
+
+
+def pack_frames(frames: Frames | Items[np.ndarray], longest_side: int = 640, quality: int = 85) -> PackedFrames:
+    """The frames as JPEG bytes, each shrunk so that its longest side is at most `longest_side` pixels."""
+    parts, sizes = [], []
+    for frame in frames:
+        H, W = frame.shape[:2]
+        sizes.append([W, H])
+        shrink = longest_side / max(H, W)
+        if shrink < 1:
+            size = (max(1, round(W * shrink)), max(1, round(H * shrink)))
+            frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+        good, jpeg = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+        if not good:
+            raise DataError(f"a frame of {W}×{H} pixels does not encode as JPEG; give frames of uint8 (H, W, 3)")
+        parts.append(jpeg.tobytes())
+    offsets = np.cumsum([0, *(len(part) for part in parts)]).tolist()
+    return PackedFrames(b"".join(parts), offsets, sizes)
+
+
+def pack_floats(values: ArrayLike) -> bytes:
+    """Numbers as little-endian float32 bytes: NaN, which JSON does not know, comes through."""
+    return np.asarray(values).astype("<f4").tobytes()
+
+
+def dash_pattern(style: str | tuple) -> list[float]:
+    """A matplotlib line style as the dash lengths, in pixels, of a canvas; [] is a solid line."""
+    named = {"-": [], "--": [9, 5], "-.": [9, 4, 2, 4], ":": [2, 4]}
+    return list(named[style]) if isinstance(style, str) else [2.0 * length for length in style[1]]
+
+
+def box_styles(labels: Items[str]) -> list[dict]:
+    """Label, colour, matplotlib line style and canvas dashes for each label; no two alike up to seven of them.
+
+    The ground truth has its own colour and a solid line; the first other box is drawn as the prediction.
+    """
+    free = [plots.PREDICTION, *(c for c in plots.CYCLE if c not in (plots.PREDICTION, plots.TRUTH))]
+    styles, taken = [], 0
+    for label in labels:
+        if label == TRUTH_LABEL:
+            colour, line = plots.TRUTH, "-"
+        else:
+            colour, line = free[taken % len(free)], plots.LINES[1:][taken % (len(plots.LINES) - 1)]
+            taken += 1
+        styles.append({"label": label, "colour": colour, "line": line, "dash": dash_pattern(line)})
+    return styles
+
+
+def stack_boxes(sequence: Sequence, boxes: Mapping[str, ArrayLike], shown: int) -> dict[str, np.ndarray]:
+    """Boxes (shown, 4) by label: the ground truth first, where there is any, then `boxes`.
+
+    Each entry of `boxes` has one row per frame of the sequence, or one per frame that is shown.
+    Raises DataError if it has another number of rows.
+    """
+    layers = {} if np.isnan(sequence.boxes).all() else {TRUTH_LABEL: sequence.boxes[:shown]}
+    for label, rows in boxes.items():
+        rows = as_boxes(rows)
+        if rows.ndim != 2 or len(rows) not in (len(sequence), shown):
+            raise DataError(
+                f"boxes {label!r} have shape {rows.shape}, but {sequence.name} has {len(sequence)} frames; "
+                "expected one row x, y, w, h per frame, NaN where there is no box"
+            )
+        layers[str(label)] = rows[:shown]
+    return layers

@@ -1,0 +1,129 @@
+// Shared by the course's widgets: frames that arrived once as JPEG bytes, boxes drawn over them, small HTML.
+
+const REACH = 24; // decoded frames kept, so that stepping back and forth is instant
+
+/** Bytes of a traitlet, which arrives as a DataView. */
+const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+
+/** Float32 numbers of a bytes traitlet; copied, because the view need not start at a multiple of four. */
+const floatsOf = (view) => new Float32Array(bytesOf(view).slice().buffer);
+
+/** Decodes frames when asked, keeps the latest few. Works from the model alone, so every view has its own. */
+class FrameStore {
+  constructor(model) {
+    this.model = model;
+    this.cache = new Map(); // frame number → promise of a bitmap, oldest first
+  }
+
+  get length() {
+    return this.model.get("sizes").length;
+  }
+
+  bitmap(i) {
+    const known = this.cache.get(i);
+    this.cache.delete(i);
+    this.cache.set(i, known ?? this.decode(i));
+    if (this.cache.size > REACH) this.cache.delete(this.cache.keys().next().value);
+    return this.cache.get(i);
+  }
+
+  decode(i) {
+    const [start, stop] = this.model.get("offsets").slice(i, i + 2);
+    const jpeg = bytesOf(this.model.get("jpegs")).slice(start, stop);
+    return createImageBitmap(new Blob([jpeg], { type: "image/jpeg" }));
+  }
+}
+
+/** A canvas for frames of the given sizes: the largest of them fits, within most = [width, height] pixels. */
+function frameCanvas(sizes, name, most = [720, 460]) {
+  const W = Math.max(...sizes.map((size) => size[0]));
+  const H = Math.max(...sizes.map((size) => size[1]));
+  const scale = Math.min(most[0] / W, most[1] / H);
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(W * scale));
+  canvas.height = Math.max(1, Math.round(H * scale));
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", name);
+  return canvas;
+}
+
+/** How frame pixels lie on the canvas: whole, centred, undistorted. */
+function fit(canvas, [W, H]) {
+  const scale = Math.min(canvas.width / W, canvas.height / H);
+  return { scale, left: (canvas.width - W * scale) / 2, top: (canvas.height - H * scale) / 2 };
+}
+
+function paintFrame(canvas, bitmap, size) {
+  const context = canvas.getContext("2d");
+  const { scale, left, top } = fit(canvas, size);
+  context.fillStyle = "#808080";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(bitmap, left, top, size[0] * scale, size[1] * scale);
+}
+
+/** Black or white, whichever reads better on a colour "#rrggbb" (relative luminance of WCAG). */
+function inkOn(colour) {
+  const [r, g, b] = [1, 3, 5].map((i) => {
+    const c = parseInt(colour.slice(i, i + 2), 16) / 255;
+    return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000000" : "#ffffff";
+}
+
+/** Draw box [x, y, w, h] in frame pixels, its label at corner `slot` of it. A box with NaN draws nothing. */
+function paintBox(canvas, box, size, { label, colour, dash }, slot = 0) {
+  if (!box.every(Number.isFinite)) return;
+  const context = canvas.getContext("2d");
+  const { scale, left, top } = fit(canvas, size);
+  const [x, y, w, h] = [left + box[0] * scale, top + box[1] * scale, box[2] * scale, box[3] * scale];
+  // a pale line underneath keeps every colour visible on dark and on busy pictures
+  const lines = [["rgba(255, 255, 255, 0.75)", 5, []], [colour, 3, dash]];
+  for (const [stroke, width, pattern] of lines) {
+    context.strokeStyle = stroke;
+    context.lineWidth = width;
+    context.setLineDash(pattern);
+    context.strokeRect(x, y, w, h);
+  }
+  context.setLineDash([]);
+  if (label) paintLabel(context, label, [x, y, w, h], colour, slot);
+}
+
+/** Labels of boxes that lie on each other take different corners: above or below, left or right. */
+function paintLabel(context, label, [x, y, w, h], colour, slot) {
+  context.font = "600 13px system-ui, sans-serif";
+  const width = context.measureText(label).width + 8;
+  const wanted = [slot % 4 < 2 ? x - 1.5 : x + w + 1.5 - width, slot % 2 === 0 ? y - 19 : y + h + 2];
+  const left = Math.max(0, Math.min(wanted[0], context.canvas.width - width));
+  const top = Math.max(0, Math.min(wanted[1], context.canvas.height - 18));
+  context.fillStyle = colour;
+  context.fillRect(left, top, width, 18);
+  context.fillStyle = inkOn(colour);
+  context.textBaseline = "middle";
+  context.fillText(label, left + 4, top + 9.5);
+}
+
+/** element("p", { class: "x" }, "text", child): HTML in one line. A property that is a function listens. */
+function element(tag, properties = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [key, value] of Object.entries(properties)) {
+    if (typeof value === "function") node.addEventListener(key, value);
+    else node.setAttribute(key, value);
+  }
+  node.append(...children);
+  return node;
+}
+
+/** Something that takes the focus. JupyterLab's shortcuts are held off on the element itself: it would take
+ * the arrow keys and Enter otherwise, and on a surrounding element the attribute does nothing. */
+const control = (tag, properties, ...children) =>
+  element(tag, { "data-lm-suppress-shortcuts": "true", ...properties }, ...children);
+
+/** Listen to a model's traits; returns the call that ends it. */
+function listen(model, traits, callback) {
+  const events = traits.map((trait) => `change:${trait}`);
+  events.forEach((event) => model.on(event, callback));
+  return () => events.forEach((event) => model.off(event, callback));
+}
+
+/** "0.71", or a dash where the number is absent. */
+const figure = (value, digits = 2) => (Number.isFinite(value) ? value.toFixed(digits) : "–");
