@@ -18,8 +18,6 @@ from course_lib.errors import SettingsError
 
 S = TypeVar("S")
 
-RECIPES = Path(__file__).resolve().parent.parent / "recipes"
-
 
 def load_settings(cls: type[S], path: Path | str | None = None, overrides: dict[str, Any] | None = None) -> S:
     """An instance of the frozen dataclass `cls` from a YAML file, then overrides on top.

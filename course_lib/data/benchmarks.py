@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 import re
 from collections import Counter
 from dataclasses import replace
@@ -20,6 +19,7 @@ from course_lib.data.readers.uav123 import read_uav123
 from course_lib.data.readers.vot import read_vot
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import MissingDataError, SettingsError
+from course_lib.places import data_root
 
 GENERATED = "generated-v1"
 
@@ -32,11 +32,6 @@ FOLDERS = {
     "trackingnet-test": ("trackingnet/TEST", read_trackingnet),
     "uav123": ("uav123", read_uav123),
 }
-
-
-def data_root() -> Path:
-    """The folder that holds the datasets: the environment variable COURSE_DATA, or `data` where you are."""
-    return Path(os.environ.get("COURSE_DATA") or "data")
 
 
 def benchmark_names() -> list[str]:

@@ -73,8 +73,8 @@ def _checked(given: object, tracker: Tracker, sequence: Sequence, frame: int) ->
 def score_sequence(predicted: ArrayLike, truth: ArrayLike, omitted: np.ndarray | None = None) -> SequenceScore:
     """Curves of one pass: `predicted` (T, 4) against `truth` (T, 4).
 
-    As every toolkit does, the first box counts as the true one. A predicted box that is no box (NaN, no area)
-    is replaced by the one before it. Frames whose truth is absent, and those in `omitted` (T,), do not count.
+    As every toolkit does, SRE included, the first box counts as the true one. A predicted box that is no box (NaN,
+    no area) is replaced by the one before it. Frames whose truth is absent, and those in `omitted` (T,), do not count.
 
     Raises DataError if the lengths differ.
     """

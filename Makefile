@@ -1,0 +1,68 @@
+# The course's commands. `make help` lists them.
+# Needs Python >= 3.11, git and make; everything else is installed into .venv.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help lab test check lint unit sync nbval notebooks reference bench clean
+
+PY := .venv/bin/python
+READY := .venv/.ready
+ARGS ?=
+LESSON ?= notebooks/00_welcome.ipynb
+# JupyterLab refuses to run as root unless told that this is meant
+ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
+export JUPYTER_PLATFORM_DIRS := 1
+export PYTHONWARNINGS := ignore::DeprecationWarning:nbgrader
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml constraints.txt
+	@found=; for p in python3 python3.13 python3.12 python3.11; do \
+	  if command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then found=$$p; break; fi; done; \
+	if [ -z "$$found" ]; then echo "no Python >= 3.11 found (looked for python3, python3.13, python3.12, python3.11): install one and run make again"; exit 1; fi; \
+	[ -x $(PY) ] || $$found -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[lab,test]' -c constraints.txt
+	@touch $(READY)
+
+lab: $(READY) ## install if needed and open JupyterLab at the welcome notebook (ARGS=--no-browser on a server)
+	$(PY) -m jupyter lab $(LESSON) $(ROOT_FLAG) $(ARGS)
+
+test: lint unit nbval ## the whole check: lint, unit tests, notebooks in sync, every notebook run
+	@echo "all checks passed"
+
+check: $(READY) lint ## the quick check: lint and the unit tests that take no time
+	$(PY) -m pytest -m "not slow" tests/unit
+
+lint: $(READY)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+unit: $(READY)
+	$(PY) -m pytest tests
+
+sync: $(READY) ## fail if a notebook differs from its source in lessons/
+	$(PY) lessons/build.py --check
+
+# Answers must be right in solutions/ (COURSE_STRICT=1); in notebooks/ they are missing and the course's own stand in.
+nbval: $(READY) sync ## run every notebook in notebooks/ and solutions/ in profile smoke
+	COURSE_PROFILE=smoke $(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks
+	COURSE_PROFILE=smoke COURSE_STRICT=1 $(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 solutions
+
+notebooks: $(READY) ## build notebooks/ and solutions/ from lessons/
+	$(PY) lessons/build.py
+
+reference: .reference/.ready ## OpenCV with its own trackers, beside the environment, for comparisons
+
+.reference/.ready: $(READY) constraints.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .reference \
+	  "opencv-contrib-python-headless==$$(sed -n 's/^opencv-python==//p' constraints.txt)"
+	@touch $@
+
+bench: $(READY) reference ## speed and accuracy beside outside references, one thread
+	OMP_NUM_THREADS=1 PYTHONPATH=.reference $(PY) benchmarks/metrics.py
+	OMP_NUM_THREADS=1 PYTHONPATH=.reference $(PY) benchmarks/mosse.py
+
+clean: ## remove what can be made again (my_work/, runs/ and data/ stay)
+	rm -rf .pytest_cache .ruff_cache .hypothesis .reference
+	find course_lib tests lessons data_scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

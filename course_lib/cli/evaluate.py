@@ -1,0 +1,68 @@
+"""`python -m course_lib evaluate`: run trackers over a benchmark."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+from pathlib import Path
+
+from course_lib.data.benchmarks import load_benchmark
+from course_lib.errors import CourseError, SettingsError
+from course_lib.evaluation.report import make_report
+from course_lib.evaluation.runner import PROTOCOLS, TrackerSpec, evaluate
+from course_lib.evaluation.tables import to_markdown
+from course_lib.places import RUNS
+from course_lib.recipe import parse_overrides
+from course_lib.trackers import TRACKER_NAMES
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("--tracker", nargs="+", required=True, metavar="NAME", help=f"one or more of {', '.join(TRACKER_NAMES)}")
+    parser.add_argument("--benchmark", default="generated-v1", help='"generated-v1" (default), "otb100", "otb+vot2014", …')
+    parser.add_argument("--root", type=Path, help="the data root; default: COURSE_DATA, or data/ in the project")
+    parser.add_argument("--results", type=Path, default=RUNS / "results", help="where results are kept")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="ope")
+    parser.add_argument("--sequences", help="only these, separated by commas")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="sequences at a time (default: one per core)")
+    parser.add_argument("--recipe", help="YAML file with settings, for a single tracker")
+    parser.add_argument("--label", help="name of the results' folder, for a single tracker; default: the tracker's name")
+    parser.add_argument("--fresh", action="store_true", help="throw earlier results of these trackers on this benchmark away")
+    parser.add_argument("settings", nargs="*", metavar="tracker.key=value", help="for example mosse.rate=0.2")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run what has no result yet, then print the table."""
+    specs = _specs(arguments)
+    benchmark = load_benchmark(arguments.benchmark, arguments.root)
+    if arguments.sequences:
+        benchmark = _chosen(benchmark, arguments.sequences.split(","))
+    if arguments.fresh:
+        for spec in specs:
+            shutil.rmtree(arguments.results / benchmark.name / spec.folder, ignore_errors=True)
+    if arguments.workers < 1:
+        raise SettingsError(f"--workers is {arguments.workers}; expected 1 or more")
+    evaluate(specs, benchmark, arguments.results, arguments.protocol, arguments.workers, arguments.root)
+    print(to_markdown(make_report(arguments.results, benchmark, [s.folder for s in specs], arguments.protocol)))
+    return 0
+
+
+def _specs(arguments: argparse.Namespace) -> list[TrackerSpec]:
+    """What to run, each tracker with the overrides that name it."""
+    settings: dict[str, dict[str, str]] = {name: {} for name in arguments.tracker}
+    for key, value in parse_overrides(arguments.settings).items():
+        tracker, dot, name = key.partition(".")
+        if not dot or tracker not in settings:
+            raise SettingsError(f"setting {key}={value} should start with one of the trackers asked for, as in {arguments.tracker[0]}.key={value}")
+        settings[tracker][name] = value
+    if len(settings) > 1 and (arguments.recipe or arguments.label):
+        raise SettingsError(f"--recipe and --label are for a single tracker; {len(settings)} are asked for: {', '.join(settings)}")
+    return [TrackerSpec(name, chosen, arguments.recipe, arguments.label) for name, chosen in settings.items()]
+
+
+def _chosen(benchmark, names: list[str]):
+    try:
+        return benchmark.only(names)
+    except KeyError as problem:
+        raise CourseError(str(problem.args[0])) from None
