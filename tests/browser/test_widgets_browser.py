@@ -44,6 +44,11 @@ clip = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.aran
     "bench = MosseBench(clip)\nbench",
     "print('read:', player.frame, picker.box, round(picker.iou, 2), round(bench.rate, 3), bench.frame)",
 ]
+# the circle in the toolbar says idle before the notebook has its kernel; cells run then would be lost
+READY = """
+const session = window.jupyterapp?.shell.currentWidget?.context?.sessionContext;
+return Boolean(session?.isReady && session.session?.kernel?.status === 'idle');
+"""
 # every visible text against the first opaque background behind it: WCAG's contrast, at least 4.5
 CONTRAST = """
 const light = (rgb) => rgb.map((v) => v / 255).map((c) => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
@@ -55,8 +60,11 @@ const behind = (node) => { for (; node; node = node.parentElement) {
 return [...document.querySelectorAll('.tc-widget *')].filter((node) => [...node.childNodes].some((c) =>
     c.nodeType === 3 && c.textContent.trim()) && node.tagName !== 'OPTION').map((node) => {
   const style = getComputedStyle(node);
-  const [a, b] = [light(parse(node instanceof SVGElement ? style.fill : style.color)), light(behind(node))];
-  return [node.textContent.trim(), (Math.max(a, b) + .05) / (Math.min(a, b) + .05)]; });
+  const back = behind(node);
+  const [r, g, b, alpha = 1] = parse(node instanceof SVGElement ? style.fill : style.color);
+  const ink = [r, g, b].map((v, i) => v * alpha + back[i] * (1 - alpha));
+  const [lighter, darker] = [light(ink), light(back)].sort((p, q) => q - p);
+  return [node.textContent.trim(), (lighter + .05) / (darker + .05)]; });
 """
 
 
@@ -77,14 +85,6 @@ def start_lab(folder: Path, environment: dict) -> tuple[subprocess.Popen, int]:
             time.sleep(0.2)
     server.terminate()
     raise RuntimeError(f"JupyterLab did not answer:\n{(folder / 'lab.log').read_text()[-2000:]}")
-
-
-def start_kernel(port: int) -> None:
-    """A session for the notebook before the page opens: a page that starts its own can start two."""
-    session = {"path": "widgets.ipynb", "name": "widgets.ipynb", "type": "notebook", "kernel": {"name": "python3"}}
-    headers = {"Authorization": f"token {TOKEN}", "Content-Type": "application/json"}
-    address = f"http://127.0.0.1:{port}/api/sessions"
-    urllib.request.urlopen(urllib.request.Request(address, json.dumps(session).encode(), headers), timeout=30).close()
 
 
 def start_browser(profile: Path):
@@ -130,11 +130,11 @@ class Page:
 
     def kernel_reads(self) -> str:
         """What the last cell prints when run now."""
-        self.driver.execute_script("arguments[0].textContent = ''", self.all(".jp-OutputArea-output pre")[-1])
-        cell = self.all(".jp-Cell .cm-content")[len(CELLS) - 1]
-        cell.click()
+        last = "[...document.querySelectorAll('.jp-OutputArea-output pre')].at(-1)"
+        self.driver.execute_script(f"{last}.textContent = ''")
+        self.all(".jp-Cell .cm-content")[len(CELLS) - 1].click()
         self.command("notebook:run-cell")
-        return self.until(lambda: self.all(".jp-OutputArea-output pre")[-1].text.strip(), "the last cell's output")
+        return self.until(lambda: self.driver.execute_script(f"return {last}?.textContent.trim()"), "the last cell")
 
 
 @pytest.fixture(scope="module")
@@ -157,11 +157,10 @@ def page(tmp_path_factory, project):
     server, port = start_lab(home, os.environ | own | {"PYTHONPATH": str(project), "OMP_NUM_THREADS": "1"})
     driver = None
     try:
-        start_kernel(port)
         driver = start_browser(home / "profile")
         driver.get(f"http://127.0.0.1:{port}/lab/tree/widgets.ipynb?token={TOKEN}")
         page = Page(driver)
-        page.one(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+        page.until(lambda: driver.execute_script(READY), "the kernel")
         driver.get_log("browser")  # what JupyterLab itself had to say is not the widgets' affair
         page.command("notebook:run-all-cells")
         page.until(lambda: len(page.all(".tc-widget")) == 3, "three widgets")
@@ -258,14 +257,17 @@ def test_picker_by_touch(page):
 def test_bench_runs_again_when_a_slider_moves(page, keys):
     widget = page.all(".tc-widget")[2]
     rate, sigma, regulariser, frame = page.all("input[type=range]", widget)
-    chart = lambda: page.one("svg polyline", widget).get_attribute("points")  # noqa: E731
+    psr = "return arguments[0].querySelector('svg polyline').getAttribute('points')"
+    chart = lambda: page.driver.execute_script(psr, widget)  # noqa: E731
     maps = page.all(".tc-map canvas", widget)
     for slider in (rate, sigma, regulariser):
         for end in (keys.HOME, keys.END):
             before = chart()
             slider.send_keys(end)
             page.until(lambda old=before: chart() != old, f"{slider.accessible_name} at its end to change the PSR")
-    rate.send_keys(keys.HOME, keys.ARROW_RIGHT * 20)
+    for slider, steps in ((rate, 20), (sigma, 15), (regulariser, 30)):  # 0.1, 2.0 and 0.01: it tracks and learns
+        slider.send_keys(keys.HOME, keys.ARROW_RIGHT * steps)
+    page.until(lambda: "below 7 in 0 of 39" in page.one(".tc-summary", widget).text, "a run that keeps its target")
     before = [page.picture(canvas) for canvas in maps]
     frame.send_keys(keys.END)
     page.until(lambda: all(page.picture(m) != b for m, b in zip(maps, before, strict=True)), "other maps")
@@ -276,7 +278,7 @@ def test_bench_runs_again_when_a_slider_moves(page, keys):
 
 def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
     controls = page.all(".tc-widget :is(button, input, select, [tabindex])")
-    assert len(controls) >= 20
+    assert len(controls) == 19
     for control in controls:
         assert len(control.accessible_name) >= 1, control.get_attribute("outerHTML")
         assert control.get_attribute("data-lm-suppress-shortcuts") == "true"
@@ -295,8 +297,9 @@ def test_texts_stand_out_in_both_themes(page, theme):
     page.one(f"body[data-jp-theme-light={wanted}]")
     time.sleep(0.5)  # the theme's style sheet arrives
     texts = page.driver.execute_script(CONTRAST)
+    print(texts)
     assert len(texts) > 20
-    assert [entry for entry in texts if entry[1] < 4.5] == []
+    assert [entry for entry in texts if not entry[1] >= 4.5] == []
 
 
 def test_nothing_went_wrong_in_the_console(page):

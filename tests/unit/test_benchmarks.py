@@ -116,17 +116,17 @@ def test_missing_and_empty_folders_say_what_to_do(tmp_path, name):
     assert "does not exist" not in str(caught.value)
 
 
-def test_the_data_root_is_the_variable_or_the_folder_here(tmp_path, monkeypatch):
+def test_the_data_root_is_the_variable_or_the_projects_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("COURSE_DATA", raising=False)
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(MissingDataError, match=r"^0 sequences found in data/otb, which does not exist \(looked for"):
+    monkeypatch.setattr("course_lib.places.PROJECT", tmp_path)
+    with pytest.raises(MissingDataError, match=r"^0 sequences found in .*data/otb, which does not exist \(looked for"):
         load_benchmark("otb")
     otb(tmp_path / "data", "Dog")
     assert load_benchmark("otb").names == ["Dog"]
     otb(tmp_path / "elsewhere", "Deer")
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "elsewhere"))
     assert data_root() == tmp_path / "elsewhere" and load_benchmark("otb").names == ["Deer"]
-    assert load_benchmark("otb", root="data").names == ["Dog"]
+    assert load_benchmark("otb", root=tmp_path / "data").names == ["Dog"]
 
 
 def test_joined_benchmarks_count_from_zero_and_keep_names_apart(tmp_path):
