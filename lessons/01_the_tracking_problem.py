@@ -69,6 +69,7 @@ ClipPlayer(clip, boxes={"truth": clip.boxes, "template matching": found})
 # `np.concatenate([...], axis=1)` puts two arrays of shape (T, 2) side by side.
 # </details>
 
+
 # %% exercise="boxes.corners" points=3 stars=1 minutes=4
 @exercise("boxes.corners")
 def to_corners(boxes):
@@ -108,6 +109,7 @@ def to_corners(boxes):
 # The shared part is counted in both areas, so take it off their sum once.
 # </details>
 
+
 # %% exercise="boxes.iou" points=6 stars=2 minutes=10
 @exercise("boxes.iou")
 def iou(a, b):
@@ -141,6 +143,7 @@ def iou(a, b):
 #
 # `np.hypot(dx, dy)` is the length of the vector $(dx, dy)$.
 # </details>
+
 
 # %% exercise="boxes.centre_error" points=3 stars=1 minutes=4
 @exercise("boxes.centre_error")
@@ -179,8 +182,13 @@ axes[0, 1].set(xlabel="side, in true sides (same centre)")
 for ax in axes[0]:
     ax.axhline(0.5, color=plots.NEUTRAL, linewidth=0.8, linestyle=":")
     ax.grid(alpha=0.3)
-plots.show(figure, alt="Two curves of IoU: falling steeply as a box slides sideways, and with a peak at the right size as its side changes.")
-print(f"slid by a tenth of the width: IoU {by_shift[5]:.3f}; right centre, half the side: IoU {iou(truth, [25, 25, 50, 50]):.3f}")
+plots.show(
+    figure,
+    alt="Two curves of IoU: falling steeply as a box slides sideways, and with a peak at the right size as its side changes.",
+)
+print(
+    f"slid by a tenth of the width: IoU {by_shift[5]:.3f}; right centre, half the side: IoU {iou(truth, [25, 25, 50, 50]):.3f}"
+)
 
 # %% [markdown]
 # The IoU is a strict judge: a small shift costs more than most people expect, because what the box loses on one side it also adds in vain on the other.
@@ -217,6 +225,7 @@ picker
 # `ious[:, None] > thresholds` compares every frame with every threshold: shape (T, 21).
 # </details>
 
+
 # %% exercise="metrics.success" points=5 stars=2 minutes=8
 @exercise("metrics.success")
 def success_curve(ious):
@@ -248,6 +257,7 @@ def success_curve(ious):
 #
 # Not the sum: 21 values of at most 1 would add up to more than 1.
 # </details>
+
 
 # %% exercise="metrics.auc" points=3 stars=1 minutes=2
 @exercise("metrics.auc")
@@ -291,6 +301,7 @@ print("last values of its curve:", perfect[-3:])
 # The rule is `<=` here. Success was a strict `>`.
 # </details>
 
+
 # %% exercise="metrics.precision" points=4 stars=1 minutes=5
 @exercise("metrics.precision")
 def precision_curve(errors):
@@ -325,6 +336,7 @@ def precision_curve(errors):
 #
 # Keep a copy, `np.array(box, dtype=float)`. The caller may change its own array afterwards.
 # </details>
+
 
 # %% exercise="trackers.stay_put" points=4 stars=1 minutes=5
 @exercise("trackers.stay_put")
@@ -368,7 +380,10 @@ plots.draw_box(axes[0, 0], box, colour=plots.PREDICTION, style="--")
 picture = axes[0, 1].imshow(tracker.last.response, cmap=plots.MAP)
 axes[0, 1].set_title("response: similarity at each place searched", fontsize=10)
 figure.colorbar(picture, ax=axes[0, 1], shrink=0.8)
-plots.show(figure, alt="Left: a frame with the true box and the tracker's box. Right: the response map of template matching with one bright peak.")
+plots.show(
+    figure,
+    alt="Left: a frame with the true box and the tracker's box. Right: the response map of template matching with one bright peak.",
+)
 
 # %% [markdown]
 # ## The protocol: one pass
@@ -391,6 +406,7 @@ plots.show(figure, alt="Left: a frame with the true box and the tracker's box. R
 #
 # Row 0 of the boxes is the box the tracker was started with. `update` is first called on frame 1.
 # </details>
+
 
 # %% exercise="protocol.ope" points=6 stars=2 minutes=10
 @exercise("protocol.ope")
@@ -416,3 +432,221 @@ def track(tracker, sequence):
         seconds[t] = time.perf_counter() - start
     return Result(boxes, seconds)
     ### END SOLUTION
+
+
+# %% [markdown]
+# ## Experiment: three trackers on the generated clips
+#
+# Now everything is there: trackers, the protocol, the numbers. Each clip of `generated-v1` shows one difficulty or two, with the attribute tags that OTB uses. **Predict first:**
+# in which attribute will template matching be worst?
+
+# %%
+from dataclasses import replace
+
+from course_lib.data.frames import ArrayFrames
+from course_lib.data.sequence import OTB_ATTRIBUTES
+
+
+def in_memory(sequence):
+    """The same sequence with its frames drawn once and kept."""
+    return replace(sequence, frames=ArrayFrames(list(sequence.frames)))
+
+
+def curves(boxes, truth):
+    """Success (21,) and precision (51,) of boxes (T, 4); frames without a true box do not count."""
+    rows = [(iou(p, t), centre_error(p, t)) for p, t in zip(boxes, truth, strict=True) if not np.isnan(t[0])]
+    ious, errors = np.array(rows).T
+    return success_curve(ious), precision_curve(errors)
+
+
+chosen = [in_memory(c) for c in list(clips)[:: by_profile(smoke=5, laptop=1, gpu=1)]]
+makers = {"stay-put": StayPut, "random-walk": lambda: make_tracker("random-walk"), "ncc": lambda: make_tracker("ncc")}
+results = {name: {c.name: track(make(), c) for c in chosen} for name, make in makers.items()}
+scores = {name: {c.name: curves(results[name][c.name].boxes, c.boxes) for c in chosen} for name in makers}
+
+figure, axes = plots.new_figure(width=8, height=3, columns=2)
+summary = {}
+for k, name in enumerate(makers):
+    success = np.mean([scores[name][c.name][0] for c in chosen], axis=0)  # (21,), each clip with equal weight
+    precision = np.mean([scores[name][c.name][1] for c in chosen], axis=0)  # (51,)
+    summary[name] = auc(success), precision[20]
+    style = {"color": plots.CYCLE[k], "linestyle": plots.LINES[k]}
+    axes[0, 0].plot(np.linspace(0, 1, 21), success, label=f"{name} {auc(success):.3f}", **style)
+    axes[0, 1].plot(np.arange(51), precision, label=f"{name} {precision[20]:.3f}", **style)
+axes[0, 0].set(xlabel="IoU threshold", ylabel="share of frames", title="success (AUC)", ylim=(0, 1.02))
+axes[0, 1].set(xlabel="centre error threshold, px", title="precision (at 20 px)", ylim=(0, 1.02))
+for ax in axes[0]:
+    ax.legend(fontsize=8)
+    ax.grid(alpha=0.3)
+listing = "; ".join(f"{name}: AUC {a:.3f}, precision {p:.3f}" for name, (a, p) in summary.items())
+plots.show(figure, alt=f"Success and precision curves of three trackers on {len(chosen)} generated clips. {listing}.")
+
+# %% [markdown]
+# Averaging takes the curve of each clip first, then the mean over clips, so a long clip weighs no more than a short one. Where do the trackers differ? The same AUC, by attribute:
+
+# %%
+tags = [tag for tag in OTB_ATTRIBUTES if any(tag in c.attributes for c in chosen)]
+figure, axes = plots.new_figure(width=7.5, height=0.7 + 0.32 * len(tags))
+hardest = {}
+for k, name in enumerate(makers):
+    values = [np.mean([auc(scores[name][c.name][0]) for c in chosen if tag in c.attributes]) for tag in tags]
+    hardest[name] = OTB_ATTRIBUTES[tags[int(np.argmin(values))]]
+    axes[0, 0].plot(values, np.arange(len(tags)) + 0.18 * (k - 1), "osD"[k], color=plots.CYCLE[k], label=name)
+axes[0, 0].set(
+    yticks=range(len(tags)), yticklabels=[OTB_ATTRIBUTES[t] for t in tags], xlabel="success AUC", xlim=(0, 1)
+)
+axes[0, 0].invert_yaxis()
+axes[0, 0].grid(alpha=0.3)
+axes[0, 0].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+plots.show(figure, alt=f"Success AUC of three trackers by attribute. Template matching is worst at {hardest['ncc']}.")
+
+# %% [markdown]
+# ## Was it luck? TRE and SRE
+#
+# One pass is one sample. OTB asks twice more:
+#
+# * **TRE**, temporal robustness: start again at 20 frames spread over the clip. Every pass runs to the end, so later ones are shorter; all frames are pooled.
+# * **SRE**, spatial robustness: start on frame 0 with a box that is a little wrong. Twelve ways: four shifts by a tenth, four in which one corner moves outward by a tenth (so the box grows), four
+#   other sizes (0.8, 0.9, 1.1, 1.2).
+#
+# **Predict first:** will TRE come out above or below OPE for template matching? And SRE?
+
+# %%
+from course_lib.evaluation.otb import pool, score_sequence, sre, sre_boxes, tre
+
+subject = in_memory(clips["gen-13-turning"])
+height, width = subject.frames[0].shape[:2]
+starts = sre_boxes(subject.boxes[0], height, width)
+
+figure, axes = plots.new_figure(width=8, height=2.6, columns=3)
+groups = {
+    "shifts": ["left", "right", "up", "down"],
+    "corners": ["topLeft", "topRight", "bottomLeft", "bottomRight"],
+    "sizes": ["scale_8", "scale_9", "scale_11", "scale_12"],
+}
+for ax, (title, names) in zip(axes[0], groups.items(), strict=True):
+    x, y, w, h = subject.boxes[0]
+    plots.show_frame(ax, subject.frames[0], title)
+    ax.set(xlim=(x - w, x + 2 * w), ylim=(y + 1.8 * h, y - 0.8 * h))
+    plots.draw_box(ax, subject.boxes[0])
+    for k, name in enumerate(names):
+        plots.draw_box(ax, starts[name], colour=plots.CYCLE[[1, 3, 4, 5][k]], style="--", width=1.5)
+plots.show(
+    figure,
+    alt="The true first box in solid green and the twelve shifted first boxes of SRE, dashed: four shifts, four grown corners, four sizes.",
+)
+
+segments = by_profile(smoke=4, laptop=20, gpu=20)
+rows = {}
+for name, make in makers.items():
+    later = [score_sequence(r.boxes, subject.boxes[start:]) for start, r in tre(make, subject, segments)]
+    shifted = [score_sequence(r.boxes, subject.boxes) for r in sre(make, subject).values()]
+    rows[name] = [
+        auc(curves(track(make(), subject).boxes, subject.boxes)[0]),
+        auc(pool(later).success),
+        auc(pool(shifted).success),
+    ]
+print(f"AUC on {subject.name}:  " + "".join(f"{p:>8}" for p in ("OPE", "TRE", "SRE")))
+for name, values in rows.items():
+    print(f"{name:24}" + "".join(f"{v:8.3f}" for v in values))
+
+# %% [markdown]
+# TRE helps a tracker that gets worse with time, since most of its passes are short. SRE shows how much a tracker needs an exact first box; a person who draws one is rarely exact.
+#
+# ## Real video
+#
+# The figures below were measured once on 22 targets of OTB and VOT-2014 and ship with the course; lesson 02 shows the trackers you will meet there. With the clips on your disk (`COURSE_DATA`),
+# `python -m course_lib evaluate --tracker ncc stay-put --benchmark otb+vot2014` measures them again.
+
+# %%
+from course_lib.evaluation.tables import read_measured
+from course_lib.places import RESULTS
+
+shipped = read_measured(RESULTS / "real_clips.json")
+published = read_measured(RESULTS / "otb100_published.json")
+
+figure, axes = plots.new_figure(width=9, height=3.2, columns=2, sharey=True)
+listing = []
+for ax, (title, table, names) in zip(
+    axes[0],
+    (
+        ("22 real targets, measured by the course", shipped, ("ncc", "stay-put", "random-walk")),
+        ("OTB-100, boxes published by the authors", published, None),
+    ),
+    strict=True,
+):
+    for k, name in enumerate(names or table["overall"]):
+        label = f"{name} {table['overall'][name]['auc']:.3f}"
+        listing.append(label)
+        ax.plot(
+            np.linspace(0, 1, 21),
+            table["curves"][name]["success"],
+            color=plots.CYCLE[k],
+            linestyle=plots.LINES[k],
+            label=label,
+        )
+    ax.set(xlabel="IoU threshold", title=title, ylim=(0, 1))
+    ax.title.set_fontsize(10)
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize=8)
+axes[0, 0].set_ylabel("share of frames above")
+plots.show(
+    figure,
+    alt=f"Success curves on real video: left the course's trackers on 22 targets, right six published trackers on OTB-100. AUC: {', '.join(listing)}.",
+)
+about = shipped["measured"]
+print(f"left: measured {about['date']} at commit {about['commit']} on {about['hardware']}")
+
+# %% [markdown]
+# The right-hand plot is drawn from the boxes that the authors of six trackers published, scored by the same functions as yours. The two plots cannot be compared with each other: other videos, and
+# fewer of them on the left. What they share is the shape to look for: a tracker that *loses* targets starts low at the left; one that gives *loose* boxes falls early to the right.
+#
+# ## Where you stand
+
+# %%
+progress()
+
+# %% [markdown]
+# ## Questions to check yourself
+#
+# 1. Two trackers have the same AUC. One has the higher precision. What do you know about its boxes?
+# <details><summary>Answer</summary>
+#
+# Their centres are nearer the target's, so their sizes must be worse: otherwise the IoU would be better as well.
+# </details>
+#
+# 2. A target leaves the view for 30 frames. What does OPE as you wrote it do with these frames?
+# <details><summary>Answer</summary>
+#
+# They have no true box and do not count. A tracker is neither punished for guessing there nor rewarded for knowing.
+# </details>
+#
+# 3. Why is the tracker's time taken without reading the frame?
+# <details><summary>Answer</summary>
+#
+# Decoding takes the same time for every tracker and depends on the disk. With it all fast trackers would look equally fast.
+# </details>
+#
+# 4. A paper compares its OPE with another paper's TRE. Is that fair?
+# <details><summary>Answer</summary>
+#
+# No. TRE's passes are shorter on average, so most trackers score higher there.
+# </details>
+#
+# 5. From lesson 00: is the centre of the box $(0, 0, 1, 1)$ at $(0, 0)$?
+# <details><summary>Answer</summary>
+#
+# No, at $(0.5, 0.5)$: the box covers the whole of the first pixel.
+# </details>
+#
+# ## Classic mistakes
+#
+# * **Negative times negative.** Boxes that are apart in x and in y have an "intersection" of positive area if its sides are not kept above 0.
+# * **`>` and `>=`.** One sign changes the AUC of a perfect tracker from 20/21 to 1.
+# * **A pixel too much.** Mixing $x + w$ with the +1 of toolkits that count pixels gives an IoU that is too high. Each is right on its own.
+# * **Helping.** Starting the tracker again after a loss is another protocol (VOT's), with other numbers.
+#
+# ## Read next
+#
+# * The two OTB papers named at the top; the attributes are defined in the second.
+# * Lesson 02: a tracker that learns, at thousands of frames per second.

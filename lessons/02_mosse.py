@@ -62,7 +62,9 @@ slow = np.array([[np.sum(h * np.roll(f, (-dy, -dx), axis=(0, 1))) for dx in rang
 middle = time.perf_counter()
 fast = np.fft.ifft2(np.fft.fft2(f) * np.conj(np.fft.fft2(h))).real  # (24, 32)
 end = time.perf_counter()
-print(f"largest difference {np.abs(slow - fast).max():.1e}; the sum took {(middle - start) / (end - middle):.0f} times as long")
+print(
+    f"largest difference {np.abs(slow - fast).max():.1e}; the sum took {(middle - start) / (end - middle):.0f} times as long"
+)
 
 # %% [markdown]
 # Look at `np.roll`: what leaves the patch on the left comes back on the right. The Fourier transform treats a patch as if it were repeated for ever, like a tiled floor, and
@@ -84,6 +86,7 @@ print(f"largest difference {np.abs(slow - fast).max():.1e}; the sum took {(middl
 #
 # `np.outer(a, b)` has the element `a[i] * b[j]` in row i, column j. Height comes first.
 # </details>
+
 
 # %% exercise="mosse.window" points=3 stars=1 minutes=4
 @exercise("mosse.window")
@@ -119,6 +122,7 @@ def cosine_window(height, width):
 #
 # The window comes last. If you normalise after it, the border is no longer 0.
 # </details>
+
 
 # %% exercise="mosse.preprocess" points=4 stars=1 minutes=6
 @exercise("mosse.preprocess")
@@ -157,6 +161,7 @@ def preprocess(patch, window):
 #
 # $2\sigma^2$ in the denominator. Public code exists that divides by $2\sigma$ instead and calls the result a sigma of 100: it is a sigma of 10 pixels.
 # </details>
+
 
 # %% exercise="mosse.target" points=4 stars=1 minutes=6
 @exercise("mosse.target")
@@ -201,10 +206,15 @@ f = preprocess(patch, window)
 g = gaussian_target(height, width, sigma=2.0)
 
 figure, axes = plots.new_figure(width=8, height=2.6, columns=3)
-for ax, image, title in zip(axes[0], (patch, f, g), ("grey patch", "log, normalised, windowed: f", "wanted response: g"), strict=True):
+for ax, image, title in zip(
+    axes[0], (patch, f, g), ("grey patch", "log, normalised, windowed: f", "wanted response: g"), strict=True
+):
     ax.imshow(image, cmap="gray" if title != "wanted response: g" else plots.MAP)
     ax.set(title=title, xticks=[], yticks=[])
-plots.show(figure, alt="Three pictures: the grey patch around the target, the same patch faded out towards its border, and a bright dot, the wanted response.")
+plots.show(
+    figure,
+    alt="Three pictures: the grey patch around the target, the same patch faded out towards its border, and a bright dot, the wanted response.",
+)
 
 # %% [markdown]
 # ## The filter
@@ -231,6 +241,7 @@ plots.show(figure, alt="Three pictures: the grey patch around the target, the sa
 #
 # $F \odot F^*$ is $|F|^2$: real and never negative. Only $F$ is conjugated in $A$, not $G$.
 # </details>
+
 
 # %% exercise="mosse.filter" points=6 stars=2 minutes=10
 @exercise("mosse.filter")
@@ -269,6 +280,7 @@ def train_filter(patches, target, regulariser):
 #
 # `np.unravel_index(response.argmax(), response.shape)` gives row and column of the peak. The row is y.
 # </details>
+
 
 # %% exercise="mosse.respond" points=5 stars=2 minutes=8
 @exercise("mosse.respond")
@@ -331,6 +343,7 @@ plots.show(figure, alt="Filters learned from one patch and from nine, and the re
 # Numerator and denominator are averaged on their own. The division comes after.
 # </details>
 
+
 # %% exercise="mosse.update" points=5 stars=2 minutes=6
 @exercise("mosse.update")
 def update_filter(A, B, patch, target, rate):
@@ -371,6 +384,7 @@ def update_filter(A, B, patch, target, rate):
 #
 # `H` goes in and comes out as $H^*$, already conjugated: do not conjugate it again.
 # </details>
+
 
 # %% exercise="mosse.ratio" points=4 stars=1 minutes=5
 @exercise("mosse.ratio")
@@ -419,6 +433,7 @@ def update_ratio(H, patch, target, rate, regulariser):
 # peak ± 5 is 11 pixels: the slice ends at `row + 6`.
 # </details>
 
+
 # %% exercise="mosse.psr" points=6 stars=2 minutes=10
 @exercise("mosse.psr")
 def peak_to_sidelobe(response):
@@ -443,6 +458,7 @@ def peak_to_sidelobe(response):
 # Now the two update rules can be compared. The same patch comes 40 times, each time with fresh noise; both rules learn from all of them and then answer to one more.
 # **Predict first:** is averaging filters as good as averaging sums?
 
+
 # %%
 def compare_rules(regulariser, frames=40, rate=0.125, seed=0):
     """PSR of both rules after `frames` noisy views of one patch: (running sums, average of filters)."""
@@ -464,13 +480,351 @@ lambdas = [0.0, 1.0, 100.0]
 psr = np.array([[compare_rules(lam, seed=s) for s in range(repeats)] for lam in lambdas])  # (lambdas, repeats, 2)
 
 figure, axes = plots.new_figure(width=6.5, height=2.8)
-for k, (name, colour, style) in enumerate((("running sums A and B", plots.EXEMPLAR, "o-"), ("average of filters", plots.PREDICTION, "s--"))):
-    axes[0, 0].errorbar(range(len(lambdas)), psr[:, :, k].mean(axis=1), yerr=psr[:, :, k].std(axis=1), fmt=style, color=colour, label=name, capsize=3)
-axes[0, 0].set(xticks=range(len(lambdas)), xticklabels=[f"λ = {lam:g}" for lam in lambdas], ylabel="PSR on one more frame")
+for k, (name, colour, style) in enumerate(
+    (("running sums A and B", plots.EXEMPLAR, "o-"), ("average of filters", plots.PREDICTION, "s--"))
+):
+    axes[0, 0].errorbar(
+        range(len(lambdas)),
+        psr[:, :, k].mean(axis=1),
+        yerr=psr[:, :, k].std(axis=1),
+        fmt=style,
+        color=colour,
+        label=name,
+        capsize=3,
+    )
+axes[0, 0].set(
+    xticks=range(len(lambdas)), xticklabels=[f"λ = {lam:g}" for lam in lambdas], ylabel="PSR on one more frame"
+)
 axes[0, 0].legend()
 axes[0, 0].grid(alpha=0.3)
-plots.show(figure, alt="PSR of two update rules for three regularisers; running sums lie above the average of filters where the regulariser is small.")
+plots.show(
+    figure,
+    alt="PSR of two update rules for three regularisers; running sums lie above the average of filters where the regulariser is small.",
+)
 
 # %% [markdown]
 # A frequency at which one frame happens to hold almost nothing gets an enormous single-frame filter, and the average of filters never recovers from it. In the running sums such a frame has
 # little weight in $A$ *and* in $B$. The regulariser tames the first rule; the second hardly needs it.
+
+# %% [markdown]
+# ## The whole tracker
+#
+# ### Exercise 02.9 · MOSSE
+# {{exercise}}
+#
+# Put the pieces together. In `init`: cut the patch around the box, make the copies, train the filter. In `update`:
+#
+# 1. cut the patch at the *old* centre, preprocess, respond;
+# 2. compute the PSR. Below the threshold: change nothing and give the last box;
+# 3. otherwise move the centre by the displacement;
+# 4. cut again at the *new* centre, preprocess, update the filter;
+# 5. give the box: new centre, first size.
+#
+# `grey_patch`, and the functions you have written, are all you need.
+#
+# <details><summary>Hint 1</summary>
+#
+# Keep `self.centre`, `self.A`, `self.B`, `self.target`, `self.window` between the calls.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The response was computed at the old centre, the update needs the patch at the new one. If you use the old patch, the filter learns that
+# the target is off-centre, and drifts.
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# `mosse.random_warps(patch, 8, np.random.default_rng(0))` gives eight copies (8, h, w) of a grey patch; preprocess each.
+# </details>
+
+
+# %% exercise="mosse.tracker" points=10 stars=3 minutes=20
+@exercise("mosse.tracker")
+class MOSSE:
+    """MOSSE with a patch of 1.5 × the box, sigma 2 px, learning rate 0.125 and PSR threshold 7."""
+
+    name = "my-mosse"
+
+    def init(self, frame, box):
+        """Learn the filter from `frame` (H, W, 3) with the target at `box` (4,), x, y, w, h in pixels."""
+        ### BEGIN SOLUTION
+        cx, cy, self.w, self.h = to_centre(box)
+        self.centre = np.array([cx, cy])  # (2,)
+        self.size = int(1.5 * self.h), int(1.5 * self.w)  # height, width of the patch
+        self.window = cosine_window(*self.size)  # (h, w)
+        self.target = gaussian_target(*self.size, sigma=2.0)  # (h, w)
+        patch = grey_patch(frame, self.centre, *self.size)  # (h, w)
+        copies = [patch, *mosse.random_warps(patch, 8, np.random.default_rng(0))]
+        patches = np.array([preprocess(p, self.window) for p in copies])  # (9, h, w)
+        self.A, self.B = train_filter(patches, self.target, regulariser=1.0)  # (h, w) each
+        ### END SOLUTION
+
+    def update(self, frame):
+        """Box (4,) in the next `frame` (H, W, 3)."""
+        ### BEGIN SOLUTION
+        patch = preprocess(grey_patch(frame, self.centre, *self.size), self.window)  # (h, w)
+        response, dx, dy = respond(patch, self.A, self.B)  # (h, w)
+        if peak_to_sidelobe(response) >= 7:
+            self.centre = self.centre + [dx, dy]
+            patch = preprocess(grey_patch(frame, self.centre, *self.size), self.window)  # (h, w)
+            self.A, self.B = update_filter(self.A, self.B, patch, self.target, rate=0.125)
+        return np.array([self.centre[0] - self.w / 2, self.centre[1] - self.h / 2, self.w, self.h])
+        ### END SOLUTION
+
+
+# %% [markdown]
+# Your tracker on the clip from the beginning, the IoU above and the PSR below. Where the PSR falls under the line the tracker stops learning; otherwise it would learn the thing in front.
+
+
+# %%
+def watch(tracker, sequence):
+    """One pass: boxes (T, 4) and PSR (T,)."""
+    boxes, psr = [sequence.boxes[0]], [np.nan]
+    tracker.init(sequence.frames[0], sequence.boxes[0])
+    for frame in sequence.frames.part(1):
+        boxes.append(tracker.update(frame))
+        psr.append(tracker.last.psr)
+    return np.array(boxes), np.array(psr)
+
+
+from course_lib.geometry.boxes import iou
+
+figure, axes = plots.new_figure(width=8, height=3.6, rows=2, sharex=True)
+results = {}
+for name, threshold, colour, style in (
+    ("stops learning when lost", 7.0, plots.EXEMPLAR, "-"),
+    ("never stops", 0.0, plots.PREDICTION, "--"),
+):
+    boxes, psr = watch(make_tracker("mosse", psr_threshold=threshold), clip)
+    results[name] = iou(boxes, clip.boxes)  # (T,)
+    axes[0, 0].plot(results[name], color=colour, linestyle=style, label=name)
+    axes[1, 0].plot(psr, color=colour, linestyle=style)
+hidden = clip.tags["visible"] < 0.5  # (T,)
+for ax in axes[:, 0]:
+    ax.fill_between(
+        range(len(clip)),
+        0,
+        1,
+        where=hidden,
+        transform=ax.get_xaxis_transform(),
+        color=plots.NEUTRAL,
+        alpha=0.25,
+        linewidth=0,
+    )
+    ax.grid(alpha=0.3)
+axes[1, 0].axhline(7, color=plots.NEUTRAL, linestyle=":")
+axes[0, 0].set(ylabel="IoU", ylim=(0, 1))
+axes[1, 0].set(ylabel="PSR", xlabel="frame (grey: target mostly hidden)")
+axes[0, 0].legend(fontsize=9)
+listing = "; ".join(f"{name}: mean IoU {np.nanmean(v):.2f}" for name, v in results.items())
+plots.show(
+    figure,
+    alt=f"IoU and PSR along the clip for two trackers, with the frames in which the target is hidden in grey. {listing}.",
+)
+
+# %% [markdown]
+# ### Play: the bench at the top
+#
+# Go back to the first widget and find out by playing:
+#
+# 1. which learning rates keep the PSR above the line again *after* the target has come out from behind the occluder?
+# 2. what happens to the filter's picture when the regulariser grows? Why does it get smoother?
+# 3. a sigma of 1 pixel makes the sharpest peak. What does it cost?
+#
+# ## Experiment: how fast should it learn?
+#
+# The same tracker with different learning rates, on clips of three kinds. **Predict first:** for which kind does a high rate help most?
+
+# %%
+from dataclasses import replace
+
+from course_lib.data.frames import ArrayFrames
+
+
+def in_memory(sequence):
+    """The same sequence with its frames drawn once and kept."""
+    return replace(sequence, frames=ArrayFrames([frame for frame in sequence.frames]))
+
+
+def mean_auc(settings, sequences):
+    """Mean success AUC of MOSSE with these settings."""
+    return np.mean(
+        [auc(score_sequence(track(make_tracker("mosse", **settings), s).boxes, s.boxes).success) for s in sequences]
+    )
+
+
+per_kind = by_profile(smoke=1, laptop=3, gpu=3)
+kinds = {"OCC": "occlusion", "IPR": "rotation", "IV": "changing light"}
+groups = {tag: [in_memory(c) for c in clips if tag in c.attributes][:per_kind] for tag in kinds}
+rates = by_profile(
+    smoke=[0.0, 0.125, 0.5],
+    laptop=[0.0, 0.02, 0.05, 0.125, 0.25, 0.5, 1.0],
+    gpu=[0.0, 0.02, 0.05, 0.125, 0.25, 0.5, 1.0],
+)
+
+figure, axes = plots.new_figure(width=6.5, height=3)
+best = {}
+for k, (tag, group) in enumerate(groups.items()):
+    scores = [mean_auc({"rate": rate}, group) for rate in rates]
+    best[kinds[tag]] = rates[int(np.argmax(scores))]
+    axes[0, 0].plot(
+        range(len(rates)),
+        scores,
+        "osD"[k],
+        linestyle=plots.LINES[k],
+        color=plots.CYCLE[k],
+        label=f"{kinds[tag]} ({len(group)} clips)",
+    )
+axes[0, 0].set(
+    xticks=range(len(rates)),
+    xticklabels=[f"{r:g}" for r in rates],
+    xlabel="learning rate η",
+    ylabel="mean AUC",
+    ylim=(0, 1),
+)
+axes[0, 0].legend(fontsize=9)
+axes[0, 0].grid(alpha=0.3)
+listing = ", ".join(f"{kind} {rate:g}" for kind, rate in best.items())
+plots.show(
+    figure,
+    alt=f"Mean success AUC against the learning rate for three kinds of clips. Best rate measured here: {listing}.",
+)
+
+# %% [markdown]
+# At $\eta = 0$ the filter never changes: it stays what the first frame made it. At $\eta = 1$ it forgets everything at each frame and follows whatever is in its patch.
+# Where the best rate lies depends on how fast the target changes, and a tracker does not know that beforehand.
+#
+# ## Experiment: speed and accuracy, where it fails
+#
+# A speed without an accuracy beside it says nothing, so both are measured in one run: template matching, MOSSE, and the two trackers that do not look.
+
+# %%
+chosen = [in_memory(c) for c in clips][:: by_profile(smoke=6, laptop=1, gpu=1)]
+table = {}
+for name in ("mosse", "ncc", "random-walk", "stay-put"):
+    runs = [track(make_tracker(name), s) for s in chosen]
+    scores = [score_sequence(r.boxes, s.boxes) for r, s in zip(runs, chosen, strict=True)]
+    table[name] = {
+        "auc": np.mean([auc(s.success) for s in scores]),
+        "precision": np.mean([s.precision[20] for s in scores]),
+        "fps": np.mean([len(r) / r.seconds.sum() for r in runs]),
+        "each": {c.name: auc(s.success) for c, s in zip(chosen, scores, strict=True)},
+    }
+
+print(f"{'':14}{'AUC':>7}{'precision @20 px':>19}{'frames/s':>12}")
+for name, row in table.items():
+    print(f"{name:14}{row['auc']:7.3f}{row['precision']:19.3f}{row['fps']:12,.0f}")
+
+worst = sorted(table["mosse"]["each"].items(), key=lambda item: item[1])[:3]
+print("\nMOSSE's worst clips:", ", ".join(f"{name} ({value:.2f})" for name, value in worst))
+
+# %% [markdown]
+# ### Failure gallery
+#
+# Look at the three worst clips where the tracker has just lost its target: what happened there?
+
+# %%
+figure, axes = plots.new_figure(width=9, height=2.7, columns=3)
+moments = []
+for ax, (name, _) in zip(axes[0], worst, strict=True):
+    sequence = next(c for c in chosen if c.name == name)
+    boxes = track(make_tracker("mosse"), sequence).boxes
+    overlap = iou(boxes, sequence.boxes)  # (T,)
+    lost = np.flatnonzero(overlap < 0.2)
+    t = int(lost[0]) if len(lost) else int(np.nanargmin(overlap))
+    moments.append(f"{name} frame {t}")
+    plots.show_frame(ax, sequence.frames[t], f"{name}, frame {t}")
+    plots.draw_box(ax, sequence.boxes[t])
+    plots.draw_box(ax, boxes[t], colour=plots.PREDICTION, style="--")
+plots.show(
+    figure,
+    alt=f"Three frames in which MOSSE has lost its target, with the true and the tracker's box: {', '.join(moments)}.",
+)
+
+# %% [markdown]
+# MOSSE never changes the size of its box, knows no rotation beyond its eight copies, and searches only as far as its patch reaches: a target that moves further than that
+# between two frames is out of sight. Lesson 03 mends the first with a pyramid of scales.
+#
+# ## Real video
+#
+# These figures were measured once on 22 targets of OTB and VOT-2014, by the run that the line under the table names, and ship with the course. OpenCV's own MOSSE, KCF and CSRT ran in the same minutes on the same machine.
+
+# %%
+from course_lib.evaluation.tables import read_measured
+from course_lib.places import RESULTS
+
+shipped = read_measured(RESULTS / "real_clips.json")
+print(f"{'':14}{'AUC':>7}{'precision @20 px':>19}{'frames/s':>12}")
+for name, row in shipped["overall"].items():
+    print(f"{name:14}{row['auc']:7.3f}{row['precision20']:19.3f}{row['fps']:12,.0f}")
+about = shipped["measured"]
+print(
+    f"\n{len(shipped['sequences'])} targets; measured {about['date']} at commit {about['commit']} on {about['hardware']}, OpenCV {about['opencv']}"
+)
+
+figure, axes = plots.new_figure(width=7.5, height=3.4)
+for k, (name, row) in enumerate(shipped["overall"].items()):
+    axes[0, 0].plot(
+        np.linspace(0, 1, 21),
+        shipped["curves"][name]["success"],
+        color=plots.CYCLE[k % 8],
+        linestyle=plots.LINES[k % 8],
+        label=f"{name} {row['auc']:.3f}",
+    )
+axes[0, 0].set(xlabel="IoU threshold", ylabel="share of frames above", ylim=(0, 1), title="Success on 22 real targets")
+axes[0, 0].legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9, frameon=False)
+axes[0, 0].grid(alpha=0.3)
+listing = ", ".join(f"{name} {row['auc']:.3f}" for name, row in shipped["overall"].items())
+plots.show(figure, alt=f"Success curves on 22 real targets, from best to worst AUC: {listing}.")
+
+# %% [markdown]
+# Mind the speeds. A tracker that reports *lost* and skips the frame is very fast, and keeps its last box. That is why the table shows accuracy beside speed.
+#
+# ## Where you stand
+
+# %%
+progress()
+
+# %% [markdown]
+# ## Questions to check yourself
+#
+# 1. Why is the patch multiplied by a cosine window?
+# <details><summary>Answer</summary>
+#
+# The Fourier transform treats the patch as periodic. Without the window its borders would meet in jumps, whose edges are not part of the target.
+# </details>
+#
+# 2. What does the response look like for a patch in which the target has moved 5 pixels to the right?
+# <details><summary>Answer</summary>
+#
+# The same peak, 5 pixels further to the right: a shift of the patch shifts the response.
+# </details>
+#
+# 3. With one training patch and $\lambda = 0$, what is the response to that same patch, and why is this filter a bad one?
+# <details><summary>Answer</summary>
+#
+# Exactly $g$. But $1/F$ is huge where $F$ is nearly 0, so the slightest change of the patch is blown up.
+# </details>
+#
+# 4. The PSR falls below the threshold. Which three things does the tracker leave undone?
+# <details><summary>Answer</summary>
+#
+# It does not move its box, does not touch $A$, and does not touch $B$.
+# </details>
+#
+# 5. From lesson 00: a target's box is $(10, 20, 5, 8)$. At which pixel of the frame is the patch centred if the centre is rounded down?
+# <details><summary>Answer</summary>
+#
+# The centre is $(12.5, 24)$: column 12, row 24.
+# </details>
+#
+# ## Classic mistakes
+#
+# * **Conjugating the wrong factor.** If the response peaks on the other side of the middle, at the mirrored place, $F$ was used where $F^*$ belongs.
+# * **Learning at the old place.** The update needs a patch cut at the new centre.
+# * **Rows and columns.** The peak's row is a displacement in y.
+# * **Warps that are all the same.** A random generator that is seeded anew inside the warp function gives eight equal copies; public code exists that does this.
+#
+# ## Read next
+#
+# * The paper, eight pages, pleasant to read; section 3.5 is about the PSR.
+# * Lesson 03: the same idea with kernels and many channels, KCF. Lesson 04: the filter is replaced by a deep network, and the correlation stays.

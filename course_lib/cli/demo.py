@@ -37,7 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
     video = arguments.out / f"{clip.name}.mp4"
     texts = ("absent" if np.isnan(v) else f"IoU {v:.2f}" for v in overlaps)
     rows = zip(clip.frames, result.boxes, clip.boxes, texts, strict=True)
-    write_video(video, (annotate(f, p, t, f"{i}  MOSSE  {text}") for i, (f, p, t, text) in enumerate(rows)), clip.fps or 25)
+    write_video(
+        video, (annotate(f, p, t, f"{i}  MOSSE  {text}") for i, (f, p, t, text) in enumerate(rows)), clip.fps or 25
+    )
     scores = {
         "clip": clip.name,
         "tracker": "mosse",
@@ -47,6 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
         "fps": round(len(result) / float(result.seconds.sum()), 1),
     }
     write_whole(arguments.out / f"{clip.name}.json", json.dumps(scores, indent=1) + "\n")
-    print(f"MOSSE on {clip.name}: AUC {scores['auc']:.3f}, precision at 20 px {scores['precision20']:.3f}, {scores['fps']:,.0f} frames/s")
+    print(
+        f"MOSSE on {clip.name}: AUC {scores['auc']:.3f}, precision at 20 px {scores['precision20']:.3f}, {scores['fps']:,.0f} frames/s"
+    )
     print(f"wrote {video} (green: truth, dashed: tracker) and {video.with_suffix('.json')}")
     return 0

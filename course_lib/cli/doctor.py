@@ -50,7 +50,13 @@ def packages() -> list[Finding]:
     """Python and every dependency against its lower bound."""
     findings = [Finding("ok", f"Python {sys.version.split()[0]}")]
     if sys.version_info < (3, 11):
-        findings = [Finding("lack", f"Python {sys.version.split()[0]}", "install Python 3.11 or newer, delete .venv and run `make lab`")]
+        findings = [
+            Finding(
+                "lack",
+                f"Python {sys.version.split()[0]}",
+                "install Python 3.11 or newer, delete .venv and run `make lab`",
+            )
+        ]
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for requirement in [*project["dependencies"], *project["optional-dependencies"]["lab"]]:
         name, bound = requirement.split(">=")
@@ -89,10 +95,22 @@ def machine() -> list[Finding]:
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GIB
         low = memory < 3.5
-        findings.append(Finding("note" if low else "ok", f"{memory:.1f} GiB of memory", "close other programs: lessons want 4 GiB" if low else ""))
+        findings.append(
+            Finding(
+                "note" if low else "ok",
+                f"{memory:.1f} GiB of memory",
+                "close other programs: lessons want 4 GiB" if low else "",
+            )
+        )
     free = shutil.disk_usage(PROJECT).free / GIB
     low = free < 2
-    findings.append(Finding("note" if low else "ok", f"{free:.1f} GiB of free disk", "make room: results and videos need about 2 GiB" if low else ""))
+    findings.append(
+        Finding(
+            "note" if low else "ok",
+            f"{free:.1f} GiB of free disk",
+            "make room: results and videos need about 2 GiB" if low else "",
+        )
+    )
     return findings
 
 
@@ -103,7 +121,9 @@ def widgets() -> list[Finding]:
         places = [Path(sys.prefix) / "share" / "jupyter" / "labextensions" / name]
         there = any(place.is_dir() for place in places)
         remedy = "" if there else "install ipywidgets and anywidget into the environment that runs JupyterLab"
-        found.append(Finding("ok" if there else "note", f"widget front end {name}{'' if there else ' not found'}", remedy))
+        found.append(
+            Finding("ok" if there else "note", f"widget front end {name}{'' if there else ' not found'}", remedy)
+        )
     return found
 
 
@@ -115,7 +135,13 @@ def data() -> list[Finding]:
         if (root / name).is_dir():
             findings.append(Finding("ok", f"{name} in {root / name}"))
         elif script:
-            findings.append(Finding("note", f"{name} is not in {root}", f"`python data_scripts/{script}` fetches it or says where to put it"))
+            findings.append(
+                Finding(
+                    "note",
+                    f"{name} is not in {root}",
+                    f"`python data_scripts/{script}` fetches it or says where to put it",
+                )
+            )
     years = sorted(p.name for p in root.glob("vot20*") if p.is_dir())
     remedy = "" if years else "`python data_scripts/vot.py 2018` fetches one year"
     findings.append(Finding("ok" if years else "note", f"VOT: {', '.join(years) or f'no year in {root}'}", remedy))

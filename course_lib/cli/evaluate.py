@@ -19,16 +19,26 @@ from course_lib.trackers import TRACKER_NAMES
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("--tracker", nargs="+", required=True, metavar="NAME", help=f"one or more of {', '.join(TRACKER_NAMES)}")
-    parser.add_argument("--benchmark", default="generated-v1", help='"generated-v1" (default), "otb100", "otb+vot2014", …')
+    parser.add_argument(
+        "--tracker", nargs="+", required=True, metavar="NAME", help=f"one or more of {', '.join(TRACKER_NAMES)}"
+    )
+    parser.add_argument(
+        "--benchmark", default="generated-v1", help='"generated-v1" (default), "otb100", "otb+vot2014", …'
+    )
     parser.add_argument("--root", type=Path, help="the data root; default: COURSE_DATA, or data/ in the project")
     parser.add_argument("--results", type=Path, default=RUNS / "results", help="where results are kept")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="ope")
     parser.add_argument("--sequences", help="only these, separated by commas")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="sequences at a time (default: one per core)")
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count(), help="sequences at a time (default: one per core)"
+    )
     parser.add_argument("--recipe", help="YAML file with settings, for a single tracker")
-    parser.add_argument("--label", help="name of the results' folder, for a single tracker; default: the tracker's name")
-    parser.add_argument("--fresh", action="store_true", help="throw earlier results of these trackers on this benchmark away")
+    parser.add_argument(
+        "--label", help="name of the results' folder, for a single tracker; default: the tracker's name"
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="throw earlier results of these trackers on this benchmark away"
+    )
     parser.add_argument("settings", nargs="*", metavar="tracker.key=value", help="for example mosse.rate=0.2")
 
 
@@ -54,10 +64,14 @@ def _specs(arguments: argparse.Namespace) -> list[TrackerSpec]:
     for key, value in parse_overrides(arguments.settings).items():
         tracker, dot, name = key.partition(".")
         if not dot or tracker not in settings:
-            raise SettingsError(f"setting {key}={value} should start with one of the trackers asked for, as in {arguments.tracker[0]}.key={value}")
+            raise SettingsError(
+                f"setting {key}={value} should start with one of the trackers asked for, as in {arguments.tracker[0]}.key={value}"
+            )
         settings[tracker][name] = value
     if len(settings) > 1 and (arguments.recipe or arguments.label):
-        raise SettingsError(f"--recipe and --label are for a single tracker; {len(settings)} are asked for: {', '.join(settings)}")
+        raise SettingsError(
+            f"--recipe and --label are for a single tracker; {len(settings)} are asked for: {', '.join(settings)}"
+        )
     return [TrackerSpec(name, chosen, arguments.recipe, arguments.label) for name, chosen in settings.items()]
 
 

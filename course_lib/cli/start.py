@@ -45,6 +45,8 @@ def free_name(target: Path, again: bool) -> Path:
     if not target.exists():
         return target
     if not again:
-        raise CourseError(f"{target.name} is in {target.parent.name}/ already, with your work in it; --again makes a fresh copy beside it")
+        raise CourseError(
+            f"{target.name} is in {target.parent.name}/ already, with your work in it; --again makes a fresh copy beside it"
+        )
     numbers = (target.with_stem(f"{target.stem}_{n}") for n in range(2, 1000))
     return next(path for path in numbers if not path.exists())

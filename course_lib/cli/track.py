@@ -19,7 +19,12 @@ from course_lib.trackers import TRACKER_NAMES, make_tracker
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("--video", type=Path, required=True, help="MP4, AVI, MOV, WebM or similar")
-    parser.add_argument("--box", required=True, metavar="X,Y,W,H", help="the target in the first frame: top-left corner and size, pixels")
+    parser.add_argument(
+        "--box",
+        required=True,
+        metavar="X,Y,W,H",
+        help="the target in the first frame: top-left corner and size, pixels",
+    )
     parser.add_argument("--start", type=int, default=0, help="number of the frame the box is for, counted from 0")
     parser.add_argument("--tracker", default="mosse", help=f"one of {', '.join(TRACKER_NAMES)}")
     parser.add_argument("--out", type=Path, help="video to write; default: beside the input, with the tracker's name")
@@ -38,7 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
     out = arguments.out or arguments.video.with_name(f"{arguments.video.stem}-{arguments.tracker}.mp4")
     if out.suffix != ".mp4":
         raise SettingsError(f"--out is {out}; expected a name that ends in .mp4")
-    pictures = (annotate(f, b, text=f"{arguments.start + i}  {tracker.name}") for i, (f, b) in enumerate(zip(frames, result.boxes, strict=True)))
+    pictures = (
+        annotate(f, b, text=f"{arguments.start + i}  {tracker.name}")
+        for i, (f, b) in enumerate(zip(frames, result.boxes, strict=True))
+    )
     write_video(out, pictures, video.fps or 25)
     write_result(out.with_suffix(".txt"), result)
     print(f"{tracker.name} on {len(result)} frames, {len(result) / result.seconds.sum():,.0f} frames/s")
@@ -53,5 +61,7 @@ def parse_box(text: str) -> np.ndarray:
     except ValueError:
         box = np.empty(0)
     if box.shape != (4,) or not np.isfinite(box).all():
-        raise SettingsError(f"--box is {text!r}; expected four numbers with commas between, x,y,w,h, for example 120,80,40,60")
+        raise SettingsError(
+            f"--box is {text!r}; expected four numbers with commas between, x,y,w,h, for example 120,80,40,60"
+        )
     return box

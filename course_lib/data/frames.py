@@ -7,7 +7,8 @@ nothing in the course assumes that they do not.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence as Items
+from collections.abc import Iterator
+from collections.abc import Sequence as Items
 from pathlib import Path
 
 import cv2

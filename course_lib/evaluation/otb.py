@@ -80,7 +80,9 @@ def score_sequence(predicted: ArrayLike, truth: ArrayLike, omitted: np.ndarray |
     """
     predicted, truth = as_boxes(predicted), as_boxes(truth)
     if predicted.shape != truth.shape:
-        raise DataError(f"{len(predicted)} boxes for {len(truth)} frames of truth; expected one per frame. Run the tracker again.")
+        raise DataError(
+            f"{len(predicted)} boxes for {len(truth)} frames of truth; expected one per frame. Run the tracker again."
+        )
     counted = is_valid(truth) if omitted is None else is_valid(truth) & ~np.asarray(omitted, dtype=bool)  # (T,)
     boxes = carry_forward(np.concatenate([truth[:1], predicted[1:]]))[counted]  # (n, 4)
     overlaps = iou(boxes, truth[counted])  # (n,)

@@ -124,7 +124,9 @@ def make_report(root: Path, benchmark: Benchmark, trackers: list[str], protocol:
     return Report(benchmark.name, protocol, scores, {s.name: s.attributes for s in benchmark})
 
 
-def _score(root: Path, benchmark: Benchmark, tracker: str, sequence: Sequence, protocol: str) -> tuple[SequenceScore, float]:
+def _score(
+    root: Path, benchmark: Benchmark, tracker: str, sequence: Sequence, protocol: str
+) -> tuple[SequenceScore, float]:
     whole = result_path(root, benchmark.name, tracker, sequence.name)
     if protocol == "ope":
         return _score_pass(whole, benchmark, sequence, 0)
@@ -143,6 +145,8 @@ def _score_pass(path: Path, benchmark: Benchmark, sequence: Sequence, start: int
     result = read_result(path, benchmark.first_pixel)
     truth, omitted = sequence.boxes[start:], sequence.omitted[start:]
     if len(result) != len(truth):
-        raise DataError(f"{path} has {len(result)} boxes, sequence {sequence.name} {len(truth)} frames from {start} on; run it again with --fresh")
+        raise DataError(
+            f"{path} has {len(result)} boxes, sequence {sequence.name} {len(truth)} frames from {start} on; run it again with --fresh"
+        )
     seconds = float(result.seconds.sum())
     return score_sequence(result.boxes, truth, omitted), (len(result) / seconds if seconds > 0 else float("nan"))

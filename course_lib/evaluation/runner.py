@@ -75,12 +75,18 @@ def evaluate(
     jobs = [(spec, sequence) for spec in trackers for sequence in benchmark]
     done = {(s.folder, q.name): finished(root, benchmark, s, q, protocol) for s, q in jobs}
     open_jobs = [(s, q) for s, q in jobs if not done[s.folder, q.name]]
-    bar = tqdm(total=len(jobs), initial=len(jobs) - len(open_jobs), unit="seq", disable=not progress, desc=protocol.upper())
-    failures = (_run_here if workers == 1 else _run_in_processes)(open_jobs, benchmark, root, protocol, workers, data, bar)
+    bar = tqdm(
+        total=len(jobs), initial=len(jobs) - len(open_jobs), unit="seq", disable=not progress, desc=protocol.upper()
+    )
+    failures = (_run_here if workers == 1 else _run_in_processes)(
+        open_jobs, benchmark, root, protocol, workers, data, bar
+    )
     bar.close()
     if failures:
         raise CourseError(
-            f"{len(failures)} of {len(jobs)} runs failed: " + "; ".join(failures) + ". Mend the cause and run the same command again: the others are kept."
+            f"{len(failures)} of {len(jobs)} runs failed: "
+            + "; ".join(failures)
+            + ". Mend the cause and run the same command again: the others are kept."
         )
     return [path for s, q in jobs for path in finished(root, benchmark, s, q, protocol)]
 
@@ -137,7 +143,9 @@ def _run_in_processes(jobs, benchmark, root, protocol, workers, data, bar) -> li
             try:
                 future.result()
             except BrokenProcessPool:
-                failures.append(f"{spec.folder} on {sequence.name}: its process was ended from outside (out of memory?)")
+                failures.append(
+                    f"{spec.folder} on {sequence.name}: its process was ended from outside (out of memory?)"
+                )
             except Exception as problem:
                 failures.append(_failure(spec.folder, sequence.name, problem))
             bar.update()

@@ -41,7 +41,13 @@ def to_markdown(report: Report) -> str:
     table = report.by_attribute()
     if table:
         trackers = list(report.overall())
-        lines += ["", "AUC by attribute:", "", "| attribute | " + " | ".join(trackers) + " |", "|---" * (len(trackers) + 1) + "|"]
+        lines += [
+            "",
+            "AUC by attribute:",
+            "",
+            "| attribute | " + " | ".join(trackers) + " |",
+            "|---" * (len(trackers) + 1) + "|",
+        ]
         lines += [f"| {tag} | " + " | ".join(f"{row[t]:.3f}" for t in trackers) + " |" for tag, row in table.items()]
     return "\n".join(lines) + "\n"
 
@@ -78,7 +84,11 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     texts = {"report.md": to_markdown(report), "report.csv": to_csv(report), "report.json": to_json(report)}
     for name, text in texts.items():
         write_whole(folder / name, text)
-    pictures = {"success": curve_plot(report), "precision": curve_plot(report, "precision"), "speed": speed_plot(report)}
+    pictures = {
+        "success": curve_plot(report),
+        "precision": curve_plot(report, "precision"),
+        "speed": speed_plot(report),
+    }
     pictures["normalised_precision"] = curve_plot(report, "normalised_precision")
     if report.by_attribute():
         pictures["attributes"] = attribute_plot(report)
@@ -127,6 +137,8 @@ def _processor() -> str:
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
-        models = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        models = [
+            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
+        ]
         name = models[0] if models else name
     return f"{name}, {os.cpu_count()} cores"

@@ -40,7 +40,9 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
                 size = (frame.shape[1] // 2 * 2, frame.shape[0] // 2 * 2)  # the codec wants even sides
                 writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*"mp4v"), fps, size)
                 if not writer.isOpened():
-                    raise CourseError(f"OpenCV cannot write {path}: its build has no MP4 encoder. Install opencv-python from its wheel.")
+                    raise CourseError(
+                        f"OpenCV cannot write {path}: its build has no MP4 encoder. Install opencv-python from its wheel."
+                    )
             fitting = frame if (frame.shape[1], frame.shape[0]) == size else cv2.resize(frame, size)
             writer.write(cv2.cvtColor(fitting, cv2.COLOR_RGB2BGR))
         if writer is None:

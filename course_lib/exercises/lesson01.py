@@ -26,7 +26,9 @@ def examine_corners(answer, reference, rng) -> None:
     require_untouched(kept, given, "the boxes")
     result = as_array(result, (6, 4), "for six boxes the result")
     if same(result, reference(kept) - [0, 0, 1, 1]):
-        raise Wrong("your right and bottom edges lie one pixel too far in: x2 is x + w here, not the last pixel x + w − 1")
+        raise Wrong(
+            "your right and bottom edges lie one pixel too far in: x2 is x + w here, not the last pixel x + w − 1"
+        )
     require_close(result, reference(kept), "the corner array", hint="its columns are x, y, x + w, y + h")
 
 
@@ -41,9 +43,13 @@ def examine_iou(answer, reference, rng) -> None:
 
     shifted = value(ten, half, "the IoU of two squares, one shifted by half its width,")
     if np.isclose(shifted, 0.5):
-        raise Wrong("two squares shifted by half a width give 1/2 in your version: divide by the union, not by one area")
+        raise Wrong(
+            "two squares shifted by half a width give 1/2 in your version: divide by the union, not by one area"
+        )
     if np.isclose(shifted, 1 / 4):
-        raise Wrong("two squares shifted by half a width give 1/4 in your version: the union counts the shared part once, so take it off")
+        raise Wrong(
+            "two squares shifted by half a width give 1/4 in your version: the union counts the shared part once, so take it off"
+        )
     if not np.isclose(shifted, 1 / 3):
         raise Wrong(f"two 10×10 squares shifted by 5 px have IoU 50/150 = 0.333; yours is {shifted:.4g}")
     if not np.isclose(value(ten, apart, "the IoU of two boxes far apart"), 0):
@@ -52,7 +58,9 @@ def examine_iou(answer, reference, rng) -> None:
             f"{value(ten, apart, 'the IoU'):.4g}. A negative width times a negative height is positive: keep each side at 0 or above"
         )
     if not np.isclose(value(ten, np.array([20.0, 0, 10, 10]), "the IoU of two boxes apart in x only"), 0):
-        raise Wrong("two boxes that lie apart in x only should have IoU 0: keep each side of the intersection at 0 or above")
+        raise Wrong(
+            "two boxes that lie apart in x only should have IoU 0: keep each side of the intersection at 0 or above"
+        )
     for a, b in zip(random_boxes(rng, 20), random_boxes(rng, 20), strict=True):
         b[:2] = a[:2] + rng.uniform(-10, 10, 2)
         require_close(value(a, b, "the IoU"), reference(a, b), f"the IoU of {np.round(a, 1)} and {np.round(b, 1)}")
@@ -66,10 +74,14 @@ def examine_centre_error(answer, reference, rng) -> None:
     if np.isclose(first, 25):
         raise Wrong("a shift of (3, 4) gives 25 in your version: take the square root")
     if np.isclose(first, 7):
-        raise Wrong("a shift of (3, 4) gives 7 in your version: that is the city-block distance; the error is the straight line, 5")
+        raise Wrong(
+            "a shift of (3, 4) gives 7 in your version: that is the city-block distance; the error is the straight line, 5"
+        )
     wide = as_number(answer(a.copy(), np.array([0.0, 0, 30, 20])), "the centre error")
     if np.isclose(first, 5) and np.isclose(wide, 0):
-        raise Wrong("two boxes with the same corner but other widths have distance 0 in your version: compare centres, not corners")
+        raise Wrong(
+            "two boxes with the same corner but other widths have distance 0 in your version: compare centres, not corners"
+        )
     for p, q in zip(random_boxes(rng, 10), random_boxes(rng, 10), strict=True):
         value = as_number(answer(p.copy(), q.copy()), "the centre error")
         require_close(value, reference(p, q), f"the centre error of {np.round(p, 1)} and {np.round(q, 1)}")
@@ -138,7 +150,9 @@ def examine_stay_put(answer, reference, rng) -> None:
     tracker.init(frame, own)
     own += 5
     if not same(tracker.update(frame), first):
-        raise Wrong("your tracker keeps the caller's array itself: when the caller changes it later your box moves. Keep a copy")
+        raise Wrong(
+            "your tracker keeps the caller's array itself: when the caller changes it later your box moves. Keep a copy"
+        )
     tracker.init(frame, second)
     require_close(tracker.update(frame), second, "after a second `init` the box", hint="start afresh at each `init`")
     other = answer()
@@ -160,7 +174,7 @@ class Spy(Tracker):
     def update(self, frame) -> np.ndarray:
         """The next answer."""
         self.calls.append(("update", int(frame[0, 0, 0]), None))
-        return self.answers[len(self.calls) - 1].copy()
+        return self.answers[(len(self.calls) - 1) % len(self.answers)].copy()
 
 
 @check("protocol.ope", reference=otb.track)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import cv2
-import scipy.fft as sf
 import numpy as np
+import scipy.fft as sf
 from numpy.typing import ArrayLike
 
 from course_lib.geometry.boxes import from_centre, to_centre
@@ -204,12 +204,14 @@ class MOSSE(Tracker):
         H, W = frame.shape[:2]
         top, left = int(self.centre[1]) - h // 2, int(self.centre[0]) - w // 2
         inside = frame[max(top, 0) : min(top + h, H), max(left, 0) : min(left + w, W)]
-        if inside.shape[0]==0 or inside.shape[1]==0:
-            return np.zeros((h,w),np.uint8)
+        if inside.shape[0] == 0 or inside.shape[1] == 0:
+            return np.zeros((h, w), np.uint8)
         grey = cv2.cvtColor(inside, cv2.COLOR_RGB2GRAY) if inside.ndim == 3 else inside
         if grey.shape == (h, w):
             return grey
-        return cv2.copyMakeBorder(grey, max(-top, 0), max(top + h - H, 0), max(-left, 0), max(left + w - W, 0), cv2.BORDER_REPLICATE)
+        return cv2.copyMakeBorder(
+            grey, max(-top, 0), max(top + h - H, 0), max(-left, 0), max(left + w - W, 0), cv2.BORDER_REPLICATE
+        )
 
     def _prepare(self, patch):
         values = cv2.LUT(patch, LOG)
@@ -231,4 +233,11 @@ class MOSSE(Tracker):
 
     def _remember(self, response, psr, updated):
         h, w = self.size
-        self.last = MOSSEState(response, psr, np.array([int(self.centre[0]) - w // 2, int(self.centre[1]) - h // 2, w, h]), updated, self.A, self.B)
+        self.last = MOSSEState(
+            response,
+            psr,
+            np.array([int(self.centre[0]) - w // 2, int(self.centre[1]) - h // 2, w, h]),
+            updated,
+            self.A,
+            self.B,
+        )

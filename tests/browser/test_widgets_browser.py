@@ -297,7 +297,6 @@ def test_texts_stand_out_in_both_themes(page, theme):
     page.one(f"body[data-jp-theme-light={wanted}]")
     time.sleep(0.5)  # the theme's style sheet arrives
     texts = page.driver.execute_script(CONTRAST)
-    print(texts)
     assert len(texts) > 20
     assert [entry for entry in texts if not entry[1] >= 4.5] == []
 

@@ -126,7 +126,9 @@ def _distractor(rng: np.random.Generator, spec: ClipSpec, like: Cutout, target: 
     T = spec.length
     side = 1 if k % 2 == 0 else -1
     offset = side * np.array([spec.size * (1.9 + 0.7 * k), spec.size * rng.uniform(-0.8, 0.8)])  # (2,)
-    swing = np.cos(np.pi * np.arange(T) / T * rng.uniform(1.1, 1.6))[:, None]  # (T, 1): from +1 over 0 to the other side
+    swing = np.cos(np.pi * np.arange(T) / T * rng.uniform(1.1, 1.6))[
+        :, None
+    ]  # (T, 1): from +1 over 0 to the other side
     path = target.centre + offset * swing + 0.25 * spec.size * smooth_curve(rng, T, 2, 20)
     twin = Cutout(like.rgb[:, ::-1].copy(), random_outline(rng))
     return Actor(twin, Poses(path, target.half * rng.uniform(0.9, 1.1), target.angle, np.ones((T, len(twin.outline)))))

@@ -65,7 +65,9 @@ def render(stage: Stage, t: int) -> np.ndarray:
     x, y = stage.camera[t]
     shift = np.array([[1.0, 0, x], [0, 1.0, y]])
     size = (stage.width, stage.height)
-    picture = cv2.warpAffine(stage.backdrop, shift, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT)
+    picture = cv2.warpAffine(
+        stage.backdrop, shift, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT
+    )
     picture = picture.astype(np.float32)  # (H, W, 3)
     for actor in stage.actors:
         moments = shutter(stage, t)

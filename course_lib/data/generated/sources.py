@@ -46,7 +46,9 @@ def scene(name: str, height: int, width: int) -> np.ndarray:
     image = photograph(name)
     H, W = image.shape[:2]
     scale = max(height / H, width / W)
-    resized = cv2.resize(image, (max(width, round(W * scale)), max(height, round(H * scale))), interpolation=cv2.INTER_AREA)
+    resized = cv2.resize(
+        image, (max(width, round(W * scale)), max(height, round(H * scale))), interpolation=cv2.INTER_AREA
+    )
     top, left = (resized.shape[0] - height) // 2, (resized.shape[1] - width) // 2
     return resized[top : top + height, left : left + width]
 
