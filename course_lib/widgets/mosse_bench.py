@@ -132,6 +132,7 @@ class MosseBench(PictureWidget):
             occluded=np.asarray(self.sequence.tags.get("occlusion", []), dtype=bool).tolist(),
             threshold=threshold,
             fps=float(self.sequence.fps or 25.0),
+            frame=min(1, len(self._frames) - 1),  # the first that has a response
             alt=alt or f"MOSSE on {sequence.name}: frame with box, filter, response, and PSR along the clip.",
             **{name: float(getattr(self.base, name)) for name in SETTINGS},
         )
@@ -199,6 +200,7 @@ class MosseBench(PictureWidget):
 def small_map(values: np.ndarray, longest_side: int = 96) -> np.ndarray:
     """A map (h, w) as uint8, its lowest value 0 and its highest 255, thinned out beyond `longest_side`."""
     values = np.nan_to_num(np.asarray(values, dtype=np.float64))
-    values = values[:: 1 + (values.shape[0] - 1) // longest_side, :: 1 + (values.shape[1] - 1) // longest_side]
+    step = 1 + (max(values.shape) - 1) // longest_side  # one for both axes: the shape stays
+    values = values[::step, ::step]
     low, high = values.min(), values.max()
     return np.round(255 * (values - low) / (high - low or 1.0)).astype(np.uint8)
