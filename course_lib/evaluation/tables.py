@@ -63,7 +63,7 @@ def to_csv(report: Report) -> str:
 
 def to_json(report: Report) -> str:
     """Everything, with where and when it was measured. A figure nobody measured is null."""
-    return json.dumps(_without_nan({**report.to_dict(), "measured": provenance()}), indent=1) + "\n"
+    return json.dumps(without_nan({**report.to_dict(), "measured": provenance()}), indent=1) + "\n"
 
 
 def provenance() -> dict[str, str]:
@@ -110,12 +110,12 @@ def _cell(column: str, value: float) -> str:
     return f"{value:,.0f}" if column == "fps" else f"{value:.3f}"
 
 
-def _without_nan(value):
+def without_nan(value):
     """JSON has no NaN."""
     if isinstance(value, dict):
-        return {k: _without_nan(v) for k, v in value.items()}
+        return {k: without_nan(v) for k, v in value.items()}
     if isinstance(value, list):
-        return [_without_nan(v) for v in value]
+        return [without_nan(v) for v in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -24,7 +24,6 @@ function render({ model, el }) {
   const store = new FrameStore(model);
   const size = model.get("sizes")[0];
   const [W, H] = size;
-  const [truthStyle, boxStyle] = model.get("styles");
   let drag = null; // what the pointer is doing: { anchor, before } or { grip, before }
   let speech = null;
 
@@ -144,8 +143,8 @@ function render({ model, el }) {
     const bitmap = await store.bitmap(0).catch(() => null);
     if (!bitmap) return;
     paintFrame(canvas, bitmap, size);
-    if (model.get("truth") && model.get("show_truth")) paintBox(canvas, model.get("truth"), size, truthStyle);
-    paintBox(canvas, model.get("box"), size, boxStyle, 1);
+    const truth = (model.get("show_truth") && model.get("truth")) || [NaN, NaN, NaN, NaN];
+    paintBoxes(canvas, [truth, model.get("box")], size, model.get("styles"));
     paintCorners();
   }
 
@@ -156,7 +155,7 @@ function render({ model, el }) {
       const place = [left + x * scale - 5, top + y * scale - 5, 10, 10];
       context.fillStyle = "#ffffff";
       context.fillRect(...place);
-      context.strokeStyle = boxStyle.colour;
+      context.strokeStyle = model.get("styles")[1].colour;
       context.lineWidth = 2;
       context.strokeRect(...place);
     }

@@ -35,7 +35,7 @@ function render({ model, el }) {
     if (!bitmap || i !== model.get("frame")) return; // another frame was asked for meanwhile
     const size = model.get("sizes")[i];
     paintFrame(canvas, bitmap, size);
-    layers.forEach((layer, k) => paintBox(canvas, boxAt(k, i), size, layer, k));
+    paintBoxes(canvas, layers.map((_, k) => boxAt(k, i)), size, layers);
   }
 
   const deaf = listen(model, ["frame"], draw);

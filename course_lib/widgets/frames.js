@@ -70,22 +70,24 @@ function inkOn(colour) {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000000" : "#ffffff";
 }
 
-/** Draw box [x, y, w, h] in frame pixels, its label at corner `slot` of it. A box with NaN draws nothing. */
-function paintBox(canvas, box, size, { label, colour, dash }, slot = 0) {
-  if (!box.every(Number.isFinite)) return;
-  const context = canvas.getContext("2d");
+/** Draw boxes [x, y, w, h] in frame pixels, each in its style; labels last, so that no line strikes through them. */
+function paintBoxes(canvas, boxes, size, styles) {
   const { scale, left, top } = fit(canvas, size);
-  const [x, y, w, h] = [left + box[0] * scale, top + box[1] * scale, box[2] * scale, box[3] * scale];
-  // a pale line underneath keeps every colour visible on dark and on busy pictures
-  const lines = [["rgba(255, 255, 255, 0.75)", 5, []], [colour, 3, dash]];
-  for (const [stroke, width, pattern] of lines) {
-    context.strokeStyle = stroke;
-    context.lineWidth = width;
-    context.setLineDash(pattern);
-    context.strokeRect(x, y, w, h);
+  const context = canvas.getContext("2d");
+  const shown = boxes
+    .map(([x, y, w, h], slot) => ({ place: [left + x * scale, top + y * scale, w * scale, h * scale], ...styles[slot], slot }))
+    .filter(({ place }) => place.every(Number.isFinite)); // an absent box is NaN
+  for (const { place, colour, dash } of shown) {
+    // a pale line underneath keeps every colour visible on dark and on busy pictures
+    for (const [stroke, width, pattern] of [["rgba(255, 255, 255, 0.75)", 5, []], [colour, 3, dash]]) {
+      context.strokeStyle = stroke;
+      context.lineWidth = width;
+      context.setLineDash(pattern);
+      context.strokeRect(...place);
+    }
   }
   context.setLineDash([]);
-  if (label) paintLabel(context, label, [x, y, w, h], colour, slot);
+  for (const { place, label, colour, slot } of shown) paintLabel(context, label, place, colour, slot);
 }
 
 /** Labels of boxes that lie on each other take different corners: above or below, left or right. */

@@ -7,7 +7,6 @@ function render({ model, el }) {
   const store = new FrameStore(model);
   const T = store.length;
   const truth = floatsOf(model.get("truth"));
-  const [truthStyle, boxStyle] = model.get("styles");
 
   const sliders = model.get("sliders").map((slider) => makeSlider(model, slider));
   const settings = element("div", { class: "tc-settings" }, ...sliders.flatMap((slider) => slider.nodes));
@@ -38,8 +37,7 @@ function render({ model, el }) {
     if (!bitmap || i !== model.get("frame")) return; // another frame was asked for meanwhile
     const size = model.get("sizes")[i];
     paintFrame(canvas, bitmap, size);
-    paintBox(canvas, row(truth, i, 4), size, truthStyle);
-    paintBox(canvas, now.slice(0, 4), size, boxStyle, 1);
+    paintBoxes(canvas, [row(truth, i, 4), now.slice(0, 4)], size, model.get("styles"));
   }
 
   function drawRun() {

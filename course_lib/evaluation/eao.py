@@ -1,0 +1,67 @@
+"""VOT's expected average overlap (EAO): how well a tracker is expected to do on a short sequence.
+
+Kristan et al.: The Visual Object Tracking VOT2015 challenge results. A run is cut into segments at its starts. A
+segment that ends in a failure counts as zero for ever after; one that ends with its sequence counts only as far as it
+goes. Φ(N) is the mean, over the segments that reach N, of the mean overlap in frames 1 … N after the start; EAO is the
+mean of Φ(N) over N = low … high, both included. (Toolkits differ by one at either end.)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from course_lib.evaluation.vot import FAILURE, INIT, SupervisedRun
+
+# Lengths of typical short sequences, as the challenges published them.
+INTERVALS = {
+    "vot2015": (108, 371),
+    "vot2016": (108, 371),
+    "vot2017": (100, 356),
+    "vot2018": (100, 356),
+    "vot2019": (46, 291),
+}
+
+
+def segments(run: SupervisedRun) -> list[tuple[np.ndarray, bool]]:
+    """For each start: overlaps (n,) in the frames after it up to a failure or the end, and whether it failed.
+
+    The frame of the failure is the last of its segment, with overlap 0. Frames without truth count as 0.
+    """
+    parts = []
+    for start in np.flatnonzero(run.codes == INIT):
+        after = run.codes[start + 1 :]
+        failures = np.flatnonzero(after == FAILURE)
+        length = int(failures[0]) + 1 if len(failures) else len(after)
+        parts.append((np.nan_to_num(run.overlaps[start + 1 : start + 1 + length]), bool(len(failures))))
+    return parts
+
+
+def expected_overlap_curve(runs: list[SupervisedRun], longest: int | None = None) -> np.ndarray:
+    """Φ(N) for N = 1 … `longest` (default: the longest segment): shape (longest,); NaN where no segment reaches N."""
+    parts = [part for run in runs for part in segments(run)]
+    longest = longest or max((len(overlaps) for overlaps, _ in parts), default=0)
+    total, count = np.zeros(longest), np.zeros(longest)
+    for overlaps, failed in parts:
+        reach = longest if failed else min(len(overlaps), longest)
+        padded = np.zeros(reach)
+        padded[: min(len(overlaps), reach)] = overlaps[:reach]
+        total[:reach] += np.cumsum(padded) / np.arange(1, reach + 1)  # mean overlap of frames 1 … N
+        count[:reach] += 1
+    return np.divide(total, count, out=np.full(longest, np.nan), where=count > 0)
+
+
+def interval(benchmark: str, lengths: list[int]) -> tuple[int, int]:
+    """(low, high) for a benchmark: as published, or, where VOT published none, from its sequences' `lengths`.
+
+    The course's own rule for those: the range that holds the middle half of the lengths. Say so beside the number.
+    """
+    if benchmark in INTERVALS:
+        return INTERVALS[benchmark]
+    low, high = np.percentile(lengths, [25, 75])
+    return max(int(low), 1), max(int(high), 1)
+
+
+def eao(runs: list[SupervisedRun], low: int, high: int) -> float:
+    """Expected average overlap over lengths low … high; lengths that no segment reaches are left out."""
+    curve = expected_overlap_curve(runs, longest=high)[low - 1 : high]  # (high - low + 1,)
+    return float(np.nanmean(curve)) if np.isfinite(curve).any() else float("nan")

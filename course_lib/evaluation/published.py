@@ -1,0 +1,63 @@
+"""Boxes that authors published on OTB-100, scored by the course's own functions.
+
+Layout: `annotations/<name>.txt` (all targets, counted from 1), `attributes.txt`, `results/<tracker>/<name>.txt`.
+No frames are needed.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from course_lib.errors import DataError, MissingDataError
+from course_lib.evaluation.otb import score_sequence
+from course_lib.evaluation.report import Report, TrackerScores
+from course_lib.files import read_numbers
+
+SHIFT = np.array([1, 1, 0, 0])  # the files count from 1
+# frames at the start that the protocol leaves out; the results begin after them
+LEFT_OUT = {"tiger1": 5}
+
+
+def read_published(root: Path) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
+    """True boxes (T, 4) by target, and boxes (T, 4) by tracker and target, 0-based, over the frames that count.
+
+    Raises MissingDataError if the folder is not there, DataError naming a file with the wrong number of rows.
+    """
+    names = sorted(path.stem for path in (root / "annotations").glob("*.txt"))
+    if not names:
+        raise MissingDataError(
+            f"0 annotations found in {root} (looked for annotations/*.txt): give the folder of published results"
+        )
+    truth = {n: read_numbers(root / "annotations" / f"{n}.txt", 4)[LEFT_OUT.get(n, 0) :] - SHIFT for n in names}
+    results: dict[str, dict[str, np.ndarray]] = {}
+    for folder in sorted(path for path in (root / "results").iterdir() if path.is_dir()):
+        results[folder.name] = {n: read_numbers(folder / f"{n}.txt", 4) - SHIFT for n in names}
+        for n in names:
+            if len(results[folder.name][n]) != len(truth[n]):
+                raise DataError(f"{folder / n}.txt has {len(results[folder.name][n])} boxes; expected {len(truth[n])}")
+    return truth, results
+
+
+def published_report(root: Path) -> Report:
+    """The report on every tracker in the folder, for the same tables and plots as the course's own runs."""
+    truth, results = read_published(root)
+    trackers = {
+        tracker: TrackerScores(
+            {n: score_sequence(boxes[n], truth[n]) for n in truth}, dict.fromkeys(truth, float("nan"))
+        )
+        for tracker, boxes in results.items()
+    }
+    return Report("otb100_published", "ope", trackers, _attributes(root / "attributes.txt", list(truth)))
+
+
+def _attributes(path: Path, names: list[str]) -> dict[str, frozenset[str]]:
+    """OTB tags by target from lines "Name: IV, SV"; a target that is not listed has none."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    listed = {}
+    for line in lines:
+        name, _, tags = line.partition(":")
+        listed[re.sub(r"[-.]", "", name.strip().lower())] = frozenset(re.findall(r"[A-Z]+", tags))
+    return {n: listed.get(re.sub(r"[-.]", "", n.lower()), frozenset()) for n in names}

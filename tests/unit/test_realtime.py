@@ -1,0 +1,70 @@
+"""The real-time rule, on timetables worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from course_lib.data.frames import ArrayFrames
+from course_lib.data.sequence import Sequence
+from course_lib.evaluation.realtime import run_realtime
+from course_lib.trackers.base import Tracker
+
+
+class Echo(Tracker):
+    """Gives a box whose x is the number of the frame it saw."""
+
+    def init(self, frame, box):
+        self.seen = [0]
+
+    def update(self, frame):
+        self.seen.append(int(frame[0, 0, 0]))
+        return np.array([float(self.seen[-1]), 0, 5, 5])
+
+
+def clip(T: int) -> Sequence:
+    frames = [np.full((8, 8, 3), t, dtype=np.uint8) for t in range(T)]
+    return Sequence("ticks", ArrayFrames(frames), np.tile([0.0, 0, 5, 5], (T, 1)))
+
+
+def clock(seconds: float):
+    return lambda call: (call(), seconds)
+
+
+def run(seconds: float, T: int = 10, grace: int = 0):
+    tracker = Echo()
+    result = run_realtime(tracker, clip(T), fps=10, grace=grace, clock=clock(seconds))
+    return tracker.seen, result.boxes[:, 0].tolist(), result
+
+
+@pytest.mark.parametrize(
+    ("seconds", "seen", "boxes"),
+    [
+        # 0.1 s a frame: just in time, every frame has its own box
+        (0.1, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        # 0.2 s: frame 1 (arrives .1) is ready at .3, then frame 3 is the newest, ready at .5, …;
+        # the box of frame 1 is in time for frame 2 (due .3), that of frame 3 for frame 4 (due .5)
+        (0.2, [0, 1, 3, 5, 7, 9], [0, 0, 1, 1, 3, 3, 5, 5, 7, 7]),
+        # 0.25 s: ready at .35 (newest: 3), .60 (6), .85 (8), 1.10: due from frame 3, 5, 8 on
+        (0.25, [0, 1, 3, 6, 8], [0, 0, 0, 1, 1, 3, 3, 3, 6, 6]),
+    ],
+)
+def test_the_timetable(seconds, seen, boxes):
+    assert run(seconds)[:2] == (seen, boxes)
+
+
+def test_in_the_grace_frames_a_slow_tracker_misses_nothing():
+    seen, boxes, _ = run(0.5, T=6, grace=3)
+    assert seen[:4] == [0, 1, 2, 3] and boxes[:4] == [0, 1, 2, 3]
+    assert seen[4:] == [4] and boxes[4:] == [3, 3]
+
+
+def test_frames_never_seen_have_no_seconds():
+    seen, _, result = run(0.2)
+    assert np.flatnonzero(np.isfinite(result.seconds)).tolist() == seen
+
+
+def test_a_fast_tracker_gets_what_one_pass_gets():
+    from course_lib.evaluation.otb import track
+
+    assert np.array_equal(run(0.001)[2].boxes, track(Echo(), clip(10)).boxes)
