@@ -465,7 +465,7 @@ def compare_rules(regulariser, frames=40, rate=0.125, seed=0):
     rng = np.random.default_rng(seed)
     clean = rng.normal(size=(32, 32))
     wanted = gaussian_target(32, 32, 2.0)
-    noisy = clean + rng.normal(size=(frames + 1, 32, 32))  # (frames + 1, 32, 32)
+    noisy = clean + 0.5 * rng.normal(size=(frames + 1, 32, 32))  # (frames + 1, 32, 32)
     A, B = train_filter(noisy[:1], wanted, regulariser)
     H = A / B
     for patch in noisy[1:-1]:
@@ -497,14 +497,12 @@ axes[0, 0].set(
 )
 axes[0, 0].legend()
 axes[0, 0].grid(alpha=0.3)
-plots.show(
-    figure,
-    alt="PSR of two update rules for three regularisers; running sums lie above the average of filters where the regulariser is small.",
-)
+listing = "; ".join(f"λ = {lam:g}: sums {p[0]:.1f}, filters {p[1]:.1f}" for lam, p in zip(lambdas, psr.mean(axis=1), strict=True))
+plots.show(figure, alt=f"Mean PSR of two update rules, running sums and average of filters, for three regularisers. {listing}.")
 
 # %% [markdown]
 # A frequency at which one frame happens to hold almost nothing gets an enormous single-frame filter, and the average of filters never recovers from it. In the running sums such a frame has
-# little weight in $A$ *and* in $B$. The regulariser tames the first rule; the second hardly needs it.
+# little weight in $A$ *and* in $B$. A regulariser tames the average of filters; the running sums hardly need one.
 
 # %% [markdown]
 # ## The whole tracker
@@ -626,9 +624,15 @@ plots.show(
 #
 # Go back to the first widget and find out by playing:
 #
-# 1. which learning rates keep the PSR above the line again *after* the target has come out from behind the occluder?
-# 2. what happens to the filter's picture when the regulariser grows? Why does it get smoother?
-# 3. a sigma of 1 pixel makes the sharpest peak. What does it cost?
+# 1. from which learning rate on is the target lost behind the occluder? Look at the IoU, not only at the PSR.
+# 2. find a rate at which the PSR is high and the box is wrong. What has the filter learned there?
+# 3. what happens to the filter's picture when the regulariser grows? Why does it get smoother?
+# 4. a sigma of 1 pixel makes the sharpest peak. What does it cost?
+#
+# <details><summary>What to think of 2</summary>
+#
+# A tracker that learns fast has soon learned the occluder, and is sure of itself. A high PSR says that the filter knows what it sees; not that it is the target.
+# </details>
 #
 # ## Experiment: how fast should it learn?
 #

@@ -180,7 +180,7 @@ class MOSSE(Tracker):
         warped = random_warps(patch, self.settings.warps, np.random.default_rng(self.settings.seed))
         F = fft.rfft2(np.stack([self._prepare(p) for p in (patch, *warped)]))  # (1 + warps, h, w // 2 + 1)
         power = np.mean(np.abs(F) ** 2, axis=0)  # (h, w // 2 + 1)
-        self.regulariser = np.float32(self.settings.regulariser * power.mean())
+        self.regulariser = np.float32(max(self.settings.regulariser * power.mean(), 1e-6))  # a flat patch has no power
         self.A = np.mean(self.G * np.conj(F), axis=0)  # (h, w // 2 + 1)
         self.B = power + self.regulariser  # (h, w // 2 + 1)
         self.H = self.A * (1 / self.B)  # (h, w // 2 + 1)

@@ -1,0 +1,156 @@
+"""Curves and scores against numpy, the GOT-10k toolkit, hand-worked cases; each disagreement of toolkits has a test."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from got10k.experiments.otb import ExperimentOTB
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from course_lib.errors import DataError
+from course_lib.evaluation.metrics import (
+    PRECISION_THRESHOLDS,
+    SUCCESS_THRESHOLDS,
+    auc,
+    normalised_precision_curve,
+    precision_at,
+    precision_curve,
+    success_curve,
+)
+from course_lib.evaluation.otb import carry_forward, pool, score_sequence
+
+TOOLKIT = SimpleNamespace(nbins_iou=21, nbins_ce=51)
+
+
+def toolkit_curves(predicted, truth):
+    """The GOT-10k toolkit's own functions, on copies: they work in place."""
+    ious, errors = ExperimentOTB._calc_metrics(TOOLKIT, predicted.copy(), truth.copy())
+    return ExperimentOTB._calc_curves(TOOLKIT, ious, errors)
+
+
+def random_track(seed, T=200):
+    rng = np.random.default_rng(seed)
+    truth = np.column_stack([rng.uniform(0, 200, (T, 2)), rng.uniform(10, 80, (T, 2))])
+    return truth + rng.normal(0, 12, (T, 4)).clip(-9, 30), truth
+
+
+def test_a_perfect_tracker_scores_20_of_21():
+    _, truth = random_track(0)
+    score = score_sequence(truth, truth)
+    assert auc(score.success) == pytest.approx(20 / 21) and score.success[-1] == 0
+    assert precision_at(score.precision) == 1 and score.mean_iou == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_curves_equal_the_toolkits(seed):
+    predicted, truth = random_track(seed)
+    predicted[0] = truth[0]
+    success, precision = toolkit_curves(predicted, truth)
+    score = score_sequence(predicted, truth)
+    np.testing.assert_allclose(score.success, success, atol=1e-9)
+    np.testing.assert_allclose(score.precision, precision, atol=1e-9)
+
+
+@settings(deadline=None)
+@given(arrays(np.float64, st.integers(1, 60), elements=st.sampled_from([*np.linspace(0, 1, 21), 0.05 * 3, 0.3, 0.15])))
+def test_ties_at_a_threshold_are_decided_as_numpy_decides_them(ious):
+    assert np.array_equal(success_curve(ious), [1 - np.mean(ious <= t) for t in SUCCESS_THRESHOLDS])
+    np.testing.assert_allclose(success_curve(ious), [np.mean(ious > t) for t in SUCCESS_THRESHOLDS], atol=1e-12)
+
+
+@settings(deadline=None)
+@given(arrays(np.float64, st.integers(1, 60), elements=st.floats(0, 100)))
+def test_precision_counts_errors_up_to_the_threshold(errors):
+    curve = precision_curve(errors)
+    np.testing.assert_allclose(curve, [np.mean(errors <= t) for t in PRECISION_THRESHOLDS], atol=1e-12)
+    assert (np.diff(curve) >= 0).all() and curve.min() >= 0 and curve.max() <= 1
+    assert np.array_equal(curve, precision_curve(errors[::-1]))
+
+
+@settings(deadline=None)
+@given(arrays(np.float64, st.integers(1, 60), elements=st.floats(0, 1)))
+def test_success_falls_and_does_not_know_the_order_of_frames(ious):
+    curve = success_curve(ious)
+    assert (np.diff(curve) <= 0).all() and np.array_equal(curve, success_curve(np.sort(ious)))
+
+
+def test_success_and_precision_have_the_signs_of_otb():
+    assert success_curve([0.5])[10] == 0 and success_curve([0.5])[9] == 1  # strictly above
+    assert precision_curve([20.0])[20] == 1 and precision_curve([20.0])[19] == 0  # up to
+    assert success_curve([0.0])[0] == 0  # no overlap fails even at threshold 0
+
+
+def test_a_nan_fails_at_every_threshold_and_no_frames_give_nan():
+    assert success_curve([np.nan, 1.0])[0] == 0.5 and precision_curve([np.nan, 0.0])[-1] == 0.5
+    assert np.isnan(success_curve([])).all() and np.isnan(precision_curve([])).all()
+
+
+def test_normalised_precision_by_hand():
+    truth = np.array([[0.0, 0, 100, 50]] * 2)
+    predicted = np.array([[0.0, 0, 100, 50], [30.0, 20, 100, 50]])  # off by .3 widths and .4 heights: .5
+    curve = score_sequence(predicted, truth).normalised_precision
+    assert curve[49] == 0.5 and curve[50] == 1
+    assert np.array_equal(curve, normalised_precision_curve([0, 0.5]))
+
+
+class TestWhereToolkitsDisagree:
+    """FACTS of other toolkits, and what the course does instead."""
+
+    def test_a_frame_whose_truth_is_no_box_does_not_count_here_but_is_a_miss_in_the_toolkit(self):
+        truth = np.array([[0.0, 0, 10, 10], [0, 0, 10, 10], [0, 0, 0, 0], [0, 0, 10, 10]])
+        ours, (theirs, _) = score_sequence(truth, truth), toolkit_curves(truth, truth)
+        assert ours.frames == 3 and ours.success[10] == 1 and theirs[10] == 0.75
+
+    def test_a_predicted_box_that_is_none_is_the_one_before_here_and_a_miss_in_the_toolkit(self):
+        truth = np.tile([0.0, 0, 10, 10], (4, 1))
+        predicted = truth.copy()
+        predicted[2] = 0
+        assert score_sequence(predicted, truth).success[10] == 1
+        assert toolkit_curves(predicted, truth)[0][10] == 0.75
+
+    def test_a_nan_in_the_prediction_too(self):
+        truth = np.tile([0.0, 0, 10, 10], (4, 1))
+        predicted = truth.copy()
+        predicted[2:] = np.nan
+        assert score_sequence(predicted, truth).mean_iou == 1
+
+    def test_the_first_frame_counts_as_right_everywhere(self):
+        truth = np.tile([0.0, 0, 10, 10], (4, 1))
+        far = truth + [500, 0, 0, 0]
+        assert score_sequence(far, truth).success[0] == 0.25
+
+    def test_omitted_frames_do_not_count(self):
+        predicted, truth = random_track(3, 10)
+        omitted = np.arange(10) < 5
+        score = score_sequence(predicted, truth, omitted)
+        assert score.frames == 5
+        np.testing.assert_allclose(score.success, success_curve(_ious(predicted[5:], truth[5:])))
+
+
+def _ious(a, b):
+    from got10k.utils.metrics import rect_iou
+
+    return rect_iou(a.copy(), b.copy())
+
+
+def test_carry_forward_by_hand():
+    rows = np.array([[1.0, 1, 2, 2], [np.nan] * 4, [3, 3, 2, 0], [4, 4, 2, 2]])
+    assert carry_forward(rows)[:, 0].tolist() == [1, 1, 1, 4]
+
+
+def test_pooling_weighs_runs_by_their_frames():
+    predicted, truth = random_track(1, 30)
+    whole = score_sequence(predicted, truth)
+    assert np.allclose(pool([whole, whole]).success, whole.success) and pool([whole, whole]).frames == 60
+    long, short = score_sequence(truth, truth), score_sequence(truth[:10] + [900, 0, 0, 0], truth[:10])
+    assert pool([long, short]).success[10] == pytest.approx((30 + 1) / 40)
+
+
+def test_lengths_that_differ_are_named():
+    predicted, truth = random_track(1, 30)
+    with pytest.raises(DataError, match="29 boxes for 30 frames"):
+        score_sequence(predicted[1:], truth)

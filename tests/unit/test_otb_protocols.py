@@ -1,0 +1,112 @@
+"""OPE, TRE and SRE: what a protocol may do to a tracker, starts and shifted boxes worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from course_lib.data.frames import ArrayFrames
+from course_lib.data.sequence import Sequence
+from course_lib.errors import DataError
+from course_lib.evaluation.otb import sre, sre_boxes, track, tre, tre_starts
+from course_lib.trackers.base import Tracker
+
+
+class Spy(Tracker):
+    """Notes what it is shown; gives `answer`, or boxes nobody could guess."""
+
+    name = "spy"
+
+    def __init__(self, answer=None):
+        self.answer, self.seen = answer, []
+
+    def init(self, frame, box):
+        self.seen.append(("init", int(frame[0, 0, 0]), box.tolist()))
+
+    def update(self, frame):
+        self.seen.append(("update", int(frame[0, 0, 0])))
+        return np.array([len(self.seen), 0.5, 3, 4]) if self.answer is None else self.answer
+
+
+def clip(T=6):
+    frames = [np.full((100, 120, 3), t, dtype=np.uint8) for t in range(T)]
+    return Sequence(
+        "spied", ArrayFrames(frames), np.column_stack([np.arange(T) + 20.0, np.full(T, 30.0), np.full((T, 2), 10.0)])
+    )
+
+
+def test_one_pass_starts_once_and_never_helps():
+    spy, sequence = Spy(), clip()
+    result = track(spy, sequence)
+    assert spy.seen == [("init", 0, [20, 30, 10, 10]), *(("update", t) for t in range(1, 6))]
+    assert result.boxes[:, 0].tolist() == [20, 2, 3, 4, 5, 6] and (result.seconds > 0).all()
+
+
+def test_a_pass_may_start_later_and_elsewhere():
+    spy = Spy()
+    result = track(spy, clip(), start=3, box=[1, 2, 3, 4])
+    assert spy.seen[0] == ("init", 3, [1, 2, 3, 4]) and len(result) == 3 and result.boxes[0].tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("answer", [np.array([np.nan, 1, 2, 3]), np.zeros(3), "box", [None] * 4, np.full(4, np.inf)])
+def test_an_answer_that_is_no_box_is_named(answer):
+    with pytest.raises(DataError, match="tracker spy gave .* for frame 1 of spied; expected four finite numbers"):
+        track(Spy(answer), clip())
+
+
+def test_tre_starts_of_a_hundred_frames():
+    """E = 81 (the last start leaves 20 frames), step 81/19: floor(1, 5.26, 9.53, …) counted from 1, then 81."""
+    starts = tre_starts(np.ones((100, 4)))
+    assert starts == [0, 4, 8, 12, 17, 21, 25, 29, 34, 38, 42, 46, 51, 55, 59, 63, 68, 72, 76, 80]
+
+
+def test_tre_starts_skip_frames_that_do_not_count():
+    truth = np.ones((60, 4))
+    truth[0:3] = np.nan
+    omitted = np.arange(60) == 3
+    starts = tre_starts(truth, omitted)
+    assert starts[0] == 4 and starts[-1] == 40 and len(starts) == 20
+
+
+def test_a_short_sequence_has_one_start():
+    assert tre_starts(np.ones((15, 4))) == [0] and tre_starts(np.full((15, 4), np.nan)) == []
+
+
+def test_every_pass_of_tre_runs_to_the_end():
+    runs = tre(Spy, clip(45), segments=4)
+    assert [start for start, _ in runs] == [0, 8, 17, 25]
+    assert all(len(result) == 45 - start for start, result in runs)
+
+
+# Box x=10, y=20, w=40, h=21 counted from 1 in a frame of 300 × 200 (so (9, 19, 40, 21) here): a tenth is 4 and 2.1 px.
+BY_HAND = {
+    "left": (6, 20, 40, 21),
+    "right": (14, 20, 40, 21),
+    "up": (10, 17, 40, 21),  # ceil(2.1) = 3
+    "down": (10, 23, 40, 21),
+    "topLeft": (6, 18, 44, 23),  # corner to (6, 17.9); the opposite one stays at (49, 40)
+    "topRight": (10, 18, 44, 23),
+    "bottomLeft": (6, 20, 44, 23),
+    "bottomRight": (10, 20, 44, 23),
+    "scale_8": (14, 22, 32, 17),  # centre (29.5, 30): 29.5 − 16 = 13.5, 30 − 8.4 = 21.6
+    "scale_9": (12, 21, 36, 19),
+    "scale_11": (8, 18, 44, 23),
+    "scale_12": (6, 17, 48, 25),
+}
+
+
+def test_the_twelve_boxes_of_sre_by_hand():
+    boxes = sre_boxes([9, 19, 40, 21], 200, 300)
+    assert {name: tuple(box + [1, 1, 0, 0]) for name, box in boxes.items()} == BY_HAND
+
+
+def test_boxes_of_sre_stay_in_the_frame():
+    for box in (*sre_boxes([0, 0, 30, 30], 100, 120).values(), *sre_boxes([95, 75, 25, 25], 100, 120).values()):
+        assert (box[:2] >= 0).all() and box[0] + box[2] <= 120 and box[1] + box[3] <= 100 and (box[2:] > 0).all()
+
+
+def test_sre_starts_each_pass_on_its_box():
+    results = sre(Spy, clip())
+    expected = sre_boxes([20, 30, 10, 10], 100, 120)
+    assert results.keys() == expected.keys() and all(len(r) == 6 for r in results.values())
+    assert all(np.array_equal(results[name].boxes[0], expected[name]) for name in expected)

@@ -1,0 +1,168 @@
+"""What holds for every tracker: the two calls, errors in words, making by name; and the trackers without learning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from got10k.trackers import Tracker as ToolkitTracker
+from PIL import Image
+
+from course_lib.errors import CourseError, DataError, SettingsError
+from course_lib.trackers import TRACKER_NAMES, make_tracker
+from course_lib.trackers.opencv import find_factory
+from course_lib.trackers.toolkits import FromToolkit, ToToolkit
+
+OURS = [n for n in TRACKER_NAMES if not n.startswith("opencv")]
+
+
+def scene(seed=0, height=100, width=130):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("name", OURS)
+class TestEveryTracker:
+    """The contract of `init` and `update`."""
+
+    def test_gives_four_finite_numbers_and_keeps_nothing_of_the_callers(self, name):
+        tracker, box = make_tracker(name), np.array([40.0, 30, 20, 24])
+        assert tracker.init(scene(), box) is None
+        box += 7
+        first = tracker.update(scene())
+        assert first.shape == (4,) and first.dtype == np.float64 and np.isfinite(first).all()
+        kept = first.copy()
+        tracker.update(scene(1))
+        assert np.array_equal(first, kept)
+
+    def test_has_its_own_name(self, name):
+        assert make_tracker(name).name == name
+
+    @pytest.mark.parametrize(
+        ("box", "words"),
+        [
+            ([np.nan, 1, 2, 3], "four finite numbers"),
+            ([10, 10, 0, 5], "0 wide and 5 high"),
+            ([10, 10, -4, 5], "-4 wide"),
+            ([500, 10, 20, 20], "wholly outside the frame of 130×100"),
+            ([1, 2, 3], r"shape \(3,\)"),
+        ],
+    )
+    def test_a_bad_first_box_is_named(self, name, box, words):
+        with pytest.raises(DataError, match=words):
+            make_tracker(name).init(scene(), box)
+
+    @pytest.mark.parametrize(
+        "frame", [np.zeros((5, 5, 4), np.uint8), np.zeros((5, 5, 3)), np.zeros((0, 5, 3), np.uint8)]
+    )
+    def test_a_frame_that_is_none_is_named(self, name, frame):
+        with pytest.raises(DataError, match="expected uint8"):
+            make_tracker(name).init(frame, [0, 0, 2, 2])
+
+    def test_a_grey_frame_counts_as_three_equal_channels(self, name):
+        grey = scene()[..., 0]
+        colour = np.repeat(grey[..., None], 3, axis=2)
+        boxes = []
+        for frame in (grey, colour):
+            tracker = make_tracker(name)
+            tracker.init(frame, [40, 30, 20, 24])
+            boxes.append(tracker.update(np.roll(frame, 3, axis=1)))
+        assert np.array_equal(*boxes)
+
+    def test_a_frame_of_another_size_is_taken_as_it_is(self, name):
+        tracker = make_tracker(name)
+        tracker.init(scene(), [100, 70, 20, 24])
+        assert np.isfinite(tracker.update(scene(2, 40, 50))).all()
+
+    def test_a_box_half_outside_is_kept(self, name):
+        tracker = make_tracker(name)
+        tracker.init(scene(), [-10, -8, 24, 24])
+        np.testing.assert_allclose(tracker.update(scene()), [-10, -8, 24, 24], atol=10)
+
+
+def test_template_matching_finds_a_shifted_scene_exactly():
+    tracker, frame = make_tracker("ncc"), scene()
+    tracker.init(frame, [40.5, 30.25, 20, 24])
+    np.testing.assert_allclose(tracker.update(np.roll(frame, (-4, 6), axis=(0, 1))), [46.5, 26.25, 20, 24])
+    assert tracker.last.response.max() == pytest.approx(1, abs=1e-5)
+
+
+def test_template_matching_is_blind_to_brightness_and_contrast():
+    tracker, frame = make_tracker("ncc"), scene() // 2
+    tracker.init(frame, [40, 30, 20, 24])
+    tracker.update(frame + 60)
+    assert tracker.last.response.max() == pytest.approx(1, abs=1e-2)
+
+
+def test_template_matching_survives_frames_without_contrast():
+    tracker = make_tracker("ncc")
+    tracker.init(np.full((60, 60, 3), 9, np.uint8), [20, 20, 10, 10])
+    assert np.isfinite(tracker.update(np.full((60, 60, 3), 9, np.uint8))).all()
+
+
+def test_the_random_walk_stays_in_the_frame_and_repeats_itself():
+    runs = []
+    for _ in range(2):
+        tracker = make_tracker("random-walk", share=2.0)
+        tracker.init(scene(), [40, 30, 20, 24])
+        runs.append(np.array([tracker.update(scene()) for _ in range(50)]))
+    assert np.array_equal(*runs) and len(np.unique(runs[0][:, 0])) > 10
+    centres = runs[0][:, :2] + runs[0][:, 2:] / 2
+    assert (centres >= 0).all() and (centres <= [130, 100]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "words"),
+    [
+        ("moose", {}, "Did you mean 'mosse'"),
+        ("mosse", {"rat": 0.1}, "unknown key 'rat'; did you mean 'rate'"),
+        ("mosse", {"rate": "fast"}, "rate is 'fast'"),
+        ("stay-put", {"rate": 1}, "does not take rate"),
+        ("opencv-kcf", {"rate": 1}, "takes none"),
+    ],
+)
+def test_making_a_tracker_wrongly_is_answered_in_words(name, settings, words):
+    with pytest.raises(SettingsError, match=words):
+        make_tracker(name, **settings)
+
+
+def test_recipes_are_the_defaults(project):
+    """What the recipe says and what the tracker does without one are the same."""
+    for name in ("mosse", "ncc"):
+        assert make_tracker(name, project / "recipes" / f"{name}.yaml").settings == make_tracker(name).settings
+
+
+def test_opencvs_trackers_run_or_say_what_to_install():
+    for name in ("opencv-mosse", "opencv-kcf", "opencv-csrt"):
+        if find_factory(name.removeprefix("opencv-")) is None:
+            with pytest.raises(CourseError, match="make reference"):
+                make_tracker(name)
+        else:
+            tracker = make_tracker(name)
+            tracker.init(scene(), [40, 30, 20, 24])
+            assert np.isfinite(tracker.update(scene())).all()
+
+
+def test_ours_run_in_the_toolkits_harness(tmp_path):
+    paths = []
+    for t in range(4):
+        paths.append(str(tmp_path / f"{t}.png"))
+        Image.fromarray(np.roll(scene(), 2 * t, axis=1)).save(paths[-1])
+    boxes, times = ToToolkit(make_tracker("ncc")).track(paths, np.array([40.0, 30, 20, 24]))
+    np.testing.assert_allclose(boxes[:, 0], [40, 42, 44, 46])
+    assert (times > 0).all()
+
+
+def test_theirs_run_in_ours():
+    class Theirs(ToolkitTracker):
+        def __init__(self):
+            super().__init__("theirs", is_deterministic=True)
+
+        def init(self, image, box):
+            assert isinstance(image, Image.Image)
+            self.box = box
+
+        def update(self, image):
+            return self.box + np.array([1, 0, 0, 0])
+
+    tracker = FromToolkit(Theirs())
+    tracker.init(scene(), [40, 30, 20, 24])
+    assert tracker.name == "theirs" and np.array_equal(tracker.update(scene()), [41, 30, 20, 24])
