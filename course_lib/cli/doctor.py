@@ -48,7 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def packages() -> list[Finding]:
     """Python and every dependency against its lower bound."""
-    findings = [Finding("ok", f"Python {sys.version.split()[0]}")]  # an older Python could not have installed the course
+    findings = [
+        Finding("ok", f"Python {sys.version.split()[0]}")
+    ]  # an older Python could not have installed the course
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for requirement in [*project["dependencies"], *project["optional-dependencies"]["lab"]]:
         name, bound = requirement.split(">=")

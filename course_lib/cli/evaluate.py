@@ -39,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fresh", action="store_true", help="throw earlier results of these trackers on this benchmark away"
     )
-    parser.add_argument("settings", nargs="*", metavar="tracker.key=value", help="for example mosse.rate=0.2")
+    parser.add_argument(
+        "--set", nargs="+", default=[], dest="settings", metavar="TRACKER.KEY=VALUE", help="for example mosse.rate=0.2"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -19,7 +19,8 @@ def success_curve(ious: ArrayLike, thresholds: np.ndarray = SUCCESS_THRESHOLDS) 
     `ious` (T,); a NaN is a frame that fails at every threshold. No frames give a curve of NaN.
     """
     values = np.asarray(ious, dtype=np.float64).ravel()
-    return 1.0 - _share_up_to(np.where(np.isnan(values), -np.inf, values), thresholds, side="right")
+    values = np.where(np.isnan(values), -np.inf, values)
+    return 1.0 - _one_curve(values, thresholds)
 
 
 def precision_curve(errors: ArrayLike, thresholds: np.ndarray = PRECISION_THRESHOLDS) -> np.ndarray:
@@ -28,7 +29,7 @@ def precision_curve(errors: ArrayLike, thresholds: np.ndarray = PRECISION_THRESH
     `errors` (T,) in pixels; a NaN is a frame that fails at every threshold. No frames give a curve of NaN.
     """
     values = np.asarray(errors, dtype=np.float64).ravel()
-    return _share_up_to(np.where(np.isnan(values), np.inf, values), thresholds, side="right")
+    return _one_curve(np.where(np.isnan(values), np.inf, values), thresholds)
 
 
 def normalised_precision_curve(errors: ArrayLike) -> np.ndarray:
@@ -46,8 +47,34 @@ def precision_at(curve: ArrayLike, pixels: int = 20) -> float:
     return float(np.asarray(curve)[pixels])
 
 
-def _share_up_to(values: np.ndarray, thresholds: np.ndarray, side: str) -> np.ndarray:
-    """Fraction of values ≤ each threshold, by sorting once: exact, where a histogram rounds its bin edges."""
-    if values.size == 0:
-        return np.full(len(thresholds), np.nan)
-    return np.searchsorted(np.sort(values), thresholds, side=side) / values.size
+def share_up_to(values: np.ndarray, thresholds: np.ndarray, owner: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Fraction of each owner's values that are at most each threshold: shape (S, K).
+
+    Args:
+        values: (n,); thresholds: (K,), rising in equal steps from 0; owner: (n,) integers 0 … S - 1; counts: (S,) values of each owner.
+
+    Each value is put into the cell between two thresholds once, then cells are added up: comparing every value with
+    every threshold takes K times the work. The comparison is numpy's own `value <= threshold`, ties included.
+    """
+    K = len(thresholds)
+    cell = _thresholds_below(values, thresholds)  # (n,)
+    cells = np.bincount(owner * (K + 1) + cell, minlength=len(counts) * (K + 1)).reshape(len(counts), K + 1)
+    return np.cumsum(cells[:, :K], axis=1) / counts[:, None]
+
+
+def _thresholds_below(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """How many thresholds lie below each value (n,): as `np.searchsorted`, in half the time on an even grid.
+
+    Dividing by the step gives the answer but for rounding; comparing with the two thresholds beside it mends that.
+    """
+    K, step = len(thresholds), thresholds[1] - thresholds[0]
+    cell = np.ceil(np.clip(values / step, 0, K)).astype(np.int64)  # (n,)
+    fence = np.concatenate([[np.nan], thresholds, [np.inf]])  # nothing is below the first cell
+    cell += values > fence[cell + 1]
+    cell -= values <= fence[cell]
+    return cell
+
+
+def _one_curve(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        return share_up_to(values, thresholds, np.zeros(values.size, dtype=int), np.array([values.size]))[0]

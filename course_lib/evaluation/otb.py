@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,12 @@ from numpy.typing import ArrayLike
 
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
-from course_lib.evaluation.metrics import normalised_precision_curve, precision_curve, success_curve
+from course_lib.evaluation.metrics import (
+    NORM_PRECISION_THRESHOLDS,
+    PRECISION_THRESHOLDS,
+    SUCCESS_THRESHOLDS,
+    share_up_to,
+)
 from course_lib.evaluation.results import Result
 from course_lib.geometry.boxes import as_boxes, centre_error, iou, is_valid, normalised_centre_error
 from course_lib.trackers.base import Tracker
@@ -71,34 +77,54 @@ def _checked(given: object, tracker: Tracker, sequence: Sequence, frame: int) ->
 
 
 def score_sequence(predicted: ArrayLike, truth: ArrayLike, omitted: np.ndarray | None = None) -> SequenceScore:
-    """Curves of one pass: `predicted` (T, 4) against `truth` (T, 4).
+    """Curves of one pass: `predicted` (T, 4) against `truth` (T, 4); see `score_sequences`."""
+    return score_sequences([predicted], [truth], None if omitted is None else [omitted])[0]
+
+
+def score_sequences(
+    predicted: Items[ArrayLike], truth: Items[ArrayLike], omitted: Items[np.ndarray] | None = None
+) -> list[SequenceScore]:
+    """Curves of many passes at once, one for each pair of boxes (T, 4).
 
     As every toolkit does, SRE included, the first box counts as the true one. A predicted box that is no box (NaN,
-    no area) is replaced by the one before it. Frames whose truth is absent, and those in `omitted` (T,), do not count.
+    no area) is replaced by the one before it. Frames whose truth is absent, and those `omitted` (T,), do not count.
 
-    Raises DataError if the lengths differ.
+    Raises DataError if the lengths of a pair differ.
     """
-    predicted, truth = as_boxes(predicted), as_boxes(truth)
-    if predicted.shape != truth.shape:
-        raise DataError(
-            f"{len(predicted)} boxes for {len(truth)} frames of truth; expected one per frame. Run the tracker again."
-        )
-    counted = is_valid(truth) if omitted is None else is_valid(truth) & ~np.asarray(omitted, dtype=bool)  # (T,)
-    boxes = carry_forward(np.concatenate([truth[:1], predicted[1:]]))[counted]  # (n, 4)
-    overlaps = iou(boxes, truth[counted])  # (n,)
-    return SequenceScore(
-        success=success_curve(overlaps),
-        precision=precision_curve(centre_error(boxes, truth[counted])),
-        normalised_precision=normalised_precision_curve(normalised_centre_error(boxes, truth[counted])),
-        mean_iou=float(overlaps.mean()) if counted.any() else float("nan"),
-        frames=int(counted.sum()),
-    )
+    for boxes, true in zip(predicted, truth, strict=True):
+        if np.shape(boxes) != np.shape(true):
+            raise DataError(
+                f"{len(boxes)} boxes for {len(true)} frames of truth; expected one per frame. Run the tracker again."
+            )
+    lengths = np.array([len(true) for true in truth])  # (S,)
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])  # (S,)
+    P, G = as_boxes(np.concatenate(predicted)), as_boxes(np.concatenate(truth))  # (n, 4) of all passes, end to end
+    P[starts] = G[starts]
+    P = carry_forward(P, starts)
+    counted = is_valid(G) if omitted is None else is_valid(G) & ~np.concatenate(omitted)  # (n,)
+    owner = np.repeat(np.arange(len(lengths)), lengths)  # (n,) the pass each frame belongs to
+    if not counted.all():
+        P, G, owner = P[counted], G[counted], owner[counted]
+    frames = np.bincount(owner, minlength=len(lengths))  # (S,)
+    overlaps = iou(P, G)  # (n,)
+    with np.errstate(invalid="ignore"):  # a pass of which no frame counts has no score: NaN
+        means = np.bincount(owner, overlaps, minlength=len(lengths)) / frames
+        success = 1 - share_up_to(overlaps, SUCCESS_THRESHOLDS, owner, frames)  # (S, 21)
+        precision = share_up_to(centre_error(P, G), PRECISION_THRESHOLDS, owner, frames)  # (S, 51)
+        normalised = share_up_to(normalised_centre_error(P, G), NORM_PRECISION_THRESHOLDS, owner, frames)  # (S, 51)
+    return [
+        SequenceScore(success[s], precision[s], normalised[s], float(means[s]), int(frames[s]))
+        for s in range(len(lengths))
+    ]
 
 
-def carry_forward(boxes: np.ndarray) -> np.ndarray:
-    """Boxes (T, 4) in which each row that is no box is replaced by the last one that is."""
-    last_good = np.maximum.accumulate(np.where(is_valid(boxes), np.arange(len(boxes)), 0))  # (T,)
-    return boxes[last_good]
+def carry_forward(boxes: np.ndarray, starts: ArrayLike = 0) -> np.ndarray:
+    """Boxes (n, 4) in which each row that is no box is replaced by the last one that is, back to its pass's start."""
+    good = is_valid(boxes)  # (n,)
+    if good.all():
+        return boxes
+    good[starts] = True
+    return boxes[np.maximum.accumulate(np.where(good, np.arange(len(boxes)), 0))]
 
 
 def pool(scores: Iterable[SequenceScore]) -> SequenceScore:

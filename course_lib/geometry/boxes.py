@@ -22,6 +22,12 @@ def as_boxes(boxes: ArrayLike) -> np.ndarray:
     return boxes
 
 
+def _columns(boxes: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """x, y, w and h of boxes (..., 4), each (...): arithmetic on columns makes no copies of the boxes."""
+    x, y, w, h = np.moveaxis(as_boxes(boxes), -1, 0)
+    return x, y, w, h
+
+
 def to_corners(boxes: ArrayLike) -> np.ndarray:
     """`(x, y, w, h)` → `(x1, y1, x2, y2)`, where x2 = x + w is the right edge, not the last pixel."""
     boxes = as_boxes(boxes)
@@ -57,20 +63,21 @@ def iou(a: ArrayLike, b: ArrayLike) -> np.ndarray:
 
     Two boxes of no area have IoU 0; a NaN box gives NaN.
     """
-    a, b = np.broadcast_arrays(as_boxes(a), as_boxes(b))
-    corners_a, corners_b = to_corners(a), to_corners(b)
-    top_left = np.maximum(corners_a[..., :2], corners_b[..., :2])
-    bottom_right = np.minimum(corners_a[..., 2:], corners_b[..., 2:])
-    sides = np.maximum(bottom_right - top_left, 0)
-    inter = sides[..., 0] * sides[..., 1]
-    union = area(a) + area(b) - inter
-    return np.where(union > 0, inter / np.where(union > 0, union, 1), np.where(np.isnan(union), np.nan, 0.0))
+    (ax, ay, aw, ah), (bx, by, bw, bh) = _columns(a), _columns(b)  # (...) each
+    width = np.maximum(np.minimum(ax + aw, bx + bw) - np.maximum(ax, bx), 0)
+    height = np.maximum(np.minimum(ay + ah, by + bh) - np.maximum(ay, by), 0)
+    shared = width * height
+    union = np.maximum(aw, 0) * np.maximum(ah, 0) + np.maximum(bw, 0) * np.maximum(bh, 0) - shared
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # (x + w) - x is not always w in floating point: without the minimum a box could overlap itself by more than 1
+        return np.where(union == 0, 0.0, np.minimum(shared / union, 1.0))
 
 
 def centre_error(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     """Distance between box centres in pixels, row by row, shape (...). A NaN box gives NaN."""
-    a, b = to_centre(a), to_centre(b)
-    return np.hypot(a[..., 0] - b[..., 0], a[..., 1] - b[..., 1])
+    (ax, ay, aw, ah), (bx, by, bw, bh) = _columns(a), _columns(b)  # (...) each
+    dx, dy = (ax + aw / 2) - (bx + bw / 2), (ay + ah / 2) - (by + bh / 2)
+    return np.sqrt(dx * dx + dy * dy)
 
 
 def normalised_centre_error(predicted: ArrayLike, truth: ArrayLike) -> np.ndarray:
@@ -78,10 +85,12 @@ def normalised_centre_error(predicted: ArrayLike, truth: ArrayLike) -> np.ndarra
 
     No unit, shape (...). A true box without area gives NaN.
     """
-    p, t = to_centre(predicted), to_centre(truth)
-    w = np.where(t[..., 2] > 0, t[..., 2], np.nan)
-    h = np.where(t[..., 3] > 0, t[..., 3], np.nan)
-    return np.hypot((p[..., 0] - t[..., 0]) / w, (p[..., 1] - t[..., 1]) / h)
+    (px, py, pw, ph), (tx, ty, tw, th) = _columns(predicted), _columns(truth)  # (...) each
+    with np.errstate(invalid="ignore", divide="ignore"):
+        dx = ((px + pw / 2) - (tx + tw / 2)) / tw
+        dy = ((py + ph / 2) - (ty + th / 2)) / th
+        error = np.sqrt(dx * dx + dy * dy)
+    return np.where((tw > 0) & (th > 0), error, np.nan)
 
 
 def clip_to_image(boxes: ArrayLike, height: int, width: int) -> np.ndarray:
@@ -96,9 +105,8 @@ def clip_to_image(boxes: ArrayLike, height: int, width: int) -> np.ndarray:
 
 def is_valid(boxes: ArrayLike) -> np.ndarray:
     """True where a box is finite and has positive width and height, shape (...)."""
-    boxes = as_boxes(boxes)
-    with np.errstate(invalid="ignore"):
-        return np.isfinite(boxes).all(axis=-1) & (boxes[..., 2] > 0) & (boxes[..., 3] > 0)
+    x, y, w, h = _columns(boxes)  # (...) each
+    return np.isfinite(x) & np.isfinite(y) & np.isfinite(w) & np.isfinite(h) & (w > 0) & (h > 0)
 
 
 def from_polygon(points: ArrayLike) -> np.ndarray:
