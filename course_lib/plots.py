@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from numpy.typing import ArrayLike
 
 # Okabe and Ito's colours, told apart with every common form of colour blindness.
 # A thing keeps its colour, and its line style, through the whole course.
@@ -60,7 +61,7 @@ def show(figure: Figure, alt: str) -> None:
 
 
 def draw_box(
-    ax: Axes, box, colour: str = TRUTH, label: str | None = None, style: str = "-", width: float = 2.0
+    ax: Axes, box: ArrayLike, colour: str = TRUTH, label: str | None = None, style: str = "-", width: float = 2.0
 ) -> None:
     """Draw box (x, y, w, h), in pixels, top-left corner, on an axes that shows a frame. A NaN box draws nothing.
 

@@ -497,8 +497,12 @@ axes[0, 0].set(
 )
 axes[0, 0].legend()
 axes[0, 0].grid(alpha=0.3)
-listing = "; ".join(f"λ = {lam:g}: sums {p[0]:.1f}, filters {p[1]:.1f}" for lam, p in zip(lambdas, psr.mean(axis=1), strict=True))
-plots.show(figure, alt=f"Mean PSR of two update rules, running sums and average of filters, for three regularisers. {listing}.")
+listing = "; ".join(
+    f"λ = {lam:g}: sums {p[0]:.1f}, filters {p[1]:.1f}" for lam, p in zip(lambdas, psr.mean(axis=1), strict=True)
+)
+plots.show(
+    figure, alt=f"Mean PSR of two update rules, running sums and average of filters, for three regularisers. {listing}."
+)
 
 # %% [markdown]
 # A frequency at which one frame happens to hold almost nothing gets an enormous single-frame filter, and the average of filters never recovers from it. In the running sums such a frame has

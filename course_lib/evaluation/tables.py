@@ -6,10 +6,12 @@ import csv
 import io
 import json
 import math
+import os
 import platform
 import subprocess
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -110,7 +112,7 @@ def _cell(column: str, value: float) -> str:
     return f"{value:,.0f}" if column == "fps" else f"{value:.3f}"
 
 
-def without_nan(value):
+def without_nan(value: Any) -> Any:
     """JSON has no NaN."""
     if isinstance(value, dict):
         return {k: without_nan(v) for k, v in value.items()}
@@ -132,8 +134,6 @@ def _commit() -> str:
 
 def _processor() -> str:
     """The processor's name and how many cores this process sees."""
-    import os
-
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():

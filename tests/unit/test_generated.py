@@ -52,7 +52,9 @@ def test_the_box_is_the_extent_of_the_mask_to_a_pixel(benchmark):
             if not len(rows):
                 continue
             drawn = [columns.min(), rows.min(), columns.max() + 1 - columns.min(), rows.max() + 1 - rows.min()]
-            np.testing.assert_allclose(clip.boxes[t], drawn, atol=1.3)  # position and size, each a pixel at most
+            np.testing.assert_allclose(
+                clip.boxes[t], drawn, atol=1.5
+            )  # half a pixel, and the quarter that fillPoly adds, on either side
 
 
 def test_tags_hold_by_otbs_definitions(benchmark):

@@ -183,7 +183,7 @@ class TestCommands:
         ("arguments", "words"),
         [
             (["evaluate", "--tracker", "moose"], "Did you mean 'mosse'"),
-            (["evaluate", "--tracker", "mosse", "--set", "rate=1"], "mosse.key=value"),
+            (["evaluate", "--tracker", "mosse", "--set", "rate=1"], "as in mosse.key=1"),
             (["evaluate", "--tracker", "mosse", "--set", "mosse.rat=1"], "did you mean 'rate'"),
             (["evaluate", "--tracker", "mosse", "--benchmark", "otb10"], "there is no benchmark 'otb10'"),
             (["evaluate", "--tracker", "mosse", "--sequences", "nope"], "has no sequence 'nope'"),

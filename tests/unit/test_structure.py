@@ -1,0 +1,134 @@
+"""The house: floors, sizes, docstrings, what may be committed."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted((ROOT / "course_lib").rglob("*.py"))
+FLOORS = {
+    "geometry": 1,
+    "models": 2,
+    "data": 2,
+    "trackers": 3,
+    "training": 4,
+    "evaluation": 4,
+    "exercises": 5,
+    "widgets": 5,
+    "cli": 5,
+}
+TOP = {
+    *("lessons", "notebooks", "solutions", "course_lib", "data_scripts", "recipes", "results", "weights", "benchmarks"),
+    *("tests", "environment.yml", "pyproject.toml", "constraints.txt", "Makefile", "README.md", ".ci", ".gitignore"),
+}
+
+
+def room(module: str) -> str:
+    """The folder of course_lib that a module belongs to; "" for the house-wide files of floor 0."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in FLOORS else ""
+
+
+def imported(source: str) -> set[str]:
+    """Every module of course_lib that the source imports, also inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {
+                f"{node.module}.{alias.name}" for alias in node.names if node.module == "course_lib"
+            }
+    return {name for name in found if name.split(".")[0] == "course_lib"}
+
+
+def faults(own: str, source: str) -> list[str]:
+    """Imports that go up, or sideways into another room of the same floor."""
+    return [
+        name
+        for name in sorted(imported(source))
+        if room(name) and room(name) != own and FLOORS[room(name)] >= FLOORS.get(own, 0)
+    ]
+
+
+def tracked() -> list[Path]:
+    """The files git tracks, or nothing outside a checkout."""
+    try:
+        listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listing.splitlines() if (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+class TestEveryFile:
+    """What holds for each file of the library."""
+
+    def test_imports_go_down_the_floors_only(self, path):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        if path.name not in ("__main__.py",):
+            assert faults(room(module), path.read_text()) == []
+
+    def test_is_short_enough_to_read(self, path):
+        assert len(path.read_text().splitlines()) <= 400
+
+    def test_public_names_have_docstrings_and_types(self, path):
+        missing = []
+        tree = ast.parse(path.read_text())
+        if path.read_text().strip() and not ast.get_docstring(tree):
+            missing.append("module")
+        for node in tree.body:
+            inner = node.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_") else []
+            for item in [node, *inner]:
+                if not isinstance(item, (ast.FunctionDef, ast.ClassDef)) or item.name.startswith("_"):
+                    continue
+                if not ast.get_docstring(item):
+                    missing.append(item.name)
+                if isinstance(item, ast.FunctionDef) and "exercises/lesson" not in path.as_posix():
+                    untyped = [a.arg for a in item.args.args if a.annotation is None and a.arg not in ("self", "cls")]
+                    missing += [f"{item.name}({name})" for name in untyped]
+        assert missing == []
+
+
+def test_the_floor_rule_catches_what_it_should():
+    assert faults("geometry", "from course_lib.data.frames import read_image") == ["course_lib.data.frames"]
+    assert faults("data", "def f():\n    from course_lib.models.alexnet import AlexNet")
+    assert faults("trackers", "import course_lib.training.loop")
+    assert faults("training", "from course_lib.evaluation import report")
+    assert faults("", "from course_lib import trackers")
+    assert not faults("trackers", "from course_lib.data.frames import read_image\nfrom course_lib.trackers import base")
+
+
+def test_tracker_code_has_shape_comments():
+    """At least 15 for every 1,000 lines of the trackers that compute."""
+    for name in ("mosse", "template"):
+        lines = (ROOT / "course_lib" / "trackers" / f"{name}.py").read_text().splitlines()
+        shapes = sum(bool(re.search(r"#.*\([^)]*[a-zA-Z0-9].*\)", line)) for line in lines)
+        assert shapes / len(lines) >= 0.015
+
+
+def test_the_top_level_holds_what_it_should():
+    assert {path.relative_to(ROOT).parts[0] for path in tracked()} <= TOP
+
+
+def test_large_files_are_weights_only():
+    large = [str(p.relative_to(ROOT)) for p in tracked() if p.stat().st_size > 100_000 and "weights" not in p.parts]
+    assert [name for name in large if not name.startswith(("notebooks/", "solutions/"))] == []
+
+
+def test_no_place_of_one_machine_and_no_package_server_is_named():
+    words = re.compile(
+        "|".join(["/wor" + "k/", "/tmp/ba" + "sh_jobs", "--index-" + "url", "--find-" + "links", "pypi" + r"\.org"])
+    )
+    named = []
+    for path in tracked():
+        if path.suffix in (".png", ".safetensors"):
+            continue
+        if words.search(path.read_text(encoding="utf-8", errors="replace")):
+            named.append(str(path.relative_to(ROOT)))
+    assert named == []
