@@ -43,7 +43,7 @@ print(f"profile {current_profile()!r}: {len(clips)} clips made by code, {sum(len
 
 # %%
 clip = clips[0]
-ClipPlayer(clip, boxes={"truth": clip.boxes})
+ClipPlayer(clip)
 
 # %% [markdown]
 # **Play and answer:** what moves in this clip besides the target? (Watch the background.)

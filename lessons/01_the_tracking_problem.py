@@ -40,7 +40,7 @@ clip = clips[0]
 tracker = make_tracker("ncc")
 tracker.init(clip.frames[0], clip.boxes[0])
 found = np.array([clip.boxes[0]] + [tracker.update(frame) for frame in clip.frames.part(1)])  # (T, 4)
-ClipPlayer(clip, boxes={"truth": clip.boxes, "template matching": found})
+ClipPlayer(clip, boxes={"template matching": found})
 
 # %% [markdown]
 # ## What is asked of a tracker
