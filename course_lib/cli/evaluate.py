@@ -8,10 +8,11 @@ import shutil
 from pathlib import Path
 
 from course_lib.data.benchmarks import load_benchmark
+from course_lib.data.sequence import Benchmark
 from course_lib.errors import CourseError, SettingsError
-from course_lib.evaluation.report import make_report
+from course_lib.evaluation.report import got10k_scores, make_report, vot_scores
 from course_lib.evaluation.runner import PROTOCOLS, TrackerSpec, evaluate
-from course_lib.evaluation.tables import to_markdown
+from course_lib.evaluation.tables import scores_table, to_markdown
 from course_lib.places import RUNS
 from course_lib.recipe import parse_overrides
 from course_lib.trackers import TRACKER_NAMES
@@ -56,8 +57,18 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.workers < 1:
         raise SettingsError(f"--workers is {arguments.workers}; expected 1 or more")
     evaluate(specs, benchmark, arguments.results, arguments.protocol, arguments.workers, arguments.root)
-    print(to_markdown(make_report(arguments.results, benchmark, [s.folder for s in specs], arguments.protocol)))
+    print(tables(arguments.results, benchmark, [s.folder for s in specs], arguments.protocol))
     return 0
+
+
+def tables(results: Path, benchmark: Benchmark, trackers: list[str], protocol: str) -> str:
+    """The tables of a protocol in Markdown; for GOT-10k its own scores as well."""
+    if protocol == "vot":
+        return f"**{benchmark.name}**, VOT supervised\n\n" + scores_table(vot_scores(results, benchmark, trackers))
+    text = to_markdown(make_report(results, benchmark, trackers, protocol))
+    if benchmark.name.startswith("got10k") and protocol == "ope":
+        text += "\nGOT-10k:\n\n" + scores_table(got10k_scores(results, benchmark, trackers))
+    return text
 
 
 def _specs(arguments: argparse.Namespace) -> list[TrackerSpec]:
@@ -77,7 +88,7 @@ def _specs(arguments: argparse.Namespace) -> list[TrackerSpec]:
     return [TrackerSpec(name, chosen, arguments.recipe, arguments.label) for name, chosen in settings.items()]
 
 
-def _chosen(benchmark, names: list[str]):
+def _chosen(benchmark: Benchmark, names: list[str]) -> Benchmark:
     try:
         return benchmark.only(names)
     except KeyError as problem:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from course_lib.cli.evaluate import tables
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.evaluation.report import make_report
 from course_lib.evaluation.runner import PROTOCOLS
-from course_lib.evaluation.tables import to_markdown, write_report
+from course_lib.evaluation.tables import write_report
+from course_lib.files import write_whole
 from course_lib.places import RUNS
 
 
@@ -25,9 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the tables and write the files."""
     benchmark = load_benchmark(arguments.benchmark, arguments.root)
-    report = make_report(arguments.results, benchmark, arguments.tracker, arguments.protocol)
-    print(to_markdown(report))
+    text = tables(arguments.results, benchmark, arguments.tracker, arguments.protocol)
+    print(text)
     out = arguments.out or RUNS / "reports" / f"{benchmark.name}-{arguments.protocol}"
+    if arguments.protocol == "vot":  # no curves to draw: its scores are the table
+        write_whole(out / "report.md", text)
+        print(f"wrote {out / 'report.md'}")
+        return 0
+    report = make_report(arguments.results, benchmark, arguments.tracker, arguments.protocol)
     for path in write_report(report, out):
         print(f"wrote {path}")
     return 0

@@ -13,9 +13,12 @@ import numpy as np
 
 from course_lib.data.sequence import OTB_ATTRIBUTES, Benchmark, Sequence
 from course_lib.errors import DataError, MissingDataError
+from course_lib.evaluation.eao import eao, interval
+from course_lib.evaluation.got10k import ao_sr
 from course_lib.evaluation.metrics import auc, precision_at
 from course_lib.evaluation.otb import SequenceScore, pool, score_sequence
-from course_lib.evaluation.results import read_result, result_path
+from course_lib.evaluation.results import read_result, result_path, supervised_path
+from course_lib.evaluation.vot import accuracy, read_supervised, robustness
 
 COLUMNS = ("auc", "success50", "precision20", "normalised_precision", "mean_iou", "fps")
 
@@ -122,6 +125,36 @@ def make_report(root: Path, benchmark: Benchmark, trackers: list[str], protocol:
             "Run `python -m course_lib evaluate` with the same names: it does what is missing."
         )
     return Report(benchmark.name, protocol, scores, {s.name: s.attributes for s in benchmark})
+
+
+def vot_scores(root: Path, benchmark: Benchmark, trackers: list[str]) -> dict[str, dict[str, float]]:
+    """VOT's scores by tracker from supervised runs: accuracy, failures, reliability, EAO and its interval of lengths.
+
+    Raises MissingDataError if a run is missing, DataError if a file is not one.
+    """
+    low, high = interval(benchmark.name, [len(sequence) for sequence in benchmark])
+    table = {}
+    for tracker in trackers:
+        paths = [supervised_path(root, benchmark.name, tracker, s.name) for s in benchmark]
+        runs = [read_supervised(path, s) for path, s in zip(paths, benchmark, strict=True)]
+        table[tracker] = {
+            "accuracy": accuracy(runs),
+            **robustness(runs),
+            "eao": eao(runs, low, high),
+            "low": low,
+            "high": high,
+        }
+    return dict(sorted(table.items(), key=lambda item: -item[1]["eao"]))
+
+
+def got10k_scores(root: Path, benchmark: Benchmark, trackers: list[str]) -> dict[str, dict[str, float]]:
+    """GOT-10k's AO, SR.5 and SR.75 by tracker from one-pass results; see `got10k.ao_sr`."""
+    table = {}
+    for tracker in trackers:
+        paths = [result_path(root, benchmark.name, tracker, s.name) for s in benchmark]
+        scores = ao_sr([read_result(path, benchmark.first_pixel).boxes for path in paths], list(benchmark))
+        table[tracker] = {name: scores[name] for name in ("ao", "sr50", "sr75")}
+    return dict(sorted(table.items(), key=lambda item: -item[1]["ao"]))
 
 
 def _score(

@@ -45,6 +45,11 @@ def result_path(root: Path | str, benchmark: str, tracker: str, sequence: str) -
     return Path(root) / benchmark / tracker / f"{sequence}.txt"
 
 
+def supervised_path(root: Path | str, benchmark: str, tracker: str, sequence: str) -> Path:
+    """Where a run under VOT's supervised protocol stands, as VOT lays it out below a tracker's folder."""
+    return Path(root) / benchmark / tracker / "baseline" / sequence / f"{sequence}_001.txt"
+
+
 def time_path(path: Path) -> Path:
     """Where the seconds stand that belong to the boxes in `path`."""
     return path.parent / "times" / f"{path.stem}_time.txt"

@@ -22,11 +22,13 @@ from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import CourseError
 from course_lib.evaluation.otb import sre, track, tre
-from course_lib.evaluation.results import Result, result_path, write_result
+from course_lib.evaluation.realtime import run_realtime
+from course_lib.evaluation.results import Result, result_path, supervised_path, write_result
+from course_lib.evaluation.vot import run_supervised, write_supervised
 from course_lib.files import write_whole
 from course_lib.trackers import make_tracker
 
-PROTOCOLS = ("ope", "tre", "sre")
+PROTOCOLS = ("ope", "tre", "sre", "realtime", "vot")
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,9 @@ def finished(root: Path, benchmark: Benchmark, spec: TrackerSpec, sequence: Sequ
     whole = result_path(root, benchmark.name, spec.folder, sequence.name)
     if protocol == "ope":
         return [whole] if whole.is_file() else []
+    if protocol == "vot":
+        path = supervised_path(root, benchmark.name, spec.folder, sequence.name)
+        return [path] if path.is_file() else []
     marker = whole.with_name(f"{sequence.name}.{protocol}.json")
     if not marker.is_file():
         return []
@@ -108,15 +113,25 @@ def run_one(spec: TrackerSpec, benchmark: Benchmark, sequence: Sequence, root: P
     if protocol == "ope":
         write_result(whole, track(spec.make(), sequence), benchmark.first_pixel)
         return
-    if protocol == "tre":
-        passes: list[tuple[str, Result]] = [(f"tre-{start:05d}", result) for start, result in tre(spec.make, sequence)]
-    else:
-        passes = [(f"sre-{name}", result) for name, result in sre(spec.make, sequence).items()]
+    if protocol == "vot":
+        path = supervised_path(root, benchmark.name, spec.folder, sequence.name)
+        write_supervised(path, run_supervised(spec.make, sequence))
+        return
+    passes = _passes(spec, sequence, protocol)
     names = []
     for name, result in passes:
         names.append(f"{sequence.name}.{name}.txt")
         write_result(whole.with_name(names[-1]), result, benchmark.first_pixel)
     write_whole(whole.with_name(f"{sequence.name}.{protocol}.json"), json.dumps(names, indent=0) + "\n")
+
+
+def _passes(spec: TrackerSpec, sequence: Sequence, protocol: str) -> list[tuple[str, Result]]:
+    """The passes of a protocol that has several or is not one plain pass, each with the name of its file."""
+    if protocol == "realtime":
+        return [("realtime-0", run_realtime(spec.make(), sequence))]
+    if protocol == "tre":
+        return [(f"tre-{start:05d}", result) for start, result in tre(spec.make, sequence)]
+    return [(f"sre-{name}", result) for name, result in sre(spec.make, sequence).items()]
 
 
 def _run_here(jobs, benchmark, root, protocol, workers, data, bar) -> list[str]:

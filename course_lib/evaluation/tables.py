@@ -54,6 +54,17 @@ def to_markdown(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
+def scores_table(scores: dict[str, dict[str, float]]) -> str:
+    """Any scores by tracker as a Markdown table, for VOT's and GOT-10k's."""
+    columns = list(next(iter(scores.values())))
+    lines = ["| tracker | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    lines += [
+        f"| {t} | " + " | ".join(f"{row[c]:.3f}".removesuffix(".000") for c in columns) + " |"
+        for t, row in scores.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def to_csv(report: Report) -> str:
     """One row per tracker and sequence: AUC."""
     out = io.StringIO()

@@ -12,10 +12,10 @@ from course_lib.data.frames import ArrayFrames, VideoFile
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import CourseError, DataError, MissingDataError
 from course_lib.evaluation import figures, runner
-from course_lib.evaluation.report import make_report
+from course_lib.evaluation.report import got10k_scores, make_report, vot_scores
 from course_lib.evaluation.results import Result, read_result, result_path, write_result
 from course_lib.evaluation.runner import TrackerSpec, evaluate
-from course_lib.evaluation.tables import to_csv, to_json, to_markdown, write_report
+from course_lib.evaluation.tables import scores_table, to_csv, to_json, to_markdown, write_report
 
 STAY = TrackerSpec("stay-put")
 
@@ -105,6 +105,29 @@ def test_tre_and_sre_are_stored_resumed_and_pooled(tmp_path, protocol):
     assert [f.stat().st_mtime_ns for f in evaluate([STAY], benchmark, tmp_path, protocol, progress=False)] == stamps
     row = make_report(tmp_path, benchmark, ["stay-put"], protocol).overall()["stay-put"]
     assert row["auc"] == pytest.approx(20 / 21) if protocol == "tre" else 0.5 < row["auc"] < 0.9
+
+
+def test_vot_and_real_time_runs_are_stored_resumed_and_scored(tmp_path):
+    """calm: never lost. quick: lost in frame 1, started again in frame 6, which is its last."""
+    benchmark = Benchmark("little", (still("calm", 30), still("quick", 7, step=20.0)))
+    files = evaluate([STAY], benchmark, tmp_path, "vot", progress=False)
+    assert files[1] == tmp_path / "little" / "stay-put" / "baseline" / "quick" / "quick_001.txt"
+    assert files[1].read_text().split() == ["1", "2", "0", "0", "0", "0", "1"]
+    row = vot_scores(tmp_path, benchmark, ["stay-put"])["stay-put"]
+    assert row["accuracy"] == 1 and row["failures"] == 1 and row["per_100_frames"] == pytest.approx(100 / 37)
+    stamps = [f.stat().st_mtime_ns for f in files]
+    assert [f.stat().st_mtime_ns for f in evaluate([STAY], benchmark, tmp_path, "vot", progress=False)] == stamps
+    assert len(evaluate([STAY], benchmark, tmp_path, "realtime", progress=False)) == 2
+    assert make_report(tmp_path, benchmark, ["stay-put"], "realtime").by_sequence()["calm"][
+        "stay-put"
+    ] == pytest.approx(20 / 21)
+
+
+def test_got10k_scores_come_from_one_pass_results(tmp_path, benchmark):
+    evaluate([STAY], benchmark, tmp_path, progress=False)
+    row = got10k_scores(tmp_path, benchmark, ["stay-put"])["stay-put"]
+    assert row == {"ao": 0.5, "sr50": 0.5, "sr75": 0.5}  # five frames each, the first left out: all right, all wrong
+    assert "| stay-put | 0.500 | 0.500 | 0.500 |" in scores_table({"stay-put": row})
 
 
 @pytest.mark.slow
