@@ -139,7 +139,8 @@ def test_switches_do_what_they_say():
     assert dark.frames[15].mean() < 0.6 * plain.frames[15].mean()
     noisy = make_clip(replace(SIMPLE, noise=10.0))
     assert np.std(noisy.frames[3].astype(float) - plain.frames[3]) == pytest.approx(10, abs=2)
-    assert not np.array_equal(noisy.frames[3], noisy.frames[4])
+    grain = [noisy.frames[t].astype(int) - plain.frames[t] for t in (3, 4)]
+    assert np.corrcoef(grain[0].ravel(), grain[1].ravel())[0, 1] < 0.2  # every frame has its own noise
     hidden = make_clip(replace(SIMPLE, occluders=2))
     assert hidden.tags["visible"].min() < 0.5 and plain.tags["visible"].min() == pytest.approx(1, abs=0.03)
     gone = make_clip(replace(SIMPLE, leaves=True, length=80))
