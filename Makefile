@@ -26,7 +26,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 lab: $(READY) ## install if needed and open JupyterLab at the welcome notebook (ARGS=--no-browser on a server)
-	$(PY) -m jupyter lab $(LESSON) $(ROOT_FLAG) $(ARGS)
+	$(PY) -m jupyter lab --ServerApp.root_dir='$(CURDIR)' --LabApp.default_url=/lab/tree/$(LESSON) $(ROOT_FLAG) $(ARGS)
 
 test: lint unit nbval ## the whole check: lint, unit tests, notebooks in sync, every notebook run
 	@echo "all checks passed"
