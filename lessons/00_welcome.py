@@ -33,7 +33,9 @@ from course_lib.profile import by_profile, current_profile
 from course_lib.widgets import ClipPlayer
 
 clips = load_benchmark("generated-v1")
-print(f"profile {current_profile()!r}: {len(clips)} clips made by code, {sum(len(c) for c in clips)} frames")
+print(
+    f"profile {current_profile()!r}: {len(clips)} clips made by code, {sum(len(c) for c in clips)} frames"
+)
 
 # %% [markdown]
 # ## Look first
@@ -177,7 +179,8 @@ axes[0, 0].invert_yaxis()
 axes[0, 0].set_xlabel("milliseconds per call on this machine")
 slowest = max(milliseconds, key=milliseconds.get)
 plots.show(
-    figure, alt=f"Bar chart of milliseconds per call for four steps of a tracker; the slowest here is: {slowest}."
+    figure,
+    alt=f"Bar chart of milliseconds per call for four steps of a tracker; the slowest here is: {slowest}.",
 )
 
 # %% [markdown]

@@ -39,7 +39,9 @@ clip = clips[0]
 # %%
 tracker = make_tracker("ncc")
 tracker.init(clip.frames[0], clip.boxes[0])
-found = np.array([clip.boxes[0]] + [tracker.update(frame) for frame in clip.frames.part(1)])  # (T, 4)
+found = np.array(
+    [clip.boxes[0]] + [tracker.update(frame) for frame in clip.frames.part(1)]
+)  # (T, 4)
 ClipPlayer(clip, boxes={"template matching": found})
 
 # %% [markdown]
@@ -454,32 +456,54 @@ def in_memory(sequence):
 
 def curves(boxes, truth):
     """Success (21,) and precision (51,) of boxes (T, 4); frames without a true box do not count."""
-    rows = [(iou(p, t), centre_error(p, t)) for p, t in zip(boxes, truth, strict=True) if not np.isnan(t[0])]
+    rows = [
+        (iou(p, t), centre_error(p, t))
+        for p, t in zip(boxes, truth, strict=True)
+        if not np.isnan(t[0])
+    ]
     ious, errors = np.array(rows).T
     return success_curve(ious), precision_curve(errors)
 
 
 chosen = [in_memory(c) for c in list(clips)[:: by_profile(smoke=5, laptop=1, gpu=1)]]
-makers = {"stay-put": StayPut, "random-walk": lambda: make_tracker("random-walk"), "ncc": lambda: make_tracker("ncc")}
+makers = {
+    "stay-put": StayPut,
+    "random-walk": lambda: make_tracker("random-walk"),
+    "ncc": lambda: make_tracker("ncc"),
+}
 results = {name: {c.name: track(make(), c) for c in chosen} for name, make in makers.items()}
-scores = {name: {c.name: curves(results[name][c.name].boxes, c.boxes) for c in chosen} for name in makers}
+scores = {
+    name: {c.name: curves(results[name][c.name].boxes, c.boxes) for c in chosen}
+    for name in makers
+}
 
 figure, axes = plots.new_figure(width=8, height=3, columns=2)
 summary = {}
 for k, name in enumerate(makers):
-    success = np.mean([scores[name][c.name][0] for c in chosen], axis=0)  # (21,), each clip with equal weight
+    success = np.mean(
+        [scores[name][c.name][0] for c in chosen], axis=0
+    )  # (21,), each clip with equal weight
     precision = np.mean([scores[name][c.name][1] for c in chosen], axis=0)  # (51,)
     summary[name] = auc(success), precision[20]
     style = {"color": plots.CYCLE[k], "linestyle": plots.LINES[k]}
     axes[0, 0].plot(np.linspace(0, 1, 21), success, label=f"{name} {auc(success):.3f}", **style)
     axes[0, 1].plot(np.arange(51), precision, label=f"{name} {precision[20]:.3f}", **style)
-axes[0, 0].set(xlabel="IoU threshold", ylabel="share of frames", title="success (AUC)", ylim=(0, 1.02))
-axes[0, 1].set(xlabel="centre error threshold, px", title="precision (at 20 px)", ylim=(0, 1.02))
+axes[0, 0].set(
+    xlabel="IoU threshold", ylabel="share of frames", title="success (AUC)", ylim=(0, 1.02)
+)
+axes[0, 1].set(
+    xlabel="centre error threshold, px", title="precision (at 20 px)", ylim=(0, 1.02)
+)
 for ax in axes[0]:
     ax.legend(fontsize=8)
     ax.grid(alpha=0.3)
-listing = "; ".join(f"{name}: AUC {a:.3f}, precision {p:.3f}" for name, (a, p) in summary.items())
-plots.show(figure, alt=f"Success and precision curves of three trackers on {len(chosen)} generated clips. {listing}.")
+listing = "; ".join(
+    f"{name}: AUC {a:.3f}, precision {p:.3f}" for name, (a, p) in summary.items()
+)
+plots.show(
+    figure,
+    alt=f"Success and precision curves of three trackers on {len(chosen)} generated clips. {listing}.",
+)
 
 # %% [markdown]
 # Averaging takes the curve of each clip first, then the mean over clips, so a long clip weighs no more than a short one. Where do the trackers differ? The same AUC, by attribute:
@@ -489,16 +513,31 @@ tags = [tag for tag in OTB_ATTRIBUTES if any(tag in c.attributes for c in chosen
 figure, axes = plots.new_figure(width=7.5, height=0.7 + 0.32 * len(tags))
 hardest = {}
 for k, name in enumerate(makers):
-    values = [np.mean([auc(scores[name][c.name][0]) for c in chosen if tag in c.attributes]) for tag in tags]
+    values = [
+        np.mean([auc(scores[name][c.name][0]) for c in chosen if tag in c.attributes])
+        for tag in tags
+    ]
     hardest[name] = OTB_ATTRIBUTES[tags[int(np.argmin(values))]]
-    axes[0, 0].plot(values, np.arange(len(tags)) + 0.18 * (k - 1), "osD"[k], color=plots.CYCLE[k], label=name)
+    axes[0, 0].plot(
+        values,
+        np.arange(len(tags)) + 0.18 * (k - 1),
+        "osD"[k],
+        color=plots.CYCLE[k],
+        label=name,
+    )
 axes[0, 0].set(
-    yticks=range(len(tags)), yticklabels=[OTB_ATTRIBUTES[t] for t in tags], xlabel="success AUC", xlim=(0, 1)
+    yticks=range(len(tags)),
+    yticklabels=[OTB_ATTRIBUTES[t] for t in tags],
+    xlabel="success AUC",
+    xlim=(0, 1),
 )
 axes[0, 0].invert_yaxis()
 axes[0, 0].grid(alpha=0.3)
 axes[0, 0].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-plots.show(figure, alt=f"Success AUC of three trackers by attribute. Template matching is worst at {hardest['ncc']}.")
+plots.show(
+    figure,
+    alt=f"Success AUC of three trackers by attribute. Template matching is worst at {hardest['ncc']}.",
+)
 
 # %% [markdown]
 # ## Was it luck? TRE and SRE
@@ -530,7 +569,9 @@ for ax, (title, names) in zip(axes[0], groups.items(), strict=True):
     ax.set(xlim=(x - w, x + 2 * w), ylim=(y + 1.8 * h, y - 0.8 * h))
     plots.draw_box(ax, subject.boxes[0])
     for k, name in enumerate(names):
-        plots.draw_box(ax, starts[name], colour=plots.CYCLE[[1, 3, 4, 5][k]], style="--", width=1.5)
+        plots.draw_box(
+            ax, starts[name], colour=plots.CYCLE[[1, 3, 4, 5][k]], style="--", width=1.5
+        )
 plots.show(
     figure,
     alt="The true first box in solid green and the twelve shifted first boxes of SRE, dashed: four shifts, four grown corners, four sizes.",
@@ -539,7 +580,10 @@ plots.show(
 segments = by_profile(smoke=4, laptop=20, gpu=20)
 rows = {}
 for name, make in makers.items():
-    later = [score_sequence(r.boxes, subject.boxes[start:]) for start, r in tre(make, subject, segments)]
+    later = [
+        score_sequence(r.boxes, subject.boxes[start:])
+        for start, r in tre(make, subject, segments)
+    ]
     shifted = [score_sequence(r.boxes, subject.boxes) for r in sre(make, subject).values()]
     rows[name] = [
         auc(curves(track(make(), subject).boxes, subject.boxes)[0]),
@@ -570,7 +614,11 @@ listing = []
 for ax, (title, table, names) in zip(
     axes[0],
     (
-        ("22 real targets, measured by the course", shipped, ("ncc", "stay-put", "random-walk")),
+        (
+            "22 real targets, measured by the course",
+            shipped,
+            ("ncc", "stay-put", "random-walk"),
+        ),
         ("OTB-100, boxes published by the authors", published, None),
     ),
     strict=True,

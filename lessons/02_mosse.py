@@ -58,7 +58,9 @@ rng = np.random.default_rng(0)
 f, h = rng.normal(size=(2, 24, 32))  # a patch and a filter, (24, 32) each
 
 start = time.perf_counter()
-slow = np.array([[np.sum(h * np.roll(f, (-dy, -dx), axis=(0, 1))) for dx in range(32)] for dy in range(24)])  # (24, 32)
+slow = np.array(
+    [[np.sum(h * np.roll(f, (-dy, -dx), axis=(0, 1))) for dx in range(32)] for dy in range(24)]
+)  # (24, 32)
 middle = time.perf_counter()
 fast = np.fft.ifft2(np.fft.fft2(f) * np.conj(np.fft.fft2(h))).real  # (24, 32)
 end = time.perf_counter()
@@ -207,7 +209,10 @@ g = gaussian_target(height, width, sigma=2.0)
 
 figure, axes = plots.new_figure(width=8, height=2.6, columns=3)
 for ax, image, title in zip(
-    axes[0], (patch, f, g), ("grey patch", "log, normalised, windowed: f", "wanted response: g"), strict=True
+    axes[0],
+    (patch, f, g),
+    ("grey patch", "log, normalised, windowed: f", "wanted response: g"),
+    strict=True,
 ):
     ax.imshow(image, cmap="gray" if title != "wanted response: g" else plots.MAP)
     ax.set(title=title, xticks=[], yticks=[])
@@ -309,7 +314,9 @@ def respond(patch, A, B):
 # %%
 warped = mosse.random_warps(patch, count=8, rng=np.random.default_rng(0))  # (8, h, w)
 several = np.array([preprocess(p, window) for p in (patch, *warped)])  # (9, h, w)
-later = preprocess(grey_patch(clip.frames[5], to_centre(clip.boxes[5])[:2], height, width), window)
+later = preprocess(
+    grey_patch(clip.frames[5], to_centre(clip.boxes[5])[:2], height, width), window
+)
 
 figure, axes = plots.new_figure(width=8, height=4.6, rows=2, columns=2)
 for row, (name, stack) in enumerate((("one patch", several[:1]), ("nine patches", several))):
@@ -319,8 +326,13 @@ for row, (name, stack) in enumerate((("one patch", several[:1]), ("nine patches"
     axes[row, 0].imshow(spatial, cmap="gray")
     axes[row, 0].set(title=f"filter from {name}", xticks=[], yticks=[])
     axes[row, 1].imshow(response, cmap=plots.MAP)
-    axes[row, 1].set(title=f"its response in frame 5, peak {response.max():.2f}", xticks=[], yticks=[])
-plots.show(figure, alt="Filters learned from one patch and from nine, and the response of each five frames later.")
+    axes[row, 1].set(
+        title=f"its response in frame 5, peak {response.max():.2f}", xticks=[], yticks=[]
+    )
+plots.show(
+    figure,
+    alt="Filters learned from one patch and from nine, and the response of each five frames later.",
+)
 
 # %% [markdown]
 # ## Learning on line
@@ -477,11 +489,16 @@ def compare_rules(regulariser, frames=40, rate=0.125, seed=0):
 
 repeats = by_profile(smoke=3, laptop=20, gpu=20)
 lambdas = [0.0, 1.0, 100.0]
-psr = np.array([[compare_rules(lam, seed=s) for s in range(repeats)] for lam in lambdas])  # (lambdas, repeats, 2)
+psr = np.array(
+    [[compare_rules(lam, seed=s) for s in range(repeats)] for lam in lambdas]
+)  # (lambdas, repeats, 2)
 
 figure, axes = plots.new_figure(width=6.5, height=2.8)
 for k, (name, colour, style) in enumerate(
-    (("running sums A and B", plots.EXEMPLAR, "o-"), ("average of filters", plots.PREDICTION, "s--"))
+    (
+        ("running sums A and B", plots.EXEMPLAR, "o-"),
+        ("average of filters", plots.PREDICTION, "s--"),
+    )
 ):
     axes[0, 0].errorbar(
         range(len(lambdas)),
@@ -493,15 +510,19 @@ for k, (name, colour, style) in enumerate(
         capsize=3,
     )
 axes[0, 0].set(
-    xticks=range(len(lambdas)), xticklabels=[f"λ = {lam:g}" for lam in lambdas], ylabel="PSR on one more frame"
+    xticks=range(len(lambdas)),
+    xticklabels=[f"λ = {lam:g}" for lam in lambdas],
+    ylabel="PSR on one more frame",
 )
 axes[0, 0].legend()
 axes[0, 0].grid(alpha=0.3)
 listing = "; ".join(
-    f"λ = {lam:g}: sums {p[0]:.1f}, filters {p[1]:.1f}" for lam, p in zip(lambdas, psr.mean(axis=1), strict=True)
+    f"λ = {lam:g}: sums {p[0]:.1f}, filters {p[1]:.1f}"
+    for lam, p in zip(lambdas, psr.mean(axis=1), strict=True)
 )
 plots.show(
-    figure, alt=f"Mean PSR of two update rules, running sums and average of filters, for three regularisers. {listing}."
+    figure,
+    alt=f"Mean PSR of two update rules, running sums and average of filters, for three regularisers. {listing}.",
 )
 
 # %% [markdown]
@@ -567,9 +588,13 @@ class MOSSE:
         response, dx, dy = respond(patch, self.A, self.B)  # (h, w)
         if peak_to_sidelobe(response) >= 7:
             self.centre = self.centre + [dx, dy]
-            patch = preprocess(grey_patch(frame, self.centre, *self.size), self.window)  # (h, w)
+            patch = preprocess(
+                grey_patch(frame, self.centre, *self.size), self.window
+            )  # (h, w)
             self.A, self.B = update_filter(self.A, self.B, patch, self.target, rate=0.125)
-        return np.array([self.centre[0] - self.w / 2, self.centre[1] - self.h / 2, self.w, self.h])
+        return np.array(
+            [self.centre[0] - self.w / 2, self.centre[1] - self.h / 2, self.w, self.h]
+        )
         ### END SOLUTION
 
 
@@ -656,7 +681,14 @@ def in_memory(sequence):
 def mean_auc(settings, sequences):
     """Mean success AUC of MOSSE with these settings."""
     return np.mean(
-        [auc(score_sequence(track(make_tracker("mosse", **settings), s).boxes, s.boxes).success) for s in sequences]
+        [
+            auc(
+                score_sequence(
+                    track(make_tracker("mosse", **settings), s).boxes, s.boxes
+                ).success
+            )
+            for s in sequences
+        ]
     )
 
 
@@ -778,7 +810,12 @@ for k, (name, row) in enumerate(shipped["overall"].items()):
         linestyle=plots.LINES[k % 8],
         label=f"{name} {row['auc']:.3f}",
     )
-axes[0, 0].set(xlabel="IoU threshold", ylabel="share of frames above", ylim=(0, 1), title="Success on 22 real targets")
+axes[0, 0].set(
+    xlabel="IoU threshold",
+    ylabel="share of frames above",
+    ylim=(0, 1),
+    title="Success on 22 real targets",
+)
 axes[0, 0].legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9, frameon=False)
 axes[0, 0].grid(alpha=0.3)
 listing = ", ".join(f"{name} {row['auc']:.3f}" for name, row in shipped["overall"].items())

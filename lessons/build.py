@@ -69,7 +69,9 @@ def solved(path: Path) -> NotebookNode:
     cells = []
     for position, cell in enumerate(source.cells):
         if cell.cell_type == "markdown":
-            following = source.cells[position + 1].metadata if position + 1 < len(source.cells) else {}
+            following = (
+                source.cells[position + 1].metadata if position + 1 < len(source.cells) else {}
+            )
             cells.append(_text(path, cell, totals, following))
         elif "exercise" in cell.metadata:
             cells += [_answer(cell), _award(cell)]
@@ -96,14 +98,20 @@ def for_students(notebook: NotebookNode) -> NotebookNode:
 def to_text(notebook: NotebookNode) -> str:
     """The notebook file's text; raises nbformat's error if it is not a valid notebook."""
     nbformat.validate(notebook)
-    return nbformat.writes(notebook, version=4, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    return (
+        nbformat.writes(notebook, version=4, indent=1, ensure_ascii=False, sort_keys=True)
+        + "\n"
+    )
 
 
 def built(path: Path) -> dict[Path, str]:
     """What the lesson at `path` becomes: file → its whole text."""
     root, name = LESSONS.parent, f"{path.stem}.ipynb"
     whole = solved(path)
-    return {root / "solutions" / name: to_text(whole), root / "notebooks" / name: to_text(for_students(whole))}
+    return {
+        root / "solutions" / name: to_text(whole),
+        root / "notebooks" / name: to_text(for_students(whole)),
+    }
 
 
 def _text(path: Path, cell: NotebookNode, totals: dict, following: dict) -> NotebookNode:
@@ -111,12 +119,16 @@ def _text(path: Path, cell: NotebookNode, totals: dict, following: dict) -> Note
     text = cell.source
     if "exercise" in following:
         stars = "★" * following["stars"] + "☆" * (3 - following["stars"])
-        badge = f"*{stars} · {following['points']} points · about {following['minutes']} minutes*"
+        badge = (
+            f"*{stars} · {following['points']} points · about {following['minutes']} minutes*"
+        )
         text = text.replace("{{exercise}}", badge)
     for name, value in totals.items():
         text = text.replace("{{" + name + "}}", str(value))
     if "{{" in text:
-        raise LessonError(f"{path.name}: nothing fills the placeholder in {text[text.index('{{') :][:40]!r}")
+        raise LessonError(
+            f"{path.name}: nothing fills the placeholder in {text[text.index('{{') :][:40]!r}"
+        )
     return nbformat.v4.new_markdown_cell(text)
 
 
@@ -124,7 +136,9 @@ def _answer(cell: NotebookNode) -> NotebookNode:
     """The cell a student writes in."""
     marks = cell.metadata
     grading = _grading(marks.exercise, solution=True, locked=False, grade=False)
-    return nbformat.v4.new_code_cell(cell.source, metadata={"course": dict(marks), "nbgrader": grading})
+    return nbformat.v4.new_code_cell(
+        cell.source, metadata={"course": dict(marks), "nbgrader": grading}
+    )
 
 
 def _award(cell: NotebookNode) -> NotebookNode:
@@ -132,7 +146,9 @@ def _award(cell: NotebookNode) -> NotebookNode:
     marks = cell.metadata
     call = f'award("{marks.exercise}", points={marks.points}'
     source = f"{call})\n### BEGIN HIDDEN TESTS\n{call}, hidden=True)\n### END HIDDEN TESTS"
-    grading = _grading(f"{marks.exercise}-points", solution=False, locked=True, grade=True) | {"points": marks.points}
+    grading = _grading(f"{marks.exercise}-points", solution=False, locked=True, grade=True) | {
+        "points": marks.points
+    }
     return nbformat.v4.new_code_cell(source, metadata={"nbgrader": grading})
 
 
@@ -159,17 +175,31 @@ def _name_cells(notebook: NotebookNode) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Build or check all lessons; 0 if everything is as it should be."""
     parser = argparse.ArgumentParser(description="Build the notebooks from lessons/.")
-    parser.add_argument("--check", action="store_true", help="write nothing, fail if a notebook is not its source's")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing, fail if a notebook is not its source's",
+    )
     only_check = parser.parse_args(argv).check
     try:
         wanted = {file: text for path in sources() for file, text in built(path).items()}
     except LessonError as problem:
         print(problem, file=sys.stderr)
         return 1
-    there = {f for folder in ("notebooks", "solutions") for f in (LESSONS.parent / folder).glob("*.ipynb")}
-    stale = {f for f, text in wanted.items() if f not in there or f.read_text(encoding="utf-8") != text}
+    there = {
+        f
+        for folder in ("notebooks", "solutions")
+        for f in (LESSONS.parent / folder).glob("*.ipynb")
+    }
+    stale = {
+        f
+        for f, text in wanted.items()
+        if f not in there or f.read_text(encoding="utf-8") != text
+    }
     for file in sorted(stale | (there - wanted.keys())):
-        print(f"{'differs from' if only_check else 'built from'} lessons/: {file.parent.name}/{file.name}")
+        print(
+            f"{'differs from' if only_check else 'built from'} lessons/: {file.parent.name}/{file.name}"
+        )
         if only_check:
             continue
         if file not in wanted:

@@ -26,7 +26,9 @@ def main() -> None:
     hidden = clip.tags["visible"] < 0.5
     chosen = [4, int(np.flatnonzero(hidden)[0]) + 2, int(np.flatnonzero(hidden)[-1]) + 8]
 
-    figure, axes = plots.new_figure(width=9, height=4.2, rows=2, columns=3, height_ratios=[2.2, 1])
+    figure, axes = plots.new_figure(
+        width=9, height=4.2, rows=2, columns=3, height_ratios=[2.2, 1]
+    )
     for ax, t in zip(axes[0], chosen, strict=True):
         plots.show_frame(ax, clip.frames[t], f"frame {t}")
         plots.draw_box(ax, clip.boxes[t])
@@ -37,7 +39,13 @@ def main() -> None:
     wide.plot(psr, color=plots.EXEMPLAR)
     wide.axhline(7, color=plots.NEUTRAL, linestyle=":")
     wide.fill_between(
-        range(len(clip)), 0, 1, where=hidden, transform=wide.get_xaxis_transform(), color=plots.NEUTRAL, alpha=0.25
+        range(len(clip)),
+        0,
+        1,
+        where=hidden,
+        transform=wide.get_xaxis_transform(),
+        color=plots.NEUTRAL,
+        alpha=0.25,
     )
     wide.set(xlabel="frame (grey: target mostly hidden)", ylabel="PSR", xlim=(0, len(clip) - 1))
     figure.savefig(Path(__file__).with_name("overview.jpg"), dpi=90, pil_kwargs={"quality": 80})
