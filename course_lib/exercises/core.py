@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import pkgutil
 import traceback
 import zlib
 from collections.abc import Callable
@@ -133,8 +134,9 @@ def progress() -> None:
 def find_check(name: str) -> Check:
     """The check named `name`; raises CourseError naming those there are."""
     if not CHECKS:
-        for lesson in ("lesson00", "lesson01", "lesson02"):
-            importlib.import_module(f"course_lib.exercises.{lesson}")
+        for module in pkgutil.iter_modules(importlib.import_module("course_lib.exercises").__path__):
+            if module.name.startswith("lesson"):
+                importlib.import_module(f"course_lib.exercises.{module.name}")
     if name not in CHECKS:
         raise CourseError(f"there is no exercise {name!r}; there are {', '.join(sorted(CHECKS))}")
     return CHECKS[name]
