@@ -660,7 +660,7 @@ progress()
 # 1. Two trackers have the same AUC. One has the higher precision. What do you know about its boxes?
 # <details><summary>Answer</summary>
 #
-# Their centres are nearer the target's, so their sizes must be worse: otherwise the IoU would be better as well.
+# Within 20 pixels its centres are right more often, so it probably loses on the sizes: otherwise its IoU would be better as well.
 # </details>
 #
 # 2. A target leaves the view for 30 frames. What does OPE as you wrote it do with these frames?
