@@ -871,5 +871,5 @@ progress()
 #
 # ## Read next
 #
-# * The paper, eight pages, pleasant to read; section 3.5 is about the PSR.
+# * The paper, which is short and pleasant to read.
 # * Lesson 03: the same idea with kernels and many channels, KCF. Lesson 04: the filter is replaced by a deep network, and the correlation stays.

@@ -66,7 +66,7 @@ def cosine_window(height: int, width: int) -> np.ndarray:
 
 
 def preprocess(patch: np.ndarray, window: np.ndarray) -> np.ndarray:
-    """Grey values (h, w), 0…255, ready for the Fourier transform (paper, section 3.1).
+    """Grey values (h, w), 0…255, ready for the Fourier transform.
 
     Logarithm, zero mean, unit deviation, then `window` (h, w).
     """
@@ -88,7 +88,7 @@ def train_filter(patches: np.ndarray, target: np.ndarray, regulariser: float) ->
         patches: (N, h, w), preprocessed; all of them should give `target` (h, w).
         regulariser: added to B.
 
-    Source: paper, equation 6, with a regulariser.
+    Source: the paper's closed form, with a regulariser added.
     """
     F, G = np.fft.fft2(patches), np.fft.fft2(target)  # (N, h, w), (h, w)
     A = np.sum(G * np.conj(F), axis=0)  # (h, w)
@@ -109,7 +109,7 @@ def respond(patch: np.ndarray, A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray
 def update_filter(
     A: np.ndarray, B: np.ndarray, patch: np.ndarray, target: np.ndarray, rate: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Running numerator and denominator after one more preprocessed patch (paper, equations 10 to 12)."""
+    """Running numerator and denominator after one more preprocessed patch."""
     F, G = np.fft.fft2(patch), np.fft.fft2(target)  # (h, w) each
     return rate * G * np.conj(F) + (1 - rate) * A, rate * np.abs(F) ** 2 + (1 - rate) * B
 
@@ -123,7 +123,7 @@ def update_ratio(H: np.ndarray, patch: np.ndarray, target: np.ndarray, rate: flo
 def peak_to_sidelobe(response: np.ndarray, exclude: int = 11) -> float:
     """How many standard deviations the peak of a response (h, w) lies above the mean of its sidelobe.
 
-    The sidelobe is everything except an exclude × exclude window around the peak (paper, section 3.5).
+    The sidelobe is everything except an exclude × exclude window around the peak.
     A response without sidelobe, or with a flat one, gives 0: nothing can be said of its peak.
     """
     row, column = np.unravel_index(response.argmax(), response.shape)
