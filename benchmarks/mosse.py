@@ -24,9 +24,10 @@ from course_lib.data.frames import ArrayFrames
 from course_lib.errors import CourseError
 from course_lib.evaluation.otb import score_sequence, track
 from course_lib.evaluation.report import Report, TrackerScores
-from course_lib.evaluation.tables import provenance, to_markdown, without_nan
+from course_lib.evaluation.tables import to_markdown, without_nan
 from course_lib.files import write_whole
 from course_lib.geometry.boxes import iou
+from course_lib.provenance import provenance
 from course_lib.trackers import make_tracker
 from course_lib.trackers.opencv import find_factory
 

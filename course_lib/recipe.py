@@ -25,7 +25,8 @@ def load_settings(cls: type[S], path: Path | str | None = None, overrides: dict[
     Args:
         cls: the settings dataclass; its defaults hold for every key nobody names.
         path: YAML file with one mapping, or None for the defaults alone.
-        overrides: values that win over the file; strings are read as YAML ("0.125", "[1, 2]").
+        overrides: values that win over the file; strings are read as YAML ("0.125", "[1, 2]"); "a.b" is key b of
+            the mapping a.
 
     Raises SettingsError naming the file, the key and the value at fault.
     """
@@ -34,7 +35,12 @@ def load_settings(cls: type[S], path: Path | str | None = None, overrides: dict[
         values.update(_read_mapping(Path(path)))
     where = str(path) if path is not None else f"the settings of {cls.__name__}"
     for key, value in (overrides or {}).items():
-        values[key] = yaml.safe_load(value) if isinstance(value, str) else value
+        value = yaml.safe_load(value) if isinstance(value, str) else value
+        outer, dot, inner = key.partition(".")
+        if dot:  # "changes.light" is the key `light` of the mapping `changes`
+            values[outer] = {**(values.get(outer) or {}), inner: value}
+        else:
+            values[key] = value
     return _fill(cls, values, where)
 
 

@@ -13,6 +13,8 @@ COMMANDS = {
     "start": "copy a lesson into my_work/, where updates never touch it",
     "demo": "track a generated clip with MOSSE: an annotated video and its scores",
     "track": "track a target in your own video",
+    "train": "train a network from a recipe, or go on with it",
+    "runs": "the declared long runs: what is done, what is due, and doing it",
     "evaluate": "run trackers over a benchmark",
     "report": "tables and plots from results on disk",
 }

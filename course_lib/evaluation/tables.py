@@ -6,23 +6,15 @@ import csv
 import io
 import json
 import math
-import os
-import platform
-import subprocess
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
-import course_lib
 from course_lib.errors import CourseError
 from course_lib.evaluation.figures import attribute_plot, curve_plot, speed_plot
 from course_lib.evaluation.report import COLUMNS, Report
 from course_lib.files import write_whole
-from course_lib.places import PROJECT
 from course_lib.plots import to_png
+from course_lib.provenance import provenance
 
 HEADS = {
     "auc": "AUC",
@@ -79,19 +71,6 @@ def to_json(report: Report) -> str:
     return json.dumps(without_nan({**report.to_dict(), "measured": provenance()}), indent=1) + "\n"
 
 
-def provenance() -> dict[str, str]:
-    """Date, commit, processor and versions: what a measured figure needs beside it."""
-    return {
-        "date": date.today().isoformat(),
-        "commit": _commit(),
-        "hardware": f"{_processor()}, no GPU used",
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "opencv": cv2.__version__,
-        "course": course_lib.__version__,
-    }
-
-
 def write_report(report: Report, folder: Path) -> list[Path]:
     """Write report.md, report.csv, report.json and the plots; returns the files."""
     texts = {"report.md": to_markdown(report), "report.csv": to_csv(report), "report.json": to_json(report)}
@@ -130,26 +109,3 @@ def without_nan(value: Any) -> Any:
     if isinstance(value, list):
         return [without_nan(v) for v in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _commit() -> str:
-    """The commit of the course's files, with a mark where they were changed since; "unknown" outside git."""
-    try:
-        run = {"cwd": PROJECT, "capture_output": True, "text": True, "timeout": 10, "check": True}
-        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **run).stdout.strip()
-        changed = subprocess.run(["git", "status", "--porcelain", "--", "course_lib", "recipes"], **run).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return commit + (" with changes" if changed else "")
-
-
-def _processor() -> str:
-    """The processor's name and how many cores this process sees."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        models = [
-            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
-        ]
-        name = models[0] if models else name
-    return f"{name}, {os.cpu_count()} cores"

@@ -13,6 +13,7 @@ from course_lib.exercises.words import Wrong
 
 def as_number(value: Any, what: str) -> float:
     """`value` as a float; raises Wrong if it is not one finite real number."""
+    value = _plain(value)
     if isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind in "fiu":
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
@@ -24,6 +25,7 @@ def as_number(value: Any, what: str) -> float:
 
 def as_array(value: Any, shape: tuple[int, ...], what: str, allow_nan: bool = False) -> np.ndarray:
     """`value` as a real or complex float array of exactly `shape`; raises Wrong saying what it is instead."""
+    value = _plain(value)
     if not isinstance(value, (np.ndarray, np.generic, list, tuple, numbers.Number)):
         raise Wrong(f"{what} should be an array of shape {shape}; yours is {_kind(value)}")
     try:
@@ -68,6 +70,13 @@ def require_untouched(before: np.ndarray, after: np.ndarray, what: str) -> None:
     """Raise Wrong if an input was changed in place."""
     if not np.array_equal(before, after, equal_nan=before.dtype.kind in "fc"):
         raise Wrong(f"your function changes {what} it was given; work on a copy: the caller still needs it")
+
+
+def _plain(value: Any) -> Any:
+    """A tensor as an array; anything else as it is."""
+    if type(value).__module__.split(".")[0] == "torch" and hasattr(value, "detach"):
+        return value.detach().float().cpu().numpy()
+    return value
 
 
 def _kind(value: Any) -> str:

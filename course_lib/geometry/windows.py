@@ -38,6 +38,16 @@ def search_side(box: ArrayLike, exemplar: int = 127, search: int = 255) -> np.nd
     return exemplar_side(box) * (search / exemplar)
 
 
+def crop_matrix(cx: float, cy: float, side: float, size: int) -> np.ndarray:
+    """(2, 3) affine map from pixel numbers (column, row, 1) of a crop to pixel numbers of the frame, as warps want it.
+
+    Pixel k has its centre at k + 0.5 in either picture: crop pixel k is frame pixel (k + 0.5) · step + corner − 0.5.
+    """
+    step = side / size
+    left, top = cx - side / 2 + 0.5 * step - 0.5, cy - side / 2 + 0.5 * step - 0.5
+    return np.array([[step, 0, left], [0, step, top]])
+
+
 @dataclass(frozen=True)
 class CropWindow:
     """A square of the frame shown at `size` × `size` pixels. It may reach beyond the frame.
@@ -98,13 +108,10 @@ class CropWindow:
         by default the frame's mean. Bilinear interpolation looks at four pixels only, so a large window
         shown small aliases.
         """
-        step = 1 / self.scale
-        # The warp counts from pixel centres: crop pixel k, at k + 0.5, is frame pixel (k + 0.5)·step + corner - 0.5.
-        left, top = self.corner + 0.5 * step - 0.5
         colour = cv2.mean(frame) if fill is None else np.asarray(fill, dtype=np.float64).ravel().tolist()
         return cv2.warpAffine(
             frame,
-            np.array([[step, 0, left], [0, step, top]]),
+            crop_matrix(self.cx, self.cy, self.side, self.size),
             (self.size, self.size),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_CONSTANT,

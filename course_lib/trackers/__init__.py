@@ -12,6 +12,7 @@ from course_lib.trackers.base import Tracker, accept_start
 from course_lib.trackers.baselines import RandomWalk, StayPut
 from course_lib.trackers.mosse import MOSSE, MOSSESettings
 from course_lib.trackers.opencv import KINDS, OpenCVTracker
+from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
 from course_lib.trackers.template import TemplateMatching, TemplateSettings
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "MOSSESettings",
     "OpenCVTracker",
     "RandomWalk",
+    "SiamFCSettings",
+    "SiamFCTracker",
     "StayPut",
     "TemplateMatching",
     "Tracker",
@@ -27,7 +30,11 @@ __all__ = [
     "make_tracker",
 ]
 
-WITH_SETTINGS = {"ncc": (TemplateMatching, TemplateSettings), "mosse": (MOSSE, MOSSESettings)}
+WITH_SETTINGS = {
+    "ncc": (TemplateMatching, TemplateSettings),
+    "mosse": (MOSSE, MOSSESettings),
+    "siamfc": (SiamFCTracker, SiamFCSettings),
+}
 PLAIN = {"stay-put": StayPut, "random-walk": RandomWalk}
 TRACKER_NAMES = (*PLAIN, *WITH_SETTINGS, *(f"opencv-{kind}" for kind in KINDS))
 

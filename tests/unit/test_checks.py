@@ -3,18 +3,22 @@ with the right words, and is not taken in by an object that equals everything.""
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
+from pathlib import Path
 
 import pytest
-import wrong_answers_00_01
-import wrong_answers_02
 
 from course_lib.exercises import core, examine
 from course_lib.exercises.reach import _copy
 
 core.find_check("welcome.centre")  # loads every lesson's checks
-WRONG = wrong_answers_00_01.WRONG | wrong_answers_02.WRONG
+WRONG = {
+    name: cases
+    for path in sorted(Path(__file__).parent.glob("wrong_answers_*.py"))
+    for name, cases in importlib.import_module(path.stem).WRONG.items()
+}
 CASES = [(name, *case) for name, cases in WRONG.items() for case in cases]
 
 

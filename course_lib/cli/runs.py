@@ -1,0 +1,45 @@
+"""`python -m course_lib runs`: the declared long runs."""
+
+from __future__ import annotations
+
+import argparse
+
+from course_lib.errors import SettingsError
+from course_lib.training.runs import do_due, read_runs
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("names", nargs="*", help="only these (default: all)")
+    parser.add_argument("--due", action="store_true", help="do what is not done yet")
+    parser.add_argument("--budget", default="9m", metavar="TIME", help="stop in time: 90s, 9m, 2h (default 9m)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List the runs, or do those that are due."""
+    runs = [r for r in read_runs() if not arguments.names or r.name in arguments.names]
+    unknown = set(arguments.names) - {r.name for r in runs}
+    if unknown:
+        raise SettingsError(
+            f"no run {', '.join(sorted(unknown))} in recipes/runs.yaml; see `python -m course_lib runs`"
+        )
+    if arguments.due:
+        do_due(runs, seconds_of(arguments.budget), tell=lambda text: print(text, flush=True))
+    for r in runs:
+        print(f"{'done' if r.done() else 'due ':4}  {r.name:28} {r.minutes:5g} min on a {r.on}   python {r.command}")
+    return 0
+
+
+def seconds_of(text: str) -> float:
+    """Seconds of "90s", "9m" or "2h".
+
+    Raises SettingsError for anything else.
+    """
+    factor = {"s": 1, "m": 60, "h": 3600}.get(text[-1:], 0)
+    try:
+        seconds = float(text[:-1]) * factor
+    except ValueError:
+        seconds = 0
+    if seconds <= 0:
+        raise SettingsError(f"budget {text!r} is not a time; expected for example 90s, 9m or 2h")
+    return seconds

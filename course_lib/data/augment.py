@@ -1,0 +1,44 @@
+"""Light, colour and blur, applied to a whole batch on its device.
+
+What is applied was drawn with the pair (`pairs.Changes.lights`), so a batch looks the same on every device.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+REACH = 6  # pixels each way that a blur may take
+
+
+def relight(crops: Tensor, light: Tensor) -> Tensor:
+    """Crops (B, 3, S, S) float in 0…255 from crops (B, 3, S, S) uint8, lit and blurred as `light` (B, 8) says.
+
+    Columns of `light`: gain, contrast around the crop's mean, three tints, grey (0 or 1), blur along x, blur along y.
+    """
+    light = light.to(crops.device, torch.float32)
+    gain, contrast, tint, grey = light[:, 0], light[:, 1], light[:, 2:5], light[:, 5]
+    out = crops.float()  # (B, 3, S, S)
+    brightness = out.mean(dim=1, keepdim=True)  # (B, 1, S, S)
+    out = torch.lerp(out, brightness.expand_as(out), grey[:, None, None, None])
+    # a grey picture keeps no tint
+    factor = gain[:, None] * torch.where(grey[:, None] > 0.5, 1.0, tint)  # (B, 3)
+    mean = out.mean(dim=(1, 2, 3), keepdim=True)  # (B, 1, 1, 1)
+    out = ((out - mean) * contrast[:, None, None, None] + mean) * factor[:, :, None, None]
+    blurred = torch.nonzero(light[:, 6:].amax(dim=1) > 0)[:, 0]  # (b,)
+    if len(blurred):
+        out[blurred] = gaussian_blur(out[blurred], light[blurred, 6:])
+    return out.clamp_(0, 255)
+
+
+def gaussian_blur(crops: Tensor, sigmas: Tensor) -> Tensor:
+    """Crops (b, 3, S, S) blurred each with its own standard deviations (b, 2), along x and y in pixels."""
+    b, C, S, _ = crops.shape
+    offsets = torch.arange(-REACH, REACH + 1, device=crops.device, dtype=crops.dtype)  # (K,)
+    kernels = torch.exp(-0.5 * (offsets / sigmas.clamp_min(1e-3)[..., None]) ** 2)  # (b, 2, K)
+    kernels = (kernels / kernels.sum(dim=-1, keepdim=True)).repeat_interleave(C, dim=0)  # (b·C, 2, K)
+    padded = F.pad(crops, (REACH,) * 4, mode="replicate").reshape(1, b * C, S + 2 * REACH, S + 2 * REACH)
+    along_x = F.conv2d(padded, kernels[:, None, None, 0], groups=b * C)  # (1, b·C, S + 2R, S)
+    along_y = F.conv2d(along_x, kernels[:, None, 1, :, None], groups=b * C)  # (1, b·C, S, S)
+    return along_y.reshape(b, C, S, S)

@@ -1,0 +1,105 @@
+"""Batches of pairs: pair numbers in, tensors out, the same whoever asks and however often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from course_lib.data.augment import relight
+from course_lib.data.pairs import Pair, PairSource, pair_at
+from course_lib.errors import DataError
+
+
+@dataclass(eq=False)
+class PairBatch:
+    """B pairs as tensors: what every network trains from.
+
+    Attributes:
+        exemplar: (B, 3, 127, 127); search: (B, 3, 239, 239), uint8 as cut, float 0…255 once lit.
+        box: (B, 4) in search pixels; positive: (B,) bool.
+        light: (B, 2, 8), see `augment.relight`.
+        sources: B names, for messages.
+    """
+
+    exemplar: Tensor
+    search: Tensor
+    box: Tensor
+    positive: Tensor
+    light: Tensor
+    sources: list[str]
+
+    def lit(self, device: torch.device) -> PairBatch:
+        """The same pairs on a device, lit and blurred there."""
+        move = {"device": device, "non_blocking": True}
+        light = self.light.to(**move)
+        exemplar = relight(self.exemplar.to(**move), light[:, 0])
+        search = relight(self.search.to(**move), light[:, 1])
+        return PairBatch(exemplar, search, self.box.to(**move), self.positive.to(**move), light, self.sources)
+
+
+def collate(pairs: list[Pair]) -> PairBatch:
+    """Pairs as one batch."""
+    return PairBatch(
+        exemplar=torch.from_numpy(np.stack([p.exemplar for p in pairs])).permute(0, 3, 1, 2),  # (B, 3, 127, 127)
+        search=torch.from_numpy(np.stack([p.search for p in pairs])).permute(0, 3, 1, 2),  # (B, 3, 239, 239)
+        box=torch.from_numpy(np.stack([p.box for p in pairs])).float(),  # (B, 4)
+        positive=torch.tensor([p.positive for p in pairs]),  # (B,)
+        light=torch.from_numpy(np.stack([p.light for p in pairs])).float(),  # (B, 2, 8)
+        sources=[p.source for p in pairs],
+    )
+
+
+class NumberedPairs(Dataset):
+    """The endless list of a run's pairs."""
+
+    def __init__(self, source: PairSource, seed: int) -> None:
+        self.source, self.seed = source, seed
+
+    def __getitem__(self, index: int) -> Pair:
+        return pair_at(self.source, self.seed, index)
+
+
+def batches(
+    source: PairSource,
+    seed: int,
+    batch: int,
+    start: int,
+    stop: int,
+    rank: int = 0,
+    world: int = 1,
+    workers: int = 0,
+) -> Iterator[PairBatch]:
+    """The batches of steps start … stop − 1. Step s is pairs s·batch … (s + 1)·batch − 1, of which each of `world`
+    processes takes its share.
+
+    Raises DataError if the batch cannot be shared equally.
+    """
+    if batch % world:
+        raise DataError(f"a batch of {batch} cannot be shared by {world} processes; make it a multiple of {world}")
+    share = batch // world
+    numbers = [[s * batch + rank * share + k for k in range(share)] for s in range(start, stop)]
+    if workers == 0:  # no processes to start: what a notebook wants
+        return (collate([pair_at(source, seed, i) for i in row]) for row in numbers)
+    loader = DataLoader(
+        NumberedPairs(source, seed),
+        batch_sampler=numbers,
+        num_workers=workers,
+        collate_fn=collate,
+        pin_memory=torch.cuda.is_available(),
+        worker_init_fn=_quiet_worker,
+        multiprocessing_context="spawn",
+    )
+    return iter(loader)
+
+
+def _quiet_worker(worker: int) -> None:
+    """One thread a worker: they are many."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)

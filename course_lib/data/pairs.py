@@ -1,0 +1,150 @@
+"""Training pairs: an exemplar and a search image of the same target, or of two different ones.
+
+Pair number i of a training run is a pure function of the run's seed and i. Nothing else is remembered between pairs,
+so a run resumed at step s, or shared by several processes, sees exactly the pairs it would have seen.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+
+from course_lib.errors import SettingsError
+from course_lib.geometry.windows import exemplar_side
+
+EXEMPLAR = 127  # pixels a side of the exemplar z
+SEARCH = 239  # pixels a side of the search image x in training: 255 less two strides
+LIGHT = 8  # numbers that say how a crop is lit and blurred, see `augment.py`
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """One exemplar and one search image, as they are cut; light and blur are applied later, on the device.
+
+    Attributes:
+        exemplar: (127, 127, 3) uint8; search: (239, 239, 3) uint8.
+        box: (4,) of the target in search pixels. In a negative pair: of the other object that stands there.
+        positive: whether the search image holds the exemplar's target.
+        light: (2, LIGHT) how exemplar and search image are to be lit and blurred.
+        source: where the pair comes from, for messages.
+    """
+
+    exemplar: np.ndarray
+    search: np.ndarray
+    box: np.ndarray
+    positive: bool
+    light: np.ndarray
+    source: str
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How far exemplar and search image are changed, each on its own. 0 switches a change off.
+
+    SiamFC's own: shift 4, stretch 0.05, colours only. A small training set needs more.
+    """
+
+    shift: float = 4.0  # pixels by which the target may stand beside the middle of the search image
+    stretch: float = 0.05  # share by which the scale may differ, up or down
+    turn: float = 0.0  # largest turn, radians; only where an outline says what box follows
+    squeeze: float = 0.0  # share by which width against height may differ
+    mirror: float = 0.0  # probability that both are mirrored
+    light: float = 0.3  # share by which brightness and contrast may differ
+    tint: float = 0.1  # share by which one colour may differ from the others
+    grey: float = 0.0  # probability that both lose their colour
+    blur: float = 0.0  # probability that the search image is blurred
+
+    def view(self, rng: np.random.Generator) -> tuple[float, float, float]:
+        """Factor on the side, turn in radians, and squeeze, drawn for one view."""
+        side = np.exp(rng.uniform(-1, 1) * np.log1p(self.stretch))
+        squeeze = np.exp(rng.uniform(-1, 1) * np.log1p(self.squeeze))
+        return float(side), float(rng.uniform(-self.turn, self.turn)), float(squeeze)
+
+    def lights(self, rng: np.random.Generator) -> np.ndarray:
+        """(2, LIGHT): for each crop gain, contrast, three tints, grey (0 or 1), blur along x and along y in pixels."""
+        values = np.zeros((2, LIGHT), dtype=np.float32)
+        values[:, :2] = np.exp(rng.uniform(-1, 1, (2, 2)) * np.log1p(self.light))
+        values[:, 2:5] = np.exp(rng.uniform(-1, 1, (2, 3)) * np.log1p(self.tint))
+        values[:, 5] = rng.random() < self.grey
+        if rng.random() < self.blur:
+            values[1, 6:] = rng.uniform(0.2, 2.5, 2) * (1, rng.uniform(0.1, 1))
+        if rng.random() < self.blur / 3:
+            values[0, 6:] = rng.uniform(0.2, 1.2)
+        return values
+
+
+class PairSource(ABC):
+    """Something pairs can be drawn from.
+
+    Attributes:
+        seconds: time spent so far by stage, "decode" and "crop", in this process.
+    """
+
+    seconds: dict[str, float]
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator, index: int = 0) -> Pair:
+        """A pair; every choice is drawn from `rng`. `index`, the pair's number, may only say what lies at hand."""
+
+
+class Mixture(PairSource):
+    """Pairs of several sources, each with its share."""
+
+    def __init__(self, sources: list[PairSource], shares: list[float]) -> None:
+        if len(sources) != len(shares) or not sources or min(shares) < 0 or sum(shares) <= 0:
+            raise SettingsError(f"{len(sources)} sources with shares {shares}; expected one share above 0 for each")
+        self.sources = sources
+        self.shares = np.array(shares, dtype=float) / sum(shares)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Of all sources together."""
+        return {key: sum(s.seconds.get(key, 0.0) for s in self.sources) for key in ("decode", "crop")}
+
+    def draw(self, rng: np.random.Generator, index: int = 0) -> Pair:
+        """A pair of a source drawn by its share."""
+        return self.sources[int(rng.choice(len(self.sources), p=self.shares))].draw(rng, index)
+
+
+def pair_at(source: PairSource, seed: int, index: int) -> Pair:
+    """Pair number `index` of a run with this seed."""
+    return source.draw(np.random.default_rng([seed, index]), index)
+
+
+class FrameCache:
+    """Decoded pictures, the most recently used ones, up to a number of bytes; a small dataset decodes once."""
+
+    def __init__(self, megabytes: float = 1500) -> None:
+        self.limit = megabytes * 1e6
+        self.held = 0
+        self.pictures: OrderedDict[object, np.ndarray] = OrderedDict()
+        self.seconds = 0.0
+
+    def get(self, key: object, read) -> np.ndarray:
+        """The picture under `key`, or what `read()` gives, which is kept."""
+        if key in self.pictures:
+            self.pictures.move_to_end(key)
+            return self.pictures[key]
+        started = time.perf_counter()
+        picture = read()
+        self.seconds += time.perf_counter() - started
+        self.pictures[key] = picture
+        self.held += picture.nbytes
+        while self.held > self.limit and len(self.pictures) > 1:
+            self.held -= self.pictures.popitem(last=False)[1].nbytes
+        return picture
+
+
+def shifted_centre(rng: np.random.Generator, box: np.ndarray, shift: float, scale: float) -> np.ndarray:
+    """A point (2,) beside the middle of a box, by at most `shift` crop pixels each way at `scale` crop pixels a pixel."""
+    return box[:2] + box[2:] / 2 + rng.uniform(-shift, shift, 2) / scale
+
+
+def sides_of(box: np.ndarray) -> tuple[float, float]:
+    """Sides in pixels of the exemplar's and the training search image's squares around a box."""
+    side = float(exemplar_side(box))
+    return side, side * SEARCH / EXEMPLAR

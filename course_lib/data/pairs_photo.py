@@ -1,0 +1,158 @@
+"""Pairs from still photographs with outlines: two views of one object, or the object pasted over other photographs.
+
+A distractor is another object of the same category pasted beside the target (IoU below 0.3), a negative pair shows
+another object of the same category instead of the target: both teach the network to tell alike things apart.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence as Items
+
+import cv2
+import numpy as np
+
+from course_lib.data.coco import OutlinedObject, Picture
+from course_lib.data.pairs import EXEMPLAR, SEARCH, Changes, FrameCache, Pair, PairSource, shifted_centre, sides_of
+from course_lib.errors import DataError
+from course_lib.geometry.boxes import iou
+from course_lib.geometry.views import View
+
+MOST_OVERLAP = 0.3  # IoU of a distractor's box with the target's
+SOFT = 4  # outlines are filled at this many times the resolution, for a soft edge
+
+
+class PhotoPairs(PairSource):
+    """Pairs of views of outlined objects.
+
+    Args:
+        objects: what can be a target.
+        backgrounds: pictures to paste over.
+        changes: how far the crops are changed.
+        paste: share of pairs whose object is pasted over two other photographs instead of seen where it stands.
+        distractors: share of pairs with an object of the same category pasted beside the target.
+        negatives: share of pairs whose search image holds another object of the same category instead.
+        cache: decoded pictures; None decodes every time.
+
+    Raises DataError if there are no objects or no backgrounds.
+    """
+
+    def __init__(
+        self,
+        objects: Items[OutlinedObject],
+        backgrounds: Items[Picture],
+        changes: Changes | None = None,
+        paste: float = 0.45,
+        distractors: float = 0.0,
+        negatives: float = 0.0,
+        cache: FrameCache | None = None,
+    ) -> None:
+        if not objects or not backgrounds:
+            raise DataError(
+                f"{len(objects)} outlined objects and {len(backgrounds)} backgrounds; expected some of both"
+            )
+        self.objects, self.backgrounds = list(objects), list(backgrounds)
+        self.changes = changes or Changes()
+        self.paste, self.distractors, self.negatives, self.cache = paste, distractors, negatives, cache
+        self.alike: dict[int, list[OutlinedObject]] = {}
+        for o in self.objects:
+            self.alike.setdefault(o.category, []).append(o)
+        self._seconds = {"decode": 0.0, "crop": 0.0}
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Time spent by stage, in this process."""
+        return self._seconds
+
+    def draw(self, rng: np.random.Generator, index: int = 0) -> Pair:
+        """A pair of an object drawn at random."""
+        target = self.objects[int(rng.integers(len(self.objects)))]
+        pasted = not target.surrounded or rng.random() < self.paste
+        shown, positive = target, True
+        if rng.random() < self.negatives:
+            twin = self._another(rng, target)
+            shown, positive = twin or target, twin is None
+        mirror = bool(rng.random() < self.changes.mirror)
+        exemplar, _ = self._crop(rng, target, EXEMPLAR, pasted, mirror)
+        search, box = self._crop(rng, shown, SEARCH, pasted or not shown.surrounded, mirror)
+        if rng.random() < self.distractors:
+            search = self._with_distractor(rng, search, box, target)
+        source = (
+            f"{target.picture.name}"
+            + ("" if positive else f" and {shown.picture.name}")
+            + (", pasted" if pasted else "")
+        )
+        return Pair(exemplar, search, box, positive, self.changes.lights(rng), source)
+
+    def _read(self, picture: Picture) -> np.ndarray:
+        started = time.perf_counter()
+        pixels = picture.read() if self.cache is None else self.cache.get(picture.name, picture.read)
+        self._seconds["decode"] += time.perf_counter() - started
+        return pixels
+
+    def _another(self, rng: np.random.Generator, target: OutlinedObject) -> OutlinedObject | None:
+        others = self.alike[target.category]
+        if len(others) < 2:
+            return None
+        k = int(rng.integers(len(others) - 1))
+        return others[k] if others[k] is not target else others[-1]
+
+    def _crop(
+        self, rng: np.random.Generator, target: OutlinedObject, size: int, pasted: bool, mirror: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """A crop (size, size, 3) with the target near its middle, and the box (4,) around its outline there."""
+        photo = self._read(target.picture)
+        started = time.perf_counter()
+        factor, angle, squeeze = self.changes.view(rng)
+        exemplar, search = sides_of(target.box)
+        side = (exemplar if size == EXEMPLAR else search) * factor
+        shift = 0.0 if size == EXEMPLAR else self.changes.shift
+        cx, cy = shifted_centre(rng, target.box, shift, size / side)
+        view = View(cx, cy, side, size, angle, squeeze, mirror)
+        crop = paste(self._backdrop(rng, size), photo, target.polygons, view) if pasted else view.cut(photo)
+        self._seconds["crop"] += time.perf_counter() - started
+        return crop, outline_box(target, view)
+
+    def _backdrop(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """A square (size, size, 3) of a background drawn at random."""
+        photo = self._read(self.backgrounds[int(rng.integers(len(self.backgrounds)))])
+        H, W = photo.shape[:2]
+        side = min(H, W) * float(rng.uniform(0.4, 1.0))
+        cx, cy = rng.uniform(side / 2, W - side / 2), rng.uniform(side / 2, H - side / 2)
+        return View(cx, cy, side, size, mirror=bool(rng.random() < 0.5)).cut(photo)
+
+    def _with_distractor(
+        self, rng: np.random.Generator, search: np.ndarray, box: np.ndarray, target: OutlinedObject
+    ) -> np.ndarray:
+        """The search image (239, 239, 3) with an object of the target's category beside the box (4,), where room is found."""
+        twin = self._another(rng, target)
+        if twin is None:
+            return search
+        side = sides_of(twin.box)[1] * float(rng.uniform(0.85, 1.2))
+        for _ in range(8):
+            away = rng.uniform(-1, 1, 2) * side * 0.42  # (2,) pixels of the twin's picture, from the middle of the crop
+            middle = twin.box[:2] + twin.box[2:] / 2 + away
+            view = View(
+                middle[0], middle[1], side, SEARCH, float(rng.uniform(-0.2, 0.2)), mirror=bool(rng.random() < 0.5)
+            )
+            if float(iou(outline_box(twin, view), box)) < MOST_OVERLAP:
+                return paste(search, self._read(twin.picture), twin.polygons, view)
+        return search
+
+
+def outline_box(target: OutlinedObject, view: View) -> np.ndarray:
+    """Box (4,) around an object's outline in the crop of a view; it may reach beyond the crop."""
+    points = view.to_crop(np.concatenate(target.polygons))  # (n, 2)
+    low, high = points.min(axis=0), points.max(axis=0)
+    return np.concatenate([low, high - low])
+
+
+def paste(crop: np.ndarray, photo: np.ndarray, polygons: Items[np.ndarray], view: View) -> np.ndarray:
+    """The crop (S, S, 3) with the part of a photograph inside `polygons` laid over it, as the view shows it."""
+    S = len(crop)
+    mask = np.zeros((S * SOFT, S * SOFT), dtype=np.uint8)
+    contours = [np.rint((view.to_crop(p) * SOFT - 0.5) * 16).astype(np.int32) for p in polygons]  # 1/16 fine pixels
+    for contour in contours:  # one by one: parts that overlap add up
+        cv2.fillPoly(mask, [contour], 255, shift=4)
+    opacity = cv2.resize(mask, (S, S), interpolation=cv2.INTER_AREA)[..., None].astype(np.float32) / 255  # (S, S, 1)
+    return np.rint(crop + opacity * (view.cut(photo).astype(np.float32) - crop)).astype(np.uint8)

@@ -1,0 +1,110 @@
+"""Pairs from videos: two frames of one target, at most `gap` frames apart (SiamFC: 100)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence as Items
+
+import numpy as np
+
+from course_lib.data.pairs import EXEMPLAR, SEARCH, Changes, FrameCache, Pair, PairSource, shifted_centre, sides_of
+from course_lib.data.sequence import Sequence
+from course_lib.errors import DataError
+from course_lib.geometry.views import View
+
+
+def usable_frames(sequence: Sequence, smallest: float = 8.0, least_cover: float = 0.3) -> np.ndarray:
+    """Indices (n,) of the frames fit to train on: the target is there, both its sides at least `smallest` pixels and
+    at most four to one, inside the frame by more than `least_cover` of its best where the dataset says (GOT-10k's cover)."""
+    boxes = sequence.boxes
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = boxes[:, 2] / boxes[:, 3]
+        good = (boxes[:, 2:].min(axis=1) >= smallest) & (ratio >= 0.25) & (ratio <= 4)
+    if "cover" in sequence.tags:
+        cover = np.asarray(sequence.tags["cover"])
+        good &= cover > max(1, least_cover * cover.max())
+    return np.flatnonzero(good)
+
+
+def sample_two_frames(rng: np.random.Generator, valid: np.ndarray, gap: int) -> tuple[int, int]:
+    """Two frames out of `valid` (n,), sorted, at most `gap` frames apart; the second may lie before the first.
+
+    The two differ wherever a second one is in reach.
+    """
+    first = int(rng.choice(valid))
+    near = valid[(np.abs(valid - first) <= gap) & (valid != first)]
+    return first, int(rng.choice(near)) if len(near) else first
+
+
+class VideoPairs(PairSource):
+    """Pairs of two frames of one video.
+
+    Args:
+        sequences: videos; those with fewer than two usable frames are left out.
+        changes: how far the crops are changed.
+        gap: largest distance between the two frames.
+        negatives: share of pairs whose search image comes from another video.
+        cache: decoded frames; None decodes every time.
+
+    Raises DataError if no sequence is usable.
+    """
+
+    def __init__(
+        self,
+        sequences: Items[Sequence],
+        changes: Changes | None = None,
+        gap: int = 100,
+        negatives: float = 0.0,
+        cache: FrameCache | None = None,
+    ) -> None:
+        usable = [(s, usable_frames(s)) for s in sequences]
+        self.videos = [(s, valid) for s, valid in usable if len(valid) >= 2]
+        if not self.videos:
+            raise DataError(f"none of {len(usable)} videos has two usable frames; look at their boxes and cover labels")
+        self.changes = changes or Changes()
+        self.gap, self.negatives, self.cache = gap, negatives, cache
+        self._seconds = {"decode": 0.0, "crop": 0.0}
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Time spent by stage, in this process."""
+        return self._seconds
+
+    def draw(self, rng: np.random.Generator, index: int = 0) -> Pair:
+        """Two frames of a video drawn at random; every video counts the same, however long."""
+        sequence, valid = self.videos[int(rng.integers(len(self.videos)))]
+        first, second = sample_two_frames(rng, valid, self.gap)
+        other, positive = sequence, True
+        if self.negatives and len(self.videos) > 1 and rng.random() < self.negatives:
+            while other is sequence:
+                other, others = self.videos[int(rng.integers(len(self.videos)))]
+            second, positive = int(rng.choice(others)), False
+        mirror = bool(rng.random() < self.changes.mirror)
+        exemplar, _ = self._crop(rng, sequence, first, EXEMPLAR, mirror)
+        search, box = self._crop(rng, other, second, SEARCH, mirror)
+        source = f"{sequence.name}, frame {first}, and {other.name}, frame {second}"
+        return Pair(exemplar, search, box, positive, self.changes.lights(rng), source)
+
+    def _crop(
+        self, rng: np.random.Generator, sequence: Sequence, index: int, size: int, mirror: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """A crop (size, size, 3) of a frame and the target's box (4,) in it; the exemplar is never shifted."""
+        started = time.perf_counter()
+        if self.cache is None:
+            frame = sequence.frames[index]
+        else:
+            frame = self.cache.get((sequence.name, index), lambda: sequence.frames[index])
+        decoded = time.perf_counter()
+        box = sequence.boxes[index]
+        exemplar, search = sides_of(box)
+        factor, _, squeeze = self.changes.view(rng)
+        shift = 0.0 if size == EXEMPLAR else self.changes.shift
+        side = (exemplar if size == EXEMPLAR else search) * factor
+        cx, cy = shifted_centre(rng, box, shift, size / side)
+        view = View(cx, cy, side, size, squeeze=squeeze, mirror=mirror)
+        crop = view.cut(frame)
+        corners = view.to_crop([box[:2], box[:2] + box[2:]])  # (2, 2)
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        self._seconds["decode"] += decoded - started
+        self._seconds["crop"] += time.perf_counter() - decoded
+        return crop, np.concatenate([low, high - low])

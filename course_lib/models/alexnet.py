@@ -1,0 +1,101 @@
+"""The AlexNet of SiamFC: five convolutions without padding (layer table of the SiamFC paper; see lesson 04)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.errors import SettingsError
+from course_lib.geometry.receptive import Layer
+
+WIDTHS = (96, 256, 384, 384, 256)  # channels of the five convolutions
+
+
+def alexnet_layers(stride: int = 8, widths: tuple[int, ...] = WIDTHS) -> list[Layer]:
+    """The layers in order, for receptive arithmetic. Stride 4 is the later baseline: the second pooling steps by one
+    and conv5 has 32 channels."""
+    if stride not in (4, 8):
+        raise SettingsError(f"stride is {stride}; expected 8 (SiamFC) or 4 (its later baseline)")
+    last = widths[4] if stride == 8 else min(widths[4], 32)
+    return [
+        Layer("conv1", 11, 2, channels=widths[0]),
+        Layer("pool1", 3, 2, channels=widths[0]),
+        Layer("conv2", 5, channels=widths[1]),
+        Layer("pool2", 3, stride // 4, channels=widths[1]),
+        Layer("conv3", 3, channels=widths[2]),
+        Layer("conv4", 3, channels=widths[3]),
+        Layer("conv5", 3, channels=last),
+    ]
+
+
+class AlexNet(nn.Module):
+    """Embedding φ: a picture (B, 3, S, S), values 0…255, to features (B, C, s, s).
+
+    Every convolution but the last is followed by batch norm and ReLU. conv2, conv4 and conv5 work in two groups, as
+    AlexNet did to fit on two GPUs: 2,336,320 parameters at the paper's widths.
+
+    Args:
+        stride: 8, or 4 for the later baseline.
+        widths: channels of the five convolutions.
+        batch_norm: False for a network whose batch norms are folded into its convolutions.
+    """
+
+    def __init__(self, stride: int = 8, widths: tuple[int, ...] = WIDTHS, batch_norm: bool = True) -> None:
+        super().__init__()
+        layers = {layer.name: layer for layer in alexnet_layers(stride, widths)}
+        self.stride = stride
+        self.widths = tuple(widths)
+        self.channels = layers["conv5"].channels
+        before = 3
+        for k in range(1, 6):
+            layer = layers[f"conv{k}"]
+            groups = 2 if k in (2, 4, 5) else 1
+            setattr(self, f"conv{k}", nn.Conv2d(before, layer.channels, layer.kernel, layer.stride, groups=groups))
+            norm = nn.BatchNorm2d(layer.channels) if batch_norm and k < 5 else nn.Identity()
+            setattr(self, f"bn{k}", norm)
+            before = layer.channels
+        self.pool1 = nn.MaxPool2d(3, 2)
+        self.pool2 = nn.MaxPool2d(3, layers["pool2"].stride)
+        self.relu = nn.ReLU()
+        self._start()
+
+    def _start(self) -> None:
+        """Normal weights with variance 2 / fan-out (He's rule; SiamFC's "improved Xavier"), no bias."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+                nn.init.zeros_(module.bias)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Features of a batch of pictures. Sizes for 127 (exemplar) and 255 (search) pixels at stride 8."""
+        x = self.relu(self.bn1(self.conv1(image)))  # (B, 96, 59, 59) and (B, 96, 123, 123)
+        x = self.pool1(x)  # (B, 96, 29, 29) and (B, 96, 61, 61)
+        x = self.relu(self.bn2(self.conv2(x)))  # (B, 256, 25, 25) and (B, 256, 57, 57)
+        x = self.pool2(x)  # (B, 256, 12, 12) and (B, 256, 28, 28)
+        x = self.relu(self.bn3(self.conv3(x)))  # (B, 384, 10, 10) and (B, 384, 26, 26)
+        x = self.relu(self.bn4(self.conv4(x)))  # (B, 384, 8, 8) and (B, 384, 24, 24)
+        return self.bn5(self.conv5(x))  # (B, 256, 6, 6) and (B, 256, 22, 22)
+
+
+@torch.no_grad()
+def fold_batch_norm(network: AlexNet) -> AlexNet:
+    """A network of plain convolutions with the same output in eval mode.
+
+    Batch norm with fixed statistics is y ↦ a·y + b for each channel; a goes into the kernel, b into the bias.
+    """
+    folded = AlexNet(network.stride, network.widths, batch_norm=False)
+    for k in range(1, 6):
+        old, norm, new = getattr(network, f"conv{k}"), getattr(network, f"bn{k}"), getattr(folded, f"conv{k}")
+        gain, shift = torch.ones(len(old.weight)), torch.zeros(len(old.weight))
+        if isinstance(norm, nn.BatchNorm2d):
+            gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # (C,)
+            shift = norm.bias - gain * norm.running_mean  # (C,)
+        gain, shift = gain.to(old.weight), shift.to(old.weight)
+        new.weight.copy_(old.weight * gain[:, None, None, None])
+        new.bias.copy_(gain * old.bias + shift)
+    return folded.to(network.conv1.weight.device).eval()
+
+
+def build_alexnet() -> AlexNet:
+    """SiamFC's embedding at the paper's widths."""
+    return AlexNet()

@@ -1,0 +1,49 @@
+"""Cross-correlation of exemplar features with search features: each exemplar slides over its own search image."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from course_lib.errors import DataError
+
+
+def cross_correlate(z: Tensor, x: Tensor) -> Tensor:
+    """Responses (B, H − h + 1, W − w + 1): exemplar features z (B, C, h, w) slid over search features x (B, C, H, W).
+
+    One exemplar (1, C, h, w) may serve all B search images. Equal to `F.conv2d` pair by pair. Where every pair has
+    its own exemplar, one batched matrix product gives the similarity of every cell of z with every cell of x; each
+    response cell is then a sum of h · w of them. Raises DataError if the shapes do not fit.
+    """
+    _check(z, x)
+    if len(z) == 1:
+        return F.conv2d(x, z)[:, 0]  # (B, H', W')
+    B, C, h, w = z.shape
+    H, W = x.shape[2:]
+    cells = torch.bmm(z.reshape(B, C, h * w).transpose(1, 2), x.reshape(B, C, H * W))  # (B, h·w, H·W)
+    cells = cells.reshape(B, h, w, H, W)
+    rows, columns = H - h + 1, W - w + 1
+    response = cells.new_zeros(B, rows, columns)
+    for i in range(h):
+        for j in range(w):
+            response = response + cells[:, i, j, i : i + rows, j : j + columns]  # (B, H', W')
+    return response
+
+
+def cross_correlate_grouped(z: Tensor, x: Tensor) -> Tensor:
+    """The same responses by one grouped convolution: the batch becomes groups of channels, each group one pair."""
+    _check(z, x)
+    B, C, H, W = x.shape
+    z = z.expand(B, -1, -1, -1)
+    response = F.conv2d(x.reshape(1, B * C, H, W), z, groups=B)  # (1, B, H', W')
+    return response[0]
+
+
+def _check(z: Tensor, x: Tensor) -> None:
+    fits = z.ndim == x.ndim == 4 and len(z) in (1, len(x)) and z.shape[1] == x.shape[1]
+    if not fits or z.shape[2] > x.shape[2] or z.shape[3] > x.shape[3]:
+        raise DataError(
+            f"exemplar features {tuple(z.shape)} cannot slide over search features {tuple(x.shape)}; expected "
+            "(B, C, h, w) and (B, C, H, W) with the same C, h ≤ H, w ≤ W, and one exemplar or as many as search images"
+        )

@@ -1,0 +1,62 @@
+"""Where and in what precision networks run: the device policy, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.errors import SettingsError
+
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A device and how networks run on it.
+
+    Attributes:
+        device: where tensors live.
+        bf16: whether convolutions and products run in bfloat16; sums, losses and weights stay in single precision.
+        channels_last: whether pictures are stored pixel by pixel (NHWC), which convolutions read faster.
+    """
+
+    device: torch.device
+    bf16: bool
+    channels_last: bool = True
+
+    def network(self, network: nn.Module) -> nn.Module:
+        """The network, moved and laid out."""
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        return network.to(self.device, memory_format=layout)
+
+    def pictures(self, pictures: Tensor) -> Tensor:
+        """A batch of pictures (B, 3, S, S), moved and laid out."""
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        return pictures.to(self.device, non_blocking=True).contiguous(memory_format=layout)
+
+
+def choose_placement(device: str = "auto", precision: str = "auto") -> Placement:
+    """The first GPU where there is one, else the processor; bf16 where its arithmetic is in the hardware.
+
+    Raises SettingsError for an unknown precision, or a GPU that is not there.
+    """
+    if precision not in PRECISIONS:
+        raise SettingsError(f"precision is {precision!r}; expected one of {', '.join(PRECISIONS)}")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    chosen = torch.device(device)
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise SettingsError(f"device is {device!r}, but torch finds no GPU; use auto or cpu")
+    return Placement(chosen, bf16=has_bf16(chosen) if precision == "auto" else precision == "bf16")
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 in hardware; elsewhere it is emulated and slower than single precision."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        check = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+        return bool(check and check())
+    return False

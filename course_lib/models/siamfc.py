@@ -1,0 +1,48 @@
+"""SiamFC (Bertinetto et al., 2016): the same embedding for exemplar and search image, then one cross-correlation.
+
+f(z, x) = gain · (φ(z) ⋆ φ(x)) + b, with b the same everywhere.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.models.alexnet import WIDTHS, AlexNet
+from course_lib.models.correlation import cross_correlate
+
+GAIN = 1e-3  # fixed: a sum over 6 · 6 · 256 products is far too large for a logistic loss
+
+
+class SiamFC(nn.Module):
+    """The whole network: responses (B, n, n) of exemplars (B, 3, 127, 127) and search images (B, 3, 255, 255).
+
+    n is 17, or 15 for training's 239 pixels; at stride 4 it is 33. The stride-4 baseline normalises its response
+    (one batch norm on the map) where the original has a gain and a bias.
+    """
+
+    def __init__(self, stride: int = 8, widths: tuple[int, ...] = WIDTHS) -> None:
+        super().__init__()
+        self.backbone = AlexNet(stride, widths)
+        self.bias = nn.Parameter(torch.zeros(()))
+        self.adjust = nn.BatchNorm2d(1) if stride == 4 else None
+
+    @property
+    def stride(self) -> int:
+        """Pixels of the search image from one response cell to the next."""
+        return self.backbone.stride
+
+    def features(self, image: Tensor) -> Tensor:
+        """φ of pictures (B, 3, S, S), values 0…255: (B, C, s, s)."""
+        return self.backbone(image)
+
+    def response(self, z: Tensor, x: Tensor) -> Tensor:
+        """Responses (B, n, n), in single precision, of exemplar features (B or 1, C, h, w) and search features (B, C, H, W)."""
+        raw = cross_correlate(z, x).float()  # (B, n, n)
+        if self.adjust is not None:
+            return self.adjust(raw[:, None])[:, 0]  # (B, n, n)
+        return GAIN * raw + self.bias
+
+    def forward(self, exemplar: Tensor, search: Tensor) -> Tensor:
+        """Responses (B, n, n) of pictures."""
+        return self.response(self.features(exemplar), self.features(search))

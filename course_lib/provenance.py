@@ -1,0 +1,56 @@
+"""Where a measured figure comes from: date, commit, machine and versions."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import date
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import course_lib
+from course_lib.places import PROJECT
+
+
+def provenance(device: str = "cpu") -> dict[str, str]:
+    """Date, commit, hardware and versions: what a measured figure needs beside it. `device`: where the work was done."""
+    return {
+        "date": date.today().isoformat(),
+        "commit": commit(),
+        "hardware": hardware(device),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+        "course": course_lib.__version__,
+    }
+
+
+def commit() -> str:
+    """The commit of the course's files, with a mark where they were changed since; "unknown" outside git."""
+    try:
+        run = {"cwd": PROJECT, "capture_output": True, "text": True, "timeout": 10, "check": True}
+        head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **run).stdout.strip()
+        changed = subprocess.run(["git", "status", "--porcelain", "--", "course_lib", "recipes"], **run).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return head + (" with changes" if changed else "")
+
+
+def hardware(device: str = "cpu") -> str:
+    """The processor's name and cores, and the GPU's name if `device` is one."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        models = [
+            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
+        ]
+        name = models[0] if models else name
+    machine = f"{name}, {os.cpu_count()} cores"
+    if not device.startswith("cuda"):
+        return f"{machine}, no GPU used"
+    import torch
+
+    return f"{torch.cuda.get_device_name()} with {machine}"

@@ -1,0 +1,198 @@
+"""Tracking with SiamFC: search at several scales around the last place; the exemplar is never updated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from course_lib.errors import SettingsError
+from course_lib.geometry.windows import CropWindow, exemplar_side
+from course_lib.models.alexnet import fold_batch_norm
+from course_lib.models.device import Placement, choose_placement
+from course_lib.models.siamfc import SiamFC
+from course_lib.models.weights import load_siamfc
+from course_lib.trackers.base import Tracker, accept_start
+
+EXEMPLAR, SEARCH = 127, 255  # pixels a side
+SMALLEST, LARGEST = 0.2, 5.0  # limits of the search side, in its first sizes
+
+
+@dataclass(frozen=True)
+class SiamFCSettings:
+    """Settings of SiamFCTracker; the defaults are those of SiamFC-3s."""
+
+    weights: str = "siamfc"  # name or path, see `models.weights.find_weights`
+    scales: int = 3  # sizes searched at, odd
+    scale_step: float = 1.0375  # factor from one size to the next
+    scale_penalty: float = 0.9745  # factor on the response at any size but the last one's
+    scale_rate: float = 0.59  # how far the size moves towards the best one
+    window: float = 0.176  # influence of the cosine window, 0…1
+    upsample: int = 16  # factor by which the response is enlarged
+    device: str = "auto"
+    precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.scales < 1 or self.scales % 2 == 0 or self.upsample < 1:
+            raise SettingsError(
+                f"scales is {self.scales}, upsample {self.upsample}; expected an odd number of scales and at least 1"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class SiamFCState:
+    """What the last call computed.
+
+    Attributes:
+        responses: (S, 17, 17) float32, one for each scale; None after `init`.
+        blended: (272, 272) float32, the chosen scale's response, enlarged and blended with the window; sums to 1.
+        scale: index of the chosen scale.
+        window: the square of the frame searched at the chosen scale; after `init` the exemplar's.
+        crop: (size, size, 3) uint8, what stood in it.
+    """
+
+    responses: np.ndarray | None
+    blended: np.ndarray | None
+    scale: int
+    window: CropWindow
+    crop: np.ndarray
+
+
+class Embedding:
+    """A trained SiamFC made ready to track: batch norm folded, laid out and in the precision of the device policy."""
+
+    def __init__(self, network: SiamFC, placement: Placement) -> None:
+        self.placement = placement
+        self.dtype = torch.bfloat16 if placement.bf16 else torch.float32
+        self.backbone = placement.network(fold_batch_norm(network.backbone)).to(self.dtype)
+        self.network = network.to(placement.device)
+
+    @torch.inference_mode()
+    def features(self, crops: np.ndarray) -> Tensor:
+        """φ (N, C, s, s), in single precision, of crops (N, S, S, 3) uint8."""
+        # a batch of pictures as OpenCV stores them is already channels-last
+        pictures = torch.from_numpy(crops).permute(0, 3, 1, 2)  # (N, 3, S, S)
+        return self.backbone(pictures.to(self.placement.device).to(self.dtype)).float()
+
+    @torch.inference_mode()
+    def respond(self, z: Tensor, crops: np.ndarray) -> np.ndarray:
+        """Responses (N, 17, 17) of exemplar features (N or 1, C, 6, 6) over crops (N, 255, 255, 3)."""
+        return self.network.response(z, self.features(crops)).cpu().numpy()
+
+
+@lru_cache(maxsize=8)
+def load_embedding(weights: str, device: str, precision: str) -> Embedding:
+    """The embedding of named weights; loaded once for all trackers of a process."""
+    return Embedding(load_siamfc(weights), choose_placement(device, precision))
+
+
+def scale_factors(count: int, step: float) -> np.ndarray:
+    """(count,) factors step^k on the search side, k = −(count − 1)/2 … (count − 1)/2; the middle one is 1."""
+    return step ** (np.arange(count) - count // 2).astype(float)
+
+
+def enlarge(response: np.ndarray, factor: int) -> np.ndarray:
+    """The response (n, n) enlarged to (n·factor, n·factor) by bicubic interpolation."""
+    size = (response.shape[1] * factor, response.shape[0] * factor)
+    return cv2.resize(response, size, interpolation=cv2.INTER_CUBIC)
+
+
+def choose_scale(responses: np.ndarray, penalty: float) -> int:
+    """Index of the scale whose response (S, n, n) has the highest peak, after `penalty` on all but the middle one."""
+    peaks = responses.reshape(len(responses), -1).max(axis=1)  # (S,)
+    factors = np.full(len(peaks), penalty)
+    factors[len(peaks) // 2] = 1.0
+    return int(np.argmax(peaks * factors))
+
+
+def blend_with_window(response: np.ndarray, window: np.ndarray, influence: float) -> np.ndarray:
+    """(1 − influence) · response + influence · window, the response (n, n) first shifted to minimum 0 and sum 1.
+
+    `window` (n, n) sums to 1.
+    """
+    shifted = response - response.min()  # (n, n)
+    total = shifted.sum()
+    share = shifted / total if total > 0 else np.full_like(shifted, 1 / shifted.size)
+    return (1 - influence) * share + influence * window
+
+
+@lru_cache(maxsize=8)
+def unit_window(size: int) -> np.ndarray:
+    """Hann window (size, size) with sum 1."""
+    window = np.outer(np.hanning(size), np.hanning(size)).astype(np.float32)
+    return window / window.sum()
+
+
+def peak_displacement(response: np.ndarray, stride: float, upsample: int) -> np.ndarray:
+    """(2,) pixels of the search image, x then y, from its middle to the peak of an enlarged response (n, n)."""
+    n = len(response)
+    row, column = np.unravel_index(response.argmax(), response.shape)
+    return (np.array([column, row]) - (n - 1) / 2) * stride / upsample
+
+
+def damp(side: float, factor: float, rate: float, first: float) -> float:
+    """The search side moved from `side` towards side · factor by the share `rate`, within 0.2 … 5 times the `first` one."""
+    moved = (1 - rate) * side + rate * side * factor
+    return float(np.clip(moved, SMALLEST * first, LARGEST * first))
+
+
+class SiamFCTracker(Tracker):
+    """SiamFC with 3 or 5 scales (Bertinetto et al., 2016).
+
+    `update` is three steps: `look` cuts the search images, the network answers, `decide` moves the box. They are
+    apart so that many targets can share one call of the network, see `evaluation.lockstep`.
+    """
+
+    name = "siamfc"
+
+    def __init__(self, settings: SiamFCSettings | None = None, embedding: Embedding | None = None) -> None:
+        self.settings = settings or SiamFCSettings()
+        s = self.settings
+        self.embedding = embedding or load_embedding(s.weights, s.device, s.precision)
+        self.factors = scale_factors(s.scales, s.scale_step)  # (S,)
+
+    def init(self, frame: np.ndarray, box: ArrayLike) -> None:
+        """Keep the exemplar's features; they stay as they are for the whole sequence."""
+        frame, box = accept_start(frame, box)
+        self.centre = box[:2] + box[2:] / 2  # (2,)
+        self.size = box[2:].copy()  # (2,)
+        side = float(exemplar_side(box))
+        self.colour = cv2.mean(frame)[:3]
+        window = CropWindow(*self.centre, side, EXEMPLAR)
+        crop = window.cut(frame, self.colour)  # (127, 127, 3)
+        self.z = self.embedding.features(crop[None])  # (1, C, 6, 6)
+        self.side = self.first_side = side * SEARCH / EXEMPLAR  # of the search image, frame pixels
+        self.last = SiamFCState(None, None, self.settings.scales // 2, window, crop)
+
+    def update(self, frame: np.ndarray) -> np.ndarray:
+        """Box (4,) where the response is highest."""
+        crops = self.look(frame)
+        return self.decide(self.embedding.respond(self.z, crops))
+
+    def look(self, frame: np.ndarray) -> np.ndarray:
+        """Search images (S, 255, 255, 3) around the last place, one for each scale."""
+        self.windows = [CropWindow(*self.centre, self.side * factor, SEARCH) for factor in self.factors]
+        self.frame_size = np.array(frame.shape[1::-1])  # (2,) w, h
+        self.crops = np.stack([window.cut(frame, self.colour) for window in self.windows])
+        return self.crops
+
+    def decide(self, responses: np.ndarray) -> np.ndarray:
+        """Box (4,) that follows from the responses (S, 17, 17) to what `look` gave."""
+        s = self.settings
+        large = np.stack([enlarge(response, s.upsample) for response in responses])  # (S, 272, 272)
+        best = choose_scale(large, s.scale_penalty)
+        blended = blend_with_window(large[best], unit_window(large.shape[-1]), s.window)  # (272, 272)
+        moved = peak_displacement(blended, self.embedding.network.stride, s.upsample)  # (2,) search pixels
+        centre = self.windows[best].to_frame(moved + SEARCH / 2)  # (2,) frame pixels
+        # a target that left the view is awaited at the frame's edge
+        self.centre = np.clip(centre, 0, self.frame_size)
+        side = damp(self.side, self.factors[best], s.scale_rate, self.first_side)
+        self.size = self.size * (side / self.side)
+        self.side = side
+        self.last = SiamFCState(responses, blended, best, self.windows[best], self.crops[best])
+        return np.concatenate([self.centre - self.size / 2, self.size])

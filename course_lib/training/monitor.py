@@ -1,0 +1,89 @@
+"""Watching a run: a progress bar, TensorBoard, and numbers for pictures that move with the training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Items
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from course_lib.training.loop import Progress
+
+
+class ProgressBar:
+    """One line: steps, loss, pairs a second, time left."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.bar: tqdm | None = None
+
+    def __call__(self, p: Progress) -> None:
+        """Move on to the step of `p`."""
+        if self.bar is None:
+            self.bar = tqdm(total=p.steps, initial=p.started_at, unit="step", disable=self.quiet, dynamic_ncols=True)
+        self.bar.set_postfix_str(f"loss {p.loss:.3f}, {p.pairs_per_second:.0f} pairs/s", refresh=False)
+        self.bar.update(p.step - self.bar.n)
+        if p.step >= p.steps:
+            self.bar.close()
+
+
+class TensorBoard:
+    """Curves of loss, learning rate, speed per stage and validation, and the validation score maps over their images.
+
+    Look at them with `tensorboard --logdir runs/training`.
+    """
+
+    def __init__(self, folder: Path, every: int = 20) -> None:
+        # imported here: it takes a second and most notebooks do without it
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.writer = SummaryWriter(str(folder))
+        self.every = every
+        self.validated = 0
+
+    def __call__(self, p: Progress) -> None:
+        """Write what is new at the step of `p`."""
+        if p.step % self.every == 0 and p.curve:
+            self.writer.add_scalar("training/loss", p.curve[-1][1], p.step)
+            self.writer.add_scalar("training/learning_rate", p.rate, p.step)
+            self.writer.add_scalar("speed/pairs_per_second", p.pairs_per_second, p.step)
+            for stage, seconds in p.seconds.items():
+                share = seconds / max(sum(p.seconds.values()), 1e-9)
+                self.writer.add_scalar(f"speed/share_{stage}", share, p.step)
+        if len(p.validation) > self.validated:
+            self.validated = len(p.validation)
+            for name, value in p.validation[-1].items():
+                if name != "step":
+                    self.writer.add_scalar(f"validation/{name}", value, p.step)
+            if p.maps is not None:
+                self.writer.add_images("validation/score_maps", maps_over_images(p.maps, p.views), p.step)
+        if p.step >= p.steps:
+            self.writer.close()
+
+
+def maps_over_images(maps: Tensor, views: Tensor) -> Tensor:
+    """Score maps (n, h, w) laid in red over grey search images (n, 3, S, S) uint8: (n, 3, S, S) float in 0…1.
+
+    A map covers the places of the exemplar's middle, h strides of the image. Each is shown as a probability.
+    """
+    S = views.shape[-1]
+    grey = views.float().mean(dim=1, keepdim=True) / 255 * 0.6  # (n, 1, S, S)
+    size = min(S, maps.shape[-1] * 8)
+    heat = F.interpolate(torch.sigmoid(maps)[:, None], size=(size, size), mode="bilinear", align_corners=False)
+    margin = S - size
+    heat = F.pad(heat, (margin // 2, margin - margin // 2, margin // 2, margin - margin // 2))  # (n, 1, S, S)
+    return torch.cat([grey + 0.4 * heat, grey * (1 - 0.5 * heat), grey * (1 - 0.5 * heat)], dim=1).clamp(0, 1)
+
+
+def smooth(losses: Items[float], factor: float) -> np.ndarray:
+    """Exponential moving average (n,) of losses (n,), as TensorBoard draws it: s ← factor · s + (1 − factor) · loss from
+    s = 0, each divided by 1 − factor^k, so that the first values are not drawn towards 0."""
+    average, smoothed = 0.0, []
+    for k, loss in enumerate(losses, start=1):
+        average = factor * average + (1 - factor) * loss
+        smoothed.append(average / (1 - factor**k))
+    return np.array(smoothed)

@@ -1,0 +1,62 @@
+"""A training recipe: what is trained, on what, how long. One YAML in `recipes/`, every key optional."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from course_lib.data.pairs import Changes
+from course_lib.errors import SettingsError
+from course_lib.models.alexnet import WIDTHS
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Settings of one training run.
+
+    Sources are "generated" (needs nothing), "videos:NAME" (a dataset `load_benchmark` knows), "photos:FOLDER" (COCO
+    format, below the data root) or "shards:FOLDER" (see `data/shards.py`). A source ending in "?" is left out where
+    its data are not there.
+    """
+
+    name: str = "siamfc"  # of the run and of its weights
+    network: Literal["siamfc"] = "siamfc"
+    stride: int = 8  # pixels of the search image per response cell, 8 or 4
+    widths: tuple[int, ...] = WIDTHS  # channels of the five convolutions
+    sources: tuple[str, ...] = ("generated",)
+    shares: tuple[float, ...] = (1.0,)  # of the pairs, one for each source
+    fraction: float = 1.0  # share of the videos and photographs that is used
+    held_out: float = 0.1  # share of them kept for validation
+    gap: int = 100  # frames between the two of a pair, at most
+    paste: float = 0.45  # share of photograph pairs that are pasted over others
+    distractors: float = 0.0  # share of photograph pairs with another of the same kind beside the target
+    negatives: float = 0.0  # share of pairs that show something else
+    changes: Changes = field(default_factory=Changes)
+    batch: int = 8  # pairs a step, over all processes
+    steps: int = 332_500  # SiamFC: 50 epochs of 53,200 pairs
+    rate_start: float = 1e-2  # learning rate of the first step
+    rate_end: float = 1e-5  # and of the last; in between it falls by the same factor every step
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    clip: float = 10.0  # largest norm of the gradient
+    radius: float = 16.0  # pixels of the search image around the target that count as right
+    seed: int = 0
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    workers: int = 0  # processes that make pairs; 0 makes them in the training process
+    validate_every: int = 500  # steps
+    validation_pairs: int = 64
+    checkpoint_every: int = 500  # steps
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "steps", "validate_every", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name} is {getattr(self, name)}; expected at least 1")
+        if len(self.sources) != len(self.shares):
+            raise SettingsError(f"{len(self.sources)} sources but {len(self.shares)} shares; expected one for each")
+        if not 0 < self.fraction <= 1 or not 0 <= self.held_out < 1:
+            raise SettingsError(f"fraction is {self.fraction}, held_out {self.held_out}; expected shares, 0…1")
+
+
+def learning_rate(step: int, steps: int, start: float, end: float) -> float:
+    """Learning rate of `step` out of `steps`: start · (end / start)^(step / (steps − 1)), equal factors all the way."""
+    return start * (end / start) ** (step / max(steps - 1, 1))

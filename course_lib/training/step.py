@@ -1,0 +1,51 @@
+"""What happens in one training step, and what must be kept to take the next one elsewhere."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def predict(network: nn.Module, exemplar: Tensor, search: Tensor, bf16: bool) -> Tensor:
+    """Responses (B, n, n), single precision, of a network that computes in bfloat16 where `bf16` is set.
+
+    The weights stay in single precision; convolutions and products work on rounded copies of them. The responses are
+    brought back, so that the loss and everything after it is computed in full.
+    """
+    with torch.autocast(exemplar.device.type, dtype=torch.bfloat16, enabled=bf16):
+        return network(exemplar, search).float()
+
+
+def descend(network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, clip: float) -> float:
+    """Move the weights one step against the gradient of `loss` (); returns the gradient's norm before clipping.
+
+    A gradient longer than `clip` is shortened to it.
+    """
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    norm = nn.utils.clip_grad_norm_(network.parameters(), clip)
+    optimiser.step()
+    return float(norm)
+
+
+def snapshot(network: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> dict[str, Any]:
+    """Everything the steps after `step` depend on: weights and batch statistics, the optimiser's momentum, the step.
+
+    Copies: training on does not change a snapshot.
+    """
+    return {
+        "network": copy.deepcopy(network.state_dict()),
+        "optimiser": copy.deepcopy(optimiser.state_dict()),
+        "step": step,
+    }
+
+
+def restore(network: nn.Module, optimiser: torch.optim.Optimizer, kept: dict[str, Any]) -> int:
+    """Bring network and optimiser back to a snapshot; returns its step."""
+    network.load_state_dict(kept["network"])
+    # the optimiser would otherwise go on in the snapshot's own tensors
+    optimiser.load_state_dict(copy.deepcopy(kept["optimiser"]))
+    return kept["step"]

@@ -1,0 +1,83 @@
+"""Benches: a picture drawn by Python, controls that change it, a sentence that says what it shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import traitlets
+from matplotlib.figure import Figure
+
+from course_lib import plots
+from course_lib.errors import DataError
+from course_lib.widgets.static import PictureWidget, front_end
+
+DPI = 80
+
+
+def slider(name: str, label: str, low: float, high: float, step: float) -> dict[str, Any]:
+    """A control for a number between `low` and `high`."""
+    return {"name": name, "label": label, "low": low, "high": high, "step": step}
+
+
+def choice(name: str, label: str, options: list[str]) -> dict[str, Any]:
+    """A control for one of several options; its value is the option's index."""
+    return {"name": name, "label": label, "options": options, "low": 0, "high": len(options) - 1, "step": 1}
+
+
+class PictureBench(PictureWidget):
+    """Base of the benches. A subclass gives `controls`, `values` to start with, and `draw`.
+
+    Attributes:
+        values: the controls' values by name; set it, or call `set(name=value)`, to move them. A value beyond a
+            control's ends becomes the nearer end.
+        readout: the sentence under the picture.
+        drawn: the last rectangle dragged on the picture, x0, y0, x1, y1 in fractions of it; only if `can_draw`.
+    """
+
+    _esm = front_end("frames.js", "bench.js")
+    title = traitlets.Unicode("Bench").tag(sync=True)
+    help = traitlets.Unicode("").tag(sync=True)
+    controls = traitlets.List().tag(sync=True)
+    values = traitlets.Dict().tag(sync=True)
+    png = traitlets.Bytes().tag(sync=True)
+    readout = traitlets.Unicode("").tag(sync=True)
+    can_draw = traitlets.Bool(False).tag(sync=True)
+    drawn = traitlets.List(traitlets.Float()).tag(sync=True)
+    ready = False  # traits are set one by one while the widget is made; the first picture waits for all of them
+
+    def draw(self) -> tuple[Figure, str]:
+        """The picture and the sentence for the values in force."""
+        raise NotImplementedError
+
+    def set(self, **values: float) -> None:
+        """Move controls."""
+        self.values = {**self.values, **values}
+
+    def refresh(self) -> None:
+        """Draw anew and send the picture."""
+        self.ready = True
+        figure, sentence = self.draw()
+        with self.hold_sync():  # one message
+            self.png = plots.to_png(figure, dpi=DPI)
+            self.readout = sentence
+
+    def picture(self) -> Figure:
+        """The still picture of the state in force."""
+        return self.draw()[0]
+
+    @traitlets.validate("values")
+    def _within(self, proposal: dict) -> dict[str, float]:
+        known = {spec["name"]: spec for spec in self.controls}
+        checked = {}
+        for name, value in proposal["value"].items():
+            if name not in known or not np.isfinite(value):
+                raise DataError(f"control {name!r} cannot be {value!r}; expected numbers for {', '.join(known)}")
+            clipped = min(max(value, known[name]["low"]), known[name]["high"])
+            checked[name] = int(clipped) if "options" in known[name] else clipped
+        return checked
+
+    @traitlets.observe("values")
+    def _values_changed(self, _change: dict) -> None:
+        if self.ready:
+            self.refresh()
