@@ -62,7 +62,8 @@ def examine_shift(answer, reference, rng) -> None:
         )
     if np.abs(away).max() > shift * 1.001:
         raise Wrong(
-            f"the target is shifted by up to {np.abs(away).max():.1f} crop pixels, not {shift:g}: one frame pixel is {scale:g} crop pixels here, so divide by the scale"
+            f"the target is shifted by up to {np.abs(away).max():.1f} crop pixels, not {shift:g}: one frame pixel is {scale:g} crop pixels, "
+            "so divide by the scale"
         )
     if np.abs(away).max() < shift * 0.8:
         raise Wrong(

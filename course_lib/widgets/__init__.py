@@ -1,4 +1,4 @@
-"""Pictures to play with: a clip player, a box picker and a bench for MOSSE.
+"""Pictures to play with: a clip player, a box picker, benches for MOSSE and SiamFC, live training curves.
 
 Each is an anywidget: a short ES module drawn in the page, with no file fetched from elsewhere. Where no kernel
 runs (GitHub, an HTML export) the same cell shows a still picture with its alternative text.
@@ -6,6 +6,9 @@ runs (GitHub, an HTML export) the same cell shows a still picture with its alter
 
 from course_lib.widgets.box_picker import BoxPicker
 from course_lib.widgets.clip_player import ClipPlayer
+from course_lib.widgets.live_curves import LiveCurves
 from course_lib.widgets.mosse_bench import MosseBench
+from course_lib.widgets.score_maps import ScoreMapExplorer
+from course_lib.widgets.window_bench import WindowBench
 
-__all__ = ["BoxPicker", "ClipPlayer", "MosseBench"]
+__all__ = ["BoxPicker", "ClipPlayer", "LiveCurves", "MosseBench", "ScoreMapExplorer", "WindowBench"]

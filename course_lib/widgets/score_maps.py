@@ -124,7 +124,7 @@ class ScoreMapExplorer(PictureBench):
         t, drawn_in = int(self.values["frame"]), int(self.values["drawn_in"])
         exemplar = self._exemplar()
         response = self._respond(exemplar, t, int(self.values["network"]))
-        window, stride = self._window(t), list(self.networks.values())[0].network.stride
+        window, stride = self._window(t), next(iter(self.networks.values())).network.stride
         figure, axes = plots.new_figure(10.0, 3.1, columns=3, width_ratios=[1.5, 0.8, 1.5])
         left, middle, right = axes[0]
         plots.show_frame(left, self.clip.frames[drawn_in], f"frame {drawn_in}: draw here")

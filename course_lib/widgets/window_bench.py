@@ -1,0 +1,154 @@
+"""Window-and-scale bench: one step of SiamFC's search, with the influence of window, penalty and scales at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from course_lib import plots
+from course_lib.data.sequence import Sequence
+from course_lib.geometry.boxes import centre_error, iou
+from course_lib.geometry.windows import CropWindow
+from course_lib.trackers.siamfc import (
+    SEARCH,
+    Embedding,
+    SiamFCSettings,
+    SiamFCTracker,
+    blend_with_window,
+    choose_scale,
+    damp,
+    enlarge,
+    peak_displacement,
+    unit_window,
+)
+from course_lib.widgets.bench import PictureBench, choice, slider
+
+COUNTS = (1, 3, 5)
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """What the tracker saw in one frame, before it chose.
+
+    Attributes:
+        windows: the five squares it looked through; responses: (5, 17, 17) what the network answered.
+        size: (2,) the target's size before the step; side, first: search side before the step, and in frame 0.
+    """
+
+    windows: list[CropWindow]
+    responses: np.ndarray
+    size: np.ndarray
+    side: float
+    first: float
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What follows for one frame from the settings.
+
+    Attributes:
+        box: (4,) the next box; window: the square of the chosen scale; scale: its index among those allowed.
+        response, blended: (272, 272) before and after the window; peaks: (S,) highest response of each scale.
+    """
+
+    box: np.ndarray
+    window: CropWindow
+    scale: int
+    response: np.ndarray
+    blended: np.ndarray
+    peaks: np.ndarray
+
+
+class WindowBench(PictureBench):
+    """SiamFC's choice of peak in one frame of a clip, under other settings than it was made with.
+
+    The tracker runs over the clip once, with five scales and the usual settings. In each frame the bench then takes the
+    step again with the settings in force, from where the tracker stood.
+
+    Args:
+        clip: a clip with ground truth, best with look-alikes in view.
+        embedding: the network.
+        max_frames: only so many frames from the start are used.
+    """
+
+    def __init__(self, clip: Sequence, embedding: Embedding, max_frames: int = 60, alt: str | None = None) -> None:
+        self.clip = clip.part(0, min(len(clip), max_frames))
+        self.moments = record(self.clip, embedding)
+        self.stride = embedding.network.stride
+        controls = [
+            slider("frame", "frame", 1, len(self.clip) - 1, 1),
+            slider("window", "influence of the window", 0.0, 1.0, 0.01),
+            slider("penalty", "scale penalty", 0.8, 1.0, 0.005),
+            slider("rate", "scale rate", 0.0, 1.0, 0.01),
+            choice("scales", "scales", [str(n) for n in COUNTS]),
+        ]
+        defaults = SiamFCSettings()
+        values = {
+            "frame": min(10, len(self.clip) - 1),
+            "window": defaults.window,
+            "penalty": defaults.scale_penalty,
+            "rate": defaults.scale_rate,
+            "scales": 1,
+        }
+        super().__init__(
+            title="Window-and-scale bench",
+            controls=controls,
+            values=values,
+            alt=alt
+            or f"SiamFC's step in one frame of {clip.name}: search window, response, and response with the window.",
+        )
+        self.refresh()
+
+    def decide(self, t: int | None = None) -> Choice:
+        """The step in frame t, by default the one in view, under the settings in force."""
+        v = self.values
+        t = int(v["frame"]) if t is None else t
+        moment, count = self.moments[t - 1], COUNTS[int(v["scales"])]
+        use = slice(2 - count // 2, 3 + count // 2)
+        responses, windows = moment.responses[use], moment.windows[use]
+        large = np.stack([enlarge(r, 16) for r in responses])  # (S, 272, 272)
+        best = choose_scale(large, v["penalty"])
+        blended = blend_with_window(large[best], unit_window(large.shape[-1]), v["window"])
+        centre = windows[best].to_frame(peak_displacement(blended, self.stride, 16) + SEARCH / 2)
+        factor = windows[best].side / moment.side
+        size = moment.size * damp(moment.side, factor, v["rate"], moment.first) / moment.side
+        box = np.concatenate([centre - size / 2, size])
+        return Choice(box, windows[best], best, large[best], blended, large.max(axis=(1, 2)))
+
+    def draw(self) -> tuple[Figure, str]:
+        """The frame with window and box, the response, the blended response, and a sentence."""
+        t, chosen = int(self.values["frame"]), self.decide()
+        figure, axes = plots.new_figure(10.0, 3.0, columns=3, width_ratios=[1.5, 1, 1])
+        view, before, after = axes[0]
+        plots.show_frame(view, self.clip.frames[t], f"frame {t}")
+        w = chosen.window
+        plots.draw_box(view, (*w.corner, w.side, w.side), plots.NEUTRAL, "search window", ":")
+        plots.draw_box(view, self.clip.boxes[t], plots.TRUTH, "ground truth")
+        plots.draw_box(view, chosen.box, plots.PREDICTION, "chosen", "--")
+        figure.legend(loc="outside lower center", ncols=3, fontsize=8)
+        for ax, title, values in ((before, "response", chosen.response), (after, "with the window", chosen.blended)):
+            ax.imshow(values, cmap=plots.MAP)
+            row, column = np.unravel_index(values.argmax(), values.shape)
+            ax.plot(column, row, "o", color=plots.PREDICTION, markeredgecolor="white")
+            ax.set_title(title, fontsize=10)
+            ax.set_axis_off()
+        peaks = ", ".join(f"{p:.2f}" for p in chosen.peaks)
+        truth = self.clip.boxes[t]
+        return figure, (
+            f"peaks at the scales, smallest first: {peaks}; chosen number {chosen.scale + 1}. "
+            f"IoU {float(iou(chosen.box, truth)):.2f}, centre error {float(centre_error(chosen.box, truth)):.1f} px"
+        )
+
+
+def record(clip: Sequence, embedding: Embedding) -> list[Moment]:
+    """One moment for each frame after the first, of a tracker with five scales and otherwise the usual settings."""
+    tracker = SiamFCTracker(SiamFCSettings(scales=5), embedding)
+    tracker.init(clip.frames[0], clip.boxes[0])
+    moments = []
+    for t in range(1, len(clip)):
+        size, side = tracker.size.copy(), tracker.side
+        tracker.update(clip.frames[t])
+        moments.append(Moment(tracker.windows, tracker.last.responses, size, side, tracker.first_side))
+    return moments

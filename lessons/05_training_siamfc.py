@@ -1,0 +1,705 @@
+# ---
+# jupyter:
+#   course: {minutes: 40}
+# ---
+
+# %% [markdown]
+# # 05 · Training SiamFC
+#
+# | | |
+# |---|---|
+# | **You will be able to** | train a Siamese network: choose pairs, change them without moving the target, follow the loss, stop and go on exactly |
+# | **You need** | lesson 04; what a gradient and stochastic gradient descent are |
+# | **Time** | about {{minutes}} minutes on a laptop without a GPU, some of them waiting |
+# | **Points** | {{points}}, in {{exercises}} exercises |
+# | **Follows** | Bertinetto et al. (ECCV Workshops 2016), sections on training; the San José State University report on it |
+
+# %%
+import copy
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from course_lib import plots
+from course_lib.data.benchmarks import load_benchmark
+from course_lib.data.coco import generated_objects
+from course_lib.data.generated import make_clip, random_spec
+from course_lib.data.loader import batches, collate
+from course_lib.data.pairs import Changes, pair_at
+from course_lib.data.pairs_photo import PhotoPairs
+from course_lib.exercises import award, exercise, progress
+from course_lib.models.device import choose_placement
+from course_lib.models.losses import balanced_logistic_loss, label_map, pair_labels
+from course_lib.models.siamfc import SiamFC
+from course_lib.profile import by_profile
+from course_lib.training.loop import train
+from course_lib.training.settings import TrainSettings
+from course_lib.widgets import LiveCurves
+
+place = choose_placement()
+print(
+    f"this lesson trains on {place.device}, {'bfloat16' if place.bf16 else 'single precision'} inside the network"
+)
+
+# %% [markdown]
+# ## Look first
+#
+# A small SiamFC learns in the background of this cell. Watch three things: the loss, the share of held-out pairs whose response peaks within 16 pixels of the target, and the score maps (red on grey) of four of these pairs.
+
+# %%
+curves = LiveCurves()
+curves
+
+# %%
+first_look = TrainSettings(
+    name="first-look",
+    widths=(16, 32, 48, 48, 32),
+    steps=by_profile(smoke=6, laptop=160, gpu=600),
+    batch=8,
+    rate_start=0.05,
+    rate_end=1e-3,
+    validate_every=by_profile(smoke=3, laptop=40, gpu=100),
+    validation_pairs=by_profile(smoke=8, laptop=64, gpu=256),
+)
+with tempfile.TemporaryDirectory() as folder:
+    train(first_look, Path(folder), watchers=[curves])
+print(curves.readout)
+
+# %% [markdown]
+# **While you watch:** is the loss below $\log 2 \approx 0.69$, the loss of "I do not know", from the first steps? Do the score maps get a peak in the middle before or after the loss has fallen?
+#
+# What you saw is the whole lesson in a minute; now piece by piece.
+#
+# ## A pair from one video
+#
+# Similarity has to be learned from pictures of *the same thing at different times*. SiamFC draws a video, a frame of it, and a second frame at most 100 frames away. Frames in which the target is absent or cut off are no use; `valid` lists the others.
+#
+# ### Exercise 05.1 · Two frames
+# {{exercise}}
+#
+# <details><summary>Hint 1</summary>
+#
+# `np.abs(valid - first) <= gap` marks the frames in reach, before and after the first.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Leave `first` itself out. If nothing is left, return it twice.
+# </details>
+
+
+# %% exercise="training.pair" points=4 stars=1 minutes=6
+@exercise("training.pair")
+def sample_two_frames(rng, valid, gap):
+    """Two frames of one video.
+
+    Args:
+        rng: np.random.Generator; all chance comes from it.
+        valid: int array (n,), the usable frames, sorted.
+        gap: largest distance between the two, frames.
+
+    Returns:
+        (first, second): two ints out of `valid`, different wherever another frame is in reach.
+    """
+    ### BEGIN SOLUTION
+    first = rng.choice(valid)
+    near = valid[(np.abs(valid - first) <= gap) & (valid != first)]
+    second = rng.choice(near) if len(near) else first
+    return int(first), int(second)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# Why not neighbouring frames only? They are nearly the same picture, and a network that compares grey values pixel by pixel would do. Why not any two? After hundreds of frames the target may look like another thing.
+
+# %%
+video = make_clip(random_spec(11, scale=1.6, turn=0.6, light=0.5, bend=0.2, length=120))
+valid = np.flatnonzero(~np.isnan(video.boxes[:, 0]))
+rng = np.random.default_rng(3)
+figure, axes = plots.new_figure(width=9, height=2.3, columns=6)
+shown = []
+for k in range(3):
+    pair = sample_two_frames(rng, valid, 100)
+    for ax, t in zip(axes[0, 2 * k : 2 * k + 2], pair, strict=True):
+        plots.show_frame(ax, video.frames[t], f"pair {k + 1}: frame {t}")
+        plots.draw_box(ax, video.boxes[t])
+    shown.append(f"{pair[0]} and {pair[1]}")
+plots.show(
+    figure,
+    alt=f"Three pairs of frames of one generated video with the true box: frames {'; '.join(shown)}.",
+)
+
+# %% [markdown]
+# ## Changes that keep the target where the label says
+#
+# In every search image the target would stand exactly in the middle. SiamFC shifts it by up to 4 pixels. That is less than a stride, so the label map still holds; and it changes the scale a little. The shift is meant in *crop* pixels, the crop is cut in the frame.
+#
+# ### Exercise 05.2 · A shifted centre
+# {{exercise}}
+#
+# <details><summary>Hint 1</summary>
+#
+# `rng.uniform(-shift, shift, 2)` are two numbers, one for x and one for y.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# One frame pixel is `scale` crop pixels, so a shift in frame pixels is the shift in crop pixels divided by `scale`.
+# </details>
+
+
+# %% exercise="training.shift" points=3 stars=1 minutes=5
+@exercise("training.shift")
+def shifted_centre(rng, box, shift, scale):
+    """Where to centre the search window.
+
+    Args:
+        rng: np.random.Generator.
+        box: array (4,), x, y, w, h of the target, frame pixels.
+        shift: largest distance along x, and along y, from the box's centre, crop pixels.
+        scale: crop pixels per frame pixel.
+
+    Returns:
+        array (2,), x and y, frame pixels.
+    """
+    ### BEGIN SOLUTION
+    middle = np.array([box[0] + box[2] / 2, box[1] + box[3] / 2])
+    return middle + rng.uniform(-shift, shift, 2) / scale
+    ### END SOLUTION
+
+
+# %% [markdown]
+# A large set of videos brings its own variety of light, blur and background. A small one does not, and needs stronger changes. Below are pairs of pasted objects: a cut-out over two different photographs, lit, tinted, greyed and blurred, some with a look-alike beside the target. Everything was made from a seed:
+# pair number 7 is the same today and tomorrow.
+
+# %%
+changes = Changes(
+    stretch=0.06, turn=0.1, squeeze=0.06, mirror=0.5, light=0.4, tint=0.15, grey=0.2, blur=0.3
+)
+source = PhotoPairs(*generated_objects(), changes, distractors=0.3)
+batch = collate([pair_at(source, seed=0, index=i) for i in range(6)]).lit(torch.device("cpu"))
+figure, axes = plots.new_figure(width=9, height=3.2, rows=2, columns=6, height_ratios=[1, 1.5])
+for k in range(6):
+    plots.show_frame(axes[0, k], batch.exemplar[k].permute(1, 2, 0).numpy().astype(np.uint8))
+    plots.show_frame(axes[1, k], batch.search[k].permute(1, 2, 0).numpy().astype(np.uint8))
+    plots.draw_box(axes[1, k], batch.box[k].numpy())
+plots.show(
+    figure,
+    alt="Six training pairs: exemplars above, search images with the true box below, under different light, tint and blur.",
+)
+
+# %% [markdown]
+# **Predict:** which of these changes teaches the network something, and which would harm it if it were ten times as strong? Think of the scale: a tracker that searches at three sizes needs a network that can *tell* sizes apart.
+#
+# ## How fast to learn
+#
+# SiamFC's learning rate falls from $10^{-2}$ to $10^{-5}$ by the same factor each time (once per epoch in the paper, every step here).
+#
+# ### Exercise 05.3 · The schedule
+# {{exercise}}
+#
+# <details><summary>Hint 1</summary>
+#
+# Equal factors: after all steps but none the factor is 1, after the last it is `end / start`.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `start * (end / start) ** share`, where `share` runs from 0 to 1 as the step runs from 0 to `steps - 1`.
+# </details>
+
+
+# %% exercise="training.rate" points=3 stars=1 minutes=4
+@exercise("training.rate")
+def learning_rate(step, steps, start, end):
+    """Learning rate of one step.
+
+    Args:
+        step: 0 … steps - 1; steps: of the whole run (at least 2).
+        start, end: rates of the first and of the last step.
+
+    Returns:
+        float.
+    """
+    ### BEGIN SOLUTION
+    return start * (end / start) ** (step / (steps - 1))
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ## One step
+#
+# ### Exercise 05.4 · Forward, in mixed precision
+# {{exercise}}
+#
+# Convolutions are most of the work, and they bear rounding: bfloat16 keeps the range of single precision with 8 binary digits instead of 24, and processors that have it multiply twice to four times as many per second. The *weights* must stay in single precision, because a step of $10^{-5}$ would be rounded away. So autocast works on rounded
+# copies inside the network, and the loss is computed in full.
+#
+# <details><summary>Hint 1</summary>
+#
+# `with torch.autocast(exemplar.device.type, dtype=torch.bfloat16, enabled=bf16):` around the call of the network.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `.float()` brings the responses back.
+# </details>
+
+
+# %% exercise="training.predict" points=4 stars=2 minutes=6
+@exercise("training.predict")
+def predict(network, exemplar, search, bf16):
+    """Responses of a network that computes in bfloat16.
+
+    Args:
+        network: called as network(exemplar, search), gives responses (B, n, n).
+        exemplar: tensor (B, 3, 127, 127); search: tensor (B, 3, 239, 239).
+        bf16: whether to; otherwise single precision throughout.
+
+    Returns:
+        float32 tensor (B, n, n), with its gradient.
+    """
+    ### BEGIN SOLUTION
+    with torch.autocast(exemplar.device.type, dtype=torch.bfloat16, enabled=bf16):
+        response = network(exemplar, search)
+    return response.float()
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 05.5 · Backward, clip, step
+# {{exercise}}
+#
+# Now and then a batch has an enormous gradient, and one step along it can undo a thousand. Clipping shortens the gradient of *all* weights together to a largest norm.
+#
+# <details><summary>Hint 1</summary>
+#
+# The order: zero the gradients, `loss.backward()`, clip, `optimiser.step()`.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `nn.utils.clip_grad_norm_(network.parameters(), clip)` clips and returns the norm from before.
+# </details>
+
+
+# %% exercise="training.descend" points=5 stars=2 minutes=8
+@exercise("training.descend")
+def descend(network, optimiser, loss, clip):
+    """One step against the gradient.
+
+    Args:
+        network: nn.Module; optimiser: of its parameters.
+        loss: tensor (), computed with the network.
+        clip: largest norm of the gradient.
+
+    Returns:
+        float, the gradient's norm before clipping.
+    """
+    ### BEGIN SOLUTION
+    optimiser.zero_grad()
+    loss.backward()
+    norm = nn.utils.clip_grad_norm_(network.parameters(), clip)
+    optimiser.step()
+    return float(norm)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# That is all a training loop consists of. Yours, on pairs that are made while it runs:
+
+# %%
+steps = by_profile(smoke=4, laptop=40, gpu=100)
+torch.manual_seed(0)
+network = place.network(SiamFC(widths=(16, 32, 48, 48, 32)))
+optimiser = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
+losses, norms = [], []
+for step, batch in enumerate(batches(source, seed=1, batch=8, start=0, stop=steps)):
+    batch = batch.lit(place.device)
+    for group in optimiser.param_groups:
+        group["lr"] = learning_rate(step, steps, 0.05, 1e-3)
+    response = predict(
+        network, place.pictures(batch.exemplar), place.pictures(batch.search), place.bf16
+    )
+    loss = balanced_logistic_loss(
+        response, pair_labels(batch.positive, response.shape[-1], 8, 16.0)
+    )
+    norms.append(descend(network, optimiser, loss, clip=10.0))
+    losses.append(loss.item())
+print(
+    f"loss of the first step {losses[0]:.3f}, of the last {losses[-1]:.3f}; gradient norms {min(norms):.2f} … {max(norms):.2f}"
+)
+
+# %% [markdown]
+# ## Stopping, and going on exactly
+#
+# Long runs are cut off. To go on *exactly* means: the continued run ends with the very weights of one that was never cut off. That takes the weights, the batch norms' statistics, the optimiser's momentum, the step (for the learning rate), and the place in the stream of pairs. Here the last comes for free: pair number $i$
+# depends on the seed and $i$ alone.
+#
+# ### Exercise 05.6 · A snapshot
+# {{exercise}}
+#
+# <details><summary>Hint 1</summary>
+#
+# `network.state_dict()` and `optimiser.state_dict()` hold everything. But they hold the *live* tensors, which change with the next step.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `copy.deepcopy(...)` of each.
+# </details>
+
+
+# %% exercise="training.snapshot" points=5 stars=2 minutes=7
+@exercise("training.snapshot")
+def snapshot(network, optimiser, step):
+    """Everything the next steps depend on, as it is now.
+
+    Args:
+        network: nn.Module; optimiser: of its parameters; step: steps done so far.
+
+    Returns:
+        dict with the keys "network", "optimiser" (what state_dict() gives) and "step".
+    """
+    ### BEGIN SOLUTION
+    return {
+        "network": copy.deepcopy(network.state_dict()),
+        "optimiser": copy.deepcopy(optimiser.state_dict()),
+        "step": step,
+    }
+    ### END SOLUTION
+
+
+# %% [markdown]
+# The course's loop does the same with files. The test: one run straight through, another stopped in the middle and taken up by a new call. Are the weights equal, to the last bit?
+
+# %%
+short = replace(first_look, name="short", steps=6, checkpoint_every=1, validation_pairs=0)
+with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
+    straight = train(short, Path(one))
+    train(short, Path(two), stop_at=3)
+    resumed = train(short, Path(two))
+largest = max(
+    float((a - b).abs().max())
+    for a, b in zip(straight.state_dict().values(), resumed.state_dict().values(), strict=True)
+)
+print(f"largest difference between any two weights: {largest:g}")
+
+# %% [markdown]
+# ## Is it learning?
+#
+# The loss says how well the labels are met. What a tracker needs is that the *peak* is in the right place.
+#
+# ### Exercise 05.7 · How far off is the peak?
+# {{exercise}}
+#
+# <details><summary>Hint 1</summary>
+#
+# `response.flatten(1).argmax(1)` gives for each map the number of its highest cell: row · n + column.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Row is that number `// n`, column `% n`. The middle is at (n − 1) / 2.
+# </details>
+
+
+# %% exercise="training.distance" points=4 stars=2 minutes=6
+@exercise("training.distance")
+def peak_distance(response, stride):
+    """Distance of each response's peak from its middle.
+
+    Args:
+        response: tensor (B, n, n); stride: pixels from cell to cell.
+
+    Returns:
+        tensor (B,), pixels of the search image.
+    """
+    ### BEGIN SOLUTION
+    n = response.shape[-1]
+    highest = response.flatten(1).argmax(dim=1)  # (B,)
+    rows = highest // n - (n - 1) / 2
+    columns = highest % n - (n - 1) / 2
+    return torch.hypot(rows, columns) * stride
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 05.8 · A curve one can read
+# {{exercise}}
+#
+# The loss of single batches jumps. TensorBoard smooths with a running average, $s \leftarrow f\,s + (1 - f)\,\ell$ from $s = 0$. Its first values are drawn towards that 0, so after $k$ losses $s$ is divided by $1 - f^k$, the weight that real losses have in it.
+#
+# <details><summary>Hint 1</summary>
+#
+# Keep the undivided $s$ for the next step; divide only what you write down.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# After the first loss $s = (1 - f)\,\ell_1$, divided by $1 - f$: exactly $\ell_1$.
+# </details>
+
+
+# %% exercise="training.smooth" points=4 stars=2 minutes=6
+@exercise("training.smooth")
+def smooth(losses, factor):
+    """Exponential moving average, corrected for its start.
+
+    Args:
+        losses: n numbers; factor: f, 0 ≤ f < 1; larger is smoother.
+
+    Returns:
+        array (n,).
+    """
+    ### BEGIN SOLUTION
+    average, smoothed = 0.0, []
+    for k, loss in enumerate(losses, start=1):
+        average = factor * average + (1 - factor) * loss
+        smoothed.append(average / (1 - factor**k))
+    return np.array(smoothed)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# Three runs of the same small network, with three learning rates. **Predict** which curve is which before you read the legend: one learns too slowly, one well, one too fast.
+
+# %%
+rates = {"0.0005": 0.0005, "0.05": 0.05, "2": 2.0}
+figure, axes = plots.new_figure(width=7, height=3)
+ends = {}
+for k, (name, rate) in enumerate(rates.items()):
+    torch.manual_seed(0)
+    network = place.network(SiamFC(widths=(16, 32, 48, 48, 32)))
+    optimiser = torch.optim.SGD(network.parameters(), lr=rate, momentum=0.9)
+    losses = []
+    for batch in batches(
+        source, seed=2, batch=8, start=0, stop=by_profile(smoke=4, laptop=40, gpu=150)
+    ):
+        batch = batch.lit(place.device)
+        response = predict(
+            network, place.pictures(batch.exemplar), place.pictures(batch.search), place.bf16
+        )
+        loss = balanced_logistic_loss(
+            response, pair_labels(batch.positive, response.shape[-1], 8, 16.0)
+        )
+        descend(network, optimiser, loss, clip=10.0)
+        losses.append(min(loss.item(), 3.0))  # what shoots up is cut off at 3, for the picture
+    ends[name] = smooth(losses, 0.8)[-1]
+    axes[0, 0].plot(losses, color=plots.CYCLE[k], alpha=0.3)
+    axes[0, 0].plot(
+        smooth(losses, 0.8),
+        color=plots.CYCLE[k],
+        linestyle=plots.LINES[k],
+        label=f"rate {name}",
+    )
+axes[0, 0].axhline(np.log(2), color=plots.NEUTRAL, linestyle=":")
+axes[0, 0].set(xlabel="step", ylabel="loss (dotted: log 2)")
+axes[0, 0].legend(fontsize=9)
+listing = ", ".join(f"rate {name}: {value:.2f}" for name, value in ends.items())
+plots.show(
+    figure,
+    alt=f"Loss against step for three learning rates, raw and smoothed. Smoothed loss at the end: {listing}.",
+)
+
+# %% [markdown]
+# ## Experiment: train it yourself
+#
+# The same recipe for a little longer. Where COCO-format photographs or GOT-10k videos are in your data folder they are used (a name that ends in `?` may be missing); otherwise the generated pieces alone. On a GPU `python -m course_lib train recipes/train_siamfc.yaml` trains the whole network. **Predict:** where will the share of hits be at the end?
+
+# %%
+more = LiveCurves()
+more
+
+# %%
+mine = TrainSettings(
+    name="mine",
+    widths=by_profile(
+        smoke=(16, 32, 48, 48, 32), laptop=(24, 48, 72, 72, 48), gpu=(96, 256, 384, 384, 256)
+    ),
+    sources=("generated", "videos:got10k-train?", "photos:photos?"),
+    shares=(0.2, 0.4, 0.4),
+    changes=changes,
+    distractors=0.2,
+    steps=by_profile(smoke=6, laptop=600, gpu=6000),
+    batch=by_profile(smoke=8, laptop=8, gpu=32),
+    rate_start=0.05,
+    rate_end=5e-4,
+    validate_every=by_profile(smoke=3, laptop=100, gpu=500),
+    validation_pairs=by_profile(smoke=8, laptop=64, gpu=256),
+)
+with tempfile.TemporaryDirectory() as folder:
+    my_network = train(mine, Path(folder), watchers=[more])
+print(more.readout)
+more.progress.validation[-1]
+
+# %% [markdown]
+# What did it learn? Your network as a tracker, on clips it was not trained on, beside the network that ships with the course. (Lesson 06 opens the tracker up.)
+
+# %%
+from course_lib.evaluation.metrics import auc
+from course_lib.evaluation.otb import score_sequence, track
+from course_lib.trackers.siamfc import Embedding, SiamFCSettings, SiamFCTracker, load_embedding
+
+contest = {
+    "yours": Embedding(my_network.eval(), place),
+    "shipped": load_embedding("siamfc", "auto", "auto"),
+}
+chosen = [
+    c.part(0, by_profile(smoke=5, laptop=40, gpu=100)) for c in load_benchmark("generated-v1")
+][:: by_profile(smoke=12, laptop=4, gpu=1)]
+print(f"{'clip':28}" + "".join(f"{name:>10}" for name in contest))
+totals = {name: [] for name in contest}
+for c in chosen:
+    for name, embedding in contest.items():
+        boxes = track(SiamFCTracker(SiamFCSettings(), embedding), c).boxes
+        totals[name].append(auc(score_sequence(boxes, c.boxes).success))
+    print(f"{c.name:28}" + "".join(f"{totals[name][-1]:10.3f}" for name in contest))
+print(f"{'mean AUC':28}" + "".join(f"{np.mean(values):10.3f}" for values in totals.values()))
+
+# %% [markdown]
+# ## How much data does it take?
+#
+# The paper trained on shares of its videos and evaluated each on VOT-15. The course did the same with its own small training set and a small network, the same number of steps for every share, two seeds each. Both beside each other:
+
+# %%
+from course_lib.evaluation.tables import read_measured
+from course_lib.places import RESULTS
+
+paper = read_measured(RESULTS / "siamfc_published.json")
+ours = read_measured(RESULTS / "data_size.json")
+
+figure, axes = plots.new_figure(width=9, height=3.2, columns=3)
+share = [100 * row["fraction"] for row in paper["data_size"]]
+axes[0, 0].plot(
+    share, [row["expected_overlap"] for row in paper["data_size"]], "o-", color=plots.CYCLE[0]
+)
+axes[0, 0].set(title="paper: EAO on VOT-15", ylabel="expected average overlap")
+axes[0, 1].plot(
+    share, [row["failures"] for row in paper["data_size"]], "s-", color=plots.CYCLE[0]
+)
+axes[0, 1].set(title="paper: failures on VOT-15", ylabel="failures")
+fractions = sorted({row["fraction"] for row in ours["runs"]})
+means = []
+for fraction in fractions:
+    values = [row["auc"] for row in ours["runs"] if row["fraction"] == fraction]
+    means.append(np.mean(values))
+    axes[0, 2].plot(
+        [100 * fraction] * len(values), values, "o", color=plots.CYCLE[1], alpha=0.6
+    )
+axes[0, 2].plot([100 * f for f in fractions], means, "--", color=plots.CYCLE[1])
+axes[0, 2].set(title=f"course: {ours['benchmark']}", ylabel="success AUC (a dot per seed)")
+for ax in axes[0]:
+    ax.set(
+        xscale="log",
+        xlabel="share of the training set, %",
+        xticks=[2, 8, 32, 100],
+        xticklabels=["2", "8", "32", "100"],
+    )
+    ax.minorticks_off()
+    ax.grid(alpha=0.3)
+listing = ", ".join(f"{100 * f:g} %: {m:.3f}" for f, m in zip(fractions, means, strict=True))
+plots.show(
+    figure,
+    alt=f"The paper's expected overlap and failures, and the course's AUC, against the share of training data. The course's means: {listing}.",
+)
+
+about = ours["measured"]
+print(
+    f"{'share':>6}{'videos':>8}{'photographs':>13}{'seed':>6}{'AUC':>8}{'precision':>11}{'loss on held-out pairs':>24}"
+)
+for row in ours["runs"]:
+    print(
+        f"{100 * row['fraction']:5.0f}%{row['videos']:8}{row['photographs']:13}{row['seed']:6}{row['auc']:8.3f}{row['precision20']:11.3f}{row['validation_loss']:24.3f}"
+    )
+print(f"\n{ours['pairs']:,} pairs each; {about['hardware']}, commit {about['commit']}")
+print(f"paper's figures: {paper['source']}")
+
+# %% [markdown]
+# Read it with care. The whole of the course's training set is smaller than the paper's 2 %: 18 videos and a few hundred photographs, whose outlined objects are pasted over others and so go a long way. The two curves therefore stand for different stretches of the same road. And look at the spread between two seeds before you call
+# a difference between two neighbouring shares an effect: where it is as large as the difference, the experiment does not decide.
+#
+# Which of the course's numbers would you trust most to compare two shares: the AUC of the tracker, or the loss on held-out pairs? The second needs no tracker, and every pair counts in it; the first is what one wants in the end.
+#
+# ## The whole run
+#
+# The network that ships with the course was trained by `python -m course_lib train recipes/train_siamfc_small.yaml`. Its card keeps the curve:
+
+# %%
+from course_lib.models.weights import find_weights, read_card
+
+card = read_card(find_weights("siamfc"))
+figure, axes = plots.new_figure(width=7, height=3)
+steps, losses = np.array(card["curve"]).T
+axes[0, 0].plot(steps, losses, color=plots.NEUTRAL, alpha=0.5)
+axes[0, 0].plot(steps, smooth(losses, 0.8), color=plots.PREDICTION, label="training, smoothed")
+axes[0, 0].plot(
+    [row["step"] for row in card["validation_curve"]],
+    [row["loss"] for row in card["validation_curve"]],
+    "o--",
+    color=plots.TRUTH,
+    label="held-out pairs",
+)
+axes[0, 0].set(xlabel="step", ylabel="loss", ylim=(0, 0.7))
+axes[0, 0].legend()
+plots.show(
+    figure,
+    alt=f"Loss of the shipped network's training and on held-out pairs over {card['steps']} steps; the last validation loss is {card['validation']['loss']:.3f}.",
+)
+print(
+    f"{card['pairs']:,} pairs in {sum(card['seconds'].values()) / 60:.0f} minutes on {card['hardware']}; {card['pairs'] / sum(card['seconds'].values()):.0f} pairs/s"
+)
+print(
+    "share of the time:",
+    ", ".join(
+        f"{name} {seconds / sum(card['seconds'].values()):.0%}"
+        for name, seconds in card["seconds"].items()
+    ),
+)
+
+# %% [markdown]
+# ## Where you stand
+
+# %%
+progress()
+
+# %% [markdown]
+# ## Questions to check yourself
+#
+# 1. The training loss falls, the loss on held-out pairs rises. What happens, and what can be done?
+# <details><summary>Answer</summary>
+#
+# The network learns its training pairs by heart. More data, stronger changes, fewer steps, a smaller network: in this order.
+# </details>
+#
+# 2. Your loss stays at 0.69 for thousands of steps. Name two causes.
+# <details><summary>Answer</summary>
+#
+# The response is always 0 (its factor is far too small, or gradients do not reach the network), or labels and pairs do not belong together (targets not in the middle, 0/1 labels in a −1/+1 loss).
+# </details>
+#
+# 3. You have two machines. Does training with half of the batch on each give the same weights?
+# <details><summary>Answer</summary>
+#
+# Only if gradients are averaged *and* the batch norms use the statistics of the whole batch. The course's `torchrun` training does both, and a test compares the weights.
+# </details>
+#
+# 4. Why is the exemplar not shifted?
+# <details><summary>Answer</summary>
+#
+# It is what the tracker gets from the first box, centred. A shifted exemplar would move the place that "in the middle" means.
+# </details>
+#
+# 5. From lesson 02: MOSSE has a learning rate too. Why is it another thing than the one here?
+# <details><summary>Answer</summary>
+#
+# MOSSE's rate is the weight of the newest frame in a running average, while tracking. Here the rate is the length of a gradient step, before any tracking.
+# </details>
+#
+# ## Classic mistakes
+#
+# * **Pairs of one frame.** If the second frame may equal the first, some pairs teach the identity.
+# * **Forgetting the momentum.** A resumed run that starts with an empty optimiser is another run.
+# * **`.train()` and `.eval()`.** A validation in training mode changes the batch norms' statistics.
+# * **Choosing settings on the test set.** The settings here were chosen by the loss on held-out pairs, never on OTB or VOT.
+#
+# ## Read next
+#
+# * The training code of the course, `course_lib/training/loop.py`; it is one loop.
+# * Lesson 06: the tracker around the network.

@@ -1,0 +1,657 @@
+# ---
+# jupyter:
+#   course: {minutes: 35}
+# ---
+
+# %% [markdown]
+# # 06 · Tracking with SiamFC
+#
+# | | |
+# |---|---|
+# | **You will be able to** | turn a response into a box: scales, upsampling, window, damping; and judge a tracker by OPE, TRE, SRE and attributes |
+# | **You need** | lessons 01 and 04; lesson 05 helps |
+# | **Time** | about {{minutes}} minutes on a laptop without a GPU |
+# | **Points** | {{points}}, in {{exercises}} exercises |
+# | **Follows** | Bertinetto et al. (ECCV Workshops 2016), the tracking section and the settings of its public code |
+
+# %%
+from dataclasses import replace
+from functools import partial
+
+import cv2
+import numpy as np
+
+from course_lib import plots
+from course_lib.data.benchmarks import load_benchmark
+from course_lib.data.frames import ArrayFrames
+from course_lib.evaluation.metrics import auc
+from course_lib.evaluation.otb import pool, score_sequence, sre, track, tre
+from course_lib.exercises import award, exercise, progress
+from course_lib.geometry.boxes import iou
+from course_lib.geometry.windows import CropWindow, exemplar_side
+from course_lib.profile import by_profile
+from course_lib.trackers import make_tracker
+from course_lib.trackers.siamfc import load_embedding
+from course_lib.widgets import WindowBench
+
+clips = load_benchmark("generated-v1")
+embedding = load_embedding("siamfc", "auto", "auto")
+
+
+def in_memory(sequence, length=None):
+    """The sequence, or its first `length` frames, with frames drawn once and kept."""
+    sequence = sequence.part(0, length)
+    return replace(sequence, frames=ArrayFrames(list(sequence.frames)))
+
+
+crowd = in_memory(clips["gen-18-distractors"], by_profile(smoke=12, laptop=None, gpu=None))
+
+# %% [markdown]
+# ## Look first
+#
+# One step of SiamFC, in a clip with look-alikes. The dotted square is searched. In the middle the response as the network gives it, on the right after a *cosine window* was mixed in; the dot is the highest place. Move the frame and the first slider.
+
+# %%
+WindowBench(crowd, embedding, max_frames=by_profile(smoke=6, laptop=60, gpu=80))
+
+# %% [markdown]
+# **Find out by playing:** find a frame in which the choice jumps to a look-alike when the window's influence is 0. From which influence on does it stay? And what goes wrong at an influence of 1?
+#
+# <details><summary>What to see</summary>
+#
+# At 1 the response no longer counts: the box stays where the last one was. The window says "targets rarely jump", and like every prior it is right until it is not.
+# </details>
+#
+# ## From response to box, in six small steps
+#
+# SiamFC never learns while it tracks. All that makes it a tracker is arithmetic on responses. The settings below are those of the two published variants; the course's `recipes/siamfc.yaml` and `recipes/siamfc_5s.yaml` hold them:
+#
+# | | 3 scales | 5 scales |
+# |---|---|---|
+# | scale step | 1.0375 | 1.0255 |
+# | scale penalty | 0.9745 | 0.962 |
+# | scale rate | 0.59 | 0.34 |
+# | window influence | 0.176 | 0.168 |
+# | upsampling | 16 | 16 |
+#
+# ### Exercise 06.1 · Scales
+# {{exercise}}
+#
+# The target may have grown or shrunk. So the search window is cut at several sizes, each `step` times the one before, the middle one as last time.
+#
+# <details><summary>Hint 1</summary>
+#
+# For 5 scales the exponents are −2, −1, 0, 1, 2.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `np.arange(count) - count // 2`, as floats: an integer base with negative exponents is an error in NumPy.
+# </details>
+
+
+# %% exercise="search.scales" points=3 stars=1 minutes=4
+@exercise("search.scales")
+def scale_factors(count, step):
+    """Factors on the side of the search window.
+
+    Args:
+        count: number of scales, odd; step: factor from one to the next.
+
+    Returns:
+        array (count,), rising, 1 in the middle.
+    """
+    ### BEGIN SOLUTION
+    return step ** (np.arange(count) - count // 2).astype(float)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 06.2 · A finer response
+# {{exercise}}
+#
+# The 17 cells of a response stand 8 search pixels apart, far too coarse for a box. Bicubic interpolation to 272 × 272 places the peak *between* cells.
+#
+# <details><summary>Hint 1</summary>
+#
+# `cv2.resize(array, (width, height), interpolation=...)`: the width comes first.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `cv2.INTER_CUBIC`.
+# </details>
+
+
+# %% exercise="search.enlarge" points=3 stars=1 minutes=4
+@exercise("search.enlarge")
+def enlarge(response, factor):
+    """A response with `factor` times as many cells a side.
+
+    Args:
+        response: float32 array (h, w); factor: int.
+
+    Returns:
+        array (h * factor, w * factor).
+    """
+    ### BEGIN SOLUTION
+    h, w = response.shape
+    return cv2.resize(response, (w * factor, h * factor), interpolation=cv2.INTER_CUBIC)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 06.3 · Which scale?
+# {{exercise}}
+#
+# The scale whose response peaks highest. But sizes change slowly, so every scale but the middle one is penalised: its peak is multiplied by a number a little below 1. This happens *before* the window.
+#
+# <details><summary>Hint 1</summary>
+#
+# `responses.max(axis=(1, 2))` are the peaks, (S,).
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Make an array of penalties, set its middle to 1, multiply, take the `argmax`. Do not write into `responses`.
+# </details>
+
+
+# %% exercise="search.choose" points=4 stars=2 minutes=6
+@exercise("search.choose")
+def choose_scale(responses, penalty):
+    """Index of the scale to believe.
+
+    Args:
+        responses: array (S, n, n), one response per scale, the last size in the middle.
+        penalty: factor on the peaks of all other scales.
+
+    Returns:
+        int, 0 … S - 1.
+    """
+    ### BEGIN SOLUTION
+    peaks = responses.max(axis=(1, 2))  # (S,)
+    factors = np.full(len(peaks), penalty)
+    factors[len(peaks) // 2] = 1.0
+    return int(np.argmax(peaks * factors))
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 06.4 · The window
+# {{exercise}}
+#
+# Response and window are mixed: $(1 - \lambda)\, r + \lambda\, w$. For that they must be comparable. The window sums to 1; the response has any values, negative ones too. Subtract its minimum, then divide by its sum.
+#
+# <details><summary>Hint 1</summary>
+#
+# First the minimum, then the sum of what is left.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The window gets the influence, the response the rest.
+# </details>
+
+
+# %% exercise="search.blend" points=4 stars=2 minutes=6
+@exercise("search.blend")
+def blend_with_window(response, window, influence):
+    """The response with the window mixed in.
+
+    Args:
+        response: array (n, n); window: array (n, n) that sums to 1; influence: 0 … 1.
+
+    Returns:
+        array (n, n).
+    """
+    ### BEGIN SOLUTION
+    shifted = response - response.min()
+    return (1 - influence) * shifted / shifted.sum() + influence * window
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 06.5 · How far, in which direction?
+# {{exercise}}
+#
+# The peak of the 272 × 272 response, seen from its middle. Each of its cells is $8/16$ pixel of the search image. Where is the middle of 272 cells? Public trackers disagree: some count from cell 136, which is a quarter of a search pixel beside it, in every frame.
+#
+# <details><summary>Hint 1</summary>
+#
+# Cells 0 … 271: the middle is at (272 − 1) / 2 = 135.5.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `np.unravel_index(response.argmax(), response.shape)` gives row and column; x is the column.
+# </details>
+
+
+# %% exercise="search.displacement" points=4 stars=2 minutes=6
+@exercise("search.displacement")
+def peak_displacement(response, stride, upsample):
+    """From the middle of the search image to the peak.
+
+    Args:
+        response: array (n, n), enlarged.
+        stride: search pixels per cell before enlarging; upsample: the factor it was enlarged by.
+
+    Returns:
+        array (2,), x and y, search pixels.
+    """
+    ### BEGIN SOLUTION
+    n = len(response)
+    row, column = np.unravel_index(response.argmax(), response.shape)
+    return (np.array([column, row]) - (n - 1) / 2) * stride / upsample
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 06.6 · Not too fast
+# {{exercise}}
+#
+# The side of the search window moves towards the chosen scale, not all the way; and it never leaves 0.2 … 5 times its first value. The target's width and height follow by the same factor.
+#
+# <details><summary>Hint 1</summary>
+#
+# `(1 - rate) * side + rate * side * factor`.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `np.clip(value, 0.2 * first, 5 * first)`.
+# </details>
+
+
+# %% exercise="search.damp" points=3 stars=1 minutes=4
+@exercise("search.damp")
+def damp(side, factor, rate, first):
+    """The next side of the search window.
+
+    Args:
+        side: the last one, frame pixels; factor: of the chosen scale; rate: share of the way to go.
+        first: the side in the first frame.
+
+    Returns:
+        float.
+    """
+    ### BEGIN SOLUTION
+    moved = (1 - rate) * side + rate * side * factor
+    return float(np.clip(moved, 0.2 * first, 5 * first))
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 06.7 · The whole tracker
+# {{exercise}}
+#
+# Put it together. Two things are given: `embedding.features(crops)` embeds crops (N, S, S, 3), and `embedding.respond(z, crops)` gives responses (N, 17, 17) of exemplar features over search crops. A `CropWindow(cx, cy, side, size)` cuts (`.cut(frame, colour)`) and brings points of its crop back to the frame (`.to_frame(points)`); the middle of a 255-pixel crop
+# is the point (127.5, 127.5).
+#
+# <details><summary>Hint 1</summary>
+#
+# `init` keeps: centre, size, the frame's mean colour, the exemplar's features, and the search window's side, $s_z \cdot 255/127$, twice: as the present and as the first one.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `update`: one window per factor; responses; enlarge; choose; blend; displacement; `windows[best].to_frame(displacement + 127.5)` is the new centre; then the side, and the size by the same factor.
+# </details>
+
+
+# %% exercise="search.tracker" points=10 stars=3 minutes=20
+@exercise("search.tracker")
+class MySiamFC:
+    """SiamFC with 3 scales and the published settings."""
+
+    name = "my-siamfc"
+    is_deterministic = True
+
+    def init(self, frame, box):
+        """Keep the exemplar of `frame` (H, W, 3) at `box` (4,), x, y, w, h in pixels."""
+        ### BEGIN SOLUTION
+        box = np.asarray(box, dtype=float)
+        self.centre, self.size = box[:2] + box[2:] / 2, box[2:].copy()
+        self.colour = cv2.mean(frame)[:3]
+        side = float(exemplar_side(box))
+        exemplar = CropWindow(*self.centre, side, 127).cut(frame, self.colour)  # (127, 127, 3)
+        self.z = embedding.features(exemplar[None])  # (1, C, 6, 6)
+        self.side = self.first = side * 255 / 127
+        hann = np.outer(np.hanning(272), np.hanning(272))
+        self.window = hann / hann.sum()  # (272, 272)
+        ### END SOLUTION
+
+    def update(self, frame):
+        """Box (4,) in the next `frame` (H, W, 3)."""
+        ### BEGIN SOLUTION
+        factors = scale_factors(3, 1.0375)
+        windows = [CropWindow(*self.centre, self.side * f, 255) for f in factors]
+        crops = np.stack([w.cut(frame, self.colour) for w in windows])  # (3, 255, 255, 3)
+        responses = embedding.respond(self.z, crops)  # (3, 17, 17)
+        large = np.stack([enlarge(r, 16) for r in responses])  # (3, 272, 272)
+        best = choose_scale(large, 0.9745)
+        blended = blend_with_window(large[best], self.window, 0.176)  # (272, 272)
+        moved = peak_displacement(blended, 8, 16)  # (2,) search pixels
+        self.centre = windows[best].to_frame(moved + 127.5)
+        side = damp(self.side, factors[best], 0.59, self.first)
+        self.size = self.size * side / self.side
+        self.side = side
+        return np.concatenate([self.centre - self.size / 2, self.size])
+        ### END SOLUTION
+
+
+# %% [markdown]
+# Your tracker at work:
+
+# %%
+subject = in_memory(clips["gen-05-scale"], by_profile(smoke=8, laptop=None, gpu=None))
+boxes = track(MySiamFC(), subject).boxes
+figure, axes = plots.new_figure(width=9, height=2.4, columns=4)
+for ax, t in zip(axes[0], np.linspace(0, len(subject) - 1, 4).astype(int), strict=True):
+    plots.show_frame(ax, subject.frames[t], f"frame {t}")
+    plots.draw_box(ax, subject.boxes[t])
+    plots.draw_box(ax, boxes[t], colour=plots.PREDICTION, style="--")
+overlap = np.nanmean(iou(boxes, subject.boxes))
+plots.show(
+    figure,
+    alt=f"Four frames of a clip in which the target changes its size, with the true and the tracker's box; mean IoU {overlap:.2f}.",
+)
+print(f"mean IoU {overlap:.2f}")
+
+# %% [markdown]
+# ## Experiment: against the trackers before it
+#
+# SiamFC was trained on other pictures than these clips; MOSSE learns each target on line; template matching does neither. **Predict first:** on which attribute does SiamFC gain most?
+
+# %%
+step, length = by_profile(smoke=12, laptop=2, gpu=1), by_profile(smoke=8, laptop=None, gpu=None)
+chosen = [in_memory(c, length) for c in list(clips)[::step]]
+names = {"siamfc": {}, "mosse": {}, "ncc": {}}
+results = {
+    name: {c.name: track(make_tracker(name, **settings), c) for c in chosen}
+    for name, settings in names.items()
+}
+scores = {
+    name: {c.name: score_sequence(results[name][c.name].boxes, c.boxes) for c in chosen}
+    for name in names
+}
+
+figure, axes = plots.new_figure(width=8, height=3, columns=2)
+listing = []
+for k, name in enumerate(names):
+    pooled = pool(scores[name].values())
+    style = {"color": plots.CYCLE[k], "linestyle": plots.LINES[k]}
+    axes[0, 0].plot(
+        np.linspace(0, 1, 21),
+        pooled.success,
+        label=f"{name} {auc(pooled.success):.3f}",
+        **style,
+    )
+    axes[0, 1].plot(
+        np.arange(51), pooled.precision, label=f"{name} {pooled.precision[20]:.3f}", **style
+    )
+    listing.append(
+        f"{name}: AUC {auc(pooled.success):.3f}, precision {pooled.precision[20]:.3f}"
+    )
+axes[0, 0].set(
+    xlabel="IoU threshold", ylabel="share of frames", title="success (AUC)", ylim=(0, 1.02)
+)
+axes[0, 1].set(
+    xlabel="centre error threshold, px", title="precision (at 20 px)", ylim=(0, 1.02)
+)
+for ax in axes[0]:
+    ax.legend(fontsize=8)
+    ax.grid(alpha=0.3)
+plots.show(
+    figure,
+    alt=f"OPE success and precision of SiamFC, MOSSE and template matching on {len(chosen)} generated clips. {'; '.join(listing)}.",
+)
+
+# %%
+from course_lib.data.sequence import OTB_ATTRIBUTES
+
+tags = [tag for tag in OTB_ATTRIBUTES if any(tag in c.attributes for c in chosen)]
+print(f"{'success AUC':28}" + "".join(f"{name:>10}" for name in names) + f"{'clips':>8}")
+for tag in tags:
+    with_tag = [c.name for c in chosen if tag in c.attributes]
+    values = [np.mean([auc(scores[name][n].success) for n in with_tag]) for name in names]
+    print(
+        f"{OTB_ATTRIBUTES[tag]:28}"
+        + "".join(f"{v:10.3f}" for v in values)
+        + f"{len(with_tag):8}"
+    )
+
+# %% [markdown]
+# ### OPE, TRE, SRE
+#
+# The same three questions as in lesson 01: once from the first frame; from later frames too; from first boxes that are a little wrong.
+
+# %%
+subject = in_memory(clips["gen-14-turning-scale"], by_profile(smoke=6, laptop=50, gpu=None))
+rows = {}
+for name in ("siamfc", "mosse"):
+    make = partial(make_tracker, name)
+    later = [
+        score_sequence(r.boxes, subject.boxes[start:])
+        for start, r in tre(make, subject, by_profile(smoke=2, laptop=6, gpu=20))
+    ]
+    shifted = [score_sequence(r.boxes, subject.boxes) for r in sre(make, subject).values()]
+    rows[name] = [
+        score_sequence(track(make(), subject).boxes, subject.boxes),
+        pool(later),
+        pool(shifted),
+    ]
+figure, axes = plots.new_figure(width=7, height=2.8, columns=2, sharey=True)
+for ax, (name, trio) in zip(axes[0], rows.items(), strict=True):
+    for k, (protocol, score) in enumerate(zip(("OPE", "TRE", "SRE"), trio, strict=True)):
+        ax.plot(
+            np.linspace(0, 1, 21),
+            score.success,
+            color=plots.CYCLE[k],
+            linestyle=plots.LINES[k],
+            label=f"{protocol} {auc(score.success):.3f}",
+        )
+    ax.set(title=name, xlabel="IoU threshold", ylim=(0, 1.02))
+    ax.legend(fontsize=8)
+    ax.grid(alpha=0.3)
+axes[0, 0].set_ylabel("share of frames")
+listing = "; ".join(
+    name
+    + " "
+    + ", ".join(
+        f"{p} {auc(s.success):.3f}" for p, s in zip(("OPE", "TRE", "SRE"), trio, strict=True)
+    )
+    for name, trio in rows.items()
+)
+plots.show(
+    figure,
+    alt=f"Success curves under OPE, TRE and SRE on {subject.name} for SiamFC and MOSSE. AUC: {listing}.",
+)
+
+# %% [markdown]
+# ## Experiment: three scales or five?
+#
+# Five scales cost five crops and five passes through the network. In the paper SiamFC-3s runs at 86 frames per second, SiamFC with five at 58. **Predict:** what do they gain on clips whose target changes its size?
+
+# %%
+growing = [in_memory(c, length) for c in clips if "SV" in c.attributes][
+    : by_profile(smoke=1, laptop=4, gpu=None)
+]
+variants = {
+    "1 scale": {"scales": 1},
+    "3 scales": {},
+    "5 scales": {
+        "scales": 5,
+        "scale_step": 1.0255,
+        "scale_penalty": 0.962,
+        "scale_rate": 0.34,
+        "window": 0.168,
+    },
+}
+print(f"{len(growing)} clips with scale variation\n{'':12}{'AUC':>8}{'frames/s':>10}")
+for name, settings in variants.items():
+    runs = [track(make_tracker("siamfc", **settings), c) for c in growing]
+    value = np.mean(
+        [
+            auc(score_sequence(r.boxes, c.boxes).success)
+            for r, c in zip(runs, growing, strict=True)
+        ]
+    )
+    speed = sum(len(r) for r in runs) / sum(r.seconds.sum() for r in runs)
+    print(f"{name:12}{value:8.3f}{speed:10.0f}")
+
+# %% [markdown]
+# ## Failure gallery
+#
+# The clips on which SiamFC is worst, at the moment it loses its target:
+
+# %%
+worst = sorted(chosen, key=lambda c: auc(scores["siamfc"][c.name].success))[
+    : by_profile(smoke=2, laptop=3, gpu=3)
+]
+figure, axes = plots.new_figure(width=9, height=2.7, columns=len(worst))
+moments = []
+for ax, c in zip(axes[0], worst, strict=True):
+    boxes = results["siamfc"][c.name].boxes
+    overlap = iou(boxes, c.boxes)  # (T,)
+    lost = np.flatnonzero(overlap < 0.2)
+    t = int(lost[0]) if len(lost) else int(np.nanargmin(overlap))
+    moments.append(f"{c.name} frame {t}")
+    plots.show_frame(ax, c.frames[t], f"{c.name}, frame {t}")
+    plots.draw_box(ax, c.boxes[t])
+    plots.draw_box(ax, boxes[t], colour=plots.PREDICTION, style="--")
+plots.show(
+    figure,
+    alt=f"The frames in which SiamFC loses its target, with true and predicted box: {', '.join(moments)}.",
+)
+
+# %% [markdown]
+# The exemplar is never updated, so a target that turns away for good is compared with a picture it no longer resembles. And the network learned what *objects* look like: beside a second object of the same kind it knows no better than you would from one small picture.
+#
+# ## Real video
+#
+# Measured once on the 22 real targets of OTB and VOT-2014 that the network never saw, in one run. The figures of lesson 02 stand beside them.
+
+# %%
+from course_lib.evaluation.tables import read_measured
+from course_lib.places import RESULTS
+
+deep = read_measured(RESULTS / "siamfc_real_clips.json")
+before = read_measured(RESULTS / "real_clips.json")
+paper = read_measured(RESULTS / "siamfc_published.json")
+rows = {
+    **deep["overall"],
+    **{
+        n: r
+        for n, r in before["overall"].items()
+        if n in ("mosse", "ncc", "opencv-csrt", "opencv-kcf")
+    },
+}
+print(f"{'':16}{'AUC':>7}{'precision @20 px':>19}{'frames/s':>12}")
+for name, row in sorted(rows.items(), key=lambda item: -item[1]["auc"]):
+    print(f"{name:16}{row['auc']:7.3f}{row['precision20']:19.3f}{row['fps']:12,.0f}")
+about = deep["measured"]
+print(
+    f"\nSiamFC: {about['date']}, commit {about['commit']}, {about['hardware']}; weights: {deep['weights']}"
+)
+
+figure, axes = plots.new_figure(width=9, height=3.3, columns=2)
+for k, name in enumerate(deep["overall"]):
+    axes[0, 0].plot(
+        np.linspace(0, 1, 21),
+        deep["curves"][name]["success"],
+        color=plots.CYCLE[k],
+        linestyle=plots.LINES[k],
+        label=f"{name} {deep['overall'][name]['auc']:.3f}",
+    )
+for k, name in enumerate(("opencv-csrt", "mosse"), start=len(deep["overall"])):
+    axes[0, 0].plot(
+        np.linspace(0, 1, 21),
+        before["curves"][name]["success"],
+        color=plots.CYCLE[k],
+        linestyle=plots.LINES[k],
+        label=f"{name} {before['overall'][name]['auc']:.3f}",
+    )
+axes[0, 0].set(
+    xlabel="IoU threshold", ylabel="share of frames above", title="22 real targets", ylim=(0, 1)
+)
+axes[0, 0].legend(fontsize=8)
+axes[0, 0].grid(alpha=0.3)
+for row in paper["vot2015"]:
+    ours = row["tracker"].startswith("SiamFC")
+    axes[0, 1].plot(
+        row["failures"], row["accuracy"], "o", color=plots.PREDICTION if ours else plots.NEUTRAL
+    )
+    if ours or row["tracker"] in ("MDNet", "DeepSRDCF", "SRDCF"):
+        axes[0, 1].annotate(
+            row["tracker"],
+            (row["failures"], row["accuracy"]),
+            fontsize=8,
+            xytext=(4, 4),
+            textcoords="offset points",
+        )
+axes[0, 1].set(
+    xlabel="failures (fewer is better)", ylabel="accuracy", title="VOT-15, published"
+)
+axes[0, 1].grid(alpha=0.3)
+listing = ", ".join(f"{name} {row['auc']:.3f}" for name, row in deep["overall"].items())
+plots.show(
+    figure,
+    alt=f"Left: success curves on 22 real targets, SiamFC of the course: {listing}. Right: accuracy against failures of published trackers on VOT-15; SiamFC-3s has accuracy 0.534 and 84 failures.",
+)
+
+# %%
+print(f"{'VOT-15, published':18}{'accuracy':>10}{'failures':>10}{'EAO':>8}{'frames/s':>10}")
+for row in paper["vot2015"]:
+    print(
+        f"{row['tracker']:18}{row['accuracy']:10.3f}{row['failures']:10}{row['expected_overlap']:8.3f}{row['fps'] or '–':>10}"
+    )
+print(paper["source"])
+
+# %% [markdown]
+# Why the course's SiamFC and the paper's differ: theirs was trained on 4,417 videos with two million boxes, on a GPU; the one that ships here on 18 videos and a few hundred photographs, for about an hour, on a processor. The tracker around it is the same. With the public weights in its place (`weights=path`, see `course_lib/models/weights.py`) you can measure the difference
+# that training makes.
+#
+# ## Where you stand
+
+# %%
+progress()
+
+# %% [markdown]
+# ## Questions to check yourself
+#
+# 1. Why is the scale chosen before the window is mixed in?
+# <details><summary>Answer</summary>
+#
+# The mixture is normalised to a sum of 1, so its peak says how *narrow* the response is, not how high. Across scales only the raw peaks can be compared.
+# </details>
+#
+# 2. A target stands still for 100 frames, then jumps 60 search pixels. What do the window and the search region each do?
+# <details><summary>Answer</summary>
+#
+# The window costs the new place some of its height, more the further it is. The search region decides whether it is seen at all: the response covers ±64 pixels.
+# </details>
+#
+# 3. With three scales of step 1.0375 and rate 0.59, by how much can the box grow in one frame?
+# <details><summary>Answer</summary>
+#
+# By the factor $1 + 0.59 \cdot 0.0375 \approx 1.022$.
+# </details>
+#
+# 4. A tracker's TRE is above its OPE. Is it a good sign?
+# <details><summary>Answer</summary>
+#
+# It is a usual one: most TRE passes are shorter, and there is less time to lose the target in.
+# </details>
+#
+# 5. From lesson 04: response cell (8, 8) of 17 is the middle. After enlarging by 16, which cells of the 272 lie around the same place?
+# <details><summary>Answer</summary>
+#
+# 135 and 136 in each direction; the place itself, 135.5, lies between them.
+# </details>
+#
+# ## Classic mistakes
+#
+# * **The middle at 136.** A quarter of a search pixel, always to the same side: the box creeps.
+# * **Displacement times the wrong side.** The peak is counted in the window of the *chosen* scale.
+# * **A window multiplied in.** Then a peak near the border can never win.
+# * **Tuning on the test clips.** Five numbers, twenty clips: one can always find a better set, and it means nothing.
+#
+# ## Read next
+#
+# * `course_lib/trackers/siamfc.py` and `course_lib/evaluation/lockstep.py`: many targets, one network call.
+# * Lesson 07: boxes that change their shape: proposals.
