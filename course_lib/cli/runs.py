@@ -26,7 +26,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.due:
         do_due(runs, seconds_of(arguments.budget), tell=lambda text: print(text, flush=True))
     for r in runs:
-        print(f"{'done' if r.done() else 'due ':4}  {r.name:28} {r.minutes:5g} min on a {r.on}   python {r.command}")
+        print(
+            f"{'done' if r.done() else 'due ':4}  {r.name:28} {r.minutes:5g} min on a {r.machine}   python {r.command}"
+        )
     return 0
 
 

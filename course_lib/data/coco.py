@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from course_lib.data.frames import read_image
-from course_lib.data.generated.sources import SCENES, photograph, random_cutout
+from course_lib.data.generated.sources import SCENES, photograph, random_cutout, random_outline
 from course_lib.errors import DataError, MissingDataError
 
 
@@ -89,6 +89,25 @@ def _has_outline(note: dict) -> bool:
 def _object(picture: Picture, note: dict) -> OutlinedObject:
     polygons = [np.array(p, dtype=np.float64).reshape(-1, 2) for p in note["segmentation"] if len(p) >= 6]
     return OutlinedObject(picture, tuple(polygons), int(note["category_id"]))
+
+
+def pieces_of(pictures: list[Picture], each: int = 4, seed: int = 0) -> list[OutlinedObject]:
+    """`each` pieces of every picture in outlines made by code: targets where nobody drew one.
+
+    Pieces of one picture are of one kind. They are objects of no sort, but no two are alike, and a network that is to tell
+    any thing from any other needs many.
+    """
+    objects = []
+    for number, picture in enumerate(pictures):
+        rng = np.random.default_rng([3_000_000, seed, number])
+        H, W = picture.read().shape[:2]
+        for _ in range(each):
+            half = float(np.exp(rng.uniform(np.log(16), np.log(min(H, W) / 3))))  # pixels
+            shape = half * np.array([np.exp(rng.uniform(-0.5, 0.5)), 1.0])  # (2,) wider or higher
+            shape = np.minimum(shape, [W / 2.2, H / 2.2])
+            centre = rng.uniform(shape, np.array([W, H]) - shape)
+            objects.append(OutlinedObject(picture, (random_outline(rng) * shape + centre,), -2 - number))
+    return objects
 
 
 def generated_objects(count: int = 200, seed: int = 0) -> tuple[list[OutlinedObject], list[Picture]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,7 +125,7 @@ class FrameCache:
         self.pictures: OrderedDict[object, np.ndarray] = OrderedDict()
         self.seconds = 0.0
 
-    def get(self, key: object, read) -> np.ndarray:
+    def get(self, key: object, read: Callable[[], np.ndarray]) -> np.ndarray:
         """The picture under `key`, or what `read()` gives, which is kept."""
         if key in self.pictures:
             self.pictures.move_to_end(key)

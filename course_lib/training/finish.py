@@ -32,6 +32,7 @@ def train_to_weights(
     """
     folder = folder or RUNS / "training" / settings.name
     latest: list[Progress] = []
+    started_at = commit()  # the files may change while it trains
     remember: Watcher = lambda p: latest.__setitem__(slice(None), [p])  # noqa: E731
     network = train(settings, folder, device, [remember, *(watchers or [])], budget=budget, data=data)
     if latest and latest[0].step < settings.steps:
@@ -39,11 +40,11 @@ def train_to_weights(
     path = weights or folder / f"{settings.name}.safetensors"
     if started_rank() == 0 and (latest or not path.is_file()):
         used = str(next(network.parameters()).device)
-        save_weights(network, path, make_card(settings, latest[0] if latest else None, used))
+        save_weights(network, path, make_card(settings, latest[0] if latest else None, used, started_at))
     return path
 
 
-def make_card(settings: TrainSettings, progress: Progress | None, device: str) -> dict[str, Any]:
+def make_card(settings: TrainSettings, progress: Progress | None, device: str, made_by: str) -> dict[str, Any]:
     """What a reader must know of trained weights: data, recipe, length, machine, seed, commit, validation."""
     card = {
         "name": settings.name,
@@ -55,7 +56,7 @@ def make_card(settings: TrainSettings, progress: Progress | None, device: str) -
         "hardware": hardware(device),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "commit": commit(),
+        "commit": made_by,
         "recipe": asdict(settings),
     }
     if progress:

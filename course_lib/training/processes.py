@@ -108,12 +108,12 @@ class SharedBatchNorm(nn.BatchNorm2d):
 
 
 def share_norms(network: nn.Module) -> nn.Module:
-    """The network with every batch norm replaced by one over all processes; parameters and buffers are kept."""
+    """The network with every batch norm replaced by one over all processes, in place; it keeps the same parameters."""
     for name, child in network.named_children():
         if isinstance(child, nn.BatchNorm2d):
             shared = SharedBatchNorm(child.num_features, child.eps, child.momentum)
-            shared.load_state_dict(child.state_dict())
-            shared.to(child.weight.device)
+            # the very same tensors: the optimiser already holds the parameters
+            shared._parameters, shared._buffers = child._parameters, child._buffers
             setattr(network, name, shared)
         else:
             share_norms(child)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from course_lib.errors import CourseError, SettingsError
 from course_lib.places import PROJECT, RECIPES
 
 STOPPED = 75  # a command's exit status when its budget ended before its work: "try again later" in sysexits.h
-KEYS = {"name", "command", "minutes", "leaves", "on"}
+LEAST = 30.0  # seconds left under which no run is started
+KEYS = {"name", "command", "minutes", "leaves", "machine"}
 
 
 @dataclass(frozen=True)
@@ -29,14 +31,14 @@ class LongRun:
         command: what follows `python` on the command line, for example "-m course_lib train recipes/siamfc.yaml".
         minutes: expected, on the hardware it is declared for.
         leaves: the files it makes, relative to the project.
-        on: "gpu" if it is due until a GPU has done it, "cpu" if any machine will do.
+        machine: "gpu" if it is due until a GPU has done it, "cpu" if any machine will do.
     """
 
     name: str
     command: str
     minutes: float
     leaves: tuple[str, ...]
-    on: str = "gpu"
+    machine: str = "gpu"
 
     def done(self) -> bool:
         """Whether everything it leaves is there, made on the hardware it is declared for."""
@@ -46,7 +48,7 @@ class LongRun:
         if not path.is_file():
             return False
         note = path.with_suffix(".json")
-        if self.on != "gpu" or not note.is_file():
+        if self.machine != "gpu" or not note.is_file():
             return True
         content = json.loads(note.read_text(encoding="utf-8"))
         hardware = content.get("hardware") or content.get("measured", {}).get("hardware", "")
@@ -74,7 +76,7 @@ def read_runs(path: Path = RECIPES / "runs.yaml") -> list[LongRun]:
     return runs
 
 
-def do_due(runs: list[LongRun], budget: float, tell=print) -> list[str]:
+def do_due(runs: list[LongRun], budget: float, tell: Callable[[str], None] = print) -> list[str]:
     """Do what is not done yet, one after the other, within `budget` seconds; names of the runs finished.
 
     A run is started only while half a minute is left. When the budget ends the running one is asked to stop (a
@@ -86,7 +88,7 @@ def do_due(runs: list[LongRun], budget: float, tell=print) -> list[str]:
         left = end - time.monotonic()
         if run.done():
             continue
-        if left < 30:
+        if left < LEAST:
             tell(f"{run.name}: due, but the time is over")
             break
         tell(f"{run.name}: starts, expected {run.minutes:g} minutes, {left / 60:.1f} left")

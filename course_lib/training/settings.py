@@ -14,9 +14,9 @@ from course_lib.models.alexnet import WIDTHS
 class TrainSettings:
     """Settings of one training run.
 
-    Sources are "generated" (needs nothing), "videos:NAME" (a dataset `load_benchmark` knows), "photos:FOLDER" (COCO
-    format, below the data root) or "shards:FOLDER" (see `data/shards.py`). A source ending in "?" is left out where
-    its data are not there.
+    Sources are "generated" (needs nothing), "videos:NAME" (a dataset `load_benchmark` knows), "photos:FOLDER" (objects
+    outlined in COCO's format, below the data root), "pieces:FOLDER" (pieces of the same photographs in outlines made by
+    code) or "shards:FOLDER" (see `data/shards.py`). A source ending in "?" is left out where its data are not there.
     """
 
     name: str = "siamfc"  # of the run and of its weights
@@ -33,6 +33,7 @@ class TrainSettings:
     negatives: float = 0.0  # share of pairs that show something else
     changes: Changes = field(default_factory=Changes)
     batch: int = 8  # pairs a step, over all processes
+    start_from: str | None = None  # weights to begin with, by name or path; None draws them from the seed
     steps: int = 332_500  # SiamFC: 50 epochs of 53,200 pairs
     rate_start: float = 1e-2  # learning rate of the first step
     rate_end: float = 1e-5  # and of the last; in between it falls by the same factor every step

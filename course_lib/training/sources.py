@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from course_lib.data.benchmarks import load_benchmark
-from course_lib.data.coco import generated_objects, read_coco
+from course_lib.data.coco import generated_objects, pieces_of, read_coco
 from course_lib.data.pairs import FrameCache, Mixture, PairSource
 from course_lib.data.pairs_photo import PhotoPairs
 from course_lib.data.pairs_video import VideoPairs
@@ -84,12 +84,16 @@ def _source(name: str, settings: TrainSettings, root: Path, cache: FrameCache) -
             _photo_pairs([o for o in objects if o.picture.name in part], back, settings, cache)
             for part, back in zip(parts, scene_parts, strict=True)
         )
+    if kind == "pieces":
+        _, pictures = read_coco(root / what)
+        parts = [part or pictures for part in split(pictures, settings.held_out, settings.fraction)]
+        return tuple(_photo_pairs(pieces_of(part), part, settings, cache) for part in parts)
     if kind == "shards":
         count = len(read_index(root / what))
         parts = split(range(count), settings.held_out, settings.fraction)
         return tuple(ShardPairs(root / what, settings.changes, settings.gap, part or range(count)) for part in parts)
     raise SettingsError(
-        f"source {name!r} is not known; expected generated, videos:NAME, photos:FOLDER or shards:FOLDER"
+        f"source {name!r} is not known; expected generated, videos:NAME, photos:FOLDER, pieces:FOLDER or shards:FOLDER"
     )
 
 

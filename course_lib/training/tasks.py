@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.data.loader import PairBatch
+from course_lib.errors import SettingsError
 from course_lib.models.losses import balanced_logistic_loss, pair_labels
 from course_lib.models.siamfc import SiamFC
+from course_lib.models.weights import load_siamfc
 from course_lib.training.settings import TrainSettings
 
 
@@ -36,10 +38,22 @@ class SiamFCTask:
         self.settings = settings
 
     def build(self) -> SiamFC:
-        """The network of the recipe, its first weights drawn from the recipe's seed."""
+        """The network of the recipe, its first weights drawn from the recipe's seed, or those it starts from.
+
+        Raises SettingsError if these belong to another network.
+        """
+        s = self.settings
+        if s.start_from:
+            network = load_siamfc(s.start_from).train()
+            if (network.stride, network.backbone.widths) != (s.stride, s.widths):
+                raise SettingsError(
+                    f"start_from {s.start_from!r} has stride {network.stride} and widths {network.backbone.widths}; the recipe "
+                    f"wants {s.stride} and {s.widths}. Make them equal."
+                )
+            return network
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.settings.seed)
-            return SiamFC(self.settings.stride, self.settings.widths)
+            torch.manual_seed(s.seed)
+            return SiamFC(s.stride, s.widths)
 
     def loss(self, output: Tensor, batch: PairBatch) -> Tensor:
         """Balanced logistic loss of responses (B, n, n)."""

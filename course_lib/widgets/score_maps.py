@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import torch
 import traitlets
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from course_lib import plots
@@ -18,7 +19,7 @@ from course_lib.trackers.siamfc import EXEMPLAR, SEARCH, Embedding
 from course_lib.widgets.bench import PictureBench, choice, slider
 
 
-def heat(ax, window: CropWindow, response: np.ndarray, stride: int, low: float, high: float) -> None:
+def heat(ax: Axes, window: CropWindow, response: np.ndarray, stride: int, low: float, high: float) -> None:
     """Lay a response (n, n) over a frame: its cells stand `stride` search pixels apart around the window's middle.
 
     `low` and `high` are the values shown darkest and brightest.

@@ -1,0 +1,132 @@
+"""Benches of lessons 04 to 06, driven from Python at their extremes."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from course_lib.data.generated import make_clip, random_spec
+from course_lib.errors import DataError
+from course_lib.models.device import Placement
+from course_lib.trackers.siamfc import Embedding, SiamFCSettings, SiamFCTracker
+from course_lib.training.loop import Progress
+from course_lib.widgets import LiveCurves, ScoreMapExplorer, WindowBench
+from course_lib.widgets.score_maps import untrained
+
+SMALL = (4, 8, 8, 8, 4)
+
+
+@pytest.fixture(scope="module")
+def embedding():
+    return Embedding(untrained(widths=SMALL), Placement(torch.device("cpu"), bf16=False))
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return make_clip(random_spec(2, length=8, distractors=1))
+
+
+def decoded(widget) -> np.ndarray:
+    """The picture as the page gets it."""
+    return cv2.imdecode(np.frombuffer(widget.png, np.uint8), cv2.IMREAD_COLOR)
+
+
+class TestScoreMaps:
+    """The score-map explorer."""
+
+    @pytest.fixture
+    def explorer(self, clip, embedding):
+        return ScoreMapExplorer(clip, make_clip(random_spec(4, length=2)), {"a": embedding, "b": embedding})
+
+    def test_every_control_at_its_ends(self, explorer):
+        for spec in explorer.controls:
+            for value in (spec["low"], spec["high"], spec["high"] + 100):
+                explorer.set(**{spec["name"]: value})
+                assert explorer.values[spec["name"]] <= spec["high"] and decoded(explorer) is not None
+
+    def test_the_own_exemplar_peaks_on_the_target(self, explorer):
+        explorer.set(frame=0)
+        row, column = np.unravel_index(explorer.response.argmax(), explorer.response.shape)
+        assert abs(row - 8) <= 1 and abs(column - 8) <= 1
+        explorer.set(exemplar=1)
+        assert not np.allclose(explorer.response.max(), 0)
+
+    def test_a_drag_becomes_a_box_of_the_frame(self, explorer):
+        left, bottom, width, height = explorer.left_axes
+        H, W = explorer.clip.frames[0].shape[:2]
+
+        def to_picture(x, y):
+            return left + x / W * width, 1 - bottom - height + y / H * height
+
+        explorer.drawn = [*to_picture(50, 60), *to_picture(90, 100)]
+        np.testing.assert_allclose(explorer.box, [50, 60, 40, 40], atol=0.5)
+        explorer.drawn = [*to_picture(120, 80), *to_picture(100, 50)]  # the other way round
+        np.testing.assert_allclose(explorer.box, [100, 50, 20, 30], atol=0.5)
+        explorer.drawn = [*to_picture(10, 10), *to_picture(11, 11)]  # a click, not a box
+        np.testing.assert_allclose(explorer.box, [100, 50, 20, 30], atol=0.5)
+
+    def test_wrong_values_are_refused(self, explorer, clip, embedding):
+        for wrong in ({"frame": np.nan}, {"nothing": 1}):
+            with pytest.raises(DataError, match="cannot be"):
+                explorer.set(**wrong)
+        with pytest.raises(DataError, match="no network"):
+            ScoreMapExplorer(clip, None, {})
+
+    def test_the_cell_holds_a_picture_with_words(self, explorer):
+        data, _ = explorer._repr_mimebundle_()
+        assert "image/png" in data and explorer.clip.name in data["text/plain"]
+
+
+class TestWindowBench:
+    """The window-and-scale bench."""
+
+    @pytest.fixture
+    def bench(self, clip, embedding):
+        return WindowBench(clip, embedding)
+
+    def test_every_control_at_its_ends(self, bench):
+        for spec in bench.controls:
+            for value in (spec["low"], spec["high"]):
+                bench.set(**{spec["name"]: value})
+                assert np.isfinite(bench.decide().box).all() and decoded(bench) is not None
+
+    def test_with_the_trackers_own_settings_it_takes_the_trackers_step(self, bench, clip, embedding):
+        defaults = SiamFCSettings(scales=5)
+        tracker = SiamFCTracker(defaults, embedding)
+        tracker.init(clip.frames[0], clip.boxes[0])
+        bench.set(scales=2, window=defaults.window, penalty=defaults.scale_penalty, rate=defaults.scale_rate)
+        for t in range(1, len(clip)):
+            box, choice = tracker.update(clip.frames[t]), bench.decide(t)
+            np.testing.assert_allclose(choice.box[2:], box[2:], rtol=1e-6)
+            inside = (tracker.centre > 0).all() and (tracker.centre < tracker.frame_size).all()
+            if inside:  # the tracker keeps its centre within the frame
+                np.testing.assert_allclose(choice.box, box, atol=1e-4)
+
+    def test_a_window_of_influence_one_stays_where_it_was(self, bench):
+        bench.set(window=1.0, scales=0)
+        chosen = bench.decide(1)
+        centre = chosen.box[:2] + chosen.box[2:] / 2
+        np.testing.assert_allclose(centre, [chosen.window.cx, chosen.window.cy], atol=0.5 * chosen.window.side / 255)
+
+
+def test_live_curves_follow_a_run():
+    curves = LiveCurves(every=0.0)
+    assert "waiting" in curves.readout
+    p = Progress(20, 40, 8, loss=0.5, rate=0.1)
+    p.seconds["network"] = 2.0
+    p.curve.append((20, 0.6))
+    p.validation.append({"step": 20, "loss": 0.55, "hits": 0.4, "distance": 30.0})
+    p.maps, p.views = torch.zeros(8, 15, 15), torch.zeros(8, 3, 239, 239, dtype=torch.uint8)
+    before = curves.png
+    curves(p)
+    assert curves.png != before and "step 20 of 40" in curves.readout and "80 pairs/s" in curves.readout
+    slow = LiveCurves(every=1000.0)
+    slow(p)
+    p.step = 30
+    slow(p)
+    assert "step 20 of 40" in slow.readout  # not yet time for another
+    p.step = 40
+    slow(p)
+    assert "step 40 of 40" in slow.readout  # the last one is always drawn

@@ -1,0 +1,210 @@
+"""Training pairs: the same from the same number, targets where the boxes say, distractors apart, errors with names."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from course_lib.data.coco import OutlinedObject, Picture, generated_objects, read_coco
+from course_lib.data.frames import ArrayFrames
+from course_lib.data.generated import make_clip, random_spec
+from course_lib.data.loader import batches
+from course_lib.data.pairs import SEARCH, Changes, FrameCache, Mixture, pair_at
+from course_lib.data.pairs_photo import PhotoPairs, outline_box, paste
+from course_lib.data.pairs_video import VideoPairs, sample_two_frames, usable_frames
+from course_lib.data.sequence import Sequence
+from course_lib.errors import DataError, MissingDataError, SettingsError
+from course_lib.geometry.boxes import iou
+from course_lib.geometry.views import View
+
+STILL = Changes(shift=0, stretch=0, turn=0, squeeze=0, mirror=0, light=0, tint=0)
+
+
+@pytest.fixture(scope="module")
+def clips():
+    return [make_clip(random_spec(k, length=12)) for k in range(3)]
+
+
+@pytest.fixture(scope="module")
+def photos():
+    return PhotoPairs(*generated_objects(24), Changes(turn=0.2, squeeze=0.1, mirror=0.5), distractors=0.5)
+
+
+def same(a, b) -> bool:
+    """Whether two pairs are equal to the last byte."""
+    arrays = ("exemplar", "search", "box", "light")
+    return all(np.array_equal(getattr(a, n), getattr(b, n)) for n in arrays) and a.source == b.source
+
+
+def test_a_pair_depends_on_seed_and_number_alone(clips, photos):
+    for source in (VideoPairs(clips), photos):
+        first = [pair_at(source, 3, i) for i in (5, 6, 7)]
+        again = [pair_at(source, 3, i) for i in (7, 5, 6)]
+        assert same(first[0], again[1]) and same(first[1], again[2]) and same(first[2], again[0])
+        assert not same(first[0], pair_at(source, 4, 5))
+
+
+def test_a_cache_changes_no_pair(clips):
+    plain, cached = VideoPairs(clips), VideoPairs(clips, cache=FrameCache(0.5))
+    for i in range(12):
+        assert same(pair_at(plain, 0, i), pair_at(cached, 0, i))
+    assert cached.cache.held <= 0.5e6
+
+
+def test_shapes_and_types(photos):
+    pair = pair_at(photos, 0, 0)
+    assert pair.exemplar.shape == (127, 127, 3) and pair.search.shape == (239, 239, 3)
+    assert pair.exemplar.dtype == pair.search.dtype == np.uint8 and pair.box.shape == (4,)
+
+
+def test_the_target_is_in_the_middle_up_to_the_shift(clips):
+    for shift in (0.0, 4.0):
+        source = VideoPairs(clips, Changes(shift=shift, stretch=0.05, squeeze=0.1, mirror=0.5))
+        centres = np.array([p.box[:2] + p.box[2:] / 2 for p in (pair_at(source, 0, i) for i in range(60))])
+        away = np.abs(centres - SEARCH / 2)
+        # a squeeze stretches the shift by a few per cent
+        assert away.max() <= shift * 1.2 + 1e-6
+        assert shift == 0 or away.max() > shift * 0.7
+
+
+def test_the_box_is_where_the_target_is():
+    """A white square on black, seen through turned, squeezed and mirrored views."""
+    frame = np.zeros((200, 200, 3), dtype=np.uint8)
+    frame[80:110, 60:120] = 255
+    outline = (np.array([[60.0, 80], [120, 80], [120, 110], [60, 110]]),)
+    target = OutlinedObject(Picture("square", pixels=frame), outline, 0)
+    source = PhotoPairs([target], [Picture("b", pixels=frame)], Changes(turn=0.3, squeeze=0.2, mirror=0.5), paste=0)
+    for i in range(20):
+        pair = pair_at(source, 0, i)
+        rows, columns = np.nonzero(pair.search[..., 0] > 127)
+        x, y, w, h = pair.box
+        found = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
+        np.testing.assert_allclose(found, [x, y, w, h], atol=2.0)
+
+
+def test_pasting_covers_the_outline_and_nothing_else():
+    photo = np.full((60, 60, 3), 255, dtype=np.uint8)
+    outline = (np.array([[20.0, 20], [40, 20], [40, 40], [20, 40]]),)
+    view = View(30, 30, 60, 120)
+    crop = paste(np.zeros((120, 120, 3), dtype=np.uint8), photo, outline, view)
+    expected = np.zeros((120, 120))
+    expected[40:80, 40:80] = 255
+    assert np.abs(crop[..., 0].astype(float) - expected).max() <= 70  # half a fine pixel at the edge
+    assert abs(crop[..., 0].sum() / 255 - 1600) < 30
+
+
+def test_a_distractor_of_the_same_kind_stands_apart():
+    colours = [(250, 0, 0), (0, 250, 0)]
+    objects = []
+    for k in (0, 1):
+        pixels = np.full((80, 80, 3), colours[k], dtype=np.uint8)
+        square = (np.array([[20.0, 20], [60, 20], [60, 60], [20, 60]]),)
+        objects.append(OutlinedObject(Picture(f"p{k}", pixels=pixels), square, 7, surrounded=False))
+    grey = [Picture("grey", pixels=np.full((300, 300, 3), 128, dtype=np.uint8))]
+    source = PhotoPairs(objects, grey, STILL, distractors=1.0)
+    met = 0
+    for i in range(30):
+        pair = source.draw(np.random.default_rng([1, i]))
+        target = pair.exemplar[63, 63].argmax()  # which of the two colours is the target's
+        other = pair.search[..., 1 - target].astype(int) - pair.search[..., target] > 80
+        if other.sum() < 20:
+            continue
+        met += 1
+        rows, columns = np.nonzero(other)
+        box = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
+        assert float(iou(box, pair.box)) < 0.35  # as seen: what is covered or cut off shrinks the box
+    assert met >= 15
+
+
+def test_negative_pairs_show_something_else(clips, photos):
+    video = VideoPairs(clips, negatives=1.0)
+    for i in range(10):
+        pair = pair_at(video, 0, i)
+        names = {part.split(",")[0].removeprefix(" and ").strip() for part in pair.source.split(" and ")}
+        assert not pair.positive and len(names) == 2
+    assert all(pair_at(VideoPairs(clips), 0, i).positive for i in range(10))
+    painted = [o for o in photos.objects if o.category == -1]  # all of one kind
+    photo = PhotoPairs(painted, photos.backgrounds, negatives=1.0)
+    assert not any(pair_at(photo, 0, i).positive for i in range(10))
+
+
+def test_frames_that_do_not_qualify_are_left_out():
+    boxes = np.tile([10.0, 10, 20, 20], (6, 1))
+    boxes[1], boxes[2], boxes[3] = np.nan, [10, 10, 3, 20], [10, 10, 90, 20]
+    frames = ArrayFrames(np.zeros((6, 50, 100, 3), dtype=np.uint8))
+    assert usable_frames(Sequence("s", frames, boxes)).tolist() == [0, 4, 5]
+    cover = {"cover": np.array([8, 8, 8, 8, 2, 3])}
+    assert usable_frames(Sequence("s", frames, boxes, tags=cover)).tolist() == [0, 5]
+    with pytest.raises(DataError, match="none of 1 videos"):
+        VideoPairs([Sequence("s", frames, np.full((6, 4), np.nan))])
+
+
+def test_two_frames_stay_within_the_gap():
+    rng, valid = np.random.default_rng(0), np.array([0, 3, 90, 95, 200])
+    drawn = {sample_two_frames(rng, valid, 10) for _ in range(300)}
+    assert drawn == {(0, 3), (3, 0), (90, 95), (95, 90), (200, 200)}
+
+
+def test_mixture_keeps_its_shares(clips, photos):
+    mixed = Mixture([VideoPairs(clips), photos], [3, 1])
+    names = {s.name for s, _ in VideoPairs(clips).videos}
+    from_videos = sum(pair_at(mixed, 0, i).source.split(",")[0] in names for i in range(120))
+    assert 75 <= from_videos <= 105
+    with pytest.raises(SettingsError, match="one share above 0 for each"):
+        Mixture([photos], [1, 2])
+
+
+@pytest.mark.parametrize("world", [1, 2, 4])
+def test_processes_share_a_batch_without_overlap(photos, world):
+    whole = next(batches(photos, 0, 8, start=3, stop=4))
+    parts = [next(batches(photos, 0, 8, start=3, stop=4, rank=r, world=world)) for r in range(world)]
+    assert torch.equal(torch.cat([p.search for p in parts]), whole.search)
+    assert [s for p in parts for s in p.sources] == whole.sources
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(photos):
+    with pytest.raises(DataError, match="8 cannot be shared by 3"):
+        next(batches(photos, 0, 8, 0, 1, world=3))
+
+
+@pytest.mark.slow
+def test_worker_processes_give_the_same_batches(photos):
+    here = list(batches(photos, 0, 4, 0, 2))
+    there = list(batches(photos, 0, 4, 0, 2, workers=1))
+    assert all(torch.equal(a.search, b.search) and a.sources == b.sources for a, b in zip(here, there, strict=True))
+
+
+class TestCoco:
+    """Reading COCO's format."""
+
+    def folder(self, tmp_path, **changes):
+        """A folder with one picture and three annotations: an outline, a crowd, and one that is too small."""
+        (tmp_path / "images").mkdir()
+        cv2.imwrite(str(tmp_path / "images" / "a.jpg"), np.full((60, 80, 3), 90, dtype=np.uint8))
+        note = {"image_id": 1, "category_id": 5, "iscrowd": 0, "bbox": [10, 10, 30, 20]}
+        notes = [
+            note | {"segmentation": [[10, 10, 40, 10, 40, 30, 10, 30]]},
+            note | {"segmentation": {"counts": [1], "size": [60, 80]}, "iscrowd": 1},
+            note | {"segmentation": [[1, 1, 3, 1, 3, 3]]},
+        ]
+        content = {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": notes, "categories": []} | changes
+        (tmp_path / "instances.json").write_text(json.dumps(content))
+        return tmp_path
+
+    def test_outlines_are_read(self, tmp_path):
+        objects, pictures = read_coco(self.folder(tmp_path))
+        assert [o.box.tolist() for o in objects] == [[10, 10, 30, 20]]
+        assert pictures[0].read().shape == (60, 80, 3) and objects[0].category == 5
+        np.testing.assert_allclose(outline_box(objects[0], View(25, 20, 40, 80)), [10, 20, 60, 40])
+
+    def test_a_missing_folder_is_named(self, tmp_path):
+        with pytest.raises(MissingDataError, match="no photographs in"):
+            read_coco(tmp_path / "nowhere")
+
+    def test_another_format_is_named(self, tmp_path):
+        with pytest.raises(DataError, match=r"instances.json is not in COCO's format \(KeyError"):
+            read_coco(self.folder(tmp_path, images=[{"file_name": "a.jpg"}]))

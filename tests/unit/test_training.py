@@ -1,0 +1,283 @@
+"""The training engine: resumed and shared runs end with the same weights, and what goes wrong is said."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from course_lib.errors import CourseError, DataError, SettingsError
+from course_lib.recipe import load_settings
+from course_lib.training import loop as loop_module
+from course_lib.training.checkpoint import load_checkpoint, save_checkpoint
+from course_lib.training.finish import train_to_weights
+from course_lib.training.loop import Run, train
+from course_lib.training.monitor import TensorBoard, maps_over_images
+from course_lib.training.settings import TrainSettings, learning_rate
+from course_lib.training.sources import make_sources, split
+from course_lib.training.tasks import peak_distance
+
+TINY = TrainSettings(
+    name="tiny",
+    widths=(4, 4, 4, 4, 4),
+    batch=4,
+    steps=6,
+    rate_start=0.05,
+    precision="fp32",
+    validate_every=3,
+    validation_pairs=8,
+    checkpoint_every=2,
+    negatives=0.2,
+)
+
+
+def weights(network: torch.nn.Module) -> torch.Tensor:
+    """All weights and batch statistics of a network, in one row."""
+    return torch.cat([t.detach().float().flatten() for t in network.state_dict().values()])
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory) -> torch.nn.Module:
+    """The network of an uninterrupted run."""
+    return train(TINY, tmp_path_factory.mktemp("straight"), "cpu")
+
+
+class TestResume:
+    """A run that was cut off ends with the weights of one that was not."""
+
+    @pytest.mark.parametrize("stop", [1, 2, 3, 5])
+    def test_at_any_step(self, tmp_path, straight, stop):
+        train(TINY, tmp_path, "cpu", stop_at=stop)
+        assert torch.equal(weights(train(TINY, tmp_path, "cpu")), weights(straight))
+
+    def test_between_checkpoints(self, tmp_path, straight):
+        def stop_at_five(progress):
+            if progress.step == 5:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            train(TINY, tmp_path, "cpu", [stop_at_five])
+        assert load_checkpoint(tmp_path / "last.pt")["step"] == 4
+        assert torch.equal(weights(train(TINY, tmp_path, "cpu")), weights(straight))
+
+    def test_after_a_budget(self, tmp_path, straight):
+        train(TINY, tmp_path, "cpu", budget=0.0)
+        assert load_checkpoint(tmp_path / "last.pt")["step"] == 1
+        assert torch.equal(weights(train(TINY, tmp_path, "cpu")), weights(straight))
+
+    def test_the_curves_go_on_too(self, tmp_path):
+        seen = []
+        train(TINY, tmp_path, "cpu", stop_at=4)
+        train(TINY, tmp_path, "cpu", [lambda p: seen.append([row["step"] for row in p.validation])])
+        assert seen[-1] == [3, 6]
+
+    def test_another_recipe_is_refused(self, tmp_path):
+        train(TINY, tmp_path, "cpu", stop_at=1)
+        with pytest.raises(SettingsError, match=r"another recipe: it has \{'seed': 0\}, not \{'seed': 1\}"):
+            train(replace(TINY, seed=1), tmp_path, "cpu")
+        train(replace(TINY, checkpoint_every=1), tmp_path, "cpu", stop_at=2)  # touches no weight
+
+    def test_another_seed_gives_other_weights(self, tmp_path, straight):
+        assert not torch.equal(weights(train(replace(TINY, seed=1), tmp_path, "cpu")), weights(straight))
+
+
+class TestCheckpoints:
+    """Whole or not there."""
+
+    @pytest.mark.slow
+    def test_killed_while_writing(self, tmp_path):
+        code = f"""
+            import torch
+            from pathlib import Path
+            from course_lib.training.checkpoint import save_checkpoint
+            k = 0
+            while True:
+                k += 1
+                save_checkpoint(Path({str(tmp_path)!r}) / "last.pt", {{"step": k, "x": torch.full((400_000,), float(k))}})
+        """
+        for delay in (0.0, 0.013, 0.029):
+            process = subprocess.Popen(
+                [sys.executable, "-c", textwrap.dedent(code)], env={**os.environ, "PYTHONPATH": os.getcwd()}
+            )
+            while not (tmp_path / "last.pt").is_file():
+                time.sleep(0.01)
+                assert process.poll() is None
+            time.sleep(0.05 + delay)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            state = load_checkpoint(tmp_path / "last.pt")
+            assert float(state["x"].min()) == float(state["x"].max()) == state["step"]
+
+    def test_a_full_disk_keeps_the_old_one(self, tmp_path):
+        path = tmp_path / "last.pt"
+        save_checkpoint(path, {"step": 1})
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))  # a file may not grow beyond this
+            with pytest.raises(CourseError, match=r"last.pt could not be written .* of an earlier step is kept"):
+                save_checkpoint(path, {"step": 2, "x": torch.zeros(500_000)})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            signal.signal(signal.SIGXFSZ, before)
+        assert load_checkpoint(path) == {"step": 1}
+        assert [p.name for p in tmp_path.iterdir()] == ["last.pt"]
+
+    def test_a_damaged_one_is_named(self, tmp_path):
+        (tmp_path / "last.pt").write_bytes(b"PK nothing")
+        with pytest.raises(DataError, match=r"last.pt \(10 bytes\) cannot be read"):
+            train(TINY, tmp_path, "cpu")
+
+
+class TestNotANumber:
+    """A loss that is not a number stops the run and names what led to it."""
+
+    def poisoned(self, tmp_path, monkeypatch, at):
+        """A run whose batch number `at` gives NaN."""
+        run_of = Run._predict
+
+        def predict(run, batch):
+            out = run_of(run, batch)
+            return out * float("nan") if run.progress.step == at and run.shared.training else out
+
+        monkeypatch.setattr(loop_module.Run, "_predict", predict)
+        return tmp_path / "run"
+
+    def test_step_source_and_checkpoint_are_named(self, tmp_path, monkeypatch):
+        folder = self.poisoned(tmp_path, monkeypatch, at=3)
+        with pytest.raises(CourseError) as problem:
+            train(TINY, folder, "cpu")
+        words = str(problem.value)
+        assert "at step 3" in words and "generated-" in words and str(folder / "last.pt") in words
+        kept = load_checkpoint(folder / "last.pt")
+        assert kept["step"] == 2 and all(torch.isfinite(t).all() for t in kept["network"].values())
+
+    def test_before_the_first_checkpoint(self, tmp_path, monkeypatch):
+        with pytest.raises(CourseError, match="no checkpoint was written yet"):
+            train(TINY, self.poisoned(tmp_path, monkeypatch, at=0), "cpu")
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_weights_of_one(tmp_path, straight, project):
+    code = f"""
+        import sys
+        sys.path[:0] = [{str(project)!r}, {str(project / "tests" / "unit")!r}]
+        import torch
+        from pathlib import Path
+        torch.set_num_threads(1)
+        from test_training import TINY
+        from course_lib.training.loop import train
+        from course_lib.training.processes import started_rank
+        made = train(TINY, Path({str(tmp_path / "run")!r}), "cpu")
+        torch.save(made.state_dict(), {str(tmp_path)!r} + f"/weights{{started_rank()}}.pt")
+    """
+    (tmp_path / "script.py").write_text(textwrap.dedent(code))
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node=2",
+        str(tmp_path / "script.py"),
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    both = [torch.load(tmp_path / f"weights{k}.pt") for k in (0, 1)]
+    alone = straight.state_dict()
+    parameters = {name for name, _ in straight.named_parameters()}
+    for name, tensor in both[0].items():
+        assert torch.equal(tensor, both[1][name]), name
+        # batch statistics are sums over a million grey values: their own size sets the scale
+        limit = {"atol": 1e-6, "rtol": 0.0} if name in parameters else {"atol": 1e-6, "rtol": 1e-5}
+        torch.testing.assert_close(tensor, alone[name], **limit)
+    assert load_checkpoint(tmp_path / "run" / "last.pt")["step"] == TINY.steps
+
+
+def test_learning_lowers_the_loss(tmp_path):
+    more = {"steps": 60, "batch": 8, "rate_start": 0.1, "rate_end": 5e-3, "negatives": 0.0, "validation_pairs": 0}
+    seen = []
+    train(replace(TINY, widths=(16, 32, 32, 32, 32), **more), tmp_path, "cpu", [lambda p: seen.append(p.loss)])
+    assert np.mean(seen[-10:]) < np.mean(seen[:10]) - 0.06
+
+
+def test_weights_with_a_card(tmp_path):
+    path = train_to_weights(TINY, tmp_path, [], device="cpu")
+    assert path == tmp_path / "tiny.safetensors" and path.with_suffix(".json").is_file()
+    assert train_to_weights(replace(TINY, steps=8), tmp_path / "other", [], budget=0.0, device="cpu") is None
+    assert not (tmp_path / "other" / "tiny.safetensors").exists()
+    before = path.read_bytes()
+    assert train_to_weights(TINY, tmp_path, [], device="cpu") == path and path.read_bytes() == before
+
+
+def test_tensorboard_holds_curves_and_score_maps(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train(replace(TINY, steps=6), tmp_path, "cpu", [TensorBoard(tmp_path / "board", every=1)])
+    board = EventAccumulator(str(tmp_path / "board")).Reload().Tags()
+    assert {"validation/loss", "validation/hits"} <= set(board["scalars"])
+    assert any(tag.startswith("validation/score_maps") for tag in board["images"])
+
+
+def test_maps_over_images_mark_the_place():
+    maps = torch.full((1, 15, 15), -9.0)
+    maps[0, 3, 11] = 9.0
+    picture = maps_over_images(maps, torch.zeros(1, 3, 239, 239, dtype=torch.uint8))[0, 0]
+    row, column = np.unravel_index(int(picture.argmax()), picture.shape)
+    # cell k of 15 covers pixels 8k … 8k + 7 of the 120 in the middle of 239
+    assert abs(row - (59.5 + 3 * 8 + 4)) <= 4 and abs(column - (59.5 + 11 * 8 + 4)) <= 4
+
+
+class TestSettings:
+    """Recipes."""
+
+    def test_the_shipped_recipes_load(self, project):
+        for path in sorted((project / "recipes").glob("train_*.yaml")):
+            assert load_settings(TrainSettings, path).steps > 0
+
+    def test_unknown_keys_and_dotted_overrides(self):
+        with pytest.raises(SettingsError, match="unknown key 'rate_strat'; did you mean 'rate_start'"):
+            load_settings(TrainSettings, None, {"rate_strat": "0.1"})
+        changed = load_settings(TrainSettings, None, {"changes.light": "0.7", "steps": "3"})
+        assert changed.changes.light == 0.7 and changed.changes.shift == 4 and changed.steps == 3
+        with pytest.raises(SettingsError, match="unknown key 'lihgt'; did you mean 'light'"):
+            load_settings(TrainSettings, None, {"changes.lihgt": "0.7"})
+
+    def test_rate_falls_by_equal_factors(self):
+        rates = [learning_rate(k, 5, 1e-2, 1e-6) for k in range(5)]
+        np.testing.assert_allclose(rates, [1e-2, 1e-3, 1e-4, 1e-5, 1e-6])
+
+    def test_smaller_sets_are_part_of_larger_ones_and_validation_stays(self):
+        whole, held = split(range(100), 0.1, 1.0)
+        assert len(held) == 10 and not set(held) & set(whole)
+        before: set[int] = set()
+        for fraction in (0.02, 0.08, 0.32, 1.0):
+            used, again = split(range(100), 0.1, fraction)
+            assert again == held and before <= set(used) and len(used) == round(fraction * 90)
+            before = set(used)
+
+    def test_unknown_sources_and_missing_data(self, tmp_path):
+        with pytest.raises(SettingsError, match="source 'vidoes:x' is not known"):
+            make_sources(replace(TINY, sources=("vidoes:x",)), tmp_path)
+        with pytest.raises(CourseError, match="got10k"):
+            make_sources(replace(TINY, sources=("videos:got10k-train",)), tmp_path)
+        with pytest.raises(CourseError, match="none of videos:got10k-train"):
+            make_sources(replace(TINY, sources=("videos:got10k-train?",)), tmp_path)
+        both = replace(TINY, sources=("generated", "photos:photos?"), shares=(1.0, 1.0))
+        assert len(make_sources(both, tmp_path)[0].sources) == 1
+
+
+def test_peak_distance_by_hand():
+    response = torch.zeros(2, 17, 17)
+    response[0, 8, 8], response[1, 5, 12] = 1, 1
+    assert peak_distance(response, 8).tolist() == [0.0, 40.0]
