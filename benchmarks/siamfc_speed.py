@@ -10,9 +10,12 @@ the course's. On a GPU, pairs a second with generated data and with JPEG, and th
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -20,19 +23,22 @@ import numpy as np
 import torch
 
 from course_lib.data.coco import generated_objects
-from course_lib.data.frames import ImageFiles
+from course_lib.data.frames import ArrayFrames, ImageFiles
 from course_lib.data.generated import make_clip, random_spec
 from course_lib.data.loader import batches
 from course_lib.data.pairs import Changes, pair_at
 from course_lib.data.pairs_photo import PhotoPairs
 from course_lib.data.pairs_video import VideoPairs
 from course_lib.data.sequence import Sequence
+from course_lib.evaluation.lockstep import track_in_lockstep
+from course_lib.files import write_whole
 from course_lib.geometry.windows import CropWindow, exemplar_side
 from course_lib.models.alexnet import WIDTHS
 from course_lib.models.correlation import cross_correlate_grouped
 from course_lib.models.device import Placement, choose_placement, has_bf16
 from course_lib.models.losses import balanced_logistic_loss, label_map
 from course_lib.models.siamfc import SiamFC
+from course_lib.provenance import provenance
 from course_lib.trackers.siamfc import Embedding, SiamFCSettings, SiamFCTracker
 from course_lib.training.step import descend, predict
 
@@ -149,15 +155,19 @@ def slow_pair(sequence: Sequence, first: int, second: int) -> list[np.ndarray]:
     return crops
 
 
+def jpeg_video(folder: Path) -> Sequence:
+    """Eight frames of 1280 × 720 as JPEG files."""
+    clip = make_clip(random_spec(9, length=8, height=720, width=1280, size=90.0))
+    paths = [folder / f"{t:04d}.jpg" for t in range(len(clip))]
+    for path, frame in zip(paths, clip.frames, strict=True):
+        cv2.imwrite(str(path), frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+    return Sequence("clip", ImageFiles(paths), clip.boxes)
+
+
 def data(count: int = 24) -> dict[str, float]:
     """Pairs a second and core from 720p JPEG files."""
-    clip = make_clip(random_spec(9, length=8, height=720, width=1280, size=90.0))
     with tempfile.TemporaryDirectory() as folder:
-        paths = []
-        for t, frame in enumerate(clip.frames):
-            paths.append(Path(folder) / f"{t:04d}.jpg")
-            cv2.imwrite(str(paths[-1]), frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
-        video = Sequence("clip", ImageFiles(paths), clip.boxes)
+        video = jpeg_video(Path(folder))
         source = VideoPairs([video], Changes())
 
         def ours() -> int:
@@ -174,7 +184,7 @@ def data(count: int = 24) -> dict[str, float]:
 
 
 def gpu(batch: int = 64, seconds: float = 20.0) -> dict[str, float]:
-    """Pairs a second of the network alone, and with generated pairs made beside it by 14 processes."""
+    """Pairs a second of the network alone, and with pairs made beside it by 14 processes."""
     place = choose_placement("cuda")
     network = place.network(SiamFC())
     optimiser = torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9)
@@ -199,19 +209,37 @@ def gpu(batch: int = 64, seconds: float = 20.0) -> dict[str, float]:
         while True:
             yield z, x
 
-    def made():
-        source = PhotoPairs(*generated_objects(), Changes(grey=0.2, blur=0.3), distractors=0.2)
+    def fed(source):
         for pairs in batches(source, 0, batch, 0, 10**6, workers=14):
             lit = pairs.lit(place.device)
             yield lit.exemplar, lit.search
 
-    return {"network alone": run(still()), "with generated pairs": run(made())}
+    generated = PhotoPairs(*generated_objects(), Changes(grey=0.2, blur=0.3), distractors=0.2)
+    rates = {"network alone": run(still()), "with generated pairs": run(fed(generated))}
+    with tempfile.TemporaryDirectory() as folder:
+        rates["with pairs of 720p JPEG"] = run(fed(VideoPairs([jpeg_video(Path(folder))], Changes())))
+    return rates
+
+
+def lockstep(width: int = 22, frames: int = 60) -> dict[str, float]:
+    """Frames a second on the GPU, one sequence at a time and `width` in lock-step."""
+    embedding = Embedding(SiamFC().eval(), choose_placement("cuda"))
+    clips = [make_clip(random_spec(k, length=frames)) for k in range(width)]
+    clips = [replace(c, frames=ArrayFrames(list(c.frames))) for c in clips]
+    make = partial(SiamFCTracker, SiamFCSettings(), embedding)
+
+    def run(size: int) -> int:
+        track_in_lockstep(make, clips, size)
+        return frames * width
+
+    return {"one by one": rate(lambda: run(1), 1), f"{width} in lock-step": rate(lambda: run(width), 1)}
 
 
 def main() -> None:
     """Print every ratio."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--widths", type=int, nargs=5, default=list(WIDTHS))
+    parser.add_argument("--write", type=Path, help="JSON file to keep the figures in")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
@@ -223,11 +251,15 @@ def main() -> None:
     }
     if torch.cuda.is_available():
         tables["GPU, pairs/s"] = gpu()
+        tables["GPU, tracking, frames/s"] = lockstep()
     for title, table in tables.items():
         first = next(iter(table.values()))
         print(title)
         for name, value in table.items():
-            print(f"  {name:22}{value:9.1f}   × {value / first:.2f}")
+            print(f"  {name:26}{value:9.1f}   × {value / first:.2f}")
+    if arguments.write:
+        where = provenance("cuda" if torch.cuda.is_available() else "cpu") | {"threads": 1, "widths": list(widths)}
+        write_whole(arguments.write, json.dumps({"tables": tables, "measured": where}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

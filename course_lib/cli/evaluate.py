@@ -15,7 +15,7 @@ from course_lib.evaluation.runner import PROTOCOLS, TrackerSpec, evaluate
 from course_lib.evaluation.tables import scores_table, to_markdown
 from course_lib.places import RUNS
 from course_lib.recipe import parse_overrides
-from course_lib.trackers import TRACKER_NAMES
+from course_lib.trackers import DEEP, TRACKER_NAMES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sequences", help="only these, separated by commas")
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count(), help="sequences at a time (default: one per core)"
+    )
+    parser.add_argument(
+        "--lockstep",
+        type=int,
+        help="sequences that share each call of a deep tracker's network (default: 16 with a GPU, else 1)",
     )
     parser.add_argument("--recipe", help="YAML file with settings, for a single tracker")
     parser.add_argument(
@@ -56,7 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
             shutil.rmtree(arguments.results / benchmark.name / spec.folder, ignore_errors=True)
     if arguments.workers < 1:
         raise SettingsError(f"--workers is {arguments.workers}; expected 1 or more")
-    evaluate(specs, benchmark, arguments.results, arguments.protocol, arguments.workers, arguments.root)
+    width = _lockstep_width(arguments.lockstep, specs)
+    evaluate(specs, benchmark, arguments.results, arguments.protocol, arguments.workers, arguments.root, lockstep=width)
     print(tables(arguments.results, benchmark, [s.folder for s in specs], arguments.protocol))
     return 0
 
@@ -86,6 +92,17 @@ def _specs(arguments: argparse.Namespace) -> list[TrackerSpec]:
             f"--recipe and --label are for a single tracker; {len(settings)} are asked for: {', '.join(settings)}"
         )
     return [TrackerSpec(name, chosen, arguments.recipe, arguments.label) for name, chosen in settings.items()]
+
+
+def _lockstep_width(asked: int | None, specs: list[TrackerSpec]) -> int:
+    """How many sequences share a call of the network: what was asked for, or 16 where there is a GPU to fill."""
+    if asked is not None:
+        return asked
+    if not any(spec.name in DEEP for spec in specs):
+        return 1
+    import torch
+
+    return 16 if torch.cuda.is_available() else 1
 
 
 def _chosen(benchmark: Benchmark, names: list[str]) -> Benchmark:

@@ -6,7 +6,7 @@ What a GPU needs to be busy. The trackers' arithmetic is the same as one by one,
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Items
 
 import numpy as np
@@ -18,7 +18,15 @@ from course_lib.trackers.siamfc import SiamFCTracker
 
 
 def track_in_lockstep(make: Callable[[], SiamFCTracker], sequences: Items[Sequence], width: int = 16) -> list[Result]:
-    """One result per sequence, in order; `width` sequences are in flight at a time.
+    """One result per sequence, in order; see `lockstep`."""
+    results = dict(lockstep(make, sequences, width))
+    return [results[k] for k in range(len(sequences))]
+
+
+def lockstep(
+    make: Callable[[], SiamFCTracker], sequences: Items[Sequence], width: int = 16
+) -> Iterator[tuple[int, Result]]:
+    """Each sequence's index and result, as they finish; `width` sequences are in flight at a time.
 
     `make` gives a fresh tracker; all must share one embedding. When a sequence ends the next takes its place. The
     seconds of a frame are those of its round, shared equally by the targets in it.
@@ -36,6 +44,7 @@ def track_in_lockstep(make: Callable[[], SiamFCTracker], sequences: Items[Sequen
             tracker.init(sequences[k].frames[0], sequences[k].boxes[0])
             seconds[k][0], boxes[k][0] = time.perf_counter() - started, sequences[k].boxes[0]
             running.append((k, 1, tracker))
+        yield from ((k, Result(boxes[k], seconds[k])) for k, t, _ in running if t == len(sequences[k]))
         running = [(k, t, tracker) for k, t, tracker in running if t < len(sequences[k])]
         if running:
             frames = [sequences[k].frames[t] for k, t, _ in running]
@@ -45,7 +54,6 @@ def track_in_lockstep(make: Callable[[], SiamFCTracker], sequences: Items[Sequen
             for (k, t, _), box in zip(running, found, strict=True):
                 boxes[k][t], seconds[k][t] = box, spent
             running = [(k, t + 1, tracker) for k, t, tracker in running]
-    return [Result(b, s) for b, s in zip(boxes, seconds, strict=True)]
 
 
 def _round(trackers: list[SiamFCTracker], frames: list[np.ndarray]) -> list[np.ndarray]:

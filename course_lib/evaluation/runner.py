@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from course_lib.evaluation.realtime import run_realtime
 from course_lib.evaluation.results import Result, result_path, supervised_path, write_result
 from course_lib.evaluation.vot import run_supervised, write_supervised
 from course_lib.files import write_whole
-from course_lib.trackers import make_tracker
+from course_lib.trackers import DEEP, make_tracker
 
 PROTOCOLS = ("ope", "tre", "sre", "realtime", "vot")
 
@@ -61,11 +62,13 @@ def evaluate(
     workers: int = 1,
     data: Path | str | None = None,
     progress: bool = True,
+    lockstep: int = 1,
 ) -> list[Path]:
     """Run every tracker on every sequence that has no result yet; returns the result files, old and new.
 
     With several workers each process loads the benchmark itself by name from `data` and runs one sequence at a time;
-    the boxes are the same. One failing run does not stop the others.
+    the boxes are the same. With `lockstep` above 1, one pass of a deep tracker runs so many sequences through each call of
+    its network: what a GPU needs. One failing run does not stop the others.
 
     Raises CourseError naming every run that failed, after the others are done, or if the stored settings differ.
     """
@@ -80,6 +83,10 @@ def evaluate(
     bar = tqdm(
         total=len(jobs), initial=len(jobs) - len(open_jobs), unit="seq", disable=not progress, desc=protocol.upper()
     )
+    if lockstep > 1 and protocol == "ope":
+        together = [(s, q) for s, q in open_jobs if s.name in DEEP]
+        _run_in_lockstep(together, benchmark, root, lockstep, bar)
+        open_jobs = [(s, q) for s, q in open_jobs if s.name not in DEEP]
     failures = (_run_here if workers == 1 else _run_in_processes)(
         open_jobs, benchmark, root, protocol, workers, data, bar
     )
@@ -145,6 +152,17 @@ def _run_here(jobs, benchmark, root, protocol, workers, data, bar) -> list[str]:
     return failures
 
 
+def _run_in_lockstep(jobs: list, benchmark: Benchmark, root: Path, width: int, bar: tqdm) -> None:
+    """Every deep tracker over its open sequences, `width` at a time; each result is written when its sequence ends."""
+    from course_lib.evaluation.lockstep import lockstep
+
+    for spec in dict.fromkeys(s.folder for s, _ in jobs):
+        mine = [(s, q) for s, q in jobs if s.folder == spec]
+        for k, result in lockstep(mine[0][0].make, [q for _, q in mine], width):
+            write_result(result_path(root, benchmark.name, spec, mine[k][1].name), result, benchmark.first_pixel)
+            bar.update()
+
+
 def _run_in_processes(jobs, benchmark, root, protocol, workers, data, bar) -> list[str]:
     failures = []
     # spawn: threads of OpenCV and torch do not survive a fork
@@ -183,6 +201,8 @@ def _one_thread() -> None:
 
     cv2.setNumThreads(1)
     os.environ["OMP_NUM_THREADS"] = "1"
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 def _failure(tracker: str, sequence: str, problem: Exception) -> str:

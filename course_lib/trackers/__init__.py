@@ -12,7 +12,6 @@ from course_lib.trackers.base import Tracker, accept_start
 from course_lib.trackers.baselines import RandomWalk, StayPut
 from course_lib.trackers.mosse import MOSSE, MOSSESettings
 from course_lib.trackers.opencv import KINDS, OpenCVTracker
-from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
 from course_lib.trackers.template import TemplateMatching, TemplateSettings
 
 __all__ = [
@@ -21,8 +20,6 @@ __all__ = [
     "MOSSESettings",
     "OpenCVTracker",
     "RandomWalk",
-    "SiamFCSettings",
-    "SiamFCTracker",
     "StayPut",
     "TemplateMatching",
     "Tracker",
@@ -33,10 +30,10 @@ __all__ = [
 WITH_SETTINGS = {
     "ncc": (TemplateMatching, TemplateSettings),
     "mosse": (MOSSE, MOSSESettings),
-    "siamfc": (SiamFCTracker, SiamFCSettings),
 }
 PLAIN = {"stay-put": StayPut, "random-walk": RandomWalk}
-TRACKER_NAMES = (*PLAIN, *WITH_SETTINGS, *(f"opencv-{kind}" for kind in KINDS))
+DEEP = ("siamfc",)  # imported when asked for: PyTorch takes seconds to import
+TRACKER_NAMES = (*PLAIN, *WITH_SETTINGS, *DEEP, *(f"opencv-{kind}" for kind in KINDS))
 
 
 def make_tracker(name: str, recipe: Path | str | None = None, **overrides: Any) -> Tracker:
@@ -44,8 +41,8 @@ def make_tracker(name: str, recipe: Path | str | None = None, **overrides: Any) 
 
     Raises SettingsError for a name or a setting nobody knows, CourseError if OpenCV lacks the tracker.
     """
-    if name in WITH_SETTINGS:
-        tracker, settings = WITH_SETTINGS[name]
+    if name in WITH_SETTINGS or name in DEEP:
+        tracker, settings = WITH_SETTINGS[name] if name in WITH_SETTINGS else _deep(name)
         return tracker(load_settings(settings, recipe, overrides))
     if name in PLAIN:
         try:
@@ -59,3 +56,10 @@ def make_tracker(name: str, recipe: Path | str | None = None, **overrides: Any) 
     near = difflib.get_close_matches(name, TRACKER_NAMES, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise SettingsError(f"there is no tracker {name!r}.{hint} Known: {', '.join(TRACKER_NAMES)}.")
+
+
+def _deep(name: str) -> tuple[type[Tracker], type]:
+    """A tracker that needs PyTorch, and its settings."""
+    from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
+
+    return {"siamfc": (SiamFCTracker, SiamFCSettings)}[name]

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from course_lib.data.frames import as_frame
 from course_lib.errors import SettingsError
 from course_lib.geometry.windows import CropWindow, exemplar_side
 from course_lib.models.alexnet import fold_batch_norm
@@ -176,6 +177,7 @@ class SiamFCTracker(Tracker):
 
     def look(self, frame: np.ndarray) -> np.ndarray:
         """Search images (S, 255, 255, 3) around the last place, one for each scale."""
+        frame = as_frame(frame)
         self.windows = [CropWindow(*self.centre, self.side * factor, SEARCH) for factor in self.factors]
         self.frame_size = np.array(frame.shape[1::-1])  # (2,) w, h
         self.crops = np.stack([window.cut(frame, self.colour) for window in self.windows])

@@ -62,6 +62,7 @@ def make_card(settings: TrainSettings, progress: Progress | None, device: str, m
     if progress:
         card["validation"] = progress.validation[-1] if progress.validation else None
         card["seconds"] = {name: round(s, 1) for name, s in progress.seconds.items()}
+        card["seconds_within_data"] = {name: round(s, 1) for name, s in progress.making.items()}
         card["curve"] = [[step, round(loss, 4)] for step, loss in progress.curve[:: max(1, len(progress.curve) // 100)]]
         card["validation_curve"] = [{k: round(v, 4) for k, v in row.items()} for row in progress.validation]
     return card

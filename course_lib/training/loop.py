@@ -38,6 +38,7 @@ class Progress:
         validation: one row a validation: step, loss and the task's measures.
         maps: (n, h, w) score maps of the first validation pairs; None before the first validation.
         views: (n, 3, S, S) uint8, the search images they belong to.
+        making: seconds inside "data" by stage, "decode" and "crop", where pairs are made in this process.
     """
 
     step: int
@@ -51,6 +52,7 @@ class Progress:
     maps: Tensor | None = None
     views: Tensor | None = None
     started_at: int = 0
+    making: dict[str, float] = field(default_factory=dict)
 
     @property
     def pairs_per_second(self) -> float:
@@ -169,6 +171,7 @@ class Run:
         clock.append(time.perf_counter())
         for stage, before, after in zip(p.seconds, clock[:-1], clock[1:], strict=True):
             p.seconds[stage] += after - before
+        p.making = self.training_pairs.seconds
         p.step += 1
         self.recent.append(p.loss)
         if p.step % 20 == 0:

@@ -51,7 +51,7 @@ class TensorBoard:
             self.writer.add_scalar("training/loss", p.curve[-1][1], p.step)
             self.writer.add_scalar("training/learning_rate", p.rate, p.step)
             self.writer.add_scalar("speed/pairs_per_second", p.pairs_per_second, p.step)
-            for stage, seconds in p.seconds.items():
+            for stage, seconds in {**p.seconds, **p.making}.items():
                 share = seconds / max(sum(p.seconds.values()), 1e-9)
                 self.writer.add_scalar(f"speed/share_{stage}", share, p.step)
         if len(p.validation) > self.validated:

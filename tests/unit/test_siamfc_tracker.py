@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +12,12 @@ import torch.nn.functional as F
 
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.generated import make_clip, random_spec
+from course_lib.data.sequence import Benchmark
 from course_lib.errors import DataError, SettingsError
 from course_lib.evaluation.lockstep import track_in_lockstep
 from course_lib.evaluation.otb import track
+from course_lib.evaluation.results import read_result
+from course_lib.evaluation.runner import TrackerSpec, evaluate
 from course_lib.geometry.windows import CropWindow
 from course_lib.models.device import Placement, has_bf16
 from course_lib.models.weights import load_siamfc
@@ -194,3 +198,15 @@ def test_real_clips_are_followed(real_data):
     for name, least in (("Crossing", 0.6), ("Deer", 0.55)):
         boxes = track(make_tracker("siamfc"), benchmark[name]).boxes
         assert auc(score_sequence(boxes, benchmark[name].boxes).success) > least
+
+
+def test_the_runner_in_lock_step_writes_the_same_files(tmp_path, clips):
+    benchmark = Benchmark("little", tuple(clips[:3]))
+    spec = TrackerSpec("siamfc", {"precision": "fp32"})
+    alone = evaluate([spec, TrackerSpec("stay-put")], benchmark, tmp_path / "a", progress=False)
+    (tmp_path / "b" / "little" / "siamfc").mkdir(parents=True)
+    shutil.copy(alone[1], tmp_path / "b" / "little" / "siamfc" / alone[1].name)  # one is already done
+    together = evaluate([spec, TrackerSpec("stay-put")], benchmark, tmp_path / "b", progress=False, lockstep=2)
+    assert [p.relative_to(tmp_path / "b") for p in together] == [p.relative_to(tmp_path / "a") for p in alone]
+    for a, b in zip(alone, together, strict=True):
+        np.testing.assert_allclose(read_result(b).boxes, read_result(a).boxes, atol=1e-3)
