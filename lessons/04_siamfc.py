@@ -618,7 +618,7 @@ if card.get("validation"):
     )
 
 # %% [markdown]
-# The paper trained on 4,417 videos. This network has the same layers with fewer channels, and saw a thousandth of that data; its card says so, and so must everything that is said of its accuracy.
+# The paper trained on 4,417 videos. This network has the same layers with fewer channels, and saw far less; its card says how much, and so must everything that is said of its accuracy.
 #
 # ## Where you stand
 

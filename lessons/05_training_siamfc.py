@@ -619,7 +619,7 @@ print(f"paper's figures: {paper['source']}")
 #
 # ## The whole run
 #
-# The network that ships with the course was trained by `python -m course_lib train recipes/train_siamfc_small.yaml`. Its card keeps the curve:
+# The network that ships with the course was trained by `python -m course_lib train` in two stages, with `recipes/train_siamfc_small.yaml` and then `recipes/train_siamfc_small_2.yaml`: in the first the loss on held-out pairs stood still while the training loss went on falling, so the second has more things to tell apart. The card keeps the second's curve:
 
 # %%
 from course_lib.models.weights import find_weights, read_card

@@ -603,8 +603,8 @@ for row in paper["vot2015"]:
 print(paper["source"])
 
 # %% [markdown]
-# Why the course's SiamFC and the paper's differ: theirs was trained on 4,417 videos with two million boxes, on a GPU; the one that ships here on 18 videos and a few hundred photographs, for about an hour, on a processor. The tracker around it is the same. With the public weights in its place (`weights=path`, see `course_lib/models/weights.py`) you can measure the difference
-# that training makes.
+# Why the course's SiamFC and the paper's differ: theirs was trained on 4,417 videos with two million boxes, on a GPU; the one that ships here on a few videos and some hundred photographs, on a processor, with fewer channels (its card has the numbers). The tracker around it is the same. With the public weights in its place (`weights=path`, see
+# `course_lib/models/weights.py`) you can measure the difference that training makes.
 #
 # ## Where you stand
 

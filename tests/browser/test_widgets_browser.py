@@ -28,7 +28,11 @@ CELLS = [
 import numpy as np
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Sequence
-from course_lib.widgets import BoxPicker, ClipPlayer, MosseBench
+from course_lib.models.device import Placement
+from course_lib.trackers.siamfc import Embedding
+from course_lib.widgets import BoxPicker, ClipPlayer, MosseBench, ScoreMapExplorer
+from course_lib.widgets.score_maps import untrained
+import torch
 rng = np.random.default_rng(1)
 square = rng.integers(0, 255, (6, 6, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
 frames = np.full((40, 180, 240, 3), 90, np.uint8)
@@ -42,7 +46,10 @@ clip = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.aran
     "player = ClipPlayer(clip, {'other': other})\nplayer",
     "picker = BoxPicker(clip)\npicker",
     "bench = MosseBench(clip)\nbench",
-    "print('read:', player.frame, picker.box, round(picker.iou, 2), round(bench.rate, 3), bench.frame)",
+    "small = Embedding(untrained(widths=(4, 8, 8, 8, 4)), Placement(torch.device('cpu'), bf16=False))\n"
+    "maps = ScoreMapExplorer(clip, clip.part(20), {'one': small, 'two': small})\nmaps",
+    "print('read:', player.frame, picker.box, round(picker.iou, 2), round(bench.rate, 3), bench.frame,"
+    " dict(maps.values), maps.box.round().tolist())",
 ]
 # the circle in the toolbar says idle before the notebook has its kernel; cells run then would be lost
 READY = """
@@ -163,7 +170,7 @@ def page(tmp_path_factory, project):
         page.until(lambda: driver.execute_script(READY), "the kernel")
         driver.get_log("browser")  # what JupyterLab itself had to say is not the widgets' affair
         page.command("notebook:run-all-cells")
-        page.until(lambda: len(page.all(".tc-widget")) == 3, "three widgets")
+        page.until(lambda: len(page.all(".tc-widget")) == 4, "four widgets")
         page.until(lambda: page.all(".tc-widget svg.tc-chart"), "the bench's chart")
         time.sleep(0.5)  # first frames decode
         yield page
@@ -279,17 +286,50 @@ def test_bench_runs_again_when_a_slider_moves(page, keys):
     page.until(lambda: all(page.picture(m) != b for m, b in zip(maps, before, strict=True)), "other maps")
     assert "frame 39" in page.one(".tc-readout", widget).text
     assert "while occluded" in page.one(".tc-summary", widget).text
-    assert page.kernel_reads().endswith(" 0.1 39")
+    assert " 0.1 39 " in page.kernel_reads()
+
+
+def test_explorer_by_keyboard_and_drag(page, keys):
+    from selenium.webdriver import ActionChains
+
+    widget = page.all(".tc-widget")[3]
+    picture, readout = page.one("img", widget), page.one(".tc-readout", widget)
+    frame, drawn_in = page.all("input[type=range]", widget)
+    source = lambda: picture.get_attribute("src")  # noqa: E731
+    first = source()
+    frame.send_keys(keys.HOME, keys.ARROW_RIGHT * 7)
+    page.until(lambda: readout.text.startswith("frame 7:") and source() != first, "the response in frame 7")
+    own, network = page.all("select", widget)
+    own.send_keys(keys.ARROW_DOWN)
+    network.send_keys(keys.ARROW_DOWN)
+    drawn_in.send_keys(keys.END)
+    page.until(lambda: "'exemplar': 1, 'network': 1" in page.kernel_reads(), "both choices in the kernel")
+    assert "'frame': 7, 'drawn_in': 39" in page.kernel_reads()
+    page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", picture)
+    w, h = picture.size["width"], picture.size["height"]
+    mouse = ActionChains(page.driver, duration=50)
+    mouse.move_to_element_with_offset(picture, round(-0.4 * w), round(-0.1 * h)).click_and_hold()
+    mouse.move_to_element_with_offset(picture, round(-0.3 * w), round(0.2 * h)).release().perform()
+    before = "[30.0, 40.0, 48.0, 48.0]"
+    page.until(lambda: not page.kernel_reads().endswith(before), "the drawn box in the kernel")
 
 
 def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
     controls = page.all(".tc-widget :is(button, input, select, [tabindex])")
-    assert len(controls) == 19
+    assert len(controls) == 23
     for control in controls:
         assert len(control.accessible_name) >= 1, control.get_attribute("outerHTML")
         assert control.get_attribute("data-lm-suppress-shortcuts") == "true"
     names = [control.accessible_name for control in page.all(".tc-widget input[type=range]")]
-    assert names == ["Frame", "learning rate η", "target width σ", "regulariser λ", "Frame"]
+    assert names == [
+        "Frame",
+        "learning rate η",
+        "target width σ",
+        "regulariser λ",
+        "Frame",
+        "frame",
+        "exemplar from frame",
+    ]
     for control in controls:
         control.send_keys(keys.SHIFT)  # the focus by keyboard
         ring = page.driver.execute_script("return getComputedStyle(document.activeElement).outlineStyle")
