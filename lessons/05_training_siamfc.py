@@ -517,11 +517,11 @@ mine = TrainSettings(
     shares=(0.2, 0.4, 0.4),
     changes=changes,
     distractors=0.2,
-    steps=by_profile(smoke=6, laptop=600, gpu=6000),
+    steps=by_profile(smoke=6, laptop=1500, gpu=6000),
     batch=by_profile(smoke=8, laptop=8, gpu=32),
     rate_start=0.05,
     rate_end=5e-4,
-    validate_every=by_profile(smoke=3, laptop=100, gpu=500),
+    validate_every=by_profile(smoke=3, laptop=150, gpu=500),
     validation_pairs=by_profile(smoke=8, laptop=64, gpu=256),
 )
 with tempfile.TemporaryDirectory() as folder:

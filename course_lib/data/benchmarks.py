@@ -11,11 +11,12 @@ from pathlib import Path
 from course_lib.data.otb_names import OTB_LISTS
 from course_lib.data.readers.folders import missing_names
 from course_lib.data.readers.got10k import read_got10k
-from course_lib.data.readers.lasot import read_lasot
+from course_lib.data.readers.lasot import read_lasot, read_lasot_train
 from course_lib.data.readers.otb import REMEDY as OTB_REMEDY
 from course_lib.data.readers.otb import read_otb
-from course_lib.data.readers.trackingnet import read_trackingnet
+from course_lib.data.readers.trackingnet import read_trackingnet, read_trackingnet_train
 from course_lib.data.readers.uav123 import read_uav123
+from course_lib.data.readers.vid import read_vid
 from course_lib.data.readers.vot import read_vot
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import MissingDataError, SettingsError
@@ -29,7 +30,10 @@ FOLDERS = {
     "got10k-val": ("got10k/val", read_got10k),
     "got10k-test": ("got10k/test", read_got10k),
     "lasot": ("lasot", read_lasot),
+    "lasot-train": ("lasot", read_lasot_train),
     "trackingnet-test": ("trackingnet/TEST", read_trackingnet),
+    "trackingnet-train": ("trackingnet", read_trackingnet_train),
+    "vid": ("ilsvrc-vid", read_vid),
     "uav123": ("uav123", read_uav123),
 }
 

@@ -96,6 +96,7 @@ def test_every_name_finds_its_folder(tmp_path, name):
 
 def test_every_name_in_the_list_is_tried_here():
     others = {"generated-v1", "otb", "otb2013", "otb50", "otb100"}
+    others |= {"vid", "trackingnet-train", "lasot-train"}  # to train on: see test_readers_layouts.py
     assert set(benchmark_names()) - others <= set(LAYOUTS)
 
 

@@ -10,9 +10,10 @@ import pytest
 from reader_files import images, rows, write
 
 from course_lib.data.readers.got10k import read_got10k
-from course_lib.data.readers.lasot import read_lasot
-from course_lib.data.readers.trackingnet import read_trackingnet
+from course_lib.data.readers.lasot import read_lasot, read_lasot_train
+from course_lib.data.readers.trackingnet import read_trackingnet, read_trackingnet_train
 from course_lib.data.readers.uav123 import read_uav123
+from course_lib.data.readers.vid import read_vid
 from course_lib.data.readers.vot import read_vot
 from course_lib.errors import DataError, MissingDataError
 
@@ -181,3 +182,57 @@ def test_uav123_a_part_whose_name_is_its_folder_needs_the_table_too(tmp_path):
     write(tmp_path / "uav123.json", '{"UAV123": {"car": {"folder": "car"}}}')
     with pytest.raises(DataError, match=r"uav123.json is not the table of UAV123"):
         read_uav123(tmp_path)
+
+
+def vid_frame(folder: Path, video: str, frame: int, objects: dict[int, tuple[int, int, int, int]]) -> None:
+    """One frame of ImageNet-VID and its XML."""
+    images(folder / "Data" / "VID" / video, [frame], "{:06d}.JPEG")
+    inner = "".join(
+        f"<object><trackid>{t}</trackid><name>n1</name><bndbox><xmax>{c[2]}</xmax><xmin>{c[0]}</xmin>"
+        f"<ymax>{c[3]}</ymax><ymin>{c[1]}</ymin></bndbox><occluded>0</occluded></object>"
+        for t, c in objects.items()
+    )
+    write(folder / "Annotations" / "VID" / video / f"{frame:06d}.xml", f"<annotation>{inner}</annotation>")
+
+
+def test_vid_gives_a_sequence_for_each_track(tmp_path):
+    video = "train/ILSVRC2015_VID_train_0000/ILSVRC2015_train_00000000"
+    vid_frame(tmp_path, video, 0, {0: (10, 20, 19, 39), 1: (0, 0, 4, 4)})
+    vid_frame(tmp_path, video, 1, {})
+    vid_frame(tmp_path, video, 2, {0: (12, 20, 21, 39)})
+    vid_frame(tmp_path, "val/ILSVRC2015_val_00000000", 0, {3: (1, 1, 2, 2)})
+    (track,) = read_vid(tmp_path)  # the others have one box each
+    assert track.name == "ILSVRC2015_train_00000000.0" and len(track) == 3
+    np.testing.assert_array_equal(track.boxes, [[10, 20, 10, 20], [nan] * 4, [12, 20, 10, 20]])
+    assert [p.stem for p in track.frames.paths] == ["000000", "000001", "000002"]
+    for path in (tmp_path / "Annotations").rglob("*.xml"):
+        path.unlink()
+    np.testing.assert_array_equal(read_vid(tmp_path)[0].boxes, track.boxes)  # from tracks.json
+
+
+def test_vid_says_what_is_missing(tmp_path):
+    with pytest.raises(MissingDataError, match=r"0 sequences found in .* \(looked for Annotations/VID"):
+        read_vid(tmp_path)
+    vid_frame(tmp_path, "val/v", 0, {})
+    write(tmp_path / "Annotations" / "VID" / "val" / "v" / "000000.xml", "<object><trackid>1</trackid></object>")
+    with pytest.raises(DataError, match=r"000000.xml: an object without trackid or bndbox"):
+        read_vid(tmp_path)
+
+
+def test_trackingnet_train_joins_its_parts(tmp_path):
+    for part, name in (("TRAIN_0", "b"), ("TRAIN_2", "c"), ("TRAIN_10", "a")):
+        images(tmp_path / part / "frames" / name, range(2), "{}.jpg")
+        write(tmp_path / part / "anno" / f"{name}.txt", rows(2))
+    assert [s.name for s in read_trackingnet_train(tmp_path)] == ["b", "c", "a"]
+
+
+def test_lasot_train_leaves_the_testing_set_out(tmp_path):
+    for name in ["cat-1", "cat-2"]:
+        images(tmp_path / "cat" / name / "img", [1])
+        write(tmp_path / "cat" / name / "groundtruth.txt", rows(1))
+        for label in ["full_occlusion", "out_of_view"]:
+            write(tmp_path / "cat" / name / f"{label}.txt", "0")
+    with pytest.raises(MissingDataError, match=r"testing_set.txt does not exist"):
+        read_lasot_train(tmp_path)
+    write(tmp_path / "testing_set.txt", "cat-2\n")
+    assert [s.name for s in read_lasot_train(tmp_path)] == ["cat-1"]

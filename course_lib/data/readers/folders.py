@@ -103,6 +103,7 @@ def read_fps(keys: dict[str, str], key: str) -> float | None:
 
 def listed_folders(folder: Path, pattern: str, remedy: str, list_name: str = "list.txt") -> list[Path]:
     """Sequence folders of a benchmark: the names in its list file if it has one, else every match of `pattern`.
+    An empty `list_name` asks for every match.
 
     `pattern` leads to a file or folder that each sequence must hold, such as "*/groundtruth.txt". Raises
     MissingDataError with `remedy`, what to do, if there are none or listed ones are missing.
@@ -110,7 +111,7 @@ def listed_folders(folder: Path, pattern: str, remedy: str, list_name: str = "li
     found = sorted({path.parent for path in folder.glob(pattern)}, key=lambda path: by_number(path.name))
     if not found:
         raise nothing_found(folder, pattern, remedy)
-    if not (folder / list_name).is_file():
+    if not list_name or not (folder / list_name).is_file():
         return found
     names = (folder / list_name).read_text(encoding="utf-8", errors="replace").split()
     by_name = {path.name: path for path in found}

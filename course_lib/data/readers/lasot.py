@@ -28,6 +28,20 @@ def read_lasot(folder: Path) -> list[Sequence]:
     return [read_sequence(path) for path in listed_folders(folder, pattern, REMEDY, "testing_set.txt")]
 
 
+def read_lasot_train(folder: Path) -> list[Sequence]:
+    """Every sequence of a LaSOT folder that its testing_set.txt does not name.
+
+    Raises MissingDataError if there is none, or no testing_set.txt: nothing must be trained on that is tested on.
+    """
+    flat = any(folder.glob("*/groundtruth.txt"))
+    pattern = "*/groundtruth.txt" if flat else "*/*/groundtruth.txt"
+    found = listed_folders(folder, pattern, REMEDY, list_name="")
+    if not (folder / "testing_set.txt").is_file():
+        raise MissingDataError(f"{folder / 'testing_set.txt'} does not exist; put LaSOT's list of test sequences there")
+    tested = set((folder / "testing_set.txt").read_text(encoding="utf-8").split())
+    return [read_sequence(path) for path in found if path.name not in tested]
+
+
 def read_sequence(folder: Path) -> Sequence:
     """One LaSOT sequence. Tags: "full_occlusion", "out_of_view" and "absent", which is either of them."""
     frames, boxes = frames_and_boxes(list_images(folder / "img"), folder / "groundtruth.txt")

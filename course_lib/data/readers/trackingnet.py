@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from course_lib.data.readers.folders import frames_and_boxes, list_images, nothing_found
+from course_lib.data.readers.folders import by_number, frames_and_boxes, list_images, nothing_found
 from course_lib.data.sequence import Sequence
 
 REMEDY = "unpack TrackingNet there or pass --root"
@@ -23,6 +23,17 @@ def read_trackingnet(folder: Path) -> list[Sequence]:
     if not annotations:
         raise nothing_found(folder, "anno/*.txt", REMEDY)
     return [_read_sequence(folder / "frames" / path.stem, path, withheld) for path in annotations]
+
+
+def read_trackingnet_train(folder: Path) -> list[Sequence]:
+    """Every sequence of the parts `TRAIN_0` … `TRAIN_11` that are there.
+
+    Raises MissingDataError if there is none.
+    """
+    parts = sorted(folder.glob("TRAIN_*"), key=lambda path: by_number(path.name))
+    if not parts:
+        raise nothing_found(folder, "TRAIN_*/anno/*.txt", REMEDY)
+    return [sequence for part in parts for sequence in read_trackingnet(part)]
 
 
 def _read_sequence(folder: Path, annotation: Path, withheld: bool) -> Sequence:
