@@ -165,8 +165,10 @@ class Run:
         loss = self.task.loss(self._predict(batch), batch)
         p.loss = float(self.team.mean(loss.detach()))
         if not math.isfinite(p.loss):
-            raise CourseError(self._diverged(batch))
-        descend(self.network, self.optimiser, loss, settings.clip)
+            raise CourseError(self._diverged(f"the loss is {p.loss}", batch))
+        norm = descend(self.network, self.optimiser, loss, settings.clip)
+        if not math.isfinite(norm):
+            raise CourseError(self._diverged(f"the gradient's norm is {norm}", batch))
 
         clock.append(time.perf_counter())
         for stage, before, after in zip(p.seconds, clock[:-1], clock[1:], strict=True):
@@ -210,14 +212,14 @@ class Run:
         """Whether the condition holds in any process: all must stop at the same step."""
         return bool(self.team.mean(torch.tensor(float(condition), device=self.placement.device)) > 0)
 
-    def _diverged(self, batch: PairBatch) -> str:
+    def _diverged(self, what: str, batch: PairBatch) -> str:
         kept = (
             f"the last good checkpoint is {self.checkpoint}"
             if self.checkpoint.is_file()
             else "no checkpoint was written yet"
         )
         return (
-            f"the loss is {self.progress.loss} at step {self.progress.step} (learning rate {self.progress.rate:.2g}), on pairs of "
+            f"{what} at step {self.progress.step} (learning rate {self.progress.rate:.2g}), on pairs of "
             f"{'; '.join(batch.sources)}. The weights were not changed by this step; {kept}. "
             "Lower rate_start or clip, or look at these pairs."
         )

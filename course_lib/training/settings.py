@@ -52,6 +52,8 @@ class TrainSettings:
         for name in ("batch", "steps", "validate_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}; expected at least 1")
+        if self.rate_start <= 0 or self.rate_end <= 0:
+            raise SettingsError(f"rate_start is {self.rate_start}, rate_end {self.rate_end}; expected both above 0")
         if len(self.sources) != len(self.shares):
             raise SettingsError(f"{len(self.sources)} sources but {len(self.shares)} shares; expected one for each")
         if not 0 < self.fraction <= 1 or not 0 <= self.held_out < 1:

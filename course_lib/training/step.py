@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 import torch
@@ -22,13 +23,14 @@ def predict(network: nn.Module, exemplar: Tensor, search: Tensor, bf16: bool) ->
 def descend(network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, clip: float) -> float:
     """Move the weights one step against the gradient of `loss` (); returns the gradient's norm before clipping.
 
-    A gradient longer than `clip` is shortened to it.
+    A gradient longer than `clip` is shortened to it; one that is not a number moves nothing.
     """
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    norm = nn.utils.clip_grad_norm_(network.parameters(), clip)
-    optimiser.step()
-    return float(norm)
+    norm = float(nn.utils.clip_grad_norm_(network.parameters(), clip))
+    if math.isfinite(norm):
+        optimiser.step()
+    return norm
 
 
 def snapshot(network: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.data.coco import OutlinedObject, Picture, generated_objects, read_coco
+from course_lib.data.coco import OutlinedObject, Picture, generated_objects, pieces_of, read_coco
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.generated import make_clip, random_spec
 from course_lib.data.loader import batches
@@ -176,6 +176,21 @@ def test_worker_processes_give_the_same_batches(photos):
     here = list(batches(photos, 0, 4, 0, 2))
     there = list(batches(photos, 0, 4, 0, 2, workers=1))
     assert all(torch.equal(a.search, b.search) and a.sources == b.sources for a, b in zip(here, there, strict=True))
+
+
+def test_pieces_lie_inside_their_pictures():
+    pictures = [
+        Picture("a", pixels=np.zeros((90, 160, 3), np.uint8)),
+        Picture("b", pixels=np.zeros((200, 70, 3), np.uint8)),
+    ]
+    pieces = pieces_of(pictures, each=5)
+    assert [p.picture.name for p in pieces] == ["a"] * 5 + ["b"] * 5
+    for piece in pieces:
+        H, W = piece.picture.pixels.shape[:2]
+        x, y, w, h = piece.box
+        assert x >= 0 and y >= 0 and x + w <= W and y + h <= H and min(w, h) >= 10
+    assert len({p.category for p in pieces}) == 2
+    np.testing.assert_array_equal(pieces_of(pictures, each=5)[3].box, pieces[3].box)
 
 
 class TestCoco:

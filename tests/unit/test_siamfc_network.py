@@ -119,6 +119,8 @@ def test_folded_batch_norm_gives_the_same_features():
             for tensor, low in ((module.running_mean, -1.0), (module.running_var, 0.5), (module.weight.data, -1.0)):
                 tensor.uniform_(low, 2.0)
             module.bias.data.uniform_(-1, 1)
+        if isinstance(module, torch.nn.Conv2d):
+            module.bias.data.uniform_(-1, 1)
     network.eval()
     folded = fold_batch_norm(network)
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from course_lib.errors import CourseError, DataError, SettingsError
+from course_lib.models.weights import load_siamfc
 from course_lib.recipe import load_settings
 from course_lib.training import loop as loop_module
 from course_lib.training.checkpoint import load_checkpoint, save_checkpoint
@@ -161,6 +162,28 @@ class TestNotANumber:
         kept = load_checkpoint(folder / "last.pt")
         assert kept["step"] == 2 and all(torch.isfinite(t).all() for t in kept["network"].values())
 
+    def test_a_gradient_that_is_not_a_number(self, tmp_path, monkeypatch):
+        class Poison(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                return x.clone()
+
+            @staticmethod
+            def backward(ctx, g):
+                return g * float("nan")
+
+        run_of = Run._predict
+        monkeypatch.setattr(
+            loop_module.Run,
+            "_predict",
+            lambda run, batch: Poison.apply(run_of(run, batch)) if run.progress.step == 3 else run_of(run, batch),
+        )
+        settings = replace(TINY, checkpoint_every=1, validation_pairs=0)
+        with pytest.raises(CourseError, match="gradient's norm is nan at step 3"):
+            train(settings, tmp_path, "cpu")
+        kept = load_checkpoint(tmp_path / "last.pt")
+        assert kept["step"] == 3 and all(torch.isfinite(t).all() for t in kept["network"].values())
+
     def test_before_the_first_checkpoint(self, tmp_path, monkeypatch):
         with pytest.raises(CourseError, match="no checkpoint was written yet"):
             train(TINY, self.poisoned(tmp_path, monkeypatch, at=0), "cpu")
@@ -218,6 +241,17 @@ def test_weights_with_a_card(tmp_path):
     assert not (tmp_path / "other" / "tiny.safetensors").exists()
     before = path.read_bytes()
     assert train_to_weights(TINY, tmp_path, [], device="cpu") == path and path.read_bytes() == before
+
+
+def test_a_run_may_start_from_weights(tmp_path):
+    path = train_to_weights(replace(TINY, steps=2), tmp_path / "a", [], device="cpu")
+    begun = replace(TINY, start_from=str(path), steps=1, rate_start=1e-12)
+    network = train(begun, tmp_path / "b", "cpu")
+    kept = load_siamfc(str(path))
+    for name, value in kept.named_parameters():  # such a rate moves none
+        torch.testing.assert_close(dict(network.named_parameters())[name], value)
+    with pytest.raises(SettingsError, match=r"has stride 8 and widths \(4, 4, 4, 4, 4\); the recipe wants 8 and \(8,"):
+        train(replace(begun, widths=(8, 8, 8, 8, 8)), tmp_path / "c", "cpu")
 
 
 def test_tensorboard_holds_curves_and_score_maps(tmp_path):
