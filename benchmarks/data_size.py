@@ -93,7 +93,6 @@ def main() -> int:
                 seed,
                 f"{settings.name}-{100 * fraction:g}-seed{seed}",
                 left,
-                arguments.clips,
             )
             if row is None:
                 return STOPPED

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from course_lib.models.weights import save_weights
+from course_lib.models.weights import find_weights, read_card, save_weights
 from course_lib.places import RUNS
 from course_lib.provenance import commit, hardware
 from course_lib.training.loop import Progress, Watcher, train
@@ -59,6 +59,9 @@ def make_card(settings: TrainSettings, progress: Progress | None, device: str, m
         "commit": made_by,
         "recipe": asdict(settings),
     }
+    if settings.start_from:
+        earlier = read_card(find_weights(settings.start_from))
+        card["started_from"] = {key: value for key, value in earlier.items() if "curve" not in key}
     if progress:
         card["validation"] = progress.validation[-1] if progress.validation else None
         card["seconds"] = {name: round(s, 1) for name, s in progress.seconds.items()}
