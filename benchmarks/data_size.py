@@ -33,9 +33,7 @@ from course_lib.training.sources import make_sources
 FRACTIONS = (0.02, 0.08, 0.32, 0.64, 1.0)
 
 
-def one_run(
-    recipe: Path, fraction: float, seed: int, name: str, budget: float | None, clips: Path | None
-) -> dict | None:
+def one_run(recipe: Path, fraction: float, seed: int, name: str, budget: float | None) -> dict | None:
     """Train one network and evaluate it; None if the budget ended first."""
     overrides = {"fraction": fraction, "seed": seed, "name": name}
     settings = load_settings(TrainSettings, recipe, overrides)

@@ -584,6 +584,7 @@ for k, (name, d) in enumerate(distances.items()):
     axes[0, 0].plot(
         np.sort(d),
         np.arange(1, len(d) + 1) / len(d),
+        drawstyle="steps-post",
         linestyle=plots.LINES[k],
         color=plots.CYCLE[k],
         label=name,

@@ -67,7 +67,10 @@ first_look = TrainSettings(
 )
 with tempfile.TemporaryDirectory() as folder:
     train(first_look, Path(folder), watchers=[curves])
-print(curves.readout)
+plots.show(
+    curves.picture(),
+    alt=f"Loss, hits and score maps of the small network after its last step: {curves.readout}.",
+)
 
 # %% [markdown]
 # **While you watch:** is the loss below $\log 2 \approx 0.69$, the loss of "I do not know", from the first steps? Do the score maps get a peak in the middle before or after the loss has fallen?
@@ -116,7 +119,11 @@ def sample_two_frames(rng, valid, gap):
 # Why not neighbouring frames only? They are nearly the same picture, and a network that compares grey values pixel by pixel would do. Why not any two? After hundreds of frames the target may look like another thing.
 
 # %%
-video = make_clip(random_spec(11, scale=1.6, turn=0.6, light=0.5, bend=0.2, length=120))
+video = make_clip(
+    random_spec(
+        11, scale=1.6, turn=0.6, light=0.3, bend=0.2, length=120, scene="astronaut", grey=False
+    )
+)
 valid = np.flatnonzero(~np.isnan(video.boxes[:, 0]))
 rng = np.random.default_rng(3)
 figure, axes = plots.new_figure(width=9, height=2.3, columns=6)
@@ -461,7 +468,7 @@ def smooth(losses, factor):
 # Three runs of the same small network, with three learning rates. **Predict** which curve is which before you read the legend: one learns too slowly, one well, one too fast.
 
 # %%
-rates = {"0.0005": 0.0005, "0.05": 0.05, "2": 2.0}
+rates = {"0.0005": 0.0005, "0.05": 0.05, "5": 5.0}
 figure, axes = plots.new_figure(width=7, height=3)
 ends = {}
 for k, (name, rate) in enumerate(rates.items()):
@@ -470,7 +477,7 @@ for k, (name, rate) in enumerate(rates.items()):
     optimiser = torch.optim.SGD(network.parameters(), lr=rate, momentum=0.9)
     losses = []
     for batch in batches(
-        source, seed=2, batch=8, start=0, stop=by_profile(smoke=4, laptop=40, gpu=150)
+        source, seed=2, batch=8, start=0, stop=by_profile(smoke=4, laptop=60, gpu=150)
     ):
         batch = batch.lit(place.device)
         response = predict(
@@ -526,7 +533,10 @@ mine = TrainSettings(
 )
 with tempfile.TemporaryDirectory() as folder:
     my_network = train(mine, Path(folder), watchers=[more])
-print(more.readout)
+plots.show(
+    more.picture(),
+    alt=f"Loss, hits and score maps of your network after its last step: {more.readout}.",
+)
 more.progress.validation[-1]
 
 # %% [markdown]
