@@ -618,6 +618,15 @@ for row in ours["runs"]:
     print(
         f"{100 * row['fraction']:5.0f}%{row['videos']:8}{row['photographs']:13}{row['seed']:6}{row['auc']:8.3f}{row['precision20']:11.3f}{row['validation_loss']:24.3f}"
     )
+each = {f: [row["auc"] for row in ours["runs"] if row["fraction"] == f] for f in fractions}
+spread = max(max(values) - min(values) for values in each.values())
+print(f"\nlargest spread between two seeds: {spread:.3f}; steps between neighbouring means:")
+for low, high in zip(fractions, fractions[1:], strict=False):
+    step = np.mean(each[high]) - np.mean(each[low])
+    print(
+        f"  {100 * low:g} → {100 * high:g} %: {step:+.3f}",
+        "" if abs(step) > spread else "(within the spread)",
+    )
 print(f"\n{ours['pairs']:,} pairs each; {about['hardware']}, commit {about['commit']}")
 print(f"paper's figures: {paper['source']}")
 
