@@ -18,6 +18,7 @@
 import copy
 import tempfile
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -621,7 +622,7 @@ for row in ours["runs"]:
 each = {f: [row["auc"] for row in ours["runs"] if row["fraction"] == f] for f in fractions}
 spread = max(max(values) - min(values) for values in each.values())
 print(f"\nlargest spread between two seeds: {spread:.3f}; steps between neighbouring means:")
-for low, high in zip(fractions, fractions[1:], strict=False):
+for low, high in pairwise(fractions):
     step = np.mean(each[high]) - np.mean(each[low])
     print(
         f"  {100 * low:g} → {100 * high:g} %: {step:+.3f}",
