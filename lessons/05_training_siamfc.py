@@ -632,8 +632,10 @@ print(f"\n{ours['pairs']:,} pairs each; {about['hardware']}, commit {about['comm
 print(f"paper's figures: {paper['source']}")
 
 # %% [markdown]
-# Read it with care. The whole of the course's training set is smaller than the paper's 2 %: 18 videos and a few hundred photographs, whose outlined objects are pasted over others and so go a long way. The two curves therefore stand for different stretches of the same road. And look at the spread between two seeds before you call
-# a difference between two neighbouring shares an effect: where it is as large as the difference, the experiment does not decide.
+# The paper's curve rises to its end. The course's does not: its AUC rises up to about a third of the data, and the two largest sets give no more than that third, while the loss on held-out pairs is lowest with all of the data. Three readings are possible, and this experiment alone does not choose between them. All runs have the same few steps,
+# and a larger set may want more of them. Twenty-two targets are few: one lost target moves the mean by two hundredths or more. And the scales differ: the whole of the course's training set, 18 videos and a few hundred photographs, is smaller than the paper's 2 %.
+#
+# Before you call a difference between two neighbouring shares an effect, look at the spread between the seeds: where it is as large, two runs do not decide.
 #
 # Which of the course's numbers would you trust most to compare two shares: the AUC of the tracker, or the loss on held-out pairs? The second needs no tracker, and every pair counts in it; the first is what one wants in the end.
 #
