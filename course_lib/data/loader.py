@@ -20,17 +20,19 @@ class PairBatch:
     """B pairs as tensors: what every network trains from.
 
     Attributes:
-        exemplar: (B, 3, 127, 127); search: (B, 3, 239, 239), uint8 as cut, float 0…255 once lit.
-        box: (B, 4) in search pixels; positive: (B,) bool.
-        light: (B, 2, 8), see `augment.relight`.
+        exemplar: (B, 3, 127, 127); search: (B, 3, S, S), uint8 as cut, float 0…255 once lit.
+        exemplar_box: (B, 4) in exemplar pixels; box: (B, 4) in search pixels; positive: (B,) bool.
+        light: (B, 2, 8), see `augment.relight`; seeds: (B,) for what is drawn later.
         sources: B names, for messages.
     """
 
     exemplar: Tensor
     search: Tensor
+    exemplar_box: Tensor
     box: Tensor
     positive: Tensor
     light: Tensor
+    seeds: Tensor
     sources: list[str]
 
     def lit(self, device: torch.device) -> PairBatch:
@@ -39,17 +41,20 @@ class PairBatch:
         light = self.light.to(**move)
         exemplar = relight(self.exemplar.to(**move), light[:, 0])
         search = relight(self.search.to(**move), light[:, 1])
-        return PairBatch(exemplar, search, self.box.to(**move), self.positive.to(**move), light, self.sources)
+        boxes = self.exemplar_box.to(**move), self.box.to(**move)
+        return PairBatch(exemplar, search, *boxes, self.positive.to(**move), light, self.seeds, self.sources)
 
 
 def collate(pairs: list[Pair]) -> PairBatch:
     """Pairs as one batch."""
     return PairBatch(
         exemplar=torch.from_numpy(np.stack([p.exemplar for p in pairs])).permute(0, 3, 1, 2),  # (B, 3, 127, 127)
-        search=torch.from_numpy(np.stack([p.search for p in pairs])).permute(0, 3, 1, 2),  # (B, 3, 239, 239)
+        search=torch.from_numpy(np.stack([p.search for p in pairs])).permute(0, 3, 1, 2),  # (B, 3, S, S)
+        exemplar_box=torch.from_numpy(np.stack([p.exemplar_box for p in pairs])).float(),  # (B, 4)
         box=torch.from_numpy(np.stack([p.box for p in pairs])).float(),  # (B, 4)
         positive=torch.tensor([p.positive for p in pairs]),  # (B,)
         light=torch.from_numpy(np.stack([p.light for p in pairs])).float(),  # (B, 2, 8)
+        seeds=torch.tensor([p.seed for p in pairs]),  # (B,)
         sources=[p.source for p in pairs],
     )
 
@@ -62,6 +67,26 @@ class NumberedPairs(Dataset):
 
     def __getitem__(self, index: int) -> Pair:
         return pair_at(self.source, self.seed, index)
+
+
+@dataclass(frozen=True)
+class StepNumbers:
+    """The pair numbers of each step, made when they are asked for: a run of a million steps costs nothing to plan."""
+
+    batch: int
+    start: int
+    stop: int
+    rank: int
+    world: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __iter__(self) -> Iterator[list[int]]:
+        share = self.batch // self.world
+        for step in range(self.start, self.stop):
+            first = step * self.batch + self.rank * share
+            yield list(range(first, first + share))
 
 
 def batches(
@@ -81,8 +106,7 @@ def batches(
     """
     if batch % world:
         raise DataError(f"a batch of {batch} cannot be shared by {world} processes; make it a multiple of {world}")
-    share = batch // world
-    numbers = [[s * batch + rank * share + k for k in range(share)] for s in range(start, stop)]
+    numbers = StepNumbers(batch, start, stop, rank, world)
     if workers == 0:  # no processes to start: what a notebook wants
         return (collate([pair_at(source, seed, i) for i in row]) for row in numbers)
     loader = DataLoader(

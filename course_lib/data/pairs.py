@@ -10,7 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from course_lib.errors import SettingsError
 from course_lib.geometry.windows import exemplar_side
 
 EXEMPLAR = 127  # pixels a side of the exemplar z
-SEARCH = 239  # pixels a side of the search image x in training: 255 less two strides
+SEARCH = 239  # pixels a side of the search image x in SiamFC's training: 255 less two strides
 LIGHT = 8  # numbers that say how a crop is lit and blurred, see `augment.py`
 
 
@@ -27,19 +27,23 @@ class Pair:
     """One exemplar and one search image, as they are cut; light and blur are applied later, on the device.
 
     Attributes:
-        exemplar: (127, 127, 3) uint8; search: (239, 239, 3) uint8.
+        exemplar: (127, 127, 3) uint8; search: (S, S, 3) uint8.
+        exemplar_box: (4,) of the target in exemplar pixels.
         box: (4,) of the target in search pixels. In a negative pair: of the other object that stands there.
         positive: whether the search image holds the exemplar's target.
         light: (2, LIGHT) how exemplar and search image are to be lit and blurred.
         source: where the pair comes from, for messages.
+        seed: for what is drawn from the pair later on, such as the anchors that count.
     """
 
     exemplar: np.ndarray
     search: np.ndarray
+    exemplar_box: np.ndarray
     box: np.ndarray
     positive: bool
     light: np.ndarray
     source: str
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,9 @@ class Mixture(PairSource):
 
 def pair_at(source: PairSource, seed: int, index: int) -> Pair:
     """Pair number `index` of a run with this seed."""
-    return source.draw(np.random.default_rng([seed, index]), index)
+    rng = np.random.default_rng([seed, index])
+    pair = source.draw(rng, index)
+    return replace(pair, seed=int(rng.integers(2**31)))
 
 
 class FrameCache:
@@ -145,7 +151,6 @@ def shifted_centre(rng: np.random.Generator, box: np.ndarray, shift: float, scal
     return box[:2] + box[2:] / 2 + rng.uniform(-shift, shift, 2) / scale
 
 
-def sides_of(box: np.ndarray) -> tuple[float, float]:
-    """Sides in pixels of the exemplar's and the training search image's squares around a box."""
-    side = float(exemplar_side(box))
-    return side, side * SEARCH / EXEMPLAR
+def side_of(box: np.ndarray, size: int) -> float:
+    """Side in frame pixels of the square around a box that is shown at `size` pixels, at the exemplar's scale."""
+    return float(exemplar_side(box)) * size / EXEMPLAR

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from course_lib.data.coco import OutlinedObject, Picture
-from course_lib.data.pairs import EXEMPLAR, SEARCH, Changes, FrameCache, Pair, PairSource, shifted_centre, sides_of
+from course_lib.data.pairs import EXEMPLAR, SEARCH, Changes, FrameCache, Pair, PairSource, shifted_centre, side_of
 from course_lib.errors import DataError
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.views import View
@@ -33,6 +33,7 @@ class PhotoPairs(PairSource):
         distractors: share of pairs with an object of the same category pasted beside the target.
         negatives: share of pairs whose search image holds another object of the same category instead.
         cache: decoded pictures; None decodes every time.
+        search: pixels a side of the search image.
 
     Raises DataError if there are no objects or no backgrounds.
     """
@@ -46,6 +47,7 @@ class PhotoPairs(PairSource):
         distractors: float = 0.0,
         negatives: float = 0.0,
         cache: FrameCache | None = None,
+        search: int = SEARCH,
     ) -> None:
         if not objects or not backgrounds:
             raise DataError(
@@ -54,6 +56,7 @@ class PhotoPairs(PairSource):
         self.objects, self.backgrounds = list(objects), list(backgrounds)
         self.changes = changes or Changes()
         self.paste, self.distractors, self.negatives, self.cache = paste, distractors, negatives, cache
+        self.search = search
         self.alike: dict[int, list[OutlinedObject]] = {}
         for o in self.objects:
             self.alike.setdefault(o.category, []).append(o)
@@ -73,8 +76,8 @@ class PhotoPairs(PairSource):
             twin = self._another(rng, target)
             shown, positive = twin or target, twin is None
         mirror = bool(rng.random() < self.changes.mirror)
-        exemplar, _ = self._crop(rng, target, EXEMPLAR, pasted, mirror)
-        search, box = self._crop(rng, shown, SEARCH, pasted or not shown.surrounded, mirror)
+        exemplar, own = self._crop(rng, target, EXEMPLAR, pasted, mirror)
+        search, box = self._crop(rng, shown, self.search, pasted or not shown.surrounded, mirror)
         if rng.random() < self.distractors:
             search = self._with_distractor(rng, search, box, target)
         source = (
@@ -82,7 +85,7 @@ class PhotoPairs(PairSource):
             + ("" if positive else f" and {shown.picture.name}")
             + (", pasted" if pasted else "")
         )
-        return Pair(exemplar, search, box, positive, self.changes.lights(rng), source)
+        return Pair(exemplar, search, own, box, positive, self.changes.lights(rng), source)
 
     def _read(self, picture: Picture) -> np.ndarray:
         started = time.perf_counter()
@@ -104,8 +107,7 @@ class PhotoPairs(PairSource):
         photo = self._read(target.picture)
         started = time.perf_counter()
         factor, angle, squeeze = self.changes.view(rng)
-        exemplar, search = sides_of(target.box)
-        side = (exemplar if size == EXEMPLAR else search) * factor
+        side = side_of(target.box, size) * factor
         shift = 0.0 if size == EXEMPLAR else self.changes.shift
         cx, cy = shifted_centre(rng, target.box, shift, size / side)
         view = View(cx, cy, side, size, angle, squeeze, mirror)
@@ -124,16 +126,16 @@ class PhotoPairs(PairSource):
     def _with_distractor(
         self, rng: np.random.Generator, search: np.ndarray, box: np.ndarray, target: OutlinedObject
     ) -> np.ndarray:
-        """The search image (239, 239, 3) with an object of the target's category beside the box (4,), where room is found."""
+        """The search image (S, S, 3) with an object of the target's category beside the box (4,), where room is found."""
         twin = self._another(rng, target)
         if twin is None:
             return search
-        side = sides_of(twin.box)[1] * float(rng.uniform(0.85, 1.2))
+        side = side_of(twin.box, self.search) * float(rng.uniform(0.85, 1.2))
         for _ in range(8):
             away = rng.uniform(-1, 1, 2) * side * 0.42  # (2,) pixels of the twin's picture, from the middle of the crop
             middle = twin.box[:2] + twin.box[2:] / 2 + away
             view = View(
-                middle[0], middle[1], side, SEARCH, float(rng.uniform(-0.2, 0.2)), mirror=bool(rng.random() < 0.5)
+                middle[0], middle[1], side, self.search, float(rng.uniform(-0.2, 0.2)), mirror=bool(rng.random() < 0.5)
             )
             if float(iou(outline_box(twin, view), box)) < MOST_OVERLAP:
                 return paste(search, self._read(twin.picture), twin.polygons, view)

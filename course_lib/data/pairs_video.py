@@ -7,7 +7,7 @@ from collections.abc import Sequence as Items
 
 import numpy as np
 
-from course_lib.data.pairs import EXEMPLAR, SEARCH, Changes, FrameCache, Pair, PairSource, shifted_centre, sides_of
+from course_lib.data.pairs import EXEMPLAR, SEARCH, Changes, FrameCache, Pair, PairSource, shifted_centre, side_of
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
 from course_lib.geometry.views import View
@@ -45,6 +45,7 @@ class VideoPairs(PairSource):
         gap: largest distance between the two frames.
         negatives: share of pairs whose search image comes from another video.
         cache: decoded frames; None decodes every time.
+        search: pixels a side of the search image.
 
     Raises DataError if no sequence is usable.
     """
@@ -56,13 +57,14 @@ class VideoPairs(PairSource):
         gap: int = 100,
         negatives: float = 0.0,
         cache: FrameCache | None = None,
+        search: int = SEARCH,
     ) -> None:
         usable = [(s, usable_frames(s)) for s in sequences]
         self.videos = [(s, valid) for s, valid in usable if len(valid) >= 2]
         if not self.videos:
             raise DataError(f"none of {len(usable)} videos has two usable frames; look at their boxes and cover labels")
         self.changes = changes or Changes()
-        self.gap, self.negatives, self.cache = gap, negatives, cache
+        self.gap, self.negatives, self.cache, self.search = gap, negatives, cache, search
         self._seconds = {"decode": 0.0, "crop": 0.0}
 
     @property
@@ -80,10 +82,10 @@ class VideoPairs(PairSource):
                 other, others = self.videos[int(rng.integers(len(self.videos)))]
             second, positive = int(rng.choice(others)), False
         mirror = bool(rng.random() < self.changes.mirror)
-        exemplar, _ = self._crop(rng, sequence, first, EXEMPLAR, mirror)
-        search, box = self._crop(rng, other, second, SEARCH, mirror)
+        exemplar, own = self._crop(rng, sequence, first, EXEMPLAR, mirror)
+        search, box = self._crop(rng, other, second, self.search, mirror)
         source = f"{sequence.name}, frame {first}, and {other.name}, frame {second}"
-        return Pair(exemplar, search, box, positive, self.changes.lights(rng), source)
+        return Pair(exemplar, search, own, box, positive, self.changes.lights(rng), source)
 
     def _crop(
         self, rng: np.random.Generator, sequence: Sequence, index: int, size: int, mirror: bool
@@ -96,10 +98,9 @@ class VideoPairs(PairSource):
             frame = self.cache.get((sequence.name, index), lambda: sequence.frames[index])
         decoded = time.perf_counter()
         box = sequence.boxes[index]
-        exemplar, search = sides_of(box)
         factor, _, squeeze = self.changes.view(rng)
         shift = 0.0 if size == EXEMPLAR else self.changes.shift
-        side = (exemplar if size == EXEMPLAR else search) * factor
+        side = side_of(box, size) * factor
         cx, cy = shifted_centre(rng, box, shift, size / side)
         view = View(cx, cy, side, size, squeeze=squeeze, mirror=mirror)
         crop = view.cut(frame)

@@ -18,7 +18,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from course_lib.data.frames import Frames
-from course_lib.data.pairs import Changes, Pair, PairSource
+from course_lib.data.pairs import SEARCH, Changes, Pair, PairSource
 from course_lib.data.pairs_video import VideoPairs, usable_frames
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError, MissingDataError
@@ -132,11 +132,19 @@ class ShardPairs(PairSource):
         folder: with index.json.
         changes, gap: see VideoPairs; `gap` counts kept frames.
         shards: which of the shards to use, by position; None uses all.
+        search: pixels a side of the search image.
     """
 
-    def __init__(self, folder: Path, changes: Changes, gap: int = 100, shards: Items[int] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        changes: Changes,
+        gap: int = 100,
+        shards: Items[int] | None = None,
+        search: int = SEARCH,
+    ) -> None:
         index = read_index(folder)
-        self.folder, self.changes, self.gap = folder, changes, gap
+        self.folder, self.changes, self.gap, self.search = folder, changes, gap, search
         self.rows = [index[k] for k in (range(len(index)) if shards is None else shards)]
         self.open: tuple[int, VideoPairs] | None = None
         self._seconds = {"decode": 0.0, "crop": 0.0}
@@ -151,5 +159,8 @@ class ShardPairs(PairSource):
         lap, place = divmod(index // BLOCK, len(self.rows))
         k = int(np.random.default_rng([lap, len(self.rows)]).permutation(len(self.rows))[place])
         if self.open is None or self.open[0] != k:
-            self.open = (k, VideoPairs(read_shard(self.folder, self.rows[k]), self.changes, self.gap))
+            self.open = (
+                k,
+                VideoPairs(read_shard(self.folder, self.rows[k]), self.changes, self.gap, search=self.search),
+            )
         return self.open[1].draw(rng, index)

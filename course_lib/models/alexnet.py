@@ -38,37 +38,75 @@ class AlexNet(nn.Module):
         stride: 8, or 4 for the later baseline.
         widths: channels of the five convolutions.
         batch_norm: False for a network whose batch norms are folded into its convolutions.
+        groups: 2 as AlexNet and SiamFC; 1 for SiamRPN, whose convolutions see all channels (3,749,952 parameters with
+            the batch norm after conv5).
+        last_norm: whether conv5 too is followed by batch norm, as in SiamRPN.
+        guided: whether a fourth input channel, a mask, is added to conv1's output by a convolution of its own.
     """
 
-    def __init__(self, stride: int = 8, widths: tuple[int, ...] = WIDTHS, batch_norm: bool = True) -> None:
+    def __init__(
+        self,
+        stride: int = 8,
+        widths: tuple[int, ...] = WIDTHS,
+        batch_norm: bool = True,
+        groups: int = 2,
+        last_norm: bool = False,
+        guided: bool = False,
+    ) -> None:
         super().__init__()
         layers = {layer.name: layer for layer in alexnet_layers(stride, widths)}
         self.stride = stride
         self.widths = tuple(widths)
+        self.groups = groups
         self.channels = layers["conv5"].channels
         before = 3
         for k in range(1, 6):
             layer = layers[f"conv{k}"]
-            groups = 2 if k in (2, 4, 5) else 1
-            setattr(self, f"conv{k}", nn.Conv2d(before, layer.channels, layer.kernel, layer.stride, groups=groups))
-            norm = nn.BatchNorm2d(layer.channels) if batch_norm and k < 5 else nn.Identity()
+            split = groups if k in (2, 4, 5) else 1
+            setattr(self, f"conv{k}", nn.Conv2d(before, layer.channels, layer.kernel, layer.stride, groups=split))
+            norm = nn.BatchNorm2d(layer.channels) if batch_norm and (k < 5 or last_norm) else nn.Identity()
             setattr(self, f"bn{k}", norm)
             before = layer.channels
+        # a mask adds to what conv1 sees of the picture: the same as one convolution over four channels
+        self.guide = nn.Conv2d(1, widths[0], 11, 2, bias=False) if guided else None
         self.pool1 = nn.MaxPool2d(3, 2)
         self.pool2 = nn.MaxPool2d(3, layers["pool2"].stride)
         self.relu = nn.ReLU()
+        self.frozen = 0
         self._start()
+
+    def freeze(self, count: int) -> AlexNet:
+        """Train the first `count` convolutions no further, nor their batch norms (SiamRPN: 3); returns the network."""
+        self.frozen = count
+        for k in range(1, 6):
+            for parameter in [*getattr(self, f"conv{k}").parameters(), *getattr(self, f"bn{k}").parameters()]:
+                parameter.requires_grad_(k > count)
+        return self.train(self.training)
+
+    def train(self, mode: bool = True) -> AlexNet:
+        """Training mode, except for frozen batch norms: they keep the statistics they have."""
+        super().train(mode)
+        for k in range(1, self.frozen + 1):
+            getattr(self, f"bn{k}").eval()
+        return self
 
     def _start(self) -> None:
         """Normal weights with variance 2 / fan-out (He's rule; SiamFC's "improved Xavier"), no bias."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-                nn.init.zeros_(module.bias)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        if self.guide is not None:
+            nn.init.zeros_(self.guide.weight)  # at first the mask changes nothing
 
     def forward(self, image: Tensor) -> Tensor:
-        """Features of a batch of pictures. Sizes for 127 (exemplar) and 255 (search) pixels at stride 8."""
-        x = self.relu(self.bn1(self.conv1(image)))  # (B, 96, 59, 59) and (B, 96, 123, 123)
+        """Features of a batch of pictures, (B, 3, S, S) or, guided, (B, 4, S, S) with a mask of 0 and 1 as the fourth
+        channel. Sizes for 127 (exemplar) and 255 (search) pixels at stride 8."""
+        x = self.conv1(image[:, :3])  # (B, 96, 59, 59) and (B, 96, 123, 123)
+        if self.guide is not None:
+            x = x + self.guide(image[:, 3:])  # (B, 96, 59, 59) and (B, 96, 123, 123)
+        x = self.relu(self.bn1(x))
         x = self.pool1(x)  # (B, 96, 29, 29) and (B, 96, 61, 61)
         x = self.relu(self.bn2(self.conv2(x)))  # (B, 256, 25, 25) and (B, 256, 57, 57)
         x = self.pool2(x)  # (B, 256, 12, 12) and (B, 256, 28, 28)
@@ -83,7 +121,9 @@ def fold_batch_norm(network: AlexNet) -> AlexNet:
 
     Batch norm with fixed statistics is y ↦ a·y + b for each channel; a goes into the kernel, b into the bias.
     """
-    folded = AlexNet(network.stride, network.widths, batch_norm=False)
+    folded = AlexNet(
+        network.stride, network.widths, batch_norm=False, groups=network.groups, guided=network.guide is not None
+    )
     for k in range(1, 6):
         old, norm, new = getattr(network, f"conv{k}"), getattr(network, f"bn{k}"), getattr(folded, f"conv{k}")
         gain, shift = torch.ones(len(old.weight)), torch.zeros(len(old.weight))
@@ -93,6 +133,8 @@ def fold_batch_norm(network: AlexNet) -> AlexNet:
         gain, shift = gain.to(old.weight), shift.to(old.weight)
         new.weight.copy_(old.weight * gain[:, None, None, None])
         new.bias.copy_(gain * old.bias + shift)
+        if k == 1 and network.guide is not None:
+            folded.guide.weight.copy_(network.guide.weight * gain[:, None, None, None])
     return folded.to(network.conv1.weight.device).eval()
 
 

@@ -46,3 +46,25 @@ def _check(z: Tensor, x: Tensor) -> None:
             f"exemplar features {tuple(z.shape)} cannot slide over search features {tuple(x.shape)}; expected "
             "(B, C, h, w) and (B, C, H, W) with the same C, h ≤ H, w ≤ W, and one exemplar or as many as search images"
         )
+
+
+def cross_correlate_channels(kernels: Tensor, x: Tensor) -> Tensor:
+    """Maps (B, n, H − h + 1, W − w + 1): n kernels (B or 1, n, C, h, w) of each pair slid over its features (B, C, H, W).
+
+    The up-channel correlation of SiamRPN: a layer whose weights come from the exemplar. One set of kernels for all
+    search images is an ordinary convolution; else the batch becomes groups of channels.
+    """
+    B, C, H, W = x.shape
+    if len(kernels) == 1:
+        return F.conv2d(x, kernels[0])  # (B, n, H', W')
+    n = kernels.shape[1]
+    maps = F.conv2d(x.reshape(1, B * C, H, W), kernels.flatten(0, 1), groups=B)  # (1, B·n, H', W')
+    return maps.reshape(B, n, *maps.shape[2:])
+
+
+def cross_correlate_depthwise(z: Tensor, x: Tensor) -> Tensor:
+    """Maps (B, C, H − h + 1, W − w + 1): channel c of z (B or 1, C, h, w) slid over channel c of x (B, C, H, W) (SiamRPN++)."""
+    B, C, H, W = x.shape
+    z = z.expand(B, -1, -1, -1)  # (B, C, h, w)
+    maps = F.conv2d(x.reshape(1, B * C, H, W), z.reshape(B * C, 1, *z.shape[2:]), groups=B * C)  # (1, B·C, H', W')
+    return maps.reshape(B, C, *maps.shape[2:])

@@ -12,9 +12,14 @@ def label_map(size: int, stride: int, radius: float) -> Tensor:
 
     A cell is +1 if its place in the search image lies at most `radius` pixels from the middle: stride · ‖u − c‖ ≤ R.
     """
-    offset = (torch.arange(size, dtype=torch.float32) - (size - 1) / 2) * stride  # (size,) pixels
-    distance = torch.hypot(offset[:, None], offset[None, :])  # (size, size)
-    return torch.where(distance <= radius, 1.0, -1.0)
+    return torch.where(_distance(size, stride, torch.zeros(1, 2))[0] <= radius, 1.0, -1.0)
+
+
+def _distance(size: int, stride: int, away: Tensor) -> Tensor:
+    """Pixels (B, size, size) of each cell from a place `away` (B, 2), x and y pixels, from the map's middle."""
+    offset = (torch.arange(size, dtype=torch.float32, device=away.device) - (size - 1) / 2) * stride  # (size,) pixels
+    dx, dy = offset[None, None, :] - away[:, :1, None], offset[None, :, None] - away[:, 1:, None]
+    return torch.hypot(*torch.broadcast_tensors(dx, dy))  # (B, size, size)
 
 
 def balanced_weights(labels: Tensor) -> Tensor:
@@ -35,7 +40,11 @@ def balanced_logistic_loss(response: Tensor, labels: Tensor) -> Tensor:
     return (balanced_weights(labels) * losses).sum(dim=(-2, -1)).mean()
 
 
-def pair_labels(positive: Tensor, size: int, stride: int, radius: float) -> Tensor:
-    """Labels (B, size, size): the label map where `positive` (B,) holds, −1 everywhere in a negative pair."""
-    labels = label_map(size, stride, radius).to(positive.device)  # (size, size)
-    return torch.where(positive[:, None, None], labels, -torch.ones_like(labels))
+def pair_labels(positive: Tensor, size: int, stride: int, radius: float, away: Tensor | None = None) -> Tensor:
+    """Labels (B, size, size): +1 within `radius` pixels of the target where `positive` (B,) holds, −1 everywhere else.
+
+    `away` (B, 2), x and y pixels, is where the targets stand, from the middle of the search image; None puts them there.
+    """
+    away = torch.zeros(len(positive), 2, device=positive.device) if away is None else away
+    near = _distance(size, stride, away) <= radius  # (B, size, size)
+    return torch.where(near & positive[:, None, None], 1.0, -1.0)

@@ -5,6 +5,8 @@ f(z, x) = gain · (φ(z) ⋆ φ(x)) + b, with b the same everywhere.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -26,6 +28,11 @@ class SiamFC(nn.Module):
         self.backbone = AlexNet(stride, widths)
         self.bias = nn.Parameter(torch.zeros(()))
         self.adjust = nn.BatchNorm2d(1) if stride == 4 else None
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What a card must say for the network to be built again."""
+        return {"network": "siamfc", "stride": self.stride, "widths": list(self.backbone.widths)}
 
     @property
     def stride(self) -> int:

@@ -180,10 +180,11 @@ class Run:
             p.curve.append((p.step, sum(self.recent) / len(self.recent)))
             self.recent.clear()
 
-    def _predict(self, batch: PairBatch) -> Tensor:
+    def _predict(self, batch: PairBatch) -> Any:
         """The network's output for a lit batch, in the placement's precision and layout."""
         place = self.placement
-        return predict(self.shared, place.pictures(batch.exemplar), place.pictures(batch.search), place.bf16)
+        exemplar, search = self.task.inputs(batch)
+        return predict(self.shared, place.pictures(exemplar), place.pictures(search), place.bf16)
 
     @torch.no_grad()
     def _validate(self) -> None:

@@ -11,6 +11,21 @@ from course_lib.models.alexnet import WIDTHS
 
 
 @dataclass(frozen=True)
+class ProposalSettings:
+    """What a training run of a proposal network needs beside the rest; SiamFC has no use for it."""
+
+    head: Literal["upchannel", "depthwise", "concat", "broadcast"] = "upchannel"  # of network siamrpn
+    channels: int | None = None  # of the head; None for as many as the backbone has
+    groups: int = 1  # of the backbone's conv2, conv4 and conv5: 1 as SiamRPN, 2 as SiamFC
+    loss: Literal["siamrpn", "ssd"] = "siamrpn"  # 16 of 64 anchors drawn, or the three hardest negatives a positive
+    high: float = 0.6  # IoU above which an anchor is a positive
+    low: float = 0.3  # and below which it is a negative
+    weight: float = 1.2  # of the box loss against the cross-entropy
+    smooth: bool = True  # smooth L1, as the paper says; plain L1 as its public re-implementations
+    guide_jitter: float = 0.25  # how far a mask guide is off in training, as a share of the box's size
+
+
+@dataclass(frozen=True)
 class TrainSettings:
     """Settings of one training run.
 
@@ -20,9 +35,11 @@ class TrainSettings:
     """
 
     name: str = "siamfc"  # of the run and of its weights
-    network: Literal["siamfc"] = "siamfc"
+    network: Literal["siamfc", "siamrpn", "siamrpn++", "siamconcatrpn", "siambroadcastrpn"] = "siamfc"
     stride: int = 8  # pixels of the search image per response cell, 8 or 4
     widths: tuple[int, ...] = WIDTHS  # channels of the five convolutions
+    search: int = 239  # pixels a side of the search image; proposal networks: 255
+    freeze: int = 0  # convolutions of an AlexNet, from the first on, that keep the weights they start from
     sources: tuple[str, ...] = ("generated",)
     shares: tuple[float, ...] = (1.0,)  # of the pairs, one for each source
     fraction: float = 1.0  # share of the videos and photographs that is used
@@ -41,6 +58,7 @@ class TrainSettings:
     weight_decay: float = 5e-4
     clip: float = 10.0  # largest norm of the gradient
     radius: float = 16.0  # pixels of the search image around the target that count as right
+    proposals: ProposalSettings = field(default_factory=ProposalSettings)
     seed: int = 0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     workers: int = 0  # processes that make pairs; 0 makes them in the training process
@@ -52,6 +70,8 @@ class TrainSettings:
         for name in ("batch", "steps", "validate_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}; expected at least 1")
+        if self.search < 127 or not 0 <= self.freeze <= 5:
+            raise SettingsError(f"search is {self.search}, freeze {self.freeze}; expected at least 127 and 0 … 5")
         if self.rate_start <= 0 or self.rate_end <= 0:
             raise SettingsError(f"rate_start is {self.rate_start}, rate_end {self.rate_end}; expected both above 0")
         if len(self.sources) != len(self.shares):

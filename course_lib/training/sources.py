@@ -68,6 +68,7 @@ def _source(name: str, settings: TrainSettings, root: Path, cache: FrameCache) -
         videos = load_benchmark(what, root).sequences
         parts = split(videos, settings.held_out, settings.fraction)
         make = {"changes": settings.changes, "gap": settings.gap, "negatives": settings.negatives, "cache": cache}
+        make["search"] = settings.search
         return tuple(VideoPairs(part or videos, **make) for part in parts)
     if kind == "photos":
         objects, pictures = read_coco(root / what)
@@ -91,13 +92,15 @@ def _source(name: str, settings: TrainSettings, root: Path, cache: FrameCache) -
     if kind == "shards":
         count = len(read_index(root / what))
         parts = split(range(count), settings.held_out, settings.fraction)
-        return tuple(ShardPairs(root / what, settings.changes, settings.gap, part or range(count)) for part in parts)
+        return tuple(
+            ShardPairs(root / what, settings.changes, settings.gap, part or range(count), settings.search)
+            for part in parts
+        )
     raise SettingsError(
         f"source {name!r} is not known; expected generated, videos:NAME, photos:FOLDER, pieces:FOLDER or shards:FOLDER"
     )
 
 
 def _photo_pairs(objects: list, scenes: list, settings: TrainSettings, cache: FrameCache) -> PhotoPairs:
-    return PhotoPairs(
-        objects, scenes, settings.changes, settings.paste, settings.distractors, settings.negatives, cache=cache
-    )
+    s = settings
+    return PhotoPairs(objects, scenes, s.changes, s.paste, s.distractors, s.negatives, cache, s.search)

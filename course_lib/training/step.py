@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 
-def predict(network: nn.Module, exemplar: Tensor, search: Tensor, bf16: bool) -> Tensor:
-    """Responses (B, n, n), single precision, of a network that computes in bfloat16 where `bf16` is set.
+def predict(network: nn.Module, exemplar: Tensor, search: Tensor, bf16: bool) -> Any:
+    """Responses (B, n, n) or proposals, single precision, of a network that computes in bfloat16 where `bf16` is set.
 
-    The weights stay in single precision; convolutions and products work on rounded copies of them. The responses are
+    The weights stay in single precision; convolutions and products work on rounded copies of them. The output is
     brought back, so that the loss and everything after it is computed in full.
     """
     with torch.autocast(exemplar.device.type, dtype=torch.bfloat16, enabled=bf16):

@@ -1,17 +1,20 @@
-"""What the loop must know of a network: how to build it, its loss, and what its response says about a pair."""
+"""What the loop must know of a network: how to build it, its loss, and what its output says about a pair."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from course_lib.data.loader import PairBatch
 from course_lib.errors import SettingsError
+from course_lib.geometry.anchors import decode, overlaps
 from course_lib.models.losses import balanced_logistic_loss, pair_labels
+from course_lib.models.proposals import LOSSES, Proposals, assign, chances, draw_anchors
 from course_lib.models.siamfc import SiamFC
-from course_lib.models.weights import load_siamfc
+from course_lib.models.siamrpn import SiamRPN, box_masks
+from course_lib.models.weights import load_network
 from course_lib.training.settings import TrainSettings
 
 
@@ -21,13 +24,16 @@ class Task(Protocol):
     def build(self) -> nn.Module:
         """A fresh network, called as network(exemplar, search)."""
 
-    def loss(self, output: Tensor, batch: PairBatch) -> Tensor:
+    def inputs(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
+        """Exemplars and search images of a lit batch as the network wants them."""
+
+    def loss(self, output: Any, batch: PairBatch) -> Tensor:
         """Mean loss () over the batch, of the network's output."""
 
-    def measures(self, output: Tensor, batch: PairBatch) -> dict[str, Tensor]:
+    def measures(self, output: Any, batch: PairBatch) -> dict[str, Tensor]:
         """Values (B,) by name that say how well each pair is solved, for validation."""
 
-    def maps(self, output: Tensor) -> Tensor:
+    def maps(self, output: Any) -> Tensor:
         """Score maps (B, n, n) to look at."""
 
 
@@ -43,26 +49,25 @@ class SiamFCTask:
         Raises SettingsError if these belong to another network.
         """
         s = self.settings
+        network = seeded(s.seed, lambda: SiamFC(s.stride, s.widths))
         if s.start_from:
-            network = load_siamfc(s.start_from).train()
-            if (network.stride, network.backbone.widths) != (s.stride, s.widths):
-                raise SettingsError(
-                    f"start_from {s.start_from!r} has stride {network.stride} and widths {network.backbone.widths}; the recipe "
-                    f"wants {s.stride} and {s.widths}. Make them equal."
-                )
-            return network
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(s.seed)
-            return SiamFC(s.stride, s.widths)
+            begin_with(network, s)
+        network.backbone.freeze(s.freeze)
+        return network
+
+    def inputs(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
+        """The pictures as they are."""
+        return batch.exemplar, batch.search
 
     def loss(self, output: Tensor, batch: PairBatch) -> Tensor:
         """Balanced logistic loss of responses (B, n, n)."""
-        labels = pair_labels(batch.positive, output.shape[-1], self.settings.stride, self.settings.radius)
+        s = self.settings
+        labels = pair_labels(batch.positive, output.shape[-1], s.stride, s.radius, target_place(batch))
         return balanced_logistic_loss(output, labels)
 
     def measures(self, output: Tensor, batch: PairBatch) -> dict[str, Tensor]:
-        """Distance in pixels of each response's peak from the middle, and whether it lies within the radius."""
-        distance = peak_distance(output, self.settings.stride)  # (B,)
+        """Distance in pixels of each response's peak from the target, and whether it lies within the radius."""
+        distance = peak_distance(output, self.settings.stride, target_place(batch))  # (B,)
         return {"distance": distance, "hits": (distance <= self.settings.radius).float()}
 
     def maps(self, output: Tensor) -> Tensor:
@@ -70,14 +75,127 @@ class SiamFCTask:
         return output
 
 
+class ProposalTask:
+    """A network that gives proposals for anchors, with SiamRPN's loss or SSD's."""
+
+    def __init__(self, settings: TrainSettings) -> None:
+        self.settings = settings
+        self.variances, self.criterion = LOSSES[settings.proposals.loss]
+
+    def build(self) -> nn.Module:
+        """The network of the recipe, its first weights drawn from the recipe's seed; the backbone, or everything, may
+        start from others.
+
+        Raises SettingsError if these belong to another network.
+        """
+        s = self.settings
+        network = seeded(s.seed, lambda: new_network(s))
+        if s.start_from:
+            begin_with(network, s)
+        if s.freeze:
+            network.backbone.freeze(s.freeze)
+        self.guided = network.guided
+        self.anchors = torch.from_numpy(network.anchors(s.search)).float()  # (A, 4)
+        self.cells, self.per_cell = network.cells(s.search), len(network.sizes)
+        return network
+
+    def inputs(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
+        """The pictures, for a guided network with a mask as fourth channel: of the exemplar's box, and of a box near the
+        target's, as the one found in the frame before would be."""
+        if not self.guided:
+            return batch.exemplar, batch.search
+        near = jittered(batch.box, batch.seeds, self.settings.proposals.guide_jitter)  # (B, 4)
+        z = torch.cat([batch.exemplar, box_masks(batch.exemplar_box, batch.exemplar.shape[-1])], 1)  # (B, 4, 127, 127)
+        x = torch.cat([batch.search, box_masks(near, batch.search.shape[-1])], 1)  # (B, 4, S, S)
+        return z, x
+
+    def loss(self, output: Proposals, batch: PairBatch) -> Tensor:
+        """The recipe's loss over the anchors that count."""
+        p = self.settings.proposals
+        anchors = self.anchors.to(batch.box.device)  # (A, 4)
+        targets = assign(anchors, batch.box, batch.positive, p.high, p.low, self.variances)
+        if p.loss == "ssd":
+            return self.criterion(output, targets, p.weight)
+        chance = chances(batch.seeds, len(anchors)).to(targets.labels.device)  # (B, A)
+        targets = targets._replace(labels=draw_anchors(targets.labels, chance))
+        return self.criterion(output, targets, p.weight, p.smooth)
+
+    def measures(self, output: Proposals, batch: PairBatch) -> dict[str, Tensor]:
+        """IoU of each pair's most probable proposal with the target, and whether it is above one half."""
+        anchors = self.anchors.to(batch.box.device)  # (A, 4)
+        best = output.scores.argmax(1)  # (B,)
+        offsets = output.offsets[torch.arange(len(best)), best]  # (B, 4)
+        boxes = decode(offsets, anchors[best], self.variances)  # (B, 4)
+        overlap = overlaps(boxes, batch.box).diagonal()  # (B,)
+        return {"iou": overlap, "hits": (overlap > 0.5).float()}
+
+    def maps(self, output: Proposals) -> Tensor:
+        """The highest score of each cell of the (first) map."""
+        n = self.cells
+        scores = output.scores[:, : self.per_cell * n * n]  # (B, k·n·n)
+        return scores.reshape(len(scores), self.per_cell, n, n).amax(1)
+
+
+def new_network(settings: TrainSettings) -> nn.Module:
+    """A fresh proposal network of a recipe."""
+    p = settings.proposals
+    return SiamRPN(p.head, settings.widths, p.channels, p.groups)
+
+
 def make_task(settings: TrainSettings) -> Task:
     """The task of a recipe's network."""
-    return SiamFCTask(settings)
+    return SiamFCTask(settings) if settings.network == "siamfc" else ProposalTask(settings)
 
 
-def peak_distance(response: Tensor, stride: float) -> Tensor:
-    """Pixels (B,) of the search image from the middle of each response (B, n, n) to its highest cell."""
+def seeded(seed: int, make: Any) -> nn.Module:
+    """What `make()` gives with the random generator set to `seed` and set back afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
+
+
+def begin_with(network: nn.Module, settings: TrainSettings) -> None:
+    """Fill a network with the weights a recipe starts from: all of them, or those of the backbone if the head differs.
+
+    Raises SettingsError if the backbones differ.
+    """
+    given = load_network(settings.start_from)
+    if given.about == network.about:
+        network.load_state_dict(given.state_dict())
+        return
+    wanted, there = network.backbone.state_dict(), given.backbone.state_dict()
+    common = {name: t for name, t in there.items() if name in wanted and wanted[name].shape == t.shape}
+    odd = [name for name in there if name not in common] + [
+        name for name in wanted if name not in there and not name.startswith(("bn5", "guide"))
+    ]
+    if odd or given.about["network"] == network.about["network"] == "siamfc":
+        raise SettingsError(
+            f"start_from {settings.start_from!r} is {given.about}; the recipe wants {network.about}. Make stride, widths and "
+            "groups equal."
+        )
+    network.backbone.load_state_dict(common, strict=False)
+
+
+def target_place(batch: PairBatch) -> Tensor:
+    """Where the targets' middles stand (B, 2), x and y pixels from the middle of the search image."""
+    return batch.box[:, :2] + batch.box[:, 2:] / 2 - batch.search.shape[-1] / 2
+
+
+def jittered(boxes: Tensor, seeds: Tensor, share: float) -> Tensor:
+    """Boxes (B, 4) moved and resized at random, with a standard deviation of `share` of their size."""
+    numbers = torch.stack([torch.randn(4, generator=torch.Generator().manual_seed(int(s))) for s in seeds])  # (B, 4)
+    numbers = numbers.to(boxes.device) * share
+    size = boxes[:, 2:] * (1 + numbers[:, 2:]).clamp(0.3, 3)  # (B, 2)
+    centre = boxes[:, :2] + boxes[:, 2:] / 2 + boxes[:, 2:] * numbers[:, :2]  # (B, 2)
+    return torch.cat([centre - size / 2, size], 1)
+
+
+def peak_distance(response: Tensor, stride: float, away: Tensor | float = 0.0) -> Tensor:
+    """Pixels (B,) of the search image from `away` (B, 2), by default its middle, to each response's highest cell.
+
+    Responses are (B, n, n); `away` is x and y, from the middle.
+    """
     n = response.shape[-1]
     peak = response.flatten(1).argmax(dim=1)  # (B,)
-    row, column = peak // n - (n - 1) / 2, peak % n - (n - 1) / 2
-    return torch.hypot(row, column) * stride
+    place = torch.stack([peak % n, peak // n], 1) - (n - 1) / 2  # (B, 2) cells, x and y
+    return torch.linalg.vector_norm(place * stride - away, dim=1)

@@ -1,0 +1,124 @@
+"""Anchors: boxes of a few shapes at every cell of a map, and the arithmetic between them and a target's box.
+
+Two families: the default boxes of SSD (Liu et al., 2016), used by SiamConcatRPN and SiamBroadcastRPN, and the anchors of
+SiamRPN (Li et al., 2018). Anchors are boxes like any other: (x, y, w, h), in pixels of the search image.
+`encode` and `decode` take NumPy arrays or tensors alike.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from course_lib.errors import DataError
+
+RATIOS = (0.33, 0.5, 1.0, 2.0, 3.0)  # height / width of SiamRPN's anchors
+STRIDE, SCALE = 8, 8  # SiamRPN: cells 8 px apart, anchors with the area of 64 × 64 px
+MOST_GROWTH = math.log(
+    1000 / 16
+)  # log of the factor by which a side may exceed its anchor's: a wild offset stays finite
+SSD_VARIANCES = (0.1, 0.1, 0.2, 0.2)  # SSD divides its offsets by these, so that their size is about one
+
+
+def default_box_sizes(scale: float, next_scale: float, ratios: ArrayLike = (1, 2, 3, 1 / 2, 1 / 3)) -> np.ndarray:
+    """Widths and heights (K + 1, 2) of SSD's default boxes: one for each ratio a = w / h, and an extra square.
+
+    w = s · √a and h = s / √a, so every box has the area s². The extra square has the side √(s · s'), s' being the next
+    map's scale. (The EPFL report prints h = s / a; that would give the area s² / √a.)
+    """
+    a = np.sqrt(np.asarray(ratios, dtype=np.float64))  # (K,)
+    square = math.sqrt(scale * next_scale)
+    return np.concatenate([np.stack([scale * a, scale / a], axis=1), [[square, square]]])
+
+
+def siamrpn_anchor_sizes(ratios: ArrayLike = RATIOS, truncated: bool = False) -> np.ndarray:
+    """Widths and heights (K, 2) of SiamRPN's anchors in search pixels, one for each ratio r = h / w.
+
+    Exact, they have the area 64 × 64: w = 64 / √r, h = w · r. The public code works at 1/8 of the size and cuts to whole
+    numbers twice, w = int(8 / √r), h = int(w · r), before it multiplies by 8 (`truncated`): areas from 3,072 to 4,096.
+    """
+    r = np.asarray(ratios, dtype=np.float64)  # (K,)
+    w = STRIDE / np.sqrt(r)
+    if truncated:
+        w = np.floor(w)
+    h = np.floor(w * r) if truncated else w * r
+    return np.stack([w, h], axis=1) * SCALE
+
+
+def place_anchors(sizes: ArrayLike, cells: int, stride: float, middle: float) -> np.ndarray:
+    """Anchors (K, cells, cells, 4): boxes of K sizes (K, 2), centred on every cell of a map.
+
+    Neighbouring cells lie `stride` pixels apart, the map's middle at (middle, middle). Axis 1 is the row.
+    """
+    sizes = np.asarray(sizes, dtype=np.float64)  # (K, 2)
+    at = middle + (np.arange(cells) - (cells - 1) / 2) * stride  # (cells,)
+    anchors = np.empty((len(sizes), cells, cells, 4))
+    anchors[..., 0] = at[None, None, :] - sizes[:, None, None, 0] / 2
+    anchors[..., 1] = at[None, :, None] - sizes[:, None, None, 1] / 2
+    anchors[..., 2:] = sizes[:, None, None, :]
+    return anchors
+
+
+def ssd_scales(count: int, smallest: float = 0.2, largest: float = 0.9) -> np.ndarray:
+    """Scales (count + 1,) of `count` maps as shares of the picture's side, evenly spaced, and the one after the last."""
+    return smallest + (largest - smallest) / max(count - 1, 1) * np.arange(count + 1)
+
+
+def encode(boxes: Any, anchors: Any, variances: tuple[float, ...] = (1, 1, 1, 1)) -> Any:
+    """Offsets (..., 4) of boxes (..., 4) from anchors (..., 4):
+
+    dx = (cx − cx_a) / w_a,  dy = (cy − cy_a) / h_a,  dw = log(w / w_a),  dh = log(h / h_a), each divided by its variance
+    (SiamRPN: 1; SSD: 0.1 and 0.2). Raises DataError for a box without area: its logarithm is not a number.
+    """
+    sizes_ok = (boxes[..., 2:] > 0).all()
+    if not bool(sizes_ok):
+        raise DataError("a box to encode has no width or no height; leave out degenerate boxes before (see `is_valid`)")
+    a = _array(boxes)
+    shift = (boxes[..., :2] + boxes[..., 2:] / 2 - anchors[..., :2] - anchors[..., 2:] / 2) / anchors[
+        ..., 2:
+    ]  # (..., 2)
+    growth = a.log(boxes[..., 2:] / anchors[..., 2:])  # (..., 2)
+    return a.concatenate([shift, growth], -1) / _like(variances, boxes)
+
+
+def decode(offsets: Any, anchors: Any, variances: tuple[float, ...] = (1, 1, 1, 1)) -> Any:
+    """Boxes (..., 4) that lie at `offsets` (..., 4) from anchors (..., 4): the exact inverse of `encode`.
+
+    A side is at most 62.5 times its anchor's: an untrained network's offsets must not overflow.
+    """
+    a = _array(offsets)
+    offsets = offsets * _like(variances, offsets)  # (..., 4)
+    size = anchors[..., 2:] * a.exp(offsets[..., 2:].clip(None, MOST_GROWTH))  # (..., 2)
+    centre = anchors[..., :2] + anchors[..., 2:] / 2 + offsets[..., :2] * anchors[..., 2:]  # (..., 2)
+    return a.concatenate([centre - size / 2, size], -1)
+
+
+def overlaps(anchors: Tensor, boxes: Tensor) -> Tensor:
+    """IoU (B, A) of every anchor (A, 4) with each pair's box (B, 4); 0 for a box without area."""
+    low = torch.maximum(anchors[None, :, :2], boxes[:, None, :2])  # (B, A, 2)
+    high = torch.minimum((anchors[:, :2] + anchors[:, 2:])[None], (boxes[:, :2] + boxes[:, 2:])[:, None])  # (B, A, 2)
+    shared = (high - low).clamp_min(0).prod(-1)  # (B, A)
+    area = boxes[:, 2:].clamp_min(0).prod(-1)  # (B,)
+    union = anchors[:, 2:].prod(-1)[None] + area[:, None] - shared  # (B, A)
+    return shared / union
+
+
+def match(overlap: Tensor, high: float = 0.6, low: float = 0.3) -> Tensor:
+    """Labels (B, A) int64 from IoUs (B, A): 1 above `high`, 0 below `low`, −1 (ignored) between."""
+    labels = torch.full(overlap.shape, -1, dtype=torch.int64, device=overlap.device)  # (B, A)
+    labels[overlap > high] = 1
+    labels[overlap < low] = 0
+    return labels
+
+
+def _array(values: Any) -> Any:
+    return torch if isinstance(values, Tensor) else np
+
+
+def _like(numbers: tuple[float, ...], values: Any) -> Any:
+    return values.new_tensor(numbers) if isinstance(values, Tensor) else np.asarray(numbers, dtype=np.float64)

@@ -1,0 +1,150 @@
+"""What a proposal network says, what it should have said, and the loss between the two.
+
+Two recipes of loss, each complete: SiamRPN's (16 of 64 anchors drawn at random) and SSD's, which the EPFL project used
+(the three hardest negatives for each positive).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from course_lib.geometry.anchors import SSD_VARIANCES, encode, match, overlaps
+
+
+class Proposals(NamedTuple):
+    """One proposal for each anchor.
+
+    Attributes:
+        logits: (B, A, 2), for "something else" and "the target".
+        offsets: (B, A, 4) from the anchors, see `geometry.anchors.encode`.
+    """
+
+    logits: Tensor
+    offsets: Tensor
+
+    def float(self) -> Proposals:
+        """The same in single precision."""
+        return Proposals(self.logits.float(), self.offsets.float())
+
+    @property
+    def scores(self) -> Tensor:
+        """Probability (B, A) of the target."""
+        return self.logits.softmax(-1)[..., 1]
+
+
+class Targets(NamedTuple):
+    """What the proposals for B pairs should be.
+
+    Attributes:
+        labels: (B, A) 1 target, 0 something else, −1 does not count.
+        offsets: (B, A, 4) of the true box from every anchor; 0 where there is no true box.
+    """
+
+    labels: Tensor
+    offsets: Tensor
+
+
+def assign(
+    anchors: Tensor,
+    boxes: Tensor,
+    positive: Tensor,
+    high: float = 0.6,
+    low: float = 0.3,
+    variances: tuple[float, ...] = (1, 1, 1, 1),
+    near: float = 28.0,
+) -> Targets:
+    """Targets of B pairs from their boxes (B, 4), `positive` (B,), and the anchors (A, 4).
+
+    In a negative pair the box belongs to another object: the anchors centred within `near` pixels of its middle are
+    negatives, the others do not count (DaSiamRPN's rule: 7 × 7 cells). A box without area counts as absent: every
+    anchor of its pair is a negative, none has an offset.
+    """
+    there = (boxes[:, 2:] > 0).all(-1)  # (B,)
+    labels = match(overlaps(anchors, boxes), high, low)  # (B, A)
+    distance = (
+        (boxes[:, None, :2] + boxes[:, None, 2:] / 2 - anchors[:, :2] - anchors[:, 2:] / 2).abs().amax(-1)
+    )  # (B, A)
+    around = torch.where(distance <= near, 0, -1)  # (B, A)
+    labels = torch.where((there & ~positive)[:, None], around, labels)
+    # an anchor's own box stands in where there is none: its offset is 0
+    safe = torch.where(there[:, None, None], boxes[:, None], anchors[None])  # (B, A, 4)
+    return Targets(labels, encode(safe, anchors, variances))
+
+
+def chances(seeds: Tensor, count: int) -> Tensor:
+    """Random numbers (B, count) in 0…1, each row from its own seed (B,): the same on every device and in every process."""
+    rows = [torch.rand(count, generator=torch.Generator().manual_seed(int(seed))) for seed in seeds]
+    return torch.stack(rows)
+
+
+def draw_anchors(labels: Tensor, chance: Tensor, positives: int = 16, total: int = 64) -> Tensor:
+    """Labels (B, A) of which at most `positives` 1s and `total` − `positives` 0s a pair are kept: those with the highest
+    random numbers `chance` (B, A). The rest become −1."""
+    kept = torch.full_like(labels, -1)
+    for label, most in ((1, positives), (0, total - positives)):
+        value = torch.where(labels == label, chance, -1.0)  # (B, A)
+        best, index = value.topk(min(most, labels.shape[1]), dim=1)  # (B, most)
+        chosen = torch.where(best >= 0, label, kept.gather(1, index))
+        kept = kept.scatter(1, index, chosen)
+    return kept
+
+
+def hardest_negatives(losses: Tensor, labels: Tensor, ratio: float = 3.0, least: int = 10) -> Tensor:
+    """Labels (B, A) in which of the 0s only those with the largest `losses` (B, A) are kept: `ratio` for each 1 of the pair,
+    and at least `least`. The others become −1."""
+    negative = labels == 0  # (B, A)
+    count = (ratio * (labels == 1).sum(1)).clamp_min(least)  # (B,)
+    order = torch.where(negative, losses, -torch.inf).argsort(dim=1, descending=True)  # (B, A)
+    rank = order.argsort(dim=1)  # (B, A): 0 for the largest loss
+    return torch.where(negative & (rank >= count[:, None]), -1, labels)
+
+
+def mean_over(values: Tensor, chosen: Tensor) -> Tensor:
+    """Means over each pair's chosen values (B, A), then over the pairs; a pair with none counts as 0.
+
+    Pair by pair, so that several processes that share a batch find the same loss as one.
+    """
+    return (torch.where(chosen, values, 0.0).sum(1) / chosen.sum(1).clamp_min(1)).mean()
+
+
+def box_loss(offsets: Tensor, targets: Targets, smooth: bool = True) -> Tensor:
+    """Loss () of offsets (B, A, 4): for each positive anchor the sum over its four offsets, averaged over them.
+
+    `smooth`: smooth L1, as the paper says (½d² below 1, |d| − ½ above); False: |d|, as its public re-implementations do.
+    """
+    difference = offsets - targets.offsets  # (B, A, 4)
+    cost = F.smooth_l1_loss(difference, torch.zeros_like(difference), reduction="none") if smooth else difference.abs()
+    return mean_over(cost.sum(-1), targets.labels == 1)
+
+
+def siamrpn_loss(proposals: Proposals, targets: Targets, weight: float = 1.2, smooth: bool = True) -> Tensor:
+    """SiamRPN's loss () over the anchors drawn (`draw_anchors`): cross-entropy, positives and negatives half each,
+    and `weight` times the box loss."""
+    losses = _cross_entropy(proposals.logits, targets.labels)  # (B, A)
+    classes = 0.5 * mean_over(losses, targets.labels == 1) + 0.5 * mean_over(losses, targets.labels == 0)
+    return classes + weight * box_loss(proposals.offsets, targets, smooth)
+
+
+def ssd_loss(proposals: Proposals, targets: Targets, alpha: float = 1.5, negative_weight: float = 1 / 3) -> Tensor:
+    """The EPFL project's loss (): (L_conf + α · L_loc), hard negatives three to one, each weighing a third of a positive.
+
+    Targets have to be encoded with `SSD_VARIANCES`.
+    """
+    losses = _cross_entropy(proposals.logits, targets.labels)  # (B, A)
+    labels = hardest_negatives(losses.detach(), targets.labels)  # (B, A)
+    weights = torch.where(labels == 1, 1.0, negative_weight) * (labels >= 0)  # (B, A)
+    classes = ((weights * losses).sum(1) / weights.sum(1).clamp_min(1)).mean()
+    return classes + alpha * box_loss(proposals.offsets, targets) / 4
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """−log probability (B, A) of each anchor's label, as if ignored ones were 0."""
+    flat = F.cross_entropy(logits.flatten(0, 1), labels.clamp_min(0).flatten(), reduction="none")  # (B·A,)
+    return flat.reshape(labels.shape)
+
+
+LOSSES = {"siamrpn": ((1, 1, 1, 1), siamrpn_loss), "ssd": (SSD_VARIANCES, ssd_loss)}

@@ -1,0 +1,70 @@
+"""The layouts in which SiamFC's public weights are passed on, read as plain tensors: nothing here unpickles code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_lib.errors import DataError, MissingDataError
+from course_lib.models.alexnet import AlexNet
+from course_lib.models.siamfc import SiamFC
+from course_lib.models.weights import fill
+
+
+def load_public_siamfc(path: Path | str) -> SiamFC:
+    """SiamFC with public weights, in eval mode; both layouts expect RGB values 0…255.
+
+    Args:
+        path: an .npz of plain arrays (`conv1.weight` … `conv5.bias`, batch norm folded in), or a PyTorch file with
+            `backbone.conv1.0.weight` (convolution), `backbone.conv1.1.weight` (batch norm) and so on; the older name
+            `feature` for `backbone` is understood.
+
+    Raises MissingDataError if there is no such file, DataError naming it and what does not fit.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MissingDataError(f"public weights {path} do not exist; give the path of an .npz or .pth file")
+    tensors = _read_npz(path) if path.suffix == ".npz" else _read_torch(path)
+    folded = not any(name.startswith("bn") for name in tensors)
+    network = SiamFC()
+    if folded:
+        network.backbone = AlexNet(batch_norm=False)
+    bias = tensors.pop("bias", None)
+    fill(network.backbone, tensors, path)
+    if bias is not None:
+        network.bias.data = bias.reshape(()).float()
+    return network.eval()
+
+
+def _read_npz(path: Path) -> dict[str, Tensor]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: torch.from_numpy(np.array(arrays[name])).float() for name in arrays.files}
+    except (OSError, ValueError) as problem:
+        raise DataError(f"{path} is not an .npz of plain arrays ({problem})") from None
+
+
+def _read_torch(path: Path) -> dict[str, Tensor]:
+    """The tensors of a public PyTorch file under this course's names."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as problem:
+        raise DataError(
+            f"{path} is not a file of plain tensors ({type(problem).__name__}: {problem}); "
+            "files that hold code are not opened"
+        ) from None
+    content = content.get("model", content.get("state_dict", content)) if isinstance(content, dict) else content
+    if not isinstance(content, dict):
+        raise DataError(f"{path} holds a {type(content).__name__}; expected named tensors")
+    renamed = {}
+    for name, value in content.items():
+        match = re.search(r"conv([1-5])\.(?:([01])\.)?(\w+)$", name)
+        if match and match[2] == "1":
+            renamed[f"bn{match[1]}.{match[3]}"] = value
+        elif match:
+            renamed[f"conv{match[1]}.{match[3]}"] = value
+    return renamed
