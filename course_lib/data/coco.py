@@ -111,9 +111,10 @@ def pieces_of(pictures: list[Picture], each: int = 4, seed: int = 0) -> list[Out
 
 
 def generated_objects(count: int = 200, seed: int = 0) -> tuple[list[OutlinedObject], list[Picture]]:
-    """`count` pieces with outlines made by code, eight of a kind's texture, and the photographs to paste them over.
+    """`count` pieces with outlines made by code, and the photographs to paste them over.
 
-    Nothing to download; the textures' and outlines' seeds are others than the generated benchmark's.
+    Every second one is a piece of a photograph, of one kind with the others from there; the rest are painted, all of
+    one kind. Nothing to download; the textures' and outlines' seeds are others than the generated benchmark's.
     """
     objects = []
     for k in range(count):

@@ -6,7 +6,6 @@ so a run resumed at step s, or shared by several processes, sees exactly the pai
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable
@@ -15,9 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from course_lib.errors import SettingsError
-from course_lib.geometry.windows import exemplar_side
+from course_lib.geometry.windows import EXEMPLAR, exemplar_side
 
-EXEMPLAR = 127  # pixels a side of the exemplar z
 SEARCH = 239  # pixels a side of the search image x in SiamFC's training: 255 less two strides
 LIGHT = 8  # numbers that say how a crop is lit and blurred, see `augment.py`
 
@@ -129,16 +127,13 @@ class FrameCache:
         self.limit = megabytes * 1e6
         self.held = 0
         self.pictures: OrderedDict[object, np.ndarray] = OrderedDict()
-        self.seconds = 0.0
 
     def get(self, key: object, read: Callable[[], np.ndarray]) -> np.ndarray:
         """The picture under `key`, or what `read()` gives, which is kept."""
         if key in self.pictures:
             self.pictures.move_to_end(key)
             return self.pictures[key]
-        started = time.perf_counter()
         picture = read()
-        self.seconds += time.perf_counter() - started
         self.pictures[key] = picture
         self.held += picture.nbytes
         while self.held > self.limit and len(self.pictures) > 1:

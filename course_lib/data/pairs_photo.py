@@ -9,17 +9,16 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence as Items
 
-import cv2
 import numpy as np
 
 from course_lib.data.coco import OutlinedObject, Picture
+from course_lib.data.outline import soft_mask
 from course_lib.data.pairs import EXEMPLAR, SEARCH, Changes, FrameCache, Pair, PairSource, shifted_centre, side_of
 from course_lib.errors import DataError
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.views import View
 
 MOST_OVERLAP = 0.3  # IoU of a distractor's box with the target's
-SOFT = 4  # outlines are filled at this many times the resolution, for a soft edge
 
 
 class PhotoPairs(PairSource):
@@ -151,10 +150,6 @@ def outline_box(target: OutlinedObject, view: View) -> np.ndarray:
 
 def paste(crop: np.ndarray, photo: np.ndarray, polygons: Items[np.ndarray], view: View) -> np.ndarray:
     """The crop (S, S, 3) with the part of a photograph inside `polygons` laid over it, as the view shows it."""
-    S = len(crop)
-    mask = np.zeros((S * SOFT, S * SOFT), dtype=np.uint8)
-    contours = [np.rint((view.to_crop(p) * SOFT - 0.5) * 16).astype(np.int32) for p in polygons]  # 1/16 fine pixels
-    for contour in contours:  # one by one: parts that overlap add up
-        cv2.fillPoly(mask, [contour], 255, shift=4)
-    opacity = cv2.resize(mask, (S, S), interpolation=cv2.INTER_AREA)[..., None].astype(np.float32) / 255  # (S, S, 1)
+    mask = soft_mask([view.to_crop(p) for p in polygons], *crop.shape[:2])  # (S, S)
+    opacity = mask[..., None].astype(np.float32) / 255  # (S, S, 1)
     return np.rint(crop + opacity * (view.cut(photo).astype(np.float32) - crop)).astype(np.uint8)

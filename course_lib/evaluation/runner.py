@@ -83,11 +83,12 @@ def evaluate(
     bar = tqdm(
         total=len(jobs), initial=len(jobs) - len(open_jobs), unit="seq", disable=not progress, desc=protocol.upper()
     )
+    failures = []
     if lockstep > 1 and protocol == "ope":
         together = [(s, q) for s, q in open_jobs if s.name in DEEP]
-        _run_in_lockstep(together, benchmark, root, lockstep, bar)
+        failures += _run_in_lockstep(together, benchmark, root, lockstep, bar)
         open_jobs = [(s, q) for s, q in open_jobs if s.name not in DEEP]
-    failures = (_run_here if workers == 1 else _run_in_processes)(
+    failures += (_run_here if workers == 1 else _run_in_processes)(
         open_jobs, benchmark, root, protocol, workers, data, bar
     )
     bar.close()
@@ -152,15 +153,20 @@ def _run_here(jobs, benchmark, root, protocol, workers, data, bar) -> list[str]:
     return failures
 
 
-def _run_in_lockstep(jobs: list, benchmark: Benchmark, root: Path, width: int, bar: tqdm) -> None:
+def _run_in_lockstep(jobs: list, benchmark: Benchmark, root: Path, width: int, bar: tqdm) -> list[str]:
     """Every deep tracker over its open sequences, `width` at a time; each result is written when its sequence ends."""
     from course_lib.evaluation.lockstep import lockstep
 
+    failures = []
     for spec in dict.fromkeys(s.folder for s, _ in jobs):
         mine = [(s, q) for s, q in jobs if s.folder == spec]
         for k, result in lockstep(mine[0][0].make, [q for _, q in mine], width):
-            write_result(result_path(root, benchmark.name, spec, mine[k][1].name), result, benchmark.first_pixel)
+            if isinstance(result, Exception):
+                failures.append(_failure(spec, mine[k][1].name, result))
+            else:
+                write_result(result_path(root, benchmark.name, spec, mine[k][1].name), result, benchmark.first_pixel)
             bar.update()
+    return failures
 
 
 def _run_in_processes(jobs, benchmark, root, protocol, workers, data, bar) -> list[str]:

@@ -20,6 +20,8 @@ from numpy.typing import ArrayLike
 from course_lib.errors import DataError
 from course_lib.geometry.boxes import as_boxes
 
+EXEMPLAR = 127  # pixels a side of the exemplar z, in every network of the course
+
 
 def exemplar_side(box: ArrayLike, context: float = 0.5) -> np.ndarray:
     """Side (...) in frame pixels of the exemplar's square around boxes (..., 4).

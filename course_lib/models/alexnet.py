@@ -103,6 +103,10 @@ class AlexNet(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Features of a batch of pictures, (B, 3, S, S) or, guided, (B, 4, S, S) with a mask of 0 and 1 as the fourth
         channel. Sizes for 127 (exemplar) and 255 (search) pixels at stride 8."""
+        return self.levels(image)[-1]
+
+    def levels(self, image: Tensor) -> list[Tensor]:
+        """The maps of conv3, conv4 and conv5."""
         x = self.conv1(image[:, :3])  # (B, 96, 59, 59) and (B, 96, 123, 123)
         if self.guide is not None:
             x = x + self.guide(image[:, 3:])  # (B, 96, 59, 59) and (B, 96, 123, 123)
@@ -110,9 +114,10 @@ class AlexNet(nn.Module):
         x = self.pool1(x)  # (B, 96, 29, 29) and (B, 96, 61, 61)
         x = self.relu(self.bn2(self.conv2(x)))  # (B, 256, 25, 25) and (B, 256, 57, 57)
         x = self.pool2(x)  # (B, 256, 12, 12) and (B, 256, 28, 28)
-        x = self.relu(self.bn3(self.conv3(x)))  # (B, 384, 10, 10) and (B, 384, 26, 26)
-        x = self.relu(self.bn4(self.conv4(x)))  # (B, 384, 8, 8) and (B, 384, 24, 24)
-        return self.bn5(self.conv5(x))  # (B, 256, 6, 6) and (B, 256, 22, 22)
+        third = self.relu(self.bn3(self.conv3(x)))  # (B, 384, 10, 10) and (B, 384, 26, 26)
+        fourth = self.relu(self.bn4(self.conv4(third)))  # (B, 384, 8, 8) and (B, 384, 24, 24)
+        fifth = self.bn5(self.conv5(fourth))  # (B, 256, 6, 6) and (B, 256, 22, 22)
+        return [third, fourth, fifth]
 
 
 @torch.no_grad()

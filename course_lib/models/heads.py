@@ -21,6 +21,8 @@ from course_lib.errors import SettingsError
 from course_lib.models.correlation import cross_correlate_channels, cross_correlate_depthwise
 from course_lib.models.proposals import Proposals
 
+SHARP = 4.0  # factor on a mean of products of about one, so that the first probabilities differ
+
 
 class UpChannelHead(nn.Module):
     """SiamRPN: 18.88 M parameters with 256 channels and 5 anchors. Search features (B, C, 22, 22) give maps of 17 × 17.
@@ -39,6 +41,22 @@ class UpChannelHead(nn.Module):
         self.x_box = nn.Conv2d(features, channels, 3)
         self.adjust = nn.Conv2d(4 * anchors, 4 * anchors, 1)
         self.channels = channels
+        self._start()
+
+    @torch.no_grad()
+    def _start(self) -> None:
+        """Begin as SiamFC: target's logits are the similarity of the two maps, the others its opposite.
+
+        The convolutions on both sides begin as one and the same projection of φ, so that a map is Σ φ(z) · φ(x). From
+        random numbers a head has to find the comparison itself, which takes a short training all its time.
+        """
+        project = nn.init.orthogonal_(torch.empty(self.channels, self.x_class.in_channels))  # (C, features)
+        for layer in (self.z_class, self.x_class):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        self.x_class.weight[:, :, 1, 1] = project
+        kernels = self.z_class.weight.view(-1, self.channels, *self.z_class.weight.shape[1:])  # (2k, C, features, 3, 3)
+        kernels[0::2, :, :, 1, 1], kernels[1::2, :, :, 1, 1] = -SHARP * project, SHARP * project
 
     def keep(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Kernels (B, 2k, C, 4, 4) and (B, 4k, C, 4, 4) of exemplar features (B, C, 6, 6)."""
@@ -186,9 +204,9 @@ def broadcast_over(vector: Tensor, x: Tensor) -> Tensor:
     return vector.expand(len(x), -1, *x.shape[2:])
 
 
-def conv_norm(before: int, after: int, k: int) -> nn.Sequential:
-    """Convolution without padding, batch norm, ReLU."""
-    return nn.Sequential(nn.Conv2d(before, after, k, bias=False), nn.BatchNorm2d(after), nn.ReLU())
+def conv_norm(before: int, after: int, k: int, **how: int) -> nn.Sequential:
+    """Convolution (without padding unless `how` says so), batch norm, ReLU."""
+    return nn.Sequential(nn.Conv2d(before, after, k, bias=False, **how), nn.BatchNorm2d(after), nn.ReLU())
 
 
 def as_proposals(classes: Tensor, offsets: Tensor) -> Proposals:

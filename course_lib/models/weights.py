@@ -21,6 +21,7 @@ from course_lib.errors import DataError, MissingDataError
 from course_lib.files import write_whole
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.siamrpn import SiamRPN
+from course_lib.models.siamrpnpp import SiamRPNpp
 from course_lib.places import PROJECT, RUNS
 
 WEIGHTS = PROJECT / "weights"
@@ -107,6 +108,12 @@ def build(card: dict[str, Any]) -> nn.Module:
         return SiamFC(int(card["stride"]), tuple(card["widths"]))
     if kind == "siamrpn":
         return SiamRPN(card["head"], tuple(card["widths"]), card["channels"], card["groups"])
+    if kind == "siamrpn++":
+        return SiamRPNpp(card["trunk"], tuple(card["widths"]), card["channels"], card["groups"])
+    if kind in ("siamconcatrpn", "siambroadcastrpn"):
+        from course_lib.models.epfl import SiamBroadcastRPN, SiamConcatRPN
+
+        return SiamConcatRPN() if kind == "siamconcatrpn" else SiamBroadcastRPN(card["shared"])
     raise ValueError(f"there is no network {kind!r}")
 
 

@@ -13,14 +13,14 @@ from torch import Tensor
 
 from course_lib.data.frames import as_frame
 from course_lib.errors import SettingsError
-from course_lib.geometry.windows import CropWindow, exemplar_side
+from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side
 from course_lib.models.alexnet import fold_batch_norm
 from course_lib.models.device import Placement, choose_placement
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.weights import load_siamfc
 from course_lib.trackers.base import Tracker, accept_start
 
-EXEMPLAR, SEARCH = 127, 255  # pixels a side
+SEARCH = 255  # pixels a side
 SMALLEST, LARGEST = 0.2, 5.0  # limits of the search side, in its first sizes
 
 

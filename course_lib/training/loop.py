@@ -20,7 +20,7 @@ from course_lib.training.checkpoint import load_checkpoint, save_checkpoint
 from course_lib.training.processes import Team, team_of
 from course_lib.training.settings import TrainSettings, learning_rate
 from course_lib.training.sources import make_sources
-from course_lib.training.step import descend, predict, restore, snapshot
+from course_lib.training.step import descend, make_optimiser, predict, restore, snapshot
 from course_lib.training.tasks import Task, make_task
 
 VALIDATION_SEED = 7_000_000  # validation pairs are the same for every run with the same sources
@@ -112,12 +112,7 @@ class Run:
         self.training_pairs, self.validation_pairs = sources
         self.task: Task = make_task(settings)
         self.network = placement.network(self.task.build())
-        self.optimiser = torch.optim.SGD(
-            self.network.parameters(),
-            lr=settings.rate_start,
-            momentum=settings.momentum,
-            weight_decay=settings.weight_decay,
-        )
+        self.optimiser = make_optimiser(self.network, settings)
         self.progress = Progress(0, settings.steps, settings.batch)
         self.checkpoint = folder / "last.pt"
         self._resume()

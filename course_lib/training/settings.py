@@ -15,6 +15,7 @@ class ProposalSettings:
     """What a training run of a proposal network needs beside the rest; SiamFC has no use for it."""
 
     head: Literal["upchannel", "depthwise", "concat", "broadcast"] = "upchannel"  # of network siamrpn
+    trunk: Literal["resnet50", "alexnet"] = "resnet50"  # of network siamrpn++
     channels: int | None = None  # of the head; None for as many as the backbone has
     groups: int = 1  # of the backbone's conv2, conv4 and conv5: 1 as SiamRPN, 2 as SiamFC
     loss: Literal["siamrpn", "ssd"] = "siamrpn"  # 16 of 64 anchors drawn, or the three hardest negatives a positive
@@ -54,6 +55,7 @@ class TrainSettings:
     steps: int = 332_500  # SiamFC: 50 epochs of 53,200 pairs
     rate_start: float = 1e-2  # learning rate of the first step
     rate_end: float = 1e-5  # and of the last; in between it falls by the same factor every step
+    optimiser: Literal["sgd", "adam"] = "sgd"  # adam divides each weight's step by the size of its own gradients
     momentum: float = 0.9
     weight_decay: float = 5e-4
     clip: float = 10.0  # largest norm of the gradient

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from course_lib.training.settings import TrainSettings
+
 
 def predict(network: nn.Module, exemplar: Tensor, search: Tensor, bf16: bool) -> Any:
     """Responses (B, n, n) or proposals, single precision, of a network that computes in bfloat16 where `bf16` is set.
@@ -18,6 +20,15 @@ def predict(network: nn.Module, exemplar: Tensor, search: Tensor, bf16: bool) ->
     """
     with torch.autocast(exemplar.device.type, dtype=torch.bfloat16, enabled=bf16):
         return network(exemplar, search).float()
+
+
+def make_optimiser(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
+    """The optimiser of a recipe for those weights that are to be trained."""
+    weights = [p for p in network.parameters() if p.requires_grad]
+    if settings.optimiser == "adam":
+        betas = (settings.momentum, 0.999)
+        return torch.optim.AdamW(weights, settings.rate_start, betas, weight_decay=settings.weight_decay)
+    return torch.optim.SGD(weights, settings.rate_start, settings.momentum, weight_decay=settings.weight_decay)
 
 
 def descend(network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, clip: float) -> float:

@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from course_lib.data.loader import PairBatch
 from course_lib.errors import SettingsError
 from course_lib.geometry.anchors import decode, overlaps
+from course_lib.models.epfl import SiamBroadcastRPN, SiamConcatRPN
 from course_lib.models.losses import balanced_logistic_loss, pair_labels
 from course_lib.models.proposals import LOSSES, Proposals, assign, chances, draw_anchors
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.siamrpn import SiamRPN, box_masks
+from course_lib.models.siamrpnpp import SiamRPNpp
 from course_lib.models.weights import load_network
 from course_lib.training.settings import TrainSettings
 
@@ -121,13 +123,18 @@ class ProposalTask:
         return self.criterion(output, targets, p.weight, p.smooth)
 
     def measures(self, output: Proposals, batch: PairBatch) -> dict[str, Tensor]:
-        """IoU of each pair's most probable proposal with the target, and whether it is above one half."""
+        """IoU with the target of each pair's most probable proposal, whether it is above one half, and `fit`: the IoU of
+        the proposal of the anchor nearest to the target in place and shape, however probable."""
         anchors = self.anchors.to(batch.box.device)  # (A, 4)
-        best = output.scores.argmax(1)  # (B,)
-        offsets = output.offsets[torch.arange(len(best)), best]  # (B, 4)
-        boxes = decode(offsets, anchors[best], self.variances)  # (B, 4)
-        overlap = overlaps(boxes, batch.box).diagonal()  # (B,)
-        return {"iou": overlap, "hits": (overlap > 0.5).float()}
+        overlap = self._overlap(output, anchors, output.scores.argmax(1), batch.box)  # (B,)
+        nearest = overlaps(anchors, batch.box).argmax(1)  # (B,)
+        fit = self._overlap(output, anchors, nearest, batch.box)  # (B,)
+        return {"iou": overlap, "hits": (overlap > 0.5).float(), "fit": fit}
+
+    def _overlap(self, output: Proposals, anchors: Tensor, chosen: Tensor, boxes: Tensor) -> Tensor:
+        """IoU (B,) with the boxes (B, 4) of one proposal of each pair, by its index (B,)."""
+        offsets = output.offsets[torch.arange(len(chosen)), chosen]  # (B, 4)
+        return overlaps(decode(offsets, anchors[chosen], self.variances), boxes).diagonal()
 
     def maps(self, output: Proposals) -> Tensor:
         """The highest score of each cell of the (first) map."""
@@ -139,6 +146,12 @@ class ProposalTask:
 def new_network(settings: TrainSettings) -> nn.Module:
     """A fresh proposal network of a recipe."""
     p = settings.proposals
+    if settings.network == "siamrpn++":
+        return SiamRPNpp(p.trunk, settings.widths, p.channels or 256, p.groups)
+    if settings.network == "siamconcatrpn":
+        return SiamConcatRPN()
+    if settings.network == "siambroadcastrpn":
+        return SiamBroadcastRPN()
     return SiamRPN(p.head, settings.widths, p.channels, p.groups)
 
 

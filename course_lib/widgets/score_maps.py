@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from course_lib import plots
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
-from course_lib.geometry.windows import CropWindow, exemplar_side, search_side
+from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side, search_side
 from course_lib.models.siamfc import SiamFC
 from course_lib.trackers.base import accept_start
-from course_lib.trackers.siamfc import EXEMPLAR, SEARCH, Embedding
+from course_lib.trackers.siamfc import SEARCH, Embedding
 from course_lib.widgets.bench import PictureBench, choice, slider
 
 

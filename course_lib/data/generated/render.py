@@ -10,9 +10,7 @@ import numpy as np
 from course_lib.data.frames import Frames
 from course_lib.data.generated.motion import Poses
 from course_lib.data.generated.sources import Cutout
-
-SUBPIXEL = 4  # bits of cv2.fillPoly's fixed-point coordinates
-FINER = 4  # outlines are filled at this many times the resolution: fillPoly paints half a pixel too much all round
+from course_lib.data.outline import soft_mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,10 +112,7 @@ def draw(actor: Actor, moments: list[float], rows: slice, columns: slice) -> tup
 
 def silhouette(actor: Actor, t: float, height: int, width: int, corner: tuple[int, int] = (0, 0)) -> np.ndarray:
     """The actor's mask (height, width) uint8 at time t, soft at the edge, in the part of the frame from `corner` (x, y)."""
-    contour = (actor.poses.contour(actor.cutout.outline, t) - np.asarray(corner)) * FINER - 0.5  # (n, 2) fine pixels
-    fine = np.zeros((height * FINER, width * FINER), dtype=np.uint8)
-    cv2.fillPoly(fine, [np.rint(contour * 2**SUBPIXEL).astype(np.int32)], 255, shift=SUBPIXEL)
-    return cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA)
+    return soft_mask([actor.poses.contour(actor.cutout.outline, t) - np.asarray(corner)], height, width)
 
 
 def _texture(actor: Actor, t: float, height: int, width: int, corner: tuple[int, int]) -> np.ndarray:

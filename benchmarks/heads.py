@@ -1,0 +1,121 @@
+"""SiamFC and four proposal heads: same backbone, same pairs, same steps, two seeds; trained, then measured on clips.
+
+python benchmarks/heads.py recipes/train_heads.yaml --write results/heads.json
+
+Goes on where it was cut off. Success and precision on the generated benchmark and on the real clips, speed, parameters.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import torch
+
+from course_lib.data.benchmarks import load_benchmark
+from course_lib.data.frames import ArrayFrames
+from course_lib.data.sequence import Benchmark
+from course_lib.evaluation.otb import score_sequence, track
+from course_lib.evaluation.report import Report, TrackerScores
+from course_lib.evaluation.tables import without_nan
+from course_lib.files import write_whole
+from course_lib.models.device import choose_placement
+from course_lib.models.weights import load_network, read_card
+from course_lib.places import RUNS
+from course_lib.provenance import provenance
+from course_lib.recipe import load_settings
+from course_lib.trackers import make_tracker
+from course_lib.training.finish import train_to_weights
+from course_lib.training.runs import STOPPED, budget_from_outside
+from course_lib.training.settings import TrainSettings
+
+MATCHES = ("siamfc", "upchannel", "depthwise", "broadcast", "concat")
+
+
+def settings_of(recipe: Path, match: str, seed: int) -> TrainSettings:
+    """The recipe for one way to match and one seed."""
+    name = load_settings(TrainSettings, recipe).name
+    what = {"network": "siamfc"} if match == "siamfc" else {"network": "siamrpn", "proposals.head": match}
+    return load_settings(TrainSettings, recipe, {**what, "seed": seed, "name": f"{name}-{match}-seed{seed}"})
+
+
+def measure(tracker: str, weights: str, benchmark: Benchmark) -> Report:
+    """One pass of a tracker with these weights over a benchmark, sequence by sequence."""
+    scores, fps = {}, {}
+    for sequence in benchmark:
+        sequence = replace(sequence, frames=ArrayFrames(list(sequence.frames)))
+        result = track(make_tracker(tracker, weights=weights), sequence)
+        scores[sequence.name] = score_sequence(result.boxes, sequence.boxes, sequence.omitted)
+        fps[sequence.name] = len(result) / float(result.seconds.sum())
+    found = {"it": TrackerScores(scores, fps)}
+    return Report(benchmark.name, "ope", found, {s.name: s.attributes for s in benchmark})
+
+
+def one_run(settings: TrainSettings, match: str, budget: float | None) -> dict | None:
+    """Train one network and measure it; None if the budget ended first."""
+    kept = RUNS / "training" / settings.name / "scores.json"
+    if kept.is_file():
+        return json.loads(kept.read_text(encoding="utf-8"))
+    path = train_to_weights(settings, budget=budget)
+    if path is None:
+        return None
+    network = load_network(str(path))
+    row = {
+        "match": match,
+        "seed": settings.seed,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "parameters_of_head": sum(p.numel() for n, p in network.named_parameters() if not n.startswith("backbone")),
+        "validation": read_card(path)["validation"],
+        "training_seconds": sum(read_card(path)["seconds"].values()),
+    }
+    for name in ("generated-v1", "otb+vot2014"):
+        report = measure("siamfc" if match == "siamfc" else "siamrpn", str(path), load_benchmark(name))
+        told = report.to_dict()
+        row[name] = {
+            **report.overall()["it"],
+            "curves": told["curves"]["it"],
+            "auc_by_sequence": {n: values["it"] for n, values in told["auc_by_sequence"].items()},
+        }
+    write_whole(kept, json.dumps(without_nan(row)) + "\n")
+    return row
+
+
+def main() -> int:
+    """Run what is missing, keep the table; 75 if the budget ended first."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--matches", nargs="+", default=list(MATCHES), choices=list(MATCHES))
+    parser.add_argument("--write", type=Path, required=True, help="JSON file to keep the figures in")
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    budget, began, rows = budget_from_outside(), time.monotonic(), []
+    for seed in arguments.seeds:
+        for match in arguments.matches:
+            left = None if budget is None else budget - (time.monotonic() - began)
+            if left is not None and left < 20:
+                return STOPPED
+            row = one_run(settings_of(arguments.recipe, match, seed), match, left)
+            if row is None:
+                return STOPPED
+            rows.append(row)
+            told = {name: row[name]["auc"] for name in ("generated-v1", "otb+vot2014")}
+            print(match, seed, told, row["otb+vot2014"]["fps"], flush=True)
+    settings = load_settings(TrainSettings, arguments.recipe)
+    table = {
+        "pairs": settings.steps * settings.batch,
+        "widths": list(settings.widths),
+        "runs": rows,
+        "measured": provenance(str(choose_placement().device)) | {"threads": torch.get_num_threads()},
+    }
+    write_whole(arguments.write, json.dumps(without_nan(table), indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

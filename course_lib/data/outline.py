@@ -1,0 +1,23 @@
+"""Outlines to masks, soft at the edge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Items
+
+import cv2
+import numpy as np
+
+SUBPIXEL = 4  # bits of cv2.fillPoly's fixed-point coordinates
+FINER = 4  # outlines are filled at this many times the resolution: fillPoly paints half a pixel too much all round
+
+
+def soft_mask(outlines: Items[np.ndarray], height: int, width: int) -> np.ndarray:
+    """Mask (height, width) uint8 of the inside of outlines, each (n, 2), x and y in continuous pixels; 255 is inside.
+
+    Outlines are filled one by one: parts that overlap add up.
+    """
+    fine = np.zeros((height * FINER, width * FINER), dtype=np.uint8)
+    for outline in outlines:
+        points = np.rint((outline * FINER - 0.5) * 2**SUBPIXEL).astype(np.int32)  # pixel k has its centre at k + 0.5
+        cv2.fillPoly(fine, [points], 255, shift=SUBPIXEL)
+    return cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,183 @@
+"""The EPFL project's two answers to "is a correlation map the right match?", in their own size (A. Carlier, 2019).
+
+Both put SSD's default boxes on several maps. Numbers of parameters and boxes: 64.21 M and 8,732 (SiamConcatRPN), 6.79 M
+and 7,680 (SiamBroadcastRPN). The small siblings are heads on an AlexNet, see `models.heads`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_lib.geometry.anchors import SSD_VARIANCES, default_box_sizes, place_anchors
+from course_lib.models.heads import GlobalStage, as_proposals, broadcast_over, conv_norm
+from course_lib.models.proposals import Proposals
+from course_lib.models.resnet import Trunk
+
+# per map: ratios besides 1, smallest and largest square in pixels, as in the project's settings
+CONCAT_BOXES = (
+    ((2,), 60, 85),
+    ((2, 3), 99, 110),
+    ((2, 3), 120, 140),
+    ((2, 3), 150, 180),
+    ((2,), 190, 210),
+    ((2,), 220, 250),
+)
+BROADCAST_BOXES = (((2, 3), 50, 60), ((2, 3), 65, 75))
+
+
+class SSDNetwork(nn.Module):
+    """What the two share: default boxes on several maps, one pair of output convolutions for each."""
+
+    variances = SSD_VARIANCES
+    boxes: tuple
+    maps: tuple[tuple[int, float], ...]  # cells, stride in pixels of the network's own picture
+    picture: int  # pixels a side of the network's own search image
+
+    def _outputs(self, channels: tuple[int, ...]) -> None:
+        self.map_sizes = [box_sizes(*spec) for spec in self.boxes]  # (K, 2) each
+        self.sizes = self.map_sizes[0]
+        pairs = list(zip(channels, [len(s) for s in self.map_sizes], strict=True))
+        self.loc = nn.ModuleList([nn.Conv2d(c, 4 * k, 3, padding=1) for c, k in pairs])
+        self.conf = nn.ModuleList([nn.Conv2d(c, 2 * k, 3, padding=1) for c, k in pairs])
+
+    def cells(self, search: int = 255) -> int:
+        """Cells a side of the first map."""
+        return self.maps[0][0]
+
+    def anchors(self, search: int = 255) -> np.ndarray:
+        """Default boxes (A, 4) in search pixels, map by map, in the order of the proposals."""
+        placed = [
+            place_anchors(sizes, cells, stride, cells * stride / 2).reshape(-1, 4)
+            for sizes, (cells, stride) in zip(self.map_sizes, self.maps, strict=True)
+        ]
+        return np.concatenate(placed) * (search / self.picture)
+
+    def answer(self, maps: list[Tensor]) -> Proposals:
+        """Proposals from maps (B, C, n, n)."""
+        parts = [as_proposals(c(m), b(m)) for m, c, b in zip(maps, self.conf, self.loc, strict=True)]
+        return Proposals(torch.cat([p.logits for p in parts], 1), torch.cat([p.offsets for p in parts], 1))
+
+    def forward(self, exemplar: Tensor, search: Tensor) -> Proposals:
+        """Proposals of pairs."""
+        return self.propose(self.keep(exemplar, search.shape[-1]), search)
+
+
+class SiamConcatRPN(SSDNetwork):
+    """One trunk to layer 3 for both pictures, 300 × 300, each with a mask guide; stacked, three global stages, refinement
+    with the search image's layer 2, and SSD's extra layers: maps of 38, 19, 10, 5, 3 and 1 cells."""
+
+    guided = True
+    boxes, picture = CONCAT_BOXES, 300
+    maps = ((38, 300 / 38), (19, 300 / 19), (10, 30.0), (5, 60.0), (3, 100.0), (1, 300.0))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = Trunk(3, (2, 3), guided=True)
+        self.match = nn.Sequential(
+            GlobalStage(11, 2048, 512, 512),
+            nn.ReLU(),
+            GlobalStage(9, 512, 256, 512),
+            nn.ReLU(),
+            GlobalStage(7, 512, 256, 512),
+        )
+        self.refine = Refine(512, 256)
+        self.extras = nn.ModuleList(
+            [
+                extra(512, 256, 512, stride=2, padding=1),
+                extra(512, 256, 512, stride=2, padding=1),
+                extra(512, 128, 256, stride=2, padding=1),
+                extra(256, 128, 256),
+                extra(256, 128, 256),
+            ]
+        )
+        self._outputs((512, 512, 512, 256, 256, 256))
+        self.about = {"network": "siamconcatrpn"}
+
+    def keep(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor]:
+        """Layer 3 (B, 1024, 19, 19) of exemplars (B, 4, 127, 127)."""
+        return (self.backbone(resized(exemplar, self.picture))[1],)
+
+    def propose(self, kept: tuple[Tensor], search: Tensor) -> Proposals:
+        """Proposals of search images (B, 4, S, S)."""
+        fine, coarse = self.backbone(resized(search, self.picture))  # (B, 512, 38, 38) and (B, 1024, 19, 19)
+        both = torch.cat([coarse, kept[0].expand(len(coarse), -1, -1, -1)], 1)  # (B, 2048, 19, 19)
+        maps = [self.refine(fine, self.match(both))]  # (B, 512, 38, 38)
+        for layer in self.extras:
+            maps.append(layer(maps[-1]))  # 19, 10, 5, 3, 1 cells
+        return self.answer(maps)
+
+
+class SiamBroadcastRPN(SSDNetwork):
+    """Two trunks to layer 2 that share nothing; the exemplar, 63 × 63, pooled to one vector and put beside every cell."""
+
+    guided = False
+    boxes, picture = BROADCAST_BOXES, 255
+    maps = ((32, 8.0), (16, 16.0))
+
+    def __init__(self, shared: bool = False) -> None:
+        super().__init__()
+        self.trunk_x = Trunk(2, (2,))
+        self.trunk_z = self.trunk_x if shared else Trunk(2, (2,))
+        self.compare = nn.Sequential(nn.Conv2d(1024, 256, 3, padding=1), nn.BatchNorm2d(256), nn.ReLU())
+        self.finer = nn.ConvTranspose2d(256, 256, 4, 2, padding=1)
+        self.extras = nn.ModuleList([squeeze(256, 64), squeeze(256, 64)])
+        self._outputs((256, 256))
+        self.about = {"network": "siambroadcastrpn", "shared": shared}
+
+    def keep(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor]:
+        """The exemplars (B, 3, 127, 127), of which the middle 63 pixels count, as vectors (B, 512, 1, 1)."""
+        features = self.trunk_z(exemplar[:, :, 32:95, 32:95])[0]  # (B, 512, 8, 8)
+        return (features.amax((2, 3), keepdim=True),)
+
+    def propose(self, kept: tuple[Tensor], search: Tensor) -> Proposals:
+        """Proposals of search images (B, 3, 255, 255)."""
+        x = self.trunk_x(search)[0]  # (B, 512, 32, 32)
+        both = self.compare(torch.cat([x, broadcast_over(kept[0], x)], 1))  # (B, 256, 32, 32)
+        first = self.extras[0](self.finer(both))  # (B, 256, 64, 64), then (B, 256, 32, 32)
+        return self.answer([first, self.extras[1](first)])  # and (B, 256, 16, 16)
+
+
+class Refine(nn.Module):
+    """A coarse map, enlarged twice, fused with a fine one; residual convolutions before and after."""
+
+    def __init__(self, channels: int, mid: int) -> None:
+        super().__init__()
+        self.fine = nn.Conv2d(channels, channels, 3, padding=1)
+        self.before, self.after = residual(channels, mid), residual(channels, mid)
+
+    def forward(self, fine: Tensor, coarse: Tensor) -> Tensor:
+        """A map like `fine` (B, C, 2n, 2n) from it and `coarse` (B, C, n, n)."""
+        s = self.fine(fine)  # (B, C, 2n, 2n)
+        s = s + self.before(s)
+        m = s + F.interpolate(coarse, size=s.shape[2:], mode="bilinear", align_corners=False)  # (B, C, 2n, 2n)
+        return m + self.after(m)
+
+
+def residual(channels: int, mid: int) -> nn.Sequential:
+    """ReLU and 3 × 3, twice, through `mid` channels."""
+    return nn.Sequential(
+        nn.ReLU(), nn.Conv2d(channels, mid, 3, padding=1), nn.ReLU(), nn.Conv2d(mid, channels, 3, padding=1)
+    )
+
+
+def extra(before: int, mid: int, after: int, **how: int) -> nn.Sequential:
+    """One of SSD's extra layers: 1 × 1, then 3 × 3."""
+    return nn.Sequential(nn.Conv2d(before, mid, 1), nn.ReLU(), nn.Conv2d(mid, after, 3, **how), nn.ReLU())
+
+
+def squeeze(channels: int, mid: int) -> nn.Sequential:
+    """1 × 1 down to `mid` channels, 3 × 3 with stride 2 back, each with batch norm and ReLU."""
+    return nn.Sequential(conv_norm(channels, mid, 1), conv_norm(mid, channels, 3, stride=2, padding=1))
+
+
+def box_sizes(ratios: tuple[float, ...], small: float, large: float) -> np.ndarray:
+    """Default box sizes (K, 2) of one map: squares of `small` and √(small · large), and each ratio both ways."""
+    return default_box_sizes(small, large, (1, *ratios, *(1 / r for r in ratios)))
+
+
+def resized(picture: Tensor, size: int) -> Tensor:
+    """Pictures (B, C, S, S) at another size (B, C, size, size)."""
+    return F.interpolate(picture, size=(size, size), mode="bilinear", align_corners=False)

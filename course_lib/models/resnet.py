@@ -1,0 +1,86 @@
+"""ResNet-50 as trackers use it: cut off early, or with stride 8 to its end. The layers are torchvision's."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import resnet50
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of RGB in 0…1, as torchvision's weights expect it
+
+
+class Trunk(nn.Module):
+    """ResNet-50 up to a layer: pictures (B, 3, S, S), values 0…255, to a list of maps, one for each layer in `give`.
+
+    Args:
+        upto: 2, 3 or 4; give: which of the layers 1 … upto are wanted.
+        guided: whether a fourth channel of the pictures, a mask, is added to conv1's output (a 7 × 7 convolution).
+    """
+
+    def __init__(self, upto: int, give: tuple[int, ...], guided: bool = False) -> None:
+        super().__init__()
+        self._take(resnet50(weights=None), upto)
+        self.give = give
+        self.guide = nn.Conv2d(1, 64, 7, 2, padding=3, bias=False) if guided else None
+        self.register_buffer("mean", torch.tensor(MEAN)[:, None, None] * 255, persistent=False)
+        self.register_buffer("std", torch.tensor(STD)[:, None, None] * 255, persistent=False)
+
+    def _take(self, whole: nn.Module, upto: int) -> None:
+        self.conv1, self.bn1, self.relu, self.maxpool = whole.conv1, whole.bn1, whole.relu, whole.maxpool
+        self.layers = nn.ModuleList([getattr(whole, f"layer{k}") for k in range(1, upto + 1)])
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Maps of layer 1 (256 channels, stride 4), 2 (512, 8), 3 (1024, 16), those in `give`. 255 pixels: 64, 32, 16 cells."""
+        x = self.conv1((image[:, :3] - self.mean) / self.std)  # (B, 64, S/2, S/2)
+        if self.guide is not None:
+            x = x + self.guide(image[:, 3:])  # (B, 64, S/2, S/2)
+        x = self.maxpool(self.relu(self.bn1(x)))  # (B, 64, S/4, S/4)
+        maps = []
+        for k, layer in enumerate(self.layers, start=1):
+            x = layer(x)
+            if k in self.give:
+                maps.append(x)
+        return maps
+
+
+class AtrousTrunk(Trunk):
+    """SiamRPN++'s ResNet-50: layers 2, 3 and 4 all of stride 8, the last two dilated by 2 and 4; 45.53 M parameters.
+
+    conv1 and the first block of layer 2 have no padding, and the three shortcuts are 3 × 3: 127 pixels give 15 × 15
+    cells, 255 give 31 × 31, in all three layers.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(4, (2, 3, 4))
+        whole = resnet50(weights=None, replace_stride_with_dilation=[False, True, True])
+        whole.conv1.padding = (0, 0)
+        whole.layer2[0].conv2.padding = (0, 0)
+        for layer, before, after, stride, dilation in (
+            (whole.layer2, 256, 512, 2, 0),
+            (whole.layer3, 512, 1024, 1, 1),
+            (whole.layer4, 1024, 2048, 1, 2),
+        ):
+            pad, apart = dilation, max(dilation, 1)
+            layer[0].downsample[0] = nn.Conv2d(before, after, 3, stride, padding=pad, dilation=apart, bias=False)
+        self._take(whole, 4)
+
+
+def load_torchvision(trunk: Trunk, tensors: dict[str, Tensor]) -> list[str]:
+    """Fill a trunk with torchvision's ResNet-50 weights (its `state_dict`); returns the names that have no place in it.
+
+    A 1 × 1 shortcut goes into the middle of a 3 × 3 one, the rest of which becomes 0: the same map at first.
+    """
+    own = trunk.state_dict()
+    unused = []
+    for name, value in tensors.items():
+        head, _, rest = name.partition(".")
+        mine = f"layers.{int(head[5:]) - 1}.{rest}" if head.startswith("layer") else name
+        if mine not in own:
+            unused.append(name)
+        elif own[mine].shape == value.shape:
+            own[mine].copy_(value)
+        else:
+            own[mine].zero_()
+            own[mine][:, :, 1:2, 1:2] = value
+    trunk.load_state_dict(own)
+    return unused
