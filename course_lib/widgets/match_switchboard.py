@@ -1,0 +1,128 @@
+"""Match-head switchboard: one exemplar, one search image, every way to match them side by side."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from matplotlib.figure import Figure
+
+from course_lib import plots
+from course_lib.data.sequence import Sequence
+from course_lib.geometry.anchors import decode
+from course_lib.geometry.boxes import iou
+from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side, search_side
+from course_lib.trackers.siamfc import SEARCH, Embedding
+from course_lib.trackers.siamrpn import Proposer
+from course_lib.widgets.bench import PictureBench, choice, slider
+
+
+class MatchSwitchboard(PictureBench):
+    """Score maps, and best boxes, of several networks for the same pair.
+
+    Args:
+        clip: exemplar (its first frame) and search images; other: a clip whose target can be asked for instead.
+        networks: by name; a SiamFC's Embedding or a Proposer.
+        max_frames: only so many frames from the start are used.
+    """
+
+    def __init__(
+        self,
+        clip: Sequence,
+        other: Sequence,
+        networks: dict[str, Embedding | Proposer],
+        max_frames: int = 60,
+        alt: str | None = None,
+    ) -> None:
+        self.clip, self.other, self.networks = clip.part(0, min(len(clip), max_frames)), other, networks
+        self.cached: dict[tuple, tuple[np.ndarray, np.ndarray | None]] = {}
+        controls = [
+            slider("frame", "frame", 0, len(self.clip) - 1, 1),
+            slider("right", "target right of the middle, search pixels", -64, 64, 8),
+            slider("down", "target below the middle, search pixels", -64, 64, 8),
+            choice("exemplar", "exemplar", ["this target", f"another object ({other.name})"]),
+        ]
+        super().__init__(
+            title="Match-head switchboard",
+            controls=controls,
+            values={"frame": min(5, len(self.clip) - 1), "right": 0, "down": 0, "exemplar": 0},
+            alt=alt or f"Score maps of {', '.join(networks)} for one exemplar and one search image of {clip.name}.",
+        )
+        self.refresh()
+
+    def answer(self, name: str) -> tuple[np.ndarray, np.ndarray | None]:
+        """Score map (n, n) of a network for the pair in view, and its best box (4,) in search pixels (SiamFC: None)."""
+        v = self.values
+        key = (name, *v.values())
+        if key in self.cached:
+            return self.cached[key]
+        network = self.networks[name]
+        source = self.other if v["exemplar"] else self.clip
+        z_window = window_at(source.boxes[0], float(exemplar_side(source.boxes[0])), EXEMPLAR)
+        z, x = z_window.cut(source.frames[0]), self.window.cut(self.clip.frames[int(v["frame"])])
+        if isinstance(network, Embedding):
+            found = network.respond(network.features(z[None]), x[None])[0], None
+        else:
+            if network.guided:  # the mask lies where the target is: in tracking, where it was a frame ago
+                z = with_mask(z, z_window.box_to_crop(source.boxes[0]))
+                x = with_mask(x, self.truth)
+            response = network.respond(network.keep(z, SEARCH), x[None])[0]  # (A, 5)
+            anchors, n = network.anchors(SEARCH), network.network.cells(SEARCH)
+            best = int(response[:, 0].argmax())
+            box = decode(response[best, 1:], anchors[best], network.variances)
+            found = response[:, 0].reshape(-1, n, n).max(0), box
+        self.cached[key] = found
+        return found
+
+    @property
+    def window(self) -> CropWindow:
+        """The search window in view."""
+        t, v = int(self.values["frame"]), self.values
+        box = self.clip.boxes[t]
+        side = float(search_side(box))
+        shift = np.array([v["right"], v["down"]]) * side / SEARCH
+        return CropWindow(*(box[:2] + box[2:] / 2 - shift), side, SEARCH)
+
+    @property
+    def truth(self) -> np.ndarray:
+        """The target's box (4,) in search pixels."""
+        return self.window.box_to_crop(self.clip.boxes[int(self.values["frame"])])
+
+    def draw(self) -> tuple[Figure, str]:
+        """The pair, one map for each network, and a sentence."""
+        source = self.other if self.values["exemplar"] else self.clip
+        figure, axes = plots.new_figure(1.75 * (len(self.networks) + 2), 2.5, columns=len(self.networks) + 2)
+        z_window = window_at(source.boxes[0], float(exemplar_side(source.boxes[0])), EXEMPLAR)
+        plots.show_frame(axes[0, 0], z_window.cut(source.frames[0]), "exemplar")
+        plots.show_frame(axes[0, 1], self.window.cut(self.clip.frames[int(self.values["frame"])]), "search image")
+        plots.draw_box(axes[0, 1], self.truth, plots.TRUTH, "target")
+        told = []
+        for ax, (name, colour) in zip(axes[0, 2:], zip(self.networks, plots.CYCLE * 2, strict=False), strict=True):
+            values, box = self.answer(name)
+            ax.imshow(values, cmap=plots.MAP)
+            ax.set_title(name, fontsize=10)
+            ax.set_axis_off()
+            n = len(values)
+            row, column = np.unravel_index(values.argmax(), values.shape)
+            place = (np.array([column, row]) - (n - 1) / 2) * 8 + SEARCH / 2
+            away = np.hypot(*(place - self.truth[:2] - self.truth[2:] / 2))
+            sentence = f"{name}: peak {values.max():.2f}, {away:.0f} px from the target"
+            if box is not None:
+                plots.draw_box(axes[0, 1], box, colour, name, "--")
+                sentence += f", box IoU {float(iou(box, self.truth)):.2f}"
+            told.append(sentence)
+        axes[0, 1].set(xlim=(-0.5, SEARCH - 0.5), ylim=(SEARCH - 0.5, -0.5))
+        figure.legend(*axes[0, 1].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=7)
+        return figure, "; ".join(told)
+
+
+def window_at(box: np.ndarray, side: float, size: int) -> CropWindow:
+    """The square of `side` frame pixels around a box."""
+    return CropWindow(*(box[:2] + box[2:] / 2), side, size)
+
+
+def with_mask(crop: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """A crop (S, S, 3) with a fourth channel that is 1 inside the box."""
+    mask = np.zeros(crop.shape[:2], np.uint8)
+    low, high = np.rint(box[:2]).astype(int), np.rint(box[:2] + box[2:]).astype(int)
+    cv2.rectangle(mask, low.tolist(), (high - 1).tolist(), 1, -1)
+    return np.dstack([crop, mask])

@@ -1,0 +1,697 @@
+# ---
+# jupyter:
+#   course: {minutes: 45}
+# ---
+
+# %% [markdown]
+# # 07 · SiamRPN: proposals
+#
+# | | |
+# |---|---|
+# | **You will be able to** | place anchors of several shapes, encode a box against them, decide which anchors count, and train a network that answers with boxes |
+# | **You need** | lessons 04 and 05 |
+# | **Time** | about {{minutes}} minutes on a laptop without a GPU |
+# | **Points** | {{points}}, in {{exercises}} exercises |
+# | **Follows** | Li et al., *High performance visual tracking with Siamese region proposal network* (CVPR 2018); the default boxes of Liu et al., *SSD* (ECCV 2016); A. Carlier's EPFL project (2019) |
+
+# %%
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from course_lib import plots
+from course_lib.data.benchmarks import load_benchmark
+from course_lib.exercises import award, exercise, progress
+from course_lib.geometry.anchors import overlaps, place_anchors, siamrpn_anchor_sizes
+from course_lib.geometry.boxes import iou
+from course_lib.geometry.windows import CropWindow, exemplar_side, search_side
+from course_lib.profile import by_profile
+from course_lib.widgets import AnchorExplorer
+
+clips = load_benchmark("generated-v1")
+subject = clips["gen-14-turning-scale"]
+box = subject.boxes[6]
+window = CropWindow(*(box[:2] + box[2:] / 2 + [9, -6]), float(search_side(box)), 255)
+search, target = window.cut(subject.frames[6]), window.box_to_crop(box)
+
+# %% [markdown]
+# ## Look first
+#
+# A box of lesson 06 could move and grow, but never change its shape. Here every cell of the score map holds five boxes of different shapes, the *anchors*. Choose a cell, move the thresholds. Circles are positives, crosses do not count, dots are negatives.
+
+# %%
+AnchorExplorer(search, target)
+
+# %% [markdown]
+# **Find out by playing:** with the thresholds of SiamRPN, 0.6 and 0.3, how many of the anchors are positives? Drag a very wide box on the left picture: which shapes become positives now? Can you draw a box that has no positive at all?
+#
+# <details><summary>What to see</summary>
+#
+# A handful among more than a thousand. That is the first problem of every proposal network: nearly everything is background. A box far larger or smaller than the anchors has no positive: the network can then learn nothing from that pair but "nothing here".
+# </details>
+#
+# ## Shapes
+#
+# ### Exercise 07.1 · SSD's default boxes
+# {{exercise}}
+#
+# SSD places boxes on maps of several resolutions. A map has a scale $s$; each ratio $a = w/h$ gives a box with the *same area* $s^2$:
+#
+# $$w = s\sqrt{a}, \qquad h = s/\sqrt{a},$$
+#
+# and one square more, of side $\sqrt{s\,s'}$, where $s'$ is the scale of the next map. (The lecture and the report print $h = s/a$. Compute the area to see that this cannot be meant.)
+#
+# <details><summary>Hint 1</summary>
+#
+# `np.sqrt(ratios)` is an array; widths and heights are one line each.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `np.stack([w, h], axis=1)` is (K, 2); add the row of the square with `np.concatenate`.
+# </details>
+
+
+# %% exercise="anchors.default_boxes" points=4 stars=1 minutes=6
+@exercise("anchors.default_boxes")
+def default_box_sizes(scale, next_scale, ratios):
+    """Widths and heights of the default boxes of one map.
+
+    Args:
+        scale, next_scale: s and s', in pixels or as shares of the picture.
+        ratios: K numbers, width / height.
+
+    Returns:
+        array (K + 1, 2): a box for each ratio in order, then the extra square.
+    """
+    ### BEGIN SOLUTION
+    a = np.sqrt(np.asarray(ratios, dtype=float))  # (K,)
+    square = np.sqrt(scale * next_scale)
+    return np.concatenate([np.stack([scale * a, scale / a], axis=1), [[square, square]]])
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 07.2 · SiamRPN's anchors
+# {{exercise}}
+#
+# SiamRPN knows how large the target is in its search image: about 64 × 64 pixels, because the crop was made so. One scale is enough. Its five ratios are the *other* way round: $r = h/w$, one of 0.33, 0.5, 1, 2, 3. The area is $64^2$ for each.
+#
+# <details><summary>Hint 1</summary>
+#
+# From $wh = 64^2$ and $h = rw$ follows $w = 64/\sqrt{r}$.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `w = 64 / np.sqrt(r)` and `h = w * r`.
+# </details>
+
+
+# %% exercise="anchors.siamrpn" points=3 stars=1 minutes=4
+@exercise("anchors.siamrpn")
+def anchor_sizes(ratios):
+    """Widths and heights of SiamRPN's anchors, exact.
+
+    Args:
+        ratios: K numbers, height / width.
+
+    Returns:
+        array (K, 2), search pixels.
+    """
+    ### BEGIN SOLUTION
+    r = np.asarray(ratios, dtype=float)  # (K,)
+    w = 64 / np.sqrt(r)
+    return np.stack([w, w * r], axis=1)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# The public code works at an eighth of the size and cuts to whole numbers twice, before and after it multiplies by the ratio. The anchors it was trained with are therefore these:
+
+# %%
+ratios = (0.33, 0.5, 1.0, 2.0, 3.0)
+exact, cut = anchor_sizes(ratios), siamrpn_anchor_sizes(ratios, truncated=True)
+print(f"{'h / w':>6}{'exact':>16}{'area':>8}{'public code':>16}{'area':>8}{'its h / w':>12}")
+for r, e, c in zip(ratios, exact, cut, strict=True):
+    print(
+        f"{r:6.2f}{e[0]:9.0f} ×{e[1]:5.0f}{e.prod():8.0f}{c[0]:9.0f} ×{c[1]:5.0f}{c.prod():8.0f}{c[1] / c[0]:12.2f}"
+    )
+figure, axes = plots.new_figure(width=7, height=3, columns=2)
+for ax, sizes, title in zip(axes[0], (exact, cut), ("exact", "public code"), strict=True):
+    for k, (w, h) in enumerate(sizes):
+        plots.draw_box(ax, (-w / 2, -h / 2, w, h), plots.CYCLE[k])
+    ax.set(xlim=(-64, 64), ylim=(64, -64), aspect="equal", title=title, xlabel="pixels")
+plots.show(
+    figure,
+    alt="Five anchors of equal area, and the five of the public code, whose areas differ by up to a quarter.",
+)
+
+# %% [markdown]
+# It does no harm as long as training and tracking use the same ones; weights of one code in another are off by several pixels. The course uses the exact ones.
+#
+# ## From a box to numbers, and back
+#
+# ### Exercise 07.3 · Encode
+# {{exercise}}
+#
+# A network should not answer in pixels. It answers how the box differs from the anchor, in sizes of the anchor:
+#
+# $$d_x = \frac{c_x - c_x^a}{w^a},\quad d_y = \frac{c_y - c_y^a}{h^a},\quad d_w = \log\frac{w}{w^a},\quad d_h = \log\frac{h}{h^a}.$$
+#
+# A box in this course is $(x, y, w, h)$ with the corner $(x, y)$; $c_x$ is the *centre*.
+#
+# <details><summary>Hint 1</summary>
+#
+# `boxes[:, :2] + boxes[:, 2:] / 2` are centres.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Compute both pairs as arrays (N, 2) and join them with `np.concatenate([...], axis=1)`.
+# </details>
+
+
+# %% exercise="anchors.encode" points=5 stars=2 minutes=8
+@exercise("anchors.encode")
+def encode(boxes, anchors):
+    """Offsets of boxes from anchors.
+
+    Args:
+        boxes, anchors: arrays (N, 4), x, y, w, h in pixels, row by row.
+
+    Returns:
+        array (N, 4): dx, dy, dw, dh, no unit.
+    """
+    ### BEGIN SOLUTION
+    centres = boxes[:, :2] + boxes[:, 2:] / 2  # (N, 2)
+    middles = anchors[:, :2] + anchors[:, 2:] / 2  # (N, 2)
+    growth = np.log(boxes[:, 2:] / anchors[:, 2:])  # (N, 2)
+    return np.concatenate([(centres - middles) / anchors[:, 2:], growth], axis=1)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 07.4 · Decode
+# {{exercise}}
+#
+# The way back: `decode(encode(b, a), a)` is `b` again.
+#
+# <details><summary>Hint 1</summary>
+#
+# The size first: `anchors[:, 2:] * np.exp(...)`.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Then the centre, then corner = centre − size / 2, with the *new* size.
+# </details>
+
+
+# %% exercise="anchors.decode" points=4 stars=2 minutes=6
+@exercise("anchors.decode")
+def decode(offsets, anchors):
+    """Boxes that lie at `offsets` from anchors.
+
+    Args:
+        offsets: array (N, 4): dx, dy, dw, dh; anchors: array (N, 4).
+
+    Returns:
+        array (N, 4): x, y, w, h in pixels.
+    """
+    ### BEGIN SOLUTION
+    size = anchors[:, 2:] * np.exp(offsets[:, 2:])  # (N, 2)
+    centre = anchors[:, :2] + anchors[:, 2:] / 2 + offsets[:, :2] * anchors[:, 2:]  # (N, 2)
+    return np.concatenate([centre - size / 2, size], axis=1)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ## Which anchors count
+#
+# ### Exercise 07.5 · Two thresholds
+# {{exercise}}
+#
+# An anchor whose IoU with the target is above `high` is a positive (1), below `low` a negative (0). What lies between is neither: to call it either would teach a border that is not there. It gets −1 and does not count.
+#
+# <details><summary>Hint 1</summary>
+#
+# Start with `torch.full(overlap.shape, -1)`.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Then `labels[overlap > high] = 1`, and the same for the negatives.
+# </details>
+
+
+# %% exercise="anchors.match" points=3 stars=1 minutes=4
+@exercise("anchors.match")
+def match(overlap, high, low):
+    """Labels of anchors.
+
+    Args:
+        overlap: tensor (B, A), IoU of each pair's target with every anchor.
+        high, low: thresholds; positives lie above the first, negatives below the second.
+
+    Returns:
+        tensor (B, A) of 1, 0 and -1.
+    """
+    ### BEGIN SOLUTION
+    labels = torch.full(overlap.shape, -1)
+    labels[overlap > high] = 1
+    labels[overlap < low] = 0
+    return labels
+    ### END SOLUTION
+
+
+# %%
+anchors = torch.from_numpy(place_anchors(anchor_sizes(ratios), 17, 8, 127.5).reshape(-1, 4))
+overlap = overlaps(anchors, torch.from_numpy(target[None]))
+labels = match(overlap, 0.6, 0.3)
+print(
+    f"{labels.numel()} anchors: {int((labels == 1).sum())} positive, {int((labels == 0).sum())} negative, {int((labels == -1).sum())} not counted"
+)
+
+# %% [markdown]
+# ## Balance
+#
+# Against a few positives stand a thousand negatives, most of them easy. If all counted alike, "nothing anywhere" would be an excellent answer. There are two ways out, and you write both.
+#
+# ### Exercise 07.6 · Sixteen of sixty-four
+# {{exercise}}
+#
+# SiamRPN draws: of each pair at most 16 positives and 48 negatives count, chosen at random. The random numbers are given, so that the draw can be repeated: keep the anchors whose number in `chance` is highest.
+#
+# <details><summary>Hint 1</summary>
+#
+# For each label: numbers of the anchors that have it, −1 for all others, then `topk`.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `values, index = torch.where(labels == label, chance, -1.0).topk(k, dim=1)`; where `values` is still −1 there was no such anchor left.
+# </details>
+
+
+# %% exercise="anchors.draw" points=6 stars=3 minutes=12
+@exercise("anchors.draw")
+def draw_anchors(labels, chance):
+    """Labels of which at most 16 ones and 48 zeros a pair are kept.
+
+    Args:
+        labels: tensor (B, A) of 1, 0, -1; chance: tensor (B, A) of numbers in 0 … 1.
+
+    Returns:
+        tensor (B, A): the labels kept, -1 for all others.
+    """
+    ### BEGIN SOLUTION
+    kept = torch.full_like(labels, -1)
+    for label, most in ((1, 16), (0, 48)):
+        values, index = torch.where(labels == label, chance, -1.0).topk(
+            most, dim=1
+        )  # (B, most)
+        chosen = torch.where(values >= 0, label, kept.gather(1, index))
+        kept = kept.scatter(1, index, chosen)
+    return kept
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 07.7 · The hardest three
+# {{exercise}}
+#
+# SSD, and with it the EPFL project, looks for the negatives that hurt: for each positive the three negatives with the largest loss count, and at least 10 a picture.
+#
+# <details><summary>Hint 1</summary>
+#
+# Sort the losses of the negatives; set all others to −∞ before, so that they come last.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The rank of each anchor is `order.argsort(dim=1)`, where `order = losses.argsort(dim=1, descending=True)`.
+# </details>
+
+
+# %% exercise="anchors.mine" points=5 stars=3 minutes=10
+@exercise("anchors.mine")
+def hardest_negatives(losses, labels):
+    """Labels of which only the hardest zeros are kept: three for each 1 of the pair, at least 10.
+
+    Args:
+        losses: tensor (B, A), each anchor's cross-entropy; labels: tensor (B, A) of 1, 0, -1.
+
+    Returns:
+        tensor (B, A): as `labels`, the easier zeros -1.
+    """
+    ### BEGIN SOLUTION
+    negative = labels == 0  # (B, A)
+    count = (3 * (labels == 1).sum(1)).clamp_min(10)  # (B,)
+    order = torch.where(negative, losses, -torch.inf).argsort(dim=1, descending=True)
+    rank = order.argsort(dim=1)  # (B, A), 0 for the largest loss
+    return torch.where(negative & (rank >= count[:, None]), -1, labels)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# The same pair, the anchors that count under each rule. The losses stand for a network that is surest of the upper left half of the picture:
+
+# %%
+chance = torch.rand(labels.shape, generator=torch.Generator().manual_seed(4))
+places = (anchors[:, :2] + anchors[:, 2:] / 2).numpy()
+losses = torch.from_numpy(places.sum(1))[None] / 510 + 0.3 * chance
+rules = {
+    "all": labels,
+    "16 of 64": draw_anchors(labels, chance),
+    "three hardest": hardest_negatives(losses, labels),
+}
+figure, axes = plots.new_figure(width=9, height=3.2, columns=3)
+said = []
+for ax, (name, kept) in zip(axes[0], rules.items(), strict=True):
+    plots.show_frame(ax, search, name)
+    for label, colour, size in ((0, plots.NEUTRAL, 8), (1, plots.EXEMPLAR, 16)):
+        chosen = (kept[0] == label).numpy()
+        ax.scatter(*(places[chosen] - 0.5).T, s=size, color=colour)
+    plots.draw_box(ax, target)
+    said.append(
+        f"{name}: {int((kept == 1).sum())} positives, {int((kept == 0).sum())} negatives"
+    )
+plots.show(
+    figure, alt=f"The anchors that count in one pair under three rules. {'; '.join(said)}."
+)
+print("; ".join(said))
+
+# %% [markdown]
+# ## The loss
+#
+# ### Exercise 07.8 · Two questions, one number
+# {{exercise}}
+#
+# Every anchor answers two questions: target or not (two logits, cross-entropy), and where exactly (four offsets, smooth L1). SiamRPN's loss for one pair:
+#
+# $$L = \tfrac12\,\overline{\mathrm{CE}}_{+} + \tfrac12\,\overline{\mathrm{CE}}_{-} + \lambda\;\overline{\textstyle\sum_{j=1}^4 \mathrm{smooth}(d_j - d_j^*)}_{+},$$
+#
+# where the bars are means over positives and over negatives, and $\mathrm{smooth}(t) = t^2/2$ for $|t| < 1$, $|t| - \tfrac12$ beyond. Where there is no positive, its terms are 0. Here the batch is a single pair.
+#
+# <details><summary>Hint 1</summary>
+#
+# `F.cross_entropy(logits[0], labels[0].clamp_min(0), reduction="none")` is (A,); choose from it with `labels[0] == 1`.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The mean of nothing is NaN: divide a sum by `count.clamp_min(1)`. `F.smooth_l1_loss(..., reduction="none")` is (1, A, 4).
+# </details>
+
+
+# %% exercise="anchors.loss" points=8 stars=3 minutes=15
+@exercise("anchors.loss")
+def proposal_loss(logits, offsets, labels, targets, weight):
+    """SiamRPN's loss of one pair.
+
+    Args:
+        logits: tensor (1, A, 2); offsets: tensor (1, A, 4), what the network answers.
+        labels: tensor (1, A) of 1, 0, -1; targets: tensor (1, A, 4), the right offsets.
+        weight: λ of the box loss.
+
+    Returns:
+        tensor ().
+    """
+    ### BEGIN SOLUTION
+    each = F.cross_entropy(logits[0], labels[0].clamp_min(0), reduction="none")  # (A,)
+    cost = F.smooth_l1_loss(offsets, targets, reduction="none")[0].sum(1)  # (A,)
+
+    def mean(values, chosen):
+        return torch.where(chosen, values, 0.0).sum() / chosen.sum().clamp_min(1)
+
+    positive, negative = labels[0] == 1, labels[0] == 0
+    return (
+        0.5 * mean(each, positive) + 0.5 * mean(each, negative) + weight * mean(cost, positive)
+    )
+    ### END SOLUTION
+
+
+# %% [markdown]
+# Why smooth L1 needs a second look. Positives lie within an IoU of 0.6, so their offsets are small, mostly below 0.3. There smooth L1 is a parabola with hardly any slope:
+
+# %%
+offsets_of_positives = encode(
+    np.repeat(target[None], int((labels == 1).sum()), 0), anchors[labels[0] == 1].numpy()
+)
+d = np.linspace(0, 1.5, 200)
+figure, axes = plots.new_figure(width=7.5, height=2.7, columns=2)
+for k, (name, value, slope) in enumerate(
+    (
+        ("|d|", d, np.ones_like(d)),
+        ("smooth L1", np.where(d < 1, d**2 / 2, d - 0.5), np.minimum(d, 1)),
+        (
+            "smooth L1 of d / 0.2",
+            np.where(d < 0.2, (5 * d) ** 2 / 2, 5 * d - 0.5),
+            5 * np.minimum(5 * d, 1),
+        ),
+    )
+):
+    axes[0, 0].plot(d, value, color=plots.CYCLE[k], linestyle=plots.LINES[k], label=name)
+    axes[0, 1].plot(d, slope, color=plots.CYCLE[k], linestyle=plots.LINES[k], label=name)
+for ax, title in zip(axes[0], ("loss", "its slope"), strict=True):
+    ax.axvspan(0, float(np.abs(offsets_of_positives).max()), color=plots.NEUTRAL, alpha=0.15)
+    ax.set(xlabel="|d|, difference of an offset", title=title)
+    ax.legend(fontsize=8)
+axes[0, 0].set_ylim(0, 3)
+plots.show(
+    figure,
+    alt=f"Three losses of an offset and their slopes. The offsets of this pair's positives, at most {np.abs(offsets_of_positives).max():.2f}, lie where smooth L1 is flat.",
+)
+
+# %% [markdown]
+# Two remedies are in use. SSD divides its offsets by *variances*, 0.1 for places and 0.2 for sizes, before they are compared: then they are of the size of 1. The public re-implementations of SiamRPN take plain $|d|$. The course's recipes do too; the setting is `proposals.smooth`.
+#
+# ## Up-channel correlation
+#
+# SiamFC's correlation gives one map. Now $2k$ maps are wanted for the scores and $4k$ for the offsets, $k = 5$. SiamRPN lets the exemplar *become the last layer of the network*: a convolution turns $\varphi(z)$, C channels of 6 × 6, into $2k$ kernels of $C \times 4 \times 4$; these slide over $\varphi(x)$. The exemplar branch predicts the weights of a detector for just this object. After the first frame they are constants.
+#
+# ### Exercise 07.9 · Every pair its own layer
+# {{exercise}}
+#
+# In a batch every pair has kernels of its own. As in lesson 04, the batch becomes groups of channels.
+#
+# <details><summary>Hint 1</summary>
+#
+# `x.reshape(1, B * C, H, W)`, and kernels `(B * n, C, h, w)` with `groups=B`.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `kernels.flatten(0, 1)` keeps the n kernels of a pair together; reshape the answer (1, B·n, …) to (B, n, …).
+# </details>
+
+
+# %% exercise="anchors.upchannel" points=6 stars=2 minutes=10
+@exercise("anchors.upchannel")
+def cross_correlate_channels(kernels, x):
+    """n maps for each pair.
+
+    Args:
+        kernels: tensor (B, n, C, h, w); x: tensor (B, C, H, W), search features.
+
+    Returns:
+        tensor (B, n, H - h + 1, W - w + 1).
+    """
+    ### BEGIN SOLUTION
+    B, n = kernels.shape[:2]
+    C, H, W = x.shape[1:]
+    maps = F.conv2d(
+        x.reshape(1, B * C, H, W), kernels.flatten(0, 1), groups=B
+    )  # (1, B·n, H', W')
+    return maps.reshape(B, n, *maps.shape[2:])
+    ### END SOLUTION
+
+
+# %% [markdown]
+# The whole network, at the paper's size, and what it costs:
+
+# %%
+from course_lib.models.siamrpn import SiamRPN
+
+print(f"{'head':12}{'backbone':>12}{'head':>12}{'map at 255':>12}{'at 271':>8}")
+for head in ("upchannel", "depthwise"):
+    network = SiamRPN(head)
+    sizes = [
+        sum(p.numel() for p in part.parameters()) for part in (network.backbone, network.head)
+    ]
+    print(
+        f"{head:12}{sizes[0] / 1e6:10.2f} M{sizes[1] / 1e6:10.2f} M{network.cells(255):12}{network.cells(271):8}"
+    )
+
+# %% [markdown]
+# Five sixths of SiamRPN's weights lie in the two layers that make kernels. Lesson 09 shows what SiamRPN++ made of this.
+#
+# ## Experiment: train one
+#
+# A small SiamRPN from random weights, on pairs of generated pieces; nothing to download. Its validation tells three things: `hits`, the share of pairs whose most probable box overlaps the target by more than half; `iou`, that box's mean IoU; `fit`, the IoU of the box from the anchor nearest to the target, which is a test of the offsets alone. **Predict:** which of the three rises first?
+
+# %%
+import tempfile
+from pathlib import Path
+
+from course_lib.places import RECIPES
+from course_lib.recipe import load_settings
+from course_lib.training.loop import train
+from course_lib.training.settings import TrainSettings
+
+settings = load_settings(
+    TrainSettings,
+    RECIPES / "train_siamrpn_lesson.yaml",
+    by_profile(
+        smoke={
+            "steps": 6,
+            "validate_every": 3,
+            "validation_pairs": 16,
+            "widths": "[8, 16, 24, 24, 16]",
+        },
+        laptop={},
+        gpu={"steps": 3000, "batch": 64, "workers": 8},
+    ),
+)
+rows = []
+with tempfile.TemporaryDirectory() as folder:
+    train(
+        settings, Path(folder), watchers=[lambda p: rows.__setitem__(slice(None), p.validation)]
+    )
+chance_level = {
+    "iou": np.mean(
+        [
+            iou([95.5 + dx, 95.5 + dy, 64, 64], [95.5, 95.5, 64, 64])
+            for dx, dy in np.random.default_rng(0).uniform(-64, 64, (2000, 2))
+        ]
+    )
+}
+figure, axes = plots.new_figure(width=8.5, height=2.8, columns=2)
+steps = [row["step"] for row in rows]
+axes[0, 0].plot(steps, [row["loss"] for row in rows], "o-", color=plots.EXEMPLAR)
+axes[0, 0].set(xlabel="step", title="validation loss")
+for k, name in enumerate(("hits", "iou", "fit")):
+    axes[0, 1].plot(
+        steps,
+        [row[name] for row in rows],
+        marker="o",
+        color=plots.CYCLE[k],
+        linestyle=plots.LINES[k],
+        label=name,
+    )
+axes[0, 1].axhline(
+    chance_level["iou"],
+    color=plots.NEUTRAL,
+    linestyle=":",
+    label="iou of an average anchor anywhere",
+)
+axes[0, 1].set(xlabel="step", title="validation", ylim=(0, 1))
+axes[0, 1].legend(fontsize=8)
+last = ", ".join(f"{name} {rows[-1][name]:.2f}" for name in ("loss", "hits", "iou", "fit"))
+plots.show(
+    figure,
+    alt=f"Validation loss and three measures of a small SiamRPN over {steps[-1]} steps; at the end {last}.",
+)
+print(
+    f"after {steps[-1]} steps: {last}; an average anchor placed anywhere: {chance_level['iou']:.2f}"
+)
+
+# %% [markdown]
+# ## Boxes that change their shape
+#
+# The comparison that shipped with the course: SiamFC and a SiamRPN on the same backbone, trained on the same pairs for as many steps, on the real clips. The clips are sorted by how much the target's aspect ratio changes.
+
+# %%
+from course_lib.evaluation.tables import read_measured
+from course_lib.places import RESULTS
+
+heads = read_measured(RESULTS / "heads.json")
+auc_of = {
+    match_name: {
+        name: np.mean(
+            [
+                run["otb+vot2014"]["auc_by_sequence"][name]
+                for run in heads["runs"]
+                if run["match"] == match_name
+            ]
+        )
+        for name in heads["aspect_change"]
+    }
+    for match_name in ("siamfc", heads["best_proposals"])
+}
+order = sorted(heads["aspect_change"], key=heads["aspect_change"].get)
+figure, axes = plots.new_figure(width=9, height=3.2)
+ax = axes[0, 0]
+for k, (name, values) in enumerate(auc_of.items()):
+    ax.plot(
+        range(len(order)),
+        [values[n] for n in order],
+        "os"[k],
+        color=plots.CYCLE[k],
+        label=f"{name} {np.mean(list(values.values())):.3f}",
+    )
+ax.set_xticks(
+    range(len(order)),
+    [f"{n} ×{heads['aspect_change'][n]:.1f}" for n in order],
+    rotation=70,
+    fontsize=8,
+)
+ax.set(ylabel="success AUC", ylim=(0, 1))
+ax.legend(fontsize=8)
+ax.grid(alpha=0.3)
+half = len(order) // 2
+said = "; ".join(
+    f"{name}: {np.mean([v[n] for n in order[:half]]):.3f} where the ratio changes little, {np.mean([v[n] for n in order[half:]]):.3f} where it changes much"
+    for name, v in auc_of.items()
+)
+plots.show(
+    figure,
+    alt=f"Success AUC on 22 real clips, sorted by how much the aspect ratio changes. {said}.",
+)
+print(said)
+print(f"{heads['pairs']:,} pairs a network, two seeds; {heads['measured']['hardware']}")
+
+# %% [markdown]
+# Look at both halves, and at the pairs seen. SiamFC's match has nothing to learn but φ: it is a good tracker after a few thousand pairs. Proposals have to learn what a box is. The paper trained on millions of pairs from two large video datasets; there SiamRPN has an AUC of 0.637 on OTB-2015 where SiamFC has 0.58. Lesson 08 tracks with proposals, lesson 09 compares four heads and shows how they grow with the pairs they have seen.
+#
+# ## Where you stand
+
+# %%
+progress()
+
+# %% [markdown]
+# ## Questions to check yourself
+#
+# 1. Why is a logarithm used for the sizes?
+# <details><summary>Answer</summary>
+#
+# Twice as wide and half as wide are then equally far from 0, and no answer of the network means a negative width.
+# </details>
+#
+# 2. A search image has 271 pixels instead of 255. How many anchors does SiamRPN have?
+# <details><summary>Answer</summary>
+#
+# The map has (271 − 127) / 8 + 1 = 19 cells a side: 5 · 19² = 1,805.
+# </details>
+#
+# 3. What would happen without the third label, −1?
+# <details><summary>Answer</summary>
+#
+# An anchor with an IoU of 0.59 would be a negative, its neighbour with 0.61 a positive, though they look alike.
+# </details>
+#
+# 4. Why does the class loss average positives and negatives apart?
+# <details><summary>Answer</summary>
+#
+# In many pairs there are fewer than 16 positives; 48 negatives would outweigh them.
+# </details>
+#
+# 5. From lesson 05: a pair shows two different objects. Which anchors count, in DaSiamRPN's rule?
+# <details><summary>Answer</summary>
+#
+# Those around the wrong object, 7 × 7 cells, as negatives. It looks like a target and is none: the most instructive negatives there are.
+# </details>
+#
+# ## Classic mistakes
+#
+# * **w / h here, h / w there.** SSD's ratio is width over height, SiamRPN's height over width.
+# * **Anchors of training and of tracking differ** by half a cell. Everything works, and every box is 4 pixels off.
+# * **Boxes without area** in the training set: log 0. One of them makes every weight NaN.
+# * **Smooth L1 on tiny offsets**: the loss falls, the boxes keep the anchors' shape.
+#
+# ## Read next
+#
+# * `course_lib/geometry/anchors.py` and `course_lib/models/proposals.py`: what you wrote, for a whole batch.
+# * Lesson 08: of a thousand proposals, which one is the target's box?
