@@ -1,0 +1,665 @@
+# ---
+# jupyter:
+#   course: {minutes: 45}
+# ---
+
+# %% [markdown]
+# # 09 · Is correlation the right match?
+#
+# | | |
+# |---|---|
+# | **You will be able to** | match exemplar and search image in four ways, count what each costs, and say what the position of the target in training has to do with it |
+# | **You need** | lessons 07 and 08 |
+# | **Time** | about {{minutes}} minutes on a laptop without a GPU |
+# | **Points** | {{points}}, in {{exercises}} exercises |
+# | **Follows** | A. Carlier, EPFL semester project (2019): SiamConcatRPN and SiamBroadcastRPN; Li et al., *SiamRPN++* (CVPR 2019) |
+
+# %%
+from dataclasses import replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from course_lib import plots
+from course_lib.data.benchmarks import load_benchmark
+from course_lib.data.frames import ArrayFrames
+from course_lib.evaluation.tables import read_measured
+from course_lib.exercises import award, exercise, progress
+from course_lib.places import RECIPES, RESULTS
+from course_lib.profile import by_profile
+from course_lib.trackers.siamfc import load_embedding
+from course_lib.trackers.siamrpn import load_proposer
+from course_lib.widgets import MatchSwitchboard
+
+clips = load_benchmark("generated-v1")
+HEADS = ("upchannel", "depthwise", "broadcast", "concat")
+networks = {
+    "siamfc": load_embedding("heads-siamfc", "auto", "auto"),
+    **{head: load_proposer(f"heads-{head}", "auto", "auto") for head in HEADS},
+}
+
+
+def in_memory(sequence, length=None):
+    """The sequence, or its first `length` frames, with frames drawn once and kept."""
+    sequence = sequence.part(0, length)
+    return replace(sequence, frames=ArrayFrames(list(sequence.frames)))
+
+
+pair = in_memory(clips["gen-18-distractors"], by_profile(smoke=6, laptop=60, gpu=60))
+other = in_memory(clips["gen-04-occlusion-grey"], 1)
+
+# %% [markdown]
+# ## Look first
+#
+# One exemplar, one search image, five networks: the same backbone, the same training pairs, the same number of steps. Only the place where the two pictures meet differs.
+
+# %%
+MatchSwitchboard(pair, other, networks)
+
+# %% [markdown]
+# **Find out by playing:** move the target away from the middle with the two sliders. Whose peak follows? Then ask for another object's exemplar, one that is not in the picture: who says so?
+#
+# <details><summary>What to see</summary>
+#
+# Look at the numbers under the picture. A network that matches gives a lower peak when the exemplar is of something else. One whose peak hardly changes has not learned to *match*; it has learned what targets look like. And `concat` is given a mask of the target's place: see whether it looks at anything else.
+# </details>
+#
+# ## The question
+#
+# The EPFL lecture makes two remarks on SiamRPN:
+#
+# 1. A correlation map says *how alike* two things are at every place. Is it odd to read the sides of a box from it?
+# 2. The exemplar's own box is known exactly, and its aspect ratio is used for nothing but the size of the crop.
+#
+# It then tries two networks without correlation. This lesson builds their parts, and those of SiamRPN++, which keeps the correlation and changes everything else.
+#
+# ## SiamConcatRPN: stack, and look far
+#
+# Both maps are stacked. To compare a cell of one with a distant cell of the other, a convolution must be as large as the map: 11 × 11. That is expensive.
+#
+# ### Exercise 09.1 · What a large kernel costs
+# {{exercise}}
+#
+# A $k \times k$ convolution has $k^2 \cdot C_{in} \cdot C_{out}$ weights. *Global convolution* replaces it by two branches through $C_{mid}$ channels: $k \times 1$ then $1 \times k$, and $1 \times k$ then $k \times 1$, added.
+#
+# <details><summary>Hint 1</summary>
+#
+# A k × 1 convolution from a to b channels has k · a · b weights.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Each branch: k · before · mid + k · mid · after.
+# </details>
+
+
+# %% exercise="match.count" points=3 stars=1 minutes=5
+@exercise("match.count")
+def weights_of(k, before, mid, after):
+    """Weights, without biases, of a k × k convolution and of its separable twin.
+
+    Args:
+        k: side of the kernel; before, after: channels; mid: channels between the two steps of a branch.
+
+    Returns:
+        two ints: plain, separable.
+    """
+    ### BEGIN SOLUTION
+    return k * k * before * after, 2 * (k * before * mid + k * mid * after)
+    ### END SOLUTION
+
+
+# %%
+for k, before, mid, after in ((11, 2048, 512, 512), (9, 512, 256, 512), (7, 512, 256, 512)):
+    plain, parts = weights_of(k, before, mid, after)
+    print(f"k = {k:2}: {plain / 1e6:6.1f} M weights plain, {parts / 1e6:5.1f} M separable")
+
+# %% [markdown]
+# ### Exercise 09.2 · Two branches
+# {{exercise}}
+#
+# Write it. The map keeps its size.
+#
+# <details><summary>Hint 1</summary>
+#
+# `F.conv2d(x, kernel, padding="same")`.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Left: tall, then wide. Right: wide, then tall. Add.
+# </details>
+
+
+# %% exercise="match.separable" points=4 stars=2 minutes=6
+@exercise("match.separable")
+def global_convolution(x, tall_first, wide_second, wide_first, tall_second):
+    """A large convolution as two separable branches.
+
+    Args:
+        x: tensor (B, C, H, W).
+        tall_first: kernels (M, C, k, 1); wide_second: (N, M, 1, k): the left branch.
+        wide_first: kernels (M, C, 1, k); tall_second: (N, M, k, 1): the right branch.
+
+    Returns:
+        tensor (B, N, H, W).
+    """
+    ### BEGIN SOLUTION
+    left = F.conv2d(F.conv2d(x, tall_first, padding="same"), wide_second, padding="same")
+    right = F.conv2d(F.conv2d(x, wide_first, padding="same"), tall_second, padding="same")
+    return left + right
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 09.3 · The mask guide
+# {{exercise}}
+#
+# To use the exemplar's box, SiamConcatRPN adds it as a picture: 1 inside, 0 outside, through a convolution of its own into the first layer. The search image gets one too: the box of the frame before. (In training the true box, moved and resized at random.)
+#
+# <details><summary>Hint 1</summary>
+#
+# A pixel is inside if its *centre*, at i + ½, is.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `at = torch.arange(size) + 0.5`; compare it with x and x + w of each box, (B, size), and the same for y; join the two with `[:, :, None] & [:, None, :]`.
+# </details>
+
+
+# %% exercise="match.mask" points=4 stars=2 minutes=8
+@exercise("match.mask")
+def box_masks(boxes, size):
+    """Masks of boxes.
+
+    Args:
+        boxes: tensor (B, 4), x, y, w, h in pixels of a picture; size: its pixels a side.
+
+    Returns:
+        float tensor (B, 1, size, size) of 0 and 1; the last axis is x.
+    """
+    ### BEGIN SOLUTION
+    at = torch.arange(size) + 0.5  # (size,)
+    x, y, w, h = boxes.T[..., None]  # (B, 1) each
+    across = (at >= x) & (at < x + w)  # (B, size)
+    down = (at >= y) & (at < y + h)  # (B, size)
+    return (down[:, :, None] & across[:, None, :])[:, None].float()
+    ### END SOLUTION
+
+
+# %% [markdown]
+# A guide is also a temptation. It says where the target *was*; a network can reach a low loss by moving that box to the nearest thing with an outline, and never look at the exemplar. The report names this as the reason why SiamConcatRPN failed. You can measure it: track with a mask that is wrong.
+
+# %%
+from course_lib.geometry.anchors import decode
+from course_lib.geometry.boxes import iou
+from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side, search_side
+from course_lib.widgets.match_switchboard import with_mask
+
+
+def best_box(network, clip, t, mask_shift=0, source=None):
+    """The most probable box (4,) in frame t of a clip, with the mask `mask_shift` pixels beside the target, and the target (4,)."""
+    source = source or clip
+    first, box = source.boxes[0], clip.boxes[t]
+    z_window = CropWindow(*(first[:2] + first[2:] / 2), float(exemplar_side(first)), EXEMPLAR)
+    window = CropWindow(*(box[:2] + box[2:] / 2), float(search_side(box)), 255)
+    z, x, truth = (
+        z_window.cut(source.frames[0]),
+        window.cut(clip.frames[t]),
+        window.box_to_crop(box),
+    )
+    if network.guided:
+        z = with_mask(z, z_window.box_to_crop(first))
+        x = with_mask(x, truth + [mask_shift, 0, 0, 0])
+    answer = network.respond(network.keep(z, 255), x[None])[0]  # (A, 5)
+    best = int(answer[:, 0].argmax())
+    return decode(answer[best, 1:], network.anchors(255)[best]), truth
+
+
+shifts = (0, 16, 32, 48, 64)
+subjects = [in_memory(c, 8) for c in list(clips)[:: by_profile(smoke=12, laptop=3, gpu=1)]]
+frames = [(c, t) for c in subjects for t in range(1, 8, by_profile(smoke=6, laptop=2, gpu=1))]
+found = np.array(
+    [[np.stack(best_box(networks["concat"], c, t, s)) for c, t in frames] for s in shifts]
+)  # (shifts, frames, 2, 4)
+to_target = iou(found[:, :, 0], found[:, :, 1]).mean(1)
+to_mask = iou(found[:, :, 0], found[:, :, 1] + np.array([[[s, 0, 0, 0]] for s in shifts])).mean(
+    1
+)
+figure, axes = plots.new_figure(width=5, height=2.8)
+axes[0, 0].plot(shifts, to_target, "o-", color=plots.TRUTH, label="with the target")
+axes[0, 0].plot(shifts, to_mask, "s--", color=plots.DISTRACTOR, label="with the mask")
+axes[0, 0].set(
+    xlabel="mask beside the target, search pixels",
+    ylabel="mean IoU of the best box",
+    ylim=(0, 1),
+)
+axes[0, 0].legend(fontsize=8)
+said = ", ".join(
+    f"{s} px {a:.2f} / {b:.2f}" for s, a, b in zip(shifts, to_target, to_mask, strict=True)
+)
+plots.show(
+    figure,
+    alt=f"Mean IoU of SiamConcatRPN's best box with the target and with its mask, for masks shifted sideways: {said}.",
+)
+print(f"IoU with the target / with the mask: {said}")
+
+# %% [markdown]
+# Where the curve of the mask lies above the other, the network follows its guide, not its eyes.
+#
+# ## SiamBroadcastRPN: one vector, everywhere
+#
+# The other way throws the exemplar's layout away: $\varphi(z)$ is pooled to a single vector by its maximum, and this vector is put beside every cell of $\varphi(x)$. Convolutions then learn to compare. The idea comes from networks that count things of a kind shown once.
+#
+# ### Exercise 09.4 · Broadcast
+# {{exercise}}
+#
+# <details><summary>Hint 1</summary>
+#
+# `Tensor.expand` repeats without copying.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `vector.expand(len(x), -1, *x.shape[2:])`; this also serves one exemplar for many search images.
+# </details>
+
+
+# %% exercise="match.broadcast" points=3 stars=1 minutes=4
+@exercise("match.broadcast")
+def broadcast_over(vector, x):
+    """A vector at every cell of a map.
+
+    Args:
+        vector: tensor (B or 1, C, 1, 1); x: tensor (B, C', H, W).
+
+    Returns:
+        tensor (B, C, H, W).
+    """
+    ### BEGIN SOLUTION
+    return vector.expand(len(x), -1, *x.shape[2:])
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ## SiamRPN++: correlation, channel by channel
+#
+# ### Exercise 09.5 · Depth-wise correlation
+# {{exercise}}
+#
+# SiamRPN's up-channel layers hold five sixths of its weights. SiamRPN++ lets channel $c$ of the exemplar slide over channel $c$ of the search image, and no other; a 1 × 1 convolution afterwards reads scores and offsets from the C maps. Seven and a half times fewer weights in the head.
+#
+# <details><summary>Hint 1</summary>
+#
+# One group per pair *and* channel: `groups = B * C`.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `F.conv2d(x.reshape(1, B * C, H, W), z.reshape(B * C, 1, h, w), groups=B * C)`.
+# </details>
+
+
+# %% exercise="match.depthwise" points=5 stars=2 minutes=8
+@exercise("match.depthwise")
+def cross_correlate_depthwise(z, x):
+    """A map for each channel of each pair.
+
+    Args:
+        z: tensor (B, C, h, w); x: tensor (B, C, H, W).
+
+    Returns:
+        tensor (B, C, H - h + 1, W - w + 1).
+    """
+    ### BEGIN SOLUTION
+    B, C, H, W = x.shape
+    maps = F.conv2d(x.reshape(1, B * C, H, W), z.reshape(B * C, 1, *z.shape[2:]), groups=B * C)
+    return maps.reshape(B, C, *maps.shape[2:])
+    ### END SOLUTION
+
+
+# %% [markdown]
+# What each costs, at the paper's size:
+
+# %%
+from course_lib.models.epfl import SiamBroadcastRPN, SiamConcatRPN
+from course_lib.models.siamrpn import SiamRPN
+from course_lib.models.siamrpnpp import SiamRPNpp
+
+print(f"{'':34}{'parameters':>12}{'proposals':>11}")
+for name, make in {
+    "SiamRPN, AlexNet, up-channel": SiamRPN,
+    "SiamRPN, AlexNet, depth-wise": lambda: SiamRPN("depthwise"),
+    "SiamBroadcastRPN, two ResNet trunks": SiamBroadcastRPN,
+    "SiamConcatRPN, ResNet-50": SiamConcatRPN,
+    "SiamRPN++, ResNet-50": SiamRPNpp,
+}.items():
+    network = make()
+    print(
+        f"{name:34}{sum(p.numel() for p in network.parameters()) / 1e6:10.2f} M{len(network.anchors()):11,}"
+    )
+
+# %% [markdown]
+# ### Exercise 09.6 · Spatial-aware sampling
+# {{exercise}}
+#
+# Why did nobody use a ResNet in a Siamese tracker before? Its convolutions are padded, and padding tells a network *where* it looks: the border is black. If in training the target always stands in the middle, the network need not compare; "in the middle" is enough. SiamRPN++ moves the target about in the search image, up to 64 pixels each way, uniformly: now the place says nothing.
+#
+# <details><summary>Hint 1</summary>
+#
+# `rng.uniform(-shift, shift, 2)` are pixels of the search image.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# One of them is side / 255 pixels of the frame. Which way you shift does not matter.
+# </details>
+
+
+# %% exercise="match.sampling" points=4 stars=2 minutes=6
+@exercise("match.sampling")
+def crop_centre(rng, box, shift, side):
+    """Where to cut a search image for training.
+
+    Args:
+        rng: numpy Generator; box: array (4,) of the target in the frame.
+        shift: the most the target may stand beside the middle, in pixels of the 255-pixel search image.
+        side: of the search square in frame pixels.
+
+    Returns:
+        array (2,), the square's centre in frame pixels.
+    """
+    ### BEGIN SOLUTION
+    return box[:2] + box[2:] / 2 + rng.uniform(-shift, shift, 2) * side / 255
+    ### END SOLUTION
+
+
+# %% [markdown]
+# Does the centre really come from the training data? Three tiny networks are shown noisy pictures of 64 pixels with one bright blob each, and have to say where it is. Two of them pad their convolutions; one of these sees the blob always in the middle, the other anywhere within ±24 pixels. The third does not pad. Then all are shown pictures *without* a blob: the mean map is what they believe before they see anything:
+
+# %%
+from torch import nn
+
+
+def blobs(rng, n, shift):
+    """Noise pictures (n, 1, 64, 64), each with a blob at most `shift` pixels beside the middle, and the blobs' places (n, 2)."""
+    at = rng.uniform(-shift, shift, (n, 2)) if shift else np.zeros((n, 2))
+    grid = np.arange(64) - 31.5
+    hill = np.exp(
+        -(
+            (grid[None, None, :] - at[:, :1, None]) ** 2
+            + (grid[None, :, None] - at[:, 1:, None]) ** 2
+        )
+        / 18
+    )
+    pictures = 2 * hill + rng.normal(0, 0.6, (n, 64, 64))
+    return torch.from_numpy(pictures[:, None]).float(), at
+
+
+def centre_prior(shift, padding, steps):
+    """The mean map (16, 16) over pictures without any blob, of a small network trained with blobs within ±shift."""
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    pad = 1 if padding else 0
+    layers = []
+    for before, after, stride in ((1, 8, 2), (8, 16, 2), (16, 16, 1), (16, 16, 1)):
+        layers += [nn.Conv2d(before, after, 3, stride, padding=pad), nn.ReLU()]
+    network = nn.Sequential(*layers, nn.Conv2d(16, 1, 1))
+    optimiser = torch.optim.Adam(network.parameters(), 3e-3)
+    for _ in range(steps):
+        pictures, at = blobs(rng, 32, shift)
+        maps = network(pictures)[:, 0]  # (32, n, n)
+        n = maps.shape[-1]
+        cell = (np.arange(n) - (n - 1) / 2) * 4
+        near = (
+            np.hypot(
+                cell[None, None, :] - at[:, :1, None], cell[None, :, None] - at[:, 1:, None]
+            )
+            < 5
+        )
+        label = torch.from_numpy(near).float()
+        weight = torch.where(label > 0, 0.5 / label.sum().clamp_min(1), 0.5 / (1 - label).sum())
+        loss = (
+            weight * F.binary_cross_entropy_with_logits(maps, label, reduction="none")
+        ).sum()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    with torch.no_grad():
+        noise = torch.from_numpy(rng.normal(0, 0.6, (200, 1, 64, 64))).float()
+        return network(noise)[:, 0].sigmoid().mean(0).numpy()
+
+
+steps = by_profile(smoke=8, laptop=250, gpu=400)
+priors = {
+    "padded, always centred": centre_prior(0, True, steps),
+    "padded, within ±24 px": centre_prior(24, True, steps),
+    "not padded, always centred": centre_prior(0, False, steps),
+}
+figure, axes = plots.new_figure(width=9, height=2.9, columns=3)
+said = []
+for ax, (name, values) in zip(axes[0], priors.items(), strict=True):
+    ax.imshow(values, cmap=plots.MAP, vmin=0, vmax=max(v.max() for v in priors.values()))
+    ax.set_title(name, fontsize=10)
+    ax.set_axis_off()
+    n = len(values)
+    inner = values[n // 2 - 2 : n // 2 + 2, n // 2 - 2 : n // 2 + 2].mean()
+    border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]]).mean()
+    said.append(f"{name}: middle {inner:.2f}, border {border:.2f}")
+plots.show(
+    figure,
+    alt=f"What three small networks believe about pictures that hold nothing. {'; '.join(said)}.",
+)
+print("\n".join(said))
+
+# %% [markdown]
+# No target anywhere. A difference between middle and border was learned from where the targets stood, and it can only be expressed through padding: without it a convolution does the same everywhere. Lesson 10 takes this apart.
+#
+# ### Exercise 09.7 · Three depths, one answer
+# {{exercise}}
+#
+# SiamRPN++ puts a head on each of three layers; deep ones know *what*, shallow ones *where*. Their answers are added with learned shares $\mathrm{softmax}(\alpha)_l$, one set for the scores, another for the offsets.
+#
+# <details><summary>Hint 1</summary>
+#
+# `weights.softmax(0)` are the shares; keep them in torch, they are to be learned.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `sum(share * answer for share, answer in zip(...))`.
+# </details>
+
+
+# %% exercise="match.aggregate" points=3 stars=1 minutes=5
+@exercise("match.aggregate")
+def aggregate(answers, weights):
+    """Answers of several layers, added with learned shares.
+
+    Args:
+        answers: list of L tensors of one shape; weights: tensor (L,), to be learned.
+
+    Returns:
+        tensor of the answers' shape.
+    """
+    ### BEGIN SOLUTION
+    shares = weights.softmax(0)
+    return sum(share * answer for share, answer in zip(shares, answers, strict=True))
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ## Experiment: four heads, one budget
+#
+# A head trained here and now, from random weights, on generated pieces, beside SiamFC. **Predict:** which is ahead after so few pairs?
+
+# %%
+import tempfile
+from pathlib import Path
+
+from course_lib.recipe import load_settings
+from course_lib.training.loop import train
+from course_lib.training.settings import TrainSettings
+
+small = by_profile(
+    smoke={
+        "steps": 3,
+        "validate_every": 3,
+        "validation_pairs": 16,
+        "widths": "[8, 16, 24, 24, 16]",
+    },
+    laptop={"steps": 120, "validate_every": 40, "validation_pairs": 64},
+    gpu={"steps": 1500, "batch": 64, "workers": 8, "validate_every": 250},
+)
+curves = {}
+for head in by_profile(
+    smoke=("siamfc", "broadcast"), laptop=("siamfc", *HEADS[:3]), gpu=("siamfc", *HEADS)
+):
+    kind = {"network": "siamfc"} if head == "siamfc" else {"proposals.head": head}
+    settings = load_settings(
+        TrainSettings, RECIPES / "train_siamrpn_lesson.yaml", {**small, **kind}
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        rows = []
+        train(
+            settings,
+            Path(folder),
+            watchers=[lambda p, rows=rows: rows.__setitem__(slice(None), p.validation)],
+        )
+    curves[head] = rows
+figure, axes = plots.new_figure(width=6, height=2.8)
+for k, (head, rows) in enumerate(curves.items()):
+    axes[0, 0].plot(
+        [r["step"] for r in rows],
+        [r["hits"] for r in rows],
+        marker="o",
+        color=plots.CYCLE[k],
+        linestyle=plots.LINES[k],
+        label=head,
+    )
+axes[0, 0].set(xlabel="step", ylabel="hits", ylim=(0, 1))
+axes[0, 0].legend(fontsize=8)
+said = ", ".join(f"{head} {rows[-1]['hits']:.2f}" for head, rows in curves.items())
+plots.show(
+    figure,
+    alt=f"Share of validation pairs solved while training: at the end {said}. For SiamFC a hit is a peak within 16 pixels, for the others a box with IoU above one half.",
+)
+print(f"hits at the end: {said}")
+
+# %% [markdown]
+# (A hit is a peak within 16 pixels for SiamFC, a box with an IoU above one half for the others: not the same thing. Compare how the curves *rise*.)
+#
+# And the long run that ships with the course: the same five, two seeds each, tracked on generated and on real clips.
+
+# %%
+heads = read_measured(RESULTS / "heads.json")
+paper = read_measured(RESULTS / "siamrpn_published.json")
+names = ("siamfc", *HEADS)
+print(f"{heads['pairs']:,} pairs each, two seeds; {heads['measured']['hardware']}\n")
+print(
+    f"{'':11}{'head':>9}{'generated':>16}{'22 real targets':>18}{'precision':>16}{'frames/s':>10}"
+)
+for name in names:
+    runs = [r for r in heads["runs"] if r["match"] == name]
+    generated = " ".join(f"{r['generated-v1']['auc']:.3f}" for r in runs)
+    real = " ".join(f"{r['otb+vot2014']['auc']:.3f}" for r in runs)
+    precision = " ".join(f"{r['otb+vot2014']['precision20']:.3f}" for r in runs)
+    speed = np.mean([r["otb+vot2014"]["fps"] for r in runs])
+    print(
+        f"{name:11}{runs[0]['parameters_of_head'] / 1e6:7.2f} M{generated:>16}{real:>18}{precision:>16}{speed:10.0f}"
+    )
+print(f"\n{'OTB-2015, EPFL report':26}{'AUC':>7}{'precision @20 px':>19}")
+for row in paper["epfl_otb2015"]:
+    print(f"{row['tracker']:26}{row['auc']:7.3f}{row['precision20']:19.3f}")
+
+# %%
+figure, axes = plots.new_figure(width=9, height=3.2, columns=2)
+for k, name in enumerate(names):
+    runs = [r for r in heads["runs"] if r["match"] == name]
+    success = np.mean([r["otb+vot2014"]["curves"]["success"] for r in runs], axis=0)
+    mean = np.mean([r["otb+vot2014"]["auc"] for r in runs])
+    axes[0, 0].plot(
+        np.linspace(0, 1, 21),
+        success,
+        color=plots.CYCLE[k],
+        linestyle=plots.LINES[k],
+        label=f"{name} {mean:.3f}",
+    )
+axes[0, 0].set(
+    xlabel="IoU threshold", ylabel="share of frames above", title="22 real targets", ylim=(0, 1)
+)
+axes[0, 0].legend(fontsize=8)
+report = {
+    "SiamRPN (reproduced)": "upchannel",
+    "SiamBroadcastRPN": "broadcast",
+    "SiamConcatRPN": "concat",
+}
+for k, row in enumerate(paper["epfl_otb2015"]):
+    ours = np.mean(
+        [r["otb+vot2014"]["auc"] for r in heads["runs"] if r["match"] == report[row["tracker"]]]
+    )
+    axes[0, 1].plot(
+        [0, 1], [row["auc"], ours], "o-", color=plots.CYCLE[k + 1], label=row["tracker"]
+    )
+axes[0, 1].set_xticks([0, 1], ["EPFL, OTB-2015", "ours, 22 targets"])
+axes[0, 1].set(xlim=(-0.2, 1.2), ylabel="AUC", ylim=(0, 0.7))
+axes[0, 1].legend(fontsize=8)
+said = ", ".join(
+    f"{name} {np.mean([r['otb+vot2014']['auc'] for r in heads['runs'] if r['match'] == name]):.3f}"
+    for name in names
+)
+plots.show(
+    figure,
+    alt=f"Left: success on 22 real targets, mean of two seeds: {said}. Right: the three networks of the EPFL report, theirs on OTB-2015 and ours side by side.",
+)
+print(said)
+
+# %% [markdown]
+# Read the table with two things in mind. The spread between two seeds of the same head is the least difference that means anything. And the budget is tiny: the networks of the report stood on pre-trained backbones and saw many more pairs.
+#
+# Within this budget the order says how much each head has to *learn* before it can match. SiamFC's match has no weights at all. What the heads add, boxes of any shape, they must first find out.
+#
+# ## Where you stand
+
+# %%
+progress()
+
+# %% [markdown]
+# ## Questions to check yourself
+#
+# 1. Why can a concatenation with small kernels not match?
+# <details><summary>Answer</summary>
+#
+# A part of the exemplar in one corner has to meet the same part of the target, which stands in another place of the search map. A 3 × 3 kernel sees only neighbours.
+# </details>
+#
+# 2. The first convolution after broadcasting is linear. What can it do with the exemplar's vector?
+# <details><summary>Answer</summary>
+#
+# Only add a constant to each of its channels, the same at every cell. A product of exemplar and search image, which correlation has at once, needs the layers and ReLUs that follow.
+# </details>
+#
+# 3. Depth-wise correlation keeps channels apart. Where are they put together?
+# <details><summary>Answer</summary>
+#
+# In the 1 × 1 convolutions after it, which can weigh channels differently for scores and for each offset.
+# </details>
+#
+# 4. A network without any padding is trained on centred targets. Does it learn a centre prior?
+# <details><summary>Answer</summary>
+#
+# Not in its maps: every cell is computed in the same way. (The cosine window adds one when it tracks, on purpose.)
+# </details>
+#
+# 5. From lesson 07: which of the four heads could use the exemplar's aspect ratio, and how?
+# <details><summary>Answer</summary>
+#
+# All of them in principle, as the crop shows it; SiamConcatRPN is told, by its mask.
+# </details>
+#
+# ## Classic mistakes
+#
+# * **The map grows or shrinks** by a cell in a padded large convolution: an even k.
+# * **groups = B** where B · C was meant: the channels are added, and the head gets one map.
+# * **Judging heads by one seed.** See the table.
+# * **Trusting a guide.** What tells the network where the target was tells it not to look.
+#
+# ## Read next
+#
+# * `course_lib/models/heads.py`: the four in small; `course_lib/models/epfl.py` and `siamrpnpp.py`: in the papers' size.
+# * Lesson 10: why depth hurt Siamese trackers, and what to do about it.

@@ -1,0 +1,295 @@
+"""Networks that propose: sizes and parameters of the papers' tables, correlations against loops, folding, weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from course_lib.errors import DataError, SettingsError
+from course_lib.models.alexnet import AlexNet, fold_batch_norm
+from course_lib.models.correlation import cross_correlate, cross_correlate_channels, cross_correlate_depthwise
+from course_lib.models.epfl import SiamBroadcastRPN, SiamConcatRPN
+from course_lib.models.heads import HEADS, GlobalConvolution, broadcast_over
+from course_lib.models.resnet import AtrousTrunk, Trunk, load_torchvision
+from course_lib.models.siamrpn import SiamRPN, box_masks
+from course_lib.models.siamrpnpp import SiamRPNpp, aggregate, middle
+from course_lib.models.weights import load_network, load_siamfc, save_weights
+from course_lib.trackers.siamrpn import fold_all
+
+SMALL = (4, 8, 8, 8, 8)
+
+
+def count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def on_paper(make, search=255, batch=2):
+    """A network without memory for its weights, and the shapes of its proposals."""
+    with torch.device("meta"):
+        network = make()
+        channels = 4 if network.guided else 3
+        out = network.eval()(torch.empty(batch, channels, 127, 127), torch.empty(batch, channels, search, search))
+    return network, tuple(out.logits.shape), tuple(out.offsets.shape)
+
+
+class TestPapersTables:
+    """Shapes and parameter counts of the papers' sizes."""
+
+    @pytest.mark.parametrize(("search", "cells"), [(255, 17), (271, 19), (287, 21)])
+    def test_siamrpn(self, search, cells):
+        network, logits, offsets = on_paper(SiamRPN, search)
+        assert (count(network.backbone), count(network.head)) == (3_749_952, 18_882_980)  # 3.75 M + 18.88 M
+        A = 5 * cells**2
+        assert logits == (2, A, 2) and offsets == (2, A, 4)
+        assert network.cells(search) == cells == (search - 127) // 8 + 1 and network.anchors(search).shape == (A, 4)
+
+    def test_siamrpn_with_a_depthwise_head_is_seven_and_a_half_times_lighter(self):
+        network, logits, _ = on_paper(lambda: SiamRPN("depthwise"))
+        assert count(network.head) == 2_501_150 and count(network) == 6_251_102 and logits == (2, 1445, 2)
+        assert 7.5 < 18_882_980 / count(network.head) < 7.6
+
+    def test_the_kernels_of_siamrpn_are_four_by_four(self):
+        with torch.device("meta"):
+            kept = SiamRPN().keep(torch.empty(2, 3, 127, 127))
+        assert [tuple(k.shape) for k in kept] == [(2, 10, 256, 4, 4), (2, 20, 256, 4, 4)]
+
+    def test_siamrpnpp(self):
+        network, logits, offsets = on_paper(SiamRPNpp)
+        parts = (network.backbone, network.neck, network.heads)
+        assert [round(count(p) / 1e6, 2) for p in parts] == [45.53, 0.92, 7.50]
+        assert round(count(network) / 1e6, 2) == 53.95
+        assert logits == (2, 5 * 25**2, 2) and offsets == (2, 5 * 25**2, 4) and len(network.anchors()) == 3125
+        with torch.device("meta"):
+            for size, cells in ((127, 15), (255, 31)):
+                maps = network.backbone(torch.empty(1, 3, size, size))
+                assert [tuple(m.shape) for m in maps] == [(1, c, cells, cells) for c in (512, 1024, 2048)]
+
+    def test_siamconcatrpn(self):
+        network, logits, offsets = on_paper(SiamConcatRPN)
+        assert round(count(network) / 1e6, 2) == 64.21
+        assert logits == (2, 8732, 2) and offsets == (2, 8732, 4) and len(network.anchors()) == 8732
+        assert [cells for cells, _ in network.maps] == [38, 19, 10, 5, 3, 1]
+        assert [len(s) for s in network.map_sizes] == [4, 6, 6, 6, 4, 4]
+
+    def test_siambroadcastrpn(self):
+        network, logits, _ = on_paper(SiamBroadcastRPN)
+        assert round(count(network) / 1e6, 2) == 6.79 and round(count(network.trunk_z) / 1e6, 2) == 1.44
+        assert logits == (2, 7680, 2) and len(network.anchors()) == 7680
+        shared, _, _ = on_paper(lambda: SiamBroadcastRPN(shared=True))
+        assert count(network) - count(shared) == count(network.trunk_z)
+
+    def test_default_boxes_of_the_epfl_networks_lie_over_the_search_image(self):
+        with torch.device("meta"):
+            for network in (SiamConcatRPN(), SiamBroadcastRPN()):
+                anchors = network.anchors(255)
+                centres = anchors[:, :2] + anchors[:, 2:] / 2
+                assert np.allclose(centres.min(0) + centres.max(0), 255, atol=16) and (centres > 0).all()
+        assert np.allclose(anchors[0, 2:], 50)
+
+
+class TestCorrelations:
+    """Against loops."""
+
+    @pytest.fixture
+    def pair(self):
+        rng = torch.Generator().manual_seed(0)
+        return torch.randn(3, 5, 4, 3, generator=rng), torch.randn(3, 5, 9, 8, generator=rng)
+
+    def test_depthwise_is_a_loop_over_channels_and_adds_up_to_siamfcs(self, pair):
+        z, x = pair
+        maps = cross_correlate_depthwise(z, x)
+        for b in range(3):
+            for c in range(5):
+                loop = F.conv2d(x[b, c][None, None], z[b, c][None, None])[0, 0]
+                torch.testing.assert_close(maps[b, c], loop, atol=1e-4, rtol=0)
+        torch.testing.assert_close(maps.sum(1), cross_correlate(z, x), atol=1e-4, rtol=0)
+        torch.testing.assert_close(cross_correlate_depthwise(z[:1], x)[2], cross_correlate_depthwise(z[:1], x[2:])[0])
+
+    def test_up_channel_is_a_loop_over_kernels(self, pair):
+        _, x = pair
+        kernels = torch.randn(3, 6, 5, 4, 4, generator=torch.Generator().manual_seed(1))
+        maps = cross_correlate_channels(kernels, x)
+        for b in range(3):
+            for n in range(6):
+                torch.testing.assert_close(
+                    maps[b, n], F.conv2d(x[b : b + 1], kernels[b, n : n + 1])[0, 0], atol=1e-4, rtol=0
+                )
+        one = cross_correlate_channels(kernels[:1], x)
+        torch.testing.assert_close(one[1], F.conv2d(x[1:2], kernels[0])[0], atol=1e-4, rtol=0)
+
+    def test_global_convolution_sees_the_whole_square_and_keeps_the_size(self):
+        layer = GlobalConvolution(5, 2, 3, 4)
+        x = torch.zeros(1, 2, 11, 11, requires_grad=True)
+        out = layer(x)
+        assert out.shape == (1, 4, 11, 11)
+        out[0, :, 5, 5].sum().backward()
+        seen = x.grad[0].abs().sum(0) > 0
+        assert seen[3:8, 3:8].all() and seen.sum() == 25
+        assert count(layer) == 2 * 5 * 3 * (2 + 4) + 2 * (3 + 4)  # and biases
+        with pytest.raises(SettingsError, match="odd"):
+            GlobalConvolution(4, 2, 3, 4)
+
+    def test_broadcast_puts_the_vector_everywhere(self):
+        vector, x = torch.randn(2, 3, 1, 1), torch.zeros(2, 4, 5, 6)
+        assert (broadcast_over(vector, x) == vector).all() and broadcast_over(vector, x).shape == (2, 3, 5, 6)
+
+    def test_aggregate_and_middle(self):
+        answers = [torch.ones(2), 2 * torch.ones(2)]
+        assert torch.allclose(aggregate(answers, torch.tensor([0.0, np.log(3)]).float()), torch.tensor([1.75, 1.75]))
+        x = torch.arange(225.0).reshape(1, 1, 15, 15)
+        assert middle(x, 7)[0, 0, 3, 3] == x[0, 0, 7, 7] and middle(x, 7).shape[-1] == 7
+
+
+@pytest.fixture(params=[*HEADS, "siamrpn++"])
+def small(request):
+    """Each network in small, in eval mode, its batch norms moved."""
+    torch.manual_seed(0)
+    network = SiamRPNpp("alexnet", SMALL, 8, 2) if request.param == "siamrpn++" else SiamRPN(request.param, SMALL, 8, 2)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.3)
+            module.running_var.uniform_(0.5, 2)
+            nn.init.normal_(module.bias, 0, 0.2)
+    if network.guided:
+        nn.init.normal_(network.backbone.guide.weight, 0, 0.1)
+    return network.eval()
+
+
+def pictures(network, batch=2):
+    rng = torch.Generator().manual_seed(1)
+    channels = 4 if network.guided else 3
+    make = lambda size: torch.rand(batch, channels, size, size, generator=rng) * 255  # noqa: E731
+    return make(127), make(255)
+
+
+@torch.no_grad()
+def test_every_small_network_answers_for_every_anchor(small):
+    out = small(*pictures(small))
+    A = 5 * small.cells(255) ** 2
+    assert out.logits.shape == (2, A, 2) and out.offsets.shape == (2, A, 4) and len(small.anchors(255)) == A
+
+
+@torch.no_grad()
+def test_keeping_the_exemplar_gives_what_the_pair_gives(small):
+    z, x = pictures(small)
+    whole = small(z, x)
+    kept = small.keep(z[:1], 255)
+    alone = small.propose(kept, x)  # one exemplar for two search images
+    torch.testing.assert_close(alone.logits[0], whole.logits[0], atol=1e-4, rtol=1e-4)
+    assert alone.logits.shape == whole.logits.shape
+
+
+@torch.no_grad()
+def test_folding_changes_nothing_but_the_number_of_layers(small):
+    z, x = pictures(small)
+    before = small(z, x)
+    after = fold_all(small)(z, x)
+    for a, b in zip(before, after, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-3 * float(a.std()), rtol=1e-4)
+
+
+@torch.no_grad()
+def test_folding_a_guided_backbone_folds_the_guide_too():
+    torch.manual_seed(0)
+    backbone = AlexNet(widths=SMALL, groups=1, last_norm=True, guided=True).eval()
+    backbone.bn1.running_var.uniform_(0.5, 2)
+    nn.init.normal_(backbone.guide.weight)
+    image = torch.rand(1, 4, 127, 127) * 9
+    torch.testing.assert_close(fold_batch_norm(backbone)(image), backbone(image), atol=1e-3, rtol=1e-3)
+
+
+@torch.no_grad()
+def test_an_untrained_guide_changes_nothing():
+    torch.manual_seed(0)
+    network = SiamRPN("concat", SMALL, 8, 2).eval()
+    z, x = pictures(network)
+    other = torch.cat([x[:, :3], 1 - x[:, 3:]], 1)
+    assert torch.equal(network(z, x).logits, network(z, other).logits)
+
+
+@torch.no_grad()
+def test_siamrpn_begins_as_siamfc():
+    """Before any training the score of every shape is highest where the exemplar was cut out."""
+    torch.manual_seed(0)
+    network = SiamRPN("upchannel", (16, 32, 32, 32, 32), 32, 2)  # in training mode: batch norm has no statistics yet
+    search = F.interpolate(torch.rand(1, 3, 40, 40) * 255, size=(255, 255), mode="bicubic")
+    exemplar = search[:, :, 64 + 16 : 191 + 16, 64 - 24 : 191 - 24]  # two cells down, three to the left
+    logits = network(exemplar, search).logits[0]
+    scores = (logits[:, 1] - logits[:, 0]).reshape(5, 17, 17)
+    for k in range(5):
+        assert divmod(int(scores[k].argmax()), 17) == (10, 5)
+
+
+def test_masks_cover_the_pixels_whose_centre_is_inside():
+    masks = box_masks(torch.tensor([[1.0, 2.0, 3.0, 1.0], [-4.0, -4.0, 3.0, 3.0], [0.6, 0.4, 1.0, 1.0]]), 6)
+    assert masks.shape == (3, 1, 6, 6) and masks[0].sum() == 3 and masks[0, 0, 2, 1:4].all()
+    assert masks[1].sum() == 0 and masks[2, 0, 0, 1] == 1 and masks[2].sum() == 1
+
+
+def test_frozen_convolutions_keep_weights_and_statistics():
+    torch.manual_seed(0)
+    network = SiamRPN("depthwise", SMALL, 8, 2)
+    network.backbone.freeze(3)
+    network.train()
+    before = {n: t.clone() for n, t in network.backbone.state_dict().items()}
+    out = network(*pictures(network))
+    (out.logits.sum() + out.offsets.sum()).backward()
+    for name, p in network.backbone.named_parameters():
+        assert (p.grad is None) == (name[-1] != "x" and name.split(".")[0][-1] in "123"), name
+    for name, value in network.backbone.state_dict().items():
+        same = torch.equal(value, before[name])
+        assert same == (("running" not in name and "batches" not in name) or name[2] in "123"), name
+
+
+class TestTrunks:
+    """ResNet-50 cut off and opened up."""
+
+    def test_torchvisions_weights_have_a_place(self):
+        from torchvision.models import resnet50
+
+        torch.manual_seed(0)
+        theirs = resnet50(weights=None).state_dict()
+        for trunk in (Trunk(2, (2,)), AtrousTrunk()):
+            unused = load_torchvision(trunk, theirs)
+            expected = {n for n in theirs if n.startswith("fc")}
+            if len(trunk.layers) == 2:
+                expected |= {n for n in theirs if n.startswith(("layer3", "layer4"))}
+            assert set(unused) == expected
+        wide = trunk.layers[1][0].downsample[0].weight
+        assert torch.equal(wide[:, :, 1, 1], theirs["layer2.0.downsample.0.weight"][:, :, 0, 0])
+        assert float(wide[:, :, 0].abs().sum()) == 0
+
+    def test_a_mask_adds_to_conv1(self):
+        torch.manual_seed(0)
+        trunk = Trunk(2, (2,), guided=True).eval()
+        a = torch.cat([torch.rand(1, 3, 64, 64), torch.zeros(1, 1, 64, 64)], 1)
+        b = a.clone()
+        b[:, 3] = 1
+        with torch.no_grad():
+            assert not torch.allclose(trunk(a)[0], trunk(b)[0])
+
+
+class TestWeights:
+    """Every small network can be kept and found again."""
+
+    @torch.no_grad()
+    def test_saved_networks_come_back(self, small, tmp_path):
+        save_weights(small, tmp_path / "w.safetensors", {"seed": 1})
+        again = load_network(str(tmp_path / "w.safetensors"))
+        assert again.about == small.about
+        z, x = pictures(small)
+        a, b = small(z, x).logits, again(z, x).logits
+        assert float((a - b).abs().max()) < 0.05 * float(a.std()) + 1e-2
+
+    def test_weights_of_another_kind_are_refused(self, small, tmp_path):
+        save_weights(small, tmp_path / "w.safetensors", {})
+        with pytest.raises(DataError, match="not of a SiamFC"):
+            load_siamfc(str(tmp_path / "w.safetensors"))
+
+    def test_a_card_of_an_unknown_network_is_named(self, small, tmp_path):
+        save_weights(small, tmp_path / "w.safetensors", {"network": "siamwhat"})
+        with pytest.raises(DataError, match="there is no network 'siamwhat'"):
+            load_network(str(tmp_path / "w.safetensors"))
