@@ -362,7 +362,7 @@ rules = {
 figure, axes = plots.new_figure(width=9, height=3.2, columns=3)
 said = []
 for ax, (name, kept) in zip(axes[0], rules.items(), strict=True):
-    plots.show_frame(ax, search, name)
+    plots.show_frame(ax, 255 - (255 - search) // 3, name)
     for label, colour, size in ((0, plots.NEUTRAL, 8), (1, plots.EXEMPLAR, 16)):
         chosen = (kept[0] == label).numpy()
         ax.scatter(*(places[chosen] - 0.5).T, s=size, color=colour)

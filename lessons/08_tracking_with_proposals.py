@@ -272,6 +272,7 @@ hann = anchor_window(anchors)  # (A,)
 # Boxes in search pixels: `decode(answer[:, 1:], anchors)`. The last size in search pixels: `self.size * window.scale`. The best box in the frame: `window.box_to_frame(boxes[best])`. At the end keep the centre inside the frame, and the size between 10 pixels and the frame's.
 # </details>
 
+
 # %% exercise="choose.tracker" points=10 stars=3 minutes=20
 @exercise("choose.tracker")
 class MySiamRPN:
@@ -488,7 +489,7 @@ for row in paper["vot2018"]:
             row["tracker"],
             (row["robustness"], row["eao"]),
             fontsize=8,
-            xytext=(-4, 5),
+            xytext=(-6, -3),
             textcoords="offset points",
             ha="right",
         )

@@ -34,11 +34,12 @@ class AnchorExplorer(PictureBench):
             slider("high", "positive above an IoU of", 0.3, 0.95, 0.01),
             slider("low", "negative below an IoU of", 0.0, 0.6, 0.01),
         ]
+        _, row, column = np.unravel_index(self._overlaps().argmax(), self.anchors.shape[:3])
         super().__init__(
             title="Anchor explorer",
             help="Click a cell on the left picture, or drag another target's box. The sliders do the same with the keyboard.",
             controls=controls,
-            values={"row": cells // 2, "column": cells // 2, "high": 0.6, "low": 0.3},
+            values={"row": int(row), "column": int(column), "high": 0.6, "low": 0.3},
             can_draw=True,
             alt=alt or "A search image with the target's box, the anchors of one cell, and the labels of all anchors.",
         )
@@ -48,9 +49,13 @@ class AnchorExplorer(PictureBench):
     def labels(self) -> np.ndarray:
         """Labels (k, n, n) of all anchors under the thresholds in force; `low` never exceeds `high`."""
         high = float(self.values["high"])
-        overlap = overlaps(torch.from_numpy(self.anchors.reshape(-1, 4)), torch.from_numpy(self.box[None]))
-        self.overlap = overlap.numpy().reshape(self.anchors.shape[:3])  # (k, n, n)
-        return match(overlap, high, min(float(self.values["low"]), high)).numpy().reshape(self.anchors.shape[:3])
+        self.overlap = self._overlaps()  # (k, n, n)
+        return match(torch.from_numpy(self.overlap), high, min(float(self.values["low"]), high)).numpy()
+
+    def _overlaps(self) -> np.ndarray:
+        """IoU (k, n, n) of all anchors with the target's box."""
+        flat = overlaps(torch.from_numpy(self.anchors.reshape(-1, 4)), torch.from_numpy(self.box[None]))
+        return flat.numpy().reshape(self.anchors.shape[:3])
 
     @traitlets.observe("drawn")
     def _pointed(self, change: dict) -> None:
@@ -75,7 +80,8 @@ class AnchorExplorer(PictureBench):
         figure, axes = plots.new_figure(8.6, 4.1, columns=2)
         left, right = axes[0]
         for ax, title in ((left, "the five anchors of one cell"), (right, "all anchors")):
-            plots.show_frame(ax, self.search, title)
+            pale = self.search if ax is left else 255 - (255 - self.search) // 3  # labels must stand out
+            plots.show_frame(ax, pale, title)
             plots.draw_box(ax, self.box, plots.TRUTH, "target")
         for k in range(len(self.anchors)):
             label = int(labels[k, row, column])

@@ -104,7 +104,9 @@ class TestEveryLesson:
 
     def test_it_shows_something_within_three_cells_of_code(self, path):
         opening = "\n".join(code(path)[:3])
-        assert "plots.show(" in opening or re.search(r"(ClipPlayer|Bench|Explorer|LiveCurves|Theatre|Switchboard)\(", opening)
+        assert "plots.show(" in opening or re.search(
+            r"(ClipPlayer|Bench|Explorer|LiveCurves|Theatre|Switchboard)\(", opening
+        )
 
     def test_it_closes_with_questions(self, path):
         text = "\n".join(c.source for c in cells(path)[-6:] if c.cell_type == "markdown")

@@ -1,0 +1,213 @@
+"""Training networks that propose: a few steps of each, exact resume, starts from other weights, the guide, the labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import pytest
+import torch
+
+from course_lib.data.loader import batches, collate
+from course_lib.data.pairs import Changes, pair_at
+from course_lib.errors import SettingsError
+from course_lib.models.losses import label_map, pair_labels
+from course_lib.models.proposals import Proposals, assign
+from course_lib.models.weights import load_network, read_card
+from course_lib.places import RECIPES
+from course_lib.recipe import load_settings
+from course_lib.training.finish import train_to_weights
+from course_lib.training.loop import train
+from course_lib.training.settings import ProposalSettings, TrainSettings
+from course_lib.training.sources import make_sources
+from course_lib.training.tasks import jittered, make_task, peak_distance, target_place
+
+TINY = TrainSettings(
+    name="tiny",
+    network="siamrpn",
+    widths=(4, 8, 8, 8, 8),
+    search=255,
+    batch=2,
+    steps=4,
+    rate_start=1e-3,
+    rate_end=1e-4,
+    optimiser="adam",
+    validation_pairs=4,
+    validate_every=2,
+    checkpoint_every=2,
+    negatives=0.3,
+    changes=Changes(shift=32, stretch=0.2, squeeze=0.2),
+    proposals=ProposalSettings(head="depthwise", channels=8, groups=2),
+)
+CASES = {
+    "upchannel": {},
+    "depthwise": {},
+    "broadcast": {},
+    "concat": {},
+    "siamrpn++": {"network": "siamrpn++"},
+    "ssd loss": {"loss": "ssd", "head": "depthwise"},
+}
+
+
+def settings(case: str, **more) -> TrainSettings:
+    """TINY with another network or loss."""
+    what = dict(CASES[case])
+    network = what.pop("network", "siamrpn")
+    if case in ("upchannel", "depthwise", "broadcast", "concat"):
+        what["head"] = case
+    proposals = replace(TINY.proposals, trunk="alexnet", **what)
+    return replace(TINY, network=network, proposals=proposals, **more)
+
+
+@lru_cache
+def a_batch(n: int = 4):
+    """n pairs of the tiny recipe's source, lit."""
+    source, _ = make_sources(TINY)
+    return next(batches(source, 0, n, 0, 1)).lit(torch.device("cpu"))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_few_steps_of_each_network_give_finite_numbers_and_weights_that_load(case, tmp_path):
+    rows = []
+    path = train_to_weights(settings(case), tmp_path, [lambda p: rows.append(p.loss)], device="cpu")
+    assert np.isfinite(rows).all() and len(rows) == 4
+    network = load_network(str(path))
+    assert all(torch.isfinite(t).all() for t in network.state_dict().values())
+    validation = read_card(path)["validation"]
+    assert set(validation) == {"step", "loss", "iou", "hits", "fit"} and 0 <= validation["fit"] <= 1
+
+
+@pytest.mark.parametrize("case", ["upchannel", "concat"])
+def test_a_run_that_stops_and_goes_on_ends_with_the_same_weights(case, tmp_path):
+    whole = train(settings(case), tmp_path / "a", "cpu")
+    train(settings(case), tmp_path / "b", "cpu", stop_at=2)
+    parts = train(settings(case), tmp_path / "b", "cpu")
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(parts.state_dict()[name], value, rtol=0, atol=0, msg=name)
+
+
+def test_validating_changes_nothing(tmp_path):
+    often = train(settings("depthwise", validate_every=1), tmp_path / "a", "cpu")
+    never = train(settings("depthwise", validation_pairs=0), tmp_path / "b", "cpu")
+    for name, value in often.state_dict().items():
+        torch.testing.assert_close(never.state_dict()[name], value, rtol=0, atol=0, msg=name)
+
+
+def test_a_backbone_may_start_from_siamfc_and_stay_frozen(tmp_path):
+    start = replace(settings("upchannel"), network="siamfc", steps=2, name="start")
+    path = train_to_weights(start, tmp_path / "s", device="cpu")
+    given = load_network(str(path)).backbone.state_dict()
+    network = train(settings("upchannel", start_from=str(path), freeze=3), tmp_path / "r", "cpu")
+    now = network.backbone.state_dict()
+    for name in given:
+        layer = int(name.split(".")[0][-1])
+        same = torch.equal(given[name], now[name])
+        assert same == (layer <= 3) or name.endswith("num_batches_tracked"), name
+    with pytest.raises(SettingsError, match="Make stride, widths and groups equal"):
+        train(settings("upchannel", start_from=str(path), widths=(8, 8, 8, 8, 8)), tmp_path / "w", "cpu")
+
+
+def test_everything_may_start_from_a_network_of_the_same_kind(tmp_path):
+    path = train_to_weights(settings("broadcast"), tmp_path / "a", device="cpu")
+    again = train(settings("broadcast", start_from=str(path), steps=1, rate_start=1e-12), tmp_path / "b", "cpu")
+    kept = dict(load_network(str(path)).named_parameters())
+    for name, value in again.named_parameters():
+        torch.testing.assert_close(value, kept[name])
+
+
+def test_more_training_makes_the_loss_fall(tmp_path):
+    rows = []
+    s = settings("upchannel", steps=60, batch=4, rate_start=5e-3, rate_end=1e-3, validation_pairs=16, validate_every=60)
+    s = replace(s, negatives=0.0, changes=Changes(shift=8))
+    train(s, tmp_path, "cpu", [lambda p: rows.append(p.loss)])
+    assert np.mean(rows[-10:]) < 0.75 * np.mean(rows[:10])
+
+
+def test_a_perfect_answer_has_no_box_loss_and_full_measures():
+    task = make_task(settings("depthwise"))
+    task.build()
+    batch = a_batch()
+    targets = assign(task.anchors, batch.box, batch.positive)
+    logits = torch.zeros(*targets.labels.shape, 2)
+    logits[..., 1] = torch.where(targets.labels == 1, 20.0, -20.0)
+    logits[..., 0] = -logits[..., 1]
+    measures = task.measures(Proposals(logits, targets.offsets), batch)
+    has = (targets.labels == 1).any(1)
+    assert (
+        (measures["iou"][has] > 0.999).all() and (measures["hits"][has] == 1).all() and (measures["fit"] > 0.999).all()
+    )
+    assert float(task.loss(Proposals(logits, targets.offsets), batch)) < 1e-3
+    maps = task.maps(Proposals(logits, targets.offsets))
+    assert maps.shape == (4, 17, 17)
+
+
+def test_the_anchors_drawn_are_the_pairs_own_whatever_the_batch():
+    """Two processes that share a batch draw what one would."""
+    task = make_task(settings("depthwise"))
+    task.build()
+    source, _ = make_sources(TINY)
+    rng = torch.Generator().manual_seed(0)
+    output = Proposals(torch.randn(2, 1445, 2, generator=rng), torch.randn(2, 1445, 4, generator=rng))
+    both = next(batches(source, 0, 2, 0, 1)).lit(torch.device("cpu"))
+    halves = [next(batches(source, 0, 2, 0, 1, rank, 2)).lit(torch.device("cpu")) for rank in (0, 1)]
+    whole = float(task.loss(output, both))
+    parts = [float(task.loss(Proposals(*(t[k : k + 1] for t in output)), half)) for k, half in enumerate(halves)]
+    assert whole == pytest.approx(sum(parts) / 2, rel=1e-6)
+
+
+def test_a_guided_network_gets_masks_of_the_boxes():
+    task = make_task(settings("concat"))
+    task.build()
+    batch = a_batch()
+    z, x = task.inputs(batch)
+    assert z.shape == (4, 4, 127, 127) and x.shape == (4, 4, 255, 255)
+    for mask, box in zip(z[:, 3], batch.exemplar_box, strict=True):
+        inside = float(box[2] * box[3])
+        assert float(mask.sum()) == pytest.approx(inside, rel=0.1)
+    again = task.inputs(batch)[1]
+    assert torch.equal(x, again)  # the jitter is the pair's own
+
+
+def test_the_jitter_has_the_spread_it_says():
+    boxes, seeds = torch.tensor([[50.0, 60.0, 40.0, 20.0]]).expand(4000, 4), torch.arange(4000)
+    moved = jittered(boxes, seeds, 0.25)
+    centre = moved[:, :2] + moved[:, 2:] / 2
+    assert torch.allclose(centre.mean(0), torch.tensor([70.0, 70.0]), atol=0.6)
+    assert torch.allclose(centre.std(0), torch.tensor([10.0, 5.0]), rtol=0.06)
+    assert (moved[:, 2:] > 0).all() and torch.allclose(jittered(boxes, seeds, 0.0), boxes)
+
+
+def test_siamfcs_labels_and_distances_follow_the_target():
+    batch = a_batch()
+    away = target_place(batch)  # (4, 2)
+    expected = batch.box[:, :2] + batch.box[:, 2:] / 2 - 127.5
+    torch.testing.assert_close(away, expected)
+    assert float(away.abs().max()) > 8  # the recipe shifts by up to 32
+    labels = pair_labels(torch.ones(4, dtype=torch.bool), 17, 8, 16.0, away)
+    for label, (dx, dy) in zip(labels, away, strict=True):
+        rows, columns = torch.nonzero(label > 0, as_tuple=True)
+        at = torch.stack([(columns - 8) * 8.0 - dx, (rows - 8) * 8.0 - dy], 1)
+        assert (at.norm(dim=1) <= 16).all() and len(rows) >= 8
+    assert torch.equal(pair_labels(torch.tensor([True]), 17, 8, 16.0)[0], label_map(17, 8, 16.0))
+    peak = torch.zeros(1, 17, 17)
+    peak[0, 10, 5] = 1  # row 10: 16 px down; column 5: 24 px to the left
+    assert float(peak_distance(peak, 8, torch.tensor([[-24.0, 16.0]]))[0]) == 0
+
+
+def test_a_pair_brings_both_boxes_and_a_seed():
+    source, _ = make_sources(TINY)
+    first, again, other = pair_at(source, 0, 5), pair_at(source, 0, 5), pair_at(source, 0, 6)
+    assert first.seed == again.seed != other.seed and first.search.shape == (255, 255, 3)
+    batch = collate([first, other])
+    middle = batch.exemplar_box[:, :2] + batch.exemplar_box[:, 2:] / 2
+    assert (middle - 63.5).abs().max() < 12 and batch.seeds.tolist() == [first.seed, other.seed]
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES.glob("train_*.yaml")), ids=lambda p: p.name)
+def test_recipes_describe_networks_that_can_be_built(recipe):
+    s = load_settings(TrainSettings, recipe, {"start_from": None, "freeze": 0})
+    with torch.device("meta"):
+        task = make_task(s)
+        assert task.settings is s
+    assert 0 < s.rate_end <= s.rate_start
