@@ -371,85 +371,75 @@ def crop_centre(rng, box, shift, side):
 
 
 # %% [markdown]
-# Does the centre really come from the training data? Three tiny networks are shown noisy pictures of 64 pixels with one bright blob each, and have to say where it is. Two of them pad their convolutions; one of these sees the blob always in the middle, the other anywhere within ±24 pixels. The third does not pad. Then all are shown pictures *without* a blob: the mean map is what they believe before they see anything:
+# Does the centre really come from the training data? A small network with padded convolutions is shown noisy pictures with one bright blob each, and has to say where the blob is. It is trained three times: with the blob always in the middle, within ±4 pixels of it, within ±12. Afterwards all three are shown pure noise, *no blob anywhere*: the mean of their maps is what they believe before they see anything. **Predict** the three maps.
 
 # %%
 from torch import nn
 
+SIDE = 32
+
 
 def blobs(rng, n, shift):
-    """Noise pictures (n, 1, 64, 64), each with a blob at most `shift` pixels beside the middle, and the blobs' places (n, 2)."""
+    """Noisy pictures (n, 1, 32, 32) with a blob at most `shift` pixels beside the middle, and the blobs' places (n, 2)."""
     at = rng.uniform(-shift, shift, (n, 2)) if shift else np.zeros((n, 2))
-    grid = np.arange(64) - 31.5
-    hill = np.exp(
-        -(
-            (grid[None, None, :] - at[:, :1, None]) ** 2
-            + (grid[None, :, None] - at[:, 1:, None]) ** 2
-        )
-        / 18
-    )
-    pictures = 2 * hill + rng.normal(0, 0.6, (n, 64, 64))
-    return torch.from_numpy(pictures[:, None]).float(), at
+    grid = np.arange(SIDE) - (SIDE - 1) / 2
+    across = (grid[None, None, :] - at[:, :1, None]) ** 2
+    down = (grid[None, :, None] - at[:, 1:, None]) ** 2
+    hill = np.exp(-(across + down) / 18)  # (n, 32, 32)
+    return torch.from_numpy((hill + rng.normal(0, 1, hill.shape))[:, None]).float(), at
 
 
-def centre_prior(shift, padding, steps):
-    """The mean map (16, 16) over pictures without any blob, of a small network trained with blobs within ±shift."""
+def belief(shift, steps):
+    """The mean map (8, 8) over pictures without a blob, of a padded network trained with blobs within ±shift."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
-    pad = 1 if padding else 0
-    layers = []
-    for before, after, stride in ((1, 8, 2), (8, 16, 2), (16, 16, 1), (16, 16, 1)):
-        layers += [nn.Conv2d(before, after, 3, stride, padding=pad), nn.ReLU()]
+    layers, before = [], 1
+    for stride in (2, 2, 1, 1, 1, 1):
+        layers += [nn.Conv2d(before, 16, 3, stride, padding=1), nn.ReLU()]
+        before = 16
     network = nn.Sequential(*layers, nn.Conv2d(16, 1, 1))
     optimiser = torch.optim.Adam(network.parameters(), 3e-3)
+    cell = (np.arange(8) - 3.5) * 4  # pixels from the middle
     for _ in range(steps):
         pictures, at = blobs(rng, 32, shift)
-        maps = network(pictures)[:, 0]  # (32, n, n)
-        n = maps.shape[-1]
-        cell = (np.arange(n) - (n - 1) / 2) * 4
-        near = (
-            np.hypot(
-                cell[None, None, :] - at[:, :1, None], cell[None, :, None] - at[:, 1:, None]
-            )
-            < 5
+        maps = network(pictures)[:, 0]  # (32, 8, 8)
+        away = np.hypot(
+            cell[None, None, :] - at[:, :1, None], cell[None, :, None] - at[:, 1:, None]
         )
-        label = torch.from_numpy(near).float()
+        label = torch.from_numpy(away < 4).float()
         weight = torch.where(label > 0, 0.5 / label.sum().clamp_min(1), 0.5 / (1 - label).sum())
-        loss = (
-            weight * F.binary_cross_entropy_with_logits(maps, label, reduction="none")
-        ).sum()
+        losses = F.binary_cross_entropy_with_logits(maps, label, reduction="none")
         optimiser.zero_grad()
-        loss.backward()
+        (weight * losses).sum().backward()
         optimiser.step()
     with torch.no_grad():
-        noise = torch.from_numpy(rng.normal(0, 0.6, (200, 1, 64, 64))).float()
+        noise = torch.from_numpy(rng.normal(0, 1, (300, 1, SIDE, SIDE))).float()
         return network(noise)[:, 0].sigmoid().mean(0).numpy()
 
 
-steps = by_profile(smoke=8, laptop=250, gpu=400)
-priors = {
-    "padded, always centred": centre_prior(0, True, steps),
-    "padded, within ±24 px": centre_prior(24, True, steps),
-    "not padded, always centred": centre_prior(0, False, steps),
+beliefs = {
+    shift: belief(shift, by_profile(smoke=8, laptop=250, gpu=250)) for shift in (0, 4, 12)
 }
-figure, axes = plots.new_figure(width=9, height=2.9, columns=3)
+figure, axes = plots.new_figure(width=8.5, height=2.9, columns=3)
 said = []
-for ax, (name, values) in zip(axes[0], priors.items(), strict=True):
-    ax.imshow(values, cmap=plots.MAP, vmin=0, vmax=max(v.max() for v in priors.values()))
-    ax.set_title(name, fontsize=10)
+for ax, (shift, values) in zip(axes[0], beliefs.items(), strict=True):
+    title = f"within ±{shift} px" if shift else "always in the middle"
+    image = ax.imshow(values, cmap=plots.MAP, vmin=0, vmax=1)
+    ax.set_title(title, fontsize=10)
     ax.set_axis_off()
-    n = len(values)
-    inner = values[n // 2 - 2 : n // 2 + 2, n // 2 - 2 : n // 2 + 2].mean()
     border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]]).mean()
-    said.append(f"{name}: middle {inner:.2f}, border {border:.2f}")
+    said.append(
+        f"{title}: {values[3:5, 3:5].mean():.2f} in the middle, {border:.2f} at the border"
+    )
+figure.colorbar(image, ax=list(axes[0]), label="probability of a blob")
 plots.show(
     figure,
-    alt=f"What three small networks believe about pictures that hold nothing. {'; '.join(said)}.",
+    alt=f"What a padded network believes about pictures of pure noise, trained with blobs in the middle and within ±4 and ±12 pixels. {'; '.join(said)}.",
 )
 print("\n".join(said))
 
 # %% [markdown]
-# No target anywhere. A difference between middle and border was learned from where the targets stood, and it can only be expressed through padding: without it a convolution does the same everywhere. Lesson 10 takes this apart.
+# There is no blob in these pictures. Whatever differs between middle and border was learned from where the targets *stood* in training, and it can be expressed only because padding tells every cell how far the border is: a convolution without padding does the same everywhere. Lesson 10 takes this apart.
 #
 # ### Exercise 09.7 · Three depths, one answer
 # {{exercise}}
