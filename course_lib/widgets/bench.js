@@ -22,7 +22,7 @@ function render({ model, el }) {
     });
     picture.addEventListener("pointerup", (event) => {
       const end = place(event);
-      if (anchor && Math.hypot(end[0] - anchor[0], end[1] - anchor[1]) > 0.005) {
+      if (anchor) { // a click is a drag of no length; the widget says what it means
         model.set("drawn", [...anchor, ...end]);
         model.save_changes();
       }

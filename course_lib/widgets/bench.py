@@ -32,7 +32,8 @@ class PictureBench(PictureWidget):
         values: the controls' values by name; set it, or call `set(name=value)`, to move them. A value beyond a
             control's ends becomes the nearer end.
         readout: the sentence under the picture.
-        drawn: the last rectangle dragged on the picture, x0, y0, x1, y1 in fractions of it; only if `can_draw`.
+        drawn: the last rectangle dragged on the picture, x0, y0, x1, y1 in fractions of it; a click has no size. Only if
+            `can_draw`.
     """
 
     _esm = front_end("frames.js", "bench.js")

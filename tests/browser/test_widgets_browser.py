@@ -30,7 +30,7 @@ from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Sequence
 from course_lib.models.device import Placement
 from course_lib.trackers.siamfc import Embedding
-from course_lib.widgets import BoxPicker, ClipPlayer, MosseBench, ScoreMapExplorer
+from course_lib.widgets import AnchorExplorer, BoxPicker, ClipPlayer, MosseBench, ScoreMapExplorer
 from course_lib.widgets.score_maps import untrained
 import torch
 rng = np.random.default_rng(1)
@@ -48,8 +48,9 @@ clip = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.aran
     "bench = MosseBench(clip)\nbench",
     "small = Embedding(untrained(widths=(4, 8, 8, 8, 4)), Placement(torch.device('cpu'), bf16=False))\n"
     "maps = ScoreMapExplorer(clip, clip.part(20), {'one': small, 'two': small})\nmaps",
+    "anchors = AnchorExplorer(np.full((255, 255, 3), 90, np.uint8), [95.5, 95.5, 64, 64])\nanchors",
     "print('read:', player.frame, picker.box, round(picker.iou, 2), round(bench.rate, 3), bench.frame,"
-    " dict(maps.values), maps.box.round().tolist())",
+    " f\"cell {anchors.values['row']:.0f} {anchors.values['column']:.0f}\", dict(maps.values), maps.box.round().tolist())",
 ]
 # the circle in the toolbar says idle before the notebook has its kernel; cells run then would be lost
 READY = """
@@ -312,6 +313,22 @@ def test_explorer_by_keyboard_and_drag(page, keys):
     mouse.move_to_element_with_offset(picture, round(-0.3 * w), round(0.2 * h)).release().perform()
     before = "[30.0, 40.0, 48.0, 48.0]"
     page.until(lambda: not page.kernel_reads().endswith(before), "the drawn box in the kernel")
+
+
+def test_anchor_explorer_by_click_and_keyboard(page, keys):
+    from selenium.webdriver import ActionChains
+
+    widget = page.all(".tc-widget")[4]
+    picture = page.one("img", widget)
+    assert "cell 8 8" in page.kernel_reads()  # it begins at the best anchor
+    page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", picture)
+    w, h = picture.size["width"], picture.size["height"]
+    mouse = ActionChains(page.driver, duration=50)
+    mouse.move_to_element_with_offset(picture, round(-0.25 * w), round(-0.2 * h)).click().perform()
+    page.until(lambda: "cell 8 8" not in page.kernel_reads(), "another cell in the kernel")
+    page.all("input[type=range]", widget)[0].send_keys(keys.END)
+    page.until(lambda: "cell 16 " in page.kernel_reads(), "the last row")
+    assert "positive" in page.one(".tc-readout", widget).text
 
 
 def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):

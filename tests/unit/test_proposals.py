@@ -54,6 +54,7 @@ def test_a_degenerate_box_gives_negatives_and_no_nan(size):
     box = torch.tensor([[95.5, 95.5, *size]])
     targets = assign(ANCHORS, box, YES)
     assert (targets.labels == 0).all() and torch.isfinite(targets.offsets).all()
+    assert (assign(ANCHORS, box, NO).labels == 0).all()
     for name, (variances, criterion) in LOSSES.items():
         proposals = Proposals(*(t[:1].requires_grad_() for t in some_proposals()))
         loss = criterion(proposals, assign(ANCHORS, box, YES, variances=variances))
