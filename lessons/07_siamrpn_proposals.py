@@ -516,7 +516,7 @@ for head in ("upchannel", "depthwise"):
     )
 
 # %% [markdown]
-# Five sixths of SiamRPN's weights lie in the two layers that make kernels. Lesson 09 shows what SiamRPN++ made of this.
+# Nearly four fifths of SiamRPN's weights lie in the two layers that make kernels. Lesson 09 shows what SiamRPN++ made of this.
 #
 # ## Experiment: train one
 #

@@ -285,7 +285,7 @@ def broadcast_over(vector, x):
 # ### Exercise 09.5 · Depth-wise correlation
 # {{exercise}}
 #
-# SiamRPN's up-channel layers hold five sixths of its weights. SiamRPN++ lets channel $c$ of the exemplar slide over channel $c$ of the search image, and no other; a 1 × 1 convolution afterwards reads scores and offsets from the C maps. Seven and a half times fewer weights in the head.
+# The two layers that make SiamRPN's kernels hold nearly four fifths of its weights. SiamRPN++ lets channel $c$ of the exemplar slide over channel $c$ of the search image, and no other; a 1 × 1 convolution afterwards reads scores and offsets from the C maps. Seven and a half times fewer weights in the head.
 #
 # <details><summary>Hint 1</summary>
 #

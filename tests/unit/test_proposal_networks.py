@@ -12,7 +12,7 @@ from course_lib.errors import DataError, SettingsError
 from course_lib.models.alexnet import AlexNet, fold_batch_norm
 from course_lib.models.correlation import cross_correlate, cross_correlate_channels, cross_correlate_depthwise
 from course_lib.models.epfl import SiamBroadcastRPN, SiamConcatRPN
-from course_lib.models.heads import HEADS, GlobalConvolution, broadcast_over
+from course_lib.models.heads import HEADS, GlobalConvolution, as_proposals, broadcast_over
 from course_lib.models.resnet import AtrousTrunk, Trunk, load_torchvision
 from course_lib.models.siamrpn import SiamRPN, box_masks
 from course_lib.models.siamrpnpp import SiamRPNpp, aggregate, middle
@@ -128,6 +128,14 @@ class TestCorrelations:
         out[0, :, 5, 5].sum().backward()
         seen = x.grad[0].abs().sum(0) > 0
         assert seen[3:8, 3:8].all() and seen.sum() == 25
+        x = torch.randn(1, 2, 7, 7)
+        for off, on in ((layer.left, layer.right), (layer.right, layer.left)):  # either branch alone
+            kept = [p.detach().clone() for p in off.parameters()]
+            for p in off.parameters():
+                p.data.zero_()
+            torch.testing.assert_close(layer(x), on(x))
+            for p, value in zip(off.parameters(), kept, strict=True):
+                p.data.copy_(value)
         assert count(layer) == 2 * 5 * 3 * (2 + 4) + 2 * (3 + 4)  # and biases
         with pytest.raises(SettingsError, match="odd"):
             GlobalConvolution(4, 2, 3, 4)
@@ -141,6 +149,18 @@ class TestCorrelations:
         assert torch.allclose(aggregate(answers, torch.tensor([0.0, np.log(3)]).float()), torch.tensor([1.75, 1.75]))
         x = torch.arange(225.0).reshape(1, 1, 15, 15)
         assert middle(x, 7)[0, 0, 3, 3] == x[0, 0, 7, 7] and middle(x, 7).shape[-1] == 7
+
+
+def test_proposals_stand_in_the_order_of_the_anchors():
+    """Shape first, then row, then column, in maps and anchors alike."""
+    k, rows, columns = 2, 3, 4
+    number = torch.arange(k * rows * columns).reshape(k, 1, rows, columns).float()
+    classes = (number + torch.tensor([0.0, 0.25]).reshape(1, 2, 1, 1)).reshape(1, 2 * k, rows, columns)
+    offsets = (number + torch.tensor([0.0, 0.2, 0.4, 0.6]).reshape(1, 4, 1, 1)).reshape(1, 4 * k, rows, columns)
+    out = as_proposals(classes, offsets)
+    expected = torch.arange(k * rows * columns).float()
+    torch.testing.assert_close(out.logits[0], expected[:, None] + torch.tensor([0.0, 0.25]))
+    torch.testing.assert_close(out.offsets[0], expected[:, None] + torch.tensor([0.0, 0.2, 0.4, 0.6]))
 
 
 @pytest.fixture(params=[*HEADS, "siamrpn++"])
