@@ -419,9 +419,8 @@ axes[0, 0].legend(fontsize=8)
 for k, (name, values) in enumerate(
     {"searched on": (trials[0].auc, best.auc), "not seen": (before, after)}.items()
 ):
-    axes[0, 1].plot(
-        [0, 1], values, "o-", color=plots.CYCLE[k], linestyle=plots.LINES[k], label=name
-    )
+    style = {"color": plots.CYCLE[k], "linestyle": plots.LINES[k], "marker": "o"}
+    axes[0, 1].plot([0, 1], values, label=name, **style)
 axes[0, 1].set_xticks([0, 1], ["published", "searched"])
 axes[0, 1].set(xlim=(-0.2, 1.2), ylabel="AUC")
 axes[0, 1].legend(fontsize=8)
@@ -456,9 +455,10 @@ about = deep["measured"]
 print(
     f"\nSiamRPN: {about['date']}, commit {about['commit']}, {about['hardware']}; weights: {deep['weights']}"
 )
-print(f"\n{'OTB-2015, published':18}{'AUC':>7}{'precision @20 px':>19}")
+print(f"\n{'OTB-2015, published':20}{'AUC':>7}{'precision':>11}")
 for row in paper["otb2015"]:
-    print(f"{row['tracker']:18}{row['auc']:7.3f}{row.get('precision20', float('nan')):19.3f}")
+    precision = f"{row['precision20']:.3f}" if "precision20" in row else "–"
+    print(f"{row['tracker']:20}{row['auc']:7.3f}{precision:>11}")
 
 # %%
 figure, axes = plots.new_figure(width=8.5, height=3.2, columns=2)
