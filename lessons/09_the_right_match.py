@@ -546,7 +546,8 @@ print(
 )
 for name in names:
     runs = [r for r in heads["runs"] if r["match"] == name]
-    held_out = " ".join(f"{r['validation'].get('iou', float('nan')):.3f}" for r in runs)
+    ious = [r["validation"].get("iou") for r in runs]  # SiamFC answers with no box
+    held_out = " ".join("–" if v is None else f"{v:.3f}" for v in ious)
     generated = " ".join(f"{r['generated-v1']['auc']:.3f}" for r in runs)
     real = " ".join(f"{r['otb+vot2014']['auc']:.3f}" for r in runs)
     precision = " ".join(f"{r['otb+vot2014']['precision20']:.3f}" for r in runs)

@@ -96,7 +96,8 @@ class MatchSwitchboard(PictureBench):
         plots.show_frame(axes[0, 1], self.window.cut(self.clip.frames[int(self.values["frame"])]), "search image")
         plots.draw_box(axes[0, 1], self.truth, plots.TRUTH, "target")
         told = []
-        for ax, (name, colour) in zip(axes[0, 2:], zip(self.networks, plots.CYCLE * 2, strict=False), strict=True):
+        colours = [c for c in plots.CYCLE if c != plots.TRUTH]
+        for ax, (name, colour) in zip(axes[0, 2:], zip(self.networks, colours, strict=False), strict=True):
             values, box = self.answer(name)
             ax.imshow(values, cmap=plots.MAP)
             ax.set_title(name, fontsize=10)
