@@ -227,6 +227,7 @@ def test_picker_by_mouse_keyboard_and_number(page, keys):
     fields = page.all("input[type=number]", widget)
     values = lambda: [float(field.get_attribute("value")) for field in fields]  # noqa: E731
     scale = canvas.size["width"] / 240
+    page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
 
     def to_page(x: float, y: float) -> tuple[int, int]:  # selenium counts from the middle
         return round((x - 120) * scale), round((y - 90) * scale)
@@ -333,7 +334,7 @@ def test_anchor_explorer_by_click_and_keyboard(page, keys):
 
 def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
     controls = page.all(".tc-widget :is(button, input, select, [tabindex])")
-    assert len(controls) == 23
+    assert len(controls) == 27
     for control in controls:
         assert len(control.accessible_name) >= 1, control.get_attribute("outerHTML")
         assert control.get_attribute("data-lm-suppress-shortcuts") == "true"
@@ -346,6 +347,10 @@ def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
         "Frame",
         "frame",
         "exemplar from frame",
+        "row of the cell",
+        "column of the cell",
+        "positive above an IoU of",
+        "negative below an IoU of",
     ]
     for control in controls:
         control.send_keys(keys.SHIFT)  # the focus by keyboard
