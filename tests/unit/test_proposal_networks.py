@@ -243,6 +243,20 @@ def test_siamrpn_begins_as_siamfc():
         assert divmod(int(scores[k].argmax()), 17) == (10, 5)
 
 
+@torch.no_grad()
+def test_scores_and_offsets_of_siamrpnpp_have_shares_of_their_own():
+    torch.manual_seed(0)
+    network = SiamRPNpp("alexnet", SMALL, 8, 2).eval()
+    z, x = pictures(network)
+    before = network(z, x)
+    network.class_weights.copy_(torch.tensor([3.0, 0.0, 0.0]))
+    after = network(z, x)
+    assert torch.equal(after.offsets, before.offsets) and not torch.allclose(after.logits, before.logits)
+    network.box_weights.copy_(torch.tensor([0.0, 0.0, 3.0]))
+    last = network(z, x)
+    assert torch.equal(last.logits, after.logits) and not torch.allclose(last.offsets, after.offsets)
+
+
 def test_masks_cover_the_pixels_whose_centre_is_inside():
     masks = box_masks(torch.tensor([[1.0, 2.0, 3.0, 1.0], [-4.0, -4.0, 3.0, 3.0], [0.6, 0.4, 1.0, 1.0]]), 6)
     assert masks.shape == (3, 1, 6, 6) and masks[0].sum() == 3 and masks[0, 0, 2, 1:4].all()
