@@ -242,6 +242,8 @@ class TestTuning:
         assert trials[0].settings == {"shift": 30.0} and len(trials) == 25
         best = max(trials, key=lambda t: t.auc)
         assert abs(best.settings["shift"]) < 6 and best.auc > trials[0].auc
+        late = [abs(t.settings["shift"]) for t in trials[-8:]]
+        assert np.mean(late) < 14  # 20 if it learned nothing, more if it sought the worst
         assert best.auc == mean_auc(lambda: Shifted(**best.settings), clips)
         again = search_settings(Shifted, clips, {"shift": (-40.0, 40.0)}, 25, seed=1, start={"shift": 30.0})
         assert [t.settings for t in again] == [t.settings for t in trials]
