@@ -138,6 +138,10 @@ def test_a_perfect_answer_has_no_box_loss_and_full_measures():
         (measures["iou"][has] > 0.999).all() and (measures["hits"][has] == 1).all() and (measures["fit"] > 0.999).all()
     )
     assert float(task.loss(Proposals(logits, targets.offsets), batch)) < 1e-3
+    elsewhere = Proposals(-logits, torch.zeros_like(targets.offsets))  # sure of the wrong anchors, no offsets
+    right = torch.where((targets.labels == 1)[..., None], targets.offsets, elsewhere.offsets)
+    blind = task.measures(Proposals(elsewhere.logits, right), batch)
+    assert (blind["fit"][has] > 0.999).all() and (blind["iou"][has] < 0.9).all()
     maps = task.maps(Proposals(logits, targets.offsets))
     assert maps.shape == (4, 17, 17)
 
