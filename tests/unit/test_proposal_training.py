@@ -194,6 +194,14 @@ def test_siamfcs_labels_and_distances_follow_the_target():
         at = torch.stack([(columns - 8) * 8.0 - dx, (rows - 8) * 8.0 - dy], 1)
         assert (at.norm(dim=1) <= 16).all() and len(rows) >= 8
     assert torch.equal(pair_labels(torch.tensor([True]), 17, 8, 16.0)[0], label_map(17, 8, 16.0))
+    task = make_task(replace(TINY, network="siamfc"))
+    perfect = 20 * pair_labels(batch.positive, 17, 8, 16.0, away)
+    assert (
+        float(task.loss(perfect, batch))
+        < 1e-6
+        < 1
+        < float(task.loss(20 * label_map(17, 8, 16.0).expand(4, -1, -1), batch))
+    )
     peak = torch.zeros(1, 17, 17)
     peak[0, 10, 5] = 1  # row 10: 16 px down; column 5: 24 px to the left
     assert float(peak_distance(peak, 8, torch.tensor([[-24.0, 16.0]]))[0]) == 0
@@ -203,6 +211,7 @@ def test_a_pair_brings_both_boxes_and_a_seed():
     source, _ = make_sources(TINY)
     first, again, other = pair_at(source, 0, 5), pair_at(source, 0, 5), pair_at(source, 0, 6)
     assert first.seed == again.seed != other.seed and first.search.shape == (255, 255, 3)
+    assert pair_at(source, 1, 5).seed != first.seed  # of another run
     batch = collate([first, other])
     middle = batch.exemplar_box[:, :2] + batch.exemplar_box[:, 2:] / 2
     assert (middle - 63.5).abs().max() < 12 and batch.seeds.tolist() == [first.seed, other.seed]
