@@ -61,6 +61,7 @@ class TestAnchorExplorer:
         assert f"{(labels == 1).sum()} are positive" in explorer.readout
         explorer.set(high=0.3, low=0.6)  # low may not pass high
         assert -1 not in explorer.labels
+        assert (explorer.labels == 1).sum() == (explorer.overlap > 0.3).sum()
 
     def test_a_click_chooses_a_cell_and_a_drag_draws_a_box(self, explorer):
         left, bottom, width, height = explorer.left_axes
