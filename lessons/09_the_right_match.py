@@ -193,7 +193,7 @@ def box_masks(boxes, size):
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side, search_side
-from course_lib.widgets.match_switchboard import with_mask
+from course_lib.trackers.siamrpn import with_mask
 
 
 def best_box(network, clip, t, mask_shift=0, source=None):

@@ -23,6 +23,7 @@ from course_lib.geometry.anchors import decode
 from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side
 from course_lib.models.alexnet import AlexNet, fold_batch_norm
 from course_lib.models.device import Placement, choose_placement
+from course_lib.models.siamrpn import box_masks
 from course_lib.models.weights import load_network
 from course_lib.trackers.base import Tracker, accept_start
 
@@ -175,6 +176,12 @@ def smooth_size(last: np.ndarray, found: np.ndarray, certainty: float, rate: flo
     return (1 - share) * last + share * found
 
 
+def with_mask(crop: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """A crop (S, S, 3) with a fourth channel that is 1 inside a box (4,) of it: the guide of SiamConcatRPN."""
+    mask = box_masks(torch.as_tensor(np.asarray(box, dtype=np.float64))[None], len(crop))[0, 0]  # (S, S)
+    return np.dstack([crop, mask.numpy().astype(np.uint8)])
+
+
 class SiamRPNTracker(Tracker):
     """SiamRPN's tracker: `look` cuts the search image, the network proposes, `decide` chooses."""
 
@@ -233,7 +240,5 @@ class SiamRPNTracker(Tracker):
         """The crop with a fourth channel that is 1 inside the present box, for a network that wants one."""
         if not self.embedding.guided:
             return crop
-        low, high = window.to_crop([self.centre - self.size / 2, self.centre + self.size / 2])  # (2,) each
-        at = np.arange(window.size) + 0.5
-        inside = [(at >= low[k]) & (at < high[k]) for k in (0, 1)]  # along x, along y
-        return np.dstack([crop, np.outer(inside[1], inside[0]).astype(np.uint8)])
+        box = np.concatenate([self.centre - self.size / 2, self.size])
+        return with_mask(crop, window.box_to_crop(box))

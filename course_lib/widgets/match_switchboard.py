@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -12,7 +11,7 @@ from course_lib.geometry.anchors import decode
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side, search_side
 from course_lib.trackers.siamfc import SEARCH, Embedding
-from course_lib.trackers.siamrpn import Proposer
+from course_lib.trackers.siamrpn import Proposer, with_mask
 from course_lib.widgets.bench import PictureBench, choice, slider
 
 
@@ -119,11 +118,3 @@ class MatchSwitchboard(PictureBench):
 def window_at(box: np.ndarray, side: float, size: int) -> CropWindow:
     """The square of `side` frame pixels around a box."""
     return CropWindow(*(box[:2] + box[2:] / 2), side, size)
-
-
-def with_mask(crop: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """A crop (S, S, 3) with a fourth channel that is 1 inside the box."""
-    mask = np.zeros(crop.shape[:2], np.uint8)
-    low, high = np.rint(box[:2]).astype(int), np.rint(box[:2] + box[2:]).astype(int)
-    cv2.rectangle(mask, low.tolist(), (high - 1).tolist(), 1, -1)
-    return np.dstack([crop, mask])
