@@ -634,7 +634,7 @@ print(
 )
 
 # %% [markdown]
-# Compare the two halves: where shapes change, proposals catch up. Overall they do not, with so little training. SiamFC's match has nothing to learn but φ, and its three sizes are given; proposals have to learn what a box is. A public recipe of this family shows a network 600,000 pairs an epoch, for 20 epochs; trained at such a scale SiamRPN has an AUC of 0.637 on OTB-2015, where SiamFC has 0.582. Lesson 08 tracks with proposals, lesson 09 compares four heads from random weights.
+# Compare the two halves: the gap is smaller where shapes change. Overall SiamFC is ahead; both had few videos and photographs to learn from. SiamFC's match has nothing to learn but φ, and its three sizes are given; proposals have to learn what a box is. A public recipe of this family shows a network 600,000 pairs an epoch, for 20 epochs; trained at such a scale SiamRPN has an AUC of 0.637 on OTB-2015, where SiamFC has 0.582. Lesson 08 tracks with proposals, lesson 09 compares four heads from random weights.
 #
 # ## Where you stand
 
@@ -679,7 +679,7 @@ progress()
 # * **w / h here, h / w there.** SSD's ratio is width over height, SiamRPN's height over width.
 # * **Anchors of training and of tracking differ** by half a cell. Everything works, and every box is 4 pixels off.
 # * **Boxes without area** in the training set: log 0. One of them makes every weight NaN.
-# * **Smooth L1 on tiny offsets**: the loss falls, the boxes keep the anchors' shape.
+# * **Smooth L1 on tiny offsets**: the slope is nearly 0 where all the positives are.
 #
 # ## Read next
 #

@@ -500,7 +500,7 @@ plots.show(
 # %% [markdown]
 # The two columns on the right say where success is lost: what it would be if each box kept its place and had the true size, and the other way round. A row whose AUC gains most by the true size has a network that knows where, but not how large.
 #
-# Why ours stands so far below the paper's: a small network, some ten thousands of pairs made from twenty videos and a few hundred photographs, on a processor. SiamFC survives such a diet better, because its match has nothing to learn. `recipes/train_siamrpn_gpu.yaml` trains the paper's network on a GPU.
+# Why ours stands so far below the paper's: a small network, some ten thousands of pairs made from twenty videos and a few hundred photographs, on a processor. On the same videos and photographs SiamFC is ahead. `recipes/train_siamrpn_gpu.yaml` trains the paper's network on a GPU.
 #
 # ## Where you stand
 

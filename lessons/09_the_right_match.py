@@ -602,7 +602,7 @@ print(said)
 # %% [markdown]
 # Read the table with three things in mind. The spread between two seeds of the same head is the least difference that means anything. The budget is tiny: the networks of the report stood on pre-trained backbones and saw many more pairs. And one thing is not equal: SiamRPN's head can be *started* as SiamFC's similarity (both its convolutions begin as the same projection of φ), and it is; the others have no such form and begin with random numbers.
 #
-# Within this budget the order says how much each head has to learn before it can match. SiamFC's match has no weights at all: it is a correlation, and that is a strong piece of knowledge about the world, the same thing looks the same wherever it stands. What the heads add, boxes of any shape, they must first find out. Look into a failure with the theatre of lesson 08: the place is often right, and the size is that of the average training target.
+# Within this budget the order says how much each head has to learn before it can match. SiamFC's match has no weights at all: it is a correlation, and that is a strong piece of knowledge about the world, the same thing looks the same wherever it stands. What the heads add, boxes of any shape, they must first find out. Lesson 08 measures, for the SiamRPN that ships, how much of the loss is place and how much size.
 #
 # Look at `concat`: on held-out *pairs*, where its guide lies near the target, its boxes are among the best; in *tracking*, where the guide is its own last answer, it is the worst by far. An error of one frame is the guide of the next. That is the report's explanation, measured.
 #

@@ -48,7 +48,7 @@ class UpChannelHead(nn.Module):
         """Begin as SiamFC: target's logits are the similarity of the two maps, the others its opposite.
 
         The convolutions on both sides begin as one and the same projection of φ, so that a map is Σ φ(z) · φ(x). From
-        random numbers a head has to find the comparison itself, which takes a short training all its time.
+        random numbers a head has to find the comparison itself first.
         """
         project = nn.init.orthogonal_(torch.empty(self.channels, self.x_class.in_channels))  # (C, features)
         for layer in (self.z_class, self.x_class):
