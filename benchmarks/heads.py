@@ -11,18 +11,14 @@ import argparse
 import json
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+from clips import figures, one_pass
 
 from course_lib.data.benchmarks import load_benchmark
-from course_lib.data.frames import ArrayFrames
-from course_lib.data.sequence import Benchmark
-from course_lib.evaluation.otb import score_sequence, track
-from course_lib.evaluation.report import Report, TrackerScores
 from course_lib.evaluation.tables import without_nan
 from course_lib.files import write_whole
 from course_lib.models.device import choose_placement
@@ -45,18 +41,6 @@ def settings_of(recipe: Path, match: str, seed: int) -> TrainSettings:
     return load_settings(TrainSettings, recipe, {**what, "seed": seed, "name": f"{name}-{match}-seed{seed}"})
 
 
-def measure(tracker: str, weights: str, benchmark: Benchmark) -> Report:
-    """One pass of a tracker with these weights over a benchmark, sequence by sequence."""
-    scores, fps = {}, {}
-    for sequence in benchmark:
-        sequence = replace(sequence, frames=ArrayFrames(list(sequence.frames)))
-        result = track(make_tracker(tracker, weights=weights), sequence)
-        scores[sequence.name] = score_sequence(result.boxes, sequence.boxes, sequence.omitted)
-        fps[sequence.name] = len(result) / float(result.seconds.sum())
-    found = {"it": TrackerScores(scores, fps)}
-    return Report(benchmark.name, "ope", found, {s.name: s.attributes for s in benchmark})
-
-
 def one_run(settings: TrainSettings, match: str, budget: float | None) -> dict | None:
     """Train one network and measure it; None if the budget ended first."""
     kept = RUNS / "training" / settings.name / "scores.json"
@@ -75,13 +59,8 @@ def one_run(settings: TrainSettings, match: str, budget: float | None) -> dict |
         "training_seconds": sum(read_card(path)["seconds"].values()),
     }
     for name in ("generated-v1", "otb+vot2014"):
-        report = measure("siamfc" if match == "siamfc" else "siamrpn", str(path), load_benchmark(name))
-        told = report.to_dict()
-        row[name] = {
-            **report.overall()["it"],
-            "curves": told["curves"]["it"],
-            "auc_by_sequence": {n: values["it"] for n, values in told["auc_by_sequence"].items()},
-        }
+        tracker = "siamfc" if match == "siamfc" else "siamrpn"
+        row[name] = figures(one_pass(lambda: make_tracker(tracker, weights=str(path)), load_benchmark(name)))  # noqa: B023
     write_whole(kept, json.dumps(without_nan(row)) + "\n")
     return row
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as Items
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from course_lib.errors import DataError
 
@@ -16,6 +16,8 @@ class Layer:
         name: for tables.
         kernel, stride, padding: pixels of the layer's input.
         channels: of its output.
+        dilation: distance between neighbouring taps of the kernel; it reaches over dilation · (kernel − 1) + 1 pixels.
+        crop: cells cut off on each side of its output.
     """
 
     name: str
@@ -23,6 +25,21 @@ class Layer:
     stride: int = 1
     padding: int = 0
     channels: int = 0
+    dilation: int = 1
+    crop: int = 0
+
+    @property
+    def reach(self) -> int:
+        """Pixels of the layer's input from the first tap to the last."""
+        return self.dilation * (self.kernel - 1) + 1
+
+
+@dataclass(frozen=True)
+class Branches:
+    """Several stacks over the same input whose outputs are added or put side by side; an empty one is a shortcut."""
+
+    name: str
+    paths: tuple[tuple[Layer, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -31,8 +48,8 @@ class Reception:
 
     Attributes:
         layer: its name.
-        size: cells a side of the output.
-        field: receptive field, pixels a side of the input picture.
+        size: cells a side of the output; for a search image and an exemplar alike the "output feature size", OFS.
+        field: receptive field (RF), pixels a side of the input picture.
         stride: pixels of the input picture from one cell to the next (the jump).
         start: centre of the first cell's receptive field in the input picture, continuous pixels.
     """
@@ -42,6 +59,11 @@ class Reception:
     field: int
     stride: int
     start: float
+
+    @property
+    def overlap(self) -> float:
+        """Share of its receptive field that a cell has in common with its neighbour: 1 − stride / field."""
+        return 1 - self.stride / self.field
 
 
 def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0) -> int:
@@ -57,20 +79,56 @@ def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0) -> in
     return room // stride + 1
 
 
-def reception(layers: Items[Layer], size: int) -> list[Reception]:
-    """Output size, receptive field and stride after each layer, for an input of `size` pixels.
+def picture(size: int) -> Reception:
+    """The input itself, `size` pixels a side: every pixel sees itself."""
+    return Reception("input", size, 1, 1, 0.5)
 
-    field ← field + (kernel − 1) · stride so far; stride ← stride · layer's stride. The input itself comes first.
+
+def behind(row: Reception, layer: Layer) -> Reception:
+    """What stands behind a cell after one more layer. Raises DataError if the kernel or the crop does not fit.
+
+    field ← field + (reach − 1) · stride; stride ← stride · layer's stride; start ← start + ((reach − 1) / 2 − padding) ·
+    stride, and a crop moves it by whole cells.
     """
-    field, stride, start = 1, 1, 0.5
-    rows = [Reception("input", size, field, stride, start)]
+    size = output_size(row.size, layer.reach, layer.stride, layer.padding) - 2 * layer.crop
+    if size < 1:
+        raise DataError(
+            f"{layer.name}: a crop of {layer.crop} leaves nothing of {size + 2 * layer.crop} cells; use a larger input"
+        )
+    stride = row.stride * layer.stride
+    start = row.start + ((layer.reach - 1) / 2 - layer.padding) * row.stride + layer.crop * stride
+    return Reception(layer.name, size, row.field + (layer.reach - 1) * row.stride, stride, start)
+
+
+def joined(name: str, rows: Items[Reception]) -> Reception:
+    """What stands behind a cell where branches meet: everything that any of them sees.
+
+    Raises DataError if their maps do not fit onto each other.
+    """
+    if len({(row.size, row.stride) for row in rows}) != 1:
+        found = ", ".join(f"{row.size} cells of stride {row.stride}" for row in rows)
+        raise DataError(f"{name}: branches of {found} cannot be joined; pad or crop them alike")
+    low = min(row.start - row.field / 2 for row in rows)
+    high = max(row.start + row.field / 2 for row in rows)
+    return replace(rows[0], layer=name, field=round(high - low), start=(low + high) / 2)
+
+
+def reception(layers: Items[Layer | Branches], size: int) -> list[Reception]:
+    """Output size, receptive field and stride after each layer, for an input of `size` pixels; the input comes first."""
+    rows = [picture(size)]
     for layer in layers:
-        size = output_size(size, layer.kernel, layer.stride, layer.padding)
-        start += ((layer.kernel - 1) / 2 - layer.padding) * stride
-        field += (layer.kernel - 1) * stride
-        stride *= layer.stride
-        rows.append(Reception(layer.name, size, field, stride, start))
+        if isinstance(layer, Branches):
+            ends = [_end(path, rows[-1]) for path in layer.paths]
+            rows.append(joined(layer.name, ends))
+        else:
+            rows.append(behind(rows[-1], layer))
     return rows
+
+
+def _end(path: Items[Layer], row: Reception) -> Reception:
+    for layer in path:
+        row = behind(row, layer)
+    return row
 
 
 def field_and_stride(layers: Items[tuple[int, int]]) -> tuple[int, int]:

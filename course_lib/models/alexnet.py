@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from course_lib.errors import SettingsError
 from course_lib.geometry.receptive import Layer
+from course_lib.models.backbone import Backbone, affine, folded_convolution
 
 WIDTHS = (96, 256, 384, 384, 256)  # channels of the five convolutions
 
@@ -28,7 +31,7 @@ def alexnet_layers(stride: int = 8, widths: tuple[int, ...] = WIDTHS) -> list[La
     ]
 
 
-class AlexNet(nn.Module):
+class AlexNet(Backbone):
     """Embedding φ: a picture (B, 3, S, S), values 0…255, to features (B, C, s, s).
 
     Every convolution but the last is followed by batch norm and ReLU. conv2, conv4 and conv5 work in two groups, as
@@ -72,33 +75,26 @@ class AlexNet(nn.Module):
         self.pool1 = nn.MaxPool2d(3, 2)
         self.pool2 = nn.MaxPool2d(3, layers["pool2"].stride)
         self.relu = nn.ReLU()
-        self.frozen = 0
-        self._start()
+        self.start()
 
-    def freeze(self, count: int) -> AlexNet:
-        """Train the first `count` convolutions no further, nor their batch norms (SiamRPN: 3); returns the network."""
-        self.frozen = count
-        for k in range(1, 6):
-            for parameter in [*getattr(self, f"conv{k}").parameters(), *getattr(self, f"bn{k}").parameters()]:
-                parameter.requires_grad_(k > count)
-        return self.train(self.training)
+    @property
+    def about(self) -> dict[str, Any]:
+        """What a card must say for it to be built again."""
+        return {"name": "alexnet", "stride": self.stride, "widths": list(self.widths), "groups": self.groups}
 
-    def train(self, mode: bool = True) -> AlexNet:
-        """Training mode, except for frozen batch norms: they keep the statistics they have."""
-        super().train(mode)
-        for k in range(1, self.frozen + 1):
-            getattr(self, f"bn{k}").eval()
-        return self
+    def parts(self) -> list[list[nn.Module]]:
+        """The five convolutions, each with its batch norm; SiamRPN freezes three."""
+        return [[getattr(self, f"conv{k}"), getattr(self, f"bn{k}")] for k in range(1, 6)]
 
-    def _start(self) -> None:
-        """Normal weights with variance 2 / fan-out (He's rule; SiamFC's "improved Xavier"), no bias."""
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+    def start(self) -> None:
+        """First weights; at first the mask changes nothing."""
+        super().start()
         if self.guide is not None:
-            nn.init.zeros_(self.guide.weight)  # at first the mask changes nothing
+            nn.init.zeros_(self.guide.weight)
+
+    def folded(self) -> AlexNet:
+        """The same network without batch norms."""
+        return fold_batch_norm(self)
 
     def forward(self, image: Tensor) -> Tensor:
         """Features of a batch of pictures, (B, 3, S, S) or, guided, (B, 4, S, S) with a mask of 0 and 1 as the fourth
@@ -122,24 +118,16 @@ class AlexNet(nn.Module):
 
 @torch.no_grad()
 def fold_batch_norm(network: AlexNet) -> AlexNet:
-    """A network of plain convolutions with the same output in eval mode.
-
-    Batch norm with fixed statistics is y ↦ a·y + b for each channel; a goes into the kernel, b into the bias.
-    """
+    """A network of plain convolutions with the same output in eval mode."""
     folded = AlexNet(
         network.stride, network.widths, batch_norm=False, groups=network.groups, guided=network.guide is not None
     )
     for k in range(1, 6):
-        old, norm, new = getattr(network, f"conv{k}"), getattr(network, f"bn{k}"), getattr(folded, f"conv{k}")
-        gain, shift = torch.ones(len(old.weight)), torch.zeros(len(old.weight))
-        if isinstance(norm, nn.BatchNorm2d):
-            gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # (C,)
-            shift = norm.bias - gain * norm.running_mean  # (C,)
-        gain, shift = gain.to(old.weight), shift.to(old.weight)
-        new.weight.copy_(old.weight * gain[:, None, None, None])
-        new.bias.copy_(gain * old.bias + shift)
-        if k == 1 and network.guide is not None:
-            folded.guide.weight.copy_(network.guide.weight * gain[:, None, None, None])
+        old, norm = getattr(network, f"conv{k}"), getattr(network, f"bn{k}")
+        setattr(folded, f"conv{k}", folded_convolution(old, norm))
+    if network.guide is not None:
+        gain, _ = affine(network.bn1, network.conv1.out_channels)
+        folded.guide.weight.copy_(network.guide.weight * gain.to(network.guide.weight)[:, None, None, None])
     return folded.to(network.conv1.weight.device).eval()
 
 

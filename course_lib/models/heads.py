@@ -1,7 +1,7 @@
 """Four ways to ask whether and where the exemplar is in the search image, all with the same answer: proposals.
 
 Every head has `keep(z)`, computed once from the exemplar's features, and `forward(kept, x)`, computed in every frame.
-`trim` is how many cells of the search features a head's map is smaller.
+`trim` is how many cells of the search features a head's map is smaller; None for one less than the exemplar's.
 
 | head      | how exemplar and search image meet                                            | source                    |
 |-----------|-------------------------------------------------------------------------------|---------------------------|
@@ -31,7 +31,7 @@ class UpChannelHead(nn.Module):
         features: channels of φ; channels: of the correlation; anchors: k per cell.
     """
 
-    trim = 5
+    trim = None
 
     def __init__(self, features: int = 256, channels: int = 256, anchors: int = 5) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class DepthwiseBranch(nn.Module):
 class DepthwiseHead(nn.Module):
     """SiamRPN++: 2.50 M parameters with 256 channels and 5 anchors; the convolutions of the two branches differ."""
 
-    trim = 5
+    trim = None
 
     def __init__(self, features: int = 256, channels: int = 256, anchors: int = 5) -> None:
         super().__init__()

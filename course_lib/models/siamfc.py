@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.models.alexnet import WIDTHS, AlexNet
+from course_lib.models.backbones import make_backbone
 from course_lib.models.correlation import cross_correlate
 
 GAIN = 1e-3  # fixed: a sum over 6 · 6 · 256 products is far too large for a logistic loss
@@ -19,20 +20,25 @@ GAIN = 1e-3  # fixed: a sum over 6 · 6 · 256 products is far too large for a l
 class SiamFC(nn.Module):
     """The whole network: responses (B, n, n) of exemplars (B, 3, 127, 127) and search images (B, 3, 255, 255).
 
-    n is 17, or 15 for training's 239 pixels; at stride 4 it is 33. The stride-4 baseline normalises its response
-    (one batch norm on the map) where the original has a gain and a bias.
+    n is 17, or 15 for training's 239 pixels; at stride 4 it is 33, at stride 16 it is 9. The stride-4 baseline
+    normalises its response (one batch norm on the map) where the original has a gain and a bias; so do all backbones
+    other than AlexNet, whose responses are sums of quite different numbers of products.
+
+    Args:
+        stride, widths: of the AlexNet.
+        backbone: another backbone, by name (see `models.backbones`), with `share` of its channels.
     """
 
-    def __init__(self, stride: int = 8, widths: tuple[int, ...] = WIDTHS) -> None:
+    def __init__(
+        self, stride: int = 8, widths: tuple[int, ...] = WIDTHS, backbone: str = "alexnet", share: float = 1.0
+    ) -> None:
         super().__init__()
-        self.backbone = AlexNet(stride, widths)
+        other = backbone != "alexnet"
+        self.backbone = make_backbone(backbone, share) if other else AlexNet(stride, widths)
         self.bias = nn.Parameter(torch.zeros(()))
-        self.adjust = nn.BatchNorm2d(1) if stride == 4 else None
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """What a card must say for the network to be built again."""
-        return {"network": "siamfc", "stride": self.stride, "widths": list(self.backbone.widths)}
+        self.adjust = nn.BatchNorm2d(1) if stride == 4 or other else None
+        self.about: dict[str, Any] = {"network": "siamfc"}  # what a card must say for the network to be built again
+        self.about |= {"backbone": backbone, "share": share} if other else {"stride": stride, "widths": list(widths)}
 
     @property
     def stride(self) -> int:

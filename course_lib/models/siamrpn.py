@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from course_lib.errors import SettingsError
 from course_lib.geometry.anchors import STRIDE, place_anchors, siamrpn_anchor_sizes
-from course_lib.geometry.receptive import reception
-from course_lib.models.alexnet import WIDTHS, AlexNet, alexnet_layers
+from course_lib.geometry.windows import EXEMPLAR
+from course_lib.models.alexnet import WIDTHS, AlexNet
+from course_lib.models.backbones import cells_of, make_backbone
 from course_lib.models.heads import HEADS
 from course_lib.models.proposals import Proposals
 
@@ -28,29 +29,48 @@ class SiamRPN(nn.Module):
         widths: channels of the five convolutions.
         channels: of the head; None for as many as φ has.
         groups: of conv2, conv4 and conv5.
+        backbone: another one than AlexNet, by name (see `models.backbones`), of stride 8, with `share` of its channels;
+            with CIResNet-22 it is SiamDW's SiamRPN+.
     """
 
     def __init__(
-        self, head: str = "upchannel", widths: tuple[int, ...] = WIDTHS, channels: int | None = None, groups: int = 1
+        self,
+        head: str = "upchannel",
+        widths: tuple[int, ...] = WIDTHS,
+        channels: int | None = None,
+        groups: int = 1,
+        backbone: str = "alexnet",
+        share: float = 1.0,
     ) -> None:
         super().__init__()
         if head not in HEADS:
             raise SettingsError(f"head is {head!r}; expected one of {', '.join(HEADS)}")
         self.guided = head == "concat"
-        self.backbone = AlexNet(widths=widths, groups=groups, last_norm=True, guided=self.guided)
+        other = backbone != "alexnet"
+        self.backbone = (
+            make_backbone(backbone, share)
+            if other
+            else AlexNet(widths=widths, groups=groups, last_norm=True, guided=self.guided)
+        )
+        if self.backbone.stride != STRIDE or (other and self.guided):
+            raise SettingsError(
+                f"backbone {backbone} has stride {self.backbone.stride}, head is {head}; expected stride {STRIDE}, and AlexNet "
+                "for concat"
+            )
+        self.name = backbone
         self.sizes = siamrpn_anchor_sizes()  # (k, 2)
         self.head = HEADS[head](self.backbone.channels, channels or self.backbone.channels, len(self.sizes))
         self.about = {
             "network": "siamrpn",
             "head": head,
-            "widths": list(widths),
             "channels": channels,
-            "groups": groups,
         }
+        self.about |= {"backbone": backbone, "share": share} if other else {"widths": list(widths), "groups": groups}
 
     def cells(self, search: int = 255) -> int:
         """Cells a side of the map for search images of `search` pixels."""
-        return reception(alexnet_layers(), search)[-1].size - self.head.trim
+        trim = cells_of(self.name, EXEMPLAR) - 1 if self.head.trim is None else self.head.trim
+        return cells_of(self.name, search) - trim
 
     def anchors(self, search: int = 255) -> np.ndarray:
         """Anchors (A, 4) in search pixels, in the order of the proposals."""

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from course_lib.errors import DataError, MissingDataError
 from course_lib.files import write_whole
+from course_lib.models.alexnet import WIDTHS
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.siamrpnpp import SiamRPNpp
@@ -105,9 +106,14 @@ def build(card: dict[str, Any]) -> nn.Module:
     """A fresh network as a card describes it."""
     kind = card["network"]
     if kind == "siamfc":
+        if "backbone" in card:
+            return SiamFC(backbone=card["backbone"], share=card["share"])
         return SiamFC(int(card["stride"]), tuple(card["widths"]))
     if kind == "siamrpn":
-        return SiamRPN(card["head"], tuple(card["widths"]), card["channels"], card["groups"])
+        other = {key: card[key] for key in ("backbone", "share") if key in card}
+        return SiamRPN(
+            card["head"], tuple(card.get("widths", WIDTHS)), card["channels"], card.get("groups", 1), **other
+        )
     if kind == "siamrpn++":
         return SiamRPNpp(card["trunk"], tuple(card["widths"]), card["channels"], card["groups"])
     if kind in ("siamconcatrpn", "siambroadcastrpn"):

@@ -14,7 +14,6 @@ from torch import Tensor
 from course_lib.data.frames import as_frame
 from course_lib.errors import SettingsError
 from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side
-from course_lib.models.alexnet import fold_batch_norm
 from course_lib.models.device import Placement, choose_placement
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.weights import load_siamfc
@@ -65,12 +64,13 @@ class SiamFCState:
 
 
 class Embedding:
-    """A trained SiamFC made ready to track: batch norm folded, laid out and in the precision of the device policy."""
+    """A trained SiamFC made ready to track: batch norm folded, no work on cropped cells, laid out and in the precision of
+    the device policy."""
 
     def __init__(self, network: SiamFC, placement: Placement) -> None:
         self.placement = placement
         self.dtype = torch.bfloat16 if placement.bf16 else torch.float32
-        self.backbone = placement.network(fold_batch_norm(network.backbone)).to(self.dtype)
+        self.backbone = placement.network(network.backbone.folded()).to(self.dtype)
         self.network = network.to(placement.device)
 
     @torch.inference_mode()

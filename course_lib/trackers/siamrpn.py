@@ -21,7 +21,7 @@ from course_lib.data.frames import as_frame
 from course_lib.errors import DataError, SettingsError
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side
-from course_lib.models.alexnet import AlexNet, fold_batch_norm
+from course_lib.models.backbone import Backbone
 from course_lib.models.device import Placement, choose_placement
 from course_lib.models.siamrpn import box_masks
 from course_lib.models.weights import load_network
@@ -104,8 +104,8 @@ class Proposer:
 def fold_all(network: nn.Module) -> nn.Module:
     """The network with every batch norm that follows a convolution folded into it; the same output in eval mode."""
     network.eval()
-    if isinstance(getattr(network, "backbone", None), AlexNet):
-        network.backbone = fold_batch_norm(network.backbone)
+    if isinstance(getattr(network, "backbone", None), Backbone):
+        network.backbone = network.backbone.folded()
     for module in network.modules():
         children = list(module.named_children())
         for (a, conv), (b, norm) in pairwise(children):

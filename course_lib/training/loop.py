@@ -18,7 +18,7 @@ from course_lib.errors import CourseError, SettingsError
 from course_lib.models.device import Placement, choose_placement
 from course_lib.training.checkpoint import load_checkpoint, save_checkpoint
 from course_lib.training.processes import Team, team_of
-from course_lib.training.settings import TrainSettings, learning_rate
+from course_lib.training.settings import TrainSettings, frozen_parts, learning_rate
 from course_lib.training.sources import make_sources
 from course_lib.training.step import descend, make_optimiser, predict, restore, snapshot
 from course_lib.training.tasks import Task, make_task
@@ -156,6 +156,7 @@ class Run:
         p.rate = learning_rate(p.step, settings.steps, settings.rate_start, settings.rate_end)
         for group in self.optimiser.param_groups:
             group["lr"] = p.rate
+        self._unfreeze()
         self.shared.train()
         loss = self.task.loss(self._predict(batch), batch)
         p.loss = float(self.team.mean(loss.detach()))
@@ -174,6 +175,15 @@ class Run:
         if p.step % 20 == 0:
             p.curve.append((p.step, sum(self.recent) / len(self.recent)))
             self.recent.clear()
+
+    def _unfreeze(self) -> None:
+        """Train one more part of the backbone where the recipe says so."""
+        count = frozen_parts(self.progress.step, self.settings)
+        if self.settings.unfreeze and count != self.network.backbone.frozen:
+            self.network.backbone.freeze(count)
+            self.shared = self.team.wrap(
+                self.network, self.placement
+            )  # which gradients are shared is fixed in wrapping
 
     def _predict(self, batch: PairBatch) -> Any:
         """The network's output for a lit batch, in the placement's precision and layout."""

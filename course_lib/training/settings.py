@@ -39,8 +39,11 @@ class TrainSettings:
     network: Literal["siamfc", "siamrpn", "siamrpn++", "siamconcatrpn", "siambroadcastrpn"] = "siamfc"
     stride: int = 8  # pixels of the search image per response cell, 8 or 4
     widths: tuple[int, ...] = WIDTHS  # channels of the five convolutions
+    backbone: str = "alexnet"  # of siamfc and siamrpn: alexnet, or another by name (see `models.backbones`), which has
+    share: float = 1.0  # of its channels, and a stride of its own
     search: int = 239  # pixels a side of the search image; proposal networks: 255
-    freeze: int = 0  # convolutions of an AlexNet, from the first on, that keep the weights they start from
+    freeze: int = 0  # parts of the backbone, from the first on, that keep the weights they start from
+    unfreeze: tuple[float, ...] = ()  # shares of the steps after each of which the last frozen part is trained too
     sources: tuple[str, ...] = ("generated",)
     shares: tuple[float, ...] = (1.0,)  # of the pairs, one for each source
     fraction: float = 1.0  # share of the videos and photographs that is used
@@ -72,14 +75,24 @@ class TrainSettings:
         for name in ("batch", "steps", "validate_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}; expected at least 1")
-        if self.search < 127 or not 0 <= self.freeze <= 5:
-            raise SettingsError(f"search is {self.search}, freeze {self.freeze}; expected at least 127 and 0 … 5")
+        if self.search < 127 or self.freeze < 0:
+            raise SettingsError(f"search is {self.search}, freeze {self.freeze}; expected at least 127 and 0")
+        if len(self.unfreeze) > self.freeze or sorted(self.unfreeze) != list(self.unfreeze):
+            raise SettingsError(
+                f"unfreeze is {self.unfreeze}, freeze {self.freeze}; expected growing shares, one at most for each frozen part"
+            )
         if self.rate_start <= 0 or self.rate_end <= 0:
             raise SettingsError(f"rate_start is {self.rate_start}, rate_end {self.rate_end}; expected both above 0")
         if len(self.sources) != len(self.shares):
             raise SettingsError(f"{len(self.sources)} sources but {len(self.shares)} shares; expected one for each")
         if not 0 < self.fraction <= 1 or not 0 <= self.held_out < 1:
             raise SettingsError(f"fraction is {self.fraction}, held_out {self.held_out}; expected shares, 0…1")
+
+
+def frozen_parts(step: int, settings: TrainSettings) -> int:
+    """How many parts of the backbone, from the first on, are not trained in `step`: `freeze`, less one for every share
+    of the steps in `unfreeze` that is over (SiamDW's gradual un-freezing)."""
+    return settings.freeze - sum(step >= share * settings.steps for share in settings.unfreeze)
 
 
 def learning_rate(step: int, steps: int, start: float, end: float) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.training.settings import TrainSettings
+from course_lib.training.settings import TrainSettings, frozen_parts
 
 
 def predict(network: nn.Module, exemplar: Tensor, search: Tensor, bf16: bool) -> Any:
@@ -23,8 +23,13 @@ def predict(network: nn.Module, exemplar: Tensor, search: Tensor, bf16: bool) ->
 
 
 def make_optimiser(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
-    """The optimiser of a recipe for those weights that are to be trained."""
+    """The optimiser of a recipe for those weights that are trained sooner or later."""
+    begin = getattr(getattr(network, "backbone", None), "frozen", 0)
+    if begin:
+        network.backbone.freeze(frozen_parts(settings.steps, settings))  # those that are trained at last count too
     weights = [p for p in network.parameters() if p.requires_grad]
+    if begin:
+        network.backbone.freeze(begin)
     if settings.optimiser == "adam":
         betas = (settings.momentum, 0.999)
         return torch.optim.AdamW(weights, settings.rate_start, betas, weight_decay=settings.weight_decay)

@@ -43,7 +43,7 @@ class SiamFCTask:
     """SiamFC with the balanced logistic loss."""
 
     def __init__(self, settings: TrainSettings) -> None:
-        self.settings = settings
+        self.settings, self.stride = settings, settings.stride
 
     def build(self) -> SiamFC:
         """The network of the recipe, its first weights drawn from the recipe's seed, or those it starts from.
@@ -51,10 +51,11 @@ class SiamFCTask:
         Raises SettingsError if these belong to another network.
         """
         s = self.settings
-        network = seeded(s.seed, lambda: SiamFC(s.stride, s.widths))
+        network = seeded(s.seed, lambda: SiamFC(s.stride, s.widths, s.backbone, s.share))
         if s.start_from:
             begin_with(network, s)
         network.backbone.freeze(s.freeze)
+        self.stride = network.stride
         return network
 
     def inputs(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
@@ -63,13 +64,12 @@ class SiamFCTask:
 
     def loss(self, output: Tensor, batch: PairBatch) -> Tensor:
         """Balanced logistic loss of responses (B, n, n)."""
-        s = self.settings
-        labels = pair_labels(batch.positive, output.shape[-1], s.stride, s.radius, target_place(batch))
+        labels = pair_labels(batch.positive, output.shape[-1], self.stride, self.settings.radius, target_place(batch))
         return balanced_logistic_loss(output, labels)
 
     def measures(self, output: Tensor, batch: PairBatch) -> dict[str, Tensor]:
         """Distance in pixels of each response's peak from the target, and whether it lies within the radius."""
-        distance = peak_distance(output, self.settings.stride, target_place(batch))  # (B,)
+        distance = peak_distance(output, self.stride, target_place(batch))  # (B,)
         return {"distance": distance, "hits": (distance <= self.settings.radius).float()}
 
     def maps(self, output: Tensor) -> Tensor:
@@ -152,7 +152,7 @@ def new_network(settings: TrainSettings) -> nn.Module:
         return SiamConcatRPN()
     if settings.network == "siambroadcastrpn":
         return SiamBroadcastRPN()
-    return SiamRPN(p.head, settings.widths, p.channels, p.groups)
+    return SiamRPN(p.head, settings.widths, p.channels, p.groups, settings.backbone, settings.share)
 
 
 def make_task(settings: TrainSettings) -> Task:

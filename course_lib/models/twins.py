@@ -1,0 +1,163 @@
+"""Twins: small networks that differ from a base in receptive field, stride or padding, and in as little else as can be.
+
+One for every column of SiamDW's analysis (Zhang and Peng, 2019, table 2), in two families. The receptive field is set by
+the kernel of the last layer, at stride 8 eight pixels a cell of the kernel, as its authors describe.
+
+| family  | layers before the last                                                            | last layer of the base |
+|---------|-----------------------------------------------------------------------------------|------------------------|
+| alexnet | SiamFC's conv1 … conv4, one group                                                 | 3 × 3: field 87        |
+| resnet  | 7 × 7 / 2, 3 × 3 / 2 pooling, three CIR units, 3 × 3 / 2 pooling, two CIR units    | 3 × 3: field 91        |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from course_lib.errors import SettingsError
+from course_lib.models.backbone import Backbone, folded_convolution
+from course_lib.models.cir import CIR
+
+
+@dataclass(frozen=True)
+class Twin:
+    """What sets a twin apart.
+
+    Attributes:
+        last: kernel of the last layer, a side.
+        stride: pixels per cell: 4, 8 or 16.
+        padded: whether every layer is padded so that only its stride makes a map smaller.
+    """
+
+    last: int = 3
+    stride: int = 8
+    padded: bool = False
+
+
+# Stride 4 is the twin with a last kernel of 5 without the last pooling's stride: what follows is dilated by 2, so that
+# weights and field stay. Stride 16 halves the map once more: AlexNet's in conv4, which leaves the base's weights as they
+# are; ResNet's by a 3 × 3 pooling before the last layer, whose kernel is then 2.
+TWINS = {
+    "alexnet": {
+        1: Twin(8),
+        2: Twin(6),
+        3: Twin(5),
+        4: Twin(4),
+        5: Twin(3),
+        6: Twin(3, padded=True),
+        7: Twin(2),
+        8: Twin(1),
+        9: Twin(3, stride=16),
+        10: Twin(5, stride=4),
+    },
+    "resnet": {
+        1: Twin(7),
+        2: Twin(5),
+        3: Twin(4),
+        4: Twin(3),
+        5: Twin(3, padded=True),
+        6: Twin(2),
+        7: Twin(1),
+        8: Twin(2, stride=16),
+        9: Twin(5, stride=4),
+    },
+}
+BASES = {"alexnet": 5, "resnet": 4}  # the columns without padding and without change
+
+
+class TwinNetwork(Backbone):
+    """One twin, at the widths of SiamFC (share 1) or a share of them.
+
+    Args:
+        family: "alexnet" or "resnet"; column: of TWINS.
+        share: of the channels.
+    """
+
+    def __init__(self, family: str, column: int, share: float = 0.25) -> None:
+        super().__init__()
+        if column not in TWINS.get(family, {}):
+            raise SettingsError(
+                f"there is no twin {column} of {family!r}; expected alexnet, 1 … 10, or resnet, 1 … 9, as in SiamDW's table"
+            )
+        self.family, self.column, self.share = family, column, share
+        twin = TWINS[family][column]
+        self.stride = twin.stride
+        make = _alexnet if family == "alexnet" else _resnet
+        self.layers = nn.Sequential(*make(twin, share))
+        self.channels = self.layers[-1].out_channels
+        self.start()
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What a card must say for it to be built again."""
+        return {"name": "twin", "family": self.family, "column": self.column, "share": self.share}
+
+    def parts(self) -> list[list[nn.Module]]:
+        """Each convolution with its batch norm, or each unit."""
+        parts: list[list[nn.Module]] = []
+        for module in self.layers:
+            if isinstance(module, nn.BatchNorm2d):
+                parts[-1].append(module)
+            elif isinstance(module, (nn.Conv2d, CIR)):
+                parts.append([module])
+        return parts
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Features (B, C, s, s) of pictures (B, 3, S, S): for the base of AlexNet s is 6 of 127 and 22 of 255 pixels."""
+        return self.layers(image)  # (B, C, s, s)
+
+    def folded(self) -> nn.Module:
+        """The same network without batch norms, and without the cells that crops throw away."""
+        modules: list[nn.Module] = []
+        for module in self.layers:
+            if isinstance(module, nn.BatchNorm2d):
+                modules[-1] = folded_convolution(modules[-1], module)
+            else:
+                modules.append(module.folded() if isinstance(module, CIR) else module)
+        return nn.Sequential(*modules)
+
+
+def _alexnet(twin: Twin, share: float) -> list[nn.Module]:
+    """SiamFC's layers: 96, 256, 384, 384, 256 channels times `share`."""
+    a, b, c, d, e = (round(share * width) for width in (96, 256, 384, 384, 256))
+    apart = 2 if twin.stride == 4 else 1
+    return [
+        *_conv(3, a, 11, 2, twin.padded),
+        _pool(2, twin.padded),
+        *_conv(a, b, 5, 1, twin.padded),
+        _pool(1 if twin.stride == 4 else 2, twin.padded),
+        *_conv(b, c, 3, 1, twin.padded, apart),
+        *_conv(c, d, 3, 2 if twin.stride == 16 else 1, twin.padded, apart),
+        *_conv(d, e, twin.last, 1, twin.padded, apart)[:1],
+    ]
+
+
+def _resnet(twin: Twin, share: float) -> list[nn.Module]:
+    """Bottlenecks of 64 and 128 channels inside, 256 and 512 outside, times `share`; 256 at the end."""
+    small, large = round(share * 64), round(share * 128)
+    apart = 2 if twin.stride == 4 else 1
+    units = [CIR(small if k == 0 else 4 * small, small, 4 * small, padded=twin.padded) for k in range(3)]
+    deep = [
+        CIR(4 * small if k == 0 else 4 * large, large, 4 * large, padded=twin.padded, dilation=apart) for k in range(2)
+    ]
+    return [
+        *_conv(3, small, 7, 2, twin.padded),
+        _pool(2, twin.padded),
+        *units,
+        _pool(1 if twin.stride == 4 else 2, twin.padded),
+        *deep,
+        *([_pool(2, False)] if twin.stride == 16 else []),
+        nn.Conv2d(4 * large, round(share * 256), twin.last, padding=twin.last // 2 * twin.padded, dilation=apart),
+    ]
+
+
+def _conv(before: int, after: int, kernel: int, stride: int, padded: bool, dilation: int = 1) -> list[nn.Module]:
+    padding = dilation * (kernel // 2) if padded else 0
+    conv = nn.Conv2d(before, after, kernel, stride, padding, dilation)
+    return [conv, nn.BatchNorm2d(after), nn.ReLU()]
+
+
+def _pool(stride: int, padded: bool) -> nn.MaxPool2d:
+    return nn.MaxPool2d(3, stride, padding=int(padded))
