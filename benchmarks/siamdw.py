@@ -38,7 +38,6 @@ from course_lib.training.settings import TrainSettings
 NETWORKS = {
     "twins": [f"twin-{family}-{column}" for family, columns in TWINS.items() for column in columns],
     "cir": [
-        "twin-alexnet-5",
         "ciresnet16",
         "ciresnet19",
         "ciresnet22",
@@ -89,6 +88,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--networks", nargs="+", help="only these")
     parser.add_argument("--frames", type=int, help="of each clip, from its first; all unless given")
     parser.add_argument("--part", default="0/1", help="which of how many processes this is")
     parser.add_argument("--write", type=Path, required=True, help="JSON file to keep the figures in")
@@ -97,7 +97,8 @@ def main() -> int:
     mine, all_parts = map(int, arguments.part.split("/"))
     budget, began, rows = budget_from_outside(), time.monotonic(), []
     settings = load_settings(TrainSettings, arguments.recipe)
-    jobs = [(seed, name) for seed in arguments.seeds for name in NETWORKS[settings.name.removesuffix("-gpu")]]
+    networks = arguments.networks or NETWORKS[settings.name.removesuffix("-gpu")]
+    jobs = [(seed, name) for seed in arguments.seeds for name in networks]
     for seed, name in jobs[mine::all_parts]:
         left = None if budget is None else budget - (time.monotonic() - began)
         if left is not None and left < 20:
