@@ -12,7 +12,8 @@ from course_lib.data import pairs, pairs_video
 from course_lib.exercises.compare import as_array, as_number, require_close, same
 from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
-from course_lib.training import monitor, settings, step, tasks
+from course_lib.models.losses import peak_distance
+from course_lib.training import monitor, settings, step
 
 
 @check("training.pair", reference=pairs_video.sample_two_frames)
@@ -220,7 +221,7 @@ def examine_snapshot(answer, reference, rng) -> None:
         )
 
 
-@check("training.distance", reference=tasks.peak_distance)
+@check("training.distance", reference=peak_distance)
 def examine_distance(answer, reference, rng) -> None:
     """Distance of the peak from the middle."""
     for n, stride in ((17, 8), (15, 8), (33, 4)):

@@ -23,6 +23,18 @@ def crop(x: Tensor, cells: int = 1) -> Tensor:
     return x[:, :, cells:-cells, cells:-cells]
 
 
+class Crop(nn.Module):
+    """`crop` as a layer."""
+
+    def __init__(self, cells: int) -> None:
+        super().__init__()
+        self.cells = cells
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A map (B, C, n − 2·cells, n − 2·cells) from (B, C, n, n)."""
+        return crop(x, self.cells)
+
+
 class CIR(nn.Module):
     """A bottleneck (1 × 1, 3 × 3, 1 × 1), its shortcut added, then one cell cropped on each side.
 

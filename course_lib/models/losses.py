@@ -48,3 +48,14 @@ def pair_labels(positive: Tensor, size: int, stride: int, radius: float, away: T
     away = torch.zeros(len(positive), 2, device=positive.device) if away is None else away
     near = _distance(size, stride, away) <= radius  # (B, size, size)
     return torch.where(near & positive[:, None, None], 1.0, -1.0)
+
+
+def peak_distance(response: Tensor, stride: float, away: Tensor | float = 0.0) -> Tensor:
+    """Pixels (B,) of the search image from `away` (B, 2), by default its middle, to each response's highest cell.
+
+    Responses are (B, n, n); `away` is x and y, from the middle.
+    """
+    n = response.shape[-1]
+    peak = response.flatten(1).argmax(dim=1)  # (B,)
+    place = torch.stack([peak % n, peak // n], 1) - (n - 1) / 2  # (B, 2) cells, x and y
+    return torch.linalg.vector_norm(place * stride - away, dim=1)

@@ -178,8 +178,9 @@ class Run:
 
     def _unfreeze(self) -> None:
         """Train one more part of the backbone where the recipe says so."""
-        count = frozen_parts(self.progress.step, self.settings)
-        if self.settings.unfreeze and count != self.network.backbone.frozen:
+        s = self.settings
+        count = frozen_parts(self.progress.step, s.steps, s.freeze, s.unfreeze)
+        if s.unfreeze and count != self.network.backbone.frozen:
             self.network.backbone.freeze(count)
             self.shared = self.team.wrap(
                 self.network, self.placement

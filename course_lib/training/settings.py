@@ -89,10 +89,10 @@ class TrainSettings:
             raise SettingsError(f"fraction is {self.fraction}, held_out {self.held_out}; expected shares, 0…1")
 
 
-def frozen_parts(step: int, settings: TrainSettings) -> int:
-    """How many parts of the backbone, from the first on, are not trained in `step`: `freeze`, less one for every share
-    of the steps in `unfreeze` that is over (SiamDW's gradual un-freezing)."""
-    return settings.freeze - sum(step >= share * settings.steps for share in settings.unfreeze)
+def frozen_parts(step: int, steps: int, freeze: int, unfreeze: tuple[float, ...]) -> int:
+    """How many parts of the backbone, from the first on, are not trained in `step` out of `steps`: `freeze`, less one for
+    every share of the steps in `unfreeze` that is over (SiamDW's gradual un-freezing)."""
+    return freeze - sum(step >= share * steps for share in unfreeze)
 
 
 def learning_rate(step: int, steps: int, start: float, end: float) -> float:

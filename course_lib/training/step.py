@@ -26,7 +26,9 @@ def make_optimiser(network: nn.Module, settings: TrainSettings) -> torch.optim.O
     """The optimiser of a recipe for those weights that are trained sooner or later."""
     begin = getattr(getattr(network, "backbone", None), "frozen", 0)
     if begin:
-        network.backbone.freeze(frozen_parts(settings.steps, settings))  # those that are trained at last count too
+        network.backbone.freeze(
+            frozen_parts(settings.steps, settings.steps, begin, settings.unfreeze)
+        )  # those that are trained at last count too
     weights = [p for p in network.parameters() if p.requires_grad]
     if begin:
         network.backbone.freeze(begin)

@@ -11,7 +11,7 @@ from course_lib.data.loader import PairBatch
 from course_lib.errors import SettingsError
 from course_lib.geometry.anchors import decode, overlaps
 from course_lib.models.epfl import SiamBroadcastRPN, SiamConcatRPN
-from course_lib.models.losses import balanced_logistic_loss, pair_labels
+from course_lib.models.losses import balanced_logistic_loss, pair_labels, peak_distance
 from course_lib.models.proposals import LOSSES, Proposals, assign, chances, draw_anchors
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.siamrpn import SiamRPN, box_masks
@@ -201,14 +201,3 @@ def jittered(boxes: Tensor, seeds: Tensor, share: float) -> Tensor:
     size = boxes[:, 2:] * (1 + numbers[:, 2:]).clamp(0.3, 3)  # (B, 2)
     centre = boxes[:, :2] + boxes[:, 2:] / 2 + boxes[:, 2:] * numbers[:, :2]  # (B, 2)
     return torch.cat([centre - size / 2, size], 1)
-
-
-def peak_distance(response: Tensor, stride: float, away: Tensor | float = 0.0) -> Tensor:
-    """Pixels (B,) of the search image from `away` (B, 2), by default its middle, to each response's highest cell.
-
-    Responses are (B, n, n); `away` is x and y, from the middle.
-    """
-    n = response.shape[-1]
-    peak = response.flatten(1).argmax(dim=1)  # (B,)
-    place = torch.stack([peak % n, peak // n], 1) - (n - 1) / 2  # (B, 2) cells, x and y
-    return torch.linalg.vector_norm(place * stride - away, dim=1)

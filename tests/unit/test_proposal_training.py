@@ -21,7 +21,7 @@ from course_lib.training.finish import train_to_weights
 from course_lib.training.loop import train
 from course_lib.training.settings import ProposalSettings, TrainSettings
 from course_lib.training.sources import make_sources
-from course_lib.training.tasks import jittered, make_task, peak_distance, target_place
+from course_lib.training.tasks import jittered, make_task, target_place
 
 TINY = TrainSettings(
     name="tiny",

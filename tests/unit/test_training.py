@@ -25,7 +25,7 @@ from course_lib.training.loop import Run, train
 from course_lib.training.monitor import TensorBoard, maps_over_images
 from course_lib.training.settings import TrainSettings, learning_rate
 from course_lib.training.sources import make_sources, split
-from course_lib.training.tasks import peak_distance
+from course_lib.models.losses import peak_distance
 
 TINY = TrainSettings(
     name="tiny",

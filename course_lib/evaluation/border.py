@@ -1,0 +1,50 @@
+"""How well targets are found at every place of the search image: what a network does near the border."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_lib.data.loader import collate
+from course_lib.data.pairs import PairSource, pair_at
+from course_lib.errors import DataError
+from course_lib.models.losses import peak_distance
+from course_lib.models.siamfc import SiamFC
+
+SEARCH = 255  # pixels a side
+
+
+def wide_pairs(source: PairSource, count: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Exemplars (B, 3, 127, 127) and wide views (B, 3, W, W), values 0…255, of `count` pairs with the target in the middle.
+
+    W is what the source makes search images of; a source whose changes shift the target is not fit for it.
+    """
+    batch = collate([pair_at(source, seed, k) for k in range(count)])
+    return batch.exemplar.float(), batch.search.float()
+
+
+@torch.inference_mode()
+def errors_by_place(network: SiamFC, exemplars: Tensor, wide: Tensor, places: np.ndarray) -> np.ndarray:
+    """Mean distance in search pixels of the response's peak from the target, (n, n), for targets standing `places` (n,)
+    pixels below (rows) and to the right (columns) of the search image's middle.
+
+    Args:
+        exemplars: (B, 3, 127, 127); wide: (B, 3, W, W) with the target in the middle. Search images are cut out of them.
+
+    Raises DataError if the wide views do not reach far enough.
+    """
+    spare = (wide.shape[-1] - SEARCH) // 2
+    if np.abs(places).max() > spare:
+        raise DataError(f"views of {wide.shape[-1]} pixels reach {spare} pixels far; places go up to {places.max()}")
+    network.eval()
+    z = network.features(exemplars)  # (B, C, h, w)
+    errors = np.zeros((len(places), len(places)))
+    for i, down in enumerate(places):
+        for j, right in enumerate(places):
+            top, left = spare - int(down), spare - int(right)
+            x = network.features(wide[:, :, top : top + SEARCH, left : left + SEARCH])  # (B, C, H, W)
+            response = network.response(z, x)  # (B, n, n)
+            away = torch.tensor([float(right), float(down)])
+            errors[i, j] = float(peak_distance(response, network.stride, away).mean())
+    return errors

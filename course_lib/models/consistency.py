@@ -1,0 +1,72 @@
+"""Perceptual inconsistency: does a network see the same content in the same way in the exemplar and in the search image?
+
+Without padding φ of a piece of a picture is a piece of φ of the picture. With padding, cells near the border have mixed
+in zeros, in the exemplar all around the target, in the search image only where it ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from course_lib.errors import DataError
+from course_lib.geometry.windows import EXEMPLAR
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """How well the exemplar's features are found again in those of the picture it was cut from.
+
+    Attributes:
+        distance: relative L2 distance of the best window, ‖φ(z) − window‖ / ‖window‖; 0 means the same.
+        place: row and column of the best window's first cell in φ(x).
+        cells: (n, n), the same distance cell by cell, for the best window.
+    """
+
+    distance: float
+    place: tuple[int, int]
+    cells: Tensor
+
+
+@torch.no_grad()
+def agreement(network: nn.Module, picture: Tensor, offset: int) -> Agreement:
+    """Compare φ of the 127 pixels of `picture` (1, 3, S, S) that begin at row and column `offset` with φ of the picture.
+
+    An offset that is not a multiple of the network's stride gives a distance above 0 for any network. Raises DataError
+    if the exemplar does not lie inside the picture.
+    """
+    if not 0 <= offset <= picture.shape[-1] - EXEMPLAR:
+        raise DataError(f"offset is {offset}; expected 0 … {picture.shape[-1] - EXEMPLAR}, the exemplar inside")
+    network.eval()
+    z = network(picture[:, :, offset : offset + EXEMPLAR, offset : offset + EXEMPLAR])[0]  # (C, n, n)
+    x = network(picture)[0]  # (C, m, m)
+    distance, (row, column) = best_window(z, x)
+    window = x[:, row : row + z.shape[1], column : column + z.shape[2]]  # (C, n, n)
+    cells = torch.linalg.vector_norm(window - z, dim=0) / torch.linalg.vector_norm(window, dim=0).clamp(min=1e-6)
+    return Agreement(distance, (row, column), cells)
+
+
+def best_window(z: Tensor, x: Tensor) -> tuple[float, tuple[int, int]]:
+    """Where in x (C, m, m) the map z (C, n, n) is found again: ‖z − window‖ / ‖window‖ of the nearest window, and the row
+    and column of its first cell."""
+    n = z.shape[-1]
+    windows = x.unfold(1, n, 1).unfold(2, n, 1)  # (C, r, r, n, n)
+    apart = (windows - z[:, None, None]).square().sum((0, 3, 4))  # (r, r)
+    relative = (apart / windows.square().sum((0, 3, 4))).sqrt()  # (r, r)
+    row, column = divmod(int(relative.argmin()), relative.shape[1])
+    return float(relative[row, column]), (row, column)
+
+
+def smooth_noise(size: int, seed: int, sigma: float = 2.0) -> Tensor:
+    """A picture (1, 3, size, size) of Gaussian noise blurred over `sigma` pixels, with mean 0 and standard deviation 1.
+
+    Mean 0 makes zero padding as inconspicuous as padding can be: a grey border beside grey content.
+    """
+    noise = np.random.default_rng(seed).normal(size=(size, size, 3)).astype(np.float32)
+    noise = cv2.GaussianBlur(noise, (0, 0), sigma)
+    noise = (noise - noise.mean()) / noise.std()
+    return torch.from_numpy(noise).permute(2, 0, 1)[None]

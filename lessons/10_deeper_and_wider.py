@@ -1,0 +1,952 @@
+# ---
+# jupyter:
+#   course: {minutes: 50}
+# ---
+
+# %% [markdown]
+# # 10 · Deeper and wider: SiamDW
+#
+# | | |
+# |---|---|
+# | **You will be able to** | say of any network what its cells see, how far apart they stand and which of them have seen padding; build CIResNet-22; and take a published analysis apart by making it again |
+# | **You need** | lessons 04 to 06; lesson 09 helps |
+# | **Time** | about {{minutes}} minutes on a laptop without a GPU |
+# | **Points** | {{points}}, in {{exercises}} exercises |
+# | **Follows** | Zhang and Peng, *Deeper and Wider Siamese Networks for Real-Time Visual Tracking* (CVPR 2019) |
+
+# %%
+from dataclasses import replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from course_lib import plots
+from course_lib.data.benchmarks import load_benchmark
+from course_lib.errors import DataError
+from course_lib.evaluation.tables import read_measured
+from course_lib.exercises import award, exercise, progress
+from course_lib.geometry.receptive import Layer, Reception, output_size
+from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side
+from course_lib.models.fields import effective_field, live_reception, touched
+from course_lib.places import RECIPES, RESULTS
+from course_lib.profile import by_profile
+from course_lib.widgets import FieldExplorer
+
+clip = load_benchmark("generated-v1")["gen-18-distractors"]
+box = clip.boxes[0]
+exemplar = CropWindow(*(box[:2] + box[2:] / 2), float(exemplar_side(box)), EXEMPLAR).cut(
+    clip.frames[0]
+)
+paper = read_measured(RESULTS / "siamdw_published.json")
+
+# %% [markdown]
+# ## Look first
+#
+# Left: what one cell of the last map can see of the exemplar, and what its neighbour sees. Middle: what it *really* reacts to, by its gradient. Right: where this stack stands.
+
+# %%
+FieldExplorer(exemplar)
+
+# %% [markdown]
+# **Find out by playing:** begin with SiamFC's stack (kernel 3, two 3 × 3 layers, stride 8, no padding). How many more 3 × 3 layers fit before no cell is left of the exemplar? Switch padding on: now as many fit as you like. What do the squares show?
+#
+# <details><summary>What to see</summary>
+#
+# Without padding every layer costs cells; at stride 8 the field reaches the whole exemplar after five more kernel steps. With padding the map keeps its size, but the squares hang over the edge of the picture: those cells look at zeros. And the gradient: half of it lies in a square much smaller than the field.
+# </details>
+#
+# ## A puzzle
+#
+# In 2018 every branch of computer vision had exchanged AlexNet for networks that are ten times deeper, and every time results got better. In SiamFC they got *worse*. The table shows what the authors of SiamDW measured: each column changes one thing.
+
+# %%
+for family, other in (("alexnet", "vgg"), ("resnet", "inception")):
+    rows = paper["analysis"][family]
+    print(f"{'column':>12}" + "".join(f"{r['column']:6}" for r in rows))
+    for key, name in (("field", "field"), ("stride", "stride"), ("ofs", "cells")):
+        print(f"{name:>12}" + "".join(f"{r[key]:6}" for r in rows))
+    print(f"{'padding':>12}" + "".join(f"{'yes' if r['padding'] else 'no':>6}" for r in rows))
+    for key in (family, other):
+        print(f"{key:>12}" + "".join(f"{r[key]:6.2f}" for r in rows))
+    print()
+
+# %% [markdown]
+# *Field* is the receptive field in pixels, *cells* the side of the exemplar's map ("output feature size", OFS). The slides do not say which score this is. In this lesson you learn to compute the upper rows of any network, build the networks, and measure the lower ones.
+#
+# ## What a cell sees
+#
+# ### Exercise 10.1 · One more layer
+# {{exercise}}
+#
+# Lesson 04 kept two numbers through the layers, field and stride. Four are needed to know everything: also how many cells there are, and where the *first* cell's field has its centre. Two things are new. A kernel with *dilation* $d$ has its taps $d$ cells apart and reaches over $k_e = d\,(k-1)+1$. A *crop* throws away the outermost cells of the output.
+#
+# | | after the layer |
+# |---|---|
+# | cells | $\lfloor (n + 2p - k_e)/s \rfloor + 1$, less $2\cdot$crop |
+# | field | $+\,(k_e - 1)\cdot J$ |
+# | stride $J$ | $\cdot\, s$ |
+# | start (centre of the first cell's field) | $+\,\big((k_e-1)/2 - p\big)\cdot J$, and crop · new stride |
+#
+# <details><summary>Hint 1</summary>
+#
+# `layer.reach` is $k_e$, and `output_size(size, kernel, stride, padding)` is lesson 04's.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `row.stride` is the stride *before* this layer: use it for the field and the start, then multiply.
+# </details>
+
+
+# %% exercise="siamdw.layer" points=6 stars=2 minutes=8
+@exercise("siamdw.layer")
+def behind(row, layer):
+    """What stands behind a cell after one more layer.
+
+    Args:
+        row: Reception(layer, size, field, stride, start) before it.
+        layer: Layer with name, kernel, reach, stride, padding, crop.
+
+    Returns:
+        Reception after it; its `layer` is the layer's name.
+    """
+    ### BEGIN SOLUTION
+    size = output_size(row.size, layer.reach, layer.stride, layer.padding) - 2 * layer.crop
+    stride = row.stride * layer.stride
+    start = row.start + ((layer.reach - 1) / 2 - layer.padding) * row.stride + layer.crop * stride
+    return Reception(
+        layer.name, size, row.field + (layer.reach - 1) * row.stride, stride, start
+    )
+    ### END SOLUTION
+
+
+# %%
+from course_lib.models.alexnet import alexnet_layers
+
+row = Reception("input", 127, 1, 1, 0.5)
+print(f"{'':8}{'cells':>6}{'field':>7}{'stride':>8}{'first centre':>14}")
+for layer in alexnet_layers():
+    row = behind(row, layer)
+    print(f"{row.layer:8}{row.size:6}{row.field:7}{row.stride:8}{row.start:14.1f}")
+
+# %% [markdown]
+# Is it true? A cell's field is the set of pixels that can change it: the extent of its gradient. `touched` measures that on the live network.
+
+# %%
+from course_lib.models.alexnet import AlexNet
+
+network = AlexNet()
+for cell in (0, 3, 5):
+    rows, columns = touched(network, 127, cell, cell)
+    low = row.start + cell * row.stride - row.field / 2
+    print(
+        f"cell {cell}: arithmetic {low:.0f} … {low + row.field:.0f}, gradient {rows.start} … {rows.stop}"
+    )
+
+# %% [markdown]
+# ### Exercise 10.2 · Where branches meet
+# {{exercise}}
+#
+# A residual network adds a long branch and a shortcut. What does the sum see? Whatever *any* branch sees. The maps must fit onto each other: as many cells, the same stride.
+#
+# <details><summary>Hint 1</summary>
+#
+# A field reaches from start − field / 2 to start + field / 2. The union reaches from the lowest to the highest.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `replace(rows[0], layer=name, field=…, start=…)` changes two things of a Reception. The field is an int: `round`.
+# </details>
+
+
+# %% exercise="siamdw.branches" points=4 stars=2 minutes=6
+@exercise("siamdw.branches")
+def joined(name, rows):
+    """What stands behind a cell where branches meet.
+
+    Args:
+        name: of the meeting place; rows: list of Reception, one for each branch.
+
+    Returns:
+        Reception: everything that any of them sees.
+
+    Raises:
+        DataError if sizes or strides differ.
+    """
+    ### BEGIN SOLUTION
+    if len({(r.size, r.stride) for r in rows}) != 1:
+        raise DataError(f"{name}: maps of different size or stride cannot be joined")
+    low = min(r.start - r.field / 2 for r in rows)
+    high = max(r.start + r.field / 2 for r in rows)
+    return replace(rows[0], layer=name, field=round(high - low), start=(low + high) / 2)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 10.3 · Overlap
+# {{exercise}}
+#
+# Neighbouring cells see almost the same. How much of a cell's field does its neighbour share, along one axis?
+#
+# <details><summary>Hint 1</summary>
+#
+# The neighbour's field is shifted by one stride.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# field − stride pixels are common; divide by the field.
+# </details>
+
+
+# %% exercise="siamdw.overlap" points=2 stars=1 minutes=2
+@exercise("siamdw.overlap")
+def overlap(field, stride):
+    """Share of its receptive field that a cell has in common with its neighbour.
+
+    Args:
+        field, stride: pixels.
+
+    Returns:
+        float, 0…1.
+    """
+    ### BEGIN SOLUTION
+    return 1 - stride / field
+    ### END SOLUTION
+
+
+# %% [markdown]
+# With these three rules a program can walk through any network, crops and branches included. Here is the zoo.
+
+# %%
+from torchvision.models import resnet50, vgg16
+
+from course_lib.models.cir import CIR, PLANS, CIRNetwork, Crop
+
+whole, vgg = resnet50(weights=None), vgg16(weights=None).features
+zoo = {
+    "AlexNet of SiamFC": AlexNet(),
+    "the same with stride 4": AlexNet(4),
+    "VGG-16 to conv4_3": vgg[:23],
+    "VGG-16 to conv5_3": vgg[:30],
+    "ResNet-50 to layer 2": nn.Sequential(*list(whole.children())[:6]),
+    "ResNet-50 to layer 3": nn.Sequential(*list(whole.children())[:7]),
+    "CIResNet-22": CIRNetwork("ciresnet22", 0.25),
+}
+print(f"{'':25}{'127 px':>8}{'255 px':>8}{'field':>7}{'of 127':>8}{'stride':>8}{'overlap':>9}")
+for name, network in zoo.items():
+    z, x = live_reception(network, 127)[-1], live_reception(network, 255)[-1]
+    print(
+        f"{name:25}{z.size:8}{x.size:8}{z.field:7}{z.field / 127:8.2f}{z.stride:8}{overlap(z.field, z.stride):9.3f}"
+    )
+
+# %% [markdown]
+# ResNet-50's third layer has cells that see twice the exemplar: *every* cell sees all of it and a wide border of zeros. That is the first part of the puzzle. The authors' rule: a field of 60 to 80 % of the exemplar, a stride of 4 or 8.
+#
+# ### What a cell really reacts to
+#
+# The field is what *can* matter. What does? The size of the gradient of the middle cell, averaged over pictures, is called the *effective* receptive field.
+
+# %%
+from course_lib.models.weights import load_siamfc
+
+trained = {
+    "AlexNet twin": load_siamfc("twin-alexnet-5").backbone,
+    "CIResNet-22, small": load_siamfc("ciresnet22").backbone,
+}
+subjects = list(load_benchmark("generated-v1"))[:: by_profile(smoke=8, laptop=2, gpu=1)]
+pictures = []
+for subject in subjects:
+    b = subject.boxes[0]
+    window = CropWindow(*(b[:2] + b[2:] / 2), float(exemplar_side(b)), EXEMPLAR)
+    pictures.append(torch.from_numpy(window.cut(subject.frames[0])).permute(2, 0, 1).float())
+pictures = torch.stack(pictures)  # (N, 3, 127, 127)
+torch.manual_seed(0)
+untrained = CIRNetwork("ciresnet22", 0.25)
+figure, axes = plots.new_figure(width=8.6, height=3.1, columns=3)
+said = []
+for ax, (name, network) in zip(
+    axes[0], [*trained.items(), ("CIResNet-22, untrained", untrained)], strict=True
+):
+    field = effective_field(network, pictures).numpy()  # (127, 127)
+    z = live_reception(network, 127)[-1]
+    at = z.start + z.size // 2 * z.stride  # centre of the middle cell's field
+    ax.imshow(np.sqrt(field), cmap=plots.MAP)
+    plots.draw_box(ax, [at - z.field / 2] * 2 + [z.field] * 2, plots.PREDICTION, style="--")
+    ax.set_title(name, fontsize=10)
+    ax.set_axis_off()
+    away = np.abs(np.arange(EXEMPLAR) + 0.5 - at)
+    inner = np.maximum(away[:, None], away[None]) < z.field / 4  # half as wide as the field
+    said.append(f"{name}: field {z.field}, {100 * field[inner].sum():.0f} % of the gradient in its middle half")
+plots.show(
+    figure,
+    alt=f"Effective receptive fields on exemplars, the field of the arithmetic as a dashed square. {'; '.join(said)}.",
+)
+print("\n".join(said))
+
+# %% [markdown]
+# A square half as wide as the field has a quarter of its area. If all pixels counted alike, it would hold 25 % of the gradient.
+#
+# ## Ten twins
+#
+# ### Exercise 10.4 · The kernel that sets the field
+# {{exercise}}
+#
+# The columns of the table differ in the field, by steps of 8 pixels at stride 8. The authors change the kernel of the *last* layer. Which kernel brings the field to a wanted size, and how many cells does an exemplar of 127 pixels then give?
+#
+# <details><summary>Hint 1</summary>
+#
+# A kernel k adds (k − 1) · stride.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The first cell needs `wanted` pixels, each further one `stride` more: (127 − wanted) // stride + 1.
+# </details>
+
+
+# %% exercise="siamdw.kernel" points=4 stars=2 minutes=5
+@exercise("siamdw.kernel")
+def last_kernel(field, stride, wanted):
+    """The last layer of a network without padding that sets its field.
+
+    Args:
+        field, stride: pixels, behind the layers before it; wanted: the field it shall bring about.
+
+    Returns:
+        two ints: its kernel, and the cells a side that 127 pixels give.
+    """
+    ### BEGIN SOLUTION
+    return (wanted - field) // stride + 1, (127 - wanted) // stride + 1
+    ### END SOLUTION
+
+
+# %%
+print("AlexNet up to conv4: field 71, stride 8")
+for r in paper["analysis"]["alexnet"]:
+    if r["stride"] == 8 and not r["padding"]:
+        kernel, cells = last_kernel(71, 8, r["field"])
+        print(
+            f"column {r['column']:2}: field {r['field']:3} needs a kernel of {kernel}, {cells} cells; the slide says {r['ofs']}"
+        )
+
+# %% [markdown]
+# Every column without padding is met by arithmetic alone. The two with another stride are met as well, and with the *same weights* as their twins (see `course_lib/models/twins.py`): stride 4 by taking the last pooling's stride away and dilating what follows; stride 16 by letting conv4 step by two.
+#
+# ## Padding
+#
+# ### Exercise 10.5 · Which cells have seen zeros?
+# {{exercise}}
+#
+# <details><summary>Hint 1</summary>
+#
+# Cell i reads the pixels i · stride − padding … i · stride − padding + kernel − 1.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Count the cells whose first pixel is below 0, and those whose last is `size` or more.
+# </details>
+
+
+# %% exercise="siamdw.touched" points=4 stars=2 minutes=6
+@exercise("siamdw.touched")
+def touched_by_padding(size, kernel, stride, padding):
+    """How many cells of a layer's output have seen padding, along one axis.
+
+    Args:
+        size: of the input; kernel, stride, padding: of the layer.
+
+    Returns:
+        two ints: at the beginning and at the end.
+    """
+    ### BEGIN SOLUTION
+    cells = (size + 2 * padding - kernel) // stride + 1
+    first = np.arange(cells) * stride - padding
+    return int((first < 0).sum()), int((first + kernel > size).sum())
+    ### END SOLUTION
+
+
+# %%
+for name, case in {
+    "the first layer of a ResNet, 7 × 7 / 2, padding 3": (127, 7, 2, 3),
+    "a 3 × 3 layer with padding 1": (28, 3, 1, 1),
+    "a 3 × 3 layer with stride 2 and padding 1": (28, 3, 2, 1),
+}.items():
+    before, after = touched_by_padding(*case)
+    print(f"{name}: {before} cells at the beginning, {after} at the end")
+
+# %% [markdown]
+# Keep these numbers: two cells on each side of a ResNet's first layer, one on each side of a 3 × 3 layer. And the last line: with a stride the two sides can differ.
+#
+# ### Exercise 10.6 · A pair of twins
+# {{exercise}}
+#
+# Build SiamFC's layers twice: without padding, and with half the kernel of padding in every layer, poolings too.
+#
+# <details><summary>Hint 1</summary>
+#
+# `nn.Conv2d(3, channels, 11, 2, padding=5)`; half of 11, rounded down.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Kernels 11/2, pool 3/2, 5, pool 3/2, 3, 3, 3. `nn.MaxPool2d(3, 2, padding=1)`.
+# </details>
+
+
+# %% exercise="siamdw.twin" points=5 stars=2 minutes=8
+@exercise("siamdw.twin")
+def make_twin(padded, channels=8):
+    """SiamFC's layers, without batch norms and ReLUs.
+
+    Args:
+        padded: whether every layer is padded by half its kernel; channels: of every layer's output.
+
+    Returns:
+        nn.Module from pictures (B, 3, S, S) to maps: 6 cells (padded: 16) of 127 pixels.
+    """
+    ### BEGIN SOLUTION
+    half = lambda kernel: kernel // 2 if padded else 0  # noqa: E731
+    return nn.Sequential(
+        nn.Conv2d(3, channels, 11, 2, half(11)),
+        nn.MaxPool2d(3, 2, half(3)),
+        nn.Conv2d(channels, channels, 5, 1, half(5)),
+        nn.MaxPool2d(3, 2, half(3)),
+        nn.Conv2d(channels, channels, 3, 1, half(3)),
+        nn.Conv2d(channels, channels, 3, 1, half(3)),
+        nn.Conv2d(channels, channels, 3, 1, half(3)),
+    )
+    ### END SOLUTION
+
+
+# %% [markdown]
+# Field and stride are the same, the weights are the same. Yet the exemplar is now seen in another way: 16 × 16 cells instead of 6 × 6, and of those 16 only the middle 6 have seen nothing but picture.
+#
+# ### Exercise 10.7 · Is the same seen as the same?
+# {{exercise}}
+#
+# The heart of a Siamese tracker: the same content should have the same features in the exemplar and in the search image. Take a picture of 255 pixels, cut an exemplar out of it, embed both. Find the exemplar's map again in that of the picture. How far off is the best window $w$: $\lVert \varphi(z) - w \rVert / \lVert w \rVert$?
+#
+# <details><summary>Hint 1</summary>
+#
+# `x.unfold(1, n, 1).unfold(2, n, 1)` are all windows, (C, r, r, n, n).
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Sum the squares over axes (0, 3, 4); `divmod(int(d.argmin()), d.shape[1])` is the row and the column.
+# </details>
+
+
+# %% exercise="siamdw.agreement" points=6 stars=3 minutes=10
+@exercise("siamdw.agreement")
+def best_window(z, x):
+    """Where a map is found again in a larger one.
+
+    Args:
+        z: tensor (C, n, n); x: tensor (C, m, m).
+
+    Returns:
+        float: ‖z − window‖ / ‖window‖ of the nearest window; (row, column) of its first cell.
+    """
+    ### BEGIN SOLUTION
+    n = z.shape[-1]
+    windows = x.unfold(1, n, 1).unfold(2, n, 1)  # (C, r, r, n, n)
+    apart = (windows - z[:, None, None]).square().sum((0, 3, 4))  # (r, r)
+    relative = (apart / windows.square().sum((0, 3, 4))).sqrt()
+    row, column = divmod(int(relative.argmin()), relative.shape[1])
+    return float(relative[row, column]), (row, column)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# **Predict:** two networks without a trace of padding, two with. All have random weights; training cannot help here. Which distances are zero?
+
+# %%
+from course_lib.models.consistency import agreement, smooth_noise
+from course_lib.models.twins import TwinNetwork
+
+torch.manual_seed(0)
+share = by_profile(smoke=0.25, laptop=1.0, gpu=1.0)
+subjects = {
+    "AlexNet": TwinNetwork("alexnet", 5, share),
+    "AlexNet, padded": TwinNetwork("alexnet", 6, share),
+    "ResNet twin, padded": TwinNetwork("resnet", 5, share),
+    "ResNet-50 to layer 2": zoo["ResNet-50 to layer 2"],
+    "CIResNet-22": CIRNetwork("ciresnet22", share),
+}
+picture = smooth_noise(255, seed=0)
+measured = {}
+for name, network in subjects.items():
+    with torch.no_grad():
+        network.eval()
+        distances = [
+            best_window(
+                network(picture[:, :, o : o + EXEMPLAR, o : o + EXEMPLAR])[0], network(picture)[0]
+            )[0]
+            for o in (64, 80, 96)
+        ]
+    measured[name] = distances
+    print(f"{name:22}" + "".join(f"{d:8.3f}" for d in distances))
+
+# %%
+figure, axes = plots.new_figure(width=9.6, height=2.5, columns=len(subjects))
+said = []
+for ax, (name, network) in zip(axes[0], subjects.items(), strict=True):
+    cells = agreement(network, picture, 64).cells.numpy()  # (n, n)
+    image = ax.imshow(cells, cmap=plots.MAP, vmin=0, vmax=1)
+    ax.set_title(f"{name}\n{measured[name][0]:.2f}", fontsize=8)
+    ax.set_axis_off()
+    said.append(
+        f"{name} {cells[len(cells) // 2, len(cells) // 2]:.2f} in the middle, {cells[0, 0]:.2f} in the corner"
+    )
+figure.colorbar(image, ax=list(axes[0]), label="relative error")
+plots.show(
+    figure,
+    alt=f"Relative error of each cell of the exemplar against the best window of the search image: {'; '.join(said)}.",
+)
+print("\n".join(said))
+
+# %% [markdown]
+# This is *perceptual inconsistency*. Without padding, or with its traces cropped off, the exemplar's features are a piece of the picture's features, to the last digit. With padding they agree only where the field has not reached the border. (How large the number is depends on the network's weights, and on the picture: this one has mean zero, so that zeros stand out as little as they can. With pixel values of 0 to 255 the zeros are a black frame.)
+#
+# ### What it does to a tracker
+#
+# Two twins of AlexNet were trained on the same pairs, the target always in the middle, as SiamFC is trained. Now the target stands *anywhere*: at each of 9 × 9 places of the search image, how far is the response's peak from it?
+
+# %%
+from course_lib.evaluation.border import errors_by_place, wide_pairs
+from course_lib.recipe import load_settings
+from course_lib.training.settings import TrainSettings
+from course_lib.training.sources import make_sources
+
+settings = load_settings(
+    TrainSettings,
+    RECIPES / "train_twins.yaml",
+    {"sources": "[generated]", "shares": "[1.0]", "search": 383, "negatives": 0, "changes.shift": 0},
+)
+views = wide_pairs(make_sources(settings)[1], by_profile(smoke=2, laptop=12, gpu=64), seed=5)
+places = np.arange(-64, 65, by_profile(smoke=64, laptop=16, gpu=16))
+here = {
+    name: errors_by_place(load_siamfc(weights), *views, places)
+    for name, weights in (("without padding", "twin-alexnet-5"), ("with padding", "twin-alexnet-6"))
+}
+figure, axes = plots.new_figure(width=8, height=3.4, columns=2)
+top = max(e.max() for e in here.values())
+said = []
+edge = np.maximum(np.abs(places)[:, None], np.abs(places)[None]) == 64
+for ax, (name, errors) in zip(axes[0], here.items(), strict=True):
+    image = ax.imshow(errors, cmap=plots.MAP, vmin=0, vmax=top, extent=(-72, 72, 72, -72))
+    ax.set(title=name, xlabel="target right of the middle, pixels")
+    middle = errors[len(places) // 2, len(places) // 2]
+    said.append(f"{name}: {middle:.0f} px in the middle, {errors[edge].mean():.0f} px at the edge")
+axes[0, 0].set_ylabel("target below the middle, pixels")
+figure.colorbar(image, ax=list(axes[0]), label="mean error, pixels")
+plots.show(
+    figure,
+    alt=f"Mean distance of the response's peak from the target over the places where it stands. {'; '.join(said)}.",
+)
+print("\n".join(said))
+
+# %% [markdown]
+# The same from the long run that ships with the course: three seeds, held-out pairs of videos and photographs, both families.
+
+# %%
+analysis = read_measured(RESULTS / "siamdw_analysis.json")
+print(f"{'':20}{'in the middle':>15}{'at the edge':>14}{'ratio':>8}")
+for name, rows in analysis["errors_by_place"]["runs"].items():
+    errors = np.array(rows)  # (seeds, 9, 9)
+    at = np.array(analysis["errors_by_place"]["places"])
+    edge = np.maximum(np.abs(at)[:, None], np.abs(at)[None]) == 64
+    middle, outer = errors[:, len(at) // 2, len(at) // 2], errors[:, edge].mean(1)  # (seeds,)
+    print(
+        f"{name:20}{middle.mean():9.1f} ± {middle.std(ddof=1):3.1f}{outer.mean():8.1f} ± {outer.std(ddof=1):3.1f}"
+        f"{outer.mean() / middle.mean():8.1f}"
+    )
+
+# %% [markdown]
+# ## Cropping inside: the CIR unit
+#
+# Deep networks need residual units, and residual units need padding, or branch and shortcut do not fit. SiamDW's answer is three symbols long: pad as ever, add, and then cut off exactly the cells that have seen padding.
+#
+# ### Exercise 10.8 · CIR
+# {{exercise}}
+#
+# <details><summary>Hint 1</summary>
+#
+# `F.relu(branch(x) + shortcut(x))`; you counted the cells to crop in exercise 10.5.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `[:, :, 1:-1, 1:-1]`.
+# </details>
+
+
+# %% exercise="siamdw.cir" points=4 stars=1 minutes=5
+@exercise("siamdw.cir")
+def cir_unit(x, branch, shortcut):
+    """A cropping-inside residual unit.
+
+    Args:
+        x: tensor (B, C, n, n).
+        branch: module with one 3 × 3 convolution of padding 1, (B, C, n, n) to (B, C', n, n).
+        shortcut: module of the same shapes, the identity or a 1 × 1 convolution.
+
+    Returns:
+        tensor (B, C', n - 2, n - 2).
+    """
+    ### BEGIN SOLUTION
+    return F.relu(branch(x) + shortcut(x))[:, :, 1:-1, 1:-1]
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 10.9 · CIR-D
+# {{exercise}}
+#
+# An ordinary ResNet halves its map *inside* a unit, by a convolution with stride 2. After it a crop of one cell would cut off two cells' worth of picture, and, as exercise 10.5 showed, the two sides differ. So CIR-D keeps stride 1 inside, crops, and halves the map at the very end with a 2 × 2 max pooling.
+#
+# <details><summary>Hint 1</summary>
+#
+# The unit before, and one more step.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `F.max_pool2d(…, 2)`, after the crop.
+# </details>
+
+
+# %% exercise="siamdw.cird" points=4 stars=2 minutes=5
+@exercise("siamdw.cird")
+def cir_d_unit(x, branch, shortcut):
+    """A cropping-inside residual unit that halves the map.
+
+    Args:
+        x, branch, shortcut: as for `cir_unit`, n even.
+
+    Returns:
+        tensor (B, C', n / 2 - 1, n / 2 - 1).
+    """
+    ### BEGIN SOLUTION
+    return F.max_pool2d(F.relu(branch(x) + shortcut(x))[:, :, 1:-1, 1:-1], 2)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 10.10 · CIResNet-22
+# {{exercise}}
+#
+# Put it together:
+#
+# | stage | layers | of 127 px |
+# |---|---|---|
+# | stem | 7 × 7 / 2, padding 3, 64 channels, no bias; batch norm; ReLU; crop 2; 2 × 2 max pooling | 30 |
+# | first | `CIR(64, 64, 256)`, then `CIR(256, 64, 256)` until there are `first` | 24 |
+# | second | `CIR(256, 128, 512)` and a 2 × 2 max pooling (together the CIR-D unit), then `CIR(512, 128, 512)` until there are `second`; the last without a ReLU | 5 |
+#
+# `CIR(before, mid, after, last=False)` is the course's module with its bottleneck inside, `Crop(2)` a layer that crops. One convolution in the stem, three in each unit: 1 + 3 · (3 + 4) = 22.
+#
+# <details><summary>Hint 1</summary>
+#
+# `nn.Sequential(nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(), Crop(2), nn.MaxPool2d(2), *units)`.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The pooling stands behind the first unit with 512 channels. `last=True` for the very last one.
+# </details>
+
+
+
+# %% exercise="siamdw.assemble" points=8 stars=3 minutes=12
+@exercise("siamdw.assemble")
+def assemble(first=3, second=4):
+    """CIResNet with `first` and `second` units in its two stages: (3, 4) is CIResNet-22, (1, 4) CIResNet-16.
+
+    Returns:
+        nn.Module from pictures (B, 3, S, S) to maps (B, 512, s, s).
+    """
+    ### BEGIN SOLUTION
+    units = [CIR(64, 64, 256)] + [CIR(256, 64, 256) for _ in range(first - 1)]
+    units += [CIR(256, 128, 512), nn.MaxPool2d(2)]
+    units += [CIR(512, 128, 512, last=k == second - 2) for k in range(second - 1)]
+    stem = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(), Crop(2)]
+    return nn.Sequential(*stem, nn.MaxPool2d(2), *units)
+    ### END SOLUTION
+
+
+# %%
+mine = assemble()
+for size in (127, 255):
+    last = live_reception(mine, size)[-1]
+    print(f"{size} pixels: {last.size} cells, field {last.field}, stride {last.stride}")
+
+# %% [markdown]
+# And all of SiamDW's networks, beside the numbers of the slides. CIR-Inception puts a 1 × 1 branch beside the bottleneck instead of a shortcut around it; CIR-NeXt has 32 groups in its 3 × 3 convolution.
+
+# %%
+print(f"{'':18}{'field':>7}{'cells':>7}{'weights':>11}   slides: field, cells, weights")
+slides = {r["network"]: r for r in paper["architectures"]}
+for name in PLANS:
+    network = CIRNetwork(name)
+    z = live_reception(network, 127)[-1]
+    count = sum(p.numel() for p in network.parameters()) / 1e6
+    r = slides.get(name)
+    told = f"{r['field']:5}{r['ofs']:6}{r['parameters_m']:9.3f} M" if r else "     not in the slides"
+    print(f"{name:18}{z.field:7}{z.size:7}{count:9.3f} M   {told}")
+
+# %% [markdown]
+# Two differences are worth a look. The public code gives CIResInception-22 and CIResNeXt-22 another first layer than the slides' table (no padding, 3 × 3 pooling): a field of 95. And CIResNet-43's arrangement is not published; the one here, four units before the pooling and ten behind it, is what field, cells and operations of the table ask for. Its count of weights comes out one per cent lower.
+#
+# ### Exercise 10.11 · Thawing
+# {{exercise}}
+#
+# The authors begin with a backbone trained to classify, train only its last unit at first, and un-freeze one more part, from the back to the front, at 10, 20, 30, 50, 60 and 70 % of the steps. How many parts, counted from the picture, are still frozen in a step?
+#
+# <details><summary>Hint 1</summary>
+#
+# Count the shares of the steps that are over.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `sum(step >= share * steps for share in unfreeze)`.
+# </details>
+
+
+# %% exercise="siamdw.unfreeze" points=3 stars=1 minutes=4
+@exercise("siamdw.unfreeze")
+def frozen_parts(step, steps, freeze, unfreeze):
+    """Parts of the backbone that are not trained in a step.
+
+    Args:
+        step: 0 … steps − 1; freeze: parts frozen at the beginning; unfreeze: growing shares of the steps, each thaws one.
+
+    Returns:
+        int.
+    """
+    ### BEGIN SOLUTION
+    return freeze - sum(step >= share * steps for share in unfreeze)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# (In a recipe: `freeze: 7` and `unfreeze: [0.1, 0.2, 0.3, 0.5, 0.6, 0.7]`.)
+#
+# ## Experiment: the table, made again
+#
+# First, here and now: three twins of AlexNet, a few steps on generated pieces. **Predict:** which learns fastest, the one whose single cell sees everything, the base, or the padded one?
+
+# %%
+import tempfile
+from pathlib import Path
+
+from course_lib.training.loop import train
+
+small = by_profile(
+    smoke={"steps": 2, "validate_every": 2, "validation_pairs": 8, "share": 0.0625},
+    laptop={"steps": 60, "validate_every": 20, "validation_pairs": 64, "share": 0.125},
+    gpu={"steps": 1500, "batch": 64, "workers": 8, "validate_every": 250},
+)
+curves = {}
+for column, name in ((1, "field 127"), (5, "field 87"), (6, "field 87, padded")):
+    settings = load_settings(
+        TrainSettings,
+        RECIPES / "train_twins.yaml",
+        {"sources": "[generated]", "shares": "[1.0]", "backbone": f"twin-alexnet-{column}", **small},
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        rows = []
+        train(
+            settings,
+            Path(folder),
+            watchers=[lambda p, rows=rows: rows.__setitem__(slice(None), p.validation)],
+        )
+    curves[name] = rows
+figure, axes = plots.new_figure(width=6, height=2.8)
+for k, (name, rows) in enumerate(curves.items()):
+    axes[0, 0].plot(
+        [r["step"] for r in rows],
+        [r["hits"] for r in rows],
+        marker="o",
+        color=plots.CYCLE[k],
+        linestyle=plots.LINES[k],
+        label=name,
+    )
+axes[0, 0].set(xlabel="step", ylabel="hits", ylim=(0, 1))
+axes[0, 0].legend(fontsize=8)
+said = ", ".join(f"{name} {rows[-1]['hits']:.2f}" for name, rows in curves.items())
+plots.show(
+    figure,
+    alt=f"Share of validation pairs whose peak lies within 16 pixels of the target, while training: at the end {said}.",
+)
+print(f"hits at the end: {said}")
+
+# %% [markdown]
+# Mind what this score asks for: the target stands in the middle of these pairs. A network that has learned "in the middle" is right every time.
+#
+# Now the long run: nineteen twins, three seeds each, trained on the same pairs with a quarter of the channels, then tracked. The grey crosses are the slides' scores, of larger networks with pre-trained weights and much more data.
+
+# %%
+runs, machine = analysis["runs"], analysis["measured"]["hardware"]
+print(
+    f"{analysis['pairs']:,} pairs a network, {100 * analysis['share']:.0f} % of the channels, first {analysis['frames']} frames of each clip; {machine}"
+)
+
+
+def scores(network, benchmark="otb+vot2014"):
+    """AUC (seeds,) of a network in the long run, in the order of the seeds."""
+    mine = sorted((r for r in runs if r["network"] == network), key=lambda r: r["seed"])
+    return np.array([r[benchmark]["auc"] for r in mine])
+
+
+figure, axes = plots.new_figure(width=9.6, height=5.4, rows=2, columns=2)
+said = []
+for i, family in enumerate(("alexnet", "resnet")):
+    rows = paper["analysis"][family]
+    ticks = [
+        f"{r['field']}\n/{r['stride']}" + ("\npad" if r["padding"] else "") for r in rows
+    ]
+    for j, (benchmark, title) in enumerate(
+        (("otb+vot2014", "22 real targets"), ("generated-v1", "generated benchmark"))
+    ):
+        ax = axes[i, j]
+        values = [scores(f"twin-{family}-{r['column']}", benchmark) for r in rows]
+        means = [v.mean() for v in values]
+        for k, v in enumerate(values):
+            ax.plot([k] * len(v), v, "o", color=plots.EXEMPLAR, alpha=0.5, markersize=4)
+        ax.plot(range(len(rows)), means, "_", color=plots.EXEMPLAR, markersize=18, markeredgewidth=2, label="ours, mean and seeds")
+        ax.plot(range(len(rows)), [r[family] for r in rows], "x", color=plots.NEUTRAL, label="slides")
+        ax.set_xticks(range(len(rows)), ticks, fontsize=7)
+        ax.set(title=f"{family}, {title}", ylabel="AUC")
+        ax.title.set_fontsize(9)
+        if j == 0:
+            said.append(
+                f"{family}: " + ", ".join(f"{t.replace(chr(10), ' ')} {m:.2f}" for t, m in zip(ticks, means, strict=True))
+            )
+axes[0, 0].legend(fontsize=7)
+plots.show(
+    figure,
+    alt=f"AUC of the twins by receptive field, stride and padding, each seed a dot, the slides' scores as crosses. Means on 22 real targets, field / stride: {'; '.join(said)}.",
+)
+print("\n".join(said))
+
+# %% [markdown]
+# ### Which claims does it bear out?
+#
+# For each claim: two columns that differ in one thing, the difference for each seed (the same seed means the same pairs and the same order), its mean, and the standard error of that mean. We call a claim *borne out* if the mean has the sign the slides say and is more than twice its standard error away from zero, *contradicted* if it is so with the other sign, and *open* otherwise. Three seeds are few: the standard error itself is only roughly known.
+
+# %%
+CLAIMS = (
+    ("padding costs", "alexnet", 5, 6),
+    ("padding costs", "resnet", 4, 5),
+    ("a field of the whole exemplar costs", "alexnet", 5, 1),
+    ("the largest field costs", "resnet", 4, 1),
+    ("a field 16 pixels smaller costs", "alexnet", 5, 8),
+    ("a field 16 pixels smaller costs", "resnet", 4, 7),
+    ("stride 16 costs, against 8 at one field", "alexnet", 3, 9),
+    ("stride 16 costs, against 8 at one field", "resnet", 2, 8),
+    ("stride 4 costs, against 8 at one field", "alexnet", 3, 10),
+    ("stride 4 costs, against 8 at one field", "resnet", 2, 9),
+)
+
+
+def judge(difference, published):
+    """The verdict on differences (seeds,) of AUC, and their mean and standard error."""
+    mean, error = difference.mean(), difference.std(ddof=1) / np.sqrt(len(difference))
+    if abs(mean) <= 2 * error or published == 0:
+        return "open", mean, error
+    return "borne out" if mean * published > 0 else "contradicted", mean, error
+
+
+print(f"{'':42}{'':9}{'slides':>8}{'22 real targets':>20}{'':14}{'generated':>13}")
+verdicts = {}
+for claim, family, better, worse in CLAIMS:
+    rows = {r["column"]: r[family] for r in paper["analysis"][family]}
+    published = rows[better] - rows[worse]
+    line = f"{claim:42}{family:9}{published:8.2f}"
+    for benchmark in ("otb+vot2014", "generated-v1"):
+        pair = [scores(f"twin-{family}-{c}", benchmark) for c in (better, worse)]
+        verdict, mean, error = judge(pair[0] - pair[1], published)
+        verdicts.setdefault(benchmark, []).append(verdict)
+        line += f"{mean:9.3f} ± {error:.3f} {verdict:12}"
+    print(line)
+for benchmark, found in verdicts.items():
+    print(
+        f"{benchmark}: {found.count('borne out')} borne out, {found.count('open')} open, {found.count('contradicted')} contradicted"
+    )
+
+# %% [markdown]
+# How to read this. The slides' networks begin with weights trained on a million photographs and see far more pairs; ours begin with random numbers. A larger last kernel has more weights, which is an advantage in a long training and a burden in a short one: a twin is never *only* a twin. And a difference of .01 is within what the seed does here.
+#
+# ## AlexNet and SiamDW's networks
+#
+# The same pairs and steps once more, for the networks themselves, with a quarter of their channels.
+
+# %%
+networks = read_measured(RESULTS / "siamdw_networks.json")
+rows = [r for r in runs if r["network"] == "twin-alexnet-5"] + networks["runs"]
+order = sorted({r["network"] for r in rows}, key=lambda n: (not n.startswith("twin"), n))
+print(f"{'':20}{'seeds':>6}{'weights':>10}{'field':>7}{'cells':>7}{'real AUC':>17}{'generated':>17}{'fps':>7}")
+for name in order:
+    mine = [r for r in rows if r["network"] == name]
+    line = f"{'AlexNet, one group' if name.startswith('twin') else name:20}{len(mine):6}{mine[0]['parameters'] / 1e3:8.0f} k{mine[0]['field']:7}{mine[0]['ofs']:7}"
+    for benchmark in ("otb+vot2014", "generated-v1"):
+        v = np.array([r[benchmark]["auc"] for r in mine])
+        spread = f" ± {v.std(ddof=1):.3f}" if len(v) > 1 else ""
+        line += f"{v.mean():.3f}{spread}".rjust(17)
+    print(line + f"{np.mean([r['otb+vot2014']['fps'] for r in mine]):7.0f}")
+print("\nslides: OTB-2015 AUC under SiamFC, trained on VID")
+for name, values in paper["results"]["trained on VID"].items():
+    if name.endswith("SiamFC"):
+        print(f"{name:28}{values[1]:.3f}")
+
+# %% [markdown]
+# (± is the standard deviation over seeds; a single run has none. Speed on one thread of the machine named above, beside other work.)
+#
+# Depth needs its budget: in the slides the deep network gains .065 over AlexNet, with weights that had learned to see before. Look whether it does so here, from random weights and in a few thousand pairs, before you believe a table.
+#
+# ## Where you stand
+
+# %%
+progress()
+
+# %% [markdown]
+# ## Questions to check yourself
+#
+# 1. A network has stride 8 and field 87. Which stride and field has it if its input is first shrunk to half its size?
+# <details><summary>Answer</summary>
+#
+# 16 and about 174, in pixels of the original picture: every step of a cell is two pixels now.
+# </details>
+#
+# 2. Why does the crop of a CIR unit not change the receptive field?
+# <details><summary>Answer</summary>
+#
+# It throws cells away; those that stay were computed as before.
+# </details>
+#
+# 3. SiamRPN++ keeps its padding and moves the target about in training. SiamDW crops. What does each leave unsolved?
+# <details><summary>Answer</summary>
+#
+# With padding the exemplar's border cells still differ from what the search image shows; moving the target only keeps the network from using *where*. Cropping costs cells: depth is limited by the exemplar's 127 pixels.
+# </details>
+#
+# 4. Why may a CIR unit be computed without padding when it tracks?
+# <details><summary>Answer</summary>
+#
+# The cells that remain after the crop are just those that a convolution without padding would give; and the shortcut is needed only for them. `FoldedUnit` in `course_lib/models/cir.py` does so.
+# </details>
+#
+# 5. From lesson 08: the cosine window prefers the middle. How is that different from the preference a padded network learns?
+# <details><summary>Answer</summary>
+#
+# The window is known, can be set, and acts on the response; the network's preference is hidden in its features, and changes with the training data.
+# </details>
+#
+# ## Classic mistakes
+#
+# * **The layer's own stride in its own field.** Taps stand on the cells before it.
+# * **Cropping after a stride.** Two pixels of picture lost for every pixel of padding.
+# * **Comparing networks by one seed**, or networks that differ in five things.
+# * **Testing consistency with shifts that are no multiple of the stride.** No network passes that.
+#
+# ## Read next
+#
+# * `course_lib/models/fields.py`: fields of live networks; `twins.py` and `cir.py`: everything trained here.
+# * Lesson 11: a better map instead of a deeper network.
