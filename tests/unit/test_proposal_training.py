@@ -12,7 +12,7 @@ import torch
 from course_lib.data.loader import batches, collate
 from course_lib.data.pairs import Changes, pair_at
 from course_lib.errors import SettingsError
-from course_lib.models.losses import label_map, pair_labels
+from course_lib.models.losses import label_map, pair_labels, peak_distance
 from course_lib.models.proposals import Proposals, assign
 from course_lib.models.weights import load_network, read_card
 from course_lib.places import RECIPES

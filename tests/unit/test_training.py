@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from course_lib.errors import CourseError, DataError, SettingsError
+from course_lib.models.losses import peak_distance
 from course_lib.models.weights import load_siamfc
 from course_lib.recipe import load_settings
 from course_lib.training import loop as loop_module
@@ -25,7 +26,6 @@ from course_lib.training.loop import Run, train
 from course_lib.training.monitor import TensorBoard, maps_over_images
 from course_lib.training.settings import TrainSettings, learning_rate
 from course_lib.training.sources import make_sources, split
-from course_lib.models.losses import peak_distance
 
 TINY = TrainSettings(
     name="tiny",

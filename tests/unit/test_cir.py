@@ -1,0 +1,336 @@
+"""CIR networks: units against the paper's table, folding, no trace of padding, and their use in trackers and training."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from course_lib.data.generated import make_clip, random_spec
+from course_lib.data.loader import batches
+from course_lib.errors import DataError, SettingsError
+from course_lib.evaluation.border import errors_by_place
+from course_lib.models.alexnet import AlexNet
+from course_lib.models.backbones import make_backbone
+from course_lib.models.cir import CIR, PLANS, CIRInception, CIRNetwork
+from course_lib.models.consistency import agreement, best_window, smooth_noise
+from course_lib.models.device import Placement
+from course_lib.models.fields import live_reception
+from course_lib.models.siamfc import SiamFC
+from course_lib.models.siamrpn import SiamRPN
+from course_lib.models.twins import TwinNetwork
+from course_lib.models.weights import load_network, save_weights
+from course_lib.trackers.siamfc import Embedding, SiamFCTracker
+from course_lib.trackers.siamrpn import Proposer, SiamRPNTracker
+from course_lib.training.loop import train
+from course_lib.training.settings import TrainSettings, frozen_parts
+from course_lib.training.sources import make_sources
+
+CPU = Placement(torch.device("cpu"), bf16=False)
+
+
+def lively(network: nn.Module, seed: int = 0) -> nn.Module:
+    """Batch norms with statistics, gains and shifts of their own, in eval mode."""
+    torch.manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_var, 0.5, 2)
+            nn.init.normal_(module.running_mean, 0, 0.3)
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, 0, 0.3)
+    return network.eval()
+
+
+# million parameters (published, to its three digits; the public modules, counted), billions of products for 127 and 255 px
+TABLE = {
+    "ciresnet16": (1.304, 1.3041, 0.504, 2.406),
+    "ciresnet19": (1.374, 1.3745, 0.500, 2.523),
+    "ciresnet22": (1.445, 1.4449, 0.494, 2.629),
+    "ciresinception22": (1.695, 1.6947, 0.492, 2.674),
+    "ciresnext22": (1.417, 1.4166, 0.463, 2.487),
+    "ciresnet43": (None, 0.9997, 1.184, 5.991),
+    "ciresnet22w": (None, 2.4580, None, None),
+}
+
+
+def products(network: nn.Module, size: int) -> int:
+    """Multiplications of all convolutions, counted while the network runs."""
+    total = 0
+
+    def count(module, _, out):
+        nonlocal total
+        total += out.shape[-1] * out.shape[-2] * module.weight.numel()
+
+    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, nn.Conv2d)]
+    with torch.no_grad():
+        network(torch.zeros(1, 3, size, size))
+    for hook in hooks:
+        hook.remove()
+    return total
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_parameters_and_operations_of_the_published_table(name):
+    slides, counted, z, x = TABLE[name]
+    network = CIRNetwork(name).eval()
+    millions = sum(p.numel() for p in network.parameters()) / 1e6
+    assert millions == pytest.approx(counted, abs=5e-5)
+    if slides is not None:
+        assert millions == pytest.approx(slides, abs=6e-4)
+    if z is not None:
+        assert (products(network, 127) / 1e9, products(network, 255) / 1e9) == pytest.approx((z, x), abs=6e-3)
+
+
+def test_a_unit_is_the_sum_of_its_parts_cropped():
+    unit = lively(CIR(6, 4, 8))
+    x = torch.randn(2, 6, 9, 9)
+    with torch.no_grad():
+        y = F.relu(unit.bn1(F.conv2d(x, unit.conv1.weight)))
+        y = F.relu(unit.bn2(F.conv2d(y, unit.conv2.weight, padding=1)))
+        y = unit.bn3(F.conv2d(y, unit.conv3.weight)) + unit.shortcut[1](F.conv2d(x, unit.shortcut[0].weight))
+        assert torch.allclose(unit(x), F.relu(y)[:, :, 1:-1, 1:-1], atol=1e-6)
+    assert (lively(CIR(8, 4, 8, last=True))(torch.randn(1, 8, 9, 9)) < 0).any()
+
+
+def test_an_inception_unit_stands_side_by_side_and_has_no_shortcut():
+    unit = lively(CIRInception(6, 4))
+    x = torch.randn(2, 6, 9, 9)
+    with torch.no_grad():
+        side = F.relu(unit.side_bn(unit.side(x)))[:, :, 1:-1, 1:-1]
+        assert torch.allclose(unit(x)[:, 16:], side, atol=1e-6) and unit(x).shape == (2, 20, 7, 7)
+    assert unit.side_bn.eps == 1e-3
+
+
+@pytest.mark.parametrize(
+    "name", [*PLANS, "twin-alexnet-10", "twin-alexnet-6", "twin-resnet-5", "twin-resnet-8", "twin-resnet-9"]
+)
+def test_folding_changes_nothing(name):
+    network = lively(make_backbone(name, 0.125))
+    folded = network.folded().eval()
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in folded.modules())
+    for size in (127, 255):
+        x = torch.rand(1, 3, size, size) * 255
+        with torch.no_grad():
+            a, b = network(x), folded(x)
+        assert a.shape == b.shape and float((a - b).abs().max() / a.abs().max()) < 1e-5
+
+
+def test_the_folded_network_does_less_work():
+    network = CIRNetwork("ciresnet22", 0.25).eval()
+    # on the exemplar's small maps a cell on each side is much: a seventh of all products
+    assert products(network.folded().eval(), 127) < 0.86 * products(network, 127)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        AlexNet(widths=(8,) * 5),
+        CIRNetwork("ciresnet22", 0.125),
+        CIRNetwork("ciresnext22", 0.125),
+        TwinNetwork("resnet", 4, 0.125),
+    ],
+)
+def test_networks_without_a_trace_of_padding_agree_with_themselves(network):
+    picture = smooth_noise(255, 1)
+    lively(network)
+    for offset, first in ((64, 8), (80, 10), (96, 12)):
+        found = agreement(network, picture, offset)
+        assert found.distance < 1e-5 and found.place == (first, first) and float(found.cells.max()) < 1e-4
+    assert agreement(network, picture, 67).distance > 0.01  # not a multiple of the stride
+
+
+def padded_alexnet() -> AlexNet:
+    torch.manual_seed(0)
+    network = AlexNet()
+    for k, padding in enumerate((5, 2, 1, 1, 1), start=1):
+        getattr(network, f"conv{k}").padding = (padding, padding)
+    return network
+
+
+def test_padding_makes_alexnet_disagree_by_about_two_fifths():
+    for offset in (64, 80, 96):
+        found = agreement(padded_alexnet(), smooth_noise(255, 0), offset)
+        assert found.distance == pytest.approx(0.42, abs=0.02) and found.place == (offset // 8, offset // 8)
+        middle = len(found.cells) // 2
+        assert found.cells[middle, middle] < 1e-4 and found.cells[0, 0] > 0.7
+
+
+def test_best_window_by_hand():
+    x = torch.zeros(1, 4, 5)[:, :, :4]
+    x[0, 1, 2] = 2.0
+    z = torch.tensor([[[0.0, 0.0], [0.0, 1.0]]])
+    x[0, 0] = 0.0
+    distance, place = best_window(z, x + 1e-9)
+    assert place == (0, 1) and distance == pytest.approx(0.5)  # a 1 where there is a 2
+
+
+def test_agreement_names_an_exemplar_outside():
+    with pytest.raises(DataError, match="offset is 140; expected 0 … 128"):
+        agreement(AlexNet(widths=(4,) * 5), smooth_noise(255, 0), 140)
+
+
+class Matcher(nn.Module):
+    """A tracker's network whose peak stands wherever the brightest pixel does, at stride 8."""
+
+    stride = 8
+
+    def features(self, image):
+        return image
+
+    def response(self, z, x):
+        return F.max_pool2d(x[:, 0, 60:-59, 60:-59], 8, 8)
+
+
+def test_errors_by_place_are_zero_for_a_perfect_matcher_and_right_for_a_lazy_one():
+    wide = torch.zeros(1, 3, 383, 383)
+    wide[:, :, 191, 191] = 1
+    places = np.array([-64, 0, 32, 64])
+    assert (errors_by_place(Matcher(), torch.zeros(1, 3, 127, 127), wide, places) == 0).all()
+    lazy = Matcher()
+    lazy.response = lambda z, x: F.one_hot(torch.full((1,), 17 * 8 + 8), 289).float().reshape(1, 17, 17)
+    errors = errors_by_place(lazy, torch.zeros(1, 3, 127, 127), wide, places)
+    assert errors == pytest.approx(np.hypot(places[:, None], places[None]))
+    with pytest.raises(DataError, match="reach 64 pixels"):
+        errors_by_place(lazy, torch.zeros(1, 3, 127, 127), wide, np.array([72]))
+
+
+@pytest.mark.parametrize("name", ["ciresnet22", "ciresnet43", "twin-alexnet-9", "twin-resnet-9"])
+def test_every_backbone_tracks_under_siamfc_and_survives_its_weights_file(name, tmp_path):
+    torch.manual_seed(0)
+    network = lively(SiamFC(backbone=name, share=0.125))
+    save_weights(network, tmp_path / "n.safetensors", {})
+    again = load_network(str(tmp_path / "n.safetensors"))
+    z, x = torch.rand(1, 3, 127, 127) * 255, torch.rand(1, 3, 255, 255) * 255
+    with torch.no_grad():
+        first, second = network(z, x), again(z, x)
+    n = {4: 33, 8: 17, 16: 9}[network.stride]
+    assert first.shape == (1, n, n) and torch.allclose(first, second, rtol=0.02, atol=0.05)
+    clip = make_clip(random_spec(2, length=4))
+    tracker = SiamFCTracker(embedding=Embedding(copy.deepcopy(network), CPU))
+    tracker.init(clip.frames[0], clip.boxes[0])
+    assert np.isfinite([tracker.update(frame) for frame in clip.frames.part(1)]).all()
+
+
+@pytest.mark.parametrize("head", ["upchannel", "depthwise", "broadcast"])
+def test_ciresnet_under_siamrpn(head, tmp_path):
+    torch.manual_seed(0)
+    network = lively(SiamRPN(head, channels=8, backbone="ciresnet22", share=0.125))
+    z, x = torch.rand(1, 3, 127, 127) * 255, torch.rand(1, 3, 255, 255) * 255
+    with torch.no_grad():
+        proposals = network(z, x)
+    assert proposals.logits.shape[1] == len(network.anchors(255)) == 5 * 17**2
+    save_weights(network, tmp_path / "n.safetensors", {})
+    again = load_network(str(tmp_path / "n.safetensors"))
+    assert again.about == network.about
+    clip = make_clip(random_spec(2, length=4))
+    tracker = SiamRPNTracker(embedding=Proposer(again, CPU))
+    tracker.init(clip.frames[0], clip.boxes[0])
+    assert np.isfinite([tracker.update(frame) for frame in clip.frames.part(1)]).all()
+
+
+def test_backbones_that_do_not_fit_are_named():
+    with pytest.raises(SettingsError, match="ciresnet99"):
+        make_backbone("ciresnet99")
+    with pytest.raises(SettingsError, match="no twin 11"):
+        make_backbone("twin-alexnet-11")
+    with pytest.raises(SettingsError, match="stride 4"):
+        SiamRPN(backbone="ciresnet43", share=0.125)
+    with pytest.raises(SettingsError, match="concat"):
+        SiamRPN("concat", backbone="ciresnet22", share=0.125)
+
+
+def test_frozen_parts_thaw_from_the_back_at_the_shares():
+    shares = (0.1, 0.2, 0.3, 0.5, 0.6, 0.7)
+    assert [frozen_parts(t, 50, 7, shares) for t in (0, 4, 5, 10, 15, 24, 25, 30, 35, 49)] == [
+        7,
+        7,
+        6,
+        5,
+        4,
+        4,
+        3,
+        2,
+        1,
+        1,
+    ]
+    with pytest.raises(SettingsError, match="growing shares"):
+        TrainSettings(freeze=2, unfreeze=(0.5, 0.2))
+    with pytest.raises(SettingsError, match="one at most for each"):
+        TrainSettings(freeze=1, unfreeze=(0.2, 0.5))
+    with pytest.raises(SettingsError, match="this backbone has 8"):
+        CIRNetwork("ciresnet22", 0.125).freeze(9)
+
+
+def small(**changes) -> TrainSettings:
+    values = {
+        "name": "thaw",
+        "backbone": "ciresnet16",
+        "share": 0.0625,
+        "steps": 4,
+        "batch": 4,
+        "validate_every": 4,
+        "validation_pairs": 4,
+        "checkpoint_every": 1,
+        "precision": "fp32",
+        "search": 255,
+        "freeze": 5,
+        "unfreeze": (0.5, 0.75),
+    }
+    return TrainSettings(**values | changes)
+
+
+def kept(network: SiamFC) -> list[torch.Tensor]:
+    """A weight of every part and the statistics of its last batch norm."""
+    return [
+        torch.cat([t.detach().flatten().float() for m in part for t in m.state_dict().values()])
+        for part in network.backbone.parts()
+    ]
+
+
+def test_training_moves_just_the_parts_that_are_not_frozen(tmp_path):
+    stages = {}
+    for stop in (0, 2, 3, 4):
+        network = (
+            SiamFC(backbone="ciresnet16", share=0.0625)
+            if stop == 0
+            else train(small(), tmp_path / str(stop), "cpu", stop_at=stop)
+        )
+        stages[stop] = kept(network)
+    start = kept(train(small(rate_start=1e-12, rate_end=1e-12, weight_decay=0), tmp_path / "still", "cpu", stop_at=1))
+    same = lambda a, b: [bool(torch.equal(x, y)) for x, y in zip(a, b, strict=True)]  # noqa: E731
+    assert same(stages[2], start)[:5] == [True] * 5 and not same(stages[2], start)[5]
+    assert same(stages[3], start)[:5] == [True] * 4 + [False]
+    assert same(stages[4], start)[:5] == [True] * 3 + [False] * 2
+
+
+def test_thawing_resumes_exactly(tmp_path):
+    whole = train(small(), tmp_path / "whole", "cpu")
+    for stop in (1, 2, 3):
+        train(small(), tmp_path / "parts", "cpu", stop_at=stop)
+    parts = train(small(), tmp_path / "parts", "cpu")
+    for a, b in zip(whole.state_dict().values(), parts.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_labels_of_a_twin_follow_its_own_stride():
+    """A network of stride 16 is trained with labels of stride 16, whatever the recipe's AlexNet stride says."""
+    from course_lib.training.tasks import SiamFCTask
+
+    task = SiamFCTask(small(backbone="twin-alexnet-9", freeze=0, unfreeze=()))
+    task.build()
+    batch = next(batches(make_sources(small())[0], 0, 4, 0, 1))
+    right = torch.full((4, 9, 9), -20.0)
+    right[:, 4, 4] = 20.0
+    aside = torch.full((4, 9, 9), -20.0)
+    aside[:, 4, 7] = 20.0
+    assert float(task.loss(right, batch)) < float(task.loss(aside, batch)) - 3
+    assert float(task.measures(aside, batch)["distance"].mean()) == pytest.approx(48, abs=8)
+
+
+def test_the_receptive_field_of_a_share_is_that_of_the_whole():
+    for share in (0.125, 0.5):
+        assert live_reception(CIRNetwork("ciresnet22", share), 127)[-1].field == 93
