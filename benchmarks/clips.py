@@ -1,13 +1,16 @@
-"""One pass of a tracker over a benchmark, sequence by sequence: what several measurements here share."""
+"""What several measurements here share: one pass over a benchmark, and speeds side by side."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from course_lib.data.frames import ArrayFrames
-from course_lib.data.sequence import Benchmark
+from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.evaluation.otb import score_sequence, track
 from course_lib.evaluation.report import Report, TrackerScores
 from course_lib.trackers.base import Tracker
@@ -34,3 +37,22 @@ def figures(report: Report) -> dict[str, Any]:
         "curves": told["curves"]["it"],
         "auc_by_sequence": {n: values["it"] for n, values in told["auc_by_sequence"].items()},
     }
+
+
+def frames_per_second(trackers: dict[str, Tracker], clip: Sequence, rounds: int) -> dict[str, float]:
+    """Median speed of each tracker, frame by frame in turn, so that all see the same machine.
+
+    "plain" and "fp32" must find the same boxes.
+    """
+    seconds = {name: [] for name in trackers}
+    for _ in range(rounds):
+        for tracker in trackers.values():
+            tracker.init(clip.frames[0], clip.boxes[0])
+        for t in range(1, len(clip)):
+            boxes = {}
+            for name, tracker in trackers.items():
+                started = time.perf_counter()
+                boxes[name] = tracker.update(clip.frames[t])
+                seconds[name].append(time.perf_counter() - started)
+            assert np.abs(boxes["plain"] - boxes["fp32"]).max() < 0.5, "the two networks disagree"
+    return {name: 1 / float(np.median(values)) for name, values in seconds.items()}

@@ -11,13 +11,12 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import time
 from pathlib import Path
 
 import cv2
-import numpy as np
 import torch
 import torch.nn.functional as F
+from clips import frames_per_second
 
 from course_lib.data.generated import make_clip, random_spec
 from course_lib.files import write_whole
@@ -49,22 +48,6 @@ class PlainProposer(Proposer):
         scores = out[: 2 * k].reshape(k, 2, n, n).softmax(1)[:, 1].reshape(-1, 1)
         offsets = out[2 * k :].reshape(k, 4, n, n).permute(0, 2, 3, 1).reshape(-1, 4)
         return torch.cat([scores, offsets], 1)[None].numpy()
-
-
-def frames_per_second(trackers: dict[str, SiamRPNTracker], clip, rounds: int) -> dict[str, float]:
-    """Median speed of each tracker, frame by frame in turn, so that all see the same machine."""
-    seconds = {name: [] for name in trackers}
-    for _ in range(rounds):
-        for tracker in trackers.values():
-            tracker.init(clip.frames[0], clip.boxes[0])
-        for t in range(1, len(clip)):
-            boxes = {}
-            for name, tracker in trackers.items():
-                started = time.perf_counter()
-                boxes[name] = tracker.update(clip.frames[t])
-                seconds[name].append(time.perf_counter() - started)
-            assert np.abs(boxes["plain"] - boxes["fp32"]).max() < 0.5, "the two networks disagree"
-    return {name: 1 / float(np.median(values)) for name, values in seconds.items()}
 
 
 def main() -> None:

@@ -114,7 +114,9 @@ def behind(row, layer):
     ### BEGIN SOLUTION
     size = output_size(row.size, layer.reach, layer.stride, layer.padding) - 2 * layer.crop
     stride = row.stride * layer.stride
-    start = row.start + ((layer.reach - 1) / 2 - layer.padding) * row.stride + layer.crop * stride
+    start = (
+        row.start + ((layer.reach - 1) / 2 - layer.padding) * row.stride + layer.crop * stride
+    )
     return Reception(
         layer.name, size, row.field + (layer.reach - 1) * row.stride, stride, start
     )
@@ -277,7 +279,9 @@ for ax, (name, network) in zip(
     ax.set_axis_off()
     away = np.abs(np.arange(EXEMPLAR) + 0.5 - at)
     inner = np.maximum(away[:, None], away[None]) < z.field / 4  # half as wide as the field
-    said.append(f"{name}: field {z.field}, {100 * field[inner].sum():.0f} % of the gradient in its middle half")
+    said.append(
+        f"{name}: field {z.field}, {100 * field[inner].sum():.0f} % of the gradient in its middle half"
+    )
 plots.show(
     figure,
     alt=f"Effective receptive fields on exemplars, the field of the arithmetic as a dashed square. {'; '.join(said)}.",
@@ -479,7 +483,8 @@ for name, network in subjects.items():
         network.eval()
         distances = [
             best_window(
-                network(picture[:, :, o : o + EXEMPLAR, o : o + EXEMPLAR])[0], network(picture)[0]
+                network(picture[:, :, o : o + EXEMPLAR, o : o + EXEMPLAR])[0],
+                network(picture)[0],
             )[0]
             for o in (64, 80, 96)
         ]
@@ -520,13 +525,22 @@ from course_lib.training.sources import make_sources
 settings = load_settings(
     TrainSettings,
     RECIPES / "train_twins.yaml",
-    {"sources": "[generated]", "shares": "[1.0]", "search": 383, "negatives": 0, "changes.shift": 0},
+    {
+        "sources": "[generated]",
+        "shares": "[1.0]",
+        "search": 383,
+        "negatives": 0,
+        "changes.shift": 0,
+    },
 )
 views = wide_pairs(make_sources(settings)[1], by_profile(smoke=2, laptop=12, gpu=64), seed=5)
 places = np.arange(-64, 65, by_profile(smoke=64, laptop=16, gpu=16))
 here = {
     name: errors_by_place(load_siamfc(weights), *views, places)
-    for name, weights in (("without padding", "twin-alexnet-5"), ("with padding", "twin-alexnet-6"))
+    for name, weights in (
+        ("without padding", "twin-alexnet-5"),
+        ("with padding", "twin-alexnet-6"),
+    )
 }
 figure, axes = plots.new_figure(width=8, height=3.4, columns=2)
 top = max(e.max() for e in here.values())
@@ -536,7 +550,9 @@ for ax, (name, errors) in zip(axes[0], here.items(), strict=True):
     image = ax.imshow(errors, cmap=plots.MAP, vmin=0, vmax=top, extent=(-72, 72, 72, -72))
     ax.set(title=name, xlabel="target right of the middle, pixels")
     middle = errors[len(places) // 2, len(places) // 2]
-    said.append(f"{name}: {middle:.0f} px in the middle, {errors[edge].mean():.0f} px at the edge")
+    said.append(
+        f"{name}: {middle:.0f} px in the middle, {errors[edge].mean():.0f} px at the edge"
+    )
 axes[0, 0].set_ylabel("target below the middle, pixels")
 figure.colorbar(image, ax=list(axes[0]), label="mean error, pixels")
 plots.show(
@@ -653,7 +669,6 @@ def cir_d_unit(x, branch, shortcut):
 # </details>
 
 
-
 # %% exercise="siamdw.assemble" points=8 stars=3 minutes=12
 @exercise("siamdw.assemble")
 def assemble(first=3, second=4):
@@ -688,7 +703,11 @@ for name in PLANS:
     z = live_reception(network, 127)[-1]
     count = sum(p.numel() for p in network.parameters()) / 1e6
     r = slides.get(name)
-    told = f"{r['field']:5}{r['ofs']:6}{r['parameters_m']:9.3f} M" if r else "     not in the slides"
+    told = (
+        f"{r['field']:5}{r['ofs']:6}{r['parameters_m']:9.3f} M"
+        if r
+        else "     not in the slides"
+    )
     print(f"{name:18}{z.field:7}{z.size:7}{count:9.3f} M   {told}")
 
 # %% [markdown]
@@ -748,7 +767,12 @@ for column, name in ((1, "field 127"), (5, "field 87"), (6, "field 87, padded"))
     settings = load_settings(
         TrainSettings,
         RECIPES / "train_twins.yaml",
-        {"sources": "[generated]", "shares": "[1.0]", "backbone": f"twin-alexnet-{column}", **small},
+        {
+            "sources": "[generated]",
+            "shares": "[1.0]",
+            "backbone": f"twin-alexnet-{column}",
+            **small,
+        },
     )
     with tempfile.TemporaryDirectory() as folder:
         rows = []
@@ -799,9 +823,7 @@ figure, axes = plots.new_figure(width=9.6, height=5.4, rows=2, columns=2)
 said = []
 for i, family in enumerate(("alexnet", "resnet")):
     rows = paper["analysis"][family]
-    ticks = [
-        f"{r['field']}\n/{r['stride']}" + ("\npad" if r["padding"] else "") for r in rows
-    ]
+    ticks = [f"{r['field']}\n/{r['stride']}" + ("\npad" if r["padding"] else "") for r in rows]
     for j, (benchmark, title) in enumerate(
         (("otb+vot2014", "22 real targets"), ("generated-v1", "generated benchmark"))
     ):
@@ -810,14 +832,32 @@ for i, family in enumerate(("alexnet", "resnet")):
         means = [v.mean() for v in values]
         for k, v in enumerate(values):
             ax.plot([k] * len(v), v, "o", color=plots.EXEMPLAR, alpha=0.5, markersize=4)
-        ax.plot(range(len(rows)), means, "_", color=plots.EXEMPLAR, markersize=18, markeredgewidth=2, label="ours, mean and seeds")
-        ax.plot(range(len(rows)), [r[family] for r in rows], "x", color=plots.NEUTRAL, label="slides")
+        ax.plot(
+            range(len(rows)),
+            means,
+            "_",
+            color=plots.EXEMPLAR,
+            markersize=18,
+            markeredgewidth=2,
+            label="ours, mean and seeds",
+        )
+        ax.plot(
+            range(len(rows)),
+            [r[family] for r in rows],
+            "x",
+            color=plots.NEUTRAL,
+            label="slides",
+        )
         ax.set_xticks(range(len(rows)), ticks, fontsize=7)
         ax.set(title=f"{family}, {title}", ylabel="AUC")
         ax.title.set_fontsize(9)
         if j == 0:
             said.append(
-                f"{family}: " + ", ".join(f"{t.replace(chr(10), ' ')} {m:.2f}" for t, m in zip(ticks, means, strict=True))
+                f"{family}: "
+                + ", ".join(
+                    f"{t.replace(chr(10), ' ')} {m:.2f}"
+                    for t, m in zip(ticks, means, strict=True)
+                )
             )
 axes[0, 0].legend(fontsize=7)
 plots.show(
@@ -882,7 +922,9 @@ for benchmark, found in verdicts.items():
 networks = read_measured(RESULTS / "siamdw_networks.json")
 rows = [r for r in runs if r["network"] == "twin-alexnet-5"] + networks["runs"]
 order = sorted({r["network"] for r in rows}, key=lambda n: (not n.startswith("twin"), n))
-print(f"{'':20}{'seeds':>6}{'weights':>10}{'field':>7}{'cells':>7}{'real AUC':>17}{'generated':>17}{'fps':>7}")
+print(
+    f"{'':20}{'seeds':>6}{'weights':>10}{'field':>7}{'cells':>7}{'real AUC':>17}{'generated':>17}{'fps':>7}"
+)
 for name in order:
     mine = [r for r in rows if r["network"] == name]
     line = f"{'AlexNet, one group' if name.startswith('twin') else name:20}{len(mine):6}{mine[0]['parameters'] / 1e3:8.0f} k{mine[0]['field']:7}{mine[0]['ofs']:7}"

@@ -83,7 +83,8 @@ class FieldExplorer(PictureBench):
             help="Change the stack. The solid square is what the middle cell can see, the dashed one its neighbour's.",
             controls=controls,
             values={"kernel": 3, "depth": 2, "stride": 1, "padding": 0},
-            alt=alt or "An exemplar with the receptive field of a stack's middle cell and the strength of its gradient.",
+            alt=alt
+            or "An exemplar with the receptive field of a stack's middle cell and the strength of its gradient.",
         )
         self.refresh()
 

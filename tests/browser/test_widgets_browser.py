@@ -30,7 +30,7 @@ from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Sequence
 from course_lib.models.device import Placement
 from course_lib.trackers.siamfc import Embedding
-from course_lib.widgets import AnchorExplorer, BoxPicker, ClipPlayer, MosseBench, ScoreMapExplorer
+from course_lib.widgets import AnchorExplorer, BoxPicker, ClipPlayer, FieldExplorer, MosseBench, ScoreMapExplorer
 from course_lib.widgets.score_maps import untrained
 import torch
 rng = np.random.default_rng(1)
@@ -49,8 +49,9 @@ clip = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.aran
     "small = Embedding(untrained(widths=(4, 8, 8, 8, 4)), Placement(torch.device('cpu'), bf16=False))\n"
     "maps = ScoreMapExplorer(clip, clip.part(20), {'one': small, 'two': small})\nmaps",
     "anchors = AnchorExplorer(np.full((255, 255, 3), 90, np.uint8), [95.5, 95.5, 64, 64])\nanchors",
+    "fields = FieldExplorer(np.tile(square, (3, 3, 1))[:127, :127])\nfields",
     "print('read:', player.frame, picker.box, round(picker.iou, 2), round(bench.rate, 3), bench.frame,"
-    " f\"cell {anchors.values['row']:.0f} {anchors.values['column']:.0f}\", dict(maps.values), maps.box.round().tolist())",
+    " f\"cell {anchors.values['row']:.0f} {anchors.values['column']:.0f}\", fields.readout.split(',')[0], dict(maps.values), maps.box.round().tolist())",
 ]
 # the circle in the toolbar says idle before the notebook has its kernel; cells run then would be lost
 READY = """
@@ -332,9 +333,24 @@ def test_anchor_explorer_by_click_and_keyboard(page, keys):
     assert "positive" in page.one(".tc-readout", widget).text
 
 
+def test_field_explorer_by_keyboard(page, keys):
+    widget = page.all(".tc-widget")[5]
+    readout = page.one(".tc-readout", widget)
+    assert readout.text.startswith("field 87 pixels, 69 % of the exemplar")
+    kernel, depth = page.all("input[type=range]", widget)
+    kernel.send_keys(keys.END)
+    page.until(lambda: readout.text.startswith("field 127 pixels"), "the largest kernel's field")
+    depth.send_keys(keys.END)
+    page.until(lambda: "No cell is left" in readout.text, "a stack that does not fit")
+    _, padding = page.all("select", widget)
+    padding.send_keys(keys.ARROW_DOWN)
+    page.until(lambda: readout.text.startswith("field 191 pixels"), "the padded stack")
+    assert "field 191 pixels" in page.kernel_reads()
+
+
 def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
     controls = page.all(".tc-widget :is(button, input, select, [tabindex])")
-    assert len(controls) == 27
+    assert len(controls) == 31
     for control in controls:
         assert len(control.accessible_name) >= 1, control.get_attribute("outerHTML")
         assert control.get_attribute("data-lm-suppress-shortcuts") == "true"
@@ -351,6 +367,8 @@ def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
         "column of the cell",
         "positive above an IoU of",
         "negative below an IoU of",
+        "kernel of the last layer",
+        "3 × 3 layers before it",
     ]
     for control in controls:
         control.send_keys(keys.SHIFT)  # the focus by keyboard
