@@ -51,7 +51,8 @@ clip = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.aran
     "anchors = AnchorExplorer(np.full((255, 255, 3), 90, np.uint8), [95.5, 95.5, 64, 64])\nanchors",
     "fields = FieldExplorer(np.tile(square, (3, 3, 1))[:127, :127])\nfields",
     "print('read:', player.frame, picker.box, round(picker.iou, 2), round(bench.rate, 3), bench.frame,"
-    " f\"cell {anchors.values['row']:.0f} {anchors.values['column']:.0f}\", fields.readout.split(',')[0], dict(maps.values), maps.box.round().tolist())",
+    " f\"cell {anchors.values['row']:.0f} {anchors.values['column']:.0f}\", fields.readout.split(',')[0],"
+    " dict(maps.values), maps.box.round().tolist())",
 ]
 # the circle in the toolbar says idle before the notebook has its kernel; cells run then would be lost
 READY = """
