@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.errors import SettingsError
-from course_lib.geometry.anchors import STRIDE, place_anchors, siamrpn_anchor_sizes
+from course_lib.geometry.anchors import place_anchors, siamrpn_anchor_sizes
 from course_lib.geometry.windows import EXEMPLAR
 from course_lib.models.alexnet import WIDTHS, AlexNet
 from course_lib.models.backbones import cells_of, make_backbone
@@ -29,8 +29,7 @@ class SiamRPN(nn.Module):
         widths: channels of the five convolutions.
         channels: of the head; None for as many as φ has.
         groups: of conv2, conv4 and conv5.
-        backbone: another one than AlexNet, by name (see `models.backbones`), of stride 8, with `share` of its channels;
-            with CIResNet-22 it is SiamDW's SiamRPN+.
+        backbone: another one than AlexNet, by name (see `models.backbones`), with `share` of its channels; with CIResNet-22 it is SiamDW's SiamRPN+.
     """
 
     def __init__(
@@ -52,11 +51,11 @@ class SiamRPN(nn.Module):
             if other
             else AlexNet(widths=widths, groups=groups, last_norm=True, guided=self.guided)
         )
-        if self.backbone.stride != STRIDE or (other and self.guided):
+        if other and self.guided:
             raise SettingsError(
-                f"backbone {backbone} has stride {self.backbone.stride}, head is {head}; expected stride {STRIDE}, and AlexNet "
-                "for concat"
+                f"backbone is {backbone}, head concat; concat is guided by a mask, which AlexNet alone takes"
             )
+        self.stride = self.backbone.stride
         self.name = backbone
         self.sizes = siamrpn_anchor_sizes()  # (k, 2)
         self.head = HEADS[head](self.backbone.channels, channels or self.backbone.channels, len(self.sizes))
@@ -74,7 +73,7 @@ class SiamRPN(nn.Module):
 
     def anchors(self, search: int = 255) -> np.ndarray:
         """Anchors (A, 4) in search pixels, in the order of the proposals."""
-        return place_anchors(self.sizes, self.cells(search), STRIDE, search / 2).reshape(-1, 4)
+        return place_anchors(self.sizes, self.cells(search), self.stride, search / 2).reshape(-1, 4)
 
     def keep(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor, ...]:
         """What has to be kept of exemplars (B, 3, 127, 127): computed once a sequence."""

@@ -198,7 +198,7 @@ def test_errors_by_place_are_zero_for_a_perfect_matcher_and_right_for_a_lazy_one
         errors_by_place(lazy, torch.zeros(1, 3, 127, 127), wide, np.array([72]))
 
 
-@pytest.mark.parametrize("name", ["ciresnet22", "ciresnet43", "twin-alexnet-9", "twin-resnet-9"])
+@pytest.mark.parametrize("name", [*PLANS, "twin-alexnet-9", "twin-resnet-9"])
 def test_every_backbone_tracks_under_siamfc_and_survives_its_weights_file(name, tmp_path):
     torch.manual_seed(0)
     network = lively(SiamFC(backbone=name, share=0.125))
@@ -215,14 +215,22 @@ def test_every_backbone_tracks_under_siamfc_and_survives_its_weights_file(name, 
     assert np.isfinite([tracker.update(frame) for frame in clip.frames.part(1)]).all()
 
 
-@pytest.mark.parametrize("head", ["upchannel", "depthwise", "broadcast"])
-def test_ciresnet_under_siamrpn(head, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [*((name, "upchannel") for name in PLANS), ("ciresnet22", "depthwise"), ("ciresnet22", "broadcast")],
+)
+def test_every_cir_network_under_siamrpn(name, head, tmp_path):
     torch.manual_seed(0)
-    network = lively(SiamRPN(head, channels=8, backbone="ciresnet22", share=0.125))
+    network = lively(SiamRPN(head, channels=8, backbone=name, share=0.125))
     z, x = torch.rand(1, 3, 127, 127) * 255, torch.rand(1, 3, 255, 255) * 255
     with torch.no_grad():
         proposals = network(z, x)
-    assert proposals.logits.shape[1] == len(network.anchors(255)) == 5 * 17**2
+    assert proposals.logits.shape[1] == len(network.anchors(255)) == 5 * (33 if name == "ciresnet43" else 17) ** 2
+    # the anchor in the very middle of the map stands in the very middle of the picture
+    centres = network.anchors(255).reshape(5, -1, 4)
+    assert (centres[:, :, :2] + centres[:, :, 2:] / 2).mean(1) == pytest.approx(127.5)
+    step = centres[0, 1, 0] - centres[0, 0, 0]
+    assert step == network.stride
     save_weights(network, tmp_path / "n.safetensors", {})
     again = load_network(str(tmp_path / "n.safetensors"))
     assert again.about == network.about
@@ -237,8 +245,6 @@ def test_backbones_that_do_not_fit_are_named():
         make_backbone("ciresnet99")
     with pytest.raises(SettingsError, match="no twin 11"):
         make_backbone("twin-alexnet-11")
-    with pytest.raises(SettingsError, match="stride 4"):
-        SiamRPN(backbone="ciresnet43", share=0.125)
     with pytest.raises(SettingsError, match="concat"):
         SiamRPN("concat", backbone="ciresnet22", share=0.125)
 
