@@ -1,6 +1,6 @@
 """Twins: small networks that differ from a base in receptive field, stride or padding, and in as little else as can be.
 
-One for every column of SiamDW's analysis (Zhang and Peng, 2019, table 2), in two families. The receptive field is set by
+One for every column of SiamDW's analysis (Zhang and Peng, 2019), in two families. The receptive field is set by
 the kernel of the last layer: at stride 8, eight pixels for every cell of the kernel. (How its authors set it, the slides
 do not say; field, stride and cells of every column are met.)
 

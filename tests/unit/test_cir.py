@@ -240,6 +240,14 @@ def test_every_cir_network_under_siamrpn(name, head, tmp_path):
     assert np.isfinite([tracker.update(frame) for frame in clip.frames.part(1)]).all()
 
 
+def test_responses_of_other_backbones_are_normalised_however_many_products_they_add():
+    torch.manual_seed(0)
+    z, x = torch.rand(4, 3, 127, 127) * 255, torch.rand(4, 3, 255, 255) * 255
+    for name in ("twin-alexnet-1", "twin-alexnet-6", "ciresnet22"):  # 1, 256 and 25 cells
+        response = SiamFC(backbone=name, share=0.0625).train()(z, x).detach()
+        assert abs(float(response.mean())) < 1e-4 and float(response.std()) == pytest.approx(1, abs=0.01)
+
+
 def test_backbones_that_do_not_fit_are_named():
     with pytest.raises(SettingsError, match="ciresnet99"):
         make_backbone("ciresnet99")
@@ -290,10 +298,11 @@ def small(**changes) -> TrainSettings:
 
 
 def kept(network: SiamFC) -> list[torch.Tensor]:
-    """A weight of every part and the statistics of its last batch norm."""
-    return [
-        torch.cat([t.detach().flatten().float() for m in part for t in m.state_dict().values()])
-        for part in network.backbone.parts()
+    """The weights of every part, then the batch statistics of every part."""
+    join = lambda tensors: torch.cat([t.detach().flatten().float() for t in tensors])  # noqa: E731
+    parts = network.backbone.parts()
+    return [join(t for m in part for t in m.parameters()) for part in parts] + [
+        join(t for m in part for t in m.buffers()) for part in parts
     ]
 
 
@@ -307,10 +316,9 @@ def test_training_moves_just_the_parts_that_are_not_frozen(tmp_path):
         )
         stages[stop] = kept(network)
     start = kept(train(small(rate_start=1e-12, rate_end=1e-12, weight_decay=0), tmp_path / "still", "cpu", stop_at=1))
-    same = lambda a, b: [bool(torch.equal(x, y)) for x, y in zip(a, b, strict=True)]  # noqa: E731
-    assert same(stages[2], start)[:5] == [True] * 5 and not same(stages[2], start)[5]
-    assert same(stages[3], start)[:5] == [True] * 4 + [False]
-    assert same(stages[4], start)[:5] == [True] * 3 + [False] * 2
+    for stop, frozen in ((2, 5), (3, 4), (4, 3)):
+        same = [bool(torch.equal(x, y)) for x, y in zip(stages[stop], start, strict=True)]
+        assert same == ([True] * frozen + [False] * (6 - frozen)) * 2, stop
 
 
 def test_thawing_resumes_exactly(tmp_path):
