@@ -26,9 +26,8 @@ def make_optimiser(network: nn.Module, settings: TrainSettings) -> torch.optim.O
     """The optimiser of a recipe for those weights that are trained sooner or later."""
     begin = getattr(getattr(network, "backbone", None), "frozen", 0)
     if begin:
-        network.backbone.freeze(
-            frozen_parts(settings.steps, settings.steps, begin, settings.unfreeze)
-        )  # those that are trained at last count too
+        # the parts that thaw at last count too
+        network.backbone.freeze(frozen_parts(settings.steps, settings.steps, begin, settings.unfreeze))
     weights = [p for p in network.parameters() if p.requires_grad]
     if begin:
         network.backbone.freeze(begin)
