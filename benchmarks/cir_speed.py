@@ -17,7 +17,7 @@ from pathlib import Path
 import cv2
 import torch
 import torch.nn.functional as F
-from clips import frames_per_second
+from clips import against_plain
 
 from course_lib.data.generated import make_clip, random_spec
 from course_lib.files import write_whole
@@ -74,11 +74,9 @@ def main() -> None:
             "fp32": Embedding(copy.deepcopy(network), Placement(cpu, bf16=False)),
             "bf16": Embedding(copy.deepcopy(network), Placement(cpu, bf16=True)),
         }
-        trackers = {k: SiamFCTracker(SiamFCSettings(), e) for k, e in made.items()}
-        fps = frames_per_second(trackers, clip, arguments.rounds)
-        rows[name] = {"fps": fps, "fp32": fps["fp32"] / fps["plain"], "bf16": fps["bf16"] / fps["plain"]}
-        print(f"{name:36}" + "  ".join(f"{k} {v:.1f}/s" for k, v in fps.items()), end="")
-        print(f"  ratios fp32 {rows[name]['fp32']:.2f}, bf16 {rows[name]['bf16']:.2f}", flush=True)
+        rows[name] = against_plain(
+            name, {k: SiamFCTracker(SiamFCSettings(), e) for k, e in made.items()}, clip, arguments.rounds
+        )
     if arguments.write:
         kept = {"runs": rows, "threads": 1, "measured": provenance("cpu")}
         write_whole(arguments.write, json.dumps(kept, indent=1) + "\n")

@@ -56,3 +56,12 @@ def frames_per_second(trackers: dict[str, Tracker], clip: Sequence, rounds: int)
                 seconds[name].append(time.perf_counter() - started)
             assert np.abs(boxes["plain"] - boxes["fp32"]).max() < 0.5, "the two networks disagree"
     return {name: 1 / float(np.median(values)) for name, values in seconds.items()}
+
+
+def against_plain(name: str, trackers: dict[str, Tracker], clip: Sequence, rounds: int) -> dict[str, Any]:
+    """Speeds of "plain", "fp32" and "bf16", and the ratios of the last two to the first; printed as well."""
+    fps = frames_per_second(trackers, clip, rounds)
+    row = {"fps": fps, "fp32": fps["fp32"] / fps["plain"], "bf16": fps["bf16"] / fps["plain"]}
+    print(f"{name:36}" + "  ".join(f"{k} {v:.1f}/s" for k, v in fps.items()), end="")
+    print(f"  ratios fp32 {row['fp32']:.2f}, bf16 {row['bf16']:.2f}", flush=True)
+    return row

@@ -461,7 +461,7 @@ def best_window(z, x):
 
 
 # %% [markdown]
-# **Predict:** two networks without a trace of padding, two with. All have random weights; training cannot help here. Which distances are zero?
+# **Predict:** two networks without a trace of padding, three with. All have random weights; training cannot help here. Which distances are zero?
 
 # %%
 from course_lib.models.consistency import agreement, smooth_noise
@@ -514,7 +514,7 @@ print("\n".join(said))
 #
 # ### What it does to a tracker
 #
-# Two twins of AlexNet were trained on the same pairs, the target always in the middle, as SiamFC is trained. Now the target stands *anywhere*: at each of 9 × 9 places of the search image, how far is the response's peak from it?
+# Two twins of AlexNet were trained on the same pairs, the target always in the middle, as SiamFC is trained. Now the target stands *anywhere*: at each place of a grid over the search image, how far is the response's peak from it?
 
 # %%
 from course_lib.evaluation.border import errors_by_place, wide_pairs

@@ -11,8 +11,7 @@ from course_lib.data.pairs import PairSource, pair_at
 from course_lib.errors import DataError
 from course_lib.models.losses import peak_distance
 from course_lib.models.siamfc import SiamFC
-
-SEARCH = 255  # pixels a side
+from course_lib.trackers.siamfc import SEARCH
 
 
 def wide_pairs(source: PairSource, count: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -76,11 +74,6 @@ class AlexNet(Backbone):
         self.pool2 = nn.MaxPool2d(3, layers["pool2"].stride)
         self.relu = nn.ReLU()
         self.start()
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """What a card must say for it to be built again."""
-        return {"name": "alexnet", "stride": self.stride, "widths": list(self.widths), "groups": self.groups}
 
     def parts(self) -> list[list[nn.Module]]:
         """The five convolutions, each with its batch norm; SiamRPN freezes three."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -16,18 +14,12 @@ class Backbone(nn.Module):
     Attributes:
         stride: pixels of the picture from one cell to the next.
         channels: C.
-        about: what a card must say for it to be built again.
         frozen: how many of its parts, from the first on, are trained no further.
     """
 
     stride: int
     channels: int
     frozen: int = 0
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """What a card must say for it to be built again."""
-        raise NotImplementedError
 
     def parts(self) -> list[list[nn.Module]]:
         """The modules with weights, from the picture on, in those groups in which they can be frozen."""

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from course_lib.errors import SettingsError
-from course_lib.models.alexnet import AlexNet
+from course_lib.models.alexnet import WIDTHS, AlexNet
 from course_lib.models.backbone import Backbone
 from course_lib.models.cir import PLANS, CIRNetwork
 from course_lib.models.fields import live_reception
@@ -23,7 +23,7 @@ def make_backbone(name: str, share: float = 1.0) -> Backbone:
     if twin := re.fullmatch(r"twin-(\w+)-(\d+)", name):
         return TwinNetwork(twin[1], int(twin[2]), share)
     if name == "alexnet":
-        return AlexNet(widths=tuple(round(share * width) for width in (96, 256, 384, 384, 256)))
+        return AlexNet(widths=tuple(round(share * width) for width in WIDTHS))
     raise SettingsError(
         f"backbone is {name!r}; expected alexnet, {', '.join(PLANS)}, or a twin such as twin-alexnet-5 or twin-resnet-4"
     )

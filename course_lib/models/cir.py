@@ -6,8 +6,6 @@ A CIR unit cuts exactly those cells off, so that a deep network has no trace of 
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -189,7 +187,6 @@ class CIRNetwork(Backbone):
         super().__init__()
         if name not in PLANS:
             raise SettingsError(f"the network is {name!r}; expected one of {', '.join(PLANS)}")
-        self.name, self.share = name, share
         kind, first, second = PLANS[name]
         width = round(64 * share)
         # the public code's stem for these two: no padding, 3 × 3 pooling (receptive field 95 instead of 93)
@@ -218,11 +215,6 @@ class CIRNetwork(Backbone):
         self.units = nn.ModuleList(units)
         self.channels = before
         self.start()
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """What a card must say for it to be built again."""
-        return {"name": self.name, "share": self.share}
 
     def parts(self) -> list[list[nn.Module]]:
         """The stem, then every unit."""

@@ -20,6 +20,7 @@ def live_reception(network: nn.Module, size: int) -> list[Reception]:
     """Output size, receptive field and stride after every layer of a network, for pictures of `size` pixels a side.
 
     The network is traced (torch.fx), so any order of convolutions, poolings, crops, sums and joins is understood.
+    It reads kernels, paddings and crops along the rows: layers that treat columns otherwise are not meant.
     Raises DataError naming an operation of which it is not known what it sees.
     """
     rows: dict[fx.Node, Any] = {}

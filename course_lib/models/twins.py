@@ -13,11 +13,11 @@ do not say; field, stride and cells of every column are met.)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor, nn
 
 from course_lib.errors import SettingsError
+from course_lib.models.alexnet import WIDTHS
 from course_lib.models.backbone import Backbone, folded_convolution
 from course_lib.models.cir import CIR
 
@@ -82,18 +82,12 @@ class TwinNetwork(Backbone):
             raise SettingsError(
                 f"there is no twin {column} of {family!r}; expected alexnet, 1 … 10, or resnet, 1 … 9, as in SiamDW's table"
             )
-        self.family, self.column, self.share = family, column, share
         twin = TWINS[family][column]
         self.stride = twin.stride
         make = _alexnet if family == "alexnet" else _resnet
         self.layers = nn.Sequential(*make(twin, share))
         self.channels = self.layers[-1].out_channels
         self.start()
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """What a card must say for it to be built again."""
-        return {"name": "twin", "family": self.family, "column": self.column, "share": self.share}
 
     def parts(self) -> list[list[nn.Module]]:
         """Each convolution with its batch norm, or each unit."""
@@ -121,8 +115,8 @@ class TwinNetwork(Backbone):
 
 
 def _alexnet(twin: Twin, share: float) -> list[nn.Module]:
-    """SiamFC's layers: 96, 256, 384, 384, 256 channels times `share`."""
-    a, b, c, d, e = (round(share * width) for width in (96, 256, 384, 384, 256))
+    """SiamFC's layers, its channels times `share`."""
+    a, b, c, d, e = (round(share * width) for width in WIDTHS)
     apart = 2 if twin.stride == 4 else 1
     return [
         *_conv(3, a, 11, 2, twin.padded),

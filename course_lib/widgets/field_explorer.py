@@ -14,9 +14,9 @@ from course_lib.errors import DataError
 from course_lib.geometry.receptive import Layer, Reception, reception
 from course_lib.geometry.windows import EXEMPLAR
 from course_lib.models.fields import effective_field
+from course_lib.trackers.siamfc import SEARCH
 from course_lib.widgets.bench import PictureBench, choice, slider
 
-SEARCH = 255
 STRIDES = (4, 8, 16)
 GUIDE = (0.6, 0.8)  # SiamDW: receptive field over exemplar
 WIDTH = 16  # channels: enough to see how far gradients reach
