@@ -617,7 +617,7 @@ plots.show(
 print(f"{clip.name}, farthest from the start in pixels: {', '.join(said)}")
 
 # %% [markdown]
-# A network that has learned "in the middle" answers "it has not moved", frame after frame. (One clip, one pair of twins: the table at the end has all.)
+# Where a line stays below the target's, the network says "it has moved less than that": what one would expect of a network that has learned "in the middle". (One clip, one pair of twins: the table at the end has all.)
 #
 # ## Cropping inside: the CIR unit
 #
