@@ -22,7 +22,7 @@ from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import MissingDataError, SettingsError
 from course_lib.places import data_root
 
-GENERATED = "generated-v1"
+GENERATED, ALIKE = "generated-v1", "generated-alike-v1"
 
 # Where below the data root each benchmark stands, and who reads it. Any "vot" with a year is read too.
 FOLDERS = {
@@ -40,13 +40,13 @@ FOLDERS = {
 
 def benchmark_names() -> list[str]:
     """The names `load_benchmark` knows; "vot2014" and "vot2018" stand for every year."""
-    return [GENERATED, "otb", *OTB_LISTS, "vot2014", "vot2018", *FOLDERS]
+    return [GENERATED, ALIKE, "otb", *OTB_LISTS, "vot2014", "vot2018", *FOLDERS]
 
 
 def load_benchmark(name: str, root: Path | str | None = None) -> Benchmark:
     """The benchmark called `name`; frames are listed, none is decoded.
 
-    "generated-v1" needs no data. "otb" is every sequence in `<root>/otb`; "otb2013", "otb50", "otb100" the
+    "generated-v1" and "generated-alike-v1" need no data. "otb" is every sequence in `<root>/otb`; "otb2013", "otb50", "otb100" the
     published lists inside it; "vot2014" is `<root>/vot2014`, and so for every year; "got10k-val",
     "got10k-test", "got10k-train", "lasot", "trackingnet-test", "uav123" stand in `<root>/got10k/val` and so
     on. Names joined with "+" give one benchmark. `root` is `data_root()` unless given.
@@ -57,10 +57,10 @@ def load_benchmark(name: str, root: Path | str | None = None) -> Benchmark:
     root = data_root() if root is None else Path(root)
     if "+" in name:
         return _join(name, [load_benchmark(part, root) for part in name.split("+")])
-    if name == GENERATED:
-        from course_lib.data.generated import generated_benchmark
+    if name in (GENERATED, ALIKE):
+        from course_lib.data.generated import alike_benchmark, generated_benchmark
 
-        return generated_benchmark()
+        return generated_benchmark() if name == GENERATED else alike_benchmark()
     if name == "otb" or name in OTB_LISTS:
         return Benchmark(name, _otb_sequences(name, root / "otb"), first_pixel=1)
     if re.fullmatch(r"vot20[0-9]{2}", name):

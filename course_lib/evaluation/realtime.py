@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from course_lib.data.sequence import Sequence
 from course_lib.evaluation.results import Result
@@ -24,31 +25,57 @@ def stopwatch(call: Callable[[], object]) -> tuple[object, float]:
     return value, time.perf_counter() - start
 
 
+class Realtime(Tracker):
+    """A tracker under the rule: frame t arrives at t / fps seconds, its box is due when the next frame arrives.
+
+    A box that is finished later serves the frames that are due from then on. In the first `grace` frames after the
+    start time stands still: the tracker sees each of them however slow it is. Reading frames costs no time. Under
+    `vot.run_supervised` this is the protocol of VOT's real-time challenges.
+
+    Args:
+        tracker: the tracker itself.
+        clock: measures a call; a test gives its own.
+
+    Attributes:
+        spent: seconds of the last call, NaN for a frame the tracker never saw.
+    """
+
+    def __init__(self, tracker: Tracker, fps: float = 20.0, grace: int = 3, clock: Clock = stopwatch) -> None:
+        self.tracker, self.fps, self.grace, self.clock = tracker, fps, grace, clock
+        self.name = tracker.name
+
+    def init(self, frame: np.ndarray, box: ArrayLike) -> None:
+        """Start the tracker; its clock starts when the `grace` frames are over."""
+        _, self.spent = self.clock(lambda: self.tracker.init(frame, box))
+        self.box = np.array(box, dtype=np.float64)  # what stands now
+        self.waiting: list[tuple[float, np.ndarray]] = []  # when a box is ready, and the box
+        self.free, self.t = self.grace / self.fps, 0
+
+    def update(self, frame: np.ndarray) -> np.ndarray:
+        """The box (4,) that stands when the next frame arrives."""
+        self.t += 1
+        self.spent = float("nan")
+        # a tracker that becomes free takes the newest frame there is, and this is it if no newer one has arrived
+        if self.t <= self.grace or np.floor(self.free * self.fps + 1e-9) <= self.t:
+            box, self.spent = self.clock(lambda: self.tracker.update(frame))
+            if self.t <= self.grace:
+                self.box = np.asarray(box, dtype=np.float64)
+                return self.box
+            self.free = max(self.t / self.fps, self.free) + self.spent
+            self.waiting.append((self.free, np.asarray(box, dtype=np.float64)))
+        while self.waiting and self.waiting[0][0] * self.fps <= self.t + 1 + 1e-9:
+            self.box = self.waiting.pop(0)[1]
+        return self.box
+
+
 def run_realtime(
     tracker: Tracker, sequence: Sequence, fps: float = 20.0, grace: int = 3, clock: Clock = stopwatch
 ) -> Result:
-    """One pass in which frame t arrives at t / fps seconds and its box is due when the next frame arrives.
-
-    A box that is finished later serves the frames that are due from then on. In the first `grace` frames after the
-    start time stands still: the tracker sees each of them however slow it is. Reading frames costs no time.
-    `clock` measures a call; a test gives its own. Seconds are NaN for frames the tracker never saw.
-    """
-    T = len(sequence)
-    boxes, seconds = np.tile(sequence.boxes[0], (T, 1)), np.full(T, np.nan)  # (T, 4), (T,)
-    _, seconds[0] = clock(lambda: tracker.init(sequence.frames[0], sequence.boxes[0].copy()))
-    now, t = grace / fps, 1
-    finished: list[tuple[float, np.ndarray]] = []  # when a box was ready, and the box
-    while t < T:
-        frame = sequence.frames[t]
-        box, seconds[t] = clock(lambda frame=frame: tracker.update(frame))
-        if t <= grace:
-            boxes[t:] = box
-            t += 1
-            continue
-        now = max(t / fps, now) + seconds[t]
-        finished.append((now, np.asarray(box, dtype=np.float64)))
-        t = max(t + 1, int(np.floor(now * fps + 1e-9)))  # the newest frame there is when the tracker is free again
-    for ready, box in finished:
-        first_due = max(int(np.ceil(ready * fps - 1e-9)) - 1, 0)  # the first frame whose box is due at `ready` or later
-        boxes[first_due:] = box
-    return Result(boxes, seconds)
+    """One pass over a sequence under the rule of `Realtime`. Seconds are NaN for frames the tracker never saw."""
+    late = Realtime(tracker, fps, grace, clock)
+    late.init(sequence.frames[0], sequence.boxes[0].copy())
+    boxes, seconds = [sequence.boxes[0]], [late.spent]
+    for t in range(1, len(sequence)):
+        boxes.append(late.update(sequence.frames[t]))
+        seconds.append(late.spent)
+    return Result(np.array(boxes), np.array(seconds))

@@ -27,7 +27,7 @@ from course_lib.evaluation.realtime import run_realtime
 from course_lib.evaluation.results import Result, result_path, supervised_path, write_result
 from course_lib.evaluation.vot import run_supervised, write_supervised
 from course_lib.files import write_whole
-from course_lib.trackers import DEEP, make_tracker
+from course_lib.trackers import LOCKSTEP, make_tracker
 
 PROTOCOLS = ("ope", "tre", "sre", "realtime", "vot")
 
@@ -85,9 +85,9 @@ def evaluate(
     )
     failures = []
     if lockstep > 1 and protocol == "ope":
-        together = [(s, q) for s, q in open_jobs if s.name in DEEP]
+        together = [(s, q) for s, q in open_jobs if s.name in LOCKSTEP]
         failures += _run_in_lockstep(together, benchmark, root, lockstep, bar)
-        open_jobs = [(s, q) for s, q in open_jobs if s.name not in DEEP]
+        open_jobs = [(s, q) for s, q in open_jobs if s.name not in LOCKSTEP]
     failures += (_run_here if workers == 1 else _run_in_processes)(
         open_jobs, benchmark, root, protocol, workers, data, bar
     )

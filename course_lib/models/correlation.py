@@ -30,6 +30,21 @@ def cross_correlate(z: Tensor, x: Tensor) -> Tensor:
     return response
 
 
+def cosine_correlate(z: Tensor, x: Tensor, eps: float = 1e-6) -> Tensor:
+    """Cosines (B, H − h + 1, W − w + 1) in [−1, 1] between exemplar features z (B or 1, C, h, w) and every window of x (B, C, H, W).
+
+    c(u) = ⟨z, x[u]⟩ / (‖z‖ · ‖x[u]‖ + eps). The products are `cross_correlate`; the lengths of all windows are one box filter
+    over the squares summed over the channels.
+    """
+    products = cross_correlate(z, x)  # (B, H', W')
+    squares = x.square().sum(1, keepdim=True)  # (B, 1, H, W)
+    h, w = z.shape[2:]
+    # the root's slope is infinite at 0: a window of zeros must not give a gradient that is no number
+    lengths = (F.avg_pool2d(squares, (h, w), 1)[:, 0] * (h * w)).clamp_min(eps**2).sqrt()  # (B, H', W')
+    own = z.flatten(1).square().sum(1).clamp_min(eps**2).sqrt()  # (B or 1,)
+    return products / (own[:, None, None] * lengths + eps)  # (B, H', W')
+
+
 def cross_correlate_grouped(z: Tensor, x: Tensor) -> Tensor:
     """The same responses by one grouped convolution: the batch becomes groups of channels, each group one pair."""
     _check(z, x)

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.errors import SettingsError
-from course_lib.models.correlation import cross_correlate_channels, cross_correlate_depthwise
+from course_lib.models.correlation import cosine_correlate, cross_correlate_channels, cross_correlate_depthwise
 from course_lib.models.proposals import Proposals
 
 SHARP = 4.0  # factor on a mean of products of about one, so that the first probabilities differ
@@ -81,10 +81,12 @@ class DepthwiseBranch(nn.Module):
         self.x = conv_norm(features, channels, 3)
         self.answer = nn.Sequential(conv_norm(channels, channels, 1), nn.Conv2d(channels, out, 1))
 
-    def forward(self, z: Tensor, x: Tensor) -> Tensor:
-        """Answers from the exemplar's kernel (B, C, 4, 4) and search features (B, C, 22, 22)."""
-        each = cross_correlate_depthwise(z, self.x(x))  # (B, C, 17, 17)
-        return self.answer(each)  # (B, out, 17, 17)
+    def forward(self, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Answers (B, out, 17, 17) from the exemplar's kernel (B, C, 4, 4) and search features (B, C, 22, 22), and what the
+        kernel slid over, (B, channels, 20, 20)."""
+        x = self.x(x)  # (B, channels, 20, 20)
+        each = cross_correlate_depthwise(z, x)  # (B, channels, 17, 17)
+        return self.answer(each), x
 
 
 class DepthwiseHead(nn.Module):
@@ -101,9 +103,12 @@ class DepthwiseHead(nn.Module):
         """Kernels (B, C, 4, 4), one for each branch, of exemplar features (B, C, 6, 6)."""
         return self.classes.z(z), self.boxes.z(z)
 
-    def forward(self, kept: tuple[Tensor, Tensor], x: Tensor) -> Proposals:
-        """Proposals for search features (B, C, 22, 22)."""
-        return as_proposals(self.classes(kept[0], x), self.boxes(kept[1], x))
+    def forward(self, kept: tuple[Tensor, Tensor], x: Tensor, with_map: bool = False) -> Proposals:
+        """Proposals for search features (B, C, 22, 22); `with_map`, also the cosines of the correlation that the scores are
+        read from. Its channels, summed, are the plain correlation of the same two maps."""
+        classes, seen = self.classes(kept[0], x)
+        proposals = as_proposals(classes, self.boxes(kept[1], x)[0])
+        return proposals._replace(similarity=cosine_correlate(kept[0], seen)) if with_map else proposals
 
 
 class BroadcastHead(nn.Module):

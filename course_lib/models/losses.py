@@ -23,9 +23,8 @@ def _distance(size: int, stride: int, away: Tensor) -> Tensor:
 
 
 def balanced_weights(labels: Tensor) -> Tensor:
-    """Weights like the labels (..., n, n): in each map the positives share 0.5 equally, the negatives 0.5."""
-    positive = (labels > 0).to(torch.float32)
-    negative = 1 - positive
+    """Weights like the labels (..., n, n): in each map the positives share 0.5 equally, the negatives 0.5; a label 0 has none."""
+    positive, negative = (labels > 0).to(torch.float32), (labels < 0).to(torch.float32)
     n_positive = positive.sum(dim=(-2, -1), keepdim=True).clamp_min(1)
     n_negative = negative.sum(dim=(-2, -1), keepdim=True).clamp_min(1)
     return 0.5 * (positive / n_positive + negative / n_negative)
@@ -40,14 +39,18 @@ def balanced_logistic_loss(response: Tensor, labels: Tensor) -> Tensor:
     return (balanced_weights(labels) * losses).sum(dim=(-2, -1)).mean()
 
 
-def pair_labels(positive: Tensor, size: int, stride: int, radius: float, away: Tensor | None = None) -> Tensor:
+def pair_labels(
+    positive: Tensor, size: int, stride: int, radius: float, away: Tensor | None = None, ring: float = 0.0
+) -> Tensor:
     """Labels (B, size, size): +1 within `radius` pixels of the target where `positive` (B,) holds, −1 everywhere else.
 
     `away` (B, 2), x and y pixels, is where the targets stand, from the middle of the search image; None puts them there.
+    `ring`: cells beyond `radius` and within `ring` pixels of the target are 0, they do not count.
     """
     away = torch.zeros(len(positive), 2, device=positive.device) if away is None else away
-    near = _distance(size, stride, away) <= radius  # (B, size, size)
-    return torch.where(near & positive[:, None, None], 1.0, -1.0)
+    distance = _distance(size, stride, away)  # (B, size, size)
+    target = torch.where(distance <= radius, 1.0, torch.where(distance <= ring, 0.0, -1.0))  # (B, size, size)
+    return torch.where(positive[:, None, None], target, -1.0)
 
 
 def peak_distance(response: Tensor, stride: float, away: Tensor | float = 0.0) -> Tensor:

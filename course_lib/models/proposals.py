@@ -21,14 +21,17 @@ class Proposals(NamedTuple):
     Attributes:
         logits: (B, A, 2), for "something else" and "the target".
         offsets: (B, A, 4) from the anchors, see `geometry.anchors.encode`.
+        similarity: (B, n, n) cosines of the correlation map the head reads, where they were asked for.
     """
 
     logits: Tensor
     offsets: Tensor
+    similarity: Tensor | None = None
 
     def float(self) -> Proposals:
         """The same in single precision."""
-        return Proposals(self.logits.float(), self.offsets.float())
+        similarity = None if self.similarity is None else self.similarity.float()
+        return Proposals(self.logits.float(), self.offsets.float(), similarity)
 
     @property
     def scores(self) -> Tensor:

@@ -55,6 +55,7 @@ class SiamRPN(nn.Module):
             raise SettingsError(
                 f"backbone is {backbone}, head concat; concat is guided by a mask, which AlexNet alone takes"
             )
+        self.supervised = False  # whether `forward` gives the correlation map too, for a loss of its own
         self.stride = self.backbone.stride
         self.name = backbone
         self.sizes = siamrpn_anchor_sizes()  # (k, 2)
@@ -83,13 +84,14 @@ class SiamRPN(nn.Module):
             )  # (B, 4, S, S)
         return self.head.keep(self.backbone(exemplar))
 
-    def propose(self, kept: tuple[Tensor, ...], search: Tensor) -> Proposals:
-        """Proposals of search images (B, 3, S, S)."""
-        return self.head(kept, self.backbone(search))
+    def propose(self, kept: tuple[Tensor, ...], search: Tensor, with_map: bool = False) -> Proposals:
+        """Proposals of search images (B, 3, S, S); `with_map` (depth-wise head), with the cosines of its correlation map."""
+        x = self.backbone(search)  # (B, C, 22, 22) for 255 pixels
+        return self.head(kept, x, with_map=True) if with_map else self.head(kept, x)
 
     def forward(self, exemplar: Tensor, search: Tensor) -> Proposals:
         """Proposals of pairs."""
-        return self.propose(self.keep(exemplar, search.shape[-1]), search)
+        return self.propose(self.keep(exemplar, search.shape[-1]), search, self.supervised)
 
 
 def box_masks(boxes: Tensor, size: int) -> Tensor:

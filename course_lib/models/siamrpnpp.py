@@ -28,6 +28,8 @@ class SiamRPNpp(nn.Module):
     """
 
     guided = False
+    stride = STRIDE
+    supervised = False  # whether `forward` gives the correlation map too, for a loss of its own
 
     def __init__(
         self, trunk: str = "resnet50", widths: tuple[int, ...] = WIDTHS, channels: int = 256, groups: int = 1
@@ -75,16 +77,17 @@ class SiamRPNpp(nn.Module):
         maps = [middle(m, self.kept_cells) for m in self.levels(exemplar)]  # (B, channels, 7, 7)
         return tuple(kernel for head, m in zip(self.heads, maps, strict=True) for kernel in head.keep(m))
 
-    def propose(self, kept: tuple[Tensor, ...], search: Tensor) -> Proposals:
-        """Proposals of search images (B, 3, S, S)."""
+    def propose(self, kept: tuple[Tensor, ...], search: Tensor, with_map: bool = False) -> Proposals:
+        """Proposals of search images (B, 3, S, S); `with_map`, with the mean of the cosines of the three correlation maps."""
         kernels = zip(kept[::2], kept[1::2], strict=True)  # two for each head
-        answers = [head(k, m) for head, k, m in zip(self.heads, kernels, self.levels(search), strict=True)]
+        answers = [head(k, m, with_map) for head, k, m in zip(self.heads, kernels, self.levels(search), strict=True)]
         logits = aggregate([a.logits for a in answers], self.class_weights)  # (B, A, 2)
-        return Proposals(logits, aggregate([a.offsets for a in answers], self.box_weights))
+        similarity = torch.stack([a.similarity for a in answers]).mean(0) if with_map else None  # (B, n, n)
+        return Proposals(logits, aggregate([a.offsets for a in answers], self.box_weights), similarity)
 
     def forward(self, exemplar: Tensor, search: Tensor) -> Proposals:
         """Proposals of pairs."""
-        return self.propose(self.keep(exemplar), search)
+        return self.propose(self.keep(exemplar), search, self.supervised)
 
 
 def aggregate(answers: list[Tensor], weights: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from course_lib.errors import DataError, MissingDataError
 from course_lib.files import write_whole
 from course_lib.models.alexnet import WIDTHS
 from course_lib.models.siamfc import SiamFC
+from course_lib.models.siammargin import SiamMargin
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.siamrpnpp import SiamRPNpp
 from course_lib.places import PROJECT, RUNS
@@ -105,10 +106,11 @@ def load_network(name: str) -> nn.Module:
 def build(card: dict[str, Any]) -> nn.Module:
     """A fresh network as a card describes it."""
     kind = card["network"]
-    if kind == "siamfc":
+    if kind in ("siamfc", "siammargin"):
+        network = SiamFC if kind == "siamfc" else SiamMargin
         if "backbone" in card:
-            return SiamFC(backbone=card["backbone"], share=card["share"])
-        return SiamFC(int(card["stride"]), tuple(card["widths"]))
+            return network(backbone=card["backbone"], share=card["share"])
+        return network(int(card["stride"]), tuple(card["widths"]))
     if kind == "siamrpn":
         other = {key: card[key] for key in ("backbone", "share") if key in card}
         return SiamRPN(

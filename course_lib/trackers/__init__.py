@@ -32,7 +32,8 @@ WITH_SETTINGS = {
     "mosse": (MOSSE, MOSSESettings),
 }
 PLAIN = {"stay-put": StayPut, "random-walk": RandomWalk}
-DEEP = ("siamfc", "siamrpn")  # imported when asked for: PyTorch takes seconds to import
+DEEP = ("siamfc", "siammargin", "siamrpn")  # imported when asked for: PyTorch takes seconds to import
+LOCKSTEP = ("siamfc", "siamrpn")  # one call of the network a frame, so that many targets can share it
 TRACKER_NAMES = (*PLAIN, *WITH_SETTINGS, *DEEP, *(f"opencv-{kind}" for kind in KINDS))
 
 
@@ -61,6 +62,12 @@ def make_tracker(name: str, recipe: Path | str | None = None, **overrides: Any) 
 def _deep(name: str) -> tuple[type[Tracker], type]:
     """A tracker that needs PyTorch, and its settings."""
     from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
+    from course_lib.trackers.siammargin import SiamMarginSettings, SiamMarginTracker
     from course_lib.trackers.siamrpn import SiamRPNSettings, SiamRPNTracker
 
-    return {"siamfc": (SiamFCTracker, SiamFCSettings), "siamrpn": (SiamRPNTracker, SiamRPNSettings)}[name]
+    known = {
+        "siamfc": (SiamFCTracker, SiamFCSettings),
+        "siammargin": (SiamMarginTracker, SiamMarginSettings),
+        "siamrpn": (SiamRPNTracker, SiamRPNSettings),
+    }
+    return known[name]

@@ -52,6 +52,7 @@ class SiamFCState:
         responses: (S, 17, 17) float32, one for each scale; None after `init`.
         blended: (272, 272) float32, the chosen scale's response, enlarged and blended with the window; sums to 1.
         scale: index of the chosen scale.
+        score: its response, enlarged but without the window, at the chosen place; NaN after `init`.
         window: the square of the frame searched at the chosen scale; after `init` the exemplar's.
         crop: (size, size, 3) uint8, what stood in it.
     """
@@ -59,6 +60,7 @@ class SiamFCState:
     responses: np.ndarray | None
     blended: np.ndarray | None
     scale: int
+    score: float
     window: CropWindow
     crop: np.ndarray
 
@@ -168,33 +170,36 @@ class SiamFCTracker(Tracker):
         crop = window.cut(frame, self.colour)  # (127, 127, 3)
         self.z = self.embedding.features(crop[None])  # (1, C, 6, 6)
         self.side = self.first_side = side * SEARCH / EXEMPLAR  # of the search image, frame pixels
-        self.last = SiamFCState(None, None, self.settings.scales // 2, window, crop)
+        self.last = SiamFCState(None, None, self.settings.scales // 2, float("nan"), window, crop)
 
     def update(self, frame: np.ndarray) -> np.ndarray:
         """Box (4,) where the response is highest."""
         crops = self.look(frame)
         return self.decide(self.embedding.respond(self.z, crops))
 
-    def look(self, frame: np.ndarray) -> np.ndarray:
-        """Search images (S, 255, 255, 3) around the last place, one for each scale."""
+    def look(self, frame: np.ndarray, size: int = SEARCH) -> np.ndarray:
+        """Search images (S, size, size, 3) around the last place, one for each scale; a larger `size` sees further."""
         frame = as_frame(frame)
-        self.windows = [CropWindow(*self.centre, self.side * factor, SEARCH) for factor in self.factors]
+        sides = self.side * self.factors * size / SEARCH  # (S,)
+        self.windows = [CropWindow(*self.centre, side, size) for side in sides]
         self.frame_size = np.array(frame.shape[1::-1])  # (2,) w, h
         self.crops = np.stack([window.cut(frame, self.colour) for window in self.windows])
         return self.crops
 
     def decide(self, responses: np.ndarray) -> np.ndarray:
-        """Box (4,) that follows from the responses (S, 17, 17) to what `look` gave."""
+        """Box (4,) that follows from the responses (S, 17, 17), of larger search images larger, to what `look` gave."""
         s = self.settings
         large = np.stack([enlarge(response, s.upsample) for response in responses])  # (S, 272, 272)
         best = choose_scale(large, s.scale_penalty)
         blended = blend_with_window(large[best], unit_window(large.shape[-1]), s.window)  # (272, 272)
         moved = peak_displacement(blended, self.embedding.network.stride, s.upsample)  # (2,) search pixels
-        centre = self.windows[best].to_frame(moved + SEARCH / 2)  # (2,) frame pixels
+        place = moved + self.windows[best].size / 2  # (2,) of the crop
+        centre = self.windows[best].to_frame(place)  # (2,) frame pixels
         # a target that left the view is awaited at the frame's edge
         self.centre = np.clip(centre, 0, self.frame_size)
         side = damp(self.side, self.factors[best], s.scale_rate, self.first_side)
         self.size = self.size * (side / self.side)
         self.side = side
-        self.last = SiamFCState(responses, blended, best, self.windows[best], self.crops[best])
+        score = float(large[best].flat[blended.argmax()])
+        self.last = SiamFCState(responses, blended, best, score, self.windows[best], self.crops[best])
         return np.concatenate([self.centre - self.size / 2, self.size])

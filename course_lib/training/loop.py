@@ -158,7 +158,7 @@ class Run:
             group["lr"] = p.rate
         self._unfreeze()
         self.shared.train()
-        loss = self.task.loss(self._predict(batch), batch)
+        loss = self.task.loss(self._predict(batch), batch, p.step / max(settings.steps - 1, 1))
         p.loss = float(self.team.mean(loss.detach()))
         if not math.isfinite(p.loss):
             raise CourseError(self._diverged(f"the loss is {p.loss}", batch))

@@ -27,6 +27,26 @@ class ProposalSettings:
 
 
 @dataclass(frozen=True)
+class MarginSettings:
+    """The loss on a map of cosines: of network siammargin, and of the correlation map below a SiamRPN head."""
+
+    loss: Literal["logistic", "softmax"] = "logistic"  # every cell a question, or the cells as classes
+    margin: float = 0.2  # cosine; with arc an angle in radians
+    scale: float = 16.0  # factor on the cosines
+    arc: bool = False  # the margin is added to the angle
+    ring: float = 32.0  # pixels around the target beyond `radius` within which cells do not count
+    ramp: float = 0.3  # share of the steps in which the margin rises from 0
+    weight: float = 0.0  # of this loss on the map below a proposal head; 0 leaves the map alone
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.margin <= 0.5 or not 1 <= self.scale <= 64 or not 0 <= self.ramp <= 1 or self.weight < 0:
+            raise SettingsError(
+                f"margin is {self.margin}, scale {self.scale}, ramp {self.ramp}, weight {self.weight}; expected 0…0.5, 1…64, "
+                "0…1 and at least 0"
+            )
+
+
+@dataclass(frozen=True)
 class TrainSettings:
     """Settings of one training run.
 
@@ -36,10 +56,12 @@ class TrainSettings:
     """
 
     name: str = "siamfc"  # of the run and of its weights
-    network: Literal["siamfc", "siamrpn", "siamrpn++", "siamconcatrpn", "siambroadcastrpn"] = "siamfc"
+    network: Literal["siamfc", "siammargin", "siamrpn", "siamrpn++", "siamconcatrpn", "siambroadcastrpn"] = "siamfc"
     stride: int = 8  # pixels of the search image per response cell, 8 or 4
     widths: tuple[int, ...] = WIDTHS  # channels of the five convolutions
-    backbone: str = "alexnet"  # of siamfc and siamrpn: alexnet, or another by name (see `models.backbones`), which has
+    backbone: str = (
+        "alexnet"  # of siamfc, siammargin and siamrpn: alexnet, or another by name (see `models.backbones`), which has
+    )
     share: float = 1.0  # of its channels, and a stride of its own
     search: int = 239  # pixels a side of the search image; proposal networks: 255
     freeze: int = 0  # parts of the backbone, from the first on, that keep the weights they start from
@@ -64,6 +86,7 @@ class TrainSettings:
     clip: float = 10.0  # largest norm of the gradient
     radius: float = 16.0  # pixels of the search image around the target that count as right
     proposals: ProposalSettings = field(default_factory=ProposalSettings)
+    margin: MarginSettings = field(default_factory=MarginSettings)
     seed: int = 0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     workers: int = 0  # processes that make pairs; 0 makes them in the training process

@@ -11,13 +11,18 @@ from course_lib.data.loader import PairBatch
 from course_lib.errors import SettingsError
 from course_lib.geometry.anchors import decode, overlaps
 from course_lib.models.epfl import SiamBroadcastRPN, SiamConcatRPN
+from course_lib.models.heads import DepthwiseHead
 from course_lib.models.losses import balanced_logistic_loss, pair_labels, peak_distance
+from course_lib.models.margin import MARGIN_LOSSES, CosineMap, gap, margin_at
 from course_lib.models.proposals import LOSSES, Proposals, assign, chances, draw_anchors
 from course_lib.models.siamfc import SiamFC
+from course_lib.models.siammargin import SiamMargin
 from course_lib.models.siamrpn import SiamRPN, box_masks
 from course_lib.models.siamrpnpp import SiamRPNpp
 from course_lib.models.weights import load_network
 from course_lib.training.settings import TrainSettings
+
+MAP_THRESHOLD = 0.5  # of the cosines below a proposal head, whose features can move to either side of it
 
 
 class Task(Protocol):
@@ -29,8 +34,8 @@ class Task(Protocol):
     def inputs(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
         """Exemplars and search images of a lit batch as the network wants them."""
 
-    def loss(self, output: Any, batch: PairBatch) -> Tensor:
-        """Mean loss () over the batch, of the network's output."""
+    def loss(self, output: Any, batch: PairBatch, done: float = 1.0) -> Tensor:
+        """Mean loss () over the batch, of the network's output, when the share `done` of the steps is over."""
 
     def measures(self, output: Any, batch: PairBatch) -> dict[str, Tensor]:
         """Values (B,) by name that say how well each pair is solved, for validation."""
@@ -42,6 +47,8 @@ class Task(Protocol):
 class SiamFCTask:
     """SiamFC with the balanced logistic loss."""
 
+    network: type[SiamFC] = SiamFC
+
     def __init__(self, settings: TrainSettings) -> None:
         self.settings, self.stride = settings, settings.stride
 
@@ -51,7 +58,7 @@ class SiamFCTask:
         Raises SettingsError if these belong to another network.
         """
         s = self.settings
-        network = seeded(s.seed, lambda: SiamFC(s.stride, s.widths, s.backbone, s.share))
+        network = seeded(s.seed, lambda: self.network(s.stride, s.widths, s.backbone, s.share))
         if s.start_from:
             begin_with(network, s)
         network.backbone.freeze(s.freeze)
@@ -62,7 +69,7 @@ class SiamFCTask:
         """The pictures as they are."""
         return batch.exemplar, batch.search
 
-    def loss(self, output: Tensor, batch: PairBatch) -> Tensor:
+    def loss(self, output: Tensor, batch: PairBatch, done: float = 1.0) -> Tensor:
         """Balanced logistic loss of responses (B, n, n)."""
         labels = pair_labels(batch.positive, output.shape[-1], self.stride, self.settings.radius, target_place(batch))
         return balanced_logistic_loss(output, labels)
@@ -75,6 +82,25 @@ class SiamFCTask:
     def maps(self, output: Tensor) -> Tensor:
         """The responses themselves."""
         return output
+
+
+class MarginTask(SiamFCTask):
+    """SiamMargin with a margin loss; its output is a `CosineMap`."""
+
+    network = SiamMargin
+
+    def loss(self, output: CosineMap, batch: PairBatch, done: float = 1.0) -> Tensor:
+        """The recipe's margin loss of the cosines (B, n, n), with the margin of this moment."""
+        return margin_loss(output, batch, self.settings, self.stride, done)
+
+    def measures(self, output: CosineMap, batch: PairBatch) -> dict[str, Tensor]:
+        """As SiamFC's, and how far the highest cosine on the target lies above the highest one elsewhere."""
+        labels = map_labels(output.cosines, batch, self.settings, self.stride)
+        return super().measures(output.cosines, batch) | {"gap": gap(output.cosines, labels)}
+
+    def maps(self, output: CosineMap) -> Tensor:
+        """The cosines."""
+        return output.cosines
 
 
 class ProposalTask:
@@ -98,6 +124,9 @@ class ProposalTask:
             network.backbone.freeze(s.freeze)
         self.guided = network.guided
         self.anchors = torch.from_numpy(network.anchors(s.search)).float()  # (A, 4)
+        if s.margin.weight:
+            supervise(network)
+            self.stride = network.stride
         self.cells, self.per_cell = network.cells(s.search), len(network.sizes)
         return network
 
@@ -111,8 +140,16 @@ class ProposalTask:
         x = torch.cat([batch.search, box_masks(near, batch.search.shape[-1])], 1)  # (B, 4, S, S)
         return z, x
 
-    def loss(self, output: Proposals, batch: PairBatch) -> Tensor:
-        """The recipe's loss over the anchors that count."""
+    def loss(self, output: Proposals, batch: PairBatch, done: float = 1.0) -> Tensor:
+        """The recipe's loss over the anchors that count, and the margin's on the correlation map where the recipe has one."""
+        weight = self.settings.margin.weight
+        if not weight:
+            return self._proposal_loss(output, batch)
+        answer = CosineMap(output.similarity, output.similarity.new_tensor(MAP_THRESHOLD))
+        on_map = margin_loss(answer, batch, self.settings, self.stride, done)
+        return self._proposal_loss(output, batch) + weight * on_map
+
+    def _proposal_loss(self, output: Proposals, batch: PairBatch) -> Tensor:
         p = self.settings.proposals
         anchors = self.anchors.to(batch.box.device)  # (A, 4)
         targets = assign(anchors, batch.box, batch.positive, p.high, p.low, self.variances)
@@ -143,6 +180,29 @@ class ProposalTask:
         return scores.reshape(len(scores), self.per_cell, n, n).amax(1)
 
 
+def margin_loss(answer: CosineMap, batch: PairBatch, settings: TrainSettings, stride: float, done: float) -> Tensor:
+    """The recipe's margin loss () of a map of cosines (B, n, n), when the share `done` of the steps is over."""
+    m = settings.margin
+    labels = map_labels(answer.cosines, batch, settings, stride)  # (B, n, n)
+    return MARGIN_LOSSES[m.loss](answer, labels, m.scale, margin_at(done, m.margin, m.ramp), m.arc)
+
+
+def map_labels(maps: Tensor, batch: PairBatch, settings: TrainSettings, stride: float) -> Tensor:
+    """Labels (B, n, n) of maps: targets, a ring that does not count, everything else."""
+    ring = settings.margin.ring
+    return pair_labels(batch.positive, maps.shape[-1], stride, settings.radius, target_place(batch), ring)
+
+
+def supervise(network: nn.Module) -> None:
+    """Have a proposal network give its correlation map; SettingsError if it has no single one."""
+    if not isinstance(getattr(network, "head", None), DepthwiseHead) and not isinstance(network, SiamRPNpp):
+        raise SettingsError(
+            f"margin.weight needs a map to supervise; {network.about} has no single one. Take proposals.head depthwise, or "
+            "network siamrpn++."
+        )
+    network.supervised = True
+
+
 def new_network(settings: TrainSettings) -> nn.Module:
     """A fresh proposal network of a recipe."""
     p = settings.proposals
@@ -157,7 +217,8 @@ def new_network(settings: TrainSettings) -> nn.Module:
 
 def make_task(settings: TrainSettings) -> Task:
     """The task of a recipe's network."""
-    return SiamFCTask(settings) if settings.network == "siamfc" else ProposalTask(settings)
+    kinds = {"siamfc": SiamFCTask, "siammargin": MarginTask}
+    return kinds.get(settings.network, ProposalTask)(settings)
 
 
 def seeded(seed: int, make: Any) -> nn.Module:
@@ -181,7 +242,7 @@ def begin_with(network: nn.Module, settings: TrainSettings) -> None:
     odd = [name for name in there if name not in common] + [
         name for name in wanted if name not in there and not name.startswith(("bn5", "guide"))
     ]
-    if odd or given.about["network"] == network.about["network"] == "siamfc":
+    if odd or (given.about["network"] == network.about["network"] and hasattr(network, "response")):
         raise SettingsError(
             f"start_from {settings.start_from!r} is {given.about}; the recipe wants {network.about}. Make stride, widths and "
             "groups equal."

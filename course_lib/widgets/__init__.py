@@ -1,4 +1,4 @@
-"""Pictures to play with: a clip player, a box picker, benches for MOSSE, SiamFC, proposals and receptive fields, live training curves.
+"""Pictures to play with: a clip player, a box picker, benches for MOSSE, SiamFC, proposals, receptive fields and margins, live training curves.
 
 Each is an anywidget: a short ES module drawn in the page, with no file fetched from elsewhere. Where no kernel
 runs (GitHub, an HTML export) the same cell shows a still picture with its alternative text.
@@ -9,6 +9,7 @@ from course_lib.widgets.box_picker import BoxPicker
 from course_lib.widgets.clip_player import ClipPlayer
 from course_lib.widgets.field_explorer import FieldExplorer
 from course_lib.widgets.live_curves import LiveCurves
+from course_lib.widgets.margin_playground import MarginPlayground
 from course_lib.widgets.match_switchboard import MatchSwitchboard
 from course_lib.widgets.mosse_bench import MosseBench
 from course_lib.widgets.proposal_theatre import ProposalTheatre
@@ -21,6 +22,7 @@ __all__ = [
     "ClipPlayer",
     "FieldExplorer",
     "LiveCurves",
+    "MarginPlayground",
     "MatchSwitchboard",
     "MosseBench",
     "ProposalTheatre",

@@ -1,4 +1,4 @@
-"""The generated benchmark: 24 clips made by code, nothing to download, exact ground truth, the same on every machine.
+"""The generated benchmarks: clips made by code, nothing to download, exact ground truth, the same on every machine.
 
 Its version is part of its name. A change that alters a pixel or a box makes a new version, so numbers stay comparable.
 """
@@ -13,7 +13,7 @@ from course_lib.data.generated.clips import ClipSpec, make_clip
 from course_lib.data.generated.sources import SCENES
 from course_lib.data.sequence import Benchmark
 
-__all__ = ["SPECS", "ClipSpec", "generated_benchmark", "make_clip", "random_spec"]
+__all__ = ["SPECS", "ClipSpec", "alike_benchmark", "generated_benchmark", "make_clip", "random_spec"]
 
 SPECS = (
     ClipSpec("gen-01-plain", 101, scene="coffee", texture="chelsea"),
@@ -43,9 +43,28 @@ SPECS = (
 )
 
 
+def _alike(number: int) -> ClipSpec:
+    """A clip with two or three look-alikes, and one more difficulty in turn."""
+    more = ({}, {"scale": 1.5}, {"turn": 0.5}, {"light": 0.5}, {"occluders": 1}, {"squash": 0.4}, {"grey": True})
+    return ClipSpec(
+        f"gen-alike-{number:02d}",
+        200 + number,
+        length=120,
+        scene=SCENES[number % len(SCENES)],
+        texture=None if number % 3 == 0 else SCENES[(number + 2) % 4],
+        distractors=2 + number % 2,
+        **more[number % len(more)],
+    )
+
+
 def generated_benchmark() -> Benchmark:
     """The benchmark "generated-v1"."""
     return Benchmark("generated-v1", tuple(make_clip(spec) for spec in SPECS))
+
+
+def alike_benchmark() -> Benchmark:
+    """The benchmark "generated-alike-v1": 20 clips whose targets pass look-alikes."""
+    return Benchmark("generated-alike-v1", tuple(make_clip(_alike(number)) for number in range(1, 21)))
 
 
 def random_spec(seed: int, **switches) -> ClipSpec:

@@ -50,7 +50,8 @@ def make_clip(spec: ClipSpec) -> Sequence:
     """The clip of a spec; its frames are drawn when they are asked for.
 
     Tags per frame: "visible", the share (T,) in [0, 1] of the target's outline that is inside the frame and not
-    covered, and "occlusion" (T,) bool, where something in front covers part of it.
+    covered, "occlusion" (T,) bool, where something in front covers part of it, and "alike" (T, k, 4), the boxes of its k
+    look-alikes (NaN outside the frame), where there are any.
     """
     rng = np.random.default_rng(spec.seed)
     cutout = random_cutout(rng, spec.texture)
@@ -70,9 +71,11 @@ def make_clip(spec: ClipSpec) -> Sequence:
         grey=spec.grey,
         seed=spec.seed,
     )
-    boxes = _true_boxes(target, spec)
+    boxes = _boxes_of(target, spec)
     visible, covered = _visibility(stage)
     tags = {"visible": visible, "occlusion": covered}
+    if behind:
+        tags["alike"] = np.stack([_boxes_of(actor, spec) for actor in behind], 1)  # (T, k, 4)
     return Sequence(spec.name, RenderedFrames(stage), boxes, attributes_of(spec, boxes, covered), tags=tags, fps=25.0)
 
 
@@ -165,12 +168,12 @@ def _camera(rng: np.random.Generator, spec: ClipSpec) -> np.ndarray:
     return margin + spec.camera * smooth_curve(rng, spec.length, 2, 25)
 
 
-def _true_boxes(target: Actor, spec: ClipSpec) -> np.ndarray:
-    """Boxes (T, 4) around the outline, cut at the frame's edge; NaN where less than a pixel of a side is inside."""
+def _boxes_of(actor: Actor, spec: ClipSpec) -> np.ndarray:
+    """Boxes (T, 4) around an actor's outline, cut at the frame's edge; NaN where less than a pixel of a side is inside."""
     limit = np.array([spec.width, spec.height])
     rows = []
     for t in range(spec.length):
-        contour = target.poses.contour(target.cutout.outline, t)  # (n, 2)
+        contour = actor.poses.contour(actor.cutout.outline, t)  # (n, 2)
         low, high = np.clip(contour.min(axis=0), 0, limit), np.clip(contour.max(axis=0), 0, limit)
         gone = (high - low < 1).any()
         rows.append(np.full(4, np.nan) if gone else from_corners(np.concatenate([low, high])))

@@ -1,0 +1,225 @@
+"""SiamMargin's ablation made again: what the cosine, the margin, the update and the wider search each bring.
+
+python benchmarks/siammargin.py recipes/train_siammargin.yaml recipes/train_siammargin_rpn.yaml --write results/siammargin.json
+
+Arms (what is trained): SiamFC; the same with a cosine and margin 0; with the margin; a small SiamRPN++ without and with a
+margin loss on its maps. Variants (what the tracker does): see VARIANTS. VOT's supervised protocol on clips made by code with
+look-alikes, on the real VOT-2014 clips and on real clips with look-alikes; for the first seed under the real-time rule too.
+How distorted each arm's maps are. Goes on where it was cut off; `--part 0/2` and `--part 1/2` share the runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from course_lib.data.benchmarks import load_benchmark
+from course_lib.data.frames import ArrayFrames
+from course_lib.data.sequence import Sequence
+from course_lib.evaluation.distortion import KINDS, maps_of, moments_of, responses_of, study
+from course_lib.evaluation.eao import eao, interval
+from course_lib.evaluation.realtime import Realtime
+from course_lib.evaluation.tables import without_nan
+from course_lib.evaluation.vot import SupervisedRun, accuracy, run_supervised
+from course_lib.files import write_whole
+from course_lib.models.device import choose_placement
+from course_lib.models.weights import load_network, read_card
+from course_lib.places import RUNS
+from course_lib.provenance import provenance
+from course_lib.recipe import load_settings
+from course_lib.trackers import make_tracker
+from course_lib.trackers.base import Tracker
+from course_lib.training.finish import train_to_weights
+from course_lib.training.runs import STOPPED, budget_from_outside
+from course_lib.training.settings import TrainSettings
+
+ARMS = {
+    "siamfc": {"network": "siamfc"},
+    "cosine": {"margin.margin": 0.0},
+    "margin": {},
+    "siamrpn++": {},
+    "siamrpn++ with map": {"margin.weight": 1.0},
+}
+OFF = {"update": False, "again": False, "adapt": False}
+VARIANTS = {
+    "plain": OFF,
+    "update": OFF | {"update": True},
+    "search": OFF | {"again": True, "adapt": True},
+    "all": {},
+}
+ALIKE = ("Deer", "DragonBaby", "Football1", "Jogging.1", "Jogging.2")
+EDGES = np.linspace(-0.4, 1, 36)  # of the histograms of cosines
+
+
+def groups() -> dict[str, list[Sequence]]:
+    """The clips by group, their frames decoded when they are first asked for and then kept."""
+    parts = {
+        "generated": load_benchmark("generated-alike-v1"),
+        "vot2014": load_benchmark("vot2014"),
+        "look-alikes": load_benchmark("otb").only(ALIKE),
+    }
+    return {name: [replace(s, frames=ArrayFrames(list(s.frames))) for s in part] for name, part in parts.items()}
+
+
+def settings_of(recipes: list[Path], arm: str, seed: int) -> TrainSettings:
+    """The recipe for one arm and one seed."""
+    recipe = recipes[arm.startswith("siamrpn")]
+    name = f"{load_settings(TrainSettings, recipe).name}-{arm.replace(' ', '-')}-seed{seed}"
+    return load_settings(TrainSettings, recipe, {**ARMS[arm], "seed": seed, "name": name})
+
+
+def tracker_of(arm: str, weights: str, variant: str) -> Tracker:
+    """A fresh tracker of an arm."""
+    if arm.startswith("siamrpn"):
+        return make_tracker("siamrpn", weights=weights)
+    if arm == "siamfc":
+        return make_tracker("siamfc", weights=weights)
+    return make_tracker("siammargin", weights=weights, **VARIANTS[variant])
+
+
+def scores(runs: list[SupervisedRun], name: str) -> dict:
+    """Accuracy, failures and EAO of the runs on one group of clips."""
+    low, high = interval(name, [len(run.codes) for run in runs])
+    return {
+        "accuracy": accuracy(runs),
+        "failures": sum(run.failures for run in runs),
+        "eao": eao(runs, low, high),
+        "lengths": [low, high],
+        "by_clip": [run.failures for run in runs],
+    }
+
+
+def supervised(make: Callable[[], Tracker], clips: dict[str, list[Sequence]]) -> dict:
+    """Scores on each group, and seconds a frame over all of them."""
+    began, row = time.perf_counter(), {}
+    for name, part in clips.items():
+        row[name] = scores([run_supervised(make, clip) for clip in part], name)
+    frames = sum(len(clip) for part in clips.values() for clip in part)
+    return row | {"seconds_a_frame": (time.perf_counter() - began) / frames}
+
+
+def distortion(network: torch.nn.Module, arm: str, clips: dict[str, list[Sequence]]) -> dict:
+    """How the arm's maps stand on generated and on real clips; the values of cosine maps by kind, as histograms."""
+    reads = {"map": maps_of(network)}
+    if arm.startswith("siamrpn"):
+        reads["score"] = maps_of(network, scores=True)
+    found = {}
+    for name in ("generated", "look-alikes"):
+        moments = moments_of(clips[name])
+        for what, read in reads.items():
+            seen = study(responses_of(read, moments), network.stride, moments)
+            found[f"{name} {what}"] = seen.summary()
+            if name == "generated" and what == "map" and arm != "siamfc":
+                shares = {kind: np.histogram(seen.values[kind], EDGES)[0] / len(seen.values[kind]) for kind in KINDS}
+                found["histogram"] = {kind: share.round(4).tolist() for kind, share in shares.items()}
+    return found
+
+
+def one_run(settings: TrainSettings, arm: str, clips: Callable[[], dict], budget: float | None) -> dict | None:
+    """Train one arm and measure it; None if the budget ended first."""
+    kept = RUNS / "training" / settings.name / "scores.json"
+    if kept.is_file():
+        return json.loads(kept.read_text(encoding="utf-8"))
+    path = train_to_weights(settings, budget=budget)
+    if path is None:
+        return None
+    card = read_card(path)
+    row = {"arm": arm, "seed": settings.seed, "commit": card["commit"], "validation": card["validation"]}
+    row["distortion"] = distortion(load_network(str(path)), arm, clips())
+    variants = VARIANTS if arm in ("cosine", "margin") else ("plain",)
+    for variant in variants:
+        make = partial(tracker_of, arm, str(path), variant)
+        row[variant] = supervised(make, clips())
+        if settings.seed == 0 and variant in ("plain", "all"):
+            row[f"{variant} in real time"] = supervised(lambda make=make: Realtime(make()), clips())
+        told = {name: row[variant][name]["failures"] for name in clips()}
+        print(arm, settings.seed, variant, told, f"{row[variant]['seconds_a_frame']:.4f} s", flush=True)
+    write_whole(kept, json.dumps(without_nan(row)) + "\n")
+    return row
+
+
+def time_of_update(weights: str, clip: Sequence, rounds: int = 3) -> dict:
+    """Share of a frame's time that the update takes: measured around it, in one run, over the frames that have one."""
+    tracker = make_tracker("siammargin", weights=weights, sure=-1.0, again=False, adapt=False)
+    inner, spent = tracker._learn, []
+
+    def timed(features: torch.Tensor) -> None:
+        began = time.perf_counter()
+        inner(features)
+        spent.append(time.perf_counter() - began)
+
+    tracker._learn = timed
+    whole = []
+    for _ in range(rounds):
+        tracker.init(clip.frames[0], clip.boxes[0])
+        for t in range(1, len(clip)):
+            began = time.perf_counter()
+            tracker.update(clip.frames[t])
+            whole.append(time.perf_counter() - began)
+    return {
+        "milliseconds_a_frame": 1e3 * float(np.median(whole)),
+        "milliseconds_of_update": 1e3 * float(np.median(spent)),
+        "share": float(np.median(spent) / (np.median(whole) - np.median(spent))),
+    }
+
+
+def main() -> int:
+    """Run what is missing, keep the table; 75 if the budget ended first."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipes", type=Path, nargs=2)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
+    parser.add_argument("--part", default="0/1", help="which of how many processes this is")
+    parser.add_argument("--finished", action="store_true", help="start nothing; a table of what is finished")
+    parser.add_argument("--write", type=Path, required=True, help="JSON file to keep the figures in")
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    mine, all_parts = map(int, arguments.part.split("/"))
+    budget, began, rows, loaded = budget_from_outside(), time.monotonic(), [], []
+
+    def clips() -> dict[str, list[Sequence]]:
+        if not loaded:
+            loaded.append(groups())
+        return loaded[0]
+
+    jobs = [(seed, arm) for seed in arguments.seeds for arm in arguments.arms]
+    for seed, arm in jobs[mine::all_parts]:
+        settings = settings_of(arguments.recipes, arm, seed)
+        if arguments.finished and not (RUNS / "training" / settings.name / "scores.json").is_file():
+            continue
+        left = None if budget is None else budget - (time.monotonic() - began)
+        if left is not None and left < 20:
+            return STOPPED
+        row = one_run(settings, arm, clips, left)
+        if row is None:
+            return STOPPED
+        rows.append(row)
+    if all_parts == 1:
+        first = settings_of(arguments.recipes, "margin", arguments.seeds[0])
+        weights = str(RUNS / "training" / first.name / f"{first.name}.safetensors")
+        table = {
+            "pairs": {
+                arm: s.steps * s.batch for arm in arguments.arms for s in [settings_of(arguments.recipes, arm, 0)]
+            },
+            "edges": EDGES.round(3).tolist(),
+            "clips": {name: [clip.name for clip in part] for name, part in clips().items()},
+            "runs": rows,
+            "update": time_of_update(weights, clips()["generated"][0]),
+            "measured": provenance(str(choose_placement().device)) | {"threads": torch.get_num_threads()},
+        }
+        write_whole(arguments.write, json.dumps(without_nan(table), indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""Losses with a margin on a map of cosines: the target's cells must win, and win by some distance.
+
+SiamMargin's authors published the idea, not its formula. What stands here is the course's own, put together from the margin
+losses of face recognition: CosFace (Wang et al., 2018) takes m off the cosine, ArcFace (Deng et al., 2019) adds m to the angle.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from course_lib.errors import SettingsError
+from course_lib.models.losses import balanced_logistic_loss
+
+
+class CosineMap(NamedTuple):
+    """What a network with a cosine correlation says about B pairs.
+
+    Attributes:
+        cosines: (B, n, n) in [−1, 1].
+        threshold: () the cosine at which "the target" and "something else" are as likely.
+    """
+
+    cosines: Tensor
+    threshold: Tensor
+
+    def float(self) -> CosineMap:
+        """The same in single precision."""
+        return CosineMap(self.cosines.float(), self.threshold.float())
+
+
+def harden(cosines: Tensor, margin: float, arc: bool = False) -> Tensor:
+    """Cosines of the right answer made smaller by a margin: c − m, or, `arc`, cos(θ + m) with θ = arccos c.
+
+    Where θ + m would pass π, cos(θ + m) would rise again; there c − m · sin m stands, as in ArcFace's code: it goes on falling.
+    """
+    if not arc:
+        return cosines - margin
+    # just below 1: at c = ±1 the slope of the sine is infinite
+    sines = (1 - cosines.square()).clamp_min(1e-6).sqrt()
+    turned = cosines * math.cos(margin) - sines * math.sin(margin)
+    return torch.where(cosines > -math.cos(margin), turned, cosines - margin * math.sin(margin))
+
+
+def margin_logistic_loss(
+    answer: CosineMap, labels: Tensor, scale: float = 16.0, margin: float = 0.2, arc: bool = False
+) -> Tensor:
+    """Pixel-wise margin loss (): ½ · mean over targets of softplus(−s(c − b − m)) + ½ · mean over others of softplus(s(c − b + m)).
+
+    Every cell is a question of its own: at least b + m on the target, at most b − m elsewhere. Labels (B, n, n) are +1, −1, or
+    0 for cells that do not count. With m = 0 this is SiamFC's balanced logistic loss of s(c − b).
+    """
+    _check(scale, margin)
+    c = answer.cosines
+    # −harden(−c) makes a wrong answer larger by the same margin
+    hard = torch.where(labels > 0, harden(c, margin, arc), -harden(-c, margin, arc))  # (B, n, n)
+    return balanced_logistic_loss(scale * (hard - answer.threshold), labels)
+
+
+def margin_softmax_loss(
+    answer: CosineMap, labels: Tensor, scale: float = 16.0, margin: float = 0.2, arc: bool = False
+) -> Tensor:
+    """Margin softmax loss () over locations: each target cell against all cells that are not the target.
+
+    −log( e^{s·h(c_p)} / (e^{s·h(c_p)} + Σ_n e^{s·c_n} + e^{s·b}) ), h as in `harden`, averaged over the target cells p of a pair.
+    The last term is one more class, "nowhere": in a pair without target it is the right answer, −log(e^{s·(b − m)} / …), and
+    it gives the cosines a threshold, which a softmax over places alone does not.
+    """
+    _check(scale, margin)
+    c, b = answer.cosines, answer.threshold
+    others = torch.where(labels < 0, scale * c, -torch.inf).flatten(1).logsumexp(1)  # (B,)
+    right = scale * harden(c, margin, arc)  # (B, n, n)
+    rivals = torch.logaddexp(others, scale * b)  # (B,)
+    losses = torch.nn.functional.softplus(rivals[:, None, None] - right)  # (B, n, n): −log e^r / (e^r + e^rivals)
+    target = labels > 0  # (B, n, n)
+    count = target.sum((1, 2))  # (B,)
+    found = torch.where(target, losses, 0.0).sum((1, 2)) / count.clamp_min(1)  # (B,)
+    nowhere = torch.nn.functional.softplus(others - scale * (b - margin))  # (B,)
+    return torch.where(count > 0, found, nowhere).mean()
+
+
+MARGIN_LOSSES = {"logistic": margin_logistic_loss, "softmax": margin_softmax_loss}
+
+
+def margin_at(done: float, margin: float, ramp: float) -> float:
+    """The margin when the share `done` of a run's steps is over: it rises evenly from 0 in the first share `ramp`, then stays."""
+    return margin if done >= ramp else margin * done / ramp
+
+
+def gap(maps: Tensor, labels: Tensor) -> Tensor:
+    """How far (B,) the highest cell with label +1 lies above the highest one with −1, in maps (B, n, n); below 0 a wrong
+    place wins. Without a cell of either label it is infinite or negative infinite."""
+    best = [
+        torch.where(chosen, maps, -torch.inf).flatten(1).amax(1) for chosen in (labels > 0, labels < 0)
+    ]  # (B,) each
+    return best[0] - best[1]
+
+
+def least_scale(classes: int, probability: float) -> float:
+    """The scale s below which a softmax over cosines cannot give the right one of N classes a `probability`.
+
+    s ≥ (N − 1)/N · ln((N − 1)·P / (1 − P)): N unit vectors stand best with −1/(N − 1) between any two, so the right cosine is
+    1, the N − 1 others −1/(N − 1), and the softmax is solved for s.
+    """
+    return (classes - 1) / classes * math.log((classes - 1) * probability / (1 - probability))
+
+
+def _check(scale: float, margin: float) -> None:
+    if scale <= 0 or not 0 <= margin < math.pi / 2:
+        raise SettingsError(f"scale is {scale}, margin {margin}; expected a scale above 0 and a margin in 0…π/2")

@@ -1,0 +1,118 @@
+"""Tracking with SiamMargin: SiamFC's search on a map of cosines, with an exemplar that is updated, a second look, and a
+search region that follows the target's speed. Each of the three can be switched off.
+
+How the challenge's winner did these is not published; what stands here is the course's own reading, said at each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from course_lib.errors import DataError, SettingsError
+from course_lib.geometry.windows import EXEMPLAR
+from course_lib.models.fields import live_reception
+from course_lib.models.siammargin import SiamMargin, mixed, moved, roi_of, template_from
+from course_lib.trackers.siamfc import SEARCH, Embedding, SiamFCSettings, SiamFCTracker, load_embedding
+
+
+@dataclass(frozen=True)
+class SiamMarginSettings(SiamFCSettings):
+    """Settings of SiamMarginTracker, chosen on generated clips that are not in the benchmark."""
+
+    weights: str = "siammargin"
+    update: bool = True  # average the exemplar's features with those found
+    rate: float = 0.03  # how far the average moves towards a new template
+    keep: float = 0.5  # share of the first template in the exemplar
+    sure: float = 0.6  # cosine above which a find may change the exemplar
+    again: bool = True  # look once more, further, where the first look found little
+    unsure: float = 0.5  # cosine below which
+    gain: float = 0.05  # by how much the second look must find more
+    adapt: bool = True  # widen the search region for a target that is fast
+    reach: float = 2.0  # how many times its speed the region has to reach
+    largest: int = 383  # pixels a side of the widest search image
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.rate <= 1 or not 0 <= self.keep <= 1 or (self.largest - SEARCH) % 16 or self.largest < SEARCH:
+            raise SettingsError(
+                f"rate is {self.rate}, keep {self.keep}, largest {self.largest}; expected shares, and 255 plus a multiple of 16"
+            )
+
+
+def region_size(speed: float, reach: float, base: int, largest: int, cell: int = 8) -> int:
+    """Pixels a side of the search image that lets the target move `reach` · `speed` search pixels.
+
+    An image of 255 pixels gives a response of 17 cells, which reaches 64 pixels from its middle. Each further cell on both
+    sides costs 2 · `cell` pixels; never below `base` nor above `largest`.
+    """
+    missing = reach * speed - 8 * cell  # pixels
+    steps = int(np.ceil(max(missing, 0) / cell))
+    return min(base + 2 * cell * steps, largest)
+
+
+class SiamMarginTracker(SiamFCTracker):
+    """SiamMargin's tracker on a SiamFC with cosines."""
+
+    name = "siammargin"
+
+    def __init__(self, settings: SiamMarginSettings | None = None, embedding: Embedding | None = None) -> None:
+        s = settings or SiamMarginSettings()
+        embedding = embedding or load_embedding(s.weights, s.device, s.precision)
+        if not isinstance(embedding.network, SiamMargin):
+            raise DataError(
+                f"weights {s.weights!r} are of a {embedding.network.about['network']}; the thresholds of this tracker are "
+                "cosines. Give weights of a siammargin, or use the tracker siamfc."
+            )
+        super().__init__(s, embedding)
+        row = live_reception(embedding.network.backbone, EXEMPLAR)[-1]
+        self.first_cell, self.cells = row.start, row.size
+
+    def init(self, frame: np.ndarray, box: ArrayLike) -> None:
+        """Keep the exemplar's features, as the first template and as the average of templates so far."""
+        super().init(frame, box)
+        self.first = self.average = self.z  # (1, C, a, a)
+        self.speed = 0.0  # search pixels a frame
+
+    def update(self, frame: np.ndarray) -> np.ndarray:
+        """Box (4,) where the cosine, blended with the window, is highest."""
+        s, before = self.settings, self.centre.copy()
+        size = region_size(self.speed, s.reach, SEARCH, s.largest) if s.adapt else SEARCH
+        features, responses = self._search(frame, size)
+        if s.again and size < s.largest and responses.max() < s.unsure:
+            narrow = self.windows, self.crops
+            wide = self._search(frame, s.largest)
+            if wide[1].max() > responses.max() + s.gain:
+                features, responses = wide
+            else:
+                self.windows, self.crops = narrow
+        box = self.decide(responses)
+        step = np.linalg.norm(self.centre - before) * SEARCH / self.side  # search pixels
+        # up at once, down slowly: a target that was fast may be so again
+        self.speed = max(float(step), 0.8 * self.speed)
+        if s.update and self.last.score > s.sure:
+            self._learn(features)
+        return box
+
+    def _search(self, frame: np.ndarray, size: int) -> tuple[Tensor, np.ndarray]:
+        """Features (S, C, n, n) of the search images of a size, and the responses to them."""
+        features = self.embedding.features(self.look(frame, size))
+        with torch.inference_mode():
+            return features, self.embedding.network.response(self.z, features).cpu().numpy()
+
+    @torch.inference_mode()
+    def _learn(self, features: Tensor) -> None:
+        """Move the average towards the template at the box found, by ROI-Align on the features the search has computed."""
+        s, window = self.settings, self.last.window
+        place = torch.from_numpy(window.to_crop(self.centre))  # (2,) crop pixels
+        ratio = self.side / SEARCH * window.scale
+        roi = roi_of(place, ratio, self.first_cell, self.embedding.network.stride, self.cells)
+        if roi.min() < 0 or roi.max() > features.shape[-1]:
+            return  # the exemplar's square reaches beyond what was searched
+        fresh = template_from(features[self.last.scale][None], roi, self.cells)  # (1, C, a, a)
+        self.average = moved(self.average, fresh, s.rate)
+        self.z = mixed(self.first, self.average, s.keep)
