@@ -2,10 +2,12 @@
 
 python benchmarks/siammargin.py recipes/train_siammargin.yaml recipes/train_siammargin_rpn.yaml --write results/siammargin.json
 
-Arms (what is trained): SiamFC; the same with a cosine and margin 0; with the margin; a small SiamRPN++ without and with a
-margin loss on its maps. Variants (what the tracker does): see VARIANTS. VOT's supervised protocol on clips made by code with
-look-alikes, on the real VOT-2014 clips and on real clips with look-alikes; for the first seed under the real-time rule too.
-How distorted each arm's maps are. Goes on where it was cut off; `--part 0/2` and `--part 1/2` share the runs.
+Arms (what is trained): SiamFC; the same with a cosine; with the recipe's margin; with that margin pixel by pixel; with its
+softmax and no margin; a small SiamRPN++ without and with a margin loss on its maps. Variants (what the tracker does): see
+VARIANTS. VOT's supervised protocol on clips made by code with look-alikes, on the real VOT-2014 clips and on real clips with
+look-alikes; for the first seed the real ones under the real-time rule too. How distorted each arm's maps are.
+
+Goes on where it was cut off; `--part 0/2` and `--part 1/2` share the runs.
 """
 
 from __future__ import annotations
@@ -44,9 +46,11 @@ from course_lib.training.runs import STOPPED, budget_from_outside
 from course_lib.training.settings import TrainSettings
 
 ARMS = {
-    "siamfc": {"network": "siamfc"},
-    "cosine": {"margin.margin": 0.0},
     "margin": {},
+    "cosine": {"margin.margin": 0.0, "margin.loss": "logistic"},
+    "siamfc": {"network": "siamfc"},
+    "margin pixel by pixel": {"margin.loss": "logistic"},
+    "softmax without margin": {"margin.margin": 0.0},
     "siamrpn++": {},
     "siamrpn++ with map": {"margin.weight": 1.0},
 }
@@ -57,6 +61,7 @@ VARIANTS = {
     "search": OFF | {"again": True, "adapt": True},
     "all": {},
 }
+VARIANTS_OF = {"margin": tuple(VARIANTS), "cosine": ("plain", "search", "all")}
 ALIKE = ("Deer", "DragonBaby", "Football1", "Jogging.1", "Jogging.2")
 EDGES = np.linspace(-0.4, 1, 36)  # of the histograms of cosines
 
@@ -136,12 +141,13 @@ def one_run(settings: TrainSettings, arm: str, clips: Callable[[], dict], budget
     card = read_card(path)
     row = {"arm": arm, "seed": settings.seed, "commit": card["commit"], "validation": card["validation"]}
     row["distortion"] = distortion(load_network(str(path)), arm, clips())
-    variants = VARIANTS if arm in ("cosine", "margin") else ("plain",)
+    variants = VARIANTS_OF.get(arm, ("plain",))
     for variant in variants:
         make = partial(tracker_of, arm, str(path), variant)
         row[variant] = supervised(make, clips())
         if settings.seed == 0 and variant in ("plain", "all"):
-            row[f"{variant} in real time"] = supervised(lambda make=make: Realtime(make()), clips())
+            real = {name: part for name, part in clips().items() if name != "generated"}
+            row[f"{variant} in real time"] = supervised(lambda make=make: Realtime(make()), real)
         told = {name: row[variant][name]["failures"] for name in clips()}
         print(arm, settings.seed, variant, told, f"{row[variant]['seconds_a_frame']:.4f} s", flush=True)
     write_whole(kept, json.dumps(without_nan(row)) + "\n")

@@ -26,11 +26,11 @@ class SiamMarginSettings(SiamFCSettings):
 
     weights: str = "siammargin"
     update: bool = True  # average the exemplar's features with those found
-    rate: float = 0.03  # how far the average moves towards a new template
+    rate: float = 0.02  # how far the average moves towards a new template
     keep: float = 0.5  # share of the first template in the exemplar
-    sure: float = 0.6  # cosine above which a find may change the exemplar
+    sure: float = 0.75  # cosine above which a find may change the exemplar
     again: bool = True  # look once more, further, where the first look found little
-    unsure: float = 0.5  # cosine below which
+    unsure: float = 0.6  # cosine below which
     gain: float = 0.05  # by how much the second look must find more
     adapt: bool = True  # widen the search region for a target that is fast
     reach: float = 2.0  # how many times its speed the region has to reach

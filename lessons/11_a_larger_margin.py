@@ -1,0 +1,955 @@
+# ---
+# jupyter:
+#   course: {minutes: 45}
+# ---
+
+# %% [markdown]
+# # 11 · A larger margin: SiamMargin
+#
+# | | |
+# |---|---|
+# | **You will be able to** | read a correlation map and say whether it can be trusted; train it with a margin; and update the exemplar while tracking without being led astray |
+# | **You need** | lessons 04 to 06; lesson 09 helps |
+# | **Time** | about {{minutes}} minutes on a laptop without a GPU |
+# | **Points** | {{points}}, in {{exercises}} exercises |
+# | **Follows** | the slides of SiamMargin, winner of the VOT2019 real-time challenge; CosFace (Wang et al., CVPR 2018) and ArcFace (Deng et al., CVPR 2019) for the margins |
+
+# %%
+import math
+import tempfile
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from course_lib import plots
+from course_lib.data.benchmarks import load_benchmark
+from course_lib.data.frames import ArrayFrames
+from course_lib.evaluation.distortion import KINDS, maps_of, moments_of, responses_of, study
+from course_lib.evaluation.tables import read_measured
+from course_lib.exercises import award, exercise, progress
+from course_lib.models.correlation import cross_correlate
+from course_lib.models.weights import load_network
+from course_lib.places import RECIPES, RESULTS
+from course_lib.profile import by_profile
+from course_lib.recipe import load_settings
+from course_lib.widgets import MarginPlayground
+
+torch.manual_seed(0)
+clips = load_benchmark("generated-alike-v1")
+
+
+def in_memory(sequence, length=None):
+    """The sequence, or its first `length` frames, with frames drawn once and kept."""
+    sequence = sequence.part(0, length)
+    return replace(sequence, frames=ArrayFrames(list(sequence.frames)))
+
+
+crowd = in_memory(clips["gen-alike-02"], by_profile(smoke=40, laptop=None, gpu=None))
+
+# %% [markdown]
+# ## Look first
+#
+# A target (+) among look-alikes (×). The features of a trained network stay as they are; one small projection of them is trained, with a *margin*: target cells must lie right of the coloured band, all others left of it. On the right the cosines of target, look-alikes and background, before (lines) and after (areas).
+
+# %%
+MarginPlayground(crowd, load_network("ciresnet22"), every=by_profile(smoke=12, laptop=6, gpu=6))
+
+# %% [markdown]
+# **Find out by playing:** set the margin to 0, then to 0.4. What happens to the look-alikes' cosines, and what to the background's? Then a scale of 1 and one of 64, with 60 steps: which of them learns nothing, and why?
+#
+# <details><summary>What to see</summary>
+#
+# The margin pushes all three heaps apart, the background furthest: it is easy. With a scale of 1 a cosine of 1 is a logit of at most 1 − b: even a perfect map leaves the loss high, and everything is pulled alike. With 64 the loss is nearly 0 for every cell that lies on its side of the band, and only the few on the wrong side pull.
+# </details>
+#
+# ## A good score above a bad map
+#
+# SiamRPN++ (lesson 09) slides the exemplar over the search image channel by channel, and a head turns these maps into scores. SiamMargin's authors looked at the sum of the maps, the correlation itself, and found it *distorted*: its peak did not lie on the target, though the score's did. Nothing in the loss asks for a map that is highest where the likeness is greatest; the head can turn any map into a good score. On the frames it was trained for.
+#
+# Is that so? Here are the correlation map and the score of a small SiamRPN++, and the map of a second one that was trained with a loss on the map as well.
+
+# %%
+plain, supervised = load_network("siamrpnpp_small"), load_network("siamrpnpp_small_map")
+moments = moments_of([crowd], every=by_profile(smoke=12, laptop=6, gpu=6))
+reads = {
+    "map of SiamRPN++": responses_of(maps_of(plain), moments),
+    "its score": responses_of(maps_of(plain, scores=True), moments),
+    "map, supervised": responses_of(maps_of(supervised), moments),
+}
+figure, axes = plots.new_figure(width=9.4, height=2.6, columns=4)
+shown = len(moments.targets) // 2
+plots.show_frame(
+    axes[0, 0], moments.searches[shown].permute(1, 2, 0).byte().numpy(), "search image"
+)
+axes[0, 0].plot(
+    *moments.targets[shown], "+", color=plots.TRUTH, markersize=12, markeredgewidth=2.5
+)
+for ax, (name, maps) in zip(axes[0, 1:], reads.items(), strict=True):
+    ax.imshow(maps[shown], cmap=plots.MAP)
+    n = maps.shape[-1]
+    row, column = np.unravel_index(maps[shown].argmax(), (n, n))
+    ax.plot(column, row, "o", color=plots.PREDICTION, markeredgecolor="white")
+    x, y = (moments.targets[shown] - 127.5) / 8 + (n - 1) / 2
+    ax.plot(x, y, "+", color="white", markersize=12, markeredgewidth=2.5)
+    ax.set_title(name, fontsize=10)
+    ax.set_axis_off()
+counts = {name: study(maps, 8, moments).summary() for name, maps in reads.items()}
+listing = "; ".join(f"{n}: {100 * c['on_target']:.0f} %" for n, c in counts.items())
+plots.show(
+    figure,
+    alt=f"A search image, and three maps over it with their peaks. Share of {len(moments.targets)} moments in which the peak lies on the target: {listing}.",
+)
+print(f"peak on the target, {len(moments.targets)} moments: {listing}")
+
+# %% [markdown]
+# ## The map as a cosine
+#
+# ### Exercise 11.1 · Cosine correlation
+# {{exercise}}
+#
+# A sum of products has no natural size: a bright or busy window gives large sums, like or unlike. The *cosine* divides by both lengths,
+#
+# $$c(u) = \frac{\langle z,\; x[u]\rangle}{\lVert z\rVert \; \lVert x[u]\rVert} \in [-1, 1],$$
+#
+# where $x[u]$ is the window of the search features at $u$, as large as $z$, all channels together. The lengths of *all* windows are one box filter over the squares, summed over the channels.
+#
+# <details><summary>Hint 1</summary>
+#
+# `cross_correlate(z, x)` gives the products of all windows. `x.square().sum(1, keepdim=True)` gives the squares, (B, 1, H, W).
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `F.avg_pool2d(squares, (h, w), 1) * h * w` is the box filter. Clamp from below before the root: an exemplar of zeros should give 0, not NaN.
+# </details>
+
+
+# %% exercise="margin.cosine" points=6 stars=2 minutes=8
+@exercise("margin.cosine")
+def cosine_correlate(z, x):
+    """Cosine of an exemplar with every window of its search features.
+
+    Args:
+        z: tensor (B, C, h, w); x: tensor (B, C, H, W).
+
+    Returns:
+        tensor (B, H - h + 1, W - w + 1), values in [-1, 1].
+    """
+    ### BEGIN SOLUTION
+    h, w = z.shape[2:]
+    squares = x.square().sum(1, keepdim=True)  # (B, 1, H, W)
+    windows = F.avg_pool2d(squares, (h, w), 1)[:, 0] * h * w  # (B, H', W')
+    own = z.flatten(1).square().sum(1)[:, None, None]  # (B, 1, 1)
+    return cross_correlate(z, x) / (own * windows).clamp_min(1e-12).sqrt()
+    ### END SOLUTION
+
+
+# %%
+network = load_network("siammargin")
+with torch.inference_mode():
+    z, x = (
+        network.features(moments.exemplars[:1]),
+        network.features(moments.searches[shown : shown + 1]),
+    )
+    for factor in (1.0, 3.0):
+        sums, cosines = cross_correlate(z, factor * x), cosine_correlate(z, factor * x)
+        print(
+            f"search features × {factor:g}: largest sum {float(sums.max()):8.1f}, largest cosine {float(cosines.max()):.3f}"
+        )
+
+# %% [markdown]
+# ### Exercise 11.2 · Labels with a ring
+# {{exercise}}
+#
+# Cells within 16 pixels of the target are right, cells beyond 32 are wrong. And in between? Two windows one cell apart share nine tenths of their pixels; to ask for a wide gap between them is to ask for the impossible. Cells of the ring get the label 0: they do not count.
+#
+# <details><summary>Hint 1</summary>
+#
+# The middle of the map is at (size − 1) / 2; distances are in cells, times the stride.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Two `torch.where`, or assign −1 everywhere, then 0 where the distance is at most `ring`, then 1 where it is at most `radius`.
+# </details>
+
+
+# %% exercise="margin.labels" points=3 stars=1 minutes=5
+@exercise("margin.labels")
+def ring_labels(size, stride, radius, ring):
+    """Labels of a map whose target stands in the middle.
+
+    Args:
+        size: cells a side; stride: search pixels a cell; radius, ring: search pixels.
+
+    Returns:
+        tensor (size, size): 1 up to `radius`, 0 beyond it up to `ring`, -1 further out.
+    """
+    ### BEGIN SOLUTION
+    at = (torch.arange(size).float() - (size - 1) / 2) * stride  # (size,) pixels
+    distance = torch.hypot(at[:, None], at[None])
+    labels = -torch.ones(size, size)
+    labels[distance <= ring] = 0
+    labels[distance <= radius] = 1
+    return labels
+    ### END SOLUTION
+
+
+# %%
+y = ring_labels(17, 8, 16, 32)
+print(f"{(y == 1).sum()} target cells, {(y == 0).sum()} in the ring, {(y == -1).sum()} others")
+
+# %% [markdown]
+# ## A margin
+#
+# The slides name a "large margin classification loss" on the map, and no formula. The two below are the course's, put together from face recognition, where the same is asked: faces of one person close together, all others far away.
+#
+# ### Exercise 11.3 · Pixel by pixel
+# {{exercise}}
+#
+# With a threshold $b$, a scale $s$ and a margin $m$ every target cell has to reach $b + m$, every other one has to stay below $b - m$:
+#
+# $$L = \tfrac12 \operatorname*{mean}_{+}\; \mathrm{softplus}\big(-s(c - b - m)\big) + \tfrac12 \operatorname*{mean}_{-}\; \mathrm{softplus}\big(s(c - b + m)\big)$$
+#
+# With $m = 0$ this is SiamFC's balanced logistic loss of the logits $s(c - b)$. A map without target has the second half only.
+#
+# <details><summary>Hint 1</summary>
+#
+# `F.softplus(v)` is log(1 + e^v) and does not overflow.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# With labels y of ±1 both halves read `F.softplus(-y * s * (c - b) + s * m)`. Select by `y > 0` and `y < 0`; the mean of nothing is NaN.
+# </details>
+
+
+# %% exercise="margin.logistic" points=6 stars=2 minutes=8
+@exercise("margin.logistic")
+def margin_logistic(cosines, labels, b, scale, margin):
+    """Pixel-wise margin loss of one map.
+
+    Args:
+        cosines: tensor (n, n); labels: tensor (n, n) of 1, 0 (does not count), -1; b: threshold; scale; margin.
+
+    Returns:
+        tensor ().
+    """
+    ### BEGIN SOLUTION
+    cells = F.softplus(-labels * scale * (cosines - b) + scale * margin)  # (n, n)
+    loss = 0.5 * cells[labels < 0].mean()
+    if (labels > 0).any():
+        loss = loss + 0.5 * cells[labels > 0].mean()
+    return loss
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 11.4 · A margin on the angle
+# {{exercise}}
+#
+# CosFace takes $m$ off the cosine. ArcFace adds it to the angle: $\cos(\theta + m) = \cos\theta\cos m - \sin\theta\sin m$. But beyond $\theta + m = \pi$ a cosine *rises* again, and the worst answers would be rewarded. There ArcFace's public code goes on with $c - m \sin m$.
+#
+# <details><summary>Hint 1</summary>
+#
+# $\theta + m < \pi$ is the same as $c > -\cos m$.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# sin θ is `(1 - c * c).clamp_min(1e-6).sqrt()`; without the clamp the gradient at c = 1 is infinite.
+# </details>
+
+
+# %% exercise="margin.arc" points=5 stars=2 minutes=7
+@exercise("margin.arc")
+def harden_by_angle(cosines, margin):
+    """Cosines after `margin` is added to their angles.
+
+    Args:
+        cosines: tensor (n,) in [-1, 1]; margin: radians.
+
+    Returns:
+        tensor (n,), growing with `cosines` everywhere, with finite gradients.
+    """
+    ### BEGIN SOLUTION
+    sines = (1 - cosines * cosines).clamp_min(1e-6).sqrt()
+    turned = cosines * math.cos(margin) - sines * math.sin(margin)
+    return torch.where(cosines > -math.cos(margin), turned, cosines - margin * math.sin(margin))
+    ### END SOLUTION
+
+
+# %%
+c = torch.linspace(-1, 1, 201)
+figure, axes = plots.new_figure(width=5, height=2.8)
+for k, (name, values) in enumerate(
+    {"c": c, "c − m": c - 0.4, "cos(θ + m)": harden_by_angle(c, 0.4)}.items()
+):
+    axes[0, 0].plot(c, values, color=plots.CYCLE[k], linestyle=plots.LINES[k], label=name)
+axes[0, 0].set(xlabel="cosine c of the right answer", ylabel="after the margin, m = 0.4")
+axes[0, 0].legend(fontsize=8)
+axes[0, 0].grid(alpha=0.3)
+plots.show(
+    figure,
+    alt="Cosines after no margin, after an additive margin of 0.4, a parallel line below, and after 0.4 was added to the angle: little is taken off near 1, most in the middle.",
+)
+
+# %% [markdown]
+# ### Exercise 11.5 · Places as classes
+# {{exercise}}
+#
+# The pixel-wise loss asks each cell alone. A softmax lets the cells compete: "*where* is it?" is a question with as many answers as the map has places. One more class, "nowhere", has the cosine $b$: it is the right answer in a pair without target. With $P$ the target cells, $N$ the others,
+#
+# $$L = \operatorname*{mean}_{p \in P} -\log \frac{e^{s(c_p - m)}}{e^{s(c_p - m)} + \sum_{n \in N} e^{s c_n} + e^{s b}}, \qquad \text{no target:}\quad L = -\log \frac{e^{s(b - m)}}{e^{s(b - m)} + \sum_{n \in N} e^{s c_n}}.$$
+#
+# <details><summary>Hint 1</summary>
+#
+# `torch.logsumexp` adds exponentials without overflow. −log(e^r / (e^r + e^q)) is `F.softplus(q - r)`.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# q = `torch.logaddexp(torch.logsumexp(s * cosines[labels < 0], 0), torch.tensor(s * b))`; r are the hardened target logits, all of them at once.
+# </details>
+
+
+# %% exercise="margin.softmax" points=8 stars=3 minutes=12
+@exercise("margin.softmax")
+def margin_softmax(cosines, labels, b, scale, margin):
+    """Margin softmax loss over the places of one map.
+
+    Args:
+        cosines: tensor (n, n); labels: tensor (n, n) of 1, 0 (does not count), -1; b: cosine of "nowhere"; scale; margin.
+
+    Returns:
+        tensor ().
+    """
+    ### BEGIN SOLUTION
+    others = torch.logsumexp(scale * cosines[labels < 0], 0)
+    if not (labels > 0).any():
+        return F.softplus(others - scale * (b - margin))
+    rivals = torch.logaddexp(others, torch.tensor(scale * b))
+    return F.softplus(rivals - scale * (cosines[labels > 0] - margin)).mean()
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 11.6 · How large a scale?
+# {{exercise}}
+#
+# Cosines end at 1, and a softmax of numbers between −1 and 1 is never sure. The best that $N$ unit vectors can do is to stand $-1/(N-1)$ apart from each other. Which scale does a softmax then need to give the right one of $N$ classes the probability $P$?
+#
+# <details><summary>Hint 1</summary>
+#
+# $P = e^s / (e^s + (N - 1)\, e^{-s/(N-1)})$. Solve for s.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# $s \cdot \frac{N}{N - 1} = \ln \frac{(N - 1) P}{1 - P}$.
+# </details>
+
+
+# %% exercise="margin.scale" points=4 stars=2 minutes=6
+@exercise("margin.scale")
+def least_scale(classes, probability):
+    """The smallest scale with which a softmax over cosines can reach a probability.
+
+    Args:
+        classes: N; probability: P, 0…1.
+
+    Returns:
+        float.
+    """
+    ### BEGIN SOLUTION
+    n, p = classes, probability
+    return (n - 1) / n * math.log((n - 1) * p / (1 - p))
+    ### END SOLUTION
+
+
+# %%
+for probability in (0.5, 0.9, 0.99):
+    print(
+        f"a map of 17 × 17 cells, probability {probability}: scale at least {least_scale(289, probability):.1f}"
+    )
+
+# %% [markdown]
+# ### Exercise 11.7 · Not at once
+# {{exercise}}
+#
+# At first target and background have nearly the same cosine; a margin of 0.2 cannot be met anywhere, and every cell pulls. So the margin rises evenly from 0 over the first part of the steps.
+#
+# <details><summary>Hint 1</summary>
+#
+# `done / ramp` is the share of the way, until it is 1.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Mind a ramp of 0: then the margin is whole from the first step.
+# </details>
+
+
+# %% exercise="margin.ramp" points=2 stars=1 minutes=3
+@exercise("margin.ramp")
+def margin_at(done, margin, ramp):
+    """The margin when a share of the steps is over.
+
+    Args:
+        done: 0…1; margin: the whole one; ramp: share of the steps in which it rises.
+
+    Returns:
+        float.
+    """
+    ### BEGIN SOLUTION
+    return margin if done >= ramp else margin * done / ramp
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 11.8 · Is the peak on the target?
+# {{exercise}}
+#
+# To compare maps of logits with maps of cosines we need a measure without a unit: how far does the target's highest cell lie above the highest *other* one, in standard deviations of the others? Below 0 another place wins. (The peak-to-sidelobe ratio of lesson 02 compares with the *mean* of the others; a single strong look-alike hardly moves a mean.)
+#
+# <details><summary>Hint 1</summary>
+#
+# The others are the cells with label −1; the ring belongs to neither.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `rest.std(correction=0)`.
+# </details>
+
+
+# %% exercise="margin.lead" points=4 stars=2 minutes=5
+@exercise("margin.lead")
+def lead(response, labels):
+    """How clearly the target wins in a map.
+
+    Args:
+        response: tensor (n, n); labels: tensor (n, n) of 1, 0, -1.
+
+    Returns:
+        float, in standard deviations of the cells with label -1.
+    """
+    ### BEGIN SOLUTION
+    rest = response[labels < 0]
+    return float((response[labels > 0].max() - rest.max()) / rest.std(correction=0))
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ## Experiment: margins, trained
+#
+# Small networks, the same pairs in the same order, on pieces of photographs with look-alikes beside the target. **Predict:** does a larger margin raise the cosine of the target, or lower that of the rest? And does the lead grow?
+
+# %%
+from course_lib.models.weights import find_weights
+from course_lib.training.loop import train
+from course_lib.training.settings import TrainSettings
+
+small = by_profile(
+    smoke={"steps": 2, "validate_every": 2, "validation_pairs": 8, "share": 0.0625},
+    laptop={"steps": 80, "validate_every": 80, "validation_pairs": 64, "share": 0.125},
+    gpu={"steps": 1500, "batch": 64, "workers": 8, "validate_every": 500},
+)
+trained = {}
+for name, loss, margin in (
+    ("pixel by pixel, m = 0", "logistic", 0.0),
+    ("pixel by pixel, m = 0.2", "logistic", 0.2),
+    ("softmax, m = 0", "softmax", 0.0),
+    ("softmax, m = 0.2", "softmax", 0.2),
+):
+    settings = load_settings(
+        TrainSettings,
+        RECIPES / "train_siammargin.yaml",
+        {
+            "sources": "[generated]",
+            "shares": "[1.0]",
+            "margin.loss": loss,
+            "margin.margin": margin,
+            **small,
+        },
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        trained[name] = train(settings, Path(folder)).cpu().eval()
+
+# %%
+held = moments_of(
+    [in_memory(c, 60) for c in list(clips)[:: by_profile(smoke=10, laptop=3, gpu=1)]],
+    every=by_profile(smoke=20, laptop=8, gpu=8),
+)
+figure, axes = plots.new_figure(width=9.6, height=2.6, columns=4, sharey=True)
+edges, said = np.linspace(-0.4, 1, 43), []
+colours = dict(zip(KINDS, (plots.TRUTH, plots.DISTRACTOR, plots.NEUTRAL), strict=True))
+for ax, (name, one) in zip(axes[0], trained.items(), strict=True):
+    found = study(responses_of(maps_of(one), held), one.stride, held)
+    for kind in KINDS:
+        values = found.values[kind]
+        ax.hist(
+            values,
+            edges,
+            weights=np.full(len(values), 1 / len(values)),
+            color=colours[kind],
+            alpha=0.5,
+            label=kind,
+        )
+    ax.set_title(name, fontsize=9)
+    ax.set(xlabel="cosine", yticks=[])
+    means = {kind: found.values[kind].mean() for kind in KINDS}
+    said.append(
+        f"{name}: mean cosines target {means['target']:.2f}, look-alike {means['look-alike']:.2f}, background {means['background']:.2f}; peak on target {100 * found.on_target.mean():.0f} %, median lead {np.median(found.lead):.2f}"
+    )
+axes[0, 0].legend(fontsize=7)
+plots.show(
+    figure,
+    alt=f"Histograms of cosines on clips with look-alikes after training with different losses. {'. '.join(said)}.",
+)
+print("\n".join(said))
+
+# %% [markdown]
+# {{TODO-experiment}}
+#
+# ## The exemplar, renewed
+#
+# SiamFC's exemplar is a picture of the first frame. Lesson 02's MOSSE learned in every frame, at the price of drifting. SiamMargin does a little of both: a moving average, of templates that cost nothing.
+#
+# ### Exercise 11.9 · Where on the map?
+# {{exercise}}
+#
+# The features of the whole search image are already there. Those of the target found in it need not be computed again: cut them out of the map. Which square of the map holds what an exemplar around pixel `centre` would give? On the map, cell k covers [k, k + 1]; its centre k + 0.5 stands for pixel `first` + k · `stride`. If the target has grown, its exemplar covers `ratio` times as many cells.
+#
+# <details><summary>Hint 1</summary>
+#
+# The middle of the square is (centre − first) / stride + 0.5, x and y alike.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Half its side is ratio · cells / 2; `torch.cat([middle - half, middle + half])`.
+# </details>
+
+
+# %% exercise="margin.roi" points=5 stars=2 minutes=8
+@exercise("margin.roi")
+def roi_of(centre, ratio, first, stride, cells):
+    """The square of the search features that holds the target's template.
+
+    Args:
+        centre: tensor (2,), x and y, search pixels; ratio: the target's scale against the search image's.
+        first: pixel of the first cell's centre; stride: pixels a cell; cells: a side of the template.
+
+    Returns:
+        tensor (4,): x0, y0, x1, y1 in cells.
+    """
+    ### BEGIN SOLUTION
+    middle = (centre - first) / stride + 0.5
+    half = ratio * cells / 2
+    return torch.cat([middle - half, middle + half])
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 11.10 · ROI-Align
+# {{exercise}}
+#
+# That square rarely lies on whole cells. ROI-Align divides it into `cells` × `cells` parts and reads the map in the middle of each, *bilinearly*. Rounding the square to whole cells would lose up to four pixels of the search image, in every frame.
+#
+# <details><summary>Hint 1</summary>
+#
+# The middles along x are x0 + (k + 0.5) · (x1 − x0) / cells. Since the centre of cell k is at k + 0.5, they stand at *index* that − 0.5.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# With i the index rounded down and f the rest: (1 − f) · map[i] + f · map[i + 1], along the rows, then along the columns. Or `F.grid_sample(features, grid, align_corners=True)`, whose grid runs from −1 at index 0 to 1 at the last index.
+# </details>
+
+
+# %% exercise="margin.align" points=8 stars=3 minutes=12
+@exercise("margin.align")
+def template_from(features, roi, cells):
+    """A template cut out of search features.
+
+    Args:
+        features: tensor (1, C, H, W); roi: tensor (4,), x0, y0, x1, y1 in cells, inside the map; cells: a side of the template.
+
+    Returns:
+        tensor (1, C, cells, cells): one bilinear sample in the middle of each part.
+    """
+    ### BEGIN SOLUTION
+    part = (torch.arange(cells) + 0.5) / cells  # (cells,)
+    for axis, (low, high) in ((3, (roi[0], roi[2])), (2, (roi[1], roi[3]))):
+        at = low + part * (high - low) - 0.5  # (cells,) indices
+        below = at.floor().long().clamp(0, features.shape[axis] - 2)
+        shape = [1, 1, 1, 1]
+        shape[axis] = cells
+        rest = (at - below).view(shape)
+        features = (1 - rest) * features.index_select(
+            axis, below
+        ) + rest * features.index_select(axis, below + 1)
+    return features
+    ### END SOLUTION
+
+
+# %% [markdown]
+# Is it the same as embedding the picture again? If the target stands whole strides from the first cell, exactly: a network without padding gives every window the same features wherever it lies (lesson 10). In between, nearly.
+
+# %%
+from course_lib.geometry.windows import CropWindow
+from course_lib.models.fields import live_reception
+
+row = live_reception(network.backbone, 127)[-1]
+frame = np.random.default_rng(0).integers(0, 255, (255, 255, 3), dtype=np.uint8)
+frame = CropWindow(40, 40, 80, 255).cut(frame)  # soft shapes instead of noise
+picture = torch.from_numpy(frame).permute(2, 0, 1)[None].float()  # (1, 3, 255, 255)
+with torch.inference_mode():
+    features = network.features(picture)
+    for dx in (0, 2, 4, 8):
+        left, top = 64 + dx, 64
+        cut = network.features(picture[:, :, top : top + 127, left : left + 127])
+        square = roi_of(
+            torch.tensor([left + 63.5, top + 63.5]), 1.0, row.start, row.stride, row.size
+        )
+        aligned = template_from(features, square, row.size)
+        likeness = F.cosine_similarity(cut.flatten(), aligned.flatten(), 0)
+        print(
+            f"{dx} pixels beside a whole stride: cosine of the two templates {float(likeness):.4f}"
+        )
+
+# %% [markdown]
+# ### Exercise 11.11 · A moving average, with care
+# {{exercise}}
+#
+# A template found is mixed into the average only if its `score` is above `sure`: a wrong one would teach the tracker to follow the wrong thing. And the first template, the only one that is known to be right, keeps its share of the exemplar for ever. All templates have length 1, and the average is brought back to it.
+#
+# <details><summary>Hint 1</summary>
+#
+# `(1 - rate) * average + rate * fresh`, divided by its norm.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# The exemplar is `keep * first + (1 - keep) * average`, with the new average. Return both.
+# </details>
+
+
+# %% exercise="margin.average" points=5 stars=2 minutes=7
+@exercise("margin.average")
+def renewed(first, average, fresh, score, rate, keep, sure):
+    """The exemplar for the next frame.
+
+    Args:
+        first, average, fresh: tensors (1, C, h, w) of length 1: the first template, the average so far, the one just found.
+        score: of the find; rate: of the average; keep: share of the first template; sure: score above which a find counts.
+
+    Returns:
+        exemplar (1, C, h, w), new average (1, C, h, w) of length 1.
+    """
+    ### BEGIN SOLUTION
+    if score > sure:
+        average = (1 - rate) * average + rate * fresh
+        average = average / average.norm()
+    return keep * first + (1 - keep) * average, average
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ## Where to look
+#
+# ### Exercise 11.12 · A region that follows the speed
+# {{exercise}}
+#
+# A response of 17 × 17 cells reaches 64 pixels from the middle of the search image. A target that moved 40 pixels in the last frames may move 80 in the next. The slides name an "adaptive search region"; our reading: let the image grow, cell by cell on both sides, until it reaches `reach` times the target's speed.
+#
+# <details><summary>Hint 1</summary>
+#
+# Missing are reach · speed − 64 pixels, at 8 pixels a cell, rounded up, never below 0.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Every cell is needed on both sides: 16 pixels each.
+# </details>
+
+
+# %% exercise="margin.region" points=4 stars=2 minutes=6
+@exercise("margin.region")
+def region_size(speed, reach, base, largest):
+    """Pixels a side of the next search image.
+
+    Args:
+        speed: search pixels a frame; reach: how many times the speed it has to reach; base: 255; largest: the limit.
+
+    Returns:
+        int, `base` plus a multiple of 16, at most `largest`.
+    """
+    ### BEGIN SOLUTION
+    steps = math.ceil(max(reach * speed - 64, 0) / 8)
+    return min(base + 16 * steps, largest)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 11.13 · One more search
+# {{exercise}}
+#
+# And if the map has no high peak at all? Then look once more, as far as allowed. A larger map always has *some* higher cell, so the second look must find more by `gain`, or the first one stands.
+#
+# <details><summary>Hint 1</summary>
+#
+# `look(size)` costs a pass through the network: call it a second time only if you need to.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# No second look if the first peak reaches `unsure`, or if the first look was as wide as the second would be.
+# </details>
+
+
+# %% exercise="margin.again" points=4 stars=2 minutes=6
+@exercise("margin.again")
+def search_again(look, size, largest, unsure, gain):
+    """Look once, and once more where it helps.
+
+    Args:
+        look: function from the image's size to its response, a tensor (n, n); size: to begin with; largest: of the second look.
+        unsure: peak below which to look again; gain: by how much the second must be higher.
+
+    Returns:
+        the size, and the response seen at it.
+    """
+    ### BEGIN SOLUTION
+    near = look(size)
+    if near.max() >= unsure or size >= largest:
+        return size, near
+    far = look(largest)
+    return (largest, far) if far.max() > near.max() + gain else (size, near)
+    ### END SOLUTION
+
+
+# %% [markdown]
+# ## Experiment: switch by switch
+#
+# VOT's supervised protocol (lesson 01): a tracker that loses its target is started again, and the failures are counted. First here, on a few clips with look-alikes:
+
+# %%
+from course_lib.evaluation.eao import eao, interval
+from course_lib.evaluation.vot import accuracy, run_supervised
+from course_lib.trackers import make_tracker
+
+few = [
+    in_memory(c, by_profile(smoke=8, laptop=70, gpu=None))
+    for c in list(clips)[:: by_profile(smoke=10, laptop=4, gpu=1)]
+]
+off = {"update": False, "again": False, "adapt": False}
+rows = {
+    "cosine, margin 0": ("siammargin_cosine", off),
+    "margin": ("siammargin", off),
+    "margin + update": ("siammargin", off | {"update": True}),
+    "margin + wider search": ("siammargin", off | {"again": True, "adapt": True}),
+    "margin + both": ("siammargin", {}),
+}
+low, high = interval(clips.name, [len(c) for c in few])
+print(f"{len(few)} clips, {sum(len(c) for c in few)} frames; EAO over {low} … {high} frames")
+print(f"{'':24}{'accuracy':>10}{'failures':>10}{'EAO':>8}")
+for name, (weights, switches) in rows.items():
+    make = partial(make_tracker, "siammargin", weights=weights, **switches)
+    runs = [run_supervised(make, c) for c in few]
+    failures = sum(r.failures for r in runs)
+    print(f"{name:24}{accuracy(runs):10.3f}{failures:10}{eao(runs, low, high):8.3f}")
+
+# %% [markdown]
+# So few clips have so few failures that one more or less changes the order of the rows. The long run has more of both: 20 generated clips with look-alikes, the 8 real VOT-2014 clips, 5 real targets among look-alikes, and three networks of each kind that differ in their random seed. Beside it the table of the slides, from VOT2019's 60 clips, measured under the real-time rule.
+
+# %%
+measured = read_measured(RESULTS / "siammargin.json")
+slides = read_measured(RESULTS / "siammargin_published.json")
+about = measured["measured"]
+runs = measured["runs"]
+arms = {
+    "SiamFC": ("siamfc", "plain"),
+    "cosine, m = 0": ("cosine", "plain"),
+    "  + update": ("cosine", "update"),
+    "  + wider search": ("cosine", "search"),
+    "  + both": ("cosine", "all"),
+    "margin": ("margin", "plain"),
+    "  margin + update": ("margin", "update"),
+    "  margin + wider search": ("margin", "search"),
+    "  margin + both": ("margin", "all"),
+    "small SiamRPN++": ("siamrpn++", "plain"),
+    "  loss on its map too": ("siamrpn++ with map", "plain"),
+}
+
+
+def column(arm, variant, group, what):
+    """One figure by seed."""
+    return {r["seed"]: r[variant][group][what] for r in runs if r["arm"] == arm}
+
+
+seeds = sorted({r["seed"] for r in runs})
+print(f"seeds {seeds}; {about['date']}, commit {about['commit']}, {about['hardware']}")
+print(f"{'':26}" + "".join(f"{group:>26}" for group in measured["clips"]))
+print(f"{'':26}" + f"{'A':>8}{'failures':>10}{'EAO':>8}" * len(measured["clips"]))
+for name, (arm, variant) in arms.items():
+    line = f"{name:26}"
+    for group in measured["clips"]:
+        a, f, e = (
+            np.mean(list(column(arm, variant, group, w).values()))
+            for w in ("accuracy", "failures", "eao")
+        )
+        line += f"{a:8.3f}{f:10.1f}{e:8.3f}"
+    print(line)
+print(f"\n{'slides':26}{'A':>8}{'failures':>10}{'EAO':>8}")
+for r in slides["ablation"]:
+    on = [k for k in ("margin", "update", "again", "adapt") if r[k]]
+    print(
+        f"{' + '.join(on) or 'nothing':34}{r['accuracy']:8.3f}{r['failures']:10.1f}{r['eao']:8.3f}"
+    )
+print(slides["source"])
+
+# %%
+figure, axes = plots.new_figure(width=9.6, height=3.2, columns=3)
+pairs = {
+    "margin": (("cosine", "plain"), ("margin", "plain")),
+    "update": (("margin", "plain"), ("margin", "update")),
+    "wider\nsearch": (("margin", "plain"), ("margin", "search")),
+    "margin,\nall": (("cosine", "plain"), ("margin", "all")),
+    "no margin,\nall": (("cosine", "plain"), ("cosine", "all")),
+    "loss on\nRPN's map": (("siamrpn++", "plain"), ("siamrpn++ with map", "plain")),
+}
+said = []
+for ax, group in zip(axes[0], measured["clips"], strict=True):
+    ax.axhline(0, color=plots.NEUTRAL, linewidth=1)
+    told = []
+    for k, (name, (before, after)) in enumerate(pairs.items()):
+        one, two = column(*before, group, "failures"), column(*after, group, "failures")
+        change = np.array([two[s] - one[s] for s in sorted(one.keys() & two.keys())])
+        ax.plot([k] * len(change), change, "o", color=plots.EXEMPLAR, alpha=0.5)
+        ax.plot(k, change.mean(), "_", color=plots.EXEMPLAR, markersize=20, markeredgewidth=2)
+        total = np.mean([one[s] for s in sorted(one.keys() & two.keys())])
+        told.append(f"{name.replace(chr(10), ' ')} {change.mean():+.1f} of {total:.1f}")
+    ax.set_xticks(range(len(pairs)), pairs, fontsize=7)
+    ax.set(title=f"{group}: change in failures")
+    ax.title.set_fontsize(10)
+    said.append(f"{group}: {', '.join(told)}")
+plots.show(
+    figure,
+    alt=f"Change in the number of failures that each switch brings, one dot a seed, a bar for the mean. {'. '.join(said)}.",
+)
+print("\n".join(said))
+
+# %% [markdown]
+# {{TODO-ablation}}
+#
+# ### In real time
+#
+# VOT's real-time challenge lets frames arrive at 20 a second: a tracker that is late misses some. For the first seed, on the machine named above:
+
+# %%
+print(f"{'':24}" + "".join(f"{g:>28}" for g in measured["clips"]) + f"{'ms a frame':>12}")
+for r in (r for r in runs if r["seed"] == 0):
+    for variant in ("plain", "all"):
+        if f"{variant} in real time" not in r:
+            continue
+        line = f"{r['arm'] + ', ' + variant:24}"
+        for group in measured["clips"]:
+            free, late = r[variant][group], r[f"{variant} in real time"][group]
+            line += (
+                f"{free['failures']:6} → {late['failures']:3} failures, EAO {late['eao']:.2f}"[
+                    :28
+                ].rjust(28)
+            )
+        print(line + f"{1000 * r[variant]['seconds_a_frame']:12.1f}")
+
+# %% [markdown]
+# ### What the update costs
+#
+# Measured around the update, in one run: ROI-Align on features that are there already, two weighted sums, two lengths.
+
+# %%
+cost = measured["update"]
+print(
+    f"shipped run: a frame {cost['milliseconds_a_frame']:.1f} ms, of which the update {cost['milliseconds_of_update']:.2f} ms: {100 * cost['share']:.1f} % on top; slides: {100 * slides['extra_time_of_update']:.2f} %"
+)
+
+# %% [markdown]
+# ### Are the maps better?
+
+# %%
+print(f"{'':22}{'generated, look-alikes':>34}{'real, look-alikes':>34}")
+print(f"{'':22}" + f"{'on target':>12}{'lead':>10}{'PSR':>12}" * 2)
+for arm in dict.fromkeys(r["arm"] for r in runs):
+    mine = [r["distortion"] for r in runs if r["arm"] == arm]
+    for what in ("map", "score"):
+        if f"generated {what}" not in mine[0]:
+            continue
+        line = f"{arm if what == 'map' else '  its score':22}"
+        for group in ("generated", "look-alikes"):
+            mean = {
+                k: np.mean([d[f"{group} {what}"][k] for d in mine])
+                for k in ("on_target", "lead", "psr")
+            }
+            line += f"{100 * mean['on_target']:10.0f} %{mean['lead']:10.2f}{mean['psr']:12.2f}"
+        print(line)
+
+figure, axes = plots.new_figure(width=9.6, height=2.6, columns=3, sharey=True)
+edges = np.array(measured["edges"])
+for ax, arm in zip(axes[0], ("cosine", "margin", "siamrpn++ with map"), strict=True):
+    shares = next(
+        r["distortion"]["histogram"] for r in runs if r["arm"] == arm and r["seed"] == 0
+    )
+    for kind in KINDS:
+        ax.stairs(shares[kind], edges, fill=True, alpha=0.5, color=colours[kind], label=kind)
+    ax.set(title=arm, xlabel="cosine", yticks=[])
+axes[0, 0].legend(fontsize=7)
+plots.show(
+    figure,
+    alt="Histograms of the cosines of target, look-alikes and background on generated clips, for the long run's networks: cosine without margin, with margin, and SiamRPN++ with a loss on its map.",
+)
+
+# %% [markdown]
+# {{TODO-maps}}
+#
+# ## Where you stand
+
+# %%
+progress()
+
+# %% [markdown]
+# ## Questions to check yourself
+#
+# 1. Why divide by the length of the *window* and not of the whole search image's features?
+# <details><summary>Answer</summary>
+#
+# The search image's length is one number for all places: it changes no comparison between them. The window's length differs from place to place; without it a strong window beats a similar one.
+# </details>
+#
+# 2. At test time the margin is gone. What has it done?
+# <details><summary>Answer</summary>
+#
+# It changed the features. A loss that is met only with room to spare goes on pulling where an ordinary one is content.
+# </details>
+#
+# 3. The update is gated by the score. Which mistake does the gate not prevent?
+# <details><summary>Answer</summary>
+#
+# A confident one: a look-alike that scores high. Against that help only features that tell the two apart, and the share of the first template.
+# </details>
+#
+# 4. Accuracy falls and EAO rises when the update is switched on, in the slides. Can both be true?
+# <details><summary>Answer</summary>
+#
+# Yes: accuracy is averaged over frames between failures. A tracker that fails less often also stays on in the hard frames, where overlap is low; EAO counts the frames after a failure as 0.
+# </details>
+#
+# 5. From lesson 09: a depth-wise correlation gives a map for each channel. How do you get the plain correlation out of them?
+# <details><summary>Answer</summary>
+#
+# Add the maps up. The head weighs them instead, some with a negative sign: so a high sum need not mean a high score.
+# </details>
+#
+# ## Classic mistakes
+#
+# * **The margin on the wrong side.** A target's cosine must be made *smaller* before the loss sees it. If training gets easier with a margin, a sign is wrong.
+# * **A margin without a scale.** Logits between −1 and 1 can never satisfy a softmax.
+# * **No ring.** Neighbours of the target as negatives: the loss cannot be met, and the peak becomes ragged.
+# * **Updating with what the window chose.** Gate by the raw cosine at the place, not by the blended value.
+#
+# ## Read next
+#
+# * `course_lib/models/margin.py`, `course_lib/trackers/siammargin.py` and `course_lib/evaluation/distortion.py`.
+# * Lesson 12: instead of a map that is right about the place, a network that knows how right a *box* is.

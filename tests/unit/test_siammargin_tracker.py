@@ -1,0 +1,201 @@
+"""SiamMargin's tracker against a slow one written from the text, and each switch on its own."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+
+from course_lib.data.generated import ClipSpec, make_clip
+from course_lib.errors import DataError, SettingsError
+from course_lib.evaluation.otb import track
+from course_lib.geometry.windows import CropWindow, exemplar_side
+from course_lib.models.device import choose_placement
+from course_lib.models.siamfc import SiamFC
+from course_lib.models.siammargin import SiamMargin
+from course_lib.models.weights import save_weights
+from course_lib.trackers import make_tracker
+from course_lib.trackers.siamfc import Embedding
+from course_lib.trackers.siammargin import SiamMarginSettings, SiamMarginTracker, region_size
+
+CLIP = make_clip(ClipSpec("gen-test", 77, length=14, distractors=1, scale=1.4, roam=0.8, period=9))
+
+
+@pytest.fixture(scope="module")
+def embedding() -> Embedding:
+    torch.manual_seed(3)
+    return Embedding(SiamMargin(widths=(16, 32, 32, 32, 16)).eval(), choose_placement("cpu", "fp32"))
+
+
+def slow(embedding: Embedding, clip, s: SiamMarginSettings) -> np.ndarray:
+    """The tracker's text, step by step: plain loops, one picture at a time, no class."""
+
+    def phi(crop):
+        with torch.no_grad():
+            return embedding.backbone(torch.from_numpy(crop).permute(2, 0, 1)[None].float())[0].double()
+
+    def cosines(z, x):
+        a, n = z.shape[-1], x.shape[-1] - z.shape[-1] + 1
+        flat = torch.stack([x[:, i : i + a, j : j + a].flatten() for i in range(n) for j in range(n)])
+        return (F.normalize(flat, dim=1) @ (z.flatten() / z.norm())).reshape(n, n).numpy().astype(np.float32)
+
+    frame, box = clip.frames[0], clip.boxes[0]
+    centre, size, colour = box[:2] + box[2:] / 2, box[2:].copy(), cv2.mean(frame)[:3]
+    side = float(exemplar_side(box))
+    z = first = average = phi(CropWindow(*centre, side, 127).cut(frame, colour))
+    side = start = side * 255 / 127
+    speed, found = 0.0, [box]
+    for frame in list(clip.frames)[1:]:
+        was = centre.copy()
+        pixels = 255
+        while s.adapt and (pixels - 127) / 2 < s.reach * speed and pixels < s.largest:
+            pixels += 16
+
+        def look(pixels, centre=centre, side=side, frame=frame, z=z):
+            windows = [
+                CropWindow(*centre, side * f * pixels / 255, pixels) for f in (1 / s.scale_step, 1, s.scale_step)
+            ]
+            maps = [phi(w.cut(frame, colour)) for w in windows]
+            return windows, maps, [cosines(z, m) for m in maps]
+
+        windows, maps, answers = look(pixels)
+        if s.again and max(a.max() for a in answers) < s.unsure and pixels < s.largest:
+            wide = look(s.largest)
+            if max(a.max() for a in wide[2]) > max(a.max() for a in answers) + s.gain:
+                windows, maps, answers = wide
+        large = [cv2.resize(a, None, fx=16, fy=16, interpolation=cv2.INTER_CUBIC) for a in answers]
+        peaks = [large[0].max() * s.scale_penalty, large[1].max(), large[2].max() * s.scale_penalty]
+        k = int(np.argmax(peaks))
+        hann = np.outer(np.hanning(len(large[k])), np.hanning(len(large[k])))
+        share = large[k] - large[k].min()
+        mix = (1 - s.window) * share / share.sum() + s.window * hann / hann.sum()
+        row, column = np.unravel_index(mix.argmax(), mix.shape)
+        score = large[k][row, column]
+        middle = (len(mix) - 1) / 2
+        moved = np.array([column - middle, row - middle]) * 8 / 16
+        centre = np.clip(windows[k].to_frame(moved + windows[k].size / 2), 0, frame.shape[1::-1])
+        factor = (1 / s.scale_step, 1, s.scale_step)[k]
+        new = np.clip((1 - s.scale_rate) * side + s.scale_rate * side * factor, 0.2 * start, 5 * start)
+        size, side = size * new / side, float(new)
+        speed = max(np.hypot(*(centre - was)) * 255 / side, 0.8 * speed)
+        if s.update and score > s.sure:
+            place = windows[k].to_crop(centre)
+            ratio = side / windows[k].side * windows[k].size / 255
+            at = (place[:, None] - 43.5) / 8 + (np.arange(6) - 2.5) * ratio  # (2, 6) indices on the map, x and y
+            if at.min() + 0.5 - ratio / 2 >= 0 and at.max() + 0.5 + ratio / 2 <= maps[k].shape[-1]:
+                fresh = torch.zeros(len(z), 6, 6, dtype=torch.float64)
+                for i, y in enumerate(at[1]):
+                    for j, x in enumerate(at[0]):
+                        for yy, wy in ((int(np.floor(y)), 1 - y % 1), (int(np.floor(y)) + 1, y % 1)):
+                            for xx, wx in ((int(np.floor(x)), 1 - x % 1), (int(np.floor(x)) + 1, x % 1)):
+                                if wy * wx:
+                                    fresh[:, i, j] += wy * wx * maps[k][:, yy, xx]
+                average = (1 - s.rate) * average / average.norm() + s.rate * fresh / fresh.norm()
+                average = average / average.norm()
+                z = s.keep * first / first.norm() + (1 - s.keep) * average
+        found.append(np.concatenate([centre - size / 2, size]))
+    return np.array(found)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"update": False, "again": False, "adapt": False},
+        {"again": False, "adapt": False, "sure": -1.0, "rate": 0.3, "keep": 0.2},
+        {"update": False, "again": False, "reach": 40.0},
+        {"update": False, "adapt": False, "unsure": 2.0, "gain": -0.5},
+        {"sure": 0.2, "unsure": 0.98, "gain": -0.002, "reach": 25.0, "rate": 0.2},
+    ],
+    ids=["plain", "update", "adapt", "again", "all"],
+)
+def test_equals_the_slow_one(embedding, how):
+    s = SiamMarginSettings(**how)
+    boxes = track(SiamMarginTracker(s, embedding), CLIP).boxes
+    assert np.abs(boxes - slow(embedding, CLIP, s)).max() < 0.05
+
+
+def test_every_switch_changes_the_result(embedding):
+    off = {"update": False, "again": False, "adapt": False}
+    strong = {"sure": -1.0, "rate": 0.5, "keep": 0.0, "unsure": 2.0, "gain": -0.5, "reach": 40.0}
+    plain = track(SiamMarginTracker(SiamMarginSettings(**off, **strong), embedding), CLIP).boxes
+    for switch in off:
+        one = SiamMarginSettings(**(off | {switch: True}), **strong)
+        assert np.abs(track(SiamMarginTracker(one, embedding), CLIP).boxes - plain).max() > 0.1, switch
+
+
+def test_off_it_is_siamfc_on_cosines(embedding):
+    from course_lib.trackers.siamfc import SiamFCTracker
+
+    off = SiamMarginSettings(update=False, again=False, adapt=False)
+    mine = track(SiamMarginTracker(off, embedding), CLIP).boxes
+    assert np.allclose(mine, track(SiamFCTracker(off, embedding), CLIP).boxes, atol=1e-6)
+
+
+class TestUpdate:
+    """The template."""
+
+    def started(self, embedding, **how) -> SiamMarginTracker:
+        tracker = SiamMarginTracker(SiamMarginSettings(again=False, adapt=False, **how), embedding)
+        tracker.init(CLIP.frames[0], CLIP.boxes[0])
+        return tracker
+
+    def test_an_uncertain_find_changes_nothing(self, embedding):
+        tracker = self.started(embedding, sure=1.01)
+        first = tracker.z.clone()
+        tracker.update(CLIP.frames[1])
+        assert torch.equal(tracker.z, first) and torch.equal(tracker.average, first)
+
+    def test_the_first_template_keeps_its_share(self, embedding):
+        tracker = self.started(embedding, sure=-1.0, rate=1.0, keep=0.7)
+        for t in range(1, 5):
+            tracker.update(CLIP.frames[t])
+        first, average = (F.normalize(v.flatten(), dim=0) for v in (tracker.first, tracker.average))
+        assert torch.allclose(tracker.z.flatten(), 0.7 * first + 0.3 * average, atol=1e-5)
+
+    def test_a_rate_of_nought_leaves_the_exemplar_s_direction(self, embedding):
+        tracker = self.started(embedding, sure=-1.0, rate=0.0)
+        first = tracker.z.clone()
+        tracker.update(CLIP.frames[1])
+        assert float(F.cosine_similarity(tracker.z.flatten(), first.flatten(), 0)) == pytest.approx(1, abs=1e-5)
+
+    def test_a_target_at_the_edge_of_the_view_is_not_learned(self, embedding):
+        tracker = self.started(embedding, sure=-1.0)
+        features = embedding.features(tracker.look(CLIP.frames[1]))
+        tracker.update(CLIP.frames[1])
+        average = tracker.average.clone()
+        tracker.centre = tracker.last.window.to_frame(np.array([30.0, 120.0]))
+        tracker._learn(features)
+        assert torch.equal(tracker.average, average)
+
+
+class TestRegion:
+    """`region_size`."""
+
+    @given(st.floats(0, 300), st.floats(0.5, 4))
+    def test_reaches_as_far_as_asked_or_as_allowed_and_no_further(self, speed, reach):
+        size = region_size(speed, reach, 255, 383)
+        assert 255 <= size <= 383 and (size - 255) % 16 == 0
+        reached = (size - 127) / 2  # pixels from the middle to the response's last cell
+        assert size == 383 or reached >= reach * speed - 1e-6
+        assert size == 255 or reached - 8 < reach * speed
+
+    def test_the_table(self):
+        assert [region_size(v, 2, 255, 383) for v in (0, 32, 33, 40, 41, 1e6)] == [255, 255, 271, 287, 303, 383]
+
+
+class TestSettings:
+    """What it refuses."""
+
+    @pytest.mark.parametrize("wrong", [{"rate": 1.5}, {"keep": -0.1}, {"largest": 300}, {"largest": 239}])
+    def test_senseless_ones(self, wrong):
+        with pytest.raises(SettingsError, match="plus a multiple of 16"):
+            SiamMarginSettings(**wrong)
+
+    def test_weights_without_cosines(self, tmp_path):
+        save_weights(SiamFC(widths=(8, 8, 8, 8, 8)), tmp_path / "it.safetensors", {"name": "it"})
+        with pytest.raises(DataError, match="of a siamfc.*use the tracker siamfc"):
+            make_tracker("siammargin", weights=str(tmp_path / "it.safetensors"))
