@@ -1,7 +1,8 @@
-"""What several measurements here share: one pass over a benchmark, and speeds side by side."""
+"""What several measurements here share: one pass over a benchmark, speeds side by side, weights to keep."""
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.evaluation.otb import score_sequence, track
 from course_lib.evaluation.report import Report, TrackerScores
+from course_lib.models.weights import WEIGHTS, find_weights
 from course_lib.trackers.base import Tracker
 
 
@@ -37,6 +39,14 @@ def figures(report: Report) -> dict[str, Any]:
         "curves": told["curves"]["it"],
         "auc_by_sequence": {n: values["it"] for n, values in told["auc_by_sequence"].items()},
     }
+
+
+def ship(names: dict[str, str]) -> None:
+    """Copy weights and cards of runs, by the run's name, to where the course keeps its own, under another name."""
+    for run, name in names.items():
+        path = find_weights(run)
+        for kind in (".safetensors", ".json"):
+            shutil.copyfile(path.with_suffix(kind), (WEIGHTS / name).with_suffix(kind))
 
 
 def frames_per_second(trackers: dict[str, Tracker], clip: Sequence, rounds: int) -> dict[str, float]:

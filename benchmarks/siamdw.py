@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -20,7 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from clips import figures, one_pass
+from clips import figures, one_pass, ship
 
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.evaluation.border import errors_by_place, wide_pairs
@@ -30,7 +29,7 @@ from course_lib.geometry.windows import EXEMPLAR, search_side
 from course_lib.models.device import choose_placement
 from course_lib.models.fields import live_reception
 from course_lib.models.twins import TWINS
-from course_lib.models.weights import WEIGHTS, find_weights, load_siamfc, read_card
+from course_lib.models.weights import load_siamfc, read_card
 from course_lib.places import RUNS
 from course_lib.provenance import provenance
 from course_lib.recipe import load_settings
@@ -120,14 +119,6 @@ def fast_frames(name: str, frames: int | None, pixels: float = 32) -> float:
     return float(np.mean(np.array(moves) > pixels))
 
 
-def ship(recipe: Path, names: list[str]) -> None:
-    """Copy weights and cards of the first seed to where the course keeps its own."""
-    for name in set(SHIPPED) & set(names):
-        path = find_weights(settings_of(recipe, name, 0).name)
-        for kind in (".safetensors", ".json"):
-            shutil.copyfile(path.with_suffix(kind), (WEIGHTS / name).with_suffix(kind))
-
-
 def main() -> int:
     """Run what is missing, keep the table; 75 if the budget ended first."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -172,7 +163,7 @@ def main() -> int:
             table["fast_frames"] = {name: fast_frames(name, arguments.frames) for name in BENCHMARKS}
             table["errors_by_place"] = border(arguments.recipe, arguments.seeds)
         if not settings.name.endswith("-gpu"):
-            ship(arguments.recipe, networks)
+            ship({settings_of(arguments.recipe, name, 0).name: name for name in SHIPPED if name in networks})
         write_whole(arguments.write, json.dumps(without_nan(table), indent=1) + "\n")
     return 0
 

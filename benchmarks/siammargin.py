@@ -24,6 +24,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from clips import ship
 
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.frames import ArrayFrames
@@ -63,6 +64,12 @@ VARIANTS = {
 }
 VARIANTS_OF = {"margin": tuple(VARIANTS), "cosine": ("plain", "search", "all")}
 ALIKE = ("Deer", "DragonBaby", "Football1", "Jogging.1", "Jogging.2")
+SHIPPED = {
+    "margin": "siammargin",
+    "cosine": "siammargin-cosine",
+    "siamrpn++": "siamrpnpp-small",
+    "siamrpn++ with map": "siamrpnpp-small-map",
+}
 EDGES = np.linspace(-0.4, 1, 36)  # of the histograms of cosines
 
 
@@ -224,6 +231,8 @@ def main() -> int:
             "measured": provenance(str(choose_placement().device)) | {"threads": torch.get_num_threads()},
         }
         write_whole(arguments.write, json.dumps(without_nan(table), indent=1) + "\n")
+        if not first.name.startswith("siammargin-gpu"):
+            ship({settings_of(arguments.recipes, arm, 0).name: name for arm, name in SHIPPED.items()})
     return 0
 
 

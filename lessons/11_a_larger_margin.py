@@ -73,7 +73,7 @@ MarginPlayground(crowd, load_network("ciresnet22"), every=by_profile(smoke=12, l
 # Is that so? Here are the correlation map and the score of a small SiamRPN++, and the map of a second one that was trained with a loss on the map as well.
 
 # %%
-plain, supervised = load_network("siamrpnpp_small"), load_network("siamrpnpp_small_map")
+plain, supervised = load_network("siamrpnpp-small"), load_network("siamrpnpp-small-map")
 moments = moments_of([crowd], every=by_profile(smoke=12, laptop=6, gpu=6))
 reads = {
     "map of SiamRPN++": responses_of(maps_of(plain), moments),
@@ -442,7 +442,6 @@ def lead(response, labels):
 # Small networks, the same pairs in the same order, on pieces of photographs with look-alikes beside the target. **Predict:** does a larger margin raise the cosine of the target, or lower that of the rest? And does the lead grow?
 
 # %%
-from course_lib.models.weights import find_weights
 from course_lib.training.loop import train
 from course_lib.training.settings import TrainSettings
 
@@ -506,7 +505,7 @@ plots.show(
 print("\n".join(said))
 
 # %% [markdown]
-# {{TODO-experiment}}
+# TODO-experiment
 #
 # ## The exemplar, renewed
 #
@@ -737,7 +736,7 @@ few = [
 ]
 off = {"update": False, "again": False, "adapt": False}
 rows = {
-    "cosine, margin 0": ("siammargin_cosine", off),
+    "cosine, margin 0": ("siammargin-cosine", off),
     "margin": ("siammargin", off),
     "margin + update": ("siammargin", off | {"update": True}),
     "margin + wider search": ("siammargin", off | {"again": True, "adapt": True}),
@@ -833,7 +832,7 @@ plots.show(
 print("\n".join(said))
 
 # %% [markdown]
-# {{TODO-ablation}}
+# TODO-ablation
 #
 # ### In real time
 #
@@ -902,7 +901,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{TODO-maps}}
+# TODO-maps
 #
 # ## Where you stand
 

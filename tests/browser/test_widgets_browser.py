@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -30,7 +31,8 @@ from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Sequence
 from course_lib.models.device import Placement
 from course_lib.trackers.siamfc import Embedding
-from course_lib.widgets import AnchorExplorer, BoxPicker, ClipPlayer, FieldExplorer, MosseBench, ScoreMapExplorer
+from course_lib.widgets import AnchorExplorer, BoxPicker, ClipPlayer, FieldExplorer, MarginPlayground
+from course_lib.widgets import MosseBench, ScoreMapExplorer
 from course_lib.widgets.score_maps import untrained
 import torch
 rng = np.random.default_rng(1)
@@ -50,8 +52,9 @@ clip = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.aran
     "maps = ScoreMapExplorer(clip, clip.part(20), {'one': small, 'two': small})\nmaps",
     "anchors = AnchorExplorer(np.full((255, 255, 3), 90, np.uint8), [95.5, 95.5, 64, 64])\nanchors",
     "fields = FieldExplorer(np.tile(square, (3, 3, 1))[:127, :127])\nfields",
+    "margins = MarginPlayground(clip, untrained(widths=(4, 8, 8, 8, 4)).eval())\nmargins",
     "print('read:', player.frame, picker.box, round(picker.iou, 2), round(bench.rate, 3), bench.frame,"
-    " f\"cell {anchors.values['row']:.0f} {anchors.values['column']:.0f}\", fields.readout.split(',')[0],"
+    " f\"cell {anchors.values['row']:.0f} {anchors.values['column']:.0f}\", fields.readout.split(',')[0], 'margins', margins.values['margin'], margins.values['loss'],"
     " dict(maps.values), maps.box.round().tolist())",
 ]
 # the circle in the toolbar says idle before the notebook has its kernel; cells run then would be lost
@@ -349,9 +352,25 @@ def test_field_explorer_by_keyboard(page, keys):
     assert "field 191 pixels" in page.kernel_reads()
 
 
+def test_margin_playground_by_keyboard(page, keys):
+    widget = page.all(".tc-widget")[6]
+    readout = page.one(".tc-readout", widget)
+    assert "margins 0.2 0" in page.kernel_reads() and "in this moment the best target cell leads by" in readout.text
+    margin, scale, steps, moment = page.all("input[type=range]", widget)
+    margin.send_keys(keys.HOME)
+    scale.send_keys(keys.END)
+    page.until(lambda: "one tenth of a cosine is 6.4 in the logit" in readout.text, "a scale of 64")
+    page.one("select", widget).send_keys(keys.ARROW_DOWN)
+    page.until(lambda: "margins 0.0 1" in page.kernel_reads(), "margin 0 and the other loss in the kernel")
+    steps.send_keys(keys.HOME)
+    moment.send_keys(keys.END)
+    leads = re.compile(r"leads by (\S+) before and \1 after")
+    page.until(lambda: leads.search(readout.text), "the same lead before and after no step")
+
+
 def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
     controls = page.all(".tc-widget :is(button, input, select, [tabindex])")
-    assert len(controls) == 31
+    assert len(controls) == 36
     for control in controls:
         assert len(control.accessible_name) >= 1, control.get_attribute("outerHTML")
         assert control.get_attribute("data-lm-suppress-shortcuts") == "true"
@@ -370,6 +389,10 @@ def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
         "negative below an IoU of",
         "kernel of the last layer",
         "3 × 3 layers before it",
+        "margin m",
+        "scale s",
+        "steps of training",
+        "moment",
     ]
     for control in controls:
         control.send_keys(keys.SHIFT)  # the focus by keyboard
