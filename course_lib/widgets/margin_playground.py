@@ -132,8 +132,9 @@ class MarginPlayground(PictureBench):
         ):
             cosines = self.cosines(weights)  # (N / 2, n, n)
             leads.append(gap(cosines, labels)[k])
-            ax.imshow(cosines[k], cmap=plots.MAP)
-            row, column = np.unravel_index(int(cosines[k].argmax()), cosines[k].shape)
+            shown = cosines[k].numpy()  # (n, n)
+            ax.imshow(shown, cmap=plots.MAP)
+            row, column = np.unravel_index(shown.argmax(), shown.shape)
             ax.plot(column, row, "o", color=plots.PREDICTION, markeredgecolor="white")
             ax.set_title(name, fontsize=10)
             ax.set_axis_off()

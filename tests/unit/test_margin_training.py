@@ -222,14 +222,15 @@ def test_the_benchmark_of_look_alikes_says_where_they_are():
         assert np.array_equal(clip.part(3, 9).tags["alike"], boxes[3:9], equal_nan=True)
 
 
+@pytest.fixture(scope="module")
+def bench() -> MarginPlayground:
+    torch.manual_seed(0)
+    clip = make_clip(random_spec(41, length=25, distractors=2))
+    return MarginPlayground(clip, SiamFC(widths=(8, 8, 8, 8, 8)).eval(), every=3)
+
+
 class TestPlayground:
     """The margin playground."""
-
-    @pytest.fixture(scope="class")
-    def bench(self):
-        torch.manual_seed(0)
-        clip = make_clip(random_spec(41, length=25, distractors=2))
-        return MarginPlayground(clip, SiamFC(widths=(8, 8, 8, 8, 8)).eval(), every=3)
 
     def test_every_control_at_its_ends(self, bench):
         for spec in bench.controls:
