@@ -47,10 +47,10 @@ class SiamMarginSettings(SiamFCSettings):
 def region_size(speed: float, reach: float, base: int, largest: int, cell: int = 8) -> int:
     """Pixels a side of the search image that lets the target move `reach` · `speed` search pixels.
 
-    An image of 255 pixels gives a response of 17 cells, which reaches 64 pixels from its middle. Each further cell on both
-    sides costs 2 · `cell` pixels; never below `base` nor above `largest`.
+    The response to an image of 255 pixels reaches 64 pixels from its middle: (255 − 127) / 2. A further cell on each side costs
+    2 · `cell` pixels; never below `base` nor above `largest`.
     """
-    missing = reach * speed - 8 * cell  # pixels
+    missing = reach * speed - (base - EXEMPLAR) / 2  # pixels
     steps = int(np.ceil(max(missing, 0) / cell))
     return min(base + 2 * cell * steps, largest)
 
@@ -81,7 +81,8 @@ class SiamMarginTracker(SiamFCTracker):
     def update(self, frame: np.ndarray) -> np.ndarray:
         """Box (4,) where the cosine, blended with the window, is highest."""
         s, before = self.settings, self.centre.copy()
-        size = region_size(self.speed, s.reach, SEARCH, s.largest) if s.adapt else SEARCH
+        cell = self.embedding.network.stride
+        size = region_size(self.speed, s.reach, SEARCH, s.largest, cell) if s.adapt else SEARCH
         features, responses = self._search(frame, size)
         if s.again and size < s.largest and responses.max() < s.unsure:
             narrow = self.windows, self.crops
