@@ -244,8 +244,8 @@ def begin_with(network: nn.Module, settings: TrainSettings) -> None:
     ]
     if odd or (given.about["network"] == network.about["network"] and hasattr(network, "response")):
         raise SettingsError(
-            f"start_from {settings.start_from!r} is {given.about}; the recipe wants {network.about}. Make stride, widths and "
-            "groups equal."
+            f"start_from {settings.start_from!r} is {given.about}; the recipe wants {network.about}. Make stride, widths, "
+            "groups, backbone and share equal."
         )
     network.backbone.load_state_dict(common, strict=False)
 
