@@ -212,7 +212,7 @@ class TestDistortion:
 
 def test_the_benchmark_of_look_alikes_says_where_they_are():
     clips = load_benchmark("generated-alike-v1")
-    assert len(clips) == 20 and all("BC" in c.attributes for c in clips)
+    assert len(clips) == 40 and all("BC" in c.attributes for c in clips)
     for clip in list(clips)[::7]:
         boxes = clip.tags["alike"]
         assert boxes.shape[0] == len(clip) and boxes.shape[1] in (2, 3)
