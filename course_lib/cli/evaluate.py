@@ -11,11 +11,12 @@ from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.sequence import Benchmark
 from course_lib.errors import CourseError, SettingsError
 from course_lib.evaluation.report import got10k_scores, make_report, vot_scores
+from course_lib.evaluation.results import SUPERVISED
 from course_lib.evaluation.runner import PROTOCOLS, TrackerSpec, evaluate
 from course_lib.evaluation.tables import scores_table, to_markdown
 from course_lib.places import RUNS
 from course_lib.recipe import parse_overrides
-from course_lib.trackers import DEEP, TRACKER_NAMES
+from course_lib.trackers import LOCKSTEP, TRACKER_NAMES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,8 +70,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def tables(results: Path, benchmark: Benchmark, trackers: list[str], protocol: str) -> str:
     """The tables of a protocol in Markdown; for GOT-10k its own scores as well."""
-    if protocol == "vot":
-        return f"**{benchmark.name}**, VOT supervised\n\n" + scores_table(vot_scores(results, benchmark, trackers))
+    if protocol in SUPERVISED:
+        rule = "" if protocol == "vot" else ", in real time"
+        scores = vot_scores(results, benchmark, trackers, protocol)
+        return f"**{benchmark.name}**, VOT supervised{rule}\n\n" + scores_table(scores)
     text = to_markdown(make_report(results, benchmark, trackers, protocol))
     if benchmark.name.startswith("got10k") and protocol == "ope":
         text += "\nGOT-10k:\n\n" + scores_table(got10k_scores(results, benchmark, trackers))
@@ -98,7 +101,7 @@ def _lockstep_width(asked: int | None, specs: list[TrackerSpec]) -> int:
     """How many sequences share a call of the network: what was asked for, or 16 where there is a GPU to fill."""
     if asked is not None:
         return asked
-    if not any(spec.name in DEEP for spec in specs):
+    if not any(spec.name in LOCKSTEP for spec in specs):
         return 1
     import torch
 

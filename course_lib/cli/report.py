@@ -8,6 +8,7 @@ from pathlib import Path
 from course_lib.cli.evaluate import tables
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.evaluation.report import make_report
+from course_lib.evaluation.results import SUPERVISED
 from course_lib.evaluation.runner import PROTOCOLS
 from course_lib.evaluation.tables import write_report
 from course_lib.files import write_whole
@@ -30,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     text = tables(arguments.results, benchmark, arguments.tracker, arguments.protocol)
     print(text)
     out = arguments.out or RUNS / "reports" / f"{benchmark.name}-{arguments.protocol}"
-    if arguments.protocol == "vot":  # no curves to draw: its scores are the table
+    if arguments.protocol in SUPERVISED:  # no curves to draw: its scores are the table
         write_whole(out / "report.md", text)
         print(f"wrote {out / 'report.md'}")
         return 0

@@ -127,7 +127,9 @@ def make_report(root: Path, benchmark: Benchmark, trackers: list[str], protocol:
     return Report(benchmark.name, protocol, scores, {s.name: s.attributes for s in benchmark})
 
 
-def vot_scores(root: Path, benchmark: Benchmark, trackers: list[str]) -> dict[str, dict[str, float]]:
+def vot_scores(
+    root: Path, benchmark: Benchmark, trackers: list[str], protocol: str = "vot"
+) -> dict[str, dict[str, float]]:
     """VOT's scores by tracker from supervised runs: accuracy, failures, reliability, EAO and its interval of lengths.
 
     Raises MissingDataError if a run is missing, DataError if a file is not one.
@@ -135,7 +137,7 @@ def vot_scores(root: Path, benchmark: Benchmark, trackers: list[str]) -> dict[st
     low, high = interval(benchmark.name, [len(sequence) for sequence in benchmark])
     table = {}
     for tracker in trackers:
-        paths = [supervised_path(root, benchmark.name, tracker, s.name) for s in benchmark]
+        paths = [supervised_path(root, benchmark.name, tracker, s.name, protocol) for s in benchmark]
         runs = [read_supervised(path, s) for path, s in zip(paths, benchmark, strict=True)]
         table[tracker] = {
             "accuracy": accuracy(runs),

@@ -45,9 +45,13 @@ def result_path(root: Path | str, benchmark: str, tracker: str, sequence: str) -
     return Path(root) / benchmark / tracker / f"{sequence}.txt"
 
 
-def supervised_path(root: Path | str, benchmark: str, tracker: str, sequence: str) -> Path:
-    """Where a run under VOT's supervised protocol stands, as VOT lays it out below a tracker's folder."""
-    return Path(root) / benchmark / tracker / "baseline" / sequence / f"{sequence}_001.txt"
+# VOT's experiments by protocol: the folder that its layout gives each below a tracker's
+SUPERVISED = {"vot": "baseline", "vot-realtime": "realtime"}
+
+
+def supervised_path(root: Path | str, benchmark: str, tracker: str, sequence: str, protocol: str = "vot") -> Path:
+    """Where a run under VOT's supervised protocol stands, with or without the real-time rule, as VOT lays it out."""
+    return Path(root) / benchmark / tracker / SUPERVISED[protocol] / sequence / f"{sequence}_001.txt"
 
 
 def time_path(path: Path) -> Path:

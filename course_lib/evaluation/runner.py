@@ -23,13 +23,13 @@ from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import CourseError
 from course_lib.evaluation.otb import sre, track, tre
-from course_lib.evaluation.realtime import run_realtime
-from course_lib.evaluation.results import Result, result_path, supervised_path, write_result
+from course_lib.evaluation.realtime import Realtime, run_realtime
+from course_lib.evaluation.results import SUPERVISED, Result, result_path, supervised_path, write_result
 from course_lib.evaluation.vot import run_supervised, write_supervised
 from course_lib.files import write_whole
 from course_lib.trackers import LOCKSTEP, make_tracker
 
-PROTOCOLS = ("ope", "tre", "sre", "realtime", "vot")
+PROTOCOLS = ("ope", "tre", "sre", "realtime", *SUPERVISED)
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,8 @@ def finished(root: Path, benchmark: Benchmark, spec: TrackerSpec, sequence: Sequ
     whole = result_path(root, benchmark.name, spec.folder, sequence.name)
     if protocol == "ope":
         return [whole] if whole.is_file() else []
-    if protocol == "vot":
-        path = supervised_path(root, benchmark.name, spec.folder, sequence.name)
+    if protocol in SUPERVISED:
+        path = supervised_path(root, benchmark.name, spec.folder, sequence.name, protocol)
         return [path] if path.is_file() else []
     marker = whole.with_name(f"{sequence.name}.{protocol}.json")
     if not marker.is_file():
@@ -121,9 +121,10 @@ def run_one(spec: TrackerSpec, benchmark: Benchmark, sequence: Sequence, root: P
     if protocol == "ope":
         write_result(whole, track(spec.make(), sequence), benchmark.first_pixel)
         return
-    if protocol == "vot":
-        path = supervised_path(root, benchmark.name, spec.folder, sequence.name)
-        write_supervised(path, run_supervised(spec.make, sequence))
+    if protocol in SUPERVISED:
+        path = supervised_path(root, benchmark.name, spec.folder, sequence.name, protocol)
+        make = spec.make if protocol == "vot" else lambda: Realtime(spec.make())
+        write_supervised(path, run_supervised(make, sequence))
         return
     passes = _passes(spec, sequence, protocol)
     names = []

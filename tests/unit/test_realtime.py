@@ -7,7 +7,8 @@ import pytest
 
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Sequence
-from course_lib.evaluation.realtime import run_realtime
+from course_lib.evaluation.realtime import Realtime, run_realtime
+from course_lib.evaluation.vot import FAILURE, INIT, SKIPPED, TRACKED, run_supervised
 from course_lib.trackers.base import Tracker
 
 
@@ -68,3 +69,25 @@ def test_a_fast_tracker_gets_what_one_pass_gets():
     from course_lib.evaluation.otb import track
 
     assert np.array_equal(run(0.001)[2].boxes, track(Echo(), clip(10)).boxes)
+
+
+def test_vot_in_real_time_counts_what_stands_when_the_next_frame_arrives():
+    """The target moves by its own width each frame. A tracker that is in time is right; one that takes two frames for each
+    gives a box one frame old, which no longer touches the target: it fails, and is started again five frames later."""
+
+    class Perfect(Tracker):
+        def init(self, frame, box):
+            pass
+
+        def update(self, frame):
+            return np.array([5.0 * frame[0, 0, 0], 0, 5, 5])
+
+    frames = [np.full((8, 100, 3), t, dtype=np.uint8) for t in range(12)]
+    boxes = np.array([[5.0 * t, 0, 5, 5] for t in range(12)])
+    sequence = Sequence("moves", ArrayFrames(frames), boxes)
+    fast = run_supervised(lambda: Realtime(Perfect(), 10, 0, clock(0.05)), sequence, exact=True)
+    assert fast.codes.tolist() == [INIT] + [TRACKED] * 11 and np.allclose(fast.overlaps, 1)
+    slow = run_supervised(lambda: Realtime(Perfect(), 10, 0, clock(0.2)), sequence, exact=True)
+    assert slow.codes.tolist() == [INIT, FAILURE, *[SKIPPED] * 4, INIT, FAILURE, *[SKIPPED] * 4]
+    graced = run_supervised(lambda: Realtime(Perfect(), 10, 3, clock(0.2)), sequence, exact=True)
+    assert graced.codes.tolist()[:5] == [INIT, TRACKED, TRACKED, TRACKED, FAILURE]
