@@ -1,11 +1,13 @@
-"""What several measurements here share: one pass over a benchmark, speeds side by side, weights to keep."""
+"""What several measurements here share: one pass over a benchmark, speeds side by side, runs and weights to keep."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +16,13 @@ from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.evaluation.otb import score_sequence, track
 from course_lib.evaluation.report import Report, TrackerScores
+from course_lib.evaluation.tables import without_nan
+from course_lib.files import write_whole
 from course_lib.models.weights import WEIGHTS, find_weights
+from course_lib.places import RUNS
 from course_lib.trackers.base import Tracker
+from course_lib.training.finish import train_to_weights
+from course_lib.training.settings import TrainSettings
 
 
 def one_pass(make: Callable[[], Tracker], benchmark: Benchmark, frames: int | None = None) -> Report:
@@ -39,6 +46,29 @@ def figures(report: Report) -> dict[str, Any]:
         "curves": told["curves"]["it"],
         "auc_by_sequence": {n: values["it"] for n, values in told["auc_by_sequence"].items()},
     }
+
+
+def kept_scores(settings: TrainSettings) -> Path:
+    """Where a run's figures are kept."""
+    return RUNS / "training" / settings.name / "scores.json"
+
+
+def trained_and_measured(
+    settings: TrainSettings, measure: Callable[[Path], dict], budget: float | None = None
+) -> dict[str, Any] | None:
+    """What `measure` finds of a recipe's weights; trained, or trained on, and measured only if that is not kept already.
+
+    None if the budget, in seconds, ended first.
+    """
+    kept = kept_scores(settings)
+    if kept.is_file():
+        return json.loads(kept.read_text(encoding="utf-8"))
+    path = train_to_weights(settings, budget=budget)
+    if path is None:
+        return None
+    row = without_nan(measure(path))
+    write_whole(kept, json.dumps(row) + "\n")
+    return row
 
 
 def ship(names: dict[str, str]) -> None:

@@ -11,23 +11,22 @@ import argparse
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from clips import figures, one_pass
+from clips import figures, one_pass, trained_and_measured
 
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.evaluation.tables import without_nan
 from course_lib.files import write_whole
 from course_lib.models.device import choose_placement
 from course_lib.models.weights import load_network, read_card
-from course_lib.places import RUNS
 from course_lib.provenance import provenance
 from course_lib.recipe import load_settings
 from course_lib.trackers import make_tracker
-from course_lib.training.finish import train_to_weights
 from course_lib.training.runs import STOPPED, budget_from_outside
 from course_lib.training.settings import TrainSettings
 
@@ -41,14 +40,8 @@ def settings_of(recipe: Path, match: str, seed: int) -> TrainSettings:
     return load_settings(TrainSettings, recipe, {**what, "seed": seed, "name": f"{name}-{match}-seed{seed}"})
 
 
-def one_run(settings: TrainSettings, match: str, budget: float | None) -> dict | None:
-    """Train one network and measure it; None if the budget ended first."""
-    kept = RUNS / "training" / settings.name / "scores.json"
-    if kept.is_file():
-        return json.loads(kept.read_text(encoding="utf-8"))
-    path = train_to_weights(settings, budget=budget)
-    if path is None:
-        return None
+def measured(path: Path, settings: TrainSettings, match: str) -> dict:
+    """The row of one trained network."""
     network = load_network(str(path))
     row = {
         "match": match,
@@ -61,7 +54,6 @@ def one_run(settings: TrainSettings, match: str, budget: float | None) -> dict |
     for name in ("generated-v1", "otb+vot2014"):
         tracker = "siamfc" if match == "siamfc" else "siamrpn"
         row[name] = figures(one_pass(lambda: make_tracker(tracker, weights=str(path)), load_benchmark(name)))  # noqa: B023
-    write_whole(kept, json.dumps(without_nan(row)) + "\n")
     return row
 
 
@@ -80,7 +72,8 @@ def main() -> int:
             left = None if budget is None else budget - (time.monotonic() - began)
             if left is not None and left < 20:
                 return STOPPED
-            row = one_run(settings_of(arguments.recipe, match, seed), match, left)
+            settings = settings_of(arguments.recipe, match, seed)
+            row = trained_and_measured(settings, partial(measured, settings=settings, match=match), left)
             if row is None:
                 return STOPPED
             rows.append(row)

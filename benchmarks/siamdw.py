@@ -14,12 +14,13 @@ import argparse
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from clips import figures, one_pass, ship
+from clips import figures, kept_scores, one_pass, ship, trained_and_measured
 
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.evaluation.border import errors_by_place, wide_pairs
@@ -30,11 +31,9 @@ from course_lib.models.device import choose_placement
 from course_lib.models.fields import live_reception
 from course_lib.models.twins import TWINS
 from course_lib.models.weights import load_siamfc, read_card
-from course_lib.places import RUNS
 from course_lib.provenance import provenance
 from course_lib.recipe import load_settings
 from course_lib.trackers import make_tracker
-from course_lib.training.finish import train_to_weights
 from course_lib.training.runs import STOPPED, budget_from_outside
 from course_lib.training.settings import TrainSettings
 from course_lib.training.sources import make_sources
@@ -65,19 +64,8 @@ def settings_of(recipe: Path, backbone: str, seed: int) -> TrainSettings:
     )
 
 
-def kept_scores(settings: TrainSettings) -> Path:
-    """Where a run's figures are kept."""
-    return RUNS / "training" / settings.name / "scores.json"
-
-
-def one_run(settings: TrainSettings, frames: int | None, budget: float | None) -> dict | None:
-    """Train one network and measure it; None if the budget ended first."""
-    kept = kept_scores(settings)
-    if kept.is_file():
-        return json.loads(kept.read_text(encoding="utf-8"))
-    path = train_to_weights(settings, budget=budget)
-    if path is None:
-        return None
+def measured(path: Path, settings: TrainSettings, frames: int | None) -> dict:
+    """The row of one trained network."""
     network, card = load_siamfc(str(path)), read_card(path)
     z = live_reception(network.backbone, EXEMPLAR)[-1]
     row = {
@@ -92,7 +80,6 @@ def one_run(settings: TrainSettings, frames: int | None, budget: float | None) -
     }
     for name in BENCHMARKS:
         row[name] = figures(one_pass(lambda: make_tracker("siamfc", weights=str(path)), load_benchmark(name), frames))
-    write_whole(kept, json.dumps(without_nan(row)) + "\n")
     return row
 
 
@@ -142,7 +129,8 @@ def main() -> int:
         left = None if budget is None else budget - (time.monotonic() - began)
         if left is not None and left < 20:
             return STOPPED
-        row = one_run(settings_of(arguments.recipe, name, seed), arguments.frames, left)
+        one = settings_of(arguments.recipe, name, seed)
+        row = trained_and_measured(one, partial(measured, settings=one, frames=arguments.frames), left)
         if row is None:
             return STOPPED
         for name in BENCHMARKS:

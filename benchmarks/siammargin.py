@@ -24,7 +24,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from clips import ship
+from clips import kept_scores, ship, trained_and_measured
 
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.frames import ArrayFrames
@@ -42,7 +42,6 @@ from course_lib.provenance import provenance
 from course_lib.recipe import load_settings
 from course_lib.trackers import make_tracker
 from course_lib.trackers.base import Tracker
-from course_lib.training.finish import train_to_weights
 from course_lib.training.runs import STOPPED, budget_from_outside
 from course_lib.training.settings import TrainSettings
 
@@ -137,14 +136,8 @@ def distortion(network: torch.nn.Module, arm: str, clips: dict[str, list[Sequenc
     return found
 
 
-def one_run(settings: TrainSettings, arm: str, clips: Callable[[], dict], budget: float | None) -> dict | None:
-    """Train one arm and measure it; None if the budget ended first."""
-    kept = RUNS / "training" / settings.name / "scores.json"
-    if kept.is_file():
-        return json.loads(kept.read_text(encoding="utf-8"))
-    path = train_to_weights(settings, budget=budget)
-    if path is None:
-        return None
+def measured(path: Path, settings: TrainSettings, arm: str, clips: Callable[[], dict]) -> dict:
+    """The row of one arm and one seed."""
     card = read_card(path)
     row = {"arm": arm, "seed": settings.seed, "commit": card["commit"], "validation": card["validation"]}
     row["distortion"] = distortion(load_network(str(path)), arm, clips())
@@ -157,7 +150,6 @@ def one_run(settings: TrainSettings, arm: str, clips: Callable[[], dict], budget
             row[f"{variant} in real time"] = supervised(lambda make=make: Realtime(make()), real)
         told = {name: row[variant][name]["failures"] for name in clips()}
         print(arm, settings.seed, variant, told, f"{row[variant]['seconds_a_frame']:.4f} s", flush=True)
-    write_whole(kept, json.dumps(without_nan(row)) + "\n")
     return row
 
 
@@ -208,12 +200,12 @@ def main() -> int:
     jobs = [(seed, arm) for seed in arguments.seeds for arm in arguments.arms]
     for seed, arm in jobs[mine::all_parts]:
         settings = settings_of(arguments.recipes, arm, seed)
-        if arguments.finished and not (RUNS / "training" / settings.name / "scores.json").is_file():
+        if arguments.finished and not kept_scores(settings).is_file():
             continue
         left = None if budget is None else budget - (time.monotonic() - began)
         if left is not None and left < 20:
             return STOPPED
-        row = one_run(settings, arm, clips, left)
+        row = trained_and_measured(settings, partial(measured, settings=settings, arm=arm, clips=clips), left)
         if row is None:
             return STOPPED
         rows.append(row)
