@@ -68,9 +68,9 @@ MarginPlayground(crowd, load_network("ciresnet22"), every=by_profile(smoke=12, l
 #
 # ## A good score above a bad map
 #
-# SiamRPN++ (lesson 09) slides the exemplar over the search image channel by channel, and a head turns these maps into scores. SiamMargin's authors looked at the sum of the maps, the correlation itself, and found it *distorted*: its peak did not lie on the target, though the score's did. Nothing in the loss asks for a map that is highest where the likeness is greatest; the head can turn any map into a good score. On the frames it was trained for.
+# SiamRPN++ (lesson 09) slides the exemplar over the search image channel by channel, and a head turns these maps into scores. SiamMargin's authors looked at its correlation map and found it *distorted*: the peak did not lie on the target, though the score's did. Nothing in the loss asks for a map that is highest where the likeness is greatest; the head can turn any map into a good score.
 #
-# Is that so? Here are the correlation map and the score of a small SiamRPN++, and the map of a second one that was trained with a loss on the map as well.
+# Is that so? Here are the correlation map and the score of a small SiamRPN++, and the map of a second one that was trained with a loss on the map as well. The map is the channels' sum, as a cosine (the exercise below), averaged over the network's three layers.
 
 # %%
 plain, supervised = load_network("siamrpnpp-small"), load_network("siamrpnpp-small-map")
@@ -876,6 +876,25 @@ plots.show(
     alt=f"Change in the number of failures that each switch brings, one dot a seed, a bar for the mean. {'. '.join(said)}.",
 )
 print("\n".join(said))
+
+# %% [markdown]
+# Where do the failures on the real clips come from? Clip by clip, mean over the seeds:
+
+# %%
+kinds = (
+    ("cosine, m = 0", "cosine", "plain"),
+    ("margin", "margin", "plain"),
+    ("margin, all", "margin", "all"),
+)
+print(f"{'failures':22}" + "".join(f"{name:>16}" for name, *_ in kinds))
+for group in ("look-alikes", "vot2014"):
+    for k, clip in enumerate(measured["clips"][group]):
+        counts = [
+            np.mean([v[k] for v in column(arm, variant, group, "by_clip").values()])
+            for _, arm, variant in kinds
+        ]
+        if max(counts) > 0:
+            print(f"{clip:22}" + "".join(f"{v:16.1f}" for v in counts))
 
 # %% [markdown]
 # TODO-ablation
