@@ -133,11 +133,11 @@ def main() -> int:
         row = trained_and_measured(one, partial(measured, settings=one, frames=arguments.frames), left)
         if row is None:
             return STOPPED
-        for name in BENCHMARKS:
+        for benchmark in BENCHMARKS:
             for long in ("curves", "auc_by_sequence"):  # a table of so many runs has no room for them
-                row[name].pop(long)
+                row[benchmark].pop(long)
         rows.append(row)
-        told = {name: row[name]["auc"] for name in BENCHMARKS}
+        told = {benchmark: row[benchmark]["auc"] for benchmark in BENCHMARKS}
         print(name, seed, told, row["otb+vot2014"]["fps"], flush=True)
     if all_parts == 1:
         table = {
