@@ -7,7 +7,6 @@ here the map itself is the answer.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import roi_align
 
@@ -65,20 +64,20 @@ def template_from(features: Tensor, roi: Tensor, cells: int) -> Tensor:
     One bilinear sample in the middle of each cell. If the square lies on the map's own cells, they are copied exactly; a
     network without padding then gives just what it would give for the exemplar cut there.
     """
-    boxes = torch.cat([roi.new_zeros(1), roi])[None].to(features)  # (1, 5): number of the picture, square
-    return roi_align(features, boxes, (cells, cells), sampling_ratio=1, aligned=True)
+    square = torch.cat([roi.new_zeros(1), roi])[None].to(features)  # (1, 5): number of the picture, square
+    return roi_align(features, square, (cells, cells), sampling_ratio=1, aligned=True)
 
 
 def unit(template: Tensor) -> Tensor:
     """A template (1, C, h, w) of length 1."""
-    return F.normalize(template.flatten(1), dim=1).view_as(template)
+    return template / template.norm().clamp_min(1e-12)
 
 
 def moved(average: Tensor, fresh: Tensor, rate: float) -> Tensor:
-    """(1 − rate) · average + rate · fresh, of templates (1, C, h, w) brought to length 1."""
-    return unit((1 - rate) * unit(average) + rate * unit(fresh))
+    """(1 − rate) · average + rate · fresh, brought back to length 1, of templates (1, C, h, w) of length 1."""
+    return unit(average.lerp(fresh, rate))
 
 
 def mixed(first: Tensor, average: Tensor, share: float) -> Tensor:
     """share · first + (1 − share) · average: the first frame's template is the only one known to be right, so it stays in."""
-    return share * unit(first) + (1 - share) * unit(average)
+    return average.lerp(first, share)

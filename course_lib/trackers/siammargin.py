@@ -16,7 +16,7 @@ from torch import Tensor
 from course_lib.errors import DataError, SettingsError
 from course_lib.geometry.windows import EXEMPLAR
 from course_lib.models.fields import live_reception
-from course_lib.models.siammargin import SiamMargin, mixed, moved, roi_of, template_from
+from course_lib.models.siammargin import SiamMargin, mixed, moved, roi_of, template_from, unit
 from course_lib.trackers.siamfc import SEARCH, Embedding, SiamFCSettings, SiamFCTracker, load_embedding
 
 
@@ -75,7 +75,7 @@ class SiamMarginTracker(SiamFCTracker):
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
         """Keep the exemplar's features, as the first template and as the average of templates so far."""
         super().init(frame, box)
-        self.first = self.average = self.z  # (1, C, a, a)
+        self.first = self.average = unit(self.z)  # (1, C, a, a)
         self.speed = 0.0  # search pixels a frame
 
     def update(self, frame: np.ndarray) -> np.ndarray:
@@ -109,11 +109,12 @@ class SiamMarginTracker(SiamFCTracker):
     def _learn(self, features: Tensor) -> None:
         """Move the average towards the template at the box found, by ROI-Align on the features the search has computed."""
         s, window = self.settings, self.last.window
-        place = torch.from_numpy(window.to_crop(self.centre))  # (2,) crop pixels
+        place = torch.from_numpy(window.to_crop(self.centre)).float()  # (2,) crop pixels
         ratio = self.side / SEARCH * window.scale
         roi = roi_of(place, ratio, self.first_cell, self.embedding.network.stride, self.cells)
-        if roi.min() < 0 or roi.max() > features.shape[-1]:
+        corners = roi.tolist()
+        if min(corners) < 0 or max(corners) > features.shape[-1]:
             return  # the exemplar's square reaches beyond what was searched
         fresh = template_from(features[self.last.scale][None], roi, self.cells)  # (1, C, a, a)
-        self.average = moved(self.average, fresh, s.rate)
+        self.average = moved(self.average, unit(fresh), s.rate)
         self.z = mixed(self.first, self.average, s.keep)

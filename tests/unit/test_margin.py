@@ -284,7 +284,8 @@ class TestTemplates:
 
     def test_averages_keep_their_length_and_their_shares(self):
         a, b = unit(random(0, 1, 3, 2, 2)), unit(random(1, 1, 3, 2, 2))
-        assert float(moved(5 * a, 0.1 * b, 0.3).norm()) == pytest.approx(1, abs=1e-6)
+        assert float(moved(a, b, 0.3).norm()) == pytest.approx(1, abs=1e-6)
+        assert torch.allclose(unit(7 * a), a, atol=1e-6)
         assert torch.allclose(moved(a, b, 0.3), unit(0.7 * a + 0.3 * b), atol=1e-6)
-        assert torch.allclose(mixed(4 * a, b, 0.8), 0.8 * a + 0.2 * b, atol=1e-6)
+        assert torch.allclose(mixed(a, b, 0.8), 0.8 * a + 0.2 * b, atol=1e-6)
         assert torch.allclose(mixed(a, b, 1.0), a, atol=1e-6)

@@ -145,9 +145,9 @@ class TestUpdate:
 
     def test_an_uncertain_find_changes_nothing(self, embedding):
         tracker = self.started(embedding, sure=1.01)
-        first = tracker.z.clone()
+        exemplar, average = tracker.z.clone(), tracker.average.clone()
         tracker.update(CLIP.frames[1])
-        assert torch.equal(tracker.z, first) and torch.equal(tracker.average, first)
+        assert torch.equal(tracker.z, exemplar) and torch.equal(tracker.average, average)
 
     def test_the_first_template_keeps_its_share(self, embedding):
         tracker = self.started(embedding, sure=-1.0, rate=1.0, keep=0.7)
