@@ -215,7 +215,7 @@ def main() -> int:
     if all_parts == 1:
         first = settings_of(arguments.recipes, "margin", arguments.seeds[0])
         weights = RUNS / "training" / first.name / f"{first.name}.safetensors"
-        clip, place = clips()["generated"][0], choose_placement("auto", "fp32")
+        clip, place = clips()["generated"][0], choose_placement("auto", "auto")
         whole = SiamMargin(backbone="ciresnet22").eval()  # what a frame costs does not depend on the weights
         table = {
             "pairs": {
