@@ -53,11 +53,12 @@ def expected_overlap_curve(runs: list[SupervisedRun], longest: int | None = None
 def interval(benchmark: str, lengths: list[int]) -> tuple[int, int]:
     """(low, high) for a benchmark: as published, or, where VOT published none, from its sequences' `lengths`.
 
-    The course's own rule for those: the range that holds the middle half of the lengths. Say so beside the number.
+    The course's own rule for those: the range that holds the middle half of the lengths, of the frames after the start. (With
+    a frame more, the runs without a failure would end before it and only failed ones count.) Say so beside the number.
     """
     if benchmark in INTERVALS:
         return INTERVALS[benchmark]
-    low, high = np.percentile(lengths, [25, 75])
+    low, high = np.percentile(lengths, [25, 75]) - 1
     return max(int(low), 1), max(int(high), 1)
 
 

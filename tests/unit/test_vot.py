@@ -118,7 +118,13 @@ def test_cumulative_sums_equal_the_literal_loop(parts, seed):
 
 def test_interval_is_published_or_from_the_lengths():
     assert interval("vot2018", [5]) == (100, 356)
-    assert interval("generated-v1", [10, 20, 30, 40, 50]) == (20, 40)
+    assert interval("generated-v1", [10, 20, 30, 40, 50]) == (19, 39)
+
+
+def test_clips_of_one_length_without_a_failure_score_their_overlap():
+    codes = np.array([INIT] + [TRACKED] * 9)
+    runs = [SupervisedRun(codes, np.zeros((10, 4)), np.full(10, value)) for value in (0.4, 0.8)]
+    assert eao(runs, *interval("generated-v1", [10, 10])) == pytest.approx(0.6)
 
 
 def test_overlap_of_whole_boxes_is_the_same_by_pixels_and_by_areas():
