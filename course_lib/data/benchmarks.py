@@ -57,10 +57,14 @@ def load_benchmark(name: str, root: Path | str | None = None) -> Benchmark:
     root = data_root() if root is None else Path(root)
     if "+" in name:
         return _join(name, [load_benchmark(part, root) for part in name.split("+")])
-    if name in (GENERATED, ALIKE):
-        from course_lib.data.generated import alike_benchmark, generated_benchmark
+    if name == GENERATED:
+        from course_lib.data.generated import generated_benchmark
 
-        return generated_benchmark() if name == GENERATED else alike_benchmark()
+        return generated_benchmark()
+    if name == ALIKE:
+        from course_lib.data.generated import alike_benchmark
+
+        return alike_benchmark()
     if name == "otb" or name in OTB_LISTS:
         return Benchmark(name, _otb_sequences(name, root / "otb"), first_pixel=1)
     if re.fullmatch(r"vot20[0-9]{2}", name):

@@ -95,7 +95,7 @@ def test_every_name_finds_its_folder(tmp_path, name):
 
 
 def test_every_name_in_the_list_is_tried_here():
-    others = {"generated-v1", "otb", "otb2013", "otb50", "otb100"}
+    others = {"generated-v1", "generated-alike-v1", "otb", "otb2013", "otb50", "otb100"}
     others |= {"vid", "trackingnet-train", "lasot-train"}  # to train on: see test_readers_layouts.py
     assert set(benchmark_names()) - others <= set(LAYOUTS)
 
@@ -153,7 +153,7 @@ def test_the_generated_benchmark_is_asked_for_only_by_name(monkeypatch):
     ("OTB-100", r"no benchmark 'OTB-100'. Did you mean otb100"),
     ("vot14", r"no benchmark 'vot14'. Did you mean vot2014"),
     ("generated", r"Did you mean generated-v1"),
-    ("qqq", r"no benchmark 'qqq'. Known are generated-v1, otb"),
+    ("qqq", r"no benchmark 'qqq'. Known are generated-v1, generated-alike-v1, otb"),
     ("", r"no benchmark ''. Known are"),
 ])  # fmt: skip
 def test_an_unknown_name_is_answered_with_near_ones(tmp_path, name, sentence):

@@ -56,7 +56,7 @@ def test_a_degenerate_box_gives_negatives_and_no_nan(size):
     assert (targets.labels == 0).all() and torch.isfinite(targets.offsets).all()
     assert (assign(ANCHORS, box, NO).labels == 0).all()
     for name, (variances, criterion) in LOSSES.items():
-        proposals = Proposals(*(t[:1].requires_grad_() for t in some_proposals()))
+        proposals = Proposals(*(t[:1].requires_grad_() for t in some_proposals()[:2]))
         loss = criterion(proposals, assign(ANCHORS, box, YES, variances=variances))
         loss.backward()
         assert math.isfinite(loss), name
@@ -133,7 +133,7 @@ def test_two_processes_find_the_loss_of_one():
     targets = assign(ANCHORS, boxes, positive)
     whole = siamrpn_loss(proposals, targets)
     halves = [
-        siamrpn_loss(Proposals(*(t[k : k + 1] for t in proposals)), Targets(*(t[k : k + 1] for t in targets)))
+        siamrpn_loss(Proposals(*(t[k : k + 1] for t in proposals[:2])), Targets(*(t[k : k + 1] for t in targets)))
         for k in (0, 1)
     ]
     assert float(whole) == pytest.approx(float(sum(halves)) / 2, rel=1e-6)
