@@ -33,7 +33,7 @@ def cross_correlate(z: Tensor, x: Tensor) -> Tensor:
 def cosine_correlate(z: Tensor, x: Tensor, eps: float = 1e-6) -> Tensor:
     """Cosines (B, H − h + 1, W − w + 1) in [−1, 1] between exemplar features z (B or 1, C, h, w) and every window of x (B, C, H, W).
 
-    c(u) = ⟨z, x[u]⟩ / (‖z‖ · ‖x[u]‖ + eps). The products are `cross_correlate`; the lengths of all windows are one box filter
+    c(u) = ⟨z, x[u]⟩ / (‖z‖ · ‖x[u]‖), each length at least `eps`. The products are `cross_correlate`; the lengths of all windows are one box filter
     over the squares summed over the channels.
     """
     products = cross_correlate(z, x)  # (B, H', W')
@@ -42,7 +42,7 @@ def cosine_correlate(z: Tensor, x: Tensor, eps: float = 1e-6) -> Tensor:
     # the root's slope is infinite at 0: a window of zeros must not give a gradient that is no number
     lengths = (F.avg_pool2d(squares, (h, w), 1)[:, 0] * (h * w)).clamp_min(eps**2).sqrt()  # (B, H', W')
     own = z.flatten(1).square().sum(1).clamp_min(eps**2).sqrt()  # (B or 1,)
-    return products / (own[:, None, None] * lengths + eps)  # (B, H', W')
+    return products / (own[:, None, None] * lengths)  # (B, H', W')
 
 
 def cross_correlate_grouped(z: Tensor, x: Tensor) -> Tensor:
