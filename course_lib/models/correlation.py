@@ -31,10 +31,10 @@ def cross_correlate(z: Tensor, x: Tensor) -> Tensor:
 
 
 def cosine_correlate(z: Tensor, x: Tensor, eps: float = 1e-6) -> Tensor:
-    """Cosines (B, H − h + 1, W − w + 1) in [−1, 1] between exemplar features z (B or 1, C, h, w) and every window of x (B, C, H, W).
+    """Cosines (B, H − h + 1, W − w + 1) of exemplar features z (B or 1, C, h, w) and every window of x (B, C, H, W).
 
-    c(u) = ⟨z, x[u]⟩ / (‖z‖ · ‖x[u]‖), each length at least `eps`. The products are `cross_correlate`; the lengths of all windows are one box filter
-    over the squares summed over the channels.
+    c(u) = ⟨z, x[u]⟩ / (‖z‖ · ‖x[u]‖) in [−1, 1], each length at least `eps`. The products are `cross_correlate`; the lengths of
+    all windows are one box filter over the squares summed over the channels.
     """
     products = cross_correlate(z, x)  # (B, H', W')
     squares = x.square().sum(1, keepdim=True)  # (B, 1, H, W)
