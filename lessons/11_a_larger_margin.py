@@ -901,7 +901,7 @@ for group in ("look-alikes", "vot2014"):
 # Our reading of the shipped table:
 #
 # * **Generated look-alikes:** the margin's network loses about four targets where the cosine with a logistic loss loses six; all three seeds agree. But the softmax *without* a margin does as well. What helps here is that places compete, not the margin.
-# * **Real look-alikes:** no difference. The figures by clip say why: nearly all are in two clips. We looked at each failure of the first seed: in DragonBaby a head moves fast and turns away from the camera, in Jogging a runner passes behind a post. None of them was lost to a look-alike, so a better judge of likeness could not help.
+# * **Real look-alikes:** no difference. The figures by clip say why: nearly all failures are in two clips. We looked at each failure of the first seed: in DragonBaby a head moves fast and turns away from the camera, in Jogging a runner passes behind a post, in Football1 the box slips beside a helmet. None of them went to a look-alike, so a better judge of likeness could not help.
 # * **VOT-2014:** with the margin *more* failures, for every seed, in clips of people and hands that bend. A stricter likeness gives up a target that changes; that would fit, but it is not shown.
 # * **The update** then takes some of these back, for every seed, with a little more accuracy on average. This is the slides' argument: what is discriminative can be updated, and has to be.
 # * **The wider search** finds a few targets more among the look-alikes and costs several on VOT-2014: it also finds other things.
