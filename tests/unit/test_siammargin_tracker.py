@@ -135,6 +135,16 @@ def test_off_it_is_siamfc_on_cosines(embedding):
     assert np.allclose(mine, track(SiamFCTracker(off, embedding), CLIP).boxes, atol=1e-6)
 
 
+def test_the_speed_rises_at_once_and_falls_by_a_fifth_a_frame(embedding):
+    tracker = SiamMarginTracker(SiamMarginSettings(), embedding)
+    tracker.init(CLIP.frames[0], CLIP.boxes[0])
+    for given in (50.0, 0.0):
+        tracker.speed, before = given, tracker.centre.copy()
+        tracker.update(CLIP.frames[1])
+        step = np.linalg.norm(tracker.centre - before) * 255 / tracker.side
+        assert step < 40 and tracker.speed == pytest.approx(40.0 if given else step)
+
+
 class TestUpdate:
     """The template."""
 
