@@ -16,7 +16,7 @@ from course_lib.evaluation.otb import track
 from course_lib.geometry.windows import CropWindow, exemplar_side
 from course_lib.models.device import choose_placement
 from course_lib.models.siamfc import SiamFC
-from course_lib.models.siammargin import SiamMargin
+from course_lib.models.siammargin import SiamMargin, roi_of, template_from, unit
 from course_lib.models.weights import save_weights
 from course_lib.trackers import make_tracker
 from course_lib.trackers.siamfc import Embedding
@@ -108,9 +108,10 @@ def slow(embedding: Embedding, clip, s: SiamMarginSettings) -> np.ndarray:
         {"again": False, "adapt": False, "sure": -1.0, "rate": 0.3, "keep": 0.2},
         {"update": False, "again": False, "reach": 40.0},
         {"update": False, "adapt": False, "unsure": 2.0, "gain": -0.5},
+        {"update": False, "adapt": False, "unsure": 2.0, "gain": 5.0},
         {"sure": 0.2, "unsure": 0.98, "gain": -0.002, "reach": 25.0, "rate": 0.2},
     ],
-    ids=["plain", "update", "adapt", "again", "all"],
+    ids=["plain", "update", "adapt", "again", "again in vain", "all"],
 )
 def test_equals_the_slow_one(embedding, how):
     s = SiamMarginSettings(**how)
@@ -171,6 +172,27 @@ class TestUpdate:
         first = tracker.z.clone()
         tracker.update(CLIP.frames[1])
         assert float(F.cosine_similarity(tracker.z.flatten(), first.flatten(), 0)) == pytest.approx(1, abs=1e-5)
+
+    def test_the_gate_reads_the_cosine_at_the_chosen_place_not_the_highest(self, embedding):
+        tracker = self.started(embedding, sure=1.01, window=1.0)
+        tracker.update(CLIP.frames[1])  # the window alone decides: the middle
+        score, highest = tracker.last.score, float(tracker.last.responses.max())
+        assert highest > score + 1e-4
+        again = self.started(embedding, sure=(score + highest) / 2, window=1.0, rate=0.5)
+        average = again.average.clone()
+        again.update(CLIP.frames[1])
+        assert torch.equal(again.average, average)
+
+    def test_a_target_that_has_grown_is_cut_out_larger(self, embedding):
+        tracker = self.started(embedding, sure=-1.0, rate=1.0)
+        features = embedding.features(tracker.look(CLIP.frames[1]))
+        tracker.update(CLIP.frames[1])
+        place = torch.from_numpy(tracker.last.window.to_crop(tracker.centre)).float()
+        ratio = 1.5 * tracker.side / tracker.last.window.side
+        tracker.side *= 1.5
+        tracker._learn(features)
+        expected = template_from(features[tracker.last.scale][None], roi_of(place, ratio, 43.5, 8, 6), 6)
+        assert torch.allclose(tracker.average, unit(expected), atol=1e-5)
 
     def test_a_target_at_the_edge_of_the_view_is_not_learned(self, embedding):
         tracker = self.started(embedding, sure=-1.0)
