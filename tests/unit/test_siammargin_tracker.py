@@ -108,7 +108,7 @@ def slow(embedding: Embedding, clip, s: SiamMarginSettings) -> np.ndarray:
         {"again": False, "adapt": False, "sure": -1.0, "rate": 0.3, "keep": 0.2},
         {"update": False, "again": False, "reach": 40.0},
         {"update": False, "adapt": False, "unsure": 2.0, "gain": -0.5},
-        {"update": False, "adapt": False, "unsure": 2.0, "gain": 5.0},
+        {"adapt": False, "unsure": 2.0, "gain": 5.0, "sure": -1.0, "rate": 0.5, "keep": 0.0},
         {"sure": 0.2, "unsure": 0.98, "gain": -0.002, "reach": 25.0, "rate": 0.2},
     ],
     ids=["plain", "update", "adapt", "again", "again in vain", "all"],
@@ -139,11 +139,11 @@ def test_off_it_is_siamfc_on_cosines(embedding):
 def test_the_speed_rises_at_once_and_falls_by_a_fifth_a_frame(embedding):
     tracker = SiamMarginTracker(SiamMarginSettings(), embedding)
     tracker.init(CLIP.frames[0], CLIP.boxes[0])
-    for given in (50.0, 0.0):
-        tracker.speed, before = given, tracker.centre.copy()
+    for earlier in (50.0, 0.0):
+        tracker.speed, before = earlier, tracker.centre.copy()
         tracker.update(CLIP.frames[1])
         step = np.linalg.norm(tracker.centre - before) * 255 / tracker.side
-        assert step < 40 and tracker.speed == pytest.approx(40.0 if given else step)
+        assert step < 40 and tracker.speed == pytest.approx(40.0 if earlier else step)
 
 
 class TestUpdate:
