@@ -55,7 +55,7 @@ clip = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.aran
     "margins = MarginPlayground(clip, untrained(widths=(4, 8, 8, 8, 4)).eval())\nmargins",
     "print('read:', player.frame, picker.box, round(picker.iou, 2), round(bench.rate, 3), bench.frame,"
     " f\"cell {anchors.values['row']:.0f} {anchors.values['column']:.0f}\", fields.readout.split(',')[0],"
-    " 'margins', margins.values['margin'], margins.values['loss'],"
+    " 'margins', float(margins.values['margin']), margins.values['loss'],"
     " dict(maps.values), maps.box.round().tolist())",
 ]
 # the circle in the toolbar says idle before the notebook has its kernel; cells run then would be lost
