@@ -505,7 +505,7 @@ plots.show(
 print("\n".join(said))
 
 # %% [markdown]
-# A few steps change little, but look at the *widths* of the heaps as well as at their middles: the lead counts in units of the width. What each loss works on can be seen at once, without training. Its gradient at a cell says how hard it pulls there. Of all the pull on cells that are not the target, how much goes to the highest twentieth of them, the ones that could win?
+# Look at the *widths* of the heaps as well as at their middles: the lead counts in units of the width. What each loss works on can be seen at once, without training. Its gradient at a cell says how hard it pulls there. Of all the pull on cells that are not the target, how much goes to the highest twentieth of them, the ones that could win?
 
 # %%
 from course_lib.models.losses import pair_labels
@@ -633,7 +633,7 @@ def template_from(features, roi, cells):
 
 
 # %% [markdown]
-# Is it the same as embedding the picture again? If the target stands whole strides from the first cell, exactly: a network without padding gives every window the same features wherever it lies (lesson 10). In between, nearly.
+# Is it the same as embedding the picture again? If the target stands whole strides from the first cell, exactly: a network without padding gives every window the same features wherever it lies (lesson 10). In between they are alike, not equal.
 
 # %%
 from course_lib.geometry.windows import CropWindow
@@ -768,7 +768,7 @@ def search_again(look, size, largest, unsure, gain):
 # %% [markdown]
 # ## Experiment: switch by switch
 #
-# VOT's supervised protocol (lesson 01): a tracker that loses its target is started again, and the failures are counted. First here, on the generated clips on which the trackers of the long run failed most:
+# VOT's supervised protocol: a tracker whose box no longer touches the target has *failed*; it is started again five frames later. *Accuracy* is the mean overlap in between, without the ten frames after each start. *EAO*, the expected average overlap, takes both together: the mean overlap of a run of typical length, counting 0 after a failure. First here, on the generated clips on which the trackers of the long run failed most:
 
 # %%
 from course_lib.evaluation.eao import eao, interval
@@ -800,7 +800,7 @@ for name, (weights, switches) in rows.items():
     print(f"{name:24}{accuracy(found):10.3f}{failures:10}{eao(found, low, high):8.3f}")
 
 # %% [markdown]
-# Picked like this they say nothing about clips in general, and one failure more or less changes the order of the rows. The long run has 40 generated clips with look-alikes, the 8 real VOT-2014 clips, 5 real targets among look-alikes, and two or three networks of each kind that differ in their random seed. Beside it the table of the slides, from VOT2019's 60 clips, measured under the real-time rule.
+# Picked like this they say nothing about clips in general, and one failure more or less changes the order of the rows. The long run has 40 generated clips with look-alikes, the 8 real VOT-2014 clips, 5 real targets among look-alikes, and two or three networks of each kind that differ in their random seed. Beside it the table of the slides, measured on VOT2019 under the real-time rule. The EAO columns are no match for the slides': VOT publishes an interval of lengths for each of its years but not for these clips, so the course takes the middle half of their own lengths.
 
 # %%
 slides = read_measured(RESULTS / "siammargin_published.json")
@@ -904,10 +904,10 @@ for group in ("look-alikes", "vot2014"):
 # * **Real look-alikes:** no difference. The figures by clip say why: nearly all failures are in two clips. We looked at each failure of the first seed: in DragonBaby a head moves fast and turns away from the camera, in Jogging a runner passes behind a post, in Football1 the box slips beside a helmet. None of them went to a look-alike, so a better judge of likeness could not help.
 # * **VOT-2014:** with the margin *more* failures, for every seed, in clips of people and hands that bend. A stricter likeness gives up a target that changes; that would fit, but it is not shown.
 # * **The update** then takes some of these back, for every seed, with a little more accuracy on average. This is the slides' argument: what is discriminative can be updated, and has to be.
-# * **The wider search** finds a few targets more among the look-alikes and costs several on VOT-2014: it also finds other things.
+# * **The wider search** finds a few targets more among the real look-alikes, for the margin's network, and costs several on VOT-2014: it also finds other things.
 # * **Supervising SiamRPN++'s map:** the counts go both ways.
 #
-# The slides' 28.8 % fewer failures are not reproduced. Against the plain cosine, margin and update lose 44 % fewer targets on the generated clips, none fewer among the real look-alikes and a quarter more on VOT-2014. What differs: their tracker has a head of proposals on a deep network trained on millions of pairs, ours 94,000 weights and a few thousand pairs; and their 60 clips have more failures to lose. The same training twice, with another seed, changed SiamFC's failures on VOT-2014 from 4 to 13: eight clips are few.
+# The slides' 28.8 % fewer failures are not reproduced. Against the plain cosine, margin and update lose 44 % fewer targets on the generated clips, none fewer among the real look-alikes and a quarter more on VOT-2014. What differs: their tracker has a head of proposals above the map, ours is the map alone, with 94,000 weights and a few thousand pairs to learn from; and their clips are others. The same training twice, with another seed, changed SiamFC's failures on VOT-2014 from 4 to 13: eight clips are few.
 #
 # ### In real time
 #
@@ -1022,7 +1022,7 @@ progress()
 #
 # * **The margin on the wrong side.** A target's cosine must be made *smaller* before the loss sees it. If training gets easier with a margin, a sign is wrong.
 # * **A margin without a scale.** Logits between −1 and 1 can never satisfy a softmax.
-# * **No ring.** Neighbours of the target as negatives: the loss cannot be met, and the peak becomes ragged.
+# * **No ring.** Neighbours of the target as negatives: the loss asks two nearly equal windows to be far apart, and cannot be met.
 # * **Updating with what the window chose.** Gate by the raw cosine at the place, not by the blended value.
 #
 # ## Read next

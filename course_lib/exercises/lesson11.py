@@ -18,15 +18,16 @@ from course_lib.models.losses import pair_labels
 from course_lib.models.margin import CosineMap, margin_logistic_loss, margin_softmax_loss
 
 
-def _features(rng: np.random.Generator, *shape: int) -> Tensor:
+def random_features(rng: np.random.Generator, *shape: int) -> Tensor:
+    """Features drawn from a normal distribution."""
     return torch.from_numpy(rng.normal(0.4, 1, shape)).float()
 
 
 @check("margin.cosine", reference=cosine_correlate)
 def examine_cosine(answer, reference, rng) -> None:
     """Cosine correlation."""
-    x = _features(rng, 2, 5, 9, 9) * torch.linspace(0.5, 3, 9)
-    z = torch.stack([2 * x[0, :, 2:6, 3:7], _features(rng, 5, 4, 4)])
+    x = random_features(rng, 2, 5, 9, 9) * torch.linspace(0.5, 3, 9)
+    z = torch.stack([2 * x[0, :, 2:6, 3:7], random_features(rng, 5, 4, 4)])
     right, sums = reference(z, x), cross_correlate(z, x)
     given = torch.as_tensor(as_array(answer(z.clone(), x.clone()), tuple(right.shape), "the map"))
     own = z.flatten(1).norm(dim=1)[:, None, None]

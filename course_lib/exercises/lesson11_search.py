@@ -11,13 +11,10 @@ from torch import Tensor
 
 from course_lib.exercises.compare import as_array, as_number, require_close, same
 from course_lib.exercises.core import check
+from course_lib.exercises.lesson11 import random_features
 from course_lib.exercises.words import Wrong
 from course_lib.models.siammargin import mixed, moved, roi_of, template_from
 from course_lib.trackers.siammargin import region_size
-
-
-def _features(rng: np.random.Generator, *shape: int) -> Tensor:
-    return torch.from_numpy(rng.normal(0.4, 1, shape)).float()
 
 
 @check("margin.roi", reference=roi_of)
@@ -56,7 +53,7 @@ def examine_roi(answer, reference, rng) -> None:
 @check("margin.align", reference=template_from)
 def examine_align(answer, reference, rng) -> None:
     """ROI-Align."""
-    features = _features(rng, 1, 3, 12, 12)
+    features = random_features(rng, 1, 3, 12, 12)
     whole = torch.tensor([3.0, 4.0, 8.0, 9.0])
     given = as_array(answer(features.clone(), whole, 5), (1, 3, 5, 5), "the template")
     copied = features[:, :, 4:9, 3:8].numpy()
@@ -94,7 +91,9 @@ def renewed(
 @check("margin.average", reference=renewed)
 def examine_average(answer, reference, rng) -> None:
     """Moving average."""
-    first, average, fresh = (F.normalize(_features(rng, 1, 4, 3, 3).flatten(1)).view(1, 4, 3, 3) for _ in range(3))
+    first, average, fresh = (
+        F.normalize(random_features(rng, 1, 4, 3, 3).flatten(1)).view(1, 4, 3, 3) for _ in range(3)
+    )
     rate, keep, sure = 0.1, 0.3, 0.6
 
     def ask(score: float) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ import math
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.errors import SettingsError
@@ -74,11 +75,11 @@ def margin_softmax_loss(
     others = torch.where(labels < 0, scale * c, -torch.inf).flatten(1).logsumexp(1)  # (B,)
     right = scale * harden(c, margin, arc)  # (B, n, n)
     rivals = torch.logaddexp(others, scale * b)  # (B,)
-    losses = torch.nn.functional.softplus(rivals[:, None, None] - right)  # (B, n, n): −log e^r / (e^r + e^rivals)
+    losses = F.softplus(rivals[:, None, None] - right)  # (B, n, n): −log e^r / (e^r + e^rivals)
     target = labels > 0  # (B, n, n)
     count = target.sum((1, 2))  # (B,)
     found = torch.where(target, losses, 0.0).sum((1, 2)) / count.clamp_min(1)  # (B,)
-    nowhere = torch.nn.functional.softplus(others - scale * (b - margin))  # (B,)
+    nowhere = F.softplus(others - scale * (b - margin))  # (B,)
     return torch.where(count > 0, found, nowhere).mean()
 
 

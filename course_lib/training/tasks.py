@@ -242,7 +242,7 @@ def begin_with(network: nn.Module, settings: TrainSettings) -> None:
     odd = [name for name in there if name not in common] + [
         name for name in wanted if name not in there and not name.startswith(("bn5", "guide"))
     ]
-    if odd or (given.about["network"] == network.about["network"] and hasattr(network, "response")):
+    if odd or (given.about["network"] == network.about["network"] and isinstance(network, SiamFC)):
         raise SettingsError(
             f"start_from {settings.start_from!r} is {given.about}; the recipe wants {network.about}. Make stride, widths, "
             "groups, backbone and share equal."
