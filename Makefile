@@ -61,7 +61,7 @@ reference: .reference/.ready ## OpenCV with its own trackers, beside the environ
 
 bench: $(READY) reference ## speed and accuracy beside outside references, one thread
 	OMP_NUM_THREADS=1 PYTHONPATH=.reference $(PY) benchmarks/metrics.py
-	OMP_NUM_THREADS=1 PYTHONPATH=.reference $(PY) benchmarks/mosse.py
+	OMP_NUM_THREADS=1 PYTHONPATH=.reference $(PY) benchmarks/classical.py
 	OMP_NUM_THREADS=1 $(PY) benchmarks/siamfc_speed.py
 
 clean: ## remove what can be made again (my_work/, runs/ and data/ stay)

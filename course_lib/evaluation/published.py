@@ -53,11 +53,42 @@ def published_report(root: Path) -> Report:
     return Report("otb100_published", "ope", trackers, _attributes(root / "attributes.txt", list(truth)))
 
 
+def beside(report: Report, published: Report) -> Report:
+    """Both reports' trackers on the sequences that both have, under the first one's names for them.
+
+    A published tracker is called "KCF (published)" and so on.
+
+    Raises DataError if they have no sequence in common.
+    """
+    theirs = {_key(name): name for name in published.names}
+    both = {name: theirs[_key(name)] for name in report.names if _key(name) in theirs}
+    if not both:
+        raise DataError(f"no sequence of {report.benchmark} is among the {len(theirs)} of {published.benchmark}")
+    trackers = {
+        t: TrackerScores({n: s.sequences[n] for n in both}, {n: s.fps[n] for n in both})
+        for t, s in report.trackers.items()
+    }
+    for tracker, found in published.trackers.items():
+        scores = {ours: found.sequences[name] for ours, name in both.items()}
+        trackers[f"{tracker} (published)"] = TrackerScores(scores, dict.fromkeys(both, float("nan")))
+    return Report(
+        f"{report.benchmark} in {published.benchmark}",
+        report.protocol,
+        trackers,
+        {n: report.attributes[n] for n in both},
+    )
+
+
+def _key(name: str) -> str:
+    """A target's name as all sources agree on it: "Jogging.1" and "jogging-1" are one."""
+    return re.sub(r"[-.]", "", name.strip().lower())
+
+
 def _attributes(path: Path, names: list[str]) -> dict[str, frozenset[str]]:
     """OTB tags by target from lines "Name: IV, SV"; a target that is not listed has none."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     listed = {}
     for line in lines:
         name, _, tags = line.partition(":")
-        listed[re.sub(r"[-.]", "", name.strip().lower())] = frozenset(re.findall(r"[A-Z]+", tags))
-    return {n: listed.get(re.sub(r"[-.]", "", n.lower()), frozenset()) for n in names}
+        listed[_key(name)] = frozenset(re.findall(r"[A-Z]+", tags))
+    return {n: listed.get(_key(n), frozenset()) for n in names}

@@ -45,9 +45,35 @@ def crop_matrix(cx: float, cy: float, side: float, size: int) -> np.ndarray:
 
     Pixel k has its centre at k + 0.5 in either picture: crop pixel k is frame pixel (k + 0.5) · step + corner − 0.5.
     """
-    step = side / size
-    left, top = cx - side / 2 + 0.5 * step - 0.5, cy - side / 2 + 0.5 * step - 0.5
-    return np.array([[step, 0, left], [0, step, top]])
+    return patch_matrix((cx, cy), (side, side), (size, size))
+
+
+def patch_matrix(centre: ArrayLike, size: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
+    """`crop_matrix` (2, 3) of a rectangle: centre (x, y) and size (w, h) in frame pixels, shown at `shape` (h, w)."""
+    size = np.asarray(size, dtype=np.float64)
+    step = size / shape[::-1]  # (2,) frame pixels per patch pixel
+    left, top = np.asarray(centre) - size / 2 + 0.5 * step - 0.5
+    return np.array([[step[0], 0, left], [0, step[1], top]])
+
+
+def cut_patch(frame: np.ndarray, centre: ArrayLike, size: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
+    """The patch (h, w, ...) of a frame (H, W, ...): a rectangle, the frame's border repeated beyond it.
+
+    Args:
+        centre: (x, y) in frame pixels; size: (w, h) in frame pixels.
+        shape: (h, w) of the patch. Where it is less than half the size, pixels are averaged: bilinear
+            interpolation alone would skip some.
+    """
+    reduce = max(1, int(min(np.asarray(size) / shape[::-1])))
+    large = (shape[0] * reduce, shape[1] * reduce)
+    patch = cv2.warpAffine(
+        frame,
+        patch_matrix(centre, size, large),
+        large[::-1],
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return patch if reduce == 1 else cv2.resize(patch, shape[::-1], interpolation=cv2.INTER_AREA)
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,16 @@ from course_lib.errors import SettingsError
 from course_lib.recipe import load_settings
 from course_lib.trackers.base import Tracker, accept_start
 from course_lib.trackers.baselines import RandomWalk, StayPut
+from course_lib.trackers.kcf import KCF, KCFSettings
 from course_lib.trackers.mosse import MOSSE, MOSSESettings
 from course_lib.trackers.opencv import KINDS, OpenCVTracker
 from course_lib.trackers.template import TemplateMatching, TemplateSettings
 
 __all__ = [
+    "KCF",
     "MOSSE",
     "TRACKER_NAMES",
+    "KCFSettings",
     "MOSSESettings",
     "OpenCVTracker",
     "RandomWalk",
@@ -30,6 +33,7 @@ __all__ = [
 WITH_SETTINGS = {
     "ncc": (TemplateMatching, TemplateSettings),
     "mosse": (MOSSE, MOSSESettings),
+    "kcf": (KCF, KCFSettings),
 }
 PLAIN = {"stay-put": StayPut, "random-walk": RandomWalk}
 DEEP = ("siamfc", "siammargin", "siamrpn")  # imported when asked for: PyTorch takes seconds to import

@@ -10,7 +10,9 @@ from got10k.experiments.otb import ExperimentOTB
 
 from course_lib.errors import DataError, MissingDataError
 from course_lib.evaluation.metrics import auc
-from course_lib.evaluation.published import published_report, read_published
+from course_lib.evaluation.otb import score_sequence
+from course_lib.evaluation.published import beside, published_report, read_published
+from course_lib.evaluation.report import Report, TrackerScores
 from course_lib.geometry.boxes import is_valid
 
 TOOLKIT = SimpleNamespace(nbins_iou=21, nbins_ce=51)
@@ -79,3 +81,26 @@ def test_tiger1_loses_its_first_five_frames(tmp_path):
     (tmp_path / "attributes.txt").write_text("tiger1: IV, OCC\n")
     report = published_report(tmp_path)
     assert report.overall()["KCF"]["auc"] == pytest.approx(20 / 21) and report.attributes["tiger1"] == {"IV", "OCC"}
+
+
+def small_report(name, boxes):
+    """A report on one tracker, "it", that always says the same box; `boxes`: truth (T, 4) by sequence."""
+    scores = {n: score_sequence(np.tile([0.0, 0.0, 10.0, 10.0], (len(b), 1)), b) for n, b in boxes.items()}
+    return Report(name, "ope", {"it": TrackerScores(scores, dict.fromkeys(boxes, 5.0))}, dict.fromkeys(boxes, frozenset()))
+
+
+def test_beside_takes_the_sequences_that_both_have():
+    hit, miss = np.tile([0.0, 0.0, 10.0, 10.0], (4, 1)), np.tile([90.0, 0.0, 10.0, 10.0], (4, 1))
+    ours = small_report("mine", {"Jogging.1": hit, "car": miss})
+    theirs = small_report("published", {"jogging-1": miss, "David": hit})
+    both = beside(ours, theirs)
+    assert both.names == ["Jogging.1"] and list(both.trackers) == ["it", "it (published)"]
+    rows = both.overall()
+    assert rows["it"]["auc"] > 0.9 and rows["it (published)"]["mean_iou"] < 0.3
+    assert rows["it"]["fps"] == 5 and np.isnan(rows["it (published)"]["fps"])
+
+
+def test_reports_with_nothing_in_common_are_refused():
+    hit = np.tile([0.0, 0.0, 10.0, 10.0], (3, 1))
+    with pytest.raises(DataError, match="no sequence of mine"):
+        beside(small_report("mine", {"car": hit}), small_report("published", {"David": hit}))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib.errors import DataError
-from course_lib.geometry.windows import CropWindow, exemplar_side, search_side
+from course_lib.geometry.windows import CropWindow, cut_patch, exemplar_side, search_side
 from course_lib.geometry.windows_torch import cut_batch
 
 some = settings(deadline=None, max_examples=50)
@@ -172,3 +172,27 @@ def test_the_batched_cut_takes_floats_and_half_precision():
 def test_a_batch_of_wrong_size_is_named():
     with pytest.raises(ValueError, match=r"3 frames .* expected \(3, 2\) and \(3,\)"):
         cut_batch(torch.zeros(3, 3, 8, 8), torch.zeros(2, 2), torch.ones(3), 4)
+
+
+def test_a_patch_at_scale_one_is_a_slice_and_repeats_the_border():
+    frame = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(cut_patch(frame, (30, 20), (20, 10), (10, 20)), frame[15:25, 20:40])
+    corner = cut_patch(frame, (0, 0), (8, 6), (6, 8))
+    assert (corner[:3, :4] == frame[0, 0]).all() and (corner[3:, 4:] == frame[:3, :4]).all()
+
+
+def test_a_patch_of_a_ramp_is_the_ramp_at_the_middles_of_its_pixels():
+    ramp = np.tile(np.arange(100, dtype=np.uint8), (50, 1)) * 2  # 2 a pixel; pixel k shows k + 0.5
+    patch = cut_patch(ramp, (50.0, 25.0), (40.0, 30.0), (20, 25))  # 1.6 frame pixels wide
+    middles = 50 - 20 + (np.arange(25) + 0.5) * 1.6
+    np.testing.assert_allclose(patch, np.tile(2 * (middles - 0.5), (20, 1)), atol=1)
+
+
+@pytest.mark.parametrize("reduce", [2, 3, 5])
+def test_a_patch_shown_much_smaller_is_averaged(reduce):
+    """Stripes one pixel wide become even grey; bilinear interpolation alone would keep some of them."""
+    stripes = np.zeros((120, 120), dtype=np.uint8)
+    stripes[:, ::2] = 200
+    patch = cut_patch(stripes, (60, 60), (60, 60), (60 // reduce, 60 // reduce))
+    blocks = stripes[30:90, 30:90].reshape(60 // reduce, reduce, 60 // reduce, reduce).mean((1, 3))
+    np.testing.assert_allclose(patch, blocks, atol=1)

@@ -1,11 +1,12 @@
-"""MOSSE beside OpenCV's trackers: accuracy on real clips and speed, in one run, one thread, decoding left out.
+"""The classical trackers, rung by rung, beside OpenCV's: accuracy and speed, in one run, one thread, decoding left out.
 
-    make reference                                           OpenCV with its trackers, into .reference/
-    PYTHONPATH=.reference python benchmarks/mosse.py         print the table
-    … benchmarks/mosse.py --write results/real_clips.json    keep it
+    make reference                                               OpenCV with its trackers, into .reference/
+    PYTHONPATH=.reference python benchmarks/classical.py         print the tables
+    … benchmarks/classical.py --write results/real_clips.json    keep them
 
-Speed is measured twice: over the real clips, and on a moving texture with a target of 83 × 97 pixels that every tracker
-follows, where "updates" says how many frames it reported as found: a tracker that gives up is fast.
+Real clips, generated clips, and the OTB targets beside the boxes that authors published on them. Speed is measured twice:
+over the clips, and on a moving texture with a target of 83 × 97 pixels that every tracker follows, where "updates" says
+how many frames it reported as found: a tracker that gives up is fast.
 """
 
 from __future__ import annotations
@@ -15,34 +16,58 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.frames import ArrayFrames
+from course_lib.data.sequence import Benchmark
 from course_lib.errors import CourseError
 from course_lib.evaluation.otb import score_sequence, track
+from course_lib.evaluation.published import beside, published_report
 from course_lib.evaluation.report import Report, TrackerScores
 from course_lib.evaluation.tables import to_markdown, without_nan
 from course_lib.files import write_whole
 from course_lib.geometry.boxes import iou
+from course_lib.places import RECIPES, data_root
 from course_lib.provenance import provenance
-from course_lib.trackers import make_tracker
-from course_lib.trackers.opencv import find_factory
+from course_lib.trackers import Tracker, make_tracker
+from course_lib.trackers.opencv import KINDS, find_factory
 
-TRACKERS = ("mosse", "ncc", "random-walk", "stay-put", "opencv-mosse", "opencv-kcf", "opencv-csrt")
+# row of the tables: tracker, recipe, overrides
+TRACKERS: dict[str, tuple[str, str | None, dict[str, Any]]] = {
+    **{name: (name, None, {}) for name in ("stay-put", "random-walk", "ncc", "mosse")},
+    "csk": ("kcf", "csk", {}),
+    "dcf-grey": ("kcf", "kcf_grey", {"kernel": "linear"}),
+    "kcf-grey": ("kcf", "kcf_grey", {}),
+    "dcf-hog": ("kcf", "kcf_dcf", {}),
+    "kcf-hog-polynomial": ("kcf", "kcf_poly", {}),
+    "kcf-hog": ("kcf", "kcf_hog", {}),
+    "kcf-hog-pyramid": ("kcf", "kcf_hog", {"scale": "pyramid"}),
+    "kcf-hog-filter": ("kcf", "kcf_hog", {"scale": "filter"}),
+    "kcf-vot": ("kcf", "kcf_vot", {}),
+    "kcf": ("kcf", "kcf", {}),
+    "kcf-colour": ("kcf", "kcf", {"features": "hog+colour"}),
+    **{f"opencv-{kind}": (f"opencv-{kind}", None, {}) for kind in KINDS},
+}
 SIZE = (83.0, 97.0)  # of the target in the speed test, pixels
 
 
-def real_clips(names: list[str]) -> Report:
-    """OPE of every tracker on otb+vot2014, one sequence in memory at a time."""
-    benchmark = load_benchmark("otb+vot2014")
+def make(row: str) -> Tracker:
+    """A fresh tracker for a row of the tables."""
+    name, recipe, overrides = TRACKERS[row]
+    return make_tracker(name, RECIPES / f"{recipe}.yaml" if recipe else None, **overrides)
+
+
+def all_trackers(benchmark: Benchmark, names: list[str]) -> Report:
+    """OPE of every tracker on a benchmark, one sequence in memory at a time."""
     scores, fps = {n: {} for n in names}, {n: {} for n in names}
     for sequence in benchmark:
         kept = replace(sequence, frames=ArrayFrames(list(sequence.frames)))
         for name in names:
-            result = track(make_tracker(name), kept)
+            result = track(make(name), kept)
             scores[name][sequence.name] = score_sequence(result.boxes, sequence.boxes, sequence.omitted)
             fps[name][sequence.name] = len(result) / float(result.seconds.sum())
         print(f"  {sequence.name}: {len(sequence)} frames", flush=True)
@@ -67,7 +92,7 @@ def speed(names: list[str], rounds: int = 5) -> dict[str, dict[str, float]]:
     told: dict[str, dict[str, float]] = {}
     for _ in range(rounds):
         for name in names:
-            tracker = make_tracker(name)
+            tracker = make(name)
             tracker.init(frames[0], boxes[0])
             found, given = 0, [boxes[0]]
             start = time.perf_counter()
@@ -89,21 +114,33 @@ def main() -> None:
         raise CourseError("this OpenCV has no MOSSE: run `make reference`, then put .reference first on PYTHONPATH")
     cv2.setNumThreads(1)
 
-    fast = speed(["mosse", "opencv-mosse"])
+    fast = speed(["mosse", "opencv-mosse", "kcf", "opencv-kcf", "opencv-csrt"])
     print(f"Target of {SIZE[0]:.0f} × {SIZE[1]:.0f} px on a moving texture, one thread:\n")
     print("| tracker | fps | mean IoU | updates |\n|---|---|---|---|")
     for name, row in fast.items():
         print(f"| {name} | {row['fps']:,.0f} | {row['mean_iou']:.3f} | {row['updates']:.0%} |")
-    print(f"\nours / OpenCV's: {fast['mosse']['fps'] / fast['opencv-mosse']['fps']:.2f} times as fast\n")
+    print(f"\nMOSSE: {fast['mosse']['fps'] / fast['opencv-mosse']['fps']:.2f} times OpenCV's speed;", end=" ")
+    print(f"KCF: {fast['kcf']['fps'] / fast['opencv-csrt']['fps']:.1f} times CSRT's\n")
     if arguments.speed_only:
         return
-    report = real_clips(list(TRACKERS))
+    names = list(TRACKERS)
+    report = all_trackers(load_benchmark("otb+vot2014"), names)
     print(to_markdown(report))
-    ours, theirs = (report.overall()[n]["auc"] for n in ("mosse", "opencv-mosse"))
-    print(f"AUC ours / OpenCV's MOSSE: {ours:.3f} / {theirs:.3f} = {ours / theirs:.2f}")
+    made = all_trackers(load_benchmark("generated-v1"), names)
+    print(to_markdown(made))
+    together = beside(report, published_report(data_root() / "otb100_published"))
+    print(to_markdown(together))
+    ours, csrt = (report.overall()[n] for n in ("kcf", "opencv-csrt"))
+    print(f"KCF against CSRT: AUC {ours['auc']:.3f} / {csrt['auc']:.3f}, {ours['fps'] / csrt['fps']:.1f} times as fast")
     if arguments.write:
         kept = {
             **report.to_dict(),
+            "generated": {"benchmark": made.benchmark, "overall": made.overall()},
+            "published": {
+                "sequences": together.names,
+                "overall": together.overall(),
+                "success": {t: np.round(together.curve(t, "success"), 6).tolist() for t in together.trackers},
+            },
             "speed_83x97": fast,
             "measured": provenance() | {"threads": "1", "profile": "laptop"},
         }

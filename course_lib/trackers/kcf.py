@@ -1,0 +1,171 @@
+"""KCF: kernels and channels on the correlation filter.
+
+Henriques, Caseiro, Martins, Batista: High-Speed Tracking with Kernelized Correlation Filters, PAMI 2015. With the
+linear kernel the same tracker is its DCF; on grey pixels, with another learning rate, its forerunner CSK.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from course_lib.data.frames import as_frame
+from course_lib.errors import SettingsError
+from course_lib.geometry.boxes import to_centre
+from course_lib.geometry.windows import cut_patch
+from course_lib.trackers.base import Tracker, accept_start
+from course_lib.trackers.features import features, split_kinds
+from course_lib.trackers.kernels import (
+    KERNELS,
+    displacement,
+    gaussian_labels,
+    kernel_correlation,
+    respond,
+    spectrum,
+    subcell,
+    train_dual,
+)
+from course_lib.trackers.scale import ScaleFilter
+
+SCALES = ("fixed", "pyramid", "filter")
+LARGE = 100.0  # pixels: published settings halve the picture for targets of this side or more
+
+
+@dataclass(frozen=True)
+class KCFSettings:
+    """Settings of KCF; recipes/kcf.yaml says how they were chosen, recipes/kcf_hog.yaml and its like are published."""
+
+    features: str = "hog"  # channels: grey, colour, hog, or several joined by "+"
+    cell: int = 4  # pixels a side of a cell; 1 for grey pixels themselves
+    kernel: str = "gaussian"  # linear, polynomial or gaussian
+    bandwidth: float = 0.5  # σ of the Gaussian kernel
+    offset: float = 1.0  # a of the polynomial kernel
+    degree: int = 9  # b of the polynomial kernel
+    regulariser: float = 1e-4  # λ
+    rate: float = 0.02  # learning rate η of α and x, per frame
+    padding: float = 2.0  # sides of the patch, in sides of the box
+    label_sigma: float = 0.1  # of the wanted response, in sides of the box
+    patch: int = 96  # side of a square with the patch's area, pixels; 0: the frame's own pixels, large targets halved
+    subcell: bool = True  # place the peak between cells
+    scale: str = "pyramid"  # fixed, pyramid of three sizes, or DSST's filter
+    scale_step: float = 1.05  # of the pyramid
+    scale_weight: float = 0.96  # on the peaks of the pyramid's other sizes
+
+    def __post_init__(self) -> None:
+        split_kinds(self.features)
+        for name, value, known in (("kernel", self.kernel, KERNELS), ("scale", self.scale, SCALES)):
+            if value not in known:
+                raise SettingsError(f"{name} is {value!r}; expected one of {', '.join(known)}")
+        for name in ("cell", "bandwidth", "regulariser", "padding", "label_sigma"):
+            if getattr(self, name) <= 0:
+                raise SettingsError(f"{name} is {getattr(self, name)}; expected a number above 0")
+
+
+@dataclass(frozen=True, eq=False)
+class KCFState:
+    """What the last call computed, for pictures.
+
+    Attributes:
+        response: (h, w) on the grid of cells, no motion in the middle; None after `init`.
+        patch_box: (4,) the part of the frame the patch shows, x, y, w, h in pixels.
+        scale: size of the target in units of its first size.
+        updated: always True: KCF learns from every frame.
+    """
+
+    response: np.ndarray | None
+    patch_box: np.ndarray
+    scale: float
+    updated: bool = True
+
+
+class KCF(Tracker):
+    """Kernelised correlation filter on one or many channels, with or without a search over sizes.
+
+    Raises SettingsError for a feature, a kernel or a way of scaling nobody knows.
+    """
+
+    name = "kcf"
+
+    def __init__(self, settings: KCFSettings | None = None) -> None:
+        self.settings = settings or KCFSettings()
+
+    def init(self, frame: np.ndarray, box: ArrayLike) -> None:
+        """Learn x and α from the first frame (H, W, 3) and box (4,)."""
+        frame, box = accept_start(frame, box)
+        s = self.settings
+        self.centre, self.first_size, self.scale = to_centre(box)[:2], box[2:].copy(), 1.0  # (2,) x, y; (2,) w, h
+        self.shape = self._patch_shape()  # (h, w) pixels
+        self.cells = (self.shape[0] // s.cell, self.shape[1] // s.cell)  # (h, w) cells
+        self.window = np.outer(*(np.hanning(n + 2)[1:-1] for n in self.cells)).astype(np.float32)  # no cell is lost
+        target = np.sqrt(np.prod(self.shape)) / (s.padding * s.cell)  # side of the box in cells
+        self.labels = gaussian_labels(*self.cells, s.label_sigma * target).astype(np.float32)  # (h, w)
+        self.X = self._spectra(frame, [1.0])[0]  # (C, h, w // 2 + 1)
+        self.alpha = train_dual(self._kernel(self.X, self.X), self.labels, s.regulariser)  # (h, w // 2 + 1)
+        self.sizes = ScaleFilter(frame, self.centre, self.first_size) if s.scale == "filter" else None
+        self._remember(None)
+
+    def update(self, frame: np.ndarray) -> np.ndarray:
+        """Box (4,) in the next frame (H, W, 3)."""
+        frame = as_frame(frame)
+        step = self.settings.scale_step
+        factors = [1.0, 1 / step, step] if self.settings.scale == "pyramid" else [1.0]
+        responses = respond(self._kernel(self.X, self._spectra(frame, factors)), self.alpha)  # (S, h, w)
+        peaks = responses.max((1, 2))  # (S,)
+        peaks[1:] *= self.settings.scale_weight  # staying needs no proof
+        best = int(peaks.argmax())
+        self._move(responses[best], factors[best], frame.shape)
+        self._resize(frame, factors[best])
+        self._learn(frame)
+        self._remember(responses[best])
+        size = self.first_size * self.scale  # (2,) w, h
+        return np.concatenate([self.centre - size / 2, size])
+
+    def _patch_shape(self) -> tuple[int, int]:
+        """Height and width of the patch in pixels, whole cells, at least four of them."""
+        s, window = self.settings, self.first_size[::-1] * self.settings.padding  # (2,) h, w in frame pixels
+        side = np.sqrt(np.prod(self.first_size))
+        zoom = s.patch / np.sqrt(np.prod(window)) if s.patch else 0.5 if side >= LARGE else 1.0
+        h, w = (max(4, round(v * zoom / s.cell)) * s.cell for v in window)
+        return h, w
+
+    def _spectra(self, frame: np.ndarray, factors: list[float]) -> np.ndarray:
+        """Spectra (S, C, h, w // 2 + 1) of the windowed channels, of patches larger than the last by `factors` (S,)."""
+        size = self.first_size * self.settings.padding * self.scale  # (2,) w, h
+        patches = np.stack([cut_patch(frame, self.centre, size * k, self.shape) for k in factors])  # (S, h, w, 3)
+        channels = features(patches, self.settings.features, self.settings.cell)  # (S, C, cells h, cells w)
+        return spectrum(channels * self.window)
+
+    def _kernel(self, X: np.ndarray, Z: np.ndarray) -> np.ndarray:
+        """Kernel (..., h, w) of x with z at every shift, from their spectra (..., C, h, w // 2 + 1)."""
+        s = self.settings
+        return kernel_correlation(X, Z, self.cells, s.kernel, s.bandwidth, s.offset, s.degree)
+
+    def _move(self, response: np.ndarray, factor: float, shape: tuple[int, ...]) -> None:
+        """Move the centre by the peak of a response (h, w) to a patch `factor` times as large; it stays inside the frame."""
+        shift = np.array(subcell(response) if self.settings.subcell else displacement(response))  # (2,) dx, dy in cells
+        pixels = self.first_size * self.settings.padding * self.scale * factor / self.cells[::-1]  # (2,) of one cell
+        self.centre = np.clip(self.centre + shift * pixels, 0, (shape[1] - 1, shape[0] - 1))
+
+    def _resize(self, frame: np.ndarray, factor: float) -> None:
+        """Let the scale follow: the pyramid's factor, or the filter's. The box keeps at least 4 pixels and fits the frame."""
+        if self.sizes:
+            factor = self.sizes.factor(frame, self.centre, self.first_size * self.scale)
+        least = 4 / self.first_size.min()
+        most = max(least, min(frame.shape[1] / self.first_size[0], frame.shape[0] / self.first_size[1]))
+        self.scale = float(np.clip(self.scale * factor, min(1.0, least), max(1.0, most)))
+
+    def _learn(self, frame: np.ndarray) -> None:
+        """Let the patch at the new place into x and α."""
+        rate, fresh = np.float32(self.settings.rate), self._spectra(frame, [1.0])[0]  # (C, h, w // 2 + 1)
+        alpha = train_dual(self._kernel(fresh, fresh), self.labels, self.settings.regulariser)  # of this patch alone
+        self.X = rate * fresh + (1 - rate) * self.X
+        self.alpha = rate * alpha + (1 - rate) * self.alpha
+        if self.sizes:
+            self.sizes.learn(frame, self.centre, self.first_size * self.scale)
+
+    def _remember(self, response: np.ndarray | None) -> None:
+        size = self.first_size * self.settings.padding * self.scale
+        shown = None if response is None else np.fft.fftshift(response)  # (h, w)
+        self.last = KCFState(shown, np.concatenate([self.centre - size / 2, size]), self.scale)

@@ -1,0 +1,74 @@
+"""The scale filter of DSST: one correlation filter over the sizes that the target may have grown or shrunk to.
+
+Danelljan, Häger, Khan, Felsberg: Accurate Scale Estimation for Robust Visual Tracking, BMVC 2014.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import fft
+
+from course_lib.geometry.windows import cut_patch
+from course_lib.trackers.features import hog
+
+
+@dataclass(frozen=True)
+class ScaleFilterSettings:
+    """Settings of the scale filter, as its authors published them."""
+
+    count: int = 33  # sizes compared
+    step: float = 1.02  # from one size to the next
+    area: int = 512  # largest area a target is shown at, pixels
+    cell: int = 4  # pixels a side of a HOG cell
+    sigma: float = 0.25  # of the wanted response, in square roots of `count`
+    regulariser: float = 0.01  # λ
+    rate: float = 0.025  # learning rate η
+
+
+class ScaleFilter:
+    """How much larger or smaller the target has become, by a correlation filter in one dimension.
+
+    The target is cut at `count` sizes around the last one; each cut becomes one long HOG vector, and the vectors a
+    signal over sizes with many channels. The filter is MOSSE's, summed over channels.
+
+    Args:
+        frame: (H, W, 3), centre: (x, y), size: (w, h) of the target in it, pixels.
+    """
+
+    def __init__(
+        self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray, settings: ScaleFilterSettings | None = None
+    ) -> None:
+        self.settings = s = settings or ScaleFilterSettings()
+        steps = np.arange(s.count) - s.count // 2
+        self.factors = s.step ** steps.astype(float)  # (S,)
+        self.window = np.hanning(s.count)[:, None].astype(np.float32)  # (S, 1)
+        wanted = np.exp(-(steps**2) / (2 * s.sigma**2 * s.count))  # (S,)
+        self.G = fft.rfft(wanted.astype(np.float32))[:, None]  # (S // 2 + 1, 1)
+        shrink = min(1.0, np.sqrt(s.area / np.prod(size)))
+        self.shape = tuple(int(v) for v in np.maximum(np.floor(size[::-1] * shrink), 2 * s.cell))  # (h, w)
+        self.A, self.B = self._terms(frame, centre, size)
+
+    def factor(self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray) -> float:
+        """By what factor the target, last of `size` (w, h), has grown at `centre` (x, y) of this frame."""
+        F = self._spectrum(frame, centre, size)  # (S // 2 + 1, D)
+        response = fft.irfft((self.A * F).sum(1) / (self.B[:, 0] + self.settings.regulariser), n=self.settings.count)
+        return float(self.factors[response.argmax()])
+
+    def learn(self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray) -> None:
+        """Let the target, now of `size` (w, h) at `centre` (x, y), into the running numerator and denominator."""
+        A, B = self._terms(frame, centre, size)
+        rate = np.float32(self.settings.rate)
+        self.A, self.B = rate * A + (1 - rate) * self.A, rate * B + (1 - rate) * self.B
+
+    def _spectrum(self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray) -> np.ndarray:
+        """Spectrum over sizes (S // 2 + 1, D) of the D numbers of each cut's HOG."""
+        cuts = np.stack([cut_patch(frame, centre, size * k, self.shape) for k in self.factors])  # (S, h, w, 3)
+        vectors = hog(cuts, self.settings.cell).reshape(len(cuts), -1)  # (S, D)
+        return fft.rfft(vectors * self.window, axis=0)
+
+    def _terms(self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Numerator (S // 2 + 1, D) and denominator (S // 2 + 1, 1) of the filter for this target alone."""
+        F = self._spectrum(frame, centre, size)
+        return self.G * np.conj(F), (F.real**2 + F.imag**2).sum(1, keepdims=True)
