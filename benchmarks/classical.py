@@ -45,11 +45,11 @@ TRACKERS: dict[str, tuple[str, str | None, dict[str, Any]]] = {
     "dcf-hog": ("kcf", "kcf_dcf", {}),
     "kcf-hog-polynomial": ("kcf", "kcf_poly", {}),
     "kcf-hog": ("kcf", "kcf_hog", {}),
-    "kcf-hog-pyramid": ("kcf", "kcf_hog", {"scale": "pyramid"}),
-    "kcf-hog-filter": ("kcf", "kcf_hog", {"scale": "filter"}),
-    "kcf-vot": ("kcf", "kcf_vot", {}),
     "kcf": ("kcf", "kcf", {}),
+    "kcf-filter": ("kcf", "kcf", {"scale": "filter"}),
     "kcf-colour": ("kcf", "kcf", {"features": "hog+colour"}),
+    "kcf-tuned": ("kcf", "kcf", {"padding": 2.0, "patch": 96, "subcell": True}),
+    "kcf-vot": ("kcf", "kcf_vot", {}),
     **{f"opencv-{kind}": (f"opencv-{kind}", None, {}) for kind in KINDS},
 }
 SIZE = (83.0, 97.0)  # of the target in the speed test, pixels

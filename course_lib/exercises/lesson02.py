@@ -6,6 +6,7 @@ import numpy as np
 
 from course_lib.exercises.compare import as_array, as_number, require_close, require_untouched, same
 from course_lib.exercises.core import check
+from course_lib.exercises.scenes import followed, moving_texture, paste
 from course_lib.exercises.words import Wrong
 from course_lib.geometry.boxes import iou
 from course_lib.trackers import mosse
@@ -219,37 +220,16 @@ def examine_psr(answer, reference, rng) -> None:
 @check("mosse.tracker", reference=mosse.MOSSE)
 def examine_tracker(answer, reference, rng) -> None:
     """Follows a moving texture, does not learn what stands in front, keeps the box's size."""
-    scene = _texture(rng, 150, 200) // 2 + 40
-    target = _texture(rng, 36, 30)
-    path = np.array([[60 + 3 * t, 50 + 2 * t] for t in range(12)])  # (12, 2) x, y
-    truth = [np.array([x, y, 30.0, 36.0]) for x, y in path]
+    clip = moving_texture(rng)
     tracker = answer()
-    tracker.init(_paste(scene, target, path[0]), truth[0].copy())
-    boxes = [as_array(tracker.update(_paste(scene, target, place)), (4,), "the box") for place in path[1:]]
-    if all(same(box, truth[0]) for box in boxes):
-        raise Wrong("your box never moves: add the displacement to the centre")
-    if not np.allclose([box[2:] for box in boxes], [30, 36]):
-        raise Wrong(
-            f"your box has size {np.round(boxes[0][2:], 1).tolist()}, the first one was [30, 36]: MOSSE keeps it, and the patch is another thing"
-        )
-    first = boxes[0][:2] - path[0]
-    if np.allclose(first, [-3, -2], atol=1):
-        raise Wrong("your box moves the wrong way: the target went right and down")
-    if np.allclose(first, [2, 3], atol=0.5):
-        raise Wrong("your box moves 2 right and 3 down, the target 3 right and 2 down: the peak's row is y")
-    overlaps = [float(iou(box, true)) for box, true in zip(boxes, truth[1:], strict=True)]
-    if min(overlaps) < 0.7:
-        t = int(np.argmax(np.array(overlaps) < 0.7)) + 1
-        raise Wrong(
-            f"your box loses a target that moves 3 px right and 2 px down per frame: in frame {t} its IoU is {overlaps[t - 1]:.2f}. "
-            "Is the filter updated with the patch at the new centre?"
-        )
-    curtain = np.full((150, 200, 3), 90, dtype=np.uint8)
+    boxes = followed(tracker, clip, lost="Is the filter updated with the patch at the new centre?")
+    curtain = np.full_like(clip.frames[0], 90)
     held = [tracker.update(curtain) for _ in range(15)]
     if not all(same(box, boxes[-1]) for box in held):
         raise Wrong("on frames that show nothing your box wanders: below the PSR threshold it should stay")
-    again = as_array(tracker.update(_paste(scene, target, path[-1] + [2, 1])), (4,), "the box")
-    if float(iou(again, [*(path[-1] + [2, 1]), 30, 36])) < 0.7:
+    place = clip.boxes[-1][:2] + [2, 1]
+    again = as_array(tracker.update(paste(clip.scene, clip.target, place)), (4,), "the box")
+    if float(iou(again, [*place, *clip.boxes[0][2:]])) < 0.7:
         raise Wrong(
             "after 15 empty frames your tracker does not know its target any more: below the PSR threshold it must not learn"
         )
@@ -263,19 +243,3 @@ def _pair(given, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     if np.abs(np.imag(B)).max() > 1e-6 * max(np.abs(B).max(), 1):
         raise Wrong("B has an imaginary part; F times its conjugate is real")
     return A, np.real(B)
-
-
-def _texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """A blotchy grey texture (height, width) uint8."""
-    import cv2
-
-    coarse = rng.integers(0, 256, (height // 6 + 2, width // 6 + 2), dtype=np.uint8)
-    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-
-
-def _paste(scene: np.ndarray, target: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """A frame (H, W, 3) of the scene with the target's corner at `place`, x, y."""
-    picture = scene.copy()
-    x, y = (int(v) for v in place)
-    picture[y : y + target.shape[0], x : x + target.shape[1]] = target
-    return np.repeat(picture[..., None], 3, axis=2)

@@ -35,7 +35,7 @@ LARGE = 100.0  # pixels: published settings halve the picture for targets of thi
 
 @dataclass(frozen=True)
 class KCFSettings:
-    """Settings of KCF; recipes/kcf.yaml says how they were chosen, recipes/kcf_hog.yaml and its like are published."""
+    """Settings of KCF: the published ones on HOG, and a pyramid of three sizes; see recipes/kcf.yaml."""
 
     features: str = "hog"  # channels: grey, colour, hog, or several joined by "+"
     cell: int = 4  # pixels a side of a cell; 1 for grey pixels themselves
@@ -45,10 +45,10 @@ class KCFSettings:
     degree: int = 9  # b of the polynomial kernel
     regulariser: float = 1e-4  # λ
     rate: float = 0.02  # learning rate η of α and x, per frame
-    padding: float = 2.0  # sides of the patch, in sides of the box
+    padding: float = 2.5  # sides of the patch, in sides of the box
     label_sigma: float = 0.1  # of the wanted response, in sides of the box
-    patch: int = 96  # side of a square with the patch's area, pixels; 0: the frame's own pixels, large targets halved
-    subcell: bool = True  # place the peak between cells
+    patch: int = 0  # side of a square with the patch's area, pixels; 0: the frame's own pixels, large targets halved
+    subcell: bool = False  # place the peak between cells
     scale: str = "pyramid"  # fixed, pyramid of three sizes, or DSST's filter
     scale_step: float = 1.05  # of the pyramid
     scale_weight: float = 0.96  # on the peaks of the pyramid's other sizes
@@ -78,6 +78,15 @@ class KCFState:
     patch_box: np.ndarray
     scale: float
     updated: bool = True
+
+
+def best_size(responses: np.ndarray, weight: float) -> int:
+    """Which of the responses (S, h, w) to patches of S sizes peaks highest, all but the first weighed with `weight`.
+
+    The first is that of the last size: to stay needs no proof, to change does.
+    """
+    peaks = responses.max((1, 2))  # (S,)
+    return int(np.argmax([peaks[0], *(weight * peaks[1:])]))
 
 
 class KCF(Tracker):
@@ -112,9 +121,7 @@ class KCF(Tracker):
         step = self.settings.scale_step
         factors = [1.0, 1 / step, step] if self.settings.scale == "pyramid" else [1.0]
         responses = respond(self._kernel(self.X, self._spectra(frame, factors)), self.alpha)  # (S, h, w)
-        peaks = responses.max((1, 2))  # (S,)
-        peaks[1:] *= self.settings.scale_weight  # staying needs no proof
-        best = int(peaks.argmax())
+        best = best_size(responses, self.settings.scale_weight)
         self._move(responses[best], factors[best], frame.shape)
         self._resize(frame, factors[best])
         self._learn(frame)

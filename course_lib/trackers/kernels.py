@@ -124,6 +124,16 @@ def kernel_correlation(
     return products if kernel == "linear" else (products + offset) ** degree
 
 
+def gaussian_kernel(x: np.ndarray, z: np.ndarray, bandwidth: float) -> np.ndarray:
+    """`gaussian_correlation` (h, w) of patches in space, x and z (C, h, w)."""
+    return gaussian_correlation(spectrum(x), spectrum(z), x.shape[-2:], bandwidth)
+
+
+def dual_weights(kernel: np.ndarray, labels: np.ndarray, regulariser: float) -> np.ndarray:
+    """`train_dual` in space: the weight α (h, w) of each shift of the patch."""
+    return in_space(train_dual(kernel, labels, regulariser), labels.shape)
+
+
 def train_dual(kernel: np.ndarray, labels: np.ndarray, regulariser: float) -> np.ndarray:
     """Half spectrum (h, w // 2 + 1) of the dual weights α, from k(x, x) and the labels in space, (h, w) each.
 

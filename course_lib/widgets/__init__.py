@@ -14,6 +14,7 @@ from course_lib.widgets.match_switchboard import MatchSwitchboard
 from course_lib.widgets.mosse_bench import MosseBench
 from course_lib.widgets.proposal_theatre import ProposalTheatre
 from course_lib.widgets.score_maps import ScoreMapExplorer
+from course_lib.widgets.shift_explorer import ShiftExplorer
 from course_lib.widgets.window_bench import WindowBench
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "MosseBench",
     "ProposalTheatre",
     "ScoreMapExplorer",
+    "ShiftExplorer",
     "WindowBench",
 ]

@@ -86,7 +86,9 @@ def test_tiger1_loses_its_first_five_frames(tmp_path):
 def small_report(name, boxes):
     """A report on one tracker, "it", that always says the same box; `boxes`: truth (T, 4) by sequence."""
     scores = {n: score_sequence(np.tile([0.0, 0.0, 10.0, 10.0], (len(b), 1)), b) for n, b in boxes.items()}
-    return Report(name, "ope", {"it": TrackerScores(scores, dict.fromkeys(boxes, 5.0))}, dict.fromkeys(boxes, frozenset()))
+    return Report(
+        name, "ope", {"it": TrackerScores(scores, dict.fromkeys(boxes, 5.0))}, dict.fromkeys(boxes, frozenset())
+    )
 
 
 def test_beside_takes_the_sequences_that_both_have():

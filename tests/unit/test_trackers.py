@@ -126,7 +126,7 @@ def test_making_a_tracker_wrongly_is_answered_in_words(name, settings, words):
 
 def test_recipes_are_the_defaults(project):
     """What the recipe says and what the tracker does without one are the same."""
-    for name in ("mosse", "ncc"):
+    for name in ("mosse", "ncc", "kcf"):
         assert make_tracker(name, project / "recipes" / f"{name}.yaml").settings == make_tracker(name).settings
 
 

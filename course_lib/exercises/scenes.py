@@ -1,0 +1,84 @@
+"""A small moving picture to try a learner's tracker on, and what can be said of the boxes it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from course_lib.exercises.compare import as_array, same
+from course_lib.exercises.words import Wrong
+from course_lib.geometry.boxes import iou
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A textured target that moves by whole pixels over a dim texture.
+
+    Attributes:
+        scene: (H, W) uint8 without the target; target: (h, w) uint8.
+        frames: T frames (H, W, 3) uint8.
+        boxes: (T, 4) of the target, x, y, w, h in pixels.
+    """
+
+    scene: np.ndarray
+    target: np.ndarray
+    frames: list[np.ndarray]
+    boxes: np.ndarray
+
+
+def moving_texture(rng: np.random.Generator, step: tuple[int, int] = (3, 2), length: int = 12) -> Clip:
+    """A clip whose target, 30 × 36 pixels, moves by `step`, x and y, from frame to frame."""
+    scene, target = texture(rng, 150, 200) // 2 + 40, texture(rng, 36, 30)
+    places = np.array([60, 50]) + np.arange(length)[:, None] * step  # (T, 2) x, y
+    boxes = np.column_stack([places, np.tile([30.0, 36.0], (length, 1))])  # (T, 4)
+    return Clip(scene, target, [paste(scene, target, place) for place in places], boxes)
+
+
+def followed(tracker: Any, clip: Clip, lost: str) -> list[np.ndarray]:
+    """The boxes that a tracker of fixed size gives on a clip; raises Wrong if they do not follow the target.
+
+    `lost` is the question to ask where it follows at first and loses the target later.
+    """
+    tracker.init(clip.frames[0], clip.boxes[0].copy())
+    boxes = [as_array(tracker.update(frame), (4,), "the box") for frame in clip.frames[1:]]
+    if all(same(box, clip.boxes[0]) for box in boxes):
+        raise Wrong("your box never moves: add the displacement to the centre")
+    size = clip.boxes[0][2:]
+    if not np.allclose([box[2:] for box in boxes], size):
+        raise Wrong(
+            f"your box has size {np.round(boxes[0][2:], 1).tolist()}, the first one was {size.tolist()}: the tracker keeps it, "
+            "and the patch is another thing"
+        )
+    first, step = boxes[0][:2] - clip.boxes[0][:2], clip.boxes[1][:2] - clip.boxes[0][:2]
+    if np.allclose(first, -step, atol=1):
+        raise Wrong("your box moves the wrong way: the target went right and down")
+    if np.allclose(first, step[::-1], atol=0.5):
+        raise Wrong(
+            f"your box moves {step[1]:g} right and {step[0]:g} down, the target {step[0]:g} right and {step[1]:g} down: "
+            "the peak's row is y"
+        )
+    overlaps = [float(iou(box, true)) for box, true in zip(boxes, clip.boxes[1:], strict=True)]
+    if min(overlaps) < 0.7:
+        t = int(np.argmax(np.array(overlaps) < 0.7)) + 1
+        raise Wrong(
+            f"your box loses a target that moves {step[0]:g} px right and {step[1]:g} px down per frame: in frame {t} its IoU "
+            f"is {overlaps[t - 1]:.2f}. {lost}"
+        )
+    return boxes
+
+
+def texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """A blotchy grey texture (height, width) uint8."""
+    coarse = rng.integers(0, 256, (height // 6 + 2, width // 6 + 2), dtype=np.uint8)
+    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def paste(scene: np.ndarray, target: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """A frame (H, W, 3) of the scene with the target's corner at `place`, x, y."""
+    picture = scene.copy()
+    x, y = (int(v) for v in place)
+    picture[y : y + target.shape[0], x : x + target.shape[1]] = target
+    return np.repeat(picture[..., None], 3, axis=2)
