@@ -39,6 +39,7 @@ from course_lib.trackers.opencv import KINDS, find_factory
 # row of the tables: tracker, recipe, overrides
 TRACKERS: dict[str, tuple[str, str | None, dict[str, Any]]] = {
     **{name: (name, None, {}) for name in ("stay-put", "random-walk", "ncc", "mosse")},
+    "mosse-never-lost": ("mosse", "mosse", {"psr_threshold": 0.0}),
     "csk": ("kcf", "csk", {}),
     "dcf-grey": ("kcf", "kcf_grey", {"kernel": "linear"}),
     "kcf-grey": ("kcf", "kcf_grey", {}),
@@ -48,6 +49,7 @@ TRACKERS: dict[str, tuple[str, str | None, dict[str, Any]]] = {
     "kcf": ("kcf", "kcf", {}),
     "kcf-filter": ("kcf", "kcf", {"scale": "filter"}),
     "kcf-colour": ("kcf", "kcf", {"features": "hog+colour"}),
+    "kcf-subcell": ("kcf", "kcf", {"subcell": True}),
     "kcf-tuned": ("kcf", "kcf", {"padding": 2.0, "patch": 96, "subcell": True}),
     "kcf-vot": ("kcf", "kcf_vot", {}),
     **{f"opencv-{kind}": (f"opencv-{kind}", None, {}) for kind in KINDS},
