@@ -524,7 +524,7 @@ plots.show(
 #
 # ## Real video
 #
-# Measured once on the 22 real targets of OTB and VOT-2014 that the network never saw, in one run. The figures of lesson 02 stand beside them.
+# Measured once on the 22 real targets of OTB and VOT-2014 that the network never saw, in one run. The figures of lessons 02 and 03 stand beside them.
 
 # %%
 from course_lib.evaluation.tables import read_measured
@@ -538,7 +538,7 @@ rows = {
     **{
         n: r
         for n, r in before["overall"].items()
-        if n in ("mosse", "ncc", "opencv-csrt", "opencv-kcf")
+        if n in ("mosse", "kcf", "ncc", "opencv-csrt", "opencv-kcf")
     },
 }
 print(f"{'':16}{'AUC':>7}{'precision @20 px':>19}{'frames/s':>12}")
@@ -558,7 +558,7 @@ for k, name in enumerate(deep["overall"]):
         linestyle=plots.LINES[k],
         label=f"{name} {deep['overall'][name]['auc']:.3f}",
     )
-for k, name in enumerate(("opencv-csrt", "mosse"), start=len(deep["overall"])):
+for k, name in enumerate(("opencv-csrt", "kcf", "mosse"), start=len(deep["overall"])):
     axes[0, 0].plot(
         np.linspace(0, 1, 21),
         before["curves"][name]["success"],

@@ -49,7 +49,7 @@ class Realtime(Tracker):
         _, self.spent = self.clock(lambda: self.tracker.init(frame, box))
         self.box = np.array(box, dtype=np.float64)  # what stands now
         self.waiting: list[tuple[float, np.ndarray]] = []  # when a box is ready, and the box
-        self.free, self.t = self.grace / self.fps, 0
+        self.free, self.t = 0.0, 0
 
     def update(self, frame: np.ndarray) -> np.ndarray:
         """The box (4,) that stands when the next frame arrives."""

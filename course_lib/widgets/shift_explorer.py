@@ -66,7 +66,7 @@ class ShiftExplorer(PictureBench):
         figure, axes = plots.new_figure(9.4, 6.0, rows=2, columns=3)
         self._pictures(axes[0], cyclic, z, likeness, (dx, dy), found)
         turned = self._matrices(axes[1], x[SIZE // 2], dx)
-        off = np.abs(turned - np.diag(np.diag(turned))).max() / np.abs(turned).max()
+        off = np.abs(turned - np.diag(np.diag(turned))).max() / max(np.abs(turned).max(), 1e-12)
         apart = ((cyclic - z) ** 2).sum() / max(((cyclic**2).sum() + (z**2).sum()), 1e-12)
         return figure, (
             f"moved by ({dx}, {dy}); the {kernel} kernel is largest at ({found[0]}, {found[1]}), {likeness.max():.3g}, and "

@@ -31,7 +31,7 @@ from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Sequence
 from course_lib.models.device import Placement
 from course_lib.trackers.siamfc import Embedding
-from course_lib.widgets import AnchorExplorer, BoxPicker, ClipPlayer, FieldExplorer, MarginPlayground
+from course_lib.widgets import AnchorExplorer, BoxPicker, ClipPlayer, FieldExplorer, MarginPlayground, ShiftExplorer
 from course_lib.widgets import MosseBench, ScoreMapExplorer
 from course_lib.widgets.score_maps import untrained
 import torch
@@ -53,9 +53,10 @@ clip = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.aran
     "anchors = AnchorExplorer(np.full((255, 255, 3), 90, np.uint8), [95.5, 95.5, 64, 64])\nanchors",
     "fields = FieldExplorer(np.tile(square, (3, 3, 1))[:127, :127])\nfields",
     "margins = MarginPlayground(clip, untrained(widths=(4, 8, 8, 8, 4)).eval())\nmargins",
+    "shifts = ShiftExplorer(frames[0], boxes[0])\nshifts",
     "print('read:', player.frame, picker.box, round(picker.iou, 2), round(bench.rate, 3), bench.frame,"
     " f\"cell {anchors.values['row']:.0f} {anchors.values['column']:.0f}\", fields.readout.split(',')[0],"
-    " 'margins', float(margins.values['margin']), margins.values['loss'],"
+    " 'margins', float(margins.values['margin']), margins.values['loss'], shifts.readout.split(';')[0],"
     " dict(maps.values), maps.box.round().tolist())",
 ]
 # the circle in the toolbar says idle before the notebook has its kernel; cells run then would be lost
@@ -369,9 +370,22 @@ def test_margin_playground_by_keyboard(page, keys):
     page.until(lambda: leads.search(readout.text), "the same lead before and after no step")
 
 
+def test_shift_explorer_by_keyboard(page, keys):
+    widget = page.all(".tc-widget")[7]
+    readout = page.one(".tc-readout", widget)
+    assert readout.text.startswith("moved by (10, 4); the gaussian kernel")
+    across, down, _ = page.all("input[type=range]", widget)
+    across.send_keys(keys.HOME)
+    down.send_keys(keys.ARROW_RIGHT)
+    page.until(lambda: readout.text.startswith("moved by (-24, 5);"), "the new shift")
+    page.all("select", widget)[1].send_keys(keys.ARROW_UP)
+    page.until(lambda: "the polynomial kernel is largest" in readout.text, "the other kernel")
+    assert "moved by (-24, 5)" in page.kernel_reads()
+
+
 def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
     controls = page.all(".tc-widget :is(button, input, select, [tabindex])")
-    assert len(controls) == 36
+    assert len(controls) == 41
     for control in controls:
         assert len(control.accessible_name) >= 1, control.get_attribute("outerHTML")
         assert control.get_attribute("data-lm-suppress-shortcuts") == "true"
@@ -394,6 +408,9 @@ def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
         "scale s",
         "steps of training",
         "moment",
+        "shift to the right",
+        "shift downwards",
+        "bandwidth σ of the Gaussian",
     ]
     for control in controls:
         control.send_keys(keys.SHIFT)  # the focus by keyboard

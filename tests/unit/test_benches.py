@@ -1,4 +1,4 @@
-"""Benches of lessons 04 to 06, driven from Python at their extremes."""
+"""Benches of lessons 03 to 06, driven from Python at their extremes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from course_lib.errors import DataError
 from course_lib.models.device import Placement
 from course_lib.trackers.siamfc import Embedding, SiamFCSettings, SiamFCTracker
 from course_lib.training.loop import Progress
-from course_lib.widgets import LiveCurves, ScoreMapExplorer, WindowBench
+from course_lib.widgets import LiveCurves, ScoreMapExplorer, ShiftExplorer, WindowBench
 from course_lib.widgets.score_maps import untrained
 
 SMALL = (4, 8, 8, 8, 4)
@@ -130,3 +130,48 @@ def test_live_curves_follow_a_run():
     p.step = 40
     slow(p)
     assert "step 40 of 40" in slow.readout  # the last one is always drawn
+
+
+class TestShiftExplorer:
+    """The shift explorer."""
+
+    @pytest.fixture
+    def frame(self):
+        coarse = np.random.default_rng(4).integers(0, 256, (20, 26, 3), dtype=np.uint8)
+        return cv2.resize(coarse, (260, 200), interpolation=cv2.INTER_CUBIC)
+
+    @pytest.fixture
+    def explorer(self, frame):
+        return ShiftExplorer(frame, np.array([110, 80, 48, 48.0]))
+
+    def test_every_control_at_its_ends(self, explorer):
+        for spec in explorer.controls:
+            for value in (spec["low"], spec["high"], spec["high"] + 100):
+                explorer.set(**{spec["name"]: value})
+                assert spec["low"] <= explorer.values[spec["name"]] <= spec["high"]
+                assert explorer.png[:4] == b"\x89PNG" and explorer.readout
+
+    @pytest.mark.parametrize("window, kernel", [(0, 0), (1, 2), (0, 1)])
+    def test_the_peak_says_how_far_everything_moved(self, explorer, window, kernel):
+        explorer.set(window=window, kernel=kernel, dx=-5, dy=3)
+        assert explorer.readout.startswith("moved by (-5, 3); the ") and "is largest at (-5, 3)" in explorer.readout
+
+    def test_without_a_shift_both_patches_are_one(self, explorer):
+        explorer.set(dx=0, dy=0)
+        assert "differ by 0 %" in explorer.readout and "largest at (0, 0), 1," in explorer.readout
+
+    def test_a_real_shift_shows_what_stands_beside_the_patch(self, explorer, frame):
+        """Shifting by the patch's side shows, exactly, the patch next to it."""
+        explorer.set(window=0)
+        moved = explorer.patch(dx=24)  # of 48 pixels, which show 96 of the frame
+        there = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[56:152, 38:134].astype(float)  # 48 frame pixels to the left
+        there = there.reshape(48, 2, 48, 2).mean((1, 3)) / 255
+        np.testing.assert_allclose(moved, there - there.mean(), atol=0.01)
+
+    def test_the_transformed_matrix_is_diagonal(self, explorer):
+        off = float(explorer.readout.split("at most ")[1].split(" of")[0])
+        assert off < 1e-9
+
+    def test_a_flat_picture_is_no_trouble(self):
+        flat = ShiftExplorer(np.full((60, 80, 3), 90, np.uint8), np.array([30, 20, 16, 16.0]))
+        assert "nan" not in flat.readout

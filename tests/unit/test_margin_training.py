@@ -26,7 +26,7 @@ from course_lib.training.finish import train_to_weights
 from course_lib.training.loop import train
 from course_lib.training.settings import MarginSettings, ProposalSettings, TrainSettings
 from course_lib.training.sources import make_sources
-from course_lib.training.tasks import make_task
+from course_lib.training.tasks import MarginTask, make_task
 from course_lib.widgets import MarginPlayground
 
 TINY = TrainSettings(
@@ -78,6 +78,17 @@ class TestMargin:
         straight = train(TINY, tmp_path / "a", "cpu")
         train(TINY, tmp_path / "b", "cpu", stop_at=stop)
         assert torch.equal(weights(train(TINY, tmp_path / "b", "cpu")), weights(straight))
+
+    def test_the_task_is_told_how_much_of_the_training_is_done(self, tmp_path, monkeypatch):
+        told, loss = [], MarginTask.loss
+
+        def spy(self, output, batch, done=1.0):
+            told.append(done)
+            return loss(self, output, batch, done)
+
+        monkeypatch.setattr(MarginTask, "loss", spy)
+        train(TINY, tmp_path, "cpu")
+        assert sorted(set(told)) == pytest.approx(np.linspace(0, 1, TINY.steps))
 
     def test_the_loss_uses_margin_scale_ring_and_moment_of_the_recipe(self):
         batch = a_batch()
@@ -219,6 +230,7 @@ def test_the_benchmark_of_look_alikes_says_where_they_are():
         middle = boxes[..., :2] + boxes[..., 2:] / 2 - (clip.boxes[:, None, :2] + clip.boxes[:, None, 2:] / 2)
         apart = np.linalg.norm(middle, axis=-1)  # (T, k)
         assert np.nanmin(apart) < 0.5 * clip.boxes[0, 2:].max()  # they do pass the target
+        assert np.nanmax(apart) > clip.boxes[0, 2:].max()  # and are not the target
         assert np.array_equal(clip.part(3, 9).tags["alike"], boxes[3:9], equal_nan=True)
 
 
@@ -252,6 +264,18 @@ class TestPlayground:
             bench.set(loss=loss, margin=0.3, scale=16, steps=steps)
             losses.append(bench.learned().loss)
         assert losses[1] < losses[0]
+
+    def test_it_learns_from_every_other_moment_and_is_judged_by_the_rest(self, bench):
+        bench.set(loss=0, margin=0.2, scale=16, steps=5)
+        learned, z = bench._train(0.2, 16, 5, "logistic").weights, bench.z
+        bench.z = z.clone()
+        bench.z[1::2] = bench.z[1::2].flip(1)  # the moments for judging
+        assert torch.equal(bench._train(0.2, 16, 5, "logistic").weights, learned)
+        bench.z = z
+
+    def test_another_margin_teaches_something_else(self, bench):
+        without, with_one = (bench._train(margin, 16, 5, "logistic") for margin in (0.0, 0.4))
+        assert with_one.loss > without.loss and not torch.equal(with_one.weights, without.weights)
 
     def test_the_loss_shown_is_that_of_the_moments_trained_on(self, bench):
         bench.set(loss=0, margin=0.1, scale=8, steps=5)
