@@ -112,13 +112,13 @@ def cell_histograms(strength: np.ndarray, direction: np.ndarray, cell: int) -> n
     """
     N, h, w = strength.shape
     rows, columns = h // cell, w // cell
-    places, shares = _shares(h, w, cell)  # (4, h, w) each
-    first = np.arange(N)[:, None, None] * (ORIENTATIONS * (rows + 2) * (columns + 2))
-    entry = first + direction * ((rows + 2) * (columns + 2))  # (N, h, w)
-    total = N * ORIENTATIONS * (rows + 2) * (columns + 2)
-    sums = np.bincount((entry + places[:, None]).ravel(), (strength * shares[:, None]).ravel(), total)
+    plane = (rows + 2) * (columns + 2)  # with a rim for what falls beyond the border
+    entry = direction * plane + np.arange(N)[:, None, None] * (ORIENTATIONS * plane)  # (N, h, w)
+    sums = np.zeros(N * ORIENTATIONS * plane)
+    for places, shares in zip(*_shares(h, w, cell), strict=True):  # (h, w) each, of one of the four nearest cells
+        sums += np.bincount((entry + places).ravel(), (strength * shares).ravel(), len(sums))
     sums = sums.astype(np.float32).reshape(N, ORIENTATIONS, rows + 2, columns + 2)
-    return sums[:, :, 1:-1, 1:-1]  # what fell to cells beyond the border is dropped
+    return sums[:, :, 1:-1, 1:-1]
 
 
 @lru_cache(maxsize=16)

@@ -121,7 +121,9 @@ class SlowKCF:
 )
 def test_equals_a_slow_tracker_written_from_the_text(kernel, kinds, cell, scale):
     frames, boxes = clip([(2, 1), (3, -2), (-4, 2), (1, 1), (0, 3)] * 2, grow=1.05)
-    chosen = KCFSettings(kernel=kernel, features=kinds, cell=cell, scale=scale, patch=48, subcell=True, rate=0.05)
+    chosen = KCFSettings(
+        kernel=kernel, features=kinds, cell=cell, scale=scale, patch=48, subcell=True, rate=0.05, bandwidth=0.3
+    )
     fast, slow = (boxes_of(make(chosen), frames, boxes[0]) for make in (KCF, SlowKCF))
     np.testing.assert_allclose(fast[:3], slow[:3], atol=5e-3)  # float32 against float64
     np.testing.assert_allclose(fast, slow, atol=0.3)  # a crop a little to the side has other rounded grey values
@@ -167,6 +169,7 @@ def test_the_scale_filter_gives_the_wanted_response_to_what_it_learned():
     wanted = np.exp(-((np.arange(33) - 16) ** 2) / (2 * 33 / 16))
     np.testing.assert_allclose(response, wanted, atol=1e-4)
     assert sizes.factor(frames[0], centre, size) == 1.0
+    assert 400 < np.prod(sizes.shape) <= 512 and sizes.shape[0] / sizes.shape[1] == pytest.approx(52 / 40, rel=0.1)
 
 
 @pytest.mark.parametrize("steps", [-6, -2, 3, 6])
@@ -200,6 +203,30 @@ def test_boxes_at_the_extremes(scale, box):
         assert np.isfinite(found).all() and (found[2:] > 0).all()
         assert (centre >= 0).all() and (centre <= np.array(frame.shape[1::-1]) - 1).all()
     assert tracker.last.response.shape == tracker.cells and tracker.last.updated
+
+
+@pytest.mark.parametrize("step", [0.5, 2.0])
+def test_the_box_keeps_four_pixels_and_fits_the_frame(step, monkeypatch):
+    """Another size wins in every frame: the box grows, or shrinks, until it may not."""
+    monkeypatch.setattr("course_lib.trackers.kcf.best_size", lambda responses, weight: 2)
+    tracker = KCF(KCFSettings(scale="pyramid", scale_step=step, patch=48))
+    last = boxes_of(tracker, [blobs(2, 160, 220)] * 8, (90, 60, 40, 30))[-1]
+    assert last[2:] == pytest.approx([4 * 40 / 30, 4] if step < 1 else [160 * 40 / 30, 160])
+
+
+def test_a_thin_target_still_has_four_cells():
+    tracker = KCF(KCFSettings(patch=80))
+    tracker.init(blobs(2, 160, 220), (5, 70, 200, 4))
+    assert tracker.cells[0] == 4 and tracker.cells[1] > 50
+
+
+def test_the_scale_filter_learns_in_every_frame():
+    frames, boxes = clip([(1, 0)])
+    tracker = KCF(KCFSettings(scale="filter"))
+    tracker.init(frames[0], boxes[0])
+    before = tracker.sizes.B.copy()
+    tracker.update(frames[1])
+    assert not np.array_equal(tracker.sizes.B, before)
 
 
 def test_what_is_remembered_for_pictures():

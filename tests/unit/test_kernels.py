@@ -114,6 +114,14 @@ def test_subcell_finds_the_top_of_a_parabola(fx, fy, dx, dy):
     assert K.subcell(bowl) == pytest.approx((dx + fx, dy + fy), abs=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_kernel_is_never_above_one(seed):
+    """Rounding may make a squared distance negative; a narrow Gaussian would make much of it."""
+    x = np.random.default_rng(seed).normal(size=(3, 16, 17)).astype(np.float32)
+    X = K.spectrum(x)
+    assert K.gaussian_correlation(X, X, (16, 17), 1e-5).max() <= 1
+
+
 def test_a_flat_response_shows_no_motion():
     assert K.displacement(np.ones((4, 6))) == (0, 0) and K.subcell(np.ones((4, 6))) == (0.0, 0.0)
 
