@@ -67,7 +67,7 @@ def hog(patches: np.ndarray, cell: int = 4) -> np.ndarray:
     is against each of the four blocks a cell belongs to.
 
     Source: Felzenszwalb, Girshick, McAllester, Ramanan: Object Detection with Discriminatively Trained Part-Based
-    Models, PAMI 2010, section 6: the features KCF uses.
+    Models, PAMI 2010; the 31 channels that KCF takes.
     """
     strength, direction = gradients(patches)  # (N, h, w) each
     signed = cell_histograms(strength, direction, cell)  # (N, 18, rows, columns)

@@ -141,11 +141,15 @@ class Page:
         self.driver.execute_script("jupyterapp.commands.execute(arguments[0], arguments[1])", name, arguments or {})
 
     def picture(self, canvas) -> str:
-        return self.driver.execute_script("return arguments[0].toDataURL()", canvas)
+        script = (
+            "const c = arguments[0]; return c.width && c.toDataURL ? c.toDataURL() : ''"  # '' while it is being made
+        )
+        return self.until(lambda: self.driver.execute_script(script, canvas), "a picture on the canvas")
 
     def kernel_reads(self) -> str:
         """What the last cell prints when run now."""
         last = "[...document.querySelectorAll('.jp-OutputArea-output pre')].at(-1)"
+        self.until(lambda: self.driver.execute_script(f"return Boolean({last})"), "what the last cell printed at first")
         self.driver.execute_script(f"{last}.textContent = ''")
         self.all(".jp-Cell .cm-content")[len(CELLS) - 1].click()
         self.command("notebook:run-cell")
