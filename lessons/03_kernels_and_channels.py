@@ -113,7 +113,7 @@ def data_matrix(signal):
 #
 # $$ X = F^{H} \operatorname{diag}(\hat x^*)\, F . $$
 #
-# You saw it in the explorer: in the Fourier domain nothing is left but a diagonal, as large as $\hat x$. To multiply by $X$ is to correlate with $x$: there, to multiply by $\hat x^*$, number by number. To multiply by $X^{\mathsf T}$ is to multiply by $\hat x$.
+# You saw it in the explorer: in the Fourier domain nothing is left but a diagonal, with the sizes of $\hat x$. To multiply by $X$ is to correlate with $x$: there, to multiply by $\hat x^*$, number by number. To multiply by $X^{\mathsf T}$ is to multiply by $\hat x$.
 #
 # ## Ridge regression becomes a division
 #
@@ -136,7 +136,7 @@ def data_matrix(signal):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# $\hat x^* \odot \hat x$ is `np.abs(x_hat) ** 2`. Nothing is conjugated in the numerator. (Where you meet the formula with $\hat x^*$ there, the shifts run the other way.)
+# $\hat x^* \odot \hat x$ is `np.abs(x_hat) ** 2`. Nothing is conjugated in the numerator. (Where you meet the formula with $\hat x^*$ there, the shifts stand in the columns.)
 # </details>
 
 
@@ -176,7 +176,7 @@ for n in by_profile(smoke=(64, 256), laptop=(64, 256, 1024, 2048), gpu=(64, 256,
     print(f"{n:6}{np.abs(slow - fast).max():22.1e}{(middle - start) / (end - middle):27,.0f}")
 
 # %% [markdown]
-# A patch of 64 × 64 pixels has $n = 4096$ shifts, and so has a tracker that learns in every frame. The linear system is out of the question; the division is not.
+# A patch of 64 × 64 pixels has $n = 4096$ shifts, and a tracker learns in every frame. The linear system is out of the question; the division is not.
 #
 # You have met this formula. With one patch MOSSE's filter is $H^* = G \odot F^* / (F \odot F^* + \lambda)$, and its response to a new patch is the filter times the patch's transform. Is that the same regression?
 
@@ -284,7 +284,7 @@ def gaussian_kernel(x, z, bandwidth):
 
 
 # %% [markdown]
-# How fast does likeness fall with the shift? The patch with itself, along its middle row, by three kernels; each scaled to lie between 0 and 1.
+# How fast does likeness fall with the shift? The patch with itself, along its middle row, by three kernels, the Gaussian in two widths; each scaled to lie between 0 and 1.
 
 # %%
 centre, size = to_centre(clip.boxes[0])[:2], clip.boxes[0][2:]
@@ -299,7 +299,8 @@ def channels_of(frame, centre, shape, kind):
         values = values - values.mean()
     else:
         values = hog(patch[None], cell=4)[0]  # (31, h / 4, w / 4)
-    window = np.outer(*(np.hanning(n + 2)[1:-1] for n in values.shape[1:]))
+    h, w = values.shape[1:]
+    window = mosse.cosine_window(h + 2, w + 2)[1:-1, 1:-1]  # lesson 02's, without its zeros
     return values * window
 
 
@@ -340,7 +341,7 @@ print("width at half height: " + "; ".join(widths))
 # ### Exercise 03.5 · Train
 # {{exercise}}
 #
-# The best $\alpha$ solves $(K + \lambda I)\,\alpha = y$, where $K$ holds the kernel of every shift of $x$ with every other. If moving both patches does not change the kernel (true of all three), $K$ is circulant, and its first row is $k^{xx}$. So
+# The best $\alpha$ solves $(K + \lambda I)\,\alpha = y$, where $K$ holds the kernel of every shift of $x$ with every other. If moving both patches alike does not change the kernel (true of all three), $K$ is circulant, and its first row is $k^{xx}$. So
 #
 # $$ \hat\alpha = \frac{\hat y}{\hat k^{xx} + \lambda}, \qquad\text{and later}\qquad f(z) = \mathcal F^{-1}\bigl( \hat k^{xz} \odot \hat\alpha \bigr) \text{ at every shift.} $$
 #
@@ -753,7 +754,7 @@ plots.show(
 # * **HOG** helps on real and on generated clips, and costs about half the speed.
 # * **Three sizes** help again, most of all on real video. DSST's 33 sizes did less here, at about half the speed; on the generated clips they did worse than a fixed size.
 # * **MOSSE** stands above our KCF on the generated clips. It has something that KCF has not: it knows when it is lost. The row below it, the same tracker that never believes itself lost, shows what that is worth.
-# * **Tuned** is KCF with settings found by a search on random generated clips and training videos: padding 2 in place of 2.5, a patch of one size for all targets, a peak between cells. On the generated clips it holds its own, on the real ones it falls: its surroundings are smaller, and in Jogging, Freeman1 and Couple it loses targets that the published settings keep. The peak between cells alone would have helped, which nobody could know without looking at the clips that are for measuring. So the published settings stand, and both rows stay to think about.
+# * **Tuned** is KCF with settings found by a search on random generated clips and training videos: padding 2 in place of 2.5, a patch of one size for all targets, a peak between cells. On the generated clips it holds its own, on the real ones it falls: its surroundings are smaller, and in Jogging, Freeman1 and Couple it loses targets that the published settings keep. The peak between cells alone helps on the real clips and costs a little on the generated ones; to take it for that would be to choose by the clips that are for measuring. So the published settings stand, and both rows stay to think about.
 # * **Ours and the published boxes:** CSK's figures nearly coincide. Our KCF with a fixed size lies above the published one: the method is the same, the HOG and the cutting of patches are our own, and we did not find out which detail makes the difference. DSST's published tracker and our KCF with DSST's filter differ in the translation part as well.
 
 # %%
@@ -765,7 +766,7 @@ for kind, (x, bandwidth, _) in models.items():
     )
 
 # %% [markdown]
-# For a small $e$ the Gaussian is the straight line $1 - e$, and $e$ holds $x \cdot z$: with such a bandwidth the Gaussian kernel *is* the linear one, up to a constant.
+# For a small $e$ the Gaussian is the straight line $1 - e$, and $e$ holds $x \cdot z$: on HOG, with the published bandwidth, the Gaussian kernel *is* nearly the linear one, up to a constant and a factor.
 #
 # ## Where you stand
 

@@ -45,7 +45,7 @@ def examine_ridge(answer, reference, rng) -> None:
     given = given.real
     if same(given, np.fft.ifft(np.conj(a) * b / (np.abs(a) ** 2 + regulariser)).real):
         raise Wrong(
-            "your w is that of shifts to the left: with rows moved to the right the numerator is x̂ ŷ, without conjugate"
+            "your w belongs to a matrix with the shifts in its columns: with the shifts as rows the numerator is x̂ ŷ, without conjugate"
         )
     if same(given, np.fft.ifft(a * b / np.abs(a) ** 2).real, 1e-5):
         raise Wrong("λ is missing: you divide by |x̂|² alone")

@@ -27,6 +27,7 @@ from course_lib.trackers.kernels import (
     subcell,
     train_dual,
 )
+from course_lib.trackers.mosse import cosine_window
 from course_lib.trackers.scale import ScaleFilter
 
 SCALES = ("fixed", "pyramid", "filter")
@@ -107,9 +108,10 @@ class KCF(Tracker):
         self.centre, self.first_size, self.scale = to_centre(box)[:2], box[2:].copy(), 1.0  # (2,) x, y; (2,) w, h
         self.shape = self._patch_shape()  # (h, w) pixels
         self.cells = (self.shape[0] // s.cell, self.shape[1] // s.cell)  # (h, w) cells
-        self.window = np.outer(*(np.hanning(n + 2)[1:-1] for n in self.cells)).astype(np.float32)  # no cell is lost
+        h, w = self.cells
+        self.window = cosine_window(h + 2, w + 2)[1:-1, 1:-1].astype(np.float32)  # without its zeros: no cell is lost
         target = np.sqrt(np.prod(self.shape)) / (s.padding * s.cell)  # side of the box in cells
-        self.labels = gaussian_labels(*self.cells, s.label_sigma * target).astype(np.float32)  # (h, w)
+        self.labels = gaussian_labels(h, w, s.label_sigma * target).astype(np.float32)  # (h, w)
         self.X = self._spectra(frame, [1.0])[0]  # (C, h, w // 2 + 1)
         self.alpha = train_dual(self._kernel(self.X, self.X), self.labels, s.regulariser)  # (h, w // 2 + 1)
         self.sizes = ScaleFilter(frame, self.centre, self.first_size) if s.scale == "filter" else None

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import fft
 
 from course_lib.errors import SettingsError
+from course_lib.trackers.mosse import gaussian_target
 
 KERNELS = ("linear", "polynomial", "gaussian")
 
@@ -67,8 +68,7 @@ def _vertex(before: float, peak: float, after: float) -> float:
 
 def gaussian_labels(height: int, width: int, sigma: float) -> np.ndarray:
     """Wanted response (height, width) to each shift: 1 for none, at (0, 0), falling as a Gaussian of `sigma` cells."""
-    rows, columns = np.fft.fftfreq(height, 1 / height)[:, None], np.fft.fftfreq(width, 1 / width)[None]  # wrapped
-    return np.exp(-(rows**2 + columns**2) / (2 * sigma**2))  # (h, w)
+    return fft.ifftshift(gaussian_target(height, width, sigma))
 
 
 def correlate(X: np.ndarray, Z: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -11,6 +11,7 @@ from course_lib.geometry.boxes import to_centre
 from course_lib.geometry.windows import cut_patch
 from course_lib.trackers.base import accept_start
 from course_lib.trackers.kernels import KERNELS, data_matrix, displacement, kernel_correlation, spectrum
+from course_lib.trackers.mosse import cosine_window
 from course_lib.widgets.bench import PictureBench, choice, slider
 
 SIZE = 48  # pixels a side of the patch
@@ -51,7 +52,7 @@ class ShiftExplorer(PictureBench):
         centre = self.centre - np.array([dx, dy]) * self.size / SIZE
         values = cut_patch(self.grey, centre, self.size, (SIZE, SIZE)) / 255  # (48, 48)
         values = values - values.mean()
-        return values * np.outer(np.hanning(SIZE), np.hanning(SIZE)) if self.values["window"] else values
+        return values * cosine_window(SIZE, SIZE) if self.values["window"] else values
 
     def draw(self) -> tuple[Figure, str]:
         """Both shifts and the kernel's map above; data matrix, its transform and the diagonal below; and a sentence."""
