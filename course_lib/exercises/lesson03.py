@@ -195,7 +195,7 @@ class FixedKCF(kcf.KCF):
     """KCF on HOG with the published settings, its box of fixed size: what the lesson asks for."""
 
     def __init__(self) -> None:
-        super().__init__(kcf.KCFSettings(scale="fixed"))
+        kcf.KCF.__init__(self, kcf.KCFSettings(scale="fixed"))
 
 
 @check("kcf.tracker", reference=FixedKCF)
