@@ -191,23 +191,16 @@ def examine_size(answer, reference, rng) -> None:
             raise Wrong(f"{where}: you say {got:g}, expected {right}: the first is not weighed, the others are")
 
 
-class FixedKCF(kcf.KCF):
-    """KCF on HOG with the published settings, its box of fixed size: what the lesson asks for."""
-
-    def __init__(self) -> None:
-        kcf.KCF.__init__(self, kcf.KCFSettings(scale="fixed"))
-
-
-@check("kcf.tracker", reference=FixedKCF)
+@check("kcf.tracker", reference=kcf.KCF)
 def examine_tracker(answer, reference, rng) -> None:
-    """Follows a texture, keeps its size, and learns one that slowly becomes another."""
+    """Follows a texture, keeps its size or nearly, and learns one that slowly becomes another."""
     clip = moving_texture(rng, step=(8, 4), length=9)
     tracker = answer()
     tracker.init(clip.frames[0], clip.boxes[0].copy())
     first = as_array(tracker.update(clip.frames[1]), (4,), "the box")[:2] - clip.boxes[0][:2]
     if np.allclose(first, [2, 1]):
         raise Wrong("your box moves 2 right and 1 down where the target moves 8 and 4: a cell is 4 pixels wide")
-    followed(answer(), clip, lost="Is the model updated at all?")
+    followed(answer(), clip, lost="Is the model updated at all?", growth=0.11)  # two steps of a pyramid are no mistake
     _check_place(answer(), clip)
     _check_learning(answer(), rng)
 

@@ -37,17 +37,19 @@ def moving_texture(rng: np.random.Generator, step: tuple[int, int] = (3, 2), len
     return Clip(scene, target, [paste(scene, target, place) for place in places], boxes)
 
 
-def followed(tracker: Any, clip: Clip, lost: str) -> list[np.ndarray]:
-    """The boxes that a tracker of fixed size gives on a clip; raises Wrong if they do not follow the target.
+def followed(tracker: Any, clip: Clip, lost: str, growth: float = 0.0) -> list[np.ndarray]:
+    """The boxes that a tracker gives on a clip; raises Wrong if they do not follow the target.
 
-    `lost` is the question to ask where it follows at first and loses the target later.
+    Args:
+        lost: the question to ask where it follows at first and loses the target later.
+        growth: by what share the box may differ from its first size.
     """
     tracker.init(clip.frames[0], clip.boxes[0].copy())
     boxes = [as_array(tracker.update(frame), (4,), "the box") for frame in clip.frames[1:]]
     if all(same(box, clip.boxes[0]) for box in boxes):
         raise Wrong("your box never moves: add the displacement to the centre")
     size = clip.boxes[0][2:]
-    if not np.allclose([box[2:] for box in boxes], size):
+    if not np.allclose([box[2:] for box in boxes], size, rtol=max(growth, 1e-5)):
         raise Wrong(
             f"your box has size {np.round(boxes[0][2:], 1).tolist()}, the first one was {size.tolist()}: the tracker keeps it, "
             "and the patch is another thing"

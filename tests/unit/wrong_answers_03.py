@@ -8,6 +8,7 @@ import numpy as np
 from course_lib.geometry.boxes import to_centre
 from course_lib.geometry.windows import cut_patch
 from course_lib.trackers.features import hog
+from course_lib.trackers.kcf import KCF, KCFSettings
 from course_lib.trackers.kernels import gaussian_kernel, gaussian_labels
 
 fft, ifft, fft2, ifft2, conj = np.fft.fft, np.fft.ifft, np.fft.fft2, np.fft.ifft2, np.conj
@@ -179,5 +180,6 @@ WRONG = {
         (broken(learn=()), "changed slowly"),
         (broken(learn=("alpha",)), "changed slowly"),
         (broken(at_old=True), "cut at the new centre"),
+        (lambda: KCF(KCFSettings(scale="fixed")), "course's own version"),
     ],
 }
