@@ -59,11 +59,11 @@ crowd = in_memory(clips["gen-alike-06"], by_profile(smoke=40, laptop=None, gpu=N
 MarginPlayground(crowd, load_network("ciresnet22"), every=by_profile(smoke=12, laptop=6, gpu=6))
 
 # %% [markdown]
-# **Find out by playing:** set the margin to 0, then to 0.4. What happens to the look-alikes' cosines, and what to the background's? Then a scale of 1 and one of 64, with 60 steps: which of them learns nothing, and why?
+# **Find out by playing:** set the margin to 0, then to 0.4. What happens to the look-alikes' cosines, and what to the background's? Then, back at a margin of 0.2 and with 60 steps, a scale of 1 and one of 64: which of them pushes the background further, which the look-alikes, and why?
 #
 # <details><summary>What to see</summary>
 #
-# The margin pushes all three heaps apart, the background furthest: it is easy. With a scale of 1 a cosine of 1 is a logit of at most 1 − b: even a perfect map leaves the loss high, and everything is pulled alike. With 64 the loss is nearly 0 for every cell that lies on its side of the band, and only the few on the wrong side pull.
+# The margin pushes the background far away: that is easy. The look-alikes follow less, or not at all. With a scale of 1 a cosine of 1 is a logit of at most 1 − b: even a perfect map leaves the loss high, every cell pulls alike, and the background, which has most cells, is pushed furthest. With 64 the loss is nearly 0 for every cell that lies on its side of the band; the few on the wrong side pull, and the look-alikes end lower.
 # </details>
 #
 # ## A good score above a bad map
