@@ -17,6 +17,7 @@ COMMANDS = {
     "runs": "the declared long runs: what is done, what is due, and doing it",
     "evaluate": "run trackers over a benchmark",
     "report": "tables and plots from results on disk",
+    "grading": "a term with nbgrader: its folder, and submissions looked over and collected",
 }
 
 

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import importlib
 import os
-import pkgutil
 import traceback
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -133,13 +133,25 @@ def progress() -> None:
 
 def find_check(name: str) -> Check:
     """The check named `name`; raises CourseError naming those there are."""
-    if not CHECKS:
-        for module in pkgutil.iter_modules(importlib.import_module("course_lib.exercises").__path__):
-            if module.name.startswith("lesson"):
-                importlib.import_module(f"course_lib.exercises.{module.name}")
+    if name not in CHECKS:  # of the lessons' modules only the one that holds it: some need PyTorch, which takes seconds
+        for path in _modules():
+            if f'"{name}"' in path.read_text(encoding="utf-8"):
+                importlib.import_module(f"course_lib.exercises.{path.stem}")
     if name not in CHECKS:
-        raise CourseError(f"there is no exercise {name!r}; there are {', '.join(sorted(CHECKS))}")
+        raise CourseError(f"there is no exercise {name!r}; there are {', '.join(sorted(all_checks()))}")
     return CHECKS[name]
+
+
+def all_checks() -> dict[str, Check]:
+    """Every exercise's check by name."""
+    for path in _modules():
+        importlib.import_module(f"course_lib.exercises.{path.stem}")
+    return CHECKS
+
+
+def _modules() -> list[Path]:
+    """The files that hold the lessons' checks."""
+    return sorted(Path(__file__).parent.glob("lesson*.py"))
 
 
 def _strict() -> bool:

@@ -1,33 +1,36 @@
-"""Pictures to play with: a clip player, a box picker, benches for MOSSE, SiamFC, proposals, receptive fields and margins, live training curves.
+"""Pictures to play with: a clip player, a box picker, benches for trackers, proposals, fields and margins, live training curves.
 
 Each is an anywidget: a short ES module drawn in the page, with no file fetched from elsewhere. Where no kernel
 runs (GitHub, an HTML export) the same cell shows a still picture with its alternative text.
+
+A widget's module is imported when the widget is first asked for: some need PyTorch, which takes seconds to import, and the
+lessons before 04 do without it.
 """
 
-from course_lib.widgets.anchor_explorer import AnchorExplorer
-from course_lib.widgets.box_picker import BoxPicker
-from course_lib.widgets.clip_player import ClipPlayer
-from course_lib.widgets.field_explorer import FieldExplorer
-from course_lib.widgets.live_curves import LiveCurves
-from course_lib.widgets.margin_playground import MarginPlayground
-from course_lib.widgets.match_switchboard import MatchSwitchboard
-from course_lib.widgets.mosse_bench import MosseBench
-from course_lib.widgets.proposal_theatre import ProposalTheatre
-from course_lib.widgets.score_maps import ScoreMapExplorer
-from course_lib.widgets.shift_explorer import ShiftExplorer
-from course_lib.widgets.window_bench import WindowBench
+from __future__ import annotations
 
-__all__ = [
-    "AnchorExplorer",
-    "BoxPicker",
-    "ClipPlayer",
-    "FieldExplorer",
-    "LiveCurves",
-    "MarginPlayground",
-    "MatchSwitchboard",
-    "MosseBench",
-    "ProposalTheatre",
-    "ScoreMapExplorer",
-    "ShiftExplorer",
-    "WindowBench",
-]
+import importlib
+from typing import Any
+
+MODULES = {
+    "AnchorExplorer": "anchor_explorer",
+    "BoxPicker": "box_picker",
+    "ClipPlayer": "clip_player",
+    "FieldExplorer": "field_explorer",
+    "LiveCurves": "live_curves",
+    "MarginPlayground": "margin_playground",
+    "MatchSwitchboard": "match_switchboard",
+    "MosseBench": "mosse_bench",
+    "ProposalTheatre": "proposal_theatre",
+    "ScoreMapExplorer": "score_maps",
+    "ShiftExplorer": "shift_explorer",
+    "WindowBench": "window_bench",
+}
+__all__ = sorted(MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    """The widget called `name`."""
+    if name not in MODULES:
+        raise AttributeError(f"course_lib.widgets has no {name!r}; it has {', '.join(__all__)}")
+    return getattr(importlib.import_module(f"course_lib.widgets.{MODULES[name]}"), name)

@@ -13,7 +13,7 @@ import pytest
 from course_lib.exercises import core, examine
 from course_lib.exercises.reach import _copy
 
-core.find_check("welcome.centre")  # loads every lesson's checks
+core.all_checks()
 WRONG = {
     name: cases
     for path in sorted(Path(__file__).parent.glob("wrong_answers_*.py"))

@@ -18,6 +18,7 @@ FLOORS = {
     "trackers": 3,
     "training": 4,
     "evaluation": 4,
+    "grading": 4,
     "exercises": 5,
     "widgets": 5,
     "cli": 5,

@@ -380,3 +380,23 @@ def test_the_page_and_the_library_measure_alike(tmp_path):
     done = subprocess.run([node, tmp_path / "picker.mjs"], capture_output=True, text=True, check=True, timeout=60)
     expected = np.column_stack([iou(pairs[:, 0], pairs[:, 1]), centre_error(pairs[:, 0], pairs[:, 1])])
     np.testing.assert_allclose(json.loads(done.stdout), expected, rtol=1e-12)
+
+
+def test_the_first_lessons_do_not_wait_for_pytorch():
+    """Their imports, in a fresh interpreter; and every widget is there when it is asked for."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys\n"
+        "from course_lib.exercises import exercise\n"
+        "from course_lib.widgets import BoxPicker, ClipPlayer, MosseBench, ShiftExplorer\n"
+        "exercise('kcf.size')(lambda responses, weight: 0)\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+    import course_lib.widgets as widgets
+
+    assert all(getattr(widgets, name).__name__ == name for name in widgets.__all__)
+    with pytest.raises(AttributeError, match="MosseBench"):
+        widgets.MossBench  # noqa: B018
