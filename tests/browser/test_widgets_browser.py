@@ -32,6 +32,9 @@ from course_lib.data.sequence import Sequence
 from course_lib.models.device import Placement
 from course_lib.trackers.siamfc import Embedding
 from course_lib.widgets import AnchorExplorer, BoxPicker, ClipPlayer, FieldExplorer, MarginPlayground, ShiftExplorer
+from course_lib.widgets import MatchSwitchboard, ProposalTheatre, WindowBench
+from course_lib.models.siamrpn import SiamRPN
+from course_lib.trackers.siamrpn import Proposer
 from course_lib.widgets import MosseBench, ScoreMapExplorer
 from course_lib.widgets.score_maps import untrained
 import torch
@@ -54,9 +57,14 @@ clip = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.aran
     "fields = FieldExplorer(np.tile(square, (3, 3, 1))[:127, :127])\nfields",
     "margins = MarginPlayground(clip, untrained(widths=(4, 8, 8, 8, 4)).eval())\nmargins",
     "shifts = ShiftExplorer(frames[0], boxes[0])\nshifts",
+    "windows = WindowBench(clip.part(0, 6), small)\nwindows",
+    "rpn = Proposer(SiamRPN('depthwise', (4, 8, 8, 8, 4), 4, 2).eval(), small.placement)\n"
+    "theatre = ProposalTheatre(clip.part(0, 5), rpn)\ntheatre",
+    "board = MatchSwitchboard(clip.part(0, 6), clip.part(20, 24), {'one': small, 'two': rpn})\nboard",
     "print('read:', player.frame, picker.box, round(picker.iou, 2), round(bench.rate, 3), bench.frame,"
     " f\"cell {anchors.values['row']:.0f} {anchors.values['column']:.0f}\", fields.readout.split(',')[0],"
     " 'margins', float(margins.values['margin']), margins.values['loss'], shifts.readout.split(';')[0],"
+    " *[dict(w.values) for w in (windows, theatre, board)],"
     " dict(maps.values), maps.box.round().tolist())",
 ]
 # the circle in the toolbar says idle before the notebook has its kernel; cells run then would be lost
@@ -182,7 +190,8 @@ def page(tmp_path_factory, project):
         page.until(lambda: driver.execute_script(READY), "the kernel")
         driver.get_log("browser")  # what JupyterLab itself had to say is not the widgets' affair
         page.command("notebook:run-all-cells")
-        page.until(lambda: len(page.all(".tc-widget")) == 4, "four widgets")
+        shown = len(CELLS) - 2  # the first cell prepares, the last prints
+        page.until(lambda: len(page.all(".tc-widget")) == shown, f"{shown} widgets", seconds=120)
         page.until(lambda: page.all(".tc-widget svg.tc-chart"), "the bench's chart")
         time.sleep(0.5)  # first frames decode
         yield page
@@ -387,9 +396,30 @@ def test_shift_explorer_by_keyboard(page, keys):
     assert "moved by (-24, 5)" in page.kernel_reads()
 
 
+@pytest.mark.parametrize("number", [8, 9, 10])  # windows, theatre, switchboard
+def test_every_control_of_a_bench_reaches_the_kernel(page, keys, number):
+    """From end to end by keyboard; what Python holds is what the page shows, and the picture follows the frame."""
+    widget = page.all(".tc-widget")[number]
+    image = page.one("img.tc-picture", widget)
+    frame, *others = page.all("input[type=range]", widget)
+    before = image.get_attribute("src")
+    frame.send_keys(keys.HOME)
+    page.until(lambda: image.get_attribute("src") != before, "the first frame's picture")
+    for control in others:
+        control.send_keys(keys.END)
+    shown = [float(control.get_attribute("value")) for control in (frame, *others)]
+    assert shown[0] == float(frame.get_attribute("min"))
+    for menu in page.all("select", widget):
+        menu.send_keys(keys.END)
+    page.until(lambda: page.one(".tc-readout", widget).text, "a sentence")
+    page.until(
+        lambda: all(str(value).removesuffix(".0") in page.kernel_reads() for value in shown), "the same in Python"
+    )
+
+
 def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
     controls = page.all(".tc-widget :is(button, input, select, [tabindex])")
-    assert len(controls) == 41
+    assert len(controls) == 54
     for control in controls:
         assert len(control.accessible_name) >= 1, control.get_attribute("outerHTML")
         assert control.get_attribute("data-lm-suppress-shortcuts") == "true"
@@ -415,6 +445,17 @@ def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
         "shift to the right",
         "shift downwards",
         "bandwidth σ of the Gaussian",
+        "frame",
+        "influence of the window",
+        "scale penalty",
+        "scale rate",
+        "frame",
+        "proposals shown",
+        "strength of the penalty",
+        "influence of the window",
+        "frame",
+        "target right of the middle, search pixels",
+        "target below the middle, search pixels",
     ]
     for control in controls:
         control.send_keys(keys.SHIFT)  # the focus by keyboard
