@@ -43,6 +43,13 @@ def test_nothing_new_changes_nothing(old, mine):
     ]
 
 
+def test_an_editor_that_makes_new_ids_does_not_double_the_lesson(old, mine):
+    for k, cell in enumerate(mine.cells):
+        cell.id = f"x{k}"
+    notebook, report = carry_over(mine, old)
+    assert report.own == 1 and len(notebook.cells) == len(mine.cells)
+
+
 def test_new_text_arrives_and_answers_stay(tmp_path, mine):
     fresh = built(
         tmp_path, small.source().replace("# # 97 · A small lesson", "# # 97 · A small lesson, second edition")

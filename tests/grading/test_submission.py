@@ -175,6 +175,8 @@ class TestCollect:
         assert [c.student for c in collect(term, tmp_path / "in")] == ["dan"]
         nbformat.write(whole, tmp_path / "eve_97.ipynb")
         assert [c.student for c in collect(term, tmp_path / "eve_97.ipynb")] == ["eve"]
+        nbformat.write(whole, tmp_path / "gil.ipynb")
+        assert [c.student for c in collect(term, tmp_path / "gil.ipynb")] == ["gil"]
 
     def test_what_cannot_be_done_is_said(self, tmp_path, term, whole):
         nbformat.write(whole, tmp_path / "fay.ipynb")
