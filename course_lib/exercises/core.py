@@ -6,7 +6,9 @@
 
 runs the check named "boxes.iou" at once and says what it found. While the answer is not written, or not
 right, the course's own version stands in, and the page says so: a student who is stuck runs on.
-With `COURSE_STRICT=1` (grading) nothing stands in and `award` raises unless the answer is right.
+With `COURSE_STRICT=1` (the solutions' own test) nothing stands in and `award` raises unless the answer is right. With
+`COURSE_GRADING=1` `award` raises as well, but the course's version stands in: a missing answer costs its own points, and
+not those of the later ones that build on it.
 
 The checks themselves are in `lesson00.py`, `lesson01.py`, …: a function that compares the answer with the
 reference and raises `Wrong` with a sentence in the words of the subject.
@@ -110,7 +112,7 @@ def examine(name: str, answer: Any, seed: int | None = None) -> tuple[str, str]:
 def award(name: str, points: int, hidden: bool = False) -> None:
     """Say how many of `points` the answer to exercise `name` earns. The cell below each exercise calls it.
 
-    In strict mode an answer that is not right raises AssertionError, which is what nbgrader scores.
+    In strict mode and while grading an answer that is not right raises AssertionError, which is what nbgrader scores.
     `hidden=True` checks again with the instructor's own random inputs (COURSE_GRADING_SEED).
     """
     record = RECORDS.get(name)
@@ -120,7 +122,7 @@ def award(name: str, points: int, hidden: bool = False) -> None:
         status, words = examine(name, record.answer, seed=int(os.environ.get("COURSE_GRADING_SEED", "1")))
         record = replace(record, status=status, words=words)
     RECORDS[name] = replace(record, points=points)
-    if _strict() and record.status != "right":
+    if (_strict() or _set("COURSE_GRADING")) and record.status != "right":
         raise AssertionError(f"{name}: {record.words}")
     if not hidden:
         print(f"{points if record.status == 'right' else 0} of {points} points ({record.status})")
@@ -155,7 +157,11 @@ def _modules() -> list[Path]:
 
 
 def _strict() -> bool:
-    return os.environ.get("COURSE_STRICT", "") not in ("", "0")
+    return _set("COURSE_STRICT")
+
+
+def _set(variable: str) -> bool:
+    return os.environ.get(variable, "") not in ("", "0")
 
 
 def _where_it_stopped(problem: Exception) -> str:

@@ -34,8 +34,9 @@ from nbconvert.preprocessors import ClearMetadataPreprocessor
 
 from course_lib.grading.execute import SurvivingExecute
 
-# an answer that is not right stops its points cell; experiments run in their smallest size
-os.environ.update(COURSE_STRICT="1", COURSE_PROFILE="smoke", OMP_NUM_THREADS="1")
+# an answer that is not right stops its points cell, and the course's own stands in for later ones that build on it;
+# experiments run in their smallest size
+os.environ.update(COURSE_GRADING="1", COURSE_PROFILE="smoke", OMP_NUM_THREADS="1")
 os.environ["COURSE_GRADING_SEED"] = "{seed}"  # of the hidden tests: yours alone
 
 # nbgrader calls a program that lies beside this Python, which is found only if its folder is on the path

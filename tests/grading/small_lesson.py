@@ -81,7 +81,7 @@ def answered(release: NotebookNode, *names: str) -> NotebookNode:
 
 
 def submissions(release: NotebookNode) -> dict[str, tuple[str, NotebookNode, float]]:
-    """Twelve kinds of submission by student: file name, notebook, and the points it must get."""
+    """Thirteen kinds of submission by student: file name, notebook, and the points it must get."""
     made: dict[str, tuple[str, NotebookNode, float]] = {}
     name = f"{STEM}.ipynb"
 
@@ -110,6 +110,10 @@ def submissions(release: NotebookNode) -> dict[str, tuple[str, NotebookNode, flo
     answer_cell(
         looping, "mosse.target"
     ).source = '@exercise("mosse.target")\ndef f(h, w, s):\n    while True:\n        pass'
+    # an answer that calls an earlier one, which is missing: the course's own stands in for it
+    later = add("later", answered(release, "mosse.target"), POINTS["mosse.target"])
+    cell = answer_cell(later, "mosse.target")
+    cell.source = cell.source.replace("return np.exp", "return 0 * window(height, width) + np.exp")
     killed = add("killed", answered(release), TOTAL - POINTS["kcf.displacement"])
     killing = '@exercise("kcf.displacement")\ndef f(response):\n    import os\n    os._exit(1)'
     answer_cell(killed, "kcf.displacement").source = killing

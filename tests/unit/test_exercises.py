@@ -39,6 +39,7 @@ def own_exercises(monkeypatch):
     monkeypatch.setattr(core, "RECORDS", {})
     monkeypatch.setattr(core, "_modules", lambda: [])  # none of the lessons' is loaded into the dictionary for one test
     monkeypatch.delenv("COURSE_STRICT", raising=False)
+    monkeypatch.delenv("COURSE_GRADING", raising=False)
 
     @check("test.double", reference=double)
     def _(answer, reference, rng):
@@ -196,3 +197,15 @@ def test_every_alias_of_a_reference_is_out_of_reach():
 
     assert "course's own version" in examine("test.iou", lambda a, b: alias(a, b))[1]
     assert alias([0, 0, 2, 2], [0, 0, 2, 1]) == 0.5
+
+
+def test_while_grading_a_wrong_answer_costs_its_own_points_and_no_others(monkeypatch):
+    monkeypatch.setenv("COURSE_GRADING", "1")
+    used = core.exercise("test.double")(lambda x: 3 * x)
+    assert used is double  # what later cells build on
+    with pytest.raises(AssertionError, match="double"):
+        core.award("test.double", points=3)
+    with pytest.raises(AssertionError):
+        core.award("test.double", points=3, hidden=True)
+    core.exercise("test.double")(lambda x: 2 * x)
+    core.award("test.double", points=3, hidden=True)
