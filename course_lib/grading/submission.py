@@ -42,12 +42,19 @@ class Problem:
 def read_notebook(path: Path) -> NotebookNode:
     """The notebook in a file; raises DataError if there is none in it."""
     try:
-        return nbformat.read(path, as_version=4)
+        content = path.read_bytes()
     except FileNotFoundError:
         raise DataError(f"{path} does not exist") from None
+    return parse_notebook(content, path.name)
+
+
+def parse_notebook(content: bytes, name: str) -> NotebookNode:
+    """The notebook that the bytes of a file called `name` hold; raises DataError if they hold none."""
+    try:
+        return nbformat.reads(content.decode("utf-8"), as_version=4)
     except Exception as problem:  # nbformat raises many kinds
         raise DataError(
-            f"{path.name} is no notebook that can be read ({type(problem).__name__}); hand in the .ipynb file itself, saved "
+            f"{name} is no notebook that can be read ({type(problem).__name__}); hand in the .ipynb file itself, saved "
             "in JupyterLab, not a print or a renamed copy of something else"
         ) from None
 
@@ -75,11 +82,6 @@ def answers(release: NotebookNode) -> dict[str, NotebookNode]:
     """The answer cells of a released notebook by exercise."""
     named = {exercise_of(cell): cell for cell in release.cells if cell.metadata.get("nbgrader", {}).get("solution")}
     return {name: cell for name, cell in named.items() if name}
-
-
-def look_over(notebook: NotebookNode, release: NotebookNode, stem: str, given_name: str) -> list[Problem]:
-    """All that is wrong with a submission, in the order in which a reader meets it."""
-    return mend(notebook, release, stem, given_name)[1]
 
 
 def mend(

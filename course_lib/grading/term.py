@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 
 from course_lib.errors import CourseError, DataError, MissingDataError
 from course_lib.files import write_whole
-from course_lib.grading.submission import Problem, find_release, mend, read_notebook
+from course_lib.grading.submission import Problem, find_release, mend, parse_notebook, read_notebook
 from course_lib.places import PROJECT
 
 CONFIG = '''\
@@ -151,6 +151,6 @@ def _notebooks(arrived: Path) -> Iterator[tuple[str, NotebookNode | DataError]]:
         raise MissingDataError(f"no notebook (*.ipynb) is in {arrived}")
     for name, content in pairs:
         try:
-            yield name, nbformat.reads(content.decode("utf-8"), as_version=4)
-        except Exception as problem:  # nbformat raises many kinds
-            yield name, DataError(f"{name} is no notebook that can be read ({type(problem).__name__})")
+            yield name, parse_notebook(content, name)
+        except DataError as problem:
+            yield name, problem

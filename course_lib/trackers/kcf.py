@@ -1,7 +1,7 @@
 """KCF: kernels and channels on the correlation filter.
 
 Henriques, Caseiro, Martins, Batista: High-Speed Tracking with Kernelized Correlation Filters, PAMI 2015. With the
-linear kernel the same tracker is its DCF; on grey pixels, with another learning rate, its forerunner CSK.
+linear kernel the same tracker is its DCF; on grey pixels, with other settings, its forerunner CSK.
 """
 
 from __future__ import annotations

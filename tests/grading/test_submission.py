@@ -13,7 +13,7 @@ import small_lesson as small
 from nbformat import NotebookNode
 
 from course_lib.errors import CourseError, DataError, MissingDataError
-from course_lib.grading.submission import answers, exercise_of, find_release, look_over, mend, read_notebook
+from course_lib.grading.submission import answers, exercise_of, find_release, mend, read_notebook
 from course_lib.grading.term import collect, new_term
 
 NAME = f"{small.STEM}.ipynb"
@@ -32,7 +32,7 @@ def whole(release) -> NotebookNode:
 
 
 def faults(notebook, release, name=NAME) -> list[str]:
-    return [problem.what for problem in look_over(notebook, release, small.STEM, name)]
+    return [problem.what for problem in mend(notebook, release, small.STEM, name)[1]]
 
 
 def gradable(notebook: NotebookNode, release: NotebookNode) -> bool:
