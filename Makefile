@@ -3,12 +3,13 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help lab test check lint unit sync nbval notebooks reference bench clean
+.PHONY: help lab test check lint unit sync nbval notebooks site browser reference bench clean
 
 PY := .venv/bin/python
 READY := .venv/.ready
 ARGS ?=
 LESSON ?= notebooks/00_welcome.ipynb
+PROFILE ?= laptop
 # JupyterLab refuses to run as root unless told that this is meant
 ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export JUPYTER_PLATFORM_DIRS := 1
@@ -22,7 +23,7 @@ $(READY): pyproject.toml constraints.txt
 	  if command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then found=$$p; break; fi; done; \
 	if [ -z "$$found" ]; then echo "no Python >= 3.11 found (looked for python3, python3.13, python3.12, python3.11): install one and run make again"; exit 1; fi; \
 	[ -x $(PY) ] || $$found -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[lab,test]' -c constraints.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[lab,test,site]' -c constraints.txt
 	@touch $(READY)
 
 lab: $(READY) ## install if needed and open JupyterLab at the welcome notebook (ARGS=--no-browser on a server)
@@ -51,6 +52,19 @@ nbval: $(READY) sync ## run every notebook in notebooks/ and solutions/ in profi
 
 notebooks: $(READY) ## build notebooks/ and solutions/ from lessons/
 	$(PY) lessons/build.py
+
+# A lesson whose cells have not changed is not run again in the same profile; `rm -r site` forgets all runs.
+site: $(READY) sync ## the executed lessons as pages in site/html (two at a time; PROFILE=smoke is quicker)
+	rm -rf site/source site/html
+	mkdir -p site/source/notebooks
+	cp lessons/site/* site/source/
+	cp notebooks/*.ipynb site/source/notebooks/
+	COURSE_PROFILE=$(PROFILE) OMP_NUM_THREADS=1 $(PY) -m sphinx -W --keep-going -q -j 2 -d site/doctrees site/source site/html
+	@echo "site/html/index.html: $$(du -sh site/html | cut -f1)"
+
+browser: $(READY) ## drive the widgets in Chromium: JupyterLab, Notebook, Voilà (needs chromium and chromedriver)
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[browser]' -c constraints.txt
+	$(PY) -m pytest tests/browser
 
 reference: .reference/.ready ## OpenCV with its own trackers, beside the environment, for comparisons
 

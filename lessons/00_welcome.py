@@ -13,6 +13,7 @@
 # | **Time** | about {{minutes}} minutes on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercise |
 # | **Follows** | nothing yet: the papers begin in lesson 02 |
+# | **Words** | {{words}} |
 #
 # A tracker is told where a target is in the first frame of a video, and has to find it in every frame after that.
 # In this course you build one tracker after another, from a filter of the size of a stamp to deep Siamese networks,

@@ -13,6 +13,7 @@
 # | **Time** | about {{minutes}} minutes on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | Wu, Lim, Yang: *Online Object Tracking: A Benchmark* (CVPR 2013) and *Object Tracking Benchmark* (PAMI 2015), known as OTB |
+# | **Words** | {{words}} |
 
 # %%
 import time
@@ -33,7 +34,7 @@ clip = clips[0]
 # %% [markdown]
 # ## Look first
 #
-# A target, its true box (solid green), and a tracker (dashed). The tracker compares a small picture of the target from frame 0 with
+# A target, its true box (the *ground truth*, solid green), and a tracker (dashed). The tracker compares a small picture of the target from frame 0 with
 # every place nearby and takes the most similar one. The number beside its name says how much its box and the true one overlap.
 
 # %%

@@ -13,6 +13,7 @@
 # | **Time** | about {{minutes}} minutes on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | Bolme, Beveridge, Draper, Lui: *Visual Object Tracking using Adaptive Correlation Filters* (CVPR 2010) |
+# | **Words** | {{words}} |
 
 # %%
 import time

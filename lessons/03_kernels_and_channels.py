@@ -13,6 +13,7 @@
 # | **Time** | about {{minutes}} minutes on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | Henriques, Caseiro, Martins, Batista: *High-Speed Tracking with Kernelized Correlation Filters* (PAMI 2015); for the size, Danelljan, Häger, Khan, Felsberg: *Accurate Scale Estimation for Robust Visual Tracking* (BMVC 2014) |
+# | **Words** | {{words}} |
 
 # %%
 import time

@@ -13,6 +13,7 @@
 # | **Time** | about {{minutes}} minutes on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | Bertinetto, Valmadre, Henriques, Vedaldi, Torr: *Fully-Convolutional Siamese Networks for Object Tracking* (ECCV Workshops 2016) |
+# | **Words** | {{words}} |
 
 # %%
 import cv2

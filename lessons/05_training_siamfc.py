@@ -13,6 +13,7 @@
 # | **Time** | about {{minutes}} minutes on a laptop without a GPU, some of them waiting |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | Bertinetto et al. (ECCV Workshops 2016), sections on training; the San José State University report on it |
+# | **Words** | {{words}} |
 
 # %%
 import copy

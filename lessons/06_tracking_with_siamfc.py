@@ -13,6 +13,7 @@
 # | **Time** | about {{minutes}} minutes on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | Bertinetto et al. (ECCV Workshops 2016), the tracking section and the settings of its public code |
+# | **Words** | {{words}} |
 
 # %%
 from dataclasses import replace

@@ -13,6 +13,7 @@
 # | **Time** | about {{minutes}} minutes on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | Li et al., *High performance visual tracking with Siamese region proposal network* (CVPR 2018); the default boxes of Liu et al., *SSD* (ECCV 2016); A. Carlier's EPFL project (2019) |
+# | **Words** | {{words}} |
 
 # %%
 import numpy as np

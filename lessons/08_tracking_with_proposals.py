@@ -13,6 +13,7 @@
 # | **Time** | about {{minutes}} minutes on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | Li et al. (SiamRPN, CVPR 2018), the tracking section and the settings of its public code; A. Carlier's EPFL lecture (2019) |
+# | **Words** | {{words}} |
 
 # %%
 from dataclasses import replace

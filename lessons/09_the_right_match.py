@@ -13,6 +13,7 @@
 # | **Time** | about {{minutes}} minutes on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | A. Carlier, EPFL semester project (2019): SiamConcatRPN and SiamBroadcastRPN; Li et al., *SiamRPN++* (CVPR 2019) |
+# | **Words** | {{words}} |
 
 # %%
 from dataclasses import replace

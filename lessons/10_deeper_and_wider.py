@@ -13,6 +13,7 @@
 # | **Time** | about {{minutes}} minutes on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | Zhang and Peng, *Deeper and Wider Siamese Networks for Real-Time Visual Tracking* (CVPR 2019) |
+# | **Words** | {{words}} |
 
 # %%
 from dataclasses import replace

@@ -13,6 +13,7 @@
 # | **Time** | about {{minutes}} minutes on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | the slides of SiamMargin, winner of the VOT2019 real-time challenge; CosFace (Wang et al., CVPR 2018) and ArcFace (Deng et al., CVPR 2019) for the margins |
+# | **Words** | {{words}} |
 
 # %%
 import math

@@ -8,7 +8,10 @@ A lesson is a Python file in the percent format. What it may use beyond that for
 * its header (`jupyter:`) names `course: {minutes: 35}`; `{{minutes}}`, `{{points}}` and `{{exercises}}` in the text are filled in;
 * `# %% exercise="mosse.psr" points=5 stars=2 minutes=10` marks the cell with the answer, which stands between
   `### BEGIN SOLUTION` and `### END SOLUTION`; `{{exercise}}` in the text above it becomes its stars, points and minutes;
-* a cell that awards the points is put behind every exercise.
+* a cell that awards the points is put behind every exercise;
+* `{{words}}` becomes links to the glossary's entries for the words that the lesson introduces.
+
+Pages without code, the glossary and the notation, are lessons/pages/*.md; `[07]` in them becomes a link to lesson 07.
 
 Building twice gives the same bytes: cell ids come from the exercise's name or the cell's text.
 """
@@ -18,6 +21,7 @@ from __future__ import annotations
 import argparse
 import copy
 import hashlib
+import re
 import sys
 from pathlib import Path
 
@@ -29,6 +33,8 @@ from traitlets.config import Config
 
 LESSONS = Path(__file__).resolve().parent
 STUB = "# Write your answer here, in place of the next line.\nraise NotImplementedError"
+ENTRY = re.compile(r"^## (.+)\n((?:(?!^## ).*\n?)+)", re.MULTILINE)
+LINK = re.compile(r"\[(\d\d)\](?!\()")
 MARKS = ("exercise", "points", "stars", "minutes")
 
 
@@ -39,6 +45,11 @@ class LessonError(Exception):
 def sources() -> list[Path]:
     """The lessons' sources in order: lessons/00_….py, lessons/01_….py, …"""
     return sorted(LESSONS.glob("[0-9][0-9]_*.py"))
+
+
+def pages() -> list[Path]:
+    """The pages without code: glossary and notation."""
+    return sorted((LESSONS / "pages").glob("*.md"))
 
 
 def read_lesson(path: Path) -> NotebookNode:
@@ -65,6 +76,7 @@ def solved(path: Path) -> NotebookNode:
         "minutes": source.metadata.course.minutes,
         "points": sum(marks.points for marks in exercises),
         "exercises": len(exercises),
+        "words": new_words(path.stem[:2]),
     }
     cells = []
     for position, cell in enumerate(source.cells):
@@ -101,6 +113,51 @@ def to_text(notebook: NotebookNode) -> str:
     return (
         nbformat.writes(notebook, version=4, indent=1, ensure_ascii=False, sort_keys=True)
         + "\n"
+    )
+
+
+def built_page(path: Path) -> dict[Path, str]:
+    """What the page at `path` becomes: one notebook, a cell for every heading, lesson numbers as links."""
+    files = {source.stem[:2]: f"{source.stem}.ipynb" for source in sources()}
+
+    def link(found: re.Match) -> str:
+        if found[1] not in files:
+            raise LessonError(f"{path.name}: there is no lesson {found[1]}")
+        return f"[{found[1]}]({files[found[1]]})"
+
+    text = LINK.sub(link, path.read_text(encoding="utf-8"))
+    parts = re.split(r"\n(?=##)", text)
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_markdown_cell(part.strip()) for part in parts],
+        metadata=_metadata(),
+    )
+    _name_cells(notebook)
+    return {LESSONS.parent / "notebooks" / f"{path.stem}.ipynb": to_text(notebook)}
+
+
+def glossary() -> dict[str, list[str]]:
+    """The words of the glossary by the lesson that introduces them; raises LessonError for one without a lesson."""
+    words: dict[str, list[str]] = {}
+    text = (LESSONS / "pages" / "glossary.md").read_text(encoding="utf-8")
+    for word, meaning in ENTRY.findall(text):
+        lessons = LINK.findall(meaning)
+        if len(lessons) != 1:
+            raise LessonError(
+                f"glossary.md: {word!r} names {len(lessons)} lessons; expected one, like [07]"
+            )
+        words.setdefault(lessons[0], []).append(word)
+    return words
+
+
+def new_words(number: str) -> str:
+    """Links to the words that a lesson introduces; from a copy of the lesson in my_work/ they lead to the same page."""
+    # headings become anchors with hyphens for spaces, in JupyterLab and on the site alike
+    page = "../notebooks/glossary.ipynb"
+    words = [
+        f"[{word}]({page}#{word.replace(' ', '-')})" for word in glossary().get(number, [])
+    ]
+    return " · ".join(
+        [*words, f"[all words]({page})", "[symbols](../notebooks/notation.ipynb)"]
     )
 
 
@@ -183,6 +240,7 @@ def main(argv: list[str] | None = None) -> int:
     only_check = parser.parse_args(argv).check
     try:
         wanted = {file: text for path in sources() for file, text in built(path).items()}
+        wanted |= {file: text for path in pages() for file, text in built_page(path).items()}
     except LessonError as problem:
         print(problem, file=sys.stderr)
         return 1

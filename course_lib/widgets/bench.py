@@ -1,4 +1,4 @@
-"""Benches: a picture drawn by Python, controls that change it, a sentence that says what it shows."""
+"""Benches: controls, what Python answers to them, and a sentence that says what is shown."""
 
 from __future__ import annotations
 
@@ -25,47 +25,29 @@ def choice(name: str, label: str, options: list[str]) -> dict[str, Any]:
     return {"name": name, "label": label, "options": options, "low": 0, "high": len(options) - 1, "step": 1}
 
 
-class PictureBench(PictureWidget):
-    """Base of the benches. A subclass gives `controls`, `values` to start with, and `draw`.
+class Bench(PictureWidget):
+    """Base of what has controls. A subclass gives `controls`, `values` to start with, and `refresh`.
 
     Attributes:
         values: the controls' values by name; set it, or call `set(name=value)`, to move them. A value beyond a
             control's ends becomes the nearer end.
         readout: the sentence under the picture.
-        drawn: the last rectangle dragged on the picture, x0, y0, x1, y1 in fractions of it; a click has no size. Only if
-            `can_draw`.
     """
 
-    _esm = front_end("frames.js", "bench.js")
     title = traitlets.Unicode("Bench").tag(sync=True)
     help = traitlets.Unicode("").tag(sync=True)
     controls = traitlets.List().tag(sync=True)
     values = traitlets.Dict().tag(sync=True)
-    png = traitlets.Bytes().tag(sync=True)
     readout = traitlets.Unicode("").tag(sync=True)
-    can_draw = traitlets.Bool(False).tag(sync=True)
-    drawn = traitlets.List(traitlets.Float()).tag(sync=True)
-    ready = False  # traits are set one by one while the widget is made; the first picture waits for all of them
-
-    def draw(self) -> tuple[Figure, str]:
-        """The picture and the sentence for the values in force."""
-        raise NotImplementedError
+    ready = False  # traits are set one by one while the widget is made; the first answer waits for all of them
 
     def set(self, **values: float) -> None:
         """Move controls."""
         self.values = {**self.values, **values}
 
     def refresh(self) -> None:
-        """Draw anew and send the picture."""
-        self.ready = True
-        figure, sentence = self.draw()
-        with self.hold_sync():  # one message
-            self.png = plots.to_png(figure, dpi=DPI)
-            self.readout = sentence
-
-    def picture(self) -> Figure:
-        """The still picture of the state in force."""
-        return self.draw()[0]
+        """Answer the values in force anew, and send the answer."""
+        raise NotImplementedError
 
     @traitlets.validate("values")
     def _within(self, proposal: dict) -> dict[str, float]:
@@ -82,3 +64,33 @@ class PictureBench(PictureWidget):
     def _values_changed(self, _change: dict) -> None:
         if self.ready:
             self.refresh()
+
+
+class PictureBench(Bench):
+    """Base of the benches whose picture Python draws. A subclass gives `controls`, `values` to start with, and `draw`.
+
+    Attributes:
+        drawn: the last rectangle dragged on the picture, x0, y0, x1, y1 in fractions of it; a click has no size. Only if
+            `can_draw`.
+    """
+
+    _esm = front_end("frames.js", "controls.js", "bench.js")
+    png = traitlets.Bytes().tag(sync=True)
+    can_draw = traitlets.Bool(False).tag(sync=True)
+    drawn = traitlets.List(traitlets.Float()).tag(sync=True)
+
+    def draw(self) -> tuple[Figure, str]:
+        """The picture and the sentence for the values in force."""
+        raise NotImplementedError
+
+    def refresh(self) -> None:
+        """Draw anew and send the picture."""
+        self.ready = True
+        figure, sentence = self.draw()
+        with self.hold_sync():  # one message
+            self.png = plots.to_png(figure, dpi=DPI)
+            self.readout = sentence
+
+    def picture(self) -> Figure:
+        """The still picture of the state in force."""
+        return self.draw()[0]

@@ -39,7 +39,7 @@ class BoxPicker(PictureWidget):
     NaN, without area, or wholly outside the frame.
     """
 
-    _esm = front_end("frames.js", "box_picker.js")
+    _esm = front_end("frames.js", "box_editor.js", "box_picker.js")
     jpegs = traitlets.Bytes().tag(sync=True)
     offsets = traitlets.List().tag(sync=True)
     sizes = traitlets.List().tag(sync=True)

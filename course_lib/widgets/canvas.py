@@ -7,6 +7,7 @@ from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
 import cv2
+import matplotlib
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -72,6 +73,11 @@ def pack_frames(frames: Frames | Items[np.ndarray], longest_side: int = 640, qua
 def pack_floats(values: ArrayLike) -> bytes:
     """Numbers as little-endian float32 bytes: NaN, which JSON does not know, comes through."""
     return np.asarray(values).astype("<f4").tobytes()
+
+
+def palette() -> bytes:
+    """256 RGB triples, for the lowest to the highest value of a map."""
+    return matplotlib.colormaps[plots.MAP](np.arange(256), bytes=True)[:, :3].tobytes()
 
 
 def dash_pattern(style: str | tuple) -> list[float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import matplotlib
 import numpy as np
 import traitlets
 from matplotlib.figure import Figure
@@ -127,7 +126,7 @@ class MosseBench(PictureWidget):
             sizes=packed.sizes,
             styles=canvas.box_styles([canvas.TRUTH_LABEL, "MOSSE"]),
             sliders=list(SLIDERS),
-            palette=(matplotlib.colormaps[plots.MAP](np.arange(256), bytes=True)[:, :3]).tobytes(),
+            palette=canvas.palette(),
             truth=canvas.pack_floats(self.sequence.boxes),
             occluded=np.asarray(self.sequence.tags.get("occlusion", []), dtype=bool).tolist(),
             threshold=threshold,

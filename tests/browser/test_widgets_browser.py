@@ -1,214 +1,17 @@
-"""The widgets in JupyterLab, driven in headless Chromium by keyboard, mouse and touch.
+"""Every widget in JupyterLab and in Notebook, driven in headless Chromium by keyboard, mouse and touch.
 
-Needs JupyterLab, selenium and Chromium with its driver; skipped with a sentence where one is missing.
+Needs JupyterLab, Notebook, selenium and Chromium with its driver; skipped with a sentence where one is missing.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
-from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
+from browser import CONTRAST
 
 pytestmark = pytest.mark.slow
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-DRIVER = shutil.which("chromedriver")
-TOKEN = "only-for-this-test"
-CELLS = [
-    """
-import numpy as np
-from course_lib.data.frames import ArrayFrames
-from course_lib.data.sequence import Sequence
-from course_lib.models.device import Placement
-from course_lib.trackers.siamfc import Embedding
-from course_lib.widgets import AnchorExplorer, BoxPicker, ClipPlayer, FieldExplorer, MarginPlayground, ShiftExplorer
-from course_lib.widgets import MatchSwitchboard, ProposalTheatre, WindowBench
-from course_lib.models.siamrpn import SiamRPN
-from course_lib.trackers.siamrpn import Proposer
-from course_lib.widgets import MosseBench, ScoreMapExplorer
-from course_lib.widgets.score_maps import untrained
-import torch
-rng = np.random.default_rng(1)
-square = rng.integers(0, 255, (6, 6, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
-frames = np.full((40, 180, 240, 3), 90, np.uint8)
-boxes = np.array([[30 + 2 * t, 40 + t, 48, 48] for t in range(40)], float)
-for frame, (x, y, w, h) in zip(frames, boxes.astype(int)):
-    frame[y:y + h, x:x + w] = square
-other = boxes + [6, 0, 0, 0]
-other[20:] = np.nan
-clip = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.arange(40) // 5 == 4})
-""",
-    "player = ClipPlayer(clip, {'other': other})\nplayer",
-    "picker = BoxPicker(clip)\npicker",
-    "bench = MosseBench(clip)\nbench",
-    "small = Embedding(untrained(widths=(4, 8, 8, 8, 4)), Placement(torch.device('cpu'), bf16=False))\n"
-    "maps = ScoreMapExplorer(clip, clip.part(20), {'one': small, 'two': small})\nmaps",
-    "anchors = AnchorExplorer(np.full((255, 255, 3), 90, np.uint8), [95.5, 95.5, 64, 64])\nanchors",
-    "fields = FieldExplorer(np.tile(square, (3, 3, 1))[:127, :127])\nfields",
-    "margins = MarginPlayground(clip, untrained(widths=(4, 8, 8, 8, 4)).eval())\nmargins",
-    "shifts = ShiftExplorer(frames[0], boxes[0])\nshifts",
-    "windows = WindowBench(clip.part(0, 6), small)\nwindows",
-    "rpn = Proposer(SiamRPN('depthwise', (4, 8, 8, 8, 4), 4, 2).eval(), small.placement)\n"
-    "theatre = ProposalTheatre(clip.part(0, 5), rpn)\ntheatre",
-    "board = MatchSwitchboard(clip.part(0, 6), clip.part(20, 24), {'one': small, 'two': rpn})\nboard",
-    "print('read:', player.frame, picker.box, round(picker.iou, 2), round(bench.rate, 3), bench.frame,"
-    " f\"cell {anchors.values['row']:.0f} {anchors.values['column']:.0f}\", fields.readout.split(',')[0],"
-    " 'margins', float(margins.values['margin']), margins.values['loss'], shifts.readout.split(';')[0],"
-    " *[dict(w.values) for w in (windows, theatre, board)],"
-    " dict(maps.values), maps.box.round().tolist())",
-]
-# the circle in the toolbar says idle before the notebook has its kernel; cells run then would be lost
-READY = """
-const session = window.jupyterapp?.shell.currentWidget?.context?.sessionContext;
-return Boolean(session?.isReady && session.session?.kernel?.status === 'idle');
-"""
-# every visible text against the first opaque background behind it: WCAG's contrast, at least 4.5
-CONTRAST = """
-const light = (rgb) => rgb.map((v) => v / 255).map((c) => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4)
-  .reduce((sum, c, i) => sum + c * [.2126, .7152, .0722][i], 0);
-const parse = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
-const behind = (node) => { for (; node; node = node.parentElement) {
-  const c = parse(getComputedStyle(node).backgroundColor); if (c.length === 3 || c[3] > .99) return c.slice(0, 3); }
-  return [255, 255, 255]; };
-return [...document.querySelectorAll('.tc-widget *')].filter((node) => [...node.childNodes].some((c) =>
-    c.nodeType === 3 && c.textContent.trim()) && node.tagName !== 'OPTION').map((node) => {
-  const style = getComputedStyle(node);
-  const back = behind(node);
-  const [r, g, b, alpha = 1] = parse(node instanceof SVGElement ? style.fill : style.color);
-  const ink = [r, g, b].map((v, i) => v * alpha + back[i] * (1 - alpha));
-  const [lighter, darker] = [light(ink), light(back)].sort((p, q) => q - p);
-  return [node.textContent.trim(), (lighter + .05) / (darker + .05)]; });
-"""
-
-
-def start_lab(folder: Path, environment: dict) -> tuple[subprocess.Popen, int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"]
-    command += [f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}"]
-    command += [f"--ServerApp.root_dir={folder}"]
-    with (folder / "lab.log").open("w") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
-    for _ in range(150):
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/api?token={TOKEN}", timeout=2).close()
-            return server, port
-        except OSError:
-            time.sleep(0.2)
-    server.terminate()
-    raise RuntimeError(f"JupyterLab did not answer:\n{(folder / 'lab.log').read_text()[-2000:]}")
-
-
-def start_browser(profile: Path):
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    flags = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-sync"
-    for flag in [*flags.split(), "disable-component-update", "disable-dev-shm-usage", "window-size=1200,2600"]:
-        options.add_argument(f"--{flag}")
-    options.add_argument(f"--user-data-dir={profile}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    return webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-
-
-class Page:
-    """The notebook in the browser: waiting, finding, running, reading."""
-
-    def __init__(self, driver) -> None:
-        self.driver = driver
-
-    def until(self, condition, what: str, seconds: float = 30):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            found = condition()
-            if found:
-                return found
-            time.sleep(0.1)
-        raise AssertionError(f"waited {seconds:g} s in vain for {what}")
-
-    def all(self, css: str, inside=None) -> list:
-        return (inside or self.driver).find_elements("css selector", css)
-
-    def one(self, css: str, inside=None):
-        return self.until(lambda: self.all(css, inside), css)[0]
-
-    def command(self, name: str, arguments: dict | None = None) -> None:
-        # not waited for: a command may end only with what it started
-        self.driver.execute_script("jupyterapp.commands.execute(arguments[0], arguments[1])", name, arguments or {})
-
-    def picture(self, canvas) -> str:
-        script = (
-            "const c = arguments[0]; return c.width && c.toDataURL ? c.toDataURL() : ''"  # '' while it is being made
-        )
-        return self.until(lambda: self.driver.execute_script(script, canvas), "a picture on the canvas")
-
-    def kernel_reads(self) -> str:
-        """What the last cell prints when run now."""
-        last = "[...document.querySelectorAll('.jp-OutputArea-output pre')].at(-1)"
-        self.until(lambda: self.driver.execute_script(f"return Boolean({last})"), "what the last cell printed at first")
-        self.driver.execute_script(f"{last}.textContent = ''")
-        self.all(".jp-Cell .cm-content")[len(CELLS) - 1].click()
-        self.command("notebook:run-cell")
-        return self.until(lambda: self.driver.execute_script(f"return {last}?.textContent.trim()"), "the last cell")
-
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory, project):
-    lacking = [name for name in ("selenium", "jupyterlab") if find_spec(name) is None]
-    lacking += [] if BROWSER else ["chromium"]
-    lacking += [] if DRIVER else ["chromedriver"]
-    if lacking:
-        pytest.skip(f"drives the widgets in a real browser, which needs {', '.join(lacking)}")
-    home = tmp_path_factory.mktemp("lab")
-    cells = [
-        {"cell_type": "code", "id": f"cell{i}", "source": c, "metadata": {}, "outputs": [], "execution_count": None}
-        for i, c in enumerate(CELLS)
-    ]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    notebook = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
-    (home / "widgets.ipynb").write_text(json.dumps(notebook))
-    own = {f"JUPYTER_{name}_DIR": str(home / name) for name in ("CONFIG", "RUNTIME")}
-    own |= {f"JUPYTERLAB_{name}_DIR": str(home / name) for name in ("SETTINGS", "WORKSPACES")}
-    server, port = start_lab(home, os.environ | own | {"PYTHONPATH": str(project), "OMP_NUM_THREADS": "1"})
-    driver = None
-    try:
-        driver = start_browser(home / "profile")
-        driver.get(f"http://127.0.0.1:{port}/lab/tree/widgets.ipynb?token={TOKEN}")
-        page = Page(driver)
-        page.until(lambda: driver.execute_script(READY), "the kernel")
-        driver.get_log("browser")  # what JupyterLab itself had to say is not the widgets' affair
-        page.command("notebook:run-all-cells")
-        shown = len(CELLS) - 2  # the first cell prepares, the last prints
-        page.until(lambda: len(page.all(".tc-widget")) == shown, f"{shown} widgets", seconds=120)
-        page.until(lambda: page.all(".tc-widget svg.tc-chart"), "the bench's chart")
-        time.sleep(0.5)  # first frames decode
-        yield page
-    finally:
-        if driver:
-            driver.save_screenshot(str(home / "last.png"))  # to look at when a test failed
-            print(f"last picture of the page: {home / 'last.png'}")
-            driver.quit()
-        server.terminate()
-        server.wait(30)
-
-
-@pytest.fixture
-def keys():
-    from selenium.webdriver.common.keys import Keys
-
-    return Keys
 
 
 def test_player_by_keyboard(page, keys):
@@ -311,29 +114,61 @@ def test_bench_runs_again_when_a_slider_moves(page, keys):
     assert " 0.1 39 " in page.kernel_reads()
 
 
-def test_explorer_by_keyboard_and_drag(page, keys):
-    from selenium.webdriver import ActionChains
-
+def test_explorer_by_keyboard(page, keys):
     widget = page.all(".tc-widget")[3]
-    picture, readout = page.one("img", widget), page.one(".tc-readout", widget)
+    left, right = page.all("canvas", widget)
+    readout, probe = page.one(".tc-readout", widget), page.one(".tc-probe", widget)
     frame, drawn_in = page.all("input[type=range]", widget)
-    source = lambda: picture.get_attribute("src")  # noqa: E731
-    first = source()
+    before = page.picture(right)
     frame.send_keys(keys.HOME, keys.ARROW_RIGHT * 7)
-    page.until(lambda: readout.text.startswith("frame 7:") and source() != first, "the response in frame 7")
-    own, network = page.all("select", widget)
-    own.send_keys(keys.ARROW_DOWN)
+    page.until(lambda: readout.text.startswith("frame 7:") and page.picture(right) != before, "the response in frame 7")
+    right.send_keys(keys.HOME)
+    page.until(lambda: probe.text.endswith("the highest"), "the highest cell")
+    row, column, value = re.match(r"row (\d+), column (\d+): response (\S+),", probe.text).groups()
+    assert f"highest response {value}" in readout.text
+    right.send_keys(keys.ARROW_LEFT, keys.ARROW_DOWN)
+    page.until(lambda: f"row {int(row) + 1}, column {int(column) - 1}: " in probe.text, "the cell below on the left")
+    assert "cells are higher" in probe.text
+    spoken = page.one("[aria-live=polite]", widget)
+    page.until(lambda: spoken.get_attribute("textContent") == probe.text, "the cell read aloud")
+    other, network = page.all("select", widget)
+    other.send_keys(keys.ARROW_DOWN)
     network.send_keys(keys.ARROW_DOWN)
     drawn_in.send_keys(keys.END)
     page.until(lambda: "'exemplar': 1, 'network': 1" in page.kernel_reads(), "both choices in the kernel")
     assert "'frame': 7, 'drawn_in': 39" in page.kernel_reads()
-    page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", picture)
-    w, h = picture.size["width"], picture.size["height"]
+    drawn_in.send_keys(keys.HOME)
+    left.send_keys(keys.ARROW_RIGHT * 2)  # the box that is moved is the one that is used
+    page.until(lambda: page.kernel_reads().endswith("[32.0, 40.0, 48.0, 48.0]"), "the moved box in the kernel")
+    assert "'exemplar': 0" in page.kernel_reads()
+    page.until(lambda: "Exemplar at x 32, y 40" in spoken.get_attribute("textContent"), "the box read aloud")
+
+
+def test_explorer_by_mouse_and_touch(page):
+    from selenium.webdriver import ActionChains
+
+    widget = page.all(".tc-widget")[3]
+    left, right = page.all("canvas", widget)
+    probe = page.one(".tc-probe", widget)
+    page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", left)
+    scale = left.size["width"] / 240
     mouse = ActionChains(page.driver, duration=50)
-    mouse.move_to_element_with_offset(picture, round(-0.4 * w), round(-0.1 * h)).click_and_hold()
-    mouse.move_to_element_with_offset(picture, round(-0.3 * w), round(0.2 * h)).release().perform()
-    before = "[30.0, 40.0, 48.0, 48.0]"
-    page.until(lambda: not page.kernel_reads().endswith(before), "the drawn box in the kernel")
+    mouse.move_to_element_with_offset(left, round((150 - 120) * scale), round((100 - 90) * scale)).click_and_hold()
+    mouse.move_to_element_with_offset(left, round((190 - 120) * scale), round((160 - 90) * scale)).release().perform()
+    drawn = page.until(
+        lambda: (found := re.search(r"\[(1[45].+)\]$", page.kernel_reads())) and found.group(1), "the box in the kernel"
+    )
+    assert [float(v) for v in drawn.split(",")] == pytest.approx([150, 100, 40, 60], abs=1)
+    page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", right)
+    zoom = right.size["width"] / 240
+    to_target = round((68 - 120) * zoom), round((71 - 90) * zoom)  # from the middle; the target's own in frame 7
+    mouse.move_to_element_with_offset(right, *to_target).perform()
+    first = page.until(lambda: probe.text.startswith("row 8, column 8:") and probe.text, "the cell under the pointer")
+    place = page.driver.execute_script("return arguments[0].getBoundingClientRect().toJSON()", right)
+    x, y = (place["left"] + 90 * zoom, place["top"] + 60 * zoom)
+    for kind, points in (("touchStart", [{"x": x, "y": y}]), ("touchEnd", [])):
+        page.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    page.until(lambda: probe.text != first and probe.text.startswith("row 6, column 12:"), "the cell under the finger")
 
 
 def test_anchor_explorer_by_click_and_keyboard(page, keys):
@@ -417,13 +252,24 @@ def test_every_control_of_a_bench_reaches_the_kernel(page, keys, number):
     )
 
 
+def test_live_curves_follow_the_kernel(page):
+    widget = page.all(".tc-widget")[11]
+    image, readout = page.one("img.tc-picture", widget), page.one(".tc-readout", widget)
+    before, step = image.get_attribute("src"), int(readout.text.split()[1])
+    page.kernel_reads()  # the last cell takes a step
+    page.until(lambda: readout.text.startswith(f"step {step + 1} of 40, loss 0.500"), "the next step")
+    assert image.get_attribute("src") != before and image.get_attribute("alt").startswith("Training loss")
+
+
 def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
     controls = page.all(".tc-widget :is(button, input, select, [tabindex])")
-    assert len(controls) == 54
+    assert len(controls) == 56
     for control in controls:
+        # what is far out of view is not laid out, and has no name there
+        page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", control)
         assert len(control.accessible_name) >= 1, control.get_attribute("outerHTML")
         assert control.get_attribute("data-lm-suppress-shortcuts") == "true"
-    names = [control.accessible_name for control in page.all(".tc-widget input[type=range]")]
+    names = [control.get_attribute("aria-label") for control in page.all(".tc-widget input[type=range]")]
     assert names == [
         "Frame",
         "learning rate η",

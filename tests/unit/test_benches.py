@@ -33,6 +33,12 @@ def decoded(widget) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(widget.png, np.uint8), cv2.IMREAD_COLOR)
 
 
+def sent_map(explorer) -> np.ndarray:
+    """The response as the page gets it."""
+    side = explorer.shown["side"]
+    return np.frombuffer(explorer.shown["values"], "<f4").reshape(side, side)
+
+
 class TestScoreMaps:
     """The score-map explorer."""
 
@@ -44,7 +50,7 @@ class TestScoreMaps:
         for spec in explorer.controls:
             for value in (spec["low"], spec["high"], spec["high"] + 100):
                 explorer.set(**{spec["name"]: value})
-                assert explorer.values[spec["name"]] <= spec["high"] and decoded(explorer) is not None
+                assert explorer.values[spec["name"]] <= spec["high"] and sent_map(explorer).shape == (17, 17)
 
     def test_the_own_exemplar_peaks_on_the_target(self, explorer):
         explorer.set(frame=0)
@@ -53,19 +59,41 @@ class TestScoreMaps:
         explorer.set(exemplar=1)
         assert not np.allclose(explorer.response.max(), 0)
 
-    def test_a_drag_becomes_a_box_of_the_frame(self, explorer):
-        left, bottom, width, height = explorer.left_axes
-        H, W = explorer.clip.frames[0].shape[:2]
+    def test_the_page_gets_the_response_and_where_it_lies(self, explorer, clip, embedding):
+        explorer.set(frame=3)
+        np.testing.assert_array_equal(sent_map(explorer), explorer.response)
+        x, y, w, h = clip.boxes[3]
+        side = np.sqrt((w + (w + h) / 2) * (h + (w + h) / 2))  # of 127 pixels, so 8 of them are a step
+        assert explorer.shown["middle"] == pytest.approx([x + w / 2, y + h / 2])
+        assert explorer.shown["step"] == pytest.approx(embedding.network.stride * side / 127)
+        assert explorer.readout.startswith(f"frame 3: highest response {explorer.response.max():.2f}")
 
-        def to_picture(x, y):
-            return left + x / W * width, 1 - bottom - height + y / H * height
+    def test_a_box_from_the_page_is_the_exemplar(self, explorer):
+        before, crop = explorer.response.copy(), explorer.crop
+        explorer.set_state({"box": [50, 60, 40, 30]})
+        assert explorer.box == [50, 60, 40, 30]
+        assert explorer.crop != crop and not np.allclose(sent_map(explorer), before)
+        picture = cv2.imdecode(np.frombuffer(explorer.crop, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+        side = np.sqrt((40 + 35) * (30 + 35))
+        middle = explorer.clip.frames[0][
+            int(75 - side / 8) : int(75 + side / 8), int(70 - side / 8) : int(70 + side / 8)
+        ]
+        assert picture.shape == (127, 127, 3)
+        assert np.abs(picture[48:79, 48:79].mean((0, 1)) - middle.mean((0, 1))).max() < 8
+        with pytest.raises(DataError):
+            explorer.box = [0, 0, 0, 10]
+        assert explorer.box == [50, 60, 40, 30]
 
-        explorer.drawn = [*to_picture(50, 60), *to_picture(90, 100)]
-        np.testing.assert_allclose(explorer.box, [50, 60, 40, 40], atol=0.5)
-        explorer.drawn = [*to_picture(120, 80), *to_picture(100, 50)]  # the other way round
-        np.testing.assert_allclose(explorer.box, [100, 50, 20, 30], atol=0.5)
-        explorer.drawn = [*to_picture(10, 10), *to_picture(11, 11)]  # a click, not a box
-        np.testing.assert_allclose(explorer.box, [100, 50, 20, 30], atol=0.5)
+    def test_the_frames_are_sent_once(self, explorer, monkeypatch):
+        sent = []
+        send = explorer._send
+        monkeypatch.setattr(
+            explorer, "_send", lambda message, buffers=None: sent.append((message, buffers)) or send(message, buffers)
+        )
+        explorer.set(frame=4)
+        explorer.box = [50, 60, 40, 30]
+        names = {name for message, _ in sent for name in message.get("state", {})}
+        assert "shown" in names and not names & {"jpegs", "offsets", "sizes", "truth", "palette"}
 
     def test_wrong_values_are_refused(self, explorer, clip, embedding):
         for wrong in ({"frame": np.nan}, {"nothing": 1}):

@@ -6,6 +6,7 @@ import importlib.util
 import json
 from pathlib import Path
 
+import nbformat
 import pytest
 
 spec = importlib.util.spec_from_file_location("build", Path(__file__).resolve().parents[2] / "lessons" / "build.py")
@@ -114,6 +115,8 @@ def test_check_finds_stale_missing_and_orphaned_notebooks(lesson, tmp_path, monk
     lessons = tmp_path / "lessons"
     lessons.mkdir()
     source = lesson.rename(lessons / lesson.name)
+    (lessons / "pages").mkdir()
+    (lessons / "pages" / "glossary.md").write_text("# Glossary\n", encoding="utf-8")
     monkeypatch.setattr(build, "LESSONS", lessons)
     assert build.main(["--check"]) == 1  # nothing built yet
     assert build.main([]) == 0 and build.main(["--check"]) == 0
@@ -126,3 +129,23 @@ def test_check_finds_stale_missing_and_orphaned_notebooks(lesson, tmp_path, monk
     assert build.main(["--check"]) == 1
     build.main([])
     assert not student.exists()
+
+
+def test_a_page_becomes_a_notebook_with_links_and_a_cell_for_every_heading(lesson, tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "LESSONS", tmp_path)
+    page = tmp_path / "pages" / "glossary.md"
+    page.parent.mkdir()
+    page.write_text("# Words\n\nFirst.\n\n## old name\nA thing. [98]\n\n## other\nSee [98](x.md). [98]\n")
+    lesson.write_text(SOURCE.replace("{{points}}", "{{words}} {{points}}"), encoding="utf-8")
+    ((path, text),) = build.built_page(page).items()
+    assert path == tmp_path.parent / "notebooks" / "glossary.ipynb"
+    cells = nbformat.reads(text, as_version=4).cells
+    assert [cell.source for cell in cells] == [
+        "# Words\n\nFirst.",
+        "## old name\nA thing. [98](98_try.ipynb)",
+        "## other\nSee [98](x.md). [98](98_try.ipynb)",
+    ]
+    assert all("[old name](../notebooks/glossary.ipynb#old-name)" in text for text in build.built(lesson).values())
+    page.write_text("# Words\n\n## homeless\nA thing.\n")
+    with pytest.raises(build.LessonError, match="'homeless' names 0 lessons"):
+        build.built(lesson)

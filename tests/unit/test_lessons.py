@@ -18,7 +18,7 @@ build = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(build)
 LESSONS = build.sources()
 NOTEBOOKS = sorted([*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("solutions/*.ipynb")])
-CARD = ("You will be able to", "You need", "Time", "Points", "Follows")
+CARD = ("You will be able to", "You need", "Time", "Points", "Follows", "Words")
 
 
 def cells(path: Path) -> list:
@@ -126,12 +126,63 @@ def test_every_check_belongs_to_an_exercise():
     assert asked == set(core.CHECKS)
 
 
+class TestGlossaryAndNotation:
+    """The two pages that lessons link to."""
+
+    @staticmethod
+    def said(number: str) -> str:
+        """All that a lesson says, in one line of small letters."""
+        path = next(path for path in LESSONS if path.stem.startswith(number))
+        return re.sub(r"\s+", " ", " ".join(cell.source for cell in cells(path))).lower()
+
+    def test_a_word_stands_in_the_lesson_that_introduces_it(self):
+        words = build.glossary()
+        assert sum(map(len, words.values())) >= 60
+        assert [(n, w) for n, of in words.items() for w in of if w.lower().removesuffix("s") not in self.said(n)] == []
+
+    def test_words_are_in_order_and_none_stands_twice(self):
+        words = re.findall(r"^## (.+)$", (ROOT / "lessons/pages/glossary.md").read_text(encoding="utf-8"), re.M)
+        assert words == sorted(set(words), key=str.lower)
+
+    def test_a_symbol_stands_in_the_lesson_that_introduces_it(self):
+        lines = (ROOT / "lessons/pages/notation.md").read_text(encoding="utf-8").splitlines()
+        rows = [found for found in (re.match(r"\| (.+?) \| .+ \| \[(\d\d)\] \|$", line) for line in lines) if found]
+        assert len(rows) >= 35
+        for symbols, number in (row.groups() for row in rows):
+            for symbol in re.findall(r"\$(.+?)\$", symbols):
+                parts = [symbol] if "(" in symbol else symbol.split(", ")
+                assert [part for part in parts if part.lower() not in self.said(number)] == [], number
+
+    @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: f"{p.parent.name}/{p.stem}")
+    def test_every_link_to_a_file_leads_somewhere(self, path):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] != "markdown":
+                continue
+            for target in re.findall(r"\]\(([^)#\s]+\.\w+)(?:#[^)\s]*)?\)", "".join(cell["source"])):
+                assert "://" in target or (path.parent / target).exists(), target
+
+    def test_every_link_to_a_word_leads_to_its_entry(self):
+        page = json.loads((ROOT / "notebooks/glossary.ipynb").read_text(encoding="utf-8"))
+        # JupyterLab's rule for a heading's anchor
+        heads = ["".join(c["source"]).splitlines()[0] for c in page["cells"] if "".join(c["source"]).startswith("## ")]
+        anchors = {head.removeprefix("## ").replace(" ", "-") for head in heads}
+        text = "".join(path.read_text(encoding="utf-8") for path in NOTEBOOKS)
+        linked = set(re.findall(r"glossary\.ipynb#([^)]+)\)", text))
+        assert linked == anchors
+
+
 class TestTheRulesThemselves:
     """A rule that cannot fail is none: each is shown a lesson that breaks it."""
 
     def test_figures(self):
         assert figure_faults("plt.show()") and figure_faults("plots.show(figure)")
         assert not figure_faults('plots.show(figure, alt="x")') and not figure_faults("plots.show(figure, alt)")
+
+    def test_a_page_that_names_no_such_lesson(self, tmp_path):
+        path = tmp_path / "page.md"
+        path.write_text("# Page\n\nA word. [99]\n")
+        with pytest.raises(build.LessonError, match="no lesson 99"):
+            build.built_page(path)
 
     def test_exercises(self, tmp_path):
         path = tmp_path / "99_bad.py"

@@ -16,7 +16,7 @@ from course_lib.cli.doctor import numbers
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-DECLARED = {*PROJECT["dependencies"], *EXTRAS["lab"], *EXTRAS["test"], *EXTRAS["grading"]}
+DECLARED = {*PROJECT["dependencies"], *EXTRAS["lab"], *EXTRAS["test"], *EXTRAS["grading"], *EXTRAS["site"]}
 PINNED = dict(
     line.split("==")
     for line in (ROOT / "constraints.txt").read_text().splitlines()
@@ -36,6 +36,13 @@ def test_every_dependency_is_pinned_and_installed_at_its_bound_or_above(requirem
     assert numbers(importlib.metadata.version(name)) >= numbers(bound)
 
 
+def test_what_drives_the_browser_is_pinned():
+    """It is installed by `make browser` alone."""
+    pins = {canonical(n): v for n, v in PINNED.items()}
+    for name, bound in (requirement.split(">=") for requirement in EXTRAS["browser"]):
+        assert numbers(pins[canonical(name)]) >= numbers(bound)
+
+
 def test_constraints_hold_nothing_but_versions():
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+_-]+", f"{n}=={v}") for n, v in PINNED.items())
     assert PINNED["torch"] != "2.13.0"  # its torchvision does not import
@@ -46,7 +53,7 @@ def test_the_conda_file_lists_the_same_dependencies():
 
     listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     pip = next(entry["pip"] for entry in listed if isinstance(entry, dict))
-    expected = {*PROJECT["dependencies"], *EXTRAS["lab"], *EXTRAS["test"]}
+    expected = {*PROJECT["dependencies"], *EXTRAS["lab"], *EXTRAS["test"], *EXTRAS["site"]}
     assert set(pip) - {"--editable ."} == expected and f"python{PROJECT['requires-python']}" in listed
 
 

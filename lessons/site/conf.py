@@ -1,0 +1,82 @@
+"""How Sphinx makes the site from the executed notebooks; `make site` calls it.
+
+Everything a page needs lies beside it: formulas, search and fonts work without a network.
+"""
+
+import importlib.util
+import os
+import shutil
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+project = "A course in visual object tracking"
+author = "the course's authors"
+copyright = ""
+
+extensions = ["myst_nb", "sphinx.ext.mathjax"]
+myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_heading_anchors = 3
+myst_heading_slug_func = (
+    "anchors.slug"  # a module's function, by name: a function of this file cannot be passed on
+)
+
+# a notebook is run again when its cells have changed, or in another profile
+nb_execution_mode = os.environ.get("SITE_EXECUTION", "cache")
+nb_execution_cache_path = str(
+    Path(__file__).parents[1] / f"cache-{os.environ.get('COURSE_PROFILE', 'laptop')}"
+)
+nb_execution_timeout = 900  # seconds a cell
+nb_execution_raise_on_error = True
+nb_merge_streams = True
+# where no kernel runs a widget is its still picture, which has alternative text
+nb_mime_priority_overrides = [
+    ("html", "text/html", 0),
+    ("html", "application/vnd.jupyter.widget-view+json", None),
+]
+nb_ipywidgets_js = {}
+
+mathjax_path = "mathjax/tex-chtml.js"
+
+
+def copy_mathjax(app, error) -> None:
+    """Lay MathJax beside the pages: what sets formulas, without what reads them aloud in other ways (18 MB more)."""
+    if error is None:
+        package = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
+        for part in ("tex-chtml.js", "input", "output/chtml"):
+            source, target = (
+                package / "static/mathjax" / part,
+                Path(app.outdir) / "_static/mathjax" / part,
+            )
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(
+                source, target, dirs_exist_ok=True
+            ) if source.is_dir() else shutil.copy(source, target)
+
+
+def setup(app) -> None:
+    """Called by Sphinx."""
+    app.connect("build-finished", copy_mathjax)
+
+
+html_theme = "pydata_sphinx_theme"
+html_title = project
+html_show_copyright = False
+html_show_sphinx = False
+html_show_sourcelink = False
+html_copy_source = False
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
+html_theme_options = {
+    "navbar_start": ["navbar-logo"],
+    "navbar_center": [],
+    "navbar_end": ["theme-switcher"],
+    "navbar_persistent": ["search-button"],
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": [],
+    "footer_end": [],
+    "show_nav_level": 1,
+    "navigation_with_keys": False,
+}
+html_sidebars = {"**": ["sidebar-nav-bs"]}
