@@ -12,14 +12,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-# Okabe and Ito's colours, told apart with every common form of colour blindness.
+# Okabe and Ito's colours, with a brown in place of their yellow, which is lost on white; told apart with every common form
+# of colour blindness (tests/unit/test_palette.py).
 # A thing keeps its colour, and its line style, through the whole course.
 TRUTH = "#009E73"  # bluish green, solid
 PREDICTION = "#D55E00"  # vermilion, dashed
 EXEMPLAR = "#0072B2"  # blue
 DISTRACTOR = "#CC79A7"  # reddish purple
 NEUTRAL = "#6b6b6b"  # grey for axes, references, what is switched off
-CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8a7500")
+CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#802010")
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
 MAP = "viridis"  # response maps: monotone in lightness, so it survives a grey printer
 

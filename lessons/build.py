@@ -202,7 +202,9 @@ def _award(cell: NotebookNode) -> NotebookNode:
     """The cell that awards an exercise's points; its second half is the instructor's alone."""
     marks = cell.metadata
     call = f'award("{marks.exercise}", points={marks.points}'
-    source = f"{call})\n### BEGIN HIDDEN TESTS\n{call}, hidden=True)\n### END HIDDEN TESTS"
+    # imported again: a notebook may have given the name another meaning
+    hidden = f"from course_lib.exercises import award\n{call}, hidden=True)"
+    source = f"{call})\n### BEGIN HIDDEN TESTS\n{hidden}\n### END HIDDEN TESTS"
     grading = _grading(f"{marks.exercise}-points", solution=False, locked=True, grade=True) | {
         "points": marks.points
     }

@@ -81,7 +81,7 @@ def answered(release: NotebookNode, *names: str) -> NotebookNode:
 
 
 def submissions(release: NotebookNode) -> dict[str, tuple[str, NotebookNode, float]]:
-    """Thirteen kinds of submission by student: file name, notebook, and the points it must get."""
+    """Fourteen kinds of submission by student: file name, notebook, and the points it must get."""
     made: dict[str, tuple[str, NotebookNode, float]] = {}
     name = f"{STEM}.ipynb"
 
@@ -123,6 +123,9 @@ def submissions(release: NotebookNode) -> dict[str, tuple[str, NotebookNode, flo
             "class Anything(float):\n    __eq__ = lambda self, other: True\n    __ne__ = lambda self, other: False\n"
             f'\n\n@exercise("{exercise}")\ndef answer(*given):\n    return Anything(3)'
         )
+    forged = add("forged", copy.deepcopy(release), 0)
+    forging = "award = lambda *given, **more: print('all points')"
+    forged.cells.insert(3, nbformat.v4.new_code_cell(forging))  # after the cell that imports the real one
     calls = add("calls", copy.deepcopy(release), 0)
     for exercise, reference in REFERENCES.items():
         answer_cell(calls, exercise).source = (

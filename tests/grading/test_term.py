@@ -1,4 +1,4 @@
-"""A term rehearsed: released, handed in in thirteen ways, collected, graded, with feedback and a table of points."""
+"""A term rehearsed: released, handed in in fourteen ways, collected, graded, with feedback and a table of points."""
 
 from __future__ import annotations
 

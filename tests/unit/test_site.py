@@ -1,0 +1,98 @@
+"""The site as `make site` builds it, without running the lessons: links, search, nothing fetched from elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parents[2]
+WIDGET = "application/vnd.jupyter.widget-view+json"
+LESSONS = sorted(path.stem for path in (ROOT / "lessons").glob("[0-9][0-9]_*.py"))
+
+
+def executed(source: Path, target: Path) -> None:
+    """A lesson with what a widget's cell and a figure's cell put into it."""
+    notebook = nbformat.read(source, as_version=4)
+    picture = {"text/html": '<img src="data:image/png;base64,AAAA" alt="a still picture">', "text/plain": "said"}
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    view = {WIDGET: {"version_major": 2, "version_minor": 1, "model_id": "abc"}}
+    code[0].outputs = [nbformat.v4.new_output("display_data", data=picture | view)]
+    code[1].outputs = [nbformat.v4.new_output("stream", text="printed by the lesson\n")]
+    nbformat.write(notebook, target)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    """The folder of the pages."""
+    root = tmp_path_factory.mktemp("site")
+    (root / "source" / "notebooks").mkdir(parents=True)
+    for path in (ROOT / "lessons" / "site").glob("*.*"):
+        shutil.copy(path, root / "source")
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        shutil.copy(path, root / "source" / "notebooks")
+    executed(ROOT / "notebooks" / f"{LESSONS[2]}.ipynb", root / "source" / "notebooks" / f"{LESSONS[2]}.ipynb")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-j", "2", "source", "html"]
+    done = subprocess.run(command, cwd=root, env=os.environ | {"SITE_EXECUTION": "off"}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return root / "html"
+
+
+def page(site: Path, name: str) -> str:
+    return (site / name).read_text(encoding="utf-8")
+
+
+def test_the_first_page_leads_to_every_lesson_and_to_glossary_and_notation(site):
+    first = page(site, "index.html")
+    for name in [*LESSONS, "glossary", "notation"]:
+        assert f'href="notebooks/{name}.html"' in first
+
+
+def test_links_to_words_lead_to_their_entries(site):
+    anchors = set(re.findall(r'id="([^"]+)"', page(site, "notebooks/glossary.html")))
+    linked = [
+        word
+        for name in LESSONS
+        for word in re.findall(r'href="glossary\.html#([^"]+)"', page(site, f"notebooks/{name}.html"))
+    ]
+    assert len(linked) >= 60 and set(linked) <= anchors
+
+
+def test_no_page_fetches_anything_from_elsewhere(site):
+    for path in site.rglob("*.html"):
+        for tag in re.findall(r"<(?:script|link|img|iframe)\b[^>]*>", path.read_text(encoding="utf-8")):
+            address = re.search(r'(?:src|href)="([^"]*)"', tag)
+            assert not address or "://" not in address[1], f"{path.name}: {tag[:120]}"
+    formulas = re.search(r'src="([^"]*tex-chtml\.js)', page(site, f"notebooks/{LESSONS[2]}.html"))
+    assert (site / "notebooks" / formulas[1]).resolve().exists()
+
+
+def test_a_widget_is_its_still_picture(site):
+    text = page(site, f"notebooks/{LESSONS[2]}.html")
+    assert 'alt="a still picture"' in text and "printed by the lesson" in text
+    assert "jupyter-widgets" not in text and "widget-view" not in text
+
+
+def test_the_search_knows_the_lessons_words(site):
+    index = (site / "searchindex.js").read_text(encoding="utf-8")
+    known = json.loads(re.match(r"Search\.setIndex\((.*)\)$", index, re.DOTALL)[1])
+    pages = set()
+    for kind in ("terms", "titleterms"):
+        found = known[kind]["sidelob"]
+        pages |= {known["docnames"][k] for k in (found if isinstance(found, list) else [found])}
+    assert f"notebooks/{LESSONS[2]}" in pages and "notebooks/glossary" in pages
+    assert "search-button" in page(site, "index.html") and "theme-switch" in page(site, "index.html")
+
+
+def test_without_figures_it_is_light(site):
+    assert (
+        sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) < 20e6
+    )  # figures have the rest of 40 MB
