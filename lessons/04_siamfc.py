@@ -39,7 +39,7 @@ clip, other = clips["gen-18-distractors"], clips["gen-01-plain"]
 # ## Look first
 #
 # On the left an exemplar, the picture of a target. On the right another frame, and over it a *response*: bright where a network finds the exemplar again. The network has never seen
-# this clip. Scrub; drag a box around something else on the left; put in another object's exemplar; switch to a network that was never trained.
+# this clip. Scrub; drag a box around something else on the left; put in another object's exemplar; switch to a network that was never trained; point at the response to read a cell.
 
 # %%
 networks = {

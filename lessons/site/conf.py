@@ -69,6 +69,7 @@ html_copy_source = False
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
 html_theme_options = {
+    "logo": {"text": "Visual object tracking"},
     "navbar_start": ["navbar-logo"],
     "navbar_center": [],
     "navbar_end": ["theme-switcher"],
@@ -79,4 +80,4 @@ html_theme_options = {
     "show_nav_level": 1,
     "navigation_with_keys": False,
 }
-html_sidebars = {"**": ["sidebar-nav-bs"]}
+html_sidebars = {"**": ["globaltoc"]}  # all lessons, on every page

@@ -144,12 +144,14 @@ def test_explorer_by_keyboard(page, keys):
     page.until(lambda: "Exemplar at x 32, y 40" in spoken.get_attribute("textContent"), "the box read aloud")
 
 
-def test_explorer_by_mouse_and_touch(page):
+def test_explorer_by_mouse_and_touch(page, keys):
     from selenium.webdriver import ActionChains
 
     widget = page.all(".tc-widget")[3]
     left, right = page.all("canvas", widget)
-    probe = page.one(".tc-probe", widget)
+    readout, probe = page.one(".tc-readout", widget), page.one(".tc-probe", widget)
+    page.all("input[type=range]", widget)[0].send_keys(keys.HOME, keys.ARROW_RIGHT * 7)
+    page.until(lambda: readout.text.startswith("frame 7:"), "frame 7")
     page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", left)
     scale = left.size["width"] / 240
     mouse = ActionChains(page.driver, duration=50)
@@ -250,6 +252,30 @@ def test_every_control_of_a_bench_reaches_the_kernel(page, keys, number):
     page.until(
         lambda: all(str(value).removesuffix(".0") in page.kernel_reads() for value in shown), "the same in Python"
     )
+
+
+def test_every_slider_follows_the_mouse(page):
+    """A press on a slider moves it there, and every widget that has one shows another picture."""
+    from selenium.webdriver import ActionChains
+
+    for widget in page.all(".tc-widget"):
+        canvases, images = page.all("canvas", widget), page.all("img.tc-picture", widget)
+        look = lambda c=canvases, i=images: (  # noqa: E731
+            [page.picture(canvas) for canvas in c] or i[0].get_attribute("src")
+        )
+        for slider in page.all("input[type=range]", widget):
+            page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", slider)
+            low, high, step = (float(slider.get_attribute(name)) for name in ("min", "max", "step"))
+            before, now = look(), float(slider.get_attribute("value"))
+            share = -0.3 if now > (low + high) / 2 else 0.3  # of the width, from the middle
+            mouse = ActionChains(page.driver, duration=50)
+            mouse.move_to_element_with_offset(slider, round(share * slider.size["width"]), 0).click().perform()
+            there = float(slider.get_attribute("value"))
+            assert abs(there - (low + (0.5 + share) * (high - low))) <= 0.06 * (high - low) + step, (
+                slider.accessible_name
+            )
+            if slider.accessible_name in ("frame", "Frame", "row of the cell", "3 × 3 layers before it", "margin m"):
+                page.until(lambda old=before, seen=look: seen() != old, f"another picture: {slider.accessible_name}")
 
 
 def test_live_curves_follow_the_kernel(page):

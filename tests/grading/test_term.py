@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -80,3 +83,29 @@ def test_what_is_released_holds_no_answer(term):
     folder, _ = term
     text = nbformat.writes(releases(folder)[small.STEM])
     assert "hanning" not in text and "hidden=True" not in text and "raise NotImplementedError" in text
+
+
+@pytest.mark.slow
+def test_with_a_hub_what_nbgrader_collected_is_mended_where_it_lies(term, tmp_path):
+    folder, api = term
+    exchange, desk = tmp_path / "exchange", tmp_path / "desk"
+    exchange.mkdir(mode=0o777)
+    exchange.chmod(0o777)  # whatever the umask: nbgrader wants it open to all
+    desk.mkdir()
+    api.config.Exchange.root = str(exchange)
+    assert api.release_assignment(small.STEM)["success"]
+    config = f'c = get_config()\nc.Exchange.root = {str(exchange)!r}\nc.CourseDirectory.course_id = "tracking"\n'
+    (desk / "nbgrader_config.py").write_text(config, encoding="utf-8")
+    nbgrader = [sys.executable, "-m", "nbgrader"]
+    subprocess.run([*nbgrader, "fetch_assignment", small.STEM], cwd=desk, check=True, capture_output=True)
+    path = desk / small.STEM / f"{small.STEM}.ipynb"
+    notebook = small.answered(nbformat.read(path, as_version=4))
+    notebook.cells = [c for c in notebook.cells if not c.source.startswith("award(")]
+    nbformat.write(notebook, path)
+    subprocess.run([*nbgrader, "submit", small.STEM], cwd=desk, check=True, capture_output=True)
+    assert api.collect(small.STEM)["success"]
+    (arrived,) = [c for c in collect(folder, folder / "submitted") if c.student == getpass.getuser()]
+    assert len([p for p in arrived.problems if "points cell" in p.what and p.mended]) == len(small.ANSWERS)
+    assert api.autograde(small.STEM, getpass.getuser())["success"]
+    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as book:
+        assert book.find_submission(small.STEM, getpass.getuser()).score == small.TOTAL
