@@ -135,9 +135,9 @@ def built_page(path: Path) -> dict[Path, str]:
     return {LESSONS.parent / "notebooks" / f"{path.stem}.ipynb": to_text(notebook)}
 
 
-def glossary() -> dict[str, list[str]]:
-    """The words of the glossary by the lesson that introduces them; raises LessonError for one without a lesson."""
-    words: dict[str, list[str]] = {}
+def glossary() -> dict[str, dict[str, str]]:
+    """Word → meaning, by the lesson that introduces it; raises LessonError for a word without a lesson."""
+    words: dict[str, dict[str, str]] = {}
     text = (LESSONS / "pages" / "glossary.md").read_text(encoding="utf-8")
     for word, meaning in ENTRY.findall(text):
         lessons = LINK.findall(meaning)
@@ -145,19 +145,22 @@ def glossary() -> dict[str, list[str]]:
             raise LessonError(
                 f"glossary.md: {word!r} names {len(lessons)} lessons; expected one, like [07]"
             )
-        words.setdefault(lessons[0], []).append(word)
+        words.setdefault(lessons[0], {})[word] = LINK.sub("", meaning).strip()
     return words
 
 
 def new_words(number: str) -> str:
-    """Links to the words that a lesson introduces; from a copy of the lesson in my_work/ they lead to the same page."""
-    # headings become anchors with hyphens for spaces, in JupyterLab and on the site alike
-    page = "../notebooks/glossary.ipynb"
-    words = [
-        f"[{word}]({page}#{word.replace(' ', '-')})" for word in glossary().get(number, [])
-    ]
+    """Links to the words that a lesson introduces, each with its meaning as a tip.
+
+    They lead to the same page from a copy of the lesson in my_work/.
+    """
+    page, links = "../notebooks/glossary.ipynb", []
+    for word, meaning in glossary().get(number, {}).items():
+        # headings become anchors with hyphens for spaces, in JupyterLab and on the site alike
+        tip = re.sub(r"[*`]", "", meaning).replace('"', "”")
+        links.append(f'[{word}]({page}#{word.replace(" ", "-")} "{tip}")')
     return " · ".join(
-        [*words, f"[all words]({page})", "[symbols](../notebooks/notation.ipynb)"]
+        [*links, f"[all words]({page})", "[symbols](../notebooks/notation.ipynb)"]
     )
 
 

@@ -145,7 +145,8 @@ def test_a_page_becomes_a_notebook_with_links_and_a_cell_for_every_heading(lesso
         "## old name\nA thing. [98](98_try.ipynb)",
         "## other\nSee [98](x.md). [98](98_try.ipynb)",
     ]
-    assert all("[old name](../notebooks/glossary.ipynb#old-name)" in text for text in build.built(lesson).values())
+    link = '[old name](../notebooks/glossary.ipynb#old-name "A thing.")'
+    assert all(link in nbformat.reads(text, as_version=4).cells[0].source for text in build.built(lesson).values())
     page.write_text("# Words\n\n## homeless\nA thing.\n")
     with pytest.raises(build.LessonError, match="'homeless' names 0 lessons"):
         build.built(lesson)

@@ -158,7 +158,7 @@ class TestGlossaryAndNotation:
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             if cell["cell_type"] != "markdown":
                 continue
-            for target in re.findall(r"\]\(([^)#\s]+\.\w+)(?:#[^)\s]*)?\)", "".join(cell["source"])):
+            for target in re.findall(r"\]\(([^)#\s]+\.\w+)(?:#[^)\s]*)?(?: \"[^\"]*\")?\)", "".join(cell["source"])):
                 assert "://" in target or (path.parent / target).exists(), target
 
     def test_every_link_to_a_word_leads_to_its_entry(self):
@@ -167,7 +167,7 @@ class TestGlossaryAndNotation:
         heads = ["".join(c["source"]).splitlines()[0] for c in page["cells"] if "".join(c["source"]).startswith("## ")]
         anchors = {head.removeprefix("## ").replace(" ", "-") for head in heads}
         text = "".join(path.read_text(encoding="utf-8") for path in NOTEBOOKS)
-        linked = set(re.findall(r"glossary\.ipynb#([^)]+)\)", text))
+        linked = set(re.findall(r"glossary\.ipynb#([^)\s]+) ", text))
         assert linked == anchors
 
 
