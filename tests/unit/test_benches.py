@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -83,6 +85,34 @@ class TestScoreMaps:
         with pytest.raises(DataError):
             explorer.box = [0, 0, 0, 10]
         assert explorer.box == [50, 60, 40, 30]
+
+    def test_each_network_answers_for_itself(self, clip, embedding):
+        other = Embedding(untrained(widths=SMALL, seed=1), embedding.placement)
+        explorer = ScoreMapExplorer(clip, None, {"a": embedding, "b": other})
+        first = explorer.response.copy()
+        explorer.set(network=1)
+        assert not np.allclose(explorer.response, first)
+        explorer.set(network=0)
+        np.testing.assert_array_equal(sent_map(explorer), first)
+
+    def test_while_the_target_is_absent_it_searches_where_it_was_seen_last(self, clip, embedding):
+        boxes = clip.boxes.copy()
+        boxes[4:6] = np.nan
+        explorer = ScoreMapExplorer(replace(clip, boxes=boxes), None, {"a": embedding})
+        explorer.set(frame=5)
+        x, y, w, h = boxes[3]
+        assert explorer.shown["frame"] == 5 and explorer.shown["middle"] == pytest.approx([x + w / 2, y + h / 2])
+
+    def test_the_sentence_says_how_far_the_peak_is_off(self, explorer):
+        explorer.cached.clear()
+        response = np.zeros((17, 17), np.float32)
+        response[8, 11], response[0, 0] = 5, 2.88
+        key = explorer._exemplar()[1]
+        explorer.cached[key, 6, 0] = response
+        explorer.set(frame=6)
+        assert explorer.readout == (
+            "frame 6: highest response 5.00, 24 search pixels from the target; mean of all other cells 0.01"
+        )
 
     def test_the_frames_are_sent_once(self, explorer, monkeypatch):
         sent = []
