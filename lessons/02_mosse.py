@@ -695,7 +695,10 @@ def mean_auc(settings, sequences):
 
 per_kind = by_profile(smoke=1, laptop=3, gpu=3)
 kinds = {"OCC": "occlusion", "IPR": "rotation", "IV": "changing light"}
-groups = {tag: [in_memory(c) for c in clips if tag in c.attributes][:per_kind] for tag in kinds}
+groups = {
+    tag: [in_memory(c) for c in [c for c in clips if tag in c.attributes][:per_kind]]
+    for tag in kinds
+}
 rates = by_profile(
     smoke=[0.0, 0.125, 0.5],
     laptop=[0.0, 0.02, 0.05, 0.125, 0.25, 0.5, 1.0],
@@ -739,7 +742,7 @@ plots.show(
 # A speed without an accuracy beside it says nothing, so both are measured in one run: template matching, MOSSE, and the two trackers that do not look.
 
 # %%
-chosen = [in_memory(c) for c in clips][:: by_profile(smoke=6, laptop=1, gpu=1)]
+chosen = [in_memory(c) for c in list(clips)[:: by_profile(smoke=6, laptop=1, gpu=1)]]
 table = {}
 for name in ("mosse", "ncc", "random-walk", "stay-put"):
     runs = [track(make_tracker(name), s) for s in chosen]

@@ -86,6 +86,12 @@ class TestScoreMaps:
             explorer.box = [0, 0, 0, 10]
         assert explorer.box == [50, 60, 40, 30]
 
+    def test_the_exemplar_comes_from_the_frame_that_is_chosen(self, explorer):
+        explorer.set(frame=0)
+        first, response = explorer.crop, explorer.response.copy()
+        explorer.set(drawn_in=6)
+        assert explorer.crop != first and not np.allclose(explorer.response, response)
+
     def test_each_network_answers_for_itself(self, clip, embedding):
         other = Embedding(untrained(widths=SMALL, seed=1), embedding.placement)
         explorer = ScoreMapExplorer(clip, None, {"a": embedding, "b": other})
