@@ -109,10 +109,18 @@ def examine(name: str, answer: Any, seed: int | None = None) -> tuple[str, str]:
     return "right", "right"
 
 
+class NotRight(AssertionError):
+    """An answer that earns no points. A notebook, and the feedback made of it, shows the sentence without the course's lines."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints in place of a traceback."""
+        return [str(self)]
+
+
 def award(name: str, points: int, hidden: bool = False) -> None:
     """Say how many of `points` the answer to exercise `name` earns. The cell below each exercise calls it.
 
-    In strict mode and while grading an answer that is not right raises AssertionError, which is what nbgrader scores.
+    In strict mode and while grading an answer that is not right raises NotRight, and nbgrader gives the cell no points.
     `hidden=True` checks again with the instructor's own random inputs (COURSE_GRADING_SEED).
     """
     record = RECORDS.get(name)
@@ -123,7 +131,7 @@ def award(name: str, points: int, hidden: bool = False) -> None:
         record = replace(record, status=status, words=words)
     RECORDS[name] = replace(record, points=points)
     if (_strict() or _set("COURSE_GRADING")) and record.status != "right":
-        raise AssertionError(f"{name}: {record.words}")
+        raise NotRight(f"{name}: {record.words}")
     if not hidden:
         print(f"{points if record.status == 'right' else 0} of {points} points ({record.status})")
 

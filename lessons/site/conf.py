@@ -18,9 +18,8 @@ copyright = ""
 extensions = ["myst_nb", "sphinx.ext.mathjax"]
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
-myst_heading_slug_func = (
-    "anchors.slug"  # a module's function, by name: a function of this file cannot be passed on
-)
+# a module's function, by its name: a function of this file cannot be handed to parallel readers
+myst_heading_slug_func = "anchors.slug"
 
 # a notebook is run again when its cells have changed, or in another profile
 nb_execution_mode = os.environ.get("SITE_EXECUTION", "cache")
@@ -41,18 +40,14 @@ mathjax_path = "mathjax/tex-chtml.js"
 
 
 def copy_mathjax(app, error) -> None:
-    """Lay MathJax beside the pages: what sets formulas, without what reads them aloud in other ways (18 MB more)."""
-    if error is None:
-        package = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
-        for part in ("tex-chtml.js", "input", "output/chtml"):
-            source, target = (
-                package / "static/mathjax" / part,
-                Path(app.outdir) / "_static/mathjax" / part,
-            )
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(
-                source, target, dirs_exist_ok=True
-            ) if source.is_dir() else shutil.copy(source, target)
+    """Lay MathJax beside the pages: of its 24 MB those parts that set formulas."""
+    if error is not None:
+        return
+    package = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
+    source, target = package / "static" / "mathjax", Path(app.outdir) / "_static" / "mathjax"
+    for folder in ("input", "output/chtml"):
+        shutil.copytree(source / folder, target / folder, dirs_exist_ok=True)
+    shutil.copy(source / "tex-chtml.js", target)
 
 
 def setup(app) -> None:

@@ -53,11 +53,12 @@ def keys():
 def pytest_runtest_makereport(item, call):
     """Keep a picture of the page of every test that failed."""
     report = yield
-    shown = getattr(item, "funcargs", {}).get("page")
-    if report.when == "call" and report.failed and shown is not None:
+    given = getattr(item, "funcargs", {})
+    driver = given["page"].driver if "page" in given else given.get("driver")
+    if report.when == "call" and report.failed and driver is not None:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         name = "".join(c if c.isalnum() else "_" for c in item.name)
         path = SCREENSHOTS / f"{name}.png"
-        shown.driver.save_screenshot(str(path))
+        driver.save_screenshot(str(path))
         report.sections.append(("picture of the page", str(path)))
     return report
