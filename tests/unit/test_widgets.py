@@ -98,6 +98,11 @@ def test_channels_are_not_swapped():
     assert bgr[8, 8, 2] > 240 and bgr[8, 8, 0] < 15
 
 
+def test_the_palette_runs_from_dark_to_bright():
+    colours = np.frombuffer(canvas.palette(), np.uint8).reshape(256, 3)
+    np.testing.assert_array_equal(colours[[0, 255]], [[68, 1, 84], [253, 231, 37]])  # viridis' own ends
+
+
 def test_styles_are_told_apart_and_truth_keeps_its_own():
     styles = canvas.box_styles([canvas.TRUTH_LABEL, *"abcdefg"])
     assert (styles[0]["colour"], styles[0]["dash"]) == (plots.TRUTH, [])
