@@ -30,10 +30,7 @@ nb_execution_timeout = 900  # seconds a cell
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 # where no kernel runs a widget is its still picture, which has alternative text
-nb_mime_priority_overrides = [
-    ("html", "text/html", 0),
-    ("html", "application/vnd.jupyter.widget-view+json", None),
-]
+nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]
 nb_ipywidgets_js = {}
 
 mathjax_path = "mathjax/tex-chtml.js"

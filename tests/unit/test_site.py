@@ -27,6 +27,9 @@ def executed(source: Path, target: Path) -> None:
     view = {WIDGET: {"version_major": 2, "version_minor": 1, "model_id": "abc"}}
     code[0].outputs = [nbformat.v4.new_output("display_data", data=picture | view)]
     code[1].outputs = [nbformat.v4.new_output("stream", text="printed by the lesson\n")]
+    model = {"model_name": "AnyModel", "model_module": "anywidget", "model_module_version": "0", "state": {}}
+    state = {"state": {"abc": model}, "version_major": 2, "version_minor": 0}
+    notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": state}
     nbformat.write(notebook, target)
 
 
@@ -89,7 +92,8 @@ def test_the_search_knows_the_lessons_words(site):
         found = known[kind]["sidelob"]
         pages |= {known["docnames"][k] for k in (found if isinstance(found, list) else [found])}
     assert f"notebooks/{LESSONS[2]}" in pages and "notebooks/glossary" in pages
-    assert "search-button" in page(site, "index.html") and "theme-switch" in page(site, "index.html")
+    for button in ("search-button", "theme-switch-button"):
+        assert re.search(rf'<button[^>]*class="[^"]*{button}', page(site, "index.html"))
 
 
 def test_without_figures_it_is_light(site):
