@@ -130,6 +130,7 @@ class TestScoreMaps:
         explorer.set(frame=4)
         explorer.box = [50, 60, 40, 30]
         names = {name for message, _ in sent for name in message.get("state", {})}
+        assert explorer.offsets[-1] == len(explorer.jpegs) and len(explorer.offsets) == len(explorer.clip) + 1
         assert "shown" in names and not names & {"jpegs", "offsets", "sizes", "truth", "palette"}
 
     def test_wrong_values_are_refused(self, explorer, clip, embedding):
