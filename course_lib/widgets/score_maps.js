@@ -12,7 +12,7 @@ function render({ model, el }) {
   const drawnIn = () => model.get("values").drawn_in;
   const left = frameCanvas(model.get("sizes"), "", [260, 220]);
   const right = frameCanvas(model.get("sizes"), "", [440, 380]);
-  takesKeys(left, "box editor", `Exemplar's box on its frame of ${model.get("alt")} Arrow keys move it, Shift with arrow keys resizes it.`);
+  takesKeys(left, "box editor", `${model.get("alt")} Here the exemplar's box: arrow keys move it, Shift with arrow keys resizes it.`);
   takesKeys(right, "response", "Response over the frame. Arrow keys walk over its cells, Home goes to the highest.");
   const exemplar = element("img", { alt: "exemplar", width: 127, height: 127, draggable: "false" });
   const editor = editBox(left, { size: () => sizeOf(drawnIn()), get: () => model.get("box"), set: setBox });
