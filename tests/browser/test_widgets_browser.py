@@ -122,6 +122,11 @@ def test_explorer_by_keyboard(page, keys):
     before = page.picture(right)
     frame.send_keys(keys.HOME, keys.ARROW_RIGHT * 7)
     page.until(lambda: readout.text.startswith("frame 7:") and page.picture(right) != before, "the response in frame 7")
+    zoom = float(right.get_attribute("width")) / 240
+    pixel = "return [...arguments[0].getContext('2d').getImageData(arguments[1], arguments[2], 1, 1).data]"
+    colours = [page.driver.execute_script(pixel, right, x * zoom, y * zoom) for x, y in ((108, 71), (200, 150))]
+    spread = [max(colour[:3]) - min(colour[:3]) for colour in colours]
+    assert spread[0] > 15 > 5 > spread[1]  # the grey ground under the response, and beside it
     right.send_keys(keys.HOME)
     page.until(lambda: probe.text.endswith("the highest"), "the highest cell")
     row, column, value = re.match(r"row (\d+), column (\d+): response (\S+),", probe.text).groups()
@@ -140,7 +145,7 @@ def test_explorer_by_keyboard(page, keys):
     drawn_in.send_keys(keys.HOME)
     left.send_keys(keys.ARROW_RIGHT * 2)  # the box that is moved is the one that is used
     page.until(lambda: page.kernel_reads().endswith("[32.0, 40.0, 48.0, 48.0]"), "the moved box in the kernel")
-    assert "'exemplar': 0" in page.kernel_reads()
+    page.until(lambda: "'exemplar': 0, 'network': 1" in page.kernel_reads(), "the own exemplar in the kernel")
     page.until(lambda: "Exemplar at x 32, y 40" in spoken.get_attribute("textContent"), "the box read aloud")
 
 
