@@ -65,7 +65,7 @@ class TestEveryCheck:
     """What holds for every exercise."""
 
     def test_passes_the_reference_whatever_the_seed(self, name):
-        for seed in (None, 1, 2, 3):
+        for seed in (None, *range(1, 7)):
             assert examine(name, twin(core.CHECKS[name].reference), seed) == ("right", "right")
 
     def test_calls_the_stub_not_attempted(self, name):

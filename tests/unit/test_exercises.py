@@ -209,3 +209,25 @@ def test_while_grading_a_wrong_answer_costs_its_own_points_and_no_others(monkeyp
         core.award("test.double", points=3, hidden=True)
     core.exercise("test.double")(lambda x: 2 * x)
     core.award("test.double", points=3, hidden=True)
+
+
+def test_inputs_that_the_reference_does_not_pass_are_drawn_anew():
+    """By chance the reference and a known mistake can agree; no answer may be judged by such inputs."""
+
+    @check("test.chance", reference=double)
+    def examine_chance(answer, reference, rng):
+        given = rng.integers(2, 4, 3)
+        if (answer(given.copy()) == given + 2).all():
+            raise Wrong("you added two")
+        if (answer(given) != reference(given)).any():
+            raise Wrong("not twice")
+
+    @check("test.never", reference=double)
+    def examine_never(answer, reference, rng):
+        raise Wrong("nothing passes")
+
+    seeds = range(200)
+    assert any((np.random.default_rng(s).integers(2, 4, 3) == 2).all() for s in seeds)  # where 2 x and x + 2 agree
+    assert all(examine("test.chance", lambda x: x + x, s)[0] == "right" for s in seeds)
+    assert all(examine("test.chance", lambda x: x + 2, s) == ("wrong", "you added two") for s in seeds)
+    assert examine("test.never", lambda x: x) == ("wrong", "nothing passes")
