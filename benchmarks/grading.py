@@ -142,6 +142,11 @@ def main() -> None:
     if arguments.write:
         kept = {"lessons": lessons, "class": of_class, "measured": provenance() | {"profile": "smoke"}}
         write_whole(arguments.write, json.dumps(kept, indent=1) + "\n")
+    unfair = [stem for stem, row in lessons.items() if row["solution"] < row["points"] or row["stub"] > 0]
+    if unfair or of_class["wrong"]:
+        raise SystemExit(
+            f"points that are not right: {', '.join(unfair) or 'in the class'}; run the lesson's checks over seeds"
+        )
 
 
 if __name__ == "__main__":
