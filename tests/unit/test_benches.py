@@ -17,6 +17,8 @@ from course_lib.training.loop import Progress
 from course_lib.widgets import LiveCurves, ScoreMapExplorer, ShiftExplorer, WindowBench
 from course_lib.widgets.score_maps import untrained
 
+pytestmark = pytest.mark.slow
+
 SMALL = (4, 8, 8, 8, 4)
 
 

@@ -13,6 +13,8 @@ import pytest
 from course_lib.exercises import core, examine
 from course_lib.exercises.reach import _copy
 
+pytestmark = pytest.mark.slow
+
 core.all_checks()
 WRONG = {
     name: cases

@@ -30,6 +30,8 @@ from course_lib.training.loop import train
 from course_lib.training.settings import TrainSettings, frozen_parts
 from course_lib.training.sources import make_sources
 
+pytestmark = pytest.mark.slow
+
 CPU = Placement(torch.device("cpu"), bf16=False)
 
 

@@ -26,6 +26,8 @@ from _unpack import unpack
 
 from course_lib.data.benchmarks import load_benchmark
 
+pytestmark = pytest.mark.slow
+
 
 def script(name: str):
     """One of the scripts as a module of its own."""

@@ -21,6 +21,8 @@ from course_lib.models.resnet import AtrousTrunk, Trunk
 from course_lib.models.twins import TWINS, TwinNetwork
 from course_lib.places import RESULTS
 
+pytestmark = pytest.mark.slow
+
 PUBLISHED = json.loads((RESULTS / "siamdw_published.json").read_text())
 NETWORKS = {
     "alexnet": lambda: AlexNet(widths=(8,) * 5),

@@ -29,6 +29,8 @@ from course_lib.training.sources import make_sources
 from course_lib.training.tasks import MarginTask, make_task
 from course_lib.widgets import MarginPlayground
 
+pytestmark = pytest.mark.slow
+
 TINY = TrainSettings(
     name="tiny",
     network="siammargin",

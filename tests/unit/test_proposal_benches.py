@@ -19,6 +19,8 @@ from course_lib.widgets import AnchorExplorer, FieldExplorer, MatchSwitchboard, 
 from course_lib.widgets.field_explorer import half_width, stack, untrained_stack
 from course_lib.widgets.score_maps import untrained
 
+pytestmark = pytest.mark.slow
+
 SMALL = (4, 8, 8, 8, 4)
 CPU = Placement(torch.device("cpu"), bf16=False)
 

@@ -23,6 +23,8 @@ from course_lib.training.settings import ProposalSettings, TrainSettings
 from course_lib.training.sources import make_sources
 from course_lib.training.tasks import jittered, make_task, target_place
 
+pytestmark = pytest.mark.slow
+
 TINY = TrainSettings(
     name="tiny",
     network="siamrpn",

@@ -17,6 +17,8 @@ from course_lib.evaluation.results import Result, read_result, result_path, writ
 from course_lib.evaluation.runner import TrackerSpec, evaluate
 from course_lib.evaluation.tables import scores_table, to_csv, to_json, to_markdown, write_report
 
+pytestmark = pytest.mark.slow
+
 STAY = TrackerSpec("stay-put")
 
 

@@ -24,6 +24,8 @@ from course_lib.models.weights import load_siamfc
 from course_lib.trackers import make_tracker, siamfc
 from course_lib.trackers.siamfc import Embedding, SiamFCSettings, SiamFCTracker
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 

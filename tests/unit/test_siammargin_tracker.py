@@ -22,6 +22,8 @@ from course_lib.trackers import make_tracker
 from course_lib.trackers.siamfc import Embedding
 from course_lib.trackers.siammargin import SiamMarginSettings, SiamMarginTracker, region_size
 
+pytestmark = pytest.mark.slow
+
 CLIP = make_clip(ClipSpec("gen-test", 77, length=14, distractors=1, scale=1.4, roam=0.8, period=9))
 
 

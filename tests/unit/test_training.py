@@ -27,6 +27,8 @@ from course_lib.training.monitor import TensorBoard, maps_over_images
 from course_lib.training.settings import TrainSettings, learning_rate
 from course_lib.training.sources import make_sources, split
 
+pytestmark = pytest.mark.slow
+
 TINY = TrainSettings(
     name="tiny",
     widths=(4, 4, 4, 4, 4),
