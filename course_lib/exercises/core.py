@@ -99,19 +99,18 @@ def examine(name: str, answer: Any, seed: int | None = None) -> tuple[str, str]:
     """
     found = find_check(name)
     seed = zlib.crc32(name.encode()) if seed is None else seed
-    for k in range(DRAWS):
-        status, words = _examine_once(found, answer, seed + k * 1_000_003)
-        if status != "wrong" or _examine_once(found, None, seed + k * 1_000_003)[0] == "right":
-            break
+    with out_of_reach(found.reference) as reference:
+        for draw in range(seed, seed + DRAWS * 1_000_003, 1_000_003):
+            status, words = _verdict(found, answer, reference, draw)
+            if status != "wrong" or _verdict(found, reference, reference, draw)[0] == "right":
+                break
     return status, words
 
 
-def _examine_once(found: Check, answer: Any, seed: int) -> tuple[str, str]:
-    """Status and sentence for one draw of inputs; without an answer, for a copy of the reference."""
+def _verdict(found: Check, answer: Any, reference: Any, seed: int) -> tuple[str, str]:
+    """Status and sentence for one draw of inputs."""
     try:
-        with out_of_reach(found.reference) as reference:
-            given = reference if answer is None else answer
-            found.examine(given, reference, np.random.default_rng(seed))
+        found.examine(answer, reference, np.random.default_rng(seed))
     except NotImplementedError:
         return "not attempted", "not written yet"
     except Wrong as wrong:

@@ -231,3 +231,9 @@ def test_inputs_that_the_reference_does_not_pass_are_drawn_anew():
     assert all(examine("test.chance", lambda x: x + x, s)[0] == "right" for s in seeds)
     assert all(examine("test.chance", lambda x: x + 2, s) == ("wrong", "you added two") for s in seeds)
     assert examine("test.never", lambda x: x) == ("wrong", "nothing passes")
+
+
+@pytest.mark.parametrize("nothing", [None, 0, ""])
+def test_nothing_is_no_answer(nothing):
+    assert examine("test.double", nothing)[0] == "wrong"
+    assert examine("test.counter", nothing)[0] == "wrong"
