@@ -1,14 +1,42 @@
-"""Text files: numbers read with the line named when it is wrong, writes that are whole or not there."""
+"""Files: text, lists, numbers and JSON read with the fault named, writes that are whole or not there."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from course_lib.errors import DataError
+from course_lib.errors import DataError, MissingDataError, SettingsError
+
+# besides separators: what Windows does not take in a name
+NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|\x00-\x1f]')
+LONGEST_NAME = 150  # bytes; file systems take 255, and endings and temporary marks come on top
+
+
+def read_text(path: Path) -> str:
+    """Text of a file that may begin with a byte order mark; bytes that are not UTF-8 become replacement characters."""
+    return path.read_text(encoding="utf-8-sig", errors="replace")
+
+
+def read_names(path: Path) -> list[str]:
+    """The names in a list file, one a line, blanks inside a name kept, empty lines passed over.
+
+    Raises DataError if it holds none or one twice: a list that says nothing is not a benchmark without sequences.
+    """
+    names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    if not names:
+        raise DataError(f"{path} is empty; expected one name a line. Delete it, or fetch it again.")
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise DataError(f"{path} lists {', '.join(twice[:5])} more than once; expected each name once")
+    return names
 
 
 def read_numbers(path: Path, columns: int) -> np.ndarray:
@@ -17,7 +45,7 @@ def read_numbers(path: Path, columns: int) -> np.ndarray:
     Raises DataError naming the file, the line and what stands there.
     """
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         words = re.split(r"[,\s]+", line.strip())
         if words == [""]:
             continue
@@ -30,9 +58,81 @@ def read_numbers(path: Path, columns: int) -> np.ndarray:
     return np.array(rows, dtype=np.float64).reshape(-1, columns)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write to a temporary name beside `path`, then rename: a reader never sees half a file."""
+def read_json(path: Path, remedy: str, kind: type = dict) -> Any:
+    """What a JSON file holds, a `kind` (dict or list).
+
+    Raises MissingDataError if there is no such file, DataError if it is damaged or holds something else; both end in
+    `remedy`, what to do next.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise MissingDataError(f"{path} does not exist; {remedy}") from None
+    except (ValueError, RecursionError) as problem:
+        raise DataError(f"{path} is damaged ({type(problem).__name__}: {problem}); {remedy}") from None
+    if not isinstance(content, kind):
+        raise DataError(f"{path} holds a {type(content).__name__}; expected a {kind.__name__}. {remedy}")
+    return content
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path`, with its ending; renamed to `path` when the block ends well, else removed.
+
+    A reader never sees half a file, and whatever goes wrong the old file stays. What was written gets the permissions
+    that the umask gives. `with whole_file(path) as part: part.write_bytes(…)`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write text so that `path` is the old file or the whole new one, on a full disk too."""
+    with whole_file(path) as part, part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def plain_name(name: str, what: str) -> str:
+    """`name` if it is one plain name that every file system takes: no folders, not "..", not hidden, not empty.
+
+    `what` says whose name it is, for the message. Raises SettingsError.
+    """
+    if (
+        not isinstance(name, str)
+        or not name.strip()
+        or name != name.strip()
+        or name.startswith((".", "~"))
+        or name.endswith(".")
+        or NOT_IN_NAMES.search(name)
+        or len(name.encode("utf-8", errors="replace")) > LONGEST_NAME
+    ):
+        raise SettingsError(
+            f"{what} is {name!r}; expected one plain name: letters, digits, - and _, without folders, not beginning with a "
+            f"dot, at most {LONGEST_NAME} bytes"
+        )
+    return name
+
+
+def digest(*parts: bytes | str | np.ndarray | Path) -> str:
+    """The SHA-256 sum of several things in order, 64 hexadecimal digits: text, bytes, arrays, or files by their content.
+
+    Each part goes in with its length, so that moving a letter from one part to the next changes the sum.
+    """
+    total = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, Path):
+            with part.open("rb") as file:
+                part = hashlib.file_digest(file, "sha256").digest()
+        elif isinstance(part, np.ndarray):
+            part = f"{part.dtype} {part.shape} ".encode() + np.ascontiguousarray(part).tobytes()
+        elif isinstance(part, str):
+            part = part.encode("utf-8", errors="surrogateescape")
+        total.update(len(part).to_bytes(8, "little") + part)
+    return total.hexdigest()

@@ -1,22 +1,70 @@
 """Settings: frozen dataclasses, filled from YAML and `key=value` overrides.
 
 A recipe is a YAML file with one mapping. A key the dataclass does not have is an error that
-names the nearest one it does have; a value of the wrong kind is an error that says which kind.
+names the nearest one it does have; a value of the wrong kind or outside of its range is an error that
+says what is expected. The dataclass declares each range beside the field it belongs to:
+
+    @dataclass(frozen=True)
+    class Mine(Settings):
+        rate: Share = 0.1                                  # 0 … 1
+        size: Annotated[int, Range(16, 512)] = 64
+
+and is checked however it is made, from a recipe or in Python.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import typing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
+import numpy as np
 import yaml
 
 from course_lib.errors import SettingsError
 
 S = TypeVar("S")
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """The numbers a setting may have: from `low` to `high`, both included; with `above`, `low` itself is not."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    above: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        return (value > self.low if self.above else value >= self.low) and value <= self.high
+
+    def __str__(self) -> str:
+        if self.high < math.inf:
+            return f"{'above ' * self.above}{self.low:g} … {self.high:g}"
+        return f"a number above {self.low:g}" if self.above else f"at least {self.low:g}"
+
+
+Share = Annotated[float, Range(0, 1)]  # a part of something, or a probability
+Positive = Annotated[float, Range(0, above=True)]
+NotNegative = Annotated[float, Range(0)]
+Count = Annotated[int, Range(1)]
+CountFromZero = Annotated[int, Range(0)]
+Seed = Annotated[int, Range(0, 2**63 - 1)]
+
+
+class Settings:
+    """Base of every settings dataclass: each value is of its kind and in its range, or SettingsError says which is not.
+
+    A class with conditions among several settings states them in `__post_init__`, after `super().__post_init__()`.
+    """
+
+    def __post_init__(self) -> None:
+        kinds = typing.get_type_hints(type(self), include_extras=True)
+        for field in dataclasses.fields(self):
+            value = _convert(getattr(self, field.name), kinds[field.name], f"{type(self).__name__}: {field.name}")
+            object.__setattr__(self, field.name, value)  # frozen: the one place that may
 
 
 def load_settings(cls: type[S], path: Path | str | None = None, overrides: dict[str, Any] | None = None) -> S:
@@ -35,10 +83,13 @@ def load_settings(cls: type[S], path: Path | str | None = None, overrides: dict[
         values.update(_read_mapping(Path(path)))
     where = str(path) if path is not None else f"the settings of {cls.__name__}"
     for key, value in (overrides or {}).items():
-        value = yaml.safe_load(value) if isinstance(value, str) else value
+        value = _read_yaml(value, f"override {key}={value}") if isinstance(value, str) else value
         outer, dot, inner = key.partition(".")
         if dot:  # "changes.light" is the key `light` of the mapping `changes`
-            values[outer] = {**(values.get(outer) or {}), inner: value}
+            mapping = values.get(outer) or {}
+            if not isinstance(mapping, dict):
+                raise SettingsError(f"{where}: {outer} is {mapping!r}, so there is no {key}; expected a mapping")
+            values[outer] = {**mapping, inner: value}
         else:
             values[key] = value
     return _fill(cls, values, where)
@@ -57,12 +108,13 @@ def parse_overrides(arguments: list[str]) -> dict[str, str]:
 
 def _read_mapping(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         known = ", ".join(sorted(p.name for p in path.parent.glob("*.yaml"))) or "no recipe"
         raise SettingsError(f"recipe {path} does not exist; {path.parent} holds {known}") from None
-    except yaml.YAMLError as problem:
-        raise SettingsError(f"recipe {path} is not valid YAML: {problem}") from None
+    except UnicodeDecodeError as problem:
+        raise SettingsError(f"recipe {path} is not text in UTF-8 ({problem}); save it as UTF-8") from None
+    content = _read_yaml(text, f"recipe {path}")
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -70,8 +122,28 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     return content
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error: only one of the two values could hold."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        if twice:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{', '.join(twice)} stands there more than once", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
+def _read_yaml(text: str, where: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)  # a SafeLoader: plain values only
+    except (yaml.YAMLError, ValueError, RecursionError) as problem:
+        raise SettingsError(f"{where} is not valid YAML: {problem}") from None
+
+
 def _fill(cls: type[S], values: dict[str, Any], where: str) -> S:
-    kinds = typing.get_type_hints(cls)
+    kinds = typing.get_type_hints(cls, include_extras=True)
     names = [field.name for field in dataclasses.fields(cls)]
     checked = {}
     for key, value in values.items():
@@ -83,25 +155,54 @@ def _fill(cls: type[S], values: dict[str, Any], where: str) -> S:
 
 
 def _convert(value: Any, kind: Any, where: str) -> Any:
-    """`value` as `kind`, without silent surprises: 1 is a float, "1" is not, True is not an int."""
+    """`value` as `kind`, without silent surprises: 1 is a float, True is not an int, "1e-3" is what people write."""
+    value = value.item() if isinstance(value, np.generic) else value
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        value = _convert(value, arguments[0], where)
+        for limit in (a for a in arguments[1:] if isinstance(a, Range)):
+            if value is not None and value not in limit:
+                raise SettingsError(f"{where} is {value!r}; expected {limit}")
+        return value
     if type(None) in arguments:
         if value is None:
             return None
         kind = next(a for a in arguments if a is not type(None))
         return _convert(value, kind, where)
     if origin is typing.Literal:
-        if value not in arguments:
+        if not any(type(value) is type(a) and value == a for a in arguments):
             raise SettingsError(f"{where} is {value!r}; expected one of {', '.join(map(str, arguments))}")
         return value
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
             raise SettingsError(f"{where} is {value!r}; expected a list")
         return tuple(_convert(v, arguments[0], f"{where}[{i}]") for i, v in enumerate(value))
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
     if dataclasses.is_dataclass(kind) and isinstance(value, dict):
         return _fill(kind, value, where)
+    return _plain_value(value, kind, where)
+
+
+def _plain_value(value: Any, kind: type, where: str) -> Any:
+    """A number, text or yes/no as `kind`, or SettingsError."""
+    if kind is float:
+        number = _as_number(value)
+        if number is None or not math.isfinite(number):
+            raise SettingsError(f"{where} is {value!r} ({type(value).__name__}); expected a finite number")
+        return number
+    if kind is int and isinstance(value, float) and value.is_integer():
+        return int(value)  # 1e3 is read as 1000.0 and means a thousand
+    if kind is int and isinstance(value, str) and (number := _as_number(value)) is not None and number.is_integer():
+        return int(number)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise SettingsError(f"{where} is {value!r} ({type(value).__name__}); expected {kind.__name__}")
     return value
+
+
+def _as_number(value: Any) -> float | None:
+    """A number as people write it, or None. YAML reads "1e-3" as text: it wants "1.0e-3"."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None

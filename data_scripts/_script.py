@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, os_error_in_words
 from course_lib.places import data_root
 
 
@@ -32,6 +32,9 @@ def run(main: Callable[[list[str] | None], None], argv: list[str] | None = None)
         main(argv)
     except CourseError as problem:
         print(problem, file=sys.stderr)
+        return 2
+    except OSError as problem:
+        print(os_error_in_words(problem), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped; run the same command again to go on", file=sys.stderr)

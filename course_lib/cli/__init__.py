@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, os_error_in_words
 
 COMMANDS = {
     "doctor": "what is there and what is not, with the remedy for each lack",
@@ -37,6 +38,12 @@ def main(argv: list[str] | None = None) -> int:
         return arguments.run(arguments)
     except CourseError as problem:
         print(f"{arguments.command}: {problem}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # whoever read the output has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as problem:
+        print(f"{arguments.command}: {os_error_in_words(problem)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{arguments.command}: stopped; what was finished is kept", file=sys.stderr)

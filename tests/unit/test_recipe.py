@@ -1,0 +1,105 @@
+"""Settings: numbers as people write them, each in its range, from a recipe and from Python alike."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from course_lib.errors import SettingsError
+from course_lib.recipe import Count, Positive, Range, Settings, Share, load_settings
+
+
+@dataclass(frozen=True)
+class Inner(Settings):
+    light: Share = 0.3
+
+
+@dataclass(frozen=True)
+class Mine(Settings):
+    rate: Share = 0.1
+    sigma: Positive = 2.0
+    size: Annotated[int, Range(16, 512)] = 64
+    widths: tuple[Count, ...] = (1, 2)
+    best: Annotated[float, Range(0)] | None = None
+    kernel: Literal["linear", "gaussian"] = "linear"
+    mirror: bool = False
+    name: str = "mine"
+    inner: Inner = Inner()
+
+
+@given(st.floats(allow_nan=True, allow_infinity=True))
+def test_a_share_is_taken_exactly_from_0_to_1(value):
+    if 0 <= value <= 1:
+        assert Mine(rate=value).rate == value
+        return
+    with pytest.raises(SettingsError, match="Mine: rate is .*; expected"):
+        Mine(rate=value)
+
+
+@pytest.mark.parametrize(
+    ("key", "good", "bad"),
+    [
+        ("sigma", [1e-9, 5], [0, -1, math.nan, math.inf, True, "much", None]),
+        ("size", [16, 512, 64.0, "64", "1e2"], [15, 513, 64.5, "64.5", True, "many"]),
+        ("widths", [[3], (1, 2, 3)], [[0], 3, ["a"], [1.5]]),
+        ("best", [None, 0, 7], [-1, math.nan]),
+        ("kernel", ["gaussian"], ["rbf", 1, True]),
+        ("mirror", [True], [1, "yes", None]),
+        ("name", ["x"], [5, None]),
+        ("inner", [Inner(0.1)], [3, "light"]),
+    ],
+)
+def test_each_kind_at_its_ends(key, good, bad):
+    for value in good:
+        load_settings(Mine, None, {key: value})
+        if not isinstance(value, str) or key in ("kernel", "name"):
+            Mine(**{key: value})
+    for value in bad:
+        with pytest.raises(SettingsError, match=key):
+            Mine(**{key: value})
+
+
+@pytest.mark.parametrize("text", ["1e-3", "1E-3", ".001", "1.0e-3", "0.001"])
+def test_numbers_as_people_write_them(tmp_path, text):
+    (tmp_path / "r.yaml").write_text(f"rate: {text}\n")
+    assert load_settings(Mine, tmp_path / "r.yaml").rate == pytest.approx(0.001)
+    assert load_settings(Mine, None, {"rate": text}).rate == pytest.approx(0.001)
+
+
+def test_what_is_wrong_names_the_file_the_key_and_the_range(tmp_path):
+    path = tmp_path / "r.yaml"
+    for text, said in [
+        ("rate: 2", r"r\.yaml: rate is 2\.0; expected 0 … 1"),
+        ("inner: {light: -1}", r"r\.yaml: inner: light is -1\.0; expected 0 … 1"),
+        ("rate: .nan", "rate is nan .*; expected a finite number"),
+        ("rate: 1\nrate: 2", "rate stands there more than once"),
+        ("rate: [", "is not valid YAML"),
+        ("- rate", "holds a list; expected lines of `key: value`"),
+        ("5: 1", "unknown key 5"),
+    ]:
+        path.write_text(text)
+        with pytest.raises(SettingsError, match=said):
+            load_settings(Mine, path)
+    path.write_bytes(b"name: \xe4\n")
+    with pytest.raises(SettingsError, match="not text in UTF-8"):
+        load_settings(Mine, path)
+    path.write_bytes(b"\xef\xbb\xbfrate: 0.5\n")
+    assert load_settings(Mine, path).rate == 0.5
+
+
+def test_an_override_below_something_that_is_no_mapping_is_said():
+    with pytest.raises(SettingsError, match=r"there is no rate\.x"):
+        load_settings(Mine, None, {"rate": "0.5", "rate.x": "1"})
+    with pytest.raises(SettingsError, match="override rate=\\[ is not valid YAML"):
+        load_settings(Mine, None, {"rate": "["})
+
+
+def test_numpy_numbers_are_numbers():
+    made = Mine(rate=np.float32(0.5), size=np.int64(32))
+    assert type(made.rate) is float and type(made.size) is int
