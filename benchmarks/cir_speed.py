@@ -38,7 +38,9 @@ class PlainEmbedding(Embedding):
     @torch.no_grad()
     def features(self, crops):
         """As the original, with pictures made contiguous."""
-        return self.network.features(torch.from_numpy(crops).permute(0, 3, 1, 2).float().contiguous())  # (N, C, s, s)
+        return self.network.features(
+            torch.from_numpy(crops).permute(0, 3, 1, 2).float().contiguous()
+        )  # (N, C, s, s)
 
     @torch.no_grad()
     def respond(self, z, crops):
@@ -75,7 +77,10 @@ def main() -> None:
             "bf16": Embedding(copy.deepcopy(network), Placement(cpu, bf16=True)),
         }
         rows[name] = against_plain(
-            name, {k: SiamFCTracker(SiamFCSettings(), e) for k, e in made.items()}, clip, arguments.rounds
+            name,
+            {k: SiamFCTracker(SiamFCSettings(), e) for k, e in made.items()},
+            clip,
+            arguments.rounds,
         )
     if arguments.write:
         kept = {"runs": rows, "threads": 1, "measured": provenance("cpu")}

@@ -70,7 +70,9 @@ def all_trackers(benchmark: Benchmark, names: list[str]) -> Report:
         kept = replace(sequence, frames=ArrayFrames(list(sequence.frames)))
         for name in names:
             result = track(make(name), kept)
-            scores[name][sequence.name] = score_sequence(result.boxes, sequence.boxes, sequence.omitted)
+            scores[name][sequence.name] = score_sequence(
+                result.boxes, sequence.boxes, sequence.omitted
+            )
             fps[name][sequence.name] = len(result) / float(result.seconds.sum())
         print(f"  {sequence.name}: {len(sequence)} frames", flush=True)
     trackers = {n: TrackerScores(scores[n], fps[n]) for n in names}
@@ -102,7 +104,10 @@ def speed(names: list[str], rounds: int = 5) -> dict[str, dict[str, float]]:
                 given.append(tracker.update(frame))
                 found += tracker.last.updated
             rates[name].append((len(frames) - 1) / (time.perf_counter() - start))
-            told[name] = {"updates": found / (len(frames) - 1), "mean_iou": float(iou(np.array(given), boxes).mean())}
+            told[name] = {
+                "updates": found / (len(frames) - 1),
+                "mean_iou": float(iou(np.array(given), boxes).mean()),
+            }
     return {name: {"fps": float(np.median(rates[name])), **told[name]} for name in names}
 
 
@@ -113,7 +118,9 @@ def main() -> None:
     parser.add_argument("--speed-only", action="store_true", help="leave the real clips out")
     arguments = parser.parse_args()
     if find_factory("mosse") is None:
-        raise CourseError("this OpenCV has no MOSSE: run `make reference`, then put .reference first on PYTHONPATH")
+        raise CourseError(
+            "this OpenCV has no MOSSE: run `make reference`, then put .reference first on PYTHONPATH"
+        )
     cv2.setNumThreads(1)
 
     fast = speed(["mosse", "opencv-mosse", "kcf", "opencv-kcf", "opencv-csrt"])
@@ -121,7 +128,10 @@ def main() -> None:
     print("| tracker | fps | mean IoU | updates |\n|---|---|---|---|")
     for name, row in fast.items():
         print(f"| {name} | {row['fps']:,.0f} | {row['mean_iou']:.3f} | {row['updates']:.0%} |")
-    print(f"\nMOSSE: {fast['mosse']['fps'] / fast['opencv-mosse']['fps']:.2f} times OpenCV's speed;", end=" ")
+    print(
+        f"\nMOSSE: {fast['mosse']['fps'] / fast['opencv-mosse']['fps']:.2f} times OpenCV's speed;",
+        end=" ",
+    )
     print(f"KCF: {fast['kcf']['fps'] / fast['opencv-csrt']['fps']:.1f} times CSRT's\n")
     if arguments.speed_only:
         return
@@ -133,7 +143,9 @@ def main() -> None:
     together = beside(report, published_report(data_root() / "otb100_published"))
     print(to_markdown(together))
     ours, csrt = (report.overall()[n] for n in ("kcf", "opencv-csrt"))
-    print(f"KCF against CSRT: AUC {ours['auc']:.3f} / {csrt['auc']:.3f}, {ours['fps'] / csrt['fps']:.1f} times as fast")
+    print(
+        f"KCF against CSRT: AUC {ours['auc']:.3f} / {csrt['auc']:.3f}, {ours['fps'] / csrt['fps']:.1f} times as fast"
+    )
     if arguments.write:
         kept = {
             **report.to_dict(),
@@ -141,7 +153,9 @@ def main() -> None:
             "published": {
                 "sequences": together.names,
                 "overall": together.overall(),
-                "success": {t: np.round(together.curve(t, "success"), 6).tolist() for t in together.trackers},
+                "success": {
+                    t: np.round(together.curve(t, "success"), 6).tolist() for t in together.trackers
+                },
             },
             "speed_83x97": fast,
             "measured": provenance() | {"threads": "1", "profile": "laptop"},

@@ -25,7 +25,9 @@ from course_lib.training.finish import train_to_weights
 from course_lib.training.settings import TrainSettings
 
 
-def one_pass(make: Callable[[], Tracker], benchmark: Benchmark, frames: int | None = None) -> Report:
+def one_pass(
+    make: Callable[[], Tracker], benchmark: Benchmark, frames: int | None = None
+) -> Report:
     """The report on one tracker, called "it": a fresh one for each sequence, on its first `frames` frames or on all."""
     scores, fps = {}, {}
     for sequence in benchmark:
@@ -79,7 +81,9 @@ def ship(names: dict[str, str]) -> None:
             shutil.copyfile(path.with_suffix(kind), (WEIGHTS / name).with_suffix(kind))
 
 
-def frames_per_second(trackers: dict[str, Tracker], clip: Sequence, rounds: int) -> dict[str, float]:
+def frames_per_second(
+    trackers: dict[str, Tracker], clip: Sequence, rounds: int
+) -> dict[str, float]:
     """Median speed of each tracker, frame by frame in turn, so that all see the same machine.
 
     "plain" and "fp32" must find the same boxes.
@@ -98,7 +102,9 @@ def frames_per_second(trackers: dict[str, Tracker], clip: Sequence, rounds: int)
     return {name: 1 / float(np.median(values)) for name, values in seconds.items()}
 
 
-def against_plain(name: str, trackers: dict[str, Tracker], clip: Sequence, rounds: int) -> dict[str, Any]:
+def against_plain(
+    name: str, trackers: dict[str, Tracker], clip: Sequence, rounds: int
+) -> dict[str, Any]:
     """Speeds of "plain", "fp32" and "bf16", and the ratios of the last two to the first; printed as well."""
     fps = frames_per_second(trackers, clip, rounds)
     row = {"fps": fps, "fp32": fps["fp32"] / fps["plain"], "bf16": fps["bf16"] / fps["plain"]}

@@ -33,7 +33,9 @@ from course_lib.training.sources import make_sources
 FRACTIONS = (0.02, 0.08, 0.32, 0.64, 1.0)
 
 
-def one_run(recipe: Path, fraction: float, seed: int, name: str, budget: float | None) -> dict | None:
+def one_run(
+    recipe: Path, fraction: float, seed: int, name: str, budget: float | None
+) -> dict | None:
     """Train one network and evaluate it; None if the budget ended first."""
     overrides = {"fraction": fraction, "seed": seed, "name": name}
     settings = load_settings(TrainSettings, recipe, overrides)
@@ -46,7 +48,10 @@ def one_run(recipe: Path, fraction: float, seed: int, name: str, budget: float |
     embedding = Embedding(load_siamfc(str(path)), choose_placement())
     on_gpu = embedding.placement.device.type == "cuda"
     report = measure(
-        {"it": settings_of("siamfc-3s", name)}, embedding, load_benchmark("otb+vot2014"), 22 if on_gpu else 1
+        {"it": settings_of("siamfc-3s", name)},
+        embedding,
+        load_benchmark("otb+vot2014"),
+        22 if on_gpu else 1,
     )
     overall, validation = report.overall()["it"], read_card(path)["validation"]
     row = {
@@ -66,7 +71,9 @@ def sizes_of(settings: TrainSettings) -> dict[str, int]:
     """How many videos and photographs the settings train on."""
     training, _ = make_sources(settings)
     videos = sum(len(s.videos) for s in training.sources if hasattr(s, "videos"))
-    photographs = {o.picture.name for s in training.sources if hasattr(s, "objects") for o in s.objects}
+    photographs = {
+        o.picture.name for s in training.sources if hasattr(s, "objects") for o in s.objects
+    }
     return {"videos": videos, "photographs": len(photographs)}
 
 
@@ -75,7 +82,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--write", type=Path, required=True, help="JSON file to keep the figures in")
+    parser.add_argument(
+        "--write", type=Path, required=True, help="JSON file to keep the figures in"
+    )
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     budget, began = budget_from_outside(), time.monotonic()

@@ -33,7 +33,10 @@ CLASS, LESSON = 30, "02_mosse"
 def nbgrader(folder: Path, *words: str) -> float:
     """Run one of nbgrader's commands in a term's folder; seconds it took."""
     began = time.perf_counter()
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
     command = [sys.executable, "-m", "nbgrader", *words]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
@@ -44,7 +47,11 @@ def nbgrader(folder: Path, *words: str) -> float:
 
 def course(*words: str) -> None:
     """Run `python -m course_lib grading …`."""
-    subprocess.run([sys.executable, "-m", "course_lib", "grading", *words], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-m", "course_lib", "grading", *words],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def scores(folder: Path) -> dict[tuple[str, str], tuple[float, float]]:
@@ -66,7 +73,9 @@ def hand_in(folder: Path, work: Path, stem: str, made: dict[str, nbformat.Notebo
     course("collect", str(folder), str(work))
 
 
-def answered(release: nbformat.NotebookNode, solution: nbformat.NotebookNode, names: set[str]) -> nbformat.NotebookNode:
+def answered(
+    release: nbformat.NotebookNode, solution: nbformat.NotebookNode, names: set[str]
+) -> nbformat.NotebookNode:
     """The released notebook with the solution's answers to the named exercises."""
     right = {name: cell.source for name, cell in answers(solution).items()}
     notebook = nbformat.from_dict(release)
@@ -92,7 +101,10 @@ def every_lesson(folder: Path, work: Path) -> dict[str, dict[str, float]]:
         found = scores(folder)
         (full, possible), (empty, _) = found[stem, "solution"], found[stem, "stub"]
         rows[stem] = {"points": possible, "solution": full, "stub": empty, "seconds": seconds}
-        print(f"{stem:30} {full:g} of {possible:g}, the stub {empty:g}; {seconds:.0f} s for both", flush=True)
+        print(
+            f"{stem:30} {full:g} of {possible:g}, the stub {empty:g}; {seconds:.0f} s for both",
+            flush=True,
+        )
     return rows
 
 
@@ -140,9 +152,15 @@ def main() -> None:
         of_class = one_class(root / "class", root / "class-work")
         lessons = {} if arguments.class_only else every_lesson(root / "term", root / "term-work")
     if arguments.write:
-        kept = {"lessons": lessons, "class": of_class, "measured": provenance() | {"profile": "smoke"}}
+        kept = {
+            "lessons": lessons,
+            "class": of_class,
+            "measured": provenance() | {"profile": "smoke"},
+        }
         write_whole(arguments.write, json.dumps(kept, indent=1) + "\n")
-    unfair = [stem for stem, row in lessons.items() if row["solution"] < row["points"] or row["stub"] > 0]
+    unfair = [
+        stem for stem, row in lessons.items() if row["solution"] < row["points"] or row["stub"] > 0
+    ]
     if unfair or of_class["wrong"]:
         raise SystemExit(
             f"points that are not right: {', '.join(unfair) or 'in the class'}; run the lesson's checks over seeds"

@@ -36,8 +36,14 @@ MATCHES = ("siamfc", "upchannel", "depthwise", "broadcast", "concat")
 def settings_of(recipe: Path, match: str, seed: int) -> TrainSettings:
     """The recipe for one way to match and one seed."""
     name = load_settings(TrainSettings, recipe).name
-    what = {"network": "siamfc"} if match == "siamfc" else {"network": "siamrpn", "proposals.head": match}
-    return load_settings(TrainSettings, recipe, {**what, "seed": seed, "name": f"{name}-{match}-seed{seed}"})
+    what = (
+        {"network": "siamfc"}
+        if match == "siamfc"
+        else {"network": "siamrpn", "proposals.head": match}
+    )
+    return load_settings(
+        TrainSettings, recipe, {**what, "seed": seed, "name": f"{name}-{match}-seed{seed}"}
+    )
 
 
 def measured(path: Path, settings: TrainSettings, match: str) -> dict:
@@ -47,13 +53,17 @@ def measured(path: Path, settings: TrainSettings, match: str) -> dict:
         "match": match,
         "seed": settings.seed,
         "parameters": sum(p.numel() for p in network.parameters()),
-        "parameters_of_head": sum(p.numel() for n, p in network.named_parameters() if not n.startswith("backbone")),
+        "parameters_of_head": sum(
+            p.numel() for n, p in network.named_parameters() if not n.startswith("backbone")
+        ),
         "validation": read_card(path)["validation"],
         "training_seconds": sum(read_card(path)["seconds"].values()),
     }
     for name in ("generated-v1", "otb+vot2014"):
         tracker = "siamfc" if match == "siamfc" else "siamrpn"
-        row[name] = figures(one_pass(lambda: make_tracker(tracker, weights=str(path)), load_benchmark(name)))  # noqa: B023
+        row[name] = figures(
+            one_pass(partial(make_tracker, tracker, weights=str(path)), load_benchmark(name))
+        )
     return row
 
 
@@ -63,7 +73,9 @@ def main() -> int:
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--matches", nargs="+", default=list(MATCHES), choices=list(MATCHES))
-    parser.add_argument("--write", type=Path, required=True, help="JSON file to keep the figures in")
+    parser.add_argument(
+        "--write", type=Path, required=True, help="JSON file to keep the figures in"
+    )
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     budget, began, rows = budget_from_outside(), time.monotonic(), []
@@ -73,13 +85,17 @@ def main() -> int:
             if left is not None and left < 20:
                 return STOPPED
             settings = settings_of(arguments.recipe, match, seed)
-            row = trained_and_measured(settings, partial(measured, settings=settings, match=match), left)
+            row = trained_and_measured(
+                settings, partial(measured, settings=settings, match=match), left
+            )
             if row is None:
                 return STOPPED
             rows.append(row)
             told = {name: row[name]["auc"] for name in ("generated-v1", "otb+vot2014")}
             print(match, seed, told, row["otb+vot2014"]["fps"], flush=True)
-    write_whole(arguments.write, json.dumps(without_nan(table_of(arguments.recipe, rows)), indent=1) + "\n")
+    write_whole(
+        arguments.write, json.dumps(without_nan(table_of(arguments.recipe, rows)), indent=1) + "\n"
+    )
     return 0
 
 
@@ -100,7 +116,8 @@ def table_of(recipe: Path, rows: list[dict]) -> dict:
         "best_proposals": max((m for m in of if of[m]), key=lambda m: sum(of[m]) / len(of[m])),
         "aspect_change": changes,
         "runs": rows,
-        "measured": provenance(str(choose_placement().device)) | {"threads": torch.get_num_threads()},
+        "measured": provenance(str(choose_placement().device))
+        | {"threads": torch.get_num_threads()},
     }
 
 

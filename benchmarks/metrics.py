@@ -38,7 +38,9 @@ def theirs(truth: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """The same from the toolkit's functions, which compute success and precision."""
     rows = []
     for tracker in boxes:
-        pairs = (ExperimentOTB._calc_metrics(TOOLKIT, b, t) for b, t in zip(tracker, truth, strict=True))
+        pairs = (
+            ExperimentOTB._calc_metrics(TOOLKIT, b, t) for b, t in zip(tracker, truth, strict=True)
+        )
         rows.append([np.concatenate(ExperimentOTB._calc_curves(TOOLKIT, *pair)) for pair in pairs])
     return np.array(rows)
 
@@ -54,8 +56,12 @@ def main() -> None:
             results[name] = score(truth, boxes)
             spent[name].append(time.process_time() - start)
     medians = {name: float(np.median(values)) for name, values in spent.items()}
-    print(f"{TRACKERS} trackers × {SEQUENCES} sequences × {FRAMES} frames, median CPU seconds of {ROUNDS}:")
-    print(f"  course  {medians['course']:.3f}   (with normalised precision)\n  toolkit {medians['toolkit']:.3f}")
+    print(
+        f"{TRACKERS} trackers × {SEQUENCES} sequences × {FRAMES} frames, median CPU seconds of {ROUNDS}:"
+    )
+    print(
+        f"  course  {medians['course']:.3f}   (with normalised precision)\n  toolkit {medians['toolkit']:.3f}"
+    )
     print(f"  ratio   {medians['toolkit'] / medians['course']:.1f} times as fast")
     print(f"  largest difference {np.abs(results['course'] - results['toolkit']).max():.1e}")
 

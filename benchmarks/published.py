@@ -26,7 +26,10 @@ def main() -> None:
     if arguments.write:
         kept = report.to_dict()
         del kept["auc_by_sequence"]  # what the lessons show is enough
-        write_whole(arguments.write, json.dumps(without_nan({**kept, "measured": provenance()}), indent=1) + "\n")
+        write_whole(
+            arguments.write,
+            json.dumps(without_nan({**kept, "measured": provenance()}), indent=1) + "\n",
+        )
 
 
 if __name__ == "__main__":

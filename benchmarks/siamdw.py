@@ -50,7 +50,10 @@ NETWORKS = {
         "ciresnet43",
     ],
 }
-PAIRS = [f"twin-{family}-{column}" for family, column in (("alexnet", 5), ("alexnet", 6), ("resnet", 4), ("resnet", 5))]
+PAIRS = [
+    f"twin-{family}-{column}"
+    for family, column in (("alexnet", 5), ("alexnet", 6), ("resnet", 4), ("resnet", 5))
+]
 PLACES = np.arange(-64, 65, 16)  # pixels of the search image from its middle
 BENCHMARKS = ("generated-v1", "otb+vot2014")
 SHIPPED = ("twin-alexnet-5", "twin-alexnet-6", "ciresnet22")
@@ -60,7 +63,9 @@ def settings_of(recipe: Path, backbone: str, seed: int) -> TrainSettings:
     """The recipe for one network and one seed."""
     name = load_settings(TrainSettings, recipe).name
     return load_settings(
-        TrainSettings, recipe, {"backbone": backbone, "seed": seed, "name": f"{name}-{backbone}-seed{seed}"}
+        TrainSettings,
+        recipe,
+        {"backbone": backbone, "seed": seed, "name": f"{name}-{backbone}-seed{seed}"},
     )
 
 
@@ -79,7 +84,11 @@ def measured(path: Path, settings: TrainSettings, frames: int | None) -> dict:
         "training_seconds": sum(card["seconds"].values()),
     }
     for name in BENCHMARKS:
-        row[name] = figures(one_pass(lambda: make_tracker("siamfc", weights=str(path)), load_benchmark(name), frames))
+        row[name] = figures(
+            one_pass(
+                lambda: make_tracker("siamfc", weights=str(path)), load_benchmark(name), frames
+            )
+        )
     return row
 
 
@@ -90,7 +99,9 @@ def border(recipe: Path, seeds: list[int], count: int = 24) -> dict:
     runs = {}
     for name in PAIRS:
         networks = [load_siamfc(settings_of(recipe, name, seed).name) for seed in seeds]
-        runs[name] = [errors_by_place(network, *views, PLACES).round(2).tolist() for network in networks]
+        runs[name] = [
+            errors_by_place(network, *views, PLACES).round(2).tolist() for network in networks
+        ]
         print("errors by place:", name, flush=True)
     return {"places": PLACES.tolist(), "pairs": count, "runs": runs}
 
@@ -102,7 +113,9 @@ def fast_frames(name: str, frames: int | None, pixels: float = 32) -> float:
         boxes = sequence.boxes[:frames]
         centres = boxes[:, :2] + boxes[:, 2:] / 2
         for k in np.flatnonzero(np.isfinite(boxes[:-1] + boxes[1:]).all(1)):
-            moves.append(np.hypot(*(centres[k + 1] - centres[k])) * 255 / float(search_side(boxes[k])))
+            moves.append(
+                np.hypot(*(centres[k + 1] - centres[k])) * 255 / float(search_side(boxes[k]))
+            )
     return float(np.mean(np.array(moves) > pixels))
 
 
@@ -113,9 +126,13 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--networks", nargs="+", help="only these")
     parser.add_argument("--frames", type=int, help="of each clip, from its first; all unless given")
-    parser.add_argument("--finished", action="store_true", help="start nothing; a table of what is finished")
+    parser.add_argument(
+        "--finished", action="store_true", help="start nothing; a table of what is finished"
+    )
     parser.add_argument("--part", default="0/1", help="which of how many processes this is")
-    parser.add_argument("--write", type=Path, required=True, help="JSON file to keep the figures in")
+    parser.add_argument(
+        "--write", type=Path, required=True, help="JSON file to keep the figures in"
+    )
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     mine, all_parts = map(int, arguments.part.split("/"))
@@ -124,17 +141,25 @@ def main() -> int:
     networks = arguments.networks or NETWORKS[settings.name.removesuffix("-gpu")]
     jobs = [(seed, name) for seed in arguments.seeds for name in networks]
     for seed, name in jobs[mine::all_parts]:
-        if arguments.finished and not kept_scores(settings_of(arguments.recipe, name, seed)).is_file():
+        if (
+            arguments.finished
+            and not kept_scores(settings_of(arguments.recipe, name, seed)).is_file()
+        ):
             continue
         left = None if budget is None else budget - (time.monotonic() - began)
         if left is not None and left < 20:
             return STOPPED
         one = settings_of(arguments.recipe, name, seed)
-        row = trained_and_measured(one, partial(measured, settings=one, frames=arguments.frames), left)
+        row = trained_and_measured(
+            one, partial(measured, settings=one, frames=arguments.frames), left
+        )
         if row is None:
             return STOPPED
         for benchmark in BENCHMARKS:
-            for long in ("curves", "auc_by_sequence"):  # a table of so many runs has no room for them
+            for long in (
+                "curves",
+                "auc_by_sequence",
+            ):  # a table of so many runs has no room for them
                 row[benchmark].pop(long)
         rows.append(row)
         told = {benchmark: row[benchmark]["auc"] for benchmark in BENCHMARKS}
@@ -145,13 +170,22 @@ def main() -> int:
             "share": settings.share,
             "frames": arguments.frames,
             "runs": rows,
-            "measured": provenance(str(choose_placement().device)) | {"threads": torch.get_num_threads()},
+            "measured": provenance(str(choose_placement().device))
+            | {"threads": torch.get_num_threads()},
         }
         if set(PAIRS) <= set(networks):
-            table["fast_frames"] = {name: fast_frames(name, arguments.frames) for name in BENCHMARKS}
+            table["fast_frames"] = {
+                name: fast_frames(name, arguments.frames) for name in BENCHMARKS
+            }
             table["errors_by_place"] = border(arguments.recipe, arguments.seeds)
         if not settings.name.endswith("-gpu"):
-            ship({settings_of(arguments.recipe, name, 0).name: name for name in SHIPPED if name in networks})
+            ship(
+                {
+                    settings_of(arguments.recipe, name, 0).name: name
+                    for name in SHIPPED
+                    if name in networks
+                }
+            )
         write_whole(arguments.write, json.dumps(without_nan(table), indent=1) + "\n")
     return 0
 

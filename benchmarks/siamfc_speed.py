@@ -61,7 +61,9 @@ class PlainTracker:
 
     def __init__(self, network: SiamFC) -> None:
         self.network = network.eval()
-        self.tracker = SiamFCTracker(SiamFCSettings(), Embedding(network, Placement(CPU, False, False)))
+        self.tracker = SiamFCTracker(
+            SiamFCSettings(), Embedding(network, Placement(CPU, False, False))
+        )
 
     @staticmethod
     def crop(frame: np.ndarray, window) -> np.ndarray:
@@ -93,7 +95,10 @@ class PlainTracker:
         crops = np.stack([self.crop(frame, w) for w in t.windows])
         with torch.no_grad():
             x = self.network.features(self.pictures(crops))
-            responses = 1e-3 * cross_correlate_grouped(self.z.expand(len(x), -1, -1, -1), x) + self.network.bias
+            responses = (
+                1e-3 * cross_correlate_grouped(self.z.expand(len(x), -1, -1, -1), x)
+                + self.network.bias
+            )
         return t.decide(responses.numpy())
 
 
@@ -138,7 +143,9 @@ def training(widths: tuple[int, ...], batch: int = 8) -> dict[str, float]:
 
     place = choose_placement("cpu")
     old, new = SiamFC(widths=widths), place.network(SiamFC(widths=widths))
-    old_optimiser, new_optimiser = (torch.optim.SGD(n.parameters(), lr=1e-4, momentum=0.9) for n in (old, new))
+    old_optimiser, new_optimiser = (
+        torch.optim.SGD(n.parameters(), lr=1e-4, momentum=0.9) for n in (old, new)
+    )
     return {"plain": rate(plain, 2), "ours": rate(ours, 2)}
 
 
@@ -205,7 +212,10 @@ def gpu(batch: int = 64, seconds: float = 20.0) -> dict[str, float]:
         return done / (time.perf_counter() - start)
 
     def still():
-        z, x = torch.rand(batch, 3, 127, 127).cuda() * 255, torch.rand(batch, 3, 239, 239).cuda() * 255
+        z, x = (
+            torch.rand(batch, 3, 127, 127).cuda() * 255,
+            torch.rand(batch, 3, 239, 239).cuda() * 255,
+        )
         while True:
             yield z, x
 
@@ -217,7 +227,9 @@ def gpu(batch: int = 64, seconds: float = 20.0) -> dict[str, float]:
     generated = PhotoPairs(*generated_objects(), Changes(grey=0.2, blur=0.3), distractors=0.2)
     rates = {"network alone": run(still()), "with generated pairs": run(fed(generated))}
     with tempfile.TemporaryDirectory() as folder:
-        rates["with pairs of 720p JPEG"] = run(fed(VideoPairs([jpeg_video(Path(folder))], Changes())))
+        rates["with pairs of 720p JPEG"] = run(
+            fed(VideoPairs([jpeg_video(Path(folder))], Changes()))
+        )
     return rates
 
 
@@ -232,7 +244,10 @@ def lockstep(width: int = 22, frames: int = 60) -> dict[str, float]:
         track_in_lockstep(make, clips, size)
         return frames * width
 
-    return {"one by one": rate(lambda: run(1), 1), f"{width} in lock-step": rate(lambda: run(width), 1)}
+    return {
+        "one by one": rate(lambda: run(1), 1),
+        f"{width} in lock-step": rate(lambda: run(width), 1),
+    }
 
 
 def main() -> None:
@@ -258,8 +273,13 @@ def main() -> None:
         for name, value in table.items():
             print(f"  {name:26}{value:9.1f}   × {value / first:.2f}")
     if arguments.write:
-        where = provenance("cuda" if torch.cuda.is_available() else "cpu") | {"threads": 1, "widths": list(widths)}
-        write_whole(arguments.write, json.dumps({"tables": tables, "measured": where}, indent=1) + "\n")
+        where = provenance("cuda" if torch.cuda.is_available() else "cpu") | {
+            "threads": 1,
+            "widths": list(widths),
+        }
+        write_whole(
+            arguments.write, json.dumps({"tables": tables, "measured": where}, indent=1) + "\n"
+        )
 
 
 if __name__ == "__main__":

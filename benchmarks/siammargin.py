@@ -82,7 +82,10 @@ def groups() -> dict[str, list[Sequence]]:
         "vot2014": load_benchmark("vot2014"),
         "look-alikes": load_benchmark("otb").only(ALIKE),
     }
-    return {name: [replace(s, frames=ArrayFrames(list(s.frames))) for s in part] for name, part in parts.items()}
+    return {
+        name: [replace(s, frames=ArrayFrames(list(s.frames))) for s in part]
+        for name, part in parts.items()
+    }
 
 
 def settings_of(recipes: list[Path], arm: str, seed: int) -> TrainSettings:
@@ -134,15 +137,25 @@ def distortion(network: torch.nn.Module, arm: str, clips: dict[str, list[Sequenc
             seen = study(responses_of(read, moments), network.stride, moments)
             found[f"{name} {what}"] = seen.summary()
             if name == "generated" and what == "map" and arm != "siamfc":
-                shares = {kind: np.histogram(seen.values[kind], EDGES)[0] / len(seen.values[kind]) for kind in KINDS}
-                found["histogram"] = {kind: share.round(4).tolist() for kind, share in shares.items()}
+                shares = {
+                    kind: np.histogram(seen.values[kind], EDGES)[0] / len(seen.values[kind])
+                    for kind in KINDS
+                }
+                found["histogram"] = {
+                    kind: share.round(4).tolist() for kind, share in shares.items()
+                }
     return found
 
 
 def measured(path: Path, settings: TrainSettings, arm: str, clips: Callable[[], dict]) -> dict:
     """The row of one arm and one seed."""
     card = read_card(path)
-    row = {"arm": arm, "seed": settings.seed, "commit": card["commit"], "validation": card["validation"]}
+    row = {
+        "arm": arm,
+        "seed": settings.seed,
+        "commit": card["commit"],
+        "validation": card["validation"],
+    }
     row["distortion"] = distortion(load_network(str(path)), arm, clips())
     variants = VARIANTS_OF.get(arm, ("plain",))
     for variant in variants:
@@ -152,7 +165,14 @@ def measured(path: Path, settings: TrainSettings, arm: str, clips: Callable[[], 
             real = {name: part for name, part in clips().items() if name != "generated"}
             row[f"{variant} in real time"] = supervised(lambda make=make: Realtime(make()), real)
         told = {name: row[variant][name]["failures"] for name in clips()}
-        print(arm, settings.seed, variant, told, f"{row[variant]['seconds_a_frame']:.4f} s", flush=True)
+        print(
+            arm,
+            settings.seed,
+            variant,
+            told,
+            f"{row[variant]['seconds_a_frame']:.4f} s",
+            flush=True,
+        )
     return row
 
 
@@ -188,8 +208,12 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
     parser.add_argument("--part", default="0/1", help="which of how many processes this is")
-    parser.add_argument("--finished", action="store_true", help="start nothing; a table of what is finished")
-    parser.add_argument("--write", type=Path, required=True, help="JSON file to keep the figures in")
+    parser.add_argument(
+        "--finished", action="store_true", help="start nothing; a table of what is finished"
+    )
+    parser.add_argument(
+        "--write", type=Path, required=True, help="JSON file to keep the figures in"
+    )
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     mine, all_parts = map(int, arguments.part.split("/"))
@@ -208,7 +232,9 @@ def main() -> int:
         left = None if budget is None else budget - (time.monotonic() - began)
         if left is not None and left < 20:
             return STOPPED
-        row = trained_and_measured(settings, partial(measured, settings=settings, arm=arm, clips=clips), left)
+        row = trained_and_measured(
+            settings, partial(measured, settings=settings, arm=arm, clips=clips), left
+        )
         if row is None:
             return STOPPED
         rows.append(row)
@@ -216,10 +242,14 @@ def main() -> int:
         first = settings_of(arguments.recipes, "margin", arguments.seeds[0])
         weights = RUNS / "training" / first.name / f"{first.name}.safetensors"
         clip, place = clips()["generated"][0], choose_placement("auto", "auto")
-        whole = SiamMargin(backbone="ciresnet22").eval()  # what a frame costs does not depend on the weights
+        whole = SiamMargin(
+            backbone="ciresnet22"
+        ).eval()  # what a frame costs does not depend on the weights
         table = {
             "pairs": {
-                arm: s.steps * s.batch for arm in arguments.arms for s in [settings_of(arguments.recipes, arm, 0)]
+                arm: s.steps * s.batch
+                for arm in arguments.arms
+                for s in [settings_of(arguments.recipes, arm, 0)]
             },
             "edges": EDGES.round(3).tolist(),
             "clips": {name: [clip.name for clip in part] for name, part in clips().items()},
@@ -228,11 +258,14 @@ def main() -> int:
                 "trained here": time_of_update(Embedding(load_siamfc(str(weights)), place), clip),
                 "paper's size": time_of_update(Embedding(whole, place), clip.part(0, 12)),
             },
-            "measured": provenance(str(choose_placement().device)) | {"threads": torch.get_num_threads()},
+            "measured": provenance(str(choose_placement().device))
+            | {"threads": torch.get_num_threads()},
         }
         write_whole(arguments.write, json.dumps(without_nan(table), indent=1) + "\n")
         if not first.name.startswith("siammargin-gpu"):
-            ship({settings_of(arguments.recipes, arm, 0).name: name for arm, name in SHIPPED.items()})
+            ship(
+                {settings_of(arguments.recipes, arm, 0).name: name for arm, name in SHIPPED.items()}
+            )
     return 0
 
 

@@ -31,14 +31,23 @@ from course_lib.provenance import provenance
 from course_lib.trackers import make_tracker
 from course_lib.trackers.siamrpn import load_proposer
 
-VARIANTS = {"siamrpn": "siamrpn.yaml", "siamrpn-otb": "siamrpn_otb.yaml", "siamrpn-vot": "siamrpn_vot.yaml"}
+VARIANTS = {
+    "siamrpn": "siamrpn.yaml",
+    "siamrpn-otb": "siamrpn_otb.yaml",
+    "siamrpn-vot": "siamrpn_vot.yaml",
+}
 
 
 def split(boxes: np.ndarray, sequence: Sequence) -> tuple[float, float]:
     """Success AUC of boxes (T, 4) given the true size at their own centre, and the true centre with their own size."""
     own, true = to_centre(boxes), to_centre(sequence.boxes)
-    mixed = np.concatenate([own[:, :2], true[:, 2:]], 1), np.concatenate([true[:, :2], own[:, 2:]], 1)
-    return tuple(auc(score_sequence(from_centre(b), sequence.boxes, sequence.omitted).success) for b in mixed)
+    mixed = (
+        np.concatenate([own[:, :2], true[:, 2:]], 1),
+        np.concatenate([true[:, :2], own[:, 2:]], 1),
+    )
+    return tuple(
+        auc(score_sequence(from_centre(b), sequence.boxes, sequence.omitted).success) for b in mixed
+    )
 
 
 def main() -> None:
@@ -58,10 +67,14 @@ def main() -> None:
             if name == "siamfc-3s":
                 tracker = make_tracker("siamfc", RECIPES / "siamfc.yaml")
             else:
-                tracker = make_tracker("siamrpn", RECIPES / VARIANTS[name], weights=arguments.weights)
+                tracker = make_tracker(
+                    "siamrpn", RECIPES / VARIANTS[name], weights=arguments.weights
+                )
             result = track(tracker, sequence)
             parts[name][sequence.name] = split(result.boxes, sequence)
-            scores[name][sequence.name] = score_sequence(result.boxes, sequence.boxes, sequence.omitted)
+            scores[name][sequence.name] = score_sequence(
+                result.boxes, sequence.boxes, sequence.omitted
+            )
             fps[name][sequence.name] = len(result) / float(result.seconds.sum())
     trackers = {n: TrackerScores(scores[n], fps[n]) for n in names}
     report = Report(benchmark.name, "ope", trackers, {s.name: s.attributes for s in benchmark})

@@ -73,7 +73,10 @@ def main() -> None:
             "bf16": Proposer(copy.deepcopy(network), Placement(cpu, bf16=True)),
         }
         rows[name] = against_plain(
-            name, {k: SiamRPNTracker(SiamRPNSettings(), e) for k, e in made.items()}, clip, arguments.rounds
+            name,
+            {k: SiamRPNTracker(SiamRPNSettings(), e) for k, e in made.items()},
+            clip,
+            arguments.rounds,
         )
     if arguments.write:
         kept = {"runs": rows, "threads": 1, "measured": provenance("cpu")}

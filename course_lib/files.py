@@ -33,9 +33,15 @@ def read_names(path: Path) -> list[str]:
     names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     if not names:
         raise DataError(f"{path} is empty; expected one name a line. Delete it, or fetch it again.")
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    twice = (
+        sorted({name for name in names if names.count(name) > 1})
+        if len(set(names)) < len(names)
+        else []
+    )
     if twice:
-        raise DataError(f"{path} lists {', '.join(twice[:5])} more than once; expected each name once")
+        raise DataError(
+            f"{path} lists {', '.join(twice[:5])} more than once; expected each name once"
+        )
     return names
 
 
@@ -54,7 +60,9 @@ def read_numbers(path: Path, columns: int) -> np.ndarray:
         except ValueError:
             rows.append([])
         if len(rows[-1]) != columns:
-            raise DataError(f"{path}, line {number}: {line.strip()!r}; expected {columns} number{'s' * (columns > 1)}")
+            raise DataError(
+                f"{path}, line {number}: {line.strip()!r}; expected {columns} number{'s' * (columns > 1)}"
+            )
     return np.array(rows, dtype=np.float64).reshape(-1, columns)
 
 
@@ -69,9 +77,13 @@ def read_json(path: Path, remedy: str, kind: type = dict) -> Any:
     except FileNotFoundError:
         raise MissingDataError(f"{path} does not exist; {remedy}") from None
     except (ValueError, RecursionError) as problem:
-        raise DataError(f"{path} is damaged ({type(problem).__name__}: {problem}); {remedy}") from None
+        raise DataError(
+            f"{path} is damaged ({type(problem).__name__}: {problem}); {remedy}"
+        ) from None
     if not isinstance(content, kind):
-        raise DataError(f"{path} holds a {type(content).__name__}; expected a {kind.__name__}. {remedy}")
+        raise DataError(
+            f"{path} holds a {type(content).__name__}; expected a {kind.__name__}. {remedy}"
+        )
     return content
 
 

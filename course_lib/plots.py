@@ -55,14 +55,21 @@ def show(figure: Figure, alt: str) -> None:
     Raises ValueError if the alternative text is missing or says nothing (fewer than 15 characters).
     """
     if len(alt.strip()) < 15:
-        raise ValueError(f"alternative text {alt!r} is too short; say in one sentence what the figure shows")
+        raise ValueError(
+            f"alternative text {alt!r} is too short; say in one sentence what the figure shows"
+        )
     from IPython.display import HTML, display
 
     display(HTML(image_html(to_png(figure), alt)))
 
 
 def draw_box(
-    ax: Axes, box: ArrayLike, colour: str = TRUTH, label: str | None = None, style: str = "-", width: float = 2.0
+    ax: Axes,
+    box: ArrayLike,
+    colour: str = TRUTH,
+    label: str | None = None,
+    style: str = "-",
+    width: float = 2.0,
 ) -> None:
     """Draw box (x, y, w, h), in pixels, top-left corner, on an axes that shows a frame. A NaN box draws nothing.
 
@@ -72,7 +79,16 @@ def draw_box(
     if not np.isfinite([x, y, w, h]).all():
         return
     ax.add_patch(
-        Rectangle((x - 0.5, y - 0.5), w, h, fill=False, edgecolor=colour, linestyle=style, linewidth=width, label=label)
+        Rectangle(
+            (x - 0.5, y - 0.5),
+            w,
+            h,
+            fill=False,
+            edgecolor=colour,
+            linestyle=style,
+            linewidth=width,
+            label=label,
+        )
     )
 
 

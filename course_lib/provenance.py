@@ -33,7 +33,9 @@ def commit() -> str:
     try:
         run = {"cwd": PROJECT, "capture_output": True, "text": True, "timeout": 10, "check": True}
         head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **run).stdout.strip()
-        changed = subprocess.run(["git", "status", "--porcelain", "--", "course_lib", "recipes"], **run).stdout.strip()
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "--", "course_lib", "recipes"], **run
+        ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     return head + (" with changes" if changed else "")
@@ -45,7 +47,9 @@ def hardware(device: str = "cpu") -> str:
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
         models = [
-            line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if line.startswith("model name")
+            line.split(":", 1)[1].strip()
+            for line in cpuinfo.read_text().splitlines()
+            if line.startswith("model name")
         ]
         name = models[0] if models else name
     machine = f"{name}, {os.cpu_count()} cores"

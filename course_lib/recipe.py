@@ -63,11 +63,15 @@ class Settings:
     def __post_init__(self) -> None:
         kinds = typing.get_type_hints(type(self), include_extras=True)
         for field in dataclasses.fields(self):
-            value = _convert(getattr(self, field.name), kinds[field.name], f"{type(self).__name__}: {field.name}")
+            value = _convert(
+                getattr(self, field.name), kinds[field.name], f"{type(self).__name__}: {field.name}"
+            )
             object.__setattr__(self, field.name, value)  # frozen: the one place that may
 
 
-def load_settings(cls: type[S], path: Path | str | None = None, overrides: dict[str, Any] | None = None) -> S:
+def load_settings(
+    cls: type[S], path: Path | str | None = None, overrides: dict[str, Any] | None = None
+) -> S:
     """An instance of the frozen dataclass `cls` from a YAML file, then overrides on top.
 
     Args:
@@ -88,7 +92,9 @@ def load_settings(cls: type[S], path: Path | str | None = None, overrides: dict[
         if dot:  # "changes.light" is the key `light` of the mapping `changes`
             mapping = values.get(outer) or {}
             if not isinstance(mapping, dict):
-                raise SettingsError(f"{where}: {outer} is {mapping!r}, so there is no {key}; expected a mapping")
+                raise SettingsError(
+                    f"{where}: {outer} is {mapping!r}, so there is no {key}; expected a mapping"
+                )
             values[outer] = {**mapping, inner: value}
         else:
             values[key] = value
@@ -101,7 +107,9 @@ def parse_overrides(arguments: list[str]) -> dict[str, str]:
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if not equals or not key.strip():
-            raise SettingsError(f"override {argument!r} is not of the form key=value, for example eta=0.125")
+            raise SettingsError(
+                f"override {argument!r} is not of the form key=value, for example eta=0.125"
+            )
         pairs[key.strip()] = value.strip()
     return pairs
 
@@ -113,12 +121,16 @@ def _read_mapping(path: Path) -> dict[str, Any]:
         known = ", ".join(sorted(p.name for p in path.parent.glob("*.yaml"))) or "no recipe"
         raise SettingsError(f"recipe {path} does not exist; {path.parent} holds {known}") from None
     except UnicodeDecodeError as problem:
-        raise SettingsError(f"recipe {path} is not text in UTF-8 ({problem}); save it as UTF-8") from None
+        raise SettingsError(
+            f"recipe {path} is not text in UTF-8 ({problem}); save it as UTF-8"
+        ) from None
     content = _read_yaml(text, f"recipe {path}")
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise SettingsError(f"recipe {path} holds a {type(content).__name__}; expected lines of `key: value`")
+        raise SettingsError(
+            f"recipe {path} holds a {type(content).__name__}; expected lines of `key: value`"
+        )
     return content
 
 
@@ -149,7 +161,9 @@ def _fill(cls: type[S], values: dict[str, Any], where: str) -> S:
     for key, value in values.items():
         if key not in names:
             near = difflib.get_close_matches(str(key), names, n=1, cutoff=0.0)
-            raise SettingsError(f"{where}: unknown key {key!r}; did you mean {near[0]!r}? Known: {', '.join(names)}")
+            raise SettingsError(
+                f"{where}: unknown key {key!r}; did you mean {near[0]!r}? Known: {', '.join(names)}"
+            )
         checked[key] = _convert(value, kinds[key], f"{where}: {key}")
     return cls(**checked)
 
@@ -171,7 +185,9 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
         return _convert(value, kind, where)
     if origin is typing.Literal:
         if not any(type(value) is type(a) and value == a for a in arguments):
-            raise SettingsError(f"{where} is {value!r}; expected one of {', '.join(map(str, arguments))}")
+            raise SettingsError(
+                f"{where} is {value!r}; expected one of {', '.join(map(str, arguments))}"
+            )
         return value
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
@@ -187,14 +203,23 @@ def _plain_value(value: Any, kind: type, where: str) -> Any:
     if kind is float:
         number = _as_number(value)
         if number is None or not math.isfinite(number):
-            raise SettingsError(f"{where} is {value!r} ({type(value).__name__}); expected a finite number")
+            raise SettingsError(
+                f"{where} is {value!r} ({type(value).__name__}); expected a finite number"
+            )
         return number
     if kind is int and isinstance(value, float) and value.is_integer():
         return int(value)  # 1e3 is read as 1000.0 and means a thousand
-    if kind is int and isinstance(value, str) and (number := _as_number(value)) is not None and number.is_integer():
+    if (
+        kind is int
+        and isinstance(value, str)
+        and (number := _as_number(value)) is not None
+        and number.is_integer()
+    ):
         return int(number)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise SettingsError(f"{where} is {value!r} ({type(value).__name__}); expected {kind.__name__}")
+        raise SettingsError(
+            f"{where} is {value!r} ({type(value).__name__}); expected {kind.__name__}"
+        )
     return value
 
 

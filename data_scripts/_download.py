@@ -24,7 +24,9 @@ class DownloadError(CourseError):
     """A file could not be fetched, or is not what it should be. Nothing is left under its final name."""
 
 
-def download(url: str, target: Path, checksum: str | None = None, size: int | None = None, pauses=PAUSES) -> Path:
+def download(
+    url: str, target: Path, checksum: str | None = None, size: int | None = None, pauses=PAUSES
+) -> Path:
     """Fetch `url` into `target`; goes on where an earlier call was cut off.
 
     Args:
@@ -45,7 +47,9 @@ def download(url: str, target: Path, checksum: str | None = None, size: int | No
             break
         except (urllib.error.URLError, ConnectionError, TimeoutError, EOFError) as problem:
             if isinstance(problem, urllib.error.HTTPError) and problem.code < 500:
-                raise DownloadError(f"{url} answers {problem.code} ({problem.reason}). {_by_hand(target)}") from None
+                raise DownloadError(
+                    f"{url} answers {problem.code} ({problem.reason}). {_by_hand(target)}"
+                ) from None
             if last:
                 got = part.stat().st_size if part.is_file() else 0
                 raise DownloadError(
@@ -69,7 +73,9 @@ def _fetch(url: str, part: Path, size: int | None) -> None:
     try:
         answer = urllib.request.urlopen(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as problem:
-        if problem.code == 416 and have:  # nothing is missing, or the file has changed: the checksum decides
+        if (
+            problem.code == 416 and have
+        ):  # nothing is missing, or the file has changed: the checksum decides
             return
         raise
     with answer:
@@ -144,4 +150,6 @@ def _remember(target: Path) -> None:
 
 
 def _by_hand(target: Path) -> str:
-    return f"If you have the file from elsewhere, put it at {target} and run the same command again."
+    return (
+        f"If you have the file from elsewhere, put it at {target} and run the same command again."
+    )

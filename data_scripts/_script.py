@@ -14,14 +14,23 @@ from course_lib.places import data_root
 
 def options(description: str, base_url: str | None = None) -> argparse.ArgumentParser:
     """A parser with the options that every script has."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--root", type=Path, default=data_root(), help="the data root (default: COURSE_DATA, or data/ in the project)"
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--dry-run", action="store_true", help="say what would be fetched, and touch nothing")
+    parser.add_argument(
+        "--root",
+        type=Path,
+        default=data_root(),
+        help="the data root (default: COURSE_DATA, or data/ in the project)",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be fetched, and touch nothing"
+    )
     if base_url:
         parser.add_argument(
-            "--base-url", default=base_url, help="another place that holds the same files (default: %(default)s)"
+            "--base-url",
+            default=base_url,
+            help="another place that holds the same files (default: %(default)s)",
         )
     return parser
 
@@ -50,7 +59,9 @@ def say_space(root: Path) -> None:
 
 def archives_by_hand(what: str, folder: Path) -> list[Path]:
     """The archives of a dataset in `folder`, put there by hand; raises CourseError with what to do if there is none."""
-    archives = sorted(path for path in folder.glob("*") if path.name.endswith((".zip", ".tar", ".tar.gz", ".tgz")))
+    archives = sorted(
+        path for path in folder.glob("*") if path.name.endswith((".zip", ".tar", ".tar.gz", ".tgz"))
+    )
     if archives:
         return archives
     raise CourseError(

@@ -53,7 +53,10 @@ def _unpack_zip(archive: Path, folder: Path, largest: int) -> None:
                 place.mkdir(parents=True, exist_ok=True)
                 continue
             place.parent.mkdir(parents=True, exist_ok=True)
-            with packed.open(member) as source, place.open("wb") as copy:  # reading to the end checks the CRC
+            with (
+                packed.open(member) as source,
+                place.open("wb") as copy,
+            ):  # reading to the end checks the CRC
                 _copy(source, copy, member.file_size, archive, member.filename)
 
 
@@ -101,7 +104,9 @@ def _copy(source, copy, size: int, archive: Path, name: str) -> None:
 
 def _check_size(archive: Path, total: int, largest: int, folder: Path) -> None:
     if total > largest:
-        raise DownloadError(f"{archive} would unpack to {total / 1e9:.1f} GB; expected at most {largest / 1e9:.1f} GB")
+        raise DownloadError(
+            f"{archive} would unpack to {total / 1e9:.1f} GB; expected at most {largest / 1e9:.1f} GB"
+        )
     require_space(folder, total)
 
 

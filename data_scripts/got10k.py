@@ -28,7 +28,9 @@ def main(argv: list[str] | None = None) -> None:
             say_space(arguments.root)
             return
         for archive in archives_by_hand(f"GOT-10k {arguments.split}", place):
-            if not gather(unpack(archive, folder / f".{archive.stem}.new"), "groundtruth.txt", target):
+            if not gather(
+                unpack(archive, folder / f".{archive.stem}.new"), "groundtruth.txt", target
+            ):
                 raise CourseError(
                     f"{archive} holds no groundtruth.txt; it is not an archive of GOT-10k. Take it away and run again."
                 )

@@ -31,7 +31,9 @@ def main(argv: list[str] | None = None) -> None:
                 f"{archive} holds no groundtruth.txt; it is not an archive of LaSOT. Take it away and run again."
             )
         for sequence in found:
-            place = folder / sequence.name.rsplit("-", 1)[0] / sequence.name  # "bicycle-3" is of class "bicycle"
+            place = (
+                folder / sequence.name.rsplit("-", 1)[0] / sequence.name
+            )  # "bicycle-3" is of class "bicycle"
             if not place.exists():
                 place.parent.mkdir(parents=True, exist_ok=True)
                 sequence.rename(place)

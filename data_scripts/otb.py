@@ -38,7 +38,9 @@ def main(argv: list[str] | None = None) -> None:
     wanted = arguments.sequences or videos()
     unknown = sorted(set(wanted) - set(videos()))
     if unknown:
-        raise CourseError(f"OTB has no video {', '.join(unknown)}; its videos are {', '.join(videos())}")
+        raise CourseError(
+            f"OTB has no video {', '.join(unknown)}; its videos are {', '.join(videos())}"
+        )
     missing = [name for name in wanted if not (folder / name).is_dir()]
     print(f"{len(wanted) - len(missing)} of {len(wanted)} videos are in {folder}")
     if arguments.dry_run:
@@ -49,7 +51,9 @@ def main(argv: list[str] | None = None) -> None:
     for name in missing:
         archive = download(f"{arguments.base_url}/{name}.zip", folder / "archives" / f"{name}.zip")
         install(archive, folder / name)
-    print(f"all {len(wanted)} videos are in {folder}; the archives in {folder / 'archives'} may be deleted")
+    print(
+        f"all {len(wanted)} videos are in {folder}; the archives in {folder / 'archives'} may be deleted"
+    )
 
 
 def install(archive: Path, target: Path) -> None:

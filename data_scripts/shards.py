@@ -20,10 +20,18 @@ from course_lib.places import data_root
 def main() -> int:
     """Pack one dataset; 0 if all of it is there afterwards."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dataset", help="a name load_benchmark knows, for example got10k-train or lasot")
-    parser.add_argument("--root", type=Path, default=data_root(), help="data root (default: COURSE_DATA, or data/)")
-    parser.add_argument("--per-shard", type=int, default=64, help="videos in one shard (default 64)")
-    parser.add_argument("--every", type=int, default=1, help="keep one frame out of so many (default 1)")
+    parser.add_argument(
+        "dataset", help="a name load_benchmark knows, for example got10k-train or lasot"
+    )
+    parser.add_argument(
+        "--root", type=Path, default=data_root(), help="data root (default: COURSE_DATA, or data/)"
+    )
+    parser.add_argument(
+        "--per-shard", type=int, default=64, help="videos in one shard (default 64)"
+    )
+    parser.add_argument(
+        "--every", type=int, default=1, help="keep one frame out of so many (default 1)"
+    )
     arguments = parser.parse_args()
     try:
         videos = load_benchmark(arguments.dataset, arguments.root).sequences

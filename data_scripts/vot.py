@@ -49,7 +49,9 @@ def main(argv: list[str] | None = None) -> None:
     wanted = arguments.sequences or list(listed)
     unknown = sorted(set(wanted) - listed.keys())
     if unknown:
-        raise CourseError(f"VOT {arguments.year} has no sequence {', '.join(unknown)}; it has {', '.join(listed)}")
+        raise CourseError(
+            f"VOT {arguments.year} has no sequence {', '.join(unknown)}; it has {', '.join(listed)}"
+        )
     missing = [name for name in wanted if not (folder / name).is_dir()]
     print(f"{len(wanted) - len(missing)} of {len(wanted)} sequences are in {folder}")
     if arguments.dry_run:
@@ -61,13 +63,18 @@ def main(argv: list[str] | None = None) -> None:
         install(listed[name], url, folder)
     there = [name for name in listed if (folder / name).is_dir()]
     write_whole(folder / "list.txt", "".join(f"{name}\n" for name in there))
-    print(f"{len(there)} sequences are in {folder}; the archives in {folder / 'archives'} may be deleted")
+    print(
+        f"{len(there)} sequences are in {folder}; the archives in {folder / 'archives'} may be deleted"
+    )
 
 
 def read_description(path: Path, url: str) -> dict[str, dict]:
     """The sequences of a description by name; raises DownloadError if it is not one."""
     try:
-        return {sequence["name"]: sequence for sequence in json.loads(path.read_text(encoding="utf-8"))["sequences"]}
+        return {
+            sequence["name"]: sequence
+            for sequence in json.loads(path.read_text(encoding="utf-8"))["sequences"]
+        }
     except (ValueError, KeyError, TypeError) as problem:
         path.unlink()
         raise DownloadError(

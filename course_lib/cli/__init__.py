@@ -25,7 +25,9 @@ COMMANDS = {
 def main(argv: list[str] | None = None) -> int:
     """Run one command; 0 if it did what it should, 2 after a sentence on what was wrong."""
     argv = sys.argv[1:] if argv is None else argv
-    parser = argparse.ArgumentParser(prog="python -m course_lib", description="The course in visual object tracking.")
+    parser = argparse.ArgumentParser(
+        prog="python -m course_lib", description="The course in visual object tracking."
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary)

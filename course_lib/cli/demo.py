@@ -22,14 +22,18 @@ from course_lib.trackers import make_tracker
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("--clip", default="gen-03-occlusion", help="name of a clip of generated-v1")
-    parser.add_argument("--out", type=Path, default=RUNS / "demo", help="folder for the video and the scores")
+    parser.add_argument(
+        "--out", type=Path, default=RUNS / "demo", help="folder for the video and the scores"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Track, write the video and the scores, say where they are."""
     benchmark = load_benchmark("generated-v1")
     if arguments.clip not in benchmark.names:
-        raise SettingsError(f"there is no clip {arguments.clip!r}; there are {', '.join(benchmark.names)}")
+        raise SettingsError(
+            f"there is no clip {arguments.clip!r}; there are {', '.join(benchmark.names)}"
+        )
     clip = benchmark[arguments.clip]
     result = track(make_tracker("mosse"), clip)
     score = score_sequence(result.boxes, clip.boxes)
@@ -38,7 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
     texts = ("absent" if np.isnan(v) else f"IoU {v:.2f}" for v in overlaps)
     rows = zip(clip.frames, result.boxes, clip.boxes, texts, strict=True)
     write_video(
-        video, (annotate(f, p, t, f"{i}  MOSSE  {text}") for i, (f, p, t, text) in enumerate(rows)), clip.fps or 25
+        video,
+        (annotate(f, p, t, f"{i}  MOSSE  {text}") for i, (f, p, t, text) in enumerate(rows)),
+        clip.fps or 25,
     )
     scores = {
         "clip": clip.name,

@@ -18,7 +18,13 @@ from course_lib.profile import current_profile
 
 GIB = 2**30
 OPTIONAL = {"jupyterlab", "ipykernel"}
-FOLDERS = {"otb": "otb.py", "got10k": "got10k.py", "lasot": "lasot.py", "uav123": "uav123.py", "trackingnet": None}
+FOLDERS = {
+    "otb": "otb.py",
+    "got10k": "got10k.py",
+    "lasot": "lasot.py",
+    "uav123": "uav123.py",
+    "trackingnet": None,
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps([asdict(f) for f in findings], indent=1))
     else:
         for finding in findings:
-            print(f"{finding.level:5} {finding.what}" + (f"\n      → {finding.remedy}" if finding.remedy else ""))
+            print(
+                f"{finding.level:5} {finding.what}"
+                + (f"\n      → {finding.remedy}" if finding.remedy else "")
+            )
     return 1 if any(f.level == "lack" for f in findings) else 0
 
 
@@ -63,7 +72,11 @@ def _package(name: str, bound: str) -> Finding:
     try:
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return Finding("note" if name in OPTIONAL else "lack", f"{name} is not installed (needs >= {bound})", remedy)
+        return Finding(
+            "note" if name in OPTIONAL else "lack",
+            f"{name} is not installed (needs >= {bound})",
+            remedy,
+        )
     if numbers(version) < numbers(bound):
         return Finding("lack", f"{name} {version} is older than {bound}", remedy)
     return Finding("ok", f"{name} {version}")
@@ -82,10 +95,16 @@ def machine() -> list[Finding]:
     if torch.cuda.is_available():
         bf16 = "bf16" if torch.cuda.is_bf16_supported() else "no bf16"
         memory = torch.cuda.get_device_properties(0).total_memory / GIB
-        findings.append(Finding("ok", f"GPU {torch.cuda.get_device_name(0)}, {memory:.0f} GiB, {bf16}"))
+        findings.append(
+            Finding("ok", f"GPU {torch.cuda.get_device_name(0)}, {memory:.0f} GiB, {bf16}")
+        )
     else:
-        findings.append(Finding("note", "no GPU that torch can use: experiments run in the size for a laptop"))
-    findings.append(Finding("ok", f"{os.cpu_count()} processor cores, profile {current_profile()!r}"))
+        findings.append(
+            Finding("note", "no GPU that torch can use: experiments run in the size for a laptop")
+        )
+    findings.append(
+        Finding("ok", f"{os.cpu_count()} processor cores, profile {current_profile()!r}")
+    )
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GIB
         low = memory < 3.5
@@ -114,9 +133,17 @@ def widgets() -> list[Finding]:
     for name in ("@jupyter-widgets/jupyterlab-manager", "anywidget"):
         places = [Path(sys.prefix) / "share" / "jupyter" / "labextensions" / name]
         there = any(place.is_dir() for place in places)
-        remedy = "" if there else "install ipywidgets and anywidget into the environment that runs JupyterLab"
+        remedy = (
+            ""
+            if there
+            else "install ipywidgets and anywidget into the environment that runs JupyterLab"
+        )
         found.append(
-            Finding("ok" if there else "note", f"widget front end {name}{'' if there else ' not found'}", remedy)
+            Finding(
+                "ok" if there else "note",
+                f"widget front end {name}{'' if there else ' not found'}",
+                remedy,
+            )
         )
     return found
 
@@ -138,5 +165,9 @@ def data() -> list[Finding]:
             )
     years = sorted(p.name for p in root.glob("vot20*") if p.is_dir())
     remedy = "" if years else "`python data_scripts/vot.py 2018` fetches one year"
-    findings.append(Finding("ok" if years else "note", f"VOT: {', '.join(years) or f'no year in {root}'}", remedy))
+    findings.append(
+        Finding(
+            "ok" if years else "note", f"VOT: {', '.join(years) or f'no year in {root}'}", remedy
+        )
+    )
     return findings

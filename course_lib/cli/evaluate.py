@@ -22,17 +22,30 @@ from course_lib.trackers import LOCKSTEP, TRACKER_NAMES
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument(
-        "--tracker", nargs="+", required=True, metavar="NAME", help=f"one or more of {', '.join(TRACKER_NAMES)}"
+        "--tracker",
+        nargs="+",
+        required=True,
+        metavar="NAME",
+        help=f"one or more of {', '.join(TRACKER_NAMES)}",
     )
     parser.add_argument(
-        "--benchmark", default="generated-v1", help='"generated-v1" (default), "otb100", "otb+vot2014", …'
+        "--benchmark",
+        default="generated-v1",
+        help='"generated-v1" (default), "otb100", "otb+vot2014", …',
     )
-    parser.add_argument("--root", type=Path, help="the data root; default: COURSE_DATA, or data/ in the project")
-    parser.add_argument("--results", type=Path, default=RUNS / "results", help="where results are kept")
+    parser.add_argument(
+        "--root", type=Path, help="the data root; default: COURSE_DATA, or data/ in the project"
+    )
+    parser.add_argument(
+        "--results", type=Path, default=RUNS / "results", help="where results are kept"
+    )
     parser.add_argument("--protocol", choices=PROTOCOLS, default="ope")
     parser.add_argument("--sequences", help="only these, separated by commas")
     parser.add_argument(
-        "--workers", type=int, default=os.cpu_count(), help="sequences at a time (default: one per core)"
+        "--workers",
+        type=int,
+        default=os.cpu_count(),
+        help="sequences at a time (default: one per core)",
     )
     parser.add_argument(
         "--lockstep",
@@ -41,13 +54,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--recipe", help="YAML file with settings, for a single tracker")
     parser.add_argument(
-        "--label", help="name of the results' folder, for a single tracker; default: the tracker's name"
+        "--label",
+        help="name of the results' folder, for a single tracker; default: the tracker's name",
     )
     parser.add_argument(
-        "--fresh", action="store_true", help="throw earlier results of these trackers on this benchmark away"
+        "--fresh",
+        action="store_true",
+        help="throw earlier results of these trackers on this benchmark away",
     )
     parser.add_argument(
-        "--set", nargs="+", default=[], dest="settings", metavar="TRACKER.KEY=VALUE", help="for example mosse.rate=0.2"
+        "--set",
+        nargs="+",
+        default=[],
+        dest="settings",
+        metavar="TRACKER.KEY=VALUE",
+        help="for example mosse.rate=0.2",
     )
 
 
@@ -63,7 +84,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.workers < 1:
         raise SettingsError(f"--workers is {arguments.workers}; expected 1 or more")
     width = _lockstep_width(arguments.lockstep, specs)
-    evaluate(specs, benchmark, arguments.results, arguments.protocol, arguments.workers, arguments.root, lockstep=width)
+    evaluate(
+        specs,
+        benchmark,
+        arguments.results,
+        arguments.protocol,
+        arguments.workers,
+        arguments.root,
+        lockstep=width,
+    )
     print(tables(arguments.results, benchmark, [s.folder for s in specs], arguments.protocol))
     return 0
 
@@ -94,7 +123,10 @@ def _specs(arguments: argparse.Namespace) -> list[TrackerSpec]:
         raise SettingsError(
             f"--recipe and --label are for a single tracker; {len(settings)} are asked for: {', '.join(settings)}"
         )
-    return [TrackerSpec(name, chosen, arguments.recipe, arguments.label) for name, chosen in settings.items()]
+    return [
+        TrackerSpec(name, chosen, arguments.recipe, arguments.label)
+        for name, chosen in settings.items()
+    ]
 
 
 def _lockstep_width(asked: int | None, specs: list[TrackerSpec]) -> int:

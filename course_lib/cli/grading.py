@@ -19,15 +19,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     new = steps.add_parser("new", help="make a term's folder for nbgrader")
     new.add_argument("folder", type=Path)
     new.add_argument("lessons", nargs="+", help='numbers or parts of names: "02", "mosse"')
-    new.add_argument("--timeout", type=int, default=120, help="seconds a cell may take when it is graded (default 120)")
-    check = steps.add_parser("check", help="look a submission over before it is handed in or graded")
+    new.add_argument(
+        "--timeout",
+        type=int,
+        default=120,
+        help="seconds a cell may take when it is graded (default 120)",
+    )
+    check = steps.add_parser(
+        "check", help="look a submission over before it is handed in or graded"
+    )
     check.add_argument("notebook", type=Path)
     check.add_argument("--mended", type=Path, help="write it here as it can be graded")
     bring = steps.add_parser("collect", help="bring submissions into a term's folder, mended")
     bring.add_argument("folder", type=Path)
     bring.add_argument("arrived", type=Path, help="a zip file, a folder, or one notebook")
     bring.add_argument(
-        "--student", default=r"(?P<student>[^/_]+)", help="pattern that finds the student's name in a notebook's path"
+        "--student",
+        default=r"(?P<student>[^/_]+)",
+        help="pattern that finds the student's name in a notebook's path",
     )
 
 
@@ -46,7 +55,9 @@ def _new(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     notebook = read_notebook(arguments.notebook)
-    released = {p.stem: read_notebook(p) for p in sorted((PROJECT / "notebooks").glob("[0-9][0-9]_*.ipynb"))}
+    released = {
+        p.stem: read_notebook(p) for p in sorted((PROJECT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    }
     stem = find_release(notebook, released)
     whole, problems = mend(notebook, released[stem], stem, arguments.notebook.name)
     print(f"{arguments.notebook.name}: lesson {stem}")

@@ -17,10 +17,16 @@ from course_lib.places import RUNS
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("--tracker", nargs="+", required=True, metavar="LABEL", help="folders of results to compare")
+    parser.add_argument(
+        "--tracker", nargs="+", required=True, metavar="LABEL", help="folders of results to compare"
+    )
     parser.add_argument("--benchmark", default="generated-v1")
-    parser.add_argument("--root", type=Path, help="the data root; default: COURSE_DATA, or data/ in the project")
-    parser.add_argument("--results", type=Path, default=RUNS / "results", help="where results are kept")
+    parser.add_argument(
+        "--root", type=Path, help="the data root; default: COURSE_DATA, or data/ in the project"
+    )
+    parser.add_argument(
+        "--results", type=Path, default=RUNS / "results", help="where results are kept"
+    )
     parser.add_argument("--protocol", choices=PROTOCOLS, default="ope")
     parser.add_argument("--out", type=Path, help="folder for report.md, .csv, .json and the plots")
 

@@ -12,7 +12,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("names", nargs="*", help="only these (default: all)")
     parser.add_argument("--due", action="store_true", help="do what is not done yet")
-    parser.add_argument("--budget", default="9m", metavar="TIME", help="stop in time: 90s, 9m, 2h (default 9m)")
+    parser.add_argument(
+        "--budget", default="9m", metavar="TIME", help="stop in time: 90s, 9m, 2h (default 9m)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

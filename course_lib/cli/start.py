@@ -22,9 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("lesson", help='number or part of the name: "02" or "mosse"')
     parser.add_argument(
-        "--update", action="store_true", help="bring your copy to the newest version, with your answers"
+        "--update",
+        action="store_true",
+        help="bring your copy to the newest version, with your answers",
     )
-    parser.add_argument("--again", action="store_true", help="make one more fresh copy beside the one that is there")
+    parser.add_argument(
+        "--again", action="store_true", help="make one more fresh copy beside the one that is there"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -47,11 +51,17 @@ def update(source: Path, mine: Path) -> int:
     shutil.copyfile(mine, before)
     write_whole(mine, nbformat.writes(notebook))
     print(f"{mine.name} is the newest version now; as it was: {before.name}")
-    print(f"  answers carried over: {', '.join(report.kept) or 'none'}; cells of your own: {report.own}")
+    print(
+        f"  answers carried over: {', '.join(report.kept) or 'none'}; cells of your own: {report.own}"
+    )
     for name in report.changed:
-        print(f"  {name} is asked for otherwise now: your old answer stands below its cell, as comments")
+        print(
+            f"  {name} is asked for otherwise now: your old answer stands below its cell, as comments"
+        )
     for name in report.gone:
-        print(f"  {name} is not part of the lesson any more: your answer stands at the end, as comments")
+        print(
+            f"  {name} is not part of the lesson any more: your answer stands at the end, as comments"
+        )
     return 0
 
 
@@ -60,11 +70,19 @@ def find_lesson(name: str, folder: Path) -> Path:
     lessons = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
     listing = ", ".join(path.stem for path in lessons)
     wanted = name.zfill(2) if name.isdecimal() else name.lower()
-    found = [p for p in lessons if (p.stem[:2] == wanted if wanted.isdecimal() else wanted in p.stem.lower())]
+    found = [
+        p
+        for p in lessons
+        if (p.stem[:2] == wanted if wanted.isdecimal() else wanted in p.stem.lower())
+    ]
     if not found:
-        raise MissingDataError(f"there is no lesson {name!r}; there are {listing or 'none: run `make notebooks`'}")
+        raise MissingDataError(
+            f"there is no lesson {name!r}; there are {listing or 'none: run `make notebooks`'}"
+        )
     if len(found) > 1:
-        raise CourseError(f"{name!r} fits several lessons: {', '.join(p.stem for p in found)}; give the number")
+        raise CourseError(
+            f"{name!r} fits several lessons: {', '.join(p.stem for p in found)}; give the number"
+        )
     return found[0]
 
 

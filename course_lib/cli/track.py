@@ -25,9 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="X,Y,W,H",
         help="the target in the first frame: top-left corner and size, pixels",
     )
-    parser.add_argument("--start", type=int, default=0, help="number of the frame the box is for, counted from 0")
+    parser.add_argument(
+        "--start", type=int, default=0, help="number of the frame the box is for, counted from 0"
+    )
     parser.add_argument("--tracker", default="mosse", help=f"one of {', '.join(TRACKER_NAMES)}")
-    parser.add_argument("--out", type=Path, help="video to write; default: beside the input, with the tracker's name")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="video to write; default: beside the input, with the tracker's name",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,11 +42,15 @@ def run(arguments: argparse.Namespace) -> int:
     tracker = make_tracker(arguments.tracker)
     video = VideoFile(arguments.video)
     if not 0 <= arguments.start < len(video):
-        raise SettingsError(f"--start is {arguments.start}; {arguments.video} has frames 0 to {len(video) - 1}")
+        raise SettingsError(
+            f"--start is {arguments.start}; {arguments.video} has frames 0 to {len(video) - 1}"
+        )
     frames = video.part(arguments.start)
     truth = np.vstack([box, np.full((len(frames) - 1, 4), np.nan)])  # known in the first frame only
     result = track(tracker, Sequence(arguments.video.stem, frames, truth))
-    out = arguments.out or arguments.video.with_name(f"{arguments.video.stem}-{arguments.tracker}.mp4")
+    out = arguments.out or arguments.video.with_name(
+        f"{arguments.video.stem}-{arguments.tracker}.mp4"
+    )
     if out.suffix != ".mp4":
         raise SettingsError(f"--out is {out}; expected a name that ends in .mp4")
     pictures = (
@@ -49,7 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
     )
     write_video(out, pictures, video.fps or 25)
     write_result(out.with_suffix(".txt"), result)
-    print(f"{tracker.name} on {len(result)} frames, {len(result) / result.seconds.sum():,.0f} frames/s")
+    print(
+        f"{tracker.name} on {len(result)} frames, {len(result) / result.seconds.sum():,.0f} frames/s"
+    )
     print(f"wrote {out} and {out.with_suffix('.txt')} (x,y,w,h per frame)")
     return 0
 

@@ -16,8 +16,16 @@ from course_lib.training.settings import TrainSettings
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("recipe", nargs="?", type=Path, help="YAML file, for example recipes/train_siamfc.yaml")
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings that win over the recipe")
+    parser.add_argument(
+        "recipe", nargs="?", type=Path, help="YAML file, for example recipes/train_siamfc.yaml"
+    )
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="settings that win over the recipe",
+    )
     parser.add_argument("--data", type=Path, help="data root (default: COURSE_DATA, or data/)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument(
@@ -28,7 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="stop after this long (exit status 75); the same command goes on",
     )
     parser.add_argument(
-        "--weights", type=Path, metavar="FILE", help="where the weights go (default: runs/training/NAME)"
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="where the weights go (default: runs/training/NAME)",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
@@ -38,10 +49,24 @@ def run(arguments: argparse.Namespace) -> int:
     settings = load_settings(TrainSettings, arguments.recipe, parse_overrides(arguments.set))
     folder = RUNS / "training" / settings.name
     # under torchrun only the first process shows and writes
-    watchers = [ProgressBar(arguments.quiet), TensorBoard(folder / "tensorboard")] if started_rank() == 0 else []
+    watchers = (
+        [ProgressBar(arguments.quiet), TensorBoard(folder / "tensorboard")]
+        if started_rank() == 0
+        else []
+    )
     path = train_to_weights(
-        settings, folder, watchers, arguments.budget, arguments.device, arguments.data, arguments.weights
+        settings,
+        folder,
+        watchers,
+        arguments.budget,
+        arguments.device,
+        arguments.data,
+        arguments.weights,
     )
     if started_rank() == 0:
-        print(f"weights: {path}" if path else f"stopped; the same command goes on from {folder / 'last.pt'}")
+        print(
+            f"weights: {path}"
+            if path
+            else f"stopped; the same command goes on from {folder / 'last.pt'}"
+        )
     return 0 if path or started_rank() else STOPPED

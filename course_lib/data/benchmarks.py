@@ -91,7 +91,9 @@ def _join(name: str, parts: list[Benchmark]) -> Benchmark:
     """One benchmark of several; a sequence name that appears twice is led by its benchmark's, "otb-Car1"."""
     counts = Counter(sequence.name for part in parts for sequence in part)
     sequences = [
-        replace(sequence, name=f"{part.name}-{sequence.name}") if counts[sequence.name] > 1 else sequence
+        replace(sequence, name=f"{part.name}-{sequence.name}")
+        if counts[sequence.name] > 1
+        else sequence
         for part in parts
         for sequence in part
     ]
@@ -102,4 +104,6 @@ def _unknown(name: str) -> SettingsError:
     names = benchmark_names()
     near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
     guess = f"Did you mean {' or '.join(near)}?" if near else f"Known are {', '.join(names)}."
-    return SettingsError(f"there is no benchmark {name!r}. {guess} Join several with '+', for example otb+vot2014.")
+    return SettingsError(
+        f"there is no benchmark {name!r}. {guess} Join several with '+', for example otb+vot2014."
+    )

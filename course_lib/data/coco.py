@@ -72,7 +72,11 @@ def read_coco(
             image["id"]: Picture(image["file_name"], folder / images / image["file_name"])
             for image in content["images"]
         }
-        objects = [_object(pictures[note["image_id"]], note) for note in content["annotations"] if _has_outline(note)]
+        objects = [
+            _object(pictures[note["image_id"]], note)
+            for note in content["annotations"]
+            if _has_outline(note)
+        ]
     except (KeyError, TypeError, ValueError) as problem:
         raise DataError(
             f"{path} is not in COCO's format ({type(problem).__name__}: {problem}); expected images, annotations with "
@@ -83,11 +87,17 @@ def read_coco(
 
 def _has_outline(note: dict) -> bool:
     polygons = note["segmentation"]
-    return not note.get("iscrowd") and isinstance(polygons, list) and any(len(p) >= 6 for p in polygons)
+    return (
+        not note.get("iscrowd")
+        and isinstance(polygons, list)
+        and any(len(p) >= 6 for p in polygons)
+    )
 
 
 def _object(picture: Picture, note: dict) -> OutlinedObject:
-    polygons = [np.array(p, dtype=np.float64).reshape(-1, 2) for p in note["segmentation"] if len(p) >= 6]
+    polygons = [
+        np.array(p, dtype=np.float64).reshape(-1, 2) for p in note["segmentation"] if len(p) >= 6
+    ]
     return OutlinedObject(picture, tuple(polygons), int(note["category_id"]))
 
 
@@ -106,11 +116,15 @@ def pieces_of(pictures: list[Picture], each: int = 4, seed: int = 0) -> list[Out
             shape = half * np.array([np.exp(rng.uniform(-0.5, 0.5)), 1.0])  # (2,) wider or higher
             shape = np.minimum(shape, [W / 2.2, H / 2.2])
             centre = rng.uniform(shape, np.array([W, H]) - shape)
-            objects.append(OutlinedObject(picture, (random_outline(rng) * shape + centre,), -2 - number))
+            objects.append(
+                OutlinedObject(picture, (random_outline(rng) * shape + centre,), -2 - number)
+            )
     return objects
 
 
-def generated_objects(count: int = 200, seed: int = 0) -> tuple[list[OutlinedObject], list[Picture]]:
+def generated_objects(
+    count: int = 200, seed: int = 0
+) -> tuple[list[OutlinedObject], list[Picture]]:
     """`count` pieces with outlines made by code, and the photographs to paste them over.
 
     Every second one is a piece of a photograph, of one kind with the others from there; the rest are painted, all of
@@ -124,5 +138,9 @@ def generated_objects(count: int = 200, seed: int = 0) -> tuple[list[OutlinedObj
         half = len(cutout.rgb) / 2
         kind = -1 if photo is None else SCENES.index(photo)
         outline = (cutout.outline + 1) * half  # (n, 2) texture pixels
-        objects.append(OutlinedObject(Picture(f"generated-{k}", pixels=cutout.rgb), (outline,), kind, surrounded=False))
+        objects.append(
+            OutlinedObject(
+                Picture(f"generated-{k}", pixels=cutout.rgb), (outline,), kind, surrounded=False
+            )
+        )
     return objects, [Picture(name, pixels=photograph(name)) for name in SCENES]

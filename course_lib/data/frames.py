@@ -25,7 +25,12 @@ def as_frame(image: np.ndarray) -> np.ndarray:
     image = np.asarray(image)
     if image.ndim == 2:
         image = image[..., None]
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3) or image.size == 0:
+    if (
+        image.dtype != np.uint8
+        or image.ndim != 3
+        or image.shape[2] not in (1, 3)
+        or image.size == 0
+    ):
         raise DataError(
             f"a frame has shape {image.shape} and type {image.dtype}; expected uint8 (height, width, 3) in RGB, "
             "or (height, width) for a grey one. Values in 0…1 need `(255 * image).astype(np.uint8)`."
@@ -126,11 +131,15 @@ class VideoFile(Frames):
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         if not self.path.is_file():
-            raise MissingDataError(f"video {self.path} does not exist; give the path of a video file")
+            raise MissingDataError(
+                f"video {self.path} does not exist; give the path of a video file"
+            )
         self._capture = cv2.VideoCapture(str(self.path))
         self._length = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         if not self._capture.isOpened() or self._length < 1:
-            raise DataError(f"video {self.path} does not open as a video; expected MP4, AVI, MOV, WebM or similar")
+            raise DataError(
+                f"video {self.path} does not open as a video; expected MP4, AVI, MOV, WebM or similar"
+            )
         self.fps = float(self._capture.get(cv2.CAP_PROP_FPS)) or None
         self._next = 0
 

@@ -42,14 +42,20 @@ class PairBatch:
         exemplar = relight(self.exemplar.to(**move), light[:, 0])
         search = relight(self.search.to(**move), light[:, 1])
         boxes = self.exemplar_box.to(**move), self.box.to(**move)
-        return PairBatch(exemplar, search, *boxes, self.positive.to(**move), light, self.seeds, self.sources)
+        return PairBatch(
+            exemplar, search, *boxes, self.positive.to(**move), light, self.seeds, self.sources
+        )
 
 
 def collate(pairs: list[Pair]) -> PairBatch:
     """Pairs as one batch."""
     return PairBatch(
-        exemplar=torch.from_numpy(np.stack([p.exemplar for p in pairs])).permute(0, 3, 1, 2),  # (B, 3, 127, 127)
-        search=torch.from_numpy(np.stack([p.search for p in pairs])).permute(0, 3, 1, 2),  # (B, 3, S, S)
+        exemplar=torch.from_numpy(np.stack([p.exemplar for p in pairs])).permute(
+            0, 3, 1, 2
+        ),  # (B, 3, 127, 127)
+        search=torch.from_numpy(np.stack([p.search for p in pairs])).permute(
+            0, 3, 1, 2
+        ),  # (B, 3, S, S)
         exemplar_box=torch.from_numpy(np.stack([p.exemplar_box for p in pairs])).float(),  # (B, 4)
         box=torch.from_numpy(np.stack([p.box for p in pairs])).float(),  # (B, 4)
         positive=torch.tensor([p.positive for p in pairs]),  # (B,)
@@ -105,7 +111,9 @@ def batches(
     Raises DataError if the batch cannot be shared equally.
     """
     if batch % world:
-        raise DataError(f"a batch of {batch} cannot be shared by {world} processes; make it a multiple of {world}")
+        raise DataError(
+            f"a batch of {batch} cannot be shared by {world} processes; make it a multiple of {world}"
+        )
     numbers = StepNumbers(batch, start, stop, rank, world)
     if workers == 0:  # no processes to start: what a notebook wants
         return (collate([pair_at(source, seed, i) for i in row]) for row in numbers)

@@ -99,14 +99,18 @@ class Mixture(PairSource):
 
     def __init__(self, sources: list[PairSource], shares: list[float]) -> None:
         if len(sources) != len(shares) or not sources or min(shares) < 0 or sum(shares) <= 0:
-            raise SettingsError(f"{len(sources)} sources with shares {shares}; expected one share above 0 for each")
+            raise SettingsError(
+                f"{len(sources)} sources with shares {shares}; expected one share above 0 for each"
+            )
         self.sources = sources
         self.shares = np.array(shares, dtype=float) / sum(shares)
 
     @property
     def seconds(self) -> dict[str, float]:
         """Of all sources together."""
-        return {key: sum(s.seconds.get(key, 0.0) for s in self.sources) for key in ("decode", "crop")}
+        return {
+            key: sum(s.seconds.get(key, 0.0) for s in self.sources) for key in ("decode", "crop")
+        }
 
     def draw(self, rng: np.random.Generator, index: int = 0) -> Pair:
         """A pair of a source drawn by its share."""
@@ -141,7 +145,9 @@ class FrameCache:
         return picture
 
 
-def shifted_centre(rng: np.random.Generator, box: np.ndarray, shift: float, scale: float) -> np.ndarray:
+def shifted_centre(
+    rng: np.random.Generator, box: np.ndarray, shift: float, scale: float
+) -> np.ndarray:
     """A point (2,) beside the middle of a box, by at most `shift` crop pixels each way at `scale` crop pixels a pixel."""
     return box[:2] + box[2:] / 2 + rng.uniform(-shift, shift, 2) / scale
 

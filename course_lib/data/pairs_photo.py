@@ -13,7 +13,16 @@ import numpy as np
 
 from course_lib.data.coco import OutlinedObject, Picture
 from course_lib.data.outline import soft_mask
-from course_lib.data.pairs import EXEMPLAR, SEARCH, Changes, FrameCache, Pair, PairSource, shifted_centre, side_of
+from course_lib.data.pairs import (
+    EXEMPLAR,
+    SEARCH,
+    Changes,
+    FrameCache,
+    Pair,
+    PairSource,
+    shifted_centre,
+    side_of,
+)
 from course_lib.errors import DataError
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.views import View
@@ -54,7 +63,12 @@ class PhotoPairs(PairSource):
             )
         self.objects, self.backgrounds = list(objects), list(backgrounds)
         self.changes = changes or Changes()
-        self.paste, self.distractors, self.negatives, self.cache = paste, distractors, negatives, cache
+        self.paste, self.distractors, self.negatives, self.cache = (
+            paste,
+            distractors,
+            negatives,
+            cache,
+        )
         self.search = search
         self.alike: dict[int, list[OutlinedObject]] = {}
         for o in self.objects:
@@ -88,7 +102,9 @@ class PhotoPairs(PairSource):
 
     def _read(self, picture: Picture) -> np.ndarray:
         started = time.perf_counter()
-        pixels = picture.read() if self.cache is None else self.cache.get(picture.name, picture.read)
+        pixels = (
+            picture.read() if self.cache is None else self.cache.get(picture.name, picture.read)
+        )
         self._seconds["decode"] += time.perf_counter() - started
         return pixels
 
@@ -100,7 +116,12 @@ class PhotoPairs(PairSource):
         return others[k] if others[k] is not target else others[-1]
 
     def _crop(
-        self, rng: np.random.Generator, target: OutlinedObject, size: int, pasted: bool, mirror: bool
+        self,
+        rng: np.random.Generator,
+        target: OutlinedObject,
+        size: int,
+        pasted: bool,
+        mirror: bool,
     ) -> tuple[np.ndarray, np.ndarray]:
         """A crop (size, size, 3) with the target near its middle, and the box (4,) around its outline there."""
         photo = self._read(target.picture)
@@ -110,7 +131,11 @@ class PhotoPairs(PairSource):
         shift = 0.0 if size == EXEMPLAR else self.changes.shift
         cx, cy = shifted_centre(rng, target.box, shift, size / side)
         view = View(cx, cy, side, size, angle, squeeze, mirror)
-        crop = paste(self._backdrop(rng, size), photo, target.polygons, view) if pasted else view.cut(photo)
+        crop = (
+            paste(self._backdrop(rng, size), photo, target.polygons, view)
+            if pasted
+            else view.cut(photo)
+        )
         self._seconds["crop"] += time.perf_counter() - started
         return crop, outline_box(target, view)
 
@@ -131,10 +156,17 @@ class PhotoPairs(PairSource):
             return search
         side = side_of(twin.box, self.search) * float(rng.uniform(0.85, 1.2))
         for _ in range(8):
-            away = rng.uniform(-1, 1, 2) * side * 0.42  # (2,) pixels of the twin's picture, from the middle of the crop
+            away = (
+                rng.uniform(-1, 1, 2) * side * 0.42
+            )  # (2,) pixels of the twin's picture, from the middle of the crop
             middle = twin.box[:2] + twin.box[2:] / 2 + away
             view = View(
-                middle[0], middle[1], side, self.search, float(rng.uniform(-0.2, 0.2)), mirror=bool(rng.random() < 0.5)
+                middle[0],
+                middle[1],
+                side,
+                self.search,
+                float(rng.uniform(-0.2, 0.2)),
+                mirror=bool(rng.random() < 0.5),
             )
             if float(iou(outline_box(twin, view), box)) < MOST_OVERLAP:
                 return paste(search, self._read(twin.picture), twin.polygons, view)
@@ -148,7 +180,9 @@ def outline_box(target: OutlinedObject, view: View) -> np.ndarray:
     return np.concatenate([low, high - low])
 
 
-def paste(crop: np.ndarray, photo: np.ndarray, polygons: Items[np.ndarray], view: View) -> np.ndarray:
+def paste(
+    crop: np.ndarray, photo: np.ndarray, polygons: Items[np.ndarray], view: View
+) -> np.ndarray:
     """The crop (S, S, 3) with the part of a photograph inside `polygons` laid over it, as the view shows it."""
     mask = soft_mask([view.to_crop(p) for p in polygons], *crop.shape[:2])  # (S, S)
     opacity = mask[..., None].astype(np.float32) / 255  # (S, S, 1)

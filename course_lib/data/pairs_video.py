@@ -7,13 +7,24 @@ from collections.abc import Sequence as Items
 
 import numpy as np
 
-from course_lib.data.pairs import EXEMPLAR, SEARCH, Changes, FrameCache, Pair, PairSource, shifted_centre, side_of
+from course_lib.data.pairs import (
+    EXEMPLAR,
+    SEARCH,
+    Changes,
+    FrameCache,
+    Pair,
+    PairSource,
+    shifted_centre,
+    side_of,
+)
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
 from course_lib.geometry.views import View
 
 
-def usable_frames(sequence: Sequence, smallest: float = 8.0, least_cover: float = 0.3) -> np.ndarray:
+def usable_frames(
+    sequence: Sequence, smallest: float = 8.0, least_cover: float = 0.3
+) -> np.ndarray:
     """Indices (n,) of the frames fit to train on: the target is there, both its sides at least `smallest` pixels and
     at most four to one, inside the frame by more than `least_cover` of its best where the dataset says (GOT-10k's cover)."""
     boxes = sequence.boxes
@@ -62,7 +73,9 @@ class VideoPairs(PairSource):
         usable = [(s, usable_frames(s)) for s in sequences]
         self.videos = [(s, valid) for s, valid in usable if len(valid) >= 2]
         if not self.videos:
-            raise DataError(f"none of {len(usable)} videos has two usable frames; look at their boxes and cover labels")
+            raise DataError(
+                f"none of {len(usable)} videos has two usable frames; look at their boxes and cover labels"
+            )
         self.changes = changes or Changes()
         self.gap, self.negatives, self.cache, self.search = gap, negatives, cache, search
         self._seconds = {"decode": 0.0, "crop": 0.0}

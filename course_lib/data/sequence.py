@@ -118,7 +118,9 @@ class Benchmark:
         names = [s.name for s in self.sequences]
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
-            raise DataError(f"benchmark {self.name}: sequence names appear twice: {', '.join(twice)}")
+            raise DataError(
+                f"benchmark {self.name}: sequence names appear twice: {', '.join(twice)}"
+            )
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -131,7 +133,9 @@ class Benchmark:
             for sequence in self.sequences:
                 if sequence.name == key:
                     return sequence
-            raise KeyError(f"benchmark {self.name} has no sequence {key!r}; it has {', '.join(self.names)}")
+            raise KeyError(
+                f"benchmark {self.name} has no sequence {key!r}; it has {', '.join(self.names)}"
+            )
         return self.sequences[key]
 
     @property

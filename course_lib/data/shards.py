@@ -47,7 +47,11 @@ class JpegFrames(Frames):
 
 
 def write_shards(
-    sequences: Items[Sequence], folder: Path, per_shard: int = 64, every: int = 1, progress: bool = True
+    sequences: Items[Sequence],
+    folder: Path,
+    per_shard: int = 64,
+    every: int = 1,
+    progress: bool = True,
 ) -> Path:
     """Cut and pack the usable frames of videos; returns the index. `every`: keep one frame out of so many.
 
@@ -55,11 +59,16 @@ def write_shards(
     """
     folder.mkdir(parents=True, exist_ok=True)
     index: list[dict] = []
-    for number, start in enumerate(tqdm(range(0, len(sequences), per_shard), unit="shard", disable=not progress)):
+    for number, start in enumerate(
+        tqdm(range(0, len(sequences), per_shard), unit="shard", disable=not progress)
+    ):
         path = folder / f"{number:05d}.tar"
         kept = [(s, usable_frames(s)[::every]) for s in sequences[start : start + per_shard]]
         kept = [(s, frames) for s, frames in kept if len(frames) >= 2]
-        videos = [{"name": s.name, "boxes": [_box_in_crop(s.boxes[t]) for t in frames]} for s, frames in kept]
+        videos = [
+            {"name": s.name, "boxes": [_box_in_crop(s.boxes[t]) for t in frames]}
+            for s, frames in kept
+        ]
         if not path.is_file():
             _write_tar(path, kept)
         index.append({"file": path.name, "bytes": path.stat().st_size, "videos": videos})
@@ -99,7 +108,9 @@ def read_index(folder: Path) -> list[dict]:
     """
     path = folder / "index.json"
     if not path.is_file():
-        raise MissingDataError(f"no shards in {folder} (looked for index.json); run `python data_scripts/shards.py`")
+        raise MissingDataError(
+            f"no shards in {folder} (looked for index.json); run `python data_scripts/shards.py`"
+        )
     index = json.loads(path.read_text(encoding="utf-8"))
     for row in index:
         shard = folder / row["file"]
@@ -122,7 +133,10 @@ def read_shard(folder: Path, row: dict) -> list[Sequence]:
     with tarfile.open(folder / row["file"]) as tar:
         for entry in tar:
             encoded.setdefault(entry.name.split("/")[0], []).append(tar.extractfile(entry).read())
-    return [Sequence(v["name"], JpegFrames(encoded[v["name"]]), np.array(v["boxes"])) for v in row["videos"]]
+    return [
+        Sequence(v["name"], JpegFrames(encoded[v["name"]]), np.array(v["boxes"]))
+        for v in row["videos"]
+    ]
 
 
 class ShardPairs(PairSource):
@@ -161,6 +175,11 @@ class ShardPairs(PairSource):
         if self.open is None or self.open[0] != k:
             self.open = (
                 k,
-                VideoPairs(read_shard(self.folder, self.rows[k]), self.changes, self.gap, search=self.search),
+                VideoPairs(
+                    read_shard(self.folder, self.rows[k]),
+                    self.changes,
+                    self.gap,
+                    search=self.search,
+                ),
             )
         return self.open[1].draw(rng, index)

@@ -24,7 +24,9 @@ def wide_pairs(source: PairSource, count: int, seed: int) -> tuple[Tensor, Tenso
 
 
 @torch.inference_mode()
-def errors_by_place(network: SiamFC, exemplars: Tensor, wide: Tensor, places: np.ndarray) -> np.ndarray:
+def errors_by_place(
+    network: SiamFC, exemplars: Tensor, wide: Tensor, places: np.ndarray
+) -> np.ndarray:
     """Mean distance in search pixels of the response's peak from the target, (n, n), for targets standing `places` (n,)
     pixels below (rows) and to the right (columns) of the search image's middle.
 
@@ -35,14 +37,18 @@ def errors_by_place(network: SiamFC, exemplars: Tensor, wide: Tensor, places: np
     """
     spare = (wide.shape[-1] - SEARCH) // 2
     if np.abs(places).max() > spare:
-        raise DataError(f"views of {wide.shape[-1]} pixels reach {spare} pixels far; places go up to {places.max()}")
+        raise DataError(
+            f"views of {wide.shape[-1]} pixels reach {spare} pixels far; places go up to {places.max()}"
+        )
     network.eval()
     z = network.features(exemplars)  # (B, C, h, w)
     errors = np.zeros((len(places), len(places)))
     for i, down in enumerate(places):
         for j, right in enumerate(places):
             top, left = spare - int(down), spare - int(right)
-            x = network.features(wide[:, :, top : top + SEARCH, left : left + SEARCH])  # (B, C, H, W)
+            x = network.features(
+                wide[:, :, top : top + SEARCH, left : left + SEARCH]
+            )  # (B, C, H, W)
             response = network.response(z, x)  # (B, n, n)
             away = torch.tensor([float(right), float(down)])
             errors[i, j] = float(peak_distance(response, network.stride, away).mean())

@@ -21,7 +21,9 @@ from course_lib.trackers.siamfc import SEARCH
 
 KINDS = ("target", "look-alike", "background")
 
-Maps = Callable[[Tensor, Tensor], Tensor]  # exemplars (B, 3, 127, 127) and search images (B, 3, 255, 255) to (B, n, n)
+Maps = Callable[
+    [Tensor, Tensor], Tensor
+]  # exemplars (B, 3, 127, 127) and search images (B, 3, 255, 255) to (B, n, n)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,10 +72,14 @@ class Moments:
 
     def part(self, which: slice) -> Moments:
         """Some of them."""
-        return Moments(self.exemplars[which], self.searches[which], self.targets[which], self.alike[which])
+        return Moments(
+            self.exemplars[which], self.searches[which], self.targets[which], self.alike[which]
+        )
 
 
-def moments_of(clips: list[Sequence], every: int = 8, shift: float = 24.0, seed: int = 0) -> Moments:
+def moments_of(
+    clips: list[Sequence], every: int = 8, shift: float = 24.0, seed: int = 0
+) -> Moments:
     """Every `every`-th frame of the clips in which the target is there, each search image moved by up to `shift` pixels."""
     rng = np.random.default_rng(seed)
     exemplars, searches, targets, alike = [], [], [], []
@@ -87,14 +93,18 @@ def moments_of(clips: list[Sequence], every: int = 8, shift: float = 24.0, seed:
                 continue
             side = float(exemplar_side(box)) * SEARCH / EXEMPLAR
             centre = box[:2] + box[2:] / 2  # (2,)
-            window = CropWindow(*(centre + rng.uniform(-shift, shift, 2) * side / SEARCH), side, SEARCH)
+            window = CropWindow(
+                *(centre + rng.uniform(-shift, shift, 2) * side / SEARCH), side, SEARCH
+            )
             exemplars.append(exemplar)
             searches.append(window.cut(clip.frames[t]))
             targets.append(window.to_crop(centre))
             others = clip.tags["alike"][t] if "alike" in clip.tags else np.empty((0, 4))  # (k, 4)
             alike.append(window.to_crop(others[:, :2] + others[:, 2:] / 2))
     if not targets:
-        raise DataError(f"no frame of {len(clips)} clips can be used; give longer clips, or a smaller `every`")
+        raise DataError(
+            f"no frame of {len(clips)} clips can be used; give longer clips, or a smaller `every`"
+        )
     widest = max(len(a) for a in alike)
     padded = np.full((len(alike), widest, 2), np.nan)
     for row, places in zip(padded, alike, strict=True):
@@ -109,13 +119,17 @@ def responses_of(maps: Maps, moments: Moments, batch: int = 16) -> np.ndarray:
     return np.concatenate([maps(z, x).float().cpu().numpy() for z, x in pairs])
 
 
-def study(responses: np.ndarray, stride: float, moments: Moments, radius: float = 16.0, ring: float = 32.0) -> MapStudy:
+def study(
+    responses: np.ndarray, stride: float, moments: Moments, radius: float = 16.0, ring: float = 32.0
+) -> MapStudy:
     """What the maps (N, n, n) of N moments show. `stride`: search pixels from cell to cell; `radius`, `ring`: search pixels."""
     n = responses.shape[-1]
     at = SEARCH / 2 + (np.arange(n) - (n - 1) / 2) * stride  # (n,) pixels of the cells
     places = np.stack(np.meshgrid(at, at), -1)  # (n, n, 2) x and y
     away = np.linalg.norm(places - moments.targets[:, None, None], axis=-1)  # (N, n, n)
-    between = np.linalg.norm(places[:, :, None] - moments.alike[:, None, None], axis=-1)  # (N, n, n, k)
+    between = np.linalg.norm(
+        places[:, :, None] - moments.alike[:, None, None], axis=-1
+    )  # (N, n, n, k)
     near_alike = np.any(between <= radius, axis=-1)  # (N, n, n); NaN compares as no
     on, beyond = away <= radius, away > ring  # (N, n, n)
     kinds = {"target": on, "look-alike": beyond & near_alike, "background": beyond & ~near_alike}

@@ -32,7 +32,9 @@ def segments(run: SupervisedRun) -> list[tuple[np.ndarray, bool]]:
         after = run.codes[start + 1 :]
         failures = np.flatnonzero(after == FAILURE)
         length = int(failures[0]) + 1 if len(failures) else len(after)
-        parts.append((np.nan_to_num(run.overlaps[start + 1 : start + 1 + length]), bool(len(failures))))
+        parts.append(
+            (np.nan_to_num(run.overlaps[start + 1 : start + 1 + length]), bool(len(failures)))
+        )
     return parts
 
 

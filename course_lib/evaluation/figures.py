@@ -6,7 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from course_lib import plots
-from course_lib.evaluation.metrics import NORM_PRECISION_THRESHOLDS, PRECISION_THRESHOLDS, SUCCESS_THRESHOLDS
+from course_lib.evaluation.metrics import (
+    NORM_PRECISION_THRESHOLDS,
+    PRECISION_THRESHOLDS,
+    SUCCESS_THRESHOLDS,
+)
 from course_lib.evaluation.report import Report
 
 Shown = tuple[Figure, str]
@@ -38,11 +42,16 @@ def curve_plot(report: Report, kind: str = "success") -> Shown:
     for k, (tracker, values) in enumerate(rows):
         style = {"color": plots.CYCLE[k % 8], "linestyle": plots.LINES[k % 8]}
         axes[0, 0].plot(
-            thresholds, report.curve(tracker, kind), label=f"{tracker}  {values[score]:.3f}", linewidth=2, **style
+            thresholds,
+            report.curve(tracker, kind),
+            label=f"{tracker}  {values[score]:.3f}",
+            linewidth=2,
+            **style,
         )
     axes[0, 0].set(xlabel=x, ylabel=y, ylim=(0, 1.02), xlim=(thresholds[0], thresholds[-1]))
     axes[0, 0].set_title(
-        f"{title} on {report.benchmark} ({report.protocol.upper()}, {len(report.names)} sequences)", fontsize=10
+        f"{title} on {report.benchmark} ({report.protocol.upper()}, {len(report.names)} sequences)",
+        fontsize=10,
     )
     axes[0, 0].grid(alpha=0.3)
     axes[0, 0].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9, frameon=False)
@@ -63,7 +72,12 @@ def attribute_plot(report: Report) -> Shown:
         values = [table[tag][tracker] for tag in table]
         marker = "osD^vPX*"[k % 8]
         axes[0, 0].plot(
-            values, np.arange(len(table)) + offset, marker, color=plots.CYCLE[k % 8], label=tracker, markersize=6
+            values,
+            np.arange(len(table)) + offset,
+            marker,
+            color=plots.CYCLE[k % 8],
+            label=tracker,
+            markersize=6,
         )
     counts = {tag: sum(tag in tags for tags in report.attributes.values()) for tag in table}
     axes[0, 0].set(
@@ -76,7 +90,9 @@ def attribute_plot(report: Report) -> Shown:
     axes[0, 0].grid(alpha=0.3)
     axes[0, 0].set_title(f"By attribute (number of sequences) on {report.benchmark}", fontsize=10)
     axes[0, 0].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9, frameon=False)
-    leaders = ", ".join(f"{tag}: {max(row, key=row.get)} {max(row.values()):.2f}" for tag, row in table.items())
+    leaders = ", ".join(
+        f"{tag}: {max(row, key=row.get)} {max(row.values()):.2f}" for tag, row in table.items()
+    )
     return figure, f"Success AUC by attribute on {report.benchmark}; the best for each: {leaders}."
 
 
@@ -85,11 +101,22 @@ def speed_plot(report: Report) -> Shown:
     rows = {t: v for t, v in report.overall().items() if np.isfinite(v["fps"])}
     figure, axes = plots.new_figure(width=6.4, height=3.4)
     for k, (tracker, values) in enumerate(rows.items()):
-        axes[0, 0].plot(values["fps"], values["auc"], "osD^vPX*"[k % 8], color=plots.CYCLE[k % 8], markersize=9)
-        axes[0, 0].annotate(
-            tracker, (values["fps"], values["auc"]), xytext=(8, 4), textcoords="offset points", fontsize=9
+        axes[0, 0].plot(
+            values["fps"], values["auc"], "osD^vPX*"[k % 8], color=plots.CYCLE[k % 8], markersize=9
         )
-    axes[0, 0].set(xscale="log", xlabel="frames per second (tracker's own calls)", ylabel="success AUC", ylim=(0, None))
+        axes[0, 0].annotate(
+            tracker,
+            (values["fps"], values["auc"]),
+            xytext=(8, 4),
+            textcoords="offset points",
+            fontsize=9,
+        )
+    axes[0, 0].set(
+        xscale="log",
+        xlabel="frames per second (tracker's own calls)",
+        ylabel="success AUC",
+        ylim=(0, None),
+    )
     axes[0, 0].margins(x=0.25, y=0.2)
     axes[0, 0].grid(alpha=0.3, which="both")
     axes[0, 0].set_title(f"Accuracy and speed on {report.benchmark}", fontsize=10)

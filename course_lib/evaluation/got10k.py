@@ -25,10 +25,14 @@ def pooled_ious(predicted: list[np.ndarray], sequences: list[Sequence]) -> np.nd
             raise DataError(
                 f"{len(boxes)} boxes for the {len(sequence)} frames of {sequence.name}; run the tracker on it again"
             )
-        counted = is_valid(sequence.boxes) & (sequence.tags.get("cover", np.ones(len(sequence))) > 0)  # (T,)
+        counted = is_valid(sequence.boxes) & (
+            sequence.tags.get("cover", np.ones(len(sequence))) > 0
+        )  # (T,)
         counted[0] = False
         height, width = sequence.frames[0].shape[:2]
-        values = iou(clip_to_image(boxes, height, width), clip_to_image(sequence.boxes, height, width))  # (T,)
+        values = iou(
+            clip_to_image(boxes, height, width), clip_to_image(sequence.boxes, height, width)
+        )  # (T,)
         pooled.append(values[counted])
     return np.concatenate(pooled)
 
@@ -55,4 +59,7 @@ def speeds(seconds: np.ndarray) -> dict[str, float]:
     used = seconds[np.isfinite(seconds) & (seconds > 0)]
     if not len(used):
         return {"mean_of_rates": float("nan"), "frames_per_second": float("nan")}
-    return {"mean_of_rates": float(np.mean(1 / used)), "frames_per_second": float(len(used) / used.sum())}
+    return {
+        "mean_of_rates": float(np.mean(1 / used)),
+        "frames_per_second": float(len(used) / used.sum()),
+    }

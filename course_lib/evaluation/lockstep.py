@@ -21,7 +21,9 @@ from course_lib.trackers.siamrpn import SiamRPNTracker
 LockstepTracker = SiamFCTracker | SiamRPNTracker
 
 
-def track_in_lockstep(make: Callable[[], LockstepTracker], sequences: Items[Sequence], width: int = 16) -> list[Result]:
+def track_in_lockstep(
+    make: Callable[[], LockstepTracker], sequences: Items[Sequence], width: int = 16
+) -> list[Result]:
     """One result per sequence, in order; see `lockstep`."""
     results = dict(lockstep(make, sequences, width))
     for result in results.values():
@@ -57,7 +59,9 @@ def lockstep(
                 continue
             seconds[k][0], boxes[k][0] = time.perf_counter() - started, sequences[k].boxes[0]
             running.append((k, 1, tracker))
-        yield from ((k, Result(boxes[k], seconds[k])) for k, t, _ in running if t == len(sequences[k]))
+        yield from (
+            (k, Result(boxes[k], seconds[k])) for k, t, _ in running if t == len(sequences[k])
+        )
         running = [(k, t, tracker) for k, t, tracker in running if t < len(sequences[k])]
         frames, kept = [], []
         for k, t, tracker in running:
@@ -78,10 +82,14 @@ def lockstep(
 
 def _round(trackers: list[LockstepTracker], frames: list[np.ndarray]) -> list[np.ndarray]:
     """The next box (4,) of each tracker in its frame, by one call of the network."""
-    crops = [tracker.look(frame) for tracker, frame in zip(trackers, frames, strict=True)]  # each (S, 255, 255, 3)
+    crops = [
+        tracker.look(frame) for tracker, frame in zip(trackers, frames, strict=True)
+    ]  # each (S, 255, 255, 3)
     counts = [len(c) for c in crops]
     z = join([t.z for t in trackers], counts)  # (ΣS, C, 6, 6), or a tuple of such
-    responses = trackers[0].embedding.respond(z, np.concatenate(crops))  # (ΣS, 17, 17) or (ΣS, A, 5)
+    responses = trackers[0].embedding.respond(
+        z, np.concatenate(crops)
+    )  # (ΣS, 17, 17) or (ΣS, A, 5)
     parts = np.split(responses, np.cumsum(counts)[:-1])
     return [tracker.decide(part) for tracker, part in zip(trackers, parts, strict=True)]
 

@@ -47,7 +47,9 @@ def precision_at(curve: ArrayLike, pixels: int = 20) -> float:
     return float(np.asarray(curve)[pixels])
 
 
-def share_up_to(values: np.ndarray, thresholds: np.ndarray, owner: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def share_up_to(
+    values: np.ndarray, thresholds: np.ndarray, owner: np.ndarray, counts: np.ndarray
+) -> np.ndarray:
     """Fraction of each owner's values that are at most each threshold: shape (S, K).
 
     Args:
@@ -58,7 +60,9 @@ def share_up_to(values: np.ndarray, thresholds: np.ndarray, owner: np.ndarray, c
     """
     K = len(thresholds)
     cell = _thresholds_below(values, thresholds)  # (n,)
-    cells = np.bincount(owner * (K + 1) + cell, minlength=len(counts) * (K + 1)).reshape(len(counts), K + 1)
+    cells = np.bincount(owner * (K + 1) + cell, minlength=len(counts) * (K + 1)).reshape(
+        len(counts), K + 1
+    )
     return np.cumsum(cells[:, :K], axis=1) / counts[:, None]
 
 
@@ -77,4 +81,6 @@ def _thresholds_below(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
 
 def _one_curve(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
-        return share_up_to(values, thresholds, np.zeros(values.size, dtype=int), np.array([values.size]))[0]
+        return share_up_to(
+            values, thresholds, np.zeros(values.size, dtype=int), np.array([values.size])
+        )[0]

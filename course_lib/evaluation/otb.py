@@ -45,7 +45,9 @@ class SequenceScore:
     frames: int
 
 
-def track(tracker: Tracker, sequence: Sequence, start: int = 0, box: ArrayLike | None = None) -> Result:
+def track(
+    tracker: Tracker, sequence: Sequence, start: int = 0, box: ArrayLike | None = None
+) -> Result:
     """One pass: start on frame `start` with `box` (4,), by default the true one, then run to the end unaided.
 
     The result has one row per frame from `start` on. Seconds count the tracker's calls, not the reading of frames.
@@ -76,7 +78,9 @@ def _checked(given: object, tracker: Tracker, sequence: Sequence, frame: int) ->
     return box
 
 
-def score_sequence(predicted: ArrayLike, truth: ArrayLike, omitted: np.ndarray | None = None) -> SequenceScore:
+def score_sequence(
+    predicted: ArrayLike, truth: ArrayLike, omitted: np.ndarray | None = None
+) -> SequenceScore:
     """Curves of one pass: `predicted` (T, 4) against `truth` (T, 4); see `score_sequences`."""
     return score_sequences([predicted], [truth], None if omitted is None else [omitted])[0]
 
@@ -98,7 +102,10 @@ def score_sequences(
             )
     lengths = np.array([len(true) for true in truth])  # (S,)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])  # (S,)
-    P, G = as_boxes(np.concatenate(predicted)), as_boxes(np.concatenate(truth))  # (n, 4) of all passes, end to end
+    P, G = (
+        as_boxes(np.concatenate(predicted)),
+        as_boxes(np.concatenate(truth)),
+    )  # (n, 4) of all passes, end to end
     P[starts] = G[starts]
     P = carry_forward(P, starts)
     counted = is_valid(G) if omitted is None else is_valid(G) & ~np.concatenate(omitted)  # (n,)
@@ -111,7 +118,9 @@ def score_sequences(
         means = np.bincount(owner, overlaps, minlength=len(lengths)) / frames
         success = 1 - share_up_to(overlaps, SUCCESS_THRESHOLDS, owner, frames)  # (S, 21)
         precision = share_up_to(centre_error(P, G), PRECISION_THRESHOLDS, owner, frames)  # (S, 51)
-        normalised = share_up_to(normalised_centre_error(P, G), NORM_PRECISION_THRESHOLDS, owner, frames)  # (S, 51)
+        normalised = share_up_to(
+            normalised_centre_error(P, G), NORM_PRECISION_THRESHOLDS, owner, frames
+        )  # (S, 51)
     return [
         SequenceScore(success[s], precision[s], normalised[s], float(means[s]), int(frames[s]))
         for s in range(len(lengths))
@@ -139,18 +148,24 @@ def pool(scores: Iterable[SequenceScore]) -> SequenceScore:
     return SequenceScore(**curves, mean_iou=float(mean("mean_iou")), frames=int(weights.sum()))
 
 
-def tre_starts(truth: ArrayLike, omitted: np.ndarray | None = None, segments: int = 20) -> list[int]:
+def tre_starts(
+    truth: ArrayLike, omitted: np.ndarray | None = None, segments: int = 20
+) -> list[int]:
     """Frames on which the `segments` passes of TRE start (0-based); the first is OPE's.
 
     As the MATLAB toolkit splits: of the frames that have a true box, those that leave at least 20 candidates to run
     on; the starts are evenly spread over them, and every pass runs to the END of the sequence. A short sequence
     has fewer starts.
     """
-    usable = is_valid(truth) if omitted is None else is_valid(truth) & ~np.asarray(omitted, dtype=bool)
+    usable = (
+        is_valid(truth) if omitted is None else is_valid(truth) & ~np.asarray(omitted, dtype=bool)
+    )
     candidates = np.flatnonzero(usable)  # 0-based frames
     last = max(len(candidates) - 20, 0)  # 0-based index of the last allowed candidate
     E = last + 1  # MATLAB counts it from 1: floor(1 : E/(n-1) : E), then E
-    steps = np.floor(1 + np.arange(segments - 1) * (E / (segments - 1))).astype(int)  # (segments - 1,)
+    steps = np.floor(1 + np.arange(segments - 1) * (E / (segments - 1))).astype(
+        int
+    )  # (segments - 1,)
     positions = sorted({int(p) for p in steps if p <= E} | {E})
     return [int(candidates[p - 1]) for p in positions] if len(candidates) else []
 
@@ -187,7 +202,9 @@ def sre_boxes(box: ArrayLike, height: int, width: int) -> dict[str, np.ndarray]:
     return {name: _whole_and_inside(values, height, width) for name, values in shifted.items()}
 
 
-def _between(left: float, top: float, right: float, bottom: float) -> tuple[float, float, float, float]:
+def _between(
+    left: float, top: float, right: float, bottom: float
+) -> tuple[float, float, float, float]:
     """The box from its first to its last pixel, both counted, on whole pixels."""
     left, top, right, bottom = (np.floor(v + 0.5) for v in (left, top, right, bottom))
     return left, top, right - left + 1, bottom - top + 1
@@ -204,4 +221,7 @@ def _whole_and_inside(box: tuple[float, ...], height: int, width: int) -> np.nda
 def sre(make: Factory, sequence: Sequence) -> dict[str, Result]:
     """Spatial robustness: the result of a whole pass for each first box of `sre_boxes`. The truth stays as it is."""
     height, width = sequence.frames[0].shape[:2]
-    return {name: track(make(), sequence, box=box) for name, box in sre_boxes(sequence.boxes[0], height, width).items()}
+    return {
+        name: track(make(), sequence, box=box)
+        for name, box in sre_boxes(sequence.boxes[0], height, width).items()
+    }

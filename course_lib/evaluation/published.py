@@ -31,13 +31,18 @@ def read_published(root: Path) -> tuple[dict[str, np.ndarray], dict[str, dict[st
         raise MissingDataError(
             f"0 annotations found in {root} (looked for annotations/*.txt): give the folder of published results"
         )
-    truth = {n: read_numbers(root / "annotations" / f"{n}.txt", 4)[LEFT_OUT.get(n, 0) :] - SHIFT for n in names}
+    truth = {
+        n: read_numbers(root / "annotations" / f"{n}.txt", 4)[LEFT_OUT.get(n, 0) :] - SHIFT
+        for n in names
+    }
     results: dict[str, dict[str, np.ndarray]] = {}
     for folder in sorted(path for path in (root / "results").iterdir() if path.is_dir()):
         results[folder.name] = {n: read_numbers(folder / f"{n}.txt", 4) - SHIFT for n in names}
         for n in names:
             if len(results[folder.name][n]) != len(truth[n]):
-                raise DataError(f"{folder / n}.txt has {len(results[folder.name][n])} boxes; expected {len(truth[n])}")
+                raise DataError(
+                    f"{folder / n}.txt has {len(results[folder.name][n])} boxes; expected {len(truth[n])}"
+                )
     return truth, results
 
 
@@ -46,11 +51,14 @@ def published_report(root: Path) -> Report:
     truth, results = read_published(root)
     trackers = {
         tracker: TrackerScores(
-            {n: score_sequence(boxes[n], truth[n]) for n in truth}, dict.fromkeys(truth, float("nan"))
+            {n: score_sequence(boxes[n], truth[n]) for n in truth},
+            dict.fromkeys(truth, float("nan")),
         )
         for tracker, boxes in results.items()
     }
-    return Report("otb100_published", "ope", trackers, _attributes(root / "attributes.txt", list(truth)))
+    return Report(
+        "otb100_published", "ope", trackers, _attributes(root / "attributes.txt", list(truth))
+    )
 
 
 def beside(report: Report, published: Report) -> Report:
@@ -63,14 +71,18 @@ def beside(report: Report, published: Report) -> Report:
     theirs = {_key(name): name for name in published.names}
     both = {name: theirs[_key(name)] for name in report.names if _key(name) in theirs}
     if not both:
-        raise DataError(f"no sequence of {report.benchmark} is among the {len(theirs)} of {published.benchmark}")
+        raise DataError(
+            f"no sequence of {report.benchmark} is among the {len(theirs)} of {published.benchmark}"
+        )
     trackers = {
         t: TrackerScores({n: s.sequences[n] for n in both}, {n: s.fps[n] for n in both})
         for t, s in report.trackers.items()
     }
     for tracker, found in published.trackers.items():
         scores = {ours: found.sequences[name] for ours, name in both.items()}
-        trackers[f"{tracker} (published)"] = TrackerScores(scores, dict.fromkeys(both, float("nan")))
+        trackers[f"{tracker} (published)"] = TrackerScores(
+            scores, dict.fromkeys(both, float("nan"))
+        )
     return Report(
         f"{report.benchmark} in {published.benchmark}",
         report.protocol,

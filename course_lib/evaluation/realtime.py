@@ -40,7 +40,9 @@ class Realtime(Tracker):
         spent: seconds of the last call, NaN for a frame the tracker never saw.
     """
 
-    def __init__(self, tracker: Tracker, fps: float = 20.0, grace: int = 3, clock: Clock = stopwatch) -> None:
+    def __init__(
+        self, tracker: Tracker, fps: float = 20.0, grace: int = 3, clock: Clock = stopwatch
+    ) -> None:
         self.tracker, self.fps, self.grace, self.clock = tracker, fps, grace, clock
         self.name = tracker.name
 
@@ -69,7 +71,11 @@ class Realtime(Tracker):
 
 
 def run_realtime(
-    tracker: Tracker, sequence: Sequence, fps: float = 20.0, grace: int = 3, clock: Clock = stopwatch
+    tracker: Tracker,
+    sequence: Sequence,
+    fps: float = 20.0,
+    grace: int = 3,
+    clock: Clock = stopwatch,
 ) -> Result:
     """One pass over a sequence under the rule of `Realtime`. Seconds are NaN for frames the tracker never saw."""
     late = Realtime(tracker, fps, grace, clock)

@@ -67,7 +67,9 @@ class Report:
 
     def curve(self, tracker: str, name: str) -> np.ndarray:
         """Mean over sequences of a curve: "success" (21,), "precision" (51,) or "normalised_precision" (51,)."""
-        return np.mean([getattr(s, name) for s in self.trackers[tracker].sequences.values()], axis=0)
+        return np.mean(
+            [getattr(s, name) for s in self.trackers[tracker].sequences.values()], axis=0
+        )
 
     def overall(self) -> dict[str, dict[str, float]]:
         """Scores over all sequences by tracker, best AUC first."""
@@ -80,12 +82,17 @@ class Report:
         for tag in OTB_ATTRIBUTES:
             tagged = [n for n in self.names if tag in self.attributes[n]]
             if tagged:
-                table[tag] = {tracker: scores.over(tagged)["auc"] for tracker, scores in self.trackers.items()}
+                table[tag] = {
+                    tracker: scores.over(tagged)["auc"] for tracker, scores in self.trackers.items()
+                }
         return table
 
     def by_sequence(self) -> dict[str, dict[str, float]]:
         """AUC by sequence and tracker."""
-        return {n: {t: auc(scores.sequences[n].success) for t, scores in self.trackers.items()} for n in self.names}
+        return {
+            n: {t: auc(scores.sequences[n].success) for t, scores in self.trackers.items()}
+            for n in self.names
+        }
 
     def to_dict(self) -> dict:
         """Everything a table or a plot needs, ready for JSON."""
@@ -95,7 +102,10 @@ class Report:
             "sequences": {n: sorted(tags) for n, tags in self.attributes.items()},
             "overall": self.overall(),
             "curves": {
-                t: {c: np.round(self.curve(t, c), 6).tolist() for c in ("success", "precision", "normalised_precision")}
+                t: {
+                    c: np.round(self.curve(t, c), 6).tolist()
+                    for c in ("success", "precision", "normalised_precision")
+                }
                 for t in self.trackers
             },
             "auc_by_sequence": self.by_sequence(),
@@ -104,7 +114,9 @@ class Report:
         }
 
 
-def make_report(root: Path, benchmark: Benchmark, trackers: list[str], protocol: str = "ope") -> Report:
+def make_report(
+    root: Path, benchmark: Benchmark, trackers: list[str], protocol: str = "ope"
+) -> Report:
     """The report on trackers whose results stand below `root`.
 
     Raises MissingDataError naming every run without results, DataError if a result does not fit its sequence.
@@ -114,12 +126,16 @@ def make_report(root: Path, benchmark: Benchmark, trackers: list[str], protocol:
         by_sequence, fps = {}, {}
         for sequence in benchmark:
             try:
-                by_sequence[sequence.name], fps[sequence.name] = _score(root, benchmark, tracker, sequence, protocol)
+                by_sequence[sequence.name], fps[sequence.name] = _score(
+                    root, benchmark, tracker, sequence, protocol
+                )
             except MissingDataError:
                 missing.append(f"{tracker} on {sequence.name}")
         scores[tracker] = TrackerScores(by_sequence, fps)
     if missing:
-        shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+        shown = ", ".join(missing[:5]) + (
+            f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        )
         raise MissingDataError(
             f"no {protocol} results below {root / benchmark.name} for {shown}. "
             "Run `python -m course_lib evaluate` with the same names: it does what is missing."
@@ -137,7 +153,9 @@ def vot_scores(
     low, high = interval(benchmark.name, [len(sequence) for sequence in benchmark])
     table = {}
     for tracker in trackers:
-        paths = [supervised_path(root, benchmark.name, tracker, s.name, protocol) for s in benchmark]
+        paths = [
+            supervised_path(root, benchmark.name, tracker, s.name, protocol) for s in benchmark
+        ]
         runs = [read_supervised(path, s) for path, s in zip(paths, benchmark, strict=True)]
         table[tracker] = {
             "accuracy": accuracy(runs),
@@ -149,12 +167,16 @@ def vot_scores(
     return dict(sorted(table.items(), key=lambda item: -item[1]["eao"]))
 
 
-def got10k_scores(root: Path, benchmark: Benchmark, trackers: list[str]) -> dict[str, dict[str, float]]:
+def got10k_scores(
+    root: Path, benchmark: Benchmark, trackers: list[str]
+) -> dict[str, dict[str, float]]:
     """GOT-10k's AO, SR.5 and SR.75 by tracker from one-pass results; see `got10k.ao_sr`."""
     table = {}
     for tracker in trackers:
         paths = [result_path(root, benchmark.name, tracker, s.name) for s in benchmark]
-        scores = ao_sr([read_result(path, benchmark.first_pixel).boxes for path in paths], list(benchmark))
+        scores = ao_sr(
+            [read_result(path, benchmark.first_pixel).boxes for path in paths], list(benchmark)
+        )
         table[tracker] = {name: scores[name] for name in ("ao", "sr50", "sr75")}
     return dict(sorted(table.items(), key=lambda item: -item[1]["ao"]))
 
@@ -175,7 +197,9 @@ def _score(
     return pool([score for score, _ in passes]), float(np.mean([fps for _, fps in passes]))
 
 
-def _score_pass(path: Path, benchmark: Benchmark, sequence: Sequence, start: int) -> tuple[SequenceScore, float]:
+def _score_pass(
+    path: Path, benchmark: Benchmark, sequence: Sequence, start: int
+) -> tuple[SequenceScore, float]:
     """Score and speed of one file of boxes from frame `start` on."""
     result = read_result(path, benchmark.first_pixel)
     truth, omitted = sequence.boxes[start:], sequence.omitted[start:]
@@ -184,4 +208,6 @@ def _score_pass(path: Path, benchmark: Benchmark, sequence: Sequence, start: int
             f"{path} has {len(result)} boxes, sequence {sequence.name} {len(truth)} frames from {start} on; run it again with --fresh"
         )
     seconds = float(result.seconds.sum())
-    return score_sequence(result.boxes, truth, omitted), (len(result) / seconds if seconds > 0 else float("nan"))
+    return score_sequence(result.boxes, truth, omitted), (
+        len(result) / seconds if seconds > 0 else float("nan")
+    )

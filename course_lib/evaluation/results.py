@@ -34,7 +34,9 @@ class Result:
         object.__setattr__(self, "boxes", as_boxes(self.boxes))
         object.__setattr__(self, "seconds", np.asarray(self.seconds, dtype=np.float64))
         if self.boxes.ndim != 2 or self.seconds.shape != (len(self.boxes),):
-            raise DataError(f"boxes {self.boxes.shape} and seconds {self.seconds.shape}; expected (T, 4) and (T,)")
+            raise DataError(
+                f"boxes {self.boxes.shape} and seconds {self.seconds.shape}; expected (T, 4) and (T,)"
+            )
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -49,9 +51,13 @@ def result_path(root: Path | str, benchmark: str, tracker: str, sequence: str) -
 SUPERVISED = {"vot": "baseline", "vot-realtime": "realtime"}
 
 
-def supervised_path(root: Path | str, benchmark: str, tracker: str, sequence: str, protocol: str = "vot") -> Path:
+def supervised_path(
+    root: Path | str, benchmark: str, tracker: str, sequence: str, protocol: str = "vot"
+) -> Path:
     """Where a run under VOT's supervised protocol stands, with or without the real-time rule, as VOT lays it out."""
-    return Path(root) / benchmark / tracker / SUPERVISED[protocol] / sequence / f"{sequence}_001.txt"
+    return (
+        Path(root) / benchmark / tracker / SUPERVISED[protocol] / sequence / f"{sequence}_001.txt"
+    )
 
 
 def time_path(path: Path) -> Path:
@@ -77,10 +83,14 @@ def read_result(path: Path, first_pixel: int = 0) -> Result:
     Raises MissingDataError if the file is missing, DataError naming file and line if a row is not four numbers.
     """
     if not path.is_file():
-        raise MissingDataError(f"no result {path}; run `python -m course_lib evaluate` for this tracker and benchmark")
+        raise MissingDataError(
+            f"no result {path}; run `python -m course_lib evaluate` for this tracker and benchmark"
+        )
     boxes = read_numbers(path, columns=4) - np.array([first_pixel, first_pixel, 0, 0])
     times = time_path(path)
-    seconds = read_numbers(times, columns=1)[:, 0] if times.is_file() else np.full(len(boxes), np.nan)
+    seconds = (
+        read_numbers(times, columns=1)[:, 0] if times.is_file() else np.full(len(boxes), np.nan)
+    )
     if len(seconds) != len(boxes):
         raise DataError(
             f"{times} has {len(seconds)} rows and {path} {len(boxes)}; expected as many. Run the tracker again."

@@ -24,7 +24,13 @@ from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import CourseError
 from course_lib.evaluation.otb import sre, track, tre
 from course_lib.evaluation.realtime import Realtime, run_realtime
-from course_lib.evaluation.results import SUPERVISED, Result, result_path, supervised_path, write_result
+from course_lib.evaluation.results import (
+    SUPERVISED,
+    Result,
+    result_path,
+    supervised_path,
+    write_result,
+)
 from course_lib.evaluation.vot import run_supervised, write_supervised
 from course_lib.files import write_whole
 from course_lib.trackers import LOCKSTEP, make_tracker
@@ -73,7 +79,9 @@ def evaluate(
     Raises CourseError naming every run that failed, after the others are done, or if the stored settings differ.
     """
     if protocol not in PROTOCOLS:
-        raise CourseError(f"protocol {protocol!r} is not known; expected one of {', '.join(PROTOCOLS)}")
+        raise CourseError(
+            f"protocol {protocol!r} is not known; expected one of {', '.join(PROTOCOLS)}"
+        )
     for spec in trackers:
         spec.make()  # a wrong name or setting is said before the first frame
         _check_settings(root / benchmark.name / spec.folder, spec)
@@ -81,7 +89,11 @@ def evaluate(
     done = {(s.folder, q.name): finished(root, benchmark, s, q, protocol) for s, q in jobs}
     open_jobs = [(s, q) for s, q in jobs if not done[s.folder, q.name]]
     bar = tqdm(
-        total=len(jobs), initial=len(jobs) - len(open_jobs), unit="seq", disable=not progress, desc=protocol.upper()
+        total=len(jobs),
+        initial=len(jobs) - len(open_jobs),
+        unit="seq",
+        disable=not progress,
+        desc=protocol.upper(),
     )
     failures = []
     if lockstep > 1 and protocol == "ope":
@@ -101,7 +113,9 @@ def evaluate(
     return [path for s, q in jobs for path in finished(root, benchmark, s, q, protocol)]
 
 
-def finished(root: Path, benchmark: Benchmark, spec: TrackerSpec, sequence: Sequence, protocol: str) -> list[Path]:
+def finished(
+    root: Path, benchmark: Benchmark, spec: TrackerSpec, sequence: Sequence, protocol: str
+) -> list[Path]:
     """The result files of one run if it was completed, else an empty list."""
     whole = result_path(root, benchmark.name, spec.folder, sequence.name)
     if protocol == "ope":
@@ -115,7 +129,9 @@ def finished(root: Path, benchmark: Benchmark, spec: TrackerSpec, sequence: Sequ
     return [whole.with_name(name) for name in json.loads(marker.read_text(encoding="utf-8"))]
 
 
-def run_one(spec: TrackerSpec, benchmark: Benchmark, sequence: Sequence, root: Path, protocol: str) -> None:
+def run_one(
+    spec: TrackerSpec, benchmark: Benchmark, sequence: Sequence, root: Path, protocol: str
+) -> None:
     """Run one tracker on one sequence and write its results; several passes are marked complete by a list of their files."""
     whole = result_path(root, benchmark.name, spec.folder, sequence.name)
     if protocol == "ope":
@@ -131,7 +147,9 @@ def run_one(spec: TrackerSpec, benchmark: Benchmark, sequence: Sequence, root: P
     for name, result in passes:
         names.append(f"{sequence.name}.{name}.txt")
         write_result(whole.with_name(names[-1]), result, benchmark.first_pixel)
-    write_whole(whole.with_name(f"{sequence.name}.{protocol}.json"), json.dumps(names, indent=0) + "\n")
+    write_whole(
+        whole.with_name(f"{sequence.name}.{protocol}.json"), json.dumps(names, indent=0) + "\n"
+    )
 
 
 def _passes(spec: TrackerSpec, sequence: Sequence, protocol: str) -> list[tuple[str, Result]]:
@@ -154,7 +172,9 @@ def _run_here(jobs, benchmark, root, protocol, workers, data, bar) -> list[str]:
     return failures
 
 
-def _run_in_lockstep(jobs: list, benchmark: Benchmark, root: Path, width: int, bar: tqdm) -> list[str]:
+def _run_in_lockstep(
+    jobs: list, benchmark: Benchmark, root: Path, width: int, bar: tqdm
+) -> list[str]:
     """Every deep tracker over its open sequences, `width` at a time; each result is written when its sequence ends."""
     from course_lib.evaluation.lockstep import lockstep
 
@@ -165,7 +185,11 @@ def _run_in_lockstep(jobs: list, benchmark: Benchmark, root: Path, width: int, b
             if isinstance(result, Exception):
                 failures.append(_failure(spec, mine[k][1].name, result))
             else:
-                write_result(result_path(root, benchmark.name, spec, mine[k][1].name), result, benchmark.first_pixel)
+                write_result(
+                    result_path(root, benchmark.name, spec, mine[k][1].name),
+                    result,
+                    benchmark.first_pixel,
+                )
             bar.update()
     return failures
 
@@ -173,9 +197,14 @@ def _run_in_lockstep(jobs: list, benchmark: Benchmark, root: Path, width: int, b
 def _run_in_processes(jobs, benchmark, root, protocol, workers, data, bar) -> list[str]:
     failures = []
     # spawn: threads of OpenCV and torch do not survive a fork
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_one_thread
+    ) as pool:
         waiting = {
-            pool.submit(_run_by_name, spec, benchmark.name, sequence.name, root, protocol, data): (spec, sequence)
+            pool.submit(_run_by_name, spec, benchmark.name, sequence.name, root, protocol, data): (
+                spec,
+                sequence,
+            )
             for spec, sequence in jobs
         }
         for future in as_completed(waiting):
@@ -192,10 +221,14 @@ def _run_in_processes(jobs, benchmark, root, protocol, workers, data, bar) -> li
     return failures
 
 
-_LOADED: dict[tuple[str, str], Benchmark] = {}  # of this worker process: a benchmark is listed once, not per sequence
+_LOADED: dict[
+    tuple[str, str], Benchmark
+] = {}  # of this worker process: a benchmark is listed once, not per sequence
 
 
-def _run_by_name(spec: TrackerSpec, benchmark: str, sequence: str, root: Path, protocol: str, data) -> None:
+def _run_by_name(
+    spec: TrackerSpec, benchmark: str, sequence: str, root: Path, protocol: str, data
+) -> None:
     key = (benchmark, str(data))
     if key not in _LOADED:
         _LOADED[key] = load_benchmark(benchmark, data)
@@ -220,7 +253,11 @@ def _failure(tracker: str, sequence: str, problem: Exception) -> str:
 def _check_settings(folder: Path, spec: TrackerSpec) -> None:
     """Write the settings beside the results, or compare with those that stand there."""
     recipe = Path(spec.recipe).read_text(encoding="utf-8") if spec.recipe else None
-    mine = {"tracker": spec.name, "settings": {k: str(v) for k, v in spec.settings.items()}, "recipe": recipe}
+    mine = {
+        "tracker": spec.name,
+        "settings": {k: str(v) for k, v in spec.settings.items()},
+        "recipe": recipe,
+    }
     path = folder / "tracker.json"
     if not path.is_file():
         write_whole(path, json.dumps(mine, indent=1, sort_keys=True) + "\n")

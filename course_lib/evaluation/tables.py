@@ -28,8 +28,14 @@ HEADS = {
 
 def to_markdown(report: Report) -> str:
     """The overall table and the table by attribute, in Markdown."""
-    lines = [f"**{report.benchmark}**, {report.protocol.upper()}, {len(report.names)} sequences", ""]
-    lines += ["| tracker | " + " | ".join(HEADS[c] for c in COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
+    lines = [
+        f"**{report.benchmark}**, {report.protocol.upper()}, {len(report.names)} sequences",
+        "",
+    ]
+    lines += [
+        "| tracker | " + " | ".join(HEADS[c] for c in COLUMNS) + " |",
+        "|---" * (len(COLUMNS) + 1) + "|",
+    ]
     for tracker, row in report.overall().items():
         lines.append(f"| {tracker} | " + " | ".join(_cell(c, row[c]) for c in COLUMNS) + " |")
     table = report.by_attribute()
@@ -42,7 +48,10 @@ def to_markdown(report: Report) -> str:
             "| attribute | " + " | ".join(trackers) + " |",
             "|---" * (len(trackers) + 1) + "|",
         ]
-        lines += [f"| {tag} | " + " | ".join(f"{row[t]:.3f}" for t in trackers) + " |" for tag, row in table.items()]
+        lines += [
+            f"| {tag} | " + " | ".join(f"{row[t]:.3f}" for t in trackers) + " |"
+            for tag, row in table.items()
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -62,7 +71,9 @@ def to_csv(report: Report) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["sequence", *report.trackers])
-    writer.writerows([name, *(f"{v:.6f}" for v in row.values())] for name, row in report.by_sequence().items())
+    writer.writerows(
+        [name, *(f"{v:.6f}" for v in row.values())] for name, row in report.by_sequence().items()
+    )
     return out.getvalue()
 
 
@@ -73,7 +84,11 @@ def to_json(report: Report) -> str:
 
 def write_report(report: Report, folder: Path) -> list[Path]:
     """Write report.md, report.csv, report.json and the plots; returns the files."""
-    texts = {"report.md": to_markdown(report), "report.csv": to_csv(report), "report.json": to_json(report)}
+    texts = {
+        "report.md": to_markdown(report),
+        "report.csv": to_csv(report),
+        "report.json": to_json(report),
+    }
     for name, text in texts.items():
         write_whole(folder / name, text)
     pictures = {
@@ -92,7 +107,9 @@ def write_report(report: Report, folder: Path) -> list[Path]:
 def read_measured(path: Path) -> dict:
     """A committed JSON of measured figures; raises CourseError if it is not there."""
     if not path.is_file():
-        raise CourseError(f"no measured figures in {path}; fetch the course again: the file belongs to it")
+        raise CourseError(
+            f"no measured figures in {path}; fetch the course again: the file belongs to it"
+        )
     return json.loads(path.read_text(encoding="utf-8"))
 
 

@@ -54,7 +54,9 @@ def search_settings(
     import optuna
 
     if not space or any(low >= high for low, high in space.values()):
-        raise SettingsError(f"the space is {space}; expected for each setting a lowest and a higher highest value")
+        raise SettingsError(
+            f"the space is {space}; expected for each setting a lowest and a higher highest value"
+        )
     real = [c.name for c in clips if not c.name.startswith("gen-")]
     if real or not clips:
         raise DataError(
@@ -68,7 +70,9 @@ def search_settings(
     found: list[Trial] = []
 
     def objective(trial: optuna.Trial) -> float:
-        settings = {name: trial.suggest_float(name, low, high) for name, (low, high) in space.items()}
+        settings = {
+            name: trial.suggest_float(name, low, high) for name, (low, high) in space.items()
+        }
         found.append(Trial(settings, mean_auc(lambda: make(**settings), clips)))
         return found[-1].auc
 

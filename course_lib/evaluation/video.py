@@ -13,7 +13,9 @@ from course_lib.errors import CourseError
 from course_lib.plots import PREDICTION, TRUTH
 
 
-def annotate(frame: np.ndarray, predicted: np.ndarray, truth: np.ndarray | None = None, text: str = "") -> np.ndarray:
+def annotate(
+    frame: np.ndarray, predicted: np.ndarray, truth: np.ndarray | None = None, text: str = ""
+) -> np.ndarray:
     """A copy of a frame (H, W, 3) with the true box (solid green), the tracker's (dashed vermilion), a line of text."""
     picture = np.ascontiguousarray(frame.copy())
     if truth is not None and np.isfinite(truth).all():
@@ -21,8 +23,12 @@ def annotate(frame: np.ndarray, predicted: np.ndarray, truth: np.ndarray | None 
         cv2.rectangle(picture, (x, y), (x + w - 1, y + h - 1), _rgb(TRUTH), 2)
     _dashed(picture, predicted, _rgb(PREDICTION))
     if text:
-        cv2.putText(picture, text, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 3, cv2.LINE_AA)
-        cv2.putText(picture, text, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+        cv2.putText(
+            picture, text, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 3, cv2.LINE_AA
+        )
+        cv2.putText(
+            picture, text, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA
+        )
     return picture
 
 
@@ -37,7 +43,10 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
     try:
         for frame in frames:
             if writer is None:
-                size = (frame.shape[1] // 2 * 2, frame.shape[0] // 2 * 2)  # the codec wants even sides
+                size = (
+                    frame.shape[1] // 2 * 2,
+                    frame.shape[0] // 2 * 2,
+                )  # the codec wants even sides
                 writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*"mp4v"), fps, size)
                 if not writer.isOpened():
                     raise CourseError(
@@ -59,7 +68,9 @@ def _rgb(colour: str) -> tuple[int, int, int]:
     return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
 
 
-def _dashed(picture: np.ndarray, box: np.ndarray, colour: tuple[int, int, int], dash: int = 6) -> None:
+def _dashed(
+    picture: np.ndarray, box: np.ndarray, colour: tuple[int, int, int], dash: int = 6
+) -> None:
     """Draw a box (4,) with dashes of `dash` pixels."""
     if not np.isfinite(box).all():
         return

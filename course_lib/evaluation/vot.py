@@ -41,7 +41,9 @@ class SupervisedRun:
         return int((self.codes == FAILURE).sum())
 
 
-def region_overlap(box: np.ndarray, region: np.ndarray, height: int, width: int, exact: bool = False) -> float:
+def region_overlap(
+    box: np.ndarray, region: np.ndarray, height: int, width: int, exact: bool = False
+) -> float:
     """Overlap of a box (4,) with a true region, a box (4,) or a polygon (8,), both within the image.
 
     By default as VOT's toolkit counts: pixels of two masks drawn from rounded corners. `exact=True` takes areas of
@@ -68,7 +70,9 @@ def _mask(corners: np.ndarray, height: int, width: int) -> np.ndarray:
     """Pixels (height, width) whose rows and columns lie within the polygon of rounded corners, the last ones excluded."""
     canvas = np.zeros((height, width), dtype=np.uint8)
     inner = np.rint(corners)
-    inner = np.where(inner == inner.max(axis=0), inner - 1, inner)  # a box of width 5 covers five columns, not six
+    inner = np.where(
+        inner == inner.max(axis=0), inner - 1, inner
+    )  # a box of width 5 covers five columns, not six
     cv2.fillPoly(canvas, [inner.astype(np.int32)], 1)
     return canvas.astype(bool)
 

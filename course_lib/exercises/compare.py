@@ -19,7 +19,9 @@ def as_number(value: Any, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise Wrong(f"{what} should be one number; yours is {_kind(value)}")
     if not np.isfinite(float(value)):
-        raise Wrong(f"{what} is {float(value)}; expected a finite number: is something divided by zero?")
+        raise Wrong(
+            f"{what} is {float(value)}; expected a finite number: is something divided by zero?"
+        )
     return float(value)
 
 
@@ -32,15 +34,21 @@ def as_array(value: Any, shape: tuple[int, ...], what: str, allow_nan: bool = Fa
         array = np.asarray(value)
         array = array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
     except (TypeError, ValueError):
-        raise Wrong(f"{what} should be an array of numbers of shape {shape}; yours is {_kind(value)}") from None
+        raise Wrong(
+            f"{what} should be an array of numbers of shape {shape}; yours is {_kind(value)}"
+        ) from None
     if array.shape != tuple(shape):
         raise Wrong(f"{what} has shape {array.shape}; expected {tuple(shape)}")
     if not allow_nan and not np.isfinite(array).all():
-        raise Wrong(f"{what} holds NaN or infinity in {(~np.isfinite(array)).sum()} of {array.size} places")
+        raise Wrong(
+            f"{what} holds NaN or infinity in {(~np.isfinite(array)).sum()} of {array.size} places"
+        )
     return array
 
 
-def require_close(actual: Any, expected: Any, what: str, tolerance: float = 1e-6, hint: str = "") -> None:
+def require_close(
+    actual: Any, expected: Any, what: str, tolerance: float = 1e-6, hint: str = ""
+) -> None:
     """Raise Wrong naming the place of the largest difference, both values there, and `hint`.
 
     `tolerance` is relative to the largest expected value (at least 1). NaN equals NaN.
@@ -50,10 +58,14 @@ def require_close(actual: Any, expected: Any, what: str, tolerance: float = 1e-6
     if same(actual, expected, tolerance):
         return
     difference = np.where(np.isnan(actual) & np.isnan(expected), 0, np.abs(actual - expected))
-    place = np.unravel_index(np.argmax(np.where(np.isnan(difference), np.inf, difference)), difference.shape)
+    place = np.unravel_index(
+        np.argmax(np.where(np.isnan(difference), np.inf, difference)), difference.shape
+    )
     where = f" at {tuple(int(i) for i in place)}" if place else ""
     tail = f"; {hint}" if hint else ""
-    raise Wrong(f"{what}{where} is {_short(actual[place])}, expected {_short(expected[place])}{tail}")
+    raise Wrong(
+        f"{what}{where} is {_short(actual[place])}, expected {_short(expected[place])}{tail}"
+    )
 
 
 def same(actual: Any, expected: Any, tolerance: float = 1e-6) -> bool:
@@ -69,7 +81,9 @@ def same(actual: Any, expected: Any, tolerance: float = 1e-6) -> bool:
 def require_untouched(before: np.ndarray, after: np.ndarray, what: str) -> None:
     """Raise Wrong if an input was changed in place."""
     if not np.array_equal(before, after, equal_nan=before.dtype.kind in "fc"):
-        raise Wrong(f"your function changes {what} it was given; work on a copy: the caller still needs it")
+        raise Wrong(
+            f"your function changes {what} it was given; work on a copy: the caller still needs it"
+        )
 
 
 def _plain(value: Any) -> Any:

@@ -138,7 +138,9 @@ def award(name: str, points: int, hidden: bool = False) -> None:
     if record is None:
         record = Record(None, "not attempted", "run the cell above first")
     elif hidden and record.status == "right":
-        status, words = examine(name, record.answer, seed=int(os.environ.get("COURSE_GRADING_SEED", "1")))
+        status, words = examine(
+            name, record.answer, seed=int(os.environ.get("COURSE_GRADING_SEED", "1"))
+        )
         record = replace(record, status=status, words=words)
     RECORDS[name] = replace(record, points=points)
     if (_strict() or _set("COURSE_GRADING")) and record.status != "right":
@@ -154,12 +156,16 @@ def progress() -> None:
 
 def find_check(name: str) -> Check:
     """The check named `name`; raises CourseError naming those there are."""
-    if name not in CHECKS:  # of the lessons' modules only the one that holds it: some need PyTorch, which takes seconds
+    if (
+        name not in CHECKS
+    ):  # of the lessons' modules only the one that holds it: some need PyTorch, which takes seconds
         for path in _modules():
             if f'"{name}"' in path.read_text(encoding="utf-8"):
                 importlib.import_module(f"course_lib.exercises.{path.stem}")
     if name not in CHECKS:
-        raise CourseError(f"there is no exercise {name!r}; there are {', '.join(sorted(all_checks()))}")
+        raise CourseError(
+            f"there is no exercise {name!r}; there are {', '.join(sorted(all_checks()))}"
+        )
     return CHECKS[name]
 
 

@@ -25,7 +25,9 @@ def examine_centre(answer, reference, rng) -> None:
         given = as_array(given, (4,), "the result")
         x, y, w, h = kept
         if same(given, [x + w, y + h, w, h]):
-            raise Wrong("your point is the bottom-right corner: the centre lies half a width and half a height away")
+            raise Wrong(
+                "your point is the bottom-right corner: the centre lies half a width and half a height away"
+            )
         if same(given, [x + (w - 1) / 2, y + (h - 1) / 2, w, h]):
             raise Wrong(
                 "your centre is half a pixel up and to the left. Boxes here are continuous: "
@@ -33,4 +35,6 @@ def examine_centre(answer, reference, rng) -> None:
             )
         if same(given, [x + h / 2, y + w / 2, w, h]):
             raise Wrong("width and height are exchanged: x goes with w, y goes with h")
-        require_close(given, reference(kept), f"for the box {np.round(kept, 1).tolist()} your (cx, cy, w, h)")
+        require_close(
+            given, reference(kept), f"for the box {np.round(kept, 1).tolist()} your (cx, cy, w, h)"
+        )

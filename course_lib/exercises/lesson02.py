@@ -18,7 +18,9 @@ def examine_window(answer, reference, rng) -> None:
     h, w = int(rng.integers(8, 20)), int(rng.integers(21, 40))
     window = answer(h, w)
     if np.shape(window) == (w, h):
-        raise Wrong(f"for height {h} and width {w} your window has shape ({w}, {h}): height comes first")
+        raise Wrong(
+            f"for height {h} and width {w} your window has shape ({w}, {h}): height comes first"
+        )
     window = as_array(window, (h, w), "the window")
     if same(window, np.add.outer(np.hanning(h), np.hanning(w))) or same(
         window, np.add.outer(np.hanning(h), np.hanning(w)) / 2
@@ -48,7 +50,9 @@ def examine_preprocess(answer, reference, rng) -> None:
         raise Wrong("your border is not 0: normalise first, the window comes last")
     plain = kept.astype(float)
     if same(result, (plain - plain.mean()) / (plain.std() + 1e-5) * window, 1e-4):
-        raise Wrong("the logarithm is missing: without it a shadow changes the contrast of the whole patch")
+        raise Wrong(
+            "the logarithm is missing: without it a shadow changes the contrast of the whole patch"
+        )
     small = np.log1p(kept / 255.0)
     if same(result, (small - small.mean()) / (small.std() + 1e-5) * window, 1e-4):
         raise Wrong(
@@ -68,7 +72,11 @@ def examine_preprocess(answer, reference, rng) -> None:
 @check("mosse.target", reference=mosse.gaussian_target)
 def examine_target(answer, reference, rng) -> None:
     """Gaussian with its peak in the middle."""
-    h, w, sigma = 2 * int(rng.integers(6, 9)), 2 * int(rng.integers(9, 14)) + 1, float(rng.uniform(1.5, 3))
+    h, w, sigma = (
+        2 * int(rng.integers(6, 9)),
+        2 * int(rng.integers(9, 14)) + 1,
+        float(rng.uniform(1.5, 3)),
+    )
     target = as_array(answer(h, w, sigma), (h, w), "the target")
     row, column = (int(i) for i in np.unravel_index(target.argmax(), target.shape))
     if (row, column) != (h // 2, w // 2):
@@ -76,7 +84,9 @@ def examine_target(answer, reference, rng) -> None:
             f"your response peaks at (row, column) = ({row}, {column}); the middle of a {h}×{w} patch is ({h // 2}, {w // 2})"
         )
     if not np.isclose(target.max(), 1):
-        raise Wrong(f"your peak is {target.max():.4g}; the wanted response has peak 1, it is not a probability density")
+        raise Wrong(
+            f"your peak is {target.max():.4g}; the wanted response has peak 1, it is not a probability density"
+        )
     squared = (np.arange(h)[:, None] - h // 2) ** 2 + (np.arange(w)[None, :] - w // 2) ** 2
     if same(target, np.exp(-squared / (2 * sigma))):
         raise Wrong("your Gaussian divides by 2σ; it should be 2σ²")
@@ -89,13 +99,19 @@ def examine_target(answer, reference, rng) -> None:
 def examine_filter(answer, reference, rng) -> None:
     """Numerator and denominator of the least-squares filter."""
     patches = rng.normal(size=(3, 12, 16))
-    target = np.roll(mosse.gaussian_target(12, 16, 2.0), (1, 2), axis=(0, 1))  # not symmetric: its spectrum is not real
+    target = np.roll(
+        mosse.gaussian_target(12, 16, 2.0), (1, 2), axis=(0, 1)
+    )  # not symmetric: its spectrum is not real
     kept = patches.copy()
     A, B = _pair(answer(patches, target, 0.5), (12, 16))
     require_untouched(kept, patches, "the patches")
     right_A, right_B = reference(kept, target, 0.5)
-    if same(A, np.conj(right_A)) or same(A, np.sum(np.conj(np.fft.fft2(target)) * np.fft.fft2(kept), axis=0)):
-        raise Wrong("your response would peak at the mirrored place: in A it is F that is conjugated, not G")
+    if same(A, np.conj(right_A)) or same(
+        A, np.sum(np.conj(np.fft.fft2(target)) * np.fft.fft2(kept), axis=0)
+    ):
+        raise Wrong(
+            "your response would peak at the mirrored place: in A it is F that is conjugated, not G"
+        )
     if same(A, np.sum(np.fft.fft2(target) * np.fft.fft2(kept), axis=0)):
         raise Wrong("F is not conjugated in A: that is a convolution, not a correlation")
     if same(A, right_A / 3) and same(B, (right_B - 0.5) / 3 + 0.5):
@@ -129,7 +145,9 @@ def examine_respond(answer, reference, rng) -> None:
             raise Wrong(
                 "your response is rolled by half its size: g has its peak in the middle, so nothing needs to be shifted here"
             )
-        require_close(response, expected, "the response", hint="transform, times A / B, transform back")
+        require_close(
+            response, expected, "the response", hint="transform, times A / B, transform back"
+        )
         found = as_number(given[1], "dx"), as_number(given[2], "dy")
         if dx != dy and found == (dy, dx):
             raise Wrong(
@@ -200,21 +218,34 @@ def examine_psr(answer, reference, rng) -> None:
         right = reference(kept)
         mask = np.ones(kept.shape, dtype=bool)
         mask[row - 5 : row + 6, column - 5 : column + 6] = False
-        if np.isclose(value, (kept.max() - kept[mask].mean()) / kept[mask].std()) and not np.isclose(value, right):
+        if np.isclose(
+            value, (kept.max() - kept[mask].mean()) / kept[mask].std()
+        ) and not np.isclose(value, right):
             raise Wrong(
                 f"with the peak at ({row}, {column}), near the border, a start index is negative and counts from the end: use max(0, …)"
             )
         if np.isclose(value, (kept.max() - kept.mean()) / kept.std()):
-            raise Wrong("your mean and deviation include the peak itself: leave the 11 × 11 window around it out")
+            raise Wrong(
+                "your mean and deviation include the peak itself: leave the 11 × 11 window around it out"
+            )
         if np.isclose(value, reference(kept, 10 + 3)) or np.isclose(value, reference(kept, 9)):
-            raise Wrong("your window is not 11 × 11: five pixels on each side of the peak, and the peak")
+            raise Wrong(
+                "your window is not 11 × 11: five pixels on each side of the peak, and the peak"
+            )
         mask = np.ones(kept.shape, dtype=bool)
         mask[max(0, row - 5) : row + 5, max(0, column - 5) : column + 5] = False
         if np.isclose(value, (kept.max() - kept[mask].mean()) / kept[mask].std()):
-            raise Wrong("your window is 10 × 10: a slice stops before its end, so it has to reach row + 6")
+            raise Wrong(
+                "your window is 10 × 10: a slice stops before its end, so it has to reach row + 6"
+            )
         if np.isclose(value, kept.max() - reference(kept)):
             raise Wrong("the sidelobe's mean is not taken off the peak")
-        require_close(value, right, f"the PSR of a response with its peak at ({row}, {column})", tolerance=1e-4)
+        require_close(
+            value,
+            right,
+            f"the PSR of a response with its peak at ({row}, {column})",
+            tolerance=1e-4,
+        )
 
 
 @check("mosse.tracker", reference=mosse.MOSSE)
@@ -226,7 +257,9 @@ def examine_tracker(answer, reference, rng) -> None:
     curtain = np.full_like(clip.frames[0], 90)
     held = [tracker.update(curtain) for _ in range(15)]
     if not all(same(box, boxes[-1]) for box in held):
-        raise Wrong("on frames that show nothing your box wanders: below the PSR threshold it should stay")
+        raise Wrong(
+            "on frames that show nothing your box wanders: below the PSR threshold it should stay"
+        )
     place = clip.boxes[-1][:2] + [2, 1]
     again = as_array(tracker.update(paste(clip.scene, clip.target, place)), (4,), "the box")
     if float(iou(again, [*place, *clip.boxes[0][2:]])) < 0.7:

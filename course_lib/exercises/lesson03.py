@@ -21,11 +21,15 @@ def examine_shifts(answer, reference, rng) -> None:
     given = as_array(answer(x), (n, n), "the data matrix")
     require_untouched(kept, x, "the signal")
     if same(given, np.array([np.roll(x, -i) for i in range(n)])):
-        raise Wrong("your row 1 is the signal moved one place to the left: row i is moved i places to the right")
+        raise Wrong(
+            "your row 1 is the signal moved one place to the left: row i is moved i places to the right"
+        )
     if same(given, right.T):
         raise Wrong("your shifts stand in columns: each row is one shift")
     if same(given, np.triu(right)):
-        raise Wrong("what leaves on the right does not come back on the left: your shifts leave zeros behind")
+        raise Wrong(
+            "what leaves on the right does not come back on the left: your shifts leave zeros behind"
+        )
     if not same(given[0], x):
         raise Wrong("your row 0 is not the signal itself: it is the shift by 0 places")
     require_close(given, right, "the data matrix")
@@ -41,7 +45,9 @@ def examine_ridge(answer, reference, rng) -> None:
     given = as_array(answer(x.copy(), y.copy(), regulariser), (n,), "w")
     a, b = np.fft.fft(x), np.fft.fft(y)
     if np.abs(given.imag).max() > 1e-9:
-        raise Wrong("w is complex: either it still lies in the Fourier domain, or `.real` is missing at the end")
+        raise Wrong(
+            "w is complex: either it still lies in the Fourier domain, or `.real` is missing at the end"
+        )
     given = given.real
     if same(given, np.fft.ifft(np.conj(a) * b / (np.abs(a) ** 2 + regulariser)).real):
         raise Wrong(
@@ -68,7 +74,9 @@ def examine_displacement(answer, reference, rng) -> None:
         got = as_number(given[0], "dx"), as_number(given[1], "dy")
         where = f"in a response of {h} × {w} with its peak in row {dy % h}, column {dx % w}"
         if got == (dx % w, dy % h) and got != (dx, dy):
-            raise Wrong(f"{where} you say {got}: beyond half the patch the target has moved the other way")
+            raise Wrong(
+                f"{where} you say {got}: beyond half the patch the target has moved the other way"
+            )
         if got == (dy, dx):
             raise Wrong(f"{where} you say {got}: the column is x, and dx comes first")
         if got == (dx % w - w // 2, dy % h - h // 2):
@@ -91,7 +99,9 @@ def examine_kernel(answer, reference, rng) -> None:
         )
     given = as_array(given, (h, w), "the kernel's map")
     if np.abs(np.imag(given)).max() > 1e-9:
-        raise Wrong("the kernel's map is complex: the correlation back in space is real, take .real")
+        raise Wrong(
+            "the kernel's map is complex: the correlation back in space is real, take .real"
+        )
     given = np.real(given)
     xx, zz, N = (x**2).sum(), (z**2).sum(), x.size
     xz = kernels.correlate(kernels.spectrum(x), kernels.spectrum(z), (h, w))
@@ -99,7 +109,9 @@ def examine_kernel(answer, reference, rng) -> None:
     if same(given, reference(z, x, bandwidth)):
         raise Wrong("your map is turned around: conjugate the transform of x, not that of z")
     if same(given, np.exp(-d / bandwidth**2)):
-        raise Wrong("the distance is not divided by N = C · h · w: the kernel is nearly 0 everywhere")
+        raise Wrong(
+            "the distance is not divided by N = C · h · w: the kernel is nearly 0 everywhere"
+        )
     if same(given, np.exp(-d / (bandwidth**2 * h * w))):
         raise Wrong("N counts the numbers of one channel only: it is C · h · w")
     if same(given, np.exp(-d / (bandwidth * N))):
@@ -128,13 +140,17 @@ def examine_train(answer, reference, rng) -> None:
         raise Wrong("your α still lies in the Fourier domain: transform it back and take .real")
     given = given.real
     if same(given, np.fft.ifft2(Y / np.fft.fft2(kernel + regulariser)).real):
-        raise Wrong("λ was added to the kernel in space, where it only changes the mean: add it to the transform")
+        raise Wrong(
+            "λ was added to the kernel in space, where it only changes the mean: add it to the transform"
+        )
     if same(given, np.fft.ifft2(Y / K).real, 1e-5):
         raise Wrong("λ is missing")
     if same(given, np.fft.ifft2(K / (Y + regulariser)).real, 1e-5):
         raise Wrong("numerator and denominator are swapped: the labels are divided by the kernel")
     if same(given, np.fft.ifft2(Y / (np.abs(K) ** 2 + regulariser)).real):
-        raise Wrong("you divide by |k̂|² + λ: in the dual the kernel itself is the matrix, not its square")
+        raise Wrong(
+            "you divide by |k̂|² + λ: in the dual the kernel itself is the matrix, not its square"
+        )
     require_close(given, reference(kernel, labels, regulariser), "α", tolerance=1e-5)
 
 
@@ -154,7 +170,9 @@ def examine_histogram(answer, reference, rng) -> None:
     right = reference(strength, direction, cell)
     given = answer(strength.copy(), direction.copy(), cell)
     if np.shape(given) == (rows, columns, 18):
-        raise Wrong("the directions come last in your answer: channels come first, (18, rows, columns)")
+        raise Wrong(
+            "the directions come last in your answer: channels come first, (18, rows, columns)"
+        )
     if np.shape(given) == (9, rows, columns):
         raise Wrong("you count 9 directions: here the sign matters, there are 18")
     given = as_array(given, right.shape, "the histogram")
@@ -174,7 +192,12 @@ def examine_histogram(answer, reference, rng) -> None:
 @check("kcf.size", reference=kcf.best_size)
 def examine_size(answer, reference, rng) -> None:
     """The highest peak, the others weighed down."""
-    cases = [((0.9, 0.92, 0.5), 0.96), ((0.8, 0.5, 0.9), 0.96), ((0.5, 0.9, 0.7), 1.0), ((0.6, 0.62, 0.63), 0.96)]
+    cases = [
+        ((0.9, 0.92, 0.5), 0.96),
+        ((0.8, 0.5, 0.9), 0.96),
+        ((0.5, 0.9, 0.7), 1.0),
+        ((0.6, 0.62, 0.63), 0.96),
+    ]
     for peaks, weight in cases:
         responses = rng.uniform(0, 0.2, (3, 6, 7))
         for k, peak in enumerate(peaks):
@@ -184,11 +207,17 @@ def examine_size(answer, reference, rng) -> None:
         require_untouched(kept, responses, "the responses")
         where = f"peaks {', '.join(f'{p:g}' for p in peaks)} and weight {weight:g}"
         if got == kept.argmax() and got > 2:
-            raise Wrong("your answer is a place in the whole stack: take the largest of each response first")
+            raise Wrong(
+                "your answer is a place in the whole stack: take the largest of each response first"
+            )
         if got != right and got == int(np.argmax(peaks)):
-            raise Wrong(f"{where}: you say {got:g}; with the weight on the others, {right} is the highest")
+            raise Wrong(
+                f"{where}: you say {got:g}; with the weight on the others, {right} is the highest"
+            )
         if got != right:
-            raise Wrong(f"{where}: you say {got:g}, expected {right}: the first is not weighed, the others are")
+            raise Wrong(
+                f"{where}: you say {got:g}, expected {right}: the first is not weighed, the others are"
+            )
 
 
 @check("kcf.tracker", reference=kcf.KCF)
@@ -199,8 +228,12 @@ def examine_tracker(answer, reference, rng) -> None:
     tracker.init(clip.frames[0], clip.boxes[0].copy())
     first = as_array(tracker.update(clip.frames[1]), (4,), "the box")[:2] - clip.boxes[0][:2]
     if np.allclose(first, [2, 1]):
-        raise Wrong("your box moves 2 right and 1 down where the target moves 8 and 4: a cell is 4 pixels wide")
-    followed(answer(), clip, lost="Is the model updated at all?", growth=0.11)  # two steps of a pyramid are no mistake
+        raise Wrong(
+            "your box moves 2 right and 1 down where the target moves 8 and 4: a cell is 4 pixels wide"
+        )
+    followed(
+        answer(), clip, lost="Is the model updated at all?", growth=0.11
+    )  # two steps of a pyramid are no mistake
     _check_place(answer(), clip)
     _check_learning(answer(), rng)
 
@@ -222,8 +255,14 @@ def _check_learning(tracker, rng) -> None:
     old, new = moving_texture(rng, (0, 0), 1), moving_texture(rng, (0, 0), 1)
     tracker.init(old.frames[0], old.boxes[0].copy())
     place = old.boxes[0][:2]
-    for share in np.minimum(np.linspace(0, 2, 180), 1):  # half of the time it is the new one already
-        tracker.update(paste(old.scene, ((1 - share) * old.target + share * new.target).astype(np.uint8), place))
+    for share in np.minimum(
+        np.linspace(0, 2, 180), 1
+    ):  # half of the time it is the new one already
+        tracker.update(
+            paste(
+                old.scene, ((1 - share) * old.target + share * new.target).astype(np.uint8), place
+            )
+        )
     beside = paste(old.scene, old.target, place + [16, 0])[..., 0]
     box = as_array(tracker.update(paste(beside, new.target, place - [16, 0])), (4,), "the box")
     if float(iou(box, [*(place - [16, 0]), *old.boxes[0][2:]])) < 0.5:

@@ -54,7 +54,9 @@ def examine_crop(answer, reference, rng) -> None:
                 "so crop pixel k stands at (k + 0.5)·step + corner − 0.5"
             )
         if same(given[:, 2], [cx, cy]):
-            raise Wrong("your crop begins at the target's centre; its corner is half a side up and left of it")
+            raise Wrong(
+                "your crop begins at the target's centre; its corner is half a side up and left of it"
+            )
         if same(given[:, 2], expected[::-1, 2]) and not same(expected[0, 2], expected[1, 2]):
             raise Wrong("x and y have changed places: the first row gives the column x")
         if same(given[:, 2], [cx - (size - 1) / 2 * step, cy - (size - 1) / 2 * step]):
@@ -80,10 +82,15 @@ def examine_output(answer, reference, rng) -> None:
         case = f"for {size} cells, kernel {kernel}, stride {stride}, padding {padding} you give {given:g}"
         if given == expected:
             continue
-        if padding and given in ((size - kernel) // stride + 1, (size + padding - kernel) // stride + 1):
+        if padding and given in (
+            (size - kernel) // stride + 1,
+            (size + padding - kernel) // stride + 1,
+        ):
             raise Wrong(f"{case}: the padding stands on both sides")
         if given == (size + 2 * padding - kernel) // stride:
-            raise Wrong(f"{case}: one too few. The window also stands at its first place, before any step")
+            raise Wrong(
+                f"{case}: one too few. The window also stands at its first place, before any step"
+            )
         if given == (size + 2 * padding - kernel) / stride + 1:
             raise Wrong(f"{case}: a window that does not fit whole is left out, so round down")
         raise Wrong(f"{case}; expected {expected}")
@@ -96,7 +103,10 @@ def examine_field(answer, reference, rng) -> None:
         [(11, 2)],
         [(11, 2), (3, 2)],
         [(3, 1)] * 3,
-        [(int(k), int(s)) for k, s in zip(rng.integers(2, 8, 5), rng.integers(1, 4, 5), strict=True)],
+        [
+            (int(k), int(s))
+            for k, s in zip(rng.integers(2, 8, 5), rng.integers(1, 4, 5), strict=True)
+        ],
     ]
     for layers in stacks:
         given = answer(list(layers))
@@ -107,7 +117,9 @@ def examine_field(answer, reference, rng) -> None:
         if stride != right_stride:
             total = sum(s for _, s in layers)
             hint = (
-                "strides multiply, they do not add" if stride == total else "it is the product of the layers' strides"
+                "strides multiply, they do not add"
+                if stride == total
+                else "it is the product of the layers' strides"
             )
             raise Wrong(f"for {layers} your stride is {stride:g}, expected {right_stride}: {hint}")
         if field != right_field:
@@ -124,7 +136,9 @@ def examine_field(answer, reference, rng) -> None:
                     f"for {layers} your field is {field:g}: behind a stride, cells stand further apart in the picture"
                 )
             if field == right_field - 1:
-                raise Wrong(f"for {layers} your field is {field:g}: before the first layer a cell sees 1 pixel, not 0")
+                raise Wrong(
+                    f"for {layers} your field is {field:g}: before the first layer a cell sees 1 pixel, not 0"
+                )
             raise Wrong(f"for {layers} your field is {field:g}, expected {right_field}")
 
 
@@ -133,7 +147,9 @@ def examine_alexnet(answer, reference, rng) -> None:
     """The embedding of the layer table."""
     network = answer()
     if not isinstance(network, nn.Module):
-        raise Wrong(f"build_alexnet should return a network (nn.Module); yours is of type {type(network).__name__}")
+        raise Wrong(
+            f"build_alexnet should return a network (nn.Module); yours is of type {type(network).__name__}"
+        )
     convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
     if len(convolutions) != 5:
         raise Wrong(f"your network has {len(convolutions)} convolutions; the table has 5")
@@ -149,7 +165,9 @@ def examine_alexnet(answer, reference, rng) -> None:
             )
     norms = sum(isinstance(m, nn.BatchNorm2d) for m in network.modules())
     if norms != 4:
-        raise Wrong(f"your network has {norms} batch norms; conv1 to conv4 have one each, conv5 has none")
+        raise Wrong(
+            f"your network has {norms} batch norms; conv1 to conv4 have one each, conv5 has none"
+        )
     network.eval()
     with torch.no_grad():
         for size, cells in ((127, 6), (255, 22)):
@@ -180,7 +198,9 @@ def examine_correlate(answer, reference, rng) -> None:
             f"your responses have shape {tuple(given.shape)}: right in number; reshape them to (B, H', W') = ({B}, 5, 8)"
         )
     if tuple(given.shape) == (B, B, 5, 8):
-        raise Wrong("every exemplar slid over every search image: with groups=B each keeps to its own")
+        raise Wrong(
+            "every exemplar slid over every search image: with groups=B each keeps to its own"
+        )
     if tuple(given.shape) == (B, C, 5, 8) or tuple(given.shape) == (B * C, 5, 8):
         raise Wrong(
             "your channels are kept apart (groups = B·C): the response is the sum over all channels of one pair"
@@ -188,11 +208,15 @@ def examine_correlate(answer, reference, rng) -> None:
     result = as_array(given, (B, 5, 8), "the responses")
     expected = reference(z, x)
     if same(result, reference(z.flip(2, 3), x), 1e-4):
-        raise Wrong("your exemplar is turned upside down: F.conv2d already correlates, it does not flip its kernel")
+        raise Wrong(
+            "your exemplar is turned upside down: F.conv2d already correlates, it does not flip its kernel"
+        )
     if same(result, reference(z[:1].expand(B, -1, -1, -1), x), 1e-4):
         raise Wrong("the first exemplar slid over every search image; each has its own")
     require_close(result, expected, "the responses", tolerance=1e-4)
-    one = as_array(answer(z[:1].clone(), x[:1].clone()), (1, 5, 8), "for a batch of one the responses")
+    one = as_array(
+        answer(z[:1].clone(), x[:1].clone()), (1, 5, 8), "for a batch of one the responses"
+    )
     require_close(one, expected[:1], "for a batch of one the responses", tolerance=1e-4)
 
 
@@ -208,9 +232,7 @@ def examine_labels(answer, reference, rng) -> None:
         if not values <= {-1.0, 1.0}:
             raise Wrong(f"your labels hold {sorted(values)[:4]}; expected −1 and +1 alone")
         found, right = int((labels > 0).sum()), int((expected > 0).sum())
-        case = (
-            f"for {size} cells, stride {stride} and radius {radius:g} px {found} cells are positive, expected {right}"
-        )
+        case = f"for {size} cells, stride {stride} and radius {radius:g} px {found} cells are positive, expected {right}"
         offset = np.arange(size) - (size - 1) / 2
         cells = np.hypot(offset[:, None], offset[None, :])
         if same(labels, np.where(cells <= radius, 1, -1)) and found != right:
@@ -218,13 +240,22 @@ def examine_labels(answer, reference, rng) -> None:
         if same(labels, np.where(cells * stride < radius, 1, -1)) and found != right:
             raise Wrong(f"{case}: a cell at exactly the radius still counts")
         if (
-            same(labels, np.where(np.maximum(*np.meshgrid(abs(offset), abs(offset))) * stride <= radius, 1, -1))
+            same(
+                labels,
+                np.where(
+                    np.maximum(*np.meshgrid(abs(offset), abs(offset))) * stride <= radius, 1, -1
+                ),
+            )
             and found != right
         ):
-            raise Wrong(f"{case}: the positives form a square; the distance is Euclidean, so they form a disc")
+            raise Wrong(
+                f"{case}: the positives form a square; the distance is Euclidean, so they form a disc"
+            )
         middle = labels[size // 2, size // 2]
         if middle < 0 or not same(labels, labels[::-1, ::-1]):
-            raise Wrong(f"your positives do not lie around the middle cell ({size // 2}, {size // 2})")
+            raise Wrong(
+                f"your positives do not lie around the middle cell ({size // 2}, {size // 2})"
+            )
         if not same(labels, expected):
             raise Wrong(case)
 
@@ -236,9 +267,13 @@ def examine_loss(answer, reference, rng) -> None:
     y = losses.label_map(15, 8, 16.0).expand(3, 15, 15)
     given = answer(v, y)
     if not isinstance(given, torch.Tensor) or given.ndim:
-        raise Wrong("the loss should be one number, a tensor of shape (), that can be differentiated")
+        raise Wrong(
+            "the loss should be one number, a tensor of shape (), that can be differentiated"
+        )
     if not given.requires_grad:
-        raise Wrong("your loss has lost its gradient: compute it with torch, without .item(), .numpy() or .detach()")
+        raise Wrong(
+            "your loss has lost its gradient: compute it with torch, without .item(), .numpy() or .detach()"
+        )
     value, expected = as_number(given, "the loss"), float(reference(v, y).detach())
     plain = torch.nn.functional.softplus(-y * v)
     if same(value, float(plain.mean().detach()), 1e-4):
@@ -248,7 +283,9 @@ def examine_loss(answer, reference, rng) -> None:
     if same(value, 3 * expected, 1e-4):
         raise Wrong("your loss sums over the batch; take the mean")
     if same(value, 2 * expected, 1e-4):
-        raise Wrong("your weights sum to 2 in each map: 0.5 for the positives, 0.5 for the negatives")
+        raise Wrong(
+            "your weights sum to 2 in each map: 0.5 for the positives, 0.5 for the negatives"
+        )
     if same(value, float(reference(-v, y).detach()), 1e-4):
         raise Wrong("your loss rewards the wrong sign: log(1 + exp(−y·v)), with the minus")
     require_close(value, expected, "the loss", tolerance=1e-4)

@@ -32,7 +32,9 @@ def examine_pair(answer, reference, rng) -> None:
                     f"frame {frame} is not among the valid ones: the target is absent there, or cut off. Draw from `valid`"
                 )
         if abs(second - first) > 60:
-            raise Wrong(f"frames {first} and {second} are {abs(second - first)} apart; at most the gap of 60")
+            raise Wrong(
+                f"frames {first} and {second} are {abs(second - first)} apart; at most the gap of 60"
+            )
         if first == second:
             raise Wrong(
                 f"both frames are {first}: a pair of one frame teaches nothing about change. Leave the first out"
@@ -40,9 +42,13 @@ def examine_pair(answer, reference, rng) -> None:
         before += second < first
         seen.append(first)
     if before == 0 or before == 400:
-        raise Wrong("your second frame always lies on the same side of the first; time may run either way")
+        raise Wrong(
+            "your second frame always lies on the same side of the first; time may run either way"
+        )
     if len(set(seen)) < 60:
-        raise Wrong(f"in 400 draws only {len(set(seen))} of 120 frames came first: draw the first among all valid ones")
+        raise Wrong(
+            f"in 400 draws only {len(set(seen))} of 120 frames came first: draw the first among all valid ones"
+        )
     lonely = answer(rng, np.array([5, 300]), 60)
     if tuple(int(v) for v in lonely) not in ((5, 5), (300, 300)):
         raise Wrong(
@@ -55,7 +61,9 @@ def examine_shift(answer, reference, rng) -> None:
     """Centre of a search window beside the target's."""
     box, shift, scale = np.array([40.0, 60.0, 30.0, 50.0]), 4.0, 0.5
     middle = box[:2] + box[2:] / 2
-    points = np.array([as_array(answer(rng, box.copy(), shift, scale), (2,), "the point") for _ in range(600)])
+    points = np.array(
+        [as_array(answer(rng, box.copy(), shift, scale), (2,), "the point") for _ in range(600)]
+    )
     away = (points - middle) * scale  # crop pixels
     if np.abs(away.mean(axis=0)).max() > 1.0:
         raise Wrong(
@@ -88,7 +96,11 @@ def examine_rate(answer, reference, rng) -> None:
     right = np.array([reference(k, steps, start, end) for k in range(steps)])
     if not np.isclose(given[0], start):
         raise Wrong(f"the first step's rate is {given[0]:.3g}; expected {start:g}")
-    if same(given / right, (end / start) ** (np.arange(steps) / steps - np.arange(steps) / (steps - 1)), 1e-3):
+    if same(
+        given / right,
+        (end / start) ** (np.arange(steps) / steps - np.arange(steps) / (steps - 1)),
+        1e-3,
+    ):
         raise Wrong(
             f"the last step's rate is {given[-1]:.3g}, not {end:g}: between {steps} steps lie {steps - 1} factors"
         )
@@ -119,11 +131,17 @@ def examine_predict(answer, reference, rng) -> None:
         probe.bf16.clear()
         given = answer(probe, z, x, bf16)
         if not isinstance(given, torch.Tensor):
-            raise Wrong(f"the responses should be a tensor; yours is of type {type(given).__name__}")
+            raise Wrong(
+                f"the responses should be a tensor; yours is of type {type(given).__name__}"
+            )
         if not probe.bf16:
             raise Wrong("the network was never called: network(exemplar, search)")
         if probe.bf16[-1] is not bf16:
-            said = "outside autocast, so in single precision" if bf16 else "in bfloat16 although bf16 is False"
+            said = (
+                "outside autocast, so in single precision"
+                if bf16
+                else "in bfloat16 although bf16 is False"
+            )
             raise Wrong(f"with bf16={bf16} the network ran {said}: torch.autocast(…, enabled=bf16)")
         if given.dtype != torch.float32:
             raise Wrong(
@@ -134,10 +152,14 @@ def examine_predict(answer, reference, rng) -> None:
                 "the network's weights have become bfloat16: small steps would be rounded away. Autocast rounds copies only"
             )
         if not given.requires_grad:
-            raise Wrong("the responses have lost their gradient: no torch.no_grad() and no .detach() in training")
+            raise Wrong(
+                "the responses have lost their gradient: no torch.no_grad() and no .detach() in training"
+            )
     if torch.is_autocast_enabled("cpu"):
         raise Wrong("autocast is still on after your function: use it as `with torch.autocast(…):`")
-    require_close(given, reference(probe, z, x, False).detach().numpy(), "the responses", tolerance=1e-4)
+    require_close(
+        given, reference(probe, z, x, False).detach().numpy(), "the responses", tolerance=1e-4
+    )
 
 
 def _small(rng) -> tuple[nn.Module, torch.optim.Optimizer, torch.Tensor]:
@@ -148,7 +170,11 @@ def _small(rng) -> tuple[nn.Module, torch.optim.Optimizer, torch.Tensor]:
 
 
 def _weights(network: nn.Module) -> np.ndarray:
-    return torch.cat([t.detach().float().flatten() for t in network.state_dict().values()]).numpy().copy()
+    return (
+        torch.cat([t.detach().float().flatten() for t in network.state_dict().values()])
+        .numpy()
+        .copy()
+    )
 
 
 @check("training.descend", reference=step.descend)
@@ -171,15 +197,21 @@ def examine_descend(answer, reference, rng) -> None:
                 )
             free = copy.deepcopy(before[:12]) - weights[:12]
             if np.abs(free).max() > 3 * np.abs(before[:12] - right[:12]).max():
-                raise Wrong("the weights moved too far: the gradient is not clipped, or clipped after the step")
-            raise Wrong("the weights moved to another place than expected: zero, backward, clip, step, in this order")
+                raise Wrong(
+                    "the weights moved too far: the gradient is not clipped, or clipped after the step"
+                )
+            raise Wrong(
+                "the weights moved to another place than expected: zero, backward, clip, step, in this order"
+            )
         norm = as_number(given, "the norm")
         if not same(norm, expected, 1e-3):
             if norm <= 5.001:
                 raise Wrong(
                     f"you return {norm:.3g}, the norm after clipping; clip_grad_norm_ returns the one before, {expected:.3g}"
                 )
-            raise Wrong(f"you return {norm:.3g}; the gradient's norm before clipping is {expected:.3g}")
+            raise Wrong(
+                f"you return {norm:.3g}; the gradient's norm before clipping is {expected:.3g}"
+            )
 
 
 @check("training.snapshot", reference=step.snapshot)
@@ -197,8 +229,14 @@ def examine_snapshot(answer, reference, rng) -> None:
         raise Wrong(f"a snapshot is a dictionary; yours is of type {type(kept).__name__}")
     missing = {"network", "optimiser", "step"} - set(kept)
     if missing:
-        what = {"network": "the weights", "optimiser": "the optimiser's momentum", "step": "how far training has come"}
-        raise Wrong(f"the snapshot lacks {', '.join(repr(m) + ' (' + what[m] + ')' for m in sorted(missing))}")
+        what = {
+            "network": "the weights",
+            "optimiser": "the optimiser's momentum",
+            "step": "how far training has come",
+        }
+        raise Wrong(
+            f"the snapshot lacks {', '.join(repr(m) + ' (' + what[m] + ')' for m in sorted(missing))}"
+        )
     if as_number(kept["step"], "the step") != 3:
         raise Wrong(f"the snapshot says step {kept['step']}; it was taken at step 3")
     at_three = _weights(network)

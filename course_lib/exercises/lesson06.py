@@ -42,7 +42,9 @@ def examine_enlarge(answer, reference, rng) -> None:
     response = _bump(rng)[:, :13].copy()
     given = as_array(answer(response.copy(), 16), (272, 208), "the enlarged response")
     if same(given, cv2.resize(response, (208, 272), interpolation=cv2.INTER_LINEAR), 1e-4):
-        raise Wrong("your enlargement is bilinear: its peak can only lie on one of the 17 cells. Use cv2.INTER_CUBIC")
+        raise Wrong(
+            "your enlargement is bilinear: its peak can only lie on one of the 17 cells. Use cv2.INTER_CUBIC"
+        )
     if same(given, np.kron(response, np.ones((16, 16))), 1e-4):
         raise Wrong("your enlargement repeats each cell: no finer than before. Use cv2.INTER_CUBIC")
     require_close(given, reference(response, 16), "the enlarged response", tolerance=1e-4)
@@ -67,7 +69,9 @@ def examine_choose(answer, reference, rng) -> None:
         given, expected = as_number(answer(responses, 0.9745), "the index"), reference(kept, 0.9745)
         require_untouched(kept, responses, "the responses")
         if given != expected:
-            raise Wrong(f"with peaks {wanted} you choose scale {given:g}, expected {expected}: {words}")
+            raise Wrong(
+                f"with peaks {wanted} you choose scale {given:g}, expected {expected}: {words}"
+            )
     flat = np.stack([np.full((17, 17), 0.9), _bump(rng) * 0 + 0.1, np.full((17, 17), 0.2)])
     flat[1, 5, 5] = 1.0
     if as_number(answer(flat, 0.9745), "the index") != 1:
@@ -87,7 +91,9 @@ def examine_blend(answer, reference, rng) -> None:
             "the response is not normalised: beside values of several units a window that sums to 1 does nothing. Minimum to 0, sum to 1"
         )
     if same(given * 1e4, (0.176 * expected_share(kept) + (1 - 0.176) * window) * 1e4, 1e-4):
-        raise Wrong("the influence stands at the wrong one: the window gets it, the response the rest")
+        raise Wrong(
+            "the influence stands at the wrong one: the window gets it, the response the rest"
+        )
     if same(given * 1e4, ((1 - 0.176) * kept / kept.sum() + 0.176 * window) * 1e4, 1e-3):
         raise Wrong(
             "you divide by the sum before the minimum is taken away; a response has negative values, and its sum may be about 0"
@@ -114,7 +120,9 @@ def examine_displacement(answer, reference, rng) -> None:
         given = as_array(answer(response, 8, 16), (2,), "the displacement")
         expected = reference(response, 8, 16)
         if same(given, expected * 2):
-            raise Wrong("your displacement is in cells of the enlarged response: one of them is 8 / 16 pixel")
+            raise Wrong(
+                "your displacement is in cells of the enlarged response: one of them is 8 / 16 pixel"
+            )
         if same(given, expected - 0.25, 1e-4):
             raise Wrong(
                 "your displacement is a quarter of a pixel off: the middle of 272 cells lies between two of them, at (272 − 1) / 2"
@@ -138,12 +146,19 @@ def examine_damp(answer, reference, rng) -> None:
     ):
         given = as_number(answer(side, factor, rate, first), "the side")
         if factor != 1 and same(given, side * factor):
-            raise Wrong("the size jumps to the new scale at once; it should move there by the share `rate`")
+            raise Wrong(
+                "the size jumps to the new scale at once; it should move there by the share `rate`"
+            )
         if factor != 1 and same(given, rate * side + (1 - rate) * side * factor):
-            raise Wrong("the rate stands at the wrong one: `rate` belongs to the new size, 1 − rate to the old")
+            raise Wrong(
+                "the rate stands at the wrong one: `rate` belongs to the new size, 1 − rate to the old"
+            )
         require_close(given, reference(side, factor, rate, first), "the side")
     for side, factor in ((990.0, 1.2), (41.0, 0.8)):
-        given, expected = as_number(answer(side, factor, 0.59, 200.0), "the side"), reference(side, factor, 0.59, 200.0)
+        given, expected = (
+            as_number(answer(side, factor, 0.59, 200.0), "the side"),
+            reference(side, factor, 0.59, 200.0),
+        )
         if not same(given, expected):
             raise Wrong(
                 f"from {side:g} the side goes to {given:.4g}; it must stay within 0.2 … 5 times the first one, 200: {expected:g}"
@@ -156,7 +171,15 @@ def examine_tracker(answer, reference, rng) -> None:
     from course_lib.data.generated import make_clip, random_spec
 
     clip = make_clip(
-        random_spec(int(rng.integers(50)), length=8, scale=1.5, noise=2.0, light=0.0, occluders=0, distractors=0)
+        random_spec(
+            int(rng.integers(50)),
+            length=8,
+            scale=1.5,
+            noise=2.0,
+            light=0.0,
+            occluders=0,
+            distractors=0,
+        )
     )
     mine, right = answer(), reference()
     for tracker in (mine, right):
@@ -168,14 +191,18 @@ def examine_tracker(answer, reference, rng) -> None:
             continue
         centre, wanted = given[:2] + given[2:] / 2, expected[:2] + expected[2:] / 2
         if np.abs(given[:2] - wanted).max() < 1:
-            raise Wrong(f"in frame {t} you return the centre where the box's corner belongs: x = cx − w / 2")
+            raise Wrong(
+                f"in frame {t} you return the centre where the box's corner belongs: x = cx − w / 2"
+            )
         if np.abs(given[2:] - expected[2:]).max() > 0.02 * expected[2:].max():
             raise Wrong(
                 f"in frame {t} your box is {given[2]:.1f} × {given[3]:.1f} px, expected {expected[2]:.1f} × {expected[3]:.1f}: "
                 "the target's size follows the search side, by the same factor"
             )
         if np.abs(centre - (clip.boxes[0][:2] + clip.boxes[0][2:] / 2)).max() < 0.5:
-            raise Wrong(f"in frame {t} your box is still where it was in frame 0: keep the new centre in self.centre")
+            raise Wrong(
+                f"in frame {t} your box is still where it was in frame 0: keep the new centre in self.centre"
+            )
         raise Wrong(
             f"in frame {t} your box is centred at ({centre[0]:.1f}, {centre[1]:.1f}), expected ({wanted[0]:.1f}, {wanted[1]:.1f}): "
             "the peak's place is counted in the window of the chosen scale; window.to_frame brings it back"

@@ -27,7 +27,9 @@ def examine_default_boxes(answer, reference, rng) -> None:
                 "(The lecture prints s / a; compute the area and you see that it cannot be.)"
             )
         if same(given[:, ::-1], expected):
-            raise Wrong("width and height have changed places: a ratio of 2 means twice as wide as high")
+            raise Wrong(
+                "width and height have changed places: a ratio of 2 means twice as wide as high"
+            )
         if same(given[:5], expected[:5]) and not same(given[5], expected[5]):
             raise Wrong(
                 f"your extra square has the sides {given[5].tolist()}; expected √(s · s') = {expected[5, 0]:.4g}, between two maps"
@@ -37,7 +39,12 @@ def examine_default_boxes(answer, reference, rng) -> None:
             raise Wrong(
                 f"the areas of your five boxes are {np.round(areas, 4).tolist()}; all should be s² = {s * s:.4g}"
             )
-        require_close(given, expected, "the sizes", hint="the order is that of the ratios, the extra square last")
+        require_close(
+            given,
+            expected,
+            "the sizes",
+            hint="the order is that of the ratios, the extra square last",
+        )
 
 
 @check("anchors.siamrpn", reference=anchors.siamrpn_anchor_sizes)
@@ -46,14 +53,22 @@ def examine_anchor_sizes(answer, reference, rng) -> None:
     ratios = (0.33, 0.5, 1.0, 2.0, 3.0)
     given, expected = as_array(answer(ratios), (5, 2), "the five sizes"), reference(ratios)
     if same(given, expected[:, ::-1], 1e-3):
-        raise Wrong("here the ratio is height over width: r = 3 is a tall box. (SSD's a is the other way round.)")
+        raise Wrong(
+            "here the ratio is height over width: r = 3 is a tall box. (SSD's a is the other way round.)"
+        )
     if same(given, expected / 8, 1e-3):
-        raise Wrong(f"your square has a side of {given[2, 0]:g}; the area is that of 64 × 64 pixels")
+        raise Wrong(
+            f"your square has a side of {given[2, 0]:g}; the area is that of 64 × 64 pixels"
+        )
     if same(given, reference(ratios, truncated=True), 1e-3):
-        raise Wrong("your sizes are cut to whole numbers as in the public code; keep them exact: all areas 64 · 64")
+        raise Wrong(
+            "your sizes are cut to whole numbers as in the public code; keep them exact: all areas 64 · 64"
+        )
     areas = given.prod(1)
     if not np.allclose(areas, 4096, rtol=1e-3):
-        raise Wrong(f"your areas are {np.round(areas).astype(int).tolist()}; expected 4096 for every ratio")
+        raise Wrong(
+            f"your areas are {np.round(areas).astype(int).tolist()}; expected 4096 for every ratio"
+        )
     require_close(given, expected, "the sizes", tolerance=1e-4)
 
 
@@ -84,7 +99,9 @@ def examine_encode(answer, reference, rng) -> None:
     if same(given, -expected):
         raise Wrong("your offsets lead from the box to the anchor; turn them round")
     if same(given, reference(at, boxes)):
-        raise Wrong("box and anchor have changed places: offsets are measured in sizes of the anchor")
+        raise Wrong(
+            "box and anchor have changed places: offsets are measured in sizes of the anchor"
+        )
     require_close(given, expected, "the offsets")
 
 
@@ -97,7 +114,9 @@ def examine_decode(answer, reference, rng) -> None:
     centres = np.concatenate([boxes[:, :2] + boxes[:, 2:] / 2, boxes[:, 2:]], 1)
     if same(given, centres):
         raise Wrong("you return the centre where the corner belongs: x = cx − w / 2")
-    if same(given[:, 2:], at[:, 2:] * (1 + offsets[:, 2:])) or same(given[:, 2:], at[:, 2:] * offsets[:, 2:]):
+    if same(given[:, 2:], at[:, 2:] * (1 + offsets[:, 2:])) or same(
+        given[:, 2:], at[:, 2:] * offsets[:, 2:]
+    ):
         raise Wrong("dw and dh are logarithms: the sizes are the anchor's times exp of them")
     if same(given[:, 2:], boxes[:, 2:]) and not same(given, boxes):
         raise Wrong(
@@ -110,7 +129,9 @@ def examine_decode(answer, reference, rng) -> None:
 @check("anchors.match", reference=anchors.match)
 def examine_match(answer, reference, rng) -> None:
     """Labels from overlaps."""
-    overlap = torch.tensor([[0.05, 0.29, 0.3, 0.45, 0.6, 0.61, 0.95], [0.0, 0.2, 0.31, 0.59, 0.6, 0.3, 0.1]])
+    overlap = torch.tensor(
+        [[0.05, 0.29, 0.3, 0.45, 0.6, 0.61, 0.95], [0.0, 0.2, 0.31, 0.59, 0.6, 0.3, 0.1]]
+    )
     for high, low in ((0.6, 0.3), (0.5, 0.25)):
         given = as_array(answer(overlap.clone(), high, low), (2, 7), "the labels")
         expected = reference(overlap, high, low).numpy()
@@ -119,7 +140,9 @@ def examine_match(answer, reference, rng) -> None:
                 f"your labels are only 0 and 1; between {low} and {high} an anchor is neither: −1, it does not count"
             )
         if same(given, np.where(overlap.numpy() > high, 1, np.where(overlap.numpy() < low, -1, 0))):
-            raise Wrong("0 is for what is not the target, −1 for what does not count; yours are the other way round")
+            raise Wrong(
+                "0 is for what is not the target, −1 for what does not count; yours are the other way round"
+            )
         if not same(given, expected):
             k = tuple(np.argwhere(given != expected)[0])
             raise Wrong(
@@ -159,7 +182,9 @@ def examine_draw(answer, reference, rng) -> None:
             raise Wrong(
                 "you always keep the same ones, whatever `chance` says: keep those with the highest numbers in `chance`"
             )
-        raise Wrong("the number is right, the choice is not: keep the anchors with the highest numbers in `chance`")
+        raise Wrong(
+            "the number is right, the choice is not: keep the anchors with the highest numbers in `chance`"
+        )
 
 
 @check("anchors.mine", reference=proposals.hardest_negatives)
@@ -180,7 +205,9 @@ def examine_mine(answer, reference, rng) -> None:
         )
     zeros, right = (given == 0).sum(1), (expected == 0).sum(1)
     if zeros[1] == 0:
-        raise Wrong("a picture without positives keeps no negative at all, and teaches nothing: keep at least 10")
+        raise Wrong(
+            "a picture without positives keeps no negative at all, and teaches nothing: keep at least 10"
+        )
     if (zeros != right).any():
         raise Wrong(
             f"you keep {zeros.tolist()} negatives for {[int((row == 1).sum()) for row in before]} positives; expected "
@@ -188,14 +215,20 @@ def examine_mine(answer, reference, rng) -> None:
         )
     low = reference(-losses, labels).numpy()
     if same(given, low):
-        raise Wrong("you keep the easiest negatives, those with the smallest loss; the hardest teach most")
+        raise Wrong(
+            "you keep the easiest negatives, those with the smallest loss; the hardest teach most"
+        )
     if not same(given, expected):
-        raise Wrong("the number is right, the choice is not: keep the negatives with the largest loss of each picture")
+        raise Wrong(
+            "the number is right, the choice is not: keep the negatives with the largest loss of each picture"
+        )
 
 
 def loss_of(logits, offsets, labels, targets, weight: float = 1.2):
     """SiamRPN's loss () of logits (B, A, 2) and offsets (B, A, 4), as the course computes it."""
-    return proposals.siamrpn_loss(proposals.Proposals(logits, offsets), proposals.Targets(labels, targets), weight)
+    return proposals.siamrpn_loss(
+        proposals.Proposals(logits, offsets), proposals.Targets(labels, targets), weight
+    )
 
 
 @check("anchors.loss", reference=loss_of)
@@ -207,10 +240,17 @@ def examine_loss(answer, reference, rng) -> None:
     logits, offsets, targets = make(1, 40, 2).requires_grad_(), make(1, 40, 4), make(1, 40, 4)
     given = answer(logits, offsets, labels, targets, 1.2)
     if not isinstance(given, torch.Tensor) or given.ndim:
-        raise Wrong("the loss should be one number, a tensor of shape (), that can be differentiated")
+        raise Wrong(
+            "the loss should be one number, a tensor of shape (), that can be differentiated"
+        )
     if not given.requires_grad:
-        raise Wrong("your loss has lost its gradient: compute it with torch, without .item(), .numpy() or .detach()")
-    value, expected = as_number(given, "the loss"), float(reference(logits, offsets, labels, targets).detach())
+        raise Wrong(
+            "your loss has lost its gradient: compute it with torch, without .item(), .numpy() or .detach()"
+        )
+    value, expected = (
+        as_number(given, "the loss"),
+        float(reference(logits, offsets, labels, targets).detach()),
+    )
     each = F.cross_entropy(logits[0], labels[0].clamp_min(0), reduction="none").detach()
     positive, negative = each[labels[0] == 1].mean(), each[labels[0] == 0].mean()
     d = (offsets - targets)[0].abs()
@@ -241,7 +281,10 @@ def examine_loss(answer, reference, rng) -> None:
             raise Wrong(words)
     require_close(value, expected, "the loss", tolerance=1e-4)
     nothing = torch.zeros_like(labels)
-    empty = as_number(answer(logits.detach(), offsets, nothing, targets, 1.2), "the loss of a pair without positives")
+    empty = as_number(
+        answer(logits.detach(), offsets, nothing, targets, 1.2),
+        "the loss of a pair without positives",
+    )
     require_close(
         empty,
         float(reference(logits.detach(), offsets, nothing, targets)),
@@ -260,15 +303,21 @@ def examine_upchannel(answer, reference, rng) -> None:
     if not isinstance(given, torch.Tensor):
         raise Wrong(f"the maps should be a tensor; yours is of type {type(given).__name__}")
     if tuple(given.shape) == (1, B * n, 6, 5):
-        raise Wrong(f"your maps have shape {tuple(given.shape)}: right in number; reshape them to ({B}, {n}, 6, 5)")
+        raise Wrong(
+            f"your maps have shape {tuple(given.shape)}: right in number; reshape them to ({B}, {n}, 6, 5)"
+        )
     if tuple(given.shape) == (B, B * n, 6, 5):
-        raise Wrong("every exemplar's kernels slid over every search image: with groups=B each keeps to its own")
+        raise Wrong(
+            "every exemplar's kernels slid over every search image: with groups=B each keeps to its own"
+        )
     result, expected = as_array(given, (B, n, 6, 5), "the maps"), reference(kernels, x)
     if same(result, reference(kernels[:1].expand(B, -1, -1, -1, -1).clone(), x), 1e-4):
         raise Wrong("the first exemplar's kernels slid over every search image; each has its own")
     if same(result, reference(kernels.flip(3, 4), x), 1e-4):
         raise Wrong("your kernels are turned upside down: F.conv2d already correlates")
-    mixed = F.conv2d(x.reshape(1, B * C, 8, 7), kernels.transpose(0, 1).reshape(B * n, C, 3, 3), groups=B)[0]
+    mixed = F.conv2d(
+        x.reshape(1, B * C, 8, 7), kernels.transpose(0, 1).reshape(B * n, C, 3, 3), groups=B
+    )[0]
     if same(result, mixed.reshape(B, n, 6, 5), 1e-4):
         raise Wrong(
             "your kernels are sorted by map, not by pair: flatten (B, n) in that order, so that a group holds one pair's"

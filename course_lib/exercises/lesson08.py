@@ -32,7 +32,9 @@ def examine_change(answer, reference, rng) -> None:
     ratios = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
     given = as_array(answer(ratios.copy()), (5,), "the changes")
     if same(given, ratios):
-        raise Wrong("a target that halves changed as much as one that doubles: take the larger of r and 1 / r")
+        raise Wrong(
+            "a target that halves changed as much as one that doubles: take the larger of r and 1 / r"
+        )
     if same(given, 1 / reference(ratios)):
         raise Wrong("you take the smaller of r and 1 / r; a change is at least 1")
     if same(given, np.abs(np.log(ratios))) or same(given, np.abs(ratios - 1)):
@@ -57,7 +59,9 @@ def examine_penalty(answer, reference, rng) -> None:
             "slide has lost a minus and a − 1: exp(−(r·s − 1)·k)"
         )
     if same(given, np.exp(-0.16 * r * s)):
-        raise Wrong(f"a box that did not change gets {given[0]:.2f}; no change, no penalty: r·s − 1 in the exponent")
+        raise Wrong(
+            f"a box that did not change gets {given[0]:.2f}; no change, no penalty: r·s − 1 in the exponent"
+        )
     if same(given, np.exp(-(s - 1) * 0.16)):
         raise Wrong("only the size counts in your penalty; the ratio w / h does too")
     if same(given, np.exp(-(r - 1) * 0.16)):
@@ -92,7 +96,8 @@ def examine_rerank(answer, reference, rng) -> None:
         "you multiply by the window: then nothing at the border can ever win. Add it with its influence": penalties
         * kept
         * window,
-        "the penalty is a factor on the score, not on the window": 0.6 * kept + 0.4 * penalties * window,
+        "the penalty is a factor on the score, not on the window": 0.6 * kept
+        + 0.4 * penalties * window,
         "the score keeps its full weight; it gets 1 − influence": penalties * kept + 0.4 * window,
     }
     for words, other in wrong.items():
@@ -108,11 +113,17 @@ def examine_smooth(answer, reference, rng) -> None:
     for certainty, rate in ((0.8, 0.3), (0.1, 0.3), (1.0, 0.0)):
         given = as_array(answer(last.copy(), found.copy(), certainty, rate), (2,), "the size")
         if rate and same(given, (1 - rate) * last + rate * found):
-            raise Wrong("an uncertain proposal moves your size as far as a certain one: the share is certainty · rate")
+            raise Wrong(
+                "an uncertain proposal moves your size as far as a certain one: the share is certainty · rate"
+            )
         if rate and same(given, found):
-            raise Wrong("the size jumps to the proposal's; it should move there by the share certainty · rate")
+            raise Wrong(
+                "the size jumps to the proposal's; it should move there by the share certainty · rate"
+            )
         if rate and same(given, certainty * rate * last + (1 - certainty * rate) * found):
-            raise Wrong("the share belongs to the new size, the rest to the old; yours are exchanged")
+            raise Wrong(
+                "the share belongs to the new size, the rest to the old; yours are exchanged"
+            )
         require_close(given, reference(last, found, certainty, rate), "the size")
 
 
@@ -122,7 +133,15 @@ def examine_tracker(answer, reference, rng) -> None:
     from course_lib.data.generated import make_clip, random_spec
 
     clip = make_clip(
-        random_spec(int(rng.integers(50)), length=8, scale=1.5, noise=2.0, light=0.0, occluders=0, distractors=0)
+        random_spec(
+            int(rng.integers(50)),
+            length=8,
+            scale=1.5,
+            noise=2.0,
+            light=0.0,
+            occluders=0,
+            distractors=0,
+        )
     )
     mine, right = answer(), reference()
     for tracker in (mine, right):
@@ -134,12 +153,18 @@ def examine_tracker(answer, reference, rng) -> None:
             continue
         centre, wanted = given[:2] + given[2:] / 2, expected[:2] + expected[2:] / 2
         if np.abs(given[:2] - wanted).max() < 1:
-            raise Wrong(f"in frame {t} you return the centre where the box's corner belongs: x = cx − w / 2")
+            raise Wrong(
+                f"in frame {t} you return the centre where the box's corner belongs: x = cx − w / 2"
+            )
         start = clip.boxes[0]
         if np.abs(centre - (start[:2] + start[2:] / 2)).max() < 0.5:
-            raise Wrong(f"in frame {t} your box is still where it was in frame 0: keep the new centre in self.centre")
+            raise Wrong(
+                f"in frame {t} your box is still where it was in frame 0: keep the new centre in self.centre"
+            )
         if np.abs(given[2:] - start[2:]).max() < 1e-6:
-            raise Wrong(f"in frame {t} your box has the size of frame 0: keep the smoothed size in self.size")
+            raise Wrong(
+                f"in frame {t} your box has the size of frame 0: keep the smoothed size in self.size"
+            )
         if np.abs(given[2:] - expected[2:]).max() > 0.02 * expected[2:].max():
             raise Wrong(
                 f"in frame {t} your box is {given[2]:.1f} × {given[3]:.1f} px, expected {expected[2]:.1f} × {expected[3]:.1f}: "

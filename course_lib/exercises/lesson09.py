@@ -26,12 +26,16 @@ def examine_count(answer, reference, rng) -> None:
         whole, parts = reference(*case)
         given = as_array(answer(*case), (2,), "the two counts")
         if same(given[1], parts / 2):
-            raise Wrong("your separable count has one branch; there are two: k × 1 then 1 × k, and 1 × k then k × 1")
+            raise Wrong(
+                "your separable count has one branch; there are two: k × 1 then 1 × k, and 1 × k then k × 1"
+            )
         if same(given[0], case[0] * case[1] * case[3]):
             raise Wrong("a k × k kernel has k² weights for each pair of channels, not k")
         if same(given[::-1], (whole, parts)):
             raise Wrong("the plain convolution comes first, the separable one second")
-        require_close(given, (whole, parts), f"for k = {case[0]} the counts", hint="biases are not counted")
+        require_close(
+            given, (whole, parts), f"for k = {case[0]} the counts", hint="biases are not counted"
+        )
 
 
 def separable(x, tall_first, wide_second, wide_first, tall_second):
@@ -89,9 +93,20 @@ def examine_broadcast(answer, reference, rng) -> None:
     vector, x = torch.from_numpy(rng.normal(size=(2, 3, 1, 1))).float(), torch.zeros(2, 5, 4, 6)
     given = answer(vector.clone(), x)
     result = as_array(given, (2, 3, 4, 6), "the map")
-    require_close(result, reference(vector, x).numpy(), "the map", hint="every cell holds the pair's own vector")
-    one = as_array(answer(vector[:1].clone(), x), (2, 3, 4, 6), "for one exemplar and two search images the map")
-    require_close(one, reference(vector[:1], x).numpy(), "for one exemplar and two search images the map")
+    require_close(
+        result,
+        reference(vector, x).numpy(),
+        "the map",
+        hint="every cell holds the pair's own vector",
+    )
+    one = as_array(
+        answer(vector[:1].clone(), x),
+        (2, 3, 4, 6),
+        "for one exemplar and two search images the map",
+    )
+    require_close(
+        one, reference(vector[:1], x).numpy(), "for one exemplar and two search images the map"
+    )
 
 
 @check("match.depthwise", reference=correlation.cross_correlate_depthwise)
@@ -105,7 +120,9 @@ def examine_depthwise(answer, reference, rng) -> None:
     if not isinstance(given, torch.Tensor):
         raise Wrong(f"the maps should be a tensor; yours is of type {type(given).__name__}")
     if tuple(given.shape) in ((3, 5, 5), (3, 1, 5, 5)):
-        raise Wrong("your channels are added up, as in SiamFC; here each keeps a map of its own: groups = B · C")
+        raise Wrong(
+            "your channels are added up, as in SiamFC; here each keeps a map of its own: groups = B · C"
+        )
     if tuple(given.shape) == (1, 12, 5, 5):
         raise Wrong("your maps are right in number; reshape them to (B, C, H', W') = (3, 4, 5, 5)")
     result, expected = as_array(given, (3, 4, 5, 5), "the maps"), reference(z, x)
@@ -127,14 +144,21 @@ def examine_sampling(answer, reference, rng) -> None:
     box, side, shift = np.array([100.0, 60.0, 50.0, 30.0]), 150.0, 64.0
     middle, limit = box[:2] + box[2:] / 2, shift * side / 255
     draws = np.random.default_rng(int(rng.integers(2**31)))
-    points = np.array([as_array(answer(draws, box.copy(), shift, side), (2,), "the centre") for _ in range(400)])
+    points = np.array(
+        [as_array(answer(draws, box.copy(), shift, side), (2,), "the centre") for _ in range(400)]
+    )
     away = points - middle  # frame pixels
     if np.abs(away).max() < 1e-9:
         raise Wrong(
             "the centre of your crop is always the target's: it never leaves the middle, and the network learns just that"
         )
-    if np.abs(points.mean(0) - box[:2]).max() < limit / 5 and np.abs(away.mean(0)).max() > limit / 5:
-        raise Wrong("your centres lie around the box's corner; the target's middle is x + w / 2, y + h / 2")
+    if (
+        np.abs(points.mean(0) - box[:2]).max() < limit / 5
+        and np.abs(away.mean(0)).max() > limit / 5
+    ):
+        raise Wrong(
+            "your centres lie around the box's corner; the target's middle is x + w / 2, y + h / 2"
+        )
     if np.abs(np.corrcoef(away.T)[0, 1]) > 0.5:
         raise Wrong("x and y are shifted by the same number; draw one for each")
     if np.abs(away).max() > 1.02 * limit:
@@ -156,14 +180,21 @@ def examine_aggregate(answer, reference, rng) -> None:
     answers = [torch.from_numpy(rng.normal(size=(2, 5))).float() for _ in range(3)]
     weights = nn.Parameter(torch.tensor([1.0, 2.0, 0.5]))
     given = answer([a.clone() for a in answers], weights)
-    result, expected = as_array(given, (2, 5), "the sum"), reference(answers, weights.detach()).numpy()
+    result, expected = (
+        as_array(given, (2, 5), "the sum"),
+        reference(answers, weights.detach()).numpy(),
+    )
     total, plain = sum(answers).numpy(), weights.detach()
     if same(result, total, 1e-4):
         raise Wrong("your layers count the same: multiply each by its share, softmax(weights)")
     if same(result, total / 3, 1e-4):
-        raise Wrong("your layers count the same, a mean; here the shares are learned: softmax(weights)")
+        raise Wrong(
+            "your layers count the same, a mean; here the shares are learned: softmax(weights)"
+        )
     if same(result, sum(w * a for w, a in zip(plain, answers, strict=True)).numpy(), 1e-4):
-        raise Wrong("your shares do not add up to 1: softmax(weights), so that the scale of the answers stays")
+        raise Wrong(
+            "your shares do not add up to 1: softmax(weights), so that the scale of the answers stays"
+        )
     require_close(result, expected, "the sum", tolerance=1e-4)
     if isinstance(given, torch.Tensor) and not given.requires_grad:
         raise Wrong("your sum has lost the weights' gradient: they could not be learned")

@@ -36,7 +36,10 @@ def examine_cosine(answer, reference, rng) -> None:
     lengths = sums / own / right  # of each window
     for wrong, words in (
         (sums, "these are the plain sums of products; divide by both lengths"),
-        (sums / own, "divided by the exemplar's length only: a bright window still wins; divide by the window's too"),
+        (
+            sums / own,
+            "divided by the exemplar's length only: a bright window still wins; divide by the window's too",
+        ),
         (
             sums / own / all_of_x,
             "divided by the length of the whole search map; each place needs the length of its own window",
@@ -45,7 +48,10 @@ def examine_cosine(answer, reference, rng) -> None:
             cells,
             "every cell is normalised on its own here; the lengths asked for are of whole windows, all cells together",
         ),
-        (sums / own**2 / lengths**2, "divided by the squares; a length is the root of the sum of squares"),
+        (
+            sums / own**2 / lengths**2,
+            "divided by the squares; a length is the root of the sum of squares",
+        ),
         (right / 4, "the box filter has to sum the squares of a window, not to average them"),
         (right * 4, "the box filter has to sum the squares of a window, not to average them"),
     ):
@@ -53,7 +59,9 @@ def examine_cosine(answer, reference, rng) -> None:
             raise Wrong(words)
     if float(given.abs().max()) > 1 + 1e-4:
         raise Wrong(f"a cosine lies between −1 and 1; yours reaches {float(given.abs().max()):.2f}")
-    require_close(given, right.numpy(), "the cosine", tolerance=1e-4, hint="where x holds a copy of z it is 1")
+    require_close(
+        given, right.numpy(), "the cosine", tolerance=1e-4, hint="where x holds a copy of z it is 1"
+    )
     still = as_array(answer(z[:1] * 0, x[:1].clone()), (1, 6, 6), "the map of an empty exemplar")
     require_close(still, np.zeros((1, 6, 6)), "the cosine with an exemplar of zeros")
 
@@ -66,7 +74,12 @@ def ring_labels(size: int, stride: float, radius: float, ring: float) -> Tensor:
 @check("margin.labels", reference=ring_labels)
 def examine_labels(answer, reference, rng) -> None:
     """Labels with a ring."""
-    for size, stride, radius, ring in ((17, 8, 16, 32), (9, 16, 16, 32), (17, 8, 16, 16), (16, 8, 12, 30)):
+    for size, stride, radius, ring in (
+        (17, 8, 16, 32),
+        (9, 16, 16, 32),
+        (17, 8, 16, 16),
+        (16, 8, 12, 30),
+    ):
         right = reference(size, stride, radius, ring)
         given = as_array(answer(size, stride, radius, ring), (size, size), "the labels")
         case = f"{size} cells, stride {stride}, radius {radius}, ring {ring}"
@@ -79,9 +92,13 @@ def examine_labels(answer, reference, rng) -> None:
                 f"{case}: the ring is missing: cells beyond {radius} and within {ring} pixels do not count, label 0"
             )
         if same(given, reference(size, 1, radius, ring).numpy()):
-            raise Wrong(f"{case}: distances are in pixels of the search image: a cell is {stride} of them")
+            raise Wrong(
+                f"{case}: distances are in pixels of the search image: a cell is {stride} of them"
+            )
         if size % 2 == 0 and counts[0] != wanted[0]:
-            raise Wrong(f"{case}: the middle of an even map lies between its cells, at (size − 1) / 2")
+            raise Wrong(
+                f"{case}: the middle of an even map lies between its cells, at (size − 1) / 2"
+            )
         if counts != wanted:
             raise Wrong(
                 f"{case}: {counts[0]} target cells and {counts[1]} in the ring; expected {wanted[0]} and {wanted[1]}"
@@ -97,7 +114,9 @@ def _case(rng: np.random.Generator, target: bool = True) -> tuple[Tensor, Tensor
 
 def logistic(cosines: Tensor, labels: Tensor, b: float, scale: float, margin: float) -> Tensor:
     """The pixel-wise margin loss of one map."""
-    return margin_logistic_loss(CosineMap(cosines[None], torch.tensor(b)), labels[None], scale, margin)
+    return margin_logistic_loss(
+        CosineMap(cosines[None], torch.tensor(b)), labels[None], scale, margin
+    )
 
 
 @check("margin.logistic", reference=logistic)
@@ -123,7 +142,10 @@ def examine_logistic(answer, reference, rng) -> None:
             half(F.softplus(-y * s * (c - b) + m)),
             "the margin is one of cosines: it stands inside the bracket with the scale before it",
         ),
-        (half(F.softplus(-s * y * (c - b - m))), "on the others too the margin has to make it harder: c − b + m there"),
+        (
+            half(F.softplus(-s * y * (c - b - m))),
+            "on the others too the margin has to make it harder: c − b + m there",
+        ),
         (
             float(cells[y != 0].mean()),
             "targets are few: average over them and over the others apart, and give each half",
@@ -138,12 +160,24 @@ def examine_logistic(answer, reference, rng) -> None:
     if same(given, everywhere, 1e-5):
         raise Wrong("cells of the ring, label 0, do not count")
     require_close(given, right, "the loss", tolerance=1e-5)
-    none = as_number(answer(c.clone(), -torch.ones(7, 7), b, s, m), "the loss of a map without target")
-    require_close(
-        none, float(reference(c, -torch.ones(7, 7), b, s, m)), "the loss of a map without target", tolerance=1e-5
+    none = as_number(
+        answer(c.clone(), -torch.ones(7, 7), b, s, m), "the loss of a map without target"
     )
-    far = as_number(answer(torch.full((7, 7), -1.0), y.clone(), 0.9, 64.0, 0.5), "the loss at scale 64")
-    require_close(far, float(reference(torch.full((7, 7), -1.0), y, 0.9, 64.0, 0.5)), "the loss at scale 64", 1e-5)
+    require_close(
+        none,
+        float(reference(c, -torch.ones(7, 7), b, s, m)),
+        "the loss of a map without target",
+        tolerance=1e-5,
+    )
+    far = as_number(
+        answer(torch.full((7, 7), -1.0), y.clone(), 0.9, 64.0, 0.5), "the loss at scale 64"
+    )
+    require_close(
+        far,
+        float(reference(torch.full((7, 7), -1.0), y, 0.9, 64.0, 0.5)),
+        "the loss at scale 64",
+        1e-5,
+    )
 
 
 def arc(cosines: Tensor, margin: float) -> Tensor:
@@ -181,7 +215,9 @@ def examine_arc(answer, reference, rng) -> None:
 
 def softmax(cosines: Tensor, labels: Tensor, b: float, scale: float, margin: float) -> Tensor:
     """The margin softmax loss of one map."""
-    return margin_softmax_loss(CosineMap(cosines[None], torch.tensor(b)), labels[None], scale, margin)
+    return margin_softmax_loss(
+        CosineMap(cosines[None], torch.tensor(b)), labels[None], scale, margin
+    )
 
 
 @check("margin.softmax", reference=softmax)
@@ -194,7 +230,10 @@ def examine_softmax(answer, reference, rng) -> None:
     on, off = s * c[y > 0], s * c[y < 0]  # (P,) and (N,)
     lost = lambda win, rivals: float((torch.logsumexp(rivals, 0) - win).mean())  # noqa: E731
     nowhere = torch.tensor([s * b])
-    each = lambda shift, rest: float(np.mean([lost(p - shift, torch.cat([(p - shift)[None], rest])) for p in on]))  # noqa: E731
+
+    def each(shift, rest):
+        return float(np.mean([lost(p - shift, torch.cat([(p - shift)[None], rest])) for p in on]))
+
     both = torch.cat([off, nowhere])
     for wrong, words in (
         (each(0, both), "the margin is missing: take it off the target's cosine"),
@@ -204,14 +243,22 @@ def examine_softmax(answer, reference, rng) -> None:
             float(np.mean([lost(p - s * m, torch.cat([p[None], both])) for p in on])),
             "the hardened cosine stands above *and* below the line",
         ),
-        (each(s * m, torch.cat([both, on])), "the other target cells are no rivals: leave them out of the sum"),
-        (each(s * m, torch.cat([both, s * c[y == 0]])), "the ring's cells are no rivals: leave them out of the sum"),
+        (
+            each(s * m, torch.cat([both, on])),
+            "the other target cells are no rivals: leave them out of the sum",
+        ),
+        (
+            each(s * m, torch.cat([both, s * c[y == 0]])),
+            "the ring's cells are no rivals: leave them out of the sum",
+        ),
         (each(s * m, both) * len(on), "average over the target cells"),
     ):
         if same(given, wrong, 1e-4):
             raise Wrong(words)
     require_close(given, right, "the loss", tolerance=1e-4)
-    none = as_number(answer(c.clone(), -torch.ones(7, 7), b, s, m), "the loss of a map without target")
+    none = as_number(
+        answer(c.clone(), -torch.ones(7, 7), b, s, m), "the loss of a map without target"
+    )
     require_close(
         none,
         float(reference(c, -torch.ones(7, 7), b, s, m)),
@@ -228,10 +275,14 @@ def examine_scale(answer, reference, rng) -> None:
         given = as_number(answer(classes, probability), "the scale")
         n, p = classes, probability
         if same(given, math.log((n - 1) * p / (1 - p)), 1e-4):
-            raise Wrong("the others are not at 0 but at −1/(N − 1): the two cosines lie N/(N − 1) apart")
+            raise Wrong(
+                "the others are not at 0 but at −1/(N − 1): the two cosines lie N/(N − 1) apart"
+            )
         if same(given, (n - 1) / n * math.log(p / (1 - p)), 1e-4):
             raise Wrong("there are N − 1 others, and all of them stand below the line")
-        require_close(given, reference(n, p), f"for {n} classes and probability {p} the scale", tolerance=1e-4)
+        require_close(
+            given, reference(n, p), f"for {n} classes and probability {p} the scale", tolerance=1e-4
+        )
 
 
 @check("margin.ramp", reference=margins.margin_at)
@@ -240,7 +291,9 @@ def examine_ramp(answer, reference, rng) -> None:
     for done in (0.0, 0.1, 0.25, 0.3, 0.6, 1.0):
         given = as_number(answer(done, 0.3, 0.3), f"the margin after {done:.0%} of the steps")
         if same(given, 0.3 * done) and 0 < done < 1:
-            raise Wrong("the margin has to be whole after the first 30 % of the steps; yours still grows at the end")
+            raise Wrong(
+                "the margin has to be whole after the first 30 % of the steps; yours still grows at the end"
+            )
         if same(given, done) and done == 0.6:
             raise Wrong("behind the ramp the margin stays at 0.3; yours grows on")
         require_close(given, reference(done, 0.3, 0.3), f"after {done:.0%} of the steps the margin")

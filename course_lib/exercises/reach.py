@@ -13,7 +13,9 @@ def _refuse(*args: Any, **kwargs: Any) -> None:
     # this body runs in the place, and so with the globals, of the reference: it imports what it needs
     from course_lib.exercises.words import Wrong
 
-    raise Wrong("your answer calls the course's own version of this exercise; write the steps yourself (see the hints)")
+    raise Wrong(
+        "your answer calls the course's own version of this exercise; write the steps yourself (see the hints)"
+    )
 
 
 @contextmanager

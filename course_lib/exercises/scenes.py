@@ -29,7 +29,9 @@ class Clip:
     boxes: np.ndarray
 
 
-def moving_texture(rng: np.random.Generator, step: tuple[int, int] = (3, 2), length: int = 12) -> Clip:
+def moving_texture(
+    rng: np.random.Generator, step: tuple[int, int] = (3, 2), length: int = 12
+) -> Clip:
     """A clip whose target, 30 × 36 pixels, moves by `step`, x and y, from frame to frame."""
     scene, target = texture(rng, 150, 200) // 2 + 40, texture(rng, 36, 30)
     places = np.array([60, 50]) + np.arange(length)[:, None] * step  # (T, 2) x, y

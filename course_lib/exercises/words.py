@@ -16,7 +16,11 @@ class Wrong(CourseError, AssertionError):
 
 def announce(name: str, status: str, words: str, strict: bool) -> None:
     """Put the verdict on an exercise into the page."""
-    stand_in = "" if strict or status == "right" else " Until then the cells below use the course's version."
+    stand_in = (
+        ""
+        if strict or status == "right"
+        else " Until then the cells below use the course's version."
+    )
     sentence = {
         "right": "That is right.",
         "wrong": f"Not yet: {words}.{stand_in}".replace("..", ".").replace("?.", "?"),
@@ -43,7 +47,8 @@ def table(rows: list[tuple[str, str, int]]) -> None:
         for name, status, points in rows
     )
     plain = "\n".join(
-        f"{name:28} {status:14} {points if status == 'right' else 0}/{points}" for name, status, points in rows
+        f"{name:28} {status:14} {points if status == 'right' else 0}/{points}"
+        for name, status, points in rows
     )
     _display(
         f"<table><thead><tr><th>exercise</th><th>status</th><th>points</th></tr></thead><tbody>{body}</tbody>"

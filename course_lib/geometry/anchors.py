@@ -22,10 +22,17 @@ STRIDE, SCALE = 8, 8  # SiamRPN: cells 8 px apart, anchors with the area of 64 �
 MOST_GROWTH = math.log(
     1000 / 16
 )  # log of the factor by which a side may exceed its anchor's: a wild offset stays finite
-SSD_VARIANCES = (0.1, 0.1, 0.2, 0.2)  # SSD divides its offsets by these, so that their size is about one
+SSD_VARIANCES = (
+    0.1,
+    0.1,
+    0.2,
+    0.2,
+)  # SSD divides its offsets by these, so that their size is about one
 
 
-def default_box_sizes(scale: float, next_scale: float, ratios: ArrayLike = (1, 2, 3, 1 / 2, 1 / 3)) -> np.ndarray:
+def default_box_sizes(
+    scale: float, next_scale: float, ratios: ArrayLike = (1, 2, 3, 1 / 2, 1 / 3)
+) -> np.ndarray:
     """Widths and heights (K + 1, 2) of SSD's default boxes: one for each ratio a = w / h, and an extra square.
 
     w = s · √a and h = s / √a, so every box has the area s². The extra square has the side √(s · s'), s' being the next
@@ -77,11 +84,13 @@ def encode(boxes: Any, anchors: Any, variances: tuple[float, ...] = (1, 1, 1, 1)
     """
     sizes_ok = (boxes[..., 2:] > 0).all()
     if not bool(sizes_ok):
-        raise DataError("a box to encode has no width or no height; leave out degenerate boxes before (see `is_valid`)")
+        raise DataError(
+            "a box to encode has no width or no height; leave out degenerate boxes before (see `is_valid`)"
+        )
     a = _array(boxes)
-    shift = (boxes[..., :2] + boxes[..., 2:] / 2 - anchors[..., :2] - anchors[..., 2:] / 2) / anchors[
-        ..., 2:
-    ]  # (..., 2)
+    shift = (
+        boxes[..., :2] + boxes[..., 2:] / 2 - anchors[..., :2] - anchors[..., 2:] / 2
+    ) / anchors[..., 2:]  # (..., 2)
     growth = a.log(boxes[..., 2:] / anchors[..., 2:])  # (..., 2)
     return a.concatenate([shift, growth], -1) / _like(variances, boxes)
 
@@ -94,14 +103,18 @@ def decode(offsets: Any, anchors: Any, variances: tuple[float, ...] = (1, 1, 1, 
     a = _array(offsets)
     offsets = offsets * _like(variances, offsets)  # (..., 4)
     size = anchors[..., 2:] * a.exp(offsets[..., 2:].clip(None, MOST_GROWTH))  # (..., 2)
-    centre = anchors[..., :2] + anchors[..., 2:] / 2 + offsets[..., :2] * anchors[..., 2:]  # (..., 2)
+    centre = (
+        anchors[..., :2] + anchors[..., 2:] / 2 + offsets[..., :2] * anchors[..., 2:]
+    )  # (..., 2)
     return a.concatenate([centre - size / 2, size], -1)
 
 
 def overlaps(anchors: Tensor, boxes: Tensor) -> Tensor:
     """IoU (B, A) of every anchor (A, 4) with each pair's box (B, 4); 0 for a box without area."""
     low = torch.maximum(anchors[None, :, :2], boxes[:, None, :2])  # (B, A, 2)
-    high = torch.minimum((anchors[:, :2] + anchors[:, 2:])[None], (boxes[:, :2] + boxes[:, 2:])[:, None])  # (B, A, 2)
+    high = torch.minimum(
+        (anchors[:, :2] + anchors[:, 2:])[None], (boxes[:, :2] + boxes[:, 2:])[:, None]
+    )  # (B, A, 2)
     shared = (high - low).clamp_min(0).prod(-1)  # (B, A)
     area = boxes[:, 2:].clamp_min(0).prod(-1)  # (B,)
     union = anchors[:, 2:].prod(-1)[None] + area[:, None] - shared  # (B, A)
@@ -121,4 +134,8 @@ def _array(values: Any) -> Any:
 
 
 def _like(numbers: tuple[float, ...], values: Any) -> Any:
-    return values.new_tensor(numbers) if isinstance(values, Tensor) else np.asarray(numbers, dtype=np.float64)
+    return (
+        values.new_tensor(numbers)
+        if isinstance(values, Tensor)
+        else np.asarray(numbers, dtype=np.float64)
+    )

@@ -18,7 +18,9 @@ def as_boxes(boxes: ArrayLike) -> np.ndarray:
     """
     boxes = np.asarray(boxes, dtype=np.float64)
     if boxes.ndim == 0 or boxes.shape[-1] != 4:
-        raise ValueError(f"boxes have shape {boxes.shape}; expected (..., 4) with x, y, w, h on the last axis")
+        raise ValueError(
+            f"boxes have shape {boxes.shape}; expected (..., 4) with x, y, w, h on the last axis"
+        )
     return boxes
 
 
@@ -118,7 +120,9 @@ def from_polygon(points: ArrayLike) -> np.ndarray:
     """
     points = np.asarray(points, dtype=np.float64)
     if points.ndim == 0 or points.shape[-1] != 8:
-        raise ValueError(f"polygons have shape {points.shape}; expected (..., 8): x1, y1, ..., x4, y4")
+        raise ValueError(
+            f"polygons have shape {points.shape}; expected (..., 8): x1, y1, ..., x4, y4"
+        )
     corners = points.reshape(*points.shape[:-1], 4, 2)
     low, high = corners.min(axis=-2), corners.max(axis=-2)
     sides = np.linalg.norm(corners[..., [0, 1], :] - corners[..., [1, 2], :], axis=-1)

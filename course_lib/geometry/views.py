@@ -53,7 +53,11 @@ class View:
 
     def cut(self, picture: np.ndarray, fill: ArrayLike | None = None) -> np.ndarray:
         """The crop (size, size, 3) uint8; beyond the picture stands `fill` (3,), by default its mean colour."""
-        colour = cv2.mean(picture) if fill is None else np.asarray(fill, dtype=np.float64).ravel().tolist()
+        colour = (
+            cv2.mean(picture)
+            if fill is None
+            else np.asarray(fill, dtype=np.float64).ravel().tolist()
+        )
         matrix = self.matrix
         # the warp counts from pixel centres, half a pixel from the corner in both pictures
         matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5

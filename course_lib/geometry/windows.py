@@ -56,7 +56,9 @@ def patch_matrix(centre: ArrayLike, size: ArrayLike, shape: tuple[int, int]) -> 
     return np.array([[step[0], 0, left], [0, step[1], top]])
 
 
-def cut_patch(frame: np.ndarray, centre: ArrayLike, size: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
+def cut_patch(
+    frame: np.ndarray, centre: ArrayLike, size: ArrayLike, shape: tuple[int, int]
+) -> np.ndarray:
     """The patch (h, w, ...) of a frame (H, W, ...): a rectangle, the frame's border repeated beyond it.
 
     Args:
@@ -136,7 +138,9 @@ class CropWindow:
         by default the frame's mean. Bilinear interpolation looks at four pixels only, so a large window
         shown small aliases.
         """
-        colour = cv2.mean(frame) if fill is None else np.asarray(fill, dtype=np.float64).ravel().tolist()
+        colour = (
+            cv2.mean(frame) if fill is None else np.asarray(fill, dtype=np.float64).ravel().tolist()
+        )
         return cv2.warpAffine(
             frame,
             crop_matrix(self.cx, self.cy, self.side, self.size),

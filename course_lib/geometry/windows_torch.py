@@ -24,8 +24,12 @@ def cut_batch(frames: Tensor, centres: Tensor, sides: Tensor, size: int) -> Tens
     # Half precision cannot tell neighbouring pixels of a wide frame apart.
     frames = frames.to(torch.promote_types(frames.dtype, torch.float32))
     centres, sides = centres.to(frames), sides.to(frames)
-    steps = (torch.arange(size, device=frames.device, dtype=frames.dtype) + 0.5) / size - 0.5  # (size,)
-    offsets = sides[:, None] * steps  # (B, size), from the centre of the window to the centres of its pixels
+    steps = (
+        torch.arange(size, device=frames.device, dtype=frames.dtype) + 0.5
+    ) / size - 0.5  # (size,)
+    offsets = (
+        sides[:, None] * steps
+    )  # (B, size), from the centre of the window to the centres of its pixels
     # grid_sample without aligned corners has -1 and 1 on the outer edges: continuous coordinates over the size.
     x = (centres[:, :1] + offsets) * (2 / W) - 1  # (B, size)
     y = (centres[:, 1:] + offsets) * (2 / H) - 1  # (B, size)
@@ -34,4 +38,9 @@ def cut_batch(frames: Tensor, centres: Tensor, sides: Tensor, size: int) -> Tens
     grid = torch.stack([columns, rows], dim=-1)  # (B, size, size, 2)
     mean = frames.mean(dim=(2, 3), keepdim=True)  # (B, 3, 1, 1)
     # Zeros outside a frame whose mean is 0 blend at its edge exactly as the mean colour outside would.
-    return F.grid_sample(frames - mean, grid, mode="bilinear", padding_mode="zeros", align_corners=False) + mean
+    return (
+        F.grid_sample(
+            frames - mean, grid, mode="bilinear", padding_mode="zeros", align_corners=False
+        )
+        + mean
+    )

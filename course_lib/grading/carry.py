@@ -36,7 +36,9 @@ def carry_over(mine: NotebookNode, fresh: NotebookNode) -> tuple[NotebookNode, C
     An answer is carried over where the function or class to write has the same name and arguments as before. Neither
     notebook is changed.
     """
-    written = {exercise_of(c): c.source for c in mine.cells if exercise_of(c) and STUB not in c.source}
+    written = {
+        exercise_of(c): c.source for c in mine.cells if exercise_of(c) and STUB not in c.source
+    }
     report, cells = Carried(), []
     beside = _own_cells(mine, fresh)
     cells += beside.pop(None, [])
@@ -50,7 +52,9 @@ def carry_over(mine: NotebookNode, fresh: NotebookNode) -> tuple[NotebookNode, C
                 cell.source = answer
                 report.kept.append(name)
             else:
-                cells.append(_comment(answer, f"your answer to {name}, which is asked for otherwise now"))
+                cells.append(
+                    _comment(answer, f"your answer to {name}, which is asked for otherwise now")
+                )
                 report.changed.append(name)
         award = cell.metadata.get("nbgrader", {}).get("grade_id", "")
         if award.endswith("-points"):
@@ -58,7 +62,9 @@ def carry_over(mine: NotebookNode, fresh: NotebookNode) -> tuple[NotebookNode, C
     cells += [c for left in beside.values() for c in left]
     report.own = sum(c.id.startswith("own-") for c in cells)
     for name, answer in written.items():
-        cells.append(_comment(answer, f"your answer to {name}, which is not part of the lesson any more"))
+        cells.append(
+            _comment(answer, f"your answer to {name}, which is not part of the lesson any more")
+        )
         report.gone.append(name)
     notebook = copy.deepcopy(fresh)
     notebook.cells = cells
@@ -75,7 +81,11 @@ def signature(source: str) -> tuple | None:
         if isinstance(node, ast.FunctionDef):
             return (node.name, ast.dump(node.args))
         if isinstance(node, ast.ClassDef):
-            methods = [n for n in node.body if isinstance(n, ast.FunctionDef) and not n.name.startswith("_")]
+            methods = [
+                n
+                for n in node.body
+                if isinstance(n, ast.FunctionDef) and not n.name.startswith("_")
+            ]
             return (node.name, *sorted((m.name, ast.dump(m.args)) for m in methods))
     return None
 
@@ -94,7 +104,9 @@ def _own_cells(mine: NotebookNode, fresh: NotebookNode) -> dict[str | None, list
             after = (grade_id or exercise_of(cell).replace(".", "-")).removesuffix("-points")
         elif cell.source.strip() and cell.source not in known and not _released(cell):
             copied = copy.deepcopy(cell)
-            copied.id = f"own-{hashlib.sha256(f'{after}{len(own)}{cell.source}'.encode()).hexdigest()[:12]}"
+            copied.id = (
+                f"own-{hashlib.sha256(f'{after}{len(own)}{cell.source}'.encode()).hexdigest()[:12]}"
+            )
             own.setdefault(after, []).append(copied)
     return own
 

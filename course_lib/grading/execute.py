@@ -20,7 +20,9 @@ class SurvivingExecute(Execute):
 
     current = -1  # number of the cell that runs
 
-    def preprocess(self, nb: NotebookNode, resources: Any, km: Any = None) -> tuple[NotebookNode, Any]:
+    def preprocess(
+        self, nb: NotebookNode, resources: Any, km: Any = None
+    ) -> tuple[NotebookNode, Any]:
         """The notebook with its outputs."""
         for _ in nb.cells:
             tried = copy.deepcopy(nb)
@@ -29,10 +31,14 @@ class SurvivingExecute(Execute):
             except (DeadKernelError, UnresponsiveKernelError):
                 cell = nb.cells[self.current]
                 lines = "\n".join(f"# {line}" for line in cell.source.splitlines())
-                cell.source = f'raise RuntimeError("this cell ended the kernel and was left out")\n{lines}'
+                cell.source = (
+                    f'raise RuntimeError("this cell ended the kernel and was left out")\n{lines}'
+                )
         return super().preprocess(nb, resources, km)
 
-    def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> tuple[NotebookNode, Any]:
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: Any, index: int
+    ) -> tuple[NotebookNode, Any]:
         """Run one cell, and remember which."""
         self.current = index
         return super().preprocess_cell(cell, resources, index)

@@ -80,7 +80,11 @@ def find_release(notebook: NotebookNode, releases: dict[str, NotebookNode]) -> s
 
 def answers(release: NotebookNode) -> dict[str, NotebookNode]:
     """The answer cells of a released notebook by exercise."""
-    named = {exercise_of(cell): cell for cell in release.cells if cell.metadata.get("nbgrader", {}).get("solution")}
+    named = {
+        exercise_of(cell): cell
+        for cell in release.cells
+        if cell.metadata.get("nbgrader", {}).get("solution")
+    }
     return {name: cell for name, cell in named.items() if name}
 
 
@@ -136,7 +140,9 @@ def _file_problems(notebook: NotebookNode, stem: str, given_name: str) -> list[P
     return found
 
 
-def _decorate(notebook: NotebookNode, wanted: dict[str, NotebookNode], problems: list[Problem]) -> None:
+def _decorate(
+    notebook: NotebookNode, wanted: dict[str, NotebookNode], problems: list[Problem]
+) -> None:
     """Give answer cells that lost their first line, but not their metadata, the line back."""
     by_id = {cell.metadata.nbgrader.grade_id: name for name, cell in wanted.items()}
     for cell in notebook.cells:
@@ -144,7 +150,11 @@ def _decorate(notebook: NotebookNode, wanted: dict[str, NotebookNode], problems:
         if name and cell.cell_type == "code" and exercise_of(cell) is None:
             cell.source = f'@exercise("{name}")\n{cell.source.lstrip()}'
             problems.append(
-                Problem(f'the answer to {name} lost its line @exercise("{name}")', "put the line back above it", True)
+                Problem(
+                    f'the answer to {name} lost its line @exercise("{name}")',
+                    "put the line back above it",
+                    True,
+                )
             )
 
 
@@ -163,24 +173,49 @@ def _last_answers(
         kept[name] = written[-1]
         if len(given) > 1:
             problems.append(
-                Problem(f"{name} is answered in {len(given)} cells; the last one counts", "keep one of them", True)
+                Problem(
+                    f"{name} is answered in {len(given)} cells; the last one counts",
+                    "keep one of them",
+                    True,
+                )
             )
-        if kept[name].metadata.get("nbgrader", {}).get("grade_id") != released.metadata.nbgrader.grade_id:
-            remedy = "nothing to do; work in a copy made by `python -m course_lib start` to avoid it"
+        if (
+            kept[name].metadata.get("nbgrader", {}).get("grade_id")
+            != released.metadata.nbgrader.grade_id
+        ):
+            remedy = (
+                "nothing to do; work in a copy made by `python -m course_lib start` to avoid it"
+            )
             problems.append(Problem(f"the cell for {name} has lost its metadata", remedy, True))
     return kept
 
 
-def _award_problems(notebook: NotebookNode, release: NotebookNode, wanted: dict[str, NotebookNode]) -> list[Problem]:
+def _award_problems(
+    notebook: NotebookNode, release: NotebookNode, wanted: dict[str, NotebookNode]
+) -> list[Problem]:
     found = []
     for name, cell in wanted.items():
         given = [c for c in notebook.cells if _awarded(c) == name]
         if not given:
-            found.append(Problem(f"the points cell of {name} is gone", "nothing to do: it is put back", True))
+            found.append(
+                Problem(f"the points cell of {name} is gone", "nothing to do: it is put back", True)
+            )
         elif len(given) > 1:
-            found.append(Problem(f"the points cell of {name} is there {len(given)} times", "delete the copies", True))
+            found.append(
+                Problem(
+                    f"the points cell of {name} is there {len(given)} times",
+                    "delete the copies",
+                    True,
+                )
+            )
         elif given[0].source.strip() != _award_of(release, cell).source.strip():
-            found.append(Problem(f"the points cell of {name} was changed", "leave it as it was: it is put back", True))
+            found.append(
+                Problem(
+                    f"the points cell of {name} was changed",
+                    "leave it as it was: it is put back",
+                    True,
+                )
+            )
     return found
 
 
@@ -192,7 +227,9 @@ def _syntax_problems(notebook: NotebookNode) -> list[Problem]:
         try:
             ast.parse(TransformerManager().transform_cell(cell.source))
         except SyntaxError as problem:
-            where = f"the answer to {exercise_of(cell)}" if exercise_of(cell) else f"cell {number + 1}"
+            where = (
+                f"the answer to {exercise_of(cell)}" if exercise_of(cell) else f"cell {number + 1}"
+            )
             found.append(
                 Problem(
                     f"{where} is not Python: {problem.msg}, line {problem.lineno}",
@@ -218,4 +255,8 @@ def _awarded(cell: NotebookNode) -> str | None:
 def _award_of(release: NotebookNode, answer: NotebookNode) -> NotebookNode:
     """The released cell that awards an answer's points."""
     wanted = f"{answer.metadata.nbgrader.grade_id}-points"
-    return next(cell for cell in release.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == wanted)
+    return next(
+        cell
+        for cell in release.cells
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == wanted
+    )

@@ -117,16 +117,22 @@ def collect(folder: Path, arrived: Path, student: str = r"(?P<student>[^/_]+)") 
             )
         who = found.group("student").removesuffix(".ipynb")
         if who in ("", ".", "..") or set(who) & set("/\\"):  # it becomes a folder's name
-            problem = Problem(f"{name} names no student: {who!r}", "give another pattern with --student", False)
+            problem = Problem(
+                f"{name} names no student: {who!r}", "give another pattern with --student", False
+            )
             collected.append(Collected(who, None, name, [problem]))
             continue
         if isinstance(notebook, DataError):
-            collected.append(Collected(who, None, name, [Problem(str(notebook), "hand it in again", False)]))
+            collected.append(
+                Collected(who, None, name, [Problem(str(notebook), "hand it in again", False)])
+            )
             continue
         try:
             stem = find_release(notebook, known)
         except DataError as problem:
-            collected.append(Collected(who, None, name, [Problem(str(problem), "hand in the right file", False)]))
+            collected.append(
+                Collected(who, None, name, [Problem(str(problem), "hand in the right file", False)])
+            )
             continue
         whole, problems = mend(notebook, known[stem], stem, PurePosixPath(name).name)
         write_whole(folder / "submitted" / who / stem / f"{stem}.ipynb", nbformat.writes(whole))
@@ -140,8 +146,12 @@ def _notebooks(arrived: Path) -> Iterator[tuple[str, NotebookNode | DataError]]:
         paths = sorted(p for p in arrived.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
         pairs = [(path.relative_to(arrived).as_posix(), path.read_bytes()) for path in paths]
     elif zipfile.is_zipfile(arrived):
-        with zipfile.ZipFile(arrived) as archive:  # read in memory: no name in it can lead out of a folder
-            names = sorted(n for n in archive.namelist() if n.endswith(".ipynb") and "__MACOSX" not in n)
+        with zipfile.ZipFile(
+            arrived
+        ) as archive:  # read in memory: no name in it can lead out of a folder
+            names = sorted(
+                n for n in archive.namelist() if n.endswith(".ipynb") and "__MACOSX" not in n
+            )
             pairs = [(name, archive.read(name)) for name in names]
     elif arrived.is_file():
         pairs = [(arrived.name, arrived.read_bytes())]

@@ -64,8 +64,16 @@ class AlexNet(Backbone):
         for k in range(1, 6):
             layer = layers[f"conv{k}"]
             split = groups if k in (2, 4, 5) else 1
-            setattr(self, f"conv{k}", nn.Conv2d(before, layer.channels, layer.kernel, layer.stride, groups=split))
-            norm = nn.BatchNorm2d(layer.channels) if batch_norm and (k < 5 or last_norm) else nn.Identity()
+            setattr(
+                self,
+                f"conv{k}",
+                nn.Conv2d(before, layer.channels, layer.kernel, layer.stride, groups=split),
+            )
+            norm = (
+                nn.BatchNorm2d(layer.channels)
+                if batch_norm and (k < 5 or last_norm)
+                else nn.Identity()
+            )
             setattr(self, f"bn{k}", norm)
             before = layer.channels
         # a mask adds to what conv1 sees of the picture: the same as one convolution over four channels
@@ -113,14 +121,20 @@ class AlexNet(Backbone):
 def fold_batch_norm(network: AlexNet) -> AlexNet:
     """A network of plain convolutions with the same output in eval mode."""
     folded = AlexNet(
-        network.stride, network.widths, batch_norm=False, groups=network.groups, guided=network.guide is not None
+        network.stride,
+        network.widths,
+        batch_norm=False,
+        groups=network.groups,
+        guided=network.guide is not None,
     )
     for k in range(1, 6):
         old, norm = getattr(network, f"conv{k}"), getattr(network, f"bn{k}")
         setattr(folded, f"conv{k}", folded_convolution(old, norm))
     if network.guide is not None:
         gain, _ = affine(network.bn1, network.conv1.out_channels)
-        folded.guide.weight.copy_(network.guide.weight * gain.to(network.guide.weight)[:, None, None, None])
+        folded.guide.weight.copy_(
+            network.guide.weight * gain.to(network.guide.weight)[:, None, None, None]
+        )
     return folded.to(network.conv1.weight.device).eval()
 
 

@@ -35,7 +35,9 @@ class Backbone(nn.Module):
         Raises SettingsError if there are not so many.
         """
         if not 0 <= count <= len(self.parts()):
-            raise SettingsError(f"{count} parts are to be frozen; this backbone has {len(self.parts())}")
+            raise SettingsError(
+                f"{count} parts are to be frozen; this backbone has {len(self.parts())}"
+            )
         self.frozen = count
         for k, part in enumerate(self.parts()):
             for module in part:

@@ -59,7 +59,9 @@ class CIR(nn.Module):
         inner = 2 * mid if kind == "wide" else mid
         groups = min(GROUPS, mid) if kind == "next" else 1
         self.conv1, self.bn1 = nn.Conv2d(before, mid, 1, bias=False), nn.BatchNorm2d(mid)
-        self.conv2 = nn.Conv2d(mid, inner, 3, padding=dilation, dilation=dilation, groups=groups, bias=False)
+        self.conv2 = nn.Conv2d(
+            mid, inner, 3, padding=dilation, dilation=dilation, groups=groups, bias=False
+        )
         self.bn2 = nn.BatchNorm2d(inner)
         self.conv3, self.bn3 = nn.Conv2d(inner, after, 1, bias=False), nn.BatchNorm2d(after)
         self.relu = nn.ReLU()
@@ -94,7 +96,10 @@ class CIRInception(nn.Module):
         self.conv1, self.bn1 = nn.Conv2d(before, mid, 1, bias=False), nn.BatchNorm2d(mid)
         self.conv2, self.bn2 = nn.Conv2d(mid, mid, 3, padding=1, bias=False), nn.BatchNorm2d(mid)
         self.conv3, self.bn3 = nn.Conv2d(mid, 4 * mid, 1, bias=False), nn.BatchNorm2d(4 * mid)
-        self.side, self.side_bn = nn.Conv2d(before, mid, 1, bias=False), nn.BatchNorm2d(mid, eps=1e-3)
+        self.side, self.side_bn = (
+            nn.Conv2d(before, mid, 1, bias=False),
+            nn.BatchNorm2d(mid, eps=1e-3),
+        )
         self.relu = nn.ReLU()
         self.last = last
 
@@ -195,7 +200,9 @@ class CIRNetwork(Backbone):
         self.bn1, self.relu = nn.BatchNorm2d(width), nn.ReLU()
         deep = name == "ciresnet43"
         self.stride = 4 if deep else 8
-        self.early = nn.MaxPool2d(3, 2) if self.bare else nn.Identity() if deep else nn.MaxPool2d(2, 2)
+        self.early = (
+            nn.MaxPool2d(3, 2) if self.bare else nn.Identity() if deep else nn.MaxPool2d(2, 2)
+        )
         self.middle = nn.MaxPool2d(2, 2)  # behind the CIR-D unit
         total = first + second
         self.halving = first - 1 if deep else first  # the unit that is followed by the pooling
@@ -224,10 +231,14 @@ class CIRNetwork(Backbone):
         """Features (B, C, s, s) of pictures; sizes for CIResNet-22, 127 and 255 pixels."""
         x = self.relu(self.bn1(self.conv1(image)))  # (B, 64, 64, 64) and (B, 64, 128, 128)
         if not self.bare:
-            x = crop(x, 2)  # (B, 64, 60, 60) and (B, 64, 124, 124): two cells on each side have seen padding
+            x = crop(
+                x, 2
+            )  # (B, 64, 60, 60) and (B, 64, 124, 124): two cells on each side have seen padding
         x = self.early(x)  # (B, 64, 30, 30) and (B, 64, 62, 62)
         for k, unit in enumerate(self.units):
-            x = unit(x)  # (B, 256, 28, 28), (…, 26, 26), (…, 24, 24), then (B, 512, 22, 22); search images 32 more
+            x = unit(
+                x
+            )  # (B, 256, 28, 28), (…, 26, 26), (…, 24, 24), then (B, 512, 22, 22); search images 32 more
             if k == self.halving:
                 x = self.middle(x)  # (B, 512, 11, 11) and (B, 512, 27, 27)
         return x  # (B, 512, 5, 5) and (B, 512, 21, 21)

@@ -40,13 +40,19 @@ def agreement(network: nn.Module, picture: Tensor, offset: int) -> Agreement:
     if the exemplar does not lie inside the picture.
     """
     if not 0 <= offset <= picture.shape[-1] - EXEMPLAR:
-        raise DataError(f"offset is {offset}; expected 0 … {picture.shape[-1] - EXEMPLAR}, the exemplar inside")
+        raise DataError(
+            f"offset is {offset}; expected 0 … {picture.shape[-1] - EXEMPLAR}, the exemplar inside"
+        )
     network.eval()
-    z = network(picture[:, :, offset : offset + EXEMPLAR, offset : offset + EXEMPLAR])[0]  # (C, n, n)
+    z = network(picture[:, :, offset : offset + EXEMPLAR, offset : offset + EXEMPLAR])[
+        0
+    ]  # (C, n, n)
     x = network(picture)[0]  # (C, m, m)
     distance, (row, column) = best_window(z, x)
     window = x[:, row : row + z.shape[1], column : column + z.shape[2]]  # (C, n, n)
-    cells = torch.linalg.vector_norm(window - z, dim=0) / torch.linalg.vector_norm(window, dim=0).clamp(min=1e-6)
+    cells = torch.linalg.vector_norm(window - z, dim=0) / torch.linalg.vector_norm(
+        window, dim=0
+    ).clamp(min=1e-6)
     return Agreement(distance, (row, column), cells)
 
 

@@ -57,8 +57,12 @@ class SSDNetwork(nn.Module):
 
     def answer(self, maps: list[Tensor]) -> Proposals:
         """Proposals from maps (B, C, n, n)."""
-        parts = [as_proposals(c(m), b(m)) for m, c, b in zip(maps, self.conf, self.loc, strict=True)]
-        return Proposals(torch.cat([p.logits for p in parts], 1), torch.cat([p.offsets for p in parts], 1))
+        parts = [
+            as_proposals(c(m), b(m)) for m, c, b in zip(maps, self.conf, self.loc, strict=True)
+        ]
+        return Proposals(
+            torch.cat([p.logits for p in parts], 1), torch.cat([p.offsets for p in parts], 1)
+        )
 
     def forward(self, exemplar: Tensor, search: Tensor) -> Proposals:
         """Proposals of pairs."""
@@ -102,7 +106,9 @@ class SiamConcatRPN(SSDNetwork):
 
     def propose(self, kept: tuple[Tensor], search: Tensor) -> Proposals:
         """Proposals of search images (B, 4, S, S)."""
-        fine, coarse = self.backbone(resized(search, self.picture))  # (B, 512, 38, 38) and (B, 1024, 19, 19)
+        fine, coarse = self.backbone(
+            resized(search, self.picture)
+        )  # (B, 512, 38, 38) and (B, 1024, 19, 19)
         both = torch.cat([coarse, kept[0].expand(len(coarse), -1, -1, -1)], 1)  # (B, 2048, 19, 19)
         maps = [self.refine(fine, self.match(both))]  # (B, 512, 38, 38)
         for layer in self.extras:
@@ -121,7 +127,9 @@ class SiamBroadcastRPN(SSDNetwork):
         super().__init__()
         self.trunk_x = Trunk(2, (2,))
         self.trunk_z = self.trunk_x if shared else Trunk(2, (2,))
-        self.compare = nn.Sequential(nn.Conv2d(1024, 256, 3, padding=1), nn.BatchNorm2d(256), nn.ReLU())
+        self.compare = nn.Sequential(
+            nn.Conv2d(1024, 256, 3, padding=1), nn.BatchNorm2d(256), nn.ReLU()
+        )
         self.finer = nn.ConvTranspose2d(256, 256, 4, 2, padding=1)
         self.extras = nn.ModuleList([squeeze(256, 64), squeeze(256, 64)])
         self._outputs((256, 256))
@@ -152,25 +160,34 @@ class Refine(nn.Module):
         """A map like `fine` (B, C, 2n, 2n) from it and `coarse` (B, C, n, n)."""
         s = self.fine(fine)  # (B, C, 2n, 2n)
         s = s + self.before(s)
-        m = s + F.interpolate(coarse, size=s.shape[2:], mode="bilinear", align_corners=False)  # (B, C, 2n, 2n)
+        m = s + F.interpolate(
+            coarse, size=s.shape[2:], mode="bilinear", align_corners=False
+        )  # (B, C, 2n, 2n)
         return m + self.after(m)
 
 
 def residual(channels: int, mid: int) -> nn.Sequential:
     """ReLU and 3 × 3, twice, through `mid` channels."""
     return nn.Sequential(
-        nn.ReLU(), nn.Conv2d(channels, mid, 3, padding=1), nn.ReLU(), nn.Conv2d(mid, channels, 3, padding=1)
+        nn.ReLU(),
+        nn.Conv2d(channels, mid, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(mid, channels, 3, padding=1),
     )
 
 
 def extra(before: int, mid: int, after: int, **how: int) -> nn.Sequential:
     """One of SSD's extra layers: 1 × 1, then 3 × 3."""
-    return nn.Sequential(nn.Conv2d(before, mid, 1), nn.ReLU(), nn.Conv2d(mid, after, 3, **how), nn.ReLU())
+    return nn.Sequential(
+        nn.Conv2d(before, mid, 1), nn.ReLU(), nn.Conv2d(mid, after, 3, **how), nn.ReLU()
+    )
 
 
 def squeeze(channels: int, mid: int) -> nn.Sequential:
     """1 × 1 down to `mid` channels, 3 × 3 with stride 2 back, each with batch norm and ReLU."""
-    return nn.Sequential(conv_norm(channels, mid, 1), conv_norm(mid, channels, 3, stride=2, padding=1))
+    return nn.Sequential(
+        conv_norm(channels, mid, 1), conv_norm(mid, channels, 3, stride=2, padding=1)
+    )
 
 
 def box_sizes(ratios: tuple[float, ...], small: float, large: float) -> np.ndarray:

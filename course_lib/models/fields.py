@@ -13,7 +13,12 @@ from course_lib.errors import DataError
 from course_lib.geometry.receptive import Layer, Reception, behind, joined, picture
 
 POOLS = (nn.MaxPool2d, nn.AvgPool2d)
-LOCAL = (nn.BatchNorm2d, nn.ReLU, nn.Identity, nn.Dropout)  # cell by cell: what a cell sees stays as it is
+LOCAL = (
+    nn.BatchNorm2d,
+    nn.ReLU,
+    nn.Identity,
+    nn.Dropout,
+)  # cell by cell: what a cell sees stays as it is
 
 
 def live_reception(network: nn.Module, size: int) -> list[Reception]:
@@ -52,7 +57,13 @@ def _row(node: fx.Node, rows: dict[fx.Node, Any], modules: dict[str, nn.Module],
         return _cropped(node, maps[0])
     elif node.target in (operator.add, torch.add, torch.cat, "add", "add_"):
         return joined(node.name, maps)
-    elif node.target in (torch.relu, nn.functional.relu, operator.mul, operator.sub, operator.truediv):
+    elif node.target in (
+        torch.relu,
+        nn.functional.relu,
+        operator.mul,
+        operator.sub,
+        operator.truediv,
+    ):
         return maps[0]
     raise DataError(
         f"{node.format_node()}: what this sees is not known; build it from nn.Conv2d, poolings, crops, sums and torch.cat"
@@ -60,7 +71,9 @@ def _row(node: fx.Node, rows: dict[fx.Node, Any], modules: dict[str, nn.Module],
 
 
 def _layer(name: str, module: nn.Module) -> Layer:
-    first = {key: value[0] if isinstance(value, tuple) else value for key, value in vars(module).items()}
+    first = {
+        key: value[0] if isinstance(value, tuple) else value for key, value in vars(module).items()
+    }
     return Layer(
         name,
         first["kernel_size"],

@@ -18,7 +18,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.errors import SettingsError
-from course_lib.models.correlation import cosine_correlate, cross_correlate_channels, cross_correlate_depthwise
+from course_lib.models.correlation import (
+    cosine_correlate,
+    cross_correlate_channels,
+    cross_correlate_depthwise,
+)
 from course_lib.models.proposals import Proposals
 
 SHARP = 4.0  # factor on a mean of products of about one, so that the first probabilities differ
@@ -50,12 +54,16 @@ class UpChannelHead(nn.Module):
         The convolutions on both sides begin as one and the same projection of φ, so that a map is Σ φ(z) · φ(x). From
         random numbers a head has to find the comparison itself first.
         """
-        project = nn.init.orthogonal_(torch.empty(self.channels, self.x_class.in_channels))  # (C, features)
+        project = nn.init.orthogonal_(
+            torch.empty(self.channels, self.x_class.in_channels)
+        )  # (C, features)
         for layer in (self.z_class, self.x_class):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         self.x_class.weight[:, :, 1, 1] = project
-        kernels = self.z_class.weight.view(-1, self.channels, *self.z_class.weight.shape[1:])  # (2k, C, features, 3, 3)
+        kernels = self.z_class.weight.view(
+            -1, self.channels, *self.z_class.weight.shape[1:]
+        )  # (2k, C, features, 3, 3)
         kernels[0::2, :, :, 1, 1], kernels[1::2, :, :, 1, 1] = -SHARP * project, SHARP * project
 
     def keep(self, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -108,7 +116,11 @@ class DepthwiseHead(nn.Module):
         read from. Its channels, summed, are the plain correlation of the same two maps."""
         classes, seen = self.classes(kept[0], x)
         proposals = as_proposals(classes, self.boxes(kept[1], x)[0])
-        return proposals._replace(similarity=cosine_correlate(kept[0], seen)) if with_map else proposals
+        return (
+            proposals._replace(similarity=cosine_correlate(kept[0], seen))
+            if with_map
+            else proposals
+        )
 
 
 class BroadcastHead(nn.Module):
@@ -122,7 +134,9 @@ class BroadcastHead(nn.Module):
     def __init__(self, features: int = 256, channels: int = 256, anchors: int = 5) -> None:
         super().__init__()
         self.compare = nn.Sequential(
-            conv_norm(2 * features, channels, 3), conv_norm(channels, channels, 1), conv_norm(channels, channels, 3)
+            conv_norm(2 * features, channels, 3),
+            conv_norm(channels, channels, 1),
+            conv_norm(channels, channels, 3),
         )
         self.classes = nn.Conv2d(channels, 2 * anchors, 3, padding=1)
         self.boxes = nn.Conv2d(channels, 4 * anchors, 3, padding=1)
@@ -148,7 +162,10 @@ class GlobalConvolution(nn.Module):
         super().__init__()
         if k % 2 == 0:
             raise SettingsError(f"k is {k}; expected an odd number, so that the map keeps its size")
-        tall, wide = {"kernel_size": (k, 1), "padding": (k // 2, 0)}, {"kernel_size": (1, k), "padding": (0, k // 2)}
+        tall, wide = (
+            {"kernel_size": (k, 1), "padding": (k // 2, 0)},
+            {"kernel_size": (1, k), "padding": (0, k // 2)},
+        )
         self.left = nn.Sequential(nn.Conv2d(before, mid, **tall), nn.Conv2d(mid, after, **wide))
         self.right = nn.Sequential(nn.Conv2d(before, mid, **wide), nn.Conv2d(mid, after, **tall))
 
@@ -184,7 +201,11 @@ class ConcatHead(nn.Module):
         super().__init__()
         stages, before = [], 2 * features
         for k in (11, 9, 7):
-            stages += [nn.BatchNorm2d(before), nn.ReLU(), GlobalStage(k, before, channels // 2, channels)]
+            stages += [
+                nn.BatchNorm2d(before),
+                nn.ReLU(),
+                GlobalStage(k, before, channels // 2, channels),
+            ]
             before = channels
         self.stages = nn.Sequential(*stages, nn.BatchNorm2d(channels), nn.ReLU())
         self.classes = nn.Conv2d(channels, 2 * anchors, 3, padding=1)
@@ -201,7 +222,12 @@ class ConcatHead(nn.Module):
         return as_proposals(self.classes(both), self.boxes(both))
 
 
-HEADS = {"upchannel": UpChannelHead, "depthwise": DepthwiseHead, "concat": ConcatHead, "broadcast": BroadcastHead}
+HEADS = {
+    "upchannel": UpChannelHead,
+    "depthwise": DepthwiseHead,
+    "concat": ConcatHead,
+    "broadcast": BroadcastHead,
+}
 
 
 def broadcast_over(vector: Tensor, x: Tensor) -> Tensor:
@@ -211,7 +237,9 @@ def broadcast_over(vector: Tensor, x: Tensor) -> Tensor:
 
 def conv_norm(before: int, after: int, k: int, **how: int) -> nn.Sequential:
     """Convolution (without padding unless `how` says so), batch norm, ReLU."""
-    return nn.Sequential(nn.Conv2d(before, after, k, bias=False, **how), nn.BatchNorm2d(after), nn.ReLU())
+    return nn.Sequential(
+        nn.Conv2d(before, after, k, bias=False, **how), nn.BatchNorm2d(after), nn.ReLU()
+    )
 
 
 def as_proposals(classes: Tensor, offsets: Tensor) -> Proposals:

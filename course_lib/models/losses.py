@@ -17,7 +17,9 @@ def label_map(size: int, stride: int, radius: float) -> Tensor:
 
 def _distance(size: int, stride: int, away: Tensor) -> Tensor:
     """Pixels (B, size, size) of each cell from a place `away` (B, 2), x and y pixels, from the map's middle."""
-    offset = (torch.arange(size, dtype=torch.float32, device=away.device) - (size - 1) / 2) * stride  # (size,) pixels
+    offset = (
+        torch.arange(size, dtype=torch.float32, device=away.device) - (size - 1) / 2
+    ) * stride  # (size,) pixels
     dx, dy = offset[None, None, :] - away[:, :1, None], offset[None, :, None] - away[:, 1:, None]
     return torch.hypot(*torch.broadcast_tensors(dx, dy))  # (B, size, size)
 
@@ -40,7 +42,12 @@ def balanced_logistic_loss(response: Tensor, labels: Tensor) -> Tensor:
 
 
 def pair_labels(
-    positive: Tensor, size: int, stride: int, radius: float, away: Tensor | None = None, ring: float = 0.0
+    positive: Tensor,
+    size: int,
+    stride: int,
+    radius: float,
+    away: Tensor | None = None,
+    ring: float = 0.0,
 ) -> Tensor:
     """Labels (B, size, size): +1 within `radius` pixels of the target where `positive` (B,) holds, −1 everywhere else.
 
@@ -49,7 +56,9 @@ def pair_labels(
     """
     away = torch.zeros(len(positive), 2, device=positive.device) if away is None else away
     distance = _distance(size, stride, away)  # (B, size, size)
-    target = torch.where(distance <= radius, 1.0, torch.where(distance <= ring, 0.0, -1.0))  # (B, size, size)
+    target = torch.where(
+        distance <= radius, 1.0, torch.where(distance <= ring, 0.0, -1.0)
+    )  # (B, size, size)
     return torch.where(positive[:, None, None], target, -1.0)
 
 

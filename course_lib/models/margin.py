@@ -95,7 +95,8 @@ def gap(maps: Tensor, labels: Tensor) -> Tensor:
     """How far (B,) the highest cell with label +1 lies above the highest one with −1, in maps (B, n, n); below 0 a wrong
     place wins. Without a cell of either label it is infinite or negative infinite."""
     best = [
-        torch.where(chosen, maps, -torch.inf).flatten(1).amax(1) for chosen in (labels > 0, labels < 0)
+        torch.where(chosen, maps, -torch.inf).flatten(1).amax(1)
+        for chosen in (labels > 0, labels < 0)
     ]  # (B,) each
     return best[0] - best[1]
 
@@ -111,4 +112,6 @@ def least_scale(classes: int, probability: float) -> float:
 
 def _check(scale: float, margin: float) -> None:
     if scale <= 0 or not 0 <= margin < math.pi / 2:
-        raise SettingsError(f"scale is {scale}, margin {margin}; expected a scale above 0 and a margin in 0…π/2")
+        raise SettingsError(
+            f"scale is {scale}, margin {margin}; expected a scale above 0 and a margin in 0…π/2"
+        )

@@ -69,7 +69,9 @@ def assign(
     there = (boxes[:, 2:] > 0).all(-1)  # (B,)
     labels = match(overlaps(anchors, boxes), high, low)  # (B, A)
     distance = (
-        (boxes[:, None, :2] + boxes[:, None, 2:] / 2 - anchors[:, :2] - anchors[:, 2:] / 2).abs().amax(-1)
+        (boxes[:, None, :2] + boxes[:, None, 2:] / 2 - anchors[:, :2] - anchors[:, 2:] / 2)
+        .abs()
+        .amax(-1)
     )  # (B, A)
     around = torch.where(distance <= near, 0, -1)  # (B, A)
     labels = torch.where((there & ~positive)[:, None], around, labels)
@@ -96,7 +98,9 @@ def draw_anchors(labels: Tensor, chance: Tensor, positives: int = 16, total: int
     return kept
 
 
-def hardest_negatives(losses: Tensor, labels: Tensor, ratio: float = 3.0, least: int = 10) -> Tensor:
+def hardest_negatives(
+    losses: Tensor, labels: Tensor, ratio: float = 3.0, least: int = 10
+) -> Tensor:
     """Labels (B, A) in which of the 0s only those with the largest `losses` (B, A) are kept: `ratio` for each 1 of the pair,
     and at least `least`. The others become −1."""
     negative = labels == 0  # (B, A)
@@ -120,19 +124,29 @@ def box_loss(offsets: Tensor, targets: Targets, smooth: bool = True) -> Tensor:
     `smooth`: smooth L1, as the paper says (½d² below 1, |d| − ½ above); False: |d|, as its public re-implementations do.
     """
     difference = offsets - targets.offsets  # (B, A, 4)
-    cost = F.smooth_l1_loss(difference, torch.zeros_like(difference), reduction="none") if smooth else difference.abs()
+    cost = (
+        F.smooth_l1_loss(difference, torch.zeros_like(difference), reduction="none")
+        if smooth
+        else difference.abs()
+    )
     return mean_over(cost.sum(-1), targets.labels == 1)
 
 
-def siamrpn_loss(proposals: Proposals, targets: Targets, weight: float = 1.2, smooth: bool = True) -> Tensor:
+def siamrpn_loss(
+    proposals: Proposals, targets: Targets, weight: float = 1.2, smooth: bool = True
+) -> Tensor:
     """SiamRPN's loss () over the anchors drawn (`draw_anchors`): cross-entropy, positives and negatives half each,
     and `weight` times the box loss."""
     losses = _cross_entropy(proposals.logits, targets.labels)  # (B, A)
-    classes = 0.5 * mean_over(losses, targets.labels == 1) + 0.5 * mean_over(losses, targets.labels == 0)
+    classes = 0.5 * mean_over(losses, targets.labels == 1) + 0.5 * mean_over(
+        losses, targets.labels == 0
+    )
     return classes + weight * box_loss(proposals.offsets, targets, smooth)
 
 
-def ssd_loss(proposals: Proposals, targets: Targets, alpha: float = 1.5, negative_weight: float = 1 / 3) -> Tensor:
+def ssd_loss(
+    proposals: Proposals, targets: Targets, alpha: float = 1.5, negative_weight: float = 1 / 3
+) -> Tensor:
     """The EPFL project's loss (): (L_conf + α · L_loc), hard negatives three to one, each weighing a third of a positive.
 
     Targets have to be encoded with `SSD_VARIANCES`.
@@ -146,7 +160,9 @@ def ssd_loss(proposals: Proposals, targets: Targets, alpha: float = 1.5, negativ
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """−log probability (B, A) of each anchor's label, as if ignored ones were 0."""
-    flat = F.cross_entropy(logits.flatten(0, 1), labels.clamp_min(0).flatten(), reduction="none")  # (B·A,)
+    flat = F.cross_entropy(
+        logits.flatten(0, 1), labels.clamp_min(0).flatten(), reduction="none"
+    )  # (B·A,)
     return flat.reshape(labels.shape)
 
 

@@ -6,7 +6,10 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import resnet50
 
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of RGB in 0…1, as torchvision's weights expect it
+MEAN, STD = (
+    (0.485, 0.456, 0.406),
+    (0.229, 0.224, 0.225),
+)  # of RGB in 0…1, as torchvision's weights expect it
 
 
 class Trunk(nn.Module):
@@ -26,7 +29,12 @@ class Trunk(nn.Module):
         self.register_buffer("std", torch.tensor(STD)[:, None, None] * 255, persistent=False)
 
     def _take(self, whole: nn.Module, upto: int) -> None:
-        self.conv1, self.bn1, self.relu, self.maxpool = whole.conv1, whole.bn1, whole.relu, whole.maxpool
+        self.conv1, self.bn1, self.relu, self.maxpool = (
+            whole.conv1,
+            whole.bn1,
+            whole.relu,
+            whole.maxpool,
+        )
         self.layers = nn.ModuleList([getattr(whole, f"layer{k}") for k in range(1, upto + 1)])
 
     def forward(self, image: Tensor) -> list[Tensor]:
@@ -61,7 +69,9 @@ class AtrousTrunk(Trunk):
             (whole.layer4, 1024, 2048, 1, 2),
         ):
             pad, apart = dilation, max(dilation, 1)
-            layer[0].downsample[0] = nn.Conv2d(before, after, 3, stride, padding=pad, dilation=apart, bias=False)
+            layer[0].downsample[0] = nn.Conv2d(
+                before, after, 3, stride, padding=pad, dilation=apart, bias=False
+            )
         self._take(whole, 4)
 
 

@@ -30,15 +30,25 @@ class SiamFC(nn.Module):
     """
 
     def __init__(
-        self, stride: int = 8, widths: tuple[int, ...] = WIDTHS, backbone: str = "alexnet", share: float = 1.0
+        self,
+        stride: int = 8,
+        widths: tuple[int, ...] = WIDTHS,
+        backbone: str = "alexnet",
+        share: float = 1.0,
     ) -> None:
         super().__init__()
         other = backbone != "alexnet"
         self.backbone = make_backbone(backbone, share) if other else AlexNet(stride, widths)
         self.bias = nn.Parameter(torch.zeros(()))
         self.adjust = nn.BatchNorm2d(1) if stride == 4 or other else None
-        self.about: dict[str, Any] = {"network": "siamfc"}  # what a card must say for the network to be built again
-        self.about |= {"backbone": backbone, "share": share} if other else {"stride": stride, "widths": list(widths)}
+        self.about: dict[str, Any] = {
+            "network": "siamfc"
+        }  # what a card must say for the network to be built again
+        self.about |= (
+            {"backbone": backbone, "share": share}
+            if other
+            else {"stride": stride, "widths": list(widths)}
+        )
 
     @property
     def stride(self) -> int:

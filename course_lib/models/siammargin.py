@@ -24,7 +24,11 @@ class SiamMargin(SiamFC):
     """
 
     def __init__(
-        self, stride: int = 8, widths: tuple[int, ...] = WIDTHS, backbone: str = "alexnet", share: float = 1.0
+        self,
+        stride: int = 8,
+        widths: tuple[int, ...] = WIDTHS,
+        backbone: str = "alexnet",
+        share: float = 1.0,
     ) -> None:
         super().__init__(stride, widths, backbone, share)
         del self.bias
@@ -34,7 +38,9 @@ class SiamMargin(SiamFC):
 
     def response(self, z: Tensor, x: Tensor) -> Tensor:
         """Cosines (B, n, n) of exemplar features (B or 1, C, h, w) and search features (B, C, H, W), in single precision."""
-        with torch.autocast(x.device.type, enabled=False):  # a length rounded to 8 bits would give cosines above 1
+        with torch.autocast(
+            x.device.type, enabled=False
+        ):  # a length rounded to 8 bits would give cosines above 1
             return cosine_correlate(z.float(), x.float())
 
     def forward(self, exemplar: Tensor, search: Tensor) -> CosineMap:
@@ -64,7 +70,9 @@ def template_from(features: Tensor, roi: Tensor, cells: int) -> Tensor:
     One bilinear sample in the middle of each cell. If the square lies on the map's own cells, they are copied exactly; a
     network without padding then gives just what it would give for the exemplar cut there.
     """
-    square = torch.cat([roi.new_zeros(1), roi])[None].to(features)  # (1, 5): number of the picture, square
+    square = torch.cat([roi.new_zeros(1), roi])[None].to(
+        features
+    )  # (1, 5): number of the picture, square
     return roi_align(features, square, (cells, cells), sampling_ratio=1, aligned=True)
 
 

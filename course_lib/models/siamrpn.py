@@ -55,17 +55,25 @@ class SiamRPN(nn.Module):
             raise SettingsError(
                 f"backbone is {backbone}, head concat; concat is guided by a mask, which AlexNet alone takes"
             )
-        self.supervised = False  # whether `forward` gives the correlation map too, for a loss of its own
+        self.supervised = (
+            False  # whether `forward` gives the correlation map too, for a loss of its own
+        )
         self.stride = self.backbone.stride
         self.name = backbone
         self.sizes = siamrpn_anchor_sizes()  # (k, 2)
-        self.head = HEADS[head](self.backbone.channels, channels or self.backbone.channels, len(self.sizes))
+        self.head = HEADS[head](
+            self.backbone.channels, channels or self.backbone.channels, len(self.sizes)
+        )
         self.about = {
             "network": "siamrpn",
             "head": head,
             "channels": channels,
         }
-        self.about |= {"backbone": backbone, "share": share} if other else {"widths": list(widths), "groups": groups}
+        self.about |= (
+            {"backbone": backbone, "share": share}
+            if other
+            else {"widths": list(widths), "groups": groups}
+        )
 
     def cells(self, search: int = 255) -> int:
         """Cells a side of the map for search images of `search` pixels."""
@@ -84,7 +92,9 @@ class SiamRPN(nn.Module):
             )  # (B, 4, S, S)
         return self.head.keep(self.backbone(exemplar))
 
-    def propose(self, kept: tuple[Tensor, ...], search: Tensor, with_map: bool = False) -> Proposals:
+    def propose(
+        self, kept: tuple[Tensor, ...], search: Tensor, with_map: bool = False
+    ) -> Proposals:
         """Proposals of search images (B, 3, S, S); `with_map` (depth-wise head), with the cosines of its correlation map."""
         x = self.backbone(search)  # (B, C, 22, 22) for 255 pixels
         return self.head(kept, x, with_map=True) if with_map else self.head(kept, x)

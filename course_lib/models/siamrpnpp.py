@@ -32,7 +32,11 @@ class SiamRPNpp(nn.Module):
     supervised = False  # whether `forward` gives the correlation map too, for a loss of its own
 
     def __init__(
-        self, trunk: str = "resnet50", widths: tuple[int, ...] = WIDTHS, channels: int = 256, groups: int = 1
+        self,
+        trunk: str = "resnet50",
+        widths: tuple[int, ...] = WIDTHS,
+        channels: int = 256,
+        groups: int = 1,
     ) -> None:
         super().__init__()
         if trunk not in ("resnet50", "alexnet"):
@@ -40,13 +44,21 @@ class SiamRPNpp(nn.Module):
         if trunk == "resnet50":
             self.backbone, before = AtrousTrunk(), (512, 1024, 2048)
         else:
-            self.backbone, before = AlexNet(widths=widths, groups=groups, last_norm=True), tuple(widths[2:])
+            self.backbone, before = (
+                AlexNet(widths=widths, groups=groups, last_norm=True),
+                tuple(widths[2:]),
+            )
         self.kept_cells = 7 if trunk == "resnet50" else 6
         self.neck = nn.ModuleList(
-            [nn.Sequential(nn.Conv2d(n, channels, 1, bias=False), nn.BatchNorm2d(channels)) for n in before]
+            [
+                nn.Sequential(nn.Conv2d(n, channels, 1, bias=False), nn.BatchNorm2d(channels))
+                for n in before
+            ]
         )
         self.sizes = siamrpn_anchor_sizes()  # (k, 2)
-        self.heads = nn.ModuleList([DepthwiseHead(channels, channels, len(self.sizes)) for _ in before])
+        self.heads = nn.ModuleList(
+            [DepthwiseHead(channels, channels, len(self.sizes)) for _ in before]
+        )
         # separate weights for scores and boxes, equal at first
         self.class_weights = nn.Parameter(torch.ones(len(before)))
         self.box_weights = nn.Parameter(torch.ones(len(before)))
@@ -60,7 +72,11 @@ class SiamRPNpp(nn.Module):
 
     def levels(self, image: Tensor) -> list[Tensor]:
         """Three maps (B, channels, n, n) of equal size, from shallow to deep."""
-        maps = self.backbone.levels(image) if isinstance(self.backbone, AlexNet) else self.backbone(image)
+        maps = (
+            self.backbone.levels(image)
+            if isinstance(self.backbone, AlexNet)
+            else self.backbone(image)
+        )
         least = maps[-1].shape[-1]
         return [neck(middle(m, least)) for neck, m in zip(self.neck, maps, strict=True)]
 
@@ -75,15 +91,26 @@ class SiamRPNpp(nn.Module):
     def keep(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor, ...]:
         """Kernels of the three heads, two each, of exemplars (B, 3, 127, 127)."""
         maps = [middle(m, self.kept_cells) for m in self.levels(exemplar)]  # (B, channels, 7, 7)
-        return tuple(kernel for head, m in zip(self.heads, maps, strict=True) for kernel in head.keep(m))
+        return tuple(
+            kernel for head, m in zip(self.heads, maps, strict=True) for kernel in head.keep(m)
+        )
 
-    def propose(self, kept: tuple[Tensor, ...], search: Tensor, with_map: bool = False) -> Proposals:
+    def propose(
+        self, kept: tuple[Tensor, ...], search: Tensor, with_map: bool = False
+    ) -> Proposals:
         """Proposals of search images (B, 3, S, S); `with_map`, with the mean of the cosines of the three correlation maps."""
         kernels = zip(kept[::2], kept[1::2], strict=True)  # two for each head
-        answers = [head(k, m, with_map) for head, k, m in zip(self.heads, kernels, self.levels(search), strict=True)]
+        answers = [
+            head(k, m, with_map)
+            for head, k, m in zip(self.heads, kernels, self.levels(search), strict=True)
+        ]
         logits = aggregate([a.logits for a in answers], self.class_weights)  # (B, A, 2)
-        similarity = torch.stack([a.similarity for a in answers]).mean(0) if with_map else None  # (B, n, n)
-        return Proposals(logits, aggregate([a.offsets for a in answers], self.box_weights), similarity)
+        similarity = (
+            torch.stack([a.similarity for a in answers]).mean(0) if with_map else None
+        )  # (B, n, n)
+        return Proposals(
+            logits, aggregate([a.offsets for a in answers], self.box_weights), similarity
+        )
 
     def forward(self, exemplar: Tensor, search: Tensor) -> Proposals:
         """Proposals of pairs."""

@@ -133,9 +133,14 @@ def _resnet(twin: Twin, share: float) -> list[nn.Module]:
     """Bottlenecks of 64 and 128 channels inside, 256 and 512 outside, times `share`; 256 at the end."""
     small, large = round(share * 64), round(share * 128)
     apart = 2 if twin.stride == 4 else 1
-    units = [CIR(small if k == 0 else 4 * small, small, 4 * small, padded=twin.padded) for k in range(3)]
+    units = [
+        CIR(small if k == 0 else 4 * small, small, 4 * small, padded=twin.padded) for k in range(3)
+    ]
     deep = [
-        CIR(4 * small if k == 0 else 4 * large, large, 4 * large, padded=twin.padded, dilation=apart) for k in range(2)
+        CIR(
+            4 * small if k == 0 else 4 * large, large, 4 * large, padded=twin.padded, dilation=apart
+        )
+        for k in range(2)
     ]
     return [
         *_conv(3, small, 7, 2, twin.padded),
@@ -144,11 +149,19 @@ def _resnet(twin: Twin, share: float) -> list[nn.Module]:
         _pool(1 if twin.stride == 4 else 2, twin.padded),
         *deep,
         *([_pool(2, False)] if twin.stride == 16 else []),
-        nn.Conv2d(4 * large, round(share * 256), twin.last, padding=twin.last // 2 * twin.padded, dilation=apart),
+        nn.Conv2d(
+            4 * large,
+            round(share * 256),
+            twin.last,
+            padding=twin.last // 2 * twin.padded,
+            dilation=apart,
+        ),
     ]
 
 
-def _conv(before: int, after: int, kernel: int, stride: int, padded: bool, dilation: int = 1) -> list[nn.Module]:
+def _conv(
+    before: int, after: int, kernel: int, stride: int, padded: bool, dilation: int = 1
+) -> list[nn.Module]:
     padding = dilation * (kernel // 2) if padded else 0
     conv = nn.Conv2d(before, after, kernel, stride, padding, dilation)
     return [conv, nn.BatchNorm2d(after), nn.ReLU()]

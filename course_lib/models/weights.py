@@ -35,7 +35,10 @@ def save_weights(network: nn.Module, path: Path, card: dict[str, Any]) -> None:
     Kernels in half precision. Batch-norm statistics in single: a variance over 65,504, half precision's end, is common.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {name: (t.half() if t.ndim == 4 else t).contiguous().cpu() for name, t in network.state_dict().items()}
+    tensors = {
+        name: (t.half() if t.ndim == 4 else t).contiguous().cpu()
+        for name, t in network.state_dict().items()
+    }
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         save_file(tensors, part)
@@ -50,7 +53,11 @@ def find_weights(name: str) -> Path:
 
     Raises MissingDataError naming what there is.
     """
-    places = [Path(name), RUNS / "training" / name / f"{name}.safetensors", WEIGHTS / f"{name}.safetensors"]
+    places = [
+        Path(name),
+        RUNS / "training" / name / f"{name}.safetensors",
+        WEIGHTS / f"{name}.safetensors",
+    ]
     for path in places:
         if path.suffix and path.is_file():
             return path
@@ -68,7 +75,9 @@ def read_card(path: Path) -> dict[str, Any]:
     """
     card = path.with_suffix(".json")
     if not card.is_file():
-        raise MissingDataError(f"weights {path} have no card ({card.name}); copy it along: it says what the network is")
+        raise MissingDataError(
+            f"weights {path} have no card ({card.name}); copy it along: it says what the network is"
+        )
     try:
         content = json.loads(card.read_text(encoding="utf-8"))
         return content | {"network": str(content["network"])}
@@ -99,7 +108,11 @@ def load_network(name: str) -> nn.Module:
         tensors = load_file(path)
     except SafetensorError as problem:
         raise DataError(f"{path} cannot be read ({problem}); copy or train it again") from None
-    fill(network, {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}, path)
+    fill(
+        network,
+        {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()},
+        path,
+    )
     return network.eval()
 
 
@@ -114,7 +127,11 @@ def build(card: dict[str, Any]) -> nn.Module:
     if kind == "siamrpn":
         other = {key: card[key] for key in ("backbone", "share") if key in card}
         return SiamRPN(
-            card["head"], tuple(card.get("widths", WIDTHS)), card["channels"], card.get("groups", 1), **other
+            card["head"],
+            tuple(card.get("widths", WIDTHS)),
+            card["channels"],
+            card.get("groups", 1),
+            **other,
         )
     if kind == "siamrpn++":
         return SiamRPNpp(card["trunk"], tuple(card["widths"]), card["channels"], card["groups"])
@@ -129,7 +146,9 @@ def load_siamfc(name: str) -> SiamFC:
     """As `load_network`, but only a SiamFC: DataError for any other."""
     network = load_network(name)
     if not isinstance(network, SiamFC):
-        raise DataError(f"weights {name!r} are of a {network.about['network']}, not of a SiamFC; give others")
+        raise DataError(
+            f"weights {name!r} are of a {network.about['network']}, not of a SiamFC; give others"
+        )
     return network
 
 

@@ -27,7 +27,9 @@ def load_public_siamfc(path: Path | str) -> SiamFC:
     """
     path = Path(path)
     if not path.is_file():
-        raise MissingDataError(f"public weights {path} do not exist; give the path of an .npz or .pth file")
+        raise MissingDataError(
+            f"public weights {path} do not exist; give the path of an .npz or .pth file"
+        )
     tensors = _read_npz(path) if path.suffix == ".npz" else _read_torch(path)
     folded = not any(name.startswith("bn") for name in tensors)
     network = SiamFC()
@@ -57,7 +59,11 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
             f"{path} is not a file of plain tensors ({type(problem).__name__}: {problem}); "
             "files that hold code are not opened"
         ) from None
-    content = content.get("model", content.get("state_dict", content)) if isinstance(content, dict) else content
+    content = (
+        content.get("model", content.get("state_dict", content))
+        if isinstance(content, dict)
+        else content
+    )
     if not isinstance(content, dict):
         raise DataError(f"{path} holds a {type(content).__name__}; expected named tensors")
     renamed = {}

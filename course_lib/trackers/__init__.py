@@ -36,8 +36,15 @@ WITH_SETTINGS = {
     "kcf": (KCF, KCFSettings),
 }
 PLAIN = {"stay-put": StayPut, "random-walk": RandomWalk}
-DEEP = ("siamfc", "siammargin", "siamrpn")  # imported when asked for: PyTorch takes seconds to import
-LOCKSTEP = ("siamfc", "siamrpn")  # one call of the network a frame, so that many targets can share it
+DEEP = (
+    "siamfc",
+    "siammargin",
+    "siamrpn",
+)  # imported when asked for: PyTorch takes seconds to import
+LOCKSTEP = (
+    "siamfc",
+    "siamrpn",
+)  # one call of the network a frame, so that many targets can share it
 TRACKER_NAMES = (*PLAIN, *WITH_SETTINGS, *DEEP, *(f"opencv-{kind}" for kind in KINDS))
 
 
@@ -53,7 +60,9 @@ def make_tracker(name: str, recipe: Path | str | None = None, **overrides: Any) 
         try:
             return PLAIN[name](**overrides)
         except TypeError as problem:
-            raise SettingsError(f"tracker {name!r} does not take {', '.join(overrides)}: {problem}") from None
+            raise SettingsError(
+                f"tracker {name!r} does not take {', '.join(overrides)}: {problem}"
+            ) from None
     if name.startswith("opencv-") and name in TRACKER_NAMES:
         if overrides or recipe:
             raise SettingsError(f"tracker {name!r} runs with OpenCV's own settings and takes none")

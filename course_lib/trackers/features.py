@@ -35,13 +35,17 @@ def split_kinds(kinds: str) -> list[str]:
     """The names in "hog+colour". Raises SettingsError unless each is one of FEATURES and none comes twice."""
     names = kinds.split("+")
     if len(set(names)) < len(names) or not set(names) <= set(FEATURES):
-        raise SettingsError(f"features is {kinds!r}; expected one or more of {', '.join(FEATURES)}, joined by '+'")
+        raise SettingsError(
+            f"features is {kinds!r}; expected one or more of {', '.join(FEATURES)}, joined by '+'"
+        )
     return names
 
 
 def grey(patches: np.ndarray, cell: int = 1) -> np.ndarray:
     """Grey values (N, 1, h // cell, w // cell) in about −0.5 … 0.5, each patch with mean 0."""
-    values = np.stack([cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in patches])[..., None]  # (N, h, w, 1)
+    values = np.stack([cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in patches])[
+        ..., None
+    ]  # (N, h, w, 1)
     return _centred(values, cell, 255.0)
 
 
@@ -56,7 +60,9 @@ def _centred(values: np.ndarray, cell: int, scale: float) -> np.ndarray:
     N, h, w, C = values.shape
     rows, columns = h // cell, w // cell
     values = values[:, : rows * cell, : columns * cell].reshape(N, rows, cell, columns, cell, C)
-    means = values.mean((2, 4), dtype=np.float32).transpose(0, 3, 1, 2) / np.float32(scale)  # (N, C, rows, columns)
+    means = values.mean((2, 4), dtype=np.float32).transpose(0, 3, 1, 2) / np.float32(
+        scale
+    )  # (N, C, rows, columns)
     return means - means.mean((2, 3), keepdims=True)
 
 
@@ -88,7 +94,9 @@ def gradients(patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Central differences; 0 on the patch's border, where a neighbour is missing.
     """
-    values = patches.astype(np.int16) if patches.ndim == 4 else patches[..., None].astype(np.int16)  # (N, h, w, C)
+    values = (
+        patches.astype(np.int16) if patches.ndim == 4 else patches[..., None].astype(np.int16)
+    )  # (N, h, w, C)
     dx = values[:, 1:-1, 2:] - values[:, 1:-1, :-2]  # (N, h − 2, w − 2, C)
     dy = values[:, 2:, 1:-1] - values[:, :-2, 1:-1]  # (N, h − 2, w − 2, C)
     strength, direction = (np.zeros(patches.shape[:3], dtype=t) for t in (np.float32, np.intp))
@@ -115,7 +123,9 @@ def cell_histograms(strength: np.ndarray, direction: np.ndarray, cell: int) -> n
     plane = (rows + 2) * (columns + 2)  # with a rim for what falls beyond the border
     entry = direction * plane + np.arange(N)[:, None, None] * (ORIENTATIONS * plane)  # (N, h, w)
     sums = np.zeros(N * ORIENTATIONS * plane)
-    for places, shares in zip(*_shares(h, w, cell), strict=True):  # (h, w) each, of one of the four nearest cells
+    for places, shares in zip(
+        *_shares(h, w, cell), strict=True
+    ):  # (h, w) each, of one of the four nearest cells
         sums += np.bincount((entry + places).ravel(), (strength * shares).ravel(), len(sums))
     sums = sums.astype(np.float32).reshape(N, ORIENTATIONS, rows + 2, columns + 2)
     return sums[:, :, 1:-1, 1:-1]
@@ -127,13 +137,23 @@ def _shares(h: int, w: int, cell: int) -> tuple[np.ndarray, np.ndarray]:
     columns = w // cell + 2
 
     def one_axis(length: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
-        at = (np.arange(length) + 0.5) / cell + 0.5  # 1 is the middle of the first cell: the rim comes before it
-        low = np.minimum(at.astype(int), cells)  # pixels left over after the last whole cell fall on the rim
+        at = (
+            np.arange(length) + 0.5
+        ) / cell + 0.5  # 1 is the middle of the first cell: the rim comes before it
+        low = np.minimum(
+            at.astype(int), cells
+        )  # pixels left over after the last whole cell fall on the rim
         return low, np.clip(at - low, 0.0, 1.0)
 
     (top, down), (left, right) = one_axis(h, h // cell), one_axis(w, w // cell)
-    places = [(top + i)[:, None] * columns + (left + j)[None] for i in (0, 1) for j in (0, 1)]  # 4 × (h, w)
-    shares = [(down if i else 1 - down)[:, None] * (right if j else 1 - right)[None] for i in (0, 1) for j in (0, 1)]
+    places = [
+        (top + i)[:, None] * columns + (left + j)[None] for i in (0, 1) for j in (0, 1)
+    ]  # 4 × (h, w)
+    shares = [
+        (down if i else 1 - down)[:, None] * (right if j else 1 - right)[None]
+        for i in (0, 1)
+        for j in (0, 1)
+    ]
     return np.array(places), np.array(shares, dtype=np.float32)
 
 
@@ -142,7 +162,10 @@ def _gradient_table() -> tuple[np.ndarray, np.ndarray]:
     """Length float32 and direction 0 … 17 of every gradient (dy, dx) of uint8 differences, at (dy + 255) · 511 + dx + 255."""
     dy, dx = np.mgrid[-255:256, -255:256].astype(np.float64)
     # 90° lies between two bins: rounding up both ways sends opposite gradients to opposite bins
-    direction = np.floor(np.arctan2(dy, dx) / (2 * np.pi) * ORIENTATIONS + 0.5).astype(np.intp) % ORIENTATIONS
+    direction = (
+        np.floor(np.arctan2(dy, dx) / (2 * np.pi) * ORIENTATIONS + 0.5).astype(np.intp)
+        % ORIENTATIONS
+    )
     return np.hypot(dx, dy).astype(np.float32).ravel(), direction.ravel()
 
 
@@ -152,7 +175,13 @@ def _block_factors(energy: np.ndarray) -> np.ndarray:
     blocks = padded[:, 1:] + padded[:, :-1]  # (N, rows + 1, columns + 2)
     blocks = blocks[:, :, 1:] + blocks[:, :, :-1]  # (N, rows + 1, columns + 1)
     factors = 1 / np.sqrt(blocks + EPSILON)
-    return np.stack([factors[:, i : i + energy.shape[1], j : j + energy.shape[2]] for i in (0, 1) for j in (0, 1)])
+    return np.stack(
+        [
+            factors[:, i : i + energy.shape[1], j : j + energy.shape[2]]
+            for i in (0, 1)
+            for j in (0, 1)
+        ]
+    )
 
 
 def _of_kind(patches: np.ndarray, kind: str, cell: int) -> np.ndarray:

@@ -89,7 +89,9 @@ def energy(X: np.ndarray, width: int) -> np.ndarray:
     return (2 * power.sum(-1) - once) / (X.shape[-2] * width)
 
 
-def gaussian_correlation(X: np.ndarray, Z: np.ndarray, shape: tuple[int, int], bandwidth: float) -> np.ndarray:
+def gaussian_correlation(
+    X: np.ndarray, Z: np.ndarray, shape: tuple[int, int], bandwidth: float
+) -> np.ndarray:
     """Gaussian kernel of x with z at every shift, (..., h, w): exp(−|x shifted − z|² / (σ² N)).
 
     Args:

@@ -18,7 +18,9 @@ from course_lib.data.frames import as_frame
 from course_lib.geometry.boxes import to_centre
 from course_lib.trackers.base import Tracker, accept_start
 
-LOGARITHMS = np.log1p(np.arange(256, dtype=np.float32))  # (256,) log(f + 1) of every grey value there is
+LOGARITHMS = np.log1p(
+    np.arange(256, dtype=np.float32)
+)  # (256,) log(f + 1) of every grey value there is
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,9 @@ class MOSSESettings:
     padding: float = 1.5  # side of the patch, in sides of the box
     smallest: int = 64  # least side of the patch, pixels: small targets move far in their own sizes
     warps: int = 8  # turned and squeezed copies of the first patch to start from
-    psr_threshold: float = 7.0  # below it the target counts as lost: the box stays, nothing is learned
+    psr_threshold: float = (
+        7.0  # below it the target counts as lost: the box stays, nothing is learned
+    )
     seed: int = 0  # of the warps
 
 
@@ -81,7 +85,9 @@ def gaussian_target(height: int, width: int, sigma: float) -> np.ndarray:
     return np.exp(-(rows**2 + columns**2) / (2 * sigma**2))  # (h, w)
 
 
-def train_filter(patches: np.ndarray, target: np.ndarray, regulariser: float) -> tuple[np.ndarray, np.ndarray]:
+def train_filter(
+    patches: np.ndarray, target: np.ndarray, regulariser: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Numerator A and denominator B, (h, w) each, of the filter H* = A / B with the least squared error.
 
     Args:
@@ -114,7 +120,9 @@ def update_filter(
     return rate * G * np.conj(F) + (1 - rate) * A, rate * np.abs(F) ** 2 + (1 - rate) * B
 
 
-def update_ratio(H: np.ndarray, patch: np.ndarray, target: np.ndarray, rate: float, regulariser: float) -> np.ndarray:
+def update_ratio(
+    H: np.ndarray, patch: np.ndarray, target: np.ndarray, rate: float, regulariser: float
+) -> np.ndarray:
     """The simplified rule of lectures: a running average of single-patch filters H* (h, w)."""
     F, G = np.fft.fft2(patch), np.fft.fft2(target)  # (h, w) each
     return rate * G * np.conj(F) / (np.abs(F) ** 2 + regulariser) + (1 - rate) * H
@@ -153,7 +161,11 @@ def random_warps(patch: np.ndarray, count: int, rng: np.random.Generator) -> np.
         matrix = turn + rng.uniform(-0.1, 0.1, (2, 2))  # (2, 2)
         centre = np.array([w // 2, h // 2], dtype=np.float64)
         affine = np.column_stack([matrix, centre - matrix @ centre])  # (2, 3)
-        copies.append(cv2.warpAffine(patch, affine, (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT))
+        copies.append(
+            cv2.warpAffine(
+                patch, affine, (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+            )
+        )
     return np.array(copies).reshape(count, h, w)
 
 
@@ -178,9 +190,13 @@ class MOSSE(Tracker):
         self.G = fft.rfft2(target)  # (h, w // 2 + 1)
         patch = self._cut(frame)  # (h, w)
         warped = random_warps(patch, self.settings.warps, np.random.default_rng(self.settings.seed))
-        F = fft.rfft2(np.stack([self._prepare(p) for p in (patch, *warped)]))  # (1 + warps, h, w // 2 + 1)
+        F = fft.rfft2(
+            np.stack([self._prepare(p) for p in (patch, *warped)])
+        )  # (1 + warps, h, w // 2 + 1)
         power = np.mean(np.abs(F) ** 2, axis=0)  # (h, w // 2 + 1)
-        self.regulariser = np.float32(max(self.settings.regulariser * power.mean(), 1e-6))  # a flat patch has no power
+        self.regulariser = np.float32(
+            max(self.settings.regulariser * power.mean(), 1e-6)
+        )  # a flat patch has no power
         self.A = np.mean(self.G * np.conj(F), axis=0)  # (h, w // 2 + 1)
         self.B = power + self.regulariser  # (h, w // 2 + 1)
         self.H = self.A * (1 / self.B)  # (h, w // 2 + 1)
@@ -202,8 +218,12 @@ class MOSSE(Tracker):
     def _patch_size(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """Height and width of the patch: padded, not too small, at most twice the frame, a size that FFTs like."""
         wanted = self.box_size[::-1] * self.settings.padding  # (2,) h, w
-        sides = np.clip(np.round(wanted), self.settings.smallest, np.maximum(2 * np.array(shape[:2]), 16))
-        return fft.next_fast_len(int(sides[0]), real=True), fft.next_fast_len(int(sides[1]), real=True)
+        sides = np.clip(
+            np.round(wanted), self.settings.smallest, np.maximum(2 * np.array(shape[:2]), 16)
+        )
+        return fft.next_fast_len(int(sides[0]), real=True), fft.next_fast_len(
+            int(sides[1]), real=True
+        )
 
     def _corner(self) -> tuple[int, int]:
         """Top row and left column of the patch around the centre, in whole frame pixels."""
@@ -244,7 +264,9 @@ class MOSSE(Tracker):
         F = fft.rfft2(self._prepare(self._cut(frame)))  # (h, w // 2 + 1)
         conjugate, rate = np.conj(F), np.float32(self.settings.rate)
         self.A = rate * (self.G * conjugate) + (1 - rate) * self.A  # (h, w // 2 + 1)
-        self.B = rate * ((F * conjugate).real + self.regulariser) + (1 - rate) * self.B  # (h, w // 2 + 1)
+        self.B = (
+            rate * ((F * conjugate).real + self.regulariser) + (1 - rate) * self.B
+        )  # (h, w // 2 + 1)
         self.H = self.A * (1 / self.B)  # (h, w // 2 + 1)
 
     def _remember(self, response: np.ndarray | None, psr: float, updated: bool) -> None:

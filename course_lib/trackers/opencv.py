@@ -46,7 +46,9 @@ class OpenCVTracker(Tracker):
 
     def __init__(self, kind: str) -> None:
         if kind not in KINDS:
-            raise CourseError(f"OpenCV tracker {kind!r} is not known here; expected one of {', '.join(KINDS)}")
+            raise CourseError(
+                f"OpenCV tracker {kind!r} is not known here; expected one of {', '.join(KINDS)}"
+            )
         self.factory = find_factory(kind)
         if self.factory is None:
             raise CourseError(

@@ -38,7 +38,11 @@ class ScaleFilter:
     """
 
     def __init__(
-        self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray, settings: ScaleFilterSettings | None = None
+        self,
+        frame: np.ndarray,
+        centre: np.ndarray,
+        size: np.ndarray,
+        settings: ScaleFilterSettings | None = None,
     ) -> None:
         self.settings = s = settings or ScaleFilterSettings()
         steps = np.arange(s.count) - s.count // 2
@@ -47,13 +51,17 @@ class ScaleFilter:
         wanted = np.exp(-(steps**2) / (2 * s.sigma**2 * s.count))  # (S,)
         self.G = fft.rfft(wanted.astype(np.float32))[:, None]  # (S // 2 + 1, 1)
         shrink = min(1.0, np.sqrt(s.area / np.prod(size)))
-        self.shape = tuple(int(v) for v in np.maximum(np.floor(size[::-1] * shrink), 2 * s.cell))  # (h, w)
+        self.shape = tuple(
+            int(v) for v in np.maximum(np.floor(size[::-1] * shrink), 2 * s.cell)
+        )  # (h, w)
         self.A, self.B = self._terms(frame, centre, size)
 
     def factor(self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray) -> float:
         """By what factor the target, last of `size` (w, h), has grown at `centre` (x, y) of this frame."""
         F = self._spectrum(frame, centre, size)  # (S // 2 + 1, D)
-        response = fft.irfft((self.A * F).sum(1) / (self.B[:, 0] + self.settings.regulariser), n=self.settings.count)
+        response = fft.irfft(
+            (self.A * F).sum(1) / (self.B[:, 0] + self.settings.regulariser), n=self.settings.count
+        )
         return float(self.factors[response.argmax()])
 
     def learn(self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray) -> None:
@@ -64,11 +72,15 @@ class ScaleFilter:
 
     def _spectrum(self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray) -> np.ndarray:
         """Spectrum over sizes (S // 2 + 1, D) of the D numbers of each cut's HOG."""
-        cuts = np.stack([cut_patch(frame, centre, size * k, self.shape) for k in self.factors])  # (S, h, w, 3)
+        cuts = np.stack(
+            [cut_patch(frame, centre, size * k, self.shape) for k in self.factors]
+        )  # (S, h, w, 3)
         vectors = hog(cuts, self.settings.cell).reshape(len(cuts), -1)  # (S, D)
         return fft.rfft(vectors * self.window, axis=0)
 
-    def _terms(self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _terms(
+        self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Numerator (S // 2 + 1, D) and denominator (S // 2 + 1, 1) of the filter for this target alone."""
         F = self._spectrum(frame, centre, size)
         return self.G * np.conj(F), (F.real**2 + F.imag**2).sum(1, keepdims=True)

@@ -153,7 +153,9 @@ class SiamFCTracker(Tracker):
 
     name = "siamfc"
 
-    def __init__(self, settings: SiamFCSettings | None = None, embedding: Embedding | None = None) -> None:
+    def __init__(
+        self, settings: SiamFCSettings | None = None, embedding: Embedding | None = None
+    ) -> None:
         self.settings = settings or SiamFCSettings()
         s = self.settings
         self.embedding = embedding or load_embedding(s.weights, s.device, s.precision)
@@ -191,8 +193,12 @@ class SiamFCTracker(Tracker):
         s = self.settings
         large = np.stack([enlarge(response, s.upsample) for response in responses])  # (S, 272, 272)
         best = choose_scale(large, s.scale_penalty)
-        blended = blend_with_window(large[best], unit_window(large.shape[-1]), s.window)  # (272, 272)
-        moved = peak_displacement(blended, self.embedding.network.stride, s.upsample)  # (2,) search pixels
+        blended = blend_with_window(
+            large[best], unit_window(large.shape[-1]), s.window
+        )  # (272, 272)
+        moved = peak_displacement(
+            blended, self.embedding.network.stride, s.upsample
+        )  # (2,) search pixels
         place = moved + self.windows[best].size / 2  # (2,) of the crop
         centre = self.windows[best].to_frame(place)  # (2,) frame pixels
         # a target that left the view is awaited at the frame's edge
@@ -201,5 +207,7 @@ class SiamFCTracker(Tracker):
         self.size = self.size * (side / self.side)
         self.side = side
         score = float(large[best].flat[blended.argmax()])
-        self.last = SiamFCState(responses, blended, best, score, self.windows[best], self.crops[best])
+        self.last = SiamFCState(
+            responses, blended, best, score, self.windows[best], self.crops[best]
+        )
         return np.concatenate([self.centre - self.size / 2, self.size])

@@ -17,7 +17,13 @@ from course_lib.errors import DataError, SettingsError
 from course_lib.geometry.windows import EXEMPLAR
 from course_lib.models.fields import live_reception
 from course_lib.models.siammargin import SiamMargin, mixed, moved, roi_of, template_from, unit
-from course_lib.trackers.siamfc import SEARCH, Embedding, SiamFCSettings, SiamFCTracker, load_embedding
+from course_lib.trackers.siamfc import (
+    SEARCH,
+    Embedding,
+    SiamFCSettings,
+    SiamFCTracker,
+    load_embedding,
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,12 @@ class SiamMarginSettings(SiamFCSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.rate <= 1 or not 0 <= self.keep <= 1 or (self.largest - SEARCH) % 16 or self.largest < SEARCH:
+        if (
+            not 0 <= self.rate <= 1
+            or not 0 <= self.keep <= 1
+            or (self.largest - SEARCH) % 16
+            or self.largest < SEARCH
+        ):
             raise SettingsError(
                 f"rate is {self.rate}, keep {self.keep}, largest {self.largest}; expected shares, and 255 plus a multiple of 16"
             )
@@ -60,7 +71,9 @@ class SiamMarginTracker(SiamFCTracker):
 
     name = "siammargin"
 
-    def __init__(self, settings: SiamMarginSettings | None = None, embedding: Embedding | None = None) -> None:
+    def __init__(
+        self, settings: SiamMarginSettings | None = None, embedding: Embedding | None = None
+    ) -> None:
         s = settings or SiamMarginSettings()
         embedding = embedding or load_embedding(s.weights, s.device, s.precision)
         if not isinstance(embedding.network, SiamMargin):

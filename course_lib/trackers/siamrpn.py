@@ -35,7 +35,9 @@ class SiamRPNSettings:
     """Settings of SiamRPNTracker. Published ones differ by a factor of 20 between benchmarks, see `recipes/siamrpn_*.yaml`."""
 
     weights: str = "siamrpn"  # name or path, see `models.weights.find_weights`
-    search: int = 255  # pixels a side of the search image; a larger one sees further, at the same scale
+    search: int = (
+        255  # pixels a side of the search image; a larger one sees further, at the same scale
+    )
     penalty: float = 0.16  # how strongly a change of size and shape is penalised
     window: float = 0.40  # influence of the cosine window, 0…1
     rate: float = 0.30  # how far the size moves towards a certain proposal's
@@ -43,7 +45,12 @@ class SiamRPNSettings:
     precision: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.search < 191 or not 0 <= self.window <= 1 or self.penalty < 0 or not 0 <= self.rate <= 1:
+        if (
+            self.search < 191
+            or not 0 <= self.window <= 1
+            or self.penalty < 0
+            or not 0 <= self.rate <= 1
+        ):
             raise SettingsError(
                 f"search is {self.search}, window {self.window}, penalty {self.penalty}, rate {self.rate}; expected at least "
                 "191, 0…1, at least 0, 0…1"
@@ -97,7 +104,9 @@ class Proposer:
 
     def _pictures(self, crops: np.ndarray) -> torch.Tensor:
         # a batch of pictures as OpenCV stores them is already channels-last
-        return torch.from_numpy(crops).permute(0, 3, 1, 2).to(self.placement.device).to(self.dtype)  # (N, 3, S, S)
+        return (
+            torch.from_numpy(crops).permute(0, 3, 1, 2).to(self.placement.device).to(self.dtype)
+        )  # (N, 3, S, S)
 
 
 @torch.no_grad()
@@ -165,7 +174,9 @@ def anchor_window(anchors: np.ndarray) -> np.ndarray:
     return np.prod(0.5 - 0.5 * np.cos(2 * np.pi * (centres - low) / (high - low)), axis=1)
 
 
-def rerank(scores: np.ndarray, penalties: np.ndarray, window: np.ndarray, influence: float) -> np.ndarray:
+def rerank(
+    scores: np.ndarray, penalties: np.ndarray, window: np.ndarray, influence: float
+) -> np.ndarray:
     """(1 − influence) · penalty · score + influence · window, each (A,)."""
     return (1 - influence) * penalties * scores + influence * window
 
@@ -178,7 +189,9 @@ def smooth_size(last: np.ndarray, found: np.ndarray, certainty: float, rate: flo
 
 def with_mask(crop: np.ndarray, box: np.ndarray) -> np.ndarray:
     """A crop (S, S, 3) with a fourth channel that is 1 inside a box (4,) of it: the guide of SiamConcatRPN."""
-    mask = box_masks(torch.as_tensor(np.asarray(box, dtype=np.float64))[None], len(crop))[0, 0]  # (S, S)
+    mask = box_masks(torch.as_tensor(np.asarray(box, dtype=np.float64))[None], len(crop))[
+        0, 0
+    ]  # (S, S)
     return np.dstack([crop, mask.numpy().astype(np.uint8)])
 
 
@@ -187,7 +200,9 @@ class SiamRPNTracker(Tracker):
 
     name = "siamrpn"
 
-    def __init__(self, settings: SiamRPNSettings | None = None, embedding: Proposer | None = None) -> None:
+    def __init__(
+        self, settings: SiamRPNSettings | None = None, embedding: Proposer | None = None
+    ) -> None:
         self.settings = settings or SiamRPNSettings()
         s = self.settings
         self.embedding = embedding or load_proposer(s.weights, s.device, s.precision)

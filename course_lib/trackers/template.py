@@ -47,12 +47,16 @@ class TemplateMatching(Tracker):
         frame, box = accept_start(frame, box)
         H, W = frame.shape[:2]
         left, top = (int(v) for v in np.clip(np.floor(box[:2]), 0, [W - 1, H - 1]))
-        right, bottom = (int(v) for v in np.clip(np.ceil(box[:2] + box[2:]), [left + 1, top + 1], [W, H]))
+        right, bottom = (
+            int(v) for v in np.clip(np.ceil(box[:2] + box[2:]), [left + 1, top + 1], [W, H])
+        )
         self.template = _grey(frame[top:bottom, left:right])  # (h, w) uint8
         self.corner = np.array([left, top])  # (2,) of the picture in the frame
         self.offset = box[:2] - self.corner  # (2,) from the picture's corner to the box's
         self.box = box.copy()
-        self.last = TemplateState(None, np.array([left, top, right - left, bottom - top], dtype=float))
+        self.last = TemplateState(
+            None, np.array([left, top, right - left, bottom - top], dtype=float)
+        )
 
     def update(self, frame: np.ndarray) -> np.ndarray:
         """Box (4,) of the most similar place; where the region holds no room for the picture, the last box."""
@@ -61,8 +65,12 @@ class TemplateMatching(Tracker):
         part = _grey(frame[y : y + h, x : x + w])  # (h, w)
         if part.shape[0] < self.template.shape[0] or part.shape[1] < self.template.shape[1]:
             return self.box.copy()
-        response = cv2.matchTemplate(part, self.template, cv2.TM_CCOEFF_NORMED)  # (h - th + 1, w - tw + 1)
-        response = np.nan_to_num(response, nan=0.0, posinf=0.0, neginf=0.0)  # a flat patch has no contrast
+        response = cv2.matchTemplate(
+            part, self.template, cv2.TM_CCOEFF_NORMED
+        )  # (h - th + 1, w - tw + 1)
+        response = np.nan_to_num(
+            response, nan=0.0, posinf=0.0, neginf=0.0
+        )  # a flat patch has no contrast
         row, column = np.unravel_index(response.argmax(), response.shape)
         self.corner = np.array([x + column, y + row])
         self.box[:2] = self.corner + self.offset
@@ -80,4 +88,8 @@ class TemplateMatching(Tracker):
 
 def _grey(image: np.ndarray) -> np.ndarray:
     """Grey values (h, w) of a picture (h, w, 3) or (h, w)."""
-    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 and image.size else image.reshape(image.shape[:2])
+    return (
+        cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        if image.ndim == 3 and image.size
+        else image.reshape(image.shape[:2])
+    )

@@ -31,7 +31,9 @@ class ToToolkit:
         """Box (4,) in the next PIL image."""
         return self.tracker.update(np.asarray(image.convert("RGB")))
 
-    def track(self, img_files: list[str], box: ArrayLike, visualize: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    def track(
+        self, img_files: list[str], box: ArrayLike, visualize: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Boxes (T, 4) and seconds (T,) over a list of image files; the toolkit calls this. Nothing is drawn."""
         boxes, seconds = np.zeros((len(img_files), 4)), np.zeros(len(img_files))
         boxes[0] = box

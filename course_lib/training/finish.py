@@ -34,17 +34,23 @@ def train_to_weights(
     latest: list[Progress] = []
     started_at = commit()  # the files may change while it trains
     remember: Watcher = lambda p: latest.__setitem__(slice(None), [p])  # noqa: E731
-    network = train(settings, folder, device, [remember, *(watchers or [])], budget=budget, data=data)
+    network = train(
+        settings, folder, device, [remember, *(watchers or [])], budget=budget, data=data
+    )
     if latest and latest[0].step < settings.steps:
         return None
     path = weights or folder / f"{settings.name}.safetensors"
     if started_rank() == 0 and (latest or not path.is_file()):
         used = str(next(network.parameters()).device)
-        save_weights(network, path, make_card(settings, latest[0] if latest else None, used, started_at))
+        save_weights(
+            network, path, make_card(settings, latest[0] if latest else None, used, started_at)
+        )
     return path
 
 
-def make_card(settings: TrainSettings, progress: Progress | None, device: str, made_by: str) -> dict[str, Any]:
+def make_card(
+    settings: TrainSettings, progress: Progress | None, device: str, made_by: str
+) -> dict[str, Any]:
     """What a reader must know of trained weights: data, recipe, length, machine, seed, commit, validation."""
     card = {
         "name": settings.name,
@@ -66,6 +72,11 @@ def make_card(settings: TrainSettings, progress: Progress | None, device: str, m
         card["validation"] = progress.validation[-1] if progress.validation else None
         card["seconds"] = {name: round(s, 1) for name, s in progress.seconds.items()}
         card["seconds_within_data"] = {name: round(s, 1) for name, s in progress.making.items()}
-        card["curve"] = [[step, round(loss, 4)] for step, loss in progress.curve[:: max(1, len(progress.curve) // 100)]]
-        card["validation_curve"] = [{k: round(v, 4) for k, v in row.items()} for row in progress.validation]
+        card["curve"] = [
+            [step, round(loss, 4)]
+            for step, loss in progress.curve[:: max(1, len(progress.curve) // 100)]
+        ]
+        card["validation_curve"] = [
+            {k: round(v, 4) for k, v in row.items()} for row in progress.validation
+        ]
     return card

@@ -46,7 +46,9 @@ class Progress:
     batch: int
     loss: float = math.nan
     rate: float = math.nan
-    seconds: dict[str, float] = field(default_factory=lambda: {"data": 0.0, "light": 0.0, "network": 0.0})
+    seconds: dict[str, float] = field(
+        default_factory=lambda: {"data": 0.0, "light": 0.0, "network": 0.0}
+    )
     curve: list[tuple[int, float]] = field(default_factory=list)
     validation: list[dict[str, float]] = field(default_factory=list)
     maps: Tensor | None = None
@@ -201,23 +203,35 @@ class Run:
         self.shared.eval()
         size = min(settings.batch, settings.validation_pairs)
         for k, batch in enumerate(
-            batches(self.validation_pairs, VALIDATION_SEED, size, 0, settings.validation_pairs // size)
+            batches(
+                self.validation_pairs, VALIDATION_SEED, size, 0, settings.validation_pairs // size
+            )
         ):
             lit = batch.lit(self.placement.device)
             output = self._predict(lit)
             if k == 0:
-                self.progress.maps, self.progress.views = self.task.maps(output)[:8].float().cpu(), batch.search[:8]
+                self.progress.maps, self.progress.views = (
+                    self.task.maps(output)[:8].float().cpu(),
+                    batch.search[:8],
+                )
             totals["loss"] = totals.get("loss", 0.0) + float(self.task.loss(output, lit)) * size
             good = lit.positive
             n += int(good.sum())
             for name, values in self.task.measures(output, lit).items():
                 totals[name] = totals.get(name, 0.0) + float(values[good].sum())
-        row = {"step": self.progress.step, "loss": totals.pop("loss") / (settings.validation_pairs // size * size)}
-        self.progress.validation.append(row | {name: total / max(n, 1) for name, total in totals.items()})
+        row = {
+            "step": self.progress.step,
+            "loss": totals.pop("loss") / (settings.validation_pairs // size * size),
+        }
+        self.progress.validation.append(
+            row | {name: total / max(n, 1) for name, total in totals.items()}
+        )
 
     def _any(self, condition: bool) -> bool:
         """Whether the condition holds in any process: all must stop at the same step."""
-        return bool(self.team.mean(torch.tensor(float(condition), device=self.placement.device)) > 0)
+        return bool(
+            self.team.mean(torch.tensor(float(condition), device=self.placement.device)) > 0
+        )
 
     def _diverged(self, what: str, batch: PairBatch) -> str:
         kept = (

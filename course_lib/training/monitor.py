@@ -24,8 +24,16 @@ class ProgressBar:
     def __call__(self, p: Progress) -> None:
         """Move on to the step of `p`."""
         if self.bar is None:
-            self.bar = tqdm(total=p.steps, initial=p.started_at, unit="step", disable=self.quiet, dynamic_ncols=True)
-        self.bar.set_postfix_str(f"loss {p.loss:.3f}, {p.pairs_per_second:.0f} pairs/s", refresh=False)
+            self.bar = tqdm(
+                total=p.steps,
+                initial=p.started_at,
+                unit="step",
+                disable=self.quiet,
+                dynamic_ncols=True,
+            )
+        self.bar.set_postfix_str(
+            f"loss {p.loss:.3f}, {p.pairs_per_second:.0f} pairs/s", refresh=False
+        )
         self.bar.update(p.step - self.bar.n)
         if p.step >= p.steps:
             self.bar.close()
@@ -60,7 +68,9 @@ class TensorBoard:
                 if name != "step":
                     self.writer.add_scalar(f"validation/{name}", value, p.step)
             if p.maps is not None:
-                self.writer.add_images("validation/score_maps", maps_over_images(p.maps, p.views), p.step)
+                self.writer.add_images(
+                    "validation/score_maps", maps_over_images(p.maps, p.views), p.step
+                )
         if p.step >= p.steps:
             self.writer.close()
 
@@ -73,10 +83,16 @@ def maps_over_images(maps: Tensor, views: Tensor) -> Tensor:
     S = views.shape[-1]
     grey = views.float().mean(dim=1, keepdim=True) / 255 * 0.6  # (n, 1, S, S)
     size = min(S, maps.shape[-1] * 8)
-    heat = F.interpolate(torch.sigmoid(maps)[:, None], size=(size, size), mode="bilinear", align_corners=False)
+    heat = F.interpolate(
+        torch.sigmoid(maps)[:, None], size=(size, size), mode="bilinear", align_corners=False
+    )
     margin = S - size
-    heat = F.pad(heat, (margin // 2, margin - margin // 2, margin // 2, margin - margin // 2))  # (n, 1, S, S)
-    return torch.cat([grey + 0.4 * heat, grey * (1 - 0.5 * heat), grey * (1 - 0.5 * heat)], dim=1).clamp(0, 1)
+    heat = F.pad(
+        heat, (margin // 2, margin - margin // 2, margin // 2, margin - margin // 2)
+    )  # (n, 1, S, S)
+    return torch.cat(
+        [grey + 0.4 * heat, grey * (1 - 0.5 * heat), grey * (1 - 0.5 * heat)], dim=1
+    ).clamp(0, 1)
 
 
 def smooth(losses: Items[float], factor: float) -> np.ndarray:

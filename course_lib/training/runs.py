@@ -109,7 +109,10 @@ def do_due(runs: list[LongRun], budget: float, tell: Callable[[str], None] = pri
 
 def _run(run: LongRun, seconds: float) -> int | None:
     """The command's exit status, or None if it was stopped after `seconds`."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")]),
+    }
     environment["COURSE_BUDGET"] = str(max(seconds - 20, 5))
     process = subprocess.Popen([sys.executable, *run.command.split()], cwd=PROJECT, env=environment)
     try:

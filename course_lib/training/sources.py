@@ -29,13 +29,19 @@ def split(items: Items[T], held_out: float, fraction: float) -> tuple[list[T], l
     them. So validation never changes with `fraction`, and a smaller training set is part of a larger one.
     """
     order = np.random.default_rng(ORDER).permutation(len(items))
-    n_held = min(max(round(held_out * len(items)), 1), len(items) - 1) if held_out and len(items) > 1 else 0
+    n_held = (
+        min(max(round(held_out * len(items)), 1), len(items) - 1)
+        if held_out and len(items) > 1
+        else 0
+    )
     rest = order[n_held:]
     n_used = max(round(fraction * len(rest)), 1)
     return [items[k] for k in rest[:n_used]], [items[k] for k in order[:n_held]]
 
 
-def make_sources(settings: TrainSettings, root: Path | None = None) -> tuple[PairSource, PairSource]:
+def make_sources(
+    settings: TrainSettings, root: Path | None = None
+) -> tuple[PairSource, PairSource]:
     """Sources of training pairs and of validation pairs.
 
     Raises SettingsError for a source nobody knows, MissingDataError if its data are not there.
@@ -54,11 +60,15 @@ def make_sources(settings: TrainSettings, root: Path | None = None) -> tuple[Pai
         validation.append(held)
         shares.append(share)
     if not training:
-        raise MissingDataError(f"none of {', '.join(settings.sources)} is in {root}; add generated to sources")
+        raise MissingDataError(
+            f"none of {', '.join(settings.sources)} is in {root}; add generated to sources"
+        )
     return Mixture(training, shares), Mixture(validation, shares)
 
 
-def _source(name: str, settings: TrainSettings, root: Path, cache: FrameCache) -> tuple[PairSource, PairSource]:
+def _source(
+    name: str, settings: TrainSettings, root: Path, cache: FrameCache
+) -> tuple[PairSource, PairSource]:
     kind, _, what = name.partition(":")
     if name == "generated":
         objects, scenes = generated_objects()
@@ -67,7 +77,12 @@ def _source(name: str, settings: TrainSettings, root: Path, cache: FrameCache) -
     if kind == "videos":
         videos = load_benchmark(what, root).sequences
         parts = split(videos, settings.held_out, settings.fraction)
-        make = {"changes": settings.changes, "gap": settings.gap, "negatives": settings.negatives, "cache": cache}
+        make = {
+            "changes": settings.changes,
+            "gap": settings.gap,
+            "negatives": settings.negatives,
+            "cache": cache,
+        }
         make["search"] = settings.search
         return tuple(VideoPairs(part or videos, **make) for part in parts)
     if kind == "photos":
@@ -93,7 +108,9 @@ def _source(name: str, settings: TrainSettings, root: Path, cache: FrameCache) -
         count = len(read_index(root / what))
         parts = split(range(count), settings.held_out, settings.fraction)
         return tuple(
-            ShardPairs(root / what, settings.changes, settings.gap, part or range(count), settings.search)
+            ShardPairs(
+                root / what, settings.changes, settings.gap, part or range(count), settings.search
+            )
             for part in parts
         )
     raise SettingsError(
@@ -101,6 +118,10 @@ def _source(name: str, settings: TrainSettings, root: Path, cache: FrameCache) -
     )
 
 
-def _photo_pairs(objects: list, scenes: list, settings: TrainSettings, cache: FrameCache) -> PhotoPairs:
+def _photo_pairs(
+    objects: list, scenes: list, settings: TrainSettings, cache: FrameCache
+) -> PhotoPairs:
     s = settings
-    return PhotoPairs(objects, scenes, s.changes, s.paste, s.distractors, s.negatives, cache, s.search)
+    return PhotoPairs(
+        objects, scenes, s.changes, s.paste, s.distractors, s.negatives, cache, s.search
+    )

@@ -27,17 +27,25 @@ def make_optimiser(network: nn.Module, settings: TrainSettings) -> torch.optim.O
     begin = getattr(getattr(network, "backbone", None), "frozen", 0)
     if begin:
         # the parts that thaw at last count too
-        network.backbone.freeze(frozen_parts(settings.steps, settings.steps, begin, settings.unfreeze))
+        network.backbone.freeze(
+            frozen_parts(settings.steps, settings.steps, begin, settings.unfreeze)
+        )
     weights = [p for p in network.parameters() if p.requires_grad]
     if begin:
         network.backbone.freeze(begin)
     if settings.optimiser == "adam":
         betas = (settings.momentum, 0.999)
-        return torch.optim.AdamW(weights, settings.rate_start, betas, weight_decay=settings.weight_decay)
-    return torch.optim.SGD(weights, settings.rate_start, settings.momentum, weight_decay=settings.weight_decay)
+        return torch.optim.AdamW(
+            weights, settings.rate_start, betas, weight_decay=settings.weight_decay
+        )
+    return torch.optim.SGD(
+        weights, settings.rate_start, settings.momentum, weight_decay=settings.weight_decay
+    )
 
 
-def descend(network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, clip: float) -> float:
+def descend(
+    network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, clip: float
+) -> float:
     """Move the weights one step against the gradient of `loss` (); returns the gradient's norm before clipping.
 
     A gradient longer than `clip` is shortened to it; one that is not a number moves nothing.

@@ -22,7 +22,9 @@ from course_lib.models.siamrpnpp import SiamRPNpp
 from course_lib.models.weights import load_network
 from course_lib.training.settings import TrainSettings
 
-MAP_THRESHOLD = 0.5  # of the cosines below a proposal head, whose features can move to either side of it
+MAP_THRESHOLD = (
+    0.5  # of the cosines below a proposal head, whose features can move to either side of it
+)
 
 
 class Task(Protocol):
@@ -71,7 +73,9 @@ class SiamFCTask:
 
     def loss(self, output: Tensor, batch: PairBatch, done: float = 1.0) -> Tensor:
         """Balanced logistic loss of responses (B, n, n)."""
-        labels = pair_labels(batch.positive, output.shape[-1], self.stride, self.settings.radius, target_place(batch))
+        labels = pair_labels(
+            batch.positive, output.shape[-1], self.stride, self.settings.radius, target_place(batch)
+        )
         return balanced_logistic_loss(output, labels)
 
     def measures(self, output: Tensor, batch: PairBatch) -> dict[str, Tensor]:
@@ -136,7 +140,9 @@ class ProposalTask:
         if not self.guided:
             return batch.exemplar, batch.search
         near = jittered(batch.box, batch.seeds, self.settings.proposals.guide_jitter)  # (B, 4)
-        z = torch.cat([batch.exemplar, box_masks(batch.exemplar_box, batch.exemplar.shape[-1])], 1)  # (B, 4, 127, 127)
+        z = torch.cat(
+            [batch.exemplar, box_masks(batch.exemplar_box, batch.exemplar.shape[-1])], 1
+        )  # (B, 4, 127, 127)
         x = torch.cat([batch.search, box_masks(near, batch.search.shape[-1])], 1)  # (B, 4, S, S)
         return z, x
 
@@ -180,7 +186,9 @@ class ProposalTask:
         return scores.reshape(len(scores), self.per_cell, n, n).amax(1)
 
 
-def margin_loss(answer: CosineMap, batch: PairBatch, settings: TrainSettings, stride: float, done: float) -> Tensor:
+def margin_loss(
+    answer: CosineMap, batch: PairBatch, settings: TrainSettings, stride: float, done: float
+) -> Tensor:
     """The recipe's margin loss () of a map of cosines (B, n, n), when the share `done` of the steps is over."""
     m = settings.margin
     labels = map_labels(answer.cosines, batch, settings, stride)  # (B, n, n)
@@ -190,12 +198,16 @@ def margin_loss(answer: CosineMap, batch: PairBatch, settings: TrainSettings, st
 def map_labels(maps: Tensor, batch: PairBatch, settings: TrainSettings, stride: float) -> Tensor:
     """Labels (B, n, n) of maps: targets, a ring that does not count, everything else."""
     ring = settings.margin.ring
-    return pair_labels(batch.positive, maps.shape[-1], stride, settings.radius, target_place(batch), ring)
+    return pair_labels(
+        batch.positive, maps.shape[-1], stride, settings.radius, target_place(batch), ring
+    )
 
 
 def supervise(network: nn.Module) -> None:
     """Have a proposal network give its correlation map; SettingsError if it has no single one."""
-    if not isinstance(getattr(network, "head", None), DepthwiseHead) and not isinstance(network, SiamRPNpp):
+    if not isinstance(getattr(network, "head", None), DepthwiseHead) and not isinstance(
+        network, SiamRPNpp
+    ):
         raise SettingsError(
             f"margin.weight needs a map to supervise; {network.about} has no single one. Take proposals.head depthwise, or "
             "network siamrpn++."
@@ -238,7 +250,9 @@ def begin_with(network: nn.Module, settings: TrainSettings) -> None:
         network.load_state_dict(given.state_dict())
         return
     wanted, there = network.backbone.state_dict(), given.backbone.state_dict()
-    common = {name: t for name, t in there.items() if name in wanted and wanted[name].shape == t.shape}
+    common = {
+        name: t for name, t in there.items() if name in wanted and wanted[name].shape == t.shape
+    }
     odd = [name for name in there if name not in common] + [
         name for name in wanted if name not in there and not name.startswith(("bn5", "guide"))
     ]
@@ -257,7 +271,9 @@ def target_place(batch: PairBatch) -> Tensor:
 
 def jittered(boxes: Tensor, seeds: Tensor, share: float) -> Tensor:
     """Boxes (B, 4) moved and resized at random, with a standard deviation of `share` of their size."""
-    numbers = torch.stack([torch.randn(4, generator=torch.Generator().manual_seed(int(s))) for s in seeds])  # (B, 4)
+    numbers = torch.stack(
+        [torch.randn(4, generator=torch.Generator().manual_seed(int(s))) for s in seeds]
+    )  # (B, 4)
     numbers = numbers.to(boxes.device) * share
     size = boxes[:, 2:] * (1 + numbers[:, 2:]).clamp(0.3, 3)  # (B, 2)
     centre = boxes[:, :2] + boxes[:, 2:] / 2 + boxes[:, 2:] * numbers[:, :2]  # (B, 2)

@@ -24,10 +24,17 @@ class AnchorExplorer(PictureBench):
     """
 
     def __init__(
-        self, search: np.ndarray, box: np.ndarray, stride: int = 8, cells: int = 17, alt: str | None = None
+        self,
+        search: np.ndarray,
+        box: np.ndarray,
+        stride: int = 8,
+        cells: int = 17,
+        alt: str | None = None,
     ) -> None:
         self.search, self.box, self.stride = search, np.asarray(box, dtype=float), stride
-        self.anchors = place_anchors(siamrpn_anchor_sizes(), cells, stride, len(search) / 2)  # (k, n, n, 4)
+        self.anchors = place_anchors(
+            siamrpn_anchor_sizes(), cells, stride, len(search) / 2
+        )  # (k, n, n, 4)
         controls = [
             slider("row", "row of the cell", 0, cells - 1, 1),
             slider("column", "column of the cell", 0, cells - 1, 1),
@@ -41,7 +48,8 @@ class AnchorExplorer(PictureBench):
             controls=controls,
             values={"row": int(row), "column": int(column), "high": 0.6, "low": 0.3},
             can_draw=True,
-            alt=alt or "A search image with the target's box, the anchors of one cell, and the labels of all anchors.",
+            alt=alt
+            or "A search image with the target's box, the anchors of one cell, and the labels of all anchors.",
         )
         self.refresh()
 
@@ -50,11 +58,15 @@ class AnchorExplorer(PictureBench):
         """Labels (k, n, n) of all anchors under the thresholds in force; `low` never exceeds `high`."""
         high = float(self.values["high"])
         self.overlap = self._overlaps()  # (k, n, n)
-        return match(torch.from_numpy(self.overlap), high, min(float(self.values["low"]), high)).numpy()
+        return match(
+            torch.from_numpy(self.overlap), high, min(float(self.values["low"]), high)
+        ).numpy()
 
     def _overlaps(self) -> np.ndarray:
         """IoU (k, n, n) of all anchors with the target's box."""
-        flat = overlaps(torch.from_numpy(self.anchors.reshape(-1, 4)), torch.from_numpy(self.box[None]))
+        flat = overlaps(
+            torch.from_numpy(self.anchors.reshape(-1, 4)), torch.from_numpy(self.box[None])
+        )
         return flat.numpy().reshape(self.anchors.shape[:3])
 
     @traitlets.observe("drawn")
@@ -70,7 +82,9 @@ class AnchorExplorer(PictureBench):
             self.refresh()
             return
         n = self.anchors.shape[1]
-        column, row = ((np.array([xs.mean(), ys.mean()]) - S / 2) / self.stride + (n - 1) / 2).round()
+        column, row = (
+            (np.array([xs.mean(), ys.mean()]) - S / 2) / self.stride + (n - 1) / 2
+        ).round()
         self.set(row=float(row), column=float(column))
 
     def draw(self) -> tuple[Figure, str]:
@@ -80,7 +94,9 @@ class AnchorExplorer(PictureBench):
         figure, axes = plots.new_figure(8.6, 4.1, columns=2)
         left, right = axes[0]
         for ax, title in ((left, "the five anchors of one cell"), (right, "all anchors")):
-            pale = self.search if ax is left else 255 - (255 - self.search) // 3  # labels must stand out
+            pale = (
+                self.search if ax is left else 255 - (255 - self.search) // 3
+            )  # labels must stand out
             plots.show_frame(ax, pale, title)
             plots.draw_box(ax, self.box, plots.TRUTH, "target")
         for k in range(len(self.anchors)):
@@ -96,7 +112,9 @@ class AnchorExplorer(PictureBench):
                 right.scatter(*place.T, s=size, marker=marker, color=COLOURS[label], linewidths=0.9)
         handles, names = left.get_legend_handles_labels()
         unique = dict(zip(names, handles, strict=True))
-        figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=4, fontsize=8)
+        figure.legend(
+            unique.values(), unique.keys(), loc="outside lower center", ncols=4, fontsize=8
+        )
         figure.draw_without_rendering()  # places the axes: a click is measured on them
         self.left_axes = left.get_position().bounds
         ious = ", ".join(f"{self.overlap[k, row, column]:.2f}" for k in range(len(self.anchors)))

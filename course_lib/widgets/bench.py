@@ -22,7 +22,14 @@ def slider(name: str, label: str, low: float, high: float, step: float) -> dict[
 
 def choice(name: str, label: str, options: list[str]) -> dict[str, Any]:
     """A control for one of several options; its value is the option's index."""
-    return {"name": name, "label": label, "options": options, "low": 0, "high": len(options) - 1, "step": 1}
+    return {
+        "name": name,
+        "label": label,
+        "options": options,
+        "low": 0,
+        "high": len(options) - 1,
+        "step": 1,
+    }
 
 
 class Bench(PictureWidget):
@@ -55,7 +62,9 @@ class Bench(PictureWidget):
         checked = {}
         for name, value in proposal["value"].items():
             if name not in known or not np.isfinite(value):
-                raise DataError(f"control {name!r} cannot be {value!r}; expected numbers for {', '.join(known)}")
+                raise DataError(
+                    f"control {name!r} cannot be {value!r}; expected numbers for {', '.join(known)}"
+                )
             clipped = min(max(value, known[name]["low"]), known[name]["high"])
             checked[name] = int(clipped) if "options" in known[name] else clipped
         return checked

@@ -57,7 +57,9 @@ class BoxPicker(PictureWidget):
     ) -> None:
         sequence = canvas.as_sequence(source)
         if not 0 <= frame < len(sequence):
-            raise DataError(f"frame {frame} of {sequence.name} does not exist; expected 0 … {len(sequence) - 1}")
+            raise DataError(
+                f"frame {frame} of {sequence.name} does not exist; expected 0 … {len(sequence) - 1}"
+            )
         self.image = sequence.frames[frame]
         truth = sequence.boxes[frame]
         packed = canvas.pack_frames([self.image])
@@ -83,7 +85,9 @@ class BoxPicker(PictureWidget):
 
     def on_change(self, callback: Callable[[np.ndarray], None]) -> None:
         """Call `callback(box)` with the box (4,) float64 whenever it changes."""
-        self.observe(lambda change: callback(np.array(change["new"], dtype=np.float64)), names="box")
+        self.observe(
+            lambda change: callback(np.array(change["new"], dtype=np.float64)), names="box"
+        )
 
     def _truth(self) -> np.ndarray:
         return np.full(4, np.nan) if self.truth is None else np.array(self.truth, dtype=np.float64)

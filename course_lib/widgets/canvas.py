@@ -52,7 +52,9 @@ def as_sequence(source: Sequence | Frames | np.ndarray | Items[np.ndarray]) -> S
     return source
 
 
-def pack_frames(frames: Frames | Items[np.ndarray], longest_side: int = 640, quality: int = 85) -> PackedFrames:
+def pack_frames(
+    frames: Frames | Items[np.ndarray], longest_side: int = 640, quality: int = 85
+) -> PackedFrames:
     """The frames as JPEG bytes, each shrunk so that its longest side is at most `longest_side` pixels."""
     parts, sizes = [], []
     for frame in frames:
@@ -62,9 +64,13 @@ def pack_frames(frames: Frames | Items[np.ndarray], longest_side: int = 640, qua
         if shrink < 1:
             size = (max(1, round(W * shrink)), max(1, round(H * shrink)))
             frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-        good, jpeg = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+        good, jpeg = cv2.imencode(
+            ".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
+        )
         if not good:
-            raise DataError(f"a frame of {W}×{H} pixels does not encode as JPEG; give frames of uint8 (H, W, 3)")
+            raise DataError(
+                f"a frame of {W}×{H} pixels does not encode as JPEG; give frames of uint8 (H, W, 3)"
+            )
         parts.append(jpeg.tobytes())
     offsets = np.cumsum([0, *(len(part) for part in parts)]).tolist()
     return PackedFrames(b"".join(parts), offsets, sizes)
@@ -103,7 +109,9 @@ def box_styles(labels: Items[str]) -> list[dict]:
     return styles
 
 
-def stack_boxes(sequence: Sequence, boxes: Mapping[str, ArrayLike], shown: int) -> dict[str, np.ndarray]:
+def stack_boxes(
+    sequence: Sequence, boxes: Mapping[str, ArrayLike], shown: int
+) -> dict[str, np.ndarray]:
     """Boxes (shown, 4) by label: the ground truth first, where there is any, then `boxes`.
 
     Each entry of `boxes` has one row per frame of the sequence, or one per frame that is shown.

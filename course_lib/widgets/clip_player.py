@@ -64,7 +64,9 @@ class ClipPlayer(PictureWidget):
             jpegs=packed.jpegs,
             offsets=packed.offsets,
             sizes=packed.sizes,
-            layers=[{key: style[key] for key in ("label", "colour", "dash")} for style in self.styles],
+            layers=[
+                {key: style[key] for key in ("label", "colour", "dash")} for style in self.styles
+            ],
             layer_boxes=canvas.pack_floats(list(self.boxes.values())),
             layer_ious=canvas.pack_floats([self.overlap(label) for label in self.boxes]),
             total=len(self.sequence),
@@ -93,7 +95,9 @@ class ClipPlayer(PictureWidget):
             for style, rows in zip(self.styles, self.boxes.values(), strict=True):
                 plots.draw_box(ax, rows[t], style["colour"], style["label"], style["line"])
         if self.styles:
-            figure.legend(handles=_handles(self.styles), loc="outside lower center", ncols=4, fontsize=9)
+            figure.legend(
+                handles=_handles(self.styles), loc="outside lower center", ncols=4, fontsize=9
+            )
         return figure
 
 
@@ -101,4 +105,7 @@ def _handles(styles: list[dict]) -> list:
     """One line for each style: a legend that does not depend on which boxes a frame happens to show."""
     from matplotlib.lines import Line2D
 
-    return [Line2D([], [], color=s["colour"], linestyle=s["line"], linewidth=2, label=s["label"]) for s in styles]
+    return [
+        Line2D([], [], color=s["colour"], linestyle=s["line"], linewidth=2, label=s["label"])
+        for s in styles
+    ]

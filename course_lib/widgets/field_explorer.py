@@ -29,7 +29,12 @@ def stack(kernel: int, stride: int, padded: bool, depth: int) -> list[Layer]:
         return Layer(name, k, s, k // 2 if padded else 0)
 
     return [
-        *(layer("conv1", 11, 2), layer("pool1", 3, 2), layer("conv2", 5), layer("pool2", 3, 1 if stride == 4 else 2)),
+        *(
+            layer("conv1", 11, 2),
+            layer("pool1", 3, 2),
+            layer("conv2", 5),
+            layer("pool2", 3, 1 if stride == 4 else 2),
+        ),
         *(layer(f"conv{3 + k}", 3) for k in range(depth)),
         *([layer("pool3", 3, 2)] if stride == 16 else []),
         layer("last", kernel),
@@ -58,7 +63,10 @@ def half_width(field: np.ndarray) -> int:
     """Pixels a side of the smallest square around the middle of a map (S, S) that holds half of it."""
     middle = len(field) // 2
     for reach in range(middle + 1):
-        if field[middle - reach : middle + reach + 1, middle - reach : middle + reach + 1].sum() >= 0.5 * field.sum():
+        if (
+            field[middle - reach : middle + reach + 1, middle - reach : middle + reach + 1].sum()
+            >= 0.5 * field.sum()
+        ):
             return 2 * reach + 1
     return len(field)
 
@@ -124,7 +132,9 @@ class FieldExplorer(PictureBench):
         picture = (picture - picture.mean()) / (picture.std() + 1e-6)
         field = effective_field(untrained_stack(*choices), picture).numpy()  # (127, 127)
         z = reception(stack(*choices), EXEMPLAR)[-1]
-        away = round(z.start + z.size // 2 * z.stride - EXEMPLAR / 2)  # an even map has no cell in the very middle
+        away = round(
+            z.start + z.size // 2 * z.stride - EXEMPLAR / 2
+        )  # an even map has no cell in the very middle
         return np.roll(field, (-away, -away), (0, 1))
 
     def _squares(self, ax, z: Reception) -> None:
@@ -133,7 +143,9 @@ class FieldExplorer(PictureBench):
         for k, (style, colour) in enumerate((("-", plots.EXEMPLAR), ("--", plots.PREDICTION))):
             if k == 0 or z.size > 1:
                 corner = at - z.field / 2
-                plots.draw_box(ax, [corner - k * z.stride, corner, z.field, z.field], colour, style=style)
+                plots.draw_box(
+                    ax, [corner - k * z.stride, corner, z.field, z.field], colour, style=style
+                )
         ax.set_xlim(-20, EXEMPLAR + 20)
         ax.set_ylim(EXEMPLAR + 20, -20)
 

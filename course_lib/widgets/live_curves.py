@@ -21,7 +21,10 @@ class LiveCurves(PictureBench):
     """
 
     def __init__(self, every: float = 2.0) -> None:
-        super().__init__(title="Live curves", alt="Training loss and validation of a run, and its latest score maps.")
+        super().__init__(
+            title="Live curves",
+            alt="Training loss and validation of a run, and its latest score maps.",
+        )
         self.every, self.drawn_at = every, -np.inf
         self.progress: Progress | None = None
         self.refresh()
@@ -51,8 +54,16 @@ class LiveCurves(PictureBench):
             loss.plot(steps, smooth(losses, 0.8), color=plots.PREDICTION, label="training")
         if p.validation:
             steps = [row["step"] for row in p.validation]
-            loss.plot(steps, [row["loss"] for row in p.validation], "o--", color=plots.TRUTH, label="validation")
-            hits.plot(steps, [row.get("hits", np.nan) for row in p.validation], "o--", color=plots.TRUTH)
+            loss.plot(
+                steps,
+                [row["loss"] for row in p.validation],
+                "o--",
+                color=plots.TRUTH,
+                label="validation",
+            )
+            hits.plot(
+                steps, [row.get("hits", np.nan) for row in p.validation], "o--", color=plots.TRUTH
+            )
             loss.legend(fontsize=8)
         if p.maps is not None:
             pictures = maps_over_images(p.maps, p.views).permute(0, 2, 3, 1).numpy()  # (n, S, S, 3)
@@ -60,4 +71,7 @@ class LiveCurves(PictureBench):
                 ax.imshow(picture)
         left = p.seconds_left
         rest = f", about {left:.0f} s left" if np.isfinite(left) and left > 0 else ""
-        return figure, f"step {p.step} of {p.steps}, loss {p.loss:.3f}, {p.pairs_per_second:.0f} pairs/s{rest}"
+        return (
+            figure,
+            f"step {p.step} of {p.steps}, loss {p.loss:.3f}, {p.pairs_per_second:.0f} pairs/s{rest}",
+        )

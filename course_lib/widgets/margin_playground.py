@@ -51,13 +51,19 @@ class MarginPlayground(PictureBench):
         every: take every so many frames.
     """
 
-    def __init__(self, clip: Sequence, network: SiamFC, every: int = 6, alt: str | None = None) -> None:
+    def __init__(
+        self, clip: Sequence, network: SiamFC, every: int = 6, alt: str | None = None
+    ) -> None:
         moments = moments_of([clip], every)
         network.eval()
         with torch.inference_mode():
             z, x = network.features(moments.exemplars), network.features(moments.searches)
         self.stride = network.stride
-        self.z, self.x, self.moments = z.clone(), x.clone(), moments  # (N, C, a, a) and (N, C, m, m)
+        self.z, self.x, self.moments = (
+            z.clone(),
+            x.clone(),
+            moments,
+        )  # (N, C, a, a) and (N, C, m, m)
         self.identity = torch.eye(z.shape[1])[:, :, None, None]  # (C, C, 1, 1)
         self.train = lru_cache(maxsize=128)(self._train)
         count = len(moments.targets) // 2
@@ -72,7 +78,13 @@ class MarginPlayground(PictureBench):
             title="Margin playground",
             help="Train a projection of the features with a margin, see the map and the cosines before and after.",
             controls=controls,
-            values={"margin": 0.2, "scale": 16.0, "steps": 30, "loss": 0, "moment": (count + 1) // 2},
+            values={
+                "margin": 0.2,
+                "scale": 16.0,
+                "steps": 30,
+                "loss": 0,
+                "moment": (count + 1) // 2,
+            },
             alt=alt
             or f"Search image, map before and after training with a margin, and cosines by kind, in {clip.name}.",
         )
@@ -81,7 +93,9 @@ class MarginPlayground(PictureBench):
     def learned(self) -> Learned:
         """The projection for the values in force."""
         v = self.values
-        return self.train(round(v["margin"], 2), v["scale"], int(v["steps"]), list(MARGIN_LOSSES)[int(v["loss"])])
+        return self.train(
+            round(v["margin"], 2), v["scale"], int(v["steps"]), list(MARGIN_LOSSES)[int(v["loss"])]
+        )
 
     def _train(self, margin: float, scale: float, steps: int, loss: str) -> Learned:
         weights = self.identity.clone().requires_grad_()  # (C, C, 1, 1)
@@ -101,7 +115,9 @@ class MarginPlayground(PictureBench):
         """Labels (N, n, n) of all moments."""
         away = torch.from_numpy(self.moments.targets - SEARCH / 2).float()  # (N, 2)
         n = self.x.shape[-1] - self.z.shape[-1] + 1
-        return pair_labels(torch.ones(len(away), dtype=torch.bool), n, self.stride, RADIUS, away, RING)
+        return pair_labels(
+            torch.ones(len(away), dtype=torch.bool), n, self.stride, RADIUS, away, RING
+        )
 
     def cosines(self, weights: Tensor) -> Tensor:
         """Cosines (N / 2, n, n) of the moments not trained on, after a projection (C, C, 1, 1)."""
@@ -111,7 +127,9 @@ class MarginPlayground(PictureBench):
         """The maps of those moments before and after."""
         held = self.moments.part(slice(1, None, 2))
         before, after = (self.cosines(w).numpy() for w in (self.identity, self.learned().weights))
-        return study(before, self.stride, held, RADIUS, RING), study(after, self.stride, held, RADIUS, RING)
+        return study(before, self.stride, held, RADIUS, RING), study(
+            after, self.stride, held, RADIUS, RING
+        )
 
     def draw(self) -> tuple[Figure, str]:
         """The search image, both maps, the cosines by kind, and a sentence."""
@@ -119,10 +137,18 @@ class MarginPlayground(PictureBench):
         figure, axes = plots.new_figure(11.0, 3.4, columns=4, width_ratios=[1, 1, 1, 1.5])
         view, *maps, bars = axes[0]
         number = 2 * k + 1
-        plots.show_frame(view, self.moments.searches[number].permute(1, 2, 0).byte().numpy(), "search image")
+        plots.show_frame(
+            view, self.moments.searches[number].permute(1, 2, 0).byte().numpy(), "search image"
+        )
         for x, y in self.moments.alike[number]:
             view.plot(x, y, "x", color=plots.DISTRACTOR, markersize=9, markeredgewidth=2.5)
-        view.plot(*self.moments.targets[number], "+", color=plots.TRUTH, markersize=11, markeredgewidth=2.5)
+        view.plot(
+            *self.moments.targets[number],
+            "+",
+            color=plots.TRUTH,
+            markersize=11,
+            markeredgewidth=2.5,
+        )
         view.set(xlim=(0, SEARCH), ylim=(SEARCH, 0))
         labels = self._labels()[1::2]
         leads = []
@@ -153,7 +179,10 @@ class MarginPlayground(PictureBench):
         m, s = self.values["margin"], self.values["scale"]
         edges = np.linspace(-0.4, 1, 43)
         for kind, colour in COLOURS.items():
-            for values, how in ((after.values[kind], {"alpha": 0.45}), (before.values[kind], {"histtype": "step"})):
+            for values, how in (
+                (after.values[kind], {"alpha": 0.45}),
+                (before.values[kind], {"histtype": "step"}),
+            ):
                 if len(values):
                     weights = np.full(len(values), 1 / len(values))
                     label = kind if "alpha" in how else None
@@ -161,7 +190,7 @@ class MarginPlayground(PictureBench):
         ax.axvline(threshold, color="black", linewidth=1)
         ax.axvspan(threshold - m, threshold + m, color=plots.CYCLE[4], alpha=0.2, linewidth=0)
         ax.set(xlabel="cosine (band: threshold ± margin)", yticks=[], xlim=(-0.4, 1))
-        ax.secondary_xaxis("top", functions=(lambda c: s * (c - threshold), lambda y: y / s + threshold)).set_xlabel(
-            "logit s · (c − b)", fontsize=8
-        )
+        ax.secondary_xaxis(
+            "top", functions=(lambda c: s * (c - threshold), lambda y: y / s + threshold)
+        ).set_xlabel("logit s · (c − b)", fontsize=8)
         ax.legend(fontsize=7, title="area after, line before", title_fontsize=7)

@@ -32,7 +32,11 @@ class MatchSwitchboard(PictureBench):
         max_frames: int = 60,
         alt: str | None = None,
     ) -> None:
-        self.clip, self.other, self.networks = clip.part(0, min(len(clip), max_frames)), other, networks
+        self.clip, self.other, self.networks = (
+            clip.part(0, min(len(clip), max_frames)),
+            other,
+            networks,
+        )
         self.cached: dict[tuple, tuple[np.ndarray, np.ndarray | None]] = {}
         controls = [
             slider("frame", "frame", 0, len(self.clip) - 1, 1),
@@ -44,7 +48,8 @@ class MatchSwitchboard(PictureBench):
             title="Match-head switchboard",
             controls=controls,
             values={"frame": min(5, len(self.clip) - 1), "right": 0, "down": 0, "exemplar": 0},
-            alt=alt or f"Score maps of {', '.join(networks)} for one exemplar and one search image of {clip.name}.",
+            alt=alt
+            or f"Score maps of {', '.join(networks)} for one exemplar and one search image of {clip.name}.",
         )
         self.refresh()
 
@@ -61,7 +66,9 @@ class MatchSwitchboard(PictureBench):
         if isinstance(network, Embedding):
             found = network.respond(network.features(z[None]), x[None])[0], None
         else:
-            if network.guided:  # the mask lies where the target is: in tracking, where it was a frame ago
+            if (
+                network.guided
+            ):  # the mask lies where the target is: in tracking, where it was a frame ago
                 z = with_mask(z, z_window.box_to_crop(source.boxes[0]))
                 x = with_mask(x, self.truth)
             response = network.respond(network.keep(z, SEARCH), x[None])[0]  # (A, 5)
@@ -89,14 +96,20 @@ class MatchSwitchboard(PictureBench):
     def draw(self) -> tuple[Figure, str]:
         """The pair, one map for each network, and a sentence."""
         source = self.other if self.values["exemplar"] else self.clip
-        figure, axes = plots.new_figure(1.75 * (len(self.networks) + 2), 2.5, columns=len(self.networks) + 2)
+        figure, axes = plots.new_figure(
+            1.75 * (len(self.networks) + 2), 2.5, columns=len(self.networks) + 2
+        )
         z_window = window_at(source.boxes[0], float(exemplar_side(source.boxes[0])), EXEMPLAR)
         plots.show_frame(axes[0, 0], z_window.cut(source.frames[0]), "exemplar")
-        plots.show_frame(axes[0, 1], self.window.cut(self.clip.frames[int(self.values["frame"])]), "search image")
+        plots.show_frame(
+            axes[0, 1], self.window.cut(self.clip.frames[int(self.values["frame"])]), "search image"
+        )
         plots.draw_box(axes[0, 1], self.truth, plots.TRUTH, "target")
         told = []
         colours = [c for c in plots.CYCLE if c != plots.TRUTH]
-        for ax, (name, colour) in zip(axes[0, 2:], zip(self.networks, colours, strict=False), strict=True):
+        for ax, (name, colour) in zip(
+            axes[0, 2:], zip(self.networks, colours, strict=False), strict=True
+        ):
             values, box = self.answer(name)
             ax.imshow(values, cmap=plots.MAP)
             ax.set_title(name, fontsize=10)
@@ -111,7 +124,9 @@ class MatchSwitchboard(PictureBench):
                 sentence += f", box IoU {float(iou(box, self.truth)):.2f}"
             told.append(sentence)
         axes[0, 1].set(xlim=(-0.5, SEARCH - 0.5), ylim=(SEARCH - 0.5, -0.5))
-        figure.legend(*axes[0, 1].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=7)
+        figure.legend(
+            *axes[0, 1].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=7
+        )
         return figure, "; ".join(told)
 
 

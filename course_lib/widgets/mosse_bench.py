@@ -20,9 +20,30 @@ from course_lib.widgets.static import PictureWidget, front_end
 SETTINGS = ("rate", "sigma", "regulariser")
 # name, lowest, highest, step and whether the slider moves in powers of ten
 SLIDERS = (
-    {"name": "rate", "label": "learning rate η", "low": 0.0, "high": 1.0, "step": 0.005, "log": False},
-    {"name": "sigma", "label": "target width σ", "low": 0.5, "high": 10.0, "step": 0.1, "log": False},
-    {"name": "regulariser", "label": "regulariser λ", "low": 1e-5, "high": 1e1, "step": 0.1, "log": True},
+    {
+        "name": "rate",
+        "label": "learning rate η",
+        "low": 0.0,
+        "high": 1.0,
+        "step": 0.005,
+        "log": False,
+    },
+    {
+        "name": "sigma",
+        "label": "target width σ",
+        "low": 0.5,
+        "high": 10.0,
+        "step": 0.1,
+        "log": False,
+    },
+    {
+        "name": "regulariser",
+        "label": "regulariser λ",
+        "low": 1e-5,
+        "high": 1e1,
+        "step": 0.1,
+        "log": True,
+    },
 )
 
 
@@ -51,7 +72,10 @@ class Run:
     def maps(self, t: int) -> dict[str, np.ndarray]:
         """Filter and response after frame t, (h, w) each; frame 0 has no response and gives zeros."""
         kernel, response = self.moments[t].filter, self.moments[t].response
-        return {"filter": kernel, "response": np.zeros_like(kernel) if response is None else response}
+        return {
+            "filter": kernel,
+            "response": np.zeros_like(kernel) if response is None else response,
+        }
 
 
 def run_mosse(frames: list[np.ndarray], box: np.ndarray, settings: MOSSESettings) -> Run:
@@ -103,7 +127,9 @@ class MosseBench(PictureWidget):
     regulariser = traitlets.Float().tag(sync=True)
     frame = traitlets.Int(0).tag(sync=True)
     tracked = traitlets.Bytes().tag(sync=True)  # float32 (T, 7): x, y, w, h, PSR, IoU, learned
-    maps = traitlets.Dict().tag(sync=True)  # filter and response of one frame: {"frame", "shapes", "pixels"}
+    maps = traitlets.Dict().tag(
+        sync=True
+    )  # filter and response of one frame: {"frame", "shapes", "pixels"}
 
     def __init__(
         self,
@@ -132,7 +158,8 @@ class MosseBench(PictureWidget):
             threshold=threshold,
             fps=float(self.sequence.fps or 25.0),
             frame=min(1, len(self._frames) - 1),  # the first that has a response
-            alt=alt or f"MOSSE on {sequence.name}: frame with box, filter, response, and PSR along the clip.",
+            alt=alt
+            or f"MOSSE on {sequence.name}: frame with box, filter, response, and PSR along the clip.",
             **{name: float(getattr(self.base, name)) for name in SETTINGS},
         )
         self._recompute()
@@ -142,7 +169,9 @@ class MosseBench(PictureWidget):
         slider = SLIDERS[SETTINGS.index(proposal["trait"].name)]
         value = proposal["value"]
         if not np.isfinite(value):
-            raise DataError(f"{slider['name']} is {value}; expected {slider['low']:g} … {slider['high']:g}")
+            raise DataError(
+                f"{slider['name']} is {value}; expected {slider['low']:g} … {slider['high']:g}"
+            )
         return min(max(value, slider["low"]), slider["high"])
 
     @traitlets.validate("frame")
@@ -176,17 +205,25 @@ class MosseBench(PictureWidget):
     def _maps_of(self, t: int) -> dict:
         """Filter and response after frame t as bytes, each stretched over its own range."""
         pair = [small_map(values) for values in self.run.maps(t).values()]
-        return {"frame": t, "shapes": [list(m.shape) for m in pair], "pixels": b"".join(m.tobytes() for m in pair)}
+        return {
+            "frame": t,
+            "shapes": [list(m.shape) for m in pair],
+            "pixels": b"".join(m.tobytes() for m in pair),
+        }
 
     def picture(self) -> Figure:
         """The frame in view with boxes, the filter, the response, and PSR along the clip."""
         figure, axes = plots.new_figure(10.0, 2.8, columns=4, width_ratios=[1.6, 1, 1, 2.2])
         view, left, right, chart = axes[0]
         plots.show_frame(view, self._frames[self.frame], f"frame {self.frame}")
-        for style, box in zip(self.styles, (self.sequence.boxes[self.frame], self.run.boxes[self.frame]), strict=True):
+        for style, box in zip(
+            self.styles, (self.sequence.boxes[self.frame], self.run.boxes[self.frame]), strict=True
+        ):
             plots.draw_box(view, box, style["colour"], style["label"], style["line"])
         view.legend(loc="lower right", fontsize=7)
-        for ax, (title, values) in zip((left, right), self.run.maps(self.frame).items(), strict=True):
+        for ax, (title, values) in zip(
+            (left, right), self.run.maps(self.frame).items(), strict=True
+        ):
             ax.imshow(small_map(values), cmap=plots.MAP)
             ax.set_title(title, fontsize=10)
             ax.set_axis_off()

@@ -11,7 +11,13 @@ from course_lib import plots
 from course_lib.data.sequence import Sequence
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.windows import CropWindow
-from course_lib.trackers.siamrpn import Proposer, SiamRPNSettings, SiamRPNTracker, change_penalty, rerank
+from course_lib.trackers.siamrpn import (
+    Proposer,
+    SiamRPNSettings,
+    SiamRPNTracker,
+    change_penalty,
+    rerank,
+)
 from course_lib.widgets.bench import PictureBench, slider
 
 STEPS = ("score alone", "score × penalty", "and the window")
@@ -106,11 +112,15 @@ class ProposalTheatre(PictureBench):
             told.append(f"{title}: IoU {float(iou(scene.boxes[best[0]], truth)):.2f}")
         handles, names = axes[0][0].get_legend_handles_labels()
         unique = dict(zip(names, handles, strict=True))
-        figure.legend(unique.values(), unique.keys(), loc="outside lower center", ncols=3, fontsize=8)
+        figure.legend(
+            unique.values(), unique.keys(), loc="outside lower center", ncols=3, fontsize=8
+        )
         return figure, f"frame {t}, the first proposal by each ranking. " + "; ".join(told)
 
 
-def record(clip: Sequence, proposer: Proposer, settings: SiamRPNSettings) -> tuple[list[Scene], np.ndarray]:
+def record(
+    clip: Sequence, proposer: Proposer, settings: SiamRPNSettings
+) -> tuple[list[Scene], np.ndarray]:
     """One scene for each frame after the first, and the window (A,)."""
     tracker = SiamRPNTracker(settings, proposer)
     tracker.init(clip.frames[0], clip.boxes[0])

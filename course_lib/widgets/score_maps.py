@@ -31,8 +31,15 @@ def heat(ax: Axes, window: CropWindow, response: np.ndarray, stride: int) -> Non
     fine = cv2.resize(response.astype(np.float32), (n * 8, n * 8), interpolation=cv2.INTER_CUBIC)
     low, high = float(response.min()), float(response.max())
     share = np.clip((fine - low) / max(high - low, 1.0), 0, 1)
-    extent = (window.cx - reach - 0.5, window.cx + reach - 0.5, window.cy + reach - 0.5, window.cy - reach - 0.5)
-    ax.imshow(share, cmap=plots.MAP, alpha=0.25 + 0.5 * share, extent=extent, vmin=0, vmax=1, zorder=2)
+    extent = (
+        window.cx - reach - 0.5,
+        window.cx + reach - 0.5,
+        window.cy + reach - 0.5,
+        window.cy - reach - 0.5,
+    )
+    ax.imshow(
+        share, cmap=plots.MAP, alpha=0.25 + 0.5 * share, extent=extent, vmin=0, vmax=1, zorder=2
+    )
 
 
 class ScoreMapExplorer(Bench):
@@ -65,10 +72,16 @@ class ScoreMapExplorer(Bench):
     truth = traitlets.Bytes().tag(sync=True)  # float32 (T, 4)
     box = traitlets.List(traitlets.CFloat()).tag(sync=True)
     crop = traitlets.Bytes().tag(sync=True)  # the exemplar, 127 × 127, as JPEG
-    shown = traitlets.Dict().tag(sync=True)  # the response in view: frame, side, middle and step in its pixels, values
+    shown = traitlets.Dict().tag(
+        sync=True
+    )  # the response in view: frame, side, middle and step in its pixels, values
 
     def __init__(
-        self, clip: Sequence, other: Sequence | None, networks: dict[str, Embedding], alt: str | None = None
+        self,
+        clip: Sequence,
+        other: Sequence | None,
+        networks: dict[str, Embedding],
+        alt: str | None = None,
     ) -> None:
         accept_start(clip.frames[0], clip.boxes[0])
         if not networks:
@@ -91,13 +104,18 @@ class ScoreMapExplorer(Bench):
             offsets=packed.offsets,
             sizes=packed.sizes,
             styles=[
-                {"label": canvas.TRUTH_LABEL, "colour": plots.TRUTH, "dash": canvas.dash_pattern("-")},
+                {
+                    "label": canvas.TRUTH_LABEL,
+                    "colour": plots.TRUTH,
+                    "dash": canvas.dash_pattern("-"),
+                },
                 {"label": "exemplar", "colour": plots.EXEMPLAR, "dash": canvas.dash_pattern("-")},
             ],
             palette=canvas.palette(),
             truth=canvas.pack_floats(clip.boxes),
             box=clip.boxes[0].tolist(),
-            alt=alt or f"An exemplar from {clip.name}, and where a SiamFC finds it in another frame.",
+            alt=alt
+            or f"An exemplar from {clip.name}, and where a SiamFC finds it in another frame.",
         )
         self.refresh()
 
@@ -147,7 +165,9 @@ class ScoreMapExplorer(Bench):
 
     @traitlets.validate("box")
     def _a_start(self, proposal: dict) -> list[float]:
-        return accept_start(self.clip.frames[int(self.values["drawn_in"])], proposal["value"])[1].tolist()
+        return accept_start(self.clip.frames[int(self.values["drawn_in"])], proposal["value"])[
+            1
+        ].tolist()
 
     @traitlets.observe("box")
     def _box_changed(self, _change: dict) -> None:
@@ -185,7 +205,9 @@ class ScoreMapExplorer(Bench):
         )
 
 
-def untrained(stride: int = 8, widths: tuple[int, ...] = (64, 128, 192, 192, 128), seed: int = 0) -> SiamFC:
+def untrained(
+    stride: int = 8, widths: tuple[int, ...] = (64, 128, 192, 192, 128), seed: int = 0
+) -> SiamFC:
     """A SiamFC with random weights, its batch-norm statistics taken from noise, so that its features have a usual size."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -10,7 +10,13 @@ from course_lib import plots
 from course_lib.geometry.boxes import to_centre
 from course_lib.geometry.windows import cut_patch
 from course_lib.trackers.base import accept_start
-from course_lib.trackers.kernels import KERNELS, data_matrix, displacement, kernel_correlation, spectrum
+from course_lib.trackers.kernels import (
+    KERNELS,
+    data_matrix,
+    displacement,
+    kernel_correlation,
+    spectrum,
+)
 from course_lib.trackers.mosse import cosine_window
 from course_lib.widgets.bench import PictureBench, choice, slider
 
@@ -26,7 +32,9 @@ class ShiftExplorer(PictureBench):
         padding: sides of the patch in sides of the box.
     """
 
-    def __init__(self, frame: np.ndarray, box: np.ndarray, padding: float = 2.0, alt: str | None = None) -> None:
+    def __init__(
+        self, frame: np.ndarray, box: np.ndarray, padding: float = 2.0, alt: str | None = None
+    ) -> None:
         frame, box = accept_start(frame, box)
         self.grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         self.centre, self.size = to_centre(box)[:2], box[2:] * padding  # (2,) each
@@ -42,8 +50,15 @@ class ShiftExplorer(PictureBench):
             title="Shift explorer",
             help="Shift the patch. Above, the cyclic shift beside the real one; below, all cyclic shifts of its middle row.",
             controls=controls,
-            values={"dx": 10, "dy": 4, "window": 0, "kernel": KERNELS.index("gaussian"), "bandwidth": 0.2},
-            alt=alt or "A patch shifted around a circle and for real, a kernel's map, a data matrix and its spectrum.",
+            values={
+                "dx": 10,
+                "dy": 4,
+                "window": 0,
+                "kernel": KERNELS.index("gaussian"),
+                "bandwidth": 0.2,
+            },
+            alt=alt
+            or "A patch shifted around a circle and for real, a kernel's map, a data matrix and its spectrum.",
         )
         self.refresh()
 
@@ -84,10 +99,19 @@ class ShiftExplorer(PictureBench):
             ax.set_axis_off()
         edge = SIZE // 2
         axes[2].imshow(
-            np.fft.fftshift(likeness), cmap=plots.MAP, extent=(-edge - 0.5, edge - 0.5, edge - 0.5, -edge - 0.5)
+            np.fft.fftshift(likeness),
+            cmap=plots.MAP,
+            extent=(-edge - 0.5, edge - 0.5, edge - 0.5, -edge - 0.5),
         )
         axes[2].plot(*moved, "+", color="white", markersize=13, markeredgewidth=2.5)
-        axes[2].plot(*found, "o", color=plots.PREDICTION, markeredgecolor="white", fillstyle="none", markersize=11)
+        axes[2].plot(
+            *found,
+            "o",
+            color=plots.PREDICTION,
+            markeredgecolor="white",
+            fillstyle="none",
+            markersize=11,
+        )
         axes[2].set_title("kernel at every shift: + true, o peak", fontsize=10)
 
     def _matrices(self, axes, row: np.ndarray, dx: int) -> np.ndarray:
@@ -96,12 +120,16 @@ class ShiftExplorer(PictureBench):
         F = np.fft.fft(np.eye(SIZE), norm="ortho")  # (48, 48)
         turned = F.conj() @ X @ F  # (48, 48)
         axes[0].imshow(X, cmap="gray")
-        axes[0].axhspan(dx % SIZE - 0.5, dx % SIZE + 0.5, color=plots.PREDICTION, alpha=0.6, linewidth=0)
+        axes[0].axhspan(
+            dx % SIZE - 0.5, dx % SIZE + 0.5, color=plots.PREDICTION, alpha=0.6, linewidth=0
+        )
         axes[0].set_title("data matrix of the middle row", fontsize=10)
         axes[1].imshow(np.abs(turned), cmap=plots.MAP)
         axes[1].set_title("the same in the Fourier domain", fontsize=10)
         axes[2].plot(np.abs(np.diag(turned)), color=plots.EXEMPLAR, label="diagonal")
-        axes[2].plot(np.abs(np.fft.fft(row)), ".", color=plots.PREDICTION, label="transform of the row")
+        axes[2].plot(
+            np.abs(np.fft.fft(row)), ".", color=plots.PREDICTION, label="transform of the row"
+        )
         axes[2].set_title("its diagonal", fontsize=10)
         axes[2].legend(fontsize=8)
         return turned

@@ -73,7 +73,9 @@ class WindowBench(PictureBench):
         max_frames: only so many frames from the start are used.
     """
 
-    def __init__(self, clip: Sequence, embedding: Embedding, max_frames: int = 60, alt: str | None = None) -> None:
+    def __init__(
+        self, clip: Sequence, embedding: Embedding, max_frames: int = 60, alt: str | None = None
+    ) -> None:
         self.clip = clip.part(0, min(len(clip), max_frames))
         self.moments = record(self.clip, embedding)
         self.stride = embedding.network.stride
@@ -128,7 +130,10 @@ class WindowBench(PictureBench):
         plots.draw_box(view, self.clip.boxes[t], plots.TRUTH, "ground truth")
         plots.draw_box(view, chosen.box, plots.PREDICTION, "chosen", "--")
         figure.legend(loc="outside lower center", ncols=3, fontsize=8)
-        for ax, title, values in ((before, "response", chosen.response), (after, "with the window", chosen.blended)):
+        for ax, title, values in (
+            (before, "response", chosen.response),
+            (after, "with the window", chosen.blended),
+        ):
             ax.imshow(values, cmap=plots.MAP)
             row, column = np.unravel_index(values.argmax(), values.shape)
             ax.plot(column, row, "o", color=plots.PREDICTION, markeredgecolor="white")
@@ -150,5 +155,7 @@ def record(clip: Sequence, embedding: Embedding) -> list[Moment]:
     for t in range(1, len(clip)):
         size, side = tracker.size.copy(), tracker.side
         tracker.update(clip.frames[t])
-        moments.append(Moment(tracker.windows, tracker.last.responses, size, side, tracker.first_side))
+        moments.append(
+            Moment(tracker.windows, tracker.last.responses, size, side, tracker.first_side)
+        )
     return moments

@@ -16,7 +16,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 DRIVER = shutil.which("chromedriver")
 TOKEN = "only-for-this-test"
 CELLS = [
@@ -93,17 +95,28 @@ return [...document.querySelectorAll('.tc-widget *')].filter((node) => [...node.
 def lacking(*modules: str) -> list[str]:
     """What these tests need and this machine has not."""
     missing = [name for name in ("selenium", *modules) if find_spec(name) is None]
-    return missing + [name for name, path in (("chromium", BROWSER), ("chromedriver", DRIVER)) if not path]
+    return missing + [
+        name for name, path in (("chromium", BROWSER), ("chromedriver", DRIVER)) if not path
+    ]
 
 
 def write_notebook(path: Path, cells: list[str]) -> None:
     """A notebook of code cells."""
     cells = [
-        {"cell_type": "code", "id": f"cell{i}", "source": c, "metadata": {}, "outputs": [], "execution_count": None}
+        {
+            "cell_type": "code",
+            "id": f"cell{i}",
+            "source": c,
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+        }
         for i, c in enumerate(cells)
     ]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    path.write_text(json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+    path.write_text(
+        json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5})
+    )
 
 
 def free_port() -> int:
@@ -116,7 +129,10 @@ def start_server(folder: Path, front: str, port: int) -> subprocess.Popen:
     """Serve widgets.ipynb in `folder` by JupyterLab, by Notebook or by Voilà."""
     own = {f"JUPYTER_{name}_DIR": str(folder / name) for name in ("CONFIG", "RUNTIME")}
     own |= {f"JUPYTERLAB_{name}_DIR": str(folder / name) for name in ("SETTINGS", "WORKSPACES")}
-    own |= {"PYTHONPATH": os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")]), "OMP_NUM_THREADS": "1"}
+    own |= {
+        "PYTHONPATH": os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")]),
+        "OMP_NUM_THREADS": "1",
+    }
     command = [sys.executable, "-m", front, "--no-browser", f"--port={port}"]
     if front == "voila":
         template = Path(importlib.import_module("voila").__file__).parents[1] / "share" / "jupyter"
@@ -128,7 +144,9 @@ def start_server(folder: Path, front: str, port: int) -> subprocess.Popen:
         command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}"]
         address = f"http://127.0.0.1:{port}/api?token={TOKEN}"
     with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
+        server = subprocess.Popen(
+            command, env=os.environ | own, stdout=log, stderr=subprocess.STDOUT, cwd=folder
+        )
     for _ in range(150):
         try:
             urllib.request.urlopen(address, timeout=2).close()
@@ -147,7 +165,12 @@ def start_browser(profile: Path):
     options = webdriver.ChromeOptions()
     options.binary_location = BROWSER
     flags = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-sync"
-    for flag in [*flags.split(), "disable-component-update", "disable-dev-shm-usage", "window-size=1200,2600"]:
+    for flag in [
+        *flags.split(),
+        "disable-component-update",
+        "disable-dev-shm-usage",
+        "window-size=1200,2600",
+    ]:
         options.add_argument(f"--{flag}")
     options.add_argument(f"--user-data-dir={profile}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
@@ -177,19 +200,27 @@ class Page:
 
     def command(self, name: str, arguments: dict | None = None) -> None:
         # not waited for: a command may end only with what it started
-        self.driver.execute_script("jupyterapp.commands.execute(arguments[0], arguments[1])", name, arguments or {})
+        self.driver.execute_script(
+            "jupyterapp.commands.execute(arguments[0], arguments[1])", name, arguments or {}
+        )
 
     def picture(self, canvas) -> str:
-        script = (
-            "const c = arguments[0]; return c.width && c.toDataURL ? c.toDataURL() : ''"  # '' while it is being made
+        script = "const c = arguments[0]; return c.width && c.toDataURL ? c.toDataURL() : ''"  # '' while it is being made
+        return self.until(
+            lambda: self.driver.execute_script(script, canvas), "a picture on the canvas"
         )
-        return self.until(lambda: self.driver.execute_script(script, canvas), "a picture on the canvas")
 
     def kernel_reads(self) -> str:
         """What the last cell prints when run now."""
         last = "[...document.querySelectorAll('.jp-OutputArea-output pre')].at(-1)"
-        self.until(lambda: self.driver.execute_script(f"return Boolean({last})"), "what the last cell printed at first")
+        self.until(
+            lambda: self.driver.execute_script(f"return Boolean({last})"),
+            "what the last cell printed at first",
+        )
         self.driver.execute_script(f"{last}.textContent = ''")
         self.all(".jp-Cell .cm-content")[len(CELLS) - 1].click()
         self.command("notebook:run-cell")
-        return self.until(lambda: self.driver.execute_script(f"return {last}?.textContent.trim()"), "the last cell")
+        return self.until(
+            lambda: self.driver.execute_script(f"return {last}?.textContent.trim()"),
+            "the last cell",
+        )

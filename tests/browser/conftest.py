@@ -5,7 +5,18 @@ from __future__ import annotations
 import time
 
 import pytest
-from browser import CELLS, PROJECT, READY, TOKEN, Page, free_port, lacking, start_browser, start_server, write_notebook
+from browser import (
+    CELLS,
+    PROJECT,
+    READY,
+    TOKEN,
+    Page,
+    free_port,
+    lacking,
+    start_browser,
+    start_server,
+    write_notebook,
+)
 
 SCREENSHOTS = PROJECT / "runs" / "browser"
 

@@ -7,10 +7,31 @@ import subprocess
 import sys
 
 import pytest
-from browser import CELLS, PROJECT, Page, free_port, lacking, start_browser, start_server, write_notebook
+from browser import (
+    CELLS,
+    PROJECT,
+    Page,
+    free_port,
+    lacking,
+    start_browser,
+    start_server,
+    write_notebook,
+)
 
 pytestmark = pytest.mark.slow
-NAMES = ["player", "picker", "bench", "maps", "anchors", "fields", "margins", "shifts", "windows", "theatre", "board"]
+NAMES = [
+    "player",
+    "picker",
+    "bench",
+    "maps",
+    "anchors",
+    "fields",
+    "margins",
+    "shifts",
+    "windows",
+    "theatre",
+    "board",
+]
 NAMES += ["curves"]
 
 
@@ -40,14 +61,19 @@ def test_every_widget_works_in_voila(driver, tmp_path):
     try:
         driver.get(f"http://127.0.0.1:{port}/")
         page = Page(driver)
-        page.until(lambda: len(page.all(".tc-widget")) == len(NAMES), f"{len(NAMES)} widgets", seconds=180)
+        page.until(
+            lambda: len(page.all(".tc-widget")) == len(NAMES), f"{len(NAMES)} widgets", seconds=180
+        )
         for name, widget in zip(NAMES, page.all(".tc-widget"), strict=True):
             sliders = page.all("input[type=range]", widget)
             if not sliders:
                 continue  # the picker has numbers, the curves have nothing to move
             canvases = page.all("canvas", widget)
             image = page.all("img.tc-picture", widget)
-            shown = lambda c=canvases, i=image: page.picture(c[-1]) if c else i[0].get_attribute("src")  # noqa: E731
+
+            def shown(c=canvases, i=image):
+                return page.picture(c[-1]) if c else i[0].get_attribute("src")
+
             driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", sliders[0])
             before = shown()
             for slider in sliders:
@@ -73,4 +99,6 @@ def test_a_page_without_a_kernel_shows_every_widget_as_a_picture(driver, tmp_pat
     assert len(pictures) == len(NAMES)
     for picture in pictures:
         assert len(picture.get_attribute("alt")) > 15
-        assert driver.execute_script("return arguments[0].complete && arguments[0].naturalWidth > 100", picture)
+        assert driver.execute_script(
+            "return arguments[0].complete && arguments[0].naturalWidth > 100", picture
+        )

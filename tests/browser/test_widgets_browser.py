@@ -16,7 +16,9 @@ pytestmark = pytest.mark.slow
 
 def test_player_by_keyboard(page, keys):
     widget = page.all(".tc-widget")[0]
-    slider, canvas, number = (page.one(css, widget) for css in ("input[type=range]", "canvas", ".tc-readout"))
+    slider, canvas, number = (
+        page.one(css, widget) for css in ("input[type=range]", "canvas", ".tc-readout")
+    )
     first = page.picture(canvas)
     slider.send_keys(keys.ARROW_RIGHT * 3)
     assert number.text.startswith("frame 3 of 0–39")
@@ -62,7 +64,9 @@ def test_picker_by_mouse_keyboard_and_number(page, keys):
     assert "IoU 0.00" in readout.text
     canvas.send_keys(keys.ARROW_RIGHT * 2, keys.ARROW_UP)
     assert values() == pytest.approx([152, 99, 50, 60], abs=0.6)
-    ActionChains(page.driver).key_down(keys.SHIFT).send_keys(keys.ARROW_DOWN * 3).key_up(keys.SHIFT).perform()
+    ActionChains(page.driver).key_down(keys.SHIFT).send_keys(keys.ARROW_DOWN * 3).key_up(
+        keys.SHIFT
+    ).perform()
     assert values() == pytest.approx([152, 99, 50, 63], abs=0.6)
     for field, value in zip(fields, (42, 40, 48, 48), strict=True):
         field.send_keys(keys.CONTROL, "a")
@@ -80,8 +84,13 @@ def test_picker_by_touch(page):
     box = page.driver.execute_script("return arguments[0].getBoundingClientRect().toJSON()", canvas)
 
     def touch(kind: str, *places: tuple[float, float]) -> None:
-        points = [{"x": box["left"] + x * box["width"], "y": box["top"] + y * box["height"]} for x, y in places]
-        page.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        points = [
+            {"x": box["left"] + x * box["width"], "y": box["top"] + y * box["height"]}
+            for x, y in places
+        ]
+        page.driver.execute_cdp_cmd(
+            "Input.dispatchTouchEvent", {"type": kind, "touchPoints": points}
+        )
 
     touch("touchStart", (0.7, 0.7))
     touch("touchMove", (0.8, 0.8))
@@ -102,13 +111,25 @@ def test_bench_runs_again_when_a_slider_moves(page, keys):
         for end in (keys.HOME, keys.END):
             before = chart()
             slider.send_keys(end)
-            page.until(lambda old=before: chart() != old, f"{slider.accessible_name} at its end to change the PSR")
-    for slider, steps in ((rate, 20), (sigma, 15), (regulariser, 30)):  # 0.1, 2.0 and 0.01: it tracks and learns
+            page.until(
+                lambda old=before: chart() != old,
+                f"{slider.accessible_name} at its end to change the PSR",
+            )
+    for slider, steps in (
+        (rate, 20),
+        (sigma, 15),
+        (regulariser, 30),
+    ):  # 0.1, 2.0 and 0.01: it tracks and learns
         slider.send_keys(keys.HOME, keys.ARROW_RIGHT * steps)
-    page.until(lambda: "below 7 in 0 of 39" in page.one(".tc-summary", widget).text, "a run that keeps its target")
+    page.until(
+        lambda: "below 7 in 0 of 39" in page.one(".tc-summary", widget).text,
+        "a run that keeps its target",
+    )
     before = [page.picture(canvas) for canvas in maps]
     frame.send_keys(keys.END)
-    page.until(lambda: all(page.picture(m) != b for m, b in zip(maps, before, strict=True)), "other maps")
+    page.until(
+        lambda: all(page.picture(m) != b for m, b in zip(maps, before, strict=True)), "other maps"
+    )
     assert "frame 39" in page.one(".tc-readout", widget).text
     assert "while occluded" in page.one(".tc-summary", widget).text
     assert " 0.1 39 " in page.kernel_reads()
@@ -121,10 +142,16 @@ def test_explorer_by_keyboard(page, keys):
     frame, drawn_in = page.all("input[type=range]", widget)
     before = page.picture(right)
     frame.send_keys(keys.HOME, keys.ARROW_RIGHT * 7)
-    page.until(lambda: readout.text.startswith("frame 7:") and page.picture(right) != before, "the response in frame 7")
+    page.until(
+        lambda: readout.text.startswith("frame 7:") and page.picture(right) != before,
+        "the response in frame 7",
+    )
     zoom = float(right.get_attribute("width")) / 240
     pixel = "return [...arguments[0].getContext('2d').getImageData(arguments[1], arguments[2], 1, 1).data]"
-    colours = [page.driver.execute_script(pixel, right, x * zoom, y * zoom) for x, y in ((108, 71), (200, 150))]
+    colours = [
+        page.driver.execute_script(pixel, right, x * zoom, y * zoom)
+        for x, y in ((108, 71), (200, 150))
+    ]
     spread = [max(colour[:3]) - min(colour[:3]) for colour in colours]
     assert spread[0] > 15 > 5 > spread[1]  # the grey ground under the response, and beside it
     right.send_keys(keys.HOME)
@@ -132,7 +159,10 @@ def test_explorer_by_keyboard(page, keys):
     row, column, value = re.match(r"row (\d+), column (\d+): response (\S+),", probe.text).groups()
     assert f"highest response {value}" in readout.text
     right.send_keys(keys.ARROW_LEFT, keys.ARROW_DOWN)
-    page.until(lambda: f"row {int(row) + 1}, column {int(column) - 1}: " in probe.text, "the cell below on the left")
+    page.until(
+        lambda: f"row {int(row) + 1}, column {int(column) - 1}: " in probe.text,
+        "the cell below on the left",
+    )
     assert "cells are higher" in probe.text
     spoken = page.one("[aria-live=polite]", widget)
     page.until(lambda: spoken.get_attribute("textContent") == probe.text, "the cell read aloud")
@@ -140,13 +170,24 @@ def test_explorer_by_keyboard(page, keys):
     other.send_keys(keys.ARROW_DOWN)
     network.send_keys(keys.ARROW_DOWN)
     drawn_in.send_keys(keys.END)
-    page.until(lambda: "'exemplar': 1, 'network': 1" in page.kernel_reads(), "both choices in the kernel")
+    page.until(
+        lambda: "'exemplar': 1, 'network': 1" in page.kernel_reads(), "both choices in the kernel"
+    )
     assert "'frame': 7, 'drawn_in': 39" in page.kernel_reads()
     drawn_in.send_keys(keys.HOME)
     left.send_keys(keys.ARROW_RIGHT * 2)  # the box that is moved is the one that is used
-    page.until(lambda: page.kernel_reads().endswith("[32.0, 40.0, 48.0, 48.0]"), "the moved box in the kernel")
-    page.until(lambda: "'exemplar': 0, 'network': 1" in page.kernel_reads(), "the own exemplar in the kernel")
-    page.until(lambda: "Exemplar at x 32, y 40" in spoken.get_attribute("textContent"), "the box read aloud")
+    page.until(
+        lambda: page.kernel_reads().endswith("[32.0, 40.0, 48.0, 48.0]"),
+        "the moved box in the kernel",
+    )
+    page.until(
+        lambda: "'exemplar': 0, 'network': 1" in page.kernel_reads(),
+        "the own exemplar in the kernel",
+    )
+    page.until(
+        lambda: "Exemplar at x 32, y 40" in spoken.get_attribute("textContent"),
+        "the box read aloud",
+    )
 
 
 def test_explorer_by_mouse_and_touch(page, keys):
@@ -160,22 +201,40 @@ def test_explorer_by_mouse_and_touch(page, keys):
     page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", left)
     scale = left.size["width"] / 240
     mouse = ActionChains(page.driver, duration=50)
-    mouse.move_to_element_with_offset(left, round((150 - 120) * scale), round((100 - 90) * scale)).click_and_hold()
-    mouse.move_to_element_with_offset(left, round((190 - 120) * scale), round((160 - 90) * scale)).release().perform()
+    mouse.move_to_element_with_offset(
+        left, round((150 - 120) * scale), round((100 - 90) * scale)
+    ).click_and_hold()
+    mouse.move_to_element_with_offset(
+        left, round((190 - 120) * scale), round((160 - 90) * scale)
+    ).release().perform()
     drawn = page.until(
-        lambda: (found := re.search(r"\[(1[45].+)\]$", page.kernel_reads())) and found.group(1), "the box in the kernel"
+        lambda: (found := re.search(r"\[(1[45].+)\]$", page.kernel_reads())) and found.group(1),
+        "the box in the kernel",
     )
     assert [float(v) for v in drawn.split(",")] == pytest.approx([150, 100, 40, 60], abs=1)
     page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", right)
     zoom = right.size["width"] / 240
-    to_target = round((68 - 120) * zoom), round((71 - 90) * zoom)  # from the middle; the target's own in frame 7
+    to_target = (
+        round((68 - 120) * zoom),
+        round((71 - 90) * zoom),
+    )  # from the middle; the target's own in frame 7
     mouse.move_to_element_with_offset(right, *to_target).perform()
-    first = page.until(lambda: probe.text.startswith("row 8, column 8:") and probe.text, "the cell under the pointer")
-    place = page.driver.execute_script("return arguments[0].getBoundingClientRect().toJSON()", right)
+    first = page.until(
+        lambda: probe.text.startswith("row 8, column 8:") and probe.text,
+        "the cell under the pointer",
+    )
+    place = page.driver.execute_script(
+        "return arguments[0].getBoundingClientRect().toJSON()", right
+    )
     x, y = (place["left"] + 90 * zoom, place["top"] + 60 * zoom)
     for kind, points in (("touchStart", [{"x": x, "y": y}]), ("touchEnd", [])):
-        page.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-    page.until(lambda: probe.text != first and probe.text.startswith("row 6, column 12:"), "the cell under the finger")
+        page.driver.execute_cdp_cmd(
+            "Input.dispatchTouchEvent", {"type": kind, "touchPoints": points}
+        )
+    page.until(
+        lambda: probe.text != first and probe.text.startswith("row 6, column 12:"),
+        "the cell under the finger",
+    )
 
 
 def test_anchor_explorer_by_click_and_keyboard(page, keys):
@@ -212,13 +271,18 @@ def test_field_explorer_by_keyboard(page, keys):
 def test_margin_playground_by_keyboard(page, keys):
     widget = page.all(".tc-widget")[6]
     readout = page.one(".tc-readout", widget)
-    assert "margins 0.2 0" in page.kernel_reads() and "in this moment the best target cell leads by" in readout.text
+    assert (
+        "margins 0.2 0" in page.kernel_reads()
+        and "in this moment the best target cell leads by" in readout.text
+    )
     margin, scale, steps, moment = page.all("input[type=range]", widget)
     margin.send_keys(keys.HOME)
     scale.send_keys(keys.END)
     page.until(lambda: "one tenth of a cosine is 6.4 in the logit" in readout.text, "a scale of 64")
     page.one("select", widget).send_keys(keys.ARROW_DOWN)
-    page.until(lambda: "margins 0.0 1" in page.kernel_reads(), "margin 0 and the other loss in the kernel")
+    page.until(
+        lambda: "margins 0.0 1" in page.kernel_reads(), "margin 0 and the other loss in the kernel"
+    )
     steps.send_keys(keys.HOME)
     moment.send_keys(keys.END)
     leads = re.compile(r"leads by (\S+) before and \1 after")
@@ -255,7 +319,8 @@ def test_every_control_of_a_bench_reaches_the_kernel(page, keys, number):
         menu.send_keys(keys.END)
     page.until(lambda: page.one(".tc-readout", widget).text, "a sentence")
     page.until(
-        lambda: all(str(value).removesuffix(".0") in page.kernel_reads() for value in shown), "the same in Python"
+        lambda: all(str(value).removesuffix(".0") in page.kernel_reads() for value in shown),
+        "the same in Python",
     )
 
 
@@ -274,13 +339,24 @@ def test_every_slider_follows_the_mouse(page):
             before, now = look(), float(slider.get_attribute("value"))
             share = -0.3 if now > (low + high) / 2 else 0.3  # of the width, from the middle
             mouse = ActionChains(page.driver, duration=50)
-            mouse.move_to_element_with_offset(slider, round(share * slider.size["width"]), 0).click().perform()
+            mouse.move_to_element_with_offset(
+                slider, round(share * slider.size["width"]), 0
+            ).click().perform()
             there = float(slider.get_attribute("value"))
-            assert abs(there - (low + (0.5 + share) * (high - low))) <= 0.06 * (high - low) + step, (
-                slider.accessible_name
-            )
-            if slider.accessible_name in ("frame", "Frame", "row of the cell", "3 × 3 layers before it", "margin m"):
-                page.until(lambda old=before, seen=look: seen() != old, f"another picture: {slider.accessible_name}")
+            assert (
+                abs(there - (low + (0.5 + share) * (high - low))) <= 0.06 * (high - low) + step
+            ), slider.accessible_name
+            if slider.accessible_name in (
+                "frame",
+                "Frame",
+                "row of the cell",
+                "3 × 3 layers before it",
+                "margin m",
+            ):
+                page.until(
+                    lambda old=before, seen=look: seen() != old,
+                    f"another picture: {slider.accessible_name}",
+                )
 
 
 def test_live_curves_follow_the_kernel(page):
@@ -288,8 +364,12 @@ def test_live_curves_follow_the_kernel(page):
     image, readout = page.one("img.tc-picture", widget), page.one(".tc-readout", widget)
     before, step = image.get_attribute("src"), int(readout.text.split()[1])
     page.kernel_reads()  # the last cell takes a step
-    page.until(lambda: readout.text.startswith(f"step {step + 1} of 40, loss 0.500"), "the next step")
-    assert image.get_attribute("src") != before and image.get_attribute("alt").startswith("Training loss")
+    page.until(
+        lambda: readout.text.startswith(f"step {step + 1} of 40, loss 0.500"), "the next step"
+    )
+    assert image.get_attribute("src") != before and image.get_attribute("alt").startswith(
+        "Training loss"
+    )
 
 
 def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
@@ -300,7 +380,9 @@ def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
         page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", control)
         assert len(control.accessible_name) >= 1, control.get_attribute("outerHTML")
         assert control.get_attribute("data-lm-suppress-shortcuts") == "true"
-    names = [control.get_attribute("aria-label") for control in page.all(".tc-widget input[type=range]")]
+    names = [
+        control.get_attribute("aria-label") for control in page.all(".tc-widget input[type=range]")
+    ]
     assert names == [
         "Frame",
         "learning rate η",
@@ -336,7 +418,9 @@ def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
     ]
     for control in controls:
         control.send_keys(keys.SHIFT)  # the focus by keyboard
-        ring = page.driver.execute_script("return getComputedStyle(document.activeElement).outlineStyle")
+        ring = page.driver.execute_script(
+            "return getComputedStyle(document.activeElement).outlineStyle"
+        )
         assert ring == "solid", control.get_attribute("outerHTML")
 
 

@@ -93,14 +93,19 @@ def submissions(release: NotebookNode) -> dict[str, tuple[str, NotebookNode, flo
     add("untouched", copy.deepcopy(release), 0)
     constants = add("constants", copy.deepcopy(release), 0)
     for exercise in ANSWERS:
-        answer_cell(constants, exercise).source = f'@exercise("{exercise}")\ndef answer(*given):\n    return 1'
+        answer_cell(
+            constants, exercise
+        ).source = f'@exercise("{exercise}")\ndef answer(*given):\n    return 1'
     overwritten = add("overwritten", answered(release, "mosse.window"), POINTS["mosse.window"])
     for exercise in ANSWERS:
         award_cell(overwritten, exercise).source = 'print("all points")'
     deleted = add("deleted", answered(release), TOTAL)
     deleted.cells = [c for c in deleted.cells if not c.source.startswith('award("mosse.target"')]
     duplicated = add("duplicated", answered(release), TOTAL)
-    again = [copy.deepcopy(award_cell(duplicated, "kcf.size")), copy.deepcopy(answer_cell(duplicated, "kcf.size"))]
+    again = [
+        copy.deepcopy(award_cell(duplicated, "kcf.size")),
+        copy.deepcopy(answer_cell(duplicated, "kcf.size")),
+    ]
     duplicated.cells += again
     bare = add("bare", answered(release), TOTAL)
     for cell in bare.cells:
@@ -125,7 +130,9 @@ def submissions(release: NotebookNode) -> dict[str, tuple[str, NotebookNode, flo
         )
     forged = add("forged", copy.deepcopy(release), 0)
     forging = "award = lambda *given, **more: print('all points')"
-    forged.cells.insert(3, nbformat.v4.new_code_cell(forging))  # after the cell that imports the real one
+    forged.cells.insert(
+        3, nbformat.v4.new_code_cell(forging)
+    )  # after the cell that imports the real one
     calls = add("calls", copy.deepcopy(release), 0)
     for exercise, reference in REFERENCES.items():
         answer_cell(calls, exercise).source = (

@@ -37,7 +37,12 @@ def test_nothing_new_changes_nothing(old, mine):
     kept = copy.deepcopy(mine)
     notebook, report = carry_over(mine, old)
     assert [c.source for c in notebook.cells] == [c.source for c in mine.cells] and mine == kept
-    assert (report.kept, report.changed, report.gone, report.own) == (["mosse.window", "kcf.size"], [], [], 1)
+    assert (report.kept, report.changed, report.gone, report.own) == (
+        ["mosse.window", "kcf.size"],
+        [],
+        [],
+        1,
+    )
     assert [c.metadata for c in notebook.cells if "nbgrader" in c.metadata] == [
         c.metadata for c in old.cells if "nbgrader" in c.metadata
     ]
@@ -52,7 +57,10 @@ def test_an_editor_that_makes_new_ids_does_not_double_the_lesson(old, mine):
 
 def test_new_text_arrives_and_answers_stay(tmp_path, mine):
     fresh = built(
-        tmp_path, small.source().replace("# # 97 · A small lesson", "# # 97 · A small lesson, second edition")
+        tmp_path,
+        small.source().replace(
+            "# # 97 · A small lesson", "# # 97 · A small lesson, second edition"
+        ),
     )
     notebook, report = carry_over(mine, fresh)
     assert "second edition" in notebook.cells[0].source and len(report.kept) == 2
@@ -64,13 +72,17 @@ def test_new_text_arrives_and_answers_stay(tmp_path, mine):
 
 
 def test_a_changed_signature_shows_both(tmp_path, mine):
-    fresh = built(tmp_path, small.source().replace("def window(height, width):", "def window(width, height):"))
+    fresh = built(
+        tmp_path, small.source().replace("def window(height, width):", "def window(width, height):")
+    )
     notebook, report = carry_over(mine, fresh)
     assert report.changed == ["mosse.window"] and report.kept == ["kcf.size"]
     cell = small.answer_cell(notebook, "mosse.window")
     assert "raise NotImplementedError" in cell.source and "def window(width, height)" in cell.source
     below = notebook.cells[notebook.cells.index(cell) + 1].source
-    assert "asked for otherwise now" in below and "#     return np.outer(np.hanning(height)" in below
+    assert (
+        "asked for otherwise now" in below and "#     return np.outer(np.hanning(height)" in below
+    )
 
 
 def test_an_exercise_that_is_gone_leaves_its_answer(tmp_path, mine):
@@ -82,8 +94,14 @@ def test_an_exercise_that_is_gone_leaves_its_answer(tmp_path, mine):
 
 
 def test_signatures():
-    assert signature("@exercise('a')\ndef f(x, y=1):\n    return 1") == signature("def f(x, y=1):\n    return 2")
-    assert signature("def f(x):\n    pass") != signature("def f(x, y):\n    pass") != signature("def g(x):\n    pass")
+    assert signature("@exercise('a')\ndef f(x, y=1):\n    return 1") == signature(
+        "def f(x, y=1):\n    return 2"
+    )
+    assert (
+        signature("def f(x):\n    pass")
+        != signature("def f(x, y):\n    pass")
+        != signature("def g(x):\n    pass")
+    )
     one = "class A:\n    def init(self, a): ...\n    def _help(self): ..."
     assert signature(one) == signature("class A:\n    name = 'mine'\n    def init(self, a): ...")
     assert signature(one) != signature("class A:\n    def init(self, b): ...")

@@ -39,14 +39,18 @@ def gradable(notebook: NotebookNode, release: NotebookNode) -> bool:
     """Whether nbgrader can know every cell: the released answer and points cells, once each, in the released order."""
     wanted = [c.metadata.nbgrader.grade_id for c in release.cells if "nbgrader" in c.metadata]
     found = [c.metadata.nbgrader.grade_id for c in notebook.cells if "nbgrader" in c.metadata]
-    return sorted(wanted) == sorted(found) and len({c.id for c in notebook.cells}) == len(notebook.cells)
+    return sorted(wanted) == sorted(found) and len({c.id for c in notebook.cells}) == len(
+        notebook.cells
+    )
 
 
 def test_nothing_is_wrong_with_a_right_submission(whole, release):
     before = copy.deepcopy(whole)
     mended, problems = mend(whole, release, small.STEM, NAME)
     assert problems == [] and whole == before  # what was handed in is left as it is
-    assert [c.source for c in mended.cells] == [c.source for c in whole.cells] and gradable(mended, release)
+    assert [c.source for c in mended.cells] == [c.source for c in whole.cells] and gradable(
+        mended, release
+    )
 
 
 @pytest.mark.parametrize("student", ["overwritten", "deleted", "duplicated", "bare", "renamed"])
@@ -88,7 +92,9 @@ def test_a_lost_answer_is_left_to_its_author(whole, release):
     whole.cells.remove(small.answer_cell(whole, "mosse.target"))
     mended, problems = mend(whole, release, small.STEM, NAME)
     assert [(p.what, p.mended) for p in problems] == [("the cell for mosse.target is gone", False)]
-    assert "raise NotImplementedError" in small.answer_cell(mended, "mosse.target").source and gradable(mended, release)
+    assert "raise NotImplementedError" in small.answer_cell(
+        mended, "mosse.target"
+    ).source and gradable(mended, release)
 
 
 def test_a_lost_first_line_is_put_back(whole, release):
@@ -156,18 +162,30 @@ class TestCollect:
         with zipfile.ZipFile(archive, "w") as packed:
             packed.writestr(f"Ada Byron_123_assign/{NAME}", nbformat.writes(whole))
             packed.writestr("Bo_124_assign/notes.ipynb", "no json")
-            packed.writestr("Cy_125_assign/empty.ipynb", nbformat.writes(nbformat.v4.new_notebook()))
+            packed.writestr(
+                "Cy_125_assign/empty.ipynb", nbformat.writes(nbformat.v4.new_notebook())
+            )
             packed.writestr(f"__MACOSX/Ada Byron_123_assign/{NAME}", "junk")
             packed.writestr("../../out.ipynb", nbformat.writes(whole))
         found = {c.student: c for c in collect(term, archive)}
         assert set(found) == {"Ada Byron", "Bo", "Cy", ".."}
         assert found[".."].lesson is None and "names no student" in found[".."].problems[0].what
         assert found["Ada Byron"].lesson == small.STEM and found["Ada Byron"].problems == []
-        assert found["Bo"].lesson is None and "no notebook that can be read" in found["Bo"].problems[0].what
-        assert found["Cy"].lesson is None and "none of the course's exercises" in found["Cy"].problems[0].what
+        assert (
+            found["Bo"].lesson is None
+            and "no notebook that can be read" in found["Bo"].problems[0].what
+        )
+        assert (
+            found["Cy"].lesson is None
+            and "none of the course's exercises" in found["Cy"].problems[0].what
+        )
         assert (term / "submitted" / "Ada Byron" / small.STEM / NAME).is_file()
         assert sorted(p.name for p in (term / "submitted").iterdir()) == ["Ada Byron"]
-        assert sorted(p.name for p in term.iterdir()) == ["nbgrader_config.py", "release", "submitted"]
+        assert sorted(p.name for p in term.iterdir()) == [
+            "nbgrader_config.py",
+            "release",
+            "submitted",
+        ]
 
     def test_one_notebook_or_a_folder(self, tmp_path, term, whole):
         (tmp_path / "in" / "dan").mkdir(parents=True)
@@ -205,9 +223,13 @@ def test_the_command_looks_a_lesson_over(tmp_path, project):
     notebook.cells = [c for c in notebook.cells if 'award("mosse.psr"' not in c.source]
     nbformat.write(notebook, tmp_path / "mine.ipynb")
     command = [sys.executable, "-m", "course_lib", "grading", "check", str(tmp_path / "mine.ipynb")]
-    said = subprocess.run([*command, "--mended", str(tmp_path / "whole.ipynb")], capture_output=True, text=True)
+    said = subprocess.run(
+        [*command, "--mended", str(tmp_path / "whole.ipynb")], capture_output=True, text=True
+    )
     assert said.returncode == 0, said.stderr
     assert "lesson 02_mosse" in said.stdout and "call it 02_mosse.ipynb" in said.stdout
     assert "the points cell of mosse.psr is gone" in said.stdout
-    again = subprocess.run([*command[:-1], str(tmp_path / "whole.ipynb")], capture_output=True, text=True)
+    again = subprocess.run(
+        [*command[:-1], str(tmp_path / "whole.ipynb")], capture_output=True, text=True
+    )
     assert "mosse.psr" not in again.stdout

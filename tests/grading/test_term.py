@@ -29,7 +29,10 @@ def term(tmp_path_factory):
     new_term(folder, [], timeout=SECONDS)
     lesson = folder / f"{small.STEM}.py"
     lesson.write_text(small.source(), encoding="utf-8")
-    write_whole(folder / "source" / small.STEM / f"{small.STEM}.ipynb", small.build.to_text(small.build.solved(lesson)))
+    write_whole(
+        folder / "source" / small.STEM / f"{small.STEM}.ipynb",
+        small.build.to_text(small.build.solved(lesson)),
+    )
     before, place = dict(os.environ), Path.cwd()
     os.chdir(folder)  # as nbgrader's commands are used
     try:
@@ -61,18 +64,26 @@ def points(term, tmp_path_factory):
         assert graded["success"], graded
         assert api.generate_feedback(small.STEM, student)["success"]
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as book:
-        return {s: (book.find_submission(small.STEM, s).score, wanted) for s, (_, _, wanted) in made.items()}
+        return {
+            s: (book.find_submission(small.STEM, s).score, wanted)
+            for s, (_, _, wanted) in made.items()
+        }
 
 
 @pytest.mark.slow
 def test_each_kind_of_submission_gets_what_it_must(points):
-    assert {s: got for s, (got, _) in points.items()} == {s: wanted for s, (_, wanted) in points.items()}
+    assert {s: got for s, (got, _) in points.items()} == {
+        s: wanted for s, (_, wanted) in points.items()
+    }
 
 
 @pytest.mark.slow
 def test_feedback_tells_what_was_wrong(term, points):
     folder, _ = term
-    pages = {s: (folder / "feedback" / s / small.STEM / f"{small.STEM}.html").read_text("utf-8") for s in points}
+    pages = {
+        s: (folder / "feedback" / s / small.STEM / f"{small.STEM}.html").read_text("utf-8")
+        for s in points
+    }
     assert "this cell ended the kernel" in pages["killed"] and "os._exit(1)" in pages["killed"]
     assert "CellTimeoutError" in pages["looping"]
     assert "mosse.window: not written yet" in pages["untouched"]
@@ -83,7 +94,9 @@ def test_feedback_tells_what_was_wrong(term, points):
 def test_what_is_released_holds_no_answer(term):
     folder, _ = term
     text = nbformat.writes(releases(folder)[small.STEM])
-    assert "hanning" not in text and "hidden=True" not in text and "raise NotImplementedError" in text
+    assert (
+        "hanning" not in text and "hidden=True" not in text and "raise NotImplementedError" in text
+    )
 
 
 @pytest.mark.slow
@@ -98,15 +111,21 @@ def test_with_a_hub_what_nbgrader_collected_is_mended_where_it_lies(term, tmp_pa
     config = f'c = get_config()\nc.Exchange.root = {str(exchange)!r}\nc.CourseDirectory.course_id = "tracking"\n'
     (desk / "nbgrader_config.py").write_text(config, encoding="utf-8")
     nbgrader = [sys.executable, "-m", "nbgrader"]
-    subprocess.run([*nbgrader, "fetch_assignment", small.STEM], cwd=desk, check=True, capture_output=True)
+    subprocess.run(
+        [*nbgrader, "fetch_assignment", small.STEM], cwd=desk, check=True, capture_output=True
+    )
     path = desk / small.STEM / f"{small.STEM}.ipynb"
     notebook = small.answered(nbformat.read(path, as_version=4))
     notebook.cells = [c for c in notebook.cells if not c.source.startswith("award(")]
     nbformat.write(notebook, path)
     subprocess.run([*nbgrader, "submit", small.STEM], cwd=desk, check=True, capture_output=True)
     assert api.collect(small.STEM)["success"]
-    (arrived,) = [c for c in collect(folder, folder / "submitted") if c.student == getpass.getuser()]
-    assert len([p for p in arrived.problems if "points cell" in p.what and p.mended]) == len(small.ANSWERS)
+    (arrived,) = [
+        c for c in collect(folder, folder / "submitted") if c.student == getpass.getuser()
+    ]
+    assert len([p for p in arrived.problems if "points cell" in p.what and p.mended]) == len(
+        small.ANSWERS
+    )
     assert api.autograde(small.STEM, getpass.getuser())["success"]
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as book:
         assert book.find_submission(small.STEM, getpass.getuser()).score == small.TOTAL

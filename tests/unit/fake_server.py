@@ -39,7 +39,9 @@ def serve():
         def do_GET(self) -> None:
             wanted = self.headers.get("Range")
             site.asked.append((self.path, wanted))
-            if self.path in site.status or (self.path not in site.files and self.path not in site.html):
+            if self.path in site.status or (
+                self.path not in site.files and self.path not in site.html
+            ):
                 self.send_error(site.status.get(self.path, 404))
                 return
             page = self.path in site.html

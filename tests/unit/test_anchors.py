@@ -70,25 +70,36 @@ def test_offsets_worked_by_hand():
     """Anchor 64 × 64 at (100, 100), box 128 × 32 centred at (116, 92)."""
     anchor, box = np.array([68.0, 68, 64, 64]), np.array([52.0, 76, 128, 32])
     assert np.allclose(encode(box, anchor), [0.25, -0.125, np.log(2), -np.log(2)])
-    assert np.allclose(encode(box, anchor, SSD_VARIANCES), [2.5, -1.25, np.log(2) / 0.2, -np.log(2) / 0.2])
+    assert np.allclose(
+        encode(box, anchor, SSD_VARIANCES), [2.5, -1.25, np.log(2) / 0.2, -np.log(2) / 0.2]
+    )
 
 
 @pytest.mark.parametrize("variances", [(1, 1, 1, 1), SSD_VARIANCES])
 def test_decode_undoes_encode_a_million_times(variances):
     rng = np.random.default_rng(0)
     n = 1_000_000
-    boxes = np.concatenate([rng.uniform(-300, 300, (n, 2)), np.exp(rng.uniform(np.log(4), np.log(200), (n, 2)))], 1)
-    anchors = np.concatenate([rng.uniform(0, 255, (n, 2)), np.exp(rng.uniform(np.log(16), np.log(128), (n, 2)))], 1)
+    boxes = np.concatenate(
+        [rng.uniform(-300, 300, (n, 2)), np.exp(rng.uniform(np.log(4), np.log(200), (n, 2)))], 1
+    )
+    anchors = np.concatenate(
+        [rng.uniform(0, 255, (n, 2)), np.exp(rng.uniform(np.log(16), np.log(128), (n, 2)))], 1
+    )
     back = decode(encode(boxes, anchors, variances), anchors, variances)
     assert np.abs(back - boxes).max() < 1e-5
     offsets = encode(boxes, anchors, variances)
-    assert np.abs(encode(decode(offsets, anchors, variances), anchors, variances) - offsets).max() < 1e-5
+    assert (
+        np.abs(encode(decode(offsets, anchors, variances), anchors, variances) - offsets).max()
+        < 1e-5
+    )
 
 
 def test_tensors_and_arrays_give_the_same_offsets():
     box, anchor = np.array([[3.0, 4, 50, 60]]), np.array([[0.0, 0, 64, 64]])
     given = encode(torch.from_numpy(box), torch.from_numpy(anchor), SSD_VARIANCES)
-    assert isinstance(given, torch.Tensor) and np.allclose(given.numpy(), encode(box, anchor, SSD_VARIANCES))
+    assert isinstance(given, torch.Tensor) and np.allclose(
+        given.numpy(), encode(box, anchor, SSD_VARIANCES)
+    )
     again = decode(given, torch.from_numpy(anchor), SSD_VARIANCES)
     assert np.allclose(again.numpy(), box)
 
@@ -103,7 +114,9 @@ def test_a_box_without_area_cannot_be_encoded_and_a_wild_offset_stays_finite():
 @given(st.integers(0, 10_000))
 def test_overlaps_are_the_iou_of_every_anchor_with_every_box(seed):
     rng = np.random.default_rng(seed)
-    anchors, boxes = (np.concatenate([rng.uniform(0, 60, (k, 2)), rng.uniform(1, 60, (k, 2))], 1) for k in (7, 3))
+    anchors, boxes = (
+        np.concatenate([rng.uniform(0, 60, (k, 2)), rng.uniform(1, 60, (k, 2))], 1) for k in (7, 3)
+    )
     given = overlaps(torch.from_numpy(anchors), torch.from_numpy(boxes)).numpy()
     assert np.allclose(given, iou(anchors[None], boxes[:, None]))
 

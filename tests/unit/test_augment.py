@@ -23,7 +23,9 @@ def changed(**values) -> torch.Tensor:
 
 def crops(seed: int = 0, b: int = 1) -> torch.Tensor:
     """Random crops (b, 3, 20, 20) uint8 of middle brightness."""
-    return torch.from_numpy(np.random.default_rng(seed).integers(60, 150, (b, 3, 20, 20), dtype=np.uint8))
+    return torch.from_numpy(
+        np.random.default_rng(seed).integers(60, 150, (b, 3, 20, 20), dtype=np.uint8)
+    )
 
 
 def test_no_change_changes_nothing():
@@ -58,7 +60,11 @@ def test_blur_is_opencvs():
     for k, out in enumerate(gaussian_blur(x, sigmas)):
         picture = x[k].permute(1, 2, 0).numpy()
         expected = cv2.GaussianBlur(
-            picture, (13, 13), float(sigmas[k, 0]), sigmaY=float(sigmas[k, 1]), borderType=cv2.BORDER_REPLICATE
+            picture,
+            (13, 13),
+            float(sigmas[k, 0]),
+            sigmaY=float(sigmas[k, 1]),
+            borderType=cv2.BORDER_REPLICATE,
         )
         np.testing.assert_allclose(out.permute(1, 2, 0).numpy(), expected, atol=1e-2)
 
@@ -66,7 +72,9 @@ def test_blur_is_opencvs():
 def test_a_crop_does_not_depend_on_its_neighbours():
     x = crops(b=3)
     light = torch.from_numpy(
-        np.stack([Changes(grey=0.5, blur=0.9).lights(np.random.default_rng(k))[1] for k in range(3)])
+        np.stack(
+            [Changes(grey=0.5, blur=0.9).lights(np.random.default_rng(k))[1] for k in range(3)]
+        )
     )
     together = relight(x, light)
     for k in range(3):
@@ -74,7 +82,9 @@ def test_a_crop_does_not_depend_on_its_neighbours():
 
 
 def test_changes_of_zero_draw_no_change():
-    changes = Changes(shift=0, stretch=0, turn=0, squeeze=0, mirror=0, light=0, tint=0, grey=0, blur=0)
+    changes = Changes(
+        shift=0, stretch=0, turn=0, squeeze=0, mirror=0, light=0, tint=0, grey=0, blur=0
+    )
     rng = np.random.default_rng(0)
     assert changes.view(rng) == (1.0, 0.0, 1.0)
     np.testing.assert_array_equal(changes.lights(rng), np.repeat(PLAIN.numpy(), 2, axis=0))

@@ -48,13 +48,17 @@ class TestScoreMaps:
 
     @pytest.fixture
     def explorer(self, clip, embedding):
-        return ScoreMapExplorer(clip, make_clip(random_spec(4, length=2)), {"a": embedding, "b": embedding})
+        return ScoreMapExplorer(
+            clip, make_clip(random_spec(4, length=2)), {"a": embedding, "b": embedding}
+        )
 
     def test_every_control_at_its_ends(self, explorer):
         for spec in explorer.controls:
             for value in (spec["low"], spec["high"], spec["high"] + 100):
                 explorer.set(**{spec["name"]: value})
-                assert explorer.values[spec["name"]] <= spec["high"] and sent_map(explorer).shape == (17, 17)
+                assert explorer.values[spec["name"]] <= spec["high"] and sent_map(
+                    explorer
+                ).shape == (17, 17)
 
     def test_the_own_exemplar_peaks_on_the_target(self, explorer):
         explorer.set(frame=0)
@@ -68,10 +72,14 @@ class TestScoreMaps:
         explorer.set(frame=3)
         np.testing.assert_array_equal(sent_map(explorer), explorer.response)
         x, y, w, h = clip.boxes[3]
-        side = np.sqrt((w + (w + h) / 2) * (h + (w + h) / 2))  # of 127 pixels, so 8 of them are a step
+        side = np.sqrt(
+            (w + (w + h) / 2) * (h + (w + h) / 2)
+        )  # of 127 pixels, so 8 of them are a step
         assert explorer.shown["middle"] == pytest.approx([x + w / 2, y + h / 2])
         assert explorer.shown["step"] == pytest.approx(embedding.network.stride * side / 127)
-        assert explorer.readout.startswith(f"frame 3: highest response {explorer.response.max():.2f}")
+        assert explorer.readout.startswith(
+            f"frame 3: highest response {explorer.response.max():.2f}"
+        )
 
     def test_a_box_from_the_page_is_the_exemplar(self, explorer):
         before, crop = explorer.response.copy(), explorer.crop
@@ -110,7 +118,9 @@ class TestScoreMaps:
         explorer = ScoreMapExplorer(replace(clip, boxes=boxes), None, {"a": embedding})
         explorer.set(frame=5)
         x, y, w, h = boxes[3]
-        assert explorer.shown["frame"] == 5 and explorer.shown["middle"] == pytest.approx([x + w / 2, y + h / 2])
+        assert explorer.shown["frame"] == 5 and explorer.shown["middle"] == pytest.approx(
+            [x + w / 2, y + h / 2]
+        )
 
     def test_the_sentence_says_how_far_the_peak_is_off(self, explorer):
         explorer.cached.clear()
@@ -127,12 +137,17 @@ class TestScoreMaps:
         sent = []
         send = explorer._send
         monkeypatch.setattr(
-            explorer, "_send", lambda message, buffers=None: sent.append((message, buffers)) or send(message, buffers)
+            explorer,
+            "_send",
+            lambda message, buffers=None: sent.append((message, buffers)) or send(message, buffers),
         )
         explorer.set(frame=4)
         explorer.box = [50, 60, 40, 30]
         names = {name for message, _ in sent for name in message.get("state", {})}
-        assert explorer.offsets[-1] == len(explorer.jpegs) and len(explorer.offsets) == len(explorer.clip) + 1
+        assert (
+            explorer.offsets[-1] == len(explorer.jpegs)
+            and len(explorer.offsets) == len(explorer.clip) + 1
+        )
         assert "shown" in names and not names & {"jpegs", "offsets", "sizes", "truth", "palette"}
 
     def test_wrong_values_are_refused(self, explorer, clip, embedding):
@@ -160,11 +175,18 @@ class TestWindowBench:
                 bench.set(**{spec["name"]: value})
                 assert np.isfinite(bench.decide().box).all() and decoded(bench) is not None
 
-    def test_with_the_trackers_own_settings_it_takes_the_trackers_step(self, bench, clip, embedding):
+    def test_with_the_trackers_own_settings_it_takes_the_trackers_step(
+        self, bench, clip, embedding
+    ):
         defaults = SiamFCSettings(scales=5)
         tracker = SiamFCTracker(defaults, embedding)
         tracker.init(clip.frames[0], clip.boxes[0])
-        bench.set(scales=2, window=defaults.window, penalty=defaults.scale_penalty, rate=defaults.scale_rate)
+        bench.set(
+            scales=2,
+            window=defaults.window,
+            penalty=defaults.scale_penalty,
+            rate=defaults.scale_rate,
+        )
         for t in range(1, len(clip)):
             box, choice = tracker.update(clip.frames[t]), bench.decide(t)
             np.testing.assert_allclose(choice.box[2:], box[2:], rtol=1e-6)
@@ -176,7 +198,9 @@ class TestWindowBench:
         bench.set(window=1.0, scales=0)
         chosen = bench.decide(1)
         centre = chosen.box[:2] + chosen.box[2:] / 2
-        np.testing.assert_allclose(centre, [chosen.window.cx, chosen.window.cy], atol=0.5 * chosen.window.side / 255)
+        np.testing.assert_allclose(
+            centre, [chosen.window.cx, chosen.window.cy], atol=0.5 * chosen.window.side / 255
+        )
 
 
 def test_live_curves_follow_a_run():
@@ -189,7 +213,11 @@ def test_live_curves_follow_a_run():
     p.maps, p.views = torch.zeros(8, 15, 15), torch.zeros(8, 3, 239, 239, dtype=torch.uint8)
     before = curves.png
     curves(p)
-    assert curves.png != before and "step 20 of 40" in curves.readout and "80 pairs/s" in curves.readout
+    assert (
+        curves.png != before
+        and "step 20 of 40" in curves.readout
+        and "80 pairs/s" in curves.readout
+    )
     slow = LiveCurves(every=1000.0)
     slow(p)
     p.step = 30
@@ -222,7 +250,10 @@ class TestShiftExplorer:
     @pytest.mark.parametrize("window, kernel", [(0, 0), (1, 2), (0, 1)])
     def test_the_peak_says_how_far_everything_moved(self, explorer, window, kernel):
         explorer.set(window=window, kernel=kernel, dx=-5, dy=3)
-        assert explorer.readout.startswith("moved by (-5, 3); the ") and "is largest at (-5, 3)" in explorer.readout
+        assert (
+            explorer.readout.startswith("moved by (-5, 3); the ")
+            and "is largest at (-5, 3)" in explorer.readout
+        )
 
     def test_without_a_shift_both_patches_are_one(self, explorer):
         explorer.set(dx=0, dy=0)
@@ -239,7 +270,9 @@ class TestShiftExplorer:
         """Shifting by the patch's side shows, exactly, the patch next to it."""
         explorer.set(window=0)
         moved = explorer.patch(dx=24)  # of 48 pixels, which show 96 of the frame
-        there = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[56:152, 38:134].astype(float)  # 48 frame pixels to the left
+        there = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[56:152, 38:134].astype(
+            float
+        )  # 48 frame pixels to the left
         there = there.reshape(48, 2, 48, 2).mean((1, 3)) / 255
         np.testing.assert_allclose(moved, there - there.mean(), atol=0.01)
 

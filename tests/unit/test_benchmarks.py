@@ -44,7 +44,12 @@ def test_the_otb_lists_are_those_of_the_got10k_toolkit():
         assert {name.split(".")[0] for name in ours} == set(OTB._OTB__version_dict[version])
     assert (len(OTB2013), len(OTB50), len(OTB100)) == (51, 50, 100)
     assert len(set(OTB100)) == 100 and set(OTB50) < set(OTB100) and set(OTB2013) < set(OTB100)
-    assert {name for name in OTB100 if "." in name} == {"Jogging.1", "Jogging.2", "Skating2.1", "Skating2.2"}
+    assert {name for name in OTB100 if "." in name} == {
+        "Jogging.1",
+        "Jogging.2",
+        "Skating2.1",
+        "Skating2.2",
+    }
 
 
 def test_otb_lists_are_taken_from_one_folder(tmp_path):
@@ -52,7 +57,11 @@ def test_otb_lists_are_taken_from_one_folder(tmp_path):
     otb(tmp_path, "Mine")
     for name, names in (("otb2013", OTB2013), ("otb50", OTB50), ("otb100", OTB100)):
         benchmark = load_benchmark(name, tmp_path)
-        assert benchmark.name == name and tuple(benchmark.names) == names and benchmark.first_pixel == 1
+        assert (
+            benchmark.name == name
+            and tuple(benchmark.names) == names
+            and benchmark.first_pixel == 1
+        )
     assert set(load_benchmark("otb", tmp_path).names) == {*OTB100, "Mine"}
     np.testing.assert_array_equal(load_benchmark("otb", tmp_path)["Mine"].boxes, [[10, 20, 30, 40]])
 
@@ -96,14 +105,19 @@ def test_every_name_finds_its_folder(tmp_path, name):
 
 def test_every_name_in_the_list_is_tried_here():
     others = {"generated-v1", "generated-alike-v1", "otb", "otb2013", "otb50", "otb100"}
-    others |= {"vid", "trackingnet-train", "lasot-train"}  # to train on: see test_readers_layouts.py
+    others |= {
+        "vid",
+        "trackingnet-train",
+        "lasot-train",
+    }  # to train on: see test_readers_layouts.py
     assert set(benchmark_names()) - others <= set(LAYOUTS)
 
 
 @pytest.mark.parametrize("name", sorted({*LAYOUTS, "otb", "otb100"}))
 def test_missing_and_empty_folders_say_what_to_do(tmp_path, name):
     with pytest.raises(
-        MissingDataError, match=r"0 sequences found in .*, which does not exist \(looked for .*pass --root"
+        MissingDataError,
+        match=r"0 sequences found in .*, which does not exist \(looked for .*pass --root",
     ):
         load_benchmark(name, tmp_path)
     if name not in ("otb", "otb100"):
@@ -112,7 +126,9 @@ def test_missing_and_empty_folders_say_what_to_do(tmp_path, name):
             path.unlink() if path.is_file() else None
     else:
         (tmp_path / "otb").mkdir()
-    with pytest.raises(MissingDataError, match=r"0 sequences found in .* \(looked for .*\): ") as caught:
+    with pytest.raises(
+        MissingDataError, match=r"0 sequences found in .* \(looked for .*\): "
+    ) as caught:
         load_benchmark(name, tmp_path)
     assert "does not exist" not in str(caught.value)
 
@@ -120,7 +136,10 @@ def test_missing_and_empty_folders_say_what_to_do(tmp_path, name):
 def test_the_data_root_is_the_variable_or_the_projects_folder(tmp_path, monkeypatch):
     monkeypatch.delenv("COURSE_DATA", raising=False)
     monkeypatch.setattr("course_lib.places.PROJECT", tmp_path)
-    with pytest.raises(MissingDataError, match=r"^0 sequences found in .*data/otb, which does not exist \(looked for"):
+    with pytest.raises(
+        MissingDataError,
+        match=r"^0 sequences found in .*data/otb, which does not exist \(looked for",
+    ):
         load_benchmark("otb")
     otb(tmp_path / "data", "Dog")
     assert load_benchmark("otb").names == ["Dog"]

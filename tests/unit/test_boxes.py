@@ -94,7 +94,9 @@ def test_clipping_shrinks_the_size_with_the_corner():
 
 
 def test_valid_boxes():
-    rows = np.array([[0, 0, 1, 1], [0, 0, 0, 1], [0, 0, 1, -1], nothing, [np.inf, 0, 1, 1], [-9, -9, 0.1, 0.1]])
+    rows = np.array(
+        [[0, 0, 1, 1], [0, 0, 0, 1], [0, 0, 1, -1], nothing, [np.inf, 0, 1, 1], [-9, -9, 0.1, 0.1]]
+    )
     np.testing.assert_array_equal(B.is_valid(rows), [True, False, False, False, False, True])
 
 
@@ -112,7 +114,9 @@ def test_a_turned_rectangle_keeps_centre_and_area(b, angle):
 def test_polygons_by_hand():
     np.testing.assert_allclose(B.from_polygon([2, 9, 2, 3, 10, 3, 10, 9]), [2, 3, 8, 6])
     # A square of side sqrt(2) on its tip: bounding box 2×2, area 2.
-    np.testing.assert_allclose(B.from_polygon([1, 0, 2, 1, 1, 2, 0, 1]), B.from_centre([1, 1, 2**0.5, 2**0.5]))
+    np.testing.assert_allclose(
+        B.from_polygon([1, 0, 2, 1, 1, 2, 0, 1]), B.from_centre([1, 1, 2**0.5, 2**0.5])
+    )
     assert np.isnan(B.from_polygon([np.nan] * 8)).all()
     np.testing.assert_array_equal(B.from_polygon([5] * 8), [5, 5, 0, 0])
 

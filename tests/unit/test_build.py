@@ -9,7 +9,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-spec = importlib.util.spec_from_file_location("build", Path(__file__).resolve().parents[2] / "lessons" / "build.py")
+spec = importlib.util.spec_from_file_location(
+    "build", Path(__file__).resolve().parents[2] / "lessons" / "build.py"
+)
 build = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(build)
 
@@ -92,7 +94,9 @@ def test_nbgrader_finds_its_metadata(lesson):
 def test_ids_stay_when_a_cell_is_put_in_front_and_differ_between_equal_cells(lesson):
     before = [c["id"] for c in both(lesson)[0]]
     assert len(set(before)) == len(before)
-    lesson.write_text(SOURCE.replace("# %%\nimport", "# %%\nnew = 1\n\n# %%\nimport", 1), encoding="utf-8")
+    lesson.write_text(
+        SOURCE.replace("# %%\nimport", "# %%\nnew = 1\n\n# %%\nimport", 1), encoding="utf-8"
+    )
     after = [c["id"] for c in both(lesson)[0]]
     assert [i for i in after if i in before] == before
 
@@ -131,11 +135,15 @@ def test_check_finds_stale_missing_and_orphaned_notebooks(lesson, tmp_path, monk
     assert not student.exists()
 
 
-def test_a_page_becomes_a_notebook_with_links_and_a_cell_for_every_heading(lesson, tmp_path, monkeypatch):
+def test_a_page_becomes_a_notebook_with_links_and_a_cell_for_every_heading(
+    lesson, tmp_path, monkeypatch
+):
     monkeypatch.setattr(build, "LESSONS", tmp_path)
     page = tmp_path / "pages" / "glossary.md"
     page.parent.mkdir()
-    page.write_text("# Words\n\nFirst.\n\n## old name\nA thing. [98]\n\n## other\nSee [98](x.md). [98]\n")
+    page.write_text(
+        "# Words\n\nFirst.\n\n## old name\nA thing. [98]\n\n## other\nSee [98](x.md). [98]\n"
+    )
     lesson.write_text(SOURCE.replace("{{points}}", "{{words}} {{points}}"), encoding="utf-8")
     ((path, text),) = build.built_page(page).items()
     assert path == tmp_path.parent / "notebooks" / "glossary.ipynb"
@@ -146,7 +154,10 @@ def test_a_page_becomes_a_notebook_with_links_and_a_cell_for_every_heading(lesso
         "## other\nSee [98](x.md). [98](98_try.ipynb)",
     ]
     link = '[old name](../notebooks/glossary.ipynb#old-name "A thing.")'
-    assert all(link in nbformat.reads(text, as_version=4).cells[0].source for text in build.built(lesson).values())
+    assert all(
+        link in nbformat.reads(text, as_version=4).cells[0].source
+        for text in build.built(lesson).values()
+    )
     page.write_text("# Words\n\n## homeless\nA thing.\n")
     with pytest.raises(build.LessonError, match="'homeless' names 0 lessons"):
         build.built(lesson)

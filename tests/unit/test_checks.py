@@ -59,7 +59,9 @@ def stub(reference):
 
     if not inspect.isclass(reference):
         return unwritten
-    return type("Unwritten", (), {n: unwritten for n, f in vars(reference).items() if inspect.isfunction(f)})
+    return type(
+        "Unwritten", (), {n: unwritten for n, f in vars(reference).items() if inspect.isfunction(f)}
+    )
 
 
 @pytest.mark.parametrize("name", sorted(core.CHECKS))
@@ -75,7 +77,9 @@ class TestEveryCheck:
 
     def test_is_not_taken_in_by_an_object_that_equals_everything(self, name):
         answer = (
-            EqualsEverything if inspect.isclass(core.CHECKS[name].reference) else lambda *a, **k: EqualsEverything()
+            EqualsEverything
+            if inspect.isclass(core.CHECKS[name].reference)
+            else lambda *a, **k: EqualsEverything()
         )
         assert examine(name, answer)[0] == "wrong"
 
@@ -87,7 +91,9 @@ class TestEveryCheck:
         assert len(WRONG[name]) >= 3
 
 
-@pytest.mark.parametrize(("name", "answer", "words"), CASES, ids=[f"{n}-{i}" for i, (n, *_) in enumerate(CASES)])
+@pytest.mark.parametrize(
+    ("name", "answer", "words"), CASES, ids=[f"{n}-{i}" for i, (n, *_) in enumerate(CASES)]
+)
 def test_a_wrong_answer_gets_the_right_words(name, answer, words):
     status, said = examine(name, answer)
     assert status == "wrong"

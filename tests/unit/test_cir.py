@@ -84,7 +84,9 @@ def test_parameters_and_operations_of_the_published_table(name):
     if slides is not None:
         assert millions == pytest.approx(slides, abs=6e-4)
     if z is not None:
-        assert (products(network, 127) / 1e9, products(network, 255) / 1e9) == pytest.approx((z, x), abs=6e-3)
+        assert (products(network, 127) / 1e9, products(network, 255) / 1e9) == pytest.approx(
+            (z, x), abs=6e-3
+        )
 
 
 def test_a_unit_is_the_sum_of_its_parts_cropped():
@@ -93,7 +95,9 @@ def test_a_unit_is_the_sum_of_its_parts_cropped():
     with torch.no_grad():
         y = F.relu(unit.bn1(F.conv2d(x, unit.conv1.weight)))
         y = F.relu(unit.bn2(F.conv2d(y, unit.conv2.weight, padding=1)))
-        y = unit.bn3(F.conv2d(y, unit.conv3.weight)) + unit.shortcut[1](F.conv2d(x, unit.shortcut[0].weight))
+        y = unit.bn3(F.conv2d(y, unit.conv3.weight)) + unit.shortcut[1](
+            F.conv2d(x, unit.shortcut[0].weight)
+        )
         assert torch.allclose(unit(x), F.relu(y)[:, :, 1:-1, 1:-1], atol=1e-6)
     assert (lively(CIR(8, 4, 8, last=True))(torch.randn(1, 8, 9, 9)) < 0).any()
 
@@ -108,7 +112,15 @@ def test_an_inception_unit_stands_side_by_side_and_has_no_shortcut():
 
 
 @pytest.mark.parametrize(
-    "name", [*PLANS, "twin-alexnet-10", "twin-alexnet-6", "twin-resnet-5", "twin-resnet-8", "twin-resnet-9"]
+    "name",
+    [
+        *PLANS,
+        "twin-alexnet-10",
+        "twin-alexnet-6",
+        "twin-resnet-5",
+        "twin-resnet-8",
+        "twin-resnet-9",
+    ],
 )
 def test_folding_changes_nothing(name):
     network = lively(make_backbone(name, 0.125))
@@ -141,7 +153,11 @@ def test_networks_without_a_trace_of_padding_agree_with_themselves(network):
     lively(network)
     for offset, first in ((64, 8), (80, 10), (96, 12)):
         found = agreement(network, picture, offset)
-        assert found.distance < 1e-5 and found.place == (first, first) and float(found.cells.max()) < 1e-4
+        assert (
+            found.distance < 1e-5
+            and found.place == (first, first)
+            and float(found.cells.max()) < 1e-4
+        )
     assert agreement(network, picture, 67).distance > 0.01  # not a multiple of the stride
 
 
@@ -156,7 +172,10 @@ def padded_alexnet() -> AlexNet:
 def test_padding_makes_alexnet_disagree_by_about_two_fifths():
     for offset in (64, 80, 96):
         found = agreement(padded_alexnet(), smooth_noise(255, 0), offset)
-        assert found.distance == pytest.approx(0.42, abs=0.02) and found.place == (offset // 8, offset // 8)
+        assert found.distance == pytest.approx(0.42, abs=0.02) and found.place == (
+            offset // 8,
+            offset // 8,
+        )
         middle = len(found.cells) // 2
         assert found.cells[middle, middle] < 1e-4 and found.cells[0, 0] > 0.7
 
@@ -193,7 +212,9 @@ def test_errors_by_place_are_zero_for_a_perfect_matcher_and_right_for_a_lazy_one
     places = np.array([-64, 0, 32, 64])
     assert (errors_by_place(Matcher(), torch.zeros(1, 3, 127, 127), wide, places) == 0).all()
     lazy = Matcher()
-    lazy.response = lambda z, x: F.one_hot(torch.full((1,), 17 * 8 + 8), 289).float().reshape(1, 17, 17)
+    lazy.response = lambda z, x: (
+        F.one_hot(torch.full((1,), 17 * 8 + 8), 289).float().reshape(1, 17, 17)
+    )
     errors = errors_by_place(lazy, torch.zeros(1, 3, 127, 127), wide, places)
     assert errors == pytest.approx(np.hypot(places[:, None], places[None]))
     with pytest.raises(DataError, match="reach 64 pixels"):
@@ -219,7 +240,11 @@ def test_every_backbone_tracks_under_siamfc_and_survives_its_weights_file(name, 
 
 @pytest.mark.parametrize(
     ("name", "head"),
-    [*((name, "upchannel") for name in PLANS), ("ciresnet22", "depthwise"), ("ciresnet22", "broadcast")],
+    [
+        *((name, "upchannel") for name in PLANS),
+        ("ciresnet22", "depthwise"),
+        ("ciresnet22", "broadcast"),
+    ],
 )
 def test_every_cir_network_under_siamrpn(name, head, tmp_path):
     torch.manual_seed(0)
@@ -227,7 +252,11 @@ def test_every_cir_network_under_siamrpn(name, head, tmp_path):
     z, x = torch.rand(1, 3, 127, 127) * 255, torch.rand(1, 3, 255, 255) * 255
     with torch.no_grad():
         proposals = network(z, x)
-    assert proposals.logits.shape[1] == len(network.anchors(255)) == 5 * (33 if name == "ciresnet43" else 17) ** 2
+    assert (
+        proposals.logits.shape[1]
+        == len(network.anchors(255))
+        == 5 * (33 if name == "ciresnet43" else 17) ** 2
+    )
     # the anchor in the very middle of the map stands in the very middle of the picture
     centres = network.anchors(255).reshape(5, -1, 4)
     assert (centres[:, :, :2] + centres[:, :, 2:] / 2).mean(1) == pytest.approx(127.5)
@@ -247,7 +276,9 @@ def test_responses_of_other_backbones_are_normalised_however_many_products_they_
     z, x = torch.rand(4, 3, 127, 127) * 255, torch.rand(4, 3, 255, 255) * 255
     for name in ("twin-alexnet-1", "twin-alexnet-6", "ciresnet22"):  # 1, 256 and 25 cells
         response = SiamFC(backbone=name, share=0.0625).train()(z, x).detach()
-        assert abs(float(response.mean())) < 1e-4 and float(response.std()) == pytest.approx(1, abs=0.01)
+        assert abs(float(response.mean())) < 1e-4 and float(response.std()) == pytest.approx(
+            1, abs=0.01
+        )
 
 
 def test_backbones_that_do_not_fit_are_named():
@@ -317,7 +348,14 @@ def test_training_moves_just_the_parts_that_are_not_frozen(tmp_path):
             else train(small(), tmp_path / str(stop), "cpu", stop_at=stop)
         )
         stages[stop] = kept(network)
-    start = kept(train(small(rate_start=1e-12, rate_end=1e-12, weight_decay=0), tmp_path / "still", "cpu", stop_at=1))
+    start = kept(
+        train(
+            small(rate_start=1e-12, rate_end=1e-12, weight_decay=0),
+            tmp_path / "still",
+            "cpu",
+            stop_at=1,
+        )
+    )
     for stop, frozen in ((2, 5), (3, 4), (4, 3)):
         same = [bool(torch.equal(x, y)) for x, y in zip(stages[stop], start, strict=True)]
         assert same == ([True] * frozen + [False] * (6 - frozen)) * 2, stop

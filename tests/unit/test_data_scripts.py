@@ -18,7 +18,9 @@ import pytest
 from fake_server import serve
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "data_scripts"
-sys.path.append(str(SCRIPTS))  # at the end: the script got10k.py must not hide the toolkit of that name
+sys.path.append(
+    str(SCRIPTS)
+)  # at the end: the script got10k.py must not hide the toolkit of that name
 import _download
 from _download import DownloadError, download
 from _script import run
@@ -37,7 +39,9 @@ def script(name: str):
     return module
 
 
-got10k, lasot, otb, uav123, vot = (script(name) for name in ("got10k", "lasot", "otb", "uav123", "vot"))
+got10k, lasot, otb, uav123, vot = (
+    script(name) for name in ("got10k", "lasot", "otb", "uav123", "vot")
+)
 CONTENT = bytes(range(256)) * 4000
 QUICK = (0, 0, 0)
 
@@ -66,7 +70,10 @@ def jpeg(value: int) -> bytes:
 
 def video(name: str, frames: int = 3) -> dict[str, bytes]:
     files = {f"{name}/img/{t:04d}.jpg": jpeg(40 * t) for t in range(1, frames + 1)}
-    return files | {f"{name}/groundtruth_rect.txt": b"1,2,5,6\n" * frames, f"__MACOSX/{name}/._img": b"clutter"}
+    return files | {
+        f"{name}/groundtruth_rect.txt": b"1,2,5,6\n" * frames,
+        f"__MACOSX/{name}/._img": b"clutter",
+    }
 
 
 class TestDownload:
@@ -80,13 +87,17 @@ class TestDownload:
 
     def test_goes_on_where_the_server_broke_off(self, site, tmp_path):
         site.files["/a.zip"], site.cut["/a.zip"] = CONTENT, (300_000, 2)
-        assert download(f"{site.url}/a.zip", tmp_path / "a.zip", pauses=QUICK).read_bytes() == CONTENT
+        assert (
+            download(f"{site.url}/a.zip", tmp_path / "a.zip", pauses=QUICK).read_bytes() == CONTENT
+        )
         starts = [int(r.removeprefix("bytes=").rstrip("-")) for _, r in site.asked[1:]]
         assert len(starts) == 2 and 0 < starts[0] < starts[1]
 
     def test_a_later_call_goes_on_too(self, site, tmp_path):
         site.files["/a.zip"], site.cut["/a.zip"] = CONTENT, (200_000, 1)
-        with pytest.raises(DownloadError, match=r"broke off after [1-9][0-9,]* bytes.*goes on from there"):
+        with pytest.raises(
+            DownloadError, match=r"broke off after [1-9][0-9,]* bytes.*goes on from there"
+        ):
             download(f"{site.url}/a.zip", tmp_path / "a.zip", pauses=())
         assert not (tmp_path / "a.zip").exists()
         assert download(f"{site.url}/a.zip", tmp_path / "a.zip", pauses=()).read_bytes() == CONTENT
@@ -94,7 +105,9 @@ class TestDownload:
 
     def test_starts_anew_where_the_server_knows_no_ranges(self, site, tmp_path):
         site.files["/a.zip"], site.cut["/a.zip"], site.ranges = CONTENT, (300_000, 1), False
-        assert download(f"{site.url}/a.zip", tmp_path / "a.zip", pauses=QUICK).read_bytes() == CONTENT
+        assert (
+            download(f"{site.url}/a.zip", tmp_path / "a.zip", pauses=QUICK).read_bytes() == CONTENT
+        )
 
     @pytest.mark.parametrize("kind", ["md5", "sha1", "sha256"])
     def test_a_right_checksum_passes_and_a_wrong_one_leaves_nothing(self, site, tmp_path, kind):
@@ -211,14 +224,22 @@ class TestScripts:
         assert not site.asked and not list(tmp_path.iterdir())
         assert run(otb.main, arguments) == 0
         benchmark = load_benchmark("otb", tmp_path)
-        assert sorted(benchmark.names) == ["Deer", "Dog"] and benchmark["Dog"].boxes[0].tolist() == [0, 1, 5, 6]
+        assert sorted(benchmark.names) == ["Deer", "Dog"] and benchmark["Dog"].boxes[
+            0
+        ].tolist() == [0, 1, 5, 6]
         asked = len(site.asked)
         assert run(otb.main, arguments) == 0 and len(site.asked) == asked
 
     def test_otb_with_an_archive_of_something_else(self, site, tmp_path, capsys):
         site.files["/Dog.zip"] = packed({"cat/img/0001.jpg": jpeg(1)})
-        assert run(otb.main, ["--root", str(tmp_path), "--base-url", site.url, "--sequences", "Dog"]) == 2
-        assert "no folder Dog/img" in capsys.readouterr().err and not (tmp_path / "otb" / "Dog").exists()
+        assert (
+            run(otb.main, ["--root", str(tmp_path), "--base-url", site.url, "--sequences", "Dog"])
+            == 2
+        )
+        assert (
+            "no folder Dog/img" in capsys.readouterr().err
+            and not (tmp_path / "otb" / "Dog").exists()
+        )
         assert run(otb.main, ["--root", str(tmp_path), "--sequences", "Unicorn"]) == 2
         assert "no video Unicorn" in capsys.readouterr().err
 
@@ -245,22 +266,36 @@ class TestScripts:
         )
 
     def test_vot_with_a_wrong_file_stops_and_can_go_on(self, site, tmp_path, capsys):
-        truth, frames = packed({"groundtruth.txt": b"1,1,4,4\n"}), packed({"00000001.jpg": jpeg(10)})
+        truth, frames = (
+            packed({"groundtruth.txt": b"1,1,4,4\n"}),
+            packed({"00000001.jpg": jpeg(10)}),
+        )
         site.files |= {"/vot2014/dataset/ants.zip": truth, "/sequences/abc.zip": b"something else"}
         entry = {"name": "ants", "annotations": {"url": "ants.zip"}}
         entry["channels"] = {"color": {"url": "../../sequences/abc.zip", "checksum": md5(frames)}}
-        site.files["/vot2014/dataset/description.json"] = json.dumps({"sequences": [entry]}).encode()
+        site.files["/vot2014/dataset/description.json"] = json.dumps(
+            {"sequences": [entry]}
+        ).encode()
         arguments = ["2014", "--root", str(tmp_path), "--base-url", site.url]
         assert run(vot.main, arguments) == 2
-        assert f"expected {md5(frames)}" in capsys.readouterr().err and not (tmp_path / "vot2014" / "ants").exists()
-        site.files["/sequences/abc.zip"] = frames
-        assert run(vot.main, arguments) == 0 and load_benchmark("vot2014", tmp_path).names == ["ants"]
-
-    @pytest.mark.parametrize(("chosen", "arguments"), [(got10k, ["--split", "val"]), (lasot, []), (uav123, [])])
-    def test_what_is_fetched_by_hand_says_where_to_put_it(self, tmp_path, capsys, chosen, arguments):
-        assert run(chosen.main, ["--root", str(tmp_path), *arguments, "--dry-run"]) == 0 and not list(
-            tmp_path.iterdir()
+        assert (
+            f"expected {md5(frames)}" in capsys.readouterr().err
+            and not (tmp_path / "vot2014" / "ants").exists()
         )
+        site.files["/sequences/abc.zip"] = frames
+        assert run(vot.main, arguments) == 0 and load_benchmark("vot2014", tmp_path).names == [
+            "ants"
+        ]
+
+    @pytest.mark.parametrize(
+        ("chosen", "arguments"), [(got10k, ["--split", "val"]), (lasot, []), (uav123, [])]
+    )
+    def test_what_is_fetched_by_hand_says_where_to_put_it(
+        self, tmp_path, capsys, chosen, arguments
+    ):
+        assert run(
+            chosen.main, ["--root", str(tmp_path), *arguments, "--dry-run"]
+        ) == 0 and not list(tmp_path.iterdir())
         assert run(chosen.main, ["--root", str(tmp_path), *arguments]) == 2
         said = capsys.readouterr().err
         assert "archives" in said and str(tmp_path) in said and "run the same command again" in said

@@ -37,7 +37,9 @@ def own_exercises(monkeypatch):
     """Two exercises that only these tests know, and no records of others."""
     monkeypatch.setattr(core, "CHECKS", {})
     monkeypatch.setattr(core, "RECORDS", {})
-    monkeypatch.setattr(core, "_modules", lambda: [])  # none of the lessons' is loaded into the dictionary for one test
+    monkeypatch.setattr(
+        core, "_modules", lambda: []
+    )  # none of the lessons' is loaded into the dictionary for one test
     monkeypatch.delenv("COURSE_STRICT", raising=False)
     monkeypatch.delenv("COURSE_GRADING", raising=False)
 
@@ -120,7 +122,11 @@ def test_the_reference_works_again_after_a_check_and_inside_it():
     assert (
         examine(
             "test.counter",
-            type("Mine", (), {"__init__": lambda s, start=0: setattr(s, "v", start), "step": lambda s: s.v + 1}),
+            type(
+                "Mine",
+                (),
+                {"__init__": lambda s, start=0: setattr(s, "v", start), "step": lambda s: s.v + 1},
+            ),
         )[0]
         == "right"
     )
@@ -167,7 +173,9 @@ def test_progress_counts_points(capsys):
 
 
 def test_an_unknown_exercise_names_the_known():
-    with pytest.raises(CourseError, match=r"no exercise 'test\.doubel'.*test\.counter, test\.double"):
+    with pytest.raises(
+        CourseError, match=r"no exercise 'test\.doubel'.*test\.counter, test\.double"
+    ):
         exercise("test.doubel")
 
 
@@ -193,7 +201,9 @@ def test_every_alias_of_a_reference_is_out_of_reach():
 
     @check("test.iou", reference=boxes.iou)
     def _(answer, reference, rng):
-        require_close(answer([0, 0, 2, 2], [0, 0, 2, 1]), reference([0, 0, 2, 2], [0, 0, 2, 1]), "the IoU")
+        require_close(
+            answer([0, 0, 2, 2], [0, 0, 2, 1]), reference([0, 0, 2, 2], [0, 0, 2, 1]), "the IoU"
+        )
 
     assert "course's own version" in examine("test.iou", lambda a, b: alias(a, b))[1]
     assert alias([0, 0, 2, 2], [0, 0, 2, 1]) == 0.5
@@ -227,9 +237,13 @@ def test_inputs_that_the_reference_does_not_pass_are_drawn_anew():
         raise Wrong("nothing passes")
 
     seeds = range(200)
-    assert any((np.random.default_rng(s).integers(2, 4, 3) == 2).all() for s in seeds)  # where 2 x and x + 2 agree
+    assert any(
+        (np.random.default_rng(s).integers(2, 4, 3) == 2).all() for s in seeds
+    )  # where 2 x and x + 2 agree
     assert all(examine("test.chance", lambda x: x + x, s)[0] == "right" for s in seeds)
-    assert all(examine("test.chance", lambda x: x + 2, s) == ("wrong", "you added two") for s in seeds)
+    assert all(
+        examine("test.chance", lambda x: x + 2, s) == ("wrong", "you added two") for s in seeds
+    )
     assert examine("test.never", lambda x: x) == ("wrong", "nothing passes")
 
 

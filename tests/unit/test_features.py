@@ -101,16 +101,25 @@ def test_light_that_doubles_changes_nothing_and_a_flat_patch_is_zero():
 
 def test_gradients_of_hand_made_pixels():
     patch = np.zeros((1, 3, 3, 3), dtype=np.uint8)
-    patch[0, 1, 2, 1], patch[0, 0, 1, 2] = 30, 40  # green rises to the right by 30, blue rises upwards by 40
+    patch[0, 1, 2, 1], patch[0, 0, 1, 2] = (
+        30,
+        40,
+    )  # green rises to the right by 30, blue rises upwards by 40
     strength, direction = gradients(patch)
-    assert strength[0, 1, 1] == 40 and direction[0, 1, 1] == 14  # 270° lies between 260° and 280°: the later
+    assert (
+        strength[0, 1, 1] == 40 and direction[0, 1, 1] == 14
+    )  # 270° lies between 260° and 280°: the later
     assert strength.sum() == 40  # the border has no neighbours
 
 
 def test_grey_and_colour_are_means_of_cells_less_the_mean_of_the_patch():
-    patch = np.random.default_rng(2).integers(0, 256, (13, 18, 3), dtype=np.uint8)  # not whole cells
+    patch = np.random.default_rng(2).integers(
+        0, 256, (13, 18, 3), dtype=np.uint8
+    )  # not whole cells
     values = cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY)[:12, :16].astype(float) / 255
-    cells = np.array([[values[4 * i : 4 * i + 4, 4 * j : 4 * j + 4].mean() for j in range(4)] for i in range(3)])
+    cells = np.array(
+        [[values[4 * i : 4 * i + 4, 4 * j : 4 * j + 4].mean() for j in range(4)] for i in range(3)]
+    )
     np.testing.assert_allclose(grey(patch[None], 4)[0, 0], cells - cells.mean(), atol=1e-6)
     np.testing.assert_allclose(colour(patch[None], 4).mean((2, 3)), 0, atol=1e-6)
     warm = np.zeros((1, 8, 8, 3), dtype=np.uint8)

@@ -28,7 +28,11 @@ NETWORKS = {
     "alexnet": lambda: AlexNet(widths=(8,) * 5),
     "alexnet of stride 4": lambda: AlexNet(4, (8,) * 5),
     **{name: (lambda name=name: CIRNetwork(name, 0.125)) for name in PLANS},
-    **{f"{f} {c}": (lambda f=f, c=c: TwinNetwork(f, c, 0.0625)) for f, columns in TWINS.items() for c in columns},
+    **{
+        f"{f} {c}": (lambda f=f, c=c: TwinNetwork(f, c, 0.0625))
+        for f, columns in TWINS.items()
+        for c in columns
+    },
 }
 
 
@@ -54,8 +58,17 @@ def test_dilation_crop_and_centre_by_hand():
 
 
 def test_branches_see_what_any_of_them_sees():
-    rows = reception([Layer("stem", 7, 2), Branches("unit", ((Layer("a", 3, 1, 1), Layer("b", 3, 1, 1)), ()))], 31)
-    assert (rows[-1].layer, rows[-1].size, rows[-1].field, rows[-1].stride, rows[-1].start) == ("unit", 13, 15, 2, 3.5)
+    rows = reception(
+        [Layer("stem", 7, 2), Branches("unit", ((Layer("a", 3, 1, 1), Layer("b", 3, 1, 1)), ()))],
+        31,
+    )
+    assert (rows[-1].layer, rows[-1].size, rows[-1].field, rows[-1].stride, rows[-1].start) == (
+        "unit",
+        13,
+        15,
+        2,
+        3.5,
+    )
     apart = joined("x", [Reception("a", 9, 7, 2, 3.5), Reception("b", 9, 5, 2, 8.5)])
     assert (apart.field, apart.start) == (11, 5.5)
 
@@ -117,13 +130,24 @@ def test_the_trunk_of_siamrpnpp_with_its_dilations():
         assert (seen.start, seen.stop) == (max(low, 0), min(high, 255))
 
 
-@pytest.mark.parametrize(("family", "column"), [(f, c) for f, columns in TWINS.items() for c in columns])
+@pytest.mark.parametrize(
+    ("family", "column"), [(f, c) for f, columns in TWINS.items() for c in columns]
+)
 def test_twins_meet_the_columns_of_the_published_table(family, column):
     row = PUBLISHED["analysis"][family][column - 1]
     network = TwinNetwork(family, column, 0.0625)
     z, x = live_reception(network, 127)[-1], live_reception(network, 255)[-1]
-    assert (row["column"], z.field, z.stride, z.size) == (column, row["field"], row["stride"], row["ofs"])
-    padded = any(m.padding not in (0, (0, 0)) for m in network.layers if isinstance(m, (nn.Conv2d, nn.MaxPool2d)))
+    assert (row["column"], z.field, z.stride, z.size) == (
+        column,
+        row["field"],
+        row["stride"],
+        row["ofs"],
+    )
+    padded = any(
+        m.padding not in (0, (0, 0))
+        for m in network.layers
+        if isinstance(m, (nn.Conv2d, nn.MaxPool2d))
+    )
     assert padded == row["padding"]
     # the middle of the response means "not moved"
     assert x.size - z.size == {4: 32, 8: 16, 16: 8}[z.stride]
@@ -133,7 +157,9 @@ def test_twins_differ_in_as_little_as_they_can():
     weights = lambda f, c: [tuple(p.shape) for p in TwinNetwork(f, c, 0.125).parameters()]  # noqa: E731
     assert weights("alexnet", 5) == weights("alexnet", 6) == weights("alexnet", 9)
     assert weights("alexnet", 3) == weights("alexnet", 10)
-    assert weights("resnet", 4) == weights("resnet", 5) and weights("resnet", 2) == weights("resnet", 9)
+    assert weights("resnet", 4) == weights("resnet", 5) and weights("resnet", 2) == weights(
+        "resnet", 9
+    )
 
 
 # SiamDW's zoo (course notes: computed from the layers): cells of 127 and 255, field, stride
@@ -184,7 +210,9 @@ def test_an_operation_nobody_knows_is_named():
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.integers(1, 4), st.integers(1, 2), st.integers(0, 2), st.integers(1, 2)), min_size=1, max_size=4
+        st.tuples(st.integers(1, 4), st.integers(1, 2), st.integers(0, 2), st.integers(1, 2)),
+        min_size=1,
+        max_size=4,
     ),
     st.integers(50, 80),
 )

@@ -12,16 +12,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.cli import main
-from course_lib.errors import OS_ERRORS, DataError, MissingDataError, SettingsError, os_error_in_words
-from course_lib.files import digest, plain_name, read_json, read_names, read_numbers, whole_file, write_whole
-
-NAME = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp", "Cs"]), min_size=1).filter(
-    lambda s: s.strip() == s and len(s.splitlines()) == 1 and not s.startswith("\ufeff")
+from course_lib.errors import (
+    OS_ERRORS,
+    DataError,
+    MissingDataError,
+    SettingsError,
+    os_error_in_words,
+)
+from course_lib.files import (
+    digest,
+    plain_name,
+    read_json,
+    read_names,
+    read_numbers,
+    whole_file,
+    write_whole,
 )
 
+NAME = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp", "Cs"]), min_size=1
+).filter(lambda s: s.strip() == s and len(s.splitlines()) == 1 and not s.startswith("\ufeff"))
 
-@given(st.lists(NAME, min_size=1, unique=True), st.booleans(), st.sampled_from(["\n", "\r\n"]), st.booleans())
-def test_names_are_read_back_whatever_mark_ends_or_blanks_the_list_has(tmp_path_factory, names, mark, end, blank):
+
+@given(
+    st.lists(NAME, min_size=1, unique=True),
+    st.booleans(),
+    st.sampled_from(["\n", "\r\n"]),
+    st.booleans(),
+)
+def test_names_are_read_back_whatever_mark_ends_or_blanks_the_list_has(
+    tmp_path_factory, names, mark, end, blank
+):
     path = tmp_path_factory.mktemp("list") / "list.txt"
     text = end.join([f"  {n} " for n in names] + [""] * blank)
     path.write_bytes((b"\xef\xbb\xbf" if mark else b"") + text.encode())
@@ -80,7 +101,24 @@ def test_what_is_written_has_the_permissions_that_the_umask_gives(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["", " ", ".", "..", "../x", "a/b", "a\\b", "/etc", "~me", ".hidden", "a:b", "a\nb", "a\0", " a", "a.", "x" * 200],
+    [
+        "",
+        " ",
+        ".",
+        "..",
+        "../x",
+        "a/b",
+        "a\\b",
+        "/etc",
+        "~me",
+        ".hidden",
+        "a:b",
+        "a\nb",
+        "a\0",
+        " a",
+        "a.",
+        "x" * 200,
+    ],
 )
 def test_a_name_that_leads_elsewhere_is_refused(name):
     with pytest.raises(SettingsError, match=r"--label is .*; expected one plain name"):

@@ -65,7 +65,10 @@ def test_a_file_cut_short_is_named_and_never_half_a_frame(tmp_path, share, suffi
     path = tmp_path / f"0001{suffix}"
     encoded = cv2.imencode(suffix, picture(0, 60, 80))[1].tobytes()
     path.write_bytes(encoded[: int(len(encoded) * share)])
-    with pytest.raises(DataError, match=rf"0001{suffix} \([0-9]+ bytes\) does not decode .* fetch the sequence again"):
+    with pytest.raises(
+        DataError,
+        match=rf"0001{suffix} \([0-9]+ bytes\) does not decode .* fetch the sequence again",
+    ):
         read_image(path)
 
 

@@ -48,10 +48,17 @@ def test_the_box_is_the_extent_of_the_mask_to_a_pixel(benchmark):
     for clip in benchmark:
         stage = clip.frames.stage
         for t in range(0, len(clip), 10):
-            rows, columns = np.nonzero(silhouette(stage.actors[stage.target], t, stage.height, stage.width) > 127)
+            rows, columns = np.nonzero(
+                silhouette(stage.actors[stage.target], t, stage.height, stage.width) > 127
+            )
             if not len(rows):
                 continue
-            drawn = [columns.min(), rows.min(), columns.max() + 1 - columns.min(), rows.max() + 1 - rows.min()]
+            drawn = [
+                columns.min(),
+                rows.min(),
+                columns.max() + 1 - columns.min(),
+                rows.max() + 1 - rows.min(),
+            ]
             np.testing.assert_allclose(
                 clip.boxes[t], drawn, atol=1.5
             )  # half a pixel, and the quarter that fillPoly adds, on either side
@@ -83,7 +90,9 @@ def test_another_process_makes_the_same_bytes():
     for i in (3, 18):
         clip = make_clip(SPECS[i])
         here = hashlib.sha256(clip.frames[40].tobytes() + clip.boxes.tobytes()).hexdigest()
-        there = subprocess.run([sys.executable, "-c", DIGEST.format(i=i)], capture_output=True, text=True, check=True)
+        there = subprocess.run(
+            [sys.executable, "-c", DIGEST.format(i=i)], capture_output=True, text=True, check=True
+        )
         assert there.stdout.strip() == here
 
 
@@ -91,10 +100,15 @@ def test_version_one_stays_version_one(benchmark):
     """Boxes and thumbnails as they were when the version was made; a change that alters them needs a new name."""
     boxes = np.array([clip.boxes[[0, len(clip) // 3]] for clip in benchmark])  # (24, 2, 4)
     means = np.array(
-        [cv2.resize(clip.frames[len(clip) // 3], (1, 1), interpolation=cv2.INTER_AREA)[0, 0] for clip in benchmark]
+        [
+            cv2.resize(clip.frames[len(clip) // 3], (1, 1), interpolation=cv2.INTER_AREA)[0, 0]
+            for clip in benchmark
+        ]
     )
     assert hashlib.sha256(np.round(boxes, 3).tobytes()).hexdigest()[:16] == BOXES
-    np.testing.assert_allclose(means.mean(axis=1), MEANS, atol=2)  # another OpenCV may round otherwise
+    np.testing.assert_allclose(
+        means.mean(axis=1), MEANS, atol=2
+    )  # another OpenCV may round otherwise
 
 
 BOXES = "f59fbaa7d184ac85"
@@ -140,9 +154,13 @@ def test_switches_do_what_they_say():
     noisy = make_clip(replace(SIMPLE, noise=10.0))
     assert np.std(noisy.frames[3].astype(float) - plain.frames[3]) == pytest.approx(10, abs=2)
     grain = [noisy.frames[t].astype(int) - plain.frames[t] for t in (3, 4)]
-    assert np.corrcoef(grain[0].ravel(), grain[1].ravel())[0, 1] < 0.2  # every frame has its own noise
+    assert (
+        np.corrcoef(grain[0].ravel(), grain[1].ravel())[0, 1] < 0.2
+    )  # every frame has its own noise
     hidden = make_clip(replace(SIMPLE, occluders=2))
-    assert hidden.tags["visible"].min() < 0.5 and plain.tags["visible"].min() == pytest.approx(1, abs=0.03)
+    assert hidden.tags["visible"].min() < 0.5 and plain.tags["visible"].min() == pytest.approx(
+        1, abs=0.03
+    )
     gone = make_clip(replace(SIMPLE, leaves=True, length=80))
     assert not is_valid(gone.boxes).all() and is_valid(gone.boxes[-1:]).all()
     assert len(make_clip(replace(SIMPLE, distractors=2)).frames.stage.actors) == 3
@@ -152,8 +170,13 @@ def test_switches_do_what_they_say():
 
 def test_a_blurred_target_is_where_its_box_is():
     """The shutter closes at the frame's own moment: the box is the extent at the end of the trail."""
-    sharp, blurred = make_clip(replace(SIMPLE, period=8.0)), make_clip(replace(SIMPLE, period=8.0, blur=1.0))
-    assert np.array_equal(sharp.boxes, blurred.boxes) and not np.array_equal(sharp.frames[10], blurred.frames[10])
+    sharp, blurred = (
+        make_clip(replace(SIMPLE, period=8.0)),
+        make_clip(replace(SIMPLE, period=8.0, blur=1.0)),
+    )
+    assert np.array_equal(sharp.boxes, blurred.boxes) and not np.array_equal(
+        sharp.frames[10], blurred.frames[10]
+    )
 
 
 def test_random_specs_differ_and_repeat_themselves():

@@ -33,12 +33,16 @@ def test_inside_the_image_the_toolkit_agrees():
     boxes = np.column_stack([rng.uniform(0, 50, (30, 2)), rng.uniform(5, 45, (30, 2))])
     guesses = np.column_stack([rng.uniform(0, 50, (30, 2)), rng.uniform(5, 45, (30, 2))])
     ours = pooled_ious([guesses], [clip("a", boxes)])
-    np.testing.assert_allclose(ours, rect_iou(guesses, boxes, bound=np.array([100, 100]))[1:], atol=1e-12)
+    np.testing.assert_allclose(
+        ours, rect_iou(guesses, boxes, bound=np.array([100, 100]))[1:], atol=1e-12
+    )
 
 
 def test_a_box_left_of_the_image_is_cut_here_and_moved_in_the_toolkit():
     true, guess = np.array([[0.0, 10, 30, 20]] * 2), np.array([[-20.0, 10, 50, 20]] * 2)
-    assert pooled_ious([guess], [clip("a", true)])[0] == pytest.approx(1.0)  # the part inside is exactly the truth
+    assert pooled_ious([guess], [clip("a", true)])[0] == pytest.approx(
+        1.0
+    )  # the part inside is exactly the truth
     assert rect_iou(guess.copy(), true.copy(), bound=np.array([100, 100]))[0] == pytest.approx(0.6)
 
 
@@ -49,5 +53,7 @@ def test_lengths_that_differ_are_named():
 
 def test_the_two_numbers_called_fps():
     both = speeds(np.array([0.1, 0.2, np.nan, 0.0]))
-    assert both["mean_of_rates"] == pytest.approx(7.5) and both["frames_per_second"] == pytest.approx(2 / 0.3)
+    assert both["mean_of_rates"] == pytest.approx(7.5) and both[
+        "frames_per_second"
+    ] == pytest.approx(2 / 0.3)
     assert np.isnan(speeds(np.array([np.nan]))["mean_of_rates"])

@@ -23,7 +23,9 @@ from course_lib.trackers.scale import ScaleFilter
 
 def blobs(seed, height, width):
     """A blotchy colour texture (height, width, 3)."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (height // 7 + 2, width // 7 + 2, 3), dtype=np.uint8)
+    coarse = np.random.default_rng(seed).integers(
+        0, 256, (height // 7 + 2, width // 7 + 2, 3), dtype=np.uint8
+    )
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
@@ -56,7 +58,9 @@ class SlowKCF:
 
     def look(self, frame, factor=1.0):
         size = self.size * self.s.padding * factor
-        x = features(cut_patch(frame, self.centre, size, self.shape)[None], self.s.features, self.s.cell)[0]
+        x = features(
+            cut_patch(frame, self.centre, size, self.shape)[None], self.s.features, self.s.cell
+        )[0]
         h, w = x.shape[1:]
         window = np.outer(np.hanning(h + 2)[1:-1], np.hanning(w + 2)[1:-1])
         return [np.fft.fft2(channel * window) for channel in x.astype(float)]
@@ -78,16 +82,24 @@ class SlowKCF:
         self.shape = tuple(round(v * zoom / self.s.cell) * self.s.cell for v in window)
         self.X = self.look(frame)
         h, w = self.X[0].shape
-        sigma = self.s.label_sigma * np.sqrt(self.shape[0] * self.shape[1]) / self.s.padding / self.s.cell
+        sigma = (
+            self.s.label_sigma
+            * np.sqrt(self.shape[0] * self.shape[1])
+            / self.s.padding
+            / self.s.cell
+        )
         labels = [
-            [np.exp(-(min(i, h - i) ** 2 + min(j, w - j) ** 2) / 2 / sigma**2) for j in range(w)] for i in range(h)
+            [np.exp(-(min(i, h - i) ** 2 + min(j, w - j) ** 2) / 2 / sigma**2) for j in range(w)]
+            for i in range(h)
         ]
         self.Y = np.fft.fft2(labels)
         self.alpha = self.Y / (self.kernel(self.X, self.X) + self.s.regulariser)
 
     def update(self, frame):
         best = None
-        for factor in (1.0, 1 / self.s.scale_step, self.s.scale_step) if self.s.scale == "pyramid" else (1.0,):
+        for factor in (
+            (1.0, 1 / self.s.scale_step, self.s.scale_step) if self.s.scale == "pyramid" else (1.0,)
+        ):
             response = np.fft.ifft2(self.kernel(self.X, self.look(frame, factor)) * self.alpha).real
             value = response.max() * (1.0 if factor == 1 else self.s.scale_weight)
             if best is None or value > best[0]:
@@ -105,7 +117,9 @@ class SlowKCF:
         self.size = self.size * factor
         X = self.look(frame)
         alpha = self.Y / (self.kernel(X, X) + self.s.regulariser)
-        self.X = [self.s.rate * new + (1 - self.s.rate) * old for new, old in zip(X, self.X, strict=True)]
+        self.X = [
+            self.s.rate * new + (1 - self.s.rate) * old for new, old in zip(X, self.X, strict=True)
+        ]
         self.alpha = self.s.rate * alpha + (1 - self.s.rate) * self.alpha
         return np.array([*(self.centre - self.size / 2), *self.size])
 
@@ -122,11 +136,20 @@ class SlowKCF:
 def test_equals_a_slow_tracker_written_from_the_text(kernel, kinds, cell, scale):
     frames, boxes = clip([(2, 1), (3, -2), (-4, 2), (1, 1), (0, 3)] * 2, grow=1.05)
     chosen = KCFSettings(
-        kernel=kernel, features=kinds, cell=cell, scale=scale, patch=48, subcell=True, rate=0.05, bandwidth=0.3
+        kernel=kernel,
+        features=kinds,
+        cell=cell,
+        scale=scale,
+        patch=48,
+        subcell=True,
+        rate=0.05,
+        bandwidth=0.3,
     )
     fast, slow = (boxes_of(make(chosen), frames, boxes[0]) for make in (KCF, SlowKCF))
     np.testing.assert_allclose(fast[:3], slow[:3], atol=5e-3)  # float32 against float64
-    np.testing.assert_allclose(fast, slow, atol=0.3)  # a crop a little to the side has other rounded grey values
+    np.testing.assert_allclose(
+        fast, slow, atol=0.3
+    )  # a crop a little to the side has other rounded grey values
     assert (fast[-1, 2] > boxes[0, 2]) == (scale == "pyramid")
 
 
@@ -136,7 +159,9 @@ def test_equals_a_slow_tracker_written_from_the_text(kernel, kinds, cell, scale)
 def test_follows_a_texture_that_moves(kernel, kinds):
     steps = [(3, 2)] * 6 + [(-5, 0)] * 4 + [(0, -4)] * 4
     frames, boxes = clip(steps)
-    found = boxes_of(KCF(KCFSettings(kernel=kernel, features=kinds, scale="fixed")), frames, boxes[0])
+    found = boxes_of(
+        KCF(KCFSettings(kernel=kernel, features=kinds, scale="fixed")), frames, boxes[0]
+    )
     assert np.abs(to_centre(found)[:, :2] - to_centre(boxes)[:, :2]).max() < 3
     assert (found[:, 2:] == boxes[0, 2:]).all()
 
@@ -146,7 +171,9 @@ def test_follows_a_texture_that_moves(kernel, kinds):
 def test_one_step_in_any_direction(dx, dy):
     """Up to half the room that the patch leaves around the target."""
     frames, boxes = clip([(dx, dy)])
-    tracker = KCF(KCFSettings(features="grey", cell=1, padding=2.5, patch=0, scale="fixed", subcell=False))
+    tracker = KCF(
+        KCFSettings(features="grey", cell=1, padding=2.5, patch=0, scale="fixed", subcell=False)
+    )
     found = boxes_of(tracker, frames, boxes[0])[1]
     np.testing.assert_allclose(found[:2] - boxes[0, :2], [dx, dy], atol=1.0)
 
@@ -169,7 +196,9 @@ def test_the_scale_filter_gives_the_wanted_response_to_what_it_learned():
     wanted = np.exp(-((np.arange(33) - 16) ** 2) / (2 * 33 / 16))
     np.testing.assert_allclose(response, wanted, atol=1e-4)
     assert sizes.factor(frames[0], centre, size) == 1.0
-    assert 400 < np.prod(sizes.shape) <= 512 and sizes.shape[0] / sizes.shape[1] == pytest.approx(52 / 40, rel=0.1)
+    assert 400 < np.prod(sizes.shape) <= 512 and sizes.shape[0] / sizes.shape[1] == pytest.approx(
+        52 / 40, rel=0.1
+    )
 
 
 @pytest.mark.parametrize("steps", [-6, -2, 3, 6])
@@ -178,7 +207,9 @@ def test_the_scale_filter_reads_the_size(steps):
     frames, boxes = clip([])
     centre, size = to_centre(boxes[0])[:2], boxes[0, 2:]
     sizes = ScaleFilter(frames[0], centre, size)
-    assert sizes.factor(frames[0], centre, size / 1.02**steps) == pytest.approx(1.02**steps, rel=0.021)
+    assert sizes.factor(frames[0], centre, size / 1.02**steps) == pytest.approx(
+        1.02**steps, rel=0.021
+    )
 
 
 def test_the_scale_filter_learns_as_a_running_average():
@@ -192,12 +223,18 @@ def test_the_scale_filter_learns_as_a_running_average():
 
 
 @pytest.mark.parametrize("scale", ["fixed", "pyramid", "filter"])
-@pytest.mark.parametrize("box", [(0, 0, 3, 3), (-20, -10, 60, 40), (5, 70, 200, 4), (-50, -50, 320, 260)])
+@pytest.mark.parametrize(
+    "box", [(0, 0, 3, 3), (-20, -10, 60, 40), (5, 70, 200, 4), (-50, -50, 320, 260)]
+)
 def test_boxes_at_the_extremes(scale, box):
     """Tiny, half outside, a thin line, larger than the frame; then blank frames of another size."""
     tracker = KCF(KCFSettings(scale=scale))
     tracker.init(blobs(2, 160, 220), box)
-    for frame in (blobs(3, 160, 220), np.zeros((160, 220, 3), np.uint8), np.full((90, 130, 3), 255, np.uint8)):
+    for frame in (
+        blobs(3, 160, 220),
+        np.zeros((160, 220, 3), np.uint8),
+        np.full((90, 130, 3), 255, np.uint8),
+    ):
         found = tracker.update(frame)
         centre = to_centre(found)[:2]
         assert np.isfinite(found).all() and (found[2:] > 0).all()
@@ -234,7 +271,9 @@ def test_what_is_remembered_for_pictures():
     tracker = KCF(KCFSettings(scale="fixed", padding=2.0, patch=0, cell=4, subcell=False))
     tracker.init(frames[0], boxes[0])
     assert tracker.last.response is None and tracker.last.scale == 1
-    np.testing.assert_allclose(tracker.last.patch_box, [*(to_centre(boxes[0])[:2] - boxes[0, 2:]), *(2 * boxes[0, 2:])])
+    np.testing.assert_allclose(
+        tracker.last.patch_box, [*(to_centre(boxes[0])[:2] - boxes[0, 2:]), *(2 * boxes[0, 2:])]
+    )
     tracker.update(frames[1])
     h, w = tracker.cells
     peak = np.unravel_index(tracker.last.response.argmax(), (h, w))
@@ -250,7 +289,8 @@ def test_large_targets_are_halved_as_published():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"kernel": "cubic"}, {"scale": "yes"}, {"features": "hogg"}, {"cell": 0}, {"padding": -1.0}]
+    "wrong",
+    [{"kernel": "cubic"}, {"scale": "yes"}, {"features": "hogg"}, {"cell": 0}, {"padding": -1.0}],
 )
 def test_settings_nobody_knows_are_named(wrong):
     (name, _value), *_ = wrong.items()
@@ -271,6 +311,8 @@ def test_settings_nobody_knows_are_named(wrong):
 )
 def test_published_settings(recipe, known):
     s = load_settings(KCFSettings, RECIPES / f"{recipe}.yaml")
-    assert (s.padding, s.regulariser, s.bandwidth, s.rate, s.cell, s.label_sigma) == pytest.approx(known)
+    assert (s.padding, s.regulariser, s.bandwidth, s.rate, s.cell, s.label_sigma) == pytest.approx(
+        known
+    )
     assert s.kernel == "gaussian" and (s.patch == 96) == (recipe == "kcf_vot")
     assert load_settings(KCFSettings, RECIPES / "kcf_dcf.yaml").kernel == "linear"

@@ -74,8 +74,12 @@ def test_training_and_response_equal_the_kernel_matrix(seed, h, w, kind):
     matrix = np.array([[kappa(kind, a, b) for b in shifts] for a in shifts])  # (hw, hw)
     regulariser = 0.01 * matrix.max()
     alpha = np.linalg.solve(matrix + regulariser * np.eye(h * w), labels.ravel())
-    half = K.train_dual(K.kernel_correlation(K.spectrum(x), K.spectrum(x), (h, w), kind), labels, regulariser)
-    np.testing.assert_allclose(K.in_space(half, (h, w)).ravel(), alpha, atol=1e-8 * np.abs(alpha).max())
+    half = K.train_dual(
+        K.kernel_correlation(K.spectrum(x), K.spectrum(x), (h, w), kind), labels, regulariser
+    )
+    np.testing.assert_allclose(
+        K.in_space(half, (h, w)).ravel(), alpha, atol=1e-8 * np.abs(alpha).max()
+    )
     response = K.respond(K.kernel_correlation(K.spectrum(x), K.spectrum(z), (h, w), kind), half)
     # a patch whose content lies (i, j) further is compared with the target moved there as well
     direct = [
@@ -135,7 +139,9 @@ def test_energy_from_half_a_spectrum(seed, h, w):
 
 def test_labels_by_hand():
     labels = K.gaussian_labels(5, 6, 2.0)
-    assert labels[0, 0] == 1 and labels[0, 5] == pytest.approx(np.exp(-1 / 8))  # the last column is one to the left
+    assert labels[0, 0] == 1 and labels[0, 5] == pytest.approx(
+        np.exp(-1 / 8)
+    )  # the last column is one to the left
     assert labels[2, 3] == pytest.approx(np.exp(-(4 + 9) / 8))
 
 

@@ -122,7 +122,9 @@ class TestEveryLesson:
 
 def test_every_check_belongs_to_an_exercise():
     core.all_checks()
-    asked = {c.metadata["exercise"] for path in LESSONS for c in cells(path) if "exercise" in c.metadata}
+    asked = {
+        c.metadata["exercise"] for path in LESSONS for c in cells(path) if "exercise" in c.metadata
+    }
     assert asked == set(core.CHECKS)
 
 
@@ -138,33 +140,52 @@ class TestGlossaryAndNotation:
     def test_a_word_stands_in_the_lesson_that_introduces_it(self):
         words = build.glossary()
         assert sum(map(len, words.values())) >= 60
-        assert [(n, w) for n, of in words.items() for w in of if w.lower().removesuffix("s") not in self.said(n)] == []
+        assert [
+            (n, w)
+            for n, of in words.items()
+            for w in of
+            if w.lower().removesuffix("s") not in self.said(n)
+        ] == []
 
     def test_words_are_in_order_and_none_stands_twice(self):
-        words = re.findall(r"^## (.+)$", (ROOT / "lessons/pages/glossary.md").read_text(encoding="utf-8"), re.M)
+        words = re.findall(
+            r"^## (.+)$", (ROOT / "lessons/pages/glossary.md").read_text(encoding="utf-8"), re.M
+        )
         assert words == sorted(set(words), key=str.lower)
 
     def test_a_symbol_stands_in_the_lesson_that_introduces_it(self):
         lines = (ROOT / "lessons/pages/notation.md").read_text(encoding="utf-8").splitlines()
-        rows = [found for found in (re.match(r"\| (.+?) \| .+ \| \[(\d\d)\] \|$", line) for line in lines) if found]
+        rows = [
+            found
+            for found in (re.match(r"\| (.+?) \| .+ \| \[(\d\d)\] \|$", line) for line in lines)
+            if found
+        ]
         assert len(rows) >= 35
         for symbols, number in (row.groups() for row in rows):
             for symbol in re.findall(r"\$(.+?)\$", symbols):
                 parts = [symbol] if "(" in symbol else symbol.split(", ")
-                assert [part for part in parts if part.lower() not in self.said(number)] == [], number
+                assert [part for part in parts if part.lower() not in self.said(number)] == [], (
+                    number
+                )
 
     @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: f"{p.parent.name}/{p.stem}")
     def test_every_link_to_a_file_leads_somewhere(self, path):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             if cell["cell_type"] != "markdown":
                 continue
-            for target in re.findall(r"\]\(([^)#\s]+\.\w+)(?:#[^)\s]*)?(?: \"[^\"]*\")?\)", "".join(cell["source"])):
+            for target in re.findall(
+                r"\]\(([^)#\s]+\.\w+)(?:#[^)\s]*)?(?: \"[^\"]*\")?\)", "".join(cell["source"])
+            ):
                 assert "://" in target or (path.parent / target).exists(), target
 
     def test_every_link_to_a_word_leads_to_its_entry(self):
         page = json.loads((ROOT / "notebooks/glossary.ipynb").read_text(encoding="utf-8"))
         # JupyterLab's rule for a heading's anchor
-        heads = ["".join(c["source"]).splitlines()[0] for c in page["cells"] if "".join(c["source"]).startswith("## ")]
+        heads = [
+            "".join(c["source"]).splitlines()[0]
+            for c in page["cells"]
+            if "".join(c["source"]).startswith("## ")
+        ]
         anchors = {head.removeprefix("## ").replace(" ", "-") for head in heads}
         text = "".join(path.read_text(encoding="utf-8") for path in NOTEBOOKS)
         linked = set(re.findall(r"glossary\.ipynb#([^)\s]+) ", text))
@@ -176,7 +197,9 @@ class TestTheRulesThemselves:
 
     def test_figures(self):
         assert figure_faults("plt.show()") and figure_faults("plots.show(figure)")
-        assert not figure_faults('plots.show(figure, alt="x")') and not figure_faults("plots.show(figure, alt)")
+        assert not figure_faults('plots.show(figure, alt="x")') and not figure_faults(
+            "plots.show(figure, alt)"
+        )
 
     def test_a_page_that_names_no_such_lesson(self, tmp_path):
         path = tmp_path / "page.md"

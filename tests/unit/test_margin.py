@@ -36,11 +36,19 @@ class TestCosine:
     """`cosine_correlate`."""
 
     @given(
-        st.integers(1, 3), st.integers(1, 5), st.integers(1, 4), st.integers(1, 4), st.integers(0, 4), st.integers(0, 9)
+        st.integers(1, 3),
+        st.integers(1, 5),
+        st.integers(1, 4),
+        st.integers(1, 4),
+        st.integers(0, 4),
+        st.integers(0, 9),
     )
     @settings(max_examples=40, deadline=None)
     def test_is_the_cosine_of_every_window(self, pairs, channels, h, w, more, seed):
-        z, x = random(seed, pairs, channels, h, w), 3 * random(seed + 1, pairs, channels, h + more, w + 2)
+        z, x = (
+            random(seed, pairs, channels, h, w),
+            3 * random(seed + 1, pairs, channels, h + more, w + 2),
+        )
         c = cosine_correlate(z, x)
         for b in range(pairs):
             for row in range(more + 1):
@@ -90,7 +98,9 @@ class TestLabels:
 def cells(seed: int = 0, dtype=torch.float32) -> tuple[CosineMap, torch.Tensor]:
     """Three maps with threshold, and labels: two targets, one pair without."""
     c = torch.rand(3, 9, 9, generator=torch.Generator().manual_seed(seed)) * 1.6 - 0.7
-    labels = pair_labels(torch.tensor([True, True, False]), 9, 8, 9, torch.tensor([[0.0, 0], [8, -8], [0, 0]]), 20)
+    labels = pair_labels(
+        torch.tensor([True, True, False]), 9, 8, 9, torch.tensor([[0.0, 0], [8, -8], [0, 0]]), 20
+    )
     return CosineMap(c.to(dtype), torch.tensor(0.4, dtype=dtype)), labels.to(dtype)
 
 
@@ -100,7 +110,9 @@ class TestLosses:
     def test_without_margin_it_is_siamfc_s_loss_of_cosine_logits(self):
         answer, labels = cells()
         expected = balanced_logistic_loss(16 * (answer.cosines - 0.4), labels)
-        assert float(margin_logistic_loss(answer, labels, 16, 0.0)) == pytest.approx(float(expected), abs=1e-6)
+        assert float(margin_logistic_loss(answer, labels, 16, 0.0)) == pytest.approx(
+            float(expected), abs=1e-6
+        )
 
     @pytest.mark.parametrize("arc", [False, True])
     def test_the_pixel_wise_loss_by_a_loop(self, arc):
@@ -112,12 +124,16 @@ class TestLosses:
             for v, label in zip(c.flatten().tolist(), y.flatten().tolist(), strict=True):
                 if label:
                     # the same cosine seen from the other side: −cos θ = cos(π − θ)
-                    hard = math.cos(min(math.acos(label * v) + m, math.pi)) if arc else label * v - m
+                    hard = (
+                        math.cos(min(math.acos(label * v) + m, math.pi)) if arc else label * v - m
+                    )
                     if arc and math.acos(label * v) + m > math.pi:
                         hard = label * v - m * math.sin(m)
                     sides[int(label)].append(math.log1p(math.exp(-s * (hard - label * b))))
             total += sum(0.5 * sum(v) / len(v) for v in sides.values() if v)
-        assert float(margin_logistic_loss(answer, labels, s, m, arc)) == pytest.approx(total / 3, rel=1e-6)
+        assert float(margin_logistic_loss(answer, labels, s, m, arc)) == pytest.approx(
+            total / 3, rel=1e-6
+        )
 
     @pytest.mark.parametrize("arc", [False, True])
     def test_the_softmax_by_a_loop(self, arc):
@@ -134,18 +150,29 @@ class TestLosses:
                 hard = math.cos(math.acos(v) + m) if arc else v - m
                 if arc and math.acos(v) + m > math.pi:
                     hard = v - m * math.sin(m)
-                total -= math.log(math.exp(s * hard) / (math.exp(s * hard) + rest + math.exp(s * b))) / len(on)
-        assert float(margin_softmax_loss(answer, labels, s, m, arc)) == pytest.approx(total / 3, rel=1e-6)
+                total -= math.log(
+                    math.exp(s * hard) / (math.exp(s * hard) + rest + math.exp(s * b))
+                ) / len(on)
+        assert float(margin_softmax_loss(answer, labels, s, m, arc)) == pytest.approx(
+            total / 3, rel=1e-6
+        )
 
     @pytest.mark.parametrize("loss", LOSSES)
     @pytest.mark.parametrize("arc", [False, True])
     def test_gradients_by_differences(self, loss, arc):
         answer, labels = cells(3, torch.float64)
         c, b = answer.cosines.clone().requires_grad_(), answer.threshold.clone().requires_grad_()
-        assert torch.autograd.gradcheck(lambda c, b: loss(CosineMap(c, b), labels, 6.0, 0.25, arc), (c, b))
+        assert torch.autograd.gradcheck(
+            lambda c, b: loss(CosineMap(c, b), labels, 6.0, 0.25, arc), (c, b)
+        )
 
     @given(
-        st.sampled_from(LOSSES), st.booleans(), st.floats(0, 0.5), st.floats(1, 64), st.integers(0, 99), st.booleans()
+        st.sampled_from(LOSSES),
+        st.booleans(),
+        st.floats(0, 0.5),
+        st.floats(1, 64),
+        st.integers(0, 99),
+        st.booleans(),
     )
     @settings(max_examples=80, deadline=None)
     def test_never_a_nan(self, loss, arc, margin, scale, seed, extreme):
@@ -192,7 +219,9 @@ class TestHelpers:
         for m in (0.1, 0.3, 0.5):
             assert (harden(c, m, arc=True).diff() > -1e-6).all()  # rises with c, never turns
             inner = c.abs() < 0.8
-            assert torch.allclose(harden(c, m, True)[inner], torch.cos(torch.acos(c) + m)[inner], atol=1e-6)
+            assert torch.allclose(
+                harden(c, m, True)[inner], torch.cos(torch.acos(c) + m)[inner], atol=1e-6
+            )
 
     def test_the_margin_rises_evenly_and_stays(self):
         assert [margin_at(d, 0.2, 0.4) for d in (0, 0.1, 0.2, 0.4, 0.7, 1)] == pytest.approx(
@@ -228,7 +257,10 @@ class TestNetwork:
             answer = network(z, x)
             expected = cosine_correlate(network.features(z), network.features(x))
         assert answer.cosines.shape == (2, 17, 17) and float(answer.threshold) == 0.5
-        assert torch.allclose(answer.cosines, expected, atol=1e-5) and float(answer.cosines.max()) <= 1 + 1e-5
+        assert (
+            torch.allclose(answer.cosines, expected, atol=1e-5)
+            and float(answer.cosines.max()) <= 1 + 1e-5
+        )
 
     def test_is_found_by_its_card_again(self, tmp_path):
         for network in (self.small(), SiamMargin(backbone="ciresnet22", share=0.125).eval()):
@@ -241,7 +273,9 @@ class TestNetwork:
 
     def test_has_no_weights_that_siamfc_has_and_it_does_not_need(self):
         names = dict(self.small().named_parameters())
-        assert set(names) - set(dict(SiamFC(widths=(16, 32, 32, 32, 16)).named_parameters())) == {"threshold"}
+        assert set(names) - set(dict(SiamFC(widths=(16, 32, 32, 32, 16)).named_parameters())) == {
+            "threshold"
+        }
         assert "bias" not in names
 
     def test_its_cosines_stay_cosines_in_half_precision(self):
@@ -256,7 +290,9 @@ class TestTemplates:
     """ROI-Align, averages."""
 
     @pytest.mark.parametrize("backbone", ["alexnet", "ciresnet22"])
-    def test_a_square_on_the_map_s_own_cells_gives_what_the_exemplar_cut_there_gives(self, backbone):
+    def test_a_square_on_the_map_s_own_cells_gives_what_the_exemplar_cut_there_gives(
+        self, backbone
+    ):
         from course_lib.models.backbones import make_backbone
         from course_lib.models.fields import live_reception
 

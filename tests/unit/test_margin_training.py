@@ -71,7 +71,9 @@ class TestMargin:
 
     @pytest.mark.parametrize("loss", ["logistic", "softmax"])
     def test_a_few_steps_give_finite_numbers_and_weights_that_load(self, tmp_path, loss):
-        path = train_to_weights(replace(TINY, margin=MarginSettings(loss=loss, arc=True)), tmp_path, device="cpu")
+        path = train_to_weights(
+            replace(TINY, margin=MarginSettings(loss=loss, arc=True)), tmp_path, device="cpu"
+        )
         assert isinstance(load_network(str(path)), SiamMargin)
         assert set(read_card(path)["validation"]) == {"step", "loss", "distance", "hits", "gap"}
 
@@ -99,13 +101,17 @@ class TestMargin:
         settings = replace(TINY, margin=MarginSettings("softmax", 0.3, 9.0, True, 40.0, 0.5))
         away = batch.box[:, :2] + batch.box[:, 2:] / 2 - 239 / 2  # (6, 2)
         at = (torch.arange(15) - 7.0) * 8
-        distance = torch.hypot(at[None, None] - away[:, 0, None, None], at[None, :, None] - away[:, 1, None, None])
+        distance = torch.hypot(
+            at[None, None] - away[:, 0, None, None], at[None, :, None] - away[:, 1, None, None]
+        )
         labels = torch.where(distance <= 16, 1.0, torch.where(distance <= 40, 0.0, -1.0))
         labels[~batch.positive] = -1
         assert 0 < int(batch.positive.sum()) < 6
         for done, margin in ((0.0, 0.0), (0.25, 0.15), (1.0, 0.3)):
             expected = margin_softmax_loss(answer, labels, 9.0, margin, arc=True)
-            assert float(make_task(settings).loss(answer, batch, done)) == pytest.approx(float(expected), rel=1e-5)
+            assert float(make_task(settings).loss(answer, batch, done)) == pytest.approx(
+                float(expected), rel=1e-5
+            )
 
     def test_may_start_from_a_siamfc_s_backbone_and_not_from_another_one_s(self, tmp_path):
         torch.manual_seed(5)
@@ -114,9 +120,13 @@ class TestMargin:
         network = make_task(replace(TINY, start_from=str(tmp_path / "it.safetensors"))).build()
         assert torch.allclose(network.backbone.conv3.weight, given.backbone.conv3.weight, atol=1e-3)
         with pytest.raises(SettingsError, match="Make stride, widths"):
-            make_task(replace(TINY, widths=(4, 8, 8, 8, 4), start_from=str(tmp_path / "it.safetensors"))).build()
+            make_task(
+                replace(TINY, widths=(4, 8, 8, 8, 4), start_from=str(tmp_path / "it.safetensors"))
+            ).build()
 
-    @pytest.mark.parametrize("wrong", [{"margin": 0.6}, {"scale": 0.5}, {"ramp": 2.0}, {"weight": -1.0}])
+    @pytest.mark.parametrize(
+        "wrong", [{"margin": 0.6}, {"scale": 0.5}, {"ramp": 2.0}, {"weight": -1.0}]
+    )
     def test_senseless_settings_are_refused(self, wrong):
         with pytest.raises(SettingsError, match=r"expected 0…0.5, 1…64"):
             MarginSettings(**wrong)
@@ -146,7 +156,9 @@ class TestBelowAHead:
             kept = network.keep(z)
             each = [h.classes.x(m) for h, m in zip(network.heads, network.levels(x), strict=True)]
             expected = sum(cosine_correlate(k, m) for k, m in zip(kept[::2], each, strict=True)) / 3
-            assert torch.allclose(network.propose(kept, x, with_map=True).similarity, expected, atol=1e-5)
+            assert torch.allclose(
+                network.propose(kept, x, with_map=True).similarity, expected, atol=1e-5
+            )
 
     @pytest.mark.parametrize("network", ["siamrpn", "siamrpn++"])
     def test_it_adds_its_weight_to_the_loss_and_trains(self, tmp_path, network):
@@ -157,10 +169,14 @@ class TestBelowAHead:
         plain = make_task(replace(settings, margin=MarginSettings()))
         plain.build()
         assert output.similarity is not None
-        labels_loss = make_task(TINY).loss(CosineMap(output.similarity, torch.tensor(0.5)), batch, 1.0)
+        labels_loss = make_task(TINY).loss(
+            CosineMap(output.similarity, torch.tensor(0.5)), batch, 1.0
+        )
         expected = float((plain.loss(output, batch) + 0.5 * labels_loss).detach())
         assert float(task.loss(output, batch, 1.0).detach()) == pytest.approx(expected, rel=1e-5)
-        path = train_to_weights(replace(settings, steps=2, validate_every=2), tmp_path, device="cpu")
+        path = train_to_weights(
+            replace(settings, steps=2, validate_every=2), tmp_path, device="cpu"
+        )
         assert np.isfinite(read_card(path)["validation"]["loss"])
 
     def test_a_head_without_one_map_is_refused(self):
@@ -184,7 +200,10 @@ class TestDistortion:
     def test_by_hand(self):
         maps, moments = by_hand()
         found = study(maps, 32, moments, radius=10, ring=40)
-        assert found.on_target.tolist() == [True, False] and found.on_alike.tolist() == [False, True]
+        assert found.on_target.tolist() == [True, False] and found.on_alike.tolist() == [
+            False,
+            True,
+        ]
         # beyond the ring are 20 cells: 3, −3 and zeros in the first map, 4 and zeros in the second
         spread = np.std([3, -3] + [0] * 18), np.std([4] + [0] * 19)
         assert found.lead == pytest.approx([(6 - 3) / spread[0], (1 - 4) / spread[1]])
@@ -203,7 +222,9 @@ class TestDistortion:
         assert 5 < away.max() <= 24 + 1e-6
         # the look-alikes move along with the target
         assert np.allclose(
-            moved.alike - moved.targets[:, None], moments.alike - moments.targets[:, None], equal_nan=True
+            moved.alike - moved.targets[:, None],
+            moments.alike - moments.targets[:, None],
+            equal_nan=True,
         )
 
     def test_every_kind_of_network_can_be_read(self):
@@ -211,12 +232,20 @@ class TestDistortion:
         moments = moments_of([clip], every=4)
         torch.manual_seed(0)
         small = (4, 8, 8, 8, 8)
-        for network in (SiamFC(widths=small), SiamMargin(widths=small), SiamRPNpp("alexnet", small, 8, 2)):
+        for network in (
+            SiamFC(widths=small),
+            SiamMargin(widths=small),
+            SiamRPNpp("alexnet", small, 8, 2),
+        ):
             assert responses_of(maps_of(network.eval()), moments).shape == (2, 17, 17)
         scores = responses_of(maps_of(network, scores=True), moments)
         with torch.no_grad():
-            first = network.propose(network.keep(moments.exemplars[:1]), moments.searches[:1]).scores
-        assert scores.shape == (2, 17, 17) and scores.max(axis=(1, 2))[0] == pytest.approx(float(first.max()), rel=1e-4)
+            first = network.propose(
+                network.keep(moments.exemplars[:1]), moments.searches[:1]
+            ).scores
+        assert scores.shape == (2, 17, 17) and scores.max(axis=(1, 2))[0] == pytest.approx(
+            float(first.max()), rel=1e-4
+        )
 
     def test_clips_without_a_usable_frame_are_refused(self):
         with pytest.raises(DataError, match="smaller `every`"):
@@ -229,7 +258,11 @@ def test_the_benchmark_of_look_alikes_says_where_they_are():
     for clip in list(clips)[::7]:
         boxes = clip.tags["alike"]
         assert boxes.shape[0] == len(clip) and boxes.shape[1] in (2, 3)
-        middle = boxes[..., :2] + boxes[..., 2:] / 2 - (clip.boxes[:, None, :2] + clip.boxes[:, None, 2:] / 2)
+        middle = (
+            boxes[..., :2]
+            + boxes[..., 2:] / 2
+            - (clip.boxes[:, None, :2] + clip.boxes[:, None, 2:] / 2)
+        )
         apart = np.linalg.norm(middle, axis=-1)  # (T, k)
         assert np.nanmin(apart) < 0.5 * clip.boxes[0, 2:].max()  # they do pass the target
         assert np.nanmax(apart) > clip.boxes[0, 2:].max()  # and are not the target
@@ -251,7 +284,9 @@ class TestPlayground:
             for value in (spec["low"], spec["high"], spec["high"] + 100):
                 bench.set(**{spec["name"]: value})
                 assert bench.values[spec["name"]] <= spec["high"]
-                assert cv2.imdecode(np.frombuffer(bench.png, np.uint8), cv2.IMREAD_COLOR) is not None
+                assert (
+                    cv2.imdecode(np.frombuffer(bench.png, np.uint8), cv2.IMREAD_COLOR) is not None
+                )
 
     def test_without_steps_nothing_changes(self, bench):
         bench.set(steps=0)

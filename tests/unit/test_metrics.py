@@ -56,17 +56,27 @@ def test_curves_equal_the_toolkits(seed):
 
 
 @settings(deadline=None)
-@given(arrays(np.float64, st.integers(1, 60), elements=st.sampled_from([*np.linspace(0, 1, 21), 0.05 * 3, 0.3, 0.15])))
+@given(
+    arrays(
+        np.float64,
+        st.integers(1, 60),
+        elements=st.sampled_from([*np.linspace(0, 1, 21), 0.05 * 3, 0.3, 0.15]),
+    )
+)
 def test_ties_at_a_threshold_are_decided_as_numpy_decides_them(ious):
     assert np.array_equal(success_curve(ious), [1 - np.mean(ious <= t) for t in SUCCESS_THRESHOLDS])
-    np.testing.assert_allclose(success_curve(ious), [np.mean(ious > t) for t in SUCCESS_THRESHOLDS], atol=1e-12)
+    np.testing.assert_allclose(
+        success_curve(ious), [np.mean(ious > t) for t in SUCCESS_THRESHOLDS], atol=1e-12
+    )
 
 
 @settings(deadline=None)
 @given(arrays(np.float64, st.integers(1, 60), elements=st.floats(0, 100)))
 def test_precision_counts_errors_up_to_the_threshold(errors):
     curve = precision_curve(errors)
-    np.testing.assert_allclose(curve, [np.mean(errors <= t) for t in PRECISION_THRESHOLDS], atol=1e-12)
+    np.testing.assert_allclose(
+        curve, [np.mean(errors <= t) for t in PRECISION_THRESHOLDS], atol=1e-12
+    )
     assert (np.diff(curve) >= 0).all() and curve.min() >= 0 and curve.max() <= 1
     assert np.array_equal(curve, precision_curve(errors[::-1]))
 
@@ -91,7 +101,9 @@ def test_a_nan_fails_at_every_threshold_and_no_frames_give_nan():
 
 def test_normalised_precision_by_hand():
     truth = np.array([[0.0, 0, 100, 50]] * 2)
-    predicted = np.array([[0.0, 0, 100, 50], [30.0, 20, 100, 50]])  # off by .3 widths and .4 heights: .5
+    predicted = np.array(
+        [[0.0, 0, 100, 50], [30.0, 20, 100, 50]]
+    )  # off by .3 widths and .4 heights: .5
     curve = score_sequence(predicted, truth).normalised_precision
     assert curve[49] == 0.5 and curve[50] == 1
     assert np.array_equal(curve, normalised_precision_curve([0, 0.5]))
@@ -145,8 +157,14 @@ def test_carry_forward_by_hand():
 def test_pooling_weighs_runs_by_their_frames():
     predicted, truth = random_track(1, 30)
     whole = score_sequence(predicted, truth)
-    assert np.allclose(pool([whole, whole]).success, whole.success) and pool([whole, whole]).frames == 60
-    long, short = score_sequence(truth, truth), score_sequence(truth[:10] + [900, 0, 0, 0], truth[:10])
+    assert (
+        np.allclose(pool([whole, whole]).success, whole.success)
+        and pool([whole, whole]).frames == 60
+    )
+    long, short = (
+        score_sequence(truth, truth),
+        score_sequence(truth[:10] + [900, 0, 0, 0], truth[:10]),
+    )
     assert pool([long, short]).success[10] == pytest.approx((30 + 1) / 40)
 
 

@@ -31,7 +31,10 @@ def test_the_response_is_the_correlation_at_every_shift(rng):
     patch, filter_ = rng.normal(size=(9, 12)), rng.normal(size=(9, 12))
     A = np.conj(np.fft.fft2(filter_))
     response, _, _ = mosse.respond(patch, A, np.ones((9, 12)))
-    direct = [[np.sum(filter_ * np.roll(patch, (-i, -j), axis=(0, 1))) for j in range(12)] for i in range(9)]
+    direct = [
+        [np.sum(filter_ * np.roll(patch, (-i, -j), axis=(0, 1))) for j in range(12)]
+        for i in range(9)
+    ]
     np.testing.assert_allclose(response, direct, atol=1e-10)
 
 
@@ -57,7 +60,9 @@ def test_the_update_rule_by_hand():
     A, B = np.array([[4.0]]), np.array([[2.0]])
     A, B = mosse.update_filter(A, B, np.array([[3.0]]), np.array([[2.0]]), rate=0.25)
     assert A[0, 0] == 0.25 * 6 + 0.75 * 4 and B[0, 0] == 0.25 * 9 + 0.75 * 2
-    H = mosse.update_ratio(np.array([[1.0]]), np.array([[3.0]]), np.array([[2.0]]), rate=0.25, regulariser=3.0)
+    H = mosse.update_ratio(
+        np.array([[1.0]]), np.array([[3.0]]), np.array([[2.0]]), rate=0.25, regulariser=3.0
+    )
     assert H[0, 0] == pytest.approx(0.25 * 6 / 12 + 0.75)
 
 
@@ -82,8 +87,13 @@ def test_psr_by_hand():
     response[6, 6] = 10.0
     response[0, :] = 2.0  # outside the window, which covers 1 … 11
     sidelobe = np.concatenate([np.full(13, 2.0), np.zeros(169 - 121 - 13)])
-    assert mosse.peak_to_sidelobe(response) == pytest.approx((10 - sidelobe.mean()) / sidelobe.std())
-    assert mosse.peak_to_sidelobe(np.zeros((30, 30))) == 0 and mosse.peak_to_sidelobe(np.ones((5, 5))) == 0
+    assert mosse.peak_to_sidelobe(response) == pytest.approx(
+        (10 - sidelobe.mean()) / sidelobe.std()
+    )
+    assert (
+        mosse.peak_to_sidelobe(np.zeros((30, 30))) == 0
+        and mosse.peak_to_sidelobe(np.ones((5, 5))) == 0
+    )
 
 
 @settings(deadline=None, max_examples=40)
@@ -150,7 +160,9 @@ def test_the_tracker_is_the_lessons_steps_in_half_spectra(rng):
     half = np.fft.rfft2(patch)
     regulariser = 0.2 * np.mean(np.abs(half) ** 2)
     moved = np.roll(scene, (2, 3), axis=(0, 1))
-    expected, dx, dy = mosse.respond(mosse.preprocess(tracker._cut(moved), window), A, B + regulariser)
+    expected, dx, dy = mosse.respond(
+        mosse.preprocess(tracker._cut(moved), window), A, B + regulariser
+    )
     tracker.update(moved)
     np.testing.assert_allclose(tracker.last.response, expected, atol=2e-3)
     assert (dx, dy) == (3, 2)

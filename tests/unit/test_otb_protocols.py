@@ -31,7 +31,9 @@ class Spy(Tracker):
 def clip(T=6):
     frames = [np.full((100, 120, 3), t, dtype=np.uint8) for t in range(T)]
     return Sequence(
-        "spied", ArrayFrames(frames), np.column_stack([np.arange(T) + 20.0, np.full(T, 30.0), np.full((T, 2), 10.0)])
+        "spied",
+        ArrayFrames(frames),
+        np.column_stack([np.arange(T) + 20.0, np.full(T, 30.0), np.full((T, 2), 10.0)]),
     )
 
 
@@ -45,12 +47,20 @@ def test_one_pass_starts_once_and_never_helps():
 def test_a_pass_may_start_later_and_elsewhere():
     spy = Spy()
     result = track(spy, clip(), start=3, box=[1, 2, 3, 4])
-    assert spy.seen[0] == ("init", 3, [1, 2, 3, 4]) and len(result) == 3 and result.boxes[0].tolist() == [1, 2, 3, 4]
+    assert (
+        spy.seen[0] == ("init", 3, [1, 2, 3, 4])
+        and len(result) == 3
+        and result.boxes[0].tolist() == [1, 2, 3, 4]
+    )
 
 
-@pytest.mark.parametrize("answer", [np.array([np.nan, 1, 2, 3]), np.zeros(3), "box", [None] * 4, np.full(4, np.inf)])
+@pytest.mark.parametrize(
+    "answer", [np.array([np.nan, 1, 2, 3]), np.zeros(3), "box", [None] * 4, np.full(4, np.inf)]
+)
 def test_an_answer_that_is_no_box_is_named(answer):
-    with pytest.raises(DataError, match="tracker spy gave .* for frame 1 of spied; expected four finite numbers"):
+    with pytest.raises(
+        DataError, match="tracker spy gave .* for frame 1 of spied; expected four finite numbers"
+    ):
         track(Spy(answer), clip())
 
 
@@ -101,8 +111,16 @@ def test_the_twelve_boxes_of_sre_by_hand():
 
 
 def test_boxes_of_sre_stay_in_the_frame():
-    for box in (*sre_boxes([0, 0, 30, 30], 100, 120).values(), *sre_boxes([95, 75, 25, 25], 100, 120).values()):
-        assert (box[:2] >= 0).all() and box[0] + box[2] <= 120 and box[1] + box[3] <= 100 and (box[2:] > 0).all()
+    for box in (
+        *sre_boxes([0, 0, 30, 30], 100, 120).values(),
+        *sre_boxes([95, 75, 25, 25], 100, 120).values(),
+    ):
+        assert (
+            (box[:2] >= 0).all()
+            and box[0] + box[2] <= 120
+            and box[1] + box[3] <= 100
+            and (box[2:] > 0).all()
+        )
 
 
 def test_sre_starts_each_pass_on_its_box():

@@ -31,13 +31,17 @@ def clips():
 
 @pytest.fixture(scope="module")
 def photos():
-    return PhotoPairs(*generated_objects(24), Changes(turn=0.2, squeeze=0.1, mirror=0.5), distractors=0.5)
+    return PhotoPairs(
+        *generated_objects(24), Changes(turn=0.2, squeeze=0.1, mirror=0.5), distractors=0.5
+    )
 
 
 def same(a, b) -> bool:
     """Whether two pairs are equal to the last byte."""
     arrays = ("exemplar", "search", "box", "light")
-    return all(np.array_equal(getattr(a, n), getattr(b, n)) for n in arrays) and a.source == b.source
+    return (
+        all(np.array_equal(getattr(a, n), getattr(b, n)) for n in arrays) and a.source == b.source
+    )
 
 
 def test_a_pair_depends_on_seed_and_number_alone(clips, photos):
@@ -64,7 +68,9 @@ def test_shapes_and_types(photos):
 def test_the_target_is_in_the_middle_up_to_the_shift(clips):
     for shift in (0.0, 4.0):
         source = VideoPairs(clips, Changes(shift=shift, stretch=0.05, squeeze=0.1, mirror=0.5))
-        centres = np.array([p.box[:2] + p.box[2:] / 2 for p in (pair_at(source, 0, i) for i in range(60))])
+        centres = np.array(
+            [p.box[:2] + p.box[2:] / 2 for p in (pair_at(source, 0, i) for i in range(60))]
+        )
         away = np.abs(centres - SEARCH / 2)
         # a squeeze stretches the shift by a few per cent
         assert away.max() <= shift * 1.2 + 1e-6
@@ -77,7 +83,9 @@ def test_the_box_is_where_the_target_is():
     frame[80:110, 60:120] = 255
     outline = (np.array([[60.0, 80], [120, 80], [120, 110], [60, 110]]),)
     target = OutlinedObject(Picture("square", pixels=frame), outline, 0)
-    source = PhotoPairs([target], [Picture("b", pixels=frame)], Changes(turn=0.3, squeeze=0.2, mirror=0.5), paste=0)
+    source = PhotoPairs(
+        [target], [Picture("b", pixels=frame)], Changes(turn=0.3, squeeze=0.2, mirror=0.5), paste=0
+    )
     for i in range(20):
         pair = pair_at(source, 0, i)
         rows, columns = np.nonzero(pair.search[..., 0] > 127)
@@ -93,7 +101,9 @@ def test_pasting_covers_the_outline_and_nothing_else():
     crop = paste(np.zeros((120, 120, 3), dtype=np.uint8), photo, outline, view)
     expected = np.zeros((120, 120))
     expected[40:80, 40:80] = 255
-    assert np.abs(crop[..., 0].astype(float) - expected).max() <= 70  # half a fine pixel at the edge
+    assert (
+        np.abs(crop[..., 0].astype(float) - expected).max() <= 70
+    )  # half a fine pixel at the edge
     assert abs(crop[..., 0].sum() / 255 - 1600) < 30
 
 
@@ -116,7 +126,9 @@ def test_a_distractor_of_the_same_kind_stands_apart():
         met += 1
         rows, columns = np.nonzero(other)
         box = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
-        assert float(iou(box, pair.box)) < 0.35  # as seen: what is covered or cut off shrinks the box
+        assert (
+            float(iou(box, pair.box)) < 0.35
+        )  # as seen: what is covered or cut off shrinks the box
     assert met >= 15
 
 
@@ -124,7 +136,9 @@ def test_negative_pairs_show_something_else(clips, photos):
     video = VideoPairs(clips, negatives=1.0)
     for i in range(10):
         pair = pair_at(video, 0, i)
-        names = {part.split(",")[0].removeprefix(" and ").strip() for part in pair.source.split(" and ")}
+        names = {
+            part.split(",")[0].removeprefix(" and ").strip() for part in pair.source.split(" and ")
+        }
         assert not pair.positive and len(names) == 2
     assert all(pair_at(VideoPairs(clips), 0, i).positive for i in range(10))
     painted = [o for o in photos.objects if o.category == -1]  # all of one kind
@@ -161,7 +175,9 @@ def test_mixture_keeps_its_shares(clips, photos):
 @pytest.mark.parametrize("world", [1, 2, 4])
 def test_processes_share_a_batch_without_overlap(photos, world):
     whole = next(batches(photos, 0, 8, start=3, stop=4))
-    parts = [next(batches(photos, 0, 8, start=3, stop=4, rank=r, world=world)) for r in range(world)]
+    parts = [
+        next(batches(photos, 0, 8, start=3, stop=4, rank=r, world=world)) for r in range(world)
+    ]
     assert torch.equal(torch.cat([p.search for p in parts]), whole.search)
     assert [s for p in parts for s in p.sources] == whole.sources
 
@@ -175,7 +191,10 @@ def test_a_batch_that_cannot_be_shared_is_refused(photos):
 def test_worker_processes_give_the_same_batches(photos):
     here = list(batches(photos, 0, 4, 0, 2))
     there = list(batches(photos, 0, 4, 0, 2, workers=1))
-    assert all(torch.equal(a.search, b.search) and a.sources == b.sources for a, b in zip(here, there, strict=True))
+    assert all(
+        torch.equal(a.search, b.search) and a.sources == b.sources
+        for a, b in zip(here, there, strict=True)
+    )
 
 
 def test_pieces_lie_inside_their_pictures():
@@ -206,7 +225,11 @@ class TestCoco:
             note | {"segmentation": {"counts": [1], "size": [60, 80]}, "iscrowd": 1},
             note | {"segmentation": [[1, 1, 3, 1, 3, 3]]},
         ]
-        content = {"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": notes, "categories": []} | changes
+        content = {
+            "images": [{"id": 1, "file_name": "a.jpg"}],
+            "annotations": notes,
+            "categories": [],
+        } | changes
         (tmp_path / "instances.json").write_text(json.dumps(content))
         return tmp_path
 

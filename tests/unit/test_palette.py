@@ -18,9 +18,21 @@ from course_lib import plots
 # linear RGB to linear RGB, a row for each channel that is seen
 SIGHTS = {
     "normal": np.eye(3),
-    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
-    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.01182, 0.04294, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.3039],
+    ],
 }
 THINGS = {
     "ground truth": plots.TRUTH,
@@ -35,7 +47,9 @@ def seen(colours: np.ndarray, sight: str) -> np.ndarray:
     """Colours (N, 3), sRGB from 0 to 1, as CIELAB (N, 3) of what is seen."""
     linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
     linear = np.clip(linear @ np.array(SIGHTS[sight]).T, 0, 1)
-    return rgb2lab(np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055))
+    return rgb2lab(
+        np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    )
 
 
 def rgb(colours: list[str] | tuple[str, ...]) -> np.ndarray:
@@ -45,7 +59,10 @@ def rgb(colours: list[str] | tuple[str, ...]) -> np.ndarray:
 def close_pairs(colours: list[str] | tuple[str, ...], sight: str, least: float) -> list[tuple]:
     """Pairs of colours that lie closer than `least`."""
     lab = seen(rgb(colours), sight)
-    apart = {(colours[i], colours[j]): deltaE_ciede2000(lab[i], lab[j]) for i, j in combinations(range(len(lab)), 2)}
+    apart = {
+        (colours[i], colours[j]): deltaE_ciede2000(lab[i], lab[j])
+        for i, j in combinations(range(len(lab)), 2)
+    }
     return [(pair, round(float(d), 1)) for pair, d in apart.items() if d < least]
 
 
@@ -74,7 +91,10 @@ def test_the_simulation_leaves_grey_as_it_is_and_takes_red_from_green():
 
 def test_the_check_finds_two_colours_that_only_some_can_tell_apart():
     pair = ["#D55E00", "#8a7500"]  # vermilion and olive, once both in this palette
-    assert close_pairs(pair, "normal", least=10) == [] and close_pairs(pair, "protanopia", least=10) != []
+    assert (
+        close_pairs(pair, "normal", least=10) == []
+        and close_pairs(pair, "protanopia", least=10) != []
+    )
 
 
 @pytest.mark.parametrize("thing", THINGS)

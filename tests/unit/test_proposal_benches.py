@@ -36,7 +36,9 @@ def proposer(head: str) -> Proposer:
     channels = 4 if network.guided else 3
     with torch.no_grad():  # batch norm needs statistics
         for _ in range(20):
-            network(torch.rand(2, channels, 127, 127) * 255, torch.rand(2, channels, 255, 255) * 255)
+            network(
+                torch.rand(2, channels, 127, 127) * 255, torch.rand(2, channels, 255, 255) * 255
+            )
     return Proposer(network, CPU)
 
 
@@ -46,7 +48,10 @@ def every_end(bench) -> None:
         for value in (spec["low"], spec["high"], spec["high"] + 100):
             bench.set(**{spec["name"]: value})
             assert bench.values[spec["name"]] <= spec["high"]
-            assert cv2.imdecode(np.frombuffer(bench.png, np.uint8), cv2.IMREAD_COLOR) is not None and bench.readout
+            assert (
+                cv2.imdecode(np.frombuffer(bench.png, np.uint8), cv2.IMREAD_COLOR) is not None
+                and bench.readout
+            )
 
 
 class TestFieldExplorer:
@@ -54,35 +59,52 @@ class TestFieldExplorer:
 
     @pytest.fixture
     def explorer(self):
-        return FieldExplorer(np.random.default_rng(0).integers(0, 255, (127, 127, 3), dtype=np.uint8))
+        return FieldExplorer(
+            np.random.default_rng(0).integers(0, 255, (127, 127, 3), dtype=np.uint8)
+        )
 
     def test_every_control_at_its_ends(self, explorer):
         every_end(explorer)
 
     def test_begins_with_siamfc_and_says_what_changes(self, explorer):
         assert "field 87 pixels, 69 % of the exemplar (within" in explorer.readout
-        assert "stride 8; 6 × 6 cells of the exemplar, response 17 × 17; neighbours share 91 %" in explorer.readout
+        assert (
+            "stride 8; 6 × 6 cells of the exemplar, response 17 × 17; neighbours share 91 %"
+            in explorer.readout
+        )
         explorer.set(kernel=8)
         assert (
-            "field 127 pixels, 100 % of the exemplar (above" in explorer.readout and "1 × 1 cells" in explorer.readout
+            "field 127 pixels, 100 % of the exemplar (above" in explorer.readout
+            and "1 × 1 cells" in explorer.readout
         )
         explorer.set(kernel=1, depth=0)
         assert "field 39 pixels" in explorer.readout and "(below" in explorer.readout
         explorer.set(depth=6, kernel=3)
-        assert "No cell is left" in explorer.readout and "kernel of 3 does not fit" in explorer.readout
+        assert (
+            "No cell is left" in explorer.readout and "kernel of 3 does not fit" in explorer.readout
+        )
         explorer.set(padding=1, stride=0, depth=2)
         assert "stride 4" in explorer.readout and "32 × 32 cells" in explorer.readout
 
     def test_arithmetic_and_network_are_one_stack(self):
         for choices in ((3, 8, False, 2), (5, 4, False, 2), (1, 16, True, 4), (8, 8, True, 6)):
-            described, live = reception(stack(*choices), 255)[-1], live_reception(untrained_stack(*choices), 255)[-1]
-            assert (described.size, described.field, described.stride) == (live.size, live.field, live.stride)
+            described, live = (
+                reception(stack(*choices), 255)[-1],
+                live_reception(untrained_stack(*choices), 255)[-1],
+            )
+            assert (described.size, described.field, described.stride) == (
+                live.size,
+                live.field,
+                live.stride,
+            )
 
     def test_half_of_a_spike_lies_in_one_pixel_and_of_a_plain_in_most(self):
         spike = np.zeros((127, 127))
         spike[63, 63] = 1
         assert half_width(spike) == 1
-        assert half_width(np.ones((127, 127))) == 91  # 91² is the first odd square above half of 127²
+        assert (
+            half_width(np.ones((127, 127))) == 91
+        )  # 91² is the first odd square above half of 127²
 
 
 class TestAnchorExplorer:

@@ -10,7 +10,11 @@ from torch import nn
 
 from course_lib.errors import DataError, SettingsError
 from course_lib.models.alexnet import AlexNet, fold_batch_norm
-from course_lib.models.correlation import cross_correlate, cross_correlate_channels, cross_correlate_depthwise
+from course_lib.models.correlation import (
+    cross_correlate,
+    cross_correlate_channels,
+    cross_correlate_depthwise,
+)
 from course_lib.models.epfl import SiamBroadcastRPN, SiamConcatRPN
 from course_lib.models.heads import HEADS, GlobalConvolution, as_proposals, broadcast_over
 from course_lib.models.resnet import AtrousTrunk, Trunk, load_torchvision
@@ -31,7 +35,9 @@ def on_paper(make, search=255, batch=2):
     with torch.device("meta"):
         network = make()
         channels = 4 if network.guided else 3
-        out = network.eval()(torch.empty(batch, channels, 127, 127), torch.empty(batch, channels, search, search))
+        out = network.eval()(
+            torch.empty(batch, channels, 127, 127), torch.empty(batch, channels, search, search)
+        )
     return network, tuple(out.logits.shape), tuple(out.offsets.shape)
 
 
@@ -41,14 +47,23 @@ class TestPapersTables:
     @pytest.mark.parametrize(("search", "cells"), [(255, 17), (271, 19), (287, 21)])
     def test_siamrpn(self, search, cells):
         network, logits, offsets = on_paper(SiamRPN, search)
-        assert (count(network.backbone), count(network.head)) == (3_749_952, 18_882_980)  # 3.75 M + 18.88 M
+        assert (count(network.backbone), count(network.head)) == (
+            3_749_952,
+            18_882_980,
+        )  # 3.75 M + 18.88 M
         A = 5 * cells**2
         assert logits == (2, A, 2) and offsets == (2, A, 4)
-        assert network.cells(search) == cells == (search - 127) // 8 + 1 and network.anchors(search).shape == (A, 4)
+        assert network.cells(search) == cells == (search - 127) // 8 + 1 and network.anchors(
+            search
+        ).shape == (A, 4)
 
     def test_siamrpn_with_a_depthwise_head_is_seven_and_a_half_times_lighter(self):
         network, logits, _ = on_paper(lambda: SiamRPN("depthwise"))
-        assert count(network.head) == 2_501_150 and count(network) == 6_251_102 and logits == (2, 1445, 2)
+        assert (
+            count(network.head) == 2_501_150
+            and count(network) == 6_251_102
+            and logits == (2, 1445, 2)
+        )
         assert 7.5 < 18_882_980 / count(network.head) < 7.6
 
     def test_the_kernels_of_siamrpn_are_four_by_four(self):
@@ -61,11 +76,17 @@ class TestPapersTables:
         parts = (network.backbone, network.neck, network.heads)
         assert [round(count(p) / 1e6, 2) for p in parts] == [45.53, 0.92, 7.50]
         assert round(count(network) / 1e6, 2) == 53.95
-        assert logits == (2, 5 * 25**2, 2) and offsets == (2, 5 * 25**2, 4) and len(network.anchors()) == 3125
+        assert (
+            logits == (2, 5 * 25**2, 2)
+            and offsets == (2, 5 * 25**2, 4)
+            and len(network.anchors()) == 3125
+        )
         with torch.device("meta"):
             for size, cells in ((127, 15), (255, 31)):
                 maps = network.backbone(torch.empty(1, 3, size, size))
-                assert [tuple(m.shape) for m in maps] == [(1, c, cells, cells) for c in (512, 1024, 2048)]
+                assert [tuple(m.shape) for m in maps] == [
+                    (1, c, cells, cells) for c in (512, 1024, 2048)
+                ]
 
     def test_siamconcatrpn(self):
         network, logits, offsets = on_paper(SiamConcatRPN)
@@ -76,7 +97,10 @@ class TestPapersTables:
 
     def test_siambroadcastrpn(self):
         network, logits, _ = on_paper(SiamBroadcastRPN)
-        assert round(count(network) / 1e6, 2) == 6.79 and round(count(network.trunk_z) / 1e6, 2) == 1.44
+        assert (
+            round(count(network) / 1e6, 2) == 6.79
+            and round(count(network.trunk_z) / 1e6, 2) == 1.44
+        )
         assert logits == (2, 7680, 2) and len(network.anchors()) == 7680
         shared, _, _ = on_paper(lambda: SiamBroadcastRPN(shared=True))
         assert count(network) - count(shared) == count(network.trunk_z)
@@ -86,7 +110,10 @@ class TestPapersTables:
             for network in (SiamConcatRPN(), SiamBroadcastRPN()):
                 anchors = network.anchors(255)
                 centres = anchors[:, :2] + anchors[:, 2:] / 2
-                assert np.allclose(centres.min(0) + centres.max(0), 255, atol=16) and (centres > 0).all()
+                assert (
+                    np.allclose(centres.min(0) + centres.max(0), 255, atol=16)
+                    and (centres > 0).all()
+                )
         assert np.allclose(anchors[0, 2:], 50)
 
 
@@ -106,7 +133,9 @@ class TestCorrelations:
                 loop = F.conv2d(x[b, c][None, None], z[b, c][None, None])[0, 0]
                 torch.testing.assert_close(maps[b, c], loop, atol=1e-4, rtol=0)
         torch.testing.assert_close(maps.sum(1), cross_correlate(z, x), atol=1e-4, rtol=0)
-        torch.testing.assert_close(cross_correlate_depthwise(z[:1], x)[2], cross_correlate_depthwise(z[:1], x[2:])[0])
+        torch.testing.assert_close(
+            cross_correlate_depthwise(z[:1], x)[2], cross_correlate_depthwise(z[:1], x[2:])[0]
+        )
 
     def test_up_channel_is_a_loop_over_kernels(self, pair):
         _, x = pair
@@ -115,7 +144,10 @@ class TestCorrelations:
         for b in range(3):
             for n in range(6):
                 torch.testing.assert_close(
-                    maps[b, n], F.conv2d(x[b : b + 1], kernels[b, n : n + 1])[0, 0], atol=1e-4, rtol=0
+                    maps[b, n],
+                    F.conv2d(x[b : b + 1], kernels[b, n : n + 1])[0, 0],
+                    atol=1e-4,
+                    rtol=0,
                 )
         one = cross_correlate_channels(kernels[:1], x)
         torch.testing.assert_close(one[1], F.conv2d(x[1:2], kernels[0])[0], atol=1e-4, rtol=0)
@@ -129,7 +161,10 @@ class TestCorrelations:
         seen = x.grad[0].abs().sum(0) > 0
         assert seen[3:8, 3:8].all() and seen.sum() == 25
         x = torch.randn(1, 2, 7, 7)
-        for off, on in ((layer.left, layer.right), (layer.right, layer.left)):  # either branch alone
+        for off, on in (
+            (layer.left, layer.right),
+            (layer.right, layer.left),
+        ):  # either branch alone
             kept = [p.detach().clone() for p in off.parameters()]
             for p in off.parameters():
                 p.data.zero_()
@@ -142,11 +177,18 @@ class TestCorrelations:
 
     def test_broadcast_puts_the_vector_everywhere(self):
         vector, x = torch.randn(2, 3, 1, 1), torch.zeros(2, 4, 5, 6)
-        assert (broadcast_over(vector, x) == vector).all() and broadcast_over(vector, x).shape == (2, 3, 5, 6)
+        assert (broadcast_over(vector, x) == vector).all() and broadcast_over(vector, x).shape == (
+            2,
+            3,
+            5,
+            6,
+        )
 
     def test_aggregate_and_middle(self):
         answers = [torch.ones(2), 2 * torch.ones(2)]
-        assert torch.allclose(aggregate(answers, torch.tensor([0.0, np.log(3)]).float()), torch.tensor([1.75, 1.75]))
+        assert torch.allclose(
+            aggregate(answers, torch.tensor([0.0, np.log(3)]).float()), torch.tensor([1.75, 1.75])
+        )
         x = torch.arange(225.0).reshape(1, 1, 15, 15)
         assert middle(x, 7)[0, 0, 3, 3] == x[0, 0, 7, 7] and middle(x, 7).shape[-1] == 7
 
@@ -155,19 +197,29 @@ def test_proposals_stand_in_the_order_of_the_anchors():
     """Shape first, then row, then column, in maps and anchors alike."""
     k, rows, columns = 2, 3, 4
     number = torch.arange(k * rows * columns).reshape(k, 1, rows, columns).float()
-    classes = (number + torch.tensor([0.0, 0.25]).reshape(1, 2, 1, 1)).reshape(1, 2 * k, rows, columns)
-    offsets = (number + torch.tensor([0.0, 0.2, 0.4, 0.6]).reshape(1, 4, 1, 1)).reshape(1, 4 * k, rows, columns)
+    classes = (number + torch.tensor([0.0, 0.25]).reshape(1, 2, 1, 1)).reshape(
+        1, 2 * k, rows, columns
+    )
+    offsets = (number + torch.tensor([0.0, 0.2, 0.4, 0.6]).reshape(1, 4, 1, 1)).reshape(
+        1, 4 * k, rows, columns
+    )
     out = as_proposals(classes, offsets)
     expected = torch.arange(k * rows * columns).float()
     torch.testing.assert_close(out.logits[0], expected[:, None] + torch.tensor([0.0, 0.25]))
-    torch.testing.assert_close(out.offsets[0], expected[:, None] + torch.tensor([0.0, 0.2, 0.4, 0.6]))
+    torch.testing.assert_close(
+        out.offsets[0], expected[:, None] + torch.tensor([0.0, 0.2, 0.4, 0.6])
+    )
 
 
 @pytest.fixture(params=[*HEADS, "siamrpn++"])
 def small(request):
     """Each network in small, in eval mode, its batch norms moved."""
     torch.manual_seed(0)
-    network = SiamRPNpp("alexnet", SMALL, 8, 2) if request.param == "siamrpn++" else SiamRPN(request.param, SMALL, 8, 2)
+    network = (
+        SiamRPNpp("alexnet", SMALL, 8, 2)
+        if request.param == "siamrpn++"
+        else SiamRPN(request.param, SMALL, 8, 2)
+    )
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.normal_(0, 0.3)
@@ -189,7 +241,11 @@ def pictures(network, batch=2):
 def test_every_small_network_answers_for_every_anchor(small):
     out = small(*pictures(small))
     A = 5 * small.cells(255) ** 2
-    assert out.logits.shape == (2, A, 2) and out.offsets.shape == (2, A, 4) and len(small.anchors(255)) == A
+    assert (
+        out.logits.shape == (2, A, 2)
+        and out.offsets.shape == (2, A, 4)
+        and len(small.anchors(255)) == A
+    )
 
 
 @torch.no_grad()
@@ -218,7 +274,9 @@ def test_folding_a_guided_backbone_folds_the_guide_too():
     backbone.bn1.running_var.uniform_(0.5, 2)
     nn.init.normal_(backbone.guide.weight)
     image = torch.rand(1, 4, 127, 127) * 9
-    torch.testing.assert_close(fold_batch_norm(backbone)(image), backbone(image), atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(
+        fold_batch_norm(backbone)(image), backbone(image), atol=1e-3, rtol=1e-3
+    )
 
 
 @torch.no_grad()
@@ -234,9 +292,13 @@ def test_an_untrained_guide_changes_nothing():
 def test_siamrpn_begins_as_siamfc():
     """Before any training the score of every shape is highest where the exemplar was cut out."""
     torch.manual_seed(0)
-    network = SiamRPN("upchannel", (16, 32, 32, 32, 32), 32, 2)  # in training mode: batch norm has no statistics yet
+    network = SiamRPN(
+        "upchannel", (16, 32, 32, 32, 32), 32, 2
+    )  # in training mode: batch norm has no statistics yet
     search = F.interpolate(torch.rand(1, 3, 40, 40) * 255, size=(255, 255), mode="bicubic")
-    exemplar = search[:, :, 64 + 16 : 191 + 16, 64 - 24 : 191 - 24]  # two cells down, three to the left
+    exemplar = search[
+        :, :, 64 + 16 : 191 + 16, 64 - 24 : 191 - 24
+    ]  # two cells down, three to the left
     logits = network(exemplar, search).logits[0]
     scores = (logits[:, 1] - logits[:, 0]).reshape(5, 17, 17)
     for k in range(5):
@@ -251,14 +313,20 @@ def test_scores_and_offsets_of_siamrpnpp_have_shares_of_their_own():
     before = network(z, x)
     network.class_weights.copy_(torch.tensor([3.0, 0.0, 0.0]))
     after = network(z, x)
-    assert torch.equal(after.offsets, before.offsets) and not torch.allclose(after.logits, before.logits)
+    assert torch.equal(after.offsets, before.offsets) and not torch.allclose(
+        after.logits, before.logits
+    )
     network.box_weights.copy_(torch.tensor([0.0, 0.0, 3.0]))
     last = network(z, x)
-    assert torch.equal(last.logits, after.logits) and not torch.allclose(last.offsets, after.offsets)
+    assert torch.equal(last.logits, after.logits) and not torch.allclose(
+        last.offsets, after.offsets
+    )
 
 
 def test_masks_cover_the_pixels_whose_centre_is_inside():
-    masks = box_masks(torch.tensor([[1.0, 2.0, 3.0, 1.0], [-4.0, -4.0, 3.0, 3.0], [0.6, 0.4, 1.0, 1.0]]), 6)
+    masks = box_masks(
+        torch.tensor([[1.0, 2.0, 3.0, 1.0], [-4.0, -4.0, 3.0, 3.0], [0.6, 0.4, 1.0, 1.0]]), 6
+    )
     assert masks.shape == (3, 1, 6, 6) and masks[0].sum() == 3 and masks[0, 0, 2, 1:4].all()
     assert masks[1].sum() == 0 and masks[2, 0, 0, 1] == 1 and masks[2].sum() == 1
 

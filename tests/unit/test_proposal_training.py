@@ -106,13 +106,23 @@ def test_a_backbone_may_start_from_siamfc_and_stay_frozen(tmp_path):
         layer = int(name.split(".")[0][-1])
         same = torch.equal(given[name], now[name])
         assert same == (layer <= 3) or name.endswith("num_batches_tracked"), name
-    with pytest.raises(SettingsError, match="Make stride, widths, groups, backbone and share equal"):
-        train(settings("upchannel", start_from=str(path), widths=(8, 8, 8, 8, 8)), tmp_path / "w", "cpu")
+    with pytest.raises(
+        SettingsError, match="Make stride, widths, groups, backbone and share equal"
+    ):
+        train(
+            settings("upchannel", start_from=str(path), widths=(8, 8, 8, 8, 8)),
+            tmp_path / "w",
+            "cpu",
+        )
 
 
 def test_everything_may_start_from_a_network_of_the_same_kind(tmp_path):
     path = train_to_weights(settings("broadcast"), tmp_path / "a", device="cpu")
-    again = train(settings("broadcast", start_from=str(path), steps=1, rate_start=1e-12), tmp_path / "b", "cpu")
+    again = train(
+        settings("broadcast", start_from=str(path), steps=1, rate_start=1e-12),
+        tmp_path / "b",
+        "cpu",
+    )
     kept = dict(load_network(str(path)).named_parameters())
     for name, value in again.named_parameters():
         torch.testing.assert_close(value, kept[name])
@@ -120,7 +130,15 @@ def test_everything_may_start_from_a_network_of_the_same_kind(tmp_path):
 
 def test_more_training_makes_the_loss_fall(tmp_path):
     rows = []
-    s = settings("upchannel", steps=60, batch=4, rate_start=5e-3, rate_end=1e-3, validation_pairs=16, validate_every=60)
+    s = settings(
+        "upchannel",
+        steps=60,
+        batch=4,
+        rate_start=5e-3,
+        rate_end=1e-3,
+        validation_pairs=16,
+        validate_every=60,
+    )
     s = replace(s, negatives=0.0, changes=Changes(shift=8))
     train(s, tmp_path, "cpu", [lambda p: rows.append(p.loss)])
     assert np.mean(rows[-10:]) < 0.75 * np.mean(rows[:10])
@@ -137,10 +155,14 @@ def test_a_perfect_answer_has_no_box_loss_and_full_measures():
     measures = task.measures(Proposals(logits, targets.offsets), batch)
     has = (targets.labels == 1).any(1)
     assert (
-        (measures["iou"][has] > 0.999).all() and (measures["hits"][has] == 1).all() and (measures["fit"] > 0.999).all()
+        (measures["iou"][has] > 0.999).all()
+        and (measures["hits"][has] == 1).all()
+        and (measures["fit"] > 0.999).all()
     )
     assert float(task.loss(Proposals(logits, targets.offsets), batch)) < 1e-3
-    elsewhere = Proposals(-logits, torch.zeros_like(targets.offsets))  # sure of the wrong anchors, no offsets
+    elsewhere = Proposals(
+        -logits, torch.zeros_like(targets.offsets)
+    )  # sure of the wrong anchors, no offsets
     right = torch.where((targets.labels == 1)[..., None], targets.offsets, elsewhere.offsets)
     blind = task.measures(Proposals(elsewhere.logits, right), batch)
     assert (blind["fit"][has] > 0.999).all() and (blind["iou"][has] < 0.9).all()
@@ -154,11 +176,18 @@ def test_the_anchors_drawn_are_the_pairs_own_whatever_the_batch():
     task.build()
     source, _ = make_sources(TINY)
     rng = torch.Generator().manual_seed(0)
-    output = Proposals(torch.randn(2, 1445, 2, generator=rng), torch.randn(2, 1445, 4, generator=rng))
+    output = Proposals(
+        torch.randn(2, 1445, 2, generator=rng), torch.randn(2, 1445, 4, generator=rng)
+    )
     both = next(batches(source, 0, 2, 0, 1)).lit(torch.device("cpu"))
-    halves = [next(batches(source, 0, 2, 0, 1, rank, 2)).lit(torch.device("cpu")) for rank in (0, 1)]
+    halves = [
+        next(batches(source, 0, 2, 0, 1, rank, 2)).lit(torch.device("cpu")) for rank in (0, 1)
+    ]
     whole = float(task.loss(output, both))
-    parts = [float(task.loss(Proposals(*(t[k : k + 1] for t in output[:2])), half)) for k, half in enumerate(halves)]
+    parts = [
+        float(task.loss(Proposals(*(t[k : k + 1] for t in output[:2])), half))
+        for k, half in enumerate(halves)
+    ]
     assert whole == pytest.approx(sum(parts) / 2, rel=1e-6)
 
 

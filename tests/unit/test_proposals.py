@@ -24,20 +24,26 @@ from course_lib.models.proposals import (
     ssd_loss,
 )
 
-ANCHORS = torch.from_numpy(place_anchors(siamrpn_anchor_sizes(), 17, 8, 127.5).reshape(-1, 4)).float()
+ANCHORS = torch.from_numpy(
+    place_anchors(siamrpn_anchor_sizes(), 17, 8, 127.5).reshape(-1, 4)
+).float()
 BOX = torch.tensor([[95.5, 95.5, 64.0, 64.0]])  # exactly the square anchor of the middle cell
 YES, NO = torch.tensor([True]), torch.tensor([False])
 
 
 def some_proposals(batch: int = 2, seed: int = 0) -> Proposals:
     rng = torch.Generator().manual_seed(seed)
-    return Proposals(torch.randn(batch, 1445, 2, generator=rng), torch.randn(batch, 1445, 4, generator=rng))
+    return Proposals(
+        torch.randn(batch, 1445, 2, generator=rng), torch.randn(batch, 1445, 4, generator=rng)
+    )
 
 
 def test_the_anchor_on_the_box_is_a_positive_without_offset():
     targets = assign(ANCHORS, BOX, YES)
     middle = 2 * 289 + 8 * 17 + 8  # third ratio, row 8, column 8
-    assert targets.labels[0, middle] == 1 and torch.allclose(targets.offsets[0, middle], torch.zeros(4), atol=1e-6)
+    assert targets.labels[0, middle] == 1 and torch.allclose(
+        targets.offsets[0, middle], torch.zeros(4), atol=1e-6
+    )
     assert targets.labels[0, 0] == 0 and -1 in targets.labels
     assert torch.allclose(targets.offsets[0], encode(BOX, ANCHORS), atol=1e-6)
 
@@ -60,7 +66,10 @@ def test_a_degenerate_box_gives_negatives_and_no_nan(size):
         loss = criterion(proposals, assign(ANCHORS, box, YES, variances=variances))
         loss.backward()
         assert math.isfinite(loss), name
-        assert torch.isfinite(proposals.logits.grad).all() and torch.isfinite(proposals.offsets.grad).all()
+        assert (
+            torch.isfinite(proposals.logits.grad).all()
+            and torch.isfinite(proposals.offsets.grad).all()
+        )
 
 
 def test_at_most_sixteen_positives_and_forty_eight_negatives_are_drawn():
@@ -68,7 +77,11 @@ def test_at_most_sixteen_positives_and_forty_eight_negatives_are_drawn():
     labels[0, :40], labels[0, 40:] = 1, 0
     labels[1, :5], labels[1, 5:25] = 1, 0
     drawn = draw_anchors(labels, chances(torch.tensor([1, 2, 3]), 200))
-    assert (drawn == 1).sum(1).tolist() == [16, 5, 0] and (drawn == 0).sum(1).tolist() == [48, 20, 0]
+    assert (drawn == 1).sum(1).tolist() == [16, 5, 0] and (drawn == 0).sum(1).tolist() == [
+        48,
+        20,
+        0,
+    ]
     assert ((drawn == labels) | (drawn == -1)).all()
 
 
@@ -76,20 +89,29 @@ def test_the_draw_is_a_function_of_the_seed_and_fair():
     labels = torch.ones(1, 64, dtype=torch.int64)
     again = [draw_anchors(labels, chances(torch.tensor([7]), 64)) for _ in range(2)]
     assert torch.equal(*again)
-    count = sum((draw_anchors(labels, chances(torch.tensor([s]), 64)) == 1).float()[0] for s in range(400))
-    assert count.sum() == 400 * 16 and count.min() > 70 and count.max() < 135  # 100 each, on average
+    count = sum(
+        (draw_anchors(labels, chances(torch.tensor([s]), 64)) == 1).float()[0] for s in range(400)
+    )
+    assert (
+        count.sum() == 400 * 16 and count.min() > 70 and count.max() < 135
+    )  # 100 each, on average
 
 
 def test_the_three_hardest_negatives_for_each_positive_are_kept():
     labels = torch.tensor([[1, 0, 0, 0, 0, 0, -1], [0, 0, 0, 0, 0, 0, -1]])
-    losses = torch.tensor([[9.0, 0.1, 0.5, 0.3, 0.9, 0.2, 8.0], [0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 8.0]])
+    losses = torch.tensor(
+        [[9.0, 0.1, 0.5, 0.3, 0.9, 0.2, 8.0], [0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 8.0]]
+    )
     kept = hardest_negatives(losses, labels, ratio=3, least=2)
     assert kept.tolist() == [[1, -1, 0, 0, 0, -1, -1], [0, 0, -1, -1, -1, -1, -1]]
     assert (hardest_negatives(losses, labels, least=10) == labels).all()
 
 
 def test_a_mean_over_nothing_is_nothing():
-    values, chosen = torch.tensor([[1.0, 3.0], [5.0, 7.0]]), torch.tensor([[True, True], [False, False]])
+    values, chosen = (
+        torch.tensor([[1.0, 3.0], [5.0, 7.0]]),
+        torch.tensor([[True, True], [False, False]]),
+    )
     assert mean_over(values, chosen) == 1.0  # (2 + 0) / 2
 
 
@@ -108,7 +130,9 @@ def test_siamrpns_loss_is_the_sum_of_its_parts():
     classes = -0.5 * log[labels == 1, 1].mean() - 0.5 * log[labels == 0, 0].mean()
     d = np.abs((proposals.offsets[0] - targets.offsets[0]).double().numpy()[labels == 1])
     smooth = np.where(d < 1, d**2 / 2, d - 0.5).sum(1).mean()
-    assert float(siamrpn_loss(proposals, targets)) == pytest.approx(classes + 1.2 * smooth, rel=1e-5)
+    assert float(siamrpn_loss(proposals, targets)) == pytest.approx(
+        classes + 1.2 * smooth, rel=1e-5
+    )
     assert float(siamrpn_loss(proposals, targets, weight=2.0, smooth=False)) == pytest.approx(
         classes + 2 * d.sum(1).mean(), rel=1e-5
     )
@@ -129,11 +153,17 @@ def test_the_epfl_loss_is_the_sum_of_its_parts():
 
 def test_two_processes_find_the_loss_of_one():
     proposals = some_proposals(2)
-    boxes, positive = torch.cat([BOX, BOX + torch.tensor([9.0, 0, 20, -9])]), torch.tensor([True, False])
+    boxes, positive = (
+        torch.cat([BOX, BOX + torch.tensor([9.0, 0, 20, -9])]),
+        torch.tensor([True, False]),
+    )
     targets = assign(ANCHORS, boxes, positive)
     whole = siamrpn_loss(proposals, targets)
     halves = [
-        siamrpn_loss(Proposals(*(t[k : k + 1] for t in proposals[:2])), Targets(*(t[k : k + 1] for t in targets)))
+        siamrpn_loss(
+            Proposals(*(t[k : k + 1] for t in proposals[:2])),
+            Targets(*(t[k : k + 1] for t in targets)),
+        )
         for k in (0, 1)
     ]
     assert float(whole) == pytest.approx(float(sum(halves)) / 2, rel=1e-6)

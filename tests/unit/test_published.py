@@ -58,7 +58,9 @@ def test_two_frames_have_no_true_box_and_the_toolkit_counts_them_as_missed(folde
     [("SiamFC-3s", 0.583), ("SRDCF", 0.598), ("KCF", 0.476), ("DSST", 0.471), ("Struck", 0.431)],
 )
 def test_published_trackers_score_what_others_found(folder, tracker, expected):
-    assert auc(published_report(folder).curve(tracker, "success")) == pytest.approx(expected, abs=0.002)
+    assert auc(published_report(folder).curve(tracker, "success")) == pytest.approx(
+        expected, abs=0.002
+    )
 
 
 def test_a_folder_without_annotations_and_a_short_result_are_named(tmp_path):
@@ -80,14 +82,21 @@ def test_tiger1_loses_its_first_five_frames(tmp_path):
     (tmp_path / "results" / "KCF" / "tiger1.txt").write_text("".join(rows[5:]))
     (tmp_path / "attributes.txt").write_text("tiger1: IV, OCC\n")
     report = published_report(tmp_path)
-    assert report.overall()["KCF"]["auc"] == pytest.approx(20 / 21) and report.attributes["tiger1"] == {"IV", "OCC"}
+    assert report.overall()["KCF"]["auc"] == pytest.approx(20 / 21) and report.attributes[
+        "tiger1"
+    ] == {"IV", "OCC"}
 
 
 def small_report(name, boxes):
     """A report on one tracker, "it", that always says the same box; `boxes`: truth (T, 4) by sequence."""
-    scores = {n: score_sequence(np.tile([0.0, 0.0, 10.0, 10.0], (len(b), 1)), b) for n, b in boxes.items()}
+    scores = {
+        n: score_sequence(np.tile([0.0, 0.0, 10.0, 10.0], (len(b), 1)), b) for n, b in boxes.items()
+    }
     return Report(
-        name, "ope", {"it": TrackerScores(scores, dict.fromkeys(boxes, 5.0))}, dict.fromkeys(boxes, frozenset())
+        name,
+        "ope",
+        {"it": TrackerScores(scores, dict.fromkeys(boxes, 5.0))},
+        dict.fromkeys(boxes, frozenset()),
     )
 
 

@@ -19,11 +19,14 @@ from course_lib.errors import DataError, MissingDataError
 nan = np.nan
 
 
-def otb_video(root: Path, name: str, numbers, count: int | None = None, text: str | None = None, **where) -> Path:
+def otb_video(
+    root: Path, name: str, numbers, count: int | None = None, text: str | None = None, **where
+) -> Path:
     numbers = list(numbers)
     images(root / name / "img", numbers, **where)
     write(
-        root / name / "groundtruth_rect.txt", rows(len(numbers) if count is None else count) if text is None else text
+        root / name / "groundtruth_rect.txt",
+        rows(len(numbers) if count is None else count) if text is None else text,
     )
     return root / name
 
@@ -34,7 +37,9 @@ def otb_video(root: Path, name: str, numbers, count: int | None = None, text: st
 number = st.one_of(st.integers(-50, 900).map(float), st.floats(-50, 900, width=32))
 side = st.floats(0.5, 300, width=32)
 good = st.tuples(number, number, side, side)
-odd = st.sampled_from([(nan, nan, nan, nan), (0.0, 0.0, 0.0, 0.0), (5.0, 6.0, 0.0, 7.0), (nan, 1.0, 2.0, 3.0)])
+odd = st.sampled_from(
+    [(nan, nan, nan, nan), (0.0, 0.0, 0.0, 0.0), (5.0, 6.0, 0.0, 7.0), (nan, 1.0, 2.0, 3.0)]
+)
 delimiter = st.sampled_from([",", "\t", " ", ", ", "  ", " \t", ",\t"])
 line = st.tuples(st.one_of(good, odd), delimiter, st.sampled_from(["\n", "\r\n", " \n", "\n\n"]))
 
@@ -54,14 +59,18 @@ def test_boxes_are_read_back_whatever_stands_between_the_numbers(lines, first_pi
 
 @settings(deadline=None, max_examples=40)
 @given(
-    st.lists(st.integers(0, 8), min_size=1, max_size=30), st.sampled_from(["\n", ",", " ", ",\n"]), st.integers(0, 5)
+    st.lists(st.integers(0, 8), min_size=1, max_size=30),
+    st.sampled_from(["\n", ",", " ", ",\n"]),
+    st.integers(0, 5),
 )
 def test_labels_are_read_back_and_short_ones_padded(values, between, more):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cover.label"
         path.write_text(between.join(map(str, values)) + "\n")
         np.testing.assert_array_equal(read_labels(path, len(values)), values)
-        np.testing.assert_array_equal(read_labels(path, len(values) + more, pad=True), values + [0] * more)
+        np.testing.assert_array_equal(
+            read_labels(path, len(values) + more, pad=True), values + [0] * more
+        )
         with pytest.raises(DataError, match=f"{len(values)} values for {len(values) + 1} frames"):
             read_labels(path, len(values) + 1)
 
@@ -85,9 +94,16 @@ def test_other_files_are_no_images(tmp_path):
 
 
 def test_otb_counts_from_one_and_mixes_delimiters(tmp_path):
-    otb_video(tmp_path, "Dog", range(1, 5), text="11,21,30,40\n12\t22\t30\t40\n13 23 30 40\nNaN,NaN,NaN,NaN\n")
+    otb_video(
+        tmp_path,
+        "Dog",
+        range(1, 5),
+        text="11,21,30,40\n12\t22\t30\t40\n13 23 30 40\nNaN,NaN,NaN,NaN\n",
+    )
     (dog,) = read_otb(tmp_path)
-    np.testing.assert_array_equal(dog.boxes, [[10, 20, 30, 40], [11, 21, 30, 40], [12, 22, 30, 40], [nan] * 4])
+    np.testing.assert_array_equal(
+        dog.boxes, [[10, 20, 30, 40], [11, 21, 30, 40], [12, 22, 30, 40], [nan] * 4]
+    )
     assert dog.name == "Dog" and not dog.omitted.any() and dog.frames.paths[0].name == "0001.jpg"
 
 
@@ -153,7 +169,12 @@ def test_otb_attributes_beside_the_sequence_or_in_one_file(tmp_path):
     write(tmp_path / "Jogging" / "groundtruth_rect.1.txt", rows(1))
     write(tmp_path / "attributes.txt", "car4: IV\njogging-1: OCC, DEF\ndeer: OV\n")
     found = {s.name: s.attributes for s in read_otb(tmp_path)}
-    assert found == {"Deer": {"MB", "FM", "IPR"}, "Dog": {"SV", "DEF"}, "Car4": {"IV"}, "Jogging.1": {"OCC", "DEF"}}
+    assert found == {
+        "Deer": {"MB", "FM", "IPR"},
+        "Dog": {"SV", "DEF"},
+        "Car4": {"IV"},
+        "Jogging.1": {"OCC", "DEF"},
+    }
 
 
 def test_otb_errors_name_file_value_and_remedy(tmp_path):
@@ -167,7 +188,9 @@ def test_otb_errors_name_file_value_and_remedy(tmp_path):
         "run `python data_scripts/otb.py` or pass --root"
     )
     dog = otb_video(tmp_path, "Dog", range(1, 10), count=7)
-    assert "Dog/groundtruth_rect.txt has 7 rows" in sentence() and "Dog/img has 9 images" in sentence()
+    assert (
+        "Dog/groundtruth_rect.txt has 7 rows" in sentence() and "Dog/img has 9 images" in sentence()
+    )
     write(dog / "groundtruth_rect.txt", rows(3) + "12,no,3,4\n" + rows(5))
     assert "groundtruth_rect.txt, line 4: '12,no,3,4'; expected 4 numbers" in sentence()
     write(dog / "groundtruth_rect.txt", rows(8) + "1,2,3\n")
@@ -181,7 +204,10 @@ def test_otb_errors_name_file_value_and_remedy(tmp_path):
     assert "attrs.txt: unknown attributes ['XYZ']; expected some of IV, SV" in sentence()
     for path in (dog / "img").iterdir():
         path.unlink()
-    assert "0 images found in" in sentence(MissingDataError) and "fetch the sequence again" in sentence()
+    assert (
+        "0 images found in" in sentence(MissingDataError)
+        and "fetch the sequence again" in sentence()
+    )
 
 
 def test_otb_david_with_other_counts_names_what_is_on_disk(tmp_path):
@@ -195,7 +221,9 @@ def test_otb_david_with_other_counts_names_what_is_on_disk(tmp_path):
 
 @pytest.mark.real_data
 def test_real_otb_is_what_the_got10k_toolkit_reads(real_data, capsys):
-    toolkit = pytest.importorskip("got10k.datasets").OTB(str(real_data / "otb"), version="otb2015", download=False)
+    toolkit = pytest.importorskip("got10k.datasets").OTB(
+        str(real_data / "otb"), version="otb2015", download=False
+    )
     ours = {sequence.name: sequence for sequence in read_otb(real_data / "otb")}
     assert sorted(ours) == sorted(toolkit.seq_names) and len(ours) == 14
     # David's copy holds the covered frames alone; the toolkit would cut it a second time.
@@ -208,10 +236,16 @@ def test_real_otb_is_what_the_got10k_toolkit_reads(real_data, capsys):
 @pytest.mark.real_data
 def test_real_otb_is_what_was_published(real_data):
     published = real_data / "otb100_published"
-    tags = dict(line.split(":") for line in (published / "attributes.txt").read_text().splitlines() if line.strip())
+    tags = dict(
+        line.split(":")
+        for line in (published / "attributes.txt").read_text().splitlines()
+        if line.strip()
+    )
     for sequence in read_otb(real_data / "otb"):
         name = sequence.name.lower().replace(".", "-")
-        np.testing.assert_array_equal(sequence.boxes, read_boxes(published / "annotations" / f"{name}.txt", 1))
+        np.testing.assert_array_equal(
+            sequence.boxes, read_boxes(published / "annotations" / f"{name}.txt", 1)
+        )
         assert sequence.attributes == set(tags[name].replace(",", " ").split()), name
 
 

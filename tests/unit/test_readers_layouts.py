@@ -28,7 +28,10 @@ def test_vot_polygons_tags_and_fps(tmp_path, below):
     write(tmp_path / "ball" / "groundtruth.txt", POLYGONS)
     write(tmp_path / "ball" / "occlusion.tag", "0\n1\n")
     write(tmp_path / "ball" / "camera_motion.label", "1\n1\n1\n")
-    write(tmp_path / "ball" / "sequence", "[sequence]\nname=ball\nfps=24\nchannels.color=color/%08d.jpg\n")
+    write(
+        tmp_path / "ball" / "sequence",
+        "[sequence]\nname=ball\nfps=24\nchannels.color=color/%08d.jpg\n",
+    )
     (ball,) = read_vot(tmp_path)
     np.testing.assert_allclose(ball.boxes[0], [2, 3, 8, 6])
     np.testing.assert_allclose(ball.boxes[1, 2:] ** 2, [2, 2])
@@ -48,7 +51,9 @@ def test_vot_boxes_of_2013_and_the_order_of_the_list(tmp_path):
     assert (cup.name, bolt.name) == ("cup", "bolt") and cup.polygons is None and cup.fps is None
     np.testing.assert_array_equal(cup.boxes, [[1.5, 2, 30, 40], [nan] * 4])
     write(tmp_path / "list.txt", "cup\ngone\nalso\n")
-    with pytest.raises(MissingDataError, match=r"2 sequences of .*list.txt are missing \(gone, also\).*vot.py"):
+    with pytest.raises(
+        MissingDataError, match=r"2 sequences of .*list.txt are missing \(gone, also\).*vot.py"
+    ):
         read_vot(tmp_path)
 
 
@@ -83,7 +88,10 @@ def test_vot_tags_longer_than_the_video_or_of_words_are_refused(tmp_path):
 def got10k_video(split: Path, name: str, count: int, annotated: int) -> Path:
     images(split / name, range(1, count + 1), "{:08d}.jpg")
     write(split / name / "groundtruth.txt", rows(annotated, start=0))
-    write(split / name / "meta_info.ini", "[METAINFO]\nurl: https://a.b/c\nanno_fps: 10Hz\nresolution: (1280, 720)")
+    write(
+        split / name / "meta_info.ini",
+        "[METAINFO]\nurl: https://a.b/c\nanno_fps: 10Hz\nresolution: (1280, 720)",
+    )
     return split / name
 
 
@@ -92,7 +100,9 @@ def test_got10k_labels_and_absence(tmp_path):
     for name, values in {"absence": "0011", "cover": "8300", "cut_by_image": "0100"}.items():
         write(folder / f"{name}.label", "\n".join(values))
     (sequence,) = read_got10k(tmp_path / "val")
-    np.testing.assert_array_equal(sequence.boxes, [[0, 0, 10, 20], [1, 2, 11, 20], [nan] * 4, [nan] * 4])
+    np.testing.assert_array_equal(
+        sequence.boxes, [[0, 0, 10, 20], [1, 2, 11, 20], [nan] * 4, [nan] * 4]
+    )
     np.testing.assert_array_equal(sequence.tags["cover"], [8, 3, 0, 0])
     np.testing.assert_array_equal(sequence.tags["absent"], [False, False, True, True])
     np.testing.assert_array_equal(sequence.tags["cut_by_image"], [False, True, False, False])
@@ -123,7 +133,9 @@ def test_lasot_absent_targets_are_omitted(tmp_path, below):
     np.testing.assert_array_equal(np.isnan(cat.boxes).all(axis=1), cat.omitted)
     assert cat.name == "cat-2"
     (folder / "out_of_view.txt").unlink()
-    with pytest.raises(MissingDataError, match=r"out_of_view.txt does not exist; LaSOT's scores need it"):
+    with pytest.raises(
+        MissingDataError, match=r"out_of_view.txt does not exist; LaSOT's scores need it"
+    ):
         read_lasot(tmp_path)
 
 
@@ -148,7 +160,8 @@ def test_trackingnet_counts_from_zero_without_padding(tmp_path):
     np.testing.assert_array_equal(sequences[0].boxes[0], [3, 4, 50, 60])
     assert np.isnan(sequences[0].boxes[1:]).all()
     with pytest.raises(
-        MissingDataError, match=r"0 sequences found in .*TRAIN_0, which does not exist \(looked for anno"
+        MissingDataError,
+        match=r"0 sequences found in .*TRAIN_0, which does not exist \(looked for anno",
     ):
         read_trackingnet(tmp_path / "TRAIN_0")
 
@@ -158,12 +171,15 @@ def test_uav123_parts_of_a_video_need_the_table(tmp_path):
     images(tmp_path / "data_seq" / "UAV123" / "bike2", range(1, 4), "{:06d}.jpg")
     for name, count in {"bird1_1": 3, "bird1_2": 4, "bike2": 3}.items():
         write(tmp_path / "anno" / "UAV123" / f"{name}.txt", rows(count - 1) + "NaN,NaN,NaN,NaN\n")
-    with pytest.raises(MissingDataError, match=r"bird1_1 covers is not known .* put the table .*uav123.json"):
+    with pytest.raises(
+        MissingDataError, match=r"bird1_1 covers is not known .* put the table .*uav123.json"
+    ):
         read_uav123(tmp_path)
     table = {"bird1_1": ("bird1", 1, 3), "bird1_2": ("bird1", 6, 9)}
     keys = ("folder_name", "start_frame", "end_frame")
     write(
-        tmp_path / "uav123.json", json.dumps({"UAV123": {n: dict(zip(keys, v, strict=True)) for n, v in table.items()}})
+        tmp_path / "uav123.json",
+        json.dumps({"UAV123": {n: dict(zip(keys, v, strict=True)) for n, v in table.items()}}),
     )
     bike, first, second = read_uav123(tmp_path)
     assert [int(path.stem) for path in second.frames.paths] == [6, 7, 8, 9]
@@ -176,7 +192,10 @@ def test_uav123_a_part_whose_name_is_its_folder_needs_the_table_too(tmp_path):
     write(tmp_path / "anno" / "UAV123" / "car.txt", rows(5))
     with pytest.raises(MissingDataError, match=r"5 rows, .* 8 images"):
         read_uav123(tmp_path)
-    write(tmp_path / "uav123.json", '{"UAV123": {"car": {"folder_name": "car", "start_frame": 7, "end_frame": 11}}}')
+    write(
+        tmp_path / "uav123.json",
+        '{"UAV123": {"car": {"folder_name": "car", "start_frame": 7, "end_frame": 11}}}',
+    )
     with pytest.raises(DataError, match=r"5 rows, but .* 2 images"):
         read_uav123(tmp_path)
     write(tmp_path / "uav123.json", '{"UAV123": {"car": {"folder": "car"}}}')
@@ -184,7 +203,9 @@ def test_uav123_a_part_whose_name_is_its_folder_needs_the_table_too(tmp_path):
         read_uav123(tmp_path)
 
 
-def vid_frame(folder: Path, video: str, frame: int, objects: dict[int, tuple[int, int, int, int]]) -> None:
+def vid_frame(
+    folder: Path, video: str, frame: int, objects: dict[int, tuple[int, int, int, int]]
+) -> None:
     """One frame of ImageNet-VID and its XML."""
     images(folder / "Data" / "VID" / video, [frame], "{:06d}.JPEG")
     inner = "".join(
@@ -192,7 +213,10 @@ def vid_frame(folder: Path, video: str, frame: int, objects: dict[int, tuple[int
         f"<ymax>{c[3]}</ymax><ymin>{c[1]}</ymin></bndbox><occluded>0</occluded></object>"
         for t, c in objects.items()
     )
-    write(folder / "Annotations" / "VID" / video / f"{frame:06d}.xml", f"<annotation>{inner}</annotation>")
+    write(
+        folder / "Annotations" / "VID" / video / f"{frame:06d}.xml",
+        f"<annotation>{inner}</annotation>",
+    )
 
 
 def test_vid_gives_a_sequence_for_each_track(tmp_path):
@@ -211,10 +235,15 @@ def test_vid_gives_a_sequence_for_each_track(tmp_path):
 
 
 def test_vid_says_what_is_missing(tmp_path):
-    with pytest.raises(MissingDataError, match=r"0 sequences found in .* \(looked for Annotations/VID"):
+    with pytest.raises(
+        MissingDataError, match=r"0 sequences found in .* \(looked for Annotations/VID"
+    ):
         read_vid(tmp_path)
     vid_frame(tmp_path, "val/v", 0, {})
-    write(tmp_path / "Annotations" / "VID" / "val" / "v" / "000000.xml", "<object><trackid>1</trackid></object>")
+    write(
+        tmp_path / "Annotations" / "VID" / "val" / "v" / "000000.xml",
+        "<object><trackid>1</trackid></object>",
+    )
     with pytest.raises(DataError, match=r"000000.xml: an object without trackid or bndbox"):
         read_vid(tmp_path)
 

@@ -27,7 +27,9 @@ TABLE = [
 
 def test_the_table_of_siamfc():
     small, large = (reception(alexnet_layers(), size) for size in (127, 255))
-    assert [(a.layer, a.size, b.size, a.field, a.stride) for a, b in zip(small, large, strict=True)] == TABLE
+    assert [
+        (a.layer, a.size, b.size, a.field, a.stride) for a, b in zip(small, large, strict=True)
+    ] == TABLE
 
 
 def test_the_baseline_of_stride_four():
@@ -40,11 +42,19 @@ def test_a_kernel_that_does_not_fit_is_named():
         output_size(8, 11)
 
 
-layer = st.builds(Layer, st.just("l"), kernel=st.integers(1, 5), stride=st.integers(1, 3), padding=st.integers(0, 2))
+layer = st.builds(
+    Layer,
+    st.just("l"),
+    kernel=st.integers(1, 5),
+    stride=st.integers(1, 3),
+    padding=st.integers(0, 2),
+)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(layer, min_size=1, max_size=4), st.integers(161, 190))  # four layers of 5 / 3 need 161
+@given(
+    st.lists(layer, min_size=1, max_size=4), st.integers(161, 190)
+)  # four layers of 5 / 3 need 161
 def test_sizes_fields_and_centres_agree_with_gradients(layers, size):
     rows = reception(layers, size)
     last = rows[-1]
@@ -63,7 +73,10 @@ def test_sizes_fields_and_centres_agree_with_gradients(layers, size):
     # a stride larger than the kernel leaves gaps inside the field; its ends are always seen, or outside the picture
     assert (first, end) == (max(0, round(low)), min(size, round(high))) or one_has_gaps(layers)
     if not any(one.padding for one in layers):
-        assert field_and_stride([(one.kernel, one.stride) for one in layers]) == (last.field, last.stride)
+        assert field_and_stride([(one.kernel, one.stride) for one in layers]) == (
+            last.field,
+            last.stride,
+        )
 
 
 def one_has_gaps(layers) -> bool:

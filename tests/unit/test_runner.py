@@ -31,14 +31,18 @@ def still(name, T=6, step=0.0, tags=()):
 @pytest.fixture
 def benchmark():
     return Benchmark(
-        "little", (still("calm", tags=("OCC",)), still("quick", step=20.0, tags=("FM", "OCC"))), first_pixel=1
+        "little",
+        (still("calm", tags=("OCC",)), still("quick", step=20.0, tags=("FM", "OCC"))),
+        first_pixel=1,
     )
 
 
 def test_results_go_out_as_the_toolkits_store_them_and_come_back(tmp_path, benchmark):
     files = evaluate([STAY], benchmark, tmp_path, progress=False)
     assert files == [tmp_path / "little" / "stay-put" / f"{n}.txt" for n in ("calm", "quick")]
-    assert files[0].read_text().splitlines()[0] == "21.0000,31.0000,10.0000,10.0000"  # this benchmark counts from 1
+    assert (
+        files[0].read_text().splitlines()[0] == "21.0000,31.0000,10.0000,10.0000"
+    )  # this benchmark counts from 1
     result = read_result(files[0], first_pixel=1)
     assert np.array_equal(result.boxes, benchmark["calm"].boxes) and (result.seconds > 0).all()
     assert (tmp_path / "little" / "stay-put" / "times" / "calm_time.txt").is_file()
@@ -52,7 +56,9 @@ def test_scores_by_hand(tmp_path, benchmark):
     assert report.by_sequence()["quick"]["stay-put"] == pytest.approx(20 / 21 / 6)
     row = report.overall()["stay-put"]
     assert row["auc"] == pytest.approx((20 / 21) * (1 + 1 / 6) / 2)
-    assert row["precision20"] == pytest.approx((1 + 2 / 6) / 2) and row["mean_iou"] == pytest.approx((1 + 1 / 6) / 2)
+    assert row["precision20"] == pytest.approx((1 + 2 / 6) / 2) and row[
+        "mean_iou"
+    ] == pytest.approx((1 + 1 / 6) / 2)
     assert report.by_attribute() == {
         "OCC": {"stay-put": pytest.approx(row["auc"])},
         "FM": {"stay-put": pytest.approx(20 / 21 / 6)},
@@ -78,10 +84,13 @@ def test_a_run_that_is_cut_off_goes_on_where_it_stopped(tmp_path, benchmark, mon
 
 
 def test_one_failing_sequence_does_not_stop_the_others_and_is_named(tmp_path, benchmark):
-    broken = Sequence("broken", ArrayFrames([np.zeros((9, 9, 3))] * 3), np.tile([1.0, 1, 3, 3], (3, 1)))
+    broken = Sequence(
+        "broken", ArrayFrames([np.zeros((9, 9, 3))] * 3), np.tile([1.0, 1, 3, 3], (3, 1))
+    )
     both = Benchmark("little", (broken, *benchmark.sequences))
     with pytest.raises(
-        CourseError, match=r"1 of 3 runs failed: stay-put on broken: a frame has shape .*the others are kept"
+        CourseError,
+        match=r"1 of 3 runs failed: stay-put on broken: a frame has shape .*the others are kept",
     ):
         evaluate([STAY], both, tmp_path, progress=False)
     assert result_path(tmp_path, "little", "stay-put", "quick").is_file()
@@ -92,10 +101,13 @@ def test_one_failing_sequence_does_not_stop_the_others_and_is_named(tmp_path, be
 def test_results_of_other_settings_are_not_mixed_in(tmp_path, benchmark):
     evaluate([TrackerSpec("ncc")], benchmark, tmp_path, progress=False)
     with pytest.raises(
-        CourseError, match=r"holds results of ncc with settings \{\}, not \{'search': '3'\}.*--label.*--fresh"
+        CourseError,
+        match=r"holds results of ncc with settings \{\}, not \{'search': '3'\}.*--label.*--fresh",
     ):
         evaluate([TrackerSpec("ncc", {"search": "3"})], benchmark, tmp_path, progress=False)
-    evaluate([TrackerSpec("ncc", {"search": "3"}, label="ncc-wide")], benchmark, tmp_path, progress=False)
+    evaluate(
+        [TrackerSpec("ncc", {"search": "3"}, label="ncc-wide")], benchmark, tmp_path, progress=False
+    )
 
 
 @pytest.mark.parametrize("protocol", ["tre", "sre"])
@@ -104,7 +116,10 @@ def test_tre_and_sre_are_stored_resumed_and_pooled(tmp_path, protocol):
     first = evaluate([STAY], benchmark, tmp_path, protocol, progress=False)
     assert len(first) == (11 if protocol == "tre" else 12)  # 30 frames leave 11 places to start
     stamps = [f.stat().st_mtime_ns for f in first]
-    assert [f.stat().st_mtime_ns for f in evaluate([STAY], benchmark, tmp_path, protocol, progress=False)] == stamps
+    assert [
+        f.stat().st_mtime_ns
+        for f in evaluate([STAY], benchmark, tmp_path, protocol, progress=False)
+    ] == stamps
     row = make_report(tmp_path, benchmark, ["stay-put"], protocol).overall()["stay-put"]
     assert row["auc"] == pytest.approx(20 / 21) if protocol == "tre" else 0.5 < row["auc"] < 0.9
 
@@ -116,14 +131,22 @@ def test_vot_and_real_time_runs_are_stored_resumed_and_scored(tmp_path):
     assert files[1] == tmp_path / "little" / "stay-put" / "baseline" / "quick" / "quick_001.txt"
     assert files[1].read_text().split() == ["1", "2", "0", "0", "0", "0", "1"]
     row = vot_scores(tmp_path, benchmark, ["stay-put"])["stay-put"]
-    assert row["accuracy"] == 1 and row["failures"] == 1 and row["per_100_frames"] == pytest.approx(100 / 37)
+    assert (
+        row["accuracy"] == 1
+        and row["failures"] == 1
+        and row["per_100_frames"] == pytest.approx(100 / 37)
+    )
     stamps = [f.stat().st_mtime_ns for f in files]
-    assert [f.stat().st_mtime_ns for f in evaluate([STAY], benchmark, tmp_path, "vot", progress=False)] == stamps
+    assert [
+        f.stat().st_mtime_ns for f in evaluate([STAY], benchmark, tmp_path, "vot", progress=False)
+    ] == stamps
     late = evaluate([STAY], benchmark, tmp_path, "vot-realtime", progress=False)
     assert late[1] == tmp_path / "little" / "stay-put" / "realtime" / "quick" / "quick_001.txt"
     assert late[1].read_text() == files[1].read_text()  # a tracker that takes no time is never late
     late[1].write_text("1\n" + "0.0000,0.0000,1.0000,1.0000\n" * 6)
-    assert vot_scores(tmp_path, benchmark, ["stay-put"], "vot-realtime")["stay-put"]["failures"] == 0
+    assert (
+        vot_scores(tmp_path, benchmark, ["stay-put"], "vot-realtime")["stay-put"]["failures"] == 0
+    )
     assert vot_scores(tmp_path, benchmark, ["stay-put"])["stay-put"]["failures"] == 1
     assert len(evaluate([STAY], benchmark, tmp_path, "realtime", progress=False)) == 2
     assert make_report(tmp_path, benchmark, ["stay-put"], "realtime").by_sequence()["calm"][
@@ -134,7 +157,11 @@ def test_vot_and_real_time_runs_are_stored_resumed_and_scored(tmp_path):
 def test_got10k_scores_come_from_one_pass_results(tmp_path, benchmark):
     evaluate([STAY], benchmark, tmp_path, progress=False)
     row = got10k_scores(tmp_path, benchmark, ["stay-put"])["stay-put"]
-    assert row == {"ao": 0.5, "sr50": 0.5, "sr75": 0.5}  # five frames each, the first left out: all right, all wrong
+    assert row == {
+        "ao": 0.5,
+        "sr50": 0.5,
+        "sr75": 0.5,
+    }  # five frames each, the first left out: all right, all wrong
     assert "| stay-put | 0.500 | 0.500 | 0.500 |" in scores_table({"stay-put": row})
 
 
@@ -174,19 +201,34 @@ def test_results_of_a_toolkit_are_read_whatever_separates_them(tmp_path):
 
 def test_a_result_without_times_has_no_speed(tmp_path):
     write_result(tmp_path / "dog.txt", Result(np.ones((2, 4)), np.full(2, np.nan)))
-    assert np.isnan(read_result(tmp_path / "dog.txt").seconds).all() and not (tmp_path / "times").exists()
+    assert (
+        np.isnan(read_result(tmp_path / "dog.txt").seconds).all()
+        and not (tmp_path / "times").exists()
+    )
 
 
 def test_a_report_as_markdown_csv_json_and_pictures(tmp_path, benchmark):
     evaluate([STAY, TrackerSpec("random-walk")], benchmark, tmp_path, progress=False)
     report = make_report(tmp_path, benchmark, ["random-walk", "stay-put"])
-    assert to_markdown(report).splitlines()[4].startswith("| stay-put | 0.5")  # the best comes first
-    assert to_csv(report).splitlines()[0] == "sequence,random-walk,stay-put" and len(to_csv(report).splitlines()) == 3
+    assert (
+        to_markdown(report).splitlines()[4].startswith("| stay-put | 0.5")
+    )  # the best comes first
+    assert (
+        to_csv(report).splitlines()[0] == "sequence,random-walk,stay-put"
+        and len(to_csv(report).splitlines()) == 3
+    )
     stored = json.loads(to_json(report))
-    assert stored["overall"]["stay-put"]["auc"] == pytest.approx(report.overall()["stay-put"]["auc"])
+    assert stored["overall"]["stay-put"]["auc"] == pytest.approx(
+        report.overall()["stay-put"]["auc"]
+    )
     assert {"date", "commit", "hardware", "opencv"} <= stored["measured"].keys()
     files = write_report(report, tmp_path / "out")
-    assert all(f.stat().st_size > 30 for f in files) and {f.suffix for f in files} == {".md", ".csv", ".json", ".png"}
+    assert all(f.stat().st_size > 30 for f in files) and {f.suffix for f in files} == {
+        ".md",
+        ".csv",
+        ".json",
+        ".png",
+    }
 
 
 def test_a_figure_comes_with_its_sentence(tmp_path, benchmark):
@@ -202,12 +244,21 @@ class TestCommands:
 
     def test_evaluate_and_report(self, tmp_path, capsys):
         common = ["--tracker", "stay-put", "ncc", "--results", str(tmp_path / "r")]
-        extra = ["--sequences", "gen-01-plain,gen-23-small", "--workers", "1", "--set", "ncc.search=1.5"]
+        extra = [
+            "--sequences",
+            "gen-01-plain,gen-23-small",
+            "--workers",
+            "1",
+            "--set",
+            "ncc.search=1.5",
+        ]
         assert main(["evaluate", *common, *extra]) == 0
         assert "| ncc |" in capsys.readouterr().out
         stored = json.loads((tmp_path / "r" / "generated-v1" / "ncc" / "tracker.json").read_text())
         assert stored["settings"] == {"search": "1.5"}
-        assert main(["report", *common, "--out", str(tmp_path / "out")]) == 2  # only two of the 24 clips were run
+        assert (
+            main(["report", *common, "--out", str(tmp_path / "out")]) == 2
+        )  # only two of the 24 clips were run
         assert "no ope results" in capsys.readouterr().err
 
     @pytest.mark.parametrize(
@@ -216,7 +267,10 @@ class TestCommands:
             (["evaluate", "--tracker", "moose"], "Did you mean 'mosse'"),
             (["evaluate", "--tracker", "mosse", "--set", "rate=1"], "as in mosse.key=1"),
             (["evaluate", "--tracker", "mosse", "--set", "mosse.rat=1"], "did you mean 'rate'"),
-            (["evaluate", "--tracker", "mosse", "--benchmark", "otb10"], "there is no benchmark 'otb10'"),
+            (
+                ["evaluate", "--tracker", "mosse", "--benchmark", "otb10"],
+                "there is no benchmark 'otb10'",
+            ),
             (["evaluate", "--tracker", "mosse", "--sequences", "nope"], "has no sequence 'nope'"),
             (["evaluate", "--tracker", "mosse", "--workers", "0"], "--workers is 0"),
             (["evaluate", "--tracker", "mosse", "ncc", "--label", "x"], "for a single tracker"),
@@ -226,9 +280,14 @@ class TestCommands:
             (["start", "77"], "there is no lesson '77'"),
         ],
     )
-    def test_a_wrong_argument_is_answered_in_one_sentence(self, tmp_path, capsys, monkeypatch, arguments, words):
+    def test_a_wrong_argument_is_answered_in_one_sentence(
+        self, tmp_path, capsys, monkeypatch, arguments, words
+    ):
         monkeypatch.setattr("course_lib.cli.evaluate.RUNS", tmp_path)
-        assert main(arguments + (["--results", str(tmp_path)] if arguments[0] == "evaluate" else [])) == 2
+        assert (
+            main(arguments + (["--results", str(tmp_path)] if arguments[0] == "evaluate" else []))
+            == 2
+        )
         captured = capsys.readouterr()
         assert words in captured.err and "Traceback" not in captured.err
 
@@ -246,11 +305,17 @@ class TestCommands:
         clip = make_clip(SPECS[0])
         write_video(tmp_path / "mine.mp4", clip.frames.part(5, 30), 25)
         box = ",".join(f"{v:.1f}" for v in clip.boxes[7])
-        assert main(["track", "--video", str(tmp_path / "mine.mp4"), "--box", box, "--start", "2"]) == 0
+        assert (
+            main(["track", "--video", str(tmp_path / "mine.mp4"), "--box", box, "--start", "2"])
+            == 0
+        )
         boxes = read_result(tmp_path / "mine-mosse.txt").boxes
         assert iou(boxes, clip.boxes[7:30]).min() > 0.5
         assert len(VideoFile(tmp_path / "mine-mosse.mp4")) == 23
-        for wrong, words in ((["--start", "99"], "has frames 0 to 24"), (["--out", "x.avi"], "ends in .mp4")):
+        for wrong, words in (
+            (["--start", "99"], "has frames 0 to 24"),
+            (["--out", "x.avi"], "ends in .mp4"),
+        ):
             assert main(["track", "--video", str(tmp_path / "mine.mp4"), "--box", box, *wrong]) == 2
             assert words in capsys.readouterr().err
         (tmp_path / "text.mp4").write_text("no video")
@@ -268,7 +333,8 @@ class TestCommands:
         assert main(["start", "2"]) == 2 and "--again" in capsys.readouterr().err
         assert main(["start", "02", "--again"]) == 0
         assert (
-            mine.read_text() == "my answers" and (tmp_path / "my_work" / "02_mosse_2.ipynb").read_text() == "02_mosse"
+            mine.read_text() == "my answers"
+            and (tmp_path / "my_work" / "02_mosse_2.ipynb").read_text() == "02_mosse"
         )
         assert main(["start", "e"]) == 2 and "fits several" in capsys.readouterr().err
 
@@ -279,9 +345,12 @@ class TestCommands:
         assert main(["doctor", "--json"]) == 0
         findings = json.loads(capsys.readouterr().out)
         assert any(f["what"].startswith("torch ") and f["level"] == "ok" for f in findings)
-        assert all(f["remedy"] for f in findings if f["level"] == "note" and "is not in" in f["what"])
+        assert all(
+            f["remedy"] for f in findings if f["level"] == "note" and "is not in" in f["what"]
+        )
         assert (
-            doctor._package("torch", "99.0").level == "lack" and "make lab" in doctor._package("torch", "99.0").remedy
+            doctor._package("torch", "99.0").level == "lack"
+            and "make lab" in doctor._package("torch", "99.0").remedy
         )
         assert doctor._package("no-such-package", "1.0").level == "lack"
         monkeypatch.setattr(doctor, "packages", lambda: [doctor.Finding("lack", "x", "y")])

@@ -20,7 +20,9 @@ def project_of(tmp_path, monkeypatch):
 
     def make(name, script, **more):
         (tmp_path / f"{name}.py").write_text(script)
-        return LongRun(name, f"{name}.py", minutes=1, leaves=(f"{name}.txt",), **{"machine": "cpu", **more})
+        return LongRun(
+            name, f"{name}.py", minutes=1, leaves=(f"{name}.txt",), **{"machine": "cpu", **more}
+        )
 
     return make
 
@@ -72,7 +74,13 @@ def test_a_run_that_stops_itself_in_time_goes_on_later(project_of):
     said = []
     assert (
         do_due(
-            [project_of("a", "import os; assert os.environ['COURSE_BUDGET']; raise SystemExit(75)")], 100, said.append
+            [
+                project_of(
+                    "a", "import os; assert os.environ['COURSE_BUDGET']; raise SystemExit(75)"
+                )
+            ],
+            100,
+            said.append,
         )
         == []
     )
@@ -81,13 +89,18 @@ def test_a_run_that_stops_itself_in_time_goes_on_later(project_of):
 
 def test_too_little_time_starts_nothing(project_of):
     said = []
-    assert do_due([project_of("a", write("a"))], 10, said.append) == [] and "the time is over" in said[-1]
+    assert (
+        do_due([project_of("a", write("a"))], 10, said.append) == []
+        and "the time is over" in said[-1]
+    )
 
 
 def test_a_wrong_declaration_is_named(tmp_path):
     path = tmp_path / "runs.yaml"
     path.write_text("- {name: a, command: x, minutes: 1, leavs: [y]}")
-    with pytest.raises(SettingsError, match=r"run 'a': unknown keys \['leavs'\], missing \['leaves'\]"):
+    with pytest.raises(
+        SettingsError, match=r"run 'a': unknown keys \['leavs'\], missing \['leaves'\]"
+    ):
         read_runs(path)
 
 
@@ -113,7 +126,14 @@ def test_training_by_command(tmp_path, monkeypatch, capsys):
     from course_lib.cli import train
 
     monkeypatch.setattr(train, "RUNS", tmp_path)
-    small = ["name=mini", "widths=[4, 4, 4, 4, 4]", "steps=3", "batch=2", "validation_pairs=2", "rate_start=0.01"]
+    small = [
+        "name=mini",
+        "widths=[4, 4, 4, 4, 4]",
+        "steps=3",
+        "batch=2",
+        "validation_pairs=2",
+        "rate_start=0.01",
+    ]
     assert cli.main(["train", "--quiet", "--device", "cpu", "--budget", "0", "--set", *small]) == 75
     assert "goes on from" in capsys.readouterr().out
     assert cli.main(["train", "--quiet", "--device", "cpu", "--set", *small]) == 0

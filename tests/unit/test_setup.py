@@ -16,7 +16,13 @@ from course_lib.cli.doctor import numbers
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-DECLARED = {*PROJECT["dependencies"], *EXTRAS["lab"], *EXTRAS["test"], *EXTRAS["grading"], *EXTRAS["site"]}
+DECLARED = {
+    *PROJECT["dependencies"],
+    *EXTRAS["lab"],
+    *EXTRAS["test"],
+    *EXTRAS["grading"],
+    *EXTRAS["site"],
+}
 PINNED = dict(
     line.split("==")
     for line in (ROOT / "constraints.txt").read_text().splitlines()
@@ -44,7 +50,9 @@ def test_what_drives_the_browser_is_pinned():
 
 
 def test_constraints_hold_nothing_but_versions():
-    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+_-]+", f"{n}=={v}") for n, v in PINNED.items())
+    assert all(
+        re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+_-]+", f"{n}=={v}") for n, v in PINNED.items()
+    )
     assert PINNED["torch"] != "2.13.0"  # its torchvision does not import
 
 
@@ -54,7 +62,9 @@ def test_the_conda_file_lists_the_same_dependencies():
     listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     pip = next(entry["pip"] for entry in listed if isinstance(entry, dict))
     expected = {*PROJECT["dependencies"], *EXTRAS["lab"], *EXTRAS["test"], *EXTRAS["site"]}
-    assert set(pip) - {"--editable ."} == expected and f"python{PROJECT['requires-python']}" in listed
+    assert (
+        set(pip) - {"--editable ."} == expected and f"python{PROJECT['requires-python']}" in listed
+    )
 
 
 def test_every_import_of_the_library_is_declared():
@@ -73,18 +83,28 @@ def test_every_import_of_the_library_is_declared():
     declared = {canonical(r.split(">=")[0]) for r in PROJECT["dependencies"]}
     grading = {canonical(r.split(">=")[0]) for r in EXTRAS["grading"]}
     for path in (ROOT / "course_lib").rglob("*.py"):
-        there = declared | grading if path.name == "execute.py" else declared  # loaded by nbgrader itself
+        there = (
+            declared | grading if path.name == "execute.py" else declared
+        )  # loaded by nbgrader itself
         for node in ast.walk(ast.parse(path.read_text())):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+            names += (
+                [node.module]
+                if isinstance(node, ast.ImportFrom) and node.module and not node.level
+                else []
+            )
             for name in (n.split(".")[0] for n in names):
                 if name not in sys.stdlib_module_names and name != "course_lib":
-                    assert canonical(modules.get(name, name)) in there, f"{path.name} imports {name}"
+                    assert canonical(modules.get(name, name)) in there, (
+                        f"{path.name} imports {name}"
+                    )
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 def test_make_help_lists_the_commands_the_readme_names():
-    help_text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    help_text = subprocess.run(
+        ["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     for command in ("lab", "test", "check", "notebooks", "reference", "bench"):
         assert f"make {command}" in help_text
     promised = set(re.findall(r"`make ([a-z]+)", (ROOT / "README.md").read_text()))

@@ -69,7 +69,9 @@ def test_pairs_come_from_one_shard_at_a_time(folder, monkeypatch):
     source = ShardPairs(folder, Changes())
     opened = []
     read = shards_module.read_shard
-    monkeypatch.setattr(shards_module, "read_shard", lambda f, row: opened.append(row["file"]) or read(f, row))
+    monkeypatch.setattr(
+        shards_module, "read_shard", lambda f, row: opened.append(row["file"]) or read(f, row)
+    )
     pairs = [pair_at(source, 0, i) for i in range(32)]
     assert len(opened) <= 4 and set(opened) == {"00000.tar", "00001.tar"}
     again = ShardPairs(folder, Changes())

@@ -13,7 +13,12 @@ from course_lib.errors import DataError, SettingsError
 from course_lib.models.alexnet import AlexNet, fold_batch_norm
 from course_lib.models.correlation import cross_correlate, cross_correlate_grouped
 from course_lib.models.device import choose_placement
-from course_lib.models.losses import balanced_logistic_loss, balanced_weights, label_map, pair_labels
+from course_lib.models.losses import (
+    balanced_logistic_loss,
+    balanced_weights,
+    label_map,
+    pair_labels,
+)
 from course_lib.models.siamfc import GAIN, SiamFC
 
 ACTIVATIONS = {  # module: channels, cells for 127 pixels, cells for 255
@@ -89,11 +94,16 @@ def test_correlation_equals_the_loop(B, C, small, more, seed):
 
 def test_one_exemplar_serves_many_search_images():
     z, x = torch.randn(1, 4, 3, 3), torch.randn(5, 4, 9, 9)
-    torch.testing.assert_close(cross_correlate(z, x), loop(z.expand(5, -1, -1, -1), x), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        cross_correlate(z, x), loop(z.expand(5, -1, -1, -1), x), atol=1e-5, rtol=1e-5
+    )
 
 
 def test_gradients_of_both_ways_agree():
-    z, x = torch.randn(2, 4, 3, 3, dtype=torch.float64), torch.randn(2, 4, 7, 8, dtype=torch.float64)
+    z, x = (
+        torch.randn(2, 4, 3, 3, dtype=torch.float64),
+        torch.randn(2, 4, 7, 8, dtype=torch.float64),
+    )
     grads = []
     for correlate in (cross_correlate, cross_correlate_grouped):
         a, b = z.clone().requires_grad_(), x.clone().requires_grad_()
@@ -104,7 +114,8 @@ def test_gradients_of_both_ways_agree():
 
 
 @pytest.mark.parametrize(
-    "shapes", [((2, 3, 4, 4), (3, 3, 9, 9)), ((2, 3, 4, 4), (2, 4, 9, 9)), ((1, 3, 9, 4), (1, 3, 8, 8))]
+    "shapes",
+    [((2, 3, 4, 4), (3, 3, 9, 9)), ((2, 3, 4, 4), (2, 4, 9, 9)), ((1, 3, 9, 4), (1, 3, 8, 8))],
 )
 def test_shapes_that_do_not_fit_are_named(shapes):
     with pytest.raises(DataError, match="cannot slide over"):
@@ -116,7 +127,11 @@ def test_folded_batch_norm_gives_the_same_features():
     network = AlexNet(widths=SMALL)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
-            for tensor, low in ((module.running_mean, -1.0), (module.running_var, 0.5), (module.weight.data, -1.0)):
+            for tensor, low in (
+                (module.running_mean, -1.0),
+                (module.running_var, 0.5),
+                (module.weight.data, -1.0),
+            ):
                 tensor.uniform_(low, 2.0)
             module.bias.data.uniform_(-1, 1)
         if isinstance(module, torch.nn.Conv2d):
@@ -142,7 +157,9 @@ def test_layout_and_precision_hardly_change_a_response():
         plain = network(z, x)
         place = choose_placement("cpu", "fp32")
         moved = place.network(network)
-        torch.testing.assert_close(moved(place.pictures(z), place.pictures(x)), plain, atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(
+            moved(place.pictures(z), place.pictures(x)), plain, atol=1e-3, rtol=1e-3
+        )
 
 
 def test_the_response_is_gain_times_correlation_plus_bias():
@@ -157,7 +174,8 @@ class TestLabelsAndLoss:
     """Label map, weights, loss."""
 
     @pytest.mark.parametrize(
-        ("size", "stride", "radius", "positives"), [(17, 8, 16, 13), (15, 8, 16, 13), (33, 4, 16, 49), (17, 8, 0, 1)]
+        ("size", "stride", "radius", "positives"),
+        [(17, 8, 16, 13), (15, 8, 16, 13), (33, 4, 16, 49), (17, 8, 0, 1)],
     )
     def test_counts(self, size, stride, radius, positives):
         assert int((label_map(size, stride, radius) > 0).sum()) == positives
@@ -184,7 +202,9 @@ class TestLabelsAndLoss:
         v = torch.from_numpy(np.random.default_rng(0).normal(0, 3, (4, 15, 15)))
         y = label_map(15, 8, 16.0).double().expand(4, 15, 15)
         w = torch.where(y > 0, 0.5 / 13, 0.5 / 212)
-        expected = F.binary_cross_entropy_with_logits(v, (y > 0).double(), weight=w, reduction="sum") / 4
+        expected = (
+            F.binary_cross_entropy_with_logits(v, (y > 0).double(), weight=w, reduction="sum") / 4
+        )
         assert float(balanced_logistic_loss(v, y)) == pytest.approx(float(expected), rel=1e-6)
 
     def test_not_knowing_costs_log_two(self):
@@ -195,7 +215,9 @@ class TestLabelsAndLoss:
     def test_a_negative_pair_is_negative_everywhere(self):
         labels = pair_labels(torch.tensor([True, False]), 15, 8, 16.0)
         assert int((labels[0] > 0).sum()) == 13 and int((labels[1] > 0).sum()) == 0
-        assert float(balanced_logistic_loss(torch.zeros(1, 15, 15), labels[1:])) == pytest.approx(0.5 * np.log(2))
+        assert float(balanced_logistic_loss(torch.zeros(1, 15, 15), labels[1:])) == pytest.approx(
+            0.5 * np.log(2)
+        )
 
     def test_a_very_wrong_response_stays_finite(self):
         y = label_map(15, 8, 16.0)[None]

@@ -41,11 +41,16 @@ def plain(network):
 
 @pytest.fixture(scope="module")
 def clips():
-    made = [make_clip(random_spec(k, length=n, scale=1.5)) for k, n in ((0, 14), (3, 9), (6, 11), (8, 14), (9, 5))]
+    made = [
+        make_clip(random_spec(k, length=n, scale=1.5))
+        for k, n in ((0, 14), (3, 9), (6, 11), (8, 14), (9, 5))
+    ]
     return [replace(c, frames=ArrayFrames(list(c.frames))) for c in made]
 
 
-def slow_boxes(network, frames, box, scales=3, step=1.0375, penalty=0.9745, rate=0.59, influence=0.176):
+def slow_boxes(
+    network, frames, box, scales=3, step=1.0375, penalty=0.9745, rate=0.59, influence=0.176
+):
     """SiamFC as the paper's text says it, one thing at a time: batch norm unfolded, no shared code but the crop."""
     x, y, w, h = box
     cx, cy = x + w / 2, y + h / 2
@@ -67,7 +72,9 @@ def slow_boxes(network, frames, box, scales=3, step=1.0375, penalty=0.9745, rate
             factor = step ** (k - scales // 2)
             features = embed(CropWindow(cx, cy, search * factor, 255).cut(frame, colour))
             response = 0.001 * F.conv2d(features, z) + network.bias.detach()
-            fine = F.interpolate(response, size=(272, 272), mode="bicubic", align_corners=False)[0, 0].numpy()
+            fine = F.interpolate(response, size=(272, 272), mode="bicubic", align_corners=False)[
+                0, 0
+            ].numpy()
             peak = fine.max() * (1 if k == scales // 2 else penalty)
             if best is None or peak > best[0]:
                 best = (peak, factor, fine)
@@ -85,7 +92,17 @@ def slow_boxes(network, frames, box, scales=3, step=1.0375, penalty=0.9745, rate
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"scales": 5, "scale_step": 1.0255, "scale_penalty": 0.962, "scale_rate": 0.34, "window": 0.168}]
+    "settings",
+    [
+        {},
+        {
+            "scales": 5,
+            "scale_step": 1.0255,
+            "scale_penalty": 0.962,
+            "scale_rate": 0.34,
+            "window": 0.168,
+        },
+    ],
 )
 def test_boxes_are_those_of_a_slow_tracker(network, plain, clips, settings):
     names = {
@@ -97,7 +114,9 @@ def test_boxes_are_those_of_a_slow_tracker(network, plain, clips, settings):
     }
     for clip in clips[:2]:
         fast = track(SiamFCTracker(SiamFCSettings(**settings), plain), clip).boxes
-        slow = slow_boxes(network, clip.frames.images, clip.boxes[0], **{names[k]: v for k, v in settings.items()})
+        slow = slow_boxes(
+            network, clip.frames.images, clip.boxes[0], **{names[k]: v for k, v in settings.items()}
+        )
         np.testing.assert_allclose(fast, slow, atol=0.05)
 
 
@@ -119,7 +138,9 @@ def test_precision_and_layout_move_no_box_by_a_pixel(network, plain, clips):
     for clip in clips:
         boxes = track(SiamFCTracker(SiamFCSettings(), plain), clip).boxes
         for placement in placements:
-            other = track(SiamFCTracker(SiamFCSettings(), Embedding(network, placement)), clip).boxes
+            other = track(
+                SiamFCTracker(SiamFCSettings(), Embedding(network, placement)), clip
+            ).boxes
             assert np.abs(other - boxes).max() < 1.0, (clip.name, placement)
 
 
@@ -161,7 +182,10 @@ class TestSteps:
     def test_enlarging_is_torchs_bicubic(self):
         response = np.random.default_rng(0).normal(size=(17, 17)).astype(np.float32)
         expected = F.interpolate(
-            torch.from_numpy(response)[None, None], scale_factor=16, mode="bicubic", align_corners=False
+            torch.from_numpy(response)[None, None],
+            scale_factor=16,
+            mode="bicubic",
+            align_corners=False,
         )
         np.testing.assert_allclose(siamfc.enlarge(response, 16), expected[0, 0].numpy(), atol=1e-3)
 
@@ -185,7 +209,9 @@ def test_wrong_settings_and_starts(plain):
     with pytest.raises(SettingsError, match="precision is 'fp16'"):
         make_tracker("siamfc", precision="fp16")
     with pytest.raises(DataError, match="four finite numbers"):
-        SiamFCTracker(SiamFCSettings(), plain).init(np.zeros((9, 9, 3), dtype=np.uint8), [1, 1, np.nan, 2])
+        SiamFCTracker(SiamFCSettings(), plain).init(
+            np.zeros((9, 9, 3), dtype=np.uint8), [1, 1, np.nan, 2]
+        )
 
 
 @pytest.mark.real_data
@@ -207,8 +233,14 @@ def test_the_runner_in_lock_step_writes_the_same_files(tmp_path, clips):
     spec = TrackerSpec("siamfc", {"precision": "fp32"})
     alone = evaluate([spec, TrackerSpec("stay-put")], benchmark, tmp_path / "a", progress=False)
     (tmp_path / "b" / "little" / "siamfc").mkdir(parents=True)
-    shutil.copy(alone[1], tmp_path / "b" / "little" / "siamfc" / alone[1].name)  # one is already done
-    together = evaluate([spec, TrackerSpec("stay-put")], benchmark, tmp_path / "b", progress=False, lockstep=2)
-    assert [p.relative_to(tmp_path / "b") for p in together] == [p.relative_to(tmp_path / "a") for p in alone]
+    shutil.copy(
+        alone[1], tmp_path / "b" / "little" / "siamfc" / alone[1].name
+    )  # one is already done
+    together = evaluate(
+        [spec, TrackerSpec("stay-put")], benchmark, tmp_path / "b", progress=False, lockstep=2
+    )
+    assert [p.relative_to(tmp_path / "b") for p in together] == [
+        p.relative_to(tmp_path / "a") for p in alone
+    ]
     for a, b in zip(alone, together, strict=True):
         np.testing.assert_allclose(read_result(b).boxes, read_result(a).boxes, atol=1e-3)

@@ -30,7 +30,9 @@ CLIP = make_clip(ClipSpec("gen-test", 77, length=14, distractors=1, scale=1.4, r
 @pytest.fixture(scope="module")
 def embedding() -> Embedding:
     torch.manual_seed(3)
-    return Embedding(SiamMargin(widths=(16, 32, 32, 32, 16)).eval(), choose_placement("cpu", "fp32"))
+    return Embedding(
+        SiamMargin(widths=(16, 32, 32, 32, 16)).eval(), choose_placement("cpu", "fp32")
+    )
 
 
 def slow(embedding: Embedding, clip, s: SiamMarginSettings) -> np.ndarray:
@@ -38,12 +40,21 @@ def slow(embedding: Embedding, clip, s: SiamMarginSettings) -> np.ndarray:
 
     def phi(crop):
         with torch.no_grad():
-            return embedding.backbone(torch.from_numpy(crop).permute(2, 0, 1)[None].float())[0].double()
+            return embedding.backbone(torch.from_numpy(crop).permute(2, 0, 1)[None].float())[
+                0
+            ].double()
 
     def cosines(z, x):
         a, n = z.shape[-1], x.shape[-1] - z.shape[-1] + 1
-        flat = torch.stack([x[:, i : i + a, j : j + a].flatten() for i in range(n) for j in range(n)])
-        return (F.normalize(flat, dim=1) @ (z.flatten() / z.norm())).reshape(n, n).numpy().astype(np.float32)
+        flat = torch.stack(
+            [x[:, i : i + a, j : j + a].flatten() for i in range(n) for j in range(n)]
+        )
+        return (
+            (F.normalize(flat, dim=1) @ (z.flatten() / z.norm()))
+            .reshape(n, n)
+            .numpy()
+            .astype(np.float32)
+        )
 
     frame, box = clip.frames[0], clip.boxes[0]
     centre, size, colour = box[:2] + box[2:] / 2, box[2:].copy(), cv2.mean(frame)[:3]
@@ -59,7 +70,8 @@ def slow(embedding: Embedding, clip, s: SiamMarginSettings) -> np.ndarray:
 
         def look(pixels, centre=centre, side=side, frame=frame, z=z):
             windows = [
-                CropWindow(*centre, side * f * pixels / 255, pixels) for f in (1 / s.scale_step, 1, s.scale_step)
+                CropWindow(*centre, side * f * pixels / 255, pixels)
+                for f in (1 / s.scale_step, 1, s.scale_step)
             ]
             maps = [phi(w.cut(frame, colour)) for w in windows]
             return windows, maps, [cosines(z, m) for m in maps]
@@ -81,19 +93,29 @@ def slow(embedding: Embedding, clip, s: SiamMarginSettings) -> np.ndarray:
         moved = np.array([column - middle, row - middle]) * 8 / 16
         centre = np.clip(windows[k].to_frame(moved + windows[k].size / 2), 0, frame.shape[1::-1])
         factor = (1 / s.scale_step, 1, s.scale_step)[k]
-        new = np.clip((1 - s.scale_rate) * side + s.scale_rate * side * factor, 0.2 * start, 5 * start)
+        new = np.clip(
+            (1 - s.scale_rate) * side + s.scale_rate * side * factor, 0.2 * start, 5 * start
+        )
         size, side = size * new / side, float(new)
         speed = max(np.hypot(*(centre - was)) * 255 / side, 0.8 * speed)
         if s.update and score > s.sure:
             place = windows[k].to_crop(centre)
             ratio = side / windows[k].side * windows[k].size / 255
-            at = (place[:, None] - 43.5) / 8 + (np.arange(6) - 2.5) * ratio  # (2, 6) indices on the map, x and y
+            at = (place[:, None] - 43.5) / 8 + (
+                np.arange(6) - 2.5
+            ) * ratio  # (2, 6) indices on the map, x and y
             if at.min() + 0.5 - ratio / 2 >= 0 and at.max() + 0.5 + ratio / 2 <= maps[k].shape[-1]:
                 fresh = torch.zeros(len(z), 6, 6, dtype=torch.float64)
                 for i, y in enumerate(at[1]):
                     for j, x in enumerate(at[0]):
-                        for yy, wy in ((int(np.floor(y)), 1 - y % 1), (int(np.floor(y)) + 1, y % 1)):
-                            for xx, wx in ((int(np.floor(x)), 1 - x % 1), (int(np.floor(x)) + 1, x % 1)):
+                        for yy, wy in (
+                            (int(np.floor(y)), 1 - y % 1),
+                            (int(np.floor(y)) + 1, y % 1),
+                        ):
+                            for xx, wx in (
+                                (int(np.floor(x)), 1 - x % 1),
+                                (int(np.floor(x)) + 1, x % 1),
+                            ):
                                 if wy * wx:
                                     fresh[:, i, j] += wy * wx * maps[k][:, yy, xx]
                 average = (1 - s.rate) * average / average.norm() + s.rate * fresh / fresh.norm()
@@ -127,7 +149,9 @@ def test_every_switch_changes_the_result(embedding):
     plain = track(SiamMarginTracker(SiamMarginSettings(**off, **strong), embedding), CLIP).boxes
     for switch in off:
         one = SiamMarginSettings(**(off | {switch: True}), **strong)
-        assert np.abs(track(SiamMarginTracker(one, embedding), CLIP).boxes - plain).max() > 0.1, switch
+        assert np.abs(track(SiamMarginTracker(one, embedding), CLIP).boxes - plain).max() > 0.1, (
+            switch
+        )
 
 
 def test_off_it_is_siamfc_on_cosines(embedding):
@@ -173,7 +197,9 @@ class TestUpdate:
         tracker = self.started(embedding, sure=-1.0, rate=0.0)
         first = tracker.z.clone()
         tracker.update(CLIP.frames[1])
-        assert float(F.cosine_similarity(tracker.z.flatten(), first.flatten(), 0)) == pytest.approx(1, abs=1e-5)
+        assert float(F.cosine_similarity(tracker.z.flatten(), first.flatten(), 0)) == pytest.approx(
+            1, abs=1e-5
+        )
 
     def test_the_gate_reads_the_cosine_at_the_chosen_place_not_the_highest(self, embedding):
         tracker = self.started(embedding, sure=1.01, window=1.0)
@@ -193,7 +219,9 @@ class TestUpdate:
         ratio = 1.5 * tracker.side / tracker.last.window.side
         tracker.side *= 1.5
         tracker._learn(features)
-        expected = template_from(features[tracker.last.scale][None], roi_of(place, ratio, 43.5, 8, 6), 6)
+        expected = template_from(
+            features[tracker.last.scale][None], roi_of(place, ratio, 43.5, 8, 6), 6
+        )
         assert torch.allclose(tracker.average, unit(expected), atol=1e-5)
 
     def test_a_target_at_the_edge_of_the_view_is_not_learned(self, embedding):
@@ -218,13 +246,22 @@ class TestRegion:
         assert size == 255 or reached - 8 < reach * speed
 
     def test_the_table(self):
-        assert [region_size(v, 2, 255, 383) for v in (0, 32, 33, 40, 41, 1e6)] == [255, 255, 271, 287, 303, 383]
+        assert [region_size(v, 2, 255, 383) for v in (0, 32, 33, 40, 41, 1e6)] == [
+            255,
+            255,
+            271,
+            287,
+            303,
+            383,
+        ]
 
 
 class TestSettings:
     """What it refuses."""
 
-    @pytest.mark.parametrize("wrong", [{"rate": 1.5}, {"keep": -0.1}, {"largest": 300}, {"largest": 239}])
+    @pytest.mark.parametrize(
+        "wrong", [{"rate": 1.5}, {"keep": -0.1}, {"largest": 300}, {"largest": 239}]
+    )
     def test_senseless_ones(self, wrong):
         with pytest.raises(SettingsError, match="plus a multiple of 16"):
             SiamMarginSettings(**wrong)

@@ -48,12 +48,16 @@ CPU = Placement(torch.device("cpu"), bf16=False)
 
 def proposer(kind: str = "depthwise") -> Proposer:
     torch.manual_seed(0)
-    network = SiamRPNpp("alexnet", SMALL, 8, 2) if kind == "siamrpn++" else SiamRPN(kind, SMALL, 8, 2)
+    network = (
+        SiamRPNpp("alexnet", SMALL, 8, 2) if kind == "siamrpn++" else SiamRPN(kind, SMALL, 8, 2)
+    )
     network.train()
     with torch.no_grad():  # batch norm needs statistics
         channels = 4 if network.guided else 3
         for _ in range(5):
-            network(torch.rand(2, channels, 127, 127) * 255, torch.rand(2, channels, 255, 255) * 255)
+            network(
+                torch.rand(2, channels, 127, 127) * 255, torch.rand(2, channels, 255, 255) * 255
+            )
         if network.guided:
             torch.nn.init.normal_(network.backbone.guide.weight, 0, 0.5)
     return Proposer(network, CPU)
@@ -66,7 +70,10 @@ def clip():
 
 @given(st.floats(0.01, 100))
 def test_change_knows_no_direction(ratio):
-    assert float(change(ratio)) == pytest.approx(float(change(1 / ratio))) and float(change(ratio)) >= 1
+    assert (
+        float(change(ratio)) == pytest.approx(float(change(1 / ratio)))
+        and float(change(ratio)) >= 1
+    )
 
 
 def test_the_penalty_by_hand():
@@ -84,8 +91,13 @@ def test_the_penalty_of_a_proposal_without_size_is_finite():
 
 
 def test_rerank_and_smoothing_by_hand():
-    assert rerank(np.array([0.8]), np.array([0.5]), np.array([0.25]), 0.4)[0] == pytest.approx(0.6 * 0.4 + 0.1)
-    assert smooth_size(np.array([10.0, 20]), np.array([20.0, 10]), 0.5, 0.4).tolist() == [12.0, 18.0]
+    assert rerank(np.array([0.8]), np.array([0.5]), np.array([0.25]), 0.4)[0] == pytest.approx(
+        0.6 * 0.4 + 0.1
+    )
+    assert smooth_size(np.array([10.0, 20]), np.array([20.0, 10]), 0.5, 0.4).tolist() == [
+        12.0,
+        18.0,
+    ]
 
 
 @pytest.mark.parametrize("cells", [17, 18])
@@ -106,7 +118,9 @@ class Slow:
         self.cx, self.cy, self.w, self.h = x + w / 2, y + h / 2, w, h
         self.fill = frame.reshape(-1, 3).mean(0)
         side = math.sqrt((w + (w + h) / 2) * (h + (w + h) / 2))
-        self.kept = self.network.keep(CropWindow(self.cx, self.cy, side, 127).cut(frame, self.fill), 255)
+        self.kept = self.network.keep(
+            CropWindow(self.cx, self.cy, side, 127).cut(frame, self.fill), 255
+        )
 
     def update(self, frame):
         side = math.sqrt((self.w + (self.w + self.h) / 2) * (self.h + (self.w + self.h) / 2))
@@ -126,13 +140,18 @@ class Slow:
             s = sz(w, h) / sz(self.w * scale, self.h * scale)
             q = (self.w / self.h) / (w / h)
             penalty = math.exp(-(max(s, 1 / s) * max(q, 1 / q) - 1) * self.k)
-            hann = (0.5 - 0.5 * math.cos(2 * math.pi * i / (n - 1))) * (0.5 - 0.5 * math.cos(2 * math.pi * j / (n - 1)))
+            hann = (0.5 - 0.5 * math.cos(2 * math.pi * i / (n - 1))) * (
+                0.5 - 0.5 * math.cos(2 * math.pi * j / (n - 1))
+            )
             rank = (1 - self.lam) * penalty * score + self.lam * hann
             if rank > best:
                 best, found = rank, (ax + dx * aw, ay + dy * ah, w, h, penalty * score)
         mx, my, w, h, certainty = found
         H, W = frame.shape[:2]
-        self.cx, self.cy = min(max(self.cx + mx / scale, 0), W), min(max(self.cy + my / scale, 0), H)
+        self.cx, self.cy = (
+            min(max(self.cx + mx / scale, 0), W),
+            min(max(self.cy + my / scale, 0), H),
+        )
         share = certainty * self.rate
         self.w = min(max((1 - share) * self.w + share * w / scale, 10), W)
         self.h = min(max((1 - share) * self.h + share * h / scale, 10), H)
@@ -162,7 +181,9 @@ def test_lockstep_gives_the_same_boxes(kind):
 def test_a_sequence_that_fails_in_lockstep_does_not_stop_the_others(tmp_path):
     good = make_clip(random_spec(1, length=4))
     no_box = Sequence("no-box", good.frames, np.vstack([np.full((1, 4), np.nan), good.boxes[1:]]))
-    broken = ArrayFrames([good.frames[0], np.zeros((9, 9, 7), np.uint8), good.frames[2], good.frames[3]])
+    broken = ArrayFrames(
+        [good.frames[0], np.zeros((9, 9, 7), np.uint8), good.frames[2], good.frames[3]]
+    )
     bad_frame = Sequence("bad-frame", broken, good.boxes)
     benchmark = Benchmark("three", (no_box, good, bad_frame))
     with pytest.raises(CourseError, match=r"2 of 3 runs failed: .*no-box.*four finite numbers"):
@@ -238,14 +259,18 @@ class TestTuning:
         return [replace(still, name="gen-still", boxes=np.tile(still.boxes[0], (8, 1)))]
 
     def test_finds_the_best_of_a_known_curve_and_can_be_repeated(self, clips):
-        trials = search_settings(Shifted, clips, {"shift": (-40.0, 40.0)}, 25, seed=1, start={"shift": 30.0})
+        trials = search_settings(
+            Shifted, clips, {"shift": (-40.0, 40.0)}, 25, seed=1, start={"shift": 30.0}
+        )
         assert trials[0].settings == {"shift": 30.0} and len(trials) == 25
         best = max(trials, key=lambda t: t.auc)
         assert abs(best.settings["shift"]) < 6 and best.auc > trials[0].auc
         late = [abs(t.settings["shift"]) for t in trials[-8:]]
         assert np.mean(late) < 14  # 20 if it learned nothing, more if it sought the worst
         assert best.auc == mean_auc(lambda: Shifted(**best.settings), clips)
-        again = search_settings(Shifted, clips, {"shift": (-40.0, 40.0)}, 25, seed=1, start={"shift": 30.0})
+        again = search_settings(
+            Shifted, clips, {"shift": (-40.0, 40.0)}, 25, seed=1, start={"shift": 30.0}
+        )
         assert [t.settings for t in again] == [t.settings for t in trials]
 
     def test_refuses_real_clips_and_empty_spaces(self, clips):

@@ -22,12 +22,20 @@ LESSONS = sorted(path.stem for path in (ROOT / "lessons").glob("[0-9][0-9]_*.py"
 def executed(source: Path, target: Path) -> None:
     """A lesson with what a widget's cell and a figure's cell put into it."""
     notebook = nbformat.read(source, as_version=4)
-    picture = {"text/html": '<img src="data:image/png;base64,AAAA" alt="a still picture">', "text/plain": "said"}
+    picture = {
+        "text/html": '<img src="data:image/png;base64,AAAA" alt="a still picture">',
+        "text/plain": "said",
+    }
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     view = {WIDGET: {"version_major": 2, "version_minor": 1, "model_id": "abc"}}
     code[0].outputs = [nbformat.v4.new_output("display_data", data=picture | view)]
     code[1].outputs = [nbformat.v4.new_output("stream", text="printed by the lesson\n")]
-    model = {"model_name": "AnyModel", "model_module": "anywidget", "model_module_version": "0", "state": {}}
+    model = {
+        "model_name": "AnyModel",
+        "model_module": "anywidget",
+        "model_module_version": "0",
+        "state": {},
+    }
     state = {"state": {"abc": model}, "version_major": 2, "version_minor": 0}
     notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": state}
     nbformat.write(notebook, target)
@@ -42,9 +50,29 @@ def site(tmp_path_factory) -> Path:
         shutil.copy(path, root / "source")
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         shutil.copy(path, root / "source" / "notebooks")
-    executed(ROOT / "notebooks" / f"{LESSONS[2]}.ipynb", root / "source" / "notebooks" / f"{LESSONS[2]}.ipynb")
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-j", "2", "source", "html"]
-    done = subprocess.run(command, cwd=root, env=os.environ | {"SITE_EXECUTION": "off"}, capture_output=True, text=True)
+    executed(
+        ROOT / "notebooks" / f"{LESSONS[2]}.ipynb",
+        root / "source" / "notebooks" / f"{LESSONS[2]}.ipynb",
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-W",
+        "--keep-going",
+        "-q",
+        "-j",
+        "2",
+        "source",
+        "html",
+    ]
+    done = subprocess.run(
+        command,
+        cwd=root,
+        env=os.environ | {"SITE_EXECUTION": "off"},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return root / "html"
 
@@ -64,14 +92,18 @@ def test_links_to_words_lead_to_their_entries(site):
     linked = [
         word
         for name in LESSONS
-        for word in re.findall(r'href="glossary\.html#([^"]+)"', page(site, f"notebooks/{name}.html"))
+        for word in re.findall(
+            r'href="glossary\.html#([^"]+)"', page(site, f"notebooks/{name}.html")
+        )
     ]
     assert len(linked) >= 60 and set(linked) <= anchors
 
 
 def test_no_page_fetches_anything_from_elsewhere(site):
     for path in site.rglob("*.html"):
-        for tag in re.findall(r"<(?:script|link|img|iframe)\b[^>]*>", path.read_text(encoding="utf-8")):
+        for tag in re.findall(
+            r"<(?:script|link|img|iframe)\b[^>]*>", path.read_text(encoding="utf-8")
+        ):
             address = re.search(r'(?:src|href)="([^"]*)"', tag)
             assert not address or "://" not in address[1], f"{path.name}: {tag[:120]}"
     formulas = re.search(r'src="([^"]*tex-chtml\.js)', page(site, f"notebooks/{LESSONS[2]}.html"))

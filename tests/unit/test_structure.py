@@ -24,8 +24,27 @@ FLOORS = {
     "cli": 5,
 }
 TOP = {
-    *("lessons", "notebooks", "solutions", "course_lib", "data_scripts", "recipes", "results", "weights", "benchmarks"),
-    *("tests", "environment.yml", "pyproject.toml", "constraints.txt", "Makefile", "README.md", ".ci", ".gitignore"),
+    *(
+        "lessons",
+        "notebooks",
+        "solutions",
+        "course_lib",
+        "data_scripts",
+        "recipes",
+        "results",
+        "weights",
+        "benchmarks",
+    ),
+    *(
+        "tests",
+        "environment.yml",
+        "pyproject.toml",
+        "constraints.txt",
+        "Makefile",
+        "README.md",
+        ".ci",
+        ".gitignore",
+    ),
 }
 
 
@@ -60,7 +79,9 @@ def faults(own: str, source: str) -> list[str]:
 def tracked() -> list[Path]:
     """The files git tracks, or nothing outside a checkout."""
     try:
-        listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        listing = subprocess.run(
+            ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("not a git checkout")
     return [ROOT / name for name in listing.splitlines() if (ROOT / name).is_file()]
@@ -84,30 +105,52 @@ class TestEveryFile:
         if path.read_text().strip() and not ast.get_docstring(tree):
             missing.append("module")
         for node in tree.body:
-            inner = node.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_") else []
+            inner = (
+                node.body
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+                else []
+            )
             for item in [node, *inner]:
-                if not isinstance(item, (ast.FunctionDef, ast.ClassDef)) or item.name.startswith("_"):
+                if not isinstance(item, (ast.FunctionDef, ast.ClassDef)) or item.name.startswith(
+                    "_"
+                ):
                     continue
                 if not ast.get_docstring(item):
                     missing.append(item.name)
                 if isinstance(item, ast.FunctionDef) and "exercises/lesson" not in path.as_posix():
-                    untyped = [a.arg for a in item.args.args if a.annotation is None and a.arg not in ("self", "cls")]
+                    untyped = [
+                        a.arg
+                        for a in item.args.args
+                        if a.annotation is None and a.arg not in ("self", "cls")
+                    ]
                     missing += [f"{item.name}({name})" for name in untyped]
         assert missing == []
 
 
 def test_the_floor_rule_catches_what_it_should():
-    assert faults("geometry", "from course_lib.data.frames import read_image") == ["course_lib.data.frames"]
+    assert faults("geometry", "from course_lib.data.frames import read_image") == [
+        "course_lib.data.frames"
+    ]
     assert faults("data", "def f():\n    from course_lib.models.alexnet import AlexNet")
     assert faults("trackers", "import course_lib.training.loop")
     assert faults("training", "from course_lib.evaluation import report")
     assert faults("", "from course_lib import trackers")
-    assert not faults("trackers", "from course_lib.data.frames import read_image\nfrom course_lib.trackers import base")
+    assert not faults(
+        "trackers",
+        "from course_lib.data.frames import read_image\nfrom course_lib.trackers import base",
+    )
 
 
 @pytest.mark.parametrize(
     "name",
-    ["trackers/mosse", "trackers/template", "trackers/siamfc", "models/alexnet", "models/correlation", "models/losses"],
+    [
+        "trackers/mosse",
+        "trackers/template",
+        "trackers/siamfc",
+        "models/alexnet",
+        "models/correlation",
+        "models/losses",
+    ],
 )
 def test_code_that_computes_has_shape_comments(name):
     """At least 15 for every 1,000 lines."""
@@ -122,13 +165,25 @@ def test_the_top_level_holds_what_it_should():
 
 
 def test_large_files_are_weights_only():
-    large = [str(p.relative_to(ROOT)) for p in tracked() if p.stat().st_size > 100_000 and "weights" not in p.parts]
+    large = [
+        str(p.relative_to(ROOT))
+        for p in tracked()
+        if p.stat().st_size > 100_000 and "weights" not in p.parts
+    ]
     assert [name for name in large if not name.startswith(("notebooks/", "solutions/"))] == []
 
 
 def test_no_place_of_one_machine_and_no_package_server_is_named():
     words = re.compile(
-        "|".join(["/wor" + "k/", "/tmp/ba" + "sh_jobs", "--index-" + "url", "--find-" + "links", "pypi" + r"\.org"])
+        "|".join(
+            [
+                "/wor" + "k/",
+                "/tmp/ba" + "sh_jobs",
+                "--index-" + "url",
+                "--find-" + "links",
+                "pypi" + r"\.org",
+            ]
+        )
     )
     named = []
     for path in tracked():

@@ -81,7 +81,9 @@ class TestEveryTracker:
 def test_template_matching_finds_a_shifted_scene_exactly():
     tracker, frame = make_tracker("ncc"), scene()
     tracker.init(frame, [40.5, 30.25, 20, 24])
-    np.testing.assert_allclose(tracker.update(np.roll(frame, (-4, 6), axis=(0, 1))), [46.5, 26.25, 20, 24])
+    np.testing.assert_allclose(
+        tracker.update(np.roll(frame, (-4, 6), axis=(0, 1))), [46.5, 26.25, 20, 24]
+    )
     assert tracker.last.response.max() == pytest.approx(1, abs=1e-5)
 
 
@@ -127,7 +129,10 @@ def test_making_a_tracker_wrongly_is_answered_in_words(name, settings, words):
 def test_recipes_are_the_defaults(project):
     """What the recipe says and what the tracker does without one are the same."""
     for name in ("mosse", "ncc", "kcf"):
-        assert make_tracker(name, project / "recipes" / f"{name}.yaml").settings == make_tracker(name).settings
+        assert (
+            make_tracker(name, project / "recipes" / f"{name}.yaml").settings
+            == make_tracker(name).settings
+        )
 
 
 def test_opencvs_trackers_run_or_say_what_to_install():

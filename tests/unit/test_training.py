@@ -85,12 +85,16 @@ class TestResume:
 
     def test_another_recipe_is_refused(self, tmp_path):
         train(TINY, tmp_path, "cpu", stop_at=1)
-        with pytest.raises(SettingsError, match=r"another recipe: it has \{'seed': 0\}, not \{'seed': 1\}"):
+        with pytest.raises(
+            SettingsError, match=r"another recipe: it has \{'seed': 0\}, not \{'seed': 1\}"
+        ):
             train(replace(TINY, seed=1), tmp_path, "cpu")
         train(replace(TINY, checkpoint_every=1), tmp_path, "cpu", stop_at=2)  # touches no weight
 
     def test_another_seed_gives_other_weights(self, tmp_path, straight):
-        assert not torch.equal(weights(train(replace(TINY, seed=1), tmp_path, "cpu")), weights(straight))
+        assert not torch.equal(
+            weights(train(replace(TINY, seed=1), tmp_path, "cpu")), weights(straight)
+        )
 
 
 class TestCheckpoints:
@@ -109,7 +113,8 @@ class TestCheckpoints:
         """
         for delay in (0.0, 0.013, 0.029):
             process = subprocess.Popen(
-                [sys.executable, "-c", textwrap.dedent(code)], env={**os.environ, "PYTHONPATH": os.getcwd()}
+                [sys.executable, "-c", textwrap.dedent(code)],
+                env={**os.environ, "PYTHONPATH": os.getcwd()},
             )
             while not (tmp_path / "last.pt").is_file():
                 time.sleep(0.01)
@@ -126,8 +131,12 @@ class TestCheckpoints:
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         try:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))  # a file may not grow beyond this
-            with pytest.raises(CourseError, match=r"last.pt could not be written .* of an earlier step is kept"):
+            resource.setrlimit(
+                resource.RLIMIT_FSIZE, (100_000, limits[1])
+            )  # a file may not grow beyond this
+            with pytest.raises(
+                CourseError, match=r"last.pt could not be written .* of an earlier step is kept"
+            ):
                 save_checkpoint(path, {"step": 2, "x": torch.zeros(500_000)})
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -178,7 +187,9 @@ class TestNotANumber:
         monkeypatch.setattr(
             loop_module.Run,
             "_predict",
-            lambda run, batch: Poison.apply(run_of(run, batch)) if run.progress.step == 3 else run_of(run, batch),
+            lambda run, batch: (
+                Poison.apply(run_of(run, batch)) if run.progress.step == 3 else run_of(run, batch)
+            ),
         )
         settings = replace(TINY, checkpoint_every=1, validation_pairs=0)
         with pytest.raises(CourseError, match="gradient's norm is nan at step 3"):
@@ -192,7 +203,9 @@ class TestNotANumber:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("changes", [{}, {"freeze": 3, "unfreeze": (0.3, 0.6)}], ids=["plain", "thawing"])
+@pytest.mark.parametrize(
+    "changes", [{}, {"freeze": 3, "unfreeze": (0.3, 0.6)}], ids=["plain", "thawing"]
+)
 def test_two_processes_give_the_weights_of_one(tmp_path, straight, project, changes):
     code = f"""
         import sys
@@ -217,11 +230,17 @@ def test_two_processes_give_the_weights_of_one(tmp_path, straight, project, chan
         str(tmp_path / "script.py"),
     ]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        command,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr[-3000:]
     both = [torch.load(tmp_path / f"weights{k}.pt") for k in (0, 1)]
-    alone = (train(replace(TINY, **changes), tmp_path / "alone", "cpu") if changes else straight).state_dict()
+    alone = (
+        train(replace(TINY, **changes), tmp_path / "alone", "cpu") if changes else straight
+    ).state_dict()
     parameters = {name for name, _ in straight.named_parameters()}
     for name, tensor in both[0].items():
         assert torch.equal(tensor, both[1][name]), name
@@ -232,19 +251,36 @@ def test_two_processes_give_the_weights_of_one(tmp_path, straight, project, chan
 
 
 def test_learning_lowers_the_loss(tmp_path):
-    more = {"steps": 60, "batch": 8, "rate_start": 0.1, "rate_end": 5e-3, "negatives": 0.0, "validation_pairs": 0}
+    more = {
+        "steps": 60,
+        "batch": 8,
+        "rate_start": 0.1,
+        "rate_end": 5e-3,
+        "negatives": 0.0,
+        "validation_pairs": 0,
+    }
     seen = []
-    train(replace(TINY, widths=(16, 32, 32, 32, 32), **more), tmp_path, "cpu", [lambda p: seen.append(p.loss)])
+    train(
+        replace(TINY, widths=(16, 32, 32, 32, 32), **more),
+        tmp_path,
+        "cpu",
+        [lambda p: seen.append(p.loss)],
+    )
     assert np.mean(seen[-10:]) < np.mean(seen[:10]) - 0.06
 
 
 def test_weights_with_a_card(tmp_path):
     path = train_to_weights(TINY, tmp_path, [], device="cpu")
     assert path == tmp_path / "tiny.safetensors" and path.with_suffix(".json").is_file()
-    assert train_to_weights(replace(TINY, steps=8), tmp_path / "other", [], budget=0.0, device="cpu") is None
+    assert (
+        train_to_weights(replace(TINY, steps=8), tmp_path / "other", [], budget=0.0, device="cpu")
+        is None
+    )
     assert not (tmp_path / "other" / "tiny.safetensors").exists()
     before = path.read_bytes()
-    assert train_to_weights(TINY, tmp_path, [], device="cpu") == path and path.read_bytes() == before
+    assert (
+        train_to_weights(TINY, tmp_path, [], device="cpu") == path and path.read_bytes() == before
+    )
 
 
 def test_a_run_may_start_from_weights(tmp_path):
@@ -254,7 +290,9 @@ def test_a_run_may_start_from_weights(tmp_path):
     kept = load_siamfc(str(path))
     for name, value in kept.named_parameters():  # such a rate moves none
         torch.testing.assert_close(dict(network.named_parameters())[name], value)
-    with pytest.raises(SettingsError, match=r"'widths': \[4, 4, 4, 4, 4\]\}; the recipe wants .*'widths': \[8,"):
+    with pytest.raises(
+        SettingsError, match=r"'widths': \[4, 4, 4, 4, 4\]\}; the recipe wants .*'widths': \[8,"
+    ):
         train(replace(begun, widths=(8, 8, 8, 8, 8)), tmp_path / "c", "cpu")
 
 
@@ -284,7 +322,9 @@ class TestSettings:
             assert load_settings(TrainSettings, path).steps > 0
 
     def test_unknown_keys_and_dotted_overrides(self):
-        with pytest.raises(SettingsError, match="unknown key 'rate_strat'; did you mean 'rate_start'"):
+        with pytest.raises(
+            SettingsError, match="unknown key 'rate_strat'; did you mean 'rate_start'"
+        ):
             load_settings(TrainSettings, None, {"rate_strat": "0.1"})
         changed = load_settings(TrainSettings, None, {"changes.light": "0.7", "steps": "3"})
         assert changed.changes.light == 0.7 and changed.changes.shift == 4 and changed.steps == 3

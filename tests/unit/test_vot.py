@@ -44,7 +44,9 @@ class Loses(Tracker):
 
 def clip(T: int = 20, polygons=None) -> Sequence:
     frames = np.zeros((T, 100, 100, 3), dtype=np.uint8)
-    return Sequence("still", ArrayFrames(frames), np.tile([10.0, 10, 20, 20], (T, 1)), polygons=polygons)
+    return Sequence(
+        "still", ArrayFrames(frames), np.tile([10.0, 10, 20, 20], (T, 1)), polygons=polygons
+    )
 
 
 def test_a_lost_tracker_starts_again_five_frames_later():
@@ -75,7 +77,9 @@ def test_robustness_in_its_three_ways():
 
 
 def made(codes, overlaps) -> SupervisedRun:
-    return SupervisedRun(np.array(codes), np.full((len(codes), 4), np.nan), np.array(overlaps, dtype=float))
+    return SupervisedRun(
+        np.array(codes), np.full((len(codes), 4), np.nan), np.array(overlaps, dtype=float)
+    )
 
 
 def test_accuracy_leaves_out_ten_frames_from_each_start_on():
@@ -87,9 +91,14 @@ def test_accuracy_leaves_out_ten_frames_from_each_start_on():
 
 def test_expected_overlap_by_hand():
     # one segment of overlaps .8 .4 that runs to the end; one of .6 then a failure: .6 0 0 0 …
-    runs = [made([INIT, TRACKED, TRACKED], [1, 0.8, 0.4]), made([INIT, TRACKED, FAILURE, SKIPPED], [1, 0.6, 0, np.nan])]
+    runs = [
+        made([INIT, TRACKED, TRACKED], [1, 0.8, 0.4]),
+        made([INIT, TRACKED, FAILURE, SKIPPED], [1, 0.6, 0, np.nan]),
+    ]
     curve = expected_overlap_curve(runs, longest=4)
-    assert curve == pytest.approx([(0.8 + 0.6) / 2, (0.6 + 0.3) / 2, 0.2, 0.15])  # from 3 on only the failed one
+    assert curve == pytest.approx(
+        [(0.8 + 0.6) / 2, (0.6 + 0.3) / 2, 0.2, 0.15]
+    )  # from 3 on only the failed one
     assert eao(runs, 2, 3) == pytest.approx((0.45 + 0.2) / 2)
 
 
@@ -101,13 +110,18 @@ def slow_curve(runs, longest):
         for run in runs:
             for overlaps, failed in segments(run):
                 if failed or len(overlaps) >= N:
-                    means.append(sum(overlaps[k] if k < len(overlaps) else 0.0 for k in range(N)) / N)
+                    means.append(
+                        sum(overlaps[k] if k < len(overlaps) else 0.0 for k in range(N)) / N
+                    )
         values.append(np.mean(means) if means else np.nan)
     return np.array(values)
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.lists(st.tuples(st.integers(1, 25), st.booleans()), min_size=1, max_size=6), st.integers(0, 2**31))
+@given(
+    st.lists(st.tuples(st.integers(1, 25), st.booleans()), min_size=1, max_size=6),
+    st.integers(0, 2**31),
+)
 def test_cumulative_sums_equal_the_literal_loop(parts, seed):
     rng, runs = np.random.default_rng(seed), []
     for length, failed in parts:
@@ -149,13 +163,19 @@ def test_polygons_overlap_as_in_the_toolkit(seed):
     polygon = (corners @ np.array([[c, s], [-s, c]]) + 50).ravel()
     theirs = float(np.ravel(poly_iou(polygon[None], box[None]))[0])
     assert region_overlap(box, polygon, 200, 200, exact=True) == pytest.approx(theirs, abs=2e-3)
-    assert region_overlap(box, polygon, 200, 200) == pytest.approx(theirs, abs=0.08)  # pixels, rounded corners
+    assert region_overlap(box, polygon, 200, 200) == pytest.approx(
+        theirs, abs=0.08
+    )  # pixels, rounded corners
 
 
 def test_vot_files_go_out_and_come_back(tmp_path):
     run = run_supervised(lambda: Loses(4), clip(20))
     write_supervised(tmp_path / "still_001.txt", run)
-    assert (tmp_path / "still_001.txt").read_text().splitlines()[3:6] == ["10.0000,10.0000,20.0000,20.0000", "2", "0"]
+    assert (tmp_path / "still_001.txt").read_text().splitlines()[3:6] == [
+        "10.0000,10.0000,20.0000,20.0000",
+        "2",
+        "0",
+    ]
     back = read_supervised(tmp_path / "still_001.txt", clip(20))
     assert np.array_equal(back.codes, run.codes)
     np.testing.assert_allclose(back.overlaps, run.overlaps)

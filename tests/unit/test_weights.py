@@ -48,7 +48,16 @@ def test_shipped_weights_are_small_and_have_cards(project):
     for path in (project / "weights").glob("*.safetensors"):
         assert path.stat().st_size < 6_000_000
         card = read_card(path)
-        for key in ("trained_on", "pairs", "steps", "seed", "hardware", "commit", "validation", "recipe"):
+        for key in (
+            "trained_on",
+            "pairs",
+            "steps",
+            "seed",
+            "hardware",
+            "commit",
+            "validation",
+            "recipe",
+        ):
             assert key in card, f"{path.name} lacks {key}"
 
 
@@ -59,7 +68,11 @@ def public(network: SiamFC) -> dict[str, torch.Tensor]:
         module, rest = name.split(".", 1)
         k = module[-1]
         last = module == "conv5"
-        out[f"backbone.conv{k}.{rest}" if last else f"backbone.conv{k}.{int(module.startswith('bn'))}.{rest}"] = tensor
+        out[
+            f"backbone.conv{k}.{rest}"
+            if last
+            else f"backbone.conv{k}.{int(module.startswith('bn'))}.{rest}"
+        ] = tensor
     return out
 
 
@@ -82,7 +95,9 @@ def test_public_arrays_with_folded_batch_norm(tmp_path):
     np.savez(tmp_path / "public.npz", **{n: t.numpy() for n, t in folded.state_dict().items()})
     again = load_public_siamfc(tmp_path / "public.npz")
     with torch.no_grad():
-        torch.testing.assert_close(again.features(pictures(127)), network(pictures(127)), atol=1e-2, rtol=1e-3)
+        torch.testing.assert_close(
+            again.features(pictures(127)), network(pictures(127)), atol=1e-2, rtol=1e-3
+        )
     assert load_siamfc(str(tmp_path / "public.npz")).stride == 8
 
 
@@ -114,7 +129,11 @@ class TestRefused:
             load_siamfc(str(path))
 
     def test_arrays_with_a_missing_layer(self, tmp_path):
-        arrays = {n: t.numpy() for n, t in fold_batch_norm(AlexNet()).state_dict().items() if "conv3" not in n}
+        arrays = {
+            n: t.numpy()
+            for n, t in fold_batch_norm(AlexNet()).state_dict().items()
+            if "conv3" not in n
+        }
         np.savez(tmp_path / "public.npz", **arrays)
         with pytest.raises(DataError, match=r"missing \['conv3.weight', 'conv3.bias'\]"):
             load_public_siamfc(tmp_path / "public.npz")

@@ -26,7 +26,9 @@ from course_lib.widgets.mosse_bench import SLIDERS, small_map
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-def make_clip(T: int = 12, grey: bool = False, changing: bool = False, tags: dict | None = None) -> Sequence:
+def make_clip(
+    T: int = 12, grey: bool = False, changing: bool = False, tags: dict | None = None
+) -> Sequence:
     """A textured square of 24 pixels that moves by (2, 1) pixels a frame over a smooth background."""
     rng = np.random.default_rng(7)
     square = cv2.GaussianBlur(rng.integers(0, 255, (24, 24, 3), dtype=np.uint8), (0, 0), 1.5)
@@ -38,7 +40,9 @@ def make_clip(T: int = 12, grey: bool = False, changing: bool = False, tags: dic
         image[30 + t : 54 + t, 20 + 2 * t : 44 + 2 * t] = square
         images.append(image[..., 0] if grey else image)
     boxes = [[20 + 2 * t, 30 + t, 24, 24] for t in range(T)]
-    return Sequence("square", ArrayFrames(images), np.array(boxes, dtype=float), tags=tags or {}, fps=10)
+    return Sequence(
+        "square", ArrayFrames(images), np.array(boxes, dtype=float), tags=tags or {}, fps=10
+    )
 
 
 CLIPS = {
@@ -64,7 +68,9 @@ def sent_by(widget, monkeypatch) -> list[set]:
     original = widget._send
 
     def record(message, buffers=None):
-        messages.append(set(message.get("state", {})) | {path[0] for path in message.get("buffer_paths", [])})
+        messages.append(
+            set(message.get("state", {})) | {path[0] for path in message.get("buffer_paths", [])}
+        )
         original(message, buffers=buffers)
 
     monkeypatch.setattr(widget, "_send", record)
@@ -78,7 +84,9 @@ def test_packed_frames_decode_to_the_frames_and_keep_their_original_sizes(any_cl
     packed = canvas.pack_frames(any_clip.frames, longest_side=100)
     assert packed.offsets[0] == 0 and packed.offsets[-1] == len(packed.jpegs)
     for t, (start, stop) in enumerate(zip(packed.offsets, packed.offsets[1:], strict=False)):
-        image = cv2.imdecode(np.frombuffer(packed.jpegs[start:stop], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+        image = cv2.imdecode(np.frombuffer(packed.jpegs[start:stop], np.uint8), cv2.IMREAD_COLOR)[
+            ..., ::-1
+        ]
         H, W = any_clip.frames[t].shape[:2]
         assert packed.sizes[t] == [W, H]
         assert max(image.shape) == 100
@@ -100,7 +108,9 @@ def test_channels_are_not_swapped():
 
 def test_the_palette_runs_from_dark_to_bright():
     colours = np.frombuffer(canvas.palette(), np.uint8).reshape(256, 3)
-    np.testing.assert_allclose(colours[[0, 255]], [[68, 1, 84], [253, 231, 37]], atol=1)  # viridis' own ends
+    np.testing.assert_allclose(
+        colours[[0, 255]], [[68, 1, 84], [253, 231, 37]], atol=1
+    )  # viridis' own ends
 
 
 def test_styles_are_told_apart_and_truth_keeps_its_own():
@@ -128,7 +138,9 @@ def test_player_sends_boxes_and_ious_by_layer_with_nan_where_there_is_none():
     boxes, overlaps = floats(player.layer_boxes, 2, 3, 4), floats(player.layer_ious, 2, 3)
     np.testing.assert_array_equal(boxes, [clip.boxes, shifted])
     np.testing.assert_allclose(overlaps[0], 1)
-    np.testing.assert_allclose(overlaps[1], [1 / 3, np.nan, 1 / 3], rtol=1e-6)  # half of each covered: 1/2 over 3/2
+    np.testing.assert_allclose(
+        overlaps[1], [1 / 3, np.nan, 1 / 3], rtol=1e-6
+    )  # half of each covered: 1/2 over 3/2
 
 
 def test_player_at_its_extremes(any_clip):
@@ -210,7 +222,13 @@ def test_picker_without_ground_truth_still_picks():
 
 
 @pytest.mark.parametrize(
-    ("box", "why"), [([np.nan] * 4, "nan"), ([1, 1, 0, 5], "0 wide"), ([500, 0, 5, 5], "outside"), ([1, 2, 3], "shape")]
+    ("box", "why"),
+    [
+        ([np.nan] * 4, "nan"),
+        ([1, 1, 0, 5], "0 wide"),
+        ([500, 0, 5, 5], "outside"),
+        ([1, 2, 3], "shape"),
+    ],
 )
 def test_picker_refuses_a_box_no_tracker_could_start_on(box, why):
     picker = BoxPicker(make_clip())
@@ -242,11 +260,15 @@ def test_picker_starts_beside_the_truth_also_in_a_corner(truth):
 
 @settings(deadline=None, max_examples=50)
 @given(
-    W=st.integers(1, 300), H=st.integers(1, 300), box=st.tuples(*[st.floats(-1, 1.5)] * 2, *[st.floats(0.01, 3)] * 2)
+    W=st.integers(1, 300),
+    H=st.integers(1, 300),
+    box=st.tuples(*[st.floats(-1, 1.5)] * 2, *[st.floats(0.01, 3)] * 2),
 )
 def test_picker_starts_inside_the_frame_whatever_the_truth(W, H, box):
     truth = np.array(box) * [W, H, W, H]
-    x, y, w, h = BoxPicker(Sequence("x", ArrayFrames([np.zeros((H, W, 3), np.uint8)]), truth[None])).box
+    x, y, w, h = BoxPicker(
+        Sequence("x", ArrayFrames([np.zeros((H, W, 3), np.uint8)]), truth[None])
+    ).box
     assert x >= 0 and y >= 0 and w > 0 and h > 0 and x + w <= W + 1e-9 and y + h <= H + 1e-9
 
 
@@ -263,7 +285,9 @@ def test_bench_at_both_ends_of_each_slider(any_clip, slider):
         tracked = floats(bench.tracked, T, 7)
         assert np.isfinite(tracked[:, :4]).all()
         runs.add(bench.tracked)
-    assert len(runs) == (3 if T > 1 else 1)  # what is drawn changes with the setting; one frame has nothing to change
+    assert len(runs) == (
+        3 if T > 1 else 1
+    )  # what is drawn changes with the setting; one frame has nothing to change
 
 
 def test_bench_sends_what_the_run_found():
@@ -273,7 +297,9 @@ def test_bench_sends_what_the_run_found():
     np.testing.assert_allclose(tracked[:, :4], bench.run.boxes, rtol=1e-6)
     np.testing.assert_allclose(tracked[:, 5], iou(bench.run.boxes, clip.boxes), atol=1e-6)
     assert np.isnan(tracked[0, 4]) and (tracked[1:, 4] > 0).all()
-    assert tracked[:, 5].min() > 0.6  # an easy clip: a run that does not follow it was wired wrongly
+    assert (
+        tracked[:, 5].min() > 0.6
+    )  # an easy clip: a run that does not follow it was wired wrongly
 
 
 def test_bench_shows_the_maps_of_the_frame_in_view():
@@ -283,8 +309,12 @@ def test_bench_shows_the_maps_of_the_frame_in_view():
         (h, w), (h2, w2) = bench.maps["shapes"]
         pixels = np.frombuffer(bench.maps["pixels"], np.uint8)
         assert bench.maps["frame"] == bench.frame == t
-        np.testing.assert_array_equal(pixels[: h * w].reshape(h, w), small_map(bench.run.maps(t)["filter"]))
-        np.testing.assert_array_equal(pixels[h * w :].reshape(h2, w2), small_map(bench.run.maps(t)["response"]))
+        np.testing.assert_array_equal(
+            pixels[: h * w].reshape(h, w), small_map(bench.run.maps(t)["filter"])
+        )
+        np.testing.assert_array_equal(
+            pixels[h * w :].reshape(h2, w2), small_map(bench.run.maps(t)["response"])
+        )
 
 
 def test_bench_runs_once_for_one_message_and_answers_without_the_frames(monkeypatch):
@@ -380,10 +410,16 @@ def test_the_page_and_the_library_measure_alike(tmp_path):
     rng = np.random.default_rng(3)
     pairs = rng.uniform(1, 40, (60, 2, 4))
     script = BoxPicker._esm + "\nconst pairs = " + json.dumps(pairs.tolist())
-    script += ";\nconsole.log(JSON.stringify(pairs.map(([a, b]) => [iou(a, b), centreError(a, b)])));"
+    script += (
+        ";\nconsole.log(JSON.stringify(pairs.map(([a, b]) => [iou(a, b), centreError(a, b)])));"
+    )
     (tmp_path / "picker.mjs").write_text(script)
-    done = subprocess.run([node, tmp_path / "picker.mjs"], capture_output=True, text=True, check=True, timeout=60)
-    expected = np.column_stack([iou(pairs[:, 0], pairs[:, 1]), centre_error(pairs[:, 0], pairs[:, 1])])
+    done = subprocess.run(
+        [node, tmp_path / "picker.mjs"], capture_output=True, text=True, check=True, timeout=60
+    )
+    expected = np.column_stack(
+        [iou(pairs[:, 0], pairs[:, 1]), centre_error(pairs[:, 0], pairs[:, 1])]
+    )
     np.testing.assert_allclose(json.loads(done.stdout), expected, rtol=1e-12)
 
 

@@ -51,7 +51,9 @@ def slow_cut(frame: np.ndarray, w: CropWindow) -> np.ndarray:
 def test_window_by_hand():
     w = CropWindow(cx=50, cy=40, side=20, size=40)
     assert w.scale == 2
-    np.testing.assert_array_equal(w.to_crop([[40, 30], [50, 40], [60, 50]]), [[0, 0], [20, 20], [40, 40]])
+    np.testing.assert_array_equal(
+        w.to_crop([[40, 30], [50, 40], [60, 50]]), [[0, 0], [20, 20], [40, 40]]
+    )
     np.testing.assert_array_equal(w.to_frame([1, 39]), [40.5, 49.5])
     np.testing.assert_array_equal(w.box_to_crop([42, 33, 5, 10]), [4, 6, 10, 20])
     np.testing.assert_array_equal(w.box_to_frame([[4, 6, 10, 20]]), [[42, 33, 5, 10]])
@@ -70,7 +72,9 @@ def test_there_and_back_is_the_same_box_and_its_corners_are_points(w, box):
     np.testing.assert_allclose(w.box_to_frame(w.box_to_crop(box)), box, atol=1e-6)
     x, y, width, height = box
     a, b, c, d = w.box_to_crop(box)
-    np.testing.assert_allclose([[a, b], [a + c, b + d]], w.to_crop([[x, y], [x + width, y + height]]), atol=1e-6)
+    np.testing.assert_allclose(
+        [[a, b], [a + c, b + d]], w.to_crop([[x, y], [x + width, y + height]]), atol=1e-6
+    )
 
 
 def test_an_absent_box_stays_absent():
@@ -89,7 +93,9 @@ def test_a_whole_window_at_scale_one_is_a_slice(x, y, side):
 
 def test_the_cut_of_a_ramp_is_the_ramp_where_the_window_says():
     H, W = 100, 120
-    frame = np.stack([np.tile(2 * np.arange(W), (H, 1)), np.tile(2 * np.arange(H)[:, None], (1, W))], axis=-1)
+    frame = np.stack(
+        [np.tile(2 * np.arange(W), (H, 1)), np.tile(2 * np.arange(H)[:, None], (1, W))], axis=-1
+    )
     frame = np.dstack([frame, np.zeros((H, W))]).astype(np.uint8)
     w = CropWindow(60.3, 48.9, 37.0, 64)
     j, i = np.meshgrid(np.arange(64), np.arange(64))
@@ -121,7 +127,9 @@ def test_a_grey_frame_a_mirrored_view_and_the_frame_itself():
     frame = noise(30, 40)
     before, w = frame.copy(), CropWindow(20.2, 10.1, 30, 25)
     np.testing.assert_array_equal(w.cut(np.ascontiguousarray(frame[..., 1])), w.cut(frame)[..., 1])
-    np.testing.assert_array_equal(w.cut(frame[:, ::-1]), w.cut(np.ascontiguousarray(frame[:, ::-1])))
+    np.testing.assert_array_equal(
+        w.cut(frame[:, ::-1]), w.cut(np.ascontiguousarray(frame[:, ::-1]))
+    )
     np.testing.assert_array_equal(frame, before)
     crop = w.cut(frame)
     assert crop.shape == (25, 25, 3) and crop.dtype == np.uint8
@@ -136,7 +144,9 @@ def test_sides_by_hand():
     assert sides[0] == pytest.approx(20) and np.isnan(sides[1])
 
 
-@pytest.mark.parametrize("numbers", [(0, 0, 0, 9), (0, 0, -2, 9), (np.nan, 0, 5, 9), (0, 0, np.inf, 9), (0, 0, 5, 0)])
+@pytest.mark.parametrize(
+    "numbers", [(0, 0, 0, 9), (0, 0, -2, 9), (np.nan, 0, 5, 9), (0, 0, np.inf, 9), (0, 0, 5, 0)]
+)
 def test_a_window_that_is_none_is_refused(numbers):
     with pytest.raises(DataError, match="expected a finite centre, a side above 0"):
         CropWindow(*numbers)
@@ -155,7 +165,11 @@ def test_the_batched_cut_is_the_single_cut(picture, levels, device):
     sides = rng.uniform(5, 250, B)
     batch = torch.from_numpy(frames).permute(0, 3, 1, 2).to(device)  # (B, 3, H, W)
     crops = cut_batch(batch, torch.from_numpy(centres), torch.from_numpy(sides), size)
-    assert crops.shape == (B, 3, size, size) and crops.dtype == torch.float32 and crops.device == batch.device
+    assert (
+        crops.shape == (B, 3, size, size)
+        and crops.dtype == torch.float32
+        and crops.device == batch.device
+    )
     for i in range(B):
         single = CropWindow(*centres[i], sides[i], size).cut(frames[i]).astype(float)
         assert np.abs(crops[i].permute(1, 2, 0).cpu().numpy() - single).max() <= levels + 0.01, i
@@ -165,8 +179,12 @@ def test_the_batched_cut_takes_floats_and_half_precision():
     frame = torch.from_numpy(noise(50, 60)).permute(2, 0, 1)[None]
     where = torch.tensor([[30.3, 20.4]]), torch.tensor([33.3])
     expected = cut_batch(frame, *where, 32)
-    torch.testing.assert_close(cut_batch(frame.float() / 255, *where, 32) * 255, expected, atol=1e-3, rtol=0)
-    torch.testing.assert_close(cut_batch(frame.bfloat16(), *where, 32), cut_batch(frame.bfloat16().float(), *where, 32))
+    torch.testing.assert_close(
+        cut_batch(frame.float() / 255, *where, 32) * 255, expected, atol=1e-3, rtol=0
+    )
+    torch.testing.assert_close(
+        cut_batch(frame.bfloat16(), *where, 32), cut_batch(frame.bfloat16().float(), *where, 32)
+    )
 
 
 def test_a_batch_of_wrong_size_is_named():
@@ -176,7 +194,9 @@ def test_a_batch_of_wrong_size_is_named():
 
 def test_a_patch_at_scale_one_is_a_slice_and_repeats_the_border():
     frame = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(cut_patch(frame, (30, 20), (20, 10), (10, 20)), frame[15:25, 20:40])
+    np.testing.assert_array_equal(
+        cut_patch(frame, (30, 20), (20, 10), (10, 20)), frame[15:25, 20:40]
+    )
     corner = cut_patch(frame, (0, 0), (8, 6), (6, 8))
     assert (corner[:3, :4] == frame[0, 0]).all() and (corner[3:, 4:] == frame[:3, :4]).all()
 

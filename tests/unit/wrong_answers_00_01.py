@@ -96,15 +96,24 @@ def one_pass(helped=False, twice=False, from_zero=False, truth=False, plain=Fals
 WRONG = {
     "welcome.centre": [
         (lambda b: np.array([b[0] + b[2], b[1] + b[3], b[2], b[3]]), "bottom-right corner"),
-        (lambda b: np.array([b[0] + (b[2] - 1) / 2, b[1] + (b[3] - 1) / 2, b[2], b[3]]), "half a pixel"),
+        (
+            lambda b: np.array([b[0] + (b[2] - 1) / 2, b[1] + (b[3] - 1) / 2, b[2], b[3]]),
+            "half a pixel",
+        ),
         (lambda b: np.array([b[0] + b[3] / 2, b[1] + b[2] / 2, b[2], b[3]]), "exchanged"),
         (lambda b: np.array([b[0] + b[2] / 2, b[1] + b[3] / 2]), r"shape \(2,\)"),
     ],
     "boxes.corners": [
-        (lambda b: np.concatenate([b[:, :2], b[:, :2] + b[:, 2:] - 1], axis=1), "one pixel too far in"),
+        (
+            lambda b: np.concatenate([b[:, :2], b[:, :2] + b[:, 2:] - 1], axis=1),
+            "one pixel too far in",
+        ),
         (lambda b: np.array([b[0], b[1], b[0] + b[2], b[1] + b[3]]), "shape|columns are"),
         (lambda b: b, "columns are"),
-        (lambda b: np.concatenate([b[:, :2] - b[:, 2:], b[:, :2] + b[:, 2:]], axis=1), "columns are"),
+        (
+            lambda b: np.concatenate([b[:, :2] - b[:, 2:], b[:, :2] + b[:, 2:]], axis=1),
+            "columns are",
+        ),
     ],
     "boxes.iou": [
         (lambda a, b: inter(a, b) / (a[2] * a[3]), "divide by the union"),

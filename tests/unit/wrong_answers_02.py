@@ -65,7 +65,9 @@ def running(new, old, only_a=False, mirrored=False):
     def run(A, B, patch, target, rate):
         F, G = fft2(patch), fft2(target)
         product = F * conj(G) if mirrored else G * conj(F)
-        return new(rate) * product + old(rate) * A, B if only_a else new(rate) * np.abs(F) ** 2 + old(rate) * B
+        return new(rate) * product + old(rate) * A, B if only_a else new(rate) * np.abs(
+            F
+        ) ** 2 + old(rate) * B
 
     return run
 
@@ -111,8 +113,12 @@ def broken(move=lambda dx, dy: (dx, dy), gate=True, learn_at_old=False, patch_si
         def cut(self, frame):
             grey = frame.mean(axis=2)
             h, w = self.size
-            rows = np.clip(np.arange(h) + round(float(self.centre[1])) - h // 2, 0, grey.shape[0] - 1)
-            columns = np.clip(np.arange(w) + round(float(self.centre[0])) - w // 2, 0, grey.shape[1] - 1)
+            rows = np.clip(
+                np.arange(h) + round(float(self.centre[1])) - h // 2, 0, grey.shape[0] - 1
+            )
+            columns = np.clip(
+                np.arange(w) + round(float(self.centre[0])) - w // 2, 0, grey.shape[1] - 1
+            )
             return mosse.preprocess(grey[np.ix_(rows, columns)], self.window)
 
         def init(self, frame, box):
@@ -165,7 +171,10 @@ WRONG = {
     "mosse.respond": [
         (response_with(lambda r, dx, dy: (r, dy, dx)), "the row is y"),
         (response_with(lambda r, dx, dy: (np.fft.fftshift(r), dx, dy)), "rolled by half"),
-        (response_with(lambda r, dx, dy: (r, dx + r.shape[1] // 2, dy + r.shape[0] // 2)), "counted from the middle"),
+        (
+            response_with(lambda r, dx, dy: (r, dx + r.shape[1] // 2, dy + r.shape[0] // 2)),
+            "counted from the middle",
+        ),
         (response_with(lambda r, dx, dy: (r, -dx, -dy)), "you say"),
         (response_with(lambda r, dx, dy: r), "three parts"),
     ],

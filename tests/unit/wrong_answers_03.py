@@ -24,7 +24,9 @@ def pushed(x, i):
     return np.concatenate([np.zeros(i), x[: len(x) - i]])
 
 
-def ridge(numerator=lambda a, b: a * b, divisor=lambda a, lam, n: np.abs(a) ** 2 + lam, end=np.real):
+def ridge(
+    numerator=lambda a, b: a * b, divisor=lambda a, lam, n: np.abs(a) ** 2 + lam, end=np.real
+):
     """Ridge regression with one thing wrong."""
     return lambda x, y, lam: end(ifft(numerator(fft(x), fft(y)) / divisor(fft(x), lam, len(x))))
 
@@ -80,7 +82,11 @@ def last(run):
 
 
 def broken(
-    move=lambda dx, dy: np.array([4 * dx, 4 * dy]), at_old=False, learn=("x", "alpha"), size_of_patch=False, wrap=True
+    move=lambda dx, dy: np.array([4 * dx, 4 * dy]),
+    at_old=False,
+    learn=("x", "alpha"),
+    size_of_patch=False,
+    wrap=True,
 ):
     """A whole tracker with one mistake."""
 

@@ -48,7 +48,15 @@ def alexnet(padding=0, groups=(1, 2, 1, 2, 2), last_relu=False, norms=4, pools=(
         for k in range(5):
             pad = padding if k else 0
             layers.append(
-                nn.Conv2d(before, widths[k], kernels[k], 2 if k == 0 else 1, pad, groups=groups[k], bias=bias)
+                nn.Conv2d(
+                    before,
+                    widths[k],
+                    kernels[k],
+                    2 if k == 0 else 1,
+                    pad,
+                    groups=groups[k],
+                    bias=bias,
+                )
             )
             before = widths[k]
             if k < norms:
@@ -84,7 +92,10 @@ def loss(f):
     def run(v, y):
         positive = (y > 0).float()
         negative = 1 - positive
-        w = 0.5 * (positive / positive.sum((-2, -1), keepdim=True) + negative / negative.sum((-2, -1), keepdim=True))
+        w = 0.5 * (
+            positive / positive.sum((-2, -1), keepdim=True)
+            + negative / negative.sum((-2, -1), keepdim=True)
+        )
         return f(v, y, w)
 
     return run
@@ -132,7 +143,9 @@ WRONG = {
         (lambda z, x: grouped(z.flip(2, 3), x)[0], "upside down"),
         (lambda z, x: F.conv2d(x, z[:1])[:, 0], "first exemplar"),
         (
-            lambda z, x: F.conv2d(x.flatten(0, 1)[None], z.flatten(0, 1)[:, None], groups=z.shape[0] * z.shape[1])[0],
+            lambda z, x: F.conv2d(
+                x.flatten(0, 1)[None], z.flatten(0, 1)[:, None], groups=z.shape[0] * z.shape[1]
+            )[0],
             "sum over all channels",
         ),
     ],
@@ -148,7 +161,13 @@ WRONG = {
         (loss(lambda v, y, w: (w * F.softplus(-y * v)).sum()), "take the mean"),
         (loss(lambda v, y, w: 2 * (w * F.softplus(-y * v)).sum((-2, -1)).mean()), "sum to 2"),
         (loss(lambda v, y, w: (w * F.softplus(y * v)).sum((-2, -1)).mean()), "wrong sign"),
-        (loss(lambda v, y, w: (w * torch.log(1 + torch.exp(-y * v))).sum((-2, -1)).mean()), "overflows"),
-        (loss(lambda v, y, w: (w * F.softplus(-y * v)).sum((-2, -1)).mean().detach()), "lost its gradient"),
+        (
+            loss(lambda v, y, w: (w * torch.log(1 + torch.exp(-y * v))).sum((-2, -1)).mean()),
+            "overflows",
+        ),
+        (
+            loss(lambda v, y, w: (w * F.softplus(-y * v)).sum((-2, -1)).mean().detach()),
+            "lost its gradient",
+        ),
     ],
 }

@@ -79,7 +79,11 @@ def without_momentum(network, optimiser, step):
     """The optimiser's settings without what it remembers."""
     state = optimiser.state_dict()
     weights = {k: v.clone() for k, v in network.state_dict().items()}
-    return {"network": weights, "optimiser": {"state": {}, "param_groups": state["param_groups"]}, "step": step}
+    return {
+        "network": weights,
+        "optimiser": {"state": {}, "param_groups": state["param_groups"]},
+        "step": step,
+    }
 
 
 def distance(f):
@@ -110,14 +114,32 @@ WRONG = {
             "either way|give the first twice|both frames are",
         ),
         (two(lambda v, first, gap: v != first), "apart"),
-        (lambda rng, valid, gap: tuple(int(k) for k in rng.integers(0, len(valid), 2)), "not among the valid"),
+        (
+            lambda rng, valid, gap: tuple(int(k) for k in rng.integers(0, len(valid), 2)),
+            "not among the valid",
+        ),
     ],
     "training.shift": [
-        (shifted(lambda rng, m, shift, scale: m + rng.uniform(-shift, shift, 2) * scale), "divide by the scale"),
-        (shifted(lambda rng, m, shift, scale: m + rng.uniform(-shift, shift, 2)), "divide by the scale"),
-        (shifted(lambda rng, m, shift, scale: m + rng.uniform(-shift, shift) / scale), "draw two numbers"),
-        (lambda rng, box, shift, scale: box[:2] + rng.uniform(-shift, shift, 2) / scale, "box's middle"),
-        (shifted(lambda rng, m, shift, scale: m + rng.uniform(0, shift, 2) / scale), "box's middle|one side"),
+        (
+            shifted(lambda rng, m, shift, scale: m + rng.uniform(-shift, shift, 2) * scale),
+            "divide by the scale",
+        ),
+        (
+            shifted(lambda rng, m, shift, scale: m + rng.uniform(-shift, shift, 2)),
+            "divide by the scale",
+        ),
+        (
+            shifted(lambda rng, m, shift, scale: m + rng.uniform(-shift, shift) / scale),
+            "draw two numbers",
+        ),
+        (
+            lambda rng, box, shift, scale: box[:2] + rng.uniform(-shift, shift, 2) / scale,
+            "box's middle",
+        ),
+        (
+            shifted(lambda rng, m, shift, scale: m + rng.uniform(0, shift, 2) / scale),
+            "box's middle|one side",
+        ),
     ],
     "training.rate": [
         (lambda k, n, a, b: a + (b - a) * k / (n - 1), "straight line"),
@@ -150,13 +172,21 @@ WRONG = {
     "training.distance": [
         (distance(lambda r, c, n, s: torch.hypot(r - (n - 1) / 2, c - (n - 1) / 2)), "in cells"),
         (distance(lambda r, c, n, s: torch.hypot(r - n / 2, c - n / 2) * s), "the middle is"),
-        (distance(lambda r, c, n, s: (torch.abs(r - (n - 1) / 2) + torch.abs(c - (n - 1) / 2)) * s), "√"),
+        (
+            distance(
+                lambda r, c, n, s: (torch.abs(r - (n - 1) / 2) + torch.abs(c - (n - 1) / 2)) * s
+            ),
+            "√",
+        ),
         (distance(lambda r, c, n, s: torch.hypot(r.float(), c.float()) * s), "the middle is"),
     ],
     "training.smooth": [
         (lambda losses, factor: average(losses, factor), "drawn to the 0"),
         (lambda losses, factor: average(losses, 1 - factor, correct=True), "changed places"),
         (lambda losses, factor: average(losses, factor, start=losses[0]), "first loss"),
-        (lambda losses, factor: [np.mean(losses[: k + 1]) for k in range(len(losses))], "smoothed curve"),
+        (
+            lambda losses, factor: [np.mean(losses[: k + 1]) for k in range(len(losses))],
+            "smoothed curve",
+        ),
     ],
 }

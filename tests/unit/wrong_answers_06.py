@@ -44,14 +44,20 @@ class Mine:
         self.centre, self.size = box[:2] + box[2:] / 2, box[2:].copy()
         self.colour = cv2.mean(frame)[:3]
         side = float(exemplar_side(box))
-        self.z = self.embedding.features(CropWindow(*self.centre, side, 127).cut(frame, self.colour)[None])
+        self.z = self.embedding.features(
+            CropWindow(*self.centre, side, 127).cut(frame, self.colour)[None]
+        )
         self.side = self.first = side * 255 / 127
 
     def update(self, frame):
         factors = 1.0375 ** np.array([-1.0, 0.0, 1.0])
         windows = [CropWindow(*self.centre, self.side * f, 255) for f in factors]
-        responses = self.embedding.respond(self.z, np.stack([w.cut(frame, self.colour) for w in windows]))
-        large = np.stack([cv2.resize(r, (272, 272), interpolation=cv2.INTER_CUBIC) for r in responses])
+        responses = self.embedding.respond(
+            self.z, np.stack([w.cut(frame, self.colour) for w in windows])
+        )
+        large = np.stack(
+            [cv2.resize(r, (272, 272), interpolation=cv2.INTER_CUBIC) for r in responses]
+        )
         peaks = large.max(axis=(1, 2)) * [0.9745, 1, 0.9745]
         best = int(peaks.argmax())
         hann = np.outer(np.hanning(272), np.hanning(272))
@@ -72,13 +78,21 @@ WRONG = {
     "search.scales": [
         (lambda count, step: step ** np.arange(count), "middle factor"),
         (lambda count, step: 1 + (step - 1) * (np.arange(count) - count // 2), "added up"),
-        (lambda count, step: step ** (count // 2 - np.arange(count)).astype(float), "let them rise"),
+        (
+            lambda count, step: step ** (count // 2 - np.arange(count)).astype(float),
+            "let them rise",
+        ),
         (lambda count, step: step ** np.linspace(-1, 1, count), "middle factor|factors"),
     ],
     "search.enlarge": [
         (lambda r, f: cv2.resize(r, (r.shape[1] * f, r.shape[0] * f)), "bilinear"),
         (lambda r, f: np.kron(r, np.ones((f, f))), "repeats each cell"),
-        (lambda r, f: cv2.resize(r, (r.shape[0] * f, r.shape[1] * f), interpolation=cv2.INTER_CUBIC), "shape"),
+        (
+            lambda r, f: cv2.resize(
+                r, (r.shape[0] * f, r.shape[1] * f), interpolation=cv2.INTER_CUBIC
+            ),
+            "shape",
+        ),
     ],
     "search.choose": [
         (lambda r, p: int(r.max(axis=(1, 2)).argmax()), "multiply every peak"),
@@ -93,9 +107,15 @@ WRONG = {
         (blend(lambda r: r / r.sum()), "before the minimum|not normalised"),
     ],
     "search.displacement": [
-        (moved(lambda r, c, n, u: ((r - (n - 1) / 2) * u, (c - (n - 1) / 2) * u)), "changed places"),
+        (
+            moved(lambda r, c, n, u: ((r - (n - 1) / 2) * u, (c - (n - 1) / 2) * u)),
+            "changed places",
+        ),
         (moved(lambda r, c, n, u: ((c - n / 2) * u, (r - n / 2) * u)), "quarter of a pixel"),
-        (moved(lambda r, c, n, u: ((c - (n - 1) / 2) * 16 * u, (r - (n - 1) / 2) * 16 * u)), "divide by 16"),
+        (
+            moved(lambda r, c, n, u: ((c - (n - 1) / 2) * 16 * u, (r - (n - 1) / 2) * 16 * u)),
+            "divide by 16",
+        ),
         (moved(lambda r, c, n, u: (c - (n - 1) / 2, r - (n - 1) / 2)), "in cells"),
         (moved(lambda r, c, n, u: (((n - 1) / 2 - c) * u, ((n - 1) / 2 - r) * u)), "sign"),
     ],

@@ -88,9 +88,9 @@ def loss(classes="half", over="positive", smooth=True, reduce="sum", use_weight=
     """SiamRPN's loss with a part of it wrong."""
 
     def run(logits, offsets, labels, targets, weight):
-        each = F.cross_entropy(logits.flatten(0, 1), labels.clamp_min(0).flatten(), reduction="none").reshape(
-            labels.shape
-        )
+        each = F.cross_entropy(
+            logits.flatten(0, 1), labels.clamp_min(0).flatten(), reduction="none"
+        ).reshape(labels.shape)
         p, n = labels == 1, labels == 0
         mean = lambda v, m: v[m].mean() if m.any() else v.sum() * 0  # noqa: E731
         c = {
@@ -110,10 +110,16 @@ def loss(classes="half", over="positive", smooth=True, reduce="sum", use_weight=
 
 def right_loss_without_positives(logits, offsets, labels, targets, weight):
     """Right, until a pair has no positive: the mean of nothing."""
-    each = F.cross_entropy(logits.flatten(0, 1), labels.clamp_min(0).flatten(), reduction="none").reshape(labels.shape)
+    each = F.cross_entropy(
+        logits.flatten(0, 1), labels.clamp_min(0).flatten(), reduction="none"
+    ).reshape(labels.shape)
     d = (offsets - targets).abs()
     cost = torch.where(d < 1, d**2 / 2, d - 0.5).sum(-1)
-    return 0.5 * each[labels == 1].mean() + 0.5 * each[labels == 0].mean() + weight * cost[labels == 1].mean()
+    return (
+        0.5 * each[labels == 1].mean()
+        + 0.5 * each[labels == 0].mean()
+        + weight * cost[labels == 1].mean()
+    )
 
 
 def slid(k, x, mode):
@@ -134,13 +140,21 @@ WRONG = {
     "anchors.default_boxes": [
         (boxes_of(lambda s, a: s * np.sqrt(a), lambda s, a: s / a), "the height is s / √a"),
         (boxes_of(lambda s, a: s / np.sqrt(a), lambda s, a: s * np.sqrt(a)), "changed places"),
-        (boxes_of(lambda s, a: s * np.sqrt(a), lambda s, a: s / np.sqrt(a), lambda s, t: (s + t) / 2), "extra square"),
+        (
+            boxes_of(
+                lambda s, a: s * np.sqrt(a), lambda s, a: s / np.sqrt(a), lambda s, t: (s + t) / 2
+            ),
+            "extra square",
+        ),
         (boxes_of(lambda s, a: s * a, lambda s, a: s / np.sqrt(a)), "areas"),
     ],
     "anchors.siamrpn": [
         (sizes_of(lambda r: 64 * np.sqrt(r), lambda r: 64 / np.sqrt(r)), "height over width"),
         (sizes_of(lambda r: 8 / np.sqrt(r), lambda r: 8 * np.sqrt(r)), "64 × 64"),
-        (lambda r: 8 * np.array([[int(8 / v**0.5), int(int(8 / v**0.5) * v)] for v in r]), "cut to whole"),
+        (
+            lambda r: 8 * np.array([[int(8 / v**0.5), int(int(8 / v**0.5) * v)] for v in r]),
+            "cut to whole",
+        ),
         (sizes_of(lambda r: 64 / r, lambda r: 64 + 0 * r), "areas"),
     ],
     "anchors.encode": [
@@ -158,9 +172,18 @@ WRONG = {
     ],
     "anchors.match": [
         (labels_of(lambda o, high, low: np.where(o > high, 1, 0)), "neither"),
-        (labels_of(lambda o, high, low: np.where(o > high, 1, np.where(o < low, -1, 0))), "other way round"),
-        (labels_of(lambda o, high, low: np.where(o >= high, 1, np.where(o < low, 0, -1))), "both ends"),
-        (labels_of(lambda o, high, low: np.where(o > high, 1, np.where(o <= low, 0, -1))), "both ends"),
+        (
+            labels_of(lambda o, high, low: np.where(o > high, 1, np.where(o < low, -1, 0))),
+            "other way round",
+        ),
+        (
+            labels_of(lambda o, high, low: np.where(o >= high, 1, np.where(o < low, 0, -1))),
+            "both ends",
+        ),
+        (
+            labels_of(lambda o, high, low: np.where(o > high, 1, np.where(o <= low, 0, -1))),
+            "both ends",
+        ),
     ],
     "anchors.draw": [
         (lambda labels, chance: labels, "nothing is balanced"),

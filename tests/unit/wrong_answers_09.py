@@ -26,7 +26,9 @@ def depthwise(z, x, groups):
     B, C = z.shape[:2]
     if groups == "pair":
         return F.conv2d(x.reshape(1, B * C, *x.shape[2:]), z, groups=B)[0]
-    return F.conv2d(x.reshape(1, B * C, *x.shape[2:]), z.reshape(B * C, 1, *z.shape[2:]), groups=B * C)
+    return F.conv2d(
+        x.reshape(1, B * C, *x.shape[2:]), z.reshape(B * C, 1, *z.shape[2:]), groups=B * C
+    )
 
 
 def mask(boxes, size, end=0, swap=False, inside=1, outside=0):
@@ -65,7 +67,10 @@ WRONG = {
     "match.depthwise": [
         (lambda z, x: depthwise(z, x, "pair"), "added up"),
         (lambda z, x: depthwise(z, x, "channel"), "reshape"),
-        (lambda z, x: depthwise(z[:1].expand_as(z), x, "channel").reshape(3, 4, 5, 5), "first exemplar"),
+        (
+            lambda z, x: depthwise(z[:1].expand_as(z), x, "channel").reshape(3, 4, 5, 5),
+            "first exemplar",
+        ),
         (lambda z, x: depthwise(z.flip(2, 3), x, "channel").reshape(3, 4, 5, 5), "upside down"),
     ],
     "match.sampling": [
@@ -74,12 +79,20 @@ WRONG = {
         (lambda *a: centre(*a, at=0.0), "corner"),
         (lambda *a: centre(*a, draw=lambda rng, s: np.full(2, rng.uniform(-s, s))), "same number"),
         (lambda *a: centre(*a, draw=lambda rng, s: rng.uniform(0, s, 2)), "both ways"),
-        (lambda *a: centre(*a, draw=lambda rng, s: np.clip(rng.normal(0, s / 4, 2), -s, s)), "uniformly|both ways"),
+        (
+            lambda *a: centre(*a, draw=lambda rng, s: np.clip(rng.normal(0, s / 4, 2), -s, s)),
+            "uniformly|both ways",
+        ),
     ],
     "match.aggregate": [
         (lambda answers, w: sum(answers), "count the same"),
         (lambda answers, w: sum(answers) / 3, "count the same"),
         (lambda answers, w: sum(k * a for k, a in zip(w, answers, strict=True)), "add up to 1"),
-        (lambda answers, w: sum(k * a for k, a in zip(w.detach().softmax(0), answers, strict=True)), "gradient"),
+        (
+            lambda answers, w: sum(
+                k * a for k, a in zip(w.detach().softmax(0), answers, strict=True)
+            ),
+            "gradient",
+        ),
     ],
 }

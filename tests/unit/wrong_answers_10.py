@@ -17,7 +17,11 @@ from course_lib.models.cir import CIR, Crop
 def behind(row: Reception, layer: Layer, **wrong) -> Reception:
     """One more layer with something wrong."""
     reach = wrong.get("reach", lambda one: one.reach)(layer)
-    size = (row.size + 2 * layer.padding - layer.reach) // layer.stride + 1 - wrong.get("crops", 2) * layer.crop
+    size = (
+        (row.size + 2 * layer.padding - layer.reach) // layer.stride
+        + 1
+        - wrong.get("crops", 2) * layer.crop
+    )
     stride = row.stride * layer.stride
     step = {"before": row.stride, "after": stride, "one": 1}[wrong.get("step", "before")]
     start = row.start + ((layer.reach - 1) / 2 - wrong.get("pad", 1) * layer.padding) * row.stride
@@ -34,7 +38,9 @@ def joined(name, rows, field=None, check=True):
         raise DataError("no")
     low = min(r.start - r.field / 2 for r in rows)
     high = max(r.start + r.field / 2 for r in rows)
-    return replace(rows[0], field=field(rows) if field else round(high - low), start=(low + high) / 2)
+    return replace(
+        rows[0], field=field(rows) if field else round(high - low), start=(low + high) / 2
+    )
 
 
 def touched(size, kernel, stride, padding):
@@ -64,7 +70,9 @@ def network(first, second, bias=False, crop=True, early=False, relu=False, width
     deep = [CIR(256, 128, 512), nn.MaxPool2d(2)]
     deep = deep[::-1] if early else deep
     deep += [CIR(512, 128, 512, last=k == second - 2 and not relu) for k in range(second - 1)]
-    stem = [nn.Conv2d(3, 64, 7, 2, 3, bias=bias), nn.BatchNorm2d(64), nn.ReLU()] + ([Crop(2)] if crop else [])
+    stem = [nn.Conv2d(3, 64, 7, 2, 3, bias=bias), nn.BatchNorm2d(64), nn.ReLU()] + (
+        [Crop(2)] if crop else []
+    )
     return nn.Sequential(*stem, nn.MaxPool2d(2), *units, *deep)
 
 
@@ -94,8 +102,14 @@ WRONG = {
         (lambda r, layer: (60, 11, 2), "should be a Reception"),
     ],
     "siamdw.branches": [
-        (lambda n, rows: joined(n, rows, lambda r: r[0].field + r[1].field), "not one behind the other"),
-        (lambda n, rows: joined(n, rows, lambda r: min(q.field for q in r)), "sees what .any. branch"),
+        (
+            lambda n, rows: joined(n, rows, lambda r: r[0].field + r[1].field),
+            "not one behind the other",
+        ),
+        (
+            lambda n, rows: joined(n, rows, lambda r: min(q.field for q in r)),
+            "sees what .any. branch",
+        ),
         (lambda n, rows: joined(n, rows, lambda r: max(q.field for q in r)), "larger field alone"),
         (lambda n, rows: joined(n, rows, check=False), "raise DataError"),
     ],

@@ -27,7 +27,9 @@ def cosine(z, x, own=1.0, root=0.5, box="sum", cells=False, whole=False):
 
 def labels(size, stride, radius, ring, middle=None, first=1.0, last=-1.0, keep=True, cell=None):
     """Labels with something wrong."""
-    at = (torch.arange(size).float() - ((size - 1) / 2 if middle is None else middle(size))) * (cell or stride)
+    at = (torch.arange(size).float() - ((size - 1) / 2 if middle is None else middle(size))) * (
+        cell or stride
+    )
     distance = torch.hypot(at[:, None], at[None])
     y = torch.full((size, size), last)
     if keep:
@@ -36,7 +38,9 @@ def labels(size, stride, radius, ring, middle=None, first=1.0, last=-1.0, keep=T
     return y
 
 
-def logistic(c, y, b, s, m, sign=1.0, inside=True, both=True, halves="mean", ring=False, scale=True):
+def logistic(
+    c, y, b, s, m, sign=1.0, inside=True, both=True, halves="mean", ring=False, scale=True
+):
     """The pixel-wise loss with something wrong."""
     shift = sign * m * (s if inside else 1)
     logits = -y * s * (c - b) + shift
@@ -51,11 +55,28 @@ def logistic(c, y, b, s, m, sign=1.0, inside=True, both=True, halves="mean", rin
         cells = torch.where(y == 0, F.softplus(s * (c - b + m)), cells)
     if halves == "all":
         return cells[y != 0].mean()
-    mean = (lambda v: v.sum()) if halves == "sum" else (lambda v: v.mean() if v.numel() else torch.tensor(0.0))
+    mean = (
+        (lambda v: v.sum())
+        if halves == "sum"
+        else (lambda v: v.mean() if v.numel() else torch.tensor(0.0))
+    )
     return (1 if halves == "whole" else 0.5) * (mean(cells[on]) + mean(cells[off]))
 
 
-def softmax(c, y, b, s, m, margin=True, nowhere=True, outside=False, half=False, add=None, total=False, none=True):
+def softmax(
+    c,
+    y,
+    b,
+    s,
+    m,
+    margin=True,
+    nowhere=True,
+    outside=False,
+    half=False,
+    add=None,
+    total=False,
+    none=True,
+):
     """Places as classes with something wrong."""
     off = s * c[y < 0]
     rivals = torch.cat([off, torch.tensor([s * b])]) if nowhere else off
@@ -145,7 +166,10 @@ def again(look, size, largest, unsure, gain, ask=True, stop=True, margin=True, n
 WRONG = {
     "margin.cosine": [
         (cross_correlate, "plain sums of products"),
-        (lambda z, x: cross_correlate(z, x) / z.flatten(1).norm(dim=1)[:, None, None], "a bright window still wins"),
+        (
+            lambda z, x: cross_correlate(z, x) / z.flatten(1).norm(dim=1)[:, None, None],
+            "a bright window still wins",
+        ),
         (lambda z, x: cosine(z, x, whole=True), "its own window"),
         (lambda z, x: cosine(z, x, cells=True), "normalised on its own"),
         (lambda z, x: cosine(z, x, root=1), "divided by the squares"),
@@ -172,7 +196,10 @@ WRONG = {
         (lambda *a: logistic(*a, ring=True), "cells of the ring"),
         (lambda *a: logistic(*a, scale=False), "scale is missing"),
         (lambda c, y, b, s, m: torch.log(1 + torch.exp(s * c)).mean(), "the loss"),
-        (lambda c, y, b, s, m: logistic(c, y, b, s, m) if (y > 0).any() else torch.tensor(0.0), "without target"),
+        (
+            lambda c, y, b, s, m: logistic(c, y, b, s, m) if (y > 0).any() else torch.tensor(0.0),
+            "without target",
+        ),
     ],
     "margin.arc": [
         (lambda c, m: c - m, "additive margin"),
@@ -256,6 +283,9 @@ WRONG = {
         (lambda *a: again(*a, margin=False), "higher by .gain."),
         (lambda *a: again(*a, near_only=True), "you keep the first"),
         (lambda *a: again(*a)[0], "two things"),
-        (lambda look, size, *a: (again(look, size, *a)[0], np.zeros((17, 16))), "belongs to the size"),
+        (
+            lambda look, size, *a: (again(look, size, *a)[0], np.zeros((17, 16))),
+            "belongs to the size",
+        ),
     ],
 }

@@ -12,7 +12,13 @@ import numpy as np
 
 from course_lib.data.generated.motion import Poses, smooth_curve
 from course_lib.data.generated.render import Actor, RenderedFrames, Stage, silhouette
-from course_lib.data.generated.sources import Cutout, painted_texture, random_cutout, random_outline, scene
+from course_lib.data.generated.sources import (
+    Cutout,
+    painted_texture,
+    random_cutout,
+    random_outline,
+    scene,
+)
 from course_lib.data.sequence import Sequence
 from course_lib.geometry.boxes import area, from_corners
 
@@ -34,7 +40,9 @@ class ClipSpec:
     camera: float = 12.0  # how far the camera sways, pixels
     scale: float = 1.0  # largest factor by which its size changes, up or down
     turn: float = 0.0  # largest in-plane rotation, radians
-    squash: float = 0.0  # out-of-plane rotation: share of its width that foreshortening takes, 0…0.8
+    squash: float = (
+        0.0  # out-of-plane rotation: share of its width that foreshortening takes, 0…0.8
+    )
     bend: float = 0.0  # deformation: share of its outline's radius
     light: float = 0.0  # share of the light that comes and goes, 0…0.8
     blur: float = 0.0  # share of a frame's time the shutter is open, 0…1
@@ -65,7 +73,9 @@ def make_clip(spec: ClipSpec) -> Sequence:
         target=len(behind),
         height=spec.height,
         width=spec.width,
-        light=1 - spec.light * (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(spec.length) / min(spec.length, 40))),
+        light=1
+        - spec.light
+        * (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(spec.length) / min(spec.length, 40))),
         blur=spec.blur,
         noise=spec.noise,
         grey=spec.grey,
@@ -76,7 +86,14 @@ def make_clip(spec: ClipSpec) -> Sequence:
     tags = {"visible": visible, "occlusion": covered}
     if behind:
         tags["alike"] = np.stack([_boxes_of(actor, spec) for actor in behind], 1)  # (T, k, 4)
-    return Sequence(spec.name, RenderedFrames(stage), boxes, attributes_of(spec, boxes, covered), tags=tags, fps=25.0)
+    return Sequence(
+        spec.name,
+        RenderedFrames(stage),
+        boxes,
+        attributes_of(spec, boxes, covered),
+        tags=tags,
+        fps=25.0,
+    )
 
 
 def attributes_of(spec: ClipSpec, boxes: np.ndarray, covered: np.ndarray) -> frozenset[str]:
@@ -86,7 +103,11 @@ def attributes_of(spec: ClipSpec, boxes: np.ndarray, covered: np.ndarray) -> fro
     ratio = area(seen) / area(seen[0])
     centres = boxes[:, :2] + boxes[:, 2:] / 2  # (T, 2)
     steps = np.linalg.norm(np.diff(centres, axis=0), axis=1)  # (T - 1,)
-    edge = (seen[:, 0] <= 0) | (seen[:, 1] <= 0) | (seen[:, :2] + seen[:, 2:] >= [spec.width, spec.height]).any(axis=1)
+    edge = (
+        (seen[:, 0] <= 0)
+        | (seen[:, 1] <= 0)
+        | (seen[:, :2] + seen[:, 2:] >= [spec.width, spec.height]).any(axis=1)
+    )
     tags = {
         "IV": spec.light > 0.2,
         "SV": bool((ratio > 2).any() or (ratio < 0.5).any()),
@@ -110,11 +131,17 @@ def _target_poses(rng: np.random.Generator, spec: ClipSpec, points: int) -> Pose
     start = np.array([spec.width, spec.height]) / 2 + rng.uniform(-0.3, 0.3, 2) * reach
     path = start + reach * smooth_curve(rng, T, 2, spec.period)  # (T, 2)
     if spec.leaves:
-        path[:, 0] += (spec.width / 2 + spec.size) * np.exp(-(((np.arange(T) - 0.55 * T) / (0.09 * T)) ** 2)) * 1.3
+        path[:, 0] += (
+            (spec.width / 2 + spec.size)
+            * np.exp(-(((np.arange(T) - 0.55 * T) / (0.09 * T)) ** 2))
+            * 1.3
+        )
     growth = spec.scale ** smooth_curve(rng, T, 1, T / 2.5)[:, 0]  # (T,)
     thin = 1 - spec.squash * np.abs(smooth_curve(rng, T, 1, 25)[:, 0]).clip(0, 1)  # (T,)
     half = spec.size / 2 / 0.9 * growth[:, None] * np.column_stack([thin, np.ones(T)])  # (T, 2)
-    return Poses(path, half, spec.turn * smooth_curve(rng, T, 1, 30)[:, 0], _bends(rng, spec, T, points))
+    return Poses(
+        path, half, spec.turn * smooth_curve(rng, T, 1, 30)[:, 0], _bends(rng, spec, T, points)
+    )
 
 
 def _bends(rng: np.random.Generator, spec: ClipSpec, T: int, points: int) -> np.ndarray:
@@ -124,17 +151,26 @@ def _bends(rng: np.random.Generator, spec: ClipSpec, T: int, points: int) -> np.
     return 1 + strength[:, :1] * np.cos(2 * angle) + strength[:, 1:] * np.sin(3 * angle)
 
 
-def _distractor(rng: np.random.Generator, spec: ClipSpec, like: Cutout, target: Poses, k: int) -> Actor:
+def _distractor(
+    rng: np.random.Generator, spec: ClipSpec, like: Cutout, target: Poses, k: int
+) -> Actor:
     """A look-alike: the target's own texture in another outline, on a path that starts beside the target and crosses it."""
     T = spec.length
     side = 1 if k % 2 == 0 else -1
-    offset = side * np.array([spec.size * (1.9 + 0.7 * k), spec.size * rng.uniform(-0.8, 0.8)])  # (2,)
+    offset = side * np.array(
+        [spec.size * (1.9 + 0.7 * k), spec.size * rng.uniform(-0.8, 0.8)]
+    )  # (2,)
     swing = np.cos(np.pi * np.arange(T) / T * rng.uniform(1.1, 1.6))[
         :, None
     ]  # (T, 1): from +1 over 0 to the other side
     path = target.centre + offset * swing + 0.25 * spec.size * smooth_curve(rng, T, 2, 20)
     twin = Cutout(like.rgb[:, ::-1].copy(), random_outline(rng))
-    return Actor(twin, Poses(path, target.half * rng.uniform(0.9, 1.1), target.angle, np.ones((T, len(twin.outline)))))
+    return Actor(
+        twin,
+        Poses(
+            path, target.half * rng.uniform(0.9, 1.1), target.angle, np.ones((T, len(twin.outline)))
+        ),
+    )
 
 
 def _occluder(rng: np.random.Generator, spec: ClipSpec, target: Poses, k: int) -> Actor:
@@ -142,11 +178,17 @@ def _occluder(rng: np.random.Generator, spec: ClipSpec, target: Poses, k: int) -
     T = spec.length
     when = T * (0.35 + 0.4 * k / max(spec.occluders - 1, 1) + rng.uniform(-0.03, 0.03))
     heading = rng.uniform(0, 2 * np.pi)
-    speed = spec.size / rng.uniform(5, 8)  # pixels a frame: it covers the target for about a dozen frames
-    away = (np.arange(T) - when)[:, None] * speed * np.array([np.cos(heading), np.sin(heading)])  # (T, 2)
+    speed = spec.size / rng.uniform(
+        5, 8
+    )  # pixels a frame: it covers the target for about a dozen frames
+    away = (
+        (np.arange(T) - when)[:, None] * speed * np.array([np.cos(heading), np.sin(heading)])
+    )  # (T, 2)
     half = np.full((T, 2), spec.size * rng.uniform(0.55, 0.75))
     piece = Cutout(painted_texture(rng), random_outline(rng, roughness=0.1))
-    return Actor(piece, Poses(target.centre + away, half, np.zeros(T), np.ones((T, len(piece.outline)))))
+    return Actor(
+        piece, Poses(target.centre + away, half, np.zeros(T), np.ones((T, len(piece.outline))))
+    )
 
 
 def _backdrop(spec: ClipSpec, cutout: Cutout) -> np.ndarray:
@@ -189,7 +231,9 @@ def _visibility(stage: Stage) -> tuple[np.ndarray, np.ndarray]:
         mask = silhouette(target, t, stage.height, stage.width) > 127  # (H, W)
         contour = target.poses.contour(target.cutout.outline, t)  # (n, 2)
         x, y = contour.T
-        whole = 0.5 * abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))  # shoelace formula, square pixels
+        whole = 0.5 * abs(
+            np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))
+        )  # shoelace formula, square pixels
         inside = mask.sum()
         for actor in front:
             mask &= silhouette(actor, t, stage.height, stage.width) <= 127

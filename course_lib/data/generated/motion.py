@@ -8,7 +8,9 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 
-def smooth_curve(rng: np.random.Generator, length: int, dimensions: int, period: float) -> np.ndarray:
+def smooth_curve(
+    rng: np.random.Generator, length: int, dimensions: int, period: float
+) -> np.ndarray:
     """A smooth random curve (length, dimensions) within about ±1 that starts at 0 and turns every `period` frames."""
     knots = max(int(np.ceil(length / period)) + 1, 3)
     values = rng.uniform(-1, 1, (knots, dimensions))  # (knots, dimensions)
@@ -16,7 +18,9 @@ def smooth_curve(rng: np.random.Generator, length: int, dimensions: int, period:
     # neighbouring knots that nearly coincide would make the target stand still: mirror those
     for k in range(1, knots):
         close = np.abs(values[k] - values[k - 1]) < 0.5
-        values[k] = np.where(close, np.clip(values[k - 1] - np.sign(values[k - 1] + 1e-9) * 0.9, -1, 1), values[k])
+        values[k] = np.where(
+            close, np.clip(values[k - 1] - np.sign(values[k - 1] + 1e-9) * 0.9, -1, 1), values[k]
+        )
     times = np.arange(knots) * period
     return np.clip(CubicSpline(times, values, bc_type="natural")(np.arange(length)), -1.15, 1.15)
 
@@ -39,7 +43,9 @@ class Poses:
 
     def matrix(self, t: float) -> np.ndarray:
         """Affine map (2, 3) from the texture's units (±1) to the frame at time t, which may lie between frames."""
-        centre, half, angle = (_between(values, t) for values in (self.centre, self.half, self.angle))
+        centre, half, angle = (
+            _between(values, t) for values in (self.centre, self.half, self.angle)
+        )
         c, s = np.cos(angle), np.sin(angle)
         linear = np.array([[c, -s], [s, c]]) * half  # (2, 2): turn what was stretched
         return np.column_stack([linear, centre])  # (2, 3)

@@ -65,7 +65,11 @@ def render(stage: Stage, t: int) -> np.ndarray:
     shift = np.array([[1.0, 0, x], [0, 1.0, y]])
     size = (stage.width, stage.height)
     picture = cv2.warpAffine(
-        stage.backdrop, shift, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT
+        stage.backdrop,
+        shift,
+        size,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REFLECT,
     )
     picture = picture.astype(np.float32)  # (H, W, 3)
     for actor in stage.actors:
@@ -80,7 +84,11 @@ def render(stage: Stage, t: int) -> np.ndarray:
         rng = np.random.default_rng([stage.seed, t])
         picture += stage.noise * rng.standard_normal(picture.shape, dtype=np.float32)
     frame = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
-    return cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB) if stage.grey else frame
+    return (
+        cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        if stage.grey
+        else frame
+    )
 
 
 def shutter(stage: Stage, t: int) -> list[float]:
@@ -90,13 +98,17 @@ def shutter(stage: Stage, t: int) -> list[float]:
 
 def region(actor: Actor, moments: list[float], height: int, width: int) -> tuple[slice, slice]:
     """Rows and columns of the frame the actor can touch at these moments; empty if it is outside."""
-    contours = np.concatenate([actor.poses.contour(actor.cutout.outline, moment) for moment in moments])  # (n, 2)
+    contours = np.concatenate(
+        [actor.poses.contour(actor.cutout.outline, moment) for moment in moments]
+    )  # (n, 2)
     left, top = np.floor(contours.min(axis=0)).astype(int) - 2
     right, bottom = np.ceil(contours.max(axis=0)).astype(int) + 2
     return slice(max(top, 0), min(bottom, height)), slice(max(left, 0), min(right, width))
 
 
-def draw(actor: Actor, moments: list[float], rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
+def draw(
+    actor: Actor, moments: list[float], rows: slice, columns: slice
+) -> tuple[np.ndarray, np.ndarray]:
     """Colour (h, w, 3) and opacity (h, w) in [0, 1] of one actor in a part of the frame, averaged over the moments."""
     h, w = rows.stop - rows.start, columns.stop - columns.start
     corner = (columns.start, rows.start)
@@ -110,16 +122,26 @@ def draw(actor: Actor, moments: list[float], rows: slice, columns: slice) -> tup
     return colour, opacity / len(moments)
 
 
-def silhouette(actor: Actor, t: float, height: int, width: int, corner: tuple[int, int] = (0, 0)) -> np.ndarray:
+def silhouette(
+    actor: Actor, t: float, height: int, width: int, corner: tuple[int, int] = (0, 0)
+) -> np.ndarray:
     """The actor's mask (height, width) uint8 at time t, soft at the edge, in the part of the frame from `corner` (x, y)."""
-    return soft_mask([actor.poses.contour(actor.cutout.outline, t) - np.asarray(corner)], height, width)
+    return soft_mask(
+        [actor.poses.contour(actor.cutout.outline, t) - np.asarray(corner)], height, width
+    )
 
 
-def _texture(actor: Actor, t: float, height: int, width: int, corner: tuple[int, int]) -> np.ndarray:
+def _texture(
+    actor: Actor, t: float, height: int, width: int, corner: tuple[int, int]
+) -> np.ndarray:
     """The actor's texture (height, width, 3) at time t, in the part of the frame from `corner` (x, y)."""
     rgb = actor.cutout.rgb
     half = len(rgb) / 2
-    to_units = np.array([[1 / half, 0, (0.5 - half) / half], [0, 1 / half, (0.5 - half) / half]])  # texture pixel → ±1
+    to_units = np.array(
+        [[1 / half, 0, (0.5 - half) / half], [0, 1 / half, (0.5 - half) / half]]
+    )  # texture pixel → ±1
     whole = actor.poses.matrix(t) @ np.vstack([to_units, [0, 0, 1]])  # (2, 3) texture pixel → frame
     whole[:, 2] -= 0.5 + np.asarray(corner)
-    return cv2.warpAffine(rgb, whole, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(
+        rgb, whole, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )

@@ -47,7 +47,9 @@ def scene(name: str, height: int, width: int) -> np.ndarray:
     H, W = image.shape[:2]
     scale = max(height / H, width / W)
     resized = cv2.resize(
-        image, (max(width, round(W * scale)), max(height, round(H * scale))), interpolation=cv2.INTER_AREA
+        image,
+        (max(width, round(W * scale)), max(height, round(H * scale))),
+        interpolation=cv2.INTER_AREA,
     )
     top, left = (resized.shape[0] - height) // 2, (resized.shape[1] - width) // 2
     return resized[top : top + height, left : left + width]
@@ -76,7 +78,9 @@ def piece_of_photograph(rng: np.random.Generator, name: str, size: int = 128) ->
     return cv2.resize(best, (size, size), interpolation=cv2.INTER_AREA)
 
 
-def random_outline(rng: np.random.Generator, points: int = 72, roughness: float = 0.18) -> np.ndarray:
+def random_outline(
+    rng: np.random.Generator, points: int = 72, roughness: float = 0.18
+) -> np.ndarray:
     """A closed contour (points, 2) around (0, 0) that reaches about 0.9 from the middle: a pebble, a leaf, a kite.
 
     The radius is one plus four waves around the circle; larger `roughness` gives deeper bays.
@@ -84,7 +88,11 @@ def random_outline(rng: np.random.Generator, points: int = 72, roughness: float 
     angle = np.linspace(0, 2 * np.pi, points, endpoint=False)  # (points,)
     radius = np.ones(points)
     for wave in range(2, 6):
-        radius += rng.normal(0, roughness) * np.cos(wave * angle + rng.uniform(0, 2 * np.pi)) / np.sqrt(wave)
+        radius += (
+            rng.normal(0, roughness)
+            * np.cos(wave * angle + rng.uniform(0, 2 * np.pi))
+            / np.sqrt(wave)
+        )
     radius = np.clip(radius, 0.45, None)
     contour = radius[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])  # (points, 2)
     contour -= (contour.max(axis=0) + contour.min(axis=0)) / 2

@@ -28,9 +28,14 @@ def list_images(folder: Path) -> list[Path]:
     Raises MissingDataError if the folder is missing or holds no image.
     """
     names = os.listdir(folder) if folder.is_dir() else []
-    images = sorted((n for n in names if n.lower().endswith(IMAGE_SUFFIXES) and not n.startswith(".")), key=by_number)
+    images = sorted(
+        (n for n in names if n.lower().endswith(IMAGE_SUFFIXES) and not n.startswith(".")),
+        key=by_number,
+    )
     if not images:
-        raise MissingDataError(f"0 images found in {folder} (looked for *.jpg, *.png, *.bmp): fetch the sequence again")
+        raise MissingDataError(
+            f"0 images found in {folder} (looked for *.jpg, *.png, *.bmp): fetch the sequence again"
+        )
     return [folder / name for name in images]
 
 
@@ -43,7 +48,9 @@ def read_boxes(path: Path, first_pixel: int = 0) -> np.ndarray:
         raise MissingDataError(f"ground truth {path} does not exist: fetch the sequence again")
     boxes = read_numbers(path, columns=4) - np.array([first_pixel, first_pixel, 0, 0])
     if len(boxes) == 0:
-        raise DataError(f"{path} is empty; expected one row of x, y, w, h for each frame. Fetch the sequence again.")
+        raise DataError(
+            f"{path} is empty; expected one row of x, y, w, h for each frame. Fetch the sequence again."
+        )
     boxes[~is_valid(boxes)] = np.nan
     return boxes
 
@@ -57,7 +64,9 @@ def check_counts(images: int, rows: int, path: Path, folder: Path) -> None:
         )
 
 
-def frames_and_boxes(images: list[Path], path: Path, only_first_row: bool = False) -> tuple[ImageFiles, np.ndarray]:
+def frames_and_boxes(
+    images: list[Path], path: Path, only_first_row: bool = False
+) -> tuple[ImageFiles, np.ndarray]:
     """Frames of the images and the boxes (T, 4) of the file `path`, one row for each.
 
     With `only_first_row` the file may also hold the first box alone, as where a benchmark withholds its
@@ -79,18 +88,24 @@ def read_labels(path: Path, length: int, pad: bool = False) -> np.ndarray:
     words = re.split(r"[,\s]+", text.strip().strip(",")) if text.strip() else []
     strange = next((word for word in words if not re.fullmatch(r"[0-9]+(\.0*)?", word)), None)
     if strange is not None:
-        raise DataError(f"{path} holds {strange!r}; expected whole numbers, one per frame. Fetch the sequence again.")
+        raise DataError(
+            f"{path} holds {strange!r}; expected whole numbers, one per frame. Fetch the sequence again."
+        )
     labels = np.array([float(word) for word in words]).astype(np.int64)
     if pad and len(labels) < length:
         labels = np.pad(labels, (0, length - len(labels)))
     if len(labels) != length:
-        raise DataError(f"{path} has {len(labels)} values for {length} frames; expected one each. Fetch it again.")
+        raise DataError(
+            f"{path} has {len(labels)} values for {length} frames; expected one each. Fetch it again."
+        )
     return labels
 
 
 def read_keys(path: Path) -> dict[str, str]:
     """Lines `key=value` or `key: value` of a settings file; section heads and other lines are passed over."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    lines = (
+        path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    )
     pairs = [re.split(r"\s*[=:]\s*", line.strip(), maxsplit=1) for line in lines]
     return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
 
@@ -101,14 +116,18 @@ def read_fps(keys: dict[str, str], key: str) -> float | None:
     return float(number[0]) if number and float(number[0]) > 0 else None
 
 
-def listed_folders(folder: Path, pattern: str, remedy: str, list_name: str = "list.txt") -> list[Path]:
+def listed_folders(
+    folder: Path, pattern: str, remedy: str, list_name: str = "list.txt"
+) -> list[Path]:
     """Sequence folders of a benchmark: the names in its list file if it has one, else every match of `pattern`.
     An empty `list_name` asks for every match.
 
     `pattern` leads to a file or folder that each sequence must hold, such as "*/groundtruth.txt". Raises
     MissingDataError with `remedy`, what to do, if there are none or listed ones are missing.
     """
-    found = sorted({path.parent for path in folder.glob(pattern)}, key=lambda path: by_number(path.name))
+    found = sorted(
+        {path.parent for path in folder.glob(pattern)}, key=lambda path: by_number(path.name)
+    )
     if not found:
         raise nothing_found(folder, pattern, remedy)
     if not list_name or not (folder / list_name).is_file():
@@ -117,7 +136,9 @@ def listed_folders(folder: Path, pattern: str, remedy: str, list_name: str = "li
     by_name = {path.name: path for path in found}
     missing = [name for name in names if name not in by_name]
     if missing:
-        raise MissingDataError(f"{missing_names(missing, folder / list_name)} in {folder}: {remedy}")
+        raise MissingDataError(
+            f"{missing_names(missing, folder / list_name)} in {folder}: {remedy}"
+        )
     return [by_name[name] for name in names]
 
 

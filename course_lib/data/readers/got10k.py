@@ -31,12 +31,17 @@ def read_got10k(folder: Path) -> list[Sequence]:
     not as the layout promises.
     """
     withheld = folder.name == "test"
-    return [read_sequence(path, withheld) for path in listed_folders(folder, "*/groundtruth.txt", REMEDY)]
+    return [
+        read_sequence(path, withheld)
+        for path in listed_folders(folder, "*/groundtruth.txt", REMEDY)
+    ]
 
 
 def read_sequence(folder: Path, withheld: bool = False) -> Sequence:
     """One GOT-10k sequence; `withheld` if its ground truth may stop after the first row."""
-    frames, boxes = frames_and_boxes(list_images(folder), folder / "groundtruth.txt", only_first_row=withheld)
+    frames, boxes = frames_and_boxes(
+        list_images(folder), folder / "groundtruth.txt", only_first_row=withheld
+    )
     tags = _read_tags(folder, len(frames))
     if "absent" in tags:
         boxes[tags["absent"]] = np.nan
@@ -45,6 +50,14 @@ def read_sequence(folder: Path, withheld: bool = False) -> Sequence:
 
 
 def _read_tags(folder: Path, length: int) -> dict[str, np.ndarray]:
-    files = {"absent": "absence.label", "cover": "cover.label", "cut_by_image": "cut_by_image.label"}
-    tags = {tag: read_labels(folder / name, length) for tag, name in files.items() if (folder / name).is_file()}
+    files = {
+        "absent": "absence.label",
+        "cover": "cover.label",
+        "cut_by_image": "cut_by_image.label",
+    }
+    tags = {
+        tag: read_labels(folder / name, length)
+        for tag, name in files.items()
+        if (folder / name).is_file()
+    }
     return {tag: values if tag == "cover" else values > 0 for tag, values in tags.items()}

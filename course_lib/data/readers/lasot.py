@@ -10,7 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from course_lib.data.readers.folders import frames_and_boxes, list_images, listed_folders, read_labels
+from course_lib.data.readers.folders import (
+    frames_and_boxes,
+    list_images,
+    listed_folders,
+    read_labels,
+)
 from course_lib.data.sequence import Sequence
 from course_lib.errors import MissingDataError
 
@@ -25,7 +30,9 @@ def read_lasot(folder: Path) -> list[Sequence]:
     """
     flat = any(folder.glob("*/groundtruth.txt"))
     pattern = "*/groundtruth.txt" if flat else "*/*/groundtruth.txt"
-    return [read_sequence(path) for path in listed_folders(folder, pattern, REMEDY, "testing_set.txt")]
+    return [
+        read_sequence(path) for path in listed_folders(folder, pattern, REMEDY, "testing_set.txt")
+    ]
 
 
 def read_lasot_train(folder: Path) -> list[Sequence]:
@@ -37,7 +44,9 @@ def read_lasot_train(folder: Path) -> list[Sequence]:
     pattern = "*/groundtruth.txt" if flat else "*/*/groundtruth.txt"
     found = listed_folders(folder, pattern, REMEDY, list_name="")
     if not (folder / "testing_set.txt").is_file():
-        raise MissingDataError(f"{folder / 'testing_set.txt'} does not exist; put LaSOT's list of test sequences there")
+        raise MissingDataError(
+            f"{folder / 'testing_set.txt'} does not exist; put LaSOT's list of test sequences there"
+        )
     tested = set((folder / "testing_set.txt").read_text(encoding="utf-8").split())
     return [read_sequence(path) for path in found if path.name not in tested]
 
@@ -45,7 +54,10 @@ def read_lasot_train(folder: Path) -> list[Sequence]:
 def read_sequence(folder: Path) -> Sequence:
     """One LaSOT sequence. Tags: "full_occlusion", "out_of_view" and "absent", which is either of them."""
     frames, boxes = frames_and_boxes(list_images(folder / "img"), folder / "groundtruth.txt")
-    tags = {name: _read_flags(folder / f"{name}.txt", len(boxes)) for name in ("full_occlusion", "out_of_view")}
+    tags = {
+        name: _read_flags(folder / f"{name}.txt", len(boxes))
+        for name in ("full_occlusion", "out_of_view")
+    }
     tags["absent"] = tags["full_occlusion"] | tags["out_of_view"]
     boxes[tags["absent"]] = np.nan
     return Sequence(folder.name, frames, boxes, tags=tags, omitted=tags["absent"])
@@ -53,5 +65,7 @@ def read_sequence(folder: Path) -> Sequence:
 
 def _read_flags(path: Path, length: int) -> np.ndarray:
     if not path.is_file():
-        raise MissingDataError(f"{path} does not exist; LaSOT's scores need it. Fetch the sequence again.")
+        raise MissingDataError(
+            f"{path} does not exist; LaSOT's scores need it. Fetch the sequence again."
+        )
     return read_labels(path, length) > 0

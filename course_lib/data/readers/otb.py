@@ -43,15 +43,23 @@ def _targets(folder: Path) -> list[tuple[str, Path]]:
     """Names and annotation files; an empty one is passed over (the first of Human4's two)."""
     every = sorted(folder.glob("groundtruth_rect*.txt"))
     numbered = [path for path in every if re.fullmatch(r"groundtruth_rect\.[0-9]+\.txt", path.name)]
-    filled = [path for path in numbered or every if path.read_text(encoding="utf-8", errors="replace").strip()]
+    filled = [
+        path
+        for path in numbered or every
+        if path.read_text(encoding="utf-8", errors="replace").strip()
+    ]
     if not filled:
-        raise DataError(f"{every[0]} is empty; expected one row of x, y, w, h for each frame. Fetch {folder} again.")
+        raise DataError(
+            f"{every[0]} is empty; expected one row of x, y, w, h for each frame. Fetch {folder} again."
+        )
     if len(filled) == 1 and folder.name not in TWO_TARGETS:
         return [(folder.name, filled[0])]
     return [(f"{folder.name}{path.stem.removeprefix('groundtruth_rect')}", path) for path in filled]
 
 
-def _read_target(name: str, path: Path, images: list[Path], common: dict[str, frozenset[str]]) -> Sequence:
+def _read_target(
+    name: str, path: Path, images: list[Path], common: dict[str, frozenset[str]]
+) -> Sequence:
     video = path.parent.name
     boxes = read_boxes(path, first_pixel=1)
     if len(images) != len(boxes):
@@ -78,14 +86,21 @@ def _read_attributes(folder: Path, default: frozenset[str]) -> frozenset[str]:
 
 def _read_common_attributes(path: Path) -> dict[str, frozenset[str]]:
     """Tags by lower-case sequence name; "jogging-1" and "jogging.1" are the same."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    lines = (
+        path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    )
     pairs = [line.partition(":") for line in lines if line.strip()]
-    return {re.sub(r"-([0-9]+)$", r".\1", name.strip().lower()): _as_attributes(tags, path) for name, _, tags in pairs}
+    return {
+        re.sub(r"-([0-9]+)$", r".\1", name.strip().lower()): _as_attributes(tags, path)
+        for name, _, tags in pairs
+    }
 
 
 def _as_attributes(text: str, path: Path) -> frozenset[str]:
     tags = frozenset(re.findall(r"[^,;\s]+", text))
     unknown = sorted(tags - OTB_ATTRIBUTES.keys())
     if unknown:
-        raise DataError(f"{path}: unknown attributes {unknown}; expected some of {', '.join(OTB_ATTRIBUTES)}")
+        raise DataError(
+            f"{path}: unknown attributes {unknown}; expected some of {', '.join(OTB_ATTRIBUTES)}"
+        )
     return tags

@@ -14,7 +14,13 @@ import sys
 from pathlib import Path
 
 from course_lib.data.frames import ImageFiles
-from course_lib.data.readers.folders import by_number, check_counts, list_images, nothing_found, read_boxes
+from course_lib.data.readers.folders import (
+    by_number,
+    check_counts,
+    list_images,
+    nothing_found,
+    read_boxes,
+)
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError, MissingDataError
 
@@ -27,7 +33,9 @@ def read_uav123(folder: Path) -> list[Sequence]:
     Raises MissingDataError if there is none or the table is needed and missing, DataError naming the file if
     one is not as the layout promises.
     """
-    annotations = sorted((folder / "anno" / "UAV123").glob("*.txt"), key=lambda path: by_number(path.stem))
+    annotations = sorted(
+        (folder / "anno" / "UAV123").glob("*.txt"), key=lambda path: by_number(path.stem)
+    )
     if not annotations:
         raise nothing_found(folder, "anno/UAV123/*.txt", REMEDY)
     table = _read_table(folder / "uav123.json")
@@ -40,7 +48,10 @@ def _read_table(path: Path) -> dict[str, tuple[str, int, int]]:
         return {}
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))["UAV123"]
-        return {n: (str(r["folder_name"]), int(r["start_frame"]), int(r["end_frame"])) for n, r in rows.items()}
+        return {
+            n: (str(r["folder_name"]), int(r["start_frame"]), int(r["end_frame"]))
+            for n, r in rows.items()
+        }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path} is not the table of UAV123 ({type(error).__name__}: {error}); "
@@ -48,15 +59,23 @@ def _read_table(path: Path) -> dict[str, tuple[str, int, int]]:
         ) from error
 
 
-def _read_sequence(folder: Path, annotation: Path, table: dict[str, tuple[str, int, int]]) -> Sequence:
+def _read_sequence(
+    folder: Path, annotation: Path, table: dict[str, tuple[str, int, int]]
+) -> Sequence:
     name, boxes = annotation.stem, read_boxes(annotation)
     video, first, last = table.get(name, (name, 0, sys.maxsize))
     video = folder / "data_seq" / "UAV123" / video
     if name not in table and not video.is_dir():
         raise _table_needed(name, folder, f"there is no {video}")
-    images = [path for path in list_images(video) if path.stem.isdecimal() and first <= int(path.stem) <= last]
+    images = [
+        path
+        for path in list_images(video)
+        if path.stem.isdecimal() and first <= int(path.stem) <= last
+    ]
     if name not in table and len(images) != len(boxes):
-        raise _table_needed(name, folder, f"{annotation} has {len(boxes)} rows, {video} has {len(images)} images")
+        raise _table_needed(
+            name, folder, f"{annotation} has {len(boxes)} rows, {video} has {len(images)} images"
+        )
     check_counts(len(images), len(boxes), annotation, video)
     return Sequence(name, ImageFiles(images), boxes)
 

@@ -38,12 +38,18 @@ def read_vid(folder: Path) -> list[Sequence]:
     if not kept.is_file():
         with suppress(OSError):  # on a disk one may not write to they are read again the next time
             write_whole(kept, json.dumps(tracks) + "\n")
-    return [_sequence(folder, video, track, boxes) for video, by in tracks.items() for track, boxes in by.items()]
+    return [
+        _sequence(folder, video, track, boxes)
+        for video, by in tracks.items()
+        for track, boxes in by.items()
+    ]
 
 
 def _read_all(folder: Path) -> Tracks:
     notes = folder / "Annotations" / "VID"
-    videos = sorted({path.parent for part in PARTS for path in (notes / part).glob("**/000000.xml")})
+    videos = sorted(
+        {path.parent for part in PARTS for path in (notes / part).glob("**/000000.xml")}
+    )
     if not videos:
         raise nothing_found(folder, "Annotations/VID/train/**/000000.xml", REMEDY)
     tracks: Tracks = {}
@@ -52,7 +58,9 @@ def _read_all(folder: Path) -> Tracks:
         for path in sorted(video.glob("*.xml")):
             for track, box in _read_frame(path):
                 by.setdefault(track, {})[path.stem] = box
-        tracks[video.relative_to(notes).as_posix()] = {track: boxes for track, boxes in by.items() if len(boxes) >= 2}
+        tracks[video.relative_to(notes).as_posix()] = {
+            track: boxes for track, boxes in by.items() if len(boxes) >= 2
+        }
     return tracks
 
 
@@ -61,10 +69,13 @@ def _read_frame(path: Path) -> list[tuple[str, list[float]]]:
     found = []
     for text in OBJECT.findall(path.read_text(encoding="utf-8", errors="replace")):
         numbers = [
-            re.search(rf"<{tag}>\s*(-?[0-9.]+)\s*</{tag}>", text) for tag in ("trackid", "xmin", "ymin", "xmax", "ymax")
+            re.search(rf"<{tag}>\s*(-?[0-9.]+)\s*</{tag}>", text)
+            for tag in ("trackid", "xmin", "ymin", "xmax", "ymax")
         ]
         if None in numbers:
-            raise DataError(f"{path}: an object without trackid or bndbox; expected both. Unpack the archive again.")
+            raise DataError(
+                f"{path}: an object without trackid or bndbox; expected both. Unpack the archive again."
+            )
         track, x0, y0, x1, y1 = (float(n[1]) for n in numbers)
         found.append((str(int(track)), [x0, y0, x1 - x0 + 1, y1 - y0 + 1]))
     return found

@@ -66,7 +66,14 @@ def _read_regions(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def _count_columns(path: Path) -> int:
-    first = next((line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()), "")
+    first = next(
+        (
+            line
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
+            if line.strip()
+        ),
+        "",
+    )
     columns = len(re.split(r"[,\s]+", first.strip()))
     if first[:1] == "m" or columns not in (4, 8):
         raise DataError(
