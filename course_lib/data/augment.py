@@ -16,8 +16,11 @@ def relight(crops: Tensor, light: Tensor) -> Tensor:
     """Crops (B, 3, S, S) float in 0…255 from crops (B, 3, S, S) uint8, lit and blurred as `light` (B, 8) says.
 
     Columns of `light`: gain, contrast around the crop's mean, three tints, grey (0 or 1), blur along x, blur along y.
+    Which crops are blurred is looked up where `light` lies: on the CPU nothing waits for a GPU.
     """
-    light = light.to(crops.device, torch.float32)
+    blurred = torch.nonzero(light[:, 6:].amax(dim=1) > 0)[:, 0]  # (b,)
+    light = light.to(crops.device, torch.float32, non_blocking=True)
+    blurred = blurred.to(crops.device, non_blocking=True)
     gain, contrast, tint, grey = light[:, 0], light[:, 1], light[:, 2:5], light[:, 5]
     out = crops.float()  # (B, 3, S, S)
     brightness = out.mean(dim=1, keepdim=True)  # (B, 1, S, S)
@@ -26,7 +29,6 @@ def relight(crops: Tensor, light: Tensor) -> Tensor:
     factor = gain[:, None] * torch.where(grey[:, None] > 0.5, 1.0, tint)  # (B, 3)
     mean = out.mean(dim=(1, 2, 3), keepdim=True)  # (B, 1, 1, 1)
     out = ((out - mean) * contrast[:, None, None, None] + mean) * factor[:, :, None, None]
-    blurred = torch.nonzero(light[:, 6:].amax(dim=1) > 0)[:, 0]  # (b,)
     if len(blurred):
         out[blurred] = gaussian_blur(out[blurred], light[blurred, 6:])
     return out.clamp_(0, 255)

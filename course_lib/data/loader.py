@@ -38,7 +38,7 @@ class PairBatch:
     def lit(self, device: torch.device) -> PairBatch:
         """The same pairs on a device, lit and blurred there."""
         move = {"device": device, "non_blocking": True}
-        light = self.light.to(**move)
+        light = self.light  # stays where it is: `relight` looks at it without waiting for a GPU
         exemplar = relight(self.exemplar.to(**move), light[:, 0])
         search = relight(self.search.to(**move), light[:, 1])
         boxes = self.exemplar_box.to(**move), self.box.to(**move)

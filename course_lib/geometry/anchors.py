@@ -80,10 +80,10 @@ def encode(boxes: Any, anchors: Any, variances: tuple[float, ...] = (1, 1, 1, 1)
     """Offsets (..., 4) of boxes (..., 4) from anchors (..., 4):
 
     dx = (cx − cx_a) / w_a,  dy = (cy − cy_a) / h_a,  dw = log(w / w_a),  dh = log(h / h_a), each divided by its variance
-    (SiamRPN: 1; SSD: 0.1 and 0.2). Raises DataError for a box without area: its logarithm is not a number.
+    (SiamRPN: 1; SSD: 0.1 and 0.2). A box without area has no logarithm: in an array it raises DataError; in a
+    tensor its offsets are not finite, since to look at the values would make a training step wait for the GPU.
     """
-    sizes_ok = (boxes[..., 2:] > 0).all()
-    if not bool(sizes_ok):
+    if not isinstance(boxes, Tensor) and not (boxes[..., 2:] > 0).all():
         raise DataError(
             "a box to encode has no width or no height; leave out degenerate boxes before (see `is_valid`)"
         )

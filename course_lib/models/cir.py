@@ -196,7 +196,9 @@ class CIRNetwork(Backbone):
         width = round(64 * share)
         # the public code's stem for these two: no padding, 3 × 3 pooling (receptive field 95 instead of 93)
         self.bare = kind in ("inception", "next")
-        self.conv1 = nn.Conv2d(3, width, 7, 2, padding=0 if self.bare else 3, bias=self.bare)
+        # the public CIResNeXt alone has a bias there, before a batch norm that takes it away again
+        biased = kind == "next"
+        self.conv1 = nn.Conv2d(3, width, 7, 2, padding=0 if self.bare else 3, bias=biased)
         self.bn1, self.relu = nn.BatchNorm2d(width), nn.ReLU()
         deep = name == "ciresnet43"
         self.stride = 4 if deep else 8

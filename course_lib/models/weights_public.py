@@ -7,12 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_lib.errors import DataError, MissingDataError
 from course_lib.models.alexnet import AlexNet
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.weights import fill
+
+PUBLIC_EPSILON = (
+    1e-6  # of siamfc-pytorch's batch norms (siamfc/backbones.py); PyTorch's own is 1e-5
+)
 
 
 def load_public_siamfc(path: Path | str) -> SiamFC:
@@ -37,17 +41,35 @@ def load_public_siamfc(path: Path | str) -> SiamFC:
         network.backbone = AlexNet(batch_norm=False)
     bias = tensors.pop("bias", None)
     fill(network.backbone, tensors, path)
+    if not folded:
+        _allow_for_epsilon(network.backbone)
     if bias is not None:
         network.bias.data = bias.reshape(()).float()
     return network.eval()
+
+
+@torch.no_grad()
+def _allow_for_epsilon(backbone: AlexNet) -> None:
+    """Make batch norms that were trained with siamfc-pytorch's ε give the same here.
+
+    A norm divides by √(variance + ε). The difference of the two ε goes into the stored variance, so that the network
+    stays right when it is saved and loaded again, which keeps tensors and not their norms' ε.
+    """
+    for norm in backbone.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.running_var.add_(PUBLIC_EPSILON - norm.eps)
 
 
 def _read_npz(path: Path) -> dict[str, Tensor]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: torch.from_numpy(np.array(arrays[name])).float() for name in arrays.files}
-    except (OSError, ValueError) as problem:
-        raise DataError(f"{path} is not an .npz of plain arrays ({problem})") from None
+    # whatever NumPy, zip and zlib say of a file that is cut short or something else
+    except Exception as problem:
+        raise DataError(
+            f"{path} is not an .npz of plain arrays ({type(problem).__name__}: {problem}); "
+            "it may be cut short: fetch it again"
+        ) from None
 
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
@@ -68,7 +90,9 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
         raise DataError(f"{path} holds a {type(content).__name__}; expected named tensors")
     renamed = {}
     for name, value in content.items():
-        match = re.search(r"conv([1-5])\.(?:([01])\.)?(\w+)$", name)
+        match = re.search(r"conv([1-5])\.(?:([01])\.)?(\w+)$", str(name))
+        if match and not isinstance(value, Tensor):
+            raise DataError(f"{path}: {name} is a {type(value).__name__}; expected a tensor")
         if match and match[2] == "1":
             renamed[f"bn{match[1]}.{match[3]}"] = value
         elif match:

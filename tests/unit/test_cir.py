@@ -388,3 +388,11 @@ def test_labels_of_a_twin_follow_its_own_stride():
 def test_the_receptive_field_of_a_share_is_that_of_the_whole():
     for share in (0.125, 0.5):
         assert live_reception(CIRNetwork("ciresnet22", share), 127)[-1].field == 93
+
+
+def test_the_stem_of_the_inception_network_has_no_bias_and_that_of_the_next_network_has():
+    """As in the public modules, so that their state dicts load strictly."""
+    count = {n: sum(p.numel() for p in CIRNetwork(n).parameters()) for n in PLANS}
+    assert count["ciresinception22"] == 1_694_656
+    assert CIRNetwork("ciresinception22").conv1.bias is None
+    assert CIRNetwork("ciresnext22").conv1.bias.shape == (64,)

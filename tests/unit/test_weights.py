@@ -76,10 +76,40 @@ def public(network: SiamFC) -> dict[str, torch.Tensor]:
     return out
 
 
+def with_epsilon(network: SiamFC, epsilon: float, variance: float) -> SiamFC:
+    """The network with batch norms as siamfc-pytorch makes them (its ε is 1e-6), of small variances."""
+    for norm in (m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)):
+        norm.eps = epsilon
+        norm.running_var.fill_(variance)
+        norm.running_mean.uniform_(-variance, variance)
+    return network
+
+
+@pytest.mark.parametrize("variance", [1e-7, 1e-5, 1e-3, 1.0])
+def test_public_batch_norms_divide_by_their_own_epsilon(tmp_path, variance):
+    """sqrt(variance + 1e-6), not + 1e-5: with a variance of 1e-5 the difference is a third."""
+    torch.manual_seed(1)
+    network = with_epsilon(SiamFC().eval(), 1e-6, variance)
+    torch.save(public(network), tmp_path / "public.pth")
+    again = load_public_siamfc(tmp_path / "public.pth")
+    save_weights(again, tmp_path / "kept.safetensors", {})
+    gain = [float(1 / np.sqrt(variance + e)) for e in (1e-6, 1e-5)]
+    assert gain[0] > gain[1]
+    with torch.no_grad():
+        x, right = pictures(127), network.features(pictures(127))
+        torch.testing.assert_close(
+            again.features(x), right, rtol=1e-3, atol=1e-4 * right.abs().max()
+        )
+        kept = load_siamfc(str(tmp_path / "kept.safetensors")).features(x)
+    # stored in half precision, so less exact; with PyTorch's ε the features would be far off
+    assert (kept - right).abs().max() < 0.1 * right.abs().max()
+    assert again.backbone.bn1.eps == 1e-5
+
+
 @pytest.mark.parametrize("prefix", ["backbone", "feature"])
 def test_public_torch_layout(tmp_path, prefix):
     torch.manual_seed(1)
-    network = SiamFC().eval()
+    network = with_epsilon(SiamFC().eval(), 1e-6, 0.5)
     renamed = {name.replace("backbone", prefix): t for name, t in public(network).items()}
     torch.save(renamed, tmp_path / "public.pth")
     again = load_public_siamfc(tmp_path / "public.pth")
@@ -137,6 +167,20 @@ class TestRefused:
         np.savez(tmp_path / "public.npz", **arrays)
         with pytest.raises(DataError, match=r"missing \['conv3.weight', 'conv3.bias'\]"):
             load_public_siamfc(tmp_path / "public.npz")
+
+    @pytest.mark.parametrize("size", [0, 10, 1000, -30])
+    def test_arrays_that_are_cut_short(self, tmp_path, size):
+        path = tmp_path / "public.npz"
+        tensors = fold_batch_norm(AlexNet()).state_dict()
+        np.savez(path, **{n: t.numpy() for n, t in tensors.items()})
+        path.write_bytes(path.read_bytes()[:size])
+        with pytest.raises(DataError, match=r"public\.npz is not an \.npz of plain arrays"):
+            load_public_siamfc(path)
+
+    def test_names_without_tensors(self, tmp_path):
+        torch.save({"backbone.conv1.0.weight": 3}, tmp_path / "public.pth")
+        with pytest.raises(DataError, match=r"conv1\.0\.weight is a int; expected a tensor"):
+            load_public_siamfc(tmp_path / "public.pth")
 
     def test_code_in_a_pickle_is_not_run(self, tmp_path):
         class Trap:
