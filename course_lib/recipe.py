@@ -160,6 +160,8 @@ def _fill(cls: type[S], values: dict[str, Any], where: str) -> S:
     checked = {}
     for key, value in values.items():
         if key not in names:
+            if not names:
+                raise SettingsError(f"{where}: unknown key {key!r}; there is nothing to set")
             near = difflib.get_close_matches(str(key), names, n=1, cutoff=0.0)
             raise SettingsError(
                 f"{where}: unknown key {key!r}; did you mean {near[0]!r}? Known: {', '.join(names)}"

@@ -9,7 +9,12 @@ from typing import Any
 from course_lib.errors import SettingsError
 from course_lib.recipe import load_settings
 from course_lib.trackers.base import Tracker, accept_start
-from course_lib.trackers.baselines import RandomWalk, StayPut
+from course_lib.trackers.baselines import (
+    RandomWalk,
+    RandomWalkSettings,
+    StayPut,
+    StayPutSettings,
+)
 from course_lib.trackers.kcf import KCF, KCFSettings
 from course_lib.trackers.mosse import MOSSE, MOSSESettings
 from course_lib.trackers.opencv import KINDS, OpenCVTracker
@@ -31,11 +36,12 @@ __all__ = [
 ]
 
 WITH_SETTINGS = {
+    "stay-put": (StayPut, StayPutSettings),
+    "random-walk": (RandomWalk, RandomWalkSettings),
     "ncc": (TemplateMatching, TemplateSettings),
     "mosse": (MOSSE, MOSSESettings),
     "kcf": (KCF, KCFSettings),
 }
-PLAIN = {"stay-put": StayPut, "random-walk": RandomWalk}
 DEEP = (
     "siamfc",
     "siammargin",
@@ -45,7 +51,7 @@ LOCKSTEP = (
     "siamfc",
     "siamrpn",
 )  # one call of the network a frame, so that many targets can share it
-TRACKER_NAMES = (*PLAIN, *WITH_SETTINGS, *DEEP, *(f"opencv-{kind}" for kind in KINDS))
+TRACKER_NAMES = (*WITH_SETTINGS, *DEEP, *(f"opencv-{kind}" for kind in KINDS))
 
 
 def make_tracker(name: str, recipe: Path | str | None = None, **overrides: Any) -> Tracker:
@@ -56,13 +62,6 @@ def make_tracker(name: str, recipe: Path | str | None = None, **overrides: Any) 
     if name in WITH_SETTINGS or name in DEEP:
         tracker, settings = WITH_SETTINGS[name] if name in WITH_SETTINGS else _deep(name)
         return tracker(load_settings(settings, recipe, overrides))
-    if name in PLAIN:
-        try:
-            return PLAIN[name](**overrides)
-        except TypeError as problem:
-            raise SettingsError(
-                f"tracker {name!r} does not take {', '.join(overrides)}: {problem}"
-            ) from None
     if name.startswith("opencv-") and name in TRACKER_NAMES:
         if overrides or recipe:
             raise SettingsError(f"tracker {name!r} runs with OpenCV's own settings and takes none")

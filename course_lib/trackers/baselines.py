@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import numpy as np
 from numpy.typing import ArrayLike
 
+from course_lib.recipe import Range, Seed, Settings
 from course_lib.trackers.base import Tracker, accept_start
+
+
+@dataclass(frozen=True)
+class StayPutSettings(Settings):
+    """It has none."""
+
+
+@dataclass(frozen=True)
+class RandomWalkSettings(Settings):
+    """Settings of RandomWalk."""
+
+    share: Annotated[float, Range(0, 100)] = 0.05  # deviation of a step, in mean sides of the box
+    seed: Seed = 0
 
 
 class StayPut(Tracker):
     """Gives the first box again and again."""
 
     name = "stay-put"
+
+    def __init__(self, settings: StayPutSettings | None = None) -> None:
+        self.settings = settings or StayPutSettings()
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
         """Take note of the box (4,)."""
@@ -31,9 +51,9 @@ class RandomWalk(Tracker):
 
     name = "random-walk"
 
-    def __init__(self, share: float = 0.05, seed: int = 0) -> None:
-        self.share = share
-        self.rng = np.random.default_rng(seed)
+    def __init__(self, settings: RandomWalkSettings | None = None) -> None:
+        self.settings = settings or RandomWalkSettings()
+        self.rng = np.random.default_rng(self.settings.seed)
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
         """Start at the box (4,)."""
@@ -43,7 +63,7 @@ class RandomWalk(Tracker):
     def update(self, frame: np.ndarray) -> np.ndarray:
         """The last box (4,) a random step away; its centre stays inside the frame."""
         H, W = frame.shape[:2]
-        step = self.share * np.sqrt(self.box[2] * self.box[3])  # pixels
+        step = self.settings.share * np.sqrt(self.box[2] * self.box[3])  # pixels
         half = self.box[2:] / 2  # (2,)
         centre = self.box[:2] + half + self.rng.normal(0, step, 2)  # (2,)
         self.box[:2] = np.clip(centre, 0, [W, H]) - half

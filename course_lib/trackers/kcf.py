@@ -7,18 +7,18 @@ linear kernel the same tracker is its DCF; on grey pixels, with other settings, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from course_lib.data.frames import as_frame
-from course_lib.errors import SettingsError
 from course_lib.geometry.boxes import to_centre
 from course_lib.geometry.windows import cut_patch
+from course_lib.recipe import NotNegative, Positive, Range, Settings, Share
 from course_lib.trackers.base import Tracker, accept_start
 from course_lib.trackers.features import features, split_kinds
 from course_lib.trackers.kernels import (
-    KERNELS,
     displacement,
     gaussian_labels,
     kernel_correlation,
@@ -30,38 +30,36 @@ from course_lib.trackers.kernels import (
 from course_lib.trackers.mosse import cosine_window
 from course_lib.trackers.scale import ScaleFilter
 
-SCALES = ("fixed", "pyramid", "filter")
 LARGE = 100.0  # pixels: published settings halve the picture for targets of this side or more
 
 
 @dataclass(frozen=True)
-class KCFSettings:
+class KCFSettings(Settings):
     """Settings of KCF: the published ones on HOG, and a pyramid of three sizes; see recipes/kcf.yaml."""
 
     features: str = "hog"  # channels: grey, colour, hog, or several joined by "+"
-    cell: int = 4  # pixels a side of a cell; 1 for grey pixels themselves
-    kernel: str = "gaussian"  # linear, polynomial or gaussian
-    bandwidth: float = 0.5  # σ of the Gaussian kernel
-    offset: float = 1.0  # a of the polynomial kernel
-    degree: int = 9  # b of the polynomial kernel
-    regulariser: float = 1e-4  # λ
-    rate: float = 0.02  # learning rate η of α and x, per frame
-    padding: float = 2.5  # sides of the patch, in sides of the box
-    label_sigma: float = 0.1  # of the wanted response, in sides of the box
-    patch: int = 0  # side of a square with the patch's area, pixels; 0: the frame's own pixels, large targets halved
+    cell: Annotated[int, Range(1, 64)] = 4  # pixels a side of a cell; 1 for grey pixels themselves
+    kernel: Literal["linear", "polynomial", "gaussian"] = "gaussian"
+    bandwidth: Positive = 0.5  # σ of the Gaussian kernel
+    offset: NotNegative = 1.0  # a of the polynomial kernel
+    degree: Annotated[int, Range(1, 50)] = 9  # b of the polynomial kernel
+    regulariser: Positive = 1e-4  # λ
+    rate: Share = 0.02  # learning rate η of α and x, per frame
+    padding: Annotated[float, Range(1, 10)] = 2.5  # sides of the patch, in sides of the box
+    label_sigma: Positive = 0.1  # of the wanted response, in sides of the box
+    patch: Annotated[int, Range(0, 1024)] = (
+        0  # side of a square with the patch's area, pixels; 0: the frame's own pixels, large targets halved
+    )
     subcell: bool = False  # place the peak between cells
-    scale: str = "pyramid"  # fixed, pyramid of three sizes, or DSST's filter
-    scale_step: float = 1.05  # of the pyramid
-    scale_weight: float = 0.96  # on the peaks of the pyramid's other sizes
+    scale: Literal["fixed", "pyramid", "filter"] = (
+        "pyramid"  # fixed, pyramid of three sizes, or DSST's filter
+    )
+    scale_step: Annotated[float, Range(0.5, 2)] = 1.05  # of the pyramid
+    scale_weight: Share = 0.96  # on the peaks of the pyramid's other sizes
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         split_kinds(self.features)
-        for name, value, known in (("kernel", self.kernel, KERNELS), ("scale", self.scale, SCALES)):
-            if value not in known:
-                raise SettingsError(f"{name} is {value!r}; expected one of {', '.join(known)}")
-        for name in ("cell", "bandwidth", "regulariser", "padding", "label_sigma"):
-            if getattr(self, name) <= 0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; expected a number above 0")
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ with half spectra of real patches in float32: the same filter in less time.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from scipy import fft
 
 from course_lib.data.frames import as_frame
 from course_lib.geometry.boxes import to_centre
+from course_lib.recipe import NotNegative, Positive, Range, Seed, Settings, Share
 from course_lib.trackers.base import Tracker, accept_start
 
 LOGARITHMS = np.log1p(
@@ -24,19 +26,23 @@ LOGARITHMS = np.log1p(
 
 
 @dataclass(frozen=True)
-class MOSSESettings:
+class MOSSESettings(Settings):
     """Settings of MOSSE; recipes/mosse.yaml says how they were chosen."""
 
-    rate: float = 0.075  # learning rate η of the running sums, per frame
-    sigma: float = 2.0  # standard deviation of the wanted response, pixels
-    regulariser: float = 0.1  # λ, as a share of the mean power of the first spectrum
-    padding: float = 1.5  # side of the patch, in sides of the box
-    smallest: int = 64  # least side of the patch, pixels: small targets move far in their own sizes
-    warps: int = 8  # turned and squeezed copies of the first patch to start from
+    rate: Share = 0.075  # learning rate η of the running sums, per frame
+    sigma: Positive = 2.0  # standard deviation of the wanted response, pixels
+    regulariser: NotNegative = 0.1  # λ, as a share of the mean power of the first spectrum
+    padding: Annotated[float, Range(1, 10)] = 1.5  # side of the patch, in sides of the box
+    smallest: Annotated[int, Range(1, 1024)] = (
+        64  # least side of the patch, pixels: small targets move far in their own sizes
+    )
+    warps: Annotated[int, Range(0, 1000)] = (
+        8  # turned and squeezed copies of the first patch to start from
+    )
     psr_threshold: float = (
         7.0  # below it the target counts as lost: the box stays, nothing is learned
     )
-    seed: int = 0  # of the warps
+    seed: Seed = 0  # of the warps
 
 
 @dataclass(frozen=True, eq=False)

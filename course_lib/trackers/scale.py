@@ -6,25 +6,27 @@ Danelljan, Häger, Khan, Felsberg: Accurate Scale Estimation for Robust Visual T
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from scipy import fft
 
 from course_lib.geometry.windows import cut_patch
+from course_lib.recipe import Positive, Range, Settings, Share
 from course_lib.trackers.features import hog
 
 
 @dataclass(frozen=True)
-class ScaleFilterSettings:
+class ScaleFilterSettings(Settings):
     """Settings of the scale filter, as its authors published them."""
 
-    count: int = 33  # sizes compared
-    step: float = 1.02  # from one size to the next
-    area: int = 512  # largest area a target is shown at, pixels
-    cell: int = 4  # pixels a side of a HOG cell
-    sigma: float = 0.25  # of the wanted response, in square roots of `count`
-    regulariser: float = 0.01  # λ
-    rate: float = 0.025  # learning rate η
+    count: Annotated[int, Range(3, 201)] = 33  # sizes compared
+    step: Annotated[float, Range(1, 1.2)] = 1.02  # from one size to the next
+    area: Annotated[int, Range(16, 65_536)] = 512  # largest area a target is shown at, pixels
+    cell: Annotated[int, Range(1, 64)] = 4  # pixels a side of a HOG cell
+    sigma: Positive = 0.25  # of the wanted response, in square roots of `count`
+    regulariser: Positive = 0.01  # λ
+    rate: Share = 0.025  # learning rate η
 
 
 class ScaleFilter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Annotated, Literal
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side
 from course_lib.models.device import Placement, choose_placement
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.weights import load_siamfc
+from course_lib.recipe import Range, Settings, Share
 from course_lib.trackers.base import Tracker, accept_start
 
 SEARCH = 255  # pixels a side
@@ -24,23 +26,24 @@ SMALLEST, LARGEST = 0.2, 5.0  # limits of the search side, in its first sizes
 
 
 @dataclass(frozen=True)
-class SiamFCSettings:
+class SiamFCSettings(Settings):
     """Settings of SiamFCTracker; the defaults are those of SiamFC-3s."""
 
     weights: str = "siamfc"  # name or path, see `models.weights.find_weights`
-    scales: int = 3  # sizes searched at, odd
-    scale_step: float = 1.0375  # factor from one size to the next
-    scale_penalty: float = 0.9745  # factor on the response at any size but the last one's
-    scale_rate: float = 0.59  # how far the size moves towards the best one
-    window: float = 0.176  # influence of the cosine window, 0…1
-    upsample: int = 16  # factor by which the response is enlarged
+    scales: Annotated[int, Range(1, 21)] = 3  # sizes searched at, odd
+    scale_step: Annotated[float, Range(1, 2)] = 1.0375  # factor from one size to the next
+    scale_penalty: Share = 0.9745  # factor on the response at any size but the last one's
+    scale_rate: Share = 0.59  # how far the size moves towards the best one
+    window: Share = 0.176  # influence of the cosine window
+    upsample: Annotated[int, Range(1, 64)] = 16  # factor by which the response is enlarged
     device: str = "auto"
-    precision: str = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
 
     def __post_init__(self) -> None:
-        if self.scales < 1 or self.scales % 2 == 0 or self.upsample < 1:
+        super().__post_init__()
+        if self.scales % 2 == 0:
             raise SettingsError(
-                f"scales is {self.scales}, upsample {self.upsample}; expected an odd number of scales and at least 1"
+                f"scales is {self.scales}; expected an odd number: the last size stands in the middle"
             )
 
 

@@ -7,6 +7,7 @@ How the challenge's winner did these is not published; what stands here is the c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from course_lib.errors import DataError, SettingsError
 from course_lib.geometry.windows import EXEMPLAR
 from course_lib.models.fields import live_reception
 from course_lib.models.siammargin import SiamMargin, mixed, moved, roi_of, template_from, unit
+from course_lib.recipe import Range, Share
 from course_lib.trackers.siamfc import (
     SEARCH,
     Embedding,
@@ -25,6 +27,8 @@ from course_lib.trackers.siamfc import (
     load_embedding,
 )
 
+Cosine = Annotated[float, Range(-2, 2)]  # beyond ±1: always, or never
+
 
 @dataclass(frozen=True)
 class SiamMarginSettings(SiamFCSettings):
@@ -32,26 +36,21 @@ class SiamMarginSettings(SiamFCSettings):
 
     weights: str = "siammargin"
     update: bool = True  # average the exemplar's features with those found
-    rate: float = 0.02  # how far the average moves towards a new template
-    keep: float = 0.5  # share of the first template in the exemplar
-    sure: float = 0.75  # cosine above which a find may change the exemplar
+    rate: Share = 0.02  # how far the average moves towards a new template
+    keep: Share = 0.5  # share of the first template in the exemplar
+    sure: Cosine = 0.75  # cosine above which a find may change the exemplar
     again: bool = True  # look once more, further, where the first look found little
-    unsure: float = 0.6  # cosine below which
-    gain: float = 0.05  # by how much the second look must find more
+    unsure: Cosine = 0.6  # cosine below which
+    gain: Cosine = 0.05  # by how much the second look must find more
     adapt: bool = True  # widen the search region for a target that is fast
-    reach: float = 2.0  # how many times its speed the region has to reach
-    largest: int = 383  # pixels a side of the widest search image
+    reach: Annotated[float, Range(0, 100)] = 2.0  # how many times its speed the region has to reach
+    largest: Annotated[int, Range(SEARCH, 1023)] = 383  # pixels a side of the widest search image
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if (
-            not 0 <= self.rate <= 1
-            or not 0 <= self.keep <= 1
-            or (self.largest - SEARCH) % 16
-            or self.largest < SEARCH
-        ):
+        if (self.largest - SEARCH) % 16:
             raise SettingsError(
-                f"rate is {self.rate}, keep {self.keep}, largest {self.largest}; expected shares, and 255 plus a multiple of 16"
+                f"largest is {self.largest}; expected 255 plus a multiple of 16, a cell more on each side"
             )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import Annotated, Literal
 
 import cv2
 import numpy as np
@@ -18,43 +19,31 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from course_lib.data.frames import as_frame
-from course_lib.errors import DataError, SettingsError
+from course_lib.errors import DataError
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side
 from course_lib.models.backbone import Backbone
 from course_lib.models.device import Placement, choose_placement
 from course_lib.models.siamrpn import box_masks
 from course_lib.models.weights import load_network
+from course_lib.recipe import NotNegative, Range, Settings, Share
 from course_lib.trackers.base import Tracker, accept_start
 
 SMALLEST = 10.0  # pixels: no side of a box becomes smaller
 
 
 @dataclass(frozen=True)
-class SiamRPNSettings:
+class SiamRPNSettings(Settings):
     """Settings of SiamRPNTracker. Published ones differ by a factor of 20 between benchmarks, see `recipes/siamrpn_*.yaml`."""
 
     weights: str = "siamrpn"  # name or path, see `models.weights.find_weights`
-    search: int = (
-        255  # pixels a side of the search image; a larger one sees further, at the same scale
-    )
-    penalty: float = 0.16  # how strongly a change of size and shape is penalised
-    window: float = 0.40  # influence of the cosine window, 0…1
-    rate: float = 0.30  # how far the size moves towards a certain proposal's
+    # pixels a side of the search image; a larger one sees further, at the same scale
+    search: Annotated[int, Range(191, 1023)] = 255
+    penalty: NotNegative = 0.16  # how strongly a change of size and shape is penalised
+    window: Share = 0.40  # influence of the cosine window
+    rate: Share = 0.30  # how far the size moves towards a certain proposal's
     device: str = "auto"
-    precision: str = "auto"
-
-    def __post_init__(self) -> None:
-        if (
-            self.search < 191
-            or not 0 <= self.window <= 1
-            or self.penalty < 0
-            or not 0 <= self.rate <= 1
-        ):
-            raise SettingsError(
-                f"search is {self.search}, window {self.window}, penalty {self.penalty}, rate {self.rate}; expected at least "
-                "191, 0…1, at least 0, 0…1"
-            )
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
+from course_lib.recipe import Range, Settings
 from course_lib.trackers.base import Tracker, accept_start
 
 
 @dataclass(frozen=True)
-class TemplateSettings:
+class TemplateSettings(Settings):
     """Settings of TemplateMatching."""
 
-    search: float = 2.0  # side of the region searched, in sides of the box
+    search: Annotated[float, Range(1, 50)] = 2.0  # side of the region searched, in sides of the box
 
 
 @dataclass(frozen=True, eq=False)

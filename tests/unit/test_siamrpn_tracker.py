@@ -224,8 +224,13 @@ def test_a_larger_search_image_has_more_anchors(clip):
 
 
 def test_settings_that_cannot_be_are_named():
-    for wrong in ({"search": 100}, {"window": 1.5}, {"penalty": -1.0}, {"rate": 2.0}):
-        with pytest.raises(SettingsError, match="expected at least 191"):
+    for wrong, words in (
+        ({"search": 100}, "search is 100; expected 191 … 1023"),
+        ({"window": 1.5}, "window is 1.5; expected 0 … 1"),
+        ({"penalty": -1.0}, "penalty is -1.0; expected at least 0"),
+        ({"rate": 2.0}, "rate is 2.0; expected 0 … 1"),
+    ):
+        with pytest.raises(SettingsError, match=words):
             SiamRPNSettings(**wrong)
 
 

@@ -117,7 +117,7 @@ def test_the_random_walk_stays_in_the_frame_and_repeats_itself():
         ("moose", {}, "Did you mean 'mosse'"),
         ("mosse", {"rat": 0.1}, "unknown key 'rat'; did you mean 'rate'"),
         ("mosse", {"rate": "fast"}, "rate is 'fast'"),
-        ("stay-put", {"rate": 1}, "does not take rate"),
+        ("stay-put", {"rate": 1}, "unknown key 'rate'; there is nothing to set"),
         ("opencv-kcf", {"rate": 1}, "takes none"),
     ],
 )
