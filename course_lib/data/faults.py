@@ -24,10 +24,6 @@ REMEDY = (
 class Unreadable(DataError):
     """So much of the training data cannot be read that training on the rest would be another training."""
 
-    def __init__(self, sentence: str) -> None:
-        # a worker of PyTorch's loader hands an error on with its traceback in front of the sentence
-        super().__init__(sentence.rpartition(f"{type(self).__name__}: ")[2].strip())
-
 
 class Faults:
     """Pairs that had to be drawn anew because a file could not be read, as counted in this process.

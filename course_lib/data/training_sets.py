@@ -14,18 +14,27 @@ TRAINING_SETS = ("got10k-train", "lasot-train", "trackingnet-train", "vid")
 MEASURED_ON = re.compile(r"otb.*|vot20\d\d|uav.*|lasot|generated-.*|.*-test")
 
 
-def load_training_videos(name: str, root: Path) -> tuple[Sequence, ...]:
-    """The sequences of `load_benchmark(name, root)`, if they are for training.
+def refuse_measured(name: str) -> None:
+    """Raise SettingsError if the name holds a benchmark that trackers are measured on.
 
-    Raises SettingsError for benchmarks that trackers are measured on (in Python, `VideoPairs` takes any
-    sequences) and for unknown names, MissingDataError if the data are not there.
+    In Python, `VideoPairs` takes any sequences.
     """
-    measured = [part for part in name.split("+") if MEASURED_ON.fullmatch(part)]
+    names = re.sub(r"(^|\+)folder[01]?:.*", "", name, flags=re.DOTALL)  # one's own clips
+    measured = [part for part in names.split("+") if MEASURED_ON.fullmatch(part)]
     if measured:
         raise SettingsError(
             f"{', '.join(measured)}: trackers are measured on these videos, so none is trained on them. To train on "
             f"there are {', '.join(TRAINING_SETS)}; generated pairs need no data"
         )
+
+
+def load_training_videos(name: str, root: Path) -> tuple[Sequence, ...]:
+    """The sequences of `load_benchmark(name, root)`, if they are for training.
+
+    Raises SettingsError for benchmarks that trackers are measured on and for unknown names, MissingDataError if the
+    data are not there.
+    """
+    refuse_measured(name)
     return load_benchmark(name, root).sequences
 
 

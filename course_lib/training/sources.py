@@ -23,8 +23,8 @@ from course_lib.data.pairs import FrameCache, Mixture, PairSource
 from course_lib.data.pairs_photo import PhotoPairs
 from course_lib.data.pairs_video import VideoPairs
 from course_lib.data.shards import ShardPairs, read_index
-from course_lib.data.training_sets import load_training_videos, training_folders
-from course_lib.errors import SettingsError
+from course_lib.data.training_sets import load_training_videos, refuse_measured, training_folders
+from course_lib.errors import MissingDataError, SettingsError
 from course_lib.places import data_root
 from course_lib.training.processes import started_rank
 from course_lib.training.settings import TrainSettings
@@ -70,12 +70,14 @@ def make_sources(settings: TrainSettings, root: Path | None = None) -> tuple[Mix
 
 
 def _check_names(sources: Items[str], root: Path) -> None:
-    """Raise SettingsError where there is no source, or two stand for the same data."""
+    """Raise SettingsError where there is no source, two stand for the same data, or one is for measuring."""
     if not sources:
         raise SettingsError('sources is empty; expected at least one, for example ["generated"]')
     seen: dict[tuple[str, object], str] = {}
     for name in sources:
         kind, _, what = name.removesuffix("?").partition(":")
+        if kind == "videos":
+            refuse_measured(what)
         place = what if kind == "videos" else (root / what).resolve()
         if (kind, place) in seen:
             raise SettingsError(
@@ -107,7 +109,11 @@ def _nothing_there(name: str, root: Path) -> bool:
     if kind not in READERS or not what:
         return False
     folders = training_folders(what, root) if kind == "videos" else [root / what]
-    return bool(folders) and not any(f.is_dir() and any(f.iterdir()) for f in folders)
+    return bool(folders) and not any(map(_holds_something, folders))
+
+
+def _holds_something(folder: Path) -> bool:
+    return folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir())
 
 
 def _say(sentence: str) -> None:
@@ -125,7 +131,14 @@ def _source(name: str, settings: TrainSettings, root: Path, cache: FrameCache) -
         )
     if not what.strip():
         raise SettingsError(f"source {name!r} names nothing; expected for example {EXAMPLES[kind]}")
-    return READERS[kind](what, settings, root, cache)
+    try:
+        return READERS[kind](what, settings, root, cache)
+    except MissingDataError as problem:
+        if not _nothing_there(name, root):
+            raise
+        raise MissingDataError(
+            f'{problem}. To train without it, end it in "?": "{name}?"'
+        ) from None
 
 
 def _generated(settings: TrainSettings, cache: FrameCache) -> Parts:

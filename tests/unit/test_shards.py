@@ -7,8 +7,8 @@ import pytest
 
 from course_lib.data import shards as shards_module
 from course_lib.data.generated import make_clip, random_spec
-from course_lib.data.pairs import Changes, pair_at
 from course_lib.data.packing import write_shards
+from course_lib.data.pairs import Changes, pair_at
 from course_lib.data.shards import ShardPairs, read_index, read_shard
 from course_lib.errors import DataError, MissingDataError
 from course_lib.geometry.windows import CropWindow, search_side
