@@ -108,8 +108,7 @@ def read_coco(
     if not path.is_file() or not (folder / images).is_dir():
         missing = images if path.is_file() else annotations
         raise MissingDataError(
-            f"no photographs in {folder} (looked for {missing}): {EXPECTED.format(folder=folder)}; or leave it out of "
-            "the recipe's sources"
+            f"no photographs in {folder} (looked for {missing}): {EXPECTED.format(folder=folder)}"
         )
     content = read_json(path, REMEDY)
     pictures = _pictures(path, _rows(content, "images", path), folder / images)

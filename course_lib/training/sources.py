@@ -78,7 +78,7 @@ def _check_names(sources: Items[str], root: Path) -> None:
         kind, _, what = name.removesuffix("?").partition(":")
         if kind == "videos":
             refuse_measured(what)
-        place = what if kind == "videos" else (root / what).resolve()
+        place = what if kind == "videos" else _place(root, what)
         if (kind, place) in seen:
             raise SettingsError(
                 f"sources {seen[kind, place]!r} and {name!r} are the same; name each once and give it a larger share"
@@ -108,8 +108,13 @@ def _nothing_there(name: str, root: Path) -> bool:
     kind, _, what = name.partition(":")
     if kind not in READERS or not what:
         return False
-    folders = training_folders(what, root) if kind == "videos" else [root / what]
+    folders = training_folders(what, root) if kind == "videos" else [_place(root, what)]
     return bool(folders) and not any(map(_holds_something, folders))
+
+
+def _place(root: Path, what: str) -> Path:
+    """The folder of a source; one outside of the data root may be named too."""
+    return (root / what).resolve()
 
 
 def _holds_something(folder: Path) -> bool:
@@ -164,7 +169,7 @@ def _videos(what: str, settings: TrainSettings, root: Path, cache: FrameCache) -
 
 
 def _photos(what: str, settings: TrainSettings, root: Path, cache: FrameCache) -> Parts:
-    objects, pictures = read_coco(root / what)
+    objects, pictures = read_coco(_place(root, what))
     pictured = sorted({o.picture for o in objects}, key=lambda picture: picture.name)
     scenes = [p for p in pictures if p not in set(pictured)]
     parts = split(pictured, settings.held_out, settings.fraction)
@@ -178,18 +183,19 @@ def _photos(what: str, settings: TrainSettings, root: Path, cache: FrameCache) -
 
 
 def _pieces(what: str, settings: TrainSettings, root: Path, cache: FrameCache) -> Parts:
-    _, pictures = read_coco(root / what)
+    _, pictures = read_coco(_place(root, what))
     train, held = split(pictures, settings.held_out, settings.fraction)
     make = partial(_photo_pairs, settings, cache)
     return make(pieces_of(train), train), make(pieces_of(held or pictures), held or pictures)
 
 
 def _shards(what: str, settings: TrainSettings, root: Path, cache: FrameCache) -> Parts:
-    count = len(read_index(root / what))
+    folder = _place(root, what)
+    count = len(read_index(folder))
     s = settings
     train, held = split(range(count), s.held_out, s.fraction)
     return tuple(
-        ShardPairs(root / what, s.changes, s.gap, part or range(count), s.search)
+        ShardPairs(folder, s.changes, s.gap, part or range(count), s.search)
         for part in (train, held)
     )
 
