@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from course_lib.data.pairs import PairSource, pair_at
 from course_lib.data.pairs_video import VideoPairs
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
+from course_lib.training.loop import train
+from course_lib.training.settings import TrainSettings
+from course_lib.training.sources import make_sources
 
 
 class TestUnreadable:
@@ -136,3 +140,39 @@ class TestUnreadable:
         there = list(batches(source, 0, 8, 0, 3, workers=1))
         for a, b in zip(here, there, strict=True):
             assert torch.equal(a.search, b.search) and a.sources == b.sources
+
+
+@pytest.mark.slow
+class TestTraining:
+    """A run over damaged data ends with the same weights, in one go or resumed, whoever makes the pairs."""
+
+    @pytest.fixture
+    def root(self, tmp_path):
+        """A GOT-10k training set of two videos, and photographs, with files cut, empty and gone."""
+        for k in (1, 2):
+            name = f"GOT-10k_Train_{k:06d}"
+            video = grey_video(tmp_path / "got10k" / "train" / name, name, 50 * k)
+            (video.frames.paths[0].parent / "groundtruth.txt").write_text("30,20,40,30\n" * 12)
+            video.frames.paths[4].write_bytes(video.frames.paths[4].read_bytes()[:80])
+            video.frames.paths[7].write_bytes(b"")
+        return tmp_path
+
+    settings = TrainSettings(
+        name="broken", widths=(4, 4, 4, 4, 4), batch=4, steps=6, precision="fp32", held_out=0.5,
+        sources=("videos:got10k-train",), validate_every=3, validation_pairs=4, checkpoint_every=2,
+    )  # fmt: skip
+
+    @pytest.mark.filterwarnings("ignore::UserWarning")
+    def test_weights(self, root, tmp_path):
+        def weights(network) -> torch.Tensor:
+            return torch.cat([t.flatten().float() for t in network.state_dict().values()])
+
+        training, _ = make_sources(self.settings, root)
+        assert any(pair_at(training, 0, i).skipped for i in range(24))  # within these six steps
+        straight = weights(train(self.settings, tmp_path / "a", "cpu", data=root))
+        train(self.settings, tmp_path / "b", "cpu", data=root, stop_at=3)
+        assert torch.equal(
+            weights(train(self.settings, tmp_path / "b", "cpu", data=root)), straight
+        )
+        shared = replace(self.settings, workers=1)
+        assert torch.equal(weights(train(shared, tmp_path / "c", "cpu", data=root)), straight)
