@@ -1,7 +1,8 @@
 """Cut a video dataset to its targets and pack it into shards: `python data_scripts/shards.py got10k-train`.
 
-For storage where many small files are slow. Train on them with `sources: ["shards:shards/got10k-train"]`. The shards
-say what they were made of: after a change of the data or of the options run this again with --fresh.
+For storage where many small files are slow. To train on them:
+`sources: ["shards:shards/got10k-train"]`. The shards say what they were made of: after a change
+of the data or of the options run this again with --fresh.
 """
 
 from __future__ import annotations

@@ -23,9 +23,9 @@ from course_lib.files import digest, read_json
 
 REMEDY = "correct the file or fetch it again"
 EXPECTED = (
-    "expected a folder in COCO's format: instances.json, and in images/ the photographs it names. No script fetches "
-    "one; COCO's own val2017 will do: put its pictures into {folder}/images and its instances_val2017.json there as "
-    "{folder}/instances.json"
+    "expected a folder in COCO's format: instances.json, and in images/ the photographs it names. "
+    "No script fetches one; COCO's own val2017 will do: put its pictures into {folder}/images and "
+    "its instances_val2017.json there as {folder}/instances.json"
 )
 GENERATED_VERSION = 1  # of the objects made by code; another where the same seeds give others
 
@@ -53,14 +53,15 @@ class Picture:
     def read(self) -> np.ndarray:
         """The frame (H, W, 3).
 
-        Raises DataError if it cannot be read, or is not of the size that its outlines were drawn on.
+        Raises DataError if it cannot be read, or is not of the size that its outlines were drawn
+        on.
         """
         pixels = read_image(self.path) if self.pixels is None else self.pixels
         H, W = pixels.shape[:2]
         if self.size not in (None, (W, H)):
             raise DataError(
-                f"photograph {self.path} has {W}×{H} pixels; its outlines are drawn on {self.size[0]}×{self.size[1]}: "
-                "fetch it again in its own size"
+                f"photograph {self.path} has {W}×{H} pixels; its outlines are drawn on "
+                f"{self.size[0]}×{self.size[1]}: fetch it again in its own size"
             )
         return pixels
 
@@ -94,15 +95,17 @@ def read_coco(
 ) -> tuple[list[OutlinedObject], list[Picture]]:
     """The objects of a COCO-format folder with both sides at least `smallest` pixels, and all its pictures.
 
-    Crowds and small objects are passed over; annotations with a fault of their own are left out, counted and said.
+    Crowds and small objects are passed over; annotations with a fault of their own are left out,
+    counted and said.
 
     Args:
         folder: holds the JSON and the pictures' folder.
         annotations: name of the JSON; images: of the pictures' folder.
         smallest: pixels.
 
-    Raises MissingDataError if the folder, its JSON or the pictures' folder is not there, DataError naming the file if
-    it is not COCO's format, gives two pictures one id or one file, or names files outside of its folder.
+    Raises MissingDataError if the folder, its JSON or the pictures' folder is not there, DataError
+    naming the file if it is not COCO's format, gives two pictures one id or one file, or names
+    files outside of its folder.
     """
     path = folder / annotations
     if not path.is_file() or not (folder / images).is_dir():
@@ -127,8 +130,8 @@ def read_coco(
 def _rows(content: dict, key: str, path: Path) -> list:
     if not isinstance(content.get(key), list):
         raise DataError(
-            f"{path} is not in COCO's format (it has no list {key!r}); expected images, annotations with image_id, "
-            f"category_id and segmentation, and categories: {REMEDY}"
+            f"{path} is not in COCO's format (it has no list {key!r}); expected images, "
+            f"annotations with image_id, category_id and segmentation, and categories: {REMEDY}"
         )
     return content[key]
 
@@ -146,8 +149,9 @@ def _pictures(path: Path, rows: list, folder: Path) -> dict[Any, Picture]:
         except (KeyError, TypeError, ValueError, OverflowError) as problem:
             what = f"it has no {problem}" if isinstance(problem, KeyError) else str(problem)
             raise DataError(
-                f"{path} is not in COCO's format (image {number} of its list: {what}); expected an id and a "
-                f"file_name of its own for each image, else one's outlines are laid over another: {REMEDY}"
+                f"{path} is not in COCO's format (image {number} of its list: {what}); expected an "
+                "id and a file_name of its own for each image, else one's outlines are laid over "
+                f"another: {REMEDY}"
             ) from None
         files.add(file)
     if not pictures:
@@ -161,7 +165,8 @@ def _declared_size(row: dict) -> tuple[int, int] | None:
 
 
 def _inside(name: Any) -> str:
-    """A file name in its plainest form; it may lie in a folder below. Raises ValueError if it leads outside."""
+    """A file name in its plainest form; it may lie in a folder below. Raises ValueError if it
+    leads outside."""
     # Windows' rules take both kinds of slash and know drives
     plain = PureWindowsPath(name) if isinstance(name, str) else PureWindowsPath()
     if not plain.parts or plain.anchor or ".." in plain.parts or "\0" in name:
@@ -192,7 +197,8 @@ def _object(note: Any, pictures: dict[Any, Picture]) -> OutlinedObject | str:
 
 
 def _in_view(target: OutlinedObject) -> bool:
-    """Whether a part of the object lies inside its picture, as far as the picture's size is known."""
+    """Whether a part of the object lies inside its picture, as far as the picture's size is
+    known."""
     (x, y, w, h), size = target.box, target.picture.size
     return size is None or bool(x < size[0] and y < size[1] and x + w > 0 and y + h > 0)
 

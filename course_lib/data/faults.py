@@ -1,7 +1,9 @@
-"""Files of a training set that cannot be read: passed over, counted and named, up to a share of the pairs.
+"""Files of a training set that cannot be read: passed over, counted and named, up to a share of
+the pairs.
 
-One cut picture among thousands should not end a training of days. Each process counts for itself: with worker
-processes each says what it meets, and a pair carries what was passed over before it (`Pair.skipped`).
+One cut picture among thousands should not end a training of days. Each process counts for itself:
+with worker processes each says what it meets, and a pair carries what was passed over before it
+(`Pair.skipped`).
 """
 
 from __future__ import annotations
@@ -22,14 +24,16 @@ REMEDY = (
 
 
 class Unreadable(DataError):
-    """So much of the training data cannot be read that training on the rest would be another training."""
+    """So much of the training data cannot be read that training on the rest would be another
+    training."""
 
 
 class Faults:
     """Pairs that had to be drawn anew because a file could not be read, as counted in this process.
 
     Attributes:
-        drawn: pairs made; skipped: pairs drawn in vain; reasons: how often each fault was met, by its sentence.
+        drawn: pairs made; skipped: pairs drawn in vain; reasons: how often each fault was met, by
+            its sentence.
     """
 
     def __init__(self) -> None:
@@ -43,7 +47,8 @@ class Faults:
     def add(self, problem: DataError) -> str:
         """Count a fault, say each once, and return its sentence.
 
-        Raises Unreadable where there were more than `FEW`, and more than `MOST_SKIPPED` of the pairs.
+        Raises Unreadable where there were more than `FEW`, and more than `MOST_SKIPPED` of the
+        pairs.
         """
         reason = str(problem)
         self.reasons[reason] += 1
@@ -55,12 +60,13 @@ class Faults:
         return reason
 
     def __str__(self) -> str:
-        """How many pairs were drawn anew, and the files to blame, worst first: empty if there were none."""
+        """How many pairs were drawn anew, and the files to blame, worst first: empty if there were
+        none."""
         if not self.reasons:
             return ""
         worst = [re.split("; |: ", reason)[0] for reason, _ in self.reasons.most_common(5)]
         more = len(self.reasons) - len(worst)
         return (
-            f"{self.skipped} of {self.drawn + self.skipped} pairs could not be made and were drawn anew: "
-            f"{'; '.join(worst)}{f'; and {more} more' if more else ''}"
+            f"{self.skipped} of {self.drawn + self.skipped} pairs could not be made and were drawn "
+            f"anew: {'; '.join(worst)}{f'; and {more} more' if more else ''}"
         )

@@ -49,18 +49,20 @@ def as_frame(image: np.ndarray) -> np.ndarray:
 def read_image(path: Path | str) -> np.ndarray:
     """Frame (H, W, 3) from an image file; a grey file gives three equal channels.
 
-    JPEG is turned as its EXIF orientation says, as OpenCV and the public toolkits do; an alpha channel
-    is left out. Values stored in 16 bits are scaled to 8 by the picture's own depth (see `depth_of`);
-    of a video, by that of all its frames (see `ImageFiles`).
+    JPEG is turned as its EXIF orientation says, as OpenCV and the public toolkits do; an alpha
+    channel is left out. Values stored in 16 bits are scaled to 8 by the picture's own depth (see
+    `depth_of`); of a video, by that of all its frames (see `ImageFiles`).
 
-    Raises MissingDataError if there is no such file, DataError if it cannot be read or does not decode.
+    Raises MissingDataError if there is no such file, DataError if it cannot be read or does not
+    decode.
     """
     image = _decode(Path(path))
     return image if image.dtype == np.uint8 else _scaled(image, depth_of([image]), Path(path))
 
 
 def depth_of(images: Iterable[np.ndarray]) -> int:
-    """Bits that images stored in 16 bits really have: the fewest of 8, 10, 12, 14 and 16 that hold them all.
+    """Bits that images stored in 16 bits really have: the fewest of 8, 10, 12, 14 and 16 that hold
+    them all.
 
     A file does not say that its camera gave 12 bits, so its values have to.
     """
@@ -79,13 +81,14 @@ def _decode(path: Path) -> np.ndarray:
     image = _decoded(encoded)
     if image is None:
         raise DataError(
-            f"frame {path} ({encoded.size} bytes) does not decode as an image; it is probably cut short, "
-            "damaged, or of a kind that OpenCV does not read: fetch the sequence again, or convert it to PNG"
+            f"frame {path} ({encoded.size} bytes) does not decode as an image; it is probably cut "
+            "short, damaged, or of a kind that OpenCV does not read: fetch the sequence again, or "
+            "convert it to PNG"
         )
     if image.dtype not in (np.uint8, np.uint16):
         raise DataError(
-            f"frame {path} holds values of type {image.dtype}; expected 8 or 16 bits without a sign: "
-            "convert it to PNG"
+            f"frame {path} holds values of type {image.dtype}; expected 8 or 16 bits without a "
+            "sign: convert it to PNG"
         )
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
@@ -101,7 +104,8 @@ def _decoded(encoded: np.ndarray) -> np.ndarray | None:
 
 
 def _scaled(image: np.ndarray, depth: int, path: Path) -> np.ndarray:
-    """A picture (H, W, 3) uint16 of so many bits as uint8: 0 stays 0, the highest value becomes 255."""
+    """A picture (H, W, 3) uint16 of so many bits as uint8: 0 stays 0, the highest value becomes
+    255."""
     _say_depth(path.parent, depth)
     if image.max() >= 2**depth:
         _say_too_bright(path, depth)
@@ -111,8 +115,8 @@ def _scaled(image: np.ndarray, depth: int, path: Path) -> np.ndarray:
 @cache  # one sentence a folder
 def _say_depth(folder: Path, depth: int) -> None:
     warnings.warn(
-        f"the images in {folder} are stored in 16 bits and use {depth}: every value is multiplied by "
-        f"255 / {2**depth - 1} and rounded, to make frames of 8 bits",
+        f"the images in {folder} are stored in 16 bits and use {depth}: every value is multiplied "
+        f"by 255 / {2**depth - 1} and rounded, to make frames of 8 bits",
         stacklevel=2,
     )
 
@@ -120,8 +124,9 @@ def _say_depth(folder: Path, depth: int) -> None:
 @cache
 def _say_too_bright(path: Path, depth: int) -> None:
     warnings.warn(
-        f"frame {path} is brighter than the {depth} bits that {SAMPLE} others of its video use; what is above "
-        "is shown as white. Convert the video to 8 bits to choose the scale yourself.",
+        f"frame {path} is brighter than the {depth} bits that {SAMPLE} others of its video use; "
+        "what is above is shown as white. Convert the video to 8 bits to choose the scale "
+        "yourself.",
         stacklevel=2,
     )
 
@@ -158,8 +163,8 @@ class Frames(ABC):
 class ImageFiles(Frames):
     """One image file a frame. `paths` (T) are in the order of the video.
 
-    Frames stored in 16 bits are all scaled to 8 by one factor, so that a video does not flicker: by the
-    depth of up to `SAMPLE` frames evenly spread over it.
+    Frames stored in 16 bits are all scaled to 8 by one factor, so that a video does not flicker:
+    by the depth of up to `SAMPLE` frames evenly spread over it.
     """
 
     def __init__(self, paths: Items[Path | str]) -> None:

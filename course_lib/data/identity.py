@@ -1,4 +1,5 @@
-"""What data are: digests that tell one set of videos or photographs from another without decoding a pixel.
+"""What data are: digests that tell one set of videos or photographs from another without decoding
+a pixel.
 
 Stated in what is made of the data (shards, checkpoints, cards) and compared where it is used again.
 """
@@ -20,7 +21,8 @@ MOST_SIZES = 100_000  # files asked for their size; of larger sets every second,
 
 
 def sequences_identity(sequences: Items[Sequence]) -> str:
-    """Digest of sequences: their names, boxes, cover and absence labels, frames' names and sizes."""
+    """Digest of sequences: their names, boxes, cover and absence labels, frames' names and
+    sizes."""
     every = 1 + sum(len(s) for s in sequences) // MOST_SIZES
     return digest(*(part for s in sequences for part in _sequence_parts(s, every)))
 
@@ -33,7 +35,8 @@ def _sequence_parts(sequence: Sequence, every: int) -> list[str | np.ndarray]:
 
 
 def outlines_identity(objects: Items[OutlinedObject], pictures: Items[Picture]) -> str:
-    """Digest of outlined objects and of the pictures they are pasted over: outlines, kinds, names and sizes."""
+    """Digest of outlined objects and of the pictures they are pasted over: outlines, kinds, names
+    and sizes."""
     used = list(dict.fromkeys([o.picture for o in objects] + list(pictures)))
     every = 1 + len(used) // MOST_SIZES
     number = {picture: k for k, picture in enumerate(used)}

@@ -1,6 +1,7 @@
 """Shards written: videos cut to their targets, packed so that each shard says what it was made of.
 
-A run that is cut off goes on where it stopped; shards of other data, or made with other options, are refused.
+A run that is cut off goes on where it stopped; shards of other data, or made with other options,
+are refused.
 """
 
 from __future__ import annotations
@@ -55,8 +56,8 @@ def write_shards(
 ) -> Path:
     """Cut and pack the usable frames of videos; returns the index.
 
-    A shard that is there is not written again, so a run that was cut off goes on. Frames that cannot be read are left
-    out and named, up to the share that training passes over.
+    A shard that is there is not written again, so a run that was cut off goes on. Frames that
+    cannot be read are left out and named, up to the share that training passes over.
 
     Args:
         sequences: what to pack; those with fewer than two usable frames are left out.
@@ -67,8 +68,8 @@ def write_shards(
         dataset: what the sequences are called.
         fresh: replace shards of other data or options instead of refusing.
 
-    Raises SettingsError if the folder holds shards of other data or options, DataError if no video can be used or too
-    many frames cannot be read.
+    Raises SettingsError if the folder holds shards of other data or options, DataError if no video
+    can be used or too many frames cannot be read.
     """
     if per_shard < 1 or every < 1:
         raise SettingsError(f"per_shard is {per_shard}, every {every}; expected at least 1 each")
@@ -96,14 +97,15 @@ def _choose(sequences: Items[Sequence], every: int) -> list[tuple[Sequence, np.n
     kept = [(s, frames) for s, frames in kept if len(frames) >= 2]
     if not kept:
         raise DataError(
-            f"none of {len(sequences)} videos has two frames to keep; look at their boxes and cover labels, or keep "
-            f"more than one frame out of {every}"
+            f"none of {len(sequences)} videos has two frames to keep; look at their boxes and "
+            f"cover labels, or keep more than one frame out of {every}"
         )
     return kept
 
 
 def _prepare(folder: Path, made_of: MadeOf, fresh: bool) -> dict[str, dict]:
-    """Rows of the shards that are there and made of the same; others are refused, or with `fresh` removed."""
+    """Rows of the shards that are there and made of the same; others are refused, or with `fresh`
+    removed."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = {}
     for path in sorted(folder.glob("[0-9]" * 5 + ".tar")):
@@ -115,8 +117,9 @@ def _prepare(folder: Path, made_of: MadeOf, fresh: bool) -> dict[str, dict]:
             path.unlink()
         else:
             raise SettingsError(
-                f"{path} {_difference(note, made_of)}. To go on, give the options it was made with (delete it if it is "
-                "damaged); to make all shards again, run the same command with --fresh."
+                f"{path} {_difference(note, made_of)}. To go on, give the options it was made with "
+                "(delete it if it is damaged); to make all shards again, run the same command "
+                "with --fresh."
             )
     return rows
 
@@ -124,7 +127,10 @@ def _prepare(folder: Path, made_of: MadeOf, fresh: bool) -> dict[str, dict]:
 def _difference(note: dict | None, made_of: MadeOf) -> str:
     """How a shard differs from those to be made, in words."""
     if note is None:
-        return "is damaged, of an older format or another program's: it does not say what it was made of"
+        return (
+            "is damaged, of an older format or another program's: it does not say what it was "
+            "made of"
+        )
     theirs, mine = note["made_of"], asdict(made_of)
     changed = [key for key in mine if theirs.get(key) != mine[key]]
     words = {key: f"with {key} {theirs.get(key)!r}, now {mine[key]!r}" for key in changed}
@@ -189,8 +195,9 @@ class Packer:
         self.faults.append(str(problem))
         if len(self.faults) > max(FEW, MOST_SKIPPED * self.frames):
             raise DataError(
-                f"{len(self.faults)} of {self.frames + len(self.faults)} frames could not be read, the last: {problem}. "
-                "Mend the dataset and run the same command again; shards that are there are kept."
+                f"{len(self.faults)} of {self.frames + len(self.faults)} frames could not be read, "
+                f"the last: {problem}. Mend the dataset and run the same command again; shards "
+                "that are there are kept."
             )
         warnings.warn(f"{problem}. The frame is left out of the shards.", stacklevel=2)
 

@@ -1,9 +1,9 @@
 """Training pairs: an exemplar and a search image of the same target, or of two different ones.
 
 Pair number i of a training run is a pure function of the run's seed and i. Nothing else is remembered between pairs,
-so a run resumed at step s, or shared by several processes, sees exactly the pairs it would have seen. Where a file
-cannot be read the pair is drawn anew, from a stream of its own that follows from seed, i and how often that was:
-the same files give the same pairs.
+so a run resumed at step s, or shared by several processes, sees exactly the pairs it would have
+seen. Where a file cannot be read the pair is drawn anew, from a stream of its own that follows
+from seed, i and how often that was: the same files give the same pairs.
 """
 
 from __future__ import annotations
@@ -106,9 +106,11 @@ class PairSource(ABC):
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, index: int = 0) -> Pair:
-        """A pair; every choice is drawn from `rng`. `index`, the pair's number, may only say what lies at hand.
+        """A pair; every choice is drawn from `rng`. `index`, the pair's number, may only say what
+        lies at hand.
 
-        Raises DataError if a file that it needs cannot be read, Unreadable if no other pair would do better.
+        Raises DataError if a file that it needs cannot be read, Unreadable if no other pair would
+        do better.
         """
 
 
@@ -125,7 +127,8 @@ class Mixture(PairSource):
         good = all(np.isfinite(share) and share > 0 for share in shares)
         if len(sources) != len(shares) or not sources or not good:
             raise SettingsError(
-                f"{len(sources)} sources with shares {list(shares)}; expected one share above 0 for each"
+                f"{len(sources)} sources with shares {list(shares)}; expected one share above 0 "
+                "for each"
             )
         self.sources, self.used = sources, tuple(used)
         self.shares = np.array(shares, dtype=float) / sum(shares)
@@ -149,7 +152,8 @@ class Mixture(PairSource):
 
 
 def pair_at(source: PairSource, seed: int, index: int) -> Pair:
-    """Pair number `index` of a run with this seed; drawn anew while a file that it needs cannot be read.
+    """Pair number `index` of a run with this seed; drawn anew while a file that it needs cannot be
+    read.
 
     Raises Unreadable if that happens `TRIES` times in a row, or too often (see `Faults`).
     """
@@ -167,15 +171,17 @@ def pair_at(source: PairSource, seed: int, index: int) -> Pair:
         source.faults.drawn += 1
         return replace(pair, seed=int(rng.integers(2**31)), skipped=tuple(skipped))
     raise Unreadable(
-        f"pair {index} was drawn {TRIES} times and could not be made: {skipped[-1]}. {source.faults}. {REMEDY}"
+        f"pair {index} was drawn {TRIES} times and could not be made: {skipped[-1]}. "
+        f"{source.faults}. {REMEDY}"
     )
 
 
 class FrameCache:
-    """Decoded pictures, the most recently used ones, up to a number of bytes; a small dataset decodes once.
+    """Decoded pictures, the most recently used ones, up to a number of bytes; a small dataset
+    decodes once.
 
-    A key says which picture it is among all that share the cache: a path or the object that holds it, never a
-    bare name, which two datasets may both have.
+    A key says which picture it is among all that share the cache: a path or the object that holds
+    it, never a bare name, which two datasets may both have.
     """
 
     def __init__(self, megabytes: float = 1500) -> None:
@@ -204,13 +210,14 @@ def shifted_centre(
 
 
 def check_inside(box: np.ndarray, frame: np.ndarray, what: str) -> None:
-    """Raise DataError unless a box (4,) and a frame (H, W, 3) overlap: a crop beside it would show nothing."""
+    """Raise DataError unless a box (4,) and a frame (H, W, 3) overlap: a crop beside it would show
+    nothing."""
     H, W = frame.shape[:2]
     x, y, w, h = box
     if not (x < W and y < H and x + w > 0 and y + h > 0):
         raise DataError(
-            f"{what}: the target's box {np.round(box, 1).tolist()} lies outside of the image of {W}×{H} pixels; "
-            "correct its annotation, or fetch the image in its own size"
+            f"{what}: the target's box {np.round(box, 1).tolist()} lies outside of the image of "
+            f"{W}×{H} pixels; correct its annotation, or fetch the image in its own size"
         )
 
 

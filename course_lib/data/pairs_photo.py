@@ -45,8 +45,8 @@ class PhotoPairs(PairSource):
         negatives: share of pairs whose search image holds another object of the same category instead.
         cache: decoded pictures; None decodes every time.
         search: pixels a side of the search image.
-        made_of: identity of objects made by code, whose pixels are not the same to the last digit everywhere;
-            None takes the digest of what is there.
+        made_of: identity of objects made by code, whose pixels are not the same to the last digit
+            everywhere; None takes the digest of what is there.
 
     Raises DataError if there are no objects or no backgrounds.
     """
@@ -134,7 +134,8 @@ class PhotoPairs(PairSource):
         pasted: bool,
         mirror: bool,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """A crop (size, size, 3) with the target in its middle, up to the shift, and the box (4,) around its outline there."""
+        """A crop (size, size, 3) with the target in its middle, up to the shift, and the box (4,)
+        around its outline there."""
         photo = self._read(target.picture)
         started = time.perf_counter()
         check_inside(target.box, photo, f"photograph {target.picture.path or target.picture.name}")

@@ -90,8 +90,9 @@ class VideoPairs(PairSource):
         if names:
             few = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
             warnings.warn(
-                f"{len(names)} of {of} videos have fewer than two frames fit to train on (target in view, sides of "
-                f"at least 8 pixels and at most four to one) and are left out: {few}",
+                f"{len(names)} of {of} videos have fewer than two frames fit to train on (target "
+                "in view, sides of at least 8 pixels and at most four to one) and are left out: "
+                f"{few}",
                 stacklevel=3,
             )
 
@@ -134,7 +135,8 @@ class VideoPairs(PairSource):
         shift: float,
         mirror: bool,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """A crop (size, size, 3) of a frame and the target's box (4,) in it; the exemplar's shift is 0."""
+        """A crop (size, size, 3) of a frame and the target's box (4,) in it; the exemplar's shift
+        is 0."""
         started = time.perf_counter()
         frame = self._frame(sequence, index)
         decoded = time.perf_counter()

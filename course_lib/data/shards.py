@@ -1,9 +1,9 @@
 """Videos cut to their targets and packed into few large files, for storage where many small ones are slow.
 
-A folder of shards holds tar files, each with the crops of some videos as JPEG, and `index.json`, written last: what
-they were made of, which videos stand in which shard, and their boxes. Each shard ends in a `shard.json` that says the
-same of itself, so shards made of other data, or with other options, are never taken for these. Training reads one
-shard after the other, whole.
+A folder of shards holds tar files, each with the crops of some videos as JPEG, and `index.json`,
+written last: what they were made of, which videos stand in which shard, and their boxes. Each
+shard ends in a `shard.json` that says the same of itself, so shards made of other data, or with
+other options, are never taken for these. Training reads one shard after the other, whole.
 """
 
 from __future__ import annotations
@@ -59,19 +59,21 @@ def crop_name(video: str, number: int) -> str:
 def read_index(folder: Path) -> list[dict]:
     """A row (file, bytes, videos) for each shard of a folder, each there and of its full size.
 
-    Raises MissingDataError or DataError naming the index or the shard that is missing, damaged, cut short or of
-    another format.
+    Raises MissingDataError or DataError naming the index or the shard that is missing, damaged,
+    cut short or of another format.
     """
     path = folder / "index.json"
     if not path.is_file():
         raise MissingDataError(
-            f"no shards in {folder} (looked for index.json); run `python data_scripts/shards.py {folder.name}`"
+            f"no shards in {folder} (looked for index.json); run `python data_scripts/shards.py "
+            f"{folder.name}`"
         )
     index = read_json(path, AGAIN)
     made_of = index.get("made_of")
     if not isinstance(made_of, dict) or made_of.get("format") != FORMAT:
         raise DataError(
-            f"{path} does not say what its shards were made of: it is of an older format, or another program's; {AGAIN}"
+            f"{path} does not say what its shards were made of: it is of an older format, or "
+            f"another program's; {AGAIN}"
         )
     rows = index.get("shards")
     if not isinstance(rows, list) or not rows or not all(_is_row(row) for row in rows):
@@ -91,12 +93,13 @@ def _check_size(shard: Path, size: int, count: int) -> None:
     if not shard.is_file():
         raise MissingDataError(
             f"shard {shard} is missing: {count} are listed in {shard.with_name('index.json')}. Run "
-            "`python data_scripts/shards.py` again with the same options; shards that are there are kept."
+            "`python data_scripts/shards.py` again with the same options; shards that are there "
+            "are kept."
         )
     if shard.stat().st_size != size:
         raise DataError(
-            f"shard {shard} has {shard.stat().st_size} bytes, its index says {size}; delete it and run "
-            "`python data_scripts/shards.py` again"
+            f"shard {shard} has {shard.stat().st_size} bytes, its index says {size}; delete it and "
+            "run `python data_scripts/shards.py` again"
         )
 
 

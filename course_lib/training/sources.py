@@ -54,11 +54,12 @@ def split(items: Items[T], held_out: float, fraction: float) -> tuple[list[T], l
 def make_sources(settings: TrainSettings, root: Path | None = None) -> tuple[Mixture, Mixture]:
     """Sources of training pairs and of validation pairs; `used` on each names those that are used.
 
-    A source ending in "?" whose data are not there is left out, which a warning says. If none is left, generated pairs
-    take their place. Data of which a part is there are not left out: what is wrong with them is an error.
+    A source ending in "?" whose data are not there is left out, which a warning says. If none is
+    left, generated pairs take their place. Data of which a part is there are not left out: what is
+    wrong with them is an error.
 
-    Raises SettingsError for a source nobody knows, that is measured on, or that stands there twice, MissingDataError
-    if its data are not there.
+    Raises SettingsError for a source nobody knows, that is measured on, or that stands there
+    twice, MissingDataError if its data are not there.
     """
     root = root or data_root()
     _check_names(settings.sources, root)
@@ -70,7 +71,8 @@ def make_sources(settings: TrainSettings, root: Path | None = None) -> tuple[Mix
 
 
 def _check_names(sources: Items[str], root: Path) -> None:
-    """Raise SettingsError where there is no source, two stand for the same data, or one is for measuring."""
+    """Raise SettingsError where there is no source, two stand for the same data, or one is for
+    measuring."""
     if not sources:
         raise SettingsError('sources is empty; expected at least one, for example ["generated"]')
     seen: dict[tuple[str, object], str] = {}
@@ -81,7 +83,8 @@ def _check_names(sources: Items[str], root: Path) -> None:
         place = what if kind == "videos" else _place(root, what)
         if (kind, place) in seen:
             raise SettingsError(
-                f"sources {seen[kind, place]!r} and {name!r} are the same; name each once and give it a larger share"
+                f"sources {seen[kind, place]!r} and {name!r} are the same; name each once and give "
+                "it a larger share"
             )
         seen[kind, place] = name
 
@@ -104,7 +107,8 @@ def _present(settings: TrainSettings, root: Path) -> tuple[list[str], list[float
 
 
 def _nothing_there(name: str, root: Path) -> bool:
-    """Whether no folder of a source is there, or only empty ones. Half a dataset is there, and an error."""
+    """Whether no folder of a source is there, or only empty ones. Half a dataset is there, and an
+    error."""
     kind, _, what = name.partition(":")
     if kind not in READERS or not what:
         return False
@@ -132,7 +136,8 @@ def _source(name: str, settings: TrainSettings, root: Path, cache: FrameCache) -
     kind, _, what = name.partition(":")
     if kind not in READERS:
         raise SettingsError(
-            f"source {name!r} is not known; expected generated, videos:NAME, photos:FOLDER, pieces:FOLDER or shards:FOLDER"
+            f"source {name!r} is not known; expected generated, videos:NAME, photos:FOLDER, "
+            "pieces:FOLDER or shards:FOLDER"
         )
     if not what.strip():
         raise SettingsError(f"source {name!r} names nothing; expected for example {EXAMPLES[kind]}")

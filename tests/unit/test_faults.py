@@ -1,4 +1,5 @@
-"""Files of a training set that cannot be read: passed over, counted, named, and too many of them stop the training."""
+"""Files of a training set that cannot be read: passed over, counted, named, and too many of them
+stop the training."""
 
 from __future__ import annotations
 
@@ -144,7 +145,8 @@ class TestUnreadable:
 
 @pytest.mark.slow
 class TestTraining:
-    """A run over damaged data ends with the same weights, in one go or resumed, whoever makes the pairs."""
+    """A run over damaged data ends with the same weights, in one go or resumed, whoever makes the
+    pairs."""
 
     @pytest.fixture
     def root(self, tmp_path):

@@ -1,4 +1,5 @@
-"""Data are told from each other by what they are: one's pictures never stand for another's of the same name."""
+"""Data are told from each other by what they are: one's pictures never stand for another's of the
+same name."""
 
 from __future__ import annotations
 

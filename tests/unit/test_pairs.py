@@ -205,7 +205,8 @@ def test_pieces_lie_inside_their_pictures():
 
 
 class TestShift:
-    """The exemplar is never shifted, the search image is by the recipe's shift, whatever its size."""
+    """The exemplar is never shifted, the search image is by the recipe's shift, whatever its
+    size."""
 
     @pytest.mark.parametrize("size", [EXEMPLAR, 129, SEARCH, 255])
     @pytest.mark.parametrize("kind", ["videos", "photographs"])
@@ -220,12 +221,14 @@ class TestShift:
         shown = np.array([p.box[:2] + p.box[2:] / 2 - size / 2 for p in pairs])
         still = np.array([p.exemplar_box[:2] + p.exemplar_box[2:] / 2 - 63.5 for p in pairs])
         np.testing.assert_allclose(still, 0, atol=1e-6)
-        # uniform within 20 pixels each way: of 80 draws the largest lies above 18, the mean size near 10
+        # uniform within 20 pixels each way: of 80 draws the largest lies above 18, the mean size
+        # near 10
         assert np.abs(shown).max() <= 20 + 1e-6 and np.abs(shown).max() > 18
         assert 7 < np.abs(shown).mean() < 13
 
     def test_what_is_drawn_besides_has_not_changed(self, clips):
-        """Boxes of two pairs as they were before the shift became an argument, search 239 and 255."""
+        """Boxes of two pairs as they were before the shift became an argument, search 239 and
+        255."""
         known = {
             239: [(89.399, 96.957, 67.292, 52.931), (74.943, 86.33, 74.253, 57.307)],
             255: [(97.399, 104.957, 67.292, 52.931), (82.943, 94.33, 74.253, 57.307)],

@@ -239,7 +239,8 @@ class TestDamagedIndex:
 
 
 class TestUnreadableFrames:
-    """Frames that cannot be read are left out of the shards and named; too many stop the packing."""
+    """Frames that cannot be read are left out of the shards and named; too many stop the
+    packing."""
 
     def test_a_few_are_left_out(self, tmp_path, videos):
         videos[1].frames.paths[5].write_bytes(b"")

@@ -1,4 +1,5 @@
-"""From names in a recipe to pairs: what is left out is said, what is wrong is refused, no two are mixed up."""
+"""From names in a recipe to pairs: what is left out is said, what is wrong is refused, no two are
+mixed up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""ImageNet-VID's kept tracks: of the annotations that are there, made again where they are not, never in the way."""
+"""ImageNet-VID's kept tracks: of the annotations that are there, made again where they are not,
+never in the way."""
 
 from __future__ import annotations
 
@@ -113,7 +114,8 @@ def test_hidden_and_other_files_are_passed_over(folder):
 @pytest.mark.parametrize("text", [
     "", "  ", "<annotation><object><trackid>1</trackid>",
     "<object><trackid>1</trackid></object>",
-    "<object><trackid>1</trackid><bndbox><xmin>1.2.3</xmin><ymin>0</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object>",
+    "<object><trackid>1</trackid><bndbox><xmin>1.2.3</xmin><ymin>0</ymin><xmax>9</xmax>"
+    "<ymax>9</ymax></bndbox></object>",
 ])  # fmt: skip
 def test_a_cut_or_malformed_annotation_is_named(folder, text):
     path = folder / "Annotations" / "VID" / "val" / "v0" / "000001.xml"

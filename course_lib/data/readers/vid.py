@@ -3,8 +3,8 @@
 One XML a frame, with every object in view under its track number; a sequence here is one track of one video. Corners are
 the first and last pixel, so a width is xmax − xmin + 1. Tracks with fewer than two boxes are left out.
 
-A million small files take minutes to read: their boxes are kept in `tracks.json` beside them and read from there as long
-as the XML files are the same: by name, size and time of their last change.
+A million small files take minutes to read: their boxes are kept in `tracks.json` beside them and
+read from there as long as the XML files are the same: by name, size and time of their last change.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ def _sum(tracks: Tracks) -> str:
 
 
 def _kept(path: Path, identity: str | None) -> Tracks | None:
-    """The tracks kept in a file, if it is whole and of these annotations; where none is left (None) it has to do."""
+    """The tracks kept in a file, if it is whole and of these annotations; where none is left
+    (None) it has to do."""
     try:
         content = read_json(path, "")
     except (DataError, OSError):
