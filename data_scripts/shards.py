@@ -1,6 +1,8 @@
 """Cut a video dataset to its targets and pack it into shards: `python data_scripts/shards.py got10k-train`.
 
-For storage where many small files are slow. Train on them with `sources: ["shards:shards/got10k-train"]`.
+For storage where many small files are slow. To train on them:
+`sources: ["shards:shards/got10k-train"]`. The shards say what they were made of: after a change
+of the data or of the options run this again with --fresh.
 """
 
 from __future__ import annotations
@@ -11,18 +13,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from course_lib.data.benchmarks import load_benchmark
-from course_lib.data.shards import write_shards
-from course_lib.errors import CourseError
+from _script import run
+
+from course_lib.data.packing import write_shards
+from course_lib.data.training_sets import TRAINING_SETS, load_training_videos
 from course_lib.places import data_root
 
 
-def main() -> int:
-    """Pack one dataset; 0 if all of it is there afterwards."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "dataset", help="a name load_benchmark knows, for example got10k-train or lasot"
+def main(argv: list[str] | None = None) -> None:
+    """Pack one dataset, or go on with it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("dataset", help=f"videos to train on: {', '.join(TRAINING_SETS)}")
     parser.add_argument(
         "--root", type=Path, default=data_root(), help="data root (default: COURSE_DATA, or data/)"
     )
@@ -32,17 +35,17 @@ def main() -> int:
     parser.add_argument(
         "--every", type=int, default=1, help="keep one frame out of so many (default 1)"
     )
-    arguments = parser.parse_args()
-    try:
-        videos = load_benchmark(arguments.dataset, arguments.root).sequences
-        folder = arguments.root / "shards" / arguments.dataset
-        index = write_shards(videos, folder, arguments.per_shard, arguments.every)
-    except CourseError as problem:
-        print(f"shards: {problem}", file=sys.stderr)
-        return 2
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="replace shards made of other data or with other options",
+    )
+    a = parser.parse_args(argv)
+    videos = load_training_videos(a.dataset, a.root)
+    folder = a.root / "shards" / a.dataset
+    index = write_shards(videos, folder, a.per_shard, a.every, dataset=a.dataset, fresh=a.fresh)
     print(f"{len(videos)} videos packed; listed in {index}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import os
 import sys
+import warnings
 
 from course_lib.errors import CourseError, os_error_in_words
 
@@ -25,6 +26,9 @@ COMMANDS = {
 def main(argv: list[str] | None = None) -> int:
     """Run one command; 0 if it did what it should, 2 after a sentence on what was wrong."""
     argv = sys.argv[1:] if argv is None else argv
+    warnings.formatwarning = lambda message, *_: (
+        f"{message}\n"
+    )  # a sentence, without a line of code
     parser = argparse.ArgumentParser(
         prog="python -m course_lib", description="The course in visual object tracking."
     )

@@ -6,28 +6,64 @@ as polygons, iscrowd) and "categories". Masks given as run lengths (crowds) are 
 
 from __future__ import annotations
 
-import json
+import os
+import warnings
+from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
+from pathlib import Path, PureWindowsPath
+from typing import Any
 
 import numpy as np
 
 from course_lib.data.frames import read_image
 from course_lib.data.generated.sources import SCENES, photograph, random_cutout, random_outline
 from course_lib.errors import DataError, MissingDataError
+from course_lib.files import digest, read_json
+
+REMEDY = "correct the file or fetch it again"
+EXPECTED = (
+    "expected a folder in COCO's format: instances.json, and in images/ the photographs it names. "
+    "No script fetches one; COCO's own val2017 will do: put its pictures into {folder}/images and "
+    "its instances_val2017.json there as {folder}/instances.json"
+)
+GENERATED_VERSION = 1  # of the objects made by code; another where the same seeds give others
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A photograph in a file, or in memory."""
+    """A photograph in a file, or in memory.
+
+    Attributes:
+        name: what its dataset calls it; two datasets may both have a "0.jpg".
+        path: its file; pixels: (H, W, 3) where it has none.
+        size: (width, height) that its outlines were drawn on, where that is known.
+    """
 
     name: str
     path: Path | None = None
     pixels: np.ndarray | None = None
+    size: tuple[int, int] | None = None
+
+    @cached_property
+    def key(self) -> object:
+        """Which picture it is, among those of all datasets: its file, or itself."""
+        return self if self.path is None else self.path.resolve()
 
     def read(self) -> np.ndarray:
-        """The frame (H, W, 3)."""
-        return read_image(self.path) if self.pixels is None else self.pixels
+        """The frame (H, W, 3).
+
+        Raises DataError if it cannot be read, or is not of the size that its outlines were drawn
+        on.
+        """
+        pixels = read_image(self.path) if self.pixels is None else self.pixels
+        H, W = pixels.shape[:2]
+        if self.size not in (None, (W, H)):
+            raise DataError(
+                f"photograph {self.path} has {W}×{H} pixels; its outlines are drawn on "
+                f"{self.size[0]}×{self.size[1]}: fetch it again in its own size"
+            )
+        return pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,46 +95,118 @@ def read_coco(
 ) -> tuple[list[OutlinedObject], list[Picture]]:
     """The objects of a COCO-format folder with both sides at least `smallest` pixels, and all its pictures.
 
-    Raises MissingDataError if the folder or its JSON is not there, DataError naming the file if it is not COCO's format.
+    Crowds and small objects are passed over; annotations with a fault of their own are left out,
+    counted and said.
+
+    Args:
+        folder: holds the JSON and the pictures' folder.
+        annotations: name of the JSON; images: of the pictures' folder.
+        smallest: pixels.
+
+    Raises MissingDataError if the folder, its JSON or the pictures' folder is not there, DataError
+    naming the file if it is not COCO's format, gives two pictures one id or one file, or names
+    files outside of its folder.
     """
     path = folder / annotations
-    if not path.is_file():
+    if not path.is_file() or not (folder / images).is_dir():
+        missing = images if path.is_file() else annotations
         raise MissingDataError(
-            f"no photographs in {folder} (looked for {annotations}); put a COCO-format folder there or leave it out of the recipe"
+            f"no photographs in {folder} (looked for {missing}): {EXPECTED.format(folder=folder)}"
         )
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        pictures = {
-            image["id"]: Picture(image["file_name"], folder / images / image["file_name"])
-            for image in content["images"]
-        }
-        objects = [
-            _object(pictures[note["image_id"]], note)
-            for note in content["annotations"]
-            if _has_outline(note)
-        ]
-    except (KeyError, TypeError, ValueError) as problem:
-        raise DataError(
-            f"{path} is not in COCO's format ({type(problem).__name__}: {problem}); expected images, annotations with "
-            "image_id, category_id and segmentation, and categories. Fetch it again."
-        ) from None
+    content = read_json(path, REMEDY)
+    pictures = _pictures(path, _rows(content, "images", path), folder / images)
+    objects, faults = [], Counter[str]()
+    for note in _rows(content, "annotations", path):
+        if not isinstance(note, dict) or not note.get("iscrowd"):
+            found = _object(note, pictures)
+            if isinstance(found, str):
+                faults[found] += 1
+            else:
+                objects.append(found)
+    _say_left_out(path, faults)
     return [o for o in objects if min(o.box[2:]) >= smallest], list(pictures.values())
 
 
-def _has_outline(note: dict) -> bool:
-    polygons = note["segmentation"]
-    return (
-        not note.get("iscrowd")
-        and isinstance(polygons, list)
-        and any(len(p) >= 6 for p in polygons)
-    )
+def _rows(content: dict, key: str, path: Path) -> list:
+    if not isinstance(content.get(key), list):
+        raise DataError(
+            f"{path} is not in COCO's format (it has no list {key!r}); expected images, "
+            f"annotations with image_id, category_id and segmentation, and categories: {REMEDY}"
+        )
+    return content[key]
 
 
-def _object(picture: Picture, note: dict) -> OutlinedObject:
-    polygons = [
-        np.array(p, dtype=np.float64).reshape(-1, 2) for p in note["segmentation"] if len(p) >= 6
-    ]
-    return OutlinedObject(picture, tuple(polygons), int(note["category_id"]))
+def _pictures(path: Path, rows: list, folder: Path) -> dict[Any, Picture]:
+    """The pictures by their id; each id and each file stands for one picture."""
+    pictures: dict[Any, Picture] = {}
+    files: set[str] = set()
+    for number, row in enumerate(rows):
+        try:
+            key, name, file = row["id"], row["file_name"], _inside(row["file_name"])
+            if key in pictures or file in files:
+                raise ValueError(f"id {key!r} or file_name {name!r} is another image's already")
+            pictures[key] = Picture(name, folder / name, size=_declared_size(row))
+        except (KeyError, TypeError, ValueError, OverflowError) as problem:
+            what = f"it has no {problem}" if isinstance(problem, KeyError) else str(problem)
+            raise DataError(
+                f"{path} is not in COCO's format (image {number} of its list: {what}); expected an "
+                "id and a file_name of its own for each image, else one's outlines are laid over "
+                f"another: {REMEDY}"
+            ) from None
+        files.add(file)
+    if not pictures:
+        raise DataError(f"{path} lists no images; {REMEDY}")
+    return pictures
+
+
+def _declared_size(row: dict) -> tuple[int, int] | None:
+    size = int(row.get("width") or 0), int(row.get("height") or 0)
+    return size if min(size) > 0 else None
+
+
+def _inside(name: Any) -> str:
+    """A file name in its plainest form; it may lie in a folder below. Raises ValueError if it
+    leads outside."""
+    # Windows' rules take both kinds of slash and know drives
+    plain = PureWindowsPath(name) if isinstance(name, str) else PureWindowsPath()
+    if not plain.parts or plain.anchor or ".." in plain.parts or "\0" in name:
+        raise ValueError(f"file_name is {name!r}, which does not lead to a file inside the folder")
+    os.fsencode(name)  # what no file can be called is a ValueError too
+    return plain.as_posix()
+
+
+def _object(note: Any, pictures: dict[Any, Picture]) -> OutlinedObject | str:
+    """The object of an annotation, or what is wrong with it."""
+    try:
+        picture, kind, outline = note["image_id"], int(note["category_id"]), note["segmentation"]
+        if isinstance(outline, dict):
+            return "outlined by run lengths"
+        polygons = [np.array(p, dtype=np.float64).ravel() for p in outline]
+        picture = pictures.get(picture)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return "without image_id, category_id or segmentation, or with one that is malformed"
+    if picture is None:
+        return "of an image that is not listed"
+    if any(len(p) % 2 or not np.isfinite(p).all() for p in polygons):
+        return "with an odd number of coordinates, or one that is not finite"
+    parts = tuple(p.reshape(-1, 2) for p in polygons if len(p) >= 6)
+    if not parts:
+        return "with fewer than three points"
+    target = OutlinedObject(picture, parts, kind)
+    return target if _in_view(target) else "outside of its image"
+
+
+def _in_view(target: OutlinedObject) -> bool:
+    """Whether a part of the object lies inside its picture, as far as the picture's size is
+    known."""
+    (x, y, w, h), size = target.box, target.picture.size
+    return size is None or bool(x < size[0] and y < size[1] and x + w > 0 and y + h > 0)
+
+
+def _say_left_out(path: Path, faults: Counter[str]) -> None:
+    if faults:
+        each = ", ".join(f"{count} {what}" for what, count in faults.most_common())
+        warnings.warn(f"{path}: {faults.total()} annotations are left out: {each}", stacklevel=3)
 
 
 def pieces_of(pictures: list[Picture], each: int = 4, seed: int = 0) -> list[OutlinedObject]:
@@ -110,7 +218,11 @@ def pieces_of(pictures: list[Picture], each: int = 4, seed: int = 0) -> list[Out
     objects = []
     for number, picture in enumerate(pictures):
         rng = np.random.default_rng([3_000_000, seed, number])
-        H, W = picture.read().shape[:2]
+        try:
+            W, H = picture.size or picture.read().shape[1::-1]
+        except DataError as problem:
+            warnings.warn(f"{problem}. No pieces are cut from it.", stacklevel=2)
+            continue
         for _ in range(each):
             half = float(np.exp(rng.uniform(np.log(16), np.log(min(H, W) / 3))))  # pixels
             shape = half * np.array([np.exp(rng.uniform(-0.5, 0.5)), 1.0])  # (2,) wider or higher
@@ -144,3 +256,8 @@ def generated_objects(
             )
         )
     return objects, [Picture(name, pixels=photograph(name)) for name in SCENES]
+
+
+def generated_identity(count: int = 200, seed: int = 0) -> str:
+    """What `generated_objects` with the same arguments gives: digest of its version and these."""
+    return digest(f"generated objects {GENERATED_VERSION}, {count}, {seed}")

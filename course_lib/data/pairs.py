@@ -1,7 +1,9 @@
 """Training pairs: an exemplar and a search image of the same target, or of two different ones.
 
 Pair number i of a training run is a pure function of the run's seed and i. Nothing else is remembered between pairs,
-so a run resumed at step s, or shared by several processes, sees exactly the pairs it would have seen.
+so a run resumed at step s, or shared by several processes, sees exactly the pairs it would have
+seen. Where a file cannot be read the pair is drawn anew, from a stream of its own that follows
+from seed, i and how often that was: the same files give the same pairs.
 """
 
 from __future__ import annotations
@@ -9,11 +11,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable
+from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
-from course_lib.errors import SettingsError
+from course_lib.data.faults import REMEDY, TRIES, Faults, Unreadable
+from course_lib.errors import DataError, SettingsError
+from course_lib.files import digest
 from course_lib.geometry.windows import EXEMPLAR, exemplar_side
 
 SEARCH = 239  # pixels a side of the search image x in SiamFC's training: 255 less two strides
@@ -32,6 +38,7 @@ class Pair:
         light: (2, LIGHT) how exemplar and search image are to be lit and blurred.
         source: where the pair comes from, for messages.
         seed: for what is drawn from the pair later on, such as the anchors that count.
+        skipped: what could not be read before this pair was drawn, a sentence each.
     """
 
     exemplar: np.ndarray
@@ -42,6 +49,7 @@ class Pair:
     light: np.ndarray
     source: str
     seed: int = 0
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,25 +93,51 @@ class PairSource(ABC):
 
     Attributes:
         seconds: time spent so far by stage, "decode" and "crop", in this process.
+        identity: digest of the data: the same for the same files, see `identity.py`.
     """
 
     seconds: dict[str, float]
+    identity: str
+
+    @cached_property
+    def faults(self) -> Faults:
+        """What `pair_at` could not read from this source, in this process."""
+        return Faults()
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, index: int = 0) -> Pair:
-        """A pair; every choice is drawn from `rng`. `index`, the pair's number, may only say what lies at hand."""
+        """A pair; every choice is drawn from `rng`. `index`, the pair's number, may only say what
+        lies at hand.
+
+        Raises DataError if a file that it needs cannot be read, Unreadable if no other pair would
+        do better.
+        """
 
 
 class Mixture(PairSource):
-    """Pairs of several sources, each with its share."""
+    """Pairs of several sources, each with its share.
 
-    def __init__(self, sources: list[PairSource], shares: list[float]) -> None:
-        if len(sources) != len(shares) or not sources or min(shares) < 0 or sum(shares) <= 0:
+    Attributes:
+        used: the sources' names, as recipes write them, those left out not among them.
+    """
+
+    def __init__(
+        self, sources: list[PairSource], shares: Items[float], used: Items[str] = ()
+    ) -> None:
+        good = all(np.isfinite(share) and share > 0 for share in shares)
+        if len(sources) != len(shares) or not sources or not good:
             raise SettingsError(
-                f"{len(sources)} sources with shares {shares}; expected one share above 0 for each"
+                f"{len(sources)} sources with shares {list(shares)}; expected one share above 0 "
+                "for each"
             )
-        self.sources = sources
+        self.sources, self.used = sources, tuple(used)
         self.shares = np.array(shares, dtype=float) / sum(shares)
+
+    @cached_property
+    def identity(self) -> str:
+        """Of all sources' data, names and shares."""
+        shares = [f"{share:.9f}" for share in self.shares]
+        return digest(*self.used, *(source.identity for source in self.sources), *shares)
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -118,14 +152,37 @@ class Mixture(PairSource):
 
 
 def pair_at(source: PairSource, seed: int, index: int) -> Pair:
-    """Pair number `index` of a run with this seed."""
-    rng = np.random.default_rng([seed, index])
-    pair = source.draw(rng, index)
-    return replace(pair, seed=int(rng.integers(2**31)))
+    """Pair number `index` of a run with this seed; drawn anew while a file that it needs cannot be
+    read.
+
+    Raises Unreadable if that happens `TRIES` times in a row, or too often (see `Faults`).
+    """
+    skipped: list[str] = []
+    while len(skipped) < TRIES:
+        again = [len(skipped)] if skipped else []
+        rng = np.random.default_rng([seed, index, *again])
+        try:
+            pair = source.draw(rng, index)
+        except Unreadable:
+            raise
+        except DataError as problem:
+            skipped.append(source.faults.add(problem))
+            continue
+        source.faults.drawn += 1
+        return replace(pair, seed=int(rng.integers(2**31)), skipped=tuple(skipped))
+    raise Unreadable(
+        f"pair {index} was drawn {TRIES} times and could not be made: {skipped[-1]}. "
+        f"{source.faults}. {REMEDY}"
+    )
 
 
 class FrameCache:
-    """Decoded pictures, the most recently used ones, up to a number of bytes; a small dataset decodes once."""
+    """Decoded pictures, the most recently used ones, up to a number of bytes; a small dataset
+    decodes once.
+
+    A key says which picture it is among all that share the cache: a path or the object that holds
+    it, never a bare name, which two datasets may both have.
+    """
 
     def __init__(self, megabytes: float = 1500) -> None:
         self.limit = megabytes * 1e6
@@ -150,6 +207,18 @@ def shifted_centre(
 ) -> np.ndarray:
     """A point (2,) beside the middle of a box, by at most `shift` crop pixels each way at `scale` crop pixels a pixel."""
     return box[:2] + box[2:] / 2 + rng.uniform(-shift, shift, 2) / scale
+
+
+def check_inside(box: np.ndarray, frame: np.ndarray, what: str) -> None:
+    """Raise DataError unless a box (4,) and a frame (H, W, 3) overlap: a crop beside it would show
+    nothing."""
+    H, W = frame.shape[:2]
+    x, y, w, h = box
+    if not (x < W and y < H and x + w > 0 and y + h > 0):
+        raise DataError(
+            f"{what}: the target's box {np.round(box, 1).tolist()} lies outside of the image of "
+            f"{W}×{H} pixels; correct its annotation, or fetch the image in its own size"
+        )
 
 
 def side_of(box: np.ndarray, size: int) -> float:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence as Items
+from functools import cached_property
 
 import numpy as np
 
 from course_lib.data.coco import OutlinedObject, Picture
+from course_lib.data.identity import outlines_identity
 from course_lib.data.outline import soft_mask
 from course_lib.data.pairs import (
     EXEMPLAR,
@@ -20,6 +22,7 @@ from course_lib.data.pairs import (
     FrameCache,
     Pair,
     PairSource,
+    check_inside,
     shifted_centre,
     side_of,
 )
@@ -42,6 +45,8 @@ class PhotoPairs(PairSource):
         negatives: share of pairs whose search image holds another object of the same category instead.
         cache: decoded pictures; None decodes every time.
         search: pixels a side of the search image.
+        made_of: identity of objects made by code, whose pixels are not the same to the last digit
+            everywhere; None takes the digest of what is there.
 
     Raises DataError if there are no objects or no backgrounds.
     """
@@ -56,6 +61,7 @@ class PhotoPairs(PairSource):
         negatives: float = 0.0,
         cache: FrameCache | None = None,
         search: int = SEARCH,
+        made_of: str | None = None,
     ) -> None:
         if not objects or not backgrounds:
             raise DataError(
@@ -69,11 +75,16 @@ class PhotoPairs(PairSource):
             negatives,
             cache,
         )
-        self.search = search
+        self.search, self.made_of = search, made_of
         self.alike: dict[int, list[OutlinedObject]] = {}
         for o in self.objects:
             self.alike.setdefault(o.category, []).append(o)
         self._seconds = {"decode": 0.0, "crop": 0.0}
+
+    @cached_property
+    def identity(self) -> str:
+        """Of the objects and backgrounds: outlines, kinds, pictures' names and sizes."""
+        return self.made_of or outlines_identity(self.objects, self.backgrounds)
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -89,8 +100,9 @@ class PhotoPairs(PairSource):
             twin = self._another(rng, target)
             shown, positive = twin or target, twin is None
         mirror = bool(rng.random() < self.changes.mirror)
-        exemplar, own = self._crop(rng, target, EXEMPLAR, pasted, mirror)
-        search, box = self._crop(rng, shown, self.search, pasted or not shown.surrounded, mirror)
+        exemplar, own = self._crop(rng, target, EXEMPLAR, 0.0, pasted, mirror)
+        shown_pasted = pasted or not shown.surrounded
+        search, box = self._crop(rng, shown, self.search, self.changes.shift, shown_pasted, mirror)
         if rng.random() < self.distractors:
             search = self._with_distractor(rng, search, box, target)
         source = (
@@ -102,9 +114,7 @@ class PhotoPairs(PairSource):
 
     def _read(self, picture: Picture) -> np.ndarray:
         started = time.perf_counter()
-        pixels = (
-            picture.read() if self.cache is None else self.cache.get(picture.name, picture.read)
-        )
+        pixels = picture.read() if self.cache is None else self.cache.get(picture.key, picture.read)
         self._seconds["decode"] += time.perf_counter() - started
         return pixels
 
@@ -120,15 +130,17 @@ class PhotoPairs(PairSource):
         rng: np.random.Generator,
         target: OutlinedObject,
         size: int,
+        shift: float,
         pasted: bool,
         mirror: bool,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """A crop (size, size, 3) with the target near its middle, and the box (4,) around its outline there."""
+        """A crop (size, size, 3) with the target in its middle, up to the shift, and the box (4,)
+        around its outline there."""
         photo = self._read(target.picture)
         started = time.perf_counter()
+        check_inside(target.box, photo, f"photograph {target.picture.path or target.picture.name}")
         factor, angle, squeeze = self.changes.view(rng)
         side = side_of(target.box, size) * factor
-        shift = 0.0 if size == EXEMPLAR else self.changes.shift
         cx, cy = shifted_centre(rng, target.box, shift, size / side)
         view = View(cx, cy, side, size, angle, squeeze, mirror)
         crop = (

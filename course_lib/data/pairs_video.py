@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence as Items
+from functools import cached_property
 
 import numpy as np
 
+from course_lib.data.identity import sequences_identity
 from course_lib.data.pairs import (
     EXEMPLAR,
     SEARCH,
@@ -14,6 +17,7 @@ from course_lib.data.pairs import (
     FrameCache,
     Pair,
     PairSource,
+    check_inside,
     shifted_centre,
     side_of,
 )
@@ -51,7 +55,7 @@ class VideoPairs(PairSource):
     """Pairs of two frames of one video.
 
     Args:
-        sequences: videos; those with fewer than two usable frames are left out.
+        sequences: videos; those with fewer than two usable frames are left out, which is said.
         changes: how far the crops are changed.
         gap: largest distance between the two frames.
         negatives: share of pairs whose search image comes from another video.
@@ -76,9 +80,26 @@ class VideoPairs(PairSource):
             raise DataError(
                 f"none of {len(usable)} videos has two usable frames; look at their boxes and cover labels"
             )
+        self._say_left_out([s.name for s, valid in usable if len(valid) < 2], len(usable))
         self.changes = changes or Changes()
         self.gap, self.negatives, self.cache, self.search = gap, negatives, cache, search
         self._seconds = {"decode": 0.0, "crop": 0.0}
+
+    @staticmethod
+    def _say_left_out(names: list[str], of: int) -> None:
+        if names:
+            few = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+            warnings.warn(
+                f"{len(names)} of {of} videos have fewer than two frames fit to train on (target "
+                "in view, sides of at least 8 pixels and at most four to one) and are left out: "
+                f"{few}",
+                stacklevel=3,
+            )
+
+    @cached_property
+    def identity(self) -> str:
+        """Of the videos that are used: names, boxes, frames' names and sizes."""
+        return sequences_identity([sequence for sequence, _ in self.videos])
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -95,24 +116,33 @@ class VideoPairs(PairSource):
                 other, others = self.videos[int(rng.integers(len(self.videos)))]
             second, positive = int(rng.choice(others)), False
         mirror = bool(rng.random() < self.changes.mirror)
-        exemplar, own = self._crop(rng, sequence, first, EXEMPLAR, mirror)
-        search, box = self._crop(rng, other, second, self.search, mirror)
+        exemplar, own = self._crop(rng, sequence, first, EXEMPLAR, 0.0, mirror)
+        search, box = self._crop(rng, other, second, self.search, self.changes.shift, mirror)
         source = f"{sequence.name}, frame {first}, and {other.name}, frame {second}"
         return Pair(exemplar, search, own, box, positive, self.changes.lights(rng), source)
 
-    def _crop(
-        self, rng: np.random.Generator, sequence: Sequence, index: int, size: int, mirror: bool
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """A crop (size, size, 3) of a frame and the target's box (4,) in it; the exemplar is never shifted."""
-        started = time.perf_counter()
+    def _frame(self, sequence: Sequence, index: int) -> np.ndarray:
         if self.cache is None:
-            frame = sequence.frames[index]
-        else:
-            frame = self.cache.get((sequence.name, index), lambda: sequence.frames[index])
+            return sequence.frames[index]
+        return self.cache.get((sequence.frames, index), lambda: sequence.frames[index])
+
+    def _crop(
+        self,
+        rng: np.random.Generator,
+        sequence: Sequence,
+        index: int,
+        size: int,
+        shift: float,
+        mirror: bool,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """A crop (size, size, 3) of a frame and the target's box (4,) in it; the exemplar's shift
+        is 0."""
+        started = time.perf_counter()
+        frame = self._frame(sequence, index)
         decoded = time.perf_counter()
         box = sequence.boxes[index]
+        check_inside(box, frame, f"{sequence.name}, frame {index}")
         factor, _, squeeze = self.changes.view(rng)
-        shift = 0.0 if size == EXEMPLAR else self.changes.shift
         side = side_of(box, size) * factor
         cx, cy = shifted_centre(rng, box, shift, size / side)
         view = View(cx, cy, side, size, squeeze=squeeze, mirror=mirror)

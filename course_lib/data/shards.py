@@ -1,142 +1,133 @@
 """Videos cut to their targets and packed into few large files, for storage where many small ones are slow.
 
-A folder of shards holds tar files, each with the crops of some videos as JPEG, and `index.json`, written last: which
-videos stand in which shard, and their boxes. Training reads one shard after the other, whole.
+A folder of shards holds tar files, each with the crops of some videos as JPEG, and `index.json`,
+written last: what they were made of, which videos stand in which shard, and their boxes. Each
+shard ends in a `shard.json` that says the same of itself, so shards made of other data, or with
+other options, are never taken for these. Training reads one shard after the other, whole.
 """
 
 from __future__ import annotations
 
-import io
 import json
-import os
+import re
 import tarfile
 from collections.abc import Sequence as Items
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-from tqdm.auto import tqdm
 
+from course_lib.data.faults import Unreadable
 from course_lib.data.frames import Frames
 from course_lib.data.pairs import SEARCH, Changes, Pair, PairSource
-from course_lib.data.pairs_video import VideoPairs, usable_frames
+from course_lib.data.pairs_video import VideoPairs
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError, MissingDataError
-from course_lib.files import write_whole
-from course_lib.geometry.windows import CropWindow, search_side
+from course_lib.files import digest, read_json
 
 ROOM = 1.25  # sides of the search image that a crop shows, so that shifts and stretches stay inside
 PIXELS = 319  # pixels a side of a crop: 255 · ROOM
 BLOCK = 2048  # pairs drawn from one shard before the next is read
+FORMAT = 2  # of the folder; 1 did not say what it was made of
+NOTE = "shard.json"  # the last file in each tar
+AGAIN = "run `python data_scripts/shards.py DATASET --fresh` to make the shards again"
 
 
 class JpegFrames(Frames):
-    """Frames kept as JPEG in memory, decoded when asked for."""
+    """Frames kept as JPEG in memory, decoded when asked for; `name` says of what, for messages."""
 
-    def __init__(self, encoded: list[bytes]) -> None:
-        self.encoded = encoded
+    def __init__(self, encoded: list[bytes], name: str = "a shard") -> None:
+        self.encoded, self.name = encoded, name
 
     def __len__(self) -> int:
         return len(self.encoded)
 
     def _read(self, index: int) -> np.ndarray:
-        image = cv2.imdecode(np.frombuffer(self.encoded[index], dtype=np.uint8), cv2.IMREAD_COLOR)
+        data = np.frombuffer(self.encoded[index], dtype=np.uint8)
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
         if image is None:
-            raise DataError(f"crop {index} of a shard does not decode; write the shards again")
+            raise DataError(f"crop {index} of {self.name} does not decode; {AGAIN}")
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def write_shards(
-    sequences: Items[Sequence],
-    folder: Path,
-    per_shard: int = 64,
-    every: int = 1,
-    progress: bool = True,
-) -> Path:
-    """Cut and pack the usable frames of videos; returns the index. `every`: keep one frame out of so many.
-
-    A shard that is there is not written again, so a run that was cut off goes on.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    index: list[dict] = []
-    for number, start in enumerate(
-        tqdm(range(0, len(sequences), per_shard), unit="shard", disable=not progress)
-    ):
-        path = folder / f"{number:05d}.tar"
-        kept = [(s, usable_frames(s)[::every]) for s in sequences[start : start + per_shard]]
-        kept = [(s, frames) for s, frames in kept if len(frames) >= 2]
-        videos = [
-            {"name": s.name, "boxes": [_box_in_crop(s.boxes[t]) for t in frames]}
-            for s, frames in kept
-        ]
-        if not path.is_file():
-            _write_tar(path, kept)
-        index.append({"file": path.name, "bytes": path.stat().st_size, "videos": videos})
-    write_whole(folder / "index.json", json.dumps(index) + "\n")
-    return folder / "index.json"
-
-
-def _window(box: np.ndarray) -> CropWindow:
-    cx, cy = box[:2] + box[2:] / 2
-    return CropWindow(cx, cy, float(search_side(box)) * ROOM, PIXELS)
-
-
-def _box_in_crop(box: np.ndarray) -> list[float]:
-    return [round(float(v), 3) for v in _window(box).box_to_crop(box)]
-
-
-def _write_tar(path: Path, kept: list[tuple[Sequence, np.ndarray]]) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with tarfile.open(part, "w") as tar:
-            for sequence, frames in kept:
-                for k, t in enumerate(frames):
-                    crop = _window(sequence.boxes[t]).cut(sequence.frames[t])  # (319, 319, 3)
-                    _, data = cv2.imencode(".jpg", crop[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
-                    entry = tarfile.TarInfo(f"{sequence.name}/{k:05d}.jpg")
-                    entry.size = len(data)
-                    tar.addfile(entry, io.BytesIO(data.tobytes()))
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+def crop_name(video: str, number: int) -> str:
+    """Name in a shard of a video's crop."""
+    return f"{video}/{number:05d}.jpg"
 
 
 def read_index(folder: Path) -> list[dict]:
-    """The index of a folder of shards, each shard there and of its full size.
+    """A row (file, bytes, videos) for each shard of a folder, each there and of its full size.
 
-    Raises MissingDataError or DataError naming the shard that is missing or cut short.
+    Raises MissingDataError or DataError naming the index or the shard that is missing, damaged,
+    cut short or of another format.
     """
     path = folder / "index.json"
     if not path.is_file():
         raise MissingDataError(
-            f"no shards in {folder} (looked for index.json); run `python data_scripts/shards.py`"
+            f"no shards in {folder} (looked for index.json); run `python data_scripts/shards.py "
+            f"{folder.name}`"
         )
-    index = json.loads(path.read_text(encoding="utf-8"))
-    for row in index:
-        shard = folder / row["file"]
-        if not shard.is_file():
-            raise MissingDataError(
-                f"shard {shard} is missing: {len(index)} are listed in {path}. Run `python data_scripts/shards.py` again "
-                "with the same options; shards that are there are kept."
-            )
-        if shard.stat().st_size != row["bytes"]:
-            raise DataError(
-                f"shard {shard} has {shard.stat().st_size} bytes, its index says {row['bytes']}; delete it and run "
-                "`python data_scripts/shards.py` again"
-            )
-    return index
+    index = read_json(path, AGAIN)
+    made_of = index.get("made_of")
+    if not isinstance(made_of, dict) or made_of.get("format") != FORMAT:
+        raise DataError(
+            f"{path} does not say what its shards were made of: it is of an older format, or "
+            f"another program's; {AGAIN}"
+        )
+    rows = index.get("shards")
+    if not isinstance(rows, list) or not rows or not all(_is_row(row) for row in rows):
+        raise DataError(f"{path} is damaged (it lists no shards with their videos); {AGAIN}")
+    for row in rows:
+        _check_size(folder / row["file"], row["bytes"], len(rows))
+    return rows
+
+
+def _is_row(row: Any) -> bool:
+    keys = {"file": str, "bytes": int, "videos": list}
+    good = isinstance(row, dict) and all(isinstance(row.get(k), kind) for k, kind in keys.items())
+    return good and re.fullmatch(r"[0-9]{5}\.tar", row["file"]) is not None
+
+
+def _check_size(shard: Path, size: int, count: int) -> None:
+    if not shard.is_file():
+        raise MissingDataError(
+            f"shard {shard} is missing: {count} are listed in {shard.with_name('index.json')}. Run "
+            "`python data_scripts/shards.py` again with the same options; shards that are there "
+            "are kept."
+        )
+    if shard.stat().st_size != size:
+        raise DataError(
+            f"shard {shard} has {shard.stat().st_size} bytes, its index says {size}; delete it and "
+            "run `python data_scripts/shards.py` again"
+        )
 
 
 def read_shard(folder: Path, row: dict) -> list[Sequence]:
-    """The videos of one shard, as sequences of crops."""
-    encoded: dict[str, list[bytes]] = {}
-    with tarfile.open(folder / row["file"]) as tar:
-        for entry in tar:
-            encoded.setdefault(entry.name.split("/")[0], []).append(tar.extractfile(entry).read())
-    return [
-        Sequence(v["name"], JpegFrames(encoded[v["name"]]), np.array(v["boxes"]))
-        for v in row["videos"]
-    ]
+    """The videos of one shard, as sequences of crops.
+
+    Raises Unreadable naming it if it is missing, damaged, or does not hold what the index says.
+    """
+    path = folder / row["file"]
+    try:
+        with tarfile.open(path) as tar:
+            files = {e.name: tar.extractfile(e).read() for e in tar if e.isfile()}
+        videos = json.loads(files[NOTE])["videos"]
+        sequences = [_sequence(v, files, path) for v in row["videos"]]
+    except (tarfile.TarError, OSError, EOFError, LookupError, TypeError, ValueError) as problem:
+        raise Unreadable(
+            f"shard {path} cannot be read ({type(problem).__name__}: {problem}); delete it and run "
+            "`python data_scripts/shards.py` again with the same options"
+        ) from None
+    if videos != row["videos"]:
+        raise Unreadable(f"shard {path} holds other videos than its index says; {AGAIN}")
+    return sequences
+
+
+def _sequence(video: dict, files: dict[str, bytes], path: Path) -> Sequence:
+    crops = [files[crop_name(video["name"], k)] for k in range(len(video["boxes"]))]
+    frames = JpegFrames(crops, f"{video['name']} in shard {path}")
+    return Sequence(video["name"], frames, np.array(video["boxes"]))
 
 
 class ShardPairs(PairSource):
@@ -161,6 +152,7 @@ class ShardPairs(PairSource):
         self.folder, self.changes, self.gap, self.search = folder, changes, gap, search
         self.rows = [index[k] for k in (range(len(index)) if shards is None else shards)]
         self.open: tuple[int, VideoPairs] | None = None
+        self.identity = digest(folder / "index.json")
         self._seconds = {"decode": 0.0, "crop": 0.0}
 
     @property

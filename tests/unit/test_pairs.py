@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
-
-import cv2
 import numpy as np
 import pytest
 import torch
+from pair_files import STILL, same
 
-from course_lib.data.coco import OutlinedObject, Picture, generated_objects, pieces_of, read_coco
+from course_lib.data.coco import OutlinedObject, Picture, generated_objects, pieces_of
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.generated import make_clip, random_spec
 from course_lib.data.loader import batches
-from course_lib.data.pairs import SEARCH, Changes, FrameCache, Mixture, pair_at
-from course_lib.data.pairs_photo import PhotoPairs, outline_box, paste
+from course_lib.data.pairs import EXEMPLAR, SEARCH, Changes, FrameCache, Mixture, pair_at
+from course_lib.data.pairs_photo import PhotoPairs, paste
 from course_lib.data.pairs_video import VideoPairs, sample_two_frames, usable_frames
 from course_lib.data.sequence import Sequence
-from course_lib.errors import DataError, MissingDataError, SettingsError
+from course_lib.errors import DataError, SettingsError
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.views import View
-
-STILL = Changes(shift=0, stretch=0, turn=0, squeeze=0, mirror=0, light=0, tint=0)
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +29,6 @@ def clips():
 def photos():
     return PhotoPairs(
         *generated_objects(24), Changes(turn=0.2, squeeze=0.1, mirror=0.5), distractors=0.5
-    )
-
-
-def same(a, b) -> bool:
-    """Whether two pairs are equal to the last byte."""
-    arrays = ("exemplar", "search", "box", "light")
-    return (
-        all(np.array_equal(getattr(a, n), getattr(b, n)) for n in arrays) and a.source == b.source
     )
 
 
@@ -168,8 +156,12 @@ def test_mixture_keeps_its_shares(clips, photos):
     names = {s.name for s, _ in VideoPairs(clips).videos}
     from_videos = sum(pair_at(mixed, 0, i).source.split(",")[0] in names for i in range(120))
     assert 75 <= from_videos <= 105
+
+
+@pytest.mark.parametrize("shares", [[1, 2], [0], [-1], [float("nan")], [float("inf")], []])
+def test_shares_without_sense_are_refused(photos, shares):
     with pytest.raises(SettingsError, match="one share above 0 for each"):
-        Mixture([photos], [1, 2])
+        Mixture([photos], shares)
 
 
 @pytest.mark.parametrize("world", [1, 2, 4])
@@ -212,37 +204,36 @@ def test_pieces_lie_inside_their_pictures():
     np.testing.assert_array_equal(pieces_of(pictures, each=5)[3].box, pieces[3].box)
 
 
-class TestCoco:
-    """Reading COCO's format."""
+class TestShift:
+    """The exemplar is never shifted, the search image is by the recipe's shift, whatever its
+    size."""
 
-    def folder(self, tmp_path, **changes):
-        """A folder with one picture and three annotations: an outline, a crowd, and one that is too small."""
-        (tmp_path / "images").mkdir()
-        cv2.imwrite(str(tmp_path / "images" / "a.jpg"), np.full((60, 80, 3), 90, dtype=np.uint8))
-        note = {"image_id": 1, "category_id": 5, "iscrowd": 0, "bbox": [10, 10, 30, 20]}
-        notes = [
-            note | {"segmentation": [[10, 10, 40, 10, 40, 30, 10, 30]]},
-            note | {"segmentation": {"counts": [1], "size": [60, 80]}, "iscrowd": 1},
-            note | {"segmentation": [[1, 1, 3, 1, 3, 3]]},
-        ]
-        content = {
-            "images": [{"id": 1, "file_name": "a.jpg"}],
-            "annotations": notes,
-            "categories": [],
-        } | changes
-        (tmp_path / "instances.json").write_text(json.dumps(content))
-        return tmp_path
+    @pytest.mark.parametrize("size", [EXEMPLAR, 129, SEARCH, 255])
+    @pytest.mark.parametrize("kind", ["videos", "photographs"])
+    def test_the_search_image_is_shifted_at_any_size(self, clips, kind, size):
+        changes = Changes(shift=20, stretch=0, squeeze=0, mirror=0)
+        source = (
+            VideoPairs(clips, changes, search=size)
+            if kind == "videos"
+            else PhotoPairs(*generated_objects(24), changes, search=size)
+        )
+        pairs = [pair_at(source, 0, i) for i in range(40)]
+        shown = np.array([p.box[:2] + p.box[2:] / 2 - size / 2 for p in pairs])
+        still = np.array([p.exemplar_box[:2] + p.exemplar_box[2:] / 2 - 63.5 for p in pairs])
+        np.testing.assert_allclose(still, 0, atol=1e-6)
+        # uniform within 20 pixels each way: of 80 draws the largest lies above 18, the mean size
+        # near 10
+        assert np.abs(shown).max() <= 20 + 1e-6 and np.abs(shown).max() > 18
+        assert 7 < np.abs(shown).mean() < 13
 
-    def test_outlines_are_read(self, tmp_path):
-        objects, pictures = read_coco(self.folder(tmp_path))
-        assert [o.box.tolist() for o in objects] == [[10, 10, 30, 20]]
-        assert pictures[0].read().shape == (60, 80, 3) and objects[0].category == 5
-        np.testing.assert_allclose(outline_box(objects[0], View(25, 20, 40, 80)), [10, 20, 60, 40])
-
-    def test_a_missing_folder_is_named(self, tmp_path):
-        with pytest.raises(MissingDataError, match="no photographs in"):
-            read_coco(tmp_path / "nowhere")
-
-    def test_another_format_is_named(self, tmp_path):
-        with pytest.raises(DataError, match=r"instances.json is not in COCO's format \(KeyError"):
-            read_coco(self.folder(tmp_path, images=[{"file_name": "a.jpg"}]))
+    def test_what_is_drawn_besides_has_not_changed(self, clips):
+        """Boxes of two pairs as they were before the shift became an argument, search 239 and
+        255."""
+        known = {
+            239: [(89.399, 96.957, 67.292, 52.931), (74.943, 86.33, 74.253, 57.307)],
+            255: [(97.399, 104.957, 67.292, 52.931), (82.943, 94.33, 74.253, 57.307)],
+        }
+        for size, boxes in known.items():
+            source = VideoPairs(clips, Changes(shift=8, stretch=0.1, mirror=0.5), search=size)
+            for i, box in enumerate(boxes):
+                np.testing.assert_allclose(pair_at(source, 7, i).box, box, atol=1e-3)

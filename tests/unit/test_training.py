@@ -25,7 +25,7 @@ from course_lib.training.finish import train_to_weights
 from course_lib.training.loop import Run, train
 from course_lib.training.monitor import TensorBoard, maps_over_images
 from course_lib.training.settings import TrainSettings, learning_rate
-from course_lib.training.sources import make_sources, split
+from course_lib.training.sources import split
 
 pytestmark = pytest.mark.slow
 
@@ -343,16 +343,6 @@ class TestSettings:
             used, again = split(range(100), 0.1, fraction)
             assert again == held and before <= set(used) and len(used) == round(fraction * 90)
             before = set(used)
-
-    def test_unknown_sources_and_missing_data(self, tmp_path):
-        with pytest.raises(SettingsError, match="source 'vidoes:x' is not known"):
-            make_sources(replace(TINY, sources=("vidoes:x",)), tmp_path)
-        with pytest.raises(CourseError, match="got10k"):
-            make_sources(replace(TINY, sources=("videos:got10k-train",)), tmp_path)
-        with pytest.raises(CourseError, match="none of videos:got10k-train"):
-            make_sources(replace(TINY, sources=("videos:got10k-train?",)), tmp_path)
-        both = replace(TINY, sources=("generated", "photos:photos?"), shares=(1.0, 1.0))
-        assert len(make_sources(both, tmp_path)[0].sources) == 1
 
 
 def test_peak_distance_by_hand():

@@ -3,13 +3,16 @@
 One XML a frame, with every object in view under its track number; a sequence here is one track of one video. Corners are
 the first and last pixel, so a width is xmax − xmin + 1. Tracks with fewer than two boxes are left out.
 
-A million small files take minutes to read: their boxes are kept in `tracks.json` beside them and read from there.
+A million small files take minutes to read: their boxes are kept in `tracks.json` beside them and
+read from there as long as the XML files are the same: by name, size and time of their last change.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,13 +22,17 @@ from course_lib.data.frames import ImageFiles
 from course_lib.data.readers.folders import nothing_found
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
-from course_lib.files import write_whole
+from course_lib.files import digest, read_json, read_text, write_whole
 
 REMEDY = "unpack ILSVRC2015-VID there or pass --root"
 PARTS = ("train", "val")
 OBJECT = re.compile(r"<object>(.*?)</object>", re.DOTALL)
+XML_NAME = re.compile(r"[0-9]+\.xml")
+NUMBER = r"-?[0-9]+(?:\.[0-9]*)?"
+FORMAT = 2  # of tracks.json; 1 did not say what it was made of
 
 Tracks = dict[str, dict[str, dict[str, list[float]]]]  # video → track → frame → box
+Files = dict[Path, list[os.DirEntry]]  # video's folder of annotations → its XML files
 
 
 def read_vid(folder: Path) -> list[Sequence]:
@@ -33,11 +40,14 @@ def read_vid(folder: Path) -> list[Sequence]:
 
     Raises MissingDataError if there is none, DataError naming the file if one is not as the layout promises.
     """
-    kept = folder / "tracks.json"
-    tracks = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else _read_all(folder)
-    if not kept.is_file():
+    files = _annotations(folder)
+    identity = _identity(files)
+    tracks = _kept(folder / "tracks.json", identity if files else None)
+    if tracks is None:
+        tracks = _read_all(folder, files)
+        content = {"format": FORMAT, "made_of": identity, "sum": _sum(tracks), "tracks": tracks}
         with suppress(OSError):  # on a disk one may not write to they are read again the next time
-            write_whole(kept, json.dumps(tracks) + "\n")
+            write_whole(folder / "tracks.json", json.dumps(content) + "\n")
     return [
         _sequence(folder, video, track, boxes)
         for video, by in tracks.items()
@@ -45,31 +55,77 @@ def read_vid(folder: Path) -> list[Sequence]:
     ]
 
 
-def _read_all(folder: Path) -> Tracks:
+def _annotations(folder: Path) -> Files:
+    """The XML files of each video, in order; no file is opened."""
     notes = folder / "Annotations" / "VID"
-    videos = sorted(
-        {path.parent for part in PARTS for path in (notes / part).glob("**/000000.xml")}
+    found = {}
+    for part in PARTS:
+        for video in _folders(notes / part):
+            entries = [e for e in os.scandir(video) if XML_NAME.fullmatch(e.name)]
+            if any(e.name == "000000.xml" for e in entries):
+                found[video] = sorted(entries, key=lambda e: e.name)
+    return dict(sorted(found.items()))
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    """All folders below one, two floors deep: train's videos lie in four folders, val's in none."""
+    for depth in ("*/", "*/*/"):
+        yield from folder.glob(depth)
+
+
+def _identity(files: Files) -> str:
+    """Digest of the XML files' names, sizes and times of their last change."""
+    return digest(*(f"{video} {_stamps(entries)}" for video, entries in files.items()))
+
+
+def _stamps(entries: list[os.DirEntry]) -> str:
+    stats = [(e.name, e.stat()) for e in entries]
+    return " ".join(f"{name} {s.st_size} {s.st_mtime_ns}" for name, s in stats)
+
+
+def _sum(tracks: Tracks) -> str:
+    return digest(json.dumps(tracks))
+
+
+def _kept(path: Path, identity: str | None) -> Tracks | None:
+    """The tracks kept in a file, if it is whole and of these annotations; where none is left
+    (None) it has to do."""
+    try:
+        content = read_json(path, "")
+    except (DataError, OSError):
+        return None
+    good = (
+        content.get("format") == FORMAT
+        and identity in (None, content.get("made_of"))
+        and _sum(content.get("tracks")) == content.get("sum")
     )
-    if not videos:
+    return content["tracks"] if good else None
+
+
+def _read_all(folder: Path, files: Files) -> Tracks:
+    if not files:
         raise nothing_found(folder, "Annotations/VID/train/**/000000.xml", REMEDY)
     tracks: Tracks = {}
-    for video in videos:
+    for video, entries in files.items():
         by: dict[str, dict[str, list[float]]] = {}
-        for path in sorted(video.glob("*.xml")):
-            for track, box in _read_frame(path):
-                by.setdefault(track, {})[path.stem] = box
-        tracks[video.relative_to(notes).as_posix()] = {
-            track: boxes for track, boxes in by.items() if len(boxes) >= 2
-        }
+        for entry in entries:
+            for track, box in _read_frame(Path(entry.path)):
+                by.setdefault(track, {})[entry.name.removesuffix(".xml")] = box
+        name = video.relative_to(folder / "Annotations" / "VID").as_posix()
+        tracks[name] = {track: boxes for track, boxes in by.items() if len(boxes) >= 2}
     return tracks
 
 
 def _read_frame(path: Path) -> list[tuple[str, list[float]]]:
     """Track and box of each object in one XML."""
+    text = read_text(path)
+    objects = OBJECT.findall(text)
+    if not text.strip() or text.count("<object>") != len(objects):
+        raise DataError(f"{path} is empty or cut short. Unpack the archive again.")
     found = []
-    for text in OBJECT.findall(path.read_text(encoding="utf-8", errors="replace")):
+    for inner in objects:
         numbers = [
-            re.search(rf"<{tag}>\s*(-?[0-9.]+)\s*</{tag}>", text)
+            re.search(rf"<{tag}>\s*({NUMBER})\s*</{tag}>", inner)
             for tag in ("trackid", "xmin", "ymin", "xmax", "ymax")
         ]
         if None in numbers:

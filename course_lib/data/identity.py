@@ -1,0 +1,72 @@
+"""What data are: digests that tell one set of videos or photographs from another without decoding
+a pixel.
+
+Stated in what is made of the data (shards, checkpoints, cards) and compared where it is used again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Sequence as Items
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from course_lib.data.coco import OutlinedObject, Picture
+from course_lib.data.sequence import Sequence
+from course_lib.files import digest
+
+MOST_SIZES = 100_000  # files asked for their size; of larger sets every second, third, … one
+
+
+def sequences_identity(sequences: Items[Sequence]) -> str:
+    """Digest of sequences: their names, boxes, cover and absence labels, frames' names and
+    sizes."""
+    every = 1 + sum(len(s) for s in sequences) // MOST_SIZES
+    return digest(*(part for s in sequences for part in _sequence_parts(s, every)))
+
+
+def _sequence_parts(sequence: Sequence, every: int) -> list[str | np.ndarray]:
+    files = sequence.frames.files
+    frames = _stamps(files, every) if files else f"{len(sequence)} frames"
+    tags = [part for tag in sorted(sequence.tags) for part in (tag, np.asarray(sequence.tags[tag]))]
+    return [sequence.name, sequence.boxes, frames, *tags]
+
+
+def outlines_identity(objects: Items[OutlinedObject], pictures: Items[Picture]) -> str:
+    """Digest of outlined objects and of the pictures they are pasted over: outlines, kinds, names
+    and sizes."""
+    used = list(dict.fromkeys([o.picture for o in objects] + list(pictures)))
+    every = 1 + len(used) // MOST_SIZES
+    number = {picture: k for k, picture in enumerate(used)}
+    outlines = (_outline_part(o, number[o.picture]) for o in objects)
+    return digest(*(_picture_part(p, k % every == 0) for k, p in enumerate(used)), *outlines)
+
+
+def _outline_part(target: OutlinedObject, picture: int) -> bytes:
+    # what code draws differs in the last digits from machine to machine
+    points = np.round(np.concatenate(target.polygons), 3) + 0.0
+    lengths = [len(p) for p in target.polygons]
+    return f"{picture} {target.category} {lengths} ".encode() + points.tobytes()
+
+
+def _picture_part(picture: Picture, with_size: bool) -> str:
+    if picture.path is None:
+        return f"{picture.name} {picture.pixels.shape}"
+    return f"{picture.name} {_size(picture.path) if with_size else ''}"
+
+
+def _stamps(files: Items[Path], every: int) -> str:
+    """A line a file: its name, and every so often its size."""
+    sizes: Iterable[object] = (_size(path) for path in islice(files, 0, None, every))
+    lines = [path.name for path in files]
+    lines[::every] = [f"{name} {size}" for name, size in zip(lines[::every], sizes, strict=True)]
+    return "\n".join(lines)
+
+
+def _size(path: Path) -> object:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return "missing"
