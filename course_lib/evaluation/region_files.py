@@ -60,8 +60,8 @@ def _packed(region: np.ndarray) -> bytes:
 
 
 def _read_lines(path: Path) -> list[np.ndarray]:
-    lines = [line.strip() for line in read_text(path).splitlines()]
-    return [_parsed(line, place(path, i)) for i, line in enumerate(lines) if line]
+    lines = read_text(path).rstrip().splitlines()
+    return [_parsed(line.strip(), place(path, i)) for i, line in enumerate(lines)]
 
 
 def _parsed(line: str, where: str) -> np.ndarray:

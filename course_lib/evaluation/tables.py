@@ -85,7 +85,7 @@ def scores_table(scores: dict[str, dict[str, float]], heads: dict[str, str] | No
     shown = [(heads or {}).get(column, column) for column in columns]
     lines = ["| tracker | " + " | ".join(shown) + " |", "|---" * (len(columns) + 1) + "|"]
     lines += [
-        f"| {t} | " + " | ".join(f"{row[c]:.3f}".removesuffix(".000") for c in columns) + " |"
+        f"| {t} | " + " | ".join(_cell(c, row[c]).removesuffix(".000") for c in columns) + " |"
         for t, row in scores.items()
     ]
     return "\n".join(lines) + "\n"
@@ -122,9 +122,10 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     pictures = {
         "success": curve_plot(report),
         "precision": curve_plot(report, "precision"),
-        "speed": speed_plot(report),
+        "normalised_precision": curve_plot(report, "normalised_precision"),
     }
-    pictures["normalised_precision"] = curve_plot(report, "normalised_precision")
+    if any(math.isfinite(row["fps"]) for row in report.overall().values()):
+        pictures["speed"] = speed_plot(report)
     if report.by_attribute():
         pictures["attributes"] = attribute_plot(report)
     for name, (figure, _) in pictures.items():

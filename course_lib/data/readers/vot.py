@@ -25,7 +25,7 @@ from course_lib.data.readers.folders import (
 )
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
-from course_lib.files import read_numbers
+from course_lib.files import read_numbers, read_text
 from course_lib.geometry.boxes import area_preserving_box, is_valid
 
 REMEDY = "run `python data_scripts/vot.py` or pass --root"
@@ -69,14 +69,7 @@ def _read_regions(path: Path, box: Callable) -> tuple[np.ndarray, np.ndarray | N
 
 
 def _count_columns(path: Path) -> int:
-    first = next(
-        (
-            line
-            for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
-            if line.strip()
-        ),
-        "",
-    )
+    first = next((line for line in read_text(path).splitlines() if line.strip()), "")
     columns = len(re.split(r"[,\s]+", first.strip()))
     if first[:1] == "m" or columns not in (4, 8):
         raise DataError(
