@@ -133,7 +133,7 @@ def score_sequences(
     overlaps, errors = iou(P, G), centre_error(P, G)  # (n,) and pixels (n,)
     relative = normalised_centre_error(P, G)  # (n,) in true sizes
     for values, missed in ((overlaps, 0.0), (errors, np.inf), (relative, np.inf)):
-        values[~valid] = missed
+        values[~valid | np.isnan(values)] = missed  # NaN: of boxes too large for their areas
     with np.errstate(invalid="ignore"):  # a pass of which no frame counts has no score: NaN
         means = np.bincount(owner, overlaps, minlength=len(lengths)) / frames
         success = 1 - share_up_to(overlaps, SUCCESS_THRESHOLDS, owner, frames)  # (S, 21)

@@ -110,6 +110,6 @@ def _checked(region: np.ndarray, where: str, shown: object) -> np.ndarray:
     known = len(region) in (1, 4) or (len(region) >= 6 and len(region) % 2 == 0)
     if not known or not np.isfinite(region).all():
         raise DataError(
-            f"{where}: {shown!r}; expected 1, 2, 0 or x,y,w,h or the corners of a polygon. {REMEDY}"
+            f"{where}: {shown!r:.80}; expected 1, 2, 0 or x,y,w,h or the corners of a polygon. {REMEDY}"
         )
     return region

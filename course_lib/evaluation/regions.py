@@ -9,12 +9,12 @@ regions overlap by 1; where no more than one column or row of both lies in the i
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from course_lib.errors import DataError
 from course_lib.geometry.boxes import clip_to_image, iou, to_corners
 
+FAR = 1e12  # pixels; what lies further out is as far out for any image
 Bounds = tuple[int, int, int, int]  # first and last column and row: left, top, right, bottom
 
 
@@ -50,7 +50,7 @@ def to_polygon(region: np.ndarray) -> np.ndarray:
 
 def _pixel_overlap(a: np.ndarray, b: np.ndarray, height: int, width: int) -> float:
     # the toolkit keeps single precision: 2.4999999 is 2.5 there, and rounds to 2
-    a, b = (np.rint(np.asarray(region, dtype=np.float32)).astype(np.float64) for region in (a, b))
+    a, b = (np.rint(np.clip(r, -FAR, FAR).astype(np.float32)).astype(np.float64) for r in (a, b))
     (l1, t1, r1, b1), (l2, t2, r2, b2) = _bounds(a), _bounds(b)
     left, top, right, bottom = min(l1, l2), min(t1, t2), max(r1, r2), max(b1, b2)
     if left >= right or top >= bottom:
@@ -112,12 +112,29 @@ def _spans(crossings: list[float]) -> list[tuple[float, float]]:
 def _area_overlap(a: np.ndarray, b: np.ndarray, height: int, width: int) -> float:
     """IoU of the parts of two convex regions that lie in the image, from their areas."""
     image = to_polygon(np.array([0, 0, width, height]))
-    (area_a, part_a), (area_b, part_b) = (_shared(to_polygon(r), image) for r in (a, b))
-    shared = _shared(part_a, part_b)[0] if area_a > 0 and area_b > 0 else 0.0
-    union = area_a + area_b - shared
+    part_a, part_b = (_cut(to_polygon(region), image) for region in (a, b))
+    shared = _area(_cut(part_a, part_b))
+    union = _area(part_a) + _area(part_b) - shared
     return float(min(shared / union, 1.0)) if union > 0 else 0.0
 
 
-def _shared(a: np.ndarray, b: np.ndarray) -> tuple[float, np.ndarray]:
-    """Area and corners of what two convex polygons share."""
-    return cv2.intersectConvexConvex(a.astype(np.float32), b.astype(np.float32))
+def _area(corners: np.ndarray) -> float:
+    """Area of a polygon (N, 2), above 0 if its corners run clockwise as seen in the image."""
+    x, y = corners.T  # (N,) each
+    return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) / 2)
+
+
+def _cut(corners: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """What convex polygons (N, 2) and (M, 2) share, clockwise: the one cut along each side of the other in turn."""
+    corners, by = (c if _area(c) >= 0 else c[::-1] for c in (corners, by))
+    for start, stop in zip(by, np.roll(by, -1, axis=0), strict=True):
+        (dx, dy), to = stop - start, corners - start
+        depth = dx * to[:, 1] - dy * to[:, 0]  # (N,) above 0 inside
+        after, beyond = np.roll(depth, -1), np.roll(corners, -1, axis=0)
+        share = depth / np.where(
+            depth == after, 1, depth - after
+        )  # (N,) of the side before it is crossed
+        crossing = corners + share[:, None] * (beyond - corners)  # (N, 2)
+        keep = np.stack([depth >= 0, (depth > 0) != (after > 0)], axis=1).ravel()
+        corners = np.stack([corners, crossing], axis=1).reshape(-1, 2)[keep]
+    return corners

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from course_lib.errors import SettingsError
+from course_lib.errors import DataError, SettingsError
 from course_lib.trackers.base import Tracker, accept_start
 
 
@@ -82,9 +82,17 @@ class FromToolkit(Tracker):
         self.theirs.init(Image.fromarray(frame), box + self.shift)
 
     def update(self, frame: np.ndarray) -> np.ndarray:
-        """Box (4,) in the next frame (H, W, 3)."""
+        """Box (4,) in the next frame (H, W, 3). Raises DataError if theirs gives anything but four numbers."""
         found = self.theirs.update(Image.fromarray(frame))
-        return np.asarray(found, dtype=np.float64) - self.shift
+        try:
+            box = np.asarray(found, dtype=np.float64)
+        except (TypeError, ValueError):
+            box = np.empty(0)
+        if box.shape != (4,):
+            raise DataError(
+                f"tracker {self.name} gave {found!r:.80}; expected four numbers x, y, w, h"
+            )
+        return box - self.shift
 
 
 def _shift(first_pixel: int) -> np.ndarray:

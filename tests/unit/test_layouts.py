@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from course_lib.cli import main
 from course_lib.data.frames import ArrayFrames
@@ -239,6 +241,31 @@ def test_rows_without_a_box_are_counted_and_said(benchmark, results):
     ious = [8 / 12, 6 / 14, 4 / 16, 2 / 18, 0, 0, 0]
     row = got10k_scores(results, benchmark, ["still"])["still"]
     assert row["ao"] == pytest.approx((sum(ious) + sum(ious) - ious[1]) / 14)
+
+
+@settings(
+    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.one_of(
+        st.text(max_size=60),
+        st.lists(st.lists(st.floats(), min_size=4, max_size=4), min_size=T, max_size=T).map(
+            lambda rows: "\n".join(",".join(map(str, row)) for row in rows)
+        ),
+    )
+)
+def test_any_text_is_a_result_or_a_sentence(benchmark, results, text):
+    """Boxes beyond all bounds included: a score is a number from 0 to 1, or the file is named."""
+    path = result_path(results, "little", "still", "calm")
+    path.write_text(text, errors="replace")
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            row = make_report(results, benchmark, ["still"]).overall()["still"]
+            row |= got10k_scores(results, benchmark, ["still"])["still"]
+        del row["fps"]
+        assert all(0 <= value <= 1 for value in row.values())
+    except DataError as problem:
+        assert "calm.txt" in str(problem)
 
 
 def test_missing_runs_are_named_all(tmp_path, benchmark, results):

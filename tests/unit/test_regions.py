@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from course_lib.errors import DataError
 from course_lib.evaluation.regions import region_overlap
 
+finite = st.floats(allow_nan=False, allow_infinity=False)
 SQUARE = [0, 0, 10, 0, 10, 10, 0, 10]  # corners of the square from (0, 0) to (10, 10)
 DIAMOND = [4, 0, 8, 4, 4, 8, 0, 4]  # 1 + 3 + 5 + 7 + 9 + 7 + 5 + 3 + 1 = 41 pixels
 
@@ -140,12 +141,25 @@ def test_exact_overlaps_equal_those_of_the_got10k_toolkit_inside_the_image(seed)
     a = turned(rng.uniform(0, 60, 2), rng.uniform(10, 30, 2), rng.uniform(0, np.pi))
     b = np.array([*rng.uniform(-10, 40, 2), *rng.uniform(20, 50, 2)])
     theirs = float(np.ravel(poly_iou(a[None], b[None], bound=(70, 60)))[0])
-    assert region_overlap(b, a, 60, 70, exact=True) == pytest.approx(theirs, abs=2e-3)
+    assert region_overlap(b, a, 60, 70, exact=True) == pytest.approx(theirs, abs=1e-9)
 
 
 def test_exact_overlap_of_boxes_is_that_of_their_areas_in_the_image():
     a, b = np.array([-10.0, 0, 20.5, 10]), np.array([0.0, 0, 10, 10])
     assert region_overlap(a, b, 50, 50, exact=True) == pytest.approx(100 / 105)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.sampled_from([4, 6, 8, 10]).flatmap(lambda n: st.lists(finite, min_size=n, max_size=n)),
+    st.lists(finite, min_size=4, max_size=4),
+    st.integers(1, 60),
+    st.integers(1, 60),
+)
+def test_any_finite_region_has_an_overlap(a, b, height, width):
+    a, b = np.array(a), np.array(b)
+    value = region_overlap(a, b, height, width)
+    assert 0 <= value <= 1 and value == region_overlap(b, a, height, width)
 
 
 @pytest.mark.parametrize("wrong", [[np.nan, 1, 2, 3], [1, 1, np.inf, 3], [np.nan] * 8])

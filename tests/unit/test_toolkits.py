@@ -12,7 +12,7 @@ from PIL import Image
 
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.generated import SPECS, make_clip
-from course_lib.errors import SettingsError
+from course_lib.errors import DataError, SettingsError
 from course_lib.evaluation.layouts import export_results, read_passes
 from course_lib.evaluation.otb import track
 from course_lib.evaluation.report import got10k_scores, make_report
@@ -216,6 +216,18 @@ def test_theirs_run_in_ours(first_pixel):
     tracker.init(frame, [40, 30, 20, 24])
     assert tracker.theirs.box.tolist() == [40 + first_pixel, 30 + first_pixel, 20, 24]
     assert tracker.name == "theirs" and tracker.update(frame).tolist() == [41, 30, 20, 24]
+
+
+@pytest.mark.parametrize("answer", [None, [1, 2, 3], "box", [[1, 2, 3, 4]], {}])
+def test_an_answer_of_theirs_that_is_no_box_is_named(answer):
+    class Answers(CountsFrom1):
+        def update(self, image):
+            return answer
+
+    tracker, frame = FromToolkit(Answers()), np.zeros((100, 130, 3), dtype=np.uint8)
+    tracker.init(frame, [40, 30, 20, 24])
+    with pytest.raises(DataError, match="tracker theirs gave .* expected four numbers"):
+        tracker.update(frame)
 
 
 def test_the_toolkits_own_tracker_there_and_back(clips):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -261,6 +261,43 @@ def test_a_broken_binary_file_names_its_region(tmp_path, content, words):
     path.write_bytes(content)
     with pytest.raises(DataError, match=words):
         read_regions(path)
+
+
+numbers = st.floats(-1e6, 1e6, width=32)
+region = st.one_of(
+    st.sampled_from([[0], [1], [2]]),
+    st.lists(numbers, min_size=4, max_size=4),
+    st.integers(3, 9).flatmap(lambda n: st.lists(numbers, min_size=2 * n, max_size=2 * n)),
+)
+
+
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(region, max_size=12))
+def test_any_regions_go_out_and_come_back(tmp_path, regions):
+    for ending, tolerance in ((".bin", 0), (".txt", 6e-5)):
+        write_regions(tmp_path / f"a{ending}", [np.array(r, dtype=float) for r in regions])
+        back = read_regions(tmp_path / f"a{ending}")
+        assert len(back) == len(regions)
+        for one, other in zip(back, regions, strict=True):
+            np.testing.assert_allclose(one, other, rtol=0, atol=tolerance)
+
+
+@settings(
+    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.binary(max_size=80).map(lambda b: b"\x01\x00" + b) | st.binary(max_size=80),
+    st.sampled_from([".bin", ".txt"]),
+)
+def test_any_bytes_are_regions_or_a_sentence(tmp_path, content, ending):
+    path = tmp_path / f"car_001{ending}"
+    path.write_bytes(content)
+    try:
+        assert all(len(r) in (1, 4) or len(r) >= 6 for r in read_regions(path))
+    except DataError as problem:
+        assert "car_001" in str(problem) and len(str(problem)) < 600
 
 
 def test_a_tracker_that_gives_no_box_is_named():
