@@ -52,6 +52,11 @@ BY_HAND = {
     "an empty box in a box": ([5, 5, 0, 0], [0, 0, 10, 10], 0, 100),
     "a box with a negative side": ([5, 5, -3, 10], [0, 0, 20, 20], 0, 400),
     "one pixel and itself": ([5, 5, 1, 1], [5, 5, 1, 1], 1, 1),
+    # one column: empty to the toolkit, and in the image nothing to compare
+    "two apart in one column": ([5, 5, 1, 10], [5, 20, 1, 10], 1, 1),
+    "two apart in two columns": ([5, 5, 2, 10], [5, 20, 2, 10], 0, 40),
+    "one column of both in the image": ([-9, 5, 10, 10], [-9, 5, 10, 10], 0, 10),
+    "two columns of both in the image": ([-8, 5, 10, 10], [-8, 5, 10, 10], 20, 20),
 }
 
 
