@@ -104,7 +104,7 @@ def tables(
     protocol: str,
     layout: str = "course",
 ) -> str:
-    """The tables of a protocol in Markdown; for GOT-10k its own scores as well. `layout` is of the results."""
+    """The tables of a protocol in Markdown; for GOT-10k its own scores as well."""
     if protocol in SUPERVISED:
         rule = "" if protocol == "vot" else ", in real time"
         scores = vot_scores(results, benchmark, trackers, protocol, layout)

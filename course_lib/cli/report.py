@@ -1,4 +1,4 @@
-"""`python -m course_lib report`: tables and plots from results on disk, or the results in a toolkit's layout."""
+"""`python -m course_lib report`: tables and plots from results, or results in other layouts."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ from course_lib.places import RUNS, data_root
 # where results of one's own on OTB's clips may stand that are shown beside the published ones
 OTB = ("otb100", "otb", "otb50", "otb2013")
 LAYOUT_HELP = (
-    "how the results below --results are laid out: course (BENCHMARK/TRACKER/SEQUENCE.txt, the default), otb "
-    "(TRACKER/SEQUENCE.txt, as the GOT-10k toolkit does for OTB), got10k (TRACKER/SEQUENCE/SEQUENCE_001.txt), vot "
-    "(TRACKER/baseline/SEQUENCE/SEQUENCE_001.bin, text files are read as well), vot-text (the same, written as text)"
+    "how the results below --results are laid out: course (BENCHMARK/TRACKER/SEQUENCE.txt, the "
+    "default), otb (TRACKER/SEQUENCE.txt, as the GOT-10k toolkit does for OTB), got10k "
+    "(TRACKER/SEQUENCE/SEQUENCE_001.txt), vot (TRACKER/baseline/SEQUENCE/SEQUENCE_001.bin, text "
+    "files are read as well), vot-text (the same, written as text)"
 )
 EXPORT_HELP = (
-    "instead of tables, write the results to FOLDER in a toolkit's LAYOUT (otb, got10k, vot or vot-text); nothing that "
-    "stands there is replaced"
+    "instead of tables, write the results to FOLDER in a toolkit's LAYOUT (otb, got10k, vot or "
+    "vot-text); nothing that stands there is replaced"
 )
 
 
@@ -39,13 +40,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="LABEL",
-        help="folders of results to compare; with --benchmark otb100_published all published trackers unless some are "
-        "named, and names that are not published are one's own results on OTB, shown beside them",
+        help="folders of results to compare; with --benchmark otb100_published all published "
+        "trackers unless some are named, and names that are not published are one's own results "
+        "on OTB, shown beside them",
     )
     parser.add_argument(
         "--benchmark",
         default="generated-v1",
-        help='as for evaluate; "otb100_published" takes the boxes that authors published, below the data root',
+        help='as for evaluate; "otb100_published" takes the boxes that authors published, below '
+        "the data root",
     )
     parser.add_argument(
         "--root", type=Path, help="the data root; default: COURSE_DATA, or data/ in the project"
@@ -83,7 +86,8 @@ def _results(arguments: argparse.Namespace) -> Path:
     """The folder of results, which must be named where it is a toolkit's."""
     if arguments.results is None and arguments.layout != "course":
         raise SettingsError(
-            f"--layout {arguments.layout} needs --results, the toolkit's folder that holds one folder for each tracker"
+            f"--layout {arguments.layout} needs --results, the toolkit's folder that holds one "
+            "folder for each tracker"
         )
     return arguments.results or RUNS / "results"
 
@@ -141,6 +145,8 @@ def _own_benchmark(results: Path, own: list[str], names: list[str]) -> str:
         if all((results / name / plain_name(label, "--tracker")).is_dir() for label in own):
             return name
     raise MissingDataError(
-        f"{', '.join(own)}: neither published (there are {', '.join(names)}) nor all in {results} below one of "
-        f"{', '.join(OTB)}. Run `python -m course_lib evaluate --benchmark otb --tracker {' '.join(own)}` first."
+        f"{', '.join(own)}: neither published (there are {', '.join(names)}) nor all in {results} "
+        f"below one of {', '.join(OTB)}. Run `python -m course_lib evaluate --benchmark otb "
+        "--tracker "
+        f"{' '.join(own)}` first."
     )

@@ -49,11 +49,11 @@ def load_benchmark(name: str, root: Path | str | None = None) -> Benchmark:
     """The benchmark called `name`; frames are listed, none is decoded.
 
     "generated-v1" and "generated-alike-v1" need no data. "otb" is every sequence in `<root>/otb`; "otb2013", "otb50", "otb100" the
-    published lists inside it; "vot2014" is `<root>/vot2014`, and so for every year. Its boxes, made from polygons, are
-    `area_preserving_box`es, pysot's; "vot2014-bounding" has VOT's toolkit's, `bounding_box`, and so its results stand in
-    a folder of their own. "got10k-val",
-    "got10k-test", "got10k-train", "lasot", "trackingnet-test", "uav123" stand in `<root>/got10k/val` and so
-    on. Names joined with "+" give one benchmark. `root` is `data_root()` unless given.
+    published lists inside it; "vot2014" is `<root>/vot2014`, and so for every year. Its boxes, made
+    from polygons, are `area_preserving_box`es, pysot's; "vot2014-bounding" has VOT's toolkit's,
+    `bounding_box`, and so its results stand in a folder of their own. "got10k-val", "got10k-test",
+    "got10k-train", "lasot", "trackingnet-test", "uav123" stand in `<root>/got10k/val` and so on.
+    Names joined with "+" give one benchmark. `root` is `data_root()` unless given.
 
     Raises SettingsError for an unknown name, MissingDataError if the data are not there, DataError naming
     the file if one is not as its layout promises.

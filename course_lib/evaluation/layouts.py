@@ -1,8 +1,9 @@
 """Where the toolkits keep results, and how their files are read and written: one table, `LAYOUTS`.
 
-Paths begin at the folder of results: the course's `runs/results`, or a toolkit's folder that holds one folder for each
-tracker (`results/GOT-10k`, `results/OTB2015`, a VOT workspace's `results`). Sources: GOT-10k toolkit 0.1.3,
-`experiments/got10k.py` and `otb.py`; VOT toolkit 0.9.0, `vot/tracker/results.py` and `vot/experiment/multirun.py`.
+Paths begin at the folder of results: the course's `runs/results`, or a toolkit's folder that holds
+one folder for each tracker (`results/GOT-10k`, `results/OTB2015`, a VOT workspace's `results`). Sources: GOT-10k
+toolkit 0.1.3, `experiments/got10k.py` and `otb.py`; VOT toolkit 0.9.0, `vot/tracker/results.py` and
+`vot/experiment/multirun.py`.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ EXPERIMENTS = {"ope": "unsupervised", **SUPERVISED}  # VOT's names by the course
 
 
 def read_pass(path: Path) -> np.ndarray:
-    """Boxes (T, 4) of one pass in a file of VOT's regions: NaN for its codes, the box around a polygon."""
+    """Boxes (T, 4) of one pass in a file of VOT's regions; NaN for its codes."""
     regions = read_regions(path)
     boxes = np.full((len(regions), 4), np.nan)
     for t, region in enumerate(regions):
@@ -44,13 +45,14 @@ def read_pass(path: Path) -> np.ndarray:
             boxes[t] = region if len(region) == 4 else bounding_box(region)
         elif region[0] != (INIT if t == 0 else SKIPPED):
             raise DataError(
-                f"{place(path, t)} is the code {region[0]:g}; expected a box: this is no run of one pass"
+                f"{place(path, t)} is the code {region[0]:g}; expected a box: this is no run of "
+                "one pass"
             )
     return boxes
 
 
 def write_pass(path: Path, boxes: np.ndarray) -> None:
-    """Write boxes (T, 4) of one pass as VOT's regions: a code for the start, and for a box that is none."""
+    """Write boxes (T, 4) of one pass as VOT's regions, the start and rows of NaN as codes."""
     rest = [box if np.isfinite(box).all() else np.array([SKIPPED]) for box in boxes[1:]]
     write_regions(path, [np.array([INIT]), *rest])
 
@@ -75,7 +77,7 @@ class Layout:
     def path(
         self, root: Path, benchmark: str, tracker: str, sequence: str, protocol: str, run: int = 1
     ) -> Path:
-        """The file of one run. Raises SettingsError if the toolkit has no place for runs of this protocol."""
+        """The file of one run. Raises SettingsError if the layout has no place for it."""
         return root / self.pattern(protocol).format(
             benchmark=benchmark,
             tracker=plain_name(tracker, "--tracker"),
@@ -89,7 +91,8 @@ class Layout:
         pattern = {"ope": self.one_pass, **dict.fromkeys(SUPERVISED, self.supervised)}.get(protocol)
         if pattern is None:
             raise SettingsError(
-                f"results of protocol {protocol!r} have no place in this layout: 'otb' and 'got10k' hold those of 'ope', "
+                f"results of protocol {protocol!r} have no place in this layout: 'otb' and "
+                "'got10k' hold those of 'ope', "
                 f"'vot' and 'vot-text' those of {', '.join(map(repr, EXPERIMENTS))}"
             )
         return pattern
@@ -137,13 +140,14 @@ def run_paths(
     found = _repetitions(first) if repeated else [first] if first.is_file() else []
     if not found:
         raise MissingDataError(
-            f"no result {first}; run `python -m course_lib evaluate` for this tracker and benchmark, or check --layout"
+            f"no result {first}; run `python -m course_lib evaluate` for this tracker and "
+            "benchmark, or check --layout"
         )
     return found
 
 
 def _repetitions(first: Path) -> list[Path]:
-    """Files that differ from `first` in the number alone, text or binary; of both the text, as VOT's toolkit does."""
+    """Files that differ from `first` in the number alone; of text and binary the text."""
     form = re.compile(re.escape(first.stem.removesuffix("001")) + r"[0-9]+\.(bin|txt)")
     beside = sorted(first.parent.iterdir()) if first.parent.is_dir() else []
     found = {path.stem: path for path in beside if form.fullmatch(path.name) and path.is_file()}
@@ -155,7 +159,8 @@ def read_passes(
 ) -> list[Result]:
     """The one-pass results of a tracker on a sequence, 0-based, one for each repetition.
 
-    Raises MissingDataError if there is none, DataError if a file is damaged or does not fit the sequence.
+    Raises MissingDataError if there is none, DataError if a file is damaged or does not fit the
+    sequence.
     """
     kind, T = LAYOUTS[layout], len(sequence)
     paths = run_paths(layout, root, benchmark.name, tracker, sequence.name)
@@ -166,7 +171,8 @@ def read_passes(
         boxes = kind.read(path) - _shift(benchmark)
         if len(boxes) != T:
             raise DataError(
-                f"{path} has {len(boxes)} boxes, sequence {sequence.name} {T} frames; run the tracker on it again"
+                f"{path} has {len(boxes)} boxes, sequence {sequence.name} {T} frames; run the "
+                "tracker on it again"
             )
         boxes[0] = np.where(np.isnan(boxes[0]), sequence.boxes[0], boxes[0])  # VOT: a code
         seconds = np.full((T, columns), np.nan)
@@ -188,7 +194,7 @@ def export_results(
     protocol: str,
     target: tuple[str, Path],
 ) -> list[Path]:
-    """Write a tracker's results in another layout; returns the files. Nothing that stands there is replaced.
+    """Write a tracker's results in another layout; returns the files. Replaces nothing.
 
     Args:
         source: name of the layout they stand in, and their folder.
@@ -220,7 +226,8 @@ def _plan_supervised(source, benchmark, tracker, sequence, protocol, target) -> 
         regions = read_regions(path)
         if len(regions) != len(sequence):
             raise DataError(
-                f"{path} has {len(regions)} lines; {sequence.name} has {len(sequence)} frames. Run the tracker again."
+                f"{path} has {len(regions)} lines; {sequence.name} has {len(sequence)} frames. Run "
+                "the tracker again."
             )
         to = _target(target, benchmark, tracker, sequence, protocol, run)
         plan.append((to, lambda to, regions=regions: write_regions(to, regions)))
@@ -228,11 +235,12 @@ def _plan_supervised(source, benchmark, tracker, sequence, protocol, target) -> 
 
 
 def _plan_pass(source, benchmark, tracker, sequence, protocol, target) -> list:
-    """What is to be written for the one-pass results on one sequence, and how: boxes, then their seconds."""
+    """What is to be written for the one-pass results on one sequence, and how."""
     results, kind = read_passes(*source, benchmark, tracker, sequence), LAYOUTS[target[0]]
     if len(results) > 1 and RUN not in kind.one_pass:
         raise SettingsError(
-            f"{tracker} has {len(results)} runs on {sequence.name}; layout {target[0]!r} has a place for one"
+            f"{tracker} has {len(results)} runs on {sequence.name}; layout {target[0]!r} has a "
+            "place for one"
         )
     plan, times = [], {}
     for run, result in enumerate(results, start=1):

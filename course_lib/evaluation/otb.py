@@ -66,15 +66,18 @@ def track(
 
 
 def checked_box(given: object, tracker: Tracker, sequence: Sequence, frame: int) -> np.ndarray:
-    """What a tracker gave for a frame as a box (4,); DataError naming all three if it is not four finite numbers."""
+    """What a tracker gave for a frame as a box (4,).
+
+    Raises DataError naming all three if that is not four finite numbers.
+    """
     try:
         box = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError):
         box = np.empty(0)
     if box.shape != (4,) or not np.isfinite(box).all():
         raise DataError(
-            f"tracker {getattr(tracker, 'name', '')} gave {given!r} for frame {frame} of {sequence.name}; "
-            "expected four finite numbers x, y, w, h. Look at what its `update` returns there."
+            f"tracker {getattr(tracker, 'name', '')} gave {given!r} for frame {frame} of "
+            f"{sequence.name}; expected four finite numbers x, y, w, h. Look at what its `update` returns there."
         )
     return box
 
@@ -104,7 +107,8 @@ def score_sequences(
     Args:
         predicted: boxes (T, 4) of each pass; truth: the true ones.
         omitted: frames (T,) of each that do not count.
-        absent_missed: frames whose truth is no box count as missed, as in LaSOT; else they do not count.
+        absent_missed: frames whose truth is no box count as missed, as in LaSOT; else they do not
+            count.
 
     Raises:
         DataError: if the lengths of a pair differ.

@@ -27,8 +27,8 @@ LEFT_OUT = {"tiger1": 5}
 def read_published(root: Path) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
     """True boxes (T, 4) by target, and boxes (T, 4) by tracker and target, 0-based, over the frames that count.
 
-    Raises MissingDataError if the folder or a tracker's file is not there, DataError naming a file with the wrong number
-    of rows.
+    Raises MissingDataError if the folder or a tracker's file is not there, DataError naming a file
+    with the wrong number of rows.
     """
     names = sorted(path.stem for path in (root / "annotations").glob("*.txt"))
     if not names:
@@ -39,14 +39,16 @@ def read_published(root: Path) -> tuple[dict[str, np.ndarray], dict[str, dict[st
     folders = sorted(path for path in (root / "results").glob("*") if path.is_dir())
     if not folders:
         raise MissingDataError(
-            f"0 trackers found in {root} (looked for folders in results/): give the folder of published results"
+            f"0 trackers found in {root} (looked for folders in results/): give the folder of "
+            "published results"
         )
     results = {folder.name: {n: _read(folder / f"{n}.txt") for n in names} for folder in folders}
     for tracker, boxes in results.items():
         for n in names:
             if len(boxes[n]) != len(truth[n]):
                 raise DataError(
-                    f"{root / 'results' / tracker / n}.txt has {len(boxes[n])} boxes; expected {len(truth[n])}"
+                    f"{root / 'results' / tracker / n}.txt has {len(boxes[n])} boxes; expected "
+                    f"{len(truth[n])}"
                 )
     return truth, results
 
@@ -59,7 +61,7 @@ def _read(path: Path) -> np.ndarray:
 
 
 def published_report(root: Path, trackers: list[str] | None = None) -> Report:
-    """The report on the published trackers in the folder, all or those named, for the same tables and plots as ours.
+    """The report on the published trackers in the folder, all or those named.
 
     Raises MissingDataError and DataError as `read_published` does.
     """

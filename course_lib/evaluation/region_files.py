@@ -1,8 +1,9 @@
-"""Files of regions as VOT's toolkit writes them, `.txt` or `.bin`: a code, a box or a polygon for each frame.
+"""Files of regions as VOT's toolkit writes them: a code, a box or a polygon for each frame.
 
-Text: a line a frame, one number (a code), x,y,w,h or x1,y1,x2,y2,…. Binary, little-endian, as in the toolkit's
-`vot/region/io.py` (version 0.9.0): int16 1, uint32 number of regions, then for each a byte for its kind, 0 and uint32 the
-code, 1 and four float32 a box, 2 and uint16 N and 2N float32 a polygon. Kinds 3 (a mask) and 4 (a point) are refused.
+Text: a line a frame, one number (a code), x,y,w,h or x1,y1,x2,y2,…. Binary, little-endian, as in
+the toolkit's `vot/region/io.py` (version 0.9.0): int16 1, uint32 number of regions, then for each a byte for its
+kind, 0 and uint32 the code, 1 and four float32 a box, 2 and uint16 N and 2N float32 a polygon.
+Kinds 3 (a mask) and 4 (a point) are refused.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ REMEDY = "Run the tracker again, or fetch its results again."
 def read_regions(path: Path) -> list[np.ndarray]:
     """The regions of a file, float64: a code (1,), a box (4,) or a polygon (2N,) each.
 
-    Raises MissingDataError if there is no such file, DataError naming the line or region that is none of these.
+    Raises MissingDataError if there is no such file, DataError naming the line or region that is
+    none of these.
     """
     if not path.is_file():
         raise MissingDataError(f"no result {path}; run the tracker on this sequence")
@@ -33,7 +35,7 @@ def read_regions(path: Path) -> list[np.ndarray]:
 
 
 def write_regions(path: Path, regions: Iterable[np.ndarray]) -> None:
-    """Write codes (1,), boxes (4,) and polygons (2N,), as text or, if the name ends in .bin, binary; whole or not."""
+    """Write codes (1,), boxes (4,) and polygons (2N,): text, or binary if the name ends in .bin."""
     if path.suffix != ".bin":
         write_whole(path, "".join(_as_line(region) + "\n" for region in regions))
         return
@@ -110,6 +112,7 @@ def _checked(region: np.ndarray, where: str, shown: object) -> np.ndarray:
     known = len(region) in (1, 4) or (len(region) >= 6 and len(region) % 2 == 0)
     if not known or not np.isfinite(region).all():
         raise DataError(
-            f"{where}: {shown!r:.80}; expected 1, 2, 0 or x,y,w,h or the corners of a polygon. {REMEDY}"
+            f"{where}: {shown!r:.80}; expected 1, 2, 0 or x,y,w,h or the corners of a polygon. "
+            f"{REMEDY}"
         )
     return region

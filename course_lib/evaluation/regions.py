@@ -1,10 +1,11 @@
-"""Overlap of two regions, each a box (4,) or a polygon (2N,), counted in pixels as VOT's toolkit counts them.
+"""Overlap of two regions, boxes (4,) or polygons (2N,), in pixels as VOT's toolkit counts them.
 
-Source: the toolkit's own `vot/region/raster.py` (version 0.9.0). Every number is rounded to a whole one first, halves
-to even. A box covers the columns x … x + w − 1. A polygon covers its border too, so the square with corners (0, 0) and
-(10, 10) has 11 × 11 pixels where the box (0, 0, 10, 10) has 10 × 10. Only pixels of the image count. Two rules of the
-toolkit at the edge: regions that together reach over no more than one column or one row count as empty, and two empty
-regions overlap by 1; where no more than one column or row of both lies in the image, they overlap by 0.
+Source: the toolkit's own `vot/region/raster.py` (version 0.9.0). Every number is rounded to a whole
+one first, halves to even. A box covers the columns x … x + w − 1. A polygon covers its border too, so the square with
+corners (0, 0) and (10, 10) has 11 × 11 pixels where the box (0, 0, 10, 10) has 10 × 10. Only pixels
+of the image count. Two rules of the toolkit at the edge: regions that together reach over no more
+than one column or one row count as empty, and two empty regions overlap by 1; where no more than
+one column or row of both lies in the image, they overlap by 0.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ def region_overlap(
     """
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise DataError(
-            f"regions {np.asarray(a).tolist()} and {np.asarray(b).tolist()}: expected finite numbers"
+            f"regions {np.asarray(a).tolist()} and {np.asarray(b).tolist()}: expected finite "
+            "numbers"
         )
     if exact and len(a) == len(b) == 4:
         return float(iou(clip_to_image(a, height, width), clip_to_image(b, height, width)))
@@ -64,7 +66,7 @@ def _pixel_overlap(a: np.ndarray, b: np.ndarray, height: int, width: int) -> flo
 
 
 def _bounds(region: np.ndarray) -> Bounds:
-    """First and last column and row of a rounded region, both included; a box without area ends before it begins."""
+    """First and last column and row of a rounded region; a box without area ends before it begins."""
     if len(region) == 4:
         x, y, w, h = (int(v) for v in region)
         return x, y, x + w - 1, y + h - 1
@@ -84,7 +86,7 @@ def _pixels(region: np.ndarray, seen: Bounds) -> np.ndarray:
 
 
 def _fill_polygon(canvas: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Fill each row of `canvas` between the places where the border of the polygon, corners (N, 2), crosses it."""
+    """Fill each row of `canvas` between the places where a polygon's border (N, 2) crosses it."""
     start, stop = corners, np.roll(corners, 1, axis=0)  # (N, 2) the two ends of each side
     rows = np.arange(len(canvas))[:, None]  # (rows, 1)
     crossed = (rows >= np.minimum(start, stop)[:, 1]) & (rows <= np.maximum(start, stop)[:, 1])
@@ -98,7 +100,7 @@ def _fill_polygon(canvas: np.ndarray, corners: np.ndarray) -> np.ndarray:
 
 
 def _spans(crossings: list[float]) -> list[tuple[float, float]]:
-    """Crossings of one row in order, two by two; where two sides meet the row is crossed twice in one place."""
+    """Crossings of one row in order, two by two; where two sides meet there are two in one place."""
     spans, i = [], 0
     while i < len(crossings) - 1:
         if crossings[i] == crossings[i + 1] and i < len(crossings) - 2:
@@ -125,7 +127,7 @@ def _area(corners: np.ndarray) -> float:
 
 
 def _cut(corners: np.ndarray, by: np.ndarray) -> np.ndarray:
-    """What convex polygons (N, 2) and (M, 2) share, clockwise: the one cut along each side of the other in turn."""
+    """What two convex polygons share, clockwise: the one cut along each side of the other."""
     corners, by = (c if _area(c) >= 0 else c[::-1] for c in (corners, by))
     for start, stop in zip(by, np.roll(by, -1, axis=0), strict=True):
         (dx, dy), to = stop - start, corners - start

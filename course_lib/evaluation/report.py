@@ -78,7 +78,7 @@ def vot_scores(
     protocol: str = "vot",
     layout: str = "course",
 ) -> dict[str, dict[str, float]]:
-    """VOT's scores by tracker from supervised runs, best EAO first; several runs on a sequence are averaged.
+    """VOT's scores by tracker from supervised runs, best EAO first; repetitions are averaged.
 
     Args:
         root, benchmark, trackers, layout: as in `make_report`.
@@ -115,13 +115,14 @@ def vot_scores(
 def got10k_scores(
     root: Path, benchmark: Benchmark, trackers: list[str], layout: str = "course"
 ) -> dict[str, dict[str, float]]:
-    """GOT-10k's AO, SR.5 and SR.75 by tracker from one-pass results, every repetition; see `got10k.ao_sr`.
+    """GOT-10k's AO, SR.5 and SR.75 by tracker from one-pass results; see `got10k.ao_sr`.
 
     Args:
         root, benchmark, trackers, layout: as in `make_report`.
 
     Raises:
-        MissingDataError: if a result is missing; DataError if one does not fit, or the truth is withheld.
+        MissingDataError: if a result is missing; DataError if one does not fit, or the truth is
+            withheld.
     """
     _check_truth(benchmark)
     table = {}
@@ -134,11 +135,11 @@ def got10k_scores(
 
 
 def _check_truth(benchmark: Benchmark) -> None:
-    """A benchmark that gives first boxes alone cannot be scored here: every tracker would come out perfect."""
+    """Where first boxes alone are given, every tracker would come out perfect: say so instead."""
     if not any(is_valid(sequence.boxes[1:]).any() for sequence in benchmark):
         raise DataError(
-            f"{benchmark.name} has no true boxes after the first frames: they are withheld. Write the results with --export "
-            "and send them to the benchmark's server."
+            f"{benchmark.name} has no true boxes after the first frames: they are withheld. Write "
+            "the results with --export and send them to the benchmark's server."
         )
 
 
@@ -180,8 +181,8 @@ def _start(name: str, marker: Path, remedy: str) -> int:
 def _check_length(path: Path, result: Result, sequence: Sequence, start: int) -> None:
     if len(result) != len(sequence) - start:
         raise DataError(
-            f"{path} has {len(result)} boxes, sequence {sequence.name} {len(sequence) - start} frames from {start} on; "
-            "run it again with --fresh"
+            f"{path} has {len(result)} boxes, sequence {sequence.name} {len(sequence) - start} "
+            f"frames from {start} on; run it again with --fresh"
         )
 
 

@@ -5,8 +5,9 @@ The course keeps results as the GOT-10k toolkit keeps those on OTB, in a folder 
     <root>/<benchmark>/<tracker>/<sequence>.txt              one `x,y,w,h` a line
     <root>/<benchmark>/<tracker>/times/<sequence>_time.txt   seconds per frame, one a line
 
-Supervised runs stand below the same tracker as older versions of VOT's toolkit keep them, as text (see `vot.py`). Other
-toolkits lay their results out otherwise: `layouts.py` reads and writes theirs.
+Supervised runs stand below the same tracker as older versions of VOT's toolkit keep them, as text
+(see `vot.py`). Other toolkits lay their results out otherwise: `layouts.py` reads and writes
+theirs.
 """
 
 from __future__ import annotations
@@ -115,19 +116,23 @@ def read_rows(path: Path) -> np.ndarray:
     endless = np.flatnonzero(np.isinf(boxes).any(axis=1))
     if len(endless):
         raise DataError(
-            f"{path}, box {endless[0] + 1}: {boxes[endless[0]].tolist()} is infinite; expected x, y, w, h in pixels. "
-            "Run the tracker again, or fetch its results again."
+            f"{path}, box {endless[0] + 1}: {boxes[endless[0]].tolist()} is infinite; expected x, "
+            "y, w, h in pixels. Run the tracker again, or fetch its results again."
         )
     return boxes
 
 
 def read_seconds(path: Path, runs: int) -> np.ndarray:
-    """Seconds (T, runs) of a file; NaN where nobody measured. Raises DataError if one is negative or infinite."""
+    """Seconds (T, runs) of a file; NaN where nobody measured.
+
+    Raises DataError if one is negative or infinite.
+    """
     seconds = read_numbers(path, columns=runs)
     wrong = seconds[(seconds < 0) | np.isinf(seconds)]
     if wrong.size:
         raise DataError(
-            f"{path} holds {wrong[0]:g} seconds; expected the time of each frame, 0 or more. Delete it to go without speeds."
+            f"{path} holds {wrong[0]:g} seconds; expected the time of each frame, 0 or more. "
+            "Delete it to go without speeds."
         )
     return seconds
 

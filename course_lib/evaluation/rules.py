@@ -1,4 +1,4 @@
-"""Where a benchmark's own toolkit scores one pass otherwise than OTB's; a report says which rule it follows."""
+"""Where a benchmark's own toolkit scores one pass otherwise than OTB's; reports say which rule."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ class Rule:
 
     Attributes:
         absent_missed: frames without a true box count, as missed; else they are left out.
-        normalised_at: threshold at which the normalised precision is read; None for the area under its curve.
+        normalised_at: threshold at which the normalised precision is read; None for the area under
+            its curve.
     """
 
     absent_missed: bool = False

@@ -1,4 +1,4 @@
-"""The scores of trackers on one benchmark: per sequence, over all, by attribute, ready for tables and plots."""
+"""The scores of trackers on one benchmark, ready for tables and plots."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ COLUMNS = ("auc", "success50", "precision20", "normalised_precision", "mean_iou"
 
 @dataclass(frozen=True, eq=False)
 class TrackerScores:
-    """Scores of one tracker: by sequence name its curves and frames per second (NaN where nobody measured).
+    """Scores of one tracker: by sequence name its curves and frames per second.
 
-    `empty` counts the rows of its results that hold no box (NaN, no width or no height).
+    Where nobody measured, the latter are NaN. `empty` counts the rows of its results that hold no box (NaN, no width or no height).
     """
 
     sequences: dict[str, SequenceScore]
@@ -26,7 +26,7 @@ class TrackerScores:
     empty: int = 0
 
     def over(self, names: list[str], rule: Rule = OTB) -> dict[str, float]:
-        """Means over the named sequences, each with equal weight; fps: mean of frames / total seconds."""
+        """Means over the named sequences, equally weighted; fps: mean of frames / total seconds."""
         chosen = [self.sequences[n] for n in names]
         success = np.mean([s.success for s in chosen], axis=0)  # (21,)
         speeds = np.array([self.fps[n] for n in names])
@@ -61,13 +61,13 @@ class Report:
 
     @property
     def notes(self) -> list[str]:
-        """Sentences that belong below its table: the rule if it is not OTB's, and results with rows that are no box."""
+        """Sentences for below its table: a rule that is not OTB's, and rows that are no box."""
         notes = [self.rule.words] if self.rule.words else []
         empty = ", ".join(f"{name} {t.empty}" for name, t in self.trackers.items() if t.empty)
         if empty:
             notes.append(
-                f"Rows of the results that hold no box (NaN, no width or height): {empty}. As OTB's toolkit does, the "
-                "box before stands in for each."
+                f"Rows of the results that hold no box (NaN, no width or height): {empty}. As "
+                "OTB's toolkit does, the box before stands in for each."
             )
         return notes
 
@@ -77,7 +77,10 @@ class Report:
         return list(self.attributes)
 
     def curve(self, tracker: str, name: str) -> np.ndarray:
-        """Mean over sequences of a curve: "success" (21,), "precision" (51,) or "normalised_precision" (51,)."""
+        """Mean over sequences of a curve.
+
+        "success" (21,), "precision" (51,) or "normalised_precision" (51,).
+        """
         return np.mean(
             [getattr(s, name) for s in self.trackers[tracker].sequences.values()], axis=0
         )

@@ -37,8 +37,8 @@ VOT_HEADS = {
     "high": "to frames",
 }
 VOT_NOTE = (
-    "Pooled: over the frames of all sequences together, as pysot does. By length: each sequence's own figure, weighted by "
-    "its length, as VOT's toolkit does. The two differ; compare like with like."
+    "Pooled: over the frames of all sequences together, as pysot does. By length: each sequence's "
+    "own figure, weighted by its length, as VOT's toolkit does. The two differ; compare like with like."
 )
 MARK = "<!-- written by course_lib report -->"
 
@@ -80,7 +80,7 @@ def vot_table(scores: dict[str, dict[str, float]]) -> str:
 
 
 def scores_table(scores: dict[str, dict[str, float]], heads: dict[str, str] | None = None) -> str:
-    """Any scores by tracker as a Markdown table; `heads` gives the columns' heads, by default their keys."""
+    """Any scores by tracker as a Markdown table; `heads` of the columns, by default their keys."""
     columns = list(next(iter(scores.values())))
     shown = [(heads or {}).get(column, column) for column in columns]
     lines = ["| tracker | " + " | ".join(shown) + " |", "|---" * (len(columns) + 1) + "|"]
@@ -136,7 +136,10 @@ def write_report(report: Report, folder: Path) -> list[Path]:
 
 
 def write_markdown(text: str, folder: Path) -> Path:
-    """Write `text` as report.md of a folder; raises SettingsError rather than replace another's file of that name."""
+    """Write `text` as report.md of a folder.
+
+    Raises SettingsError rather than replace a file of that name that is another's.
+    """
     path = folder / "report.md"
     if path.is_file() and MARK not in read_text(path):
         raise SettingsError(f"{path} is not a report of the course; name another folder with --out")
@@ -145,7 +148,10 @@ def write_markdown(text: str, folder: Path) -> Path:
 
 
 def read_measured(path: Path) -> dict:
-    """A committed JSON of measured figures; raises MissingDataError if it is not there, DataError if it is damaged."""
+    """A committed JSON of measured figures.
+
+    Raises MissingDataError if it is not there, DataError if it is damaged.
+    """
     return read_json(path, "it holds measured figures and belongs to the course: fetch it again")
 
 

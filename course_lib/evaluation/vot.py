@@ -47,10 +47,12 @@ def run_supervised(
 ) -> SupervisedRun:
     """Run a fresh tracker; at each failure (overlap 0) wait until `skip` frames after it and start anew.
 
-    Frames without a true box are skipped over when starting, and are no failure when tracking. What the tracker is
-    started on is `sequence.boxes`; where the truth is a polygon, that is a box made from it (see `readers.vot`).
+    Frames without a true box are skipped over when starting, and are no failure when tracking. What
+    the tracker is started on is `sequence.boxes`; where the truth is a polygon, that is a box made
+    from it (see `readers.vot`).
 
-    Raises DataError naming sequence and frame if the tracker gives anything but four finite numbers.
+    Raises DataError naming sequence and frame if the tracker gives anything but four finite
+    numbers.
     """
     T = len(sequence)
     codes, boxes, overlaps = np.full(T, SKIPPED), np.full((T, 4), np.nan), np.full(T, np.nan)
@@ -77,12 +79,12 @@ def run_supervised(
 
 
 def true_regions(sequence: Sequence) -> np.ndarray:
-    """What a run is scored against: polygons (T, 8) where the benchmark gives them, else boxes (T, 4)."""
+    """What a run is scored against: polygons (T, 8) where there are some, else boxes (T, 4)."""
     return sequence.boxes if sequence.polygons is None else sequence.polygons
 
 
 def counted_overlaps(run: SupervisedRun, burn_in: int = 10) -> np.ndarray:
-    """Overlaps (T,) of the frames tracked; NaN elsewhere and in the `burn_in` frames from each start on."""
+    """Overlaps (T,) of frames tracked; NaN elsewhere and for `burn_in` frames from each start on."""
     counted = run.codes == TRACKED  # (T,)
     for start in np.flatnonzero(run.codes == INIT):
         counted[start : start + burn_in] = False
@@ -90,14 +92,17 @@ def counted_overlaps(run: SupervisedRun, burn_in: int = 10) -> np.ndarray:
 
 
 def accuracy(runs: list[SupervisedRun], burn_in: int = 10) -> float:
-    """Mean overlap of the frames that count, all sequences' frames pooled: pysot's way; see `averages_by_length`."""
+    """Mean overlap of the frames that count, those of all sequences pooled, which is pysot's way.
+
+    VOT's toolkit weights sequences instead: see `averages_by_length`.
+    """
     pooled = [counted_overlaps(run, burn_in) for run in runs]
     values = np.concatenate(pooled) if pooled else np.empty(0)
     return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
 
 def robustness(runs: list[SupervisedRun], sensitivity: float = 30.0) -> dict[str, float]:
-    """Failures of a tracker over all sequences pooled, pysot's way, as they are written; see `averages_by_length`.
+    """Failures of a tracker over all sequences pooled, which is pysot's way.
 
     "failures" is their number, "per_100_frames" 100 · failures / frames, "reliability" exp(−S · failures / frames),
     the share of runs of S frames expected to go without a failure.
@@ -113,16 +118,20 @@ def robustness(runs: list[SupervisedRun], sensitivity: float = 30.0) -> dict[str
 def averages_by_length(
     sequences: list[list[SupervisedRun]], burn_in: int = 10, sensitivity: float = 30.0
 ) -> dict[str, float]:
-    """VOT's toolkit's averages (0.9.0, `vot/analysis/supervised.py`): each sequence's own, weighted by its length.
+    """The averages of VOT's toolkit: each sequence's own figure, weighted by its length.
+
+    Source: version 0.9.0, `vot/analysis/supervised.py`.
 
     Args:
-        sequences: for each sequence its runs, one, or the repetitions of a tracker that is not deterministic.
+        sequences: for each sequence its runs, one, or the repetitions of a tracker that is not
+            deterministic.
         burn_in: frames left out from each start on.
         sensitivity: S of the reliability.
 
     Returns:
-        "accuracy_by_length", where a sequence of which no frame counts has 0; "failures_by_length", a mean number of
-        failures per sequence; "reliability_by_length", exp(−S · that number / mean length).
+        "accuracy_by_length", where a sequence of which no frame counts has 0; "failures_by_length",
+        a mean number of failures per sequence; "reliability_by_length", exp(−S · that number / mean
+        length).
     """
     lengths = np.array([len(runs[0].codes) for runs in sequences], dtype=np.float64)  # (S,)
     accuracies = [
@@ -139,7 +148,7 @@ def averages_by_length(
 
 
 def write_supervised(path: Path, run: SupervisedRun) -> None:
-    """Write a run as VOT does: for each frame 1 started, 2 failed, 0 skipped, or its box; text or `.bin`."""
+    """Write a run as VOT does, text or `.bin`: 1 started, 2 failed, 0 skipped, or the box."""
     write_regions(
         path,
         (
@@ -150,16 +159,17 @@ def write_supervised(path: Path, run: SupervisedRun) -> None:
 
 
 def read_supervised(path: Path, sequence: Sequence, exact: bool = False) -> SupervisedRun:
-    """Read a run in VOT's form, text or `.bin`, and compute its overlaps with the truth of `sequence`.
+    """Read a run in VOT's form, text or `.bin`, and compute its overlaps with the truth.
 
-    A polygon is scored as it is; `boxes` then holds the box around it. Raises MissingDataError if there is no file,
-    DataError naming the line or region that is neither a code nor a region, or stands before any start.
+    A polygon is scored as it is; `boxes` then holds the box around it. Raises MissingDataError if
+    there is no file, DataError naming the line or region that is neither a code nor a region, or
+    stands before any start.
     """
     regions = read_regions(path)
     if len(regions) != len(sequence):
         raise DataError(
-            f"{path} has {len(regions)} {'regions' if path.suffix == '.bin' else 'lines'}; {sequence.name} has "
-            f"{len(sequence)} frames. Run the tracker again."
+            f"{path} has {len(regions)} {'regions' if path.suffix == '.bin' else 'lines'}; "
+            f"{sequence.name} has {len(sequence)} frames. Run the tracker again."
         )
     T = len(regions)
     codes, boxes, overlaps = np.full(T, SKIPPED), np.full((T, 4), np.nan), np.full(T, np.nan)
@@ -185,6 +195,7 @@ def _code(region: np.ndarray, where: str, started: bool) -> int:
         raise DataError(f"{where}: {f'{code:g}'!r}; expected 1, 2, 0 or x,y,w,h")
     if code in (FAILURE, TRACKED) and not started:
         raise DataError(
-            f"{where} stands before any start (1): the results of one pass? Expected those of the supervised protocol"
+            f"{where} stands before any start (1): the results of one pass? Expected those of the "
+            "supervised protocol"
         )
     return int(code)

@@ -114,9 +114,10 @@ def is_valid(boxes: ArrayLike) -> np.ndarray:
 def area_preserving_box(polygons: ArrayLike) -> np.ndarray:
     """Axis-aligned box (..., 4) of a four-sided polygon (..., 8) with the polygon's area.
 
-    Centre = mean of the corners; the bounding box of the polygon is shrunk by sqrt(side1 · side2 / bounding area). This
-    is what pysot and the GOT-10k toolkit start a tracker on in VOT, but for the pixel they add to either side: a box
-    here is continuous. A polygon with NaN gives NaN. VOT's own toolkit hands over `bounding_box`.
+    Centre = mean of the corners; the bounding box of the polygon is shrunk by sqrt(side1 · side2 /
+    bounding area). This is what pysot and the GOT-10k toolkit start a tracker on in VOT, but for
+    the pixel they add to either side: a box here is continuous. A polygon with NaN gives NaN. VOT's
+    own toolkit hands over `bounding_box`.
     """
     corners = _corners(polygons)
     low, high = corners.min(axis=-2), corners.max(axis=-2)
@@ -131,7 +132,8 @@ def area_preserving_box(polygons: ArrayLike) -> np.ndarray:
 def bounding_box(polygons: ArrayLike) -> np.ndarray:
     """The box (..., 4) from the first to the last corner of polygons (..., 2N) along both axes.
 
-    This is what VOT's toolkit (0.9.0, `Rectangle.convert`) hands a tracker that takes boxes. A polygon with NaN gives NaN.
+    This is what VOT's toolkit (0.9.0, `Rectangle.convert`) hands a tracker that takes boxes. A
+    polygon with NaN gives NaN.
     """
     corners = _corners(polygons, sides=None)
     low, high = corners.min(axis=-2), corners.max(axis=-2)
@@ -144,6 +146,7 @@ def _corners(polygons: ArrayLike, sides: int | None = 4) -> np.ndarray:
     length = 0 if points.ndim == 0 else points.shape[-1]
     if length < 6 or length % 2 or length != 2 * (sides or length // 2):
         raise ValueError(
-            f"polygons have shape {points.shape}; expected (..., {2 * sides if sides else '2N'}): x1, y1, …, of each corner"
+            f"polygons have shape {points.shape}; expected (..., {2 * sides if sides else '2N'}): "
+            "x1, y1, …, of each corner"
         )
     return points.reshape(*points.shape[:-1], length // 2, 2)

@@ -15,8 +15,8 @@ from course_lib.errors import DataError
 class Tracker(ABC):
     """A single-object tracker: told the target's box in one frame, it finds the box in the next ones.
 
-    The same two calls as the GOT-10k toolkit's trackers. Every tracker of the course gives the same boxes in every run:
-    what is random in it is drawn from a seed of its own. So each is run once.
+    The same two calls as the GOT-10k toolkit's trackers. Every tracker of the course gives the same
+    boxes in every run: what is random in it is drawn from a seed of its own. So each is run once.
 
     Attributes:
         name: part of every result's path.

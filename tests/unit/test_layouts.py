@@ -1,4 +1,4 @@
-"""Results in the toolkits' layouts, both ways: where files stand, what they hold, what a damaged one is answered."""
+"""Results in the toolkits' layouts, both ways: where files stand, what they hold, damage."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def test_rows_without_a_box_are_counted_and_said(benchmark, results):
     assert "hold no box (NaN, no width or height): still 2" in report.notes[0]
     # as OTB does, the box before stands in: the same here, where every box is the first
     assert report.overall()["still"]["auc"] > 0.2
-    # in GOT-10k's scores such a frame overlaps nothing: of 14 frames, 2, 4, 6, 8 px off and then more
+    # in GOT-10k's scores such a frame overlaps nothing: of 14 frames, 2, 4, 6, 8 px off, then more
     ious = [8 / 12, 6 / 14, 4 / 16, 2 / 18, 0, 0, 0]
     row = got10k_scores(results, benchmark, ["still"])["still"]
     assert row["ao"] == pytest.approx((sum(ious) + sum(ious) - ious[1]) / 14)

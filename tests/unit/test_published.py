@@ -125,7 +125,9 @@ class TestCommand:
 
     @pytest.fixture
     def data(self, tmp_path):
-        """Published boxes of two trackers on two targets, and the clip of one of them in OTB's layout."""
+        """Published boxes of two trackers on two targets, and the clip of one of them in OTB's
+        layout.
+        """
         root = tmp_path / "data"
         place = root / "otb100_published"
         rows = "".join(f"{t},11,10,10\n" for t in range(11, 17))

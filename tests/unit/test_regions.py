@@ -1,4 +1,6 @@
-"""Overlaps of regions: cases worked by hand, values that VOT's toolkit gave, and a slow reference pixel by pixel."""
+"""Overlaps of regions: cases worked by hand, values that VOT's toolkit gave, and a slow reference
+pixel by pixel.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,8 @@ def test_overlaps_by_hand(case):
     assert region_overlap(a, b, 40, 50) == region_overlap(b, a, 40, 50) == shared / union
 
 
-# what vot-toolkit 0.9.0's calculate_overlap gives in an image of 40 rows and 50 columns: a, b, shared and union reduced
+# what vot-toolkit 0.9.0's calculate_overlap gives in an image of 40 rows and 50 columns: a, b,
+# shared and union reduced
 FROM_THE_TOOLKIT = [
     ([0.9, -7.1, 18.1, 16.6, 7.8, 24.0, -9.4, 0.4], [17.2, 6.2, -7.6, 21.8, -14.4, 11.0, 10.4, -4.6], 34, 83),
     ([36.8, 13.3, 47.3, 24.1, 37.0, 34.1, 26.5, 23.3], [26.5, 16.5, 15.1, 14.4], 40, 73),
@@ -92,7 +95,8 @@ def test_turned_polygons_overlap_as_in_the_toolkit(a, b, shared, union):
 def slow_pixels(region, height, width, left) -> set[tuple[int, int]]:
     """Pixels of a region in the image, one row after the other in fractions; a convex polygon.
 
-    `left` is the first column that is drawn at all: a place is cut to a whole column counted from there.
+    `left` is the first column that is drawn at all: a place is cut to a whole column counted from
+    there.
     """
     numbers = [round(float(np.float32(v))) for v in region]  # Python rounds halves to even as well
     if len(numbers) == 4:

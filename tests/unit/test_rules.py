@@ -1,4 +1,4 @@
-"""Where LaSOT's own toolkit scores otherwise than OTB's: frames without the target, and the normalised precision."""
+"""Where LaSOT's toolkit scores otherwise than OTB's: absent targets, normalised precision."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_absent_frames_are_left_out_or_missed_by_hand():
     left_out = score_sequence(PREDICTED, TRUTH)
     missed = score_sequence(PREDICTED, TRUTH, absent_missed=True)
     assert left_out.frames == 8 and missed.frames == 10
-    # IoU is 36/44 = .818: above the 17 thresholds 0, .05, … .8; the first box counts as the true one
+    # IoU is 36/44 = .818: above the 17 thresholds 0, .05, … .8; the first box is the true one
     assert left_out.success[16] == 1 and left_out.success[17] == 1 / 8
     assert missed.success[16] == missed.success[0] == pytest.approx(8 / 10)
     assert missed.success[17] == pytest.approx(1 / 10)

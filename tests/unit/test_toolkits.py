@@ -1,4 +1,4 @@
-"""The adapters inside the real GOT-10k toolkit: its experiments on OTB and on GOT-10k must score as the course does."""
+"""The adapters inside the real GOT-10k toolkit, whose experiments must score as the course does."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def lines(boxes) -> str:
 
 @pytest.fixture(scope="module")
 def otb(tmp_path_factory, clips):
-    """A data root with OTB of two targets; the other folders stand empty, or the toolkit would want to fetch them."""
+    """OTB of two targets; the other folders stand empty, or the toolkit would fetch them."""
     root = tmp_path_factory.mktemp("data")
     for name in OTB._OTB__otb13_seqs:
         (root / "otb" / name).mkdir(parents=True)
@@ -78,7 +78,7 @@ def in_otb(otb, tmp_path):
 
 
 class Exact(Tracker):
-    """Answers the true boxes of the clip it is started on, counted from 0, and notes what it was started with."""
+    """Answers the true boxes of the clip it is started on, counted from 0; notes its starts."""
 
     name = "exact"
 
@@ -95,7 +95,7 @@ class Exact(Tracker):
 
 
 def test_in_otbs_experiment_boxes_count_from_1(otb, clips, tmp_path):
-    """A tracker that is right scores 20/21; a pixel off it does not: that is what `first_pixel` is for."""
+    """A tracker that is right scores 20/21; a pixel off it does not."""
     found = {}
     for first_pixel in (0, 1):
         tracker, experiment = Exact(clips), in_otb(otb, tmp_path / str(first_pixel))

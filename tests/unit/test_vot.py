@@ -1,4 +1,6 @@
-"""VOT's supervised protocol, its averages, EAO and files: hand-worked runs, a literal slow loop, bytes of the toolkit."""
+"""VOT's supervised protocol, its averages, EAO and files: hand-worked runs, a literal slow loop,
+bytes of the toolkit.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +94,9 @@ def test_accuracy_leaves_out_ten_frames_from_each_start_on():
 
 
 def test_the_two_ways_of_averaging_by_hand():
-    """a: 12 frames, two that count, .5 and .7, one failure. b: 40 frames, 30 that count, .9, no failure."""
+    """a: 12 frames, two that count, .5 and .7, one failure. b: 40 frames, 30 that count, .9, no
+    failure.
+    """
     a = made([INIT] + [TRACKED] * 11, [1] + [0] * 9 + [0.5, 0.7])
     a.codes[3] = FAILURE  # in the frames left out: it counts as a failure, not for accuracy
     b = made([INIT] + [TRACKED] * 39, [1] + [0] * 9 + [0.9] * 30)
@@ -199,7 +203,9 @@ def test_the_toolkits_binary_file_is_read_and_written_byte_by_byte(tmp_path):
 
 
 def test_a_polygon_in_a_result_is_scored_as_it_is(tmp_path):
-    """Turned corners: the diamond has 41 pixels of the 25 × 25 of the polygon round (10, 10) to (34, 34)."""
+    """Turned corners: the diamond has 41 pixels of the 25 × 25 of the polygon round (10, 10) to
+    (34, 34).
+    """
     path = tmp_path / "still_001.txt"
     path.write_text("1\n14,10,18,14,14,18,10,14\n")
     polygons = np.tile([10.0, 10, 34, 10, 34, 34, 10, 34], (2, 1))
@@ -325,7 +331,8 @@ def test_the_two_boxes_of_a_polygon_are_two_benchmarks(tmp_path):
     side = 32**0.5
     np.testing.assert_allclose(found["vot2018"][0], [4 - side / 2] * 2 + [side] * 2)
     np.testing.assert_array_equal(found["vot2018-bounding"][0], [0, 0, 8, 8])
-    # of the diamond's 41 pixels the box (1, 1, 6, 6) has 3 + 5 + 6 + 6 + 6 + 5, (0, 0, 8, 8) all but two tips
+    # of the diamond's 41 pixels the box (1, 1, 6, 6) has 3 + 5 + 6 + 6 + 6 + 5, (0, 0, 8, 8) all
+    # but two tips
     assert found["vot2018"][1] == pytest.approx(31 / 46)
     assert found["vot2018-bounding"][1] == pytest.approx(39 / 66)
 

@@ -1,7 +1,7 @@
 """LaSOT: `<class>/<class>-<n>/img/00000001.jpg`, `groundtruth.txt`, `full_occlusion.txt`, `out_of_view.txt`.
 
-A target that is fully occluded or out of view is absent: its row is NaN. LaSOT's own toolkit counts such a frame as
-missed, and so does a report on "lasot" (see `evaluation/rules.py`); other toolkits leave it out.
+A target that is fully occluded or out of view is absent: its row is NaN. LaSOT's own toolkit counts
+such a frame as missed, and so does a report on "lasot" (see `evaluation/rules.py`); other toolkits leave it out.
 """
 
 from __future__ import annotations

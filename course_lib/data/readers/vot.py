@@ -1,8 +1,9 @@
 """VOT: `<name>/color/00000001.jpg` (or images beside the annotation, in older years), `groundtruth.txt`.
 
-A row is a box of four numbers (2013, long-term) or a polygon of eight; NaN where the target is absent. Trackers take
-boxes: a polygon's is by default `area_preserving_box`, as in pysot; VOT's toolkit hands over `bounding_box`.
-`*.tag` and `*.label` hold per-frame tags, the file `sequence` the frames per second.
+A row is a box of four numbers (2013, long-term) or a polygon of eight; NaN where the target is
+absent. Trackers take boxes: a polygon's is by default `area_preserving_box`, as in pysot; VOT's
+toolkit hands over `bounding_box`. `*.tag` and `*.label` hold per-frame tags, the file `sequence`
+the frames per second.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ REMEDY = "run `python data_scripts/vot.py` or pass --root"
 
 
 def read_vot(folder: Path, box: Callable = area_preserving_box) -> list[Sequence]:
-    """Every sequence of a VOT folder, in the order of its list.txt; `box` makes boxes (T, 4) of polygons (T, 8).
+    """Every sequence of a VOT folder, in the order of its list.txt.
+
+    `box` makes boxes (T, 4) of polygons (T, 8).
 
     Raises MissingDataError if there is none or a listed one is missing, DataError naming the file if one is
     not as the layout promises.
@@ -42,7 +45,7 @@ def read_vot(folder: Path, box: Callable = area_preserving_box) -> list[Sequence
 
 
 def read_sequence(folder: Path, box: Callable = area_preserving_box) -> Sequence:
-    """One VOT sequence. Polygons are kept; `box` makes its boxes (T, 4) of them, what trackers are started on."""
+    """One VOT sequence. Polygons are kept; `box` makes of them what trackers are started on."""
     images = list_images(folder / "color" if (folder / "color").is_dir() else folder)
     boxes, polygons = _read_regions(folder / "groundtruth.txt", box)
     check_counts(len(images), len(boxes), folder / "groundtruth.txt", images[0].parent)
