@@ -253,6 +253,7 @@ def main() -> int:
             },
             "edges": EDGES.round(3).tolist(),
             "clips": {name: [clip.name for clip in part] for name, part in clips().items()},
+            "overlaps": "pixels as vot-toolkit 0.9.0 counts them; accuracy pooled over frames",
             "runs": rows,
             "update": {
                 "trained here": time_of_update(Embedding(load_siamfc(str(weights)), place), clip),

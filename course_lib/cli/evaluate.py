@@ -13,7 +13,7 @@ from course_lib.errors import CourseError, SettingsError
 from course_lib.evaluation.report import got10k_scores, make_report, vot_scores
 from course_lib.evaluation.results import SUPERVISED
 from course_lib.evaluation.runner import PROTOCOLS, TrackerSpec, evaluate
-from course_lib.evaluation.tables import scores_table, to_markdown
+from course_lib.evaluation.tables import scores_table, to_markdown, vot_table
 from course_lib.places import RUNS
 from course_lib.recipe import parse_overrides
 from course_lib.trackers import LOCKSTEP, TRACKER_NAMES
@@ -97,15 +97,21 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def tables(results: Path, benchmark: Benchmark, trackers: list[str], protocol: str) -> str:
+def tables(
+    results: Path,
+    benchmark: Benchmark,
+    trackers: list[str],
+    protocol: str,
+    layout: str = "course",
+) -> str:
     """The tables of a protocol in Markdown; for GOT-10k its own scores as well."""
     if protocol in SUPERVISED:
         rule = "" if protocol == "vot" else ", in real time"
-        scores = vot_scores(results, benchmark, trackers, protocol)
-        return f"**{benchmark.name}**, VOT supervised{rule}\n\n" + scores_table(scores)
-    text = to_markdown(make_report(results, benchmark, trackers, protocol))
+        scores = vot_scores(results, benchmark, trackers, protocol, layout)
+        return f"**{benchmark.name}**, VOT supervised{rule}\n\n" + vot_table(scores)
+    text = to_markdown(make_report(results, benchmark, trackers, protocol, layout))
     if benchmark.name.startswith("got10k") and protocol == "ope":
-        text += "\nGOT-10k:\n\n" + scores_table(got10k_scores(results, benchmark, trackers))
+        text += "\nGOT-10k:\n\n" + scores_table(got10k_scores(results, benchmark, trackers, layout))
     return text
 
 

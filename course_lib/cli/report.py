@@ -1,4 +1,4 @@
-"""`python -m course_lib report`: tables and plots from results on disk."""
+"""`python -m course_lib report`: tables and plots from results, or results in other layouts."""
 
 from __future__ import annotations
 
@@ -7,41 +7,146 @@ from pathlib import Path
 
 from course_lib.cli.evaluate import tables
 from course_lib.data.benchmarks import load_benchmark
+from course_lib.data.sequence import Benchmark
+from course_lib.errors import MissingDataError, SettingsError
+from course_lib.evaluation import published
+from course_lib.evaluation.layouts import LAYOUTS, export_results
 from course_lib.evaluation.report import make_report
 from course_lib.evaluation.results import SUPERVISED
 from course_lib.evaluation.runner import PROTOCOLS
-from course_lib.evaluation.tables import write_report
-from course_lib.files import write_whole
-from course_lib.places import RUNS
+from course_lib.evaluation.scores import Report
+from course_lib.evaluation.tables import to_markdown, write_markdown, write_report
+from course_lib.files import plain_name
+from course_lib.places import RUNS, data_root
+
+# where results of one's own on OTB's clips may stand that are shown beside the published ones
+OTB = ("otb100", "otb", "otb50", "otb2013")
+LAYOUT_HELP = (
+    "how the results below --results are laid out: course (BENCHMARK/TRACKER/SEQUENCE.txt, the "
+    "default), otb (TRACKER/SEQUENCE.txt, as the GOT-10k toolkit does for OTB), got10k "
+    "(TRACKER/SEQUENCE/SEQUENCE_001.txt), vot (TRACKER/baseline/SEQUENCE/SEQUENCE_001.bin, text "
+    "files are read as well), vot-text (the same, written as text)"
+)
+EXPORT_HELP = (
+    "instead of tables, write the results to FOLDER in a toolkit's LAYOUT (otb, got10k, vot or "
+    "vot-text); nothing that stands there is replaced"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument(
-        "--tracker", nargs="+", required=True, metavar="LABEL", help="folders of results to compare"
+        "--tracker",
+        nargs="+",
+        default=[],
+        metavar="LABEL",
+        help="folders of results to compare; with --benchmark otb100_published all published "
+        "trackers unless some are named, and names that are not published are one's own results "
+        "on OTB, shown beside them",
     )
-    parser.add_argument("--benchmark", default="generated-v1")
+    parser.add_argument(
+        "--benchmark",
+        default="generated-v1",
+        help='as for evaluate; "otb100_published" takes the boxes that authors published, below '
+        "the data root",
+    )
     parser.add_argument(
         "--root", type=Path, help="the data root; default: COURSE_DATA, or data/ in the project"
     )
     parser.add_argument(
-        "--results", type=Path, default=RUNS / "results", help="where results are kept"
+        "--results", type=Path, help="where results are kept; default: runs/results in the project"
     )
     parser.add_argument("--protocol", choices=PROTOCOLS, default="ope")
+    parser.add_argument("--layout", choices=list(LAYOUTS), default="course", help=LAYOUT_HELP)
+    parser.add_argument("--export", nargs=2, metavar=("LAYOUT", "FOLDER"), help=EXPORT_HELP)
     parser.add_argument("--out", type=Path, help="folder for report.md, .csv, .json and the plots")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the tables and write the files."""
+    if arguments.benchmark == published.NAME:
+        return _report_published(arguments)
+    if not arguments.tracker:
+        raise SettingsError("no --tracker is given; name the folders of results to compare")
+    results = _results(arguments)
     benchmark = load_benchmark(arguments.benchmark, arguments.root)
-    text = tables(arguments.results, benchmark, arguments.tracker, arguments.protocol)
+    if arguments.export:
+        return _export(arguments, results, benchmark)
+    chosen = (results, benchmark, arguments.tracker, arguments.protocol, arguments.layout)
+    text = tables(*chosen)
     print(text)
-    out = arguments.out or RUNS / "reports" / f"{benchmark.name}-{arguments.protocol}"
+    out = _out(arguments, benchmark.name)
     if arguments.protocol in SUPERVISED:  # no curves to draw: its scores are the table
-        write_whole(out / "report.md", text)
-        print(f"wrote {out / 'report.md'}")
+        print(f"wrote {write_markdown(text, out)}")
         return 0
-    report = make_report(arguments.results, benchmark, arguments.tracker, arguments.protocol)
+    return _write(make_report(*chosen), out)
+
+
+def _results(arguments: argparse.Namespace) -> Path:
+    """The folder of results, which must be named where it is a toolkit's."""
+    if arguments.results is None and arguments.layout != "course":
+        raise SettingsError(
+            f"--layout {arguments.layout} needs --results, the toolkit's folder that holds one "
+            "folder for each tracker"
+        )
+    return arguments.results or RUNS / "results"
+
+
+def _out(arguments: argparse.Namespace, benchmark: str) -> Path:
+    return arguments.out or RUNS / "reports" / f"{benchmark}-{arguments.protocol}"
+
+
+def _write(report: Report, out: Path) -> int:
     for path in write_report(report, out):
         print(f"wrote {path}")
     return 0
+
+
+def _export(arguments: argparse.Namespace, results: Path, benchmark: Benchmark) -> int:
+    """Write every tracker's results in another layout."""
+    layout, folder = arguments.export
+    if layout not in LAYOUTS or layout == "course":
+        others = ", ".join(name for name in LAYOUTS if name != "course")
+        raise SettingsError(f"--export {layout} is no toolkit's layout; expected one of {others}")
+    for tracker in arguments.tracker:
+        files = export_results(
+            (arguments.layout, results),
+            benchmark,
+            tracker,
+            arguments.protocol,
+            (layout, Path(folder)),
+        )
+        print(f"wrote {len(files)} files of {tracker} below {folder}")
+    return 0
+
+
+def _report_published(arguments: argparse.Namespace) -> int:
+    """Published boxes, all or the named ones, and one's own results on OTB's clips beside them."""
+    for value, default in (("protocol", "ope"), ("layout", "course"), ("export", None)):
+        if getattr(arguments, value) != default:
+            raise SettingsError(f"--{value} has no meaning for {published.NAME}; leave it out")
+    root = arguments.root or data_root()
+    report = published.published_report(root / published.NAME)
+    known = [name for name in arguments.tracker if name in report.trackers]
+    own = [name for name in arguments.tracker if name not in report.trackers]
+    if known:
+        report = published.published_report(root / published.NAME, known)
+    if own:
+        results = _results(arguments)
+        benchmark = load_benchmark(_own_benchmark(results, own, list(report.trackers)), root)
+        report = published.beside(make_report(results, benchmark, own), report)
+    print(to_markdown(report))
+    return _write(report, _out(arguments, published.NAME))
+
+
+def _own_benchmark(results: Path, own: list[str], names: list[str]) -> str:
+    """The benchmark of OTB's on which all of one's own trackers have results."""
+    for name in OTB:
+        if all((results / name / plain_name(label, "--tracker")).is_dir() for label in own):
+            return name
+    raise MissingDataError(
+        f"{', '.join(own)}: neither published (there are {', '.join(names)}) nor all in {results} "
+        f"below one of {', '.join(OTB)}. Run `python -m course_lib evaluate --benchmark otb "
+        "--tracker "
+        f"{' '.join(own)}` first."
+    )

@@ -20,9 +20,11 @@ from course_lib.data.readers.vid import read_vid
 from course_lib.data.readers.vot import read_vot
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import MissingDataError, SettingsError
+from course_lib.geometry.boxes import area_preserving_box, bounding_box
 from course_lib.places import data_root
 
 GENERATED, ALIKE = "generated-v1", "generated-alike-v1"
+BOUNDING = "-bounding"  # ending of a VOT benchmark whose trackers get the boxes of VOT's toolkit
 
 # Where below the data root each benchmark stands, and who reads it. Any "vot" with a year is read too.
 FOLDERS = {
@@ -47,9 +49,11 @@ def load_benchmark(name: str, root: Path | str | None = None) -> Benchmark:
     """The benchmark called `name`; frames are listed, none is decoded.
 
     "generated-v1" and "generated-alike-v1" need no data. "otb" is every sequence in `<root>/otb`; "otb2013", "otb50", "otb100" the
-    published lists inside it; "vot2014" is `<root>/vot2014`, and so for every year; "got10k-val",
-    "got10k-test", "got10k-train", "lasot", "trackingnet-test", "uav123" stand in `<root>/got10k/val` and so
-    on. Names joined with "+" give one benchmark. `root` is `data_root()` unless given.
+    published lists inside it; "vot2014" is `<root>/vot2014`, and so for every year. Its boxes, made
+    from polygons, are `area_preserving_box`es, pysot's; "vot2014-bounding" has VOT's toolkit's,
+    `bounding_box`, and so its results stand in a folder of their own. "got10k-val", "got10k-test",
+    "got10k-train", "lasot", "trackingnet-test", "uav123" stand in `<root>/got10k/val` and so on.
+    Names joined with "+" give one benchmark. `root` is `data_root()` unless given.
 
     Raises SettingsError for an unknown name, MissingDataError if the data are not there, DataError naming
     the file if one is not as its layout promises.
@@ -67,8 +71,9 @@ def load_benchmark(name: str, root: Path | str | None = None) -> Benchmark:
         return alike_benchmark()
     if name == "otb" or name in OTB_LISTS:
         return Benchmark(name, _otb_sequences(name, root / "otb"), first_pixel=1)
-    if re.fullmatch(r"vot20[0-9]{2}", name):
-        return Benchmark(name, tuple(read_vot(root / name)))
+    if re.fullmatch(rf"vot20[0-9]{{2}}({BOUNDING})?", name):
+        box = bounding_box if name.endswith(BOUNDING) else area_preserving_box
+        return Benchmark(name, tuple(read_vot(root / name.removesuffix(BOUNDING), box)))
     if name in FOLDERS:
         folder, read = FOLDERS[name]
         return Benchmark(name, tuple(read(root / folder)))

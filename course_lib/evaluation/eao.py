@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from course_lib.data.benchmarks import BOUNDING
 from course_lib.evaluation.vot import FAILURE, INIT, SupervisedRun
 
 # Lengths of typical short sequences, as the challenges published them.
@@ -58,8 +59,9 @@ def interval(benchmark: str, lengths: list[int]) -> tuple[int, int]:
     The course's own rule for those: the range that holds the middle half of the lengths, of the frames after the start. (With
     a frame more, the runs without a failure would end before it and only failed ones count.) Say so beside the number.
     """
-    if benchmark in INTERVALS:
-        return INTERVALS[benchmark]
+    year = benchmark.removesuffix(BOUNDING)
+    if year in INTERVALS:
+        return INTERVALS[year]
     low, high = np.percentile(lengths, [25, 75]) - 1
     return max(int(low), 1), max(int(high), 1)
 

@@ -40,7 +40,7 @@ def curve_plot(report: Report, kind: str = "success") -> Shown:
     figure, axes = plots.new_figure(width=6.4, height=3.8)
     rows = sorted(report.overall().items(), key=lambda item: -item[1][score])
     for k, (tracker, values) in enumerate(rows):
-        style = {"color": plots.CYCLE[k % 8], "linestyle": plots.LINES[k % 8]}
+        style = {"color": plots.CYCLE[k % 8], "linestyle": plots.LINES[(k + k // 8) % 8]}
         axes[0, 0].plot(
             thresholds,
             report.curve(tracker, kind),

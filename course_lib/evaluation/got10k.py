@@ -33,7 +33,7 @@ def pooled_ious(predicted: list[np.ndarray], sequences: list[Sequence]) -> np.nd
         values = iou(
             clip_to_image(boxes, height, width), clip_to_image(sequence.boxes, height, width)
         )  # (T,)
-        pooled.append(values[counted])
+        pooled.append(np.nan_to_num(values[counted]))  # no box given: it overlaps nothing
     return np.concatenate(pooled)
 
 

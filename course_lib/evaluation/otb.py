@@ -61,39 +61,57 @@ def track(
         began = time.perf_counter()
         given = tracker.init(frame, first.copy()) if t == 0 else tracker.update(frame)
         seconds[t] = time.perf_counter() - began
-        boxes[t] = first if t == 0 else _checked(given, tracker, sequence, start + t)
+        boxes[t] = first if t == 0 else checked_box(given, tracker, sequence, start + t)
     return Result(boxes, seconds)
 
 
-def _checked(given: object, tracker: Tracker, sequence: Sequence, frame: int) -> np.ndarray:
+def checked_box(given: object, tracker: Tracker, sequence: Sequence, frame: int) -> np.ndarray:
+    """What a tracker gave for a frame as a box (4,).
+
+    Raises DataError naming all three if that is not four finite numbers.
+    """
     try:
         box = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError):
         box = np.empty(0)
     if box.shape != (4,) or not np.isfinite(box).all():
         raise DataError(
-            f"tracker {tracker.name} gave {given!r} for frame {frame} of {sequence.name}; "
-            "expected four finite numbers x, y, w, h. Look at what its `update` returns there."
+            f"tracker {getattr(tracker, 'name', '')} gave {given!r} for frame {frame} of "
+            f"{sequence.name}; expected four finite numbers x, y, w, h. Look at what its `update` returns there."
         )
     return box
 
 
 def score_sequence(
-    predicted: ArrayLike, truth: ArrayLike, omitted: np.ndarray | None = None
+    predicted: ArrayLike,
+    truth: ArrayLike,
+    omitted: np.ndarray | None = None,
+    absent_missed: bool = False,
 ) -> SequenceScore:
     """Curves of one pass: `predicted` (T, 4) against `truth` (T, 4); see `score_sequences`."""
-    return score_sequences([predicted], [truth], None if omitted is None else [omitted])[0]
+    left_out = None if omitted is None else [omitted]
+    return score_sequences([predicted], [truth], left_out, absent_missed)[0]
 
 
 def score_sequences(
-    predicted: Items[ArrayLike], truth: Items[ArrayLike], omitted: Items[np.ndarray] | None = None
+    predicted: Items[ArrayLike],
+    truth: Items[ArrayLike],
+    omitted: Items[np.ndarray] | None = None,
+    absent_missed: bool = False,
 ) -> list[SequenceScore]:
     """Curves of many passes at once, one for each pair of boxes (T, 4).
 
     As every toolkit does, SRE included, the first box counts as the true one. A predicted box that is no box (NaN,
-    no area) is replaced by the one before it. Frames whose truth is absent, and those `omitted` (T,), do not count.
+    no area) is replaced by the one before it.
 
-    Raises DataError if the lengths of a pair differ.
+    Args:
+        predicted: boxes (T, 4) of each pass; truth: the true ones.
+        omitted: frames (T,) of each that do not count.
+        absent_missed: frames whose truth is no box count as missed, as in LaSOT; else they do not
+            count.
+
+    Raises:
+        DataError: if the lengths of a pair differ.
     """
     for boxes, true in zip(predicted, truth, strict=True):
         if np.shape(boxes) != np.shape(true):
@@ -108,19 +126,23 @@ def score_sequences(
     )  # (n, 4) of all passes, end to end
     P[starts] = G[starts]
     P = carry_forward(P, starts)
-    counted = is_valid(G) if omitted is None else is_valid(G) & ~np.concatenate(omitted)  # (n,)
+    valid = is_valid(G)  # (n,)
+    counted = np.ones(len(G), dtype=bool) if absent_missed else valid.copy()  # (n,)
+    if omitted is not None:
+        counted &= ~np.concatenate(omitted)
     owner = np.repeat(np.arange(len(lengths)), lengths)  # (n,) the pass each frame belongs to
     if not counted.all():
-        P, G, owner = P[counted], G[counted], owner[counted]
+        P, G, owner, valid = P[counted], G[counted], owner[counted], valid[counted]
     frames = np.bincount(owner, minlength=len(lengths))  # (S,)
-    overlaps = iou(P, G)  # (n,)
+    overlaps, errors = iou(P, G), centre_error(P, G)  # (n,) and pixels (n,)
+    relative = normalised_centre_error(P, G)  # (n,) in true sizes
+    for values, missed in ((overlaps, 0.0), (errors, np.inf), (relative, np.inf)):
+        values[~valid | np.isnan(values)] = missed  # NaN: of boxes too large for their areas
     with np.errstate(invalid="ignore"):  # a pass of which no frame counts has no score: NaN
         means = np.bincount(owner, overlaps, minlength=len(lengths)) / frames
         success = 1 - share_up_to(overlaps, SUCCESS_THRESHOLDS, owner, frames)  # (S, 21)
-        precision = share_up_to(centre_error(P, G), PRECISION_THRESHOLDS, owner, frames)  # (S, 51)
-        normalised = share_up_to(
-            normalised_centre_error(P, G), NORM_PRECISION_THRESHOLDS, owner, frames
-        )  # (S, 51)
+        precision = share_up_to(errors, PRECISION_THRESHOLDS, owner, frames)  # (S, 51)
+        normalised = share_up_to(relative, NORM_PRECISION_THRESHOLDS, owner, frames)  # (S, 51)
     return [
         SequenceScore(success[s], precision[s], normalised[s], float(means[s]), int(frames[s]))
         for s in range(len(lengths))

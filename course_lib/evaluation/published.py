@@ -13,9 +13,12 @@ import numpy as np
 
 from course_lib.errors import DataError, MissingDataError
 from course_lib.evaluation.otb import score_sequence
-from course_lib.evaluation.report import Report, TrackerScores
-from course_lib.files import read_numbers
+from course_lib.evaluation.results import read_rows
+from course_lib.evaluation.scores import Report, TrackerScores
+from course_lib.files import read_text
+from course_lib.geometry.boxes import is_valid
 
+NAME = "otb100_published"  # of the benchmark, and of its folder below the data root
 SHIFT = np.array([1, 1, 0, 0])  # the files count from 1
 # frames at the start that the protocol leaves out; the results begin after them
 LEFT_OUT = {"tiger1": 5}
@@ -24,41 +27,55 @@ LEFT_OUT = {"tiger1": 5}
 def read_published(root: Path) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
     """True boxes (T, 4) by target, and boxes (T, 4) by tracker and target, 0-based, over the frames that count.
 
-    Raises MissingDataError if the folder is not there, DataError naming a file with the wrong number of rows.
+    Raises MissingDataError if the folder or a tracker's file is not there, DataError naming a file
+    with the wrong number of rows.
     """
     names = sorted(path.stem for path in (root / "annotations").glob("*.txt"))
     if not names:
         raise MissingDataError(
             f"0 annotations found in {root} (looked for annotations/*.txt): give the folder of published results"
         )
-    truth = {
-        n: read_numbers(root / "annotations" / f"{n}.txt", 4)[LEFT_OUT.get(n, 0) :] - SHIFT
-        for n in names
-    }
-    results: dict[str, dict[str, np.ndarray]] = {}
-    for folder in sorted(path for path in (root / "results").iterdir() if path.is_dir()):
-        results[folder.name] = {n: read_numbers(folder / f"{n}.txt", 4) - SHIFT for n in names}
+    truth = {n: _read(root / "annotations" / f"{n}.txt")[LEFT_OUT.get(n, 0) :] for n in names}
+    folders = sorted(path for path in (root / "results").glob("*") if path.is_dir())
+    if not folders:
+        raise MissingDataError(
+            f"0 trackers found in {root} (looked for folders in results/): give the folder of "
+            "published results"
+        )
+    results = {folder.name: {n: _read(folder / f"{n}.txt") for n in names} for folder in folders}
+    for tracker, boxes in results.items():
         for n in names:
-            if len(results[folder.name][n]) != len(truth[n]):
+            if len(boxes[n]) != len(truth[n]):
                 raise DataError(
-                    f"{folder / n}.txt has {len(results[folder.name][n])} boxes; expected {len(truth[n])}"
+                    f"{root / 'results' / tracker / n}.txt has {len(boxes[n])} boxes; expected "
+                    f"{len(truth[n])}"
                 )
     return truth, results
 
 
-def published_report(root: Path) -> Report:
-    """The report on every tracker in the folder, for the same tables and plots as the course's own runs."""
+def _read(path: Path) -> np.ndarray:
+    """Boxes (T, 4), 0-based, of a file that counts from 1."""
+    if not path.is_file():
+        raise MissingDataError(f"{path} does not exist: fetch the published results again")
+    return read_rows(path) - SHIFT
+
+
+def published_report(root: Path, trackers: list[str] | None = None) -> Report:
+    """The report on the published trackers in the folder, all or those named.
+
+    Raises MissingDataError and DataError as `read_published` does.
+    """
     truth, results = read_published(root)
-    trackers = {
+    scores = {
         tracker: TrackerScores(
             {n: score_sequence(boxes[n], truth[n]) for n in truth},
             dict.fromkeys(truth, float("nan")),
+            sum(int((~is_valid(rows[1:])).sum()) for rows in boxes.values()),
         )
         for tracker, boxes in results.items()
+        if trackers is None or tracker in trackers
     }
-    return Report(
-        "otb100_published", "ope", trackers, _attributes(root / "attributes.txt", list(truth))
-    )
+    return Report(NAME, "ope", scores, _attributes(root / "attributes.txt", list(truth)))
 
 
 def beside(report: Report, published: Report) -> Report:
@@ -75,7 +92,7 @@ def beside(report: Report, published: Report) -> Report:
             f"no sequence of {report.benchmark} is among the {len(theirs)} of {published.benchmark}"
         )
     trackers = {
-        t: TrackerScores({n: s.sequences[n] for n in both}, {n: s.fps[n] for n in both})
+        t: TrackerScores({n: s.sequences[n] for n in both}, {n: s.fps[n] for n in both}, s.empty)
         for t, s in report.trackers.items()
     }
     for tracker, found in published.trackers.items():
@@ -88,6 +105,7 @@ def beside(report: Report, published: Report) -> Report:
         report.protocol,
         trackers,
         {n: report.attributes[n] for n in both},
+        report.rule,
     )
 
 
@@ -98,7 +116,7 @@ def _key(name: str) -> str:
 
 def _attributes(path: Path, names: list[str]) -> dict[str, frozenset[str]]:
     """OTB tags by target from lines "Name: IV, SV"; a target that is not listed has none."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    lines = read_text(path).splitlines() if path.is_file() else []
     listed = {}
     for line in lines:
         name, _, tags = line.partition(":")

@@ -5,161 +5,106 @@ A report is computed from result files and the benchmark's truth alone, ours or 
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+import re
 from pathlib import Path
 
 import numpy as np
 
-from course_lib.data.sequence import OTB_ATTRIBUTES, Benchmark, Sequence
-from course_lib.errors import DataError, MissingDataError
+from course_lib.data.sequence import Benchmark, Sequence
+from course_lib.errors import DataError, MissingDataError, SettingsError
 from course_lib.evaluation.eao import eao, interval
 from course_lib.evaluation.got10k import ao_sr
-from course_lib.evaluation.metrics import auc, precision_at
+from course_lib.evaluation.layouts import read_passes, run_paths
 from course_lib.evaluation.otb import SequenceScore, pool, score_sequence
-from course_lib.evaluation.results import read_result, result_path, supervised_path
-from course_lib.evaluation.vot import accuracy, read_supervised, robustness
-
-COLUMNS = ("auc", "success50", "precision20", "normalised_precision", "mean_iou", "fps")
-
-
-@dataclass(frozen=True, eq=False)
-class TrackerScores:
-    """Scores of one tracker: by sequence name its curves and frames per second (NaN where nobody measured)."""
-
-    sequences: dict[str, SequenceScore]
-    fps: dict[str, float]
-
-    def over(self, names: list[str]) -> dict[str, float]:
-        """Means over the named sequences, each with equal weight; fps: mean of frames / total seconds."""
-        chosen = [self.sequences[n] for n in names]
-        success = np.mean([s.success for s in chosen], axis=0)  # (21,)
-        speeds = np.array([self.fps[n] for n in names])
-        return {
-            "auc": auc(success),
-            "success50": float(success[10]),
-            "precision20": precision_at(np.mean([s.precision for s in chosen], axis=0)),
-            "normalised_precision": auc(np.mean([s.normalised_precision for s in chosen], axis=0)),
-            "mean_iou": float(np.mean([s.mean_iou for s in chosen])),
-            "fps": float(np.nanmean(speeds)) if np.isfinite(speeds).any() else float("nan"),
-        }
-
-
-@dataclass(frozen=True, eq=False)
-class Report:
-    """Scores of trackers on one benchmark.
-
-    Attributes:
-        benchmark: its name; protocol: "ope", "tre" or "sre".
-        trackers: scores by tracker, in the order asked for.
-        attributes: by sequence name its OTB tags.
-    """
-
-    benchmark: str
-    protocol: str
-    trackers: dict[str, TrackerScores]
-    attributes: dict[str, frozenset[str]]
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the sequences scored."""
-        return list(self.attributes)
-
-    def curve(self, tracker: str, name: str) -> np.ndarray:
-        """Mean over sequences of a curve: "success" (21,), "precision" (51,) or "normalised_precision" (51,)."""
-        return np.mean(
-            [getattr(s, name) for s in self.trackers[tracker].sequences.values()], axis=0
-        )
-
-    def overall(self) -> dict[str, dict[str, float]]:
-        """Scores over all sequences by tracker, best AUC first."""
-        rows = {name: scores.over(self.names) for name, scores in self.trackers.items()}
-        return dict(sorted(rows.items(), key=lambda item: -item[1]["auc"]))
-
-    def by_attribute(self) -> dict[str, dict[str, float]]:
-        """AUC by attribute and tracker; attributes that no sequence has are left out."""
-        table = {}
-        for tag in OTB_ATTRIBUTES:
-            tagged = [n for n in self.names if tag in self.attributes[n]]
-            if tagged:
-                table[tag] = {
-                    tracker: scores.over(tagged)["auc"] for tracker, scores in self.trackers.items()
-                }
-        return table
-
-    def by_sequence(self) -> dict[str, dict[str, float]]:
-        """AUC by sequence and tracker."""
-        return {
-            n: {t: auc(scores.sequences[n].success) for t, scores in self.trackers.items()}
-            for n in self.names
-        }
-
-    def to_dict(self) -> dict:
-        """Everything a table or a plot needs, ready for JSON."""
-        return {
-            "benchmark": self.benchmark,
-            "protocol": self.protocol,
-            "sequences": {n: sorted(tags) for n, tags in self.attributes.items()},
-            "overall": self.overall(),
-            "curves": {
-                t: {
-                    c: np.round(self.curve(t, c), 6).tolist()
-                    for c in ("success", "precision", "normalised_precision")
-                }
-                for t in self.trackers
-            },
-            "auc_by_sequence": self.by_sequence(),
-            "auc_by_attribute": self.by_attribute(),
-            "fps_means": "mean over sequences of frames / total seconds of the tracker's own calls",
-        }
+from course_lib.evaluation.results import Result, read_result, result_path
+from course_lib.evaluation.rules import Rule, rule_of
+from course_lib.evaluation.scores import Report, TrackerScores
+from course_lib.evaluation.vot import accuracy, averages_by_length, read_supervised, robustness
+from course_lib.files import plain_name, read_json
+from course_lib.geometry.boxes import is_valid
 
 
 def make_report(
-    root: Path, benchmark: Benchmark, trackers: list[str], protocol: str = "ope"
+    root: Path,
+    benchmark: Benchmark,
+    trackers: list[str],
+    protocol: str = "ope",
+    layout: str = "course",
 ) -> Report:
     """The report on trackers whose results stand below `root`.
 
-    Raises MissingDataError naming every run without results, DataError if a result does not fit its sequence.
+    Args:
+        root: the folder of results.
+        benchmark: what they are of.
+        trackers: names of their folders.
+        protocol: "ope", "realtime", "tre" or "sre".
+        layout: how the results are laid out, a name in `layouts.LAYOUTS`.
+
+    Raises:
+        MissingDataError: naming every run without results.
+        DataError: if a result does not fit its sequence, or the benchmark's truth is withheld.
     """
-    missing, scores = [], {}
+    _check_truth(benchmark)
+    rule, missing, scores = rule_of(benchmark.name), [], {}
     for tracker in trackers:
-        by_sequence, fps = {}, {}
+        by_sequence, fps, empty = {}, {}, 0
         for sequence in benchmark:
             try:
-                by_sequence[sequence.name], fps[sequence.name] = _score(
-                    root, benchmark, tracker, sequence, protocol
-                )
+                passes = _passes(root, benchmark, tracker, sequence, protocol, layout)
             except MissingDataError:
                 missing.append(f"{tracker} on {sequence.name}")
-        scores[tracker] = TrackerScores(by_sequence, fps)
+                continue
+            found = [_score(result, sequence, start, rule) for start, result in passes]
+            by_sequence[sequence.name] = pool(found) if len(found) > 1 else found[0]
+            fps[sequence.name] = float(np.mean([_speed(result) for _, result in passes]))
+            empty += sum(int((~is_valid(result.boxes[1:])).sum()) for _, result in passes)
+        scores[tracker] = TrackerScores(by_sequence, fps, empty)
     if missing:
         shown = ", ".join(missing[:5]) + (
             f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         )
+        below = root / benchmark.name if layout == "course" else root
         raise MissingDataError(
-            f"no {protocol} results below {root / benchmark.name} for {shown}. "
+            f"no {protocol} results below {below} for {shown}. "
             "Run `python -m course_lib evaluate` with the same names: it does what is missing."
         )
-    return Report(benchmark.name, protocol, scores, {s.name: s.attributes for s in benchmark})
+    return Report(benchmark.name, protocol, scores, {s.name: s.attributes for s in benchmark}, rule)
 
 
 def vot_scores(
-    root: Path, benchmark: Benchmark, trackers: list[str], protocol: str = "vot"
+    root: Path,
+    benchmark: Benchmark,
+    trackers: list[str],
+    protocol: str = "vot",
+    layout: str = "course",
 ) -> dict[str, dict[str, float]]:
-    """VOT's scores by tracker from supervised runs: accuracy, failures, reliability, EAO and its interval of lengths.
+    """VOT's scores by tracker from supervised runs, best EAO first; repetitions are averaged.
 
-    Raises MissingDataError if a run is missing, DataError if a file is not one.
+    Args:
+        root, benchmark, trackers, layout: as in `make_report`.
+        protocol: "vot" or "vot-realtime".
+
+    Returns:
+        Accuracy, failures and reliability pooled over frames (`robustness`) and weighted by length
+        (`averages_by_length`), EAO and its interval of lengths.
+
+    Raises:
+        MissingDataError: if a run is missing; DataError if a file is not one.
     """
     low, high = interval(benchmark.name, [len(sequence) for sequence in benchmark])
     table = {}
     for tracker in trackers:
-        paths = [
-            supervised_path(root, benchmark.name, tracker, s.name, protocol) for s in benchmark
-        ]
-        runs = [read_supervised(path, s) for path, s in zip(paths, benchmark, strict=True)]
+        groups = []
+        for s in benchmark:
+            paths = run_paths(layout, root, benchmark.name, tracker, s.name, protocol)
+            groups.append([read_supervised(path, s) for path in paths])
+        runs = [run for group in groups for run in group]
+        pooled = robustness(runs)
+        pooled["failures"] *= len(groups) / len(runs)  # of one run on each sequence
         table[tracker] = {
             "accuracy": accuracy(runs),
-            **robustness(runs),
+            **pooled,
+            **averages_by_length(groups),
             "eao": eao(runs, low, high),
             "low": low,
             "high": high,
@@ -168,46 +113,85 @@ def vot_scores(
 
 
 def got10k_scores(
-    root: Path, benchmark: Benchmark, trackers: list[str]
+    root: Path, benchmark: Benchmark, trackers: list[str], layout: str = "course"
 ) -> dict[str, dict[str, float]]:
-    """GOT-10k's AO, SR.5 and SR.75 by tracker from one-pass results; see `got10k.ao_sr`."""
+    """GOT-10k's AO, SR.5 and SR.75 by tracker from one-pass results; see `got10k.ao_sr`.
+
+    Args:
+        root, benchmark, trackers, layout: as in `make_report`.
+
+    Raises:
+        MissingDataError: if a result is missing; DataError if one does not fit, or the truth is
+            withheld.
+    """
+    _check_truth(benchmark)
     table = {}
     for tracker in trackers:
-        paths = [result_path(root, benchmark.name, tracker, s.name) for s in benchmark]
-        scores = ao_sr(
-            [read_result(path, benchmark.first_pixel).boxes for path in paths], list(benchmark)
-        )
+        passes = [(s, read_passes(layout, root, benchmark, tracker, s)) for s in benchmark]
+        pairs = [(result.boxes, s) for s, results in passes for result in results]
+        scores = ao_sr([boxes for boxes, _ in pairs], [s for _, s in pairs])
         table[tracker] = {name: scores[name] for name in ("ao", "sr50", "sr75")}
     return dict(sorted(table.items(), key=lambda item: -item[1]["ao"]))
 
 
-def _score(
-    root: Path, benchmark: Benchmark, tracker: str, sequence: Sequence, protocol: str
-) -> tuple[SequenceScore, float]:
-    whole = result_path(root, benchmark.name, tracker, sequence.name)
-    if protocol == "ope":
-        return _score_pass(whole, benchmark, sequence, 0)
-    marker = whole.with_name(f"{sequence.name}.{protocol}.json")
-    if not marker.is_file():
-        raise MissingDataError(str(marker))
-    passes = []
-    for name in json.loads(marker.read_text(encoding="utf-8")):
-        start = int(name.rsplit("-", 1)[1].removesuffix(".txt")) if protocol == "tre" else 0
-        passes.append(_score_pass(whole.with_name(name), benchmark, sequence, start))
-    return pool([score for score, _ in passes]), float(np.mean([fps for _, fps in passes]))
-
-
-def _score_pass(
-    path: Path, benchmark: Benchmark, sequence: Sequence, start: int
-) -> tuple[SequenceScore, float]:
-    """Score and speed of one file of boxes from frame `start` on."""
-    result = read_result(path, benchmark.first_pixel)
-    truth, omitted = sequence.boxes[start:], sequence.omitted[start:]
-    if len(result) != len(truth):
+def _check_truth(benchmark: Benchmark) -> None:
+    """Where first boxes alone are given, every tracker would come out perfect: say so instead."""
+    if not any(is_valid(sequence.boxes[1:]).any() for sequence in benchmark):
         raise DataError(
-            f"{path} has {len(result)} boxes, sequence {sequence.name} {len(truth)} frames from {start} on; run it again with --fresh"
+            f"{benchmark.name} has no true boxes after the first frames: they are withheld. Write "
+            "the results with --export and send them to the benchmark's server."
         )
+
+
+def _passes(
+    root: Path, benchmark: Benchmark, tracker: str, sequence: Sequence, protocol: str, layout: str
+) -> list[tuple[int, Result]]:
+    """The passes of a protocol on one sequence, each with the frame it starts on."""
+    if protocol == "ope":
+        return [(0, result) for result in read_passes(layout, root, benchmark, tracker, sequence)]
+    if layout != "course":
+        raise SettingsError(
+            f"protocol {protocol!r} is read from the course's own results alone; leave --layout out"
+        )
+    whole = result_path(root, benchmark.name, plain_name(tracker, "--tracker"), sequence.name)
+    marker = whole.with_name(f"{sequence.name}.{protocol}.json")
+    remedy = "run `python -m course_lib evaluate` for this tracker and protocol again"
+    passes = []
+    for name in read_json(marker, remedy, kind=list):
+        start = _start(str(name), marker, remedy) if protocol == "tre" else 0
+        path = whole.with_name(plain_name(str(name), f"a file named in {marker}"))
+        result = read_result(path, benchmark.first_pixel)
+        _check_length(path, result, sequence, start)
+        passes.append((start, result))
+    if not passes:
+        raise MissingDataError(f"{marker} names no results; {remedy}")
+    return passes
+
+
+def _start(name: str, marker: Path, remedy: str) -> int:
+    """The frame in the name of a file of TRE, "Dog.tre-00012.txt"."""
+    found = re.fullmatch(r".*\.tre-([0-9]+)\.txt", name)
+    if not found:
+        raise DataError(
+            f"{marker} names {name!r}; expected a file like Dog.tre-00012.txt. {remedy}"
+        )
+    return int(found.group(1))
+
+
+def _check_length(path: Path, result: Result, sequence: Sequence, start: int) -> None:
+    if len(result) != len(sequence) - start:
+        raise DataError(
+            f"{path} has {len(result)} boxes, sequence {sequence.name} {len(sequence) - start} "
+            f"frames from {start} on; run it again with --fresh"
+        )
+
+
+def _score(result: Result, sequence: Sequence, start: int, rule: Rule) -> SequenceScore:
+    truth, omitted = sequence.boxes[start:], sequence.omitted[start:]
+    return score_sequence(result.boxes, truth, omitted, rule.absent_missed)
+
+
+def _speed(result: Result) -> float:
+    """Frames per second of one pass; NaN where nobody measured every frame."""
     seconds = float(result.seconds.sum())
-    return score_sequence(result.boxes, truth, omitted), (
-        len(result) / seconds if seconds > 0 else float("nan")
-    )
+    return len(result) / seconds if seconds > 0 else float("nan")

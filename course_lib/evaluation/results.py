@@ -1,10 +1,13 @@
 """What a tracker did on one sequence, in memory and on disk.
 
-On disk results stand as the toolkits store them, so that any public toolkit can score ours and
-ours any public result:
+The course keeps results as the GOT-10k toolkit keeps those on OTB, in a folder for each benchmark:
 
     <root>/<benchmark>/<tracker>/<sequence>.txt              one `x,y,w,h` a line
     <root>/<benchmark>/<tracker>/times/<sequence>_time.txt   seconds per frame, one a line
+
+Supervised runs stand below the same tracker as older versions of VOT's toolkit keep them, as text
+(see `vot.py`). Other toolkits lay their results out otherwise: `layouts.py` reads and writes
+theirs.
 """
 
 from __future__ import annotations
@@ -72,8 +75,19 @@ def write_result(path: Path, result: Result, first_pixel: int = 0) -> None:
     """
     shift = np.array([first_pixel, first_pixel, 0, 0])
     if np.isfinite(result.seconds).any():
-        write_whole(time_path(path), "".join(f"{s:.8f}\n" for s in result.seconds))
-    rows = (",".join(f"{v:.4f}" for v in row) for row in result.boxes + shift)
+        write_columns(time_path(path), result.seconds[:, None])
+    write_rows(path, result.boxes + shift)
+
+
+def write_rows(path: Path, boxes: np.ndarray) -> None:
+    """Write boxes (T, 4) as they are, `x,y,w,h` a line."""
+    rows = (",".join(f"{v:.4f}" for v in row) for row in boxes)
+    write_whole(path, "".join(row + "\n" for row in rows))
+
+
+def write_columns(path: Path, seconds: np.ndarray) -> None:
+    """Write seconds (T, R), a line a frame and a column a run."""
+    rows = (",".join(f"{v:.8f}" for v in row) for row in seconds)
     write_whole(path, "".join(row + "\n" for row in rows))
 
 
@@ -86,13 +100,47 @@ def read_result(path: Path, first_pixel: int = 0) -> Result:
         raise MissingDataError(
             f"no result {path}; run `python -m course_lib evaluate` for this tracker and benchmark"
         )
-    boxes = read_numbers(path, columns=4) - np.array([first_pixel, first_pixel, 0, 0])
+    boxes = read_rows(path) - np.array([first_pixel, first_pixel, 0, 0])
     times = time_path(path)
-    seconds = (
-        read_numbers(times, columns=1)[:, 0] if times.is_file() else np.full(len(boxes), np.nan)
-    )
-    if len(seconds) != len(boxes):
-        raise DataError(
-            f"{times} has {len(seconds)} rows and {path} {len(boxes)}; expected as many. Run the tracker again."
-        )
+    seconds = read_seconds(times, 1)[:, 0] if times.is_file() else np.full(len(boxes), np.nan)
+    check_length(times, len(seconds), path, len(boxes))
     return Result(boxes, seconds)
+
+
+def read_rows(path: Path) -> np.ndarray:
+    """Boxes (T, 4) of a file as they stand there; NaN where the tracker gave none.
+
+    Raises DataError naming file and line if a row is not four numbers, or infinite.
+    """
+    boxes = read_numbers(path, columns=4)
+    endless = np.flatnonzero(np.isinf(boxes).any(axis=1))
+    if len(endless):
+        raise DataError(
+            f"{path}, box {endless[0] + 1}: {boxes[endless[0]].tolist()} is infinite; expected x, "
+            "y, w, h in pixels. Run the tracker again, or fetch its results again."
+        )
+    return boxes
+
+
+def read_seconds(path: Path, runs: int) -> np.ndarray:
+    """Seconds (T, runs) of a file; NaN where nobody measured.
+
+    Raises DataError if one is negative or infinite.
+    """
+    seconds = read_numbers(path, columns=runs)
+    wrong = seconds[(seconds < 0) | np.isinf(seconds)]
+    if wrong.size:
+        raise DataError(
+            f"{path} holds {wrong[0]:g} seconds; expected the time of each frame, 0 or more. "
+            "Delete it to go without speeds."
+        )
+    return seconds
+
+
+def check_length(times: Path, seconds: int, path: Path, boxes: int) -> None:
+    """Raise DataError, naming both files, unless there are as many seconds as boxes."""
+    if seconds != boxes:
+        raise DataError(
+            f"{times} has {seconds} rows and {path} {boxes}; expected as many. "
+            "Run the tracker again, or delete the times to go without speeds."
+        )

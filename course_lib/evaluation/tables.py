@@ -9,10 +9,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from course_lib.errors import CourseError
+from course_lib.errors import SettingsError
 from course_lib.evaluation.figures import attribute_plot, curve_plot, speed_plot
-from course_lib.evaluation.report import COLUMNS, Report
-from course_lib.files import write_whole
+from course_lib.evaluation.scores import COLUMNS, Report
+from course_lib.files import read_json, read_text, whole_file, write_whole
 from course_lib.plots import to_png
 from course_lib.provenance import provenance
 
@@ -24,6 +24,23 @@ HEADS = {
     "mean_iou": "mean IoU",
     "fps": "fps",
 }
+VOT_HEADS = {
+    "accuracy": "accuracy, pooled",
+    "failures": "failures",
+    "per_100_frames": "per 100 frames",
+    "reliability": "reliability, pooled",
+    "accuracy_by_length": "accuracy, by length",
+    "failures_by_length": "failures, by length",
+    "reliability_by_length": "reliability, by length",
+    "eao": "EAO",
+    "low": "from",
+    "high": "to frames",
+}
+VOT_NOTE = (
+    "Pooled: over the frames of all sequences together, as pysot does. By length: each sequence's "
+    "own figure, weighted by its length, as VOT's toolkit does. The two differ; compare like with like."
+)
+MARK = "<!-- written by course_lib report -->"
 
 
 def to_markdown(report: Report) -> str:
@@ -52,15 +69,23 @@ def to_markdown(report: Report) -> str:
             f"| {tag} | " + " | ".join(f"{row[t]:.3f}" for t in trackers) + " |"
             for tag, row in table.items()
         ]
+    for note in report.notes:
+        lines += ["", note]
     return "\n".join(lines) + "\n"
 
 
-def scores_table(scores: dict[str, dict[str, float]]) -> str:
-    """Any scores by tracker as a Markdown table, for VOT's and GOT-10k's."""
+def vot_table(scores: dict[str, dict[str, float]]) -> str:
+    """VOT's scores by tracker as a Markdown table, and what its two ways of averaging are."""
+    return scores_table(scores, VOT_HEADS) + f"\n{VOT_NOTE}\n"
+
+
+def scores_table(scores: dict[str, dict[str, float]], heads: dict[str, str] | None = None) -> str:
+    """Any scores by tracker as a Markdown table; `heads` of the columns, by default their keys."""
     columns = list(next(iter(scores.values())))
-    lines = ["| tracker | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    shown = [(heads or {}).get(column, column) for column in columns]
+    lines = ["| tracker | " + " | ".join(shown) + " |", "|---" * (len(columns) + 1) + "|"]
     lines += [
-        f"| {t} | " + " | ".join(f"{row[c]:.3f}".removesuffix(".000") for c in columns) + " |"
+        f"| {t} | " + " | ".join(_cell(c, row[c]).removesuffix(".000") for c in columns) + " |"
         for t, row in scores.items()
     ]
     return "\n".join(lines) + "\n"
@@ -83,9 +108,12 @@ def to_json(report: Report) -> str:
 
 
 def write_report(report: Report, folder: Path) -> list[Path]:
-    """Write report.md, report.csv, report.json and the plots; returns the files."""
+    """Write report.md, report.csv, report.json and the plots; returns the files.
+
+    Raises SettingsError if the folder holds a report.md that is not this function's.
+    """
+    write_markdown(to_markdown(report), folder)
     texts = {
-        "report.md": to_markdown(report),
         "report.csv": to_csv(report),
         "report.json": to_json(report),
     }
@@ -94,23 +122,37 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     pictures = {
         "success": curve_plot(report),
         "precision": curve_plot(report, "precision"),
-        "speed": speed_plot(report),
+        "normalised_precision": curve_plot(report, "normalised_precision"),
     }
-    pictures["normalised_precision"] = curve_plot(report, "normalised_precision")
+    if any(math.isfinite(row["fps"]) for row in report.overall().values()):
+        pictures["speed"] = speed_plot(report)
     if report.by_attribute():
         pictures["attributes"] = attribute_plot(report)
     for name, (figure, _) in pictures.items():
-        (folder / f"{name}.png").write_bytes(to_png(figure, dpi=150))
-    return [folder / name for name in texts] + [folder / f"{name}.png" for name in pictures]
+        with whole_file(folder / f"{name}.png") as part:
+            part.write_bytes(to_png(figure, dpi=150))
+    names = ["report.md", *texts, *(f"{name}.png" for name in pictures)]
+    return [folder / name for name in names]
+
+
+def write_markdown(text: str, folder: Path) -> Path:
+    """Write `text` as report.md of a folder.
+
+    Raises SettingsError rather than replace a file of that name that is another's.
+    """
+    path = folder / "report.md"
+    if path.is_file() and MARK not in read_text(path):
+        raise SettingsError(f"{path} is not a report of the course; name another folder with --out")
+    write_whole(path, f"{text}\n{MARK}\n")
+    return path
 
 
 def read_measured(path: Path) -> dict:
-    """A committed JSON of measured figures; raises CourseError if it is not there."""
-    if not path.is_file():
-        raise CourseError(
-            f"no measured figures in {path}; fetch the course again: the file belongs to it"
-        )
-    return json.loads(path.read_text(encoding="utf-8"))
+    """A committed JSON of measured figures.
+
+    Raises MissingDataError if it is not there, DataError if it is damaged.
+    """
+    return read_json(path, "it holds measured figures and belongs to the course: fetch it again")
 
 
 def _cell(column: str, value: float) -> str:

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from course_lib.data.sequence import Sequence
-from course_lib.errors import DataError, MissingDataError
-from course_lib.files import write_whole
-from course_lib.geometry.boxes import clip_to_image, iou, to_corners
+from course_lib.errors import DataError
+from course_lib.evaluation.otb import checked_box
+from course_lib.evaluation.region_files import place, read_regions, write_regions
+from course_lib.evaluation.regions import region_overlap
+from course_lib.geometry.boxes import bounding_box
 from course_lib.trackers.base import Tracker
 
 INIT, FAILURE, SKIPPED, TRACKED = 1, 2, 0, -1  # the first three as in VOT's files
@@ -41,59 +42,21 @@ class SupervisedRun:
         return int((self.codes == FAILURE).sum())
 
 
-def region_overlap(
-    box: np.ndarray, region: np.ndarray, height: int, width: int, exact: bool = False
-) -> float:
-    """Overlap of a box (4,) with a true region, a box (4,) or a polygon (8,), both within the image.
-
-    By default as VOT's toolkit counts: pixels of two masks drawn from rounded corners. `exact=True` takes areas of
-    the regions themselves.
-    """
-    if exact and len(region) == 4:
-        return float(iou(clip_to_image(box, height, width), clip_to_image(region, height, width)))
-    if exact:
-        return _polygon_overlap(to_polygon(box), to_polygon(region))
-    a, b = (_mask(to_polygon(r), height, width) for r in (box, region))
-    union = np.count_nonzero(a | b)
-    return float(np.count_nonzero(a & b) / union) if union else 0.0
-
-
-def to_polygon(region: np.ndarray) -> np.ndarray:
-    """Corners (4, 2) of a box (4,) or a polygon (8,), in order around it."""
-    if len(region) == 8:
-        return np.asarray(region, dtype=np.float64).reshape(4, 2)
-    left, top, right, bottom = to_corners(region)
-    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
-
-
-def _mask(corners: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Pixels (height, width) whose rows and columns lie within the polygon of rounded corners, the last ones excluded."""
-    canvas = np.zeros((height, width), dtype=np.uint8)
-    inner = np.rint(corners)
-    inner = np.where(
-        inner == inner.max(axis=0), inner - 1, inner
-    )  # a box of width 5 covers five columns, not six
-    cv2.fillPoly(canvas, [inner.astype(np.int32)], 1)
-    return canvas.astype(bool)
-
-
-def _polygon_overlap(a: np.ndarray, b: np.ndarray) -> float:
-    """IoU of two convex polygons (4, 2)."""
-    shared, _ = cv2.intersectConvexConvex(a.astype(np.float32), b.astype(np.float32))
-    union = cv2.contourArea(a.astype(np.float32)) + cv2.contourArea(b.astype(np.float32)) - shared
-    return float(shared / union) if union > 0 else 0.0
-
-
 def run_supervised(
     make: Callable[[], Tracker], sequence: Sequence, skip: int = 5, exact: bool = False
 ) -> SupervisedRun:
     """Run a fresh tracker; at each failure (overlap 0) wait until `skip` frames after it and start anew.
 
-    Frames without a true box are skipped over when starting, and are no failure when tracking.
+    Frames without a true box are skipped over when starting, and are no failure when tracking. What
+    the tracker is started on is `sequence.boxes`; where the truth is a polygon, that is a box made
+    from it (see `readers.vot`).
+
+    Raises DataError naming sequence and frame if the tracker gives anything but four finite
+    numbers.
     """
     T = len(sequence)
     codes, boxes, overlaps = np.full(T, SKIPPED), np.full((T, 4), np.nan), np.full(T, np.nan)
-    regions = sequence.boxes if sequence.polygons is None else sequence.polygons  # (T, 4) or (T, 8)
+    regions = true_regions(sequence)  # (T, 4) or (T, 8)
     tracker, waiting = None, 0
     for t, frame in enumerate(sequence.frames):
         there = bool(np.isfinite(regions[t]).all() and np.isfinite(sequence.boxes[t]).all())
@@ -105,7 +68,7 @@ def run_supervised(
             tracker.init(frame, sequence.boxes[t].copy())
             codes[t], boxes[t], overlaps[t] = INIT, sequence.boxes[t], 1.0
             continue
-        boxes[t], codes[t] = tracker.update(frame), TRACKED
+        boxes[t], codes[t] = checked_box(tracker.update(frame), tracker, sequence, t), TRACKED
         if not there:
             continue
         overlaps[t] = region_overlap(boxes[t], regions[t], *frame.shape[:2], exact=exact)
@@ -115,20 +78,31 @@ def run_supervised(
     return SupervisedRun(codes, boxes, overlaps)
 
 
+def true_regions(sequence: Sequence) -> np.ndarray:
+    """What a run is scored against: polygons (T, 8) where there are some, else boxes (T, 4)."""
+    return sequence.boxes if sequence.polygons is None else sequence.polygons
+
+
+def counted_overlaps(run: SupervisedRun, burn_in: int = 10) -> np.ndarray:
+    """Overlaps (T,) of frames tracked; NaN elsewhere and for `burn_in` frames from each start on."""
+    counted = run.codes == TRACKED  # (T,)
+    for start in np.flatnonzero(run.codes == INIT):
+        counted[start : start + burn_in] = False
+    return np.where(counted, run.overlaps, np.nan)
+
+
 def accuracy(runs: list[SupervisedRun], burn_in: int = 10) -> float:
-    """Mean overlap over all frames tracked, without the `burn_in` frames from each start on, pooled over sequences."""
-    pooled = []
-    for run in runs:
-        counted = run.codes == TRACKED  # (T,)
-        for start in np.flatnonzero(run.codes == INIT):
-            counted[start : start + burn_in] = False
-        pooled.append(run.overlaps[counted & np.isfinite(run.overlaps)])
+    """Mean overlap of the frames that count, those of all sequences pooled, which is pysot's way.
+
+    VOT's toolkit weights sequences instead: see `averages_by_length`.
+    """
+    pooled = [counted_overlaps(run, burn_in) for run in runs]
     values = np.concatenate(pooled) if pooled else np.empty(0)
-    return float(values.mean()) if values.size else float("nan")
+    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
 
 def robustness(runs: list[SupervisedRun], sensitivity: float = 30.0) -> dict[str, float]:
-    """Failures of a tracker over all sequences, in the three ways they are written.
+    """Failures of a tracker over all sequences pooled, which is pysot's way.
 
     "failures" is their number, "per_100_frames" 100 · failures / frames, "reliability" exp(−S · failures / frames),
     the share of runs of S frames expected to go without a failure.
@@ -141,44 +115,87 @@ def robustness(runs: list[SupervisedRun], sensitivity: float = 30.0) -> dict[str
     }
 
 
-def write_supervised(path: Path, run: SupervisedRun) -> None:
-    """Write a run as VOT does: a line per frame, 1 started, 2 failed, 0 skipped, or x,y,w,h."""
-    lines = [
-        ",".join(f"{v:.4f}" for v in box) if code == TRACKED else str(int(code))
-        for code, box in zip(run.codes, run.boxes, strict=True)
+def averages_by_length(
+    sequences: list[list[SupervisedRun]], burn_in: int = 10, sensitivity: float = 30.0
+) -> dict[str, float]:
+    """The averages of VOT's toolkit: each sequence's own figure, weighted by its length.
+
+    Source: version 0.9.0, `vot/analysis/supervised.py`.
+
+    Args:
+        sequences: for each sequence its runs, one, or the repetitions of a tracker that is not
+            deterministic.
+        burn_in: frames left out from each start on.
+        sensitivity: S of the reliability.
+
+    Returns:
+        "accuracy_by_length", where a sequence of which no frame counts has 0; "failures_by_length",
+        a mean number of failures per sequence; "reliability_by_length", exp(−S · that number / mean
+        length).
+    """
+    lengths = np.array([len(runs[0].codes) for runs in sequences], dtype=np.float64)  # (S,)
+    accuracies = [
+        np.mean([np.nan_to_num(accuracy([run], burn_in)) for run in runs]) for runs in sequences
     ]
-    write_whole(path, "\n".join(lines) + "\n")
+    failures = np.average(
+        [np.mean([run.failures for run in runs]) for runs in sequences], weights=lengths
+    )
+    return {
+        "accuracy_by_length": float(np.average(accuracies, weights=lengths)),
+        "failures_by_length": float(failures),
+        "reliability_by_length": float(np.exp(-sensitivity * failures / lengths.mean())),
+    }
+
+
+def write_supervised(path: Path, run: SupervisedRun) -> None:
+    """Write a run as VOT does, text or `.bin`: 1 started, 2 failed, 0 skipped, or the box."""
+    write_regions(
+        path,
+        (
+            box if code == TRACKED else np.array([code])
+            for code, box in zip(run.codes, run.boxes, strict=True)
+        ),
+    )
 
 
 def read_supervised(path: Path, sequence: Sequence, exact: bool = False) -> SupervisedRun:
-    """Read a run in VOT's form and compute its overlaps with the truth of `sequence`.
+    """Read a run in VOT's form, text or `.bin`, and compute its overlaps with the truth.
 
-    Raises MissingDataError if there is no file, DataError naming the line that is neither a code nor a box.
+    A polygon is scored as it is; `boxes` then holds the box around it. Raises MissingDataError if
+    there is no file, DataError naming the line or region that is neither a code nor a region, or
+    stands before any start.
     """
-    if not path.is_file():
-        raise MissingDataError(f"no result {path}; run the tracker under the supervised protocol")
-    lines = path.read_text(encoding="utf-8").split()
-    if len(lines) != len(sequence):
+    regions = read_regions(path)
+    if len(regions) != len(sequence):
         raise DataError(
-            f"{path} has {len(lines)} lines; {sequence.name} has {len(sequence)} frames. Run the tracker again."
+            f"{path} has {len(regions)} {'regions' if path.suffix == '.bin' else 'lines'}; "
+            f"{sequence.name} has {len(sequence)} frames. Run the tracker again."
         )
-    T = len(lines)
+    T = len(regions)
     codes, boxes, overlaps = np.full(T, SKIPPED), np.full((T, 4), np.nan), np.full(T, np.nan)
-    regions = sequence.boxes if sequence.polygons is None else sequence.polygons
-    height, width = sequence.frames[0].shape[:2]
-    for t, line in enumerate(lines):
-        try:
-            numbers = [float(word) for word in line.split(",")]
-        except ValueError:
-            numbers = []
-        if len(numbers) == 1 and numbers[0] in (INIT, FAILURE, SKIPPED):
-            codes[t] = int(numbers[0])
+    truth = true_regions(sequence)  # (T, 4) or (T, 8)
+    (height, width), started = sequence.frames[0].shape[:2], False
+    for t, region in enumerate(regions):
+        codes[t] = _code(region, place(path, t), started)
+        started = started or codes[t] == INIT
+        if codes[t] == TRACKED:
+            boxes[t] = region if len(region) == 4 else bounding_box(region)
+            if np.isfinite(truth[t]).all():
+                overlaps[t] = region_overlap(region, truth[t], height, width, exact)
+        else:
             overlaps[t] = {INIT: 1.0, FAILURE: 0.0}.get(codes[t], np.nan)
             boxes[t] = sequence.boxes[t] if codes[t] == INIT else np.nan
-        elif len(numbers) == 4:
-            codes[t], boxes[t] = TRACKED, numbers
-            if np.isfinite(regions[t]).all():
-                overlaps[t] = region_overlap(boxes[t], regions[t], height, width, exact)
-        else:
-            raise DataError(f"{path}, line {t + 1}: {line!r}; expected 1, 2, 0 or x,y,w,h")
     return SupervisedRun(codes, boxes, overlaps)
+
+
+def _code(region: np.ndarray, where: str, started: bool) -> int:
+    """What a region of a file says of its frame: a code of VOT's, or TRACKED."""
+    code = TRACKED if len(region) > 1 else region[0]
+    if code not in (INIT, FAILURE, SKIPPED, TRACKED) or (len(region) == 1 and code == TRACKED):
+        raise DataError(f"{where}: {f'{code:g}'!r}; expected 1, 2, 0 or x,y,w,h")
+    if code in (FAILURE, TRACKED) and not started:
+        raise DataError(
+            f"{where} stands before any start (1): the results of one pass? Expected those of the "
+            "supervised protocol"
+        )
+    return int(code)

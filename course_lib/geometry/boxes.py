@@ -111,19 +111,15 @@ def is_valid(boxes: ArrayLike) -> np.ndarray:
     return np.isfinite(x) & np.isfinite(y) & np.isfinite(w) & np.isfinite(h) & (w > 0) & (h > 0)
 
 
-def from_polygon(points: ArrayLike) -> np.ndarray:
+def area_preserving_box(polygons: ArrayLike) -> np.ndarray:
     """Axis-aligned box (..., 4) of a four-sided polygon (..., 8) with the polygon's area.
 
-    Centre = mean of the corners; the bounding box of the polygon is shrunk by
-    sqrt(side1 · side2 / bounding area), as the VOT toolkits do, without their +1 pixel:
-    a box here is continuous. A polygon with NaN gives NaN.
+    Centre = mean of the corners; the bounding box of the polygon is shrunk by sqrt(side1 · side2 /
+    bounding area). This is what pysot and the GOT-10k toolkit start a tracker on in VOT, but for
+    the pixel they add to either side: a box here is continuous. A polygon with NaN gives NaN. VOT's
+    own toolkit hands over `bounding_box`.
     """
-    points = np.asarray(points, dtype=np.float64)
-    if points.ndim == 0 or points.shape[-1] != 8:
-        raise ValueError(
-            f"polygons have shape {points.shape}; expected (..., 8): x1, y1, ..., x4, y4"
-        )
-    corners = points.reshape(*points.shape[:-1], 4, 2)
+    corners = _corners(polygons)
     low, high = corners.min(axis=-2), corners.max(axis=-2)
     sides = np.linalg.norm(corners[..., [0, 1], :] - corners[..., [1, 2], :], axis=-1)
     bounding = np.prod(high - low, axis=-1)
@@ -131,3 +127,26 @@ def from_polygon(points: ArrayLike) -> np.ndarray:
     shrink = np.where(bounding == 0, 0.0, shrink)
     size = (high - low) * shrink[..., None]
     return from_centre(np.concatenate([corners.mean(axis=-2), size], axis=-1))
+
+
+def bounding_box(polygons: ArrayLike) -> np.ndarray:
+    """The box (..., 4) from the first to the last corner of polygons (..., 2N) along both axes.
+
+    This is what VOT's toolkit (0.9.0, `Rectangle.convert`) hands a tracker that takes boxes. A
+    polygon with NaN gives NaN.
+    """
+    corners = _corners(polygons, sides=None)
+    low, high = corners.min(axis=-2), corners.max(axis=-2)
+    return np.concatenate([low, high - low], axis=-1)
+
+
+def _corners(polygons: ArrayLike, sides: int | None = 4) -> np.ndarray:
+    """Corners (..., N, 2) of polygons (..., 2N); with `sides` N must be that."""
+    points = np.asarray(polygons, dtype=np.float64)
+    length = 0 if points.ndim == 0 else points.shape[-1]
+    if length < 6 or length % 2 or length != 2 * (sides or length // 2):
+        raise ValueError(
+            f"polygons have shape {points.shape}; expected (..., {2 * sides if sides else '2N'}): "
+            "x1, y1, …, of each corner"
+        )
+    return points.reshape(*points.shape[:-1], length // 2, 2)

@@ -15,17 +15,16 @@ from course_lib.errors import DataError
 class Tracker(ABC):
     """A single-object tracker: told the target's box in one frame, it finds the box in the next ones.
 
-    The same two calls as the GOT-10k toolkit's trackers.
+    The same two calls as the GOT-10k toolkit's trackers. Every tracker of the course gives the same
+    boxes in every run: what is random in it is drawn from a seed of its own. So each is run once.
 
     Attributes:
         name: part of every result's path.
-        is_deterministic: False if two runs can differ; such a tracker is run several times.
         last: what the most recent call computed on its way to the box (response, window, …), a small
             dataclass of the tracker's own, for pictures. None before `init`.
     """
 
     name: str = "tracker"
-    is_deterministic: bool = True
     last: Any = None
 
     @abstractmethod

@@ -1,7 +1,11 @@
 """The course's trackers in the GOT-10k toolkit's harness, and the toolkit's trackers in the course's.
 
-Both have `init` and `update`; the toolkit hands over PIL images and runs through a list of files with `track`.
-Neither class needs the toolkit to be installed.
+Both have `init` and `update`; the toolkit hands over PIL images and runs through a list of files
+with `track`. Neither class needs the toolkit to be installed.
+
+The course's boxes count pixels from 0. The toolkit hands over what stands in a data set's files,
+and expects the same back: from 1 in its experiments on OTB (`first_pixel=1`), from 0 in those on
+GOT-10k and VOT.
 """
 
 from __future__ import annotations
@@ -13,23 +17,32 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
+from course_lib.errors import DataError, SettingsError
 from course_lib.trackers.base import Tracker, accept_start
 
 
 class ToToolkit:
-    """A tracker of the course as the toolkit's experiments expect one."""
+    """A tracker of the course as the toolkit's experiments expect one.
 
-    def __init__(self, tracker: Tracker) -> None:
-        self.tracker = tracker
-        self.name, self.is_deterministic = tracker.name, tracker.is_deterministic
+    `first_pixel` is what the experiment's boxes call the top-left pixel: 1 for ExperimentOTB, else
+    0. Every tracker of the course gives the same boxes in every run, so `is_deterministic` is True
+    and the toolkit runs it once.
+    """
+
+    is_deterministic = True
+
+    def __init__(self, tracker: Tracker, first_pixel: int = 0) -> None:
+        self.tracker, self.name = tracker, tracker.name
+        self.shift = _shift(first_pixel)  # (4,)
 
     def init(self, image: Image.Image, box: ArrayLike) -> None:
         """Start on a PIL image with the target at `box` (4,)."""
-        self.tracker.init(np.asarray(image.convert("RGB")), np.asarray(box, dtype=np.float64))
+        box = np.asarray(box, dtype=np.float64) - self.shift
+        self.tracker.init(np.asarray(image.convert("RGB")), box)
 
     def update(self, image: Image.Image) -> np.ndarray:
         """Box (4,) in the next PIL image."""
-        return self.tracker.update(np.asarray(image.convert("RGB")))
+        return self.tracker.update(np.asarray(image.convert("RGB"))) + self.shift
 
     def track(
         self, img_files: list[str], box: ArrayLike, visualize: bool = False
@@ -49,17 +62,45 @@ class ToToolkit:
 
 
 class FromToolkit(Tracker):
-    """A tracker written for the toolkit behind the course's two calls."""
+    """A tracker written for the toolkit behind the course's two calls.
 
-    def __init__(self, theirs: Any) -> None:
-        self.theirs = theirs
-        self.name, self.is_deterministic = theirs.name, theirs.is_deterministic
+    `first_pixel` is what the tracker itself calls the top-left pixel: 1 for one that was written
+    for OTB's files. The course runs a tracker once; raises SettingsError for one that says its runs
+    differ.
+    """
+
+    def __init__(self, theirs: Any, first_pixel: int = 0) -> None:
+        self.theirs, self.name = theirs, theirs.name
+        self.shift = _shift(first_pixel)  # (4,)
+        if not getattr(theirs, "is_deterministic", False):
+            raise SettingsError(
+                f"tracker {self.name!r} has is_deterministic=False, so one run says little, and "
+                "the course runs it once. If it is seeded, set it to True. Else run it in the "
+                "toolkit, which repeats it, and score that by "
+                "`python -m course_lib report --layout got10k`, which takes all runs."
+            )
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
         """Start on `frame` (H, W, 3) with the target at `box` (4,)."""
         frame, box = accept_start(frame, box)
-        self.theirs.init(Image.fromarray(frame), box)
+        self.theirs.init(Image.fromarray(frame), box + self.shift)
 
     def update(self, frame: np.ndarray) -> np.ndarray:
-        """Box (4,) in the next frame (H, W, 3)."""
-        return np.asarray(self.theirs.update(Image.fromarray(frame)), dtype=np.float64)
+        """Box (4,) in the next frame (H, W, 3); raises DataError for anything but four numbers."""
+        found = self.theirs.update(Image.fromarray(frame))
+        try:
+            box = np.asarray(found, dtype=np.float64)
+        except (TypeError, ValueError):
+            box = np.empty(0)
+        if box.shape != (4,):
+            raise DataError(
+                f"tracker {self.name} gave {found!r:.80}; expected four numbers x, y, w, h"
+            )
+        return box - self.shift
+
+
+def _shift(first_pixel: int) -> np.ndarray:
+    """What is added to a 0-based box (4,); raises SettingsError for anything but 0 and 1."""
+    if first_pixel not in (0, 1):
+        raise SettingsError(f"first_pixel is {first_pixel!r}; expected 0 or 1")
+    return np.array([first_pixel, first_pixel, 0, 0], dtype=np.float64)

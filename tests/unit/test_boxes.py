@@ -106,19 +106,19 @@ def test_a_turned_rectangle_keeps_centre_and_area(b, angle):
     centre, (w, h) = b[:2] + b[2:] / 2, b[2:]
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     corners = np.array([[-w, -h], [w, -h], [w, h], [-w, h]]) / 2 @ turn.T + centre
-    found = B.from_polygon(corners.ravel())
+    found = B.area_preserving_box(corners.ravel())
     assert B.area(found) == pytest.approx(w * h, rel=1e-6)
     np.testing.assert_allclose(B.to_centre(found)[:2], centre, atol=1e-6)
 
 
 def test_polygons_by_hand():
-    np.testing.assert_allclose(B.from_polygon([2, 9, 2, 3, 10, 3, 10, 9]), [2, 3, 8, 6])
+    np.testing.assert_allclose(B.area_preserving_box([2, 9, 2, 3, 10, 3, 10, 9]), [2, 3, 8, 6])
     # A square of side sqrt(2) on its tip: bounding box 2×2, area 2.
     np.testing.assert_allclose(
-        B.from_polygon([1, 0, 2, 1, 1, 2, 0, 1]), B.from_centre([1, 1, 2**0.5, 2**0.5])
+        B.area_preserving_box([1, 0, 2, 1, 1, 2, 0, 1]), B.from_centre([1, 1, 2**0.5, 2**0.5])
     )
-    assert np.isnan(B.from_polygon([np.nan] * 8)).all()
-    np.testing.assert_array_equal(B.from_polygon([5] * 8), [5, 5, 0, 0])
+    assert np.isnan(B.area_preserving_box([np.nan] * 8)).all()
+    np.testing.assert_array_equal(B.area_preserving_box([5] * 8), [5, 5, 0, 0])
 
 
 @pytest.mark.parametrize("wrong", [[1, 2, 3], 5.0, np.zeros((4, 5))])
@@ -127,6 +127,17 @@ def test_a_wrong_shape_is_named(wrong):
         B.as_boxes(wrong)
 
 
+def test_the_box_around_a_polygon_by_hand():
+    np.testing.assert_array_equal(B.bounding_box([1, 0, 2, 1, 1, 2, 0, 1]), [0, 0, 2, 2])
+    np.testing.assert_array_equal(
+        B.bounding_box([[3, 1, 7, 2, 4, 9]]), [[3, 1, 4, 8]]
+    )  # a triangle
+    assert np.isnan(B.bounding_box([[np.nan] * 8])).all()
+
+
 def test_a_polygon_of_wrong_shape_is_named():
     with pytest.raises(ValueError, match=r"shape \(6,\); expected \(\.\.\., 8\)"):
-        B.from_polygon(np.zeros(6))
+        B.area_preserving_box(np.zeros(6))
+    for wrong in (np.zeros(4), np.zeros(7), 5.0):
+        with pytest.raises(ValueError, match=r"expected \(\.\.\., 2N\)"):
+            B.bounding_box(wrong)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from got10k.experiments.otb import ExperimentOTB
+from PIL import Image
 
+from course_lib.cli import main
 from course_lib.errors import DataError, MissingDataError
 from course_lib.evaluation.metrics import auc
 from course_lib.evaluation.otb import score_sequence
@@ -115,3 +118,107 @@ def test_reports_with_nothing_in_common_are_refused():
     hit = np.tile([0.0, 0.0, 10.0, 10.0], (3, 1))
     with pytest.raises(DataError, match="no sequence of mine"):
         beside(small_report("mine", {"car": hit}), small_report("published", {"David": hit}))
+
+
+class TestCommand:
+    """`report --benchmark otb100_published`: published boxes, and one's own results beside them."""
+
+    @pytest.fixture
+    def data(self, tmp_path):
+        """Published boxes of two trackers on two targets, and the clip of one of them in OTB's
+        layout.
+        """
+        root = tmp_path / "data"
+        place = root / "otb100_published"
+        rows = "".join(f"{t},11,10,10\n" for t in range(11, 17))
+        for folder in ("annotations", "results/KCF", "results/CSK"):
+            (place / folder).mkdir(parents=True)
+            for name in ("dog", "jogging-1"):
+                moved = rows.replace(",11,", ",41,") if folder == "results/CSK" else rows
+                (place / folder / f"{name}.txt").write_text(moved)
+        (place / "attributes.txt").write_text("dog: IV, SV\n")
+        for t in range(1, 7):
+            path = root / "otb" / "Dog" / "img" / f"{t:04d}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (60, 50)).save(path)
+        (root / "otb" / "Dog" / "groundtruth_rect.txt").write_text(rows)
+        return root
+
+    def run(self, data, tmp_path, *arguments):
+        common = ["--root", str(data), "--out", str(tmp_path / "out")]
+        return main(["report", "--benchmark", "otb100_published", *common, *arguments])
+
+    def test_every_published_tracker_is_the_default(self, data, tmp_path, capsys):
+        assert self.run(data, tmp_path) == 0
+        said = capsys.readouterr().out
+        assert "| KCF | 0.952 |" in said and "| CSK | 0.159 |" in said  # 20/21, and 20/21 of 1 in 6
+        stored = json.loads((tmp_path / "out" / "report.json").read_text())
+        assert stored["overall"]["KCF"]["fps"] is None and len(stored["sequences"]) == 2
+        pictures = {path.stem for path in (tmp_path / "out").glob("*.png")}
+        assert pictures == {"success", "precision", "normalised_precision", "attributes"}
+
+    def test_the_named_ones_alone(self, data, tmp_path, capsys):
+        assert self.run(data, tmp_path, "--tracker", "CSK") == 0
+        said = capsys.readouterr().out
+        assert "| CSK |" in said and "KCF" not in said
+
+    def test_ones_own_results_stand_beside_them(self, data, tmp_path, capsys):
+        results = ["--results", str(tmp_path / "r")]
+        assert self.run(data, tmp_path, "--tracker", "stay-put", *results) == 2
+        said = capsys.readouterr().err
+        assert (
+            "stay-put: neither published (there are CSK, KCF)" in said and "--benchmark otb" in said
+        )
+        evaluate = ["evaluate", "--benchmark", "otb", "--tracker", "stay-put", "--workers", "1"]
+        assert main([*evaluate, "--root", str(data), *results]) == 0
+        capsys.readouterr()
+        assert self.run(data, tmp_path, "--tracker", "stay-put", "KCF", *results) == 0
+        said = capsys.readouterr().out
+        assert "1 sequences" in said and "| KCF (published) | 0.952 |" in said
+        assert "| stay-put | 0." in said and "CSK" not in said
+        assert (tmp_path / "out" / "speed.png").is_file()
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["--protocol", "vot"], "--protocol has no meaning for otb100_published"),
+            (["--layout", "otb"], "--layout has no meaning"),
+            (["--export", "otb", "x"], "--export has no meaning"),
+            (["--tracker", "../KCF"], "expected one plain name"),
+        ],
+    )
+    def test_a_wrong_argument_is_a_sentence(self, data, tmp_path, capsys, arguments, words):
+        assert self.run(data, tmp_path, *arguments) == 2
+        assert words in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("file", "text", "words"),
+        [
+            ("results/KCF/dog.txt", None, "dog.txt does not exist"),
+            ("results/KCF/dog.txt", "1,2,3\n", "dog.txt, line 1: '1,2,3'; expected 4 numbers"),
+            ("results/KCF/dog.txt", "1,2,3,4\n", "has 1 boxes; expected 6"),
+            ("results/KCF/dog.txt", "1,2,inf,4\n" * 6, "is infinite"),
+            ("annotations/dog.txt", "<html>", "dog.txt, line 1"),
+            ("annotations/dog.txt", "", "boxes; expected 0"),
+        ],
+    )
+    def test_a_damaged_folder_is_named(self, data, tmp_path, capsys, file, text, words):
+        path = data / "otb100_published" / file
+        path.unlink() if text is None else path.write_text(text)
+        assert self.run(data, tmp_path) == 2
+        assert words in capsys.readouterr().err
+
+    def test_a_root_without_them_is_named(self, tmp_path, capsys):
+        assert self.run(tmp_path, tmp_path) == 2
+        assert "0 annotations found" in capsys.readouterr().err
+        (tmp_path / "otb100_published" / "annotations").mkdir(parents=True)
+        (tmp_path / "otb100_published" / "annotations" / "dog.txt").write_text("1,1,5,5\n")
+        assert self.run(tmp_path, tmp_path) == 2
+        assert "0 trackers found" in capsys.readouterr().err
+
+    def test_rows_without_a_box_are_said(self, data, tmp_path, capsys):
+        path = data / "otb100_published" / "results" / "KCF" / "dog.txt"
+        rows = path.read_text().splitlines()
+        path.write_text("\n".join([*rows[:3], "nan,nan,nan,nan", *rows[4:]]))
+        assert self.run(data, tmp_path) == 0
+        assert "hold no box (NaN, no width or height): KCF 1" in capsys.readouterr().out

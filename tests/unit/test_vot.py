@@ -1,17 +1,21 @@
-"""VOT's supervised protocol and EAO: hand-worked runs, a literal slow loop, polygons against the GOT-10k toolkit."""
+"""VOT's supervised protocol, its averages, EAO and files: hand-worked runs, a literal slow loop,
+bytes of the toolkit.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from got10k.utils.metrics import poly_iou
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
+from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
 from course_lib.evaluation.eao import eao, expected_overlap_curve, interval, segments
+from course_lib.evaluation.region_files import read_regions, write_regions
 from course_lib.evaluation.vot import (
     FAILURE,
     INIT,
@@ -19,8 +23,8 @@ from course_lib.evaluation.vot import (
     TRACKED,
     SupervisedRun,
     accuracy,
+    averages_by_length,
     read_supervised,
-    region_overlap,
     robustness,
     run_supervised,
     write_supervised,
@@ -89,6 +93,31 @@ def test_accuracy_leaves_out_ten_frames_from_each_start_on():
     assert np.isnan(accuracy([made([INIT, FAILURE], [1, 0])]))
 
 
+def test_the_two_ways_of_averaging_by_hand():
+    """a: 12 frames, two that count, .5 and .7, one failure. b: 40 frames, 30 that count, .9, no
+    failure.
+    """
+    a = made([INIT] + [TRACKED] * 11, [1] + [0] * 9 + [0.5, 0.7])
+    a.codes[3] = FAILURE  # in the frames left out: it counts as a failure, not for accuracy
+    b = made([INIT] + [TRACKED] * 39, [1] + [0] * 9 + [0.9] * 30)
+    assert accuracy([a, b]) == pytest.approx((0.5 + 0.7 + 30 * 0.9) / 32)  # pooled: .88125
+    pooled = robustness([a, b])
+    assert pooled["per_100_frames"] == pytest.approx(100 / 52)
+    assert pooled["reliability"] == pytest.approx(np.exp(-30 / 52))
+    by_length = averages_by_length([[a], [b]])
+    assert by_length["accuracy_by_length"] == pytest.approx((12 * 0.6 + 40 * 0.9) / 52)  # .83077
+    assert by_length["failures_by_length"] == pytest.approx(12 / 52)
+    assert by_length["reliability_by_length"] == pytest.approx(np.exp(-30 * (12 / 52) / 26))
+
+
+def test_repetitions_are_averaged_and_a_sequence_without_a_counted_frame_has_zero():
+    short = made([INIT, TRACKED, TRACKED], [1, 0.9, 0.9])  # 3 frames, all left out
+    long = [made([INIT] + [TRACKED] * 11, [1] + [0] * 9 + [v, v]) for v in (0.2, 0.6)]
+    found = averages_by_length([[short], long])
+    assert found["accuracy_by_length"] == pytest.approx(12 * 0.4 / 15)
+    assert found["reliability_by_length"] == 1
+
+
 def test_expected_overlap_by_hand():
     # one segment of overlaps .8 .4 that runs to the end; one of .6 then a failure: .6 0 0 0 …
     runs = [
@@ -131,7 +160,7 @@ def test_cumulative_sums_equal_the_literal_loop(parts, seed):
 
 
 def test_interval_is_published_or_from_the_lengths():
-    assert interval("vot2018", [5]) == (100, 356)
+    assert interval("vot2018", [5]) == interval("vot2018-bounding", [5]) == (100, 356)
     assert interval("generated-v1", [10, 20, 30, 40, 50]) == (19, 39)
 
 
@@ -139,33 +168,6 @@ def test_clips_of_one_length_without_a_failure_score_their_overlap():
     codes = np.array([INIT] + [TRACKED] * 9)
     runs = [SupervisedRun(codes, np.zeros((10, 4)), np.full(10, value)) for value in (0.4, 0.8)]
     assert eao(runs, *interval("generated-v1", [10, 10])) == pytest.approx(0.6)
-
-
-def test_overlap_of_whole_boxes_is_the_same_by_pixels_and_by_areas():
-    a, b = np.array([10.0, 10, 20, 20]), np.array([20.0, 10, 20, 20])
-    assert region_overlap(a, b, 100, 100) == pytest.approx(1 / 3)
-    assert region_overlap(a, b, 100, 100, exact=True) == pytest.approx(1 / 3)
-
-
-def test_overlap_counts_inside_the_image_only():
-    assert region_overlap(np.array([-10.0, 0, 20, 10]), np.array([0.0, 0, 10, 10]), 50, 50) == 1
-    assert region_overlap(np.array([-30.0, 0, 20, 10]), np.array([0.0, 0, 10, 10]), 50, 50) == 0
-
-
-@settings(deadline=None, max_examples=40)
-@given(st.integers(0, 2**31))
-def test_polygons_overlap_as_in_the_toolkit(seed):
-    rng = np.random.default_rng(seed)
-    box = np.array([*rng.uniform(10, 40, 2), *rng.uniform(20, 50, 2)])
-    turn, half = rng.uniform(0, np.pi), rng.uniform(10, 30, 2)
-    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
-    c, s = np.cos(turn), np.sin(turn)
-    polygon = (corners @ np.array([[c, s], [-s, c]]) + 50).ravel()
-    theirs = float(np.ravel(poly_iou(polygon[None], box[None]))[0])
-    assert region_overlap(box, polygon, 200, 200, exact=True) == pytest.approx(theirs, abs=2e-3)
-    assert region_overlap(box, polygon, 200, 200) == pytest.approx(
-        theirs, abs=0.08
-    )  # pixels, rounded corners
 
 
 def test_vot_files_go_out_and_come_back(tmp_path):
@@ -181,18 +183,162 @@ def test_vot_files_go_out_and_come_back(tmp_path):
     np.testing.assert_allclose(back.overlaps, run.overlaps)
 
 
-def test_a_broken_vot_file_names_its_line(tmp_path):
+# a file of five regions that vot-toolkit 0.9.0 wrote: started, a box, a polygon, failed, skipped
+FROM_THE_TOOLKIT = bytes.fromhex(
+    "0100050000000001000000010000c03f0000104000004040000080400204000000003f0000803f0000004000004040000080400000a840"
+    "0000803f0000803f00020000000000000000"
+)
+REGIONS = [[1], [1.5, 2.25, 3, 4], [0.5, 1, 2, 3, 4, 5.25, 1, 1], [2], [0]]
+
+
+def test_the_toolkits_binary_file_is_read_and_written_byte_by_byte(tmp_path):
+    path = tmp_path / "car_001.bin"
+    path.write_bytes(FROM_THE_TOOLKIT)
+    regions = read_regions(path)
+    assert [region.tolist() for region in regions] == REGIONS
+    write_regions(tmp_path / "ours.bin", regions)
+    assert (tmp_path / "ours.bin").read_bytes() == FROM_THE_TOOLKIT
+    write_regions(tmp_path / "ours.txt", regions)
+    assert [region.tolist() for region in read_regions(tmp_path / "ours.txt")] == REGIONS
+
+
+def test_a_polygon_in_a_result_is_scored_as_it_is(tmp_path):
+    """Turned corners: the diamond has 41 pixels of the 25 × 25 of the polygon round (10, 10) to
+    (34, 34).
+    """
     path = tmp_path / "still_001.txt"
-    path.write_text("1\n7\n")
-    with pytest.raises(DataError, match=r"still_001\.txt, line 2: '7'"):
+    path.write_text("1\n14,10,18,14,14,18,10,14\n")
+    polygons = np.tile([10.0, 10, 34, 10, 34, 34, 10, 34], (2, 1))
+    run = read_supervised(path, clip(2, polygons))
+    assert run.overlaps[1] == pytest.approx(41 / 625)
+    assert run.boxes[1].tolist() == [10, 10, 8, 8]
+
+
+def test_runs_in_binary_come_back(tmp_path):
+    run = run_supervised(lambda: Loses(4), clip(20))
+    write_supervised(tmp_path / "still_001.bin", run)
+    back = read_supervised(tmp_path / "still_001.bin", clip(20))
+    assert np.array_equal(back.codes, run.codes) and np.array_equal(back.overlaps[1:4], [1, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1\n7\n", r"still_001\.txt, line 2: '7'; expected 1, 2, 0 or x,y,w,h"),
+        ("1\n\n10,10,20,20\n", "line 2: ''"),
+        ("1\n-1\n", "line 2: '-1'"),
+        ("1\n1,2,3\n", "line 2: '1,2,3'"),
+        ("1\n1,2,three,4\n", "line 2"),
+        ("1\nnan,nan,nan,nan\n", "line 2"),
+        ("1\n1,2,inf,4\n", "line 2"),
+        ("1\nm0,0,2,2,0,4\n", "line 2 holds a mask"),
+        ("1\n\ufffd\x00\n", "line 2"),
+        ("10,10,20,20\n10,10,20,20\n", "line 1 stands before any start"),
+        ("0\n2\n", "line 2 stands before any start"),
+        ("1\n", "has 1 lines; still has 2 frames"),
+        ("", "has 0 lines; still has 2 frames"),
+    ],
+)
+def test_a_broken_text_file_names_its_line(tmp_path, text, words):
+    path = tmp_path / "still_001.txt"
+    path.write_text(text)
+    with pytest.raises(DataError, match=words):
         read_supervised(path, clip(2))
-    with pytest.raises(DataError, match="has 2 lines; still has 3 frames"):
-        read_supervised(path, clip(3))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "does not begin as a file of regions"),
+        (b"1\n10,10,20,20\n", "does not begin as a file of regions"),
+        (FROM_THE_TOOLKIT[:-3], "ends inside region 5 of 5"),
+        (FROM_THE_TOOLKIT[:40], "ends inside region 3 of 5"),
+        (b"\x01\x00\xff\xff\xff\xff", "ends inside region 1 of 4294967295"),
+        (FROM_THE_TOOLKIT + b"\0\0", "has 2 bytes after its 5 regions"),
+        (b"\x01\x00\x01\x00\x00\x00\x03" + bytes(10), "region 1 holds a mask"),
+        (b"\x01\x00\x01\x00\x00\x00\x04" + bytes(8), "region 1 holds a point"),
+        (b"\x01\x00\x01\x00\x00\x00\x09", "region 1 holds a region of unknown kind 9"),
+        (b"\x01\x00\x01\x00\x00\x00\x02\x01\x00" + bytes(8), "region 1: .*corners of a polygon"),
+        (b"\x01\x00\x01\x00\x00\x00\x01" + b"\xff" * 16, "region 1: .*nan"),
+    ],
+)
+def test_a_broken_binary_file_names_its_region(tmp_path, content, words):
+    path = tmp_path / "car_001.bin"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=words):
+        read_regions(path)
+
+
+numbers = st.floats(-1e6, 1e6, width=32)
+region = st.one_of(
+    st.sampled_from([[0], [1], [2]]),
+    st.lists(numbers, min_size=4, max_size=4),
+    st.integers(3, 9).flatmap(lambda n: st.lists(numbers, min_size=2 * n, max_size=2 * n)),
+)
+
+
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(region, max_size=12))
+def test_any_regions_go_out_and_come_back(tmp_path, regions):
+    for ending, tolerance in ((".bin", 0), (".txt", 6e-5)):
+        write_regions(tmp_path / f"a{ending}", [np.array(r, dtype=float) for r in regions])
+        back = read_regions(tmp_path / f"a{ending}")
+        assert len(back) == len(regions)
+        for one, other in zip(back, regions, strict=True):
+            np.testing.assert_allclose(one, other, rtol=0, atol=tolerance)
+
+
+@settings(
+    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.binary(max_size=80).map(lambda b: b"\x01\x00" + b) | st.binary(max_size=80),
+    st.sampled_from([".bin", ".txt"]),
+)
+def test_any_bytes_are_regions_or_a_sentence(tmp_path, content, ending):
+    path = tmp_path / f"car_001{ending}"
+    path.write_bytes(content)
+    try:
+        assert all(len(r) in (1, 4) or len(r) >= 6 for r in read_regions(path))
+    except DataError as problem:
+        assert "car_001" in str(problem) and len(str(problem)) < 600
+
+
+def test_a_tracker_that_gives_no_box_is_named():
+    class Gives(Loses):
+        def update(self, frame):
+            return np.full(4, np.nan)
+
+    with pytest.raises(DataError, match="for frame 1 of still; expected four finite numbers"):
+        run_supervised(lambda: Gives(1), clip(3))
+
+
+def test_the_two_boxes_of_a_polygon_are_two_benchmarks(tmp_path):
+    """A diamond of 8 × 8: pysot's box has its area, 32; VOT's toolkit hands over the box around it."""
+    place = tmp_path / "vot2018" / "ball"
+    (place / "color").mkdir(parents=True)
+    for t in (1, 2):
+        Image.new("RGB", (40, 30)).save(place / "color" / f"{t:08d}.jpg")
+    (place / "groundtruth.txt").write_text("4,0,8,4,4,8,0,4\n" * 2)
+    (tmp_path / "vot2018" / "list.txt").write_text("ball\n")
+    found = {}
+    for name in ("vot2018", "vot2018-bounding"):
+        benchmark = load_benchmark(name, tmp_path)
+        run = run_supervised(lambda: Loses(9), benchmark[0])
+        found[benchmark.name] = run.boxes[0], run.overlaps[1]
+    side = 32**0.5
+    np.testing.assert_allclose(found["vot2018"][0], [4 - side / 2] * 2 + [side] * 2)
+    np.testing.assert_array_equal(found["vot2018-bounding"][0], [0, 0, 8, 8])
+    # of the diamond's 41 pixels the box (1, 1, 6, 6) has 3 + 5 + 6 + 6 + 6 + 5, (0, 0, 8, 8) all
+    # but two tips
+    assert found["vot2018"][1] == pytest.approx(31 / 46)
+    assert found["vot2018-bounding"][1] == pytest.approx(39 / 66)
 
 
 @pytest.mark.real_data
 def test_mosse_runs_supervised_on_a_real_clip_with_polygons(real_data):
-    from course_lib.data.benchmarks import load_benchmark
     from course_lib.trackers import make_tracker
 
     sequence = load_benchmark("vot2014", real_data)["polarbear"].part(0, 60)

@@ -1,7 +1,7 @@
 """LaSOT: `<class>/<class>-<n>/img/00000001.jpg`, `groundtruth.txt`, `full_occlusion.txt`, `out_of_view.txt`.
 
-A target that is fully occluded or out of view is absent: its row is NaN and its frame omitted from every
-score, as PySOT's evaluation does; LaSOT's other toolkits differ here, so scores say which rule they follow.
+A target that is fully occluded or out of view is absent: its row is NaN. LaSOT's own toolkit counts
+such a frame as missed, and so does a report on "lasot" (see `evaluation/rules.py`); other toolkits leave it out.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def read_sequence(folder: Path) -> Sequence:
     }
     tags["absent"] = tags["full_occlusion"] | tags["out_of_view"]
     boxes[tags["absent"]] = np.nan
-    return Sequence(folder.name, frames, boxes, tags=tags, omitted=tags["absent"])
+    return Sequence(folder.name, frames, boxes, tags=tags)
 
 
 def _read_flags(path: Path, length: int) -> np.ndarray:

@@ -1,12 +1,15 @@
 """VOT: `<name>/color/00000001.jpg` (or images beside the annotation, in older years), `groundtruth.txt`.
 
-A row is a box of four numbers (2013, long-term) or a polygon of eight; NaN where the target is absent.
-`*.tag` and `*.label` hold per-frame tags, the file `sequence` the frames per second.
+A row is a box of four numbers (2013, long-term) or a polygon of eight; NaN where the target is
+absent. Trackers take boxes: a polygon's is by default `area_preserving_box`, as in pysot; VOT's
+toolkit hands over `bounding_box`. `*.tag` and `*.label` hold per-frame tags, the file `sequence`
+the frames per second.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,25 +26,28 @@ from course_lib.data.readers.folders import (
 )
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
-from course_lib.files import read_numbers
-from course_lib.geometry.boxes import from_polygon, is_valid
+from course_lib.files import read_numbers, read_text
+from course_lib.geometry.boxes import area_preserving_box, is_valid
 
 REMEDY = "run `python data_scripts/vot.py` or pass --root"
 
 
-def read_vot(folder: Path) -> list[Sequence]:
+def read_vot(folder: Path, box: Callable = area_preserving_box) -> list[Sequence]:
     """Every sequence of a VOT folder, in the order of its list.txt.
+
+    `box` makes boxes (T, 4) of polygons (T, 8).
 
     Raises MissingDataError if there is none or a listed one is missing, DataError naming the file if one is
     not as the layout promises.
     """
-    return [read_sequence(path) for path in listed_folders(folder, "*/groundtruth.txt", REMEDY)]
+    paths = listed_folders(folder, "*/groundtruth.txt", REMEDY)
+    return [read_sequence(path, box) for path in paths]
 
 
-def read_sequence(folder: Path) -> Sequence:
-    """One VOT sequence. Polygons are kept; its boxes are axis-aligned with the polygon's area."""
+def read_sequence(folder: Path, box: Callable = area_preserving_box) -> Sequence:
+    """One VOT sequence. Polygons are kept; `box` makes of them what trackers are started on."""
     images = list_images(folder / "color" if (folder / "color").is_dir() else folder)
-    boxes, polygons = _read_regions(folder / "groundtruth.txt")
+    boxes, polygons = _read_regions(folder / "groundtruth.txt", box)
     check_counts(len(images), len(boxes), folder / "groundtruth.txt", images[0].parent)
     return Sequence(
         name=folder.name,
@@ -53,27 +59,20 @@ def read_sequence(folder: Path) -> Sequence:
     )
 
 
-def _read_regions(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+def _read_regions(path: Path, box: Callable) -> tuple[np.ndarray, np.ndarray | None]:
     """Boxes (T, 4) and, if the file gives them, polygons (T, 8)."""
     columns = _count_columns(path)
     if columns == 4:
         return read_boxes(path), None
     polygons = read_numbers(path, columns)
     polygons[~np.isfinite(polygons).all(axis=1)] = np.nan
-    boxes = from_polygon(polygons)
+    boxes = box(polygons)
     boxes[~is_valid(boxes)] = np.nan
     return boxes, polygons
 
 
 def _count_columns(path: Path) -> int:
-    first = next(
-        (
-            line
-            for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
-            if line.strip()
-        ),
-        "",
-    )
+    first = next((line for line in read_text(path).splitlines() if line.strip()), "")
     columns = len(re.split(r"[,\s]+", first.strip()))
     if first[:1] == "m" or columns not in (4, 8):
         raise DataError(

@@ -1,0 +1,142 @@
+"""Overlap of two regions, boxes (4,) or polygons (2N,), in pixels as VOT's toolkit counts them.
+
+Source: the toolkit's own `vot/region/raster.py` (version 0.9.0). Every number is rounded to a whole
+one first, halves to even. A box covers the columns x … x + w − 1. A polygon covers its border too, so the square with
+corners (0, 0) and (10, 10) has 11 × 11 pixels where the box (0, 0, 10, 10) has 10 × 10. Only pixels
+of the image count. Two rules of the toolkit at the edge: regions that together reach over no more
+than one column or one row count as empty, and two empty regions overlap by 1; where no more than
+one column or row of both lies in the image, they overlap by 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from course_lib.errors import DataError
+from course_lib.geometry.boxes import clip_to_image, iou, to_corners
+
+FAR = 1e12  # pixels; what lies further out is as far out for any image
+Bounds = tuple[int, int, int, int]  # first and last column and row: left, top, right, bottom
+
+
+def region_overlap(
+    a: np.ndarray, b: np.ndarray, height: int, width: int, exact: bool = False
+) -> float:
+    """Overlap, 0 to 1, of two regions inside a height × width image.
+
+    Args:
+        a: box (4,) or polygon (2N,), x1, y1, x2, y2, …; b: the same.
+        height: rows of the image; width: its columns.
+        exact: take the areas of the regions themselves, convex ones, not pixels.
+
+    Raises:
+        DataError: if a number is not finite.
+    """
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise DataError(
+            f"regions {np.asarray(a).tolist()} and {np.asarray(b).tolist()}: expected finite "
+            "numbers"
+        )
+    if exact and len(a) == len(b) == 4:
+        return float(iou(clip_to_image(a, height, width), clip_to_image(b, height, width)))
+    return (_area_overlap if exact else _pixel_overlap)(a, b, height, width)
+
+
+def to_polygon(region: np.ndarray) -> np.ndarray:
+    """Corners (N, 2) of a polygon (2N,) or of a box (4,), in order around it."""
+    if len(region) != 4:
+        return np.asarray(region, dtype=np.float64).reshape(-1, 2)
+    left, top, right, bottom = to_corners(region)
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+
+
+def _pixel_overlap(a: np.ndarray, b: np.ndarray, height: int, width: int) -> float:
+    # the toolkit keeps single precision: 2.4999999 is 2.5 there, and rounds to 2
+    a, b = (np.rint(np.clip(r, -FAR, FAR).astype(np.float32)).astype(np.float64) for r in (a, b))
+    (l1, t1, r1, b1), (l2, t2, r2, b2) = _bounds(a), _bounds(b)
+    left, top, right, bottom = min(l1, l2), min(t1, t2), max(r1, r2), max(b1, b2)
+    if left >= right or top >= bottom:
+        return 1.0
+    seen = max(left, 0), max(top, 0), min(right, width - 1), min(bottom, height - 1)
+    if seen[0] >= seen[2] or seen[1] >= seen[3]:
+        return 0.0
+    A, B = _pixels(a, seen), _pixels(b, seen)  # (rows, columns) bool of the part in the image
+    union = np.count_nonzero(A | B)
+    return float(np.count_nonzero(A & B) / union) if union else 0.0
+
+
+def _bounds(region: np.ndarray) -> Bounds:
+    """First and last column and row of a rounded region; a box without area ends before it begins."""
+    if len(region) == 4:
+        x, y, w, h = (int(v) for v in region)
+        return x, y, x + w - 1, y + h - 1
+    x, y = region[0::2], region[1::2]  # (N,) each
+    return int(x.min()), int(y.min()), int(x.max()), int(y.max())
+
+
+def _pixels(region: np.ndarray, seen: Bounds) -> np.ndarray:
+    """Pixels (rows, columns) of a rounded region within `seen`, as bool."""
+    left, top, right, bottom = seen
+    canvas = np.zeros((bottom - top + 1, right - left + 1), dtype=bool)
+    if len(region) != 4:
+        return _fill_polygon(canvas, region.reshape(-1, 2) - [left, top])
+    x, y, w, h = (int(v) for v in region - [left, top, 0, 0])
+    canvas[max(y, 0) : max(y + h, 0), max(x, 0) : max(x + w, 0)] = True
+    return canvas
+
+
+def _fill_polygon(canvas: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Fill each row of `canvas` between the places where a polygon's border (N, 2) crosses it."""
+    start, stop = corners, np.roll(corners, 1, axis=0)  # (N, 2) the two ends of each side
+    rows = np.arange(len(canvas))[:, None]  # (rows, 1)
+    crossed = (rows >= np.minimum(start, stop)[:, 1]) & (rows <= np.maximum(start, stop)[:, 1])
+    run, rise = (stop - start).T  # (N,) each
+    along = (rows - start[:, 1]) / np.where(rise == 0, 1, rise) * run  # (rows, N)
+    columns = np.trunc(start[:, 0] + np.where(rise == 0, 0, along))  # a fraction is cut off
+    for row in np.flatnonzero(crossed.any(axis=1)):
+        for first, last in _spans(sorted(columns[row, crossed[row]].tolist())):
+            canvas[row, int(max(first, 0)) : int(max(last + 1, 0))] = True
+    return canvas
+
+
+def _spans(crossings: list[float]) -> list[tuple[float, float]]:
+    """Crossings of one row in order, two by two; where two sides meet there are two in one place."""
+    spans, i = [], 0
+    while i < len(crossings) - 1:
+        if crossings[i] == crossings[i + 1] and i < len(crossings) - 2:
+            i += 1
+            continue
+        spans.append((crossings[i], crossings[i + 1]))
+        i += 2
+    return spans
+
+
+def _area_overlap(a: np.ndarray, b: np.ndarray, height: int, width: int) -> float:
+    """IoU of the parts of two convex regions that lie in the image, from their areas."""
+    image = to_polygon(np.array([0, 0, width, height]))
+    part_a, part_b = (_cut(to_polygon(region), image) for region in (a, b))
+    shared = _area(_cut(part_a, part_b))
+    union = _area(part_a) + _area(part_b) - shared
+    return float(min(shared / union, 1.0)) if union > 0 else 0.0
+
+
+def _area(corners: np.ndarray) -> float:
+    """Area of a polygon (N, 2), above 0 if its corners run clockwise as seen in the image."""
+    x, y = corners.T  # (N,) each
+    return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) / 2)
+
+
+def _cut(corners: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """What two convex polygons share, clockwise: the one cut along each side of the other."""
+    corners, by = (c if _area(c) >= 0 else c[::-1] for c in (corners, by))
+    for start, stop in zip(by, np.roll(by, -1, axis=0), strict=True):
+        (dx, dy), to = stop - start, corners - start
+        depth = dx * to[:, 1] - dy * to[:, 0]  # (N,) above 0 inside
+        after, beyond = np.roll(depth, -1), np.roll(corners, -1, axis=0)
+        share = depth / np.where(
+            depth == after, 1, depth - after
+        )  # (N,) of the side before it is crossed
+        crossing = corners + share[:, None] * (beyond - corners)  # (N, 2)
+        keep = np.stack([depth >= 0, (depth > 0) != (after > 0)], axis=1).ravel()
+        corners = np.stack([corners, crossing], axis=1).reshape(-1, 2)[keep]
+    return corners
