@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 from course_lib.data.frames import as_frame
 from course_lib.errors import DataError
 
+LARGEST = 2  # sides of the frame; a tracker's patch, and so its memory, grows with the box
+
 
 class Tracker(ABC):
     """A single-object tracker: told the target's box in one frame, it finds the box in the next ones.
@@ -40,7 +42,8 @@ def accept_start(frame: np.ndarray, box: ArrayLike) -> tuple[np.ndarray, np.ndar
     """The frame and the box a tracker starts on, checked: the first line of every `init`.
 
     A grey frame becomes three equal channels. A box that reaches beyond the frame is kept as it is:
-    targets do stand half outside. Raises DataError for a box with NaN, without area, or wholly outside.
+    targets do stand half outside. Raises DataError for a box with NaN, without area, wholly outside, or more than twice
+    as wide or high as the frame.
     """
     frame = as_frame(frame)
     box = np.asarray(box, dtype=np.float64)
@@ -59,5 +62,10 @@ def accept_start(frame: np.ndarray, box: ArrayLike) -> tuple[np.ndarray, np.ndar
     if x >= W or y >= H or x + w <= 0 or y + h <= 0:
         raise DataError(
             f"the first box {box.tolist()} lies wholly outside the frame of {W}×{H} pixels; give a box that overlaps it"
+        )
+    if w > LARGEST * W or h > LARGEST * H:
+        raise DataError(
+            f"the first box is {w:g} wide and {h:g} high in a frame of {W}×{H} pixels; expected at most {LARGEST} times "
+            "its sides. A box is (x, y, w, h), not two corners."
         )
     return frame, box
