@@ -80,6 +80,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Track until decoding ends; write the annotated video and, beside it, the boxes and a record of the run."""
     box, start = parse_box(" ".join(arguments.box)), parse_start(arguments.start)
+    if not all(arguments.video):
+        raise SettingsError(
+            "--video is empty; expected a video file, a folder of images, or a pattern"
+        )
     tracker = _make(arguments)
     frames = find_frames(arguments.video)
     out = _out(arguments, frames)

@@ -33,7 +33,7 @@ def open_video(path: Path) -> av.container.InputContainer:
         container = av.open(f"file:{path}", options=options, metadata_errors="replace")
     except av.FFmpegError:
         raise _no_video(path) from None
-    if container.format.name in NO_VIDEOS:
+    if container.format.name in NO_VIDEOS or not len(container.streams):
         container.close()
         raise _no_video(path)
     return container

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from course_lib.data.frames import as_frame
 from course_lib.errors import DataError
 
+SMALLEST = 0.1  # pixels; nothing of a smaller target is seen
 LARGEST = 2  # sides of the frame; a tracker's patch, and so its memory, grows with the box
 
 
@@ -42,8 +43,8 @@ def accept_start(frame: np.ndarray, box: ArrayLike) -> tuple[np.ndarray, np.ndar
     """The frame and the box a tracker starts on, checked: the first line of every `init`.
 
     A grey frame becomes three equal channels. A box that reaches beyond the frame is kept as it is:
-    targets do stand half outside. Raises DataError for a box with NaN, without area, wholly outside, or more than twice
-    as wide or high as the frame.
+    targets do stand half outside. Raises DataError for a box with NaN, without area, wholly outside, with a side below a
+    tenth of a pixel, or more than twice as wide or high as the frame.
     """
     frame = as_frame(frame)
     box = np.asarray(box, dtype=np.float64)
@@ -63,9 +64,10 @@ def accept_start(frame: np.ndarray, box: ArrayLike) -> tuple[np.ndarray, np.ndar
         raise DataError(
             f"the first box {box.tolist()} lies wholly outside the frame of {W}×{H} pixels; give a box that overlaps it"
         )
-    if w > LARGEST * W or h > LARGEST * H:
+    if w > LARGEST * W or h > LARGEST * H or min(w, h) < SMALLEST:
         raise DataError(
-            f"the first box is {w:g} wide and {h:g} high in a frame of {W}×{H} pixels; expected at most {LARGEST} times "
-            "its sides. A box is (x, y, w, h), not two corners."
+            f"the first box is {w:.10g} wide and {h:.10g} high in a frame of {W}×{H} pixels; "
+            f"expected sides of at least {SMALLEST} and at most {LARGEST} times the frame's. "
+            "A box is (x, y, w, h) in pixels, not two corners."
         )
     return frame, box
