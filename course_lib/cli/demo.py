@@ -10,7 +10,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from course_lib.cli.outputs import check_outputs, record_of
-from course_lib.data.benchmarks import load_benchmark
+from course_lib.data.generated import SPECS, make_clip
 from course_lib.data.sequence import Sequence
 from course_lib.data.video import timed
 from course_lib.errors import SettingsError
@@ -39,15 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Track, write the video and the scores, say where they are."""
     tracker = make_tracker(arguments.tracker)
-    benchmark = load_benchmark("generated-v1")
-    if arguments.clip not in benchmark.names:
-        raise SettingsError(
-            f"there is no clip {arguments.clip!r}; there are {', '.join(benchmark.names)}"
-        )
-    clip = benchmark[arguments.clip]
-    video = arguments.out / f"{clip.name}.mp4"
+    specs = {spec.name: spec for spec in SPECS}
+    if arguments.clip not in specs:
+        raise SettingsError(f"there is no clip {arguments.clip!r}; there are {', '.join(specs)}")
+    video = arguments.out / f"{arguments.clip}.mp4"
     record = video.with_suffix(".json")
     check_outputs("demo", record, [video], [])
+    clip = make_clip(specs[arguments.clip])
     with whole_file(video) as part, whole_file(record) as facts:
         result = _track(clip, tracker, part, video, arguments.quiet)
         scores = _scores(clip, arguments.tracker, result)

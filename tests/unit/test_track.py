@@ -149,6 +149,7 @@ class TestBox:
         assert listing(film.parent) == before and not (film.parent / "n").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OURS)
 class TestFirstBoxOfEveryTracker:
     """The limits that `accept_start` sets, at both ends."""
@@ -269,6 +270,7 @@ class TestTrack:
         boxes = read_result(tmp_path / "frames-mosse.txt").boxes
         assert np.abs(boxes - [[10 + 2 * t, 12, 16, 16] for t in range(12)]).max() <= 1.5
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", OURS)
     def test_every_tracker_on_a_grey_video(self, tmp_path, name):
         path = make_video(tmp_path / "grey.mkv", 3, codec="ffv1", pix="gray")
@@ -283,6 +285,7 @@ class TestTrack:
         )
         assert len(read_result(out.with_suffix(".txt"))) == len(VideoFile(out)) == 3
 
+    @pytest.mark.slow
     def test_settings_recipe_and_weights_arrive(self, film, project, tmp_path):
         recipe = project / "recipes" / "kcf_grey.yaml"
         common = ["track", "--video", str(film), *BOX, "--quiet"]
@@ -439,6 +442,7 @@ class TestOut:
         assert listing(film.parent) == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are others there")
 def test_a_hand_that_stops_it_gets_whole_files_and_a_sentence(tmp_path, project):
     home = tmp_path / "long"
@@ -462,6 +466,7 @@ def test_a_hand_that_stops_it_gets_whole_files_and_a_sentence(tmp_path, project)
     assert not list(tmp_path.glob(".a*"))
 
 
+@pytest.mark.slow
 class TestDemo:
     """The first thing a newcomer runs."""
 

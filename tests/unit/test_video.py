@@ -76,6 +76,12 @@ class TestOnePass:
         assert numbers(video) == list(range(20))
         np.testing.assert_allclose(video.times, np.arange(20) / 25, atol=1e-6)
 
+    def test_frames_that_the_camera_dropped_do_not_end_it(self, make):
+        """AVI stores an empty packet for each gap, which FFmpeg's decoders take for the end."""
+        video = VideoFile(make("gaps.avi", 5, codec="mjpeg", pix="yuvj420p", pts=[0, 1, 4, 5, 9]))
+        assert numbers(video) == list(range(5))
+        np.testing.assert_allclose(video.times, np.array([0, 1, 4, 5, 9]) / 25, atol=1e-6)
+
     def test_a_fragmented_video_and_a_late_start(self, make):
         pieces = make("f.mp4", muxer={"movflags": "frag_keyframe+empty_moov"}, encoder={"g": "5"})
         assert numbers(VideoFile(pieces)) == list(range(20))
@@ -97,6 +103,7 @@ class TestDamage:
             ("cut.mp4", {"muxer": {"movflags": "faststart"}, "encoder": {"bf": "2", "g": "10"}}),
             ("cut.mkv", {"encoder": {"g": "10"}}),
             ("cut.webm", {"codec": "libvpx", "base": MS, "pts": [40 * i for i in range(60)]}),
+            ("cut.avi", {"codec": "mjpeg", "pix": "yuvj420p"}),
         ],
     )
     def test_a_cut_file_decodes_up_to_the_cut_and_says_so(self, make, name, options):
@@ -268,9 +275,10 @@ class TestPictures:
         assert video[0].shape == (96, 128, 3) and numbers(video) == list(range(4))
 
     @pytest.mark.parametrize("name", ["a:b.mp4", "100%d.mp4", "ünïcode ✓.mp4", "-v.mp4"])
-    def test_names_mean_nothing(self, make, tmp_path, name):
+    def test_names_mean_nothing(self, make, tmp_path, monkeypatch, name):
         os.replace(make("plain.mp4", 3), tmp_path / name)
-        assert len(VideoFile(tmp_path / name)) == 3
+        monkeypatch.chdir(tmp_path)
+        assert len(VideoFile(tmp_path / name)) == len(VideoFile(name)) == 3
 
     def test_metadata_in_another_encoding(self, tmp_path, make):
         path = make("a.mkv", 3, tags={"title": "ABCD"})
@@ -315,6 +323,16 @@ class TestRandomAccess:
         assert [number_of(video[i]) for i in range(len(video))] == list(range(20))
         assert len(passes) == 2  # one that counts, one that reads
         assert number_of(video[19]) == 19 and len(passes) == 2
+
+    @pytest.mark.skipif(
+        not os.path.isdir("/proc/self/fd"), reason="counts open files as Linux lists them"
+    )
+    def test_a_video_read_to_its_end_is_closed(self, make):
+        video = VideoFile(make("a.mp4", 6))
+        for i in range(len(video)):
+            video[i]
+        opened = {os.path.realpath(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd")}
+        assert os.path.realpath(video.path) not in opened
 
     def test_two_loops_and_an_index_do_not_disturb_each_other(self, make):
         video = VideoFile(make("a.mp4", 6))

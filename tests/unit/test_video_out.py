@@ -61,6 +61,9 @@ class TestWriting:
         with VideoWriter(tmp_path / "a.mp4") as video:
             for i in range(4):
                 video.add(numbered(i), 0)
+        with av.open(str(tmp_path / "a.mp4")) as container:
+            stamps = [frame.pts for frame in container.decode(video=0)]
+        assert len(set(stamps)) == 4 and stamps == sorted(stamps)
         assert numbers(VideoFile(tmp_path / "a.mp4")) == [0, 1, 2, 3]
 
     @pytest.mark.parametrize("size", [(33, 47), (64, 47), (1, 1), (201, 2)])
@@ -318,6 +321,7 @@ class TestOwnFiles:
             lambda record, file: (file.unlink(), file.mkdir()),
             lambda record, file: (file.unlink(), file.symlink_to(record)),
             lambda record, file: (file.unlink(), file.symlink_to("nowhere")),
+            lambda record, file: (file.rename(file.with_name("b")), file.symlink_to("b")),
         ],
     )
     def test_anything_else_stays(self, left, change):
