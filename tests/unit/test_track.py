@@ -327,7 +327,7 @@ class TestTrack:
             (["--device", "cpu"], "mosse has none"),
             (["--tracker", "siamfc", "--weights", "none.pth"], "there are no weights 'none.pth'"),
             (["--recipe", "none.yaml"], "none.yaml does not exist"),
-            (["--tracker", "stay-put", "--recipe", "none.yaml"], "takes no recipe"),
+            (["--tracker", "stay-put", "--recipe", "none.yaml"], "none.yaml does not exist"),
             (["--tracker", "random-walk", "--set", "share=abc"], "share is 'abc'"),
             (["--tracker", "random-walk", "--set", "share=-1"], "share is -1"),
             (["--out", "x.avi"], "expected a name that ends in .mp4, or a folder"),
