@@ -51,7 +51,8 @@ def run(arguments: argparse.Namespace) -> int:
         scores = _scores(clip, arguments.tracker, result)
         facts.write_text(record_of("demo", {video: part}, scores), encoding="utf-8")
     print(
-        f"{tracker.name} on {clip.name}: AUC {scores['auc']:.3f}, precision at 20 px {scores['precision20']:.3f}, "
+        f"{tracker.name} on {clip.name}: AUC {scores['auc']:.3f}, "
+        f"precision at 20 px {scores['precision20']:.3f}, "
         f"{scores['fps']:,.0f} frames/s"
     )
     print(f"wrote {video} (green: truth, dashed: tracker) and {record}")

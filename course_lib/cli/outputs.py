@@ -1,7 +1,8 @@
 """Files that a command writes: nothing is replaced that it did not make itself.
 
-Beside what it writes a command leaves a record, a JSON file that names itself as its maker and each file with its
-SHA-256 sum, and its own. A file that exists and is not as the record says it was left is somebody's own, and stays.
+Beside what it writes a command leaves a record, a JSON file that names itself as its maker and each
+file with its SHA-256 sum, and its own. A file that exists and is not as the record says it was left
+is somebody's own, and stays.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def check_outputs(maker: str, record: Path, files: list[Path], inputs: list[Path
         files: what it will be of.
         inputs: what the command reads, which must not be written to, under whatever name.
 
-    Raises SettingsError if one exists and is not this command's own, OSError if the folder takes no files.
+    Raises SettingsError if one exists and is not this command's own, OSError if the folder takes no
+    files.
     """
     for path in (*files, record):
         if any(_same(path, given) for given in inputs):
@@ -38,7 +40,8 @@ def check_outputs(maker: str, record: Path, files: list[Path], inputs: list[Path
     for path in (*files, record):
         if os.path.lexists(path) and not _is_own(path, record, left):
             raise SettingsError(
-                f"{path} exists already, and `python -m course_lib {maker}` did not make it, or it was changed since; "
+                f"{path} exists already, and `python -m course_lib {maker}` did not make it, or "
+                f"it was changed since; "
                 "move it, delete it, or give another --out"
             )
     _check_writable(record.parent)
@@ -59,7 +62,7 @@ def _sum(content: dict[str, Any]) -> str:
 
 
 def _left(maker: str, record: Path) -> dict[str, str]:
-    """The sums of the files that the record says were left there; empty if it is none of this command's."""
+    """The sums of the files that the record says were left; empty if it is not this command's."""
     try:
         content = json.loads(record.read_text(encoding="utf-8"))
         whole = content.pop("sum") == _sum(content) and content[MAKER] == maker

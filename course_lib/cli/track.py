@@ -1,6 +1,7 @@
 """`python -m course_lib track --video FILE --box x,y,w,h`: track a target in your own video.
 
-One pass: every frame is tracked, drawn and written before the next is decoded, so a film may be as long as it likes.
+One pass: every frame is tracked, drawn and written before the next is decoded, so a film may be as
+long as it likes.
 """
 
 from __future__ import annotations
@@ -35,14 +36,15 @@ NEARLY = Fraction(1, 1000)  # seconds; times are typed with three digits
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    # argparse takes a value that begins with a minus for an option, unless it looks like a negative number
+    # argparse takes a value that begins with a minus for an option, unless it looks like a number
     parser._negative_number_matcher = re.compile(r"^[-−][0-9.]|^-(inf|nan)")
     parser.add_argument(
         "--video",
         required=True,
         nargs="+",
         metavar="FILE",
-        help="a video (MP4, MOV, AVI, WebM, …), a folder of images, or a pattern such as 'frames/*.png'",
+        help="a video (MP4, MOV, AVI, WebM, …), a folder of images, or a pattern such as "
+        "'frames/*.png'",
     )
     parser.add_argument(
         "--box",
@@ -55,7 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--start",
         default="0",
         metavar="FRAME|TIME",
-        help="what the box is for: a frame, counted from 0, or a time such as 2.5s or 1:02.5 (default: 0)",
+        help="what the box is for: a frame, counted from 0, or a time such as 2.5s or 1:02.5 "
+        "(default: 0)",
     )
     parser.add_argument("--tracker", default="mosse", help=f"one of {', '.join(TRACKER_NAMES)}")
     parser.add_argument("--recipe", type=Path, help="YAML file with the tracker's settings")
@@ -72,13 +75,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="auto, cpu or cuda, for a deep tracker")
     parser.add_argument(
         "--out",
-        help="video to write (.mp4), or a folder; default: beside the input, with the tracker's name",
+        help="video to write (.mp4), or a folder; default: beside the input, with the tracker's "
+        "name",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Track until decoding ends; write the annotated video and, beside it, the boxes and a record of the run."""
+    """Track until decoding ends; write the annotated video, the boxes and a record of the run."""
     box, start = parse_box(" ".join(arguments.box)), parse_start(arguments.start)
     if not all(arguments.video):
         raise SettingsError(
@@ -107,7 +111,8 @@ def run(arguments: argparse.Namespace) -> int:
     for sentence in said:
         print(f"track: {sentence}", file=sys.stderr)
     print(
-        f"{tracker.name} on {len(result)} frames, {len(result) / result.seconds.sum():,.0f} frames/s"
+        f"{tracker.name} on {len(result)} frames, {len(result) / result.seconds.sum():,.0f} "
+        f"frames/s"
     )
     print(f"wrote {out}, {text} (x,y,w,h per frame) and {record} (what was run)")
     return 130 if any(sentence.startswith("stopped") for sentence in said) else 0
@@ -134,20 +139,22 @@ def starting_at(
             yield before
             return
         raise SettingsError(
-            f"--start is {asked}; the video has frames 0 to {before.number}, the last at {float(before.seconds):.2f} s"
+            f"--start is {asked}; the video has frames 0 to {before.number}, "
+            f"the last at {float(before.seconds):.2f} s"
         )
     yield from moments
 
 
 def parse_box(text: str) -> np.ndarray:
-    """Box (4,) from "x,y,w,h", blanks and brackets allowed; raises SettingsError saying what is wrong with it."""
+    """Box (4,) from "x,y,w,h", blanks and brackets allowed; SettingsError says what is wrong."""
     plain = text.strip().replace("−", "-")
     if plain[:1] + plain[-1:] in ("()", "[]"):
         plain = plain[1:-1]
     words = re.split(r"\s*[,;]\s*|\s+", plain.strip())
     if len(words) != 4 or not all(NUMBER.fullmatch(word) for word in words):
         raise SettingsError(
-            f"--box is {text!r}; expected four numbers with commas between, x,y,w,h, for example 120,80,40,60"
+            f"--box is {text!r}; expected four numbers with commas between, x,y,w,h, for example "
+            f"120,80,40,60"
         )
     box = np.array([float(word) for word in words])
     if box[2] <= 0 or box[3] <= 0:
@@ -159,11 +166,12 @@ def parse_box(text: str) -> np.ndarray:
 
 
 def parse_start(text: str) -> int | Fraction:
-    """A frame's number from "12", or seconds from "2.5s", "1:02.5" or "1:00:00"; raises SettingsError."""
+    """A frame's number from "12", seconds from "2.5s", "1:02.5", "1:00:00"; or SettingsError."""
     match = TIME.fullmatch(text.strip())
     if match is None or ("." in text and not (match[2] or match[4])):
         raise SettingsError(
-            f"--start is {text!r}; expected the number of a frame, counted from 0, or a time such as 2.5s or 1:02.5"
+            f"--start is {text!r}; expected the number of a frame, counted from 0, or a time such "
+            f"as 2.5s or 1:02.5"
         )
     hours, minutes, seconds, unit = match.groups()
     if not minutes and not unit:
@@ -208,7 +216,7 @@ def _out(arguments: argparse.Namespace, frames: VideoFile | ImageFiles) -> Path:
 def _bar(
     arguments: argparse.Namespace, frames: VideoFile | ImageFiles, first: Step
 ) -> dict[str, object]:
-    """How the progress bar looks; a video's header may be wrong about the number of frames, and then the bar is too."""
+    """How the progress bar looks; where a video's header is wrong the bar is too."""
     count = frames.expected if isinstance(frames, VideoFile) else len(frames)
     total = max(count - first.moment.number, 1) if count else None
     quiet = arguments.quiet or not sys.stderr.isatty()

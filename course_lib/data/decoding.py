@@ -1,4 +1,4 @@
-"""Below `data.video`: opening, choosing a stream, decoding past damage, times and upright pictures, by PyAV (FFmpeg)."""
+"""Below `data.video`, by PyAV (FFmpeg): streams, decoding past damage, times, upright pictures."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def best_stream(container: av.container.InputContainer, path: Path) -> av.VideoS
         known = "a video in a coding that PyAV does not know here" if videos else "no video"
         kinds = ", ".join(sorted({s.type for s in container.streams if s not in videos}))
         raise DataError(
-            f"video {path} holds {known}{f', only {kinds}' * bool(kinds)}; expected {FORMATS} with a video in it"
+            f"video {path} holds {known}{f', only {kinds}' * bool(kinds)}; "
+            f"expected {FORMATS} with a video in it"
         )
     return max(streams, key=lambda s: (s.width * s.height, -s.index))
 
@@ -65,7 +66,7 @@ def declared_rate(stream: av.VideoStream) -> Fraction:
 
 
 def promised_end(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
-    """Where the pictures should end by the header, in seconds, in the formats that say it for each stream."""
+    """Seconds at which the header says that the pictures end, where it says so for each stream."""
     if "mp4" in container.format.name and stream.duration:
         return stream.duration * stream.time_base
     try:
@@ -76,7 +77,7 @@ def promised_end(container: av.container.InputContainer, stream: av.VideoStream)
 
 
 def may_jump(container: av.container.InputContainer) -> bool:
-    """Whether the format's clock may jump, as in broadcasts and in files joined by copying one behind the other."""
+    """Whether the format's clock may jump, as in broadcasts, which are joined by copying."""
     return bool(container.format.flags & av.format.Flags.ts_discont.value)
 
 
@@ -110,7 +111,7 @@ class Report:
 def decoded(
     container: av.container.InputContainer, stream: av.VideoStream, report: Report
 ) -> Iterator[av.VideoFrame]:
-    """Every frame that decodes, in the order of showing; a packet that does not is passed over and counted."""
+    """Every frame that decodes, in order; a packet that does not is counted and left out."""
     for packet in _packets(container, stream, report):
         try:
             frames = stream.decode(packet)
@@ -142,7 +143,7 @@ def _packets(
 
 
 class Clock:
-    """Times of frames from their time stamps: from 0 on, rising, going on where the next of two joined parts begins."""
+    """Times of frames from their time stamps: rising from 0 on, also where parts were joined."""
 
     def __init__(self, rate: Fraction, may_jump: bool) -> None:
         self.step, self.may_jump = 1 / rate, may_jump
@@ -177,7 +178,8 @@ def to_picture(frame: av.VideoFrame, turned: Matrix | None, path: Path) -> np.nd
         picture = frame.to_ndarray(format="rgb24")
     except (av.FFmpegError, ValueError) as problem:
         raise DataError(
-            f"video {path}: pictures of the format {frame.format.name} cannot be turned into RGB ({problem}); "
+            f"video {path}: pictures of the format {frame.format.name} "
+            f"cannot be turned into RGB ({problem}); "
             "convert the video to H.264 first"
         ) from None
     data = frame.side_data.get("DISPLAYMATRIX")
@@ -188,10 +190,10 @@ def to_picture(frame: av.VideoFrame, turned: Matrix | None, path: Path) -> np.nd
 
 
 def upright(picture: np.ndarray, matrix: Matrix) -> np.ndarray:
-    """The picture (H, W, 3) turned and mirrored by a display matrix, to the nearest of the eight ways.
+    """The picture (H, W, 3) turned and mirrored by a display matrix, to the nearest of eight ways.
 
-    `matrix` is (a, b, c, d): a step to the right in the stored picture is a step (a, b) on the screen, a step down
-    is (c, d); y grows downwards.
+    `matrix` is (a, b, c, d): a step to the right in the stored picture is a step (a, b) on the
+    screen, a step down is (c, d); y grows downwards.
     """
     a, b, c, d = matrix
     if abs(b) + abs(c) > abs(a) + abs(d):
@@ -228,6 +230,7 @@ def _check_is_file(path: Path) -> None:
 
 def _no_video(path: Path) -> DataError:
     return DataError(
-        f"video {path} does not open as a video; expected {FORMATS}. If it is one it is damaged or cut short: "
+        f"video {path} does not open as a video; expected {FORMATS}. If it is one it is damaged "
+        f"or cut short: "
         "fetch or convert it again."
     )

@@ -1,9 +1,10 @@
 """Frames as a person has them: a video file, a folder of images, a pattern.
 
-A video is decoded in one pass, in order, until decoding ends, whatever its header says: counts and rates there are
-guesses, or those of the video before it was trimmed, joined or cut. Frame i is the i-th picture that decodes, its time
-is what its own time stamp says. Pictures stand upright, as the camera noted it; their pixels are the stored ones (an
-interlaced picture keeps its two fields, a stretched one its stored width).
+A video is decoded in one pass, in order, until decoding ends, whatever its header says: counts and
+rates there are guesses, or those of the video before it was trimmed, joined or cut. Frame i is the
+i-th picture that decodes, its time is what its own time stamp says. Pictures stand upright, as the
+camera noted it; their pixels are the stored ones (an interlaced picture keeps its two fields, a
+stretched one its stored width).
 """
 
 from __future__ import annotations
@@ -44,11 +45,12 @@ class TimedFrame:
 class VideoFile(Frames):
     """Frames of a video file.
 
-    Reading in order, by a loop or by rising index, decodes once. Going backwards decodes again from the start: seeking
-    would be quicker and is not exact in every format. The length is known after one pass, made when it is asked for.
+    Reading in order, by a loop or by rising index, decodes once. Going backwards decodes again from
+    the start: seeking would be quicker and is not exact in every format. The length is known after
+    one pass, made when it is asked for.
 
     Attributes:
-        expected: how many frames the header promises, for a progress bar; None where it does not say.
+        expected: frames that the header promises, for a progress bar; None where it does not say.
         rate: frames per second as the header says, 25 where it says nothing sensible.
         note: after a whole pass, a sentence if a part of the file did not decode, else "".
 
@@ -84,7 +86,8 @@ class VideoFile(Frames):
             promised = decoding.promised_end(container, stream)
         if not times:
             raise DataError(
-                f"video {self.path} holds no frame that decodes: it is damaged, encrypted or cut short; "
+                f"video {self.path} holds no frame that decodes: it is damaged, encrypted or cut "
+                f"short; "
                 "fetch or convert it again"
             )
         self._times = np.array(times, dtype=np.float64)
@@ -100,7 +103,7 @@ class VideoFile(Frames):
 
     @property
     def fps(self) -> float:
-        """Frames per second on average: the header's where the time stamps agree with it, else theirs."""
+        """Frames per second on average: the header's where the time stamps agree, else theirs."""
         declared, times = float(self.rate), self.times
         measured = (len(times) - 1) / times[-1] if len(times) > 1 else declared
         return declared if abs(measured / declared - 1) < 0.02 else float(measured)
@@ -118,7 +121,8 @@ class VideoFile(Frames):
             self._at = next(self._pass, None)
             if self._at is None:
                 raise DataError(
-                    f"video {self.path} has fewer frames than before: it was changed meanwhile; open it again"
+                    f"video {self.path} has fewer frames than before: it was changed meanwhile; "
+                    f"open it again"
                 )
         if index == len(self) - 1:
             self._pass = iter(())  # closes the file
@@ -138,9 +142,9 @@ def find_frames(given: Path | str | Items[Path | str]) -> VideoFile | ImageFiles
     """The frames that a person names; images come in the order of their numbers, 2 before 10.
 
     Args:
-        given: a video file, a folder of images, a pattern such as "frames/*.png", or several images.
+        given: a video file, a folder of images, a pattern such as "frames/*.png", several images.
 
-    Raises MissingDataError if nothing is there, DataError or SettingsError if it is nothing to track in.
+    Raises MissingDataError if nothing is there, DataError or SettingsError if it is no video.
     """
     several = [given] if isinstance(given, (str, Path)) else list(given)
     if len(several) > 1:
@@ -153,7 +157,8 @@ def find_frames(given: Path | str | Items[Path | str]) -> VideoFile | ImageFiles
     matches = glob.glob(str(path), recursive=True)
     if not matches:
         raise MissingDataError(
-            f"nothing matches {path}; give a video file, a folder of images, or a pattern such as 'frames/*.png'"
+            f"nothing matches {path}; give a video file, a folder of images, or a pattern such as "
+            f"'frames/*.png'"
         )
     return (
         VideoFile(matches[0])
@@ -178,7 +183,8 @@ def _images(paths: Items[Path | str], what: str) -> ImageFiles:
     strange = next((p for p in paths if not _is_picture(p)), None)
     if strange is not None:
         raise SettingsError(
-            f"{what} are {len(paths)} files, and {strange} is no image; give one video, or images alone"
+            f"{what} are {len(paths)} files, and {strange} is no image; give one video, or images "
+            f"alone"
         )
     return ImageFiles(sorted(map(Path, paths), key=lambda p: by_number(str(p))))
 

@@ -1,4 +1,4 @@
-"""One pass over frames that are seen once: track, draw and write each before the next is decoded."""
+"""One pass over frames seen once: track, draw and write each before the next is decoded."""
 
 from __future__ import annotations
 

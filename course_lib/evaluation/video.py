@@ -1,4 +1,4 @@
-"""Annotated videos: boxes and a line of text drawn into every frame, written as H.264 in MP4, which browsers play."""
+"""Annotated videos: boxes and text drawn into every frame, as H.264 in MP4, which browsers play."""
 
 from __future__ import annotations
 
@@ -47,15 +47,16 @@ def annotate(
 class VideoWriter:
     """Writes pictures as H.264 in MP4, one by one; memory does not grow with their number.
 
-    Every picture is scaled to the size of the first; an odd side gets one more row or column, a copy of the last,
-    because the codec wants even ones. Each frame is shown at the time given with it.
+    Every picture is scaled to the size of the first; an odd side gets one more row or column, a
+    copy of the last, because the codec wants even ones. Each frame is shown at the time given with it.
 
     Args:
         path: the file; see `write_video` and `files.whole_file` for writing it whole or not at all.
         fps: pictures a second where no times are given.
         name: what the file will be called in the end, for messages.
 
-    Raises CourseError if there is no encoder or it does not take the pictures, OSError if the disk does not.
+    Raises CourseError if there is no encoder or it does not take the pictures, OSError if the disk
+    does not.
     """
 
     def __init__(self, path: Path, fps: float | Fraction = 25, name: Path | None = None) -> None:
@@ -64,8 +65,10 @@ class VideoWriter:
         self.codec = next((c for c in ENCODERS if c in av.codecs_available), None)
         if self.codec is None:
             raise CourseError(
-                f"{self.name} cannot be written: PyAV {av.__version__} as installed has no H.264 encoder "
-                f"(looked for {', '.join(ENCODERS)}). Install it from its wheel: `pip install --force-reinstall av`."
+                f"{self.name} cannot be written: PyAV {av.__version__} as installed has no H.264 "
+                f"encoder "
+                f"(looked for {', '.join(ENCODERS)}). Install it from its wheel: `pip install "
+                f"--force-reinstall av`."
             )
         self._container = self._stream = None
         self._last = -1  # ticks
@@ -81,7 +84,7 @@ class VideoWriter:
                 self._container.close()
 
     def add(self, picture: np.ndarray, seconds: float | Fraction | None = None) -> None:
-        """Write a picture (H, W, 3), shown `seconds` after the start; by default when its turn is at `fps`."""
+        """Write a picture (H, W, 3), shown `seconds` after the start; else in turn at `fps`."""
         seconds = self.count / self.rate if seconds is None else seconds
         with _in_words(self.name):
             if self._container is None:
@@ -131,7 +134,7 @@ class VideoWriter:
 
 
 def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
-    """Write frames (H, W, 3) as H.264 in MP4, `fps` a second; the file appears under its name only when it is whole.
+    """Write frames (H, W, 3) as H.264 in MP4, `fps` a second; the file is there when it is whole.
 
     Raises CourseError if there is no frame or no encoder, OSError if the disk does not take it.
     """
@@ -142,14 +145,15 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
 
 @contextmanager
 def _in_words(name: Path) -> Iterator[None]:
-    """Errors of FFmpeg as errors that name the file: the system's own as such, the encoder's in a sentence."""
+    """Errors of FFmpeg as errors that name the file: the system's own, the encoder's in words."""
     try:
         yield
     except av.FFmpegError as problem:
         if isinstance(problem, OSError):
             raise OSError(problem.errno, problem.strerror, str(name)) from None
         raise CourseError(
-            f"{name} cannot be written: the H.264 encoder says {problem.strerror!r}; it takes pictures of up to "
+            f"{name} cannot be written: the H.264 encoder says {problem.strerror!r}; it takes "
+            f"pictures of up to "
             "16,384 pixels a side"
         ) from None
 
@@ -159,7 +163,7 @@ def _rgb(colour: str) -> tuple[int, int, int]:
 
 
 def _corners(box: np.ndarray, picture: np.ndarray) -> tuple[int, int, int, int]:
-    """First and last pixel of a box (4,): x1, y1, x2, y2; what lies far outside the picture is brought near its edge."""
+    """First and last pixel of a box (4,): x1, y1, x2, y2; what is far outside is brought near."""
     height, width = picture.shape[:2]
     x, y, w, h = np.asarray(box, dtype=np.float64)
     near = np.clip([x, y, x + w, y + h], -8, [width + 8, height + 8, width + 8, height + 8])

@@ -1,4 +1,4 @@
-"""The demo's video in a real browser: it opens, plays to its end, and shows the colours that were drawn."""
+"""The demo's video in a real browser: it opens, plays to its end, and its colours are right."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def play(tmp_path):
-    """Plays a file of tmp_path in the browser until it ends; gives the driver and the video's state."""
+    """Plays a file of tmp_path in the browser until its end; gives driver and video's state."""
     if missing := lacking():
         pytest.skip(f"plays a video in a real browser, which needs {', '.join(missing)}")
     server = ThreadingHTTPServer(

@@ -30,7 +30,7 @@ OURS = [n for n in TRACKER_NAMES if not n.startswith("opencv")]
 
 
 def square(t: int) -> np.ndarray:
-    """A bright square with a pattern that moves 2 px right a frame, from x = 10, y = 12; 16 px a side."""
+    """A bright square of 16 px with a pattern, moving 2 px right a frame from x = 10, y = 12."""
     rng = np.random.default_rng(0)
     picture = np.full((64, 96, 3), 60, np.uint8)
     picture[12:28, 10 + 2 * t : 26 + 2 * t] = (

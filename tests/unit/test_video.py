@@ -1,4 +1,4 @@
-"""Videos in: one pass that ends where decoding ends, times from time stamps, upright pictures, exact random access."""
+"""Videos in: one pass until decoding ends, times from stamps, upright pictures, random access."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class TestOnePass:
 
 
 class TestDamage:
-    """A file that breaks off gives the frames before; one that holds none is refused in a sentence."""
+    """A file that breaks off gives the frames before; one that holds none is refused."""
 
     @pytest.mark.parametrize(
         ("name", "options"),

@@ -1,4 +1,4 @@
-"""Videos out: H.264 that browsers play, whole or not at all; the one pass that tracks, draws and writes; own files."""
+"""Videos out: H.264 that browsers play, whole or not at all; one pass; a command's own files."""
 
 from __future__ import annotations
 

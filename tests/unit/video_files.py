@@ -1,4 +1,4 @@
-"""Small videos made by PyAV for tests: every frame carries its own number as eight bars, black or white."""
+"""Small videos made by PyAV for tests: every frame shows its own number as eight bars."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from course_lib.data.video import VideoFile
 
 
 def numbered(number: int, height: int = 48, width: int = 64) -> np.ndarray:
-    """A picture (H, W, 3) that shows a number below 256: its bits from left to right, the highest first."""
+    """A picture (H, W, 3) that shows a number below 256: its bits, the highest at the left."""
     bars = np.array([(number >> (7 - k)) & 1 for k in range(8)])
     row = np.repeat(bars, -(-width // 8))[:width]  # (W,)
     return np.repeat(np.repeat(np.uint8(20 + 210 * row)[None, :, None], height, 0), 3, 2)
@@ -50,7 +50,7 @@ def make_video(
     turn: dict | None = None,
     tags: dict[str, str] | None = None,
 ) -> Path:
-    """A video of `count` numbered frames from the number `first` on, shown at `pts` · `base` seconds."""
+    """A video of `count` frames numbered from `first` on, shown at `pts` · `base` seconds."""
     with av.open(str(path), "w", format=format, options=muxer or {}) as container:
         stream = container.add_stream(codec, rate=25, options=encoder or {})
         (stream.width, stream.height), stream.pix_fmt = size, pix
@@ -67,7 +67,7 @@ def make_video(
 
 
 def trim(path: Path, first: int, count: int) -> None:
-    """Trim an MP4 of 25 frames a second as a phone does: a new edit list, all frames still in the file."""
+    """Trim an MP4 of 25 frames a second as a phone does: by its edit list; all frames stay."""
     data = bytearray(path.read_bytes())
     at = data.index(b"elst") + 12  # past version, flags and the number of entries
     _, media_time = struct.unpack(">Ii", data[at : at + 8])
