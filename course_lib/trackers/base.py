@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from course_lib.data.frames import as_frame
 from course_lib.errors import DataError
 
-SMALLEST = 0.1  # pixels; nothing of a smaller target is seen
+SMALLEST = 0.001  # pixels; what is smaller is a slip, and its area may be 0 in arithmetic
 LARGEST = 2  # sides of the frame; a tracker's patch, and so its memory, grows with the box
 
 
@@ -44,7 +44,7 @@ def accept_start(frame: np.ndarray, box: ArrayLike) -> tuple[np.ndarray, np.ndar
 
     A grey frame becomes three equal channels. A box that reaches beyond the frame is kept as it is:
     targets do stand half outside. Raises DataError for a box with NaN, without area, wholly
-    outside, with a side below a tenth of a pixel, or more than twice as wide or high as the frame.
+    outside, with a side below a thousandth of a pixel, or more than twice as wide or high as the frame.
     """
     frame = as_frame(frame)
     box = np.asarray(box, dtype=np.float64)

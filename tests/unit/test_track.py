@@ -135,8 +135,8 @@ class TestBox:
         [
             ("500,12,16,16", "wholly outside the frame of 96×64"),
             ("10,12,16,40000000", "16 wide and 40000000 high in a frame of 96×64"),
-            ("10,12,193,16", "expected sides of at least 0.1 and at most 2 times"),
-            ("10,12,0.05,16", "expected sides of at least 0.1"),
+            ("10,12,193,16", "expected sides of at least 0.001 and at most 2 times"),
+            ("10,12,0.0005,16", "expected sides of at least 0.001"),
         ],
     )
     def test_a_box_that_does_not_fit_the_frame_leaves_nothing(self, film, capsys, box, words):
@@ -156,7 +156,7 @@ class TestFirstBoxOfEveryTracker:
 
     FRAME = np.random.default_rng(5).integers(0, 256, (40, 50, 3), dtype=np.uint8)
 
-    @pytest.mark.parametrize("box", [[-25, -20, 100, 80], [20, 20, 0.1, 0.1]])
+    @pytest.mark.parametrize("box", [[-25, -20, 100, 80], [20, 20, 0.001, 0.001]])
     def test_within(self, name, box):
         tracker = make_tracker(name)
         tracker.init(self.FRAME, box)
@@ -164,10 +164,16 @@ class TestFirstBoxOfEveryTracker:
 
     @pytest.mark.parametrize(
         "box",
-        [[0, 0, 100.1, 10], [0, 0, 10, 80.1], [0, 0, 10, 4e7], [5, 5, 0.09, 5], [5, 5, 5, 1e-300]],
+        [
+            [0, 0, 100.1, 10],
+            [0, 0, 10, 80.1],
+            [0, 0, 10, 4e7],
+            [5, 5, 0.0009, 5],
+            [5, 5, 5, 1e-300],
+        ],
     )
     def test_beyond(self, name, box):
-        with pytest.raises(DataError, match="expected sides of at least 0.1 and at most 2 times"):
+        with pytest.raises(DataError, match="expected sides of at least 0.001 and at most 2 times"):
             make_tracker(name).init(self.FRAME, box)
 
 
