@@ -1,62 +1,95 @@
-"""`python -m course_lib demo`: track a generated clip with MOSSE, write an annotated video and its scores."""
+"""`python -m course_lib demo`: track a generated clip, write an annotated video and its scores."""
 
 from __future__ import annotations
 
 import argparse
-import json
+import sys
 from pathlib import Path
 
 import numpy as np
+from tqdm.auto import tqdm
 
-from course_lib.data.benchmarks import load_benchmark
+from course_lib.cli.outputs import check_outputs, record_of
+from course_lib.data.generated import SPECS, make_clip
+from course_lib.data.sequence import Sequence
+from course_lib.data.video import timed
 from course_lib.errors import SettingsError
+from course_lib.evaluation.follow import Step, follow, write_steps
 from course_lib.evaluation.metrics import auc, precision_at
-from course_lib.evaluation.otb import score_sequence, track
-from course_lib.evaluation.video import annotate, write_video
-from course_lib.files import write_whole
+from course_lib.evaluation.otb import score_sequence
+from course_lib.evaluation.results import Result
+from course_lib.evaluation.video import VideoWriter
+from course_lib.files import whole_file
 from course_lib.geometry.boxes import iou
 from course_lib.places import RUNS
-from course_lib.trackers import make_tracker
+from course_lib.trackers import TRACKER_NAMES, make_tracker
+from course_lib.trackers.base import Tracker
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("--clip", default="gen-03-occlusion", help="name of a clip of generated-v1")
+    parser.add_argument("--tracker", default="mosse", help=f"one of {', '.join(TRACKER_NAMES)}")
     parser.add_argument(
         "--out", type=Path, default=RUNS / "demo", help="folder for the video and the scores"
     )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Track, write the video and the scores, say where they are."""
-    benchmark = load_benchmark("generated-v1")
-    if arguments.clip not in benchmark.names:
-        raise SettingsError(
-            f"there is no clip {arguments.clip!r}; there are {', '.join(benchmark.names)}"
-        )
-    clip = benchmark[arguments.clip]
-    result = track(make_tracker("mosse"), clip)
-    score = score_sequence(result.boxes, clip.boxes)
-    overlaps = iou(result.boxes, clip.boxes)  # (T,)
-    video = arguments.out / f"{clip.name}.mp4"
-    texts = ("absent" if np.isnan(v) else f"IoU {v:.2f}" for v in overlaps)
-    rows = zip(clip.frames, result.boxes, clip.boxes, texts, strict=True)
-    write_video(
-        video,
-        (annotate(f, p, t, f"{i}  MOSSE  {text}") for i, (f, p, t, text) in enumerate(rows)),
-        clip.fps or 25,
+    tracker = make_tracker(arguments.tracker)
+    specs = {spec.name: spec for spec in SPECS}
+    if arguments.clip not in specs:
+        raise SettingsError(f"there is no clip {arguments.clip!r}; there are {', '.join(specs)}")
+    video = arguments.out / f"{arguments.clip}.mp4"
+    record = video.with_suffix(".json")
+    check_outputs("demo", record, [video], [])
+    clip = make_clip(specs[arguments.clip])
+    with whole_file(video) as part, whole_file(record) as facts:
+        result = _track(clip, tracker, part, video, arguments.quiet)
+        scores = _scores(clip, arguments.tracker, result)
+        facts.write_text(record_of("demo", {video: part}, scores), encoding="utf-8")
+    print(
+        f"{tracker.name} on {clip.name}: AUC {scores['auc']:.3f}, "
+        f"precision at 20 px {scores['precision20']:.3f}, "
+        f"{scores['fps']:,.0f} frames/s"
     )
-    scores = {
+    print(f"wrote {video} (green: truth, dashed: tracker) and {record}")
+    return 0
+
+
+def _track(clip: Sequence, tracker: Tracker, part: Path, video: Path, quiet: bool) -> Result:
+    """Track the clip and write its video to `part`, which will be called `video`."""
+
+    def describe(step: Step) -> tuple[np.ndarray, str]:
+        truth = clip.boxes[step.moment.number]  # (4,)
+        overlap = float(iou(step.box, truth))
+        text = "absent" if np.isnan(overlap) else f"IoU {overlap:.2f}"
+        return truth, f"{step.moment.number}  {tracker.name}  {text}"
+
+    steps = follow(tracker, timed(clip.frames, clip.fps or 25), clip.boxes[0], [])
+    bar = tqdm(
+        steps,
+        total=len(clip),
+        unit="frame",
+        desc=clip.name,
+        disable=quiet or not sys.stderr.isatty(),
+    )
+    with VideoWriter(part, clip.fps or 25, video) as writer:
+        result = write_steps(writer, bar, describe, [])
+    if len(result) < len(clip):
+        raise KeyboardInterrupt  # the scores of a part are not the clip's
+    return result
+
+
+def _scores(clip: Sequence, tracker: str, result: Result) -> dict[str, object]:
+    score = score_sequence(result.boxes, clip.boxes)
+    return {
         "clip": clip.name,
-        "tracker": "mosse",
+        "tracker": tracker,
         "auc": round(auc(score.success), 4),
         "precision20": round(precision_at(score.precision), 4),
         "mean_iou": round(score.mean_iou, 4),
         "fps": round(len(result) / float(result.seconds.sum()), 1),
     }
-    write_whole(arguments.out / f"{clip.name}.json", json.dumps(scores, indent=1) + "\n")
-    print(
-        f"MOSSE on {clip.name}: AUC {scores['auc']:.3f}, precision at 20 px {scores['precision20']:.3f}, {scores['fps']:,.0f} frames/s"
-    )
-    print(f"wrote {video} (green: truth, dashed: tracker) and {video.with_suffix('.json')}")
-    return 0

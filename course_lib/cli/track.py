@@ -1,79 +1,241 @@
-"""`python -m course_lib track --video FILE --box x,y,w,h`: track a target in your own video."""
+"""`python -m course_lib track --video FILE --box x,y,w,h`: track a target in your own video.
+
+One pass: every frame is tracked, drawn and written before the next is decoded, so a film may be as
+long as it likes.
+"""
 
 from __future__ import annotations
 
 import argparse
+import re
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from tqdm.auto import tqdm
 
-from course_lib.data.frames import VideoFile
-from course_lib.data.sequence import Sequence
+from course_lib.cli.outputs import check_outputs, record_of
+from course_lib.data.frames import ImageFiles
+from course_lib.data.video import TimedFrame, VideoFile, find_frames, timed
 from course_lib.errors import SettingsError
-from course_lib.evaluation.otb import track
-from course_lib.evaluation.results import write_result
-from course_lib.evaluation.video import annotate, write_video
-from course_lib.trackers import TRACKER_NAMES, make_tracker
+from course_lib.evaluation.follow import Step, follow, write_steps
+from course_lib.evaluation.results import Result, write_result
+from course_lib.evaluation.video import VideoWriter
+from course_lib.files import whole_file
+from course_lib.recipe import parse_overrides
+from course_lib.trackers import DEEP, TRACKER_NAMES, make_tracker
+from course_lib.trackers.base import Tracker
+
+NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]{1,2})?", re.IGNORECASE)
+TIME = re.compile(r"(?:(?:([0-9]{1,3}):)?([0-9]{1,4}):)?([0-9]{1,9}(?:\.[0-9]{0,9})?)(s?)")
+NEARLY = Fraction(1, 1000)  # seconds; times are typed with three digits
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("--video", type=Path, required=True, help="MP4, AVI, MOV, WebM or similar")
+    # argparse takes a value that begins with a minus for an option, unless it looks like a number
+    parser._negative_number_matcher = re.compile(r"^[-−][0-9.]|^-(inf|nan)")
+    parser.add_argument(
+        "--video",
+        required=True,
+        nargs="+",
+        metavar="FILE",
+        help="a video (MP4, MOV, AVI, WebM, …), a folder of images, or a pattern such as "
+        "'frames/*.png'",
+    )
     parser.add_argument(
         "--box",
         required=True,
+        nargs="+",
         metavar="X,Y,W,H",
         help="the target in the first frame: top-left corner and size, pixels",
     )
     parser.add_argument(
-        "--start", type=int, default=0, help="number of the frame the box is for, counted from 0"
+        "--start",
+        default="0",
+        metavar="FRAME|TIME",
+        help="what the box is for: a frame, counted from 0, or a time such as 2.5s or 1:02.5 "
+        "(default: 0)",
     )
     parser.add_argument("--tracker", default="mosse", help=f"one of {', '.join(TRACKER_NAMES)}")
+    parser.add_argument("--recipe", type=Path, help="YAML file with the tracker's settings")
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        dest="settings",
+        metavar="KEY=VALUE",
+        help="settings that win over the recipe, for example rate=0.2",
+    )
+    parser.add_argument("--weights", help="a name or a .safetensors file, for a deep tracker")
+    parser.add_argument("--device", help="auto, cpu or cuda, for a deep tracker")
     parser.add_argument(
         "--out",
-        type=Path,
-        help="video to write; default: beside the input, with the tracker's name",
+        help="video to write (.mp4), or a folder; default: beside the input, with the tracker's "
+        "name",
     )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Track to the end; write the annotated video and, beside it, the boxes."""
-    box = parse_box(arguments.box)
-    tracker = make_tracker(arguments.tracker)
-    video = VideoFile(arguments.video)
-    if not 0 <= arguments.start < len(video):
+    """Track until decoding ends; write the annotated video, the boxes and a record of the run."""
+    box, start = parse_box(" ".join(arguments.box)), parse_start(arguments.start)
+    if not all(arguments.video):
         raise SettingsError(
-            f"--start is {arguments.start}; {arguments.video} has frames 0 to {len(video) - 1}"
+            "--video is empty; expected a video file, a folder of images, or a pattern"
         )
-    frames = video.part(arguments.start)
-    truth = np.vstack([box, np.full((len(frames) - 1, 4), np.nan)])  # known in the first frame only
-    result = track(tracker, Sequence(arguments.video.stem, frames, truth))
-    out = arguments.out or arguments.video.with_name(
-        f"{arguments.video.stem}-{arguments.tracker}.mp4"
-    )
-    if out.suffix != ".mp4":
-        raise SettingsError(f"--out is {out}; expected a name that ends in .mp4")
-    pictures = (
-        annotate(f, b, text=f"{arguments.start + i}  {tracker.name}")
-        for i, (f, b) in enumerate(zip(frames, result.boxes, strict=True))
-    )
-    write_video(out, pictures, video.fps or 25)
-    write_result(out.with_suffix(".txt"), result)
+    tracker = _make(arguments)
+    frames = find_frames(arguments.video)
+    out = _out(arguments, frames)
+    text, record = out.with_suffix(".txt"), out.with_suffix(".json")
+    inputs = [frames.path] if isinstance(frames, VideoFile) else frames.paths[:1]
+    check_outputs("track", record, [out, text], inputs)
+
+    said: list[str] = []
+    steps = follow(tracker, starting_at(timed(frames), start, arguments.start), box, said)
+    first = next(steps)  # a box that does not fit is said before a file is made
+    with whole_file(out) as video, whole_file(text) as boxes, whole_file(record) as facts:
+        with VideoWriter(video, getattr(frames, "rate", 25), out) as writer:
+            seen = tqdm(chain([first], steps), **_bar(arguments, frames, first))
+            result = write_steps(
+                writer, seen, lambda s: (None, f"{s.moment.number}  {tracker.name}"), said
+            )
+        said += filter(None, [getattr(frames, "note", "")])
+        write_result(boxes, Result(result.boxes, np.full(len(result), np.nan)))
+        about = _about(arguments, first, result, said)
+        facts.write_text(record_of("track", {out: video, text: boxes}, about), encoding="utf-8")
+    for sentence in said:
+        print(f"track: {sentence}", file=sys.stderr)
     print(
-        f"{tracker.name} on {len(result)} frames, {len(result) / result.seconds.sum():,.0f} frames/s"
+        f"{tracker.name} on {len(result)} frames, {len(result) / result.seconds.sum():,.0f} "
+        f"frames/s"
     )
-    print(f"wrote {out} and {out.with_suffix('.txt')} (x,y,w,h per frame)")
-    return 0
+    print(f"wrote {out}, {text} (x,y,w,h per frame) and {record} (what was run)")
+    return 130 if any(sentence.startswith("stopped") for sentence in said) else 0
+
+
+def starting_at(
+    moments: Iterator[TimedFrame], start: int | Fraction, asked: str
+) -> Iterator[TimedFrame]:
+    """The moments from a frame's number on, or from the frame that is on the screen at a time.
+
+    Raises SettingsError, quoting `asked`, if the video ends before.
+    """
+    before = None
+    for moment in moments:
+        if isinstance(start, int) and moment.number == start:
+            yield moment
+            break
+        if not isinstance(start, int) and moment.seconds > start + NEARLY:
+            yield from (before, moment)
+            break
+        before = moment
+    else:
+        if not isinstance(start, int) and start <= before.seconds + NEARLY:
+            yield before
+            return
+        raise SettingsError(
+            f"--start is {asked}; the video has frames 0 to {before.number}, "
+            f"the last at {float(before.seconds):.2f} s"
+        )
+    yield from moments
 
 
 def parse_box(text: str) -> np.ndarray:
-    """Box (4,) from "x,y,w,h"; raises SettingsError saying what is wrong with it."""
-    try:
-        box = np.array([float(part) for part in text.split(",")])
-    except ValueError:
-        box = np.empty(0)
-    if box.shape != (4,) or not np.isfinite(box).all():
+    """Box (4,) from "x,y,w,h", blanks and brackets allowed; SettingsError says what is wrong."""
+    plain = text.strip().replace("−", "-")
+    if plain[:1] + plain[-1:] in ("()", "[]"):
+        plain = plain[1:-1]
+    words = re.split(r"\s*[,;]\s*|\s+", plain.strip())
+    if len(words) != 4 or not all(NUMBER.fullmatch(word) for word in words):
         raise SettingsError(
-            f"--box is {text!r}; expected four numbers with commas between, x,y,w,h, for example 120,80,40,60"
+            f"--box is {text!r}; expected four numbers with commas between, x,y,w,h, for example "
+            f"120,80,40,60"
+        )
+    box = np.array([float(word) for word in words])
+    if box[2] <= 0 or box[3] <= 0:
+        raise SettingsError(
+            f"--box is {text!r}: {box[2]:g} wide and {box[3]:g} high; expected both above 0. "
+            "A box is x,y,w,h, not two corners."
         )
     return box
+
+
+def parse_start(text: str) -> int | Fraction:
+    """A frame's number from "12", seconds from "2.5s", "1:02.5", "1:00:00"; or SettingsError."""
+    match = TIME.fullmatch(text.strip())
+    if match is None or ("." in text and not (match[2] or match[4])):
+        raise SettingsError(
+            f"--start is {text!r}; expected the number of a frame, counted from 0, or a time such "
+            f"as 2.5s or 1:02.5"
+        )
+    hours, minutes, seconds, unit = match.groups()
+    if not minutes and not unit:
+        return int(seconds)
+    return 3600 * int(hours or 0) + 60 * int(minutes or 0) + Fraction(seconds)
+
+
+def _make(arguments: argparse.Namespace) -> Tracker:
+    """The tracker with its settings."""
+    name = arguments.tracker
+    given = parse_overrides([s.removeprefix(f"{name}.") for s in arguments.settings])
+    settings = dict(given)
+    for key in ("weights", "device"):
+        value = getattr(arguments, key)
+        if value is not None and name not in DEEP:
+            raise SettingsError(
+                f"--{key} is for trackers with a network ({', '.join(DEEP)}); {name} has none"
+            )
+        if value is not None:
+            settings[key] = "'" + value.replace("'", "''") + "'"  # a text, whatever it looks like
+    strange = next((key for key in settings if key in ("name", "recipe")), None)
+    if strange:
+        raise SettingsError(f"--set {strange}={settings[strange]}: {name} has no such setting")
+    return make_tracker(name, arguments.recipe, **settings)
+
+
+def _out(arguments: argparse.Namespace, frames: VideoFile | ImageFiles) -> Path:
+    """Where the video goes."""
+    source = frames.path if isinstance(frames, VideoFile) else frames.paths[0].resolve().parent
+    name = source.stem if isinstance(frames, VideoFile) else source.name
+    default = f"{name or 'frames'}-{arguments.tracker}.mp4"
+    if arguments.out is None:
+        return source.with_name(default)
+    out = Path(arguments.out)
+    if out.is_dir() or arguments.out.endswith("/"):
+        return out / default
+    if out.suffix.lower() != ".mp4":
+        raise SettingsError(f"--out is {out}; expected a name that ends in .mp4, or a folder")
+    return out
+
+
+def _bar(
+    arguments: argparse.Namespace, frames: VideoFile | ImageFiles, first: Step
+) -> dict[str, object]:
+    """How the progress bar looks; where a video's header is wrong the bar is too."""
+    count = frames.expected if isinstance(frames, VideoFile) else len(frames)
+    total = max(count - first.moment.number, 1) if count else None
+    quiet = arguments.quiet or not sys.stderr.isatty()
+    return {"total": total, "unit": "frame", "desc": arguments.tracker, "disable": quiet}
+
+
+def _about(
+    arguments: argparse.Namespace, first: Step, result: Result, said: list[str]
+) -> dict[str, object]:
+    """What was run, for the record."""
+    return {
+        "tracker": arguments.tracker,
+        "recipe": str(arguments.recipe) if arguments.recipe else None,
+        "settings": arguments.settings,
+        "weights": arguments.weights,
+        "video": arguments.video,
+        "first_frame": first.moment.number,
+        "box": first.box.tolist(),
+        "frames": len(result),
+        "frames_per_second": round(len(result) / float(result.seconds.sum()), 1),
+        "notes": said,
+    }

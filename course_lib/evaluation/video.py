@@ -1,86 +1,189 @@
-"""Annotated videos: boxes and a line of text drawn into every frame of an MP4."""
+"""Annotated videos: boxes and text drawn into every frame, as H.264 in MP4, which browsers play."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 
 from course_lib.errors import CourseError
+from course_lib.files import whole_file
 from course_lib.plots import PREDICTION, TRUTH
+
+ENCODERS = ("libx264", "libopenh264", "h264_videotoolbox", "h264_mf")  # whichever PyAV brings
+CLOCK = 90_000  # ticks a second: whole numbers of them for 24, 25, 30 and 29.97 frames a second
+BT709 = 1  # FFmpeg's number of the colours that browsers take for granted
 
 
 def annotate(
     frame: np.ndarray, predicted: np.ndarray, truth: np.ndarray | None = None, text: str = ""
 ) -> np.ndarray:
-    """A copy of a frame (H, W, 3) with the true box (solid green), the tracker's (dashed vermilion), a line of text."""
+    """A copy of a frame with boxes and a line of text.
+
+    Args:
+        frame: (H, W, 3).
+        predicted: (4,) the tracker's box, dashed vermilion.
+        truth: (4,) the true box, solid green, if it is known.
+        text: the line.
+    """
     picture = np.ascontiguousarray(frame.copy())
     if truth is not None and np.isfinite(truth).all():
-        x, y, w, h = (round(float(v)) for v in truth)
-        cv2.rectangle(picture, (x, y), (x + w - 1, y + h - 1), _rgb(TRUTH), 2)
-    _dashed(picture, predicted, _rgb(PREDICTION))
+        x1, y1, x2, y2 = _corners(truth, picture)
+        cv2.rectangle(picture, (x1, y1), (x2, y2), _rgb(TRUTH), 2)
+    if np.isfinite(predicted).all():
+        _dashed(picture, _corners(predicted, picture), _rgb(PREDICTION))
     if text:
-        cv2.putText(
-            picture, text, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 3, cv2.LINE_AA
-        )
-        cv2.putText(
-            picture, text, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA
-        )
+        for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+            font = cv2.FONT_HERSHEY_SIMPLEX
+            cv2.putText(picture, text, (6, 18), font, 0.5, colour, thickness, cv2.LINE_AA)
     return picture
 
 
-def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
-    """Write frames (H, W, 3) as MP4; the file appears under its name only when it is whole.
+class VideoWriter:
+    """Writes pictures as H.264 in MP4, one by one; memory does not grow with their number.
 
-    Every frame is scaled to the size of the first. Raises CourseError if there is no frame or OpenCV cannot write.
+    Every picture is scaled to the size of the first; an odd side gets one more row or column, a
+    copy of the last, because the codec wants even ones. Each frame is shown at the time given with it.
+
+    Args:
+        path: the file; see `write_video` and `files.whole_file` for writing it whole or not at all.
+        fps: pictures a second where no times are given.
+        name: what the file will be called in the end, for messages.
+
+    Raises CourseError if there is no encoder or it does not take the pictures, OSError if the disk
+    does not.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part.mp4")
-    writer, size = None, (0, 0)
-    try:
+
+    def __init__(self, path: Path, fps: float | Fraction = 25, name: Path | None = None) -> None:
+        self.path, self.name, self.count = path, name or path, 0
+        self.rate = Fraction(fps).limit_denominator(1001)
+        self.codec = next((c for c in ENCODERS if c in av.codecs_available), None)
+        if self.codec is None:
+            raise CourseError(
+                f"{self.name} cannot be written: PyAV {av.__version__} as installed has no H.264 "
+                f"encoder "
+                f"(looked for {', '.join(ENCODERS)}). Install it from its wheel: `pip install "
+                f"--force-reinstall av`."
+            )
+        self._container = self._stream = None
+        self._last = -1  # ticks
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(self, kind: type | None, *rest: object) -> None:
+        if kind is None:
+            self.close()
+        elif self._container is not None:  # whatever is there is thrown away
+            with suppress(av.FFmpegError):
+                self._container.close()
+
+    def add(self, picture: np.ndarray, seconds: float | Fraction | None = None) -> None:
+        """Write a picture (H, W, 3), shown `seconds` after the start; else in turn at `fps`."""
+        seconds = self.count / self.rate if seconds is None else seconds
+        with _in_words(self.name):
+            if self._container is None:
+                self._open(
+                    picture.shape[0] + picture.shape[0] % 2, picture.shape[1] + picture.shape[1] % 2
+                )
+            frame = av.VideoFrame.from_ndarray(self._fitted(picture), format="rgb24")
+            frame = frame.reformat(
+                format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
+            )
+            self._last = max(round(seconds * CLOCK), self._last + 1)
+            frame.pts, frame.time_base = self._last, Fraction(1, CLOCK)
+            self._container.mux(self._stream.encode(frame))
+        self.count += 1
+
+    def close(self) -> None:
+        """Write what the encoder holds back, and the end of the file."""
+        if self._container is None:
+            raise CourseError(f"no frame to write into {self.name}")
+        with _in_words(self.name):
+            try:
+                self._container.mux(self._stream.encode())
+            finally:
+                self._container.close()
+
+    def _open(self, height: int, width: int) -> None:
+        self._size = (width, height)
+        # the index in front, so that a browser starts before it has everything
+        self._container = av.open(
+            str(self.path), "w", format="mp4", options={"movflags": "faststart"}
+        )
+        options = {"preset": "veryfast", "crf": "20"} if self.codec == "libx264" else {}
+        stream = self._container.add_stream(self.codec, rate=self.rate, options=options)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, CLOCK)
+        for kind in ("colorspace", "color_primaries", "color_trc", "color_range"):
+            setattr(stream.codec_context, kind, BT709)  # the range's 1 is the limited one
+        self._stream = stream
+
+    def _fitted(self, picture: np.ndarray) -> np.ndarray:
+        """The picture at the video's size."""
+        width, height = self._size
+        right, bottom = width - picture.shape[1], height - picture.shape[0]
+        if right in (0, 1) and bottom in (0, 1):
+            return cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
+        return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
+    """Write frames (H, W, 3) as H.264 in MP4, `fps` a second; the file is there when it is whole.
+
+    Raises CourseError if there is no frame or no encoder, OSError if the disk does not take it.
+    """
+    with whole_file(path) as part, VideoWriter(part, fps, path) as video:
         for frame in frames:
-            if writer is None:
-                size = (
-                    frame.shape[1] // 2 * 2,
-                    frame.shape[0] // 2 * 2,
-                )  # the codec wants even sides
-                writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*"mp4v"), fps, size)
-                if not writer.isOpened():
-                    raise CourseError(
-                        f"OpenCV cannot write {path}: its build has no MP4 encoder. Install opencv-python from its wheel."
-                    )
-            fitting = frame if (frame.shape[1], frame.shape[0]) == size else cv2.resize(frame, size)
-            writer.write(cv2.cvtColor(fitting, cv2.COLOR_RGB2BGR))
-        if writer is None:
-            raise CourseError(f"no frame to write into {path}")
-        writer.release()
-        os.replace(temporary, path)
-    finally:
-        if writer is not None:
-            writer.release()
-        temporary.unlink(missing_ok=True)
+            video.add(frame)
+
+
+@contextmanager
+def _in_words(name: Path) -> Iterator[None]:
+    """Errors of FFmpeg as errors that name the file: the system's own, the encoder's in words."""
+    try:
+        yield
+    except av.FFmpegError as problem:
+        if isinstance(problem, OSError):
+            raise OSError(problem.errno, problem.strerror, str(name)) from None
+        raise CourseError(
+            f"{name} cannot be written: the H.264 encoder says {problem.strerror!r}; it takes "
+            f"pictures of up to "
+            "16,384 pixels a side"
+        ) from None
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:
     return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
 
 
+def _corners(box: np.ndarray, picture: np.ndarray) -> tuple[int, int, int, int]:
+    """First and last pixel of a box (4,): x1, y1, x2, y2; what is far outside is brought near."""
+    height, width = picture.shape[:2]
+    x, y, w, h = np.asarray(box, dtype=np.float64)
+    near = np.clip([x, y, x + w, y + h], -8, [width + 8, height + 8, width + 8, height + 8])
+    x1, y1, x2, y2 = (round(float(v)) for v in near)
+    return x1, y1, x2 - 1, y2 - 1
+
+
 def _dashed(
-    picture: np.ndarray, box: np.ndarray, colour: tuple[int, int, int], dash: int = 6
+    picture: np.ndarray,
+    corners: tuple[int, int, int, int],
+    colour: tuple[int, int, int],
+    dash: int = 6,
 ) -> None:
-    """Draw a box (4,) with dashes of `dash` pixels."""
-    if not np.isfinite(box).all():
-        return
-    x, y, w, h = (round(float(v)) for v in box)
-    right, bottom = x + w - 1, y + h - 1
-    for start in range(x, right + 1, 2 * dash):
-        end = min(start + dash, right)
-        for row in (y, bottom):
+    """Draw a rectangle with dashes of `dash` pixels."""
+    x1, y1, x2, y2 = corners
+    for start in range(x1, x2 + 1, 2 * dash):
+        end = min(start + dash, x2)
+        for row in (y1, y2):
             cv2.line(picture, (start, row), (end, row), colour, 2)
-    for start in range(y, bottom + 1, 2 * dash):
-        end = min(start + dash, bottom)
-        for column in (x, right):
+    for start in range(y1, y2 + 1, 2 * dash):
+        end = min(start + dash, y2)
+        for column in (x1, x2):
             cv2.line(picture, (column, start), (column, end), colour, 2)

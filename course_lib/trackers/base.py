@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike
 from course_lib.data.frames import as_frame
 from course_lib.errors import DataError
 
+SMALLEST = 0.001  # pixels; what is smaller is a slip, and its area may be 0 in arithmetic
+LARGEST = 2  # sides of the frame; a tracker's patch, and so its memory, grows with the box
+
 
 class Tracker(ABC):
     """A single-object tracker: told the target's box in one frame, it finds the box in the next ones.
@@ -40,7 +43,8 @@ def accept_start(frame: np.ndarray, box: ArrayLike) -> tuple[np.ndarray, np.ndar
     """The frame and the box a tracker starts on, checked: the first line of every `init`.
 
     A grey frame becomes three equal channels. A box that reaches beyond the frame is kept as it is:
-    targets do stand half outside. Raises DataError for a box with NaN, without area, or wholly outside.
+    targets do stand half outside. Raises DataError for a box with NaN, without area, wholly
+    outside, with a side below a thousandth of a pixel, or more than twice as wide or high as the frame.
     """
     frame = as_frame(frame)
     box = np.asarray(box, dtype=np.float64)
@@ -48,16 +52,25 @@ def accept_start(frame: np.ndarray, box: ArrayLike) -> tuple[np.ndarray, np.ndar
         raise DataError(f"the first box has shape {box.shape}; expected (4,): x, y, w, h")
     if not np.isfinite(box).all():
         raise DataError(
-            f"the first box is {box.tolist()}; expected four finite numbers. Start on a frame where the target is visible."
+            f"the first box is {box.tolist()}; expected four finite numbers. Start on a frame "
+            f"where the target is visible."
         )
     x, y, w, h = box
     if w <= 0 or h <= 0:
         raise DataError(
-            f"the first box is {w:g} wide and {h:g} high; expected both above 0. A box is (x, y, w, h), not two corners."
+            f"the first box is {w:g} wide and {h:g} high; expected both above 0. A box is (x, y, "
+            f"w, h), not two corners."
         )
     H, W = frame.shape[:2]
     if x >= W or y >= H or x + w <= 0 or y + h <= 0:
         raise DataError(
-            f"the first box {box.tolist()} lies wholly outside the frame of {W}×{H} pixels; give a box that overlaps it"
+            f"the first box {box.tolist()} lies wholly outside the frame of {W}×{H} pixels; give "
+            f"a box that overlaps it"
+        )
+    if w > LARGEST * W or h > LARGEST * H or min(w, h) < SMALLEST:
+        raise DataError(
+            f"the first box is {w:.10g} wide and {h:.10g} high in a frame of {W}×{H} pixels; "
+            f"expected sides of at least {SMALLEST} and at most {LARGEST} times the frame's. "
+            "A box is (x, y, w, h) in pixels, not two corners."
         )
     return frame, box

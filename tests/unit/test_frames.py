@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from course_lib.data import frames as frames_module
-from course_lib.data.frames import ArrayFrames, ImageFiles, VideoFile, as_frame, read_image
+from course_lib.data.frames import ArrayFrames, ImageFiles, as_frame, read_image
 from course_lib.errors import DataError, MissingDataError
 
 
@@ -96,34 +96,6 @@ def test_frames_may_change_size_and_be_grey():
 def test_what_is_no_frame_is_refused(image):
     with pytest.raises(DataError, match=r"expected uint8 \(height, width, 3\)"):
         as_frame(image)
-
-
-@pytest.fixture
-def video(tmp_path):
-    path = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 20, (64, 48))
-    if not writer.isOpened():
-        pytest.skip("this OpenCV writes no MJPG video")
-    for i in range(6):
-        writer.write(np.full((48, 64, 3), 40 * i, dtype=np.uint8))
-    writer.release()
-    return path
-
-
-def test_a_video_is_read_forwards_backwards_and_again(video):
-    frames = VideoFile(video)
-    assert len(frames) == 6 and frames.fps == 20
-    for i in [0, 1, 2, 5, 3, 0, 0, -1]:
-        assert abs(float(frames[i].mean()) - 40 * (i % 6)) < 4, i
-    assert [round(float(f.mean()) / 40) for f in frames] == [0, 1, 2, 3, 4, 5]
-
-
-def test_what_is_no_video_is_named(tmp_path):
-    with pytest.raises(MissingDataError, match=r"none.mp4 does not exist; give the path"):
-        VideoFile(tmp_path / "none.mp4")
-    (tmp_path / "text.mp4").write_text("hello")
-    with pytest.raises(DataError, match=r"text.mp4 does not open as a video; expected MP4"):
-        VideoFile(tmp_path / "text.mp4")
 
 
 def ramp(bits: int) -> np.ndarray:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from course_lib.cli import main
-from course_lib.data.frames import ArrayFrames, VideoFile
+from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Benchmark, Sequence
+from course_lib.data.video import VideoFile
 from course_lib.errors import CourseError, DataError, MissingDataError
 from course_lib.evaluation import figures, runner
 from course_lib.evaluation.report import got10k_scores, make_report, vot_scores

@@ -1,0 +1,93 @@
+"""Files that a command writes: nothing is replaced that it did not make itself.
+
+Beside what it writes a command leaves a record, a JSON file that names itself as its maker and each
+file with its SHA-256 sum, and its own. A file that exists and is not as the record says it was left
+is somebody's own, and stays.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from course_lib.errors import SettingsError
+from course_lib.files import digest
+
+MAKER = "made_by"
+
+
+def check_outputs(maker: str, record: Path, files: list[Path], inputs: list[Path]) -> None:
+    """Before anything is done: whether `record` and `files` may be written.
+
+    Args:
+        maker: the command's name, as in the record.
+        record: where the record will stand.
+        files: what it will be of.
+        inputs: what the command reads, which must not be written to, under whatever name.
+
+    Raises SettingsError if one exists and is not this command's own, OSError if the folder takes no
+    files.
+    """
+    for path in (*files, record):
+        if any(_same(path, given) for given in inputs):
+            raise SettingsError(
+                f"--out would write {path}, which is the input itself; give another name"
+            )
+    left = _left(maker, record)
+    for path in (*files, record):
+        if os.path.lexists(path) and not _is_own(path, record, left):
+            raise SettingsError(
+                f"{path} exists already, and `python -m course_lib {maker}` did not make it, or "
+                f"it was changed since; "
+                "move it, delete it, or give another --out"
+            )
+    _check_writable(record.parent)
+
+
+def record_of(maker: str, files: dict[Path, Path], facts: dict[str, Any]) -> str:
+    """The record's text: its maker, facts of the run, and the sum of each file.
+
+    `files` are by the name they will have the place where they stand now.
+    """
+    sums = {name.name: digest(place) for name, place in files.items()}
+    content = {**facts, MAKER: maker, "files": sums}
+    return json.dumps({**content, "sum": _sum(content)}, indent=1) + "\n"
+
+
+def _sum(content: dict[str, Any]) -> str:
+    return digest(json.dumps(content, sort_keys=True))
+
+
+def _left(maker: str, record: Path) -> dict[str, str]:
+    """The sums of the files that the record says were left; empty if it is not this command's."""
+    try:
+        content = json.loads(record.read_text(encoding="utf-8"))
+        whole = content.pop("sum") == _sum(content) and content[MAKER] == maker
+        return dict(content["files"]) if whole else {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def _is_own(path: Path, record: Path, left: dict[str, str]) -> bool:
+    if path.is_symlink() or not path.is_file():
+        return False
+    return bool(left) if path == record else digest(path) == left.get(path.name)
+
+
+def _same(path: Path, other: Path) -> bool:
+    """Whether two names are of one file, over links too."""
+    return path.exists() and other.exists() and path.samefile(other)
+
+
+def _check_writable(folder: Path) -> None:
+    """Raise the system's error, naming the folder, if no file can be made there."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent  # what is missing will be made in the nearest that is there
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as problem:
+        raise OSError(problem.errno, problem.strerror, str(folder)) from None
