@@ -160,7 +160,7 @@ def _begin(answer, part: Path, have: int) -> int:
 
 def _read(answer) -> bytes:
     try:
-        return answer.read(CHUNK)
+        return answer.read1(CHUNK)  # what came before a break is not lost
     except OSError as problem:  # of the connection, not of a disk
         raise ConnectionError(in_words(problem)) from None
 

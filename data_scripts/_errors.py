@@ -6,8 +6,11 @@ import http.client
 import re
 import socket
 import ssl
+import sys
 import urllib.error
 from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # the course, installed or not
 
 from course_lib.errors import CourseError
 
@@ -25,13 +28,14 @@ def given_up(url: str, part: Path, problem: Exception) -> DownloadError:
     if isinstance(problem, urllib.error.HTTPError):
         return DownloadError(
             f"{url} answers {problem.code} ({problem.reason}). {hint(problem.code)}{by_hand(part)}"
+            f"{' ' + kept(part) if part.is_file() else ''}"
         )
-    if not part.is_file():
+    got = part.stat().st_size if part.is_file() else 0
+    if not got:
         return DownloadError(
             f"{url} cannot be fetched: {in_words(problem)}. Check the connection and the address, and run the same "
             f"command again. {by_hand(part)}"
         )
-    got = part.stat().st_size
     return DownloadError(
         f"{url} broke off after {got:,} bytes ({in_words(problem)}). Run the same command again: it goes on from there. "
         f"{kept(part)} {by_hand(part)}"

@@ -27,7 +27,7 @@ OWN = ("installed.json", "checksums.json")
 Pieces = list[tuple[Path, Path]]  # a folder or file of an unpacked archive, and where it goes
 
 
-def archives_by_hand(what: str, folder: Path, needed: bool) -> list[Path]:
+def archives_by_hand(what: str, folder: Path, needed: bool = True) -> list[Path]:
     """The archives of a dataset in `folder`, put there by hand; says what else is there.
 
     Raises CourseError with what to do if there is none and one is `needed`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import lzma
 import os
 import stat
@@ -64,7 +65,8 @@ def _unpack_safely(archive: Path, folder: Path, largest: int, most: int) -> None
             "pack it again as an ordinary zip file."
         ) from None
     except OSError as problem:
-        if problem.errno is None:  # of gzip and bz2
+        seek = problem.errno == errno.EINVAL and problem.filename is None  # to before the beginning
+        if problem.errno is None or seek:  # gzip and bz2 give no number
             raise _damaged(archive, problem) from None
         problem.filename = problem.filename or str(folder.parent.parent)
         raise

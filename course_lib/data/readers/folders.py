@@ -17,6 +17,7 @@ from course_lib.files import read_numbers, read_text, split_row
 from course_lib.geometry.boxes import is_valid
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
+NOT_DATA = ("__MACOSX", "lost+found", "$RECYCLE.BIN", "System Volume Information")
 
 
 def by_number(name: str) -> list:
@@ -25,8 +26,8 @@ def by_number(name: str) -> list:
 
 
 def is_visible(name: str) -> bool:
-    """Whether a name is data: hidden files, work in progress and what macOS packs beside are not."""
-    return not name.startswith(".") and name != "__MACOSX"
+    """Whether a name is data: hidden files, work in progress and what systems put beside are not."""
+    return not name.startswith(".") and name not in NOT_DATA
 
 
 def folders_with(folder: Path, pattern: str) -> list[Path]:
