@@ -23,9 +23,9 @@ LONGEST_NAME = 150  # bytes; file systems take 255, and endings and temporary ma
 
 
 def read_text(path: Path) -> str:
-    """Text of a file in UTF-8, with or without a byte order mark, or in UTF-16 where its mark says so.
+    """Text of a file in UTF-8, or in UTF-16 where its byte order mark says so.
 
-    The shell of Windows writes lists in UTF-16. Bytes that do not decode become replacement characters.
+    Windows' shell writes lists in UTF-16. Bytes that do not decode become replacement characters.
     """
     with path.open("rb") as file:
         mark = file.read(2)
@@ -34,9 +34,10 @@ def read_text(path: Path) -> str:
 
 
 def split_row(line: str) -> list[str]:
-    """The fields of a row: one comma, semicolon or tab, or blanks, between them; one at the end adds none.
+    """The fields of a row with one comma, semicolon or tab, or blanks, between them.
 
-    Two commas with nothing between them give an empty field, so that a missing value is not passed over.
+    One at the end adds none. Two commas with nothing between them give an empty field, so that a
+    missing value is not passed over.
     """
     return re.split(r"\s*[,;]\s*|\s+", re.sub(r"\s*[,;]?\s*$", "", line).lstrip())
 
@@ -62,9 +63,9 @@ def read_names(path: Path) -> list[str]:
 
 
 def read_numbers(path: Path, columns: int) -> np.ndarray:
-    """The numbers (rows, columns) of a text file with comma, semicolon, tab or space between them; "nan" is a number.
+    """The numbers (rows, columns) of a text file with comma, semicolon, tab or space between them.
 
-    Raises DataError naming the file, the line and what stands there; infinity is refused.
+    "nan" is a number, infinity is not. Raises DataError naming the file, the line and its text.
     """
     rows = []
     for number, line in enumerate(read_text(path).splitlines(), start=1):

@@ -1,4 +1,4 @@
-"""Sums of files: published ones, and those of earlier downloads, kept in `checksums.json` beside them."""
+"""Sums of files: published ones, and those of earlier downloads in `checksums.json`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ def verify(path: Path, checksum: str | None, url: str) -> None:
     found = digest(path, kind)
     if found != expected.lower():
         raise DownloadError(
-            f"{path.name} from {url} has {kind} {found}; expected {expected}. Delete {path} if it is there and run again,"
-            " or name a mirror with --base-url. If you changed the file on purpose, delete its line in "
+            f"{path.name} from {url} has {kind} {found}; expected {expected}. Delete {path} if it "
+            "is there and run again,"
+            " or name a mirror with --base-url. If you changed the file on purpose, delete its "
+            "line in "
             f"{path.parent / RECORD}."
         )
 
@@ -35,13 +37,14 @@ def digest(path: Path, kind: str) -> str:
 
 
 def remembered(target: Path) -> str | None:
-    """The sum of an earlier download of `target`, if there was one; raises DataError if the record is damaged."""
+    """The sum of an earlier download of `target`; raises DataError if the record is damaged."""
     checksum = _record(target).get(target.name)
     if checksum is None:
         return None
     if not isinstance(checksum, str) or checksum.partition(":")[0] not in KINDS:
         raise DownloadError(
-            f"{target.parent / RECORD} gives {checksum!r} for {target.name}; expected sha256: and a sum. "
+            f"{target.parent / RECORD} gives {checksum!r} for {target.name}; expected sha256: and "
+            "a sum. "
             "Delete that file and run the same command again: it is made anew."
         )
     return checksum

@@ -1,4 +1,7 @@
-"""A year's description of VOT: which sequences it has and where their files are. It comes from outside, so all is checked."""
+"""A year's description of VOT: its sequences and where their files are.
+
+It comes from outside, so all of it is checked.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ TAKEN = ("archives", "list.txt")  # what else stands beside the sequences
 
 @dataclass(frozen=True)
 class Entry:
-    """One sequence: its name, addresses and checksums of its frames and annotations, frames per second."""
+    """One sequence: its name, addresses and checksums of frames and annotations, frame rate."""
 
     name: str
     frames: str

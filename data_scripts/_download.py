@@ -38,8 +38,8 @@ def download(
     """Fetch `url` into `target`; goes on where an earlier call was cut off.
 
     Args:
-        checksum: "md5:…", "sha1:…" or "sha256:…" if the source publishes one. Without it the sum of the
-            download is kept beside the file and compared when the file is used again.
+        checksum: "md5:…", "sha1:…" or "sha256:…" if the source publishes one. Without it the sum
+            of the download is kept beside the file and compared when the file is used again.
         size: bytes expected, if known.
 
     Raises DownloadError naming the URL, what came, what was expected and what to do next.
@@ -48,7 +48,8 @@ def download(
     for path in (target, part):
         if path.is_dir():
             raise DownloadError(
-                f"{path} is a folder; expected a file, or nothing there. Move it away and run again."
+                f"{path} is a folder; expected a file, or nothing there. Move it away and run "
+                "again."
             )
     known = remembered(target)  # before anything is fetched: the record may be damaged
     if target.is_file():
@@ -80,7 +81,8 @@ def usable_address(url: str) -> str:
         usable = False
     if not usable or re.search(r"[\s\x00-\x1f]", parts.netloc):
         raise DownloadError(
-            f"{url!r} is not an address to fetch from; expected one that begins with http:// or https:// and a host"
+            f"{url!r} is not an address to fetch from; expected one that begins with http:// or "
+            "https:// and a host"
         )
     return urlunsplit(parts._replace(path=quote(parts.path, safe="/%:@!$&'()*+,;=~")))
 
@@ -90,7 +92,8 @@ def require_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed * 1.02 > free:
         raise DownloadError(
-            f"{folder} has {free / 1e9:.1f} GB free; {needed / 1e9:.1f} GB are needed. Make room, or choose another disk with --root."
+            f"{folder} has {free / 1e9:.1f} GB free; {needed / 1e9:.1f} GB are needed. Make room, "
+            "or choose another disk with --root."
         )
 
 
@@ -183,7 +186,8 @@ def _check_size(url: str, part: Path, size: int | None, promised: int | None) ->
     if size is not None and got != size:
         part.unlink(missing_ok=True)
         raise DownloadError(
-            f"{url} has {got:,} bytes; expected {size:,}. The source has changed: look for a mirror with --base-url."
+            f"{url} has {got:,} bytes; expected {size:,}. The source has changed: look for a "
+            "mirror with --base-url."
         )
 
 
@@ -199,7 +203,7 @@ def _may_be_page(url: str) -> bool:
 
 
 def _refuse_web_page(url: str, part: Path) -> None:
-    """Raise DownloadError if a page came under the name of a file, whatever the server called it."""
+    """Raise DownloadError if a page came under the name of a file, whatever it is called."""
     with part.open("rb") as file:
         if WEB_PAGE.match(file.read(2048).removeprefix(b"\xef\xbb\xbf")) and not _may_be_page(url):
             raise web_page(url, part)

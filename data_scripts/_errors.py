@@ -20,7 +20,10 @@ WEB_PAGE = re.compile(rb"\s*(<!--.*?-->\s*)*<(!doctype html|html)\b", re.IGNOREC
 
 
 class DownloadError(CourseError):
-    """A file could not be fetched or unpacked, or is not what it should be. Nothing is left under its final name."""
+    """A file could not be fetched or unpacked, or is not what it should be.
+
+    Nothing is left under its final name.
+    """
 
 
 def given_up(url: str, part: Path, problem: Exception) -> DownloadError:
@@ -33,11 +36,13 @@ def given_up(url: str, part: Path, problem: Exception) -> DownloadError:
     got = part.stat().st_size if part.is_file() else 0
     if not got:
         return DownloadError(
-            f"{url} cannot be fetched: {in_words(problem)}. Check the connection and the address, and run the same "
+            f"{url} cannot be fetched: {in_words(problem)}. Check the connection and the address, "
+            "and run the same "
             f"command again. {by_hand(part)}"
         )
     return DownloadError(
-        f"{url} broke off after {got:,} bytes ({in_words(problem)}). Run the same command again: it goes on from there. "
+        f"{url} broke off after {got:,} bytes ({in_words(problem)}). Run the same command again: "
+        "it goes on from there. "
         f"{kept(part)} {by_hand(part)}"
     )
 
@@ -78,7 +83,8 @@ def kept(part: Path) -> str:
     """What is left on the disk, and why; nothing if nothing came."""
     size = part.stat().st_size if part.is_file() else 0
     return (
-        f"The {size:,} bytes that came are kept in {part} for the next run; delete it if you want none."
+        f"The {size:,} bytes that came are kept in {part} for the next run; delete it if you want "
+        "none."
         if size
         else "Nothing is kept."
     )
@@ -86,4 +92,5 @@ def kept(part: Path) -> str:
 
 def by_hand(part: Path) -> str:
     """Where to put a file that was fetched in another way."""
-    return f"If you have the file from elsewhere, put it at {part.with_suffix('')} and run the same command again."
+    place = part.with_suffix("")
+    return f"If you have the file from elsewhere, put it at {place} and run the same command again."

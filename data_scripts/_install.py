@@ -1,7 +1,8 @@
 """Datasets whose archives are put there by hand: which are new, what is in them, and where it goes.
 
-Which archives were installed is kept in `installed.json` beside them, with size and time of change, so that one that
-comes later is noticed, and one that has changed or whose sequences are gone is looked at again.
+Which archives were installed is kept in `installed.json` beside them, with size and time of change,
+so that one that comes later is noticed, and one that has changed or whose sequences are gone is
+looked at again.
 """
 
 from __future__ import annotations
@@ -43,8 +44,10 @@ def archives_by_hand(what: str, folder: Path, needed: bool = True) -> list[Path]
     if archives or not needed:
         return archives
     raise CourseError(
-        f"{what} cannot be fetched by a program: it is handed out on shared drives, or after you agree to its terms. "
-        f"Get its archives from its own site and put them, as they are, into {folder}. Then run the same command "
+        f"{what} cannot be fetched by a program: it is handed out on shared drives, or after you "
+        "agree to its terms. "
+        f"Get its archives from its own site and put them, as they are, into {folder}. Then run "
+        "the same command "
         "again: it checks and unpacks them."
     )
 
@@ -60,11 +63,12 @@ def install(
     Args:
         archives: beside each other in one folder.
         target: the folder of the dataset; the places are in it.
-        pieces: gives for an unpacked archive, and its file, what is to be moved where; raises CourseError if it is
-            not what it should be.
+        pieces: gives for an unpacked archive, and its file, what is to be moved where; raises
+            CourseError if it is not what it should be.
         then: is told the places of each new archive, before it counts as installed.
 
-    Raises CourseError, after all archives, if a piece stands there already and is another: what is there stays.
+    Raises CourseError, after all archives, if a piece stands there already and is another: what is
+    there stays.
     """
     differing = []
     for archive in archives:
@@ -86,8 +90,10 @@ def install(
 def _differ(differing: list[str]) -> str:
     few = ", ".join(differing[:5]) + (", …" if len(differing) > 5 else "")
     return (
-        f"{len(differing)} of the archives' pieces are there already and differ: {few}. What was there was kept, and "
-        "the rest added. To take the archive's, move these away and run the same command again; to keep them, take the "
+        f"{len(differing)} of the archives' pieces are there already and differ: {few}. What was "
+        "there was kept, and "
+        "the rest added. To take the archive's, move these away and run the same command again; "
+        "to keep them, take the "
         "archive away."
     )
 
@@ -97,7 +103,8 @@ def no_archive_of(archive: Path, opened: Path, what: str, marker: str) -> Downlo
     inner = [p.name for p in sorted(opened.rglob("*")) if p.name.lower().endswith(ARCHIVES)]
     if inner:
         return DownloadError(
-            f"{archive} holds further archives ({', '.join(inner[:5])}): unpack it yourself, put those into "
+            f"{archive} holds further archives ({', '.join(inner[:5])}): unpack it yourself, put "
+            "those into "
             f"{archive.parent} in its place, and run the same command again."
         )
     return DownloadError(
@@ -133,7 +140,7 @@ def _files_below(folder: Path) -> list[str]:
 
 
 def _is_installed(archive: Path, target: Path) -> bool:
-    """Whether an archive was installed before, has not changed, and all its pieces are still there."""
+    """Whether an archive was installed, has not changed, and all its pieces are still there."""
     entry = _record(archive).get(archive.name)
     places = entry.get("places") if isinstance(entry, dict) else None
     if not isinstance(places, list) or entry != _identity(archive) | {"places": places}:
@@ -142,7 +149,7 @@ def _is_installed(archive: Path, target: Path) -> bool:
 
 
 def _note(archive: Path, target: Path, places: list[Path]) -> None:
-    """Keep that an archive is installed: last of all, so that what was cut off before is done again."""
+    """Keep that an archive is installed: last of all, so that what was cut off is done again."""
     names = [place.relative_to(target).as_posix() for place in places]
     known = _record(archive) | {archive.name: _identity(archive) | {"places": names}}
     write_whole(archive.parent / OWN[0], json.dumps(known, indent=1, sort_keys=True) + "\n")

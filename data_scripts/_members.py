@@ -52,13 +52,15 @@ class Members:
     def refused(self, name: str, why: str) -> DownloadError:
         """The error of an archive that is not unpacked because of one member."""
         return DownloadError(
-            f"{self.archive} holds {name[:120]!r}, {why}. Nothing was unpacked: the archive is not what it should be."
+            f"{self.archive} holds {name[:120]!r}, {why}. Nothing was unpacked: the archive is "
+            "not what it should be."
         )
 
     def no_file(self, name: str) -> DownloadError:
         """The error of an archive with something that is neither file nor folder."""
         return DownloadError(
-            f"{self.archive} holds a link or a device, {name!r}; datasets have none. Nothing was unpacked: the archive is "
+            f"{self.archive} holds a link or a device, {name!r}; datasets have none. Nothing was "
+            "unpacked: the archive is "
             "not what it should be."
         )
 

@@ -41,7 +41,7 @@ def options(description: str, base_url: str | None = None) -> argparse.ArgumentP
 
 
 def parsed(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.Namespace:
-    """The arguments; raises CourseError, before anything is touched, if root or address cannot be used."""
+    """The arguments; raises CourseError at once if the root or the address cannot be used."""
     arguments = parser.parse_args(argv)
     arguments.root = arguments.root.expanduser()
     above = (arguments.root, *arguments.root.absolute().parents)
@@ -101,11 +101,12 @@ def add_to_list(
 
 
 def refuse_unless_whole(folder: Path, read: Callable[[Path], object]) -> None:
-    """Read what stands under a sequence's name; raises CourseError with what to do if it is not a sequence."""
+    """Read what stands under a sequence's name; raises CourseError if it is no sequence."""
     try:
         read(folder)
     except (CourseError, OSError) as problem:
         said = os_error_in_words(problem) if type(problem) is OSError else problem
         raise CourseError(
-            f"{folder} is there already and is not whole ({said}). Move it away and run the same command again."
+            f"{folder} is there already and is not whole ({said}). Move it away and run the same "
+            "command again."
         ) from None

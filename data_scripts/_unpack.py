@@ -36,10 +36,11 @@ OTHERS = {b"7z\xbc\xaf": "a 7z archive", b"Rar!": "a RAR archive"}
 def unpack(archive: Path, target: Path, largest: int = LARGEST, most: int = MOST) -> Path:
     """Unpack a zip or tar file into the new folder `target`, all of it or nothing.
 
-    Refuses names that lead out of the folder or fall together, links, devices, passwords, more than `largest` bytes and
-    more than `most` members. What macOS and Windows add is left out.
+    Refuses names that lead out of the folder or fall together, links, devices, passwords, more
+    than `largest` bytes and more than `most` members. What macOS and Windows add is left out.
 
-    Raises DownloadError naming the archive and the member at fault, OSError naming the file for faults of the disk.
+    Raises DownloadError naming the archive and the member at fault, OSError naming the file for
+    faults of the disk.
     """
     if os.path.lexists(target):
         raise DownloadError(f"{target} exists already; move it away and run again")
@@ -61,7 +62,8 @@ def _unpack_safely(archive: Path, folder: Path, largest: int, most: int) -> None
         raise _damaged(archive, problem) from None
     except (NotImplementedError, RuntimeError) as problem:
         raise DownloadError(
-            f"{archive} is packed in a way that Python does not read ({problem}). Unpack it with another program, and "
+            f"{archive} is packed in a way that Python does not read ({problem}). Unpack it with "
+            "another program, and "
             "pack it again as an ordinary zip file."
         ) from None
     except OSError as problem:
@@ -79,7 +81,7 @@ def _damaged(archive: Path, problem: Exception) -> DownloadError:
 
 
 def _unpacker(archive: Path):
-    """The function for this kind of archive, told from its first bytes: a tar file may end in a zip file."""
+    """The function for this kind of archive, by its first bytes: a tar may end in a zip file."""
     with archive.open("rb") as file:
         first = file.read(2048)
     if first.startswith(b"PK") and zipfile.is_zipfile(archive):
@@ -91,7 +93,8 @@ def _unpacker(archive: Path):
     other = next((kind for start, kind in OTHERS.items() if first.startswith(start)), None)
     if other:
         raise DownloadError(
-            f"{archive} is {other}, which Python does not read. Unpack it with another program, and pack it again as an "
+            f"{archive} is {other}, which Python does not read. Unpack it with another program, "
+            "and pack it again as an "
             "ordinary zip file."
         )
     kind = ": it is a web page" if WEB_PAGE.match(first) else ", or it is cut short"
@@ -123,7 +126,8 @@ def _place_in_zip(member: zipfile.ZipInfo, names: Members) -> Path:
         raise names.no_file(name)
     if member.flag_bits & 0x1:
         raise DownloadError(
-            f"{names.archive} is locked with a password. Unpack it with another program, and pack it again without one."
+            f"{names.archive} is locked with a password. Unpack it with another program, and pack "
+            "it again without one."
         )
     if member.compress_type not in READ_HERE:
         how = zipfile.compressor_names.get(member.compress_type, f"method {member.compress_type}")
@@ -132,7 +136,7 @@ def _place_in_zip(member: zipfile.ZipInfo, names: Members) -> Path:
 
 
 class _StrictMember(tarfile.TarInfo):
-    """A member whose header must be whole: tarfile takes a damaged or missing one for the end of the archive."""
+    """A member whose header must be whole: tarfile takes a damaged one for the archive's end."""
 
     @classmethod
     def fromtarfile(cls, tarfile_: tarfile.TarFile) -> tarfile.TarInfo:
@@ -181,11 +185,12 @@ def _copy(source, place: Path, size: int, name: str) -> None:
 def _check_size(
     archive: Path, total: int, largest: int, folder: Path, more: int | None = None
 ) -> None:
-    """Raise DownloadError over `total` bytes that are too many; `more` of them are still to be written."""
+    """Raise DownloadError if `total` bytes are too many; `more` of them are yet to be written."""
     times, above = DENSEST
     if total > largest or (total > above and total > times * archive.stat().st_size):
         raise DownloadError(
-            f"{archive} would unpack to {total / 1e9:.1f} GB; expected at most {largest / 1e9:.1f} GB, and at most "
+            f"{archive} would unpack to {total / 1e9:.1f} GB; expected at most "
+            f"{largest / 1e9:.1f} GB, and at most "
             f"{times} times its own size. Nothing was unpacked."
         )
     require_space(folder, total if more is None else more)

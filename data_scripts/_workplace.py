@@ -1,4 +1,4 @@
-"""A folder to work in, beside where the result will stand: gone afterwards, and known again after a crash."""
+"""A folder to work in, beside the result: gone afterwards, and known again after a crash."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ MARK = "made_by_data_scripts.txt"
 
 @contextmanager
 def workplace(folder: Path, name: str) -> Iterator[Path]:
-    """A new hidden folder in `folder`, removed at the end; what a killed run left of it is removed first.
+    """A new hidden folder in `folder`, removed at the end, and first if a killed run left it.
 
     Raises CourseError if something stands in its place that no data script made.
     """
     place = folder / f".{name}.unpacking"
     if os.path.lexists(place) and not _is_ours(place):
         raise CourseError(
-            f"{place} stands where this script wants to work, and it did not make it. Move it away and run again."
+            f"{place} stands where this script wants to work, and it did not make it. Move it "
+            "away and run again."
         )
     _remove(place)
     place.mkdir(parents=True)

@@ -52,7 +52,8 @@ def pieces(opened: Path, archive: Path) -> Pieces:
         of = re.match(r"GOT-10k_(Train|Val|Test)_", folder.name)
         if of and of[1].lower() != split:
             raise DownloadError(
-                f"{archive} holds {folder.name}, a sequence of the split {of[1].lower()}. Move the archive to "
+                f"{archive} holds {folder.name}, a sequence of the split {of[1].lower()}. Move "
+                "the archive to "
                 f"{archive.parents[1] / of[1].lower()} and run again with --split {of[1].lower()}."
             )
         read_sequence(folder, withheld=split == "test")

@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def pieces(opened: Path, archive: Path) -> Pieces:
-    """Every sequence of an archive, read once as the course does, and its place: "bicycle-3" is of class "bicycle"."""
+    """Every sequence of an archive, read once as the course does, and its place."""
     found = sorted(path.parent for path in opened.rglob("groundtruth.txt"))
     if not found:
         raise no_archive_of(archive, opened, "LaSOT", "groundtruth.txt")
@@ -41,7 +41,7 @@ def pieces(opened: Path, archive: Path) -> Pieces:
 
 
 def _place(name: str, folder: Path) -> Path:
-    """Where a sequence is, if all stand beside each other, or in the folder of its class."""
+    """Where a sequence goes: where it is, or to the folder of its class: "bicycle-3", "bicycle"."""
     beside = folder / name
     return beside if (beside / "img").is_dir() else folder / name.rsplit("-", 1)[0] / name
 

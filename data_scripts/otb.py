@@ -51,12 +51,13 @@ def main(argv: list[str] | None = None) -> None:
         archive = download(f"{arguments.base_url}/{name}.zip", folder / "archives" / f"{name}.zip")
         install(archive, folder / name)
     print(
-        f"all {len(wanted)} videos are in {folder}; the archives in {folder / 'archives'} may be deleted"
+        f"all {len(wanted)} videos are in {folder}; the archives in {folder / 'archives'} may be "
+        "deleted"
     )
 
 
 def install(archive: Path, target: Path) -> None:
-    """Unpack one video's archive, read it once as the course does, and only then give it its place."""
+    """Unpack one video's archive and read it once; only then it gets its place."""
     with workplace(target.parent, target.name) as work:
         opened = unpack(archive, work / "opened")
         inner = opened / target.name if (opened / target.name).is_dir() else opened

@@ -69,12 +69,13 @@ def main(argv: list[str] | None = None) -> None:
         list_those(wanted, list(listed), folder)
     list_those(wanted, list(listed), folder)
     print(
-        f"{len(read_names(folder / 'list.txt'))} sequences are in {folder}; the archives in {folder / 'archives'} may be deleted"
+        f"{len(read_names(folder / 'list.txt'))} sequences are in {folder}; the archives in "
+        f"{folder / 'archives'} may be deleted"
     )
 
 
 def described(url: str, path: Path) -> dict[str, Entry]:
-    """What a year's description lists; a file that was fetched just now and is none is removed again."""
+    """What a year's description lists; one fetched just now that is damaged is removed again."""
     was_there = path.is_file()
     download(url, path)
     try:
@@ -91,7 +92,7 @@ def reader(year: int) -> Callable[[Path], object]:
 
 
 def list_those(wanted: list[str], listed: list[str], folder: Path) -> None:
-    """Add to list.txt what was asked for and is there; where there is no list yet, all that is there."""
+    """Add to list.txt what was asked for and is there; to a new list, all that is there."""
     path = folder / "list.txt"
     names = wanted if os.path.lexists(path) else listed
     order = {name: number for number, name in enumerate(listed)}
@@ -100,7 +101,7 @@ def list_those(wanted: list[str], listed: list[str], folder: Path) -> None:
 
 
 def install(entry: Entry, url: str, folder: Path, check: Callable[[Path], object]) -> None:
-    """Fetch and unpack one sequence; it gets its place when frames and annotations are both there and read."""
+    """Fetch and unpack one sequence; it gets its place when it is whole and read."""
     name, archives = entry.name, folder / "archives"
     truth = download(urljoin(url, entry.truth), archives / f"{name}.zip", entry.truth_sum)
     frames = download(urljoin(url, entry.frames), archives / f"{name}-color.zip", entry.frames_sum)
@@ -109,7 +110,8 @@ def install(entry: Entry, url: str, folder: Path, check: Callable[[Path], object
         unpack(frames, new / "color")
         if not (new / "groundtruth.txt").is_file():
             raise DownloadError(
-                f"{truth} holds no groundtruth.txt; it is not the annotation of {name}. Delete it and run again."
+                f"{truth} holds no groundtruth.txt; it is not the annotation of {name}. Delete it "
+                "and run again."
             )
         about = {"name": name, "fps": entry.fps, "channels.color": "color/%08d.jpg"}
         write_whole(new / "sequence", "".join(f"{key}={value}\n" for key, value in about.items()))

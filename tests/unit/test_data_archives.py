@@ -1,4 +1,4 @@
-"""Archives that are damaged, locked, hostile or odd: all of them inside their folder, or one sentence and nothing."""
+"""Archives that are damaged, locked, hostile or odd: inside their folder, or one sentence."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_zip_with_a_wrong_sum(tmp_path):
     refused(tmp_path, wrong, r"a\.zip is damaged .*CRC.*get it again")
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])  # fmt: skip
+@pytest.mark.parametrize("method", _unpack.READ_HERE)
 def test_a_zip_damaged_anywhere_is_refused_or_whole(tmp_path, method):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", method) as archive:
@@ -106,7 +106,7 @@ def test_a_tar_cut_anywhere_is_refused(tmp_path, how):
     (tmp_path / "a.tar").write_bytes(whole)
     assert len(list((unpack(tmp_path / "a.tar", tmp_path / "out") / "d").iterdir())) == 6
     shutil.rmtree(tmp_path / "out")
-    # a plain tar file ends with two blocks of zeros and a filling: cut inside these, nothing is lost
+    # a plain tar file ends with blocks of zeros: cut inside these, nothing is lost
     last = 6 * (512 + 1024) + 512 if how == "w" else len(whole)
     cuts = {*range(0, last, 512), *range(1, last, 333), last - 1}
     for cut in sorted(cut for cut in cuts if cut < last):
@@ -202,7 +202,7 @@ def test_a_name_with_a_nul(tmp_path):
     refused(tmp_path, whole, "characters|damaged")
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])  # fmt: skip
+@pytest.mark.parametrize("kind", [b"2", b"1", b"3", b"4", b"6"])  # links, devices, a pipe
 def test_links_and_devices_in_a_tar(tmp_path, kind):
     whole = tarred(("good", b"1"))[:1024] + tarred(("x", b""), type=kind, linkname="/etc/passwd")
     refused(tmp_path, whole, "holds a link or a device, 'x'")

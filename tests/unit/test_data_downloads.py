@@ -1,4 +1,4 @@
-"""Connections, servers, records and disks that fail while a file is fetched: one sentence, nothing half-made."""
+"""Connections, servers, records and disks that fail during a download: one sentence."""
 
 from __future__ import annotations
 
@@ -107,7 +107,8 @@ def test_redirections_that_lead_nowhere(site, tmp_path, where):
 
 
 @pytest.mark.parametrize("page", [
-    b"<html>log in</html>", b"\n <!DOCTYPE HTML>\n<html>", b"\xef\xbb\xbf<!doctype html>", b"<!-- x --> <html lang='en'>",
+    b"<html>log in</html>", b"\n <!DOCTYPE HTML>\n<html>", b"\xef\xbb\xbf<!doctype html>",
+    b"<!-- x --> <html lang='en'>",
 ])  # fmt: skip
 def test_a_web_page_under_another_name_is_not_kept(site, tmp_path, page):
     site.files["/a.zip"] = page
@@ -167,7 +168,9 @@ def test_a_folder_under_the_files_name_stays(site, tmp_path, name):
     assert (tmp_path / name).is_dir() and not site.asked
 
 
-@pytest.mark.parametrize("content", [b"", b'{"a": "sha2', b"[1]", b"null", b"\xff\xfe", b'{"a": 3}', b'{"a": "crc:1"}', b'{"a": null'])  # fmt: skip
+@pytest.mark.parametrize("content", [
+    b"", b'{"a": "sha2', b"[1]", b"null", b"\xff\xfe", b'{"a": 3}', b'{"a": "crc:1"}', b'{"a": null',
+])  # fmt: skip
 def test_a_damaged_record_of_sums_is_named_before_anything_is_fetched(site, tmp_path, content):
     site.files["/a"] = CONTENT
     (tmp_path / "checksums.json").write_bytes(content)
@@ -180,8 +183,10 @@ def test_a_damaged_record_of_sums_is_named_before_anything_is_fetched(site, tmp_
 
 
 @pytest.mark.parametrize("url", [
-    "ftp:/x", "ftp://host/x", "file:", "file:///etc/passwd", "data:,x", "host/x", "", "http:", "http:///x", "https://:80/x",
-    "http://[::1/x", "http://host:99999/x", "http://host:port/x", "http://a b/x", "http://" + "a" * 70 + ".org/x", "htp://x/y",
+    "ftp:/x", "ftp://host/x", "file:", "file:///etc/passwd", "data:,x", "host/x", "", "http:", "http:///x",
+    "https://:80/x",
+    "http://[::1/x", "http://host:99999/x", "http://host:port/x", "http://a b/x",
+    "http://" + "a" * 70 + ".org/x", "htp://x/y",
 ])  # fmt: skip
 def test_addresses_that_are_none(tmp_path, url):
     with pytest.raises(DownloadError, match="is not an address to fetch from; expected one"):
@@ -198,11 +203,14 @@ def test_blanks_and_other_letters_in_an_address_are_escaped(site, tmp_path):
 
 
 @pytest.mark.parametrize(("problem", "words", "tries"), [
-    (urllib.error.URLError(socket.gaierror(-2, "Name or service not known")), "no machine of that name is known", 4),
-    (urllib.error.URLError(ssl.SSLCertVerificationError(1, "[SSL] self-signed")), "its certificate is not accepted", 1),
+    (urllib.error.URLError(socket.gaierror(-2, "Name or service not known")),
+     "no machine of that name is known", 4),
+    (urllib.error.URLError(ssl.SSLCertVerificationError(1, "[SSL] self-signed")),
+     "its certificate is not accepted", 1),
     (urllib.error.URLError(ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER]")), "SSL", 4),
     (urllib.error.URLError(TimeoutError("timed out")), "no answer for 30 seconds", 4),
-    (urllib.error.URLError(ConnectionRefusedError(111, "Connection refused")), "Connection refused", 4),
+    (urllib.error.URLError(ConnectionRefusedError(111, "Connection refused")),
+     "Connection refused", 4),
     (urllib.error.URLError(OSError(101, "Network is unreachable")), "Network is unreachable", 4),
     (TimeoutError("timed out"), "no answer for 30 seconds", 4),
     (ConnectionResetError(104, "Connection reset by peer"), "Connection reset by peer", 4),

@@ -1,4 +1,4 @@
-"""Lists of names: what is meant is read, everything else is an error; a test video is never trained on."""
+"""Lists of names: what is meant is read, all else is an error; no test video is trained on."""
 
 from __future__ import annotations
 
@@ -66,7 +66,8 @@ def test_lasot_never_trains_on_what_its_testing_set_names(tmp_path, content, fla
     (b"cat/dog-1\n", r"missing \(cat/dog-1\)"),
     (b"dog\n", r"missing \(dog\)"),
     (b"dog-1\ndog-1\n", r"lists dog-1 more than once"),
-    (b"dog-1\ncat-2\nDog/dog-1\n", r"testing_set\.txt, line 3: 'Dog/dog-1' is .*dog-1 again, as 'dog-1' in line 1"),
+    (b"dog-1\ncat-2\nDog/dog-1\n",
+     r"testing_set\.txt, line 3: 'Dog/dog-1' is .*dog-1 again, as 'dog-1' in line 1"),
     (b"cat-1\n../../dog-1\n", r"testing_set\.txt, line 2: '\.\./\.\./dog-1' leads out of"),
     (b"dog/../dog-1\n", r"line 1: .* leads out"),
     (b"..\\dog-1\n", r"line 1: .* leads out"),

@@ -1,4 +1,4 @@
-"""Ground truth, labels, settings and images in every shape people have: read as meant, or refused by line."""
+"""Ground truth, labels, settings and images in any shape: read as meant, or refused by line."""
 
 from __future__ import annotations
 
@@ -205,7 +205,8 @@ def test_got10k_flags_are_0_or_1_and_may_have_a_mark(tmp_path, label):
 
 @pytest.mark.parametrize(("text", "fps"), [
     ("30", 30), ("10Hz", 10), ("10 hz", 10), ("29.97", 29.97), ("29,97", 29.97), ("25fps", 25),
-    ("30000/1001", 30000 / 1001), ("0", None), ("-5", None), ("many", None), ("1/0", None), ("", None),
+    ("30000/1001", 30000 / 1001), ("0", None), ("-5", None), ("many", None), ("1/0", None),
+    ("", None),
 ])  # fmt: skip
 def test_frames_per_second(tmp_path, text, fps):
     (tmp_path / "sequence").write_bytes(MARK + f"[sequence]\r\nFPS = {text}\r\n".encode())
@@ -316,7 +317,9 @@ def test_images_of_every_name_that_people_have(tmp_path):
     assert names == ["0001.JPG", "2.jpeg", "0004.Png", "5 b.bmp", "Bild Ä 10.jpg"]
 
 
-@pytest.mark.parametrize(("one", "other"), [("0001.jpg", "0001.png"), ("1.jpg", "0001.jpg"), ("1.JPG", "1.jpg")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("one", "other"), [("0001.jpg", "0001.png"), ("1.jpg", "0001.jpg"), ("1.JPG", "1.jpg")]
+)
 def test_two_images_of_one_number_are_refused(tmp_path, one, other):
     for name in (one, other, "0002.jpg"):
         (tmp_path / name).touch()

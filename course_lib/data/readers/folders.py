@@ -1,4 +1,4 @@
-"""What the layouts share: images in order, rows that belong to them, sentences for what is missing."""
+"""What the layouts share: images in order, rows that belong to them, what is missing in words."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def by_number(name: str) -> list:
 
 
 def is_visible(name: str) -> bool:
-    """Whether a name is data: hidden files, work in progress and what systems put beside are not."""
+    """Whether a name is data: hidden files, work in progress and what systems add are not."""
     return not name.startswith(".") and name not in NOT_DATA
 
 
@@ -94,7 +94,8 @@ def read_boxes(path: Path, first_pixel: int = 0) -> np.ndarray:
     boxes = read_numbers(path, columns=4) - np.array([first_pixel, first_pixel, 0, 0])
     if len(boxes) == 0:
         raise DataError(
-            f"{path} is empty; expected one row of x, y, w, h for each frame. Fetch the sequence again."
+            f"{path} is empty; expected one row of x, y, w, h for each frame. Fetch the sequence "
+            "again."
         )
     boxes[~is_valid(boxes)] = np.nan
     return boxes
@@ -149,7 +150,8 @@ def read_labels(
     labels += [0] * (length - len(labels)) if pad else []
     if len(labels) != length:
         raise DataError(
-            f"{path} has {len(labels)} values for {length} frames; expected one each. Fetch it again."
+            f"{path} has {len(labels)} values for {length} frames; expected one each. Fetch it "
+            "again."
         )
     return np.array(labels, dtype=np.int64)
 
@@ -175,7 +177,7 @@ def read_keys(path: Path) -> dict[str, str]:
 
 
 def read_fps(keys: dict[str, str], key: str) -> float | None:
-    """Frames per second under `key`: "30", "10Hz", "29,97", "30000/1001"; None where none is given."""
+    """Frames per second under `key`: "30", "10Hz", "29,97", "30000/1001"; None without one."""
     number = r"([0-9]+(?:[.,][0-9]+)?)"
     match = re.fullmatch(rf"{number}(?:\s*/\s*{number})?\s*(hz|fps)?", keys.get(key, "").lower())
     if match is None:

@@ -39,7 +39,7 @@ def read_lasot(folder: Path) -> list[Sequence]:
 
 
 def read_lasot_train(folder: Path) -> list[Sequence]:
-    """Every sequence that testing_set.txt does not name, or those of training_set.txt if it is there.
+    """Every sequence that testing_set.txt does not name, or those of training_set.txt, if there.
 
     Nothing must be trained on that is tested on. Raises MissingDataError if there is none, no
     testing_set.txt, or a listed video is missing; DataError if a line of a list is not understood

@@ -53,7 +53,8 @@ def _targets(folder: Path) -> list[tuple[str, Path]]:
     filled = [path for path in numbered or plain or every if read_text(path).strip()]
     if not filled:
         raise DataError(
-            f"{every[0]} is empty; expected one row of x, y, w, h for each frame. Fetch {folder} again."
+            f"{every[0]} is empty; expected one row of x, y, w, h for each frame. Fetch {folder} "
+            "again."
         )
     if len(filled) == 1 and folder.name not in TWO_TARGETS:
         return [(folder.name, filled[0])]
@@ -113,7 +114,7 @@ def _read_common_attributes(path: Path, videos: list[str]) -> dict[str, frozense
 
 
 def target_key(name: str) -> str:
-    """One key for the ways a target is written: "Jogging.1", "jogging-1", "Jogging_1", "Jogging1"."""
+    """One key for "Jogging.1", "jogging-1", "Jogging_1" and "Jogging1"."""
     key = re.sub(r"[-_]([0-9]+)$", r".\1", name.lower())
     twins = "|".join(TWO_TARGETS).lower()
     return re.sub(rf"^({twins})([0-9])$", r"\1.\2", key)
