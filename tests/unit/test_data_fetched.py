@@ -192,15 +192,6 @@ def test_vot_frames_without_annotation_are_not_installed(site, tmp_path, capsys)
     assert [p.name for p in (tmp_path / "vot2018").iterdir()] == ["archives"]
 
 
-@pytest.mark.parametrize("argument", ["--every", "--per-shard"])
-@pytest.mark.parametrize("value", ["0", "-1", "1.5", "many", "9" * 30])
-def test_shards_counts_from_one(tmp_path, capsys, argument, value):
-    with pytest.raises(SystemExit) as caught:
-        script("shards").main(["generated-v1", "--root", str(tmp_path), argument, value])
-    assert caught.value.code == 2
-    assert "is not a whole number from 1 on" in capsys.readouterr().err
-
-
 def test_a_root_in_ones_home(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert _script.parsed(_script.options(""), ["--root", "~/data"]).root == tmp_path / "data"
