@@ -106,6 +106,13 @@ def test_redirections_that_lead_nowhere(site, tmp_path, where):
     assert said(f"{site.url}/a", tmp_path / "a", pauses=()) and names(tmp_path) == []
 
 
+def test_a_redirection_to_another_scheme_is_not_read(tmp_path, monkeypatch):
+    found = io.BytesIO(b"content")
+    found.url = "ftp://host/a"
+    monkeypatch.setattr(_download, "_open", lambda *arguments: found)
+    assert "is not an address to fetch from" in said("http://host/a", tmp_path / "a", pauses=())
+
+
 @pytest.mark.parametrize("page", [
     b"<html>log in</html>", b"\n <!DOCTYPE HTML>\n<html>", b"\xef\xbb\xbf<!doctype html>",
     b"<!-- x --> <html lang='en'>",
