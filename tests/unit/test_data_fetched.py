@@ -179,6 +179,8 @@ def test_vot_a_sequence_that_was_there_without_being_listed_is_listed(site, tmp_
     listing = tmp_path / "vot2018/list.txt"
     assert listing.read_text() == "bag\ncup\n"
     listing.write_text("cup\n")  # as if the run had been killed before it was written
+    assert run(vot.main, [*arguments, "--sequences", "bag"]) == 0
+    assert listing.read_text() == "bag\ncup\n"
     assert run(vot.main, arguments) == 0 and listing.read_text() == "ants\nbag\ncup\n"
     assert run(vot.main, [*arguments, "--sequences", "dog"]) == 2
     assert "has no sequence dog; there are ants, bag, cup" in capsys.readouterr().err

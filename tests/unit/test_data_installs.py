@@ -113,6 +113,15 @@ def test_the_same_sequence_again_is_no_difference(tmp_path, capsys):
     assert got(tmp_path) == 0 and names(tmp_path) == ["a"]
 
 
+def test_files_of_one_size_and_time_are_compared_byte_for_byte(tmp_path):
+    for name, content in (("one", "1,2,3,4"), ("other", "9,9,9,9")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "groundtruth.txt").write_text(content)
+        os.utime(tmp_path / name / "groundtruth.txt", (1, 1))
+    assert not _install._same(tmp_path / "one", tmp_path / "other")
+    assert _install._same(tmp_path / "one", tmp_path / "one")
+
+
 def test_an_archive_that_changed_and_a_sequence_that_is_gone_are_noticed(tmp_path):
     place = put(tmp_path / "got10k/archives/val", one=got10k_video("a"))
     assert got(tmp_path) == 0
@@ -180,7 +189,7 @@ def test_a_list_that_someone_shortened_stays_short(tmp_path):
     place = put(tmp_path / "got10k/archives/val", one=got10k_video("a") | got10k_video("b"))
     assert got(tmp_path) == 0
     (tmp_path / "got10k/val/list.txt").write_bytes(b"\xef\xbb\xbfB\r\n")
-    put(place, two=got10k_video("c"))
+    put(place, two=got10k_video("c") | got10k_video("b"))
     assert got(tmp_path) == 0 and names(tmp_path) == ["b", "c"]
     (tmp_path / "got10k/val/list.txt").unlink()
     assert got(tmp_path) == 0 and names(tmp_path) == ["a", "b", "c"]
