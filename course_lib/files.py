@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -21,8 +23,23 @@ LONGEST_NAME = 150  # bytes; file systems take 255, and endings and temporary ma
 
 
 def read_text(path: Path) -> str:
-    """Text of a file that may begin with a byte order mark; bytes that are not UTF-8 become replacement characters."""
-    return path.read_text(encoding="utf-8-sig", errors="replace")
+    """Text of a file in UTF-8, or in UTF-16 where its byte order mark says so.
+
+    Windows' shell writes lists in UTF-16. Bytes that do not decode become replacement characters.
+    """
+    with path.open("rb") as file:
+        mark = file.read(2)
+    utf16 = mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    return path.read_text(encoding="utf-16" if utf16 else "utf-8-sig", errors="replace")
+
+
+def split_row(line: str) -> list[str]:
+    """The fields of a row with one comma, semicolon or tab, or blanks, between them.
+
+    One at the end adds none. Two commas with nothing between them give an empty field, so that a
+    missing value is not passed over.
+    """
+    return re.split(r"\s*[,;]\s*|\s+", re.sub(r"\s*[,;]?\s*$", "", line).lstrip())
 
 
 def read_names(path: Path) -> list[str]:
@@ -46,24 +63,32 @@ def read_names(path: Path) -> list[str]:
 
 
 def read_numbers(path: Path, columns: int) -> np.ndarray:
-    """The numbers (rows, columns) of a text file with comma, tab or space between them; "nan" is a number.
+    """The numbers (rows, columns) of a text file with comma, semicolon, tab or space between them.
 
-    Raises DataError naming the file, the line and what stands there.
+    "nan" is a number, infinity is not. Raises DataError naming the file, the line and its text.
     """
     rows = []
     for number, line in enumerate(read_text(path).splitlines(), start=1):
-        words = re.split(r"[,\s]+", line.strip())
-        if words == [""]:
+        if not line.strip():
             continue
         try:
-            rows.append([float(word) for word in words])
+            rows.append([_number(word) for word in split_row(line)])
         except ValueError:
             rows.append([])
         if len(rows[-1]) != columns:
             raise DataError(
-                f"{path}, line {number}: {line.strip()!r}; expected {columns} number{'s' * (columns > 1)}"
+                f"{path}, line {number}: {line.strip()[:80]!r}; expected {columns} "
+                f"number{'s' * (columns > 1)}"
             )
     return np.array(rows, dtype=np.float64).reshape(-1, columns)
+
+
+def _number(word: str) -> float:
+    """A finite number or NaN; `float` would also take "1_000" and "inf"."""
+    number = float(word)
+    if "_" in word or math.isinf(number):
+        raise ValueError(word)
+    return number
 
 
 def read_json(path: Path, remedy: str, kind: type = dict) -> Any:

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import http.client
+import re
 import shutil
+import ssl
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
 
+from _checksums import remember, remembered, verify
+from _errors import (
+    TIMEOUT,
+    TRY_AGAIN,
+    WEB_PAGE,
+    DownloadError,
+    given_up,
+    in_words,
+    kept,
+    web_page,
+)
 from tqdm.auto import tqdm
 
-from course_lib.errors import CourseError
-from course_lib.files import write_whole
+from course_lib.errors import os_error_in_words
 
 CHUNK = 1 << 18  # bytes
-TIMEOUT = 30  # seconds without an answer
 PAUSES = (0.5, 2, 8)  # seconds between tries
-
-
-class DownloadError(CourseError):
-    """A file could not be fetched, or is not what it should be. Nothing is left under its final name."""
+BROKEN = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, EOFError)
 
 
 def download(
@@ -30,98 +38,53 @@ def download(
     """Fetch `url` into `target`; goes on where an earlier call was cut off.
 
     Args:
-        checksum: "md5:…", "sha1:…" or "sha256:…" if the source publishes one. Without it the sum of the first
-            download is kept beside the file and compared at the next.
+        checksum: "md5:…", "sha1:…" or "sha256:…" if the source publishes one. Without it the sum
+            of the download is kept beside the file and compared when the file is used again.
         size: bytes expected, if known.
 
     Raises DownloadError naming the URL, what came, what was expected and what to do next.
     """
+    url, part = usable_address(url), target.with_name(target.name + ".part")
+    for path in (target, part):
+        if path.is_dir():
+            raise DownloadError(
+                f"{path} is a folder; expected a file, or nothing there. Move it away and run "
+                "again."
+            )
+    known = remembered(target)  # before anything is fetched: the record may be damaged
     if target.is_file():
-        verify(target, checksum or _remembered(target), url)
+        verify(target, checksum or known, url)
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
-    for last, pause in [(False, p) for p in pauses] + [(True, 0)]:
-        try:
-            _fetch(url, part, size)
-            break
-        except (urllib.error.URLError, ConnectionError, TimeoutError, EOFError) as problem:
-            if isinstance(problem, urllib.error.HTTPError) and problem.code < 500:
-                raise DownloadError(
-                    f"{url} answers {problem.code} ({problem.reason}). {_by_hand(target)}"
-                ) from None
-            if last:
-                got = part.stat().st_size if part.is_file() else 0
-                raise DownloadError(
-                    f"{url} broke off after {got:,} bytes ({problem}). Run the same command again: it goes on from there. {_by_hand(target)}"
-                ) from None
-            time.sleep(pause)
+    _fetch_patiently(url, part, size, pauses)
     try:
-        verify(part, checksum or _remembered(target), url)
+        _refuse_web_page(url, part)
+        verify(part, checksum, url)
     except DownloadError:
         part.unlink(missing_ok=True)
         raise
     part.replace(target)
-    _remember(target)
+    remember(target)
     return target
 
 
-def _fetch(url: str, part: Path, size: int | None) -> None:
-    """One try: append what is missing of `part`."""
-    have = part.stat().st_size if part.is_file() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+def usable_address(url: str) -> str:
+    """The address with blanks and other characters of its path escaped.
+
+    Raises DownloadError unless it begins with http:// or https:// and a host.
+    """
     try:
-        answer = urllib.request.urlopen(request, timeout=TIMEOUT)
-    except urllib.error.HTTPError as problem:
-        if (
-            problem.code == 416 and have
-        ):  # nothing is missing, or the file has changed: the checksum decides
-            return
-        raise
-    with answer:
-        if answer.headers.get_content_type() == "text/html" and not url.endswith((".html", "/")):
-            raise DownloadError(
-                f"{url} sent a web page instead of a file; it probably asks for a login. {_by_hand(part.with_suffix(''))}"
-            )
-        if have and answer.status != 206:
-            have = 0  # the server knows no ranges and starts anew
-        coming = int(answer.headers.get("Content-Length") or 0)
-        require_space(part.parent, coming)
-        total = have + coming if coming else size
-        with (
-            part.open("ab" if have else "wb") as file,
-            tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=part.stem) as bar,
-        ):
-            while chunk := answer.read(CHUNK):
-                file.write(chunk)
-                bar.update(len(chunk))
-    got = part.stat().st_size
-    if coming and got < have + coming:
-        raise EOFError(f"{got:,} of {have + coming:,} bytes came")
-    if size is not None and got != size:
-        part.unlink()
+        parts = urlsplit(url)
+        (parts.hostname or "").encode("idna")
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or re.search(r"[\s\x00-\x1f]", parts.netloc):
         raise DownloadError(
-            f"{url} has {got:,} bytes; expected {size:,}. The source has changed: look for a mirror with --base-url."
+            f"{url!r} is not an address to fetch from; expected one that begins with http:// or "
+            "https:// and a host"
         )
-
-
-def verify(path: Path, checksum: str | None, url: str) -> None:
-    """Raise DownloadError if the file's sum is not the expected one."""
-    if checksum is None:
-        return
-    kind, _, expected = checksum.partition(":")
-    found = digest(path, kind)
-    if found != expected.lower():
-        raise DownloadError(
-            f"{path.name} from {url} has {kind} {found}; expected {expected}. Delete {path} if it is there and run again,"
-            " or name a mirror with --base-url."
-        )
-
-
-def digest(path: Path, kind: str) -> str:
-    """Hexadecimal sum of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, kind).hexdigest()
+    return urlunsplit(parts._replace(path=quote(parts.path, safe="/%:@!$&'()*+,;=~")))
 
 
 def require_space(folder: Path, needed: int) -> None:
@@ -129,27 +92,118 @@ def require_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed * 1.02 > free:
         raise DownloadError(
-            f"{folder} has {free / 1e9:.1f} GB free; {needed / 1e9:.1f} GB are needed. Make room, or choose another disk with --root."
+            f"{folder} has {free / 1e9:.1f} GB free; {needed / 1e9:.1f} GB are needed. Make room, "
+            "or choose another disk with --root."
         )
 
 
-def _manifest(target: Path) -> Path:
-    return target.parent / "checksums.json"
+def _fetch_patiently(url: str, part: Path, size: int | None, pauses) -> None:
+    """Try until the file is whole, with pauses; what came is kept for the next run."""
+    for last, pause in [(False, p) for p in pauses] + [(True, 0)]:
+        try:
+            return _fetch(url, part, size)
+        except BROKEN as problem:
+            if last or _is_final(problem):
+                raise given_up(url, part, problem) from None
+            time.sleep(pause)
+        finally:
+            if part.is_file() and part.stat().st_size == 0:
+                part.unlink()
 
 
-def _remembered(target: Path) -> str | None:
-    path = _manifest(target)
-    return json.loads(path.read_text(encoding="utf-8")).get(target.name) if path.is_file() else None
+def _fetch(url: str, part: Path, size: int | None) -> None:
+    """One try: append what is missing of `part`."""
+    have = part.stat().st_size if part.is_file() else 0
+    answer = _open(url, part, have)
+    if answer is None:
+        return
+    with answer:
+        usable_address(answer.url)  # a redirection may lead anywhere
+        if answer.headers.get_content_type() == "text/html" and not _may_be_page(url):
+            raise web_page(url, part)
+        have = _begin(answer, part, have)
+        coming = answer.length  # None where the server does not say
+        require_space(part.parent, coming or 0)
+        total = size if coming is None else have + coming
+        with (
+            part.open("ab" if have else "wb", buffering=0) as file,
+            tqdm(total=total, initial=have, unit="B", unit_scale=True, desc=part.stem) as bar,
+        ):
+            while chunk := _read(answer):
+                _write(file, chunk, part)
+                bar.update(len(chunk))
+    _check_size(url, part, size, total if coming is not None else None)
 
 
-def _remember(target: Path) -> None:
-    path = _manifest(target)
-    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    known[target.name] = f"sha256:{digest(target, 'sha256')}"
-    write_whole(path, json.dumps(known, indent=1, sort_keys=True) + "\n")
+def _open(url: str, part: Path, have: int):
+    """The server's answer to a request for what is missing; None if nothing is."""
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        return urllib.request.urlopen(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as problem:
+        if problem.code != 416 or not have:
+            raise
+        whole = re.fullmatch(r"bytes \*/([0-9]+)", problem.headers.get("Content-Range", ""))
+        if whole and int(whole[1]) == have:
+            return None
+        part.unlink()  # longer than the file, or of another one
+        return urllib.request.urlopen(url, timeout=TIMEOUT)
 
 
-def _by_hand(target: Path) -> str:
-    return (
-        f"If you have the file from elsewhere, put it at {target} and run the same command again."
-    )
+def _begin(answer, part: Path, have: int) -> int:
+    """At which byte the answer begins: where `part` ends, or 0."""
+    if not have or answer.status != 206:
+        return 0  # the server knows no ranges and starts anew, or `part` is gone
+    first = re.match(r"bytes ([0-9]+)-", answer.headers.get("Content-Range", ""))
+    if first and int(first[1]) != have:
+        part.unlink(missing_ok=True)
+        raise EOFError(f"it sent bytes from {first[1]} on, asked for those from {have} on")
+    return have if part.is_file() else 0
+
+
+def _read(answer) -> bytes:
+    try:
+        return answer.read1(CHUNK)  # what came before a break is not lost
+    except OSError as problem:  # of the connection, not of a disk
+        raise ConnectionError(in_words(problem)) from None
+
+
+def _write(file, chunk: bytes, part: Path) -> None:
+    """Write all of a chunk; a full disk is said with what is kept and why."""
+    rest = memoryview(chunk)
+    try:
+        while rest:
+            rest = rest[file.write(rest) :]
+    except OSError as problem:
+        said = os_error_in_words(OSError(problem.errno, problem.strerror, str(part)))
+        raise DownloadError(f"{said}. {kept(part)}") from None
+
+
+def _check_size(url: str, part: Path, size: int | None, promised: int | None) -> None:
+    got = part.stat().st_size if part.is_file() else 0
+    if promised is not None and got < promised:
+        raise EOFError(f"{got:,} of {promised:,} bytes came")
+    if size is not None and got != size:
+        part.unlink(missing_ok=True)
+        raise DownloadError(
+            f"{url} has {got:,} bytes; expected {size:,}. The source has changed: look for a "
+            "mirror with --base-url."
+        )
+
+
+def _is_final(problem: Exception) -> bool:
+    """Whether trying again at once cannot help."""
+    if isinstance(problem, urllib.error.HTTPError):
+        return problem.code < 500 and problem.code not in TRY_AGAIN
+    return isinstance(getattr(problem, "reason", None), ssl.SSLCertVerificationError)
+
+
+def _may_be_page(url: str) -> bool:
+    return url.endswith((".html", "/"))
+
+
+def _refuse_web_page(url: str, part: Path) -> None:
+    """Raise DownloadError if a page came under the name of a file, whatever it is called."""
+    with part.open("rb") as file:
+        if WEB_PAGE.match(file.read(2048).removeprefix(b"\xef\xbb\xbf")) and not _may_be_page(url):
+            raise web_page(url, part)

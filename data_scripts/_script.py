@@ -1,14 +1,19 @@
-"""What the scripts share: their options, their exit status, and files that have to be fetched by hand."""
+"""What the scripts share: their options, their exit status, and the list of what is there."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from _download import usable_address
+
+from course_lib.data.readers.folders import by_number
 from course_lib.errors import CourseError, os_error_in_words
+from course_lib.files import read_names, write_whole
 from course_lib.places import data_root
 
 
@@ -35,6 +40,21 @@ def options(description: str, base_url: str | None = None) -> argparse.ArgumentP
     return parser
 
 
+def parsed(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.Namespace:
+    """The arguments; raises CourseError at once if the root or the address cannot be used."""
+    arguments = parser.parse_args(argv)
+    arguments.root = arguments.root.expanduser()
+    above = (arguments.root, *arguments.root.absolute().parents)
+    there = next(path for path in above if os.path.lexists(path))
+    if not there.is_dir():
+        raise CourseError(
+            f"--root is {arguments.root}, but {there} is no folder; name another place"
+        )
+    if "base_url" in arguments:
+        arguments.base_url = usable_address(arguments.base_url).rstrip("/")
+    return arguments
+
+
 def run(main: Callable[[list[str] | None], None], argv: list[str] | None = None) -> int:
     """Run a script: 0 if it did what it should, 2 after a sentence on what was wrong."""
     try:
@@ -57,26 +77,36 @@ def say_space(root: Path) -> None:
     print(f"free on the disk of {root}: {shutil.disk_usage(there).free / 1e9:.1f} GB")
 
 
-def archives_by_hand(what: str, folder: Path) -> list[Path]:
-    """The archives of a dataset in `folder`, put there by hand; raises CourseError with what to do if there is none."""
-    archives = sorted(
-        path for path in folder.glob("*") if path.name.endswith((".zip", ".tar", ".tar.gz", ".tgz"))
-    )
-    if archives:
-        return archives
-    raise CourseError(
-        f"{what} cannot be fetched by a program: it is handed out on shared drives, or after you agree to its terms. "
-        f"Get its archives from its own site and put them, as they are, into {folder}. Then run the same command "
-        "again: it checks and unpacks them."
-    )
+def known(wanted: list[str] | None, names: Iterable[str], what: str) -> list[str]:
+    """The names asked for with --sequences, each once; all of them if none was.
+
+    Raises CourseError with the names that there are if one is not among them.
+    """
+    names = list(names)
+    unknown = sorted(set(wanted or []) - set(names))
+    if unknown:
+        raise CourseError(f"{what} {', '.join(unknown)}; there are {', '.join(names)}")
+    return list(dict.fromkeys(wanted or names))
 
 
-def gather(opened: Path, marker: str, target: Path) -> int:
-    """Move every folder that holds `marker` from an unpacked archive to `target`, however deep it lies; their number."""
-    target.mkdir(parents=True, exist_ok=True)
-    found = sorted(path.parent for path in opened.rglob(marker))
-    for folder in found:
-        if not (target / folder.name).exists():
-            folder.rename(target / folder.name)
-    shutil.rmtree(opened)
-    return len(found)
+def add_to_list(
+    path: Path, names: Iterable[str], order: Callable[[str], object] = by_number
+) -> None:
+    """Add names to a list file, in order; what it lists already stays listed."""
+    listed = read_names(path) if os.path.lexists(path) else []
+    there = {name.casefold() for name in listed}
+    new = [name for name in names if name.casefold() not in there]
+    if new:
+        write_whole(path, "".join(f"{name}\n" for name in sorted([*listed, *new], key=order)))
+
+
+def refuse_unless_whole(folder: Path, read: Callable[[Path], object]) -> None:
+    """Read what stands under a sequence's name; raises CourseError if it is no sequence."""
+    try:
+        read(folder)
+    except (CourseError, OSError) as problem:
+        said = os_error_in_words(problem) if type(problem) is OSError else problem
+        raise CourseError(
+            f"{folder} is there already and is not whole ({said}). Move it away and run the same "
+            "command again."
+        ) from None

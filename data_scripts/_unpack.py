@@ -2,113 +2,195 @@
 
 from __future__ import annotations
 
-import shutil
+import errno
+import lzma
+import os
 import stat
+import struct
 import tarfile
 import zipfile
-from pathlib import Path, PurePosixPath
+import zlib
+from pathlib import Path
 
-from _download import DownloadError, require_space
+from _download import require_space
+from _errors import WEB_PAGE, DownloadError
+from _members import Members, is_clutter
+from _workplace import workplace
+
+from course_lib.errors import CourseError
+
+LARGEST = 500 * 10**9  # bytes
+MOST = 5_000_000  # files and folders
+DENSEST = 300, 10**9  # so many times its own size no archive of pictures has, where it is so large
+READ_HERE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+DAMAGED = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, ValueError, LookupError, OverflowError),
+)
+AGAIN = (
+    "Delete it and run the same command again; if you put it there yourself, get it again first."
+)
+OTHERS = {b"7z\xbc\xaf": "a 7z archive", b"Rar!": "a RAR archive"}
 
 
-def unpack(archive: Path, target: Path, largest: int = 500 * 10**9) -> Path:
+def unpack(archive: Path, target: Path, largest: int = LARGEST, most: int = MOST) -> Path:
     """Unpack a zip or tar file into the new folder `target`, all of it or nothing.
 
-    Refuses names that lead out of the folder, links, devices, and more than `largest` bytes. `__MACOSX` is left out.
-    Raises DownloadError naming the archive and the member at fault.
+    Refuses names that lead out of the folder or fall together, links, devices, passwords, more
+    than `largest` bytes and more than `most` members. What macOS and Windows add is left out.
+
+    Raises DownloadError naming the archive and the member at fault, OSError naming the file for
+    faults of the disk.
     """
-    temporary = target.with_name(f".{target.name}.unpacking")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        if zipfile.is_zipfile(archive):
-            _unpack_zip(archive, temporary, largest)
-        elif tarfile.is_tarfile(archive):
-            _unpack_tar(archive, temporary, largest)
-        else:
-            raise DownloadError(
-                f"{archive} is neither a zip nor a tar file, or it is cut short. Delete it and run again."
-            )
-        if target.exists():
-            shutil.rmtree(target)
-        temporary.rename(target)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as problem:
-        raise DownloadError(f"{archive} is damaged ({problem}). Delete it and run again.") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    if os.path.lexists(target):
+        raise DownloadError(f"{target} exists already; move it away and run again")
+    with workplace(target.parent, target.name) as work:
+        folder = work / "unpacked"
+        folder.mkdir()
+        _unpack_safely(archive, folder, largest, most)
+        folder.rename(target)
     return target
 
 
-def _unpack_zip(archive: Path, folder: Path, largest: int) -> None:
+def _unpack_safely(archive: Path, folder: Path, largest: int, most: int) -> None:
+    """Unpack, with whatever the libraries raise over a damaged archive as one sentence."""
+    try:
+        _unpacker(archive)(archive, folder, largest, most)
+    except CourseError:
+        raise
+    except DAMAGED as problem:
+        raise _damaged(archive, problem) from None
+    except (NotImplementedError, RuntimeError) as problem:
+        raise DownloadError(
+            f"{archive} is packed in a way that Python does not read ({problem}). Unpack it with "
+            "another program, and "
+            "pack it again as an ordinary zip file."
+        ) from None
+    except OSError as problem:
+        seek = problem.errno == errno.EINVAL and problem.filename is None  # to before the beginning
+        if problem.errno is None or seek:  # gzip and bz2 give no number
+            raise _damaged(archive, problem) from None
+        problem.filename = problem.filename or str(folder.parent.parent)
+        raise
+
+
+def _damaged(archive: Path, problem: Exception) -> DownloadError:
+    return DownloadError(
+        f"{archive} is damaged ({str(problem) or type(problem).__name__}). {AGAIN}"
+    )
+
+
+def _unpacker(archive: Path):
+    """The function for this kind of archive, by its first bytes: a tar may end in a zip file."""
+    with archive.open("rb") as file:
+        first = file.read(2048)
+    if first.startswith(b"PK") and zipfile.is_zipfile(archive):
+        return _unpack_zip
+    if tarfile.is_tarfile(archive):
+        return _unpack_tar
+    if zipfile.is_zipfile(archive):
+        return _unpack_zip
+    other = next((kind for start, kind in OTHERS.items() if first.startswith(start)), None)
+    if other:
+        raise DownloadError(
+            f"{archive} is {other}, which Python does not read. Unpack it with another program, "
+            "and pack it again as an "
+            "ordinary zip file."
+        )
+    kind = ": it is a web page" if WEB_PAGE.match(first) else ", or it is cut short"
+    raise DownloadError(f"{archive} is neither a zip nor a tar file{kind}. {AGAIN}")
+
+
+def _unpack_zip(archive: Path, folder: Path, largest: int, most: int) -> None:
     with zipfile.ZipFile(archive) as packed:
-        members = [m for m in packed.infolist() if not _is_clutter(m.filename)]
+        members = [m for m in packed.infolist() if not is_clutter(m.filename)]
         _check_size(archive, sum(m.file_size for m in members), largest, folder)
-        for member in members:
-            place = _inside(archive, member.filename, folder)
-            if stat.S_ISLNK(member.external_attr >> 16):
-                raise DownloadError(
-                    f"{archive} holds a link, {member.filename}; datasets have none. The archive is not what it should be."
-                )
-            if member.is_dir():
+        names = Members(archive, folder, most)
+        for member, place in [(m, _place_in_zip(m, names)) for m in members]:
+            if _is_folder(member):
                 place.mkdir(parents=True, exist_ok=True)
                 continue
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with (
-                packed.open(member) as source,
-                place.open("wb") as copy,
-            ):  # reading to the end checks the CRC
-                _copy(source, copy, member.file_size, archive, member.filename)
+            with packed.open(member) as source:  # reading to the end checks the CRC
+                _copy(source, place, member.file_size, member.filename)
 
 
-def _unpack_tar(archive: Path, folder: Path, largest: int) -> None:
-    with tarfile.open(archive) as packed:
-        members = [m for m in packed.getmembers() if not _is_clutter(m.name)]
-        _check_size(archive, sum(m.size for m in members), largest, folder)
-        for member in members:
-            place = _inside(archive, member.name, folder)
+def _is_folder(member: zipfile.ZipInfo) -> bool:
+    return member.filename.endswith(("/", "\\"))
+
+
+def _place_in_zip(member: zipfile.ZipInfo, names: Members) -> Path:
+    """Where a member of a zip file goes, by its whole name: Python cuts `filename` at a NUL."""
+    name = member.orig_filename if "\0" in member.orig_filename else member.filename
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise names.no_file(name)
+    if member.flag_bits & 0x1:
+        raise DownloadError(
+            f"{names.archive} is locked with a password. Unpack it with another program, and pack "
+            "it again without one."
+        )
+    if member.compress_type not in READ_HERE:
+        how = zipfile.compressor_names.get(member.compress_type, f"method {member.compress_type}")
+        raise NotImplementedError(f"{name[:80]!r} by {how}")
+    return names.place(name, _is_folder(member))
+
+
+class _StrictMember(tarfile.TarInfo):
+    """A member whose header must be whole: tarfile takes a damaged one for the archive's end."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> tarfile.TarInfo:
+        try:
+            return super().fromtarfile(tarfile_)
+        except tarfile.EOFHeaderError:  # the zeros that end an archive
+            raise
+        except tarfile.HeaderError as problem:
+            raise tarfile.SubsequentHeaderError(f"cut or damaged: {problem}") from None
+
+
+def _unpack_tar(archive: Path, folder: Path, largest: int, most: int) -> None:
+    with tarfile.open(archive, tarinfo=_StrictMember) as packed:
+        names, total = Members(archive, folder, most), 0
+        for member in packed:
+            total += member.size
+            _check_size(archive, total, largest, folder, member.size)
+            if is_clutter(member.name):
+                continue
+            if not (member.isreg() or member.isdir()):
+                raise names.no_file(member.name)
+            place = names.place(member.name, member.isdir())
             if member.isdir():
                 place.mkdir(parents=True, exist_ok=True)
-            elif member.isreg():
-                place.parent.mkdir(parents=True, exist_ok=True)
-                with packed.extractfile(member) as source, place.open("wb") as copy:
-                    _copy(source, copy, member.size, archive, member.name)
-            else:
-                raise DownloadError(
-                    f"{archive} holds a link or a device, {member.name}; datasets have none. The archive is not what it should be."
-                )
+                continue
+            with packed.extractfile(member) as source:
+                _copy(source, place, member.size, member.name)
+        while packed.fileobj.read(1 << 20):
+            pass  # the sum of a gzip file stands behind its last byte
 
 
-def _inside(archive: Path, name: str, folder: Path) -> Path:
-    """Where a member goes; raises DownloadError if its name leads out of the folder."""
-    parts = PurePosixPath(name.replace("\\", "/"))
-    if parts.is_absolute() or ".." in parts.parts or ":" in (parts.parts[0] if parts.parts else ""):
-        raise DownloadError(
-            f"{archive} holds {name!r}, which leads out of its folder. Nothing was unpacked: the archive is not what it should be."
-        )
-    return folder.joinpath(*parts.parts)
-
-
-def _copy(source, copy, size: int, archive: Path, name: str) -> None:
-    """Copy at most the declared size."""
+def _copy(source, place: Path, size: int, name: str) -> None:
+    """Copy a member of exactly the declared size; `x` never writes over a file."""
+    place.parent.mkdir(parents=True, exist_ok=True)
     left = size
-    while chunk := source.read(min(1 << 20, left + 1)):
-        left -= len(chunk)
-        if left < 0:
-            raise DownloadError(
-                f"{archive} holds {name}, which is larger than it says. The archive is not what it should be."
-            )
-        copy.write(chunk)
+    with place.open("xb") as copy:
+        while chunk := source.read(min(1 << 20, left + 1)):
+            left -= len(chunk)
+            if left < 0:
+                raise EOFError(f"{name} is larger than it says")
+            copy.write(chunk)
     if left:
         raise EOFError(f"{name} is {left:,} bytes short")
 
 
-def _check_size(archive: Path, total: int, largest: int, folder: Path) -> None:
-    if total > largest:
+def _check_size(
+    archive: Path, total: int, largest: int, folder: Path, more: int | None = None
+) -> None:
+    """Raise DownloadError if `total` bytes are too many; `more` of them are yet to be written."""
+    times, above = DENSEST
+    if total > largest or (total > above and total > times * archive.stat().st_size):
         raise DownloadError(
-            f"{archive} would unpack to {total / 1e9:.1f} GB; expected at most {largest / 1e9:.1f} GB"
+            f"{archive} would unpack to {total / 1e9:.1f} GB; expected at most "
+            f"{largest / 1e9:.1f} GB, and at most "
+            f"{times} times its own size. Nothing was unpacked."
         )
-    require_space(folder, total)
-
-
-def _is_clutter(name: str) -> bool:
-    return name.startswith("__MACOSX/") or name.endswith((".DS_Store", "Thumbs.db"))
+    require_space(folder, total if more is None else more)

@@ -1,44 +1,49 @@
 """Prepare LaSOT in <root>/lasot/<class>/<sequence>/: you fetch the archives from its site, the script does the rest.
 
 python data_scripts/lasot.py
+
+Archives may come one after the other: those that are new are added.
 """
 
 from __future__ import annotations
 
-import shutil
 import sys
+from pathlib import Path
 
-from _script import archives_by_hand, options, run, say_space
-from _unpack import unpack
+from _install import Pieces, archives_by_hand, install, no_archive_of
+from _script import options, parsed, run, say_space
 
-from course_lib.data.readers.lasot import read_lasot
-from course_lib.errors import CourseError
+from course_lib.data.readers.folders import folders_with
+from course_lib.data.readers.lasot import read_lasot, read_sequence
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Check that the archives are there, unpack each, read the result once."""
-    arguments = options(__doc__).parse_args(argv)
+    """Check that the archives are there, unpack the new ones, read the result once."""
+    arguments = parsed(options(__doc__), argv)
     folder = arguments.root / "lasot"
     if arguments.dry_run:
         print(f"would unpack the archives in {folder / 'archives'} to {folder}")
         say_space(arguments.root)
         return
-    for archive in archives_by_hand("LaSOT", folder / "archives"):
-        opened = unpack(archive, folder / f".{archive.stem}.new")
-        found = sorted(path.parent for path in opened.rglob("groundtruth.txt"))
-        if not found:
-            raise CourseError(
-                f"{archive} holds no groundtruth.txt; it is not an archive of LaSOT. Take it away and run again."
-            )
-        for sequence in found:
-            place = (
-                folder / sequence.name.rsplit("-", 1)[0] / sequence.name
-            )  # "bicycle-3" is of class "bicycle"
-            if not place.exists():
-                place.parent.mkdir(parents=True, exist_ok=True)
-                sequence.rename(place)
-        shutil.rmtree(opened)
+    there = any(folders_with(folder, f"{below}/groundtruth.txt") for below in ("*", "*/*"))
+    install(archives_by_hand("LaSOT", folder / "archives", needed=not there), folder, pieces)
     print(f"{len(read_lasot(folder))} sequences are in {folder}")
+
+
+def pieces(opened: Path, archive: Path) -> Pieces:
+    """Every sequence of an archive, read once as the course does, and its place."""
+    found = sorted(path.parent for path in opened.rglob("groundtruth.txt"))
+    if not found:
+        raise no_archive_of(archive, opened, "LaSOT", "groundtruth.txt")
+    for sequence in found:
+        read_sequence(sequence)
+    return [(sequence, _place(sequence.name, archive.parents[1])) for sequence in found]
+
+
+def _place(name: str, folder: Path) -> Path:
+    """Where a sequence goes: where it is, or to the folder of its class: "bicycle-3", "bicycle"."""
+    beside = folder / name
+    return beside if (beside / "img").is_dir() else folder / name.rsplit("-", 1)[0] / name
 
 
 if __name__ == "__main__":

@@ -9,17 +9,18 @@ the script again, or name a mirror with --base-url.
 
 from __future__ import annotations
 
-import shutil
+import os
 import sys
 from pathlib import Path
 
 from _download import download
-from _script import options, run, say_space
+from _install import no_archive_of
+from _script import known, options, parsed, refuse_unless_whole, run, say_space
 from _unpack import unpack
+from _workplace import workplace
 
 from course_lib.data.otb_names import OTB_LISTS
 from course_lib.data.readers.otb import read_video
-from course_lib.errors import CourseError
 
 SITE = "http://cvlab.hanyang.ac.kr/tracker_benchmark/seq"
 
@@ -33,15 +34,13 @@ def main(argv: list[str] | None = None) -> None:
     """Fetch, unpack and check each video that is not there."""
     parser = options(__doc__, SITE)
     parser.add_argument("--sequences", nargs="+", metavar="NAME", help="only these videos")
-    arguments = parser.parse_args(argv)
+    arguments = parsed(parser, argv)
     folder = arguments.root / "otb"
-    wanted = arguments.sequences or videos()
-    unknown = sorted(set(wanted) - set(videos()))
-    if unknown:
-        raise CourseError(
-            f"OTB has no video {', '.join(unknown)}; its videos are {', '.join(videos())}"
-        )
-    missing = [name for name in wanted if not (folder / name).is_dir()]
+    wanted = known(arguments.sequences, videos(), "OTB has no video")
+    missing = [name for name in wanted if not os.path.lexists(folder / name)]
+    for name in wanted:
+        if name not in missing:
+            refuse_unless_whole(folder / name, read_video)
     print(f"{len(wanted) - len(missing)} of {len(wanted)} videos are in {folder}")
     if arguments.dry_run:
         for name in missing:
@@ -52,27 +51,23 @@ def main(argv: list[str] | None = None) -> None:
         archive = download(f"{arguments.base_url}/{name}.zip", folder / "archives" / f"{name}.zip")
         install(archive, folder / name)
     print(
-        f"all {len(wanted)} videos are in {folder}; the archives in {folder / 'archives'} may be deleted"
+        f"all {len(wanted)} videos are in {folder}; the archives in {folder / 'archives'} may be "
+        "deleted"
     )
 
 
 def install(archive: Path, target: Path) -> None:
-    """Unpack one video's archive, read it once as the course does, and only then give it its name."""
-    opened = unpack(archive, target.with_name(f".{target.name}.new"))
-    try:
+    """Unpack one video's archive and read it once; only then it gets its place."""
+    with workplace(target.parent, target.name) as work:
+        opened = unpack(archive, work / "opened")
         inner = opened / target.name if (opened / target.name).is_dir() else opened
         if not (inner / "img").is_dir():
-            raise CourseError(
-                f"{archive} holds no folder {target.name}/img; it is not OTB's archive. Delete it and run again."
+            raise no_archive_of(
+                archive, opened, f"OTB's {target.name}", f"folder {target.name}/img"
             )
-        inner.rename(target)
-        try:
-            read_video(target)
-        except CourseError:
-            shutil.rmtree(target)
-            raise
-    finally:
-        shutil.rmtree(opened, ignore_errors=True)
+        named = inner.rename(work / target.name)
+        read_video(named)
+        named.rename(target)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from _script import run
+from _script import parsed, run
 
 from course_lib.data.packing import write_shards
 from course_lib.data.training_sets import TRAINING_SETS, load_training_videos
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
         action="store_true",
         help="replace shards made of other data or with other options",
     )
-    a = parser.parse_args(argv)
+    a = parsed(parser, argv)
     videos = load_training_videos(a.dataset, a.root)
     folder = a.root / "shards" / a.dataset
     index = write_shards(videos, folder, a.per_shard, a.every, dataset=a.dataset, fresh=a.fresh)

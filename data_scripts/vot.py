@@ -8,26 +8,32 @@ The year's description lists every sequence with the addresses and checksums of 
 
 from __future__ import annotations
 
-import json
-import shutil
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urljoin
 
-from _download import DownloadError, download
-from _script import options, run, say_space
+from _description import Entry, read_description
+from _download import download
+from _errors import DownloadError
+from _script import add_to_list, known, options, parsed, refuse_unless_whole, run, say_space
 from _unpack import unpack
+from _workplace import workplace
 
+from course_lib.data.readers.folders import list_images
+from course_lib.data.readers.vot import read_sequence
 from course_lib.errors import CourseError
-from course_lib.files import write_whole
+from course_lib.files import read_names, write_whole
 
 SITE = "https://data.votchallenge.net"
 EARLY = (2013, 2014, 2015)  # their descriptions stand elsewhere
+MASKS = 2020  # from this year on the ground truth is masks, which the course does not read
 
 
 def description_url(base: str, year: int) -> str:
     """Where the description of a year stands."""
-    kind = "dataset" if year in EARLY else "shortterm" if year >= 2020 else "main"
+    kind = "dataset" if year in EARLY else "shortterm" if year >= MASKS else "main"
     return f"{base}/vot{year}/{kind}/description.json"
 
 
@@ -36,87 +42,81 @@ def main(argv: list[str] | None = None) -> None:
     parser = options(__doc__, SITE)
     parser.add_argument("year", type=int, help="2013 or later")
     parser.add_argument("--sequences", nargs="+", metavar="NAME", help="only these sequences")
-    arguments = parser.parse_args(argv)
+    arguments = parsed(parser, argv)
     if arguments.year < 2013:
         raise CourseError(f"VOT began in 2013; there is no {arguments.year}")
-    folder = arguments.root / f"vot{arguments.year}"
+    folder, check = arguments.root / f"vot{arguments.year}", reader(arguments.year)
     url = description_url(arguments.base_url, arguments.year)
-    if arguments.dry_run and not (folder / "archives" / "description.json").is_file():
+    about = folder / "archives" / "description.json"
+    if arguments.dry_run and not about.is_file():
         print(f"would fetch {url}, and then what it lists")
         say_space(arguments.root)
         return
-    listed = read_description(download(url, folder / "archives" / "description.json"), url)
-    wanted = arguments.sequences or list(listed)
-    unknown = sorted(set(wanted) - listed.keys())
-    if unknown:
-        raise CourseError(
-            f"VOT {arguments.year} has no sequence {', '.join(unknown)}; it has {', '.join(listed)}"
-        )
-    missing = [name for name in wanted if not (folder / name).is_dir()]
+    listed = described(url, about)
+    wanted = known(arguments.sequences, listed, f"VOT {arguments.year} has no sequence")
+    missing = [name for name in wanted if not os.path.lexists(folder / name)]
+    for name in wanted:
+        if name not in missing:
+            refuse_unless_whole(folder / name, check)
     print(f"{len(wanted) - len(missing)} of {len(wanted)} sequences are in {folder}")
     if arguments.dry_run:
         for name in missing:
-            print(f"would fetch {frames_of(listed[name], url)[0]}")
+            print(f"would fetch {urljoin(url, listed[name].frames)}")
         say_space(arguments.root)
         return
     for name in missing:
-        install(listed[name], url, folder)
-    there = [name for name in listed if (folder / name).is_dir()]
-    write_whole(folder / "list.txt", "".join(f"{name}\n" for name in there))
+        install(listed[name], url, folder, check)
+        list_those(wanted, list(listed), folder)
+    list_those(wanted, list(listed), folder)
     print(
-        f"{len(there)} sequences are in {folder}; the archives in {folder / 'archives'} may be deleted"
+        f"{len(read_names(folder / 'list.txt'))} sequences are in {folder}; the archives in "
+        f"{folder / 'archives'} may be deleted"
     )
 
 
-def read_description(path: Path, url: str) -> dict[str, dict]:
-    """The sequences of a description by name; raises DownloadError if it is not one."""
+def described(url: str, path: Path) -> dict[str, Entry]:
+    """What a year's description lists; one fetched just now that is damaged is removed again."""
+    was_there = path.is_file()
+    download(url, path)
     try:
-        return {
-            sequence["name"]: sequence
-            for sequence in json.loads(path.read_text(encoding="utf-8"))["sequences"]
-        }
-    except (ValueError, KeyError, TypeError) as problem:
-        path.unlink()
-        raise DownloadError(
-            f"{url} is not a VOT description ({problem!r}). Try again, or name a mirror with --base-url."
-        ) from None
+        return read_description(path, url)
+    except CourseError:
+        if not was_there:
+            path.unlink()
+        raise
 
 
-def frames_of(sequence: dict, url: str) -> tuple[str, str | None]:
-    """Address and checksum of a sequence's colour frames."""
-    channel = sequence["channels"]["color"]
-    return urljoin(url, channel["url"]), _sum(channel)
+def reader(year: int) -> Callable[[Path], object]:
+    """What a sequence of that year is read with to see whether it is whole."""
+    return read_sequence if year < MASKS else lambda folder: list_images(folder / "color")
 
 
-def _sum(entry: dict) -> str | None:
-    """The checksum of an entry with the kind that its length tells."""
-    value = entry.get("checksum")
-    return (
-        f"{ {32: 'md5', 40: 'sha1', 64: 'sha256'}[len(value)] }:{value}"
-        if value and len(value) in (32, 40, 64)
-        else None
-    )
+def list_those(wanted: list[str], listed: list[str], folder: Path) -> None:
+    """Add to list.txt what was asked for and is there; to a new list, all that is there."""
+    path = folder / "list.txt"
+    names = wanted if os.path.lexists(path) else listed
+    order = {name: number for number, name in enumerate(listed)}
+    there = [name for name in names if (folder / name).is_dir()]
+    add_to_list(path, there, lambda name: order.get(name, len(order)))
 
 
-def install(sequence: dict, url: str, folder: Path) -> None:
-    """Fetch and unpack one sequence; it gets its name when frames and annotations are both there."""
-    name, archives = sequence["name"], folder / "archives"
-    annotations = sequence["annotations"]
-    address, checksum = frames_of(sequence, url)
-    truth = download(urljoin(url, annotations["url"]), archives / f"{name}.zip", _sum(annotations))
-    frames = download(address, archives / f"{name}-color.zip", checksum)
-    new = unpack(truth, folder / f".{name}.new")
-    try:
+def install(entry: Entry, url: str, folder: Path, check: Callable[[Path], object]) -> None:
+    """Fetch and unpack one sequence; it gets its place when it is whole and read."""
+    name, archives = entry.name, folder / "archives"
+    truth = download(urljoin(url, entry.truth), archives / f"{name}.zip", entry.truth_sum)
+    frames = download(urljoin(url, entry.frames), archives / f"{name}-color.zip", entry.frames_sum)
+    with workplace(folder, name) as work:
+        new = unpack(truth, work / name)
         unpack(frames, new / "color")
         if not (new / "groundtruth.txt").is_file():
             raise DownloadError(
-                f"{truth} holds no groundtruth.txt; it is not the annotation of {name}. Delete it and run again."
+                f"{truth} holds no groundtruth.txt; it is not the annotation of {name}. Delete it "
+                "and run again."
             )
-        about = {"name": name, "fps": sequence.get("fps", 30), "channels.color": "color/%08d.jpg"}
+        about = {"name": name, "fps": entry.fps, "channels.color": "color/%08d.jpg"}
         write_whole(new / "sequence", "".join(f"{key}={value}\n" for key, value in about.items()))
+        check(new)
         new.rename(folder / name)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
 
 
 if __name__ == "__main__":

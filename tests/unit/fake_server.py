@@ -13,6 +13,7 @@ class Site:
     Attributes:
         files: bytes by path; html: paths answered with a web page; status: an error status by path.
         cut: bytes after which the connection breaks off, by path, each time until the number of breaks is used up.
+        raw: whole answers by path, sent byte for byte; the connection then ends.
         ranges: whether the server knows the Range header.
         asked: (path, Range header or None) of every request.
     """
@@ -22,6 +23,7 @@ class Site:
         self.html: set[str] = set()
         self.status: dict[str, int] = {}
         self.cut: dict[str, tuple[int, int]] = {}
+        self.raw: dict[str, bytes] = {}
         self.ranges = True
         self.asked: list[tuple[str, str | None]] = []
         self.url = ""
@@ -39,6 +41,10 @@ def serve():
         def do_GET(self) -> None:
             wanted = self.headers.get("Range")
             site.asked.append((self.path, wanted))
+            if self.path in site.raw:
+                self.wfile.write(site.raw[self.path])
+                self.close_connection = True
+                return
             if self.path in site.status or (
                 self.path not in site.files and self.path not in site.html
             ):
@@ -48,11 +54,18 @@ def serve():
             content = b"<html>please log in</html>" if page else site.files[self.path]
             start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and site.ranges else 0
             if start >= len(content) and start:
-                self.send_error(416)
+                self.send_response(416)
+                self.send_header("Content-Range", f"bytes */{len(content)}")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
                 return
             self.send_response(206 if start else 200)
             self.send_header("Content-Type", "text/html" if page else "application/octet-stream")
             self.send_header("Content-Length", str(len(content) - start))
+            if start:
+                self.send_header(
+                    "Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}"
+                )
             self.end_headers()
             after, times = site.cut.get(self.path, (0, 0))
             if times:
@@ -65,7 +78,7 @@ def serve():
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     site.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield site

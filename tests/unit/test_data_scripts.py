@@ -3,77 +3,42 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 import json
 import shutil
-import sys
 import tarfile
 import zipfile
-from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 from fake_server import serve
-
-SCRIPTS = Path(__file__).resolve().parents[2] / "data_scripts"
-sys.path.append(
-    str(SCRIPTS)
-)  # at the end: the script got10k.py must not hide the toolkit of that name
-import _download
-from _download import DownloadError, download
-from _script import run
-from _unpack import unpack
+from script_files import (
+    CONTENT,
+    QUICK,
+    DownloadError,
+    _download,
+    download,
+    jpeg,
+    md5,
+    packed,
+    run,
+    script,
+    unpack,
+    video,
+)
 
 from course_lib.data.benchmarks import load_benchmark
 
 pytestmark = pytest.mark.slow
 
-
-def script(name: str):
-    """One of the scripts as a module of its own."""
-    spec = importlib.util.spec_from_file_location(f"script_{name}", SCRIPTS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 got10k, lasot, otb, uav123, vot = (
     script(name) for name in ("got10k", "lasot", "otb", "uav123", "vot")
 )
-CONTENT = bytes(range(256)) * 4000
-QUICK = (0, 0, 0)
 
 
 @pytest.fixture
 def site():
     with serve() as running:
         yield running
-
-
-def md5(content: bytes) -> str:
-    return hashlib.md5(content).hexdigest()
-
-
-def packed(members: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return out.getvalue()
-
-
-def jpeg(value: int) -> bytes:
-    return cv2.imencode(".jpg", np.full((20, 30, 3), value, np.uint8))[1].tobytes()
-
-
-def video(name: str, frames: int = 3) -> dict[str, bytes]:
-    files = {f"{name}/img/{t:04d}.jpg": jpeg(40 * t) for t in range(1, frames + 1)}
-    return files | {
-        f"{name}/groundtruth_rect.txt": b"1,2,5,6\n" * frames,
-        f"__MACOSX/{name}/._img": b"clutter",
-    }
 
 
 class TestDownload:

@@ -1,20 +1,23 @@
-"""What the layouts share: images in order, rows that belong to them, and sentences for what is missing."""
+"""What the layouts share: images in order, rows that belong to them, what is missing in words."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Sequence as Items
+from fnmatch import fnmatch
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from course_lib.data.frames import ImageFiles
 from course_lib.errors import DataError, MissingDataError
-from course_lib.files import read_numbers
+from course_lib.files import read_numbers, read_text, split_row
 from course_lib.geometry.boxes import is_valid
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
+NOT_DATA = ("__MACOSX", "lost+found", "$RECYCLE.BIN", "System Volume Information")
 
 
 def by_number(name: str) -> list:
@@ -22,21 +25,63 @@ def by_number(name: str) -> list:
     return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"([0-9]+)", name))]
 
 
+def is_visible(name: str) -> bool:
+    """Whether a name is data: hidden files, work in progress and what systems add are not."""
+    return not name.startswith(".") and name not in NOT_DATA
+
+
+def folders_with(folder: Path, pattern: str) -> list[Path]:
+    """Folders that hold a file, such as "*/groundtruth.txt", in the order of their numbers.
+
+    Raises PermissionError where a folder may not be read: no sequence goes missing in silence.
+    """
+    *levels, marker = pattern.split("/")
+    places = [folder] if folder.is_dir() else []
+    for _ in levels:
+        inner = (entry for place in places for entry in os.scandir(place))
+        places = [Path(entry) for entry in inner if is_visible(entry.name) and entry.is_dir()]
+    return sorted((p for p in places if _holds(p, marker)), key=lambda path: by_number(path.name))
+
+
+def _holds(folder: Path, marker: str) -> bool:
+    if "*" in marker:
+        return any(fnmatch(name, marker) for name in os.listdir(folder))
+    try:
+        os.stat(folder / marker)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def files_like(folder: Path, *patterns: str) -> list[Path]:
+    """Visible files of a folder whose names match a pattern, in the order of their numbers.
+
+    Without the folder there are none. Raises PermissionError where it may not be read.
+    """
+    entries = os.scandir(folder) if folder.is_dir() else []
+    names = [entry.name for entry in entries if is_visible(entry.name) and entry.is_file()]
+    fitting = [name for name in names if any(fnmatch(name, pattern) for pattern in patterns)]
+    return [folder / name for name in sorted(fitting, key=lambda n: (by_number(Path(n).stem), n))]
+
+
 def list_images(folder: Path) -> list[Path]:
     """Image files of a folder in the order of their numbers; hidden files are passed over.
 
-    Raises MissingDataError if the folder is missing or holds no image.
+    Raises MissingDataError if the folder is missing or holds no image, DataError if two images
+    have one number.
     """
-    names = os.listdir(folder) if folder.is_dir() else []
-    images = sorted(
-        (n for n in names if n.lower().endswith(IMAGE_SUFFIXES) and not n.startswith(".")),
-        key=by_number,
-    )
+    images = [p for p in files_like(folder, "*") if p.name.lower().endswith(IMAGE_SUFFIXES)]
     if not images:
         raise MissingDataError(
             f"0 images found in {folder} (looked for *.jpg, *.png, *.bmp): fetch the sequence again"
         )
-    return [folder / name for name in images]
+    for one, other in pairwise(images):
+        if by_number(one.stem) == by_number(other.stem):
+            raise DataError(
+                f"{folder} holds {one.name} and {other.name}, two images of one number; "
+                "expected one a frame. Take one of them away."
+            )
+    return images
 
 
 def read_boxes(path: Path, first_pixel: int = 0) -> np.ndarray:
@@ -44,12 +89,13 @@ def read_boxes(path: Path, first_pixel: int = 0) -> np.ndarray:
 
     Raises MissingDataError if there is no such file, DataError if it is empty or a row is not four numbers.
     """
-    if not path.is_file():
+    if not path.exists():
         raise MissingDataError(f"ground truth {path} does not exist: fetch the sequence again")
     boxes = read_numbers(path, columns=4) - np.array([first_pixel, first_pixel, 0, 0])
     if len(boxes) == 0:
         raise DataError(
-            f"{path} is empty; expected one row of x, y, w, h for each frame. Fetch the sequence again."
+            f"{path} is empty; expected one row of x, y, w, h for each frame. Fetch the sequence "
+            "again."
         )
     boxes[~is_valid(boxes)] = np.nan
     return boxes
@@ -79,72 +125,71 @@ def frames_and_boxes(
     return ImageFiles(images), boxes
 
 
-def read_labels(path: Path, length: int, pad: bool = False) -> np.ndarray:
+def read_labels(
+    path: Path, length: int, pad: bool = False, highest: int | None = None
+) -> np.ndarray:
     """Whole numbers (length,), one per frame, in a column or a row.
 
-    With `pad` a shorter file is filled up with 0. Raises DataError naming the file and both counts otherwise.
+    Args:
+        path: the file.
+        length: how many frames there are.
+        pad: whether a shorter file is filled up with 0.
+        highest: the largest number that has a meaning, if there is one.
+
+    Raises DataError naming the file, and the line or both counts, otherwise.
     """
-    text = path.read_text(encoding="utf-8", errors="replace")
-    words = re.split(r"[,\s]+", text.strip().strip(",")) if text.strip() else []
-    strange = next((word for word in words if not re.fullmatch(r"[0-9]+(\.0*)?", word)), None)
-    if strange is not None:
-        raise DataError(
-            f"{path} holds {strange!r}; expected whole numbers, one per frame. Fetch the sequence again."
-        )
-    labels = np.array([float(word) for word in words]).astype(np.int64)
-    if pad and len(labels) < length:
-        labels = np.pad(labels, (0, length - len(labels)))
+    lines = read_text(path).rstrip().splitlines()
+    labels = [
+        _label(word, path, number, highest)
+        for number, line in enumerate(lines, start=1)
+        if line.strip()
+        for word in split_row(line)
+    ]
+    if pad and not all(line.strip() for line in lines):
+        pad = False  # after an empty line in between, it is not known whose the next label is
+    labels += [0] * (length - len(labels)) if pad else []
     if len(labels) != length:
         raise DataError(
-            f"{path} has {len(labels)} values for {length} frames; expected one each. Fetch it again."
+            f"{path} has {len(labels)} values for {length} frames; expected one each. Fetch it "
+            "again."
         )
-    return labels
+    return np.array(labels, dtype=np.int64)
+
+
+def _label(word: str, path: Path, line: int, highest: int | None) -> int:
+    if not re.fullmatch(r"[0-9]{1,6}(\.0*)?", word):
+        raise DataError(
+            f"{path} holds {word[:40]!r}; expected whole numbers, one per frame (line {line}). "
+            "Fetch the sequence again."
+        )
+    if highest is not None and float(word) > highest:
+        raise DataError(
+            f"{path} holds {word}; expected 0 to {highest} (line {line}). Fetch the sequence again."
+        )
+    return int(float(word))
 
 
 def read_keys(path: Path) -> dict[str, str]:
     """Lines `key=value` or `key: value` of a settings file; section heads and other lines are passed over."""
-    lines = (
-        path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
-    )
+    lines = read_text(path).splitlines() if path.is_file() else []
     pairs = [re.split(r"\s*[=:]\s*", line.strip(), maxsplit=1) for line in lines]
-    return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}
+    return {pair[0].lower(): pair[1] for pair in pairs if len(pair) == 2}
 
 
 def read_fps(keys: dict[str, str], key: str) -> float | None:
-    """Frames per second under `key`, such as "30" or "10Hz"; None where it is not given."""
-    number = re.match(r"[0-9]+(\.[0-9]+)?", keys.get(key, ""))
-    return float(number[0]) if number and float(number[0]) > 0 else None
-
-
-def listed_folders(
-    folder: Path, pattern: str, remedy: str, list_name: str = "list.txt"
-) -> list[Path]:
-    """Sequence folders of a benchmark: the names in its list file if it has one, else every match of `pattern`.
-    An empty `list_name` asks for every match.
-
-    `pattern` leads to a file or folder that each sequence must hold, such as "*/groundtruth.txt". Raises
-    MissingDataError with `remedy`, what to do, if there are none or listed ones are missing.
-    """
-    found = sorted(
-        {path.parent for path in folder.glob(pattern)}, key=lambda path: by_number(path.name)
-    )
-    if not found:
-        raise nothing_found(folder, pattern, remedy)
-    if not list_name or not (folder / list_name).is_file():
-        return found
-    names = (folder / list_name).read_text(encoding="utf-8", errors="replace").split()
-    by_name = {path.name: path for path in found}
-    missing = [name for name in names if name not in by_name]
-    if missing:
-        raise MissingDataError(
-            f"{missing_names(missing, folder / list_name)} in {folder}: {remedy}"
-        )
-    return [by_name[name] for name in names]
+    """Frames per second under `key`: "30", "10Hz", "29,97", "30000/1001"; None without one."""
+    number = r"([0-9]+(?:[.,][0-9]+)?)"
+    match = re.fullmatch(rf"{number}(?:\s*/\s*{number})?\s*(hz|fps)?", keys.get(key, "").lower())
+    if match is None:
+        return None
+    count, seconds = (float((match[i] or "1").replace(",", ".")) for i in (1, 2))
+    return count / seconds if count > 0 and seconds > 0 else None
 
 
 def nothing_found(folder: Path, pattern: str, remedy: str) -> MissingDataError:
     """The error of a folder without sequences: where, what was looked for, what to do."""
     where = str(folder) if folder.is_dir() else f"{folder}, which does not exist"
+    where = f"{folder}, which is no folder" if folder.is_file() else where
     return MissingDataError(f"0 sequences found in {where} (looked for {pattern}): {remedy}")
 
 

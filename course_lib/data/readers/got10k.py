@@ -13,11 +13,11 @@ import numpy as np
 from course_lib.data.readers.folders import (
     frames_and_boxes,
     list_images,
-    listed_folders,
     read_fps,
     read_keys,
     read_labels,
 )
+from course_lib.data.readers.lists import listed_folders
 from course_lib.data.sequence import Sequence
 
 REMEDY = "run `python data_scripts/got10k.py` or pass --root"
@@ -56,7 +56,7 @@ def _read_tags(folder: Path, length: int) -> dict[str, np.ndarray]:
         "cut_by_image": "cut_by_image.label",
     }
     tags = {
-        tag: read_labels(folder / name, length)
+        tag: read_labels(folder / name, length, highest=8 if tag == "cover" else 1)
         for tag, name in files.items()
         if (folder / name).is_file()
     }

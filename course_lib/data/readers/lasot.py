@@ -6,20 +6,25 @@ such a frame as missed, and so does a report on "lasot" (see `evaluation/rules.p
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 
 from course_lib.data.readers.folders import (
+    by_number,
+    folders_with,
     frames_and_boxes,
     list_images,
-    listed_folders,
+    nothing_found,
     read_labels,
 )
+from course_lib.data.readers.lists import chosen
 from course_lib.data.sequence import Sequence
-from course_lib.errors import MissingDataError
+from course_lib.errors import DataError, MissingDataError
 
 REMEDY = "run `python data_scripts/lasot.py` or pass --root"
+LISTS = "put LaSOT's own list there, fetch what is missing, or take the lines of missing videos out"
 
 
 def read_lasot(folder: Path) -> list[Sequence]:
@@ -28,27 +33,51 @@ def read_lasot(folder: Path) -> list[Sequence]:
     Sequences may stand in folders of their class or all beside each other. Raises MissingDataError if there is
     none or a listed one is missing, DataError naming the file if one is not as the layout promises.
     """
-    flat = any(folder.glob("*/groundtruth.txt"))
-    pattern = "*/groundtruth.txt" if flat else "*/*/groundtruth.txt"
-    return [
-        read_sequence(path) for path in listed_folders(folder, pattern, REMEDY, "testing_set.txt")
-    ]
+    found, tested = _videos(folder), folder / "testing_set.txt"
+    videos = chosen(found, tested, REMEDY) if os.path.lexists(tested) else found
+    return [read_sequence(path) for path in videos]
 
 
 def read_lasot_train(folder: Path) -> list[Sequence]:
-    """Every sequence of a LaSOT folder that its testing_set.txt does not name.
+    """Every sequence that testing_set.txt does not name, or those of training_set.txt, if there.
 
-    Raises MissingDataError if there is none, or no testing_set.txt: nothing must be trained on that is tested on.
+    Nothing must be trained on that is tested on. Raises MissingDataError if there is none, no
+    testing_set.txt, or a listed video is missing; DataError if a line of a list is not understood
+    or a video stands in both lists.
     """
-    flat = any(folder.glob("*/groundtruth.txt"))
-    pattern = "*/groundtruth.txt" if flat else "*/*/groundtruth.txt"
-    found = listed_folders(folder, pattern, REMEDY, list_name="")
-    if not (folder / "testing_set.txt").is_file():
+    found, tested = _videos(folder), folder / "testing_set.txt"
+    if not os.path.lexists(tested):
+        raise MissingDataError(f"{tested} does not exist; put LaSOT's list of test sequences there")
+    apart = set(chosen(found, tested, LISTS))
+    rest = _to_train_on(found, apart, folder)
+    if not rest:
         raise MissingDataError(
-            f"{folder / 'testing_set.txt'} does not exist; put LaSOT's list of test sequences there"
+            f"all {len(found)} sequences in {folder} are test sequences: fetch others, too"
         )
-    tested = set((folder / "testing_set.txt").read_text(encoding="utf-8").split())
-    return [read_sequence(path) for path in found if path.name not in tested]
+    return [read_sequence(path) for path in rest]
+
+
+def _to_train_on(found: list[Path], apart: set[Path], folder: Path) -> list[Path]:
+    path = folder / "training_set.txt"
+    if not os.path.lexists(path):
+        return [video for video in found if video not in apart]
+    listed = chosen(found, path, LISTS)
+    both = [video.name for video in listed if video in apart]
+    if both:
+        raise DataError(
+            f"{path} names {', '.join(both[:5])}, which testing_set.txt names too; expected no "
+            "video in both lists: fetch the lists again"
+        )
+    return listed
+
+
+def _videos(folder: Path) -> list[Path]:
+    """Folders of sequences, beside each other or in folders of their class."""
+    patterns = ("*/groundtruth.txt", "*/*/groundtruth.txt")
+    found = [path for pattern in patterns for path in folders_with(folder, pattern)]
+    if not found:
+        raise nothing_found(folder, " and ".join(patterns), REMEDY)
+    return sorted(found, key=lambda path: by_number(path.name))
 
 
 def read_sequence(folder: Path) -> Sequence:
@@ -68,4 +97,4 @@ def _read_flags(path: Path, length: int) -> np.ndarray:
         raise MissingDataError(
             f"{path} does not exist; LaSOT's scores need it. Fetch the sequence again."
         )
-    return read_labels(path, length) > 0
+    return read_labels(path, length, highest=1) > 0

@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from course_lib.data.frames import ImageFiles
-from course_lib.data.otb_names import FRAME_RANGES, OMITTED_AT_START, TWO_TARGETS
-from course_lib.data.readers.folders import check_counts, list_images, listed_folders, read_boxes
+from course_lib.data.otb_names import FRAME_RANGES, OMITTED_AT_START, OTB_LISTS, TWO_TARGETS
+from course_lib.data.readers.folders import check_counts, list_images, read_boxes
+from course_lib.data.readers.lists import listed_folders
 from course_lib.data.sequence import OTB_ATTRIBUTES, Sequence
-from course_lib.errors import DataError
+from course_lib.errors import DataError, MissingDataError
+from course_lib.files import read_text
 
 REMEDY = "run `python data_scripts/otb.py` or pass --root"
 
@@ -25,15 +27,17 @@ def read_otb(folder: Path) -> list[Sequence]:
 
     Raises MissingDataError if there is none, DataError naming the file if one is not as the layout promises.
     """
-    common = _read_common_attributes(folder / "attributes.txt")
     videos = listed_folders(folder, "*/groundtruth_rect*.txt", REMEDY)
+    common = _read_common_attributes(
+        folder / "attributes.txt", [path.name for path in folder.iterdir()]
+    )
     return [target for video in videos for target in read_video(video, common)]
 
 
 def read_video(folder: Path, common: dict[str, frozenset[str]] | None = None) -> list[Sequence]:
     """The targets of one video: one, or "Jogging.1" and "Jogging.2".
 
-    `common` holds tags by lower-case name for videos without an attribute file of their own.
+    `common` holds tags by `target_key` for videos without an attribute file of their own.
     """
     images = list_images(folder / "img")
     return [_read_target(name, path, images, common or {}) for name, path in _targets(folder)]
@@ -42,15 +46,15 @@ def read_video(folder: Path, common: dict[str, frozenset[str]] | None = None) ->
 def _targets(folder: Path) -> list[tuple[str, Path]]:
     """Names and annotation files; an empty one is passed over (the first of Human4's two)."""
     every = sorted(folder.glob("groundtruth_rect*.txt"))
+    if not every:
+        raise MissingDataError(f"{folder} holds no groundtruth_rect.txt: fetch the sequence again")
+    plain = [path for path in every if path.name == "groundtruth_rect.txt"]
     numbered = [path for path in every if re.fullmatch(r"groundtruth_rect\.[0-9]+\.txt", path.name)]
-    filled = [
-        path
-        for path in numbered or every
-        if path.read_text(encoding="utf-8", errors="replace").strip()
-    ]
+    filled = [path for path in numbered or plain or every if read_text(path).strip()]
     if not filled:
         raise DataError(
-            f"{every[0]} is empty; expected one row of x, y, w, h for each frame. Fetch {folder} again."
+            f"{every[0]} is empty; expected one row of x, y, w, h for each frame. Fetch {folder} "
+            "again."
         )
     if len(filled) == 1 and folder.name not in TWO_TARGETS:
         return [(folder.name, filled[0])]
@@ -66,7 +70,8 @@ def _read_target(
         images = _annotated_images(video, images, len(boxes))
     check_counts(len(images), len(boxes), path, images[0].parent)
     omitted = np.arange(len(boxes)) < OMITTED_AT_START.get(video, 0)
-    attributes = _read_attributes(path.parent, common.get(name.lower(), frozenset()))
+    default = common.get(target_key(name), common.get(target_key(video), frozenset()))
+    attributes = _read_attributes(path.parent, default)
     return Sequence(name, ImageFiles(images), boxes, attributes, omitted=omitted)
 
 
@@ -80,27 +85,46 @@ def _annotated_images(video: str, images: list[Path], rows: int) -> list[Path]:
 def _read_attributes(folder: Path, default: frozenset[str]) -> frozenset[str]:
     for path in (folder / "attrs.txt", folder / "attributes.txt"):
         if path.is_file():
-            return _as_attributes(path.read_text(encoding="utf-8", errors="replace"), path)
+            return _as_attributes(read_text(path), path)
     return default
 
 
-def _read_common_attributes(path: Path) -> dict[str, frozenset[str]]:
-    """Tags by lower-case sequence name; "jogging-1" and "jogging.1" are the same."""
-    lines = (
-        path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
-    )
-    pairs = [line.partition(":") for line in lines if line.strip()]
-    return {
-        re.sub(r"-([0-9]+)$", r".\1", name.strip().lower()): _as_attributes(tags, path)
-        for name, _, tags in pairs
-    }
+def _read_common_attributes(path: Path, videos: list[str]) -> dict[str, frozenset[str]]:
+    """Tags by `target_key` from lines "Name: IV, SV".
+
+    Names are those of the videos that are there, or of OTB's own list.
+    """
+    published = {name for names in OTB_LISTS.values() for name in names}
+    known = {target_key(name) for name in [*videos, *TWO_TARGETS, *published]}
+    common: dict[str, frozenset[str]] = {}
+    for number, line in enumerate(read_text(path).splitlines() if path.is_file() else [], start=1):
+        name, colon, tags = line.partition(":")
+        key, where = target_key(name.strip()), f"{path}, line {number}"
+        if not line.strip():
+            continue
+        if not colon or not known & {key, key.rpartition(".")[0]}:
+            raise DataError(
+                f"{where}: {line.strip()[:80]!r}; expected the name of a video that is there or in "
+                "OTB's list, a colon, and its attributes"
+            )
+        if key in common:
+            raise DataError(f"{where}: {name.strip()} for the second time; expected each once")
+        common[key] = _as_attributes(tags, where)
+    return common
 
 
-def _as_attributes(text: str, path: Path) -> frozenset[str]:
-    tags = frozenset(re.findall(r"[^,;\s]+", text))
+def target_key(name: str) -> str:
+    """One key for "Jogging.1", "jogging-1", "Jogging_1" and "Jogging1"."""
+    key = re.sub(r"[-_]([0-9]+)$", r".\1", name.lower())
+    twins = "|".join(TWO_TARGETS).lower()
+    return re.sub(rf"^({twins})([0-9])$", r"\1.\2", key)
+
+
+def _as_attributes(text: str, where: object) -> frozenset[str]:
+    tags = frozenset(re.findall(r"[^,;\s]+", text.upper()))
     unknown = sorted(tags - OTB_ATTRIBUTES.keys())
     if unknown:
         raise DataError(
-            f"{path}: unknown attributes {unknown}; expected some of {', '.join(OTB_ATTRIBUTES)}"
+            f"{where}: unknown attributes {unknown}; expected some of {', '.join(OTB_ATTRIBUTES)}"
         )
     return tags

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from course_lib.data.readers.folders import by_number, frames_and_boxes, list_images, nothing_found
+from course_lib.data.readers.folders import (
+    by_number,
+    files_like,
+    frames_and_boxes,
+    list_images,
+    nothing_found,
+)
 from course_lib.data.sequence import Sequence
 
 REMEDY = "unpack TrackingNet there or pass --root"
@@ -19,7 +25,7 @@ def read_trackingnet(folder: Path) -> list[Sequence]:
     Raises MissingDataError if there is none, DataError naming the file if one is not as the layout promises.
     """
     withheld = folder.name == "TEST"
-    annotations = sorted((folder / "anno").glob("*.txt"))
+    annotations = sorted(files_like(folder / "anno", "*.txt"))
     if not annotations:
         raise nothing_found(folder, "anno/*.txt", REMEDY)
     return [_read_sequence(folder / "frames" / path.stem, path, withheld) for path in annotations]
@@ -30,7 +36,8 @@ def read_trackingnet_train(folder: Path) -> list[Sequence]:
 
     Raises MissingDataError if there is none.
     """
-    parts = sorted(folder.glob("TRAIN_*"), key=lambda path: by_number(path.name))
+    found = (path for path in folder.glob("TRAIN_*") if path.is_dir())
+    parts = sorted(found, key=lambda path: by_number(path.name))
     if not parts:
         raise nothing_found(folder, "TRAIN_*/anno/*.txt", REMEDY)
     return [sequence for part in parts for sequence in read_trackingnet(part)]

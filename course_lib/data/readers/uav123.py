@@ -9,20 +9,20 @@ Without the table a sequence is read if it is a whole video of its own.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 from course_lib.data.frames import ImageFiles
 from course_lib.data.readers.folders import (
-    by_number,
     check_counts,
+    files_like,
     list_images,
     nothing_found,
     read_boxes,
 )
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError, MissingDataError
+from course_lib.files import plain_name, read_json
 
 REMEDY = "run `python data_scripts/uav123.py` or pass --root"
 
@@ -33,9 +33,7 @@ def read_uav123(folder: Path) -> list[Sequence]:
     Raises MissingDataError if there is none or the table is needed and missing, DataError naming the file if
     one is not as the layout promises.
     """
-    annotations = sorted(
-        (folder / "anno" / "UAV123").glob("*.txt"), key=lambda path: by_number(path.stem)
-    )
+    annotations = files_like(folder / "anno" / "UAV123", "*.txt")
     if not annotations:
         raise nothing_found(folder, "anno/UAV123/*.txt", REMEDY)
     table = _read_table(folder / "uav123.json")
@@ -46,17 +44,25 @@ def _read_table(path: Path) -> dict[str, tuple[str, int, int]]:
     """Folder, first and last frame number by sequence name; empty without a file."""
     if not path.is_file():
         return {}
+    table = read_json(path, "fetch the table again: the GOT-10k toolkit ships it")
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["UAV123"]
         return {
-            n: (str(r["folder_name"]), int(r["start_frame"]), int(r["end_frame"]))
-            for n, r in rows.items()
+            n: (plain_name(r["folder_name"], "a folder_name"), _whole(r, "start"), _whole(r, "end"))
+            for n, r in table["UAV123"].items()
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path} is not the table of UAV123 ({type(error).__name__}: {error}); "
             'expected {"UAV123": {name: {"folder_name", "start_frame", "end_frame"}}}'
         ) from error
+
+
+def _whole(row: dict, which: str) -> int:
+    """Number of the start or end frame; raises ValueError unless it is a whole one."""
+    number = row[f"{which}_frame"]
+    if isinstance(number, bool) or int(number) != float(number):
+        raise ValueError(f"{which}_frame is {number!r}")
+    return int(number)
 
 
 def _read_sequence(

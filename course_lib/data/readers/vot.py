@@ -17,16 +17,17 @@ import numpy as np
 from course_lib.data.frames import ImageFiles
 from course_lib.data.readers.folders import (
     check_counts,
+    files_like,
     list_images,
-    listed_folders,
     read_boxes,
     read_fps,
     read_keys,
     read_labels,
 )
+from course_lib.data.readers.lists import listed_folders
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
-from course_lib.files import read_numbers, read_text
+from course_lib.files import read_numbers, read_text, split_row
 from course_lib.geometry.boxes import area_preserving_box, is_valid
 
 REMEDY = "run `python data_scripts/vot.py` or pass --root"
@@ -72,8 +73,14 @@ def _read_regions(path: Path, box: Callable) -> tuple[np.ndarray, np.ndarray | N
 
 
 def _count_columns(path: Path) -> int:
-    first = next((line for line in read_text(path).splitlines() if line.strip()), "")
-    columns = len(re.split(r"[,\s]+", first.strip()))
+    first = next((line for line in read_text(path).splitlines() if line.strip()), "").strip()
+    columns = len(split_row(first))
+    separators = {found.strip() for found in re.findall(r"\s*[,;]\s*|\s+", first.rstrip(",;"))}
+    if columns == 8 and len(separators) > 1:
+        raise DataError(
+            f"{path} begins with {first[:80]!r}, with several kinds of separators; expected one. "
+            "A comma for the decimal point makes 8 numbers of 4: write points."
+        )
     if first[:1] == "m" or columns not in (4, 8):
         raise DataError(
             f"{path} begins with {first[:40]!r}; expected rows of 4 numbers (a box) or 8 (a polygon). "
@@ -84,5 +91,5 @@ def _count_columns(path: Path) -> int:
 
 def _read_tags(folder: Path, length: int) -> dict[str, np.ndarray]:
     """Per-frame tags (length,) bool by name; a file that ends early means 0 from there on."""
-    paths = [*sorted(folder.glob("*.tag")), *sorted(folder.glob("*.label"))]
+    paths = files_like(folder, "*.tag", "*.label")
     return {path.stem: read_labels(path, length, pad=True) > 0 for path in paths}
