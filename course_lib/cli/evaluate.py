@@ -108,8 +108,8 @@ def some_path(text: str) -> Path:
     return Path(text)
 
 
-def chosen_benchmark(arguments: argparse.Namespace) -> Benchmark:
-    """The benchmark that the options name; raises SettingsError where they do not fit together."""
+def benchmark_name(arguments: argparse.Namespace) -> str:
+    """The benchmark's name by the options; raises SettingsError where they do not fit together."""
     name = arguments.benchmark
     if arguments.first_pixel is not None:
         name, found = re.subn(r"(^|\+)folder:", rf"\1folder{arguments.first_pixel}:", name, count=1)
@@ -118,13 +118,13 @@ def chosen_benchmark(arguments: argparse.Namespace) -> Benchmark:
                 f"--first-pixel is for a folder of your own clips, folder:PATH; {name} says itself "
                 "where it counts from"
             )
-    return load_benchmark(name, arguments.root)
+    return name
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run what has no result yet, then print the table."""
     specs = _specs(arguments)
-    benchmark = chosen_benchmark(arguments)
+    benchmark = load_benchmark(benchmark_name(arguments), arguments.root)
     if arguments.sequences is not None:
         benchmark = _chosen(benchmark, arguments.sequences)
     results = arguments.results or RUNS / "results"

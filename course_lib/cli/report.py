@@ -7,7 +7,7 @@ from pathlib import Path
 
 from course_lib.cli.evaluate import (
     add_benchmark_arguments,
-    chosen_benchmark,
+    benchmark_name,
     tables,
 )
 from course_lib.data.benchmarks import load_benchmark
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.tracker:
         raise SettingsError("no --tracker is given; name the folders of results to compare")
     results = _results(arguments)
-    benchmark = chosen_benchmark(arguments)
+    benchmark = load_benchmark(benchmark_name(arguments), arguments.root)
     if arguments.export:
         return _export(arguments, results, benchmark)
     chosen = (results, benchmark, arguments.tracker, arguments.protocol, arguments.layout)
