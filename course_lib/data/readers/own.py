@@ -16,13 +16,9 @@ from pathlib import Path
 from course_lib.data.frames import Frames, ImageFiles
 from course_lib.data.readers.folders import IMAGE_SUFFIXES, by_number, list_images, read_boxes
 from course_lib.data.sequence import Benchmark, Sequence
+from course_lib.data.video import VideoFile
 from course_lib.errors import DataError, MissingDataError
 from course_lib.files import LONGEST_NAME, NOT_IN_NAMES, digest
-
-try:
-    from course_lib.data.video import VideoFile
-except ImportError:
-    from course_lib.data.frames import VideoFile
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".webm", ".mkv", ".m4v", ".mpg", ".mpeg", ".ts")
 TRUTH = re.compile(r"groundtruth(_rect(\.[0-9]+)?)?\.txt")
