@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
+import re
 from pathlib import Path
 
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.sequence import Benchmark
 from course_lib.errors import CourseError, SettingsError
+from course_lib.evaluation.kept import check_kept
+from course_lib.evaluation.layouts import run_paths
 from course_lib.evaluation.report import got10k_scores, make_report, vot_scores
 from course_lib.evaluation.results import SUPERVISED
 from course_lib.evaluation.runner import PROTOCOLS, TrackerSpec, evaluate
-from course_lib.evaluation.tables import scores_table, to_markdown, vot_table
+from course_lib.evaluation.tables import scores_table, sequence_table, to_markdown, vot_table
+from course_lib.evaluation.vot import accuracy, read_supervised
 from course_lib.places import RUNS
 from course_lib.recipe import parse_overrides
 from course_lib.trackers import LOCKSTEP, TRACKER_NAMES
@@ -28,18 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"one or more of {', '.join(TRACKER_NAMES)}",
     )
-    parser.add_argument(
-        "--benchmark",
-        default="generated-v1",
-        help='"generated-v1" (default), "otb100", "otb+vot2014", …',
-    )
-    parser.add_argument(
-        "--root", type=Path, help="the data root; default: COURSE_DATA, or data/ in the project"
-    )
-    parser.add_argument(
-        "--results", type=Path, default=RUNS / "results", help="where results are kept"
-    )
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="ope")
+    add_benchmark_arguments(parser)
     parser.add_argument("--sequences", help="only these, separated by commas")
     parser.add_argument(
         "--workers",
@@ -50,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lockstep",
         type=int,
-        help="sequences that share each call of a deep tracker's network (default: 16 with a GPU, else 1)",
+        help="sequences that share each call of a deep tracker's network "
+        "(default: 16 with a GPU, else 1; one-pass protocol only)",
     )
     parser.add_argument("--recipe", help="YAML file with settings, for a single tracker")
     parser.add_argument(
@@ -60,7 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fresh",
         action="store_true",
-        help="throw earlier results of these trackers on this benchmark away",
+        help="run again what has results already: those that this command made, of these trackers, "
+        "sequences and protocol, are replaced, nothing else",
     )
     parser.add_argument(
         "--set",
@@ -72,28 +66,81 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_benchmark_arguments(parser: argparse.ArgumentParser, more: str = "") -> None:
+    """The options that say what is scored and where results are: those of `report` too.
+
+    `more` is what the help of --benchmark says besides.
+    """
+    parser.add_argument(
+        "--benchmark",
+        default="generated-v1",
+        help='"generated-v1" (default), "otb100", "otb+vot2014", …, or "folder:PATH": your own '
+        "clips, a folder for each with images or one video, and groundtruth.txt (x,y,w,h a line, counted "
+        f"from 0) or groundtruth_rect.txt (counted from 1){more}",
+    )
+    parser.add_argument(
+        "--first-pixel",
+        type=int,
+        choices=(0, 1),
+        help="what the files of boxes in folder:PATH call the top-left pixel "
+        "(default: 1 for groundtruth_rect*.txt, 0 for groundtruth.txt)",
+    )
+    parser.add_argument(
+        "--root",
+        type=some_path,
+        help="the data root; default: COURSE_DATA, or data/ in the project",
+    )
+    parser.add_argument(
+        "--results",
+        type=some_path,
+        help="where results are kept; default: runs/results in the project",
+    )
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="ope")
+    parser.add_argument(
+        "--per-sequence", action="store_true", help="print the scores of each sequence as well"
+    )
+
+
+def some_path(text: str) -> Path:
+    """A path; an empty one would be the folder one happens to be in."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the path is empty")
+    return Path(text)
+
+
+def benchmark_name(arguments: argparse.Namespace) -> str:
+    """The benchmark's name by the options; raises SettingsError where they do not fit together."""
+    name = arguments.benchmark
+    if arguments.first_pixel is not None:
+        name, found = re.subn(r"(^|\+)folder:", rf"\1folder{arguments.first_pixel}:", name, count=1)
+        if not found:
+            raise SettingsError(
+                f"--first-pixel is for a folder of your own clips, folder:PATH; {name} says itself "
+                "where it counts from"
+            )
+    return name
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Run what has no result yet, then print the table."""
     specs = _specs(arguments)
-    benchmark = load_benchmark(arguments.benchmark, arguments.root)
-    if arguments.sequences:
-        benchmark = _chosen(benchmark, arguments.sequences.split(","))
-    if arguments.fresh:
-        for spec in specs:
-            shutil.rmtree(arguments.results / benchmark.name / spec.folder, ignore_errors=True)
-    if arguments.workers < 1:
-        raise SettingsError(f"--workers is {arguments.workers}; expected 1 or more")
-    width = _lockstep_width(arguments.lockstep, specs)
+    benchmark = load_benchmark(benchmark_name(arguments), arguments.root)
+    if arguments.sequences is not None:
+        benchmark = _chosen(benchmark, arguments.sequences)
+    results = arguments.results or RUNS / "results"
     evaluate(
         specs,
         benchmark,
-        arguments.results,
+        results,
         arguments.protocol,
         arguments.workers,
         arguments.root,
-        lockstep=width,
+        lockstep=_lockstep_width(arguments.lockstep, specs),
+        fresh=arguments.fresh,
     )
-    print(tables(arguments.results, benchmark, [s.folder for s in specs], arguments.protocol))
+    labels = [s.folder for s in specs]
+    more = {"per_sequence": arguments.per_sequence}
+    print(tables(results, benchmark, labels, arguments.protocol, **more))
     return 0
 
 
@@ -103,15 +150,54 @@ def tables(
     trackers: list[str],
     protocol: str,
     layout: str = "course",
+    per_sequence: bool = False,
 ) -> str:
-    """The tables of a protocol in Markdown; for GOT-10k its own scores as well."""
+    """The tables of a protocol in Markdown; for GOT-10k its own scores as well.
+
+    Args:
+        results: where results are kept.
+        benchmark: what they are of.
+        trackers: names of folders of results.
+        protocol: the protocol.
+        layout: how the results are laid out, see `evaluation.layouts`.
+        per_sequence: whether the scores of each sequence follow.
+
+    Raises DataError if results are of other data, MissingDataError if some are not there.
+    """
+    chosen = (results, benchmark, trackers, protocol)
+    notes = check_kept(*chosen) if layout == "course" else []
+    told = "".join(f"\n{note}\n" for note in notes)
     if protocol in SUPERVISED:
-        rule = "" if protocol == "vot" else ", in real time"
-        scores = vot_scores(results, benchmark, trackers, protocol, layout)
-        return f"**{benchmark.name}**, VOT supervised{rule}\n\n" + vot_table(scores)
-    text = to_markdown(make_report(results, benchmark, trackers, protocol, layout))
+        return _supervised_tables(*chosen, layout, per_sequence) + told
+    report = make_report(*chosen, layout)
+    text = to_markdown(report)
     if benchmark.name.startswith("got10k") and protocol == "ope":
-        text += "\nGOT-10k:\n\n" + scores_table(got10k_scores(results, benchmark, trackers, layout))
+        scores = got10k_scores(results, benchmark, trackers, layout)
+        text += "\nGOT-10k:\n\n" + scores_table(scores)
+    return text + ("\n" + sequence_table(report) if per_sequence else "") + told
+
+
+def _supervised_tables(
+    results: Path,
+    benchmark: Benchmark,
+    trackers: list[str],
+    protocol: str,
+    layout: str,
+    per_sequence: bool,
+) -> str:
+    """VOT's scores, and with `per_sequence` those of each sequence alone, a mean over its runs."""
+    rule = "" if protocol == "vot" else ", in real time"
+    scores = vot_scores(results, benchmark, trackers, protocol, layout)
+    text = f"**{benchmark.name}**, VOT supervised{rule}\n\n" + vot_table(scores)
+    if not per_sequence:
+        return text
+    text += "\n| sequence | tracker | accuracy | failures |\n|---|---|---|---|\n"
+    for sequence in benchmark:
+        for tracker in trackers:
+            paths = run_paths(layout, results, benchmark.name, tracker, sequence.name, protocol)
+            runs = [read_supervised(path, sequence) for path in paths]
+            failures = sum(run.failures for run in runs) / len(runs)
+            text += f"| {sequence.name} | {tracker} | {accuracy(runs):.3f} | {failures:g} |\n"
     return text
 
 
@@ -122,21 +208,23 @@ def _specs(arguments: argparse.Namespace) -> list[TrackerSpec]:
         tracker, dot, name = key.partition(".")
         if not dot or tracker not in settings:
             raise SettingsError(
-                f"setting {key}={value} should start with one of the trackers asked for, as in {arguments.tracker[0]}.key={value}"
+                f"setting {key}={value} should start with one of the trackers asked for, "
+                f"as in {arguments.tracker[0]}.key={value}"
             )
         settings[tracker][name] = value
-    if len(settings) > 1 and (arguments.recipe or arguments.label):
+    if len(settings) > 1 and (arguments.recipe is not None or arguments.label is not None):
         raise SettingsError(
-            f"--recipe and --label are for a single tracker; {len(settings)} are asked for: {', '.join(settings)}"
+            f"--recipe and --label are for a single tracker; {len(settings)} are asked for: "
+            f"{', '.join(settings)}"
         )
     return [
-        TrackerSpec(name, chosen, arguments.recipe, arguments.label)
-        for name, chosen in settings.items()
+        TrackerSpec(name, settings[name], arguments.recipe, arguments.label)
+        for name in arguments.tracker
     ]
 
 
 def _lockstep_width(asked: int | None, specs: list[TrackerSpec]) -> int:
-    """How many sequences share a call of the network: what was asked for, or 16 where there is a GPU to fill."""
+    """Sequences that share a call of the network: as asked for, or 16 where there is a GPU to fill."""
     if asked is not None:
         return asked
     if not any(spec.name in LOCKSTEP for spec in specs):
@@ -146,7 +234,14 @@ def _lockstep_width(asked: int | None, specs: list[TrackerSpec]) -> int:
     return 16 if torch.cuda.is_available() else 1
 
 
-def _chosen(benchmark: Benchmark, names: list[str]) -> Benchmark:
+def _chosen(benchmark: Benchmark, text: str) -> Benchmark:
+    """The sequences named in `text`, with commas between; each must be one of the benchmark's."""
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise SettingsError(
+            f"--sequences is {text!r}; expected names with commas between, for example "
+            f"{','.join(benchmark.names[:2])}"
+        )
     try:
         return benchmark.only(names)
     except KeyError as problem:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from course_lib.cli.evaluate import tables
+from course_lib.cli.evaluate import (
+    add_benchmark_arguments,
+    benchmark_name,
+    tables,
+)
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.sequence import Benchmark
 from course_lib.errors import MissingDataError, SettingsError
 from course_lib.evaluation import published
+from course_lib.evaluation.kept import check_kept
 from course_lib.evaluation.layouts import LAYOUTS, export_results
 from course_lib.evaluation.report import make_report
 from course_lib.evaluation.results import SUPERVISED
-from course_lib.evaluation.runner import PROTOCOLS
 from course_lib.evaluation.scores import Report
 from course_lib.evaluation.tables import to_markdown, write_markdown, write_report
 from course_lib.files import plain_name
@@ -44,19 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "trackers unless some are named, and names that are not published are one's own results "
         "on OTB, shown beside them",
     )
-    parser.add_argument(
-        "--benchmark",
-        default="generated-v1",
-        help='as for evaluate; "otb100_published" takes the boxes that authors published, below '
-        "the data root",
+    add_benchmark_arguments(
+        parser,
+        '; "otb100_published" takes the boxes that authors published, below the data root',
     )
-    parser.add_argument(
-        "--root", type=Path, help="the data root; default: COURSE_DATA, or data/ in the project"
-    )
-    parser.add_argument(
-        "--results", type=Path, help="where results are kept; default: runs/results in the project"
-    )
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="ope")
     parser.add_argument("--layout", choices=list(LAYOUTS), default="course", help=LAYOUT_HELP)
     parser.add_argument("--export", nargs=2, metavar=("LAYOUT", "FOLDER"), help=EXPORT_HELP)
     parser.add_argument("--out", type=Path, help="folder for report.md, .csv, .json and the plots")
@@ -69,11 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.tracker:
         raise SettingsError("no --tracker is given; name the folders of results to compare")
     results = _results(arguments)
-    benchmark = load_benchmark(arguments.benchmark, arguments.root)
+    benchmark = load_benchmark(benchmark_name(arguments), arguments.root)
     if arguments.export:
         return _export(arguments, results, benchmark)
     chosen = (results, benchmark, arguments.tracker, arguments.protocol, arguments.layout)
-    text = tables(*chosen)
+    text = tables(*chosen, arguments.per_sequence)
     print(text)
     out = _out(arguments, benchmark.name)
     if arguments.protocol in SUPERVISED:  # no curves to draw: its scores are the table
@@ -108,6 +103,9 @@ def _export(arguments: argparse.Namespace, results: Path, benchmark: Benchmark) 
     if layout not in LAYOUTS or layout == "course":
         others = ", ".join(name for name in LAYOUTS if name != "course")
         raise SettingsError(f"--export {layout} is no toolkit's layout; expected one of {others}")
+    if arguments.layout == "course":
+        for note in check_kept(results, benchmark, arguments.tracker, arguments.protocol):
+            print(note)
     for tracker in arguments.tracker:
         files = export_results(
             (arguments.layout, results),
@@ -134,6 +132,8 @@ def _report_published(arguments: argparse.Namespace) -> int:
     if own:
         results = _results(arguments)
         benchmark = load_benchmark(_own_benchmark(results, own, list(report.trackers)), root)
+        for note in check_kept(results, benchmark, own, "ope"):
+            print(note)
         report = published.beside(make_report(results, benchmark, own), report)
     print(to_markdown(report))
     return _write(report, _out(arguments, published.NAME))

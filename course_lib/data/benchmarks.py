@@ -14,6 +14,7 @@ from course_lib.data.readers.got10k import read_got10k
 from course_lib.data.readers.lasot import read_lasot, read_lasot_train
 from course_lib.data.readers.otb import REMEDY as OTB_REMEDY
 from course_lib.data.readers.otb import read_otb
+from course_lib.data.readers.own import read_own
 from course_lib.data.readers.trackingnet import read_trackingnet, read_trackingnet_train
 from course_lib.data.readers.uav123 import read_uav123
 from course_lib.data.readers.vid import read_vid
@@ -25,6 +26,9 @@ from course_lib.places import data_root
 
 GENERATED, ALIKE = "generated-v1", "generated-alike-v1"
 BOUNDING = "-bounding"  # ending of a VOT benchmark whose trackers get the boxes of VOT's toolkit
+
+# A folder of one's own clips, "folder:PATH"; 0 or 1: what its files call the top-left pixel.
+OWN = re.compile(r"folder([01]?):(.*)", re.DOTALL)
 
 # Where below the data root each benchmark stands, and who reads it. Any "vot" with a year is read too.
 FOLDERS = {
@@ -53,14 +57,19 @@ def load_benchmark(name: str, root: Path | str | None = None) -> Benchmark:
     from polygons, are `area_preserving_box`es, pysot's; "vot2014-bounding" has VOT's toolkit's,
     `bounding_box`, and so its results stand in a folder of their own. "got10k-val", "got10k-test",
     "got10k-train", "lasot", "trackingnet-test", "uav123" stand in `<root>/got10k/val` and so on.
-    Names joined with "+" give one benchmark. `root` is `data_root()` unless given.
+    "folder:PATH" is a folder of one's own clips, see `readers.own`; "folder0:PATH" and
+    "folder1:PATH" say what its files of boxes call the top-left pixel. Names joined with "+" give
+    one benchmark; all that follows "folder:" is its path. `root` is `data_root()` unless given.
 
     Raises SettingsError for an unknown name, MissingDataError if the data are not there, DataError naming
     the file if one is not as its layout promises.
     """
-    root = data_root() if root is None else Path(root)
-    if "+" in name:
-        return _join(name, [load_benchmark(part, root) for part in name.split("+")])
+    root = Path(data_root() if root is None else root)
+    parts = _parts(name)
+    if len(parts) > 1:
+        return _join([load_benchmark(part, root) for part in parts])
+    if own := OWN.fullmatch(name):
+        return _own(*own.groups())
     if name == GENERATED:
         from course_lib.data.generated import generated_benchmark
 
@@ -80,6 +89,18 @@ def load_benchmark(name: str, root: Path | str | None = None) -> Benchmark:
     raise _unknown(name)
 
 
+def _parts(name: str) -> list[str]:
+    """Names joined with "+"; a "+" in the path of a folder stays there."""
+    head, *own = re.split(r"(?:^|\+)(?=folder[01]?:)", name, maxsplit=1)
+    return [*(head.split("+") if head or not own else []), *own]
+
+
+def _own(first_pixel: str, path: str) -> Benchmark:
+    if not path.strip():
+        raise SettingsError("folder: has no path; expected for example folder:my_clips")
+    return read_own(Path(path), int(first_pixel) if first_pixel else None)
+
+
 def _otb_sequences(name: str, folder: Path) -> tuple[Sequence, ...]:
     sequences = {sequence.name: sequence for sequence in read_otb(folder)}
     wanted = OTB_LISTS.get(name, tuple(sequences))
@@ -92,7 +113,7 @@ def _otb_sequences(name: str, folder: Path) -> tuple[Sequence, ...]:
     return tuple(sequences[n] for n in wanted)
 
 
-def _join(name: str, parts: list[Benchmark]) -> Benchmark:
+def _join(parts: list[Benchmark]) -> Benchmark:
     """One benchmark of several; a sequence name that appears twice is led by its benchmark's, "otb-Car1"."""
     counts = Counter(sequence.name for part in parts for sequence in part)
     sequences = [
@@ -102,13 +123,16 @@ def _join(name: str, parts: list[Benchmark]) -> Benchmark:
         for part in parts
         for sequence in part
     ]
-    return Benchmark(name, tuple(sequences))
+    name, source = ("+".join(getattr(part, key) for part in parts) for key in ("name", "source"))
+    return Benchmark(name, tuple(sequences), source=source)
 
 
 def _unknown(name: str) -> SettingsError:
     names = benchmark_names()
     near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
     guess = f"Did you mean {' or '.join(near)}?" if near else f"Known are {', '.join(names)}."
+    if name.strip() and (Path(name).expanduser().is_dir() or "/" in name or "\\" in name):
+        guess = f"A folder of your own clips is named as folder:{name}."
     return SettingsError(
         f"there is no benchmark {name!r}. {guess} Join several with '+', for example otb+vot2014."
     )

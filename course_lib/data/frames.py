@@ -6,6 +6,7 @@ nothing in the course assumes that they do not.
 
 from __future__ import annotations
 
+import os
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,7 @@ import cv2
 import numpy as np
 
 from course_lib.errors import DataError, MissingDataError, os_error_in_words
+from course_lib.files import digest
 
 DEPTHS = (8, 10, 12, 14, 16)  # bits a value, as cameras give them
 SAMPLE = 16  # frames of a video looked at to find out its depth
@@ -159,6 +161,28 @@ class Frames(ABC):
         """Frames start … stop − 1, still read when asked for."""
         return PartOfFrames(self, range(len(self))[start:stop])
 
+    def identity(self) -> str:
+        """A SHA-256 sum that tells these frames from others without decoding one.
+
+        Files count by name and size. Of frames that code draws only kind and number count: what
+        they show has a name and a version of its own.
+        """
+        path = getattr(self, "path", None)  # of a video
+        whole = f"{type(self).__name__} {len(self)}" if path is None else stamps([path])
+        return digest(whole)
+
+
+def stamps(paths: Items[Path]) -> str:
+    """Names and sizes of files, in order; size −1 of one that is not there."""
+    return "".join(f"{path.name}\n{_size(path)}\n" for path in paths)
+
+
+def _size(path: Path) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:  # whoever reads the frame says so, for this sequence alone
+        return -1
+
 
 class ImageFiles(Frames):
     """One image file a frame. `paths` (T) are in the order of the video.
@@ -174,6 +198,14 @@ class ImageFiles(Frames):
     def files(self) -> list[Path]:
         """The paths, in the order of the video."""
         return self.paths
+
+    @cached_property
+    def _stamps(self) -> str:
+        return stamps(self.paths)
+
+    def identity(self) -> str:
+        """Sum of the files' names and sizes, as they were when it was first asked for."""
+        return digest(self._stamps)
 
     @cached_property
     def depth(self) -> int:
@@ -205,6 +237,10 @@ class ArrayFrames(Frames):
     def _read(self, index: int) -> np.ndarray:
         return as_frame(self.images[index])
 
+    def identity(self) -> str:
+        """Sum of the pixels: frames in memory have no names."""
+        return digest(*(np.asarray(image) for image in self.images))
+
 
 class PartOfFrames(Frames):
     """Some frames of another source."""
@@ -223,3 +259,7 @@ class PartOfFrames(Frames):
 
     def _read(self, index: int) -> np.ndarray:
         return self.whole[self.indices[index]]
+
+    def identity(self) -> str:
+        """Sum of the whole source and of which frames of it these are."""
+        return digest(self.whole.identity(), np.asarray(self.indices, dtype=np.int64))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Items
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from course_lib.data.frames import Frames
 from course_lib.errors import DataError
+from course_lib.files import digest
 from course_lib.geometry.boxes import as_boxes
 
 # The eleven attributes of OTB, in the order of its tables.
@@ -83,6 +85,21 @@ class Sequence:
     def __repr__(self) -> str:
         return f"Sequence({self.name!r}, {len(self)} frames, attributes={sorted(self.attributes)})"
 
+    def identity(self) -> dict[str, Any]:
+        """What tells this sequence from any other, ready for JSON; no frame is decoded.
+
+        "truth" is a sum of boxes, polygons and omitted frames, to four decimals as files hold them,
+        so that the last bit of a sine on another machine makes no other sequence.
+        """
+        truth = [self.boxes] if self.polygons is None else [self.boxes, self.polygons]
+        rounded = [np.where(np.isnan(a), np.nan, np.round(a, 4) + 0.0) for a in truth]
+        return {
+            "sequence": self.name,
+            "frames": len(self.boxes),
+            "truth": digest(*rounded, np.asarray(self.omitted, dtype=bool)),
+            "pictures": self.frames.identity(),
+        }
+
     def part(self, start: int, stop: int | None = None) -> Sequence:
         """Frames start … stop − 1 as a sequence of its own with the same name."""
         cut = slice(start, stop)
@@ -107,14 +124,17 @@ class Benchmark:
         sequences: what it holds, in the benchmark's own order.
         first_pixel: what its files, and so its result files, call the top-left pixel: 1 for OTB, else 0.
             Boxes in memory are 0-based whatever it says.
+        source: what `load_benchmark` makes it from in another process; by default its name.
     """
 
     name: str
     sequences: tuple[Sequence, ...]
     first_pixel: int = 0
+    source: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sequences", tuple(self.sequences))
+        object.__setattr__(self, "source", self.source or self.name)
         names = [s.name for s in self.sequences]
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
@@ -145,4 +165,8 @@ class Benchmark:
 
     def only(self, names: Items[str]) -> Benchmark:
         """The same benchmark with the named sequences alone, in the order given."""
-        return Benchmark(self.name, tuple(self[name] for name in names), self.first_pixel)
+        return replace(self, sequences=tuple(self[name] for name in names))
+
+    def identity(self, sequence: Sequence) -> dict[str, Any]:
+        """What tells a sequence of this benchmark from any other, see `Sequence.identity`."""
+        return {"benchmark": self.name, "first_pixel": self.first_pixel, **sequence.identity()}

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from course_lib.data.sequence import Sequence
+from course_lib.evaluation.otb import checked_box
 from course_lib.evaluation.results import Result
 from course_lib.trackers.siamfc import SiamFCTracker
 from course_lib.trackers.siamrpn import SiamRPNTracker
@@ -45,53 +46,92 @@ def lockstep(
     order = sorted(
         range(len(sequences)), key=lambda k: -len(sequences[k])
     )  # the longest first: none is left alone at the end
-    boxes = [np.full((len(s), 4), np.nan) for s in sequences]
-    seconds = [np.zeros(len(s)) for s in sequences]
-    running: list[tuple[int, int, LockstepTracker]] = []  # sequence, next frame, tracker
+    running: list[_Lane] = []
     while order or running:
         while order and len(running) < width:
-            k = order.pop(0)
-            tracker, started = make(), time.perf_counter()
-            try:
-                tracker.init(sequences[k].frames[0], sequences[k].boxes[0])
-            except Exception as problem:
-                yield k, problem
-                continue
-            seconds[k][0], boxes[k][0] = time.perf_counter() - started, sequences[k].boxes[0]
-            running.append((k, 1, tracker))
-        yield from (
-            (k, Result(boxes[k], seconds[k])) for k, t, _ in running if t == len(sequences[k])
-        )
-        running = [(k, t, tracker) for k, t, tracker in running if t < len(sequences[k])]
-        frames, kept = [], []
-        for k, t, tracker in running:
-            try:
-                frames.append(sequences[k].frames[t])
-                kept.append((k, t, tracker))
-            except Exception as problem:
-                yield k, problem
-        running = kept
-        if running:
-            started = time.perf_counter()
-            found = _round([tracker for _, _, tracker in running], frames)
-            spent = (time.perf_counter() - started) / len(running)
-            for (k, t, _), box in zip(running, found, strict=True):
-                boxes[k][t], seconds[k][t] = box, spent
-            running = [(k, t + 1, tracker) for k, t, tracker in running]
+            lane = _Lane(order.pop(0), make, sequences)
+            running.append(lane)
+            lane.start()
+        with_frame = [lane for lane in running if lane.see()]
+        _round(with_frame)
+        yield from ((lane.index, lane.outcome) for lane in running if lane.outcome is not None)
+        running = [lane for lane in running if lane.outcome is None]
 
 
-def _round(trackers: list[LockstepTracker], frames: list[np.ndarray]) -> list[np.ndarray]:
-    """The next box (4,) of each tracker in its frame, by one call of the network."""
-    crops = [
-        tracker.look(frame) for tracker, frame in zip(trackers, frames, strict=True)
-    ]  # each (S, 255, 255, 3)
-    counts = [len(c) for c in crops]
-    z = join([t.z for t in trackers], counts)  # (ΣS, C, 6, 6), or a tuple of such
-    responses = trackers[0].embedding.respond(
-        z, np.concatenate(crops)
-    )  # (ΣS, 17, 17) or (ΣS, A, 5)
+class _Lane:
+    """One sequence on its way: its tracker, its next frame, what was found, and how it ended."""
+
+    def __init__(
+        self, index: int, make: Callable[[], LockstepTracker], sequences: Items[Sequence]
+    ) -> None:
+        self.index, self.make, self.sequence = index, make, sequences[index]
+        self.boxes = np.full((len(self.sequence), 4), np.nan)
+        self.seconds = np.zeros(len(self.sequence))
+        self.outcome: Result | Exception | None = None
+        self.t = 0
+
+    def attempt(self, step: Callable[[], Any]) -> Any:
+        """What `step` gives; an exception ends this sequence alone."""
+        try:
+            return step()
+        except Exception as problem:
+            self.outcome = problem
+            return None
+
+    def start(self) -> None:
+        """Init the tracker on the first frame."""
+        first = self.sequence.boxes[0]
+        frame = self.attempt(lambda: self.sequence.frames[0])
+        if self.outcome is None:
+            self.tracker, started = self.make(), time.perf_counter()
+            self.attempt(lambda: self.tracker.init(frame, first.copy()))
+            self.keep(first, time.perf_counter() - started)
+
+    def see(self) -> bool:
+        """Read the next frame; False if the sequence has ended."""
+        if self.outcome is None:
+            self.frame = self.attempt(lambda: self.sequence.frames[self.t])
+        return self.outcome is None
+
+    def decide(self, responses: np.ndarray) -> np.ndarray:
+        """The tracker's box (4,), which must be one."""
+        box = self.tracker.decide(responses)
+        return checked_box(box, self.tracker, self.sequence, self.t)
+
+    def keep(self, box: np.ndarray, spent: float) -> None:
+        """Take note of a frame's box and seconds; after the last the outcome is the result."""
+        if self.outcome is None:
+            self.boxes[self.t], self.seconds[self.t] = box, spent
+            self.t += 1
+            if self.t == len(self.sequence):
+                self.outcome = Result(self.boxes, self.seconds)
+
+
+def _round(lanes: list[_Lane]) -> None:
+    """The next box of each tracker in its frame, by one call of the network."""
+    started = time.perf_counter()
+    crops = {lane: lane.attempt(lambda lane=lane: lane.tracker.look(lane.frame)) for lane in lanes}
+    lanes = [lane for lane in lanes if lane.outcome is None]
+    if not lanes:
+        return
+    counts = [len(crops[lane]) for lane in lanes]  # each (S, 255, 255, 3)
+    try:
+        z = join([lane.tracker.z for lane in lanes], counts)  # (ΣS, C, 6, 6), or a tuple of such
+        responses = lanes[0].tracker.embedding.respond(
+            z, np.concatenate([crops[lane] for lane in lanes])
+        )  # (ΣS, 17, 17) or (ΣS, A, 5)
+    except Exception as problem:  # such as too little memory: none of them can go on
+        for lane in lanes:
+            lane.outcome = problem
+        return
     parts = np.split(responses, np.cumsum(counts)[:-1])
-    return [tracker.decide(part) for tracker, part in zip(trackers, parts, strict=True)]
+    found = [
+        lane.attempt(lambda lane=lane, part=part: lane.decide(part))
+        for lane, part in zip(lanes, parts, strict=True)
+    ]
+    spent = (time.perf_counter() - started) / len(lanes)
+    for lane, box in zip(lanes, found, strict=True):
+        lane.keep(box, spent)
 
 
 def join(kept: list[Any], counts: list[int]) -> Any:

@@ -5,7 +5,6 @@ A report is computed from result files and the benchmark's truth alone, ours or 
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +13,14 @@ from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import DataError, MissingDataError, SettingsError
 from course_lib.evaluation.eao import eao, interval
 from course_lib.evaluation.got10k import ao_sr
+from course_lib.evaluation.kept import check_kept
 from course_lib.evaluation.layouts import read_passes, run_paths
 from course_lib.evaluation.otb import SequenceScore, pool, score_sequence
-from course_lib.evaluation.results import Result, read_result, result_path
+from course_lib.evaluation.records import Run
+from course_lib.evaluation.results import Result, read_result
 from course_lib.evaluation.rules import Rule, rule_of
 from course_lib.evaluation.scores import Report, TrackerScores
 from course_lib.evaluation.vot import accuracy, averages_by_length, read_supervised, robustness
-from course_lib.files import plain_name, read_json
 from course_lib.geometry.boxes import is_valid
 
 
@@ -42,9 +42,10 @@ def make_report(
 
     Raises:
         MissingDataError: naming every run without results.
-        DataError: if a result does not fit its sequence, or the benchmark's truth is withheld.
+        DataError: if a result does not fit its sequence or was measured on other data (see
+            `kept.check_kept`), or the benchmark's truth is withheld.
     """
-    _check_truth(benchmark)
+    _check(root, benchmark, trackers, protocol, layout)
     rule, missing, scores = rule_of(benchmark.name), [], {}
     for tracker in trackers:
         by_sequence, fps, empty = {}, {}, 0
@@ -91,6 +92,8 @@ def vot_scores(
     Raises:
         MissingDataError: if a run is missing; DataError if a file is not one.
     """
+    if layout == "course":
+        check_kept(root, benchmark, trackers, protocol, sums=False)
     low, high = interval(benchmark.name, [len(sequence) for sequence in benchmark])
     table = {}
     for tracker in trackers:
@@ -124,7 +127,7 @@ def got10k_scores(
         MissingDataError: if a result is missing; DataError if one does not fit, or the truth is
             withheld.
     """
-    _check_truth(benchmark)
+    _check(root, benchmark, trackers, "ope", layout)
     table = {}
     for tracker in trackers:
         passes = [(s, read_passes(layout, root, benchmark, tracker, s)) for s in benchmark]
@@ -134,8 +137,15 @@ def got10k_scores(
     return dict(sorted(table.items(), key=lambda item: -item[1]["ao"]))
 
 
-def _check_truth(benchmark: Benchmark) -> None:
-    """Where first boxes alone are given, every tracker would come out perfect: say so instead."""
+def _check(
+    root: Path, benchmark: Benchmark, trackers: list[str], protocol: str, layout: str
+) -> None:
+    """Raise DataError if the course's results are of other data, or the truth is withheld.
+
+    Where first boxes alone are given, every tracker would come out perfect.
+    """
+    if layout == "course":
+        check_kept(root, benchmark, trackers, protocol, sums=False)
     if not any(is_valid(sequence.boxes[1:]).any() for sequence in benchmark):
         raise DataError(
             f"{benchmark.name} has no true boxes after the first frames: they are withheld. Write "
@@ -153,29 +163,13 @@ def _passes(
         raise SettingsError(
             f"protocol {protocol!r} is read from the course's own results alone; leave --layout out"
         )
-    whole = result_path(root, benchmark.name, plain_name(tracker, "--tracker"), sequence.name)
-    marker = whole.with_name(f"{sequence.name}.{protocol}.json")
-    remedy = "run `python -m course_lib evaluate` for this tracker and protocol again"
     passes = []
-    for name in read_json(marker, remedy, kind=list):
-        start = _start(str(name), marker, remedy) if protocol == "tre" else 0
-        path = whole.with_name(plain_name(str(name), f"a file named in {marker}"))
+    for path in Run(root, benchmark, tracker, sequence, protocol).files:
+        start = int(path.stem.rsplit("-", 1)[1]) if protocol == "tre" else 0
         result = read_result(path, benchmark.first_pixel)
         _check_length(path, result, sequence, start)
         passes.append((start, result))
-    if not passes:
-        raise MissingDataError(f"{marker} names no results; {remedy}")
     return passes
-
-
-def _start(name: str, marker: Path, remedy: str) -> int:
-    """The frame in the name of a file of TRE, "Dog.tre-00012.txt"."""
-    found = re.fullmatch(r".*\.tre-([0-9]+)\.txt", name)
-    if not found:
-        raise DataError(
-            f"{marker} names {name!r}; expected a file like Dog.tre-00012.txt. {remedy}"
-        )
-    return int(found.group(1))
 
 
 def _check_length(path: Path, result: Result, sequence: Sequence, start: int) -> None:

@@ -102,6 +102,23 @@ def to_csv(report: Report) -> str:
     return out.getvalue()
 
 
+def sequence_table(report: Report) -> str:
+    """A row for each sequence and tracker in Markdown: AUC, precision and frames per second."""
+    columns = ("auc", "precision20", "fps")
+    lines = [
+        "By sequence:",
+        "",
+        "| sequence | tracker | " + " | ".join(HEADS[c] for c in columns) + " |",
+        "|---" * (len(columns) + 2) + "|",
+    ]
+    for name in report.names:
+        for tracker, scores in report.trackers.items():
+            row = scores.over([name])
+            cells = " | ".join(_cell(c, row[c]) for c in columns)
+            lines.append(f"| {name} | {tracker} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
 def to_json(report: Report) -> str:
     """Everything, with where and when it was measured. A figure nobody measured is null."""
     return json.dumps(without_nan({**report.to_dict(), "measured": provenance()}), indent=1) + "\n"

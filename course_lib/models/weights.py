@@ -68,6 +68,13 @@ def find_weights(name: str) -> Path:
     )
 
 
+def weights_stamp(name: str) -> tuple[str, int, int]:
+    """The file of weights, its size and when it was written: a loaded network stands while it does."""
+    path = find_weights(name)
+    status = path.stat()
+    return str(path.absolute()), status.st_size, status.st_mtime_ns
+
+
 def read_card(path: Path) -> dict[str, Any]:
     """The card that stands beside weights.
 

@@ -17,7 +17,7 @@ from course_lib.errors import SettingsError
 from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side
 from course_lib.models.device import Placement, choose_placement
 from course_lib.models.siamfc import SiamFC
-from course_lib.models.weights import load_siamfc
+from course_lib.models.weights import load_siamfc, weights_stamp
 from course_lib.recipe import Range, Settings, Share
 from course_lib.trackers.base import Tracker, accept_start
 
@@ -91,9 +91,13 @@ class Embedding:
         return self.network.response(z, self.features(crops)).cpu().numpy()
 
 
-@lru_cache(maxsize=8)
 def load_embedding(weights: str, device: str, precision: str) -> Embedding:
-    """The embedding of named weights; loaded once for all trackers of a process."""
+    """The embedding of named weights; loaded once in a process, and anew when the file changes."""
+    return _load_embedding(weights, weights_stamp(weights), device, precision)
+
+
+@lru_cache(maxsize=8)
+def _load_embedding(weights: str, stamp: tuple, device: str, precision: str) -> Embedding:
     return Embedding(load_siamfc(weights), choose_placement(device, precision))
 
 

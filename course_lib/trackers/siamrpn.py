@@ -25,7 +25,7 @@ from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side
 from course_lib.models.backbone import Backbone
 from course_lib.models.device import Placement, choose_placement
 from course_lib.models.siamrpn import box_masks
-from course_lib.models.weights import load_network
+from course_lib.models.weights import load_network, weights_stamp
 from course_lib.recipe import NotNegative, Range, Settings, Share
 from course_lib.trackers.base import Tracker, accept_start
 
@@ -117,12 +117,16 @@ def fold_all(network: nn.Module) -> nn.Module:
     return network
 
 
-@lru_cache(maxsize=8)
 def load_proposer(weights: str, device: str, precision: str) -> Proposer:
-    """The proposer of named weights; loaded once for all trackers of a process.
+    """The proposer of named weights; loaded once in a process, and anew when the file changes.
 
     Raises DataError if the weights are not of a proposal network.
     """
+    return _load_proposer(weights, weights_stamp(weights), device, precision)
+
+
+@lru_cache(maxsize=8)
+def _load_proposer(weights: str, stamp: tuple, device: str, precision: str) -> Proposer:
     network = load_network(weights)
     if not hasattr(network, "propose"):
         raise DataError(

@@ -279,21 +279,12 @@ def test_missing_runs_are_named_all(tmp_path, benchmark, results):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("{}", "expected a list"),
-        ("[", "is damaged"),
-        ('["calm.tre-x.txt"]', "expected a file like Dog.tre-00012.txt"),
-        ("[7]", "expected a file like"),
-        ('["../calm.tre-00000.txt"]', "expected one plain name"),
-        ("[]", "no tre results .* for still on calm"),
-        ('["calm.tre-00000.txt"]', "no tre results .* for still on calm"),
-    ],
+    "text", ["{}", "[", '["x.txt"]', "[7]", '["../x.txt"]', "[]", '["calm.tre-00000.txt"]']
 )
-def test_a_damaged_list_of_passes_is_named(results, text, words):
+def test_a_list_of_passes_is_not_read_the_sequence_says_which_there_are(results, text):
     benchmark = Benchmark("little", (sequence("calm"),), first_pixel=1)
     (results / "little" / "still" / "calm.tre.json").write_text(text)
-    with pytest.raises(CourseError, match=words):
+    with pytest.raises(CourseError, match=r"no tre results .* for still on calm"):
         make_report(results, benchmark, ["still"], "tre")
 
 

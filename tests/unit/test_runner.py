@@ -103,7 +103,7 @@ def test_results_of_other_settings_are_not_mixed_in(tmp_path, benchmark):
     evaluate([TrackerSpec("ncc")], benchmark, tmp_path, progress=False)
     with pytest.raises(
         CourseError,
-        match=r"holds results of ncc with settings \{\}, not \{'search': '3'\}.*--label.*--fresh",
+        match=r"of calm, quick: search was 2\.0, is 3\.0 now\. .*--label.*--fresh",
     ):
         evaluate([TrackerSpec("ncc", {"search": "3"})], benchmark, tmp_path, progress=False)
     evaluate(
@@ -255,8 +255,8 @@ class TestCommands:
         ]
         assert main(["evaluate", *common, *extra]) == 0
         assert "| ncc |" in capsys.readouterr().out
-        stored = json.loads((tmp_path / "r" / "generated-v1" / "ncc" / "tracker.json").read_text())
-        assert stored["settings"] == {"search": "1.5"}
+        record = tmp_path / "r" / "generated-v1" / "ncc" / "records" / "ope" / "gen-01-plain.json"
+        assert json.loads(record.read_text())["made_by"]["settings"] == {"search": 1.5}
         assert (
             main(["report", *common, "--out", str(tmp_path / "out")]) == 2
         )  # only two of the 24 clips were run

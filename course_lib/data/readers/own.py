@@ -1,0 +1,156 @@
+"""A folder of one's own clips: one sub-folder each, with images or one video and a ground truth.
+
+    clips/dog/0001.jpg …  (or clips/dog/img/…, clips/dog/color/…, or one file, clips/dog/dog.mp4)
+    clips/dog/groundtruth.txt        x,y,w,h a line, the top-left pixel is 0
+    clips/dog/groundtruth_rect.txt   the same as OTB writes it, the top-left pixel is 1
+
+Two targets of one clip stand in `groundtruth_rect.1.txt` and `groundtruth_rect.2.txt`. A frame in
+which the target is absent has the line nan,nan,nan,nan.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from course_lib.data.frames import Frames, ImageFiles
+from course_lib.data.readers.folders import IMAGE_SUFFIXES, by_number, list_images, read_boxes
+from course_lib.data.sequence import Benchmark, Sequence
+from course_lib.data.video import VideoFile
+from course_lib.errors import DataError, MissingDataError
+from course_lib.files import LONGEST_NAME, NOT_IN_NAMES, digest
+
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".webm", ".mkv", ".m4v", ".mpg", ".mpeg", ".ts")
+TRUTH = re.compile(r"groundtruth(_rect(\.[0-9]+)?)?\.txt")
+LAYOUT = (
+    "expected a folder for each clip, with images or one video and groundtruth.txt "
+    "(x,y,w,h a line, counted from 0) or groundtruth_rect.txt (counted from 1)"
+)
+
+
+def read_own(folder: Path, first_pixel: int | None = None) -> Benchmark:
+    """The clips in a folder as a benchmark; a folder that is a clip itself is a benchmark of one.
+
+    Args:
+        folder: where the clips' folders are.
+        first_pixel: what the files of boxes call the top-left pixel, 0 or 1; None: 1 for
+            `groundtruth_rect*.txt` as in OTB, 0 for `groundtruth.txt`.
+
+    Returns: the benchmark. Its name has the folder's name and a sum of its path in it, so that two
+        folders of one name have results of their own.
+
+    Raises MissingDataError if there is no clip, DataError naming a file that is not as it should be.
+    """
+    folder = folder.expanduser().resolve()
+    if not folder.is_dir():
+        raise MissingDataError(f"there is no folder {folder}; {LAYOUT}")
+    clips = [folder] if _truths(folder) else _clips(folder)
+    if not clips:
+        raise MissingDataError(f"0 clips found in {folder}; {LAYOUT}")
+    first = _first_pixel(clips, first_pixel)
+    sequences = [target for clip in clips for target in _read_clip(clip, first)]
+    return Benchmark(_name(folder), tuple(sequences), first, f"folder{first}:{folder}")
+
+
+def _name(folder: Path) -> str:
+    """A plain name: "clips" becomes "folder-clips-1a2b3c4d"."""
+    plain = NOT_IN_NAMES.sub("-", folder.name).encode("ascii", "replace").decode().replace("?", "-")
+    return f"folder-{plain[: LONGEST_NAME - 20]}-{digest(str(folder))[:8]}"
+
+
+def _clips(folder: Path) -> list[Path]:
+    """The sub-folders that hold a ground truth, images or a video, in order of their numbers."""
+    inner = [p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")]
+    return sorted(
+        (p for p in inner if _truths(p) or _images(p) or _videos(p)),
+        key=lambda p: by_number(p.name),
+    )
+
+
+def _truths(clip: Path) -> list[Path]:
+    return sorted(
+        (p for p in clip.iterdir() if TRUTH.fullmatch(p.name)), key=lambda p: by_number(p.name)
+    )
+
+
+def _images(clip: Path) -> Path | None:
+    """The folder that holds a clip's images, or None."""
+    for place in (clip / "img", clip / "color", clip):
+        if place.is_dir() and any(
+            p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")
+            for p in place.iterdir()
+        ):
+            return place
+    return None
+
+
+def _videos(clip: Path) -> list[Path]:
+    return sorted(
+        p
+        for p in clip.iterdir()
+        if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file() and not p.name.startswith(".")
+    )
+
+
+def _first_pixel(clips: list[Path], asked: int | None) -> int:
+    """What the top-left pixel is called in all files of boxes; DataError if names disagree."""
+    names = [path for clip in clips for path in _truths(clip)]
+    if asked is not None:
+        return asked
+    one = [path for path in names if path.name != "groundtruth.txt"]
+    if one and len(one) < len(names):
+        zero = next(path for path in names if path.name == "groundtruth.txt")
+        raise DataError(
+            f"{one[0]} counts pixels from 1 by its name and {zero} from 0; "
+            "rename one kind, or say with --first-pixel what all of them do"
+        )
+    return int(bool(one))
+
+
+def _read_clip(clip: Path, first_pixel: int) -> list[Sequence]:
+    """The targets of one clip: one, or "dog.1" and "dog.2"."""
+    truths = _truths(clip)
+    if not truths:
+        raise MissingDataError(
+            f"{clip} has no ground truth (looked for groundtruth.txt, groundtruth_rect.txt): write "
+            "one line x,y,w,h for each frame. To track without scores there is "
+            "`python -m course_lib track`."
+        )
+    frames = _read_frames(clip)
+    numbered = [path for path in truths if path.name.count(".") == 2]
+    if len(truths) > 1 and numbered != truths:
+        raise DataError(
+            f"{clip} holds {', '.join(path.name for path in truths)}; expected one, "
+            "or groundtruth_rect.1.txt, groundtruth_rect.2.txt, … for several targets"
+        )
+    return [_read_target(clip, path, frames, first_pixel) for path in truths]
+
+
+def _read_target(clip: Path, path: Path, frames: Frames, first_pixel: int) -> Sequence:
+    boxes = read_boxes(path, first_pixel)
+    if len(boxes) == 1 < len(frames):
+        raise DataError(
+            f"{path} has the first frame's box alone, for {len(frames)} frames: a score needs one line "
+            "for each frame (nan,nan,nan,nan where the target is absent). To track without scores use "
+            "`python -m course_lib track --video FILE --box x,y,w,h`."
+        )
+    if len(boxes) != len(frames):
+        raise DataError(
+            f"{path} has {len(boxes)} lines for the {len(frames)} frames in {clip}; "
+            "expected one line per frame (nan,nan,nan,nan where the target is absent)"
+        )
+    end = path.name.removeprefix("groundtruth").removeprefix("_rect").removesuffix(".txt")
+    fps = getattr(frames, "fps", None)
+    return Sequence(f"{clip.name}{end}", frames, boxes, fps=fps)
+
+
+def _read_frames(clip: Path) -> Frames:
+    """The frames of a clip: its images or its one video; DataError if it has both, several or none."""
+    images, videos = _images(clip), _videos(clip)
+    if len(videos) + bool(images) != 1:
+        found = [*(["images"] if images else []), *(path.name for path in videos)]
+        raise DataError(
+            f"{clip} holds {' and '.join(found) or 'neither images nor a video'}; "
+            "expected images or one video file"
+        )
+    return ImageFiles(list_images(images)) if images else VideoFile(videos[0])

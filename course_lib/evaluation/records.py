@@ -1,0 +1,209 @@
+"""Results that are kept, and the record beside them of what each was made with and made of.
+
+    <root>/<benchmark>/<tracker>/records/<protocol>/<sequence>.json
+
+A record states the tracker and the sequence (see `evaluation.identity`) and the sum of every file
+that the run wrote. It is written before the results and completed after them, so a run that is cut
+off is known as one of ours. Results without a record are of somebody else: they are read, never
+replaced or removed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from course_lib.data.sequence import Benchmark, Sequence
+from course_lib.errors import CourseError, DataError, os_error_in_words
+from course_lib.evaluation.identity import differences
+from course_lib.evaluation.otb import sre_boxes, tre_starts
+from course_lib.evaluation.results import SUPERVISED, result_path, supervised_path, time_path
+from course_lib.files import digest, read_json, write_whole
+
+FORMAT = 2  # of results and records; raised when what stands in them means something else
+
+
+class UnwritableError(CourseError):
+    """Results cannot be written: no further run can be kept either."""
+
+
+class State(Enum):
+    """How a run stands on disk."""
+
+    OPEN = "nothing of it is there, or it was cut off"
+    DONE = "its results are whole, and of what is asked for"
+    OTHER = "its results are ours, but of something else or changed since"
+    FOREIGN = "its results are not ours"
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One tracker on one sequence under one protocol, and where its results stand.
+
+    `tracker` is the name of the folder of results, a label or the tracker's own name.
+    """
+
+    root: Path
+    benchmark: Benchmark
+    tracker: str
+    sequence: Sequence
+    protocol: str
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the tracker's results on this benchmark."""
+        return Path(self.root) / self.benchmark.name / self.tracker
+
+    @property
+    def record(self) -> Path:
+        """Where its record stands."""
+        return self.folder / "records" / self.protocol / f"{self.sequence.name}.json"
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of boxes that the run writes; they follow from sequence and protocol alone."""
+        names = (self.root, self.benchmark.name, self.tracker, self.sequence.name)
+        if self.protocol in SUPERVISED:
+            return [supervised_path(*names, self.protocol)]
+        whole = result_path(*names)
+        if self.protocol == "ope":
+            return [whole]
+        return [
+            whole.with_name(f"{whole.stem}.{name}.txt")
+            for name in pass_names(self.sequence, self.protocol)
+        ]
+
+    @property
+    def written(self) -> list[Path]:
+        """Every file of the run that is on disk, of boxes and of seconds."""
+        pairs = ((path, time_path(path)) for path in self.files)
+        return [path for pair in pairs for path in pair if path.is_file()]
+
+
+def pass_names(sequence: Sequence, protocol: str) -> list[str]:
+    """Names of the passes of TRE ("tre-00012" starts on frame 12), SRE or the real-time rule."""
+    if protocol == "realtime":
+        return ["realtime-0"]
+    if protocol == "sre":
+        return [f"sre-{name}" for name in sre_boxes([0, 0, 10, 10], 100, 100)]
+    return [f"tre-{start:05d}" for start in tre_starts(sequence.boxes, sequence.omitted)]
+
+
+def store(run: Run, made_by: dict[str, Any], write: Callable[[], None]) -> None:
+    """Write the results of a run by calling `write`, with its record before and after.
+
+    Raises UnwritableError in one sentence if the disk does not take them.
+    """
+    record = {
+        "format": FORMAT,
+        "protocol": run.protocol,
+        "made_by": made_by,
+        "made_of": run.benchmark.identity(run.sequence),
+        "files": None,
+    }
+    try:
+        _write_record(run, record)
+        write()
+        sums = {path.relative_to(run.folder).as_posix(): digest(path) for path in run.written}
+        _write_record(run, record | {"files": sums})
+    except OSError as problem:
+        raise UnwritableError(os_error_in_words(problem)) from None
+
+
+def _write_record(run: Run, record: dict[str, Any]) -> None:
+    write_whole(run.record, json.dumps(record, indent=1) + "\n")
+
+
+def read_record(run: Run) -> dict[str, Any] | None:
+    """The record of a run, or None if it has none.
+
+    Raises DataError, with the remedy, if it is damaged.
+    """
+    if not run.record.is_file():
+        return None
+    remedy = "delete it and the results it belongs to, or run `evaluate` with --fresh"
+    record = read_json(run.record, remedy)
+    kinds = {"protocol": str, "made_by": dict, "made_of": dict, "files": (dict, type(None))}
+    wrong = [key for key, kind in kinds.items() if not isinstance(record.get(key, 0), kind)]
+    if record.get("format") != FORMAT:
+        raise DataError(
+            f"{run.record} has format {record.get('format')!r}, this version of the course writes "
+            f"{FORMAT}; {remedy}"
+        )
+    if wrong or record["protocol"] != run.protocol:
+        raise DataError(
+            f"{run.record} is damaged (at {', '.join(wrong or ['protocol'])}); {remedy}"
+        )
+    return record
+
+
+def judge(run: Run, made_by: dict[str, Any]) -> tuple[State, str]:
+    """How a run stands on disk when this tracker is asked for, and why if it is not to be used."""
+    try:
+        record = read_record(run)
+    except DataError as problem:
+        return State.OTHER, str(problem)
+    if record is None:
+        return (State.FOREIGN, _foreign(run)) if run.written else (State.OPEN, "")
+    if record["files"] is None:
+        return State.OPEN, ""
+    now = run.benchmark.identity(run.sequence)
+    why = differences(record["made_by"], made_by) + differences(record["made_of"], now)
+    if why:
+        return State.OTHER, "; ".join(why)
+    if not all(path.is_file() for path in run.files):
+        return State.OPEN, ""
+    changed = changed_files(run, record)
+    return (State.OTHER, changed) if changed else (State.DONE, "")
+
+
+def _foreign(run: Run) -> str:
+    if (run.folder / "tracker.json").is_file():
+        return (
+            "they were made by an earlier version of the course, "
+            "which did not note what they are of"
+        )
+    return "they have no record of what they are of: `evaluate` did not make them"
+
+
+def changed_files(run: Run, record: dict[str, Any]) -> str:
+    """What was done to the files of a run after it was recorded, or an empty string."""
+    sums = {path.relative_to(run.folder).as_posix(): digest(path) for path in run.written}
+    stated = record["files"]
+    names = [n for n in dict.fromkeys([*sums, *stated]) if sums.get(n) != stated.get(n)]
+    return (
+        f"{', '.join(names[:3])} was changed or removed after `evaluate` wrote it" if names else ""
+    )
+
+
+def remove(run: Run) -> None:
+    """Remove the results of a run that has a record, then the record: nothing else is touched.
+
+    Where a corrected ground truth has other passes of TRE, the recorded ones go as well.
+    """
+    if run.record.is_file():
+        for path in {*run.written, *_earlier_passes(run)}:
+            path.unlink()
+        run.record.unlink()
+
+
+def _earlier_passes(run: Run) -> list[Path]:
+    """Files that the record names, unchanged since, beside this run's own and called like them."""
+    try:
+        stated = (read_record(run) or {}).get("files") or {}
+    except DataError:
+        return []
+    whole = result_path(run.root, run.benchmark.name, run.tracker, run.sequence.name)
+    paths = {run.folder / name: total for name, total in stated.items()}
+    return [
+        path
+        for path, total in paths.items()
+        if path.parent in (whole.parent, whole.parent / "times")
+        and path.name.startswith(f"{whole.stem}.{run.protocol}-")
+        and path.is_file()
+        and digest(path) == total
+    ]
