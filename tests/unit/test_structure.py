@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,22 @@ def faults(own: str, source: str) -> list[str]:
         for name in sorted(imported(source))
         if room(name) and room(name) != own and FLOORS[room(name)] >= FLOORS.get(own, 0)
     ]
+
+
+# what a machine for training may lack: only what is asked for videos, widgets and grading needs them
+ASKED_FOR = ("av", "anywidget", "ipywidgets", "nbgrader", "tensorboard", "optuna", "skimage")
+WORK = ("training.loop", "training.finish", "evaluation.runner", "trackers.siammargin")
+
+
+def test_training_and_evaluation_import_nothing_that_only_people_need():
+    code = f"""
+import importlib, sys
+for name in {WORK!r}:
+    importlib.import_module("course_lib." + name)
+print(*(name for name in {ASKED_FOR!r} if name in sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()) == (0, []), done.stderr
 
 
 def tracked() -> list[Path]:
