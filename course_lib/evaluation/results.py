@@ -110,16 +110,9 @@ def read_result(path: Path, first_pixel: int = 0) -> Result:
 def read_rows(path: Path) -> np.ndarray:
     """Boxes (T, 4) of a file as they stand there; NaN where the tracker gave none.
 
-    Raises DataError naming file and line if a row is not four numbers, or infinite.
+    Raises DataError naming file and line if a row is not four finite numbers.
     """
-    boxes = read_numbers(path, columns=4)
-    endless = np.flatnonzero(np.isinf(boxes).any(axis=1))
-    if len(endless):
-        raise DataError(
-            f"{path}, box {endless[0] + 1}: {boxes[endless[0]].tolist()} is infinite; expected x, "
-            "y, w, h in pixels. Run the tracker again, or fetch its results again."
-        )
-    return boxes
+    return read_numbers(path, columns=4)
 
 
 def read_seconds(path: Path, runs: int) -> np.ndarray:
@@ -128,7 +121,7 @@ def read_seconds(path: Path, runs: int) -> np.ndarray:
     Raises DataError if one is negative or infinite.
     """
     seconds = read_numbers(path, columns=runs)
-    wrong = seconds[(seconds < 0) | np.isinf(seconds)]
+    wrong = seconds[seconds < 0]
     if wrong.size:
         raise DataError(
             f"{path} holds {wrong[0]:g} seconds; expected the time of each frame, 0 or more. "

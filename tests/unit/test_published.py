@@ -197,7 +197,7 @@ class TestCommand:
             ("results/KCF/dog.txt", None, "dog.txt does not exist"),
             ("results/KCF/dog.txt", "1,2,3\n", "dog.txt, line 1: '1,2,3'; expected 4 numbers"),
             ("results/KCF/dog.txt", "1,2,3,4\n", "has 1 boxes; expected 6"),
-            ("results/KCF/dog.txt", "1,2,inf,4\n" * 6, "is infinite"),
+            ("results/KCF/dog.txt", "1,2,inf,4\n" * 6, "line 1: '1,2,inf,4'; expected 4 numbers"),
             ("annotations/dog.txt", "<html>", "dog.txt, line 1"),
             ("annotations/dog.txt", "", "boxes; expected 0"),
         ],
