@@ -14,13 +14,15 @@ class BuildWithShared(build_py):
 
     def run(self) -> None:
         """Build; an editable installation reads the folders where they are."""
-        super().run()
         if self.editable_mode:
-            return
+            return super().run()
+        package = Path(self.build_lib, "course_lib")
+        shutil.rmtree(
+            package, ignore_errors=True
+        )  # else a file that is gone would stay from an earlier build
+        super().run()
         for name in SHARED:
-            target = Path(self.build_lib, "course_lib", "_share", name)
-            shutil.rmtree(target, ignore_errors=True)  # of an earlier build
-            shutil.copytree(name, target, ignore=shutil.ignore_patterns(".*"))
+            shutil.copytree(name, package / "_share" / name, ignore=shutil.ignore_patterns(".*"))
 
 
 setup(cmdclass={"build_py": BuildWithShared})
