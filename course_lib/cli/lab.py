@@ -6,7 +6,9 @@ The lessons in notebooks/ stay as they are: JupyterLab shows them, and does not 
 from __future__ import annotations
 
 import argparse
+import io
 import os
+from contextlib import redirect_stdout
 from pathlib import Path
 from urllib.parse import quote
 
@@ -63,11 +65,20 @@ def notebook_to_open(lesson: str) -> Path:
     stem = find_lesson(Path(lesson).name.removesuffix(".ipynb"), NOTEBOOKS).stem
     mine = MY_WORK / f"{stem}.ipynb"
     if not mine.exists():
-        from course_lib.cli import main
-
-        if main(["start", stem]):
-            raise CourseError(f"{mine} could not be made; the line above says why")
+        _begin(stem)
     return mine
+
+
+def _begin(stem: str) -> None:
+    from course_lib.cli import main
+
+    with redirect_stdout(io.StringIO()):  # it says how to open the copy, which is done here
+        status = main(["start", stem])
+    if status:
+        raise CourseError(
+            f"lesson {stem} could not be copied to {MY_WORK}; the line above says why"
+        )
+    print(f"made your copy of the lesson: {MY_WORK / stem}.ipynb. No update changes it.")
 
 
 def _is_notebook(path: Path) -> bool:
