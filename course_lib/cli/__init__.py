@@ -6,6 +6,7 @@ import argparse
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,6 +31,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; 0 if it did what it should, 2 after a sentence on what was wrong."""
     argv = sys.argv[1:] if argv is None else argv
     replace_what_cannot_be_shown()
+    # a sentence, without the line of code that gave it
+    warnings.formatwarning = lambda message, *_: f"{message}\n"
     name = argv[0] if argv and argv[0] in COMMANDS else "tracking-course"
     if sys.version_info < OLDEST_PYTHON:
         return _say(name, too_old())
@@ -52,7 +55,8 @@ def too_old() -> str:
     )
 
 
-def _run(argv: list[str]) -> int:
+def parser_for(argv: list[str]) -> argparse.ArgumentParser:
+    """The parser of the command line, with the options of the one command that `argv` names."""
     parser = argparse.ArgumentParser(
         prog=_name_of_program(), description="The course in visual object tracking."
     )
@@ -63,6 +67,11 @@ def _run(argv: list[str]) -> int:
             module = importlib.import_module(f"course_lib.cli.{name}")
             module.add_arguments(command)
             command.set_defaults(run=module.run)
+    return parser
+
+
+def _run(argv: list[str]) -> int:
+    parser = parser_for(argv)
     arguments, others = parser.parse_known_args(argv)
     if hasattr(arguments, "for_others"):  # a command that hands on what it does not know
         arguments.for_others = others
