@@ -95,7 +95,9 @@ def test_files_and_folders_in_backquotes_exist():
     made = {"my_work/", "runs/", "data/", "site/", "photos/", "images/", ".venv"}
     named = {c for c in INLINE if re.fullmatch(r"[\w./]+(/|\.py|\.ya?ml|\.json|\.txt)", c)} - made
     missing = [n for n in named if not (ROOT / n).exists()]
-    assert set(missing) == {"instances.json", "lessons/NN_name.py"} and len(named) > 12  # a name in photos/
+    assert (
+        set(missing) == {"instances.json", "lessons/NN_name.py"} and len(named) > 12
+    )  # a name in photos/
 
 
 def test_extras_that_it_installs_are_declared():
@@ -154,8 +156,7 @@ def run(clone: Path, command: str, more: str = "") -> subprocess.CompletedProces
     """A command as printed, `more` after it, by the library of the clone and without data."""
     kept = {k: v for k, v in os.environ.items() if k != "COURSE_DATA"}
     environment = kept | {"PYTHONPATH": str(clone), "HOME": str(clone.parent)}
-    words = [os.path.expandvars(w.replace("~", "$HOME")) for w in shlex.split(f"{command} {more}")]
-    words = [w.replace("$HOME", str(clone.parent)) for w in words]
+    words = [re.sub(r"^~", str(clone.parent), word) for word in shlex.split(f"{command} {more}")]
     return subprocess.run(
         [sys.executable, "-m", "course_lib", *words],
         cwd=clone,
