@@ -24,8 +24,9 @@ MY_WORK = PROJECT / "my_work"  # a student's copies of lessons
 
 
 def data_root() -> Path:
-    """The folder that holds the datasets: the environment variable COURSE_DATA, or `data` in the project."""
-    return Path(os.environ.get("COURSE_DATA") or PROJECT / "data")
+    """The folder that holds the datasets: the environment variable COURSE_DATA ("~" is one's home), or `data` in the project."""
+    named = os.environ.get("COURSE_DATA", "").strip()
+    return Path(named).expanduser() if named else PROJECT / "data"
 
 
 def shipped(path: Path) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from course_lib.places import NOTEBOOKS, RECIPES, SHIPPED, WEIGHTS, shipped
+from course_lib.places import NOTEBOOKS, RECIPES, SHIPPED, WEIGHTS, data_root, shipped
 from course_lib.provenance import commit
 from course_lib.recipe import load_settings
 from course_lib.trackers.mosse import MOSSESettings
@@ -35,6 +35,17 @@ def test_a_recipe_of_the_course_is_found_from_everywhere_and_ones_own_first(tmp_
     assert load_settings(MOSSESettings, "recipes/mosse.yaml").rate == 0.5
     assert shipped(Path("recipes/none.yaml")) == Path("recipes/none.yaml")
     assert shipped(tmp_path / "none.yaml") == tmp_path / "none.yaml"
+
+
+def test_the_data_root_may_be_written_as_people_write_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for text, root in (
+        ("~/data sets", tmp_path / "data sets"),
+        ("/a/ä", Path("/a/ä")),
+        ("  ", ROOT / "data"),
+    ):
+        monkeypatch.setenv("COURSE_DATA", text)
+        assert data_root() == root
 
 
 def test_the_commit_is_the_courses_own_or_unknown(tmp_path, monkeypatch):
