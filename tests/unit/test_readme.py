@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from course_lib.cli import parser_for
@@ -73,6 +75,8 @@ def test_every_command_parses_and_names_what_is_there(command):
             own = {k.partition(".")[2]: v for k, v in overrides.items() if k.startswith(f"{name}.")}
             assert len(arguments.tracker) > 1 or len(own) == len(overrides)
             make_tracker(name, arguments.recipe and ROOT / arguments.recipe, **own)
+    if words[0] == "track":
+        make_tracker(arguments.tracker, **parse_overrides(arguments.settings))
 
 
 @pytest.mark.parametrize(
@@ -203,7 +207,13 @@ class TestInOrder:
         done = run(clone, printed("demo"))
         assert done.returncode == 0, done.stderr
         shutil.copy(clone / "runs" / "demo" / "gen-03-occlusion.mp4", clone / "runs" / "my.mp4")
-        done = run(clone, printed("track").replace("my.mp4", "runs/my.mp4"))
+        done = run(clone, printed("track --video my.mp4").replace("my.mp4", "runs/my.mp4"))
+        assert done.returncode == 0, done.stderr
+        (clone / "runs" / "frames").mkdir()
+        for name in "abc":
+            picture = np.full((200, 200, 3), 90, np.uint8)
+            cv2.imwrite(str(clone / "runs" / "frames" / f"{name}.png"), picture)
+        done = run(clone, printed("track --video 'frames").replace("frames/", "runs/frames/"))
         assert done.returncode == 0, done.stderr
         done = run(clone, printed("evaluate --tracker mosse kcf"))
         assert done.returncode == 0, done.stderr
