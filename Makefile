@@ -8,10 +8,8 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 READY := .venv/.ready
 ARGS ?=
-LESSON ?= notebooks/00_welcome.ipynb
+LESSON ?= 00
 PROFILE ?= laptop
-# JupyterLab refuses to run as root unless told that this is meant
-ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export JUPYTER_PLATFORM_DIRS := 1
 export PYTHONWARNINGS := ignore::DeprecationWarning:nbgrader
 
@@ -22,12 +20,13 @@ $(READY): pyproject.toml constraints.txt
 	@found=; for p in python3 python3.13 python3.12 python3.11; do \
 	  if command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then found=$$p; break; fi; done; \
 	if [ -z "$$found" ]; then echo "no Python >= 3.11 found (looked for python3, python3.13, python3.12, python3.11): install one and run make again"; exit 1; fi; \
-	[ -x $(PY) ] || $$found -m venv .venv
+	[ -x $(PY) ] || $$found -m venv .venv || { rm -rf .venv; \
+	  echo "no environment could be made with $$found: the lines above say why (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
 	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[lab,test,site]' -c constraints.txt
 	@touch $(READY)
 
-lab: $(READY) ## install if needed and open JupyterLab at the welcome notebook (ARGS=--no-browser on a server)
-	$(PY) -m jupyter lab --ServerApp.root_dir='$(CURDIR)' --LabApp.default_url=/lab/tree/$(LESSON) $(ROOT_FLAG) $(ARGS)
+lab: $(READY) ## install if needed and open your copy of a lesson (LESSON=02; ARGS=--no-browser on a server)
+	@$(PY) -m course_lib lab "$(LESSON)" $(ARGS)
 
 test: lint unit nbval ## the whole check: lint, unit tests, notebooks in sync, every notebook run
 	@echo "all checks passed"

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 import course_lib
-from course_lib.places import PROJECT
+from course_lib.places import SHIPPED
 
 
 def provenance(device: str = "cpu") -> dict[str, str]:
@@ -30,8 +30,10 @@ def provenance(device: str = "cpu") -> dict[str, str]:
 
 def commit() -> str:
     """The commit of the course's files, with a mark where they were changed since; "unknown" outside git."""
+    if not (SHIPPED / ".git").exists():  # the folder above may be a repository of something else
+        return "unknown"
     try:
-        run = {"cwd": PROJECT, "capture_output": True, "text": True, "timeout": 10, "check": True}
+        run = {"cwd": SHIPPED, "capture_output": True, "text": True, "timeout": 10, "check": True}
         head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **run).stdout.strip()
         changed = subprocess.run(
             ["git", "status", "--porcelain", "--", "course_lib", "recipes"], **run
@@ -48,7 +50,7 @@ def hardware(device: str = "cpu") -> str:
     if cpuinfo.is_file():
         models = [
             line.split(":", 1)[1].strip()
-            for line in cpuinfo.read_text().splitlines()
+            for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
             if line.startswith("model name")
         ]
         name = models[0] if models else name

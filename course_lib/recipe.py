@@ -25,6 +25,7 @@ import numpy as np
 import yaml
 
 from course_lib.errors import SettingsError
+from course_lib.places import shipped
 
 S = TypeVar("S")
 
@@ -76,7 +77,8 @@ def load_settings(
 
     Args:
         cls: the settings dataclass; its defaults hold for every key nobody names.
-        path: YAML file with one mapping, or None for the defaults alone.
+        path: YAML file with one mapping, also one that the course brings ("recipes/kcf.yaml") from anywhere; None for
+            the defaults alone.
         overrides: values that win over the file; strings are read as YAML ("0.125", "[1, 2]"); "a.b" is key b of
             the mapping a.
 
@@ -84,7 +86,7 @@ def load_settings(
     """
     values: dict[str, Any] = {}
     if path is not None:
-        values.update(_read_mapping(Path(path)))
+        values.update(_read_mapping(shipped(Path(path))))
     where = str(path) if path is not None else f"the settings of {cls.__name__}"
     for key, value in (overrides or {}).items():
         value = _read_yaml(value, f"override {key}={value}") if isinstance(value, str) else value

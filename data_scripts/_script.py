@@ -11,6 +11,7 @@ from pathlib import Path
 
 from _download import usable_address
 
+from course_lib.cli import replace_what_cannot_be_shown
 from course_lib.data.readers.folders import by_number
 from course_lib.errors import CourseError, os_error_in_words
 from course_lib.files import read_names, write_whole
@@ -57,6 +58,7 @@ def parsed(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.
 
 def run(main: Callable[[list[str] | None], None], argv: list[str] | None = None) -> int:
     """Run a script: 0 if it did what it should, 2 after a sentence on what was wrong."""
+    replace_what_cannot_be_shown()
     try:
         main(argv)
     except CourseError as problem:

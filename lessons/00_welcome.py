@@ -221,5 +221,8 @@ progress()
 #
 # ## Read next
 #
-# Lesson 01 asks how good a box is, and how good a tracker is. To work in a copy of your own that updates never touch:
-# `python -m course_lib start 01`.
+# Lesson 01 asks how good a box is, and how good a tracker is. `make lab LESSON=01` opens a copy of your own that updates
+# never touch, as this one is; without make it is `python -m course_lib lab 01`.
+#
+# *The course's text and figures are under [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/), its code under
+# Apache-2.0. Datasets keep the terms of those who publish them.*

@@ -7,12 +7,16 @@ import importlib
 import os
 import sys
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 
 from course_lib.errors import CourseError, os_error_in_words
 
+OLDEST_PYTHON = (3, 11)
 COMMANDS = {
     "doctor": "what is there and what is not, with the remedy for each lack",
     "start": "copy a lesson into my_work/, where updates never touch it",
+    "lab": "open your copy of a lesson in JupyterLab; made first if there is none",
     "demo": "track a generated clip with MOSSE: an annotated video and its scores",
     "track": "track a target in your own video",
     "train": "train a network from a recipe, or go on with it",
@@ -26,11 +30,35 @@ COMMANDS = {
 def main(argv: list[str] | None = None) -> int:
     """Run one command; 0 if it did what it should, 2 after a sentence on what was wrong."""
     argv = sys.argv[1:] if argv is None else argv
-    warnings.formatwarning = lambda message, *_: (
-        f"{message}\n"
-    )  # a sentence, without a line of code
+    replace_what_cannot_be_shown()
+    # a sentence, without the line of code that gave it
+    warnings.formatwarning = lambda message, *_: f"{message}\n"
+    name = argv[0] if argv and argv[0] in COMMANDS else "tracking-course"
+    if sys.version_info < OLDEST_PYTHON:
+        return _say(name, too_old())
+    return _in_words(name, lambda: _run(argv))
+
+
+def replace_what_cannot_be_shown() -> None:
+    """Print "?" for a character that the terminal has not: output to cp1252 or ASCII never stops a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def too_old() -> str:
+    """What is said under a Python that the course does not run on."""
+    wanted = ".".join(map(str, OLDEST_PYTHON))
+    return (
+        f"this is Python {sys.version.split()[0]} ({sys.executable}); the course needs {wanted} or newer. Install one, remove "
+        "the folder .venv if there is one, and run `make lab`, which looks for it"
+    )
+
+
+def parser_for(argv: list[str]) -> argparse.ArgumentParser:
+    """The parser of the command line, with the options of the one command that `argv` names."""
     parser = argparse.ArgumentParser(
-        prog="python -m course_lib", description="The course in visual object tracking."
+        prog=_name_of_program(), description="The course in visual object tracking."
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
@@ -39,18 +67,56 @@ def main(argv: list[str] | None = None) -> int:
             module = importlib.import_module(f"course_lib.cli.{name}")
             module.add_arguments(command)
             command.set_defaults(run=module.run)
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def _run(argv: list[str]) -> int:
+    parser = parser_for(argv)
+    arguments, others = parser.parse_known_args(argv)
+    if hasattr(arguments, "for_others"):  # a command that hands on what it does not know
+        arguments.for_others = others
+    elif others:
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
+    return arguments.run(arguments)
+
+
+def _name_of_program() -> str:
+    """As it was called: `tracking-course`, or `python -m course_lib`."""
+    by_script = Path(sys.argv[0]).stem == "tracking-course"
+    return "tracking-course" if by_script else "python -m course_lib"
+
+
+def _in_words(name: str, work: Callable[[], int]) -> int:
+    """What `work` returns; of an error that a person can mend, a sentence and exit status 2."""
     try:
-        return arguments.run(arguments)
+        return work()
     except CourseError as problem:
-        print(f"{arguments.command}: {problem}", file=sys.stderr)
-        return 2
+        return _say(name, str(problem))
     except BrokenPipeError:  # whoever read the output has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except ImportError as problem:
+        if (problem.name or "").startswith("course_lib"):
+            raise  # a fault of the course, not of the installation
+        return _say(name, import_error_in_words(problem))
     except OSError as problem:
-        print(f"{arguments.command}: {os_error_in_words(problem)}", file=sys.stderr)
-        return 2
+        broken = problem.errno is None and "shared object" in str(problem)
+        words = import_error_in_words if broken else os_error_in_words
+        return _say(name, words(problem))
     except KeyboardInterrupt:
-        print(f"{arguments.command}: stopped; what was finished is kept", file=sys.stderr)
-        return 130
+        return _say(name, "stopped; what was finished is kept", 130)
+
+
+def import_error_in_words(problem: ImportError | OSError) -> str:
+    """One sentence for a package that is missing, or there and broken."""
+    missing = isinstance(problem, ModuleNotFoundError)
+    fault = f"the package {problem.name} is not installed" if missing else f"{problem}"
+    return (
+        f"{fault}, in {sys.executable}; run `make lab` in the course's folder (or `pip install -e .[lab] -c constraints.txt`), "
+        "then use the Python in .venv. `python -m course_lib doctor` lists all that is missing"
+    )
+
+
+def _say(name: str, sentence: str, status: int = 2) -> int:
+    print(f"{name}: {sentence}", file=sys.stderr)
+    return status

@@ -1,23 +1,34 @@
-"""`python -m course_lib doctor`: what is there and what is not, with the remedy for each lack."""
+"""`python -m course_lib doctor`: what is there and what is not, with the remedy for each lack.
+
+It runs where the course does not: only Python itself is needed.
+"""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.metadata
 import json
 import os
 import re
 import shutil
 import sys
-import tomllib
+import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from course_lib.places import PROJECT, data_root
+from course_lib.errors import SettingsError
+from course_lib.places import MY_WORK, PROJECT, RUNS, SHIPPED, data_root
 from course_lib.profile import current_profile
 
 GIB = 2**30
-OPTIONAL = {"jupyterlab", "ipykernel"}
+INSTALL = "run `make lab` (or `pip install -e .[lab] -c constraints.txt`) in the course's folder"
+OPTIONAL = {"jupyterlab", "ipykernel", "ipywidgets"}
+# packages with machine code, which may be there and not load; the other names under which OpenCV is installed
+COMPILED = {"torch": "torch", "torchvision": "torchvision", "opencv-python": "cv2", "av": "av"}
+COMPILED |= {name: name for name in ("numpy", "scipy", "matplotlib")}
+OPENCV = ("opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless")
 FOLDERS = {
     "otb": "otb.py",
     "got10k": "got10k.py",
@@ -43,43 +54,75 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the findings; 1 if something the course cannot do without is missing."""
-    findings = [*packages(), *machine(), *widgets(), *data()]
+    findings = [*packages(), *machine(), *programs(), *folders(), *widgets(), *data()]
     if arguments.json:
         print(json.dumps([asdict(f) for f in findings], indent=1))
     else:
-        for finding in findings:
-            print(
-                f"{finding.level:5} {finding.what}"
-                + (f"\n      → {finding.remedy}" if finding.remedy else "")
-            )
+        for finding, after in zip(findings, [*findings[1:], None], strict=True):
+            print(f"{finding.level:5} {finding.what}")
+            if finding.remedy and not (after and after.remedy == finding.remedy):
+                print(f"      → {finding.remedy}")
     return 1 if any(f.level == "lack" for f in findings) else 0
 
 
 def packages() -> list[Finding]:
-    """Python and every dependency against its lower bound."""
-    findings = [
-        Finding("ok", f"Python {sys.version.split()[0]}")
-    ]  # an older Python could not have installed the course
-    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    for requirement in [*project["dependencies"], *project["optional-dependencies"]["lab"]]:
-        name, bound = requirement.split(">=")
-        findings.append(_package(name, bound))
-    return findings
+    """Python and every dependency: whether it is there, against its lower bound, and whether it loads."""
+    found = [Finding("ok", f"Python {sys.version.split()[0]} ({sys.executable})")]
+    return found + [_package(name, bound) for name, bound in requirements()]
+
+
+def requirements() -> Iterator[tuple[str, str]]:
+    """Name and lower bound of what the course and its notebooks need, from the project or from the installed package."""
+    declared = SHIPPED / "pyproject.toml"
+    if declared.is_file():
+        import tomllib
+
+        project = tomllib.loads(declared.read_text(encoding="utf-8"))["project"]
+        rows = [*project["dependencies"], *project["optional-dependencies"]["lab"]]
+    else:
+        rows = importlib.metadata.requires("tracking-course") or []
+    for row in rows:
+        requirement, _, marker = row.partition(";")
+        if not marker or re.search(r"extra == .lab.", marker):
+            name, _, bound = requirement.strip().partition(">=")
+            yield name, bound
 
 
 def _package(name: str, bound: str) -> Finding:
-    remedy = "run `make lab` (or `pip install -e .[lab] -c constraints.txt`) in the course's folder"
-    try:
-        version = importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return Finding(
-            "note" if name in OPTIONAL else "lack",
-            f"{name} is not installed (needs >= {bound})",
-            remedy,
-        )
+    version = _version(name)
+    if version is None:
+        level = "note" if name in OPTIONAL else "lack"
+        return Finding(level, f"{name} is not installed (needs >= {bound})", INSTALL)
     if numbers(version) < numbers(bound):
-        return Finding("lack", f"{name} {version} is older than {bound}", remedy)
+        return Finding("lack", f"{name} {version} is older than {bound}", INSTALL)
+    fault = loading_fault(COMPILED[name]) if name in COMPILED else ""
+    if fault:
+        return Finding("lack", f"{name} {version} does not load: {fault}", _repair(name, fault))
     return Finding("ok", f"{name} {version}")
+
+
+def _version(name: str) -> str | None:
+    for other in (name, *(OPENCV if name == "opencv-python" else ())):
+        try:
+            return importlib.metadata.version(other)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def loading_fault(module: str) -> str:
+    """Why a module does not load, in one line; "" if it does."""
+    try:
+        importlib.import_module(module)
+    except Exception as problem:  # a broken installation raises whatever it likes
+        return f"{type(problem).__name__}: {problem}".splitlines()[0]
+    return ""
+
+
+def _repair(name: str, fault: str) -> str:
+    if name == "opencv-python" and re.search(r"lib(GL|gthread|glib)", fault):
+        return "install the system's libraries for it (Debian, Ubuntu: `apt install libgl1 libglib2.0-0`)"
+    return f"install it again: `{sys.executable} -m pip install --force-reinstall {name} -c constraints.txt`"
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -89,62 +132,123 @@ def numbers(version: str) -> tuple[int, ...]:
 
 def machine() -> list[Finding]:
     """Device, profile, memory and disk."""
+    return [_gpu(), _profile(), *_memory(), _disk()]
+
+
+def _gpu() -> Finding:
+    if loading_fault("torch"):
+        return Finding("note", "whether there is a GPU cannot be seen without torch", INSTALL)
     import torch
 
-    findings = []
     if torch.cuda.is_available():
         bf16 = "bf16" if torch.cuda.is_bf16_supported() else "no bf16"
         memory = torch.cuda.get_device_properties(0).total_memory / GIB
-        findings.append(
-            Finding("ok", f"GPU {torch.cuda.get_device_name(0)}, {memory:.0f} GiB, {bf16}")
+        return Finding("ok", f"GPU {torch.cuda.get_device_name(0)}, {memory:.0f} GiB, {bf16}")
+    if shutil.which("nvidia-smi"):
+        return Finding(
+            "note",
+            f"there is an NVIDIA driver, but torch {torch.__version__} finds no GPU it can use",
+            "if `nvidia-smi` lists one, update its driver, or install the torch that fits it: see pytorch.org/get-started",
         )
-    else:
-        findings.append(
-            Finding("note", "no GPU that torch can use: experiments run in the size for a laptop")
-        )
-    findings.append(
-        Finding("ok", f"{os.cpu_count()} processor cores, profile {current_profile()!r}")
+    return Finding(
+        "note",
+        "no GPU that torch can use: experiments run in the size for a laptop",
+        "none is needed for the lessons; to train in the papers' sizes use a machine with an NVIDIA GPU",
     )
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GIB
-        low = memory < 3.5
-        findings.append(
-            Finding(
-                "note" if low else "ok",
-                f"{memory:.1f} GiB of memory",
-                "close other programs: lessons want 4 GiB" if low else "",
-            )
-        )
-    free = shutil.disk_usage(PROJECT).free / GIB
-    low = free < 2
-    findings.append(
-        Finding(
-            "note" if low else "ok",
-            f"{free:.1f} GiB of free disk",
-            "make room: results and videos need about 2 GiB" if low else "",
-        )
+
+
+def _profile() -> Finding:
+    cores = f"{os.cpu_count()} processor cores"
+    try:
+        return Finding("ok", f"{cores}, profile {current_profile()!r}")
+    except SettingsError as problem:
+        return Finding("lack", f"{cores}; {problem}", "`unset COURSE_PROFILE`")
+    except Exception:  # torch, which is asked, does not load: said above
+        return Finding("ok", cores)
+
+
+def _memory() -> list[Finding]:
+    if not (hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names):
+        return []
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GIB
+    remedy = "close other programs: lessons want 4 GiB" if memory < 3.5 else ""
+    return [Finding("note" if remedy else "ok", f"{memory:.1f} GiB of memory", remedy)]
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(_nearest(RUNS)).free / GIB
+    remedy = "make room: results and videos need about 2 GiB" if free < 2 else ""
+    return Finding("note" if remedy else "ok", f"{free:.1f} GiB of free disk in {PROJECT}", remedy)
+
+
+def programs() -> list[Finding]:
+    """Programs beside Python that something uses."""
+    uses = {
+        "git": ("results do not say which commit they are of", "install git"),
+        "make": ("`make lab` and its like do not work", "use `python -m course_lib lab` instead"),
+    }
+    return [
+        Finding("ok", name)
+        if shutil.which(name)
+        else Finding("note", f"{name} is not found: {without}", remedy)
+        for name, (without, remedy) in uses.items()
+    ]
+
+
+def folders() -> list[Finding]:
+    """Whether the course's own files are there, and whether results and a student's work can be written."""
+    return [
+        *(_own(name) for name in ("notebooks", "recipes", "weights")),
+        *map(_writable, (RUNS, MY_WORK)),
+    ]
+
+
+def _own(name: str) -> Finding:
+    count = len([p for p in (SHIPPED / name).glob("*") if p.suffix != ".json"])
+    if count:
+        return Finding("ok", f"{count} files in {SHIPPED / name}")
+    return Finding(
+        "lack",
+        f"no files in {SHIPPED / name}",
+        "get the course again, the whole of it: `git clone`",
     )
-    return findings
+
+
+def _writable(folder: Path) -> Finding:
+    """Tried by writing: permissions alone do not say (root, read-only disks, Windows)."""
+    try:
+        with tempfile.TemporaryFile(dir=_nearest(folder)):
+            return Finding("ok", f"{folder} can be written")
+    except OSError as problem:
+        reason = problem.strerror or problem
+        remedy = f"change the permissions of {_nearest(folder)}, or copy the course to a folder of your own"
+        if _nearest(folder).is_file():
+            remedy = f"{_nearest(folder)} is a file where a folder belongs: move it away"
+        return Finding("lack", f"{folder} cannot be written ({reason})", remedy)
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder itself, or the nearest one above it that is there."""
+    return next(p for p in (folder, *folder.parents) if p.exists())
 
 
 def widgets() -> list[Finding]:
     """Whether JupyterLab finds the front ends that the widgets need."""
+    try:
+        from jupyter_core.paths import jupyter_path
+
+        roots = [Path(p) for p in jupyter_path("labextensions")]
+    except ImportError:
+        roots = [Path(sys.prefix) / "share" / "jupyter" / "labextensions"]
     found = []
     for name in ("@jupyter-widgets/jupyterlab-manager", "anywidget"):
-        places = [Path(sys.prefix) / "share" / "jupyter" / "labextensions" / name]
-        there = any(place.is_dir() for place in places)
-        remedy = (
-            ""
-            if there
-            else "install ipywidgets and anywidget into the environment that runs JupyterLab"
-        )
-        found.append(
-            Finding(
-                "ok" if there else "note",
-                f"widget front end {name}{'' if there else ' not found'}",
-                remedy,
+        if any((root / name).is_dir() for root in roots):
+            found.append(Finding("ok", f"widget front end {name}"))
+        else:
+            remedy = (
+                "install ipywidgets >= 8.1 and anywidget into the environment that runs JupyterLab"
             )
-        )
+            found.append(Finding("note", f"widget front end {name} not found", remedy))
     return found
 
 
@@ -152,22 +256,25 @@ def data() -> list[Finding]:
     """Which benchmarks and datasets stand below the data root. None is needed: generated clips are always there."""
     root = data_root()
     findings = [Finding("ok", "generated-v1: 24 clips made by code, nothing to download")]
+    if os.environ.get("COURSE_DATA") and not root.is_dir():
+        fault = "is a file" if root.exists() else "does not exist"
+        remedy = "set it to the folder that holds otb/, vot2014/ and so on, or unset it"
+        return [*findings, Finding("lack", f"COURSE_DATA is {str(root)!r}, which {fault}", remedy)]
     for name, script in FOLDERS.items():
-        if (root / name).is_dir():
+        if _filled(root / name):
             findings.append(Finding("ok", f"{name} in {root / name}"))
         elif script:
-            findings.append(
-                Finding(
-                    "note",
-                    f"{name} is not in {root}",
-                    f"`python data_scripts/{script}` fetches it or says where to put it",
-                )
-            )
-    years = sorted(p.name for p in root.glob("vot20*") if p.is_dir())
-    remedy = "" if years else "`python data_scripts/vot.py 2018` fetches one year"
-    findings.append(
-        Finding(
-            "ok" if years else "note", f"VOT: {', '.join(years) or f'no year in {root}'}", remedy
-        )
-    )
-    return findings
+            remedy = f"`python data_scripts/{script}` fetches it or says where to put it"
+            findings.append(Finding("note", f"{name} is not in {root}", remedy))
+    years = sorted(p.name for p in root.glob("vot20*") if _filled(p))
+    if years:
+        return [*findings, Finding("ok", f"VOT: {', '.join(years)}")]
+    remedy = "`python data_scripts/vot.py 2018` fetches one year"
+    return [*findings, Finding("note", f"VOT: no year in {root}", remedy)]
+
+
+def _filled(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except OSError:
+        return False

@@ -10,7 +10,7 @@ import nbformat
 from course_lib.cli.start import find_lesson
 from course_lib.grading.submission import Problem, find_release, mend, read_notebook
 from course_lib.grading.term import collect, new_term
-from course_lib.places import PROJECT
+from course_lib.places import NOTEBOOKS, SOLUTIONS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _new(arguments: argparse.Namespace) -> int:
-    stems = [find_lesson(name, PROJECT / "solutions").stem for name in arguments.lessons]
+    stems = [find_lesson(name, SOLUTIONS).stem for name in arguments.lessons]
     for path in new_term(arguments.folder, stems, arguments.timeout):
         print(f"wrote {path}")
     print(f"next: cd {arguments.folder} && nbgrader generate_assignment {stems[0]}")
@@ -55,9 +55,7 @@ def _new(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     notebook = read_notebook(arguments.notebook)
-    released = {
-        p.stem: read_notebook(p) for p in sorted((PROJECT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-    }
+    released = {p.stem: read_notebook(p) for p in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))}
     stem = find_release(notebook, released)
     whole, problems = mend(notebook, released[stem], stem, arguments.notebook.name)
     print(f"{arguments.notebook.name}: lesson {stem}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from course_lib.errors import SettingsError
+from course_lib.errors import CourseError, SettingsError
+from course_lib.places import INSTALLED
 from course_lib.training.runs import do_due, read_runs
 
 
@@ -19,6 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """List the runs, or do those that are due."""
+    if INSTALLED:
+        raise CourseError(
+            "the declared runs write weights and results into the course's own folders, which an installed package has not; "
+            "start the command in a clone of the course, after `pip install -e .` there"
+        )
     runs = [r for r in read_runs() if not arguments.names or r.name in arguments.names]
     unknown = set(arguments.names) - {r.name for r in runs}
     if unknown:

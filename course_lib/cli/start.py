@@ -15,7 +15,7 @@ from course_lib.errors import CourseError, MissingDataError
 from course_lib.files import write_whole
 from course_lib.grading.carry import carry_over
 from course_lib.grading.submission import read_notebook
-from course_lib.places import PROJECT
+from course_lib.places import NOTEBOOKS, PROJECT
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Copy, and say how to open the copy."""
-    source = find_lesson(arguments.lesson, PROJECT / "notebooks")
+    source = find_lesson(arguments.lesson, NOTEBOOKS)
     if arguments.update:
         return update(source, PROJECT / "my_work" / source.name)
     target = free_name(PROJECT / "my_work" / source.name, arguments.again)

@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 from course_lib.errors import CourseError, DataError, MissingDataError
 from course_lib.files import write_whole
 from course_lib.grading.submission import Problem, find_release, mend, parse_notebook, read_notebook
-from course_lib.places import PROJECT
+from course_lib.places import SOLUTIONS
 
 CONFIG = '''\
 """A term of the course in visual object tracking. Made by `python -m course_lib grading new`; change what you like."""
@@ -82,7 +82,7 @@ def new_term(folder: Path, lessons: list[str], timeout: int = 120) -> list[Path]
         written.append(config)
     for stem in lessons:
         target = folder / "source" / stem / f"{stem}.ipynb"
-        write_whole(target, (PROJECT / "solutions" / f"{stem}.ipynb").read_text(encoding="utf-8"))
+        write_whole(target, (SOLUTIONS / f"{stem}.ipynb").read_text(encoding="utf-8"))
         written.append(target)
     return written
 

@@ -24,9 +24,7 @@ from course_lib.models.siamfc import SiamFC
 from course_lib.models.siammargin import SiamMargin
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.siamrpnpp import SiamRPNpp
-from course_lib.places import PROJECT, RUNS
-
-WEIGHTS = PROJECT / "weights"
+from course_lib.places import RUNS, WEIGHTS
 
 
 def save_weights(network: nn.Module, path: Path, card: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ processes end with the weights of one.
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +41,10 @@ class Team:
             if placement.device.type == "cuda"
             else share_norms(network)
         )
-        return DistributedDataParallel(shared, broadcast_buffers=False)
+        # batch statistics are the same everywhere already; torch 2.13 gave the switch another name
+        new = "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters
+        name = "forward_sync_buffers" if new else "broadcast_buffers"
+        return DistributedDataParallel(shared, **{name: False})
 
     def mean(self, value: Tensor) -> Tensor:
         """The mean of a value over all processes."""

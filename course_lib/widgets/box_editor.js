@@ -87,10 +87,13 @@ function editBox(canvas, { size, get, set }) {
   }
 
   function onKey(event) {
-    if (event.key === "Escape") return undo();
+    if (event.key === "Escape" && drag) {
+      handled(event);
+      return undo();
+    }
     const step = stepOf(event);
     if (!step) return;
-    event.preventDefault(); // the page would scroll
+    handled(event);
     const [[dx, dy], [x, y, w, h]] = [step, get()];
     put(event.shiftKey ? [x, y, w + dx, h + dy] : [x + dx, y + dy, w, h]);
   }

@@ -117,8 +117,21 @@ function element(tag, properties = {}, ...children) {
 
 /** Something that takes the focus. JupyterLab's shortcuts are held off on the element itself: it would take
  * the arrow keys and Enter otherwise, and on a surrounding element the attribute does nothing. */
-const control = (tag, properties, ...children) =>
-  element(tag, { "data-lm-suppress-shortcuts": "true", ...properties }, ...children);
+function control(tag, properties, ...children) {
+  const node = element(tag, { "data-lm-suppress-shortcuts": "true", ...properties }, ...children);
+  const own = tag === "button" ? PRESS : [...PRESS, ...MOVES];
+  node.addEventListener("keydown", (event) => { if (own.includes(event.key)) event.stopPropagation(); });
+  return node;
+}
+
+const PRESS = ["Enter", " "]; // what a button does by itself; sliders, lists and fields take those that move as well
+const MOVES = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"];
+
+/** A key did something here: the page does not scroll, and a notebook around it (VS Code) does not go to the next cell. */
+function handled(event) {
+  event.preventDefault();
+  event.stopPropagation();
+}
 
 /** Listen to a model's traits; returns the call that ends it. */
 function listen(model, traits, callback) {

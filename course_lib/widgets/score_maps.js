@@ -106,7 +106,7 @@ function render({ model, el }) {
     const map = model.get("shown");
     const step = stepOf(event);
     if (!step && event.key !== "Home") return;
-    event.preventDefault();
+    handled(event);
     const peak = highest(floatsOf(map.values), map.side);
     if (!step || !pointed) return point(peak);
     point([pointed[0] + step[1], pointed[1] + step[0]].map((k) => clamp(k, 0, map.side - 1)));

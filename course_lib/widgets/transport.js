@@ -24,7 +24,7 @@ function makeTransport(model, store) {
     // the slider and the list of speeds use the arrow keys themselves
     const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!move || event.target === slider || event.target === speed) return;
-    event.preventDefault();
+    handled(event);
     step(move);
   });
 

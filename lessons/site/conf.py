@@ -58,6 +58,7 @@ html_show_copyright = False
 html_show_sphinx = False
 html_show_sourcelink = False
 html_copy_source = False
+templates_path = ["."]  # license.html, the line below every page
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
 html_theme_options = {
@@ -67,7 +68,7 @@ html_theme_options = {
     "navbar_end": ["theme-switcher"],
     "navbar_persistent": ["search-button"],
     "secondary_sidebar_items": ["page-toc"],
-    "footer_start": [],
+    "footer_start": ["license.html"],
     "footer_end": [],
     "show_nav_level": 1,
     "navigation_with_keys": False,

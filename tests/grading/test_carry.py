@@ -110,6 +110,7 @@ def test_signatures():
 
 def test_the_command_keeps_the_copy_as_it_was(tmp_path, monkeypatch, old, mine, capsys):
     monkeypatch.setattr(start_command, "PROJECT", tmp_path)
+    monkeypatch.setattr(start_command, "NOTEBOOKS", tmp_path / "notebooks")
     for folder in ("notebooks", "my_work"):
         (tmp_path / folder).mkdir()
     nbformat.write(old, tmp_path / "notebooks" / f"{small.STEM}.ipynb")

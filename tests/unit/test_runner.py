@@ -325,6 +325,7 @@ class TestCommands:
 
     def test_start_copies_once_and_never_overwrites(self, tmp_path, capsys, monkeypatch):
         monkeypatch.setattr("course_lib.cli.start.PROJECT", tmp_path)
+        monkeypatch.setattr("course_lib.cli.start.NOTEBOOKS", tmp_path / "notebooks")
         (tmp_path / "notebooks").mkdir()
         for name in ("01_the_tracking_problem", "02_mosse"):
             (tmp_path / "notebooks" / f"{name}.ipynb").write_text(name)

@@ -77,15 +77,17 @@ def test_every_import_of_the_library_is_declared():
         "skimage": "scikit-image",
         "yaml": "pyyaml",
         "PIL": "matplotlib",
-        "IPython": "ipywidgets",
+        "IPython": "anywidget",  # which brings ipywidgets, IPython and traitlets
     }
-    modules |= {"traitlets": "ipywidgets", "nbclient": "nbgrader"}
+    modules |= {"traitlets": "anywidget", "nbclient": "nbgrader", "jupyter_server": "jupyterlab"}
+    modules |= {"tornado": "jupyterlab", "jupyter_core": "jupyterlab"}
     declared = {canonical(r.split(">=")[0]) for r in PROJECT["dependencies"]}
     grading = {canonical(r.split(">=")[0]) for r in EXTRAS["grading"]}
+    lab = {canonical(r.split(">=")[0]) for r in EXTRAS["lab"]}
+    # loaded by nbgrader and by JupyterLab themselves; doctor looks whether they are there
+    more = {"execute.py": grading, "lab.py": lab, "lab_files.py": lab, "doctor.py": lab}
     for path in (ROOT / "course_lib").rglob("*.py"):
-        there = (
-            declared | grading if path.name == "execute.py" else declared
-        )  # loaded by nbgrader itself
+        there = declared | more.get(path.name, set())
         for node in ast.walk(ast.parse(path.read_text())):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             names += (
@@ -98,6 +100,74 @@ def test_every_import_of_the_library_is_declared():
                     assert canonical(modules.get(name, name)) in there, (
                         f"{path.name} imports {name}"
                     )
+
+
+def test_every_pin_installs_on_the_oldest_python_that_is_promised():
+    """Debian 12 has 3.11.2. What a package asks for stands in the metadata of the installed one, if it is the pinned one."""
+    from packaging.specifiers import SpecifierSet
+
+    oldest = PROJECT["requires-python"].removeprefix(">=") + ".0"
+    refuse, looked_at = [], 0
+    for name, version in PINNED.items():
+        try:
+            found = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        if found.version == version:
+            looked_at += 1
+            if oldest not in SpecifierSet(found.metadata.get("Requires-Python") or ""):
+                refuse.append(f"{name}=={version} wants Python {found.metadata['Requires-Python']}")
+    assert refuse == []
+    assert looked_at > 100
+    assert numbers(PINNED["soupsieve"]) < (4,)  # 4.0 and newer want 3.11.5
+
+
+def test_nothing_but_jupyterlab_asks_for_ipywidgets():
+    """Colab has 7.7.1: a bound of ours would put another one beside the front end that it has."""
+    assert not any(r.startswith("ipywidgets") for r in PROJECT["dependencies"])
+    assert "ipywidgets>=8.1" in EXTRAS["lab"]
+    sources = [p.read_text(encoding="utf-8") for p in (ROOT / "course_lib").rglob("*.py")]
+    assert not any(re.search(r"^\s*(import|from) ipywidgets", s, re.MULTILINE) for s in sources)
+
+
+def test_the_licences_stand_whole_and_are_named():
+    code, text = ((ROOT / name).read_text(encoding="utf-8") for name in PROJECT["license-files"])
+    assert "Apache License\n                           Version 2.0, January 2004" in code
+    assert "END OF TERMS AND CONDITIONS" in code and len(code.split()) == 1581
+    assert text.startswith("Attribution 4.0 International\n")
+    assert all(f"\nSection {n} -- " in text for n in range(1, 9))
+    assert text.endswith("Creative Commons may be contacted at creativecommons.org.\n")
+    assert PROJECT["license"] == "Apache-2.0 AND CC-BY-4.0"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "[Apache-2.0](LICENSE)" in readme and "[CC BY 4.0](LICENSE-text)" in readme
+    for place in ("lessons/00_welcome.py", "lessons/site/license.html"):
+        said = (ROOT / place).read_text(encoding="utf-8")
+        assert "Apache-2.0" in said and "CC BY 4.0" in said
+
+
+def test_git_ignores_what_a_course_leaves_behind():
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    left = [
+        *(
+            "my_work/02_mosse.ipynb",
+            "runs/demo/x.mp4",
+            "data/otb/x",
+            "build/lib/x.py",
+            "dist/x.whl",
+        ),
+        *(
+            "site/html/x",
+            ".venv/x",
+            "my_work/.ipynb_checkpoints/x",
+            "notebooks/.ipynb_checkpoints/x",
+        ),
+        *(".virtual_documents/x", "tracking_course.egg-info/x", "course_lib/__pycache__/x"),
+    ]
+    said = subprocess.run(
+        ["git", "check-ignore", *left], cwd=ROOT, capture_output=True, text=True
+    ).stdout.split()
+    assert said == left
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")

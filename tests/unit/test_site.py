@@ -132,3 +132,9 @@ def test_without_figures_it_is_light(site):
     assert (
         sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) < 20e6
     )  # figures have the rest of 40 MB
+
+
+def test_every_page_says_under_which_licence_it_stands(site):
+    for name in (*LESSONS, "glossary"):
+        page = (site / "notebooks" / f"{name}.html").read_text(encoding="utf-8")
+        assert 'rel="license">CC BY 4.0</a>' in page and "Apache-2.0" in page

@@ -45,6 +45,10 @@ TOP = {
         "README.md",
         ".ci",
         ".gitignore",
+        "LICENSE",
+        "LICENSE-text",
+        "setup.py",
+        "MANIFEST.in",
     ),
 }
 

@@ -1,0 +1,96 @@
+"""`python -m course_lib lab 02`: your copy of a lesson in JupyterLab; made first if there is none.
+
+The lessons in notebooks/ stay as they are: JupyterLab shows them, and does not save over them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+from contextlib import redirect_stdout
+from pathlib import Path
+from urllib.parse import quote
+
+from course_lib.cli.start import find_lesson
+from course_lib.errors import CourseError
+from course_lib.places import INSTALLED, MY_WORK, NOTEBOOKS, PROJECT
+
+FILES = "course_lib.cli.lab_files.CourseFiles"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument(
+        "lesson",
+        nargs="?",
+        default="00",
+        help='number, part of the name, or path of a notebook: "02", "mosse", "my_work/02_mosse_2.ipynb" (default: 00)',
+    )
+    parser.set_defaults(for_others=[])
+    parser.epilog = "All other options go to JupyterLab: --no-browser on a server, --port=8889, …"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make the copy if it is not there, then run JupyterLab until it is stopped."""
+    notebook = notebook_to_open(arguments.lesson)
+    os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")  # else jupyter warns
+    from jupyterlab.labapp import LabApp
+
+    LabApp.launch_instance(argv=[*options_for(notebook), *arguments.for_others])
+    return 0
+
+
+def options_for(notebook: Path) -> list[str]:
+    """How JupyterLab is started: the project's folder as its root, `notebook` (absolute) open, the lessons read-only."""
+    options = [
+        f"--ServerApp.root_dir={PROJECT}",
+        f"--LabApp.default_url=/lab/tree/{quote(notebook.relative_to(PROJECT).as_posix())}",
+    ]
+    if not INSTALLED:
+        options.append(f"--ServerApp.contents_manager_class={FILES}")
+    if hasattr(os, "getuid") and os.getuid() == 0:  # JupyterLab refuses unless this is meant
+        options.append("--allow-root")
+    return options
+
+
+def notebook_to_open(lesson: str) -> Path:
+    """The path of one's own notebook for a lesson's number, name or path; a lesson not begun is copied first.
+
+    Raises MissingDataError or CourseError naming the lessons there are, CourseError for a notebook elsewhere.
+    """
+    path = next((p for p in (PROJECT / lesson, Path.cwd() / lesson) if _is_notebook(p)), None)
+    if path and not (path.resolve().parent == NOTEBOOKS and path.name[:2].isdecimal()):
+        return _inside(path)
+    stem = find_lesson(Path(lesson).name.removesuffix(".ipynb"), NOTEBOOKS).stem
+    mine = MY_WORK / f"{stem}.ipynb"
+    if not mine.exists():
+        _begin(stem)
+    return mine
+
+
+def _begin(stem: str) -> None:
+    from course_lib.cli import main
+
+    with redirect_stdout(io.StringIO()):  # it says how to open the copy, which is done here
+        status = main(["start", stem])
+    if status:
+        raise CourseError(
+            f"lesson {stem} could not be copied to {MY_WORK}; the line above says why"
+        )
+    print(f"made your copy of the lesson: {MY_WORK / stem}.ipynb. No update changes it.")
+
+
+def _is_notebook(path: Path) -> bool:
+    return path.suffix == ".ipynb" and path.is_file()
+
+
+def _inside(path: Path) -> Path:
+    path = Path(os.path.normpath(path))  # keeps a my_work that is a link to another disk
+    path = path if PROJECT in path.parents else path.resolve()
+    if PROJECT not in path.parents:
+        where = "the folder this was started in" if INSTALLED else "the course's folder"
+        raise CourseError(
+            f"{path} is not in {where}, {PROJECT}; copy it to {MY_WORK} and open it there"
+        )
+    return path

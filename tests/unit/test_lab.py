@@ -1,0 +1,120 @@
+"""`lab` opens a copy of one's own, and JupyterLab never saves over a lesson."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+import course_lib.cli.lab as lab
+import course_lib.cli.start as start
+from course_lib.errors import CourseError, MissingDataError
+
+LESSONS = ("00_welcome", "02_mosse")
+EMPTY = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch) -> Path:
+    """A project with two lessons and the glossary, its path with a blank and an umlaut in it."""
+    project = tmp_path / "my courses ä"
+    (project / "notebooks").mkdir(parents=True)
+    for name in (*LESSONS, "glossary"):
+        (project / "notebooks" / f"{name}.ipynb").write_text(name)
+    for module in (lab, start):
+        monkeypatch.setattr(module, "PROJECT", project)
+        monkeypatch.setattr(module, "NOTEBOOKS", project / "notebooks")
+    monkeypatch.setattr(lab, "MY_WORK", project / "my_work")
+    monkeypatch.chdir(project)
+    return project
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "02",
+        "2",
+        "mosse",
+        "02_mosse",
+        "02_mosse.ipynb",
+        "notebooks/02_mosse.ipynb",
+        "my_work/02_mosse.ipynb",
+    ],
+)
+def test_a_lesson_is_copied_once_and_the_copy_opened(course, asked, capsys):
+    mine = course / "my_work" / "02_mosse.ipynb"
+    assert lab.notebook_to_open(asked) == mine
+    assert mine.read_text() == "02_mosse" and "my_work/02_mosse.ipynb" in capsys.readouterr().out
+    mine.write_text("my answers")
+    assert lab.notebook_to_open(asked) == mine
+    assert mine.read_text() == "my answers" and capsys.readouterr().out == ""
+
+
+def test_other_notebooks_of_ones_own_are_opened_as_they_are(course):
+    (course / "my_work").mkdir()
+    (course / "my_work" / "02_mosse_2.ipynb").write_text("second try")
+    assert lab.notebook_to_open("my_work/02_mosse_2.ipynb").name == "02_mosse_2.ipynb"
+    assert lab.notebook_to_open("notebooks/glossary.ipynb").parent.name == "notebooks"
+    assert not (course / "my_work" / "02_mosse.ipynb").exists()
+
+
+def test_what_is_not_there_or_elsewhere_is_said(course, tmp_path):
+    with pytest.raises(MissingDataError, match=r"no lesson '77'; there are 00_welcome, 02_mosse"):
+        lab.notebook_to_open("77")
+    (tmp_path / "elsewhere.ipynb").write_text("x")
+    for asked in ("../elsewhere.ipynb", str(tmp_path / "elsewhere.ipynb")):
+        with pytest.raises(CourseError, match="is not in the course's folder"):
+            lab.notebook_to_open(asked)
+
+
+def test_jupyterlab_is_told_root_notebook_and_files(course, monkeypatch):
+    given = []
+    monkeypatch.setattr("jupyterlab.labapp.LabApp.launch_instance", lambda argv: given.extend(argv))
+    from course_lib.cli import main
+
+    assert main(["lab", "--no-browser", "mosse", "--port=8889"]) == 0
+    assert given[:3] == [
+        f"--ServerApp.root_dir={course}",
+        "--LabApp.default_url=/lab/tree/my_work/02_mosse.ipynb",
+        "--ServerApp.contents_manager_class=course_lib.cli.lab_files.CourseFiles",
+    ]
+    assert given[-2:] == ["--no-browser", "--port=8889"]
+
+
+class TestFiles:
+    """What JupyterLab may save."""
+
+    @pytest.fixture
+    def files(self, course):
+        from course_lib.cli.lab_files import CourseFiles
+
+        (course / "solutions").mkdir()
+        (course / "my_work").mkdir()
+        return CourseFiles(root_dir=str(course))
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "notebooks/02_mosse.ipynb",
+            "/notebooks/02_mosse.ipynb",
+            "notebooks/Untitled.ipynb",
+            "solutions/02_mosse.ipynb",
+        ],
+    )
+    def test_a_lesson_is_never_saved_over(self, files, course, path):
+        from tornado.web import HTTPError
+
+        assert not files.is_writable(path)
+        with pytest.raises(HTTPError, match="python -m course_lib start") as refused:
+            asyncio.run(files.save({"type": "notebook", "format": "json", "content": EMPTY}, path))
+        assert refused.value.status_code == 403
+        assert (course / "notebooks" / "02_mosse.ipynb").read_text() == "02_mosse"
+
+    @pytest.mark.parametrize(
+        "path", ["my_work/02_mosse.ipynb", "notebooks.ipynb", "my_work/notebooks/x.ipynb"]
+    )
+    def test_everything_else_is_saved(self, files, course, path):
+        (course / path).parent.mkdir(exist_ok=True)
+        asyncio.run(files.save({"type": "notebook", "format": "json", "content": EMPTY}, path))
+        assert (course / path).is_file() and files.is_writable(path)

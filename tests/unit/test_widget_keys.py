@@ -1,0 +1,88 @@
+"""A key that a widget handles stays with it: a notebook around it (VS Code) would go to the next cell."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from course_lib.widgets import ClipPlayer, ScoreMapExplorer
+
+PAGE = """
+class Node extends EventTarget {
+  constructor() { super(); this.classList = { add() {} }; }
+  setAttribute() {} removeAttribute() {} append() {}
+}
+globalThis.document = { createElement: () => new Node() };
+globalThis.Option = Node;
+function press(node, key) {
+  const event = new Event("keydown", { cancelable: true });
+  event.key = key;
+  node.dispatchEvent(event);
+  return [event.cancelBubble, event.defaultPrevented]; // kept from the notebook, kept from the page
+}
+"""
+
+
+def run_js(tmp_path: Path, source: str, wanted: str) -> list:
+    """The value of the JavaScript expression `wanted` after `source`, in a page of stand-ins."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs node to run the widgets' code outside a browser")
+    script = tmp_path / "keys.mjs"
+    script.write_text(f"{PAGE}{source}\nconsole.log(JSON.stringify({wanted}));", encoding="utf-8")
+    done = subprocess.run([node, script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_native_controls_keep_the_keys_that_they_use_and_no_others(tmp_path):
+    """Their default action must still happen: the slider moves by it."""
+    said = run_js(
+        tmp_path,
+        ClipPlayer._esm,
+        """[press(control("input"), "ArrowDown"), press(control("select"), "Home"), press(control("button"), "Enter"),
+            press(control("button"), "ArrowLeft"), press(control("input"), "s")]""",
+    )
+    assert said == [[True, False]] * 3 + [[False, False]] * 2
+
+
+def test_the_player_steps_by_arrow_keys_that_go_no_further(tmp_path):
+    player = """
+    const model = { values: { frame: 3, fps: 25 }, get(n) { return this.values[n]; },
+      set(n, v) { this.values[n] = v; }, save_changes() {} };
+    const bar = makeTransport(model, { length: 9 }).bar;
+    """
+    said = run_js(
+        tmp_path,
+        ClipPlayer._esm + player,
+        '[press(bar, "ArrowRight"), model.get("frame"), press(bar, "ArrowUp"), press(bar, "a")]',
+    )
+    assert said == [[True, True], 4, [False, False], [False, False]]
+
+
+def test_the_box_editor_moves_by_arrow_keys_that_go_no_further(tmp_path):
+    editor = """
+    let box = [10, 10, 5, 5];
+    const canvas = new Node();
+    editBox(canvas, { size: () => [100, 80], get: () => box, set: (b) => (box = b) });
+    """
+    said = run_js(
+        tmp_path,
+        ScoreMapExplorer._esm + editor,
+        '[press(canvas, "ArrowLeft"), press(canvas, "ArrowDown"), box, press(canvas, "Escape"), press(canvas, "Tab")]',
+    )
+    assert said == [[True, True], [True, True], [9, 11, 5, 5], [False, False], [False, False]]
+
+
+def test_no_key_is_half_handled():
+    """Whoever stops a key's default action stops its way up, too: both are in `handled`."""
+    for path in sorted(Path(__file__).parents[2].glob("course_lib/widgets/*.js")):
+        handlers = re.findall(
+            r'"keydown", (?:\(event\) => \{|on\w+)(.*?)\n  \}', path.read_text(), re.DOTALL
+        )
+        assert all("preventDefault" not in handler for handler in handlers), path.name
