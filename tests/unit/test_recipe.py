@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+import typing
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.errors import SettingsError
 from course_lib.recipe import Count, Positive, Range, Settings, Share, load_settings
+from course_lib.trackers.kcf import KCFSettings
 
 
 @dataclass(frozen=True)
@@ -103,3 +106,49 @@ def test_an_override_below_something_that_is_no_mapping_is_said():
 def test_numpy_numbers_are_numbers():
     made = Mine(rate=np.float32(0.5), size=np.int64(32))
     assert type(made.rate) is float and type(made.size) is int
+
+
+def values_of(kind) -> st.SearchStrategy:
+    """Values that a field of this kind may have."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        limit = next(a for a in arguments[1:] if isinstance(a, Range))
+        low, high = max(limit.low, -1e6), min(limit.high, 1e6)
+        if arguments[0] is int:
+            return st.integers(int(low) + limit.above, int(high))
+        return st.floats(low, high, exclude_min=limit.above)
+    if origin is Literal:
+        return st.sampled_from(arguments)
+    return {bool: st.booleans(), str: st.just("hog+grey")}[kind]
+
+
+@given(st.data())
+def test_what_is_written_as_yaml_is_read_back(tmp_path_factory, data):
+    """Any settings of KCF in their ranges, as YAML and as overrides."""
+    hints = typing.get_type_hints(KCFSettings, include_extras=True)
+    some = data.draw(st.sets(st.sampled_from(sorted(hints))))
+    chosen = {key: data.draw(values_of(hints[key]), label=key) for key in some}
+    path = tmp_path_factory.mktemp("recipe") / "kcf.yaml"
+    path.write_text(yaml.safe_dump(chosen))
+    wanted = KCFSettings(**chosen)
+    assert load_settings(KCFSettings, path) == wanted
+    texts = {key: str(value) for key, value in chosen.items()}
+    assert load_settings(KCFSettings, None, texts) == wanted
+
+
+@given(st.one_of(st.text(), st.binary()))
+def test_any_file_is_settings_or_a_sentence(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("recipe") / "mine.yaml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "replace"))
+    try:
+        assert isinstance(load_settings(Mine, path), Mine)
+    except SettingsError as problem:
+        assert str(path) in str(problem)
+
+
+@given(st.text(alphabet="[]{}:,-?&*!|>'\"%@`# \n\tab1", max_size=20))
+def test_any_override_is_a_setting_or_a_sentence(text):
+    try:
+        assert isinstance(load_settings(Mine, None, {"rate": text}), Mine)
+    except SettingsError as problem:
+        assert "rate" in str(problem)
