@@ -14,7 +14,7 @@ import nbformat
 from course_lib.errors import CourseError, MissingDataError
 from course_lib.files import write_whole
 from course_lib.grading.carry import carry_over
-from course_lib.grading.submission import read_notebook
+from course_lib.grading.reading import read_notebook
 from course_lib.places import PROJECT
 
 

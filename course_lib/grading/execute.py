@@ -17,7 +17,7 @@ from nbgrader.preprocessors import Execute
 from nbgrader.preprocessors.execute import UnresponsiveKernelError
 
 from course_lib.errors import CourseError
-from course_lib.grading.submission import AWARD
+from course_lib.grading.reading import AWARD
 
 ASK = "course_lib.judge"  # the event that the judge answers
 SEAL = "__import__('course_lib.exercises.judge').exercises.judge.seal({place!r})"
@@ -63,9 +63,9 @@ class SurvivingExecute(Execute):
         """Run one cell, and remember which; a points cell then says what the judge found."""
         self.current = index
         cell, resources = super().preprocess_cell(cell, resources, index)
-        if any(o.get("ename") == "CellTimeoutError" for o in cell.get("outputs", [])):
-            if "there" not in self._run("print('there')", ANSWERS_WITHIN):
-                raise UnresponsiveKernelError
+        late = any(o.get("ename") == "CellTimeoutError" for o in cell.get("outputs", []))
+        if late and "there" not in self._run("print('there')", ANSWERS_WITHIN):
+            raise UnresponsiveKernelError
         name = awarded(cell)
         if name:
             failed = [o for o in cell.outputs if o.output_type == "error"]
