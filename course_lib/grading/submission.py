@@ -23,7 +23,7 @@ FENCE = re.compile(r"\A\s*```\w*[ \t]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 def find_release(notebook: NotebookNode, releases: dict[str, NotebookNode]) -> str:
     """The lesson (a file's stem) with whose released notebook a submission shares most exercises; raises DataError if none."""
     names = {
-        f.group("name") for cell in notebook.cells for f in ANSWER.finditer(_without_fence(cell))
+        f.group("name") for cell in notebook.cells for f in ANSWER.finditer(block_of(cell))
     }
     ids = {graded_as(cell) for cell in notebook.cells} - {""}
     shared = {
@@ -74,7 +74,7 @@ def mend(
     awards = {name: _award_of(release, cell) for name, cell in wanted.items()}
     cells: list[NotebookNode] = []
     for cell in notebook.cells:
-        if _awarded(cell) in wanted:
+        if awarded(cell) in wanted:
             continue  # the released one comes after the answer
         name = next((n for n, answer in kept.items() if answer is cell), None)
         cell.metadata.pop("nbgrader", None)
@@ -105,8 +105,8 @@ def _file_problems(notebook: NotebookNode, stem: str, given_name: str) -> list[P
     return found
 
 
-def _without_fence(cell: NotebookNode) -> str:
-    """A cell's text; of a text cell that is one block of code, the block."""
+def block_of(cell: NotebookNode) -> str:
+    """A cell's text; of a text cell that is nothing but one block of code, the block."""
     found = FENCE.match(cell.source) if cell.cell_type != "code" else None
     return found.group(1) if found else cell.source
 
@@ -120,13 +120,13 @@ def _back_to_code(
     for cell in notebook.cells:
         if cell.cell_type == "code":
             continue
-        found = ANSWER.match(_without_fence(cell).lstrip())
+        found = ANSWER.match(block_of(cell).lstrip())
         name = by_id.get(graded_as(cell)) or (found.group("name") if found else None)
         if name not in wanted or name in answered:
             continue
         what = f"the cell for {name} was turned into {cell.cell_type}, which is not run"
         problems.append(Problem(what, "make it code again (press Escape, then Y)", True))
-        cell.source, cell.cell_type = _without_fence(cell).strip(), "code"
+        cell.source, cell.cell_type = block_of(cell).strip(), "code"
         cell.outputs, cell.execution_count = [], None
         cell.pop("attachments", None)
 
@@ -141,20 +141,27 @@ def _split(
     """Give each of several answers that stand in one cell a cell of its own."""
     cells: list[NotebookNode] = []
     for cell in notebook.cells:
-        found = list(ANSWER.finditer(cell.source)) if cell.cell_type == "code" else []
-        names = [f.group("name") for f in found if f.group("name") in wanted]
-        if len(set(names)) < 2:
-            cells.append(cell)
-            continue
-        what = f"{' and '.join(dict.fromkeys(names))} are answered in one cell"
-        problems.append(Problem(what, "give each a cell of its own", True))
-        ends = [f.start() for f in found[1:]] + [len(cell.source)]
-        starts = [0] + ends[:-1]
-        for start, end in zip(starts, ends, strict=True):
-            part = copy.deepcopy(cell)
-            part.source = cell.source[start:end].strip()
-            cells.append(part)
+        parts = parted(cell)
+        cells += parts
+        if len(parts) > 1:
+            what = f"{' and '.join(exercise_of(part) for part in parts)} are answered in one cell"
+            problems.append(Problem(what, "give each a cell of its own", True))
     notebook.cells = cells
+
+
+def parted(cell: NotebookNode) -> list[NotebookNode]:
+    """A cell that answers several exercises as several cells; any other as it is."""
+    found = list(ANSWER.finditer(cell.source)) if cell.cell_type == "code" else []
+    if len({one.group("name") for one in found}) < 2:
+        return [cell]
+    starts = [0, *(one.start() for one in found[1:])]
+    parts = [copy.deepcopy(cell) for _ in starts]
+    for part, start, end in zip(parts, starts, [*starts[1:], len(cell.source)], strict=True):
+        part.source = cell.source[start:end].strip("\n")
+    for part in parts[1:]:
+        part.metadata.pop("nbgrader", None)
+        part.metadata.pop("course", None)
+    return parts
 
 
 def _decorate(
@@ -212,7 +219,7 @@ def _award_problems(
 ) -> list[Problem]:
     found = []
     for name, cell in wanted.items():
-        given = [c for c in notebook.cells if _awarded(c) == name]
+        given = [c for c in notebook.cells if awarded(c) == name]
         if not given:
             found.append(
                 Problem(f"the points cell of {name} is gone", "nothing to do: it is put back", True)
@@ -263,7 +270,7 @@ def _where(problem: Exception) -> str:
     return str(problem) or type(problem).__name__
 
 
-def _awarded(cell: NotebookNode) -> str | None:
+def awarded(cell: NotebookNode) -> str | None:
     """The exercise whose points a cell awards, or None: by its metadata, else by its text."""
     if cell.cell_type != "code" or exercise_of(cell):
         return None

@@ -287,14 +287,14 @@ class TestArchives:
     @pytest.mark.parametrize("as_folder", [False, True])
     def test_a_students_own_zip_is_opened_but_none_inside_it(self, tmp_path, term, text, as_folder):
         inner, outer = io.BytesIO(), io.BytesIO()
-        zipped(inner, {f"work/{NAME}": text})
+        zipped(inner, {f"mine/{NAME}": text})
         zipped(outer, {"inner.zip": inner.getvalue()})
         files = {"ada_1/hw.zip": inner.getvalue(), "bo_2/hw.zip": outer.getvalue()}
         files["cy_3/hw.zip"] = b"no zip"
         place = tmp_path / "all.zip"
         arrived = laid_out(tmp_path / "in", files) if as_folder else zipped(place, files)
         found = {c.student: c for c in collect(term, arrived)}
-        assert found["ada"].lesson == small.STEM and found["ada"].source == f"ada_1/hw.zip/work/{NAME}"
+        assert found["ada"].lesson == small.STEM and found["ada"].source == f"ada_1/hw.zip/mine/{NAME}"
         assert "a zip file inside a student's own" in found["bo"].problems[0].what
         assert "cy_3/hw.zip is damaged" in found["cy"].problems[0].what
 
