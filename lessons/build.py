@@ -105,7 +105,9 @@ def for_students(notebook: NotebookNode) -> NotebookNode:
     for cell in student.cells:
         cell.metadata.get("nbgrader", {}).pop("checksum", None)
         if "course" in cell.metadata:  # tells an update whether anything was written in it
-            cell.metadata.course["released"] = hashlib.sha256(cell.source.encode()).hexdigest()[:12]
+            cell.metadata.course["released"] = hashlib.sha256(cell.source.encode()).hexdigest()[
+                :12
+            ]
     return student
 
 

@@ -39,7 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     source = find_lesson(arguments.lesson, PROJECT / "notebooks")
     mine = PROJECT / "my_work" / source.name
     if mine.parent.exists() and not mine.parent.is_dir():
-        raise CourseError(f"{mine.parent} is a file; your copies go into a folder of that name: move it")
+        raise CourseError(
+            f"{mine.parent} is a file; your copies go into a folder of that name: move it"
+        )
     if arguments.update:
         return update(source, mine)
     target = free_name(mine, arguments.again)

@@ -45,7 +45,9 @@ def seal(place: str) -> None:
     order = json.loads(Path(place).read_text(encoding="utf-8"))
     os.unlink(place)
     for name in order["exercises"]:
-        with suppress(CourseError):  # an exercise of the instructor's own has no check of the course
+        with suppress(
+            CourseError
+        ):  # an exercise of the instructor's own has no check of the course
             core.find_check(name)
     own = _private_copy()["course_lib.exercises.judge"]
     own.listen(order, core.RECORDS, sys.stdout)
@@ -73,6 +75,8 @@ def listen(order: dict[str, Any], records: dict[str, Any], out: Any) -> None:
                 looking = False
             if cell:
                 raise RuntimeError(f"{event} is closed to cells while a notebook is graded")
+        elif event == "sys.settrace":  # what it hands out are frames, whoever asks for it
+            raise RuntimeError("tracing is closed while a notebook is graded")
         elif event in STARTS and judge.busy:
             raise RuntimeError("an answer may not start programs while it is checked")
         elif event in FILES and given and _is_the_terms(given[0], term, here):
@@ -94,8 +98,11 @@ class _Judge:
         record = self.records.get(name)
         if record is None:
             return "not attempted", "run the cell above first"
-        if record.status != "right":
-            return str(record.status), str(record.words)
+        status = record.status
+        if (
+            type(status) is not str or status != "right"
+        ):  # no object that is one thing and prints another
+            return "wrong", str(record.words)
         self.busy = True
         try:
             refuse = reach._refuse.__code__
@@ -144,7 +151,7 @@ def _is_closed(event: str, given: tuple) -> bool:
     """Whether an event looks where the judge keeps things."""
     if event in ("object.__getattr__", "object.__setattr__"):
         return len(given) > 1 and given[1] in FRAMES
-    return event in ("sys._getframe", "sys.settrace", "sys.setprofile") or event.startswith(
+    return event in ("sys._getframe", "sys.setprofile") or event.startswith(
         ("gc.get_", "ctypes.", "sys._current_")
     )
 

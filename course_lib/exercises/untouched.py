@@ -58,7 +58,9 @@ class Snapshot:
             for name in _put_back_class(cls, saved)
         ]
         changed += [
-            f"{f.__module__}.{f.__qualname__}" for f, *saved in self._functions if _differs(f, saved)
+            f"{f.__module__}.{f.__qualname__}"
+            for f, *saved in self._functions
+            if _differs(f, saved)
         ]
         for f, code, defaults, named in self._functions:
             if _differs(f, (code, defaults, named)):
@@ -160,9 +162,7 @@ def _put_back_class(cls: type, saved: dict[str, Any]) -> Iterator[str]:
 
 def _differs(f: FunctionType, saved: Any) -> bool:
     code, defaults, named = saved
-    return (
-        f.__code__ is not code or f.__defaults__ is not defaults or f.__kwdefaults__ is not named
-    )
+    return f.__code__ is not code or f.__defaults__ is not defaults or f.__kwdefaults__ is not named
 
 
 def _bodies(reference: Any) -> list[FunctionType]:

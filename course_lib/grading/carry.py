@@ -183,7 +183,9 @@ class _Work:
             answer = cell.source
         else:
             answer = block_of(cell).strip()
-            self.report.notes.append(f"your answer to {name} was {cell.cell_type}; it is code again")
+            self.report.notes.append(
+                f"your answer to {name} was {cell.cell_type}; it is code again"
+            )
         if not ANSWER.search(answer):
             line = f'@exercise("{name}")'
             magics = [x for x in answer.splitlines() if x.startswith("%%")][:1]
@@ -204,7 +206,9 @@ class _Work:
         same = [
             new
             for new, cell in self.wanted.items()
-            if (found := signature(cell.source, new)) and found[0] in defined and new not in self.tries
+            if (found := signature(cell.source, new))
+            and found[0] in defined
+            and new not in self.tries
         ]
         why = f"your answer to {name}, which is not part of the lesson any more"
         if len(same) == 1:

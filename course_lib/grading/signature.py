@@ -27,9 +27,7 @@ def signature(source: str, exercise: str = "") -> tuple | None:
     for node in decorated or defined:
         if isinstance(node, FUNCTIONS):
             return (node.name, ast.dump(node.args))
-        methods = [
-            n for n in node.body if isinstance(n, FUNCTIONS) and not n.name.startswith("_")
-        ]
+        methods = [n for n in node.body if isinstance(n, FUNCTIONS) and not n.name.startswith("_")]
         return (node.name, *sorted((m.name, ast.dump(m.args)) for m in methods))
     return None
 

@@ -114,7 +114,7 @@ def tell_apart(collected: list[Collected], there: list[str]) -> None:
     spellings = defaultdict(set)
     for name in [*there, *(c.student for c in collected if c.lesson)]:
         spellings[name.casefold()].add(name)
-    same = defaultdict(list)
+    same, sources = defaultdict(list), defaultdict(set)
     for one in collected:
         if not one.lesson:
             continue
@@ -123,6 +123,13 @@ def tell_apart(collected: list[Collected], there: list[str]) -> None:
             one.leave(f"{names} are one folder on some disks", WIDER)
         else:
             same[one.student, one.lesson].append(one)
+            sources[one.student].add(one.who)
+    for one in collected:
+        if one.lesson and len(sources[one.student]) > 1:
+            what = (
+                f"{one.student} stands for {' and '.join(map(shown, sorted(sources[one.student])))}"
+            )
+            one.problems.append(Problem(what, WIDER, True))
     for (student, lesson), several in same.items():
         if len({(one.text, one.who) for one in several}) > 1:
             _leave_all(student, lesson, several)

@@ -22,12 +22,12 @@ FENCE = re.compile(r"\A\s*```\w*[ \t]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 
 def find_release(notebook: NotebookNode, releases: dict[str, NotebookNode]) -> str:
     """The lesson (a file's stem) with whose released notebook a submission shares most exercises; raises DataError if none."""
-    names = {
-        f.group("name") for cell in notebook.cells for f in ANSWER.finditer(block_of(cell))
-    }
+    names = {f.group("name") for cell in notebook.cells for f in ANSWER.finditer(block_of(cell))}
     ids = {graded_as(cell) for cell in notebook.cells} - {""}
     shared = {
-        stem: sum(name in names or graded_as(cell) in ids for name, cell in answers(release).items())
+        stem: sum(
+            name in names or graded_as(cell) in ids for name, cell in answers(release).items()
+        )
         for stem, release in releases.items()
     }
     best = max(shared, key=lambda stem: shared[stem], default=None)

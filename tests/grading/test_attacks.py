@@ -85,6 +85,15 @@ BEFORE = {
         "    core.RECORDS[name] = core.Record(np.hanning, 'right', 'right', 9)\n"
         "core.exercise = exercise = lambda name: lambda f: f"
     ),
+    "a record that lies": (
+        "from course_lib.exercises import core\n"
+        "class Lie(str):\n    __eq__ = lambda s, o: False\n    __ne__ = lambda s, o: True\n"
+        "    __hash__ = str.__hash__\n    __str__ = lambda s: 'right'\n"
+        "class Forged:\n    status, words, answer, points = Lie('right'), 'right', None, 9\n"
+        "class Kept(dict):\n    get = __getitem__ = lambda s, *a: Forged()\n"
+        "core.RECORDS.update({n: Forged() for n in ('mosse.target', 'kcf.displacement', 'kcf.size')})\n"
+        "exercise = lambda name: lambda f: f"
+    ),
     "errors hidden": (
         "ip = get_ipython()\nip.showtraceback = lambda *a, **k: None\n"
         "ip.set_custom_exc((Exception,), lambda *a, **k: None)\n"
@@ -143,6 +152,12 @@ ANSWERS = {
         '@exercise("mosse.target")\ndef target(*given):\n'
         "    return inspect.currentframe().f_back.f_locals['reference'](*given)"
     ),
+    "traces the check": (
+        "import sys, threading\nseen = {}\n"
+        "def tracer(frame, event, given):\n    seen.update(frame.f_locals)\n    return tracer\n"
+        "try:\n    threading.settrace(tracer)\n    sys.settrace(tracer)\nexcept RuntimeError:\n    pass\n\n\n"
+        '@exercise("mosse.target")\ndef target(*given):\n    return seen["reference"](*given)'
+    ),
     "looks into a traceback": (
         '@exercise("mosse.target")\ndef target(*given):\n    try:\n        1 / 0\n'
         "    except ZeroDivisionError as e:\n"
@@ -193,16 +208,14 @@ def points(tmp_path: Path, answer: str) -> dict[str, float]:
     path.write_text(small.source(), encoding="utf-8")
     notebook = small.build.solved(path)
     for name in ("kcf.displacement", "kcf.size"):
-        small.answer_cell(notebook, name).source = (
-            f'@exercise("{name}")\ndef wrong(*given):\n    return 1'
-        )
+        small.answer_cell(
+            notebook, name
+        ).source = f'@exercise("{name}")\ndef wrong(*given):\n    return 1'
     small.answer_cell(notebook, "mosse.target").source = answer
     run = SurvivingExecute(timeout=60, kernel_name="python3")
     graded, _ = run.preprocess(notebook, {"metadata": {"path": str(tmp_path)}})
     assert len(graded.cells) == len(notebook.cells)
-    return {
-        name: determine_grade(small.award_cell(graded, name))[0] for name in small.POINTS
-    }
+    return {name: determine_grade(small.award_cell(graded, name))[0] for name in small.POINTS}
 
 
 @pytest.fixture
@@ -229,9 +242,7 @@ def test_an_answer_that_is_an_attack_earns_nothing(tmp_path, grading, attack):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "attack", ["grading switched off", "checks exchanged", "a module forged"]
-)
+@pytest.mark.parametrize("attack", ["grading switched off", "checks exchanged", "a module forged"])
 def test_a_right_answer_after_an_exchange_keeps_its_points(tmp_path, grading, attack):
     """What was exchanged is put back before an answer is judged: nobody else's lines cost an honest answer."""
     got = points(tmp_path, f"{BEFORE[attack]}\n\n\n{RIGHT}")

@@ -144,7 +144,9 @@ MENDED = {
     ),
     "format a text": (lambda text: changed(text, nbformat="4"), "format '4'"),
     "half a character": (
-        lambda text: changed(text, cell_2_source=["# \ud800\n", *json.loads(text)["cells"][2]["source"]]),
+        lambda text: changed(
+            text, cell_2_source=["# \ud800\n", *json.loads(text)["cells"][2]["source"]]
+        ),
         None,
     ),
     "tagged to be skipped": (
@@ -229,7 +231,9 @@ class TestTurned:
         first.source += f"\n\n\n{second.source}"
         notebook.cells.remove(second)
         whole, problems = mend(notebook, release, small.STEM, NAME)
-        assert "mosse.window and mosse.target are answered in one cell" in [p.what for p in problems]
+        assert "mosse.window and mosse.target are answered in one cell" in [
+            p.what for p in problems
+        ]
         for name in small.ANSWERS:
             assert small.answer_cell(whole, name).source.endswith(small.ANSWERS[name])
             assert "nbgrader" in small.answer_cell(whole, name).metadata
@@ -294,7 +298,9 @@ class TestArchives:
         place = tmp_path / "all.zip"
         arrived = laid_out(tmp_path / "in", files) if as_folder else zipped(place, files)
         found = {c.student: c for c in collect(term, arrived)}
-        assert found["ada"].lesson == small.STEM and found["ada"].source == f"ada_1/hw.zip/mine/{NAME}"
+        assert (
+            found["ada"].lesson == small.STEM and found["ada"].source == f"ada_1/hw.zip/mine/{NAME}"
+        )
         assert "a zip file inside a student's own" in found["bo"].problems[0].what
         assert "cy_3/hw.zip is damaged" in found["cy"].problems[0].what
 
@@ -439,6 +445,17 @@ class TestIdentity:
         files = {f"Ada_1/{NAME}": text, f"Ada_2/{NAME}": text}
         assert not any(c.lesson for c in collect(term, laid_out(tmp_path / "in", files)))
 
+    def test_one_name_for_two_lessons_of_two_is_said(self, tmp_path, term, text, release):
+        def second(whole: str) -> str:
+            return re.sub(r"(kcf|mosse)([.-])", r"two\2", whole)
+
+        released = second(nbformat.writes(release))
+        laid_out(term / "release" / "98_other", {"98_other.ipynb": released})
+        files = {f"Ada_1/{NAME}": text, "Ada_2/98_other.ipynb": second(text)}
+        found = collect(term, laid_out(tmp_path / "in", files))
+        assert [c.lesson for c in found] == [small.STEM, "98_other"]
+        assert all("Ada stands for Ada_1 and Ada_2" in c.problems[-1].what for c in found)
+
     def test_one_file_twice_counts_once_two_versions_stop(self, tmp_path, term, text, other):
         place = laid_out(tmp_path / "in", {f"ada/{NAME}": text, f"ada/copy/{NAME}": text})
         found = collect(term, place)
@@ -501,7 +518,9 @@ class TestIdentity:
     def test_where_the_hub_left_them_folders_are_the_students(self, tmp_path, term, text, other):
         files = {"ada_lovelace": text, "ada_smith": other, "a+b": text}
         laid_out(term / "submitted", {f"{s}/{small.STEM}/{NAME}": t for s, t in files.items()})
-        laid_out(term / "submitted", {f"{s}/{small.STEM}/timestamp.txt": "2026-11-25" for s in files})
+        laid_out(
+            term / "submitted", {f"{s}/{small.STEM}/timestamp.txt": "2026-11-25" for s in files}
+        )
         damaged = changed(text, cell_4_metadata=None)
         (term / "submitted" / "ada_smith" / small.STEM / NAME).write_text(damaged)
         for _ in range(2):

@@ -118,7 +118,9 @@ class TestNamed:
         mine = copy.deepcopy(old)
         small.answer_cell(mine, "kcf.size").source = f"{line}\n{small.ANSWERS['kcf.size']}"
         notebook, report = update(mine, old)
-        assert report.kept == ["kcf.size"] and any(c.source.startswith(line) for c in notebook.cells)
+        assert report.kept == ["kcf.size"] and any(
+            c.source.startswith(line) for c in notebook.cells
+        )
 
     @pytest.mark.parametrize("magic", ["", "%%time\n"])
     def test_a_lost_line_is_put_back(self, old, magic):
@@ -135,7 +137,9 @@ class TestNamed:
         mine = small.answered(old, "kcf.size")
         last = small.answer_cell(mine, "kcf.size")
         first = copy.deepcopy(last)
-        first.source = '@exercise("kcf.size")\ndef best_size(responses, weight):\n    return 7 # first'
+        first.source = (
+            '@exercise("kcf.size")\ndef best_size(responses, weight):\n    return 7 # first'
+        )
         mine.cells.insert(mine.cells.index(last), first)
         notebook, report = update(mine, old)
         cell = small.answer_cell(notebook, "kcf.size")
@@ -211,7 +215,9 @@ class TestNamed:
         notebook, report = update(small.answered(old, "kcf.size"), fresh, old)
         place = [c.source.startswith('award("scale.choice"') for c in notebook.cells].index(True)
         below = notebook.cells[place + 1].source
-        assert report.gone == ["kcf.size"] and "scale.choice asks for something of the same" in below
+        assert (
+            report.gone == ["kcf.size"] and "scale.choice asks for something of the same" in below
+        )
         assert "#     peaks = responses.max((1, 2))" in below
 
     def test_an_untouched_stub_of_an_older_version_is_nobodys_work(self, tmp_path, old):
@@ -260,7 +266,7 @@ LINES = st.one_of(
             "### BEGIN SOLUTION",
             "%%time\n%matplotlib inline",
             "# your answer to kcf.size, which is not part of the lesson any more:",
-            "```python\n@exercise(\"kcf.size\")\ndef best_size(responses, weight):\n    return 4\n```",
+            '```python\n@exercise("kcf.size")\ndef best_size(responses, weight):\n    return 4\n```',
         ]
     ),
 )
