@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from course_lib.errors import DataError, os_error_in_words
-from course_lib.files import read_json, write_whole
+from course_lib.files import read_json, whole_file, write_whole
 from course_lib.grading.arrived import shown
 from course_lib.grading.reading import Problem
 from course_lib.grading.students import Collected, find_student
@@ -55,7 +55,8 @@ class Submitted:
             return False
         ending = "as-handed-in" if self.in_place else f"before-{_stamp(target)}"
         kept = _free(target.with_name(f"{target.name}.{ending}"))
-        kept.write_bytes(content)
+        with whole_file(kept) as part:
+            part.write_bytes(content)
         if not self.in_place:
             what = f"it replaces what was collected before, which is kept as {kept.name}"
             remedy = f"grade it anew: nbgrader autograde {one.lesson} --force"

@@ -242,7 +242,7 @@ def test_an_answer_that_is_an_attack_earns_nothing(tmp_path, grading, attack):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("attack", ["grading switched off", "checks exchanged", "a module forged"])
+@pytest.mark.parametrize("attack", ["grading switched off", "checks exchanged", "award exchanged"])
 def test_a_right_answer_after_an_exchange_keeps_its_points(tmp_path, grading, attack):
     """What was exchanged is put back before an answer is judged: nobody else's lines cost an honest answer."""
     got = points(tmp_path, f"{BEFORE[attack]}\n\n\n{RIGHT}")
