@@ -23,7 +23,8 @@ import nbformat
 import numpy as np
 
 from course_lib.files import write_whole
-from course_lib.grading.submission import answers, read_notebook
+from course_lib.grading.reading import read_notebook
+from course_lib.grading.submission import answers
 from course_lib.places import PROJECT
 from course_lib.provenance import provenance
 

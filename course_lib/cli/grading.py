@@ -8,8 +8,19 @@ from pathlib import Path
 import nbformat
 
 from course_lib.cli.start import find_lesson
-from course_lib.grading.submission import Problem, find_release, mend, read_notebook
-from course_lib.grading.term import collect, new_term
+from course_lib.errors import CourseError, DataError, MissingDataError
+from course_lib.files import digest, write_whole
+from course_lib.grading.arrived import shown
+from course_lib.grading.reading import (
+    LARGEST,
+    Problem,
+    read_notebook,
+    read_submission,
+    too_large,
+)
+from course_lib.grading.students import DEFAULT
+from course_lib.grading.submission import find_release, mend
+from course_lib.grading.term import collect, differing, new_term
 from course_lib.places import NOTEBOOKS, SOLUTIONS
 
 
@@ -22,8 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     new.add_argument(
         "--timeout",
         type=int,
-        default=120,
         help="seconds a cell may take when it is graded (default 120)",
+    )
+    new.add_argument(
+        "--update",
+        action="store_true",
+        help="write the course's newest sources beside those that differ, in source_new/",
     )
     check = steps.add_parser(
         "check", help="look a submission over before it is handed in or graded"
@@ -35,47 +50,106 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     bring.add_argument("arrived", type=Path, help="a zip file, a folder, or one notebook")
     bring.add_argument(
         "--student",
-        default=r"(?P<student>[^/_]+)",
-        help="pattern that finds the student's name in a notebook's path",
+        default=DEFAULT,
+        help="pattern that finds the student's name, group (?P<student>…), in a notebook's path",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do the step; 1 if something is left that only the student can mend."""
+    """Do the step; 1 if something is left that only the student or the instructor can mend."""
     return {"new": _new, "check": _check, "collect": _collect}[arguments.step](arguments)
 
 
 def _new(arguments: argparse.Namespace) -> int:
+    folder = arguments.folder
     stems = [find_lesson(name, SOLUTIONS).stem for name in arguments.lessons]
-    for path in new_term(arguments.folder, stems, arguments.timeout):
+    there = (folder / "nbgrader_config.py").exists()
+    written = new_term(folder, stems, arguments.timeout, arguments.update)
+    for path in written:
         print(f"wrote {path}")
-    print(f"next: cd {arguments.folder} && nbgrader generate_assignment {stems[0]}")
+    if there and arguments.timeout is not None:
+        print("kept nbgrader_config.py, whose seed is in use: change c.Execute.timeout in it")
+    for path in differing(folder, stems):
+        print(
+            f"kept {path}: it is not the course's (edited, or of another version); "
+            + (
+                "the course's stands in source_new/"
+                if arguments.update
+                else "--update writes the course's beside it, in source_new/"
+            )
+        )
+    print(f"next: cd {folder} && nbgrader generate_assignment {stems[0]}")
     return 0
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    notebook = read_notebook(arguments.notebook)
+    if arguments.mended:
+        _require_free(arguments.mended, arguments.notebook)
+    name = arguments.notebook.name
+    if not arguments.notebook.exists():
+        raise MissingDataError(f"{arguments.notebook} does not exist; give a notebook (.ipynb)")
+    notebook, faults = read_submission(_content(arguments.notebook), name)
     released = {p.stem: read_notebook(p) for p in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))}
     stem = find_release(notebook, released)
-    whole, problems = mend(notebook, released[stem], stem, arguments.notebook.name)
-    print(f"{arguments.notebook.name}: lesson {stem}")
+    whole, problems = mend(notebook, released[stem], stem, name)
+    print(f"{name}: lesson {stem}")
     if arguments.mended:
-        arguments.mended.write_text(nbformat.writes(whole), encoding="utf-8")
+        whole.metadata["course_mended"] = _fingerprint(whole)
+        write_whole(arguments.mended, nbformat.writes(whole))
         print(f"  mended copy: {arguments.mended}")
-    return _say(problems)
+    return _say(faults + problems)
+
+
+def _content(path: Path) -> bytes:
+    """A notebook's bytes; raises DataError before a file too large for any notebook is read."""
+    size = path.stat().st_size
+    if size > LARGEST:
+        raise DataError(too_large(path.name, size))
+    return path.read_bytes()
+
+
+def _require_free(mended: Path, given: Path) -> None:
+    """Raise CourseError if the mended copy must not be written there."""
+    if mended.suffix.lower() != ".ipynb":
+        raise CourseError(f"--mended {mended} is no notebook's name; give one that ends in .ipynb")
+    if mended.exists() and given.exists() and mended.samefile(given):
+        raise CourseError(f"--mended {mended} is the submission itself; give another name")
+    if not mended.exists():
+        return
+    try:
+        there = read_notebook(mended)
+        made_here = there.metadata.get("course_mended") == _fingerprint(there)
+    except (CourseError, OSError):
+        made_here = False
+    if not made_here:
+        raise CourseError(
+            f"--mended {mended} is there already, and not as this command made it; give another name, or delete it first"
+        )
+
+
+def _fingerprint(notebook: nbformat.NotebookNode) -> str:
+    """What tells whether someone worked on a mended copy."""
+    return digest(*(f"{cell.cell_type}\n{cell.source}" for cell in notebook.cells))
 
 
 def _collect(arguments: argparse.Namespace) -> int:
-    worst = 0
-    for one in collect(arguments.folder, arguments.arrived, arguments.student):
-        print(f"{one.student}: {one.source}" + (f" → {one.lesson}" if one.lesson else ""))
+    worst, brought = 0, 0
+    collected = collect(arguments.folder, arguments.arrived, arguments.student)
+    for one in collected:
+        brought += one.lesson is not None
+        goes = f" → {one.lesson}" if one.lesson else ""
+        print(f"{shown(one.student) or 'nobody'}: {shown(one.source)}{goes}")
         worst = max(worst, _say(one.problems))
+    left = sum(any(not p.mended for p in one.problems) for one in collected)
+    print(f"{brought} of {len(collected)} brought in; something is left to do for {left}")
     return worst
 
 
 def _say(problems: list[Problem]) -> int:
     for problem in problems:
-        print(f"  {'mended' if problem.mended else 'LEFT  '}  {problem.what}: {problem.remedy}")
+        print(
+            f"  {'mended' if problem.mended else 'LEFT  '}  {shown(problem.what)}: {problem.remedy}"
+        )
     if not problems:
         print("  nothing is wrong with it")
     return int(any(not problem.mended for problem in problems))

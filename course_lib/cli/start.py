@@ -6,27 +6,30 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+import os
 import shutil
 from pathlib import Path
 
 import nbformat
 
-from course_lib.errors import CourseError, MissingDataError
-from course_lib.files import write_whole
-from course_lib.grading.carry import carry_over
-from course_lib.grading.submission import read_notebook
+from course_lib.errors import CourseError, DataError, MissingDataError
+from course_lib.files import whole_file, write_whole
+from course_lib.grading.carry import Carried, carry_over
+from course_lib.grading.reading import read_notebook
 from course_lib.places import NOTEBOOKS, PROJECT
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument("lesson", help='number or part of the name: "02" or "mosse"')
-    parser.add_argument(
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument(
         "--update",
         action="store_true",
         help="bring your copy to the newest version, with your answers",
     )
-    parser.add_argument(
+    choice.add_argument(
         "--again", action="store_true", help="make one more fresh copy beside the one that is there"
     )
 
@@ -34,35 +37,73 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Copy, and say how to open the copy."""
     source = find_lesson(arguments.lesson, NOTEBOOKS)
+    mine = PROJECT / "my_work" / source.name
+    if mine.parent.exists() and not mine.parent.is_dir():
+        raise CourseError(
+            f"{mine.parent} is a file; your copies go into a folder of that name: move it"
+        )
     if arguments.update:
-        return update(source, PROJECT / "my_work" / source.name)
-    target = free_name(PROJECT / "my_work" / source.name, arguments.again)
-    target.parent.mkdir(exist_ok=True)
-    shutil.copyfile(source, target)
+        return update(source, mine)
+    target = free_name(mine, arguments.again)
+    _copy(source, target)
     print(f"copied to {target.relative_to(PROJECT)}: it is yours, and no update changes it")
-    print(f"open it with: make lab LESSON={target.relative_to(PROJECT).as_posix()}")
+    print(f"open it with: tracking-course lab {target.relative_to(PROJECT).as_posix()}")
     return 0
 
 
 def update(source: Path, mine: Path) -> int:
     """Bring a student's copy to the newest version; the copy as it was stays beside it."""
-    notebook, report = carry_over(read_notebook(mine), read_notebook(source))
+    number = source.stem.split("_")[0]
+    if not os.path.lexists(mine):
+        raise MissingDataError(
+            f"{mine} does not exist, so there is nothing to update; `python -m course_lib start {number}` makes it"
+        )
+    try:
+        written = read_notebook(mine)
+    except MissingDataError:
+        raise MissingDataError(f"{mine} is a link that leads nowhere; remove it") from None
+    except DataError as problem:
+        raise DataError(
+            f"{mine} was not updated and is as it was: {problem}. `python -m course_lib start {number} --again` makes a fresh "
+            "copy beside it"
+        ) from None
+    notebook, report = carry_over(written, read_notebook(source))
+    text = nbformat.writes(notebook)
     before = free_name(mine.with_stem(f"{mine.stem}_before"), again=True)
-    shutil.copyfile(mine, before)
-    write_whole(mine, nbformat.writes(notebook))
+    _copy(mine, before)
+    try:
+        write_whole(mine.resolve(), text)
+    except OSError:
+        before.unlink(missing_ok=True)  # nothing was changed, so there is nothing before it
+        raise
     print(f"{mine.name} is the newest version now; as it was: {before.name}")
-    print(
-        f"  answers carried over: {', '.join(report.kept) or 'none'}; cells of your own: {report.own}"
-    )
-    for name in report.changed:
-        print(
-            f"  {name} is asked for otherwise now: your old answer stands below its cell, as comments"
-        )
-    for name in report.gone:
-        print(
-            f"  {name} is not part of the lesson any more: your answer stands at the end, as comments"
-        )
+    for line in told(report):
+        print(f"  {line}")
     return 0
+
+
+def told(report: Carried) -> list[str]:
+    """What became of the student's work, in sentences."""
+    kept = ", ".join(report.kept) or "none"
+    return [
+        f"answers carried over: {kept}; cells of your own: {report.own}",
+        *(
+            f"{name} is asked for otherwise now: your old answer stands below its cell, as comments"
+            for name in report.changed
+        ),
+        *(
+            f"{name} is not part of the lesson any more: your answer stands in it nevertheless, as comments (search for "
+            f"{name})"
+            for name in report.gone
+        ),
+        *report.notes,
+    ]
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A whole copy, or none; what it held while it was not whole leaves nothing."""
+    with whole_file(target) as part:
+        shutil.copyfile(source, part)
 
 
 def find_lesson(name: str, folder: Path) -> Path:
@@ -88,11 +129,11 @@ def find_lesson(name: str, folder: Path) -> Path:
 
 def free_name(target: Path, again: bool) -> Path:
     """`target`, or with `again` the first free `name_2.ipynb`, …; raises CourseError rather than overwrite."""
-    if not target.exists():
+    if not os.path.lexists(target):  # a link that leads nowhere is somebody's, too
         return target
     if not again:
         raise CourseError(
             f"{target.name} is in {target.parent.name}/ already, with your work in it; --again makes a fresh copy beside it"
         )
-    numbers = (target.with_stem(f"{target.stem}_{n}") for n in range(2, 1000))
-    return next(path for path in numbers if not path.exists())
+    numbers = (target.with_stem(f"{target.stem}_{n}") for n in itertools.count(2))
+    return next(path for path in numbers if not os.path.lexists(path))

@@ -8,7 +8,7 @@ runs the check named "boxes.iou" at once and says what it found. While the answe
 right, the course's own version stands in, and the page says so: a student who is stuck runs on.
 With `COURSE_STRICT=1` (the solutions' own test) nothing stands in and `award` raises unless the answer is right. With
 `COURSE_GRADING=1` `award` raises as well, but the course's version stands in: a missing answer costs its own points, and
-not those of the later ones that build on it.
+not those of the later ones that build on it. A term's grading decides on points by `judge.py`, which no cell reaches.
 
 The checks themselves are in `lesson00.py`, `lesson01.py`, …: a function that compares the answer with the
 reference and raises `Wrong` with a sentence in the words of the subject.
@@ -132,12 +132,13 @@ def award(name: str, points: int, hidden: bool = False) -> None:
     """Say how many of `points` the answer to exercise `name` earns. The cell below each exercise calls it.
 
     In strict mode and while grading an answer that is not right raises NotRight, and nbgrader gives the cell no points.
-    `hidden=True` checks again with the instructor's own random inputs (COURSE_GRADING_SEED).
+    `hidden=True` checks again with the instructor's own random inputs (COURSE_GRADING_SEED), unless a judge does so
+    after this cell (COURSE_JUDGED).
     """
     record = RECORDS.get(name)
     if record is None:
         record = Record(None, "not attempted", "run the cell above first")
-    elif hidden and record.status == "right":
+    elif hidden and record.status == "right" and not _set("COURSE_JUDGED"):
         status, words = examine(
             name, record.answer, seed=int(os.environ.get("COURSE_GRADING_SEED", "1"))
         )

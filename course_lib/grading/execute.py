@@ -1,14 +1,28 @@
-"""Running a submission to its end, even if a cell ends the kernel."""
+"""Running a submission to its end, even if a cell ends the kernel, and asking the judge for each exercise's points."""
 
 from __future__ import annotations
 
 import copy
+import json
+import os
+import secrets
+import tempfile
+from hashlib import blake2b
 from typing import Any
 
+import nbformat
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from nbgrader.preprocessors import Execute
 from nbgrader.preprocessors.execute import UnresponsiveKernelError
+
+from course_lib.errors import CourseError
+from course_lib.grading.reading import AWARD
+
+ASK = "course_lib.judge"  # the event that the judge answers
+SEAL = "__import__('course_lib.exercises.judge').exercises.judge.seal({place!r})"
+ANSWERS_WITHIN = 10  # seconds after an interrupt; a kernel that does not is as good as dead
+SETTING_UP = 600  # seconds that the first import of every package may take
 
 
 class SurvivingExecute(Execute):
@@ -16,9 +30,14 @@ class SurvivingExecute(Execute):
 
     nbgrader gives up on such a submission. Here the cell is replaced by one that raises an error naming the reason, and
     the notebook runs again from the first cell. The student's lines stay below, as comments.
+
+    Points do not rest on what a cell of the notebook says, since cells run in one process with the answers: before the
+    first cell a judge is set up in the kernel (`course_lib/exercises/judge.py`), and after each points cell its signed
+    verdict takes the place of the cell's output.
     """
 
     current = -1  # number of the cell that runs
+    secret = b""  # of the kernel that runs
 
     def preprocess(
         self, nb: NotebookNode, resources: Any, km: Any = None
@@ -29,6 +48,8 @@ class SurvivingExecute(Execute):
             try:
                 return super().preprocess(tried, resources, km)
             except (DeadKernelError, UnresponsiveKernelError):
+                if self.current < 0:
+                    raise
                 cell = nb.cells[self.current]
                 lines = "\n".join(f"# {line}" for line in cell.source.splitlines())
                 cell.source = (
@@ -39,6 +60,90 @@ class SurvivingExecute(Execute):
     def preprocess_cell(
         self, cell: NotebookNode, resources: Any, index: int
     ) -> tuple[NotebookNode, Any]:
-        """Run one cell, and remember which."""
+        """Run one cell, and remember which; a points cell then says what the judge found."""
         self.current = index
-        return super().preprocess_cell(cell, resources, index)
+        cell, resources = super().preprocess_cell(cell, resources, index)
+        late = any(o.get("ename") == "CellTimeoutError" for o in cell.get("outputs", []))
+        if late and "there" not in self._run("print('there')", ANSWERS_WITHIN):
+            raise UnresponsiveKernelError
+        name = awarded(cell)
+        if name:
+            failed = [o for o in cell.outputs if o.output_type == "error"]
+            status, words = self._verdict(name)
+            if status != "right":
+                cell.outputs = [_error(f"{name}: {words}")]
+            else:  # what else the cell printed would count as fewer points
+                points = f"{cell.metadata.nbgrader.points:g}"
+                words = f"{points} of {points} points (right)\n"
+                cell.outputs = failed or [nbformat.v4.new_output("stream", text=words)]
+        return cell, resources
+
+    def start_new_kernel(self, **options: Any) -> None:
+        """A kernel whose environment does not hold the hidden tests' seed."""
+        environment = {k: v for k, v in os.environ.items() if k != "COURSE_GRADING_SEED"}
+        options["env"] = {**environment, "COURSE_JUDGED": "1"}
+        super().start_new_kernel(**options)
+
+    def start_new_kernel_client(self, **options: Any) -> Any:
+        """The kernel's client, the judge set up before any cell runs; raises CourseError if it cannot be."""
+        client = super().start_new_kernel_client(**options)
+        self.current, self.secret = -1, secrets.token_bytes(32)
+        order = {
+            "secret": self.secret.hex(),
+            "seed": int(os.environ.get("COURSE_GRADING_SEED", "1")),
+            "exercises": sorted(filter(None, map(awarded, self.nb.cells))),
+            "term": os.path.realpath(os.getcwd()),
+        }
+        with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as file:
+            json.dump(order, file)  # readable by its owner only; the judge deletes it
+        said = self._run(SEAL.format(place=file.name), SETTING_UP)
+        if os.path.exists(file.name):
+            os.unlink(file.name)
+            raise CourseError(
+                f"the judge could not be set up in the kernel ({said[-300:] or 'no answer'}); check with `python -m "
+                "course_lib doctor` that the kernel Python 3 runs in the course's environment"
+            )
+        return client
+
+    def _verdict(self, name: str) -> tuple[str, str]:
+        """Status and sentence of an exercise's answer, from the judge alone: a line without its signature is passed over."""
+        nonce = secrets.token_hex(16)
+        said = self._run(f"__import__('sys').audit({ASK!r}, {name!r}, {nonce!r})")
+        for line in said.splitlines():
+            try:
+                *parts, signature = json.loads(line)
+                whole = "\n".join(parts).encode()
+            except (ValueError, TypeError):
+                continue
+            signed = blake2b(whole, key=self.secret, digest_size=32).hexdigest()
+            if parts[:2] == [name, nonce] and secrets.compare_digest(signature, signed):
+                return parts[2], parts[3]
+        return "unknown", "no verdict: the check of this answer was stopped or came to no end"
+
+    def _run(self, code: str, seconds: int | None = None) -> str:
+        """What a line of code prints in the kernel, or the error that it raises."""
+        cell, usual = nbformat.v4.new_code_cell(code), self.timeout
+        self.timeout = seconds or usual
+        self.nb.cells.append(cell)  # nbclient wants it in the notebook
+        try:
+            self.execute_cell(cell, len(self.nb.cells) - 1, store_history=False)
+        finally:
+            self.timeout = usual
+            self.nb.cells.pop()
+        return "".join(
+            o.get("text", "") or f"{o.get('ename', '')}: {o.get('evalue', '')}"
+            for o in cell.outputs
+            if o.output_type in ("stream", "error")
+        )
+
+
+def awarded(cell: NotebookNode) -> str | None:
+    """The exercise whose points a released points cell awards, or None for any other cell."""
+    if cell.cell_type != "code" or not cell.metadata.get("nbgrader", {}).get("grade"):
+        return None
+    found = AWARD.search(cell.source)
+    return found.group(1) if found else None
+
+
+def _error(words: str) -> NotebookNode:
+    return nbformat.v4.new_output("error", ename="NotRight", evalue=words, traceback=[words])

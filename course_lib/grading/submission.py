@@ -10,65 +10,26 @@ from __future__ import annotations
 import ast
 import copy
 import re
-from dataclasses import dataclass
-from pathlib import Path
 
-import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from course_lib.errors import DataError
+from course_lib.grading.reading import ANSWER, AWARD, STUB, Problem, exercise_of, graded_as
 
-ANSWER = re.compile(r'^@exercise\("([\w.]+)"\)', re.MULTILINE)
-AWARD = re.compile(r'^\s*award\("([\w.]+)"', re.MULTILINE)
-STUB = "raise NotImplementedError"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong with a submission.
-
-    Attributes:
-        what: a sentence, with the exercise or the cell it is about.
-        remedy: what its author can do.
-        mended: whether grading goes on as if it were right.
-    """
-
-    what: str
-    remedy: str
-    mended: bool
-
-
-def read_notebook(path: Path) -> NotebookNode:
-    """The notebook in a file; raises DataError if there is none in it."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist") from None
-    return parse_notebook(content, path.name)
-
-
-def parse_notebook(content: bytes, name: str) -> NotebookNode:
-    """The notebook that the bytes of a file called `name` hold; raises DataError if they hold none."""
-    try:
-        return nbformat.reads(content.decode("utf-8"), as_version=4)
-    except Exception as problem:  # nbformat raises many kinds
-        raise DataError(
-            f"{name} is no notebook that can be read ({type(problem).__name__}); hand in the .ipynb file itself, saved "
-            "in JupyterLab, not a print or a renamed copy of something else"
-        ) from None
-
-
-def exercise_of(cell: NotebookNode) -> str | None:
-    """The name of the exercise that a cell answers, or None."""
-    found = ANSWER.search(cell.source) if cell.cell_type == "code" else None
-    return found.group(1) if found else None
+FENCE = re.compile(r"\A\s*```\w*[ \t]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 
 
 def find_release(notebook: NotebookNode, releases: dict[str, NotebookNode]) -> str:
     """The lesson (a file's stem) with whose released notebook a submission shares most exercises; raises DataError if none."""
-    names = {exercise_of(cell) for cell in notebook.cells} - {None}
-    shared = {stem: len(names & set(answers(release))) for stem, release in releases.items()}
+    names = {f.group("name") for cell in notebook.cells for f in ANSWER.finditer(block_of(cell))}
+    ids = {graded_as(cell) for cell in notebook.cells} - {""}
+    shared = {
+        stem: sum(
+            name in names or graded_as(cell) in ids for name, cell in answers(release).items()
+        )
+        for stem, release in releases.items()
+    }
     best = max(shared, key=lambda stem: shared[stem], default=None)
     if best is None or not shared[best]:
         raise DataError(
@@ -93,9 +54,9 @@ def mend(
 ) -> tuple[NotebookNode, list[Problem]]:
     """The submission as it can be graded, and what was wrong with it.
 
-    Answer cells get the released metadata back; of an exercise answered twice the last answer counts; every award cell is
-    the released one, right after its answer; a missing answer becomes the released stub, which earns nothing. All other
-    cells stay: an answer may need them.
+    Answer cells get their type and the released metadata back; of an exercise answered twice the last answer counts; every
+    award cell is the released one, right after its answer; a missing answer becomes the released stub, which earns nothing.
+    All other cells stay: an answer may need them.
 
     Args:
         notebook: as handed in; left as it is.
@@ -104,6 +65,8 @@ def mend(
     """
     wanted, problems = answers(release), _file_problems(notebook, stem, given_name)
     notebook = copy.deepcopy(notebook)
+    _back_to_code(notebook, wanted, problems)
+    _split(notebook, wanted, problems)
     _decorate(notebook, wanted, problems)
     kept = _last_answers(notebook, wanted, problems)
     problems += _award_problems(notebook, release, wanted)
@@ -111,12 +74,13 @@ def mend(
     awards = {name: _award_of(release, cell) for name, cell in wanted.items()}
     cells: list[NotebookNode] = []
     for cell in notebook.cells:
-        if _awarded(cell) in wanted:
+        if awarded(cell) in wanted:
             continue  # the released one comes after the answer
         name = next((n for n, answer in kept.items() if answer is cell), None)
         cell.metadata.pop("nbgrader", None)
+        cell.metadata.pop("tags", None)  # one of them would keep the cell from running
         if name:
-            cell.metadata.update(copy.deepcopy(wanted[name].metadata))
+            cell.metadata = copy.deepcopy(wanted[name].metadata)
         cells.append(cell)
         if name:
             cells.append(copy.deepcopy(awards[name]))
@@ -126,6 +90,7 @@ def mend(
         cell.id = cell.metadata.get("nbgrader", {}).get("grade_id") or f"own-{number}"
     notebook.cells = cells
     notebook.metadata = copy.deepcopy(release.metadata)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook, problems
 
 
@@ -133,11 +98,70 @@ def _file_problems(notebook: NotebookNode, stem: str, given_name: str) -> list[P
     found = []
     if given_name != f"{stem}.ipynb":
         found.append(Problem(f"the file is called {given_name}", f"call it {stem}.ipynb", True))
-    kernel = notebook.metadata.get("kernelspec", {}).get("name", "none")
+    kernel = (notebook.metadata.get("kernelspec") or {}).get("name", "none")
     if kernel != "python3":
         remedy = "choose the kernel Python 3 (menu Kernel, Change Kernel) and save"
         found.append(Problem(f"its kernel is {kernel!r}", remedy, True))
     return found
+
+
+def block_of(cell: NotebookNode) -> str:
+    """A cell's text; of a text cell that is nothing but one block of code, the block."""
+    found = FENCE.match(cell.source) if cell.cell_type != "code" else None
+    return found.group(1) if found else cell.source
+
+
+def _back_to_code(
+    notebook: NotebookNode, wanted: dict[str, NotebookNode], problems: list[Problem]
+) -> None:
+    """Make answer cells that were turned into text code again, where no code cell answers the exercise."""
+    by_id = {graded_as(cell): name for name, cell in wanted.items()}
+    answered = {exercise_of(cell) or by_id.get(graded_as(cell)) for cell in _code(notebook)}
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            continue
+        found = ANSWER.match(block_of(cell).lstrip())
+        name = by_id.get(graded_as(cell)) or (found.group("name") if found else None)
+        if name not in wanted or name in answered:
+            continue
+        what = f"the cell for {name} was turned into {cell.cell_type}, which is not run"
+        problems.append(Problem(what, "make it code again (press Escape, then Y)", True))
+        cell.source, cell.cell_type = block_of(cell).strip(), "code"
+        cell.outputs, cell.execution_count = [], None
+        cell.pop("attachments", None)
+
+
+def _code(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def _split(
+    notebook: NotebookNode, wanted: dict[str, NotebookNode], problems: list[Problem]
+) -> None:
+    """Give each of several answers that stand in one cell a cell of its own."""
+    cells: list[NotebookNode] = []
+    for cell in notebook.cells:
+        parts = parted(cell)
+        cells += parts
+        if len(parts) > 1:
+            what = f"{' and '.join(exercise_of(part) for part in parts)} are answered in one cell"
+            problems.append(Problem(what, "give each a cell of its own", True))
+    notebook.cells = cells
+
+
+def parted(cell: NotebookNode) -> list[NotebookNode]:
+    """A cell that answers several exercises as several cells; any other as it is."""
+    found = list(ANSWER.finditer(cell.source)) if cell.cell_type == "code" else []
+    if len({one.group("name") for one in found}) < 2:
+        return [cell]
+    starts = [0, *(one.start() for one in found[1:])]
+    parts = [copy.deepcopy(cell) for _ in starts]
+    for part, start, end in zip(parts, starts, [*starts[1:], len(cell.source)], strict=True):
+        part.source = cell.source[start:end].strip("\n")
+    for part in parts[1:]:
+        part.metadata.pop("nbgrader", None)
+        part.metadata.pop("course", None)
+    return parts
 
 
 def _decorate(
@@ -195,7 +219,7 @@ def _award_problems(
 ) -> list[Problem]:
     found = []
     for name, cell in wanted.items():
-        given = [c for c in notebook.cells if _awarded(c) == name]
+        given = [c for c in notebook.cells if awarded(c) == name]
         if not given:
             found.append(
                 Problem(f"the points cell of {name} is gone", "nothing to do: it is put back", True)
@@ -226,13 +250,13 @@ def _syntax_problems(notebook: NotebookNode) -> list[Problem]:
             continue
         try:
             ast.parse(TransformerManager().transform_cell(cell.source))
-        except SyntaxError as problem:
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
             where = (
                 f"the answer to {exercise_of(cell)}" if exercise_of(cell) else f"cell {number + 1}"
             )
             found.append(
                 Problem(
-                    f"{where} is not Python: {problem.msg}, line {problem.lineno}",
+                    f"{where} is not Python: {_where(problem)}",
                     "correct it, and run the cell",
                     False,
                 )
@@ -240,11 +264,17 @@ def _syntax_problems(notebook: NotebookNode) -> list[Problem]:
     return found
 
 
-def _awarded(cell: NotebookNode) -> str | None:
+def _where(problem: Exception) -> str:
+    if isinstance(problem, SyntaxError):
+        return f"{problem.msg}, line {problem.lineno}"
+    return str(problem) or type(problem).__name__
+
+
+def awarded(cell: NotebookNode) -> str | None:
     """The exercise whose points a cell awards, or None: by its metadata, else by its text."""
     if cell.cell_type != "code" or exercise_of(cell):
         return None
-    grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+    grade_id = graded_as(cell)
     if grade_id.endswith("-points"):
         topic, _, rest = grade_id.removesuffix("-points").partition("-")
         return f"{topic}.{rest}"

@@ -3,25 +3,34 @@
 term/
   nbgrader_config.py    time limits, strict grading, the instructor's own seed
   source/02_mosse/      from solutions/; `nbgrader generate_assignment 02_mosse` makes release/ from it
-  submitted/ada/02_mosse/02_mosse.ipynb
+  submitted/ada/02_mosse/02_mosse.ipynb      beside it collected.json: which folder or file it came from
 """
 
 from __future__ import annotations
 
 import re
 import secrets
-import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import nbformat
 from nbformat import NotebookNode
 
-from course_lib.errors import CourseError, DataError, MissingDataError
-from course_lib.files import write_whole
-from course_lib.grading.submission import Problem, find_release, mend, parse_notebook, read_notebook
-from course_lib.places import SOLUTIONS
+from course_lib.errors import CourseError, MissingDataError, SettingsError
+from course_lib.files import read_text, write_whole
+from course_lib.grading.arrived import Arrival, arrivals, shown
+from course_lib.grading.reading import Problem, read_notebook, read_submission
+from course_lib.grading.students import (
+    DEFAULT,
+    Collected,
+    compiled,
+    find_student,
+    safe_name,
+    standing,
+    tell_apart,
+)
+from course_lib.grading.submission import find_release, mend
+from course_lib.grading.submitted import Submitted, without_notebook
+from course_lib.places import SHIPPED, SOLUTIONS
 
 CONFIG = '''\
 """A term of the course in visual object tracking. Made by `python -m course_lib grading new`; change what you like."""
@@ -55,36 +64,71 @@ c.Autograde.autograde_preprocessors = [
 '''
 
 
-@dataclass(frozen=True)
-class Collected:
-    """One submission brought in.
-
-    Attributes:
-        student: the name it stands under; lesson: the stem of its lesson's file, None if it is none of them.
-        source: what it was called when it arrived.
-        problems: what was wrong with it.
-    """
-
-    student: str
-    lesson: str | None
-    source: str
-    problems: list[Problem]
-
-
-def new_term(folder: Path, lessons: list[str], timeout: int = 120) -> list[Path]:
+def new_term(
+    folder: Path, lessons: list[str], timeout: int | None = None, update: bool = False
+) -> list[Path]:
     """Make a term's folder with its configuration and the named lessons (stems) as sources; returns what was written.
 
-    A configuration that is there stays: its seed is in use.
+    Nothing that is there is replaced: a configuration's seed is in use, a source may have been edited (`differing` names
+    those that are not the course's).
+
+    Args:
+        folder: the term's, outside the course's own.
+        lessons: stems.
+        timeout: seconds a cell may take, 120 if None; for a new configuration only.
+        update: write the course's sources beside those that differ, in source_new/, where nbgrader does not look.
     """
+    _require_place(folder)
+    if timeout is not None and timeout < 1:
+        raise SettingsError(f"--timeout is {timeout}; expected a number of seconds, 1 or more")
     config, written = folder / "nbgrader_config.py", []
     if not config.exists():
-        write_whole(config, CONFIG.format(seed=secrets.randbelow(10**9), timeout=timeout))
+        write_whole(config, CONFIG.format(seed=secrets.randbelow(10**9), timeout=timeout or 120))
         written.append(config)
-    for stem in lessons:
-        target = folder / "source" / stem / f"{stem}.ipynb"
-        write_whole(target, (SOLUTIONS / f"{stem}.ipynb").read_text(encoding="utf-8"))
+    beside = differing(folder, lessons) if update else []
+    for stem in dict.fromkeys(lessons):
+        target = _source(folder, stem)
+        if target in beside:
+            target = folder / "source_new" / stem / target.name
+        if target.exists() and target.parent.parent.name == "source":
+            continue
+        write_whole(target, _of_the_course(stem))
         written.append(target)
     return written
+
+
+def differing(folder: Path, lessons: list[str]) -> list[Path]:
+    """A term's sources of the named lessons that are not the course's: edited, or of an older version."""
+    return [
+        _source(folder, stem)
+        for stem in dict.fromkeys(lessons)
+        if _source(folder, stem).exists()
+        and _source(folder, stem).read_bytes() != _of_the_course(stem).encode("utf-8")
+    ]
+
+
+def _source(folder: Path, stem: str) -> Path:
+    return folder / "source" / stem / f"{stem}.ipynb"
+
+
+def _of_the_course(stem: str) -> str:
+    return (SOLUTIONS / f"{stem}.ipynb").read_text(encoding="utf-8")
+
+
+def _require_place(folder: Path) -> None:
+    """Raise CourseError if a term must not be made there: before anything is written."""
+    if folder.exists() and not folder.is_dir():
+        raise CourseError(f"{folder} is a file; name a folder for the term")
+    if folder.resolve().is_relative_to(SHIPPED.resolve()):
+        raise CourseError(
+            f"{folder} lies in the course's own folder ({SHIPPED}), which updates change; name one outside, such as ~/term"
+        )
+    config = folder / "nbgrader_config.py"
+    if config.exists() and "SurvivingExecute" not in read_text(config):
+        raise CourseError(
+            f"{config} was not made by this command, or is damaged (SurvivingExecute, which decides on points, is not in "
+            "it); move it away, or name another folder"
+        )
 
 
 def releases(folder: Path) -> dict[str, NotebookNode]:
@@ -98,69 +142,79 @@ def releases(folder: Path) -> dict[str, NotebookNode]:
     return found
 
 
-def collect(folder: Path, arrived: Path, student: str = r"(?P<student>[^/_]+)") -> list[Collected]:
-    """Bring submissions into a term's folder, mended.
+def collect(folder: Path, arrived: Path, student: str = DEFAULT) -> list[Collected]:
+    """Bring submissions into a term's folder, mended; one that cannot be is named and the others are brought in.
+
+    What arrived may be the term's own submitted/, as nbgrader's `collect` leaves it: then each is mended where it lies.
 
     Args:
         folder: the term.
-        arrived: a zip file, a folder, or one notebook. Of several by one student for one lesson the last one, in the order
-            of their names, counts.
-        student: pattern that finds the student's name (group "student") in a notebook's path inside `arrived`: the
-            folder it lies in, or what stands before the first "_".
+        arrived: a zip file, a folder, or one notebook.
+        student: pattern that finds the student's name (group "student") in a notebook's path inside `arrived`: by default
+            what stands before the first "_" of the folder it lies in, or of its own name. Two sources that give one
+            student and lesson are both left out; with a pattern of the instructor's own a later one replaces an earlier.
+
+    Raises CourseError if nothing can be collected at all.
     """
-    known, collected = releases(folder), []
-    for name, notebook in _notebooks(arrived):
-        found = re.search(student, name)
-        if not found or "student" not in found.groupdict():
-            raise CourseError(
-                f"the pattern {student!r} finds no student in {name!r}; give one with a group (?P<student>…)"
-            )
-        who = found.group("student").removesuffix(".ipynb")
-        if who in ("", ".", "..") or set(who) & set("/\\"):  # it becomes a folder's name
-            problem = Problem(
-                f"{name} names no student: {who!r}", "give another pattern with --student", False
-            )
-            collected.append(Collected(who, None, name, [problem]))
-            continue
-        if isinstance(notebook, DataError):
-            collected.append(
-                Collected(who, None, name, [Problem(str(notebook), "hand it in again", False)])
-            )
-            continue
-        try:
-            stem = find_release(notebook, known)
-        except DataError as problem:
-            collected.append(
-                Collected(who, None, name, [Problem(str(problem), "hand in the right file", False)])
-            )
-            continue
-        whole, problems = mend(notebook, known[stem], stem, PurePosixPath(name).name)
-        write_whole(folder / "submitted" / who / stem / f"{stem}.ipynb", nbformat.writes(whole))
-        collected.append(Collected(who, stem, name, problems))
-    return collected
-
-
-def _notebooks(arrived: Path) -> Iterator[tuple[str, NotebookNode | DataError]]:
-    """Every notebook with its path inside what arrived; instead of one that cannot be read the error that says so."""
-    if arrived.is_dir():
-        paths = sorted(p for p in arrived.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
-        pairs = [(path.relative_to(arrived).as_posix(), path.read_bytes()) for path in paths]
-    elif zipfile.is_zipfile(arrived):
-        with zipfile.ZipFile(
-            arrived
-        ) as archive:  # read in memory: no name in it can lead out of a folder
-            names = sorted(
-                n for n in archive.namelist() if n.endswith(".ipynb") and "__MACOSX" not in n
-            )
-            pairs = [(name, archive.read(name)) for name in names]
-    elif arrived.is_file():
-        pairs = [(arrived.name, arrived.read_bytes())]
-    else:
-        raise MissingDataError(f"{arrived} does not exist; give a zip file, a folder or a notebook")
-    if not pairs:
+    known, pattern = releases(folder), compiled(student)
+    own = arrived.resolve() == (folder / "submitted").resolve()
+    pattern = compiled(r"^(?P<student>[^/]+)") if own and student == DEFAULT else pattern
+    collected, others = [], []
+    for one in arrivals(arrived):
+        if one.content is None and one.problem is None:
+            others.append(one.name)
+        else:
+            collected.append(_looked_over(one, pattern, known, as_it_is=own))
+    if not collected:
         raise MissingDataError(f"no notebook (*.ipynb) is in {arrived}")
-    for name, content in pairs:
-        try:
-            yield name, parse_notebook(content, name)
-        except DataError as problem:
-            yield name, problem
+    if not any(c.who for c in collected):
+        raise CourseError(
+            f"the pattern {student!r} finds no student in {shown(collected[0].source)!r}; give one with a group "
+            "(?P<student>…)"
+        )
+    tell_apart(collected, [] if own else standing(folder))
+    into = Submitted(folder, in_place=own, trusted=student != DEFAULT)
+    for one in collected:
+        if one.lesson:
+            into.bring(one)
+    return collected + without_notebook(others, pattern, collected)
+
+
+def _looked_over(
+    one: Arrival, pattern: re.Pattern, known: dict[str, NotebookNode], as_it_is: bool
+) -> Collected:
+    """A submission as it is to be brought in, or why it cannot be."""
+    found = find_student(pattern, one.name)
+    name, who = found or ("", "")
+    result = Collected(name, None, one.name, [], who=who, when=one.when)
+    if one.problem:
+        result.problems = [one.problem]
+        return result
+    try:
+        result.student = name if as_it_is else safe_name(name)
+        notebook, faults = read_submission(one.content, shown(one.name))
+        stem = find_release(notebook, known)
+        whole, problems = mend(notebook, known[stem], stem, PurePosixPath(one.name).name)
+        result.text = nbformat.writes(_without_outputs(whole))
+    except CourseError as problem:
+        file = "" if shown(one.name) in str(problem) else f"{shown(one.name)} "
+        remedy = "hand in the right file" if name else "give another pattern with --student"
+        result.problems = [Problem(f"{file}{problem}", remedy, False)]
+        return result
+    except Exception as problem:  # whatever is wrong with one, the others are collected
+        what = f"{shown(one.name)} cannot be made sense of ({type(problem).__name__}: {problem})"
+        result.problems = [Problem(what, "save it in JupyterLab and hand it in again", False)]
+        return result
+    if result.student != name:
+        what = f"nbgrader cannot take the name {shown(name)!r}: it stands as {result.student}"
+        problems.insert(0, Problem(what, "nothing to do", True))
+    result.lesson, result.problems = stem, faults + problems
+    return result
+
+
+def _without_outputs(notebook: NotebookNode) -> NotebookNode:
+    """Grading makes the outputs anew; those handed in are only large."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return notebook

@@ -10,7 +10,8 @@ import small_lesson as small
 
 from course_lib.cli import main
 from course_lib.cli import start as start_command
-from course_lib.grading.carry import carry_over, signature
+from course_lib.grading.carry import carry_over
+from course_lib.grading.signature import signature
 
 
 def built(tmp_path, text):

@@ -13,7 +13,8 @@ import small_lesson as small
 from nbformat import NotebookNode
 
 from course_lib.errors import CourseError, DataError, MissingDataError
-from course_lib.grading.submission import answers, exercise_of, find_release, mend, read_notebook
+from course_lib.grading.reading import exercise_of, read_notebook
+from course_lib.grading.submission import answers, find_release, mend
 from course_lib.grading.term import collect, new_term
 
 NAME = f"{small.STEM}.ipynb"

@@ -17,6 +17,7 @@ from nbgrader.apps import NbGraderAPI
 from traitlets.config import PyFileConfigLoader
 
 from course_lib.files import write_whole
+from course_lib.grading.students import plain_student
 from course_lib.grading.term import collect, new_term, releases
 
 SECONDS = 6  # a cell may take
@@ -129,3 +130,27 @@ def test_with_a_hub_what_nbgrader_collected_is_mended_where_it_lies(term, tmp_pa
     assert api.autograde(small.STEM, getpass.getuser())["success"]
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as book:
         assert book.find_submission(small.STEM, getpass.getuser()).score == small.TOTAL
+
+
+@pytest.mark.slow
+def test_names_that_need_care_are_graded_under_a_name_that_nbgrader_finds(term, tmp_path):
+    folder, _ = term
+    whole = small.answered(releases(folder)[small.STEM])
+    names = ["Ada Byron", "Zoë O'Brien", "a+b", ".hidden", "-x,[y]*{z}"]
+    small.write(tmp_path / "in", dict.fromkeys(names, (f"{small.STEM}.ipynb", whole, 0)))
+    found = collect(folder, tmp_path / "in")
+    assert sorted(plain_student(c.student) for c in found if c.lesson) == sorted(names)
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", "autograde", small.STEM],
+        cwd=folder,
+        env={
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as book:
+        for one in found:
+            assert book.find_submission(small.STEM, one.student).score == small.TOTAL

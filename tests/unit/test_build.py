@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 from pathlib import Path
@@ -161,3 +162,13 @@ def test_a_page_becomes_a_notebook_with_links_and_a_cell_for_every_heading(
     page.write_text("# Words\n\n## homeless\nA thing.\n")
     with pytest.raises(build.LessonError, match="'homeless' names 0 lessons"):
         build.built(lesson)
+
+
+def test_students_answer_cells_say_what_they_were_released_as(lesson):
+    """An update can tell a cell in which nothing was written, of whatever version, from a student's work."""
+    solution, student = both(lesson)
+    stub = next(c for c in student if "course" in c["metadata"])
+    text = "".join(stub["source"])
+    assert "raise NotImplementedError" in text
+    assert stub["metadata"]["course"]["released"] == hashlib.sha256(text.encode()).hexdigest()[:12]
+    assert not any("released" in c["metadata"].get("course", {}) for c in solution)

@@ -251,3 +251,15 @@ def test_inputs_that_the_reference_does_not_pass_are_drawn_anew():
 def test_nothing_is_no_answer(nothing):
     assert examine("test.double", nothing)[0] == "wrong"
     assert examine("test.counter", nothing)[0] == "wrong"
+
+
+def test_the_hidden_check_is_left_to_the_judge_where_there_is_one(monkeypatch):
+    """While a term is graded a judge checks after this cell, out of its reach: `judge.py`."""
+    constants = 2 * np.random.default_rng(zlib.crc32(b"test.double")).normal(size=5)
+    exercise("test.double")(lambda x: constants)
+    monkeypatch.setenv("COURSE_GRADING", "1")
+    with pytest.raises(AssertionError):
+        award("test.double", points=4, hidden=True)
+    exercise("test.double")(lambda x: constants)
+    monkeypatch.setenv("COURSE_JUDGED", "1")
+    award("test.double", points=4, hidden=True)
