@@ -360,6 +360,7 @@ class TestCommand:
     @pytest.fixture
     def home(self, tmp_path, monkeypatch, old):
         monkeypatch.setattr(start_command, "PROJECT", tmp_path)
+        monkeypatch.setattr(start_command, "NOTEBOOKS", tmp_path / "notebooks")
         (tmp_path / "notebooks").mkdir()
         nbformat.write(old, tmp_path / "notebooks" / f"{small.STEM}.ipynb")
         return tmp_path
