@@ -20,7 +20,7 @@ from course_lib.grading.reading import (
 )
 from course_lib.grading.students import DEFAULT
 from course_lib.grading.submission import find_release, mend
-from course_lib.grading.term import collect, differing, new_term
+from course_lib.grading.term import TIMEOUT, collect, differing, new_term
 from course_lib.places import NOTEBOOKS, SOLUTIONS
 
 
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     new.add_argument(
         "--timeout",
         type=int,
-        help="seconds a cell may take when it is graded (default 120)",
+        help=f"seconds a cell may take when it is graded (default {TIMEOUT})",
     )
     new.add_argument(
         "--update",

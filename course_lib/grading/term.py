@@ -32,6 +32,7 @@ from course_lib.grading.submission import find_release, mend
 from course_lib.grading.submitted import Submitted, without_notebook
 from course_lib.places import SHIPPED, SOLUTIONS
 
+TIMEOUT = 120  # seconds a cell may take unless said otherwise
 CONFIG = '''\
 """A term of the course in visual object tracking. Made by `python -m course_lib grading new`; change what you like."""
 
@@ -75,7 +76,7 @@ def new_term(
     Args:
         folder: the term's, outside the course's own.
         lessons: stems.
-        timeout: seconds a cell may take, 120 if None; for a new configuration only.
+        timeout: seconds a cell may take, TIMEOUT if None; for a new configuration only.
         update: write the course's sources beside those that differ, in source_new/, where nbgrader does not look.
     """
     _require_place(folder)
@@ -83,7 +84,9 @@ def new_term(
         raise SettingsError(f"--timeout is {timeout}; expected a number of seconds, 1 or more")
     config, written = folder / "nbgrader_config.py", []
     if not config.exists():
-        write_whole(config, CONFIG.format(seed=secrets.randbelow(10**9), timeout=timeout or 120))
+        write_whole(
+            config, CONFIG.format(seed=secrets.randbelow(10**9), timeout=timeout or TIMEOUT)
+        )
         written.append(config)
     beside = differing(folder, lessons) if update else []
     for stem in dict.fromkeys(lessons):
