@@ -153,7 +153,8 @@ def _read_yaml(text: str, where: str) -> Any:
     try:
         return yaml.load(text, _Loader)  # a SafeLoader: plain values only
     except (yaml.YAMLError, ValueError, RecursionError) as problem:
-        raise SettingsError(f"{where} is not valid YAML: {problem}") from None
+        said = " ".join(str(problem).split())  # YAML draws its answer over several lines
+        raise SettingsError(f"{where} is not valid YAML: {said}") from None
 
 
 def _fill(cls: type[S], values: dict[str, Any], where: str) -> S:

@@ -33,7 +33,8 @@ def read_published(root: Path) -> tuple[dict[str, np.ndarray], dict[str, dict[st
     names = sorted(path.stem for path in (root / "annotations").glob("*.txt"))
     if not names:
         raise MissingDataError(
-            f"0 annotations found in {root} (looked for annotations/*.txt): give the folder of published results"
+            f"0 annotations found in {root} (looked for annotations/*.txt): put the published boxes there, "
+            "or pass --root, the folder that holds otb100_published"
         )
     truth = {n: _read(root / "annotations" / f"{n}.txt")[LEFT_OUT.get(n, 0) :] for n in names}
     folders = sorted(path for path in (root / "results").glob("*") if path.is_dir())
