@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from course_lib.data.augment import relight
 from course_lib.data.pairs import Pair, PairSource, pair_at
-from course_lib.errors import DataError
+from course_lib.errors import CourseError, DataError
 
 
 @dataclass(eq=False)
@@ -34,6 +35,12 @@ class PairBatch:
     light: Tensor
     seeds: Tensor
     sources: list[str]
+
+    def pin_memory(self) -> PairBatch:
+        """The same pairs in memory that a GPU fetches by itself. torch's loader calls this where there is a GPU."""
+        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "sources"}
+        # the seeds are read here, not on the device
+        return replace(self, **{k: t.pin_memory() for k, t in tensors.items() if k != "seeds"})
 
     def lit(self, device: torch.device) -> PairBatch:
         """The same pairs on a device, lit and blurred there."""
@@ -71,8 +78,17 @@ class NumberedPairs(Dataset):
     def __init__(self, source: PairSource, seed: int) -> None:
         self.source, self.seed = source, seed
 
-    def __getitem__(self, index: int) -> Pair:
-        return pair_at(self.source, self.seed, index)
+    def __getitem__(self, index: int) -> Pair | Exception:
+        """The pair, or what is wrong with it: raised in a worker its sentence would arrive inside a traceback."""
+        try:
+            return pair_at(self.source, self.seed, index)
+        except (CourseError, OSError) as problem:
+            return problem
+
+
+def collate_or_fault(pairs: list[Pair | Exception]) -> PairBatch | Exception:
+    """Pairs as one batch, or the first fault among them."""
+    return next((p for p in pairs if isinstance(p, Exception)), None) or collate(pairs)
 
 
 @dataclass(frozen=True)
@@ -108,7 +124,7 @@ def batches(
     """The batches of steps start … stop − 1. Step s is pairs s·batch … (s + 1)·batch − 1, of which each of `world`
     processes takes its share.
 
-    Raises DataError if the batch cannot be shared equally.
+    Raises DataError if the batch cannot be shared equally, or a worker dies.
     """
     if batch % world:
         raise DataError(
@@ -116,17 +132,42 @@ def batches(
         )
     numbers = StepNumbers(batch, start, stop, rank, world)
     if workers == 0:  # no processes to start: what a notebook wants
-        return (collate([pair_at(source, seed, i) for i in row]) for row in numbers)
+        made = (collate([pair_at(source, seed, i) for i in row]) for row in numbers)
+        return (b.pin_memory() for b in made) if torch.cuda.is_available() else made
     loader = DataLoader(
         NumberedPairs(source, seed),
         batch_sampler=numbers,
         num_workers=workers,
-        collate_fn=collate,
+        collate_fn=collate_or_fault,
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=_quiet_worker,
         multiprocessing_context="spawn",
     )
-    return iter(loader)
+    return _from_workers(loader)
+
+
+def _from_workers(loader: DataLoader) -> Iterator[PairBatch]:
+    """The loader's batches; what goes wrong in a worker is raised here, as a sentence."""
+    with worker_deaths_in_words():
+        for batch in loader:
+            if isinstance(batch, Exception):
+                raise batch
+            yield batch
+
+
+@contextmanager
+def worker_deaths_in_words() -> Iterator[None]:
+    """The death of a process that makes pairs as DataError: torch reports it by a signal, wherever the loop just is."""
+    try:
+        yield
+    except RuntimeError as problem:
+        if "DataLoader worker" not in str(problem):
+            raise
+        raise DataError(
+            f"a process that makes pairs has died ({str(problem).splitlines()[0]}). Most often the memory was used up, or "
+            "/dev/shm in a container: run the same command again with fewer of them, for example with "
+            "`--set workers=0`, which makes the pairs in the training process"
+        ) from None
 
 
 def _quiet_worker(worker: int) -> None:

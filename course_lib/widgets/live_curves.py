@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from course_lib import plots
-from course_lib.training.loop import Progress
 from course_lib.training.monitor import maps_over_images, smooth
+from course_lib.training.progress import Progress
 from course_lib.widgets.bench import PictureBench
 
 
