@@ -218,7 +218,11 @@ FREE = ("workers", "checkpoint_every", "validate_every", "validation_pairs")
 
 def shaping(settings: TrainSettings) -> dict[str, Any]:
     """The settings that shape the weights, as plain lists and numbers: all but FREE."""
-    values = {name: value for name, value in asdict(settings).items() if name not in FREE}
+    return _plain({name: v for name, v in asdict(settings).items() if name not in FREE})
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """With lists for tuples, as JSON gives them back."""
     return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
 
@@ -228,10 +232,10 @@ def unlike(settings: TrainSettings, recipe: dict[str, Any]) -> list[str]:
     What a card does not mention was not there yet when it was written, and has its default.
     """
     mine, usual = shaping(settings), shaping(TrainSettings())
-    theirs = usual | {name: value for name, value in recipe.items() if name in usual}
-    for name, value in theirs.items():
-        if isinstance(value, dict):
-            theirs[name] = usual[name] | value
+    theirs = usual | _plain({name: v for name, v in recipe.items() if name in usual})
+    for name, value in usual.items():
+        if isinstance(value, dict) and isinstance(theirs[name], dict):
+            theirs[name] = value | theirs[name]
     return [f"{n} {theirs[n]} instead of {mine[n]}" for n in mine if theirs[n] != mine[n]]
 
 
