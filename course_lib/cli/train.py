@@ -81,4 +81,4 @@ def budget_of(text: str | None) -> float | None:
         return budget_from_outside()
     if text.strip() == "0":  # one step, and a checkpoint
         return 0.0
-    return seconds_of(text if text.strip()[-1:] in tuple("smh") else f"{text}s")
+    return seconds_of(text, unit="s")

@@ -210,7 +210,13 @@ def fill(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     ]
     if missing or surplus or wrong:
         raise DataError(
-            f"{path} does not fit this network: missing {missing or 'nothing'}, not known {surplus or 'nothing'}, "
-            f"of another shape {wrong or 'nothing'}. Is it the network its card describes, of {len(wanted)} tensors?"
+            f"{path} does not fit this network: missing {_some(missing)}, not known {_some(surplus)}, "
+            f"of another shape {_some(wrong)}. Is it the network its card describes, of {len(wanted)} tensors?"
         )
     network.load_state_dict(tensors, strict=False)
+
+
+def _some(names: list[str]) -> str:
+    """The first few of many names."""
+    rest = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return f"{names[:4]}{rest}" if names else "nothing"

@@ -43,15 +43,13 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
         return None
     if not path.is_file():
         raise DataError(f"{path} is a folder; a checkpoint is to be kept there: move it away")
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except Exception as problem:
-        raise DataError(
-            f"checkpoint {path} ({path.stat().st_size} bytes) cannot be read ({type(problem).__name__}: "
-            f"{_first_words(problem)}); {_anew(path)}"
-        ) from problem
+    with path.open("rb") as file:
+        try:
+            return torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as problem:  # a damaged file may lead torch to errors of any kind
+            raise DataError(
+                f"checkpoint {path} ({path.stat().st_size} bytes) cannot be read ({in_short(problem)}); {_anew(path)}"
+            ) from problem
 
 
 def check_same_run(
@@ -72,7 +70,7 @@ def check_same_run(
     lacking = KEYS - set(state if isinstance(state, dict) else ())
     if lacking:
         raise foreign(path, f"it lacks {', '.join(sorted(lacking))}")
-    if not isinstance(state["step"], int) or not isinstance(state["settings"], dict):
+    if type(state["step"]) is not int or not isinstance(state["settings"], dict):
         raise foreign(path, "its step is no number, or its settings are none")
     theirs = state["settings"]
     changed = [key for key in settings if theirs.get(key, settings[key]) != settings[key]]
@@ -113,6 +111,7 @@ def _anew(path: Path) -> str:
     return f"move {path.name} away, or delete it, to start the run anew"
 
 
-def _first_words(problem: Exception) -> str:
-    """The first sentence of what torch says: paragraphs of advice on pickles follow."""
-    return next(iter(str(problem).splitlines()), "").split(". ")[0][:200]
+def in_short(problem: Exception) -> str:
+    """Kind and first sentence of an error of torch's: lists of keys and paragraphs of advice may follow."""
+    words = next(iter(str(problem).splitlines()), "").split(". ")[0][:200]
+    return f"{type(problem).__name__}: {words}".rstrip(": ")

@@ -57,6 +57,7 @@ def train_to_weights(
         "python": platform.python_version(),
         "torch": str(torch.__version__),  # of a class of its own, which a checkpoint does not take
         "commit": commit(),
+        **started_from(settings),
     }
     run = carry_on(settings, folder, device, watchers, budget=budget, root=root, made=made)
     if run.progress.step < settings.steps:
@@ -88,17 +89,18 @@ def check_place(path: Path, settings: TrainSettings, folder: Path) -> None:
 def not_ours(path: Path, settings: TrainSettings) -> str:
     """Why the weights at `path`, or the card beside it, cannot be called this recipe's own; "" if they can, or are not there."""
     card = path.with_suffix(".json")
-    if not path.exists() and not card.exists():
+    there = next((file for file in (path, card) if file.exists()), None)
+    if there is None:
         return ""
     try:
-        there = read_card(path)
-        if not isinstance(there.get("recipe"), dict):
-            return f"{card} stands there already and names no recipe"
-    except DataError as problem:
-        return f"{path} stands there already, and nothing says that this run made it: {problem}"
-    changed = unlike(settings, there["recipe"])
+        recipe = read_card(path).get("recipe")
+    except DataError:
+        recipe = None
+    if not isinstance(recipe, dict):
+        return f"{there} stands there already, and no card beside it says what made it"
+    changed = unlike(settings, recipe)
     if changed:
-        return f"{path} stands there already, made by another recipe ({', '.join(changed[:4])})"
+        return f"{there} stands there already, made by another recipe ({', '.join(changed[:4])})"
     return ""
 
 
@@ -131,6 +133,16 @@ def _described(path: Path, settings: TrainSettings, content: bytes) -> bool:
     return read_card(path).get("sha256") in (None, hashlib.sha256(content).hexdigest())
 
 
+def started_from(settings: TrainSettings) -> dict[str, Any]:
+    """What the card says of the weights a run begins with: their own card, or the name of a public file, which has none."""
+    if not settings.start_from:
+        return {}
+    path = find_weights(settings.start_from)
+    if path.suffix != ".safetensors":
+        return {"started_from": {"file": path.name}}
+    return {"started_from": {k: v for k, v in read_card(path).items() if "curve" not in k}}
+
+
 def make_card(run: Run) -> dict[str, Any]:
     """What a reader must know of trained weights: data, recipe, length, machine, seed, commit, validation."""
     settings, p = run.settings, run.progress
@@ -145,9 +157,6 @@ def make_card(run: Run) -> dict[str, Any]:
         **run.made,
         "recipe": asdict(settings),
     }
-    if settings.start_from:
-        earlier = read_card(find_weights(settings.start_from))
-        card["started_from"] = {key: value for key, value in earlier.items() if "curve" not in key}
     card["validation"] = p.validation[-1] if p.validation else None
     spent = {name: round(s, 1) for name, s in run.seconds().items()}
     card["seconds"] = {name: s for name, s in spent.items() if name in p.seconds}

@@ -18,6 +18,7 @@ from course_lib.models.device import Placement, choose_placement
 from course_lib.training.checkpoint import (
     check_same_run,
     foreign,
+    in_short,
     load_checkpoint,
     save_checkpoint,
 )
@@ -76,7 +77,7 @@ def carry_on(
     stop_at: int | None = None,
     budget: float | None = None,
     root: Path | None = None,
-    made: dict[str, str] | None = None,
+    made: dict[str, Any] | None = None,
 ) -> Run:
     """As `train`, but returns the run, with its progress; `made`, on what and by what it is trained, is kept with it."""
     placement = choose_placement(device, settings.precision)
@@ -99,7 +100,7 @@ class Run:
         placement: Placement,
         team: Team,
         sources: tuple[PairSource, PairSource],
-        made: dict[str, str] | None = None,
+        made: dict[str, Any] | None = None,
     ) -> None:
         self.settings, self.folder, self.placement, self.team = settings, folder, placement, team
         self.training_pairs, self.validation_pairs = sources
@@ -294,8 +295,7 @@ class Run:
         try:
             self._take(state)
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError) as why:
-            reason = f"{type(why).__name__}: {str(why)[:200]}"
-            raise foreign(self.checkpoint, reason) from None
+            raise foreign(self.checkpoint, in_short(why)) from None
 
     def _kept(self) -> dict[str, Any] | None:
         state = load_checkpoint(self.checkpoint)
@@ -308,6 +308,8 @@ class Run:
     def _take(self, state: dict[str, Any]) -> None:
         p = self.progress
         p.step = p.started_at = restore(self.network, self.optimiser, state)
+        if not all(bool(weight.isfinite().all()) for weight in self.network.parameters()):
+            raise ValueError("its weights are not numbers")
         self.recent = [float(loss) for loss in state["recent"]]
         p.curve = [(int(step), float(loss)) for step, loss in state["curve"]]
         p.validation = [dict(row) for row in state["validation"]]

@@ -36,7 +36,7 @@ class ProgressBar:
                 dynamic_ncols=True,
             )
         self.bar.set_postfix_str(
-            f"loss {p.loss:.3f}, {p.pairs_per_second:.0f} pairs/s", refresh=False
+            f"{p.loss_in_words}, {p.pairs_per_second:.0f} pairs/s", refresh=False
         )
         self.bar.update(p.step - self.bar.n)
         if p.step >= p.steps:

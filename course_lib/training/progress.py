@@ -49,6 +49,11 @@ class Progress:
         return (self.step - self.started_at) * self.batch / total if total else math.nan
 
     @property
+    def loss_in_words(self) -> str:
+        """The loss for people to see; on a GPU there is none before the first reading."""
+        return "loss not read yet" if math.isnan(self.loss) else f"loss {self.loss:.3f}"
+
+    @property
     def seconds_left(self) -> float:
         """Estimated seconds to the end."""
         return (self.steps - self.step) * self.batch / self.pairs_per_second

@@ -109,8 +109,9 @@ class LongRun(Settings):
         except DataError:
             return f"{note.name} is damaged"
         measured = content.get("measured")
-        where = content.get("hardware") or (measured or {}).get("hardware") or ""
-        if self.machine == "gpu" and "no GPU used" in str(where):
+        inner = measured if isinstance(measured, dict) else {}
+        where = str(content.get("hardware") or inner.get("hardware"))
+        if self.machine == "gpu" and "no GPU used" in where:
             return f"{path.name} was not made on a GPU"
         changed = self._recipe_changes(content)
         return f"{path.name} is of an earlier recipe: {', '.join(changed[:3])}" if changed else ""
@@ -258,16 +259,17 @@ def stopped_in_time(under_torchrun: bool) -> int:
 def budget_from_outside() -> float | None:
     """Seconds that `runs` gave the command it started; None for a command started by hand."""
     text = os.environ.get("COURSE_BUDGET")
-    return None if text is None else seconds_of(f"{text}s")
+    return None if text is None else seconds_of(text, unit="s")
 
 
-def seconds_of(text: str) -> float:
-    """Seconds of "90s", "9m" or "2h".
+def seconds_of(text: str, unit: str = "") -> float:
+    """Seconds of "90s", "9m" or "2h", or of a number alone, if `unit` says what it counts.
 
     Raises SettingsError for anything else.
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([smh])\s*", text, re.ASCII)
-    seconds = float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]] if found else math.nan
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([smh]?)\s*", text, re.ASCII)
+    factor = {"s": 1, "m": 60, "h": 3600}.get((found[2] or unit) if found else "", math.nan)
+    seconds = float(found[1]) * factor if found else math.nan
     if not 0 < seconds <= LONGEST:
         raise SettingsError(
             f"budget {text!r} is not a time; expected for example 90s, 9m or 2h, at most a year"

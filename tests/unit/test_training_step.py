@@ -162,6 +162,21 @@ class TestReadingBack:
         often = replace(TINY, steps=12, checkpoint_every=5, validate_every=8, validation_pairs=2)
         assert slow_run(tmp_path / "often", often).readings == [5, 3, 2, 2]
 
+    def test_those_who_watch_cope_with_a_loss_that_was_not_read_yet(self, tmp_path):
+        from course_lib.training.monitor import ProgressBar, TensorBoard
+        from course_lib.widgets import LiveCurves
+
+        bar, curves, said, drawn = ProgressBar(), LiveCurves(every=0.0), [], []
+
+        def look(p):
+            said.append(bar.bar.postfix.split(",")[0])
+            drawn.append(curves.readout.split(", ")[1])
+
+        board = TensorBoard(tmp_path / "board", every=1)
+        run = slow_run(tmp_path, replace(TINY, steps=21), [bar, curves, board, look])
+        assert said[0] == drawn[0] == "loss not read yet"
+        assert said[-1] == drawn[-1] == f"loss {run.progress.loss:.3f}"
+
     def test_weights_and_curve_are_those_of_a_run_that_reads_every_loss(self, tmp_path):
         losses = []
         curve = []
