@@ -148,7 +148,9 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_yaml(text: str, where: str) -> Any:
-    """The plain values of a YAML text; SettingsError, beginning with `where`, if it is not one or has a key twice."""
+    """The plain values of a YAML text; SettingsError, beginning with `where`, if it is not one or
+    has a key twice.
+    """
     try:
         return yaml.load(text, _Loader)  # a SafeLoader: plain values only
     except (yaml.YAMLError, ValueError, RecursionError) as problem:

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     for r in runs:
         why = r.due()
         print(
-            f"{'due ' if why else 'done':4}  {r.name:28} {r.minutes:5g} min on a {r.machine}   python {r.command}"
-            + f"   ({why})" * bool(why)
+            f"{'due ' if why else 'done':4}  {r.name:28} {r.minutes:5g} min on a {r.machine}   "
+            f"python {r.command}" + f"   ({why})" * bool(why)
         )
     return 0

@@ -37,7 +37,9 @@ class PairBatch:
     sources: list[str]
 
     def pin_memory(self) -> PairBatch:
-        """The same pairs in memory that a GPU fetches by itself. torch's loader calls this where there is a GPU."""
+        """The same pairs in memory that a GPU fetches by itself. torch's loader calls this where
+        there is a GPU.
+        """
         tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "sources"}
         # the seeds are read here, not on the device
         return replace(self, **{k: t.pin_memory() for k, t in tensors.items() if k != "seeds"})
@@ -79,7 +81,9 @@ class NumberedPairs(Dataset):
         self.source, self.seed = source, seed
 
     def __getitem__(self, index: int) -> Pair | Exception:
-        """The pair, or what is wrong with it: raised in a worker its sentence would arrive inside a traceback."""
+        """The pair, or what is wrong with it: raised in a worker its sentence would arrive inside
+        a traceback.
+        """
         try:
             return pair_at(self.source, self.seed, index)
         except (CourseError, OSError) as problem:
@@ -157,15 +161,19 @@ def _from_workers(loader: DataLoader) -> Iterator[PairBatch]:
 
 @contextmanager
 def worker_deaths_in_words() -> Iterator[None]:
-    """The death of a process that makes pairs as DataError: torch reports it by a signal, wherever the loop just is."""
+    """The death of a process that makes pairs as DataError: torch reports it by a signal, wherever
+    the loop just is.
+    """
     try:
         yield
     except RuntimeError as problem:
         if "DataLoader worker" not in str(problem):
             raise
         raise DataError(
-            f"a process that makes pairs has died ({str(problem).splitlines()[0]}). Most often the memory was used up, or "
-            "/dev/shm in a container: run the same command again with fewer of them, for example with "
+            f"a process that makes pairs has died ({str(problem).splitlines()[0]}). Most often the "
+            f"memory was used up, or "
+            "/dev/shm in a container: run the same command again with fewer of them, for example "
+            "with "
             "`--set workers=0`, which makes the pairs in the training process"
         ) from None
 

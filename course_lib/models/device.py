@@ -57,7 +57,8 @@ def choose_device(name: str) -> torch.device:
     found = re.fullmatch(r"(auto|cpu|mps)|(cuda)(?::(\d{1,4}))?", str(name))
     if not found:
         raise SettingsError(
-            f"device is {str(name)!r}; expected auto, cpu, cuda, cuda:N (the GPU of number N, from 0) or mps"
+            f"device is {str(name)!r}; expected auto, cpu, cuda, cuda:N (the GPU of number N, from "
+            f"0) or mps"
         )
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -80,7 +81,9 @@ def _check_cuda(name: str, number: int) -> None:
 
 
 def sent(values: Tensor, device: torch.device) -> Tensor:
-    """Values on a device, without waiting for what it is doing: from pinned memory a copy needs no one's attention."""
+    """Values on a device, without waiting for what it is doing: from pinned memory a copy needs no
+    one's attention.
+    """
     if device.type == "cuda" and values.device.type == "cpu" and torch.cuda.is_available():
         values = values.pin_memory()
     return values.to(device, non_blocking=True)

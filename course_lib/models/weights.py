@@ -1,8 +1,8 @@
 """Weights on disk: safetensors with a card beside them.
 
     weights/siamfc.safetensors   kernels in half precision, everything else in single
-    weights/siamfc.json          the card: what the network is, what it was trained on, where, how long, what it measures,
-                                 and the SHA-256 sum of the weights it belongs to
+    weights/siamfc.json          the card: what the network is, what it was trained on, where, how
+                                 long, what it measures, and the SHA-256 sum of its weights
 
 Nothing here unpickles code; public weights in other layouts are read by `models.weights_public`.
 """
@@ -102,7 +102,8 @@ def read_card(path: Path) -> dict[str, Any]:
     card = path.with_suffix(".json")
     if not card.is_file():
         raise MissingDataError(
-            f"weights {path} have no card ({card.name}), which says what the network is; {CARD_REMEDY}"
+            f"weights {path} have no card ({card.name}), which says what the network is; "
+            f"{CARD_REMEDY}"
         )
     content = read_json(card, CARD_REMEDY)
     if not isinstance(content.get("network"), str):
@@ -128,7 +129,8 @@ def load_network(name: str) -> nn.Module:
         network = build(card)
     except (*UNFIT, RuntimeError, MemoryError) as problem:
         raise DataError(
-            f"{path.with_suffix('.json')} does not describe a network ({type(problem).__name__}: {problem}); {CARD_REMEDY}"
+            f"{path.with_suffix('.json')} does not describe a network ({type(problem).__name__}: "
+            f"{problem}); {CARD_REMEDY}"
         ) from None
     fill(
         network,
@@ -147,17 +149,20 @@ def _read_tensors(path: Path, expected: str | None) -> dict[str, Tensor]:
         tensors = load_file(path)
     except (SafetensorError, *UNFIT) as problem:
         raise DataError(
-            f"{path} ({path.stat().st_size} bytes) cannot be read ({problem}); copy or train it again"
+            f"{path} ({path.stat().st_size} bytes) cannot be read ({problem}); copy or train it "
+            f"again"
         ) from None
     if expected and hashlib.sha256(path.read_bytes()).hexdigest() != expected:
         raise DataError(
-            f"{path} is not the file that its card, {path.with_suffix('.json').name}, was written for (its SHA-256 sum is "
+            f"{path} is not the file that its card, {path.with_suffix('.json').name}, was written "
+            f"for (its SHA-256 sum is "
             "another): one of the two was replaced. Copy both again, from the same place"
         )
     odd = [n for n, t in tensors.items() if t.is_floating_point() and not bool(t.isfinite().all())]
     if odd:
         raise DataError(
-            f"{path} holds values that are not numbers, in {', '.join(odd[:3])}; copy or train it again"
+            f"{path} holds values that are not numbers, in {', '.join(odd[:3])}; copy or train it "
+            f"again"
         )
     return tensors
 
@@ -210,8 +215,10 @@ def fill(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     ]
     if missing or surplus or wrong:
         raise DataError(
-            f"{path} does not fit this network: missing {_some(missing)}, not known {_some(surplus)}, "
-            f"of another shape {_some(wrong)}. Is it the network its card describes, of {len(wanted)} tensors?"
+            f"{path} does not fit this network: missing {_some(missing)}, not known "
+            f"{_some(surplus)}, "
+            f"of another shape {_some(wrong)}. Is it the network its card describes, of "
+            f"{len(wanted)} tensors?"
         )
     network.load_state_dict(tensors, strict=False)
 

@@ -48,7 +48,8 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
             return torch.load(file, map_location="cpu", weights_only=True)
         except Exception as problem:  # a damaged file may lead torch to errors of any kind
             raise DataError(
-                f"checkpoint {path} ({path.stat().st_size} bytes) cannot be read ({in_short(problem)}); {_anew(path)}"
+                f"checkpoint {path} ({path.stat().st_size} bytes) cannot be read "
+                f"({in_short(problem)}); {_anew(path)}"
             ) from problem
 
 
@@ -61,11 +62,13 @@ def check_same_run(
         path: of the checkpoint, for messages.
         state: what it holds.
         settings: the recipe as `plain` gives it.
-        data: "identity", a digest of what the pairs are made of, or None where the source has none, and "used", the
+        data: "identity", a digest of what the pairs are made of, or None where the source has
+            none, and "used", the
             names of the sources.
         steps: of the run.
 
-    Raises DataError if it is not a checkpoint of a training run, SettingsError if it is one of another recipe or data.
+    Raises DataError if it is not a checkpoint of a training run, SettingsError if it is one of
+    another recipe or data.
     """
     lacking = KEYS - set(state if isinstance(state, dict) else ())
     if lacking:
@@ -76,8 +79,10 @@ def check_same_run(
     changed = [key for key in settings if theirs.get(key, settings[key]) != settings[key]]
     if changed:
         raise SettingsError(
-            f"{path} belongs to another recipe: it has { {key: theirs.get(key) for key in changed} }, not "
-            f"{ {key: settings[key] for key in changed} }. Give the run another name, or delete the folder to start anew."
+            f"{path} belongs to another recipe: it has "
+            f"{ {key: theirs.get(key) for key in changed} }, not "
+            f"{ {key: settings[key] for key in changed} }. Give the run another name, or delete "
+            f"the folder to start anew."
         )
     if not 0 <= state["step"] <= steps:
         raise foreign(path, f"it says step {state['step']} of {steps}")
@@ -97,7 +102,8 @@ def _check_same_data(path: Path, theirs: Any, mine: dict[str, Any]) -> None:
         else f"files of {', '.join(now)} were added, removed or changed since"
     )
     raise SettingsError(
-        f"{path} belongs to a run on other data: {what}. Bring the data back, give the run another name, or delete the "
+        f"{path} belongs to a run on other data: {what}. Bring the data back, give the run another "
+        f"name, or delete the "
         "folder to start anew."
     )
 
@@ -112,6 +118,8 @@ def _anew(path: Path) -> str:
 
 
 def in_short(problem: Exception) -> str:
-    """Kind and first sentence of an error of torch's: lists of keys and paragraphs of advice may follow."""
+    """Kind and first sentence of an error of torch's: lists of keys and paragraphs of advice may
+    follow.
+    """
     words = next(iter(str(problem).splitlines()), "").split(". ")[0][:200]
     return f"{type(problem).__name__}: {words}".rstrip(": ")

@@ -22,8 +22,10 @@ def ended_with_us(
 ) -> int | None:
     """Run `python WORDS` in a folder; its exit status, or None if it was stopped after `seconds`.
 
-    However this process ends, so do the command and all that it started: at the end of the time, on Ctrl-C, SIGTERM or
-    SIGHUP they are asked to stop (SIGINT) and killed if they do not; on Linux the command is ended too where this
+    However this process ends, so do the command and all that it started: at the end of the time,
+    on Ctrl-C, SIGTERM or
+    SIGHUP they are asked to stop (SIGINT) and killed if they do not; on Linux the command is ended
+    too where this
     process is killed (SIGKILL) and can ask nobody.
 
     Args:
@@ -62,7 +64,9 @@ def _tied_to(parent: int) -> Callable[[], None]:
 
 @contextlib.contextmanager
 def _as_exit(signals: list[signal.Signals]) -> Iterator[None]:
-    """Signals that would end this process at once raise SystemExit instead, so that `finally` is reached."""
+    """Signals that would end this process at once raise SystemExit instead, so that `finally` is
+    reached.
+    """
     if threading.current_thread() is not threading.main_thread():  # only there may they be caught
         yield
         return

@@ -33,7 +33,8 @@ def train_to_weights(
 ) -> Path | None:
     """Train a recipe, or go on with it; the path of its weights once the last step is done, else None.
 
-    Weights that stand there already are replaced only if their card says that they are of the same recipe. Where the run
+    Weights that stand there already are replaced only if their card says that they are of the same
+    recipe. Where the run
     is finished, a missing or damaged file is written again, from the checkpoint.
 
     Args:
@@ -45,7 +46,8 @@ def train_to_weights(
         root: the data root.
         weights: where they go; `<folder>/<name>.safetensors` unless given.
 
-    Raises SettingsError, before anything is trained, if another's file stands where the weights are to go.
+    Raises SettingsError, before anything is trained, if another's file stands where the weights
+    are to go.
     """
     folder = folder or RUNS / "training" / settings.name
     path = weights or folder / f"{settings.name}.safetensors"
@@ -70,7 +72,8 @@ def train_to_weights(
 def check_place(path: Path, settings: TrainSettings, folder: Path) -> None:
     """Whether weights may be written to `path`.
 
-    Raises SettingsError if a file stands there, or beside it as their card, that this recipe did not make.
+    Raises SettingsError if a file stands there, or beside it as their card, that this recipe did
+    not make.
     """
     if path.suffix != ".safetensors":
         raise SettingsError(f"the weights are to go to {path}; expected a name in .safetensors")
@@ -87,7 +90,9 @@ def check_place(path: Path, settings: TrainSettings, folder: Path) -> None:
 
 
 def not_ours(path: Path, settings: TrainSettings) -> str:
-    """Why the weights at `path`, or the card beside it, cannot be called this recipe's own; "" if they can, or are not there."""
+    """Why the weights at `path`, or the card beside it, cannot be called this recipe's own; "" if
+    they can, or are not there.
+    """
     card = path.with_suffix(".json")
     there = next((file for file in (path, card) if file.exists()), None)
     if there is None:
@@ -105,7 +110,9 @@ def not_ours(path: Path, settings: TrainSettings) -> str:
 
 
 def _finished(folder: Path, settings: TrainSettings) -> bool:
-    """Whether the folder's checkpoint is one of a finished run; whether of this recipe is found out later."""
+    """Whether the folder's checkpoint is one of a finished run; whether of this recipe is found
+    out later.
+    """
     state = load_checkpoint(folder / "last.pt")
     return isinstance(state, dict) and state.get("step") == settings.steps
 
@@ -134,7 +141,9 @@ def _described(path: Path, settings: TrainSettings, content: bytes) -> bool:
 
 
 def started_from(settings: TrainSettings) -> dict[str, Any]:
-    """What the card says of the weights a run begins with: their own card, or the name of a public file, which has none."""
+    """What the card says of the weights a run begins with: their own card, or the name of a public
+    file, which has none.
+    """
     if not settings.start_from:
         return {}
     path = find_weights(settings.start_from)

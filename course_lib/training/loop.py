@@ -64,7 +64,8 @@ def train(
         root: the data root.
 
     Raises CourseError naming step, pairs and last good checkpoint where the loss is not a number, SettingsError where
-    the folder holds a run of another recipe or on other data, DataError where it holds something else.
+    the folder holds a run of another recipe or on other data, DataError where it holds something
+    else.
     """
     return carry_on(settings, folder, device, watchers, stop_at, budget, root).network
 
@@ -79,7 +80,9 @@ def carry_on(
     root: Path | None = None,
     made: dict[str, Any] | None = None,
 ) -> Run:
-    """As `train`, but returns the run, with its progress; `made`, on what and by what it is trained, is kept with it."""
+    """As `train`, but returns the run, with its progress; `made`, on what and by what it is
+    trained, is kept with it.
+    """
     placement = choose_placement(device, settings.precision)
     with team_of(placement) as team:
         run = Run(settings, folder, placement, team, make_sources(settings, root), made)
@@ -152,7 +155,9 @@ class Run:
         return self.network
 
     def _step(self, feed: Any) -> None:
-        """One step: a batch, its loss, its gradients, the weights moved against them. A GPU is not waited for."""
+        """One step: a batch, its loss, its gradients, the weights moved against them. A GPU is not
+        waited for.
+        """
         p, settings = self.progress, self.settings
         clock = [time.perf_counter()]
         batch = next(feed)
@@ -181,7 +186,9 @@ class Run:
         return self.placement.device.type == "cpu"
 
     def _read(self) -> None:
-        """Bring losses and norms of the steps since the last reading from the device, all at once, and look at them."""
+        """Bring losses and norms of the steps since the last reading from the device, all at once,
+        and look at them.
+        """
         p, began = self.progress, time.perf_counter()
         values = torch.stack(
             [torch.stack([u.loss, u.norm]) for u in self.unread]
@@ -256,12 +263,16 @@ class Run:
         )
         pairs = "; ".join(name for names in self.team.gathered(at.sources) for name in names)
         return (
-            f"{what} at step {at.step} (learning rate {at.rate:.2g}), on pairs of {pairs}. The weights of this step and "
-            f"of those after it were thrown away; {kept}. Lower rate_start or clip, or look at these pairs."
+            f"{what} at step {at.step} (learning rate {at.rate:.2g}), on pairs of {pairs}. The "
+            f"weights of this step and "
+            f"of those after it were thrown away; {kept}. Lower rate_start or clip, or look at "
+            f"these pairs."
         )
 
     def _save(self) -> None:
-        """Write the checkpoint. Every loss up to this step has been read, so its weights are numbers."""
+        """Write the checkpoint. Every loss up to this step has been read, so its weights are
+        numbers.
+        """
         p = self.progress
         state = {
             **snapshot(self.network, self.optimiser, p.step),
@@ -287,7 +298,8 @@ class Run:
     def _resume(self) -> None:
         """Go on from the folder's checkpoint, if there is one of the same recipe and data.
 
-        Process 0 reads it and tells the others: on other machines there may be none, or an older one.
+        Process 0 reads it and tells the others: on other machines there may be none, or an older
+        one.
         """
         state = self.team.from_first(self._kept)
         if state is None:

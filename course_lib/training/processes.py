@@ -1,7 +1,8 @@
 """Several processes that train one network: `torchrun --nproc-per-node=2 -m course_lib train …`.
 
 Gradients are averaged by DistributedDataParallel; batch norm takes its statistics over the whole global batch, so two
-processes end with the weights of one. What concerns the run as a whole (where it goes on from, when it stops, that it
+processes end with the weights of one. What concerns the run as a whole (where it goes on from,
+when it stops, that it
 failed) process 0 decides and the others are told: they may run on machines that share no disk.
 """
 
@@ -56,7 +57,9 @@ class Team:
         return value
 
     def from_first(self, make: Callable[[], T]) -> T:
-        """What `make()` gives in process 0, in every process; what it raises there is raised in every one too."""
+        """What `make()` gives in process 0, in every process; what it raises there is raised in
+        every one too.
+        """
         if self.world == 1:
             return make()
         box: list[Any] = [None, None]
@@ -79,7 +82,9 @@ class Team:
         return values
 
     def any(self, condition: bool) -> bool:
-        """Whether the condition holds in any process. No GPU is asked: this goes from processor to processor."""
+        """Whether the condition holds in any process. No GPU is asked: this goes from processor to
+        processor.
+        """
         if self.world == 1:
             return condition
         count = torch.tensor(int(condition))
@@ -96,7 +101,8 @@ class Team:
             for key in first:
                 if first[key] != other[key]:
                     raise SettingsError(
-                        f"the processes were not started alike: {key} is {first[key]!r} in process 0 and {other[key]!r} in "
+                        f"the processes were not started alike: {key} is {first[key]!r} in process "
+                        f"0 and {other[key]!r} in "
                         f"process {rank}. Start all with the same recipe, options and data."
                     )
 
@@ -138,12 +144,14 @@ def own_gpu(placement: Placement, local_rank: int) -> int:
     """
     if placement.device.index is not None:
         raise SettingsError(
-            f"device is {str(placement.device)!r}; several processes take one GPU each: give --device cuda"
+            f"device is {str(placement.device)!r}; several processes take one GPU each: give "
+            f"--device cuda"
         )
     count = torch.cuda.device_count()
     if local_rank >= count:
         raise SettingsError(
-            f"process {local_rank} of this machine (the first is 0) finds {count} GPUs; start as many as there are: "
+            f"process {local_rank} of this machine (the first is 0) finds {count} GPUs; start as "
+            f"many as there are: "
             f"--nproc-per-node={count}"
         )
     return local_rank

@@ -15,7 +15,8 @@ class Progress:
 
     Attributes:
         step: steps done; steps: of the whole run.
-        loss: of the last step that was read back: on a processor the last one, on a GPU up to 20 steps ago.
+        loss: of the last step that was read back: on a processor the last one, on a GPU up to 20
+            steps ago.
         rate: learning rate of the last step.
         seconds: spent so far in this process, by stage: "data", "light", "network".
         before: the same, and `making`, spent in the processes that this one goes on from.
@@ -23,7 +24,8 @@ class Progress:
         validation: one row a validation: step, loss and the task's measures.
         maps: (n, h, w) score maps of the first validation pairs; None before the first validation.
         views: (n, 3, S, S) uint8, the search images they belong to.
-        making: seconds inside "data" by stage, "decode" and "crop", where pairs are made in this process.
+        making: seconds inside "data" by stage, "decode" and "crop", where pairs are made in this
+            process.
     """
 
     step: int

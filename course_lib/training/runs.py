@@ -65,7 +65,9 @@ class LongRun(Settings):
             raise SettingsError(f"command is {self.command!r}: {problem}") from None
 
     def done(self) -> bool:
-        """Whether everything it leaves is there, made on the hardware it is declared for, and by the recipe as it is now."""
+        """Whether everything it leaves is there, made on the hardware it is declared for, and by
+        the recipe as it is now.
+        """
         return not self.due()
 
     def due(self) -> str:
@@ -75,7 +77,9 @@ class LongRun(Settings):
 
     @property
     def record(self) -> Path:
-        """Where it is written down by what the run was done here last; results that came with the course have none."""
+        """Where it is written down by what the run was done here last; results that came with the
+        course have none.
+        """
         return PROJECT / "runs" / "declared" / f"{self.name}.json"
 
     def made_by(self) -> dict[str, Any]:
@@ -88,7 +92,9 @@ class LongRun(Settings):
         }
 
     def _outdated(self) -> str:
-        """Whether command or recipe are others than those it was done by; weights say this themselves, on their cards."""
+        """Whether command or recipe are others than those it was done by; weights say this
+        themselves, on their cards.
+        """
         if not self.record.is_file() or trained_by(self.words()):
             return ""
         try:
@@ -128,7 +134,9 @@ def _inside(name: str) -> bool:
 
 
 def trained_by(words: list[str]) -> TrainSettings | None:
-    """The settings that `-m course_lib train RECIPE --set …` trains; None for any other command, or if they cannot be read."""
+    """The settings that `-m course_lib train RECIPE --set …` trains; None for any other command,
+    or if they cannot be read.
+    """
     if "course_lib" not in words or "train" not in words:
         return None
     after = words[words.index("train") + 1 :]
@@ -225,13 +233,16 @@ def check_command(run: LongRun) -> None:
         there = words[0].startswith("-") or (PROJECT / words[0]).is_file()
     if not there:
         raise SettingsError(
-            f"run {run.name}: there is no {' '.join(words[:2]) if words[0] == '-m' else words[0]} to start; "
+            f"run {run.name}: there is no {' '.join(words[:2]) if words[0] == '-m' else words[0]} "
+            f"to start; "
             "correct its command in recipes/runs.yaml"
         )
 
 
 def _run(run: LongRun, seconds: float) -> int | None:
-    """The command's exit status, or None if it was stopped after `seconds`, or stopped in time by itself."""
+    """The command's exit status, or None if it was stopped after `seconds`, or stopped in time by
+    itself.
+    """
     with tempfile.TemporaryDirectory() as folder:
         mark = Path(folder) / "stopped"
         environment = {
@@ -247,7 +258,8 @@ def _run(run: LongRun, seconds: float) -> int | None:
 def stopped_in_time(under_torchrun: bool) -> int:
     """The exit status of a command whose budget ended before its work.
 
-    torchrun takes any status but 0 for a failure: it prints a traceback and ends with 1. Under it the status is 0, and
+    torchrun takes any status but 0 for a failure: it prints a traceback and ends with 1. Under it
+    the status is 0, and
     `runs`, which cannot tell by it, is told by a file.
     """
     mark = os.environ.get("COURSE_STOPPED")

@@ -129,7 +129,8 @@ class TrainSettings(Settings):
         plain_name(self.name, "the run's name")
         if self.start_from is not None and not self.start_from.strip():
             raise SettingsError(
-                f"start_from is {self.start_from!r}; expected the name or the path of weights, or null"
+                f"start_from is {self.start_from!r}; expected the name or the path of weights, or "
+                f"null"
             )
         self._check_sources()
         self._check_thawing()
@@ -141,12 +142,14 @@ class TrainSettings(Settings):
         for source in self.sources:
             if source != source.strip() or not source.rstrip("?") or source.rstrip("?")[-1] == ":":
                 raise SettingsError(
-                    f"source {source!r} is not known; expected generated, or a kind and a name such "
+                    f"source {source!r} is not known; expected generated, or a kind and a name "
+                    f"such "
                     "as videos:NAME or photos:FOLDER"
                 )
         if len(self.sources) != len(self.shares) or not self.sources:
             raise SettingsError(
-                f"{len(self.sources)} sources but {len(self.shares)} shares; expected one for each, and at least one source"
+                f"{len(self.sources)} sources but {len(self.shares)} shares; expected one for "
+                f"each, and at least one source"
             )
         if not 0 < sum(self.shares) < math.inf:
             raise SettingsError(f"shares are {self.shares}; expected at least one above 0")
@@ -159,7 +162,8 @@ class TrainSettings(Settings):
         alexnet = self.network == "siamrpn++" and self.proposals.trunk == "alexnet"
         if self.freeze and not alexnet and self.network not in (*MAPS, "siamrpn"):
             raise SettingsError(
-                f"freeze is {self.freeze}; the ResNet-50 of {self.network} is not frozen in parts: expected 0"
+                f"freeze is {self.freeze}; the ResNet-50 of {self.network} is not frozen in parts: "
+                f"expected 0"
             )
 
     def _check_backbone(self) -> None:
@@ -174,7 +178,8 @@ class TrainSettings(Settings):
         groups = 2 if self.network in MAPS else self.proposals.groups
         if (named or trunk) and any(width % groups for width in self.widths):
             raise SettingsError(
-                f"widths are {self.widths}; expected multiples of {groups}, the groups of the convolutions"
+                f"widths are {self.widths}; expected multiples of {groups}, the groups of the "
+                f"convolutions"
             )
 
     def _check_search(self) -> None:
@@ -185,24 +190,30 @@ class TrainSettings(Settings):
         if self.network != "siamconcatrpn" and beyond % stride:  # that one resizes what it gets
             near = EXEMPLAR + beyond // stride * stride
             raise SettingsError(
-                f"search is {self.search}; expected {EXEMPLAR} and a multiple of the stride, {stride}, "
+                f"search is {self.search}; expected {EXEMPLAR} and a multiple of the stride, "
+                f"{stride}, "
                 f"so that the map's middle is the picture's: {near} or {near + stride}"
             )
         if self.changes.shift >= self.search / 2:
             raise SettingsError(
-                f"changes.shift is {self.changes.shift}, search {self.search}; expected less than half of "
+                f"changes.shift is {self.changes.shift}, search {self.search}; expected less than "
+                f"half of "
                 "it: the target must stay in the picture"
             )
         self._check_cells(math.hypot(beyond, beyond) / 2)
 
     def _check_cells(self, farthest: float) -> None:
-        """Cells that count as wrong beside those that are right; `farthest` pixels from the middle is a map's corner."""
+        """Cells that count as wrong beside those that are right; `farthest` pixels from the middle
+        is a map's corner.
+        """
         with_ring = self.network == "siammargin" or self.margin.weight > 0
         right = max(self.radius, self.margin.ring if with_ring else 0)
         if (with_ring or self.network == "siamfc") and right >= farthest:
             raise SettingsError(
-                f"search is {self.search}, radius {self.radius}{f', ring {self.margin.ring}' * with_ring}; "
-                f"no cell would count as wrong: the farthest is {farthest:.0f} pixels from the middle"
+                f"search is {self.search}, radius "
+                f"{self.radius}{f', ring {self.margin.ring}' * with_ring}; "
+                f"no cell would count as wrong: the farthest is {farthest:.0f} pixels from the "
+                f"middle"
             )
 
     def _stride(self) -> int:

@@ -63,8 +63,10 @@ def descend_unread(
 ) -> Tensor:
     """The same step as `descend`; the gradient's norm () stays on the device, unread.
 
-    `float(norm)` makes the processor wait until a GPU has done all that it was given, and the GPU then waits for its next
-    step: in a loop, a pause a step. Without reading the norm nobody can know in time that it is not a number: whoever
+    `float(norm)` makes the processor wait until a GPU has done all that it was given, and the GPU
+    then waits for its next
+    step: in a loop, a pause a step. Without reading the norm nobody can know in time that it is
+        not a number: whoever
     calls this looks at it later and throws away the weights of all steps since.
     """
     optimiser.zero_grad(set_to_none=True)

@@ -178,7 +178,9 @@ class ProposalTask:
         return {"iou": overlap, "hits": (overlap > 0.5).float(), "fit": fit}
 
     def _anchors(self, batch: PairBatch) -> Tensor:
-        """The anchors (A, 4) on the batch's device, taken there once: each copy would wait for the device."""
+        """The anchors (A, 4) on the batch's device, taken there once: each copy would wait for the
+        device.
+        """
         self.anchors = self.anchors.to(batch.box.device)
         return self.anchors
 
@@ -251,7 +253,8 @@ def seeded(seed: int, make: Any) -> nn.Module:
 def build_seeded(settings: TrainSettings, make: Callable[[], nn.Module]) -> nn.Module:
     """The network that `make()` gives, its first weights drawn from the recipe's seed.
 
-    Raises SettingsError if torch cannot build it: channels that its groups do not divide, or no memory for its weights.
+    Raises SettingsError if torch cannot build it: channels that its groups do not divide, or no
+    memory for its weights.
     """
     s = settings
     try:
@@ -260,8 +263,10 @@ def build_seeded(settings: TrainSettings, make: Callable[[], nn.Module]) -> nn.M
         raise
     except (ValueError, RuntimeError, ZeroDivisionError) as problem:
         raise SettingsError(
-            f"network {s.network} cannot be built with backbone {s.backbone}, share {s.share}, widths {s.widths}, "
-            f"channels {s.proposals.channels}, groups {s.proposals.groups}: {str(problem).splitlines()[0]}"
+            f"network {s.network} cannot be built with backbone {s.backbone}, share {s.share}, "
+            f"widths {s.widths}, "
+            f"channels {s.proposals.channels}, groups {s.proposals.groups}: "
+            f"{str(problem).splitlines()[0]}"
         ) from None
 
 
@@ -276,7 +281,8 @@ def begin_with(network: nn.Module, settings: TrainSettings) -> None:
         return
     if not all(hasattr(n, "backbone") for n in (network, given)):
         raise SettingsError(
-            f"start_from {settings.start_from!r} is {given.about}; the recipe wants {network.about}, whose parts it has not. "
+            f"start_from {settings.start_from!r} is {given.about}; the recipe wants "
+            f"{network.about}, whose parts it has not. "
             "Start from a network of the same kind, or from none."
         )
     wanted, there = network.backbone.state_dict(), given.backbone.state_dict()

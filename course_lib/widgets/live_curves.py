@@ -73,5 +73,6 @@ class LiveCurves(PictureBench):
         rest = f", about {left:.0f} s left" if np.isfinite(left) and left > 0 else ""
         return (
             figure,
-            f"step {p.step} of {p.steps}, {p.loss_in_words}, {p.pairs_per_second:.0f} pairs/s{rest}",
+            f"step {p.step} of {p.steps}, {p.loss_in_words}, {p.pairs_per_second:.0f} "
+            f"pairs/s{rest}",
         )

@@ -1,4 +1,6 @@
-"""What goes wrong around a training run: foreign and damaged files, full disks, dead helpers; each is a sentence."""
+"""What goes wrong around a training run: foreign and damaged files, full disks, dead helpers; each
+is a sentence.
+"""
 
 from __future__ import annotations
 

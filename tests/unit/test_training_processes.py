@@ -1,4 +1,6 @@
-"""Several processes: on machines without a shared disk, started differently, stopped by a budget, failing together."""
+"""Several processes: on machines without a shared disk, started differently, stopped by a budget,
+failing together.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ rank, here = started_rank(), Path({here!r})
 
 @pytest.fixture
 def together(tmp_path, project):
-    """`run(code)`: the code in two processes, as two machines start them: each by itself, told where the other is."""
+    """`run(code)`: the code in two processes, as two machines start them: each by itself, told
+    where the other is.
+    """
 
     def run(code: str) -> list[subprocess.CompletedProcess]:
         head = HEAD.format(
@@ -122,7 +126,9 @@ def test_a_checkpoint_that_only_the_second_machine_has_counts_for_nothing(tmp_pa
 
 
 def test_what_is_wrong_in_one_process_is_said_in_every_one(tmp_path, together):
-    """Other settings, other data, a damaged checkpoint, a loss that is no number: one after the other, in one start."""
+    """Other settings, other data, a damaged checkpoint, a loss that is no number: one after the
+    other, in one start.
+    """
     (tmp_path / "damaged0").mkdir()
     (tmp_path / "damaged0" / "last.pt").write_bytes(b"nothing")
     done = together("""
@@ -149,7 +155,8 @@ def test_what_is_wrong_in_one_process_is_said_in_every_one(tmp_path, together):
 
         before = Run._predict
         def poisoned(run, batch):
-            return before(run, batch) * (float("nan") if rank == 1 and run.progress.step == 1 else 1)
+            bad = rank == 1 and run.progress.step == 1
+            return before(run, batch) * (float("nan") if bad else 1)
         Run._predict = poisoned
         attempt(TINY, "poisoned")
     """)

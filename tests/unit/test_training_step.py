@@ -1,4 +1,6 @@
-"""One training step: no wait for the device, the weights of a plain loop, and losses read back all at once."""
+"""One training step: no wait for the device, the weights of a plain loop, and losses read back all
+at once.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,9 @@ class NoPairs:
 
 
 class Valueless(Placement):
-    """Networks of tensors without values. They lie on the processor: the way back through a GPU's needs its driver."""
+    """Networks of tensors without values. They lie on the processor: the way back through a GPU's
+    needs its driver.
+    """
 
     def network(self, network: nn.Module) -> nn.Module:
         for module in network.modules():
@@ -93,8 +97,11 @@ def valueless_batch(b: int, size: int) -> PairBatch:
 
 @pytest.fixture
 def no_values(monkeypatch) -> FakeTensorMode:
-    """Tensors that have no values: whoever reads one, which on a GPU is to wait for it, gets an error."""
-    # what the processor itself computes from numbers it has itself: which pairs are blurred, what is drawn by seed
+    """Tensors that have no values: whoever reads one, which on a GPU is to wait for it, gets an
+    error.
+    """
+    # what the processor itself computes from numbers it has itself: which pairs are blurred, what
+    # is drawn by seed
     monkeypatch.setattr(torch, "nonzero", lambda t: torch.zeros(1, t.ndim, dtype=torch.int64))
     monkeypatch.setattr(tasks_module, "chances", lambda seeds, n: torch.empty(len(seeds), n))
     monkeypatch.setattr(tasks_module, "jittered", lambda boxes, seeds, share: boxes * 1)
@@ -104,7 +111,9 @@ def no_values(monkeypatch) -> FakeTensorMode:
 @pytest.mark.parametrize("optimiser", ["sgd", "adam"])
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_step_of_the_loop_reads_nothing_back(name, optimiser, no_values):
-    """Data to the device, light, forward, loss, backward, clipping, the optimiser's step: three times."""
+    """Data to the device, light, forward, loss, backward, clipping, the optimiser's step: three
+    times.
+    """
     settings = replace(RECIPES[name], optimiser=optimiser, batch=2, steps=50)
     pairs = (NoPairs(), NoPairs())
     with no_values:
@@ -211,7 +220,9 @@ class TestReadingBack:
 
 @pytest.mark.slow
 def test_the_loop_ends_with_the_weights_of_a_plain_loop(tmp_path):
-    """Written out here once more, with nothing of the loop's but the pairs, the network and the loss."""
+    """Written out here once more, with nothing of the loop's but the pairs, the network and the
+    loss.
+    """
     settings = replace(TINY, steps=6, momentum=0.8, clip=0.05)
     source, _ = make_sources(settings)
     task = make_task(settings)
