@@ -25,6 +25,7 @@ class PairBatch:
         exemplar_box: (B, 4) in exemplar pixels; box: (B, 4) in search pixels; positive: (B,) bool.
         light: (B, 2, 8), see `augment.relight`; seeds: (B,) for what is drawn later.
         sources: B names, for messages.
+        skipped: why pairs had to be drawn anew, a sentence for each time.
     """
 
     exemplar: Tensor
@@ -35,14 +36,16 @@ class PairBatch:
     light: Tensor
     seeds: Tensor
     sources: list[str]
+    skipped: tuple[str, ...] = ()
 
     def pin_memory(self) -> PairBatch:
         """The same pairs in memory that a GPU fetches by itself. torch's loader calls this where
         there is a GPU.
         """
-        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "sources"}
         # the seeds are read here, not on the device
-        return replace(self, **{k: t.pin_memory() for k, t in tensors.items() if k != "seeds"})
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "seeds"}
+        tensors = {name: t.pin_memory() for name, t in values.items() if isinstance(t, Tensor)}
+        return replace(self, **tensors)
 
     def lit(self, device: torch.device) -> PairBatch:
         """The same pairs on a device, lit and blurred there."""
@@ -51,8 +54,9 @@ class PairBatch:
         exemplar = relight(self.exemplar.to(**move), light[:, 0])
         search = relight(self.search.to(**move), light[:, 1])
         boxes = self.exemplar_box.to(**move), self.box.to(**move)
+        positive = self.positive.to(**move)
         return PairBatch(
-            exemplar, search, *boxes, self.positive.to(**move), light, self.seeds, self.sources
+            exemplar, search, *boxes, positive, light, self.seeds, self.sources, self.skipped
         )
 
 
@@ -71,6 +75,7 @@ def collate(pairs: list[Pair]) -> PairBatch:
         light=torch.from_numpy(np.stack([p.light for p in pairs])).float(),  # (B, 2, 8)
         seeds=torch.tensor([p.seed for p in pairs]),  # (B,)
         sources=[p.source for p in pairs],
+        skipped=tuple(why for p in pairs for why in p.skipped),
     )
 
 

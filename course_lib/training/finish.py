@@ -170,6 +170,11 @@ def make_card(run: Run) -> dict[str, Any]:
     spent = {name: round(s, 1) for name, s in run.seconds().items()}
     card["seconds"] = {name: s for name, s in spent.items() if name in p.seconds}
     card["seconds_within_data"] = {name: s for name, s in spent.items() if name not in p.seconds}
+    if p.skipped:
+        card["pairs_drawn_anew"] = {
+            "times": p.skipped.total(),
+            "why": dict(p.skipped.most_common(20)),
+        }
     every = max(1, len(p.curve) // 100)
     card["curve"] = [[step, round(loss, 4)] for step, loss in p.curve[::every]]
     card["validation_curve"] = [{k: round(v, 4) for k, v in row.items()} for row in p.validation]

@@ -180,6 +180,7 @@ class Run:
         for stage, before, after in zip(p.seconds, clock[:-1], clock[1:], strict=True):
             p.seconds[stage] += after - before
         p.making = self.training_pairs.seconds
+        p.skipped.update(batch.skipped)
 
     def _waits_for_nothing(self) -> bool:
         """Whether a loss may be read at every step, because the processor has computed it itself."""
@@ -280,6 +281,7 @@ class Run:
             "data": self.data,
             "made": self.made,
             "seconds": self.seconds(),
+            "skipped": dict(p.skipped),
             "curve": p.curve,
             "recent": self.recent,
             "validation": p.validation,
@@ -326,6 +328,7 @@ class Run:
         p.curve = [(int(step), float(loss)) for step, loss in state["curve"]]
         p.validation = [dict(row) for row in state["validation"]]
         p.before = {name: float(s) for name, s in state.get("seconds", {}).items()}
+        p.skipped.update({why: int(n) for why, n in state.get("skipped", {}).items()})
         if p.step == p.steps:  # trained elsewhere, or earlier: what is written down stays true
             self.made = {**self.made, **state.get("made", {})}
         torch.set_rng_state(state["random"])

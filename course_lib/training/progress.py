@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -26,6 +27,7 @@ class Progress:
         views: (n, 3, S, S) uint8, the search images they belong to.
         making: seconds inside "data" by stage, "decode" and "crop", where pairs are made in this
             process.
+        skipped: how often a pair was drawn anew, by what could not be read; of the whole run.
     """
 
     step: int
@@ -43,6 +45,7 @@ class Progress:
     views: Tensor | None = None
     started_at: int = 0
     making: dict[str, float] = field(default_factory=dict)
+    skipped: Counter[str] = field(default_factory=Counter)
 
     @property
     def pairs_per_second(self) -> float:

@@ -15,7 +15,7 @@ from course_lib.files import plain_name
 from course_lib.geometry.windows import EXEMPLAR
 from course_lib.models.alexnet import WIDTHS
 from course_lib.models.backbones import make_backbone
-from course_lib.recipe import Count, NotNegative, Range, Seed, Settings, Share
+from course_lib.recipe import Count, NotNegative, Positive, Range, Seed, Settings, Share
 
 Channels = Annotated[int, Range(1, 4096)]
 Rate = Annotated[float, Range(0, 100, above=True)]
@@ -91,7 +91,7 @@ class TrainSettings(Settings):
     # shares of the steps after each of which the last frozen part is trained too
     unfreeze: tuple[Share, ...] = ()
     sources: tuple[str, ...] = ("generated",)
-    shares: tuple[NotNegative, ...] = (1.0,)  # of the pairs, one for each source
+    shares: tuple[Positive, ...] = (1.0,)  # of the pairs, one for each source
     # share of the videos and photographs that is used
     fraction: Annotated[float, Range(0, 1, above=True)] = 1.0
     held_out: Annotated[float, Range(0, 0.95)] = 0.1  # share of them kept for validation
@@ -138,7 +138,7 @@ class TrainSettings(Settings):
         self._check_search()
 
     def _check_sources(self) -> None:
-        """Names that say something, a share for each, and not all shares 0."""
+        """Names that say something, and a share for each."""
         for source in self.sources:
             if source != source.strip() or not source.rstrip("?") or source.rstrip("?")[-1] == ":":
                 raise SettingsError(
@@ -151,8 +151,8 @@ class TrainSettings(Settings):
                 f"{len(self.sources)} sources but {len(self.shares)} shares; expected one for "
                 f"each, and at least one source"
             )
-        if not 0 < sum(self.shares) < math.inf:
-            raise SettingsError(f"shares are {self.shares}; expected at least one above 0")
+        if not math.isfinite(sum(self.shares)):
+            raise SettingsError(f"shares are {self.shares}; their sum is not finite")
 
     def _check_thawing(self) -> None:
         if len(self.unfreeze) > self.freeze or sorted(self.unfreeze) != list(self.unfreeze):

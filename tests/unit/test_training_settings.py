@@ -188,8 +188,8 @@ def test_any_value_is_taken_or_refused_in_words(case, value):
 
 SEVERAL = [
     ({"sources": ["a", "b"]}, "2 sources but 1 shares"),
-    ({"sources": ["a", "b"], "shares": [0, 0]}, "expected at least one above 0"),
-    ({"sources": ["a", "b"], "shares": [1e308, 1e308]}, "shares are"),
+    ({"sources": ["a", "b"], "shares": [0, 1]}, r"shares\[0\] is 0.0; expected a number above 0"),
+    ({"sources": ["a", "b"], "shares": [1e308, 1e308]}, "sum is not finite"),
     ({"freeze": 1, "unfreeze": [0.2, 0.5]}, "one at most for each frozen part"),
     ({"freeze": 2, "unfreeze": [0.5, 0.2]}, "growing shares"),
     ({"freeze": 1, "network": "siamconcatrpn"}, "expected 0"),
@@ -216,7 +216,7 @@ def test_conditions_among_several_settings(values, words):
 @pytest.mark.parametrize(
     "values",
     [
-        {"sources": ["a", "b"], "shares": [0, 1]},
+        {"sources": ["a", "b"], "shares": [1e-6, 1]},
         {"freeze": 2, "unfreeze": [0, 1]},
         {"stride": 4, "search": 243},
         {"backbone": "twin-alexnet-9", "search": 255},
