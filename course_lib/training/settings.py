@@ -140,11 +140,15 @@ class TrainSettings(Settings):
     def _check_sources(self) -> None:
         """Names that say something, and a share for each."""
         for source in self.sources:
-            if source != source.strip() or not source.rstrip("?") or source.rstrip("?")[-1] == ":":
+            kind, colon, what = source.removesuffix("?").partition(":")
+            if colon and not what.strip():
                 raise SettingsError(
-                    f"source {source!r} is not known; expected generated, or a kind and a name "
-                    f"such "
-                    "as videos:NAME or photos:FOLDER"
+                    f"source {source!r} names nothing; expected for example photos:FOLDER"
+                )
+            if not kind.strip() or source != source.strip():
+                raise SettingsError(
+                    f"source {source!r} is not known; expected generated, videos:NAME, "
+                    "photos:FOLDER, pieces:FOLDER or shards:FOLDER"
                 )
         if len(self.sources) != len(self.shares) or not self.sources:
             raise SettingsError(
