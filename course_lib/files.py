@@ -124,6 +124,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         yield part
         os.replace(part, path)
+    except OSError as problem:
+        problem.filename = problem.filename or str(path)  # a full disk comes without a name
+        raise
     finally:
         part.unlink(missing_ok=True)
 

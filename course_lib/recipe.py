@@ -89,7 +89,7 @@ def load_settings(
         values.update(_read_mapping(shipped(Path(path))))
     where = str(path) if path is not None else f"the settings of {cls.__name__}"
     for key, value in (overrides or {}).items():
-        value = _read_yaml(value, f"override {key}={value}") if isinstance(value, str) else value
+        value = read_yaml(value, f"override {key}={value}") if isinstance(value, str) else value
         outer, dot, inner = key.partition(".")
         if dot:  # "changes.light" is the key `light` of the mapping `changes`
             mapping = values.get(outer) or {}
@@ -126,7 +126,7 @@ def _read_mapping(path: Path) -> dict[str, Any]:
         raise SettingsError(
             f"recipe {path} is not text in UTF-8 ({problem}); save it as UTF-8"
         ) from None
-    content = _read_yaml(text, f"recipe {path}")
+    content = read_yaml(text, f"recipe {path}")
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -149,7 +149,10 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _read_yaml(text: str, where: str) -> Any:
+def read_yaml(text: str, where: str) -> Any:
+    """The plain values of a YAML text; SettingsError, beginning with `where`, if it is not one or
+    has a key twice.
+    """
     try:
         return yaml.load(text, _Loader)  # a SafeLoader: plain values only
     except (yaml.YAMLError, ValueError, RecursionError) as problem:

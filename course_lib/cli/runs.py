@@ -6,7 +6,7 @@ import argparse
 
 from course_lib.errors import CourseError, SettingsError
 from course_lib.places import INSTALLED
-from course_lib.training.runs import do_due, read_runs
+from course_lib.training.runs import do_due, read_runs, seconds_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
             "the declared runs write weights and results into the course's own folders, which an installed package has not; "
             "start the command in a clone of the course, after `pip install -e .` there"
         )
+    budget = seconds_of(arguments.budget)
     runs = [r for r in read_runs() if not arguments.names or r.name in arguments.names]
     unknown = set(arguments.names) - {r.name for r in runs}
     if unknown:
@@ -32,24 +33,11 @@ def run(arguments: argparse.Namespace) -> int:
             f"no run {', '.join(sorted(unknown))} in recipes/runs.yaml; see `python -m course_lib runs`"
         )
     if arguments.due:
-        do_due(runs, seconds_of(arguments.budget), tell=lambda text: print(text, flush=True))
+        do_due(runs, budget, tell=lambda text: print(text, flush=True))
     for r in runs:
+        why = r.due()
         print(
-            f"{'done' if r.done() else 'due ':4}  {r.name:28} {r.minutes:5g} min on a {r.machine}   python {r.command}"
+            f"{'due ' if why else 'done':4}  {r.name:28} {r.minutes:5g} min on a {r.machine}   "
+            f"python {r.command}" + f"   ({why})" * bool(why)
         )
     return 0
-
-
-def seconds_of(text: str) -> float:
-    """Seconds of "90s", "9m" or "2h".
-
-    Raises SettingsError for anything else.
-    """
-    factor = {"s": 1, "m": 60, "h": 3600}.get(text[-1:], 0)
-    try:
-        seconds = float(text[:-1]) * factor
-    except ValueError:
-        seconds = 0
-    if seconds <= 0:
-        raise SettingsError(f"budget {text!r} is not a time; expected for example 90s, 9m or 2h")
-    return seconds

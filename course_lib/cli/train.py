@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from course_lib.errors import SettingsError
 from course_lib.places import RUNS
 from course_lib.recipe import load_settings, parse_overrides
 from course_lib.training.finish import train_to_weights
 from course_lib.training.monitor import ProgressBar, TensorBoard
-from course_lib.training.processes import started_rank
-from course_lib.training.runs import STOPPED, budget_from_outside
+from course_lib.training.processes import started_rank, under_torchrun
+from course_lib.training.runs import budget_from_outside, seconds_of, stopped_in_time
 from course_lib.training.settings import TrainSettings
 
 
@@ -26,14 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="settings that win over the recipe",
     )
-    parser.add_argument("--data", type=Path, help="data root (default: COURSE_DATA, or data/)")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--root", type=Path, help="data root (default: COURSE_DATA, or data/)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     parser.add_argument(
         "--budget",
-        type=float,
-        metavar="SECONDS",
-        default=budget_from_outside(),
-        help="stop after this long (exit status 75); the same command goes on",
+        metavar="TIME",
+        help="stop after this long: 540 (seconds), 90s, 9m, 2h (exit status 75, under torchrun 0); "
+        "the same command goes on",
     )
     parser.add_argument(
         "--weights",
@@ -47,6 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train; print where the weights are, or how to go on."""
     settings = load_settings(TrainSettings, arguments.recipe, parse_overrides(arguments.set))
+    budget = budget_of(arguments.budget)
+    root = arguments.root
+    if root is not None and not root.is_dir():
+        raise SettingsError(
+            f"--root {root} is not a folder; expected the one that holds the datasets"
+        )
     folder = RUNS / "training" / settings.name
     # under torchrun only the first process shows and writes
     watchers = (
@@ -55,13 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         else []
     )
     path = train_to_weights(
-        settings,
-        folder,
-        watchers,
-        arguments.budget,
-        arguments.device,
-        arguments.data,
-        arguments.weights,
+        settings, folder, watchers, budget, arguments.device, root, arguments.weights
     )
     if started_rank() == 0:
         print(
@@ -69,4 +69,16 @@ def run(arguments: argparse.Namespace) -> int:
             if path
             else f"stopped; the same command goes on from {folder / 'last.pt'}"
         )
-    return 0 if path or started_rank() else STOPPED
+    return 0 if path else stopped_in_time(under_torchrun())
+
+
+def budget_of(text: str | None) -> float | None:
+    """Seconds of `--budget`: a number, or a time such as 9m; of `runs` where there is none.
+
+    Raises SettingsError for anything else.
+    """
+    if text is None:
+        return budget_from_outside()
+    if text.strip() == "0":  # one step, and a checkpoint
+        return 0.0
+    return seconds_of(text, unit="s")

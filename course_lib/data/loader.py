@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from course_lib.data.augment import relight
 from course_lib.data.pairs import Pair, PairSource, pair_at
-from course_lib.errors import DataError
+from course_lib.errors import CourseError, DataError
 
 
 @dataclass(eq=False)
@@ -24,6 +25,7 @@ class PairBatch:
         exemplar_box: (B, 4) in exemplar pixels; box: (B, 4) in search pixels; positive: (B,) bool.
         light: (B, 2, 8), see `augment.relight`; seeds: (B,) for what is drawn later.
         sources: B names, for messages.
+        skipped: why pairs had to be drawn anew, a sentence for each time.
     """
 
     exemplar: Tensor
@@ -34,6 +36,16 @@ class PairBatch:
     light: Tensor
     seeds: Tensor
     sources: list[str]
+    skipped: tuple[str, ...] = ()
+
+    def pin_memory(self) -> PairBatch:
+        """The same pairs in memory that a GPU fetches by itself. torch's loader calls this where
+        there is a GPU.
+        """
+        # the seeds are read here, not on the device
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "seeds"}
+        tensors = {name: t.pin_memory() for name, t in values.items() if isinstance(t, Tensor)}
+        return replace(self, **tensors)
 
     def lit(self, device: torch.device) -> PairBatch:
         """The same pairs on a device, lit and blurred there."""
@@ -42,8 +54,9 @@ class PairBatch:
         exemplar = relight(self.exemplar.to(**move), light[:, 0])
         search = relight(self.search.to(**move), light[:, 1])
         boxes = self.exemplar_box.to(**move), self.box.to(**move)
+        positive = self.positive.to(**move)
         return PairBatch(
-            exemplar, search, *boxes, self.positive.to(**move), light, self.seeds, self.sources
+            exemplar, search, *boxes, positive, light, self.seeds, self.sources, self.skipped
         )
 
 
@@ -62,6 +75,7 @@ def collate(pairs: list[Pair]) -> PairBatch:
         light=torch.from_numpy(np.stack([p.light for p in pairs])).float(),  # (B, 2, 8)
         seeds=torch.tensor([p.seed for p in pairs]),  # (B,)
         sources=[p.source for p in pairs],
+        skipped=tuple(why for p in pairs for why in p.skipped),
     )
 
 
@@ -71,8 +85,19 @@ class NumberedPairs(Dataset):
     def __init__(self, source: PairSource, seed: int) -> None:
         self.source, self.seed = source, seed
 
-    def __getitem__(self, index: int) -> Pair:
-        return pair_at(self.source, self.seed, index)
+    def __getitem__(self, index: int) -> Pair | Exception:
+        """The pair, or what is wrong with it: raised in a worker its sentence would arrive inside
+        a traceback.
+        """
+        try:
+            return pair_at(self.source, self.seed, index)
+        except (CourseError, OSError) as problem:
+            return problem
+
+
+def collate_or_fault(pairs: list[Pair | Exception]) -> PairBatch | Exception:
+    """Pairs as one batch, or the first fault among them."""
+    return next((p for p in pairs if isinstance(p, Exception)), None) or collate(pairs)
 
 
 @dataclass(frozen=True)
@@ -108,7 +133,7 @@ def batches(
     """The batches of steps start … stop − 1. Step s is pairs s·batch … (s + 1)·batch − 1, of which each of `world`
     processes takes its share.
 
-    Raises DataError if the batch cannot be shared equally.
+    Raises DataError if the batch cannot be shared equally, or a worker dies.
     """
     if batch % world:
         raise DataError(
@@ -116,17 +141,46 @@ def batches(
         )
     numbers = StepNumbers(batch, start, stop, rank, world)
     if workers == 0:  # no processes to start: what a notebook wants
-        return (collate([pair_at(source, seed, i) for i in row]) for row in numbers)
+        made = (collate([pair_at(source, seed, i) for i in row]) for row in numbers)
+        return (b.pin_memory() for b in made) if torch.cuda.is_available() else made
     loader = DataLoader(
         NumberedPairs(source, seed),
         batch_sampler=numbers,
         num_workers=workers,
-        collate_fn=collate,
+        collate_fn=collate_or_fault,
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=_quiet_worker,
         multiprocessing_context="spawn",
     )
-    return iter(loader)
+    return _from_workers(loader)
+
+
+def _from_workers(loader: DataLoader) -> Iterator[PairBatch]:
+    """The loader's batches; what goes wrong in a worker is raised here, as a sentence."""
+    with worker_deaths_in_words():
+        for batch in loader:
+            if isinstance(batch, Exception):
+                raise batch
+            yield batch
+
+
+@contextmanager
+def worker_deaths_in_words() -> Iterator[None]:
+    """The death of a process that makes pairs as DataError: torch reports it by a signal, wherever
+    the loop just is.
+    """
+    try:
+        yield
+    except RuntimeError as problem:
+        if "DataLoader worker" not in str(problem):
+            raise
+        raise DataError(
+            f"a process that makes pairs has died ({str(problem).splitlines()[0]}). Most often the "
+            f"memory was used up, or "
+            "/dev/shm in a container: run the same command again with fewer of them, for example "
+            "with "
+            "`--set workers=0`, which makes the pairs in the training process"
+        ) from None
 
 
 def _quiet_worker(worker: int) -> None:

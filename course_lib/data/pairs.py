@@ -8,12 +8,14 @@ from seed, i and how often that was: the same files give the same pairs.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Annotated
 
 import numpy as np
 
@@ -21,6 +23,7 @@ from course_lib.data.faults import REMEDY, TRIES, Faults, Unreadable
 from course_lib.errors import DataError, SettingsError
 from course_lib.files import digest
 from course_lib.geometry.windows import EXEMPLAR, exemplar_side
+from course_lib.recipe import Range, Settings, Share
 
 SEARCH = 239  # pixels a side of the search image x in SiamFC's training: 255 less two strides
 LIGHT = 8  # numbers that say how a crop is lit and blurred, see `augment.py`
@@ -53,21 +56,23 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Changes:
+class Changes(Settings):
     """How far exemplar and search image are changed, each on its own. 0 switches a change off.
 
     SiamFC's own: shift 4, stretch 0.05, colours only. A small training set needs more.
     """
 
-    shift: float = 4.0  # pixels by which the target may stand beside the middle of the search image
-    stretch: float = 0.05  # share by which the scale may differ, up or down
-    turn: float = 0.0  # largest turn, radians; only where an outline says what box follows
-    squeeze: float = 0.0  # share by which width against height may differ
-    mirror: float = 0.0  # probability that both are mirrored
-    light: float = 0.3  # share by which brightness and contrast may differ
-    tint: float = 0.1  # share by which one colour may differ from the others
-    grey: float = 0.0  # probability that both lose their colour
-    blur: float = 0.0  # probability that the search image is blurred
+    # pixels by which the target may stand beside the middle of the search image
+    shift: Annotated[float, Range(0, 500)] = 4.0
+    stretch: Share = 0.05  # share by which the scale may differ, up or down
+    # largest turn, radians; only where an outline says what box follows
+    turn: Annotated[float, Range(0, math.pi)] = 0.0
+    squeeze: Share = 0.0  # share by which width against height may differ
+    mirror: Share = 0.0  # probability that both are mirrored
+    light: Share = 0.3  # share by which brightness and contrast may differ
+    tint: Share = 0.1  # share by which one colour may differ from the others
+    grey: Share = 0.0  # probability that both lose their colour
+    blur: Share = 0.0  # probability that the search image is blurred
 
     def view(self, rng: np.random.Generator) -> tuple[float, float, float]:
         """Factor on the side, turn in radians, and squeeze, drawn for one view."""

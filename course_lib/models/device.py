@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import torch
@@ -40,16 +41,52 @@ class Placement:
 def choose_placement(device: str = "auto", precision: str = "auto") -> Placement:
     """The first GPU where there is one, else the processor; bf16 where its arithmetic is in the hardware.
 
-    Raises SettingsError for an unknown precision, or a GPU that is not there.
+    Raises SettingsError for an unknown device or precision, or a GPU that is not there.
     """
     if precision not in PRECISIONS:
         raise SettingsError(f"precision is {precision!r}; expected one of {', '.join(PRECISIONS)}")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    chosen = torch.device(device)
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise SettingsError(f"device is {device!r}, but torch finds no GPU; use auto or cpu")
+    chosen = choose_device(device)
     return Placement(chosen, bf16=has_bf16(chosen) if precision == "auto" else precision == "bf16")
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of a name: auto, cpu, cuda, cuda:N, or mps (the GPU of Apple's processors).
+
+    Raises SettingsError for any other, or a GPU that is not there.
+    """
+    found = re.fullmatch(r"(auto|cpu|mps)|(cuda)(?::(\d{1,4}))?", str(name))
+    if not found:
+        raise SettingsError(
+            f"device is {str(name)!r}; expected auto, cpu, cuda, cuda:N (the GPU of number N, from "
+            f"0) or mps"
+        )
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise SettingsError("device is 'mps', but torch finds no GPU of Apple's; use auto or cpu")
+    if found[2]:
+        _check_cuda(str(name), int(found[3] or 0))
+    return torch.device(name)
+
+
+def _check_cuda(name: str, number: int) -> None:
+    if not torch.cuda.is_available():
+        raise SettingsError(f"device is {name!r}, but torch finds no GPU; use auto or cpu")
+    if number >= torch.cuda.device_count():
+        last = torch.cuda.device_count() - 1
+        raise SettingsError(
+            f"device is {name!r}, but torch finds {last + 1} GPU{'s' * (last > 0)}; expected cuda:0"
+            + f" … cuda:{last}" * (last > 0)
+        )
+
+
+def sent(values: Tensor, device: torch.device) -> Tensor:
+    """Values on a device, without waiting for what it is doing: from pinned memory a copy needs no
+    one's attention.
+    """
+    if device.type == "cuda" and values.device.type == "cpu" and torch.cuda.is_available():
+        values = values.pin_memory()
+    return values.to(device, non_blocking=True)
 
 
 def has_bf16(device: torch.device) -> bool:

@@ -1,24 +1,26 @@
 """Weights on disk: safetensors with a card beside them.
 
     weights/siamfc.safetensors   kernels in half precision, everything else in single
-    weights/siamfc.json          the card: what the network is, what it was trained on, where, how long, what it measures
+    weights/siamfc.json          the card: what the network is, what it was trained on, where, how
+                                 long, what it measures, and the SHA-256 sum of its weights
 
 Nothing here unpickles code; public weights in other layouts are read by `models.weights_public`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from course_lib.errors import DataError, MissingDataError
-from course_lib.files import write_whole
+from course_lib.files import read_json, whole_file, write_whole
 from course_lib.models.alexnet import WIDTHS
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.siammargin import SiamMargin
@@ -27,23 +29,40 @@ from course_lib.models.siamrpnpp import SiamRPNpp
 from course_lib.places import RUNS, WEIGHTS
 
 
+CARD_REMEDY = (
+    "run the training command that made the weights once more (it writes the card again, without "
+    "training), or copy weights and card anew"
+)
+
+
 def save_weights(network: nn.Module, path: Path, card: dict[str, Any]) -> None:
     """Write `path` (.safetensors) and its card beside it, each whole or not at all.
 
     Kernels in half precision. Batch-norm statistics in single: a variance over 65,504, half precision's end, is common.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        name: (t.half() if t.ndim == 4 else t).contiguous().cpu()
-        for name, t in network.state_dict().items()
-    }
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        save_file(tensors, part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    write_whole(path.with_suffix(".json"), json.dumps(network.about | card, indent=1) + "\n")
+    content = packed(network)
+    # not by safetensors' own writer: a full disk is to be reported as any other file's
+    with whole_file(path) as part, part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    save_card(network, path, card, content)
+
+
+def save_card(network: nn.Module, path: Path, card: dict[str, Any], content: bytes) -> None:
+    """Write the card beside the weights `path`, whose content is `content`."""
+    card = network.about | card | {"sha256": hashlib.sha256(content).hexdigest()}
+    write_whole(path.with_suffix(".json"), json.dumps(card, indent=1) + "\n")
+
+
+def packed(network: nn.Module) -> bytes:
+    """What a network's weights file holds."""
+    return save(
+        {
+            name: (t.half() if t.ndim == 4 else t).contiguous().cpu()
+            for name, t in network.state_dict().items()
+        }
+    )
 
 
 def find_weights(name: str) -> Path:
@@ -81,15 +100,15 @@ def read_card(path: Path) -> dict[str, Any]:
     card = path.with_suffix(".json")
     if not card.is_file():
         raise MissingDataError(
-            f"weights {path} have no card ({card.name}); copy it along: it says what the network is"
+            f"weights {path} have no card ({card.name}), which says what the network is; "
+            f"{CARD_REMEDY}"
         )
-    try:
-        content = json.loads(card.read_text(encoding="utf-8"))
-        return content | {"network": str(content["network"])}
-    except (ValueError, KeyError, TypeError) as problem:
+    content = read_json(card, CARD_REMEDY)
+    if not isinstance(content.get("network"), str):
         raise DataError(
-            f"{card} is not a card ({type(problem).__name__}: {problem}); expected at least the name of a network"
-        ) from None
+            f"{card} is not a card: it does not name the network of {path.name}; {CARD_REMEDY}"
+        )
+    return content
 
 
 def load_network(name: str) -> nn.Module:
@@ -103,22 +122,47 @@ def load_network(name: str) -> nn.Module:
 
         return load_public_siamfc(path)
     card = read_card(path)
+    tensors = _read_tensors(path, card.get("sha256"))
     try:
         network = build(card)
-    except (KeyError, TypeError, ValueError) as problem:
+    except (*UNFIT, RuntimeError, MemoryError) as problem:
         raise DataError(
-            f"{path.with_suffix('.json')} does not describe a network ({type(problem).__name__}: {problem})"
+            f"{path.with_suffix('.json')} does not describe a network ({type(problem).__name__}: "
+            f"{problem}); {CARD_REMEDY}"
         ) from None
-    try:
-        tensors = load_file(path)
-    except SafetensorError as problem:
-        raise DataError(f"{path} cannot be read ({problem}); copy or train it again") from None
     fill(
         network,
         {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()},
         path,
     )
     return network.eval()
+
+
+UNFIT = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
+
+
+def _read_tensors(path: Path, expected: str | None) -> dict[str, Tensor]:
+    """The tensors of a weights file with the SHA-256 sum `expected`; cards of old do not say it."""
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, *UNFIT) as problem:
+        raise DataError(
+            f"{path} ({path.stat().st_size} bytes) cannot be read ({problem}); copy or train it "
+            f"again"
+        ) from None
+    if expected and hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+        raise DataError(
+            f"{path} is not the file that its card, {path.with_suffix('.json').name}, was written "
+            f"for (its SHA-256 sum is "
+            "another): one of the two was replaced. Copy both again, from the same place"
+        )
+    odd = [n for n, t in tensors.items() if t.is_floating_point() and not bool(t.isfinite().all())]
+    if odd:
+        raise DataError(
+            f"{path} holds values that are not numbers, in {', '.join(odd[:3])}; copy or train it "
+            f"again"
+        )
+    return tensors
 
 
 def build(card: dict[str, Any]) -> nn.Module:
@@ -169,7 +213,15 @@ def fill(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     ]
     if missing or surplus or wrong:
         raise DataError(
-            f"{path} does not fit this network: missing {missing or 'nothing'}, not known {surplus or 'nothing'}, "
-            f"of another shape {wrong or 'nothing'}. Is it the network its card describes, of {len(wanted)} tensors?"
+            f"{path} does not fit this network: missing {_some(missing)}, not known "
+            f"{_some(surplus)}, "
+            f"of another shape {_some(wrong)}. Is it the network its card describes, of "
+            f"{len(wanted)} tensors?"
         )
     network.load_state_dict(tensors, strict=False)
+
+
+def _some(names: list[str]) -> str:
+    """The first few of many names."""
+    rest = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return f"{names[:4]}{rest}" if names else "nothing"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import platform
 from dataclasses import asdict
 from pathlib import Path
@@ -9,12 +11,15 @@ from typing import Any
 
 import torch
 
-from course_lib.models.weights import find_weights, read_card, save_weights
+from course_lib.errors import DataError, SettingsError
+from course_lib.models.device import choose_device
+from course_lib.models.weights import find_weights, packed, read_card, save_card, save_weights
 from course_lib.places import RUNS
 from course_lib.provenance import commit, hardware
-from course_lib.training.loop import Progress, Watcher, train
+from course_lib.training.checkpoint import load_checkpoint
+from course_lib.training.loop import Run, Watcher, carry_on
 from course_lib.training.processes import started_rank
-from course_lib.training.settings import TrainSettings
+from course_lib.training.settings import TrainSettings, unlike
 
 
 def train_to_weights(
@@ -23,60 +28,154 @@ def train_to_weights(
     watchers: list[Watcher] | None = None,
     budget: float | None = None,
     device: str = "auto",
-    data: Path | None = None,
+    root: Path | None = None,
     weights: Path | None = None,
 ) -> Path | None:
     """Train a recipe, or go on with it; the path of its weights once the last step is done, else None.
 
-    `folder` is `runs/training/<name>` unless given, `weights` is `<folder>/<name>.safetensors`.
+    Weights that stand there already are replaced only if their card says that they are of the same
+    recipe. Where the run
+    is finished, a missing or damaged file is written again, from the checkpoint.
+
+    Args:
+        settings: the recipe.
+        folder: of the run; `runs/training/<name>` unless given.
+        watchers: called after every step.
+        budget: stop after this many seconds.
+        device: see `models.device.choose_device`.
+        root: the data root.
+        weights: where they go; `<folder>/<name>.safetensors` unless given.
+
+    Raises SettingsError, before anything is trained, if another's file stands where the weights
+    are to go.
     """
     folder = folder or RUNS / "training" / settings.name
-    latest: list[Progress] = []
-    started_at = commit()  # the files may change while it trains
-    remember: Watcher = lambda p: latest.__setitem__(slice(None), [p])  # noqa: E731
-    network = train(
-        settings, folder, device, [remember, *(watchers or [])], budget=budget, data=data
-    )
-    if latest and latest[0].step < settings.steps:
-        return None
     path = weights or folder / f"{settings.name}.safetensors"
-    if started_rank() == 0 and (latest or not path.is_file()):
-        used = str(next(network.parameters()).device)
-        save_weights(
-            network, path, make_card(settings, latest[0] if latest else None, used, started_at)
-        )
+    if started_rank() == 0:
+        check_place(path, settings, folder)
+    # noted before the first step: the files may change while it trains
+    made = {
+        "hardware": hardware(str(choose_device(device))),
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),  # of a class of its own, which a checkpoint does not take
+        "commit": commit(),
+        **started_from(settings),
+    }
+    run = carry_on(settings, folder, device, watchers, budget=budget, root=root, made=made)
+    if run.progress.step < settings.steps:
+        return None
+    if started_rank() == 0:
+        keep(run, path)
     return path
 
 
-def make_card(
-    settings: TrainSettings, progress: Progress | None, device: str, made_by: str
-) -> dict[str, Any]:
+def check_place(path: Path, settings: TrainSettings, folder: Path) -> None:
+    """Whether weights may be written to `path`.
+
+    Raises SettingsError if a file stands there, or beside it as their card, that this recipe did
+    not make.
+    """
+    if path.suffix != ".safetensors":
+        raise SettingsError(f"the weights are to go to {path}; expected a name in .safetensors")
+    if path.is_dir():
+        raise SettingsError(
+            f"the weights are to go to {path}, which is a folder; name a file in it"
+        )
+    place = next(p for p in path.absolute().parents if p.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK):
+        raise SettingsError(f"the weights are to go to {path}, but {place} takes no files")
+    fault = not_ours(path, settings)
+    if fault and not (path.is_file() and _finished(folder, settings)):
+        raise SettingsError(f"{fault}. Move it away, or give another place with --weights")
+
+
+def not_ours(path: Path, settings: TrainSettings) -> str:
+    """Why the weights at `path`, or the card beside it, cannot be called this recipe's own; "" if
+    they can, or are not there.
+    """
+    card = path.with_suffix(".json")
+    there = next((file for file in (path, card) if file.exists()), None)
+    if there is None:
+        return ""
+    try:
+        recipe = read_card(path).get("recipe")
+    except DataError:
+        recipe = None
+    if not isinstance(recipe, dict):
+        return f"{there} stands there already, and no card beside it says what made it"
+    changed = unlike(settings, recipe)
+    if changed:
+        return f"{there} stands there already, made by another recipe ({', '.join(changed[:4])})"
+    return ""
+
+
+def _finished(folder: Path, settings: TrainSettings) -> bool:
+    """Whether the folder's checkpoint is one of a finished run; whether of this recipe is found
+    out later.
+    """
+    state = load_checkpoint(folder / "last.pt")
+    return isinstance(state, dict) and state.get("step") == settings.steps
+
+
+def keep(run: Run, path: Path) -> None:
+    """Write the weights of a finished run and their card, as far as they are not there.
+
+    Raises SettingsError if a file is in the way that this run did not make.
+    """
+    content, card = packed(run.network), make_card(run)
+    if path.is_file() and path.read_bytes() == content:  # no file but ours has these bytes
+        if not _described(path, run.settings, content):
+            save_card(run.network, path, card, content)
+        return
+    fault = not_ours(path, run.settings)
+    if fault:
+        raise SettingsError(f"{fault}. Move it away, or give another place with --weights")
+    save_weights(run.network, path, card)
+
+
+def _described(path: Path, settings: TrainSettings, content: bytes) -> bool:
+    """Whether a whole card of this recipe, and of this content, stands beside the weights."""
+    if not path.with_suffix(".json").is_file() or not_ours(path, settings):
+        return False
+    return read_card(path).get("sha256") in (None, hashlib.sha256(content).hexdigest())
+
+
+def started_from(settings: TrainSettings) -> dict[str, Any]:
+    """What the card says of the weights a run begins with: their own card, or the name of a public
+    file, which has none.
+    """
+    if not settings.start_from:
+        return {}
+    path = find_weights(settings.start_from)
+    if path.suffix != ".safetensors":
+        return {"started_from": {"file": path.name}}
+    return {"started_from": {k: v for k, v in read_card(path).items() if "curve" not in k}}
+
+
+def make_card(run: Run) -> dict[str, Any]:
     """What a reader must know of trained weights: data, recipe, length, machine, seed, commit, validation."""
+    settings, p = run.settings, run.progress
     card = {
         "name": settings.name,
-        "trained_on": list(settings.sources),
+        "trained_on": run.data["used"],
+        "data": run.data["identity"],
         "fraction_of_data": settings.fraction,
         "steps": settings.steps,
         "pairs": settings.steps * settings.batch,
         "seed": settings.seed,
-        "hardware": hardware(device),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "commit": made_by,
+        **run.made,
         "recipe": asdict(settings),
     }
-    if settings.start_from:
-        earlier = read_card(find_weights(settings.start_from))
-        card["started_from"] = {key: value for key, value in earlier.items() if "curve" not in key}
-    if progress:
-        card["validation"] = progress.validation[-1] if progress.validation else None
-        card["seconds"] = {name: round(s, 1) for name, s in progress.seconds.items()}
-        card["seconds_within_data"] = {name: round(s, 1) for name, s in progress.making.items()}
-        card["curve"] = [
-            [step, round(loss, 4)]
-            for step, loss in progress.curve[:: max(1, len(progress.curve) // 100)]
-        ]
-        card["validation_curve"] = [
-            {k: round(v, 4) for k, v in row.items()} for row in progress.validation
-        ]
+    card["validation"] = p.validation[-1] if p.validation else None
+    spent = {name: round(s, 1) for name, s in run.seconds().items()}
+    card["seconds"] = {name: s for name, s in spent.items() if name in p.seconds}
+    card["seconds_within_data"] = {name: s for name, s in spent.items() if name not in p.seconds}
+    if p.skipped:
+        card["pairs_drawn_anew"] = {
+            "times": p.skipped.total(),
+            "why": dict(p.skipped.most_common(20)),
+        }
+    every = max(1, len(p.curve) // 100)
+    card["curve"] = [[step, round(loss, 4)] for step, loss in p.curve[::every]]
+    card["validation_curve"] = [{k: round(v, 4) for k, v in row.items()} for row in p.validation]
     return card

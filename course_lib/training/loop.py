@@ -4,71 +4,44 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from course_lib.data.loader import PairBatch, batches
+from course_lib.data.loader import PairBatch, batches, worker_deaths_in_words
 from course_lib.data.pairs import PairSource
-from course_lib.errors import CourseError, SettingsError
+from course_lib.errors import CourseError
 from course_lib.models.device import Placement, choose_placement
-from course_lib.training.checkpoint import load_checkpoint, save_checkpoint
+from course_lib.training.checkpoint import (
+    check_same_run,
+    foreign,
+    in_short,
+    load_checkpoint,
+    save_checkpoint,
+)
 from course_lib.training.processes import Team, team_of
-from course_lib.training.settings import TrainSettings, frozen_parts, learning_rate
+from course_lib.training.progress import Progress, Watcher
+from course_lib.training.settings import TrainSettings, frozen_parts, learning_rate, shaping
 from course_lib.training.sources import make_sources
-from course_lib.training.step import descend, make_optimiser, predict, restore, snapshot
+from course_lib.training.step import descend_unread, make_optimiser, predict, restore, snapshot
 from course_lib.training.tasks import Task, make_task
 
 VALIDATION_SEED = 7_000_000  # validation pairs are the same for every run with the same sources
+ROW = 20  # steps in a row of the curve, and from one reading of a GPU's losses to the next
 
 
-@dataclass(eq=False)
-class Progress:
-    """Where a run stands; given to everyone who watches it.
-
-    Attributes:
-        step: steps done; steps: of the whole run.
-        loss: of the last step; rate: its learning rate.
-        seconds: spent so far in this process, by stage: "data", "light", "network".
-        curve: one row (step, loss averaged over the last 20 steps) every 20 steps.
-        validation: one row a validation: step, loss and the task's measures.
-        maps: (n, h, w) score maps of the first validation pairs; None before the first validation.
-        views: (n, 3, S, S) uint8, the search images they belong to.
-        making: seconds inside "data" by stage, "decode" and "crop", where pairs are made in this process.
-    """
+@dataclass(frozen=True, eq=False)
+class Unread:
+    """A step that was taken, with its loss () and its gradient's norm () still on the device."""
 
     step: int
-    steps: int
-    batch: int
-    loss: float = math.nan
-    rate: float = math.nan
-    seconds: dict[str, float] = field(
-        default_factory=lambda: {"data": 0.0, "light": 0.0, "network": 0.0}
-    )
-    curve: list[tuple[int, float]] = field(default_factory=list)
-    validation: list[dict[str, float]] = field(default_factory=list)
-    maps: Tensor | None = None
-    views: Tensor | None = None
-    started_at: int = 0
-    making: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def pairs_per_second(self) -> float:
-        """Pairs a second since this process began."""
-        total = sum(self.seconds.values())
-        return (self.step - self.started_at) * self.batch / total if total else math.nan
-
-    @property
-    def seconds_left(self) -> float:
-        """Estimated seconds to the end."""
-        return (self.steps - self.step) * self.batch / self.pairs_per_second
-
-
-Watcher = Callable[[Progress], None]
+    rate: float
+    loss: Tensor
+    norm: Tensor
+    sources: list[str]
 
 
 def train(
@@ -78,25 +51,46 @@ def train(
     watchers: list[Watcher] | None = None,
     stop_at: int | None = None,
     budget: float | None = None,
-    data: Path | None = None,
+    root: Path | None = None,
 ) -> nn.Module:
     """Train a recipe's network; the weights of a finished run are those of the last step.
 
     Args:
         settings: the recipe.
         folder: where `last.pt` is kept. If it holds one of the same recipe, the run goes on from there.
-        device: "auto", "cpu" or "cuda".
+        device: "auto", "cpu", "cuda" or "cuda:N".
         watchers: called after every step.
         stop_at: stop after this step; budget: after this many seconds. A checkpoint is written first.
-        data: the data root.
+        root: the data root.
 
     Raises CourseError naming step, pairs and last good checkpoint where the loss is not a number, SettingsError where
-    the folder holds a run of another recipe.
+    the folder holds a run of another recipe or on other data, DataError where it holds something
+    else.
+    """
+    return carry_on(settings, folder, device, watchers, stop_at, budget, root).network
+
+
+def carry_on(
+    settings: TrainSettings,
+    folder: Path,
+    device: str = "auto",
+    watchers: list[Watcher] | None = None,
+    stop_at: int | None = None,
+    budget: float | None = None,
+    root: Path | None = None,
+    made: dict[str, Any] | None = None,
+) -> Run:
+    """As `train`, but returns the run, with its progress; `made`, on what and by what it is
+    trained, is kept with it.
     """
     placement = choose_placement(device, settings.precision)
     with team_of(placement) as team:
-        run = Run(settings, folder, placement, team, make_sources(settings, data))
-        return run.go(watchers or [], min(stop_at or settings.steps, settings.steps), budget)
+        run = Run(settings, folder, placement, team, make_sources(settings, root), made)
+        # one process may have been told to stop elsewhere, and would leave the others waiting
+        stop = team.from_first(lambda: min(stop_at or settings.steps, settings.steps))
+        with worker_deaths_in_words():
+            run.go(watchers or [], stop, budget)
+        return run
 
 
 class Run:
@@ -109,13 +103,22 @@ class Run:
         placement: Placement,
         team: Team,
         sources: tuple[PairSource, PairSource],
+        made: dict[str, Any] | None = None,
     ) -> None:
         self.settings, self.folder, self.placement, self.team = settings, folder, placement, team
         self.training_pairs, self.validation_pairs = sources
+        self.data = {
+            "identity": getattr(sources[0], "identity", None),
+            "used": list(getattr(sources[0], "used", settings.sources)),
+        }
+        team.check_agreement({**shaping(settings), "data": self.data})
+        self.made = dict(made or {})
         self.task: Task = make_task(settings)
         self.network = placement.network(self.task.build())
         self.optimiser = make_optimiser(self.network, settings)
         self.progress = Progress(0, settings.steps, settings.batch)
+        self.unread: list[Unread] = []
+        self.recent: list[float] = []  # losses of the curve's next row
         self.checkpoint = folder / "last.pt"
         self._resume()
         self.shared = team.wrap(self.network, placement)
@@ -133,21 +136,28 @@ class Run:
             self.team.world,
             settings.workers,
         )
-        while p.step < stop:
+        over = False
+        while p.step < stop and not over:
             self._step(feed)
-            over = budget is not None and self._any(time.perf_counter() - began > budget)
-            if p.step % settings.validate_every == 0 or p.step == settings.steps:
+            spent = time.perf_counter() - began
+            # all must stop at the same step
+            over = self.team.any(budget is not None and spent > budget)
+            validates = p.step % settings.validate_every == 0 or p.step == settings.steps
+            saves = p.step % settings.checkpoint_every == 0 or p.step == stop or over
+            if self._waits_for_nothing() or validates or saves or p.step % ROW == 0:
+                self._read()
+            if validates:
                 self._validate()
-            if p.step % settings.checkpoint_every == 0 or p.step == stop or over:
-                self._save()
+            if saves:
+                self.team.from_first(self._save)
             for watcher in watchers:
                 watcher(p)
-            if over:
-                break
         return self.network
 
     def _step(self, feed: Any) -> None:
-        """One step: a batch, its loss, its gradients, the weights moved against them."""
+        """One step: a batch, its loss, its gradients, the weights moved against them. A GPU is not
+        waited for.
+        """
         p, settings = self.progress, self.settings
         clock = [time.perf_counter()]
         batch = next(feed)
@@ -161,22 +171,41 @@ class Run:
         self._unfreeze()
         self.shared.train()
         loss = self.task.loss(self._predict(batch), batch, p.step / max(settings.steps - 1, 1))
-        p.loss = float(self.team.mean(loss.detach()))
-        if not math.isfinite(p.loss):
-            raise CourseError(self._diverged(f"the loss is {p.loss}", batch))
-        norm = descend(self.network, self.optimiser, loss, settings.clip)
-        if not math.isfinite(norm):
-            raise CourseError(self._diverged(f"the gradient's norm is {norm}", batch))
+        norm = descend_unread(self.network, self.optimiser, loss, settings.clip)
+        mean = self.team.mean(loss.detach())
+        self.unread.append(Unread(p.step, p.rate, mean, norm, batch.sources))
+        p.step += 1
 
         clock.append(time.perf_counter())
         for stage, before, after in zip(p.seconds, clock[:-1], clock[1:], strict=True):
             p.seconds[stage] += after - before
         p.making = self.training_pairs.seconds
-        p.step += 1
-        self.recent.append(p.loss)
-        if p.step % 20 == 0:
-            p.curve.append((p.step, sum(self.recent) / len(self.recent)))
-            self.recent.clear()
+        p.skipped.update(batch.skipped)
+
+    def _waits_for_nothing(self) -> bool:
+        """Whether a loss may be read at every step, because the processor has computed it itself."""
+        return self.placement.device.type == "cpu"
+
+    def _read(self) -> None:
+        """Bring losses and norms of the steps since the last reading from the device, all at once,
+        and look at them.
+        """
+        p, began = self.progress, time.perf_counter()
+        values = torch.stack(
+            [torch.stack([u.loss, u.norm]) for u in self.unread]
+        ).tolist()  # (n, 2)
+        p.seconds["network"] += time.perf_counter() - began  # what the device had still to do
+        for u, (loss, norm) in zip(self.unread, values, strict=True):
+            if not math.isfinite(loss):
+                raise CourseError(self._diverged(f"the loss is {loss}", u))
+            if not math.isfinite(norm):
+                raise CourseError(self._diverged(f"the gradient's norm is {norm}", u))
+            p.loss = loss
+            self.recent.append(loss)
+            if (u.step + 1) % ROW == 0:
+                p.curve.append((u.step + 1, sum(self.recent) / len(self.recent)))
+                self.recent.clear()
+        self.unread.clear()
 
     def _unfreeze(self) -> None:
         """Train one more part of the backbone where the recipe says so."""
@@ -227,31 +256,32 @@ class Run:
             row | {name: total / max(n, 1) for name, total in totals.items()}
         )
 
-    def _any(self, condition: bool) -> bool:
-        """Whether the condition holds in any process: all must stop at the same step."""
-        return bool(
-            self.team.mean(torch.tensor(float(condition), device=self.placement.device)) > 0
-        )
-
-    def _diverged(self, what: str, batch: PairBatch) -> str:
+    def _diverged(self, what: str, at: Unread) -> str:
         kept = (
             f"the last good checkpoint is {self.checkpoint}"
-            if self.checkpoint.is_file()
+            if self.team.from_first(self.checkpoint.is_file)
             else "no checkpoint was written yet"
         )
+        pairs = "; ".join(name for names in self.team.gathered(at.sources) for name in names)
         return (
-            f"{what} at step {self.progress.step} (learning rate {self.progress.rate:.2g}), on pairs of "
-            f"{'; '.join(batch.sources)}. The weights were not changed by this step; {kept}. "
-            "Lower rate_start or clip, or look at these pairs."
+            f"{what} at step {at.step} (learning rate {at.rate:.2g}), on pairs of {pairs}. The "
+            f"weights of this step and "
+            f"of those after it were thrown away; {kept}. Lower rate_start or clip, or look at "
+            f"these pairs."
         )
 
     def _save(self) -> None:
-        if not self.team.leads:
-            return
+        """Write the checkpoint. Every loss up to this step has been read, so its weights are
+        numbers.
+        """
         p = self.progress
         state = {
             **snapshot(self.network, self.optimiser, p.step),
-            "settings": _plain(self.settings),
+            "settings": shaping(self.settings),
+            "data": self.data,
+            "made": self.made,
+            "seconds": self.seconds(),
+            "skipped": dict(p.skipped),
             "curve": p.curve,
             "recent": self.recent,
             "validation": p.validation,
@@ -259,32 +289,46 @@ class Run:
         }
         save_checkpoint(self.checkpoint, state)
 
+    def seconds(self) -> dict[str, float]:
+        """Seconds by stage, of this process and of those it went on from."""
+        p = self.progress
+        here = {**p.seconds, **p.making}
+        return {
+            name: here.get(name, 0.0) + p.before.get(name, 0.0) for name in {**here, **p.before}
+        }
+
     def _resume(self) -> None:
-        """Go on from the folder's checkpoint, if there is one of the same recipe."""
-        self.recent: list[float] = []
-        state = load_checkpoint(self.checkpoint)
+        """Go on from the folder's checkpoint, if there is one of the same recipe and data.
+
+        Process 0 reads it and tells the others: on other machines there may be none, or an older
+        one.
+        """
+        state = self.team.from_first(self._kept)
         if state is None:
             return
-        mine = _plain(self.settings)
-        changed = [key for key in mine if state["settings"].get(key) != mine[key]]
-        if changed:
-            theirs = {key: state["settings"].get(key) for key in changed}
-            raise SettingsError(
-                f"{self.checkpoint} belongs to another recipe: it has {theirs}, not { {key: mine[key] for key in changed} }. "
-                "Give the run another name, or delete the folder to start anew."
+        try:
+            self._take(state)
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError) as why:
+            raise foreign(self.checkpoint, in_short(why)) from None
+
+    def _kept(self) -> dict[str, Any] | None:
+        state = load_checkpoint(self.checkpoint)
+        if state is not None:
+            check_same_run(
+                self.checkpoint, state, shaping(self.settings), self.data, self.settings.steps
             )
-        torch.set_rng_state(state["random"])
-        self.recent = list(state["recent"])
+        return state
+
+    def _take(self, state: dict[str, Any]) -> None:
         p = self.progress
         p.step = p.started_at = restore(self.network, self.optimiser, state)
-        p.curve, p.validation = [tuple(row) for row in state["curve"]], list(state["validation"])
-
-
-# What may change between two parts of one run without changing the weights it ends with.
-FREE = ("workers", "checkpoint_every", "validate_every", "validation_pairs")
-
-
-def _plain(settings: TrainSettings) -> dict[str, Any]:
-    """The settings as plain lists and numbers, without those that do not touch the weights."""
-    values = asdict(settings)
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items() if k not in FREE}
+        if not all(bool(weight.isfinite().all()) for weight in self.network.parameters()):
+            raise ValueError("its weights are not numbers")
+        self.recent = [float(loss) for loss in state["recent"]]
+        p.curve = [(int(step), float(loss)) for step, loss in state["curve"]]
+        p.validation = [dict(row) for row in state["validation"]]
+        p.before = {name: float(s) for name, s in state.get("seconds", {}).items()}
+        p.skipped.update({why: int(n) for why, n in state.get("skipped", {}).items()})
+        if p.step == p.steps:  # trained elsewhere, or earlier: what is written down stays true
+            self.made = {**self.made, **state.get("made", {})}
+        torch.set_rng_state(state["random"])

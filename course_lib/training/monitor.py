@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Items
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,7 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from course_lib.training.loop import Progress
+from course_lib.training.progress import Progress
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 
 class ProgressBar:
@@ -32,7 +36,7 @@ class ProgressBar:
                 dynamic_ncols=True,
             )
         self.bar.set_postfix_str(
-            f"loss {p.loss:.3f}, {p.pairs_per_second:.0f} pairs/s", refresh=False
+            f"{p.loss_in_words}, {p.pairs_per_second:.0f} pairs/s", refresh=False
         )
         self.bar.update(p.step - self.bar.n)
         if p.step >= p.steps:
@@ -46,33 +50,50 @@ class TensorBoard:
     """
 
     def __init__(self, folder: Path, every: int = 20) -> None:
-        # imported here: it takes a second and most notebooks do without it
-        from torch.utils.tensorboard import SummaryWriter
-
-        self.writer = SummaryWriter(str(folder))
-        self.every = every
+        self.folder, self.every = folder, every
+        self.writer: SummaryWriter | None = None
         self.validated = 0
 
     def __call__(self, p: Progress) -> None:
         """Write what is new at the step of `p`."""
+        try:
+            self._write(p)
+        except OSError as problem:
+            problem.filename = problem.filename or str(self.folder)
+            raise
+
+    def _write(self, p: Progress) -> None:
+        if self.writer is None:  # opened by the first step: a run that is refused leaves no folder
+            # imported here: it takes a second and most notebooks do without it
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.writer = SummaryWriter(str(self.folder))
         if p.step % self.every == 0 and p.curve:
-            self.writer.add_scalar("training/loss", p.curve[-1][1], p.step)
-            self.writer.add_scalar("training/learning_rate", p.rate, p.step)
-            self.writer.add_scalar("speed/pairs_per_second", p.pairs_per_second, p.step)
-            for stage, seconds in {**p.seconds, **p.making}.items():
-                share = seconds / max(sum(p.seconds.values()), 1e-9)
-                self.writer.add_scalar(f"speed/share_{stage}", share, p.step)
+            self._write_training(p)
         if len(p.validation) > self.validated:
             self.validated = len(p.validation)
-            for name, value in p.validation[-1].items():
-                if name != "step":
-                    self.writer.add_scalar(f"validation/{name}", value, p.step)
-            if p.maps is not None:
-                self.writer.add_images(
-                    "validation/score_maps", maps_over_images(p.maps, p.views), p.step
-                )
+            self._write_validation(p)
         if p.step >= p.steps:
             self.writer.close()
+
+    def _write_training(self, p: Progress) -> None:
+        self.writer.add_scalar("training/loss", p.curve[-1][1], p.step)
+        self.writer.add_scalar("training/learning_rate", p.rate, p.step)
+        self.writer.add_scalar("speed/pairs_per_second", p.pairs_per_second, p.step)
+        for stage, seconds in {**p.seconds, **p.making}.items():
+            share = seconds / max(sum(p.seconds.values()), 1e-9)
+            self.writer.add_scalar(f"speed/share_{stage}", share, p.step)
+        self.writer.flush()  # a run may be stopped at any time
+
+    def _write_validation(self, p: Progress) -> None:
+        for name, value in p.validation[-1].items():
+            if name != "step":
+                self.writer.add_scalar(f"validation/{name}", value, p.step)
+        if p.maps is not None:
+            self.writer.add_images(
+                "validation/score_maps", maps_over_images(p.maps, p.views), p.step
+            )
+        self.writer.flush()
 
 
 def maps_over_images(maps: Tensor, views: Tensor) -> Tensor:

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-import signal
-import subprocess
-import sys
+import re
+import shlex
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, Literal
 
-import yaml
-
-from course_lib.errors import CourseError, SettingsError
+from course_lib.errors import CourseError, DataError, SettingsError
+from course_lib.files import plain_name, read_json, write_whole
 from course_lib.places import PROJECT, RECIPES
+from course_lib.recipe import Positive, Settings, load_settings, parse_overrides, read_yaml
+from course_lib.training.children import ended_with_us
+from course_lib.training.settings import TrainSettings, unlike
 
 STOPPED = 75  # a command's exit status when its budget ended before its work: "try again later" in sysexits.h
 LEAST = 30.0  # seconds left under which no run is started
-KEYS = {"name", "command", "minutes", "leaves", "machine"}
+LONGEST = 366 * 86_400  # seconds
+NEEDED = {"name", "command", "minutes", "leaves"}
 
 
 @dataclass(frozen=True)
-class LongRun:
+class LongRun(Settings):
     """One declared run.
 
     Attributes:
@@ -36,23 +42,111 @@ class LongRun:
 
     name: str
     command: str
-    minutes: float
+    minutes: Positive
     leaves: tuple[str, ...]
-    machine: str = "gpu"
+    machine: Literal["gpu", "cpu"] = "gpu"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        plain_name(self.name, "a run's name")
+        if not self.words():
+            raise SettingsError(f"command is {self.command!r}; expected what follows `python`")
+        outside = [name for name in self.leaves if not name.strip() or not _inside(name)]
+        if outside or not self.leaves:
+            raise SettingsError(
+                f"leaves are {list(self.leaves)}; expected the files it makes, inside the project"
+            )
+
+    def words(self) -> list[str]:
+        """The command's words, quoted ones whole."""
+        try:
+            return shlex.split(self.command)
+        except ValueError as problem:
+            raise SettingsError(f"command is {self.command!r}: {problem}") from None
 
     def done(self) -> bool:
-        """Whether everything it leaves is there, made on the hardware it is declared for."""
-        return all(self._made(PROJECT / name) for name in self.leaves)
+        """Whether everything it leaves is there, made on the hardware it is declared for, and by
+        the recipe as it is now.
+        """
+        return not self.due()
 
-    def _made(self, path: Path) -> bool:
+    def due(self) -> str:
+        """Why the run is to be done; "" if it is done."""
+        lacks = (why for name in self.leaves if (why := self._lack(PROJECT / name)))
+        return next(lacks, "") or self._outdated()
+
+    @property
+    def record(self) -> Path:
+        """Where it is written down by what the run was done here last; results that came with the
+        course have none.
+        """
+        return PROJECT / "runs" / "declared" / f"{self.name}.json"
+
+    def made_by(self) -> dict[str, Any]:
+        """The command and the content of the recipes it names."""
+        recipes = [word for word in self.words() if word.endswith((".yaml", ".yml"))]
+        there = [word for word in recipes if (PROJECT / word).is_file()]
+        return {
+            "command": self.command,
+            "recipes": {w: read_yaml((PROJECT / w).read_text("utf-8-sig"), w) for w in there},
+        }
+
+    def _outdated(self) -> str:
+        """Whether command or recipe are others than those it was done by; weights say this
+        themselves, on their cards.
+        """
+        if not self.record.is_file() or trained_by(self.words()):
+            return ""
+        try:
+            before = read_json(self.record, "the run is done again")
+        except DataError:
+            return f"{self.record.name} is damaged"
+        return "" if before == self.made_by() else "its command or its recipe is another now"
+
+    def _lack(self, path: Path) -> str:
+        """What is wrong with one file that the run leaves; "" if it is as it should be."""
         if not path.is_file():
-            return False
+            return f"{path.name} is not there"
         note = path.with_suffix(".json")
-        if self.machine != "gpu" or not note.is_file():
-            return True
-        content = json.loads(note.read_text(encoding="utf-8"))
-        hardware = content.get("hardware") or content.get("measured", {}).get("hardware", "")
-        return "no GPU used" not in hardware
+        if not note.is_file():
+            return f"{path.name} has no card" if path.suffix == ".safetensors" else ""
+        try:
+            content = read_json(note, "the run makes it again")
+        except DataError:
+            return f"{note.name} is damaged"
+        measured = content.get("measured")
+        inner = measured if isinstance(measured, dict) else {}
+        where = str(content.get("hardware") or inner.get("hardware"))
+        if self.machine == "gpu" and "no GPU used" in where:
+            return f"{path.name} was not made on a GPU"
+        changed = self._recipe_changes(content)
+        return f"{path.name} is of an earlier recipe: {', '.join(changed[:3])}" if changed else ""
+
+    def _recipe_changes(self, card: dict[str, Any]) -> list[str]:
+        """What the card of weights has otherwise than the recipe that the command trains."""
+        settings = trained_by(self.words())
+        recipe = card.get("recipe")
+        return unlike(settings, recipe) if settings and isinstance(recipe, dict) else []
+
+
+def _inside(name: str) -> bool:
+    return (PROJECT / name).resolve().is_relative_to(PROJECT.resolve())
+
+
+def trained_by(words: list[str]) -> TrainSettings | None:
+    """The settings that `-m course_lib train RECIPE --set …` trains; None for any other command,
+    or if they cannot be read.
+    """
+    if "course_lib" not in words or "train" not in words:
+        return None
+    after = words[words.index("train") + 1 :]
+    recipe = next((PROJECT / word for word in after if word.endswith((".yaml", ".yml"))), None)
+    overrides = after[after.index("--set") + 1 :] if "--set" in after else []
+    end = next((k for k, word in enumerate(overrides) if word.startswith("--")), len(overrides))
+    try:
+        return load_settings(TrainSettings, recipe, parse_overrides(overrides[:end]))
+    except (SettingsError, OSError):
+        return None  # the command itself will say so
 
 
 def read_runs(path: Path = RECIPES / "runs.yaml") -> list[LongRun]:
@@ -61,19 +155,36 @@ def read_runs(path: Path = RECIPES / "runs.yaml") -> list[LongRun]:
     Raises SettingsError naming the file, the run and the key at fault.
     """
     try:
-        rows = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as problem:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as problem:
         raise SettingsError(f"{path} cannot be read: {problem}") from None
-    runs = []
-    for row in rows or []:
-        unknown, missing = set(row) - KEYS, {"name", "command", "minutes", "leaves"} - set(row)
-        if unknown or missing:
-            raise SettingsError(
-                f"{path}, run {row.get('name', '?')!r}: unknown keys {sorted(unknown)}, missing {sorted(missing)}; "
-                f"expected {', '.join(sorted(KEYS))}"
-            )
-        runs.append(LongRun(**{**row, "leaves": tuple(row["leaves"])}))
+    rows = read_yaml(text, str(path))
+    if not isinstance(rows, list):
+        raise SettingsError(
+            f"{path} holds a {type(rows).__name__}; expected a list of runs, each `- name: …`"
+        )
+    runs = [_read_run(row, path) for row in rows]
+    names = [run.name for run in runs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SettingsError(f"{path} declares {', '.join(twice)} more than once")
     return runs
+
+
+def _read_run(row: Any, path: Path) -> LongRun:
+    if not isinstance(row, dict):
+        raise SettingsError(f"{path} holds {row!r} among its runs; expected name, command, …")
+    keys = NEEDED | {"machine"}
+    unknown, missing = sorted(map(str, set(row) - keys)), sorted(NEEDED - set(row))
+    if unknown or missing:
+        raise SettingsError(
+            f"{path}, run {row.get('name', '?')!r}: unknown keys {unknown}, missing {missing}; "
+            f"expected {', '.join(sorted(keys))}"
+        )
+    try:
+        return LongRun(**row)
+    except SettingsError as problem:
+        raise SettingsError(f"{path}, run {row['name']!r}: {problem}") from None
 
 
 def do_due(runs: list[LongRun], budget: float, tell: Callable[[str], None] = print) -> list[str]:
@@ -86,48 +197,93 @@ def do_due(runs: list[LongRun], budget: float, tell: Callable[[str], None] = pri
     finished = []
     for run in runs:
         left = end - time.monotonic()
-        if run.done():
+        why = run.due()
+        if not why:
             continue
         if left < LEAST:
             tell(f"{run.name}: due, but the time is over")
             break
-        tell(f"{run.name}: starts, expected {run.minutes:g} minutes, {left / 60:.1f} left")
+        check_command(run)
+        tell(f"{run.name}: starts ({why}), expected {run.minutes:g} minutes, {left / 60:.1f} left")
         code = _run(run, left)
         if code is None:
             tell(f"{run.name}: stopped at the end of the budget; the same command goes on with it")
             break
         if code:
             raise CourseError(f"run {run.name} failed with status {code}: python {run.command}")
-        if not run.done():
+        if lack := run.due():
             raise CourseError(
-                f"run {run.name} ended without {', '.join(run.leaves)}, or on other hardware than declared"
+                f"run {run.name} ended without {', '.join(run.leaves)} as declared: {lack}"
             )
+        write_whole(run.record, json.dumps(run.made_by()) + "\n")
         finished.append(run.name)
         tell(f"{run.name}: done")
     return finished
 
 
+def check_command(run: LongRun) -> None:
+    """Whether there is something to start.
+
+    Raises SettingsError naming the module or the script that is not there.
+    """
+    words = run.words()
+    if words[0] == "-m":
+        there = len(words) > 1 and find_spec(words[1].split(".")[0]) is not None
+    else:
+        there = words[0].startswith("-") or (PROJECT / words[0]).is_file()
+    if not there:
+        raise SettingsError(
+            f"run {run.name}: there is no {' '.join(words[:2]) if words[0] == '-m' else words[0]} "
+            f"to start; "
+            "correct its command in recipes/runs.yaml"
+        )
+
+
 def _run(run: LongRun, seconds: float) -> int | None:
-    """The command's exit status, or None if it was stopped after `seconds`."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")]),
-    }
-    environment["COURSE_BUDGET"] = str(max(seconds - 20, 5))
-    process = subprocess.Popen([sys.executable, *run.command.split()], cwd=PROJECT, env=environment)
-    try:
-        code = process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        return None
-    return None if code == STOPPED else code
+    """The command's exit status, or None if it was stopped after `seconds`, or stopped in time by
+    itself.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        mark = Path(folder) / "stopped"
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")]),
+            "COURSE_BUDGET": str(max(seconds - 20, 5)),
+            "COURSE_STOPPED": str(mark),
+        }
+        code = ended_with_us(run.words(), PROJECT, environment, seconds)
+        return None if code == STOPPED or (code == 0 and mark.exists()) else code
+
+
+def stopped_in_time(under_torchrun: bool) -> int:
+    """The exit status of a command whose budget ended before its work.
+
+    torchrun takes any status but 0 for a failure: it prints a traceback and ends with 1. Under it
+    the status is 0, and
+    `runs`, which cannot tell by it, is told by a file.
+    """
+    mark = os.environ.get("COURSE_STOPPED")
+    if mark:
+        Path(mark).touch()
+    return 0 if under_torchrun else STOPPED
 
 
 def budget_from_outside() -> float | None:
     """Seconds that `runs` gave the command it started; None for a command started by hand."""
-    return float(os.environ["COURSE_BUDGET"]) if "COURSE_BUDGET" in os.environ else None
+    text = os.environ.get("COURSE_BUDGET")
+    return None if text is None else seconds_of(text, unit="s")
+
+
+def seconds_of(text: str, unit: str = "") -> float:
+    """Seconds of "90s", "9m" or "2h", or of a number alone, if `unit` says what it counts.
+
+    Raises SettingsError for anything else.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([smh]?)\s*", text, re.ASCII)
+    factor = {"s": 1, "m": 60, "h": 3600}.get((found[2] or unit) if found else "", math.nan)
+    seconds = float(found[1]) * factor if found else math.nan
+    if not 0 < seconds <= LONGEST:
+        raise SettingsError(
+            f"budget {text!r} is not a time; expected for example 90s, 9m or 2h, at most a year"
+        )
+    return seconds

@@ -58,6 +58,24 @@ def descend(
     return norm
 
 
+def descend_unread(
+    network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, clip: float
+) -> Tensor:
+    """The same step as `descend`; the gradient's norm () stays on the device, unread.
+
+    `float(norm)` makes the processor wait until a GPU has done all that it was given, and the GPU
+    then waits for its next
+    step: in a loop, a pause a step. Without reading the norm nobody can know in time that it is
+        not a number: whoever
+    calls this looks at it later and throws away the weights of all steps since.
+    """
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    norm = nn.utils.clip_grad_norm_(network.parameters(), clip)
+    optimiser.step()
+    return norm
+
+
 def snapshot(network: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> dict[str, Any]:
     """Everything the steps after `step` depend on: weights and batch statistics, the optimiser's momentum, the step.
 

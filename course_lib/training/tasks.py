@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from course_lib.data.loader import PairBatch
 from course_lib.errors import SettingsError
 from course_lib.geometry.anchors import decode, overlaps
+from course_lib.models.device import sent
 from course_lib.models.epfl import SiamBroadcastRPN, SiamConcatRPN
 from course_lib.models.heads import DepthwiseHead
 from course_lib.models.losses import balanced_logistic_loss, pair_labels, peak_distance
@@ -60,7 +62,7 @@ class SiamFCTask:
         Raises SettingsError if these belong to another network.
         """
         s = self.settings
-        network = seeded(s.seed, lambda: self.network(s.stride, s.widths, s.backbone, s.share))
+        network = build_seeded(s, lambda: self.network(s.stride, s.widths, s.backbone, s.share))
         if s.start_from:
             begin_with(network, s)
         network.backbone.freeze(s.freeze)
@@ -121,7 +123,7 @@ class ProposalTask:
         Raises SettingsError if these belong to another network.
         """
         s = self.settings
-        network = seeded(s.seed, lambda: new_network(s))
+        network = build_seeded(s, lambda: new_network(s))
         if s.start_from:
             begin_with(network, s)
         if s.freeze:
@@ -151,28 +153,36 @@ class ProposalTask:
         weight = self.settings.margin.weight
         if not weight:
             return self._proposal_loss(output, batch)
-        answer = CosineMap(output.similarity, output.similarity.new_tensor(MAP_THRESHOLD))
+        # new_full fills it on the device; new_tensor would copy it there and wait
+        answer = CosineMap(output.similarity, output.similarity.new_full((), MAP_THRESHOLD))
         on_map = margin_loss(answer, batch, self.settings, self.stride, done)
         return self._proposal_loss(output, batch) + weight * on_map
 
     def _proposal_loss(self, output: Proposals, batch: PairBatch) -> Tensor:
         p = self.settings.proposals
-        anchors = self.anchors.to(batch.box.device)  # (A, 4)
+        anchors = self._anchors(batch)  # (A, 4)
         targets = assign(anchors, batch.box, batch.positive, p.high, p.low, self.variances)
         if p.loss == "ssd":
             return self.criterion(output, targets, p.weight)
-        chance = chances(batch.seeds, len(anchors)).to(targets.labels.device)  # (B, A)
+        chance = sent(chances(batch.seeds, len(anchors)), targets.labels.device)  # (B, A)
         targets = targets._replace(labels=draw_anchors(targets.labels, chance))
         return self.criterion(output, targets, p.weight, p.smooth)
 
     def measures(self, output: Proposals, batch: PairBatch) -> dict[str, Tensor]:
         """IoU with the target of each pair's most probable proposal, whether it is above one half, and `fit`: the IoU of
         the proposal of the anchor nearest to the target in place and shape, however probable."""
-        anchors = self.anchors.to(batch.box.device)  # (A, 4)
+        anchors = self._anchors(batch)  # (A, 4)
         overlap = self._overlap(output, anchors, output.scores.argmax(1), batch.box)  # (B,)
         nearest = overlaps(anchors, batch.box).argmax(1)  # (B,)
         fit = self._overlap(output, anchors, nearest, batch.box)  # (B,)
         return {"iou": overlap, "hits": (overlap > 0.5).float(), "fit": fit}
+
+    def _anchors(self, batch: PairBatch) -> Tensor:
+        """The anchors (A, 4) on the batch's device, taken there once: each copy would wait for the
+        device.
+        """
+        self.anchors = self.anchors.to(batch.box.device)
+        return self.anchors
 
     def _overlap(self, output: Proposals, anchors: Tensor, chosen: Tensor, boxes: Tensor) -> Tensor:
         """IoU (B,) with the boxes (B, 4) of one proposal of each pair, by its index (B,)."""
@@ -240,6 +250,26 @@ def seeded(seed: int, make: Any) -> nn.Module:
         return make()
 
 
+def build_seeded(settings: TrainSettings, make: Callable[[], nn.Module]) -> nn.Module:
+    """The network that `make()` gives, its first weights drawn from the recipe's seed.
+
+    Raises SettingsError if torch cannot build it: channels that its groups do not divide, or no
+    memory for its weights.
+    """
+    s = settings
+    try:
+        return seeded(s.seed, make)
+    except SettingsError:
+        raise
+    except (ValueError, RuntimeError, ZeroDivisionError) as problem:
+        raise SettingsError(
+            f"network {s.network} cannot be built with backbone {s.backbone}, share {s.share}, "
+            f"widths {s.widths}, "
+            f"channels {s.proposals.channels}, groups {s.proposals.groups}: "
+            f"{str(problem).splitlines()[0]}"
+        ) from None
+
+
 def begin_with(network: nn.Module, settings: TrainSettings) -> None:
     """Fill a network with the weights a recipe starts from: all of them, or those of the backbone if the head differs.
 
@@ -249,6 +279,12 @@ def begin_with(network: nn.Module, settings: TrainSettings) -> None:
     if given.about == network.about:
         network.load_state_dict(given.state_dict())
         return
+    if not all(hasattr(n, "backbone") for n in (network, given)):
+        raise SettingsError(
+            f"start_from {settings.start_from!r} is {given.about}; the recipe wants "
+            f"{network.about}, whose parts it has not. "
+            "Start from a network of the same kind, or from none."
+        )
     wanted, there = network.backbone.state_dict(), given.backbone.state_dict()
     common = {
         name: t for name, t in there.items() if name in wanted and wanted[name].shape == t.shape
@@ -274,7 +310,7 @@ def jittered(boxes: Tensor, seeds: Tensor, share: float) -> Tensor:
     numbers = torch.stack(
         [torch.randn(4, generator=torch.Generator().manual_seed(int(s))) for s in seeds]
     )  # (B, 4)
-    numbers = numbers.to(boxes.device) * share
+    numbers = sent(numbers, boxes.device) * share
     size = boxes[:, 2:] * (1 + numbers[:, 2:]).clamp(0.3, 3)  # (B, 2)
     centre = boxes[:, :2] + boxes[:, 2:] / 2 + boxes[:, 2:] * numbers[:, :2]  # (B, 2)
     return torch.cat([centre - size / 2, size], 1)

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from course_lib import plots
-from course_lib.training.loop import Progress
 from course_lib.training.monitor import maps_over_images, smooth
+from course_lib.training.progress import Progress
 from course_lib.widgets.bench import PictureBench
 
 
@@ -73,5 +73,6 @@ class LiveCurves(PictureBench):
         rest = f", about {left:.0f} s left" if np.isfinite(left) and left > 0 else ""
         return (
             figure,
-            f"step {p.step} of {p.steps}, loss {p.loss:.3f}, {p.pairs_per_second:.0f} pairs/s{rest}",
+            f"step {p.step} of {p.steps}, {p.loss_in_words}, {p.pairs_per_second:.0f} "
+            f"pairs/s{rest}",
         )

@@ -125,10 +125,16 @@ class TestMargin:
             ).build()
 
     @pytest.mark.parametrize(
-        "wrong", [{"margin": 0.6}, {"scale": 0.5}, {"ramp": 2.0}, {"weight": -1.0}]
+        ("wrong", "words"),
+        [
+            ({"margin": 0.6}, "margin is 0.6; expected 0 … 0.5"),
+            ({"scale": 0.5}, "scale is 0.5; expected 1 … 64"),
+            ({"ramp": 2.0}, "ramp is 2.0; expected 0 … 1"),
+            ({"weight": -1.0}, "weight is -1.0; expected at least 0"),
+        ],
     )
-    def test_senseless_settings_are_refused(self, wrong):
-        with pytest.raises(SettingsError, match=r"expected 0…0.5, 1…64"):
+    def test_senseless_settings_are_refused(self, wrong, words):
+        with pytest.raises(SettingsError, match=words):
             MarginSettings(**wrong)
 
 

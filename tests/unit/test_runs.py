@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
 from course_lib import cli
 from course_lib.cli.runs import seconds_of
 from course_lib.errors import CourseError, SettingsError
+from course_lib.models.siamfc import SiamFC
+from course_lib.models.weights import save_weights
 from course_lib.training import runs as runs_module
-from course_lib.training.runs import LongRun, do_due, read_runs
+from course_lib.training.runs import LongRun, do_due, read_runs, stopped_in_time
+from course_lib.training.settings import TrainSettings
 
 
 @pytest.fixture
@@ -116,7 +126,25 @@ def test_times(text, seconds):
     assert seconds_of(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["9", "m", "-1m", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9",
+        "m",
+        "-1m",
+        "",
+        "0s",
+        "-3m",
+        "nan",
+        "nanm",
+        "infh",
+        "1e400h",
+        "1e300h",
+        "9 9m",
+        "9d",
+        "9000h",
+    ],
+)
 def test_what_is_no_time(text):
     with pytest.raises(SettingsError, match="is not a time"):
         seconds_of(text)
@@ -140,3 +168,192 @@ def test_training_by_command(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "training" / "mini" / "mini.safetensors").is_file()
     assert cli.main(["train", "--quiet", "--set", "stepz=3"]) == 2
     assert "did you mean 'steps'" in capsys.readouterr().err
+
+
+WAITING = """
+import os, subprocess, sys, time
+helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)"])
+open("pids", "w").write(f"{os.getpid()} {helper.pid}")
+open("pids.whole", "w").close()
+time.sleep(120)
+"""
+PARENT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {project!r})
+from course_lib.training import children, runs
+runs.PROJECT = Path({folder!r})
+children.PATIENCE = 5.0
+runs.do_due([runs.LongRun("a", "a.py", 1, ("a.txt",), "cpu")], 100, print)
+"""
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+def test_a_run_never_outlives_the_command_that_started_it(number, tmp_path, project):
+    (tmp_path / "a.py").write_text(WAITING)
+    code = PARENT.format(project=str(project), folder=str(tmp_path))
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
+    while not (tmp_path / "pids.whole").exists():
+        assert parent.poll() is None
+        time.sleep(0.05)
+    run, helper = map(int, (tmp_path / "pids").read_text().split())
+    assert alive(run) and alive(helper)
+    parent.send_signal(number)
+    status = parent.wait(60)
+    for _ in range(200):
+        if not alive(run):
+            break
+        time.sleep(0.05)
+    try:
+        assert not alive(run)
+        if number != signal.SIGKILL:  # then nobody is left to end what the run has started itself
+            assert not alive(helper)
+            assert status == (128 + number if number != signal.SIGINT else status)
+    finally:
+        for pid in (run, helper):
+            if alive(pid):
+                os.kill(pid, signal.SIGKILL)
+
+
+def test_a_stop_under_torchrun_is_told_by_a_file(project_of):
+    """There the exit status is 0: torchrun would call any other a failure."""
+    code = "import os; open(os.environ['COURSE_STOPPED'], 'w').close()"
+    said = []
+    assert do_due([project_of("a", code)], 100, said.append) == []
+    assert "stopped at the end of the budget" in said[-1]
+
+
+@pytest.mark.parametrize(("torchrun", "status"), [(False, 75), (True, 0)])
+def test_the_status_of_a_stop(torchrun, status, tmp_path, monkeypatch):
+    monkeypatch.delenv("COURSE_STOPPED", raising=False)
+    assert stopped_in_time(torchrun) == status
+    monkeypatch.setenv("COURSE_STOPPED", str(tmp_path / "mark"))
+    assert stopped_in_time(torchrun) == status and (tmp_path / "mark").is_file()
+
+
+class TestDone:
+    """What is there counts only if the recipe of today made it."""
+
+    RECIPE = "name: mini\nwidths: [4, 4, 4, 4, 4]\nsteps: 3\n"
+
+    @pytest.fixture
+    def trained(self, tmp_path, monkeypatch):
+        """A declared training run whose weights are there."""
+        monkeypatch.setattr(runs_module, "PROJECT", tmp_path)
+        (tmp_path / "r.yaml").write_text(self.RECIPE)
+        settings = TrainSettings(name="mini", widths=(4,) * 5, steps=3, seed=1)
+        save_weights(
+            SiamFC(widths=(4,) * 5), tmp_path / "m.safetensors", {"recipe": asdict(settings)}
+        )
+        return LongRun("a", "-m course_lib train r.yaml --set seed=1", 1, ("m.safetensors",), "cpu")
+
+    def test_by_the_same_recipe(self, trained, tmp_path):
+        assert trained.done()
+        (tmp_path / "r.yaml").write_text("# a remark\n" + self.RECIPE + "workers: 3\n")
+        assert trained.done()  # neither shapes the weights
+
+    def test_an_earlier_recipe_is_due_and_said(self, trained, tmp_path):
+        (tmp_path / "r.yaml").write_text(self.RECIPE + "clip: 3.0\n")
+        assert trained.due() == "m.safetensors is of an earlier recipe: clip 10.0 instead of 3.0"
+        (tmp_path / "r.yaml").write_text(self.RECIPE)
+        other = replace(trained, command="-m course_lib train r.yaml --set seed=2 --quiet")
+        assert "seed 1 instead of 2" in other.due()
+
+    @pytest.mark.parametrize(
+        ("card", "words"),
+        [(None, "has no card"), ("{", "m.json is damaged"), ("[]", "m.json is damaged")],
+    )
+    def test_a_card_that_is_lost_or_damaged(self, card, words, trained, tmp_path):
+        (tmp_path / "m.json").unlink()
+        if card is not None:
+            (tmp_path / "m.json").write_text(card)
+        assert words in trained.due()
+
+    @pytest.mark.parametrize("measured", [None, 3, [], {"hardware": None}])
+    def test_odd_notes_of_hardware(self, measured, project_of, tmp_path):
+        (tmp_path / "a.txt").write_text("x")
+        (tmp_path / "a.json").write_text(json.dumps({"measured": measured}))
+        assert project_of("a", "", machine="gpu").done()
+
+    def test_other_runs_remember_their_recipe(self, project_of, tmp_path):
+        (tmp_path / "s.yaml").write_text("steps: 3\n")
+        run = replace(project_of("a", write("a")), command="a.py s.yaml --more")
+        assert do_due([run], 100, print) == ["a"] and run.done()
+        (tmp_path / "s.yaml").write_text("steps: 4  # longer\n")
+        assert run.due() == "its command or its recipe is another now"
+        assert replace(run, command="a.py s.yaml").due()
+        (tmp_path / "s.yaml").write_text("steps:   3  # as before\n")
+        assert run.done()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "holds a NoneType; expected a list of runs"),
+        ("a: 1", "holds a dict; expected a list"),
+        ("- 3", "holds 3 among its runs"),
+        ("- [a", "is not valid YAML"),
+        ("\x00", "is not valid YAML"),
+        ("- {name: a, command: x, minutes: soon, leaves: [y]}", "minutes is 'soon'"),
+        ("- {name: a, command: x, minutes: 0, leaves: [y]}", "minutes is 0"),
+        ("- {name: a, command: x, minutes: .nan, leaves: [y]}", "minutes is nan"),
+        ("- {name: a, command: x, minutes: 1, leaves: y.txt}", "leaves is 'y.txt'.*a list"),
+        ("- {name: a, command: x, minutes: 1, leaves: []}", "expected the files it makes"),
+        ("- {name: a, command: x, minutes: 1, leaves: [../y]}", "inside the project"),
+        ("- {name: a, command: x, minutes: 1, leaves: [/etc/y]}", "inside the project"),
+        ("- {name: a, command: x, minutes: 1, leaves: [3]}", r"leaves\[0\] is 3"),
+        ("- {name: a, command: '', minutes: 1, leaves: [y]}", "command is ''"),
+        ("- {name: a, command: 'x \"y', minutes: 1, leaves: [y]}", "No closing quotation"),
+        ("- {name: ../a, command: x, minutes: 1, leaves: [y]}", "expected one plain name"),
+        ("- {name: a, command: x, minutes: 1, leaves: [y], machine: tpu}", "machine is 'tpu'"),
+        ("- {name: a, name: b, command: x, minutes: 1, leaves: [y]}", "name stands there more"),
+        (
+            "- {name: a, command: x, minutes: 1, leaves: [y]}\n" * 2,
+            "declares a more than once",
+        ),
+    ],
+)
+def test_a_damaged_declaration(text, words, tmp_path):
+    path = tmp_path / "runs.yaml"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=words) as problem:
+        read_runs(path)
+    assert "runs.yaml" in str(problem.value)
+
+
+def test_a_declaration_that_cannot_be_read(tmp_path):
+    (tmp_path / "latin.yaml").write_bytes("- name: é".encode("latin-1"))
+    for name in ("nothing.yaml", "latin.yaml", "."):
+        with pytest.raises(SettingsError, match="cannot be read"):
+            read_runs(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("benchmarks/nothing.py", "there is no benchmarks/nothing.py to start"),
+        ("-m nothing_of_the_kind train", "there is no -m nothing_of_the_kind to start"),
+        ("-m", "there is no -m to start"),
+    ],
+)
+def test_a_command_that_is_not_there(command, words, project_of):
+    run = replace(project_of("a", ""), command=command)
+    with pytest.raises(SettingsError, match=words):
+        do_due([run], 100, print)
+
+
+def test_quoted_words_stay_whole(project_of, tmp_path):
+    code = "import sys; open('a.txt', 'w').write(sys.argv[1])"
+    run = replace(project_of("a", code), command="a.py 'two words'")
+    assert do_due([run], 100, print) == ["a"]
+    assert (tmp_path / "a.txt").read_text() == "two words"

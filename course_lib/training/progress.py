@@ -1,0 +1,67 @@
+"""Where a training run stands: what the loop writes down and its watchers read."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+
+@dataclass(eq=False)
+class Progress:
+    """Where a run stands; given to everyone who watches it.
+
+    Attributes:
+        step: steps done; steps: of the whole run.
+        loss: of the last step that was read back: on a processor the last one, on a GPU up to 20
+            steps ago.
+        rate: learning rate of the last step.
+        seconds: spent so far in this process, by stage: "data", "light", "network".
+        before: the same, and `making`, spent in the processes that this one goes on from.
+        curve: one row (step, loss averaged over the last 20 steps) every 20 steps.
+        validation: one row a validation: step, loss and the task's measures.
+        maps: (n, h, w) score maps of the first validation pairs; None before the first validation.
+        views: (n, 3, S, S) uint8, the search images they belong to.
+        making: seconds inside "data" by stage, "decode" and "crop", where pairs are made in this
+            process.
+        skipped: how often a pair was drawn anew, by what could not be read; of the whole run.
+    """
+
+    step: int
+    steps: int
+    batch: int
+    loss: float = math.nan
+    rate: float = math.nan
+    seconds: dict[str, float] = field(
+        default_factory=lambda: {"data": 0.0, "light": 0.0, "network": 0.0}
+    )
+    before: dict[str, float] = field(default_factory=dict)
+    curve: list[tuple[int, float]] = field(default_factory=list)
+    validation: list[dict[str, float]] = field(default_factory=list)
+    maps: Tensor | None = None
+    views: Tensor | None = None
+    started_at: int = 0
+    making: dict[str, float] = field(default_factory=dict)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def pairs_per_second(self) -> float:
+        """Pairs a second since this process began."""
+        total = sum(self.seconds.values())
+        return (self.step - self.started_at) * self.batch / total if total else math.nan
+
+    @property
+    def loss_in_words(self) -> str:
+        """The loss for people to see; on a GPU there is none before the first reading."""
+        return "loss not read yet" if math.isnan(self.loss) else f"loss {self.loss:.3f}"
+
+    @property
+    def seconds_left(self) -> float:
+        """Estimated seconds to the end."""
+        return (self.steps - self.step) * self.batch / self.pairs_per_second
+
+
+Watcher = Callable[[Progress], None]

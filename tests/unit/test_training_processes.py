@@ -1,0 +1,254 @@
+"""Several processes: on machines without a shared disk, started differently, stopped by a budget,
+failing together.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from test_training import TINY
+
+from course_lib.errors import SettingsError
+from course_lib.models.device import Placement
+from course_lib.training.checkpoint import load_checkpoint
+from course_lib.training.loop import train
+from course_lib.training.processes import Team, own_gpu
+
+pytestmark = pytest.mark.slow
+
+HEAD = """
+import sys
+sys.path[:0] = [{project!r}, {tests!r}]
+import torch
+from dataclasses import replace
+from pathlib import Path
+torch.set_num_threads(1)
+from test_training import TINY
+from course_lib.errors import CourseError
+from course_lib.training.loop import train, Run
+from course_lib.training.processes import started_rank
+rank, here = started_rank(), Path({here!r})
+"""
+
+
+@pytest.fixture
+def together(tmp_path, project):
+    """`run(code)`: the code in two processes, as two machines start them: each by itself, told
+    where the other is.
+    """
+
+    def run(code: str) -> list[subprocess.CompletedProcess]:
+        head = HEAD.format(
+            project=str(project), tests=str(project / "tests" / "unit"), here=str(tmp_path)
+        )
+        script = tmp_path / "script.py"
+        script.write_text(head + textwrap.dedent(code))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        common = {
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+            "WORLD_SIZE": "2",
+            "LOCAL_RANK": "0",
+            "OMP_NUM_THREADS": "1",
+        }
+        started = [
+            subprocess.Popen(
+                [sys.executable, str(script)],
+                env={**os.environ, **common, "RANK": str(rank)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for rank in (0, 1)
+        ]
+        done = []
+        for process in started:
+            out, err = process.communicate(timeout=300)
+            done.append(subprocess.CompletedProcess([], process.returncode, out, err))
+        return done
+
+    return run
+
+
+def as_one(state: dict[str, torch.Tensor], alone: torch.nn.Module) -> None:
+    """Two processes' weights are one's, up to the order of sums."""
+    parameters = {name for name, _ in alone.named_parameters()}
+    for name, tensor in alone.state_dict().items():
+        limit = {"atol": 1e-6, "rtol": 0.0} if name in parameters else {"atol": 1e-6, "rtol": 3e-5}
+        torch.testing.assert_close(state[name], tensor, **limit)
+
+
+@pytest.mark.parametrize("other", ["none", "older"])
+def test_all_go_on_from_what_the_first_process_has(other, tmp_path, together):
+    first, second = tmp_path / "machine0", tmp_path / "machine1"
+    train(TINY, first, "cpu", stop_at=4)
+    if other == "older":
+        train(TINY, second, "cpu", stop_at=2)
+    before = (second / "last.pt").read_bytes() if other != "none" else None
+    done = together("""
+        began = []
+        watch = lambda p: began.append(p.started_at)
+        made = train(TINY, here / f"machine{rank}", "cpu", [watch])
+        torch.save({"weights": made.state_dict(), "began": began[0]}, here / f"end{rank}.pt")
+    """)
+    assert [d.returncode for d in done] == [0, 0], done[0].stderr[-2000:] + done[1].stderr[-2000:]
+    ends = [torch.load(tmp_path / f"end{k}.pt") for k in (0, 1)]
+    assert ends[0]["began"] == ends[1]["began"] == 4
+    for name, tensor in ends[0]["weights"].items():
+        assert torch.equal(tensor, ends[1]["weights"][name]), name
+    as_one(ends[0]["weights"], train(TINY, tmp_path / "alone", "cpu"))
+    assert load_checkpoint(first / "last.pt")["step"] == TINY.steps
+    # the second machine's own file is neither read nor written
+    assert before is None or (second / "last.pt").read_bytes() == before
+
+
+def test_a_checkpoint_that_only_the_second_machine_has_counts_for_nothing(tmp_path, together):
+    train(TINY, tmp_path / "machine1", "cpu", stop_at=4)
+    done = together("""
+        made = train(TINY, here / f"machine{rank}", "cpu")
+        torch.save(made.state_dict(), here / f"end{rank}.pt")
+    """)
+    assert [d.returncode for d in done] == [0, 0], done[1].stderr[-2000:]
+    ends = [torch.load(tmp_path / f"end{k}.pt") for k in (0, 1)]
+    as_one(ends[0], train(TINY, tmp_path / "alone", "cpu"))
+    as_one(ends[1], train(TINY, tmp_path / "alone", "cpu"))
+
+
+def test_what_is_wrong_in_one_process_is_said_in_every_one(tmp_path, together):
+    """Other settings, other data, a damaged checkpoint, a loss that is no number: one after the
+    other, in one start.
+    """
+    (tmp_path / "damaged0").mkdir()
+    (tmp_path / "damaged0" / "last.pt").write_bytes(b"nothing")
+    done = together("""
+        from course_lib.training import loop
+        from course_lib.training.sources import make_sources
+
+        def attempt(settings, name):
+            try:
+                train(settings, here / f"{name}{rank}", "cpu")
+            except CourseError as problem:
+                print(name, type(problem).__name__, problem)
+
+        attempt(replace(TINY, seed=rank), "settings")
+        attempt(replace(TINY, steps=6 + rank), "steps")
+        attempt(TINY, "damaged")
+
+        def marked(*arguments):
+            sources = make_sources(*arguments)
+            sources[0].identity, sources[0].used = f"of{rank}", ("generated",)
+            return sources
+        loop.make_sources = marked
+        attempt(TINY, "data")
+        loop.make_sources = make_sources
+
+        before = Run._predict
+        def poisoned(run, batch):
+            bad = rank == 1 and run.progress.step == 1
+            return before(run, batch) * (float("nan") if bad else 1)
+        Run._predict = poisoned
+        attempt(TINY, "poisoned")
+    """)
+    assert [d.returncode for d in done] == [0, 0], done[0].stderr[-2000:] + done[1].stderr[-2000:]
+    for one in done:
+        said = dict(line.split(" ", 1) for line in one.stdout.splitlines())
+        assert (
+            "SettingsError the processes were not started alike: seed is 0 in process 0 and 1 in"
+            in (said["settings"])
+        )
+        assert "steps is 6 in process 0 and 7 in process 1" in said["steps"]
+        assert "DataError" in said["damaged"] and "damaged0/last.pt (7 bytes)" in said["damaged"]
+        assert "data is {'identity': 'of0'" in said["data"]
+        assert "the loss is nan at step 1" in said["poisoned"]
+        assert said["poisoned"].count("generated-") >= TINY.batch  # each names its half
+
+
+def test_a_stop_that_one_was_told_holds_for_all(tmp_path, together):
+    done = together("""
+        train(TINY, here / f"machine{rank}", "cpu", stop_at=3 if rank == 0 else 5)
+        train(TINY, here / f"machine{rank}", "cpu", budget=0.0 if rank == 1 else None)
+    """)
+    assert [d.returncode for d in done] == [0, 0], done[0].stderr[-2000:]
+    assert load_checkpoint(tmp_path / "machine0" / "last.pt")["step"] == 4
+
+
+SMALL = "name=mini widths=[4,4,4,4,4] steps=4 batch=2 validation_pairs=0 rate_start=0.01"
+
+
+class TestTorchrun:
+    """The command under a real torchrun of two processes."""
+
+    def command(self, folder: Path, *more: str) -> subprocess.CompletedProcess:
+        code = (
+            "import sys; from course_lib.cli import train, main; from pathlib import Path;"
+            f"train.RUNS = Path({str(folder)!r}); sys.exit(main(sys.argv[1:]))"
+        )
+        (folder / "start.py").write_text(code)
+        return subprocess.run(
+            [
+                *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+                *("--nproc-per-node=2", str(folder / "start.py"), "train", "--quiet"),
+                *("--device", "cpu", *more, "--set", *SMALL.split()),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": "1",
+                "PYTHONPATH": os.getcwd(),
+                "COURSE_STOPPED": str(folder / "mark"),
+            },
+        )
+
+    def test_a_stop_by_budget_has_no_traceback_and_is_marked(self, tmp_path):
+        done = self.command(tmp_path, "--budget", "0")
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert "Traceback" not in done.stderr and "ChildFailedError" not in done.stderr
+        assert len(re.findall("stopped; the same command goes on from", done.stdout)) == 1
+        assert (tmp_path / "mark").is_file()  # by this `runs` knows, see test_runs
+        weights = tmp_path / "training" / "mini" / "mini.safetensors"
+        assert not weights.exists()
+        (tmp_path / "mark").unlink()
+        again = self.command(tmp_path)
+        assert again.returncode == 0 and weights.is_file(), again.stderr[-2000:]
+        assert not (tmp_path / "mark").exists()
+
+
+class TestOwnGpu:
+    """One GPU for each process."""
+
+    def test_as_many_as_there_are(self, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+        place = Placement(torch.device("cuda"), False)
+        assert [own_gpu(place, k) for k in (0, 1)] == [0, 1]
+        with pytest.raises(SettingsError, match=r"process 2 .* finds 2 GPUs.*--nproc-per-node=2"):
+            own_gpu(place, 2)
+
+    def test_a_numbered_one_cannot_be_shared(self):
+        with pytest.raises(SettingsError, match="give --device cuda"):
+            own_gpu(Placement(torch.device("cuda", 0), False), 0)
+
+
+def test_alone_everything_is_ones_own():
+    team = Team()
+    assert team.from_first(lambda: 3) == 3 and team.gathered("a") == ["a"]
+    assert team.any(True) and not team.any(False)
+    team.check_agreement({"seed": 1})
+
+
+def test_settings_of_a_shared_run_reach_the_checkpoint(tmp_path):
+    train(replace(TINY, steps=1), tmp_path, "cpu")
+    kept = load_checkpoint(tmp_path / "last.pt")
+    assert kept["settings"]["widths"] == [4, 4, 4, 4, 4] and "workers" not in kept["settings"]

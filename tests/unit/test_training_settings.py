@@ -1,0 +1,267 @@
+"""Every setting of a training run at both ends of its range, just outside, and as what it is not."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from course_lib.data.pairs import Changes
+from course_lib.errors import SettingsError
+from course_lib.recipe import load_settings
+from course_lib.training.settings import (
+    MarginSettings,
+    ProposalSettings,
+    TrainSettings,
+    stride_of,
+    unlike,
+)
+
+NAN, INF, TINY = math.nan, math.inf, 1e-12
+SHARE = ([0, 1, 0.5, "1e-3"], [-TINY, 1 + 1e-9])
+PART = ([0, 1000], [-1e-9])
+YES = ([True, False], [1, 0, "yes"])
+WORDS_EVERYWHERE = ["", "x", "SGD", " adam", 3]
+# (accepted, refused) for each setting: the ends of its range and what lies just beyond
+TABLE = {
+    Changes: {
+        "shift": ([0, 119], [-TINY, 500.1]),
+        "stretch": SHARE,
+        "turn": ([0, math.pi], [-TINY, 3.15]),
+        "squeeze": SHARE,
+        "mirror": SHARE,
+        "light": SHARE,
+        "tint": SHARE,
+        "grey": SHARE,
+        "blur": SHARE,
+    },
+    ProposalSettings: {
+        "head": (["upchannel", "depthwise", "concat", "broadcast"], WORDS_EVERYWHERE),
+        "trunk": (["resnet50", "alexnet"], WORDS_EVERYWHERE),
+        "channels": ([None, 1, 4096, "64", 64.0], [0, -1, 4097, 1.5, True]),
+        "groups": ([1, 64], [0, -1, 65, 1.5]),
+        "loss": (["siamrpn", "ssd"], WORDS_EVERYWHERE),
+        "high": ([0.3, 0.95], [0.049, 0.951]),  # low is .3
+        "low": ([0, 0.6], [-TINY, 0.951]),  # high is .6
+        "weight": PART,
+        "smooth": YES,
+        "guide_jitter": SHARE,
+    },
+    MarginSettings: {
+        "loss": (["logistic", "softmax"], WORDS_EVERYWHERE),
+        "margin": ([0, 0.5], [-TINY, 0.5001]),
+        "scale": ([1, 64], [0.999, 64.01]),
+        "arc": YES,
+        "ring": ([0, 1000], [-TINY, 1000.1]),
+        "ramp": SHARE,
+        "weight": PART,
+    },
+    TrainSettings: {
+        "name": (
+            ["a", "siamfc-2", "ä_1", "x" * 150],
+            [
+                "",
+                " ",
+                "../x",
+                "a/b",
+                "/a",
+                ".",
+                "..",
+                ".a",
+                "~a",
+                "a ",
+                "a:b",
+                "a\\b",
+                "x" * 151,
+                3,
+            ],
+        ),
+        "network": (
+            ["siamfc", "siammargin", "siamrpn", "siamrpn++", "siamconcatrpn"],
+            [*WORDS_EVERYWHERE, "siambroadcastrpn"],  # with 255 pixels only
+        ),
+        "stride": ([4, 8], [2, 5, 16, 0, -8, 8.5]),
+        "widths": (
+            [[2] * 5, (96, 256, 384, 384, 256), [4096] * 5],
+            [[], [2] * 4, [2] * 6, [0] * 5, [-2] * 5, [3] * 5, [4098] * 5, 8, [2, 2, 2, 2, "a"]],
+        ),
+        "backbone": (
+            ["alexnet", "ciresnet22", "twin-alexnet-5", "twin-resnet-9"],
+            ["", "resnet18", "twin-alexnet-11", "twin-x-1", "AlexNet"],
+        ),
+        "share": ([1 / 32, 4], [0.031, 4.01, 0, -1]),
+        "search": ([239, 255, 1023], [126, 128, 240, 250, 1031, 0, -255, 255.5]),
+        "freeze": ([0, 5, 100], [-1, 101, 1.5]),
+        "unfreeze": ([[]], [[0.5], [-0.1], [1.1], 0.5, ["a"]]),  # more than freeze, which is 0
+        "sources": (
+            [["generated"], ["videos:got10k-train?"], ["photos:a b"]],
+            [[], [""], ["?"], [" generated"], ["photos:"], ["photos:?"], "generated", [3], [None]],
+        ),
+        "shares": ([[1], [1e-9], [1000]], [[], [0], [-1], [1, 1], [NAN], [INF], 1, ["a"]]),
+        "fraction": ([1e-9, 1], [0, -TINY, 1.001]),
+        "held_out": ([0, 0.95], [-TINY, 0.951, 1]),
+        "gap": ([1, 1_000_000], [0, -1, 1_000_001, 1.5]),
+        "paste": SHARE,
+        "distractors": SHARE,
+        "negatives": SHARE,
+        "changes": ([Changes(), {"shift": 3}], [None, 3, [], {"shfit": 3}, {"shift": -1}]),
+        "batch": ([1, 65_536, "8", 1e3], [0, -1, 65_537, 1.5, True]),
+        "start_from": ([None, "siamfc", "a/b.safetensors"], ["", " ", 3, ["a"]]),
+        "steps": ([1, 10**9, "1e3"], [0, -1, 1.5]),
+        "rate_start": ([1e-9, 100, "1e-3"], [0, -1e-3, 100.1]),
+        "rate_end": ([1e-9, 100, "1e-5"], [0, -1e-3, 100.1]),
+        "optimiser": (["sgd", "adam"], WORDS_EVERYWHERE[:-2] + [3]),
+        "momentum": ([0, 0.9, 0.999999], [-TINY, 1, 2]),
+        "weight_decay": SHARE,
+        "clip": ([1e-9, 1e9], [0, -1]),
+        "radius": ([1e-9, 79], [0, -1, 1000.1]),
+        "proposals": ([ProposalSettings(), {"groups": 2}], [None, 3, {"loss": "mse"}]),
+        "margin": ([MarginSettings(), {"ramp": 0}], [None, 3, {"ramp": 2}]),
+        "seed": ([0, 2**63 - 1], [-1, 2**63, 0.5]),
+        "precision": (["auto", "fp32", "bf16"], ["", "fp16", "FP32", 16]),
+        "workers": ([0, 1024], [-1, 1025, 0.5]),
+        "validate_every": ([1, 10**9], [0, -1, 1.5]),
+        "validation_pairs": ([0, 1_000_000], [-1, 1_000_001, 1.5]),
+        "checkpoint_every": ([1, 10**9], [0, -1, 1.5]),
+    },
+}
+CASES = [(cls, name) for cls in TABLE for name in TABLE[cls]]
+# no setting is any of these
+NEVER = [NAN, INF, -INF, "nan", "inf", object(), b"1", {1: 2}, [[1]], 1j]
+
+
+def named(case: object) -> str:
+    return getattr(case, "__name__", str(case))
+
+
+@pytest.mark.parametrize("cls", TABLE, ids=named)
+def test_every_setting_stands_in_the_table(cls):
+    assert {field.name for field in dataclasses.fields(cls)} == set(TABLE[cls])
+
+
+@pytest.mark.parametrize(("cls", "name"), CASES, ids=named)
+def test_the_ends_of_the_range_are_accepted_in_python_and_in_recipes(cls, name):
+    for value in TABLE[cls][name][0]:
+        assert getattr(cls(**{name: value}), name) is not False or value is False
+        if not dataclasses.is_dataclass(value):
+            load_settings(cls, None, {name: value})
+
+
+@pytest.mark.parametrize(("cls", "name"), CASES, ids=named)
+def test_what_lies_outside_is_refused_by_name(cls, name):
+    words = {"widths": "width", "sources": "source", "shares": "share", "backbone": "twin"}
+    for value in TABLE[cls][name][1]:
+        with pytest.raises(SettingsError) as problem:
+            made = cls(**{name: value})
+            pytest.fail(f"{cls.__name__} took {name}={value!r}: {getattr(made, name)!r}")
+        assert words.get(name, name) in str(problem.value) or name == "network"
+        if not isinstance(value, str):  # text on the command line is read as YAML first
+            with pytest.raises(SettingsError):
+                load_settings(cls, None, {name: value})
+
+
+@pytest.mark.parametrize(("cls", "name"), CASES, ids=named)
+def test_what_is_never_a_setting_is_refused(cls, name):
+    for value in NEVER:
+        if name in ("name", "start_from") and isinstance(value, str):
+            continue  # a run may be called "inf"
+        with pytest.raises(SettingsError):
+            made = cls(**{name: value})
+            pytest.fail(f"{cls.__name__} took {name}={value!r}: {getattr(made, name)!r}")
+
+
+@given(st.sampled_from(CASES), st.one_of(st.floats(), st.integers(), st.text(max_size=5)))
+def test_any_value_is_taken_or_refused_in_words(case, value):
+    cls, name = case
+    try:
+        made = getattr(cls(**{name: value}), name)
+    except SettingsError as problem:
+        assert str(problem)
+    else:
+        assert not isinstance(made, float) or math.isfinite(made)
+
+
+SEVERAL = [
+    ({"sources": ["a", "b"]}, "2 sources but 1 shares"),
+    ({"sources": ["a", "b"], "shares": [0, 1]}, r"shares\[0\] is 0.0; expected a number above 0"),
+    ({"sources": ["a", "b"], "shares": [1e308, 1e308]}, "sum is not finite"),
+    ({"freeze": 1, "unfreeze": [0.2, 0.5]}, "one at most for each frozen part"),
+    ({"freeze": 2, "unfreeze": [0.5, 0.2]}, "growing shares"),
+    ({"freeze": 1, "network": "siamconcatrpn"}, "expected 0"),
+    ({"freeze": 1, "network": "siamrpn++", "search": 255}, "expected 0"),
+    ({"stride": 4, "search": 241}, "multiple of the stride, 4.*239 or 243"),
+    ({"backbone": "twin-alexnet-9", "search": 247}, "multiple of the stride, 16.*239 or 255"),
+    ({"network": "siamrpn", "search": 243, "stride": 4}, "multiple of the stride, 8"),
+    ({"network": "siambroadcastrpn"}, "takes 255 only"),
+    ({"search": 127}, "no cell would count as wrong"),
+    ({"radius": 80}, "the farthest is 79 pixels"),  # half the diagonal of 112 pixels
+    ({"network": "siammargin", "margin": {"ring": 80}}, "ring 80.0; no cell"),
+    ({"changes": {"shift": 119.5}}, "less than half"),
+    ({"proposals": {"low": 0.7}}, "low is 0.7, high 0.6"),
+    ({"network": "siamrpn", "search": 255, "widths": [3] * 5, "proposals": {"groups": 2}}, "of 2"),
+]
+
+
+@pytest.mark.parametrize(("values", "words"), SEVERAL)
+def test_conditions_among_several_settings(values, words):
+    with pytest.raises(SettingsError, match=words):
+        load_settings(TrainSettings, None, values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"sources": ["a", "b"], "shares": [1e-6, 1]},
+        {"freeze": 2, "unfreeze": [0, 1]},
+        {"stride": 4, "search": 243},
+        {"backbone": "twin-alexnet-9", "search": 255},
+        {"backbone": "ciresnet43", "search": 243},
+        {"network": "siambroadcastrpn", "search": 255},
+        {"network": "siamconcatrpn", "search": 250},  # it resizes what it gets
+        {"network": "siamfc", "margin": {"ring": 500}},  # of no concern to it
+        {"network": "siamrpn", "search": 255, "widths": [3] * 5},
+        {"network": "siamrpn++", "search": 255, "freeze": 2, "proposals": {"trunk": "alexnet"}},
+    ],
+)
+def test_what_goes_together(values):
+    load_settings(TrainSettings, None, values)
+
+
+def test_numbers_as_people_write_them(tmp_path):
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("rate_start: 1e-3\nsteps: 1e3\nweight_decay: 5E-4\n")
+    settings = load_settings(TrainSettings, recipe, {"rate_end": "1e-5"})
+    assert (settings.rate_start, settings.steps, settings.weight_decay) == (0.001, 1000, 0.0005)
+    assert settings.rate_end == 1e-5 and isinstance(settings.steps, int)
+
+
+def test_shipped_recipes_load(project):
+    recipes = sorted((project / "recipes").glob("train_*.yaml"))
+    assert len(recipes) > 15
+    for path in recipes:
+        load_settings(TrainSettings, path)
+
+
+def test_looking_up_a_stride_draws_no_random_numbers():
+    stride_of.cache_clear()
+    before = torch.random.get_rng_state()
+    # SiamDW's tables: CIResNet-43 has stride 4, the twins 8, 9 and 10 what their columns say
+    names = ("ciresnet22", "ciresnet43", "twin-alexnet-9", "twin-alexnet-10", "twin-resnet-8")
+    assert [stride_of(name) for name in names] == [8, 4, 16, 4, 16]
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_what_a_card_has_otherwise_is_named():
+    mine = TrainSettings(steps=200, changes=Changes(blur=0.5), workers=3)
+    recipe = dataclasses.asdict(mine) | {"workers": 9, "validate_every": 7}
+    assert unlike(mine, recipe) == []  # these do not touch the weights
+    assert unlike(mine, recipe | {"steps": 100}) == ["steps 100 instead of 200"]
+    assert len(unlike(mine, recipe | {"changes": {"blur": 0.4}})) == 1
+    # a card of before a setting existed: that setting had its default
+    old = {k: v for k, v in recipe.items() if k not in ("margin", "clip")}
+    assert unlike(mine, old) == [] and unlike(replace(mine, clip=1.0), old) != []

@@ -1,0 +1,262 @@
+"""One training step: no wait for the device, the weights of a plain loop, and losses read back all
+at once.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+
+from course_lib.data.loader import PairBatch, batches
+from course_lib.errors import CourseError
+from course_lib.models.device import Placement, sent
+from course_lib.training import loop as loop_module
+from course_lib.training import tasks as tasks_module
+from course_lib.training.loop import Run, train
+from course_lib.training.processes import Team
+from course_lib.training.settings import (
+    MarginSettings,
+    ProposalSettings,
+    TrainSettings,
+    learning_rate,
+)
+from course_lib.training.sources import make_sources
+from course_lib.training.step import descend, descend_unread, make_optimiser, predict
+from course_lib.training.tasks import make_task
+
+NARROW = (4, 8, 8, 8, 8)
+CPU = torch.device("cpu")
+TINY = TrainSettings(
+    name="tiny",
+    widths=(4, 4, 4, 4, 4),
+    batch=2,
+    steps=45,
+    rate_start=0.02,
+    precision="fp32",
+    validation_pairs=0,
+    checkpoint_every=1000,
+)
+RECIPES = {
+    "siamfc": TrainSettings(widths=NARROW),
+    "siammargin": TrainSettings(network="siammargin", widths=NARROW),
+    "siamrpn with a margin on its map": TrainSettings(
+        network="siamrpn",
+        widths=NARROW,
+        search=255,
+        margin=MarginSettings(weight=0.5),
+        proposals=ProposalSettings(head="depthwise", channels=8, groups=2),
+    ),
+    "siamrpn++": TrainSettings(
+        network="siamrpn++",
+        widths=NARROW,
+        search=255,
+        proposals=ProposalSettings(trunk="alexnet", channels=8),
+    ),
+    "siamconcatrpn": TrainSettings(
+        network="siamconcatrpn", search=255, proposals=ProposalSettings(loss="ssd")
+    ),
+}
+
+
+class NoPairs:
+    """A source nothing is drawn from."""
+
+    seconds: dict[str, float] = {}  # noqa: RUF012
+
+
+class Valueless(Placement):
+    """Networks of tensors without values. They lie on the processor: the way back through a GPU's
+    needs its driver.
+    """
+
+    def network(self, network: nn.Module) -> nn.Module:
+        for module in network.modules():
+            for name, tensor in module._parameters.items():
+                if tensor is not None:
+                    fake = torch.empty(tensor.shape)
+                    module._parameters[name] = nn.Parameter(fake, tensor.requires_grad)
+            for name, tensor in module._buffers.items():
+                if tensor is not None:
+                    module._buffers[name] = torch.empty(tensor.shape, dtype=tensor.dtype)
+        return network
+
+
+def valueless_batch(b: int, size: int) -> PairBatch:
+    pictures = [torch.empty(b, 3, s, s, dtype=torch.uint8) for s in (127, size)]
+    boxes = torch.empty(b, 4), torch.empty(b, 4)
+    seeds = torch.zeros(b, dtype=torch.int64)
+    positive = torch.empty(b, dtype=torch.bool)
+    return PairBatch(*pictures, *boxes, positive, torch.empty(b, 2, 8), seeds, ["it"] * b)
+
+
+@pytest.fixture
+def no_values(monkeypatch) -> FakeTensorMode:
+    """Tensors that have no values: whoever reads one, which on a GPU is to wait for it, gets an
+    error.
+    """
+    # what the processor itself computes from numbers it has itself: which pairs are blurred, what
+    # is drawn by seed
+    monkeypatch.setattr(torch, "nonzero", lambda t: torch.zeros(1, t.ndim, dtype=torch.int64))
+    monkeypatch.setattr(tasks_module, "chances", lambda seeds, n: torch.empty(len(seeds), n))
+    monkeypatch.setattr(tasks_module, "jittered", lambda boxes, seeds, share: boxes * 1)
+    return FakeTensorMode()
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_step_of_the_loop_reads_nothing_back(name, optimiser, no_values):
+    """Data to the device, light, forward, loss, backward, clipping, the optimiser's step: three
+    times.
+    """
+    settings = replace(RECIPES[name], optimiser=optimiser, batch=2, steps=50)
+    pairs = (NoPairs(), NoPairs())
+    with no_values:
+        run = Run(settings, Path("nowhere"), Valueless(CPU, True), Team(), pairs)
+        for _ in range(3):
+            run._step(iter([valueless_batch(2, settings.search)]))
+        assert run.progress.step == 3 and len(run.unread) == 3
+        with pytest.raises(DataDependentOutputException):  # the guard does see a reading
+            run._read()
+
+
+def test_the_guard_sees_the_step_of_the_lesson_which_reads_the_norm(no_values):
+    with no_values:
+        network = nn.Linear(3, 1)
+        optimiser = torch.optim.SGD(network.parameters(), 0.1)
+        with pytest.raises(DataDependentOutputException):
+            descend(network, optimiser, network(torch.empty(2, 3)).sum(), 1.0)
+
+
+def weights(network: nn.Module) -> Tensor:
+    return torch.cat([t.detach().float().flatten() for t in network.state_dict().values()])
+
+
+class Slow(Run):
+    """A run that treats the processor as a GPU: it reads losses when it has to."""
+
+    readings: list[int]
+
+    def _waits_for_nothing(self) -> bool:
+        return False
+
+    def _read(self) -> None:
+        self.readings.append(len(self.unread))
+        super()._read()
+
+
+def slow_run(folder: Path, settings: TrainSettings, watchers: list | None = None) -> Slow:
+    """A run of `settings` in `folder`, done."""
+    Slow.readings = []
+    run = Slow(settings, folder, Placement(CPU, False), Team(), make_sources(settings))
+    run.go(watchers or [], settings.steps)
+    return run
+
+
+@pytest.mark.slow
+class TestReadingBack:
+    """When the losses come back, and that nothing else changes."""
+
+    def test_every_twenty_steps_and_before_whatever_needs_them(self, tmp_path):
+        seen = []
+        run = slow_run(tmp_path, TINY, [lambda p: seen.append(p.loss)])
+        assert run.readings == [20, 20, 5]
+        assert len(seen) == 45 and all(map(math.isnan, seen[:19]))
+        assert len(set(seen[19:39])) == 1 and len(set(seen[39:44])) == 1
+        often = replace(TINY, steps=12, checkpoint_every=5, validate_every=8, validation_pairs=2)
+        assert slow_run(tmp_path / "often", often).readings == [5, 3, 2, 2]
+
+    def test_those_who_watch_cope_with_a_loss_that_was_not_read_yet(self, tmp_path):
+        from course_lib.training.monitor import ProgressBar, TensorBoard
+        from course_lib.widgets import LiveCurves
+
+        bar, curves, said, drawn = ProgressBar(), LiveCurves(every=0.0), [], []
+
+        def look(p):
+            said.append(bar.bar.postfix.split(",")[0])
+            drawn.append(curves.readout.split(", ")[1])
+
+        board = TensorBoard(tmp_path / "board", every=1)
+        run = slow_run(tmp_path, replace(TINY, steps=21), [bar, curves, board, look])
+        assert said[0] == drawn[0] == "loss not read yet"
+        assert said[-1] == drawn[-1] == f"loss {run.progress.loss:.3f}"
+
+    def test_weights_and_curve_are_those_of_a_run_that_reads_every_loss(self, tmp_path):
+        losses = []
+        curve = []
+        network = train(
+            TINY,
+            tmp_path / "a",
+            "cpu",
+            [lambda p: (losses.append(p.loss), curve.__setitem__(slice(None), p.curve))],
+        )
+        run = slow_run(tmp_path / "b", TINY)
+        assert torch.equal(weights(run.network), weights(network))
+        assert run.progress.curve == curve and run.progress.loss == losses[-1]
+        assert curve == [(20, sum(losses[:20]) / 20), (40, sum(losses[20:40]) / 20)]
+
+    def test_a_loss_that_is_no_number_is_found_at_the_next_reading_and_named(
+        self, tmp_path, monkeypatch
+    ):
+        before = Run._predict
+
+        def poisoned(run, batch):
+            return before(run, batch) * (math.nan if run.progress.step == 7 else 1)
+
+        monkeypatch.setattr(loop_module.Run, "_predict", poisoned)
+        settings = replace(TINY, checkpoint_every=5)
+        with pytest.raises(CourseError, match="the loss is nan at step 7") as problem:
+            slow_run(tmp_path, settings)
+        assert "of this step and of those after it were thrown away" in str(problem.value)
+        kept = torch.load(tmp_path / "last.pt", weights_only=True)
+        assert kept["step"] == 5  # the checkpoint of step 10 was not written
+        assert all(torch.isfinite(t).all() for t in kept["network"].values())
+
+
+@pytest.mark.slow
+def test_the_loop_ends_with_the_weights_of_a_plain_loop(tmp_path):
+    """Written out here once more, with nothing of the loop's but the pairs, the network and the
+    loss.
+    """
+    settings = replace(TINY, steps=6, momentum=0.8, clip=0.05)
+    source, _ = make_sources(settings)
+    task = make_task(settings)
+    network = Placement(CPU, False).network(task.build())
+    optimiser = torch.optim.SGD(network.parameters(), 0.02, 0.8, weight_decay=5e-4)
+    norms = []
+    for step, batch in enumerate(batches(source, 0, 2, 0, 6)):
+        lit = batch.lit(CPU)
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(step, 6, 0.02, 1e-5)
+        network.train()
+        place = Placement(CPU, False)
+        output = predict(network, place.pictures(lit.exemplar), place.pictures(lit.search), False)
+        optimiser.zero_grad()
+        task.loss(output, lit).backward()
+        norms.append(float(nn.utils.clip_grad_norm_(network.parameters(), 0.05)))
+        optimiser.step()
+    assert max(norms) > 0.05  # clipping has something to do
+    assert torch.equal(weights(train(settings, tmp_path, "cpu")), weights(network))
+
+
+def test_both_ways_of_descending_take_the_same_step():
+    made = []
+    for way in (descend, descend_unread):
+        torch.manual_seed(3)
+        network = nn.Linear(4, 2)
+        optimiser = make_optimiser(network, TINY)
+        norms = [way(network, optimiser, network(torch.ones(5, 4)).square().sum(), 0.5)]
+        norms.append(way(network, optimiser, network(torch.ones(5, 4)).square().sum(), 0.5))
+        made.append((weights(network), [float(n) for n in norms]))
+    assert torch.equal(made[0][0], made[1][0]) and made[0][1] == made[1][1]
+    assert isinstance(norms[0], Tensor) and norms[0].shape == ()
+
+
+def test_what_is_sent_stays_itself():
+    values = torch.arange(4.0)
+    assert sent(values, CPU) is values
