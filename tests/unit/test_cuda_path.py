@@ -19,8 +19,10 @@ from torch._subclasses.fake_tensor import (
     FakeTensorMode,
 )
 
+from course_lib.data.frames import ArrayFrames
 from course_lib.data.loader import PairBatch
-from course_lib.evaluation.lockstep import _round
+from course_lib.data.sequence import Sequence
+from course_lib.evaluation.lockstep import track_in_lockstep
 from course_lib.geometry.windows_torch import cut_batch
 from course_lib.models.device import Placement
 from course_lib.models.siammargin import SiamMargin
@@ -226,7 +228,7 @@ def test_a_tracker_runs_on_the_gpu_alone_and_in_lockstep(kind, bf16, gpu, monkey
             kept = tracker.z if isinstance(tracker.z, tuple) else (tracker.z,)
             assert all(z.device == CUDA for z in kept)
             assert tracker.update(FRAME).shape == (4,)
-        if not kind.startswith(
-            "siammargin"
-        ):  # it may look twice a frame, so it is not run in lock-step
-            assert [box.shape for box in _round(trackers, [FRAME, FRAME])] == [(4,), (4,)]
+        if not kind.startswith("siammargin"):  # it may look twice a frame: no lock-step
+            clips = [Sequence(n, ArrayFrames([FRAME] * 3), [BOX] * 3) for n in "ab"]
+            found = track_in_lockstep(make, clips, width=2)
+            assert [result.boxes.shape for result in found] == [(3, 4), (3, 4)]
