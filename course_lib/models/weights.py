@@ -28,7 +28,6 @@ from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.siamrpnpp import SiamRPNpp
 from course_lib.places import RUNS, WEIGHTS
 
-
 CARD_REMEDY = (
     "run the training command that made the weights once more (it writes the card again, without "
     "training), or copy weights and card anew"
