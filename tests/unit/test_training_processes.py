@@ -26,7 +26,7 @@ from course_lib.training.processes import Team, own_gpu
 pytestmark = pytest.mark.slow
 
 HEAD = """
-import sys
+import os, sys
 sys.path[:0] = [{project!r}, {tests!r}]
 import torch
 from dataclasses import replace
@@ -37,7 +37,24 @@ from course_lib.errors import CourseError
 from course_lib.training.loop import train, Run
 from course_lib.training.processes import started_rank
 rank, here = started_rank(), Path({here!r})
+ports = {ports!r}
+
+def together(*arguments, **more):
+    # `train` with a meeting place of its own: at the one of before the other may still be about
+    os.environ["MASTER_PORT"] = str(ports.pop())
+    return train(*arguments, **more)
 """
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports nobody listens at."""
+    held = [socket.socket() for _ in range(count)]
+    for one in held:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in held]
+    for one in held:
+        one.close()
+    return ports
 
 
 @pytest.fixture
@@ -47,17 +64,14 @@ def together(tmp_path, project):
     """
 
     def run(code: str) -> list[subprocess.CompletedProcess]:
+        tests = project / "tests" / "unit"
         head = HEAD.format(
-            project=str(project), tests=str(project / "tests" / "unit"), here=str(tmp_path)
+            project=str(project), tests=str(tests), here=str(tmp_path), ports=free_ports(6)
         )
         script = tmp_path / "script.py"
         script.write_text(head + textwrap.dedent(code))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
         common = {
             "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port),
             "WORLD_SIZE": "2",
             "LOCAL_RANK": "0",
             "OMP_NUM_THREADS": "1",
@@ -99,7 +113,7 @@ def test_all_go_on_from_what_the_first_process_has(other, tmp_path, together):
     done = together("""
         began = []
         watch = lambda p: began.append(p.started_at)
-        made = train(TINY, here / f"machine{rank}", "cpu", [watch])
+        made = together(TINY, here / f"machine{rank}", "cpu", [watch])
         torch.save({"weights": made.state_dict(), "began": began[0]}, here / f"end{rank}.pt")
     """)
     assert [d.returncode for d in done] == [0, 0], done[0].stderr[-2000:] + done[1].stderr[-2000:]
@@ -116,7 +130,7 @@ def test_all_go_on_from_what_the_first_process_has(other, tmp_path, together):
 def test_a_checkpoint_that_only_the_second_machine_has_counts_for_nothing(tmp_path, together):
     train(TINY, tmp_path / "machine1", "cpu", stop_at=4)
     done = together("""
-        made = train(TINY, here / f"machine{rank}", "cpu")
+        made = together(TINY, here / f"machine{rank}", "cpu")
         torch.save(made.state_dict(), here / f"end{rank}.pt")
     """)
     assert [d.returncode for d in done] == [0, 0], done[1].stderr[-2000:]
@@ -137,7 +151,7 @@ def test_what_is_wrong_in_one_process_is_said_in_every_one(tmp_path, together):
 
         def attempt(settings, name):
             try:
-                train(settings, here / f"{name}{rank}", "cpu")
+                together(settings, here / f"{name}{rank}", "cpu")
             except CourseError as problem:
                 print(name, type(problem).__name__, problem)
 
@@ -176,8 +190,8 @@ def test_what_is_wrong_in_one_process_is_said_in_every_one(tmp_path, together):
 
 def test_a_stop_that_one_was_told_holds_for_all(tmp_path, together):
     done = together("""
-        train(TINY, here / f"machine{rank}", "cpu", stop_at=3 if rank == 0 else 5)
-        train(TINY, here / f"machine{rank}", "cpu", budget=0.0 if rank == 1 else None)
+        together(TINY, here / f"machine{rank}", "cpu", stop_at=3 if rank == 0 else 5)
+        together(TINY, here / f"machine{rank}", "cpu", budget=0.0 if rank == 1 else None)
     """)
     assert [d.returncode for d in done] == [0, 0], done[0].stderr[-2000:]
     assert load_checkpoint(tmp_path / "machine0" / "last.pt")["step"] == 4
