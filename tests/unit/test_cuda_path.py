@@ -33,6 +33,8 @@ from course_lib.training.settings import MarginSettings, ProposalSettings, Train
 from course_lib.training.step import predict
 from course_lib.training.tasks import make_task
 
+pytestmark = pytest.mark.slow
+
 CUDA = torch.device("cuda", 0)
 B, NARROW = 2, (4, 8, 8, 8, 8)
 

@@ -23,6 +23,8 @@ from script_files import CONTENT, DownloadError, _unpack, _workplace, packed, ru
 
 from course_lib.errors import CourseError
 
+pytestmark = pytest.mark.slow
+
 NOISE = np.random.default_rng(0).integers(0, 256, 50_000, np.uint8).tobytes()
 
 

@@ -23,6 +23,8 @@ from course_lib.models.siamrpnpp import SiamRPNpp, aggregate, middle
 from course_lib.models.weights import load_network, load_siamfc, save_weights
 from course_lib.trackers.siamrpn import fold_all
 
+pytestmark = pytest.mark.slow
+
 SMALL = (4, 8, 8, 8, 8)
 
 

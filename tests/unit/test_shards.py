@@ -21,6 +21,8 @@ from course_lib.data.shards import ShardPairs, read_index, read_shard
 from course_lib.errors import DataError, MissingDataError, SettingsError
 from course_lib.geometry.windows import CropWindow, search_side
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def clips():

@@ -42,6 +42,8 @@ from course_lib.trackers.siamrpn import (
     smooth_size,
 )
 
+pytestmark = pytest.mark.slow
+
 SMALL = (4, 8, 8, 8, 8)
 CPU = Placement(torch.device("cpu"), bf16=False)
 

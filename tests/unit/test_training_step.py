@@ -30,6 +30,8 @@ from course_lib.training.sources import make_sources
 from course_lib.training.step import descend, descend_unread, make_optimiser, predict
 from course_lib.training.tasks import make_task
 
+pytestmark = pytest.mark.slow
+
 NARROW = (4, 8, 8, 8, 8)
 CPU = torch.device("cpu")
 TINY = TrainSettings(

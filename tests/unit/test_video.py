@@ -20,6 +20,8 @@ from course_lib.data.sequence import Sequence
 from course_lib.data.video import VideoFile, find_frames, timed
 from course_lib.errors import DataError, MissingDataError, SettingsError
 
+pytestmark = pytest.mark.slow
+
 MS = Fraction(1, 1000)
 UNEVEN = [0, 40, 80, 200, 210, 500, 520, 560, 900, 1000, 1040, 1080, 1500, 1501, 1700, 1900]
 
