@@ -6,7 +6,8 @@ import errno
 
 
 class CourseError(Exception):
-    """Base of every error the course raises on purpose. The command line prints it without a traceback."""
+    """Base of every error the course raises on purpose. The command line prints it without a
+    traceback."""
 
 
 class DataError(CourseError, ValueError):
@@ -26,29 +27,50 @@ class SettingsError(CourseError, ValueError):
 
 # what the system says by number, in words and with a remedy; {file} is what it was doing it to
 OS_ERRORS = {
-    errno.ENOSPC: "there is no room left on the disk of {file}; make room and run the same command again",
-    errno.EDQUOT: "your quota on the disk of {file} is used up; make room and run the same command again",
-    errno.EACCES: "no permission to read or write {file}; change its permissions, or name another place",
-    errno.EPERM: "the system does not allow this on {file}; change its owner or permissions, or name another place",
+    errno.ENOSPC: (
+        "there is no room left on the disk of {file}; make room and run the same command again"
+    ),
+    errno.EDQUOT: (
+        "your quota on the disk of {file} is used up; make room and run the same command again"
+    ),
+    errno.EACCES: (
+        "no permission to read or write {file}; change its permissions, or name another place"
+    ),
+    errno.EPERM: (
+        "the system does not allow this on {file}; change its owner or permissions, or "
+        "name another place"
+    ),
     errno.EROFS: "{file} is on a disk that is mounted read-only; name another place to write to",
     errno.ENOENT: "{file} does not exist; check the path",
-    errno.ENOTDIR: "{file} is used as a folder, but a part of that path is a file; move the file or name another place",
+    errno.ENOTDIR: (
+        "{file} is used as a folder, but a part of that path is a file; move the file "
+        "or name another place"
+    ),
     errno.EISDIR: "{file} is a folder; expected a file",
     errno.EEXIST: "{file} exists already; move it or name another place",
     errno.ENOTEMPTY: "{file} is a folder that is not empty; move it or name another place",
     errno.ENAMETOOLONG: "the name {file} is longer than the system allows; give a shorter one",
     errno.ELOOP: "{file} is a link that leads back to itself; remove it",
-    errno.EMFILE: "too many files are open at once (the last was {file}); raise the limit with `ulimit -n 4096`",
-    errno.EIO: "the disk of {file} reports an error; check the disk, then run the same command again",
+    errno.EMFILE: (
+        "too many files are open at once (the last was {file}); raise the limit with "
+        "`ulimit -n 4096`"
+    ),
+    errno.EIO: (
+        "the disk of {file} reports an error; check the disk, then run the same command again"
+    ),
 }
 
 
 def os_error_in_words(problem: OSError) -> str:
-    """One sentence for an error of the operating system: the file, what is wrong with it, what to do next."""
+    """One sentence for an error of the operating system: the file, what is wrong with it, what to
+    do next."""
     named = [str(name) for name in (problem.filename, problem.filename2) if name is not None]
     file = " → ".join(named) or "a file"
     words = OS_ERRORS.get(problem.errno)
     if words is None:
         reason = problem.strerror or str(problem) or type(problem).__name__
-        return f"{file}: the system says {reason!r}; check the path and the disk, then run the same command again"
+        return (
+            f"{file}: the system says {reason!r}; check the path and the disk, then run the "
+            "same command again"
+        )
     return words.format(file=file)

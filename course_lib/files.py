@@ -1,4 +1,5 @@
-"""Files: text, lists, numbers and JSON read with the fault named, writes that are whole or not there."""
+"""Files: text, lists, numbers and JSON read with the fault named, writes that are whole or not
+there."""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ def split_row(line: str) -> list[str]:
 def read_names(path: Path) -> list[str]:
     """The names in a list file, one a line, blanks inside a name kept, empty lines passed over.
 
-    Raises DataError if it holds none or one twice: a list that says nothing is not a benchmark without sequences.
+    Raises DataError if it holds none or one twice: a list that says nothing is not a benchmark
+    without sequences.
     """
     names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     if not names:
@@ -94,8 +96,8 @@ def _number(word: str) -> float:
 def read_json(path: Path, remedy: str, kind: type = dict) -> Any:
     """What a JSON file holds, a `kind` (dict or list).
 
-    Raises MissingDataError if there is no such file, DataError if it is damaged or holds something else; both end in
-    `remedy`, what to do next.
+    Raises MissingDataError if there is no such file, DataError if it is damaged or holds something
+    else; both end in `remedy`, what to do next.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -114,10 +116,11 @@ def read_json(path: Path, remedy: str, kind: type = dict) -> Any:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`, with its ending; renamed to `path` when the block ends well, else removed.
+    """A temporary name beside `path`, with its ending; renamed to `path` when the block ends well,
+    else removed.
 
-    A reader never sees half a file, and whatever goes wrong the old file stays. What was written gets the permissions
-    that the umask gives. `with whole_file(path) as part: part.write_bytes(…)`.
+    A reader never sees half a file, and whatever goes wrong the old file stays. What was written
+    gets the permissions that the umask gives. `with whole_file(path) as part: part.write_bytes(…)`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
@@ -140,7 +143,8 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def plain_name(name: str, what: str) -> str:
-    """`name` if it is one plain name that every file system takes: no folders, not "..", not hidden, not empty.
+    """`name` if it is one plain name that every file system takes: no folders, not "..", not
+    hidden, not empty.
 
     `what` says whose name it is, for the message. Raises SettingsError.
     """
@@ -154,16 +158,19 @@ def plain_name(name: str, what: str) -> str:
         or len(name.encode("utf-8", errors="replace")) > LONGEST_NAME
     ):
         raise SettingsError(
-            f"{what} is {name!r}; expected one plain name: letters, digits, - and _, without folders, not beginning with a "
+            f"{what} is {name!r}; expected one plain name: letters, digits, - and _, without "
+            "folders, not beginning with a "
             f"dot, at most {LONGEST_NAME} bytes"
         )
     return name
 
 
 def digest(*parts: bytes | str | np.ndarray | Path) -> str:
-    """The SHA-256 sum of several things in order, 64 hexadecimal digits: text, bytes, arrays, or files by their content.
+    """The SHA-256 sum of several things in order, 64 hexadecimal digits: text, bytes, arrays, or
+    files by their content.
 
-    Each part goes in with its length, so that moving a letter from one part to the next changes the sum.
+    Each part goes in with its length, so that moving a letter from one part to the next changes the
+    sum.
     """
     total = hashlib.sha256()
     for part in parts:

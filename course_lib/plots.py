@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-# Okabe and Ito's colours, with a brown in place of their yellow, which is lost on white; told apart with every common form
-# of colour blindness (tests/unit/test_palette.py).
+# Okabe and Ito's colours, with a brown in place of their yellow, which is lost on white; told apart
+# with every common form of colour blindness (tests/unit/test_palette.py).
 # A thing keeps its colour, and its line style, through the whole course.
 TRUTH = "#009E73"  # bluish green, solid
 PREDICTION = "#D55E00"  # vermilion, dashed
@@ -30,7 +30,8 @@ def new_figure(
 ) -> tuple[Figure, np.ndarray]:
     """A figure (inches) and its axes as an array (rows, columns), outside pyplot's global state.
 
-    pyplot keeps every figure alive until it is closed; a figure made here is freed with its last reference.
+    pyplot keeps every figure alive until it is closed; a figure made here is freed with its last
+    reference.
     """
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **grid)
@@ -46,7 +47,10 @@ def to_png(figure: Figure, dpi: int = 96) -> bytes:
 def image_html(png: bytes, alt: str) -> str:
     """An HTML `<img>` with the PNG inside and its alternative text."""
     encoded = base64.b64encode(png).decode("ascii")
-    return f'<img src="data:image/png;base64,{encoded}" alt="{html.escape(alt, quote=True)}" style="max-width:100%">'
+    return (
+        f'<img src="data:image/png;base64,{encoded}" alt="{html.escape(alt, quote=True)}" '
+        'style="max-width:100%">'
+    )
 
 
 def show(figure: Figure, alt: str) -> None:
@@ -71,9 +75,11 @@ def draw_box(
     style: str = "-",
     width: float = 2.0,
 ) -> None:
-    """Draw box (x, y, w, h), in pixels, top-left corner, on an axes that shows a frame. A NaN box draws nothing.
+    """Draw box (x, y, w, h), in pixels, top-left corner, on an axes that shows a frame. A NaN box
+    draws nothing.
 
-    `imshow` puts the centre of pixel 0 at 0, so the continuous corner x stands at x − 0.5 on its axes.
+    `imshow` puts the centre of pixel 0 at 0, so the continuous corner x stands at x − 0.5 on its
+    axes.
     """
     x, y, w, h = (float(v) for v in box)
     if not np.isfinite([x, y, w, h]).all():

@@ -28,7 +28,8 @@ def current_profile() -> str:
         return "gpu" if torch.cuda.is_available() else "laptop"
     if chosen not in PROFILES:
         raise SettingsError(
-            f"COURSE_PROFILE is {chosen!r}; expected one of {', '.join(PROFILES)}. Unset it to let the machine decide."
+            f"COURSE_PROFILE is {chosen!r}; expected one of {', '.join(PROFILES)}. Unset it to let "
+            "the machine decide."
         )
     return chosen
 

@@ -16,7 +16,8 @@ from course_lib.places import SHIPPED
 
 
 def provenance(device: str = "cpu") -> dict[str, str]:
-    """Date, commit, hardware and versions: what a measured figure needs beside it. `device`: where the work was done."""
+    """Date, commit, hardware and versions: what a measured figure needs beside it. `device`: where
+    the work was done."""
     return {
         "date": date.today().isoformat(),
         "commit": commit(),
@@ -29,7 +30,8 @@ def provenance(device: str = "cpu") -> dict[str, str]:
 
 
 def commit() -> str:
-    """The commit of the course's files, with a mark where they were changed since; "unknown" outside git."""
+    """The commit of the course's files, with a mark where they were changed since; "unknown"
+    outside git."""
     if not (SHIPPED / ".git").exists():  # the folder above may be a repository of something else
         return "unknown"
     try:

@@ -1,7 +1,7 @@
 """Settings: frozen dataclasses, filled from YAML and `key=value` overrides.
 
-A recipe is a YAML file with one mapping. A key the dataclass does not have is an error that
-names the nearest one it does have; a value of the wrong kind or outside of its range is an error that
+A recipe is a YAML file with one mapping. A key the dataclass does not have is an error that names
+the nearest one it does have; a value of the wrong kind or outside of its range is an error that
 says what is expected. The dataclass declares each range beside the field it belongs to:
 
     @dataclass(frozen=True)
@@ -32,7 +32,8 @@ S = TypeVar("S")
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """The numbers a setting may have: from `low` to `high`, both included; with `above`, `low` itself is not."""
+    """The numbers a setting may have: from `low` to `high`, both included; with `above`, `low`
+    itself is not."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -56,9 +57,11 @@ Seed = Annotated[int, Range(0, 2**63 - 1)]
 
 
 class Settings:
-    """Base of every settings dataclass: each value is of its kind and in its range, or SettingsError says which is not.
+    """Base of every settings dataclass: each value is of its kind and in its range, or
+    SettingsError says which is not.
 
-    A class with conditions among several settings states them in `__post_init__`, after `super().__post_init__()`.
+    A class with conditions among several settings states them in `__post_init__`, after
+    `super().__post_init__()`.
     """
 
     def __post_init__(self) -> None:
@@ -77,10 +80,10 @@ def load_settings(
 
     Args:
         cls: the settings dataclass; its defaults hold for every key nobody names.
-        path: YAML file with one mapping, also one that the course brings ("recipes/kcf.yaml") from anywhere; None for
-            the defaults alone.
-        overrides: values that win over the file; strings are read as YAML ("0.125", "[1, 2]"); "a.b" is key b of
-            the mapping a.
+        path: YAML file with one mapping, also one that the course brings ("recipes/kcf.yaml") from
+            anywhere; None for the defaults alone.
+        overrides: values that win over the file; strings are read as YAML ("0.125", "[1, 2]");
+            "a.b" is key b of the mapping a.
 
     Raises SettingsError naming the file, the key and the value at fault.
     """
@@ -177,7 +180,8 @@ def _fill(cls: type[S], values: dict[str, Any], where: str) -> S:
 
 
 def _convert(value: Any, kind: Any, where: str) -> Any:
-    """`value` as `kind`, without silent surprises: 1 is a float, True is not an int, "1e-3" is what people write."""
+    """`value` as `kind`, without silent surprises: 1 is a float, True is not an int, "1e-3" is what
+    people write."""
     value = value.item() if isinstance(value, np.generic) else value
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is Annotated:

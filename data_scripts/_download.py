@@ -1,4 +1,5 @@
-"""Downloading, so that a file is either whole and right or not there: resume, retries, checksums, disk space."""
+"""Downloading, so that a file is either whole and right or not there: resume, retries, checksums,
+disk space."""
 
 from __future__ import annotations
 

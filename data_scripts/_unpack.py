@@ -1,4 +1,5 @@
-"""Unpacking archives that may come from anywhere: nothing is written outside the folder, nothing looks finished early."""
+"""Unpacking archives that may come from anywhere: nothing is written outside the folder, nothing
+looks finished early."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Prepare GOT-10k in <root>/got10k/<split>/: you fetch the archives from its site, the script does the rest.
+"""Prepare GOT-10k in <root>/got10k/<split>/: you fetch the archives from its site, the script does
+the rest.
 
 python data_scripts/got10k.py --split val
 

@@ -1,4 +1,5 @@
-"""Prepare LaSOT in <root>/lasot/<class>/<sequence>/: you fetch the archives from its site, the script does the rest.
+"""Prepare LaSOT in <root>/lasot/<class>/<sequence>/: you fetch the archives from its site, the
+script does the rest.
 
 python data_scripts/lasot.py
 

@@ -3,8 +3,8 @@
 python data_scripts/otb.py                        all 100 targets
 python data_scripts/otb.py --sequences Dog Deer   some videos
 
-The authors' site is often down: fetch the archives elsewhere, put them into <root>/otb/archives/ as Dog.zip, …, and run
-the script again, or name a mirror with --base-url.
+The authors' site is often down: fetch the archives elsewhere, put them into <root>/otb/archives/ as
+Dog.zip, …, and run the script again, or name a mirror with --base-url.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Cut a video dataset to its targets and pack it into shards: `python data_scripts/shards.py got10k-train`.
+"""Cut a video dataset to its targets and pack it into shards: `python data_scripts/shards.py
+got10k-train`.
 
 For storage where many small files are slow. To train on them:
 `sources: ["shards:shards/got10k-train"]`. The shards say what they were made of: after a change

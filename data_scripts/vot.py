@@ -3,7 +3,8 @@
 python data_scripts/vot.py 2018
 python data_scripts/vot.py 2014 --sequences car tunnel
 
-The year's description lists every sequence with the addresses and checksums of its frames and annotations.
+The year's description lists every sequence with the addresses and checksums of its frames and
+annotations.
 """
 
 from __future__ import annotations

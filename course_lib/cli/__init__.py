@@ -40,7 +40,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def replace_what_cannot_be_shown() -> None:
-    """Print "?" for a character that the terminal has not: output to cp1252 or ASCII never stops a command."""
+    """Print "?" for a character that the terminal has not: output to cp1252 or ASCII never stops a
+    command."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
@@ -50,7 +51,8 @@ def too_old() -> str:
     """What is said under a Python that the course does not run on."""
     wanted = ".".join(map(str, OLDEST_PYTHON))
     return (
-        f"this is Python {sys.version.split()[0]} ({sys.executable}); the course needs {wanted} or newer. Install one, remove "
+        f"this is Python {sys.version.split()[0]} ({sys.executable}); the course needs {wanted} or "
+        "newer. Install one, remove "
         "the folder .venv if there is one, and run `make lab`, which looks for it"
     )
 
@@ -112,7 +114,8 @@ def import_error_in_words(problem: ImportError | OSError) -> str:
     missing = isinstance(problem, ModuleNotFoundError)
     fault = f"the package {problem.name} is not installed" if missing else f"{problem}"
     return (
-        f"{fault}, in {sys.executable}; run `make lab` in the course's folder (or `pip install -e .[lab] -c constraints.txt`), "
+        f"{fault}, in {sys.executable}; run `make lab` in the course's folder (or `pip install -e "
+        ".[lab] -c constraints.txt`), "
         "then use the Python in .venv. `python -m course_lib doctor` lists all that is missing"
     )
 

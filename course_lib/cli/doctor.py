@@ -25,7 +25,8 @@ from course_lib.profile import current_profile
 GIB = 2**30
 INSTALL = "run `make lab` (or `pip install -e .[lab] -c constraints.txt`) in the course's folder"
 OPTIONAL = {"jupyterlab", "ipykernel", "ipywidgets"}
-# packages with machine code, which may be there and not load; the other names under which OpenCV is installed
+# packages with machine code, which may be there and not load; the other names under which OpenCV is
+# installed
 COMPILED = {"torch": "torch", "torchvision": "torchvision", "opencv-python": "cv2", "av": "av"}
 COMPILED |= {name: name for name in ("numpy", "scipy", "matplotlib")}
 OPENCV = ("opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless")
@@ -40,7 +41,8 @@ FOLDERS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at. `level` is "ok", "note" (works without) or "lack" (does not work); `remedy` is a sentence."""
+    """One thing looked at. `level` is "ok", "note" (works without) or "lack" (does not work);
+    `remedy` is a sentence."""
 
     level: str
     what: str
@@ -66,13 +68,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def packages() -> list[Finding]:
-    """Python and every dependency: whether it is there, against its lower bound, and whether it loads."""
+    """Python and every dependency: whether it is there, against its lower bound, and whether it
+    loads."""
     found = [Finding("ok", f"Python {sys.version.split()[0]} ({sys.executable})")]
     return found + [_package(name, bound) for name, bound in requirements()]
 
 
 def requirements() -> Iterator[tuple[str, str]]:
-    """Name and lower bound of what the course and its notebooks need, from the project or from the installed package."""
+    """Name and lower bound of what the course and its notebooks need, from the project or from the
+    installed package."""
     declared = SHIPPED / "pyproject.toml"
     if declared.is_file():
         import tomllib
@@ -121,8 +125,14 @@ def loading_fault(module: str) -> str:
 
 def _repair(name: str, fault: str) -> str:
     if name == "opencv-python" and re.search(r"lib(GL|gthread|glib)", fault):
-        return "install the system's libraries for it (Debian, Ubuntu: `apt install libgl1 libglib2.0-0`)"
-    return f"install it again: `{sys.executable} -m pip install --force-reinstall {name} -c constraints.txt`"
+        return (
+            "install the system's libraries for it (Debian, Ubuntu: `apt install libgl1 "
+            "libglib2.0-0`)"
+        )
+    return (
+        f"install it again: `{sys.executable} -m pip install --force-reinstall {name} -c "
+        "constraints.txt`"
+    )
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -148,12 +158,14 @@ def _gpu() -> Finding:
         return Finding(
             "note",
             f"there is an NVIDIA driver, but torch {torch.__version__} finds no GPU it can use",
-            "if `nvidia-smi` lists one, update its driver, or install the torch that fits it: see pytorch.org/get-started",
+            "if `nvidia-smi` lists one, update its driver, or install the torch that fits it: see "
+            "pytorch.org/get-started",
         )
     return Finding(
         "note",
         "no GPU that torch can use: experiments run in the size for a laptop",
-        "none is needed for the lessons; to train in the papers' sizes use a machine with an NVIDIA GPU",
+        "none is needed for the lessons; to train in the papers' sizes use a machine with an "
+        "NVIDIA GPU",
     )
 
 
@@ -196,7 +208,8 @@ def programs() -> list[Finding]:
 
 
 def folders() -> list[Finding]:
-    """Whether the course's own files are there, and whether results and a student's work can be written."""
+    """Whether the course's own files are there, and whether results and a student's work can be
+    written."""
     return [
         *(_own(name) for name in ("notebooks", "recipes", "weights")),
         *map(_writable, (RUNS, MY_WORK)),
@@ -221,7 +234,10 @@ def _writable(folder: Path) -> Finding:
             return Finding("ok", f"{folder} can be written")
     except OSError as problem:
         reason = problem.strerror or problem
-        remedy = f"change the permissions of {_nearest(folder)}, or copy the course to a folder of your own"
+        remedy = (
+            f"change the permissions of {_nearest(folder)}, or copy the course to a folder of "
+            "your own"
+        )
         if _nearest(folder).is_file():
             remedy = f"{_nearest(folder)} is a file where a folder belongs: move it away"
         return Finding("lack", f"{folder} cannot be written ({reason})", remedy)
@@ -253,7 +269,8 @@ def widgets() -> list[Finding]:
 
 
 def data() -> list[Finding]:
-    """Which benchmarks and datasets stand below the data root. None is needed: generated clips are always there."""
+    """Which benchmarks and datasets stand below the data root. None is needed: generated clips are
+    always there."""
     root = data_root()
     findings = [Finding("ok", "generated-v1: 24 clips made by code, nothing to download")]
     if os.environ.get("COURSE_DATA") and not root.is_dir():

@@ -75,7 +75,8 @@ def add_benchmark_arguments(parser: argparse.ArgumentParser, more: str = "") -> 
         "--benchmark",
         default="generated-v1",
         help='"generated-v1" (default), "otb100", "otb+vot2014", …, or "folder:PATH": your own '
-        "clips, a folder for each with images or one video, and groundtruth.txt (x,y,w,h a line, counted "
+        "clips, a folder for each with images or one video, and groundtruth.txt (x,y,w,h a line, "
+        "counted "
         f"from 0) or groundtruth_rect.txt (counted from 1){more}",
     )
     parser.add_argument(
@@ -224,7 +225,8 @@ def _specs(arguments: argparse.Namespace) -> list[TrackerSpec]:
 
 
 def _lockstep_width(asked: int | None, specs: list[TrackerSpec]) -> int:
-    """Sequences that share a call of the network: as asked for, or 16 where there is a GPU to fill."""
+    """Sequences that share a call of the network: as asked for, or 16 where there is a GPU to
+    fill."""
     if asked is not None:
         return asked
     if not any(spec.name in LOCKSTEP for spec in specs):

@@ -123,7 +123,8 @@ def _require_free(mended: Path, given: Path) -> None:
         made_here = False
     if not made_here:
         raise CourseError(
-            f"--mended {mended} is there already, and not as this command made it; give another name, or delete it first"
+            f"--mended {mended} is there already, and not as this command made it; give another "
+            "name, or delete it first"
         )
 
 

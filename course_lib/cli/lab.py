@@ -25,7 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "lesson",
         nargs="?",
         default="00",
-        help='number, part of the name, or path of a notebook: "02", "mosse", "my_work/02_mosse_2.ipynb" (default: 00)',
+        help=(
+            'number, part of the name, or path of a notebook: "02", "mosse", '
+            '"my_work/02_mosse_2.ipynb" (default: 00)'
+        ),
     )
     parser.set_defaults(for_others=[])
     parser.epilog = "All other options go to JupyterLab: --no-browser on a server, --port=8889, …"
@@ -42,7 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def options_for(notebook: Path) -> list[str]:
-    """How JupyterLab is started: the project's folder as its root, `notebook` (absolute) open, the lessons read-only."""
+    """How JupyterLab is started: the project's folder as its root, `notebook` (absolute) open, the
+    lessons read-only."""
     options = [
         f"--ServerApp.root_dir={PROJECT}",
         f"--LabApp.default_url=/lab/tree/{quote(notebook.relative_to(PROJECT).as_posix())}",
@@ -55,9 +59,11 @@ def options_for(notebook: Path) -> list[str]:
 
 
 def notebook_to_open(lesson: str) -> Path:
-    """The path of one's own notebook for a lesson's number, name or path; a lesson not begun is copied first.
+    """The path of one's own notebook for a lesson's number, name or path; a lesson not begun is
+    copied first.
 
-    Raises MissingDataError or CourseError naming the lessons there are, CourseError for a notebook elsewhere.
+    Raises MissingDataError or CourseError naming the lessons there are, CourseError for a notebook
+    elsewhere.
     """
     path = next((p for p in (PROJECT / lesson, Path.cwd() / lesson) if _is_notebook(p)), None)
     if path and not (path.resolve().parent == NOTEBOOKS and path.name[:2].isdecimal()):

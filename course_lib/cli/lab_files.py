@@ -1,4 +1,5 @@
-"""How JupyterLab, started by `lab`, sees the course's files: notebooks that are built from lessons/ are never saved over."""
+"""How JupyterLab, started by `lab`, sees the course's files: notebooks that are built from lessons/
+are never saved over."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ BUILT = ("notebooks", "solutions")
 
 
 class CourseFiles(AsyncLargeFileManager):
-    """The usual files. A lesson opens and runs, marked read-only, and saving it says how to make a copy of one's own."""
+    """The usual files. A lesson opens and runs, marked read-only, and saving it says how to make a
+    copy of one's own."""
 
     def is_writable(self, path: str) -> bool:
         """Whether JupyterLab may save there; where it may not, it does not try by itself."""
@@ -21,7 +23,8 @@ class CourseFiles(AsyncLargeFileManager):
             lesson = path.rpartition("/")[2].removesuffix(".ipynb")
             raise HTTPError(
                 403,
-                f"{path} is the course's own and is not changed. Save as my_work/… instead, or make your copy of it: "
+                f"{path} is the course's own and is not changed. Save as my_work/… instead, or "
+                "make your copy of it: "
                 f"python -m course_lib start {lesson}",
             )
         return await super().save(model, path)

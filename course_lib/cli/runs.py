@@ -22,7 +22,8 @@ def run(arguments: argparse.Namespace) -> int:
     """List the runs, or do those that are due."""
     if INSTALLED:
         raise CourseError(
-            "the declared runs write weights and results into the course's own folders, which an installed package has not; "
+            "the declared runs write weights and results into the course's own folders, which an "
+            "installed package has not; "
             "start the command in a clone of the course, after `pip install -e .` there"
         )
     budget = seconds_of(arguments.budget)
@@ -30,7 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
     unknown = set(arguments.names) - {r.name for r in runs}
     if unknown:
         raise SettingsError(
-            f"no run {', '.join(sorted(unknown))} in recipes/runs.yaml; see `python -m course_lib runs`"
+            f"no run {', '.join(sorted(unknown))} in recipes/runs.yaml; see `python -m course_lib "
+            "runs`"
         )
     if arguments.due:
         do_due(runs, budget, tell=lambda text: print(text, flush=True))

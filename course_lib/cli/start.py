@@ -56,7 +56,8 @@ def update(source: Path, mine: Path) -> int:
     number = source.stem.split("_")[0]
     if not os.path.lexists(mine):
         raise MissingDataError(
-            f"{mine} does not exist, so there is nothing to update; `python -m course_lib start {number}` makes it"
+            f"{mine} does not exist, so there is nothing to update; `python -m course_lib start "
+            f"{number}` makes it"
         )
     try:
         written = read_notebook(mine)
@@ -64,7 +65,8 @@ def update(source: Path, mine: Path) -> int:
         raise MissingDataError(f"{mine} is a link that leads nowhere; remove it") from None
     except DataError as problem:
         raise DataError(
-            f"{mine} was not updated and is as it was: {problem}. `python -m course_lib start {number} --again` makes a fresh "
+            f"{mine} was not updated and is as it was: {problem}. `python -m course_lib start "
+            f"{number} --again` makes a fresh "
             "copy beside it"
         ) from None
     notebook, report = carry_over(written, read_notebook(source))
@@ -92,7 +94,8 @@ def told(report: Carried) -> list[str]:
             for name in report.changed
         ),
         *(
-            f"{name} is not part of the lesson any more: your answer stands in it nevertheless, as comments (search for "
+            f"{name} is not part of the lesson any more: your answer stands in it nevertheless, as "
+            "comments (search for "
             f"{name})"
             for name in report.gone
         ),
@@ -107,7 +110,8 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def find_lesson(name: str, folder: Path) -> Path:
-    """The one notebook that `name` means; raises MissingDataError or CourseError naming those there are."""
+    """The one notebook that `name` means; raises MissingDataError or CourseError naming those there
+    are."""
     lessons = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
     listing = ", ".join(path.stem for path in lessons)
     wanted = name.zfill(2) if name.isdecimal() else name.lower()
@@ -128,12 +132,14 @@ def find_lesson(name: str, folder: Path) -> Path:
 
 
 def free_name(target: Path, again: bool) -> Path:
-    """`target`, or with `again` the first free `name_2.ipynb`, …; raises CourseError rather than overwrite."""
+    """`target`, or with `again` the first free `name_2.ipynb`, …; raises CourseError rather than
+    overwrite."""
     if not os.path.lexists(target):  # a link that leads nowhere is somebody's, too
         return target
     if not again:
         raise CourseError(
-            f"{target.name} is in {target.parent.name}/ already, with your work in it; --again makes a fresh copy beside it"
+            f"{target.name} is in {target.parent.name}/ already, with your work in it; --again "
+            "makes a fresh copy beside it"
         )
     numbers = (target.with_stem(f"{target.stem}_{n}") for n in itertools.count(2))
     return next(path for path in numbers if not os.path.lexists(path))

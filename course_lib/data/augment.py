@@ -1,6 +1,7 @@
 """Light, colour and blur, applied to a whole batch on its device.
 
-What is applied was drawn with the pair (`pairs.Changes.lights`), so a batch looks the same on every device.
+What is applied was drawn with the pair (`pairs.Changes.lights`), so a batch looks the same on every
+device.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ REACH = 6  # pixels each way that a blur may take
 
 
 def relight(crops: Tensor, light: Tensor) -> Tensor:
-    """Crops (B, 3, S, S) float in 0…255 from crops (B, 3, S, S) uint8, lit and blurred as `light` (B, 8) says.
+    """Crops (B, 3, S, S) float in 0…255 from crops (B, 3, S, S) uint8, lit and blurred as `light`
+    (B, 8) says.
 
-    Columns of `light`: gain, contrast around the crop's mean, three tints, grey (0 or 1), blur along x, blur along y.
-    Which crops are blurred is looked up where `light` lies: on the CPU nothing waits for a GPU.
+    Columns of `light`: gain, contrast around the crop's mean, three tints, grey (0 or 1), blur
+    along x, blur along y. Which crops are blurred is looked up where `light` lies: on the CPU
+    nothing waits for a GPU.
     """
     blurred = torch.nonzero(light[:, 6:].amax(dim=1) > 0)[:, 0]  # (b,)
     light = light.to(crops.device, torch.float32, non_blocking=True)
@@ -35,7 +38,8 @@ def relight(crops: Tensor, light: Tensor) -> Tensor:
 
 
 def gaussian_blur(crops: Tensor, sigmas: Tensor) -> Tensor:
-    """Crops (b, 3, S, S) blurred each with its own standard deviations (b, 2), along x and y in pixels."""
+    """Crops (b, 3, S, S) blurred each with its own standard deviations (b, 2), along x and y in
+    pixels."""
     b, C, S, _ = crops.shape
     offsets = torch.arange(-REACH, REACH + 1, device=crops.device, dtype=crops.dtype)  # (K,)
     kernels = torch.exp(-0.5 * (offsets / sigmas.clamp_min(1e-3)[..., None]) ** 2)  # (b, 2, K)

@@ -1,4 +1,5 @@
-"""Benchmarks by name: `load_benchmark("otb100")`, `load_benchmark("otb+vot2014")`, `load_benchmark("generated-v1")`."""
+"""Benchmarks by name: `load_benchmark("otb100")`, `load_benchmark("otb+vot2014")`,
+`load_benchmark("generated-v1")`."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ BOUNDING = "-bounding"  # ending of a VOT benchmark whose trackers get the boxes
 # A folder of one's own clips, "folder:PATH"; 0 or 1: what its files call the top-left pixel.
 OWN = re.compile(r"folder([01]?):(.*)", re.DOTALL)
 
-# Where below the data root each benchmark stands, and who reads it. Any "vot" with a year is read too.
+# Where below the data root each benchmark stands, and who reads it. Any "vot" with a year is read
+# too.
 FOLDERS = {
     "got10k-train": ("got10k/train", read_got10k),
     "got10k-val": ("got10k/val", read_got10k),
@@ -52,17 +54,18 @@ def benchmark_names() -> list[str]:
 def load_benchmark(name: str, root: Path | str | None = None) -> Benchmark:
     """The benchmark called `name`; frames are listed, none is decoded.
 
-    "generated-v1" and "generated-alike-v1" need no data. "otb" is every sequence in `<root>/otb`; "otb2013", "otb50", "otb100" the
-    published lists inside it; "vot2014" is `<root>/vot2014`, and so for every year. Its boxes, made
-    from polygons, are `area_preserving_box`es, pysot's; "vot2014-bounding" has VOT's toolkit's,
-    `bounding_box`, and so its results stand in a folder of their own. "got10k-val", "got10k-test",
-    "got10k-train", "lasot", "trackingnet-test", "uav123" stand in `<root>/got10k/val` and so on.
-    "folder:PATH" is a folder of one's own clips, see `readers.own`; "folder0:PATH" and
-    "folder1:PATH" say what its files of boxes call the top-left pixel. Names joined with "+" give
-    one benchmark; all that follows "folder:" is its path. `root` is `data_root()` unless given.
+    "generated-v1" and "generated-alike-v1" need no data. "otb" is every sequence in `<root>/otb`;
+    "otb2013", "otb50", "otb100" the published lists inside it; "vot2014" is `<root>/vot2014`, and
+    so for every year. Its boxes, made from polygons, are `area_preserving_box`es, pysot's;
+    "vot2014-bounding" has VOT's toolkit's, `bounding_box`, and so its results stand in a folder of
+    their own. "got10k-val", "got10k-test", "got10k-train", "lasot", "trackingnet-test", "uav123"
+    stand in `<root>/got10k/val` and so on. "folder:PATH" is a folder of one's own clips, see
+    `readers.own`; "folder0:PATH" and "folder1:PATH" say what its files of boxes call the top-left
+    pixel. Names joined with "+" give one benchmark; all that follows "folder:" is its path. `root`
+    is `data_root()` unless given.
 
-    Raises SettingsError for an unknown name, MissingDataError if the data are not there, DataError naming
-    the file if one is not as its layout promises.
+    Raises SettingsError for an unknown name, MissingDataError if the data are not there, DataError
+    naming the file if one is not as its layout promises.
     """
     root = Path(data_root() if root is None else root)
     parts = _parts(name)
@@ -114,7 +117,8 @@ def _otb_sequences(name: str, folder: Path) -> tuple[Sequence, ...]:
 
 
 def _join(parts: list[Benchmark]) -> Benchmark:
-    """One benchmark of several; a sequence name that appears twice is led by its benchmark's, "otb-Car1"."""
+    """One benchmark of several; a sequence name that appears twice is led by its benchmark's,
+    "otb-Car1"."""
     counts = Counter(sequence.name for part in parts for sequence in part)
     sequences = [
         replace(sequence, name=f"{part.name}-{sequence.name}")

@@ -1,7 +1,9 @@
-"""Still photographs with outlined objects: any folder in COCO's format, and pieces made by code in the same shape.
+"""Still photographs with outlined objects: any folder in COCO's format, and pieces made by code in
+the same shape.
 
-COCO: one JSON with "images" (id, file_name, width, height), "annotations" (image_id, category_id, bbox, segmentation
-as polygons, iscrowd) and "categories". Masks given as run lengths (crowds) are left out: they outline no one object.
+COCO: one JSON with "images" (id, file_name, width, height), "annotations" (image_id, category_id,
+bbox, segmentation as polygons, iscrowd) and "categories". Masks given as run lengths (crowds) are
+left out: they outline no one object.
 """
 
 from __future__ import annotations
@@ -93,7 +95,8 @@ class OutlinedObject:
 def read_coco(
     folder: Path, annotations: str = "instances.json", images: str = "images", smallest: float = 16
 ) -> tuple[list[OutlinedObject], list[Picture]]:
-    """The objects of a COCO-format folder with both sides at least `smallest` pixels, and all its pictures.
+    """The objects of a COCO-format folder with both sides at least `smallest` pixels, and all its
+    pictures.
 
     Crowds and small objects are passed over; annotations with a fault of their own are left out,
     counted and said.
@@ -212,8 +215,8 @@ def _say_left_out(path: Path, faults: Counter[str]) -> None:
 def pieces_of(pictures: list[Picture], each: int = 4, seed: int = 0) -> list[OutlinedObject]:
     """`each` pieces of every picture in outlines made by code: targets where nobody drew one.
 
-    Pieces of one picture are of one kind. They are objects of no sort, but no two are alike, and a network that is to tell
-    any thing from any other needs many.
+    Pieces of one picture are of one kind. They are objects of no sort, but no two are alike, and a
+    network that is to tell any thing from any other needs many.
     """
     objects = []
     for number, picture in enumerate(pictures):
@@ -239,8 +242,9 @@ def generated_objects(
 ) -> tuple[list[OutlinedObject], list[Picture]]:
     """`count` pieces with outlines made by code, and the photographs to paste them over.
 
-    Every second one is a piece of a photograph, of one kind with the others from there; the rest are painted, all of
-    one kind. Nothing to download; the textures' and outlines' seeds are others than the generated benchmark's.
+    Every second one is a piece of a photograph, of one kind with the others from there; the rest
+    are painted, all of one kind. Nothing to download; the textures' and outlines' seeds are others
+    than the generated benchmark's.
     """
     objects = []
     for k in range(count):

@@ -40,8 +40,10 @@ def as_frame(image: np.ndarray) -> np.ndarray:
         or image.size == 0
     ):
         raise DataError(
-            f"a frame has shape {image.shape} and type {image.dtype}; expected uint8 (height, width, 3) in RGB, "
-            "or (height, width) for a grey one. Values in 0…1 need `(255 * image).astype(np.uint8)`."
+            f"a frame has shape {image.shape} and type {image.dtype}; expected uint8 (height, "
+            "width, 3) in RGB, "
+            "or (height, width) for a grey one. Values in 0…1 need `(255 * "
+            "image).astype(np.uint8)`."
         )
     if image.shape[2] == 1:
         image = np.repeat(image, 3, axis=2)

@@ -102,7 +102,8 @@ def collate_or_fault(pairs: list[Pair | Exception]) -> PairBatch | Exception:
 
 @dataclass(frozen=True)
 class StepNumbers:
-    """The pair numbers of each step, made when they are asked for: a run of a million steps costs nothing to plan."""
+    """The pair numbers of each step, made when they are asked for: a run of a million steps costs
+    nothing to plan."""
 
     batch: int
     start: int
@@ -130,14 +131,15 @@ def batches(
     world: int = 1,
     workers: int = 0,
 ) -> Iterator[PairBatch]:
-    """The batches of steps start … stop − 1. Step s is pairs s·batch … (s + 1)·batch − 1, of which each of `world`
-    processes takes its share.
+    """The batches of steps start … stop − 1. Step s is pairs s·batch … (s + 1)·batch − 1, of which
+    each of `world` processes takes its share.
 
     Raises DataError if the batch cannot be shared equally, or a worker dies.
     """
     if batch % world:
         raise DataError(
-            f"a batch of {batch} cannot be shared by {world} processes; make it a multiple of {world}"
+            f"a batch of {batch} cannot be shared by {world} processes; make it a multiple of "
+            f"{world}"
         )
     numbers = StepNumbers(batch, start, stop, rank, world)
     if workers == 0:  # no processes to start: what a notebook wants

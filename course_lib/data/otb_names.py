@@ -31,7 +31,8 @@ OTB100 = OTB50 + _names(
 
 OTB_LISTS = {"otb2013": OTB2013, "otb50": OTB50, "otb100": OTB100}
 
-# Numbers of the first and last file that the annotation covers; the published folders hold more images.
+# Numbers of the first and last file that the annotation covers; the published folders hold more
+# images.
 FRAME_RANGES = {
     "David": (300, 770),
     "Football1": (1, 74),

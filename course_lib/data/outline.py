@@ -12,7 +12,8 @@ FINER = 4  # outlines are filled at this many times the resolution: fillPoly pai
 
 
 def soft_mask(outlines: Items[np.ndarray], height: int, width: int) -> np.ndarray:
-    """Mask (height, width) uint8 of the inside of outlines, each (n, 2), x and y in continuous pixels; 255 is inside.
+    """Mask (height, width) uint8 of the inside of outlines, each (n, 2), x and y in continuous
+    pixels; 255 is inside.
 
     Outlines are filled one by one: parts that overlap add up.
     """

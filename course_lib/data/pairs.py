@@ -1,9 +1,9 @@
 """Training pairs: an exemplar and a search image of the same target, or of two different ones.
 
-Pair number i of a training run is a pure function of the run's seed and i. Nothing else is remembered between pairs,
-so a run resumed at step s, or shared by several processes, sees exactly the pairs it would have
-seen. Where a file cannot be read the pair is drawn anew, from a stream of its own that follows
-from seed, i and how often that was: the same files give the same pairs.
+Pair number i of a training run is a pure function of the run's seed and i. Nothing else is
+remembered between pairs, so a run resumed at step s, or shared by several processes, sees exactly
+the pairs it would have seen. Where a file cannot be read the pair is drawn anew, from a stream of
+its own that follows from seed, i and how often that was: the same files give the same pairs.
 """
 
 from __future__ import annotations
@@ -31,12 +31,14 @@ LIGHT = 8  # numbers that say how a crop is lit and blurred, see `augment.py`
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """One exemplar and one search image, as they are cut; light and blur are applied later, on the device.
+    """One exemplar and one search image, as they are cut; light and blur are applied later, on the
+    device.
 
     Attributes:
         exemplar: (127, 127, 3) uint8; search: (S, S, 3) uint8.
         exemplar_box: (4,) of the target in exemplar pixels.
-        box: (4,) of the target in search pixels. In a negative pair: of the other object that stands there.
+        box: (4,) of the target in search pixels. In a negative pair: of the other object that
+            stands there.
         positive: whether the search image holds the exemplar's target.
         light: (2, LIGHT) how exemplar and search image are to be lit and blurred.
         source: where the pair comes from, for messages.
@@ -81,7 +83,8 @@ class Changes(Settings):
         return float(side), float(rng.uniform(-self.turn, self.turn)), float(squeeze)
 
     def lights(self, rng: np.random.Generator) -> np.ndarray:
-        """(2, LIGHT): for each crop gain, contrast, three tints, grey (0 or 1), blur along x and along y in pixels."""
+        """(2, LIGHT): for each crop gain, contrast, three tints, grey (0 or 1), blur along x and
+        along y in pixels."""
         values = np.zeros((2, LIGHT), dtype=np.float32)
         values[:, :2] = np.exp(rng.uniform(-1, 1, (2, 2)) * np.log1p(self.light))
         values[:, 2:5] = np.exp(rng.uniform(-1, 1, (2, 3)) * np.log1p(self.tint))
@@ -210,7 +213,8 @@ class FrameCache:
 def shifted_centre(
     rng: np.random.Generator, box: np.ndarray, shift: float, scale: float
 ) -> np.ndarray:
-    """A point (2,) beside the middle of a box, by at most `shift` crop pixels each way at `scale` crop pixels a pixel."""
+    """A point (2,) beside the middle of a box, by at most `shift` crop pixels each way at `scale`
+    crop pixels a pixel."""
     return box[:2] + box[2:] / 2 + rng.uniform(-shift, shift, 2) / scale
 
 
@@ -227,5 +231,6 @@ def check_inside(box: np.ndarray, frame: np.ndarray, what: str) -> None:
 
 
 def side_of(box: np.ndarray, size: int) -> float:
-    """Side in frame pixels of the square around a box that is shown at `size` pixels, at the exemplar's scale."""
+    """Side in frame pixels of the square around a box that is shown at `size` pixels, at the
+    exemplar's scale."""
     return float(exemplar_side(box)) * size / EXEMPLAR

@@ -1,7 +1,9 @@
-"""Pairs from still photographs with outlines: two views of one object, or the object pasted over other photographs.
+"""Pairs from still photographs with outlines: two views of one object, or the object pasted over
+other photographs.
 
-A distractor is another object of the same category pasted beside the target (IoU below 0.3), a negative pair shows
-another object of the same category instead of the target: both teach the network to tell alike things apart.
+A distractor is another object of the same category pasted beside the target (IoU below 0.3), a
+negative pair shows another object of the same category instead of the target: both teach the
+network to tell alike things apart.
 """
 
 from __future__ import annotations
@@ -40,9 +42,11 @@ class PhotoPairs(PairSource):
         objects: what can be a target.
         backgrounds: pictures to paste over.
         changes: how far the crops are changed.
-        paste: share of pairs whose object is pasted over two other photographs instead of seen where it stands.
+        paste: share of pairs whose object is pasted over two other photographs instead of seen
+            where it stands.
         distractors: share of pairs with an object of the same category pasted beside the target.
-        negatives: share of pairs whose search image holds another object of the same category instead.
+        negatives: share of pairs whose search image holds another object of the same category
+            instead.
         cache: decoded pictures; None decodes every time.
         search: pixels a side of the search image.
         made_of: identity of objects made by code, whose pixels are not the same to the last digit
@@ -65,7 +69,8 @@ class PhotoPairs(PairSource):
     ) -> None:
         if not objects or not backgrounds:
             raise DataError(
-                f"{len(objects)} outlined objects and {len(backgrounds)} backgrounds; expected some of both"
+                f"{len(objects)} outlined objects and {len(backgrounds)} backgrounds; expected "
+                "some of both"
             )
         self.objects, self.backgrounds = list(objects), list(backgrounds)
         self.changes = changes or Changes()
@@ -162,7 +167,8 @@ class PhotoPairs(PairSource):
     def _with_distractor(
         self, rng: np.random.Generator, search: np.ndarray, box: np.ndarray, target: OutlinedObject
     ) -> np.ndarray:
-        """The search image (S, S, 3) with an object of the target's category beside the box (4,), where room is found."""
+        """The search image (S, S, 3) with an object of the target's category beside the box (4,),
+        where room is found."""
         twin = self._another(rng, target)
         if twin is None:
             return search
@@ -195,7 +201,8 @@ def outline_box(target: OutlinedObject, view: View) -> np.ndarray:
 def paste(
     crop: np.ndarray, photo: np.ndarray, polygons: Items[np.ndarray], view: View
 ) -> np.ndarray:
-    """The crop (S, S, 3) with the part of a photograph inside `polygons` laid over it, as the view shows it."""
+    """The crop (S, S, 3) with the part of a photograph inside `polygons` laid over it, as the view
+    shows it."""
     mask = soft_mask([view.to_crop(p) for p in polygons], *crop.shape[:2])  # (S, S)
     opacity = mask[..., None].astype(np.float32) / 255  # (S, S, 1)
     return np.rint(crop + opacity * (view.cut(photo).astype(np.float32) - crop)).astype(np.uint8)

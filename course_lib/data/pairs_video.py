@@ -29,8 +29,9 @@ from course_lib.geometry.views import View
 def usable_frames(
     sequence: Sequence, smallest: float = 8.0, least_cover: float = 0.3
 ) -> np.ndarray:
-    """Indices (n,) of the frames fit to train on: the target is there, both its sides at least `smallest` pixels and
-    at most four to one, inside the frame by more than `least_cover` of its best where the dataset says (GOT-10k's cover)."""
+    """Indices (n,) of the frames fit to train on: the target is there, both its sides at least
+    `smallest` pixels and at most four to one, inside the frame by more than `least_cover` of its
+    best where the dataset says (GOT-10k's cover)."""
     boxes = sequence.boxes
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = boxes[:, 2] / boxes[:, 3]
@@ -42,7 +43,8 @@ def usable_frames(
 
 
 def sample_two_frames(rng: np.random.Generator, valid: np.ndarray, gap: int) -> tuple[int, int]:
-    """Two frames out of `valid` (n,), sorted, at most `gap` frames apart; the second may lie before the first.
+    """Two frames out of `valid` (n,), sorted, at most `gap` frames apart; the second may lie before
+    the first.
 
     The two differ wherever a second one is in reach.
     """
@@ -78,7 +80,8 @@ class VideoPairs(PairSource):
         self.videos = [(s, valid) for s, valid in usable if len(valid) >= 2]
         if not self.videos:
             raise DataError(
-                f"none of {len(usable)} videos has two usable frames; look at their boxes and cover labels"
+                f"none of {len(usable)} videos has two usable frames; look at their boxes and "
+                "cover labels"
             )
         self._say_left_out([s.name for s, valid in usable if len(valid) < 2], len(usable))
         self.changes = changes or Changes()

@@ -76,7 +76,8 @@ class Sequence:
         unknown = self.attributes - OTB_ATTRIBUTES.keys()
         if unknown:
             raise DataError(
-                f"sequence {self.name}: unknown attributes {sorted(unknown)}; expected some of {', '.join(OTB_ATTRIBUTES)}"
+                f"sequence {self.name}: unknown attributes {sorted(unknown)}; expected some of "
+                f"{', '.join(OTB_ATTRIBUTES)}"
             )
 
     def __len__(self) -> int:
@@ -122,8 +123,8 @@ class Benchmark:
     Attributes:
         name: part of every result's path, for example "otb100" or "generated-v1".
         sequences: what it holds, in the benchmark's own order.
-        first_pixel: what its files, and so its result files, call the top-left pixel: 1 for OTB, else 0.
-            Boxes in memory are 0-based whatever it says.
+        first_pixel: what its files, and so its result files, call the top-left pixel: 1 for OTB,
+            else 0. Boxes in memory are 0-based whatever it says.
         source: what `load_benchmark` makes it from in another process; by default its name.
     """
 

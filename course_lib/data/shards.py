@@ -1,4 +1,5 @@
-"""Videos cut to their targets and packed into few large files, for storage where many small ones are slow.
+"""Videos cut to their targets and packed into few large files, for storage where many small ones
+are slow.
 
 A folder of shards holds tar files, each with the crops of some videos as JPEG, and `index.json`,
 written last: what they were made of, which videos stand in which shard, and their boxes. Each
@@ -131,7 +132,8 @@ def _sequence(video: dict, files: dict[str, bytes], path: Path) -> Sequence:
 
 
 class ShardPairs(PairSource):
-    """Pairs of the videos in a folder of shards: `BLOCK` pairs in a row come from one shard, held in memory.
+    """Pairs of the videos in a folder of shards: `BLOCK` pairs in a row come from one shard, held
+    in memory.
 
     Args:
         folder: with index.json.
@@ -161,7 +163,8 @@ class ShardPairs(PairSource):
         return self.open[1].seconds if self.open else self._seconds
 
     def draw(self, rng: np.random.Generator, index: int = 0) -> Pair:
-        """A pair of the shard whose turn it is at pair number `index`; every round takes the shards in another order."""
+        """A pair of the shard whose turn it is at pair number `index`; every round takes the shards
+        in another order."""
         lap, place = divmod(index // BLOCK, len(self.rows))
         k = int(np.random.default_rng([lap, len(self.rows)]).permutation(len(self.rows))[place])
         if self.open is None or self.open[0] != k:

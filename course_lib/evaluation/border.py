@@ -1,4 +1,5 @@
-"""How well targets are found at every place of the search image: what a network does near the border."""
+"""How well targets are found at every place of the search image: what a network does near the
+border."""
 
 from __future__ import annotations
 
@@ -15,9 +16,11 @@ from course_lib.trackers.siamfc import SEARCH
 
 
 def wide_pairs(source: PairSource, count: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Exemplars (B, 3, 127, 127) and wide views (B, 3, W, W), values 0…255, of `count` pairs with the target in the middle.
+    """Exemplars (B, 3, 127, 127) and wide views (B, 3, W, W), values 0…255, of `count` pairs with
+    the target in the middle.
 
-    W is what the source makes search images of; a source whose changes shift the target is not fit for it.
+    W is what the source makes search images of; a source whose changes shift the target is not fit
+    for it.
     """
     batch = collate([pair_at(source, seed, k) for k in range(count)])
     return batch.exemplar.float(), batch.search.float()
@@ -27,18 +30,21 @@ def wide_pairs(source: PairSource, count: int, seed: int) -> tuple[Tensor, Tenso
 def errors_by_place(
     network: SiamFC, exemplars: Tensor, wide: Tensor, places: np.ndarray
 ) -> np.ndarray:
-    """Mean distance in search pixels of the response's peak from the target, (n, n), for targets standing `places` (n,)
-    pixels below (rows) and to the right (columns) of the search image's middle.
+    """Mean distance in search pixels of the response's peak from the target, (n, n), for targets
+    standing `places` (n,) pixels below (rows) and to the right (columns) of the search image's
+    middle.
 
     Args:
-        exemplars: (B, 3, 127, 127); wide: (B, 3, W, W) with the target in the middle. Search images are cut out of them.
+        exemplars: (B, 3, 127, 127); wide: (B, 3, W, W) with the target in the middle. Search images
+            are cut out of them.
 
     Raises DataError if the wide views do not reach far enough.
     """
     spare = (wide.shape[-1] - SEARCH) // 2
     if np.abs(places).max() > spare:
         raise DataError(
-            f"views of {wide.shape[-1]} pixels reach {spare} pixels far; places go up to {places.max()}"
+            f"views of {wide.shape[-1]} pixels reach {spare} pixels far; places go up to "
+            f"{places.max()}"
         )
     network.eval()
     z = network.features(exemplars)  # (B, C, h, w)

@@ -1,7 +1,8 @@
-"""Is a correlation map what it should be: one peak, on the target? Maps are read with the truth at hand, apart from any tracker.
+"""Is a correlation map what it should be: one peak, on the target? Maps are read with the truth at
+hand, apart from any tracker.
 
-The exemplar is cut from a clip's first frame, search images from later ones around the true place, moved at random so that
-nothing is gained by answering "in the middle".
+The exemplar is cut from a clip's first frame, search images from later ones around the true place,
+moved at random so that nothing is gained by answering "in the middle".
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ class MapStudy:
     Attributes:
         on_target: (N,) bool, whether the highest cell lies within the radius of the target.
         on_alike: (N,) bool, whether it lies within the radius of a look-alike instead.
-        lead: (N,) highest cell on the target less the highest one beyond the ring, in standard deviations of the cells
-            beyond the ring. Below 0 another place wins.
-        psr: (N,) peak-to-sidelobe ratio: highest cell on the target less the mean beyond the ring, in the same unit.
+        lead: (N,) highest cell on the target less the highest one beyond the ring, in standard
+            deviations of the cells beyond the ring. Below 0 another place wins.
+        psr: (N,) peak-to-sidelobe ratio: highest cell on the target less the mean beyond the ring,
+            in the same unit.
         values: the cells' values by kind, see KINDS; the ring around the target belongs to none.
     """
 
@@ -62,7 +64,8 @@ class Moments:
 
     Attributes:
         exemplars: (N, 3, 127, 127); searches: (N, 3, 255, 255), values 0…255.
-        targets: (N, 2) the target's middle, x and y in search pixels; alike: (N, k, 2) the look-alikes', NaN for none.
+        targets: (N, 2) the target's middle, x and y in search pixels; alike: (N, k, 2) the
+            look-alikes', NaN for none.
     """
 
     exemplars: Tensor
@@ -80,7 +83,8 @@ class Moments:
 def moments_of(
     clips: list[Sequence], every: int = 8, shift: float = 24.0, seed: int = 0
 ) -> Moments:
-    """Every `every`-th frame of the clips in which the target is there, each search image moved by up to `shift` pixels."""
+    """Every `every`-th frame of the clips in which the target is there, each search image moved by
+    up to `shift` pixels."""
     rng = np.random.default_rng(seed)
     exemplars, searches, targets, alike = [], [], [], []
     for clip in clips:
@@ -122,7 +126,8 @@ def responses_of(maps: Maps, moments: Moments, batch: int = 16) -> np.ndarray:
 def study(
     responses: np.ndarray, stride: float, moments: Moments, radius: float = 16.0, ring: float = 32.0
 ) -> MapStudy:
-    """What the maps (N, n, n) of N moments show. `stride`: search pixels from cell to cell; `radius`, `ring`: search pixels."""
+    """What the maps (N, n, n) of N moments show. `stride`: search pixels from cell to cell;
+    `radius`, `ring`: search pixels."""
     n = responses.shape[-1]
     at = SEARCH / 2 + (np.arange(n) - (n - 1) / 2) * stride  # (n,) pixels of the cells
     places = np.stack(np.meshgrid(at, at), -1)  # (n, n, 2) x and y
@@ -148,8 +153,9 @@ def study(
 
 
 def maps_of(network: nn.Module, scores: bool = False) -> Maps:
-    """How to read a network's correlation map: SiamFC's response, SiamMargin's cosines, the similarity below a depth-wise
-    SiamRPN or SiamRPN++ head; or, `scores`, the highest probability of each cell's anchors, which stands above it."""
+    """How to read a network's correlation map: SiamFC's response, SiamMargin's cosines, the
+    similarity below a depth-wise SiamRPN or SiamRPN++ head; or, `scores`, the highest probability
+    of each cell's anchors, which stands above it."""
     if isinstance(network, SiamFC):
         return lambda z, x: network.response(network.features(z), network.features(x))
 

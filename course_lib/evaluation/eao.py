@@ -1,9 +1,10 @@
 """VOT's expected average overlap (EAO): how well a tracker is expected to do on a short sequence.
 
-Kristan et al.: The Visual Object Tracking VOT2015 challenge results. A run is cut into segments at its starts. A
-segment that ends in a failure counts as zero for ever after; one that ends with its sequence counts only as far as it
-goes. Φ(N) is the mean, over the segments that reach N, of the mean overlap in frames 1 … N after the start; EAO is the
-mean of Φ(N) over N = low … high, both included. (Toolkits differ by one at either end.)
+Kristan et al.: The Visual Object Tracking VOT2015 challenge results. A run is cut into segments at
+its starts. A segment that ends in a failure counts as zero for ever after; one that ends with its
+sequence counts only as far as it goes. Φ(N) is the mean, over the segments that reach N, of the
+mean overlap in frames 1 … N after the start; EAO is the mean of Φ(N) over N = low … high, both
+included. (Toolkits differ by one at either end.)
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ INTERVALS = {
 
 
 def segments(run: SupervisedRun) -> list[tuple[np.ndarray, bool]]:
-    """For each start: overlaps (n,) in the frames after it up to a failure or the end, and whether it failed.
+    """For each start: overlaps (n,) in the frames after it up to a failure or the end, and whether
+    it failed.
 
-    The frame of the failure is the last of its segment, with overlap 0. Frames without truth count as 0.
+    The frame of the failure is the last of its segment, with overlap 0. Frames without truth count
+    as 0.
     """
     parts = []
     for start in np.flatnonzero(run.codes == INIT):
@@ -40,7 +43,8 @@ def segments(run: SupervisedRun) -> list[tuple[np.ndarray, bool]]:
 
 
 def expected_overlap_curve(runs: list[SupervisedRun], longest: int | None = None) -> np.ndarray:
-    """Φ(N) for N = 1 … `longest` (default: the longest segment): shape (longest,); NaN where no segment reaches N."""
+    """Φ(N) for N = 1 … `longest` (default: the longest segment): shape (longest,); NaN where no
+    segment reaches N."""
     parts = [part for run in runs for part in segments(run)]
     longest = longest or max((len(overlaps) for overlaps, _ in parts), default=0)
     total, count = np.zeros(longest), np.zeros(longest)
@@ -54,10 +58,12 @@ def expected_overlap_curve(runs: list[SupervisedRun], longest: int | None = None
 
 
 def interval(benchmark: str, lengths: list[int]) -> tuple[int, int]:
-    """(low, high) for a benchmark: as published, or, where VOT published none, from its sequences' `lengths`.
+    """(low, high) for a benchmark: as published, or, where VOT published none, from its sequences'
+    `lengths`.
 
-    The course's own rule for those: the range that holds the middle half of the lengths, of the frames after the start. (With
-    a frame more, the runs without a failure would end before it and only failed ones count.) Say so beside the number.
+    The course's own rule for those: the range that holds the middle half of the lengths, of the
+    frames after the start. (With a frame more, the runs without a failure would end before it and
+    only failed ones count.) Say so beside the number.
     """
     year = benchmark.removesuffix(BOUNDING)
     if year in INTERVALS:
@@ -67,6 +73,7 @@ def interval(benchmark: str, lengths: list[int]) -> tuple[int, int]:
 
 
 def eao(runs: list[SupervisedRun], low: int, high: int) -> float:
-    """Expected average overlap over lengths low … high; lengths that no segment reaches are left out."""
+    """Expected average overlap over lengths low … high; lengths that no segment reaches are left
+    out."""
     curve = expected_overlap_curve(runs, longest=high)[low - 1 : high]  # (high - low + 1,)
     return float(np.nanmean(curve)) if np.isfinite(curve).any() else float("nan")

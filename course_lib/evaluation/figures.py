@@ -1,4 +1,5 @@
-"""Plots of a report; each function gives the figure and the sentence that stands for it where it cannot be seen."""
+"""Plots of a report; each function gives the figure and the sentence that stands for it where it
+cannot be seen."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ KINDS = {
 
 
 def curve_plot(report: Report, kind: str = "success") -> Shown:
-    """Success, precision or normalised precision of every tracker, best first in the legend with its score."""
+    """Success, precision or normalised precision of every tracker, best first in the legend with
+    its score."""
     thresholds, score, x, y, title = KINDS[kind]
     figure, axes = plots.new_figure(width=6.4, height=3.8)
     rows = sorted(report.overall().items(), key=lambda item: -item[1][score])
@@ -58,7 +60,8 @@ def curve_plot(report: Report, kind: str = "success") -> Shown:
     listing = ", ".join(f"{tracker} {values[score]:.3f}" for tracker, values in rows)
     return (
         figure,
-        f"{title} curves on {report.benchmark}, {report.protocol.upper()}; scores from best to worst: {listing}.",
+        f"{title} curves on {report.benchmark}, {report.protocol.upper()}; scores from best to "
+        f"worst: {listing}.",
     )
 
 

@@ -1,8 +1,9 @@
 """GOT-10k's scores: average overlap (AO) and success rates (SR).
 
-Huang, Zhao, Huang: GOT-10k, PAMI 2021. As its toolkit does on the validation set, the frames of all sequences are
-pooled. One thing is done otherwise: boxes are clipped to the image by their corners. The toolkit moves the corner of a
-box that starts left of the image without taking the cut part off its width.
+Huang, Zhao, Huang: GOT-10k, PAMI 2021. As its toolkit does on the validation set, the frames of all
+sequences are pooled. One thing is done otherwise: boxes are clipped to the image by their corners.
+The toolkit moves the corner of a box that starts left of the image without taking the cut part off
+its width.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ THRESHOLDS = np.linspace(0, 1, 101)
 
 
 def pooled_ious(predicted: list[np.ndarray], sequences: list[Sequence]) -> np.ndarray:
-    """IoU (n,) of every frame that counts: not the first, and only where the target's cover is above 0."""
+    """IoU (n,) of every frame that counts: not the first, and only where the target's cover is
+    above 0."""
     pooled = []
     for boxes, sequence in zip(predicted, sequences, strict=True):
         if len(boxes) != len(sequence):
             raise DataError(
-                f"{len(boxes)} boxes for the {len(sequence)} frames of {sequence.name}; run the tracker on it again"
+                f"{len(boxes)} boxes for the {len(sequence)} frames of {sequence.name}; run the "
+                "tracker on it again"
             )
         counted = is_valid(sequence.boxes) & (
             sequence.tags.get("cover", np.ones(len(sequence))) > 0
@@ -40,7 +43,8 @@ def pooled_ious(predicted: list[np.ndarray], sequences: list[Sequence]) -> np.nd
 def ao_sr(predicted: list[np.ndarray], sequences: list[Sequence]) -> dict[str, float | np.ndarray]:
     """Scores of one tracker: boxes (T, 4) for each sequence.
 
-    Returns "ao" (mean IoU), "sr50" and "sr75" (share of frames with IoU above .5 and .75), "curve" (101,).
+    Returns "ao" (mean IoU), "sr50" and "sr75" (share of frames with IoU above .5 and .75), "curve"
+    (101,).
     """
     ious = pooled_ious(predicted, sequences)
     return {
@@ -54,7 +58,8 @@ def ao_sr(predicted: list[np.ndarray], sequences: list[Sequence]) -> dict[str, f
 def speeds(seconds: np.ndarray) -> dict[str, float]:
     """Two numbers that both go by the name of fps, from seconds per frame (T,).
 
-    "mean_of_rates" is GOT-10k's mean of 1/t; "frames_per_second" is frames over total seconds, which is never larger.
+    "mean_of_rates" is GOT-10k's mean of 1/t; "frames_per_second" is frames over total seconds,
+    which is never larger.
     """
     used = seconds[np.isfinite(seconds) & (seconds > 0)]
     if not len(used):

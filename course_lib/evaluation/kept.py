@@ -1,7 +1,7 @@
 """What is asked of kept results.
 
-Before a run: whether they are our own, and of what is asked for. Before a report: whether they are of
-the data as they are now.
+Before a run: whether they are our own, and of what is asked for. Before a report: whether they are
+of the data as they are now.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Where the toolkits keep results, and how their files are read and written: one table, `LAYOUTS`.
 
 Paths begin at the folder of results: the course's `runs/results`, or a toolkit's folder that holds
-one folder for each tracker (`results/GOT-10k`, `results/OTB2015`, a VOT workspace's `results`). Sources: GOT-10k
-toolkit 0.1.3, `experiments/got10k.py` and `otb.py`; VOT toolkit 0.9.0, `vot/tracker/results.py` and
-`vot/experiment/multirun.py`.
+one folder for each tracker (`results/GOT-10k`, `results/OTB2015`, a VOT workspace's `results`).
+Sources: GOT-10k toolkit 0.1.3, `experiments/got10k.py` and `otb.py`; VOT toolkit 0.9.0,
+`vot/tracker/results.py` and `vot/experiment/multirun.py`.
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ def _vot(suffix: str, head: str = "") -> str:
 
 
 def _beside(ending: str, cut: str = "") -> Callable[[Path], Path]:
-    """The file beside a run's, named as it without what `cut` finds at the end and with `ending`."""
+    """The file beside a run's, named as it without what `cut` finds at the end and with
+    `ending`."""
     return lambda path: path.with_name(re.sub(cut, "", path.stem) + ending)
 
 

@@ -1,6 +1,8 @@
-"""Many sequences at once through one network: each keeps its own tracker, and every call of the network serves all.
+"""Many sequences at once through one network: each keeps its own tracker, and every call of the
+network serves all.
 
-What a GPU needs to be busy. The trackers' arithmetic is the same as one by one, and so are the boxes.
+What a GPU needs to be busy. The trackers' arithmetic is the same as one by one, and so are the
+boxes.
 """
 
 from __future__ import annotations
@@ -38,10 +40,11 @@ def lockstep(
 ) -> Iterator[tuple[int, Result | Exception]]:
     """Each sequence's index and result, as they finish; `width` sequences are in flight at a time.
 
-    A sequence whose first box or frame cannot be used ends with that exception as its result; the others go on.
+    A sequence whose first box or frame cannot be used ends with that exception as its result; the
+    others go on.
 
-    `make` gives a fresh tracker; all must share one embedding. When a sequence ends the next takes its place. The
-    seconds of a frame are those of its round, shared equally by the targets in it.
+    `make` gives a fresh tracker; all must share one embedding. When a sequence ends the next takes
+    its place. The seconds of a frame are those of its round, shared equally by the targets in it.
     """
     order = sorted(
         range(len(sequences)), key=lambda k: -len(sequences[k])
@@ -135,7 +138,8 @@ def _round(lanes: list[_Lane]) -> None:
 
 
 def join(kept: list[Any], counts: list[int]) -> Any:
-    """What the trackers keep of their exemplars as one batch, each as often as it has search images."""
+    """What the trackers keep of their exemplars as one batch, each as often as it has search
+    images."""
     if isinstance(kept[0], tuple):
         return tuple(join(list(part), counts) for part in zip(*kept, strict=True))
     return torch.cat([k.expand(n, *k.shape[1:]) for k, n in zip(kept, counts, strict=True)])

@@ -1,6 +1,7 @@
 """Curves and scores of one-pass evaluation: success, precision, normalised precision.
 
-Wu, Lim, Yang: Object Tracking Benchmark, PAMI 2015; normalised precision: Müller et al., TrackingNet, ECCV 2018.
+Wu, Lim, Yang: Object Tracking Benchmark, PAMI 2015; normalised precision: Müller et al.,
+TrackingNet, ECCV 2018.
 """
 
 from __future__ import annotations
@@ -26,14 +27,16 @@ def success_curve(ious: ArrayLike, thresholds: np.ndarray = SUCCESS_THRESHOLDS) 
 def precision_curve(errors: ArrayLike, thresholds: np.ndarray = PRECISION_THRESHOLDS) -> np.ndarray:
     """Fraction of frames whose centre error is at most each threshold: shape (51,).
 
-    `errors` (T,) in pixels; a NaN is a frame that fails at every threshold. No frames give a curve of NaN.
+    `errors` (T,) in pixels; a NaN is a frame that fails at every threshold. No frames give a curve
+    of NaN.
     """
     values = np.asarray(errors, dtype=np.float64).ravel()
     return _one_curve(np.where(np.isnan(values), np.inf, values), thresholds)
 
 
 def normalised_precision_curve(errors: ArrayLike) -> np.ndarray:
-    """`precision_curve` of errors divided by the true size, at thresholds 0, 0.01, …, 0.5: shape (51,)."""
+    """`precision_curve` of errors divided by the true size, at thresholds 0, 0.01, …, 0.5: shape
+    (51,)."""
     return precision_curve(errors, NORM_PRECISION_THRESHOLDS)
 
 
@@ -53,10 +56,12 @@ def share_up_to(
     """Fraction of each owner's values that are at most each threshold: shape (S, K).
 
     Args:
-        values: (n,); thresholds: (K,), rising in equal steps from 0; owner: (n,) integers 0 … S - 1; counts: (S,) values of each owner.
+        values: (n,); thresholds: (K,), rising in equal steps from 0; owner: (n,) integers 0 … S -
+            1; counts: (S,) values of each owner.
 
-    Each value is put into the cell between two thresholds once, then cells are added up: comparing every value with
-    every threshold takes K times the work. The comparison is numpy's own `value <= threshold`, ties included.
+    Each value is put into the cell between two thresholds once, then cells are added up: comparing
+    every value with every threshold takes K times the work. The comparison is numpy's own `value <=
+    threshold`, ties included.
     """
     K = len(thresholds)
     cell = _thresholds_below(values, thresholds)  # (n,)
@@ -67,9 +72,11 @@ def share_up_to(
 
 
 def _thresholds_below(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """How many thresholds lie below each value (n,): as `np.searchsorted`, in half the time on an even grid.
+    """How many thresholds lie below each value (n,): as `np.searchsorted`, in half the time on an
+    even grid.
 
-    Dividing by the step gives the answer but for rounding; comparing with the two thresholds beside it mends that.
+    Dividing by the step gives the answer but for rounding; comparing with the two thresholds beside
+    it mends that.
     """
     K, step = len(thresholds), thresholds[1] - thresholds[0]
     cell = np.ceil(np.clip(values / step, 0, K)).astype(np.int64)  # (n,)

@@ -48,10 +48,12 @@ class SequenceScore:
 def track(
     tracker: Tracker, sequence: Sequence, start: int = 0, box: ArrayLike | None = None
 ) -> Result:
-    """One pass: start on frame `start` with `box` (4,), by default the true one, then run to the end unaided.
+    """One pass: start on frame `start` with `box` (4,), by default the true one, then run to the
+    end unaided.
 
-    The result has one row per frame from `start` on. Seconds count the tracker's calls, not the reading of frames.
-    Raises DataError naming sequence and frame if the tracker gives anything but four finite numbers.
+    The result has one row per frame from `start` on. Seconds count the tracker's calls, not the
+    reading of frames. Raises DataError naming sequence and frame if the tracker gives anything but
+    four finite numbers.
     """
     first = sequence.boxes[start] if box is None else np.asarray(box, dtype=np.float64)  # (4,)
     T = len(sequence) - start
@@ -77,7 +79,8 @@ def checked_box(given: object, tracker: Tracker, sequence: Sequence, frame: int)
     if box.shape != (4,) or not np.isfinite(box).all():
         raise DataError(
             f"tracker {getattr(tracker, 'name', '')} gave {given!r} for frame {frame} of "
-            f"{sequence.name}; expected four finite numbers x, y, w, h. Look at what its `update` returns there."
+            f"{sequence.name}; expected four finite numbers x, y, w, h. Look at what its `update` "
+            "returns there."
         )
     return box
 
@@ -101,8 +104,8 @@ def score_sequences(
 ) -> list[SequenceScore]:
     """Curves of many passes at once, one for each pair of boxes (T, 4).
 
-    As every toolkit does, SRE included, the first box counts as the true one. A predicted box that is no box (NaN,
-    no area) is replaced by the one before it.
+    As every toolkit does, SRE included, the first box counts as the true one. A predicted box that
+    is no box (NaN, no area) is replaced by the one before it.
 
     Args:
         predicted: boxes (T, 4) of each pass; truth: the true ones.
@@ -116,7 +119,8 @@ def score_sequences(
     for boxes, true in zip(predicted, truth, strict=True):
         if np.shape(boxes) != np.shape(true):
             raise DataError(
-                f"{len(boxes)} boxes for {len(true)} frames of truth; expected one per frame. Run the tracker again."
+                f"{len(boxes)} boxes for {len(true)} frames of truth; expected one per frame. Run "
+                "the tracker again."
             )
     lengths = np.array([len(true) for true in truth])  # (S,)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])  # (S,)
@@ -150,7 +154,8 @@ def score_sequences(
 
 
 def carry_forward(boxes: np.ndarray, starts: ArrayLike = 0) -> np.ndarray:
-    """Boxes (n, 4) in which each row that is no box is replaced by the last one that is, back to its pass's start."""
+    """Boxes (n, 4) in which each row that is no box is replaced by the last one that is, back to
+    its pass's start."""
     good = is_valid(boxes)  # (n,)
     if good.all():
         return boxes
@@ -159,7 +164,8 @@ def carry_forward(boxes: np.ndarray, starts: ArrayLike = 0) -> np.ndarray:
 
 
 def pool(scores: Iterable[SequenceScore]) -> SequenceScore:
-    """Several runs on one sequence as one: hits over all their frames, so longer runs weigh more."""
+    """Several runs on one sequence as one: hits over all their frames, so longer runs weigh
+    more."""
     scores = list(scores)
     weights = np.array([s.frames for s in scores], dtype=np.float64)
 
@@ -175,9 +181,9 @@ def tre_starts(
 ) -> list[int]:
     """Frames on which the `segments` passes of TRE start (0-based); the first is OPE's.
 
-    As the MATLAB toolkit splits: of the frames that have a true box, those that leave at least 20 candidates to run
-    on; the starts are evenly spread over them, and every pass runs to the END of the sequence. A short sequence
-    has fewer starts.
+    As the MATLAB toolkit splits: of the frames that have a true box, those that leave at least 20
+    candidates to run on; the starts are evenly spread over them, and every pass runs to the END of
+    the sequence. A short sequence has fewer starts.
     """
     usable = (
         is_valid(truth) if omitted is None else is_valid(truth) & ~np.asarray(omitted, dtype=bool)
@@ -193,16 +199,19 @@ def tre_starts(
 
 
 def tre(make: Factory, sequence: Sequence, segments: int = 20) -> list[tuple[int, Result]]:
-    """Temporal robustness: (start frame, result of the pass that starts there) for each start of `tre_starts`."""
+    """Temporal robustness: (start frame, result of the pass that starts there) for each start of
+    `tre_starts`."""
     starts = tre_starts(sequence.boxes, sequence.omitted, segments)
     return [(start, track(make(), sequence, start)) for start in starts]
 
 
 def sre_boxes(box: ArrayLike, height: int, width: int) -> dict[str, np.ndarray]:
-    """The twelve first boxes (4,) of SRE, by the toolkit's names, for a true box in a height × width frame.
+    """The twelve first boxes (4,) of SRE, by the toolkit's names, for a true box in a height ×
+    width frame.
 
-    Four shifts by a tenth keep the size. Four more move one corner outward by a tenth, so the box grows. Four
-    scale it about its centre. Whole pixels and clipping as in the MATLAB toolkit, which counts from 1.
+    Four shifts by a tenth keep the size. Four more move one corner outward by a tenth, so the box
+    grows. Four scale it about its centre. Whole pixels and clipping as in the MATLAB toolkit, which
+    counts from 1.
     """
     x, y, w, h = as_boxes(box) + np.array([1, 1, 0, 0])  # counted from 1
     dx, dy = 0.1 * w, 0.1 * h
@@ -233,7 +242,8 @@ def _between(
 
 
 def _whole_and_inside(box: tuple[float, ...], height: int, width: int) -> np.ndarray:
-    """A box counted from 1, rounded as MATLAB rounds and clipped to the frame, as a 0-based box (4,)."""
+    """A box counted from 1, rounded as MATLAB rounds and clipped to the frame, as a 0-based box
+    (4,)."""
     x, y, w, h = (np.floor(v + 0.5) for v in box)
     right, bottom = min(x + w - 1, width), min(y + h - 1, height)
     x, y = max(x, 1.0), max(y, 1.0)
@@ -241,7 +251,8 @@ def _whole_and_inside(box: tuple[float, ...], height: int, width: int) -> np.nda
 
 
 def sre(make: Factory, sequence: Sequence) -> dict[str, Result]:
-    """Spatial robustness: the result of a whole pass for each first box of `sre_boxes`. The truth stays as it is."""
+    """Spatial robustness: the result of a whole pass for each first box of `sre_boxes`. The truth
+    stays as it is."""
     height, width = sequence.frames[0].shape[:2]
     return {
         name: track(make(), sequence, box=box)

@@ -1,7 +1,7 @@
 """Boxes that authors published on OTB-100, scored by the course's own functions.
 
-Layout: `annotations/<name>.txt` (all targets, counted from 1), `attributes.txt`, `results/<tracker>/<name>.txt`.
-No frames are needed.
+Layout: `annotations/<name>.txt` (all targets, counted from 1), `attributes.txt`,
+`results/<tracker>/<name>.txt`. No frames are needed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ LEFT_OUT = {"tiger1": 5}
 
 
 def read_published(root: Path) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
-    """True boxes (T, 4) by target, and boxes (T, 4) by tracker and target, 0-based, over the frames that count.
+    """True boxes (T, 4) by target, and boxes (T, 4) by tracker and target, 0-based, over the frames
+    that count.
 
     Raises MissingDataError if the folder or a tracker's file is not there, DataError naming a file
     with the wrong number of rows.
@@ -33,7 +34,8 @@ def read_published(root: Path) -> tuple[dict[str, np.ndarray], dict[str, dict[st
     names = sorted(path.stem for path in (root / "annotations").glob("*.txt"))
     if not names:
         raise MissingDataError(
-            f"0 annotations found in {root} (looked for annotations/*.txt): put the published boxes there, "
+            f"0 annotations found in {root} (looked for annotations/*.txt): put the published "
+            "boxes there, "
             "or pass --root, the folder that holds otb100_published"
         )
     truth = {n: _read(root / "annotations" / f"{n}.txt")[LEFT_OUT.get(n, 0) :] for n in names}

@@ -1,6 +1,7 @@
 """The real-time rule of VOT: frames arrive at a fixed rate, and a tracker that is late misses some.
 
-While a tracker is busy, frames go by; for them its last box stands. When it is free again it gets the newest frame.
+While a tracker is busy, frames go by; for them its last box stands. When it is free again it gets
+the newest frame.
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ def stopwatch(call: Callable[[], object]) -> tuple[object, float]:
 
 
 class Realtime(Tracker):
-    """A tracker under the rule: frame t arrives at t / fps seconds, its box is due when the next frame arrives.
+    """A tracker under the rule: frame t arrives at t / fps seconds, its box is due when the next
+    frame arrives.
 
-    A box that is finished later serves the frames that are due from then on. In the first `grace` frames after the
-    start time stands still: the tracker sees each of them however slow it is. Reading frames costs no time. Under
-    `vot.run_supervised` this is the protocol of VOT's real-time challenges.
+    A box that is finished later serves the frames that are due from then on. In the first `grace`
+    frames after the start time stands still: the tracker sees each of them however slow it is.
+    Reading frames costs no time. Under `vot.run_supervised` this is the protocol of VOT's real-time
+    challenges.
 
     Args:
         tracker: the tracker itself.
@@ -57,7 +60,8 @@ class Realtime(Tracker):
         """The box (4,) that stands when the next frame arrives."""
         self.t += 1
         self.spent = float("nan")
-        # a tracker that becomes free takes the newest frame there is, and this is it if no newer one has arrived
+        # a tracker that becomes free takes the newest frame there is, and this is it if no newer
+        # one has arrived
         if self.t <= self.grace or np.floor(self.free * self.fps + 1e-9) <= self.t:
             box, self.spent = self.clock(lambda: self.tracker.update(frame))
             if self.t <= self.grace:
@@ -77,7 +81,8 @@ def run_realtime(
     grace: int = 3,
     clock: Clock = stopwatch,
 ) -> Result:
-    """One pass over a sequence under the rule of `Realtime`. Seconds are NaN for frames the tracker never saw."""
+    """One pass over a sequence under the rule of `Realtime`. Seconds are NaN for frames the tracker
+    never saw."""
     late = Realtime(tracker, fps, grace, clock)
     late.init(sequence.frames[0], sequence.boxes[0].copy())
     boxes, seconds = [sequence.boxes[0]], [late.spent]

@@ -1,9 +1,9 @@
 """Files of regions as VOT's toolkit writes them: a code, a box or a polygon for each frame.
 
 Text: a line a frame, one number (a code), x,y,w,h or x1,y1,x2,y2,…. Binary, little-endian, as in
-the toolkit's `vot/region/io.py` (version 0.9.0): int16 1, uint32 number of regions, then for each a byte for its
-kind, 0 and uint32 the code, 1 and four float32 a box, 2 and uint16 N and 2N float32 a polygon.
-Kinds 3 (a mask) and 4 (a point) are refused.
+the toolkit's `vot/region/io.py` (version 0.9.0): int16 1, uint32 number of regions, then for each a
+byte for its kind, 0 and uint32 the code, 1 and four float32 a box, 2 and uint16 N and 2N float32 a
+polygon. Kinds 3 (a mask) and 4 (a point) are refused.
 """
 
 from __future__ import annotations

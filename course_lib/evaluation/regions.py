@@ -1,11 +1,11 @@
 """Overlap of two regions, boxes (4,) or polygons (2N,), in pixels as VOT's toolkit counts them.
 
 Source: the toolkit's own `vot/region/raster.py` (version 0.9.0). Every number is rounded to a whole
-one first, halves to even. A box covers the columns x … x + w − 1. A polygon covers its border too, so the square with
-corners (0, 0) and (10, 10) has 11 × 11 pixels where the box (0, 0, 10, 10) has 10 × 10. Only pixels
-of the image count. Two rules of the toolkit at the edge: regions that together reach over no more
-than one column or one row count as empty, and two empty regions overlap by 1; where no more than
-one column or row of both lies in the image, they overlap by 0.
+one first, halves to even. A box covers the columns x … x + w − 1. A polygon covers its border too,
+so the square with corners (0, 0) and (10, 10) has 11 × 11 pixels where the box (0, 0, 10, 10) has
+10 × 10. Only pixels of the image count. Two rules of the toolkit at the edge: regions that together
+reach over no more than one column or one row count as empty, and two empty regions overlap by 1;
+where no more than one column or row of both lies in the image, they overlap by 0.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def _pixel_overlap(a: np.ndarray, b: np.ndarray, height: int, width: int) -> flo
 
 
 def _bounds(region: np.ndarray) -> Bounds:
-    """First and last column and row of a rounded region; a box without area ends before it begins."""
+    """First and last column and row of a rounded region; a box without area ends before it
+    begins."""
     if len(region) == 4:
         x, y, w, h = (int(v) for v in region)
         return x, y, x + w - 1, y + h - 1
@@ -100,7 +101,8 @@ def _fill_polygon(canvas: np.ndarray, corners: np.ndarray) -> np.ndarray:
 
 
 def _spans(crossings: list[float]) -> list[tuple[float, float]]:
-    """Crossings of one row in order, two by two; where two sides meet there are two in one place."""
+    """Crossings of one row in order, two by two; where two sides meet there are two in one
+    place."""
     spans, i = [], 0
     while i < len(crossings) - 1:
         if crossings[i] == crossings[i + 1] and i < len(crossings) - 2:

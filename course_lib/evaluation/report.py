@@ -1,4 +1,5 @@
-"""From results on disk to scores: what each tracker reached on a benchmark, per sequence and per attribute.
+"""From results on disk to scores: what each tracker reached on a benchmark, per sequence and per
+attribute.
 
 A report is computed from result files and the benchmark's truth alone, ours or anybody's.
 """

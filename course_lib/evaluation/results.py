@@ -38,7 +38,8 @@ class Result:
         object.__setattr__(self, "seconds", np.asarray(self.seconds, dtype=np.float64))
         if self.boxes.ndim != 2 or self.seconds.shape != (len(self.boxes),):
             raise DataError(
-                f"boxes {self.boxes.shape} and seconds {self.seconds.shape}; expected (T, 4) and (T,)"
+                f"boxes {self.boxes.shape} and seconds {self.seconds.shape}; expected (T, 4) and "
+                "(T,)"
             )
 
     def __len__(self) -> int:
@@ -57,7 +58,8 @@ SUPERVISED = {"vot": "baseline", "vot-realtime": "realtime"}
 def supervised_path(
     root: Path | str, benchmark: str, tracker: str, sequence: str, protocol: str = "vot"
 ) -> Path:
-    """Where a run under VOT's supervised protocol stands, with or without the real-time rule, as VOT lays it out."""
+    """Where a run under VOT's supervised protocol stands, with or without the real-time rule, as
+    VOT lays it out."""
     return (
         Path(root) / benchmark / tracker / SUPERVISED[protocol] / sequence / f"{sequence}_001.txt"
     )
@@ -94,7 +96,8 @@ def write_columns(path: Path, seconds: np.ndarray) -> None:
 def read_result(path: Path, first_pixel: int = 0) -> Result:
     """Boxes and seconds of one run; numbers may be separated by commas, tabs or spaces.
 
-    Raises MissingDataError if the file is missing, DataError naming file and line if a row is not four numbers.
+    Raises MissingDataError if the file is missing, DataError naming file and line if a row is not
+    four numbers.
     """
     if not path.is_file():
         raise MissingDataError(

@@ -18,7 +18,8 @@ COLUMNS = ("auc", "success50", "precision20", "normalised_precision", "mean_iou"
 class TrackerScores:
     """Scores of one tracker: by sequence name its curves and frames per second.
 
-    Where nobody measured, the latter are NaN. `empty` counts the rows of its results that hold no box (NaN, no width or no height).
+    Where nobody measured, the latter are NaN. `empty` counts the rows of its results that hold no
+    box (NaN, no width or no height).
     """
 
     sequences: dict[str, SequenceScore]

@@ -38,7 +38,8 @@ VOT_HEADS = {
 }
 VOT_NOTE = (
     "Pooled: over the frames of all sequences together, as pysot does. By length: each sequence's "
-    "own figure, weighted by its length, as VOT's toolkit does. The two differ; compare like with like."
+    "own figure, weighted by its length, as VOT's toolkit does. The two differ; compare like with "
+    "like."
 )
 MARK = "<!-- written by course_lib report -->"
 

@@ -1,6 +1,8 @@
-"""Searching for a tracker's settings: how much of a published number is the network, and how much the search?
+"""Searching for a tracker's settings: how much of a published number is the network, and how much
+the search?
 
-The optimiser is Optuna's; what is ours is that it only ever sees clips made by code, never a benchmark.
+The optimiser is Optuna's; what is ours is that it only ever sees clips made by code, never a
+benchmark.
 """
 
 from __future__ import annotations
@@ -49,7 +51,8 @@ def search_settings(
         trials: how many to make; seed: of the sampler, so that a search can be repeated.
         start: settings to try first.
 
-    Raises SettingsError for an empty space or range, DataError for clips that are no generated ones.
+    Raises SettingsError for an empty space or range, DataError for clips that are no generated
+    ones.
     """
     import optuna
 
@@ -60,7 +63,8 @@ def search_settings(
     real = [c.name for c in clips if not c.name.startswith("gen-")]
     if real or not clips:
         raise DataError(
-            f"settings are searched on generated clips only, not on {', '.join(real) or 'nothing'}: what a search has seen "
+            "settings are searched on generated clips only, not on "
+            f"{', '.join(real) or 'nothing'}: what a search has seen "
             "is no test any more. Take them from load_benchmark('generated-v1') or make_clip."
         )
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -48,7 +48,8 @@ class VideoWriter:
     """Writes pictures as H.264 in MP4, one by one; memory does not grow with their number.
 
     Every picture is scaled to the size of the first; an odd side gets one more row or column, a
-    copy of the last, because the codec wants even ones. Each frame is shown at the time given with it.
+    copy of the last, because the codec wants even ones. Each frame is shown at the time given with
+    it.
 
     Args:
         path: the file; see `write_video` and `files.whole_file` for writing it whole or not at all.

@@ -1,4 +1,5 @@
-"""VOT's supervised protocol (2013 to 2019): a tracker that loses its target is started again five frames later.
+"""VOT's supervised protocol (2013 to 2019): a tracker that loses its target is started again five
+frames later.
 
 Kristan et al.: A Novel Performance Evaluation Methodology for Single-Target Trackers, PAMI 2016.
 """
@@ -29,7 +30,8 @@ class SupervisedRun:
     Attributes:
         codes: (T,) INIT, FAILURE, SKIPPED or TRACKED.
         boxes: (T, 4) the tracker's boxes, 0-based pixels; NaN where it gave none.
-        overlaps: (T,) overlap with the truth: 1 where it was started, 0 where it failed, NaN where it was skipped.
+        overlaps: (T,) overlap with the truth: 1 where it was started, 0 where it failed, NaN where
+            it was skipped.
     """
 
     codes: np.ndarray
@@ -45,7 +47,8 @@ class SupervisedRun:
 def run_supervised(
     make: Callable[[], Tracker], sequence: Sequence, skip: int = 5, exact: bool = False
 ) -> SupervisedRun:
-    """Run a fresh tracker; at each failure (overlap 0) wait until `skip` frames after it and start anew.
+    """Run a fresh tracker; at each failure (overlap 0) wait until `skip` frames after it and start
+    anew.
 
     Frames without a true box are skipped over when starting, and are no failure when tracking. What
     the tracker is started on is `sequence.boxes`; where the truth is a polygon, that is a box made
@@ -84,7 +87,8 @@ def true_regions(sequence: Sequence) -> np.ndarray:
 
 
 def counted_overlaps(run: SupervisedRun, burn_in: int = 10) -> np.ndarray:
-    """Overlaps (T,) of frames tracked; NaN elsewhere and for `burn_in` frames from each start on."""
+    """Overlaps (T,) of frames tracked; NaN elsewhere and for `burn_in` frames from each start
+    on."""
     counted = run.codes == TRACKED  # (T,)
     for start in np.flatnonzero(run.codes == INIT):
         counted[start : start + burn_in] = False
@@ -104,8 +108,8 @@ def accuracy(runs: list[SupervisedRun], burn_in: int = 10) -> float:
 def robustness(runs: list[SupervisedRun], sensitivity: float = 30.0) -> dict[str, float]:
     """Failures of a tracker over all sequences pooled, which is pysot's way.
 
-    "failures" is their number, "per_100_frames" 100 · failures / frames, "reliability" exp(−S · failures / frames),
-    the share of runs of S frames expected to go without a failure.
+    "failures" is their number, "per_100_frames" 100 · failures / frames, "reliability" exp(−S ·
+    failures / frames), the share of runs of S frames expected to go without a failure.
     """
     failures, frames = sum(run.failures for run in runs), sum(len(run.codes) for run in runs)
     return {

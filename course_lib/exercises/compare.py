@@ -26,7 +26,8 @@ def as_number(value: Any, what: str) -> float:
 
 
 def as_array(value: Any, shape: tuple[int, ...], what: str, allow_nan: bool = False) -> np.ndarray:
-    """`value` as a real or complex float array of exactly `shape`; raises Wrong saying what it is instead."""
+    """`value` as a real or complex float array of exactly `shape`; raises Wrong saying what it is
+    instead."""
     value = _plain(value)
     if not isinstance(value, (np.ndarray, np.generic, list, tuple, numbers.Number)):
         raise Wrong(f"{what} should be an array of shape {shape}; yours is {_kind(value)}")
@@ -69,7 +70,8 @@ def require_close(
 
 
 def same(actual: Any, expected: Any, tolerance: float = 1e-6) -> bool:
-    """True if two arrays of numbers have one shape and agree within `tolerance` of the largest expected value."""
+    """True if two arrays of numbers have one shape and agree within `tolerance` of the largest
+    expected value."""
     actual, expected = np.asarray(actual), np.asarray(expected)
     if actual.shape != expected.shape or actual.dtype.kind not in "fiucb":
         return False

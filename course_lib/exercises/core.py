@@ -4,14 +4,15 @@
     def iou(a, b):
         ...
 
-runs the check named "boxes.iou" at once and says what it found. While the answer is not written, or not
-right, the course's own version stands in, and the page says so: a student who is stuck runs on.
-With `COURSE_STRICT=1` (the solutions' own test) nothing stands in and `award` raises unless the answer is right. With
-`COURSE_GRADING=1` `award` raises as well, but the course's version stands in: a missing answer costs its own points, and
-not those of the later ones that build on it. A term's grading decides on points by `judge.py`, which no cell reaches.
+runs the check named "boxes.iou" at once and says what it found. While the answer is not written, or
+not right, the course's own version stands in, and the page says so: a student who is stuck runs on.
+With `COURSE_STRICT=1` (the solutions' own test) nothing stands in and `award` raises unless the
+answer is right. With `COURSE_GRADING=1` `award` raises as well, but the course's version stands in:
+a missing answer costs its own points, and not those of the later ones that build on it. A term's
+grading decides on points by `judge.py`, which no cell reaches.
 
-The checks themselves are in `lesson00.py`, `lesson01.py`, …: a function that compares the answer with the
-reference and raises `Wrong` with a sentence in the words of the subject.
+The checks themselves are in `lesson00.py`, `lesson01.py`, …: a function that compares the answer
+with the reference and raises `Wrong` with a sentence in the words of the subject.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ RECORDS: dict[str, Record] = {}  # of the notebook that runs in this kernel
 
 
 def check(name: str, reference: Any) -> Callable[[Examine], Examine]:
-    """Register the decorated function as the check of exercise `name`, answered correctly by `reference`."""
+    """Register the decorated function as the check of exercise `name`, answered correctly by
+    `reference`."""
 
     def register(examine: Examine) -> Examine:
         CHECKS[name] = Check(name, reference, examine)
@@ -75,7 +77,8 @@ def check(name: str, reference: Any) -> Callable[[Examine], Examine]:
 
 
 def exercise(name: str) -> Callable[[Any], Any]:
-    """Check the decorated answer to exercise `name`, say what was found, and return what later cells use.
+    """Check the decorated answer to exercise `name`, say what was found, and return what later
+    cells use.
 
     That is the answer where it is right, else the reference; in strict mode always the answer.
     """
@@ -94,8 +97,9 @@ def exercise(name: str) -> Callable[[Any], Any]:
 def examine(name: str, answer: Any, seed: int | None = None) -> tuple[str, str]:
     """Status ("right", "wrong", "not attempted") of an answer, and the sentence that says why.
 
-    `seed` changes the random inputs of the check; the reference cannot be called while it runs. Inputs that the reference
-    itself does not pass are drawn anew: chance can make a right answer and a wrong one agree.
+    `seed` changes the random inputs of the check; the reference cannot be called while it runs.
+    Inputs that the reference itself does not pass are drawn anew: chance can make a right answer
+    and a wrong one agree.
     """
     found = find_check(name)
     seed = zlib.crc32(name.encode()) if seed is None else seed
@@ -121,7 +125,8 @@ def _verdict(found: Check, answer: Any, reference: Any, seed: int) -> tuple[str,
 
 
 class NotRight(AssertionError):
-    """An answer that earns no points. A notebook, and the feedback made of it, shows the sentence without the course's lines."""
+    """An answer that earns no points. A notebook, and the feedback made of it, shows the sentence
+    without the course's lines."""
 
     def _render_traceback_(self) -> list[str]:
         """What IPython prints in place of a traceback."""
@@ -129,11 +134,12 @@ class NotRight(AssertionError):
 
 
 def award(name: str, points: int, hidden: bool = False) -> None:
-    """Say how many of `points` the answer to exercise `name` earns. The cell below each exercise calls it.
+    """Say how many of `points` the answer to exercise `name` earns. The cell below each exercise
+    calls it.
 
-    In strict mode and while grading an answer that is not right raises NotRight, and nbgrader gives the cell no points.
-    `hidden=True` checks again with the instructor's own random inputs (COURSE_GRADING_SEED), unless a judge does so
-    after this cell (COURSE_JUDGED).
+    In strict mode and while grading an answer that is not right raises NotRight, and nbgrader gives
+    the cell no points. `hidden=True` checks again with the instructor's own random inputs
+    (COURSE_GRADING_SEED), unless a judge does so after this cell (COURSE_JUDGED).
     """
     record = RECORDS.get(name)
     if record is None:
@@ -191,7 +197,8 @@ def _set(variable: str) -> bool:
 
 
 def _where_it_stopped(problem: Exception) -> str:
-    """The error in the student's own lines: its kind, its text, and the last line that is not the course's."""
+    """The error in the student's own lines: its kind, its text, and the last line that is not the
+    course's."""
     own = [
         f
         for f in traceback.extract_tb(problem.__traceback__)

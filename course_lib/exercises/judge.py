@@ -1,6 +1,8 @@
-"""The judge: whether an answer earns its points, decided out of the notebook's reach while it is graded.
+"""The judge: whether an answer earns its points, decided out of the notebook's reach while it is
+graded.
 
-`seal` runs in the notebook's process before the first cell. From then on nothing that a cell changes decides on points:
+`seal` runs in the notebook's process before the first cell. From then on nothing that a cell
+changes decides on points:
 
 * the judge works with a copy of the checks of its own, to which no name in the process leads;
 * before each verdict every function of the course, of NumPy and of Python that was exchanged is put back; one that is
@@ -40,7 +42,8 @@ FILES = {"open", "sqlite3.connect", "os.remove", "os.rename", "os.listdir", "os.
 def seal(place: str) -> None:
     """Set the judge up with the order in the file `place`, and delete that file.
 
-    The order is JSON: "secret" (hexadecimal), "seed" of the hidden inputs, "exercises" (names), "term" (its folder).
+    The order is JSON: "secret" (hexadecimal), "seed" of the hidden inputs, "exercises" (names),
+    "term" (its folder).
     """
     order = json.loads(Path(place).read_text(encoding="utf-8"))
     os.unlink(place)
@@ -54,7 +57,8 @@ def seal(place: str) -> None:
 
 
 def listen(order: dict[str, Any], records: dict[str, Any], out: Any) -> None:
-    """Answer the audit event with a signed line on `out`. Called on the judge's own copy of this module."""
+    """Answer the audit event with a signed line on `out`. Called on the judge's own copy of this
+    module."""
     judge = _Judge(order["seed"], records)
     secret, term, here = bytes.fromhex(order["secret"]), order["term"], os.getcwd()
     looking = False
@@ -93,7 +97,8 @@ class _Judge:
         self.before = untouched.Snapshot()
 
     def verdict(self, name: str) -> tuple[str, str]:
-        """Status and sentence. A record says what the visible check found; it may be forged, so hidden inputs decide."""
+        """Status and sentence. A record says what the visible check found; it may be forged, so
+        hidden inputs decide."""
         self.before.put_back()
         record = self.records.get(name)
         if record is None:
@@ -127,7 +132,8 @@ def _signed(secret: bytes, name: str, nonce: str, status: str, words: str) -> st
 
 
 def _private_copy() -> dict[str, ModuleType]:
-    """Every module of course_lib.exercises imported once more, and kept out of the list of modules."""
+    """Every module of course_lib.exercises imported once more, and kept out of the list of
+    modules."""
     public = {n: m for n, m in sys.modules.items() if f"{n}.".startswith("course_lib.exercises.")}
     try:
         for name in public:
@@ -157,14 +163,16 @@ def _is_closed(event: str, given: tuple) -> bool:
 
 
 def _asked_by_a_cell(frame: Any) -> bool:
-    """Whether the code that caused an event was written in the notebook, not in Python or an installed package."""
+    """Whether the code that caused an event was written in the notebook, not in Python or an
+    installed package."""
     while frame.f_code.co_filename == INSPECT and frame.f_back is not None:
         frame = frame.f_back  # it hands frames to whoever asks
     return not frame.f_code.co_filename.startswith(OWN)
 
 
 def _is_the_terms(path: Any, term: str, here: str) -> bool:
-    """Whether a path is nbgrader's in the term's folder, and does not lie in the submission's own."""
+    """Whether a path is nbgrader's in the term's folder, and does not lie in the submission's
+    own."""
     if not isinstance(path, (str, bytes)):
         return False
     real = os.path.realpath(os.fsdecode(path))

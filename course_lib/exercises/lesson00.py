@@ -26,12 +26,14 @@ def examine_centre(answer, reference, rng) -> None:
         x, y, w, h = kept
         if same(given, [x + w, y + h, w, h]):
             raise Wrong(
-                "your point is the bottom-right corner: the centre lies half a width and half a height away"
+                "your point is the bottom-right corner: the centre lies half a width and half a "
+                "height away"
             )
         if same(given, [x + (w - 1) / 2, y + (h - 1) / 2, w, h]):
             raise Wrong(
                 "your centre is half a pixel up and to the left. Boxes here are continuous: "
-                "(0, 0, 2, 2) covers two whole pixels each way, and its centre is (1, 1), not (0.5, 0.5)"
+                "(0, 0, 2, 2) covers two whole pixels each way, and its centre is (1, 1), not "
+                "(0.5, 0.5)"
             )
         if same(given, [x + h / 2, y + w / 2, w, h]):
             raise Wrong("width and height are exchanged: x goes with w, y goes with h")

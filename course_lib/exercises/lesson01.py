@@ -27,7 +27,8 @@ def examine_corners(answer, reference, rng) -> None:
     result = as_array(result, (6, 4), "for six boxes the result")
     if same(result, reference(kept) - [0, 0, 1, 1]):
         raise Wrong(
-            "your right and bottom edges lie one pixel too far in: x2 is x + w here, not the last pixel x + w − 1"
+            "your right and bottom edges lie one pixel too far in: x2 is x + w here, not the last "
+            "pixel x + w − 1"
         )
     require_close(
         result, reference(kept), "the corner array", hint="its columns are x, y, x + w, y + h"
@@ -46,11 +47,13 @@ def examine_iou(answer, reference, rng) -> None:
     shifted = value(ten, half, "the IoU of two squares, one shifted by half its width,")
     if np.isclose(shifted, 0.5):
         raise Wrong(
-            "two squares shifted by half a width give 1/2 in your version: divide by the union, not by one area"
+            "two squares shifted by half a width give 1/2 in your version: divide by the union, "
+            "not by one area"
         )
     if np.isclose(shifted, 1 / 4):
         raise Wrong(
-            "two squares shifted by half a width give 1/4 in your version: the union counts the shared part once, so take it off"
+            "two squares shifted by half a width give 1/4 in your version: the union counts the "
+            "shared part once, so take it off"
         )
     if not np.isclose(shifted, 1 / 3):
         raise Wrong(
@@ -59,13 +62,15 @@ def examine_iou(answer, reference, rng) -> None:
     if not np.isclose(value(ten, apart, "the IoU of two boxes far apart"), 0):
         raise Wrong(
             "two boxes that lie apart in x and in y have IoU 0; yours is "
-            f"{value(ten, apart, 'the IoU'):.4g}. A negative width times a negative height is positive: keep each side at 0 or above"
+            f"{value(ten, apart, 'the IoU'):.4g}. A negative width times a negative height is "
+            "positive: keep each side at 0 or above"
         )
     if not np.isclose(
         value(ten, np.array([20.0, 0, 10, 10]), "the IoU of two boxes apart in x only"), 0
     ):
         raise Wrong(
-            "two boxes that lie apart in x only should have IoU 0: keep each side of the intersection at 0 or above"
+            "two boxes that lie apart in x only should have IoU 0: keep each side of the "
+            "intersection at 0 or above"
         )
     for a, b in zip(random_boxes(rng, 20), random_boxes(rng, 20), strict=True):
         b[:2] = a[:2] + rng.uniform(-10, 10, 2)
@@ -85,12 +90,14 @@ def examine_centre_error(answer, reference, rng) -> None:
         raise Wrong("a shift of (3, 4) gives 25 in your version: take the square root")
     if np.isclose(first, 7):
         raise Wrong(
-            "a shift of (3, 4) gives 7 in your version: that is the city-block distance; the error is the straight line, 5"
+            "a shift of (3, 4) gives 7 in your version: that is the city-block distance; the error "
+            "is the straight line, 5"
         )
     wide = as_number(answer(a.copy(), np.array([0.0, 0, 30, 20])), "the centre error")
     if np.isclose(first, 5) and np.isclose(wide, 0):
         raise Wrong(
-            "two boxes with the same corner but other widths have distance 0 in your version: compare centres, not corners"
+            "two boxes with the same corner but other widths have distance 0 in your version: "
+            "compare centres, not corners"
         )
     for p, q in zip(random_boxes(rng, 10), random_boxes(rng, 10), strict=True):
         value = as_number(answer(p.copy(), q.copy()), "the centre error")
@@ -105,12 +112,14 @@ def examine_success(answer, reference, rng) -> None:
     perfect = as_array(answer(np.ones(8)), (21,), "the curve of eight perfect frames")
     if perfect[-1] != 0:
         raise Wrong(
-            "a perfect tracker reaches your curve's last threshold: no IoU is above 1, and the rule is `>`, not `>=`"
+            "a perfect tracker reaches your curve's last threshold: no IoU is above 1, and the "
+            "rule is `>`, not `>=`"
         )
     exact = as_array(answer(np.array([0.5, 0.2])), (21,), "the curve")
     if exact[10] != 0:
         raise Wrong(
-            "a frame with IoU exactly 0.5 counts at threshold 0.5 in your version; the rule is strictly above"
+            "a frame with IoU exactly 0.5 counts at threshold 0.5 in your version; the rule is "
+            "strictly above"
         )
     ious = rng.uniform(0, 1, 40)
     curve = as_array(answer(ious.copy()), (21,), "the success curve")
@@ -130,13 +139,15 @@ def examine_auc(answer, reference, rng) -> None:
     value = as_number(answer(curve), "the AUC")
     if np.isclose(value, curve.sum()):
         raise Wrong(
-            "your AUC is the sum of the 21 values; it is their mean, so that it stays between 0 and 1"
+            "your AUC is the sum of the 21 values; it is their mean, so that it stays between 0 "
+            "and 1"
         )
     if np.isclose(value, curve[10]):
         raise Wrong("your value is the success rate at IoU 0.5; the AUC looks at all thresholds")
     if np.isclose(value, np.sum((curve[1:] + curve[:-1]) / 2) * 0.05):
         raise Wrong(
-            "your value is the trapezoid area, as TrackingNet takes it; OTB takes the mean of the 21 values"
+            "your value is the trapezoid area, as TrackingNet takes it; OTB takes the mean of the "
+            "21 values"
         )
     require_close(value, reference(curve), "the AUC")
 
@@ -147,13 +158,15 @@ def examine_precision(answer, reference, rng) -> None:
     exact = as_array(answer(np.array([20.0, 60.0])), (51,), "the precision curve")
     if np.isclose(exact[20], 0) and np.isclose(exact[21], 0.5):
         raise Wrong(
-            "a frame with an error of exactly 20 px does not count at 20 px in your version; the rule is `<=`"
+            "a frame with an error of exactly 20 px does not count at 20 px in your version; the "
+            "rule is `<=`"
         )
     errors = rng.uniform(0, 70, 60)
     curve = as_array(answer(errors.copy()), (51,), "the precision curve")
     if same(curve, 1 - reference(errors)):
         raise Wrong(
-            "your curve falls: it counts the frames that are too far away instead of those near enough"
+            "your curve falls: it counts the frames that are too far away instead of those near "
+            "enough"
         )
     if same(curve, reference(errors) * len(errors)):
         raise Wrong("your curve counts frames: divide by their number to get fractions")
@@ -179,7 +192,8 @@ def examine_stay_put(answer, reference, rng) -> None:
     own += 5
     if not same(tracker.update(frame), first):
         raise Wrong(
-            "your tracker keeps the caller's array itself: when the caller changes it later your box moves. Keep a copy"
+            "your tracker keeps the caller's array itself: when the caller changes it later your "
+            "box moves. Keep a copy"
         )
     tracker.init(frame, second)
     require_close(
@@ -221,14 +235,16 @@ def examine_ope(answer, reference, rng) -> None:
     inits = [(frame, box) for kind, frame, box in spy.calls if kind == "init"]
     if len(inits) != 1:
         raise Wrong(
-            f"`init` was called {len(inits)} times; one pass starts the tracker once and never helps it again"
+            f"`init` was called {len(inits)} times; one pass starts the tracker once and never "
+            "helps it again"
         )
     if inits[0][0] != 0 or not same(inits[0][1], sequence.boxes[0]):
         raise Wrong("`init` should get frame 0 and the true box of frame 0")
     seen = [frame for kind, frame, _ in spy.calls if kind == "update"]
     if seen == list(range(T)):
         raise Wrong(
-            "`update` was called on frame 0 too; the tracker has just been told where the target is there"
+            "`update` was called on frame 0 too; the tracker has just been told where the target "
+            "is there"
         )
     if seen != list(range(1, T)):
         raise Wrong(

@@ -56,7 +56,8 @@ def examine_preprocess(answer, reference, rng) -> None:
     small = np.log1p(kept / 255.0)
     if same(result, (small - small.mean()) / (small.std() + 1e-5) * window, 1e-4):
         raise Wrong(
-            "you divide by 255 before the logarithm: there log(1 + f) is nearly a straight line. Take it of the values 0 … 255"
+            "you divide by 255 before the logarithm: there log(1 + f) is nearly a straight line. "
+            "Take it of the values 0 … 255"
         )
     require_close(
         result,
@@ -81,11 +82,13 @@ def examine_target(answer, reference, rng) -> None:
     row, column = (int(i) for i in np.unravel_index(target.argmax(), target.shape))
     if (row, column) != (h // 2, w // 2):
         raise Wrong(
-            f"your response peaks at (row, column) = ({row}, {column}); the middle of a {h}×{w} patch is ({h // 2}, {w // 2})"
+            f"your response peaks at (row, column) = ({row}, {column}); the middle of a {h}×{w} "
+            f"patch is ({h // 2}, {w // 2})"
         )
     if not np.isclose(target.max(), 1):
         raise Wrong(
-            f"your peak is {target.max():.4g}; the wanted response has peak 1, it is not a probability density"
+            f"your peak is {target.max():.4g}; the wanted response has peak 1, it is not a "
+            "probability density"
         )
     squared = (np.arange(h)[:, None] - h // 2) ** 2 + (np.arange(w)[None, :] - w // 2) ** 2
     if same(target, np.exp(-squared / (2 * sigma))):
@@ -143,7 +146,8 @@ def examine_respond(answer, reference, rng) -> None:
             response, np.fft.fftshift(expected)
         ):
             raise Wrong(
-                "your response is rolled by half its size: g has its peak in the middle, so nothing needs to be shifted here"
+                "your response is rolled by half its size: g has its peak in the middle, so "
+                "nothing needs to be shifted here"
             )
         require_close(
             response, expected, "the response", hint="transform, times A / B, transform back"
@@ -151,11 +155,13 @@ def examine_respond(answer, reference, rng) -> None:
         found = as_number(given[1], "dx"), as_number(given[2], "dy")
         if dx != dy and found == (dy, dx):
             raise Wrong(
-                f"the target moved {dx} px right and {dy} px down, you say {found[0]:g} and {found[1]:g}: the row is y"
+                f"the target moved {dx} px right and {dy} px down, you say {found[0]:g} and "
+                f"{found[1]:g}: the row is y"
             )
         if found == (dx + w // 2, dy + h // 2):
             raise Wrong(
-                "your dx, dy are the place of the peak; the displacement is counted from the middle of the patch"
+                "your dx, dy are the place of the peak; the displacement is counted from the "
+                "middle of the patch"
             )
         if found != (dx, dy):
             raise Wrong(f"the target moved by ({dx}, {dy}), you say ({found[0]:g}, {found[1]:g})")
@@ -175,7 +181,8 @@ def examine_update(answer, reference, rng) -> None:
     swapped_A, swapped_B = reference(A, B, patch, target, 0.875)
     if same(new_A, swapped_A) and same(new_B, swapped_B):
         raise Wrong(
-            "the weights are swapped: the new patch has η, the past 1 − η. Yours forgets almost everything in one frame"
+            "the weights are swapped: the new patch has η, the past 1 − η. Yours forgets almost "
+            "everything in one frame"
         )
     F, G = np.fft.fft2(patch), np.fft.fft2(target)
     if same(new_A, A + 0.125 * G * np.conj(F)) or same(new_B, B + 0.125 * np.abs(F) ** 2):
@@ -222,11 +229,13 @@ def examine_psr(answer, reference, rng) -> None:
             value, (kept.max() - kept[mask].mean()) / kept[mask].std()
         ) and not np.isclose(value, right):
             raise Wrong(
-                f"with the peak at ({row}, {column}), near the border, a start index is negative and counts from the end: use max(0, …)"
+                f"with the peak at ({row}, {column}), near the border, a start index is negative "
+                "and counts from the end: use max(0, …)"
             )
         if np.isclose(value, (kept.max() - kept.mean()) / kept.std()):
             raise Wrong(
-                "your mean and deviation include the peak itself: leave the 11 × 11 window around it out"
+                "your mean and deviation include the peak itself: leave the 11 × 11 window around "
+                "it out"
             )
         if np.isclose(value, reference(kept, 10 + 3)) or np.isclose(value, reference(kept, 9)):
             raise Wrong(
@@ -264,7 +273,8 @@ def examine_tracker(answer, reference, rng) -> None:
     again = as_array(tracker.update(paste(clip.scene, clip.target, place)), (4,), "the box")
     if float(iou(again, [*place, *clip.boxes[0][2:]])) < 0.7:
         raise Wrong(
-            "after 15 empty frames your tracker does not know its target any more: below the PSR threshold it must not learn"
+            "after 15 empty frames your tracker does not know its target any more: below the PSR "
+            "threshold it must not learn"
         )
 
 

@@ -22,13 +22,15 @@ def examine_shifts(answer, reference, rng) -> None:
     require_untouched(kept, x, "the signal")
     if same(given, np.array([np.roll(x, -i) for i in range(n)])):
         raise Wrong(
-            "your row 1 is the signal moved one place to the left: row i is moved i places to the right"
+            "your row 1 is the signal moved one place to the left: row i is moved i places to the "
+            "right"
         )
     if same(given, right.T):
         raise Wrong("your shifts stand in columns: each row is one shift")
     if same(given, np.triu(right)):
         raise Wrong(
-            "what leaves on the right does not come back on the left: your shifts leave zeros behind"
+            "what leaves on the right does not come back on the left: your shifts leave zeros "
+            "behind"
         )
     if not same(given[0], x):
         raise Wrong("your row 0 is not the signal itself: it is the shift by 0 places")
@@ -46,12 +48,14 @@ def examine_ridge(answer, reference, rng) -> None:
     a, b = np.fft.fft(x), np.fft.fft(y)
     if np.abs(given.imag).max() > 1e-9:
         raise Wrong(
-            "w is complex: either it still lies in the Fourier domain, or `.real` is missing at the end"
+            "w is complex: either it still lies in the Fourier domain, or `.real` is missing at "
+            "the end"
         )
     given = given.real
     if same(given, np.fft.ifft(np.conj(a) * b / (np.abs(a) ** 2 + regulariser)).real):
         raise Wrong(
-            "your w belongs to a matrix with the shifts in its columns: with the shifts as rows the numerator is x̂ ŷ, without conjugate"
+            "your w belongs to a matrix with the shifts in its columns: with the shifts as rows "
+            "the numerator is x̂ ŷ, without conjugate"
         )
     if same(given, np.fft.ifft(a * b / np.abs(a) ** 2).real, 1e-5):
         raise Wrong("λ is missing: you divide by |x̂|² alone")
@@ -95,7 +99,8 @@ def examine_kernel(answer, reference, rng) -> None:
     given = answer(x.copy(), z.copy(), bandwidth)
     if np.shape(given) == (C, h, w):
         raise Wrong(
-            "your answer has one map for each channel: the distance is summed over channels, then there is one map"
+            "your answer has one map for each channel: the distance is summed over channels, then "
+            "there is one map"
         )
     given = as_array(given, (h, w), "the kernel's map")
     if np.abs(np.imag(given)).max() > 1e-9:
@@ -124,7 +129,8 @@ def examine_kernel(answer, reference, rng) -> None:
     same_patch = as_array(answer(x, x.copy(), 0.01), (h, w), "the kernel of x with itself")
     if same_patch.real.max() > 1 + 1e-9:
         raise Wrong(
-            "the kernel of a patch with itself is above 1: rounding made a squared distance negative; use np.maximum"
+            "the kernel of a patch with itself is above 1: rounding made a squared distance "
+            "negative; use np.maximum"
         )
 
 
@@ -141,7 +147,8 @@ def examine_train(answer, reference, rng) -> None:
     given = given.real
     if same(given, np.fft.ifft2(Y / np.fft.fft2(kernel + regulariser)).real):
         raise Wrong(
-            "λ was added to the kernel in space, where it only changes the mean: add it to the transform"
+            "λ was added to the kernel in space, where it only changes the mean: add it to the "
+            "transform"
         )
     if same(given, np.fft.ifft2(Y / K).real, 1e-5):
         raise Wrong("λ is missing")
@@ -155,7 +162,8 @@ def examine_train(answer, reference, rng) -> None:
 
 
 def plain_histogram(strength: np.ndarray, direction: np.ndarray, cell: int) -> np.ndarray:
-    """For each of 18 directions the strength of its pixels in each cell, (18, h // cell, w // cell), from (h, w) each."""
+    """For each of 18 directions the strength of its pixels in each cell, (18, h // cell, w //
+    cell), from (h, w) each."""
     rows, columns = strength.shape[0] // cell, strength.shape[1] // cell
     of_direction = np.where(direction == np.arange(18)[:, None, None], strength, 0.0)  # (18, h, w)
     return of_direction.reshape(18, rows, cell, columns, cell).sum((2, 4))
@@ -184,7 +192,8 @@ def examine_histogram(answer, reference, rng) -> None:
     parts = np.where(direction == np.arange(18)[:, None, None], strength, 0.0)
     if same(given, parts.reshape(18, rows, columns, cell, cell).sum((3, 4))):
         raise Wrong(
-            "your cells are not squares: reshape to (18, rows, cell, columns, cell) and sum over the two cell axes"
+            "your cells are not squares: reshape to (18, rows, cell, columns, cell) and sum over "
+            "the two cell axes"
         )
     require_close(given, right, "the histogram")
 
@@ -216,7 +225,8 @@ def examine_size(answer, reference, rng) -> None:
             )
         if got != right:
             raise Wrong(
-                f"{where}: you say {got:g}, expected {right}: the first is not weighed, the others are"
+                f"{where}: you say {got:g}, expected {right}: the first is not weighed, the others "
+                "are"
             )
 
 
@@ -229,7 +239,8 @@ def examine_tracker(answer, reference, rng) -> None:
     first = as_array(tracker.update(clip.frames[1]), (4,), "the box")[:2] - clip.boxes[0][:2]
     if np.allclose(first, [2, 1]):
         raise Wrong(
-            "your box moves 2 right and 1 down where the target moves 8 and 4: a cell is 4 pixels wide"
+            "your box moves 2 right and 1 down where the target moves 8 and 4: a cell is 4 pixels "
+            "wide"
         )
     followed(
         answer(), clip, lost="Is the model updated at all?", growth=0.11
@@ -246,12 +257,14 @@ def _check_place(tracker, clip) -> None:
         box = as_array(tracker.update(paste(clip.scene, clip.target, place)), (4,), "the box")
         if float(iou(box, [*place, *clip.boxes[0][2:]])) < 0.5:
             raise Wrong(
-                "your tracker loses a target that jumps to and fro: is the patch it learns cut at the new centre?"
+                "your tracker loses a target that jumps to and fro: is the patch it learns cut at "
+                "the new centre?"
             )
 
 
 def _check_learning(tracker, rng) -> None:
-    """The target turns slowly into another texture; then it jumps one way, and its old picture appears on the other side."""
+    """The target turns slowly into another texture; then it jumps one way, and its old picture
+    appears on the other side."""
     old, new = moving_texture(rng, (0, 0), 1), moving_texture(rng, (0, 0), 1)
     tracker.init(old.frames[0], old.boxes[0].copy())
     place = old.boxes[0][:2]
@@ -267,5 +280,6 @@ def _check_learning(tracker, rng) -> None:
     box = as_array(tracker.update(paste(beside, new.target, place - [16, 0])), (4,), "the box")
     if float(iou(box, [*(place - [16, 0]), *old.boxes[0][2:]])) < 0.5:
         raise Wrong(
-            "your tracker does not know a target whose looks changed slowly: are both x and α updated in every frame?"
+            "your tracker does not know a target whose looks changed slowly: are both x and α "
+            "updated in every frame?"
         )

@@ -22,13 +22,15 @@ def examine_side(answer, reference, rng) -> None:
         given, expected = as_number(answer(box.copy()), "the side"), float(reference(box))
         if same(given, np.sqrt((w + (w + h) / 4) * (h + (w + h) / 4))):
             raise Wrong(
-                "you widen the box by (w + h) / 4 in all; that much belongs on each side, so w and h each grow by (w + h) / 2"
+                "you widen the box by (w + h) / 4 in all; that much belongs on each side, so w and "
+                "h each grow by (w + h) / 2"
             )
         if same(given, expected**2):
             raise Wrong("that is the square's area: take its root")
         if same(given, max(w, h) + (w + h) / 2) or same(given, (w + h) / 2 + (w + h) / 2):
             raise Wrong(
-                "the square has the area of the widened box: the root of the product, not the longer side or the mean"
+                "the square has the area of the widened box: the root of the product, not the "
+                "longer side or the mean"
             )
         if same(given, np.sqrt(w * h)):
             raise Wrong("the context is missing: add (w + h) / 2 to w and to h")
@@ -46,16 +48,19 @@ def examine_crop(answer, reference, rng) -> None:
         step = side / size
         if same(given[:, :2], np.eye(2) / step):
             raise Wrong(
-                "your map goes from the frame to the crop; cv2.warpAffine is asked for the way back: a step of side / size"
+                "your map goes from the frame to the crop; cv2.warpAffine is asked for the way "
+                "back: a step of side / size"
             )
         if same(given[:, 2], [cx - side / 2, cy - side / 2]):
             raise Wrong(
-                "your crop is shifted by half a pixel: pixel 0 has its centre at 0.5, in the crop and in the frame; "
+                "your crop is shifted by half a pixel: pixel 0 has its centre at 0.5, in the crop "
+                "and in the frame; "
                 "so crop pixel k stands at (k + 0.5)·step + corner − 0.5"
             )
         if same(given[:, 2], [cx, cy]):
             raise Wrong(
-                "your crop begins at the target's centre; its corner is half a side up and left of it"
+                "your crop begins at the target's centre; its corner is half a side up and left of "
+                "it"
             )
         if same(given[:, 2], expected[::-1, 2]) and not same(expected[0, 2], expected[1, 2]):
             raise Wrong("x and y have changed places: the first row gives the column x")
@@ -79,7 +84,10 @@ def examine_output(answer, reference, rng) -> None:
             as_number(answer(size, kernel, stride, padding), "the size"),
             reference(size, kernel, stride, padding),
         )
-        case = f"for {size} cells, kernel {kernel}, stride {stride}, padding {padding} you give {given:g}"
+        case = (
+            f"for {size} cells, kernel {kernel}, stride {stride}, padding {padding} you give "
+            f"{given:g}"
+        )
         if given == expected:
             continue
         if padding and given in (
@@ -129,15 +137,18 @@ def examine_field(answer, reference, rng) -> None:
                 late += (k - 1) * jump
             if field == late:
                 raise Wrong(
-                    f"for {layers} your field is {field:g}: a layer's window is spread by the strides before it, not by its own"
+                    f"for {layers} your field is {field:g}: a layer's window is spread by the "
+                    "strides before it, not by its own"
                 )
             if field == 1 + sum(k - 1 for k, _ in layers):
                 raise Wrong(
-                    f"for {layers} your field is {field:g}: behind a stride, cells stand further apart in the picture"
+                    f"for {layers} your field is {field:g}: behind a stride, cells stand further "
+                    "apart in the picture"
                 )
             if field == right_field - 1:
                 raise Wrong(
-                    f"for {layers} your field is {field:g}: before the first layer a cell sees 1 pixel, not 0"
+                    f"for {layers} your field is {field:g}: before the first layer a cell sees 1 "
+                    "pixel, not 0"
                 )
             raise Wrong(f"for {layers} your field is {field:g}, expected {right_field}")
 
@@ -148,7 +159,8 @@ def examine_alexnet(answer, reference, rng) -> None:
     network = answer()
     if not isinstance(network, nn.Module):
         raise Wrong(
-            f"build_alexnet should return a network (nn.Module); yours is of type {type(network).__name__}"
+            "build_alexnet should return a network (nn.Module); yours is of type "
+            f"{type(network).__name__}"
         )
     convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
     if len(convolutions) != 5:
@@ -156,12 +168,14 @@ def examine_alexnet(answer, reference, rng) -> None:
     for k, c in enumerate(convolutions, start=1):
         if any(int(p) for p in c.padding):
             raise Wrong(
-                f"conv{k} is padded by {c.padding}; SiamFC pads nothing: the target's place would leak into the features"
+                f"conv{k} is padded by {c.padding}; SiamFC pads nothing: the target's place would "
+                "leak into the features"
             )
         groups = 2 if k in (2, 4, 5) else 1
         if c.groups != groups:
             raise Wrong(
-                f"conv{k} has {c.groups} group(s); the table's filters see {c.in_channels // groups} channels: groups={groups}"
+                f"conv{k} has {c.groups} group(s); the table's filters see "
+                f"{c.in_channels // groups} channels: groups={groups}"
             )
     norms = sum(isinstance(m, nn.BatchNorm2d) for m in network.modules())
     if norms != 4:
@@ -174,7 +188,8 @@ def examine_alexnet(answer, reference, rng) -> None:
             out = network(torch.zeros(1, 3, size, size))
             if tuple(out.shape) != (1, 256, cells, cells):
                 raise Wrong(
-                    f"a picture of {size} pixels gives {tuple(out.shape)}; expected (1, 256, {cells}, {cells}). Look at strides and pooling"
+                    f"a picture of {size} pixels gives {tuple(out.shape)}; expected (1, 256, "
+                    f"{cells}, {cells}). Look at strides and pooling"
                 )
         noise = torch.from_numpy(rng.normal(0, 100, (1, 3, 127, 127))).float()
         if float(network(noise).min()) >= 0:
@@ -195,7 +210,8 @@ def examine_correlate(answer, reference, rng) -> None:
         raise Wrong(f"the responses should be a tensor; yours is of type {type(given).__name__}")
     if given.ndim == 4 and 1 in given.shape[:2] and given.numel() == B * 5 * 8:
         raise Wrong(
-            f"your responses have shape {tuple(given.shape)}: right in number; reshape them to (B, H', W') = ({B}, 5, 8)"
+            f"your responses have shape {tuple(given.shape)}: right in number; reshape them to (B, "
+            f"H', W') = ({B}, 5, 8)"
         )
     if tuple(given.shape) == (B, B, 5, 8):
         raise Wrong(
@@ -203,13 +219,15 @@ def examine_correlate(answer, reference, rng) -> None:
         )
     if tuple(given.shape) == (B, C, 5, 8) or tuple(given.shape) == (B * C, 5, 8):
         raise Wrong(
-            "your channels are kept apart (groups = B·C): the response is the sum over all channels of one pair"
+            "your channels are kept apart (groups = B·C): the response is the sum over all "
+            "channels of one pair"
         )
     result = as_array(given, (B, 5, 8), "the responses")
     expected = reference(z, x)
     if same(result, reference(z.flip(2, 3), x), 1e-4):
         raise Wrong(
-            "your exemplar is turned upside down: F.conv2d already correlates, it does not flip its kernel"
+            "your exemplar is turned upside down: F.conv2d already correlates, it does not flip "
+            "its kernel"
         )
     if same(result, reference(z[:1].expand(B, -1, -1, -1), x), 1e-4):
         raise Wrong("the first exemplar slid over every search image; each has its own")
@@ -232,7 +250,10 @@ def examine_labels(answer, reference, rng) -> None:
         if not values <= {-1.0, 1.0}:
             raise Wrong(f"your labels hold {sorted(values)[:4]}; expected −1 and +1 alone")
         found, right = int((labels > 0).sum()), int((expected > 0).sum())
-        case = f"for {size} cells, stride {stride} and radius {radius:g} px {found} cells are positive, expected {right}"
+        case = (
+            f"for {size} cells, stride {stride} and radius {radius:g} px {found} cells are "
+            f"positive, expected {right}"
+        )
         offset = np.arange(size) - (size - 1) / 2
         cells = np.hypot(offset[:, None], offset[None, :])
         if same(labels, np.where(cells <= radius, 1, -1)) and found != right:
@@ -249,7 +270,8 @@ def examine_labels(answer, reference, rng) -> None:
             and found != right
         ):
             raise Wrong(
-                f"{case}: the positives form a square; the distance is Euclidean, so they form a disc"
+                f"{case}: the positives form a square; the distance is Euclidean, so they form a "
+                "disc"
             )
         middle = labels[size // 2, size // 2]
         if middle < 0 or not same(labels, labels[::-1, ::-1]):
@@ -272,13 +294,15 @@ def examine_loss(answer, reference, rng) -> None:
         )
     if not given.requires_grad:
         raise Wrong(
-            "your loss has lost its gradient: compute it with torch, without .item(), .numpy() or .detach()"
+            "your loss has lost its gradient: compute it with torch, without .item(), .numpy() or "
+            ".detach()"
         )
     value, expected = as_number(given, "the loss"), float(reference(v, y).detach())
     plain = torch.nn.functional.softplus(-y * v)
     if same(value, float(plain.mean().detach()), 1e-4):
         raise Wrong(
-            "your loss is not balanced: 13 positives stand against 212 negatives. Give each side the weight 0.5"
+            "your loss is not balanced: 13 positives stand against 212 negatives. Give each side "
+            "the weight 0.5"
         )
     if same(value, 3 * expected, 1e-4):
         raise Wrong("your loss sums over the batch; take the mean")
@@ -292,5 +316,6 @@ def examine_loss(answer, reference, rng) -> None:
     wild = answer(torch.full((1, 15, 15), 200.0) * -y[:1], y[:1])
     if not bool(torch.isfinite(torch.as_tensor(wild)).all()):
         raise Wrong(
-            "for a very wrong response your loss is infinite: exp overflows. F.softplus(t) is log(1 + exp(t)), computed safely"
+            "for a very wrong response your loss is infinite: exp overflows. F.softplus(t) is "
+            "log(1 + exp(t)), computed safely"
         )

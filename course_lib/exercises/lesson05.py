@@ -1,4 +1,5 @@
-"""Checks of lesson 05: pairs, augmentation, the learning rate, one step, exact resumption, reading a curve."""
+"""Checks of lesson 05: pairs, augmentation, the learning rate, one step, exact resumption, reading
+a curve."""
 
 from __future__ import annotations
 
@@ -29,15 +30,18 @@ def examine_pair(answer, reference, rng) -> None:
         for frame in (first, second):
             if frame not in valid:
                 raise Wrong(
-                    f"frame {frame} is not among the valid ones: the target is absent there, or cut off. Draw from `valid`"
+                    f"frame {frame} is not among the valid ones: the target is absent there, or "
+                    "cut off. Draw from `valid`"
                 )
         if abs(second - first) > 60:
             raise Wrong(
-                f"frames {first} and {second} are {abs(second - first)} apart; at most the gap of 60"
+                f"frames {first} and {second} are {abs(second - first)} apart; at most the gap of "
+                "60"
             )
         if first == second:
             raise Wrong(
-                f"both frames are {first}: a pair of one frame teaches nothing about change. Leave the first out"
+                f"both frames are {first}: a pair of one frame teaches nothing about change. Leave "
+                "the first out"
             )
         before += second < first
         seen.append(first)
@@ -47,12 +51,14 @@ def examine_pair(answer, reference, rng) -> None:
         )
     if len(set(seen)) < 60:
         raise Wrong(
-            f"in 400 draws only {len(set(seen))} of 120 frames came first: draw the first among all valid ones"
+            f"in 400 draws only {len(set(seen))} of 120 frames came first: draw the first among "
+            "all valid ones"
         )
     lonely = answer(rng, np.array([5, 300]), 60)
     if tuple(int(v) for v in lonely) not in ((5, 5), (300, 300)):
         raise Wrong(
-            f"of frames 5 and 300, with a gap of 60, you drew {tuple(lonely)}: where no other is in reach, give the first twice"
+            f"of frames 5 and 300, with a gap of 60, you drew {tuple(lonely)}: where no other is "
+            "in reach, give the first twice"
         )
 
 
@@ -67,16 +73,19 @@ def examine_shift(answer, reference, rng) -> None:
     away = (points - middle) * scale  # crop pixels
     if np.abs(away.mean(axis=0)).max() > 1.0:
         raise Wrong(
-            f"your points lie around ({points.mean(axis=0)[0]:.0f}, {points.mean(axis=0)[1]:.0f}); the box's middle is (55, 85): x + w / 2, y + h / 2"
+            f"your points lie around ({points.mean(axis=0)[0]:.0f}, {points.mean(axis=0)[1]:.0f}); "
+            "the box's middle is (55, 85): x + w / 2, y + h / 2"
         )
     if np.abs(away).max() > shift * 1.001:
         raise Wrong(
-            f"the target is shifted by up to {np.abs(away).max():.1f} crop pixels, not {shift:g}: one frame pixel is {scale:g} crop pixels, "
+            f"the target is shifted by up to {np.abs(away).max():.1f} crop pixels, not {shift:g}: "
+            f"one frame pixel is {scale:g} crop pixels, "
             "so divide by the scale"
         )
     if np.abs(away).max() < shift * 0.8:
         raise Wrong(
-            f"the shift never exceeds {np.abs(away).max():.1f} crop pixels; expected up to {shift:g}: divide by the scale, do not multiply"
+            f"the shift never exceeds {np.abs(away).max():.1f} crop pixels; expected up to "
+            f"{shift:g}: divide by the scale, do not multiply"
         )
     if abs(np.corrcoef(away.T)[0, 1]) > 0.5:
         raise Wrong("x and y are shifted by the same amount: draw two numbers")
@@ -91,7 +100,8 @@ def examine_rate(answer, reference, rng) -> None:
     given = np.array([as_number(answer(k, steps, start, end), "the rate") for k in range(steps)])
     if same(given / given[0], np.linspace(start, end, steps) / start, 1e-3):
         raise Wrong(
-            "your rate falls along a straight line: nearly all steps are large ones. It should fall by the same factor each step"
+            "your rate falls along a straight line: nearly all steps are large ones. It should "
+            "fall by the same factor each step"
         )
     right = np.array([reference(k, steps, start, end) for k in range(steps)])
     if not np.isclose(given[0], start):
@@ -102,7 +112,8 @@ def examine_rate(answer, reference, rng) -> None:
         1e-3,
     ):
         raise Wrong(
-            f"the last step's rate is {given[-1]:.3g}, not {end:g}: between {steps} steps lie {steps - 1} factors"
+            f"the last step's rate is {given[-1]:.3g}, not {end:g}: between {steps} steps lie "
+            f"{steps - 1} factors"
         )
     if not np.isclose(given[-1], end, rtol=1e-3):
         raise Wrong(f"the last step's rate is {given[-1]:.3g}; expected {end:g}")
@@ -145,15 +156,18 @@ def examine_predict(answer, reference, rng) -> None:
             raise Wrong(f"with bf16={bf16} the network ran {said}: torch.autocast(…, enabled=bf16)")
         if given.dtype != torch.float32:
             raise Wrong(
-                f"the responses are {str(given.dtype).removeprefix('torch.')}: bring them back with .float(), the loss needs the digits"
+                f"the responses are {str(given.dtype).removeprefix('torch.')}: bring them back "
+                "with .float(), the loss needs the digits"
             )
         if {p.dtype for p in probe.parameters()} != {torch.float32}:
             raise Wrong(
-                "the network's weights have become bfloat16: small steps would be rounded away. Autocast rounds copies only"
+                "the network's weights have become bfloat16: small steps would be rounded away. "
+                "Autocast rounds copies only"
             )
         if not given.requires_grad:
             raise Wrong(
-                "the responses have lost their gradient: no torch.no_grad() and no .detach() in training"
+                "the responses have lost their gradient: no torch.no_grad() and no .detach() in "
+                "training"
             )
     if torch.is_autocast_enabled("cpu"):
         raise Wrong("autocast is still on after your function: use it as `with torch.autocast(…):`")
@@ -193,21 +207,25 @@ def examine_descend(answer, reference, rng) -> None:
         if not same(weights, right, 1e-4):
             if k > 0:
                 raise Wrong(
-                    "the first step is right, the later ones are not: gradients add up unless they are zeroed before backward"
+                    "the first step is right, the later ones are not: gradients add up unless they "
+                    "are zeroed before backward"
                 )
             free = copy.deepcopy(before[:12]) - weights[:12]
             if np.abs(free).max() > 3 * np.abs(before[:12] - right[:12]).max():
                 raise Wrong(
-                    "the weights moved too far: the gradient is not clipped, or clipped after the step"
+                    "the weights moved too far: the gradient is not clipped, or clipped after the "
+                    "step"
                 )
             raise Wrong(
-                "the weights moved to another place than expected: zero, backward, clip, step, in this order"
+                "the weights moved to another place than expected: zero, backward, clip, step, in "
+                "this order"
             )
         norm = as_number(given, "the norm")
         if not same(norm, expected, 1e-3):
             if norm <= 5.001:
                 raise Wrong(
-                    f"you return {norm:.3g}, the norm after clipping; clip_grad_norm_ returns the one before, {expected:.3g}"
+                    f"you return {norm:.3g}, the norm after clipping; clip_grad_norm_ returns the "
+                    f"one before, {expected:.3g}"
                 )
             raise Wrong(
                 f"you return {norm:.3g}; the gradient's norm before clipping is {expected:.3g}"
@@ -235,7 +253,8 @@ def examine_snapshot(answer, reference, rng) -> None:
             "step": "how far training has come",
         }
         raise Wrong(
-            f"the snapshot lacks {', '.join(repr(m) + ' (' + what[m] + ')' for m in sorted(missing))}"
+            "the snapshot lacks "
+            f"{', '.join(repr(m) + ' (' + what[m] + ')' for m in sorted(missing))}"
         )
     if as_number(kept["step"], "the step") != 3:
         raise Wrong(f"the snapshot says step {kept['step']}; it was taken at step 3")
@@ -246,16 +265,19 @@ def examine_snapshot(answer, reference, rng) -> None:
         step.restore(network, optimiser, kept)
     except (KeyError, AttributeError, TypeError, RuntimeError, ValueError) as problem:
         raise Wrong(
-            f"the snapshot cannot be restored ({problem}): keep what state_dict() gives, of network and optimiser"
+            f"the snapshot cannot be restored ({problem}): keep what state_dict() gives, of "
+            "network and optimiser"
         ) from None
     if not same(_weights(network), at_three, 0):
         raise Wrong(
-            "the snapshot changed while training went on: state_dict() gives the tensors themselves; copy.deepcopy them"
+            "the snapshot changed while training went on: state_dict() gives the tensors "
+            "themselves; copy.deepcopy them"
         )
     train(4)
     if not same(_weights(network), straight, 1e-7):
         raise Wrong(
-            "the continued run ends with other weights: the optimiser's momentum is not as it was (is its state copied?)"
+            "the continued run ends with other weights: the optimiser's momentum is not as it was "
+            "(is its state copied?)"
         )
 
 
@@ -271,7 +293,8 @@ def examine_distance(answer, reference, rng) -> None:
             raise Wrong("your distances are in cells; one cell is `stride` pixels")
         if not same(given[0], 0):
             raise Wrong(
-                f"a peak in the middle cell has distance {given[0]:.3g}, expected 0: the middle is (n − 1) / 2 = {(n - 1) // 2}"
+                f"a peak in the middle cell has distance {given[0]:.3g}, expected 0: the middle is "
+                f"(n − 1) / 2 = {(n - 1) // 2}"
             )
         require_close(
             given,
@@ -291,7 +314,8 @@ def examine_smooth(answer, reference, rng) -> None:
     raw = np.array([expected[k] * (1 - 0.9 ** (k + 1)) for k in range(30)])
     if same(given, raw, 1e-5):
         raise Wrong(
-            f"your curve starts at {given[0]:.2f}, the losses at {losses[0]:.2f}: it is drawn to the 0 it began with. Divide by 1 − factor^k"
+            f"your curve starts at {given[0]:.2f}, the losses at {losses[0]:.2f}: it is drawn to "
+            "the 0 it began with. Divide by 1 − factor^k"
         )
     if same(given, reference(losses, 0.1), 1e-5):
         raise Wrong("factor and 1 − factor have changed places: a larger factor smooths more")
@@ -300,6 +324,7 @@ def examine_smooth(answer, reference, rng) -> None:
         first.append(0.9 * first[-1] + 0.1 * loss)
     if same(given, first, 1e-5):
         raise Wrong(
-            "you start from the first loss, which then weighs as much as ten others; start from 0 and divide by 1 − factor^k"
+            "you start from the first loss, which then weighs as much as ten others; start from 0 "
+            "and divide by 1 − factor^k"
         )
     require_close(given, expected, "the smoothed curve", tolerance=1e-5)

@@ -1,4 +1,5 @@
-"""Checks of lesson 06: scales, upsampling, the window, the choice of scale, displacement, damping, the tracker."""
+"""Checks of lesson 06: scales, upsampling, the window, the choice of scale, displacement, damping,
+the tracker."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ def examine_scales(answer, reference, rng) -> None:
         given = as_array(answer(count, step), (count,), f"for {count} scales the factors")
         if not np.isclose(given[count // 2], 1):
             raise Wrong(
-                f"for {count} scales the middle factor is {given[count // 2]:.4g}; it should be 1: exponents run from −(count − 1)/2 to (count − 1)/2"
+                f"for {count} scales the middle factor is {given[count // 2]:.4g}; it should be 1: "
+                "exponents run from −(count − 1)/2 to (count − 1)/2"
             )
         if count > 1 and same(given, 1 + (step - 1) * (np.arange(count) - count // 2), 1e-9):
             raise Wrong("your factors are added up; each should be `step` times the one before")
@@ -43,7 +45,8 @@ def examine_enlarge(answer, reference, rng) -> None:
     given = as_array(answer(response.copy(), 16), (272, 208), "the enlarged response")
     if same(given, cv2.resize(response, (208, 272), interpolation=cv2.INTER_LINEAR), 1e-4):
         raise Wrong(
-            "your enlargement is bilinear: its peak can only lie on one of the 17 cells. Use cv2.INTER_CUBIC"
+            "your enlargement is bilinear: its peak can only lie on one of the 17 cells. Use "
+            "cv2.INTER_CUBIC"
         )
     if same(given, np.kron(response, np.ones((16, 16))), 1e-4):
         raise Wrong("your enlargement repeats each cell: no finer than before. Use cv2.INTER_CUBIC")
@@ -58,7 +61,8 @@ def examine_choose(answer, reference, rng) -> None:
     for wanted, words in (
         (
             [1.0, 1.0, 1.02],
-            "a peak 2 % higher at another scale does not outweigh a penalty of 0.9745: multiply every peak but the middle one by it",
+            "a peak 2 % higher at another scale does not outweigh a penalty of 0.9745: multiply "
+            "every peak but the middle one by it",
         ),
         ([1.0, 1.0, 1.05], "a peak 5 % higher at another scale outweighs a penalty of 0.9745"),
         ([1.05, 1.0, 1.04], "of two higher peaks the highest wins"),
@@ -88,7 +92,8 @@ def examine_blend(answer, reference, rng) -> None:
     expected = reference(kept, window, 0.176)
     if same(given * 1e4, ((1 - 0.176) * kept + 0.176 * window) * 1e4, 1e-4):
         raise Wrong(
-            "the response is not normalised: beside values of several units a window that sums to 1 does nothing. Minimum to 0, sum to 1"
+            "the response is not normalised: beside values of several units a window that sums to "
+            "1 does nothing. Minimum to 0, sum to 1"
         )
     if same(given * 1e4, (0.176 * expected_share(kept) + (1 - 0.176) * window) * 1e4, 1e-4):
         raise Wrong(
@@ -96,11 +101,13 @@ def examine_blend(answer, reference, rng) -> None:
         )
     if same(given * 1e4, ((1 - 0.176) * kept / kept.sum() + 0.176 * window) * 1e4, 1e-3):
         raise Wrong(
-            "you divide by the sum before the minimum is taken away; a response has negative values, and its sum may be about 0"
+            "you divide by the sum before the minimum is taken away; a response has negative "
+            "values, and its sum may be about 0"
         )
     if same(given * 1e4, expected_share(kept) * window * 1e4, 1e-4):
         raise Wrong(
-            "you multiply by the window: then nothing far from the middle can ever win. Add it with its influence"
+            "you multiply by the window: then nothing far from the middle can ever win. Add it "
+            "with its influence"
         )
     require_close(given * 1e4, expected * 1e4, "10,000 times the result", tolerance=1e-4)
 
@@ -121,11 +128,13 @@ def examine_displacement(answer, reference, rng) -> None:
         expected = reference(response, 8, 16)
         if same(given, expected * 2):
             raise Wrong(
-                "your displacement is in cells of the enlarged response: one of them is 8 / 16 pixel"
+                "your displacement is in cells of the enlarged response: one of them is 8 / 16 "
+                "pixel"
             )
         if same(given, expected - 0.25, 1e-4):
             raise Wrong(
-                "your displacement is a quarter of a pixel off: the middle of 272 cells lies between two of them, at (272 − 1) / 2"
+                "your displacement is a quarter of a pixel off: the middle of 272 cells lies "
+                "between two of them, at (272 − 1) / 2"
             )
         if same(given, -expected) and not same(expected, -expected):
             raise Wrong("the sign is turned round: peak minus middle")
@@ -151,7 +160,8 @@ def examine_damp(answer, reference, rng) -> None:
             )
         if factor != 1 and same(given, rate * side + (1 - rate) * side * factor):
             raise Wrong(
-                "the rate stands at the wrong one: `rate` belongs to the new size, 1 − rate to the old"
+                "the rate stands at the wrong one: `rate` belongs to the new size, 1 − rate to the "
+                "old"
             )
         require_close(given, reference(side, factor, rate, first), "the side")
     for side, factor in ((990.0, 1.2), (41.0, 0.8)):
@@ -161,7 +171,8 @@ def examine_damp(answer, reference, rng) -> None:
         )
         if not same(given, expected):
             raise Wrong(
-                f"from {side:g} the side goes to {given:.4g}; it must stay within 0.2 … 5 times the first one, 200: {expected:g}"
+                f"from {side:g} the side goes to {given:.4g}; it must stay within 0.2 … 5 times "
+                f"the first one, 200: {expected:g}"
             )
 
 
@@ -196,14 +207,18 @@ def examine_tracker(answer, reference, rng) -> None:
             )
         if np.abs(given[2:] - expected[2:]).max() > 0.02 * expected[2:].max():
             raise Wrong(
-                f"in frame {t} your box is {given[2]:.1f} × {given[3]:.1f} px, expected {expected[2]:.1f} × {expected[3]:.1f}: "
+                f"in frame {t} your box is {given[2]:.1f} × {given[3]:.1f} px, expected "
+                f"{expected[2]:.1f} × {expected[3]:.1f}: "
                 "the target's size follows the search side, by the same factor"
             )
         if np.abs(centre - (clip.boxes[0][:2] + clip.boxes[0][2:] / 2)).max() < 0.5:
             raise Wrong(
-                f"in frame {t} your box is still where it was in frame 0: keep the new centre in self.centre"
+                f"in frame {t} your box is still where it was in frame 0: keep the new centre in "
+                "self.centre"
             )
         raise Wrong(
-            f"in frame {t} your box is centred at ({centre[0]:.1f}, {centre[1]:.1f}), expected ({wanted[0]:.1f}, {wanted[1]:.1f}): "
-            "the peak's place is counted in the window of the chosen scale; window.to_frame brings it back"
+            f"in frame {t} your box is centred at ({centre[0]:.1f}, {centre[1]:.1f}), expected "
+            f"({wanted[0]:.1f}, {wanted[1]:.1f}): "
+            "the peak's place is counted in the window of the chosen scale; window.to_frame brings "
+            "it back"
         )

@@ -1,4 +1,5 @@
-"""Checks of lesson 07: default boxes, anchors, offsets, matching, class balance, the loss, up-channel correlation."""
+"""Checks of lesson 07: default boxes, anchors, offsets, matching, class balance, the loss,
+up-channel correlation."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ def examine_default_boxes(answer, reference, rng) -> None:
         lecture = np.stack([s * np.sqrt(ratios), s / np.asarray(ratios)], 1)
         if same(given[:5], lecture):
             raise Wrong(
-                f"your box of ratio 2 has the area {given[1].prod():.4g}, expected {s * s:.4g}: the height is s / √a. "
+                f"your box of ratio 2 has the area {given[1].prod():.4g}, expected {s * s:.4g}: "
+                "the height is s / √a. "
                 "(The lecture prints s / a; compute the area and you see that it cannot be.)"
             )
         if same(given[:, ::-1], expected):
@@ -32,12 +34,14 @@ def examine_default_boxes(answer, reference, rng) -> None:
             )
         if same(given[:5], expected[:5]) and not same(given[5], expected[5]):
             raise Wrong(
-                f"your extra square has the sides {given[5].tolist()}; expected √(s · s') = {expected[5, 0]:.4g}, between two maps"
+                f"your extra square has the sides {given[5].tolist()}; expected √(s · s') = "
+                f"{expected[5, 0]:.4g}, between two maps"
             )
         areas = given[:5].prod(1)
         if not np.allclose(areas, s * s, rtol=1e-4):
             raise Wrong(
-                f"the areas of your five boxes are {np.round(areas, 4).tolist()}; all should be s² = {s * s:.4g}"
+                f"the areas of your five boxes are {np.round(areas, 4).tolist()}; all should be s² "
+                f"= {s * s:.4g}"
             )
         require_close(
             given,
@@ -54,7 +58,8 @@ def examine_anchor_sizes(answer, reference, rng) -> None:
     given, expected = as_array(answer(ratios), (5, 2), "the five sizes"), reference(ratios)
     if same(given, expected[:, ::-1], 1e-3):
         raise Wrong(
-            "here the ratio is height over width: r = 3 is a tall box. (SSD's a is the other way round.)"
+            "here the ratio is height over width: r = 3 is a tall box. (SSD's a is the other way "
+            "round.)"
         )
     if same(given, expected / 8, 1e-3):
         raise Wrong(
@@ -62,7 +67,8 @@ def examine_anchor_sizes(answer, reference, rng) -> None:
         )
     if same(given, reference(ratios, truncated=True), 1e-3):
         raise Wrong(
-            "your sizes are cut to whole numbers as in the public code; keep them exact: all areas 64 · 64"
+            "your sizes are cut to whole numbers as in the public code; keep them exact: all areas "
+            "64 · 64"
         )
     areas = given.prod(1)
     if not np.allclose(areas, 4096, rtol=1e-3):
@@ -94,7 +100,8 @@ def examine_encode(answer, reference, rng) -> None:
         raise Wrong("your dx, dy are in pixels; divide by the anchor's width and height")
     if same(given[:, 2:], boxes[:, 2:] / at[:, 2:]):
         raise Wrong(
-            "the logarithm of the two size ratios is missing: without it a network could answer with a negative width"
+            "the logarithm of the two size ratios is missing: without it a network could answer "
+            "with a negative width"
         )
     if same(given, -expected):
         raise Wrong("your offsets lead from the box to the anchor; turn them round")
@@ -120,8 +127,10 @@ def examine_decode(answer, reference, rng) -> None:
         raise Wrong("dw and dh are logarithms: the sizes are the anchor's times exp of them")
     if same(given[:, 2:], boxes[:, 2:]) and not same(given, boxes):
         raise Wrong(
-            f"your sizes are right, the places not: box 0 is at ({given[0, 0]:.1f}, {given[0, 1]:.1f}), expected "
-            f"({boxes[0, 0]:.1f}, {boxes[0, 1]:.1f}). Centre first, in sizes of the anchor, then the corner with the new size"
+            f"your sizes are right, the places not: box 0 is at ({given[0, 0]:.1f}, "
+            f"{given[0, 1]:.1f}), expected "
+            f"({boxes[0, 0]:.1f}, {boxes[0, 1]:.1f}). Centre first, in sizes of the anchor, then "
+            "the corner with the new size"
         )
     require_close(given, boxes, "the boxes", hint="decode(encode(box)) must be the box")
 
@@ -137,16 +146,19 @@ def examine_match(answer, reference, rng) -> None:
         expected = reference(overlap, high, low).numpy()
         if set(np.unique(given)) <= {0.0, 1.0}:
             raise Wrong(
-                f"your labels are only 0 and 1; between {low} and {high} an anchor is neither: −1, it does not count"
+                f"your labels are only 0 and 1; between {low} and {high} an anchor is neither: −1, "
+                "it does not count"
             )
         if same(given, np.where(overlap.numpy() > high, 1, np.where(overlap.numpy() < low, -1, 0))):
             raise Wrong(
-                "0 is for what is not the target, −1 for what does not count; yours are the other way round"
+                "0 is for what is not the target, −1 for what does not count; yours are the other "
+                "way round"
             )
         if not same(given, expected):
             k = tuple(np.argwhere(given != expected)[0])
             raise Wrong(
-                f"an anchor with IoU {float(overlap[k]):.2f} gets {given[k]:g}, expected {expected[k]}: 1 above {high}, 0 below "
+                f"an anchor with IoU {float(overlap[k]):.2f} gets {given[k]:g}, expected "
+                f"{expected[k]}: 1 above {high}, 0 below "
                 f"{low}, −1 from {low} to {high}, both ends included"
             )
 
@@ -172,18 +184,24 @@ def examine_draw(answer, reference, rng) -> None:
             has = int((kept[b] == 1).sum()), int((kept[b] == 0).sum())
             more = "" if b else ". If all are kept, nothing is balanced"
             if zeros == min(64 - ones, has[1]) != right[1]:
-                more = ". Negatives have their own limit, 48: where positives are few they are not filled up"
+                more = (
+                    ". Negatives have their own limit, 48: where positives are few they are not "
+                    "filled up"
+                )
             raise Wrong(
-                f"of {has[0]} positives and {has[1]} negatives you keep {ones} and {zeros}, expected {right[0]} and {right[1]}{more}"
+                f"of {has[0]} positives and {has[1]} negatives you keep {ones} and {zeros}, "
+                f"expected {right[0]} and {right[1]}{more}"
             )
     if not same(given, expected):
         first = as_array(answer(kept.clone(), chance.flip(1)), (3, 300), "the labels")
         if same(first, given):
             raise Wrong(
-                "you always keep the same ones, whatever `chance` says: keep those with the highest numbers in `chance`"
+                "you always keep the same ones, whatever `chance` says: keep those with the "
+                "highest numbers in `chance`"
             )
         raise Wrong(
-            "the number is right, the choice is not: keep the anchors with the highest numbers in `chance`"
+            "the number is right, the choice is not: keep the anchors with the highest numbers in "
+            "`chance`"
         )
 
 
@@ -201,16 +219,19 @@ def examine_mine(answer, reference, rng) -> None:
         raise Wrong("a positive was dropped: all of them are kept")
     if (given[before == -1] != -1).any():
         raise Wrong(
-            "an anchor that does not count (−1) became a negative: only 0s can be chosen, however large their loss"
+            "an anchor that does not count (−1) became a negative: only 0s can be chosen, however "
+            "large their loss"
         )
     zeros, right = (given == 0).sum(1), (expected == 0).sum(1)
     if zeros[1] == 0:
         raise Wrong(
-            "a picture without positives keeps no negative at all, and teaches nothing: keep at least 10"
+            "a picture without positives keeps no negative at all, and teaches nothing: keep at "
+            "least 10"
         )
     if (zeros != right).any():
         raise Wrong(
-            f"you keep {zeros.tolist()} negatives for {[int((row == 1).sum()) for row in before]} positives; expected "
+            f"you keep {zeros.tolist()} negatives for {[int((row == 1).sum()) for row in before]} "
+            "positives; expected "
             f"{right.tolist()}: three for each, at least 10"
         )
     low = reference(-losses, labels).numpy()
@@ -220,7 +241,8 @@ def examine_mine(answer, reference, rng) -> None:
         )
     if not same(given, expected):
         raise Wrong(
-            "the number is right, the choice is not: keep the negatives with the largest loss of each picture"
+            "the number is right, the choice is not: keep the negatives with the largest loss of "
+            "each picture"
         )
 
 
@@ -245,7 +267,8 @@ def examine_loss(answer, reference, rng) -> None:
         )
     if not given.requires_grad:
         raise Wrong(
-            "your loss has lost its gradient: compute it with torch, without .item(), .numpy() or .detach()"
+            "your loss has lost its gradient: compute it with torch, without .item(), .numpy() or "
+            ".detach()"
         )
     value, expected = (
         as_number(given, "the loss"),
@@ -260,10 +283,8 @@ def examine_loss(answer, reference, rng) -> None:
         "the anchors labelled −1 count in your loss: leave them out": 0.5 * positive
         + 0.5 * each[labels[0] != 1].mean()
         + 1.2 * boxes,
-        "12 negatives outweigh 4 positives in your cross-entropy: average each side by itself, half each": each[
-            labels[0] >= 0
-        ].mean()
-        + 1.2 * boxes,
+        "12 negatives outweigh 4 positives in your cross-entropy: average each side by itself, "
+        "half each": each[labels[0] >= 0].mean() + 1.2 * boxes,
         "your box loss counts every anchor; only positives have a box to find": 0.5 * positive
         + 0.5 * negative
         + 1.2 * smooth.sum(1).mean(),
@@ -304,11 +325,13 @@ def examine_upchannel(answer, reference, rng) -> None:
         raise Wrong(f"the maps should be a tensor; yours is of type {type(given).__name__}")
     if tuple(given.shape) == (1, B * n, 6, 5):
         raise Wrong(
-            f"your maps have shape {tuple(given.shape)}: right in number; reshape them to ({B}, {n}, 6, 5)"
+            f"your maps have shape {tuple(given.shape)}: right in number; reshape them to ({B}, "
+            f"{n}, 6, 5)"
         )
     if tuple(given.shape) == (B, B * n, 6, 5):
         raise Wrong(
-            "every exemplar's kernels slid over every search image: with groups=B each keeps to its own"
+            "every exemplar's kernels slid over every search image: with groups=B each keeps to "
+            "its own"
         )
     result, expected = as_array(given, (B, n, 6, 5), "the maps"), reference(kernels, x)
     if same(result, reference(kernels[:1].expand(B, -1, -1, -1, -1).clone(), x), 1e-4):
@@ -320,6 +343,7 @@ def examine_upchannel(answer, reference, rng) -> None:
     )[0]
     if same(result, mixed.reshape(B, n, 6, 5), 1e-4):
         raise Wrong(
-            "your kernels are sorted by map, not by pair: flatten (B, n) in that order, so that a group holds one pair's"
+            "your kernels are sorted by map, not by pair: flatten (B, n) in that order, so that a "
+            "group holds one pair's"
         )
     require_close(result, expected, "the maps", tolerance=1e-4)

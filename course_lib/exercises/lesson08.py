@@ -33,7 +33,8 @@ def examine_change(answer, reference, rng) -> None:
     given = as_array(answer(ratios.copy()), (5,), "the changes")
     if same(given, ratios):
         raise Wrong(
-            "a target that halves changed as much as one that doubles: take the larger of r and 1 / r"
+            "a target that halves changed as much as one that doubles: take the larger of r and 1 "
+            "/ r"
         )
     if same(given, 1 / reference(ratios)):
         raise Wrong("you take the smaller of r and 1 / r; a change is at least 1")
@@ -55,12 +56,14 @@ def examine_penalty(answer, reference, rng) -> None:
     r = siamrpn.change((size[0] / size[1]) / (w / h))
     if same(given, np.exp(0.16 * r * s)):
         raise Wrong(
-            f"the more a box changed the higher you rate it: a box of the last size gets {given[0]:.2f}, expected 1. The lecture's "
+            "the more a box changed the higher you rate it: a box of the last size gets "
+            f"{given[0]:.2f}, expected 1. The lecture's "
             "slide has lost a minus and a − 1: exp(−(r·s − 1)·k)"
         )
     if same(given, np.exp(-0.16 * r * s)):
         raise Wrong(
-            f"a box that did not change gets {given[0]:.2f}; no change, no penalty: r·s − 1 in the exponent"
+            f"a box that did not change gets {given[0]:.2f}; no change, no penalty: r·s − 1 in the "
+            "exponent"
         )
     if same(given, np.exp(-(s - 1) * 0.16)):
         raise Wrong("only the size counts in your penalty; the ratio w / h does too")
@@ -93,9 +96,8 @@ def examine_rerank(answer, reference, rng) -> None:
         * kept
         + 0.6 * window,
         "the penalties are missing": 0.6 * kept + 0.4 * window,
-        "you multiply by the window: then nothing at the border can ever win. Add it with its influence": penalties
-        * kept
-        * window,
+        "you multiply by the window: then nothing at the border can ever win. Add it with its "
+        "influence": penalties * kept * window,
         "the penalty is a factor on the score, not on the window": 0.6 * kept
         + 0.4 * penalties * window,
         "the score keeps its full weight; it gets 1 − influence": penalties * kept + 0.4 * window,
@@ -114,11 +116,13 @@ def examine_smooth(answer, reference, rng) -> None:
         given = as_array(answer(last.copy(), found.copy(), certainty, rate), (2,), "the size")
         if rate and same(given, (1 - rate) * last + rate * found):
             raise Wrong(
-                "an uncertain proposal moves your size as far as a certain one: the share is certainty · rate"
+                "an uncertain proposal moves your size as far as a certain one: the share is "
+                "certainty · rate"
             )
         if rate and same(given, found):
             raise Wrong(
-                "the size jumps to the proposal's; it should move there by the share certainty · rate"
+                "the size jumps to the proposal's; it should move there by the share certainty · "
+                "rate"
             )
         if rate and same(given, certainty * rate * last + (1 - certainty * rate) * found):
             raise Wrong(
@@ -159,19 +163,24 @@ def examine_tracker(answer, reference, rng) -> None:
         start = clip.boxes[0]
         if np.abs(centre - (start[:2] + start[2:] / 2)).max() < 0.5:
             raise Wrong(
-                f"in frame {t} your box is still where it was in frame 0: keep the new centre in self.centre"
+                f"in frame {t} your box is still where it was in frame 0: keep the new centre in "
+                "self.centre"
             )
         if np.abs(given[2:] - start[2:]).max() < 1e-6:
             raise Wrong(
-                f"in frame {t} your box has the size of frame 0: keep the smoothed size in self.size"
+                f"in frame {t} your box has the size of frame 0: keep the smoothed size in "
+                "self.size"
             )
         if np.abs(given[2:] - expected[2:]).max() > 0.02 * expected[2:].max():
             raise Wrong(
-                f"in frame {t} your box is {given[2]:.1f} × {given[3]:.1f} px, expected {expected[2]:.1f} × {expected[3]:.1f}: "
-                "proposals are in search pixels, the target's size in frame pixels; window.scale and window.box_to_frame "
+                f"in frame {t} your box is {given[2]:.1f} × {given[3]:.1f} px, expected "
+                f"{expected[2]:.1f} × {expected[3]:.1f}: "
+                "proposals are in search pixels, the target's size in frame pixels; window.scale "
+                "and window.box_to_frame "
                 "lead from one to the other. The size is smoothed after that"
             )
         raise Wrong(
-            f"in frame {t} your box is centred at ({centre[0]:.1f}, {centre[1]:.1f}), expected ({wanted[0]:.1f}, {wanted[1]:.1f}): "
+            f"in frame {t} your box is centred at ({centre[0]:.1f}, {centre[1]:.1f}), expected "
+            f"({wanted[0]:.1f}, {wanted[1]:.1f}): "
             "it is the centre of the best proposal, brought to the frame by the window"
         )

@@ -1,4 +1,5 @@
-"""Checks of lesson 09: separable global convolution, mask guide, broadcast, depth-wise correlation, sampling, aggregation."""
+"""Checks of lesson 09: separable global convolution, mask guide, broadcast, depth-wise correlation,
+sampling, aggregation."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from course_lib.models import correlation, heads, siamrpn, siamrpnpp
 
 
 def weights_of(k: int, before: int, mid: int, after: int) -> tuple[int, int]:
-    """Weights of a k × k convolution from `before` to `after` channels, and of its two separable branches through `mid`."""
+    """Weights of a k × k convolution from `before` to `after` channels, and of its two separable
+    branches through `mid`."""
     return k * k * before * after, 2 * k * mid * (before + after)
 
 
@@ -27,7 +29,8 @@ def examine_count(answer, reference, rng) -> None:
         given = as_array(answer(*case), (2,), "the two counts")
         if same(given[1], parts / 2):
             raise Wrong(
-                "your separable count has one branch; there are two: k × 1 then 1 × k, and 1 × k then k × 1"
+                "your separable count has one branch; there are two: k × 1 then 1 × k, and 1 × k "
+                "then k × 1"
             )
         if same(given[0], case[0] * case[1] * case[3]):
             raise Wrong("a k × k kernel has k² weights for each pair of channels, not k")
@@ -39,7 +42,8 @@ def examine_count(answer, reference, rng) -> None:
 
 
 def separable(x, tall_first, wide_second, wide_first, tall_second):
-    """Sum of two separable branches over a map (B, C, H, W); kernels as F.conv2d takes them, odd sizes."""
+    """Sum of two separable branches over a map (B, C, H, W); kernels as F.conv2d takes them, odd
+    sizes."""
     left = F.conv2d(F.conv2d(x, tall_first, padding="same"), wide_second, padding="same")
     right = F.conv2d(F.conv2d(x, wide_first, padding="same"), tall_second, padding="same")
     return left + right
@@ -54,14 +58,16 @@ def examine_separable(answer, reference, rng) -> None:
     given = answer(x.clone(), *(k.clone() for k in kernels))
     if isinstance(given, torch.Tensor) and given.shape[2:] != x.shape[2:]:
         raise Wrong(
-            f"your map shrank to {tuple(given.shape[2:])} from {tuple(x.shape[2:])}: pad by half the kernel, so that it keeps its size"
+            f"your map shrank to {tuple(given.shape[2:])} from {tuple(x.shape[2:])}: pad by half "
+            "the kernel, so that it keeps its size"
         )
     result, expected = as_array(given, (2, 6, 9, 8), "the map"), reference(x, *kernels)
     half = F.conv2d(F.conv2d(x, kernels[0], padding="same"), kernels[1], padding="same")
     other = F.conv2d(F.conv2d(x, kernels[2], padding="same"), kernels[3], padding="same")
     if same(result, half, 1e-4) or same(result, other, 1e-4):
         raise Wrong(
-            "one of the two branches is missing; alone it sees every k × k square too, but only products of its two lines"
+            "one of the two branches is missing; alone it sees every k × k square too, but only "
+            "products of its two lines"
         )
     if same(result, half * other, 1e-4):
         raise Wrong("the two branches are added, not multiplied")
@@ -82,7 +88,8 @@ def examine_mask(answer, reference, rng) -> None:
         raise Wrong(f"a mask holds 0 and 1 alone; yours has {np.unique(given)[:4].tolist()}")
     if given[0].sum() > expected[0].sum():
         raise Wrong(
-            f"your first mask covers {int(given[0].sum())} pixels, the box {int(expected[0].sum())}: x + w is where the box ends"
+            f"your first mask covers {int(given[0].sum())} pixels, the box "
+            f"{int(expected[0].sum())}: x + w is where the box ends"
         )
     require_close(given, expected, "the masks")
 
@@ -121,7 +128,8 @@ def examine_depthwise(answer, reference, rng) -> None:
         raise Wrong(f"the maps should be a tensor; yours is of type {type(given).__name__}")
     if tuple(given.shape) in ((3, 5, 5), (3, 1, 5, 5)):
         raise Wrong(
-            "your channels are added up, as in SiamFC; here each keeps a map of its own: groups = B · C"
+            "your channels are added up, as in SiamFC; here each keeps a map of its own: groups = "
+            "B · C"
         )
     if tuple(given.shape) == (1, 12, 5, 5):
         raise Wrong("your maps are right in number; reshape them to (B, C, H', W') = (3, 4, 5, 5)")
@@ -134,7 +142,8 @@ def examine_depthwise(answer, reference, rng) -> None:
 
 
 def crop_centre(rng, box, shift, side):
-    """Centre (2,) in frame pixels of a search square of `side` frame pixels, shown at 255: spatial-aware sampling."""
+    """Centre (2,) in frame pixels of a search square of `side` frame pixels, shown at 255:
+    spatial-aware sampling."""
     return shifted_centre(rng, np.asarray(box, dtype=float), shift, 255 / side)
 
 
@@ -150,7 +159,8 @@ def examine_sampling(answer, reference, rng) -> None:
     away = points - middle  # frame pixels
     if np.abs(away).max() < 1e-9:
         raise Wrong(
-            "the centre of your crop is always the target's: it never leaves the middle, and the network learns just that"
+            "the centre of your crop is always the target's: it never leaves the middle, and the "
+            "network learns just that"
         )
     if (
         np.abs(points.mean(0) - box[:2]).max() < limit / 5
@@ -163,12 +173,14 @@ def examine_sampling(answer, reference, rng) -> None:
         raise Wrong("x and y are shifted by the same number; draw one for each")
     if np.abs(away).max() > 1.02 * limit:
         raise Wrong(
-            f"your crops lie up to {np.abs(away).max():.0f} frame pixels from the target, expected {limit:.0f}: the shift is in "
+            f"your crops lie up to {np.abs(away).max():.0f} frame pixels from the target, expected "
+            f"{limit:.0f}: the shift is in "
             "pixels of the 255-pixel search image, and one of them is side / 255 frame pixels"
         )
     if np.abs(away).max() < 0.9 * limit or (away.min(0) > -limit / 2).any():
         raise Wrong(
-            f"your shifts run from {away.min():.0f} to {away.max():.0f} frame pixels; expected −{limit:.0f} to {limit:.0f}, both ways"
+            f"your shifts run from {away.min():.0f} to {away.max():.0f} frame pixels; expected "
+            f"−{limit:.0f} to {limit:.0f}, both ways"
         )
     if (np.abs(away) < limit / 4).mean() > 0.4:
         raise Wrong("your shifts crowd around 0; draw them uniformly: every place is as likely")
@@ -193,7 +205,8 @@ def examine_aggregate(answer, reference, rng) -> None:
         )
     if same(result, sum(w * a for w, a in zip(plain, answers, strict=True)).numpy(), 1e-4):
         raise Wrong(
-            "your shares do not add up to 1: softmax(weights), so that the scale of the answers stays"
+            "your shares do not add up to 1: softmax(weights), so that the scale of the answers "
+            "stays"
         )
     require_close(result, expected, "the sum", tolerance=1e-4)
     if isinstance(given, torch.Tensor) and not given.requires_grad:

@@ -15,7 +15,8 @@ from course_lib.geometry.receptive import Layer, Reception
 def _row(given: object, what: str) -> Reception:
     if not isinstance(given, Reception):
         raise Wrong(
-            f"{what} should be a Reception(layer, size, field, stride, start); yours is {type(given).__name__}"
+            f"{what} should be a Reception(layer, size, field, stride, start); yours is "
+            f"{type(given).__name__}"
         )
     for name in ("size", "field", "stride", "start"):
         as_number(getattr(given, name), f"{what}: {name}")
@@ -40,7 +41,8 @@ def examine_layer(answer, reference, rng) -> None:
             and given.field != right.field
         ):
             raise Wrong(
-                f"{about}: a step of one cell is {row.stride} pixels of the picture, so each further tap of the kernel adds "
+                f"{about}: a step of one cell is {row.stride} pixels of the picture, so each "
+                "further tap of the kernel adds "
                 f"{row.stride} pixels to the field, not 1"
             )
         if (
@@ -48,19 +50,23 @@ def examine_layer(answer, reference, rng) -> None:
             and given.field != right.field
         ):
             raise Wrong(
-                f"{about}: its taps stand on the cells *before* it, {row.stride} pixels apart; its own stride counts later"
+                f"{about}: its taps stand on the cells *before* it, {row.stride} pixels apart; its "
+                "own stride counts later"
             )
         if layer.dilation > 1 and given.field == row.field + (layer.kernel - 1) * row.stride:
             raise Wrong(
-                f"{about}: with dilation d, taps are d cells apart: the kernel reaches over d · (k − 1) + 1 cells"
+                f"{about}: with dilation d, taps are d cells apart: the kernel reaches over d · (k "
+                "− 1) + 1 cells"
             )
         if layer.crop and given.size == right.size + 2 * layer.crop:
             raise Wrong(
-                f"{about}: the crop takes {layer.crop} cells off *each* side of the output; your map keeps them"
+                f"{about}: the crop takes {layer.crop} cells off *each* side of the output; your "
+                "map keeps them"
             )
         if layer.crop and given.size == right.size + layer.crop:
             raise Wrong(
-                f"{about}: the crop takes {layer.crop} cells off each of two sides; yours takes them off one"
+                f"{about}: the crop takes {layer.crop} cells off each of two sides; yours takes "
+                "them off one"
             )
         if layer.crop and given.field != right.field:
             raise Wrong(
@@ -70,7 +76,8 @@ def examine_layer(answer, reference, rng) -> None:
             require_close(getattr(given, name), getattr(right, name), f"{about}: {name}")
         if layer.crop and same(given.start, right.start - layer.crop * right.stride):
             raise Wrong(
-                f"{about}: after the crop another cell is the first one; its centre lies crop · stride further in"
+                f"{about}: after the crop another cell is the first one; its centre lies crop · "
+                "stride further in"
             )
         require_close(
             given.start,
@@ -99,7 +106,8 @@ def examine_branches(answer, reference, rng) -> None:
     right = reference("sum", [long, aside])
     if given.field == 17:
         raise Wrong(
-            "one branch sees pixels 2 … 19, the other 10 … 23; together 2 … 23: the larger field alone is not enough"
+            "one branch sees pixels 2 … 19, the other 10 … 23; together 2 … 23: the larger field "
+            "alone is not enough"
         )
     require_close(
         (given.field, given.start), (right.field, right.start), "field and start of the union"
@@ -110,7 +118,8 @@ def examine_branches(answer, reference, rng) -> None:
         except DataError:
             continue
         raise Wrong(
-            f"maps of {long.size} and {wrong.size} cells, strides {long.stride} and {wrong.stride}, cannot be added; raise DataError"
+            f"maps of {long.size} and {wrong.size} cells, strides {long.stride} and "
+            f"{wrong.stride}, cannot be added; raise DataError"
         )
 
 
@@ -136,7 +145,8 @@ def examine_overlap(answer, reference, rng) -> None:
 
 
 def last_kernel(field: int, stride: int, wanted: int) -> tuple[int, int]:
-    """The kernel of one more layer that brings a field to `wanted` pixels, and the cells that 127 pixels then give."""
+    """The kernel of one more layer that brings a field to `wanted` pixels, and the cells that 127
+    pixels then give."""
     return (wanted - field) // stride + 1, (127 - wanted) // stride + 1
 
 
@@ -148,11 +158,13 @@ def examine_kernel(answer, reference, rng) -> None:
         kernel, cells = reference(field, stride, wanted)
         if given[0] == kernel - 1:
             raise Wrong(
-                f"from {field} to {wanted} pixels: a kernel of 1 adds nothing, so k adds (k − 1) · stride pixels"
+                f"from {field} to {wanted} pixels: a kernel of 1 adds nothing, so k adds (k − 1) · "
+                "stride pixels"
             )
         if given[1] == cells - 1 and given[0] == kernel:
             raise Wrong(
-                "the first cell needs the whole field; each further one needs a stride more: that is one cell more"
+                "the first cell needs the whole field; each further one needs a stride more: that "
+                "is one cell more"
             )
         require_close(
             given,
@@ -162,7 +174,8 @@ def examine_kernel(answer, reference, rng) -> None:
 
 
 def touched_by_padding(size: int, kernel: int, stride: int, padding: int) -> tuple[int, int]:
-    """How many of a layer's output cells have seen padding: at the beginning and at the end of a row."""
+    """How many of a layer's output cells have seen padding: at the beginning and at the end of a
+    row."""
     first = (
         np.arange((size + 2 * padding - kernel) // stride + 1) * stride - padding
     )  # first pixel each cell reads
@@ -184,7 +197,8 @@ def examine_touched(answer, reference, rng) -> None:
         right = reference(size, kernel, stride, padding)
         if given[0] == padding != right[0]:
             raise Wrong(
-                f"{case}: cells are {stride} pixels apart, so fewer of them reach over the edge than it has pixels"
+                f"{case}: cells are {stride} pixels apart, so fewer of them reach over the edge "
+                "than it has pixels"
             )
         if right[0] != right[1] and same(given, (right[0], right[0])):
             raise Wrong(

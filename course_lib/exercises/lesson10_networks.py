@@ -39,11 +39,13 @@ def examine_cir(answer, reference, rng) -> None:
         right = reference(x, branch, shortcut)
         if isinstance(given, Tensor) and given.shape[-1] == 10:
             raise Wrong(
-                "your map keeps its 10 × 10 cells: the outermost ones have seen padding and must be cut off"
+                "your map keeps its 10 × 10 cells: the outermost ones have seen padding and must "
+                "be cut off"
             )
         if isinstance(given, Tensor) and given.shape[-1] == 9:
             raise Wrong(
-                "your map has 9 cells a side: padding is on all four sides, so cut one cell off each"
+                "your map has 9 cells a side: padding is on all four sides, so cut one cell off "
+                "each"
             )
         result = as_array(given, tuple(right.shape), "the unit's output")
         bare = (branch(x) + shortcut(x))[:, :, 1:-1, 1:-1]
@@ -74,7 +76,8 @@ def examine_cird(answer, reference, rng) -> None:
             pooled = F.max_pool2d(F.relu(branch(x) + shortcut(x)), 2)[:, :, 1:-1, 1:-1]
             if same(given, pooled, 1e-5):
                 raise Wrong(
-                    "you pool first and crop after: then each cell that is cut off holds cells without padding too, and is lost"
+                    "you pool first and crop after: then each cell that is cut off holds cells "
+                    "without padding too, and is lost"
                 )
         result = as_array(given, tuple(right.shape), "the unit's output")
         mean = F.avg_pool2d(F.relu(branch(x) + shortcut(x))[:, :, 1:-1, 1:-1], 2)
@@ -106,11 +109,13 @@ def examine_twin(answer, reference, rng) -> None:
         z, x = live_reception(network, 127)[-1], live_reception(network, 255)[-1]
         if (z.field, z.stride) != (87, 8):
             raise Wrong(
-                f"{name} has field {z.field} and stride {z.stride}; both twins need 87 and 8: padding changes neither"
+                f"{name} has field {z.field} and stride {z.stride}; both twins need 87 and 8: "
+                "padding changes neither"
             )
         if padded and z.size == 15:
             raise Wrong(
-                "your padded twin gives 15 cells for 127 pixels: pad the poolings too, by 1, and it is 16"
+                "your padded twin gives 15 cells for 127 pixels: pad the poolings too, by 1, and "
+                "it is 16"
             )
         if padded and z.size == 6:
             raise Wrong(
@@ -118,7 +123,8 @@ def examine_twin(answer, reference, rng) -> None:
             )
         if (z.size, x.size) != (size, far):
             raise Wrong(
-                f"{name} gives {z.size} and {x.size} cells for 127 and 255 pixels; expected {size} and {far}"
+                f"{name} gives {z.size} and {x.size} cells for 127 and 255 pixels; expected {size} "
+                f"and {far}"
             )
     counts = [sum(p.numel() for p in answer(padded).parameters()) for padded in (False, True)]
     if counts[0] != counts[1]:
@@ -128,7 +134,8 @@ def examine_twin(answer, reference, rng) -> None:
 
 
 def assemble(first: int = 3, second: int = 4) -> nn.Sequential:
-    """CIResNet with `first` and `second` units before and behind the second halving: (3, 4) is CIResNet-22."""
+    """CIResNet with `first` and `second` units before and behind the second halving: (3, 4) is
+    CIResNet-22."""
     units = [CIR(64 if k == 0 else 256, 64, 256) for k in range(first)]
     deep = [CIR(512, 128, 512, last=k == second - 1) for k in range(1, second)]
     return nn.Sequential(
@@ -154,16 +161,19 @@ def examine_assemble(answer, reference, rng) -> None:
         last = live_reception(network, 127)[-1]
         if last.stride != 8:
             raise Wrong(
-                f"{name}: the stride is {last.stride}; stem, first pooling and the pooling behind the CIR-D unit make 8"
+                f"{name}: the stride is {last.stride}; stem, first pooling and the pooling behind "
+                "the CIR-D unit make 8"
             )
         if last.field == field + 8:
             raise Wrong(
-                f"{name}: the field is {last.field} instead of {field}: the pooling stands behind the *first* unit with 512 "
+                f"{name}: the field is {last.field} instead of {field}: the pooling stands behind "
+                "the *first* unit with 512 "
                 "channels, not before it"
             )
         if last.size == size + 1 and last.field == field:
             raise Wrong(
-                f"{name}: {last.size} cells instead of {size}: two cells on each side of the stem have seen padding"
+                f"{name}: {last.size} cells instead of {size}: two cells on each side of the stem "
+                "have seen padding"
             )
         if (last.field, last.size) != (field, size):
             raise Wrong(
@@ -176,11 +186,13 @@ def examine_assemble(answer, reference, rng) -> None:
             )
         if count != weights:
             raise Wrong(
-                f"{name}: {count:,} weights; expected {weights:,}: 64 and 128 channels inside, 256 and 512 outside"
+                f"{name}: {count:,} weights; expected {weights:,}: 64 and 128 channels inside, 256 "
+                "and 512 outside"
             )
         if isinstance(network, nn.Sequential) and not getattr(network[-1], "last", True):
             raise Wrong(
-                f"{name}: the last unit ends without a ReLU (last=True), so that features can be negative"
+                f"{name}: the last unit ends without a ReLU (last=True), so that features can be "
+                "negative"
             )
 
 
@@ -203,7 +215,8 @@ def examine_agreement(answer, reference, rng) -> None:
     window = x[:, 4:9, 2:7]
     if same(found, float((z - window).norm()), 1e-4):
         raise Wrong(
-            "divide by the length of the window, so that networks with larger features do not look worse"
+            "divide by the length of the window, so that networks with larger features do not look "
+            "worse"
         )
     if same(found, distance**2, 1e-4):
         raise Wrong("that is the square; take the root at the end")
@@ -226,7 +239,8 @@ def examine_unfreeze(answer, reference, rng) -> None:
             )
         if given == 7 - right:
             raise Wrong(
-                f"in step {step} of 100 you give the parts that *were* un-frozen; asked are those still frozen"
+                f"in step {step} of 100 you give the parts that *were* un-frozen; asked are those "
+                "still frozen"
             )
         if given == right + 1 and step in (10, 30, 70):
             raise Wrong(

@@ -38,15 +38,18 @@ def examine_cosine(answer, reference, rng) -> None:
         (sums, "these are the plain sums of products; divide by both lengths"),
         (
             sums / own,
-            "divided by the exemplar's length only: a bright window still wins; divide by the window's too",
+            "divided by the exemplar's length only: a bright window still wins; divide by the "
+            "window's too",
         ),
         (
             sums / own / all_of_x,
-            "divided by the length of the whole search map; each place needs the length of its own window",
+            "divided by the length of the whole search map; each place needs the length of its own "
+            "window",
         ),
         (
             cells,
-            "every cell is normalised on its own here; the lengths asked for are of whole windows, all cells together",
+            "every cell is normalised on its own here; the lengths asked for are of whole windows, "
+            "all cells together",
         ),
         (
             sums / own**2 / lengths**2,
@@ -89,7 +92,8 @@ def examine_labels(answer, reference, rng) -> None:
         wanted = [int((right == v).sum()) for v in (1, 0)]
         if same(given, reference(size, stride, radius, radius).numpy()) and wanted[1]:
             raise Wrong(
-                f"{case}: the ring is missing: cells beyond {radius} and within {ring} pixels do not count, label 0"
+                f"{case}: the ring is missing: cells beyond {radius} and within {ring} pixels do "
+                "not count, label 0"
             )
         if same(given, reference(size, 1, radius, ring).numpy()):
             raise Wrong(
@@ -101,7 +105,8 @@ def examine_labels(answer, reference, rng) -> None:
             )
         if counts != wanted:
             raise Wrong(
-                f"{case}: {counts[0]} target cells and {counts[1]} in the ring; expected {wanted[0]} and {wanted[1]}"
+                f"{case}: {counts[0]} target cells and {counts[1]} in the ring; expected "
+                f"{wanted[0]} and {wanted[1]}"
             )
         require_close(given, right.numpy(), f"{case}: the label")
 
@@ -197,7 +202,8 @@ def examine_arc(answer, reference, rng) -> None:
         raise Wrong("the angle has to grow: θ + m. Yours makes it easier")
     if same(given, torch.cos(angle + m), 1e-4):
         raise Wrong(
-            f"near c = −1 your curve rises again: θ + m has passed π. From there on let it fall on: c − m · sin m ({c[0]:.2f} "
+            "near c = −1 your curve rises again: θ + m has passed π. From there on let it fall "
+            f"on: c − m · sin m ({c[0]:.2f} "
             f"gives {float(reference(c, m)[0]):.2f})"
         )
     if same(given, c * math.cos(m) - math.sin(m), 1e-4) or same(given, c * math.cos(m), 1e-4):
@@ -209,7 +215,8 @@ def examine_arc(answer, reference, rng) -> None:
         out.sum().backward()
         if not torch.isfinite(ends.grad).all():
             raise Wrong(
-                "at c = ±1 the gradient is not a number: the root's slope is infinite at 0; clamp 1 − c² from below"
+                "at c = ±1 the gradient is not a number: the root's slope is infinite at 0; clamp "
+                "1 − c² from below"
             )
 
 
@@ -292,7 +299,8 @@ def examine_ramp(answer, reference, rng) -> None:
         given = as_number(answer(done, 0.3, 0.3), f"the margin after {done:.0%} of the steps")
         if same(given, 0.3 * done) and 0 < done < 1:
             raise Wrong(
-                "the margin has to be whole after the first 30 % of the steps; yours still grows at the end"
+                "the margin has to be whole after the first 30 % of the steps; yours still grows "
+                "at the end"
             )
         if same(given, done) and done == 0.6:
             raise Wrong("behind the ramp the margin stays at 0.3; yours grows on")
@@ -305,7 +313,8 @@ def examine_ramp(answer, reference, rng) -> None:
 
 
 def lead(response: Tensor, labels: Tensor) -> float:
-    """How far the target's highest cell lies above the highest other one, in standard deviations of the others."""
+    """How far the target's highest cell lies above the highest other one, in standard deviations of
+    the others."""
     rest = response[labels < 0]
     return float((response[labels > 0].max() - rest.max()) / rest.std(correction=0))
 
@@ -322,11 +331,13 @@ def examine_lead(answer, reference, rng) -> None:
             raise Wrong("the sign: above 0 where the target wins")
         if same(given, float(on.max() - rest.max()), 1e-4):
             raise Wrong(
-                "divide by the standard deviation of the other cells, so that maps of any scale can be compared"
+                "divide by the standard deviation of the other cells, so that maps of any scale "
+                "can be compared"
             )
         if same(given, float((on.max() - rest.mean()) / rest.std(correction=0)), 1e-4):
             raise Wrong(
-                "that is the peak-to-sidelobe ratio, against the mean; here the rival is the highest other cell"
+                "that is the peak-to-sidelobe ratio, against the mean; here the rival is the "
+                "highest other cell"
             )
         if same(given, float((on.mean() - rest.max()) / rest.std(correction=0)), 1e-4):
             raise Wrong("one cell is enough for the target: take its highest")

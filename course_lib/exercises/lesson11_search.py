@@ -33,7 +33,8 @@ def examine_roi(answer, reference, rng) -> None:
         for shift, words in (
             (
                 0.5,
-                "cell k covers [k, k + 1], so its centre is at k + 0.5: your square lies half a cell too far up and left",
+                "cell k covers [k, k + 1], so its centre is at k + 0.5: your square lies half a "
+                "cell too far up and left",
             ),
             (
                 -first / stride,
@@ -48,7 +49,8 @@ def examine_roi(answer, reference, rng) -> None:
                 )
         if same(given[2:], [2 * half, 2 * half], 1e-4):
             raise Wrong(
-                "ROI-Align wants two corners, x0, y0, x1, y1; you give the size in place of the second"
+                "ROI-Align wants two corners, x0, y0, x1, y1; you give the size in place of the "
+                "second"
             )
         if ratio != 1 and same(given[2] - given[0], cells, 1e-4):
             raise Wrong(
@@ -73,7 +75,8 @@ def examine_align(answer, reference, rng) -> None:
         given, F.avg_pool2d(features, 2, 1)[:, :, 4:9, 3:8].numpy(), 1e-4
     ):
         raise Wrong(
-            "half a cell beside it: the centre of cell k is at k + 0.5, so sample point p lies at index p − 0.5"
+            "half a cell beside it: the centre of cell k is at k + 0.5, so sample point p lies at "
+            "index p − 0.5"
         )
     require_close(
         given,
@@ -90,7 +93,8 @@ def examine_align(answer, reference, rng) -> None:
         )
         if same(given, features[:, :, row][..., column].numpy(), 1e-4):
             raise Wrong(
-                "you take the nearest cell; between cells interpolate bilinearly, or small motions are lost"
+                "you take the nearest cell; between cells interpolate bilinearly, or small motions "
+                "are lost"
             )
         x, y = int(roi[0].round()), int(roi[1].round())
         if same(given, features[:, :, y : y + 5, x : x + 5].numpy(), 1e-4):
@@ -148,12 +152,14 @@ def examine_average(answer, reference, rng) -> None:
         )
     if same(kept, ((1 - rate) * average + rate * fresh).numpy(), 1e-5):
         raise Wrong(
-            "bring the average back to length 1: two directions averaged are shorter, and it would fade"
+            "bring the average back to length 1: two directions averaged are shorter, and it would "
+            "fade"
         )
     require_close(kept, right[1].numpy(), "the average", tolerance=1e-4)
     if same(exemplar, kept, 1e-5):
         raise Wrong(
-            "the first template has gone; it is the only one known to be right, so keep its share in the exemplar"
+            "the first template has gone; it is the only one known to be right, so keep its share "
+            "in the exemplar"
         )
     if same(exemplar, mixed(right[1], first, keep).numpy(), 1e-5):
         raise Wrong(
@@ -177,7 +183,8 @@ def examine_region(answer, reference, rng) -> None:
             raise Wrong(f"{case} your image has {given:g} pixels; it is never smaller than 255")
         if (given - 255) % 16:
             raise Wrong(
-                f"{case} your image has {given:g} pixels; whole cells on both sides need 255 plus a multiple of 16"
+                f"{case} your image has {given:g} pixels; whole cells on both sides need 255 plus "
+                "a multiple of 16"
             )
         if right > 255 and given == 255 + (right - 255) / 2 and right < 383:
             raise Wrong(f"{case}: one cell more on *each* side costs 16 pixels, not 8")

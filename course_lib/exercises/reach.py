@@ -1,4 +1,5 @@
-"""Keep the reference out of reach while an answer is checked: an answer that calls it is no answer."""
+"""Keep the reference out of reach while an answer is checked: an answer that calls it is no
+answer."""
 
 from __future__ import annotations
 
@@ -10,27 +11,31 @@ from typing import Any
 
 
 def _refuse(*args: Any, **kwargs: Any) -> None:
-    # this body runs in the place, and so with the globals, of the reference: it imports what it needs
+    # this body runs in the place, and so with the globals, of the reference: it imports what it
+    # needs
     from course_lib.exercises.words import Wrong
 
     raise Wrong(
-        "your answer calls the course's own version of this exercise; write the steps yourself (see the hints)"
+        "your answer calls the course's own version of this exercise; write the steps yourself "
+        "(see the hints)"
     )
 
 
 @contextmanager
 def out_of_reach(reference: Any) -> Iterator[Any]:
-    """Inside the block calling `reference` raises Wrong under every name it was imported as; a working copy is given.
+    """Inside the block calling `reference` raises Wrong under every name it was imported as; a
+    working copy is given.
 
-    The body of the function itself is exchanged (for a class: of each of its methods), so an alias made
-    beforehand is caught as well.
+    The body of the function itself is exchanged (for a class: of each of its methods), so an alias
+    made beforehand is caught as well.
     """
     methods = _functions(reference)
     copies = {f: _copy(f) for f in methods}
     if inspect.isclass(reference):
         own = {name: copies[f] for name, f in vars(reference).items() if f in copies}
         working = type(reference.__name__, (reference,), own)
-        # zero-argument super() in a copied method looks for the class it was written in; it finds the base of ours
+        # zero-argument super() in a copied method looks for the class it was written in; it finds
+        # the base of ours
     else:
         working = copies[reference]
     bodies = {f: f.__code__ for f in methods}

@@ -1,4 +1,5 @@
-"""A small moving picture to try a learner's tracker on, and what can be said of the boxes it gives."""
+"""A small moving picture to try a learner's tracker on, and what can be said of the boxes it
+gives."""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ def followed(tracker: Any, clip: Clip, lost: str, growth: float = 0.0) -> list[n
     size = clip.boxes[0][2:]
     if not np.allclose([box[2:] for box in boxes], size, rtol=max(growth, 1e-5)):
         raise Wrong(
-            f"your box has size {np.round(boxes[0][2:], 1).tolist()}, the first one was {size.tolist()}: the tracker keeps it, "
+            f"your box has size {np.round(boxes[0][2:], 1).tolist()}, the first one was "
+            f"{size.tolist()}: the tracker keeps it, "
             "and the patch is another thing"
         )
     first, step = boxes[0][:2] - clip.boxes[0][:2], clip.boxes[1][:2] - clip.boxes[0][:2]
@@ -61,14 +63,16 @@ def followed(tracker: Any, clip: Clip, lost: str, growth: float = 0.0) -> list[n
         raise Wrong("your box moves the wrong way: the target went right and down")
     if np.allclose(first, step[::-1], atol=0.5):
         raise Wrong(
-            f"your box moves {step[1]:g} right and {step[0]:g} down, the target {step[0]:g} right and {step[1]:g} down: "
+            f"your box moves {step[1]:g} right and {step[0]:g} down, the target {step[0]:g} right "
+            f"and {step[1]:g} down: "
             "the peak's row is y"
         )
     overlaps = [float(iou(box, true)) for box, true in zip(boxes, clip.boxes[1:], strict=True)]
     if min(overlaps) < 0.7:
         t = int(np.argmax(np.array(overlaps) < 0.7)) + 1
         raise Wrong(
-            f"your box loses a target that moves {step[0]:g} px right and {step[1]:g} px down per frame: in frame {t} its IoU "
+            f"your box loses a target that moves {step[0]:g} px right and {step[1]:g} px down per "
+            f"frame: in frame {t} its IoU "
             f"is {overlaps[t - 1]:.2f}. {lost}"
         )
     return boxes

@@ -1,4 +1,5 @@
-"""What a notebook can exchange in its own process, as it was before its first cell, and put back."""
+"""What a notebook can exchange in its own process, as it was before its first cell, and put
+back."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from contextlib import contextmanager
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-# modules whose functions, classes and modules decide on a verdict; of these packages all that is loaded
+# modules whose functions, classes and modules decide on a verdict; of these packages all that is
+# loaded
 PACKAGES = {"course_lib", "numpy"}
 MODULES = {
     *("copy", "contextlib", "dataclasses", "functools", "importlib", "inspect", "json", "math"),
@@ -24,7 +26,8 @@ MISSING = object()
 
 
 class Snapshot:
-    """Names, classes and functions of the machinery as they are now; `put_back` undoes what was exchanged since."""
+    """Names, classes and functions of the machinery as they are now; `put_back` undoes what was
+    exchanged since."""
 
     def __init__(self) -> None:
         modules = {n: m for n, m in list(sys.modules.items()) if _is_watched(n, m)}
@@ -80,7 +83,8 @@ class Snapshot:
 
 @contextmanager
 def put_away(reference: Any, refuse: CodeType) -> Iterator[None]:
-    """Inside the block copies of `reference` refuse to be called: of its code, or of a module imported once more."""
+    """Inside the block copies of `reference` refuse to be called: of its code, or of a module
+    imported once more."""
     own = _bodies(reference)
     places = {(f.__code__.co_filename, f.__code__.co_firstlineno) for f in own}
     copies = [

@@ -11,7 +11,8 @@ LOOKS = {"right": ("#009E73", "✓"), "wrong": ("#D55E00", "✗"), "not attempte
 
 
 class Wrong(CourseError, AssertionError):
-    """An answer is not right. The message says what is wrong with it in the words of the subject."""
+    """An answer is not right. The message says what is wrong with it in the words of the
+    subject."""
 
 
 def announce(name: str, status: str, words: str, strict: bool) -> None:
@@ -42,7 +43,8 @@ def table(rows: list[tuple[str, str, int]]) -> None:
     got = sum(points for _, status, points in rows if status == "right")
     total = sum(points for _, _, points in rows)
     body = "".join(
-        f"<tr><td>{html.escape(name)}</td><td style='color:{LOOKS[status][0]}'>{LOOKS[status][1]} {status}</td>"
+        f"<tr><td>{html.escape(name)}</td><td style='color:{LOOKS[status][0]}'>{LOOKS[status][1]} "
+        f"{status}</td>"
         f"<td>{points if status == 'right' else 0} / {points}</td></tr>"
         for name, status, points in rows
     )

@@ -1,8 +1,10 @@
-"""Anchors: boxes of a few shapes at every cell of a map, and the arithmetic between them and a target's box.
+"""Anchors: boxes of a few shapes at every cell of a map, and the arithmetic between them and a
+target's box.
 
-Two families: the default boxes of SSD (Liu et al., 2016), used by SiamConcatRPN and SiamBroadcastRPN, and the anchors of
-SiamRPN (Li et al., 2018). Anchors are boxes like any other: (x, y, w, h), in pixels of the search image.
-`encode` and `decode` take NumPy arrays or tensors alike.
+Two families: the default boxes of SSD (Liu et al., 2016), used by SiamConcatRPN and
+SiamBroadcastRPN, and the anchors of SiamRPN (Li et al., 2018). Anchors are boxes like any other:
+(x, y, w, h), in pixels of the search image. `encode` and `decode` take NumPy arrays or tensors
+alike.
 """
 
 from __future__ import annotations
@@ -33,10 +35,12 @@ SSD_VARIANCES = (
 def default_box_sizes(
     scale: float, next_scale: float, ratios: ArrayLike = (1, 2, 3, 1 / 2, 1 / 3)
 ) -> np.ndarray:
-    """Widths and heights (K + 1, 2) of SSD's default boxes: one for each ratio a = w / h, and an extra square.
+    """Widths and heights (K + 1, 2) of SSD's default boxes: one for each ratio a = w / h, and an
+    extra square.
 
-    w = s · √a and h = s / √a, so every box has the area s². The extra square has the side √(s · s'), s' being the next
-    map's scale. (The EPFL report prints h = s / a; that would give the area s² / √a.)
+    w = s · √a and h = s / √a, so every box has the area s². The extra square has the side √(s ·
+    s'), s' being the next map's scale. (The EPFL report prints h = s / a; that would give the area
+    s² / √a.)
     """
     a = np.sqrt(np.asarray(ratios, dtype=np.float64))  # (K,)
     square = math.sqrt(scale * next_scale)
@@ -44,10 +48,12 @@ def default_box_sizes(
 
 
 def siamrpn_anchor_sizes(ratios: ArrayLike = RATIOS, truncated: bool = False) -> np.ndarray:
-    """Widths and heights (K, 2) of SiamRPN's anchors in search pixels, one for each ratio r = h / w.
+    """Widths and heights (K, 2) of SiamRPN's anchors in search pixels, one for each ratio r = h /
+    w.
 
-    Exact, they have the area 64 × 64: w = 64 / √r, h = w · r. The public code works at 1/8 of the size and cuts to whole
-    numbers twice, w = int(8 / √r), h = int(w · r), before it multiplies by 8 (`truncated`): areas from 3,072 to 4,096.
+    Exact, they have the area 64 × 64: w = 64 / √r, h = w · r. The public code works at 1/8 of the
+    size and cuts to whole numbers twice, w = int(8 / √r), h = int(w · r), before it multiplies by 8
+    (`truncated`): areas from 3,072 to 4,096.
     """
     r = np.asarray(ratios, dtype=np.float64)  # (K,)
     w = STRIDE / np.sqrt(r)
@@ -60,7 +66,8 @@ def siamrpn_anchor_sizes(ratios: ArrayLike = RATIOS, truncated: bool = False) ->
 def place_anchors(sizes: ArrayLike, cells: int, stride: float, middle: float) -> np.ndarray:
     """Anchors (K, cells, cells, 4): boxes of K sizes (K, 2), centred on every cell of a map.
 
-    Neighbouring cells lie `stride` pixels apart, the map's middle at (middle, middle). Axis 1 is the row.
+    Neighbouring cells lie `stride` pixels apart, the map's middle at (middle, middle). Axis 1 is
+    the row.
     """
     sizes = np.asarray(sizes, dtype=np.float64)  # (K, 2)
     at = middle + (np.arange(cells) - (cells - 1) / 2) * stride  # (cells,)
@@ -72,20 +79,23 @@ def place_anchors(sizes: ArrayLike, cells: int, stride: float, middle: float) ->
 
 
 def ssd_scales(count: int, smallest: float = 0.2, largest: float = 0.9) -> np.ndarray:
-    """Scales (count + 1,) of `count` maps as shares of the picture's side, evenly spaced, and the one after the last."""
+    """Scales (count + 1,) of `count` maps as shares of the picture's side, evenly spaced, and the
+    one after the last."""
     return smallest + (largest - smallest) / max(count - 1, 1) * np.arange(count + 1)
 
 
 def encode(boxes: Any, anchors: Any, variances: tuple[float, ...] = (1, 1, 1, 1)) -> Any:
     """Offsets (..., 4) of boxes (..., 4) from anchors (..., 4):
 
-    dx = (cx − cx_a) / w_a,  dy = (cy − cy_a) / h_a,  dw = log(w / w_a),  dh = log(h / h_a), each divided by its variance
-    (SiamRPN: 1; SSD: 0.1 and 0.2). A box without area has no logarithm: in an array it raises DataError; in a
-    tensor its offsets are not finite, since to look at the values would make a training step wait for the GPU.
+    dx = (cx − cx_a) / w_a,  dy = (cy − cy_a) / h_a,  dw = log(w / w_a),  dh = log(h / h_a), each
+    divided by its variance (SiamRPN: 1; SSD: 0.1 and 0.2). A box without area has no logarithm: in
+    an array it raises DataError; in a tensor its offsets are not finite, since to look at the
+    values would make a training step wait for the GPU.
     """
     if not isinstance(boxes, Tensor) and not (boxes[..., 2:] > 0).all():
         raise DataError(
-            "a box to encode has no width or no height; leave out degenerate boxes before (see `is_valid`)"
+            "a box to encode has no width or no height; leave out degenerate boxes before (see "
+            "`is_valid`)"
         )
     a = _array(boxes)
     shift = (
@@ -96,7 +106,8 @@ def encode(boxes: Any, anchors: Any, variances: tuple[float, ...] = (1, 1, 1, 1)
 
 
 def decode(offsets: Any, anchors: Any, variances: tuple[float, ...] = (1, 1, 1, 1)) -> Any:
-    """Boxes (..., 4) that lie at `offsets` (..., 4) from anchors (..., 4): the exact inverse of `encode`.
+    """Boxes (..., 4) that lie at `offsets` (..., 4) from anchors (..., 4): the exact inverse of
+    `encode`.
 
     A side is at most 62.5 times its anchor's: an untrained network's offsets must not overflow.
     """

@@ -25,13 +25,15 @@ def as_boxes(boxes: ArrayLike) -> np.ndarray:
 
 
 def _columns(boxes: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """x, y, w and h of boxes (..., 4), each (...): arithmetic on columns makes no copies of the boxes."""
+    """x, y, w and h of boxes (..., 4), each (...): arithmetic on columns makes no copies of the
+    boxes."""
     x, y, w, h = np.moveaxis(as_boxes(boxes), -1, 0)
     return x, y, w, h
 
 
 def to_corners(boxes: ArrayLike) -> np.ndarray:
-    """`(x, y, w, h)` → `(x1, y1, x2, y2)`, where x2 = x + w is the right edge, not the last pixel."""
+    """`(x, y, w, h)` → `(x1, y1, x2, y2)`, where x2 = x + w is the right edge, not the last
+    pixel."""
     boxes = as_boxes(boxes)
     return np.concatenate([boxes[..., :2], boxes[..., :2] + boxes[..., 2:]], axis=-1)
 
@@ -71,7 +73,8 @@ def iou(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     shared = width * height
     union = np.maximum(aw, 0) * np.maximum(ah, 0) + np.maximum(bw, 0) * np.maximum(bh, 0) - shared
     with np.errstate(invalid="ignore", divide="ignore"):
-        # (x + w) - x is not always w in floating point: without the minimum a box could overlap itself by more than 1
+        # (x + w) - x is not always w in floating point: without the minimum a box could overlap
+        # itself by more than 1
         return np.where(union == 0, 0.0, np.minimum(shared / union, 1.0))
 
 
@@ -83,7 +86,8 @@ def centre_error(a: ArrayLike, b: ArrayLike) -> np.ndarray:
 
 
 def normalised_centre_error(predicted: ArrayLike, truth: ArrayLike) -> np.ndarray:
-    """Centre distance with each axis divided by the true box's width and height (LaSOT, TrackingNet).
+    """Centre distance with each axis divided by the true box's width and height (LaSOT,
+    TrackingNet).
 
     No unit, shape (...). A true box without area gives NaN.
     """
@@ -96,7 +100,8 @@ def normalised_centre_error(predicted: ArrayLike, truth: ArrayLike) -> np.ndarra
 
 
 def clip_to_image(boxes: ArrayLike, height: int, width: int) -> np.ndarray:
-    """The part of each box inside a height×width image: corners are clipped, so the size shrinks with them.
+    """The part of each box inside a height×width image: corners are clipped, so the size shrinks
+    with them.
 
     A box entirely outside becomes a box of no area on the nearest edge.
     """

@@ -1,4 +1,5 @@
-"""Receptive arithmetic: how large a map a stack of layers gives, what each of its cells sees, how far cells stand apart."""
+"""Receptive arithmetic: how large a map a stack of layers gives, what each of its cells sees, how
+far cells stand apart."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ class Layer:
         name: for tables.
         kernel, stride, padding: pixels of the layer's input.
         channels: of its output.
-        dilation: distance between neighbouring taps of the kernel; it reaches over dilation · (kernel − 1) + 1 pixels.
+        dilation: distance between neighbouring taps of the kernel; it reaches over dilation ·
+            (kernel − 1) + 1 pixels.
         crop: cells cut off on each side of its output.
     """
 
@@ -36,7 +38,8 @@ class Layer:
 
 @dataclass(frozen=True)
 class Branches:
-    """Several stacks over the same input whose outputs are added or put side by side; an empty one is a shortcut."""
+    """Several stacks over the same input whose outputs are added or put side by side; an empty one
+    is a shortcut."""
 
     name: str
     paths: tuple[tuple[Layer, ...], ...]
@@ -48,7 +51,8 @@ class Reception:
 
     Attributes:
         layer: its name.
-        size: cells a side of the output; for a search image and an exemplar alike the "output feature size", OFS.
+        size: cells a side of the output; for a search image and an exemplar alike the "output
+            feature size", OFS.
         field: receptive field (RF), pixels a side of the input picture.
         stride: pixels of the input picture from one cell to the next (the jump).
         start: centre of the first cell's receptive field in the input picture, continuous pixels.
@@ -62,19 +66,22 @@ class Reception:
 
     @property
     def overlap(self) -> float:
-        """Share of its receptive field that a cell has in common with its neighbour: 1 − stride / field."""
+        """Share of its receptive field that a cell has in common with its neighbour: 1 − stride /
+        field."""
         return 1 - self.stride / self.field
 
 
 def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0) -> int:
-    """Cells a side that a layer gives for `size` cells: floor((size + 2·padding − kernel) / stride) + 1.
+    """Cells a side that a layer gives for `size` cells: floor((size + 2·padding − kernel) / stride)
+    + 1.
 
     Raises DataError if the kernel does not fit.
     """
     room = size + 2 * padding - kernel
     if room < 0:
         raise DataError(
-            f"a kernel of {kernel} does not fit into {size} cells with padding {padding}; use a larger input"
+            f"a kernel of {kernel} does not fit into {size} cells with padding {padding}; use a "
+            "larger input"
         )
     return room // stride + 1
 
@@ -85,15 +92,17 @@ def picture(size: int) -> Reception:
 
 
 def behind(row: Reception, layer: Layer) -> Reception:
-    """What stands behind a cell after one more layer. Raises DataError if the kernel or the crop does not fit.
+    """What stands behind a cell after one more layer. Raises DataError if the kernel or the crop
+    does not fit.
 
-    field ← field + (reach − 1) · stride; stride ← stride · layer's stride; start ← start + ((reach − 1) / 2 − padding) ·
-    stride, and a crop moves it by whole cells.
+    field ← field + (reach − 1) · stride; stride ← stride · layer's stride; start ← start + ((reach
+    − 1) / 2 − padding) · stride, and a crop moves it by whole cells.
     """
     size = output_size(row.size, layer.reach, layer.stride, layer.padding) - 2 * layer.crop
     if size < 1:
         raise DataError(
-            f"{layer.name}: a crop of {layer.crop} leaves nothing of {size + 2 * layer.crop} cells; use a larger input"
+            f"{layer.name}: a crop of {layer.crop} leaves nothing of {size + 2 * layer.crop} "
+            "cells; use a larger input"
         )
     stride = row.stride * layer.stride
     start = row.start + ((layer.reach - 1) / 2 - layer.padding) * row.stride + layer.crop * stride
@@ -114,7 +123,8 @@ def joined(name: str, rows: Items[Reception]) -> Reception:
 
 
 def reception(layers: Items[Layer | Branches], size: int) -> list[Reception]:
-    """Output size, receptive field and stride after each layer, for an input of `size` pixels; the input comes first."""
+    """Output size, receptive field and stride after each layer, for an input of `size` pixels; the
+    input comes first."""
     rows = [picture(size)]
     for layer in layers:
         if isinstance(layer, Branches):
@@ -132,6 +142,7 @@ def _end(path: Items[Layer], row: Reception) -> Reception:
 
 
 def field_and_stride(layers: Items[tuple[int, int]]) -> tuple[int, int]:
-    """Receptive field and stride, pixels of the input, of one cell behind layers of (kernel, stride)."""
+    """Receptive field and stride, pixels of the input, of one cell behind layers of (kernel,
+    stride)."""
     last = reception([Layer("", kernel, stride) for kernel, stride in layers], 10**6)[-1]
     return last.field, last.stride

@@ -1,7 +1,7 @@
 """Views: squares of a picture that may be turned, squeezed and mirrored, as training draws them.
 
-`windows.CropWindow` is the plain square that trackers look through; a view with no turn, squeeze or mirror is the
-same square. Coordinates are continuous: pixel number i covers [i, i + 1].
+`windows.CropWindow` is the plain square that trackers look through; a view with no turn, squeeze or
+mirror is the same square. Coordinates are continuous: pixel number i covers [i, i + 1].
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class View:
         return np.asarray(points, dtype=np.float64) @ matrix[:, :2].T + matrix[:, 2]
 
     def cut(self, picture: np.ndarray, fill: ArrayLike | None = None) -> np.ndarray:
-        """The crop (size, size, 3) uint8; beyond the picture stands `fill` (3,), by default its mean colour."""
+        """The crop (size, size, 3) uint8; beyond the picture stands `fill` (3,), by default its
+        mean colour."""
         colour = (
             cv2.mean(picture)
             if fill is None

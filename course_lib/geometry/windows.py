@@ -26,8 +26,8 @@ EXEMPLAR = 127  # pixels a side of the exemplar z, in every network of the cours
 def exemplar_side(box: ArrayLike, context: float = 0.5) -> np.ndarray:
     """Side (...) in frame pixels of the exemplar's square around boxes (..., 4).
 
-    sqrt((w + c)(h + c)) with c = context · (w + h): a square with the area of the box after it is widened by
-    c / 2, in SiamFC (w + h) / 4, on each side. A NaN box gives NaN.
+    sqrt((w + c)(h + c)) with c = context · (w + h): a square with the area of the box after it is
+    widened by c / 2, in SiamFC (w + h) / 4, on each side. A NaN box gives NaN.
     """
     boxes = as_boxes(box)
     w, h = boxes[..., 2], boxes[..., 3]
@@ -36,20 +36,24 @@ def exemplar_side(box: ArrayLike, context: float = 0.5) -> np.ndarray:
 
 
 def search_side(box: ArrayLike, exemplar: int = 127, search: int = 255) -> np.ndarray:
-    """Side (...) in frame pixels of the search image's square: the exemplar's scale, `search` pixels wide."""
+    """Side (...) in frame pixels of the search image's square: the exemplar's scale, `search`
+    pixels wide."""
     return exemplar_side(box) * (search / exemplar)
 
 
 def crop_matrix(cx: float, cy: float, side: float, size: int) -> np.ndarray:
-    """(2, 3) affine map from pixel numbers (column, row, 1) of a crop to pixel numbers of the frame, as warps want it.
+    """(2, 3) affine map from pixel numbers (column, row, 1) of a crop to pixel numbers of the
+    frame, as warps want it.
 
-    Pixel k has its centre at k + 0.5 in either picture: crop pixel k is frame pixel (k + 0.5) · step + corner − 0.5.
+    Pixel k has its centre at k + 0.5 in either picture: crop pixel k is frame pixel (k + 0.5) ·
+    step + corner − 0.5.
     """
     return patch_matrix((cx, cy), (side, side), (size, size))
 
 
 def patch_matrix(centre: ArrayLike, size: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
-    """`crop_matrix` (2, 3) of a rectangle: centre (x, y) and size (w, h) in frame pixels, shown at `shape` (h, w)."""
+    """`crop_matrix` (2, 3) of a rectangle: centre (x, y) and size (w, h) in frame pixels, shown at
+    `shape` (h, w)."""
     size = np.asarray(size, dtype=np.float64)
     step = size / shape[::-1]  # (2,) frame pixels per patch pixel
     left, top = np.asarray(centre) - size / 2 + 0.5 * step - 0.5
@@ -59,12 +63,13 @@ def patch_matrix(centre: ArrayLike, size: ArrayLike, shape: tuple[int, int]) -> 
 def cut_patch(
     frame: np.ndarray, centre: ArrayLike, size: ArrayLike, shape: tuple[int, int]
 ) -> np.ndarray:
-    """The patch (h, w, ...) of a frame (H, W, ...): a rectangle, the frame's border repeated beyond it.
+    """The patch (h, w, ...) of a frame (H, W, ...): a rectangle, the frame's border repeated beyond
+    it.
 
     Args:
         centre: (x, y) in frame pixels; size: (w, h) in frame pixels.
-        shape: (h, w) of the patch. Where it is less than half the size, pixels are averaged: bilinear
-            interpolation alone would skip some.
+        shape: (h, w) of the patch. Where it is less than half the size, pixels are averaged:
+            bilinear interpolation alone would skip some.
     """
     reduce = max(1, int(min(np.asarray(size) / shape[::-1])))
     large = (shape[0] * reduce, shape[1] * reduce)
@@ -99,8 +104,10 @@ class CropWindow:
         numbers_are_finite = all(math.isfinite(v) for v in (self.cx, self.cy, self.side))
         if not numbers_are_finite or self.side <= 0 or self.size < 1:
             raise DataError(
-                f"a crop window has centre ({self.cx:g}, {self.cy:g}), side {self.side:g} and size {self.size}; "
-                "expected a finite centre, a side above 0 and a size of at least 1. Is its box NaN or without area?"
+                f"a crop window has centre ({self.cx:g}, {self.cy:g}), side {self.side:g} and size "
+                f"{self.size}; "
+                "expected a finite centre, a side above 0 and a size of at least 1. Is its box NaN "
+                "or without area?"
             )
 
     @property
@@ -132,11 +139,12 @@ class CropWindow:
         return np.concatenate([self.to_frame(boxes[..., :2]), boxes[..., 2:] / self.scale], axis=-1)
 
     def cut(self, frame: np.ndarray, fill: ArrayLike | None = None) -> np.ndarray:
-        """The crop (size, size, 3) uint8 of a frame (H, W, 3), or (size, size) of a grey one (H, W).
+        """The crop (size, size, 3) uint8 of a frame (H, W, 3), or (size, size) of a grey one (H,
+        W).
 
-        One bilinear warp reads the pixels where they are; beyond the frame stands `fill`, a colour (3,),
-        by default the frame's mean. Bilinear interpolation looks at four pixels only, so a large window
-        shown small aliases.
+        One bilinear warp reads the pixels where they are; beyond the frame stands `fill`, a colour
+        (3,), by default the frame's mean. Bilinear interpolation looks at four pixels only, so a
+        large window shown small aliases.
         """
         colour = (
             cv2.mean(frame) if fill is None else np.asarray(fill, dtype=np.float64).ravel().tolist()

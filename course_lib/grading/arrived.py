@@ -1,6 +1,8 @@
-"""What a learning platform hands over, opened: a zip file, a folder or one notebook, with zip files of students in it.
+"""What a learning platform hands over, opened: a zip file, a folder or one notebook, with zip files
+of students in it.
 
-Nothing is unpacked to the disk, so no name in an archive can lead anywhere. What cannot be read is named and passed over.
+Nothing is unpacked to the disk, so no name in an archive can lead anywhere. What cannot be read is
+named and passed over.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ class Arrival:
     """One file of what arrived.
 
     Attributes:
-        name: its path inside what arrived, with "/"; after a student's zip file goes on inside that.
+        name: its path inside what arrived, with "/"; after a student's zip file goes on inside
+            that.
         content: the bytes of a notebook; None if it is none or could not be read.
         problem: why it could not be read; None for a notebook, or a file of another kind.
         when: when it was last changed, as its file or archive says; local time.
@@ -54,7 +57,8 @@ class Arrival:
 def arrivals(arrived: Path) -> Iterator[Arrival]:
     """Every file of what arrived in the order of their names, one in memory at a time.
 
-    Raises MissingDataError if there is nothing at `arrived`, CourseError if it is a zip file that cannot be opened at all.
+    Raises MissingDataError if there is nothing at `arrived`, CourseError if it is a zip file that
+    cannot be opened at all.
     """
     budget = _Budget()
     if arrived.is_dir():

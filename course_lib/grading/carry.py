@@ -1,7 +1,9 @@
-"""A student's work carried over to a newer version of a lesson: every line of it, as it was or as comments.
+"""A student's work carried over to a newer version of a lesson: every line of it, as it was or as
+comments.
 
-Each cell of the student's copy is one of: the course's own, unchanged (the newer version has its own); a points cell; an
-answer, or a try at one; or the student's own, text cells that were edited among them.
+Each cell of the student's copy is one of: the course's own, unchanged (the newer version has its
+own); a points cell; an answer, or a try at one; or the student's own, text cells that were edited
+among them.
 """
 
 from __future__ import annotations
@@ -28,9 +30,10 @@ class Carried:
 
     Attributes:
         kept: exercises whose answer stands in the new version.
-        changed: exercises that are asked for otherwise now; the old answer stands below the new cell, as comments.
-        gone: exercises that are no longer there; their answers stand at the end, or below the cell that asks for a function
-            of the same name, as comments.
+        changed: exercises that are asked for otherwise now; the old answer stands below the new
+            cell, as comments.
+        gone: exercises that are no longer there; their answers stand at the end, or below the cell
+            that asks for a function of the same name, as comments.
         own: how many cells of the student's own were carried over.
         notes: sentences on what else was put elsewhere or made comments.
     """
@@ -43,10 +46,12 @@ class Carried:
 
 
 def carry_over(mine: NotebookNode, fresh: NotebookNode) -> tuple[NotebookNode, Carried]:
-    """The fresh notebook with all that a student wrote in a copy of an older version, and what became of it.
+    """The fresh notebook with all that a student wrote in a copy of an older version, and what
+    became of it.
 
-    An answer stands in its cell again where the exercise is asked for as before, or the function or class to write has the
-    same name and arguments; else below it, as comments. Neither notebook is changed.
+    An answer stands in its cell again where the exercise is asked for as before, or the function or
+    class to write has the same name and arguments; else below it, as comments. Neither notebook is
+    changed.
     """
     work = _Work(mine, fresh)
     notebook = copy.deepcopy(fresh)
@@ -88,7 +93,8 @@ class _Work:
             self._leave(name)
 
     def _sort(self, cell: NotebookNode, after: str, seen: Counter[str]) -> str:
-        """Put one cell where it belongs; the id of the fresh cell that the student's next cells stand after."""
+        """Put one cell where it belongs; the id of the fresh cell that the student's next cells
+        stand after."""
         name = self._answered(cell)
         place = self._place(cell, name, seen) or after
         award = awarded(cell) if not name else None
@@ -127,7 +133,8 @@ class _Work:
         return cell.get("id") if cell.get("id") in self.places else None
 
     def _points_after(self, name: str) -> str | None:
-        """The id of the points cell of an exercise, the end of its block; None if there is no such exercise."""
+        """The id of the points cell of an exercise, the end of its block; None if there is no such
+        exercise."""
         if name not in self.wanted:
             return None
         answer = self.wanted[name]
@@ -135,7 +142,8 @@ class _Work:
         return (points or answer).id
 
     def _is_untouched(self, cell: NotebookNode, name: str) -> bool:
-        """Whether nothing was written in the cell of an exercise: it is as it was released, now or then."""
+        """Whether nothing was written in the cell of an exercise: it is as it was released, now or
+        then."""
         released = self.wanted[name].source if name in self.wanted else None
         return cell.source == released or _digest(cell) == _released(cell)
 
@@ -144,7 +152,8 @@ class _Work:
         same = self.fresh_sources.get(cell.source, [])
         if same and (not cell.get("attachments") or cell.attachments == same[0].get("attachments")):
             return True
-        # a released cell's id is made from its text, so one that an update changed is not taken for the student's
+        # a released cell's id is made from its text, so one that an update changed is not taken for
+        # the student's
         whole = f"{cell.cell_type}\n{cell.source}".encode()
         return cell.get("id", "").split("-")[0] == hashlib.sha256(whole).hexdigest()[:12]
 
@@ -157,7 +166,8 @@ class _Work:
             self.report.notes.append(f"{why} stands below it, as comments")
 
     def fill(self, released: NotebookNode) -> list[NotebookNode]:
-        """Put the student's answer into the released cell; what has to stand below it, as comments."""
+        """Put the student's answer into the released cell; what has to stand below it, as
+        comments."""
         name = self.names.get(graded_as(released))
         tries = self.tries.pop(name, [])
         if not tries:
@@ -199,7 +209,8 @@ class _Work:
         return self._comment(cell.source, f"another try of yours at {name}")
 
     def _leave(self, name: str) -> None:
-        """Keep the answer to an exercise that is gone: below the one that asks for the same function now, else at the end."""
+        """Keep the answer to an exercise that is gone: below the one that asks for the same
+        function now, else at the end."""
         self.report.gone.append(name)
         tries = self.tries.pop(name)
         defined = {found[0] for found in (signature(c.source, name) for c in tries) if found}
@@ -234,7 +245,8 @@ def _digest(cell: NotebookNode) -> str:
 
 
 def _released(cell: NotebookNode) -> str:
-    """The digest of an answer cell's text as it was released, which the builder writes down; "" if nobody did."""
+    """The digest of an answer cell's text as it was released, which the builder writes down; "" if
+    nobody did."""
     course = cell.metadata.get("course")
     found = course.get("released", "") if isinstance(course, dict) else ""
     return found if isinstance(found, str) else ""

@@ -1,4 +1,5 @@
-"""Running a submission to its end, even if a cell ends the kernel, and asking the judge for each exercise's points."""
+"""Running a submission to its end, even if a cell ends the kernel, and asking the judge for each
+exercise's points."""
 
 from __future__ import annotations
 
@@ -26,14 +27,17 @@ SETTING_UP = 600  # seconds that the first import of every package may take
 
 
 class SurvivingExecute(Execute):
-    """nbgrader's own, but a cell that ends the kernel, or does not answer an interrupt, costs that cell alone.
+    """nbgrader's own, but a cell that ends the kernel, or does not answer an interrupt, costs that
+    cell alone.
 
-    nbgrader gives up on such a submission. Here the cell is replaced by one that raises an error naming the reason, and
-    the notebook runs again from the first cell. The student's lines stay below, as comments.
+    nbgrader gives up on such a submission. Here the cell is replaced by one that raises an error
+    naming the reason, and the notebook runs again from the first cell. The student's lines stay
+    below, as comments.
 
-    Points do not rest on what a cell of the notebook says, since cells run in one process with the answers: before the
-    first cell a judge is set up in the kernel (`course_lib/exercises/judge.py`), and after each points cell its signed
-    verdict takes the place of the cell's output.
+    Points do not rest on what a cell of the notebook says, since cells run in one process with the
+    answers: before the first cell a judge is set up in the kernel
+    (`course_lib/exercises/judge.py`), and after each points cell its signed verdict takes the place
+    of the cell's output.
     """
 
     current = -1  # number of the cell that runs
@@ -85,7 +89,8 @@ class SurvivingExecute(Execute):
         super().start_new_kernel(**options)
 
     def start_new_kernel_client(self, **options: Any) -> Any:
-        """The kernel's client, the judge set up before any cell runs; raises CourseError if it cannot be."""
+        """The kernel's client, the judge set up before any cell runs; raises CourseError if it
+        cannot be."""
         client = super().start_new_kernel_client(**options)
         self.current, self.secret = -1, secrets.token_bytes(32)
         order = {
@@ -100,13 +105,15 @@ class SurvivingExecute(Execute):
         if os.path.exists(file.name):
             os.unlink(file.name)
             raise CourseError(
-                f"the judge could not be set up in the kernel ({said[-300:] or 'no answer'}); check with `python -m "
+                f"the judge could not be set up in the kernel ({said[-300:] or 'no answer'}); "
+                "check with `python -m "
                 "course_lib doctor` that the kernel Python 3 runs in the course's environment"
             )
         return client
 
     def _verdict(self, name: str) -> tuple[str, str]:
-        """Status and sentence of an exercise's answer, from the judge alone: a line without its signature is passed over."""
+        """Status and sentence of an exercise's answer, from the judge alone: a line without its
+        signature is passed over."""
         nonce = secrets.token_hex(16)
         said = self._run(f"__import__('sys').audit({ASK!r}, {name!r}, {nonce!r})")
         for line in said.splitlines():

@@ -1,4 +1,5 @@
-"""Notebooks read as they arrive: what is not right in one is put right and named, what is no notebook is refused."""
+"""Notebooks read as they arrive: what is not right in one is put right and named, what is no
+notebook is refused."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ LARGEST = 50 * 2**20  # bytes of one notebook
 KINDS = ("code", "markdown", "raw")
 ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 SAY = (
-    "hand in the .ipynb file itself, saved in JupyterLab, not a print or a renamed copy of something "
+    "hand in the .ipynb file itself, saved in JupyterLab, not a print or a renamed copy of "
+    "something "
     "else"
 )
 
@@ -55,7 +57,8 @@ def read_notebook(path: Path) -> NotebookNode:
 
 
 def parse_notebook(content: bytes, name: str) -> NotebookNode:
-    """The notebook that the bytes of a file called `name` hold; raises DataError if they hold none."""
+    """The notebook that the bytes of a file called `name` hold; raises DataError if they hold
+    none."""
     return read_submission(content, name)[0]
 
 
@@ -86,7 +89,8 @@ def read_submission(content: bytes, name: str) -> tuple[NotebookNode, list[Probl
 def too_large(name: str, size: int) -> str:
     """What to say of a notebook that is larger than any that is read."""
     return (
-        f"{name} holds {size / 2**20:.0f} MB; at most {LARGEST // 2**20} are read. Clear its outputs (menu Edit, Clear "
+        f"{name} holds {size / 2**20:.0f} MB; at most {LARGEST // 2**20} are read. Clear its "
+        "outputs (menu Edit, Clear "
         "Outputs of All Cells), save it, and hand it in again"
     )
 

@@ -10,9 +10,11 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def signature(source: str, exercise: str = "") -> tuple | None:
-    """Name and arguments of the function in a cell, or of the class and its methods; None if it is not Python.
+    """Name and arguments of the function in a cell, or of the class and its methods; None if it is
+    not Python.
 
-    Of several it is the one under `@exercise(…)`. Lines of IPython's own, such as `%time`, are no fault.
+    Of several it is the one under `@exercise(…)`. Lines of IPython's own, such as `%time`, are no
+    fault.
     """
     lines = source.splitlines()
     first = next((line for line in lines if line.strip()), "")

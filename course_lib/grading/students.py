@@ -1,4 +1,5 @@
-"""Who handed what in: a name for each student that nbgrader and every file system take, and no two students under one."""
+"""Who handed what in: a name for each student that nbgrader and every file system take, and no two
+students under one."""
 
 from __future__ import annotations
 
@@ -15,8 +16,9 @@ from course_lib.grading.arrived import shown
 from course_lib.grading.reading import Problem
 
 DEFAULT = r"(?P<student>[^/_]+)"  # what stands before the first "_" of the first folder or file
-# nbgrader looks students up with file patterns (* ? [ ]), lists them with commas, parts names at "+", strips blanks at the
-# ends and does not see names that begin with a dot; the rest is what some file system does not take
+# nbgrader looks students up with file patterns (* ? [ ]), lists them with commas, parts names at
+# "+", strips blanks at the ends and does not see names that begin with a dot; the rest is what some
+# file system does not take
 UNSAFE = frozenset('*?[],+=/\\:"<>|{}%')
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # by Windows
 
@@ -65,7 +67,8 @@ def compiled(pattern: str) -> re.Pattern:
 
 
 def find_student(pattern: re.Pattern, name: str) -> tuple[str, str] | None:
-    """The student's name in a path, and the folder or file (from the top) it stands in; None if there is none."""
+    """The student's name in a path, and the folder or file (from the top) it stands in; None if
+    there is none."""
     found = pattern.search(name)
     if not found or found.group("student") is None:
         return None
@@ -76,7 +79,8 @@ def find_student(pattern: re.Pattern, name: str) -> tuple[str, str] | None:
 
 
 def safe_name(name: str) -> str:
-    """A student's name as a folder's: what nbgrader or a file system does not take becomes =XX, its bytes in hexadecimal.
+    """A student's name as a folder's: what nbgrader or a file system does not take becomes =XX, its
+    bytes in hexadecimal.
 
     Raises CourseError if it is empty or too long. `plain_student` gives the name back.
     """
@@ -141,8 +145,10 @@ def tell_apart(collected: list[Collected], there: list[str]) -> None:
 
 
 WIDER = (
-    "if they are two, give a pattern that takes more of the path, such as --student '(?P<student>[^/]+)' for the whole "
-    "folder's name or '(?P<student>[^/_]+_[^/_]+)' for name and number; if it is one, collect one of them alone"
+    "if they are two, give a pattern that takes more of the path, such as --student "
+    "'(?P<student>[^/]+)' for the whole "
+    "folder's name or '(?P<student>[^/_]+_[^/_]+)' for name and number; if it is one, collect one "
+    "of them alone"
 )
 
 

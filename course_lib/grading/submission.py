@@ -1,8 +1,10 @@
-"""A submission looked over: what would cost its student points though the answers are there, and the remedy for each.
+"""A submission looked over: what would cost its student points though the answers are there, and
+the remedy for each.
 
-nbgrader knows an exercise by its cell's metadata. A copied cell, a deleted one, an editor that drops metadata: the whole
-submission is refused, or points are lost in silence. The course's exercises carry their names in their text,
-`@exercise("mosse.psr")`, so all this can be put right from the released notebook.
+nbgrader knows an exercise by its cell's metadata. A copied cell, a deleted one, an editor that
+drops metadata: the whole submission is refused, or points are lost in silence. The course's
+exercises carry their names in their text, `@exercise("mosse.psr")`, so all this can be put right
+from the released notebook.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ FENCE = re.compile(r"\A\s*```\w*[ \t]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 
 
 def find_release(notebook: NotebookNode, releases: dict[str, NotebookNode]) -> str:
-    """The lesson (a file's stem) with whose released notebook a submission shares most exercises; raises DataError if none."""
+    """The lesson (a file's stem) with whose released notebook a submission shares most exercises;
+    raises DataError if none."""
     names = {f.group("name") for cell in notebook.cells for f in ANSWER.finditer(block_of(cell))}
     ids = {graded_as(cell) for cell in notebook.cells} - {""}
     shared = {
@@ -33,7 +36,8 @@ def find_release(notebook: NotebookNode, releases: dict[str, NotebookNode]) -> s
     best = max(shared, key=lambda stem: shared[stem], default=None)
     if best is None or not shared[best]:
         raise DataError(
-            f'none of the course\'s exercises is in this notebook (looked for lines like @exercise("mosse.psr")); '
+            "none of the course's exercises is in this notebook (looked for lines like "
+            '@exercise("mosse.psr")); '
             f"expected a lesson: {', '.join(releases) or 'none is released'}"
         )
     return best
@@ -54,9 +58,10 @@ def mend(
 ) -> tuple[NotebookNode, list[Problem]]:
     """The submission as it can be graded, and what was wrong with it.
 
-    Answer cells get their type and the released metadata back; of an exercise answered twice the last answer counts; every
-    award cell is the released one, right after its answer; a missing answer becomes the released stub, which earns nothing.
-    All other cells stay: an answer may need them.
+    Answer cells get their type and the released metadata back; of an exercise answered twice the
+    last answer counts; every award cell is the released one, right after its answer; a missing
+    answer becomes the released stub, which earns nothing. All other cells stay: an answer may need
+    them.
 
     Args:
         notebook: as handed in; left as it is.
@@ -114,7 +119,8 @@ def block_of(cell: NotebookNode) -> str:
 def _back_to_code(
     notebook: NotebookNode, wanted: dict[str, NotebookNode], problems: list[Problem]
 ) -> None:
-    """Make answer cells that were turned into text code again, where no code cell answers the exercise."""
+    """Make answer cells that were turned into text code again, where no code cell answers the
+    exercise."""
     by_id = {graded_as(cell): name for name, cell in wanted.items()}
     answered = {exercise_of(cell) or by_id.get(graded_as(cell)) for cell in _code(notebook)}
     for cell in notebook.cells:
@@ -190,7 +196,10 @@ def _last_answers(
     for name, released in wanted.items():
         given = [cell for cell in notebook.cells if exercise_of(cell) == name]
         if not given:
-            remedy = f"copy the cell back from a fresh copy of the lesson and write the answer (exercise {name})"
+            remedy = (
+                "copy the cell back from a fresh copy of the lesson and write the answer "
+                f"(exercise {name})"
+            )
             problems.append(Problem(f"the cell for {name} is gone", remedy, False))
             continue
         written = [cell for cell in given if STUB not in cell.source] or given

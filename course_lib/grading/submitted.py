@@ -17,12 +17,14 @@ RECORD = "collected.json"  # beside each submission, as nbgrader's timestamp.txt
 
 
 class Submitted:
-    """Where submissions are written. Nothing in it is replaced but by the same student's newer work.
+    """Where submissions are written. Nothing in it is replaced but by the same student's newer
+    work.
 
     Args:
         folder: the term.
         in_place: what arrived is this folder itself.
-        trusted: the instructor's own pattern says who is who, so one name is one student from one time to the next.
+        trusted: the instructor's own pattern says who is who, so one name is one student from one
+            time to the next.
     """
 
     def __init__(self, folder: Path, in_place: bool, trusted: bool) -> None:
@@ -64,13 +66,15 @@ class Submitted:
         return True
 
     def _why_not(self, one: Collected, known: dict) -> tuple[str, str] | None:
-        """Why the submission may not replace the one that is there, and what to do; None if it may."""
+        """Why the submission may not replace the one that is there, and what to do; None if it
+        may."""
         place = f"submitted/{one.student}/{one.lesson}"
         if not self.trusted and known.get("who") != one.who:
             before = shown(str(known["who"])) if known.get("who") else "a source that is not known"
             return (
                 f"{place} came from {before}, this comes from {shown(one.who)}",
-                "if they are two students, give --student a pattern that tells them apart; if it is one, give a pattern "
+                "if they are two students, give --student a pattern that tells them apart; if it "
+                "is one, give a pattern "
                 "that takes the name alone, such as --student '^(?P<student>[^_/]+)_'",
             )
         then, now = known.get("when"), one.when and one.when.isoformat(sep=" ")
@@ -109,7 +113,8 @@ def without_notebook(
             who,
             [
                 Problem(
-                    f"no notebook is among what {shown(who)} handed in ({shown(', '.join(files[:3]))})",
+                    f"no notebook is among what {shown(who)} handed in "
+                    f"({shown(', '.join(files[:3]))})",
                     "hand in the .ipynb file, alone or in a zip file",
                     False,
                 )

@@ -1,4 +1,5 @@
-"""The AlexNet of SiamFC: five convolutions without padding (layer table of the SiamFC paper; see lesson 04)."""
+"""The AlexNet of SiamFC: five convolutions without padding (layer table of the SiamFC paper; see
+lesson 04)."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ WIDTHS = (96, 256, 384, 384, 256)  # channels of the five convolutions
 
 
 def alexnet_layers(stride: int = 8, widths: tuple[int, ...] = WIDTHS) -> list[Layer]:
-    """The layers in order, for receptive arithmetic. Stride 4 is the later baseline: the second pooling steps by one
-    and conv5 has 32 channels."""
+    """The layers in order, for receptive arithmetic. Stride 4 is the later baseline: the second
+    pooling steps by one and conv5 has 32 channels."""
     if stride not in (4, 8):
         raise SettingsError(f"stride is {stride}; expected 8 (SiamFC) or 4 (its later baseline)")
     last = widths[4] if stride == 8 else min(widths[4], 32)
@@ -32,17 +33,18 @@ def alexnet_layers(stride: int = 8, widths: tuple[int, ...] = WIDTHS) -> list[La
 class AlexNet(Backbone):
     """Embedding φ: a picture (B, 3, S, S), values 0…255, to features (B, C, s, s).
 
-    Every convolution but the last is followed by batch norm and ReLU. conv2, conv4 and conv5 work in two groups, as
-    AlexNet did to fit on two GPUs: 2,336,320 parameters at the paper's widths.
+    Every convolution but the last is followed by batch norm and ReLU. conv2, conv4 and conv5 work
+    in two groups, as AlexNet did to fit on two GPUs: 2,336,320 parameters at the paper's widths.
 
     Args:
         stride: 8, or 4 for the later baseline.
         widths: channels of the five convolutions.
         batch_norm: False for a network whose batch norms are folded into its convolutions.
-        groups: 2 as AlexNet and SiamFC; 1 for SiamRPN, whose convolutions see all channels (3,749,952 parameters with
-            the batch norm after conv5).
+        groups: 2 as AlexNet and SiamFC; 1 for SiamRPN, whose convolutions see all channels
+            (3,749,952 parameters with the batch norm after conv5).
         last_norm: whether conv5 too is followed by batch norm, as in SiamRPN.
-        guided: whether a fourth input channel, a mask, is added to conv1's output by a convolution of its own.
+        guided: whether a fourth input channel, a mask, is added to conv1's output by a convolution
+            of its own.
     """
 
     def __init__(
@@ -76,7 +78,8 @@ class AlexNet(Backbone):
             )
             setattr(self, f"bn{k}", norm)
             before = layer.channels
-        # a mask adds to what conv1 sees of the picture: the same as one convolution over four channels
+        # a mask adds to what conv1 sees of the picture: the same as one convolution over four
+        # channels
         self.guide = nn.Conv2d(1, widths[0], 11, 2, bias=False) if guided else None
         self.pool1 = nn.MaxPool2d(3, 2)
         self.pool2 = nn.MaxPool2d(3, layers["pool2"].stride)
@@ -98,8 +101,9 @@ class AlexNet(Backbone):
         return fold_batch_norm(self)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Features of a batch of pictures, (B, 3, S, S) or, guided, (B, 4, S, S) with a mask of 0 and 1 as the fourth
-        channel. Sizes for 127 (exemplar) and 255 (search) pixels at stride 8."""
+        """Features of a batch of pictures, (B, 3, S, S) or, guided, (B, 4, S, S) with a mask of 0
+        and 1 as the fourth channel. Sizes for 127 (exemplar) and 255 (search) pixels at stride
+        8."""
         return self.levels(image)[-1]
 
     def levels(self, image: Tensor) -> list[Tensor]:

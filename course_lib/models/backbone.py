@@ -22,15 +22,18 @@ class Backbone(nn.Module):
     frozen: int = 0
 
     def parts(self) -> list[list[nn.Module]]:
-        """The modules with weights, from the picture on, in those groups in which they can be frozen."""
+        """The modules with weights, from the picture on, in those groups in which they can be
+        frozen."""
         raise NotImplementedError
 
     def folded(self) -> nn.Module:
-        """A network with the same output in eval mode whose batch norms are folded into its convolutions."""
+        """A network with the same output in eval mode whose batch norms are folded into its
+        convolutions."""
         raise NotImplementedError
 
     def freeze(self, count: int) -> Backbone:
-        """Train the first `count` parts no further, nor their batch norms, and all others; returns the network.
+        """Train the first `count` parts no further, nor their batch norms, and all others; returns
+        the network.
 
         Raises SettingsError if there are not so many.
         """
@@ -53,7 +56,8 @@ class Backbone(nn.Module):
         return self
 
     def start(self) -> None:
-        """Normal weights with variance 2 / fan-out (He's rule; SiamFC's "improved Xavier"), no bias."""
+        """Normal weights with variance 2 / fan-out (He's rule; SiamFC's "improved Xavier"), no
+        bias."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -65,8 +69,8 @@ class Backbone(nn.Module):
 def folded_convolution(conv: nn.Conv2d, norm: nn.Module, padding: int | None = None) -> nn.Conv2d:
     """One convolution, with bias, that does what `conv` and then `norm` do in eval mode.
 
-    Batch norm with fixed statistics is y ↦ a·y + b for each channel; a goes into the kernel, b into the bias.
-    `padding` replaces the convolution's own.
+    Batch norm with fixed statistics is y ↦ a·y + b for each channel; a goes into the kernel, b into
+    the bias. `padding` replaces the convolution's own.
     """
     gain, shift = affine(norm, conv.out_channels)
     new = nn.Conv2d(

@@ -1,4 +1,5 @@
-"""Backbones by name: "alexnet", the CIR networks ("ciresnet22", …) and the twins ("twin-alexnet-5", "twin-resnet-4", …)."""
+"""Backbones by name: "alexnet", the CIR networks ("ciresnet22", …) and the twins ("twin-alexnet-5",
+"twin-resnet-4", …)."""
 
 from __future__ import annotations
 
@@ -25,11 +26,13 @@ def make_backbone(name: str, share: float = 1.0) -> Backbone:
     if name == "alexnet":
         return AlexNet(widths=tuple(round(share * width) for width in WIDTHS))
     raise SettingsError(
-        f"backbone is {name!r}; expected alexnet, {', '.join(PLANS)}, or a twin such as twin-alexnet-5 or twin-resnet-4"
+        f"backbone is {name!r}; expected alexnet, {', '.join(PLANS)}, or a twin such as "
+        "twin-alexnet-5 or twin-resnet-4"
     )
 
 
 @lru_cache(maxsize=64)
 def cells_of(name: str, size: int) -> int:
-    """Cells a side of a backbone's map for pictures of `size` pixels; they do not depend on its channels."""
+    """Cells a side of a backbone's map for pictures of `size` pixels; they do not depend on its
+    channels."""
     return live_reception(make_backbone(name, 0.125), size)[-1].size

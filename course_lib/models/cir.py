@@ -1,7 +1,9 @@
-"""Cropping-inside residual units and the networks made of them (Zhang and Peng, "Deeper and Wider Siamese Networks", 2019).
+"""Cropping-inside residual units and the networks made of them (Zhang and Peng, "Deeper and Wider
+Siamese Networks", 2019).
 
-A 3 × 3 convolution with padding keeps a map's size, but its outermost cells have seen zeros that are not in the picture.
-A CIR unit cuts exactly those cells off, so that a deep network has no trace of padding.
+A 3 × 3 convolution with padding keeps a map's size, but its outermost cells have seen zeros that
+are not in the picture. A CIR unit cuts exactly those cells off, so that a deep network has no trace
+of padding.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ GROUPS = 32  # of the 3 × 3 convolution in a CIR-NeXt unit
 
 
 def crop(x: Tensor, cells: int = 1) -> Tensor:
-    """A map (B, C, H, W) without its outermost cells on each side: (B, C, H − 2·cells, W − 2·cells)."""
+    """A map (B, C, H, W) without its outermost cells on each side: (B, C, H − 2·cells, W −
+    2·cells)."""
     return x[:, :, cells:-cells, cells:-cells]
 
 
@@ -38,8 +41,8 @@ class CIR(nn.Module):
 
     Args:
         before, mid, after: channels of the input, inside and of the output.
-        kind: "residual"; "wide", with twice as many channels behind the 3 × 3 convolution; "next", whose 3 × 3
-            convolution has 32 groups and whose sum is followed by one more batch norm.
+        kind: "residual"; "wide", with twice as many channels behind the 3 × 3 convolution; "next",
+            whose 3 × 3 convolution has 32 groups and whose sum is followed by one more batch norm.
         last: whether the ReLU at the end is left out, as at the end of a network.
         padded: whether the crop is left out: an ordinary residual unit.
         dilation: of the 3 × 3 convolution; as many cells are padded and cropped.
@@ -89,7 +92,8 @@ class CIR(nn.Module):
 
 
 class CIRInception(nn.Module):
-    """A bottleneck beside one 1 × 1 convolution, put side by side (4 · mid + mid channels), then one cell cropped."""
+    """A bottleneck beside one 1 × 1 convolution, put side by side (4 · mid + mid channels), then
+    one cell cropped."""
 
     def __init__(self, before: int, mid: int, last: bool = False) -> None:
         super().__init__()
@@ -118,8 +122,8 @@ class CIRInception(nn.Module):
 class FoldedUnit(nn.Module):
     """A trained CIR unit for tracking: plain convolutions, and no work on cells that are cropped.
 
-    Without padding the 3 × 3 convolution computes just the cells that stay; everything behind it, and the shortcut,
-    is computed for those cells alone.
+    Without padding the 3 × 3 convolution computes just the cells that stay; everything behind it,
+    and the shortcut, is computed for those cells alone.
     """
 
     def __init__(self, unit: CIR | CIRInception) -> None:
@@ -141,7 +145,8 @@ class FoldedUnit(nn.Module):
 
     @torch.no_grad()
     def _scale(self, gain: Tensor, shift: Tensor) -> None:
-        """Take in the batch norm behind a sum: it scales both terms, and its shift is added once."""
+        """Take in the batch norm behind a sum: it scales both terms, and its shift is added
+        once."""
         for conv in (self.conv3, self.side):
             if conv is not None:
                 conv.weight.mul_(gain[:, None, None, None])
@@ -180,8 +185,9 @@ PLANS = {
 class CIRNetwork(Backbone):
     """A stem and a row of CIR units, by the name of PLANS; stride 8, CIResNet-43: 4.
 
-    The last unit before a halving is a CIR-D unit in the paper's words: its convolutions keep stride 1, it is cropped,
-    and a 2 × 2 pooling behind it halves the map, so that no cell without padding is lost.
+    The last unit before a halving is a CIR-D unit in the paper's words: its convolutions keep
+    stride 1, it is cropped, and a 2 × 2 pooling behind it halves the map, so that no cell without
+    padding is lost.
 
     Args:
         name: of the network.
@@ -194,7 +200,8 @@ class CIRNetwork(Backbone):
             raise SettingsError(f"the network is {name!r}; expected one of {', '.join(PLANS)}")
         kind, first, second = PLANS[name]
         width = round(64 * share)
-        # the public code's stem for these two: no padding, 3 × 3 pooling (receptive field 95 instead of 93)
+        # the public code's stem for these two: no padding, 3 × 3 pooling (receptive field 95
+        # instead of 93)
         self.bare = kind in ("inception", "next")
         # the public CIResNeXt alone has a bias there, before a batch norm that takes it away again
         biased = kind == "next"
@@ -251,8 +258,9 @@ class CIRNetwork(Backbone):
 
 
 class FoldedCIRNetwork(nn.Module):
-    """A CIRNetwork with folded units. The stem's crop is spared too: with padding 3, every cell that stays starts at an
-    odd pixel, so the picture is cut by one pixel instead of padded by three."""
+    """A CIRNetwork with folded units. The stem's crop is spared too: with padding 3, every cell
+    that stays starts at an odd pixel, so the picture is cut by one pixel instead of padded by
+    three."""
 
     def __init__(self, network: CIRNetwork) -> None:
         super().__init__()

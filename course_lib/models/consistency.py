@@ -1,7 +1,9 @@
-"""Perceptual inconsistency: does a network see the same content in the same way in the exemplar and in the search image?
+"""Perceptual inconsistency: does a network see the same content in the same way in the exemplar and
+in the search image?
 
-Without padding φ of a piece of a picture is a piece of φ of the picture. With padding, cells near the border have mixed
-in zeros, in the exemplar all around the target, in the search image only where it ends.
+Without padding φ of a piece of a picture is a piece of φ of the picture. With padding, cells near
+the border have mixed in zeros, in the exemplar all around the target, in the search image only
+where it ends.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ class Agreement:
     """How well the exemplar's features are found again in those of the picture it was cut from.
 
     Attributes:
-        distance: relative L2 distance of the best window, ‖φ(z) − window‖ / ‖window‖; 0 means the same.
+        distance: relative L2 distance of the best window, ‖φ(z) − window‖ / ‖window‖; 0 means the
+            same.
         place: row and column of the best window's first cell in φ(x).
         cells: (n, n), the same distance cell by cell, for the best window.
     """
@@ -34,10 +37,11 @@ class Agreement:
 
 @torch.no_grad()
 def agreement(network: nn.Module, picture: Tensor, offset: int) -> Agreement:
-    """Compare φ of the 127 pixels of `picture` (1, 3, S, S) that begin at row and column `offset` with φ of the picture.
+    """Compare φ of the 127 pixels of `picture` (1, 3, S, S) that begin at row and column `offset`
+    with φ of the picture.
 
-    An offset that is not a multiple of the network's stride gives a distance above 0 for any network. Raises DataError
-    if the exemplar does not lie inside the picture.
+    An offset that is not a multiple of the network's stride gives a distance above 0 for any
+    network. Raises DataError if the exemplar does not lie inside the picture.
     """
     if not 0 <= offset <= picture.shape[-1] - EXEMPLAR:
         raise DataError(
@@ -57,8 +61,8 @@ def agreement(network: nn.Module, picture: Tensor, offset: int) -> Agreement:
 
 
 def best_window(z: Tensor, x: Tensor) -> tuple[float, tuple[int, int]]:
-    """Where in x (C, m, m) the map z (C, n, n) is found again: ‖z − window‖ / ‖window‖ of the nearest window, and the row
-    and column of its first cell."""
+    """Where in x (C, m, m) the map z (C, n, n) is found again: ‖z − window‖ / ‖window‖ of the
+    nearest window, and the row and column of its first cell."""
     n = z.shape[-1]
     windows = x.unfold(1, n, 1).unfold(2, n, 1)  # (C, r, r, n, n)
     apart = (windows - z[:, None, None]).square().sum((0, 3, 4))  # (r, r)
@@ -68,7 +72,8 @@ def best_window(z: Tensor, x: Tensor) -> tuple[float, tuple[int, int]]:
 
 
 def smooth_noise(size: int, seed: int, sigma: float = 2.0) -> Tensor:
-    """A picture (1, 3, size, size) of Gaussian noise blurred over `sigma` pixels, with mean 0 and standard deviation 1.
+    """A picture (1, 3, size, size) of Gaussian noise blurred over `sigma` pixels, with mean 0 and
+    standard deviation 1.
 
     Mean 0 makes zero padding as inconspicuous as padding can be: a grey border beside grey content.
     """

@@ -1,4 +1,5 @@
-"""Cross-correlation of exemplar features with search features: each exemplar slides over its own search image."""
+"""Cross-correlation of exemplar features with search features: each exemplar slides over its own
+search image."""
 
 from __future__ import annotations
 
@@ -10,11 +11,12 @@ from course_lib.errors import DataError
 
 
 def cross_correlate(z: Tensor, x: Tensor) -> Tensor:
-    """Responses (B, H − h + 1, W − w + 1): exemplar features z (B, C, h, w) slid over search features x (B, C, H, W).
+    """Responses (B, H − h + 1, W − w + 1): exemplar features z (B, C, h, w) slid over search
+    features x (B, C, H, W).
 
-    One exemplar (1, C, h, w) may serve all B search images. Equal to `F.conv2d` pair by pair, and faster: one batched
-    matrix product gives the similarity of every cell of z with every cell of x; each response cell is then a sum of
-    h · w of them. Raises DataError if the shapes do not fit.
+    One exemplar (1, C, h, w) may serve all B search images. Equal to `F.conv2d` pair by pair, and
+    faster: one batched matrix product gives the similarity of every cell of z with every cell of x;
+    each response cell is then a sum of h · w of them. Raises DataError if the shapes do not fit.
     """
     _check(z, x)
     B, C, H, W = x.shape
@@ -33,15 +35,18 @@ def cross_correlate(z: Tensor, x: Tensor) -> Tensor:
 
 
 def cosine_correlate(z: Tensor, x: Tensor, eps: float = 1e-6) -> Tensor:
-    """Cosines (B, H − h + 1, W − w + 1) of exemplar features z (B or 1, C, h, w) and every window of x (B, C, H, W).
+    """Cosines (B, H − h + 1, W − w + 1) of exemplar features z (B or 1, C, h, w) and every window
+    of x (B, C, H, W).
 
-    c(u) = ⟨z, x[u]⟩ / (‖z‖ · ‖x[u]‖) in [−1, 1], each length at least `eps`. The products are `cross_correlate`; the lengths of
-    all windows are one box filter over the squares summed over the channels.
+    c(u) = ⟨z, x[u]⟩ / (‖z‖ · ‖x[u]‖) in [−1, 1], each length at least `eps`. The products are
+    `cross_correlate`; the lengths of all windows are one box filter over the squares summed over
+    the channels.
     """
     products = cross_correlate(z, x)  # (B, H', W')
     squares = x.square().sum(1, keepdim=True)  # (B, 1, H, W)
     h, w = z.shape[2:]
-    # the root's slope is infinite at 0: a window of zeros must not give a gradient that is no number
+    # the root's slope is infinite at 0: a window of zeros must not give a gradient that is no
+    # number
     lengths = (
         (F.avg_pool2d(squares, (h, w), 1)[:, 0] * (h * w)).clamp_min(eps**2).sqrt()
     )  # (B, H', W')
@@ -50,7 +55,8 @@ def cosine_correlate(z: Tensor, x: Tensor, eps: float = 1e-6) -> Tensor:
 
 
 def cross_correlate_grouped(z: Tensor, x: Tensor) -> Tensor:
-    """The same responses by one grouped convolution: the batch becomes groups of channels, each group one pair."""
+    """The same responses by one grouped convolution: the batch becomes groups of channels, each
+    group one pair."""
     _check(z, x)
     B, C, H, W = x.shape
     z = z.expand(B, -1, -1, -1)
@@ -62,16 +68,20 @@ def _check(z: Tensor, x: Tensor) -> None:
     fits = z.ndim == x.ndim == 4 and len(z) in (1, len(x)) and z.shape[1] == x.shape[1]
     if not fits or z.shape[2] > x.shape[2] or z.shape[3] > x.shape[3]:
         raise DataError(
-            f"exemplar features {tuple(z.shape)} cannot slide over search features {tuple(x.shape)}; expected "
-            "(B, C, h, w) and (B, C, H, W) with the same C, h ≤ H, w ≤ W, and one exemplar or as many as search images"
+            f"exemplar features {tuple(z.shape)} cannot slide over search features "
+            f"{tuple(x.shape)}; expected "
+            "(B, C, h, w) and (B, C, H, W) with the same C, h ≤ H, w ≤ W, and one exemplar or as "
+            "many as search images"
         )
 
 
 def cross_correlate_channels(kernels: Tensor, x: Tensor) -> Tensor:
-    """Maps (B, n, H − h + 1, W − w + 1): n kernels (B or 1, n, C, h, w) of each pair slid over its features (B, C, H, W).
+    """Maps (B, n, H − h + 1, W − w + 1): n kernels (B or 1, n, C, h, w) of each pair slid over its
+    features (B, C, H, W).
 
-    The up-channel correlation of SiamRPN: a layer whose weights come from the exemplar. One set of kernels for all
-    search images is an ordinary convolution; else the batch becomes groups of channels.
+    The up-channel correlation of SiamRPN: a layer whose weights come from the exemplar. One set of
+    kernels for all search images is an ordinary convolution; else the batch becomes groups of
+    channels.
     """
     B, C, H, W = x.shape
     if len(kernels) == 1:
@@ -82,7 +92,8 @@ def cross_correlate_channels(kernels: Tensor, x: Tensor) -> Tensor:
 
 
 def cross_correlate_depthwise(z: Tensor, x: Tensor) -> Tensor:
-    """Maps (B, C, H − h + 1, W − w + 1): channel c of z (B or 1, C, h, w) slid over channel c of x (B, C, H, W) (SiamRPN++)."""
+    """Maps (B, C, H − h + 1, W − w + 1): channel c of z (B or 1, C, h, w) slid over channel c of x
+    (B, C, H, W) (SiamRPN++)."""
     B, C, H, W = x.shape
     z = z.expand(B, -1, -1, -1)  # (B, C, h, w)
     maps = F.conv2d(

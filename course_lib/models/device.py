@@ -19,8 +19,10 @@ class Placement:
 
     Attributes:
         device: where tensors live.
-        bf16: whether convolutions and products run in bfloat16; sums, losses and weights stay in single precision.
-        channels_last: whether pictures are stored pixel by pixel (NHWC), which convolutions read faster.
+        bf16: whether convolutions and products run in bfloat16; sums, losses and weights stay in
+            single precision.
+        channels_last: whether pictures are stored pixel by pixel (NHWC), which convolutions read
+            faster.
     """
 
     device: torch.device
@@ -39,7 +41,8 @@ class Placement:
 
 
 def choose_placement(device: str = "auto", precision: str = "auto") -> Placement:
-    """The first GPU where there is one, else the processor; bf16 where its arithmetic is in the hardware.
+    """The first GPU where there is one, else the processor; bf16 where its arithmetic is in the
+    hardware.
 
     Raises SettingsError for an unknown device or precision, or a GPU that is not there.
     """
@@ -90,7 +93,8 @@ def sent(values: Tensor, device: torch.device) -> Tensor:
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 in hardware; elsewhere it is emulated and slower than single precision."""
+    """Whether the device multiplies bfloat16 in hardware; elsewhere it is emulated and slower than
+    single precision."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":

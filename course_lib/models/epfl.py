@@ -1,7 +1,9 @@
-"""The EPFL project's two answers to "is a correlation map the right match?", in their own size (A. Carlier, 2019).
+"""The EPFL project's two answers to "is a correlation map the right match?", in their own size (A.
+Carlier, 2019).
 
-Both put SSD's default boxes on several maps. Numbers of parameters and boxes: 64.21 M and 8,732 (SiamConcatRPN), 6.79 M
-and 7,680 (SiamBroadcastRPN). The small siblings are heads on an AlexNet, see `models.heads`.
+Both put SSD's default boxes on several maps. Numbers of parameters and boxes: 64.21 M and 8,732
+(SiamConcatRPN), 6.79 M and 7,680 (SiamBroadcastRPN). The small siblings are heads on an AlexNet,
+see `models.heads`.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ BROADCAST_BOXES = (((2, 3), 50, 60), ((2, 3), 65, 75))
 
 
 class SSDNetwork(nn.Module):
-    """What the two share: default boxes on several maps, one pair of output convolutions for each."""
+    """What the two share: default boxes on several maps, one pair of output convolutions for
+    each."""
 
     variances = SSD_VARIANCES
     boxes: tuple
@@ -70,8 +73,9 @@ class SSDNetwork(nn.Module):
 
 
 class SiamConcatRPN(SSDNetwork):
-    """One trunk to layer 3 for both pictures, 300 × 300, each with a mask guide; stacked, three global stages, refinement
-    with the search image's layer 2, and SSD's extra layers: maps of 38, 19, 10, 5, 3 and 1 cells."""
+    """One trunk to layer 3 for both pictures, 300 × 300, each with a mask guide; stacked, three
+    global stages, refinement with the search image's layer 2, and SSD's extra layers: maps of 38,
+    19, 10, 5, 3 and 1 cells."""
 
     guided = True
     boxes, picture = CONCAT_BOXES, 300
@@ -117,7 +121,8 @@ class SiamConcatRPN(SSDNetwork):
 
 
 class SiamBroadcastRPN(SSDNetwork):
-    """Two trunks to layer 2 that share nothing; the exemplar, 63 × 63, pooled to one vector and put beside every cell."""
+    """Two trunks to layer 2 that share nothing; the exemplar, 63 × 63, pooled to one vector and put
+    beside every cell."""
 
     guided = False
     boxes, picture = BROADCAST_BOXES, 255
@@ -136,7 +141,8 @@ class SiamBroadcastRPN(SSDNetwork):
         self.about = {"network": "siambroadcastrpn", "shared": shared}
 
     def keep(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor]:
-        """The exemplars (B, 3, 127, 127), of which the middle 63 pixels count, as vectors (B, 512, 1, 1)."""
+        """The exemplars (B, 3, 127, 127), of which the middle 63 pixels count, as vectors (B, 512,
+        1, 1)."""
         features = self.trunk_z(exemplar[:, :, 32:95, 32:95])[0]  # (B, 512, 8, 8)
         return (features.amax((2, 3), keepdim=True),)
 
@@ -149,7 +155,8 @@ class SiamBroadcastRPN(SSDNetwork):
 
 
 class Refine(nn.Module):
-    """A coarse map, enlarged twice, fused with a fine one; residual convolutions before and after."""
+    """A coarse map, enlarged twice, fused with a fine one; residual convolutions before and
+    after."""
 
     def __init__(self, channels: int, mid: int) -> None:
         super().__init__()
@@ -191,7 +198,8 @@ def squeeze(channels: int, mid: int) -> nn.Sequential:
 
 
 def box_sizes(ratios: tuple[float, ...], small: float, large: float) -> np.ndarray:
-    """Default box sizes (K, 2) of one map: squares of `small` and √(small · large), and each ratio both ways."""
+    """Default box sizes (K, 2) of one map: squares of `small` and √(small · large), and each ratio
+    both ways."""
     return default_box_sizes(small, large, (1, *ratios, *(1 / r for r in ratios)))
 
 

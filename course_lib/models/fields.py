@@ -1,4 +1,5 @@
-"""What cells of a live network see: by arithmetic, walking through its layers, and by its gradient."""
+"""What cells of a live network see: by arithmetic, walking through its layers, and by its
+gradient."""
 
 from __future__ import annotations
 
@@ -22,11 +23,13 @@ LOCAL = (
 
 
 def live_reception(network: nn.Module, size: int) -> list[Reception]:
-    """Output size, receptive field and stride after every layer of a network, for pictures of `size` pixels a side.
+    """Output size, receptive field and stride after every layer of a network, for pictures of
+    `size` pixels a side.
 
-    The network is traced (torch.fx), so any order of convolutions, poolings, crops, sums and joins is understood.
-    It reads kernels, paddings and crops along the rows: layers that treat columns otherwise are not meant.
-    Raises DataError naming an operation of which it is not known what it sees.
+    The network is traced (torch.fx), so any order of convolutions, poolings, crops, sums and joins
+    is understood. It reads kernels, paddings and crops along the rows: layers that treat columns
+    otherwise are not meant. Raises DataError naming an operation of which it is not known what it
+    sees.
     """
     rows: dict[fx.Node, Any] = {}
     modules = dict(network.named_modules())
@@ -66,7 +69,8 @@ def _row(node: fx.Node, rows: dict[fx.Node, Any], modules: dict[str, nn.Module],
     ):
         return maps[0]
     raise DataError(
-        f"{node.format_node()}: what this sees is not known; build it from nn.Conv2d, poolings, crops, sums and torch.cat"
+        f"{node.format_node()}: what this sees is not known; build it from nn.Conv2d, poolings, "
+        "crops, sums and torch.cat"
     )
 
 
@@ -94,10 +98,11 @@ def _cropped(node: fx.Node, row: Reception) -> Reception:
 
 
 def touched(network: nn.Module, size: int, row: int, column: int) -> tuple[slice, slice]:
-    """The rows and columns of a picture (1, 3, size, size) that can change a cell of the network's output at all.
+    """The rows and columns of a picture (1, 3, size, size) that can change a cell of the network's
+    output at all.
 
-    The extent of the gradient, in a copy whose weights are positive and whose maxima are means: there no two paths
-    cancel and no path is switched off.
+    The extent of the gradient, in a copy whose weights are positive and whose maxima are means:
+    there no two paths cancel and no path is switched off.
     """
     bare = copy.deepcopy(network).eval()
     _open(bare)
@@ -125,9 +130,11 @@ def _extent(seen: Tensor) -> slice:
 
 
 def effective_field(network: nn.Module, pictures: Tensor) -> Tensor:
-    """How strongly each pixel moves the middle cell: mean size of the gradient, (S, S), of pictures (B, 3, S, S); sums to 1.
+    """How strongly each pixel moves the middle cell: mean size of the gradient, (S, S), of pictures
+    (B, 3, S, S); sums to 1.
 
-    The effective receptive field (Luo et al., 2016): of the output's middle cell, a random direction of its channels.
+    The effective receptive field (Luo et al., 2016): of the output's middle cell, a random
+    direction of its channels.
     """
     network.eval()
     image = pictures.detach().clone().requires_grad_()

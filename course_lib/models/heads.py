@@ -1,7 +1,9 @@
-"""Four ways to ask whether and where the exemplar is in the search image, all with the same answer: proposals.
+"""Four ways to ask whether and where the exemplar is in the search image, all with the same answer:
+proposals.
 
-Every head has `keep(z)`, computed once from the exemplar's features, and `forward(kept, x)`, computed in every frame.
-`trim` is how many cells of the search features a head's map is smaller; None for one less than the exemplar's.
+Every head has `keep(z)`, computed once from the exemplar's features, and `forward(kept, x)`,
+computed in every frame. `trim` is how many cells of the search features a head's map is smaller;
+None for one less than the exemplar's.
 
 | head      | how exemplar and search image meet                                            | source                    |
 |-----------|-------------------------------------------------------------------------------|---------------------------|
@@ -29,7 +31,8 @@ SHARP = 4.0  # factor on a mean of products of about one, so that the first prob
 
 
 class UpChannelHead(nn.Module):
-    """SiamRPN: 18.88 M parameters with 256 channels and 5 anchors. Search features (B, C, 22, 22) give maps of 17 × 17.
+    """SiamRPN: 18.88 M parameters with 256 channels and 5 anchors. Search features (B, C, 22, 22)
+    give maps of 17 × 17.
 
     Args:
         features: channels of φ; channels: of the correlation; anchors: k per cell.
@@ -49,10 +52,11 @@ class UpChannelHead(nn.Module):
 
     @torch.no_grad()
     def _start(self) -> None:
-        """Begin as SiamFC: target's logits are the similarity of the two maps, the others its opposite.
+        """Begin as SiamFC: target's logits are the similarity of the two maps, the others its
+        opposite.
 
-        The convolutions on both sides begin as one and the same projection of φ, so that a map is Σ φ(z) · φ(x). From
-        random numbers a head has to find the comparison itself first.
+        The convolutions on both sides begin as one and the same projection of φ, so that a map is Σ
+        φ(z) · φ(x). From random numbers a head has to find the comparison itself first.
         """
         project = nn.init.orthogonal_(
             torch.empty(self.channels, self.x_class.in_channels)
@@ -69,7 +73,8 @@ class UpChannelHead(nn.Module):
     def keep(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Kernels (B, 2k, C, 4, 4) and (B, 4k, C, 4, 4) of exemplar features (B, C, 6, 6)."""
         kernels = self.z_class(z), self.z_box(z)  # (B, C·2k, 4, 4) and (B, C·4k, 4, 4)
-        # the mean of 16 · C products instead of their sum: the first maps, and their gradients, would be far too large
+        # the mean of 16 · C products instead of their sum: the first maps, and their gradients,
+        # would be far too large
         products = kernels[0][0, 0].numel() * self.channels
         return tuple(k.reshape(len(z), -1, self.channels, *k.shape[2:]) / products for k in kernels)
 
@@ -90,15 +95,16 @@ class DepthwiseBranch(nn.Module):
         self.answer = nn.Sequential(conv_norm(channels, channels, 1), nn.Conv2d(channels, out, 1))
 
     def forward(self, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Answers (B, out, 17, 17) from the exemplar's kernel (B, C, 4, 4) and search features (B, C, 22, 22), and what the
-        kernel slid over, (B, channels, 20, 20)."""
+        """Answers (B, out, 17, 17) from the exemplar's kernel (B, C, 4, 4) and search features (B,
+        C, 22, 22), and what the kernel slid over, (B, channels, 20, 20)."""
         x = self.x(x)  # (B, channels, 20, 20)
         each = cross_correlate_depthwise(z, x)  # (B, channels, 17, 17)
         return self.answer(each), x
 
 
 class DepthwiseHead(nn.Module):
-    """SiamRPN++: 2.50 M parameters with 256 channels and 5 anchors; the convolutions of the two branches differ."""
+    """SiamRPN++: 2.50 M parameters with 256 channels and 5 anchors; the convolutions of the two
+    branches differ."""
 
     trim = None
 
@@ -112,8 +118,9 @@ class DepthwiseHead(nn.Module):
         return self.classes.z(z), self.boxes.z(z)
 
     def forward(self, kept: tuple[Tensor, Tensor], x: Tensor, with_map: bool = False) -> Proposals:
-        """Proposals for search features (B, C, 22, 22); `with_map`, also the cosines of the correlation that the scores are
-        read from. Its channels, summed, are the plain correlation of the same two maps."""
+        """Proposals for search features (B, C, 22, 22); `with_map`, also the cosines of the
+        correlation that the scores are read from. Its channels, summed, are the plain correlation
+        of the same two maps."""
         classes, seen = self.classes(kept[0], x)
         proposals = as_proposals(classes, self.boxes(kept[1], x)[0])
         return (
@@ -142,7 +149,8 @@ class BroadcastHead(nn.Module):
         self.boxes = nn.Conv2d(channels, 4 * anchors, 3, padding=1)
 
     def keep(self, z: Tensor) -> tuple[Tensor]:
-        """The exemplar as one vector (B, C, 1, 1): the maximum of each channel over its middle 4 × 4 cells."""
+        """The exemplar as one vector (B, C, 1, 1): the maximum of each channel over its middle 4 ×
+        4 cells."""
         return (z[:, :, 1:-1, 1:-1].amax((2, 3), keepdim=True),)
 
     def forward(self, kept: tuple[Tensor], x: Tensor) -> Proposals:
@@ -153,7 +161,8 @@ class BroadcastHead(nn.Module):
 
 
 class GlobalConvolution(nn.Module):
-    """A k × k convolution as two separable branches: (k × 1, then 1 × k) + (1 × k, then k × 1); the map keeps its size.
+    """A k × k convolution as two separable branches: (k × 1, then 1 × k) + (1 × k, then k × 1); the
+    map keeps its size.
 
     2 · k · mid · (in + out) weights instead of k² · in · out.
     """
@@ -175,7 +184,8 @@ class GlobalConvolution(nn.Module):
 
 
 class GlobalStage(nn.Module):
-    """A global convolution and a residual 3 × 3 convolution of its positive part: a stage of SiamConcatRPN."""
+    """A global convolution and a residual 3 × 3 convolution of its positive part: a stage of
+    SiamConcatRPN."""
 
     def __init__(self, k: int, before: int, mid: int, after: int) -> None:
         super().__init__()
@@ -189,9 +199,11 @@ class GlobalStage(nn.Module):
 
 
 class ConcatHead(nn.Module):
-    """SiamConcatRPN's match in small: exemplar and search features of equal size are stacked. One map of 18 × 18.
+    """SiamConcatRPN's match in small: exemplar and search features of equal size are stacked. One
+    map of 18 × 18.
 
-    Batch norm before every stage stands in for the original's pre-trained trunk, whose features have a known size.
+    Batch norm before every stage stands in for the original's pre-trained trunk, whose features
+    have a known size.
     """
 
     trim = 4
@@ -231,7 +243,8 @@ HEADS = {
 
 
 def broadcast_over(vector: Tensor, x: Tensor) -> Tensor:
-    """A vector (B or 1, C, 1, 1) at every cell of a map (B, C', H, W): (B, C, H, W), without copying it."""
+    """A vector (B or 1, C, 1, 1) at every cell of a map (B, C', H, W): (B, C, H, W), without
+    copying it."""
     return vector.expand(len(x), -1, *x.shape[2:])
 
 
@@ -243,7 +256,8 @@ def conv_norm(before: int, after: int, k: int, **how: int) -> nn.Sequential:
 
 
 def as_proposals(classes: Tensor, offsets: Tensor) -> Proposals:
-    """Maps (B, k·2, n, n) and (B, k·4, n, n) as one proposal per anchor, in the order of `place_anchors`: k, row, column."""
+    """Maps (B, k·2, n, n) and (B, k·4, n, n) as one proposal per anchor, in the order of
+    `place_anchors`: k, row, column."""
     B, _, rows, columns = classes.shape
     classes = classes.reshape(B, -1, 2, rows, columns).permute(0, 1, 3, 4, 2)  # (B, k, n, n, 2)
     offsets = offsets.reshape(B, -1, 4, rows, columns).permute(0, 1, 3, 4, 2)  # (B, k, n, n, 4)

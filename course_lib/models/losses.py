@@ -1,4 +1,5 @@
-"""Which response cells are right, how much each counts, and the logistic loss (SiamFC paper, section 2.2)."""
+"""Which response cells are right, how much each counts, and the logistic loss (SiamFC paper,
+section 2.2)."""
 
 from __future__ import annotations
 
@@ -10,13 +11,15 @@ from torch import Tensor
 def label_map(size: int, stride: int, radius: float) -> Tensor:
     """Labels (size, size) in {−1, +1} of a response whose middle cell is the target's place.
 
-    A cell is +1 if its place in the search image lies at most `radius` pixels from the middle: stride · ‖u − c‖ ≤ R.
+    A cell is +1 if its place in the search image lies at most `radius` pixels from the middle:
+    stride · ‖u − c‖ ≤ R.
     """
     return torch.where(_distance(size, stride, torch.zeros(1, 2))[0] <= radius, 1.0, -1.0)
 
 
 def _distance(size: int, stride: int, away: Tensor) -> Tensor:
-    """Pixels (B, size, size) of each cell from a place `away` (B, 2), x and y pixels, from the map's middle."""
+    """Pixels (B, size, size) of each cell from a place `away` (B, 2), x and y pixels, from the
+    map's middle."""
     offset = (
         torch.arange(size, dtype=torch.float32, device=away.device) - (size - 1) / 2
     ) * stride  # (size,) pixels
@@ -25,7 +28,8 @@ def _distance(size: int, stride: int, away: Tensor) -> Tensor:
 
 
 def balanced_weights(labels: Tensor) -> Tensor:
-    """Weights like the labels (..., n, n): in each map the positives share 0.5 equally, the negatives 0.5; a label 0 has none."""
+    """Weights like the labels (..., n, n): in each map the positives share 0.5 equally, the
+    negatives 0.5; a label 0 has none."""
     positive, negative = (labels > 0).to(torch.float32), (labels < 0).to(torch.float32)
     n_positive = positive.sum(dim=(-2, -1), keepdim=True).clamp_min(1)
     n_negative = negative.sum(dim=(-2, -1), keepdim=True).clamp_min(1)
@@ -33,7 +37,8 @@ def balanced_weights(labels: Tensor) -> Tensor:
 
 
 def balanced_logistic_loss(response: Tensor, labels: Tensor) -> Tensor:
-    """Mean over the batch of Σ_u w[u] · log(1 + exp(−y[u] · v[u])), for responses v and labels y (B, n, n).
+    """Mean over the batch of Σ_u w[u] · log(1 + exp(−y[u] · v[u])), for responses v and labels y
+    (B, n, n).
 
     Softplus keeps the sum finite where exp(−y·v) alone would overflow.
     """
@@ -49,10 +54,12 @@ def pair_labels(
     away: Tensor | None = None,
     ring: float = 0.0,
 ) -> Tensor:
-    """Labels (B, size, size): +1 within `radius` pixels of the target where `positive` (B,) holds, −1 everywhere else.
+    """Labels (B, size, size): +1 within `radius` pixels of the target where `positive` (B,) holds,
+    −1 everywhere else.
 
-    `away` (B, 2), x and y pixels, is where the targets stand, from the middle of the search image; None puts them there.
-    `ring`: cells beyond `radius` and within `ring` pixels of the target are 0, they do not count.
+    `away` (B, 2), x and y pixels, is where the targets stand, from the middle of the search image;
+    None puts them there. `ring`: cells beyond `radius` and within `ring` pixels of the target are
+    0, they do not count.
     """
     away = torch.zeros(len(positive), 2, device=positive.device) if away is None else away
     distance = _distance(size, stride, away)  # (B, size, size)
@@ -63,7 +70,8 @@ def pair_labels(
 
 
 def peak_distance(response: Tensor, stride: float, away: Tensor | float = 0.0) -> Tensor:
-    """Pixels (B,) of the search image from `away` (B, 2), by default its middle, to each response's highest cell.
+    """Pixels (B,) of the search image from `away` (B, 2), by default its middle, to each response's
+    highest cell.
 
     Responses are (B, n, n); `away` is x and y, from the middle.
     """

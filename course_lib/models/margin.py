@@ -1,7 +1,8 @@
 """Losses with a margin on a map of cosines: the target's cells must win, and win by some distance.
 
-SiamMargin's authors published the idea, not its formula. What stands here is the course's own, put together from the margin
-losses of face recognition: CosFace (Wang et al., 2018) takes m off the cosine, ArcFace (Deng et al., 2019) adds m to the angle.
+SiamMargin's authors published the idea, not its formula. What stands here is the course's own, put
+together from the margin losses of face recognition: CosFace (Wang et al., 2018) takes m off the
+cosine, ArcFace (Deng et al., 2019) adds m to the angle.
 """
 
 from __future__ import annotations
@@ -34,9 +35,11 @@ class CosineMap(NamedTuple):
 
 
 def harden(cosines: Tensor, margin: float, arc: bool = False) -> Tensor:
-    """Cosines of the right answer made smaller by a margin: c − m, or, `arc`, cos(θ + m) with θ = arccos c.
+    """Cosines of the right answer made smaller by a margin: c − m, or, `arc`, cos(θ + m) with θ =
+    arccos c.
 
-    Where θ + m would pass π, cos(θ + m) would rise again; there c − m · sin m stands, as in ArcFace's code: it goes on falling.
+    Where θ + m would pass π, cos(θ + m) would rise again; there c − m · sin m stands, as in
+    ArcFace's code: it goes on falling.
     """
     if not arc:
         return cosines - margin
@@ -49,10 +52,12 @@ def harden(cosines: Tensor, margin: float, arc: bool = False) -> Tensor:
 def margin_logistic_loss(
     answer: CosineMap, labels: Tensor, scale: float = 16.0, margin: float = 0.2, arc: bool = False
 ) -> Tensor:
-    """Pixel-wise margin loss (): ½ · mean over targets of softplus(−s(c − b − m)) + ½ · mean over others of softplus(s(c − b + m)).
+    """Pixel-wise margin loss (): ½ · mean over targets of softplus(−s(c − b − m)) + ½ · mean over
+    others of softplus(s(c − b + m)).
 
-    Every cell is a question of its own: at least b + m on the target, at most b − m elsewhere. Labels (B, n, n) are +1, −1, or
-    0 for cells that do not count. With m = 0 this is SiamFC's balanced logistic loss of s(c − b).
+    Every cell is a question of its own: at least b + m on the target, at most b − m elsewhere.
+    Labels (B, n, n) are +1, −1, or 0 for cells that do not count. With m = 0 this is SiamFC's
+    balanced logistic loss of s(c − b).
     """
     _check(scale, margin)
     c = answer.cosines
@@ -64,11 +69,13 @@ def margin_logistic_loss(
 def margin_softmax_loss(
     answer: CosineMap, labels: Tensor, scale: float = 16.0, margin: float = 0.2, arc: bool = False
 ) -> Tensor:
-    """Margin softmax loss () over locations: each target cell against all cells that are not the target.
+    """Margin softmax loss () over locations: each target cell against all cells that are not the
+    target.
 
-    −log( e^{s·h(c_p)} / (e^{s·h(c_p)} + Σ_n e^{s·c_n} + e^{s·b}) ), h as in `harden`, averaged over the target cells p of a pair.
-    The last term is one more class, "nowhere": in a pair without target it is the right answer, −log(e^{s·(b − m)} / …), and
-    it gives the cosines a threshold, which a softmax over places alone does not.
+    −log( e^{s·h(c_p)} / (e^{s·h(c_p)} + Σ_n e^{s·c_n} + e^{s·b}) ), h as in `harden`, averaged over
+    the target cells p of a pair. The last term is one more class, "nowhere": in a pair without
+    target it is the right answer, −log(e^{s·(b − m)} / …), and it gives the cosines a threshold,
+    which a softmax over places alone does not.
     """
     _check(scale, margin)
     c, b = answer.cosines, answer.threshold
@@ -87,13 +94,15 @@ MARGIN_LOSSES = {"logistic": margin_logistic_loss, "softmax": margin_softmax_los
 
 
 def margin_at(done: float, margin: float, ramp: float) -> float:
-    """The margin when the share `done` of a run's steps is over: it rises evenly from 0 in the first share `ramp`, then stays."""
+    """The margin when the share `done` of a run's steps is over: it rises evenly from 0 in the
+    first share `ramp`, then stays."""
     return margin if done >= ramp else margin * done / ramp
 
 
 def gap(maps: Tensor, labels: Tensor) -> Tensor:
-    """How far (B,) the highest cell with label +1 lies above the highest one with −1, in maps (B, n, n); below 0 a wrong
-    place wins. Without a cell of either label it is infinite or negative infinite."""
+    """How far (B,) the highest cell with label +1 lies above the highest one with −1, in maps (B,
+    n, n); below 0 a wrong place wins. Without a cell of either label it is infinite or negative
+    infinite."""
     best = [
         torch.where(chosen, maps, -torch.inf).flatten(1).amax(1)
         for chosen in (labels > 0, labels < 0)
@@ -102,10 +111,11 @@ def gap(maps: Tensor, labels: Tensor) -> Tensor:
 
 
 def least_scale(classes: int, probability: float) -> float:
-    """The scale s below which a softmax over cosines cannot give the right one of N classes a `probability`.
+    """The scale s below which a softmax over cosines cannot give the right one of N classes a
+    `probability`.
 
-    s ≥ (N − 1)/N · ln((N − 1)·P / (1 − P)): N unit vectors stand best with −1/(N − 1) between any two, so the right cosine is
-    1, the N − 1 others −1/(N − 1), and the softmax is solved for s.
+    s ≥ (N − 1)/N · ln((N − 1)·P / (1 − P)): N unit vectors stand best with −1/(N − 1) between any
+    two, so the right cosine is 1, the N − 1 others −1/(N − 1), and the softmax is solved for s.
     """
     return (classes - 1) / classes * math.log((classes - 1) * probability / (1 - probability))
 

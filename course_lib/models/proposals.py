@@ -1,7 +1,7 @@
 """What a proposal network says, what it should have said, and the loss between the two.
 
-Two recipes of loss, each complete: SiamRPN's (16 of 64 anchors drawn at random) and SSD's, which the EPFL project used
-(the three hardest negatives for each positive).
+Two recipes of loss, each complete: SiamRPN's (16 of 64 anchors drawn at random) and SSD's, which
+the EPFL project used (the three hardest negatives for each positive).
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ class Proposals(NamedTuple):
     Attributes:
         logits: (B, A, 2), for "something else" and "the target".
         offsets: (B, A, 4) from the anchors, see `geometry.anchors.encode`.
-        similarity: (B, n, n) cosines of the correlation map the head reads, where they were asked for.
+        similarity: (B, n, n) cosines of the correlation map the head reads, where they were asked
+            for.
     """
 
     logits: Tensor
@@ -62,9 +63,9 @@ def assign(
 ) -> Targets:
     """Targets of B pairs from their boxes (B, 4), `positive` (B,), and the anchors (A, 4).
 
-    In a negative pair the box belongs to another object: the anchors centred within `near` pixels of its middle are
-    negatives, the others do not count (DaSiamRPN's rule: 7 × 7 cells). A box without area counts as absent: every
-    anchor of its pair is a negative, none has an offset.
+    In a negative pair the box belongs to another object: the anchors centred within `near` pixels
+    of its middle are negatives, the others do not count (DaSiamRPN's rule: 7 × 7 cells). A box
+    without area counts as absent: every anchor of its pair is a negative, none has an offset.
     """
     there = (boxes[:, 2:] > 0).all(-1)  # (B,)
     labels = match(overlaps(anchors, boxes), high, low)  # (B, A)
@@ -81,14 +82,15 @@ def assign(
 
 
 def chances(seeds: Tensor, count: int) -> Tensor:
-    """Random numbers (B, count) in 0…1, each row from its own seed (B,): the same on every device and in every process."""
+    """Random numbers (B, count) in 0…1, each row from its own seed (B,): the same on every device
+    and in every process."""
     rows = [torch.rand(count, generator=torch.Generator().manual_seed(int(seed))) for seed in seeds]
     return torch.stack(rows)
 
 
 def draw_anchors(labels: Tensor, chance: Tensor, positives: int = 16, total: int = 64) -> Tensor:
-    """Labels (B, A) of which at most `positives` 1s and `total` − `positives` 0s a pair are kept: those with the highest
-    random numbers `chance` (B, A). The rest become −1."""
+    """Labels (B, A) of which at most `positives` 1s and `total` − `positives` 0s a pair are kept:
+    those with the highest random numbers `chance` (B, A). The rest become −1."""
     kept = torch.full_like(labels, -1)
     for label, most in ((1, positives), (0, total - positives)):
         value = torch.where(labels == label, chance, -1.0)  # (B, A)
@@ -101,8 +103,8 @@ def draw_anchors(labels: Tensor, chance: Tensor, positives: int = 16, total: int
 def hardest_negatives(
     losses: Tensor, labels: Tensor, ratio: float = 3.0, least: int = 10
 ) -> Tensor:
-    """Labels (B, A) in which of the 0s only those with the largest `losses` (B, A) are kept: `ratio` for each 1 of the pair,
-    and at least `least`. The others become −1."""
+    """Labels (B, A) in which of the 0s only those with the largest `losses` (B, A) are kept:
+    `ratio` for each 1 of the pair, and at least `least`. The others become −1."""
     negative = labels == 0  # (B, A)
     count = (ratio * (labels == 1).sum(1)).clamp_min(least)  # (B,)
     order = torch.where(negative, losses, -torch.inf).argsort(dim=1, descending=True)  # (B, A)
@@ -111,7 +113,8 @@ def hardest_negatives(
 
 
 def mean_over(values: Tensor, chosen: Tensor) -> Tensor:
-    """Means over each pair's chosen values (B, A), then over the pairs; a pair with none counts as 0.
+    """Means over each pair's chosen values (B, A), then over the pairs; a pair with none counts as
+    0.
 
     Pair by pair, so that several processes that share a batch find the same loss as one.
     """
@@ -119,9 +122,11 @@ def mean_over(values: Tensor, chosen: Tensor) -> Tensor:
 
 
 def box_loss(offsets: Tensor, targets: Targets, smooth: bool = True) -> Tensor:
-    """Loss () of offsets (B, A, 4): for each positive anchor the sum over its four offsets, averaged over them.
+    """Loss () of offsets (B, A, 4): for each positive anchor the sum over its four offsets,
+    averaged over them.
 
-    `smooth`: smooth L1, as the paper says (½d² below 1, |d| − ½ above); False: |d|, as its public re-implementations do.
+    `smooth`: smooth L1, as the paper says (½d² below 1, |d| − ½ above); False: |d|, as its public
+    re-implementations do.
     """
     difference = offsets - targets.offsets  # (B, A, 4)
     cost = (
@@ -135,8 +140,8 @@ def box_loss(offsets: Tensor, targets: Targets, smooth: bool = True) -> Tensor:
 def siamrpn_loss(
     proposals: Proposals, targets: Targets, weight: float = 1.2, smooth: bool = True
 ) -> Tensor:
-    """SiamRPN's loss () over the anchors drawn (`draw_anchors`): cross-entropy, positives and negatives half each,
-    and `weight` times the box loss."""
+    """SiamRPN's loss () over the anchors drawn (`draw_anchors`): cross-entropy, positives and
+    negatives half each, and `weight` times the box loss."""
     losses = _cross_entropy(proposals.logits, targets.labels)  # (B, A)
     classes = 0.5 * mean_over(losses, targets.labels == 1) + 0.5 * mean_over(
         losses, targets.labels == 0
@@ -147,7 +152,8 @@ def siamrpn_loss(
 def ssd_loss(
     proposals: Proposals, targets: Targets, alpha: float = 1.5, negative_weight: float = 1 / 3
 ) -> Tensor:
-    """The EPFL project's loss (): (L_conf + α · L_loc), hard negatives three to one, each weighing a third of a positive.
+    """The EPFL project's loss (): (L_conf + α · L_loc), hard negatives three to one, each weighing
+    a third of a positive.
 
     Targets have to be encoded with `SSD_VARIANCES`.
     """

@@ -1,4 +1,5 @@
-"""ResNet-50 as trackers use it: cut off early, or with stride 8 to its end. The layers are torchvision's."""
+"""ResNet-50 as trackers use it: cut off early, or with stride 8 to its end. The layers are
+torchvision's."""
 
 from __future__ import annotations
 
@@ -13,11 +14,13 @@ MEAN, STD = (
 
 
 class Trunk(nn.Module):
-    """ResNet-50 up to a layer: pictures (B, 3, S, S), values 0…255, to a list of maps, one for each layer in `give`.
+    """ResNet-50 up to a layer: pictures (B, 3, S, S), values 0…255, to a list of maps, one for each
+    layer in `give`.
 
     Args:
         upto: 2, 3 or 4; give: which of the layers 1 … upto are wanted.
-        guided: whether a fourth channel of the pictures, a mask, is added to conv1's output (a 7 × 7 convolution).
+        guided: whether a fourth channel of the pictures, a mask, is added to conv1's output (a 7 ×
+            7 convolution).
     """
 
     def __init__(self, upto: int, give: tuple[int, ...], guided: bool = False) -> None:
@@ -38,7 +41,8 @@ class Trunk(nn.Module):
         self.layers = nn.ModuleList([getattr(whole, f"layer{k}") for k in range(1, upto + 1)])
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Maps of layer 1 (256 channels, stride 4), 2 (512, 8), 3 (1024, 16), those in `give`. 255 pixels: 64, 32, 16 cells."""
+        """Maps of layer 1 (256 channels, stride 4), 2 (512, 8), 3 (1024, 16), those in `give`. 255
+        pixels: 64, 32, 16 cells."""
         x = self.conv1((image[:, :3] - self.mean) / self.std)  # (B, 64, S/2, S/2)
         if self.guide is not None:
             x = x + self.guide(image[:, 3:])  # (B, 64, S/2, S/2)
@@ -52,10 +56,11 @@ class Trunk(nn.Module):
 
 
 class AtrousTrunk(Trunk):
-    """SiamRPN++'s ResNet-50: layers 2, 3 and 4 all of stride 8, the last two dilated by 2 and 4; 45.53 M parameters.
+    """SiamRPN++'s ResNet-50: layers 2, 3 and 4 all of stride 8, the last two dilated by 2 and 4;
+    45.53 M parameters.
 
-    conv1 and the first block of layer 2 have no padding, and the three shortcuts are 3 × 3: 127 pixels give 15 × 15
-    cells, 255 give 31 × 31, in all three layers.
+    conv1 and the first block of layer 2 have no padding, and the three shortcuts are 3 × 3: 127
+    pixels give 15 × 15 cells, 255 give 31 × 31, in all three layers.
     """
 
     def __init__(self) -> None:
@@ -76,9 +81,11 @@ class AtrousTrunk(Trunk):
 
 
 def load_torchvision(trunk: Trunk, tensors: dict[str, Tensor]) -> list[str]:
-    """Fill a trunk with torchvision's ResNet-50 weights (its `state_dict`); returns the names that have no place in it.
+    """Fill a trunk with torchvision's ResNet-50 weights (its `state_dict`); returns the names that
+    have no place in it.
 
-    A 1 × 1 shortcut goes into the middle of a 3 × 3 one, the rest of which becomes 0: the same map at first.
+    A 1 × 1 shortcut goes into the middle of a 3 × 3 one, the rest of which becomes 0: the same map
+    at first.
     """
     own = trunk.state_dict()
     unused = []

@@ -1,4 +1,5 @@
-"""SiamFC (Bertinetto et al., 2016): the same embedding for exemplar and search image, then one cross-correlation.
+"""SiamFC (Bertinetto et al., 2016): the same embedding for exemplar and search image, then one
+cross-correlation.
 
 f(z, x) = gain · (φ(z) ⋆ φ(x)) + b, with b the same everywhere.
 """
@@ -18,11 +19,13 @@ GAIN = 1e-3  # fixed: a sum over 6 · 6 · 256 products is far too large for a l
 
 
 class SiamFC(nn.Module):
-    """The whole network: responses (B, n, n) of exemplars (B, 3, 127, 127) and search images (B, 3, 255, 255).
+    """The whole network: responses (B, n, n) of exemplars (B, 3, 127, 127) and search images (B, 3,
+    255, 255).
 
-    n is 17, or 15 for training's 239 pixels; at stride 4 it is 33, at stride 16 it is 9. The stride-4 baseline
-    normalises its response (one batch norm on the map) where the original has a gain and a bias; so do all backbones
-    other than AlexNet, whose responses are sums of quite different numbers of products.
+    n is 17, or 15 for training's 239 pixels; at stride 4 it is 33, at stride 16 it is 9. The
+    stride-4 baseline normalises its response (one batch norm on the map) where the original has a
+    gain and a bias; so do all backbones other than AlexNet, whose responses are sums of quite
+    different numbers of products.
 
     Args:
         stride, widths: of the AlexNet.
@@ -60,7 +63,8 @@ class SiamFC(nn.Module):
         return self.backbone(image)
 
     def response(self, z: Tensor, x: Tensor) -> Tensor:
-        """Responses (B, n, n), in single precision, of exemplar features (B or 1, C, h, w) and search features (B, C, H, W)."""
+        """Responses (B, n, n), in single precision, of exemplar features (B or 1, C, h, w) and
+        search features (B, C, H, W)."""
         raw = cross_correlate(z, x).float()  # (B, n, n)
         if self.adjust is not None:
             return self.adjust(raw[:, None])[:, 0]  # (B, n, n)

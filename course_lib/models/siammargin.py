@@ -1,7 +1,8 @@
-"""SiamMargin in small: SiamFC with a correlation that is a cosine, trained with a margin, so that its exemplar may be updated.
+"""SiamMargin in small: SiamFC with a correlation that is a cosine, trained with a margin, so that
+its exemplar may be updated.
 
-The VOT2019-RT winner supervised the correlation map below a SiamRPN++ head (for that see `training.settings.MarginSettings`);
-here the map itself is the answer.
+The VOT2019-RT winner supervised the correlation map below a SiamRPN++ head (for that see
+`training.settings.MarginSettings`); here the map itself is the answer.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ class SiamMargin(SiamFC):
         self.about["network"] = "siammargin"
 
     def response(self, z: Tensor, x: Tensor) -> Tensor:
-        """Cosines (B, n, n) of exemplar features (B or 1, C, h, w) and search features (B, C, H, W), in single precision."""
+        """Cosines (B, n, n) of exemplar features (B or 1, C, h, w) and search features (B, C, H,
+        W), in single precision."""
         with torch.autocast(
             x.device.type, enabled=False
         ):  # a length rounded to 8 bits would give cosines above 1
@@ -49,11 +51,13 @@ class SiamMargin(SiamFC):
 
 
 def roi_of(centre: Tensor, ratio: float, first: float, stride: float, cells: int) -> Tensor:
-    """The square (4,), x0, y0, x1, y1 on a feature map, that holds what an exemplar cut around `centre` would give.
+    """The square (4,), x0, y0, x1, y1 on a feature map, that holds what an exemplar cut around
+    `centre` would give.
 
     Args:
         centre: (2,) x and y in pixels of the search image.
-        ratio: the exemplar's scale there against the search image's: 1.04 if the target has grown by 4 %.
+        ratio: the exemplar's scale there against the search image's: 1.04 if the target has grown
+            by 4 %.
         first, stride: where the first cell's field has its centre, and pixels from cell to cell.
         cells: a side of the exemplar's map.
 
@@ -67,8 +71,9 @@ def roi_of(centre: Tensor, ratio: float, first: float, stride: float, cells: int
 def template_from(features: Tensor, roi: Tensor, cells: int) -> Tensor:
     """Template (1, C, cells, cells) by ROI-Align of a square (4,) on search features (1, C, H, W).
 
-    One bilinear sample in the middle of each cell. If the square lies on the map's own cells, they are copied exactly; a
-    network without padding then gives just what it would give for the exemplar cut there.
+    One bilinear sample in the middle of each cell. If the square lies on the map's own cells, they
+    are copied exactly; a network without padding then gives just what it would give for the
+    exemplar cut there.
     """
     square = torch.cat([roi.new_zeros(1), roi])[None].to(
         features
@@ -82,10 +87,12 @@ def unit(template: Tensor) -> Tensor:
 
 
 def moved(average: Tensor, fresh: Tensor, rate: float) -> Tensor:
-    """(1 − rate) · average + rate · fresh, brought back to length 1, of templates (1, C, h, w) of length 1."""
+    """(1 − rate) · average + rate · fresh, brought back to length 1, of templates (1, C, h, w) of
+    length 1."""
     return unit(average.lerp(fresh, rate))
 
 
 def mixed(first: Tensor, average: Tensor, share: float) -> Tensor:
-    """share · first + (1 − share) · average: the first frame's template is the only one known to be right, so it stays in."""
+    """share · first + (1 − share) · average: the first frame's template is the only one known to be
+    right, so it stays in."""
     return average.lerp(first, share)

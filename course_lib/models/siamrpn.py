@@ -1,7 +1,8 @@
-"""SiamRPN and its relatives on an AlexNet: one backbone, any of four heads, k anchors at every cell.
+"""SiamRPN and its relatives on an AlexNet: one backbone, any of four heads, k anchors at every
+cell.
 
-With the paper's widths, one group and the up-channel head this is SiamRPN (Li et al., 2018): 22.63 M parameters, maps of
-17 × 17 for search images of 255 pixels, 19 × 19 for 271.
+With the paper's widths, one group and the up-channel head this is SiamRPN (Li et al., 2018): 22.63
+M parameters, maps of 17 × 17 for search images of 255 pixels, 19 × 19 for 271.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ class SiamRPN(nn.Module):
     """Proposals of exemplars (B, 3, 127, 127) and search images (B, 3, S, S), values 0…255.
 
     Args:
-        head: "upchannel", "depthwise", "concat" or "broadcast". "concat" is guided: both pictures need a fourth channel,
-            a mask of the target's box (search image: its last known box).
+        head: "upchannel", "depthwise", "concat" or "broadcast". "concat" is guided: both pictures
+            need a fourth channel, a mask of the target's box (search image: its last known box).
         widths: channels of the five convolutions.
         channels: of the head; None for as many as φ has.
         groups: of conv2, conv4 and conv5.
-        backbone: another one than AlexNet, by name (see `models.backbones`), with `share` of its channels; with CIResNet-22 it is SiamDW's SiamRPN+.
+        backbone: another one than AlexNet, by name (see `models.backbones`), with `share` of its
+            channels; with CIResNet-22 it is SiamDW's SiamRPN+.
     """
 
     def __init__(
@@ -53,7 +55,8 @@ class SiamRPN(nn.Module):
         )
         if other and self.guided:
             raise SettingsError(
-                f"backbone is {backbone}, head concat; concat is guided by a mask, which AlexNet alone takes"
+                f"backbone is {backbone}, head concat; concat is guided by a mask, which AlexNet "
+                "alone takes"
             )
         self.supervised = (
             False  # whether `forward` gives the correlation map too, for a loss of its own
@@ -95,7 +98,8 @@ class SiamRPN(nn.Module):
     def propose(
         self, kept: tuple[Tensor, ...], search: Tensor, with_map: bool = False
     ) -> Proposals:
-        """Proposals of search images (B, 3, S, S); `with_map` (depth-wise head), with the cosines of its correlation map."""
+        """Proposals of search images (B, 3, S, S); `with_map` (depth-wise head), with the cosines
+        of its correlation map."""
         x = self.backbone(search)  # (B, C, 22, 22) for 255 pixels
         return self.head(kept, x, with_map=True) if with_map else self.head(kept, x)
 
@@ -105,7 +109,8 @@ class SiamRPN(nn.Module):
 
 
 def box_masks(boxes: Tensor, size: int) -> Tensor:
-    """Masks (B, 1, size, size) that are 1 on the pixels whose centre lies in each box (B, 4), else 0."""
+    """Masks (B, 1, size, size) that are 1 on the pixels whose centre lies in each box (B, 4), else
+    0."""
     at = torch.arange(size, device=boxes.device) + 0.5  # (size,)
     low, high = boxes[:, :2, None], (boxes[:, :2] + boxes[:, 2:])[:, :, None]  # (B, 2, 1)
     inside = (at >= low) & (at < high)  # (B, 2, size): along x, along y

@@ -1,7 +1,8 @@
-"""SiamRPN++ (Li et al., 2019): depth-wise heads on three layers, their answers added with learned weights.
+"""SiamRPN++ (Li et al., 2019): depth-wise heads on three layers, their answers added with learned
+weights.
 
-The paper's size stands on a ResNet-50 without much padding, 53.95 M parameters. Its small sibling stands on the last
-three layers of an AlexNet.
+The paper's size stands on a ResNet-50 without much padding, 53.95 M parameters. Its small sibling
+stands on the last three layers of an AlexNet.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ class SiamRPNpp(nn.Module):
     """Proposals of exemplars (B, 3, 127, 127) and search images (B, 3, S, S).
 
     Args:
-        trunk: "resnet50", maps of 15 × 15 and 31 × 31, the exemplar's middle 7 × 7 kept; or "alexnet".
+        trunk: "resnet50", maps of 15 × 15 and 31 × 31, the exemplar's middle 7 × 7 kept; or
+            "alexnet".
         widths, groups: of the AlexNet.
         channels: of the heads.
     """
@@ -98,7 +100,8 @@ class SiamRPNpp(nn.Module):
     def propose(
         self, kept: tuple[Tensor, ...], search: Tensor, with_map: bool = False
     ) -> Proposals:
-        """Proposals of search images (B, 3, S, S); `with_map`, with the mean of the cosines of the three correlation maps."""
+        """Proposals of search images (B, 3, S, S); `with_map`, with the mean of the cosines of the
+        three correlation maps."""
         kernels = zip(kept[::2], kept[1::2], strict=True)  # two for each head
         answers = [
             head(k, m, with_map)
@@ -118,12 +121,14 @@ class SiamRPNpp(nn.Module):
 
 
 def aggregate(answers: list[Tensor], weights: Tensor) -> Tensor:
-    """Σ_l softmax(weights)_l · answer_l, for as many answers of one shape as there are weights (L,)."""
+    """Σ_l softmax(weights)_l · answer_l, for as many answers of one shape as there are weights
+    (L,)."""
     shares = weights.softmax(0).to(answers[0].dtype)  # (L,)
     return sum(share * answer for share, answer in zip(shares, answers, strict=True))
 
 
 def middle(x: Tensor, cells: int) -> Tensor:
-    """The middle cells × cells of a map (B, C, n, n); n and `cells` both odd or both even, or an even cut is not exact."""
+    """The middle cells × cells of a map (B, C, n, n); n and `cells` both odd or both even, or an
+    even cut is not exact."""
     first = (x.shape[-1] - cells) // 2
     return x[:, :, first : first + cells, first : first + cells]

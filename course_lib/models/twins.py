@@ -1,8 +1,10 @@
-"""Twins: small networks that differ from a base in receptive field, stride or padding, and in as little else as can be.
+"""Twins: small networks that differ from a base in receptive field, stride or padding, and in as
+little else as can be.
 
-One for every column of SiamDW's analysis (Zhang and Peng, 2019), in two families. The receptive field is set by
-the kernel of the last layer: at stride 8, eight pixels for every cell of the kernel. (How its authors set it, the slides
-do not say; field, stride and cells of every column are met.)
+One for every column of SiamDW's analysis (Zhang and Peng, 2019), in two families. The receptive
+field is set by the kernel of the last layer: at stride 8, eight pixels for every cell of the
+kernel. (How its authors set it, the slides do not say; field, stride and cells of every column are
+met.)
 
 | family  | layers before the last                                                            | last layer of the base |
 |---------|-----------------------------------------------------------------------------------|------------------------|
@@ -37,9 +39,10 @@ class Twin:
     padded: bool = False
 
 
-# Stride 4 is the twin with a last kernel of 5 without the last pooling's stride: what follows is dilated by 2, so that
-# weights and field stay. Stride 16 halves the map once more: AlexNet's in conv4, which leaves the base's weights as they
-# are; ResNet's by a 3 × 3 pooling before the last layer, whose kernel is then 2.
+# Stride 4 is the twin with a last kernel of 5 without the last pooling's stride: what follows is
+# dilated by 2, so that weights and field stay. Stride 16 halves the map once more: AlexNet's in
+# conv4, which leaves the base's weights as they are; ResNet's by a 3 × 3 pooling before the last
+# layer, whose kernel is then 2.
 TWINS = {
     "alexnet": {
         1: Twin(8),
@@ -80,7 +83,8 @@ class TwinNetwork(Backbone):
         super().__init__()
         if column not in TWINS.get(family, {}):
             raise SettingsError(
-                f"there is no twin {column} of {family!r}; expected alexnet, 1 … 10, or resnet, 1 … 9, as in SiamDW's table"
+                f"there is no twin {column} of {family!r}; expected alexnet, 1 … 10, or resnet, 1 "
+                "… 9, as in SiamDW's table"
             )
         twin = TWINS[family][column]
         self.stride = twin.stride
@@ -100,7 +104,8 @@ class TwinNetwork(Backbone):
         return parts
 
     def forward(self, image: Tensor) -> Tensor:
-        """Features (B, C, s, s) of pictures (B, 3, S, S): for the base of AlexNet s is 6 of 127 and 22 of 255 pixels."""
+        """Features (B, C, s, s) of pictures (B, 3, S, S): for the base of AlexNet s is 6 of 127 and
+        22 of 255 pixels."""
         return self.layers(image)  # (B, C, s, s)
 
     def folded(self) -> nn.Module:
@@ -130,7 +135,8 @@ def _alexnet(twin: Twin, share: float) -> list[nn.Module]:
 
 
 def _resnet(twin: Twin, share: float) -> list[nn.Module]:
-    """Bottlenecks of 64 and 128 channels inside, 256 and 512 outside, times `share`; 256 at the end."""
+    """Bottlenecks of 64 and 128 channels inside, 256 and 512 outside, times `share`; 256 at the
+    end."""
     small, large = round(share * 64), round(share * 128)
     apart = 2 if twin.stride == 4 else 1
     units = [

@@ -37,7 +37,8 @@ CARD_REMEDY = (
 def save_weights(network: nn.Module, path: Path, card: dict[str, Any]) -> None:
     """Write `path` (.safetensors) and its card beside it, each whole or not at all.
 
-    Kernels in half precision. Batch-norm statistics in single: a variance over 65,504, half precision's end, is common.
+    Kernels in half precision. Batch-norm statistics in single: a variance over 65,504, half
+    precision's end, is common.
     """
     content = packed(network)
     # not by safetensors' own writer: a full disk is to be reported as any other file's
@@ -65,7 +66,8 @@ def packed(network: nn.Module) -> bytes:
 
 
 def find_weights(name: str) -> Path:
-    """The file of weights called `name`: a path, or the name of a run of one's own, or of shipped weights.
+    """The file of weights called `name`: a path, or the name of a run of one's own, or of shipped
+    weights.
 
     Raises MissingDataError naming what there is.
     """
@@ -79,13 +81,16 @@ def find_weights(name: str) -> Path:
             return path
     shipped = ", ".join(sorted(p.stem for p in WEIGHTS.glob("*.safetensors"))) or "none"
     raise MissingDataError(
-        f"there are no weights {name!r} (looked for {', '.join(map(str, places))}); shipped are {shipped}. "
-        "Train them with `python -m course_lib train`, or give the path of a .safetensors, .npz or .pth file."
+        f"there are no weights {name!r} (looked for {', '.join(map(str, places))}); shipped are "
+        f"{shipped}. "
+        "Train them with `python -m course_lib train`, or give the path of a .safetensors, .npz or "
+        ".pth file."
     )
 
 
 def weights_stamp(name: str) -> tuple[str, int, int]:
-    """The file of weights, its size and when it was written: a loaded network stands while it does."""
+    """The file of weights, its size and when it was written: a loaded network stands while it
+    does."""
     path = find_weights(name)
     status = path.stat()
     return str(path.absolute()), status.st_size, status.st_mtime_ns
@@ -111,7 +116,8 @@ def read_card(path: Path) -> dict[str, Any]:
 
 
 def load_network(name: str) -> nn.Module:
-    """A trained network in eval mode, by name or path (see `find_weights`); .npz and .pth are read as public SiamFC weights.
+    """A trained network in eval mode, by name or path (see `find_weights`); .npz and .pth are read
+    as public SiamFC weights.
 
     Raises MissingDataError if there are none, DataError naming the file if they do not fit.
     """

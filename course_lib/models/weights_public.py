@@ -1,4 +1,5 @@
-"""The layouts in which SiamFC's public weights are passed on, read as plain tensors: nothing here unpickles code."""
+"""The layouts in which SiamFC's public weights are passed on, read as plain tensors: nothing here
+unpickles code."""
 
 from __future__ import annotations
 
@@ -23,9 +24,9 @@ def load_public_siamfc(path: Path | str) -> SiamFC:
     """SiamFC with public weights, in eval mode; both layouts expect RGB values 0…255.
 
     Args:
-        path: an .npz of plain arrays (`conv1.weight` … `conv5.bias`, batch norm folded in), or a PyTorch file with
-            `backbone.conv1.0.weight` (convolution), `backbone.conv1.1.weight` (batch norm) and so on; the older name
-            `feature` for `backbone` is understood.
+        path: an .npz of plain arrays (`conv1.weight` … `conv5.bias`, batch norm folded in), or a
+            PyTorch file with `backbone.conv1.0.weight` (convolution), `backbone.conv1.1.weight`
+            (batch norm) and so on; the older name `feature` for `backbone` is understood.
 
     Raises MissingDataError if there is no such file, DataError naming it and what does not fit.
     """
@@ -52,8 +53,9 @@ def load_public_siamfc(path: Path | str) -> SiamFC:
 def _allow_for_epsilon(backbone: AlexNet) -> None:
     """Make batch norms that were trained with siamfc-pytorch's ε give the same here.
 
-    A norm divides by √(variance + ε). The difference of the two ε goes into the stored variance, so that the network
-    stays right when it is saved and loaded again, which keeps tensors and not their norms' ε.
+    A norm divides by √(variance + ε). The difference of the two ε goes into the stored variance, so
+    that the network stays right when it is saved and loaded again, which keeps tensors and not
+    their norms' ε.
     """
     for norm in backbone.modules():
         if isinstance(norm, nn.BatchNorm2d):

@@ -1,4 +1,5 @@
-"""Floor 3: online trackers, frame in, box out; made by name with `make_tracker("mosse", rate=0.2)`."""
+"""Floor 3: online trackers, frame in, box out; made by name with `make_tracker("mosse",
+rate=0.2)`."""
 
 from __future__ import annotations
 
@@ -57,7 +58,8 @@ TRACKER_NAMES = (*WITH_SETTINGS, *DEEP, *(f"opencv-{kind}" for kind in KINDS))
 def make_tracker(name: str, recipe: Path | str | None = None, **overrides: Any) -> Tracker:
     """A tracker by name, with settings from a recipe file and `overrides` on top.
 
-    Raises SettingsError for a name or a setting nobody knows, CourseError if OpenCV lacks the tracker.
+    Raises SettingsError for a name or a setting nobody knows, CourseError if OpenCV lacks the
+    tracker.
     """
     if name in WITH_SETTINGS or name in DEEP:
         tracker, settings = WITH_SETTINGS[name] if name in WITH_SETTINGS else _deep(name)

@@ -1,4 +1,5 @@
-"""What every tracker is: two calls, `init(frame, box)` once and `update(frame) -> box` from then on."""
+"""What every tracker is: two calls, `init(frame, box)` once and `update(frame) -> box` from then
+on."""
 
 from __future__ import annotations
 
@@ -16,15 +17,16 @@ LARGEST = 2  # sides of the frame; a tracker's patch, and so its memory, grows w
 
 
 class Tracker(ABC):
-    """A single-object tracker: told the target's box in one frame, it finds the box in the next ones.
+    """A single-object tracker: told the target's box in one frame, it finds the box in the next
+    ones.
 
     The same two calls as the GOT-10k toolkit's trackers. Every tracker of the course gives the same
     boxes in every run: what is random in it is drawn from a seed of its own. So each is run once.
 
     Attributes:
         name: part of every result's path.
-        last: what the most recent call computed on its way to the box (response, window, …), a small
-            dataclass of the tracker's own, for pictures. None before `init`.
+        last: what the most recent call computed on its way to the box (response, window, …), a
+            small dataclass of the tracker's own, for pictures. None before `init`.
     """
 
     name: str = "tracker"
@@ -32,7 +34,8 @@ class Tracker(ABC):
 
     @abstractmethod
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
-        """Start on `frame` (H, W, 3) uint8 RGB with the target at `box` (4,): x, y, w, h in pixels."""
+        """Start on `frame` (H, W, 3) uint8 RGB with the target at `box` (4,): x, y, w, h in
+        pixels."""
 
     @abstractmethod
     def update(self, frame: np.ndarray) -> np.ndarray:
@@ -44,7 +47,8 @@ def accept_start(frame: np.ndarray, box: ArrayLike) -> tuple[np.ndarray, np.ndar
 
     A grey frame becomes three equal channels. A box that reaches beyond the frame is kept as it is:
     targets do stand half outside. Raises DataError for a box with NaN, without area, wholly
-    outside, with a side below a thousandth of a pixel, or more than twice as wide or high as the frame.
+    outside, with a side below a thousandth of a pixel, or more than twice as wide or high as the
+    frame.
     """
     frame = as_frame(frame)
     box = np.asarray(box, dtype=np.float64)

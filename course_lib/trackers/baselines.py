@@ -44,7 +44,8 @@ class StayPut(Tracker):
 
 
 class RandomWalk(Tracker):
-    """Moves its box by a normal step of `share` of its mean side per frame, inside the frame: chance level.
+    """Moves its box by a normal step of `share` of its mean side per frame, inside the frame:
+    chance level.
 
     The steps come from `seed`, so two runs are equal.
     """

@@ -1,6 +1,8 @@
-"""Features: from a patch of pixels to a few numbers per cell, which a correlation filter takes as channels.
+"""Features: from a patch of pixels to a few numbers per cell, which a correlation filter takes as
+channels.
 
-A patch of h × w pixels becomes (channels, h // cell, w // cell). Several patches of one size go through together.
+A patch of h × w pixels becomes (channels, h // cell, w // cell). Several patches of one size go
+through together.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ def features(patches: np.ndarray, kinds: str, cell: int) -> np.ndarray:
 
 
 def split_kinds(kinds: str) -> list[str]:
-    """The names in "hog+colour". Raises SettingsError unless each is one of FEATURES and none comes twice."""
+    """The names in "hog+colour". Raises SettingsError unless each is one of FEATURES and none comes
+    twice."""
     names = kinds.split("+")
     if len(set(names)) < len(names) or not set(names) <= set(FEATURES):
         raise SettingsError(
@@ -50,13 +53,15 @@ def grey(patches: np.ndarray, cell: int = 1) -> np.ndarray:
 
 
 def colour(patches: np.ndarray, cell: int = 1) -> np.ndarray:
-    """Lightness and two colour axes of CIE Lab (N, 3, h // cell, w // cell), each of a patch with mean 0."""
+    """Lightness and two colour axes of CIE Lab (N, 3, h // cell, w // cell), each of a patch with
+    mean 0."""
     values = np.stack([cv2.cvtColor(p, cv2.COLOR_RGB2LAB) for p in patches])  # (N, h, w, 3) uint8
     return _centred(values, cell, 255.0)
 
 
 def _centred(values: np.ndarray, cell: int, scale: float) -> np.ndarray:
-    """Mean of each cell, over `scale`, less the patch's mean: (N, h, w, C) → (N, C, h // cell, w // cell) float32."""
+    """Mean of each cell, over `scale`, less the patch's mean: (N, h, w, C) → (N, C, h // cell, w //
+    cell) float32."""
     N, h, w, C = values.shape
     rows, columns = h // cell, w // cell
     values = values[:, : rows * cell, : columns * cell].reshape(N, rows, cell, columns, cell, C)
@@ -67,13 +72,14 @@ def _centred(values: np.ndarray, cell: int, scale: float) -> np.ndarray:
 
 
 def hog(patches: np.ndarray, cell: int = 4) -> np.ndarray:
-    """Histograms of oriented gradients (N, 31, h // cell, w // cell) float32 of patches (N, h, w, 3) or (N, h, w) uint8.
+    """Histograms of oriented gradients (N, 31, h // cell, w // cell) float32 of patches (N, h, w,
+    3) or (N, h, w) uint8.
 
-    Channels 0–17 count gradients by direction, 18–26 by direction without its sign, 27–30 say how much texture there
-    is against each of the four blocks a cell belongs to.
+    Channels 0–17 count gradients by direction, 18–26 by direction without its sign, 27–30 say how
+    much texture there is against each of the four blocks a cell belongs to.
 
-    Source: Felzenszwalb, Girshick, McAllester, Ramanan: Object Detection with Discriminatively Trained Part-Based
-    Models, PAMI 2010; the 31 channels that KCF takes.
+    Source: Felzenszwalb, Girshick, McAllester, Ramanan: Object Detection with Discriminatively
+    Trained Part-Based Models, PAMI 2010; the 31 channels that KCF takes.
     """
     strength, direction = gradients(patches)  # (N, h, w) each
     signed = cell_histograms(strength, direction, cell)  # (N, 18, rows, columns)
@@ -90,7 +96,8 @@ def hog(patches: np.ndarray, cell: int = 4) -> np.ndarray:
 
 
 def gradients(patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Strength (N, h, w) float32 and direction (N, h, w), 0 … 17 in steps of 20°, of the steepest colour's gradient.
+    """Strength (N, h, w) float32 and direction (N, h, w), 0 … 17 in steps of 20°, of the steepest
+    colour's gradient.
 
     Central differences; 0 on the patch's border, where a neighbour is missing.
     """
@@ -110,13 +117,14 @@ def gradients(patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cell_histograms(strength: np.ndarray, direction: np.ndarray, cell: int) -> np.ndarray:
-    """Histograms (N, 18, h // cell, w // cell) float32: each pixel's strength goes to its direction in the four nearest cells.
+    """Histograms (N, 18, h // cell, w // cell) float32: each pixel's strength goes to its direction
+    in the four nearest cells.
 
     Args:
         strength, direction: (N, h, w), from `gradients`.
 
-    A pixel in the middle of a cell counts for that cell alone, one on a corner for four cells alike: the histogram
-    changes smoothly when the patch moves by a pixel.
+    A pixel in the middle of a cell counts for that cell alone, one on a corner for four cells
+    alike: the histogram changes smoothly when the patch moves by a pixel.
     """
     N, h, w = strength.shape
     rows, columns = h // cell, w // cell
@@ -133,7 +141,8 @@ def cell_histograms(strength: np.ndarray, direction: np.ndarray, cell: int) -> n
 
 @lru_cache(maxsize=16)
 def _shares(h: int, w: int, cell: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each pixel the four nearest cells, as places in a map with a rim, and their shares: (4, h, w) each."""
+    """For each pixel the four nearest cells, as places in a map with a rim, and their shares: (4,
+    h, w) each."""
     columns = w // cell + 2
 
     def one_axis(length: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
@@ -159,7 +168,8 @@ def _shares(h: int, w: int, cell: int) -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(maxsize=1)
 def _gradient_table() -> tuple[np.ndarray, np.ndarray]:
-    """Length float32 and direction 0 … 17 of every gradient (dy, dx) of uint8 differences, at (dy + 255) · 511 + dx + 255."""
+    """Length float32 and direction 0 … 17 of every gradient (dy, dx) of uint8 differences, at (dy +
+    255) · 511 + dx + 255."""
     dy, dx = np.mgrid[-255:256, -255:256].astype(np.float64)
     # 90° lies between two bins: rounding up both ways sends opposite gradients to opposite bins
     direction = (
@@ -170,7 +180,8 @@ def _gradient_table() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _block_factors(energy: np.ndarray) -> np.ndarray:
-    """One over the norm of the four blocks of 2 × 2 cells around each cell, (4, N, rows, columns), from energies (N, rows, columns)."""
+    """One over the norm of the four blocks of 2 × 2 cells around each cell, (4, N, rows, columns),
+    from energies (N, rows, columns)."""
     padded = np.pad(energy, ((0, 0), (1, 1), (1, 1)), mode="edge")  # (N, rows + 2, columns + 2)
     blocks = padded[:, 1:] + padded[:, :-1]  # (N, rows + 1, columns + 2)
     blocks = blocks[:, :, 1:] + blocks[:, :, :-1]  # (N, rows + 1, columns + 1)

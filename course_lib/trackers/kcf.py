@@ -1,7 +1,8 @@
 """KCF: kernels and channels on the correlation filter.
 
-Henriques, Caseiro, Martins, Batista: High-Speed Tracking with Kernelized Correlation Filters, PAMI 2015. With the
-linear kernel the same tracker is its DCF; on grey pixels, with other settings, its forerunner CSK.
+Henriques, Caseiro, Martins, Batista: High-Speed Tracking with Kernelized Correlation Filters, PAMI
+2015. With the linear kernel the same tracker is its DCF; on grey pixels, with other settings, its
+forerunner CSK.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ LARGE = 100.0  # pixels: published settings halve the picture for targets of thi
 
 @dataclass(frozen=True)
 class KCFSettings(Settings):
-    """Settings of KCF: the published ones on HOG, and a pyramid of three sizes; see recipes/kcf.yaml."""
+    """Settings of KCF: the published ones on HOG, and a pyramid of three sizes; see
+    recipes/kcf.yaml."""
 
     features: str = "hog"  # channels: grey, colour, hog, or several joined by "+"
     cell: Annotated[int, Range(1, 64)] = 4  # pixels a side of a cell; 1 for grey pixels themselves
@@ -80,7 +82,8 @@ class KCFState:
 
 
 def best_size(responses: np.ndarray, weight: float) -> int:
-    """Which of the responses (S, h, w) to patches of S sizes peaks highest, all but the first weighed with `weight`.
+    """Which of the responses (S, h, w) to patches of S sizes peaks highest, all but the first
+    weighed with `weight`.
 
     The first is that of the last size: to stay needs no proof, to change does.
     """
@@ -153,7 +156,8 @@ class KCF(Tracker):
         return h, w
 
     def _spectra(self, frame: np.ndarray, factors: list[float]) -> np.ndarray:
-        """Spectra (S, C, h, w // 2 + 1) of the windowed channels, of patches larger than the last by `factors` (S,)."""
+        """Spectra (S, C, h, w // 2 + 1) of the windowed channels, of patches larger than the last
+        by `factors` (S,)."""
         size = self.first_size * self.settings.padding * self.scale  # (2,) w, h
         patches = np.stack(
             [cut_patch(frame, self.centre, size * k, self.shape) for k in factors]
@@ -164,12 +168,14 @@ class KCF(Tracker):
         return spectrum(channels * self.window)
 
     def _kernel(self, X: np.ndarray, Z: np.ndarray) -> np.ndarray:
-        """Kernel (..., h, w) of x with z at every shift, from their spectra (..., C, h, w // 2 + 1)."""
+        """Kernel (..., h, w) of x with z at every shift, from their spectra (..., C, h, w // 2 +
+        1)."""
         s = self.settings
         return kernel_correlation(X, Z, self.cells, s.kernel, s.bandwidth, s.offset, s.degree)
 
     def _move(self, response: np.ndarray, factor: float, shape: tuple[int, ...]) -> None:
-        """Move the centre by the peak of a response (h, w) to a patch `factor` times as large; it stays inside the frame."""
+        """Move the centre by the peak of a response (h, w) to a patch `factor` times as large; it
+        stays inside the frame."""
         shift = np.array(
             subcell(response) if self.settings.subcell else displacement(response)
         )  # (2,) dx, dy in cells
@@ -179,7 +185,8 @@ class KCF(Tracker):
         self.centre = np.clip(self.centre + shift * pixels, 0, (shape[1] - 1, shape[0] - 1))
 
     def _resize(self, frame: np.ndarray, factor: float) -> None:
-        """Let the scale follow: the pyramid's factor, or the filter's. The box keeps at least 4 pixels and fits the frame."""
+        """Let the scale follow: the pyramid's factor, or the filter's. The box keeps at least 4
+        pixels and fits the frame."""
         if self.sizes:
             factor = self.sizes.factor(frame, self.centre, self.first_size * self.scale)
         least = 4 / self.first_size.min()

@@ -1,8 +1,9 @@
 """Ridge regression on all cyclic shifts of a patch, and why it costs a few divisions.
 
-Henriques, Caseiro, Martins, Batista: High-Speed Tracking with Kernelized Correlation Filters, PAMI 2015.
-The small functions are the steps that lesson 03 asks for. Patches are real, (..., C, h, w); their spectra are those of
-`spectrum`, over the last two axes, (..., C, h, w // 2 + 1): a real patch's other half says nothing new.
+Henriques, Caseiro, Martins, Batista: High-Speed Tracking with Kernelized Correlation Filters, PAMI
+2015. The small functions are the steps that lesson 03 asks for. Patches are real, (..., C, h, w);
+their spectra are those of `spectrum`, over the last two axes, (..., C, h, w // 2 + 1): a real
+patch's other half says nothing new.
 """
 
 from __future__ import annotations
@@ -27,13 +28,15 @@ def in_space(half: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def data_matrix(signal: np.ndarray) -> np.ndarray:
-    """All cyclic shifts of a signal (n,) as rows (n, n): row i is the signal moved i places to the right."""
+    """All cyclic shifts of a signal (n,) as rows (n, n): row i is the signal moved i places to the
+    right."""
     n = len(signal)
     return signal[(np.arange(n)[None] - np.arange(n)[:, None]) % n]
 
 
 def ridge_weights(signal: np.ndarray, target: np.ndarray, regulariser: float) -> np.ndarray:
-    """Weights w (n,) with the least |X w − y|² + λ |w|², X the data matrix of `signal` (n,), y `target` (n,).
+    """Weights w (n,) with the least |X w − y|² + λ |w|², X the data matrix of `signal` (n,), y
+    `target` (n,).
 
     The data matrix is diagonal in the Fourier domain, so the system falls apart into n divisions.
     """
@@ -44,7 +47,8 @@ def ridge_weights(signal: np.ndarray, target: np.ndarray, regulariser: float) ->
 def displacement(response: np.ndarray) -> tuple[int, int]:
     """How far (dx, dy) the peak of a response (h, w) lies from its first place, in whole cells.
 
-    Shifts are cyclic: the last column is one place to the left. Of two directions equally far, the negative one.
+    Shifts are cyclic: the last column is one place to the left. Of two directions equally far, the
+    negative one.
     """
     h, w = response.shape
     row, column = divmod(int(response.argmax()), w)
@@ -52,7 +56,8 @@ def displacement(response: np.ndarray) -> tuple[int, int]:
 
 
 def subcell(response: np.ndarray) -> tuple[float, float]:
-    """`displacement`, and the fraction of a cell that a parabola through the peak and its two neighbours adds."""
+    """`displacement`, and the fraction of a cell that a parabola through the peak and its two
+    neighbours adds."""
     (h, w), (dx, dy) = response.shape, displacement(response)
     row, column = dy % h, dx % w
     along = response[row, (column - 1) % w], response[row, column], response[row, (column + 1) % w]
@@ -67,12 +72,14 @@ def _vertex(before: float, peak: float, after: float) -> float:
 
 
 def gaussian_labels(height: int, width: int, sigma: float) -> np.ndarray:
-    """Wanted response (height, width) to each shift: 1 for none, at (0, 0), falling as a Gaussian of `sigma` cells."""
+    """Wanted response (height, width) to each shift: 1 for none, at (0, 0), falling as a Gaussian
+    of `sigma` cells."""
     return fft.ifftshift(gaussian_target(height, width, sigma))
 
 
 def correlate(X: np.ndarray, Z: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Inner product of x with z at every shift (..., h, w), summed over channels, of spectra (..., C, h, w // 2 + 1).
+    """Inner product of x with z at every shift (..., h, w), summed over channels, of spectra (...,
+    C, h, w // 2 + 1).
 
     If z is x moved right by 3, the peak is in column 3.
     """
@@ -80,9 +87,11 @@ def correlate(X: np.ndarray, Z: np.ndarray, shape: tuple[int, int]) -> np.ndarra
 
 
 def energy(X: np.ndarray, width: int) -> np.ndarray:
-    """Sum of squares (...) of the patches (..., C, h, width) whose half spectra (..., C, h, width // 2 + 1) these are.
+    """Sum of squares (...) of the patches (..., C, h, width) whose half spectra (..., C, h, width
+    // 2 + 1) these are.
 
-    Parseval's identity: a column of the half spectrum stands for two, but the first, and the last if `width` is even.
+    Parseval's identity: a column of the half spectrum stands for two, but the first, and the last
+    if `width` is even.
     """
     power = (X.real**2 + X.imag**2).sum((-3, -2))  # (..., width // 2 + 1)
     once = power[..., 0] + (power[..., -1] if width % 2 == 0 else 0)
@@ -97,7 +106,8 @@ def gaussian_correlation(
     Args:
         X, Z: spectra (..., C, h, w // 2 + 1).
         shape: (h, w).
-        bandwidth: σ; the squared distance is taken per number, N = C · h · w, as in the authors' own code.
+        bandwidth: σ; the squared distance is taken per number, N = C · h · w, as in the authors'
+            own code.
     """
     N = X.shape[-3] * shape[0] * shape[1]
     both = energy(X, shape[1]) + energy(Z, shape[1])  # (...)
@@ -114,9 +124,11 @@ def kernel_correlation(
     offset: float = 1.0,
     degree: int = 9,
 ) -> np.ndarray:
-    """Kernel of x with z at every shift (..., h, w): linear x·z / N, polynomial (x·z / N + offset)^degree, or Gaussian.
+    """Kernel of x with z at every shift (..., h, w): linear x·z / N, polynomial (x·z / N +
+    offset)^degree, or Gaussian.
 
-    The other arguments are those of `gaussian_correlation`. Raises SettingsError for a kernel nobody knows.
+    The other arguments are those of `gaussian_correlation`. Raises SettingsError for a kernel
+    nobody knows.
     """
     if kernel == "gaussian":
         return gaussian_correlation(X, Z, shape, bandwidth)
@@ -137,7 +149,8 @@ def dual_weights(kernel: np.ndarray, labels: np.ndarray, regulariser: float) -> 
 
 
 def train_dual(kernel: np.ndarray, labels: np.ndarray, regulariser: float) -> np.ndarray:
-    """Half spectrum (h, w // 2 + 1) of the dual weights α, from k(x, x) and the labels in space, (h, w) each.
+    """Half spectrum (h, w // 2 + 1) of the dual weights α, from k(x, x) and the labels in space,
+    (h, w) each.
 
     α = (K + λ I)⁻¹ y with K (hw, hw) the kernel between any two shifts: circulant, so one division.
     """
@@ -145,5 +158,6 @@ def train_dual(kernel: np.ndarray, labels: np.ndarray, regulariser: float) -> np
 
 
 def respond(kernel: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Response (..., h, w) at every shift, Σ α_i κ(x shifted by i, z shifted), from k(x, z) (..., h, w) and α's half spectrum."""
+    """Response (..., h, w) at every shift, Σ α_i κ(x shifted by i, z shifted), from k(x, z) (...,
+    h, w) and α's half spectrum."""
     return in_space(spectrum(kernel) * alpha, kernel.shape[-2:])

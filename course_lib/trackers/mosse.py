@@ -1,8 +1,8 @@
 """MOSSE: a correlation filter learned on line.
 
 Bolme, Beveridge, Draper, Lui: Visual Object Tracking using Adaptive Correlation Filters, CVPR 2010.
-The small functions are the steps that lesson 02 asks for, on whole spectra; the tracker strings them together
-with half spectra of real patches in float32: the same filter in less time.
+The small functions are the steps that lesson 02 asks for, on whole spectra; the tracker strings
+them together with half spectra of real patches in float32: the same filter in less time.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ def preprocess(patch: np.ndarray, window: np.ndarray) -> np.ndarray:
 
 
 def gaussian_target(height: int, width: int, sigma: float) -> np.ndarray:
-    """The wanted response (height, width): a Gaussian of `sigma` pixels, peak 1 at (height // 2, width // 2)."""
+    """The wanted response (height, width): a Gaussian of `sigma` pixels, peak 1 at (height // 2,
+    width // 2)."""
     rows = np.arange(height)[:, None] - height // 2  # (h, 1)
     columns = np.arange(width)[None, :] - width // 2  # (1, w)
     return np.exp(-(rows**2 + columns**2) / (2 * sigma**2))  # (h, w)
@@ -94,7 +95,8 @@ def gaussian_target(height: int, width: int, sigma: float) -> np.ndarray:
 def train_filter(
     patches: np.ndarray, target: np.ndarray, regulariser: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Numerator A and denominator B, (h, w) each, of the filter H* = A / B with the least squared error.
+    """Numerator A and denominator B, (h, w) each, of the filter H* = A / B with the least squared
+    error.
 
     Args:
         patches: (N, h, w), preprocessed; all of them should give `target` (h, w).
@@ -109,7 +111,8 @@ def train_filter(
 
 
 def respond(patch: np.ndarray, A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, int, int]:
-    """Response (h, w) of the filter A / B to a preprocessed patch (h, w), and the displacement it shows.
+    """Response (h, w) of the filter A / B to a preprocessed patch (h, w), and the displacement it
+    shows.
 
     The displacement (dx, dy), pixels, is that of the peak from (h // 2, w // 2).
     """
@@ -135,7 +138,8 @@ def update_ratio(
 
 
 def peak_to_sidelobe(response: np.ndarray, exclude: int = 11) -> float:
-    """How many standard deviations the peak of a response (h, w) lies above the mean of its sidelobe.
+    """How many standard deviations the peak of a response (h, w) lies above the mean of its
+    sidelobe.
 
     The sidelobe is everything except an exclude × exclude window around the peak.
     A response without sidelobe, or with a flat one, gives 0: nothing can be said of its peak.
@@ -147,7 +151,8 @@ def peak_to_sidelobe(response: np.ndarray, exclude: int = 11) -> float:
     count = response.size - around.size
     if count < 2:
         return 0.0
-    # the sums over the sidelobe are those over everything less those over the window: no mask, no copy
+    # the sums over the sidelobe are those over everything less those over the window: no mask, no
+    # copy
     mean = (float(response.sum()) - float(around.sum())) / count
     squares = float(np.vdot(response, response)) - float(np.vdot(around, around))
     deviation = np.sqrt(max(squares / count - mean * mean, 0.0))
@@ -155,9 +160,11 @@ def peak_to_sidelobe(response: np.ndarray, exclude: int = 11) -> float:
 
 
 def random_warps(patch: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """`count` slightly turned and squeezed copies (count, h, w) of a grey patch (h, w), its centre kept in place.
+    """`count` slightly turned and squeezed copies (count, h, w) of a grey patch (h, w), its centre
+    kept in place.
 
-    Rotation uniform in ±0.1 rad, and each entry of the 2×2 matrix off by up to ±0.1 more; beyond the patch its mirror image.
+    Rotation uniform in ±0.1 rad, and each entry of the 2×2 matrix off by up to ±0.1 more; beyond
+    the patch its mirror image.
     """
     h, w = patch.shape
     copies = []
@@ -178,7 +185,8 @@ def random_warps(patch: np.ndarray, count: int, rng: np.random.Generator) -> np.
 class MOSSE(Tracker):
     """Minimum output sum of squared errors filter: grey patches, one fixed size, learning on line.
 
-    The box keeps its first size. Frames may change size from one to the next; the centre stays inside the frame.
+    The box keeps its first size. Frames may change size from one to the next; the centre stays
+    inside the frame.
     """
 
     name = "mosse"
@@ -209,7 +217,8 @@ class MOSSE(Tracker):
         self._remember(None, float("nan"), updated=True)
 
     def update(self, frame: np.ndarray) -> np.ndarray:
-        """Box (4,) in the next frame (H, W, 3). While the PSR is low the box stays and nothing is learned."""
+        """Box (4,) in the next frame (H, W, 3). While the PSR is low the box stays and nothing is
+        learned."""
         frame = as_frame(frame)
         F = fft.rfft2(self._prepare(self._cut(frame)))  # (h, w // 2 + 1)
         response = fft.irfft2(F * self.H, s=self.size)  # (h, w)
@@ -222,7 +231,8 @@ class MOSSE(Tracker):
         return np.concatenate([self.centre - self.box_size / 2, self.box_size])
 
     def _patch_size(self, shape: tuple[int, ...]) -> tuple[int, int]:
-        """Height and width of the patch: padded, not too small, at most twice the frame, a size that FFTs like."""
+        """Height and width of the patch: padded, not too small, at most twice the frame, a size
+        that FFTs like."""
         wanted = self.box_size[::-1] * self.settings.padding  # (2,) h, w
         sides = np.clip(
             np.round(wanted), self.settings.smallest, np.maximum(2 * np.array(shape[:2]), 16)
@@ -237,7 +247,8 @@ class MOSSE(Tracker):
         return int(np.floor(self.centre[1])) - h // 2, int(np.floor(self.centre[0])) - w // 2
 
     def _cut(self, frame: np.ndarray) -> np.ndarray:
-        """Grey patch (h, w) uint8 around the centre; only its own pixels are converted, the frame's edge is repeated."""
+        """Grey patch (h, w) uint8 around the centre; only its own pixels are converted, the frame's
+        edge is repeated."""
         (h, w), (H, W) = self.size, frame.shape[:2]
         top, left = self._corner()
         rows = slice(min(max(top, 0), H - 1), max(min(top + h, H), 1))
@@ -250,7 +261,8 @@ class MOSSE(Tracker):
         return cv2.copyMakeBorder(grey, above, below, before, after, cv2.BORDER_REPLICATE)  # (h, w)
 
     def _prepare(self, patch: np.ndarray) -> np.ndarray:
-        """`preprocess` in float32, the logarithm looked up in a table: (h, w) uint8 → (h, w) float32."""
+        """`preprocess` in float32, the logarithm looked up in a table: (h, w) uint8 → (h, w)
+        float32."""
         values = cv2.LUT(patch, LOGARITHMS)  # (h, w)
         values -= values.mean()
         deviation = np.sqrt(np.vdot(values, values) / values.size)
@@ -259,7 +271,8 @@ class MOSSE(Tracker):
         return values
 
     def _move(self, response: np.ndarray, shape: tuple[int, ...]) -> None:
-        """Move the centre by the displacement of the peak; it stays inside a frame of this shape."""
+        """Move the centre by the displacement of the peak; it stays inside a frame of this
+        shape."""
         row, column = divmod(int(response.argmax()), response.shape[1])
         h, w = self.size
         moved = self.centre + np.array([column - w // 2, row - h // 2])

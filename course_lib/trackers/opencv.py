@@ -52,7 +52,8 @@ class OpenCVTracker(Tracker):
         self.factory = find_factory(kind)
         if self.factory is None:
             raise CourseError(
-                f"OpenCV {cv2.__version__} as installed has no {kind.upper()} tracker: it is in the contrib modules. "
+                f"OpenCV {cv2.__version__} as installed has no {kind.upper()} tracker: it is in "
+                "the contrib modules. "
                 "Run `make reference`, then put `.reference` first on PYTHONPATH."
             )
         self.name = f"opencv-{kind}"

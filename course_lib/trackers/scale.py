@@ -1,4 +1,5 @@
-"""The scale filter of DSST: one correlation filter over the sizes that the target may have grown or shrunk to.
+"""The scale filter of DSST: one correlation filter over the sizes that the target may have grown or
+shrunk to.
 
 Danelljan, Häger, Khan, Felsberg: Accurate Scale Estimation for Robust Visual Tracking, BMVC 2014.
 """
@@ -32,8 +33,9 @@ class ScaleFilterSettings(Settings):
 class ScaleFilter:
     """How much larger or smaller the target has become, by a correlation filter in one dimension.
 
-    The target is cut at `count` sizes around the last one; each cut becomes one long HOG vector, and the vectors a
-    signal over sizes with many channels. The filter is MOSSE's, summed over channels.
+    The target is cut at `count` sizes around the last one; each cut becomes one long HOG vector,
+    and the vectors a signal over sizes with many channels. The filter is MOSSE's, summed over
+    channels.
 
     Args:
         frame: (H, W, 3), centre: (x, y), size: (w, h) of the target in it, pixels.
@@ -59,7 +61,8 @@ class ScaleFilter:
         self.A, self.B = self._terms(frame, centre, size)
 
     def factor(self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray) -> float:
-        """By what factor the target, last of `size` (w, h), has grown at `centre` (x, y) of this frame."""
+        """By what factor the target, last of `size` (w, h), has grown at `centre` (x, y) of this
+        frame."""
         F = self._spectrum(frame, centre, size)  # (S // 2 + 1, D)
         response = fft.irfft(
             (self.A * F).sum(1) / (self.B[:, 0] + self.settings.regulariser), n=self.settings.count
@@ -67,7 +70,8 @@ class ScaleFilter:
         return float(self.factors[response.argmax()])
 
     def learn(self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray) -> None:
-        """Let the target, now of `size` (w, h) at `centre` (x, y), into the running numerator and denominator."""
+        """Let the target, now of `size` (w, h) at `centre` (x, y), into the running numerator and
+        denominator."""
         A, B = self._terms(frame, centre, size)
         rate = np.float32(self.settings.rate)
         self.A, self.B = rate * A + (1 - rate) * self.A, rate * B + (1 - rate) * self.B
@@ -83,6 +87,7 @@ class ScaleFilter:
     def _terms(
         self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Numerator (S // 2 + 1, D) and denominator (S // 2 + 1, 1) of the filter for this target alone."""
+        """Numerator (S // 2 + 1, D) and denominator (S // 2 + 1, 1) of the filter for this target
+        alone."""
         F = self._spectrum(frame, centre, size)
         return self.G * np.conj(F), (F.real**2 + F.imag**2).sum(1, keepdims=True)

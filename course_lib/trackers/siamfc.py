@@ -1,4 +1,5 @@
-"""Tracking with SiamFC: search at several scales around the last place; the exemplar is never updated."""
+"""Tracking with SiamFC: search at several scales around the last place; the exemplar is never
+updated."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ class SiamFCSettings(Settings):
         super().__post_init__()
         if self.scales % 2 == 0:
             raise SettingsError(
-                f"scales is {self.scales}; expected an odd number: the last size stands in the middle"
+                f"scales is {self.scales}; expected an odd number: the last size stands in the "
+                "middle"
             )
 
 
@@ -53,7 +55,8 @@ class SiamFCState:
 
     Attributes:
         responses: (S, 17, 17) float32, one for each scale; None after `init`.
-        blended: (272, 272) float32, the chosen scale's response, enlarged and blended with the window; sums to 1.
+        blended: (272, 272) float32, the chosen scale's response, enlarged and blended with the
+            window; sums to 1.
         scale: index of the chosen scale.
         score: its response, enlarged but without the window, at the chosen place; NaN after `init`.
         window: the square of the frame searched at the chosen scale; after `init` the exemplar's.
@@ -69,8 +72,8 @@ class SiamFCState:
 
 
 class Embedding:
-    """A trained SiamFC made ready to track: batch norm folded, no work on cropped cells, laid out and in the precision of
-    the device policy."""
+    """A trained SiamFC made ready to track: batch norm folded, no work on cropped cells, laid out
+    and in the precision of the device policy."""
 
     def __init__(self, network: SiamFC, placement: Placement) -> None:
         self.placement = placement
@@ -87,7 +90,8 @@ class Embedding:
 
     @torch.inference_mode()
     def respond(self, z: Tensor, crops: np.ndarray) -> np.ndarray:
-        """Responses (N, 17, 17) of exemplar features (N or 1, C, 6, 6) over crops (N, 255, 255, 3)."""
+        """Responses (N, 17, 17) of exemplar features (N or 1, C, 6, 6) over crops (N, 255, 255,
+        3)."""
         return self.network.response(z, self.features(crops)).cpu().numpy()
 
 
@@ -102,7 +106,8 @@ def _load_embedding(weights: str, stamp: tuple, device: str, precision: str) -> 
 
 
 def scale_factors(count: int, step: float) -> np.ndarray:
-    """(count,) factors step^k on the search side, k = −(count − 1)/2 … (count − 1)/2; the middle one is 1."""
+    """(count,) factors step^k on the search side, k = −(count − 1)/2 … (count − 1)/2; the middle
+    one is 1."""
     return step ** (np.arange(count) - count // 2).astype(float)
 
 
@@ -113,7 +118,8 @@ def enlarge(response: np.ndarray, factor: int) -> np.ndarray:
 
 
 def choose_scale(responses: np.ndarray, penalty: float) -> int:
-    """Index of the scale whose response (S, n, n) has the highest peak, after `penalty` on all but the middle one."""
+    """Index of the scale whose response (S, n, n) has the highest peak, after `penalty` on all but
+    the middle one."""
     peaks = responses.reshape(len(responses), -1).max(axis=1)  # (S,)
     factors = np.full(len(peaks), penalty)
     factors[len(peaks) // 2] = 1.0
@@ -121,7 +127,8 @@ def choose_scale(responses: np.ndarray, penalty: float) -> int:
 
 
 def blend_with_window(response: np.ndarray, window: np.ndarray, influence: float) -> np.ndarray:
-    """(1 − influence) · response + influence · window, the response (n, n) first shifted to minimum 0 and sum 1.
+    """(1 − influence) · response + influence · window, the response (n, n) first shifted to minimum
+    0 and sum 1.
 
     `window` (n, n) sums to 1.
     """
@@ -139,14 +146,16 @@ def unit_window(size: int) -> np.ndarray:
 
 
 def peak_displacement(response: np.ndarray, stride: float, upsample: int) -> np.ndarray:
-    """(2,) pixels of the search image, x then y, from its middle to the peak of an enlarged response (n, n)."""
+    """(2,) pixels of the search image, x then y, from its middle to the peak of an enlarged
+    response (n, n)."""
     n = len(response)
     row, column = np.unravel_index(response.argmax(), response.shape)
     return (np.array([column, row]) - (n - 1) / 2) * stride / upsample
 
 
 def damp(side: float, factor: float, rate: float, first: float) -> float:
-    """The search side moved from `side` towards side · factor by the share `rate`, within 0.2 … 5 times the `first` one."""
+    """The search side moved from `side` towards side · factor by the share `rate`, within 0.2 … 5
+    times the `first` one."""
     moved = (1 - rate) * side + rate * side * factor
     return float(np.clip(moved, SMALLEST * first, LARGEST * first))
 
@@ -154,8 +163,9 @@ def damp(side: float, factor: float, rate: float, first: float) -> float:
 class SiamFCTracker(Tracker):
     """SiamFC with 3 or 5 scales (Bertinetto et al., 2016).
 
-    `update` is three steps: `look` cuts the search images, the network answers, `decide` moves the box. They are
-    apart so that many targets can share one call of the network, see `evaluation.lockstep`.
+    `update` is three steps: `look` cuts the search images, the network answers, `decide` moves the
+    box. They are apart so that many targets can share one call of the network, see
+    `evaluation.lockstep`.
     """
 
     name = "siamfc"
@@ -187,7 +197,8 @@ class SiamFCTracker(Tracker):
         return self.decide(self.embedding.respond(self.z, crops))
 
     def look(self, frame: np.ndarray, size: int = SEARCH) -> np.ndarray:
-        """Search images (S, size, size, 3) around the last place, one for each scale; a larger `size` sees further."""
+        """Search images (S, size, size, 3) around the last place, one for each scale; a larger
+        `size` sees further."""
         frame = as_frame(frame)
         sides = self.side * self.factors * size / SEARCH  # (S,)
         self.windows = [CropWindow(*self.centre, side, size) for side in sides]
@@ -196,7 +207,8 @@ class SiamFCTracker(Tracker):
         return self.crops
 
     def decide(self, responses: np.ndarray) -> np.ndarray:
-        """Box (4,) that follows from the responses (S, 17, 17), of larger search images larger, to what `look` gave."""
+        """Box (4,) that follows from the responses (S, 17, 17), of larger search images larger, to
+        what `look` gave."""
         s = self.settings
         large = np.stack([enlarge(response, s.upsample) for response in responses])  # (S, 272, 272)
         best = choose_scale(large, s.scale_penalty)

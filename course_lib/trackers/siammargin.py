@@ -1,7 +1,9 @@
-"""Tracking with SiamMargin: SiamFC's search on a map of cosines, with an exemplar that is updated, a second look, and a
-search region that follows the target's speed. Each of the three can be switched off.
+"""Tracking with SiamMargin: SiamFC's search on a map of cosines, with an exemplar that is updated,
+a second look, and a search region that follows the target's speed. Each of the three can be
+switched off.
 
-How the challenge's winner did these is not published; what stands here is the course's own reading, said at each.
+How the challenge's winner did these is not published; what stands here is the course's own reading,
+said at each.
 """
 
 from __future__ import annotations
@@ -50,15 +52,16 @@ class SiamMarginSettings(SiamFCSettings):
         super().__post_init__()
         if (self.largest - SEARCH) % 16:
             raise SettingsError(
-                f"largest is {self.largest}; expected 255 plus a multiple of 16, a cell more on each side"
+                f"largest is {self.largest}; expected 255 plus a multiple of 16, a cell more on "
+                "each side"
             )
 
 
 def region_size(speed: float, reach: float, base: int, largest: int, cell: int = 8) -> int:
     """Pixels a side of the search image that lets the target move `reach` · `speed` search pixels.
 
-    The response to an image of 255 pixels reaches 64 pixels from its middle: (255 − 127) / 2. A further cell on each side costs
-    2 · `cell` pixels; never below `base` nor above `largest`.
+    The response to an image of 255 pixels reaches 64 pixels from its middle: (255 − 127) / 2. A
+    further cell on each side costs 2 · `cell` pixels; never below `base` nor above `largest`.
     """
     missing = reach * speed - (base - EXEMPLAR) / 2  # pixels
     steps = int(np.ceil(max(missing, 0) / cell))
@@ -77,7 +80,8 @@ class SiamMarginTracker(SiamFCTracker):
         embedding = embedding or load_embedding(s.weights, s.device, s.precision)
         if not isinstance(embedding.network, SiamMargin):
             raise DataError(
-                f"weights {s.weights!r} are of a {embedding.network.about['network']}; the thresholds of this tracker are "
+                f"weights {s.weights!r} are of a {embedding.network.about['network']}; the "
+                "thresholds of this tracker are "
                 "cosines. Give weights of a siammargin, or use the tracker siamfc."
             )
         super().__init__(s, embedding)
@@ -85,7 +89,8 @@ class SiamMarginTracker(SiamFCTracker):
         self.first_cell, self.cells = row.start, row.size
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
-        """Keep the exemplar's features, as the first template and as the average of templates so far."""
+        """Keep the exemplar's features, as the first template and as the average of templates so
+        far."""
         super().init(frame, box)
         self.first = self.average = unit(self.z)  # (1, C, a, a)
         self.speed = 0.0  # search pixels a frame
@@ -119,7 +124,8 @@ class SiamMarginTracker(SiamFCTracker):
 
     @torch.inference_mode()
     def _learn(self, features: Tensor) -> None:
-        """Move the average towards the template at the box found, by ROI-Align on the features the search has computed."""
+        """Move the average towards the template at the box found, by ROI-Align on the features the
+        search has computed."""
         s, window = self.settings, self.last.window
         place = torch.from_numpy(window.to_crop(self.centre)).float()  # (2,) crop pixels
         ratio = self.side / SEARCH * window.scale

@@ -1,5 +1,5 @@
-"""Tracking with proposals (Li et al., 2018): one look a frame; of the proposals the one that is likely, near the last place
-and of about the last size and shape wins.
+"""Tracking with proposals (Li et al., 2018): one look a frame; of the proposals the one that is
+likely, near the last place and of about the last size and shape wins.
 
 One tracker for every proposal network: SiamRPN, SiamRPN++, SiamConcatRPN, SiamBroadcastRPN.
 """
@@ -34,7 +34,8 @@ SMALLEST = 10.0  # pixels: no side of a box becomes smaller
 
 @dataclass(frozen=True)
 class SiamRPNSettings(Settings):
-    """Settings of SiamRPNTracker. Published ones differ by a factor of 20 between benchmarks, see `recipes/siamrpn_*.yaml`."""
+    """Settings of SiamRPNTracker. Published ones differ by a factor of 20 between benchmarks, see
+    `recipes/siamrpn_*.yaml`."""
 
     weights: str = "siamrpn"  # name or path, see `models.weights.find_weights`
     # pixels a side of the search image; a larger one sees further, at the same scale
@@ -52,7 +53,8 @@ class SiamRPNState:
 
     Attributes:
         boxes: (A, 4) proposals in pixels of the search image; None after `init`.
-        scores: (A,) probability of the target; penalties: (A,) factors on it; ranked: (A,) after the window too.
+        scores: (A,) probability of the target; penalties: (A,) factors on it; ranked: (A,) after
+            the window too.
         best: index of the chosen proposal.
         window: the square of the frame searched; after `init` the exemplar's.
         crop: (size, size, 3) uint8, what stood in it.
@@ -68,7 +70,8 @@ class SiamRPNState:
 
 
 class Proposer:
-    """A trained proposal network made ready to track: batch norm folded, laid out, in the device policy's precision."""
+    """A trained proposal network made ready to track: batch norm folded, laid out, in the device
+    policy's precision."""
 
     def __init__(self, network: nn.Module, placement: Placement) -> None:
         self.placement, self.guided = placement, network.guided
@@ -82,12 +85,14 @@ class Proposer:
 
     @torch.inference_mode()
     def keep(self, crop: np.ndarray, search: int) -> tuple[torch.Tensor, ...]:
-        """What is kept of the exemplar crop (127, 127, 3), with a mask as fourth channel if the network is guided."""
+        """What is kept of the exemplar crop (127, 127, 3), with a mask as fourth channel if the
+        network is guided."""
         return self.network.keep(self._pictures(crop[None]), search)
 
     @torch.inference_mode()
     def respond(self, kept: tuple[torch.Tensor, ...], crops: np.ndarray) -> np.ndarray:
-        """Proposals (N, A, 5) for search crops (N, S, S, 3 or 4): the target's probability and four offsets."""
+        """Proposals (N, A, 5) for search crops (N, S, S, 3 or 4): the target's probability and four
+        offsets."""
         proposals = self.network.propose(kept, self._pictures(crops)).float()
         return torch.cat([proposals.scores[..., None], proposals.offsets], -1).cpu().numpy()
 
@@ -100,7 +105,8 @@ class Proposer:
 
 @torch.no_grad()
 def fold_all(network: nn.Module) -> nn.Module:
-    """The network with every batch norm that follows a convolution folded into it; the same output in eval mode."""
+    """The network with every batch norm that follows a convolution folded into it; the same output
+    in eval mode."""
     network.eval()
     if isinstance(getattr(network, "backbone", None), Backbone):
         network.backbone = network.backbone.folded()
@@ -130,7 +136,8 @@ def _load_proposer(weights: str, stamp: tuple, device: str, precision: str) -> P
     network = load_network(weights)
     if not hasattr(network, "propose"):
         raise DataError(
-            f"weights {weights!r} are of a {network.about['network']}, which makes no proposals; give others"
+            f"weights {weights!r} are of a {network.about['network']}, which makes no proposals; "
+            "give others"
         )
     return Proposer(network, choose_placement(device, precision))
 
@@ -151,8 +158,9 @@ def change(ratio: ArrayLike) -> np.ndarray:
 def change_penalty(boxes: np.ndarray, size: np.ndarray, strength: float) -> np.ndarray:
     """Factors (A,) in 0…1 on the scores of boxes (A, 4): exp(−(r · s − 1) · strength).
 
-    r is the change of the ratio w / h and s that of the padded size, against the last size (2,) in the same pixels. No
-    change gives 1. (The EPFL report prints exp(k · r · s), which would reward change.)
+    r is the change of the ratio w / h and s that of the padded size, against the last size (2,) in
+    the same pixels. No change gives 1. (The EPFL report prints exp(k · r · s), which would reward
+    change.)
     """
     w, h = np.maximum(boxes[:, 2], 1e-3), np.maximum(boxes[:, 3], 1e-3)  # (A,)
     s = change(padded_size(w, h) / padded_size(*size))  # (A,)
@@ -161,7 +169,8 @@ def change_penalty(boxes: np.ndarray, size: np.ndarray, strength: float) -> np.n
 
 
 def anchor_window(anchors: np.ndarray) -> np.ndarray:
-    """Hann window (A,) with peak 1 at the anchors' centres: 1 in the middle of the map, 0 at its outermost cells."""
+    """Hann window (A,) with peak 1 at the anchors' centres: 1 in the middle of the map, 0 at its
+    outermost cells."""
     centres = anchors[:, :2] + anchors[:, 2:] / 2  # (A, 2)
     low, high = centres.min(0), centres.max(0)  # (2,)
     return np.prod(0.5 - 0.5 * np.cos(2 * np.pi * (centres - low) / (high - low)), axis=1)
@@ -175,13 +184,15 @@ def rerank(
 
 
 def smooth_size(last: np.ndarray, found: np.ndarray, certainty: float, rate: float) -> np.ndarray:
-    """The size (2,) moved from `last` towards `found` by the share certainty · rate; certainty is penalty · score."""
+    """The size (2,) moved from `last` towards `found` by the share certainty · rate; certainty is
+    penalty · score."""
     share = certainty * rate
     return (1 - share) * last + share * found
 
 
 def with_mask(crop: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """A crop (S, S, 3) with a fourth channel that is 1 inside a box (4,) of it: the guide of SiamConcatRPN."""
+    """A crop (S, S, 3) with a fourth channel that is 1 inside a box (4,) of it: the guide of
+    SiamConcatRPN."""
     mask = box_masks(torch.as_tensor(np.asarray(box, dtype=np.float64))[None], len(crop))[
         0, 0
     ]  # (S, S)
@@ -219,7 +230,8 @@ class SiamRPNTracker(Tracker):
         return self.decide(self.embedding.respond(self.z, crops))
 
     def look(self, frame: np.ndarray) -> np.ndarray:
-        """The search image (1, S, S, 3) around the last place; guided, with the last box as a mask, (1, S, S, 4)."""
+        """The search image (1, S, S, 3) around the last place; guided, with the last box as a mask,
+        (1, S, S, 4)."""
         frame = as_frame(frame)
         self.frame_size = np.array(frame.shape[1::-1])  # (2,) w, h
         size = self.settings.search
@@ -245,7 +257,8 @@ class SiamRPNTracker(Tracker):
         return np.concatenate([self.centre - self.size / 2, self.size])
 
     def _guided(self, crop: np.ndarray, window: CropWindow) -> np.ndarray:
-        """The crop with a fourth channel that is 1 inside the present box, for a network that wants one."""
+        """The crop with a fourth channel that is 1 inside the present box, for a network that wants
+        one."""
         if not self.embedding.guided:
             return crop
         box = np.concatenate([self.centre - self.size / 2, self.size])

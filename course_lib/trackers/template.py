@@ -1,4 +1,5 @@
-"""Template matching by normalised cross-correlation: the picture of the first frame, sought again nearby."""
+"""Template matching by normalised cross-correlation: the picture of the first frame, sought again
+nearby."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ class TemplateState:
     """What the last call computed.
 
     Attributes:
-        response: (h, w) float32 in [-1, 1], similarity for each place of the box's corner; None after `init`.
+        response: (h, w) float32 in [-1, 1], similarity for each place of the box's corner; None
+            after `init`.
         region: (4,) the part of the frame searched, x, y, w, h in pixels.
     """
 
@@ -61,7 +63,8 @@ class TemplateMatching(Tracker):
         )
 
     def update(self, frame: np.ndarray) -> np.ndarray:
-        """Box (4,) of the most similar place; where the region holds no room for the picture, the last box."""
+        """Box (4,) of the most similar place; where the region holds no room for the picture, the
+        last box."""
         region = self._region(frame.shape)  # (4,) int
         x, y, w, h = region
         part = _grey(frame[y : y + h, x : x + w])  # (h, w)
@@ -80,7 +83,8 @@ class TemplateMatching(Tracker):
         return self.box.copy()
 
     def _region(self, shape: tuple[int, ...]) -> np.ndarray:
-        """The part of a frame (H, W, 3) to search, (4,) int: around the last place, inside the frame."""
+        """The part of a frame (H, W, 3) to search, (4,) int: around the last place, inside the
+        frame."""
         size = np.array(self.template.shape[::-1])  # (2,) w, h
         margin = np.ceil(size * (self.settings.search - 1) / 2).astype(int)
         low = np.maximum(self.corner - margin, 0)

@@ -1,4 +1,5 @@
-"""The course's trackers in the GOT-10k toolkit's harness, and the toolkit's trackers in the course's.
+"""The course's trackers in the GOT-10k toolkit's harness, and the toolkit's trackers in the
+course's.
 
 Both have `init` and `update`; the toolkit hands over PIL images and runs through a list of files
 with `track`. Neither class needs the toolkit to be installed.
@@ -47,7 +48,8 @@ class ToToolkit:
     def track(
         self, img_files: list[str], box: ArrayLike, visualize: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Boxes (T, 4) and seconds (T,) over a list of image files; the toolkit calls this. Nothing is drawn."""
+        """Boxes (T, 4) and seconds (T,) over a list of image files; the toolkit calls this. Nothing
+        is drawn."""
         boxes, seconds = np.zeros((len(img_files), 4)), np.zeros(len(img_files))
         boxes[0] = box
         for t, path in enumerate(img_files):

@@ -1,4 +1,5 @@
-"""Checkpoints: everything a run needs to go on as if it had never stopped, written whole or not at all."""
+"""Checkpoints: everything a run needs to go on as if it had never stopped, written whole or not at
+all."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ KEYS = {"network", "optimiser", "step", "settings", "curve", "recent", "validati
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write `state` beside `path` under another name, flush it to the disk, then rename.
 
-    Whatever happens on the way, `path` is the old checkpoint or the new one. Raises CourseError naming the file if
-    the disk is full or does not take it; the old one is then still there.
+    Whatever happens on the way, `path` is the old checkpoint or the new one. Raises CourseError
+    naming the file if the disk is full or does not take it; the old one is then still there.
     """
     try:
         with whole_file(path) as part, part.open("wb") as file:
@@ -30,12 +31,14 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         kept = f"{path} of an earlier step is kept" if path.is_file() else "there is no earlier one"
         raise CourseError(
             f"checkpoint {path} could not be written ({problem}); {kept}. "
-            "Make room on the disk and run the same command again: training goes on from the last checkpoint."
+            "Make room on the disk and run the same command again: training goes on from the last "
+            "checkpoint."
         ) from problem
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:
-    """The state stored in `path`, or None if there is no such file. Only tensors and plain values are read.
+    """The state stored in `path`, or None if there is no such file. Only tensors and plain values
+    are read.
 
     Raises DataError naming the file if it is damaged, or no file.
     """

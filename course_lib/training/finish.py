@@ -31,7 +31,8 @@ def train_to_weights(
     root: Path | None = None,
     weights: Path | None = None,
 ) -> Path | None:
-    """Train a recipe, or go on with it; the path of its weights once the last step is done, else None.
+    """Train a recipe, or go on with it; the path of its weights once the last step is done, else
+    None.
 
     Weights that stand there already are replaced only if their card says that they are of the same
     recipe. Where the run
@@ -153,7 +154,8 @@ def started_from(settings: TrainSettings) -> dict[str, Any]:
 
 
 def make_card(run: Run) -> dict[str, Any]:
-    """What a reader must know of trained weights: data, recipe, length, machine, seed, commit, validation."""
+    """What a reader must know of trained weights: data, recipe, length, machine, seed, commit,
+    validation."""
     settings, p = run.settings, run.progress
     card = {
         "name": settings.name,

@@ -1,4 +1,5 @@
-"""The training loop: pairs in, weights out; it stops and goes on again as if it had never stopped."""
+"""The training loop: pairs in, weights out; it stops and goes on again as if it had never
+stopped."""
 
 from __future__ import annotations
 
@@ -57,15 +58,17 @@ def train(
 
     Args:
         settings: the recipe.
-        folder: where `last.pt` is kept. If it holds one of the same recipe, the run goes on from there.
+        folder: where `last.pt` is kept. If it holds one of the same recipe, the run goes on from
+            there.
         device: "auto", "cpu", "cuda" or "cuda:N".
         watchers: called after every step.
-        stop_at: stop after this step; budget: after this many seconds. A checkpoint is written first.
+        stop_at: stop after this step; budget: after this many seconds. A checkpoint is written
+            first.
         root: the data root.
 
-    Raises CourseError naming step, pairs and last good checkpoint where the loss is not a number, SettingsError where
-    the folder holds a run of another recipe or on other data, DataError where it holds something
-    else.
+    Raises CourseError naming step, pairs and last good checkpoint where the loss is not a number,
+    SettingsError where the folder holds a run of another recipe or on other data, DataError where
+    it holds something else.
     """
     return carry_on(settings, folder, device, watchers, stop_at, budget, root).network
 
@@ -183,7 +186,8 @@ class Run:
         p.skipped.update(batch.skipped)
 
     def _waits_for_nothing(self) -> bool:
-        """Whether a loss may be read at every step, because the processor has computed it itself."""
+        """Whether a loss may be read at every step, because the processor has computed it
+        itself."""
         return self.placement.device.type == "cpu"
 
     def _read(self) -> None:

@@ -1,4 +1,5 @@
-"""Watching a run: a progress bar, TensorBoard, and numbers for pictures that move with the training."""
+"""Watching a run: a progress bar, TensorBoard, and numbers for pictures that move with the
+training."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ class ProgressBar:
 
 
 class TensorBoard:
-    """Curves of loss, learning rate, speed per stage and validation, and the validation score maps over their images.
+    """Curves of loss, learning rate, speed per stage and validation, and the validation score maps
+    over their images.
 
     Look at them with `tensorboard --logdir runs/training`.
     """
@@ -97,9 +99,11 @@ class TensorBoard:
 
 
 def maps_over_images(maps: Tensor, views: Tensor) -> Tensor:
-    """Score maps (n, h, w) laid in red over grey search images (n, 3, S, S) uint8: (n, 3, S, S) float in 0…1.
+    """Score maps (n, h, w) laid in red over grey search images (n, 3, S, S) uint8: (n, 3, S, S)
+    float in 0…1.
 
-    A map covers the places of the exemplar's middle, h strides of the image. Each is shown as a probability.
+    A map covers the places of the exemplar's middle, h strides of the image. Each is shown as a
+    probability.
     """
     S = views.shape[-1]
     grey = views.float().mean(dim=1, keepdim=True) / 255 * 0.6  # (n, 1, S, S)
@@ -117,8 +121,9 @@ def maps_over_images(maps: Tensor, views: Tensor) -> Tensor:
 
 
 def smooth(losses: Items[float], factor: float) -> np.ndarray:
-    """Exponential moving average (n,) of losses (n,), as TensorBoard draws it: s ← factor · s + (1 − factor) · loss from
-    s = 0, each divided by 1 − factor^k, so that the first values are not drawn towards 0."""
+    """Exponential moving average (n,) of losses (n,), as TensorBoard draws it: s ← factor · s + (1
+    − factor) · loss from s = 0, each divided by 1 − factor^k, so that the first values are not
+    drawn towards 0."""
     average, smoothed = 0.0, []
     for k, loss in enumerate(losses, start=1):
         average = factor * average + (1 - factor) * loss

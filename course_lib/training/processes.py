@@ -1,9 +1,9 @@
 """Several processes that train one network: `torchrun --nproc-per-node=2 -m course_lib train …`.
 
-Gradients are averaged by DistributedDataParallel; batch norm takes its statistics over the whole global batch, so two
-processes end with the weights of one. What concerns the run as a whole (where it goes on from,
-when it stops, that it
-failed) process 0 decides and the others are told: they may run on machines that share no disk.
+Gradients are averaged by DistributedDataParallel; batch norm takes its statistics over the whole
+global batch, so two processes end with the weights of one. What concerns the run as a whole (where
+it goes on from, when it stops, that it failed) process 0 decides and the others are told: they may
+run on machines that share no disk.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class Team:
         return self.rank == 0
 
     def wrap(self, network: nn.Module, placement: Placement) -> nn.Module:
-        """The network with gradients and batch statistics shared; itself where the process is alone."""
+        """The network with gradients and batch statistics shared; itself where the process is
+        alone."""
         if self.world == 1:
             return network
         shared = (
@@ -162,7 +163,8 @@ def own_gpu(placement: Placement, local_rank: int) -> int:
 
 
 class _SumOverProcesses(torch.autograd.Function):
-    """Sum over all processes, forwards and backwards: each one's loss depends on each one's input."""
+    """Sum over all processes, forwards and backwards: each one's loss depends on each one's
+    input."""
 
     @staticmethod
     def forward(ctx, value: Tensor) -> Tensor:
@@ -178,7 +180,8 @@ class _SumOverProcesses(torch.autograd.Function):
 
 
 class SharedBatchNorm(nn.BatchNorm2d):
-    """Batch norm over the batches of all processes, on any device. (torch's own, SyncBatchNorm, needs GPUs.)"""
+    """Batch norm over the batches of all processes, on any device. (torch's own, SyncBatchNorm,
+    needs GPUs.)"""
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalised x (B, C, H, W)."""
@@ -198,7 +201,8 @@ class SharedBatchNorm(nn.BatchNorm2d):
 
 
 def share_norms(network: nn.Module) -> nn.Module:
-    """The network with every batch norm replaced by one over all processes, in place; it keeps the same parameters."""
+    """The network with every batch norm replaced by one over all processes, in place; it keeps the
+    same parameters."""
     for name, child in network.named_children():
         if isinstance(child, nn.BatchNorm2d):
             shared = SharedBatchNorm(child.num_features, child.eps, child.momentum)

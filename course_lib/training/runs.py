@@ -1,4 +1,5 @@
-"""Long runs, declared once in `recipes/runs.yaml`: what each leaves, whether it is done, and doing what is due."""
+"""Long runs, declared once in `recipes/runs.yaml`: what each leaves, whether it is done, and doing
+what is due."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ class LongRun(Settings):
 
     Attributes:
         name: how it is asked for.
-        command: what follows `python` on the command line, for example "-m course_lib train recipes/siamfc.yaml".
+        command: what follows `python` on the command line, for example "-m course_lib train
+            recipes/siamfc.yaml".
         minutes: expected, on the hardware it is declared for.
         leaves: the files it makes, relative to the project.
         machine: "gpu" if it is due until a GPU has done it, "cpu" if any machine will do.
@@ -188,10 +190,12 @@ def _read_run(row: Any, path: Path) -> LongRun:
 
 
 def do_due(runs: list[LongRun], budget: float, tell: Callable[[str], None] = print) -> list[str]:
-    """Do what is not done yet, one after the other, within `budget` seconds; names of the runs finished.
+    """Do what is not done yet, one after the other, within `budget` seconds; names of the runs
+    finished.
 
-    A run is started only while half a minute is left. When the budget ends the running one is asked to stop (a
-    training run writes its checkpoint) and goes on the next time. Raises CourseError if one fails.
+    A run is started only while half a minute is left. When the budget ends the running one is asked
+    to stop (a training run writes its checkpoint) and goes on the next time. Raises CourseError if
+    one fails.
     """
     end = time.monotonic() + budget
     finished = []

@@ -1,4 +1,5 @@
-"""A training recipe: what is trained, on what, how long. One YAML in `recipes/`, every key optional."""
+"""A training recipe: what is trained, on what, how long. One YAML in `recipes/`, every key
+optional."""
 
 from __future__ import annotations
 
@@ -52,7 +53,8 @@ class ProposalSettings(Settings):
 
 @dataclass(frozen=True)
 class MarginSettings(Settings):
-    """The loss on a map of cosines: of network siammargin, and of the correlation map below a SiamRPN head."""
+    """The loss on a map of cosines: of network siammargin, and of the correlation map below a
+    SiamRPN head."""
 
     loss: Literal["logistic", "softmax"] = (
         "logistic"  # every cell a question, or the cells as classes
@@ -70,9 +72,10 @@ class MarginSettings(Settings):
 class TrainSettings(Settings):
     """Settings of one training run.
 
-    Sources are "generated" (needs nothing), "videos:NAME" (a dataset `load_benchmark` knows), "photos:FOLDER" (objects
-    outlined in COCO's format, below the data root), "pieces:FOLDER" (pieces of the same photographs in outlines made by
-    code) or "shards:FOLDER" (see `data/shards.py`). A source ending in "?" is left out where its data are not there.
+    Sources are "generated" (needs nothing), "videos:NAME" (a dataset `load_benchmark` knows),
+    "photos:FOLDER" (objects outlined in COCO's format, below the data root), "pieces:FOLDER"
+    (pieces of the same photographs in outlines made by code) or "shards:FOLDER" (see
+    `data/shards.py`). A source ending in "?" is left out where its data are not there.
     """
 
     name: str = "siamfc"  # of the run and of its weights
@@ -161,7 +164,8 @@ class TrainSettings(Settings):
     def _check_thawing(self) -> None:
         if len(self.unfreeze) > self.freeze or sorted(self.unfreeze) != list(self.unfreeze):
             raise SettingsError(
-                f"unfreeze is {self.unfreeze}, freeze {self.freeze}; expected growing shares, one at most for each frozen part"
+                f"unfreeze is {self.unfreeze}, freeze {self.freeze}; expected growing shares, one "
+                "at most for each frozen part"
             )
         alexnet = self.network == "siamrpn++" and self.proposals.trunk == "alexnet"
         if self.freeze and not alexnet and self.network not in (*MAPS, "siamrpn"):
@@ -265,11 +269,13 @@ def stride_of(backbone: str) -> int:
 
 
 def frozen_parts(step: int, steps: int, freeze: int, unfreeze: tuple[float, ...]) -> int:
-    """How many parts of the backbone, from the first on, are not trained in `step` out of `steps`: `freeze`, less one for
-    every share of the steps in `unfreeze` that is over (SiamDW's gradual un-freezing)."""
+    """How many parts of the backbone, from the first on, are not trained in `step` out of `steps`:
+    `freeze`, less one for every share of the steps in `unfreeze` that is over (SiamDW's gradual
+    un-freezing)."""
     return freeze - sum(step >= share * steps for share in unfreeze)
 
 
 def learning_rate(step: int, steps: int, start: float, end: float) -> float:
-    """Learning rate of `step` out of `steps`: start · (end / start)^(step / (steps − 1)), equal factors all the way."""
+    """Learning rate of `step` out of `steps`: start · (end / start)^(step / (steps − 1)), equal
+    factors all the way."""
     return start * (end / start) ** (step / max(steps - 1, 1))

@@ -1,4 +1,5 @@
-"""From a recipe's source names to pairs to train on and pairs, of other videos and photographs, to validate on."""
+"""From a recipe's source names to pairs to train on and pairs, of other videos and photographs, to
+validate on."""
 
 from __future__ import annotations
 
@@ -37,8 +38,9 @@ ORDER = 20_161_008  # seed of the order in which videos and photographs are held
 def split(items: Items[T], held_out: float, fraction: float) -> tuple[list[T], list[T]]:
     """Items to train on and items to validate on.
 
-    The same fixed order for every run: the first `held_out` share validates, the next are trained on, `fraction` of
-    them. So validation never changes with `fraction`, and a smaller training set is part of a larger one.
+    The same fixed order for every run: the first `held_out` share validates, the next are trained
+    on, `fraction` of them. So validation never changes with `fraction`, and a smaller training set
+    is part of a larger one.
     """
     order = np.random.default_rng(ORDER).permutation(len(items))
     n_held = (

@@ -13,10 +13,11 @@ from course_lib.training.settings import TrainSettings, frozen_parts
 
 
 def predict(network: nn.Module, exemplar: Tensor, search: Tensor, bf16: bool) -> Any:
-    """Responses (B, n, n) or proposals, single precision, of a network that computes in bfloat16 where `bf16` is set.
+    """Responses (B, n, n) or proposals, single precision, of a network that computes in bfloat16
+    where `bf16` is set.
 
-    The weights stay in single precision; convolutions and products work on rounded copies of them. The output is
-    brought back, so that the loss and everything after it is computed in full.
+    The weights stay in single precision; convolutions and products work on rounded copies of them.
+    The output is brought back, so that the loss and everything after it is computed in full.
     """
     with torch.autocast(exemplar.device.type, dtype=torch.bfloat16, enabled=bf16):
         return network(exemplar, search).float()
@@ -46,7 +47,8 @@ def make_optimiser(network: nn.Module, settings: TrainSettings) -> torch.optim.O
 def descend(
     network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, clip: float
 ) -> float:
-    """Move the weights one step against the gradient of `loss` (); returns the gradient's norm before clipping.
+    """Move the weights one step against the gradient of `loss` (); returns the gradient's norm
+    before clipping.
 
     A gradient longer than `clip` is shortened to it; one that is not a number moves nothing.
     """
@@ -77,7 +79,8 @@ def descend_unread(
 
 
 def snapshot(network: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> dict[str, Any]:
-    """Everything the steps after `step` depend on: weights and batch statistics, the optimiser's momentum, the step.
+    """Everything the steps after `step` depend on: weights and batch statistics, the optimiser's
+    momentum, the step.
 
     Copies: training on does not change a snapshot.
     """

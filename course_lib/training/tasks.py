@@ -1,4 +1,5 @@
-"""What the loop must know of a network: how to build it, its loss, and what its output says about a pair."""
+"""What the loop must know of a network: how to build it, its loss, and what its output says about a
+pair."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ class Task(Protocol):
         """Exemplars and search images of a lit batch as the network wants them."""
 
     def loss(self, output: Any, batch: PairBatch, done: float = 1.0) -> Tensor:
-        """Mean loss () over the batch, of the network's output, when the share `done` of the steps is over."""
+        """Mean loss () over the batch, of the network's output, when the share `done` of the steps
+        is over."""
 
     def measures(self, output: Any, batch: PairBatch) -> dict[str, Tensor]:
         """Values (B,) by name that say how well each pair is solved, for validation."""
@@ -57,7 +59,8 @@ class SiamFCTask:
         self.settings, self.stride = settings, settings.stride
 
     def build(self) -> SiamFC:
-        """The network of the recipe, its first weights drawn from the recipe's seed, or those it starts from.
+        """The network of the recipe, its first weights drawn from the recipe's seed, or those it
+        starts from.
 
         Raises SettingsError if these belong to another network.
         """
@@ -81,7 +84,8 @@ class SiamFCTask:
         return balanced_logistic_loss(output, labels)
 
     def measures(self, output: Tensor, batch: PairBatch) -> dict[str, Tensor]:
-        """Distance in pixels of each response's peak from the target, and whether it lies within the radius."""
+        """Distance in pixels of each response's peak from the target, and whether it lies within
+        the radius."""
         distance = peak_distance(output, self.stride, target_place(batch))  # (B,)
         return {"distance": distance, "hits": (distance <= self.settings.radius).float()}
 
@@ -100,7 +104,8 @@ class MarginTask(SiamFCTask):
         return margin_loss(output, batch, self.settings, self.stride, done)
 
     def measures(self, output: CosineMap, batch: PairBatch) -> dict[str, Tensor]:
-        """As SiamFC's, and how far the highest cosine on the target lies above the highest one elsewhere."""
+        """As SiamFC's, and how far the highest cosine on the target lies above the highest one
+        elsewhere."""
         labels = map_labels(output.cosines, batch, self.settings, self.stride)
         return super().measures(output.cosines, batch) | {"gap": gap(output.cosines, labels)}
 
@@ -117,8 +122,8 @@ class ProposalTask:
         self.variances, self.criterion = LOSSES[settings.proposals.loss]
 
     def build(self) -> nn.Module:
-        """The network of the recipe, its first weights drawn from the recipe's seed; the backbone, or everything, may
-        start from others.
+        """The network of the recipe, its first weights drawn from the recipe's seed; the backbone,
+        or everything, may start from others.
 
         Raises SettingsError if these belong to another network.
         """
@@ -137,8 +142,8 @@ class ProposalTask:
         return network
 
     def inputs(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
-        """The pictures, for a guided network with a mask as fourth channel: of the exemplar's box, and of a box near the
-        target's, as the one found in the frame before would be."""
+        """The pictures, for a guided network with a mask as fourth channel: of the exemplar's box,
+        and of a box near the target's, as the one found in the frame before would be."""
         if not self.guided:
             return batch.exemplar, batch.search
         near = jittered(batch.box, batch.seeds, self.settings.proposals.guide_jitter)  # (B, 4)
@@ -149,7 +154,8 @@ class ProposalTask:
         return z, x
 
     def loss(self, output: Proposals, batch: PairBatch, done: float = 1.0) -> Tensor:
-        """The recipe's loss over the anchors that count, and the margin's on the correlation map where the recipe has one."""
+        """The recipe's loss over the anchors that count, and the margin's on the correlation map
+        where the recipe has one."""
         weight = self.settings.margin.weight
         if not weight:
             return self._proposal_loss(output, batch)
@@ -169,8 +175,9 @@ class ProposalTask:
         return self.criterion(output, targets, p.weight, p.smooth)
 
     def measures(self, output: Proposals, batch: PairBatch) -> dict[str, Tensor]:
-        """IoU with the target of each pair's most probable proposal, whether it is above one half, and `fit`: the IoU of
-        the proposal of the anchor nearest to the target in place and shape, however probable."""
+        """IoU with the target of each pair's most probable proposal, whether it is above one half,
+        and `fit`: the IoU of the proposal of the anchor nearest to the target in place and shape,
+        however probable."""
         anchors = self._anchors(batch)  # (A, 4)
         overlap = self._overlap(output, anchors, output.scores.argmax(1), batch.box)  # (B,)
         nearest = overlaps(anchors, batch.box).argmax(1)  # (B,)
@@ -199,7 +206,8 @@ class ProposalTask:
 def margin_loss(
     answer: CosineMap, batch: PairBatch, settings: TrainSettings, stride: float, done: float
 ) -> Tensor:
-    """The recipe's margin loss () of a map of cosines (B, n, n), when the share `done` of the steps is over."""
+    """The recipe's margin loss () of a map of cosines (B, n, n), when the share `done` of the steps
+    is over."""
     m = settings.margin
     labels = map_labels(answer.cosines, batch, settings, stride)  # (B, n, n)
     return MARGIN_LOSSES[m.loss](answer, labels, m.scale, margin_at(done, m.margin, m.ramp), m.arc)
@@ -219,7 +227,8 @@ def supervise(network: nn.Module) -> None:
         network, SiamRPNpp
     ):
         raise SettingsError(
-            f"margin.weight needs a map to supervise; {network.about} has no single one. Take proposals.head depthwise, or "
+            f"margin.weight needs a map to supervise; {network.about} has no single one. Take "
+            "proposals.head depthwise, or "
             "network siamrpn++."
         )
     network.supervised = True
@@ -271,7 +280,8 @@ def build_seeded(settings: TrainSettings, make: Callable[[], nn.Module]) -> nn.M
 
 
 def begin_with(network: nn.Module, settings: TrainSettings) -> None:
-    """Fill a network with the weights a recipe starts from: all of them, or those of the backbone if the head differs.
+    """Fill a network with the weights a recipe starts from: all of them, or those of the backbone
+    if the head differs.
 
     Raises SettingsError if the backbones differ.
     """
@@ -294,19 +304,22 @@ def begin_with(network: nn.Module, settings: TrainSettings) -> None:
     ]
     if odd or (given.about["network"] == network.about["network"] and isinstance(network, SiamFC)):
         raise SettingsError(
-            f"start_from {settings.start_from!r} is {given.about}; the recipe wants {network.about}. Make stride, widths, "
+            f"start_from {settings.start_from!r} is {given.about}; the recipe wants "
+            f"{network.about}. Make stride, widths, "
             "groups, backbone and share equal."
         )
     network.backbone.load_state_dict(common, strict=False)
 
 
 def target_place(batch: PairBatch) -> Tensor:
-    """Where the targets' middles stand (B, 2), x and y pixels from the middle of the search image."""
+    """Where the targets' middles stand (B, 2), x and y pixels from the middle of the search
+    image."""
     return batch.box[:, :2] + batch.box[:, 2:] / 2 - batch.search.shape[-1] / 2
 
 
 def jittered(boxes: Tensor, seeds: Tensor, share: float) -> Tensor:
-    """Boxes (B, 4) moved and resized at random, with a standard deviation of `share` of their size."""
+    """Boxes (B, 4) moved and resized at random, with a standard deviation of `share` of their
+    size."""
     numbers = torch.stack(
         [torch.randn(4, generator=torch.Generator().manual_seed(int(s))) for s in seeds]
     )  # (B, 4)

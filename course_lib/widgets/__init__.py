@@ -1,10 +1,12 @@
-"""Pictures to play with: a clip player, a box picker, benches for trackers, proposals, fields and margins, live training curves.
+"""Pictures to play with: a clip player, a box picker, benches for trackers, proposals, fields and
+margins, live training curves.
 
-Each is an anywidget: a short ES module drawn in the page, with no file fetched from elsewhere. Where no kernel
-runs (GitHub, an HTML export) the same cell shows a still picture with its alternative text.
+Each is an anywidget: a short ES module drawn in the page, with no file fetched from elsewhere.
+Where no kernel runs (GitHub, an HTML export) the same cell shows a still picture with its
+alternative text.
 
-A widget's module is imported when the widget is first asked for: some need PyTorch, which takes seconds to import, and the
-lessons before 04 do without it.
+A widget's module is imported when the widget is first asked for: some need PyTorch, which takes
+seconds to import, and the lessons before 04 do without it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Anchor explorer: the anchors of one cell over a search image, and what the thresholds make of all of them."""
+"""Anchor explorer: the anchors of one cell over a search image, and what the thresholds make of all
+of them."""
 
 from __future__ import annotations
 
@@ -44,18 +45,23 @@ class AnchorExplorer(PictureBench):
         _, row, column = np.unravel_index(self._overlaps().argmax(), self.anchors.shape[:3])
         super().__init__(
             title="Anchor explorer",
-            help="Click a cell on the left picture, or drag another target's box. The sliders do the same with the keyboard.",
+            help=(
+                "Click a cell on the left picture, or drag another target's box. The sliders do "
+                "the same with the keyboard."
+            ),
             controls=controls,
             values={"row": int(row), "column": int(column), "high": 0.6, "low": 0.3},
             can_draw=True,
             alt=alt
-            or "A search image with the target's box, the anchors of one cell, and the labels of all anchors.",
+            or "A search image with the target's box, the anchors of one cell, and the labels of "
+            "all anchors.",
         )
         self.refresh()
 
     @property
     def labels(self) -> np.ndarray:
-        """Labels (k, n, n) of all anchors under the thresholds in force; `low` never exceeds `high`."""
+        """Labels (k, n, n) of all anchors under the thresholds in force; `low` never exceeds
+        `high`."""
         high = float(self.values["high"])
         self.overlap = self._overlaps()  # (k, n, n)
         return match(
@@ -120,6 +126,8 @@ class AnchorExplorer(PictureBench):
         ious = ", ".join(f"{self.overlap[k, row, column]:.2f}" for k in range(len(self.anchors)))
         counts = {word: int((labels == label).sum()) for label, word in WORDS.items()}
         return figure, (
-            f"cell ({row}, {column}): IoU of its anchors, widest first: {ious}. Of {labels.size} anchors "
-            f"{counts['positive']} are positive, {counts['not counted']} do not count, {counts['negative']} are negative"
+            f"cell ({row}, {column}): IoU of its anchors, widest first: {ious}. Of {labels.size} "
+            "anchors "
+            f"{counts['positive']} are positive, {counts['not counted']} do not count, "
+            f"{counts['negative']} are negative"
         )

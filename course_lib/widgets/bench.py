@@ -33,11 +33,12 @@ def choice(name: str, label: str, options: list[str]) -> dict[str, Any]:
 
 
 class Bench(PictureWidget):
-    """Base of what has controls. A subclass gives `controls`, `values` to start with, and `refresh`.
+    """Base of what has controls. A subclass gives `controls`, `values` to start with, and
+    `refresh`.
 
     Attributes:
-        values: the controls' values by name; set it, or call `set(name=value)`, to move them. A value beyond a
-            control's ends becomes the nearer end.
+        values: the controls' values by name; set it, or call `set(name=value)`, to move them. A
+            value beyond a control's ends becomes the nearer end.
         readout: the sentence under the picture.
     """
 
@@ -76,11 +77,12 @@ class Bench(PictureWidget):
 
 
 class PictureBench(Bench):
-    """Base of the benches whose picture Python draws. A subclass gives `controls`, `values` to start with, and `draw`.
+    """Base of the benches whose picture Python draws. A subclass gives `controls`, `values` to
+    start with, and `draw`.
 
     Attributes:
-        drawn: the last rectangle dragged on the picture, x0, y0, x1, y1 in fractions of it; a click has no size. Only if
-            `can_draw`.
+        drawn: the last rectangle dragged on the picture, x0, y0, x1, y1 in fractions of it; a click
+            has no size. Only if `can_draw`.
     """
 
     _esm = front_end("frames.js", "controls.js", "bench.js")

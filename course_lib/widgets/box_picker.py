@@ -1,4 +1,5 @@
-"""Box picker: draw a box on a frame by mouse, touch or keyboard and see how well it fits the ground truth."""
+"""Box picker: draw a box on a frame by mouse, touch or keyboard and see how well it fits the ground
+truth."""
 
 from __future__ import annotations
 
@@ -21,9 +22,9 @@ from course_lib.widgets.static import PictureWidget, front_end
 class BoxPicker(PictureWidget):
     """Draw the first box of a clip.
 
-    In the page: drag on the picture to draw, inside the box to move, at a corner to resize; or with the keyboard,
-    arrow keys move and Shift with arrow keys resizes; or type the four numbers. IoU and centre error to the
-    ground truth follow at once, without the kernel.
+    In the page: drag on the picture to draw, inside the box to move, at a corner to resize; or with
+    the keyboard, arrow keys move and Shift with arrow keys resizes; or type the four numbers. IoU
+    and centre error to the ground truth follow at once, without the kernel.
 
     Args:
         source: a Sequence, or one frame (H, W[, 3]) uint8, which has no ground truth.
@@ -32,7 +33,8 @@ class BoxPicker(PictureWidget):
         alt: alternative text; made from the clip's name if not given.
 
     Attributes:
-        box: the box in the page as a list of four floats: x, y, w, h in frame pixels. Set it to move the box.
+        box: the box in the page as a list of four floats: x, y, w, h in frame pixels. Set it to
+            move the box.
         show_truth: whether the ground truth is drawn.
 
     Raises DataError for a frame that does not exist and for a box that is no start for a tracker:
@@ -80,7 +82,8 @@ class BoxPicker(PictureWidget):
 
     @property
     def centre_error(self) -> float:
-        """Distance of the box's centre from the ground truth's in pixels; NaN where there is none."""
+        """Distance of the box's centre from the ground truth's in pixels; NaN where there is
+        none."""
         return float(centre_error(self.box, self._truth()))
 
     def on_change(self, callback: Callable[[np.ndarray], None]) -> None:
@@ -109,7 +112,8 @@ class BoxPicker(PictureWidget):
 
 
 def _start_beside(truth: np.ndarray, image: np.ndarray) -> list[float]:
-    """A box to begin with: the truth moved by a quarter of its size, inside the frame; the middle if there is none."""
+    """A box to begin with: the truth moved by a quarter of its size, inside the frame; the middle
+    if there is none."""
     H, W = image.shape[:2]
     x, y, w, h = truth if is_valid(truth) else (W / 4, H / 4, W / 2, H / 2)
     w, h = min(w, W), min(h, H)

@@ -1,4 +1,5 @@
-"""From sequences to what a canvas draws: frames as JPEG bytes, sent once, and boxes as floats with their styles."""
+"""From sequences to what a canvas draws: frames as JPEG bytes, sent once, and boxes as floats with
+their styles."""
 
 from __future__ import annotations
 
@@ -27,8 +28,8 @@ class PackedFrames:
     Attributes:
         jpegs: the JPEG files of all frames, one after the other.
         offsets: (T + 1) places in `jpegs`; frame i is `jpegs[offsets[i]:offsets[i + 1]]`.
-        sizes: (T) pairs [width, height] of the original frames; boxes are in these pixels, however small the
-            JPEG is.
+        sizes: (T) pairs [width, height] of the original frames; boxes are in these pixels, however
+            small the JPEG is.
     """
 
     jpegs: bytes
@@ -37,13 +38,15 @@ class PackedFrames:
 
 
 def as_sequence(source: Sequence | Frames | np.ndarray | Items[np.ndarray]) -> Sequence:
-    """A sequence as it is; frames, a list of images or one image (H, W[, 3]) as a sequence without ground truth.
+    """A sequence as it is; frames, a list of images or one image (H, W[, 3]) as a sequence without
+    ground truth.
 
     Raises DataError if there is no frame in it.
     """
     if not isinstance(source, Sequence):
         if isinstance(source, np.ndarray) and source.ndim < 4:
-            # an array with three axes is one colour frame or, where the last is not a colour, unclear: as_frame says so
+            # an array with three axes is one colour frame or, where the last is not a colour,
+            # unclear: as_frame says so
             source = [as_frame(source)]
         frames = source if isinstance(source, Frames) else ArrayFrames(source)
         source = Sequence("clip", frames, np.full((len(frames), 4), np.nan))
@@ -55,7 +58,8 @@ def as_sequence(source: Sequence | Frames | np.ndarray | Items[np.ndarray]) -> S
 def pack_frames(
     frames: Frames | Items[np.ndarray], longest_side: int = 640, quality: int = 85
 ) -> PackedFrames:
-    """The frames as JPEG bytes, each shrunk so that its longest side is at most `longest_side` pixels."""
+    """The frames as JPEG bytes, each shrunk so that its longest side is at most `longest_side`
+    pixels."""
     parts, sizes = [], []
     for frame in frames:
         H, W = frame.shape[:2]
@@ -93,9 +97,11 @@ def dash_pattern(style: str | tuple) -> list[float]:
 
 
 def box_styles(labels: Items[str]) -> list[dict]:
-    """Label, colour, matplotlib line style and canvas dashes for each label; no two alike up to seven of them.
+    """Label, colour, matplotlib line style and canvas dashes for each label; no two alike up to
+    seven of them.
 
-    The ground truth has its own colour and a solid line; the first other box is drawn as the prediction.
+    The ground truth has its own colour and a solid line; the first other box is drawn as the
+    prediction.
     """
     free = [plots.PREDICTION, *(c for c in plots.CYCLE if c not in (plots.PREDICTION, plots.TRUTH))]
     styles, taken = [], 0
@@ -122,7 +128,8 @@ def stack_boxes(
         rows = as_boxes(rows)
         if rows.ndim != 2 or len(rows) not in (len(sequence), shown):
             raise DataError(
-                f"boxes {label!r} have shape {rows.shape}, but {sequence.name} has {len(sequence)} frames; "
+                f"boxes {label!r} have shape {rows.shape}, but {sequence.name} has {len(sequence)} "
+                "frames; "
                 "expected one row x, y, w, h per frame, NaN where there is no box"
             )
         layers[str(label)] = rows[:shown]

@@ -1,4 +1,5 @@
-"""Clip player: a sequence to play, stop and step through, with the boxes of truth and trackers on it."""
+"""Clip player: a sequence to play, stop and step through, with the boxes of truth and trackers on
+it."""
 
 from __future__ import annotations
 
@@ -20,11 +21,12 @@ from course_lib.widgets.static import PictureWidget, front_end
 class ClipPlayer(PictureWidget):
     """Play a clip with its ground truth and any other boxes.
 
-    All frames go to the page once; playing and stepping then need no kernel.
-    In the page: Play/Pause, a slider over the frames (arrow keys step), speed, and the IoU of each box.
+    All frames go to the page once; playing and stepping then need no kernel. In the page:
+    Play/Pause, a slider over the frames (arrow keys step), speed, and the IoU of each box.
 
     Args:
-        sequence: a Sequence, frames, or a list of images; frames may be grey and may differ in size.
+        sequence: a Sequence, frames, or a list of images; frames may be grey and may differ in
+            size.
         boxes: (T, 4) boxes by label, one row per frame, NaN where there is none.
         max_frames: only so many frames from the start are sent; the page says so.
         alt: alternative text; made from the sequence's name and labels if not given.
@@ -75,12 +77,16 @@ class ClipPlayer(PictureWidget):
         )
 
     def overlap(self, label: str) -> np.ndarray:
-        """IoU (shown,) of the boxes called `label` with the ground truth; NaN where either is absent."""
+        """IoU (shown,) of the boxes called `label` with the ground truth; NaN where either is
+        absent."""
         return iou(self.boxes[label], self.sequence.boxes[: self.shown])
 
     def _describe(self) -> str:
         labels = ", ".join(self.boxes) or "no boxes"
-        return f"Clip {self.sequence.name}, {self.shown} of {len(self.sequence)} frames, with {labels}."
+        return (
+            f"Clip {self.sequence.name}, {self.shown} of {len(self.sequence)} frames, with "
+            f"{labels}."
+        )
 
     @traitlets.validate("frame")
     def _inside(self, proposal: dict) -> int:
@@ -102,7 +108,8 @@ class ClipPlayer(PictureWidget):
 
 
 def _handles(styles: list[dict]) -> list:
-    """One line for each style: a legend that does not depend on which boxes a frame happens to show."""
+    """One line for each style: a legend that does not depend on which boxes a frame happens to
+    show."""
     from matplotlib.lines import Line2D
 
     return [

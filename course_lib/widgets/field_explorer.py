@@ -1,4 +1,5 @@
-"""Receptive-field explorer: build a stack of layers, see what its cells see of the exemplar, by arithmetic and by gradient."""
+"""Receptive-field explorer: build a stack of layers, see what its cells see of the exemplar, by
+arithmetic and by gradient."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ WIDTH = 16  # channels: enough to see how far gradients reach
 
 
 def stack(kernel: int, stride: int, padded: bool, depth: int) -> list[Layer]:
-    """An AlexNet-like stack: 11 × 11 / 2, pooling, 5 × 5, pooling, `depth` layers of 3 × 3, a last one of `kernel`."""
+    """An AlexNet-like stack: 11 × 11 / 2, pooling, 5 × 5, pooling, `depth` layers of 3 × 3, a last
+    one of `kernel`."""
 
     def layer(name: str, k: int, s: int = 1) -> Layer:
         return Layer(name, k, s, k // 2 if padded else 0)
@@ -60,7 +62,8 @@ def untrained_stack(kernel: int, stride: int, padded: bool, depth: int) -> nn.Se
 
 
 def half_width(field: np.ndarray) -> int:
-    """Pixels a side of the smallest square around the middle of a map (S, S) that holds half of it."""
+    """Pixels a side of the smallest square around the middle of a map (S, S) that holds half of
+    it."""
     middle = len(field) // 2
     for reach in range(middle + 1):
         if (
@@ -88,16 +91,21 @@ class FieldExplorer(PictureBench):
         ]
         super().__init__(
             title="Receptive-field explorer",
-            help="Change the stack. The solid square is what the middle cell can see, the dashed one its neighbour's.",
+            help=(
+                "Change the stack. The solid square is what the middle cell can see, the dashed "
+                "one its neighbour's."
+            ),
             controls=controls,
             values={"kernel": 3, "depth": 2, "stride": 1, "padding": 0},
             alt=alt
-            or "An exemplar with the receptive field of a stack's middle cell and the strength of its gradient.",
+            or "An exemplar with the receptive field of a stack's middle cell and the strength of "
+            "its gradient.",
         )
         self.refresh()
 
     def draw(self) -> tuple[Figure, str]:
-        """The exemplar with both fields, the gradient, where the stack stands among the guidelines, and a sentence."""
+        """The exemplar with both fields, the gradient, where the stack stands among the guidelines,
+        and a sentence."""
         v = self.values
         choices = int(v["kernel"]), STRIDES[int(v["stride"])], bool(v["padding"]), int(v["depth"])
         figure, axes = plots.new_figure(9.4, 3.5, columns=3)
@@ -121,13 +129,16 @@ class FieldExplorer(PictureBench):
         share = z.field / EXEMPLAR
         word = "below" if share < GUIDE[0] else "above" if share > GUIDE[1] else "within"
         return figure, (
-            f"field {z.field} pixels, {100 * share:.0f} % of the exemplar ({word} the guideline of 60 to 80 %); stride {z.stride}; "
-            f"{z.size} × {z.size} cells of the exemplar, response {x.size - z.size + 1} × {x.size - z.size + 1}; neighbours share "
+            f"field {z.field} pixels, {100 * share:.0f} % of the exemplar ({word} the guideline of "
+            f"60 to 80 %); stride {z.stride}; "
+            f"{z.size} × {z.size} cells of the exemplar, response {x.size - z.size + 1} × "
+            f"{x.size - z.size + 1}; neighbours share "
             f"{100 * z.overlap:.0f} %. Half of the gradient lies within {half} pixels"
         )
 
     def _gradient(self, choices: tuple[int, int, bool, int]) -> np.ndarray:
-        """The effective field (127, 127) on the exemplar, its middle moved to the middle of the picture."""
+        """The effective field (127, 127) on the exemplar, its middle moved to the middle of the
+        picture."""
         picture = torch.from_numpy(self.exemplar).permute(2, 0, 1)[None].float()  # (1, 3, 127, 127)
         picture = (picture - picture.mean()) / (picture.std() + 1e-6)
         field = effective_field(untrained_stack(*choices), picture).numpy()  # (127, 127)

@@ -1,4 +1,5 @@
-"""Live curves: the loss, the validation and its score maps while a network trains in the notebook."""
+"""Live curves: the loss, the validation and its score maps while a network trains in the
+notebook."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from course_lib.widgets.bench import PictureBench
 
 
 class LiveCurves(PictureBench):
-    """A picture that follows a training run: show it in one cell, give it to `train` as a watcher in the next.
+    """A picture that follows a training run: show it in one cell, give it to `train` as a watcher
+    in the next.
 
     Args:
         every: seconds between two pictures, at least.

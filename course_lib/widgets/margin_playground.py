@@ -1,4 +1,5 @@
-"""Margin playground: what margin and scale do to the cosines of targets, look-alikes and background, and to the map."""
+"""Margin playground: what margin and scale do to the cosines of targets, look-alikes and
+background, and to the map."""
 
 from __future__ import annotations
 
@@ -41,9 +42,11 @@ class Learned:
 
 
 class MarginPlayground(PictureBench):
-    """A small lesson in margins on one clip: the features of a trained network stay, one 1 × 1 projection of them learns.
+    """A small lesson in margins on one clip: the features of a trained network stay, one 1 × 1
+    projection of them learns.
 
-    It starts as the identity and is trained on every other moment; map, cosines and figures shown are of the others.
+    It starts as the identity and is trained on every other moment; map, cosines and figures shown
+    are of the others.
 
     Args:
         clip: a generated clip with look-alikes.
@@ -76,7 +79,10 @@ class MarginPlayground(PictureBench):
         ]
         super().__init__(
             title="Margin playground",
-            help="Train a projection of the features with a margin, see the map and the cosines before and after.",
+            help=(
+                "Train a projection of the features with a margin, see the map and the cosines "
+                "before and after."
+            ),
             controls=controls,
             values={
                 "margin": 0.2,
@@ -86,7 +92,8 @@ class MarginPlayground(PictureBench):
                 "moment": (count + 1) // 2,
             },
             alt=alt
-            or f"Search image, map before and after training with a margin, and cosines by kind, in {clip.name}.",
+            or "Search image, map before and after training with a margin, and cosines by kind, "
+            f"in {clip.name}.",
         )
         self.refresh()
 
@@ -168,14 +175,18 @@ class MarginPlayground(PictureBench):
         self._histogram(bars, before, after, learned.threshold)
         s, m, b = v["scale"], v["margin"], learned.threshold
         return figure, (
-            f"in this moment the best target cell leads by {leads[0]:+.2f} before and {leads[1]:+.2f} after; highest cell on the "
-            f"target in {100 * before.on_target.mean():.0f} % of the moments not trained on before, {100 * after.on_target.mean():.0f} % "
-            f"after. The loss asks for at least {b + m:.2f} on the target and at most {b - m:.2f} elsewhere; one tenth of a cosine "
+            f"in this moment the best target cell leads by {leads[0]:+.2f} before and "
+            f"{leads[1]:+.2f} after; highest cell on the "
+            f"target in {100 * before.on_target.mean():.0f} % of the moments not trained on "
+            f"before, {100 * after.on_target.mean():.0f} % "
+            f"after. The loss asks for at least {b + m:.2f} on the target and at most {b - m:.2f} "
+            "elsewhere; one tenth of a cosine "
             f"is {s / 10:.1f} in the logit"
         )
 
     def _histogram(self, ax, before: MapStudy, after: MapStudy, threshold: float) -> None:
-        """Cosines by kind, before as a line and after as an area, with the threshold and the margin on both sides of it."""
+        """Cosines by kind, before as a line and after as an area, with the threshold and the margin
+        on both sides of it."""
         m, s = self.values["margin"], self.values["scale"]
         edges = np.linspace(-0.4, 1, 43)
         for kind, colour in COLOURS.items():

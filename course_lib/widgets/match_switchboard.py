@@ -19,7 +19,8 @@ class MatchSwitchboard(PictureBench):
     """Score maps, and best boxes, of several networks for the same pair.
 
     Args:
-        clip: exemplar (its first frame) and search images; other: a clip whose target can be asked for instead.
+        clip: exemplar (its first frame) and search images; other: a clip whose target can be asked
+            for instead.
         networks: by name; a SiamFC's Embedding or a Proposer.
         max_frames: only so many frames from the start are used.
     """
@@ -49,12 +50,14 @@ class MatchSwitchboard(PictureBench):
             controls=controls,
             values={"frame": min(5, len(self.clip) - 1), "right": 0, "down": 0, "exemplar": 0},
             alt=alt
-            or f"Score maps of {', '.join(networks)} for one exemplar and one search image of {clip.name}.",
+            or f"Score maps of {', '.join(networks)} for one exemplar and one search image of "
+            f"{clip.name}.",
         )
         self.refresh()
 
     def answer(self, name: str) -> tuple[np.ndarray, np.ndarray | None]:
-        """Score map (n, n) of a network for the pair in view, and its best box (4,) in search pixels (SiamFC: None)."""
+        """Score map (n, n) of a network for the pair in view, and its best box (4,) in search
+        pixels (SiamFC: None)."""
         v = self.values
         key = (name, *v.values())
         if key in self.cached:

@@ -1,4 +1,5 @@
-"""MOSSE bench: turn the tracker's settings and watch its filter, its response and its PSR along a clip."""
+"""MOSSE bench: turn the tracker's settings and watch its filter, its response and its PSR along a
+clip."""
 
 from __future__ import annotations
 
@@ -70,7 +71,8 @@ class Run:
         return np.array([moment.updated for moment in self.moments], dtype=bool)
 
     def maps(self, t: int) -> dict[str, np.ndarray]:
-        """Filter and response after frame t, (h, w) each; frame 0 has no response and gives zeros."""
+        """Filter and response after frame t, (h, w) each; frame 0 has no response and gives
+        zeros."""
         kernel, response = self.moments[t].filter, self.moments[t].response
         return {
             "filter": kernel,
@@ -92,8 +94,9 @@ def run_mosse(frames: list[np.ndarray], box: np.ndarray, settings: MOSSESettings
 class MosseBench(PictureWidget):
     """MOSSE on a clip with sliders for learning rate, sigma and regulariser.
 
-    Each change runs the tracker over the whole clip again. In the page: the frame with truth and box, the filter,
-    the response, and PSR and IoU along the clip with the threshold; frames where the target is occluded are shaded.
+    Each change runs the tracker over the whole clip again. In the page: the frame with truth and
+    box, the filter, the response, and PSR and IoU along the clip with the threshold; frames where
+    the target is occluded are shaded.
 
     Args:
         sequence: a Sequence whose first frame has ground truth; its frames are kept in memory.
@@ -103,8 +106,8 @@ class MosseBench(PictureWidget):
         alt: alternative text; made from the sequence's name if not given.
 
     Attributes:
-        rate, sigma, regulariser: the settings in force; set them to move the sliders. Values beyond a slider's
-            ends are set to the nearer end.
+        rate, sigma, regulariser: the settings in force; set them to move the sliders. Values beyond
+            a slider's ends are set to the nearer end.
         frame: number of the frame in view.
         run: the Run with these settings.
 
@@ -159,7 +162,8 @@ class MosseBench(PictureWidget):
             fps=float(self.sequence.fps or 25.0),
             frame=min(1, len(self._frames) - 1),  # the first that has a response
             alt=alt
-            or f"MOSSE on {sequence.name}: frame with box, filter, response, and PSR along the clip.",
+            or f"MOSSE on {sequence.name}: frame with box, filter, response, and PSR along the "
+            "clip.",
             **{name: float(getattr(self.base, name)) for name in SETTINGS},
         )
         self._recompute()
@@ -234,7 +238,8 @@ class MosseBench(PictureWidget):
 
 
 def small_map(values: np.ndarray, longest_side: int = 96) -> np.ndarray:
-    """A map (h, w) as uint8, its lowest value 0 and its highest 255, thinned out beyond `longest_side`."""
+    """A map (h, w) as uint8, its lowest value 0 and its highest 255, thinned out beyond
+    `longest_side`."""
     values = np.nan_to_num(np.asarray(values, dtype=np.float64))
     step = 1 + (max(values.shape) - 1) // longest_side  # one for both axes: the shape stays
     values = values[::step, ::step]

@@ -43,10 +43,12 @@ class Scene:
 class ProposalTheatre(PictureBench):
     """The ranking of proposals in one frame of a clip, under settings to play with.
 
-    The tracker runs over the clip once with its own settings; the ranking is then made again with those in force.
+    The tracker runs over the clip once with its own settings; the ranking is then made again with
+    those in force.
 
     Args:
-        clip: a clip with ground truth; proposer: the network; settings: those the tracker runs with.
+        clip: a clip with ground truth; proposer: the network; settings: those the tracker runs
+            with.
         max_frames: only so many frames from the start are used.
     """
 
@@ -78,7 +80,8 @@ class ProposalTheatre(PictureBench):
             controls=controls,
             values=values,
             alt=alt
-            or f"The best proposals in one frame of {clip.name}: by score, after the penalty, after the window.",
+            or f"The best proposals in one frame of {clip.name}: by score, after the penalty, "
+            "after the window.",
         )
         self.refresh()
 

@@ -1,4 +1,5 @@
-"""Score-map explorer: draw an exemplar, scrub through the clip, and see where the network finds it again."""
+"""Score-map explorer: draw an exemplar, scrub through the clip, and see where the network finds it
+again."""
 
 from __future__ import annotations
 
@@ -22,9 +23,11 @@ from course_lib.widgets.static import front_end
 
 
 def heat(ax: Axes, window: CropWindow, response: np.ndarray, stride: int) -> None:
-    """Lay a response (n, n) over a frame: its cells stand `stride` search pixels apart around the window's middle.
+    """Lay a response (n, n) over a frame: its cells stand `stride` search pixels apart around the
+    window's middle.
 
-    Colours run from the response's lowest value to its highest, but over one unit at least: a flat response stays dark.
+    Colours run from the response's lowest value to its highest, but over one unit at least: a flat
+    response stays dark.
     """
     n = len(response)
     reach = n * stride / 2 / window.scale  # frame pixels
@@ -45,9 +48,10 @@ def heat(ax: Axes, window: CropWindow, response: np.ndarray, stride: int) -> Non
 class ScoreMapExplorer(Bench):
     """Responses of a SiamFC over the frames of a clip, to an exemplar of one's choice.
 
-    In the page: change the box on the left frame, by mouse, touch or arrow keys, to choose the exemplar; scrub with the
-    sliders; take another object's exemplar or another network; point at the response on the right, or walk over it with
-    the arrow keys, to read a cell. The response covers the search window around the true target.
+    In the page: change the box on the left frame, by mouse, touch or arrow keys, to choose the
+    exemplar; scrub with the sliders; take another object's exemplar or another network; point at
+    the response on the right, or walk over it with the arrow keys, to read a cell. The response
+    covers the search window around the true target.
 
     Args:
         clip: frames and boxes of the target; the frames are sent to the page once.
@@ -56,11 +60,12 @@ class ScoreMapExplorer(Bench):
         alt: alternative text; made from the clip's name if not given.
 
     Attributes:
-        box: the exemplar's box as a list x, y, w, h in frame pixels. Set it to choose another exemplar.
+        box: the exemplar's box as a list x, y, w, h in frame pixels. Set it to choose another
+            exemplar.
         response: (n, n) in view.
 
-    Raises DataError if the clip has no ground truth in its first frame, if no network is given, and for a box that is no
-    start for a tracker.
+    Raises DataError if the clip has no ground truth in its first frame, if no network is given, and
+    for a box that is no start for a tracker.
     """
 
     _esm = front_end("frames.js", "controls.js", "box_editor.js", "score_maps.js")
@@ -200,7 +205,8 @@ class ScoreMapExplorer(Bench):
         away = float(np.hypot(row - (n - 1) / 2, column - (n - 1) / 2)) * self._stride()
         others = np.delete(response.ravel(), response.argmax())
         return (
-            f"frame {t}: highest response {response.max():.2f}, {away:.0f} search pixels from the target; "
+            f"frame {t}: highest response {response.max():.2f}, {away:.0f} search pixels from the "
+            "target; "
             f"mean of all other cells {others.mean():.2f}"
         )
 
@@ -208,7 +214,8 @@ class ScoreMapExplorer(Bench):
 def untrained(
     stride: int = 8, widths: tuple[int, ...] = (64, 128, 192, 192, 128), seed: int = 0
 ) -> SiamFC:
-    """A SiamFC with random weights, its batch-norm statistics taken from noise, so that its features have a usual size."""
+    """A SiamFC with random weights, its batch-norm statistics taken from noise, so that its
+    features have a usual size."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = SiamFC(stride, widths)

@@ -1,4 +1,5 @@
-"""Shift explorer: a patch moved around a circle and moved for real, its data matrix, and that matrix's spectrum."""
+"""Shift explorer: a patch moved around a circle and moved for real, its data matrix, and that
+matrix's spectrum."""
 
 from __future__ import annotations
 
@@ -48,7 +49,10 @@ class ShiftExplorer(PictureBench):
         ]
         super().__init__(
             title="Shift explorer",
-            help="Shift the patch. Above, the cyclic shift beside the real one; below, all cyclic shifts of its middle row.",
+            help=(
+                "Shift the patch. Above, the cyclic shift beside the real one; below, all cyclic "
+                "shifts of its middle row."
+            ),
             controls=controls,
             values={
                 "dx": 10,
@@ -58,19 +62,22 @@ class ShiftExplorer(PictureBench):
                 "bandwidth": 0.2,
             },
             alt=alt
-            or "A patch shifted around a circle and for real, a kernel's map, a data matrix and its spectrum.",
+            or "A patch shifted around a circle and for real, a kernel's map, a data matrix and "
+            "its spectrum.",
         )
         self.refresh()
 
     def patch(self, dx: int = 0, dy: int = 0) -> np.ndarray:
-        """Grey values (48, 48) less their mean, of the patch in which everything lies (dx, dy) further than in the first."""
+        """Grey values (48, 48) less their mean, of the patch in which everything lies (dx, dy)
+        further than in the first."""
         centre = self.centre - np.array([dx, dy]) * self.size / SIZE
         values = cut_patch(self.grey, centre, self.size, (SIZE, SIZE)) / 255  # (48, 48)
         values = values - values.mean()
         return values * cosine_window(SIZE, SIZE) if self.values["window"] else values
 
     def draw(self) -> tuple[Figure, str]:
-        """Both shifts and the kernel's map above; data matrix, its transform and the diagonal below; and a sentence."""
+        """Both shifts and the kernel's map above; data matrix, its transform and the diagonal
+        below; and a sentence."""
         v = self.values
         dx, dy = int(v["dx"]), int(v["dy"])
         x, z = self.patch(), self.patch(dx, dy)
@@ -85,8 +92,10 @@ class ShiftExplorer(PictureBench):
         off = np.abs(turned - np.diag(np.diag(turned))).max() / max(np.abs(turned).max(), 1e-12)
         apart = ((cyclic - z) ** 2).sum() / max(((cyclic**2).sum() + (z**2).sum()), 1e-12)
         return figure, (
-            f"moved by ({dx}, {dy}); the {kernel} kernel is largest at ({found[0]}, {found[1]}), {likeness.max():.3g}, and "
-            f"{likeness[0, 0]:.3g} for no shift. Cyclic and real shift differ by {100 * apart:.0f} % of their energy. Off its "
+            f"moved by ({dx}, {dy}); the {kernel} kernel is largest at ({found[0]}, {found[1]}), "
+            f"{likeness.max():.3g}, and "
+            f"{likeness[0, 0]:.3g} for no shift. Cyclic and real shift differ by {100 * apart:.0f} "
+            "% of their energy. Off its "
             f"diagonal the transformed matrix holds at most {off:.0e} of its largest number"
         )
 
@@ -115,7 +124,8 @@ class ShiftExplorer(PictureBench):
         axes[2].set_title("kernel at every shift: + true, o peak", fontsize=10)
 
     def _matrices(self, axes, row: np.ndarray, dx: int) -> np.ndarray:
-        """Draw the data matrix (48, 48) of a row of the patch, its transform and the diagonal; give the transform."""
+        """Draw the data matrix (48, 48) of a row of the patch, its transform and the diagonal; give
+        the transform."""
         X = data_matrix(row)
         F = np.fft.fft(np.eye(SIZE), norm="ortho")  # (48, 48)
         turned = F.conj() @ X @ F  # (48, 48)

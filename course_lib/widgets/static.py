@@ -1,4 +1,5 @@
-"""What every widget of the course shares: its files for the page, and the still picture that stands in for it."""
+"""What every widget of the course shares: its files for the page, and the still picture that stands
+in for it."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ HERE = Path(__file__).parent
 def front_end(*names: str) -> str:
     """The named files of this folder as one ES module.
 
-    A widget's module reaches the page as text, where a relative `import` leads nowhere; so the shared part is
-    put before the widget's own.
+    A widget's module reaches the page as text, where a relative `import` leads nowhere; so the
+    shared part is put before the widget's own.
     """
     return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
 
@@ -26,8 +27,8 @@ def front_end(*names: str) -> str:
 class PictureWidget(anywidget.AnyWidget):
     """A widget whose cell also holds a still picture of its state at the moment it was displayed.
 
-    Front ends that speak to a kernel prefer the widget; GitHub, nbconvert and a page without a kernel show
-    the picture.
+    Front ends that speak to a kernel prefer the widget; GitHub, nbconvert and a page without a
+    kernel show the picture.
 
     Attributes:
         alt: one sentence for readers who cannot see the picture; the name of the canvas as well.

@@ -1,4 +1,5 @@
-"""Window-and-scale bench: one step of SiamFC's search, with the influence of window, penalty and scales at hand."""
+"""Window-and-scale bench: one step of SiamFC's search, with the influence of window, penalty and
+scales at hand."""
 
 from __future__ import annotations
 
@@ -33,8 +34,10 @@ class Moment:
     """What the tracker saw in one frame, before it chose.
 
     Attributes:
-        windows: the five squares it looked through; responses: (5, 17, 17) what the network answered.
-        size: (2,) the target's size before the step; side, first: search side before the step, and in frame 0.
+        windows: the five squares it looked through; responses: (5, 17, 17) what the network
+            answered.
+        size: (2,) the target's size before the step; side, first: search side before the step, and
+            in frame 0.
     """
 
     windows: list[CropWindow]
@@ -49,8 +52,10 @@ class Choice:
     """What follows for one frame from the settings.
 
     Attributes:
-        box: (4,) the next box; window: the square of the chosen scale; scale: its index among those allowed.
-        response, blended: (272, 272) before and after the window; peaks: (S,) highest response of each scale.
+        box: (4,) the next box; window: the square of the chosen scale; scale: its index among those
+            allowed.
+        response, blended: (272, 272) before and after the window; peaks: (S,) highest response of
+            each scale.
     """
 
     box: np.ndarray
@@ -64,8 +69,8 @@ class Choice:
 class WindowBench(PictureBench):
     """SiamFC's choice of peak in one frame of a clip, under other settings than it was made with.
 
-    The tracker runs over the clip once, with five scales and the usual settings. In each frame the bench then takes the
-    step again with the settings in force, from where the tracker stood.
+    The tracker runs over the clip once, with five scales and the usual settings. In each frame the
+    bench then takes the step again with the settings in force, from where the tracker stood.
 
     Args:
         clip: a clip with ground truth, best with look-alikes in view.
@@ -99,7 +104,8 @@ class WindowBench(PictureBench):
             controls=controls,
             values=values,
             alt=alt
-            or f"SiamFC's step in one frame of {clip.name}: search window, response, and response with the window.",
+            or f"SiamFC's step in one frame of {clip.name}: search window, response, and response "
+            "with the window.",
         )
         self.refresh()
 
@@ -143,12 +149,14 @@ class WindowBench(PictureBench):
         truth = self.clip.boxes[t]
         return figure, (
             f"peaks at the scales, smallest first: {peaks}; chosen number {chosen.scale + 1}. "
-            f"IoU {float(iou(chosen.box, truth)):.2f}, centre error {float(centre_error(chosen.box, truth)):.1f} px"
+            f"IoU {float(iou(chosen.box, truth)):.2f}, centre error "
+            f"{float(centre_error(chosen.box, truth)):.1f} px"
         )
 
 
 def record(clip: Sequence, embedding: Embedding) -> list[Moment]:
-    """One moment for each frame after the first, of a tracker with five scales and otherwise the usual settings."""
+    """One moment for each frame after the first, of a tracker with five scales and otherwise the
+    usual settings."""
     tracker = SiamFCTracker(SiamFCSettings(scales=5), embedding)
     tracker.init(clip.frames[0], clip.boxes[0])
     moments = []

@@ -1,6 +1,8 @@
-"""The generated benchmarks: clips made by code, nothing to download, exact ground truth, the same on every machine.
+"""The generated benchmarks: clips made by code, nothing to download, exact ground truth, the same
+on every machine.
 
-Its version is part of its name. A change that alters a pixel or a box makes a new version, so numbers stay comparable.
+Its version is part of its name. A change that alters a pixel or a box makes a new version, so
+numbers stay comparable.
 """
 
 from __future__ import annotations
@@ -110,10 +112,11 @@ def alike_benchmark() -> Benchmark:
 
 
 def random_spec(seed: int, **switches) -> ClipSpec:
-    """A spec drawn at random from its seed, for training and for choosing settings; `switches` fix what they name.
+    """A spec drawn at random from its seed, for training and for choosing settings; `switches` fix
+    what they name.
 
-    Seeds of the benchmark's own clips are not reused: those drawn here start at a million. 20,001 to 20,040 are the benchmark
-    of look-alikes: take others to train on or to choose with.
+    Seeds of the benchmark's own clips are not reused: those drawn here start at a million. 20,001
+    to 20,040 are the benchmark of look-alikes: take others to train on or to choose with.
     """
     rng = np.random.default_rng([1_000_000, seed])
     some = {

@@ -1,7 +1,8 @@
 """A generated clip: what is switched on in it, and how it is made from its seed.
 
-Ground truth is exact: the box around the target's outline in each frame, cut at the frame's edge. Like OTB's boxes it
-covers the whole target where something stands in front; a target wholly outside the frame has a row of NaN.
+Ground truth is exact: the box around the target's outline in each frame, cut at the frame's edge.
+Like OTB's boxes it covers the whole target where something stands in front; a target wholly outside
+the frame has a row of NaN.
 """
 
 from __future__ import annotations
@@ -57,9 +58,9 @@ class ClipSpec:
 def make_clip(spec: ClipSpec) -> Sequence:
     """The clip of a spec; its frames are drawn when they are asked for.
 
-    Tags per frame: "visible", the share (T,) in [0, 1] of the target's outline that is inside the frame and not
-    covered, "occlusion" (T,) bool, where something in front covers part of it, and "alike" (T, k, 4), the boxes of its k
-    look-alikes (NaN outside the frame), where there are any.
+    Tags per frame: "visible", the share (T,) in [0, 1] of the target's outline that is inside the
+    frame and not covered, "occlusion" (T,) bool, where something in front covers part of it, and
+    "alike" (T, k, 4), the boxes of its k look-alikes (NaN outside the frame), where there are any.
     """
     rng = np.random.default_rng(spec.seed)
     cutout = random_cutout(rng, spec.texture)
@@ -97,7 +98,8 @@ def make_clip(spec: ClipSpec) -> Sequence:
 
 
 def attributes_of(spec: ClipSpec, boxes: np.ndarray, covered: np.ndarray) -> frozenset[str]:
-    """The OTB tags that hold: from the true boxes where OTB defines them by numbers, else from what is switched on."""
+    """The OTB tags that hold: from the true boxes where OTB defines them by numbers, else from what
+    is switched on."""
     there = ~np.isnan(boxes[:, 0])  # (T,)
     seen = boxes[there]
     ratio = area(seen) / area(seen[0])
@@ -154,7 +156,8 @@ def _bends(rng: np.random.Generator, spec: ClipSpec, T: int, points: int) -> np.
 def _distractor(
     rng: np.random.Generator, spec: ClipSpec, like: Cutout, target: Poses, k: int
 ) -> Actor:
-    """A look-alike: the target's own texture in another outline, on a path that starts beside the target and crosses it."""
+    """A look-alike: the target's own texture in another outline, on a path that starts beside the
+    target and crosses it."""
     T = spec.length
     side = 1 if k % 2 == 0 else -1
     offset = side * np.array(
@@ -211,7 +214,8 @@ def _camera(rng: np.random.Generator, spec: ClipSpec) -> np.ndarray:
 
 
 def _boxes_of(actor: Actor, spec: ClipSpec) -> np.ndarray:
-    """Boxes (T, 4) around an actor's outline, cut at the frame's edge; NaN where less than a pixel of a side is inside."""
+    """Boxes (T, 4) around an actor's outline, cut at the frame's edge; NaN where less than a pixel
+    of a side is inside."""
     limit = np.array([spec.width, spec.height])
     rows = []
     for t in range(spec.length):
@@ -223,7 +227,8 @@ def _boxes_of(actor: Actor, spec: ClipSpec) -> np.ndarray:
 
 
 def _visibility(stage: Stage) -> tuple[np.ndarray, np.ndarray]:
-    """Share (T,) of the target that can be seen, and whether (T,) something in front covers over 2 % of it."""
+    """Share (T,) of the target that can be seen, and whether (T,) something in front covers over 2
+    % of it."""
     T = len(stage.camera)
     visible, covered = np.zeros(T), np.zeros(T, dtype=bool)
     target, front = stage.actors[stage.target], stage.actors[stage.target + 1 :]

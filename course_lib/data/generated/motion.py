@@ -1,4 +1,5 @@
-"""How things move in generated clips: smooth random curves, and the pose of a piece in every frame."""
+"""How things move in generated clips: smooth random curves, and the pose of a piece in every
+frame."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from scipy.interpolate import CubicSpline
 def smooth_curve(
     rng: np.random.Generator, length: int, dimensions: int, period: float
 ) -> np.ndarray:
-    """A smooth random curve (length, dimensions) within about ±1 that starts at 0 and turns every `period` frames."""
+    """A smooth random curve (length, dimensions) within about ±1 that starts at 0 and turns every
+    `period` frames."""
     knots = max(int(np.ceil(length / period)) + 1, 3)
     values = rng.uniform(-1, 1, (knots, dimensions))  # (knots, dimensions)
     values[0] = 0
@@ -42,7 +44,8 @@ class Poses:
     bend: np.ndarray
 
     def matrix(self, t: float) -> np.ndarray:
-        """Affine map (2, 3) from the texture's units (±1) to the frame at time t, which may lie between frames."""
+        """Affine map (2, 3) from the texture's units (±1) to the frame at time t, which may lie
+        between frames."""
         centre, half, angle = (
             _between(values, t) for values in (self.centre, self.half, self.angle)
         )

@@ -30,7 +30,8 @@ class Stage:
         camera: (T, 2) the frame's top-left corner on the backdrop, x, y.
         actors: from back to front; `target` is the index of the target among them.
         light: (T,) factor on all values; blur: share of a frame's time the shutter is open, 0…1.
-        noise: standard deviation in grey values; grey: whether colour is taken away; seed: of the noise.
+        noise: standard deviation in grey values; grey: whether colour is taken away; seed: of the
+            noise.
     """
 
     backdrop: np.ndarray
@@ -47,7 +48,8 @@ class Stage:
 
 
 class RenderedFrames(Frames):
-    """Frames drawn when asked for. Frame t is the same bytes in whatever order frames are asked for."""
+    """Frames drawn when asked for. Frame t is the same bytes in whatever order frames are asked
+    for."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -92,12 +94,14 @@ def render(stage: Stage, t: int) -> np.ndarray:
 
 
 def shutter(stage: Stage, t: int) -> list[float]:
-    """The moments that blend into frame t: one, or seven spread over the time the shutter was open before it."""
+    """The moments that blend into frame t: one, or seven spread over the time the shutter was open
+    before it."""
     return [t] if not stage.blur or t == 0 else list(t - stage.blur * np.linspace(0, 1, 7))
 
 
 def region(actor: Actor, moments: list[float], height: int, width: int) -> tuple[slice, slice]:
-    """Rows and columns of the frame the actor can touch at these moments; empty if it is outside."""
+    """Rows and columns of the frame the actor can touch at these moments; empty if it is
+    outside."""
     contours = np.concatenate(
         [actor.poses.contour(actor.cutout.outline, moment) for moment in moments]
     )  # (n, 2)
@@ -109,7 +113,8 @@ def region(actor: Actor, moments: list[float], height: int, width: int) -> tuple
 def draw(
     actor: Actor, moments: list[float], rows: slice, columns: slice
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Colour (h, w, 3) and opacity (h, w) in [0, 1] of one actor in a part of the frame, averaged over the moments."""
+    """Colour (h, w, 3) and opacity (h, w) in [0, 1] of one actor in a part of the frame, averaged
+    over the moments."""
     h, w = rows.stop - rows.start, columns.stop - columns.start
     corner = (columns.start, rows.start)
     colour = np.zeros((h, w, 3), dtype=np.float32)
@@ -125,7 +130,8 @@ def draw(
 def silhouette(
     actor: Actor, t: float, height: int, width: int, corner: tuple[int, int] = (0, 0)
 ) -> np.ndarray:
-    """The actor's mask (height, width) uint8 at time t, soft at the edge, in the part of the frame from `corner` (x, y)."""
+    """The actor's mask (height, width) uint8 at time t, soft at the edge, in the part of the frame
+    from `corner` (x, y)."""
     return soft_mask(
         [actor.poses.contour(actor.cutout.outline, t) - np.asarray(corner)], height, width
     )
@@ -134,7 +140,8 @@ def silhouette(
 def _texture(
     actor: Actor, t: float, height: int, width: int, corner: tuple[int, int]
 ) -> np.ndarray:
-    """The actor's texture (height, width, 3) at time t, in the part of the frame from `corner` (x, y)."""
+    """The actor's texture (height, width, 3) at time t, in the part of the frame from `corner` (x,
+    y)."""
     rgb = actor.cutout.rgb
     half = len(rgb) / 2
     to_units = np.array(

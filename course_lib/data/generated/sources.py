@@ -1,8 +1,10 @@
-"""What generated clips are made of: photographs that come with scikit-image, textures made by code, outlined pieces.
+"""What generated clips are made of: photographs that come with scikit-image, textures made by code,
+outlined pieces.
 
-The photographs ship inside the scikit-image package, which documents the origin of each in `skimage.data`: astronaut
-and rocket by NASA, chelsea by Stéfan van der Walt, coffee by Rachel Michetti, the motorcycle from the Middlebury
-stereo set, brick, grass and gravel from CC0 texture collections, coins by the Brooklyn Museum.
+The photographs ship inside the scikit-image package, which documents the origin of each in
+`skimage.data`: astronaut and rocket by NASA, chelsea by Stéfan van der Walt, coffee by Rachel
+Michetti, the motorcycle from the Middlebury stereo set, brick, grass and gravel from CC0 texture
+collections, coins by the Brooklyn Museum.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ class Cutout:
 
     Attributes:
         rgb: (S, S, 3) uint8 texture.
-        outline: (n, 2) closed contour in units of the texture's half side, x then y; its middle is (0, 0).
+        outline: (n, 2) closed contour in units of the texture's half side, x then y; its middle is
+            (0, 0).
     """
 
     rgb: np.ndarray
@@ -42,7 +45,8 @@ def photograph(name: str) -> np.ndarray:
 
 
 def scene(name: str, height: int, width: int) -> np.ndarray:
-    """A background (height, width, 3) cut from the middle of a photograph and scaled to fill the size."""
+    """A background (height, width, 3) cut from the middle of a photograph and scaled to fill the
+    size."""
     image = photograph(name)
     H, W = image.shape[:2]
     scale = max(height / H, width / W)
@@ -56,7 +60,8 @@ def scene(name: str, height: int, width: int) -> np.ndarray:
 
 
 def painted_texture(rng: np.random.Generator, size: int = 128) -> np.ndarray:
-    """A patchwork (size, size, 3) of light and dark in one hue's neighbourhood, with details at three scales."""
+    """A patchwork (size, size, 3) of light and dark in one hue's neighbourhood, with details at
+    three scales."""
     layers = []
     for cells, weight in ((4, 1.0), (9, 0.8), (24, 0.5)):
         grey = rng.uniform(-1, 1, (cells, cells, 1))
@@ -67,7 +72,8 @@ def painted_texture(rng: np.random.Generator, size: int = 128) -> np.ndarray:
 
 
 def piece_of_photograph(rng: np.random.Generator, name: str, size: int = 128) -> np.ndarray:
-    """A random square (size, size, 3) of a photograph: of a dozen tried, the one with the most contrast."""
+    """A random square (size, size, 3) of a photograph: of a dozen tried, the one with the most
+    contrast."""
     image = photograph(name)
     side = int(min(image.shape[:2]) * 0.35)
     tries = []
@@ -81,7 +87,8 @@ def piece_of_photograph(rng: np.random.Generator, name: str, size: int = 128) ->
 def random_outline(
     rng: np.random.Generator, points: int = 72, roughness: float = 0.18
 ) -> np.ndarray:
-    """A closed contour (points, 2) around (0, 0) that reaches about 0.9 from the middle: a pebble, a leaf, a kite.
+    """A closed contour (points, 2) around (0, 0) that reaches about 0.9 from the middle: a pebble,
+    a leaf, a kite.
 
     The radius is one plus four waves around the circle; larger `roughness` gives deeper bays.
     """

@@ -85,9 +85,11 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def read_boxes(path: Path, first_pixel: int = 0) -> np.ndarray:
-    """Boxes (T, 4), 0-based, of a file with x, y, w, h a line; rows with NaN or without area become NaN.
+    """Boxes (T, 4), 0-based, of a file with x, y, w, h a line; rows with NaN or without area become
+    NaN.
 
-    Raises MissingDataError if there is no such file, DataError if it is empty or a row is not four numbers.
+    Raises MissingDataError if there is no such file, DataError if it is empty or a row is not four
+    numbers.
     """
     if not path.exists():
         raise MissingDataError(f"ground truth {path} does not exist: fetch the sequence again")
@@ -115,8 +117,8 @@ def frames_and_boxes(
 ) -> tuple[ImageFiles, np.ndarray]:
     """Frames of the images and the boxes (T, 4) of the file `path`, one row for each.
 
-    With `only_first_row` the file may also hold the first box alone, as where a benchmark withholds its
-    ground truth; the rest is then NaN.
+    With `only_first_row` the file may also hold the first box alone, as where a benchmark withholds
+    its ground truth; the rest is then NaN.
     """
     boxes = read_boxes(path)
     if only_first_row and len(boxes) == 1:
@@ -170,7 +172,8 @@ def _label(word: str, path: Path, line: int, highest: int | None) -> int:
 
 
 def read_keys(path: Path) -> dict[str, str]:
-    """Lines `key=value` or `key: value` of a settings file; section heads and other lines are passed over."""
+    """Lines `key=value` or `key: value` of a settings file; section heads and other lines are
+    passed over."""
     lines = read_text(path).splitlines() if path.is_file() else []
     pairs = [re.split(r"\s*[=:]\s*", line.strip(), maxsplit=1) for line in lines]
     return {pair[0].lower(): pair[1] for pair in pairs if len(pair) == 2}

@@ -1,7 +1,8 @@
-"""GOT-10k: `<split>/<name>/00000001.jpg`, `groundtruth.txt`, `absence.label`, `cover.label`, `meta_info.ini`.
+"""GOT-10k: `<split>/<name>/00000001.jpg`, `groundtruth.txt`, `absence.label`, `cover.label`,
+`meta_info.ini`.
 
-Rows that `absence.label` marks are NaN. Tags: "absent" and "cut_by_image" (bool), "cover" (0–8, visible eighths).
-The test split gives the first box alone.
+Rows that `absence.label` marks are NaN. Tags: "absent" and "cut_by_image" (bool), "cover" (0–8,
+visible eighths). The test split gives the first box alone.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ SPLITS = ("train", "val", "test")
 
 
 def read_got10k(folder: Path) -> list[Sequence]:
-    """Every sequence of one split, the folder `train`, `val` or `test`, in the order of its list.txt.
+    """Every sequence of one split, the folder `train`, `val` or `test`, in the order of its
+    list.txt.
 
-    Raises MissingDataError if there is none or a listed one is missing, DataError naming the file if one is
-    not as the layout promises.
+    Raises MissingDataError if there is none or a listed one is missing, DataError naming the file
+    if one is not as the layout promises.
     """
     withheld = folder.name == "test"
     return [

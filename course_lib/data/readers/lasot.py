@@ -1,7 +1,9 @@
-"""LaSOT: `<class>/<class>-<n>/img/00000001.jpg`, `groundtruth.txt`, `full_occlusion.txt`, `out_of_view.txt`.
+"""LaSOT: `<class>/<class>-<n>/img/00000001.jpg`, `groundtruth.txt`, `full_occlusion.txt`,
+`out_of_view.txt`.
 
 A target that is fully occluded or out of view is absent: its row is NaN. LaSOT's own toolkit counts
-such a frame as missed, and so does a report on "lasot" (see `evaluation/rules.py`); other toolkits leave it out.
+such a frame as missed, and so does a report on "lasot" (see `evaluation/rules.py`); other toolkits
+leave it out.
 """
 
 from __future__ import annotations
@@ -30,8 +32,9 @@ LISTS = "put LaSOT's own list there, fetch what is missing, or take the lines of
 def read_lasot(folder: Path) -> list[Sequence]:
     """Every sequence of a LaSOT folder, or those named in its testing_set.txt if it has one.
 
-    Sequences may stand in folders of their class or all beside each other. Raises MissingDataError if there is
-    none or a listed one is missing, DataError naming the file if one is not as the layout promises.
+    Sequences may stand in folders of their class or all beside each other. Raises MissingDataError
+    if there is none or a listed one is missing, DataError naming the file if one is not as the
+    layout promises.
     """
     found, tested = _videos(folder), folder / "testing_set.txt"
     videos = chosen(found, tested, REMEDY) if os.path.lexists(tested) else found
@@ -81,7 +84,8 @@ def _videos(folder: Path) -> list[Path]:
 
 
 def read_sequence(folder: Path) -> Sequence:
-    """One LaSOT sequence. Tags: "full_occlusion", "out_of_view" and "absent", which is either of them."""
+    """One LaSOT sequence. Tags: "full_occlusion", "out_of_view" and "absent", which is either of
+    them."""
     frames, boxes = frames_and_boxes(list_images(folder / "img"), folder / "groundtruth.txt")
     tags = {
         name: _read_flags(folder / f"{name}.txt", len(boxes))

@@ -1,7 +1,8 @@
 """OTB: `<Name>/img/0001.jpg`, `<Name>/groundtruth_rect.txt` with x, y, w, h counted from 1.
 
-Two targets of one video stand in `groundtruth_rect.1.txt` and `.2.txt`. Tags stand in `<Name>/attrs.txt` or
-`<Name>/attributes.txt` ("IV, SV"), or in `attributes.txt` of the whole folder ("Name: IV, SV").
+Two targets of one video stand in `groundtruth_rect.1.txt` and `.2.txt`. Tags stand in
+`<Name>/attrs.txt` or `<Name>/attributes.txt` ("IV, SV"), or in `attributes.txt` of the whole folder
+("Name: IV, SV").
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ REMEDY = "run `python data_scripts/otb.py` or pass --root"
 def read_otb(folder: Path) -> list[Sequence]:
     """Every target in an OTB folder, sorted by name.
 
-    Raises MissingDataError if there is none, DataError naming the file if one is not as the layout promises.
+    Raises MissingDataError if there is none, DataError naming the file if one is not as the layout
+    promises.
     """
     videos = listed_folders(folder, "*/groundtruth_rect*.txt", REMEDY)
     common = _read_common_attributes(

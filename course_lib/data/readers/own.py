@@ -38,7 +38,8 @@ def read_own(folder: Path, first_pixel: int | None = None) -> Benchmark:
     Returns: the benchmark. Its name has the folder's name and a sum of its path in it, so that two
         folders of one name have results of their own.
 
-    Raises MissingDataError if there is no clip, DataError naming a file that is not as it should be.
+    Raises MissingDataError if there is no clip, DataError naming a file that is not as it should
+    be.
     """
     folder = folder.expanduser().resolve()
     if not folder.is_dir():
@@ -129,8 +130,10 @@ def _read_target(clip: Path, path: Path, frames: Frames, first_pixel: int) -> Se
     boxes = read_boxes(path, first_pixel)
     if len(boxes) == 1 < len(frames):
         raise DataError(
-            f"{path} has the first frame's box alone, for {len(frames)} frames: a score needs one line "
-            "for each frame (nan,nan,nan,nan where the target is absent). To track without scores use "
+            f"{path} has the first frame's box alone, for {len(frames)} frames: a score needs one "
+            "line "
+            "for each frame (nan,nan,nan,nan where the target is absent). To track without scores "
+            "use "
             "`python -m course_lib track --video FILE --box x,y,w,h`."
         )
     if len(boxes) != len(frames):
@@ -144,7 +147,8 @@ def _read_target(clip: Path, path: Path, frames: Frames, first_pixel: int) -> Se
 
 
 def _read_frames(clip: Path) -> Frames:
-    """The frames of a clip: its images or its one video; DataError if it has both, several or none."""
+    """The frames of a clip: its images or its one video; DataError if it has both, several or
+    none."""
     images, videos = _images(clip), _videos(clip)
     if len(videos) + bool(images) != 1:
         found = [*(["images"] if images else []), *(path.name for path in videos)]

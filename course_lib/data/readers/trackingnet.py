@@ -1,4 +1,5 @@
-"""TrackingNet: `TEST/frames/<id>/0.jpg`, `TEST/anno/<id>.txt`; numbers start at 0 and are not padded.
+"""TrackingNet: `TEST/frames/<id>/0.jpg`, `TEST/anno/<id>.txt`; numbers start at 0 and are not
+padded.
 
 The test part gives the first box alone. Ids may begin with "-" or "_".
 """
@@ -22,7 +23,8 @@ REMEDY = "unpack TrackingNet there or pass --root"
 def read_trackingnet(folder: Path) -> list[Sequence]:
     """Every sequence of one part, a folder such as `TEST` or `TRAIN_0`, sorted by id.
 
-    Raises MissingDataError if there is none, DataError naming the file if one is not as the layout promises.
+    Raises MissingDataError if there is none, DataError naming the file if one is not as the layout
+    promises.
     """
     withheld = folder.name == "TEST"
     annotations = sorted(files_like(folder / "anno", "*.txt"))

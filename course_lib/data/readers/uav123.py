@@ -1,4 +1,5 @@
-"""UAV123: `data_seq/UAV123/<folder>/000001.jpg`, `anno/UAV123/<name>.txt`; NaN where the target is absent.
+"""UAV123: `data_seq/UAV123/<folder>/000001.jpg`, `anno/UAV123/<name>.txt`; NaN where the target is
+absent.
 
 Several sequences are parts of one video. Which part each is says a table, `uav123.json`:
 
@@ -30,8 +31,8 @@ REMEDY = "run `python data_scripts/uav123.py` or pass --root"
 def read_uav123(folder: Path) -> list[Sequence]:
     """Every sequence of a UAV123 folder, sorted by name.
 
-    Raises MissingDataError if there is none or the table is needed and missing, DataError naming the file if
-    one is not as the layout promises.
+    Raises MissingDataError if there is none or the table is needed and missing, DataError naming
+    the file if one is not as the layout promises.
     """
     annotations = files_like(folder / "anno" / "UAV123", "*.txt")
     if not annotations:
@@ -88,6 +89,7 @@ def _read_sequence(
 
 def _table_needed(name: str, folder: Path, why: str) -> MissingDataError:
     return MissingDataError(
-        f"which frames of UAV123 sequence {name} covers is not known ({why}): put the table of frame ranges at "
+        f"which frames of UAV123 sequence {name} covers is not known ({why}): put the table of "
+        "frame ranges at "
         f"{folder / 'uav123.json'}; the GOT-10k toolkit ships it as got10k/datasets/uav123.json"
     )

@@ -1,7 +1,9 @@
-"""ImageNet-VID: `Data/VID/train/ILSVRC2015_VID_train_000k/<video>/000000.JPEG`, `Annotations/VID/…/000000.xml`.
+"""ImageNet-VID: `Data/VID/train/ILSVRC2015_VID_train_000k/<video>/000000.JPEG`,
+`Annotations/VID/…/000000.xml`.
 
-One XML a frame, with every object in view under its track number; a sequence here is one track of one video. Corners are
-the first and last pixel, so a width is xmax − xmin + 1. Tracks with fewer than two boxes are left out.
+One XML a frame, with every object in view under its track number; a sequence here is one track of
+one video. Corners are the first and last pixel, so a width is xmax − xmin + 1. Tracks with fewer
+than two boxes are left out.
 
 A million small files take minutes to read: their boxes are kept in `tracks.json` beside them and
 read from there as long as the XML files are the same: by name, size and time of their last change.
@@ -36,9 +38,11 @@ Files = dict[Path, list[os.DirEntry]]  # video's folder of annotations → its X
 
 
 def read_vid(folder: Path) -> list[Sequence]:
-    """Every track of train and val, named `<video>.<track>`; frames in which a track is not annotated are NaN.
+    """Every track of train and val, named `<video>.<track>`; frames in which a track is not
+    annotated are NaN.
 
-    Raises MissingDataError if there is none, DataError naming the file if one is not as the layout promises.
+    Raises MissingDataError if there is none, DataError naming the file if one is not as the layout
+    promises.
     """
     files = _annotations(folder)
     identity = _identity(files)
@@ -130,7 +134,8 @@ def _read_frame(path: Path) -> list[tuple[str, list[float]]]:
         ]
         if None in numbers:
             raise DataError(
-                f"{path}: an object without trackid or bndbox; expected both. Unpack the archive again."
+                f"{path}: an object without trackid or bndbox; expected both. Unpack the archive "
+                "again."
             )
         track, x0, y0, x1, y1 = (float(n[1]) for n in numbers)
         found.append((str(int(track)), [x0, y0, x1 - x0 + 1, y1 - y0 + 1]))

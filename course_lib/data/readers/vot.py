@@ -1,4 +1,5 @@
-"""VOT: `<name>/color/00000001.jpg` (or images beside the annotation, in older years), `groundtruth.txt`.
+"""VOT: `<name>/color/00000001.jpg` (or images beside the annotation, in older years),
+`groundtruth.txt`.
 
 A row is a box of four numbers (2013, long-term) or a polygon of eight; NaN where the target is
 absent. Trackers take boxes: a polygon's is by default `area_preserving_box`, as in pysot; VOT's
@@ -38,8 +39,8 @@ def read_vot(folder: Path, box: Callable = area_preserving_box) -> list[Sequence
 
     `box` makes boxes (T, 4) of polygons (T, 8).
 
-    Raises MissingDataError if there is none or a listed one is missing, DataError naming the file if one is
-    not as the layout promises.
+    Raises MissingDataError if there is none or a listed one is missing, DataError naming the file
+    if one is not as the layout promises.
     """
     paths = listed_folders(folder, "*/groundtruth.txt", REMEDY)
     return [read_sequence(path, box) for path in paths]
@@ -83,7 +84,8 @@ def _count_columns(path: Path) -> int:
         )
     if first[:1] == "m" or columns not in (4, 8):
         raise DataError(
-            f"{path} begins with {first[:40]!r}; expected rows of 4 numbers (a box) or 8 (a polygon). "
+            f"{path} begins with {first[:40]!r}; expected rows of 4 numbers (a box) or 8 (a "
+            "polygon). "
             "The masks of VOT2020 and later are not read: use a year up to 2019."
         )
     return columns
