@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help lab test check lint unit sync nbval notebooks site browser reference bench clean
+.PHONY: help lab test check lint unit sync nbval students solved notebooks site browser reference bench clean
 
 PY := .venv/bin/python
 READY := .venv/.ready
@@ -28,7 +28,10 @@ $(READY): pyproject.toml constraints.txt
 lab: $(READY) ## install if needed and open your copy of a lesson (LESSON=02; ARGS=--no-browser on a server)
 	@$(PY) -m course_lib lab "$(LESSON)" $(ARGS)
 
-test: lint unit nbval ## the whole check: lint, unit tests, notebooks in sync, every notebook run
+# Two at a time, one thread each; what each prints is kept together where this make can do so (since version 4).
+TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+test: lint sync ## the whole check: lint, unit tests, notebooks in sync, every notebook run
+	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory -j2 $(TOGETHER) unit students solved
 	@echo "all checks passed"
 
 check: $(READY) lint ## the quick check: lint and the unit tests that take no time
@@ -44,10 +47,15 @@ unit: $(READY)
 sync: $(READY) ## fail if a notebook differs from its source in lessons/
 	$(PY) lessons/build.py --check
 
-# Answers must be right in solutions/ (COURSE_STRICT=1); in notebooks/ they are missing and the course's own stand in.
-nbval: $(READY) sync ## run every notebook in notebooks/ and solutions/ in profile smoke
-	COURSE_PROFILE=smoke $(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks
-	COURSE_PROFILE=smoke COURSE_STRICT=1 $(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 solutions
+nbval: students solved ## run every notebook in notebooks/ and solutions/ in profile smoke
+
+# In notebooks/ answers are missing and the course's own stand in; in solutions/ they must be right (COURSE_STRICT=1).
+NBVAL := -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300
+students: $(READY) sync
+	COURSE_PROFILE=smoke $(PY) $(NBVAL) notebooks
+
+solved: $(READY) sync
+	COURSE_PROFILE=smoke COURSE_STRICT=1 $(PY) $(NBVAL) solutions
 
 notebooks: $(READY) ## build notebooks/ and solutions/ from lessons/
 	$(PY) lessons/build.py
