@@ -242,9 +242,8 @@ def main() -> int:
         first = settings_of(arguments.recipes, "margin", arguments.seeds[0])
         weights = RUNS / "training" / first.name / f"{first.name}.safetensors"
         clip, place = clips()["generated"][0], choose_placement("auto", "auto")
-        whole = SiamMargin(
-            backbone="ciresnet22"
-        ).eval()  # what a frame costs does not depend on the weights
+        # what a frame costs does not depend on the weights
+        whole = SiamMargin(backbone="ciresnet22").eval()
         table = {
             "pairs": {
                 arm: s.steps * s.batch

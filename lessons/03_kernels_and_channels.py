@@ -186,9 +186,8 @@ x, y = rng.normal(size=48), gaussian_labels(1, 48, 2.0)[0]  # y: 1 for no shift
 z = np.roll(x, 5) + 0.1 * rng.normal(size=48)  # moved by five places, and a little noise
 A, B = mosse.train_filter(x[None, None], y[None], 0.1)  # one patch of height 1
 of_mosse = np.fft.ifft(np.fft.fft(z) * A[0] / B[0]).real  # (48,)
-of_ridge = data_matrix(z) @ ridge_weights(
-    x, y, 0.1
-)  # (48,) inner products with every shift of z
+# (48,) inner products with every shift of z
+of_ridge = data_matrix(z) @ ridge_weights(x, y, 0.1)
 print(
     f"MOSSE peaks at shift {of_mosse.argmax()}, and by ridge regression at row {of_ridge.argmax()}"
 )
@@ -584,9 +583,8 @@ class KCF:
         """Learn the model from `frame` (H, W, 3) with the target at `box` (4,), x, y, w, h in pixels."""
         ### BEGIN SOLUTION
         self.centre, self.size = to_centre(box)[:2], np.array(box[2:])  # (2,) each
-        self.shape = tuple(
-            4 * round(2.5 * float(v) / 4) for v in self.size[::-1]
-        )  # (h, w) pixels
+        # (h, w) pixels
+        self.shape = tuple(4 * round(2.5 * float(v) / 4) for v in self.size[::-1])
         self.x = channels_of(frame, self.centre, self.shape, "hog")  # (31, h / 4, w / 4)
         sigma = 0.1 * np.sqrt(self.size.prod()) / 4  # cells
         self.labels = gaussian_labels(*self.x.shape[1:], sigma)  # (h / 4, w / 4)
@@ -631,8 +629,7 @@ ladder = {
     "KCF, HOG, size": ("kcf", "kcf", {}),
 }
 ladder = {
-    row: (name, RECIPES / f"{recipe}.yaml", more)
-    for row, (name, recipe, more) in ladder.items()
+    row: (name, RECIPES / f"{recipe}.yaml", more) for row, (name, recipe, more) in ladder.items()
 }
 for kind in ("mosse", "kcf", "csrt"):  # only where the installed OpenCV has them
     if find_factory(kind):
@@ -642,9 +639,7 @@ part = by_profile(smoke=slice(4, None, 8), laptop=slice(None), gpu=slice(None))
 chosen = [in_memory(c) for c in list(clips)[part]]
 from course_lib.evaluation.metrics import auc
 
-print(
-    f"{len(chosen)} generated clips\n{'':16}{'AUC':>7}{'precision @20 px':>19}{'frames/s':>11}"
-)
+print(f"{len(chosen)} generated clips\n{'':16}{'AUC':>7}{'precision @20 px':>19}{'frames/s':>11}")
 for row, (name, recipe, more) in ladder.items():
     runs = [track(make_tracker(name, recipe, **more), c) for c in chosen]
     scores = [score_sequence(r.boxes, c.boxes) for r, c in zip(runs, chosen, strict=True)]
@@ -695,17 +690,13 @@ rungs = ["dcf-grey", "kcf-grey", "kcf-hog", "kcf"]
 spots = {key: (shipped["overall"][key]["fps"], shipped["overall"][key]["auc"]) for key in names}
 for key, (fps, value) in spots.items():
     ours = not key.startswith("opencv")
-    left.plot(
-        fps, value, "o" if ours else "s", color=plots.EXEMPLAR if ours else plots.PREDICTION
-    )
+    left.plot(fps, value, "o" if ours else "s", color=plots.EXEMPLAR if ours else plots.PREDICTION)
     if key not in ("dcf-hog", "kcf-filter", "kcf-colour", "mosse-never-lost"):
         left.annotate(
             names[key], (fps, value), xytext=(5, -10), textcoords="offset points", fontsize=8
         )
 for a, b in pairwise(rungs):
-    left.annotate(
-        "", spots[b], spots[a], arrowprops={"arrowstyle": "->", "color": plots.NEUTRAL}
-    )
+    left.annotate("", spots[b], spots[a], arrowprops={"arrowstyle": "->", "color": plots.NEUTRAL})
 left.set(
     xscale="log",
     xlim=(30, 40_000),

@@ -396,9 +396,8 @@ from course_lib.models import correlation
 generator = torch.Generator().manual_seed(0)
 zs = torch.randn(8, 256, 6, 6, generator=generator)
 xs = torch.randn(8, 256, 20, 20, generator=generator)
-loop = torch.cat(
-    [F.conv2d(xs[k : k + 1], zs[k : k + 1])[:, 0] for k in range(8)]
-)  # (8, 15, 15)
+# (8, 15, 15)
+loop = torch.cat([F.conv2d(xs[k : k + 1], zs[k : k + 1])[:, 0] for k in range(8)])
 for name, function in (
     ("grouped", cross_correlate),
     ("matrix product", correlation.cross_correlate),
@@ -451,9 +450,8 @@ def label_map(size, stride, radius):
 
 
 # %%
-labels = label_map(
-    15, 8, 16.0
-)  # training shows 239 pixels, which gives 15 cells: 255 less two strides
+# training shows 239 pixels, which gives 15 cells: 255 less two strides
+labels = label_map(15, 8, 16.0)
 print(f"{int((labels > 0).sum())} of {labels.numel()} cells are positive")
 assert int((labels > 0).sum()) == 13
 
@@ -570,8 +568,7 @@ for column in range(6):
         axes[row, column].set_yticks([])
         axes[row, 0].set_ylabel(name)
 listing = ", ".join(
-    f"{name}: {np.mean(d <= 16):.0%} of the peaks within 16 pixels"
-    for name, d in distances.items()
+    f"{name}: {np.mean(d <= 16):.0%} of the peaks within 16 pixels" for name, d in distances.items()
 )
 plots.show(
     figure,

@@ -43,9 +43,8 @@ def gaussian_blur(crops: Tensor, sigmas: Tensor) -> Tensor:
     b, C, S, _ = crops.shape
     offsets = torch.arange(-REACH, REACH + 1, device=crops.device, dtype=crops.dtype)  # (K,)
     kernels = torch.exp(-0.5 * (offsets / sigmas.clamp_min(1e-3)[..., None]) ** 2)  # (b, 2, K)
-    kernels = (kernels / kernels.sum(dim=-1, keepdim=True)).repeat_interleave(
-        C, dim=0
-    )  # (b·C, 2, K)
+    # (b·C, 2, K)
+    kernels = (kernels / kernels.sum(dim=-1, keepdim=True)).repeat_interleave(C, dim=0)
     padded = F.pad(crops, (REACH,) * 4, mode="replicate").reshape(
         1, b * C, S + 2 * REACH, S + 2 * REACH
     )

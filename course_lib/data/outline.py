@@ -19,8 +19,7 @@ def soft_mask(outlines: Items[np.ndarray], height: int, width: int) -> np.ndarra
     """
     fine = np.zeros((height * FINER, width * FINER), dtype=np.uint8)
     for outline in outlines:
-        points = np.rint((outline * FINER - 0.5) * 2**SUBPIXEL).astype(
-            np.int32
-        )  # pixel k has its centre at k + 0.5
+        # pixel k has its centre at k + 0.5
+        points = np.rint((outline * FINER - 0.5) * 2**SUBPIXEL).astype(np.int32)
         cv2.fillPoly(fine, [points], 255, shift=SUBPIXEL)
     return cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA)

@@ -90,9 +90,8 @@ def write_shards(
 
 def _choose(sequences: Items[Sequence], every: int) -> list[tuple[Sequence, np.ndarray]]:
     """The videos with at least two frames to keep, and those frames."""
-    Benchmark(
-        "to pack", tuple(sequences)
-    )  # refuses names that appear twice: crops are found by them
+    # refuses names that appear twice: crops are found by them
+    Benchmark("to pack", tuple(sequences))
     kept = [(s, usable_frames(s)[::every]) for s in sequences]
     kept = [(s, frames) for s, frames in kept if len(frames) >= 2]
     if not kept:

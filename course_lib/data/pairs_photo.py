@@ -174,9 +174,8 @@ class PhotoPairs(PairSource):
             return search
         side = side_of(twin.box, self.search) * float(rng.uniform(0.85, 1.2))
         for _ in range(8):
-            away = (
-                rng.uniform(-1, 1, 2) * side * 0.42
-            )  # (2,) pixels of the twin's picture, from the middle of the crop
+            # (2,) pixels of the twin's picture, from the middle of the crop
+            away = rng.uniform(-1, 1, 2) * side * 0.42
             middle = twin.box[:2] + twin.box[2:] / 2 + away
             view = View(
                 middle[0],

@@ -52,9 +52,8 @@ def errors_by_place(
     for i, down in enumerate(places):
         for j, right in enumerate(places):
             top, left = spare - int(down), spare - int(right)
-            x = network.features(
-                wide[:, :, top : top + SEARCH, left : left + SEARCH]
-            )  # (B, C, H, W)
+            # (B, C, H, W)
+            x = network.features(wide[:, :, top : top + SEARCH, left : left + SEARCH])
             response = network.response(z, x)  # (B, n, n)
             away = torch.tensor([float(right), float(down)])
             errors[i, j] = float(peak_distance(response, network.stride, away).mean())

@@ -22,9 +22,8 @@ from course_lib.trackers.siamfc import SEARCH
 
 KINDS = ("target", "look-alike", "background")
 
-Maps = Callable[
-    [Tensor, Tensor], Tensor
-]  # exemplars (B, 3, 127, 127) and search images (B, 3, 255, 255) to (B, n, n)
+# exemplars (B, 3, 127, 127) and search images (B, 3, 255, 255) to (B, n, n)
+Maps = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,9 +131,8 @@ def study(
     at = SEARCH / 2 + (np.arange(n) - (n - 1) / 2) * stride  # (n,) pixels of the cells
     places = np.stack(np.meshgrid(at, at), -1)  # (n, n, 2) x and y
     away = np.linalg.norm(places - moments.targets[:, None, None], axis=-1)  # (N, n, n)
-    between = np.linalg.norm(
-        places[:, :, None] - moments.alike[:, None, None], axis=-1
-    )  # (N, n, n, k)
+    # (N, n, n, k)
+    between = np.linalg.norm(places[:, :, None] - moments.alike[:, None, None], axis=-1)
     near_alike = np.any(between <= radius, axis=-1)  # (N, n, n); NaN compares as no
     on, beyond = away <= radius, away > ring  # (N, n, n)
     kinds = {"target": on, "look-alike": beyond & near_alike, "background": beyond & ~near_alike}

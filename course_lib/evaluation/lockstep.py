@@ -46,9 +46,8 @@ def lockstep(
     `make` gives a fresh tracker; all must share one embedding. When a sequence ends the next takes
     its place. The seconds of a frame are those of its round, shared equally by the targets in it.
     """
-    order = sorted(
-        range(len(sequences)), key=lambda k: -len(sequences[k])
-    )  # the longest first: none is left alone at the end
+    # the longest first: none is left alone at the end
+    order = sorted(range(len(sequences)), key=lambda k: -len(sequences[k]))
     running: list[_Lane] = []
     while order or running:
         while order and len(running) < width:

@@ -124,10 +124,8 @@ def score_sequences(
             )
     lengths = np.array([len(true) for true in truth])  # (S,)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])  # (S,)
-    P, G = (
-        as_boxes(np.concatenate(predicted)),
-        as_boxes(np.concatenate(truth)),
-    )  # (n, 4) of all passes, end to end
+    # (n, 4) of all passes, end to end
+    P, G = (as_boxes(np.concatenate(predicted)), as_boxes(np.concatenate(truth)))
     P[starts] = G[starts]
     P = carry_forward(P, starts)
     valid = is_valid(G)  # (n,)
@@ -191,9 +189,8 @@ def tre_starts(
     candidates = np.flatnonzero(usable)  # 0-based frames
     last = max(len(candidates) - 20, 0)  # 0-based index of the last allowed candidate
     E = last + 1  # MATLAB counts it from 1: floor(1 : E/(n-1) : E), then E
-    steps = np.floor(1 + np.arange(segments - 1) * (E / (segments - 1))).astype(
-        int
-    )  # (segments - 1,)
+    # (segments - 1,)
+    steps = np.floor(1 + np.arange(segments - 1) * (E / (segments - 1))).astype(int)
     positions = sorted({int(p) for p in steps if p <= E} | {E})
     return [int(candidates[p - 1]) for p in positions] if len(candidates) else []
 

@@ -135,9 +135,8 @@ def _cut(corners: np.ndarray, by: np.ndarray) -> np.ndarray:
         (dx, dy), to = stop - start, corners - start
         depth = dx * to[:, 1] - dy * to[:, 0]  # (N,) above 0 inside
         after, beyond = np.roll(depth, -1), np.roll(corners, -1, axis=0)
-        share = depth / np.where(
-            depth == after, 1, depth - after
-        )  # (N,) of the side before it is crossed
+        # (N,) of the side before it is crossed
+        share = depth / np.where(depth == after, 1, depth - after)
         crossing = corners + share[:, None] * (beyond - corners)  # (N, 2)
         keep = np.stack([depth >= 0, (depth > 0) != (after > 0)], axis=1).ravel()
         corners = np.stack([corners, crossing], axis=1).reshape(-1, 2)[keep]

@@ -102,9 +102,8 @@ def examine_target(answer, reference, rng) -> None:
 def examine_filter(answer, reference, rng) -> None:
     """Numerator and denominator of the least-squares filter."""
     patches = rng.normal(size=(3, 12, 16))
-    target = np.roll(
-        mosse.gaussian_target(12, 16, 2.0), (1, 2), axis=(0, 1)
-    )  # not symmetric: its spectrum is not real
+    # not symmetric: its spectrum is not real
+    target = np.roll(mosse.gaussian_target(12, 16, 2.0), (1, 2), axis=(0, 1))
     kept = patches.copy()
     A, B = _pair(answer(patches, target, 0.5), (12, 16))
     require_untouched(kept, patches, "the patches")

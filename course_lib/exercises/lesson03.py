@@ -242,9 +242,8 @@ def examine_tracker(answer, reference, rng) -> None:
             "your box moves 2 right and 1 down where the target moves 8 and 4: a cell is 4 pixels "
             "wide"
         )
-    followed(
-        answer(), clip, lost="Is the model updated at all?", growth=0.11
-    )  # two steps of a pyramid are no mistake
+    # two steps of a pyramid are no mistake
+    followed(answer(), clip, lost="Is the model updated at all?", growth=0.11)
     _check_place(answer(), clip)
     _check_learning(answer(), rng)
 

@@ -176,9 +176,8 @@ def examine_kernel(answer, reference, rng) -> None:
 def touched_by_padding(size: int, kernel: int, stride: int, padding: int) -> tuple[int, int]:
     """How many of a layer's output cells have seen padding: at the beginning and at the end of a
     row."""
-    first = (
-        np.arange((size + 2 * padding - kernel) // stride + 1) * stride - padding
-    )  # first pixel each cell reads
+    # first pixel each cell reads
+    first = np.arange((size + 2 * padding - kernel) // stride + 1) * stride - padding
     return int((first < 0).sum()), int((first + kernel > size).sum())
 
 

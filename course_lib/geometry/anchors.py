@@ -21,15 +21,10 @@ from course_lib.errors import DataError
 
 RATIOS = (0.33, 0.5, 1.0, 2.0, 3.0)  # height / width of SiamRPN's anchors
 STRIDE, SCALE = 8, 8  # SiamRPN: cells 8 px apart, anchors with the area of 64 × 64 px
-MOST_GROWTH = math.log(
-    1000 / 16
-)  # log of the factor by which a side may exceed its anchor's: a wild offset stays finite
-SSD_VARIANCES = (
-    0.1,
-    0.1,
-    0.2,
-    0.2,
-)  # SSD divides its offsets by these, so that their size is about one
+# log of the factor by which a side may exceed its anchor's: a wild offset stays finite
+MOST_GROWTH = math.log(1000 / 16)
+# SSD divides its offsets by these, so that their size is about one
+SSD_VARIANCES = 0.1, 0.1, 0.2, 0.2
 
 
 def default_box_sizes(
@@ -114,9 +109,8 @@ def decode(offsets: Any, anchors: Any, variances: tuple[float, ...] = (1, 1, 1, 
     a = _array(offsets)
     offsets = offsets * _like(variances, offsets)  # (..., 4)
     size = anchors[..., 2:] * a.exp(offsets[..., 2:].clip(None, MOST_GROWTH))  # (..., 2)
-    centre = (
-        anchors[..., :2] + anchors[..., 2:] / 2 + offsets[..., :2] * anchors[..., 2:]
-    )  # (..., 2)
+    # (..., 2)
+    centre = anchors[..., :2] + anchors[..., 2:] / 2 + offsets[..., :2] * anchors[..., 2:]
     return a.concatenate([centre - size / 2, size], -1)
 
 

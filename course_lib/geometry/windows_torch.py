@@ -24,12 +24,10 @@ def cut_batch(frames: Tensor, centres: Tensor, sides: Tensor, size: int) -> Tens
     # Half precision cannot tell neighbouring pixels of a wide frame apart.
     frames = frames.to(torch.promote_types(frames.dtype, torch.float32))
     centres, sides = centres.to(frames), sides.to(frames)
-    steps = (
-        torch.arange(size, device=frames.device, dtype=frames.dtype) + 0.5
-    ) / size - 0.5  # (size,)
-    offsets = (
-        sides[:, None] * steps
-    )  # (B, size), from the centre of the window to the centres of its pixels
+    # (size,)
+    steps = (torch.arange(size, device=frames.device, dtype=frames.dtype) + 0.5) / size - 0.5
+    # (B, size), from the centre of the window to the centres of its pixels
+    offsets = sides[:, None] * steps
     # grid_sample without aligned corners has -1 and 1 on the outer edges: continuous coordinates
     # over the size.
     x = (centres[:, :1] + offsets) * (2 / W) - 1  # (B, size)

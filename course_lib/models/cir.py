@@ -240,9 +240,8 @@ class CIRNetwork(Backbone):
         """Features (B, C, s, s) of pictures; sizes for CIResNet-22, 127 and 255 pixels."""
         x = self.relu(self.bn1(self.conv1(image)))  # (B, 64, 64, 64) and (B, 64, 128, 128)
         if not self.bare:
-            x = crop(
-                x, 2
-            )  # (B, 64, 60, 60) and (B, 64, 124, 124): two cells on each side have seen padding
+            # (B, 64, 60, 60) and (B, 64, 124, 124): two cells on each side have seen padding
+            x = crop(x, 2)
         x = self.early(x)  # (B, 64, 30, 30) and (B, 64, 62, 62)
         for k, unit in enumerate(self.units):
             x = unit(

@@ -48,9 +48,8 @@ def agreement(network: nn.Module, picture: Tensor, offset: int) -> Agreement:
             f"offset is {offset}; expected 0 … {picture.shape[-1] - EXEMPLAR}, the exemplar inside"
         )
     network.eval()
-    z = network(picture[:, :, offset : offset + EXEMPLAR, offset : offset + EXEMPLAR])[
-        0
-    ]  # (C, n, n)
+    # (C, n, n)
+    z = network(picture[:, :, offset : offset + EXEMPLAR, offset : offset + EXEMPLAR])[0]
     x = network(picture)[0]  # (C, m, m)
     distance, (row, column) = best_window(z, x)
     window = x[:, row : row + z.shape[1], column : column + z.shape[2]]  # (C, n, n)

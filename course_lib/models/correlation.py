@@ -22,9 +22,8 @@ def cross_correlate(z: Tensor, x: Tensor) -> Tensor:
     B, C, H, W = x.shape
     h, w = z.shape[2:]
     z = z.expand(B, -1, -1, -1)  # (B, C, h, w)
-    cells = torch.bmm(
-        z.reshape(B, C, h * w).transpose(1, 2), x.reshape(B, C, H * W)
-    )  # (B, h·w, H·W)
+    # (B, h·w, H·W)
+    cells = torch.bmm(z.reshape(B, C, h * w).transpose(1, 2), x.reshape(B, C, H * W))
     cells = cells.reshape(B, h, w, H, W)
     rows, columns = H - h + 1, W - w + 1
     response = cells.new_zeros(B, rows, columns)
@@ -47,9 +46,8 @@ def cosine_correlate(z: Tensor, x: Tensor, eps: float = 1e-6) -> Tensor:
     h, w = z.shape[2:]
     # the root's slope is infinite at 0: a window of zeros must not give a gradient that is no
     # number
-    lengths = (
-        (F.avg_pool2d(squares, (h, w), 1)[:, 0] * (h * w)).clamp_min(eps**2).sqrt()
-    )  # (B, H', W')
+    # (B, H', W')
+    lengths = (F.avg_pool2d(squares, (h, w), 1)[:, 0] * (h * w)).clamp_min(eps**2).sqrt()
     own = z.flatten(1).square().sum(1).clamp_min(eps**2).sqrt()  # (B or 1,)
     return products / (own[:, None, None] * lengths)  # (B, H', W')
 
@@ -96,7 +94,6 @@ def cross_correlate_depthwise(z: Tensor, x: Tensor) -> Tensor:
     (B, C, H, W) (SiamRPN++)."""
     B, C, H, W = x.shape
     z = z.expand(B, -1, -1, -1)  # (B, C, h, w)
-    maps = F.conv2d(
-        x.reshape(1, B * C, H, W), z.reshape(B * C, 1, *z.shape[2:]), groups=B * C
-    )  # (1, B·C, H', W')
+    # (1, B·C, H', W')
+    maps = F.conv2d(x.reshape(1, B * C, H, W), z.reshape(B * C, 1, *z.shape[2:]), groups=B * C)
     return maps.reshape(B, C, *maps.shape[2:])

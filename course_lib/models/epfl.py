@@ -110,9 +110,8 @@ class SiamConcatRPN(SSDNetwork):
 
     def propose(self, kept: tuple[Tensor], search: Tensor) -> Proposals:
         """Proposals of search images (B, 4, S, S)."""
-        fine, coarse = self.backbone(
-            resized(search, self.picture)
-        )  # (B, 512, 38, 38) and (B, 1024, 19, 19)
+        # (B, 512, 38, 38) and (B, 1024, 19, 19)
+        fine, coarse = self.backbone(resized(search, self.picture))
         both = torch.cat([coarse, kept[0].expand(len(coarse), -1, -1, -1)], 1)  # (B, 2048, 19, 19)
         maps = [self.refine(fine, self.match(both))]  # (B, 512, 38, 38)
         for layer in self.extras:
@@ -167,9 +166,8 @@ class Refine(nn.Module):
         """A map like `fine` (B, C, 2n, 2n) from it and `coarse` (B, C, n, n)."""
         s = self.fine(fine)  # (B, C, 2n, 2n)
         s = s + self.before(s)
-        m = s + F.interpolate(
-            coarse, size=s.shape[2:], mode="bilinear", align_corners=False
-        )  # (B, C, 2n, 2n)
+        # (B, C, 2n, 2n)
+        m = s + F.interpolate(coarse, size=s.shape[2:], mode="bilinear", align_corners=False)
         return m + self.after(m)
 
 

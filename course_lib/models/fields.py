@@ -14,12 +14,8 @@ from course_lib.errors import DataError
 from course_lib.geometry.receptive import Layer, Reception, behind, joined, picture
 
 POOLS = (nn.MaxPool2d, nn.AvgPool2d)
-LOCAL = (
-    nn.BatchNorm2d,
-    nn.ReLU,
-    nn.Identity,
-    nn.Dropout,
-)  # cell by cell: what a cell sees stays as it is
+# cell by cell: what a cell sees stays as it is
+LOCAL = nn.BatchNorm2d, nn.ReLU, nn.Identity, nn.Dropout
 
 
 def live_reception(network: nn.Module, size: int) -> list[Reception]:

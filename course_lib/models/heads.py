@@ -58,16 +58,14 @@ class UpChannelHead(nn.Module):
         The convolutions on both sides begin as one and the same projection of φ, so that a map is Σ
         φ(z) · φ(x). From random numbers a head has to find the comparison itself first.
         """
-        project = nn.init.orthogonal_(
-            torch.empty(self.channels, self.x_class.in_channels)
-        )  # (C, features)
+        # (C, features)
+        project = nn.init.orthogonal_(torch.empty(self.channels, self.x_class.in_channels))
         for layer in (self.z_class, self.x_class):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         self.x_class.weight[:, :, 1, 1] = project
-        kernels = self.z_class.weight.view(
-            -1, self.channels, *self.z_class.weight.shape[1:]
-        )  # (2k, C, features, 3, 3)
+        # (2k, C, features, 3, 3)
+        kernels = self.z_class.weight.view(-1, self.channels, *self.z_class.weight.shape[1:])
         kernels[0::2, :, :, 1, 1], kernels[1::2, :, :, 1, 1] = -SHARP * project, SHARP * project
 
     def keep(self, z: Tensor) -> tuple[Tensor, Tensor]:

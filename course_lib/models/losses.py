@@ -20,9 +20,8 @@ def label_map(size: int, stride: int, radius: float) -> Tensor:
 def _distance(size: int, stride: int, away: Tensor) -> Tensor:
     """Pixels (B, size, size) of each cell from a place `away` (B, 2), x and y pixels, from the
     map's middle."""
-    offset = (
-        torch.arange(size, dtype=torch.float32, device=away.device) - (size - 1) / 2
-    ) * stride  # (size,) pixels
+    # (size,) pixels
+    offset = (torch.arange(size, dtype=torch.float32, device=away.device) - (size - 1) / 2) * stride
     dx, dy = offset[None, None, :] - away[:, :1, None], offset[None, :, None] - away[:, 1:, None]
     return torch.hypot(*torch.broadcast_tensors(dx, dy))  # (B, size, size)
 
@@ -63,9 +62,8 @@ def pair_labels(
     """
     away = torch.zeros(len(positive), 2, device=positive.device) if away is None else away
     distance = _distance(size, stride, away)  # (B, size, size)
-    target = torch.where(
-        distance <= radius, 1.0, torch.where(distance <= ring, 0.0, -1.0)
-    )  # (B, size, size)
+    # (B, size, size)
+    target = torch.where(distance <= radius, 1.0, torch.where(distance <= ring, 0.0, -1.0))
     return torch.where(positive[:, None, None], target, -1.0)
 
 

@@ -166,9 +166,8 @@ def ssd_loss(
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """−log probability (B, A) of each anchor's label, as if ignored ones were 0."""
-    flat = F.cross_entropy(
-        logits.flatten(0, 1), labels.clamp_min(0).flatten(), reduction="none"
-    )  # (B·A,)
+    # (B·A,)
+    flat = F.cross_entropy(logits.flatten(0, 1), labels.clamp_min(0).flatten(), reduction="none")
     return flat.reshape(labels.shape)
 
 

@@ -7,10 +7,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import resnet50
 
-MEAN, STD = (
-    (0.485, 0.456, 0.406),
-    (0.229, 0.224, 0.225),
-)  # of RGB in 0…1, as torchvision's weights expect it
+# of RGB in 0…1, as torchvision's weights expect it
+MEAN, STD = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 class Trunk(nn.Module):

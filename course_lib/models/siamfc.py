@@ -44,9 +44,8 @@ class SiamFC(nn.Module):
         self.backbone = make_backbone(backbone, share) if other else AlexNet(stride, widths)
         self.bias = nn.Parameter(torch.zeros(()))
         self.adjust = nn.BatchNorm2d(1) if stride == 4 or other else None
-        self.about: dict[str, Any] = {
-            "network": "siamfc"
-        }  # what a card must say for the network to be built again
+        # what a card must say for the network to be built again
+        self.about: dict[str, Any] = {"network": "siamfc"}
         self.about |= (
             {"backbone": backbone, "share": share}
             if other

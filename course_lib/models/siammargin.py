@@ -75,9 +75,8 @@ def template_from(features: Tensor, roi: Tensor, cells: int) -> Tensor:
     are copied exactly; a network without padding then gives just what it would give for the
     exemplar cut there.
     """
-    square = torch.cat([roi.new_zeros(1), roi])[None].to(
-        features
-    )  # (1, 5): number of the picture, square
+    # (1, 5): number of the picture, square
+    square = torch.cat([roi.new_zeros(1), roi])[None].to(features)
     return roi_align(features, square, (cells, cells), sampling_ratio=1, aligned=True)
 
 

@@ -58,9 +58,8 @@ class SiamRPN(nn.Module):
                 f"backbone is {backbone}, head concat; concat is guided by a mask, which AlexNet "
                 "alone takes"
             )
-        self.supervised = (
-            False  # whether `forward` gives the correlation map too, for a loss of its own
-        )
+        # whether `forward` gives the correlation map too, for a loss of its own
+        self.supervised = False
         self.stride = self.backbone.stride
         self.name = backbone
         self.sizes = siamrpn_anchor_sizes()  # (k, 2)

@@ -108,9 +108,8 @@ class SiamRPNpp(nn.Module):
             for head, k, m in zip(self.heads, kernels, self.levels(search), strict=True)
         ]
         logits = aggregate([a.logits for a in answers], self.class_weights)  # (B, A, 2)
-        similarity = (
-            torch.stack([a.similarity for a in answers]).mean(0) if with_map else None
-        )  # (B, n, n)
+        # (B, n, n)
+        similarity = torch.stack([a.similarity for a in answers]).mean(0) if with_map else None
         return Proposals(
             logits, aggregate([a.offsets for a in answers], self.box_weights), similarity
         )

@@ -15,9 +15,8 @@ from course_lib.models.alexnet import AlexNet
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.weights import fill
 
-PUBLIC_EPSILON = (
-    1e-6  # of siamfc-pytorch's batch norms (siamfc/backbones.py); PyTorch's own is 1e-5
-)
+# of siamfc-pytorch's batch norms (siamfc/backbones.py); PyTorch's own is 1e-5
+PUBLIC_EPSILON = 1e-6
 
 
 def load_public_siamfc(path: Path | str) -> SiamFC:

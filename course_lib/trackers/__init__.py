@@ -43,15 +43,10 @@ WITH_SETTINGS = {
     "mosse": (MOSSE, MOSSESettings),
     "kcf": (KCF, KCFSettings),
 }
-DEEP = (
-    "siamfc",
-    "siammargin",
-    "siamrpn",
-)  # imported when asked for: PyTorch takes seconds to import
-LOCKSTEP = (
-    "siamfc",
-    "siamrpn",
-)  # one call of the network a frame, so that many targets can share it
+# imported when asked for: PyTorch takes seconds to import
+DEEP = "siamfc", "siammargin", "siamrpn"
+# one call of the network a frame, so that many targets can share it
+LOCKSTEP = "siamfc", "siamrpn"
 TRACKER_NAMES = (*WITH_SETTINGS, *DEEP, *(f"opencv-{kind}" for kind in KINDS))
 
 

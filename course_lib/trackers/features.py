@@ -46,9 +46,8 @@ def split_kinds(kinds: str) -> list[str]:
 
 def grey(patches: np.ndarray, cell: int = 1) -> np.ndarray:
     """Grey values (N, 1, h // cell, w // cell) in about −0.5 … 0.5, each patch with mean 0."""
-    values = np.stack([cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in patches])[
-        ..., None
-    ]  # (N, h, w, 1)
+    # (N, h, w, 1)
+    values = np.stack([cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in patches])[..., None]
     return _centred(values, cell, 255.0)
 
 
@@ -65,9 +64,8 @@ def _centred(values: np.ndarray, cell: int, scale: float) -> np.ndarray:
     N, h, w, C = values.shape
     rows, columns = h // cell, w // cell
     values = values[:, : rows * cell, : columns * cell].reshape(N, rows, cell, columns, cell, C)
-    means = values.mean((2, 4), dtype=np.float32).transpose(0, 3, 1, 2) / np.float32(
-        scale
-    )  # (N, C, rows, columns)
+    # (N, C, rows, columns)
+    means = values.mean((2, 4), dtype=np.float32).transpose(0, 3, 1, 2) / np.float32(scale)
     return means - means.mean((2, 3), keepdims=True)
 
 
@@ -146,18 +144,15 @@ def _shares(h: int, w: int, cell: int) -> tuple[np.ndarray, np.ndarray]:
     columns = w // cell + 2
 
     def one_axis(length: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
-        at = (
-            np.arange(length) + 0.5
-        ) / cell + 0.5  # 1 is the middle of the first cell: the rim comes before it
-        low = np.minimum(
-            at.astype(int), cells
-        )  # pixels left over after the last whole cell fall on the rim
+        # 1 is the middle of the first cell: the rim comes before it
+        at = (np.arange(length) + 0.5) / cell + 0.5
+        # pixels left over after the last whole cell fall on the rim
+        low = np.minimum(at.astype(int), cells)
         return low, np.clip(at - low, 0.0, 1.0)
 
     (top, down), (left, right) = one_axis(h, h // cell), one_axis(w, w // cell)
-    places = [
-        (top + i)[:, None] * columns + (left + j)[None] for i in (0, 1) for j in (0, 1)
-    ]  # 4 × (h, w)
+    # 4 × (h, w)
+    places = [(top + i)[:, None] * columns + (left + j)[None] for i in (0, 1) for j in (0, 1)]
     shares = [
         (down if i else 1 - down)[:, None] * (right if j else 1 - right)[None]
         for i in (0, 1)

@@ -53,9 +53,8 @@ class KCFSettings(Settings):
         0  # side of a square with the patch's area, pixels; 0: the frame's own pixels, large targets halved
     )
     subcell: bool = False  # place the peak between cells
-    scale: Literal["fixed", "pyramid", "filter"] = (
-        "pyramid"  # fixed, pyramid of three sizes, or DSST's filter
-    )
+    # fixed, pyramid of three sizes, or DSST's filter
+    scale: Literal["fixed", "pyramid", "filter"] = "pyramid"
     scale_step: Annotated[float, Range(0.5, 2)] = 1.05  # of the pyramid
     scale_weight: Share = 0.96  # on the peaks of the pyramid's other sizes
 
@@ -106,23 +105,18 @@ class KCF(Tracker):
         """Learn x and α from the first frame (H, W, 3) and box (4,)."""
         frame, box = accept_start(frame, box)
         s = self.settings
-        self.centre, self.first_size, self.scale = (
-            to_centre(box)[:2],
-            box[2:].copy(),
-            1.0,
-        )  # (2,) x, y; (2,) w, h
+        # (2,) x, y; (2,) w, h
+        self.centre, self.first_size, self.scale = (to_centre(box)[:2], box[2:].copy(), 1.0)
         self.shape = self._patch_shape()  # (h, w) pixels
         self.cells = (self.shape[0] // s.cell, self.shape[1] // s.cell)  # (h, w) cells
         h, w = self.cells
-        self.window = cosine_window(h + 2, w + 2)[1:-1, 1:-1].astype(
-            np.float32
-        )  # without its zeros: no cell is lost
+        # without its zeros: no cell is lost
+        self.window = cosine_window(h + 2, w + 2)[1:-1, 1:-1].astype(np.float32)
         target = np.sqrt(np.prod(self.shape)) / (s.padding * s.cell)  # side of the box in cells
         self.labels = gaussian_labels(h, w, s.label_sigma * target).astype(np.float32)  # (h, w)
         self.X = self._spectra(frame, [1.0])[0]  # (C, h, w // 2 + 1)
-        self.alpha = train_dual(
-            self._kernel(self.X, self.X), self.labels, s.regulariser
-        )  # (h, w // 2 + 1)
+        # (h, w // 2 + 1)
+        self.alpha = train_dual(self._kernel(self.X, self.X), self.labels, s.regulariser)
         self.sizes = (
             ScaleFilter(frame, self.centre, self.first_size) if s.scale == "filter" else None
         )
@@ -133,9 +127,8 @@ class KCF(Tracker):
         frame = as_frame(frame)
         step = self.settings.scale_step
         factors = [1.0, 1 / step, step] if self.settings.scale == "pyramid" else [1.0]
-        responses = respond(
-            self._kernel(self.X, self._spectra(frame, factors)), self.alpha
-        )  # (S, h, w)
+        # (S, h, w)
+        responses = respond(self._kernel(self.X, self._spectra(frame, factors)), self.alpha)
         best = best_size(responses, self.settings.scale_weight)
         self._move(responses[best], factors[best], frame.shape)
         self._resize(frame, factors[best])
@@ -146,10 +139,8 @@ class KCF(Tracker):
 
     def _patch_shape(self) -> tuple[int, int]:
         """Height and width of the patch in pixels, whole cells, at least four of them."""
-        s, window = (
-            self.settings,
-            self.first_size[::-1] * self.settings.padding,
-        )  # (2,) h, w in frame pixels
+        # (2,) h, w in frame pixels
+        s, window = self.settings, self.first_size[::-1] * self.settings.padding
         side = np.sqrt(np.prod(self.first_size))
         zoom = s.patch / np.sqrt(np.prod(window)) if s.patch else 0.5 if side >= LARGE else 1.0
         h, w = (max(4, round(v * zoom / s.cell)) * s.cell for v in window)
@@ -159,12 +150,10 @@ class KCF(Tracker):
         """Spectra (S, C, h, w // 2 + 1) of the windowed channels, of patches larger than the last
         by `factors` (S,)."""
         size = self.first_size * self.settings.padding * self.scale  # (2,) w, h
-        patches = np.stack(
-            [cut_patch(frame, self.centre, size * k, self.shape) for k in factors]
-        )  # (S, h, w, 3)
-        channels = features(
-            patches, self.settings.features, self.settings.cell
-        )  # (S, C, cells h, cells w)
+        # (S, h, w, 3)
+        patches = np.stack([cut_patch(frame, self.centre, size * k, self.shape) for k in factors])
+        # (S, C, cells h, cells w)
+        channels = features(patches, self.settings.features, self.settings.cell)
         return spectrum(channels * self.window)
 
     def _kernel(self, X: np.ndarray, Z: np.ndarray) -> np.ndarray:
@@ -176,12 +165,10 @@ class KCF(Tracker):
     def _move(self, response: np.ndarray, factor: float, shape: tuple[int, ...]) -> None:
         """Move the centre by the peak of a response (h, w) to a patch `factor` times as large; it
         stays inside the frame."""
-        shift = np.array(
-            subcell(response) if self.settings.subcell else displacement(response)
-        )  # (2,) dx, dy in cells
-        pixels = (
-            self.first_size * self.settings.padding * self.scale * factor / self.cells[::-1]
-        )  # (2,) of one cell
+        # (2,) dx, dy in cells
+        shift = np.array(subcell(response) if self.settings.subcell else displacement(response))
+        # (2,) of one cell
+        pixels = self.first_size * self.settings.padding * self.scale * factor / self.cells[::-1]
         self.centre = np.clip(self.centre + shift * pixels, 0, (shape[1] - 1, shape[0] - 1))
 
     def _resize(self, frame: np.ndarray, factor: float) -> None:
@@ -197,13 +184,10 @@ class KCF(Tracker):
 
     def _learn(self, frame: np.ndarray) -> None:
         """Let the patch at the new place into x and α."""
-        rate, fresh = (
-            np.float32(self.settings.rate),
-            self._spectra(frame, [1.0])[0],
-        )  # (C, h, w // 2 + 1)
-        alpha = train_dual(
-            self._kernel(fresh, fresh), self.labels, self.settings.regulariser
-        )  # of this patch alone
+        # (C, h, w // 2 + 1)
+        rate, fresh = (np.float32(self.settings.rate), self._spectra(frame, [1.0])[0])
+        # of this patch alone
+        alpha = train_dual(self._kernel(fresh, fresh), self.labels, self.settings.regulariser)
         self.X = rate * fresh + (1 - rate) * self.X
         self.alpha = rate * alpha + (1 - rate) * self.alpha
         if self.sizes:

@@ -20,9 +20,8 @@ from course_lib.geometry.boxes import to_centre
 from course_lib.recipe import NotNegative, Positive, Range, Seed, Settings, Share
 from course_lib.trackers.base import Tracker, accept_start
 
-LOGARITHMS = np.log1p(
-    np.arange(256, dtype=np.float32)
-)  # (256,) log(f + 1) of every grey value there is
+# (256,) log(f + 1) of every grey value there is
+LOGARITHMS = np.log1p(np.arange(256, dtype=np.float32))
 
 
 @dataclass(frozen=True)
@@ -33,15 +32,12 @@ class MOSSESettings(Settings):
     sigma: Positive = 2.0  # standard deviation of the wanted response, pixels
     regulariser: NotNegative = 0.1  # λ, as a share of the mean power of the first spectrum
     padding: Annotated[float, Range(1, 10)] = 1.5  # side of the patch, in sides of the box
-    smallest: Annotated[int, Range(1, 1024)] = (
-        64  # least side of the patch, pixels: small targets move far in their own sizes
-    )
-    warps: Annotated[int, Range(0, 1000)] = (
-        8  # turned and squeezed copies of the first patch to start from
-    )
-    psr_threshold: float = (
-        7.0  # below it the target counts as lost: the box stays, nothing is learned
-    )
+    # least side of the patch, pixels: small targets move far in their own sizes
+    smallest: Annotated[int, Range(1, 1024)] = 64
+    # turned and squeezed copies of the first patch to start from
+    warps: Annotated[int, Range(0, 1000)] = 8
+    # below it the target counts as lost: the box stays, nothing is learned
+    psr_threshold: float = 7.0
     seed: Seed = 0  # of the warps
 
 
@@ -204,13 +200,11 @@ class MOSSE(Tracker):
         self.G = fft.rfft2(target)  # (h, w // 2 + 1)
         patch = self._cut(frame)  # (h, w)
         warped = random_warps(patch, self.settings.warps, np.random.default_rng(self.settings.seed))
-        F = fft.rfft2(
-            np.stack([self._prepare(p) for p in (patch, *warped)])
-        )  # (1 + warps, h, w // 2 + 1)
+        # (1 + warps, h, w // 2 + 1)
+        F = fft.rfft2(np.stack([self._prepare(p) for p in (patch, *warped)]))
         power = np.mean(np.abs(F) ** 2, axis=0)  # (h, w // 2 + 1)
-        self.regulariser = np.float32(
-            max(self.settings.regulariser * power.mean(), 1e-6)
-        )  # a flat patch has no power
+        # a flat patch has no power
+        self.regulariser = np.float32(max(self.settings.regulariser * power.mean(), 1e-6))
         self.A = np.mean(self.G * np.conj(F), axis=0)  # (h, w // 2 + 1)
         self.B = power + self.regulariser  # (h, w // 2 + 1)
         self.H = self.A * (1 / self.B)  # (h, w // 2 + 1)
@@ -283,9 +277,8 @@ class MOSSE(Tracker):
         F = fft.rfft2(self._prepare(self._cut(frame)))  # (h, w // 2 + 1)
         conjugate, rate = np.conj(F), np.float32(self.settings.rate)
         self.A = rate * (self.G * conjugate) + (1 - rate) * self.A  # (h, w // 2 + 1)
-        self.B = (
-            rate * ((F * conjugate).real + self.regulariser) + (1 - rate) * self.B
-        )  # (h, w // 2 + 1)
+        # (h, w // 2 + 1)
+        self.B = rate * ((F * conjugate).real + self.regulariser) + (1 - rate) * self.B
         self.H = self.A * (1 / self.B)  # (h, w // 2 + 1)
 
     def _remember(self, response: np.ndarray | None, psr: float, updated: bool) -> None:

@@ -55,9 +55,8 @@ class ScaleFilter:
         wanted = np.exp(-(steps**2) / (2 * s.sigma**2 * s.count))  # (S,)
         self.G = fft.rfft(wanted.astype(np.float32))[:, None]  # (S // 2 + 1, 1)
         shrink = min(1.0, np.sqrt(s.area / np.prod(size)))
-        self.shape = tuple(
-            int(v) for v in np.maximum(np.floor(size[::-1] * shrink), 2 * s.cell)
-        )  # (h, w)
+        # (h, w)
+        self.shape = tuple(int(v) for v in np.maximum(np.floor(size[::-1] * shrink), 2 * s.cell))
         self.A, self.B = self._terms(frame, centre, size)
 
     def factor(self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray) -> float:
@@ -78,9 +77,8 @@ class ScaleFilter:
 
     def _spectrum(self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray) -> np.ndarray:
         """Spectrum over sizes (S // 2 + 1, D) of the D numbers of each cut's HOG."""
-        cuts = np.stack(
-            [cut_patch(frame, centre, size * k, self.shape) for k in self.factors]
-        )  # (S, h, w, 3)
+        # (S, h, w, 3)
+        cuts = np.stack([cut_patch(frame, centre, size * k, self.shape) for k in self.factors])
         vectors = hog(cuts, self.settings.cell).reshape(len(cuts), -1)  # (S, D)
         return fft.rfft(vectors * self.window, axis=0)
 

@@ -212,12 +212,10 @@ class SiamFCTracker(Tracker):
         s = self.settings
         large = np.stack([enlarge(response, s.upsample) for response in responses])  # (S, 272, 272)
         best = choose_scale(large, s.scale_penalty)
-        blended = blend_with_window(
-            large[best], unit_window(large.shape[-1]), s.window
-        )  # (272, 272)
-        moved = peak_displacement(
-            blended, self.embedding.network.stride, s.upsample
-        )  # (2,) search pixels
+        # (272, 272)
+        blended = blend_with_window(large[best], unit_window(large.shape[-1]), s.window)
+        # (2,) search pixels
+        moved = peak_displacement(blended, self.embedding.network.stride, s.upsample)
         place = moved + self.windows[best].size / 2  # (2,) of the crop
         centre = self.windows[best].to_frame(place)  # (2,) frame pixels
         # a target that left the view is awaited at the frame's edge

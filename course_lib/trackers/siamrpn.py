@@ -193,9 +193,8 @@ def smooth_size(last: np.ndarray, found: np.ndarray, certainty: float, rate: flo
 def with_mask(crop: np.ndarray, box: np.ndarray) -> np.ndarray:
     """A crop (S, S, 3) with a fourth channel that is 1 inside a box (4,) of it: the guide of
     SiamConcatRPN."""
-    mask = box_masks(torch.as_tensor(np.asarray(box, dtype=np.float64))[None], len(crop))[
-        0, 0
-    ]  # (S, S)
+    # (S, S)
+    mask = box_masks(torch.as_tensor(np.asarray(box, dtype=np.float64))[None], len(crop))[0, 0]
     return np.dstack([crop, mask.numpy().astype(np.uint8)])
 
 

@@ -70,12 +70,10 @@ class TemplateMatching(Tracker):
         part = _grey(frame[y : y + h, x : x + w])  # (h, w)
         if part.shape[0] < self.template.shape[0] or part.shape[1] < self.template.shape[1]:
             return self.box.copy()
-        response = cv2.matchTemplate(
-            part, self.template, cv2.TM_CCOEFF_NORMED
-        )  # (h - th + 1, w - tw + 1)
-        response = np.nan_to_num(
-            response, nan=0.0, posinf=0.0, neginf=0.0
-        )  # a flat patch has no contrast
+        # (h - th + 1, w - tw + 1)
+        response = cv2.matchTemplate(part, self.template, cv2.TM_CCOEFF_NORMED)
+        # a flat patch has no contrast
+        response = np.nan_to_num(response, nan=0.0, posinf=0.0, neginf=0.0)
         row, column = np.unravel_index(response.argmax(), response.shape)
         self.corner = np.array([x + column, y + row])
         self.box[:2] = self.corner + self.offset

@@ -195,9 +195,8 @@ class Run:
         and look at them.
         """
         p, began = self.progress, time.perf_counter()
-        values = torch.stack(
-            [torch.stack([u.loss, u.norm]) for u in self.unread]
-        ).tolist()  # (n, 2)
+        # (n, 2)
+        values = torch.stack([torch.stack([u.loss, u.norm]) for u in self.unread]).tolist()
         p.seconds["network"] += time.perf_counter() - began  # what the device had still to do
         for u, (loss, norm) in zip(self.unread, values, strict=True):
             if not math.isfinite(loss):
@@ -217,9 +216,8 @@ class Run:
         count = frozen_parts(self.progress.step, s.steps, s.freeze, s.unfreeze)
         if s.unfreeze and count != self.network.backbone.frozen:
             self.network.backbone.freeze(count)
-            self.shared = self.team.wrap(
-                self.network, self.placement
-            )  # which gradients are shared is fixed in wrapping
+            # which gradients are shared is fixed in wrapping
+            self.shared = self.team.wrap(self.network, self.placement)
 
     def _predict(self, batch: PairBatch) -> Any:
         """The network's output for a lit batch, in the placement's precision and layout."""

@@ -112,9 +112,8 @@ def maps_over_images(maps: Tensor, views: Tensor) -> Tensor:
         torch.sigmoid(maps)[:, None], size=(size, size), mode="bilinear", align_corners=False
     )
     margin = S - size
-    heat = F.pad(
-        heat, (margin // 2, margin - margin // 2, margin // 2, margin - margin // 2)
-    )  # (n, 1, S, S)
+    # (n, 1, S, S)
+    heat = F.pad(heat, (margin // 2, margin - margin // 2, margin // 2, margin - margin // 2))
     return torch.cat(
         [grey + 0.4 * heat, grey * (1 - 0.5 * heat), grey * (1 - 0.5 * heat)], dim=1
     ).clamp(0, 1)

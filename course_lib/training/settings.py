@@ -27,9 +27,8 @@ MAPS = ("siamfc", "siammargin")  # networks that answer with a map of responses 
 class ProposalSettings(Settings):
     """What a training run of a proposal network needs beside the rest; SiamFC has no use for it."""
 
-    head: Literal["upchannel", "depthwise", "concat", "broadcast"] = (
-        "upchannel"  # of network siamrpn
-    )
+    # of network siamrpn
+    head: Literal["upchannel", "depthwise", "concat", "broadcast"] = "upchannel"
     trunk: Literal["resnet50", "alexnet"] = "resnet50"  # of network siamrpn++
     channels: Channels | None = None  # of the head; None for as many as the backbone has
     # of the backbone's conv2, conv4 and conv5: 1 as SiamRPN, 2 as SiamFC
@@ -56,9 +55,8 @@ class MarginSettings(Settings):
     """The loss on a map of cosines: of network siammargin, and of the correlation map below a
     SiamRPN head."""
 
-    loss: Literal["logistic", "softmax"] = (
-        "logistic"  # every cell a question, or the cells as classes
-    )
+    # every cell a question, or the cells as classes
+    loss: Literal["logistic", "softmax"] = "logistic"
     margin: Annotated[float, Range(0, 0.5)] = 0.2  # cosine; with arc an angle in radians
     scale: Annotated[float, Range(1, 64)] = 16.0  # factor on the cosines
     arc: bool = False  # the margin is added to the angle

@@ -25,9 +25,8 @@ from course_lib.models.siamrpnpp import SiamRPNpp
 from course_lib.models.weights import load_network
 from course_lib.training.settings import TrainSettings
 
-MAP_THRESHOLD = (
-    0.5  # of the cosines below a proposal head, whose features can move to either side of it
-)
+# of the cosines below a proposal head, whose features can move to either side of it
+MAP_THRESHOLD = 0.5
 
 
 class Task(Protocol):
@@ -147,9 +146,8 @@ class ProposalTask:
         if not self.guided:
             return batch.exemplar, batch.search
         near = jittered(batch.box, batch.seeds, self.settings.proposals.guide_jitter)  # (B, 4)
-        z = torch.cat(
-            [batch.exemplar, box_masks(batch.exemplar_box, batch.exemplar.shape[-1])], 1
-        )  # (B, 4, 127, 127)
+        # (B, 4, 127, 127)
+        z = torch.cat([batch.exemplar, box_masks(batch.exemplar_box, batch.exemplar.shape[-1])], 1)
         x = torch.cat([batch.search, box_masks(near, batch.search.shape[-1])], 1)  # (B, 4, S, S)
         return z, x
 

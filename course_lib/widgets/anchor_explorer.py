@@ -33,9 +33,8 @@ class AnchorExplorer(PictureBench):
         alt: str | None = None,
     ) -> None:
         self.search, self.box, self.stride = search, np.asarray(box, dtype=float), stride
-        self.anchors = place_anchors(
-            siamrpn_anchor_sizes(), cells, stride, len(search) / 2
-        )  # (k, n, n, 4)
+        # (k, n, n, 4)
+        self.anchors = place_anchors(siamrpn_anchor_sizes(), cells, stride, len(search) / 2)
         controls = [
             slider("row", "row of the cell", 0, cells - 1, 1),
             slider("column", "column of the cell", 0, cells - 1, 1),
@@ -100,9 +99,8 @@ class AnchorExplorer(PictureBench):
         figure, axes = plots.new_figure(8.6, 4.1, columns=2)
         left, right = axes[0]
         for ax, title in ((left, "the five anchors of one cell"), (right, "all anchors")):
-            pale = (
-                self.search if ax is left else 255 - (255 - self.search) // 3
-            )  # labels must stand out
+            # labels must stand out
+            pale = self.search if ax is left else 255 - (255 - self.search) // 3
             plots.show_frame(ax, pale, title)
             plots.draw_box(ax, self.box, plots.TRUTH, "target")
         for k in range(len(self.anchors)):

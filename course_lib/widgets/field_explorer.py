@@ -143,9 +143,8 @@ class FieldExplorer(PictureBench):
         picture = (picture - picture.mean()) / (picture.std() + 1e-6)
         field = effective_field(untrained_stack(*choices), picture).numpy()  # (127, 127)
         z = reception(stack(*choices), EXEMPLAR)[-1]
-        away = round(
-            z.start + z.size // 2 * z.stride - EXEMPLAR / 2
-        )  # an even map has no cell in the very middle
+        # an even map has no cell in the very middle
+        away = round(z.start + z.size // 2 * z.stride - EXEMPLAR / 2)
         return np.roll(field, (-away, -away), (0, 1))
 
     def _squares(self, ax, z: Reception) -> None:

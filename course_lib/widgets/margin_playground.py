@@ -62,11 +62,8 @@ class MarginPlayground(PictureBench):
         with torch.inference_mode():
             z, x = network.features(moments.exemplars), network.features(moments.searches)
         self.stride = network.stride
-        self.z, self.x, self.moments = (
-            z.clone(),
-            x.clone(),
-            moments,
-        )  # (N, C, a, a) and (N, C, m, m)
+        # (N, C, a, a) and (N, C, m, m)
+        self.z, self.x, self.moments = (z.clone(), x.clone(), moments)
         self.identity = torch.eye(z.shape[1])[:, :, None, None]  # (C, C, 1, 1)
         self.train = lru_cache(maxsize=128)(self._train)
         count = len(moments.targets) // 2

@@ -130,9 +130,8 @@ class MosseBench(PictureWidget):
     regulariser = traitlets.Float().tag(sync=True)
     frame = traitlets.Int(0).tag(sync=True)
     tracked = traitlets.Bytes().tag(sync=True)  # float32 (T, 7): x, y, w, h, PSR, IoU, learned
-    maps = traitlets.Dict().tag(
-        sync=True
-    )  # filter and response of one frame: {"frame", "shapes", "pixels"}
+    # filter and response of one frame: {"frame", "shapes", "pixels"}
+    maps = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,

@@ -77,9 +77,8 @@ class ScoreMapExplorer(Bench):
     truth = traitlets.Bytes().tag(sync=True)  # float32 (T, 4)
     box = traitlets.List(traitlets.CFloat()).tag(sync=True)
     crop = traitlets.Bytes().tag(sync=True)  # the exemplar, 127 × 127, as JPEG
-    shown = traitlets.Dict().tag(
-        sync=True
-    )  # the response in view: frame, side, middle and step in its pixels, values
+    # the response in view: frame, side, middle and step in its pixels, values
+    shown = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,

@@ -41,9 +41,8 @@ class ClipSpec:
     camera: float = 12.0  # how far the camera sways, pixels
     scale: float = 1.0  # largest factor by which its size changes, up or down
     turn: float = 0.0  # largest in-plane rotation, radians
-    squash: float = (
-        0.0  # out-of-plane rotation: share of its width that foreshortening takes, 0…0.8
-    )
+    # out-of-plane rotation: share of its width that foreshortening takes, 0…0.8
+    squash: float = 0.0
     bend: float = 0.0  # deformation: share of its outline's radius
     light: float = 0.0  # share of the light that comes and goes, 0…0.8
     blur: float = 0.0  # share of a frame's time the shutter is open, 0…1
@@ -160,12 +159,10 @@ def _distractor(
     target and crosses it."""
     T = spec.length
     side = 1 if k % 2 == 0 else -1
-    offset = side * np.array(
-        [spec.size * (1.9 + 0.7 * k), spec.size * rng.uniform(-0.8, 0.8)]
-    )  # (2,)
-    swing = np.cos(np.pi * np.arange(T) / T * rng.uniform(1.1, 1.6))[
-        :, None
-    ]  # (T, 1): from +1 over 0 to the other side
+    # (2,)
+    offset = side * np.array([spec.size * (1.9 + 0.7 * k), spec.size * rng.uniform(-0.8, 0.8)])
+    # (T, 1): from +1 over 0 to the other side
+    swing = np.cos(np.pi * np.arange(T) / T * rng.uniform(1.1, 1.6))[:, None]
     path = target.centre + offset * swing + 0.25 * spec.size * smooth_curve(rng, T, 2, 20)
     twin = Cutout(like.rgb[:, ::-1].copy(), random_outline(rng))
     return Actor(
@@ -181,12 +178,10 @@ def _occluder(rng: np.random.Generator, spec: ClipSpec, target: Poses, k: int) -
     T = spec.length
     when = T * (0.35 + 0.4 * k / max(spec.occluders - 1, 1) + rng.uniform(-0.03, 0.03))
     heading = rng.uniform(0, 2 * np.pi)
-    speed = spec.size / rng.uniform(
-        5, 8
-    )  # pixels a frame: it covers the target for about a dozen frames
-    away = (
-        (np.arange(T) - when)[:, None] * speed * np.array([np.cos(heading), np.sin(heading)])
-    )  # (T, 2)
+    # pixels a frame: it covers the target for about a dozen frames
+    speed = spec.size / rng.uniform(5, 8)
+    # (T, 2)
+    away = (np.arange(T) - when)[:, None] * speed * np.array([np.cos(heading), np.sin(heading)])
     half = np.full((T, 2), spec.size * rng.uniform(0.55, 0.75))
     piece = Cutout(painted_texture(rng), random_outline(rng, roughness=0.1))
     return Actor(
@@ -236,9 +231,8 @@ def _visibility(stage: Stage) -> tuple[np.ndarray, np.ndarray]:
         mask = silhouette(target, t, stage.height, stage.width) > 127  # (H, W)
         contour = target.poses.contour(target.cutout.outline, t)  # (n, 2)
         x, y = contour.T
-        whole = 0.5 * abs(
-            np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))
-        )  # shoelace formula, square pixels
+        # shoelace formula, square pixels
+        whole = 0.5 * abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))
         inside = mask.sum()
         for actor in front:
             mask &= silhouette(actor, t, stage.height, stage.width) <= 127

@@ -144,9 +144,8 @@ def _texture(
     y)."""
     rgb = actor.cutout.rgb
     half = len(rgb) / 2
-    to_units = np.array(
-        [[1 / half, 0, (0.5 - half) / half], [0, 1 / half, (0.5 - half) / half]]
-    )  # texture pixel → ±1
+    # texture pixel → ±1
+    to_units = np.array([[1 / half, 0, (0.5 - half) / half], [0, 1 / half, (0.5 - half) / half]])
     whole = actor.poses.matrix(t) @ np.vstack([to_units, [0, 0, 1]])  # (2, 3) texture pixel → frame
     whole[:, 2] -= 0.5 + np.asarray(corner)
     return cv2.warpAffine(
