@@ -473,7 +473,8 @@ makers = {
 }
 results = {name: {c.name: track(make(), c) for c in chosen} for name, make in makers.items()}
 scores = {
-    name: {c.name: curves(results[name][c.name].boxes, c.boxes) for c in chosen} for name in makers
+    name: {c.name: curves(results[name][c.name].boxes, c.boxes) for c in chosen}
+    for name in makers
 }
 
 figure, axes = plots.new_figure(width=8, height=3, columns=2)
@@ -489,11 +490,15 @@ for k, name in enumerate(makers):
 axes[0, 0].set(
     xlabel="IoU threshold", ylabel="share of frames", title="success (AUC)", ylim=(0, 1.02)
 )
-axes[0, 1].set(xlabel="centre error threshold, px", title="precision (at 20 px)", ylim=(0, 1.02))
+axes[0, 1].set(
+    xlabel="centre error threshold, px", title="precision (at 20 px)", ylim=(0, 1.02)
+)
 for ax in axes[0]:
     ax.legend(fontsize=8)
     ax.grid(alpha=0.3)
-listing = "; ".join(f"{name}: AUC {a:.3f}, precision {p:.3f}" for name, (a, p) in summary.items())
+listing = "; ".join(
+    f"{name}: AUC {a:.3f}, precision {p:.3f}" for name, (a, p) in summary.items()
+)
 plots.show(
     figure,
     alt=f"Success and precision curves of three trackers on {len(chosen)} generated clips. {listing}.",
@@ -563,7 +568,9 @@ for ax, (title, names) in zip(axes[0], groups.items(), strict=True):
     ax.set(xlim=(x - w, x + 2 * w), ylim=(y + 1.8 * h, y - 0.8 * h))
     plots.draw_box(ax, subject.boxes[0])
     for k, name in enumerate(names):
-        plots.draw_box(ax, starts[name], colour=plots.CYCLE[[1, 3, 4, 5][k]], style="--", width=1.5)
+        plots.draw_box(
+            ax, starts[name], colour=plots.CYCLE[[1, 3, 4, 5][k]], style="--", width=1.5
+        )
 plots.show(
     figure,
     alt="The true first box in solid green and the twelve shifted first boxes of SRE, dashed: four shifts, four grown corners, four sizes.",
@@ -573,7 +580,8 @@ segments = by_profile(smoke=4, laptop=20, gpu=20)
 rows = {}
 for name, make in makers.items():
     later = [
-        score_sequence(r.boxes, subject.boxes[start:]) for start, r in tre(make, subject, segments)
+        score_sequence(r.boxes, subject.boxes[start:])
+        for start, r in tre(make, subject, segments)
     ]
     shifted = [score_sequence(r.boxes, subject.boxes) for r in sre(make, subject).values()]
     rows[name] = [

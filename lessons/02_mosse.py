@@ -315,7 +315,9 @@ def respond(patch, A, B):
 # %%
 warped = mosse.random_warps(patch, count=8, rng=np.random.default_rng(0))  # (8, h, w)
 several = np.array([preprocess(p, window) for p in (patch, *warped)])  # (9, h, w)
-later = preprocess(grey_patch(clip.frames[5], to_centre(clip.boxes[5])[:2], height, width), window)
+later = preprocess(
+    grey_patch(clip.frames[5], to_centre(clip.boxes[5])[:2], height, width), window
+)
 
 figure, axes = plots.new_figure(width=8, height=4.6, rows=2, columns=2)
 for row, (name, stack) in enumerate((("one patch", several[:1]), ("nine patches", several))):
@@ -589,7 +591,9 @@ class MOSSE:
             # (h, w)
             patch = preprocess(grey_patch(frame, self.centre, *self.size), self.window)
             self.A, self.B = update_filter(self.A, self.B, patch, self.target, rate=0.125)
-        return np.array([self.centre[0] - self.w / 2, self.centre[1] - self.h / 2, self.w, self.h])
+        return np.array(
+            [self.centre[0] - self.w / 2, self.centre[1] - self.h / 2, self.w, self.h]
+        )
         ### END SOLUTION
 
 
@@ -677,7 +681,11 @@ def mean_auc(settings, sequences):
     """Mean success AUC of MOSSE with these settings."""
     return np.mean(
         [
-            auc(score_sequence(track(make_tracker("mosse", **settings), s).boxes, s.boxes).success)
+            auc(
+                score_sequence(
+                    track(make_tracker("mosse", **settings), s).boxes, s.boxes
+                ).success
+            )
             for s in sequences
         ]
     )

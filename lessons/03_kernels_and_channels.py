@@ -629,7 +629,8 @@ ladder = {
     "KCF, HOG, size": ("kcf", "kcf", {}),
 }
 ladder = {
-    row: (name, RECIPES / f"{recipe}.yaml", more) for row, (name, recipe, more) in ladder.items()
+    row: (name, RECIPES / f"{recipe}.yaml", more)
+    for row, (name, recipe, more) in ladder.items()
 }
 for kind in ("mosse", "kcf", "csrt"):  # only where the installed OpenCV has them
     if find_factory(kind):
@@ -639,7 +640,9 @@ part = by_profile(smoke=slice(4, None, 8), laptop=slice(None), gpu=slice(None))
 chosen = [in_memory(c) for c in list(clips)[part]]
 from course_lib.evaluation.metrics import auc
 
-print(f"{len(chosen)} generated clips\n{'':16}{'AUC':>7}{'precision @20 px':>19}{'frames/s':>11}")
+print(
+    f"{len(chosen)} generated clips\n{'':16}{'AUC':>7}{'precision @20 px':>19}{'frames/s':>11}"
+)
 for row, (name, recipe, more) in ladder.items():
     runs = [track(make_tracker(name, recipe, **more), c) for c in chosen]
     scores = [score_sequence(r.boxes, c.boxes) for r, c in zip(runs, chosen, strict=True)]
@@ -690,13 +693,17 @@ rungs = ["dcf-grey", "kcf-grey", "kcf-hog", "kcf"]
 spots = {key: (shipped["overall"][key]["fps"], shipped["overall"][key]["auc"]) for key in names}
 for key, (fps, value) in spots.items():
     ours = not key.startswith("opencv")
-    left.plot(fps, value, "o" if ours else "s", color=plots.EXEMPLAR if ours else plots.PREDICTION)
+    left.plot(
+        fps, value, "o" if ours else "s", color=plots.EXEMPLAR if ours else plots.PREDICTION
+    )
     if key not in ("dcf-hog", "kcf-filter", "kcf-colour", "mosse-never-lost"):
         left.annotate(
             names[key], (fps, value), xytext=(5, -10), textcoords="offset points", fontsize=8
         )
 for a, b in pairwise(rungs):
-    left.annotate("", spots[b], spots[a], arrowprops={"arrowstyle": "->", "color": plots.NEUTRAL})
+    left.annotate(
+        "", spots[b], spots[a], arrowprops={"arrowstyle": "->", "color": plots.NEUTRAL}
+    )
 left.set(
     xscale="log",
     xlim=(30, 40_000),

@@ -568,7 +568,8 @@ for column in range(6):
         axes[row, column].set_yticks([])
         axes[row, 0].set_ylabel(name)
 listing = ", ".join(
-    f"{name}: {np.mean(d <= 16):.0%} of the peaks within 16 pixels" for name, d in distances.items()
+    f"{name}: {np.mean(d <= 16):.0%} of the peaks within 16 pixels"
+    for name, d in distances.items()
 )
 plots.show(
     figure,

@@ -367,8 +367,12 @@ for ax, (name, kept) in zip(axes[0], rules.items(), strict=True):
         chosen = (kept[0] == label).numpy()
         ax.scatter(*(places[chosen] - 0.5).T, s=size, color=colour)
     plots.draw_box(ax, target)
-    said.append(f"{name}: {int((kept == 1).sum())} positives, {int((kept == 0).sum())} negatives")
-plots.show(figure, alt=f"The anchors that count in one pair under three rules. {'; '.join(said)}.")
+    said.append(
+        f"{name}: {int((kept == 1).sum())} positives, {int((kept == 0).sum())} negatives"
+    )
+plots.show(
+    figure, alt=f"The anchors that count in one pair under three rules. {'; '.join(said)}."
+)
 print("; ".join(said))
 
 # %% [markdown]
@@ -414,7 +418,9 @@ def proposal_loss(logits, offsets, labels, targets, weight):
         return torch.where(chosen, values, 0.0).sum() / chosen.sum().clamp_min(1)
 
     positive, negative = labels[0] == 1, labels[0] == 0
-    return 0.5 * mean(each, positive) + 0.5 * mean(each, negative) + weight * mean(cost, positive)
+    return (
+        0.5 * mean(each, positive) + 0.5 * mean(each, negative) + weight * mean(cost, positive)
+    )
     ### END SOLUTION
 
 
@@ -501,7 +507,9 @@ from course_lib.models.siamrpn import SiamRPN
 print(f"{'head':12}{'backbone':>12}{'head':>12}{'map at 255':>12}{'at 271':>8}")
 for head in ("upchannel", "depthwise"):
     network = SiamRPN(head)
-    sizes = [sum(p.numel() for p in part.parameters()) for part in (network.backbone, network.head)]
+    sizes = [
+        sum(p.numel() for p in part.parameters()) for part in (network.backbone, network.head)
+    ]
     print(
         f"{head:12}{sizes[0] / 1e6:10.2f} M{sizes[1] / 1e6:10.2f} M{network.cells(255):12}{network.cells(271):8}"
     )
@@ -538,7 +546,9 @@ settings = load_settings(
 )
 rows = []
 with tempfile.TemporaryDirectory() as folder:
-    train(settings, Path(folder), watchers=[lambda p: rows.__setitem__(slice(None), p.validation)])
+    train(
+        settings, Path(folder), watchers=[lambda p: rows.__setitem__(slice(None), p.validation)]
+    )
 chance_level = {
     "iou": np.mean(
         [
@@ -602,7 +612,9 @@ for k, name in enumerate(("siamfc-3s", "siamrpn")):
         f"{name}: AUC {little:.3f} where the ratio changes least, {much:.3f} where it changes most"
     )
 ax.axvline(half - 0.5, color=plots.NEUTRAL, linewidth=0.8)
-ax.set_xticks(range(len(order)), [f"{n} ×{changes[n]:.1f}" for n in order], rotation=70, fontsize=8)
+ax.set_xticks(
+    range(len(order)), [f"{n} ×{changes[n]:.1f}" for n in order], rotation=70, fontsize=8
+)
 ax.set(ylabel="success AUC", ylim=(0, 1))
 ax.legend(fontsize=8)
 ax.grid(alpha=0.3)
