@@ -68,16 +68,18 @@ c.Autograde.autograde_preprocessors = [
 def new_term(
     folder: Path, lessons: list[str], timeout: int | None = None, update: bool = False
 ) -> list[Path]:
-    """Make a term's folder with its configuration and the named lessons (stems) as sources; returns what was written.
+    """Make a term's folder with its configuration and the named lessons (stems) as sources; returns
+    what was written.
 
-    Nothing that is there is replaced: a configuration's seed is in use, a source may have been edited (`differing` names
-    those that are not the course's).
+    Nothing that is there is replaced: a configuration's seed is in use, a source may have been
+    edited (`differing` names those that are not the course's).
 
     Args:
         folder: the term's, outside the course's own.
         lessons: stems.
         timeout: seconds a cell may take, TIMEOUT if None; for a new configuration only.
-        update: write the course's sources beside those that differ, in source_new/, where nbgrader does not look.
+        update: write the course's sources beside those that differ, in source_new/, where nbgrader
+            does not look.
     """
     _require_place(folder)
     if timeout is not None and timeout < 1:
@@ -101,7 +103,8 @@ def new_term(
 
 
 def differing(folder: Path, lessons: list[str]) -> list[Path]:
-    """A term's sources of the named lessons that are not the course's: edited, or of an older version."""
+    """A term's sources of the named lessons that are not the course's: edited, or of an older
+    version."""
     return [
         _source(folder, stem)
         for stem in dict.fromkeys(lessons)
@@ -124,12 +127,14 @@ def _require_place(folder: Path) -> None:
         raise CourseError(f"{folder} is a file; name a folder for the term")
     if folder.resolve().is_relative_to(SHIPPED.resolve()):
         raise CourseError(
-            f"{folder} lies in the course's own folder ({SHIPPED}), which updates change; name one outside, such as ~/term"
+            f"{folder} lies in the course's own folder ({SHIPPED}), which updates change; name one "
+            "outside, such as ~/term"
         )
     config = folder / "nbgrader_config.py"
     if config.exists() and "SurvivingExecute" not in read_text(config):
         raise CourseError(
-            f"{config} was not made by this command, or is damaged (SurvivingExecute, which decides on points, is not in "
+            f"{config} was not made by this command, or is damaged (SurvivingExecute, which "
+            "decides on points, is not in "
             "it); move it away, or name another folder"
         )
 
@@ -146,16 +151,19 @@ def releases(folder: Path) -> dict[str, NotebookNode]:
 
 
 def collect(folder: Path, arrived: Path, student: str = DEFAULT) -> list[Collected]:
-    """Bring submissions into a term's folder, mended; one that cannot be is named and the others are brought in.
+    """Bring submissions into a term's folder, mended; one that cannot be is named and the others
+    are brought in.
 
-    What arrived may be the term's own submitted/, as nbgrader's `collect` leaves it: then each is mended where it lies.
+    What arrived may be the term's own submitted/, as nbgrader's `collect` leaves it: then each is
+    mended where it lies.
 
     Args:
         folder: the term.
         arrived: a zip file, a folder, or one notebook.
-        student: pattern that finds the student's name (group "student") in a notebook's path inside `arrived`: by default
-            what stands before the first "_" of the folder it lies in, or of its own name. Two sources that give one
-            student and lesson are both left out; with a pattern of the instructor's own a later one replaces an earlier.
+        student: pattern that finds the student's name (group "student") in a notebook's path inside
+            `arrived`: by default what stands before the first "_" of the folder it lies in, or of
+            its own name. Two sources that give one student and lesson are both left out; with a
+            pattern of the instructor's own a later one replaces an earlier.
 
     Raises CourseError if nothing can be collected at all.
     """
@@ -172,7 +180,8 @@ def collect(folder: Path, arrived: Path, student: str = DEFAULT) -> list[Collect
         raise MissingDataError(f"no notebook (*.ipynb) is in {arrived}")
     if not any(c.who for c in collected):
         raise CourseError(
-            f"the pattern {student!r} finds no student in {shown(collected[0].source)!r}; give one with a group "
+            f"the pattern {student!r} finds no student in {shown(collected[0].source)!r}; give one "
+            "with a group "
             "(?P<student>…)"
         )
     tell_apart(collected, [] if own else standing(folder))
