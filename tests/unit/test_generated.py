@@ -16,6 +16,8 @@ from course_lib.data.generated.render import silhouette
 from course_lib.data.sequence import OTB_ATTRIBUTES
 from course_lib.geometry.boxes import area, iou, is_valid
 
+pytestmark = pytest.mark.slow
+
 DIGEST = """
 import hashlib
 from course_lib.data.generated import SPECS, make_clip

@@ -19,6 +19,8 @@ from course_lib.errors import DataError, SettingsError
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.views import View
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def clips():

@@ -18,6 +18,8 @@ from course_lib.errors import DataError, MissingDataError, SettingsError
 from course_lib.training.settings import TrainSettings
 from course_lib.training.sources import make_sources
 
+pytestmark = pytest.mark.slow
+
 BASE = TrainSettings(changes=STILL, paste=0.0, held_out=0.25)
 NAMES = ("0.jpg", "1.jpg", "2.jpg", "3.jpg")
 

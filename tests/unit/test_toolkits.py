@@ -21,6 +21,8 @@ from course_lib.trackers import make_tracker
 from course_lib.trackers.base import Tracker
 from course_lib.trackers.toolkits import FromToolkit, ToToolkit
 
+pytestmark = pytest.mark.slow
+
 SOURCES = {"Basketball": SPECS[0].name, "Bolt": SPECS[5].name}
 LENGTH = 12
 
