@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -215,7 +215,9 @@ def _keeper(run: Run, made_by: dict, result: Result | Exception) -> Callable[[],
 def _run_in_processes(jobs: list[Job], benchmark, root, protocol, workers, data, bar) -> Failures:
     # spawn: threads of OpenCV and torch do not survive a fork; Windows waits for 61 at most
     count = min(workers, len(jobs), 61)
+    before = set(active_children())
     pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_one_thread)
+    waiting: dict[Future, tuple[str, str]] = {}
     try:
         waiting = {
             _submit(pool, s, benchmark.source, benchmark.identity(q), root, protocol, data): (
@@ -224,9 +226,21 @@ def _run_in_processes(jobs: list[Job], benchmark, root, protocol, workers, data,
             )
             for s, q in jobs
         }
-        return _collect(((*waiting[f], f.result) for f in as_completed(waiting)), bar)
+        failures = _collect(((*waiting[f], f.result) for f in as_completed(waiting)), bar)
+        order = [f"{s.folder} on {q.name}" for s, q in jobs]  # not that in which they ended
+        return sorted(failures, key=lambda failure: order.index(failure[0]))
     finally:
+        if any(_is_broken(future) for future in waiting):
+            # one that was being started when another died would wait for work, and we for its end
+            for worker in set(active_children()) - before:
+                worker.terminate()
         pool.shutdown(cancel_futures=True)
+
+
+def _is_broken(future: Future) -> bool:
+    """Whether a run ended with its pool and not by itself."""
+    done = future.done() and not future.cancelled()
+    return done and isinstance(future.exception(), BrokenProcessPool)
 
 
 def _submit(pool: ProcessPoolExecutor, *arguments: Any) -> Future:
