@@ -244,13 +244,14 @@ def _is_broken(future: Future) -> bool:
 
 
 def _submit(pool: ProcessPoolExecutor, *arguments: Any) -> Future:
-    """The future of `_run_by_name`; a pool that is broken already gives one that says so."""
+    """The future of `_run_by_name`; where no process could be started for it, one that says so."""
     try:
         return pool.submit(_run_by_name, *arguments)
-    except BrokenProcessPool as problem:
-        broken: Future = Future()
-        broken.set_exception(problem)
-        return broken
+    # a process is started as it is asked for: OSError if the pool breaks, or memory ends, meanwhile
+    except (BrokenProcessPool, OSError) as problem:
+        failed: Future = Future()
+        failed.set_exception(BrokenProcessPool(str(problem)))
+        return failed
 
 
 _LOADED: dict[tuple[str, str], Benchmark] = {}  # of this process: a benchmark is listed once
