@@ -300,7 +300,6 @@ class MySiamFC:
     """SiamFC with 3 scales and the published settings."""
 
     name = "my-siamfc"
-    is_deterministic = True
 
     def init(self, frame, box):
         """Keep the exemplar of `frame` (H, W, 3) at `box` (4,), x, y, w, h in pixels."""

@@ -280,7 +280,6 @@ class MySiamRPN:
     """SiamRPN's tracker."""
 
     name = "my-siamrpn"
-    is_deterministic = True
 
     def init(self, frame, box):
         """Keep the exemplar of `frame` (H, W, 3) at `box` (4,), x, y, w, h in pixels."""
