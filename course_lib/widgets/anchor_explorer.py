@@ -55,7 +55,6 @@ class AnchorExplorer(PictureBench):
             or "A search image with the target's box, the anchors of one cell, and the labels of "
             "all anchors.",
         )
-        self.refresh()
 
     @property
     def labels(self) -> np.ndarray:

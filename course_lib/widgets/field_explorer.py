@@ -101,7 +101,6 @@ class FieldExplorer(PictureBench):
             or "An exemplar with the receptive field of a stack's middle cell and the strength of "
             "its gradient.",
         )
-        self.refresh()
 
     def draw(self) -> tuple[Figure, str]:
         """The exemplar with both fields, the gradient, where the stack stands among the guidelines,

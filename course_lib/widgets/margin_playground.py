@@ -92,7 +92,6 @@ class MarginPlayground(PictureBench):
             or "Search image, map before and after training with a margin, and cosines by kind, "
             f"in {clip.name}.",
         )
-        self.refresh()
 
     def learned(self) -> Learned:
         """The projection for the values in force."""

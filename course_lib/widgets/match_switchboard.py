@@ -53,7 +53,6 @@ class MatchSwitchboard(PictureBench):
             or f"Score maps of {', '.join(networks)} for one exemplar and one search image of "
             f"{clip.name}.",
         )
-        self.refresh()
 
     def answer(self, name: str) -> tuple[np.ndarray, np.ndarray | None]:
         """Score map (n, n) of a network for the pair in view, and its best box (4,) in search

@@ -16,7 +16,7 @@ from course_lib.geometry.boxes import iou
 from course_lib.trackers.base import accept_start
 from course_lib.trackers.mosse import MOSSE, MOSSESettings, MOSSEState
 from course_lib.widgets import canvas
-from course_lib.widgets.static import PictureWidget, front_end
+from course_lib.widgets.static import front_end
 
 SETTINGS = ("rate", "sigma", "regulariser")
 # name, lowest, highest, step and whether the slider moves in powers of ten
@@ -91,7 +91,7 @@ def run_mosse(frames: list[np.ndarray], box: np.ndarray, settings: MOSSESettings
     return Run(np.array(boxes), moments)
 
 
-class MosseBench(PictureWidget):
+class MosseBench(canvas.PlayedWidget):
     """MOSSE on a clip with sliders for learning rate, sigma and regulariser.
 
     Each change runs the tracker over the whole clip again. In the page: the frame with truth and
@@ -115,20 +115,15 @@ class MosseBench(PictureWidget):
     """
 
     _esm = front_end("frames.js", "transport.js", "mosse_bench.js")
-    jpegs = traitlets.Bytes().tag(sync=True)
-    offsets = traitlets.List().tag(sync=True)
-    sizes = traitlets.List().tag(sync=True)
     styles = traitlets.List().tag(sync=True)  # of the truth and of the tracker's box
     sliders = traitlets.List().tag(sync=True)
     palette = traitlets.Bytes().tag(sync=True)  # 256 RGB triples for the maps
     truth = traitlets.Bytes().tag(sync=True)  # float32 (T, 4)
     occluded = traitlets.List().tag(sync=True)  # T truth values, or none
     threshold = traitlets.Float().tag(sync=True)
-    fps = traitlets.Float(25.0).tag(sync=True)
     rate = traitlets.Float().tag(sync=True)
     sigma = traitlets.Float().tag(sync=True)
     regulariser = traitlets.Float().tag(sync=True)
-    frame = traitlets.Int(0).tag(sync=True)
     tracked = traitlets.Bytes().tag(sync=True)  # float32 (T, 7): x, y, w, h, PSR, IoU, learned
     # filter and response of one frame: {"frame", "shapes", "pixels"}
     maps = traitlets.Dict().tag(sync=True)
@@ -149,9 +144,7 @@ class MosseBench(PictureWidget):
         self._ran_with: MOSSESettings | None = None
         packed = canvas.pack_frames(self._frames, longest_side=480)
         super().__init__(
-            jpegs=packed.jpegs,
-            offsets=packed.offsets,
-            sizes=packed.sizes,
+            **vars(packed),
             styles=canvas.box_styles([canvas.TRUTH_LABEL, "MOSSE"]),
             sliders=list(SLIDERS),
             palette=canvas.palette(),
@@ -176,10 +169,6 @@ class MosseBench(PictureWidget):
                 f"{slider['name']} is {value}; expected {slider['low']:g} … {slider['high']:g}"
             )
         return min(max(value, slider["low"]), slider["high"])
-
-    @traitlets.validate("frame")
-    def _inside(self, proposal: dict) -> int:
-        return min(max(proposal["value"], 0), len(self._frames) - 1)
 
     @traitlets.observe(*SETTINGS)
     def _setting_changed(self, _change: dict) -> None:

@@ -83,7 +83,6 @@ class ProposalTheatre(PictureBench):
             or f"The best proposals in one frame of {clip.name}: by score, after the penalty, "
             "after the window.",
         )
-        self.refresh()
 
     def rankings(self) -> list[np.ndarray]:
         """Three rankings (A,) of the frame in view: scores, after the penalty, after the window."""

@@ -45,7 +45,7 @@ def heat(ax: Axes, window: CropWindow, response: np.ndarray, stride: int) -> Non
     )
 
 
-class ScoreMapExplorer(Bench):
+class ScoreMapExplorer(canvas.FrameWidget, Bench):
     """Responses of a SiamFC over the frames of a clip, to an exemplar of one's choice.
 
     In the page: change the box on the left frame, by mouse, touch or arrow keys, to choose the
@@ -69,9 +69,6 @@ class ScoreMapExplorer(Bench):
     """
 
     _esm = front_end("frames.js", "controls.js", "box_editor.js", "score_maps.js")
-    jpegs = traitlets.Bytes().tag(sync=True)
-    offsets = traitlets.List().tag(sync=True)
-    sizes = traitlets.List().tag(sync=True)
     styles = traitlets.List().tag(sync=True)  # of the truth and of the exemplar's box
     palette = traitlets.Bytes().tag(sync=True)  # 256 RGB triples for the response
     truth = traitlets.Bytes().tag(sync=True)  # float32 (T, 4)
@@ -104,16 +101,10 @@ class ScoreMapExplorer(Bench):
             title="Score-map explorer",
             controls=controls,
             values={"frame": min(5, len(clip) - 1), "drawn_in": 0, "exemplar": 0, "network": 0},
-            jpegs=packed.jpegs,
-            offsets=packed.offsets,
-            sizes=packed.sizes,
+            **vars(packed),
             styles=[
-                {
-                    "label": canvas.TRUTH_LABEL,
-                    "colour": plots.TRUTH,
-                    "dash": canvas.dash_pattern("-"),
-                },
-                {"label": "exemplar", "colour": plots.EXEMPLAR, "dash": canvas.dash_pattern("-")},
+                canvas.style(canvas.TRUTH_LABEL, plots.TRUTH),
+                canvas.style("exemplar", plots.EXEMPLAR),
             ],
             palette=canvas.palette(),
             truth=canvas.pack_floats(clip.boxes),
@@ -121,7 +112,6 @@ class ScoreMapExplorer(Bench):
             alt=alt
             or f"An exemplar from {clip.name}, and where a SiamFC finds it in another frame.",
         )
-        self.refresh()
 
     @property
     def response(self) -> np.ndarray:
@@ -137,7 +127,6 @@ class ScoreMapExplorer(Bench):
 
     def refresh(self) -> None:
         """Compute the response for the values and the box in force, and send it."""
-        self.ready = True
         t, response = int(self.values["frame"]), self.response
         window = self._window(t)
         with self.hold_sync():  # one message

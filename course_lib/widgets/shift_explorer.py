@@ -65,7 +65,6 @@ class ShiftExplorer(PictureBench):
             or "A patch shifted around a circle and for real, a kernel's map, a data matrix and "
             "its spectrum.",
         )
-        self.refresh()
 
     def patch(self, dx: int = 0, dy: int = 0) -> np.ndarray:
         """Grey values (48, 48) less their mean, of the patch in which everything lies (dx, dy)

@@ -107,7 +107,6 @@ class WindowBench(PictureBench):
             or f"SiamFC's step in one frame of {clip.name}: search window, response, and response "
             "with the window.",
         )
-        self.refresh()
 
     def decide(self, t: int | None = None) -> Choice:
         """The step in frame t, by default the one in view, under the settings in force."""
