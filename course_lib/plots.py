@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import html
 import io
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -104,3 +106,50 @@ def show_frame(ax: Axes, frame: np.ndarray, title: str = "") -> None:
     ax.set_title(title, fontsize=10)
     ax.set_xticks([])
     ax.set_yticks([])
+
+
+def show_map(ax: Axes, values: np.ndarray, title: str = "", peak: bool = False, **image) -> Any:
+    """Show a map (h, w) in the course's colours, without ticks; gives the image, for a colour bar.
+
+    Args:
+        ax: where to draw.
+        values: from the lowest to the highest, unless `vmin` and `vmax` say otherwise.
+        title: above it.
+        peak: mark the highest cell.
+        image: further arguments of `imshow`.
+    """
+    shown = ax.imshow(values, **{"cmap": MAP, **image})
+    if peak:
+        row, column = np.unravel_index(np.argmax(values), np.shape(values))
+        ax.plot(column, row, "o", color=PREDICTION, markeredgecolor="white")
+    ax.set_title(title, fontsize=10)
+    ax.set_axis_off()
+    return shown
+
+
+def draw_lines(
+    ax: Axes, lines: Mapping[str, tuple[ArrayLike, ArrayLike]], marker: str = "", **axes
+) -> None:
+    """Draw lines by name, each in a colour and a style of its own, with a legend.
+
+    Args:
+        ax: where to draw.
+        lines: by name the places along x and the values there.
+        marker: of the points; none by default.
+        axes: what `Axes.set` takes: xlabel, ylabel, title, limits.
+    """
+    for k, (name, (x, y)) in enumerate(lines.items()):
+        look = {"color": CYCLE[k % 8], "linestyle": LINES[(k + k // 8) % 8]}
+        ax.plot(x, y, marker=marker, label=name, **look)
+    ax.set(**axes)
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize=8)
+
+
+def legend_below(figure: Figure, ax: Axes, columns: int = 3, fontsize: int = 8) -> None:
+    """One legend for the whole figure, below it: what is drawn on `ax`, each name once."""
+    handles, names = ax.get_legend_handles_labels()
+    unique = dict(zip(names, handles, strict=True))
+    figure.legend(
+        unique.values(), unique.keys(), loc="outside lower center", ncols=columns, fontsize=fontsize
+    )

@@ -113,11 +113,7 @@ class AnchorExplorer(PictureBench):
             if len(k):
                 place = centres[k, i, j] + np.stack([spread[k], 0 * spread[k]], 1) - 0.5
                 right.scatter(*place.T, s=size, marker=marker, color=COLOURS[label], linewidths=0.9)
-        handles, names = left.get_legend_handles_labels()
-        unique = dict(zip(names, handles, strict=True))
-        figure.legend(
-            unique.values(), unique.keys(), loc="outside lower center", ncols=4, fontsize=8
-        )
+        plots.legend_below(figure, left, columns=4)
         figure.draw_without_rendering()  # places the axes: a click is measured on them
         self.left_axes = left.get_position().bounds
         ious = ", ".join(f"{self.overlap[k, row, column]:.2f}" for k in range(len(self.anchors)))

@@ -161,12 +161,7 @@ class MarginPlayground(PictureBench):
         ):
             cosines = self.cosines(weights)  # (N / 2, n, n)
             leads.append(gap(cosines, labels)[k])
-            shown = cosines[k].numpy()  # (n, n)
-            ax.imshow(shown, cmap=plots.MAP)
-            row, column = np.unravel_index(shown.argmax(), shown.shape)
-            ax.plot(column, row, "o", color=plots.PREDICTION, markeredgecolor="white")
-            ax.set_title(name, fontsize=10)
-            ax.set_axis_off()
+            plots.show_map(ax, cosines[k].numpy(), name, peak=True)
         before, after = self.studies()
         self._histogram(bars, before, after, learned.threshold)
         s, m, b = v["scale"], v["margin"], learned.threshold

@@ -19,8 +19,8 @@ class MatchSwitchboard(PictureBench):
     """Score maps, and best boxes, of several networks for the same pair.
 
     Args:
-        clip: exemplar (its first frame) and search images; other: a clip whose target can be asked
-            for instead.
+        clip: exemplar (its first frame) and search images.
+        other: a clip whose target can be asked for instead.
         networks: by name; a SiamFC's Embedding or a Proposer.
         max_frames: only so many frames from the start are used.
     """
@@ -33,11 +33,7 @@ class MatchSwitchboard(PictureBench):
         max_frames: int = 60,
         alt: str | None = None,
     ) -> None:
-        self.clip, self.other, self.networks = (
-            clip.part(0, min(len(clip), max_frames)),
-            other,
-            networks,
-        )
+        self.clip, self.other, self.networks = clip.part(0, max_frames), other, networks
         self.cached: dict[tuple, tuple[np.ndarray, np.ndarray | None]] = {}
         controls = [
             slider("frame", "frame", 0, len(self.clip) - 1, 1),
@@ -113,9 +109,7 @@ class MatchSwitchboard(PictureBench):
             axes[0, 2:], zip(self.networks, colours, strict=False), strict=True
         ):
             values, box = self.answer(name)
-            ax.imshow(values, cmap=plots.MAP)
-            ax.set_title(name, fontsize=10)
-            ax.set_axis_off()
+            plots.show_map(ax, values, name)
             n = len(values)
             row, column = np.unravel_index(values.argmax(), values.shape)
             place = (np.array([column, row]) - (n - 1) / 2) * 8 + SEARCH / 2
@@ -126,9 +120,7 @@ class MatchSwitchboard(PictureBench):
                 sentence += f", box IoU {float(iou(box, self.truth)):.2f}"
             told.append(sentence)
         axes[0, 1].set(xlim=(-0.5, SEARCH - 0.5), ylim=(SEARCH - 0.5, -0.5))
-        figure.legend(
-            *axes[0, 1].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=7
-        )
+        plots.legend_below(figure, axes[0, 1], columns=6, fontsize=7)
         return figure, "; ".join(told)
 
 

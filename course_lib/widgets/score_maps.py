@@ -23,11 +23,16 @@ from course_lib.widgets.static import front_end
 
 
 def heat(ax: Axes, window: CropWindow, response: np.ndarray, stride: int) -> None:
-    """Lay a response (n, n) over a frame: its cells stand `stride` search pixels apart around the
-    window's middle.
+    """Lay a response over a frame.
 
-    Colours run from the response's lowest value to its highest, but over one unit at least: a flat
-    response stays dark.
+    Colours run from its lowest value to its highest, but over one unit at least: a flat response
+    stays dark.
+
+    Args:
+        ax: shows the frame.
+        window: of the search image.
+        response: (n, n); its cells stand around the window's centre.
+        stride: search pixels from cell to cell.
     """
     n = len(response)
     reach = n * stride / 2 / window.scale  # frame pixels
@@ -203,7 +208,13 @@ def untrained(
     stride: int = 8, widths: tuple[int, ...] = (64, 128, 192, 192, 128), seed: int = 0
 ) -> SiamFC:
     """A SiamFC with random weights, its batch-norm statistics taken from noise, so that its
-    features have a usual size."""
+    features have a usual size.
+
+    Args:
+        stride: search pixels from cell to cell of its map.
+        widths: channels of its five convolutions.
+        seed: of the weights.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = SiamFC(stride, widths)

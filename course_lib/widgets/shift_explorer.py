@@ -102,9 +102,7 @@ class ShiftExplorer(PictureBench):
         for ax, values, title in zip(
             axes, (cyclic, real), ("shifted around a circle", "shifted for real"), strict=False
         ):
-            ax.imshow(values, cmap="gray")
-            ax.set_title(title, fontsize=10)
-            ax.set_axis_off()
+            plots.show_map(ax, values, title, cmap="gray")
         edge = SIZE // 2
         axes[2].imshow(
             np.fft.fftshift(likeness),
