@@ -120,7 +120,6 @@ class AnchorExplorer(PictureBench):
         counts = {word: int((labels == label).sum()) for label, word in WORDS.items()}
         return figure, (
             f"cell ({row}, {column}): IoU of its anchors, widest first: {ious}. Of {labels.size} "
-            "anchors "
-            f"{counts['positive']} are positive, {counts['not counted']} do not count, "
+            f"anchors {counts['positive']} are positive, {counts['not counted']} do not count, "
             f"{counts['negative']} are negative"
         )

@@ -154,8 +154,7 @@ def stack_boxes(
         if rows.ndim != 2 or len(rows) not in (len(sequence), shown):
             raise DataError(
                 f"boxes {label!r} have shape {rows.shape}, but {sequence.name} has {len(sequence)} "
-                "frames; "
-                "expected one row x, y, w, h per frame, NaN where there is no box"
+                "frames; expected one row x, y, w, h per frame, NaN where there is no box"
             )
         layers[str(label)] = rows[:shown]
     return layers

@@ -137,9 +137,8 @@ class FieldExplorer(PictureBench):
         word = "below" if share < GUIDE[0] else "above" if share > GUIDE[1] else "within"
         return figure, (
             f"field {z.field} pixels, {100 * share:.0f} % of the exemplar ({word} the guideline of "
-            f"60 to 80 %); stride {z.stride}; "
-            f"{z.size} × {z.size} cells of the exemplar, response {x.size - z.size + 1} × "
-            f"{x.size - z.size + 1}; neighbours share "
+            f"60 to 80 %); stride {z.stride}; {z.size} × {z.size} cells of the exemplar, response "
+            f"{x.size - z.size + 1} × {x.size - z.size + 1}; neighbours share "
             f"{100 * z.overlap:.0f} %. Half of the gradient lies within {half} pixels"
         )
 

@@ -199,8 +199,7 @@ class ScoreMapExplorer(canvas.FrameWidget, Bench):
         others = np.delete(response.ravel(), response.argmax())
         return (
             f"frame {t}: highest response {response.max():.2f}, {away:.0f} search pixels from the "
-            "target; "
-            f"mean of all other cells {others.mean():.2f}"
+            f"target; mean of all other cells {others.mean():.2f}"
         )
 
 

@@ -92,10 +92,9 @@ class ShiftExplorer(PictureBench):
         apart = ((cyclic - z) ** 2).sum() / max(((cyclic**2).sum() + (z**2).sum()), 1e-12)
         return figure, (
             f"moved by ({dx}, {dy}); the {kernel} kernel is largest at ({found[0]}, {found[1]}), "
-            f"{likeness.max():.3g}, and "
-            f"{likeness[0, 0]:.3g} for no shift. Cyclic and real shift differ by {100 * apart:.0f} "
-            "% of their energy. Off its "
-            f"diagonal the transformed matrix holds at most {off:.0e} of its largest number"
+            f"{likeness.max():.3g}, and {likeness[0, 0]:.3g} for no shift. Cyclic and real shift "
+            f"differ by {100 * apart:.0f} % of their energy. Off its diagonal the transformed "
+            f"matrix holds at most {off:.0e} of its largest number"
         )
 
     def _pictures(self, axes, cyclic, real, likeness, moved, found) -> None:
