@@ -26,10 +26,10 @@ import numpy as np
 import torch
 from clips import kept_scores, ship, trained_and_measured
 
+from course_lib.analysis.distortion import KINDS, maps_of, moments_of, responses_of, study
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Sequence
-from course_lib.evaluation.distortion import KINDS, maps_of, moments_of, responses_of, study
 from course_lib.evaluation.eao import eao, interval
 from course_lib.evaluation.realtime import Realtime
 from course_lib.evaluation.tables import without_nan

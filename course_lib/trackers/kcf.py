@@ -97,6 +97,7 @@ class KCF(Tracker):
     """
 
     name = "kcf"
+    Settings = KCFSettings
 
     def __init__(self, settings: KCFSettings | None = None) -> None:
         self.settings = settings or KCFSettings()

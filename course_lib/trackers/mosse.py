@@ -186,6 +186,7 @@ class MOSSE(Tracker):
     """
 
     name = "mosse"
+    Settings = MOSSESettings
 
     def __init__(self, settings: MOSSESettings | None = None) -> None:
         self.settings = settings or MOSSESettings()

@@ -202,6 +202,8 @@ class SiamRPNTracker(Tracker):
     """SiamRPN's tracker: `look` cuts the search image, the network proposes, `decide` chooses."""
 
     name = "siamrpn"
+    Settings = SiamRPNSettings
+    lockstep = True
 
     def __init__(
         self, settings: SiamRPNSettings | None = None, embedding: Proposer | None = None
