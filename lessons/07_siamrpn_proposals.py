@@ -26,16 +26,15 @@ from course_lib.evaluation.tables import read_measured, show_table
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.anchors import overlaps, place_anchors, siamrpn_anchor_sizes
 from course_lib.geometry.boxes import iou
-from course_lib.geometry.windows import CropWindow, search_side
-from course_lib.places import RECIPES, RESULTS
+from course_lib.geometry.windows import search_window
+from course_lib.places import RESULTS
 from course_lib.profile import by_profile
 from course_lib.widgets import AnchorExplorer
 
 clips = load_benchmark("generated-v1")
 subject = clips["gen-14-turning-scale"]
-box = subject.boxes[6]
-window = CropWindow(*(box[:2] + box[2:] / 2 + [9, -6]), float(search_side(box)), 255)
-search, target = window.cut(subject.frames[6]), window.box_to_crop(box)
+window = search_window(subject.boxes[6] + [9, -6, 0, 0])
+search, target = window.cut(subject.frames[6]), window.box_to_crop(subject.boxes[6])
 
 # %% [markdown]
 # ## Look first
@@ -147,10 +146,8 @@ for ax, sizes, title in zip(axes[0], (exact, cut), ("exact", "public code"), str
     for k, (w, h) in enumerate(sizes):
         plots.draw_box(ax, (-w / 2, -h / 2, w, h), plots.CYCLE[k])
     ax.set(xlim=(-64, 64), ylim=(64, -64), aspect="equal", title=title, xlabel="pixels")
-plots.show(
-    figure,
-    alt="Five anchors of equal area, and the five of the public code, whose areas differ by up to a quarter.",
-)
+words = "Five anchors of equal area, and the five of the public code, whose areas differ by up to a quarter."
+plots.show(figure, alt=words)
 
 # %% [markdown]
 # It does no harm as long as training and tracking use the same ones; weights of one code in another are off by several pixels. The course uses the exact ones.
@@ -449,10 +446,8 @@ for k, (ax, title) in enumerate(zip(axes[0], ("loss", "its slope"), strict=True)
     plots.draw_lines(ax, lines, xlabel="|d|, difference of an offset", title=title)
     ax.axvspan(0, most, color=plots.NEUTRAL, alpha=0.15)
 axes[0, 0].set_ylim(0, 3)
-plots.show(
-    figure,
-    alt=f"Three losses of an offset and their slopes. The offsets of this pair's positives, at most {most:.2f}, lie where smooth L1 is flat.",
-)
+words = f"Three losses of an offset and their slopes. The offsets of this pair's positives, at most {most:.2f}, lie where smooth L1 is flat."
+plots.show(figure, alt=words)
 
 # %% [markdown]
 # Two remedies are in use. SSD divides its offsets by *variances*, 0.1 for places and 0.2 for sizes, before they are compared: then they are of the size of 1. The public re-implementations of SiamRPN take plain $|d|$. The course's recipes do too; the setting is `proposals.smooth`.
@@ -522,29 +517,14 @@ show_table(
 # A small SiamRPN from random weights, on pairs of generated pieces; nothing to download. Its validation tells three things: `hits`, the share of pairs whose most probable box overlaps the target by more than half; `iou`, that box's mean IoU; `fit`, the IoU of the box from the anchor nearest to the target, which is a test of the offsets alone. **Predict:** which of the three rises first?
 
 # %%
-import tempfile
-from pathlib import Path
+from course_lib.training.brief import train_recipe
 
-from course_lib.recipe import load_settings
-from course_lib.training.loop import train
-from course_lib.training.settings import TrainSettings
-
-settings = load_settings(
-    TrainSettings,
-    RECIPES / "train_siamrpn_lesson.yaml",
-    by_profile(
-        smoke={
-            "steps": 6,
-            "validate_every": 3,
-            "validation_pairs": 16,
-            "widths": "[8, 16, 24, 24, 16]",
-        },
-        laptop={},
-        gpu={"steps": 3000, "batch": 64, "workers": 8},
-    ),
+changed = by_profile(
+    smoke={"steps": 6, "validate_every": 3, "validation_pairs": 16, "widths": [8] * 5},
+    laptop={},
+    gpu={"steps": 3000, "batch": 64, "workers": 8},
 )
-with tempfile.TemporaryDirectory() as folder:
-    rows = train(settings, Path(folder)).progress.validation
+rows = train_recipe("train_siamrpn_lesson", changed).progress.validation
 middle = np.array([95.5, 95.5, 64, 64])
 away = np.random.default_rng(0).uniform(-64, 64, (2000, 2))
 chance_level = iou(middle + np.pad(away, ((0, 0), (0, 2))), middle).mean()
@@ -560,10 +540,8 @@ right.axhline(
     chance_level, color=plots.NEUTRAL, linestyle=":", label="iou of an average anchor anywhere"
 )
 plots.draw_lines(right, curves, "o", xlabel="step", title="validation", ylim=(0, 1))
-plots.show(
-    figure,
-    alt=f"Validation loss and three measures of a small SiamRPN over {steps[-1]} steps; at the end {last}.",
-)
+words = f"Validation loss and three measures of a small SiamRPN over {steps[-1]} steps; at the end {last}."
+plots.show(figure, alt=words)
 print(f"after {steps[-1]} steps: {last}; an average anchor placed anywhere: {chance_level:.2f}")
 
 # %% [markdown]
@@ -594,10 +572,8 @@ ax.set_xticks(range(len(order)), names, rotation=70, fontsize=8)
 ax.set(ylabel="success AUC", ylim=(0, 1))
 ax.legend(fontsize=8)
 ax.grid(alpha=0.3)
-plots.show(
-    figure,
-    alt=f"Success AUC on 22 real targets, sorted by how much the aspect ratio changes; a line parts the two halves. {'; '.join(said)}.",
-)
+words = f"Success AUC on 22 real targets, sorted by how much the aspect ratio changes; a line parts the two halves. {'; '.join(said)}."
+plots.show(figure, alt=words)
 print("\n".join(said))
 about = real["measured"]
 seen, card = [], read_card(find_weights("siamrpn"))

@@ -158,3 +158,18 @@ class CropWindow:
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=colour,
         )
+
+
+def exemplar_window(box: ArrayLike) -> CropWindow:
+    """The exemplar's window around a box (4,) in frame pixels."""
+    box = as_boxes(box)
+    return CropWindow(*(box[:2] + box[2:] / 2), float(exemplar_side(box)), EXEMPLAR)
+
+
+def search_window(box: ArrayLike, shift: ArrayLike = (0, 0)) -> CropWindow:
+    """The search image's window around a box (4,) in frame pixels; the box's centre stands `shift`
+    (2,) search pixels right of and below the middle."""
+    box = as_boxes(box)
+    side = float(search_side(box))
+    centre = box[:2] + box[2:] / 2 - np.asarray(shift) * side / 255
+    return CropWindow(*centre, side, 255)

@@ -9,7 +9,7 @@ from course_lib import plots
 from course_lib.data.sequence import Sequence
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.boxes import iou
-from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side, search_side
+from course_lib.geometry.windows import CropWindow, exemplar_window, search_window
 from course_lib.trackers.siamfc import SEARCH, Embedding
 from course_lib.trackers.siamrpn import Proposer, with_mask
 from course_lib.widgets.bench import PictureBench, choice, slider
@@ -59,7 +59,7 @@ class MatchSwitchboard(PictureBench):
             return self.cached[key]
         network = self.networks[name]
         source = self.other if v["exemplar"] else self.clip
-        z_window = window_at(source.boxes[0], float(exemplar_side(source.boxes[0])), EXEMPLAR)
+        z_window = exemplar_window(source.boxes[0])
         z, x = z_window.cut(source.frames[0]), self.window.cut(self.clip.frames[int(v["frame"])])
         if isinstance(network, Embedding):
             found = network.respond(network.features(z[None]), x[None])[0], None
@@ -80,11 +80,8 @@ class MatchSwitchboard(PictureBench):
     @property
     def window(self) -> CropWindow:
         """The search window in view."""
-        t, v = int(self.values["frame"]), self.values
-        box = self.clip.boxes[t]
-        side = float(search_side(box))
-        shift = np.array([v["right"], v["down"]]) * side / SEARCH
-        return CropWindow(*(box[:2] + box[2:] / 2 - shift), side, SEARCH)
+        v = self.values
+        return search_window(self.clip.boxes[int(v["frame"])], shift=(v["right"], v["down"]))
 
     @property
     def truth(self) -> np.ndarray:
@@ -97,8 +94,8 @@ class MatchSwitchboard(PictureBench):
         figure, axes = plots.new_figure(
             1.75 * (len(self.networks) + 2), 2.5, columns=len(self.networks) + 2
         )
-        z_window = window_at(source.boxes[0], float(exemplar_side(source.boxes[0])), EXEMPLAR)
-        plots.show_frame(axes[0, 0], z_window.cut(source.frames[0]), "exemplar")
+        z = exemplar_window(source.boxes[0]).cut(source.frames[0])  # (127, 127, 3)
+        plots.show_frame(axes[0, 0], z, "exemplar")
         plots.show_frame(
             axes[0, 1], self.window.cut(self.clip.frames[int(self.values["frame"])]), "search image"
         )
@@ -122,8 +119,3 @@ class MatchSwitchboard(PictureBench):
         axes[0, 1].set(xlim=(-0.5, SEARCH - 0.5), ylim=(SEARCH - 0.5, -0.5))
         plots.legend_below(figure, axes[0, 1], columns=6, fontsize=7)
         return figure, "; ".join(told)
-
-
-def window_at(box: np.ndarray, side: float, size: int) -> CropWindow:
-    """The square of `side` frame pixels around a box."""
-    return CropWindow(*(box[:2] + box[2:] / 2), side, size)

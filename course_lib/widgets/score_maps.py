@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from course_lib import plots
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
-from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side, search_side
+from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_window, search_window
 from course_lib.models.siamfc import SiamFC
 from course_lib.trackers.base import accept_start
 from course_lib.trackers.siamfc import SEARCH, Embedding
@@ -182,14 +182,12 @@ class ScoreMapExplorer(canvas.FrameWidget, Bench):
         else:
             t, box = int(self.values["drawn_in"]), np.array(self.box)
             frame, key = self.clip.frames[t], (t, *np.round(box, 1))
-        window = CropWindow(*(box[:2] + box[2:] / 2), float(exemplar_side(box)), EXEMPLAR)
-        return window.cut(frame), key
+        return exemplar_window(box).cut(frame), key
 
     def _window(self, t: int) -> CropWindow:
         """The search window of frame t: around the true target, or where it was last seen."""
         seen = np.flatnonzero(~np.isnan(self.clip.boxes[: t + 1, 0]))[-1]
-        box = self.clip.boxes[seen]
-        return CropWindow(*(box[:2] + box[2:] / 2), float(search_side(box)), SEARCH)
+        return search_window(self.clip.boxes[seen])
 
     def _sentence(self, t: int, response: np.ndarray) -> str:
         """Where the response is highest, how high, and how high elsewhere."""
