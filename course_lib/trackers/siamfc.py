@@ -13,8 +13,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from course_lib.data.frames import as_frame
 from course_lib.errors import SettingsError
+from course_lib.geometry.frame import as_frame
 from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, exemplar_side
 from course_lib.models.device import Placement, choose_placement
 from course_lib.models.siamfc import SiamFC
