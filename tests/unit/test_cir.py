@@ -20,12 +20,13 @@ from course_lib.models.alexnet import AlexNet
 from course_lib.models.backbones import make_backbone
 from course_lib.models.cir import CIR, PLANS, CIRInception, CIRNetwork
 from course_lib.models.device import Placement
+from course_lib.models.runtime import Embedding, Proposer
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.twins import TwinNetwork
 from course_lib.models.weights import load_network, save_weights
-from course_lib.trackers.siamfc import Embedding, SiamFCTracker
-from course_lib.trackers.siamrpn import Proposer, SiamRPNTracker
+from course_lib.trackers.siamfc import SiamFCTracker
+from course_lib.trackers.siamrpn import SiamRPNTracker
 from course_lib.training.loop import train
 from course_lib.training.settings import TrainSettings, frozen_parts
 from course_lib.training.sources import make_sources

@@ -19,10 +19,10 @@ from course_lib.models.epfl import SiamBroadcastRPN, SiamConcatRPN
 from course_lib.models.heads import HEADS, as_proposals
 from course_lib.models.heads_learned import GlobalConvolution, broadcast_over
 from course_lib.models.resnet import DilatedResNet50, ResNet50, load_torchvision
+from course_lib.models.runtime import fold_all
 from course_lib.models.siamrpn import SiamRPN, box_masks
 from course_lib.models.siamrpnpp import SiamRPNpp, aggregate, middle
 from course_lib.models.weights import load_network, load_siamfc, save_weights
-from course_lib.trackers.siamrpn import fold_all
 
 pytestmark = pytest.mark.slow
 
