@@ -9,9 +9,9 @@ from course_lib import plots
 from course_lib.data.sequence import Sequence
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.boxes import iou
-from course_lib.geometry.windows import CropWindow, exemplar_window, search_window
-from course_lib.trackers.siamfc import SEARCH, Embedding
-from course_lib.trackers.siamrpn import Proposer, with_mask
+from course_lib.geometry.windows import SEARCH, CropWindow, exemplar_window, search_window
+from course_lib.models.runtime import Embedding, Proposer
+from course_lib.trackers.siamrpn import with_mask
 from course_lib.widgets.bench import PictureBench, choice, slider
 
 

@@ -14,9 +14,9 @@ from course_lib import plots
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
 from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_window, search_window
+from course_lib.models.runtime import Embedding
 from course_lib.models.siamfc import SiamFC
 from course_lib.trackers.base import accept_start
-from course_lib.trackers.siamfc import SEARCH, Embedding
 from course_lib.widgets import canvas
 from course_lib.widgets.bench import Bench, choice, slider
 from course_lib.widgets.static import front_end
@@ -214,7 +214,7 @@ def untrained(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = SiamFC(stride, widths)
+        network = SiamFC(stride=stride, widths=widths)
         network.train()
         with torch.no_grad():
             for _ in range(30):
