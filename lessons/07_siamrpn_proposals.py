@@ -442,8 +442,8 @@ losses = {  # value and slope
 }
 figure, axes = plots.new_figure(width=7.5, height=2.7, columns=2)
 for k, (ax, title) in enumerate(zip(axes[0], ("loss", "its slope"), strict=True)):
-    lines = {name: (d, of[k]) for name, of in losses.items()}
-    plots.draw_lines(ax, lines, xlabel="|d|, difference of an offset", title=title)
+    lines = {name: of[k] for name, of in losses.items()}
+    plots.draw_lines(ax, lines, d, xlabel="|d|, difference of an offset", title=title)
     ax.axvspan(0, most, color=plots.NEUTRAL, alpha=0.15)
 axes[0, 0].set_ylim(0, 3)
 words = f"Three losses of an offset and their slopes. The offsets of this pair's positives, at most {most:.2f}, lie where smooth L1 is flat."
@@ -529,17 +529,13 @@ middle = np.array([95.5, 95.5, 64, 64])
 away = np.random.default_rng(0).uniform(-64, 64, (2000, 2))
 chance_level = iou(middle + np.pad(away, ((0, 0), (0, 2))), middle).mean()
 steps = [row["step"] for row in rows]
-curves = {n: (steps, [row[n] for row in rows]) for n in ("loss", "hits", "iou", "fit")}
-last = ", ".join(f"{name} {values[-1]:.2f}" for name, (_, values) in curves.items())
-figure, axes = plots.new_figure(width=8.5, height=2.8, columns=2)
-left, right = axes[0]
-plots.draw_lines(
-    left, {"loss": curves.pop("loss")}, "o", xlabel="step", title="validation loss"
-)
-right.axhline(
-    chance_level, color=plots.NEUTRAL, linestyle=":", label="iou of an average anchor anywhere"
-)
-plots.draw_lines(right, curves, "o", xlabel="step", title="validation", ylim=(0, 1))
+curves = {name: [row[name] for row in rows] for name in ("loss", "hits", "iou", "fit")}
+last = ", ".join(f"{name} {values[-1]:.2f}" for name, values in curves.items())
+figure, ((left, right),) = plots.new_figure(width=8.5, height=2.8, columns=2)
+plots.draw_lines(left, {"loss": curves.pop("loss")}, steps, True, xlabel="step")
+anywhere = "iou of an average anchor anywhere"
+right.axhline(chance_level, color=plots.NEUTRAL, linestyle=":", label=anywhere)
+plots.draw_lines(right, curves, steps, True, xlabel="step", ylim=(0, 1))
 words = f"Validation loss and three measures of a small SiamRPN over {steps[-1]} steps; at the end {last}."
 plots.show(figure, alt=words)
 print(f"after {steps[-1]} steps: {last}; an average anchor placed anywhere: {chance_level:.2f}")

@@ -328,8 +328,7 @@ results = {
     n: {c.name: track(make_tracker(n), c) for c in chosen} for n in ("siamrpn", "siamfc")
 }
 report = Report.from_results(chosen, results)
-figure, words = success_and_precision(report)
-plots.show(figure, alt=words)
+plots.show(*success_and_precision(report))
 show_table(report.overall(), "The same in numbers", ["auc", "precision20", "fps"])
 
 # %% [markdown]
@@ -371,8 +370,7 @@ axes[0, 0].set(xlabel="trial", ylabel="AUC, clips searched on")
 axes[0, 0].legend(fontsize=8)
 places = ["published", "searched"]
 gains = {"searched on": (found[0], best.auc), "not seen": (before, after)}
-lines = {name: (places, values) for name, values in gains.items()}
-plots.draw_lines(axes[0, 1], lines, "o", xlim=(-0.2, 1.2), ylabel="AUC")
+plots.draw_lines(axes[0, 1], gains, places, True, xlim=(-0.2, 1.2), ylabel="AUC")
 said = f"on the clips searched on {trials[0].auc:.3f} → {best.auc:.3f}, on clips not seen {before:.3f} → {after:.3f}"
 words = f"AUC of {len(trials)} settings, and of the published and the best ones: {said}."
 plots.show(figure, alt=words)

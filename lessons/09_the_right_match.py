@@ -461,10 +461,11 @@ lines = {}
 for head in by_profile(smoke=names[:1] + names[3:4], laptop=names[:4], gpu=names):
     kind = {"network": "siamfc"} if head == "siamfc" else {"proposals.head": head}
     rows = train_recipe("train_siamrpn_lesson", small | kind).progress.validation
-    lines[head] = [r["step"] for r in rows], [r["hits"] for r in rows]
+    lines[head] = [row["hits"] for row in rows]
+steps = [row["step"] for row in rows]
 figure, axes = plots.new_figure(width=6, height=2.8)
-plots.draw_lines(axes[0, 0], lines, "o", xlabel="step", ylabel="hits", ylim=(0, 1))
-said = ", ".join(f"{head} {hits[-1]:.2f}" for head, (_, hits) in lines.items())
+plots.draw_lines(axes[0, 0], lines, steps, True, xlabel="step", ylabel="hits", ylim=(0, 1))
+said = ", ".join(f"{head} {hits[-1]:.2f}" for head, hits in lines.items())
 words = f"Share of validation pairs solved while training: at the end {said}. For SiamFC a hit is a peak within 16 pixels, for the others a box with IoU above one half."
 plots.show(figure, alt=words)
 print(f"hits at the end: {said}")
@@ -512,12 +513,12 @@ figure, axes = plots.new_figure(width=9, height=3.2, columns=2)
 said = draw_curves(axes[0, 0], report)
 places = ["EPFL, OTB-2015", "ours, 22 targets"]
 lines = {
-    row["tracker"]: (places, (row["auc"], mean[head]["auc"]))
+    row["tracker"]: (row["auc"], mean[head]["auc"])
     for row, head in zip(
         paper["epfl_otb2015"], ("upchannel", "broadcast", "concat"), strict=True
     )
 }
-plots.draw_lines(axes[0, 1], lines, "o", xlim=(-0.2, 1.2), ylabel="AUC", ylim=(0, 0.7))
+plots.draw_lines(axes[0, 1], lines, places, True, xlim=(-0.2, 1.2), ylabel="AUC", ylim=(0, 0.7))
 words = f"Left: success on 22 real targets, mean of two seeds: {said}. Right: the three networks of the EPFL report, theirs on OTB-2015 and ours side by side."
 plots.show(figure, alt=words)
 print(said)
