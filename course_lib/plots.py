@@ -172,6 +172,22 @@ def show_map(ax: Axes, values: np.ndarray, title: str = "", peak: bool = False, 
     return shown
 
 
+def draw_seeds(ax: Axes, values: Mapping[str, ArrayLike], label: str | None = None) -> None:
+    """Draw figures that several seeds gave: a dot for each, a bar for their mean.
+
+    Args:
+        ax: where.
+        values: those of all seeds by name; the names stand along x.
+        label: of the bars, for a legend.
+    """
+    for k, of_seeds in enumerate(values.values()):
+        places = np.full(len(of_seeds), k)
+        ax.plot(places, of_seeds, "o", color=EXEMPLAR, alpha=0.5, markersize=4)
+    means = [np.mean(of_seeds) for of_seeds in values.values()]
+    ax.plot(means, "_", color=EXEMPLAR, markersize=18, markeredgewidth=2, label=label)
+    ax.set_xticks(range(len(values)), values, fontsize=7)
+
+
 def legend_below(figure: Figure, ax: Axes, columns: int = 3, fontsize: int = 8) -> None:
     """One legend for the whole figure, below it.
 
