@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from course_lib.errors import SettingsError
 from course_lib.geometry.frame import as_frame
-from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, exemplar_side
+from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side
 from course_lib.models.runtime import Embedding, load_embedding
 from course_lib.recipe import Range, Settings, Share
 from course_lib.trackers.base import Tracker, accept_start
@@ -146,7 +146,7 @@ class SiamFCTracker(Tracker):
         frame, box = accept_start(frame, box)
         self.centre = box[:2] + box[2:] / 2  # (2,)
         self.size = box[2:].copy()  # (2,)
-        side = float(exemplar_side(box))
+        side = float(context_side(self.size))
         self.colour = cv2.mean(frame)[:3]
         window = CropWindow(*self.centre, side, EXEMPLAR)
         crop = window.cut(frame, self.colour)  # (127, 127, 3)

@@ -13,7 +13,12 @@ from matplotlib.figure import Figure
 from course_lib import plots
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
-from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_window, search_window
+from course_lib.geometry.windows import (
+    EXEMPLAR,
+    CropWindow,
+    exemplar_window,
+    search_window,
+)
 from course_lib.models.runtime import Embedding
 from course_lib.models.siamfc import SiamFC
 from course_lib.trackers.base import accept_start

@@ -346,7 +346,7 @@ def test_training_moves_just_the_parts_that_are_not_frozen(tmp_path):
         network = (
             SiamFC(backbone="ciresnet16", share=0.0625)
             if stop == 0
-            else train(small(), tmp_path / str(stop), "cpu", stop_at=stop)
+            else train(small(), tmp_path / str(stop), "cpu", stop_at=stop).network
         )
         stages[stop] = kept(network)
     start = kept(
@@ -355,7 +355,7 @@ def test_training_moves_just_the_parts_that_are_not_frozen(tmp_path):
             tmp_path / "still",
             "cpu",
             stop_at=1,
-        )
+        ).network
     )
     for stop, frozen in ((2, 5), (3, 4), (4, 3)):
         same = [bool(torch.equal(x, y)) for x, y in zip(stages[stop], start, strict=True)]
@@ -363,10 +363,10 @@ def test_training_moves_just_the_parts_that_are_not_frozen(tmp_path):
 
 
 def test_thawing_resumes_exactly(tmp_path):
-    whole = train(small(), tmp_path / "whole", "cpu")
+    whole = train(small(), tmp_path / "whole", "cpu").network
     for stop in (1, 2, 3):
         train(small(), tmp_path / "parts", "cpu", stop_at=stop)
-    parts = train(small(), tmp_path / "parts", "cpu")
+    parts = train(small(), tmp_path / "parts", "cpu").network
     for a, b in zip(whole.state_dict().values(), parts.state_dict().values(), strict=True):
         assert torch.equal(a, b)
 

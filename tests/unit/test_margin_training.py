@@ -79,9 +79,9 @@ class TestMargin:
 
     @pytest.mark.parametrize("stop", [1, 2, 3])
     def test_resumes_exactly_while_the_margin_rises(self, tmp_path, stop):
-        straight = train(TINY, tmp_path / "a", "cpu")
+        straight = train(TINY, tmp_path / "a", "cpu").network
         train(TINY, tmp_path / "b", "cpu", stop_at=stop)
-        assert torch.equal(weights(train(TINY, tmp_path / "b", "cpu")), weights(straight))
+        assert torch.equal(weights(train(TINY, tmp_path / "b", "cpu").network), weights(straight))
 
     def test_the_task_is_told_how_much_of_the_training_is_done(self, tmp_path, monkeypatch):
         told, loss = [], MarginTask.loss
