@@ -186,6 +186,7 @@ def draw_seeds(ax: Axes, values: Mapping[str, ArrayLike], label: str | None = No
     means = [np.mean(of_seeds) for of_seeds in values.values()]
     ax.plot(means, "_", color=EXEMPLAR, markersize=18, markeredgewidth=2, label=label)
     ax.set_xticks(range(len(values)), values, fontsize=7)
+    ax.set_xlim(-0.6, len(values) - 0.4)
 
 
 def legend_below(figure: Figure, ax: Axes, columns: int = 3, fontsize: int = 8) -> None:

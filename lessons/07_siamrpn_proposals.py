@@ -22,7 +22,7 @@ import torch.nn.functional as F
 
 from course_lib import plots
 from course_lib.data.benchmarks import load_benchmark
-from course_lib.evaluation.tables import read_measured, show_table
+from course_lib.evaluation.tables import measured_words, read_measured, show_table
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.anchors import overlaps, place_anchors, siamrpn_anchor_sizes
 from course_lib.geometry.boxes import iou
@@ -136,11 +136,15 @@ rows = [
     {
         "h / w": r,
         **{"exact": f"{w:.0f} × {h:.0f}", "area": round(w * h)},
-        **{"public code": f"{cw:.0f} × {ch:.0f}", "its area": cw * ch, "its h / w": ch / cw},
+        **{
+            "public code": f"{cw:.0f} × {ch:.0f}",
+            "its area": round(cw * ch),
+            "its h / w": ch / cw,
+        },
     }
     for r, (w, h), (cw, ch) in zip(ratios, exact, cut, strict=True)
 ]
-show_table(rows, "SiamRPN's anchors, pixels", formats={"its area": ".0f"})
+show_table(rows, "SiamRPN's anchors, pixels", formats=".2f")
 figure, axes = plots.new_figure(width=7, height=3, columns=2)
 for ax, sizes, title in zip(axes[0], (exact, cut), ("exact", "public code"), strict=True):
     for k, (w, h) in enumerate(sizes):
@@ -532,10 +536,10 @@ steps = [row["step"] for row in rows]
 curves = {name: [row[name] for row in rows] for name in ("loss", "hits", "iou", "fit")}
 last = ", ".join(f"{name} {values[-1]:.2f}" for name, values in curves.items())
 figure, ((left, right),) = plots.new_figure(width=8.5, height=2.8, columns=2)
-plots.draw_lines(left, {"loss": curves.pop("loss")}, steps, True, xlabel="step")
+plots.draw_lines(left, {"validation loss": curves.pop("loss")}, steps, True, xlabel="step")
 anywhere = "iou of an average anchor anywhere"
 right.axhline(chance_level, color=plots.NEUTRAL, linestyle=":", label=anywhere)
-plots.draw_lines(right, curves, steps, True, xlabel="step", ylim=(0, 1))
+plots.draw_lines(right, curves, steps, True, xlabel="step", title="validation", ylim=(0, 1))
 words = f"Validation loss and three measures of a small SiamRPN over {steps[-1]} steps; at the end {last}."
 plots.show(figure, alt=words)
 print(f"after {steps[-1]} steps: {last}; an average anchor placed anywhere: {chance_level:.2f}")
@@ -571,14 +575,12 @@ ax.grid(alpha=0.3)
 words = f"Success AUC on 22 real targets, sorted by how much the aspect ratio changes; a line parts the two halves. {'; '.join(said)}."
 plots.show(figure, alt=words)
 print("\n".join(said))
-about = real["measured"]
 seen, card = [], read_card(find_weights("siamrpn"))
 while card:  # each card holds that of the weights it started from
     seen.append(card["pairs"])
     card = card.get("started_from")
-print(
-    f"SiamRPN: {seen[0]:,} pairs, on a backbone that had seen {sum(seen[1:]):,} as a SiamFC; {about['date']}, {about['hardware']}"
-)
+before = f"on a backbone that had seen {sum(seen[1:]):,} as a SiamFC"
+print(f"SiamRPN: {seen[0]:,} pairs, {before}; {measured_words(real)}")
 
 # %% [markdown]
 # Compare the two halves: the gap is smaller where shapes change. Overall SiamFC is ahead; both had few videos and photographs to learn from. SiamFC's match has nothing to learn but φ, and its three sizes are given; proposals have to learn what a box is. A public recipe of this family shows a network 600,000 pairs an epoch, for 20 epochs; trained at such a scale SiamRPN has an AUC of 0.637 on OTB-2015, where SiamFC has 0.582. Lesson 08 tracks with proposals, lesson 09 compares four heads from random weights.

@@ -24,7 +24,7 @@ from course_lib.data.benchmarks import load_benchmark
 from course_lib.evaluation.figures import draw_curves, success_and_precision
 from course_lib.evaluation.otb import track
 from course_lib.evaluation.scores import Report
-from course_lib.evaluation.tables import read_measured, show_table
+from course_lib.evaluation.tables import measured_words, read_measured, show_table
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.boxes import iou
@@ -395,10 +395,7 @@ rows = {name: {**row, **deep["split"][name]} for name, row in report.overall().i
 split = {"right_size": "AUC, true size", "right_place": "AUC, true place"}
 heads = {"auc": "AUC", "precision20": "precision", "fps": "frames/s", **split}
 show_table(rows, "22 real targets", heads)
-about = deep["measured"]
-print(
-    f"SiamRPN: {about['date']}, commit {about['commit']}, {about['hardware']}; weights: {deep['weights']}"
-)
+print(f"SiamRPN: {measured_words(deep)}; weights: {deep['weights']}")
 show_table(paper["otb2015"], "OTB-2015, published", ["tracker", "auc", "precision20"])
 
 # %%

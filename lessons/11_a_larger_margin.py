@@ -773,9 +773,10 @@ rows = [{"trained with": name} for name, *_ in arms]
 for row, (_, arm, variant) in zip(rows, arms, strict=True):
     for group in measured["clips"]:
         for what, head in heads.items():
-            values = list(by_seed(arm, variant, group, what).values())
-            row[f"{group}: {head}"] = f"{np.mean(values):.{1 if what == 'failures' else 3}f}"
-show_table(rows, f"Means over seeds, {measured_words(measured)}")
+            values = by_seed(arm, variant, group, what).values()
+            row[f"{group}: {head}"] = np.mean(list(values))
+caption = f"Means over seeds {sorted({r['seed'] for r in runs})}, {measured_words(measured)}"
+show_table(rows, caption, formats={f"{group}: failures": ".1f" for group in measured["clips"]})
 rows = []
 for r in slides["ablation"]:
     on = (k for k in ("margin", "update", "again", "adapt") if r[k])
