@@ -29,11 +29,11 @@ from course_lib.evaluation.scores import Report
 from course_lib.evaluation.tables import measured_words, read_measured, show_table
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.boxes import iou
-from course_lib.geometry.windows import CropWindow, exemplar_side
+from course_lib.geometry.windows import CropWindow, context_side
+from course_lib.models.runtime import load_embedding
 from course_lib.places import RESULTS
 from course_lib.profile import by_profile
 from course_lib.trackers import make_tracker
-from course_lib.trackers.siamfc import load_embedding
 from course_lib.widgets import WindowBench
 
 clips = load_benchmark("generated-v1")
@@ -301,7 +301,7 @@ class MySiamFC:
         box = np.asarray(box, dtype=float)
         self.centre, self.size = box[:2] + box[2:] / 2, box[2:].copy()
         self.colour = cv2.mean(frame)[:3]
-        side = float(exemplar_side(box))
+        side = float(context_side(box[2:]))
         exemplar = CropWindow(*self.centre, side, 127).cut(frame, self.colour)  # (127, 127, 3)
         self.z = embedding.features(exemplar[None])  # (1, C, 6, 6)
         self.side = self.first = side * 255 / 127
