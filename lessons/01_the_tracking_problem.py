@@ -550,7 +550,8 @@ plots.show(
 # **Predict first:** will TRE come out above or below OPE for template matching? And SRE?
 
 # %%
-from course_lib.evaluation.otb import pool, score_sequence, sre, sre_boxes, tre
+from course_lib.evaluation.otb import pool, score_sequence
+from course_lib.evaluation.tre_sre import sre, sre_boxes, tre
 
 subject = in_memory(clips["gen-13-turning"])
 height, width = subject.frames[0].shape[:2]

@@ -26,7 +26,8 @@ from course_lib import plots
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.frames import ArrayFrames
 from course_lib.evaluation.metrics import auc
-from course_lib.evaluation.otb import pool, score_sequence, sre, track, tre
+from course_lib.evaluation.otb import pool, score_sequence, track
+from course_lib.evaluation.tre_sre import sre, tre
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.windows import CropWindow, exemplar_side

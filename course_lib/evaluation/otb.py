@@ -25,6 +25,7 @@ from course_lib.evaluation.results import Result
 from course_lib.geometry.boxes import as_boxes, centre_error, iou, is_valid, normalised_centre_error
 from course_lib.trackers.base import Tracker
 
+
 @dataclass(frozen=True, eq=False)
 class SequenceScore:
     """Curves of one sequence.

@@ -8,11 +8,12 @@ import pytest
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import DataError
 from course_lib.evaluation import figures
-from course_lib.evaluation.otb import track, tre
+from course_lib.evaluation.otb import track
 from course_lib.evaluation.report import make_report
 from course_lib.evaluation.results import Result, write_result
 from course_lib.evaluation.scores import Report
 from course_lib.evaluation.tables import markdown_table, read_measured, to_json, to_markdown
+from course_lib.evaluation.tre_sre import tre
 from course_lib.places import RESULTS
 from course_lib.trackers import make_tracker
 
