@@ -24,9 +24,10 @@ import numpy as np
 from course_lib import plots
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.evaluation import figures
-from course_lib.evaluation.otb import sre, track, tre
+from course_lib.evaluation.otb import track
 from course_lib.evaluation.scores import Report
 from course_lib.evaluation.tables import measured_words, read_measured, show_table
+from course_lib.evaluation.tre_sre import sre, tre
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.windows import CropWindow, context_side
