@@ -15,7 +15,6 @@ from course_lib.evaluation.results import Result, write_result
 from course_lib.evaluation.scores import Report
 from course_lib.evaluation.tables import markdown_table, read_measured, to_json, to_markdown
 from course_lib.evaluation.tre_sre import tre
-from course_lib.evaluation.tre_sre import tre
 from course_lib.places import RESULTS
 from course_lib.trackers import make_tracker
 
