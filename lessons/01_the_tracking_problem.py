@@ -506,7 +506,7 @@ print("template matching is worst at:", OTB_ATTRIBUTES[min(by_tag, key=by_tag.ge
 # **Predict first:** will TRE come out above or below OPE for template matching? And SRE?
 
 # %%
-from course_lib.evaluation.otb import sre, sre_boxes, tre
+from course_lib.evaluation.tre_sre import sre, sre_boxes, tre
 
 subject = clips["gen-13-turning"].loaded()
 height, width = subject.frames[0].shape[:2]

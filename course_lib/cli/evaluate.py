@@ -11,12 +11,20 @@ from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.sequence import Benchmark
 from course_lib.errors import CourseError, SettingsError
 from course_lib.evaluation.kept import check_kept
-from course_lib.evaluation.layouts import run_paths
-from course_lib.evaluation.report import got10k_scores, make_report, vot_scores
-from course_lib.evaluation.results import SUPERVISED
-from course_lib.evaluation.runner import PROTOCOLS, TrackerSpec, evaluate
-from course_lib.evaluation.tables import scores_table, sequence_table, to_markdown, vot_table
-from course_lib.evaluation.vot import accuracy, read_supervised
+from course_lib.evaluation.protocols import PROTOCOLS, protocol_named
+from course_lib.evaluation.report import (
+    got10k_scores,
+    make_report,
+    vot_scores,
+    vot_scores_by_sequence,
+)
+from course_lib.evaluation.runner import TrackerSpec, evaluate
+from course_lib.evaluation.tables import (
+    markdown_table,
+    scores_table,
+    sequence_table,
+    to_markdown,
+)
 from course_lib.places import RUNS
 from course_lib.recipe import parse_overrides
 from course_lib.trackers import TRACKER_NAMES, tracker_class
@@ -96,7 +104,7 @@ def add_benchmark_arguments(parser: argparse.ArgumentParser, more: str = "") -> 
         type=some_path,
         help="where results are kept; default: runs/results in the project",
     )
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="ope")
+    parser.add_argument("--protocol", choices=list(PROTOCOLS), default="ope")
     parser.add_argument(
         "--per-sequence", action="store_true", help="print the scores of each sequence as well"
     )
@@ -167,18 +175,12 @@ def tables(
     """
     chosen = (results, benchmark, trackers, protocol)
     notes = check_kept(*chosen) if layout == "course" else []
-    told = "".join(f"\n{note}\n" for note in notes)
-    if protocol in SUPERVISED:
-        return _supervised_tables(*chosen, layout, per_sequence) + told
-    report = make_report(*chosen, layout)
-    text = to_markdown(report)
-    if benchmark.name.startswith("got10k") and protocol == "ope":
-        scores = got10k_scores(results, benchmark, trackers, layout)
-        text += "\nGOT-10k:\n\n" + scores_table(scores)
-    return text + ("\n" + sequence_table(report) if per_sequence else "") + told
+    of_protocol = _curves_tables if protocol_named(protocol).by_curves else _score_tables
+    text = of_protocol(*chosen, layout, per_sequence)
+    return text + "".join(f"\n{note}\n" for note in notes)
 
 
-def _supervised_tables(
+def _curves_tables(
     results: Path,
     benchmark: Benchmark,
     trackers: list[str],
@@ -186,19 +188,31 @@ def _supervised_tables(
     layout: str,
     per_sequence: bool,
 ) -> str:
-    """VOT's scores, and with `per_sequence` those of each sequence alone, a mean over its runs."""
-    rule = "" if protocol == "vot" else ", in real time"
-    scores = vot_scores(results, benchmark, trackers, protocol, layout)
-    text = f"**{benchmark.name}**, VOT supervised{rule}\n\n" + vot_table(scores)
-    if not per_sequence:
-        return text
-    text += "\n| sequence | tracker | accuracy | failures |\n|---|---|---|---|\n"
-    for sequence in benchmark:
-        for tracker in trackers:
-            paths = run_paths(layout, results, benchmark.name, tracker, sequence.name, protocol)
-            runs = [read_supervised(path, sequence) for path in paths]
-            failures = sum(run.failures for run in runs) / len(runs)
-            text += f"| {sequence.name} | {tracker} | {accuracy(runs):.3f} | {failures:g} |\n"
+    """The tables of a report, and GOT-10k's own scores for what its toolkit would score."""
+    report = make_report(results, benchmark, trackers, protocol, layout)
+    text = to_markdown(report)
+    if benchmark.name.startswith("got10k") and PROTOCOLS[protocol].experiment:
+        scores = got10k_scores(results, benchmark, trackers, layout)
+        text += "\nGOT-10k:\n\n" + scores_table(scores)
+    return text + ("\n" + sequence_table(report) if per_sequence else "")
+
+
+def _score_tables(
+    results: Path,
+    benchmark: Benchmark,
+    trackers: list[str],
+    protocol: str,
+    layout: str,
+    per_sequence: bool,
+) -> str:
+    """The table of a protocol's own scores, and with `per_sequence` some for each sequence alone."""
+    row, chosen = PROTOCOLS[protocol], (results, benchmark, trackers, protocol, layout)
+    table = scores_table(vot_scores(*chosen), row.columns)
+    text = f"**{benchmark.name}**, {row.title}\n\n{table}\n{row.note}\n"
+    if per_sequence:
+        heads = ["sequence", "tracker", *row.brief]
+        rows = vot_scores_by_sequence(*chosen)
+        text += "\n" + markdown_table(rows, heads, {"failures": "g"})
     return text
 
 

@@ -14,10 +14,11 @@ from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.sequence import Benchmark
 from course_lib.errors import MissingDataError, SettingsError
 from course_lib.evaluation import published
+from course_lib.evaluation.export import export_results
 from course_lib.evaluation.kept import check_kept
-from course_lib.evaluation.layouts import LAYOUTS, export_results
+from course_lib.evaluation.layouts import LAYOUTS
+from course_lib.evaluation.protocols import PROTOCOLS
 from course_lib.evaluation.report import make_report
-from course_lib.evaluation.results import SUPERVISED
 from course_lib.evaluation.scores import Report
 from course_lib.evaluation.tables import to_markdown, write_markdown, write_report
 from course_lib.files import plain_name
@@ -71,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     text = tables(*chosen, arguments.per_sequence)
     print(text)
     out = _out(arguments, benchmark.name)
-    if arguments.protocol in SUPERVISED:  # no curves to draw: its scores are the table
+    if not PROTOCOLS[arguments.protocol].by_curves:  # no curves to draw: its scores are the table
         print(f"wrote {write_markdown(text, out)}")
         return 0
     return _write(make_report(*chosen), out)

@@ -149,9 +149,10 @@ def failure_gallery(
         overlap = iou(results[sequence.name].boxes, sequence.boxes)  # (T,)
         lost = np.flatnonzero(overlap < 0.2)
         t = int(lost[0]) if len(lost) else int(np.nanargmin(overlap))
-        moments.append(f"{sequence.name}, frame {t}")
-        found = results[sequence.name].boxes[t]
-        plots.show_frame(ax, sequence.frames[t], moments[-1], sequence.boxes[t], found)
+        moment = f"AUC {auc(scores[sequence].success):.2f}, frame {t}"
+        moments.append(f"{sequence.name}, {moment}")
+        found, title = results[sequence.name].boxes[t], f"{sequence.name}\n{moment}"
+        plots.show_frame(ax, sequence.frames[t], title, sequence.boxes[t], found)
     return figure, (
         "Frames in which the tracker has just lost its target, or overlaps it least, with the true "
         f"and the tracker's box: {'; '.join(moments)}."

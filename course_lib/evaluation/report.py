@@ -7,18 +7,18 @@ A report is computed from result files and the benchmark's truth alone, ours or 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import DataError, MissingDataError, SettingsError
-from course_lib.evaluation.eao import eao, interval
 from course_lib.evaluation.got10k import ao_sr
 from course_lib.evaluation.kept import check_kept
 from course_lib.evaluation.layouts import read_passes, run_paths
+from course_lib.evaluation.protocols import PROTOCOLS, protocol_named
 from course_lib.evaluation.records import Run
-from course_lib.evaluation.results import Result, read_result
+from course_lib.evaluation.results import Result
 from course_lib.evaluation.rules import rule_of
 from course_lib.evaluation.scores import Report, TrackerScores
-from course_lib.evaluation.vot import accuracy, averages_by_length, read_supervised, robustness
 from course_lib.geometry.boxes import is_valid
 
 
@@ -35,14 +35,17 @@ def make_report(
         root: the folder of results.
         benchmark: what they are of.
         trackers: names of their folders.
-        protocol: "ope", "realtime", "tre" or "sre".
+        protocol: one scored by curves, see `protocols.PROTOCOLS`.
         layout: how the results are laid out, a name in `layouts.LAYOUTS`.
 
     Raises:
         MissingDataError: naming every run without results.
         DataError: if a result does not fit its sequence or was measured on other data (see
             `kept.check_kept`), or the benchmark's truth is withheld.
+        SettingsError: for a protocol that is not scored by curves.
     """
+    if not protocol_named(protocol).by_curves:
+        raise SettingsError(f"protocol {protocol!r} is not scored by curves; see `vot_scores`")
     _check(root, benchmark, trackers, protocol, layout)
     rule, missing, scores = rule_of(benchmark.name), [], {}
     for tracker in trackers:
@@ -73,40 +76,47 @@ def vot_scores(
     protocol: str = "vot",
     layout: str = "course",
 ) -> dict[str, dict[str, float]]:
-    """VOT's scores by tracker from supervised runs, best EAO first; repetitions are averaged.
+    """The scores of a protocol that is not scored by curves, by tracker, the best first.
 
     Args:
         root, benchmark, trackers, layout: as in `make_report`.
-        protocol: "vot" or "vot-realtime".
+        protocol: "vot" or "vot-realtime", or another that has a `score`.
 
     Returns:
-        Accuracy, failures and reliability pooled over frames (`robustness`) and weighted by length
-        (`averages_by_length`), EAO and its interval of lengths.
+        By tracker the protocol's `columns`; of VOT's see `eao.supervised_scores`.
 
     Raises:
         MissingDataError: if a run is missing; DataError if a file is not one.
     """
+    row, table = protocol_named(protocol), {}
     if layout == "course":
         check_kept(root, benchmark, trackers, protocol, sums=False)
-    low, high = interval(benchmark.name, [len(sequence) for sequence in benchmark])
-    table = {}
     for tracker in trackers:
-        groups = []
-        for s in benchmark:
-            paths = run_paths(layout, root, benchmark.name, tracker, s.name, protocol)
-            groups.append([read_supervised(path, s) for path in paths])
-        runs = [run for group in groups for run in group]
-        pooled = robustness(runs)
-        pooled["failures"] *= len(groups) / len(runs)  # of one run on each sequence
-        table[tracker] = {
-            "accuracy": accuracy(runs),
-            **pooled,
-            **averages_by_length(groups),
-            "eao": eao(runs, low, high),
-            "low": low,
-            "high": high,
-        }
-    return dict(sorted(table.items(), key=lambda item: -item[1]["eao"]))
+        runs = [_runs(root, benchmark, tracker, s, protocol, layout) for s in benchmark]
+        table[tracker] = row.score(runs, benchmark)
+    return dict(sorted(table.items(), key=lambda item: -item[1][row.best]))
+
+
+def vot_scores_by_sequence(
+    root: Path,
+    benchmark: Benchmark,
+    trackers: list[str],
+    protocol: str = "vot",
+    layout: str = "course",
+) -> list[dict[str, str | float]]:
+    """The scores of `vot_scores` that are shown for each sequence alone, a row for each tracker on it.
+
+    Args:
+        root, benchmark, trackers, protocol, layout: as in `vot_scores`.
+    """
+    row, table = protocol_named(protocol), []
+    for sequence in benchmark:
+        for tracker in trackers:
+            runs = _runs(root, benchmark, tracker, sequence, protocol, layout)
+            scores = row.score([runs], benchmark)
+            brief = {column: scores[column] for column in row.brief}
+            table.append({"sequence": sequence.name, "tracker": tracker, **brief})
+    return table
 
 
 def got10k_scores(
@@ -151,19 +161,29 @@ def _passes(
     root: Path, benchmark: Benchmark, tracker: str, sequence: Sequence, protocol: str, layout: str
 ) -> list[tuple[int, Result]]:
     """The passes of a protocol on one sequence, each with the frame it starts on."""
-    if protocol == "ope":
-        return [(0, result) for result in read_passes(layout, root, benchmark, tracker, sequence)]
+    row = PROTOCOLS[protocol]
+    if row.experiment is not None:
+        found = read_passes(layout, root, benchmark, tracker, sequence, protocol)
+        return [(0, result) for result in found]
     if layout != "course":
         raise SettingsError(
             f"protocol {protocol!r} is read from the course's own results alone; leave --layout out"
         )
     passes = []
-    for path in Run(root, benchmark, tracker, sequence, protocol).files:
-        start = int(path.stem.rsplit("-", 1)[1]) if protocol == "tre" else 0
-        result = read_result(path, benchmark.first_pixel)
+    files = Run(root, benchmark, tracker, sequence, protocol).files
+    for path, start in zip(files, row.starts(sequence).values(), strict=True):
+        result = row.read(path, sequence, benchmark.first_pixel)
         _check_length(path, result, sequence, start)
         passes.append((start, result))
     return passes
+
+
+def _runs(
+    root: Path, benchmark: Benchmark, tracker: str, sequence: Sequence, protocol: str, layout: str
+) -> list[Any]:
+    """The repetitions of a protocol's run on one sequence."""
+    paths = run_paths(layout, root, benchmark.name, tracker, sequence.name, protocol)
+    return [PROTOCOLS[protocol].read(path, sequence, benchmark.first_pixel) for path in paths]
 
 
 def _check_length(path: Path, result: Result, sequence: Sequence, start: int) -> None:

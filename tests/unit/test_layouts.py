@@ -11,10 +11,12 @@ from course_lib.cli import main
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import CourseError, DataError, MissingDataError, SettingsError
-from course_lib.evaluation.layouts import LAYOUTS, export_results, read_passes, run_paths
+from course_lib.evaluation.export import export_results
+from course_lib.evaluation.layouts import LAYOUTS, read_passes, run_paths
+from course_lib.evaluation.records import Run
 from course_lib.evaluation.region_files import read_regions
 from course_lib.evaluation.report import got10k_scores, make_report, vot_scores
-from course_lib.evaluation.results import Result, result_path, supervised_path, write_result
+from course_lib.evaluation.results import Result, result_path, write_result
 from course_lib.evaluation.vot import run_supervised, write_supervised
 from course_lib.trackers import make_tracker
 
@@ -40,7 +42,7 @@ def results(tmp_path, benchmark):
         result = Result(np.tile(s.boxes[0], (T, 1)), np.full(T, 0.01))
         write_result(result_path(root, "little", "still", s.name), result, first_pixel=1)
         run = run_supervised(lambda: make_tracker("stay-put"), s)
-        write_supervised(supervised_path(root, "little", "still", s.name), run)
+        write_supervised(Run(root, benchmark, "still", s, "vot").files[0], run)
     return root
 
 

@@ -13,7 +13,8 @@ from PIL import Image
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.generated import SPECS, make_clip
 from course_lib.errors import DataError, SettingsError
-from course_lib.evaluation.layouts import export_results, read_passes
+from course_lib.evaluation.export import export_results
+from course_lib.evaluation.layouts import read_passes
 from course_lib.evaluation.otb import track
 from course_lib.evaluation.report import got10k_scores, make_report
 from course_lib.evaluation.results import result_path, write_result
