@@ -49,7 +49,8 @@ class Tracker(ABC):
 
 
 def accept_start(frame: np.ndarray, box: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """The frame and the box a tracker starts on, checked: the first line of every `init`.
+    """The frame (H, W, 3) and the box (4,) a tracker starts on, checked: the first line of every
+    `init`.
 
     A grey frame becomes three equal channels. A box that reaches beyond the frame is kept as it is:
     targets do stand half outside. Raises DataError for a box with NaN, without area, wholly
