@@ -1,8 +1,9 @@
 """SiamMargin in small: SiamFC with a correlation that is a cosine, trained with a margin, so that
 its exemplar may be updated.
 
-The VOT2019-RT winner supervised the correlation map below a SiamRPN++ head (for that see
-`training.settings.MarginSettings`); here the map itself is the answer.
+The winner of VOT2019's real-time challenge (Kristan et al., 2019, appendix) supervised the
+correlation map below a SiamRPN++ head (for that see `training.settings.MarginSettings`); here the
+map itself is the answer.
 """
 
 from __future__ import annotations
