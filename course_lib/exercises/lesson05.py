@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from course_lib.data import pairs, pairs_video
+from course_lib.data import pairs_cut, pairs_video
 from course_lib.exercises.compare import as_array, as_number, require_close, same
 from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
@@ -62,7 +62,7 @@ def examine_pair(answer, reference, rng) -> None:
         )
 
 
-@check("training.shift", reference=pairs.shifted_centre)
+@check("training.shift", reference=pairs_cut.shifted_centre)
 def examine_shift(answer, reference, rng) -> None:
     """Centre of a search window beside the target's."""
     box, shift, scale = np.array([40.0, 60.0, 30.0, 50.0]), 4.0, 0.5
