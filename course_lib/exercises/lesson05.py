@@ -14,7 +14,7 @@ from course_lib.exercises.compare import as_array, as_number, require_close, sam
 from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
 from course_lib.models.losses import peak_distance
-from course_lib.training import monitor, settings, step
+from course_lib.training import monitor, step
 
 
 @check("training.pair", reference=pairs_video.sample_two_frames)
@@ -93,7 +93,7 @@ def examine_shift(answer, reference, rng) -> None:
         raise Wrong("you shift to one side only: draw between −shift and +shift")
 
 
-@check("training.rate", reference=settings.learning_rate)
+@check("training.rate", reference=step.learning_rate)
 def examine_rate(answer, reference, rng) -> None:
     """Geometric schedule."""
     steps, start, end = 50, 1e-2, 1e-5

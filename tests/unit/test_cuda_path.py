@@ -23,7 +23,6 @@ from course_lib.data.frames import ArrayFrames
 from course_lib.data.loader import PairBatch
 from course_lib.data.sequence import Sequence
 from course_lib.evaluation.lockstep import track_in_lockstep
-from course_lib.geometry.windows_torch import cut_batch
 from course_lib.models.device import Placement
 from course_lib.models.runtime import Embedding, Proposer, fold_all
 from course_lib.models.siammargin import SiamMargin
@@ -76,7 +75,7 @@ RECIPES = {
         network="siamrpn++",
         search=255,
         widths=NARROW,
-        proposals=ProposalSettings(trunk="alexnet", channels=8),
+        proposals=ProposalSettings(channels=8),
     ),
     "siamrpn++ on resnet50": TrainSettings(
         network="siamrpn++", search=255, proposals=ProposalSettings(channels=16)
@@ -151,7 +150,7 @@ def test_a_training_step_stays_on_the_gpu_and_never_waits_for_it(name, bf16, gpu
     settings = RECIPES[name]
     placement = Placement(CUDA, bf16)
     task = make_task(settings)
-    built = task.build()
+    built = task.network
     pairs = batch_of(settings.search)
     with gpu:
         network = placement.network(built).train()
@@ -187,13 +186,6 @@ def test_the_guard_sees_what_is_left_on_the_cpu(gpu):
             network(torch.zeros(2, 3, device=CUDA))
 
 
-def test_windows_of_a_batch_are_cut_where_the_frames_are(gpu):
-    with gpu:
-        frames = torch.zeros(B, 3, 60, 80, dtype=torch.uint8, device=CUDA)
-        crops = cut_batch(frames, torch.zeros(B, 2), torch.ones(B), 31)
-    assert crops.device == CUDA and crops.shape == (B, 3, 31, 31)
-
-
 FRAME = np.full((120, 160, 3), 90, np.uint8)
 BOX = np.array([60.0, 40, 30, 40])
 
@@ -202,14 +194,14 @@ def trackers_on_the_gpu(kind: str, bf16: bool, gpu, monkeypatch):
     """How to make trackers that share one network; its batch norms are folded before it is moved."""
     placement = Placement(CUDA, bf16)
     if kind in SIMILARITY:
-        made = make_task(RECIPES[kind]).build().eval()
+        made = make_task(RECIPES[kind]).network.eval()
         backbone = made.backbone.folded()
         monkeypatch.setattr(type(made.backbone), "folded", lambda _: backbone)
         with gpu:
             shared = Embedding(made, placement)
         tracker = SiamMarginTracker if isinstance(made, SiamMargin) else SiamFCTracker
         return lambda: tracker(embedding=shared)
-    folded = fold_all(make_task(RECIPES[kind]).build())
+    folded = fold_all(make_task(RECIPES[kind]).network)
     monkeypatch.setattr("course_lib.models.runtime.fold_all", lambda network: network)
     with gpu:
         shared = Proposer(folded, placement)
