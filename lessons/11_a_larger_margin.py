@@ -881,18 +881,18 @@ print(f"slides: {100 * slides['extra_time_of_update']:.2f} %")
 # ### Are the maps better?
 
 # %%
-rows = {}
+rows, heads = {}, {"on target": "on_target", "lead": "lead", "PSR": "psr"}
 for arm in dict.fromkeys(r["arm"] for r in runs):
     mine = [r["distortion"] for r in runs if r["arm"] == arm]
     for what in ("map", "score"):
         if f"generated {what}" in mine[0]:
-            row = rows[arm if what == "map" else f"{arm}: its score"] = {}
-            for group in ("generated", "look-alikes"):
-                for key in ("on_target", "lead", "psr"):
-                    row[f"{group}: {key}"] = np.mean([d[f"{group} {what}"][key] for d in mine])
-names = {"on_target": "on target", "lead": "lead", "psr": "PSR"}
-heads = {key: key.split(": ")[0] + ": " + names[key.split(": ")[1]] for key in row}
-show_table(rows, "The maps, on look-alikes generated and real", heads, ".2f", "trained with")
+            rows[arm if what == "map" else f"{arm}: its score"] = {
+                f"{group}: {head}": np.mean([d[f"{group} {what}"][key] for d in mine])
+                for group in ("generated", "look-alikes")
+                for head, key in heads.items()
+            }
+caption = "The maps, on look-alikes generated and real"
+show_table(rows, caption, formats=".2f", first="trained with")
 
 figure, axes = plots.new_figure(width=9.6, height=2.6, columns=3, sharey=True)
 for ax, arm in zip(axes[0], ("cosine", "margin", "siamrpn++ with map"), strict=True):
