@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from course_lib.data.loader import PairBatch
 from course_lib.errors import SettingsError
 from course_lib.geometry.anchors import decode, overlaps
+from course_lib.models.backbone import Backbone
 from course_lib.models.backbones import backbone_arguments
 from course_lib.models.device import sent
 from course_lib.models.losses import balanced_logistic_loss, pair_labels, peak_distance
@@ -20,7 +21,7 @@ from course_lib.models.networks import build
 from course_lib.models.proposals import LOSSES, Proposals, assign, chances, draw_anchors
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.siamrpn import box_masks
-from course_lib.models.weights import load_network
+from course_lib.models.weights import find_weights, load_network
 from course_lib.training.settings import MAPS, TrainSettings
 
 # of the cosines below a proposal head, whose features can move to either side of it
@@ -268,6 +269,11 @@ def begin_with(network: nn.Module, settings: TrainSettings) -> None:
 
     Raises SettingsError if the backbones differ.
     """
+    path = find_weights(settings.start_from)
+    backbones = [m for m in network.children() if isinstance(m, Backbone)]
+    public = path.suffix != ".safetensors"
+    if any([public and b.load_classifier(path) for b in backbones]):  # noqa: C419 (each of them)
+        return
     given = load_network(settings.start_from)
     if given.about == network.about:
         network.load_state_dict(given.state_dict())
