@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from itertools import chain, pairwise
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -47,6 +48,11 @@ class Backbone(nn.Module):
     def levels(self, image: Tensor) -> list[Tensor]:
         """The maps that a network may read, from shallow to deep; the last is φ."""
         return [self(image)]
+
+    def load_classifier(self, path: Path) -> bool:
+        """Fill it with public weights of the classifier it was taken from; False, and nothing is
+        read, where none are known."""
+        return False
 
     @property
     def level_channels(self) -> tuple[int, ...]:
@@ -92,7 +98,7 @@ class Backbone(nn.Module):
 
     def start(self) -> None:
         """Normal weights with variance 2 / fan-out, no bias: He's rule (He et al., 2015, section
-        2.2), the "improved Xavier" of SiamFC (section 3.3)."""
+        2.2), the "improved Xavier" of SiamFC."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

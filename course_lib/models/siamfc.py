@@ -1,7 +1,7 @@
 """SiamFC (Bertinetto et al., 2016): the same embedding for exemplar and search image, then one
 cross-correlation.
 
-f(z, x) = gain · (φ(z) ⋆ φ(x)) + b, with b the same everywhere (equation 1 of the paper).
+f(z, x) = gain · (φ(z) ⋆ φ(x)) + b, with b the same everywhere (section 2.1 of the paper).
 """
 
 from __future__ import annotations
