@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from course_lib.errors import SettingsError
+from course_lib.models.backbone import Backbone
 from course_lib.models.networks import build
-from course_lib.models.weights import load_network
+from course_lib.models.weights import find_weights, load_network
 
 if TYPE_CHECKING:
     from course_lib.training.settings import TrainSettings
@@ -63,8 +64,8 @@ def build_seeded(settings: TrainSettings, make: Callable[[], nn.Module]) -> nn.M
 
 
 def begin_with(network: nn.Module, weights: str) -> None:
-    """Fill a network with weights there are: with all of them, or with those of the backbone if the
-    rest differs.
+    """Fill a network with weights there are: with all of them, with those of the backbone if the
+    rest differs, or with public ones of a classifier that the backbone was taken from.
 
     Args:
         network: as the recipe wants it.
@@ -73,6 +74,10 @@ def begin_with(network: nn.Module, weights: str) -> None:
     Raises:
         SettingsError: their backbone is another.
     """
+    path = find_weights(weights)
+    backbones = [part for part in network.children() if isinstance(part, Backbone)]
+    if path.suffix != ".safetensors" and any([b.load_classifier(path) for b in backbones]):
+        return
     given = load_network(weights)
     if given.about == network.about:
         network.load_state_dict(given.state_dict())
