@@ -42,7 +42,7 @@ class SiamMargin(SiamFC):
             return cosine_correlate(z.float(), x.float())
 
     def forward(self, exemplar: Tensor, search: Tensor) -> CosineMap:
-        """Cosines of pictures, and the threshold."""
+        """Cosines (B, n, n) of images, and the threshold ()."""
         return CosineMap(super().forward(exemplar, search), self.threshold)
 
 
