@@ -46,7 +46,7 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
     def levels(self, image: Tensor) -> list[Tensor]:
-        """The maps (B, C, s, s) that a network may read, from shallow to deep; the last is φ."""
+        """The maps (B, C, n, n) that a network may read, from shallow to deep; the last is φ."""
         return [self(image)]
 
     def load_classifier(self, path: Path) -> bool:
