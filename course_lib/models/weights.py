@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from course_lib.errors import DataError, MissingDataError
-from course_lib.files import read_json, whole_file, write_whole
+from course_lib.files import json_lines, read_json, whole_file, write_whole
 from course_lib.lookup import load
 from course_lib.models.networks import build, network_class
 from course_lib.models.tensors import fill
