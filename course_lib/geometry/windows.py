@@ -50,15 +50,26 @@ def crop_matrix(cx: float, cy: float, side: float, size: int) -> np.ndarray:
     """(2, 3) affine map from pixel numbers (column, row, 1) of a crop to pixel numbers of the
     frame, as warps want it.
 
-    Pixel k has its centre at k + 0.5 in either picture: crop pixel k is frame pixel (k + 0.5) ·
+    Pixel k has its centre at k + 0.5 in either image: crop pixel k is frame pixel (k + 0.5) ·
     step + corner − 0.5.
+
+    Args:
+        cx: centre of the square, frame pixels from the left.
+        cy: from the top.
+        side: of the square, frame pixels.
+        size: pixels a side of the crop.
     """
     return patch_matrix((cx, cy), (side, side), (size, size))
 
 
 def patch_matrix(centre: ArrayLike, size: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
-    """`crop_matrix` (2, 3) of a rectangle: centre (x, y) and size (w, h) in frame pixels, shown at
-    `shape` (h, w)."""
+    """`crop_matrix` (2, 3) of a rectangle.
+
+    Args:
+        centre: (x, y) in frame pixels.
+        size: (w, h) in frame pixels.
+        shape: (h, w) of the patch, pixels.
+    """
     size = np.asarray(size, dtype=np.float64)
     step = size / shape[::-1]  # (2,) frame pixels per patch pixel
     left, top = np.asarray(centre) - size / 2 + 0.5 * step - 0.5
@@ -72,7 +83,9 @@ def cut_patch(
     it.
 
     Args:
-        centre: (x, y) in frame pixels; size: (w, h) in frame pixels.
+        frame: (H, W) or (H, W, C).
+        centre: (x, y) in frame pixels.
+        size: (w, h) in frame pixels.
         shape: (h, w) of the patch. Where it is less than half the size, pixels are averaged:
             bilinear interpolation alone would skip some.
     """

@@ -75,9 +75,10 @@ def begin_with(network: nn.Module, weights: str) -> None:
         SettingsError: their backbone is another.
     """
     path = find_weights(weights)
-    backbones = [part for part in network.children() if isinstance(part, Backbone)]
-    if path.suffix != ".safetensors" and any([b.load_classifier(path) for b in backbones]):
-        return
+    if path.suffix != ".safetensors":
+        backbones = [part for part in network.children() if isinstance(part, Backbone)]
+        if any([backbone.load_classifier(path) for backbone in backbones]):  # noqa: C419 (each)
+            return
     given = load_network(weights)
     if given.about == network.about:
         network.load_state_dict(given.state_dict())
@@ -85,7 +86,8 @@ def begin_with(network: nn.Module, weights: str) -> None:
     differ = f"start_from {weights!r} is {given.about}; the recipe wants {network.about}"
     if not all("backbone" in n.about for n in (network, given)):
         raise SettingsError(
-            f"{differ}, whose parts it has not. Start from a network of the same kind, or from none."
+            f"{differ}, whose parts it has not. Start from a network of the same kind, or from "
+            "none."
         )
     wanted, there = network.backbone.state_dict(), given.backbone.state_dict()
     common = {n: t for n, t in there.items() if n in wanted and wanted[n].shape == t.shape}
