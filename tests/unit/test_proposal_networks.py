@@ -24,8 +24,8 @@ from course_lib.models.runtime import fold_all
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.siamrpnpp import SiamRPNpp, aggregate, middle
 from course_lib.models.weights import load_network, load_siamfc, save_weights
+from course_lib.training.first_weights import first_network
 from course_lib.training.settings import TrainSettings
-from course_lib.training.tasks import begin_with, new_network
 
 pytestmark = pytest.mark.slow
 
@@ -362,8 +362,7 @@ class TestResNet50:
         settings = TrainSettings(
             network=network, search=255, start_from=str(tmp_path / "resnet50.pth")
         )
-        made = new_network(settings)
-        begin_with(made, settings)
+        made = first_network(settings)
         backbones = [m for m in made.children() if isinstance(m, ResNet50)]
         assert len(backbones) == (2 if network == "siambroadcastrpn" else 1)
         for backbone in backbones:

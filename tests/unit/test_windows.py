@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib.errors import DataError
-from course_lib.geometry.windows import CropWindow, context_side, cut_patch, search_side
+from course_lib.geometry.patches import cut_patch
+from course_lib.geometry.windows import CropWindow, context_side, search_side
 
 some = settings(deadline=None, max_examples=50)
 place = st.floats(-300, 300)
