@@ -94,10 +94,16 @@ def _number(word: str) -> float:
 
 
 def read_json(path: Path, remedy: str, kind: type = dict) -> Any:
-    """What a JSON file holds, a `kind` (dict or list).
+    """What a JSON file holds.
 
-    Raises MissingDataError if there is no such file, DataError if it is damaged or holds something
-    else; both end in `remedy`, what to do next.
+    Args:
+        path: of the file.
+        remedy: what to do next, the end of either message.
+        kind: of what it should hold: dict or list.
+
+    Raises:
+        MissingDataError: if there is no such file.
+        DataError: if it is damaged or holds something else.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -140,6 +146,19 @@ def write_whole(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+
+
+def json_lines(value: object) -> str:
+    """A value as JSON to read: a line for each key, and one for each row of a table (a list or
+    dictionary of plain values that fits in a line)."""
+    text = json.dumps(value, indent=1)
+    innermost = re.compile(r"([\[{])\n\s*([^\[\]{}]*?)\n\s*([\]}])")  # holds no other
+
+    def on_one_line(found: re.Match[str]) -> str:
+        short = found[1] + re.sub(r"\n\s*", " ", found[2]) + found[3]
+        return short if len(short) <= 90 else found[0]
+
+    return innermost.sub(on_one_line, text) + "\n"
 
 
 def plain_name(name: str, what: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from itertools import chain, pairwise
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -45,8 +46,13 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
     def levels(self, image: Tensor) -> list[Tensor]:
-        """The maps (B, C, s, s) that a network may read, from shallow to deep; the last is φ."""
+        """The maps (B, C, n, n) that a network may read, from shallow to deep; the last is φ."""
         return [self(image)]
+
+    def load_classifier(self, path: Path) -> bool:
+        """Fill it with public weights of the classifier it was taken from; False, and nothing is
+        read, where none are known."""
+        return False
 
     @property
     def level_channels(self) -> tuple[int, ...]:

@@ -106,8 +106,8 @@ class CIR(nn.Module):
 
     @torch.no_grad()
     def _scale(self, gain: Tensor, shift: Tensor) -> None:
-        """Take in the batch norm behind a sum: it scales both terms, and its shift is added
-        once."""
+        """Take in the batch norm behind a sum: its gain (C,) scales both terms, its shift (C,) is
+        added once."""
         self.sum_bn = nn.Identity()
         self.conv3.weight.mul_(gain[:, None, None, None])
         self.conv3.bias.mul_(gain).add_(shift)

@@ -57,8 +57,8 @@ def cosine_correlate(z: Tensor, x: Tensor, eps: float = 1e-6) -> Tensor:
 
 
 def cross_correlate_grouped(z: Tensor, x: Tensor) -> Tensor:
-    """The same responses by one grouped convolution: the batch becomes groups of channels, each
-    group one pair."""
+    """The same responses (B, H − h + 1, W − w + 1) by one grouped convolution: the batch becomes
+    groups of channels, each group one pair."""
     _check(z, x)
     B, C, H, W = x.shape
     z = z.expand(B, -1, -1, -1)

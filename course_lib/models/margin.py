@@ -42,7 +42,7 @@ def harden(cosines: Tensor, margin: float, arc: bool = False) -> Tensor:
     ArcFace's code: it goes on falling.
 
     Args:
-        cosines: of any shape.
+        cosines: (B, n, n), or of any shape.
         margin: m; with `arc` an angle in radians.
         arc: whether the margin is added to the angle.
     """

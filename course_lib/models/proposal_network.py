@@ -64,5 +64,5 @@ class ProposalNetwork(nn.Module):
         return self.propose(kept, search).correlation_map()
 
     def forward(self, exemplar: Tensor, search: Tensor) -> Proposals:
-        """Proposals of pairs."""
+        """Proposals of pairs, (B, 3, 127, 127) and (B, 3, S, S)."""
         return self.propose(self.keep(exemplar, search.shape[-1]), search)

@@ -3,11 +3,15 @@ layers are torchvision's."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 from torchvision.models import resnet50
 
+from course_lib.errors import DataError
 from course_lib.models.backbone import Backbone
+from course_lib.models.tensors import read_torch
 
 # of RGB in 0…1, as torchvision's weights expect it
 MEAN, STD = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -49,7 +53,7 @@ class ResNet50(Backbone):
         return [stem, *([layer] for layer in self.layers)]
 
     def forward(self, image: Tensor) -> Tensor:
-        """The last of the maps (B, C, n, n) that `levels` gives."""
+        """The last of the maps that `levels` gives, (B, C, s, s)."""
         return self.levels(image)[-1]
 
     def levels(self, image: Tensor) -> list[Tensor]:
@@ -65,6 +69,33 @@ class ResNet50(Backbone):
             if k in self.give:
                 maps.append(x)
         return maps
+
+    def load_classifier(self, path: Path) -> bool:
+        """Fill it with torchvision's ResNet-50, which was trained on ImageNet, from a file of its
+        `state_dict`.
+
+        A 1 × 1 shortcut goes into the centre of a 3 × 3 one, the rest of which becomes 0: the same
+        map at first.
+
+        Raises:
+            DataError: the file holds something else.
+        """
+        own, found = self.state_dict(), set()
+        for name, value in read_torch(path).items():
+            head, _, rest = name.partition(".")
+            mine = f"layers.{int(head[5:]) - 1}.{rest}" if head.startswith("layer") else name
+            if mine in own and own[mine].shape == value.shape:
+                own[mine].copy_(value)
+                found.add(mine)
+            elif mine in own and own[mine].shape[:2] == value.shape[:2]:  # 3 × 3 and 1 × 1
+                own[mine].zero_()[:, :, 1:2, 1:2] = value
+                found.add(mine)
+        missing = [n for n in own if n not in found and not n.startswith("guide")]
+        if missing:
+            raise DataError(
+                f"{path} is not torchvision's ResNet-50: it lacks {', '.join(missing[:3])}"
+            )
+        return True
 
 
 class DilatedResNet50(ResNet50):
@@ -92,26 +123,3 @@ class DilatedResNet50(ResNet50):
                 before, after, 3, stride, padding=pad, dilation=apart, bias=False
             )
         self._take(whole, 4)
-
-
-def load_torchvision(backbone: ResNet50, tensors: dict[str, Tensor]) -> list[str]:
-    """Fill a backbone with torchvision's ResNet-50 weights (its `state_dict`); returns the names
-    that have no place in it.
-
-    A 1 × 1 shortcut goes into the centre of a 3 × 3 one, the rest of which becomes 0: the same map
-    at first.
-    """
-    own = backbone.state_dict()
-    unused = []
-    for name, value in tensors.items():
-        head, _, rest = name.partition(".")
-        mine = f"layers.{int(head[5:]) - 1}.{rest}" if head.startswith("layer") else name
-        if mine not in own:
-            unused.append(name)
-        elif own[mine].shape == value.shape:
-            own[mine].copy_(value)
-        else:
-            own[mine].zero_()
-            own[mine][:, :, 1:2, 1:2] = value
-    backbone.load_state_dict(own)
-    return unused

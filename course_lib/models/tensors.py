@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from course_lib.errors import DataError
@@ -35,6 +36,26 @@ def fill(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
             f"describes, of {len(wanted)} tensors?"
         )
     network.load_state_dict(tensors, strict=False)
+
+
+def read_torch(path: Path) -> dict[str, Tensor]:
+    """What a public PyTorch file holds by name, of a checkpoint its network; nothing in it is run.
+
+    Raises:
+        DataError: it holds code, or no names.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as problem:
+        raise DataError(
+            f"{path} is not a file of plain tensors ({type(problem).__name__}: {problem}); "
+            "files that hold code are not opened"
+        ) from None
+    if isinstance(content, dict):
+        content = content.get("model", content.get("state_dict", content))
+    if not isinstance(content, dict):
+        raise DataError(f"{path} holds a {type(content).__name__}; expected named tensors")
+    return content
 
 
 def _some(names: list[str]) -> str:

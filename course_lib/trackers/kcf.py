@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from course_lib.geometry.boxes import to_centre
 from course_lib.geometry.frame import as_frame
-from course_lib.geometry.windows import cut_patch
+from course_lib.geometry.patches import cut_patch
 from course_lib.recipe import NotNegative, Positive, Range, Settings, Share
 from course_lib.trackers.base import Tracker, accept_start
 from course_lib.trackers.features import features, split_kinds

@@ -158,11 +158,7 @@ def random_warps(patch: np.ndarray, count: int, rng: np.random.Generator) -> np.
         matrix = turn + rng.uniform(-0.1, 0.1, (2, 2))  # (2, 2)
         centre = np.array([w // 2, h // 2], dtype=np.float64)
         affine = np.column_stack([matrix, centre - matrix @ centre])  # (2, 3)
-        copies.append(
-            cv2.warpAffine(
-                patch, affine, (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
-            )
-        )
+        copies.append(cv2.warpAffine(patch, affine, (w, h), borderMode=cv2.BORDER_REFLECT))
     return np.array(copies).reshape(count, h, w)
 
 
@@ -194,9 +190,9 @@ class MOSSE(Tracker):
         power = np.mean(np.abs(F) ** 2, axis=0)  # (h, w // 2 + 1)
         # a flat patch has no power
         self.regulariser = np.float32(max(self.settings.regulariser * power.mean(), 1e-6))
-        self.A = np.mean(self.G * np.conj(F), axis=0)  # (h, w // 2 + 1)
-        self.B = power + self.regulariser  # (h, w // 2 + 1)
-        self.H = self.A * (1 / self.B)  # (h, w // 2 + 1)
+        # (h, w // 2 + 1) each
+        self.A, self.B = np.mean(self.G * np.conj(F), axis=0), power + self.regulariser
+        self.H = self.A * (1 / self.B)
         self._remember(None, float("nan"), updated=True)
 
     def update(self, frame: np.ndarray) -> np.ndarray:
@@ -220,9 +216,8 @@ class MOSSE(Tracker):
         sides = np.clip(
             np.round(wanted), self.settings.smallest, np.maximum(2 * np.array(shape[:2]), 16)
         )
-        return fft.next_fast_len(int(sides[0]), real=True), fft.next_fast_len(
-            int(sides[1]), real=True
-        )
+        h, w = (fft.next_fast_len(int(side), real=True) for side in sides)
+        return h, w
 
     def _corner(self) -> tuple[int, int]:
         """Top row and left column of the patch around the centre, in whole frame pixels."""
@@ -258,17 +253,17 @@ class MOSSE(Tracker):
         shape."""
         row, column = divmod(int(response.argmax()), response.shape[1])
         h, w = self.size
-        moved = self.centre + np.array([column - w // 2, row - h // 2])
-        self.centre = np.clip(moved, 0, (shape[1] - 1, shape[0] - 1))  # (2,)
+        moved = self.centre + np.array([column - w // 2, row - h // 2])  # (2,)
+        self.centre = np.clip(moved, 0, (shape[1] - 1, shape[0] - 1))
 
     def _learn(self, frame: np.ndarray) -> None:
         """Let the patch at the new centre into the running sums."""
         F = fft.rfft2(self._prepare(self._cut(frame)))  # (h, w // 2 + 1)
         conjugate, rate = np.conj(F), np.float32(self.settings.rate)
-        self.A = rate * (self.G * conjugate) + (1 - rate) * self.A  # (h, w // 2 + 1)
-        # (h, w // 2 + 1)
+        # (h, w // 2 + 1) each
+        self.A = rate * (self.G * conjugate) + (1 - rate) * self.A
         self.B = rate * ((F * conjugate).real + self.regulariser) + (1 - rate) * self.B
-        self.H = self.A * (1 / self.B)  # (h, w // 2 + 1)
+        self.H = self.A * (1 / self.B)
 
     def _remember(self, response: np.ndarray | None, psr: float, updated: bool) -> None:
         top, left = self._corner()

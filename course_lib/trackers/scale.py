@@ -12,7 +12,7 @@ from typing import Annotated
 import numpy as np
 from scipy import fft
 
-from course_lib.geometry.windows import cut_patch
+from course_lib.geometry.patches import cut_patch
 from course_lib.recipe import Positive, Range, Settings, Share
 from course_lib.trackers.features import hog
 

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from course_lib.errors import SettingsError
+from course_lib.models.backbone import Backbone
 from course_lib.models.networks import build
-from course_lib.models.weights import load_network
+from course_lib.models.weights import find_weights, load_network
 
 if TYPE_CHECKING:
     from course_lib.training.settings import TrainSettings
@@ -63,8 +64,8 @@ def build_seeded(settings: TrainSettings, make: Callable[[], nn.Module]) -> nn.M
 
 
 def begin_with(network: nn.Module, weights: str) -> None:
-    """Fill a network with weights there are: with all of them, or with those of the backbone if the
-    rest differs.
+    """Fill a network with weights there are: with all of them, with those of the backbone if the
+    rest differs, or with public ones of a classifier that the backbone was taken from.
 
     Args:
         network: as the recipe wants it.
@@ -73,6 +74,11 @@ def begin_with(network: nn.Module, weights: str) -> None:
     Raises:
         SettingsError: their backbone is another.
     """
+    path = find_weights(weights)
+    if path.suffix != ".safetensors":
+        backbones = [part for part in network.children() if isinstance(part, Backbone)]
+        if any([backbone.load_classifier(path) for backbone in backbones]):  # noqa: C419 (each)
+            return
     given = load_network(weights)
     if given.about == network.about:
         network.load_state_dict(given.state_dict())
@@ -80,7 +86,8 @@ def begin_with(network: nn.Module, weights: str) -> None:
     differ = f"start_from {weights!r} is {given.about}; the recipe wants {network.about}"
     if not all("backbone" in n.about for n in (network, given)):
         raise SettingsError(
-            f"{differ}, whose parts it has not. Start from a network of the same kind, or from none."
+            f"{differ}, whose parts it has not. Start from a network of the same kind, or from "
+            "none."
         )
     wanted, there = network.backbone.state_dict(), given.backbone.state_dict()
     common = {n: t for n, t in there.items() if n in wanted and wanted[n].shape == t.shape}

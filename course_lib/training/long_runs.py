@@ -188,12 +188,18 @@ def _read_run(row: Any, path: Path) -> LongRun:
 
 
 def do_due(runs: list[LongRun], budget: float, tell: Callable[[str], None] = print) -> list[str]:
-    """Do what is not done yet, one after the other, within `budget` seconds; names of the runs
-    finished.
+    """Do what is not done yet, one after the other; names of the runs finished.
 
     A run is started only while half a minute is left. When the budget ends the running one is asked
-    to stop (a training run writes its checkpoint) and goes on the next time. Raises CourseError if
-    one fails.
+    to stop (a training run writes its checkpoint) and goes on the next time.
+
+    Args:
+        runs: in their order.
+        budget: seconds for all of them.
+        tell: what happens, a sentence at a time.
+
+    Raises:
+        CourseError: one fails.
     """
     end = time.monotonic() + budget
     finished = []

@@ -13,11 +13,16 @@ from course_lib.training.settings import TrainSettings
 
 
 def predict(network: nn.Module, exemplar: Tensor, search: Tensor, bf16: bool) -> Any:
-    """Responses (B, n, n) or proposals, single precision, of a network that computes in bfloat16
-    where `bf16` is set.
+    """Responses (B, n, n) or proposals, in single precision.
 
     The weights stay in single precision; convolutions and products work on rounded copies of them.
     The output is brought back, so that the loss and everything after it is computed in full.
+
+    Args:
+        network: called as network(exemplar, search).
+        exemplar: (B, 3, 127, 127), or with a mask as fourth channel.
+        search: (B, 3, S, S), or with a mask as fourth channel.
+        bf16: whether it computes in bfloat16.
     """
     with torch.autocast(exemplar.device.type, dtype=torch.bfloat16, enabled=bf16):
         return network(exemplar, search).float()
@@ -67,10 +72,17 @@ def make_optimiser(network: nn.Module, settings: TrainSettings) -> torch.optim.O
 def descend(
     network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, clip: float
 ) -> float:
-    """Move the weights one step against the gradient of `loss` (); returns the gradient's norm
-    before clipping.
+    """Move the weights one step against the gradient of a loss; one that is not a number moves
+    nothing.
 
-    A gradient longer than `clip` is shortened to it; one that is not a number moves nothing.
+    Args:
+        network: whose gradient is taken.
+        optimiser: of its weights.
+        loss: ().
+        clip: norm to which a longer gradient is shortened (Pascanu et al., 2013).
+
+    Returns:
+        The gradient's norm before clipping.
     """
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
@@ -86,10 +98,15 @@ def descend_unread(
     """The same step as `descend`; the gradient's norm () stays on the device, unread.
 
     `float(norm)` makes the processor wait until a GPU has done all that it was given, and the GPU
-    then waits for its next
-    step: in a loop, a pause a step. Without reading the norm nobody can know in time that it is
-        not a number: whoever
-    calls this looks at it later and throws away the weights of all steps since.
+    then waits for its next step: in a loop, a pause a step. Without reading the norm nobody can
+    know in time that it is not a number: whoever calls this looks at it later and throws away the
+    weights of all steps since.
+
+    Args:
+        network: whose gradient is taken.
+        optimiser: of its weights.
+        loss: ().
+        clip: norm to which a longer gradient is shortened.
     """
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
@@ -99,10 +116,13 @@ def descend_unread(
 
 
 def snapshot(network: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> dict[str, Any]:
-    """Everything the steps after `step` depend on: weights and batch statistics, the optimiser's
-    momentum, the step.
+    """Everything the next steps depend on: weights and batch statistics, the optimiser's momentum,
+    the step. Copies: training on does not change a snapshot.
 
-    Copies: training on does not change a snapshot.
+    Args:
+        network: in training.
+        optimiser: of its weights.
+        step: how many were taken.
     """
     return {
         "network": copy.deepcopy(network.state_dict()),
@@ -112,7 +132,13 @@ def snapshot(network: nn.Module, optimiser: torch.optim.Optimizer, step: int) ->
 
 
 def restore(network: nn.Module, optimiser: torch.optim.Optimizer, kept: dict[str, Any]) -> int:
-    """Bring network and optimiser back to a snapshot; returns its step."""
+    """Bring network and optimiser back to a snapshot; returns its step.
+
+    Args:
+        network: of the snapshot's kind.
+        optimiser: of its weights.
+        kept: what `snapshot` gave.
+    """
     network.load_state_dict(kept["network"])
     # the optimiser would otherwise go on in the snapshot's own tensors
     optimiser.load_state_dict(copy.deepcopy(kept["optimiser"]))

@@ -37,8 +37,8 @@ def train_to_weights(
     None.
 
     Weights that stand there already are replaced only if their card says that they are of the same
-    recipe. Where the run
-    is finished, a missing or damaged file is written again, from the checkpoint.
+    recipe. Where the run is finished, a missing or damaged file is written again, from the
+    checkpoint.
 
     Args:
         settings: the recipe.
@@ -49,8 +49,8 @@ def train_to_weights(
         root: the data root.
         weights: where they go; `<folder>/<name>.safetensors` unless given.
 
-    Raises SettingsError, before anything is trained, if another's file stands where the weights
-    are to go.
+    Raises:
+        SettingsError: another's file stands where the weights are to go; nothing is trained.
     """
     folder = folder or RUNS / "training" / settings.name
     path = weights or folder / f"{settings.name}.safetensors"
@@ -73,10 +73,16 @@ def train_to_weights(
 
 
 def check_place(path: Path, settings: TrainSettings, folder: Path) -> None:
-    """Whether weights may be written to `path`.
+    """Whether weights may be written somewhere.
 
-    Raises SettingsError if a file stands there, or beside it as their card, that this recipe did
-    not make.
+    Args:
+        path: where they are to go.
+        settings: the recipe.
+        folder: of the run.
+
+    Raises:
+        SettingsError: a file stands there, or beside it as their card, that this recipe did not
+            make, or no file can be written there.
     """
     if path.suffix != ".safetensors":
         raise SettingsError(f"the weights are to go to {path}; expected a name in .safetensors")
@@ -123,7 +129,13 @@ def _finished(folder: Path, settings: TrainSettings) -> bool:
 def keep(trained: Trained, settings: TrainSettings, path: Path) -> None:
     """Write the weights of a finished run and their card, as far as they are not there.
 
-    Raises SettingsError if a file is in the way that this run did not make.
+    Args:
+        trained: what the run gave.
+        settings: the recipe.
+        path: of the weights.
+
+    Raises:
+        SettingsError: a file is in the way that this run did not make.
     """
     content, card = packed(trained.network), make_card(settings, trained.progress)
     if path.is_file() and path.read_bytes() == content:  # no file but ours has these bytes

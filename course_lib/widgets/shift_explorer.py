@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from course_lib import plots
 from course_lib.geometry.boxes import to_centre
-from course_lib.geometry.windows import cut_patch
+from course_lib.geometry.patches import cut_patch
 from course_lib.trackers.base import accept_start
 from course_lib.trackers.filters import cosine_window
 from course_lib.trackers.kernels import (

@@ -88,6 +88,7 @@ def test_the_table_has_every_plan_and_every_twin():
     assert set(BACKBONES) == {"alexnet", "resnet50", *PLANS, *twins}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BACKBONES)
 class TestEveryBackbone:
     """Size, channels, stages, folding and rebuilding."""
@@ -109,18 +110,18 @@ class TestEveryBackbone:
 
     @torch.no_grad()
     def test_one_stride_further_is_one_cell_further(self, name):
-        network, s = small(name), make_backbone(name).stride
-        assert network.stride == s
-        wide = torch.rand(1, 3, 255 + s, 255 + s) * 255
-        a, b = network(wide[:, :, :255, :255]), network(wide[:, :, s:, s:])
-        # the centre of the map: of the padded ones, the border has seen other zeros. A window of a
-        # few cells, whose padding lies beyond the field of a shallow network only
-        if name in ("resnet50", "twin-alexnet-6", "twin-resnet-5"):
-            assert a.shape == b.shape and cells_of(network, 255 + s) == a.shape[-1] + 1
-        else:
-            torch.testing.assert_close(
-                a[:, :, 1:, 1:], b[:, :, :-1, :-1], atol=1e-3 * float(a.std()), rtol=1e-3
-            )
+        network = small(name)
+        s = network.stride
+        assert cells_of(network, 255 + s) == cells_of(network, 255) + 1
+        flat = network(torch.full((1, 3, 127, 127), 100.0))  # the same everywhere, unless padded
+        if float((flat - flat[:, :, :1, :1]).abs().max()) > 1e-3 * float(flat.abs().max()):
+            assert name not in PLANS and name != "alexnet"
+            return
+        wide = torch.rand(1, 3, 159 + s, 159 + s) * 255
+        here, there = network(wide[:, :, :159, :159]), network(wide[:, :, s:, s:])
+        torch.testing.assert_close(
+            here[:, :, 1:, 1:], there[:, :, :-1, :-1], atol=1e-3 * float(here.std()), rtol=1e-3
+        )
 
     def test_its_stages_hold_every_weight_and_freeze(self, name):
         network = small(name)
@@ -147,6 +148,7 @@ class TestEveryBackbone:
         assert torch.equal(before, torch.random.get_rng_state())
 
 
+@pytest.mark.slow
 class TestANewOne:
     """A row is all that a backbone needs."""
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib.errors import DataError
+from course_lib.geometry.patches import cut_patch
 from course_lib.geometry.windows import (
     CropWindow,
     context_side,
-    cut_patch,
     exemplar_window,
     search_side,
     search_window,
