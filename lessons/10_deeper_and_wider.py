@@ -1040,7 +1040,7 @@ progress()
 # 4. Why may a CIR unit be computed without padding when it tracks?
 # <details><summary>Answer</summary>
 #
-# The cells that remain after the crop are just those that a convolution without padding would give; and the shortcut is needed only for them. `FoldedUnit` in `course_lib/models/cir.py` does so.
+# The cells that remain after the crop are just those that a convolution without padding would give; and the shortcut is needed only for them. `CIR.folded` in `course_lib/models/cir.py` does so.
 # </details>
 #
 # 5. From lesson 08: the cosine window prefers the middle. How is that different from the preference a padded network learns?

@@ -158,9 +158,9 @@ def maps_of(network: nn.Module, scores: bool = False) -> Maps:
         return lambda z, x: network.response(network.features(z), network.features(x))
 
     def read(z: Tensor, x: Tensor) -> Tensor:
-        proposals = network.propose(network.keep(z), x, with_map=not scores)
+        proposals = network.propose(network.keep(z), x)
         if not scores:
-            return proposals.similarity  # (B, n, n)
+            return proposals.correlation_map()  # (B, n, n)
         n = network.cells(x.shape[-1])
         return proposals.scores.reshape(len(x), -1, n, n).amax(1)  # (B, n, n)
 

@@ -84,9 +84,8 @@ def _check_cuda(name: str, number: int) -> None:
 
 
 def sent(values: Tensor, device: torch.device) -> Tensor:
-    """Values on a device, without waiting for what it is doing: from pinned memory a copy needs no
-    one's attention.
-    """
+    """Values, a tensor of any shape (…,), on a device, without waiting for what it is doing: from
+    pinned memory a copy needs no one's attention."""
     if device.type == "cuda" and values.device.type == "cpu" and torch.cuda.is_available():
         values = values.pin_memory()
     return values.to(device, non_blocking=True)

@@ -14,13 +14,14 @@ met.)
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from course_lib.errors import SettingsError
 from course_lib.models.alexnet import WIDTHS
-from course_lib.models.backbone import Backbone, folded_convolution
+from course_lib.models.backbone import Backbone, fold_norms
 from course_lib.models.cir import CIR
 
 
@@ -75,11 +76,12 @@ class TwinNetwork(Backbone):
     """One twin, at the widths of SiamFC (share 1) or a share of them.
 
     Args:
-        family: "alexnet" or "resnet"; column: of TWINS.
+        family: "alexnet" or "resnet".
+        column: of TWINS.
         share: of the channels.
     """
 
-    def __init__(self, family: str, column: int, share: float = 0.25) -> None:
+    def __init__(self, family: str, column: int, share: float = 1.0) -> None:
         super().__init__()
         if column not in TWINS.get(family, {}):
             raise SettingsError(
@@ -108,61 +110,52 @@ class TwinNetwork(Backbone):
         22 of 255 pixels."""
         return self.layers(image)  # (B, C, s, s)
 
-    def folded(self) -> nn.Module:
+    def folded(self) -> Backbone:
         """The same network without batch norms, and without the cells that crops throw away."""
-        modules: list[nn.Module] = []
-        for module in self.layers:
-            if isinstance(module, nn.BatchNorm2d):
-                modules[-1] = folded_convolution(modules[-1], module)
-            else:
-                modules.append(module.folded() if isinstance(module, CIR) else module)
-        return nn.Sequential(*modules)
+        plain = copy.deepcopy(self).eval()
+        for k, module in enumerate(plain.layers):
+            if isinstance(module, CIR):
+                plain.layers[k] = module.folded()
+        return fold_norms(plain)
 
 
 def _alexnet(twin: Twin, share: float) -> list[nn.Module]:
-    """SiamFC's layers, its channels times `share`."""
+    """SiamFC's layers, its channels times `share`. Sizes: of the base, for 127 pixels."""
     a, b, c, d, e = (round(share * width) for width in WIDTHS)
     apart = 2 if twin.stride == 4 else 1
     return [
-        *_conv(3, a, 11, 2, twin.padded),
-        _pool(2, twin.padded),
-        *_conv(a, b, 5, 1, twin.padded),
-        _pool(1 if twin.stride == 4 else 2, twin.padded),
-        *_conv(b, c, 3, 1, twin.padded, apart),
-        *_conv(c, d, 3, 2 if twin.stride == 16 else 1, twin.padded, apart),
-        *_conv(d, e, twin.last, 1, twin.padded, apart)[:1],
+        *_conv(3, a, 11, 2, twin.padded),  # (B, a, 59, 59)
+        _pool(2, twin.padded),  # (B, a, 29, 29)
+        *_conv(a, b, 5, 1, twin.padded),  # (B, b, 25, 25)
+        _pool(1 if twin.stride == 4 else 2, twin.padded),  # (B, b, 12, 12)
+        *_conv(b, c, 3, 1, twin.padded, apart),  # (B, c, 10, 10)
+        *_conv(c, d, 3, 2 if twin.stride == 16 else 1, twin.padded, apart),  # (B, d, 8, 8)
+        *_conv(d, e, twin.last, 1, twin.padded, apart)[:1],  # (B, e, 6, 6)
     ]
 
 
 def _resnet(twin: Twin, share: float) -> list[nn.Module]:
     """Bottlenecks of 64 and 128 channels inside, 256 and 512 outside, times `share`; 256 at the
-    end."""
+    end. Sizes: of the base, for 127 pixels."""
     small, large = round(share * 64), round(share * 128)
     apart = 2 if twin.stride == 4 else 1
-    units = [
-        CIR(small if k == 0 else 4 * small, small, 4 * small, padded=twin.padded) for k in range(3)
-    ]
-    deep = [
-        CIR(
-            4 * small if k == 0 else 4 * large, large, 4 * large, padded=twin.padded, dilation=apart
-        )
-        for k in range(2)
-    ]
     return [
-        *_conv(3, small, 7, 2, twin.padded),
-        _pool(2, twin.padded),
-        *units,
-        _pool(1 if twin.stride == 4 else 2, twin.padded),
-        *deep,
+        *_conv(3, small, 7, 2, twin.padded),  # (B, small, 61, 61)
+        _pool(2, twin.padded),  # (B, small, 30, 30)
+        *_units(3, small, small, twin.padded),  # (B, 4 · small, 24, 24)
+        _pool(1 if twin.stride == 4 else 2, twin.padded),  # (B, 4 · small, 11, 11)
+        *_units(2, 4 * small, large, twin.padded, apart),  # (B, 4 · large, 7, 7)
         *([_pool(2, False)] if twin.stride == 16 else []),
-        nn.Conv2d(
-            4 * large,
-            round(share * 256),
-            twin.last,
-            padding=twin.last // 2 * twin.padded,
-            dilation=apart,
-        ),
+        *_conv(4 * large, round(share * 256), twin.last, 1, twin.padded, apart)[
+            :1
+        ],  # (B, 256, 5, 5)
     ]
+
+
+def _units(count: int, before: int, mid: int, padded: bool, dilation: int = 1) -> list[nn.Module]:
+    """A row of CIR units with 4 · mid channels between them."""
+    channels = [before] + [4 * mid] * (count - 1)
+    return [CIR(n, mid, 4 * mid, padded=padded, dilation=dilation) for n in channels]
 
 
 def _conv(

@@ -11,16 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.errors import DataError, MissingDataError
-from course_lib.models.alexnet import AlexNet
 from course_lib.models.siamfc import SiamFC
-from course_lib.models.weights import fill
+from course_lib.models.tensors import fill, read_torch
 
 # of siamfc-pytorch's batch norms (siamfc/backbones.py); PyTorch's own is 1e-5
 PUBLIC_EPSILON = 1e-6
 
 
 def load_public_siamfc(path: Path | str) -> SiamFC:
-    """SiamFC with public weights, in eval mode; both layouts expect RGB values 0…255.
+    """SiamFC with public weights, in eval mode; both layouts expect RGB values 0…255. They are those
+    of huanglianghua/siamfc-pytorch and of conversions of the authors' own.
 
     Args:
         path: an .npz of plain arrays (`conv1.weight` … `conv5.bias`, batch norm folded in), or a
@@ -36,9 +36,7 @@ def load_public_siamfc(path: Path | str) -> SiamFC:
         )
     tensors = _read_npz(path) if path.suffix == ".npz" else _read_torch(path)
     folded = not any(name.startswith("bn") for name in tensors)
-    network = SiamFC()
-    if folded:
-        network.backbone = AlexNet(batch_norm=False)
+    network = SiamFC(batch_norm=not folded)
     bias = tensors.pop("bias", None)
     fill(network.backbone, tensors, path)
     if not folded:
@@ -49,7 +47,7 @@ def load_public_siamfc(path: Path | str) -> SiamFC:
 
 
 @torch.no_grad()
-def _allow_for_epsilon(backbone: AlexNet) -> None:
+def _allow_for_epsilon(backbone: nn.Module) -> None:
     """Make batch norms that were trained with siamfc-pytorch's ε give the same here.
 
     A norm divides by √(variance + ε). The difference of the two ε goes into the stored variance, so
@@ -75,22 +73,8 @@ def _read_npz(path: Path) -> dict[str, Tensor]:
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
     """The tensors of a public PyTorch file under this course's names."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as problem:
-        raise DataError(
-            f"{path} is not a file of plain tensors ({type(problem).__name__}: {problem}); "
-            "files that hold code are not opened"
-        ) from None
-    content = (
-        content.get("model", content.get("state_dict", content))
-        if isinstance(content, dict)
-        else content
-    )
-    if not isinstance(content, dict):
-        raise DataError(f"{path} holds a {type(content).__name__}; expected named tensors")
     renamed = {}
-    for name, value in content.items():
+    for name, value in read_torch(path).items():
         match = re.search(r"conv([1-5])\.(?:([01])\.)?(\w+)$", str(name))
         if match and not isinstance(value, Tensor):
             raise DataError(f"{path}: {name} is a {type(value).__name__}; expected a tensor")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import Annotated, Literal
 
 import cv2
@@ -22,8 +21,9 @@ from course_lib.data.frames import as_frame
 from course_lib.errors import DataError
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side
-from course_lib.models.backbone import Backbone
+from course_lib.models.backbone import Backbone, fold_norms
 from course_lib.models.device import Placement, choose_placement
+from course_lib.models.proposal_network import ProposalNetwork
 from course_lib.models.siamrpn import box_masks
 from course_lib.models.weights import load_network, weights_stamp
 from course_lib.recipe import NotNegative, Range, Settings, Share
@@ -76,7 +76,7 @@ class Proposer:
     def __init__(self, network: nn.Module, placement: Placement) -> None:
         self.placement, self.guided = placement, network.guided
         self.dtype = torch.bfloat16 if placement.bf16 else torch.float32
-        self.variances = getattr(network, "variances", (1, 1, 1, 1))
+        self.variances = network.variances
         self.network = placement.network(fold_all(network)).to(self.dtype)
 
     def anchors(self, search: int) -> np.ndarray:
@@ -108,19 +108,10 @@ def fold_all(network: nn.Module) -> nn.Module:
     """The network with every batch norm that follows a convolution folded into it; the same output
     in eval mode."""
     network.eval()
-    if isinstance(getattr(network, "backbone", None), Backbone):
-        network.backbone = network.backbone.folded()
-    for module in network.modules():
-        children = list(module.named_children())
-        for (a, conv), (b, norm) in pairwise(children):
-            if (
-                isinstance(conv, nn.Conv2d)
-                and isinstance(norm, nn.BatchNorm2d)
-                and getattr(module, "guide", None) is None
-            ):
-                setattr(module, a, fuse_conv_bn_eval(conv, norm))
-                setattr(module, b, nn.Identity())
-    return network
+    for name, child in network._modules.items():
+        if isinstance(child, Backbone):
+            setattr(network, name, child.folded())
+    return fold_norms(network, fuse_conv_bn_eval)
 
 
 def load_proposer(weights: str, device: str, precision: str) -> Proposer:
@@ -134,7 +125,7 @@ def load_proposer(weights: str, device: str, precision: str) -> Proposer:
 @lru_cache(maxsize=8)
 def _load_proposer(weights: str, stamp: tuple, device: str, precision: str) -> Proposer:
     network = load_network(weights)
-    if not hasattr(network, "propose"):
+    if not isinstance(network, ProposalNetwork):
         raise DataError(
             f"weights {weights!r} are of a {network.about['network']}, which makes no proposals; "
             "give others"

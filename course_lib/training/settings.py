@@ -263,7 +263,7 @@ def stride_of(backbone: str) -> int:
     Raises SettingsError if there is none of that name.
     """
     with torch.device("meta"):  # neither memory nor random numbers are spent on its weights
-        return make_backbone(backbone, 0.125).stride
+        return make_backbone(backbone).stride
 
 
 def frozen_parts(step: int, steps: int, freeze: int, unfreeze: tuple[float, ...]) -> int:

@@ -217,7 +217,7 @@ def untrained(
     features have a usual size."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = SiamFC(stride, widths)
+        network = SiamFC(stride=stride, widths=widths)
         network.train()
         with torch.no_grad():
             for _ in range(30):

@@ -57,7 +57,7 @@ clip = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.aran
     "margins = MarginPlayground(clip, untrained(widths=(4, 8, 8, 8, 4)).eval())\nmargins",
     "shifts = ShiftExplorer(frames[0], boxes[0])\nshifts",
     "windows = WindowBench(clip.part(0, 6), small)\nwindows",
-    "rpn = Proposer(SiamRPN('depthwise', (4, 8, 8, 8, 4), 4, 2).eval(), small.placement)\n"
+    "rpn = Proposer(SiamRPN('depthwise', 4, widths=(4, 8, 8, 8, 4), groups=2).eval(), small.placement)\n"
     "theatre = ProposalTheatre(clip.part(0, 5), rpn)\ntheatre",
     "board = MatchSwitchboard(clip.part(0, 6), clip.part(20, 24), {'one': small, 'two': rpn})\nboard",
     "progress = Progress(20, 40, 8, loss=0.5, rate=0.1)\nprogress.seconds['network'] = 2.0\n"

@@ -123,7 +123,7 @@ def test_an_inception_unit_stands_side_by_side_and_has_no_shortcut():
     ],
 )
 def test_folding_changes_nothing(name):
-    network = lively(make_backbone(name, 0.125))
+    network = lively(make_backbone(name, share=0.125))
     folded = network.folded().eval()
     assert not any(isinstance(m, nn.BatchNorm2d) for m in folded.modules())
     for size in (127, 255):
@@ -284,7 +284,7 @@ def test_responses_of_other_backbones_are_normalised_however_many_products_they_
 def test_backbones_that_do_not_fit_are_named():
     with pytest.raises(SettingsError, match="ciresnet99"):
         make_backbone("ciresnet99")
-    with pytest.raises(SettingsError, match="no twin 11"):
+    with pytest.raises(SettingsError, match="twin-alexnet-11"):
         make_backbone("twin-alexnet-11")
     with pytest.raises(SettingsError, match="concat"):
         SiamRPN("concat", backbone="ciresnet22", share=0.125)

@@ -32,7 +32,7 @@ def clip():
 
 def proposer(head: str) -> Proposer:
     torch.manual_seed(0)
-    network = SiamRPN(head, SMALL, 4, 2).train()
+    network = SiamRPN(head, 4, widths=SMALL, groups=2).train()
     channels = 4 if network.guided else 3
     with torch.no_grad():  # batch norm needs statistics
         for _ in range(20):

@@ -51,7 +51,9 @@ CPU = Placement(torch.device("cpu"), bf16=False)
 def proposer(kind: str = "depthwise") -> Proposer:
     torch.manual_seed(0)
     network = (
-        SiamRPNpp("alexnet", SMALL, 8, 2) if kind == "siamrpn++" else SiamRPN(kind, SMALL, 8, 2)
+        SiamRPNpp("alexnet", 8, widths=SMALL, groups=2)
+        if kind == "siamrpn++"
+        else SiamRPN(kind, 8, widths=SMALL, groups=2)
     )
     network.train()
     with torch.no_grad():  # batch norm needs statistics

@@ -1,0 +1,64 @@
+"""Named tensors and the networks they belong to: what weights of every layout need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.errors import DataError
+
+
+def fill(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    """Load tensors into a network.
+
+    Args:
+        network: whose `state_dict` names are theirs.
+        tensors: by name; how many batches a batch norm has seen may be missing.
+        path: of the file they come from, for the message.
+
+    Raises:
+        DataError: tensors are missing, left over or of another shape; it names them.
+    """
+    wanted = {name: tuple(t.shape) for name, t in network.state_dict().items()}
+    missing = [name for name in wanted if name not in tensors and "num_batches" not in name]
+    surplus = [name for name in tensors if name not in wanted]
+    wrong = [
+        f"{n} {tuple(tensors[n].shape)} instead of {s}"
+        for n, s in wanted.items()
+        if n in tensors and tuple(tensors[n].shape) != s
+    ]
+    if missing or surplus or wrong:
+        raise DataError(
+            f"{path} does not fit this network: missing {_some(missing)}, not known "
+            f"{_some(surplus)}, of another shape {_some(wrong)}. Is it the network its card "
+            f"describes, of {len(wanted)} tensors?"
+        )
+    network.load_state_dict(tensors, strict=False)
+
+
+def read_torch(path: Path) -> dict[str, Tensor]:
+    """What a public PyTorch file holds by name, of a checkpoint its network; nothing in it is run.
+
+    Raises:
+        DataError: it holds code, or no names.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as problem:
+        raise DataError(
+            f"{path} is not a file of plain tensors ({type(problem).__name__}: {problem}); "
+            "files that hold code are not opened"
+        ) from None
+    if isinstance(content, dict):
+        content = content.get("model", content.get("state_dict", content))
+    if not isinstance(content, dict):
+        raise DataError(f"{path} holds a {type(content).__name__}; expected named tensors")
+    return content
+
+
+def _some(names: list[str]) -> str:
+    """The first few of many names."""
+    rest = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return f"{names[:4]}{rest}" if names else "nothing"
