@@ -21,8 +21,8 @@ from course_lib.files import write_whole
 from course_lib.models.weights import WEIGHTS, find_weights
 from course_lib.places import RUNS
 from course_lib.trackers.base import Tracker
-from course_lib.training.finish import train_to_weights
 from course_lib.training.settings import TrainSettings
+from course_lib.training.trained_weights import train_to_weights
 
 
 def one_pass(

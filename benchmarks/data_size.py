@@ -25,10 +25,10 @@ from course_lib.places import RUNS
 from course_lib.provenance import provenance
 from course_lib.recipe import load_settings
 from course_lib.trackers.siamfc import Embedding
-from course_lib.training.finish import train_to_weights
-from course_lib.training.runs import STOPPED, budget_from_outside
+from course_lib.training.budget import STOPPED, budget_from_outside
 from course_lib.training.settings import TrainSettings
 from course_lib.training.sources import make_sources
+from course_lib.training.trained_weights import train_to_weights
 
 FRACTIONS = (0.02, 0.08, 0.32, 0.64, 1.0)
 

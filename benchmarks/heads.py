@@ -27,7 +27,7 @@ from course_lib.models.weights import load_network, read_card
 from course_lib.provenance import provenance
 from course_lib.recipe import load_settings
 from course_lib.trackers import make_tracker
-from course_lib.training.runs import STOPPED, budget_from_outside
+from course_lib.training.budget import STOPPED, budget_from_outside
 from course_lib.training.settings import TrainSettings
 
 MATCHES = ("siamfc", "upchannel", "depthwise", "broadcast", "concat")

@@ -34,7 +34,7 @@ from course_lib.models.weights import load_siamfc, read_card
 from course_lib.provenance import provenance
 from course_lib.recipe import load_settings
 from course_lib.trackers import make_tracker
-from course_lib.training.runs import STOPPED, budget_from_outside
+from course_lib.training.budget import STOPPED, budget_from_outside
 from course_lib.training.settings import TrainSettings
 from course_lib.training.sources import make_sources
 

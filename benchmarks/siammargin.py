@@ -45,7 +45,7 @@ from course_lib.trackers import make_tracker
 from course_lib.trackers.base import Tracker
 from course_lib.trackers.siamfc import Embedding
 from course_lib.trackers.siammargin import SiamMarginSettings, SiamMarginTracker
-from course_lib.training.runs import STOPPED, budget_from_outside
+from course_lib.training.budget import STOPPED, budget_from_outside
 from course_lib.training.settings import TrainSettings
 
 ARMS = {

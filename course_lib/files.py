@@ -142,6 +142,19 @@ def write_whole(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
+def json_lines(value: object) -> str:
+    """A value as JSON to read: a line for each key, and one for each row of a table (a list or
+    dictionary of plain values that fits in a line)."""
+    text = json.dumps(value, indent=1)
+    innermost = re.compile(r"([\[{])\n\s*([^\[\]{}]*?)\n\s*([\]}])")  # holds no other
+
+    def on_one_line(found: re.Match[str]) -> str:
+        short = found[1] + re.sub(r"\n\s*", " ", found[2]) + found[3]
+        return short if len(short) <= 90 else found[0]
+
+    return innermost.sub(on_one_line, text) + "\n"
+
+
 def plain_name(name: str, what: str) -> str:
     """`name` if it is one plain name that every file system takes: no folders, not "..", not
     hidden, not empty.

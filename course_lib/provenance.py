@@ -30,19 +30,18 @@ def provenance(device: str = "cpu") -> dict[str, str]:
 
 
 def commit() -> str:
-    """The commit of the course's files, with a mark where they were changed since; "unknown"
-    outside git."""
+    """The commit of the course's files, all its digits, and the files that were changed since;
+    "unknown" outside git."""
     if not (SHIPPED / ".git").exists():  # the folder above may be a repository of something else
         return "unknown"
     try:
         run = {"cwd": SHIPPED, "capture_output": True, "text": True, "timeout": 10, "check": True}
-        head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], **run).stdout.strip()
-        changed = subprocess.run(
-            ["git", "status", "--porcelain", "--", "course_lib", "recipes"], **run
-        ).stdout.strip()
+        head = subprocess.run(["git", "rev-parse", "HEAD"], **run).stdout.strip()
+        status = ["git", "status", "--porcelain", "--", "course_lib", "recipes"]
+        changed = [line[3:] for line in subprocess.run(status, **run).stdout.splitlines()]
     except (OSError, subprocess.SubprocessError):
         return "unknown"
-    return head + (" with changes" if changed else "")
+    return head + (f" with changes in {', '.join(changed)}" if changed else "")
 
 
 def hardware(device: str = "cpu") -> str:

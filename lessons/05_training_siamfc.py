@@ -383,9 +383,9 @@ def snapshot(network, optimiser, step):
 # %%
 short = replace(first_look, name="short", steps=6, checkpoint_every=1, validation_pairs=0)
 with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
-    straight = train(short, Path(one))
+    straight = train(short, Path(one)).network
     train(short, Path(two), stop_at=3)
-    resumed = train(short, Path(two))
+    resumed = train(short, Path(two)).network
 largest = max(
     float((a - b).abs().max())
     for a, b in zip(straight.state_dict().values(), resumed.state_dict().values(), strict=True)
@@ -534,7 +534,7 @@ mine = TrainSettings(
     validation_pairs=by_profile(smoke=8, laptop=64, gpu=256),
 )
 with tempfile.TemporaryDirectory() as folder:
-    my_network = train(mine, Path(folder), watchers=[more])
+    my_network = train(mine, Path(folder), watchers=[more]).network
 plots.show(
     more.picture(),
     alt=f"Loss, hits and score maps of your network after its last step: {more.readout}.",

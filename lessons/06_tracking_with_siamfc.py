@@ -29,7 +29,7 @@ from course_lib.evaluation.metrics import auc
 from course_lib.evaluation.otb import pool, score_sequence, sre, track, tre
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.boxes import iou
-from course_lib.geometry.windows import CropWindow, exemplar_side
+from course_lib.geometry.windows import CropWindow, context_side
 from course_lib.profile import by_profile
 from course_lib.trackers import make_tracker
 from course_lib.trackers.siamfc import load_embedding
@@ -307,7 +307,7 @@ class MySiamFC:
         box = np.asarray(box, dtype=float)
         self.centre, self.size = box[:2] + box[2:] / 2, box[2:].copy()
         self.colour = cv2.mean(frame)[:3]
-        side = float(exemplar_side(box))
+        side = float(context_side(box[2:]))
         exemplar = CropWindow(*self.centre, side, 127).cut(frame, self.colour)  # (127, 127, 3)
         self.z = embedding.features(exemplar[None])  # (1, C, 6, 6)
         self.side = self.first = side * 255 / 127

@@ -132,9 +132,20 @@ def batches(
     workers: int = 0,
 ) -> Iterator[PairBatch]:
     """The batches of steps start … stop − 1. Step s is pairs s·batch … (s + 1)·batch − 1, of which
-    each of `world` processes takes its share.
+    each process takes as many.
 
-    Raises DataError if the batch cannot be shared equally, or a worker dies.
+    Args:
+        source: of the pairs.
+        seed: of the run.
+        batch: pairs a step, over all processes.
+        start: first step.
+        stop: step after the last.
+        rank: number of this process.
+        world: how many processes there are.
+        workers: processes that make pairs; 0 makes them in this one.
+
+    Raises:
+        DataError: the batch cannot be shared equally, or a worker dies.
     """
     if batch % world:
         raise DataError(
@@ -178,10 +189,9 @@ def worker_deaths_in_words() -> Iterator[None]:
             raise
         raise DataError(
             f"a process that makes pairs has died ({str(problem).splitlines()[0]}). Most often the "
-            f"memory was used up, or "
-            "/dev/shm in a container: run the same command again with fewer of them, for example "
-            "with "
-            "`--set workers=0`, which makes the pairs in the training process"
+            "memory was used up, or /dev/shm in a container: run the same command again with fewer "
+            "of them, for example with `--set workers=0`, which makes the pairs in the training "
+            "process"
         ) from None
 
 

@@ -16,9 +16,8 @@ from torch import Tensor, nn
 
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
-from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side
+from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side
 from course_lib.models.siamfc import SiamFC
-from course_lib.trackers.siamfc import SEARCH
 
 KINDS = ("target", "look-alike", "background")
 
@@ -88,13 +87,13 @@ def moments_of(
     exemplars, searches, targets, alike = [], [], [], []
     for clip in clips:
         first = clip.boxes[0]
-        window = CropWindow(*(first[:2] + first[2:] / 2), float(exemplar_side(first)), EXEMPLAR)
+        window = CropWindow(*(first[:2] + first[2:] / 2), float(context_side(first[2:])), EXEMPLAR)
         exemplar = window.cut(clip.frames[0])  # (127, 127, 3)
         for t in range(every, len(clip), every):
             box = clip.boxes[t]
             if not np.isfinite(box).all() or box[2:].min() < 1:
                 continue
-            side = float(exemplar_side(box)) * SEARCH / EXEMPLAR
+            side = float(context_side(box[2:])) * SEARCH / EXEMPLAR
             centre = box[:2] + box[2:] / 2  # (2,)
             window = CropWindow(
                 *(centre + rng.uniform(-shift, shift, 2) * side / SEARCH), side, SEARCH

@@ -21,39 +21,57 @@ from course_lib.errors import DataError
 from course_lib.geometry.boxes import as_boxes
 
 EXEMPLAR = 127  # pixels a side of the exemplar z, in every network of the course
+SEARCH = 255  # pixels a side of the search image x, in tracking and in proposal networks' training
 
 
-def exemplar_side(box: ArrayLike, context: float = 0.5) -> np.ndarray:
-    """Side (...) in frame pixels of the exemplar's square around boxes (..., 4).
+def context_side(size: ArrayLike, context: float = 0.5) -> np.ndarray:
+    """Side (...) of the square around a target of size (..., 2), w and h, with its context.
 
     sqrt((w + c)(h + c)) with c = context · (w + h): a square with the area of the box after it is
-    widened by c / 2, in SiamFC (w + h) / 4, on each side. A NaN box gives NaN.
+    widened by c / 2, in SiamFC (w + h) / 4, on each side (Bertinetto et al. 2016, section 3.2). It
+    is the exemplar's square; SiamRPN compares sizes by it, too. A NaN size gives NaN.
     """
-    boxes = as_boxes(box)
-    w, h = boxes[..., 2], boxes[..., 3]
+    sizes = np.asarray(size, dtype=np.float64)
+    w, h = sizes[..., 0], sizes[..., 1]
     margin = context * (w + h)
     return np.sqrt((w + margin) * (h + margin))
 
 
-def search_side(box: ArrayLike, exemplar: int = 127, search: int = 255) -> np.ndarray:
-    """Side (...) in frame pixels of the search image's square: the exemplar's scale, `search`
-    pixels wide."""
-    return exemplar_side(box) * (search / exemplar)
+def search_side(box: ArrayLike, exemplar: int = EXEMPLAR, search: int = SEARCH) -> np.ndarray:
+    """Side (...) in frame pixels of the search image's square around boxes (..., 4).
+
+    Args:
+        box: of the target, frame pixels.
+        exemplar: pixels a side of the exemplar, whose square is `context_side` wide.
+        search: pixels a side of the search image, which has the exemplar's scale.
+    """
+    return context_side(as_boxes(box)[..., 2:]) * (search / exemplar)
 
 
 def crop_matrix(cx: float, cy: float, side: float, size: int) -> np.ndarray:
     """(2, 3) affine map from pixel numbers (column, row, 1) of a crop to pixel numbers of the
     frame, as warps want it.
 
-    Pixel k has its centre at k + 0.5 in either picture: crop pixel k is frame pixel (k + 0.5) ·
+    Pixel k has its centre at k + 0.5 in either image: crop pixel k is frame pixel (k + 0.5) ·
     step + corner − 0.5.
+
+    Args:
+        cx: centre of the square, frame pixels from the left.
+        cy: from the top.
+        side: of the square, frame pixels.
+        size: pixels a side of the crop.
     """
     return patch_matrix((cx, cy), (side, side), (size, size))
 
 
 def patch_matrix(centre: ArrayLike, size: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
-    """`crop_matrix` (2, 3) of a rectangle: centre (x, y) and size (w, h) in frame pixels, shown at
-    `shape` (h, w)."""
+    """`crop_matrix` (2, 3) of a rectangle.
+
+    Args:
+        centre: (x, y) in frame pixels.
+        size: (w, h) in frame pixels.
+        shape: (h, w) of the patch, pixels.
+    """
     size = np.asarray(size, dtype=np.float64)
     step = size / shape[::-1]  # (2,) frame pixels per patch pixel
     left, top = np.asarray(centre) - size / 2 + 0.5 * step - 0.5
@@ -67,7 +85,9 @@ def cut_patch(
     it.
 
     Args:
-        centre: (x, y) in frame pixels; size: (w, h) in frame pixels.
+        frame: (H, W) or (H, W, C).
+        centre: (x, y) in frame pixels.
+        size: (w, h) in frame pixels.
         shape: (h, w) of the patch. Where it is less than half the size, pixels are averaged:
             bilinear interpolation alone would skip some.
     """

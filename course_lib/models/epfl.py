@@ -133,6 +133,7 @@ class SiamBroadcastRPN(SSDNetwork):
     """
 
     name = "siambroadcastrpn"
+    only_search = 255
     boxes, picture = BROADCAST_BOXES, 255
     maps = ((32, 8.0), (16, 16.0))
 

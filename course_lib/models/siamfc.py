@@ -32,9 +32,13 @@ class SiamFC(nn.Module):
 
     Attributes:
         name: of its row in `models.networks.NETWORKS`.
+        output: what it answers with, which decides how it is trained: "responses" or "cosines".
+        only_search: pixels a side of the one search image it takes; None for any.
     """
 
     name = "siamfc"
+    output: str = "responses"
+    only_search: int | None = None
 
     def __init__(self, backbone: str = "alexnet", **arguments: Any) -> None:
         super().__init__()

@@ -27,6 +27,7 @@ class SiamMargin(SiamFC):
     """
 
     name = "siammargin"
+    output = "cosines"
 
     def __init__(self, backbone: str = "alexnet", **arguments: Any) -> None:
         super().__init__(backbone, **arguments)

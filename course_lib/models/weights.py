@@ -10,7 +10,6 @@ Nothing here unpickles code; public weights in other layouts are read by `models
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from course_lib.errors import DataError, MissingDataError
-from course_lib.files import read_json, whole_file, write_whole
+from course_lib.files import json_lines, read_json, whole_file, write_whole
 from course_lib.lookup import load
 from course_lib.models.networks import build, network_class
 from course_lib.models.tensors import fill
@@ -66,7 +65,7 @@ def save_card(network: nn.Module, path: Path, card: dict[str, Any], content: byt
         content: of the weights' file, see `packed`.
     """
     card = network.about | card | {"sha256": hashlib.sha256(content).hexdigest()}
-    write_whole(path.with_suffix(".json"), json.dumps(card, indent=1) + "\n")
+    write_whole(path.with_suffix(".json"), json_lines(card))
 
 
 def packed(network: nn.Module) -> bytes:

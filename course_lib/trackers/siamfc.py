@@ -15,14 +15,13 @@ from torch import Tensor
 
 from course_lib.data.frames import as_frame
 from course_lib.errors import SettingsError
-from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side
+from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side
 from course_lib.models.device import Placement, choose_placement
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.weights import load_siamfc, weights_stamp
 from course_lib.recipe import Range, Settings, Share
 from course_lib.trackers.base import Tracker, accept_start
 
-SEARCH = 255  # pixels a side
 SMALLEST, LARGEST = 0.2, 5.0  # limits of the search side, in its first sizes
 
 
@@ -183,7 +182,7 @@ class SiamFCTracker(Tracker):
         frame, box = accept_start(frame, box)
         self.centre = box[:2] + box[2:] / 2  # (2,)
         self.size = box[2:].copy()  # (2,)
-        side = float(exemplar_side(box))
+        side = float(context_side(self.size))
         self.colour = cv2.mean(frame)[:3]
         window = CropWindow(*self.centre, side, EXEMPLAR)
         crop = window.cut(frame, self.colour)  # (127, 127, 3)

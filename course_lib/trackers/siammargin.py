@@ -17,12 +17,11 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from course_lib.errors import DataError, SettingsError
-from course_lib.geometry.windows import EXEMPLAR
+from course_lib.geometry.windows import EXEMPLAR, SEARCH
 from course_lib.models.fields import live_reception
 from course_lib.models.siammargin import SiamMargin, mixed, moved, roi_of, template_from, unit
 from course_lib.recipe import Range, Share
 from course_lib.trackers.siamfc import (
-    SEARCH,
     Embedding,
     SiamFCSettings,
     SiamFCTracker,

@@ -20,7 +20,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from course_lib.data.frames import as_frame
 from course_lib.errors import DataError
 from course_lib.geometry.anchors import decode
-from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side
+from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side
 from course_lib.models.backbone import Backbone, fold_norms
 from course_lib.models.device import Placement, choose_placement
 from course_lib.models.proposal_network import ProposalNetwork
@@ -39,7 +39,7 @@ class SiamRPNSettings(Settings):
 
     weights: str = "siamrpn"  # name or path, see `models.weights.find_weights`
     # pixels a side of the search image; a larger one sees further, at the same scale
-    search: Annotated[int, Range(191, 1023)] = 255
+    search: Annotated[int, Range(191, 1023)] = SEARCH
     penalty: NotNegative = 0.16  # how strongly a change of size and shape is penalised
     window: Share = 0.40  # influence of the cosine window
     rate: Share = 0.30  # how far the size moves towards a certain proposal's
@@ -133,13 +133,6 @@ def _load_proposer(weights: str, stamp: tuple, device: str, precision: str) -> P
     return Proposer(network, choose_placement(device, precision))
 
 
-def padded_size(w: ArrayLike, h: ArrayLike) -> np.ndarray:
-    """Size of boxes with their context: √((w + p)(h + p)), p = (w + h) / 2."""
-    w, h = np.asarray(w, dtype=np.float64), np.asarray(h, dtype=np.float64)
-    p = (w + h) / 2
-    return np.sqrt((w + p) * (h + p))
-
-
 def change(ratio: ArrayLike) -> np.ndarray:
     """How much something changed, at least 1: twice as large and half as large are both 2."""
     ratio = np.asarray(ratio, dtype=np.float64)
@@ -149,13 +142,13 @@ def change(ratio: ArrayLike) -> np.ndarray:
 def change_penalty(boxes: np.ndarray, size: np.ndarray, strength: float) -> np.ndarray:
     """Factors (A,) in 0…1 on the scores of boxes (A, 4): exp(−(r · s − 1) · strength).
 
-    r is the change of the ratio w / h and s that of the padded size, against the last size (2,) in
+    r is the change of the ratio w / h and s that of `context_side`, against the last size (2,) in
     the same pixels. No change gives 1. (The EPFL report prints exp(k · r · s), which would reward
     change.)
     """
-    w, h = np.maximum(boxes[:, 2], 1e-3), np.maximum(boxes[:, 3], 1e-3)  # (A,)
-    s = change(padded_size(w, h) / padded_size(*size))  # (A,)
-    r = change((size[0] / size[1]) / (w / h))  # (A,)
+    sizes = np.maximum(boxes[:, 2:], 1e-3)  # (A, 2)
+    s = change(context_side(sizes) / context_side(size))  # (A,)
+    r = change((size[0] / size[1]) / (sizes[:, 0] / sizes[:, 1]))  # (A,)
     return np.exp(-(r * s - 1) * strength)
 
 
@@ -209,7 +202,7 @@ class SiamRPNTracker(Tracker):
         self.centre = box[:2] + box[2:] / 2  # (2,)
         self.size = box[2:].copy()  # (2,)
         self.colour = cv2.mean(frame)[:3]
-        window = CropWindow(*self.centre, float(exemplar_side(box)), EXEMPLAR)
+        window = CropWindow(*self.centre, float(context_side(self.size)), EXEMPLAR)
         crop = window.cut(frame, self.colour)  # (127, 127, 3)
         self.z = self.embedding.keep(self._guided(crop, window), self.settings.search)
         self.last = SiamRPNState(None, None, None, None, 0, window, crop)
@@ -225,7 +218,7 @@ class SiamRPNTracker(Tracker):
         frame = as_frame(frame)
         self.frame_size = np.array(frame.shape[1::-1])  # (2,) w, h
         size = self.settings.search
-        side = float(exemplar_side([0, 0, *self.size])) * size / EXEMPLAR
+        side = float(context_side(self.size)) * size / EXEMPLAR
         self.window = CropWindow(*self.centre, side, size)
         self.crop = self.window.cut(frame, self.colour)  # (S, S, 3)
         return self._guided(self.crop, self.window)[None]

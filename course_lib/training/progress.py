@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
@@ -16,12 +17,16 @@ class Progress:
 
     Attributes:
         step: steps done; steps: of the whole run.
+        data: what is trained on: "identity", a digest, or None where the sources have none, and
+            "used", the names of the sources.
+        made: on what and by what: hardware, versions, commit, the weights it started from.
         loss: of the last step that was read back: on a processor the last one, on a GPU up to 20
             steps ago.
         rate: learning rate of the last step.
         seconds: spent so far in this process, by stage: "data", "light", "network".
         before: the same, and `making`, spent in the processes that this one goes on from.
         curve: one row (step, loss averaged over the last 20 steps) every 20 steps.
+        recent: losses of the curve's next row.
         validation: one row a validation: step, loss and the task's measures.
         maps: (n, h, w) score maps of the first validation pairs; None before the first validation.
         views: (n, 3, S, S) uint8, the search images they belong to.
@@ -33,6 +38,8 @@ class Progress:
     step: int
     steps: int
     batch: int
+    data: dict[str, Any] = field(default_factory=dict)
+    made: dict[str, Any] = field(default_factory=dict)
     loss: float = math.nan
     rate: float = math.nan
     seconds: dict[str, float] = field(
@@ -40,12 +47,20 @@ class Progress:
     )
     before: dict[str, float] = field(default_factory=dict)
     curve: list[tuple[int, float]] = field(default_factory=list)
+    recent: list[float] = field(default_factory=list)
     validation: list[dict[str, float]] = field(default_factory=list)
     maps: Tensor | None = None
     views: Tensor | None = None
     started_at: int = 0
     making: dict[str, float] = field(default_factory=dict)
     skipped: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """Seconds by stage, of this process and of those it went on from."""
+        here = {**self.seconds, **self.making}
+        names = {**here, **self.before}
+        return {name: here.get(name, 0.0) + self.before.get(name, 0.0) for name in names}
 
     @property
     def pairs_per_second(self) -> float:
@@ -62,6 +77,28 @@ class Progress:
     def seconds_left(self) -> float:
         """Estimated seconds to the end."""
         return (self.steps - self.step) * self.batch / self.pairs_per_second
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps, in plain values; the step is kept with the weights."""
+        return {
+            "data": self.data,
+            "made": self.made,
+            "seconds": self.spent,
+            "skipped": dict(self.skipped),
+            "curve": self.curve,
+            "recent": self.recent,
+            "validation": self.validation,
+        }
+
+    def take(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.recent = [float(loss) for loss in state["recent"]]
+        self.curve = [(int(step), float(loss)) for step, loss in state["curve"]]
+        self.validation = [dict(row) for row in state["validation"]]
+        self.before = {name: float(s) for name, s in state.get("seconds", {}).items()}
+        self.skipped.update({why: int(n) for why, n in state.get("skipped", {}).items()})
+        if self.step == self.steps:  # trained elsewhere, or earlier: what is written stays true
+            self.made = {**self.made, **state.get("made", {})}
 
 
 Watcher = Callable[[Progress], None]

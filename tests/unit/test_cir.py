@@ -27,8 +27,9 @@ from course_lib.models.weights import load_network, save_weights
 from course_lib.trackers.siamfc import Embedding, SiamFCTracker
 from course_lib.trackers.siamrpn import Proposer, SiamRPNTracker
 from course_lib.training.loop import train
-from course_lib.training.settings import TrainSettings, frozen_parts
+from course_lib.training.settings import TrainSettings
 from course_lib.training.sources import make_sources
+from course_lib.training.step import frozen_parts
 
 pytestmark = pytest.mark.slow
 
@@ -345,7 +346,7 @@ def test_training_moves_just_the_parts_that_are_not_frozen(tmp_path):
         network = (
             SiamFC(backbone="ciresnet16", share=0.0625)
             if stop == 0
-            else train(small(), tmp_path / str(stop), "cpu", stop_at=stop)
+            else train(small(), tmp_path / str(stop), "cpu", stop_at=stop).network
         )
         stages[stop] = kept(network)
     start = kept(
@@ -354,7 +355,7 @@ def test_training_moves_just_the_parts_that_are_not_frozen(tmp_path):
             tmp_path / "still",
             "cpu",
             stop_at=1,
-        )
+        ).network
     )
     for stop, frozen in ((2, 5), (3, 4), (4, 3)):
         same = [bool(torch.equal(x, y)) for x, y in zip(stages[stop], start, strict=True)]
@@ -362,20 +363,19 @@ def test_training_moves_just_the_parts_that_are_not_frozen(tmp_path):
 
 
 def test_thawing_resumes_exactly(tmp_path):
-    whole = train(small(), tmp_path / "whole", "cpu")
+    whole = train(small(), tmp_path / "whole", "cpu").network
     for stop in (1, 2, 3):
         train(small(), tmp_path / "parts", "cpu", stop_at=stop)
-    parts = train(small(), tmp_path / "parts", "cpu")
+    parts = train(small(), tmp_path / "parts", "cpu").network
     for a, b in zip(whole.state_dict().values(), parts.state_dict().values(), strict=True):
         assert torch.equal(a, b)
 
 
 def test_labels_of_a_twin_follow_its_own_stride():
     """A network of stride 16 is trained with labels of stride 16, whatever the recipe's AlexNet stride says."""
-    from course_lib.training.tasks import SiamFCTask
+    from course_lib.training.map_tasks import SiamFCTask
 
     task = SiamFCTask(small(backbone="twin-alexnet-9", freeze=0, unfreeze=()))
-    task.build()
     batch = next(batches(make_sources(small())[0], 0, 4, 0, 1))
     right = torch.full((4, 9, 9), -20.0)
     right[:, 4, 4] = 20.0

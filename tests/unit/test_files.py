@@ -21,6 +21,7 @@ from course_lib.errors import (
 )
 from course_lib.files import (
     digest,
+    json_lines,
     plain_name,
     read_json,
     read_names,
@@ -169,3 +170,19 @@ def test_json_of_every_kind_of_damage_is_a_sentence(tmp_path):
         (tmp_path / "t.json").write_bytes(whole[:cut])
         with pytest.raises(DataError):
             read_json(tmp_path / "t.json", "run it again")
+
+
+def test_json_to_read_has_a_line_for_each_row_and_says_the_same():
+    card = {
+        "name": "a [b], {c}",
+        "curve": [[20, 0.5], [40, 0.25]],
+        "rows": [{"step": 1, "loss": 0.5}],
+        "recipe": {"widths": [8, 16], "nested": {"x": None}, "long": ["a word"] * 20},
+        "empty": [],
+    }
+    text = json_lines(card)
+    assert json.loads(text) == card
+    lines = [line.strip() for line in text.splitlines()]
+    assert "[20, 0.5]," in lines and "[40, 0.25]" in lines
+    assert '{"step": 1, "loss": 0.5}' in lines and '"widths": [8, 16],' in lines
+    assert max(map(len, lines)) < 100 and lines.count('"a word",') == 19

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -58,7 +59,10 @@ def test_the_commit_is_the_courses_own_or_unknown(tmp_path, monkeypatch):
     monkeypatch.setattr("course_lib.provenance.SHIPPED", package)
     assert commit() == "unknown"
     monkeypatch.setattr("course_lib.provenance.SHIPPED", tmp_path)
-    assert commit() != "unknown"
+    assert re.fullmatch("[0-9a-f]{40}", commit())  # all its digits: short ones may become two
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "new.yaml").touch()
+    assert commit().endswith(" with changes in recipes/")
     monkeypatch.setenv("PATH", "")
     assert commit() == "unknown"  # no git
 

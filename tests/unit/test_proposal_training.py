@@ -17,11 +17,12 @@ from course_lib.models.proposals import Proposals, assign
 from course_lib.models.weights import load_network, read_card
 from course_lib.places import RECIPES
 from course_lib.recipe import load_settings
-from course_lib.training.finish import train_to_weights
 from course_lib.training.loop import train
+from course_lib.training.proposal_task import jittered
 from course_lib.training.settings import ProposalSettings, TrainSettings
 from course_lib.training.sources import make_sources
-from course_lib.training.tasks import jittered, make_task, target_place
+from course_lib.training.tasks import make_task, target_place
+from course_lib.training.trained_weights import train_to_weights
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +59,7 @@ def settings(case: str, **more) -> TrainSettings:
     network = what.pop("network", "siamrpn")
     if case in ("upchannel", "depthwise", "broadcast", "concat"):
         what["head"] = case
-    proposals = replace(TINY.proposals, trunk="alexnet", **what)
+    proposals = replace(TINY.proposals, **what)
     return replace(TINY, network=network, proposals=proposals, **more)
 
 
@@ -82,16 +83,16 @@ def test_a_few_steps_of_each_network_give_finite_numbers_and_weights_that_load(c
 
 @pytest.mark.parametrize("case", ["upchannel", "concat"])
 def test_a_run_that_stops_and_goes_on_ends_with_the_same_weights(case, tmp_path):
-    whole = train(settings(case), tmp_path / "a", "cpu")
+    whole = train(settings(case), tmp_path / "a", "cpu").network
     train(settings(case), tmp_path / "b", "cpu", stop_at=2)
-    parts = train(settings(case), tmp_path / "b", "cpu")
+    parts = train(settings(case), tmp_path / "b", "cpu").network
     for name, value in whole.state_dict().items():
         torch.testing.assert_close(parts.state_dict()[name], value, rtol=0, atol=0, msg=name)
 
 
 def test_validating_changes_nothing(tmp_path):
-    often = train(settings("depthwise", validate_every=1), tmp_path / "a", "cpu")
-    never = train(settings("depthwise", validation_pairs=0), tmp_path / "b", "cpu")
+    often = train(settings("depthwise", validate_every=1), tmp_path / "a", "cpu").network
+    never = train(settings("depthwise", validation_pairs=0), tmp_path / "b", "cpu").network
     for name, value in often.state_dict().items():
         torch.testing.assert_close(never.state_dict()[name], value, rtol=0, atol=0, msg=name)
 
@@ -100,7 +101,8 @@ def test_a_backbone_may_start_from_siamfc_and_stay_frozen(tmp_path):
     start = replace(settings("upchannel"), network="siamfc", steps=2, name="start")
     path = train_to_weights(start, tmp_path / "s", device="cpu")
     given = load_network(str(path)).backbone.state_dict()
-    network = train(settings("upchannel", start_from=str(path), freeze=3), tmp_path / "r", "cpu")
+    begun = settings("upchannel", start_from=str(path), freeze=3)
+    network = train(begun, tmp_path / "r", "cpu").network
     now = network.backbone.state_dict()
     for name in given:
         layer = int(name.split(".")[0][-1])
@@ -122,7 +124,7 @@ def test_everything_may_start_from_a_network_of_the_same_kind(tmp_path):
         settings("broadcast", start_from=str(path), steps=1, rate_start=1e-12),
         tmp_path / "b",
         "cpu",
-    )
+    ).network
     kept = dict(load_network(str(path)).named_parameters())
     for name, value in again.named_parameters():
         torch.testing.assert_close(value, kept[name])
@@ -146,7 +148,6 @@ def test_more_training_makes_the_loss_fall(tmp_path):
 
 def test_a_perfect_answer_has_no_box_loss_and_full_measures():
     task = make_task(settings("depthwise"))
-    task.build()
     batch = a_batch()
     targets = assign(task.anchors, batch.box, batch.positive)
     logits = torch.zeros(*targets.labels.shape, 2)
@@ -173,7 +174,6 @@ def test_a_perfect_answer_has_no_box_loss_and_full_measures():
 def test_the_anchors_drawn_are_the_pairs_own_whatever_the_batch():
     """Two processes that share a batch draw what one would."""
     task = make_task(settings("depthwise"))
-    task.build()
     source, _ = make_sources(TINY)
     rng = torch.Generator().manual_seed(0)
     output = Proposals(
@@ -193,7 +193,6 @@ def test_the_anchors_drawn_are_the_pairs_own_whatever_the_batch():
 
 def test_a_guided_network_gets_masks_of_the_boxes():
     task = make_task(settings("concat"))
-    task.build()
     batch = a_batch()
     z, x = task.inputs(batch)
     assert z.shape == (4, 4, 127, 127) and x.shape == (4, 4, 255, 255)

@@ -22,7 +22,7 @@ from course_lib.evaluation.results import result_path
 from course_lib.evaluation.runner import TrackerSpec, evaluate
 from course_lib.evaluation.tuning import mean_auc, search_settings
 from course_lib.geometry.anchors import place_anchors, siamrpn_anchor_sizes
-from course_lib.geometry.windows import CropWindow
+from course_lib.geometry.windows import CropWindow, context_side
 from course_lib.models.device import Placement
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.siamrpnpp import SiamRPNpp
@@ -37,7 +37,6 @@ from course_lib.trackers.siamrpn import (
     change,
     change_penalty,
     load_proposer,
-    padded_size,
     rerank,
     smooth_size,
 )
@@ -86,7 +85,7 @@ def test_the_penalty_by_hand():
     s = math.sqrt(208 * 112) / 128
     expected = [1.0, math.exp(-(4 * s - 1) * 0.22), math.exp(-(2 - 1) * 0.22)]
     assert np.allclose(change_penalty(boxes, np.array([64.0, 64.0]), 0.22), expected)
-    assert float(padded_size(64, 64)) == 128
+    assert float(context_side([64, 64])) == 128
 
 
 def test_the_penalty_of_a_proposal_without_size_is_finite():

@@ -83,7 +83,7 @@ def faults(own: str, source: str) -> list[str]:
 
 # what a machine for training may lack: only what is asked for videos, widgets and grading needs them
 ASKED_FOR = ("av", "anywidget", "ipywidgets", "nbgrader", "tensorboard", "optuna", "skimage")
-WORK = ("training.loop", "training.finish", "evaluation.runner", "trackers.siammargin")
+WORK = ("training.loop", "training.trained_weights", "evaluation.runner", "trackers.siammargin")
 
 
 def test_training_and_evaluation_import_nothing_that_only_people_need():

@@ -17,9 +17,11 @@ from course_lib.models.weights import find_weights, packed, read_card, save_card
 from course_lib.places import RUNS
 from course_lib.provenance import commit, hardware
 from course_lib.training.checkpoint import load_checkpoint
-from course_lib.training.loop import Run, Watcher, carry_on
+from course_lib.training.loop import Trained, train
 from course_lib.training.processes import started_rank
-from course_lib.training.settings import TrainSettings, unlike
+from course_lib.training.progress import Progress, Watcher
+from course_lib.training.settings import TrainSettings
+from course_lib.training.shaping import unlike
 
 
 def train_to_weights(
@@ -35,8 +37,8 @@ def train_to_weights(
     None.
 
     Weights that stand there already are replaced only if their card says that they are of the same
-    recipe. Where the run
-    is finished, a missing or damaged file is written again, from the checkpoint.
+    recipe. Where the run is finished, a missing or damaged file is written again, from the
+    checkpoint.
 
     Args:
         settings: the recipe.
@@ -47,8 +49,8 @@ def train_to_weights(
         root: the data root.
         weights: where they go; `<folder>/<name>.safetensors` unless given.
 
-    Raises SettingsError, before anything is trained, if another's file stands where the weights
-    are to go.
+    Raises:
+        SettingsError: another's file stands where the weights are to go; nothing is trained.
     """
     folder = folder or RUNS / "training" / settings.name
     path = weights or folder / f"{settings.name}.safetensors"
@@ -62,19 +64,25 @@ def train_to_weights(
         "commit": commit(),
         **started_from(settings),
     }
-    run = carry_on(settings, folder, device, watchers, budget=budget, root=root, made=made)
-    if run.progress.step < settings.steps:
+    trained = train(settings, folder, device, watchers, budget=budget, root=root, made=made)
+    if trained.progress.step < settings.steps:
         return None
     if started_rank() == 0:
-        keep(run, path)
+        keep(trained, settings, path)
     return path
 
 
 def check_place(path: Path, settings: TrainSettings, folder: Path) -> None:
-    """Whether weights may be written to `path`.
+    """Whether weights may be written somewhere.
 
-    Raises SettingsError if a file stands there, or beside it as their card, that this recipe did
-    not make.
+    Args:
+        path: where they are to go.
+        settings: the recipe.
+        folder: of the run.
+
+    Raises:
+        SettingsError: a file stands there, or beside it as their card, that this recipe did not
+            make, or no file can be written there.
     """
     if path.suffix != ".safetensors":
         raise SettingsError(f"the weights are to go to {path}; expected a name in .safetensors")
@@ -118,20 +126,26 @@ def _finished(folder: Path, settings: TrainSettings) -> bool:
     return isinstance(state, dict) and state.get("step") == settings.steps
 
 
-def keep(run: Run, path: Path) -> None:
+def keep(trained: Trained, settings: TrainSettings, path: Path) -> None:
     """Write the weights of a finished run and their card, as far as they are not there.
 
-    Raises SettingsError if a file is in the way that this run did not make.
+    Args:
+        trained: what the run gave.
+        settings: the recipe.
+        path: of the weights.
+
+    Raises:
+        SettingsError: a file is in the way that this run did not make.
     """
-    content, card = packed(run.network), make_card(run)
+    content, card = packed(trained.network), make_card(settings, trained.progress)
     if path.is_file() and path.read_bytes() == content:  # no file but ours has these bytes
-        if not _described(path, run.settings, content):
-            save_card(run.network, path, card, content)
+        if not _described(path, settings, content):
+            save_card(trained.network, path, card, content)
         return
-    fault = not_ours(path, run.settings)
+    fault = not_ours(path, settings)
     if fault:
         raise SettingsError(f"{fault}. Move it away, or give another place with --weights")
-    save_weights(run.network, path, card)
+    save_weights(trained.network, path, card)
 
 
 def _described(path: Path, settings: TrainSettings, content: bytes) -> bool:
@@ -153,23 +167,22 @@ def started_from(settings: TrainSettings) -> dict[str, Any]:
     return {"started_from": {k: v for k, v in read_card(path).items() if "curve" not in k}}
 
 
-def make_card(run: Run) -> dict[str, Any]:
+def make_card(settings: TrainSettings, p: Progress) -> dict[str, Any]:
     """What a reader must know of trained weights: data, recipe, length, machine, seed, commit,
     validation."""
-    settings, p = run.settings, run.progress
     card = {
         "name": settings.name,
-        "trained_on": run.data["used"],
-        "data": run.data["identity"],
+        "trained_on": p.data["used"],
+        "data": p.data["identity"],
         "fraction_of_data": settings.fraction,
         "steps": settings.steps,
         "pairs": settings.steps * settings.batch,
         "seed": settings.seed,
-        **run.made,
+        **p.made,
         "recipe": asdict(settings),
     }
     card["validation"] = p.validation[-1] if p.validation else None
-    spent = {name: round(s, 1) for name, s in run.seconds().items()}
+    spent = {name: round(s, 1) for name, s in p.spent.items()}
     card["seconds"] = {name: s for name, s in spent.items() if name in p.seconds}
     card["seconds_within_data"] = {name: s for name, s in spent.items() if name not in p.seconds}
     if p.skipped:
