@@ -22,13 +22,13 @@ import numpy as np
 import torch
 from clips import figures, kept_scores, one_pass, ship, trained_and_measured
 
+from course_lib.analysis.border import errors_by_place, wide_pairs
 from course_lib.data.benchmarks import load_benchmark
-from course_lib.evaluation.border import errors_by_place, wide_pairs
 from course_lib.evaluation.tables import without_nan
 from course_lib.files import write_whole
+from course_lib.geometry.traced import live_reception
 from course_lib.geometry.windows import EXEMPLAR, search_side
 from course_lib.models.device import choose_placement
-from course_lib.models.fields import live_reception
 from course_lib.models.twins import TWINS
 from course_lib.models.weights import load_siamfc, read_card
 from course_lib.provenance import provenance

@@ -26,16 +26,17 @@ import numpy as np
 import torch
 from clips import kept_scores, ship, trained_and_measured
 
+from course_lib.analysis.distortion import KINDS, maps_of, moments_of, responses_of, study
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Sequence
-from course_lib.evaluation.distortion import KINDS, maps_of, moments_of, responses_of, study
 from course_lib.evaluation.eao import eao, interval
 from course_lib.evaluation.realtime import Realtime
 from course_lib.evaluation.tables import without_nan
 from course_lib.evaluation.vot import SupervisedRun, accuracy, run_supervised
 from course_lib.files import write_whole
 from course_lib.models.device import choose_placement
+from course_lib.models.runtime import Embedding
 from course_lib.models.siammargin import SiamMargin
 from course_lib.models.weights import load_network, load_siamfc, read_card
 from course_lib.places import RUNS
@@ -43,7 +44,6 @@ from course_lib.provenance import provenance
 from course_lib.recipe import load_settings
 from course_lib.trackers import make_tracker
 from course_lib.trackers.base import Tracker
-from course_lib.trackers.siamfc import Embedding
 from course_lib.trackers.siammargin import SiamMarginSettings, SiamMarginTracker
 from course_lib.training.budget import STOPPED, budget_from_outside
 from course_lib.training.settings import TrainSettings

@@ -94,10 +94,16 @@ def _number(word: str) -> float:
 
 
 def read_json(path: Path, remedy: str, kind: type = dict) -> Any:
-    """What a JSON file holds, a `kind` (dict or list).
+    """What a JSON file holds.
 
-    Raises MissingDataError if there is no such file, DataError if it is damaged or holds something
-    else; both end in `remedy`, what to do next.
+    Args:
+        path: of the file.
+        remedy: what to do next, the end of either message.
+        kind: of what it should hold: dict or list.
+
+    Raises:
+        MissingDataError: if there is no such file.
+        DataError: if it is damaged or holds something else.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))

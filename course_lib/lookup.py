@@ -27,7 +27,7 @@ def row(table: Mapping[str, Row], name: str, what: str) -> Row:
     if name not in table:
         near = difflib.get_close_matches(str(name), table, n=1, cutoff=0.0)
         raise SettingsError(
-            f"there is no {what} {name!r}; did you mean {near[0]!r}? Known: {', '.join(table)}"
+            f"there is no {what} {name!r}. Did you mean {near[0]!r}? Known: {', '.join(table)}."
         )
     return table[name]
 

@@ -185,54 +185,64 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
     value = value.item() if isinstance(value, np.generic) else value
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is Annotated:
-        value = _convert(value, arguments[0], where)
-        for limit in (a for a in arguments[1:] if isinstance(a, Range)):
-            if value is not None and value not in limit:
-                raise SettingsError(f"{where} is {value!r}; expected {limit}")
-        return value
+        return _within(_convert(value, arguments[0], where), arguments[1:], where)
     if type(None) in arguments:
-        if value is None:
-            return None
-        kind = next(a for a in arguments if a is not type(None))
-        return _convert(value, kind, where)
+        (kind,) = set(arguments) - {type(None)}
+        return None if value is None else _convert(value, kind, where)
     if origin is typing.Literal:
-        if not any(type(value) is type(a) and value == a for a in arguments):
-            raise SettingsError(
-                f"{where} is {value!r}; expected one of {', '.join(map(str, arguments))}"
-            )
-        return value
+        return _one_of(value, arguments, where)
     if origin is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise SettingsError(f"{where} is {value!r}; expected a list")
-        return tuple(_convert(v, arguments[0], f"{where}[{i}]") for i, v in enumerate(value))
+        return _each(value, arguments[0], where)
     if dataclasses.is_dataclass(kind) and isinstance(value, dict):
         return _fill(kind, value, where)
     return _plain_value(value, kind, where)
 
 
+def _within(value: Any, marks: tuple[Any, ...], where: str) -> Any:
+    """`value` if it is in each Range among the marks of its annotation, or SettingsError."""
+    for limit in marks:
+        if isinstance(limit, Range) and value is not None and value not in limit:
+            raise SettingsError(f"{where} is {value!r}; expected {limit}")
+    return value
+
+
+def _one_of(value: Any, known: tuple[Any, ...], where: str) -> Any:
+    """`value` if it is one of those known, its type included, or SettingsError."""
+    if not any(type(value) is type(a) and value == a for a in known):
+        raise SettingsError(f"{where} is {value!r}; expected one of {', '.join(map(str, known))}")
+    return value
+
+
+def _each(values: Any, kind: Any, where: str) -> tuple[Any, ...]:
+    """The values of a list, each as `kind`, or SettingsError."""
+    if not isinstance(values, (list, tuple)):
+        raise SettingsError(f"{where} is {values!r}; expected a list")
+    return tuple(_convert(v, kind, f"{where}[{i}]") for i, v in enumerate(values))
+
+
 def _plain_value(value: Any, kind: type, where: str) -> Any:
     """A number, text or yes/no as `kind`, or SettingsError."""
     if kind is float:
+        return _finite(value, where)
+    if kind is int and isinstance(value, (float, str)):
         number = _as_number(value)
-        if number is None or not math.isfinite(number):
-            raise SettingsError(
-                f"{where} is {value!r} ({type(value).__name__}); expected a finite number"
-            )
-        return number
-    if kind is int and isinstance(value, float) and value.is_integer():
-        return int(value)  # 1e3 is read as 1000.0 and means a thousand
-    if (
-        kind is int
-        and isinstance(value, str)
-        and (number := _as_number(value)) is not None
-        and number.is_integer()
-    ):
-        return int(number)
+        if number is not None and number.is_integer():
+            return int(number)  # 1e3 is read as 1000.0 and means a thousand
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise SettingsError(
             f"{where} is {value!r} ({type(value).__name__}); expected {kind.__name__}"
         )
     return value
+
+
+def _finite(value: Any, where: str) -> float:
+    """A finite number, or SettingsError."""
+    number = _as_number(value)
+    if number is None or not math.isfinite(number):
+        raise SettingsError(
+            f"{where} is {value!r} ({type(value).__name__}); expected a finite number"
+        )
+    return number
 
 
 def _as_number(value: Any) -> float | None:

@@ -31,7 +31,7 @@ from course_lib.evaluation.otb import score_sequence, track
 from course_lib.evaluation.tables import read_measured
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.boxes import iou, to_centre
-from course_lib.geometry.windows import cut_patch
+from course_lib.geometry.patches import cut_patch
 from course_lib.places import RECIPES, RESULTS
 from course_lib.profile import by_profile
 from course_lib.trackers import make_tracker, mosse

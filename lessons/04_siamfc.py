@@ -27,8 +27,8 @@ from course_lib.data.benchmarks import load_benchmark
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.windows import CropWindow
 from course_lib.models.device import choose_placement
+from course_lib.models.runtime import Embedding, load_embedding
 from course_lib.profile import by_profile
-from course_lib.trackers.siamfc import Embedding, load_embedding
 from course_lib.widgets import ScoreMapExplorer
 from course_lib.widgets.score_maps import untrained
 

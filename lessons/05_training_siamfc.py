@@ -547,7 +547,8 @@ more.progress.validation[-1]
 # %%
 from course_lib.evaluation.metrics import auc
 from course_lib.evaluation.otb import score_sequence, track
-from course_lib.trackers.siamfc import Embedding, SiamFCSettings, SiamFCTracker, load_embedding
+from course_lib.models.runtime import Embedding, load_embedding
+from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
 
 contest = {
     "yours": Embedding(my_network.eval(), place),

@@ -30,9 +30,9 @@ from course_lib.evaluation.otb import pool, score_sequence, sre, track, tre
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.windows import CropWindow, context_side
+from course_lib.models.runtime import load_embedding
 from course_lib.profile import by_profile
 from course_lib.trackers import make_tracker
-from course_lib.trackers.siamfc import load_embedding
 from course_lib.widgets import WindowBench
 
 clips = load_benchmark("generated-v1")

@@ -30,9 +30,10 @@ from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.windows import CropWindow, context_side
+from course_lib.models.runtime import load_proposer
 from course_lib.profile import by_profile
 from course_lib.trackers import make_tracker
-from course_lib.trackers.siamrpn import anchor_window, load_proposer
+from course_lib.trackers.siamrpn import anchor_window
 from course_lib.widgets import ProposalTheatre
 
 clips = load_benchmark("generated-v1")

@@ -27,10 +27,9 @@ from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.frames import ArrayFrames
 from course_lib.evaluation.tables import read_measured
 from course_lib.exercises import award, exercise, progress
+from course_lib.models.runtime import load_embedding, load_proposer
 from course_lib.places import RECIPES, RESULTS
 from course_lib.profile import by_profile
-from course_lib.trackers.siamfc import load_embedding
-from course_lib.trackers.siamrpn import load_proposer
 from course_lib.widgets import MatchSwitchboard
 
 clips = load_benchmark("generated-v1")

@@ -30,12 +30,17 @@ SSD_VARIANCES = 0.1, 0.1, 0.2, 0.2
 def default_box_sizes(
     scale: float, next_scale: float, ratios: ArrayLike = (1, 2, 3, 1 / 2, 1 / 3)
 ) -> np.ndarray:
-    """Widths and heights (K + 1, 2) of SSD's default boxes: one for each ratio a = w / h, and an
-    extra square.
+    """Widths and heights (K + 1, 2) of SSD's default boxes (Liu et al., 2016, section 2.2): one for
+    each ratio, and an extra square.
 
     w = s · √a and h = s / √a, so every box has the area s². The extra square has the side √(s ·
     s'), s' being the next map's scale. (The EPFL report prints h = s / a; that would give the area
     s² / √a.)
+
+    Args:
+        scale: s, in the unit of the result.
+        next_scale: s'.
+        ratios: (K,) a = w / h.
     """
     a = np.sqrt(np.asarray(ratios, dtype=np.float64))  # (K,)
     square = math.sqrt(scale * next_scale)
@@ -59,10 +64,14 @@ def siamrpn_anchor_sizes(ratios: ArrayLike = RATIOS, truncated: bool = False) ->
 
 
 def place_anchors(sizes: ArrayLike, cells: int, stride: float, middle: float) -> np.ndarray:
-    """Anchors (K, cells, cells, 4): boxes of K sizes (K, 2), centred on every cell of a map.
+    """Anchors (K, cells, cells, 4): boxes of K sizes, centred on every cell of a map. Axis 1 is the
+    row.
 
-    Neighbouring cells lie `stride` pixels apart, the map's middle at (middle, middle). Axis 1 is
-    the row.
+    Args:
+        sizes: (K, 2) widths and heights.
+        cells: a side of the map.
+        stride: pixels from one cell to the next.
+        middle: the map's centre lies at (middle, middle).
     """
     sizes = np.asarray(sizes, dtype=np.float64)  # (K, 2)
     at = middle + (np.arange(cells) - (cells - 1) / 2) * stride  # (cells,)
@@ -74,8 +83,14 @@ def place_anchors(sizes: ArrayLike, cells: int, stride: float, middle: float) ->
 
 
 def ssd_scales(count: int, smallest: float = 0.2, largest: float = 0.9) -> np.ndarray:
-    """Scales (count + 1,) of `count` maps as shares of the picture's side, evenly spaced, and the
-    one after the last."""
+    """Scales (count + 1,) of SSD's maps, evenly spaced, and the one after the last (Liu et al.,
+    2016, equation 4).
+
+    Args:
+        count: of maps.
+        smallest: scale of the first map, in sides of the image.
+        largest: scale of the last.
+    """
     return smallest + (largest - smallest) / max(count - 1, 1) * np.arange(count + 1)
 
 
@@ -83,9 +98,17 @@ def encode(boxes: Any, anchors: Any, variances: tuple[float, ...] = (1, 1, 1, 1)
     """Offsets (..., 4) of boxes (..., 4) from anchors (..., 4):
 
     dx = (cx − cx_a) / w_a,  dy = (cy − cy_a) / h_a,  dw = log(w / w_a),  dh = log(h / h_a), each
-    divided by its variance (SiamRPN: 1; SSD: 0.1 and 0.2). A box without area has no logarithm: in
-    an array it raises DataError; in a tensor its offsets are not finite, since to look at the
-    values would make a training step wait for the GPU.
+    divided by its variance (SiamRPN: 1; SSD: 0.1 and 0.2).
+
+    Args:
+        boxes: (..., 4), array or tensor.
+        anchors: (..., 4), of the same kind.
+        variances: of dx, dy, dw, dh.
+
+    Raises:
+        DataError: for an array with a box without area, which has no logarithm. In a tensor its
+            offsets are not finite: to look at the values would make a training step wait for the
+            GPU.
     """
     if not isinstance(boxes, Tensor) and not (boxes[..., 2:] > 0).all():
         raise DataError(
@@ -105,6 +128,11 @@ def decode(offsets: Any, anchors: Any, variances: tuple[float, ...] = (1, 1, 1, 
     `encode`.
 
     A side is at most 62.5 times its anchor's: an untrained network's offsets must not overflow.
+
+    Args:
+        offsets: (..., 4), array or tensor.
+        anchors: (..., 4), of the same kind.
+        variances: of dx, dy, dw, dh.
     """
     a = _array(offsets)
     offsets = offsets * _like(variances, offsets)  # (..., 4)
@@ -127,7 +155,13 @@ def overlaps(anchors: Tensor, boxes: Tensor) -> Tensor:
 
 
 def match(overlap: Tensor, high: float = 0.6, low: float = 0.3) -> Tensor:
-    """Labels (B, A) int64 from IoUs (B, A): 1 above `high`, 0 below `low`, −1 (ignored) between."""
+    """Labels (B, A) int64 of anchors: 1 target, 0 something else, −1 ignored.
+
+    Args:
+        overlap: (B, A) IoU of each anchor with its pair's box.
+        high: above it an anchor is the target.
+        low: below it an anchor is something else.
+    """
     labels = torch.full(overlap.shape, -1, dtype=torch.int64, device=overlap.device)  # (B, A)
     labels[overlap > high] = 1
     labels[overlap < low] = 0

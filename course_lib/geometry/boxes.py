@@ -100,10 +100,14 @@ def normalised_centre_error(predicted: ArrayLike, truth: ArrayLike) -> np.ndarra
 
 
 def clip_to_image(boxes: ArrayLike, height: int, width: int) -> np.ndarray:
-    """The part of each box inside a height×width image: corners are clipped, so the size shrinks
-    with them.
+    """The part of each box inside an image: corners are clipped, so the size shrinks with them.
 
     A box entirely outside becomes a box of no area on the nearest edge.
+
+    Args:
+        boxes: (..., 4).
+        height: of the image, pixels.
+        width: of the image, pixels.
     """
     corners = to_corners(boxes)
     limit = np.array([width, height, width, height], dtype=np.float64)

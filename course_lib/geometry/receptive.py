@@ -1,5 +1,7 @@
 """Receptive arithmetic: how large a map a stack of layers gives, what each of its cells sees, how
-far cells stand apart."""
+far cells stand apart. Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural
+Networks, Distill 2019.
+"""
 
 from __future__ import annotations
 
@@ -72,10 +74,16 @@ class Reception:
 
 
 def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0) -> int:
-    """Cells a side that a layer gives for `size` cells: floor((size + 2·padding − kernel) / stride)
-    + 1.
+    """Cells a side that a layer gives: floor((size + 2·padding − kernel) / stride) + 1.
 
-    Raises DataError if the kernel does not fit.
+    Args:
+        size: cells a side of its input.
+        kernel: cells a side of its window.
+        stride: cells from one window to the next.
+        padding: cells added on each side.
+
+    Raises:
+        DataError: if the kernel does not fit.
     """
     room = size + 2 * padding - kernel
     if room < 0:

@@ -1,11 +1,10 @@
 """Crop windows: a square of the frame, shown at `size` × `size` pixels.
 
-All arithmetic between a crop and its frame lives here. Coordinates are continuous in both: pixel
-number i covers [i, i + 1] and its centre is i + 0.5, so a crop spans [0, size] and
+All arithmetic between a crop and its frame lives here; that of rectangles in `patches`. Coordinates
+are continuous in both: pixel number i covers [i, i + 1] and its centre is i + 0.5, so a crop spans
+[0, size] and
 
     crop = (frame - (centre - side / 2)) * size / side
-
-`windows_torch.cut_batch` cuts the same windows from a batch on the device.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from course_lib.errors import DataError
 from course_lib.geometry.boxes import as_boxes
+from course_lib.geometry.patches import patch_matrix
 
 EXEMPLAR = 127  # pixels a side of the exemplar z, in every network of the course
 SEARCH = 255  # pixels a side of the search image x, in tracking and in proposal networks' training
@@ -28,7 +28,7 @@ def context_side(size: ArrayLike, context: float = 0.5) -> np.ndarray:
     """Side (...) of the square around a target of size (..., 2), w and h, with its context.
 
     sqrt((w + c)(h + c)) with c = context · (w + h): a square with the area of the box after it is
-    widened by c / 2, in SiamFC (w + h) / 4, on each side (Bertinetto et al. 2016, section 3.2). It
+    widened by c / 2, in SiamFC (w + h) / 4, on each side (Bertinetto et al., 2016, section 2.4). It
     is the exemplar's square; SiamRPN compares sizes by it, too. A NaN size gives NaN.
     """
     sizes = np.asarray(size, dtype=np.float64)
@@ -62,45 +62,6 @@ def crop_matrix(cx: float, cy: float, side: float, size: int) -> np.ndarray:
         size: pixels a side of the crop.
     """
     return patch_matrix((cx, cy), (side, side), (size, size))
-
-
-def patch_matrix(centre: ArrayLike, size: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
-    """`crop_matrix` (2, 3) of a rectangle.
-
-    Args:
-        centre: (x, y) in frame pixels.
-        size: (w, h) in frame pixels.
-        shape: (h, w) of the patch, pixels.
-    """
-    size = np.asarray(size, dtype=np.float64)
-    step = size / shape[::-1]  # (2,) frame pixels per patch pixel
-    left, top = np.asarray(centre) - size / 2 + 0.5 * step - 0.5
-    return np.array([[step[0], 0, left], [0, step[1], top]])
-
-
-def cut_patch(
-    frame: np.ndarray, centre: ArrayLike, size: ArrayLike, shape: tuple[int, int]
-) -> np.ndarray:
-    """The patch (h, w, ...) of a frame (H, W, ...): a rectangle, the frame's border repeated beyond
-    it.
-
-    Args:
-        frame: (H, W) or (H, W, C).
-        centre: (x, y) in frame pixels.
-        size: (w, h) in frame pixels.
-        shape: (h, w) of the patch. Where it is less than half the size, pixels are averaged:
-            bilinear interpolation alone would skip some.
-    """
-    reduce = max(1, int(min(np.asarray(size) / shape[::-1])))
-    large = (shape[0] * reduce, shape[1] * reduce)
-    patch = cv2.warpAffine(
-        frame,
-        patch_matrix(centre, size, large),
-        large[::-1],
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return patch if reduce == 1 else cv2.resize(patch, shape[::-1], interpolation=cv2.INTER_AREA)
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,7 @@ def cross_correlate_grouped(z: Tensor, x: Tensor) -> Tensor:
 
 
 def _check(z: Tensor, x: Tensor) -> None:
+    """Raise DataError unless z (B or 1, C, h, w) can slide over x (B, C, H, W)."""
     fits = z.ndim == x.ndim == 4 and len(z) in (1, len(x)) and z.shape[1] == x.shape[1]
     if not fits or z.shape[2] > x.shape[2] or z.shape[3] > x.shape[3]:
         raise DataError(

@@ -35,8 +35,8 @@ class CosineMap(NamedTuple):
 
 
 def harden(cosines: Tensor, margin: float, arc: bool = False) -> Tensor:
-    """Cosines of the right answer made smaller by a margin: c − m (CosFace), or cos(θ + m) with θ =
-    arccos c (ArcFace).
+    """Cosines (...) of the right answer made smaller by a margin: c − m (CosFace), or cos(θ + m) with
+    θ = arccos c (ArcFace).
 
     Where θ + m would pass π, cos(θ + m) would rise again; there c − m · sin m stands, as in
     ArcFace's code: it goes on falling.

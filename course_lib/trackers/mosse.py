@@ -1,4 +1,4 @@
-"""MOSSE: a correlation filter learned on line.
+"""MOSSE: a correlation filter learned online.
 
 Bolme, Beveridge, Draper, Lui: Visual Object Tracking using Adaptive Correlation Filters, CVPR 2010.
 The small functions are the steps that lesson 02 asks for, on whole spectra; the tracker strings
@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import fft
 
-from course_lib.data.frames import as_frame
 from course_lib.geometry.boxes import to_centre
+from course_lib.geometry.frame import as_frame
 from course_lib.recipe import NotNegative, Positive, Range, Seed, Settings, Share
 from course_lib.trackers.base import Tracker, accept_start
+from course_lib.trackers.filters import cosine_window, gaussian_target, peak_to_sidelobe
 
 # (256,) log(f + 1) of every grey value there is
 LOGARITHMS = np.log1p(np.arange(256, dtype=np.float32))
@@ -66,39 +67,25 @@ class MOSSEState:
         return fft.fftshift(fft.irfft2(np.conj(self.spectrum), s=(h, w)))
 
 
-def cosine_window(height: int, width: int) -> np.ndarray:
-    """Hann window (height, width): 1 in the middle, 0 on the border."""
-    return np.outer(np.hanning(height), np.hanning(width))
-
-
 def preprocess(patch: np.ndarray, window: np.ndarray) -> np.ndarray:
     """Grey values (h, w), 0…255, ready for the Fourier transform.
 
-    Logarithm, zero mean, unit deviation, then `window` (h, w).
+    Logarithm, zero mean, unit deviation, then `window` (h, w): the paper's section 3.1.
     """
     values = np.log1p(np.asarray(patch, dtype=np.float64))  # (h, w)
     return (values - values.mean()) / (values.std() + 1e-5) * window
-
-
-def gaussian_target(height: int, width: int, sigma: float) -> np.ndarray:
-    """The wanted response (height, width): a Gaussian of `sigma` pixels, peak 1 at (height // 2,
-    width // 2)."""
-    rows = np.arange(height)[:, None] - height // 2  # (h, 1)
-    columns = np.arange(width)[None, :] - width // 2  # (1, w)
-    return np.exp(-(rows**2 + columns**2) / (2 * sigma**2))  # (h, w)
 
 
 def train_filter(
     patches: np.ndarray, target: np.ndarray, regulariser: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Numerator A and denominator B, (h, w) each, of the filter H* = A / B with the least squared
-    error.
+    error over all N patches: the paper's closed form, with a regulariser added.
 
     Args:
-        patches: (N, h, w), preprocessed; all of them should give `target` (h, w).
-        regulariser: added to B.
-
-    Source: the paper's closed form, with a regulariser added.
+        patches: (N, h, w), preprocessed; all of them should give the target.
+        target: (h, w), the wanted response.
+        regulariser: added to B, so that a frequency without power divides by no zero.
     """
     F, G = np.fft.fft2(patches), np.fft.fft2(target)  # (N, h, w), (h, w)
     A = np.sum(G * np.conj(F), axis=0)  # (h, w)
@@ -107,10 +94,12 @@ def train_filter(
 
 
 def respond(patch: np.ndarray, A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, int, int]:
-    """Response (h, w) of the filter A / B to a preprocessed patch (h, w), and the displacement it
-    shows.
+    """Response (h, w) of the filter A / B to a patch, and the displacement (dx, dy) that its peak
+    shows, pixels from (h // 2, w // 2).
 
-    The displacement (dx, dy), pixels, is that of the peak from (h // 2, w // 2).
+    Args:
+        patch: (h, w), preprocessed.
+        A, B: numerator and denominator of the filter (h, w).
     """
     response = np.fft.ifft2(np.fft.fft2(patch) * A / B).real  # (h, w)
     row, column = np.unravel_index(response.argmax(), response.shape)
@@ -120,7 +109,14 @@ def respond(patch: np.ndarray, A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray
 def update_filter(
     A: np.ndarray, B: np.ndarray, patch: np.ndarray, target: np.ndarray, rate: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Running numerator and denominator after one more preprocessed patch."""
+    """Running numerator and denominator (h, w) after one more patch: the paper's "Online updates".
+
+    Args:
+        A, B: those so far (h, w).
+        patch: (h, w), preprocessed.
+        target: (h, w), the wanted response.
+        rate: η, how much the new patch counts.
+    """
     F, G = np.fft.fft2(patch), np.fft.fft2(target)  # (h, w) each
     return rate * G * np.conj(F) + (1 - rate) * A, rate * np.abs(F) ** 2 + (1 - rate) * B
 
@@ -128,39 +124,31 @@ def update_filter(
 def update_ratio(
     H: np.ndarray, patch: np.ndarray, target: np.ndarray, rate: float, regulariser: float
 ) -> np.ndarray:
-    """The simplified rule of lectures: a running average of single-patch filters H* (h, w)."""
+    """The simplified rule of lectures: a running average of single-patch filters H* (h, w). It
+    over-weighs frequencies in which a patch has little power.
+
+    Args:
+        H: the average so far (h, w).
+        patch: (h, w), preprocessed.
+        target: (h, w), the wanted response.
+        rate: η, how much the new patch counts.
+        regulariser: added to its power.
+    """
     F, G = np.fft.fft2(patch), np.fft.fft2(target)  # (h, w) each
     return rate * G * np.conj(F) / (np.abs(F) ** 2 + regulariser) + (1 - rate) * H
 
 
-def peak_to_sidelobe(response: np.ndarray, exclude: int = 11) -> float:
-    """How many standard deviations the peak of a response (h, w) lies above the mean of its
-    sidelobe.
-
-    The sidelobe is everything except an exclude × exclude window around the peak.
-    A response without sidelobe, or with a flat one, gives 0: nothing can be said of its peak.
-    """
-    row, column = np.unravel_index(response.argmax(), response.shape)
-    reach = exclude // 2
-    top, left = max(0, row - reach), max(0, column - reach)
-    around = response[top : row + reach + 1, left : column + reach + 1]  # (≤ 11, ≤ 11)
-    count = response.size - around.size
-    if count < 2:
-        return 0.0
-    # the sums over the sidelobe are those over everything less those over the window: no mask, no
-    # copy
-    mean = (float(response.sum()) - float(around.sum())) / count
-    squares = float(np.vdot(response, response)) - float(np.vdot(around, around))
-    deviation = np.sqrt(max(squares / count - mean * mean, 0.0))
-    return float((response[row, column] - mean) / deviation) if deviation > 1e-12 else 0.0
-
-
 def random_warps(patch: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """`count` slightly turned and squeezed copies (count, h, w) of a grey patch (h, w), its centre
-    kept in place.
+    """Slightly rotated and sheared copies (count, h, w) of a grey patch, its centre kept in place:
+    the first filter's training set, drawn as OpenCV's MOSSE draws it.
 
     Rotation uniform in ±0.1 rad, and each entry of the 2×2 matrix off by up to ±0.1 more; beyond
     the patch its mirror image.
+
+    Args:
+        patch: (h, w).
+        count: number of copies.
+        rng: what they are drawn with.
     """
     h, w = patch.shape
     copies = []
@@ -170,22 +158,19 @@ def random_warps(patch: np.ndarray, count: int, rng: np.random.Generator) -> np.
         matrix = turn + rng.uniform(-0.1, 0.1, (2, 2))  # (2, 2)
         centre = np.array([w // 2, h // 2], dtype=np.float64)
         affine = np.column_stack([matrix, centre - matrix @ centre])  # (2, 3)
-        copies.append(
-            cv2.warpAffine(
-                patch, affine, (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
-            )
-        )
+        copies.append(cv2.warpAffine(patch, affine, (w, h), borderMode=cv2.BORDER_REFLECT))
     return np.array(copies).reshape(count, h, w)
 
 
 class MOSSE(Tracker):
-    """Minimum output sum of squared errors filter: grey patches, one fixed size, learning on line.
+    """Minimum output sum of squared errors filter: grey patches, one fixed size, learning online.
 
     The box keeps its first size. Frames may change size from one to the next; the centre stays
     inside the frame.
     """
 
     name = "mosse"
+    Settings = MOSSESettings
 
     def __init__(self, settings: MOSSESettings | None = None) -> None:
         self.settings = settings or MOSSESettings()
@@ -205,9 +190,9 @@ class MOSSE(Tracker):
         power = np.mean(np.abs(F) ** 2, axis=0)  # (h, w // 2 + 1)
         # a flat patch has no power
         self.regulariser = np.float32(max(self.settings.regulariser * power.mean(), 1e-6))
-        self.A = np.mean(self.G * np.conj(F), axis=0)  # (h, w // 2 + 1)
-        self.B = power + self.regulariser  # (h, w // 2 + 1)
-        self.H = self.A * (1 / self.B)  # (h, w // 2 + 1)
+        # (h, w // 2 + 1) each
+        self.A, self.B = np.mean(self.G * np.conj(F), axis=0), power + self.regulariser
+        self.H = self.A * (1 / self.B)
         self._remember(None, float("nan"), updated=True)
 
     def update(self, frame: np.ndarray) -> np.ndarray:
@@ -231,9 +216,8 @@ class MOSSE(Tracker):
         sides = np.clip(
             np.round(wanted), self.settings.smallest, np.maximum(2 * np.array(shape[:2]), 16)
         )
-        return fft.next_fast_len(int(sides[0]), real=True), fft.next_fast_len(
-            int(sides[1]), real=True
-        )
+        h, w = (fft.next_fast_len(int(side), real=True) for side in sides)
+        return h, w
 
     def _corner(self) -> tuple[int, int]:
         """Top row and left column of the patch around the centre, in whole frame pixels."""
@@ -269,19 +253,19 @@ class MOSSE(Tracker):
         shape."""
         row, column = divmod(int(response.argmax()), response.shape[1])
         h, w = self.size
-        moved = self.centre + np.array([column - w // 2, row - h // 2])
-        self.centre = np.clip(moved, 0, (shape[1] - 1, shape[0] - 1))  # (2,)
+        moved = self.centre + np.array([column - w // 2, row - h // 2])  # (2,)
+        self.centre = np.clip(moved, 0, (shape[1] - 1, shape[0] - 1))
 
     def _learn(self, frame: np.ndarray) -> None:
         """Let the patch at the new centre into the running sums."""
         F = fft.rfft2(self._prepare(self._cut(frame)))  # (h, w // 2 + 1)
         conjugate, rate = np.conj(F), np.float32(self.settings.rate)
-        self.A = rate * (self.G * conjugate) + (1 - rate) * self.A  # (h, w // 2 + 1)
-        # (h, w // 2 + 1)
+        # (h, w // 2 + 1) each
+        self.A = rate * (self.G * conjugate) + (1 - rate) * self.A
         self.B = rate * ((F * conjugate).real + self.regulariser) + (1 - rate) * self.B
-        self.H = self.A * (1 / self.B)  # (h, w // 2 + 1)
+        self.H = self.A * (1 / self.B)
 
     def _remember(self, response: np.ndarray | None, psr: float, updated: bool) -> None:
         top, left = self._corner()
-        patch_box = np.array([left, top, self.size[1], self.size[0]], dtype=np.float64)
+        patch_box = np.array([left, top, self.size[1], self.size[0]], dtype=np.float64)  # (4,)
         self.last = MOSSEState(response, psr, patch_box, updated, self.H)

@@ -12,7 +12,7 @@ from typing import Annotated
 import numpy as np
 from scipy import fft
 
-from course_lib.geometry.windows import cut_patch
+from course_lib.geometry.patches import cut_patch
 from course_lib.recipe import Positive, Range, Settings, Share
 from course_lib.trackers.features import hog
 
@@ -38,7 +38,10 @@ class ScaleFilter:
     channels.
 
     Args:
-        frame: (H, W, 3), centre: (x, y), size: (w, h) of the target in it, pixels.
+        frame: (H, W, 3).
+        centre: of the target in it, (2,) x, y, pixels.
+        size: of the target, (2,) w, h, pixels.
+        settings: the authors' unless given.
     """
 
     def __init__(
@@ -60,8 +63,13 @@ class ScaleFilter:
         self.A, self.B = self._terms(frame, centre, size)
 
     def factor(self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray) -> float:
-        """By what factor the target, last of `size` (w, h), has grown at `centre` (x, y) of this
-        frame."""
+        """By what factor the target has grown in this frame: the size whose response is highest.
+
+        Args:
+            frame: (H, W, 3).
+            centre: of the target, (2,) x, y.
+            size: its last size, (2,) w, h.
+        """
         F = self._spectrum(frame, centre, size)  # (S // 2 + 1, D)
         response = fft.irfft(
             (self.A * F).sum(1) / (self.B[:, 0] + self.settings.regulariser), n=self.settings.count
@@ -69,8 +77,13 @@ class ScaleFilter:
         return float(self.factors[response.argmax()])
 
     def learn(self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray) -> None:
-        """Let the target, now of `size` (w, h) at `centre` (x, y), into the running numerator and
-        denominator."""
+        """Let the target as it is now into the running numerator and denominator.
+
+        Args:
+            frame: (H, W, 3).
+            centre: of the target, (2,) x, y.
+            size: its size, (2,) w, h.
+        """
         A, B = self._terms(frame, centre, size)
         rate = np.float32(self.settings.rate)
         self.A, self.B = rate * A + (1 - rate) * self.A, rate * B + (1 - rate) * self.B
@@ -87,5 +100,5 @@ class ScaleFilter:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Numerator (S // 2 + 1, D) and denominator (S // 2 + 1, 1) of the filter for this target
         alone."""
-        F = self._spectrum(frame, centre, size)
+        F = self._spectrum(frame, centre, size)  # (S // 2 + 1, D)
         return self.G * np.conj(F), (F.real**2 + F.imag**2).sum(1, keepdims=True)

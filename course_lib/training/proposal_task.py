@@ -9,10 +9,10 @@ from torch import Tensor
 
 from course_lib.errors import SettingsError
 from course_lib.geometry.anchors import decode, overlaps
+from course_lib.geometry.masks import box_masks
 from course_lib.models.device import sent
 from course_lib.models.margin import CosineMap
 from course_lib.models.proposals import LOSSES, Proposals, assign, chances, draw_anchors
-from course_lib.models.siamrpn import box_masks
 from course_lib.training.map_tasks import margin_loss
 from course_lib.training.tasks import Task
 

@@ -10,8 +10,8 @@ from course_lib.data.sequence import Sequence
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side, search_side
-from course_lib.trackers.siamfc import Embedding
-from course_lib.trackers.siamrpn import Proposer, with_mask
+from course_lib.models.runtime import Embedding, Proposer
+from course_lib.trackers.siamrpn import with_mask
 from course_lib.widgets.bench import PictureBench, choice, slider
 
 

@@ -14,9 +14,9 @@ from course_lib import plots
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
 from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side, search_side
+from course_lib.models.runtime import Embedding
 from course_lib.models.siamfc import SiamFC
 from course_lib.trackers.base import accept_start
-from course_lib.trackers.siamfc import Embedding
 from course_lib.widgets import canvas
 from course_lib.widgets.bench import Bench, choice, slider
 from course_lib.widgets.static import front_end

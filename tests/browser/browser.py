@@ -27,12 +27,12 @@ import numpy as np
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Sequence
 from course_lib.models.device import Placement
-from course_lib.trackers.siamfc import Embedding
+from course_lib.models.runtime import Embedding
 from course_lib.widgets import AnchorExplorer, BoxPicker, ClipPlayer, FieldExplorer, MarginPlayground, ShiftExplorer
 from course_lib.training.loop import Progress
 from course_lib.widgets import LiveCurves, MatchSwitchboard, ProposalTheatre, WindowBench
 from course_lib.models.siamrpn import SiamRPN
-from course_lib.trackers.siamrpn import Proposer
+from course_lib.models.runtime import Proposer
 from course_lib.widgets import MosseBench, ScoreMapExplorer
 from course_lib.widgets.score_maps import untrained
 import torch

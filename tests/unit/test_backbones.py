@@ -22,13 +22,14 @@ from course_lib.models.device import Placement
 from course_lib.models.heads import HEADS, head_class
 from course_lib.models.networks import NETWORKS, build, network_arguments, network_class
 from course_lib.models.proposal_network import ProposalNetwork
+from course_lib.models.runtime import Embedding, Proposer
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.siamrpnpp import SiamRPNpp
 from course_lib.models.twins import TWINS
 from course_lib.models.weights import load_network, save_weights
-from course_lib.trackers.siamfc import Embedding, SiamFCTracker
-from course_lib.trackers.siamrpn import Proposer, SiamRPNTracker
+from course_lib.trackers.siamfc import SiamFCTracker
+from course_lib.trackers.siamrpn import SiamRPNTracker
 
 ROOT = Path(__file__).resolve().parents[2]
 CPU = Placement(torch.device("cpu"), bf16=False)

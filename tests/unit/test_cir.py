@@ -10,22 +10,23 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from course_lib.analysis.border import errors_by_place
+from course_lib.analysis.consistency import agreement, best_window, smooth_noise
 from course_lib.data.generated import make_clip, random_spec
 from course_lib.data.loader import batches
 from course_lib.errors import DataError, SettingsError
-from course_lib.evaluation.border import errors_by_place
+from course_lib.geometry.traced import live_reception
 from course_lib.models.alexnet import AlexNet
 from course_lib.models.backbones import make_backbone
 from course_lib.models.cir import CIR, PLANS, CIRInception, CIRNetwork
-from course_lib.models.consistency import agreement, best_window, smooth_noise
 from course_lib.models.device import Placement
-from course_lib.models.fields import live_reception
+from course_lib.models.runtime import Embedding, Proposer
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.twins import TwinNetwork
 from course_lib.models.weights import load_network, save_weights
-from course_lib.trackers.siamfc import Embedding, SiamFCTracker
-from course_lib.trackers.siamrpn import Proposer, SiamRPNTracker
+from course_lib.trackers.siamfc import SiamFCTracker
+from course_lib.trackers.siamrpn import SiamRPNTracker
 from course_lib.training.loop import train
 from course_lib.training.settings import TrainSettings
 from course_lib.training.sources import make_sources

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from course_lib.errors import DataError, SettingsError
 from course_lib.geometry.boxes import iou, to_centre
-from course_lib.geometry.windows import cut_patch
+from course_lib.geometry.patches import cut_patch
 from course_lib.places import RECIPES
 from course_lib.recipe import load_settings
 from course_lib.trackers import make_tracker

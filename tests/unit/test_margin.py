@@ -22,7 +22,8 @@ from course_lib.models.margin import (
     margin_softmax_loss,
 )
 from course_lib.models.siamfc import SiamFC
-from course_lib.models.siammargin import SiamMargin, mixed, moved, roi_of, template_from, unit
+from course_lib.models.siammargin import SiamMargin
+from course_lib.models.templates import mixed, moved, roi_of, template_from, unit
 from course_lib.models.weights import load_network, save_weights
 
 LOSSES = [margin_logistic_loss, margin_softmax_loss]
@@ -293,8 +294,8 @@ class TestTemplates:
     def test_a_square_on_the_map_s_own_cells_gives_what_the_exemplar_cut_there_gives(
         self, backbone
     ):
+        from course_lib.geometry.traced import live_reception
         from course_lib.models.backbones import make_backbone
-        from course_lib.models.fields import live_reception
 
         torch.manual_seed(1)
         few = {"widths": (12, 32, 48, 48, 32)} if backbone == "alexnet" else {"share": 0.125}

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_lib.errors import DataError, SettingsError
+from course_lib.geometry.masks import box_masks
 from course_lib.models.alexnet import AlexNet
 from course_lib.models.correlation import (
     cross_correlate,
@@ -19,12 +20,12 @@ from course_lib.models.epfl import SiamBroadcastRPN, SiamConcatRPN
 from course_lib.models.heads import HEADS, as_proposals
 from course_lib.models.heads_learned import GlobalConvolution, broadcast_over
 from course_lib.models.resnet import ResNet50
-from course_lib.models.siamrpn import SiamRPN, box_masks
+from course_lib.models.runtime import fold_all
+from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.siamrpnpp import SiamRPNpp, aggregate, middle
 from course_lib.models.weights import load_network, load_siamfc, save_weights
-from course_lib.trackers.siamrpn import fold_all
+from course_lib.training.first_weights import first_network
 from course_lib.training.settings import TrainSettings
-from course_lib.training.tasks import begin_with, new_network
 
 pytestmark = pytest.mark.slow
 
@@ -358,11 +359,11 @@ class TestResNet50:
         torch.manual_seed(0)
         theirs = resnet50(weights=None).state_dict()
         torch.save(theirs, tmp_path / "resnet50.pth")
+        own = {"backbone": "resnet50"} if network == "siamrpn++" else {}
         settings = TrainSettings(
-            network=network, search=255, start_from=str(tmp_path / "resnet50.pth")
+            network=network, search=255, start_from=str(tmp_path / "resnet50.pth"), **own
         )
-        made = new_network(settings)
-        begin_with(made, settings)
+        made = first_network(settings)
         backbones = [m for m in made.children() if isinstance(m, ResNet50)]
         assert len(backbones) == (2 if network == "siambroadcastrpn" else 1)
         for backbone in backbones:

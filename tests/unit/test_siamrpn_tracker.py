@@ -24,19 +24,18 @@ from course_lib.evaluation.tuning import mean_auc, search_settings
 from course_lib.geometry.anchors import place_anchors, siamrpn_anchor_sizes
 from course_lib.geometry.windows import CropWindow, context_side
 from course_lib.models.device import Placement
+from course_lib.models.runtime import Proposer, load_proposer
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.siamrpnpp import SiamRPNpp
 from course_lib.places import RECIPES
 from course_lib.recipe import load_settings
-from course_lib.trackers import StayPut
+from course_lib.trackers.baselines import StayPut
 from course_lib.trackers.siamrpn import (
-    Proposer,
     SiamRPNSettings,
     SiamRPNTracker,
     anchor_window,
     change,
     change_penalty,
-    load_proposer,
     rerank,
     smooth_size,
 )

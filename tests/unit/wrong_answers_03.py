@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from course_lib.geometry.boxes import to_centre
-from course_lib.geometry.windows import cut_patch
+from course_lib.geometry.patches import cut_patch
 from course_lib.trackers.features import hog
 from course_lib.trackers.kcf import KCF, KCFSettings
 from course_lib.trackers.kernels import gaussian_kernel, gaussian_labels

@@ -9,6 +9,7 @@ import numpy as np
 from course_lib.exercises.lesson08 import padded_size
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.windows import CropWindow, context_side
+from course_lib.models.runtime import load_proposer
 from course_lib.trackers import siamrpn
 from course_lib.trackers.siamrpn import change
 
@@ -35,7 +36,7 @@ class Mine:
 
     def init(self, frame, box):
         box = np.asarray(box, dtype=float)
-        self.net = siamrpn.load_proposer("siamrpn", "auto", "auto")
+        self.net = load_proposer("siamrpn", "auto", "auto")
         self.anchors = self.net.anchors(255)
         self.hann = siamrpn.anchor_window(self.anchors)
         self.centre, self.size = box[:2] + box[2:] / 2, box[2:].copy()

@@ -1,0 +1,98 @@
+"""Receptive fields of a live network: the arithmetic of `geometry.receptive`, walking through its
+layers."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from course_lib.errors import DataError
+from course_lib.geometry.receptive import Layer, Reception, behind, joined, picture
+
+POOLS = (nn.MaxPool2d, nn.AvgPool2d)
+# cell by cell: what a cell sees stays as it is
+LOCAL = nn.BatchNorm2d, nn.ReLU, nn.Identity, nn.Dropout
+CELL_BY_CELL = torch.relu, nn.functional.relu, operator.mul, operator.sub, operator.truediv
+JOINING = operator.add, torch.add, torch.cat, "add", "add_"
+
+
+def live_reception(network: nn.Module, size: int) -> list[Reception]:
+    """Output size, receptive field and stride after every layer of a network, for pictures of
+    `size` pixels a side.
+
+    The network is traced (torch.fx), so any order of convolutions, poolings, crops, sums and joins
+    is understood. It reads kernels, paddings and crops along the rows: layers that treat columns
+    otherwise are not meant. Raises DataError naming an operation of which it is not known what it
+    sees.
+    """
+    rows: dict[fx.Node, Any] = {}
+    modules = dict(network.named_modules())
+    order = []
+    for node in fx.symbolic_trace(network).graph.nodes:
+        if node.op == "output":
+            break
+        rows[node] = _row(node, rows, modules, size)
+        if isinstance(rows[node], Reception) and node.op != "get_attr":
+            order.append(rows[node])
+    return order
+
+
+def _row(node: fx.Node, rows: dict[fx.Node, Any], modules: dict[str, nn.Module], size: int) -> Any:
+    """What stands behind the cells of one step of a network, from the rows of the steps before."""
+    if node.op == "placeholder":
+        return picture(size)
+    if node.op == "get_attr":
+        return None  # a number for each channel
+    maps = [rows[n] for n in node.all_input_nodes if rows[n] is not None]
+    if node.op == "call_module":
+        row = _behind_module(node.target, modules[node.target], maps[0])
+    else:
+        row = _behind_function(node, maps)
+    if row is None:
+        raise DataError(
+            f"{node.format_node()}: what this sees is not known; build it from nn.Conv2d, "
+            "poolings, crops, sums and torch.cat"
+        )
+    return row
+
+
+def _behind_module(name: str, module: nn.Module, row: Reception) -> Reception | None:
+    """What stands behind the cells of a layer; None if that is not known."""
+    if isinstance(module, (nn.Conv2d, *POOLS)):
+        return behind(row, _layer(name, module))
+    return row if isinstance(module, LOCAL) else None
+
+
+def _behind_function(node: fx.Node, maps: list[Reception]) -> Reception | None:
+    """What stands behind the cells of a function's output; None if that is not known."""
+    if node.target is operator.getitem:
+        return _cropped(node, maps[0])
+    if node.target in JOINING:
+        return joined(node.name, maps)
+    return maps[0] if node.target in CELL_BY_CELL else None
+
+
+def _layer(name: str, module: nn.Module) -> Layer:
+    first = {
+        key: value[0] if isinstance(value, tuple) else value for key, value in vars(module).items()
+    }
+    return Layer(
+        name,
+        first["kernel_size"],
+        first["stride"],
+        first["padding"],
+        first.get("out_channels", 0),
+        first.get("dilation", 1),
+    )
+
+
+def _cropped(node: fx.Node, row: Reception) -> Reception:
+    """A slice [:, :, a:b, c:d] of a map; one that only takes channels leaves it as it is."""
+    index = node.args[1]
+    if not isinstance(index, tuple) or len(index) < 3:
+        return row
+    low, high, _ = index[2].indices(row.size)
+    return Reception(node.name, high - low, row.field, row.stride, row.start + low * row.stride)
