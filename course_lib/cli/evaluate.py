@@ -16,7 +16,6 @@ from course_lib.evaluation.report import (
     got10k_scores,
     make_report,
     vot_scores,
-    vot_scores_by_sequence,
 )
 from course_lib.evaluation.runner import TrackerSpec, evaluate
 from course_lib.evaluation.tables import (
@@ -175,45 +174,31 @@ def tables(
     """
     chosen = (results, benchmark, trackers, protocol)
     notes = check_kept(*chosen) if layout == "course" else []
-    of_protocol = _curves_tables if protocol_named(protocol).by_curves else _score_tables
-    text = of_protocol(*chosen, layout, per_sequence)
+    row = protocol_named(protocol)
+    if row.by_curves:
+        report = make_report(*chosen, layout)
+        text = to_markdown(report)
+        if benchmark.name.startswith("got10k") and row.experiment:  # what its toolkit scores
+            scores = got10k_scores(results, benchmark, trackers, layout)
+            text += "\nGOT-10k:\n\n" + scores_table(scores)
+        text += "\n" + sequence_table(report) if per_sequence else ""
+    else:
+        table = scores_table(vot_scores(*chosen, layout), row.columns)
+        text = f"**{benchmark.name}**, {row.title}\n\n{table}\n{row.note}\n"
+        text += "\n" + _brief_table(*chosen, layout) if per_sequence else ""
     return text + "".join(f"\n{note}\n" for note in notes)
 
 
-def _curves_tables(
-    results: Path,
-    benchmark: Benchmark,
-    trackers: list[str],
-    protocol: str,
-    layout: str,
-    per_sequence: bool,
-) -> str:
-    """The tables of a report, and GOT-10k's own scores for what its toolkit would score."""
-    report = make_report(results, benchmark, trackers, protocol, layout)
-    text = to_markdown(report)
-    if benchmark.name.startswith("got10k") and PROTOCOLS[protocol].experiment:
-        scores = got10k_scores(results, benchmark, trackers, layout)
-        text += "\nGOT-10k:\n\n" + scores_table(scores)
-    return text + ("\n" + sequence_table(report) if per_sequence else "")
-
-
-def _score_tables(
-    results: Path,
-    benchmark: Benchmark,
-    trackers: list[str],
-    protocol: str,
-    layout: str,
-    per_sequence: bool,
-) -> str:
-    """The table of a protocol's own scores, and with `per_sequence` some for each sequence alone."""
-    row, chosen = PROTOCOLS[protocol], (results, benchmark, trackers, protocol, layout)
-    table = scores_table(vot_scores(*chosen), row.columns)
-    text = f"**{benchmark.name}**, {row.title}\n\n{table}\n{row.note}\n"
-    if per_sequence:
-        heads = ["sequence", "tracker", *row.brief]
-        rows = vot_scores_by_sequence(*chosen)
-        text += "\n" + markdown_table(rows, heads, {"failures": "g"})
-    return text
+def _brief_table(results, benchmark, trackers, protocol, layout) -> str:
+    """Some of a protocol's own scores, for each sequence alone."""
+    brief, rows = PROTOCOLS[protocol].brief, []
+    for name in benchmark.names:
+        scores = vot_scores(results, benchmark.only([name]), trackers, protocol, layout)
+        rows += [
+            {"sequence": name, "tracker": tracker, **{c: scores[tracker][c] for c in brief}}
+            for tracker in trackers
+        ]
+    return markdown_table(rows, formats={"failures": "g"})
 
 
 def _specs(arguments: argparse.Namespace) -> list[TrackerSpec]:

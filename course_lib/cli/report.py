@@ -13,7 +13,7 @@ from course_lib.cli.evaluate import (
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.sequence import Benchmark
 from course_lib.errors import MissingDataError, SettingsError
-from course_lib.evaluation import published
+from course_lib.evaluation import otb_published as published
 from course_lib.evaluation.export import export_results
 from course_lib.evaluation.kept import check_kept
 from course_lib.evaluation.layouts import LAYOUTS

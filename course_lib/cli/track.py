@@ -123,7 +123,13 @@ def starting_at(
 ) -> Iterator[TimedFrame]:
     """The moments from a frame's number on, or from the frame that is on the screen at a time.
 
-    Raises SettingsError, quoting `asked`, if the video ends before.
+    Args:
+        moments: all of a video's.
+        start: the number, or seconds.
+        asked: the option as it was given, for the message.
+
+    Raises:
+        SettingsError: if the video ends before.
     """
     before = None
     for moment in moments:

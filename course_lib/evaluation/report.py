@@ -7,7 +7,6 @@ A report is computed from result files and the benchmark's truth alone, ours or 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import DataError, MissingDataError, SettingsError
@@ -16,7 +15,7 @@ from course_lib.evaluation.kept import check_kept
 from course_lib.evaluation.layouts import read_passes, run_paths
 from course_lib.evaluation.protocols import PROTOCOLS, protocol_named
 from course_lib.evaluation.records import Run
-from course_lib.evaluation.results import Result
+from course_lib.evaluation.results import Result, read_result
 from course_lib.evaluation.rules import rule_of
 from course_lib.evaluation.scores import Report, TrackerScores
 from course_lib.geometry.boxes import is_valid
@@ -92,31 +91,12 @@ def vot_scores(
     if layout == "course":
         check_kept(root, benchmark, trackers, protocol, sums=False)
     for tracker in trackers:
-        runs = [_runs(root, benchmark, tracker, s, protocol, layout) for s in benchmark]
+        runs = []
+        for s in benchmark:
+            paths = run_paths(layout, root, benchmark.name, tracker, s.name, protocol)
+            runs.append([row.read(path, s) for path in paths])
         table[tracker] = row.score(runs, benchmark)
     return dict(sorted(table.items(), key=lambda item: -item[1][row.best]))
-
-
-def vot_scores_by_sequence(
-    root: Path,
-    benchmark: Benchmark,
-    trackers: list[str],
-    protocol: str = "vot",
-    layout: str = "course",
-) -> list[dict[str, str | float]]:
-    """The scores of `vot_scores` that are shown for each sequence alone, a row for each tracker on it.
-
-    Args:
-        root, benchmark, trackers, protocol, layout: as in `vot_scores`.
-    """
-    row, table = protocol_named(protocol), []
-    for sequence in benchmark:
-        for tracker in trackers:
-            runs = _runs(root, benchmark, tracker, sequence, protocol, layout)
-            scores = row.score([runs], benchmark)
-            brief = {column: scores[column] for column in row.brief}
-            table.append({"sequence": sequence.name, "tracker": tracker, **brief})
-    return table
 
 
 def got10k_scores(
@@ -162,7 +142,7 @@ def _passes(
 ) -> list[tuple[int, Result]]:
     """The passes of a protocol on one sequence, each with the frame it starts on."""
     row = PROTOCOLS[protocol]
-    if row.experiment is not None:
+    if row.starts is None:
         found = read_passes(layout, root, benchmark, tracker, sequence, protocol)
         return [(0, result) for result in found]
     if layout != "course":
@@ -172,18 +152,10 @@ def _passes(
     passes = []
     files = Run(root, benchmark, tracker, sequence, protocol).files
     for path, start in zip(files, row.starts(sequence).values(), strict=True):
-        result = row.read(path, sequence, benchmark.first_pixel)
+        result = read_result(path, benchmark.first_pixel)
         _check_length(path, result, sequence, start)
         passes.append((start, result))
     return passes
-
-
-def _runs(
-    root: Path, benchmark: Benchmark, tracker: str, sequence: Sequence, protocol: str, layout: str
-) -> list[Any]:
-    """The repetitions of a protocol's run on one sequence."""
-    paths = run_paths(layout, root, benchmark.name, tracker, sequence.name, protocol)
-    return [PROTOCOLS[protocol].read(path, sequence, benchmark.first_pixel) for path in paths]
 
 
 def _check_length(path: Path, result: Result, sequence: Sequence, start: int) -> None:

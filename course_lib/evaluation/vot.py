@@ -1,9 +1,9 @@
 """VOT's supervised protocol (2013 to 2019): a tracker that loses its target is started again five
 frames later.
 
-Kristan et al.: A Novel Performance Evaluation Methodology for Single-Target Trackers, PAMI 2016,
-section 4 (accuracy, robustness, burn-in). Where the toolkit (0.9.0, `vot/analysis/supervised.py`)
-and pysot average otherwise, both ways are here.
+Kristan et al.: A Novel Performance Evaluation Methodology for Single-Target Trackers, PAMI 2016.
+Where the toolkit (0.9.0, `vot/analysis/supervised.py`) and pysot average otherwise, both ways are
+here.
 """
 
 from __future__ import annotations
