@@ -22,10 +22,11 @@ from clips import against_plain
 from course_lib.data.generated import make_clip, random_spec
 from course_lib.files import write_whole
 from course_lib.models.device import Placement
+from course_lib.models.runtime import Embedding
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.weights import load_siamfc
 from course_lib.provenance import provenance
-from course_lib.trackers.siamfc import Embedding, SiamFCSettings, SiamFCTracker
+from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
 
 
 class PlainEmbedding(Embedding):

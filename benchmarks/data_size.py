@@ -20,11 +20,11 @@ from course_lib.data.benchmarks import load_benchmark
 from course_lib.evaluation.tables import without_nan
 from course_lib.files import write_whole
 from course_lib.models.device import choose_placement
+from course_lib.models.runtime import Embedding
 from course_lib.models.weights import load_siamfc, read_card
 from course_lib.places import RUNS
 from course_lib.provenance import provenance
 from course_lib.recipe import load_settings
-from course_lib.trackers.siamfc import Embedding
 from course_lib.training.finish import train_to_weights
 from course_lib.training.runs import STOPPED, budget_from_outside
 from course_lib.training.settings import TrainSettings

@@ -23,11 +23,12 @@ from course_lib.evaluation.otb import score_sequence, track
 from course_lib.evaluation.report import Report, TrackerScores
 from course_lib.evaluation.tables import to_markdown, without_nan
 from course_lib.files import write_whole
+from course_lib.models.runtime import Embedding, load_embedding
 from course_lib.models.weights import find_weights
 from course_lib.places import RECIPES
 from course_lib.provenance import provenance
 from course_lib.recipe import load_settings
-from course_lib.trackers.siamfc import Embedding, SiamFCSettings, SiamFCTracker, load_embedding
+from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
 
 VARIANTS = {"siamfc-1s": {"scales": 1}, "siamfc-3s": {}, "siamfc-5s": "siamfc_5s.yaml"}
 

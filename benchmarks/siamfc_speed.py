@@ -32,14 +32,15 @@ from course_lib.data.pairs_video import VideoPairs
 from course_lib.data.sequence import Sequence
 from course_lib.evaluation.lockstep import track_in_lockstep
 from course_lib.files import write_whole
-from course_lib.geometry.windows import CropWindow, exemplar_side
+from course_lib.geometry.windows import CropWindow, context_side
 from course_lib.models.alexnet import WIDTHS
 from course_lib.models.correlation import cross_correlate_grouped
 from course_lib.models.device import Placement, choose_placement, has_bf16
 from course_lib.models.losses import balanced_logistic_loss, label_map
+from course_lib.models.runtime import Embedding
 from course_lib.models.siamfc import SiamFC
 from course_lib.provenance import provenance
-from course_lib.trackers.siamfc import Embedding, SiamFCSettings, SiamFCTracker
+from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
 from course_lib.training.step import descend, predict
 
 CPU = torch.device("cpu")
@@ -156,7 +157,7 @@ def slow_pair(sequence: Sequence, first: int, second: int) -> list[np.ndarray]:
         _ = cv2.imread(str(sequence.frames.paths[t])).shape
         frame = cv2.cvtColor(cv2.imread(str(sequence.frames.paths[t])), cv2.COLOR_BGR2RGB)
         x, y, w, h = sequence.boxes[t]
-        side = float(exemplar_side(sequence.boxes[t])) * size / 127
+        side = float(context_side(sequence.boxes[t, 2:])) * size / 127
         window = CropWindow(x + w / 2, y + h / 2, side, size)
         crops.append(PlainTracker.crop(frame, window))
     return crops

@@ -36,6 +36,7 @@ from course_lib.evaluation.tables import without_nan
 from course_lib.evaluation.vot import SupervisedRun, accuracy, run_supervised
 from course_lib.files import write_whole
 from course_lib.models.device import choose_placement
+from course_lib.models.runtime import Embedding
 from course_lib.models.siammargin import SiamMargin
 from course_lib.models.weights import load_network, load_siamfc, read_card
 from course_lib.places import RUNS
@@ -43,7 +44,6 @@ from course_lib.provenance import provenance
 from course_lib.recipe import load_settings
 from course_lib.trackers import make_tracker
 from course_lib.trackers.base import Tracker
-from course_lib.trackers.siamfc import Embedding
 from course_lib.trackers.siammargin import SiamMarginSettings, SiamMarginTracker
 from course_lib.training.runs import STOPPED, budget_from_outside
 from course_lib.training.settings import TrainSettings

@@ -25,11 +25,11 @@ from course_lib.evaluation.report import Report, TrackerScores
 from course_lib.evaluation.tables import to_markdown, without_nan
 from course_lib.files import write_whole
 from course_lib.geometry.boxes import from_centre, to_centre
+from course_lib.models.runtime import load_proposer
 from course_lib.models.weights import find_weights
 from course_lib.places import RECIPES
 from course_lib.provenance import provenance
 from course_lib.trackers import make_tracker
-from course_lib.trackers.siamrpn import load_proposer
 
 VARIANTS = {
     "siamrpn": "siamrpn.yaml",

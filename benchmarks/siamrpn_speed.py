@@ -21,10 +21,11 @@ from clips import against_plain
 from course_lib.data.generated import make_clip, random_spec
 from course_lib.files import write_whole
 from course_lib.models.device import Placement
+from course_lib.models.runtime import Proposer
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.weights import load_network
 from course_lib.provenance import provenance
-from course_lib.trackers.siamrpn import Proposer, SiamRPNSettings, SiamRPNTracker
+from course_lib.trackers.siamrpn import SiamRPNSettings, SiamRPNTracker
 
 
 class PlainProposer(Proposer):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
-from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, exemplar_side
+from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side
 from course_lib.models.siamfc import SiamFC
 
 KINDS = ("target", "look-alike", "background")
@@ -87,13 +87,13 @@ def moments_of(
     exemplars, searches, targets, alike = [], [], [], []
     for clip in clips:
         first = clip.boxes[0]
-        window = CropWindow(*(first[:2] + first[2:] / 2), float(exemplar_side(first)), EXEMPLAR)
+        window = CropWindow(*(first[:2] + first[2:] / 2), float(context_side(first[2:])), EXEMPLAR)
         exemplar = window.cut(clip.frames[0])  # (127, 127, 3)
         for t in range(every, len(clip), every):
             box = clip.boxes[t]
             if not np.isfinite(box).all() or box[2:].min() < 1:
                 continue
-            side = float(exemplar_side(box)) * SEARCH / EXEMPLAR
+            side = float(context_side(box[2:])) * SEARCH / EXEMPLAR
             centre = box[:2] + box[2:] / 2  # (2,)
             window = CropWindow(
                 *(centre + rng.uniform(-shift, shift, 2) * side / SEARCH), side, SEARCH
@@ -157,9 +157,9 @@ def maps_of(network: nn.Module, scores: bool = False) -> Maps:
         return lambda z, x: network.response(network.features(z), network.features(x))
 
     def read(z: Tensor, x: Tensor) -> Tensor:
-        proposals = network.propose(network.keep(z), x, with_map=not scores)
+        proposals = network.propose(network.keep(z), x)
         if not scores:
-            return proposals.similarity  # (B, n, n)
+            return proposals.correlation_map()  # (B, n, n)
         n = network.cells(x.shape[-1])
         return proposals.scores.reshape(len(x), -1, n, n).amax(1)  # (B, n, n)
 

@@ -174,6 +174,12 @@ def read_measured(path: Path) -> dict:
     return read_json(path, "it holds measured figures and belongs to the course: fetch it again")
 
 
+def measured_words(kept: dict) -> str:
+    """When, of which commit and on what the figures of `read_measured` were measured."""
+    about = kept["measured"]
+    return f"measured {about['date']} at commit {about['commit']} on {about['hardware']}"
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 

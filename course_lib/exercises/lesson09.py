@@ -12,7 +12,7 @@ from course_lib.data.pairs import shifted_centre
 from course_lib.exercises.compare import as_array, require_close, same
 from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
-from course_lib.models import correlation, heads, siamrpn, siamrpnpp
+from course_lib.models import correlation, heads_learned, siamrpn, siamrpnpp
 
 
 def weights_of(k: int, before: int, mid: int, after: int) -> tuple[int, int]:
@@ -94,7 +94,7 @@ def examine_mask(answer, reference, rng) -> None:
     require_close(given, expected, "the masks")
 
 
-@check("match.broadcast", reference=heads.broadcast_over)
+@check("match.broadcast", reference=heads_learned.broadcast_over)
 def examine_broadcast(answer, reference, rng) -> None:
     """One vector at every cell."""
     vector, x = torch.from_numpy(rng.normal(size=(2, 3, 1, 1))).float(), torch.zeros(2, 5, 4, 6)

@@ -7,11 +7,12 @@ The VOT2019-RT winner supervised the correlation map below a SiamRPN++ head (for
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torchvision.ops import roi_align
 
-from course_lib.models.alexnet import WIDTHS
 from course_lib.models.correlation import cosine_correlate
 from course_lib.models.margin import CosineMap
 from course_lib.models.siamfc import SiamFC
@@ -24,18 +25,13 @@ class SiamMargin(SiamFC):
         threshold: () the cosine between target and something else, learned.
     """
 
-    def __init__(
-        self,
-        stride: int = 8,
-        widths: tuple[int, ...] = WIDTHS,
-        backbone: str = "alexnet",
-        share: float = 1.0,
-    ) -> None:
-        super().__init__(stride, widths, backbone, share)
+    name = "siammargin"
+
+    def __init__(self, backbone: str = "alexnet", **arguments: Any) -> None:
+        super().__init__(backbone, **arguments)
         del self.bias
         self.adjust = None  # a cosine needs no gain and no norm
         self.threshold = nn.Parameter(torch.tensor(0.5))
-        self.about["network"] = "siammargin"
 
     def response(self, z: Tensor, x: Tensor) -> Tensor:
         """Cosines (B, n, n) of exemplar features (B or 1, C, h, w) and search features (B, C, H,

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.errors import SettingsError
+from course_lib.lookup import load, row
 from course_lib.recipe import load_settings
-from course_lib.tables import look_up
 from course_lib.trackers.base import Tracker
 
 # name → where its class is, which carries its `Settings` and whether it runs in lock-step
@@ -33,7 +33,7 @@ def tracker_class(name: str) -> type[Tracker]:
 
     Raises SettingsError for a name nobody knows.
     """
-    return look_up(TRACKERS, name, "tracker")
+    return load(row(TRACKERS, name, "tracker"))
 
 
 def make_tracker(name: str, recipe: Path | str | None = None, **overrides: Any) -> Tracker:

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from course_lib.data.frames import as_frame
 from course_lib.errors import DataError
+from course_lib.geometry.frame import as_frame
 
 SMALLEST = 0.001  # pixels; what is smaller is a slip, and its area may be 0 in arithmetic
 LARGEST = 2  # sides of the frame; a tracker's patch, and so its memory, grows with the box

@@ -9,16 +9,12 @@ from typing import Annotated, Literal
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
-from torch import Tensor
 
-from course_lib.data.frames import as_frame
 from course_lib.errors import SettingsError
-from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, exemplar_side
-from course_lib.models.device import Placement, choose_placement
-from course_lib.models.siamfc import SiamFC
-from course_lib.models.weights import load_siamfc, weights_stamp
+from course_lib.geometry.frame import as_frame
+from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side
+from course_lib.models.runtime import Embedding, load_embedding
 from course_lib.recipe import Range, Settings, Share
 from course_lib.trackers.base import Tracker, accept_start
 
@@ -68,40 +64,6 @@ class SiamFCState:
     score: float
     window: CropWindow
     crop: np.ndarray
-
-
-class Embedding:
-    """A trained SiamFC made ready to track: batch norm folded, no work on cropped cells, laid out
-    and in the precision of the device policy."""
-
-    def __init__(self, network: SiamFC, placement: Placement) -> None:
-        self.placement = placement
-        self.dtype = torch.bfloat16 if placement.bf16 else torch.float32
-        self.backbone = placement.network(network.backbone.folded()).to(self.dtype)
-        self.network = network.to(placement.device)
-
-    @torch.inference_mode()
-    def features(self, crops: np.ndarray) -> Tensor:
-        """φ (N, C, s, s), in single precision, of crops (N, S, S, 3) uint8."""
-        # a batch of pictures as OpenCV stores them is already channels-last
-        pictures = torch.from_numpy(crops).permute(0, 3, 1, 2)  # (N, 3, S, S)
-        return self.backbone(pictures.to(self.placement.device).to(self.dtype)).float()
-
-    @torch.inference_mode()
-    def respond(self, z: Tensor, crops: np.ndarray) -> np.ndarray:
-        """Responses (N, 17, 17) of exemplar features (N or 1, C, 6, 6) over crops (N, 255, 255,
-        3)."""
-        return self.network.response(z, self.features(crops)).cpu().numpy()
-
-
-def load_embedding(weights: str, device: str, precision: str) -> Embedding:
-    """The embedding of named weights; loaded once in a process, and anew when the file changes."""
-    return _load_embedding(weights, weights_stamp(weights), device, precision)
-
-
-@lru_cache(maxsize=8)
-def _load_embedding(weights: str, stamp: tuple, device: str, precision: str) -> Embedding:
-    return Embedding(load_siamfc(weights), choose_placement(device, precision))
 
 
 def scale_factors(count: int, step: float) -> np.ndarray:
@@ -184,7 +146,7 @@ class SiamFCTracker(Tracker):
         frame, box = accept_start(frame, box)
         self.centre = box[:2] + box[2:] / 2  # (2,)
         self.size = box[2:].copy()  # (2,)
-        side = float(exemplar_side(box))
+        side = float(context_side(self.size))
         self.colour = cv2.mean(frame)[:3]
         window = CropWindow(*self.centre, side, EXEMPLAR)
         crop = window.cut(frame, self.colour)  # (127, 127, 3)

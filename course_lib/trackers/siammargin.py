@@ -18,16 +18,11 @@ from torch import Tensor
 
 from course_lib.errors import DataError, SettingsError
 from course_lib.geometry.traced import live_reception
-from course_lib.geometry.windows import EXEMPLAR
+from course_lib.geometry.windows import EXEMPLAR, SEARCH
+from course_lib.models.runtime import Embedding, load_embedding
 from course_lib.models.siammargin import SiamMargin, mixed, moved, roi_of, template_from, unit
 from course_lib.recipe import Range, Share
-from course_lib.trackers.siamfc import (
-    SEARCH,
-    Embedding,
-    SiamFCSettings,
-    SiamFCTracker,
-    load_embedding,
-)
+from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
 
 Cosine = Annotated[float, Range(-2, 2)]  # beyond ±1: always, or never
 

@@ -7,25 +7,18 @@ One tracker for every proposal network: SiamRPN, SiamRPN++, SiamConcatRPN, SiamB
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
 from typing import Annotated, Literal
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from course_lib.data.frames import as_frame
-from course_lib.errors import DataError
 from course_lib.geometry.anchors import decode
-from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side
-from course_lib.models.backbone import Backbone
-from course_lib.models.device import Placement, choose_placement
+from course_lib.geometry.frame import as_frame
+from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side
+from course_lib.models.runtime import Proposer, load_proposer
 from course_lib.models.siamrpn import box_masks
-from course_lib.models.weights import load_network, weights_stamp
 from course_lib.recipe import NotNegative, Range, Settings, Share
 from course_lib.trackers.base import Tracker, accept_start
 
@@ -39,7 +32,7 @@ class SiamRPNSettings(Settings):
 
     weights: str = "siamrpn"  # name or path, see `models.weights.find_weights`
     # pixels a side of the search image; a larger one sees further, at the same scale
-    search: Annotated[int, Range(191, 1023)] = 255
+    search: Annotated[int, Range(191, 1023)] = SEARCH
     penalty: NotNegative = 0.16  # how strongly a change of size and shape is penalised
     window: Share = 0.40  # influence of the cosine window
     rate: Share = 0.30  # how far the size moves towards a certain proposal's
@@ -69,86 +62,6 @@ class SiamRPNState:
     crop: np.ndarray
 
 
-class Proposer:
-    """A trained proposal network made ready to track: batch norm folded, laid out, in the device
-    policy's precision."""
-
-    def __init__(self, network: nn.Module, placement: Placement) -> None:
-        self.placement, self.guided = placement, network.guided
-        self.dtype = torch.bfloat16 if placement.bf16 else torch.float32
-        self.variances = getattr(network, "variances", (1, 1, 1, 1))
-        self.network = placement.network(fold_all(network)).to(self.dtype)
-
-    def anchors(self, search: int) -> np.ndarray:
-        """Anchors (A, 4) for search images of `search` pixels."""
-        return self.network.anchors(search)
-
-    @torch.inference_mode()
-    def keep(self, crop: np.ndarray, search: int) -> tuple[torch.Tensor, ...]:
-        """What is kept of the exemplar crop (127, 127, 3), with a mask as fourth channel if the
-        network is guided."""
-        return self.network.keep(self._pictures(crop[None]), search)
-
-    @torch.inference_mode()
-    def respond(self, kept: tuple[torch.Tensor, ...], crops: np.ndarray) -> np.ndarray:
-        """Proposals (N, A, 5) for search crops (N, S, S, 3 or 4): the target's probability and four
-        offsets."""
-        proposals = self.network.propose(kept, self._pictures(crops)).float()
-        return torch.cat([proposals.scores[..., None], proposals.offsets], -1).cpu().numpy()
-
-    def _pictures(self, crops: np.ndarray) -> torch.Tensor:
-        # a batch of pictures as OpenCV stores them is already channels-last
-        return (
-            torch.from_numpy(crops).permute(0, 3, 1, 2).to(self.placement.device).to(self.dtype)
-        )  # (N, 3, S, S)
-
-
-@torch.no_grad()
-def fold_all(network: nn.Module) -> nn.Module:
-    """The network with every batch norm that follows a convolution folded into it; the same output
-    in eval mode."""
-    network.eval()
-    if isinstance(getattr(network, "backbone", None), Backbone):
-        network.backbone = network.backbone.folded()
-    for module in network.modules():
-        children = list(module.named_children())
-        for (a, conv), (b, norm) in pairwise(children):
-            if (
-                isinstance(conv, nn.Conv2d)
-                and isinstance(norm, nn.BatchNorm2d)
-                and getattr(module, "guide", None) is None
-            ):
-                setattr(module, a, fuse_conv_bn_eval(conv, norm))
-                setattr(module, b, nn.Identity())
-    return network
-
-
-def load_proposer(weights: str, device: str, precision: str) -> Proposer:
-    """The proposer of named weights; loaded once in a process, and anew when the file changes.
-
-    Raises DataError if the weights are not of a proposal network.
-    """
-    return _load_proposer(weights, weights_stamp(weights), device, precision)
-
-
-@lru_cache(maxsize=8)
-def _load_proposer(weights: str, stamp: tuple, device: str, precision: str) -> Proposer:
-    network = load_network(weights)
-    if not hasattr(network, "propose"):
-        raise DataError(
-            f"weights {weights!r} are of a {network.about['network']}, which makes no proposals; "
-            "give others"
-        )
-    return Proposer(network, choose_placement(device, precision))
-
-
-def padded_size(w: ArrayLike, h: ArrayLike) -> np.ndarray:
-    """Size of boxes with their context: √((w + p)(h + p)), p = (w + h) / 2."""
-    w, h = np.asarray(w, dtype=np.float64), np.asarray(h, dtype=np.float64)
-    p = (w + h) / 2
-    return np.sqrt((w + p) * (h + p))
-
-
 def change(ratio: ArrayLike) -> np.ndarray:
     """How much something changed, at least 1: twice as large and half as large are both 2."""
     ratio = np.asarray(ratio, dtype=np.float64)
@@ -158,13 +71,13 @@ def change(ratio: ArrayLike) -> np.ndarray:
 def change_penalty(boxes: np.ndarray, size: np.ndarray, strength: float) -> np.ndarray:
     """Factors (A,) in 0…1 on the scores of boxes (A, 4): exp(−(r · s − 1) · strength).
 
-    r is the change of the ratio w / h and s that of the padded size, against the last size (2,) in
+    r is the change of the ratio w / h and s that of `context_side`, against the last size (2,) in
     the same pixels. No change gives 1. (The EPFL report prints exp(k · r · s), which would reward
     change.)
     """
-    w, h = np.maximum(boxes[:, 2], 1e-3), np.maximum(boxes[:, 3], 1e-3)  # (A,)
-    s = change(padded_size(w, h) / padded_size(*size))  # (A,)
-    r = change((size[0] / size[1]) / (w / h))  # (A,)
+    sizes = np.maximum(boxes[:, 2:], 1e-3)  # (A, 2)
+    s = change(context_side(sizes) / context_side(size))  # (A,)
+    r = change((size[0] / size[1]) / (sizes[:, 0] / sizes[:, 1]))  # (A,)
     return np.exp(-(r * s - 1) * strength)
 
 
@@ -220,7 +133,7 @@ class SiamRPNTracker(Tracker):
         self.centre = box[:2] + box[2:] / 2  # (2,)
         self.size = box[2:].copy()  # (2,)
         self.colour = cv2.mean(frame)[:3]
-        window = CropWindow(*self.centre, float(exemplar_side(box)), EXEMPLAR)
+        window = CropWindow(*self.centre, float(context_side(self.size)), EXEMPLAR)
         crop = window.cut(frame, self.colour)  # (127, 127, 3)
         self.z = self.embedding.keep(self._guided(crop, window), self.settings.search)
         self.last = SiamRPNState(None, None, None, None, 0, window, crop)
@@ -236,7 +149,7 @@ class SiamRPNTracker(Tracker):
         frame = as_frame(frame)
         self.frame_size = np.array(frame.shape[1::-1])  # (2,) w, h
         size = self.settings.search
-        side = float(exemplar_side([0, 0, *self.size])) * size / EXEMPLAR
+        side = float(context_side(self.size)) * size / EXEMPLAR
         self.window = CropWindow(*self.centre, side, size)
         self.crop = self.window.cut(frame, self.colour)  # (S, S, 3)
         return self._guided(self.crop, self.window)[None]

@@ -25,10 +25,11 @@ from course_lib.data.sequence import Sequence
 from course_lib.evaluation.lockstep import track_in_lockstep
 from course_lib.geometry.windows_torch import cut_batch
 from course_lib.models.device import Placement
+from course_lib.models.runtime import Embedding, Proposer, fold_all
 from course_lib.models.siammargin import SiamMargin
-from course_lib.trackers.siamfc import Embedding, SiamFCTracker
+from course_lib.trackers.siamfc import SiamFCTracker
 from course_lib.trackers.siammargin import SiamMarginTracker
-from course_lib.trackers.siamrpn import Proposer, SiamRPNTracker, fold_all
+from course_lib.trackers.siamrpn import SiamRPNTracker
 from course_lib.training.settings import MarginSettings, ProposalSettings, TrainSettings
 from course_lib.training.step import predict
 from course_lib.training.tasks import make_task
@@ -209,7 +210,7 @@ def trackers_on_the_gpu(kind: str, bf16: bool, gpu, monkeypatch):
         tracker = SiamMarginTracker if isinstance(made, SiamMargin) else SiamFCTracker
         return lambda: tracker(embedding=shared)
     folded = fold_all(make_task(RECIPES[kind]).build())
-    monkeypatch.setattr("course_lib.trackers.siamrpn.fold_all", lambda network: network)
+    monkeypatch.setattr("course_lib.models.runtime.fold_all", lambda network: network)
     with gpu:
         shared = Proposer(folded, placement)
     return lambda: SiamRPNTracker(embedding=shared)

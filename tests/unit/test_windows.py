@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib.errors import DataError
-from course_lib.geometry.windows import CropWindow, cut_patch, exemplar_side, search_side
+from course_lib.geometry.windows import CropWindow, context_side, cut_patch, search_side
 from course_lib.geometry.windows_torch import cut_batch
 
 some = settings(deadline=None, max_examples=50)
@@ -137,10 +137,10 @@ def test_a_grey_frame_a_mirrored_view_and_the_frame_itself():
 
 def test_sides_by_hand():
     # A box of 100×60 has p = (100 + 60) / 4 = 40 of context on each side: 180×140.
-    assert exemplar_side([5, 6, 100, 60]) == pytest.approx(np.sqrt(180 * 140))
+    assert context_side([100, 60]) == pytest.approx(np.sqrt(180 * 140))
     assert search_side([5, 6, 100, 60]) == pytest.approx(np.sqrt(180 * 140) * 255 / 127)
     assert search_side([0, 0, 50, 50], exemplar=100, search=200) == pytest.approx(200)
-    sides = exemplar_side([[0, 0, 10, 10], [np.nan] * 4])
+    sides = context_side([[10, 10], [np.nan] * 2])
     assert sides[0] == pytest.approx(20) and np.isnan(sides[1])
 
 
