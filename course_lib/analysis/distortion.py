@@ -81,8 +81,17 @@ class Moments:
 def moments_of(
     clips: list[Sequence], every: int = 8, shift: float = 24.0, seed: int = 0
 ) -> Moments:
-    """Every `every`-th frame of the clips in which the target is there, each search image moved by
-    up to `shift` pixels."""
+    """Pairs from every `every`-th frame in which the target is there.
+
+    Args:
+        clips: sequences; "alike" in their tags are boxes of look-alikes.
+        every: frames from one pair to the next.
+        shift: by how many search pixels a search image is moved at most, each way.
+        seed: of the shifts.
+
+    Raises:
+        DataError: if no frame can be used.
+    """
     rng = np.random.default_rng(seed)
     exemplars, searches, targets, alike = [], [], [], []
     for clip in clips:
@@ -116,7 +125,13 @@ def moments_of(
 
 @torch.inference_mode()
 def responses_of(maps: Maps, moments: Moments, batch: int = 16) -> np.ndarray:
-    """The map (N, n, n) of every moment."""
+    """The map (N, n, n) of every moment.
+
+    Args:
+        maps: see `maps_of`.
+        moments: N of them.
+        batch: how many at a time.
+    """
     pairs = zip(moments.exemplars.split(batch), moments.searches.split(batch), strict=True)
     return np.concatenate([maps(z, x).float().cpu().numpy() for z, x in pairs])
 
@@ -124,8 +139,15 @@ def responses_of(maps: Maps, moments: Moments, batch: int = 16) -> np.ndarray:
 def study(
     responses: np.ndarray, stride: float, moments: Moments, radius: float = 16.0, ring: float = 32.0
 ) -> MapStudy:
-    """What the maps (N, n, n) of N moments show. `stride`: search pixels from cell to cell;
-    `radius`, `ring`: search pixels."""
+    """What the maps of N moments show.
+
+    Args:
+        responses: (N, n, n).
+        stride: search pixels from one cell to the next.
+        moments: what they were computed from.
+        radius: within which of the target a cell lies on it, search pixels.
+        ring: beyond which of the target a cell is background, search pixels.
+    """
     n = responses.shape[-1]
     at = SEARCH / 2 + (np.arange(n) - (n - 1) / 2) * stride  # (n,) pixels of the cells
     places = np.stack(np.meshgrid(at, at), -1)  # (n, n, 2) x and y

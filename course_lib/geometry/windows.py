@@ -4,8 +4,6 @@ All arithmetic between a crop and its frame lives here. Coordinates are continuo
 number i covers [i, i + 1] and its centre is i + 0.5, so a crop spans [0, size] and
 
     crop = (frame - (centre - side / 2)) * size / side
-
-`windows_torch.cut_batch` cuts the same windows from a batch on the device.
 """
 
 from __future__ import annotations

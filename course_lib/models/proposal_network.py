@@ -3,13 +3,15 @@ SiamBroadcastRPN."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor, nn
 
 from course_lib.geometry.anchors import place_anchors
-from course_lib.models.proposals import Proposals
+
+if TYPE_CHECKING:
+    from course_lib.models.proposals import Proposals
 
 
 class ProposalNetwork(nn.Module):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from course_lib.errors import SettingsError
@@ -77,12 +76,3 @@ class SiamRPN(ProposalNetwork):
     def propose(self, kept: tuple[Tensor, ...], search: Tensor) -> Proposals:
         """Proposals of search images (B, 3, S, S)."""
         return self.head(kept, self.backbone(search))  # (B, C, 22, 22) for 255 pixels
-
-
-def box_masks(boxes: Tensor, size: int) -> Tensor:
-    """Masks (B, 1, size, size) that are 1 on the pixels whose centre lies in each box (B, 4), else
-    0."""
-    at = torch.arange(size, device=boxes.device) + 0.5  # (size,)
-    low, high = boxes[:, :2, None], (boxes[:, :2] + boxes[:, 2:])[:, :, None]  # (B, 2, 1)
-    inside = (at >= low) & (at < high)  # (B, 2, size): along x, along y
-    return (inside[:, 1, :, None] & inside[:, 0, None, :])[:, None].float()

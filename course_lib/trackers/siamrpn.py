@@ -1,7 +1,9 @@
-"""Tracking with proposals (Li et al., 2018): one look a frame; of the proposals the one that is
-likely, near the last place and of about the last size and shape wins.
+"""Tracking with proposals: one look a frame; of the proposals the one that is likely, near the
+last place and of about the last size and shape wins.
 
-One tracker for every proposal network: SiamRPN, SiamRPN++, SiamConcatRPN, SiamBroadcastRPN.
+Li, Yan, Wu, Zhu, Hu: High Performance Visual Tracking with Siamese Region Proposal Network, CVPR
+2018, "Proposal selection"; in detail as in pysot's siamrpn_tracker.py. One tracker for every
+proposal network: SiamRPN, SiamRPN++, SiamConcatRPN, SiamBroadcastRPN.
 """
 
 from __future__ import annotations
@@ -16,9 +18,9 @@ from numpy.typing import ArrayLike
 
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.frame import as_frame
+from course_lib.geometry.masks import box_masks
 from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side
 from course_lib.models.runtime import Proposer, load_proposer
-from course_lib.models.siamrpn import box_masks
 from course_lib.recipe import NotNegative, Range, Settings, Share
 from course_lib.trackers.base import Tracker, accept_start
 
@@ -63,17 +65,23 @@ class SiamRPNState:
 
 
 def change(ratio: ArrayLike) -> np.ndarray:
-    """How much something changed, at least 1: twice as large and half as large are both 2."""
+    """How much something changed, at least 1: twice as large and half as large are both 2; the
+    paper's max(r / r′, r′ / r)."""
     ratio = np.asarray(ratio, dtype=np.float64)
     return np.maximum(ratio, 1 / ratio)
 
 
 def change_penalty(boxes: np.ndarray, size: np.ndarray, strength: float) -> np.ndarray:
-    """Factors (A,) in 0…1 on the scores of boxes (A, 4): exp(−(r · s − 1) · strength).
+    """Factors (A,) in 0…1 on the boxes' scores: exp(−(r · s − 1) · strength).
 
-    r is the change of the ratio w / h and s that of `context_side`, against the last size (2,) in
-    the same pixels. No change gives 1. (The EPFL report prints exp(k · r · s), which would reward
-    change.)
+    r is the change of the ratio w / h and s that of `context_side`, against the last size. No
+    change gives 1. (The EPFL report prints exp(k · r · s), which would reward change; its code has
+    it as here.)
+
+    Args:
+        boxes: (A, 4), x, y, w, h.
+        size: the last size (2,), w and h, in the same pixels.
+        strength: k, 0 for no penalty.
     """
     sizes = np.maximum(boxes[:, 2:], 1e-3)  # (A, 2)
     s = change(context_side(sizes) / context_side(size))  # (A,)
@@ -92,13 +100,27 @@ def anchor_window(anchors: np.ndarray) -> np.ndarray:
 def rerank(
     scores: np.ndarray, penalties: np.ndarray, window: np.ndarray, influence: float
 ) -> np.ndarray:
-    """(1 − influence) · penalty · score + influence · window, each (A,)."""
+    """(1 − influence) · penalty · score + influence · window, (A,).
+
+    Args:
+        scores: (A,) probability of the target.
+        penalties: (A,) from `change_penalty`.
+        window: (A,) from `anchor_window`.
+        influence: of the window, 0 … 1.
+    """
     return (1 - influence) * penalties * scores + influence * window
 
 
 def smooth_size(last: np.ndarray, found: np.ndarray, certainty: float, rate: float) -> np.ndarray:
-    """The size (2,) moved from `last` towards `found` by the share certainty · rate; certainty is
-    penalty · score."""
+    """The size (2,) moved from `last` towards `found` by certainty · rate: an uncertain proposal
+    changes little.
+
+    Args:
+        last: w and h so far (2,).
+        found: w and h of the chosen proposal (2,).
+        certainty: its penalty · score.
+        rate: how far a certain one moves it, 0 … 1.
+    """
     share = certainty * rate
     return (1 - share) * last + share * found
 
@@ -112,7 +134,12 @@ def with_mask(crop: np.ndarray, box: np.ndarray) -> np.ndarray:
 
 
 class SiamRPNTracker(Tracker):
-    """SiamRPN's tracker: `look` cuts the search image, the network proposes, `decide` chooses."""
+    """SiamRPN's tracker: `look` cuts the search image, the network proposes, `decide` chooses.
+
+    Args:
+        settings: the defaults unless given.
+        embedding: a network that is ready; loaded by the settings unless given.
+    """
 
     name = "siamrpn"
     Settings = SiamRPNSettings
@@ -152,7 +179,7 @@ class SiamRPNTracker(Tracker):
         side = float(context_side(self.size)) * size / EXEMPLAR
         self.window = CropWindow(*self.centre, side, size)
         self.crop = self.window.cut(frame, self.colour)  # (S, S, 3)
-        return self._guided(self.crop, self.window)[None]
+        return self._guided(self.crop, self.window)[None]  # (1, S, S, 3 or 4)
 
     def decide(self, responses: np.ndarray) -> np.ndarray:
         """Box (4,) that follows from the proposals (1, A, 5) for what `look` gave."""

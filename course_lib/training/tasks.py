@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from course_lib.data.loader import PairBatch
 from course_lib.errors import SettingsError
 from course_lib.geometry.anchors import decode, overlaps
+from course_lib.geometry.masks import box_masks
 from course_lib.models.backbones import backbone_arguments
 from course_lib.models.device import sent
 from course_lib.models.losses import balanced_logistic_loss, pair_labels, peak_distance
@@ -19,7 +20,6 @@ from course_lib.models.margin import MARGIN_LOSSES, CosineMap, gap, margin_at
 from course_lib.models.networks import build
 from course_lib.models.proposals import LOSSES, Proposals, assign, chances, draw_anchors
 from course_lib.models.siamfc import SiamFC
-from course_lib.models.siamrpn import box_masks
 from course_lib.models.weights import load_network
 from course_lib.training.settings import MAPS, TrainSettings
 

@@ -23,7 +23,6 @@ from course_lib.data.frames import ArrayFrames
 from course_lib.data.loader import PairBatch
 from course_lib.data.sequence import Sequence
 from course_lib.evaluation.lockstep import track_in_lockstep
-from course_lib.geometry.windows_torch import cut_batch
 from course_lib.models.device import Placement
 from course_lib.models.runtime import Embedding, Proposer, fold_all
 from course_lib.models.siammargin import SiamMargin
@@ -185,13 +184,6 @@ def test_the_guard_sees_what_is_left_on_the_cpu(gpu):
         network = Placement(CUDA, False).network(built)
         with pytest.raises(RuntimeError, match=r"two different devices|device"):
             network(torch.zeros(2, 3, device=CUDA))
-
-
-def test_windows_of_a_batch_are_cut_where_the_frames_are(gpu):
-    with gpu:
-        frames = torch.zeros(B, 3, 60, 80, dtype=torch.uint8, device=CUDA)
-        crops = cut_batch(frames, torch.zeros(B, 2), torch.ones(B), 31)
-    assert crops.device == CUDA and crops.shape == (B, 3, 31, 31)
 
 
 FRAME = np.full((120, 160, 3), 90, np.uint8)

@@ -22,7 +22,8 @@ from course_lib.models.margin import (
     margin_softmax_loss,
 )
 from course_lib.models.siamfc import SiamFC
-from course_lib.models.siammargin import SiamMargin, mixed, moved, roi_of, template_from, unit
+from course_lib.models.siammargin import SiamMargin
+from course_lib.models.templates import mixed, moved, roi_of, template_from, unit
 from course_lib.models.weights import load_network, save_weights
 
 LOSSES = [margin_logistic_loss, margin_softmax_loss]

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_lib.errors import DataError, SettingsError
+from course_lib.geometry.masks import box_masks
 from course_lib.models.alexnet import AlexNet
 from course_lib.models.correlation import (
     cross_correlate,
@@ -20,7 +21,7 @@ from course_lib.models.heads import HEADS, as_proposals
 from course_lib.models.heads_learned import GlobalConvolution, broadcast_over
 from course_lib.models.resnet import DilatedResNet50, ResNet50, load_torchvision
 from course_lib.models.runtime import fold_all
-from course_lib.models.siamrpn import SiamRPN, box_masks
+from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.siamrpnpp import SiamRPNpp, aggregate, middle
 from course_lib.models.weights import load_network, load_siamfc, save_weights
 

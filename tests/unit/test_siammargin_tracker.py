@@ -17,7 +17,8 @@ from course_lib.geometry.windows import CropWindow, context_side
 from course_lib.models.device import choose_placement
 from course_lib.models.runtime import Embedding
 from course_lib.models.siamfc import SiamFC
-from course_lib.models.siammargin import SiamMargin, roi_of, template_from, unit
+from course_lib.models.siammargin import SiamMargin
+from course_lib.models.templates import roi_of, template_from, unit
 from course_lib.models.weights import save_weights
 from course_lib.trackers import make_tracker
 from course_lib.trackers.siammargin import SiamMarginSettings, SiamMarginTracker, region_size
