@@ -12,18 +12,9 @@ from course_lib.data.sequence import Benchmark
 from course_lib.errors import CourseError, SettingsError
 from course_lib.evaluation.kept import check_kept
 from course_lib.evaluation.protocols import PROTOCOLS, protocol_named
-from course_lib.evaluation.report import (
-    got10k_scores,
-    make_report,
-    vot_scores,
-)
+from course_lib.evaluation.report import got10k_scores, make_report, vot_scores
 from course_lib.evaluation.runner import TrackerSpec, evaluate
-from course_lib.evaluation.tables import (
-    markdown_table,
-    scores_table,
-    sequence_table,
-    to_markdown,
-)
+from course_lib.evaluation.tables import markdown_table, scores_table, sequence_table, to_markdown
 from course_lib.places import RUNS
 from course_lib.recipe import parse_overrides
 from course_lib.trackers import TRACKER_NAMES, tracker_class
@@ -31,7 +22,8 @@ from course_lib.trackers import TRACKER_NAMES, tracker_class
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument(
+    option = parser.add_argument
+    option(
         "--tracker",
         nargs="+",
         required=True,
@@ -39,31 +31,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"one or more of {', '.join(TRACKER_NAMES)}",
     )
     add_benchmark_arguments(parser)
-    parser.add_argument("--sequences", help="only these, separated by commas")
-    parser.add_argument(
+    option("--sequences", help="only these, separated by commas")
+    option(
         "--workers",
         type=int,
         default=os.cpu_count(),
         help="sequences at a time (default: one per core)",
     )
-    parser.add_argument(
+    option(
         "--lockstep",
         type=int,
         help="sequences that share each call of a deep tracker's network "
         "(default: 16 with a GPU, else 1; one-pass protocol only)",
     )
-    parser.add_argument("--recipe", help="YAML file with settings, for a single tracker")
-    parser.add_argument(
+    option("--recipe", help="YAML file with settings, for a single tracker")
+    option(
         "--label",
         help="name of the results' folder, for a single tracker; default: the tracker's name",
     )
-    parser.add_argument(
+    option(
         "--fresh",
         action="store_true",
         help="run again what has results already: those that this command made, of these trackers, "
         "sequences and protocol, are replaced, nothing else",
     )
-    parser.add_argument(
+    option(
         "--set",
         nargs="+",
         default=[],
@@ -78,7 +70,8 @@ def add_benchmark_arguments(parser: argparse.ArgumentParser, more: str = "") -> 
 
     `more` is what the help of --benchmark says besides.
     """
-    parser.add_argument(
+    option = parser.add_argument
+    option(
         "--benchmark",
         default="generated-v1",
         help='"generated-v1" (default), "otb100", "otb+vot2014", …, or "folder:PATH": your own '
@@ -86,27 +79,25 @@ def add_benchmark_arguments(parser: argparse.ArgumentParser, more: str = "") -> 
         "counted "
         f"from 0) or groundtruth_rect.txt (counted from 1){more}",
     )
-    parser.add_argument(
+    option(
         "--first-pixel",
         type=int,
         choices=(0, 1),
         help="what the files of boxes in folder:PATH call the top-left pixel "
         "(default: 1 for groundtruth_rect*.txt, 0 for groundtruth.txt)",
     )
-    parser.add_argument(
+    option(
         "--root",
         type=some_path,
         help="the data root; default: COURSE_DATA, or data/ in the project",
     )
-    parser.add_argument(
+    option(
         "--results",
         type=some_path,
         help="where results are kept; default: runs/results in the project",
     )
-    parser.add_argument("--protocol", choices=list(PROTOCOLS), default="ope")
-    parser.add_argument(
-        "--per-sequence", action="store_true", help="print the scores of each sequence as well"
-    )
+    option("--protocol", choices=list(PROTOCOLS), default="ope")
+    option("--per-sequence", action="store_true", help="print the scores of each sequence as well")
 
 
 def some_path(text: str) -> Path:

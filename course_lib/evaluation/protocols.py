@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from course_lib.data.sequence import Benchmark, Sequence
-from course_lib.errors import SettingsError
 from course_lib.evaluation.eao import supervised_scores
 from course_lib.evaluation.otb import track
 from course_lib.evaluation.realtime import Realtime, run_realtime
@@ -25,6 +24,7 @@ from course_lib.evaluation.vot import (
     run_supervised,
     write_supervised,
 )
+from course_lib.lookup import row
 from course_lib.trackers.base import Tracker
 
 Factory = Callable[[], Tracker]
@@ -147,13 +147,10 @@ def _sre_starts(sequence: Sequence) -> dict[str, int]:
 
 
 PROTOCOLS: dict[str, Protocol] = {
-    row.name: row
-    for row in (
+    protocol.name: protocol
+    for protocol in (
         Protocol(
-            "ope",
-            lambda make, q: [track(make(), q)],
-            experiment="unsupervised",
-            lockstep=True,
+            "ope", lambda make, q: [track(make(), q)], experiment="unsupervised", lockstep=True
         ),
         Protocol("tre", lambda make, q: [r for _, r in tre(make, q)], _tre_starts),
         Protocol("sre", lambda make, q: list(sre(make, q).values()), _sre_starts),
@@ -170,9 +167,5 @@ PROTOCOLS: dict[str, Protocol] = {
 
 
 def protocol_named(name: str) -> Protocol:
-    """The row of a protocol. Raises SettingsError, with all there are, if there is none."""
-    if name not in PROTOCOLS:
-        raise SettingsError(
-            f"protocol {name!r} is not known; expected one of {', '.join(PROTOCOLS)}"
-        )
-    return PROTOCOLS[name]
+    """The row of a protocol. Raises SettingsError, naming the nearest, if there is none."""
+    return row(PROTOCOLS, name, "protocol")

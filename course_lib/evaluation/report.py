@@ -51,8 +51,8 @@ def make_report(
         runs = []
         for sequence in benchmark:
             try:
-                passes = _passes(root, benchmark, tracker, sequence, protocol, layout)
-                runs.append((sequence, passes))
+                run = Run(root, benchmark, tracker, sequence, protocol)
+                runs.append((sequence, _passes(run, layout)))
             except MissingDataError:
                 missing.append(f"{tracker} on {sequence.name}")
         scores[tracker] = TrackerScores.of(runs, rule)
@@ -91,10 +91,8 @@ def vot_scores(
     if layout == "course":
         check_kept(root, benchmark, trackers, protocol, sums=False)
     for tracker in trackers:
-        runs = []
-        for s in benchmark:
-            paths = run_paths(layout, root, benchmark.name, tracker, s.name, protocol)
-            runs.append([row.read(path, s) for path in paths])
+        runs = [Run(root, benchmark, tracker, s, protocol) for s in benchmark]
+        runs = [[row.read(path, r.sequence) for path in run_paths(layout, r)] for r in runs]
         table[tracker] = row.score(runs, benchmark)
     return dict(sorted(table.items(), key=lambda item: -item[1][row.best]))
 
@@ -114,8 +112,8 @@ def got10k_scores(
     _check(root, benchmark, trackers, "ope", layout)
     table = {}
     for tracker in trackers:
-        passes = [(s, read_passes(layout, root, benchmark, tracker, s)) for s in benchmark]
-        pairs = [(result.boxes, s) for s, results in passes for result in results]
+        runs = [Run(root, benchmark, tracker, s, "ope") for s in benchmark]
+        pairs = [(result.boxes, r.sequence) for r in runs for result in read_passes(layout, r)]
         scores = ao_sr([boxes for boxes, _ in pairs], [s for _, s in pairs])
         table[tracker] = {name: scores[name] for name in ("ao", "sr50", "sr75")}
     return dict(sorted(table.items(), key=lambda item: -item[1]["ao"]))
@@ -137,23 +135,20 @@ def _check(
         )
 
 
-def _passes(
-    root: Path, benchmark: Benchmark, tracker: str, sequence: Sequence, protocol: str, layout: str
-) -> list[tuple[int, Result]]:
-    """The passes of a protocol on one sequence, each with the frame it starts on."""
-    row = PROTOCOLS[protocol]
-    if row.starts is None:
-        found = read_passes(layout, root, benchmark, tracker, sequence, protocol)
-        return [(0, result) for result in found]
+def _passes(run: Run, layout: str) -> list[tuple[int, Result]]:
+    """The passes of a run, each with the frame it starts on."""
+    starts = PROTOCOLS[run.protocol].starts
+    if starts is None:
+        return [(0, result) for result in read_passes(layout, run)]
     if layout != "course":
         raise SettingsError(
-            f"protocol {protocol!r} is read from the course's own results alone; leave --layout out"
+            f"protocol {run.protocol!r} is read from the course's own results alone; leave "
+            "--layout out"
         )
     passes = []
-    files = Run(root, benchmark, tracker, sequence, protocol).files
-    for path, start in zip(files, row.starts(sequence).values(), strict=True):
-        result = read_result(path, benchmark.first_pixel)
-        _check_length(path, result, sequence, start)
+    for path, start in zip(run.files, starts(run.sequence).values(), strict=True):
+        result = read_result(path, run.benchmark.first_pixel)
+        _check_length(path, result, run.sequence, start)
         passes.append((start, result))
     return passes
 
