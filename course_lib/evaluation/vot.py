@@ -46,9 +46,7 @@ class SupervisedRun:
         return int((self.codes == FAILURE).sum())
 
 
-def run_supervised(
-    make: Callable[[], Tracker], sequence: Sequence, skip: int = 5, exact: bool = False
-) -> SupervisedRun:
+def run_supervised(make: Callable[[], Tracker], sequence: Sequence, skip: int = 5) -> SupervisedRun:
     """Run a fresh tracker; where it fails (overlap 0) start another one `skip` frames later.
 
     Frames without a true box are skipped over when starting, and are no failure when tracking. What
@@ -59,7 +57,6 @@ def run_supervised(
         make: gives a fresh tracker.
         sequence: what to run on.
         skip: frames from a failure to the next start; VOT's toolkit takes 5.
-        exact: take the areas of the regions themselves, see `regions.region_overlap`.
 
     Raises:
         DataError: naming sequence and frame, if the tracker gives anything but four finite numbers.
@@ -81,7 +78,7 @@ def run_supervised(
         boxes[t], codes[t] = checked_box(tracker.update(frame), tracker, sequence, t), TRACKED
         if not there:
             continue
-        overlaps[t] = region_overlap(boxes[t], regions[t], *frame.shape[:2], exact=exact)
+        overlaps[t] = region_overlap(boxes[t], regions[t], *frame.shape[:2])
         if overlaps[t] <= 0:
             codes[t], overlaps[t], boxes[t] = FAILURE, 0.0, np.nan
             tracker, waiting = None, skip - 1
@@ -169,7 +166,7 @@ def write_supervised(path: Path, run: SupervisedRun) -> None:
     )
 
 
-def read_supervised(path: Path, sequence: Sequence, exact: bool = False) -> SupervisedRun:
+def read_supervised(path: Path, sequence: Sequence) -> SupervisedRun:
     """Read a run in VOT's form, text or `.bin`, and compute its overlaps with the truth.
 
     A polygon is scored as it is; `boxes` then holds the box around it.
@@ -177,7 +174,6 @@ def read_supervised(path: Path, sequence: Sequence, exact: bool = False) -> Supe
     Args:
         path: the file of regions.
         sequence: what it is of.
-        exact: take the areas of the regions themselves, see `regions.region_overlap`.
 
     Raises:
         MissingDataError: if there is no file.
@@ -194,7 +190,7 @@ def read_supervised(path: Path, sequence: Sequence, exact: bool = False) -> Supe
         if codes[t] == TRACKED:
             boxes[t] = region if len(region) == 4 else bounding_box(region)
             if np.isfinite(truth[t]).all():
-                overlaps[t] = region_overlap(region, truth[t], height, width, exact)
+                overlaps[t] = region_overlap(region, truth[t], height, width)
         else:
             overlaps[t] = {INIT: 1.0, FAILURE: 0.0}.get(codes[t], np.nan)
             boxes[t] = sequence.boxes[t] if codes[t] == INIT else np.nan
