@@ -215,8 +215,7 @@ def _specs(arguments: argparse.Namespace) -> list[TrackerSpec]:
 
 
 def _lockstep_width(asked: int | None, specs: list[TrackerSpec]) -> int:
-    """Sequences that share a call of the network: as asked for, or 16 where there is a GPU to
-    fill."""
+    """Sequences that share a call of the network: as asked for, or 16 where there is a GPU."""
     if asked is not None:
         return asked
     if not any(tracker_class(spec.name).lockstep for spec in specs):

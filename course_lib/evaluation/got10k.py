@@ -19,8 +19,7 @@ THRESHOLDS = np.linspace(0, 1, 101)
 
 
 def pooled_ious(predicted: list[np.ndarray], sequences: list[Sequence]) -> np.ndarray:
-    """IoU (n,) of every frame that counts: not the first, and only where the target's cover is
-    above 0."""
+    """IoU (n,) of the frames that count: not the first, and only where some of the target shows."""
     pooled = []
     for boxes, sequence in zip(predicted, sequences, strict=True):
         if len(boxes) != len(sequence):
@@ -43,8 +42,8 @@ def pooled_ious(predicted: list[np.ndarray], sequences: list[Sequence]) -> np.nd
 def ao_sr(predicted: list[np.ndarray], sequences: list[Sequence]) -> dict[str, float | np.ndarray]:
     """Scores of one tracker: boxes (T, 4) for each sequence.
 
-    Returns "ao" (mean IoU), "sr50" and "sr75" (share of frames with IoU above .5 and .75), "curve"
-    (101,).
+    Returns "ao" (mean IoU), "sr50" and "sr75" (fraction of frames with IoU above .5 and .75), and
+    "curve" (101,).
     """
     ious = pooled_ious(predicted, sequences)
     return {

@@ -105,8 +105,7 @@ def _vot(suffix: str, head: str = "") -> str:
 
 
 def _beside(ending: str, cut: str = "") -> Callable[[Path], Path]:
-    """The file beside a run's, named as it without what `cut` finds at the end and with
-    `ending`."""
+    """The file beside a run's: its name without what `cut` finds at the end, with `ending`."""
     return lambda path: path.with_name(re.sub(cut, "", path.stem) + ending)
 
 

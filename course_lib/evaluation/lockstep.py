@@ -174,8 +174,7 @@ def _round(lanes: list[_Lane]) -> None:
 
 
 def join(kept: list[Any], counts: list[int]) -> Any:
-    """What the trackers keep of their exemplars as one batch, each as often as it has search
-    images."""
+    """Exemplar features as one batch, those of each tracker as often as it has search images."""
     if isinstance(kept[0], tuple):
         return tuple(join(list(part), counts) for part in zip(*kept, strict=True))
     return torch.cat([k.expand(n, *k.shape[1:]) for k, n in zip(kept, counts, strict=True)])

@@ -171,8 +171,7 @@ def score_sequences(
 
 
 def carry_forward(boxes: np.ndarray, starts: ArrayLike = 0) -> np.ndarray:
-    """Boxes (n, 4) in which each row that is no box is replaced by the last one that is, back to
-    its pass's start."""
+    """Boxes (n, 4) in which each row that is no box is the last one that is, since its pass began."""
     good = is_valid(boxes)  # (n,)
     if good.all():
         return boxes
@@ -181,8 +180,7 @@ def carry_forward(boxes: np.ndarray, starts: ArrayLike = 0) -> np.ndarray:
 
 
 def pool(scores: Iterable[SequenceScore]) -> SequenceScore:
-    """Several runs on one sequence as one: hits over all their frames, so longer runs weigh
-    more."""
+    """Several runs on one sequence as one: hits over all their frames, so longer ones weigh more."""
     scores = list(scores)
     weights = np.array([s.frames for s in scores], dtype=np.float64)
 

@@ -1,7 +1,7 @@
 """The real-time rule of VOT: frames arrive at a fixed rate, and a tracker that is late misses some.
 
-Kristan et al.: The Visual Object Tracking VOT2017 Challenge Results, ICCVW 2017: 20 frames a second,
-and a grace of three frames after each start.
+Kristan et al.: The Visual Object Tracking VOT2017 Challenge Results, ICCVW 2017: 20 frames a
+second, and a grace of three frames after each start.
 
 While a tracker is busy, frames go by; for them its last box stands. When it is free again it gets
 the newest frame.

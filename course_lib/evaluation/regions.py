@@ -49,8 +49,7 @@ def region_overlap(a: np.ndarray, b: np.ndarray, height: int, width: int) -> flo
 
 
 def _bounds(region: np.ndarray) -> Bounds:
-    """First and last column and row of a rounded region; a box without area ends before it
-    begins."""
+    """First and last column and row of a rounded region; an empty box ends before it begins."""
     if len(region) == 4:
         x, y, w, h = (int(v) for v in region)
         return x, y, x + w - 1, y + h - 1
@@ -84,8 +83,7 @@ def _fill_polygon(canvas: np.ndarray, corners: np.ndarray) -> np.ndarray:
 
 
 def _spans(crossings: list[float]) -> list[tuple[float, float]]:
-    """Crossings of one row in order, two by two; where two sides meet there are two in one
-    place."""
+    """Crossings of one row in order, two by two; where two sides meet, two are in one place."""
     spans, i = [], 0
     while i < len(crossings) - 1:
         if crossings[i] == crossings[i + 1] and i < len(crossings) - 2:

@@ -1,4 +1,4 @@
-"""OTB's two protocols of robustness: started at other times (TRE), started from shifted boxes (SRE).
+"""OTB's protocols of robustness: started at other times (TRE), and from shifted boxes (SRE).
 
 Wu, Lim, Yang: Object Tracking Benchmark, PAMI 2015; which frames and which boxes exactly as in the
 authors' MATLAB toolkit, `splitSeqTRE.m` and `shiftInitBB.m`.
@@ -99,8 +99,7 @@ def _between(
 
 
 def _whole_and_inside(box: tuple[float, ...], height: int, width: int) -> np.ndarray:
-    """A box counted from 1, rounded as MATLAB rounds and clipped to the frame, as a 0-based box
-    (4,)."""
+    """A box counted from 1, rounded as in MATLAB and clipped to the frame: 0-based, (4,)."""
     x, y, w, h = (np.floor(v + 0.5) for v in box)
     right, bottom = min(x + w - 1, width), min(y + h - 1, height)
     x, y = max(x, 1.0), max(y, 1.0)
@@ -108,7 +107,7 @@ def _whole_and_inside(box: tuple[float, ...], height: int, width: int) -> np.nda
 
 
 def sre(make: Factory, sequence: Sequence) -> dict[str, Result]:
-    """Spatial robustness: the result of a whole pass from each of `sre_boxes`; truth is as it is."""
+    """Spatial robustness: the result of a whole pass from each of `sre_boxes`, by its name."""
     height, width = sequence.frames[0].shape[:2]
     return {
         name: track(make(), sequence, box=box)

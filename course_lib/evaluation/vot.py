@@ -91,8 +91,7 @@ def true_regions(sequence: Sequence) -> np.ndarray:
 
 
 def counted_overlaps(run: SupervisedRun, burn_in: int = 10) -> np.ndarray:
-    """Overlaps (T,) of frames tracked; NaN elsewhere and for `burn_in` frames from each start
-    on."""
+    """Overlaps (T,) of frames tracked; NaN elsewhere and in `burn_in` frames from each start on."""
     counted = run.codes == TRACKED  # (T,)
     for start in np.flatnonzero(run.codes == INIT):
         counted[start : start + burn_in] = False
