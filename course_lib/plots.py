@@ -31,10 +31,15 @@ MAP = "viridis"  # response maps: monotone in lightness, so it survives a grey p
 def new_figure(
     width: float = 8.0, height: float = 3.2, rows: int = 1, columns: int = 1, **grid
 ) -> tuple[Figure, np.ndarray]:
-    """A figure (inches) and its axes as an array (rows, columns), outside pyplot's global state.
+    """A figure and its axes as an array (rows, columns), outside pyplot's global state.
 
     pyplot keeps every figure alive until it is closed; a figure made here is freed with its last
     reference.
+
+    Args:
+        width, height: of the figure, inches.
+        rows, columns: of axes.
+        grid: what else `Figure.subplots` takes, such as `sharex` and `width_ratios`.
     """
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **grid)
@@ -78,11 +83,16 @@ def draw_box(
     style: str = "-",
     width: float = 2.0,
 ) -> None:
-    """Draw box (x, y, w, h), in pixels, top-left corner, on an axes that shows a frame. A NaN box
-    draws nothing.
+    """Draw a box on an axes that shows a frame; a NaN box draws nothing.
 
     `imshow` puts the centre of pixel 0 at 0, so the continuous corner x stands at x − 0.5 on its
     axes.
+
+    Args:
+        ax: where.
+        box: (4,), x, y, w, h in pixels of the frame.
+        colour, style, width: of the line.
+        label: for the legend.
     """
     x, y, w, h = (float(v) for v in box)
     if not np.isfinite([x, y, w, h]).all():

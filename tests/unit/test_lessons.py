@@ -47,6 +47,16 @@ def figure_faults(source: str) -> list[str]:
     return faults
 
 
+def hand_made_columns(source: str) -> list[str]:
+    """Values padded to a width, as in f"{name:12}{auc:8.3f}": the column of a table made by hand."""
+    specs = [
+        ast.unparse(node.format_spec).strip("f'\"")
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FormattedValue) and node.format_spec is not None
+    ]
+    return [spec for spec in specs if re.match(r"[<>^]?[1-9]\d*", spec)]
+
+
 def exercise_faults(path: Path) -> list[str]:
     """What an exercise of the lesson lacks: solution, two hints, points line, signature with docstring, check."""
     faults, found = [], cells(path)
@@ -99,6 +109,9 @@ class TestEveryLesson:
         for cell in cells(path):
             assert not re.search(r"!\[\s*\]\(", cell.source)
             assert all("alt=" in tag for tag in re.findall(r"<img[^>]*>", cell.source))
+
+    def test_tables_are_the_library_s(self, path):
+        assert [f for source in code(path) for f in hand_made_columns(source)] == []
 
     def test_it_opens_with_its_card(self, path):
         card = cells(path)[0].source

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from course_lib import plots
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import DataError
 from course_lib.evaluation import figures
@@ -188,3 +189,26 @@ class TestSequences:
         few = benchmark.loaded(step=2, length=3)
         assert few.names == ["slow"] and len(few["slow"]) == 3 and few.name == "two"
         assert benchmark.loaded().names == benchmark.names
+
+
+class TestPlots:
+    def test_lines_can_be_told_apart_and_are_listed(self):
+        _, axes = plots.new_figure()
+        lines = {f"line {k}": np.arange(3) * k for k in range(10)}
+        plots.draw_lines(axes[0, 0], lines, x=[1, 2, 4], markers=True, ylabel="height")
+        drawn = axes[0, 0].lines
+        assert (
+            len({(ln.get_color(), ln.get_linestyle(), str(ln._dash_pattern)) for ln in drawn}) == 10
+        )
+        assert [ln.get_label() for ln in drawn] == list(lines)
+        assert drawn[3].get_xdata().tolist() == [1, 2, 4] and axes[0, 0].get_ylabel() == "height"
+
+    def test_a_frame_with_its_true_and_its_found_box(self):
+        _, axes = plots.new_figure(columns=2)
+        frame = np.zeros((20, 30, 3), np.uint8)
+        plots.show_frame(axes[0, 0], frame, "frame 3", truth=[1, 2, 3, 4], found=[5, 6, 7, 8])
+        truth, found = axes[0, 0].patches
+        assert truth.get_xy() == (0.5, 1.5) and found.get_xy() == (4.5, 5.5)
+        assert truth.get_linestyle() == "-" and found.get_linestyle() == "--"
+        plots.show_frame(axes[0, 1], frame[..., 0], cmap="gray", truth=[np.nan] * 4)
+        assert not axes[0, 1].patches and axes[0, 1].images[0].get_cmap().name == "gray"
