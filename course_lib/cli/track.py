@@ -86,9 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Track until decoding ends; write the annotated video, the boxes and a record of the run."""
     box, start = parse_box(" ".join(arguments.box)), parse_start(arguments.start)
     if not all(arguments.video):
-        raise SettingsError(
-            "--video is empty; expected a video file, a folder of images, or a pattern"
-        )
+        raise SettingsError("--video is empty; expected a video, a folder of images, or a pattern")
     tracker = _make(arguments)
     frames = find_frames(arguments.video)
     out = _out(arguments, frames)
@@ -111,10 +109,8 @@ def run(arguments: argparse.Namespace) -> int:
         facts.write_text(record_of("track", {out: video, text: boxes}, about), encoding="utf-8")
     for sentence in said:
         print(f"track: {sentence}", file=sys.stderr)
-    print(
-        f"{tracker.name} on {len(result)} frames, {len(result) / result.seconds.sum():,.0f} "
-        f"frames/s"
-    )
+    speed = len(result) / result.seconds.sum()
+    print(f"{tracker.name} on {len(result)} frames, {speed:,.0f} frames/s")
     print(f"wrote {out}, {text} (x,y,w,h per frame) and {record} (what was run)")
     return 130 if any(sentence.startswith("stopped") for sentence in said) else 0
 
