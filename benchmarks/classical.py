@@ -26,7 +26,7 @@ from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Benchmark
 from course_lib.errors import CourseError
 from course_lib.evaluation.otb import score_sequence, track
-from course_lib.evaluation.published import beside, published_report
+from course_lib.evaluation.otb_published import beside, published_report
 from course_lib.evaluation.report import Report, TrackerScores
 from course_lib.evaluation.tables import to_markdown, without_nan
 from course_lib.files import write_whole

@@ -9,7 +9,7 @@ import argparse
 import json
 from pathlib import Path
 
-from course_lib.evaluation.published import published_report
+from course_lib.evaluation.otb_published import published_report
 from course_lib.evaluation.tables import to_markdown, without_nan
 from course_lib.files import write_whole
 from course_lib.places import data_root

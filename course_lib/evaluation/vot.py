@@ -2,6 +2,8 @@
 frames later.
 
 Kristan et al.: A Novel Performance Evaluation Methodology for Single-Target Trackers, PAMI 2016.
+Where the toolkit (0.9.0, `vot/analysis/supervised.py`) and pysot average otherwise, both ways are
+here.
 """
 
 from __future__ import annotations
@@ -44,18 +46,20 @@ class SupervisedRun:
         return int((self.codes == FAILURE).sum())
 
 
-def run_supervised(
-    make: Callable[[], Tracker], sequence: Sequence, skip: int = 5, exact: bool = False
-) -> SupervisedRun:
-    """Run a fresh tracker; at each failure (overlap 0) wait until `skip` frames after it and start
-    anew.
+def run_supervised(make: Callable[[], Tracker], sequence: Sequence, skip: int = 5) -> SupervisedRun:
+    """Run a fresh tracker; where it fails (overlap 0) start another one `skip` frames later.
 
     Frames without a true box are skipped over when starting, and are no failure when tracking. What
     the tracker is started on is `sequence.boxes`; where the truth is a polygon, that is a box made
     from it (see `readers.vot`).
 
-    Raises DataError naming sequence and frame if the tracker gives anything but four finite
-    numbers.
+    Args:
+        make: gives a fresh tracker.
+        sequence: what to run on.
+        skip: frames from a failure to the next start; VOT's toolkit takes 5.
+
+    Raises:
+        DataError: naming sequence and frame, if the tracker gives anything but four finite numbers.
     """
     T = len(sequence)
     codes, boxes, overlaps = np.full(T, SKIPPED), np.full((T, 4), np.nan), np.full(T, np.nan)
@@ -74,7 +78,7 @@ def run_supervised(
         boxes[t], codes[t] = checked_box(tracker.update(frame), tracker, sequence, t), TRACKED
         if not there:
             continue
-        overlaps[t] = region_overlap(boxes[t], regions[t], *frame.shape[:2], exact=exact)
+        overlaps[t] = region_overlap(boxes[t], regions[t], *frame.shape[:2])
         if overlaps[t] <= 0:
             codes[t], overlaps[t], boxes[t] = FAILURE, 0.0, np.nan
             tracker, waiting = None, skip - 1
@@ -87,8 +91,7 @@ def true_regions(sequence: Sequence) -> np.ndarray:
 
 
 def counted_overlaps(run: SupervisedRun, burn_in: int = 10) -> np.ndarray:
-    """Overlaps (T,) of frames tracked; NaN elsewhere and for `burn_in` frames from each start
-    on."""
+    """Overlaps (T,) of frames tracked; NaN elsewhere and in `burn_in` frames from each start on."""
     counted = run.codes == TRACKED  # (T,)
     for start in np.flatnonzero(run.codes == INIT):
         counted[start : start + burn_in] = False
@@ -162,20 +165,21 @@ def write_supervised(path: Path, run: SupervisedRun) -> None:
     )
 
 
-def read_supervised(path: Path, sequence: Sequence, exact: bool = False) -> SupervisedRun:
+def read_supervised(path: Path, sequence: Sequence) -> SupervisedRun:
     """Read a run in VOT's form, text or `.bin`, and compute its overlaps with the truth.
 
-    A polygon is scored as it is; `boxes` then holds the box around it. Raises MissingDataError if
-    there is no file, DataError naming the line or region that is neither a code nor a region, or
-    stands before any start.
+    A polygon is scored as it is; `boxes` then holds the box around it.
+
+    Args:
+        path: the file of regions.
+        sequence: what it is of.
+
+    Raises:
+        MissingDataError: if there is no file.
+        DataError: naming the line or region that is neither a code nor a region, or stands before
+            any start.
     """
-    regions = read_regions(path)
-    if len(regions) != len(sequence):
-        raise DataError(
-            f"{path} has {len(regions)} {'regions' if path.suffix == '.bin' else 'lines'}; "
-            f"{sequence.name} has {len(sequence)} frames. Run the tracker again."
-        )
-    T = len(regions)
+    regions, T = read_run(path, sequence), len(sequence)
     codes, boxes, overlaps = np.full(T, SKIPPED), np.full((T, 4), np.nan), np.full(T, np.nan)
     truth = true_regions(sequence)  # (T, 4) or (T, 8)
     (height, width), started = sequence.frames[0].shape[:2], False
@@ -185,11 +189,22 @@ def read_supervised(path: Path, sequence: Sequence, exact: bool = False) -> Supe
         if codes[t] == TRACKED:
             boxes[t] = region if len(region) == 4 else bounding_box(region)
             if np.isfinite(truth[t]).all():
-                overlaps[t] = region_overlap(region, truth[t], height, width, exact)
+                overlaps[t] = region_overlap(region, truth[t], height, width)
         else:
             overlaps[t] = {INIT: 1.0, FAILURE: 0.0}.get(codes[t], np.nan)
             boxes[t] = sequence.boxes[t] if codes[t] == INIT else np.nan
     return SupervisedRun(codes, boxes, overlaps)
+
+
+def read_run(path: Path, sequence: Sequence) -> list[np.ndarray]:
+    """The regions and codes of a run, one for each frame; DataError if there are more or fewer."""
+    regions = read_regions(path)
+    if len(regions) != len(sequence):
+        raise DataError(
+            f"{path} has {len(regions)} {'regions' if path.suffix == '.bin' else 'lines'}; "
+            f"{sequence.name} has {len(sequence)} frames. Run the tracker again."
+        )
+    return regions
 
 
 def _code(region: np.ndarray, where: str, started: bool) -> int:

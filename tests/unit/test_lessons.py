@@ -39,10 +39,22 @@ def figure_faults(source: str) -> list[str]:
         if called.endswith("plt.show") or called == "pyplot.show":
             faults.append(f"bare {called}()")
         elif called in ("plots.show", "show") and not (
-            len(node.args) > 1 or any(k.arg == "alt" for k in node.keywords)
+            len(node.args) > 1
+            or any(isinstance(arg, ast.Starred) for arg in node.args)  # a figure and its words
+            or any(k.arg == "alt" for k in node.keywords)
         ):
             faults.append(f"{called} without alt")
     return faults
+
+
+def hand_made_columns(source: str) -> list[str]:
+    """Values padded to a width, as in f"{name:12}{auc:8.3f}": the column of a table made by hand."""
+    specs = [
+        ast.unparse(node.format_spec).strip("f'\"")
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FormattedValue) and node.format_spec is not None
+    ]
+    return [spec for spec in specs if re.match(r"[<>^]?[1-9]\d*", spec)]
 
 
 def exercise_faults(path: Path) -> list[str]:
@@ -97,6 +109,9 @@ class TestEveryLesson:
         for cell in cells(path):
             assert not re.search(r"!\[\s*\]\(", cell.source)
             assert all("alt=" in tag for tag in re.findall(r"<img[^>]*>", cell.source))
+
+    def test_tables_are_the_library_s(self, path):
+        assert [f for source in code(path) for f in hand_made_columns(source)] == []
 
     def test_it_opens_with_its_card(self, path):
         card = cells(path)[0].source
