@@ -22,10 +22,10 @@ import numpy as np
 from arms import Arm, Row, run_arms, study_options
 from measure import first_frames, one_pass, report_of
 
+from course_lib.analysis.border import errors_by_place, wide_pairs
 from course_lib.data.benchmarks import load_benchmark
-from course_lib.evaluation.border import errors_by_place, wide_pairs
+from course_lib.geometry.traced import live_reception
 from course_lib.geometry.windows import EXEMPLAR, search_side
-from course_lib.models.fields import live_reception
 from course_lib.models.twins import TWINS
 from course_lib.models.weights import load_siamfc, read_card
 from course_lib.recipe import load_settings

@@ -29,9 +29,9 @@ import torch
 from arms import Arm, Row, run_arms, study_options
 from measure import in_memory, tracking_speeds
 
+from course_lib.analysis.distortion import KINDS, maps_of, moments_of, responses_of, study
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.sequence import Sequence
-from course_lib.evaluation.distortion import KINDS, maps_of, moments_of, responses_of, study
 from course_lib.evaluation.eao import eao, interval
 from course_lib.evaluation.realtime import Realtime
 from course_lib.evaluation.vot import accuracy, run_supervised

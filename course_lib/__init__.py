@@ -2,10 +2,10 @@
 
 Floors, lowest first; a file imports only from floors below its own (a test enforces it):
 
-    0  errors, files, places, profile, recipe, plots  house-wide, know nothing of tracking
+    0  errors, files, places, profile, recipe, lookup, plots  house-wide, know nothing of tracking
     1  geometry                            boxes, crops: arithmetic without pixels' meaning
     2  models, data                        networks and losses | video, datasets, generated clips
-    3  trackers                            frame in, box out
+    3  trackers, analysis                  frame in, box out | what networks see
     4  training, evaluation                from data to weights | from boxes to numbers and plots
     5  exercises, widgets, cli             what faces people
 """

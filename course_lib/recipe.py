@@ -185,22 +185,12 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
     value = value.item() if isinstance(value, np.generic) else value
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is Annotated:
-        value = _convert(value, arguments[0], where)
-        for limit in (a for a in arguments[1:] if isinstance(a, Range)):
-            if value is not None and value not in limit:
-                raise SettingsError(f"{where} is {value!r}; expected {limit}")
-        return value
+        return _within(_convert(value, arguments[0], where), arguments[1:], where)
     if type(None) in arguments:
-        if value is None:
-            return None
-        kind = next(a for a in arguments if a is not type(None))
-        return _convert(value, kind, where)
+        inner = next(a for a in arguments if a is not type(None))
+        return None if value is None else _convert(value, inner, where)
     if origin is typing.Literal:
-        if not any(type(value) is type(a) and value == a for a in arguments):
-            raise SettingsError(
-                f"{where} is {value!r}; expected one of {', '.join(map(str, arguments))}"
-            )
-        return value
+        return _one_of(value, arguments, where)
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
             raise SettingsError(f"{where} is {value!r}; expected a list")
@@ -208,6 +198,21 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
     if dataclasses.is_dataclass(kind) and isinstance(value, dict):
         return _fill(kind, value, where)
     return _plain_value(value, kind, where)
+
+
+def _within(value: Any, marks: tuple[Any, ...], where: str) -> Any:
+    """`value` if it is in each Range among the marks of its annotation, or SettingsError."""
+    for limit in marks:
+        if isinstance(limit, Range) and value is not None and value not in limit:
+            raise SettingsError(f"{where} is {value!r}; expected {limit}")
+    return value
+
+
+def _one_of(value: Any, known: tuple[Any, ...], where: str) -> Any:
+    """`value` if it is one of those known, its type included, or SettingsError."""
+    if not any(type(value) is type(a) and value == a for a in known):
+        raise SettingsError(f"{where} is {value!r}; expected one of {', '.join(map(str, known))}")
+    return value
 
 
 def _plain_value(value: Any, kind: type, where: str) -> Any:

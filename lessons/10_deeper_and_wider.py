@@ -24,13 +24,14 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_lib import plots
+from course_lib.analysis.fields import effective_field, touched
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.errors import DataError
 from course_lib.evaluation.tables import read_measured
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.receptive import Layer, Reception, output_size
+from course_lib.geometry.traced import live_reception
 from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side
-from course_lib.models.fields import effective_field, live_reception, touched
 from course_lib.places import RECIPES, RESULTS
 from course_lib.profile import by_profile
 from course_lib.widgets import FieldExplorer
@@ -465,7 +466,7 @@ def best_window(z, x):
 # **Predict:** two networks without a trace of padding, three with. All have random weights; training cannot help here. Which distances are zero?
 
 # %%
-from course_lib.models.consistency import agreement, smooth_noise
+from course_lib.analysis.consistency import agreement, smooth_noise
 from course_lib.models.twins import TwinNetwork
 
 torch.manual_seed(0)
@@ -518,7 +519,7 @@ print("\n".join(said))
 # Two twins of AlexNet were trained on the same pairs, the target always in the middle, as SiamFC is trained. Now the target stands *anywhere*: at each place of a grid over the search image, how far is the response's peak from it?
 
 # %%
-from course_lib.evaluation.border import errors_by_place, wide_pairs
+from course_lib.analysis.border import errors_by_place, wide_pairs
 from course_lib.recipe import load_settings
 from course_lib.training.settings import TrainSettings
 from course_lib.training.sources import make_sources
@@ -1058,5 +1059,5 @@ progress()
 #
 # ## Read next
 #
-# * `course_lib/models/fields.py`: fields of live networks; `twins.py` and `cir.py`: everything trained here.
+# * `course_lib/geometry/traced.py` and `course_lib/analysis/fields.py`: fields of live networks; `twins.py` and `cir.py`: everything trained here.
 # * Lesson 11: a better map instead of a deeper network.

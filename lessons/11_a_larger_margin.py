@@ -27,9 +27,9 @@ import torch
 import torch.nn.functional as F
 
 from course_lib import plots
+from course_lib.analysis.distortion import KINDS, maps_of, moments_of, responses_of, study
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.frames import ArrayFrames
-from course_lib.evaluation.distortion import KINDS, maps_of, moments_of, responses_of, study
 from course_lib.evaluation.tables import read_measured
 from course_lib.exercises import award, exercise, progress
 from course_lib.models.correlation import cross_correlate
@@ -637,8 +637,8 @@ def template_from(features, roi, cells):
 # Is it the same as embedding the picture again? If the target stands whole strides from the first cell, exactly: a network without padding gives every window the same features wherever it lies (lesson 10). In between they are alike, not equal.
 
 # %%
+from course_lib.geometry.traced import live_reception
 from course_lib.geometry.windows import CropWindow
-from course_lib.models.fields import live_reception
 
 row = live_reception(network.backbone, 127)[-1]
 frame = np.random.default_rng(0).integers(0, 255, (255, 255, 3), dtype=np.uint8)
@@ -1028,5 +1028,5 @@ progress()
 #
 # ## Read next
 #
-# * `course_lib/models/margin.py`, `course_lib/trackers/siammargin.py` and `course_lib/evaluation/distortion.py`.
+# * `course_lib/models/margin.py`, `course_lib/trackers/siammargin.py` and `course_lib/analysis/distortion.py`.
 # * Lesson 12: instead of a map that is right about the place, a network that knows how right a *box* is.

@@ -19,7 +19,7 @@ from course_lib.evaluation.tables import scores_table, sequence_table, to_markdo
 from course_lib.evaluation.vot import accuracy, read_supervised
 from course_lib.places import RUNS
 from course_lib.recipe import parse_overrides
-from course_lib.trackers import LOCKSTEP, TRACKER_NAMES
+from course_lib.trackers import TRACKER_NAMES, tracker_class
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -229,7 +229,7 @@ def _lockstep_width(asked: int | None, specs: list[TrackerSpec]) -> int:
     fill."""
     if asked is not None:
         return asked
-    if not any(spec.name in LOCKSTEP for spec in specs):
+    if not any(tracker_class(spec.name).lockstep for spec in specs):
         return 1
     import torch
 

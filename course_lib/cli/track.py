@@ -26,7 +26,7 @@ from course_lib.evaluation.results import Result, write_result
 from course_lib.evaluation.video import VideoWriter
 from course_lib.files import whole_file
 from course_lib.recipe import parse_overrides
-from course_lib.trackers import DEEP, TRACKER_NAMES, make_tracker
+from course_lib.trackers import TRACKER_NAMES, make_tracker, tracker_class
 from course_lib.trackers.base import Tracker
 
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]{1,2})?", re.IGNORECASE)
@@ -186,9 +186,10 @@ def _make(arguments: argparse.Namespace) -> Tracker:
     settings = dict(given)
     for key in ("weights", "device"):
         value = getattr(arguments, key)
-        if value is not None and name not in DEEP:
+        if value is not None and not _takes(name, key):
+            deep = [known for known in TRACKER_NAMES if _takes(known, key)]
             raise SettingsError(
-                f"--{key} is for trackers with a network ({', '.join(DEEP)}); {name} has none"
+                f"--{key} is for trackers with a network ({', '.join(deep)}); {name} has none"
             )
         if value is not None:
             settings[key] = "'" + value.replace("'", "''") + "'"  # a text, whatever it looks like
@@ -196,6 +197,11 @@ def _make(arguments: argparse.Namespace) -> Tracker:
     if strange:
         raise SettingsError(f"--set {strange}={settings[strange]}: {name} has no such setting")
     return make_tracker(name, arguments.recipe, **settings)
+
+
+def _takes(name: str, key: str) -> bool:
+    """Whether a tracker has a setting."""
+    return hasattr(tracker_class(name).Settings, key)  # defaults stand on the class
 
 
 def _out(arguments: argparse.Namespace, frames: VideoFile | ImageFiles) -> Path:

@@ -29,7 +29,7 @@ from course_lib.evaluation.realtime import Realtime, run_realtime
 from course_lib.evaluation.records import Run, UnwritableError, store
 from course_lib.evaluation.results import SUPERVISED, Result, write_result
 from course_lib.evaluation.vot import run_supervised, write_supervised
-from course_lib.trackers import LOCKSTEP, Tracker, make_tracker
+from course_lib.trackers import Tracker, make_tracker, tracker_class
 
 PROTOCOLS = ("ope", "tre", "sre", "realtime", *SUPERVISED)
 
@@ -105,9 +105,9 @@ def evaluate(
     failures: Failures = []
     with _bar(len(runs), len(jobs), protocol, progress) as bar:
         if lockstep > 1 and protocol == "ope":
-            together = [(s, q) for s, q in jobs if s.name in LOCKSTEP]
+            together = [(s, q) for s, q in jobs if tracker_class(s.name).lockstep]
             failures += _run_in_lockstep(together, benchmark, root, lockstep, bar)
-            jobs = [(s, q) for s, q in jobs if s.name not in LOCKSTEP]
+            jobs = [(s, q) for s, q in jobs if not tracker_class(s.name).lockstep]
         if workers == 1 or not jobs:
             failures += _run_here(jobs, benchmark, root, protocol, bar)
         else:

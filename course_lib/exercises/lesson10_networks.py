@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib.analysis import consistency
 from course_lib.exercises.compare import as_array, as_number, require_close, same
 from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
-from course_lib.models import consistency
+from course_lib.geometry.traced import live_reception
 from course_lib.models.cir import CIR, Crop
-from course_lib.models.fields import live_reception
 from course_lib.training import settings
 
 

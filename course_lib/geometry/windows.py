@@ -21,6 +21,7 @@ from course_lib.errors import DataError
 from course_lib.geometry.boxes import as_boxes
 
 EXEMPLAR = 127  # pixels a side of the exemplar z, in every network of the course
+SEARCH = 255  # pixels a side of the search image x
 
 
 def exemplar_side(box: ArrayLike, context: float = 0.5) -> np.ndarray:

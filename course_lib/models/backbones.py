@@ -7,10 +7,10 @@ import re
 from functools import lru_cache
 
 from course_lib.errors import SettingsError
+from course_lib.geometry.traced import live_reception
 from course_lib.models.alexnet import WIDTHS, AlexNet
 from course_lib.models.backbone import Backbone
 from course_lib.models.cir import PLANS, CIRNetwork
-from course_lib.models.fields import live_reception
 from course_lib.models.twins import TwinNetwork
 
 

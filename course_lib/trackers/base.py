@@ -4,13 +4,13 @@ on."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from course_lib.data.frames import as_frame
 from course_lib.errors import DataError
+from course_lib.geometry.frame import as_frame
 
 SMALLEST = 0.001  # pixels; what is smaller is a slip, and its area may be 0 in arithmetic
 LARGEST = 2  # sides of the frame; a tracker's patch, and so its memory, grows with the box
@@ -25,11 +25,17 @@ class Tracker(ABC):
 
     Attributes:
         name: part of every result's path.
+        Settings: the dataclass of its settings, the one argument of its constructor that it needs;
+            None for a tracker that takes none.
+        lockstep: whether `update` is `look`, one call of the network, and `decide`, so that many
+            targets can share the call (see `evaluation.lockstep`).
         last: what the most recent call computed on its way to the box (response, window, …), a
             small dataclass of the tracker's own, for pictures. None before `init`.
     """
 
     name: str = "tracker"
+    Settings: ClassVar[type | None] = None
+    lockstep: ClassVar[bool] = False
     last: Any = None
 
     @abstractmethod

@@ -29,6 +29,7 @@ class StayPut(Tracker):
     """Gives the first box again and again."""
 
     name = "stay-put"
+    Settings = StayPutSettings
 
     def __init__(self, settings: StayPutSettings | None = None) -> None:
         self.settings = settings or StayPutSettings()
@@ -51,6 +52,7 @@ class RandomWalk(Tracker):
     """
 
     name = "random-walk"
+    Settings = RandomWalkSettings
 
     def __init__(self, settings: RandomWalkSettings | None = None) -> None:
         self.settings = settings or RandomWalkSettings()

@@ -13,12 +13,13 @@ from typing import Annotated, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from course_lib.data.frames import as_frame
 from course_lib.geometry.boxes import to_centre
+from course_lib.geometry.frame import as_frame
 from course_lib.geometry.windows import cut_patch
 from course_lib.recipe import NotNegative, Positive, Range, Settings, Share
 from course_lib.trackers.base import Tracker, accept_start
 from course_lib.trackers.features import features, split_kinds
+from course_lib.trackers.filters import cosine_window
 from course_lib.trackers.kernels import (
     displacement,
     gaussian_labels,
@@ -28,7 +29,6 @@ from course_lib.trackers.kernels import (
     subcell,
     train_dual,
 )
-from course_lib.trackers.mosse import cosine_window
 from course_lib.trackers.scale import ScaleFilter
 
 LARGE = 100.0  # pixels: published settings halve the picture for targets of this side or more
@@ -97,6 +97,7 @@ class KCF(Tracker):
     """
 
     name = "kcf"
+    Settings = KCFSettings
 
     def __init__(self, settings: KCFSettings | None = None) -> None:
         self.settings = settings or KCFSettings()

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import fft
 
 from course_lib.errors import SettingsError
-from course_lib.trackers.mosse import gaussian_target
+from course_lib.trackers.filters import gaussian_target
 
 KERNELS = ("linear", "polynomial", "gaussian")
 

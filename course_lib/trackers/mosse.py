@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import fft
 
-from course_lib.data.frames import as_frame
 from course_lib.geometry.boxes import to_centre
+from course_lib.geometry.frame import as_frame
 from course_lib.recipe import NotNegative, Positive, Range, Seed, Settings, Share
 from course_lib.trackers.base import Tracker, accept_start
+from course_lib.trackers.filters import cosine_window, gaussian_target, peak_to_sidelobe
 
 # (256,) log(f + 1) of every grey value there is
 LOGARITHMS = np.log1p(np.arange(256, dtype=np.float32))
@@ -66,11 +67,6 @@ class MOSSEState:
         return fft.fftshift(fft.irfft2(np.conj(self.spectrum), s=(h, w)))
 
 
-def cosine_window(height: int, width: int) -> np.ndarray:
-    """Hann window (height, width): 1 in the middle, 0 on the border."""
-    return np.outer(np.hanning(height), np.hanning(width))
-
-
 def preprocess(patch: np.ndarray, window: np.ndarray) -> np.ndarray:
     """Grey values (h, w), 0…255, ready for the Fourier transform.
 
@@ -78,14 +74,6 @@ def preprocess(patch: np.ndarray, window: np.ndarray) -> np.ndarray:
     """
     values = np.log1p(np.asarray(patch, dtype=np.float64))  # (h, w)
     return (values - values.mean()) / (values.std() + 1e-5) * window
-
-
-def gaussian_target(height: int, width: int, sigma: float) -> np.ndarray:
-    """The wanted response (height, width): a Gaussian of `sigma` pixels, peak 1 at (height // 2,
-    width // 2)."""
-    rows = np.arange(height)[:, None] - height // 2  # (h, 1)
-    columns = np.arange(width)[None, :] - width // 2  # (1, w)
-    return np.exp(-(rows**2 + columns**2) / (2 * sigma**2))  # (h, w)
 
 
 def train_filter(
@@ -133,28 +121,6 @@ def update_ratio(
     return rate * G * np.conj(F) / (np.abs(F) ** 2 + regulariser) + (1 - rate) * H
 
 
-def peak_to_sidelobe(response: np.ndarray, exclude: int = 11) -> float:
-    """How many standard deviations the peak of a response (h, w) lies above the mean of its
-    sidelobe.
-
-    The sidelobe is everything except an exclude × exclude window around the peak.
-    A response without sidelobe, or with a flat one, gives 0: nothing can be said of its peak.
-    """
-    row, column = np.unravel_index(response.argmax(), response.shape)
-    reach = exclude // 2
-    top, left = max(0, row - reach), max(0, column - reach)
-    around = response[top : row + reach + 1, left : column + reach + 1]  # (≤ 11, ≤ 11)
-    count = response.size - around.size
-    if count < 2:
-        return 0.0
-    # the sums over the sidelobe are those over everything less those over the window: no mask, no
-    # copy
-    mean = (float(response.sum()) - float(around.sum())) / count
-    squares = float(np.vdot(response, response)) - float(np.vdot(around, around))
-    deviation = np.sqrt(max(squares / count - mean * mean, 0.0))
-    return float((response[row, column] - mean) / deviation) if deviation > 1e-12 else 0.0
-
-
 def random_warps(patch: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """`count` slightly turned and squeezed copies (count, h, w) of a grey patch (h, w), its centre
     kept in place.
@@ -186,6 +152,7 @@ class MOSSE(Tracker):
     """
 
     name = "mosse"
+    Settings = MOSSESettings
 
     def __init__(self, settings: MOSSESettings | None = None) -> None:
         self.settings = settings or MOSSESettings()

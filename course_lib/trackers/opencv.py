@@ -39,24 +39,22 @@ def find_factory(kind: str) -> Callable[[], Any] | None:
 
 
 class OpenCVTracker(Tracker):
-    """One of OpenCV's trackers. When it reports a loss the last box is kept.
+    """One of OpenCV's trackers, with OpenCV's own settings. When it reports a loss the last box is
+    kept.
 
     Raises CourseError where the installed OpenCV has no such tracker.
     """
 
-    def __init__(self, kind: str) -> None:
-        if kind not in KINDS:
-            raise CourseError(
-                f"OpenCV tracker {kind!r} is not known here; expected one of {', '.join(KINDS)}"
-            )
-        self.factory = find_factory(kind)
+    kind: str  # one of KINDS
+
+    def __init__(self) -> None:
+        self.factory = find_factory(self.kind)
         if self.factory is None:
             raise CourseError(
-                f"OpenCV {cv2.__version__} as installed has no {kind.upper()} tracker: it is in "
-                "the contrib modules. "
-                "Run `make reference`, then put `.reference` first on PYTHONPATH."
+                f"OpenCV {cv2.__version__} as installed has no {self.kind.upper()} tracker: it is "
+                "in the contrib modules. Run `make reference`, then put `.reference` first on "
+                "PYTHONPATH."
             )
-        self.name = f"opencv-{kind}"
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
         """Start OpenCV's tracker; it takes boxes of whole pixels, so the box is rounded."""
@@ -73,6 +71,24 @@ class OpenCVTracker(Tracker):
             self.box = np.asarray(box, dtype=np.float64)
         self.last = OpenCVState(bool(found))
         return self.box.copy()
+
+
+class OpenCVMOSSE(OpenCVTracker):
+    """OpenCV's MOSSE (Bolme et al., CVPR 2010)."""
+
+    name, kind = "opencv-mosse", "mosse"
+
+
+class OpenCVKCF(OpenCVTracker):
+    """OpenCV's KCF (Henriques et al., PAMI 2015)."""
+
+    name, kind = "opencv-kcf", "kcf"
+
+
+class OpenCVCSRT(OpenCVTracker):
+    """OpenCV's CSRT (CSR-DCF: Lukežič et al., CVPR 2017)."""
+
+    name, kind = "opencv-csrt", "csrt"
 
 
 def _to_bgr(frame: np.ndarray) -> np.ndarray:

@@ -13,16 +13,15 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from course_lib.data.frames import as_frame
 from course_lib.errors import SettingsError
-from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side
+from course_lib.geometry.frame import as_frame
+from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, exemplar_side
 from course_lib.models.device import Placement, choose_placement
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.weights import load_siamfc, weights_stamp
 from course_lib.recipe import Range, Settings, Share
 from course_lib.trackers.base import Tracker, accept_start
 
-SEARCH = 255  # pixels a side
 SMALLEST, LARGEST = 0.2, 5.0  # limits of the search side, in its first sizes
 
 
@@ -169,6 +168,8 @@ class SiamFCTracker(Tracker):
     """
 
     name = "siamfc"
+    Settings = SiamFCSettings
+    lockstep = True
 
     def __init__(
         self, settings: SiamFCSettings | None = None, embedding: Embedding | None = None

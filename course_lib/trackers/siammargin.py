@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from course_lib.errors import DataError, SettingsError
+from course_lib.geometry.traced import live_reception
 from course_lib.geometry.windows import EXEMPLAR
-from course_lib.models.fields import live_reception
 from course_lib.models.siammargin import SiamMargin, mixed, moved, roi_of, template_from, unit
 from course_lib.recipe import Range, Share
 from course_lib.trackers.siamfc import (
@@ -72,6 +72,8 @@ class SiamMarginTracker(SiamFCTracker):
     """SiamMargin's tracker on a SiamFC with cosines."""
 
     name = "siammargin"
+    Settings = SiamMarginSettings
+    lockstep = False  # a second look depends on the first one's answer
 
     def __init__(
         self, settings: SiamMarginSettings | None = None, embedding: Embedding | None = None

@@ -18,9 +18,9 @@ from numpy.typing import ArrayLike
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from course_lib.data.frames import as_frame
 from course_lib.errors import DataError
 from course_lib.geometry.anchors import decode
+from course_lib.geometry.frame import as_frame
 from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side
 from course_lib.models.backbone import Backbone
 from course_lib.models.device import Placement, choose_placement
@@ -202,6 +202,8 @@ class SiamRPNTracker(Tracker):
     """SiamRPN's tracker: `look` cuts the search image, the network proposes, `decide` chooses."""
 
     name = "siamrpn"
+    Settings = SiamRPNSettings
+    lockstep = True
 
     def __init__(
         self, settings: SiamRPNSettings | None = None, embedding: Proposer | None = None

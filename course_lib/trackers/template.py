@@ -42,6 +42,7 @@ class TemplateMatching(Tracker):
     """
 
     name = "ncc"
+    Settings = TemplateSettings
 
     def __init__(self, settings: TemplateSettings | None = None) -> None:
         self.settings = settings or TemplateSettings()

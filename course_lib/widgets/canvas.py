@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from course_lib import plots
-from course_lib.data.frames import ArrayFrames, Frames, as_frame
+from course_lib.data.frames import ArrayFrames, Frames
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
 from course_lib.geometry.boxes import as_boxes
+from course_lib.geometry.frame import as_frame
 
 TRUTH_LABEL = "ground truth"
 

@@ -11,11 +11,10 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from course_lib import plots
+from course_lib.analysis.fields import effective_field
 from course_lib.errors import DataError
 from course_lib.geometry.receptive import Layer, Reception, reception
-from course_lib.geometry.windows import EXEMPLAR
-from course_lib.models.fields import effective_field
-from course_lib.trackers.siamfc import SEARCH
+from course_lib.geometry.windows import EXEMPLAR, SEARCH
 from course_lib.widgets.bench import PictureBench, choice, slider
 
 STRIDES = (4, 8, 16)

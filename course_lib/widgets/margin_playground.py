@@ -13,13 +13,13 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from course_lib import plots
+from course_lib.analysis.distortion import KINDS, MapStudy, moments_of, study
 from course_lib.data.sequence import Sequence
-from course_lib.evaluation.distortion import KINDS, MapStudy, moments_of, study
+from course_lib.geometry.windows import SEARCH
 from course_lib.models.correlation import cosine_correlate
 from course_lib.models.losses import pair_labels
 from course_lib.models.margin import MARGIN_LOSSES, CosineMap, gap
 from course_lib.models.siamfc import SiamFC
-from course_lib.trackers.siamfc import SEARCH
 from course_lib.widgets.bench import PictureBench, choice, slider
 
 COLOURS = dict(zip(KINDS, (plots.TRUTH, plots.DISTRACTOR, plots.NEUTRAL), strict=True))

@@ -11,6 +11,7 @@ from course_lib import plots
 from course_lib.geometry.boxes import to_centre
 from course_lib.geometry.windows import cut_patch
 from course_lib.trackers.base import accept_start
+from course_lib.trackers.filters import cosine_window
 from course_lib.trackers.kernels import (
     KERNELS,
     data_matrix,
@@ -18,7 +19,6 @@ from course_lib.trackers.kernels import (
     kernel_correlation,
     spectrum,
 )
-from course_lib.trackers.mosse import cosine_window
 from course_lib.widgets.bench import PictureBench, choice, slider
 
 SIZE = 48  # pixels a side of the patch

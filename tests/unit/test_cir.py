@@ -10,16 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from course_lib.analysis.border import errors_by_place
+from course_lib.analysis.consistency import agreement, best_window, smooth_noise
 from course_lib.data.generated import make_clip, random_spec
 from course_lib.data.loader import batches
 from course_lib.errors import DataError, SettingsError
-from course_lib.evaluation.border import errors_by_place
+from course_lib.geometry.traced import live_reception
 from course_lib.models.alexnet import AlexNet
 from course_lib.models.backbones import make_backbone
 from course_lib.models.cir import CIR, PLANS, CIRInception, CIRNetwork
-from course_lib.models.consistency import agreement, best_window, smooth_noise
 from course_lib.models.device import Placement
-from course_lib.models.fields import live_reception
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.twins import TwinNetwork

@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from course_lib.analysis.fields import effective_field, touched
 from course_lib.errors import DataError
 from course_lib.geometry.receptive import Branches, Layer, Reception, behind, joined, reception
+from course_lib.geometry.traced import live_reception
 from course_lib.models.alexnet import AlexNet
 from course_lib.models.backbones import cells_of, make_backbone
 from course_lib.models.cir import PLANS, CIRNetwork
-from course_lib.models.fields import effective_field, live_reception, touched
 from course_lib.models.resnet import AtrousTrunk, Trunk
 from course_lib.models.twins import TWINS, TwinNetwork
 from course_lib.places import RESULTS

@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from course_lib.data import frames as frames_module
-from course_lib.data.frames import ArrayFrames, ImageFiles, as_frame, read_image
+from course_lib.data.frames import ArrayFrames, ImageFiles, read_image
 from course_lib.errors import DataError, MissingDataError
+from course_lib.geometry.frame import as_frame
 
 
 def picture(seed: int, height: int = 12, width: int = 16) -> np.ndarray:

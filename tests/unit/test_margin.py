@@ -293,8 +293,8 @@ class TestTemplates:
     def test_a_square_on_the_map_s_own_cells_gives_what_the_exemplar_cut_there_gives(
         self, backbone
     ):
+        from course_lib.geometry.traced import live_reception
         from course_lib.models.backbones import make_backbone
-        from course_lib.models.fields import live_reception
 
         torch.manual_seed(1)
         network = make_backbone(backbone, 0.125).eval()

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from course_lib.analysis.distortion import Moments, maps_of, moments_of, responses_of, study
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.generated import make_clip, random_spec
 from course_lib.data.loader import batches
 from course_lib.errors import DataError, SettingsError
-from course_lib.evaluation.distortion import Moments, maps_of, moments_of, responses_of, study
 from course_lib.models.correlation import cosine_correlate, cross_correlate_depthwise
 from course_lib.models.margin import CosineMap, margin_logistic_loss, margin_softmax_loss
 from course_lib.models.siamfc import SiamFC

@@ -10,8 +10,8 @@ import torch
 from course_lib.data.generated import make_clip, random_spec
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.receptive import reception
+from course_lib.geometry.traced import live_reception
 from course_lib.models.device import Placement
-from course_lib.models.fields import live_reception
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.trackers.siamfc import Embedding
 from course_lib.trackers.siamrpn import Proposer, SiamRPNSettings, SiamRPNTracker

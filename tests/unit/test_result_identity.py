@@ -69,7 +69,8 @@ def test_a_value_written_otherwise_or_equal_to_the_default_is_the_same(root, ben
 
 
 def test_a_default_that_changed_in_the_code_is_seen(root, benchmark, monkeypatch):
-    from course_lib.trackers import TemplateMatching, template
+    from course_lib.trackers import template
+    from course_lib.trackers.template import TemplateMatching
 
     go(root, benchmark, TrackerSpec("ncc"))
     newer = replace(template.TemplateSettings(), search=2.5)

@@ -28,7 +28,7 @@ from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.siamrpnpp import SiamRPNpp
 from course_lib.places import RECIPES
 from course_lib.recipe import load_settings
-from course_lib.trackers import StayPut
+from course_lib.trackers.baselines import StayPut
 from course_lib.trackers.siamrpn import (
     Proposer,
     SiamRPNSettings,

@@ -17,6 +17,7 @@ FLOORS = {
     "models": 2,
     "data": 2,
     "trackers": 3,
+    "analysis": 3,
     "training": 4,
     "evaluation": 4,
     "grading": 4,

@@ -23,7 +23,7 @@ from course_lib.data.video import VideoFile, timed
 from course_lib.errors import DataError, SettingsError
 from course_lib.evaluation.results import read_result
 from course_lib.evaluation.video import write_video
-from course_lib.trackers import DEEP, TRACKER_NAMES, make_tracker
+from course_lib.trackers import TRACKER_NAMES, make_tracker, tracker_class
 
 BOX = ["--box", "10,12,16,16"]
 OURS = [n for n in TRACKER_NAMES if not n.startswith("opencv")]
@@ -281,7 +281,7 @@ class TestTrack:
     def test_every_tracker_on_a_grey_video(self, tmp_path, name):
         path = make_video(tmp_path / "grey.mkv", 3, codec="ffv1", pix="gray")
         out = tmp_path / "out.mp4"
-        settings = ["--device", "cpu"] if name in DEEP else []
+        settings = ["--device", "cpu"] if hasattr(tracker_class(name).Settings, "device") else []
         assert (
             main(
                 ["track", "--video", str(path), *BOX, "--tracker", name, "--out", str(out)]

@@ -10,9 +10,9 @@ from torch import Tensor
 from course_lib.data.loader import collate
 from course_lib.data.pairs import PairSource, pair_at
 from course_lib.errors import DataError
+from course_lib.geometry.windows import SEARCH
 from course_lib.models.losses import peak_distance
 from course_lib.models.siamfc import SiamFC
-from course_lib.trackers.siamfc import SEARCH
 
 
 def wide_pairs(source: PairSource, count: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -16,9 +16,8 @@ from torch import Tensor, nn
 
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
-from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side
+from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, exemplar_side
 from course_lib.models.siamfc import SiamFC
-from course_lib.trackers.siamfc import SEARCH
 
 KINDS = ("target", "look-alike", "background")
 

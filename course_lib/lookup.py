@@ -1,0 +1,38 @@
+"""Tables of names: what there are several of stands in one table each, and is loaded when it is
+asked for."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from course_lib.errors import SettingsError
+
+Row = TypeVar("Row")
+
+
+def row(table: Mapping[str, Row], name: str, what: str) -> Row:
+    """The row of a table.
+
+    Args:
+        table: rows by name.
+        name: of the row wanted.
+        what: the rows are, in the singular, for the message: "backbone".
+
+    Raises:
+        SettingsError: there is none of that name; it names the nearest.
+    """
+    if name not in table:
+        near = difflib.get_close_matches(str(name), table, n=1, cutoff=0.0)
+        raise SettingsError(
+            f"there is no {what} {name!r}. Did you mean {near[0]!r}? Known: {', '.join(table)}."
+        )
+    return table[name]
+
+
+def load(place: str) -> Any:
+    """What stands at `place`, "package.module:Name"; its module is imported now, not before."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)

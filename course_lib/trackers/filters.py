@@ -1,0 +1,45 @@
+"""What correlation filters share: the window on their patches, the response they should give, and
+how sure a response is.
+
+Source: Bolme, Beveridge, Draper, Lui: Visual Object Tracking using Adaptive Correlation Filters,
+CVPR 2010, sections 3.1, 3.2 and 3.5.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def cosine_window(height: int, width: int) -> np.ndarray:
+    """Hann window (height, width): 1 in the middle, 0 on the border."""
+    return np.outer(np.hanning(height), np.hanning(width))
+
+
+def gaussian_target(height: int, width: int, sigma: float) -> np.ndarray:
+    """The wanted response (height, width): a Gaussian of `sigma` pixels, peak 1 at (height // 2,
+    width // 2)."""
+    rows = np.arange(height)[:, None] - height // 2  # (h, 1)
+    columns = np.arange(width)[None, :] - width // 2  # (1, w)
+    return np.exp(-(rows**2 + columns**2) / (2 * sigma**2))  # (h, w)
+
+
+def peak_to_sidelobe(response: np.ndarray, exclude: int = 11) -> float:
+    """How many standard deviations the peak of a response (h, w) lies above the mean of its
+    sidelobe.
+
+    The sidelobe is everything except an exclude × exclude window around the peak.
+    A response without sidelobe, or with a flat one, gives 0: nothing can be said of its peak.
+    """
+    row, column = np.unravel_index(response.argmax(), response.shape)
+    reach = exclude // 2
+    top, left = max(0, row - reach), max(0, column - reach)
+    around = response[top : row + reach + 1, left : column + reach + 1]  # (≤ 11, ≤ 11)
+    count = response.size - around.size
+    if count < 2:
+        return 0.0
+    # the sums over the sidelobe are those over everything less those over the window: no mask, no
+    # copy
+    mean = (float(response.sum()) - float(around.sum())) / count
+    squares = float(np.vdot(response, response)) - float(np.vdot(around, around))
+    deviation = np.sqrt(max(squares / count - mean * mean, 0.0))
+    return float((response[row, column] - mean) / deviation) if deviation > 1e-12 else 0.0
