@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from course_lib.data.frames import Frames
+from course_lib.data.frames import ArrayFrames, Frames
 from course_lib.errors import DataError
 from course_lib.files import digest
 from course_lib.geometry.boxes import as_boxes
@@ -80,6 +81,24 @@ class Sequence:
                 f"{', '.join(OTB_ATTRIBUTES)}"
             )
 
+    @classmethod
+    def in_memory(
+        cls,
+        name: str,
+        frames: np.ndarray | Items[np.ndarray],
+        boxes: ArrayLike,
+        attributes: Iterable[str] = (),
+    ) -> Sequence:
+        """A sequence of images that are in memory already.
+
+        Args:
+            name: unique within its benchmark.
+            frames: (T, H, W, 3) uint8, RGB, or a list of such images, which may differ in size.
+            boxes: (T, 4), x, y, w, h in pixels.
+            attributes: OTB tags.
+        """
+        return cls(name, ArrayFrames(frames), boxes, frozenset(attributes))
+
     def __len__(self) -> int:
         return len(self.frames)
 
@@ -114,6 +133,11 @@ class Sequence:
             omitted=self.omitted[cut],
             fps=self.fps,
         )
+
+    def loaded(self, length: int | None = None) -> Sequence:
+        """The sequence, or its first `length` frames, with all frames read once and kept."""
+        part = self.part(0, length)
+        return replace(part, frames=ArrayFrames(list(part.frames)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,6 +191,10 @@ class Benchmark:
     def only(self, names: Items[str]) -> Benchmark:
         """The same benchmark with the named sequences alone, in the order given."""
         return replace(self, sequences=tuple(self[name] for name in names))
+
+    def loaded(self, step: int = 1, length: int | None = None) -> Benchmark:
+        """Every `step`-th sequence, or its first `length` frames, with frames read once and kept."""
+        return replace(self, sequences=tuple(s.loaded(length) for s in self.sequences[::step]))
 
     def identity(self, sequence: Sequence) -> dict[str, Any]:
         """What tells a sequence of this benchmark from any other, see `Sequence.identity`."""

@@ -3,18 +3,29 @@ cannot be seen."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from course_lib import plots
+from course_lib.data.sequence import OTB_ATTRIBUTES, Sequence
 from course_lib.evaluation.metrics import (
     NORM_PRECISION_THRESHOLDS,
     PRECISION_THRESHOLDS,
     SUCCESS_THRESHOLDS,
+    auc,
 )
-from course_lib.evaluation.report import Report
+from course_lib.evaluation.otb import score_sequence
+from course_lib.evaluation.results import Result
+from course_lib.evaluation.scores import Report
+from course_lib.geometry.boxes import iou
 
 Shown = tuple[Figure, str]
+MARKERS = "osD^vPX*"
+BESIDE = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "fontsize": 9, "frameon": False}
 
 KINDS = {
     "success": (SUCCESS_THRESHOLDS, "auc", "IoU threshold", "share of frames above", "Success"),
@@ -35,93 +46,142 @@ KINDS = {
 }
 
 
-def curve_plot(report: Report, kind: str = "success") -> Shown:
-    """Success, precision or normalised precision of every tracker, best first in the legend with
-    its score."""
+def draw_curves(ax: Axes, report: Report, kind: str = "success") -> str:
+    """Draw a curve of every tracker on an axes, with its score in the legend, best first.
+
+    Args:
+        ax: where to draw.
+        report: whose curves. A tracker has the same colour in every plot of a report.
+        kind: "success", "precision" or "normalised_precision".
+
+    Returns:
+        the trackers and their scores from best to worst, for an alternative text.
+    """
     thresholds, score, x, y, title = KINDS[kind]
+    rows = report.overall()
+    looks = {tracker: _look(k) for k, tracker in enumerate(rows)}
+    rows = dict(sorted(rows.items(), key=lambda item: -item[1][score]))
+    for tracker, values in rows.items():
+        label = f"{tracker}  {values[score]:.3f}"
+        ax.plot(thresholds, report.curve(tracker, kind), label=label, linewidth=2, **looks[tracker])
+    ax.set(xlabel=x, ylabel=y, ylim=(0, 1.02), xlim=(thresholds[0], thresholds[-1]))
+    ax.set_title(f"{title} on {_about(report)}", fontsize=10)
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize=8)
+    return ", ".join(f"{tracker} {values[score]:.3f}" for tracker, values in rows.items())
+
+
+def curve_plot(report: Report, kind: str = "success") -> Shown:
+    """Success, precision or normalised precision of every tracker, as in OTB's papers."""
     figure, axes = plots.new_figure(width=6.4, height=3.8)
-    rows = sorted(report.overall().items(), key=lambda item: -item[1][score])
-    for k, (tracker, values) in enumerate(rows):
-        style = {"color": plots.CYCLE[k % 8], "linestyle": plots.LINES[(k + k // 8) % 8]}
-        axes[0, 0].plot(
-            thresholds,
-            report.curve(tracker, kind),
-            label=f"{tracker}  {values[score]:.3f}",
-            linewidth=2,
-            **style,
-        )
-    axes[0, 0].set(xlabel=x, ylabel=y, ylim=(0, 1.02), xlim=(thresholds[0], thresholds[-1]))
-    axes[0, 0].set_title(
-        f"{title} on {report.benchmark} ({report.protocol.upper()}, {len(report.names)} sequences)",
-        fontsize=10,
+    listing = draw_curves(axes[0, 0], report, kind)
+    axes[0, 0].legend(**BESIDE)
+    return figure, (
+        f"{KINDS[kind][-1]} curves on {_about(report)}; scores from best to worst: {listing}."
     )
-    axes[0, 0].grid(alpha=0.3)
-    axes[0, 0].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9, frameon=False)
-    listing = ", ".join(f"{tracker} {values[score]:.3f}" for tracker, values in rows)
-    return (
-        figure,
-        f"{title} curves on {report.benchmark}, {report.protocol.upper()}; scores from best to "
-        f"worst: {listing}.",
+
+
+def success_and_precision(report: Report) -> Shown:
+    """The two plots of every tracking paper beside each other."""
+    figure, axes = plots.new_figure(width=9, height=3.4, columns=2)
+    said = [
+        f"{kind} {draw_curves(ax, report, kind)}"
+        for ax, kind in zip(axes[0], ("success", "precision"), strict=True)
+    ]
+    axes[0, 1].set_title("Precision (score: at 20 px)", fontsize=10)
+    return figure, (
+        f"Success and precision curves on {_about(report)}; scores from best to worst: "
+        f"{'; '.join(said)}."
     )
+
+
+def success_panels(reports: dict[str, Report]) -> Shown:
+    """Success curves of several reports beside each other, under the titles given."""
+    figure, axes = plots.new_figure(width=4.5 * len(reports), height=3.4, columns=len(reports))
+    said = []
+    for ax, (title, report) in zip(axes[0], reports.items(), strict=True):
+        said.append(f"{title}: {draw_curves(ax, report)}")
+        ax.set_title(title, fontsize=10)
+    return figure, f"Success curves, AUC from best to worst. {'; '.join(said)}."
 
 
 def attribute_plot(report: Report) -> Shown:
     """AUC of every tracker by OTB attribute, one row an attribute."""
-    table = report.by_attribute()
+    table, counts = report.by_attribute(), {t: len(n) for t, n in report.tagged().items()}
     trackers = list(report.overall())
     figure, axes = plots.new_figure(width=6.8, height=0.8 + 0.36 * len(table))
+    ax = axes[0, 0]
     for k, tracker in enumerate(trackers):
         offset = (k - (len(trackers) - 1) / 2) * 0.55 / max(len(trackers) - 1, 1)
-        values = [table[tag][tracker] for tag in table]
-        marker = "osD^vPX*"[k % 8]
-        axes[0, 0].plot(
-            values,
-            np.arange(len(table)) + offset,
-            marker,
-            color=plots.CYCLE[k % 8],
-            label=tracker,
-            markersize=6,
-        )
-    counts = {tag: sum(tag in tags for tags in report.attributes.values()) for tag in table}
-    axes[0, 0].set(
-        yticks=range(len(table)),
-        yticklabels=[f"{tag} ({counts[tag]})" for tag in table],
-        xlabel="success AUC",
-        xlim=(0, 1),
-    )
-    axes[0, 0].invert_yaxis()
-    axes[0, 0].grid(alpha=0.3)
-    axes[0, 0].set_title(f"By attribute (number of sequences) on {report.benchmark}", fontsize=10)
-    axes[0, 0].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9, frameon=False)
+        values = [row[tracker] for row in table.values()]
+        look = {"color": plots.CYCLE[k % 8], "label": tracker, "markersize": 6}
+        ax.plot(values, np.arange(len(table)) + offset, MARKERS[k % 8], **look)
+    labels = [f"{OTB_ATTRIBUTES[tag]} ({counts[tag]})" for tag in table]
+    ax.set(yticks=range(len(table)), yticklabels=labels, xlabel="success AUC", xlim=(0, 1))
+    ax.invert_yaxis()
+    ax.grid(alpha=0.3)
+    ax.set_title(f"By attribute (number of sequences) on {report.benchmark}", fontsize=10)
+    ax.legend(**BESIDE)
     leaders = ", ".join(
-        f"{tag}: {max(row, key=row.get)} {max(row.values()):.2f}" for tag, row in table.items()
+        f"{OTB_ATTRIBUTES[tag]}: {max(row, key=row.get)} {max(row.values()):.2f}"
+        for tag, row in table.items()
     )
     return figure, f"Success AUC by attribute on {report.benchmark}; the best for each: {leaders}."
+
+
+def failure_gallery(
+    sequences: Iterable[Sequence], results: dict[str, Result], count: int = 3
+) -> Shown:
+    """The sequences a tracker was worst on, each at the moment that it loses its target.
+
+    Args:
+        sequences: what was tracked.
+        results: what the tracker did, by sequence.
+        count: how many are shown, the lowest AUC first.
+
+    Returns:
+        for each the first frame with an IoU below 0.2 or, where there is none, with the lowest.
+    """
+    scores = {s: score_sequence(results[s.name].boxes, s.boxes, s.omitted) for s in sequences}
+    worst = sorted(scores, key=lambda s: auc(scores[s].success))[:count]
+    figure, axes = plots.new_figure(width=9, height=2.7, columns=len(worst))
+    moments = []
+    for ax, sequence in zip(axes[0], worst, strict=True):
+        overlap = iou(results[sequence.name].boxes, sequence.boxes)  # (T,)
+        lost = np.flatnonzero(overlap < 0.2)
+        t = int(lost[0]) if len(lost) else int(np.nanargmin(overlap))
+        moments.append(f"{sequence.name}, frame {t}")
+        plots.show_frame(ax, sequence.frames[t], moments[-1])
+        plots.draw_box(ax, sequence.boxes[t])
+        plots.draw_box(ax, results[sequence.name].boxes[t], colour=plots.PREDICTION, style="--")
+    return figure, (
+        "Frames in which the tracker has just lost its target, or overlaps it least, with the true "
+        f"and the tracker's box: {'; '.join(moments)}."
+    )
 
 
 def speed_plot(report: Report) -> Shown:
     """AUC against frames per second, which is on a logarithmic axis."""
     rows = {t: v for t, v in report.overall().items() if np.isfinite(v["fps"])}
     figure, axes = plots.new_figure(width=6.4, height=3.4)
+    ax = axes[0, 0]
     for k, (tracker, values) in enumerate(rows.items()):
-        axes[0, 0].plot(
-            values["fps"], values["auc"], "osD^vPX*"[k % 8], color=plots.CYCLE[k % 8], markersize=9
-        )
-        axes[0, 0].annotate(
-            tracker,
-            (values["fps"], values["auc"]),
-            xytext=(8, 4),
-            textcoords="offset points",
-            fontsize=9,
-        )
-    axes[0, 0].set(
-        xscale="log",
-        xlabel="frames per second (tracker's own calls)",
-        ylabel="success AUC",
-        ylim=(0, None),
-    )
-    axes[0, 0].margins(x=0.25, y=0.2)
-    axes[0, 0].grid(alpha=0.3, which="both")
-    axes[0, 0].set_title(f"Accuracy and speed on {report.benchmark}", fontsize=10)
+        place = values["fps"], values["auc"]
+        ax.plot(*place, MARKERS[k % 8], color=plots.CYCLE[k % 8], markersize=9)
+        ax.annotate(tracker, place, xytext=(8, 4), textcoords="offset points", fontsize=9)
+    ax.set(xscale="log", xlabel="frames per second (tracker's own calls)", ylabel="success AUC")
+    ax.set_ylim(0, None)
+    ax.margins(x=0.25, y=0.2)
+    ax.grid(alpha=0.3, which="both")
+    ax.set_title(f"Accuracy and speed on {report.benchmark}", fontsize=10)
     listing = ", ".join(f"{t} {v['auc']:.3f} at {v['fps']:.0f} fps" for t, v in rows.items())
     return figure, f"Success AUC against speed on {report.benchmark}: {listing}."
+
+
+def _look(k: int) -> dict[str, Any]:
+    """Colour and line of the k-th tracker of a report."""
+    return {"color": plots.CYCLE[k % 8], "linestyle": plots.LINES[(k + k // 8) % 8]}
+
+
+def _about(report: Report) -> str:
+    return f"{report.benchmark} ({report.protocol.upper()}, {len(report.names)} sequences)"

@@ -1,12 +1,13 @@
-"""OTB's protocols: one pass (OPE), started at other times (TRE), started from shifted boxes (SRE).
+"""One pass of a tracker over a sequence (OPE), and the curves of OTB that it is scored by.
 
-Wu, Lim, Yang: Object Tracking Benchmark, PAMI 2015; details as in the authors' MATLAB toolkit.
+Wu, Lim, Yang: Object Tracking Benchmark, PAMI 2015, sections 3 and 4; details as in the authors'
+MATLAB toolkit. The other protocols of OTB stand in `tre_sre.py`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
@@ -19,14 +20,10 @@ from course_lib.evaluation.metrics import (
     NORM_PRECISION_THRESHOLDS,
     PRECISION_THRESHOLDS,
     SUCCESS_THRESHOLDS,
-    share_up_to,
 )
 from course_lib.evaluation.results import Result
 from course_lib.geometry.boxes import as_boxes, centre_error, iou, is_valid, normalised_centre_error
 from course_lib.trackers.base import Tracker
-
-Factory = Callable[[], Tracker]
-
 
 @dataclass(frozen=True, eq=False)
 class SequenceScore:
@@ -142,9 +139,9 @@ def score_sequences(
         values[~valid | np.isnan(values)] = missed  # NaN: of boxes too large for their areas
     with np.errstate(invalid="ignore"):  # a pass of which no frame counts has no score: NaN
         means = np.bincount(owner, overlaps, minlength=len(lengths)) / frames
-        success = 1 - share_up_to(overlaps, SUCCESS_THRESHOLDS, owner, frames)  # (S, 21)
-        precision = share_up_to(errors, PRECISION_THRESHOLDS, owner, frames)  # (S, 51)
-        normalised = share_up_to(relative, NORM_PRECISION_THRESHOLDS, owner, frames)  # (S, 51)
+        success = 1 - _share_up_to(overlaps, SUCCESS_THRESHOLDS, owner, frames)  # (S, 21)
+        precision = _share_up_to(errors, PRECISION_THRESHOLDS, owner, frames)  # (S, 51)
+        normalised = _share_up_to(relative, NORM_PRECISION_THRESHOLDS, owner, frames)  # (S, 51)
     return [
         SequenceScore(success[s], precision[s], normalised[s], float(means[s]), int(frames[s]))
         for s in range(len(lengths))
@@ -174,84 +171,22 @@ def pool(scores: Iterable[SequenceScore]) -> SequenceScore:
     return SequenceScore(**curves, mean_iou=float(mean("mean_iou")), frames=int(weights.sum()))
 
 
-def tre_starts(
-    truth: ArrayLike, omitted: np.ndarray | None = None, segments: int = 20
-) -> list[int]:
-    """Frames on which the `segments` passes of TRE start (0-based); the first is OPE's.
+def _share_up_to(
+    values: np.ndarray, thresholds: np.ndarray, owner: np.ndarray, counts: np.ndarray
+) -> np.ndarray:
+    """Fraction of each pass's values that are at most each threshold: shape (S, K).
 
-    As the MATLAB toolkit splits: of the frames that have a true box, those that leave at least 20
-    candidates to run on; the starts are evenly spread over them, and every pass runs to the END of
-    the sequence. A short sequence has fewer starts.
+    What `metrics.precision_curve` says for one pass, for many at once: each value is put into its
+    cell between two thresholds once, by a sorted search, and cells are added up, which takes a
+    K-th of the comparisons.
+
+    Args:
+        values: (n,) of all passes, none of them NaN.
+        thresholds: (K,), rising.
+        owner: (n,) the pass 0 … S − 1 that each value belongs to.
+        counts: (S,) values of each pass.
     """
-    usable = (
-        is_valid(truth) if omitted is None else is_valid(truth) & ~np.asarray(omitted, dtype=bool)
-    )
-    candidates = np.flatnonzero(usable)  # 0-based frames
-    last = max(len(candidates) - 20, 0)  # 0-based index of the last allowed candidate
-    E = last + 1  # MATLAB counts it from 1: floor(1 : E/(n-1) : E), then E
-    # (segments - 1,)
-    steps = np.floor(1 + np.arange(segments - 1) * (E / (segments - 1))).astype(int)
-    positions = sorted({int(p) for p in steps if p <= E} | {E})
-    return [int(candidates[p - 1]) for p in positions] if len(candidates) else []
-
-
-def tre(make: Factory, sequence: Sequence, segments: int = 20) -> list[tuple[int, Result]]:
-    """Temporal robustness: (start frame, result of the pass that starts there) for each start of
-    `tre_starts`."""
-    starts = tre_starts(sequence.boxes, sequence.omitted, segments)
-    return [(start, track(make(), sequence, start)) for start in starts]
-
-
-def sre_boxes(box: ArrayLike, height: int, width: int) -> dict[str, np.ndarray]:
-    """The twelve first boxes (4,) of SRE, by the toolkit's names, for a true box in a height ×
-    width frame.
-
-    Four shifts by a tenth keep the size. Four more move one corner outward by a tenth, so the box
-    grows. Four scale it about its centre. Whole pixels and clipping as in the MATLAB toolkit, which
-    counts from 1.
-    """
-    x, y, w, h = as_boxes(box) + np.array([1, 1, 0, 0])  # counted from 1
-    dx, dy = 0.1 * w, 0.1 * h
-    step_x, step_y = np.ceil(dx), np.ceil(dy)
-    right, bottom = x + w - 1, y + h - 1  # last pixels
-    shifted = {
-        "left": (x - step_x, y, w, h),
-        "right": (x + step_x, y, w, h),
-        "up": (x, y - step_y, w, h),
-        "down": (x, y + step_y, w, h),
-        "topLeft": _between(x - dx, y - dy, right, bottom),
-        "topRight": _between(x, y - dy, right + dx, bottom),
-        "bottomLeft": _between(x - dx, y, right, bottom + dy),
-        "bottomRight": _between(x, y, right + dx, bottom + dy),
-    }
-    for name, scale in (("scale_8", 0.8), ("scale_9", 0.9), ("scale_11", 1.1), ("scale_12", 1.2)):
-        cx, cy = x + (w - 1) / 2, y + (h - 1) / 2
-        shifted[name] = (cx - scale * w / 2, cy - scale * h / 2, scale * w, scale * h)
-    return {name: _whole_and_inside(values, height, width) for name, values in shifted.items()}
-
-
-def _between(
-    left: float, top: float, right: float, bottom: float
-) -> tuple[float, float, float, float]:
-    """The box from its first to its last pixel, both counted, on whole pixels."""
-    left, top, right, bottom = (np.floor(v + 0.5) for v in (left, top, right, bottom))
-    return left, top, right - left + 1, bottom - top + 1
-
-
-def _whole_and_inside(box: tuple[float, ...], height: int, width: int) -> np.ndarray:
-    """A box counted from 1, rounded as MATLAB rounds and clipped to the frame, as a 0-based box
-    (4,)."""
-    x, y, w, h = (np.floor(v + 0.5) for v in box)
-    right, bottom = min(x + w - 1, width), min(y + h - 1, height)
-    x, y = max(x, 1.0), max(y, 1.0)
-    return np.array([x - 1, y - 1, max(right - x + 1, 1.0), max(bottom - y + 1, 1.0)])
-
-
-def sre(make: Factory, sequence: Sequence) -> dict[str, Result]:
-    """Spatial robustness: the result of a whole pass for each first box of `sre_boxes`. The truth
-    stays as it is."""
-    height, width = sequence.frames[0].shape[:2]
-    return {
-        name: track(make(), sequence, box=box)
-        for name, box in sre_boxes(sequence.boxes[0], height, width).items()
-    }
+    S, K = len(counts), len(thresholds)
+    cell = np.searchsorted(thresholds, values)  # (n,) how many thresholds lie below each value
+    cells = np.bincount(owner * (K + 1) + cell, minlength=S * (K + 1)).reshape(S, K + 1)
+    return np.cumsum(cells[:, :K], axis=1) / counts[:, None]

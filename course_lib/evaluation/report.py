@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import DataError, MissingDataError, SettingsError
 from course_lib.evaluation.eao import eao, interval
 from course_lib.evaluation.got10k import ao_sr
 from course_lib.evaluation.kept import check_kept
 from course_lib.evaluation.layouts import read_passes, run_paths
-from course_lib.evaluation.otb import SequenceScore, pool, score_sequence
 from course_lib.evaluation.records import Run
 from course_lib.evaluation.results import Result, read_result
-from course_lib.evaluation.rules import Rule, rule_of
+from course_lib.evaluation.rules import rule_of
 from course_lib.evaluation.scores import Report, TrackerScores
 from course_lib.evaluation.vot import accuracy, averages_by_length, read_supervised, robustness
 from course_lib.geometry.boxes import is_valid
@@ -49,18 +46,14 @@ def make_report(
     _check(root, benchmark, trackers, protocol, layout)
     rule, missing, scores = rule_of(benchmark.name), [], {}
     for tracker in trackers:
-        by_sequence, fps, empty = {}, {}, 0
+        runs = []
         for sequence in benchmark:
             try:
                 passes = _passes(root, benchmark, tracker, sequence, protocol, layout)
+                runs.append((sequence, passes))
             except MissingDataError:
                 missing.append(f"{tracker} on {sequence.name}")
-                continue
-            found = [_score(result, sequence, start, rule) for start, result in passes]
-            by_sequence[sequence.name] = pool(found) if len(found) > 1 else found[0]
-            fps[sequence.name] = float(np.mean([_speed(result) for _, result in passes]))
-            empty += sum(int((~is_valid(result.boxes[1:])).sum()) for _, result in passes)
-        scores[tracker] = TrackerScores(by_sequence, fps, empty)
+        scores[tracker] = TrackerScores.of(runs, rule)
     if missing:
         shown = ", ".join(missing[:5]) + (
             f" and {len(missing) - 5} more" if len(missing) > 5 else ""
@@ -179,14 +172,3 @@ def _check_length(path: Path, result: Result, sequence: Sequence, start: int) ->
             f"{path} has {len(result)} boxes, sequence {sequence.name} {len(sequence) - start} "
             f"frames from {start} on; run it again with --fresh"
         )
-
-
-def _score(result: Result, sequence: Sequence, start: int, rule: Rule) -> SequenceScore:
-    truth, omitted = sequence.boxes[start:], sequence.omitted[start:]
-    return score_sequence(result.boxes, truth, omitted, rule.absent_missed)
-
-
-def _speed(result: Result) -> float:
-    """Frames per second of one pass; NaN where nobody measured every frame."""
-    seconds = float(result.seconds.sum())
-    return len(result) / seconds if seconds > 0 else float("nan")

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from collections.abc import Sequence as Items
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from course_lib.data.sequence import OTB_ATTRIBUTES
+from course_lib.data.sequence import OTB_ATTRIBUTES, Benchmark, Sequence
+from course_lib.errors import DataError
 from course_lib.evaluation.metrics import auc, precision_at
-from course_lib.evaluation.otb import SequenceScore
-from course_lib.evaluation.rules import OTB, Rule
+from course_lib.evaluation.otb import SequenceScore, pool, score_sequence
+from course_lib.evaluation.results import Result
+from course_lib.evaluation.rules import OTB, Rule, rule_of
+from course_lib.geometry.boxes import is_valid
 
 COLUMNS = ("auc", "success50", "precision20", "normalised_precision", "mean_iou", "fps")
+CURVES = ("success", "precision", "normalised_precision")
+Passes = Items[tuple[int, Result]]  # of one sequence: the frame each starts on, and its result
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +33,21 @@ class TrackerScores:
     fps: dict[str, float]
     empty: int = 0
 
-    def over(self, names: list[str], rule: Rule = OTB) -> dict[str, float]:
+    @classmethod
+    def of(cls, runs: Iterable[tuple[Sequence, Passes]], rule: Rule = OTB) -> TrackerScores:
+        """The scores of what a tracker did on each sequence; several passes are pooled.
+
+        Raises DataError if a result does not have a box for each frame from its start on.
+        """
+        scores, fps, empty = {}, {}, 0
+        for sequence, passes in runs:
+            found = [_score(result, sequence, start, rule) for start, result in passes]
+            scores[sequence.name] = pool(found) if len(found) > 1 else found[0]
+            fps[sequence.name] = float(np.mean([_speed(result) for _, result in passes]))
+            empty += sum(int((~is_valid(result.boxes[1:])).sum()) for _, result in passes)
+        return cls(scores, fps, empty)
+
+    def over(self, names: Iterable[str], rule: Rule = OTB) -> dict[str, float]:
         """Means over the named sequences, equally weighted; fps: mean of frames / total seconds."""
         chosen = [self.sequences[n] for n in names]
         success = np.mean([s.success for s in chosen], axis=0)  # (21,)
@@ -42,28 +63,159 @@ class TrackerScores:
             "fps": float(np.nanmean(speeds)) if np.isfinite(speeds).any() else float("nan"),
         }
 
+    def overall(self, rule: Rule = OTB) -> dict[str, float]:
+        """`over` all its sequences."""
+        return self.over(self.sequences, rule)
+
+    def curve(self, kind: str) -> np.ndarray:
+        """Mean over sequences of a curve in `CURVES`: (21,) or (51,)."""
+        return np.mean([getattr(s, kind) for s in self.sequences.values()], axis=0)
+
+    def by_sequence(self) -> dict[str, float]:
+        """AUC by sequence."""
+        return {name: auc(score.success) for name, score in self.sequences.items()}
+
+    def by_attribute(self, tagged: Mapping[str, Items[str]]) -> dict[str, float]:
+        """AUC by OTB tag, over the sequences that `tagged` names for each."""
+        return {tag: self.over(names)["auc"] for tag, names in tagged.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class KeptScores:
+    """What the JSON of a report keeps of one tracker; answers as `TrackerScores` does.
+
+    Attributes:
+        scores: over all sequences, by column.
+        curves: by name in `CURVES`, those that were kept.
+        sequences: AUC by sequence; attributes: AUC by OTB tag. Empty where they were not kept.
+    """
+
+    scores: dict[str, float]
+    curves: dict[str, list[float]]
+    sequences: dict[str, float] = field(default_factory=dict)
+    attributes: dict[str, float] = field(default_factory=dict)
+    empty: int = 0
+
+    def overall(self, rule: Rule = OTB) -> dict[str, float]:
+        """The scores as they were kept; what nobody measured is NaN."""
+        return {name: float("nan") if v is None else v for name, v in self.scores.items()}
+
+    def curve(self, kind: str) -> np.ndarray:
+        """A curve as it was kept: (21,) or (51,)."""
+        return np.array(self.curves[kind])
+
+    def by_sequence(self) -> dict[str, float]:
+        """AUC by sequence, as kept."""
+        return self.sequences
+
+    def by_attribute(self, tagged: Mapping[str, Items[str]]) -> dict[str, float]:
+        """AUC by OTB tag, as kept."""
+        return self.attributes
+
 
 @dataclass(frozen=True, eq=False)
 class Report:
     """Scores of trackers on one benchmark.
 
     Attributes:
-        benchmark: its name; protocol: "ope", "tre" or "sre".
+        benchmark: its name.
+        protocol: "ope", "tre" or "sre".
         trackers: scores by tracker, in the order asked for.
         attributes: by sequence name its OTB tags.
         rule: what its scores are computed by where toolkits differ.
+        kept_notes: sentences that came with kept scores.
     """
 
     benchmark: str
     protocol: str
-    trackers: dict[str, TrackerScores]
+    trackers: dict[str, TrackerScores | KeptScores]
     attributes: dict[str, frozenset[str]]
     rule: Rule = OTB
+    kept_notes: tuple[str, ...] = ()
+
+    @classmethod
+    def from_results(
+        cls,
+        benchmark: Benchmark | Iterable[Sequence],
+        results: Mapping[str, Mapping[str, Result | Passes]],
+        protocol: str = "ope",
+    ) -> Report:
+        """The report on what has just been tracked, in memory.
+
+        Args:
+            benchmark: the sequences tracked; a list of them is called "N clips".
+            results: by tracker and sequence name a result, or, for TRE and SRE, a list of (frame it
+                starts on, result).
+            protocol: how they were tracked.
+
+        Raises:
+            KeyError: if a tracker has no result for a sequence.
+            DataError: if a result does not fit its sequence.
+        """
+        if not isinstance(benchmark, Benchmark):
+            sequences = tuple(benchmark)
+            benchmark = Benchmark(f"{len(sequences)} clips", sequences)
+        rule = rule_of(benchmark.name)
+        scores = {
+            tracker: TrackerScores.of(((s, _passes(by_name[s.name])) for s in benchmark), rule)
+            for tracker, by_name in results.items()
+        }
+        tags = {s.name: s.attributes for s in benchmark}
+        return cls(benchmark.name, protocol, scores, tags, rule)
+
+    @classmethod
+    def from_dict(cls, kept: Mapping) -> Report:
+        """The report that `to_dict` was made of, as far as it was kept.
+
+        Tables of sequences and attributes may be missing, and `sequences` may be names alone.
+        """
+        by_name, by_tag = kept.get("auc_by_sequence", {}), kept.get("auc_by_attribute", {})
+        trackers = {
+            tracker: KeptScores(
+                kept["overall"][tracker],
+                curves,
+                {name: row[tracker] for name, row in by_name.items()},
+                {tag: row[tracker] for tag, row in by_tag.items()},
+            )
+            for tracker, curves in kept["curves"].items()
+        }
+        tags = kept["sequences"]
+        tags = tags if isinstance(tags, Mapping) else dict.fromkeys(tags, ())
+        return cls(
+            kept["benchmark"],
+            kept["protocol"],
+            trackers,
+            {name: frozenset(of) for name, of in tags.items()},
+            kept_notes=tuple(kept.get("notes", ())),
+        )
+
+    def only(self, names: Iterable[str]) -> Report:
+        """The same report on some of its trackers, in the order given.
+
+        A mapping also says what they shall be called: {"kcf": "KCF, HOG, size"}.
+        """
+        shown = names if isinstance(names, Mapping) else {name: name for name in names}
+        return replace(self, trackers={new: self.trackers[old] for old, new in shown.items()})
+
+    def __or__(self, other: Report) -> Report:
+        """Both reports' trackers side by side; raises DataError unless they are of one benchmark."""
+        if (self.benchmark, self.protocol, self.names) != (
+            other.benchmark,
+            other.protocol,
+            other.names,
+        ):
+            raise DataError(
+                f"a report on {self.benchmark} ({self.protocol}, {len(self.names)} sequences) and "
+                f"one on {other.benchmark} ({other.protocol}, {len(other.names)}) cannot stand in "
+                "one table; make both on the same sequences"
+            )
+        notes = dict.fromkeys(self.kept_notes + other.kept_notes)
+        return replace(self, trackers=self.trackers | other.trackers, kept_notes=tuple(notes))
 
     @property
     def notes(self) -> list[str]:
         """Sentences for below its table: a rule that is not OTB's, and rows that are no box."""
-        notes = [self.rule.words] if self.rule.words else []
+        notes = [*self.kept_notes, *([self.rule.words] if self.rule.words else [])]
         empty = ", ".join(f"{name} {t.empty}" for name, t in self.trackers.items() if t.empty)
         if empty:
             notes.append(
@@ -77,37 +229,30 @@ class Report:
         """Names of the sequences scored."""
         return list(self.attributes)
 
-    def curve(self, tracker: str, name: str) -> np.ndarray:
-        """Mean over sequences of a curve.
+    def curve(self, tracker: str, kind: str) -> np.ndarray:
+        """Mean over sequences of a curve of one tracker.
 
         "success" (21,), "precision" (51,) or "normalised_precision" (51,).
         """
-        return np.mean(
-            [getattr(s, name) for s in self.trackers[tracker].sequences.values()], axis=0
-        )
+        return self.trackers[tracker].curve(kind)
 
     def overall(self) -> dict[str, dict[str, float]]:
         """Scores over all sequences by tracker, best AUC first."""
-        rows = {name: t.over(self.names, self.rule) for name, t in self.trackers.items()}
+        rows = {name: scores.overall(self.rule) for name, scores in self.trackers.items()}
         return dict(sorted(rows.items(), key=lambda item: -item[1]["auc"]))
+
+    def tagged(self) -> dict[str, list[str]]:
+        """Names of the sequences by OTB tag; tags that no sequence has are left out."""
+        tags = {t: [n for n in self.names if t in self.attributes[n]] for t in OTB_ATTRIBUTES}
+        return {tag: names for tag, names in tags.items() if names}
 
     def by_attribute(self) -> dict[str, dict[str, float]]:
         """AUC by attribute and tracker; attributes that no sequence has are left out."""
-        table = {}
-        for tag in OTB_ATTRIBUTES:
-            tagged = [n for n in self.names if tag in self.attributes[n]]
-            if tagged:
-                table[tag] = {
-                    tracker: scores.over(tagged)["auc"] for tracker, scores in self.trackers.items()
-                }
-        return table
+        return _turned({t: s.by_attribute(self.tagged()) for t, s in self.trackers.items()})
 
     def by_sequence(self) -> dict[str, dict[str, float]]:
         """AUC by sequence and tracker."""
-        return {
-            n: {t: auc(scores.sequences[n].success) for t, scores in self.trackers.items()}
-            for n in self.names
-        }
+        return _turned({t: s.by_sequence() for t, s in self.trackers.items()})
 
     def to_dict(self) -> dict:
         """Everything a table or a plot needs, ready for JSON."""
@@ -118,13 +263,32 @@ class Report:
             "sequences": {n: sorted(tags) for n, tags in self.attributes.items()},
             "overall": self.overall(),
             "curves": {
-                t: {
-                    c: np.round(self.curve(t, c), 6).tolist()
-                    for c in ("success", "precision", "normalised_precision")
-                }
+                t: {kind: np.round(self.curve(t, kind), 6).tolist() for kind in CURVES}
                 for t in self.trackers
             },
             "auc_by_sequence": self.by_sequence(),
             "auc_by_attribute": self.by_attribute(),
             "fps_means": "mean over sequences of frames / total seconds of the tracker's own calls",
         }
+
+
+def _turned(by_tracker: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """{tracker: {row: value}} as {row: {tracker: value}}; rows that every tracker has."""
+    first, *others = by_tracker.values() or [{}]
+    shared = [row for row in first if all(row in other for other in others)]
+    return {row: {t: values[row] for t, values in by_tracker.items()} for row in shared}
+
+
+def _passes(given: Result | Passes) -> Passes:
+    return [(0, given)] if isinstance(given, Result) else given
+
+
+def _score(result: Result, sequence: Sequence, start: int, rule: Rule) -> SequenceScore:
+    truth, omitted = sequence.boxes[start:], sequence.omitted[start:]
+    return score_sequence(result.boxes, truth, omitted, rule.absent_missed)
+
+
+def _speed(result: Result) -> float:
+    """Frames per second of one pass; NaN where nobody measured every frame."""
+    seconds = float(result.seconds.sum())
+    return len(result) / seconds if seconds > 0 else float("nan")

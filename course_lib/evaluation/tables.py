@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import math
+from collections.abc import Iterable, Mapping
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ HEADS = {
     "mean_iou": "mean IoU",
     "fps": "fps",
 }
+FORMATS = {"fps": ",.0f"}  # of columns that are not shown to three digits
 VOT_HEADS = {
     "accuracy": "accuracy, pooled",
     "failures": "failures",
@@ -44,35 +47,64 @@ VOT_NOTE = (
 MARK = "<!-- written by course_lib report -->"
 
 
+def markdown_table(
+    rows: Mapping[str, Mapping[str, Any]] | Iterable[Mapping[str, Any]],
+    columns: Mapping[str, str] | Iterable[str] | None = None,
+    formats: str | Mapping[str, str] = FORMATS,
+    first: str = "tracker",
+) -> str:
+    """Rows as a Markdown table: words to the left, numbers to the right, a dash for no value.
+
+    Args:
+        rows: the values of each row by column; or such rows by their names, which are shown too.
+        columns: heading by column, or the columns alone, which then have the headings in `HEADS` or
+            their own names; by default all of the first row.
+        formats: how numbers are written, one for all that are not whole or by column, as in
+            `format(value, ".3f")`.
+        first: the heading of the rows' names.
+    """
+    named = isinstance(rows, Mapping)
+    records = [{first: name, **row} for name, row in rows.items()] if named else list(rows)
+    columns = list(records[0]) if columns is None else columns
+    heads = (
+        columns if isinstance(columns, Mapping) else {key: HEADS.get(key, key) for key in columns}
+    )
+    heads = {first: first, **heads} if named else heads
+    lines = [
+        list(heads.values()),
+        ["---:" if any(_is_number(row.get(key)) for row in records) else "---" for key in heads],
+        *([_cell(row.get(key), key, formats) for key in heads] for row in records),
+    ]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def show_table(
+    rows: Mapping[str, Mapping[str, Any]] | Iterable[Mapping[str, Any]],
+    caption: str,
+    columns: Mapping[str, str] | Iterable[str] | None = None,
+    formats: str | Mapping[str, str] = FORMATS,
+    first: str = "tracker",
+) -> None:
+    """Put a table into the page of a notebook, below its caption.
+
+    Args:
+        rows, columns, formats, first: as in `markdown_table`.
+        caption: a sentence that says what the table shows.
+    """
+    from IPython.display import Markdown, display
+
+    display(Markdown(f"**{caption}**\n\n{markdown_table(rows, columns, formats, first)}"))
+
+
 def to_markdown(report: Report) -> str:
     """The overall table and the table by attribute, in Markdown."""
-    lines = [
-        f"**{report.benchmark}**, {report.protocol.upper()}, {len(report.names)} sequences",
-        "",
-    ]
-    lines += [
-        "| tracker | " + " | ".join(HEADS[c] for c in COLUMNS) + " |",
-        "|---" * (len(COLUMNS) + 1) + "|",
-    ]
-    for tracker, row in report.overall().items():
-        lines.append(f"| {tracker} | " + " | ".join(_cell(c, row[c]) for c in COLUMNS) + " |")
-    table = report.by_attribute()
-    if table:
-        trackers = list(report.overall())
-        lines += [
-            "",
-            "AUC by attribute:",
-            "",
-            "| attribute | " + " | ".join(trackers) + " |",
-            "|---" * (len(trackers) + 1) + "|",
-        ]
-        lines += [
-            f"| {tag} | " + " | ".join(f"{row[t]:.3f}" for t in trackers) + " |"
-            for tag, row in table.items()
-        ]
-    for note in report.notes:
-        lines += ["", note]
-    return "\n".join(lines) + "\n"
+    text = f"**{report.benchmark}**, {report.protocol.upper()}, {len(report.names)} sequences\n\n"
+    text += markdown_table(report.overall(), COLUMNS)
+    by_attribute = report.by_attribute()
+    if by_attribute:
+        table = markdown_table(by_attribute, list(report.overall()), first="attribute")
+        text += f"\nAUC by attribute:\n\n{table}"
+    return text + "".join(f"\n{note}\n" for note in report.notes)
 
 
 def vot_table(scores: dict[str, dict[str, float]]) -> str:
@@ -82,14 +114,22 @@ def vot_table(scores: dict[str, dict[str, float]]) -> str:
 
 def scores_table(scores: dict[str, dict[str, float]], heads: dict[str, str] | None = None) -> str:
     """Any scores by tracker as a Markdown table; `heads` of the columns, by default their keys."""
-    columns = list(next(iter(scores.values())))
-    shown = [(heads or {}).get(column, column) for column in columns]
-    lines = ["| tracker | " + " | ".join(shown) + " |", "|---" * (len(columns) + 1) + "|"]
-    lines += [
-        f"| {t} | " + " | ".join(_cell(c, row[c]).removesuffix(".000") for c in columns) + " |"
-        for t, row in scores.items()
+    rows = {
+        tracker: {key: int(v) if float(v).is_integer() else v for key, v in row.items()}
+        for tracker, row in scores.items()
+    }
+    return markdown_table(rows, heads)
+
+
+def sequence_table(report: Report) -> str:
+    """A row for each sequence and tracker in Markdown: AUC, precision and frames per second."""
+    rows = [
+        {"sequence": name, "tracker": tracker, **scores.over([name])}
+        for name in report.names
+        for tracker, scores in report.trackers.items()
     ]
-    return "\n".join(lines) + "\n"
+    columns = ("sequence", "tracker", "auc", "precision20", "fps")
+    return f"By sequence:\n\n{markdown_table(rows, columns)}"
 
 
 def to_csv(report: Report) -> str:
@@ -101,23 +141,6 @@ def to_csv(report: Report) -> str:
         [name, *(f"{v:.6f}" for v in row.values())] for name, row in report.by_sequence().items()
     )
     return out.getvalue()
-
-
-def sequence_table(report: Report) -> str:
-    """A row for each sequence and tracker in Markdown: AUC, precision and frames per second."""
-    columns = ("auc", "precision20", "fps")
-    lines = [
-        "By sequence:",
-        "",
-        "| sequence | tracker | " + " | ".join(HEADS[c] for c in columns) + " |",
-        "|---" * (len(columns) + 2) + "|",
-    ]
-    for name in report.names:
-        for tracker, scores in report.trackers.items():
-            row = scores.over([name])
-            cells = " | ".join(_cell(c, row[c]) for c in columns)
-            lines.append(f"| {name} | {tracker} | {cells} |")
-    return "\n".join(lines) + "\n"
 
 
 def to_json(report: Report) -> str:
@@ -173,10 +196,21 @@ def read_measured(path: Path) -> dict:
     return read_json(path, "it holds measured figures and belongs to the course: fetch it again")
 
 
-def _cell(column: str, value: float) -> str:
-    if not math.isfinite(value):
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _cell(value: Any, column: str, formats: str | Mapping[str, str]) -> str:
+    """One value as text."""
+    if value is None or (_is_number(value) and not math.isfinite(value)):
         return "–"
-    return f"{value:,.0f}" if column == "fps" else f"{value:.3f}"
+    if not _is_number(value):
+        return str(value)
+    if isinstance(formats, Mapping) and column in formats:
+        return format(value, formats[column])
+    if isinstance(value, Integral):
+        return f"{value:,}"
+    return format(value, formats if isinstance(formats, str) else ".3f")
 
 
 def without_nan(value: Any) -> Any:

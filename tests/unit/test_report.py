@@ -1,0 +1,188 @@
+"""A report made in memory, one read from its JSON, the one table function, and what is drawn."""
+
+import json
+
+import numpy as np
+import pytest
+
+from course_lib.data.sequence import Benchmark, Sequence
+from course_lib.errors import DataError
+from course_lib.evaluation import figures
+from course_lib.evaluation.otb import track, tre
+from course_lib.evaluation.report import make_report
+from course_lib.evaluation.results import Result, write_result
+from course_lib.evaluation.scores import Report
+from course_lib.evaluation.tables import markdown_table, read_measured, to_json, to_markdown
+from course_lib.places import RESULTS
+from course_lib.trackers import make_tracker
+
+T = 24
+
+
+def clip(name: str, step: float, tags: tuple[str, ...] = ("FM",)) -> Sequence:
+    """A target that moves right by `step` pixels a frame."""
+    boxes = np.tile([10.0, 10, 20, 20], (T, 1))
+    boxes[:, 0] += step * np.arange(T)
+    return Sequence.in_memory(name, np.zeros((T, 60, 200, 3), np.uint8), boxes, tags)
+
+
+@pytest.fixture
+def benchmark() -> Benchmark:
+    return Benchmark("two", (clip("slow", 0.5, ("SV", "FM")), clip("fast", 4.0)))
+
+
+def found(benchmark: Benchmark, shift: float) -> dict[str, Result]:
+    """The true boxes, moved right by `shift` pixels from the second frame on, at 10 frames/s."""
+    moved = np.r_[0, np.full(T - 1, shift)][:, None] * [1, 0, 0, 0]
+    return {s.name: Result(s.boxes + moved, np.full(T, 0.1)) for s in benchmark}
+
+
+@pytest.fixture
+def report(benchmark) -> Report:
+    return Report.from_results(benchmark, {"off": found(benchmark, 8), "near": found(benchmark, 1)})
+
+
+class TestFromResults:
+    def test_it_is_the_report_that_the_files_give(self, report, benchmark, tmp_path):
+        for tracker, shift in (("off", 8), ("near", 1)):
+            for name, result in found(benchmark, shift).items():
+                write_result(tmp_path / "two" / tracker / f"{name}.txt", result)
+        assert make_report(tmp_path, benchmark, ["off", "near"]).to_dict() == report.to_dict()
+
+    def test_passes_that_start_later_are_pooled(self, benchmark):
+        slow = benchmark["slow"]
+        passes = tre(lambda: make_tracker("stay-put"), slow)
+        once = track(make_tracker("stay-put"), slow)
+        told = Report.from_results([slow], {"TRE": {"slow": passes}, "OPE": {"slow": once}})
+        frames = told.trackers["TRE"].sequences["slow"].frames
+        assert frames == sum(T - start for start, _ in passes) > T
+        assert list(told.overall()) == ["TRE", "OPE"] and told.benchmark == "1 clips"
+
+    def test_a_result_that_does_not_fit_is_refused(self, benchmark):
+        short = {s.name: Result(s.boxes[:5], np.zeros(5)) for s in benchmark}
+        with pytest.raises(DataError, match="5 boxes for 24 frames"):
+            Report.from_results(benchmark, {"it": short})
+
+
+class TestFromDict:
+    def test_it_is_the_inverse_of_to_dict(self, report):
+        kept = json.loads(json.dumps(report.to_dict()))
+        again = Report.from_dict(kept)
+        assert again.to_dict() == report.to_dict() and list(again.trackers) == ["off", "near"]
+        assert to_markdown(again) == to_markdown(report)
+        for make in (figures.curve_plot, figures.attribute_plot, figures.success_and_precision):
+            assert make(again)[1] == make(report)[1]
+
+    def test_speeds_that_nobody_measured_stay_unknown(self, benchmark):
+        results = {s.name: Result(s.boxes, np.full(T, np.nan)) for s in benchmark}
+        kept = json.loads(to_json(Report.from_results(benchmark, {"it": results})))
+        assert kept["overall"]["it"]["fps"] is None
+        assert np.isnan(Report.from_dict(kept).overall()["it"]["fps"])
+
+    @pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)
+    def test_every_shipped_report_can_be_shown(self, path):
+        kept = read_measured(path)
+        if "curves" not in kept:
+            return
+        told = Report.from_dict(kept)
+        best = next(iter(kept["overall"]))
+        assert f"| {best} | {kept['overall'][best]['auc']:.3f} |" in to_markdown(told)
+        assert f"{best} {kept['overall'][best]['auc']:.3f}" in figures.curve_plot(told)[1]
+        assert told.by_attribute() == kept["auc_by_attribute"]
+
+    def test_tables_may_be_missing(self):
+        row = {"auc": 0.5, "precision20": 0.6}
+        kept = {"benchmark": "b", "protocol": "ope", "sequences": ["x", "y"]}
+        told = Report.from_dict(
+            {**kept, "overall": {"it": row}, "curves": {"it": {"success": [0.5] * 21}}}
+        )
+        assert told.overall()["it"] == row and told.by_sequence() == told.by_attribute() == {}
+        assert figures.curve_plot(told)[1].endswith("it 0.500.")
+
+
+class TestTrackers:
+    def test_some_of_them_under_other_names(self, report):
+        assert list(report.only(["near"]).overall()) == ["near"]
+        renamed = report.only({"near": "the near one"})
+        assert renamed.overall() == {"the near one": report.overall()["near"]}
+
+    def test_two_reports_side_by_side(self, report, benchmark):
+        kept = Report.from_dict(report.only({"off": "kept"}).to_dict())
+        assert list((report | kept).overall()) == ["near", "off", "kept"]
+        other = Report.from_results([benchmark["slow"]], {"it": found(benchmark, 1)})
+        with pytest.raises(DataError, match="two .* 2 sequences.* 1 clips"):
+            report | other
+
+
+class TestTable:
+    def test_words_left_numbers_right_dashes_for_nothing(self):
+        rows = {
+            "one": {"auc": 0.25, "fps": 12345.6, "note": "good", "frames": 1200},
+            "two": {"auc": float("nan"), "fps": None, "note": None, "frames": np.int64(7)},
+        }
+        assert markdown_table(rows, {"auc": "AUC", "fps": "fps", "note": "note"}) == (
+            "| tracker | AUC | fps | note |\n"
+            "| --- | ---: | ---: | --- |\n"
+            "| one | 0.250 | 12,346 | good |\n"
+            "| two | – | – | – |\n"
+        )
+        assert "| one | 1,200 |" in markdown_table(rows, ["frames"])
+        assert "| two | 7 |" in markdown_table(rows, ["frames"], first="")
+
+    def test_records_headings_and_formats(self):
+        rows = [{"place": "left", "share": 0.5, "step": 3}, {"place": "right", "share": 0.25}]
+        table = markdown_table(rows, formats={"share": ".0%", "step": "+d"})
+        assert table.splitlines()[2:] == ["| left | 50% | +3 |", "| right | 25% | – |"]
+        assert markdown_table(rows, {"share": "a"}, ".1f").splitlines()[0::2] == [
+            "| a |",
+            "| 0.5 |",
+        ]
+        assert "| AUC |" in markdown_table([{"auc": 1.0}])
+
+
+class TestFigures:
+    def test_success_and_precision_list_the_best_first_and_keep_colours(self, report):
+        figure, alt = figures.success_and_precision(report)
+        left, right = figure.axes
+        for ax in (left, right):
+            texts = [text.get_text() for text in ax.get_legend().get_texts()]
+            assert [text.split()[0] for text in texts] == ["near", "off"]
+        colours = [
+            {ln.get_label().split()[0]: ln.get_color() for ln in ax.lines} for ax in (left, right)
+        ]
+        assert colours[0] == colours[1]
+        row = report.overall()["near"]
+        assert f"success near {row['auc']:.3f}" in alt and "precision near 1.000" in alt
+
+    def test_panels_bear_their_titles(self, report):
+        figure, alt = figures.success_panels({"left": report, "right": report.only(["off"])})
+        assert [ax.get_title() for ax in figure.axes] == ["left", "right"]
+        assert "left: near" in alt and "right: off" in alt
+
+    def test_the_gallery_shows_the_worst_where_they_are_lost(self, benchmark):
+        results = {s.name: track(make_tracker("stay-put"), s) for s in benchmark}
+        figure, alt = figures.failure_gallery(benchmark, results, count=1)
+        # 4 pixels a frame: 8 / 32 of a box of 20 pixels in frame 3, 4 / 36 in frame 4
+        assert len(figure.axes) == 1 and "fast, frame 4" in alt
+        assert "slow, frame 23" in figures.failure_gallery(benchmark, results)[1]
+
+
+class TestSequences:
+    def test_in_memory_is_a_sequence_like_any_other(self):
+        made = clip("it", 1.0)
+        assert len(made) == T and made.attributes == {"FM"} and made.frames[3].shape == (60, 200, 3)
+        with pytest.raises(DataError, match="24 frames but 2 rows of boxes"):
+            Sequence.in_memory("it", made.frames.images, made.boxes[:2])
+
+    def test_loaded_reads_each_frame_once(self, benchmark, monkeypatch):
+        read = []
+        source = benchmark["slow"].frames
+        monkeypatch.setattr(type(source), "_read", lambda self, i: read.append(i) or self.images[i])
+        whole = benchmark["slow"].loaded(5)
+        assert read == list(range(5)) and len(whole) == 5
+        assert [np.asarray(f).shape for f in whole.frames.images] == [(60, 200, 3)] * 5
+
+    def test_a_benchmark_is_thinned_and_cut(self, benchmark):
+        few = benchmark.loaded(step=2, length=3)
+        assert few.names == ["slow"] and len(few["slow"]) == 3 and few.name == "two"
+        assert benchmark.loaded().names == benchmark.names
