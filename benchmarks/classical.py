@@ -18,19 +18,18 @@ from typing import Any
 
 import cv2
 import numpy as np
-from measure import one_pass, options_of, report_of, tracking_speeds, write_results
+from measure import one_pass, options_of, tracking_speeds, write_results
 
 from course_lib.data.benchmarks import load_benchmark
-from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Sequence
 from course_lib.errors import CourseError
 from course_lib.evaluation.published import beside, published_report
-from course_lib.evaluation.report import Report
+from course_lib.evaluation.scores import Report
 from course_lib.evaluation.tables import to_markdown
 from course_lib.geometry.boxes import iou
 from course_lib.places import RECIPES, data_root
-from course_lib.trackers import Tracker, make_tracker
-from course_lib.trackers.opencv import KINDS, find_factory
+from course_lib.trackers import TRACKER_NAMES, Tracker, make_tracker
+from course_lib.trackers.opencv import find_factory
 
 # row of the tables: tracker, recipe, overrides
 TRACKERS: dict[str, tuple[str, str | None, dict[str, Any]]] = {
@@ -48,7 +47,7 @@ TRACKERS: dict[str, tuple[str, str | None, dict[str, Any]]] = {
     "kcf-subcell": ("kcf", "kcf", {"subcell": True}),
     "kcf-tuned": ("kcf", "kcf", {"padding": 2.0, "patch": 96, "subcell": True}),
     "kcf-vot": ("kcf", "kcf_vot", {}),
-    **{f"opencv-{kind}": (f"opencv-{kind}", None, {}) for kind in KINDS},
+    **{name: (name, None, {}) for name in TRACKER_NAMES if name.startswith("opencv-")},
 }
 SIZE = (83.0, 97.0)  # of the target in the speed test, pixels
 
@@ -62,7 +61,7 @@ def make(row: str) -> Tracker:
 def all_trackers(name: str) -> Report:
     """One pass of every tracker on a benchmark, printed."""
     benchmark = load_benchmark(name)
-    report = report_of(
+    report = Report.from_results(
         benchmark, one_pass({row: partial(make, row) for row in TRACKERS}, benchmark)
     )
     print(to_markdown(report))
@@ -76,7 +75,7 @@ def moving_texture(length: int = 200) -> Sequence:
     whole = cv2.resize(coarse, (640, 480), interpolation=cv2.INTER_CUBIC)
     frames = [np.ascontiguousarray(np.roll(whole, (t // 2, t), axis=(0, 1))) for t in range(length)]
     boxes = np.array([[200.0 + t, 150.0 + t // 2, *SIZE] for t in range(length)])
-    return Sequence("texture", ArrayFrames(frames), boxes)
+    return Sequence.in_memory("texture", frames, boxes)
 
 
 def updates(name: str, sequence: Sequence) -> float:

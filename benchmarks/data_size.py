@@ -14,9 +14,10 @@ from pathlib import Path
 
 import cv2
 from arms import Arm, Row, run_arms, study_options
-from measure import one_pass, report_of
+from measure import one_pass
 
 from course_lib.data.benchmarks import load_benchmark
+from course_lib.evaluation.scores import Report
 from course_lib.models.device import choose_placement
 from course_lib.models.weights import read_card
 from course_lib.recipe import load_settings
@@ -33,7 +34,9 @@ def measured(arm: Arm, settings: TrainSettings, path: Path) -> Row:
     benchmark = load_benchmark(BENCHMARK)
     width = 22 if choose_placement().device.type == "cuda" else 1
     make = partial(make_tracker, "siamfc", weights=str(path))
-    overall = report_of(benchmark, one_pass({"it": make}, benchmark, width)).overall()["it"]
+    overall = Report.from_results(benchmark, one_pass({"it": make}, benchmark, width)).overall()[
+        "it"
+    ]
     validation = read_card(path)["validation"]
     return {
         "fraction": FRACTIONS[arm.name],

@@ -17,11 +17,12 @@ from functools import partial
 
 import cv2
 import numpy as np
-from measure import one_pass, options_of, report_of, write_results
+from measure import one_pass, options_of, write_results
 
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.evaluation.results import Result
+from course_lib.evaluation.scores import Report
 from course_lib.evaluation.tables import to_markdown
 from course_lib.geometry.boxes import from_centre, to_centre
 from course_lib.models.device import choose_placement
@@ -66,7 +67,7 @@ def split(benchmark: Benchmark, results: dict[str, dict[str, Result]]) -> dict[s
             }
             for name, found in results.items()
         }
-        for name, row in report_of(benchmark, made).overall().items():
+        for name, row in Report.from_results(benchmark, made).overall().items():
             table[name][f"right_{right}"] = round(row["auc"], 4)
     return table
 
@@ -91,7 +92,7 @@ def main() -> None:
     place, benchmark = choose_placement(), load_benchmark("otb+vot2014")
     width = options.width or (WIDTH if place.device.type == "cuda" else 1)
     results = one_pass(makers, benchmark, width)
-    report = report_of(benchmark, results)
+    report = Report.from_results(benchmark, results)
     print(to_markdown(report))
     table = {**report.to_dict(), "weights": find_weights(weights).name}
     if family == "siamrpn":

@@ -16,12 +16,11 @@ import cv2
 import numpy as np
 import torch
 
-from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.evaluation.lockstep import track_in_lockstep
-from course_lib.evaluation.otb import score_sequence, track
-from course_lib.evaluation.report import Report, TrackerScores
+from course_lib.evaluation.otb import track
 from course_lib.evaluation.results import Result
+from course_lib.evaluation.scores import Report
 from course_lib.evaluation.tables import without_nan
 from course_lib.files import write_whole
 from course_lib.profile import current_profile
@@ -122,11 +121,6 @@ def tracking_speeds(
     return measure({name: partial(run, name) for name in makers}, rounds, prepare), boxes
 
 
-def in_memory(sequence: Sequence) -> Sequence:
-    """The sequence with its frames decoded, so that no clock counts the reading of files."""
-    return replace(sequence, frames=ArrayFrames(list(sequence.frames)))
-
-
 def one_pass(makers: Makers, benchmark: Benchmark, width: int = 1) -> dict[str, dict[str, Result]]:
     """Results by tracker and sequence of one pass each, one group of sequences in memory at a time.
 
@@ -137,7 +131,7 @@ def one_pass(makers: Makers, benchmark: Benchmark, width: int = 1) -> dict[str, 
     """
     results: dict[str, dict[str, Result]] = {name: {} for name in makers}
     for start in range(0, len(benchmark), width):
-        group = [in_memory(s) for s in benchmark.sequences[start : start + width]]
+        group = [s.loaded() for s in benchmark.sequences[start : start + width]]
         for name, make in makers.items():
             if width > 1:
                 found = track_in_lockstep(make, group, width)
@@ -146,18 +140,6 @@ def one_pass(makers: Makers, benchmark: Benchmark, width: int = 1) -> dict[str, 
             results[name] |= dict(zip((s.name for s in group), found, strict=True))
         print(f"  {', '.join(s.name for s in group)}", flush=True)
     return results
-
-
-def report_of(benchmark: Benchmark, results: dict[str, dict[str, Result]]) -> Report:
-    """The report on results of one pass."""
-    scores = {
-        tracker: TrackerScores(
-            {s.name: score_sequence(found[s.name].boxes, s.boxes, s.omitted) for s in benchmark},
-            {n: len(result) / float(result.seconds.sum()) for n, result in found.items()},
-        )
-        for tracker, found in results.items()
-    }
-    return Report(benchmark.name, "ope", scores, {s.name: s.attributes for s in benchmark})
 
 
 def first_frames(benchmark: Benchmark, frames: int | None) -> Benchmark:

@@ -39,7 +39,8 @@ class PlainEmbedding(Embedding):
     """The network as it was trained, in the layout PyTorch gives it."""
 
     def __init__(self, network: SiamFC) -> None:
-        self.placement, self.network = PLAIN, network.eval()
+        super().__init__(copy.deepcopy(network), PLAIN)
+        self.network = network.eval()
 
     @torch.no_grad()
     def features(self, crops: np.ndarray) -> torch.Tensor:
@@ -58,8 +59,8 @@ class PlainProposer(Proposer):
     """The network as it was trained, in the layout PyTorch gives it."""
 
     def __init__(self, network: SiamRPN) -> None:
-        self.placement, self.network = PLAIN, network.eval()
-        self.guided, self.dtype, self.variances = False, torch.float32, (1, 1, 1, 1)
+        super().__init__(copy.deepcopy(network), PLAIN)
+        self.network = network.eval()
 
     @torch.no_grad()
     def respond(self, kept: tuple[torch.Tensor, ...], crops: np.ndarray) -> np.ndarray:

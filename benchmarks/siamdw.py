@@ -20,10 +20,11 @@ from typing import Any
 import cv2
 import numpy as np
 from arms import Arm, Row, run_arms, study_options
-from measure import first_frames, one_pass, report_of
+from measure import first_frames, one_pass
 
 from course_lib.analysis.border import errors_by_place, wide_pairs
 from course_lib.data.benchmarks import load_benchmark
+from course_lib.evaluation.scores import Report
 from course_lib.geometry.traced import live_reception
 from course_lib.geometry.windows import EXEMPLAR, search_side
 from course_lib.models.twins import TWINS
@@ -69,7 +70,9 @@ def measured(arm: Arm, settings: TrainSettings, path: Path, frames: int | None) 
     make = partial(make_tracker, "siamfc", weights=str(path))
     for name in BENCHMARKS:
         benchmark = first_frames(load_benchmark(name), frames)
-        row[name] = report_of(benchmark, one_pass({"it": make}, benchmark)).overall()["it"]
+        row[name] = Report.from_results(benchmark, one_pass({"it": make}, benchmark)).overall()[
+            "it"
+        ]
     return row
 
 

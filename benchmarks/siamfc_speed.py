@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from measure import in_memory, measure, options_of, tracking_speeds, write_results
+from measure import measure, options_of, tracking_speeds, write_results
 
 from course_lib.data.coco import generated_objects
 from course_lib.data.frames import ImageFiles
@@ -31,7 +31,7 @@ from course_lib.data.pairs_photo import PhotoPairs
 from course_lib.data.pairs_video import VideoPairs
 from course_lib.data.sequence import Sequence
 from course_lib.evaluation.lockstep import track_in_lockstep
-from course_lib.geometry.windows import CropWindow, exemplar_side
+from course_lib.geometry.windows import CropWindow, search_side
 from course_lib.models.alexnet import WIDTHS
 from course_lib.models.correlation import cross_correlate_grouped
 from course_lib.models.device import Placement, choose_placement, has_bf16
@@ -138,7 +138,7 @@ def slow_pair(sequence: Sequence, first: int, second: int) -> list[np.ndarray]:
         _ = cv2.imread(str(sequence.frames.paths[t])).shape
         frame = cv2.cvtColor(cv2.imread(str(sequence.frames.paths[t])), cv2.COLOR_BGR2RGB)
         x, y, w, h = sequence.boxes[t]
-        side = float(exemplar_side(sequence.boxes[t])) * size / 127
+        side = float(search_side(sequence.boxes[t], search=size))
         window = CropWindow(x + w / 2, y + h / 2, side, size)
         crops.append(PlainTracker.crop(frame, window))
     return crops
@@ -216,7 +216,7 @@ def gpu(batch: int = 64, seconds: float = 8.0) -> dict[str, float]:
 def lockstep(width: int = 22, frames: int = 60) -> dict[str, float]:
     """Frames a second on the GPU, one sequence at a time and `width` in lock-step."""
     embedding = Embedding(SiamFC().eval(), choose_placement("cuda"))
-    clips = [in_memory(make_clip(random_spec(k, length=frames))) for k in range(width)]
+    clips = [make_clip(random_spec(k, length=frames)).loaded() for k in range(width)]
     make = partial(SiamFCTracker, SiamFCSettings(), embedding)
 
     def run(size: int) -> int:

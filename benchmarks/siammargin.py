@@ -27,7 +27,7 @@ import cv2
 import numpy as np
 import torch
 from arms import Arm, Row, run_arms, study_options
-from measure import in_memory, tracking_speeds
+from measure import tracking_speeds
 
 from course_lib.analysis.distortion import KINDS, maps_of, moments_of, responses_of, study
 from course_lib.data.benchmarks import load_benchmark
@@ -79,7 +79,7 @@ def clips() -> dict[str, list[Sequence]]:
         "vot2014": load_benchmark("vot2014"),
         "look-alikes": load_benchmark("otb").only(ALIKE),
     }
-    return {name: [in_memory(s) for s in part] for name, part in parts.items()}
+    return {name: [s.loaded() for s in part] for name, part in parts.items()}
 
 
 def tracker_of(arm: str, weights: str, variant: str) -> Tracker:

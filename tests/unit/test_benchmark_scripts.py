@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Benchmark, Sequence
+from course_lib.evaluation.scores import Report
 from course_lib.places import PROJECT
 from course_lib.trackers import make_tracker
 from course_lib.training.runs import STOPPED, read_runs
@@ -100,14 +100,13 @@ def test_speeds_are_medians_in_turns_without_the_first(shared, monkeypatch):
 def still(name, length=4):
     """A target that stands for half of the frames, then is 10 pixels (its width) further on."""
     boxes = np.array([[20.0 + 10 * (t >= length // 2), 20, 10, 10] for t in range(length)])
-    frames = ArrayFrames([np.zeros((60, 80, 3), np.uint8)] * length)
-    return Sequence(name, frames, boxes, frozenset({"FM"}))
+    return Sequence.in_memory(name, [np.zeros((60, 80, 3), np.uint8)] * length, boxes, {"FM"})
 
 
 def test_a_pass_gives_the_scores_of_the_course(shared):
     benchmark = Benchmark("toy", (still("a"), still("b", 8)))
     results = shared.measure.one_pass({"it": lambda: make_tracker("stay-put")}, benchmark)
-    report = shared.measure.report_of(benchmark, results)
+    report = Report.from_results(benchmark, results)
     row = shared.measure.figures(report, "it")
     assert row["auc"] == pytest.approx(0.5 * 20 / 21)  # IoU 1 at 20 of 21 thresholds, then 0
     assert row["precision20"] == 1.0
