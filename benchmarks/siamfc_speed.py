@@ -22,10 +22,10 @@ import numpy as np
 import torch
 from measure import measure, options_of, tracking_speeds, write_results
 
-from course_lib.data.coco import generated_objects
 from course_lib.data.frames import ImageFiles
 from course_lib.data.generated import make_clip, random_spec
 from course_lib.data.loader import batches
+from course_lib.data.objects import generated_objects
 from course_lib.data.pairs import Changes, PairSource, pair_at
 from course_lib.data.pairs_photo import PhotoPairs
 from course_lib.data.pairs_video import VideoPairs

@@ -35,11 +35,13 @@ def read_own(folder: Path, first_pixel: int | None = None) -> Benchmark:
         first_pixel: what the files of boxes call the top-left pixel, 0 or 1; None: 1 for
             `groundtruth_rect*.txt` as in OTB, 0 for `groundtruth.txt`.
 
-    Returns: the benchmark. Its name has the folder's name and a sum of its path in it, so that two
+    Returns:
+        The benchmark. Its name has the folder's name and a sum of its path in it, so that two
         folders of one name have results of their own.
 
-    Raises MissingDataError if there is no clip, DataError naming a file that is not as it should
-    be.
+    Raises:
+        MissingDataError: if there is no clip.
+        DataError: naming a file that is not as it should be.
     """
     folder = folder.expanduser().resolve()
     if not folder.is_dir():
@@ -131,10 +133,8 @@ def _read_target(clip: Path, path: Path, frames: Frames, first_pixel: int) -> Se
     if len(boxes) == 1 < len(frames):
         raise DataError(
             f"{path} has the first frame's box alone, for {len(frames)} frames: a score needs one "
-            "line "
-            "for each frame (nan,nan,nan,nan where the target is absent). To track without scores "
-            "use "
-            "`python -m course_lib track --video FILE --box x,y,w,h`."
+            "line for each frame (nan,nan,nan,nan where the target is absent). To track without "
+            "scores use `python -m course_lib track --video FILE --box x,y,w,h`."
         )
     if len(boxes) != len(frames):
         raise DataError(
