@@ -23,7 +23,7 @@ from measure import one_pass, options_of, tracking_speeds, write_results
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.sequence import Sequence
 from course_lib.errors import CourseError
-from course_lib.evaluation.published import beside, published_report
+from course_lib.evaluation.otb_published import beside, published_report
 from course_lib.evaluation.scores import Report
 from course_lib.evaluation.tables import to_markdown
 from course_lib.geometry.boxes import iou

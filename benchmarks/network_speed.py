@@ -25,11 +25,12 @@ from torch import nn
 from course_lib.data.generated import make_clip, random_spec
 from course_lib.data.sequence import Sequence
 from course_lib.models.device import Placement
+from course_lib.models.runtime import Embedding, Proposer
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.weights import load_network
-from course_lib.trackers.siamfc import Embedding, SiamFCSettings, SiamFCTracker
-from course_lib.trackers.siamrpn import Proposer, SiamRPNSettings, SiamRPNTracker
+from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
+from course_lib.trackers.siamrpn import SiamRPNSettings, SiamRPNTracker
 
 CPU = torch.device("cpu")
 PLAIN = Placement(CPU, bf16=False, channels_last=False)

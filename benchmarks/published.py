@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from measure import options_of, write_results
 
-from course_lib.evaluation.published import published_report
+from course_lib.evaluation.otb_published import published_report
 from course_lib.evaluation.tables import to_markdown
 from course_lib.places import data_root
 

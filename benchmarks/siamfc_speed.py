@@ -36,8 +36,9 @@ from course_lib.models.alexnet import WIDTHS
 from course_lib.models.correlation import cross_correlate_grouped
 from course_lib.models.device import Placement, choose_placement, has_bf16
 from course_lib.models.losses import balanced_logistic_loss, label_map
+from course_lib.models.runtime import Embedding
 from course_lib.models.siamfc import SiamFC
-from course_lib.trackers.siamfc import Embedding, SiamFCSettings, SiamFCTracker
+from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
 from course_lib.training.step import descend, predict
 
 CPU = torch.device("cpu")

@@ -36,11 +36,11 @@ from course_lib.evaluation.eao import eao, interval
 from course_lib.evaluation.realtime import Realtime
 from course_lib.evaluation.vot import accuracy, run_supervised
 from course_lib.models.device import choose_placement
+from course_lib.models.runtime import Embedding
 from course_lib.models.siammargin import SiamMargin
 from course_lib.models.weights import load_network, load_siamfc, read_card
 from course_lib.trackers import make_tracker
 from course_lib.trackers.base import Tracker
-from course_lib.trackers.siamfc import Embedding
 from course_lib.trackers.siammargin import SiamMarginSettings, SiamMarginTracker
 from course_lib.training.settings import TrainSettings
 

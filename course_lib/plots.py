@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import html
 import io
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -22,6 +24,7 @@ DISTRACTOR = "#CC79A7"  # reddish purple
 NEUTRAL = "#6b6b6b"  # grey for axes, references, what is switched off
 CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#802010")
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
+MARKERS = "osD^vPX*"
 MAP = "viridis"  # response maps: monotone in lightness, so it survives a grey printer
 
 
@@ -98,9 +101,53 @@ def draw_box(
     )
 
 
-def show_frame(ax: Axes, frame: np.ndarray, title: str = "") -> None:
-    """Show a frame (H, W, 3) without ticks."""
-    ax.imshow(frame)
+def show_frame(
+    ax: Axes,
+    frame: np.ndarray,
+    title: str = "",
+    truth: ArrayLike | None = None,
+    found: ArrayLike | None = None,
+    **image: Any,
+) -> None:
+    """Show a frame, or any image, without ticks.
+
+    Args:
+        ax: where.
+        frame: (H, W, 3), or (H, W) with `cmap`.
+        title: above it.
+        truth: the true box (4,), drawn solid; found: a tracker's, dashed.
+        image: what else `imshow` takes.
+    """
+    ax.imshow(frame, **image)
     ax.set_title(title, fontsize=10)
-    ax.set_xticks([])
-    ax.set_yticks([])
+    ax.set(xticks=[], yticks=[])
+    if truth is not None:
+        draw_box(ax, truth)
+    if found is not None:
+        draw_box(ax, found, colour=PREDICTION, style="--")
+
+
+def draw_lines(
+    ax: Axes,
+    lines: Mapping[str, ArrayLike],
+    x: ArrayLike | None = None,
+    markers: bool = False,
+    **axes: Any,
+) -> None:
+    """Draw lines that can be told apart in any print, with a legend and a grid.
+
+    Args:
+        ax: where.
+        lines: values by label; a label that begins with "_" is not listed.
+        x: where they stand, for all; by default 0, 1, 2, …
+        markers: whether each value gets a mark.
+        axes: labels, limits and what else `Axes.set` takes.
+    """
+    for k, (label, values) in enumerate(lines.items()):
+        at = np.arange(len(values)) if x is None else x
+        marker = MARKERS[k % 8] if markers else None
+        look = {"color": CYCLE[k % 8], "linestyle": LINES[(k + k // 8) % 8]}
+        ax.plot(at, values, marker=marker, label=label, **look)
+    ax.set(**axes)
+    ax.legend(fontsize=9)
+    ax.grid(alpha=0.3)

@@ -376,12 +376,12 @@ for t in range(1, 12):
     box = tracker.update(clip.frames[t])
 
 figure, axes = plots.new_figure(width=8, height=3, columns=2)
-plots.show_frame(axes[0, 0], clip.frames[11], "frame 11: true box and tracker's box")
-plots.draw_box(axes[0, 0], clip.boxes[11])
-plots.draw_box(axes[0, 0], box, colour=plots.PREDICTION, style="--")
-picture = axes[0, 1].imshow(tracker.last.response, cmap=plots.MAP)
-axes[0, 1].set_title("response: similarity at each place searched", fontsize=10)
-figure.colorbar(picture, ax=axes[0, 1], shrink=0.8)
+left, right = axes[0]
+title = "frame 11: true box and tracker's box"
+plots.show_frame(left, clip.frames[11], title, truth=clip.boxes[11], found=box)
+title = "response: similarity at each place searched"
+plots.show_frame(right, tracker.last.response, title, cmap=plots.MAP)
+figure.colorbar(right.images[0], ax=right, shrink=0.8)
 plots.show(
     figure,
     alt="Left: a frame with the true box and the tracker's box. Right: the response map of template matching with one bright peak.",
@@ -439,104 +439,60 @@ def track(tracker, sequence):
 # %% [markdown]
 # ## Experiment: three trackers on the generated clips
 #
-# Now everything is there: trackers, the protocol, the numbers. Each clip of `generated-v1` shows one difficulty or two, with the attribute tags that OTB uses. **Predict first:**
+# Now everything is there: trackers, the protocol, the numbers. A `Report` computes from the results what you have written above, for all trackers at once; figures and tables are made from it. Each clip of `generated-v1` shows one difficulty or two, with the attribute tags that OTB uses. **Predict first:**
 # in which attribute will template matching be worst?
 
 # %%
-from dataclasses import replace
-
-from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import OTB_ATTRIBUTES
+from course_lib.evaluation.figures import attribute_plot, success_and_precision, success_panels
+from course_lib.evaluation.scores import Report
+from course_lib.evaluation.tables import measured_words, read_measured, show_table
 
-
-def in_memory(sequence):
-    """The same sequence with its frames drawn once and kept."""
-    return replace(sequence, frames=ArrayFrames(list(sequence.frames)))
-
-
-def curves(boxes, truth):
-    """Success (21,) and precision (51,) of boxes (T, 4); frames without a true box do not count."""
-    rows = [
-        (iou(p, t), centre_error(p, t))
-        for p, t in zip(boxes, truth, strict=True)
-        if not np.isnan(t[0])
-    ]
-    ious, errors = np.array(rows).T
-    return success_curve(ious), precision_curve(errors)
-
-
-chosen = [in_memory(c) for c in list(clips)[:: by_profile(smoke=5, laptop=1, gpu=1)]]
+chosen = clips.loaded(by_profile(smoke=5, laptop=1, gpu=1))  # frames drawn once and kept
 makers = {
     "stay-put": StayPut,
     "random-walk": lambda: make_tracker("random-walk"),
     "ncc": lambda: make_tracker("ncc"),
 }
 results = {name: {c.name: track(make(), c) for c in chosen} for name, make in makers.items()}
-scores = {
-    name: {c.name: curves(results[name][c.name].boxes, c.boxes) for c in chosen}
-    for name in makers
-}
+report = Report.from_results(chosen, results)
+plots.show(*success_and_precision(report))
 
-figure, axes = plots.new_figure(width=8, height=3, columns=2)
-summary = {}
-for k, name in enumerate(makers):
-    # (21,), each clip with equal weight
-    success = np.mean([scores[name][c.name][0] for c in chosen], axis=0)
-    precision = np.mean([scores[name][c.name][1] for c in chosen], axis=0)  # (51,)
-    summary[name] = auc(success), precision[20]
-    style = {"color": plots.CYCLE[k], "linestyle": plots.LINES[k]}
-    axes[0, 0].plot(np.linspace(0, 1, 21), success, label=f"{name} {auc(success):.3f}", **style)
-    axes[0, 1].plot(np.arange(51), precision, label=f"{name} {precision[20]:.3f}", **style)
-axes[0, 0].set(
-    xlabel="IoU threshold", ylabel="share of frames", title="success (AUC)", ylim=(0, 1.02)
-)
-axes[0, 1].set(
-    xlabel="centre error threshold, px", title="precision (at 20 px)", ylim=(0, 1.02)
-)
-for ax in axes[0]:
-    ax.legend(fontsize=8)
-    ax.grid(alpha=0.3)
-listing = "; ".join(
-    f"{name}: AUC {a:.3f}, precision {p:.3f}" for name, (a, p) in summary.items()
-)
-plots.show(
-    figure,
-    alt=f"Success and precision curves of three trackers on {len(chosen)} generated clips. {listing}.",
+# %% [markdown]
+# Averaging takes the curve of each clip first, then the mean over clips, so a long clip weighs no more than a short one. By your own functions the numbers are the same:
+
+
+# %%
+def own_scores(boxes, truth):
+    """AUC, and precision at 20 px, of boxes (T, 4); frames without a true box do not count."""
+    pairs = [(b, t) for b, t in zip(boxes, truth, strict=True) if not np.isnan(t[0])]
+    success = success_curve([iou(b, t) for b, t in pairs])  # (21,)
+    precision = precision_curve([centre_error(b, t) for b, t in pairs])  # (51,)
+    return auc(success), precision[20]
+
+
+rows = report.overall()
+for name, row in rows.items():
+    each = [own_scores(results[name][c.name].boxes, c.boxes) for c in chosen]
+    row["own_auc"], row["own_precision"] = np.mean(each, axis=0)
+show_table(
+    rows,
+    "The report, and your own functions",
+    columns={
+        "auc": "AUC",
+        "own_auc": "your AUC",
+        "precision20": "precision @20 px",
+        "own_precision": "yours",
+    },
 )
 
 # %% [markdown]
-# Averaging takes the curve of each clip first, then the mean over clips, so a long clip weighs no more than a short one. Where do the trackers differ? The same AUC, by attribute:
+# Where do the trackers differ? The same AUC, by attribute:
 
 # %%
-tags = [tag for tag in OTB_ATTRIBUTES if any(tag in c.attributes for c in chosen)]
-figure, axes = plots.new_figure(width=7.5, height=0.7 + 0.32 * len(tags))
-hardest = {}
-for k, name in enumerate(makers):
-    values = [
-        np.mean([auc(scores[name][c.name][0]) for c in chosen if tag in c.attributes])
-        for tag in tags
-    ]
-    hardest[name] = OTB_ATTRIBUTES[tags[int(np.argmin(values))]]
-    axes[0, 0].plot(
-        values,
-        np.arange(len(tags)) + 0.18 * (k - 1),
-        "osD"[k],
-        color=plots.CYCLE[k],
-        label=name,
-    )
-axes[0, 0].set(
-    yticks=range(len(tags)),
-    yticklabels=[OTB_ATTRIBUTES[t] for t in tags],
-    xlabel="success AUC",
-    xlim=(0, 1),
-)
-axes[0, 0].invert_yaxis()
-axes[0, 0].grid(alpha=0.3)
-axes[0, 0].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-plots.show(
-    figure,
-    alt=f"Success AUC of three trackers by attribute. Template matching is worst at {hardest['ncc']}.",
-)
+plots.show(*attribute_plot(report))
+by_tag = {tag: row["ncc"] for tag, row in report.by_attribute().items()}
+print("template matching is worst at:", OTB_ATTRIBUTES[min(by_tag, key=by_tag.get)])
 
 # %% [markdown]
 # ## Was it luck? TRE and SRE
@@ -550,9 +506,9 @@ plots.show(
 # **Predict first:** will TRE come out above or below OPE for template matching? And SRE?
 
 # %%
-from course_lib.evaluation.otb import pool, score_sequence, sre, sre_boxes, tre
+from course_lib.evaluation.tre_sre import sre, sre_boxes, tre
 
-subject = in_memory(clips["gen-13-turning"])
+subject = clips["gen-13-turning"].loaded()
 height, width = subject.frames[0].shape[:2]
 starts = sre_boxes(subject.boxes[0], height, width)
 
@@ -562,15 +518,12 @@ groups = {
     "corners": ["topLeft", "topRight", "bottomLeft", "bottomRight"],
     "sizes": ["scale_8", "scale_9", "scale_11", "scale_12"],
 }
+x, y, w, h = subject.boxes[0]
 for ax, (title, names) in zip(axes[0], groups.items(), strict=True):
-    x, y, w, h = subject.boxes[0]
-    plots.show_frame(ax, subject.frames[0], title)
+    plots.show_frame(ax, subject.frames[0], title, truth=subject.boxes[0])
     ax.set(xlim=(x - w, x + 2 * w), ylim=(y + 1.8 * h, y - 0.8 * h))
-    plots.draw_box(ax, subject.boxes[0])
-    for k, name in enumerate(names):
-        plots.draw_box(
-            ax, starts[name], colour=plots.CYCLE[[1, 3, 4, 5][k]], style="--", width=1.5
-        )
+    for name, k in zip(names, (1, 3, 4, 5), strict=True):
+        plots.draw_box(ax, starts[name], colour=plots.CYCLE[k], style="--", width=1.5)
 plots.show(
     figure,
     alt="The true first box in solid green and the twelve shifted first boxes of SRE, dashed: four shifts, four grown corners, four sizes.",
@@ -579,19 +532,14 @@ plots.show(
 segments = by_profile(smoke=4, laptop=20, gpu=20)
 rows = {}
 for name, make in makers.items():
-    later = [
-        score_sequence(r.boxes, subject.boxes[start:])
-        for start, r in tre(make, subject, segments)
-    ]
-    shifted = [score_sequence(r.boxes, subject.boxes) for r in sre(make, subject).values()]
-    rows[name] = [
-        auc(curves(track(make(), subject).boxes, subject.boxes)[0]),
-        auc(pool(later).success),
-        auc(pool(shifted).success),
-    ]
-print(f"AUC on {subject.name}:  " + "".join(f"{p:>8}" for p in ("OPE", "TRE", "SRE")))
-for name, values in rows.items():
-    print(f"{name:24}" + "".join(f"{v:8.3f}" for v in values))
+    passes = {
+        "OPE": track(make(), subject),
+        "TRE": tre(make, subject, segments),  # a list of (frame it starts on, result)
+        "SRE": [(0, result) for result in sre(make, subject).values()],
+    }
+    pooled = Report.from_results([subject], {p: {subject.name: r} for p, r in passes.items()})
+    rows[name] = {protocol: row["auc"] for protocol, row in pooled.overall().items()}
+show_table(rows, f"Success AUC on {subject.name}", ["OPE", "TRE", "SRE"])
 
 # %% [markdown]
 # TRE helps a tracker that gets worse with time, since most of its passes are short. SRE shows how much a tracker needs an exact first box; a person who draws one is rarely exact.
@@ -602,47 +550,17 @@ for name, values in rows.items():
 # `python -m course_lib evaluate --tracker ncc stay-put --benchmark otb+vot2014` measures them again.
 
 # %%
-from course_lib.evaluation.tables import read_measured
 from course_lib.places import RESULTS
 
-shipped = read_measured(RESULTS / "real_clips.json")
-published = read_measured(RESULTS / "otb100_published.json")
-
-figure, axes = plots.new_figure(width=9, height=3.2, columns=2, sharey=True)
-listing = []
-for ax, (title, table, names) in zip(
-    axes[0],
-    (
-        (
-            "22 real targets, measured by the course",
-            shipped,
-            ("ncc", "stay-put", "random-walk"),
-        ),
-        ("OTB-100, boxes published by the authors", published, None),
-    ),
-    strict=True,
-):
-    for k, name in enumerate(names or table["overall"]):
-        label = f"{name} {table['overall'][name]['auc']:.3f}"
-        listing.append(label)
-        ax.plot(
-            np.linspace(0, 1, 21),
-            table["curves"][name]["success"],
-            color=plots.CYCLE[k],
-            linestyle=plots.LINES[k],
-            label=label,
-        )
-    ax.set(xlabel="IoU threshold", title=title, ylim=(0, 1))
-    ax.title.set_fontsize(10)
-    ax.grid(alpha=0.3)
-    ax.legend(fontsize=8)
-axes[0, 0].set_ylabel("share of frames above")
-plots.show(
-    figure,
-    alt=f"Success curves on real video: left the course's trackers on 22 targets, right six published trackers on OTB-100. AUC: {', '.join(listing)}.",
-)
-about = shipped["measured"]
-print(f"left: measured {about['date']} at commit {about['commit']} on {about['hardware']}")
+kept = read_measured(RESULTS / "real_clips.json")
+shipped = Report.from_dict(kept).only(["ncc", "stay-put", "random-walk"])
+published = Report.from_dict(read_measured(RESULTS / "otb100_published.json"))
+panels = {
+    "22 real targets, measured by the course": shipped,
+    "OTB-100, boxes published by the authors": published,
+}
+plots.show(*success_panels(panels))
+print("left:", measured_words(kept))
 
 # %% [markdown]
 # The right-hand plot is drawn from the boxes that the authors of six trackers published, scored by the same functions as yours. The two plots cannot be compared with each other: other videos, and

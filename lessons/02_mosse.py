@@ -22,9 +22,13 @@ import numpy as np
 
 from course_lib import plots
 from course_lib.data.benchmarks import load_benchmark
-from course_lib.evaluation.metrics import auc
-from course_lib.evaluation.otb import score_sequence, track
+from course_lib.evaluation.figures import curve_plot, failure_gallery
+from course_lib.evaluation.otb import track
+from course_lib.evaluation.scores import Report
+from course_lib.evaluation.tables import measured_words, read_measured, show_table
 from course_lib.exercises import award, exercise, progress
+from course_lib.geometry.boxes import iou, to_centre
+from course_lib.places import RESULTS
 from course_lib.profile import by_profile
 from course_lib.trackers import make_tracker, mosse
 from course_lib.widgets import MosseBench
@@ -188,10 +192,8 @@ def gaussian_target(height, width, sigma):
 # %% [markdown]
 # Here is the pair we want a filter to connect: the patch as it goes in, and the response that should come out.
 
+
 # %%
-from course_lib.geometry.boxes import to_centre
-
-
 def grey_patch(frame, centre, height, width):
     """Grey values (height, width) of a frame around centre (x, y); beyond the frame its border is repeated."""
     grey = frame.mean(axis=2)  # (H, W)
@@ -209,14 +211,9 @@ f = preprocess(patch, window)
 g = gaussian_target(height, width, sigma=2.0)
 
 figure, axes = plots.new_figure(width=8, height=2.6, columns=3)
-for ax, image, title in zip(
-    axes[0],
-    (patch, f, g),
-    ("grey patch", "log, normalised, windowed: f", "wanted response: g"),
-    strict=True,
-):
-    ax.imshow(image, cmap="gray" if title != "wanted response: g" else plots.MAP)
-    ax.set(title=title, xticks=[], yticks=[])
+plots.show_frame(axes[0, 0], patch, "grey patch", cmap="gray")
+plots.show_frame(axes[0, 1], f, "log, normalised, windowed: f", cmap="gray")
+plots.show_frame(axes[0, 2], g, "wanted response: g", cmap=plots.MAP)
 plots.show(
     figure,
     alt="Three pictures: the grey patch around the target, the same patch faded out towards its border, and a bright dot, the wanted response.",
@@ -324,12 +321,9 @@ for row, (name, stack) in enumerate((("one patch", several[:1]), ("nine patches"
     A, B = train_filter(stack, g, regulariser=0.1)
     response, _, _ = respond(later, A, B)
     spatial = np.fft.fftshift(np.fft.ifft2(np.conj(A / B)).real)  # (h, w), origin in the middle
-    axes[row, 0].imshow(spatial, cmap="gray")
-    axes[row, 0].set(title=f"filter from {name}", xticks=[], yticks=[])
-    axes[row, 1].imshow(response, cmap=plots.MAP)
-    axes[row, 1].set(
-        title=f"its response in frame 5, peak {response.max():.2f}", xticks=[], yticks=[]
-    )
+    plots.show_frame(axes[row, 0], spatial, f"filter from {name}", cmap="gray")
+    title = f"its response in frame 5, peak {response.max():.2f}"
+    plots.show_frame(axes[row, 1], response, title, cmap=plots.MAP)
 plots.show(
     figure,
     alt="Filters learned from one patch and from nine, and the response of each five frames later.",
@@ -494,26 +488,12 @@ lambdas = [0.0, 1.0, 100.0]
 psr = np.array([[compare_rules(lam, seed=s) for s in range(repeats)] for lam in lambdas])
 
 figure, axes = plots.new_figure(width=6.5, height=2.8)
-for k, (name, colour, style) in enumerate(
-    (
-        ("running sums A and B", plots.EXEMPLAR, "o-"),
-        ("average of filters", plots.PREDICTION, "s--"),
-    )
-):
-    axes[0, 0].errorbar(
-        range(len(lambdas)),
-        psr[:, :, k].mean(axis=1),
-        yerr=psr[:, :, k].std(axis=1),
-        fmt=style,
-        color=colour,
-        label=name,
-        capsize=3,
-    )
-axes[0, 0].set(
-    xticks=range(len(lambdas)),
-    xticklabels=[f"λ = {lam:g}" for lam in lambdas],
-    ylabel="PSR on one more frame",
-)
+for k, name in enumerate(("running sums A and B", "average of filters")):
+    mean, spread = psr[:, :, k].mean(axis=1), psr[:, :, k].std(axis=1)  # (lambdas,) each
+    look = {"fmt": ("o-", "s--")[k], "color": plots.CYCLE[k], "capsize": 3}
+    axes[0, 0].errorbar(range(len(lambdas)), mean, yerr=spread, label=name, **look)
+labels = [f"λ = {lam:g}" for lam in lambdas]
+axes[0, 0].set(xticks=range(len(lambdas)), xticklabels=labels, ylabel="PSR on one more frame")
 axes[0, 0].legend()
 axes[0, 0].grid(alpha=0.3)
 listing = "; ".join(
@@ -612,36 +592,20 @@ def watch(tracker, sequence):
     return np.array(boxes), np.array(psr)
 
 
-from course_lib.geometry.boxes import iou
+overlaps, ratios = {}, {}
+for name, threshold in {"stops learning when lost": 7.0, "never stops": 0.0}.items():
+    boxes, ratios[name] = watch(make_tracker("mosse", psr_threshold=threshold), clip)
+    overlaps[name] = iou(boxes, clip.boxes)  # (T,)
 
 figure, axes = plots.new_figure(width=8, height=3.6, rows=2, sharex=True)
-results = {}
-for name, threshold, colour, style in (
-    ("stops learning when lost", 7.0, plots.EXEMPLAR, "-"),
-    ("never stops", 0.0, plots.PREDICTION, "--"),
-):
-    boxes, psr = watch(make_tracker("mosse", psr_threshold=threshold), clip)
-    results[name] = iou(boxes, clip.boxes)  # (T,)
-    axes[0, 0].plot(results[name], color=colour, linestyle=style, label=name)
-    axes[1, 0].plot(psr, color=colour, linestyle=style)
-hidden = clip.tags["visible"] < 0.5  # (T,)
-for ax in axes[:, 0]:
-    ax.fill_between(
-        range(len(clip)),
-        0,
-        1,
-        where=hidden,
-        transform=ax.get_xaxis_transform(),
-        color=plots.NEUTRAL,
-        alpha=0.25,
-        linewidth=0,
-    )
-    ax.grid(alpha=0.3)
-axes[1, 0].axhline(7, color=plots.NEUTRAL, linestyle=":")
-axes[0, 0].set(ylabel="IoU", ylim=(0, 1))
-axes[1, 0].set(ylabel="PSR", xlabel="frame (grey: target mostly hidden)")
-axes[0, 0].legend(fontsize=9)
-listing = "; ".join(f"{name}: mean IoU {np.nanmean(v):.2f}" for name, v in results.items())
+above, below = axes[:, 0]
+plots.draw_lines(above, overlaps, ylabel="IoU", ylim=(0, 1))
+plots.draw_lines(below, ratios, ylabel="PSR", xlabel="frame (grey: target mostly hidden)")
+below.axhline(7, color=plots.NEUTRAL, linestyle=":")
+for t in np.flatnonzero(clip.tags["visible"] < 0.5):
+    for ax in (above, below):
+        ax.axvspan(t - 0.5, t + 0.5, color=plots.NEUTRAL, alpha=0.25, linewidth=0)
+listing = "; ".join(f"{name}: mean IoU {np.nanmean(v):.2f}" for name, v in overlaps.items())
 plots.show(
     figure,
     alt=f"IoU and PSR along the clip for two trackers, with the frames in which the target is hidden in grey. {listing}.",
@@ -666,65 +630,29 @@ plots.show(
 #
 # The same tracker with different learning rates, on clips of three kinds. **Predict first:** for which kind does a high rate help most?
 
+
 # %%
-from dataclasses import replace
-
-from course_lib.data.frames import ArrayFrames
-
-
-def in_memory(sequence):
-    """The same sequence with its frames drawn once and kept."""
-    return replace(sequence, frames=ArrayFrames([frame for frame in sequence.frames]))
-
-
-def mean_auc(settings, sequences):
-    """Mean success AUC of MOSSE with these settings."""
-    return np.mean(
-        [
-            auc(
-                score_sequence(
-                    track(make_tracker("mosse", **settings), s).boxes, s.boxes
-                ).success
-            )
-            for s in sequences
-        ]
-    )
+def mean_auc(rate, sequences):
+    """Mean success AUC of MOSSE with this learning rate."""
+    results = {s.name: track(make_tracker("mosse", rate=rate), s) for s in sequences}
+    return Report.from_results(sequences, {"mosse": results}).overall()["mosse"]["auc"]
 
 
 per_kind = by_profile(smoke=1, laptop=3, gpu=3)
 kinds = {"OCC": "occlusion", "IPR": "rotation", "IV": "changing light"}
-groups = {
-    tag: [in_memory(c) for c in [c for c in clips if tag in c.attributes][:per_kind]]
-    for tag in kinds
-}
-rates = by_profile(
-    smoke=[0.0, 0.125, 0.5],
-    laptop=[0.0, 0.02, 0.05, 0.125, 0.25, 0.5, 1.0],
-    gpu=[0.0, 0.02, 0.05, 0.125, 0.25, 0.5, 1.0],
-)
+all_rates = [0.0, 0.02, 0.05, 0.125, 0.25, 0.5, 1.0]
+rates = by_profile(smoke=[0.0, 0.125, 0.5], laptop=all_rates, gpu=all_rates)
+scores = {}
+for tag, kind in kinds.items():
+    group = [c for c in clips if tag in c.attributes][:per_kind]
+    group = [c.loaded() for c in group]  # frames drawn once and kept
+    scores[kind] = [mean_auc(rate, group) for rate in rates]
 
 figure, axes = plots.new_figure(width=6.5, height=3)
-best = {}
-for k, (tag, group) in enumerate(groups.items()):
-    scores = [mean_auc({"rate": rate}, group) for rate in rates]
-    best[kinds[tag]] = rates[int(np.argmax(scores))]
-    axes[0, 0].plot(
-        range(len(rates)),
-        scores,
-        "osD"[k],
-        linestyle=plots.LINES[k],
-        color=plots.CYCLE[k],
-        label=f"{kinds[tag]} ({len(group)} clips)",
-    )
-axes[0, 0].set(
-    xticks=range(len(rates)),
-    xticklabels=[f"{r:g}" for r in rates],
-    xlabel="learning rate η",
-    ylabel="mean AUC",
-    ylim=(0, 1),
-)
-axes[0, 0].legend(fontsize=9)
-axes[0, 0].grid(alpha=0.3)
+plots.draw_lines(axes[0, 0], scores, markers=True, ylabel="mean AUC", ylim=(0, 1))
+labels = [f"{rate:g}" for rate in rates]
+axes[0, 0].set(xticks=range(len(rates)), xticklabels=labels, xlabel="learning rate η")
+best = {kind: rates[int(np.argmax(values))] for kind, values in scores.items()}
 listing = ", ".join(f"{kind} {rate:g}" for kind, rate in best.items())
 plots.show(
     figure,
@@ -740,24 +668,12 @@ plots.show(
 # A speed without an accuracy beside it says nothing, so both are measured in one run: template matching, MOSSE, and the two trackers that do not look.
 
 # %%
-chosen = [in_memory(c) for c in list(clips)[:: by_profile(smoke=6, laptop=1, gpu=1)]]
-table = {}
-for name in ("mosse", "ncc", "random-walk", "stay-put"):
-    runs = [track(make_tracker(name), s) for s in chosen]
-    scores = [score_sequence(r.boxes, s.boxes) for r, s in zip(runs, chosen, strict=True)]
-    table[name] = {
-        "auc": np.mean([auc(s.success) for s in scores]),
-        "precision": np.mean([s.precision[20] for s in scores]),
-        "fps": np.mean([len(r) / r.seconds.sum() for r in runs]),
-        "each": {c.name: auc(s.success) for c, s in zip(chosen, scores, strict=True)},
-    }
-
-print(f"{'':14}{'AUC':>7}{'precision @20 px':>19}{'frames/s':>12}")
-for name, row in table.items():
-    print(f"{name:14}{row['auc']:7.3f}{row['precision']:19.3f}{row['fps']:12,.0f}")
-
-worst = sorted(table["mosse"]["each"].items(), key=lambda item: item[1])[:3]
-print("\nMOSSE's worst clips:", ", ".join(f"{name} ({value:.2f})" for name, value in worst))
+chosen = clips.loaded(by_profile(smoke=6, laptop=1, gpu=1))
+names = ("mosse", "ncc", "random-walk", "stay-put")
+results = {name: {c.name: track(make_tracker(name), c) for c in chosen} for name in names}
+report = Report.from_results(chosen, results)
+columns = ("auc", "precision20", "fps")
+show_table(report.overall(), f"Four trackers on {len(chosen)} generated clips", columns)
 
 # %% [markdown]
 # ### Failure gallery
@@ -765,22 +681,7 @@ print("\nMOSSE's worst clips:", ", ".join(f"{name} ({value:.2f})" for name, valu
 # Look at the three worst clips where the tracker has just lost its target: what happened there?
 
 # %%
-figure, axes = plots.new_figure(width=9, height=2.7, columns=3)
-moments = []
-for ax, (name, _) in zip(axes[0], worst, strict=True):
-    sequence = next(c for c in chosen if c.name == name)
-    boxes = track(make_tracker("mosse"), sequence).boxes
-    overlap = iou(boxes, sequence.boxes)  # (T,)
-    lost = np.flatnonzero(overlap < 0.2)
-    t = int(lost[0]) if len(lost) else int(np.nanargmin(overlap))
-    moments.append(f"{name} frame {t}")
-    plots.show_frame(ax, sequence.frames[t], f"{name}, frame {t}")
-    plots.draw_box(ax, sequence.boxes[t])
-    plots.draw_box(ax, boxes[t], colour=plots.PREDICTION, style="--")
-plots.show(
-    figure,
-    alt=f"Three frames in which MOSSE has lost its target, with the true and the tracker's box: {', '.join(moments)}.",
-)
+plots.show(*failure_gallery(chosen, results["mosse"]))
 
 # %% [markdown]
 # MOSSE never changes the size of its box, knows no rotation beyond its eight copies, and searches only as far as its patch reaches: a target that moves further than that
@@ -788,42 +689,15 @@ plots.show(
 #
 # ## Real video
 #
-# These figures were measured once on 22 targets of OTB and VOT-2014, by the run that the line under the table names, and ship with the course. OpenCV's own MOSSE, KCF and CSRT ran in the same minutes on the same machine.
+# These figures were measured once on 22 targets of OTB and VOT-2014, by the run that the table's caption names, and ship with the course. OpenCV's own MOSSE, KCF and CSRT ran in the same minutes on the same machine.
 
 # %%
-from course_lib.evaluation.tables import read_measured
-from course_lib.places import RESULTS
-
 shipped = read_measured(RESULTS / "real_clips.json")
 known = ("mosse", "ncc", "random-walk", "stay-put", "opencv-mosse", "opencv-kcf", "opencv-csrt")
-rows = {name: row for name, row in shipped["overall"].items() if name in known}
-print(f"{'':14}{'AUC':>7}{'precision @20 px':>19}{'frames/s':>12}")
-for name, row in rows.items():
-    print(f"{name:14}{row['auc']:7.3f}{row['precision20']:19.3f}{row['fps']:12,.0f}")
-about = shipped["measured"]
-print(
-    f"\n{len(shipped['sequences'])} targets; measured {about['date']} at commit {about['commit']} on {about['hardware']}, OpenCV {about['opencv']}"
-)
-
-figure, axes = plots.new_figure(width=7.5, height=3.4)
-for k, (name, row) in enumerate(rows.items()):
-    axes[0, 0].plot(
-        np.linspace(0, 1, 21),
-        shipped["curves"][name]["success"],
-        color=plots.CYCLE[k % 8],
-        linestyle=plots.LINES[k % 8],
-        label=f"{name} {row['auc']:.3f}",
-    )
-axes[0, 0].set(
-    xlabel="IoU threshold",
-    ylabel="share of frames above",
-    ylim=(0, 1),
-    title="Success on 22 real targets",
-)
-axes[0, 0].legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9, frameon=False)
-axes[0, 0].grid(alpha=0.3)
-listing = ", ".join(f"{name} {row['auc']:.3f}" for name, row in rows.items())
-plots.show(figure, alt=f"Success curves on 22 real targets, from best to worst AUC: {listing}.")
+report = Report.from_dict(shipped).only(known)
+caption = f"{len(report.names)} real targets, {measured_words(shipped)}, OpenCV {shipped['measured']['opencv']}"
+show_table(report.overall(), caption, columns)
+plots.show(*curve_plot(report))
 
 # %% [markdown]
 # Mind the speeds. A tracker that reports *lost* and skips the frame is very fast, and keeps its last box. That is why the table shows accuracy beside speed.

@@ -17,7 +17,6 @@
 
 # %%
 import time
-from dataclasses import replace
 from itertools import pairwise
 
 import cv2
@@ -25,10 +24,10 @@ import numpy as np
 
 from course_lib import plots
 from course_lib.data.benchmarks import load_benchmark
-from course_lib.data.frames import ArrayFrames
-from course_lib.evaluation.metrics import auc
-from course_lib.evaluation.otb import score_sequence, track
-from course_lib.evaluation.tables import read_measured
+from course_lib.evaluation.figures import draw_curves
+from course_lib.evaluation.otb import track
+from course_lib.evaluation.scores import Report
+from course_lib.evaluation.tables import measured_words, read_measured, show_table
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.boxes import iou, to_centre
 from course_lib.geometry.windows import cut_patch
@@ -40,14 +39,8 @@ from course_lib.trackers.kernels import gaussian_labels, kernel_correlation, spe
 from course_lib.trackers.opencv import find_factory
 from course_lib.widgets import ShiftExplorer
 
-
-def in_memory(sequence):
-    """The same sequence with its frames drawn once and kept."""
-    return replace(sequence, frames=ArrayFrames(list(sequence.frames)))
-
-
 clips = load_benchmark("generated-v1")
-clip = in_memory(clips["gen-01-plain"])
+clip = clips["gen-01-plain"].loaded()  # frames drawn once and kept
 
 # %% [markdown]
 # ## Look first
@@ -164,8 +157,7 @@ def ridge_weights(signal, target, regulariser):
 # The same problem solved twice, by a linear system and by the division:
 
 # %%
-rng = np.random.default_rng(0)
-print(f"{'n':>6}{'largest difference':>22}{'system / division, time':>27}")
+rng, rows = np.random.default_rng(0), []
 for n in by_profile(smoke=(64, 256), laptop=(64, 256, 1024, 2048), gpu=(64, 256, 1024, 2048)):
     x, y = rng.normal(size=(2, n))
     start = time.perf_counter()
@@ -174,7 +166,12 @@ for n in by_profile(smoke=(64, 256), laptop=(64, 256, 1024, 2048), gpu=(64, 256,
     middle = time.perf_counter()
     fast = ridge_weights(x, y, 0.1)
     end = time.perf_counter()
-    print(f"{n:6}{np.abs(slow - fast).max():22.1e}{(middle - start) / (end - middle):27,.0f}")
+    ratio = (middle - start) / (end - middle)
+    rows.append(
+        {"n": n, "largest difference": np.abs(slow - fast).max(), "times as long": ratio}
+    )
+formats = {"largest difference": ".1e", "times as long": ",.0f"}
+show_table(rows, "The linear system compared with the division", formats=formats)
 
 # %% [markdown]
 # A patch of 64 × 64 pixels has $n = 4096$ shifts, and a tracker learns in every frame. The linear system is out of the question; the division is not.
@@ -306,36 +303,29 @@ def channels_of(frame, centre, shape, kind):
 
 x = channels_of(clip.frames[0], centre, shape, "grey")
 X, plane = spectrum(x), x.shape[1:]
-figure, axes = plots.new_figure(width=7, height=2.9)
-shown = [
-    ("linear", {}),
-    ("polynomial", {"degree": 7}),
-    ("gaussian", {"bandwidth": 0.2}),
-    ("gaussian", {"bandwidth": 0.05}),
-]
-widths = []
-for k, (kind, settings) in enumerate(shown):
+shown = {
+    "linear": {},
+    "polynomial, degree 7": {"degree": 7},
+    "gaussian, bandwidth 0.2": {"bandwidth": 0.2},
+    "gaussian, bandwidth 0.05": {"bandwidth": 0.05},
+}
+rows = {}
+for label, settings in shown.items():
+    kind = label.split(",")[0]
     along = np.fft.fftshift(kernel_correlation(X, X, plane, kind, **settings)[0])  # (w,)
-    along = (along - along.min()) / (along.max() - along.min())
-    label = ", ".join([kind, *(f"{n} {v:g}" for n, v in settings.items())])
-    widths.append(f"{label}: {(along > 0.5).sum()} pixels")
-    axes[0, 0].plot(
-        np.arange(plane[1]) - plane[1] // 2,
-        along,
-        color=plots.CYCLE[k],
-        linestyle=plots.LINES[k],
-        label=label,
-    )
-axes[0, 0].set(xlabel="shift to the right, pixels", ylabel="kernel, scaled")
-axes[0, 0].legend(fontsize=9, loc="upper left")
-axes[0, 0].grid(alpha=0.3)
+    rows[label] = (along - along.min()) / (along.max() - along.min())
+shifts = np.arange(plane[1]) - plane[1] // 2
+
+figure, axes = plots.new_figure(width=7, height=2.9)
+plots.draw_lines(
+    axes[0, 0], rows, shifts, xlabel="shift to the right, pixels", ylabel="kernel, scaled"
+)
+widths = "; ".join(f"{label}: {(along > 0.5).sum()} pixels" for label, along in rows.items())
 plots.show(
     figure,
-    alt="Four kernels of a grey patch with itself against the shift. Width at half height: "
-    + "; ".join(widths)
-    + ".",
+    alt=f"Four kernels of a grey patch with itself against the shift. Width at half height: {widths}.",
 )
-print("width at half height: " + "; ".join(widths))
+print("width at half height:", widths)
 
 # %% [markdown]
 # ### Exercise 03.5 · Train
@@ -427,10 +417,10 @@ counted = plain_histogram(strength[0], direction[0], 4)  # (18, rows, columns)
 unsigned = counted[:9] + counted[9:]  # (9, rows, columns)
 
 figure, axes = plots.new_figure(width=9, height=3.2, columns=3)
-axes[0, 0].imshow(patch)
-axes[0, 0].set_title("patch", fontsize=10)
-axes[0, 1].imshow(strength[0], cmap="gray")
-axes[0, 1].set_title("strength of the gradient", fontsize=10)
+plots.show_frame(axes[0, 0], patch, "patch")
+plots.show_frame(axes[0, 1], strength[0], "strength of the gradient", cmap="gray")
+dark = np.zeros(unsigned.shape[1:])
+plots.show_frame(axes[0, 2], dark, "histograms: edges by direction", cmap="gray")
 angles = np.arange(9) * np.pi / 9 + np.pi / 2  # an edge runs across its gradient
 segments, colours = [], []
 for (k, i, j), value in np.ndenumerate(unsigned / unsigned.max()):
@@ -438,15 +428,6 @@ for (k, i, j), value in np.ndenumerate(unsigned / unsigned.max()):
     segments.append([(j, i) - step, (j, i) + step])
     colours.append((1, 1, 1, float(value) ** 0.7))
 axes[0, 2].add_collection(LineCollection(segments, colors=colours))
-axes[0, 2].set(
-    xlim=(-0.5, unsigned.shape[2] - 0.5),
-    ylim=(unsigned.shape[1] - 0.5, -0.5),
-    facecolor="black",
-    aspect="equal",
-)
-axes[0, 2].set_title("histograms: edges by direction", fontsize=10)
-for ax in axes[0]:
-    ax.set(xticks=[], yticks=[])
 plots.show(
     figure,
     alt="A patch, the strength of its gradients, and in each cell of 4 pixels white strokes along the edges it holds.",
@@ -465,25 +446,20 @@ for kind, bandwidth in (("grey", 0.2), ("hog", 0.5)):  # the published bandwidth
 
 frame, place = clip.frames[1], to_centre(clip.boxes[1])[:2]
 depths = np.linspace(0, 0.8, 9)
+peaks = {kind: [] for kind in models}
+for depth in depths:
+    light = np.linspace(1, 1 - depth, frame.shape[1])[None, :, None]  # (1, W, 1)
+    shaded = (frame * light).astype(np.uint8)  # (H, W, 3)
+    for kind, (x, bandwidth, alpha) in models.items():
+        z = channels_of(shaded, place, shape, kind)
+        peaks[kind].append(respond(gaussian_kernel(x, z, bandwidth), alpha).max())
+
 figure, axes = plots.new_figure(width=6.5, height=2.9)
-said = []
-for k, (kind, (x, bandwidth, alpha)) in enumerate(models.items()):
-    peaks = []
-    for depth in depths:
-        light = np.linspace(1, 1 - depth, frame.shape[1])[None, :, None]  # (1, W, 1)
-        z = channels_of((frame * light).astype(np.uint8), place, shape, kind)
-        peaks.append(respond(gaussian_kernel(x, z, bandwidth), alpha).max())
-    said.append(f"{kind} from {peaks[0]:.2f} to {peaks[-1]:.2f}")
-    axes[0, 0].plot(
-        depths, peaks, "os"[k], linestyle=plots.LINES[k], color=plots.CYCLE[k], label=kind
-    )
-axes[0, 0].set(
-    xlabel="how dark the frame's right side is", ylabel="peak of the response", ylim=(0, None)
-)
-axes[0, 0].legend()
-axes[0, 0].grid(alpha=0.3)
-plots.show(figure, alt=f"Peak of the response under a growing shadow: {'; '.join(said)}.")
-print("; ".join(said))
+words = {"xlabel": "how dark the frame's right side is", "ylabel": "peak of the response"}
+plots.draw_lines(axes[0, 0], peaks, depths, markers=True, ylim=(0, None), **words)
+said = "; ".join(f"{kind} from {of[0]:.2f} to {of[-1]:.2f}" for kind, of in peaks.items())
+plots.show(figure, alt=f"Peak of the response under a growing shadow: {said}.")
+print(said)
 
 # %% [markdown]
 # What changes in the tracker when one channel becomes 31? One sum, in the kernel. You have written it already.
@@ -527,21 +503,20 @@ def best_size(responses, weight):
 # DSST goes further: it compares 33 sizes with a *second correlation filter*, in one dimension, over size instead of place. It is MOSSE again, with one HOG vector per size as the signal's channels (`course_lib/trackers/scale.py`). Below, IoU on a clip in which the target first shrinks, then grows:
 
 # %%
-growing = in_memory(clips["gen-05-scale"])
+growing = clips["gen-05-scale"].loaded()
+overlaps = {}
+for scale in ("fixed", "pyramid", "filter"):
+    boxes = track(make_tracker("kcf", scale=scale), growing).boxes
+    overlaps[scale] = iou(boxes, growing.boxes)  # (T,)
+
 figure, axes = plots.new_figure(width=7, height=2.9)
-said = []
-for k, scale in enumerate(("fixed", "pyramid", "filter")):
-    overlap = iou(track(make_tracker("kcf", scale=scale), growing).boxes, growing.boxes)  # (T,)
-    said.append(f"{scale} {np.nanmean(overlap):.2f}")
-    axes[0, 0].plot(overlap, color=plots.CYCLE[k], linestyle=plots.LINES[k], label=scale)
-axes[0, 0].set(xlabel="frame", ylabel="IoU", ylim=(0, 1))
-axes[0, 0].legend()
-axes[0, 0].grid(alpha=0.3)
+plots.draw_lines(axes[0, 0], overlaps, xlabel="frame", ylabel="IoU", ylim=(0, 1))
+said = ", ".join(f"{scale} {np.nanmean(values):.2f}" for scale, values in overlaps.items())
 plots.show(
     figure,
-    alt=f"IoU along a clip whose target changes its size, for three ways of scaling. Means: {', '.join(said)}.",
+    alt=f"IoU along a clip whose target changes its size, for three ways of scaling. Means: {said}.",
 )
-print("mean IoU: " + ", ".join(said))
+print("mean IoU:", said)
 
 # %% [markdown]
 # ## The whole tracker
@@ -636,22 +611,13 @@ for kind in ("mosse", "kcf", "csrt"):  # only where the installed OpenCV has the
     if find_factory(kind):
         ladder[f"OpenCV's {kind.upper()}"] = (f"opencv-{kind}", None, {})
 
-part = by_profile(smoke=slice(4, None, 8), laptop=slice(None), gpu=slice(None))
-chosen = [in_memory(c) for c in list(clips)[part]]
-from course_lib.evaluation.metrics import auc
-
-print(
-    f"{len(chosen)} generated clips\n{'':16}{'AUC':>7}{'precision @20 px':>19}{'frames/s':>11}"
-)
-for row, (name, recipe, more) in ladder.items():
-    runs = [track(make_tracker(name, recipe, **more), c) for c in chosen]
-    scores = [score_sequence(r.boxes, c.boxes) for r, c in zip(runs, chosen, strict=True)]
-    value, precision = (
-        np.mean([auc(s.success) for s in scores]),
-        np.mean([s.precision[20] for s in scores]),
-    )
-    fps = np.mean([len(r) / r.seconds.sum() for r in runs])
-    print(f"{row:16}{value:7.3f}{precision:19.3f}{fps:11,.0f}")
+chosen = clips.loaded(by_profile(smoke=12, laptop=1, gpu=1))
+results = {
+    row: {c.name: track(make_tracker(name, recipe, **more), c) for c in chosen}
+    for row, (name, recipe, more) in ladder.items()
+}
+scores, columns = Report.from_results(chosen, results).overall(), ("auc", "precision20", "fps")
+show_table({row: scores[row] for row in ladder}, f"On {len(chosen)} generated clips", columns)
 
 # %% [markdown]
 # And on real video: 22 targets of OTB and VOT-2014, measured once, in one run, on one thread, OpenCV's trackers in the same minutes; it ships with the course. On the left accuracy beside speed; each arrow is a rung. On the right the OTB targets alone, beside the boxes that the authors published for them.
@@ -675,75 +641,45 @@ names = {
     "opencv-kcf": "OpenCV KCF",
     "opencv-csrt": "OpenCV CSRT",
 }
-made = shipped["generated"]["overall"]
-print(f"{'':18}{'real: AUC':>11}{'precision':>11}{'frames/s':>10}{'generated: AUC':>17}")
-for key, name in names.items():
-    row = shipped["overall"][key]
-    print(
-        f"{name:18}{row['auc']:11.3f}{row['precision20']:11.3f}{row['fps']:10,.0f}{made[key]['auc']:17.3f}"
-    )
-about = shipped["measured"]
-print(
-    f"\n{len(shipped['sequences'])} real targets; measured {about['date']} at commit {about['commit']} on {about['hardware']}"
-)
+overall, made = shipped["overall"], shipped["generated"]["overall"]
+rows = {name: {**overall[key], "generated": made[key]["auc"]} for key, name in names.items()}
+columns = {
+    "auc": "real: AUC",
+    "precision20": "precision",
+    "fps": "fps",
+    "generated": "generated: AUC",
+}
+caption = f"{len(shipped['sequences'])} real targets, {measured_words(shipped)}"
+show_table(rows, caption, columns)
 
 figure, axes = plots.new_figure(width=11.5, height=3.8, columns=2)
 left, right = axes[0]
 rungs = ["dcf-grey", "kcf-grey", "kcf-hog", "kcf"]
-spots = {key: (shipped["overall"][key]["fps"], shipped["overall"][key]["auc"]) for key in names}
-for key, (fps, value) in spots.items():
+spots = {key: (overall[key]["fps"], overall[key]["auc"]) for key in names}
+for key, spot in spots.items():
     ours = not key.startswith("opencv")
-    left.plot(
-        fps, value, "o" if ours else "s", color=plots.EXEMPLAR if ours else plots.PREDICTION
-    )
+    look = ("o", plots.EXEMPLAR) if ours else ("s", plots.PREDICTION)
+    left.plot(*spot, look[0], color=look[1])
     if key not in ("dcf-hog", "kcf-filter", "kcf-colour", "mosse-never-lost"):
-        left.annotate(
-            names[key], (fps, value), xytext=(5, -10), textcoords="offset points", fontsize=8
-        )
+        left.annotate(names[key], spot, (5, -10), textcoords="offset points", fontsize=8)
 for a, b in pairwise(rungs):
-    left.annotate(
-        "", spots[b], spots[a], arrowprops={"arrowstyle": "->", "color": plots.NEUTRAL}
-    )
-left.set(
-    xscale="log",
-    xlim=(30, 40_000),
-    xlabel="frames per second",
-    ylabel="AUC",
-    title="22 real targets (squares: OpenCV)",
-)
+    arrow = {"arrowstyle": "->", "color": plots.NEUTRAL}
+    left.annotate("", spots[b], spots[a], arrowprops=arrow)
+left.set(xscale="log", xlim=(30, 40_000), xlabel="frames per second", ylabel="AUC")
+left.set_title("22 real targets (squares: OpenCV)", fontsize=10)
+left.grid(alpha=0.3)
 beside = shipped["published"]
-shown = [
-    "kcf",
-    "kcf-hog",
-    "KCF (published)",
-    "DSST (published)",
-    "csk",
-    "CSK (published)",
-    "SiamFC-3s (published)",
-]
-for k, key in enumerate(shown):
-    right.plot(
-        np.linspace(0, 1, 21),
-        beside["success"][key],
-        color=plots.CYCLE[k],
-        linestyle=plots.LINES[k],
-        label=f"{names.get(key, key)} {beside['overall'][key]['auc']:.3f}",
-    )
-right.set(
-    xlabel="IoU threshold",
-    ylabel="share of frames above",
-    title=f"{len(beside['sequences'])} OTB targets",
-    ylim=(0, 1),
-)
+curves = {name: {"success": curve} for name, curve in beside["success"].items()}
+report = Report.from_dict(beside | {"benchmark": "OTB", "protocol": "ope", "curves": curves})
+shown = {"kcf": names["kcf"], "kcf-hog": names["kcf-hog"], "csk": names["csk"]}
+for name in ("KCF", "DSST", "CSK", "SiamFC-3s"):
+    shown[f"{name} (published)"] = f"{name} (published)"
+drawn = draw_curves(right, report.only(shown))
 right.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-for ax in axes[0]:
-    ax.title.set_fontsize(10)
-    ax.grid(alpha=0.3)
 listing = ", ".join(f"{names[k]} {spots[k][1]:.3f} at {spots[k][0]:,.0f}/s" for k in names)
-curves = ", ".join(f"{k} {beside['overall'][k]['auc']:.3f}" for k in shown)
 plots.show(
     figure,
-    alt=f"Left, AUC and frames per second on real targets: {listing}. Right, success on OTB targets, AUC: {curves}.",
+    alt=f"Left, AUC and frames per second on real targets: {listing}. Right, success on OTB targets, AUC: {drawn}.",
 )
 
 # %% [markdown]
@@ -757,12 +693,14 @@ plots.show(
 # * **Ours and the published boxes:** CSK's figures nearly coincide. Our KCF with a fixed size lies above the published one: the method is the same, the HOG and the cutting of patches are our own, and we did not find out which detail makes the difference. DSST's published tracker and our KCF with DSST's filter differ in the translation part as well.
 
 # %%
-print("kernel of the first patch with its own shifts, exp(−e):")
+rows = {}
 for kind, (x, bandwidth, _) in models.items():
     e = -np.log(gaussian_kernel(x, x, bandwidth))  # (h, w)
-    print(
-        f"{kind:5} e up to {e.max():.3f}; exp(−e) differs from 1 − e by at most {np.abs(np.exp(-e) - (1 - e)).max():.4f}"
-    )
+    rows[kind] = {"e up to": e.max(), "exp(−e) from 1 − e": np.abs(np.exp(-e) - (1 - e)).max()}
+caption = (
+    "The kernel of the first patch with its own shifts, exp(−e), and the straight line 1 − e"
+)
+show_table(rows, caption, formats=".4f", first="features")
 
 # %% [markdown]
 # For a small $e$ the Gaussian is the straight line $1 - e$, and $e$ holds $x \cdot z$: on HOG, with the published bandwidth, the Gaussian kernel *is* nearly the linear one, up to a constant and a factor.

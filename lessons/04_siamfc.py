@@ -24,11 +24,12 @@ from torch import nn
 
 from course_lib import plots
 from course_lib.data.benchmarks import load_benchmark
+from course_lib.evaluation.tables import show_table
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.windows import CropWindow
 from course_lib.models.device import choose_placement
+from course_lib.models.runtime import Embedding, load_embedding
 from course_lib.profile import by_profile
-from course_lib.trackers.siamfc import Embedding, load_embedding
 from course_lib.widgets import ScoreMapExplorer
 from course_lib.widgets.score_maps import untrained
 
@@ -178,8 +179,7 @@ def pair_of(sequence, first, second):
 
 z, x = pair_of(clip, 0, 20)
 figure, axes = plots.new_figure(width=8, height=2.8, columns=3, width_ratios=[1.4, 0.6, 1.2])
-plots.show_frame(axes[0, 0], clip.frames[20], "frame 20")
-plots.draw_box(axes[0, 0], clip.boxes[20])
+plots.show_frame(axes[0, 0], clip.frames[20], "frame 20", truth=clip.boxes[20])
 plots.show_frame(axes[0, 1], z, "z, 127 px, of frame 0")
 plots.show_frame(axes[0, 2], x, "x, 255 px, of frame 20")
 plots.show(
@@ -278,21 +278,14 @@ def field_and_stride(layers):
 # With these two functions you can check any such table:
 
 # %%
-table = [
-    ("conv1", 11, 2),
-    ("pool1", 3, 2),
-    ("conv2", 5, 1),
-    ("pool2", 3, 2),
-    ("conv3", 3, 1),
-    ("conv4", 3, 1),
-    ("conv5", 3, 1),
-]
-sizes = [127, 255]
-print(f"{'layer':8}{'z':>6}{'x':>6}{'field':>8}{'stride':>8}")
-for k, (name, kernel, stride) in enumerate(table, start=1):
-    sizes = [output_size(s, kernel, stride) for s in sizes]
-    field, jump = field_and_stride([(kernel, stride) for _, kernel, stride in table[:k]])
-    print(f"{name:8}{sizes[0]:6}{sizes[1]:6}{field:8}{jump:8}")
+names = ["conv1", "pool1", "conv2", "pool2", "conv3", "conv4", "conv5"]
+layers = [(11, 2), (3, 2), (5, 1), (3, 2), (3, 1), (3, 1), (3, 1)]  # kernel, stride
+sizes, rows = [127, 255], {}
+for k, name in enumerate(names):
+    sizes = [output_size(size, *layers[k]) for size in sizes]
+    field, jump = field_and_stride(layers[: k + 1])
+    rows[name] = {"z": sizes[0], "x": sizes[1], "field": field, "stride": jump}
+show_table(rows, "Cells a side, receptive field and stride behind each layer", first="layer")
 print(
     f"response: {sizes[1] - sizes[0] + 1} cells a side, one every {jump} pixels of the search image"
 )
@@ -551,22 +544,19 @@ while len(drawn) < count:
 
 responses, distances = {}, {}
 for name, embedding in networks.items():
-    maps = []
-    for _, z, x in drawn:
-        maps.append(embedding.respond(embedding.features(z[None]), x[None])[0])  # (17, 17)
+    maps = [embedding.respond(embedding.features(z[None]), x[None])[0] for _, z, x in drawn]
     responses[name] = np.array(maps)  # (N, 17, 17)
     peaks = responses[name].reshape(len(drawn), -1).argmax(axis=1)
     distances[name] = 8 * np.hypot(peaks // 17 - 8, peaks % 17 - 8)  # (N,) pixels
 
 figure, axes = plots.new_figure(width=9, height=4.6, rows=3, columns=6)
 for column in range(6):
-    plots.show_frame(axes[0, column], drawn[column][2])
-    axes[0, column].set_title(drawn[column][0].removeprefix("gen-"), fontsize=8)
-    for row, name in ((1, "untrained"), (2, "trained")):
-        axes[row, column].imshow(responses[name][column], cmap=plots.MAP)
-        axes[row, column].set_xticks([])
-        axes[row, column].set_yticks([])
-        axes[row, 0].set_ylabel(name)
+    name, _, x = drawn[column]
+    plots.show_frame(axes[0, column], x)
+    axes[0, column].set_title(name.removeprefix("gen-"), fontsize=8)
+    for row, which in ((1, "untrained"), (2, "trained")):
+        plots.show_frame(axes[row, column], responses[which][column], cmap=plots.MAP)
+        axes[row, 0].set_ylabel(which)
 listing = ", ".join(
     f"{name}: {np.mean(d <= 16):.0%} of the peaks within 16 pixels"
     for name, d in distances.items()
@@ -579,22 +569,11 @@ print(f"{len(drawn)} pairs. {listing}")
 
 # %%
 figure, axes = plots.new_figure(width=6, height=2.8)
-for k, (name, d) in enumerate(distances.items()):
-    axes[0, 0].plot(
-        np.sort(d),
-        np.arange(1, len(d) + 1) / len(d),
-        drawstyle="steps-post",
-        linestyle=plots.LINES[k],
-        color=plots.CYCLE[k],
-        label=name,
-    )
+within = np.arange(92)  # pixels; the corner of the response is 8 · √128 ≈ 90.5 from its middle
+shares = {name: (d[:, None] <= within).mean(axis=0) for name, d in distances.items()}  # (92,)
+plots.draw_lines(axes[0, 0], shares, ylabel="share of pairs", ylim=(0, 1.02))
+axes[0, 0].set_xlabel("distance of the peak from the target, search pixels")
 axes[0, 0].axvline(16, color=plots.NEUTRAL, linestyle=":")
-axes[0, 0].set(
-    xlabel="distance of the peak from the target, search pixels",
-    ylabel="share of pairs",
-    ylim=(0, 1.02),
-)
-axes[0, 0].legend()
 plots.show(
     figure,
     alt=f"Share of pairs against the distance of the response's peak from the target, for both networks. {listing}.",

@@ -133,8 +133,7 @@ shown = []
 for k in range(3):
     pair = sample_two_frames(rng, valid, 100)
     for ax, t in zip(axes[0, 2 * k : 2 * k + 2], pair, strict=True):
-        plots.show_frame(ax, video.frames[t], f"pair {k + 1}: frame {t}")
-        plots.draw_box(ax, video.boxes[t])
+        plots.show_frame(ax, video.frames[t], f"pair {k + 1}: frame {t}", video.boxes[t])
     shown.append(f"{pair[0]} and {pair[1]}")
 plots.show(
     figure,
@@ -190,10 +189,13 @@ changes = Changes(
 source = PhotoPairs(*generated_objects(), changes, distractors=0.3)
 batch = collate([pair_at(source, seed=0, index=i) for i in range(6)]).lit(torch.device("cpu"))
 figure, axes = plots.new_figure(width=9, height=3.2, rows=2, columns=6, height_ratios=[1, 1.5])
+exemplars, searches = (
+    images.permute(0, 2, 3, 1).numpy().astype(np.uint8)
+    for images in (batch.exemplar, batch.search)
+)
 for k in range(6):
-    plots.show_frame(axes[0, k], batch.exemplar[k].permute(1, 2, 0).numpy().astype(np.uint8))
-    plots.show_frame(axes[1, k], batch.search[k].permute(1, 2, 0).numpy().astype(np.uint8))
-    plots.draw_box(axes[1, k], batch.box[k].numpy())
+    plots.show_frame(axes[0, k], exemplars[k])
+    plots.show_frame(axes[1, k], searches[k], truth=batch.box[k].numpy())
 plots.show(
     figure,
     alt="Six training pairs: exemplars above, search images with the true box below, under different light, tint and blur.",
@@ -316,24 +318,28 @@ def descend(network, optimiser, loss, clip):
 # %% [markdown]
 # That is all a training loop consists of. Yours, on pairs that are made while it runs:
 
+
 # %%
-steps = by_profile(smoke=4, laptop=40, gpu=100)
-torch.manual_seed(0)
-network = place.network(SiamFC(widths=(16, 32, 48, 48, 32)))
-optimiser = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
-losses, norms = [], []
-for step, batch in enumerate(batches(source, seed=1, batch=8, start=0, stop=steps)):
-    batch = batch.lit(place.device)
-    for group in optimiser.param_groups:
-        group["lr"] = learning_rate(step, steps, 0.05, 1e-3)
-    response = predict(
-        network, place.pictures(batch.exemplar), place.pictures(batch.search), place.bf16
-    )
-    loss = balanced_logistic_loss(
-        response, pair_labels(batch.positive, response.shape[-1], 8, 16.0)
-    )
-    norms.append(descend(network, optimiser, loss, clip=10.0))
-    losses.append(loss.item())
+def learn(steps, start, end, seed):
+    """Losses and gradient norms of a small SiamFC, trained by your own functions."""
+    torch.manual_seed(0)
+    network = place.network(SiamFC(widths=(16, 32, 48, 48, 32)))
+    optimiser = torch.optim.SGD(network.parameters(), lr=start, momentum=0.9, weight_decay=5e-4)
+    losses, norms = [], []
+    for step, batch in enumerate(batches(source, seed, batch=8, start=0, stop=steps)):
+        batch = batch.lit(place.device)
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(step, steps, start, end)
+        exemplar, search = place.pictures(batch.exemplar), place.pictures(batch.search)
+        response = predict(network, exemplar, search, place.bf16)  # (8, 15, 15)
+        labels = pair_labels(batch.positive, response.shape[-1], 8, 16.0)  # (8, 15, 15)
+        loss = balanced_logistic_loss(response, labels)
+        norms.append(descend(network, optimiser, loss, clip=10.0))
+        losses.append(loss.item())
+    return losses, norms
+
+
+losses, norms = learn(by_profile(smoke=4, laptop=40, gpu=100), 0.05, 1e-3, seed=1)
 print(
     f"loss of the first step {losses[0]:.3f}, of the last {losses[-1]:.3f}; gradient norms {min(norms):.2f} … {max(norms):.2f}"
 )
@@ -383,9 +389,9 @@ def snapshot(network, optimiser, step):
 # %%
 short = replace(first_look, name="short", steps=6, checkpoint_every=1, validation_pairs=0)
 with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
-    straight = train(short, Path(one))
+    straight = train(short, Path(one)).network
     train(short, Path(two), stop_at=3)
-    resumed = train(short, Path(two))
+    resumed = train(short, Path(two)).network
 largest = max(
     float((a - b).abs().max())
     for a, b in zip(straight.state_dict().values(), resumed.state_dict().values(), strict=True)
@@ -470,38 +476,17 @@ def smooth(losses, factor):
 # Three runs of the same small network, with three learning rates. **Predict** which curve is which before you read the legend: one learns too slowly, one well, one too fast.
 
 # %%
-rates = {"0.0005": 0.0005, "0.05": 0.05, "5": 5.0}
+steps = by_profile(smoke=4, laptop=60, gpu=150)
 figure, axes = plots.new_figure(width=7, height=3)
-ends = {}
-for k, (name, rate) in enumerate(rates.items()):
-    torch.manual_seed(0)
-    network = place.network(SiamFC(widths=(16, 32, 48, 48, 32)))
-    optimiser = torch.optim.SGD(network.parameters(), lr=rate, momentum=0.9)
-    losses = []
-    for batch in batches(
-        source, seed=2, batch=8, start=0, stop=by_profile(smoke=4, laptop=60, gpu=150)
-    ):
-        batch = batch.lit(place.device)
-        response = predict(
-            network, place.pictures(batch.exemplar), place.pictures(batch.search), place.bf16
-        )
-        loss = balanced_logistic_loss(
-            response, pair_labels(batch.positive, response.shape[-1], 8, 16.0)
-        )
-        descend(network, optimiser, loss, clip=10.0)
-        losses.append(min(loss.item(), 3.0))  # what shoots up is cut off at 3, for the picture
-    ends[name] = smooth(losses, 0.8)[-1]
+smoothed = {}
+for k, rate in enumerate((0.0005, 0.05, 5.0)):
+    losses, _ = learn(steps, rate, rate, seed=2)
+    losses = np.minimum(losses, 3.0)  # what shoots up is cut off at 3, for the picture
     axes[0, 0].plot(losses, color=plots.CYCLE[k], alpha=0.3)
-    axes[0, 0].plot(
-        smooth(losses, 0.8),
-        color=plots.CYCLE[k],
-        linestyle=plots.LINES[k],
-        label=f"rate {name}",
-    )
+    smoothed[f"rate {rate:g}"] = smooth(losses, 0.8)
+plots.draw_lines(axes[0, 0], smoothed, xlabel="step", ylabel="loss (dotted: log 2)")
 axes[0, 0].axhline(np.log(2), color=plots.NEUTRAL, linestyle=":")
-axes[0, 0].set(xlabel="step", ylabel="loss (dotted: log 2)")
-axes[0, 0].legend(fontsize=9)
-listing = ", ".join(f"rate {name}: {value:.2f}" for name, value in ends.items())
+listing = ", ".join(f"{name}: {values[-1]:.2f}" for name, values in smoothed.items())
 plots.show(
     figure,
     alt=f"Loss against step for three learning rates, raw and smoothed. Smoothed loss at the end: {listing}.",
@@ -534,7 +519,7 @@ mine = TrainSettings(
     validation_pairs=by_profile(smoke=8, laptop=64, gpu=256),
 )
 with tempfile.TemporaryDirectory() as folder:
-    my_network = train(mine, Path(folder), watchers=[more])
+    my_network = train(mine, Path(folder), watchers=[more]).network
 plots.show(
     more.picture(),
     alt=f"Loss, hits and score maps of your network after its last step: {more.readout}.",
@@ -545,25 +530,29 @@ more.progress.validation[-1]
 # What did it learn? Your network as a tracker, on clips it was not trained on, beside the network that ships with the course. (Lesson 06 opens the tracker up.)
 
 # %%
-from course_lib.evaluation.metrics import auc
-from course_lib.evaluation.otb import score_sequence, track
-from course_lib.trackers.siamfc import Embedding, SiamFCSettings, SiamFCTracker, load_embedding
+from course_lib.evaluation.otb import track
+from course_lib.evaluation.scores import Report
+from course_lib.evaluation.tables import read_measured, show_table
+from course_lib.models.runtime import Embedding, load_embedding
+from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
 
 contest = {
     "yours": Embedding(my_network.eval(), place),
     "shipped": load_embedding("siamfc", "auto", "auto"),
 }
-chosen = [
-    c.part(0, by_profile(smoke=5, laptop=40, gpu=100)) for c in load_benchmark("generated-v1")
-][:: by_profile(smoke=12, laptop=4, gpu=1)]
-print(f"{'clip':28}" + "".join(f"{name:>10}" for name in contest))
-totals = {name: [] for name in contest}
-for c in chosen:
-    for name, embedding in contest.items():
-        boxes = track(SiamFCTracker(SiamFCSettings(), embedding), c).boxes
-        totals[name].append(auc(score_sequence(boxes, c.boxes).success))
-    print(f"{c.name:28}" + "".join(f"{totals[name][-1]:10.3f}" for name in contest))
-print(f"{'mean AUC':28}" + "".join(f"{np.mean(values):10.3f}" for values in totals.values()))
+chosen = load_benchmark("generated-v1").loaded(
+    by_profile(smoke=12, laptop=4, gpu=1), by_profile(smoke=5, laptop=40, gpu=100)
+)
+results = {
+    name: {c.name: track(SiamFCTracker(SiamFCSettings(), embedding), c) for c in chosen}
+    for name, embedding in contest.items()
+}
+report = Report.from_results(chosen, results)
+means = {name: row["auc"] for name, row in report.overall().items()}
+rows = {**report.by_sequence(), "mean": means}
+show_table(
+    rows, "Success AUC of your network and of the shipped one", list(contest), first="clip"
+)
 
 # %% [markdown]
 # ## How much data does it take?
@@ -571,66 +560,60 @@ print(f"{'mean AUC':28}" + "".join(f"{np.mean(values):10.3f}" for values in tota
 # The paper trained on shares of its videos and evaluated each on VOT-15. The course did the same with its own small training set and a small network, the same number of steps for every share, two seeds each. Both beside each other:
 
 # %%
-from course_lib.evaluation.tables import read_measured
 from course_lib.places import RESULTS
 
 paper = read_measured(RESULTS / "siamfc_published.json")
 ours = read_measured(RESULTS / "data_size.json")
+each = {}  # AUCs by fraction of the data
+for row in ours["runs"]:
+    each.setdefault(row["fraction"], []).append(row["auc"])
+means = {fraction: np.mean(values) for fraction, values in sorted(each.items())}
 
 figure, axes = plots.new_figure(width=9, height=3.2, columns=3)
+eao, failures, aucs = axes[0]
 share = [100 * row["fraction"] for row in paper["data_size"]]
-axes[0, 0].plot(
+eao.plot(
     share, [row["expected_overlap"] for row in paper["data_size"]], "o-", color=plots.CYCLE[0]
 )
-axes[0, 0].set(title="paper: EAO on VOT-15", ylabel="expected average overlap")
-axes[0, 1].plot(
+eao.set(title="paper: EAO on VOT-15", ylabel="expected average overlap")
+failures.plot(
     share, [row["failures"] for row in paper["data_size"]], "s-", color=plots.CYCLE[0]
 )
-axes[0, 1].set(title="paper: failures on VOT-15", ylabel="failures")
-fractions = sorted({row["fraction"] for row in ours["runs"]})
-means = []
-for fraction in fractions:
-    values = [row["auc"] for row in ours["runs"] if row["fraction"] == fraction]
-    means.append(np.mean(values))
-    axes[0, 2].plot(
-        [100 * fraction] * len(values), values, "o", color=plots.CYCLE[1], alpha=0.6
-    )
-axes[0, 2].plot([100 * f for f in fractions], means, "--", color=plots.CYCLE[1])
-axes[0, 2].set(title=f"course: {ours['benchmark']}", ylabel="success AUC (a dot per seed)")
+failures.set(title="paper: failures on VOT-15", ylabel="failures")
+for row in ours["runs"]:
+    aucs.plot(100 * row["fraction"], row["auc"], "o", color=plots.CYCLE[1], alpha=0.6)
+aucs.plot([100 * f for f in means], list(means.values()), "--", color=plots.CYCLE[1])
+aucs.set(title=f"course: {ours['benchmark']}", ylabel="success AUC (a dot per seed)")
 for ax in axes[0]:
-    ax.set(
-        xscale="log",
-        xlabel="share of the training set, %",
-        xticks=[2, 8, 32, 100],
-        xticklabels=["2", "8", "32", "100"],
-    )
+    ax.set(xscale="log", xlabel="share of the training set, %")
+    ax.set_xticks([2, 8, 32, 100], labels=["2", "8", "32", "100"])
     ax.minorticks_off()
     ax.grid(alpha=0.3)
-listing = ", ".join(f"{100 * f:g} %: {m:.3f}" for f, m in zip(fractions, means, strict=True))
+listing = ", ".join(f"{100 * f:g} %: {mean:.3f}" for f, mean in means.items())
 plots.show(
     figure,
     alt=f"The paper's expected overlap and failures, and the course's AUC, against the share of training data. The course's means: {listing}.",
 )
 
+heads = {
+    "fraction": "share",
+    "videos": "videos",
+    "photographs": "photographs",
+    "seed": "seed",
+    "auc": "AUC",
+    "precision20": "precision @20 px",
+    "validation_loss": "loss on held-out pairs",
+}
 about = ours["measured"]
-print(
-    f"{'share':>6}{'videos':>8}{'photographs':>13}{'seed':>6}{'AUC':>8}{'precision':>11}{'loss on held-out pairs':>24}"
-)
-for row in ours["runs"]:
-    print(
-        f"{100 * row['fraction']:5.0f}%{row['videos']:8}{row['photographs']:13}{row['seed']:6}{row['auc']:8.3f}{row['precision20']:11.3f}{row['validation_loss']:24.3f}"
-    )
-each = {f: [row["auc"] for row in ours["runs"] if row["fraction"] == f] for f in fractions}
+caption = f"{ours['pairs']:,} pairs each; {about['hardware']}, commit {about['commit']}"
+show_table(ours["runs"], caption, heads, {"fraction": ".0%"})
 spread = max(max(values) - min(values) for values in each.values())
-print(f"\nlargest spread between two seeds: {spread:.3f}; steps between neighbouring means:")
-for low, high in pairwise(fractions):
-    step = np.mean(each[high]) - np.mean(each[low])
-    print(
-        f"  {100 * low:g} → {100 * high:g} %: {step:+.3f}",
-        "" if abs(step) > spread else "(within the spread)",
-    )
-print(f"\n{ours['pairs']:,} pairs each; {about['hardware']}, commit {about['commit']}")
-print(f"paper's figures: {paper['source']}")
+print(f"largest spread between two seeds: {spread:.3f}; steps between neighbouring means:")
+for low, high in pairwise(means):
+    step = means[high] - means[low]
+    note = "" if abs(step) > spread else "(within the spread)"
+    print(f"  {100 * low:g} → {100 * high:g} %: {step:+.3f}", note)
+print("paper's figures:", paper["source"])
 
 # %% [markdown]
 # The paper's curve rises to its end. The course's does not: its AUC rises up to about a third of the data, and the two largest sets give no more than that third, while the loss on held-out pairs is lowest with all of the data. Three readings are possible, and this experiment alone does not choose between them. All runs have the same few steps,
@@ -652,29 +635,18 @@ figure, axes = plots.new_figure(width=7, height=3)
 steps, losses = np.array(card["curve"]).T
 axes[0, 0].plot(steps, losses, color=plots.NEUTRAL, alpha=0.5)
 axes[0, 0].plot(steps, smooth(losses, 0.8), color=plots.PREDICTION, label="training, smoothed")
-axes[0, 0].plot(
-    [row["step"] for row in card["validation_curve"]],
-    [row["loss"] for row in card["validation_curve"]],
-    "o--",
-    color=plots.TRUTH,
-    label="held-out pairs",
-)
+steps, losses = np.array([[row["step"], row["loss"]] for row in card["validation_curve"]]).T
+axes[0, 0].plot(steps, losses, "o--", color=plots.TRUTH, label="held-out pairs")
 axes[0, 0].set(xlabel="step", ylabel="loss", ylim=(0, 0.7))
 axes[0, 0].legend()
 plots.show(
     figure,
     alt=f"Loss of the shipped network's training and on held-out pairs over {card['steps']} steps; the last validation loss is {card['validation']['loss']:.3f}.",
 )
-print(
-    f"{card['pairs']:,} pairs in {sum(card['seconds'].values()) / 60:.0f} minutes on {card['hardware']}; {card['pairs'] / sum(card['seconds'].values()):.0f} pairs/s"
-)
-print(
-    "share of the time:",
-    ", ".join(
-        f"{name} {seconds / sum(card['seconds'].values()):.0%}"
-        for name, seconds in card["seconds"].items()
-    ),
-)
+seconds = sum(card["seconds"].values())
+shares = ", ".join(f"{name} {part / seconds:.0%}" for name, part in card["seconds"].items())
+print(f"{card['pairs']:,} pairs in {seconds / 60:.0f} minutes on {card['hardware']};", end=" ")
+print(f"{card['pairs'] / seconds:.0f} pairs/s; share of the time: {shares}")
 
 # %% [markdown]
 # ## Where you stand

@@ -16,7 +16,6 @@
 # | **Words** | {{words}} |
 
 # %%
-from dataclasses import replace
 from functools import partial
 
 import cv2
@@ -24,28 +23,24 @@ import numpy as np
 
 from course_lib import plots
 from course_lib.data.benchmarks import load_benchmark
-from course_lib.data.frames import ArrayFrames
-from course_lib.evaluation.metrics import auc
-from course_lib.evaluation.otb import pool, score_sequence, sre, track, tre
+from course_lib.evaluation import figures
+from course_lib.evaluation.otb import track
+from course_lib.evaluation.scores import Report
+from course_lib.evaluation.tables import measured_words, read_measured, show_table
+from course_lib.evaluation.tre_sre import sre, tre
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.boxes import iou
-from course_lib.geometry.windows import CropWindow, exemplar_side
+from course_lib.geometry.windows import CropWindow, context_side
+from course_lib.models.runtime import load_embedding
+from course_lib.places import RESULTS
 from course_lib.profile import by_profile
 from course_lib.trackers import make_tracker
-from course_lib.trackers.siamfc import load_embedding
 from course_lib.widgets import WindowBench
 
 clips = load_benchmark("generated-v1")
 embedding = load_embedding("siamfc", "auto", "auto")
-
-
-def in_memory(sequence, length=None):
-    """The sequence, or its first `length` frames, with frames drawn once and kept."""
-    sequence = sequence.part(0, length)
-    return replace(sequence, frames=ArrayFrames(list(sequence.frames)))
-
-
-crowd = in_memory(clips["gen-18-distractors"], by_profile(smoke=12, laptop=None, gpu=None))
+length = by_profile(smoke=12, laptop=None, gpu=None)
+crowd = clips["gen-18-distractors"].loaded(length)  # frames drawn once and kept
 
 # %% [markdown]
 # ## Look first
@@ -307,7 +302,7 @@ class MySiamFC:
         box = np.asarray(box, dtype=float)
         self.centre, self.size = box[:2] + box[2:] / 2, box[2:].copy()
         self.colour = cv2.mean(frame)[:3]
-        side = float(exemplar_side(box))
+        side = float(context_side(box[2:]))
         exemplar = CropWindow(*self.centre, side, 127).cut(frame, self.colour)  # (127, 127, 3)
         self.z = embedding.features(exemplar[None])  # (1, C, 6, 6)
         self.side = self.first = side * 255 / 127
@@ -338,13 +333,11 @@ class MySiamFC:
 # Your tracker at work:
 
 # %%
-subject = in_memory(clips["gen-05-scale"], by_profile(smoke=8, laptop=None, gpu=None))
+subject = clips["gen-05-scale"].loaded(by_profile(smoke=8, laptop=None, gpu=None))
 boxes = track(MySiamFC(), subject).boxes
 figure, axes = plots.new_figure(width=9, height=2.4, columns=4)
 for ax, t in zip(axes[0], np.linspace(0, len(subject) - 1, 4).astype(int), strict=True):
-    plots.show_frame(ax, subject.frames[t], f"frame {t}")
-    plots.draw_box(ax, subject.boxes[t])
-    plots.draw_box(ax, boxes[t], colour=plots.PREDICTION, style="--")
+    plots.show_frame(ax, subject.frames[t], f"frame {t}", subject.boxes[t], boxes[t])
 overlap = np.nanmean(iou(boxes, subject.boxes))
 plots.show(
     figure,
@@ -359,61 +352,21 @@ print(f"mean IoU {overlap:.2f}")
 
 # %%
 step, length = by_profile(smoke=12, laptop=2, gpu=1), by_profile(smoke=8, laptop=None, gpu=None)
-chosen = [in_memory(c, length) for c in list(clips)[::step]]
-names = {"siamfc": {}, "mosse": {}, "ncc": {}}
-results = {
-    name: {c.name: track(make_tracker(name, **settings), c) for c in chosen}
-    for name, settings in names.items()
-}
-scores = {
-    name: {c.name: score_sequence(results[name][c.name].boxes, c.boxes) for c in chosen}
-    for name in names
-}
-
-figure, axes = plots.new_figure(width=8, height=3, columns=2)
-listing = []
-for k, name in enumerate(names):
-    pooled = pool(scores[name].values())
-    style = {"color": plots.CYCLE[k], "linestyle": plots.LINES[k]}
-    axes[0, 0].plot(
-        np.linspace(0, 1, 21),
-        pooled.success,
-        label=f"{name} {auc(pooled.success):.3f}",
-        **style,
-    )
-    axes[0, 1].plot(
-        np.arange(51), pooled.precision, label=f"{name} {pooled.precision[20]:.3f}", **style
-    )
-    listing.append(
-        f"{name}: AUC {auc(pooled.success):.3f}, precision {pooled.precision[20]:.3f}"
-    )
-axes[0, 0].set(
-    xlabel="IoU threshold", ylabel="share of frames", title="success (AUC)", ylim=(0, 1.02)
-)
-axes[0, 1].set(
-    xlabel="centre error threshold, px", title="precision (at 20 px)", ylim=(0, 1.02)
-)
-for ax in axes[0]:
-    ax.legend(fontsize=8)
-    ax.grid(alpha=0.3)
-plots.show(
-    figure,
-    alt=f"OPE success and precision of SiamFC, MOSSE and template matching on {len(chosen)} generated clips. {'; '.join(listing)}.",
-)
+chosen = clips.loaded(step, length)
+names = ("siamfc", "mosse", "ncc")
+results = {name: {c.name: track(make_tracker(name), c) for c in chosen} for name in names}
+report = Report.from_results(chosen, results)
+plots.show(*figures.success_and_precision(report))
 
 # %%
 from course_lib.data.sequence import OTB_ATTRIBUTES
 
-tags = [tag for tag in OTB_ATTRIBUTES if any(tag in c.attributes for c in chosen)]
-print(f"{'success AUC':28}" + "".join(f"{name:>10}" for name in names) + f"{'clips':>8}")
-for tag in tags:
-    with_tag = [c.name for c in chosen if tag in c.attributes]
-    values = [np.mean([auc(scores[name][n].success) for n in with_tag]) for name in names]
-    print(
-        f"{OTB_ATTRIBUTES[tag]:28}"
-        + "".join(f"{v:10.3f}" for v in values)
-        + f"{len(with_tag):8}"
-    )
+counts = report.tagged()
+rows = {
+    OTB_ATTRIBUTES[tag]: {**row, "clips": len(counts[tag])}
+    for tag, row in report.by_attribute().items()
+}
+show_table(rows, "Success AUC by attribute", [*names, "clips"], first="attribute")
 
 # %% [markdown]
 # ### OPE, TRE, SRE
@@ -421,46 +374,19 @@ for tag in tags:
 # The same three questions as in lesson 01: once from the first frame; from later frames too; from first boxes that are a little wrong.
 
 # %%
-subject = in_memory(clips["gen-14-turning-scale"], by_profile(smoke=6, laptop=50, gpu=None))
-rows = {}
+subject = clips["gen-14-turning-scale"].loaded(by_profile(smoke=6, laptop=50, gpu=None))
+panels = {}
 for name in ("siamfc", "mosse"):
     make = partial(make_tracker, name)
-    later = [
-        score_sequence(r.boxes, subject.boxes[start:])
-        for start, r in tre(make, subject, by_profile(smoke=2, laptop=6, gpu=20))
-    ]
-    shifted = [score_sequence(r.boxes, subject.boxes) for r in sre(make, subject).values()]
-    rows[name] = [
-        score_sequence(track(make(), subject).boxes, subject.boxes),
-        pool(later),
-        pool(shifted),
-    ]
-figure, axes = plots.new_figure(width=7, height=2.8, columns=2, sharey=True)
-for ax, (name, trio) in zip(axes[0], rows.items(), strict=True):
-    for k, (protocol, score) in enumerate(zip(("OPE", "TRE", "SRE"), trio, strict=True)):
-        ax.plot(
-            np.linspace(0, 1, 21),
-            score.success,
-            color=plots.CYCLE[k],
-            linestyle=plots.LINES[k],
-            label=f"{protocol} {auc(score.success):.3f}",
-        )
-    ax.set(title=name, xlabel="IoU threshold", ylim=(0, 1.02))
-    ax.legend(fontsize=8)
-    ax.grid(alpha=0.3)
-axes[0, 0].set_ylabel("share of frames")
-listing = "; ".join(
-    name
-    + " "
-    + ", ".join(
-        f"{p} {auc(s.success):.3f}" for p, s in zip(("OPE", "TRE", "SRE"), trio, strict=True)
+    passes = {
+        "OPE": track(make(), subject),
+        "TRE": tre(make, subject, by_profile(smoke=2, laptop=6, gpu=20)),
+        "SRE": [(0, result) for result in sre(make, subject).values()],
+    }
+    panels[f"{name} on {subject.name}"] = Report.from_results(
+        [subject], {protocol: {subject.name: found} for protocol, found in passes.items()}
     )
-    for name, trio in rows.items()
-)
-plots.show(
-    figure,
-    alt=f"Success curves under OPE, TRE and SRE on {subject.name} for SiamFC and MOSSE. AUC: {listing}.",
-)
+plots.show(*figures.success_panels(panels))
 
 # %% [markdown]
 # ## Experiment: three scales or five?
@@ -468,31 +394,19 @@ plots.show(
 # Five scales cost five crops and five passes through the network. In the paper SiamFC-3s runs at 86 frames per second, SiamFC with five at 58. **Predict:** what do they gain on clips whose target changes its size?
 
 # %%
-growing = [in_memory(c, length) for c in clips if "SV" in c.attributes][
-    : by_profile(smoke=1, laptop=4, gpu=None)
-]
-variants = {
-    "1 scale": {"scales": 1},
-    "3 scales": {},
-    "5 scales": {
-        "scales": 5,
-        "scale_step": 1.0255,
-        "scale_penalty": 0.962,
-        "scale_rate": 0.34,
-        "window": 0.168,
+growing = [c for c in clips if "SV" in c.attributes][: by_profile(smoke=1, laptop=4, gpu=None)]
+growing = [c.loaded(length) for c in growing]
+five = {"scale_step": 1.0255, "scale_penalty": 0.962, "scale_rate": 0.34, "window": 0.168}
+variants = {"1 scale": {"scales": 1}, "3 scales": {}, "5 scales": {"scales": 5, **five}}
+rows = Report.from_results(
+    growing,
+    {
+        name: {c.name: track(make_tracker("siamfc", **settings), c) for c in growing}
+        for name, settings in variants.items()
     },
-}
-print(f"{len(growing)} clips with scale variation\n{'':12}{'AUC':>8}{'frames/s':>10}")
-for name, settings in variants.items():
-    runs = [track(make_tracker("siamfc", **settings), c) for c in growing]
-    value = np.mean(
-        [
-            auc(score_sequence(r.boxes, c.boxes).success)
-            for r, c in zip(runs, growing, strict=True)
-        ]
-    )
-    speed = sum(len(r) for r in runs) / sum(r.seconds.sum() for r in runs)
-    print(f"{name:12}{value:8.3f}{speed:10.0f}")
+).overall()
+caption = f"{len(growing)} clips with scale variation"
+show_table({name: rows[name] for name in variants}, caption, ("auc", "fps"), first="")
 
 # %% [markdown]
 # ## Failure gallery
@@ -500,23 +414,8 @@ for name, settings in variants.items():
 # The clips on which SiamFC is worst, at the moment it loses its target or, where it never does, overlaps it least:
 
 # %%
-worst = sorted(chosen, key=lambda c: auc(scores["siamfc"][c.name].success))[
-    : by_profile(smoke=2, laptop=3, gpu=3)
-]
-figure, axes = plots.new_figure(width=9, height=2.7, columns=len(worst))
-moments = []
-for ax, c in zip(axes[0], worst, strict=True):
-    boxes = results["siamfc"][c.name].boxes
-    overlap = iou(boxes, c.boxes)  # (T,)
-    lost = np.flatnonzero(overlap < 0.2)
-    t = int(lost[0]) if len(lost) else int(np.nanargmin(overlap))
-    moments.append(f"{c.name} frame {t}")
-    plots.show_frame(ax, c.frames[t], f"{c.name}, frame {t}")
-    plots.draw_box(ax, c.boxes[t])
-    plots.draw_box(ax, boxes[t], colour=plots.PREDICTION, style="--")
 plots.show(
-    figure,
-    alt=f"The frames in which SiamFC loses its target or overlaps it least, with true and predicted box: {', '.join(moments)}.",
+    *figures.failure_gallery(chosen, results["siamfc"], by_profile(smoke=2, laptop=3, gpu=3))
 )
 
 # %% [markdown]
@@ -527,82 +426,34 @@ plots.show(
 # Measured once on the 22 real targets of OTB and VOT-2014 that the network never saw, in one run. The figures of lessons 02 and 03 stand beside them.
 
 # %%
-from course_lib.evaluation.tables import read_measured
-from course_lib.places import RESULTS
-
 deep = read_measured(RESULTS / "siamfc_real_clips.json")
-before = read_measured(RESULTS / "real_clips.json")
+before = Report.from_dict(read_measured(RESULTS / "real_clips.json"))
 paper = read_measured(RESULTS / "siamfc_published.json")
-rows = {
-    **deep["overall"],
-    **{
-        n: r
-        for n, r in before["overall"].items()
-        if n in ("mosse", "kcf", "ncc", "opencv-csrt", "opencv-kcf")
-    },
-}
-print(f"{'':16}{'AUC':>7}{'precision @20 px':>19}{'frames/s':>12}")
-for name, row in sorted(rows.items(), key=lambda item: -item[1]["auc"]):
-    print(f"{name:16}{row['auc']:7.3f}{row['precision20']:19.3f}{row['fps']:12,.0f}")
-about = deep["measured"]
-print(
-    f"\nSiamFC: {about['date']}, commit {about['commit']}, {about['hardware']}; weights: {deep['weights']}"
-)
+siamfc = Report.from_dict(deep)
+both = siamfc | before.only(("mosse", "kcf", "ncc", "opencv-csrt", "opencv-kcf"))
+caption = f"22 real targets; SiamFC: {measured_words(deep)}, weights {deep['weights']}"
+show_table(both.overall(), caption, ("auc", "precision20", "fps"))
 
 figure, axes = plots.new_figure(width=9, height=3.3, columns=2)
-for k, name in enumerate(deep["overall"]):
-    axes[0, 0].plot(
-        np.linspace(0, 1, 21),
-        deep["curves"][name]["success"],
-        color=plots.CYCLE[k],
-        linestyle=plots.LINES[k],
-        label=f"{name} {deep['overall'][name]['auc']:.3f}",
-    )
-for k, name in enumerate(("opencv-csrt", "kcf", "mosse"), start=len(deep["overall"])):
-    axes[0, 0].plot(
-        np.linspace(0, 1, 21),
-        before["curves"][name]["success"],
-        color=plots.CYCLE[k],
-        linestyle=plots.LINES[k],
-        label=f"{name} {before['overall'][name]['auc']:.3f}",
-    )
-axes[0, 0].set(
-    xlabel="IoU threshold", ylabel="share of frames above", title="22 real targets", ylim=(0, 1)
-)
-axes[0, 0].legend(fontsize=8)
-axes[0, 0].grid(alpha=0.3)
+left, right = axes[0]
+drawn = figures.draw_curves(left, siamfc | before.only(("opencv-csrt", "kcf", "mosse")))
 for row in paper["vot2015"]:
-    ours = row["tracker"].startswith("SiamFC")
-    axes[0, 1].plot(
-        row["failures"], row["accuracy"], "o", color=plots.PREDICTION if ours else plots.NEUTRAL
-    )
+    ours, spot = row["tracker"].startswith("SiamFC"), (row["failures"], row["accuracy"])
+    right.plot(*spot, "o", color=plots.PREDICTION if ours else plots.NEUTRAL)
     if ours or row["tracker"] in ("MDNet", "DeepSRDCF", "SRDCF"):
-        axes[0, 1].annotate(
-            row["tracker"],
-            (row["failures"], row["accuracy"]),
-            fontsize=8,
-            xytext=(4, 4),
-            textcoords="offset points",
-        )
-axes[0, 1].set(
-    xlabel="failures (fewer is better)",
-    ylabel="accuracy",
-    title="VOT-15, published",
-    ylim=(0.435, 0.58),
-)
-axes[0, 1].grid(alpha=0.3)
-listing = ", ".join(f"{name} {row['auc']:.3f}" for name, row in deep["overall"].items())
+        right.annotate(row["tracker"], spot, (4, 4), textcoords="offset points", fontsize=8)
+right.set(xlabel="failures (fewer is better)", ylabel="accuracy", ylim=(0.435, 0.58))
+right.set_title("VOT-15, published", fontsize=10)
+right.grid(alpha=0.3)
 plots.show(
     figure,
-    alt=f"Left: success curves on 22 real targets, SiamFC of the course: {listing}. Right: accuracy against failures of published trackers on VOT-15; SiamFC-3s has accuracy 0.534 and 84 failures.",
+    alt=f"Left: success curves on 22 real targets, AUC: {drawn}. Right: accuracy against failures of published trackers on VOT-15; SiamFC-3s has accuracy 0.534 and 84 failures.",
 )
 
 # %%
-print(f"{'VOT-15, published':18}{'accuracy':>10}{'failures':>10}{'EAO':>8}{'frames/s':>10}")
-for row in paper["vot2015"]:
-    print(
-        f"{row['tracker']:18}{row['accuracy']:10.3f}{row['failures']:10}{row['expected_overlap']:8.3f}{row['fps'] or '–':>10}"
-    )
+columns = {"tracker": "tracker", "accuracy": "accuracy", "failures": "failures"}
+columns |= {"expected_overlap": "EAO", "fps": "fps"}
+show_table(paper["vot2015"], "VOT-15, published", columns)
 print(paper["source"])
 
 # %% [markdown]

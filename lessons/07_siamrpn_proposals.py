@@ -25,7 +25,7 @@ from course_lib.data.benchmarks import load_benchmark
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.anchors import overlaps, place_anchors, siamrpn_anchor_sizes
 from course_lib.geometry.boxes import iou
-from course_lib.geometry.windows import CropWindow, exemplar_side, search_side
+from course_lib.geometry.windows import CropWindow, search_side
 from course_lib.profile import by_profile
 from course_lib.widgets import AnchorExplorer
 
@@ -544,11 +544,8 @@ settings = load_settings(
         gpu={"steps": 3000, "batch": 64, "workers": 8},
     ),
 )
-rows = []
 with tempfile.TemporaryDirectory() as folder:
-    train(
-        settings, Path(folder), watchers=[lambda p: rows.__setitem__(slice(None), p.validation)]
-    )
+    rows = train(settings, Path(folder)).progress.validation
 chance_level = {
     "iou": np.mean(
         [

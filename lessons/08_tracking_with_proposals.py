@@ -29,10 +29,11 @@ from course_lib.evaluation.otb import pool, score_sequence, track
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.boxes import iou
-from course_lib.geometry.windows import CropWindow, exemplar_side
+from course_lib.geometry.windows import CropWindow, context_side
+from course_lib.models.runtime import load_proposer
 from course_lib.profile import by_profile
 from course_lib.trackers import make_tracker
-from course_lib.trackers.siamrpn import anchor_window, load_proposer
+from course_lib.trackers.siamrpn import anchor_window
 from course_lib.widgets import ProposalTheatre
 
 clips = load_benchmark("generated-v1")
@@ -266,7 +267,7 @@ hann = anchor_window(anchors)  # (A,)
 #
 # <details><summary>Hint 1</summary>
 #
-# `init` keeps: centre, size, the frame's mean colour, and what `proposer.keep` gives for the crop of side `exemplar_side(box)` at 127 pixels. In each frame the search window's side is `exemplar_side([0, 0, w, h]) * 255 / 127` for the present size.
+# `init` keeps: centre, size, the frame's mean colour, and what `proposer.keep` gives for the crop of side `context_side(self.size)` at 127 pixels. In each frame the search window's side is `context_side((w, h)) * 255 / 127` for the present size.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -287,14 +288,16 @@ class MySiamRPN:
         box = np.asarray(box, dtype=float)
         self.centre, self.size = box[:2] + box[2:] / 2, box[2:].copy()
         self.colour = cv2.mean(frame)[:3]
-        crop = CropWindow(*self.centre, float(exemplar_side(box)), 127).cut(frame, self.colour)
+        crop = CropWindow(*self.centre, float(context_side(self.size)), 127).cut(
+            frame, self.colour
+        )
         self.kept = proposer.keep(crop, 255)
         ### END SOLUTION
 
     def update(self, frame):
         """Box (4,) in the next `frame` (H, W, 3)."""
         ### BEGIN SOLUTION
-        side = float(exemplar_side([0, 0, *self.size])) * 255 / 127
+        side = float(context_side(self.size)) * 255 / 127
         window = CropWindow(*self.centre, side, 255)
         answer = proposer.respond(self.kept, window.cut(frame, self.colour)[None])[0]  # (A, 5)
         boxes = decode(answer[:, 1:], anchors)  # (A, 4) search pixels

@@ -27,10 +27,9 @@ from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.frames import ArrayFrames
 from course_lib.evaluation.tables import read_measured
 from course_lib.exercises import award, exercise, progress
+from course_lib.models.runtime import load_embedding, load_proposer
 from course_lib.places import RECIPES, RESULTS
 from course_lib.profile import by_profile
-from course_lib.trackers.siamfc import load_embedding
-from course_lib.trackers.siamrpn import load_proposer
 from course_lib.widgets import MatchSwitchboard
 
 clips = load_benchmark("generated-v1")
@@ -193,7 +192,7 @@ def box_masks(boxes, size):
 # %%
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.boxes import iou
-from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side, search_side
+from course_lib.geometry.windows import EXEMPLAR, CropWindow, context_side, search_side
 from course_lib.trackers.siamrpn import with_mask
 
 
@@ -201,7 +200,9 @@ def best_box(network, clip, t, mask_shift=0, source=None):
     """The most probable box (4,) in frame t of a clip, with the mask `mask_shift` pixels beside the target, and the target (4,)."""
     source = source or clip
     first, box = source.boxes[0], clip.boxes[t]
-    z_window = CropWindow(*(first[:2] + first[2:] / 2), float(exemplar_side(first)), EXEMPLAR)
+    z_window = CropWindow(
+        *(first[:2] + first[2:] / 2), float(context_side(first[2:])), EXEMPLAR
+    )
     window = CropWindow(*(box[:2] + box[2:] / 2), float(search_side(box)), 255)
     z, x, truth = (
         z_window.cut(source.frames[0]),
@@ -506,13 +507,7 @@ for head in by_profile(
         TrainSettings, RECIPES / "train_siamrpn_lesson.yaml", {**small, **kind}
     )
     with tempfile.TemporaryDirectory() as folder:
-        rows = []
-        train(
-            settings,
-            Path(folder),
-            watchers=[lambda p, rows=rows: rows.__setitem__(slice(None), p.validation)],
-        )
-    curves[head] = rows
+        curves[head] = train(settings, Path(folder)).progress.validation
 figure, axes = plots.new_figure(width=6, height=2.8)
 for k, (head, rows) in enumerate(curves.items()):
     axes[0, 0].plot(

@@ -31,14 +31,14 @@ from course_lib.evaluation.tables import read_measured
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.receptive import Layer, Reception, output_size
 from course_lib.geometry.traced import live_reception
-from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side
+from course_lib.geometry.windows import EXEMPLAR, CropWindow, context_side
 from course_lib.places import RECIPES, RESULTS
 from course_lib.profile import by_profile
 from course_lib.widgets import FieldExplorer
 
 clip = load_benchmark("generated-v1")["gen-18-distractors"]
 box = clip.boxes[0]
-exemplar = CropWindow(*(box[:2] + box[2:] / 2), float(exemplar_side(box)), EXEMPLAR).cut(
+exemplar = CropWindow(*(box[:2] + box[2:] / 2), float(context_side(box[2:])), EXEMPLAR).cut(
     clip.frames[0]
 )
 paper = read_measured(RESULTS / "siamdw_published.json")
@@ -262,7 +262,7 @@ subjects = list(load_benchmark("generated-v1"))[:: by_profile(smoke=8, laptop=2,
 pictures = []
 for subject in subjects:
     b = subject.boxes[0]
-    window = CropWindow(*(b[:2] + b[2:] / 2), float(exemplar_side(b)), EXEMPLAR)
+    window = CropWindow(*(b[:2] + b[2:] / 2), float(context_side(b[2:])), EXEMPLAR)
     pictures.append(torch.from_numpy(window.cut(subject.frames[0])).permute(2, 0, 1).float())
 pictures = torch.stack(pictures)  # (N, 3, 127, 127)
 torch.manual_seed(0)
@@ -818,13 +818,7 @@ for column, name in ((1, "field 127"), (5, "field 87"), (6, "field 87, padded"))
         },
     )
     with tempfile.TemporaryDirectory() as folder:
-        rows = []
-        train(
-            settings,
-            Path(folder),
-            watchers=[lambda p, rows=rows: rows.__setitem__(slice(None), p.validation)],
-        )
-    curves[name] = rows
+        curves[name] = train(settings, Path(folder)).progress.validation
 figure, axes = plots.new_figure(width=6, height=2.8)
 for k, (name, rows) in enumerate(curves.items()):
     axes[0, 0].plot(

@@ -470,7 +470,7 @@ for name, loss, margin in (
         },
     )
     with tempfile.TemporaryDirectory() as folder:
-        trained[name] = train(settings, Path(folder)).cpu().eval()
+        trained[name] = train(settings, Path(folder)).network.cpu().eval()
 
 # %%
 held = moments_of(

@@ -1,5 +1,9 @@
 """How well targets are found at every place of the search image: what a network does near the
-border."""
+border.
+
+The positional bias that padding teaches: Zhang and Peng, 2019 (SiamDW); Li et al., 2019
+(SiamRPN++), where targets in training are shifted against it.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +20,14 @@ from course_lib.models.siamfc import SiamFC
 
 
 def wide_pairs(source: PairSource, count: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Exemplars (B, 3, 127, 127) and wide views (B, 3, W, W), values 0…255, of `count` pairs with
-    the target in the middle.
+    """Exemplars (B, 3, 127, 127) and wide crops (B, 3, W, W), values 0…255, with the target in the
+    centre.
 
-    W is what the source makes search images of; a source whose changes shift the target is not fit
-    for it.
+    Args:
+        source: of the pairs; W is what it makes search images of. One whose augmentation shifts the
+            target is not fit for it.
+        count: B.
+        seed: of the pairs.
     """
     batch = collate([pair_at(source, seed, k) for k in range(count)])
     return batch.exemplar.float(), batch.search.float()
@@ -35,10 +42,13 @@ def errors_by_place(
     middle.
 
     Args:
-        exemplars: (B, 3, 127, 127); wide: (B, 3, W, W) with the target in the middle. Search images
-            are cut out of them.
+        network: a SiamFC.
+        exemplars: (B, 3, 127, 127).
+        wide: (B, 3, W, W) with the target in the centre; search images are cut out of them.
+        places: (n,) pixels.
 
-    Raises DataError if the wide views do not reach far enough.
+    Raises:
+        DataError: if the wide crops do not reach far enough.
     """
     spare = (wide.shape[-1] - SEARCH) // 2
     if np.abs(places).max() > spare:

@@ -1,5 +1,5 @@
-"""Perceptual inconsistency: does a network see the same content in the same way in the exemplar and
-in the search image?
+"""Perceptual inconsistency (Zhang and Peng, 2019, SiamDW): does a network see the same content in
+the same way in the exemplar and in the search image?
 
 Without padding φ of a piece of a picture is a piece of φ of the picture. With padding, cells near
 the border have mixed in zeros, in the exemplar all around the target, in the search image only
@@ -37,11 +37,19 @@ class Agreement:
 
 @torch.no_grad()
 def agreement(network: nn.Module, picture: Tensor, offset: int) -> Agreement:
-    """Compare φ of the 127 pixels of `picture` (1, 3, S, S) that begin at row and column `offset`
-    with φ of the picture.
+    """Compare φ of the 127 pixels of an image that begin at row and column `offset` with φ of the
+    image.
 
     An offset that is not a multiple of the network's stride gives a distance above 0 for any
-    network. Raises DataError if the exemplar does not lie inside the picture.
+    network.
+
+    Args:
+        network: φ, images (B, 3, S, S) to features (B, C, s, s).
+        picture: (1, 3, S, S).
+        offset: of the exemplar, pixels.
+
+    Raises:
+        DataError: if the exemplar does not lie inside the image.
     """
     if not 0 <= offset <= picture.shape[-1] - EXEMPLAR:
         raise DataError(
@@ -71,10 +79,14 @@ def best_window(z: Tensor, x: Tensor) -> tuple[float, tuple[int, int]]:
 
 
 def smooth_noise(size: int, seed: int, sigma: float = 2.0) -> Tensor:
-    """A picture (1, 3, size, size) of Gaussian noise blurred over `sigma` pixels, with mean 0 and
-    standard deviation 1.
+    """An image (1, 3, size, size) of blurred Gaussian noise, with mean 0 and standard deviation 1.
 
     Mean 0 makes zero padding as inconspicuous as padding can be: a grey border beside grey content.
+
+    Args:
+        size: pixels a side.
+        seed: of the noise.
+        sigma: standard deviation of the blur, pixels.
     """
     noise = np.random.default_rng(seed).normal(size=(size, size, 3)).astype(np.float32)
     noise = cv2.GaussianBlur(noise, (0, 0), sigma)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
-from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, exemplar_side
+from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side
 from course_lib.models.siamfc import SiamFC
 
 KINDS = ("target", "look-alike", "background")
@@ -81,19 +81,28 @@ class Moments:
 def moments_of(
     clips: list[Sequence], every: int = 8, shift: float = 24.0, seed: int = 0
 ) -> Moments:
-    """Every `every`-th frame of the clips in which the target is there, each search image moved by
-    up to `shift` pixels."""
+    """Pairs from every `every`-th frame in which the target is there.
+
+    Args:
+        clips: sequences; "alike" in their tags are boxes of look-alikes.
+        every: frames from one pair to the next.
+        shift: by how many search pixels a search image is moved at most, each way.
+        seed: of the shifts.
+
+    Raises:
+        DataError: if no frame can be used.
+    """
     rng = np.random.default_rng(seed)
     exemplars, searches, targets, alike = [], [], [], []
     for clip in clips:
         first = clip.boxes[0]
-        window = CropWindow(*(first[:2] + first[2:] / 2), float(exemplar_side(first)), EXEMPLAR)
+        window = CropWindow(*(first[:2] + first[2:] / 2), float(context_side(first[2:])), EXEMPLAR)
         exemplar = window.cut(clip.frames[0])  # (127, 127, 3)
         for t in range(every, len(clip), every):
             box = clip.boxes[t]
             if not np.isfinite(box).all() or box[2:].min() < 1:
                 continue
-            side = float(exemplar_side(box)) * SEARCH / EXEMPLAR
+            side = float(context_side(box[2:])) * SEARCH / EXEMPLAR
             centre = box[:2] + box[2:] / 2  # (2,)
             window = CropWindow(
                 *(centre + rng.uniform(-shift, shift, 2) * side / SEARCH), side, SEARCH
@@ -116,7 +125,13 @@ def moments_of(
 
 @torch.inference_mode()
 def responses_of(maps: Maps, moments: Moments, batch: int = 16) -> np.ndarray:
-    """The map (N, n, n) of every moment."""
+    """The map (N, n, n) of every moment.
+
+    Args:
+        maps: see `maps_of`.
+        moments: N of them.
+        batch: how many at a time.
+    """
     pairs = zip(moments.exemplars.split(batch), moments.searches.split(batch), strict=True)
     return np.concatenate([maps(z, x).float().cpu().numpy() for z, x in pairs])
 
@@ -124,8 +139,15 @@ def responses_of(maps: Maps, moments: Moments, batch: int = 16) -> np.ndarray:
 def study(
     responses: np.ndarray, stride: float, moments: Moments, radius: float = 16.0, ring: float = 32.0
 ) -> MapStudy:
-    """What the maps (N, n, n) of N moments show. `stride`: search pixels from cell to cell;
-    `radius`, `ring`: search pixels."""
+    """What the maps of N moments show.
+
+    Args:
+        responses: (N, n, n).
+        stride: search pixels from one cell to the next.
+        moments: what they were computed from.
+        radius: within which of the target a cell lies on it, search pixels.
+        ring: beyond which of the target a cell is background, search pixels.
+    """
     n = responses.shape[-1]
     at = SEARCH / 2 + (np.arange(n) - (n - 1) / 2) * stride  # (n,) pixels of the cells
     places = np.stack(np.meshgrid(at, at), -1)  # (n, n, 2) x and y
@@ -157,9 +179,9 @@ def maps_of(network: nn.Module, scores: bool = False) -> Maps:
         return lambda z, x: network.response(network.features(z), network.features(x))
 
     def read(z: Tensor, x: Tensor) -> Tensor:
-        proposals = network.propose(network.keep(z), x, with_map=not scores)
+        proposals = network.propose(network.keep(z), x)
         if not scores:
-            return proposals.similarity  # (B, n, n)
+            return proposals.correlation_map()  # (B, n, n)
         n = network.cells(x.shape[-1])
         return proposals.scores.reshape(len(x), -1, n, n).amax(1)  # (B, n, n)
 

@@ -12,11 +12,15 @@ from torch import Tensor, nn
 
 
 def touched(network: nn.Module, size: int, row: int, column: int) -> tuple[slice, slice]:
-    """The rows and columns of a picture (1, 3, size, size) that can change a cell of the network's
-    output at all.
+    """The rows and columns of an image that can change a cell of the network's output at all.
 
     The extent of the gradient, in a copy whose weights are positive and whose maxima are means:
     there no two paths cancel and no path is switched off.
+
+    Args:
+        network: images (B, 3, S, S) to maps (B, C, s, s).
+        size: S, pixels a side.
+        row, column: of the cell.
     """
     bare = copy.deepcopy(network).eval()
     _open(bare)

@@ -5,19 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from course_lib.cli.evaluate import (
-    add_benchmark_arguments,
-    benchmark_name,
-    tables,
-)
+from course_lib.cli.evaluate import add_benchmark_arguments, benchmark_name, tables
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.sequence import Benchmark
 from course_lib.errors import MissingDataError, SettingsError
-from course_lib.evaluation import published
+from course_lib.evaluation import otb_published as published
+from course_lib.evaluation.export import export_results
 from course_lib.evaluation.kept import check_kept
-from course_lib.evaluation.layouts import LAYOUTS, export_results
+from course_lib.evaluation.layouts import LAYOUTS
+from course_lib.evaluation.protocols import PROTOCOLS
 from course_lib.evaluation.report import make_report
-from course_lib.evaluation.results import SUPERVISED
 from course_lib.evaluation.scores import Report
 from course_lib.evaluation.tables import to_markdown, write_markdown, write_report
 from course_lib.files import plain_name
@@ -39,7 +36,8 @@ EXPORT_HELP = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument(
+    option = parser.add_argument
+    option(
         "--tracker",
         nargs="+",
         default=[],
@@ -49,12 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "on OTB, shown beside them",
     )
     add_benchmark_arguments(
-        parser,
-        '; "otb100_published" takes the boxes that authors published, below the data root',
+        parser, '; "otb100_published" takes the boxes that authors published, below the data root'
     )
-    parser.add_argument("--layout", choices=list(LAYOUTS), default="course", help=LAYOUT_HELP)
-    parser.add_argument("--export", nargs=2, metavar=("LAYOUT", "FOLDER"), help=EXPORT_HELP)
-    parser.add_argument("--out", type=Path, help="folder for report.md, .csv, .json and the plots")
+    option("--layout", choices=list(LAYOUTS), default="course", help=LAYOUT_HELP)
+    option("--export", nargs=2, metavar=("LAYOUT", "FOLDER"), help=EXPORT_HELP)
+    option("--out", type=Path, help="folder for report.md, .csv, .json and the plots")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -71,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     text = tables(*chosen, arguments.per_sequence)
     print(text)
     out = _out(arguments, benchmark.name)
-    if arguments.protocol in SUPERVISED:  # no curves to draw: its scores are the table
+    if not PROTOCOLS[arguments.protocol].by_curves:  # no curves to draw: its scores are the table
         print(f"wrote {write_markdown(text, out)}")
         return 0
     return _write(make_report(*chosen), out)

@@ -22,10 +22,10 @@ import numpy as np
 from course_lib.data.faults import REMEDY, TRIES, Faults, Unreadable
 from course_lib.errors import DataError, SettingsError
 from course_lib.files import digest
-from course_lib.geometry.windows import EXEMPLAR, exemplar_side
+from course_lib.geometry.windows import EXEMPLAR, SEARCH, context_side
 from course_lib.recipe import Range, Settings, Share
 
-SEARCH = 239  # pixels a side of the search image x in SiamFC's training: 255 less two strides
+TRAINING_SEARCH = SEARCH - 16  # pixels a side of x in SiamFC's training: two strides less
 LIGHT = 8  # numbers that say how a crop is lit and blurred, see `augment.py`
 
 
@@ -233,4 +233,4 @@ def check_inside(box: np.ndarray, frame: np.ndarray, what: str) -> None:
 def side_of(box: np.ndarray, size: int) -> float:
     """Side in frame pixels of the square around a box that is shown at `size` pixels, at the
     exemplar's scale."""
-    return float(exemplar_side(box)) * size / EXEMPLAR
+    return float(context_side(box[2:])) * size / EXEMPLAR

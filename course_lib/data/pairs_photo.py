@@ -19,7 +19,7 @@ from course_lib.data.objects import OutlinedObject, Picture
 from course_lib.data.outline import soft_mask
 from course_lib.data.pairs import (
     EXEMPLAR,
-    SEARCH,
+    TRAINING_SEARCH,
     Changes,
     FrameCache,
     Pair,
@@ -64,7 +64,7 @@ class PhotoPairs(PairSource):
         distractors: float = 0.0,
         negatives: float = 0.0,
         cache: FrameCache | None = None,
-        search: int = SEARCH,
+        search: int = TRAINING_SEARCH,
         made_of: str | None = None,
     ) -> None:
         if not objects or not backgrounds:

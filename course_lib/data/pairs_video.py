@@ -12,7 +12,7 @@ import numpy as np
 from course_lib.data.identity import sequences_identity
 from course_lib.data.pairs import (
     EXEMPLAR,
-    SEARCH,
+    TRAINING_SEARCH,
     Changes,
     FrameCache,
     Pair,
@@ -74,7 +74,7 @@ class VideoPairs(PairSource):
         gap: int = 100,
         negatives: float = 0.0,
         cache: FrameCache | None = None,
-        search: int = SEARCH,
+        search: int = TRAINING_SEARCH,
     ) -> None:
         usable = [(s, usable_frames(s)) for s in sequences]
         self.videos = [(s, valid) for s, valid in usable if len(valid) >= 2]

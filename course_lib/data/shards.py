@@ -21,7 +21,7 @@ import numpy as np
 
 from course_lib.data.faults import Unreadable
 from course_lib.data.frames import Frames
-from course_lib.data.pairs import SEARCH, Changes, Pair, PairSource
+from course_lib.data.pairs import TRAINING_SEARCH, Changes, Pair, PairSource
 from course_lib.data.pairs_video import VideoPairs
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError, MissingDataError
@@ -148,7 +148,7 @@ class ShardPairs(PairSource):
         changes: Changes,
         gap: int = 100,
         shards: Items[int] | None = None,
-        search: int = SEARCH,
+        search: int = TRAINING_SEARCH,
     ) -> None:
         index = read_index(folder)
         self.folder, self.changes, self.gap, self.search = folder, changes, gap, search

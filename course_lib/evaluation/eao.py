@@ -1,4 +1,5 @@
-"""VOT's expected average overlap (EAO): how well a tracker is expected to do on a short sequence.
+"""VOT's scores, above all the expected average overlap (EAO): how well a tracker is expected to do
+on a short sequence.
 
 Kristan et al.: The Visual Object Tracking VOT2015 challenge results. A run is cut into segments at
 its starts. A segment that ends in a failure counts as zero for ever after; one that ends with its
@@ -12,7 +13,14 @@ from __future__ import annotations
 import numpy as np
 
 from course_lib.data.benchmarks import BOUNDING
-from course_lib.evaluation.vot import FAILURE, INIT, SupervisedRun
+from course_lib.evaluation.vot import (
+    FAILURE,
+    INIT,
+    SupervisedRun,
+    accuracy,
+    averages_by_length,
+    robustness,
+)
 
 # Lengths of typical short sequences, as the challenges published them.
 INTERVALS = {
@@ -73,7 +81,40 @@ def interval(benchmark: str, lengths: list[int]) -> tuple[int, int]:
 
 
 def eao(runs: list[SupervisedRun], low: int, high: int) -> float:
-    """Expected average overlap over lengths low … high; lengths that no segment reaches are left
-    out."""
+    """Expected average overlap over a range of lengths; those that no segment reaches are left out.
+
+    Args:
+        runs: one of each sequence, or several.
+        low: the shortest length, in frames after the start.
+        high: the longest; both count.
+    """
     curve = expected_overlap_curve(runs, longest=high)[low - 1 : high]  # (high - low + 1,)
     return float(np.nanmean(curve)) if np.isfinite(curve).any() else float("nan")
+
+
+def supervised_scores(
+    sequences: list[list[SupervisedRun]], benchmark: str, lengths: list[int]
+) -> dict[str, float]:
+    """All of VOT's scores of one tracker; repetitions are averaged.
+
+    Args:
+        sequences: its runs on each sequence, one or several.
+        benchmark: the name of the benchmark.
+        lengths: frames of each of the benchmark's sequences, see `interval`.
+
+    Returns:
+        Accuracy, failures and reliability pooled over frames (`robustness`) and weighted by length
+        (`averages_by_length`), EAO and its interval of lengths.
+    """
+    runs = [run for repeated in sequences for run in repeated]
+    low, high = interval(benchmark, lengths)
+    pooled = robustness(runs)
+    pooled["failures"] *= len(sequences) / len(runs)  # of one run on each sequence
+    return {
+        "accuracy": accuracy(runs),
+        **pooled,
+        **averages_by_length(sequences),
+        "eao": eao(runs, low, high),
+        "low": low,
+        "high": high,
+    }

@@ -24,7 +24,6 @@ from course_lib.evaluation.scores import Report
 from course_lib.geometry.boxes import iou
 
 Shown = tuple[Figure, str]
-MARKERS = "osD^vPX*"
 BESIDE = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "fontsize": 9, "frameon": False}
 
 KINDS = {
@@ -115,7 +114,7 @@ def attribute_plot(report: Report) -> Shown:
         offset = (k - (len(trackers) - 1) / 2) * 0.55 / max(len(trackers) - 1, 1)
         values = [row[tracker] for row in table.values()]
         look = {"color": plots.CYCLE[k % 8], "label": tracker, "markersize": 6}
-        ax.plot(values, np.arange(len(table)) + offset, MARKERS[k % 8], **look)
+        ax.plot(values, np.arange(len(table)) + offset, plots.MARKERS[k % 8], **look)
     labels = [f"{OTB_ATTRIBUTES[tag]} ({counts[tag]})" for tag in table]
     ax.set(yticks=range(len(table)), yticklabels=labels, xlabel="success AUC", xlim=(0, 1))
     ax.invert_yaxis()
@@ -150,10 +149,10 @@ def failure_gallery(
         overlap = iou(results[sequence.name].boxes, sequence.boxes)  # (T,)
         lost = np.flatnonzero(overlap < 0.2)
         t = int(lost[0]) if len(lost) else int(np.nanargmin(overlap))
-        moments.append(f"{sequence.name}, frame {t}")
-        plots.show_frame(ax, sequence.frames[t], moments[-1])
-        plots.draw_box(ax, sequence.boxes[t])
-        plots.draw_box(ax, results[sequence.name].boxes[t], colour=plots.PREDICTION, style="--")
+        moment = f"AUC {auc(scores[sequence].success):.2f}, frame {t}"
+        moments.append(f"{sequence.name}, {moment}")
+        found, title = results[sequence.name].boxes[t], f"{sequence.name}\n{moment}"
+        plots.show_frame(ax, sequence.frames[t], title, sequence.boxes[t], found)
     return figure, (
         "Frames in which the tracker has just lost its target, or overlaps it least, with the true "
         f"and the tracker's box: {'; '.join(moments)}."
@@ -167,7 +166,7 @@ def speed_plot(report: Report) -> Shown:
     ax = axes[0, 0]
     for k, (tracker, values) in enumerate(rows.items()):
         place = values["fps"], values["auc"]
-        ax.plot(*place, MARKERS[k % 8], color=plots.CYCLE[k % 8], markersize=9)
+        ax.plot(*place, plots.MARKERS[k % 8], color=plots.CYCLE[k % 8], markersize=9)
         ax.annotate(tracker, place, xytext=(8, 4), textcoords="offset points", fontsize=9)
     ax.set(xscale="log", xlabel="frames per second (tracker's own calls)", ylabel="success AUC")
     ax.set_ylim(0, None)

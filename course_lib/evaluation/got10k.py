@@ -53,18 +53,3 @@ def ao_sr(predicted: list[np.ndarray], sequences: list[Sequence]) -> dict[str, f
         "sr75": float(np.mean(ious > 0.75)),
         "curve": success_curve(ious, THRESHOLDS),
     }
-
-
-def speeds(seconds: np.ndarray) -> dict[str, float]:
-    """Two numbers that both go by the name of fps, from seconds per frame (T,).
-
-    "mean_of_rates" is GOT-10k's mean of 1/t; "frames_per_second" is frames over total seconds,
-    which is never larger.
-    """
-    used = seconds[np.isfinite(seconds) & (seconds > 0)]
-    if not len(used):
-        return {"mean_of_rates": float("nan"), "frames_per_second": float("nan")}
-    return {
-        "mean_of_rates": float(np.mean(1 / used)),
-        "frames_per_second": float(len(used) / used.sum()),
-    }

@@ -13,13 +13,11 @@ from typing import Any
 from course_lib.data.sequence import Benchmark
 from course_lib.errors import CourseError, DataError, SettingsError
 from course_lib.evaluation.identity import differences, join_words
+from course_lib.evaluation.protocols import PROTOCOLS
 from course_lib.evaluation.records import Run, State, changed_files, judge, read_record, remove
-from course_lib.evaluation.results import SUPERVISED
 from course_lib.files import plain_name
 
-# of a tracker's folder; no sequence is called so
-FOLDERS = ("records", "times", *SUPERVISED.values())
-PASSES = (".tre-", ".sre-", ".realtime-")  # parts of file names that no sequence's name may have
+FOLDERS = ("records", "times")  # of a tracker's folder; no sequence is called so
 
 
 def check_names(benchmark: Benchmark, trackers: list[str]) -> None:
@@ -32,7 +30,7 @@ def check_names(benchmark: Benchmark, trackers: list[str]) -> None:
         plain_name(tracker, "the name of the folder of results (the label)")
     for name in benchmark.names:
         first, *_ = [plain_name(part, f"sequence {name!r}") for part in name.split("/")]
-        if first in FOLDERS or any(mark in name for mark in PASSES):
+        if first in FOLDERS or any(row.reserves(name) for row in PROTOCOLS.values()):
             raise SettingsError(
                 f"a sequence of {benchmark.name} is called {name!r}, which is the name of files "
                 "that results consist of; give its folder another name"
@@ -51,7 +49,13 @@ def check_root(root: Path) -> None:
 def open_runs(runs: list[Run], made_by: dict[str, dict], fresh: bool) -> set[Run]:
     """The runs to do; with `fresh` all of them, their old results removed.
 
-    Raises CourseError, before anything is removed, for results that must not be used or replaced.
+    Args:
+        runs: what is asked for.
+        made_by: by name of the folder of results, the identity of the tracker that will run.
+        fresh: whether results that are there already are made anew.
+
+    Raises:
+        CourseError: before anything is removed, for results that must not be used or replaced.
     """
     found = [(run, *judge(run, made_by[run.tracker])) for run in runs]
     _refuse(

@@ -15,17 +15,17 @@ from pathlib import Path
 
 import numpy as np
 
-from course_lib.data.sequence import Benchmark, Sequence
+from course_lib.data.sequence import Benchmark
 from course_lib.errors import DataError, MissingDataError, SettingsError
+from course_lib.evaluation.protocols import PROTOCOLS
+from course_lib.evaluation.records import Run
 from course_lib.evaluation.region_files import place, read_regions, write_regions
 from course_lib.evaluation.results import (
-    SUPERVISED,
     Result,
     check_length,
     read_rows,
     read_seconds,
     time_path,
-    write_columns,
     write_rows,
 )
 from course_lib.evaluation.vot import INIT, SKIPPED
@@ -33,7 +33,6 @@ from course_lib.files import plain_name
 from course_lib.geometry.boxes import bounding_box
 
 RUN = "{run:03d}"  # repetitions of a run count from 1
-EXPERIMENTS = {"ope": "unsupervised", **SUPERVISED}  # VOT's names by the course's protocols
 
 
 def read_pass(path: Path) -> np.ndarray:
@@ -74,26 +73,29 @@ class Layout:
     read: Callable[[Path], np.ndarray] = read_rows
     write: Callable[[Path, np.ndarray], None] = write_rows
 
-    def path(
-        self, root: Path, benchmark: str, tracker: str, sequence: str, protocol: str, run: int = 1
-    ) -> Path:
-        """The file of one run. Raises SettingsError if the layout has no place for it."""
-        return root / self.pattern(protocol).format(
-            benchmark=benchmark,
-            tracker=plain_name(tracker, "--tracker"),
-            sequence=sequence,
-            experiment=EXPERIMENTS[protocol],
-            run=run,
+    def path(self, run: Run, repetition: int = 1) -> Path:
+        """The file of a run and one of its repetitions, counted from 1.
+
+        Raises SettingsError if the layout has no place for it.
+        """
+        return Path(run.root) / self.pattern(run.protocol).format(
+            benchmark=run.benchmark.name,
+            tracker=plain_name(run.tracker, "--tracker"),
+            sequence=run.sequence.name,
+            experiment=PROTOCOLS[run.protocol].experiment,
+            run=repetition,
         )
 
     def pattern(self, protocol: str) -> str:
         """The path of a protocol's files, to be filled in; raises SettingsError as `path` does."""
-        pattern = {"ope": self.one_pass, **dict.fromkeys(SUPERVISED, self.supervised)}.get(protocol)
-        if pattern is None:
+        row = PROTOCOLS[protocol]
+        pattern = self.one_pass if row.by_curves else self.supervised
+        if row.experiment is None or pattern is None:
+            placed = [name for name, row in PROTOCOLS.items() if row.experiment is not None]
             raise SettingsError(
                 f"results of protocol {protocol!r} have no place in this layout: 'otb' and "
                 "'got10k' hold those of 'ope', "
-                f"'vot' and 'vot-text' those of {', '.join(map(repr, EXPERIMENTS))}"
+                f"'vot' and 'vot-text' those of {', '.join(map(repr, placed))}"
             )
         return pattern
 
@@ -121,23 +123,14 @@ LAYOUTS = {
 }
 
 
-def run_paths(
-    layout: str, root: Path, benchmark: str, tracker: str, sequence: str, protocol: str = "ope"
-) -> list[Path]:
-    """Files of the runs of a tracker on a sequence, every repetition in order.
+def run_paths(layout: str, run: Run) -> list[Path]:
+    """Files of a run in a layout of `LAYOUTS`, every repetition in order.
 
-    Args:
-        layout: a name in LAYOUTS.
-        root: the folder of results.
-        benchmark, tracker, sequence: names.
-        protocol: "ope" or one of SUPERVISED.
-
-    Raises:
-        MissingDataError: naming the file that was expected, if there is none.
+    Raises MissingDataError naming the file that was expected, if there is none.
     """
     kind = LAYOUTS[layout]
-    first = kind.path(root, benchmark, tracker, sequence, protocol)
-    repeated = RUN in kind.pattern(protocol)
+    first = kind.path(run)
+    repeated = RUN in kind.pattern(run.protocol)
     found = _repetitions(first) if repeated else [first] if first.is_file() else []
     if not found:
         raise MissingDataError(
@@ -155,21 +148,19 @@ def _repetitions(first: Path) -> list[Path]:
     return [found[stem] for stem in sorted(found)]
 
 
-def read_passes(
-    layout: str, root: Path, benchmark: Benchmark, tracker: str, sequence: Sequence
-) -> list[Result]:
-    """The one-pass results of a tracker on a sequence, 0-based, one for each repetition.
+def read_passes(layout: str, run: Run) -> list[Result]:
+    """The results of one pass over a sequence, 0-based, one for each repetition.
 
     Raises MissingDataError if there is none, DataError if a file is damaged or does not fit the
     sequence.
     """
-    kind, T = LAYOUTS[layout], len(sequence)
-    paths = run_paths(layout, root, benchmark.name, tracker, sequence.name)
+    kind, sequence, T = LAYOUTS[layout], run.sequence, len(run.sequence)
+    paths = run_paths(layout, run)
     files = [kind.times(path) for path in paths]
     columns = len(paths) if len(set(files)) == 1 else 1
     results = []
     for i, (path, times) in enumerate(zip(paths, files, strict=True)):
-        boxes = kind.read(path) - _shift(benchmark)
+        boxes = kind.read(path) - shift_of(run.benchmark)
         if len(boxes) != T:
             raise DataError(
                 f"{path} has {len(boxes)} boxes, sequence {sequence.name} {T} frames; run the "
@@ -184,78 +175,6 @@ def read_passes(
     return results
 
 
-def _shift(benchmark: Benchmark) -> np.ndarray:
+def shift_of(benchmark: Benchmark) -> np.ndarray:
+    """What is added to a 0-based box (4,) where the benchmark's files say it."""
     return np.array([benchmark.first_pixel, benchmark.first_pixel, 0, 0])
-
-
-def export_results(
-    source: tuple[str, Path],
-    benchmark: Benchmark,
-    tracker: str,
-    protocol: str,
-    target: tuple[str, Path],
-) -> list[Path]:
-    """Write a tracker's results in another layout; returns the files. Replaces nothing.
-
-    Args:
-        source: name of the layout they stand in, and their folder.
-        benchmark: what they are of; tracker: the name of their folder.
-        protocol: "ope" or one of SUPERVISED.
-        target: layout and folder to write.
-
-    Raises:
-        MissingDataError: if a run is missing; DataError if one does not fit its sequence.
-        SettingsError: if the layout has no place for them, or a file stands there already.
-    """
-    plan: list[tuple[Path, Callable[[Path], None]]] = []
-    for sequence in benchmark:
-        planned = _plan_pass if protocol == "ope" else _plan_supervised
-        plan += planned(source, benchmark, tracker, sequence, protocol, target)
-    taken = next((path for path, _ in plan if path.exists()), None)
-    if taken is not None:
-        raise SettingsError(f"{taken} stands there already; name a folder without such results")
-    for path, write in plan:
-        write(path)
-    return [path for path, _ in plan]
-
-
-def _plan_supervised(source, benchmark, tracker, sequence, protocol, target) -> list:
-    """What is to be written for the supervised runs on one sequence, and how."""
-    plan = []
-    paths = run_paths(*source, benchmark.name, tracker, sequence.name, protocol)
-    for run, path in enumerate(paths, start=1):
-        regions = read_regions(path)
-        if len(regions) != len(sequence):
-            raise DataError(
-                f"{path} has {len(regions)} lines; {sequence.name} has {len(sequence)} frames. Run "
-                "the tracker again."
-            )
-        to = _target(target, benchmark, tracker, sequence, protocol, run)
-        plan.append((to, lambda to, regions=regions: write_regions(to, regions)))
-    return plan
-
-
-def _plan_pass(source, benchmark, tracker, sequence, protocol, target) -> list:
-    """What is to be written for the one-pass results on one sequence, and how."""
-    results, kind = read_passes(*source, benchmark, tracker, sequence), LAYOUTS[target[0]]
-    if len(results) > 1 and RUN not in kind.one_pass:
-        raise SettingsError(
-            f"{tracker} has {len(results)} runs on {sequence.name}; layout {target[0]!r} has a "
-            "place for one"
-        )
-    plan, times = [], {}
-    for run, result in enumerate(results, start=1):
-        path = _target(target, benchmark, tracker, sequence, protocol, run)
-        boxes = result.boxes + _shift(benchmark)
-        plan.append((path, lambda path, boxes=boxes: kind.write(path, boxes)))
-        times.setdefault(kind.times(path), []).append(result.seconds)
-    for path, seconds in times.items():
-        columns = np.stack(seconds, axis=1)  # (T, runs)
-        if np.isfinite(columns).any():
-            plan.append((path, lambda path, columns=columns: write_columns(path, columns)))
-    return plan
-
-
-def _target(target, benchmark, tracker, sequence, protocol, run) -> Path:
-    kind, folder = LAYOUTS[target[0]], target[1]
-    return kind.path(folder, benchmark.name, tracker, sequence.name, protocol, run)

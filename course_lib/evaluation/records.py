@@ -11,7 +11,6 @@ replaced or removed.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -20,8 +19,8 @@ from typing import Any
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import CourseError, DataError, os_error_in_words
 from course_lib.evaluation.identity import differences
-from course_lib.evaluation.otb import sre_boxes, tre_starts
-from course_lib.evaluation.results import SUPERVISED, result_path, supervised_path, time_path
+from course_lib.evaluation.protocols import PROTOCOLS
+from course_lib.evaluation.results import result_path, time_path
 from course_lib.files import digest, read_json, write_whole
 
 FORMAT = 2  # of results and records; raised when what stands in them means something else
@@ -66,16 +65,8 @@ class Run:
     @property
     def files(self) -> list[Path]:
         """The files of boxes that the run writes; they follow from sequence and protocol alone."""
-        names = (self.root, self.benchmark.name, self.tracker, self.sequence.name)
-        if self.protocol in SUPERVISED:
-            return [supervised_path(*names, self.protocol)]
-        whole = result_path(*names)
-        if self.protocol == "ope":
-            return [whole]
-        return [
-            whole.with_name(f"{whole.stem}.{name}.txt")
-            for name in pass_names(self.sequence, self.protocol)
-        ]
+        whole = result_path(self.root, self.benchmark.name, self.tracker, self.sequence.name)
+        return PROTOCOLS[self.protocol].files(whole, self.sequence)
 
     @property
     def written(self) -> list[Path]:
@@ -84,19 +75,16 @@ class Run:
         return [path for pair in pairs for path in pair if path.is_file()]
 
 
-def pass_names(sequence: Sequence, protocol: str) -> list[str]:
-    """Names of the passes of TRE ("tre-00012" starts on frame 12), SRE or the real-time rule."""
-    if protocol == "realtime":
-        return ["realtime-0"]
-    if protocol == "sre":
-        return [f"sre-{name}" for name in sre_boxes([0, 0, 10, 10], 100, 100)]
-    return [f"tre-{start:05d}" for start in tre_starts(sequence.boxes, sequence.omitted)]
+def store(run: Run, made_by: dict[str, Any], outcomes: list[Any]) -> None:
+    """Write the results of a run, with its record before and after.
 
+    Args:
+        run: whose they are.
+        made_by: the tracker's identity, see `identity.tracker_identity`.
+        outcomes: what goes to each of the run's files.
 
-def store(run: Run, made_by: dict[str, Any], write: Callable[[], None]) -> None:
-    """Write the results of a run by calling `write`, with its record before and after.
-
-    Raises UnwritableError in one sentence if the disk does not take them.
+    Raises:
+        UnwritableError: in one sentence, if the disk does not take them.
     """
     record = {
         "format": FORMAT,
@@ -107,11 +95,16 @@ def store(run: Run, made_by: dict[str, Any], write: Callable[[], None]) -> None:
     }
     try:
         _write_record(run, record)
-        write()
-        sums = {path.relative_to(run.folder).as_posix(): digest(path) for path in run.written}
-        _write_record(run, record | {"files": sums})
+        for path, outcome in zip(run.files, outcomes, strict=True):
+            PROTOCOLS[run.protocol].write(path, outcome, run.benchmark.first_pixel)
+        _write_record(run, record | {"files": _sums(run)})
     except OSError as problem:
         raise UnwritableError(os_error_in_words(problem)) from None
+
+
+def _sums(run: Run) -> dict[str, str]:
+    """The sum of every file of a run that is on disk, by its name below the tracker's folder."""
+    return {path.relative_to(run.folder).as_posix(): digest(path) for path in run.written}
 
 
 def _write_record(run: Run, record: dict[str, Any]) -> None:
@@ -172,8 +165,7 @@ def _foreign(run: Run) -> str:
 
 def changed_files(run: Run, record: dict[str, Any]) -> str:
     """What was done to the files of a run after it was recorded, or an empty string."""
-    sums = {path.relative_to(run.folder).as_posix(): digest(path) for path in run.written}
-    stated = record["files"]
+    sums, stated = _sums(run), record["files"]
     names = [n for n in dict.fromkeys([*sums, *stated]) if sums.get(n) != stated.get(n)]
     return (
         f"{', '.join(names[:3])} was changed or removed after `evaluate` wrote it" if names else ""

@@ -10,15 +10,14 @@ from pathlib import Path
 
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import DataError, MissingDataError, SettingsError
-from course_lib.evaluation.eao import eao, interval
 from course_lib.evaluation.got10k import ao_sr
 from course_lib.evaluation.kept import check_kept
 from course_lib.evaluation.layouts import read_passes, run_paths
+from course_lib.evaluation.protocols import PROTOCOLS, protocol_named
 from course_lib.evaluation.records import Run
 from course_lib.evaluation.results import Result, read_result
 from course_lib.evaluation.rules import rule_of
 from course_lib.evaluation.scores import Report, TrackerScores
-from course_lib.evaluation.vot import accuracy, averages_by_length, read_supervised, robustness
 from course_lib.geometry.boxes import is_valid
 
 
@@ -35,22 +34,25 @@ def make_report(
         root: the folder of results.
         benchmark: what they are of.
         trackers: names of their folders.
-        protocol: "ope", "realtime", "tre" or "sre".
+        protocol: one scored by curves, see `protocols.PROTOCOLS`.
         layout: how the results are laid out, a name in `layouts.LAYOUTS`.
 
     Raises:
         MissingDataError: naming every run without results.
         DataError: if a result does not fit its sequence or was measured on other data (see
             `kept.check_kept`), or the benchmark's truth is withheld.
+        SettingsError: for a protocol that is not scored by curves.
     """
+    if not protocol_named(protocol).by_curves:
+        raise SettingsError(f"protocol {protocol!r} is not scored by curves; see `vot_scores`")
     _check(root, benchmark, trackers, protocol, layout)
     rule, missing, scores = rule_of(benchmark.name), [], {}
     for tracker in trackers:
         runs = []
         for sequence in benchmark:
             try:
-                passes = _passes(root, benchmark, tracker, sequence, protocol, layout)
-                runs.append((sequence, passes))
+                run = Run(root, benchmark, tracker, sequence, protocol)
+                runs.append((sequence, _passes(run, layout)))
             except MissingDataError:
                 missing.append(f"{tracker} on {sequence.name}")
         scores[tracker] = TrackerScores.of(runs, rule)
@@ -73,40 +75,26 @@ def vot_scores(
     protocol: str = "vot",
     layout: str = "course",
 ) -> dict[str, dict[str, float]]:
-    """VOT's scores by tracker from supervised runs, best EAO first; repetitions are averaged.
+    """The scores of a protocol that is not scored by curves, by tracker, the best first.
 
     Args:
         root, benchmark, trackers, layout: as in `make_report`.
-        protocol: "vot" or "vot-realtime".
+        protocol: "vot" or "vot-realtime", or another that has a `score`.
 
     Returns:
-        Accuracy, failures and reliability pooled over frames (`robustness`) and weighted by length
-        (`averages_by_length`), EAO and its interval of lengths.
+        By tracker the protocol's `columns`; of VOT's see `eao.supervised_scores`.
 
     Raises:
         MissingDataError: if a run is missing; DataError if a file is not one.
     """
+    row, table = protocol_named(protocol), {}
     if layout == "course":
         check_kept(root, benchmark, trackers, protocol, sums=False)
-    low, high = interval(benchmark.name, [len(sequence) for sequence in benchmark])
-    table = {}
     for tracker in trackers:
-        groups = []
-        for s in benchmark:
-            paths = run_paths(layout, root, benchmark.name, tracker, s.name, protocol)
-            groups.append([read_supervised(path, s) for path in paths])
-        runs = [run for group in groups for run in group]
-        pooled = robustness(runs)
-        pooled["failures"] *= len(groups) / len(runs)  # of one run on each sequence
-        table[tracker] = {
-            "accuracy": accuracy(runs),
-            **pooled,
-            **averages_by_length(groups),
-            "eao": eao(runs, low, high),
-            "low": low,
-            "high": high,
-        }
-    return dict(sorted(table.items(), key=lambda item: -item[1]["eao"]))
+        runs = [Run(root, benchmark, tracker, s, protocol) for s in benchmark]
+        runs = [[row.read(path, r.sequence) for path in run_paths(layout, r)] for r in runs]
+        table[tracker] = row.score(runs, benchmark)
+    return dict(sorted(table.items(), key=lambda item: -item[1][row.best]))
 
 
 def got10k_scores(
@@ -124,8 +112,8 @@ def got10k_scores(
     _check(root, benchmark, trackers, "ope", layout)
     table = {}
     for tracker in trackers:
-        passes = [(s, read_passes(layout, root, benchmark, tracker, s)) for s in benchmark]
-        pairs = [(result.boxes, s) for s, results in passes for result in results]
+        runs = [Run(root, benchmark, tracker, s, "ope") for s in benchmark]
+        pairs = [(result.boxes, r.sequence) for r in runs for result in read_passes(layout, r)]
         scores = ao_sr([boxes for boxes, _ in pairs], [s for _, s in pairs])
         table[tracker] = {name: scores[name] for name in ("ao", "sr50", "sr75")}
     return dict(sorted(table.items(), key=lambda item: -item[1]["ao"]))
@@ -147,21 +135,20 @@ def _check(
         )
 
 
-def _passes(
-    root: Path, benchmark: Benchmark, tracker: str, sequence: Sequence, protocol: str, layout: str
-) -> list[tuple[int, Result]]:
-    """The passes of a protocol on one sequence, each with the frame it starts on."""
-    if protocol == "ope":
-        return [(0, result) for result in read_passes(layout, root, benchmark, tracker, sequence)]
+def _passes(run: Run, layout: str) -> list[tuple[int, Result]]:
+    """The passes of a run, each with the frame it starts on."""
+    starts = PROTOCOLS[run.protocol].starts
+    if starts is None:
+        return [(0, result) for result in read_passes(layout, run)]
     if layout != "course":
         raise SettingsError(
-            f"protocol {protocol!r} is read from the course's own results alone; leave --layout out"
+            f"protocol {run.protocol!r} is read from the course's own results alone; leave "
+            "--layout out"
         )
     passes = []
-    for path in Run(root, benchmark, tracker, sequence, protocol).files:
-        start = int(path.stem.rsplit("-", 1)[1]) if protocol == "tre" else 0
-        result = read_result(path, benchmark.first_pixel)
-        _check_length(path, result, sequence, start)
+    for path, start in zip(run.files, starts(run.sequence).values(), strict=True):
+        result = read_result(path, run.benchmark.first_pixel)
+        _check_length(path, result, run.sequence, start)
         passes.append((start, result))
     return passes
 

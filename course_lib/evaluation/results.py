@@ -47,22 +47,13 @@ class Result:
 
 
 def result_path(root: Path | str, benchmark: str, tracker: str, sequence: str) -> Path:
-    """Where the boxes of one run stand."""
+    """Where the boxes of one pass over a whole sequence stand.
+
+    Args:
+        root: the folder of results.
+        benchmark, tracker, sequence: names.
+    """
     return Path(root) / benchmark / tracker / f"{sequence}.txt"
-
-
-# VOT's experiments by protocol: the folder that its layout gives each below a tracker's
-SUPERVISED = {"vot": "baseline", "vot-realtime": "realtime"}
-
-
-def supervised_path(
-    root: Path | str, benchmark: str, tracker: str, sequence: str, protocol: str = "vot"
-) -> Path:
-    """Where a run under VOT's supervised protocol stands, with or without the real-time rule, as
-    VOT lays it out."""
-    return (
-        Path(root) / benchmark / tracker / SUPERVISED[protocol] / sequence / f"{sequence}_001.txt"
-    )
 
 
 def time_path(path: Path) -> Path:
@@ -73,7 +64,10 @@ def time_path(path: Path) -> Path:
 def write_result(path: Path, result: Result, first_pixel: int = 0) -> None:
     """Write boxes and seconds; the boxes' file appears last and whole, so it marks a finished run.
 
-    `first_pixel` is added to x and y: 1 for benchmarks whose files count from 1.
+    Args:
+        path: the file of boxes.
+        result: what to write.
+        first_pixel: added to x and y, 1 for benchmarks whose files count from 1.
     """
     shift = np.array([first_pixel, first_pixel, 0, 0])
     if np.isfinite(result.seconds).any():
@@ -134,7 +128,12 @@ def read_seconds(path: Path, runs: int) -> np.ndarray:
 
 
 def check_length(times: Path, seconds: int, path: Path, boxes: int) -> None:
-    """Raise DataError, naming both files, unless there are as many seconds as boxes."""
+    """Raise DataError, naming both files, unless there are as many seconds as boxes.
+
+    Args:
+        times: the file of seconds, of which there are `seconds`.
+        path: the file of boxes, of which there are `boxes`.
+    """
     if seconds != boxes:
         raise DataError(
             f"{times} has {seconds} rows and {path} {boxes}; expected as many. "

@@ -27,23 +27,6 @@ HEADS = {
     "fps": "fps",
 }
 FORMATS = {"fps": ",.0f"}  # of columns that are not shown to three digits
-VOT_HEADS = {
-    "accuracy": "accuracy, pooled",
-    "failures": "failures",
-    "per_100_frames": "per 100 frames",
-    "reliability": "reliability, pooled",
-    "accuracy_by_length": "accuracy, by length",
-    "failures_by_length": "failures, by length",
-    "reliability_by_length": "reliability, by length",
-    "eao": "EAO",
-    "low": "from",
-    "high": "to frames",
-}
-VOT_NOTE = (
-    "Pooled: over the frames of all sequences together, as pysot does. By length: each sequence's "
-    "own figure, weighted by its length, as VOT's toolkit does. The two differ; compare like with "
-    "like."
-)
 MARK = "<!-- written by course_lib report -->"
 
 
@@ -105,11 +88,6 @@ def to_markdown(report: Report) -> str:
         table = markdown_table(by_attribute, list(report.overall()), first="attribute")
         text += f"\nAUC by attribute:\n\n{table}"
     return text + "".join(f"\n{note}\n" for note in report.notes)
-
-
-def vot_table(scores: dict[str, dict[str, float]]) -> str:
-    """VOT's scores by tracker as a Markdown table, and what its two ways of averaging are."""
-    return scores_table(scores, VOT_HEADS) + f"\n{VOT_NOTE}\n"
 
 
 def scores_table(scores: dict[str, dict[str, float]], heads: dict[str, str] | None = None) -> str:
@@ -194,6 +172,12 @@ def read_measured(path: Path) -> dict:
     Raises MissingDataError if it is not there, DataError if it is damaged.
     """
     return read_json(path, "it holds measured figures and belongs to the course: fetch it again")
+
+
+def measured_words(kept: dict) -> str:
+    """When, of which commit and on what the figures of `read_measured` were measured."""
+    about = kept["measured"]
+    return f"measured {about['date']} at commit {about['commit']} on {about['hardware']}"
 
 
 def _is_number(value: Any) -> bool:

@@ -2,6 +2,8 @@
 frames later.
 
 Kristan et al.: A Novel Performance Evaluation Methodology for Single-Target Trackers, PAMI 2016.
+Where the toolkit (0.9.0, `vot/analysis/supervised.py`) and pysot average otherwise, both ways are
+here.
 """
 
 from __future__ import annotations
@@ -47,15 +49,20 @@ class SupervisedRun:
 def run_supervised(
     make: Callable[[], Tracker], sequence: Sequence, skip: int = 5, exact: bool = False
 ) -> SupervisedRun:
-    """Run a fresh tracker; at each failure (overlap 0) wait until `skip` frames after it and start
-    anew.
+    """Run a fresh tracker; where it fails (overlap 0) start another one `skip` frames later.
 
     Frames without a true box are skipped over when starting, and are no failure when tracking. What
     the tracker is started on is `sequence.boxes`; where the truth is a polygon, that is a box made
     from it (see `readers.vot`).
 
-    Raises DataError naming sequence and frame if the tracker gives anything but four finite
-    numbers.
+    Args:
+        make: gives a fresh tracker.
+        sequence: what to run on.
+        skip: frames from a failure to the next start; VOT's toolkit takes 5.
+        exact: take the areas of the regions themselves, see `regions.region_overlap`.
+
+    Raises:
+        DataError: naming sequence and frame, if the tracker gives anything but four finite numbers.
     """
     T = len(sequence)
     codes, boxes, overlaps = np.full(T, SKIPPED), np.full((T, 4), np.nan), np.full(T, np.nan)
@@ -165,17 +172,19 @@ def write_supervised(path: Path, run: SupervisedRun) -> None:
 def read_supervised(path: Path, sequence: Sequence, exact: bool = False) -> SupervisedRun:
     """Read a run in VOT's form, text or `.bin`, and compute its overlaps with the truth.
 
-    A polygon is scored as it is; `boxes` then holds the box around it. Raises MissingDataError if
-    there is no file, DataError naming the line or region that is neither a code nor a region, or
-    stands before any start.
+    A polygon is scored as it is; `boxes` then holds the box around it.
+
+    Args:
+        path: the file of regions.
+        sequence: what it is of.
+        exact: take the areas of the regions themselves, see `regions.region_overlap`.
+
+    Raises:
+        MissingDataError: if there is no file.
+        DataError: naming the line or region that is neither a code nor a region, or stands before
+            any start.
     """
-    regions = read_regions(path)
-    if len(regions) != len(sequence):
-        raise DataError(
-            f"{path} has {len(regions)} {'regions' if path.suffix == '.bin' else 'lines'}; "
-            f"{sequence.name} has {len(sequence)} frames. Run the tracker again."
-        )
-    T = len(regions)
+    regions, T = read_run(path, sequence), len(sequence)
     codes, boxes, overlaps = np.full(T, SKIPPED), np.full((T, 4), np.nan), np.full(T, np.nan)
     truth = true_regions(sequence)  # (T, 4) or (T, 8)
     (height, width), started = sequence.frames[0].shape[:2], False
@@ -190,6 +199,17 @@ def read_supervised(path: Path, sequence: Sequence, exact: bool = False) -> Supe
             overlaps[t] = {INIT: 1.0, FAILURE: 0.0}.get(codes[t], np.nan)
             boxes[t] = sequence.boxes[t] if codes[t] == INIT else np.nan
     return SupervisedRun(codes, boxes, overlaps)
+
+
+def read_run(path: Path, sequence: Sequence) -> list[np.ndarray]:
+    """The regions and codes of a run, one for each frame; DataError if there are more or fewer."""
+    regions = read_regions(path)
+    if len(regions) != len(sequence):
+        raise DataError(
+            f"{path} has {len(regions)} {'regions' if path.suffix == '.bin' else 'lines'}; "
+            f"{sequence.name} has {len(sequence)} frames. Run the tracker again."
+        )
+    return regions
 
 
 def _code(region: np.ndarray, where: str, started: bool) -> int:

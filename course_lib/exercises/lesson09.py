@@ -12,7 +12,8 @@ from course_lib.data.pairs import shifted_centre
 from course_lib.exercises.compare import as_array, require_close, same
 from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
-from course_lib.models import correlation, heads, siamrpn, siamrpnpp
+from course_lib.geometry import masks
+from course_lib.models import correlation, heads_learned, siamrpnpp
 
 
 def weights_of(k: int, before: int, mid: int, after: int) -> tuple[int, int]:
@@ -74,7 +75,7 @@ def examine_separable(answer, reference, rng) -> None:
     require_close(result, expected, "the map", tolerance=1e-4)
 
 
-@check("match.mask", reference=siamrpn.box_masks)
+@check("match.mask", reference=masks.box_masks)
 def examine_mask(answer, reference, rng) -> None:
     """Mask guide."""
     boxes = torch.tensor([[2.0, 5.0, 4.0, 8.0], [10.0, 1.0, 9.0, 3.0]])
@@ -94,7 +95,7 @@ def examine_mask(answer, reference, rng) -> None:
     require_close(given, expected, "the masks")
 
 
-@check("match.broadcast", reference=heads.broadcast_over)
+@check("match.broadcast", reference=heads_learned.broadcast_over)
 def examine_broadcast(answer, reference, rng) -> None:
     """One vector at every cell."""
     vector, x = torch.from_numpy(rng.normal(size=(2, 3, 1, 1))).float(), torch.zeros(2, 5, 4, 6)

@@ -13,7 +13,7 @@ from course_lib.exercises.compare import as_array, as_number, require_close, sam
 from course_lib.exercises.core import check
 from course_lib.exercises.lesson11 import random_features
 from course_lib.exercises.words import Wrong
-from course_lib.models.siammargin import mixed, moved, roi_of, template_from
+from course_lib.models.templates import mixed, moved, roi_of, template_from
 from course_lib.trackers.siammargin import region_size
 
 

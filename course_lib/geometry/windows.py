@@ -4,8 +4,6 @@ All arithmetic between a crop and its frame lives here. Coordinates are continuo
 number i covers [i, i + 1] and its centre is i + 0.5, so a crop spans [0, size] and
 
     crop = (frame - (centre - side / 2)) * size / side
-
-`windows_torch.cut_batch` cuts the same windows from a batch on the device.
 """
 
 from __future__ import annotations
@@ -21,25 +19,31 @@ from course_lib.errors import DataError
 from course_lib.geometry.boxes import as_boxes
 
 EXEMPLAR = 127  # pixels a side of the exemplar z, in every network of the course
-SEARCH = 255  # pixels a side of the search image x
+SEARCH = 255  # pixels a side of the search image x, in tracking and in proposal networks' training
 
 
-def exemplar_side(box: ArrayLike, context: float = 0.5) -> np.ndarray:
-    """Side (...) in frame pixels of the exemplar's square around boxes (..., 4).
+def context_side(size: ArrayLike, context: float = 0.5) -> np.ndarray:
+    """Side (...) of the square around a target of size (..., 2), w and h, with its context.
 
     sqrt((w + c)(h + c)) with c = context · (w + h): a square with the area of the box after it is
-    widened by c / 2, in SiamFC (w + h) / 4, on each side. A NaN box gives NaN.
+    widened by c / 2, in SiamFC (w + h) / 4, on each side (Bertinetto et al. 2016, section 3.2). It
+    is the exemplar's square; SiamRPN compares sizes by it, too. A NaN size gives NaN.
     """
-    boxes = as_boxes(box)
-    w, h = boxes[..., 2], boxes[..., 3]
+    sizes = np.asarray(size, dtype=np.float64)
+    w, h = sizes[..., 0], sizes[..., 1]
     margin = context * (w + h)
     return np.sqrt((w + margin) * (h + margin))
 
 
-def search_side(box: ArrayLike, exemplar: int = 127, search: int = 255) -> np.ndarray:
-    """Side (...) in frame pixels of the search image's square: the exemplar's scale, `search`
-    pixels wide."""
-    return exemplar_side(box) * (search / exemplar)
+def search_side(box: ArrayLike, exemplar: int = EXEMPLAR, search: int = SEARCH) -> np.ndarray:
+    """Side (...) in frame pixels of the search image's square around boxes (..., 4).
+
+    Args:
+        box: of the target, frame pixels.
+        exemplar: pixels a side of the exemplar, whose square is `context_side` wide.
+        search: pixels a side of the search image, which has the exemplar's scale.
+    """
+    return context_side(as_boxes(box)[..., 2:]) * (search / exemplar)
 
 
 def crop_matrix(cx: float, cy: float, side: float, size: int) -> np.ndarray:

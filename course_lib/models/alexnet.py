@@ -1,21 +1,22 @@
-"""The AlexNet of SiamFC: five convolutions without padding (layer table of the SiamFC paper; see
-lesson 04)."""
+"""The AlexNet of SiamFC: five convolutions without padding (layer table of the SiamFC paper,
+Bertinetto et al., 2016, table 1; see lesson 04)."""
 
 from __future__ import annotations
 
-import torch
+from typing import Any, ClassVar
+
 from torch import Tensor, nn
 
 from course_lib.errors import SettingsError
 from course_lib.geometry.receptive import Layer
-from course_lib.models.backbone import Backbone, affine, folded_convolution
+from course_lib.models.backbone import Backbone
 
 WIDTHS = (96, 256, 384, 384, 256)  # channels of the five convolutions
 
 
 def alexnet_layers(stride: int = 8, widths: tuple[int, ...] = WIDTHS) -> list[Layer]:
-    """The layers in order, for receptive arithmetic. Stride 4 is the later baseline: the second
-    pooling steps by one and conv5 has 32 channels."""
+    """The layers in order, for receptive arithmetic. Stride 4 is the later baseline (CFNet,
+    Valmadre et al., 2017): the second pooling steps by one and conv5 has 32 channels."""
     if stride not in (4, 8):
         raise SettingsError(f"stride is {stride}; expected 8 (SiamFC) or 4 (its later baseline)")
     last = widths[4] if stride == 8 else min(widths[4], 32)
@@ -31,10 +32,11 @@ def alexnet_layers(stride: int = 8, widths: tuple[int, ...] = WIDTHS) -> list[La
 
 
 class AlexNet(Backbone):
-    """Embedding φ: a picture (B, 3, S, S), values 0…255, to features (B, C, s, s).
+    """Embedding φ: an image (B, 3, S, S), values 0…255, to features (B, C, s, s).
 
     Every convolution but the last is followed by batch norm and ReLU. conv2, conv4 and conv5 work
-    in two groups, as AlexNet did to fit on two GPUs: 2,336,320 parameters at the paper's widths.
+    in two groups, as AlexNet did to fit on two GPUs (Krizhevsky et al., 2012, section 3.5):
+    2,336,320 parameters at the paper's widths.
 
     Args:
         stride: 8, or 4 for the later baseline.
@@ -47,6 +49,8 @@ class AlexNet(Backbone):
             of its own.
     """
 
+    rpn_arguments: ClassVar[dict[str, Any]] = {"groups": 1, "last_norm": True}
+
     def __init__(
         self,
         stride: int = 8,
@@ -58,33 +62,29 @@ class AlexNet(Backbone):
     ) -> None:
         super().__init__()
         layers = {layer.name: layer for layer in alexnet_layers(stride, widths)}
-        self.stride = stride
-        self.widths = tuple(widths)
-        self.groups = groups
-        self.channels = layers["conv5"].channels
-        before = 3
+        self.stride, self.guided = stride, guided
+        # the sums of stride 4 are of other products: its baseline normalises the response (CFNet)
+        self.fixed_gain = stride == 8
+        channels = [3, *(layers[f"conv{k}"].channels for k in range(1, 6))]
+        self.channels, self._level_channels = channels[5], tuple(channels[3:])
         for k in range(1, 6):
-            layer = layers[f"conv{k}"]
-            split = groups if k in (2, 4, 5) else 1
-            setattr(
-                self,
-                f"conv{k}",
-                nn.Conv2d(before, layer.channels, layer.kernel, layer.stride, groups=split),
-            )
-            norm = (
-                nn.BatchNorm2d(layer.channels)
-                if batch_norm and (k < 5 or last_norm)
-                else nn.Identity()
-            )
-            setattr(self, f"bn{k}", norm)
-            before = layer.channels
-        # a mask adds to what conv1 sees of the picture: the same as one convolution over four
+            layer, split = layers[f"conv{k}"], groups if k in (2, 4, 5) else 1
+            conv = nn.Conv2d(channels[k - 1], channels[k], layer.kernel, layer.stride, groups=split)
+            setattr(self, f"conv{k}", conv)
+            has_norm = batch_norm and (k < 5 or last_norm)
+            setattr(self, f"bn{k}", nn.BatchNorm2d(channels[k]) if has_norm else nn.Identity())
+        # a mask adds to what conv1 sees of the image: the same as one convolution over four
         # channels
         self.guide = nn.Conv2d(1, widths[0], 11, 2, bias=False) if guided else None
         self.pool1 = nn.MaxPool2d(3, 2)
         self.pool2 = nn.MaxPool2d(3, layers["pool2"].stride)
         self.relu = nn.ReLU()
         self.start()
+
+    @property
+    def level_channels(self) -> tuple[int, ...]:
+        """Channels of conv3, conv4 and conv5."""
+        return self._level_channels
 
     def parts(self) -> list[list[nn.Module]]:
         """The five convolutions, each with its batch norm; SiamRPN freezes three."""
@@ -96,12 +96,8 @@ class AlexNet(Backbone):
         if self.guide is not None:
             nn.init.zeros_(self.guide.weight)
 
-    def folded(self) -> AlexNet:
-        """The same network without batch norms."""
-        return fold_batch_norm(self)
-
     def forward(self, image: Tensor) -> Tensor:
-        """Features of a batch of pictures, (B, 3, S, S) or, guided, (B, 4, S, S) with a mask of 0
+        """Features of a batch of images, (B, 3, S, S) or, guided, (B, 4, S, S) with a mask of 0
         and 1 as the fourth channel. Sizes for 127 (exemplar) and 255 (search) pixels at stride
         8."""
         return self.levels(image)[-1]
@@ -121,27 +117,6 @@ class AlexNet(Backbone):
         return [third, fourth, fifth]
 
 
-@torch.no_grad()
-def fold_batch_norm(network: AlexNet) -> AlexNet:
-    """A network of plain convolutions with the same output in eval mode."""
-    folded = AlexNet(
-        network.stride,
-        network.widths,
-        batch_norm=False,
-        groups=network.groups,
-        guided=network.guide is not None,
-    )
-    for k in range(1, 6):
-        old, norm = getattr(network, f"conv{k}"), getattr(network, f"bn{k}")
-        setattr(folded, f"conv{k}", folded_convolution(old, norm))
-    if network.guide is not None:
-        gain, _ = affine(network.bn1, network.conv1.out_channels)
-        folded.guide.weight.copy_(
-            network.guide.weight * gain.to(network.guide.weight)[:, None, None, None]
-        )
-    return folded.to(network.conv1.weight.device).eval()
-
-
 def build_alexnet() -> AlexNet:
-    """SiamFC's embedding at the paper's widths."""
+    """SiamFC's embedding at the paper's widths: the reference of lesson 04's exercise."""
     return AlexNet()

@@ -2,40 +2,74 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
+from itertools import chain, pairwise
+from typing import Any, ClassVar
+
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from course_lib.errors import SettingsError
 
 
 class Backbone(nn.Module):
-    """Embedding φ: pictures (B, 3, S, S), values 0…255, to features (B, C, s, s).
+    """Embedding φ: images (B, 3, S, S), values 0…255, to features (B, C, s, s).
+
+    With or without padding: whatever stride and size a backbone has, networks ask it.
 
     Attributes:
-        stride: pixels of the picture from one cell to the next.
+        stride: pixels of the image from one cell to the next.
         channels: C.
+        about: its name and arguments, written by `make_backbone`.
         frozen: how many of its parts, from the first on, are trained no further.
+        guided: whether it takes a mask as a fourth channel, by a convolution `guide` whose output
+            adds to `conv1`'s.
+        fixed_gain: whether SiamFC's fixed gain and bias suit the sums of its features' products;
+            otherwise SiamFC normalises its response.
+        rpn_arguments: what its arguments are by default in a proposal network, where that differs.
     """
 
     stride: int
     channels: int
+    about: dict[str, Any]
     frozen: int = 0
+    guided: bool = False
+    fixed_gain: bool = False
+    rpn_arguments: ClassVar[dict[str, Any]] = {}
 
     def parts(self) -> list[list[nn.Module]]:
-        """The modules with weights, from the picture on, in those groups in which they can be
+        """The modules with weights, from the image on, in those groups in which they can be
         frozen."""
         raise NotImplementedError
 
-    def folded(self) -> nn.Module:
-        """A network with the same output in eval mode whose batch norms are folded into its
+    def levels(self, image: Tensor) -> list[Tensor]:
+        """The maps that a network may read, from shallow to deep; the last is φ."""
+        return [self(image)]
+
+    @property
+    def level_channels(self) -> tuple[int, ...]:
+        """Channels of the maps of `levels`."""
+        return (self.channels,)
+
+    @torch.no_grad()
+    def folded(self) -> Backbone:
+        """A copy with the same output in eval mode whose batch norms are folded into its
         convolutions."""
-        raise NotImplementedError
+        plain = copy.deepcopy(self).eval()
+        if self.guided:
+            # the mask's share of conv1's output goes through the same batch norm: scaled alike
+            gain, _ = affine(self.bn1, self.conv1.out_channels)  # (C,)
+            plain.guide.weight.mul_(gain.to(plain.guide.weight)[:, None, None, None])
+        return fold_norms(plain)
 
     def freeze(self, count: int) -> Backbone:
         """Train the first `count` parts no further, nor their batch norms, and all others; returns
         the network.
 
-        Raises SettingsError if there are not so many.
+        Raises:
+            SettingsError: there are not so many.
         """
         if not 0 <= count <= len(self.parts()):
             raise SettingsError(
@@ -50,14 +84,15 @@ class Backbone(nn.Module):
     def train(self, mode: bool = True) -> Backbone:
         """Training mode, except for frozen batch norms: they keep the statistics they have."""
         super().train(mode)
-        for part in self.parts()[: self.frozen]:
-            for module in part:
-                module.eval()
+        if self.frozen:
+            for part in self.parts()[: self.frozen]:
+                for module in part:
+                    module.eval()
         return self
 
     def start(self) -> None:
-        """Normal weights with variance 2 / fan-out (He's rule; SiamFC's "improved Xavier"), no
-        bias."""
+        """Normal weights with variance 2 / fan-out, no bias: He's rule (He et al., 2015, section
+        2.2), the "improved Xavier" of SiamFC (section 3.3)."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -66,13 +101,51 @@ class Backbone(nn.Module):
 
 
 @torch.no_grad()
+def cells_of(backbone: Backbone, size: int) -> int:
+    """Cells a side of a backbone's map for images of `size` pixels.
+
+    It is asked itself, on the "meta" device, where tensors have a shape and no values: neither
+    memory nor arithmetic is spent, and nothing need be known of its layers.
+    """
+    named = chain(backbone.named_parameters(), backbone.named_buffers())
+    shapes = {name: tensor.to("meta") for name, tensor in named}
+    kind = next(backbone.parameters()).dtype
+    # (1, 3 or 4, size, size)
+    image = torch.empty(1, 3 + backbone.guided, size, size, dtype=kind, device="meta")
+    return functional_call(backbone, shapes, image).shape[-1]
+
+
+@torch.no_grad()
+def fold_norms(
+    module: nn.Module, fuse: Callable[[nn.Conv2d, nn.BatchNorm2d], nn.Conv2d] | None = None
+) -> nn.Module:
+    """The module, changed: each batch norm right behind a convolution is folded into it.
+
+    Args:
+        module: in eval mode.
+        fuse: makes one convolution of the two; `folded_convolution` unless given.
+    """
+    for part in list(module.modules()):
+        for (a, conv), (b, norm) in pairwise(list(part.named_children())):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(part, a, (fuse or folded_convolution)(conv, norm))
+                setattr(part, b, nn.Identity())
+    return module
+
+
+@torch.no_grad()
 def folded_convolution(conv: nn.Conv2d, norm: nn.Module, padding: int | None = None) -> nn.Conv2d:
     """One convolution, with bias, that does what `conv` and then `norm` do in eval mode.
 
     Batch norm with fixed statistics is y ↦ a·y + b for each channel; a goes into the kernel, b into
-    the bias. `padding` replaces the convolution's own.
+    the bias.
+
+    Args:
+        conv: the convolution.
+        norm: the batch norm behind it, or an identity.
+        padding: of the new convolution, where it is not to be `conv`'s.
     """
-    gain, shift = affine(norm, conv.out_channels)
+    gain, shift = affine(norm, conv.out_channels)  # (C,) each
     new = nn.Conv2d(
         conv.in_channels,
         conv.out_channels,
@@ -84,7 +157,7 @@ def folded_convolution(conv: nn.Conv2d, norm: nn.Module, padding: int | None = N
     )
     gain, shift = gain.to(conv.weight), shift.to(conv.weight)
     new.to(conv.weight)
-    new.weight.copy_(conv.weight * gain[:, None, None, None])
+    new.weight.copy_(conv.weight * gain[:, None, None, None])  # (C, C', k, k)
     new.bias.copy_(shift if conv.bias is None else gain * conv.bias + shift)
     return new
 

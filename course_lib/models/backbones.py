@@ -1,38 +1,77 @@
-"""Backbones by name: "alexnet", the CIR networks ("ciresnet22", …) and the twins ("twin-alexnet-5",
-"twin-resnet-4", …)."""
+"""The backbones by name, each loaded when it is asked for.
+
+Adding one is a subclass of `Backbone` and a row here; tests/unit/test_backbones.py then holds it
+to what every backbone promises.
+"""
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
+import inspect
+from typing import Any
 
 from course_lib.errors import SettingsError
-from course_lib.geometry.traced import live_reception
-from course_lib.models.alexnet import WIDTHS, AlexNet
+from course_lib.lookup import load, row
 from course_lib.models.backbone import Backbone
-from course_lib.models.cir import PLANS, CIRNetwork
-from course_lib.models.twins import TwinNetwork
+
+CIR = "course_lib.models.cir:CIRNetwork"
+TWIN = "course_lib.models.twins:TwinNetwork"
+CIR_NAMES = (
+    *("ciresnet16", "ciresnet19", "ciresnet22", "ciresnet22w"),
+    *("ciresinception22", "ciresnext22", "ciresnet43"),
+)
+TWIN_COLUMNS = {"alexnet": 10, "resnet": 9}  # columns of SiamDW's table
+
+# name: where the class stands, and those of its constructor's arguments that the name decides
+BACKBONES: dict[str, tuple[str, dict[str, Any]]] = {
+    "alexnet": ("course_lib.models.alexnet:AlexNet", {}),
+    "resnet50": ("course_lib.models.resnet:DilatedResNet50", {}),
+    **{name: (CIR, {"name": name}) for name in CIR_NAMES},
+    **{
+        f"twin-{family}-{k}": (TWIN, {"family": family, "column": k})
+        for family, columns in TWIN_COLUMNS.items()
+        for k in range(1, columns + 1)
+    },
+}
 
 
-def make_backbone(name: str, share: float = 1.0) -> Backbone:
-    """A fresh backbone with a share of its channels.
+def backbone_class(name: str) -> type[Backbone]:
+    """The class of a backbone; its module is imported now.
 
-    Raises SettingsError if there is none of that name.
+    Raises:
+        SettingsError: there is no backbone of that name.
     """
-    if name in PLANS:
-        return CIRNetwork(name, share)
-    if twin := re.fullmatch(r"twin-(\w+)-(\d+)", name):
-        return TwinNetwork(twin[1], int(twin[2]), share)
-    if name == "alexnet":
-        return AlexNet(widths=tuple(round(share * width) for width in WIDTHS))
-    raise SettingsError(
-        f"backbone is {name!r}; expected alexnet, {', '.join(PLANS)}, or a twin such as "
-        "twin-alexnet-5 or twin-resnet-4"
-    )
+    return load(row(BACKBONES, name, "backbone")[0])
 
 
-@lru_cache(maxsize=64)
-def cells_of(name: str, size: int) -> int:
-    """Cells a side of a backbone's map for pictures of `size` pixels; they do not depend on its
-    channels."""
-    return live_reception(make_backbone(name, 0.125), size)[-1].size
+def backbone_arguments(name: str) -> tuple[str, ...]:
+    """The names of the arguments that a backbone takes."""
+    decided = row(BACKBONES, name, "backbone")[1]
+    return tuple(n for n in inspect.signature(backbone_class(name)).parameters if n not in decided)
+
+
+def make_backbone(name: str, **arguments: Any) -> Backbone:
+    """A fresh backbone. Its `about` is its name and all its arguments, those left out by default
+    included.
+
+    Args:
+        name: a key of BACKBONES.
+        **arguments: of its constructor, by their names.
+
+    Raises:
+        SettingsError: there is no backbone of that name, or it does not take such an argument.
+    """
+    kind, known = backbone_class(name), backbone_arguments(name)
+    if unknown := [n for n in arguments if n not in known]:
+        raise SettingsError(
+            f"backbone {name} does not take {', '.join(unknown)}; it takes "
+            f"{', '.join(known) or 'nothing'}"
+        )
+    bound = inspect.signature(kind).bind(**BACKBONES[name][1], **arguments)
+    bound.apply_defaults()
+    backbone = kind(**bound.arguments)
+    given = {n: bound.arguments[n] for n in known}
+    # lists for tuples, as JSON gives them back
+    backbone.about = {"backbone": name} | {
+        n: list(v) if isinstance(v, tuple) else v for n, v in given.items()
+    }
+    return backbone

@@ -256,13 +256,14 @@ class CIRNetwork(Backbone):
         return FoldedCIRNetwork(self)
 
 
-class FoldedCIRNetwork(nn.Module):
+class FoldedCIRNetwork(Backbone):
     """A CIRNetwork with folded units. The stem's crop is spared too: with padding 3, every cell
     that stays starts at an odd pixel, so the picture is cut by one pixel instead of padded by
     three."""
 
     def __init__(self, network: CIRNetwork) -> None:
         super().__init__()
+        self.stride, self.channels = network.stride, network.channels
         self.conv1 = folded_convolution(network.conv1, network.bn1, 0)
         self.skip = 0 if network.bare else 1
         self.early, self.middle, self.halving = network.early, network.middle, network.halving

@@ -14,9 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.geometry.anchors import SSD_VARIANCES, default_box_sizes, place_anchors
-from course_lib.models.heads import GlobalStage, as_proposals, broadcast_over, conv_norm
+from course_lib.models.heads import as_proposals, conv_norm
+from course_lib.models.heads_learned import GlobalStage, broadcast_over
+from course_lib.models.proposal_network import ProposalNetwork
 from course_lib.models.proposals import Proposals
-from course_lib.models.resnet import Trunk
+from course_lib.models.resnet import ResNet50
 
 # per map: ratios besides 1, smallest and largest square in pixels, as in the project's settings
 CONCAT_BOXES = (
@@ -30,18 +32,24 @@ CONCAT_BOXES = (
 BROADCAST_BOXES = (((2, 3), 50, 60), ((2, 3), 65, 75))
 
 
-class SSDNetwork(nn.Module):
+class SSDNetwork(ProposalNetwork):
     """What the two share: default boxes on several maps, one pair of output convolutions for
-    each."""
+    each, as in SSD (Liu et al., 2016, section 2).
+
+    Attributes:
+        boxes: for each map the ratios and squares of its default boxes.
+        maps: cells of each map, and stride in pixels of the network's own search image.
+        picture: pixels a side of that image.
+    """
 
     variances = SSD_VARIANCES
     boxes: tuple
-    maps: tuple[tuple[int, float], ...]  # cells, stride in pixels of the network's own picture
-    picture: int  # pixels a side of the network's own search image
+    maps: tuple[tuple[int, float], ...]
+    picture: int
 
     def _outputs(self, channels: tuple[int, ...]) -> None:
         self.map_sizes = [box_sizes(*spec) for spec in self.boxes]  # (K, 2) each
-        self.sizes = self.map_sizes[0]
+        self.sizes, self.stride = self.map_sizes[0], self.maps[0][1]
         pairs = list(zip(channels, [len(s) for s in self.map_sizes], strict=True))
         self.loc = nn.ModuleList([nn.Conv2d(c, 4 * k, 3, padding=1) for c, k in pairs])
         self.conf = nn.ModuleList([nn.Conv2d(c, 2 * k, 3, padding=1) for c, k in pairs])
@@ -67,23 +75,20 @@ class SSDNetwork(nn.Module):
             torch.cat([p.logits for p in parts], 1), torch.cat([p.offsets for p in parts], 1)
         )
 
-    def forward(self, exemplar: Tensor, search: Tensor) -> Proposals:
-        """Proposals of pairs."""
-        return self.propose(self.keep(exemplar, search.shape[-1]), search)
-
 
 class SiamConcatRPN(SSDNetwork):
-    """One trunk to layer 3 for both pictures, 300 × 300, each with a mask guide; stacked, three
+    """One backbone to layer 3 for both images, 300 × 300, each with a mask guide; stacked, three
     global stages, refinement with the search image's layer 2, and SSD's extra layers: maps of 38,
     19, 10, 5, 3 and 1 cells."""
 
+    name = "siamconcatrpn"
     guided = True
     boxes, picture = CONCAT_BOXES, 300
     maps = ((38, 300 / 38), (19, 300 / 19), (10, 30.0), (5, 60.0), (3, 100.0), (1, 300.0))
 
     def __init__(self) -> None:
         super().__init__()
-        self.backbone = Trunk(3, (2, 3), guided=True)
+        self.backbone = ResNet50(3, (2, 3), guided=True)
         self.match = nn.Sequential(
             GlobalStage(11, 2048, 512, 512),
             nn.ReLU(),
@@ -102,16 +107,16 @@ class SiamConcatRPN(SSDNetwork):
             ]
         )
         self._outputs((512, 512, 512, 256, 256, 256))
-        self.about = {"network": "siamconcatrpn"}
+        self.about = {"network": self.name}
 
     def keep(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor]:
         """Layer 3 (B, 1024, 19, 19) of exemplars (B, 4, 127, 127)."""
-        return (self.backbone(resized(exemplar, self.picture))[1],)
+        return (self.backbone(resized(exemplar, self.picture)),)
 
     def propose(self, kept: tuple[Tensor], search: Tensor) -> Proposals:
         """Proposals of search images (B, 4, S, S)."""
         # (B, 512, 38, 38) and (B, 1024, 19, 19)
-        fine, coarse = self.backbone(resized(search, self.picture))
+        fine, coarse = self.backbone.levels(resized(search, self.picture))
         both = torch.cat([coarse, kept[0].expand(len(coarse), -1, -1, -1)], 1)  # (B, 2048, 19, 19)
         maps = [self.refine(fine, self.match(both))]  # (B, 512, 38, 38)
         for layer in self.extras:
@@ -120,34 +125,38 @@ class SiamConcatRPN(SSDNetwork):
 
 
 class SiamBroadcastRPN(SSDNetwork):
-    """Two trunks to layer 2 that share nothing; the exemplar, 63 × 63, pooled to one vector and put
-    beside every cell."""
+    """Two backbones to layer 2 that share nothing; the exemplar, 63 × 63, pooled to one vector and
+    put beside every cell.
 
-    guided = False
+    Args:
+        shared: whether the two backbones are one.
+    """
+
+    name = "siambroadcastrpn"
     boxes, picture = BROADCAST_BOXES, 255
     maps = ((32, 8.0), (16, 16.0))
 
     def __init__(self, shared: bool = False) -> None:
         super().__init__()
-        self.trunk_x = Trunk(2, (2,))
-        self.trunk_z = self.trunk_x if shared else Trunk(2, (2,))
+        self.trunk_x = ResNet50(2, (2,))
+        self.trunk_z = self.trunk_x if shared else ResNet50(2, (2,))
         self.compare = nn.Sequential(
             nn.Conv2d(1024, 256, 3, padding=1), nn.BatchNorm2d(256), nn.ReLU()
         )
         self.finer = nn.ConvTranspose2d(256, 256, 4, 2, padding=1)
         self.extras = nn.ModuleList([squeeze(256, 64), squeeze(256, 64)])
         self._outputs((256, 256))
-        self.about = {"network": "siambroadcastrpn", "shared": shared}
+        self.about = {"network": self.name, "shared": shared}
 
     def keep(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor]:
         """The exemplars (B, 3, 127, 127), of which the middle 63 pixels count, as vectors (B, 512,
         1, 1)."""
-        features = self.trunk_z(exemplar[:, :, 32:95, 32:95])[0]  # (B, 512, 8, 8)
+        features = self.trunk_z(exemplar[:, :, 32:95, 32:95])  # (B, 512, 8, 8)
         return (features.amax((2, 3), keepdim=True),)
 
     def propose(self, kept: tuple[Tensor], search: Tensor) -> Proposals:
         """Proposals of search images (B, 3, 255, 255)."""
-        x = self.trunk_x(search)[0]  # (B, 512, 32, 32)
+        x = self.trunk_x(search)  # (B, 512, 32, 32)
         both = self.compare(torch.cat([x, broadcast_over(kept[0], x)], 1))  # (B, 256, 32, 32)
         first = self.extras[0](self.finer(both))  # (B, 256, 64, 64), then (B, 256, 32, 32)
         return self.answer([first, self.extras[1](first)])  # and (B, 256, 16, 16)

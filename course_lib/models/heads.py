@@ -1,10 +1,6 @@
 """Four ways to ask whether and where the exemplar is in the search image, all with the same answer:
 proposals.
 
-Every head has `keep(z)`, computed once from the exemplar's features, and `forward(kept, x)`,
-computed in every frame. `trim` is how many cells of the search features a head's map is smaller;
-None for one less than the exemplar's.
-
 | head      | how exemplar and search image meet                                            | source                    |
 |-----------|-------------------------------------------------------------------------------|---------------------------|
 | upchannel | the exemplar becomes the kernels of a detection layer: 2k and 4k of them        | SiamRPN (2018)            |
@@ -16,29 +12,68 @@ None for one less than the exemplar's.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.errors import SettingsError
-from course_lib.models.correlation import (
-    cosine_correlate,
-    cross_correlate_channels,
-    cross_correlate_depthwise,
-)
+from course_lib.lookup import load, row
+from course_lib.models.correlation import cross_correlate_channels, cross_correlate_depthwise
 from course_lib.models.proposals import Proposals
 
+LEARNED = "course_lib.models.heads_learned"
+HEADS = {
+    "upchannel": "course_lib.models.heads:UpChannelHead",
+    "depthwise": "course_lib.models.heads:DepthwiseHead",
+    "concat": f"{LEARNED}:ConcatHead",
+    "broadcast": f"{LEARNED}:BroadcastHead",
+}
 SHARP = 4.0  # factor on a mean of products of about one, so that the first probabilities differ
 
 
-class UpChannelHead(nn.Module):
-    """SiamRPN: 18.88 M parameters with 256 channels and 5 anchors. Search features (B, C, 22, 22)
-    give maps of 17 × 17.
+def head_class(name: str) -> type[Head]:
+    """The class of a head; its module is imported now.
 
-    Args:
-        features: channels of φ; channels: of the correlation; anchors: k per cell.
+    Raises:
+        SettingsError: there is no head of that name.
+    """
+    return load(row(HEADS, name, "head"))
+
+
+class Head(nn.Module):
+    """Proposals for the anchors of a map, from the features of exemplar and search image.
+
+    Attributes:
+        trim: by how many cells its map is smaller than the search features; None for a
+            correlation's, one less than the exemplar's.
+        guided: whether it needs features of images with a mask as fourth channel.
+        has_map: whether it compares by one correlation, whose map may have a loss of its own.
     """
 
-    trim = None
+    trim: int | None = None
+    guided: bool = False
+    has_map: bool = False
+
+    def shown(self, exemplar: Tensor, search: int) -> Tensor:
+        """Exemplars (B, 3, 127, 127) as the backbone is to see them, for search images of `search`
+        pixels."""
+        return exemplar
+
+    def keep(self, z: Tensor) -> tuple[Tensor, ...]:
+        """Template features from φ (B, C, 6, 6) of exemplars, computed once a sequence."""
+        raise NotImplementedError
+
+    def forward(self, kept: tuple[Tensor, ...], x: Tensor) -> Proposals:
+        """Proposals for φ (B, C, 22, 22) of search images, computed in every frame."""
+        raise NotImplementedError
+
+
+class UpChannelHead(Head):
+    """SiamRPN's (Li et al., 2018, section 3.2): 18.88 M parameters with 256 channels and 5 anchors.
+    Search features (B, C, 22, 22) give maps of 17 × 17.
+
+    Args:
+        features: channels of φ.
+        channels: of the correlation.
+        anchors: k per cell.
+    """
 
     def __init__(self, features: int = 256, channels: int = 256, anchors: int = 5) -> None:
         super().__init__()
@@ -84,7 +119,13 @@ class UpChannelHead(nn.Module):
 
 
 class DepthwiseBranch(nn.Module):
-    """One question to the pair, by depth-wise correlation: answers (B, out, n, n)."""
+    """One question to the pair, by depth-wise correlation: answers (B, out, n, n).
+
+    Args:
+        features: channels of φ.
+        channels: of the correlation.
+        out: of the answers.
+    """
 
     def __init__(self, features: int, channels: int, out: int) -> None:
         super().__init__()
@@ -100,11 +141,17 @@ class DepthwiseBranch(nn.Module):
         return self.answer(each), x
 
 
-class DepthwiseHead(nn.Module):
-    """SiamRPN++: 2.50 M parameters with 256 channels and 5 anchors; the convolutions of the two
-    branches differ."""
+class DepthwiseHead(Head):
+    """SiamRPN++'s (Li et al., 2019, section 3.4): 2.50 M parameters with 256 channels and 5
+    anchors; the convolutions of the two branches differ.
 
-    trim = None
+    Args:
+        features: channels of φ.
+        channels: of the correlations.
+        anchors: k per cell.
+    """
+
+    has_map = True
 
     def __init__(self, features: int = 256, channels: int = 256, anchors: int = 5) -> None:
         super().__init__()
@@ -115,135 +162,12 @@ class DepthwiseHead(nn.Module):
         """Kernels (B, C, 4, 4), one for each branch, of exemplar features (B, C, 6, 6)."""
         return self.classes.z(z), self.boxes.z(z)
 
-    def forward(self, kept: tuple[Tensor, Tensor], x: Tensor, with_map: bool = False) -> Proposals:
-        """Proposals for search features (B, C, 22, 22); `with_map`, also the cosines of the
-        correlation that the scores are read from. Its channels, summed, are the plain correlation
-        of the same two maps."""
-        classes, seen = self.classes(kept[0], x)
+    def forward(self, kept: tuple[Tensor, Tensor], x: Tensor) -> Proposals:
+        """Proposals for search features (B, C, 22, 22), and the two maps whose correlation the
+        scores are read from: its channels, summed, are their plain correlation."""
+        classes, seen = self.classes(kept[0], x)  # (B, 2k, 17, 17) and (B, C, 20, 20)
         proposals = as_proposals(classes, self.boxes(kept[1], x)[0])
-        return (
-            proposals._replace(similarity=cosine_correlate(kept[0], seen))
-            if with_map
-            else proposals
-        )
-
-
-class BroadcastHead(nn.Module):
-    """SiamBroadcastRPN's match in small: no correlation, convolutions learn to compare.
-
-    One map of 18 × 18 instead of the original's 32 × 32 and 16 × 16 (see `models.broadcast`).
-    """
-
-    trim = 4
-
-    def __init__(self, features: int = 256, channels: int = 256, anchors: int = 5) -> None:
-        super().__init__()
-        self.compare = nn.Sequential(
-            conv_norm(2 * features, channels, 3),
-            conv_norm(channels, channels, 1),
-            conv_norm(channels, channels, 3),
-        )
-        self.classes = nn.Conv2d(channels, 2 * anchors, 3, padding=1)
-        self.boxes = nn.Conv2d(channels, 4 * anchors, 3, padding=1)
-
-    def keep(self, z: Tensor) -> tuple[Tensor]:
-        """The exemplar as one vector (B, C, 1, 1): the maximum of each channel over its middle 4 ×
-        4 cells."""
-        return (z[:, :, 1:-1, 1:-1].amax((2, 3), keepdim=True),)
-
-    def forward(self, kept: tuple[Tensor], x: Tensor) -> Proposals:
-        """Proposals for search features (B, C, 22, 22)."""
-        both = torch.cat([x, broadcast_over(kept[0], x)], 1)  # (B, 2C, 22, 22)
-        both = self.compare(both)  # (B, channels, 18, 18)
-        return as_proposals(self.classes(both), self.boxes(both))
-
-
-class GlobalConvolution(nn.Module):
-    """A k × k convolution as two separable branches: (k × 1, then 1 × k) + (1 × k, then k × 1); the
-    map keeps its size.
-
-    2 · k · mid · (in + out) weights instead of k² · in · out.
-    """
-
-    def __init__(self, k: int, before: int, mid: int, after: int) -> None:
-        super().__init__()
-        if k % 2 == 0:
-            raise SettingsError(f"k is {k}; expected an odd number, so that the map keeps its size")
-        tall, wide = (
-            {"kernel_size": (k, 1), "padding": (k // 2, 0)},
-            {"kernel_size": (1, k), "padding": (0, k // 2)},
-        )
-        self.left = nn.Sequential(nn.Conv2d(before, mid, **tall), nn.Conv2d(mid, after, **wide))
-        self.right = nn.Sequential(nn.Conv2d(before, mid, **wide), nn.Conv2d(mid, after, **tall))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """A map (B, after, H, W) from (B, before, H, W)."""
-        return self.left(x) + self.right(x)
-
-
-class GlobalStage(nn.Module):
-    """A global convolution and a residual 3 × 3 convolution of its positive part: a stage of
-    SiamConcatRPN."""
-
-    def __init__(self, k: int, before: int, mid: int, after: int) -> None:
-        super().__init__()
-        self.large = GlobalConvolution(k, before, mid, after)
-        self.small = nn.Conv2d(after, after, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """A map (B, after, H, W) from (B, before, H, W)."""
-        x = self.large(x)  # (B, after, H, W)
-        return x + self.small(F.relu(x))
-
-
-class ConcatHead(nn.Module):
-    """SiamConcatRPN's match in small: exemplar and search features of equal size are stacked. One
-    map of 18 × 18.
-
-    Batch norm before every stage stands in for the original's pre-trained trunk, whose features
-    have a known size.
-    """
-
-    trim = 4
-    pictures_alike = True  # the exemplar is shown at the search image's size
-
-    def __init__(self, features: int = 256, channels: int = 256, anchors: int = 5) -> None:
-        super().__init__()
-        stages, before = [], 2 * features
-        for k in (11, 9, 7):
-            stages += [
-                nn.BatchNorm2d(before),
-                nn.ReLU(),
-                GlobalStage(k, before, channels // 2, channels),
-            ]
-            before = channels
-        self.stages = nn.Sequential(*stages, nn.BatchNorm2d(channels), nn.ReLU())
-        self.classes = nn.Conv2d(channels, 2 * anchors, 3, padding=1)
-        self.boxes = nn.Conv2d(channels, 4 * anchors, 3, padding=1)
-
-    def keep(self, z: Tensor) -> tuple[Tensor]:
-        """The exemplar features (B, C, 22, 22) as they are."""
-        return (z,)
-
-    def forward(self, kept: tuple[Tensor], x: Tensor) -> Proposals:
-        """Proposals for search features (B, C, 22, 22)."""
-        both = torch.cat([x, kept[0].expand(len(x), -1, -1, -1)], 1)  # (B, 2C, 22, 22)
-        both = self.stages(both)[:, :, 2:-2, 2:-2]  # (B, channels, 18, 18)
-        return as_proposals(self.classes(both), self.boxes(both))
-
-
-HEADS = {
-    "upchannel": UpChannelHead,
-    "depthwise": DepthwiseHead,
-    "concat": ConcatHead,
-    "broadcast": BroadcastHead,
-}
-
-
-def broadcast_over(vector: Tensor, x: Tensor) -> Tensor:
-    """A vector (B or 1, C, 1, 1) at every cell of a map (B, C', H, W): (B, C, H, W), without
-    copying it."""
-    return vector.expand(len(x), -1, *x.shape[2:])
+        return proposals._replace(compared=((kept[0], seen),))
 
 
 def conv_norm(before: int, after: int, k: int, **how: int) -> nn.Sequential:

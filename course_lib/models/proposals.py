@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.geometry.anchors import SSD_VARIANCES, encode, match, overlaps
+from course_lib.models.correlation import cosine_correlate
 
 
 class Proposals(NamedTuple):
@@ -21,23 +22,28 @@ class Proposals(NamedTuple):
     Attributes:
         logits: (B, A, 2), for "something else" and "the target".
         offsets: (B, A, 4) from the anchors, see `geometry.anchors.encode`.
-        similarity: (B, n, n) cosines of the correlation map the head reads, where they were asked
-            for.
+        compared: for each correlation that the scores are read from, template features (B or 1, C,
+            h, w) and the search features (B, C, H, W) they slid over; none for a network without.
     """
 
     logits: Tensor
     offsets: Tensor
-    similarity: Tensor | None = None
+    compared: tuple[tuple[Tensor, Tensor], ...] = ()
 
     def float(self) -> Proposals:
         """The same in single precision."""
-        similarity = None if self.similarity is None else self.similarity.float()
-        return Proposals(self.logits.float(), self.offsets.float(), similarity)
+        return self._replace(logits=self.logits.float(), offsets=self.offsets.float())
 
     @property
     def scores(self) -> Tensor:
         """Probability (B, A) of the target."""
         return self.logits.softmax(-1)[..., 1]
+
+    def correlation_map(self) -> Tensor:
+        """Cosines (B, n, n), in single precision, of the correlation below the scores; of several
+        their mean. Computed when asked for, and only of a network that `has_map`."""
+        cosines = [cosine_correlate(z.float(), x.float()) for z, x in self.compared]
+        return torch.stack(cosines).mean(0)  # (B, n, n)
 
 
 class Targets(NamedTuple):

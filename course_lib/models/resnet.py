@@ -1,5 +1,5 @@
-"""ResNet-50 as trackers use it: cut off early, or with stride 8 to its end. The layers are
-torchvision's."""
+"""ResNet-50 (He et al., 2016) as trackers use it: cut off early, or with stride 8 to its end. The
+layers are torchvision's."""
 
 from __future__ import annotations
 
@@ -7,38 +7,52 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import resnet50
 
+from course_lib.models.backbone import Backbone
+
 # of RGB in 0…1, as torchvision's weights expect it
 MEAN, STD = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
-class Trunk(nn.Module):
-    """ResNet-50 up to a layer: pictures (B, 3, S, S), values 0…255, to a list of maps, one for each
-    layer in `give`.
+class ResNet50(Backbone):
+    """ResNet-50 up to a layer: images (B, 3, S, S), values 0…255, to the maps of some layers.
 
     Args:
-        upto: 2, 3 or 4; give: which of the layers 1 … upto are wanted.
-        guided: whether a fourth channel of the pictures, a mask, is added to conv1's output (a 7 ×
-            7 convolution).
+        upto: 2, 3 or 4, the last layer there is.
+        give: which of the layers 1 … upto are wanted; φ is the last of them.
+        guided: whether a fourth channel of the images, a mask, is added to conv1's output (a 7 × 7
+            convolution).
     """
 
     def __init__(self, upto: int, give: tuple[int, ...], guided: bool = False) -> None:
         super().__init__()
         self._take(resnet50(weights=None), upto)
-        self.give = give
+        self.give, self.guided = give, guided
+        self.channels = self.level_channels[-1]
+        self.stride = 2 ** (give[-1] + 1)
         self.guide = nn.Conv2d(1, 64, 7, 2, padding=3, bias=False) if guided else None
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None] * 255, persistent=False)
         self.register_buffer("std", torch.tensor(STD)[:, None, None] * 255, persistent=False)
 
     def _take(self, whole: nn.Module, upto: int) -> None:
-        self.conv1, self.bn1, self.relu, self.maxpool = (
-            whole.conv1,
-            whole.bn1,
-            whole.relu,
-            whole.maxpool,
-        )
+        self.conv1, self.bn1, self.relu = whole.conv1, whole.bn1, whole.relu
+        self.maxpool = whole.maxpool
         self.layers = nn.ModuleList([getattr(whole, f"layer{k}") for k in range(1, upto + 1)])
 
-    def forward(self, image: Tensor) -> list[Tensor]:
+    @property
+    def level_channels(self) -> tuple[int, ...]:
+        """256 channels of layer 1, twice as many of each further one."""
+        return tuple(128 * 2**k for k in self.give)
+
+    def parts(self) -> list[list[nn.Module]]:
+        """The stem, then every layer."""
+        stem = [self.conv1, self.bn1] + ([self.guide] if self.guided else [])
+        return [stem, *([layer] for layer in self.layers)]
+
+    def forward(self, image: Tensor) -> Tensor:
+        """The last of the maps that `levels` gives."""
+        return self.levels(image)[-1]
+
+    def levels(self, image: Tensor) -> list[Tensor]:
         """Maps of layer 1 (256 channels, stride 4), 2 (512, 8), 3 (1024, 16), those in `give`. 255
         pixels: 64, 32, 16 cells."""
         x = self.conv1((image[:, :3] - self.mean) / self.std)  # (B, 64, S/2, S/2)
@@ -47,22 +61,24 @@ class Trunk(nn.Module):
         x = self.maxpool(self.relu(self.bn1(x)))  # (B, 64, S/4, S/4)
         maps = []
         for k, layer in enumerate(self.layers, start=1):
-            x = layer(x)
+            x = layer(x)  # (B, 256, S/4, S/4), (B, 512, S/8, S/8), …
             if k in self.give:
                 maps.append(x)
         return maps
 
 
-class AtrousTrunk(Trunk):
-    """SiamRPN++'s ResNet-50: layers 2, 3 and 4 all of stride 8, the last two dilated by 2 and 4;
-    45.53 M parameters.
+class DilatedResNet50(ResNet50):
+    """SiamRPN++'s ResNet-50 (Li et al., 2019, section 3.2): layers 2, 3 and 4 all of stride 8, the
+    last two dilated by 2 and 4; 45.53 M parameters.
 
-    conv1 and the first block of layer 2 have no padding, and the three shortcuts are 3 × 3: 127
-    pixels give 15 × 15 cells, 255 give 31 × 31, in all three layers.
+    As in its public code (pysot, `resnet_atrous.py`), conv1 and the first block of layer 2 have no
+    padding, and the three shortcuts are 3 × 3: 127 pixels give 15 × 15 cells, 255 give 31 × 31, in
+    all three layers.
     """
 
     def __init__(self) -> None:
         super().__init__(4, (2, 3, 4))
+        self.stride = 8
         whole = resnet50(weights=None, replace_stride_with_dilation=[False, True, True])
         whole.conv1.padding = (0, 0)
         whole.layer2[0].conv2.padding = (0, 0)
@@ -78,14 +94,14 @@ class AtrousTrunk(Trunk):
         self._take(whole, 4)
 
 
-def load_torchvision(trunk: Trunk, tensors: dict[str, Tensor]) -> list[str]:
-    """Fill a trunk with torchvision's ResNet-50 weights (its `state_dict`); returns the names that
-    have no place in it.
+def load_torchvision(backbone: ResNet50, tensors: dict[str, Tensor]) -> list[str]:
+    """Fill a backbone with torchvision's ResNet-50 weights (its `state_dict`); returns the names
+    that have no place in it.
 
-    A 1 × 1 shortcut goes into the middle of a 3 × 3 one, the rest of which becomes 0: the same map
+    A 1 × 1 shortcut goes into the centre of a 3 × 3 one, the rest of which becomes 0: the same map
     at first.
     """
-    own = trunk.state_dict()
+    own = backbone.state_dict()
     unused = []
     for name, value in tensors.items():
         head, _, rest = name.partition(".")
@@ -97,5 +113,5 @@ def load_torchvision(trunk: Trunk, tensors: dict[str, Tensor]) -> list[str]:
         else:
             own[mine].zero_()
             own[mine][:, :, 1:2, 1:2] = value
-    trunk.load_state_dict(own)
+    backbone.load_state_dict(own)
     return unused

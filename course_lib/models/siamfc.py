@@ -1,7 +1,7 @@
 """SiamFC (Bertinetto et al., 2016): the same embedding for exemplar and search image, then one
 cross-correlation.
 
-f(z, x) = gain · (φ(z) ⋆ φ(x)) + b, with b the same everywhere.
+f(z, x) = gain · (φ(z) ⋆ φ(x)) + b, with b the same everywhere (equation 1 of the paper).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.models.alexnet import WIDTHS, AlexNet
 from course_lib.models.backbones import make_backbone
 from course_lib.models.correlation import cross_correlate
 
@@ -23,34 +22,27 @@ class SiamFC(nn.Module):
     255, 255).
 
     n is 17, or 15 for training's 239 pixels; at stride 4 it is 33, at stride 16 it is 9. The
-    stride-4 baseline normalises its response (one batch norm on the map) where the original has a
-    gain and a bias; so do all backbones other than AlexNet, whose responses are sums of quite
-    different numbers of products.
+    stride-4 baseline normalises its response (one batch norm on the map, as CFNet does, Valmadre
+    et al., 2017) where the original has a gain and a bias; so do all backbones other than AlexNet,
+    whose responses are sums of quite different numbers of products.
 
     Args:
-        stride, widths: of the AlexNet.
-        backbone: another backbone, by name (see `models.backbones`), with `share` of its channels.
+        backbone: by name, see `models.backbones`.
+        **arguments: the backbone's own, for example `widths` of AlexNet.
+
+    Attributes:
+        name: of its row in `models.networks.NETWORKS`.
     """
 
-    def __init__(
-        self,
-        stride: int = 8,
-        widths: tuple[int, ...] = WIDTHS,
-        backbone: str = "alexnet",
-        share: float = 1.0,
-    ) -> None:
+    name = "siamfc"
+
+    def __init__(self, backbone: str = "alexnet", **arguments: Any) -> None:
         super().__init__()
-        other = backbone != "alexnet"
-        self.backbone = make_backbone(backbone, share) if other else AlexNet(stride, widths)
+        self.backbone = make_backbone(backbone, **arguments)
         self.bias = nn.Parameter(torch.zeros(()))
-        self.adjust = nn.BatchNorm2d(1) if stride == 4 or other else None
-        # what a card must say for the network to be built again
-        self.about: dict[str, Any] = {"network": "siamfc"}
-        self.about |= (
-            {"backbone": backbone, "share": share}
-            if other
-            else {"stride": stride, "widths": list(widths)}
-        )
+        self.adjust = None if self.backbone.fixed_gain else nn.BatchNorm2d(1)
+        # what a card must say for the network to be built again, see `models.networks.build`
+        self.about = {"network": self.name, **self.backbone.about}
 
     @property
     def stride(self) -> int:
@@ -58,7 +50,7 @@ class SiamFC(nn.Module):
         return self.backbone.stride
 
     def features(self, image: Tensor) -> Tensor:
-        """φ of pictures (B, 3, S, S), values 0…255: (B, C, s, s)."""
+        """φ of images (B, 3, S, S), values 0…255: (B, C, s, s)."""
         return self.backbone(image)
 
     def response(self, z: Tensor, x: Tensor) -> Tensor:
@@ -70,5 +62,5 @@ class SiamFC(nn.Module):
         return GAIN * raw + self.bias
 
     def forward(self, exemplar: Tensor, search: Tensor) -> Tensor:
-        """Responses (B, n, n) of pictures."""
+        """Responses (B, n, n) of images."""
         return self.response(self.features(exemplar), self.features(search))

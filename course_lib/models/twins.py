@@ -14,13 +14,14 @@ met.)
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from course_lib.errors import SettingsError
 from course_lib.models.alexnet import WIDTHS
-from course_lib.models.backbone import Backbone, folded_convolution
+from course_lib.models.backbone import Backbone, fold_norms
 from course_lib.models.cir import CIR
 
 
@@ -75,11 +76,12 @@ class TwinNetwork(Backbone):
     """One twin, at the widths of SiamFC (share 1) or a share of them.
 
     Args:
-        family: "alexnet" or "resnet"; column: of TWINS.
+        family: "alexnet" or "resnet".
+        column: of TWINS.
         share: of the channels.
     """
 
-    def __init__(self, family: str, column: int, share: float = 0.25) -> None:
+    def __init__(self, family: str, column: int, share: float = 1.0) -> None:
         super().__init__()
         if column not in TWINS.get(family, {}):
             raise SettingsError(
@@ -108,15 +110,13 @@ class TwinNetwork(Backbone):
         22 of 255 pixels."""
         return self.layers(image)  # (B, C, s, s)
 
-    def folded(self) -> nn.Module:
+    def folded(self) -> Backbone:
         """The same network without batch norms, and without the cells that crops throw away."""
-        modules: list[nn.Module] = []
-        for module in self.layers:
-            if isinstance(module, nn.BatchNorm2d):
-                modules[-1] = folded_convolution(modules[-1], module)
-            else:
-                modules.append(module.folded() if isinstance(module, CIR) else module)
-        return nn.Sequential(*modules)
+        plain = copy.deepcopy(self).eval()
+        for k, module in enumerate(plain.layers):
+            if isinstance(module, CIR):
+                plain.layers[k] = module.folded()
+        return fold_norms(plain)
 
 
 def _alexnet(twin: Twin, share: float) -> list[nn.Module]:

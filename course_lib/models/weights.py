@@ -21,17 +21,19 @@ from torch import Tensor, nn
 
 from course_lib.errors import DataError, MissingDataError
 from course_lib.files import read_json, whole_file, write_whole
-from course_lib.models.alexnet import WIDTHS
-from course_lib.models.siamfc import SiamFC
-from course_lib.models.siammargin import SiamMargin
-from course_lib.models.siamrpn import SiamRPN
-from course_lib.models.siamrpnpp import SiamRPNpp
+from course_lib.lookup import load
+from course_lib.models.networks import build, network_class
+from course_lib.models.tensors import fill
 from course_lib.places import RUNS, WEIGHTS
 
 CARD_REMEDY = (
     "run the training command that made the weights once more (it writes the card again, without "
     "training), or copy weights and card anew"
 )
+# reads the layouts of other programs
+PUBLIC = "course_lib.models.weights_public:load_public_siamfc"
+# what damaged content makes safetensors, or a network's constructor, raise
+UNFIT = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
 
 
 def save_weights(network: nn.Module, path: Path, card: dict[str, Any]) -> None:
@@ -123,9 +125,7 @@ def load_network(name: str) -> nn.Module:
     """
     path = find_weights(name)
     if path.suffix != ".safetensors":
-        from course_lib.models.weights_public import load_public_siamfc
-
-        return load_public_siamfc(path)
+        return load(PUBLIC)(path)
     card = read_card(path)
     tensors = _read_tensors(path, card.get("sha256"))
     try:
@@ -141,9 +141,6 @@ def load_network(name: str) -> nn.Module:
         path,
     )
     return network.eval()
-
-
-UNFIT = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
 
 
 def _read_tensors(path: Path, expected: str | None) -> dict[str, Tensor]:
@@ -170,63 +167,11 @@ def _read_tensors(path: Path, expected: str | None) -> dict[str, Tensor]:
     return tensors
 
 
-def build(card: dict[str, Any]) -> nn.Module:
-    """A fresh network as a card describes it."""
-    kind = card["network"]
-    if kind in ("siamfc", "siammargin"):
-        network = SiamFC if kind == "siamfc" else SiamMargin
-        if "backbone" in card:
-            return network(backbone=card["backbone"], share=card["share"])
-        return network(int(card["stride"]), tuple(card["widths"]))
-    if kind == "siamrpn":
-        other = {key: card[key] for key in ("backbone", "share") if key in card}
-        return SiamRPN(
-            card["head"],
-            tuple(card.get("widths", WIDTHS)),
-            card["channels"],
-            card.get("groups", 1),
-            **other,
-        )
-    if kind == "siamrpn++":
-        return SiamRPNpp(card["trunk"], tuple(card["widths"]), card["channels"], card["groups"])
-    if kind in ("siamconcatrpn", "siambroadcastrpn"):
-        from course_lib.models.epfl import SiamBroadcastRPN, SiamConcatRPN
-
-        return SiamConcatRPN() if kind == "siamconcatrpn" else SiamBroadcastRPN(card["shared"])
-    raise ValueError(f"there is no network {kind!r}")
-
-
-def load_siamfc(name: str) -> SiamFC:
+def load_siamfc(name: str) -> nn.Module:
     """As `load_network`, but only a SiamFC: DataError for any other."""
     network = load_network(name)
-    if not isinstance(network, SiamFC):
+    if not isinstance(network, network_class("siamfc")):
         raise DataError(
             f"weights {name!r} are of a {network.about['network']}, not of a SiamFC; give others"
         )
     return network
-
-
-def fill(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
-    """Load tensors into a network; what is missing, left over or of another shape is named."""
-    wanted = {name: tuple(t.shape) for name, t in network.state_dict().items()}
-    missing = [name for name in wanted if name not in tensors and "num_batches" not in name]
-    surplus = [name for name in tensors if name not in wanted]
-    wrong = [
-        f"{n} {tuple(tensors[n].shape)} instead of {s}"
-        for n, s in wanted.items()
-        if n in tensors and tuple(tensors[n].shape) != s
-    ]
-    if missing or surplus or wrong:
-        raise DataError(
-            f"{path} does not fit this network: missing {_some(missing)}, not known "
-            f"{_some(surplus)}, "
-            f"of another shape {_some(wrong)}. Is it the network its card describes, of "
-            f"{len(wanted)} tensors?"
-        )
-    network.load_state_dict(tensors, strict=False)
-
-
-def _some(names: list[str]) -> str:
-    """The first few of many names."""
-    rest = f" and {len(names) - 4} more" if len(names) > 4 else ""
-    return f"{names[:4]}{rest}" if names else "nothing"

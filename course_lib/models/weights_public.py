@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.errors import DataError, MissingDataError
-from course_lib.models.alexnet import AlexNet
 from course_lib.models.siamfc import SiamFC
-from course_lib.models.weights import fill
+from course_lib.models.tensors import fill
 
 # of siamfc-pytorch's batch norms (siamfc/backbones.py); PyTorch's own is 1e-5
 PUBLIC_EPSILON = 1e-6
@@ -36,9 +35,7 @@ def load_public_siamfc(path: Path | str) -> SiamFC:
         )
     tensors = _read_npz(path) if path.suffix == ".npz" else _read_torch(path)
     folded = not any(name.startswith("bn") for name in tensors)
-    network = SiamFC()
-    if folded:
-        network.backbone = AlexNet(batch_norm=False)
+    network = SiamFC(batch_norm=not folded)
     bias = tensors.pop("bias", None)
     fill(network.backbone, tensors, path)
     if not folded:
@@ -49,7 +46,7 @@ def load_public_siamfc(path: Path | str) -> SiamFC:
 
 
 @torch.no_grad()
-def _allow_for_epsilon(backbone: AlexNet) -> None:
+def _allow_for_epsilon(backbone: nn.Module) -> None:
     """Make batch norms that were trained with siamfc-pytorch's ε give the same here.
 
     A norm divides by √(variance + ε). The difference of the two ε goes into the stored variance, so

@@ -21,13 +21,15 @@ EPSILON = 1e-4  # below the energy of four cells: a flat patch stays flat
 
 
 def features(patches: np.ndarray, kinds: str, cell: int) -> np.ndarray:
-    """Channels (N, C, h // cell, w // cell) float32 of patches (N, h, w, 3) uint8.
+    """Channels (N, C, h // cell, w // cell) float32 of patches.
 
     Args:
+        patches: (N, h, w, 3) uint8.
         kinds: names from FEATURES joined by "+": grey 1 channel, colour 3, hog 31.
         cell: pixels a side of a cell.
 
-    Raises SettingsError for a kind nobody knows.
+    Raises:
+        SettingsError: for a kind nobody knows.
     """
     parts = [_of_kind(patches, kind, cell) for kind in split_kinds(kinds)]
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
@@ -99,9 +101,8 @@ def gradients(patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Central differences; 0 on the patch's border, where a neighbour is missing.
     """
-    values = (
-        patches.astype(np.int16) if patches.ndim == 4 else patches[..., None].astype(np.int16)
-    )  # (N, h, w, C)
+    # (N, h, w, C)
+    values = (patches if patches.ndim == 4 else patches[..., None]).astype(np.int16)
     dx = values[:, 1:-1, 2:] - values[:, 1:-1, :-2]  # (N, h − 2, w − 2, C)
     dy = values[:, 2:, 1:-1] - values[:, :-2, 1:-1]  # (N, h − 2, w − 2, C)
     strength, direction = (np.zeros(patches.shape[:3], dtype=t) for t in (np.float32, np.intp))
@@ -118,23 +119,30 @@ def cell_histograms(strength: np.ndarray, direction: np.ndarray, cell: int) -> n
     """Histograms (N, 18, h // cell, w // cell) float32: each pixel's strength goes to its direction
     in the four nearest cells.
 
-    Args:
-        strength, direction: (N, h, w), from `gradients`.
+    A pixel in the centre of a cell counts for that cell alone, one on a corner for four cells
+    alike: the histogram changes smoothly when the patch moves by a pixel (Felzenszwalb et al.,
+    "Spatial aggregation").
 
-    A pixel in the middle of a cell counts for that cell alone, one on a corner for four cells
-    alike: the histogram changes smoothly when the patch moves by a pixel.
+    Args:
+        strength: (N, h, w), from `gradients`.
+        direction: (N, h, w), 0 … 17, from `gradients`.
+        cell: pixels a side of a cell.
     """
     N, h, w = strength.shape
     rows, columns = h // cell, w // cell
-    plane = (rows + 2) * (columns + 2)  # with a rim for what falls beyond the border
-    entry = direction * plane + np.arange(N)[:, None, None] * (ORIENTATIONS * plane)  # (N, h, w)
+    # The histograms of all patches lie in one row of numbers, (N, 18, rows + 2, columns + 2) made
+    # flat, so that `bincount` adds up every pixel of every patch in one pass: far faster than
+    # `np.add.at` on four axes. The rim of one cell takes what falls beyond the border, so that no
+    # pixel needs a question of its own.
+    plane = (rows + 2) * (columns + 2)
+    # (N, h, w): where each pixel's patch and direction begin in the row
+    entry = direction * plane + np.arange(N)[:, None, None] * (ORIENTATIONS * plane)
     sums = np.zeros(N * ORIENTATIONS * plane)
-    for places, shares in zip(
-        *_shares(h, w, cell), strict=True
-    ):  # (h, w) each, of one of the four nearest cells
+    # each time (h, w): one of the four nearest cells, and how much of the pixel it gets
+    for places, shares in zip(*_shares(h, w, cell), strict=True):
         sums += np.bincount((entry + places).ravel(), (strength * shares).ravel(), len(sums))
     sums = sums.astype(np.float32).reshape(N, ORIENTATIONS, rows + 2, columns + 2)
-    return sums[:, :, 1:-1, 1:-1]
+    return sums[:, :, 1:-1, 1:-1]  # (N, 18, rows, columns): without the rim
 
 
 @lru_cache(maxsize=16)

@@ -11,13 +11,18 @@ import numpy as np
 
 
 def cosine_window(height: int, width: int) -> np.ndarray:
-    """Hann window (height, width): 1 in the middle, 0 on the border."""
+    """Hann window (height, width): 1 in the centre, 0 on the border. The Fourier transform takes a
+    patch as periodic; the window takes away the edges where its sides meet (section 3.1)."""
     return np.outer(np.hanning(height), np.hanning(width))
 
 
 def gaussian_target(height: int, width: int, sigma: float) -> np.ndarray:
-    """The wanted response (height, width): a Gaussian of `sigma` pixels, peak 1 at (height // 2,
-    width // 2)."""
+    """The wanted response (height, width): a Gaussian, peak 1 at (height // 2, width // 2).
+
+    Args:
+        height, width: of the patch, pixels.
+        sigma: standard deviation, pixels; 2 in the paper.
+    """
     rows = np.arange(height)[:, None] - height // 2  # (h, 1)
     columns = np.arange(width)[None, :] - width // 2  # (1, w)
     return np.exp(-(rows**2 + columns**2) / (2 * sigma**2))  # (h, w)

@@ -49,9 +49,8 @@ class KCFSettings(Settings):
     rate: Share = 0.02  # learning rate η of α and x, per frame
     padding: Annotated[float, Range(1, 10)] = 2.5  # sides of the patch, in sides of the box
     label_sigma: Positive = 0.1  # of the wanted response, in sides of the box
-    patch: Annotated[int, Range(0, 1024)] = (
-        0  # side of a square with the patch's area, pixels; 0: the frame's own pixels, large targets halved
-    )
+    # side of a square with the patch's area, pixels; 0: the frame's own pixels, large targets halved
+    patch: Annotated[int, Range(0, 1024)] = 0
     subcell: bool = False  # place the peak between cells
     # fixed, pyramid of three sizes, or DSST's filter
     scale: Literal["fixed", "pyramid", "filter"] = "pyramid"
@@ -82,7 +81,7 @@ class KCFState:
 
 def best_size(responses: np.ndarray, weight: float) -> int:
     """Which of the responses (S, h, w) to patches of S sizes peaks highest, all but the first
-    weighed with `weight`.
+    weighed with `weight`; the scheme of KCFcpp's VOT tracker.
 
     The first is that of the last size: to stay needs no proof, to change does.
     """
@@ -91,9 +90,8 @@ def best_size(responses: np.ndarray, weight: float) -> int:
 
 
 class KCF(Tracker):
-    """Kernelised correlation filter on one or many channels, with or without a search over sizes.
-
-    Raises SettingsError for a feature, a kernel or a way of scaling nobody knows.
+    """Kernelised correlation filter on one or many channels, with or without a search over sizes
+    (Henriques et al., 2015, algorithm 1).
     """
 
     name = "kcf"
@@ -106,8 +104,8 @@ class KCF(Tracker):
         """Learn x and α from the first frame (H, W, 3) and box (4,)."""
         frame, box = accept_start(frame, box)
         s = self.settings
-        # (2,) x, y; (2,) w, h
-        self.centre, self.first_size, self.scale = (to_centre(box)[:2], box[2:].copy(), 1.0)
+        self.centre, self.first_size = to_centre(box)[:2], box[2:].copy()  # (2,) x, y; (2,) w, h
+        self.scale = 1.0
         self.shape = self._patch_shape()  # (h, w) pixels
         self.cells = (self.shape[0] // s.cell, self.shape[1] // s.cell)  # (h, w) cells
         h, w = self.cells
@@ -140,8 +138,8 @@ class KCF(Tracker):
 
     def _patch_shape(self) -> tuple[int, int]:
         """Height and width of the patch in pixels, whole cells, at least four of them."""
-        # (2,) h, w in frame pixels
-        s, window = self.settings, self.first_size[::-1] * self.settings.padding
+        s = self.settings
+        window = self.first_size[::-1] * s.padding  # (2,) h, w in frame pixels
         side = np.sqrt(np.prod(self.first_size))
         zoom = s.patch / np.sqrt(np.prod(window)) if s.patch else 0.5 if side >= LARGE else 1.0
         h, w = (max(4, round(v * zoom / s.cell)) * s.cell for v in window)
@@ -185,9 +183,9 @@ class KCF(Tracker):
 
     def _learn(self, frame: np.ndarray) -> None:
         """Let the patch at the new place into x and α."""
-        # (C, h, w // 2 + 1)
-        rate, fresh = (np.float32(self.settings.rate), self._spectra(frame, [1.0])[0])
-        # of this patch alone
+        rate = np.float32(self.settings.rate)
+        fresh = self._spectra(frame, [1.0])[0]  # (C, h, w // 2 + 1)
+        # (h, w // 2 + 1), of this patch alone
         alpha = train_dual(self._kernel(fresh, fresh), self.labels, self.settings.regulariser)
         self.X = rate * fresh + (1 - rate) * self.X
         self.alpha = rate * alpha + (1 - rate) * self.alpha

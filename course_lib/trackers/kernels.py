@@ -35,10 +35,15 @@ def data_matrix(signal: np.ndarray) -> np.ndarray:
 
 
 def ridge_weights(signal: np.ndarray, target: np.ndarray, regulariser: float) -> np.ndarray:
-    """Weights w (n,) with the least |X w − y|² + λ |w|², X the data matrix of `signal` (n,), y
-    `target` (n,).
+    """Weights w (n,) with the least |X w − y|² + λ |w|², X the data matrix of the signal.
 
-    The data matrix is diagonal in the Fourier domain, so the system falls apart into n divisions.
+    The data matrix is diagonal in the Fourier domain, so the system falls apart into n divisions
+    (equation 12).
+
+    Args:
+        signal: (n,).
+        target: y (n,), what each shift should give.
+        regulariser: λ.
     """
     x, y = np.fft.fft(signal), np.fft.fft(target)  # (n,) each
     return np.fft.ifft(x * y / (np.abs(x) ** 2 + regulariser)).real  # (n,)
@@ -72,16 +77,22 @@ def _vertex(before: float, peak: float, after: float) -> float:
 
 
 def gaussian_labels(height: int, width: int, sigma: float) -> np.ndarray:
-    """Wanted response (height, width) to each shift: 1 for none, at (0, 0), falling as a Gaussian
-    of `sigma` cells."""
+    """Wanted response (height, width) to each shift: 1 for none, at (0, 0), falling as a Gaussian.
+
+    Args:
+        height, width: of the grid, cells.
+        sigma: standard deviation, cells.
+    """
     return fft.ifftshift(gaussian_target(height, width, sigma))
 
 
 def correlate(X: np.ndarray, Z: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Inner product of x with z at every shift (..., h, w), summed over channels, of spectra (...,
-    C, h, w // 2 + 1).
+    """Inner product of x with z at every shift (..., h, w), summed over channels. If z is x moved
+    right by 3, the peak is in column 3.
 
-    If z is x moved right by 3, the peak is in column 3.
+    Args:
+        X, Z: spectra (..., C, h, w // 2 + 1).
+        shape: (h, w).
     """
     return in_space((np.conj(X) * Z).sum(-3), shape)
 
@@ -101,7 +112,8 @@ def energy(X: np.ndarray, width: int) -> np.ndarray:
 def gaussian_correlation(
     X: np.ndarray, Z: np.ndarray, shape: tuple[int, int], bandwidth: float
 ) -> np.ndarray:
-    """Gaussian kernel of x with z at every shift, (..., h, w): exp(−|x shifted − z|² / (σ² N)).
+    """Gaussian kernel of x with z at every shift, (..., h, w): exp(−|x shifted − z|² / (σ² N));
+    equation 31.
 
     Args:
         X, Z: spectra (..., C, h, w // 2 + 1).
@@ -125,10 +137,18 @@ def kernel_correlation(
     degree: int = 9,
 ) -> np.ndarray:
     """Kernel of x with z at every shift (..., h, w): linear x·z / N, polynomial (x·z / N +
-    offset)^degree, or Gaussian.
+    offset)^degree, or Gaussian; N = C · h · w.
 
-    The other arguments are those of `gaussian_correlation`. Raises SettingsError for a kernel
-    nobody knows.
+    Args:
+        X, Z: spectra (..., C, h, w // 2 + 1).
+        shape: (h, w).
+        kernel: one of KERNELS.
+        bandwidth: σ of the Gaussian.
+        offset: of the polynomial.
+        degree: of the polynomial.
+
+    Raises:
+        SettingsError: for any other kernel.
     """
     if kernel == "gaussian":
         return gaussian_correlation(X, Z, shape, bandwidth)
@@ -139,25 +159,41 @@ def kernel_correlation(
 
 
 def gaussian_kernel(x: np.ndarray, z: np.ndarray, bandwidth: float) -> np.ndarray:
-    """`gaussian_correlation` (h, w) of patches in space, x and z (C, h, w)."""
+    """`gaussian_correlation` (h, w) of patches in space.
+
+    Args:
+        x, z: (C, h, w).
+        bandwidth: σ.
+    """
     return gaussian_correlation(spectrum(x), spectrum(z), x.shape[-2:], bandwidth)
 
 
 def dual_weights(kernel: np.ndarray, labels: np.ndarray, regulariser: float) -> np.ndarray:
-    """`train_dual` in space: the weight α (h, w) of each shift of the patch."""
+    """`train_dual` in space: the weight α (h, w) of each shift of the patch.
+
+    Args:
+        kernel: k(x, x) at every shift (h, w).
+        labels: the wanted response to each shift (h, w).
+        regulariser: λ.
+    """
     return in_space(train_dual(kernel, labels, regulariser), labels.shape)
 
 
 def train_dual(kernel: np.ndarray, labels: np.ndarray, regulariser: float) -> np.ndarray:
-    """Half spectrum (h, w // 2 + 1) of the dual weights α, from k(x, x) and the labels in space,
-    (h, w) each.
+    """Half spectrum (h, w // 2 + 1) of the dual weights α.
 
-    α = (K + λ I)⁻¹ y with K (hw, hw) the kernel between any two shifts: circulant, so one division.
+    α = (K + λ I)⁻¹ y with K (hw, hw) the kernel between any two shifts: circulant, so one division
+    (equation 17).
+
+    Args:
+        kernel: k(x, x) at every shift, in space (h, w).
+        labels: y, the wanted response to each shift, in space (h, w).
+        regulariser: λ.
     """
     return spectrum(labels) / (spectrum(kernel) + regulariser)
 
 
 def respond(kernel: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Response (..., h, w) at every shift, Σ α_i κ(x shifted by i, z shifted), from k(x, z) (...,
-    h, w) and α's half spectrum."""
+    h, w) and α's half spectrum (equation 22)."""
     return in_space(spectrum(kernel) * alpha, kernel.shape[-2:])

@@ -1,4 +1,4 @@
-"""MOSSE: a correlation filter learned on line.
+"""MOSSE: a correlation filter learned online.
 
 Bolme, Beveridge, Draper, Lui: Visual Object Tracking using Adaptive Correlation Filters, CVPR 2010.
 The small functions are the steps that lesson 02 asks for, on whole spectra; the tracker strings
@@ -70,7 +70,7 @@ class MOSSEState:
 def preprocess(patch: np.ndarray, window: np.ndarray) -> np.ndarray:
     """Grey values (h, w), 0…255, ready for the Fourier transform.
 
-    Logarithm, zero mean, unit deviation, then `window` (h, w).
+    Logarithm, zero mean, unit deviation, then `window` (h, w): the paper's section 3.1.
     """
     values = np.log1p(np.asarray(patch, dtype=np.float64))  # (h, w)
     return (values - values.mean()) / (values.std() + 1e-5) * window
@@ -80,13 +80,12 @@ def train_filter(
     patches: np.ndarray, target: np.ndarray, regulariser: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Numerator A and denominator B, (h, w) each, of the filter H* = A / B with the least squared
-    error.
+    error over all N patches: the paper's closed form, with a regulariser added.
 
     Args:
-        patches: (N, h, w), preprocessed; all of them should give `target` (h, w).
-        regulariser: added to B.
-
-    Source: the paper's closed form, with a regulariser added.
+        patches: (N, h, w), preprocessed; all of them should give the target.
+        target: (h, w), the wanted response.
+        regulariser: added to B, so that a frequency without power divides by no zero.
     """
     F, G = np.fft.fft2(patches), np.fft.fft2(target)  # (N, h, w), (h, w)
     A = np.sum(G * np.conj(F), axis=0)  # (h, w)
@@ -95,10 +94,12 @@ def train_filter(
 
 
 def respond(patch: np.ndarray, A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, int, int]:
-    """Response (h, w) of the filter A / B to a preprocessed patch (h, w), and the displacement it
-    shows.
+    """Response (h, w) of the filter A / B to a patch, and the displacement (dx, dy) that its peak
+    shows, pixels from (h // 2, w // 2).
 
-    The displacement (dx, dy), pixels, is that of the peak from (h // 2, w // 2).
+    Args:
+        patch: (h, w), preprocessed.
+        A, B: numerator and denominator of the filter (h, w).
     """
     response = np.fft.ifft2(np.fft.fft2(patch) * A / B).real  # (h, w)
     row, column = np.unravel_index(response.argmax(), response.shape)
@@ -108,7 +109,14 @@ def respond(patch: np.ndarray, A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray
 def update_filter(
     A: np.ndarray, B: np.ndarray, patch: np.ndarray, target: np.ndarray, rate: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Running numerator and denominator after one more preprocessed patch."""
+    """Running numerator and denominator (h, w) after one more patch: the paper's "Online updates".
+
+    Args:
+        A, B: those so far (h, w).
+        patch: (h, w), preprocessed.
+        target: (h, w), the wanted response.
+        rate: η, how much the new patch counts.
+    """
     F, G = np.fft.fft2(patch), np.fft.fft2(target)  # (h, w) each
     return rate * G * np.conj(F) + (1 - rate) * A, rate * np.abs(F) ** 2 + (1 - rate) * B
 
@@ -116,17 +124,31 @@ def update_filter(
 def update_ratio(
     H: np.ndarray, patch: np.ndarray, target: np.ndarray, rate: float, regulariser: float
 ) -> np.ndarray:
-    """The simplified rule of lectures: a running average of single-patch filters H* (h, w)."""
+    """The simplified rule of lectures: a running average of single-patch filters H* (h, w). It
+    over-weighs frequencies in which a patch has little power.
+
+    Args:
+        H: the average so far (h, w).
+        patch: (h, w), preprocessed.
+        target: (h, w), the wanted response.
+        rate: η, how much the new patch counts.
+        regulariser: added to its power.
+    """
     F, G = np.fft.fft2(patch), np.fft.fft2(target)  # (h, w) each
     return rate * G * np.conj(F) / (np.abs(F) ** 2 + regulariser) + (1 - rate) * H
 
 
 def random_warps(patch: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """`count` slightly turned and squeezed copies (count, h, w) of a grey patch (h, w), its centre
-    kept in place.
+    """Slightly rotated and sheared copies (count, h, w) of a grey patch, its centre kept in place:
+    the first filter's training set, drawn as OpenCV's MOSSE draws it.
 
     Rotation uniform in ±0.1 rad, and each entry of the 2×2 matrix off by up to ±0.1 more; beyond
     the patch its mirror image.
+
+    Args:
+        patch: (h, w).
+        count: number of copies.
+        rng: what they are drawn with.
     """
     h, w = patch.shape
     copies = []
@@ -145,7 +167,7 @@ def random_warps(patch: np.ndarray, count: int, rng: np.random.Generator) -> np.
 
 
 class MOSSE(Tracker):
-    """Minimum output sum of squared errors filter: grey patches, one fixed size, learning on line.
+    """Minimum output sum of squared errors filter: grey patches, one fixed size, learning online.
 
     The box keeps its first size. Frames may change size from one to the next; the centre stays
     inside the frame.

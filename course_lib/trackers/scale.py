@@ -60,8 +60,13 @@ class ScaleFilter:
         self.A, self.B = self._terms(frame, centre, size)
 
     def factor(self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray) -> float:
-        """By what factor the target, last of `size` (w, h), has grown at `centre` (x, y) of this
-        frame."""
+        """By what factor the target has grown in this frame: the size whose response is highest.
+
+        Args:
+            frame: (H, W, 3).
+            centre: of the target, (2,) x, y.
+            size: its last size, (2,) w, h.
+        """
         F = self._spectrum(frame, centre, size)  # (S // 2 + 1, D)
         response = fft.irfft(
             (self.A * F).sum(1) / (self.B[:, 0] + self.settings.regulariser), n=self.settings.count
@@ -69,8 +74,13 @@ class ScaleFilter:
         return float(self.factors[response.argmax()])
 
     def learn(self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray) -> None:
-        """Let the target, now of `size` (w, h) at `centre` (x, y), into the running numerator and
-        denominator."""
+        """Let the target as it is now into the running numerator and denominator.
+
+        Args:
+            frame: (H, W, 3).
+            centre: of the target, (2,) x, y.
+            size: its size, (2,) w, h.
+        """
         A, B = self._terms(frame, centre, size)
         rate = np.float32(self.settings.rate)
         self.A, self.B = rate * A + (1 - rate) * self.A, rate * B + (1 - rate) * self.B

@@ -1,5 +1,10 @@
 """Tracking with SiamFC: search at several scales around the last place; the exemplar is never
-updated."""
+updated.
+
+Bertinetto, Valmadre, Henriques, Vedaldi, Torr: Fully-Convolutional Siamese Networks for Object
+Tracking, ECCV workshops 2016, "Implementation details: Tracking"; what the paper leaves open is as
+in the authors' code (siamese-fc, tracking/tracker.m and tracker_eval.m).
+"""
 
 from __future__ import annotations
 
@@ -9,16 +14,12 @@ from typing import Annotated, Literal
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
-from torch import Tensor
 
 from course_lib.errors import SettingsError
 from course_lib.geometry.frame import as_frame
-from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, exemplar_side
-from course_lib.models.device import Placement, choose_placement
-from course_lib.models.siamfc import SiamFC
-from course_lib.models.weights import load_siamfc, weights_stamp
+from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side
+from course_lib.models.runtime import Embedding, load_embedding
 from course_lib.recipe import Range, Settings, Share
 from course_lib.trackers.base import Tracker, accept_start
 
@@ -70,55 +71,22 @@ class SiamFCState:
     crop: np.ndarray
 
 
-class Embedding:
-    """A trained SiamFC made ready to track: batch norm folded, no work on cropped cells, laid out
-    and in the precision of the device policy."""
-
-    def __init__(self, network: SiamFC, placement: Placement) -> None:
-        self.placement = placement
-        self.dtype = torch.bfloat16 if placement.bf16 else torch.float32
-        self.backbone = placement.network(network.backbone.folded()).to(self.dtype)
-        self.network = network.to(placement.device)
-
-    @torch.inference_mode()
-    def features(self, crops: np.ndarray) -> Tensor:
-        """φ (N, C, s, s), in single precision, of crops (N, S, S, 3) uint8."""
-        # a batch of pictures as OpenCV stores them is already channels-last
-        pictures = torch.from_numpy(crops).permute(0, 3, 1, 2)  # (N, 3, S, S)
-        return self.backbone(pictures.to(self.placement.device).to(self.dtype)).float()
-
-    @torch.inference_mode()
-    def respond(self, z: Tensor, crops: np.ndarray) -> np.ndarray:
-        """Responses (N, 17, 17) of exemplar features (N or 1, C, 6, 6) over crops (N, 255, 255,
-        3)."""
-        return self.network.response(z, self.features(crops)).cpu().numpy()
-
-
-def load_embedding(weights: str, device: str, precision: str) -> Embedding:
-    """The embedding of named weights; loaded once in a process, and anew when the file changes."""
-    return _load_embedding(weights, weights_stamp(weights), device, precision)
-
-
-@lru_cache(maxsize=8)
-def _load_embedding(weights: str, stamp: tuple, device: str, precision: str) -> Embedding:
-    return Embedding(load_siamfc(weights), choose_placement(device, precision))
-
-
 def scale_factors(count: int, step: float) -> np.ndarray:
     """(count,) factors step^k on the search side, k = −(count − 1)/2 … (count − 1)/2; the middle
-    one is 1."""
+    one is 1 (the paper's 1.025^{−2 … 2})."""
     return step ** (np.arange(count) - count // 2).astype(float)
 
 
 def enlarge(response: np.ndarray, factor: int) -> np.ndarray:
-    """The response (n, n) enlarged to (n·factor, n·factor) by bicubic interpolation."""
+    """The response (n, n) enlarged to (n·factor, n·factor) by bicubic interpolation, in the paper
+    from 17 to 272."""
     size = (response.shape[1] * factor, response.shape[0] * factor)
     return cv2.resize(response, size, interpolation=cv2.INTER_CUBIC)
 
 
 def choose_scale(responses: np.ndarray, penalty: float) -> int:
     """Index of the scale whose response (S, n, n) has the highest peak, after `penalty` on all but
-    the middle one."""
+    the middle one; before the window is blended in, as in tracker_eval.m."""
     peaks = responses.reshape(len(responses), -1).max(axis=1)  # (S,)
     factors = np.full(len(peaks), penalty)
     factors[len(peaks) // 2] = 1.0
@@ -126,13 +94,17 @@ def choose_scale(responses: np.ndarray, penalty: float) -> int:
 
 
 def blend_with_window(response: np.ndarray, window: np.ndarray, influence: float) -> np.ndarray:
-    """(1 − influence) · response + influence · window, the response (n, n) first shifted to minimum
-    0 and sum 1.
+    """(1 − influence) · response + influence · window, the response first shifted to minimum 0 and
+    sum 1 (tracker_eval.m).
 
-    `window` (n, n) sums to 1.
+    Args:
+        response: (n, n).
+        window: (n, n), sums to 1.
+        influence: of the window, 0 … 1.
     """
     shifted = response - response.min()  # (n, n)
     total = shifted.sum()
+    # a flat response says nothing: every place alike
     share = shifted / total if total > 0 else np.full_like(shifted, 1 / shifted.size)
     return (1 - influence) * share + influence * window
 
@@ -145,22 +117,38 @@ def unit_window(size: int) -> np.ndarray:
 
 
 def peak_displacement(response: np.ndarray, stride: float, upsample: int) -> np.ndarray:
-    """(2,) pixels of the search image, x then y, from its middle to the peak of an enlarged
-    response (n, n)."""
+    """(2,) pixels of the search image, x then y, from its centre to the peak of a response.
+
+    Args:
+        response: (n, n), enlarged.
+        stride: pixels of the search image from one cell of the network's response to the next.
+        upsample: factor by which the response was enlarged.
+    """
     n = len(response)
+    # OpenCV enlarges about half pixels: the centre is (n − 1) / 2, between two pixels if n is even
     row, column = np.unravel_index(response.argmax(), response.shape)
     return (np.array([column, row]) - (n - 1) / 2) * stride / upsample
 
 
 def damp(side: float, factor: float, rate: float, first: float) -> float:
-    """The search side moved from `side` towards side · factor by the share `rate`, within 0.2 … 5
-    times the `first` one."""
+    """The search side moved towards side · factor, within 0.2 … 5 times the first one (tracker.m).
+
+    Args:
+        side: the last one, frame pixels.
+        factor: of the scale that was chosen.
+        rate: how far it moves, 0 … 1.
+        first: the side in the first frame.
+    """
     moved = (1 - rate) * side + rate * side * factor
     return float(np.clip(moved, SMALLEST * first, LARGEST * first))
 
 
 class SiamFCTracker(Tracker):
-    """SiamFC with 3 or 5 scales (Bertinetto et al., 2016).
+    """SiamFC with 3 scales, or 5 (Bertinetto et al., 2016).
+
+    Args:
+        settings: those of SiamFC-3s unless given.
+        embedding: a network that is ready; loaded by the settings unless given.
 
     `update` is three steps: `look` cuts the search images, the network answers, `decide` moves the
     box. They are apart so that many targets can share one call of the network, see
@@ -184,7 +172,7 @@ class SiamFCTracker(Tracker):
         frame, box = accept_start(frame, box)
         self.centre = box[:2] + box[2:] / 2  # (2,)
         self.size = box[2:].copy()  # (2,)
-        side = float(exemplar_side(box))
+        side = float(context_side(self.size))
         self.colour = cv2.mean(frame)[:3]
         window = CropWindow(*self.centre, side, EXEMPLAR)
         crop = window.cut(frame, self.colour)  # (127, 127, 3)
@@ -204,6 +192,7 @@ class SiamFCTracker(Tracker):
         sides = self.side * self.factors * size / SEARCH  # (S,)
         self.windows = [CropWindow(*self.centre, side, size) for side in sides]
         self.frame_size = np.array(frame.shape[1::-1])  # (2,) w, h
+        # (S, size, size, 3)
         self.crops = np.stack([window.cut(frame, self.colour) for window in self.windows])
         return self.crops
 

@@ -2,8 +2,8 @@
 a second look, and a search region that follows the target's speed. Each of the three can be
 switched off.
 
-How the challenge's winner did these is not published; what stands here is the course's own reading,
-said at each.
+SiamMargin won VOT2019's real-time challenge (Kristan et al., 2019, appendix). How its authors did
+the three is not published; what stands here is the course's own reading, said at each.
 """
 
 from __future__ import annotations
@@ -18,16 +18,12 @@ from torch import Tensor
 
 from course_lib.errors import DataError, SettingsError
 from course_lib.geometry.traced import live_reception
-from course_lib.geometry.windows import EXEMPLAR
-from course_lib.models.siammargin import SiamMargin, mixed, moved, roi_of, template_from, unit
+from course_lib.geometry.windows import EXEMPLAR, SEARCH
+from course_lib.models.networks import network_class
+from course_lib.models.runtime import Embedding, load_embedding
+from course_lib.models.templates import mixed, moved, roi_of, template_from, unit
 from course_lib.recipe import Range, Share
-from course_lib.trackers.siamfc import (
-    SEARCH,
-    Embedding,
-    SiamFCSettings,
-    SiamFCTracker,
-    load_embedding,
-)
+from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
 
 Cosine = Annotated[float, Range(-2, 2)]  # beyond ±1: always, or never
 
@@ -58,10 +54,18 @@ class SiamMarginSettings(SiamFCSettings):
 
 
 def region_size(speed: float, reach: float, base: int, largest: int, cell: int = 8) -> int:
-    """Pixels a side of the search image that lets the target move `reach` · `speed` search pixels.
+    """Pixels a side of the search image that lets the target move `reach` · `speed` search pixels;
+    the course's own rule.
 
-    The response to an image of 255 pixels reaches 64 pixels from its middle: (255 − 127) / 2. A
+    The response to an image of 255 pixels reaches 64 pixels from its centre: (255 − 127) / 2. A
     further cell on each side costs 2 · `cell` pixels; never below `base` nor above `largest`.
+
+    Args:
+        speed: of the target, search pixels a frame.
+        reach: how many times its speed the region has to reach.
+        base: pixels a side of the smallest search image.
+        largest: pixels a side of the largest.
+        cell: pixels from one cell to the next.
     """
     missing = reach * speed - (base - EXEMPLAR) / 2  # pixels
     steps = int(np.ceil(max(missing, 0) / cell))
@@ -69,7 +73,12 @@ def region_size(speed: float, reach: float, base: int, largest: int, cell: int =
 
 
 class SiamMarginTracker(SiamFCTracker):
-    """SiamMargin's tracker on a SiamFC with cosines."""
+    """SiamMargin's tracker on a SiamFC with cosines.
+
+    Args:
+        settings: the defaults unless given.
+        embedding: a network that is ready; loaded by the settings unless given.
+    """
 
     name = "siammargin"
     Settings = SiamMarginSettings
@@ -80,11 +89,11 @@ class SiamMarginTracker(SiamFCTracker):
     ) -> None:
         s = settings or SiamMarginSettings()
         embedding = embedding or load_embedding(s.weights, s.device, s.precision)
-        if not isinstance(embedding.network, SiamMargin):
+        if not isinstance(embedding.network, network_class("siammargin")):
             raise DataError(
                 f"weights {s.weights!r} are of a {embedding.network.about['network']}; the "
-                "thresholds of this tracker are "
-                "cosines. Give weights of a siammargin, or use the tracker siamfc."
+                "thresholds of this tracker are cosines. Give weights of a siammargin, or use the "
+                "tracker siamfc."
             )
         super().__init__(s, embedding)
         row = live_reception(embedding.network.backbone, EXEMPLAR)[-1]
@@ -92,7 +101,7 @@ class SiamMarginTracker(SiamFCTracker):
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
         """Keep the exemplar's features, as the first template and as the average of templates so
-        far."""
+        far; of length 1, so that each counts alike in it."""
         super().init(frame, box)
         self.first = self.average = unit(self.z)  # (1, C, a, a)
         self.speed = 0.0  # search pixels a frame

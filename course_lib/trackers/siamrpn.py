@@ -1,31 +1,26 @@
-"""Tracking with proposals (Li et al., 2018): one look a frame; of the proposals the one that is
-likely, near the last place and of about the last size and shape wins.
+"""Tracking with proposals: one look a frame; of the proposals the one that is likely, near the
+last place and of about the last size and shape wins.
 
-One tracker for every proposal network: SiamRPN, SiamRPN++, SiamConcatRPN, SiamBroadcastRPN.
+Li, Yan, Wu, Zhu, Hu: High Performance Visual Tracking with Siamese Region Proposal Network, CVPR
+2018, "Proposal selection"; in detail as in pysot's siamrpn_tracker.py. One tracker for every
+proposal network: SiamRPN, SiamRPN++, SiamConcatRPN, SiamBroadcastRPN.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
 from typing import Annotated, Literal
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from course_lib.errors import DataError
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.frame import as_frame
-from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side
-from course_lib.models.backbone import Backbone
-from course_lib.models.device import Placement, choose_placement
-from course_lib.models.siamrpn import box_masks
-from course_lib.models.weights import load_network, weights_stamp
+from course_lib.geometry.masks import box_masks
+from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side
+from course_lib.models.runtime import Proposer, load_proposer
 from course_lib.recipe import NotNegative, Range, Settings, Share
 from course_lib.trackers.base import Tracker, accept_start
 
@@ -39,7 +34,7 @@ class SiamRPNSettings(Settings):
 
     weights: str = "siamrpn"  # name or path, see `models.weights.find_weights`
     # pixels a side of the search image; a larger one sees further, at the same scale
-    search: Annotated[int, Range(191, 1023)] = 255
+    search: Annotated[int, Range(191, 1023)] = SEARCH
     penalty: NotNegative = 0.16  # how strongly a change of size and shape is penalised
     window: Share = 0.40  # influence of the cosine window
     rate: Share = 0.30  # how far the size moves towards a certain proposal's
@@ -69,102 +64,28 @@ class SiamRPNState:
     crop: np.ndarray
 
 
-class Proposer:
-    """A trained proposal network made ready to track: batch norm folded, laid out, in the device
-    policy's precision."""
-
-    def __init__(self, network: nn.Module, placement: Placement) -> None:
-        self.placement, self.guided = placement, network.guided
-        self.dtype = torch.bfloat16 if placement.bf16 else torch.float32
-        self.variances = getattr(network, "variances", (1, 1, 1, 1))
-        self.network = placement.network(fold_all(network)).to(self.dtype)
-
-    def anchors(self, search: int) -> np.ndarray:
-        """Anchors (A, 4) for search images of `search` pixels."""
-        return self.network.anchors(search)
-
-    @torch.inference_mode()
-    def keep(self, crop: np.ndarray, search: int) -> tuple[torch.Tensor, ...]:
-        """What is kept of the exemplar crop (127, 127, 3), with a mask as fourth channel if the
-        network is guided."""
-        return self.network.keep(self._pictures(crop[None]), search)
-
-    @torch.inference_mode()
-    def respond(self, kept: tuple[torch.Tensor, ...], crops: np.ndarray) -> np.ndarray:
-        """Proposals (N, A, 5) for search crops (N, S, S, 3 or 4): the target's probability and four
-        offsets."""
-        proposals = self.network.propose(kept, self._pictures(crops)).float()
-        return torch.cat([proposals.scores[..., None], proposals.offsets], -1).cpu().numpy()
-
-    def _pictures(self, crops: np.ndarray) -> torch.Tensor:
-        # a batch of pictures as OpenCV stores them is already channels-last
-        return (
-            torch.from_numpy(crops).permute(0, 3, 1, 2).to(self.placement.device).to(self.dtype)
-        )  # (N, 3, S, S)
-
-
-@torch.no_grad()
-def fold_all(network: nn.Module) -> nn.Module:
-    """The network with every batch norm that follows a convolution folded into it; the same output
-    in eval mode."""
-    network.eval()
-    if isinstance(getattr(network, "backbone", None), Backbone):
-        network.backbone = network.backbone.folded()
-    for module in network.modules():
-        children = list(module.named_children())
-        for (a, conv), (b, norm) in pairwise(children):
-            if (
-                isinstance(conv, nn.Conv2d)
-                and isinstance(norm, nn.BatchNorm2d)
-                and getattr(module, "guide", None) is None
-            ):
-                setattr(module, a, fuse_conv_bn_eval(conv, norm))
-                setattr(module, b, nn.Identity())
-    return network
-
-
-def load_proposer(weights: str, device: str, precision: str) -> Proposer:
-    """The proposer of named weights; loaded once in a process, and anew when the file changes.
-
-    Raises DataError if the weights are not of a proposal network.
-    """
-    return _load_proposer(weights, weights_stamp(weights), device, precision)
-
-
-@lru_cache(maxsize=8)
-def _load_proposer(weights: str, stamp: tuple, device: str, precision: str) -> Proposer:
-    network = load_network(weights)
-    if not hasattr(network, "propose"):
-        raise DataError(
-            f"weights {weights!r} are of a {network.about['network']}, which makes no proposals; "
-            "give others"
-        )
-    return Proposer(network, choose_placement(device, precision))
-
-
-def padded_size(w: ArrayLike, h: ArrayLike) -> np.ndarray:
-    """Size of boxes with their context: √((w + p)(h + p)), p = (w + h) / 2."""
-    w, h = np.asarray(w, dtype=np.float64), np.asarray(h, dtype=np.float64)
-    p = (w + h) / 2
-    return np.sqrt((w + p) * (h + p))
-
-
 def change(ratio: ArrayLike) -> np.ndarray:
-    """How much something changed, at least 1: twice as large and half as large are both 2."""
+    """How much something changed, at least 1: twice as large and half as large are both 2; the
+    paper's max(r / r′, r′ / r)."""
     ratio = np.asarray(ratio, dtype=np.float64)
     return np.maximum(ratio, 1 / ratio)
 
 
 def change_penalty(boxes: np.ndarray, size: np.ndarray, strength: float) -> np.ndarray:
-    """Factors (A,) in 0…1 on the scores of boxes (A, 4): exp(−(r · s − 1) · strength).
+    """Factors (A,) in 0…1 on the boxes' scores: exp(−(r · s − 1) · strength).
 
-    r is the change of the ratio w / h and s that of the padded size, against the last size (2,) in
-    the same pixels. No change gives 1. (The EPFL report prints exp(k · r · s), which would reward
-    change.)
+    r is the change of the ratio w / h and s that of `context_side`, against the last size. No
+    change gives 1. (The EPFL report prints exp(k · r · s), which would reward change; its code has
+    it as here.)
+
+    Args:
+        boxes: (A, 4), x, y, w, h.
+        size: the last size (2,), w and h, in the same pixels.
+        strength: k, 0 for no penalty.
     """
-    w, h = np.maximum(boxes[:, 2], 1e-3), np.maximum(boxes[:, 3], 1e-3)  # (A,)
-    s = change(padded_size(w, h) / padded_size(*size))  # (A,)
-    r = change((size[0] / size[1]) / (w / h))  # (A,)
+    sizes = np.maximum(boxes[:, 2:], 1e-3)  # (A, 2)
+    s = change(context_side(sizes) / context_side(size))  # (A,)
+    r = change((size[0] / size[1]) / (sizes[:, 0] / sizes[:, 1]))  # (A,)
     return np.exp(-(r * s - 1) * strength)
 
 
@@ -179,13 +100,27 @@ def anchor_window(anchors: np.ndarray) -> np.ndarray:
 def rerank(
     scores: np.ndarray, penalties: np.ndarray, window: np.ndarray, influence: float
 ) -> np.ndarray:
-    """(1 − influence) · penalty · score + influence · window, each (A,)."""
+    """(1 − influence) · penalty · score + influence · window, (A,).
+
+    Args:
+        scores: (A,) probability of the target.
+        penalties: (A,) from `change_penalty`.
+        window: (A,) from `anchor_window`.
+        influence: of the window, 0 … 1.
+    """
     return (1 - influence) * penalties * scores + influence * window
 
 
 def smooth_size(last: np.ndarray, found: np.ndarray, certainty: float, rate: float) -> np.ndarray:
-    """The size (2,) moved from `last` towards `found` by the share certainty · rate; certainty is
-    penalty · score."""
+    """The size (2,) moved from `last` towards `found` by certainty · rate: an uncertain proposal
+    changes little.
+
+    Args:
+        last: w and h so far (2,).
+        found: w and h of the chosen proposal (2,).
+        certainty: its penalty · score.
+        rate: how far a certain one moves it, 0 … 1.
+    """
     share = certainty * rate
     return (1 - share) * last + share * found
 
@@ -199,7 +134,12 @@ def with_mask(crop: np.ndarray, box: np.ndarray) -> np.ndarray:
 
 
 class SiamRPNTracker(Tracker):
-    """SiamRPN's tracker: `look` cuts the search image, the network proposes, `decide` chooses."""
+    """SiamRPN's tracker: `look` cuts the search image, the network proposes, `decide` chooses.
+
+    Args:
+        settings: the defaults unless given.
+        embedding: a network that is ready; loaded by the settings unless given.
+    """
 
     name = "siamrpn"
     Settings = SiamRPNSettings
@@ -220,7 +160,7 @@ class SiamRPNTracker(Tracker):
         self.centre = box[:2] + box[2:] / 2  # (2,)
         self.size = box[2:].copy()  # (2,)
         self.colour = cv2.mean(frame)[:3]
-        window = CropWindow(*self.centre, float(exemplar_side(box)), EXEMPLAR)
+        window = CropWindow(*self.centre, float(context_side(self.size)), EXEMPLAR)
         crop = window.cut(frame, self.colour)  # (127, 127, 3)
         self.z = self.embedding.keep(self._guided(crop, window), self.settings.search)
         self.last = SiamRPNState(None, None, None, None, 0, window, crop)
@@ -236,10 +176,10 @@ class SiamRPNTracker(Tracker):
         frame = as_frame(frame)
         self.frame_size = np.array(frame.shape[1::-1])  # (2,) w, h
         size = self.settings.search
-        side = float(exemplar_side([0, 0, *self.size])) * size / EXEMPLAR
+        side = float(context_side(self.size)) * size / EXEMPLAR
         self.window = CropWindow(*self.centre, side, size)
         self.crop = self.window.cut(frame, self.colour)  # (S, S, 3)
-        return self._guided(self.crop, self.window)[None]
+        return self._guided(self.crop, self.window)[None]  # (1, S, S, 3 or 4)
 
     def decide(self, responses: np.ndarray) -> np.ndarray:
         """Box (4,) that follows from the proposals (1, A, 5) for what `look` gave."""

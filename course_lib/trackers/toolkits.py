@@ -48,8 +48,13 @@ class ToToolkit:
     def track(
         self, img_files: list[str], box: ArrayLike, visualize: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Boxes (T, 4) and seconds (T,) over a list of image files; the toolkit calls this. Nothing
-        is drawn."""
+        """Boxes (T, 4) and seconds (T,) over a list of image files; the toolkit calls this.
+
+        Args:
+            img_files: of T frames.
+            box: of the target in the first, (4,).
+            visualize: the toolkit's; nothing is drawn.
+        """
         boxes, seconds = np.zeros((len(img_files), 4)), np.zeros(len(img_files))
         boxes[0] = box
         for t, path in enumerate(img_files):

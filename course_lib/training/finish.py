@@ -17,8 +17,9 @@ from course_lib.models.weights import find_weights, packed, read_card, save_card
 from course_lib.places import RUNS
 from course_lib.provenance import commit, hardware
 from course_lib.training.checkpoint import load_checkpoint
-from course_lib.training.loop import Run, Watcher, carry_on
+from course_lib.training.loop import Trained, train
 from course_lib.training.processes import started_rank
+from course_lib.training.progress import Progress, Watcher
 from course_lib.training.settings import TrainSettings, unlike
 
 
@@ -62,11 +63,11 @@ def train_to_weights(
         "commit": commit(),
         **started_from(settings),
     }
-    run = carry_on(settings, folder, device, watchers, budget=budget, root=root, made=made)
-    if run.progress.step < settings.steps:
+    trained = train(settings, folder, device, watchers, budget=budget, root=root, made=made)
+    if trained.progress.step < settings.steps:
         return None
     if started_rank() == 0:
-        keep(run, path)
+        keep(trained, settings, path)
     return path
 
 
@@ -118,20 +119,20 @@ def _finished(folder: Path, settings: TrainSettings) -> bool:
     return isinstance(state, dict) and state.get("step") == settings.steps
 
 
-def keep(run: Run, path: Path) -> None:
+def keep(trained: Trained, settings: TrainSettings, path: Path) -> None:
     """Write the weights of a finished run and their card, as far as they are not there.
 
     Raises SettingsError if a file is in the way that this run did not make.
     """
-    content, card = packed(run.network), make_card(run)
+    content, card = packed(trained.network), make_card(settings, trained.progress)
     if path.is_file() and path.read_bytes() == content:  # no file but ours has these bytes
-        if not _described(path, run.settings, content):
-            save_card(run.network, path, card, content)
+        if not _described(path, settings, content):
+            save_card(trained.network, path, card, content)
         return
-    fault = not_ours(path, run.settings)
+    fault = not_ours(path, settings)
     if fault:
         raise SettingsError(f"{fault}. Move it away, or give another place with --weights")
-    save_weights(run.network, path, card)
+    save_weights(trained.network, path, card)
 
 
 def _described(path: Path, settings: TrainSettings, content: bytes) -> bool:
@@ -153,23 +154,22 @@ def started_from(settings: TrainSettings) -> dict[str, Any]:
     return {"started_from": {k: v for k, v in read_card(path).items() if "curve" not in k}}
 
 
-def make_card(run: Run) -> dict[str, Any]:
+def make_card(settings: TrainSettings, p: Progress) -> dict[str, Any]:
     """What a reader must know of trained weights: data, recipe, length, machine, seed, commit,
     validation."""
-    settings, p = run.settings, run.progress
     card = {
         "name": settings.name,
-        "trained_on": run.data["used"],
-        "data": run.data["identity"],
+        "trained_on": p.data["used"],
+        "data": p.data["identity"],
         "fraction_of_data": settings.fraction,
         "steps": settings.steps,
         "pairs": settings.steps * settings.batch,
         "seed": settings.seed,
-        **run.made,
+        **p.made,
         "recipe": asdict(settings),
     }
     card["validation"] = p.validation[-1] if p.validation else None
-    spent = {name: round(s, 1) for name, s in run.seconds().items()}
+    spent = {name: round(s, 1) for name, s in p.spent.items()}
     card["seconds"] = {name: s for name, s in spent.items() if name in p.seconds}
     card["seconds_within_data"] = {name: s for name, s in spent.items() if name not in p.seconds}
     if p.skipped:

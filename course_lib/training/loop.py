@@ -7,7 +7,7 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +34,13 @@ VALIDATION_SEED = 7_000_000  # validation pairs are the same for every run with 
 ROW = 20  # steps in a row of the curve, and from one reading of a GPU's losses to the next
 
 
+class Trained(NamedTuple):
+    """What `train` gives: the network, where it was trained, and where its run stands."""
+
+    network: nn.Module
+    progress: Progress
+
+
 @dataclass(frozen=True, eq=False)
 class Unread:
     """A step that was taken, with its loss () and its gradient's norm () still on the device."""
@@ -53,7 +60,8 @@ def train(
     stop_at: int | None = None,
     budget: float | None = None,
     root: Path | None = None,
-) -> nn.Module:
+    made: dict[str, Any] | None = None,
+) -> Trained:
     """Train a recipe's network; the weights of a finished run are those of the last step.
 
     Args:
@@ -65,26 +73,12 @@ def train(
         stop_at: stop after this step; budget: after this many seconds. A checkpoint is written
             first.
         root: the data root.
+        made: on what and by what it is trained; kept with the run, for the card.
 
-    Raises CourseError naming step, pairs and last good checkpoint where the loss is not a number,
-    SettingsError where the folder holds a run of another recipe or on other data, DataError where
-    it holds something else.
-    """
-    return carry_on(settings, folder, device, watchers, stop_at, budget, root).network
-
-
-def carry_on(
-    settings: TrainSettings,
-    folder: Path,
-    device: str = "auto",
-    watchers: list[Watcher] | None = None,
-    stop_at: int | None = None,
-    budget: float | None = None,
-    root: Path | None = None,
-    made: dict[str, Any] | None = None,
-) -> Run:
-    """As `train`, but returns the run, with its progress; `made`, on what and by what it is
-    trained, is kept with it.
+    Raises:
+        CourseError: the loss is not a number; it names step, pairs and last good checkpoint.
+        SettingsError: the folder holds a run of another recipe or on other data.
+        DataError: the folder holds something else.
     """
     placement = choose_placement(device, settings.precision)
     with team_of(placement) as team:
@@ -93,7 +87,7 @@ def carry_on(
         stop = team.from_first(lambda: min(stop_at or settings.steps, settings.steps))
         with worker_deaths_in_words():
             run.go(watchers or [], stop, budget)
-        return run
+        return Trained(run.network, run.progress)
 
 
 class Run:
@@ -110,16 +104,15 @@ class Run:
     ) -> None:
         self.settings, self.folder, self.placement, self.team = settings, folder, placement, team
         self.training_pairs, self.validation_pairs = sources
-        self.data = {
+        data = {
             "identity": getattr(sources[0], "identity", None),
             "used": list(getattr(sources[0], "used", settings.sources)),
         }
-        team.check_agreement({**shaping(settings), "data": self.data})
-        self.made = dict(made or {})
+        team.check_agreement({**shaping(settings), "data": data})
         self.task: Task = make_task(settings)
         self.network = placement.network(self.task.build())
         self.optimiser = make_optimiser(self.network, settings)
-        self.progress = Progress(0, settings.steps, settings.batch)
+        self.progress = Progress(0, settings.steps, settings.batch, data, dict(made or {}))
         self.unread: list[Unread] = []
         self.recent: list[float] = []  # losses of the curve's next row
         self.checkpoint = folder / "last.pt"
@@ -280,9 +273,9 @@ class Run:
         state = {
             **snapshot(self.network, self.optimiser, p.step),
             "settings": shaping(self.settings),
-            "data": self.data,
-            "made": self.made,
-            "seconds": self.seconds(),
+            "data": p.data,
+            "made": p.made,
+            "seconds": p.spent,
             "skipped": dict(p.skipped),
             "curve": p.curve,
             "recent": self.recent,
@@ -290,14 +283,6 @@ class Run:
             "random": torch.get_rng_state(),
         }
         save_checkpoint(self.checkpoint, state)
-
-    def seconds(self) -> dict[str, float]:
-        """Seconds by stage, of this process and of those it went on from."""
-        p = self.progress
-        here = {**p.seconds, **p.making}
-        return {
-            name: here.get(name, 0.0) + p.before.get(name, 0.0) for name in {**here, **p.before}
-        }
 
     def _resume(self) -> None:
         """Go on from the folder's checkpoint, if there is one of the same recipe and data.
@@ -316,9 +301,8 @@ class Run:
     def _kept(self) -> dict[str, Any] | None:
         state = load_checkpoint(self.checkpoint)
         if state is not None:
-            check_same_run(
-                self.checkpoint, state, shaping(self.settings), self.data, self.settings.steps
-            )
+            data, steps = self.progress.data, self.settings.steps
+            check_same_run(self.checkpoint, state, shaping(self.settings), data, steps)
         return state
 
     def _take(self, state: dict[str, Any]) -> None:
@@ -332,5 +316,5 @@ class Run:
         p.before = {name: float(s) for name, s in state.get("seconds", {}).items()}
         p.skipped.update({why: int(n) for why, n in state.get("skipped", {}).items()})
         if p.step == p.steps:  # trained elsewhere, or earlier: what is written down stays true
-            self.made = {**self.made, **state.get("made", {})}
+            p.made = {**p.made, **state.get("made", {})}
         torch.set_rng_state(state["random"])

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
@@ -16,6 +17,9 @@ class Progress:
 
     Attributes:
         step: steps done; steps: of the whole run.
+        data: what is trained on: "identity", a digest, or None where the sources have none, and
+            "used", the names of the sources.
+        made: on what and by what: hardware, versions, commit, the weights it started from.
         loss: of the last step that was read back: on a processor the last one, on a GPU up to 20
             steps ago.
         rate: learning rate of the last step.
@@ -33,6 +37,8 @@ class Progress:
     step: int
     steps: int
     batch: int
+    data: dict[str, Any] = field(default_factory=dict)
+    made: dict[str, Any] = field(default_factory=dict)
     loss: float = math.nan
     rate: float = math.nan
     seconds: dict[str, float] = field(
@@ -46,6 +52,13 @@ class Progress:
     started_at: int = 0
     making: dict[str, float] = field(default_factory=dict)
     skipped: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def spent(self) -> dict[str, float]:
+        """Seconds by stage, of this process and of those it went on from."""
+        here = {**self.seconds, **self.making}
+        names = {**here, **self.before}
+        return {name: here.get(name, 0.0) + self.before.get(name, 0.0) for name in names}
 
     @property
     def pairs_per_second(self) -> float:

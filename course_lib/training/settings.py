@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 
 import torch
 
-from course_lib.data.pairs import Changes
+from course_lib.data.pairs import TRAINING_SEARCH, Changes
 from course_lib.errors import SettingsError
 from course_lib.files import plain_name
-from course_lib.geometry.windows import EXEMPLAR
+from course_lib.geometry.windows import EXEMPLAR, SEARCH
 from course_lib.models.alexnet import WIDTHS
 from course_lib.models.backbones import make_backbone
 from course_lib.recipe import Count, NotNegative, Positive, Range, Seed, Settings, Share
@@ -86,7 +86,7 @@ class TrainSettings(Settings):
     backbone: str = "alexnet"
     share: Annotated[float, Range(1 / 32, 4)] = 1.0  # has of its channels, and a stride of its own
     # pixels a side of the search image; proposal networks: 255
-    search: Annotated[int, Range(EXEMPLAR, 1023)] = 239
+    search: Annotated[int, Range(EXEMPLAR, 1023)] = TRAINING_SEARCH
     # parts of the backbone, from the first on, that keep the weights they start from
     freeze: Annotated[int, Range(0, 100)] = 0
     # shares of the steps after each of which the last frozen part is trained too
@@ -190,8 +190,8 @@ class TrainSettings(Settings):
 
     def _check_search(self) -> None:
         """A search image whose middle is the map's, with the target in it."""
-        if self.network == "siambroadcastrpn" and self.search != 255:
-            raise SettingsError(f"search is {self.search}; siambroadcastrpn takes 255 only")
+        if self.network == "siambroadcastrpn" and self.search != SEARCH:
+            raise SettingsError(f"search is {self.search}; siambroadcastrpn takes {SEARCH} only")
         stride, beyond = self._stride(), self.search - EXEMPLAR
         if self.network != "siamconcatrpn" and beyond % stride:  # that one resizes what it gets
             near = EXEMPLAR + beyond // stride * stride
@@ -263,7 +263,7 @@ def stride_of(backbone: str) -> int:
     Raises SettingsError if there is none of that name.
     """
     with torch.device("meta"):  # neither memory nor random numbers are spent on its weights
-        return make_backbone(backbone, 0.125).stride
+        return make_backbone(backbone).stride
 
 
 def frozen_parts(step: int, steps: int, freeze: int, unfreeze: tuple[float, ...]) -> int:

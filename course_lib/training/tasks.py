@@ -12,18 +12,16 @@ from torch import Tensor, nn
 from course_lib.data.loader import PairBatch
 from course_lib.errors import SettingsError
 from course_lib.geometry.anchors import decode, overlaps
+from course_lib.geometry.masks import box_masks
+from course_lib.models.backbones import backbone_arguments
 from course_lib.models.device import sent
-from course_lib.models.epfl import SiamBroadcastRPN, SiamConcatRPN
-from course_lib.models.heads import DepthwiseHead
 from course_lib.models.losses import balanced_logistic_loss, pair_labels, peak_distance
 from course_lib.models.margin import MARGIN_LOSSES, CosineMap, gap, margin_at
+from course_lib.models.networks import build
 from course_lib.models.proposals import LOSSES, Proposals, assign, chances, draw_anchors
 from course_lib.models.siamfc import SiamFC
-from course_lib.models.siammargin import SiamMargin
-from course_lib.models.siamrpn import SiamRPN, box_masks
-from course_lib.models.siamrpnpp import SiamRPNpp
 from course_lib.models.weights import load_network
-from course_lib.training.settings import TrainSettings
+from course_lib.training.settings import MAPS, TrainSettings
 
 # of the cosines below a proposal head, whose features can move to either side of it
 MAP_THRESHOLD = 0.5
@@ -52,8 +50,6 @@ class Task(Protocol):
 class SiamFCTask:
     """SiamFC with the balanced logistic loss."""
 
-    network: type[SiamFC] = SiamFC
-
     def __init__(self, settings: TrainSettings) -> None:
         self.settings, self.stride = settings, settings.stride
 
@@ -64,7 +60,7 @@ class SiamFCTask:
         Raises SettingsError if these belong to another network.
         """
         s = self.settings
-        network = build_seeded(s, lambda: self.network(s.stride, s.widths, s.backbone, s.share))
+        network = build_seeded(s, lambda: new_network(s))
         if s.start_from:
             begin_with(network, s)
         network.backbone.freeze(s.freeze)
@@ -95,8 +91,6 @@ class SiamFCTask:
 
 class MarginTask(SiamFCTask):
     """SiamMargin with a margin loss; its output is a `CosineMap`."""
-
-    network = SiamMargin
 
     def loss(self, output: CosineMap, batch: PairBatch, done: float = 1.0) -> Tensor:
         """The recipe's margin loss of the cosines (B, n, n), with the margin of this moment."""
@@ -135,7 +129,11 @@ class ProposalTask:
         self.guided = network.guided
         self.anchors = torch.from_numpy(network.anchors(s.search)).float()  # (A, 4)
         if s.margin.weight:
-            supervise(network)
+            if not network.has_map:
+                raise SettingsError(
+                    f"margin.weight needs a map to supervise; {network.about} has no single one. "
+                    "Take proposals.head depthwise, or network siamrpn++."
+                )
             self.stride = network.stride
         self.cells, self.per_cell = network.cells(s.search), len(network.sizes)
         return network
@@ -158,7 +156,8 @@ class ProposalTask:
         if not weight:
             return self._proposal_loss(output, batch)
         # new_full fills it on the device; new_tensor would copy it there and wait
-        answer = CosineMap(output.similarity, output.similarity.new_full((), MAP_THRESHOLD))
+        cosines = output.correlation_map()  # (B, n, n)
+        answer = CosineMap(cosines, cosines.new_full((), MAP_THRESHOLD))
         on_map = margin_loss(answer, batch, self.settings, self.stride, done)
         return self._proposal_loss(output, batch) + weight * on_map
 
@@ -219,29 +218,15 @@ def map_labels(maps: Tensor, batch: PairBatch, settings: TrainSettings, stride: 
     )
 
 
-def supervise(network: nn.Module) -> None:
-    """Have a proposal network give its correlation map; SettingsError if it has no single one."""
-    if not isinstance(getattr(network, "head", None), DepthwiseHead) and not isinstance(
-        network, SiamRPNpp
-    ):
-        raise SettingsError(
-            f"margin.weight needs a map to supervise; {network.about} has no single one. Take "
-            "proposals.head depthwise, or "
-            "network siamrpn++."
-        )
-    network.supervised = True
-
-
 def new_network(settings: TrainSettings) -> nn.Module:
-    """A fresh proposal network of a recipe."""
-    p = settings.proposals
-    if settings.network == "siamrpn++":
-        return SiamRPNpp(p.trunk, settings.widths, p.channels or 256, p.groups)
-    if settings.network == "siamconcatrpn":
-        return SiamConcatRPN()
-    if settings.network == "siambroadcastrpn":
-        return SiamBroadcastRPN()
-    return SiamRPN(p.head, settings.widths, p.channels, p.groups, settings.backbone, settings.share)
+    """A fresh network of a recipe."""
+    p, kind = settings.proposals, settings.network
+    backbone = p.trunk if kind == "siamrpn++" else settings.backbone
+    given = {"widths": settings.widths, "share": settings.share}
+    given |= {"stride": settings.stride} if kind in MAPS else {"groups": p.groups}
+    channels = (p.channels or 256) if kind == "siamrpn++" else p.channels
+    about = {"network": kind, "backbone": backbone, "head": p.head, "channels": channels}
+    return build(about | {n: v for n, v in given.items() if n in backbone_arguments(backbone)})
 
 
 def make_task(settings: TrainSettings) -> Task:

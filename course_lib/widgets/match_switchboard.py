@@ -9,9 +9,9 @@ from course_lib import plots
 from course_lib.data.sequence import Sequence
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.boxes import iou
-from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side, search_side
-from course_lib.trackers.siamfc import SEARCH, Embedding
-from course_lib.trackers.siamrpn import Proposer, with_mask
+from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side, search_side
+from course_lib.models.runtime import Embedding, Proposer
+from course_lib.trackers.siamrpn import with_mask
 from course_lib.widgets.bench import PictureBench, choice, slider
 
 
@@ -64,7 +64,7 @@ class MatchSwitchboard(PictureBench):
             return self.cached[key]
         network = self.networks[name]
         source = self.other if v["exemplar"] else self.clip
-        z_window = window_at(source.boxes[0], float(exemplar_side(source.boxes[0])), EXEMPLAR)
+        z_window = window_at(source.boxes[0], float(context_side(source.boxes[0][2:])), EXEMPLAR)
         z, x = z_window.cut(source.frames[0]), self.window.cut(self.clip.frames[int(v["frame"])])
         if isinstance(network, Embedding):
             found = network.respond(network.features(z[None]), x[None])[0], None
@@ -102,7 +102,7 @@ class MatchSwitchboard(PictureBench):
         figure, axes = plots.new_figure(
             1.75 * (len(self.networks) + 2), 2.5, columns=len(self.networks) + 2
         )
-        z_window = window_at(source.boxes[0], float(exemplar_side(source.boxes[0])), EXEMPLAR)
+        z_window = window_at(source.boxes[0], float(context_side(source.boxes[0][2:])), EXEMPLAR)
         plots.show_frame(axes[0, 0], z_window.cut(source.frames[0]), "exemplar")
         plots.show_frame(
             axes[0, 1], self.window.cut(self.clip.frames[int(self.values["frame"])]), "search image"

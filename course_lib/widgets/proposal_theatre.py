@@ -11,13 +11,8 @@ from course_lib import plots
 from course_lib.data.sequence import Sequence
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.windows import CropWindow
-from course_lib.trackers.siamrpn import (
-    Proposer,
-    SiamRPNSettings,
-    SiamRPNTracker,
-    change_penalty,
-    rerank,
-)
+from course_lib.models.runtime import Proposer
+from course_lib.trackers.siamrpn import SiamRPNSettings, SiamRPNTracker, change_penalty, rerank
 from course_lib.widgets.bench import PictureBench, slider
 
 STEPS = ("score alone", "score × penalty", "and the window")

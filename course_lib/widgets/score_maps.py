@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from course_lib import plots
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
-from course_lib.geometry.windows import EXEMPLAR, CropWindow, exemplar_side, search_side
+from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side, search_side
+from course_lib.models.runtime import Embedding
 from course_lib.models.siamfc import SiamFC
 from course_lib.trackers.base import accept_start
-from course_lib.trackers.siamfc import SEARCH, Embedding
 from course_lib.widgets import canvas
 from course_lib.widgets.bench import Bench, choice, slider
 from course_lib.widgets.static import front_end
@@ -188,7 +188,7 @@ class ScoreMapExplorer(Bench):
         else:
             t, box = int(self.values["drawn_in"]), np.array(self.box)
             frame, key = self.clip.frames[t], (t, *np.round(box, 1))
-        window = CropWindow(*(box[:2] + box[2:] / 2), float(exemplar_side(box)), EXEMPLAR)
+        window = CropWindow(*(box[:2] + box[2:] / 2), float(context_side(box[2:])), EXEMPLAR)
         return window.cut(frame), key
 
     def _window(self, t: int) -> CropWindow:
@@ -217,7 +217,7 @@ def untrained(
     features have a usual size."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = SiamFC(stride, widths)
+        network = SiamFC(stride=stride, widths=widths)
         network.train()
         with torch.no_grad():
             for _ in range(30):

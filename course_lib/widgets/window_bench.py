@@ -11,10 +11,9 @@ from matplotlib.figure import Figure
 from course_lib import plots
 from course_lib.data.sequence import Sequence
 from course_lib.geometry.boxes import centre_error, iou
-from course_lib.geometry.windows import CropWindow
+from course_lib.geometry.windows import SEARCH, CropWindow
+from course_lib.models.runtime import Embedding
 from course_lib.trackers.siamfc import (
-    SEARCH,
-    Embedding,
     SiamFCSettings,
     SiamFCTracker,
     blend_with_window,

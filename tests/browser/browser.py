@@ -27,12 +27,12 @@ import numpy as np
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Sequence
 from course_lib.models.device import Placement
-from course_lib.trackers.siamfc import Embedding
+from course_lib.models.runtime import Embedding
 from course_lib.widgets import AnchorExplorer, BoxPicker, ClipPlayer, FieldExplorer, MarginPlayground, ShiftExplorer
 from course_lib.training.loop import Progress
 from course_lib.widgets import LiveCurves, MatchSwitchboard, ProposalTheatre, WindowBench
 from course_lib.models.siamrpn import SiamRPN
-from course_lib.trackers.siamrpn import Proposer
+from course_lib.models.runtime import Proposer
 from course_lib.widgets import MosseBench, ScoreMapExplorer
 from course_lib.widgets.score_maps import untrained
 import torch
@@ -57,7 +57,7 @@ clip = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.aran
     "margins = MarginPlayground(clip, untrained(widths=(4, 8, 8, 8, 4)).eval())\nmargins",
     "shifts = ShiftExplorer(frames[0], boxes[0])\nshifts",
     "windows = WindowBench(clip.part(0, 6), small)\nwindows",
-    "rpn = Proposer(SiamRPN('depthwise', (4, 8, 8, 8, 4), 4, 2).eval(), small.placement)\n"
+    "rpn = Proposer(SiamRPN('depthwise', 4, widths=(4, 8, 8, 8, 4), groups=2).eval(), small.placement)\n"
     "theatre = ProposalTheatre(clip.part(0, 5), rpn)\ntheatre",
     "board = MatchSwitchboard(clip.part(0, 6), clip.part(20, 24), {'one': small, 'two': rpn})\nboard",
     "progress = Progress(20, 40, 8, loss=0.5, rate=0.1)\nprogress.seconds['network'] = 2.0\n"

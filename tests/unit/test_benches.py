@@ -12,7 +12,8 @@ import torch
 from course_lib.data.generated import make_clip, random_spec
 from course_lib.errors import DataError
 from course_lib.models.device import Placement
-from course_lib.trackers.siamfc import Embedding, SiamFCSettings, SiamFCTracker
+from course_lib.models.runtime import Embedding
+from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
 from course_lib.training.loop import Progress
 from course_lib.widgets import LiveCurves, ScoreMapExplorer, ShiftExplorer, WindowBench
 from course_lib.widgets.score_maps import untrained

@@ -20,12 +20,13 @@ from course_lib.models.alexnet import AlexNet
 from course_lib.models.backbones import make_backbone
 from course_lib.models.cir import CIR, PLANS, CIRInception, CIRNetwork
 from course_lib.models.device import Placement
+from course_lib.models.runtime import Embedding, Proposer
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.twins import TwinNetwork
 from course_lib.models.weights import load_network, save_weights
-from course_lib.trackers.siamfc import Embedding, SiamFCTracker
-from course_lib.trackers.siamrpn import Proposer, SiamRPNTracker
+from course_lib.trackers.siamfc import SiamFCTracker
+from course_lib.trackers.siamrpn import SiamRPNTracker
 from course_lib.training.loop import train
 from course_lib.training.settings import TrainSettings, frozen_parts
 from course_lib.training.sources import make_sources
@@ -123,7 +124,7 @@ def test_an_inception_unit_stands_side_by_side_and_has_no_shortcut():
     ],
 )
 def test_folding_changes_nothing(name):
-    network = lively(make_backbone(name, 0.125))
+    network = lively(make_backbone(name, share=0.125))
     folded = network.folded().eval()
     assert not any(isinstance(m, nn.BatchNorm2d) for m in folded.modules())
     for size in (127, 255):
@@ -284,7 +285,7 @@ def test_responses_of_other_backbones_are_normalised_however_many_products_they_
 def test_backbones_that_do_not_fit_are_named():
     with pytest.raises(SettingsError, match="ciresnet99"):
         make_backbone("ciresnet99")
-    with pytest.raises(SettingsError, match="no twin 11"):
+    with pytest.raises(SettingsError, match="twin-alexnet-11"):
         make_backbone("twin-alexnet-11")
     with pytest.raises(SettingsError, match="concat"):
         SiamRPN("concat", backbone="ciresnet22", share=0.125)
@@ -345,7 +346,7 @@ def test_training_moves_just_the_parts_that_are_not_frozen(tmp_path):
         network = (
             SiamFC(backbone="ciresnet16", share=0.0625)
             if stop == 0
-            else train(small(), tmp_path / str(stop), "cpu", stop_at=stop)
+            else train(small(), tmp_path / str(stop), "cpu", stop_at=stop).network
         )
         stages[stop] = kept(network)
     start = kept(
@@ -354,7 +355,7 @@ def test_training_moves_just_the_parts_that_are_not_frozen(tmp_path):
             tmp_path / "still",
             "cpu",
             stop_at=1,
-        )
+        ).network
     )
     for stop, frozen in ((2, 5), (3, 4), (4, 3)):
         same = [bool(torch.equal(x, y)) for x, y in zip(stages[stop], start, strict=True)]
@@ -362,10 +363,10 @@ def test_training_moves_just_the_parts_that_are_not_frozen(tmp_path):
 
 
 def test_thawing_resumes_exactly(tmp_path):
-    whole = train(small(), tmp_path / "whole", "cpu")
+    whole = train(small(), tmp_path / "whole", "cpu").network
     for stop in (1, 2, 3):
         train(small(), tmp_path / "parts", "cpu", stop_at=stop)
-    parts = train(small(), tmp_path / "parts", "cpu")
+    parts = train(small(), tmp_path / "parts", "cpu").network
     for a, b in zip(whole.state_dict().values(), parts.state_dict().values(), strict=True):
         assert torch.equal(a, b)
 

@@ -23,12 +23,12 @@ from course_lib.data.frames import ArrayFrames
 from course_lib.data.loader import PairBatch
 from course_lib.data.sequence import Sequence
 from course_lib.evaluation.lockstep import track_in_lockstep
-from course_lib.geometry.windows_torch import cut_batch
 from course_lib.models.device import Placement
+from course_lib.models.runtime import Embedding, Proposer, fold_all
 from course_lib.models.siammargin import SiamMargin
-from course_lib.trackers.siamfc import Embedding, SiamFCTracker
+from course_lib.trackers.siamfc import SiamFCTracker
 from course_lib.trackers.siammargin import SiamMarginTracker
-from course_lib.trackers.siamrpn import Proposer, SiamRPNTracker, fold_all
+from course_lib.trackers.siamrpn import SiamRPNTracker
 from course_lib.training.settings import MarginSettings, ProposalSettings, TrainSettings
 from course_lib.training.step import predict
 from course_lib.training.tasks import make_task
@@ -186,13 +186,6 @@ def test_the_guard_sees_what_is_left_on_the_cpu(gpu):
             network(torch.zeros(2, 3, device=CUDA))
 
 
-def test_windows_of_a_batch_are_cut_where_the_frames_are(gpu):
-    with gpu:
-        frames = torch.zeros(B, 3, 60, 80, dtype=torch.uint8, device=CUDA)
-        crops = cut_batch(frames, torch.zeros(B, 2), torch.ones(B), 31)
-    assert crops.device == CUDA and crops.shape == (B, 3, 31, 31)
-
-
 FRAME = np.full((120, 160, 3), 90, np.uint8)
 BOX = np.array([60.0, 40, 30, 40])
 
@@ -209,7 +202,7 @@ def trackers_on_the_gpu(kind: str, bf16: bool, gpu, monkeypatch):
         tracker = SiamMarginTracker if isinstance(made, SiamMargin) else SiamFCTracker
         return lambda: tracker(embedding=shared)
     folded = fold_all(make_task(RECIPES[kind]).build())
-    monkeypatch.setattr("course_lib.trackers.siamrpn.fold_all", lambda network: network)
+    monkeypatch.setattr("course_lib.models.runtime.fold_all", lambda network: network)
     with gpu:
         shared = Proposer(folded, placement)
     return lambda: SiamRPNTracker(embedding=shared)

@@ -18,7 +18,7 @@ from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import CourseError, DataError
-from course_lib.evaluation import runner
+from course_lib.evaluation import jobs
 from course_lib.evaluation.kept import check_kept
 from course_lib.evaluation.lockstep import lockstep, track_in_lockstep
 from course_lib.evaluation.otb import track
@@ -119,7 +119,7 @@ def test_runs_that_fail_alike_are_named_in_one_sentence(tmp_path):
 
 def test_an_error_of_the_system_is_put_in_words():
     problem = PermissionError(13, "Permission denied", "frame.jpg")
-    assert runner._in_words(problem).startswith("no permission to read or write frame.jpg;")
+    assert jobs._in_words(problem).startswith("no permission to read or write frame.jpg;")
     again = pickle.loads(pickle.dumps(UnwritableError("no room")))  # on its way from a worker
     assert isinstance(again, UnwritableError) and str(again) == "no room"
 
@@ -249,4 +249,4 @@ def test_vot_s_scores_by_sequence(tmp_path, capsys, monkeypatch):
     assert main([*call, "--protocol", "vot"]) == 0
     out = capsys.readouterr().out
     assert "| sequence | tracker | accuracy | failures |" in out
-    assert "| gen-02-x | stay-put | nan | 0 |" in out
+    assert "| gen-02-x | stay-put | – | 0 |" in out

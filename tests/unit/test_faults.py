@@ -171,10 +171,12 @@ class TestTraining:
 
         training, _ = make_sources(self.settings, root)
         assert any(pair_at(training, 0, i).skipped for i in range(24))  # within these six steps
-        straight = weights(train(self.settings, tmp_path / "a", "cpu", root=root))
+        straight = weights(train(self.settings, tmp_path / "a", "cpu", root=root).network)
         train(self.settings, tmp_path / "b", "cpu", root=root, stop_at=3)
         assert torch.equal(
-            weights(train(self.settings, tmp_path / "b", "cpu", root=root)), straight
+            weights(train(self.settings, tmp_path / "b", "cpu", root=root).network), straight
         )
         shared = replace(self.settings, workers=1)
-        assert torch.equal(weights(train(shared, tmp_path / "c", "cpu", root=root)), straight)
+        assert torch.equal(
+            weights(train(shared, tmp_path / "c", "cpu", root=root).network), straight
+        )

@@ -16,9 +16,10 @@ from course_lib.errors import DataError
 from course_lib.geometry.receptive import Branches, Layer, Reception, behind, joined, reception
 from course_lib.geometry.traced import live_reception
 from course_lib.models.alexnet import AlexNet
-from course_lib.models.backbones import cells_of, make_backbone
+from course_lib.models.backbone import cells_of
+from course_lib.models.backbones import make_backbone
 from course_lib.models.cir import PLANS, CIRNetwork
-from course_lib.models.resnet import AtrousTrunk, Trunk
+from course_lib.models.resnet import DilatedResNet50, ResNet50
 from course_lib.models.twins import TWINS, TwinNetwork
 from course_lib.places import RESULTS
 
@@ -35,17 +36,6 @@ NETWORKS = {
         for c in columns
     },
 }
-
-
-class LastLayer(nn.Module):
-    """The last map of a ResNet trunk."""
-
-    def __init__(self, upto: int) -> None:
-        super().__init__()
-        self.trunk = Trunk(upto, (upto,))
-
-    def forward(self, image):
-        return self.trunk(image)[-1]
 
 
 def test_dilation_crop_and_centre_by_hand():
@@ -98,7 +88,7 @@ def test_arithmetic_and_gradient_agree(name):
 
 @pytest.mark.parametrize("upto", [2, 3])
 def test_the_resnet_trunk_too(upto):
-    network = LastLayer(upto).eval()
+    network = ResNet50(upto, (upto,)).eval()
     field, cells = {2: (91, 16), 3: (267, 8)}[upto]
     last = live_reception(network, 127)[-1]
     assert (last.field, last.size, last.stride) == (field, cells, 2 ** (upto + 1))
@@ -109,19 +99,8 @@ def test_the_resnet_trunk_too(upto):
         assert (rows.start, rows.stop) == (round(middle - field / 2), round(middle + field / 2))
 
 
-class Deepest(nn.Module):
-    """The last map of SiamRPN++'s trunk."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.trunk = AtrousTrunk()
-
-    def forward(self, image):
-        return self.trunk(image)[-1]
-
-
 def test_the_trunk_of_siamrpnpp_with_its_dilations():
-    network = Deepest().eval()
+    network = DilatedResNet50().eval()
     last = live_reception(network, 255)[-1]
     assert (last.size, last.stride) == (31, 8)
     rows, columns = touched(network, 255, 1, 29)
@@ -178,9 +157,11 @@ ZOO = {
 
 @pytest.mark.parametrize("name", ZOO)
 def test_the_zoo(name):
-    z = live_reception(make_backbone(name, 0.125), 127)[-1]
-    assert (z.size, cells_of(name, 255), z.field, z.stride) == ZOO[name]
-    assert make_backbone(name, 0.125).stride == z.stride
+    how = {"widths": (8,) * 5} if name == "alexnet" else {"share": 0.125}
+    network = make_backbone(name, **how)
+    z = live_reception(network, 127)[-1]
+    assert (z.size, cells_of(network, 255), z.field, z.stride) == ZOO[name]
+    assert network.stride == z.stride
 
 
 @pytest.mark.parametrize(

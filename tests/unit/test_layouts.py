@@ -11,10 +11,12 @@ from course_lib.cli import main
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import CourseError, DataError, MissingDataError, SettingsError
-from course_lib.evaluation.layouts import LAYOUTS, export_results, read_passes, run_paths
+from course_lib.evaluation.export import export_results
+from course_lib.evaluation.layouts import LAYOUTS, read_passes, run_paths
+from course_lib.evaluation.records import Run
 from course_lib.evaluation.region_files import read_regions
 from course_lib.evaluation.report import got10k_scores, make_report, vot_scores
-from course_lib.evaluation.results import Result, result_path, supervised_path, write_result
+from course_lib.evaluation.results import Result, result_path, write_result
 from course_lib.evaluation.vot import run_supervised, write_supervised
 from course_lib.trackers import make_tracker
 
@@ -25,6 +27,11 @@ def sequence(name: str) -> Sequence:
     """A target of 10 × 10 px that moves 2 px a frame."""
     boxes = np.column_stack([20 + 2.0 * np.arange(T), np.full(T, 30.0), np.full((T, 2), 10.0)])
     return Sequence(name, ArrayFrames(np.zeros((T, 80, 200, 3), np.uint8)), boxes)
+
+
+def run_of(root, benchmark, tracker, protocol="ope"):
+    """A run on the first sequence."""
+    return Run(root, benchmark, tracker, benchmark[0], protocol)
 
 
 @pytest.fixture
@@ -40,7 +47,7 @@ def results(tmp_path, benchmark):
         result = Result(np.tile(s.boxes[0], (T, 1)), np.full(T, 0.01))
         write_result(result_path(root, "little", "still", s.name), result, first_pixel=1)
         run = run_supervised(lambda: make_tracker("stay-put"), s)
-        write_supervised(supervised_path(root, "little", "still", s.name), run)
+        write_supervised(Run(root, benchmark, "still", s, "vot").files[0], run)
     return root
 
 
@@ -105,7 +112,7 @@ def repeated(folder, name="calm"):
 def test_every_repetition_counts(tmp_path):
     benchmark = Benchmark("little", (sequence("calm"),), first_pixel=1)
     place = repeated(tmp_path)
-    passes = read_passes("got10k", tmp_path, benchmark, "three", benchmark[0])
+    passes = read_passes("got10k", run_of(tmp_path, benchmark, "three"))
     assert [p.seconds[0] for p in passes] == [0.01, 0.02, 0.04]
     row = got10k_scores(tmp_path, benchmark, ["three"], layout="got10k")["three"]
     assert row["ao"] == pytest.approx((1 + 80 / 120 + 0) / 3)  # 2 px off: 8 of 12 columns
@@ -114,7 +121,7 @@ def test_every_repetition_counts(tmp_path):
     assert report["mean_iou"] == pytest.approx((1 + (1 + 7 * 2 / 3) / 8 + 1 / 8) / 3)
     assert report["fps"] == pytest.approx((100 + 50 + 25) / 3)
     export_results(("got10k", tmp_path), benchmark, "three", "ope", ("vot", tmp_path / "vot"))
-    assert len(run_paths("vot", tmp_path / "vot", "little", "three", "calm")) == 3
+    assert len(run_paths("vot", run_of(tmp_path / "vot", benchmark, "three"))) == 3
     again = tmp_path / "again"
     export_results(("vot", tmp_path / "vot"), benchmark, "three", "ope", ("got10k", again))
     assert (again / "three/calm/calm_time.txt").read_text().split()[0] == (
@@ -127,14 +134,16 @@ def test_every_repetition_counts(tmp_path):
         export_results(("got10k", tmp_path), benchmark, "three", "ope", ("otb", tmp_path / "o"))
     (place / "calm_time.txt").write_text("0.01\n" * T)
     with pytest.raises(DataError, match=r"calm_time\.txt, line 1: '0.01'; expected 3 numbers"):
-        read_passes("got10k", tmp_path, benchmark, "three", benchmark[0])
+        read_passes("got10k", run_of(tmp_path, benchmark, "three"))
 
 
 def test_of_text_and_binary_the_text_is_read_as_in_vots_toolkit(tmp_path, benchmark, results):
     folder = tmp_path / "v"
     (first, *_) = export_results(("course", results), benchmark, "still", "vot", ("vot", folder))
     first.with_suffix(".txt").write_text("1\n2\n" + "0\n" * (T - 2))
-    assert run_paths("vot", folder, "little", "still", "calm", "vot") == [first.with_suffix(".txt")]
+    assert run_paths("vot", run_of(folder, benchmark, "still", "vot")) == [
+        first.with_suffix(".txt")
+    ]
 
 
 def test_supervised_repetitions_are_averaged(tmp_path, benchmark, results):
@@ -160,7 +169,7 @@ def test_nothing_that_stands_there_is_replaced(tmp_path, benchmark, results):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_tracker_is_one_plain_name(tmp_path, benchmark, name, layout):
     with pytest.raises(SettingsError, match="expected one plain name"):
-        run_paths(layout, tmp_path, "little", name, "calm")
+        run_paths(layout, run_of(tmp_path, benchmark, name))
     with pytest.raises(SettingsError, match="expected one plain name"):
         make_report(tmp_path, benchmark, [name], "sre")
 
@@ -170,7 +179,7 @@ def test_a_tracker_is_one_plain_name(tmp_path, benchmark, name, layout):
 )
 def test_a_protocol_that_a_layout_has_no_place_for(tmp_path, benchmark, layout, protocol):
     with pytest.raises(SettingsError, match="have no place in this layout"):
-        run_paths(layout, tmp_path, "little", "still", "calm", protocol)
+        run_paths(layout, run_of(tmp_path, benchmark, "still", protocol))
 
 
 DAMAGED = {
@@ -197,7 +206,7 @@ def test_a_damaged_result_is_named(tmp_path, benchmark, results, layout, case):
     if layout != "course":
         folder = tmp_path / layout
         export_results(("course", results), benchmark, "still", "ope", (layout, folder))
-    (path,) = run_paths(layout, folder, "little", "still", "calm")
+    (path,) = run_paths(layout, run_of(folder, benchmark, "still"))
     path.write_text(text)
     with pytest.raises(DataError, match=rf"{path.name}.*{words}"):
         make_report(folder, benchmark, ["still"], layout=layout)

@@ -39,7 +39,9 @@ def figure_faults(source: str) -> list[str]:
         if called.endswith("plt.show") or called == "pyplot.show":
             faults.append(f"bare {called}()")
         elif called in ("plots.show", "show") and not (
-            len(node.args) > 1 or any(k.arg == "alt" for k in node.keywords)
+            len(node.args) > 1
+            or any(isinstance(arg, ast.Starred) for arg in node.args)  # a figure and its words
+            or any(k.arg == "alt" for k in node.keywords)
         ):
             faults.append(f"{called} without alt")
     return faults

@@ -22,7 +22,8 @@ from course_lib.models.margin import (
     margin_softmax_loss,
 )
 from course_lib.models.siamfc import SiamFC
-from course_lib.models.siammargin import SiamMargin, mixed, moved, roi_of, template_from, unit
+from course_lib.models.siammargin import SiamMargin
+from course_lib.models.templates import mixed, moved, roi_of, template_from, unit
 from course_lib.models.weights import load_network, save_weights
 
 LOSSES = [margin_logistic_loss, margin_softmax_loss]
@@ -297,7 +298,7 @@ class TestTemplates:
         from course_lib.models.backbones import make_backbone
 
         torch.manual_seed(1)
-        network = make_backbone(backbone, 0.125).eval()
+        network = make_backbone(backbone, share=0.125).eval()
         row = live_reception(network, 127)[-1]
         search = 255 * torch.rand(1, 3, 255, 255)
         left, top = 8 * 5, 8 * 9  # whole strides: the exemplar's cells fall on the search map's

@@ -79,9 +79,9 @@ class TestMargin:
 
     @pytest.mark.parametrize("stop", [1, 2, 3])
     def test_resumes_exactly_while_the_margin_rises(self, tmp_path, stop):
-        straight = train(TINY, tmp_path / "a", "cpu")
+        straight = train(TINY, tmp_path / "a", "cpu").network
         train(TINY, tmp_path / "b", "cpu", stop_at=stop)
-        assert torch.equal(weights(train(TINY, tmp_path / "b", "cpu")), weights(straight))
+        assert torch.equal(weights(train(TINY, tmp_path / "b", "cpu").network), weights(straight))
 
     def test_the_task_is_told_how_much_of_the_training_is_done(self, tmp_path, monkeypatch):
         told, loss = [], MarginTask.loss
@@ -143,28 +143,28 @@ class TestBelowAHead:
 
     def test_the_map_is_that_of_the_channels_the_scores_are_read_from(self):
         torch.manual_seed(0)
-        network = SiamRPN("depthwise", (4, 8, 8, 8, 8), 8, 2).eval()
+        network = SiamRPN("depthwise", 8, widths=(4, 8, 8, 8, 8), groups=2).eval()
         z, x = 255 * torch.rand(2, 3, 127, 127), 255 * torch.rand(2, 3, 255, 255)
         with torch.no_grad():
             kept, seen = network.keep(z), network.head.classes.x(network.backbone(x))
-            proposals = network.propose(kept, x, with_map=True)
+            proposals = network.propose(kept, x)
             sums = cross_correlate_depthwise(kept[0], seen).sum(1)
-        assert torch.allclose(proposals.similarity, cosine_correlate(kept[0], seen), atol=1e-5)
+            cosines = network.correlation_map(kept, x)
+        assert network.has_map
+        assert torch.allclose(cosines, cosine_correlate(kept[0], seen), atol=1e-5)
         # up to the windows' lengths it is the sum of the channels' maps
-        assert torch.equal(proposals.similarity > 0, sums > 0)
+        assert torch.equal(cosines > 0, sums > 0)
         assert torch.equal(proposals.logits, network.propose(kept, x).logits)
 
     def test_siamrpnpp_gives_the_mean_of_three(self):
         torch.manual_seed(0)
-        network = SiamRPNpp("alexnet", (4, 8, 8, 8, 8), 8, 2).eval()
+        network = SiamRPNpp("alexnet", 8, widths=(4, 8, 8, 8, 8), groups=2).eval()
         z, x = 255 * torch.rand(1, 3, 127, 127), 255 * torch.rand(1, 3, 255, 255)
         with torch.no_grad():
             kept = network.keep(z)
             each = [h.classes.x(m) for h, m in zip(network.heads, network.levels(x), strict=True)]
             expected = sum(cosine_correlate(k, m) for k, m in zip(kept[::2], each, strict=True)) / 3
-            assert torch.allclose(
-                network.propose(kept, x, with_map=True).similarity, expected, atol=1e-5
-            )
+            assert torch.allclose(network.correlation_map(kept, x), expected, atol=1e-5)
 
     @pytest.mark.parametrize("network", ["siamrpn", "siamrpn++"])
     def test_it_adds_its_weight_to_the_loss_and_trains(self, tmp_path, network):
@@ -174,9 +174,9 @@ class TestBelowAHead:
         output = task.build().eval()(batch.exemplar, batch.search)
         plain = make_task(replace(settings, margin=MarginSettings()))
         plain.build()
-        assert output.similarity is not None
+        assert output.compared
         labels_loss = make_task(TINY).loss(
-            CosineMap(output.similarity, torch.tensor(0.5)), batch, 1.0
+            CosineMap(output.correlation_map(), torch.tensor(0.5)), batch, 1.0
         )
         expected = float((plain.loss(output, batch) + 0.5 * labels_loss).detach())
         assert float(task.loss(output, batch, 1.0).detach()) == pytest.approx(expected, rel=1e-5)
@@ -241,7 +241,7 @@ class TestDistortion:
         for network in (
             SiamFC(widths=small),
             SiamMargin(widths=small),
-            SiamRPNpp("alexnet", small, 8, 2),
+            SiamRPNpp("alexnet", 8, widths=small, groups=2),
         ):
             assert responses_of(maps_of(network.eval()), moments).shape == (2, 17, 17)
         scores = responses_of(maps_of(network, scores=True), moments)

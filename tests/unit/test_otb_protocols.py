@@ -8,7 +8,8 @@ import pytest
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
-from course_lib.evaluation.otb import sre, sre_boxes, track, tre, tre_starts
+from course_lib.evaluation.otb import track
+from course_lib.evaluation.tre_sre import sre, sre_boxes, tre, tre_starts
 from course_lib.trackers.base import Tracker
 
 

@@ -11,7 +11,7 @@ from course_lib.data.frames import ArrayFrames
 from course_lib.data.generated import make_clip, random_spec
 from course_lib.data.loader import batches
 from course_lib.data.objects import OutlinedObject, Picture, generated_objects, pieces_of
-from course_lib.data.pairs import EXEMPLAR, SEARCH, Changes, FrameCache, Mixture, pair_at
+from course_lib.data.pairs import EXEMPLAR, TRAINING_SEARCH, Changes, FrameCache, Mixture, pair_at
 from course_lib.data.pairs_photo import PhotoPairs, paste
 from course_lib.data.pairs_video import VideoPairs, sample_two_frames, usable_frames
 from course_lib.data.sequence import Sequence
@@ -61,7 +61,7 @@ def test_the_target_is_in_the_middle_up_to_the_shift(clips):
         centres = np.array(
             [p.box[:2] + p.box[2:] / 2 for p in (pair_at(source, 0, i) for i in range(60))]
         )
-        away = np.abs(centres - SEARCH / 2)
+        away = np.abs(centres - TRAINING_SEARCH / 2)
         # a squeeze stretches the shift by a few per cent
         assert away.max() <= shift * 1.2 + 1e-6
         assert shift == 0 or away.max() > shift * 0.7
@@ -210,7 +210,7 @@ class TestShift:
     """The exemplar is never shifted, the search image is by the recipe's shift, whatever its
     size."""
 
-    @pytest.mark.parametrize("size", [EXEMPLAR, 129, SEARCH, 255])
+    @pytest.mark.parametrize("size", [EXEMPLAR, 129, TRAINING_SEARCH, 255])
     @pytest.mark.parametrize("kind", ["videos", "photographs"])
     def test_the_search_image_is_shifted_at_any_size(self, clips, kind, size):
         changes = Changes(shift=20, stretch=0, squeeze=0, mirror=0)

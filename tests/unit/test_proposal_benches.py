@@ -12,9 +12,9 @@ from course_lib.geometry.boxes import iou
 from course_lib.geometry.receptive import reception
 from course_lib.geometry.traced import live_reception
 from course_lib.models.device import Placement
+from course_lib.models.runtime import Embedding, Proposer
 from course_lib.models.siamrpn import SiamRPN
-from course_lib.trackers.siamfc import Embedding
-from course_lib.trackers.siamrpn import Proposer, SiamRPNSettings, SiamRPNTracker
+from course_lib.trackers.siamrpn import SiamRPNSettings, SiamRPNTracker
 from course_lib.widgets import AnchorExplorer, FieldExplorer, MatchSwitchboard, ProposalTheatre
 from course_lib.widgets.field_explorer import half_width, stack, untrained_stack
 from course_lib.widgets.score_maps import untrained
@@ -32,7 +32,7 @@ def clip():
 
 def proposer(head: str) -> Proposer:
     torch.manual_seed(0)
-    network = SiamRPN(head, SMALL, 4, 2).train()
+    network = SiamRPN(head, 4, widths=SMALL, groups=2).train()
     channels = 4 if network.guided else 3
     with torch.no_grad():  # batch norm needs statistics
         for _ in range(20):

@@ -9,19 +9,21 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_lib.errors import DataError, SettingsError
-from course_lib.models.alexnet import AlexNet, fold_batch_norm
+from course_lib.geometry.masks import box_masks
+from course_lib.models.alexnet import AlexNet
 from course_lib.models.correlation import (
     cross_correlate,
     cross_correlate_channels,
     cross_correlate_depthwise,
 )
 from course_lib.models.epfl import SiamBroadcastRPN, SiamConcatRPN
-from course_lib.models.heads import HEADS, GlobalConvolution, as_proposals, broadcast_over
-from course_lib.models.resnet import AtrousTrunk, Trunk, load_torchvision
-from course_lib.models.siamrpn import SiamRPN, box_masks
+from course_lib.models.heads import HEADS, as_proposals
+from course_lib.models.heads_learned import GlobalConvolution, broadcast_over
+from course_lib.models.resnet import DilatedResNet50, ResNet50, load_torchvision
+from course_lib.models.runtime import fold_all
+from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.siamrpnpp import SiamRPNpp, aggregate, middle
 from course_lib.models.weights import load_network, load_siamfc, save_weights
-from course_lib.trackers.siamrpn import fold_all
 
 pytestmark = pytest.mark.slow
 
@@ -85,7 +87,7 @@ class TestPapersTables:
         )
         with torch.device("meta"):
             for size, cells in ((127, 15), (255, 31)):
-                maps = network.backbone(torch.empty(1, 3, size, size))
+                maps = network.backbone.levels(torch.empty(1, 3, size, size))
                 assert [tuple(m.shape) for m in maps] == [
                     (1, c, cells, cells) for c in (512, 1024, 2048)
                 ]
@@ -218,9 +220,9 @@ def small(request):
     """Each network in small, in eval mode, its batch norms moved."""
     torch.manual_seed(0)
     network = (
-        SiamRPNpp("alexnet", SMALL, 8, 2)
+        SiamRPNpp("alexnet", 8, widths=SMALL, groups=2)
         if request.param == "siamrpn++"
-        else SiamRPN(request.param, SMALL, 8, 2)
+        else SiamRPN(request.param, 8, widths=SMALL, groups=2)
     )
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -276,15 +278,13 @@ def test_folding_a_guided_backbone_folds_the_guide_too():
     backbone.bn1.running_var.uniform_(0.5, 2)
     nn.init.normal_(backbone.guide.weight)
     image = torch.rand(1, 4, 127, 127) * 9
-    torch.testing.assert_close(
-        fold_batch_norm(backbone)(image), backbone(image), atol=1e-3, rtol=1e-3
-    )
+    torch.testing.assert_close(backbone.folded()(image), backbone(image), atol=1e-3, rtol=1e-3)
 
 
 @torch.no_grad()
 def test_an_untrained_guide_changes_nothing():
     torch.manual_seed(0)
-    network = SiamRPN("concat", SMALL, 8, 2).eval()
+    network = SiamRPN("concat", 8, widths=SMALL, groups=2).eval()
     z, x = pictures(network)
     other = torch.cat([x[:, :3], 1 - x[:, 3:]], 1)
     assert torch.equal(network(z, x).logits, network(z, other).logits)
@@ -294,9 +294,8 @@ def test_an_untrained_guide_changes_nothing():
 def test_siamrpn_begins_as_siamfc():
     """Before any training the score of every shape is highest where the exemplar was cut out."""
     torch.manual_seed(0)
-    network = SiamRPN(
-        "upchannel", (16, 32, 32, 32, 32), 32, 2
-    )  # in training mode: batch norm has no statistics yet
+    # in training mode: batch norm has no statistics yet
+    network = SiamRPN("upchannel", 32, widths=(16, 32, 32, 32, 32), groups=2)
     search = F.interpolate(torch.rand(1, 3, 40, 40) * 255, size=(255, 255), mode="bicubic")
     exemplar = search[
         :, :, 64 + 16 : 191 + 16, 64 - 24 : 191 - 24
@@ -310,7 +309,7 @@ def test_siamrpn_begins_as_siamfc():
 @torch.no_grad()
 def test_scores_and_offsets_of_siamrpnpp_have_shares_of_their_own():
     torch.manual_seed(0)
-    network = SiamRPNpp("alexnet", SMALL, 8, 2).eval()
+    network = SiamRPNpp("alexnet", 8, widths=SMALL, groups=2).eval()
     z, x = pictures(network)
     before = network(z, x)
     network.class_weights.copy_(torch.tensor([3.0, 0.0, 0.0]))
@@ -335,7 +334,7 @@ def test_masks_cover_the_pixels_whose_centre_is_inside():
 
 def test_frozen_convolutions_keep_weights_and_statistics():
     torch.manual_seed(0)
-    network = SiamRPN("depthwise", SMALL, 8, 2)
+    network = SiamRPN("depthwise", 8, widths=SMALL, groups=2)
     network.backbone.freeze(3)
     network.train()
     before = {n: t.clone() for n, t in network.backbone.state_dict().items()}
@@ -348,7 +347,7 @@ def test_frozen_convolutions_keep_weights_and_statistics():
         assert same == (("running" not in name and "batches" not in name) or name[2] in "123"), name
 
 
-class TestTrunks:
+class TestResNet50:
     """ResNet-50 cut off and opened up."""
 
     def test_torchvisions_weights_have_a_place(self):
@@ -356,7 +355,7 @@ class TestTrunks:
 
         torch.manual_seed(0)
         theirs = resnet50(weights=None).state_dict()
-        for trunk in (Trunk(2, (2,)), AtrousTrunk()):
+        for trunk in (ResNet50(2, (2,)), DilatedResNet50()):
             unused = load_torchvision(trunk, theirs)
             expected = {n for n in theirs if n.startswith("fc")}
             if len(trunk.layers) == 2:
@@ -368,7 +367,7 @@ class TestTrunks:
 
     def test_a_mask_adds_to_conv1(self):
         torch.manual_seed(0)
-        trunk = Trunk(2, (2,), guided=True).eval()
+        trunk = ResNet50(2, (2,), guided=True).eval()
         a = torch.cat([torch.rand(1, 3, 64, 64), torch.zeros(1, 1, 64, 64)], 1)
         b = a.clone()
         b[:, 3] = 1

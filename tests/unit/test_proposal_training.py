@@ -82,16 +82,16 @@ def test_a_few_steps_of_each_network_give_finite_numbers_and_weights_that_load(c
 
 @pytest.mark.parametrize("case", ["upchannel", "concat"])
 def test_a_run_that_stops_and_goes_on_ends_with_the_same_weights(case, tmp_path):
-    whole = train(settings(case), tmp_path / "a", "cpu")
+    whole = train(settings(case), tmp_path / "a", "cpu").network
     train(settings(case), tmp_path / "b", "cpu", stop_at=2)
-    parts = train(settings(case), tmp_path / "b", "cpu")
+    parts = train(settings(case), tmp_path / "b", "cpu").network
     for name, value in whole.state_dict().items():
         torch.testing.assert_close(parts.state_dict()[name], value, rtol=0, atol=0, msg=name)
 
 
 def test_validating_changes_nothing(tmp_path):
-    often = train(settings("depthwise", validate_every=1), tmp_path / "a", "cpu")
-    never = train(settings("depthwise", validation_pairs=0), tmp_path / "b", "cpu")
+    often = train(settings("depthwise", validate_every=1), tmp_path / "a", "cpu").network
+    never = train(settings("depthwise", validation_pairs=0), tmp_path / "b", "cpu").network
     for name, value in often.state_dict().items():
         torch.testing.assert_close(never.state_dict()[name], value, rtol=0, atol=0, msg=name)
 
@@ -100,7 +100,8 @@ def test_a_backbone_may_start_from_siamfc_and_stay_frozen(tmp_path):
     start = replace(settings("upchannel"), network="siamfc", steps=2, name="start")
     path = train_to_weights(start, tmp_path / "s", device="cpu")
     given = load_network(str(path)).backbone.state_dict()
-    network = train(settings("upchannel", start_from=str(path), freeze=3), tmp_path / "r", "cpu")
+    begun = settings("upchannel", start_from=str(path), freeze=3)
+    network = train(begun, tmp_path / "r", "cpu").network
     now = network.backbone.state_dict()
     for name in given:
         layer = int(name.split(".")[0][-1])
@@ -122,7 +123,7 @@ def test_everything_may_start_from_a_network_of_the_same_kind(tmp_path):
         settings("broadcast", start_from=str(path), steps=1, rate_start=1e-12),
         tmp_path / "b",
         "cpu",
-    )
+    ).network
     kept = dict(load_network(str(path)).named_parameters())
     for name, value in again.named_parameters():
         torch.testing.assert_close(value, kept[name])

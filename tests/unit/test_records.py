@@ -15,11 +15,12 @@ from kept_files import STAY, T, everything, go, little, refused
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import CourseError, DataError, MissingDataError, SettingsError
-from course_lib.evaluation import records, runner
+from course_lib.evaluation import kept, records
 from course_lib.evaluation.kept import check_kept
-from course_lib.evaluation.records import Run, pass_names
+from course_lib.evaluation.protocols import PROTOCOLS
+from course_lib.evaluation.records import Run
 from course_lib.evaluation.report import make_report
-from course_lib.evaluation.runner import PROTOCOLS, TrackerSpec, evaluate
+from course_lib.evaluation.runner import TrackerSpec, evaluate
 from course_lib.files import digest
 
 
@@ -204,9 +205,12 @@ def test_results_of_several_settings_under_one_name_are_not_shown(root, benchmar
 
 
 def test_passes_are_known_from_the_sequence_alone(benchmark):
-    assert pass_names(benchmark["calm"], "tre") == [f"tre-{k:05d}" for k in range(5)]
-    assert len(pass_names(benchmark["calm"], "sre")) == 12
-    assert pass_names(benchmark["calm"], "realtime") == ["realtime-0"]
+    starts = {
+        name: PROTOCOLS[name].starts(benchmark["calm"]) for name in ("tre", "sre", "realtime")
+    }
+    assert starts["tre"] == {f"{k:05d}": k for k in range(5)}
+    assert len(starts["sre"]) == 12 and set(starts["sre"].values()) == {0}
+    assert starts["realtime"] == {"0": 0}
 
 
 def test_missing_results_are_still_missing(root, benchmark):
@@ -285,7 +289,7 @@ def test_fresh_replaces_what_is_asked_for_and_nothing_else(root, benchmark):
 
 
 @pytest.mark.parametrize(("more", "words"), [
-    ({"protocol": "opee"}, "protocol 'opee' is not known"),
+    ({"protocol": "opee"}, "there is no protocol 'opee'. Did you mean 'ope'"),
     ({"workers": 0}, "--workers is 0"),
     ({"workers": -1}, "--workers is -1"),
     ({"workers": 1.5}, r"--workers is 1\.5"),
@@ -316,7 +320,7 @@ def test_the_folder_of_results_must_be_one(root, benchmark, tmp_path, monkeypatc
         with pytest.raises(SettingsError, match=f"{file} is a file; name a folder"):
             go(place, benchmark)
     assert file.read_text() == "mine"
-    monkeypatch.setattr(runner.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(kept.os, "access", lambda path, mode: False)
     with pytest.raises(SettingsError, match="cannot be written to; name another"):
         go(root, benchmark)
 

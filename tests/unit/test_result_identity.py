@@ -13,12 +13,13 @@ from kept_files import STAY, T, go, little, refused, sequence
 from course_lib.data.frames import ArrayFrames, ImageFiles, PartOfFrames
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import DataError
-from course_lib.evaluation import runner
+from course_lib.evaluation import jobs, workers
 from course_lib.evaluation.identity import differences, tracker_identity
 from course_lib.evaluation.kept import check_kept
+from course_lib.evaluation.protocols import PROTOCOLS
 from course_lib.evaluation.records import Run
 from course_lib.evaluation.report import make_report
-from course_lib.evaluation.runner import PROTOCOLS, TrackerSpec
+from course_lib.evaluation.runner import TrackerSpec
 from course_lib.files import digest
 from course_lib.trackers import make_tracker
 
@@ -74,7 +75,7 @@ def test_a_default_that_changed_in_the_code_is_seen(root, benchmark, monkeypatch
 
     go(root, benchmark, TrackerSpec("ncc"))
     newer = replace(template.TemplateSettings(), search=2.5)
-    monkeypatch.setattr(runner, "make_tracker", lambda name, recipe, **s: TemplateMatching(newer))
+    monkeypatch.setattr(jobs, "make_tracker", lambda name, recipe, **s: TemplateMatching(newer))
     refused(root, benchmark, r"search was 2\.0, is 2\.5 now", TrackerSpec("ncc"))
 
 
@@ -206,7 +207,9 @@ CHANGES = [
 ]
 
 
-SEVERAL = [(c, w, p) for p in PROTOCOLS[1:] for c, w in CHANGES if c in (shifted, resized_frame)]
+SEVERAL = [
+    (c, w, p) for p in list(PROTOCOLS)[1:] for c, w in CHANGES if c in (shifted, resized_frame)
+]
 
 
 @pytest.mark.parametrize(
@@ -271,12 +274,12 @@ def test_frames_in_memory_and_parts_count_by_what_they_are(tmp_path):
 
 def test_the_name_of_a_worker_s_data_is_not_enough(root, benchmark, monkeypatch):
     """A worker loads the benchmark by its name: what it finds must be what was given."""
-    monkeypatch.setattr(runner, "_LOADED", {})
-    monkeypatch.setattr(runner, "load_benchmark", lambda name, data: benchmark)
+    monkeypatch.setattr(workers, "_LOADED", {})
+    monkeypatch.setattr(workers, "load_benchmark", lambda name, data: benchmark)
     mine = shifted(benchmark["calm"])
     with pytest.raises(DataError, match="finds other data .*the sum of the ground truth was"):
-        runner._run_by_name(STAY, "little", benchmark.identity(mine), root, "ope", None)
+        workers._run_by_name(STAY, "little", benchmark.identity(mine), root, "ope", None)
     stranger = replace(mine, name="stranger")
     with pytest.raises(DataError, match="finds other data .*it is not there"):
-        runner._run_by_name(STAY, "little", benchmark.identity(stranger), root, "ope", None)
+        workers._run_by_name(STAY, "little", benchmark.identity(stranger), root, "ope", None)
     assert not root.exists()

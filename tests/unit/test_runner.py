@@ -70,11 +70,11 @@ def test_a_run_that_is_cut_off_goes_on_where_it_stopped(tmp_path, benchmark, mon
     asked = []
     whole = runner.run_one
 
-    def breaks_at_the_second(spec, benchmark, sequence, root, protocol):
-        asked.append(sequence.name)
+    def breaks_at_the_second(spec, run):
+        asked.append(run.sequence.name)
         if len(asked) == 2:
             raise KeyboardInterrupt
-        whole(spec, benchmark, sequence, root, protocol)
+        whole(spec, run)
 
     monkeypatch.setattr(runner, "run_one", breaks_at_the_second)
     with pytest.raises(KeyboardInterrupt):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib.errors import DataError, SettingsError
-from course_lib.models.alexnet import AlexNet, fold_batch_norm
+from course_lib.models.alexnet import AlexNet
 from course_lib.models.correlation import cross_correlate, cross_correlate_grouped
 from course_lib.models.device import choose_placement
 from course_lib.models.losses import (
@@ -58,12 +58,12 @@ def test_parameters_are_those_published():
 
 @pytest.mark.parametrize(("stride", "search", "cells"), [(8, 255, 17), (8, 239, 15), (4, 255, 33)])
 def test_response_sizes(stride, search, cells):
-    network = SiamFC(stride, SMALL).eval()
+    network = SiamFC(stride=stride, widths=SMALL).eval()
     with torch.no_grad():
         out = network(torch.zeros(2, 3, 127, 127), torch.zeros(2, 3, search, search))
     assert out.shape == (2, cells, cells) and out.dtype == torch.float32
     with pytest.raises(SettingsError, match="stride is 5"):
-        SiamFC(5)
+        SiamFC(stride=5)
 
 
 def loop(z: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
@@ -137,7 +137,7 @@ def test_folded_batch_norm_gives_the_same_features():
         if isinstance(module, torch.nn.Conv2d):
             module.bias.data.uniform_(-1, 1)
     network.eval()
-    folded = fold_batch_norm(network)
+    folded = network.folded()
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
     x = torch.rand(2, 3, 127, 127) * 255
     with torch.no_grad():

@@ -19,9 +19,10 @@ from course_lib.evaluation.results import read_result
 from course_lib.evaluation.runner import TrackerSpec, evaluate
 from course_lib.geometry.windows import CropWindow
 from course_lib.models.device import Placement, has_bf16
+from course_lib.models.runtime import Embedding
 from course_lib.models.weights import load_siamfc
 from course_lib.trackers import make_tracker, siamfc
-from course_lib.trackers.siamfc import Embedding, SiamFCSettings, SiamFCTracker
+from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
 
 pytestmark = pytest.mark.slow
 

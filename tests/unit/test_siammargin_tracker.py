@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from course_lib.data.generated import ClipSpec, make_clip
 from course_lib.errors import DataError, SettingsError
 from course_lib.evaluation.otb import track
-from course_lib.geometry.windows import CropWindow, exemplar_side
+from course_lib.geometry.windows import CropWindow, context_side
 from course_lib.models.device import choose_placement
+from course_lib.models.runtime import Embedding
 from course_lib.models.siamfc import SiamFC
-from course_lib.models.siammargin import SiamMargin, roi_of, template_from, unit
+from course_lib.models.siammargin import SiamMargin
+from course_lib.models.templates import roi_of, template_from, unit
 from course_lib.models.weights import save_weights
 from course_lib.trackers import make_tracker
-from course_lib.trackers.siamfc import Embedding
 from course_lib.trackers.siammargin import SiamMarginSettings, SiamMarginTracker, region_size
 
 pytestmark = pytest.mark.slow
@@ -58,7 +59,7 @@ def slow(embedding: Embedding, clip, s: SiamMarginSettings) -> np.ndarray:
 
     frame, box = clip.frames[0], clip.boxes[0]
     centre, size, colour = box[:2] + box[2:] / 2, box[2:].copy(), cv2.mean(frame)[:3]
-    side = float(exemplar_side(box))
+    side = float(context_side(box[2:]))
     z = first = average = phi(CropWindow(*centre, side, 127).cut(frame, colour))
     side = start = side * 255 / 127
     speed, found = 0.0, [box]

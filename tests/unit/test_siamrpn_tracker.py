@@ -22,22 +22,20 @@ from course_lib.evaluation.results import result_path
 from course_lib.evaluation.runner import TrackerSpec, evaluate
 from course_lib.evaluation.tuning import mean_auc, search_settings
 from course_lib.geometry.anchors import place_anchors, siamrpn_anchor_sizes
-from course_lib.geometry.windows import CropWindow
+from course_lib.geometry.windows import CropWindow, context_side
 from course_lib.models.device import Placement
+from course_lib.models.runtime import Proposer, load_proposer
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.siamrpnpp import SiamRPNpp
 from course_lib.places import RECIPES
 from course_lib.recipe import load_settings
 from course_lib.trackers.baselines import StayPut
 from course_lib.trackers.siamrpn import (
-    Proposer,
     SiamRPNSettings,
     SiamRPNTracker,
     anchor_window,
     change,
     change_penalty,
-    load_proposer,
-    padded_size,
     rerank,
     smooth_size,
 )
@@ -51,7 +49,9 @@ CPU = Placement(torch.device("cpu"), bf16=False)
 def proposer(kind: str = "depthwise") -> Proposer:
     torch.manual_seed(0)
     network = (
-        SiamRPNpp("alexnet", SMALL, 8, 2) if kind == "siamrpn++" else SiamRPN(kind, SMALL, 8, 2)
+        SiamRPNpp("alexnet", 8, widths=SMALL, groups=2)
+        if kind == "siamrpn++"
+        else SiamRPN(kind, 8, widths=SMALL, groups=2)
     )
     network.train()
     with torch.no_grad():  # batch norm needs statistics
@@ -84,7 +84,7 @@ def test_the_penalty_by_hand():
     s = math.sqrt(208 * 112) / 128
     expected = [1.0, math.exp(-(4 * s - 1) * 0.22), math.exp(-(2 - 1) * 0.22)]
     assert np.allclose(change_penalty(boxes, np.array([64.0, 64.0]), 0.22), expected)
-    assert float(padded_size(64, 64)) == 128
+    assert float(context_side([64, 64])) == 128
 
 
 def test_the_penalty_of_a_proposal_without_size_is_finite():

@@ -51,7 +51,7 @@ def weights(network: torch.nn.Module) -> torch.Tensor:
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory) -> torch.nn.Module:
     """The network of an uninterrupted run."""
-    return train(TINY, tmp_path_factory.mktemp("straight"), "cpu")
+    return train(TINY, tmp_path_factory.mktemp("straight"), "cpu").network
 
 
 class TestResume:
@@ -60,7 +60,7 @@ class TestResume:
     @pytest.mark.parametrize("stop", [1, 2, 3, 5])
     def test_at_any_step(self, tmp_path, straight, stop):
         train(TINY, tmp_path, "cpu", stop_at=stop)
-        assert torch.equal(weights(train(TINY, tmp_path, "cpu")), weights(straight))
+        assert torch.equal(weights(train(TINY, tmp_path, "cpu").network), weights(straight))
 
     def test_between_checkpoints(self, tmp_path, straight):
         def stop_at_five(progress):
@@ -70,12 +70,12 @@ class TestResume:
         with pytest.raises(KeyboardInterrupt):
             train(TINY, tmp_path, "cpu", [stop_at_five])
         assert load_checkpoint(tmp_path / "last.pt")["step"] == 4
-        assert torch.equal(weights(train(TINY, tmp_path, "cpu")), weights(straight))
+        assert torch.equal(weights(train(TINY, tmp_path, "cpu").network), weights(straight))
 
     def test_after_a_budget(self, tmp_path, straight):
         train(TINY, tmp_path, "cpu", budget=0.0)
         assert load_checkpoint(tmp_path / "last.pt")["step"] == 1
-        assert torch.equal(weights(train(TINY, tmp_path, "cpu")), weights(straight))
+        assert torch.equal(weights(train(TINY, tmp_path, "cpu").network), weights(straight))
 
     def test_the_curves_go_on_too(self, tmp_path):
         seen = []
@@ -93,7 +93,7 @@ class TestResume:
 
     def test_another_seed_gives_other_weights(self, tmp_path, straight):
         assert not torch.equal(
-            weights(train(replace(TINY, seed=1), tmp_path, "cpu")), weights(straight)
+            weights(train(replace(TINY, seed=1), tmp_path, "cpu").network), weights(straight)
         )
 
 
@@ -217,7 +217,7 @@ def test_two_processes_give_the_weights_of_one(tmp_path, straight, project, chan
         from test_training import TINY
         from course_lib.training.loop import train
         from course_lib.training.processes import started_rank
-        made = train(replace(TINY, **{changes!r}), Path({str(tmp_path / "run")!r}), "cpu")
+        made = train(replace(TINY, **{changes!r}), Path({str(tmp_path / "run")!r}), "cpu").network
         torch.save(made.state_dict(), {str(tmp_path)!r} + f"/weights{{started_rank()}}.pt")
     """
     (tmp_path / "script.py").write_text(textwrap.dedent(code))
@@ -239,7 +239,7 @@ def test_two_processes_give_the_weights_of_one(tmp_path, straight, project, chan
     assert done.returncode == 0, done.stderr[-3000:]
     both = [torch.load(tmp_path / f"weights{k}.pt") for k in (0, 1)]
     alone = (
-        train(replace(TINY, **changes), tmp_path / "alone", "cpu") if changes else straight
+        train(replace(TINY, **changes), tmp_path / "alone", "cpu").network if changes else straight
     ).state_dict()
     parameters = {name for name, _ in straight.named_parameters()}
     for name, tensor in both[0].items():
@@ -286,7 +286,7 @@ def test_weights_with_a_card(tmp_path):
 def test_a_run_may_start_from_weights(tmp_path):
     path = train_to_weights(replace(TINY, steps=2), tmp_path / "a", [], device="cpu")
     begun = replace(TINY, start_from=str(path), steps=1, rate_start=1e-12)
-    network = train(begun, tmp_path / "b", "cpu")
+    network = train(begun, tmp_path / "b", "cpu").network
     kept = load_siamfc(str(path))
     for name, value in kept.named_parameters():  # such a rate moves none
         torch.testing.assert_close(dict(network.named_parameters())[name], value)

@@ -12,7 +12,7 @@ import torch
 from test_training import TINY
 
 from course_lib.errors import DataError, MissingDataError, SettingsError
-from course_lib.models.alexnet import AlexNet, fold_batch_norm
+from course_lib.models.alexnet import AlexNet
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.weights import load_network, packed, read_card, save_weights
 from course_lib.training import finish
@@ -256,7 +256,7 @@ class TestCards:
         assert read_card(finished / "tiny.safetensors") == before
 
     def test_a_run_that_starts_from_public_weights_gets_its_card(self, tmp_path):
-        folded = fold_batch_norm(AlexNet()).state_dict()
+        folded = AlexNet().folded().state_dict()
         torch.save(SiamFC().state_dict(), tmp_path / "x.pth")
         assert folded  # the layout is that of a public file, see test_weights
         renamed = {}

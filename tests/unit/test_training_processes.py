@@ -42,7 +42,7 @@ ports = {ports!r}
 def together(*arguments, **more):
     # `train` with a meeting place of its own: at the one of before the other may still be about
     os.environ["MASTER_PORT"] = str(ports.pop())
-    return train(*arguments, **more)
+    return train(*arguments, **more).network
 """
 
 
@@ -121,7 +121,7 @@ def test_all_go_on_from_what_the_first_process_has(other, tmp_path, together):
     assert ends[0]["began"] == ends[1]["began"] == 4
     for name, tensor in ends[0]["weights"].items():
         assert torch.equal(tensor, ends[1]["weights"][name]), name
-    as_one(ends[0]["weights"], train(TINY, tmp_path / "alone", "cpu"))
+    as_one(ends[0]["weights"], train(TINY, tmp_path / "alone", "cpu").network)
     assert load_checkpoint(first / "last.pt")["step"] == TINY.steps
     # the second machine's own file is neither read nor written
     assert before is None or (second / "last.pt").read_bytes() == before
@@ -135,8 +135,8 @@ def test_a_checkpoint_that_only_the_second_machine_has_counts_for_nothing(tmp_pa
     """)
     assert [d.returncode for d in done] == [0, 0], done[1].stderr[-2000:]
     ends = [torch.load(tmp_path / f"end{k}.pt") for k in (0, 1)]
-    as_one(ends[0], train(TINY, tmp_path / "alone", "cpu"))
-    as_one(ends[1], train(TINY, tmp_path / "alone", "cpu"))
+    as_one(ends[0], train(TINY, tmp_path / "alone", "cpu").network)
+    as_one(ends[1], train(TINY, tmp_path / "alone", "cpu").network)
 
 
 def test_what_is_wrong_in_one_process_is_said_in_every_one(tmp_path, together):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from course_lib.errors import DataError, MissingDataError
-from course_lib.models.alexnet import AlexNet, fold_batch_norm
+from course_lib.models.alexnet import AlexNet
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.weights import find_weights, load_siamfc, read_card, save_weights
 from course_lib.models.weights_public import load_public_siamfc
@@ -121,7 +121,7 @@ def test_public_arrays_with_folded_batch_norm(tmp_path):
     torch.manual_seed(2)
     network = AlexNet().eval()
     network.bn2.running_mean.uniform_(-1, 1)
-    folded = fold_batch_norm(network)
+    folded = network.folded()
     np.savez(tmp_path / "public.npz", **{n: t.numpy() for n, t in folded.state_dict().items()})
     again = load_public_siamfc(tmp_path / "public.npz")
     with torch.no_grad():
@@ -160,9 +160,7 @@ class TestRefused:
 
     def test_arrays_with_a_missing_layer(self, tmp_path):
         arrays = {
-            n: t.numpy()
-            for n, t in fold_batch_norm(AlexNet()).state_dict().items()
-            if "conv3" not in n
+            n: t.numpy() for n, t in AlexNet().folded().state_dict().items() if "conv3" not in n
         }
         np.savez(tmp_path / "public.npz", **arrays)
         with pytest.raises(DataError, match=r"missing \['conv3.weight', 'conv3.bias'\]"):
@@ -171,7 +169,7 @@ class TestRefused:
     @pytest.mark.parametrize("size", [0, 10, 1000, -30])
     def test_arrays_that_are_cut_short(self, tmp_path, size):
         path = tmp_path / "public.npz"
-        tensors = fold_batch_norm(AlexNet()).state_dict()
+        tensors = AlexNet().folded().state_dict()
         np.savez(path, **{n: t.numpy() for n, t in tensors.items()})
         path.write_bytes(path.read_bytes()[:size])
         with pytest.raises(DataError, match=r"public\.npz is not an \.npz of plain arrays"):

@@ -5,13 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_lib.errors import DataError
-from course_lib.geometry.windows import CropWindow, cut_patch, exemplar_side, search_side
-from course_lib.geometry.windows_torch import cut_batch
+from course_lib.geometry.windows import CropWindow, context_side, cut_patch, search_side
 
 some = settings(deadline=None, max_examples=50)
 place = st.floats(-300, 300)
@@ -137,10 +135,10 @@ def test_a_grey_frame_a_mirrored_view_and_the_frame_itself():
 
 def test_sides_by_hand():
     # A box of 100×60 has p = (100 + 60) / 4 = 40 of context on each side: 180×140.
-    assert exemplar_side([5, 6, 100, 60]) == pytest.approx(np.sqrt(180 * 140))
+    assert context_side([100, 60]) == pytest.approx(np.sqrt(180 * 140))
     assert search_side([5, 6, 100, 60]) == pytest.approx(np.sqrt(180 * 140) * 255 / 127)
     assert search_side([0, 0, 50, 50], exemplar=100, search=200) == pytest.approx(200)
-    sides = exemplar_side([[0, 0, 10, 10], [np.nan] * 4])
+    sides = context_side([[10, 10], [np.nan] * 2])
     assert sides[0] == pytest.approx(20) and np.isnan(sides[1])
 
 
@@ -150,46 +148,6 @@ def test_sides_by_hand():
 def test_a_window_that_is_none_is_refused(numbers):
     with pytest.raises(DataError, match="expected a finite centre, a side above 0"):
         CropWindow(*numbers)
-
-
-cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
-
-
-@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=cuda)])
-@pytest.mark.parametrize(("picture", "levels"), [(smooth, 1.0), (noise, LEVELS_ON_NOISE)])
-def test_the_batched_cut_is_the_single_cut(picture, levels, device):
-    H, W, B, size = 90, 140, 24, 63
-    rng = np.random.default_rng(3)
-    frames = np.stack([picture(H, W, seed) for seed in range(B)])
-    centres = rng.uniform([-20, -20], [W + 20, H + 20], (B, 2))
-    sides = rng.uniform(5, 250, B)
-    batch = torch.from_numpy(frames).permute(0, 3, 1, 2).to(device)  # (B, 3, H, W)
-    crops = cut_batch(batch, torch.from_numpy(centres), torch.from_numpy(sides), size)
-    assert (
-        crops.shape == (B, 3, size, size)
-        and crops.dtype == torch.float32
-        and crops.device == batch.device
-    )
-    for i in range(B):
-        single = CropWindow(*centres[i], sides[i], size).cut(frames[i]).astype(float)
-        assert np.abs(crops[i].permute(1, 2, 0).cpu().numpy() - single).max() <= levels + 0.01, i
-
-
-def test_the_batched_cut_takes_floats_and_half_precision():
-    frame = torch.from_numpy(noise(50, 60)).permute(2, 0, 1)[None]
-    where = torch.tensor([[30.3, 20.4]]), torch.tensor([33.3])
-    expected = cut_batch(frame, *where, 32)
-    torch.testing.assert_close(
-        cut_batch(frame.float() / 255, *where, 32) * 255, expected, atol=1e-3, rtol=0
-    )
-    torch.testing.assert_close(
-        cut_batch(frame.bfloat16(), *where, 32), cut_batch(frame.bfloat16().float(), *where, 32)
-    )
-
-
-def test_a_batch_of_wrong_size_is_named():
-    with pytest.raises(ValueError, match=r"3 frames .* expected \(3, 2\) and \(3,\)"):
-        cut_batch(torch.zeros(3, 3, 8, 8), torch.zeros(2, 2), torch.ones(3), 4)
 
 
 def test_a_patch_at_scale_one_is_a_slice_and_repeats_the_border():

@@ -6,8 +6,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from course_lib.geometry.windows import CropWindow, exemplar_side
-from course_lib.trackers import siamfc
+from course_lib.geometry.windows import CropWindow, context_side
+from course_lib.models.runtime import load_embedding
 
 
 def blend(share, mix=lambda s, w, i: (1 - i) * s + i * w):
@@ -40,10 +40,10 @@ class Mine:
 
     def init(self, frame, box):
         box = np.asarray(box, dtype=float)
-        self.embedding = siamfc.load_embedding("siamfc", "auto", "auto")
+        self.embedding = load_embedding("siamfc", "auto", "auto")
         self.centre, self.size = box[:2] + box[2:] / 2, box[2:].copy()
         self.colour = cv2.mean(frame)[:3]
-        side = float(exemplar_side(box))
+        side = float(context_side(box[2:]))
         self.z = self.embedding.features(
             CropWindow(*self.centre, side, 127).cut(frame, self.colour)[None]
         )

@@ -6,10 +6,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from course_lib.exercises.lesson08 import padded_size
 from course_lib.geometry.anchors import decode
-from course_lib.geometry.windows import CropWindow, exemplar_side
+from course_lib.geometry.windows import CropWindow, context_side
+from course_lib.models.runtime import load_proposer
 from course_lib.trackers import siamrpn
-from course_lib.trackers.siamrpn import change, padded_size
+from course_lib.trackers.siamrpn import change
 
 
 def penalty(rule):
@@ -34,16 +36,16 @@ class Mine:
 
     def init(self, frame, box):
         box = np.asarray(box, dtype=float)
-        self.net = siamrpn.load_proposer("siamrpn", "auto", "auto")
+        self.net = load_proposer("siamrpn", "auto", "auto")
         self.anchors = self.net.anchors(255)
         self.hann = siamrpn.anchor_window(self.anchors)
         self.centre, self.size = box[:2] + box[2:] / 2, box[2:].copy()
         self.colour = cv2.mean(frame)[:3]
-        crop = CropWindow(*self.centre, float(exemplar_side(box)), 127).cut(frame, self.colour)
+        crop = CropWindow(*self.centre, float(context_side(self.size)), 127).cut(frame, self.colour)
         self.z = self.net.keep(crop, 255)
 
     def update(self, frame):
-        window = CropWindow(*self.centre, float(exemplar_side([0, 0, *self.size])) * 255 / 127, 255)
+        window = CropWindow(*self.centre, float(context_side(self.size)) * 255 / 127, 255)
         answer = self.net.respond(self.z, window.cut(frame, self.colour)[None])[0]
         boxes = decode(answer[:, 1:], self.anchors)
         factors = siamrpn.change_penalty(boxes, self.size * window.scale, 0.16)

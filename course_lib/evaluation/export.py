@@ -1,0 +1,86 @@
+"""The course's results written as a toolkit keeps them, or one toolkit's as another's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from course_lib.data.sequence import Benchmark
+from course_lib.errors import SettingsError
+from course_lib.evaluation.layouts import LAYOUTS, RUN, read_passes, run_paths, shift_of
+from course_lib.evaluation.protocols import PROTOCOLS
+from course_lib.evaluation.records import Run
+from course_lib.evaluation.region_files import write_regions
+from course_lib.evaluation.results import write_columns
+from course_lib.evaluation.vot import read_run
+
+Plan = dict[Path, Callable[[], None]]  # what writes each file
+
+
+def export_results(
+    source: tuple[str, Path],
+    benchmark: Benchmark,
+    tracker: str,
+    protocol: str,
+    target: tuple[str, Path],
+) -> list[Path]:
+    """Write a tracker's results in another layout; returns the files. Replaces nothing.
+
+    Args:
+        source: name of the layout they stand in, and their folder.
+        benchmark: what they are of.
+        tracker: the name of their folder.
+        protocol: one that the layouts have a place for, see `Protocol.experiment`.
+        target: layout and folder to write.
+
+    Raises:
+        MissingDataError: if a run is missing; DataError if one does not fit its sequence.
+        SettingsError: if the layout has no place for them, or a file stands there already.
+    """
+    plan: Plan = {}
+    for sequence in benchmark:
+        run = Run(source[1], benchmark, tracker, sequence, protocol)
+        planned = _boxes if PROTOCOLS[protocol].by_curves else _regions
+        plan |= planned(source[0], run, target[0], replace(run, root=target[1]))
+    taken = next((path for path in plan if path.exists()), None)
+    if taken is not None:
+        raise SettingsError(f"{taken} stands there already; name a folder without such results")
+    for write in plan.values():
+        write()
+    return list(plan)
+
+
+def _regions(layout: str, run: Run, to: str, copy: Run) -> Plan:
+    """Regions of a run in a layout, to be written in the layout `to` where `copy` stands."""
+    plan: Plan = {}
+    for k, path in enumerate(run_paths(layout, run), start=1):
+        target = LAYOUTS[to].path(copy, k)
+        plan[target] = partial(write_regions, target, read_run(path, run.sequence))
+    return plan
+
+
+def _boxes(layout: str, run: Run, to: str, copy: Run) -> Plan:
+    """As `_regions`: boxes and their times, of which several repetitions may share a file."""
+    kind = LAYOUTS[to]
+    repeated = RUN in kind.pattern(run.protocol)
+    results = read_passes(layout, run)
+    if len(results) > 1 and not repeated:
+        raise SettingsError(
+            f"{run.tracker} has {len(results)} runs on {run.sequence.name}; layout {to!r} has a "
+            "place for one"
+        )
+    plan: Plan = {}
+    times: dict[Path, list[np.ndarray]] = {}
+    for k, result in enumerate(results, start=1):
+        path = kind.path(copy, k)
+        plan[path] = partial(kind.write, path, result.boxes + shift_of(run.benchmark))
+        times.setdefault(kind.times(path), []).append(result.seconds)
+    for path, seconds in times.items():
+        columns = np.stack(seconds, axis=1)  # (T, runs)
+        if np.isfinite(columns).any():
+            plan[path] = partial(write_columns, path, columns)
+    return plan

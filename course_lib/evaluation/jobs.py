@@ -1,0 +1,81 @@
+"""What is run: a tracker with its settings, on one sequence, and what went wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from course_lib.errors import CourseError, os_error_in_words
+from course_lib.evaluation.identity import tracker_identity
+from course_lib.evaluation.protocols import PROTOCOLS
+from course_lib.evaluation.records import Run, UnwritableError, store
+from course_lib.trackers import Tracker, make_tracker
+
+
+@dataclass(frozen=True)
+class TrackerSpec:
+    """A tracker to run: its name, and the settings that differ from its defaults.
+
+    `label` names its folder of results; the same tracker with other settings needs another label.
+    """
+
+    name: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    recipe: str | None = None
+    label: str | None = None
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder its results stand in."""
+        return self.name if self.label is None else self.label
+
+    def make(self) -> Tracker:
+        """A fresh tracker."""
+        return make_tracker(self.name, self.recipe, **self.settings)
+
+    def identity(self) -> dict[str, Any]:
+        """What tells it from other trackers, see `identity.tracker_identity`."""
+        return tracker_identity(self.name, self.make())
+
+
+Job = tuple[TrackerSpec, Run]
+Failures = list[tuple[str, str]]  # the run, and what was wrong
+
+
+def name_of(job: Job) -> str:
+    """A job for a message: "mosse on Jogging.1"."""
+    return f"{job[0].folder} on {job[1].sequence.name}"
+
+
+def run_one(spec: TrackerSpec, run: Run) -> None:
+    """Run one tracker on one sequence and write its results with their record."""
+    made_by = spec.identity()
+    store(run, made_by, PROTOCOLS[run.protocol].run(spec.make, run.sequence))
+
+
+def collect(calls: Iterable[tuple[str, Callable[[], Any]]], bar: tqdm) -> Failures:
+    """Call each run; what fails is collected, but a disk that takes no results ends all."""
+    failures = []
+    for name, call in calls:
+        try:
+            call()
+        except UnwritableError:
+            raise
+        except Exception as problem:
+            failures.append((name, _in_words(problem)))
+        bar.update()
+    return failures
+
+
+def _in_words(problem: Exception) -> str:
+    if isinstance(problem, CourseError):
+        return str(problem)
+    if isinstance(problem, BrokenProcessPool):
+        return "its process was ended from outside (out of memory?)"
+    if isinstance(problem, OSError):
+        return os_error_in_words(problem)
+    return f"{type(problem).__name__}: {problem}"

@@ -1,0 +1,52 @@
+"""The networks by name, each loaded when it is asked for.
+
+A network's `about` says its name and its constructor's arguments; they stand on the card of its
+weights and are enough to build it again. Adding a network is a module, a row here and a test.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from torch import nn
+
+from course_lib.lookup import load, row
+from course_lib.models.backbones import backbone_arguments
+
+NETWORKS = {
+    "siamfc": "course_lib.models.siamfc:SiamFC",
+    "siammargin": "course_lib.models.siammargin:SiamMargin",
+    "siamrpn": "course_lib.models.siamrpn:SiamRPN",
+    "siamrpn++": "course_lib.models.siamrpnpp:SiamRPNpp",
+    "siamconcatrpn": "course_lib.models.epfl:SiamConcatRPN",
+    "siambroadcastrpn": "course_lib.models.epfl:SiamBroadcastRPN",
+}
+
+
+def network_class(name: str) -> type[nn.Module]:
+    """The class of a network; its module is imported now.
+
+    Raises:
+        SettingsError: there is no network of that name.
+    """
+    return load(row(NETWORKS, name, "network"))
+
+
+def network_arguments(about: dict[str, Any]) -> dict[str, Any]:
+    """What of `about` the constructor of its network takes, those of its backbone included."""
+    own = inspect.signature(network_class(about["network"])).parameters
+    names = set(own)
+    if "backbone" in own:
+        names |= set(backbone_arguments(about.get("backbone", own["backbone"].default)))
+    return {name: value for name, value in about.items() if name in names}
+
+
+def build(about: dict[str, Any]) -> nn.Module:
+    """A fresh network as `about` describes it: a network's own `about`, or the card of its weights.
+
+    Raises:
+        KeyError: `about` names no network.
+        SettingsError: there is no such network or backbone.
+    """
+    return network_class(about["network"])(**network_arguments(about))

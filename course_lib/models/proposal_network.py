@@ -1,0 +1,64 @@
+"""What every network that proposes boxes offers: SiamRPN, SiamRPN++, SiamConcatRPN and
+SiamBroadcastRPN."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from course_lib.geometry.anchors import place_anchors
+
+if TYPE_CHECKING:
+    from course_lib.models.proposals import Proposals
+
+
+class ProposalNetwork(nn.Module):
+    """Proposals of exemplars (B, 3, 127, 127) and search images (B, 3, S, S), values 0…255.
+
+    Attributes:
+        name: of its row in `models.networks.NETWORKS`.
+        variances: that its offsets are divided by, see `geometry.anchors.encode`.
+        guided: whether both images need a fourth channel, a mask of the target's box (search
+            image: of its last known box).
+        has_map: whether it compares by correlation, so that there is a map of cosines below its
+            scores.
+        stride: pixels of the search image from one cell of the (first) map to the next.
+        sizes: (k, 2) widths and heights of the anchors at each cell of the (first) map.
+        about: its name and its constructor's arguments, see `models.networks.build`.
+    """
+
+    name: str
+    variances: tuple[float, ...] = (1, 1, 1, 1)
+    guided: bool = False
+    has_map: bool = False
+    stride: float
+    sizes: np.ndarray
+    about: dict[str, Any]
+
+    def cells(self, search: int = 255) -> int:
+        """Cells a side of the (first) map for search images of `search` pixels."""
+        raise NotImplementedError
+
+    def anchors(self, search: int = 255) -> np.ndarray:
+        """Anchors (A, 4) in search pixels, in the order of the proposals."""
+        return place_anchors(self.sizes, self.cells(search), self.stride, search / 2).reshape(-1, 4)
+
+    def keep(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor, ...]:
+        """Template features of exemplars (B, 3, 127, 127), for search images of `search` pixels:
+        computed once a sequence."""
+        raise NotImplementedError
+
+    def propose(self, kept: tuple[Tensor, ...], search: Tensor) -> Proposals:
+        """Proposals of search images (B, 3, S, S) for the template features of as many exemplars,
+        or of one."""
+        raise NotImplementedError
+
+    def correlation_map(self, kept: tuple[Tensor, ...], search: Tensor) -> Tensor:
+        """Cosines (B, n, n) of the correlation below the scores, of a network that `has_map`."""
+        return self.propose(kept, search).correlation_map()
+
+    def forward(self, exemplar: Tensor, search: Tensor) -> Proposals:
+        """Proposals of pairs."""
+        return self.propose(self.keep(exemplar, search.shape[-1]), search)
