@@ -29,9 +29,9 @@ from course_lib.models.device import choose_placement
 from course_lib.models.weights import WEIGHTS, find_weights
 from course_lib.places import RUNS
 from course_lib.recipe import load_settings
-from course_lib.training.finish import train_to_weights
-from course_lib.training.runs import STOPPED, budget_from_outside
+from course_lib.training.budget import STOPPED, budget_from_outside
 from course_lib.training.settings import TrainSettings
+from course_lib.training.trained_weights import train_to_weights
 
 Row = dict[str, Any]
 LEAST = 20.0  # seconds left of a budget under which no arm is started

@@ -34,9 +34,8 @@ def measured(arm: Arm, settings: TrainSettings, path: Path) -> Row:
     benchmark = load_benchmark(BENCHMARK)
     width = 22 if choose_placement().device.type == "cuda" else 1
     make = partial(make_tracker, "siamfc", weights=str(path))
-    overall = Report.from_results(benchmark, one_pass({"it": make}, benchmark, width)).overall()[
-        "it"
-    ]
+    report = Report.from_results(benchmark, one_pass({"it": make}, benchmark, width))
+    overall = report.overall()["it"]
     validation = read_card(path)["validation"]
     return {
         "fraction": FRACTIONS[arm.name],

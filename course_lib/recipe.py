@@ -187,14 +187,12 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
     if origin is Annotated:
         return _within(_convert(value, arguments[0], where), arguments[1:], where)
     if type(None) in arguments:
-        inner = next(a for a in arguments if a is not type(None))
-        return None if value is None else _convert(value, inner, where)
+        (kind,) = set(arguments) - {type(None)}
+        return None if value is None else _convert(value, kind, where)
     if origin is typing.Literal:
         return _one_of(value, arguments, where)
     if origin is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise SettingsError(f"{where} is {value!r}; expected a list")
-        return tuple(_convert(v, arguments[0], f"{where}[{i}]") for i, v in enumerate(value))
+        return _each(value, arguments[0], where)
     if dataclasses.is_dataclass(kind) and isinstance(value, dict):
         return _fill(kind, value, where)
     return _plain_value(value, kind, where)
@@ -215,29 +213,36 @@ def _one_of(value: Any, known: tuple[Any, ...], where: str) -> Any:
     return value
 
 
+def _each(values: Any, kind: Any, where: str) -> tuple[Any, ...]:
+    """The values of a list, each as `kind`, or SettingsError."""
+    if not isinstance(values, (list, tuple)):
+        raise SettingsError(f"{where} is {values!r}; expected a list")
+    return tuple(_convert(v, kind, f"{where}[{i}]") for i, v in enumerate(values))
+
+
 def _plain_value(value: Any, kind: type, where: str) -> Any:
     """A number, text or yes/no as `kind`, or SettingsError."""
     if kind is float:
+        return _finite(value, where)
+    if kind is int and isinstance(value, (float, str)):
         number = _as_number(value)
-        if number is None or not math.isfinite(number):
-            raise SettingsError(
-                f"{where} is {value!r} ({type(value).__name__}); expected a finite number"
-            )
-        return number
-    if kind is int and isinstance(value, float) and value.is_integer():
-        return int(value)  # 1e3 is read as 1000.0 and means a thousand
-    if (
-        kind is int
-        and isinstance(value, str)
-        and (number := _as_number(value)) is not None
-        and number.is_integer()
-    ):
-        return int(number)
+        if number is not None and number.is_integer():
+            return int(number)  # 1e3 is read as 1000.0 and means a thousand
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise SettingsError(
             f"{where} is {value!r} ({type(value).__name__}); expected {kind.__name__}"
         )
     return value
+
+
+def _finite(value: Any, where: str) -> float:
+    """A finite number, or SettingsError."""
+    number = _as_number(value)
+    if number is None or not math.isfinite(number):
+        raise SettingsError(
+            f"{where} is {value!r} ({type(value).__name__}); expected a finite number"
+        )
+    return number
 
 
 def _as_number(value: Any) -> float | None:

@@ -43,7 +43,7 @@ def _open(module: nn.Module) -> None:
 
 
 def _extent(seen: Tensor) -> slice:
-    where = torch.nonzero(seen)[:, 0]
+    where = torch.nonzero(seen)[:, 0]  # (k,) of the (size,) that are true
     return slice(int(where[0]), int(where[-1]) + 1)
 
 

@@ -6,7 +6,8 @@ import argparse
 
 from course_lib.errors import CourseError, SettingsError
 from course_lib.places import INSTALLED
-from course_lib.training.runs import do_due, read_runs, seconds_of
+from course_lib.training.budget import seconds_of
+from course_lib.training.long_runs import do_due, read_runs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 from course_lib.errors import SettingsError
 from course_lib.places import RUNS
 from course_lib.recipe import load_settings, parse_overrides
-from course_lib.training.finish import train_to_weights
+from course_lib.training.budget import budget_from_outside, seconds_of, stopped_in_time
 from course_lib.training.monitor import ProgressBar, TensorBoard
 from course_lib.training.processes import started_rank, under_torchrun
-from course_lib.training.runs import budget_from_outside, seconds_of, stopped_in_time
 from course_lib.training.settings import TrainSettings
+from course_lib.training.trained_weights import train_to_weights
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

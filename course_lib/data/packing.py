@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 
 from course_lib.data.faults import FEW, MOST_SKIPPED
 from course_lib.data.identity import sequences_identity
-from course_lib.data.pairs import check_inside
+from course_lib.data.pairs_cut import check_inside
 from course_lib.data.pairs_video import usable_frames
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.data.shards import FORMAT, NOTE, PIXELS, ROOM, crop_name

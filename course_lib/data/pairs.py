@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections import OrderedDict
-from collections.abc import Callable
 from collections.abc import Sequence as Items
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,7 +20,7 @@ import numpy as np
 from course_lib.data.faults import REMEDY, TRIES, Faults, Unreadable
 from course_lib.errors import DataError, SettingsError
 from course_lib.files import digest
-from course_lib.geometry.windows import EXEMPLAR, SEARCH, context_side
+from course_lib.geometry.windows import SEARCH
 from course_lib.recipe import Range, Settings, Share
 
 TRAINING_SEARCH = SEARCH - 16  # pixels a side of x in SiamFC's training: two strides less
@@ -125,8 +123,13 @@ class PairSource(ABC):
 class Mixture(PairSource):
     """Pairs of several sources, each with its share.
 
-    Attributes:
+    Args:
+        sources: at least one.
+        shares: of the pairs, one for each source; of any sum.
         used: the sources' names, as recipes write them, those left out not among them.
+
+    Raises:
+        SettingsError: a share is not above 0 or not finite, or there are not as many as sources.
     """
 
     def __init__(
@@ -160,10 +163,15 @@ class Mixture(PairSource):
 
 
 def pair_at(source: PairSource, seed: int, index: int) -> Pair:
-    """Pair number `index` of a run with this seed; drawn anew while a file that it needs cannot be
-    read.
+    """Pair number `index` of a run; drawn anew while a file that it needs cannot be read.
 
-    Raises Unreadable if that happens `TRIES` times in a row, or too often (see `Faults`).
+    Args:
+        source: of the pairs.
+        seed: of the run.
+        index: number of the pair, from 0.
+
+    Raises:
+        Unreadable: that happened `TRIES` times in a row, or too often (see `Faults`).
     """
     skipped: list[str] = []
     while len(skipped) < TRIES:
@@ -182,55 +190,3 @@ def pair_at(source: PairSource, seed: int, index: int) -> Pair:
         f"pair {index} was drawn {TRIES} times and could not be made: {skipped[-1]}. "
         f"{source.faults}. {REMEDY}"
     )
-
-
-class FrameCache:
-    """Decoded pictures, the most recently used ones, up to a number of bytes; a small dataset
-    decodes once.
-
-    A key says which picture it is among all that share the cache: a path or the object that holds
-    it, never a bare name, which two datasets may both have.
-    """
-
-    def __init__(self, megabytes: float = 1500) -> None:
-        self.limit = megabytes * 1e6
-        self.held = 0
-        self.pictures: OrderedDict[object, np.ndarray] = OrderedDict()
-
-    def get(self, key: object, read: Callable[[], np.ndarray]) -> np.ndarray:
-        """The picture under `key`, or what `read()` gives, which is kept."""
-        if key in self.pictures:
-            self.pictures.move_to_end(key)
-            return self.pictures[key]
-        picture = read()
-        self.pictures[key] = picture
-        self.held += picture.nbytes
-        while self.held > self.limit and len(self.pictures) > 1:
-            self.held -= self.pictures.popitem(last=False)[1].nbytes
-        return picture
-
-
-def shifted_centre(
-    rng: np.random.Generator, box: np.ndarray, shift: float, scale: float
-) -> np.ndarray:
-    """A point (2,) beside the middle of a box, by at most `shift` crop pixels each way at `scale`
-    crop pixels a pixel."""
-    return box[:2] + box[2:] / 2 + rng.uniform(-shift, shift, 2) / scale
-
-
-def check_inside(box: np.ndarray, frame: np.ndarray, what: str) -> None:
-    """Raise DataError unless a box (4,) and a frame (H, W, 3) overlap: a crop beside it would show
-    nothing."""
-    H, W = frame.shape[:2]
-    x, y, w, h = box
-    if not (x < W and y < H and x + w > 0 and y + h > 0):
-        raise DataError(
-            f"{what}: the target's box {np.round(box, 1).tolist()} lies outside of the image of "
-            f"{W}×{H} pixels; correct its annotation, or fetch the image in its own size"
-        )
-
-
-def side_of(box: np.ndarray, size: int) -> float:
-    """Side in frame pixels of the square around a box that is shown at `size` pixels, at the
-    exemplar's scale."""
-    return float(context_side(box[2:])) * size / EXEMPLAR

@@ -8,7 +8,6 @@ network to tell alike things apart.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence as Items
 from functools import cached_property
 
@@ -17,31 +16,23 @@ import numpy as np
 from course_lib.data.identity import outlines_identity
 from course_lib.data.objects import OutlinedObject, Picture
 from course_lib.data.outline import soft_mask
-from course_lib.data.pairs import (
-    EXEMPLAR,
-    TRAINING_SEARCH,
-    Changes,
-    FrameCache,
-    Pair,
-    PairSource,
-    check_inside,
-    shifted_centre,
-    side_of,
-)
+from course_lib.data.pairs import TRAINING_SEARCH, Changes, Pair
+from course_lib.data.pairs_cut import CutPairs, FrameCache, box_around, check_inside, side_of
 from course_lib.errors import DataError
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.views import View
+from course_lib.geometry.windows import EXEMPLAR
 
 MOST_OVERLAP = 0.3  # IoU of a distractor's box with the target's
 
 
-class PhotoPairs(PairSource):
+class PhotoPairs(CutPairs):
     """Pairs of views of outlined objects.
 
     Args:
         objects: what can be a target.
         backgrounds: pictures to paste over.
-        changes: how far the crops are changed.
+        changes: how far the crops are augmented.
         paste: share of pairs whose object is pasted over two other photographs instead of seen
             where it stands.
         distractors: share of pairs with an object of the same category pasted beside the target.
@@ -52,7 +43,8 @@ class PhotoPairs(PairSource):
         made_of: identity of objects made by code, whose pixels are not the same to the last digit
             everywhere; None takes the digest of what is there.
 
-    Raises DataError if there are no objects or no backgrounds.
+    Raises:
+        DataError: there are no objects or no backgrounds.
     """
 
     def __init__(
@@ -72,29 +64,17 @@ class PhotoPairs(PairSource):
                 f"{len(objects)} outlined objects and {len(backgrounds)} backgrounds; expected "
                 "some of both"
             )
+        super().__init__(changes, negatives, cache, search)
         self.objects, self.backgrounds = list(objects), list(backgrounds)
-        self.changes = changes or Changes()
-        self.paste, self.distractors, self.negatives, self.cache = (
-            paste,
-            distractors,
-            negatives,
-            cache,
-        )
-        self.search, self.made_of = search, made_of
+        self.paste, self.distractors, self.made_of = paste, distractors, made_of
         self.alike: dict[int, list[OutlinedObject]] = {}
         for o in self.objects:
             self.alike.setdefault(o.category, []).append(o)
-        self._seconds = {"decode": 0.0, "crop": 0.0}
 
     @cached_property
     def identity(self) -> str:
         """Of the objects and backgrounds: outlines, kinds, pictures' names and sizes."""
         return self.made_of or outlines_identity(self.objects, self.backgrounds)
-
-    @property
-    def seconds(self) -> dict[str, float]:
-        """Time spent by stage, in this process."""
-        return self._seconds
 
     def draw(self, rng: np.random.Generator, index: int = 0) -> Pair:
         """A pair of an object drawn at random."""
@@ -105,9 +85,9 @@ class PhotoPairs(PairSource):
             twin = self._another(rng, target)
             shown, positive = twin or target, twin is None
         mirror = bool(rng.random() < self.changes.mirror)
-        exemplar, own = self._crop(rng, target, EXEMPLAR, 0.0, pasted, mirror)
-        shown_pasted = pasted or not shown.surrounded
-        search, box = self._crop(rng, shown, self.search, self.changes.shift, shown_pasted, mirror)
+        exemplar, own = self._crop(rng, (target, pasted), EXEMPLAR, 0.0, mirror)
+        which = shown, pasted or not shown.surrounded
+        search, box = self._crop(rng, which, self.search, self.changes.shift, mirror)
         if rng.random() < self.distractors:
             search = self._with_distractor(rng, search, box, target)
         source = (
@@ -117,11 +97,8 @@ class PhotoPairs(PairSource):
         )
         return Pair(exemplar, search, own, box, positive, self.changes.lights(rng), source)
 
-    def _read(self, picture: Picture) -> np.ndarray:
-        started = time.perf_counter()
-        pixels = picture.read() if self.cache is None else self.cache.get(picture.key, picture.read)
-        self._seconds["decode"] += time.perf_counter() - started
-        return pixels
+    def _read(self, photo: Picture) -> np.ndarray:
+        return self._decoded(photo.key, photo.read)
 
     def _another(self, rng: np.random.Generator, target: OutlinedObject) -> OutlinedObject | None:
         others = self.alike[target.category]
@@ -133,28 +110,22 @@ class PhotoPairs(PairSource):
     def _crop(
         self,
         rng: np.random.Generator,
-        target: OutlinedObject,
+        which: tuple[OutlinedObject, bool],
         size: int,
         shift: float,
-        pasted: bool,
         mirror: bool,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """A crop (size, size, 3) with the target in its middle, up to the shift, and the box (4,)
-        around its outline there."""
+        """A crop (size, size, 3) of an object, pasted over a background or where it stands, and the
+        box (4,) around its outline in it; see `_around`."""
+        target, pasted = which
         photo = self._read(target.picture)
-        started = time.perf_counter()
         check_inside(target.box, photo, f"photograph {target.picture.path or target.picture.name}")
-        factor, angle, squeeze = self.changes.view(rng)
-        side = side_of(target.box, size) * factor
-        cx, cy = shifted_centre(rng, target.box, shift, size / side)
-        view = View(cx, cy, side, size, angle, squeeze, mirror)
-        crop = (
-            paste(self._backdrop(rng, size), photo, target.polygons, view)
-            if pasted
-            else view.cut(photo)
-        )
-        self._seconds["crop"] += time.perf_counter() - started
-        return crop, outline_box(target, view)
+        with self._timed("crop"):
+            view = self._around(rng, target.box, size, shift, mirror)
+            if not pasted:
+                return view.cut(photo), outline_box(target, view)
+            crop = paste(self._backdrop(rng, size), photo, target.polygons, view)
+            return crop, outline_box(target, view)
 
     def _backdrop(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """A square (size, size, 3) of a background drawn at random."""
@@ -192,16 +163,20 @@ class PhotoPairs(PairSource):
 
 def outline_box(target: OutlinedObject, view: View) -> np.ndarray:
     """Box (4,) around an object's outline in the crop of a view; it may reach beyond the crop."""
-    points = view.to_crop(np.concatenate(target.polygons))  # (n, 2)
-    low, high = points.min(axis=0), points.max(axis=0)
-    return np.concatenate([low, high - low])
+    return box_around(view.to_crop(np.concatenate(target.polygons)))
 
 
 def paste(
     crop: np.ndarray, photo: np.ndarray, polygons: Items[np.ndarray], view: View
 ) -> np.ndarray:
-    """The crop (S, S, 3) with the part of a photograph inside `polygons` laid over it, as the view
-    shows it."""
+    """The crop (S, S, 3) with the part of a photograph inside an outline laid over it.
+
+    Args:
+        crop: (S, S, 3), what lies beneath.
+        photo: (H, W, 3).
+        polygons: of the outline, (n, 2) each, in pixels of the photograph.
+        view: which square of the photograph the crop shows.
+    """
     mask = soft_mask([view.to_crop(p) for p in polygons], *crop.shape[:2])  # (S, S)
     opacity = mask[..., None].astype(np.float32) / 255  # (S, S, 1)
     return np.rint(crop + opacity * (view.cut(photo).astype(np.float32) - crop)).astype(np.uint8)

@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Sequence as Items
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 
 from course_lib.data.identity import sequences_identity
-from course_lib.data.pairs import (
-    EXEMPLAR,
-    TRAINING_SEARCH,
-    Changes,
-    FrameCache,
-    Pair,
-    PairSource,
-    check_inside,
-    shifted_centre,
-    side_of,
-)
+from course_lib.data.pairs import TRAINING_SEARCH, Changes, Pair
+from course_lib.data.pairs_cut import CutPairs, FrameCache, box_around, check_inside
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
-from course_lib.geometry.views import View
+from course_lib.geometry.windows import EXEMPLAR
 
 
 def usable_frames(
     sequence: Sequence, smallest: float = 8.0, least_cover: float = 0.3
 ) -> np.ndarray:
-    """Indices (n,) of the frames fit to train on: the target is there, both its sides at least
-    `smallest` pixels and at most four to one, inside the frame by more than `least_cover` of its
-    best where the dataset says (GOT-10k's cover)."""
+    """Indices (n,) of the frames fit to train on: the target is there, its sides at most four to
+    one.
+
+    Args:
+        sequence: with boxes, and cover labels where its dataset has them (GOT-10k).
+        smallest: pixels that both sides of the target must have.
+        least_cover: share of its best cover label above which the target must be visible.
+    """
     boxes = sequence.boxes
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = boxes[:, 2] / boxes[:, 3]
@@ -43,28 +39,33 @@ def usable_frames(
 
 
 def sample_two_frames(rng: np.random.Generator, valid: np.ndarray, gap: int) -> tuple[int, int]:
-    """Two frames out of `valid` (n,), sorted, at most `gap` frames apart; the second may lie before
-    the first.
+    """Two frames of a video; the second may lie before the first. They differ wherever a second
+    one is in reach.
 
-    The two differ wherever a second one is in reach.
+    Args:
+        rng: they are drawn from.
+        valid: (n,) indices of the frames fit to train on, sorted.
+        gap: largest distance between the two.
     """
     first = int(rng.choice(valid))
     near = valid[(np.abs(valid - first) <= gap) & (valid != first)]
     return first, int(rng.choice(near)) if len(near) else first
 
 
-class VideoPairs(PairSource):
+class VideoPairs(CutPairs):
     """Pairs of two frames of one video.
 
     Args:
         sequences: videos; those with fewer than two usable frames are left out, which is said.
-        changes: how far the crops are changed.
+        changes: how far the crops are augmented. There is no rotation: a box does not say what
+            box follows.
         gap: largest distance between the two frames.
         negatives: share of pairs whose search image comes from another video.
         cache: decoded frames; None decodes every time.
         search: pixels a side of the search image.
 
-    Raises DataError if no sequence is usable.
+    Raises:
+        DataError: no sequence is usable.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class VideoPairs(PairSource):
         cache: FrameCache | None = None,
         search: int = TRAINING_SEARCH,
     ) -> None:
+        super().__init__(changes, negatives, cache, search)
         usable = [(s, usable_frames(s)) for s in sequences]
         self.videos = [(s, valid) for s, valid in usable if len(valid) >= 2]
         if not self.videos:
@@ -84,9 +86,7 @@ class VideoPairs(PairSource):
                 "cover labels"
             )
         self._say_left_out([s.name for s, valid in usable if len(valid) < 2], len(usable))
-        self.changes = changes or Changes()
-        self.gap, self.negatives, self.cache, self.search = gap, negatives, cache, search
-        self._seconds = {"decode": 0.0, "crop": 0.0}
+        self.gap = gap
 
     @staticmethod
     def _say_left_out(names: list[str], of: int) -> None:
@@ -104,11 +104,6 @@ class VideoPairs(PairSource):
         """Of the videos that are used: names, boxes, frames' names and sizes."""
         return sequences_identity([sequence for sequence, _ in self.videos])
 
-    @property
-    def seconds(self) -> dict[str, float]:
-        """Time spent by stage, in this process."""
-        return self._seconds
-
     def draw(self, rng: np.random.Generator, index: int = 0) -> Pair:
         """Two frames of a video drawn at random; every video counts the same, however long."""
         sequence, valid = self.videos[int(rng.integers(len(self.videos)))]
@@ -119,39 +114,25 @@ class VideoPairs(PairSource):
                 other, others = self.videos[int(rng.integers(len(self.videos)))]
             second, positive = int(rng.choice(others)), False
         mirror = bool(rng.random() < self.changes.mirror)
-        exemplar, own = self._crop(rng, sequence, first, EXEMPLAR, 0.0, mirror)
-        search, box = self._crop(rng, other, second, self.search, self.changes.shift, mirror)
+        exemplar, own = self._crop(rng, (sequence, first), EXEMPLAR, 0.0, mirror)
+        search, box = self._crop(rng, (other, second), self.search, self.changes.shift, mirror)
         source = f"{sequence.name}, frame {first}, and {other.name}, frame {second}"
         return Pair(exemplar, search, own, box, positive, self.changes.lights(rng), source)
-
-    def _frame(self, sequence: Sequence, index: int) -> np.ndarray:
-        if self.cache is None:
-            return sequence.frames[index]
-        return self.cache.get((sequence.frames, index), lambda: sequence.frames[index])
 
     def _crop(
         self,
         rng: np.random.Generator,
-        sequence: Sequence,
-        index: int,
+        which: tuple[Sequence, int],
         size: int,
         shift: float,
         mirror: bool,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """A crop (size, size, 3) of a frame and the target's box (4,) in it; the exemplar's shift
-        is 0."""
-        started = time.perf_counter()
-        frame = self._frame(sequence, index)
-        decoded = time.perf_counter()
+        """A crop (size, size, 3) of a frame and the target's box (4,) in it; see `_around`."""
+        sequence, index = which
+        frame = self._decoded((sequence.frames, index), lambda: sequence.frames[index])
         box = sequence.boxes[index]
         check_inside(box, frame, f"{sequence.name}, frame {index}")
-        factor, _, squeeze = self.changes.view(rng)
-        side = side_of(box, size) * factor
-        cx, cy = shifted_centre(rng, box, shift, size / side)
-        view = View(cx, cy, side, size, squeeze=squeeze, mirror=mirror)
-        crop = view.cut(frame)
-        corners = view.to_crop([box[:2], box[:2] + box[2:]])  # (2, 2)
-        low, high = corners.min(axis=0), corners.max(axis=0)
-        self._seconds["decode"] += decoded - started
-        self._seconds["crop"] += time.perf_counter() - decoded
-        return crop, np.concatenate([low, high - low])
+        with self._timed("crop"):
+            view = replace(self._around(rng, box, size, shift, mirror), angle=0.0)
+            corners = view.to_crop([box[:2], box[:2] + box[2:]])  # (2, 2)
+            return view.cut(frame), box_around(corners)

@@ -155,12 +155,11 @@ class ShardPairs(PairSource):
         self.rows = [index[k] for k in (range(len(index)) if shards is None else shards)]
         self.open: tuple[int, VideoPairs] | None = None
         self.identity = digest(folder / "index.json")
-        self._seconds = {"decode": 0.0, "crop": 0.0}
 
     @property
     def seconds(self) -> dict[str, float]:
         """Time spent by stage, in this process, since the shard was opened."""
-        return self.open[1].seconds if self.open else self._seconds
+        return self.open[1].seconds if self.open else {}
 
     def draw(self, rng: np.random.Generator, index: int = 0) -> Pair:
         """A pair of the shard whose turn it is at pair number `index`; every round takes the shards
@@ -168,13 +167,6 @@ class ShardPairs(PairSource):
         lap, place = divmod(index // BLOCK, len(self.rows))
         k = int(np.random.default_rng([lap, len(self.rows)]).permutation(len(self.rows))[place])
         if self.open is None or self.open[0] != k:
-            self.open = (
-                k,
-                VideoPairs(
-                    read_shard(self.folder, self.rows[k]),
-                    self.changes,
-                    self.gap,
-                    search=self.search,
-                ),
-            )
+            videos = read_shard(self.folder, self.rows[k])
+            self.open = k, VideoPairs(videos, self.changes, self.gap, search=self.search)
         return self.open[1].draw(rng, index)

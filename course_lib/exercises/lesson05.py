@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from course_lib.data import pairs, pairs_video
+from course_lib.data import pairs_cut, pairs_video
 from course_lib.exercises.compare import as_array, as_number, require_close, same
 from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
 from course_lib.models.losses import peak_distance
-from course_lib.training import monitor, settings, step
+from course_lib.training import monitor, step
 
 
 @check("training.pair", reference=pairs_video.sample_two_frames)
@@ -62,7 +62,7 @@ def examine_pair(answer, reference, rng) -> None:
         )
 
 
-@check("training.shift", reference=pairs.shifted_centre)
+@check("training.shift", reference=pairs_cut.shifted_centre)
 def examine_shift(answer, reference, rng) -> None:
     """Centre of a search window beside the target's."""
     box, shift, scale = np.array([40.0, 60.0, 30.0, 50.0]), 4.0, 0.5
@@ -93,7 +93,7 @@ def examine_shift(answer, reference, rng) -> None:
         raise Wrong("you shift to one side only: draw between −shift and +shift")
 
 
-@check("training.rate", reference=settings.learning_rate)
+@check("training.rate", reference=step.learning_rate)
 def examine_rate(answer, reference, rng) -> None:
     """Geometric schedule."""
     steps, start, end = 50, 1e-2, 1e-5

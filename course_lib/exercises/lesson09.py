@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course_lib.data.pairs import shifted_centre
+from course_lib.data.pairs_cut import shifted_centre
 from course_lib.exercises.compare import as_array, require_close, same
 from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong

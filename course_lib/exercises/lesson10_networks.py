@@ -13,7 +13,7 @@ from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
 from course_lib.geometry.traced import live_reception
 from course_lib.models.cir import CIR, Crop
-from course_lib.training import settings
+from course_lib.training.step import frozen_parts
 
 
 def cir_unit(x: Tensor, branch: nn.Module, shortcut: nn.Module) -> Tensor:
@@ -226,7 +226,7 @@ def examine_agreement(answer, reference, rng) -> None:
     require_close(found, distance, "the distance", tolerance=1e-4)
 
 
-@check("siamdw.unfreeze", reference=settings.frozen_parts)
+@check("siamdw.unfreeze", reference=frozen_parts)
 def examine_unfreeze(answer, reference, rng) -> None:
     """Gradual un-freezing."""
     shares = (0.1, 0.2, 0.3, 0.5, 0.6, 0.7)

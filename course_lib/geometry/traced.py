@@ -15,6 +15,8 @@ from course_lib.geometry.receptive import Layer, Reception, behind, joined, pict
 POOLS = (nn.MaxPool2d, nn.AvgPool2d)
 # cell by cell: what a cell sees stays as it is
 LOCAL = nn.BatchNorm2d, nn.ReLU, nn.Identity, nn.Dropout
+CELL_BY_CELL = torch.relu, nn.functional.relu, operator.mul, operator.sub, operator.truediv
+JOINING = operator.add, torch.add, torch.cat, "add", "add_"
 
 
 def live_reception(network: nn.Module, size: int) -> list[Reception]:
@@ -39,34 +41,38 @@ def live_reception(network: nn.Module, size: int) -> list[Reception]:
 
 
 def _row(node: fx.Node, rows: dict[fx.Node, Any], modules: dict[str, nn.Module], size: int) -> Any:
+    """What stands behind the cells of one step of a network, from the rows of the steps before."""
     if node.op == "placeholder":
         return picture(size)
     if node.op == "get_attr":
         return None  # a number for each channel
-    given = [rows[n] for n in node.all_input_nodes]
-    maps = [row for row in given if isinstance(row, Reception)]
+    maps = [rows[n] for n in node.all_input_nodes if rows[n] is not None]
     if node.op == "call_module":
-        module = modules[node.target]
-        if isinstance(module, LOCAL):
-            return maps[0]
-        if isinstance(module, (nn.Conv2d, *POOLS)):
-            return behind(maps[0], _layer(node.target, module))
-    elif node.target is operator.getitem:
+        row = _behind_module(node.target, modules[node.target], maps[0])
+    else:
+        row = _behind_function(node, maps)
+    if row is None:
+        raise DataError(
+            f"{node.format_node()}: what this sees is not known; build it from nn.Conv2d, "
+            "poolings, crops, sums and torch.cat"
+        )
+    return row
+
+
+def _behind_module(name: str, module: nn.Module, row: Reception) -> Reception | None:
+    """What stands behind the cells of a layer; None if that is not known."""
+    if isinstance(module, (nn.Conv2d, *POOLS)):
+        return behind(row, _layer(name, module))
+    return row if isinstance(module, LOCAL) else None
+
+
+def _behind_function(node: fx.Node, maps: list[Reception]) -> Reception | None:
+    """What stands behind the cells of a function's output; None if that is not known."""
+    if node.target is operator.getitem:
         return _cropped(node, maps[0])
-    elif node.target in (operator.add, torch.add, torch.cat, "add", "add_"):
+    if node.target in JOINING:
         return joined(node.name, maps)
-    elif node.target in (
-        torch.relu,
-        nn.functional.relu,
-        operator.mul,
-        operator.sub,
-        operator.truediv,
-    ):
-        return maps[0]
-    raise DataError(
-        f"{node.format_node()}: what this sees is not known; build it from nn.Conv2d, poolings, "
-        "crops, sums and torch.cat"
-    )
+    return maps[0] if node.target in CELL_BY_CELL else None
 
 
 def _layer(name: str, module: nn.Module) -> Layer:

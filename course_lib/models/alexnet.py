@@ -17,6 +17,8 @@ WIDTHS = (96, 256, 384, 384, 256)  # channels of the five convolutions
 def alexnet_layers(stride: int = 8, widths: tuple[int, ...] = WIDTHS) -> list[Layer]:
     """The layers in order, for receptive arithmetic. Stride 4 is the later baseline (CFNet,
     Valmadre et al., 2017): the second pooling steps by one and conv5 has 32 channels."""
+    if len(widths) != len(WIDTHS):
+        raise SettingsError(f"widths are {widths}; expected {len(WIDTHS)} numbers")
     if stride not in (4, 8):
         raise SettingsError(f"stride is {stride}; expected 8 (SiamFC) or 4 (its later baseline)")
     last = widths[4] if stride == 8 else min(widths[4], 32)
@@ -61,6 +63,11 @@ class AlexNet(Backbone):
         guided: bool = False,
     ) -> None:
         super().__init__()
+        if any(width % groups for width in widths):
+            raise SettingsError(
+                f"widths are {widths}; expected multiples of {groups}, the groups of the "
+                "convolutions"
+            )
         layers = {layer.name: layer for layer in alexnet_layers(stride, widths)}
         self.stride, self.guided = stride, guided
         # the sums of stride 4 are of other products: its baseline normalises the response (CFNet)

@@ -45,7 +45,7 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
     def levels(self, image: Tensor) -> list[Tensor]:
-        """The maps that a network may read, from shallow to deep; the last is φ."""
+        """The maps (B, C, s, s) that a network may read, from shallow to deep; the last is φ."""
         return [self(image)]
 
     @property
@@ -92,7 +92,7 @@ class Backbone(nn.Module):
 
     def start(self) -> None:
         """Normal weights with variance 2 / fan-out, no bias: He's rule (He et al., 2015, section
-        2.2), the "improved Xavier" of SiamFC (section 3.3)."""
+        2.2), the "improved Xavier" of SiamFC."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

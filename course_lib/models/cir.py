@@ -1,19 +1,25 @@
 """Cropping-inside residual units and the networks made of them (Zhang and Peng, "Deeper and Wider
-Siamese Networks", 2019).
+Siamese Networks for Real-Time Visual Tracking", 2019, section 4).
 
 A 3 × 3 convolution with padding keeps a map's size, but its outermost cells have seen zeros that
-are not in the picture. A CIR unit cuts exactly those cells off, so that a deep network has no trace
+are not in the image. A CIR unit cuts exactly those cells off, so that a deep network has no trace
 of padding.
+
+For tracking, `folded` spares the work on cells that are cropped: without padding the 3 × 3
+convolution computes just the cells that stay; all that follows it, and the shortcut, is computed
+for those cells alone. Training needs the units as they are: the cells that are cropped count in
+the statistics of the batch norms.
 """
 
 from __future__ import annotations
 
+import copy
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.errors import SettingsError
-from course_lib.models.backbone import Backbone, affine, folded_convolution
+from course_lib.models.backbone import Backbone, affine, fold_norms, folded_convolution
 
 GROUPS = 32  # of the 3 × 3 convolution in a CIR-NeXt unit
 
@@ -37,10 +43,13 @@ class Crop(nn.Module):
 
 
 class CIR(nn.Module):
-    """A bottleneck (1 × 1, 3 × 3, 1 × 1), its shortcut added, then one cell cropped on each side.
+    """A bottleneck (1 × 1, 3 × 3, 1 × 1), its shortcut added, then one cell cropped on each side
+    (section 4.1 of the paper).
 
     Args:
-        before, mid, after: channels of the input, inside and of the output.
+        before: channels of the input.
+        mid: inside.
+        after: of the output.
         kind: "residual"; "wide", with twice as many channels behind the 3 × 3 convolution; "next",
             whose 3 × 3 convolution has 32 groups and whose sum is followed by one more batch norm.
         last: whether the ReLU at the end is left out, as at the end of a network.
@@ -69,7 +78,7 @@ class CIR(nn.Module):
         self.conv3, self.bn3 = nn.Conv2d(inner, after, 1, bias=False), nn.BatchNorm2d(after)
         self.relu = nn.ReLU()
         self.sum_bn = nn.BatchNorm2d(after) if kind == "next" else nn.Identity()
-        self.last, self.crop = last, 0 if padded else dilation
+        self.last, self.crop, self.spared = last, 0 if padded else dilation, 0
         self.shortcut = None
         if before != after:
             norm = nn.Identity() if kind == "next" else nn.BatchNorm2d(after)
@@ -80,97 +89,95 @@ class CIR(nn.Module):
         y = self.relu(self.bn1(self.conv1(x)))  # (B, mid, n, n)
         y = self.relu(self.bn2(self.conv2(y)))  # (B, inner, n, n): its border has seen padding
         y = self.bn3(self.conv3(y))  # (B, after, n, n)
-        short = x if self.shortcut is None else self.shortcut(x)  # (B, after, n, n)
+        short = crop(x, self.spared) if self.spared else x  # (B, before, n, n)
+        if self.shortcut is not None:
+            short = self.shortcut(short)  # (B, after, n, n)
         y = self.sum_bn(y + short)  # (B, after, n, n)
         if not self.last:
             y = self.relu(y)
         return crop(y, self.crop) if self.crop else y  # (B, after, n − 2, n − 2)
 
-    def folded(self) -> nn.Module:
+    def folded(self) -> CIR:
         """The same unit without batch norms and without the cells that its crop throws away."""
-        return FoldedUnit(self)
+        plain = _spare(self)
+        if isinstance(self.sum_bn, nn.BatchNorm2d):
+            plain._scale(*affine(self.sum_bn, self.conv3.out_channels))
+        return plain
+
+    @torch.no_grad()
+    def _scale(self, gain: Tensor, shift: Tensor) -> None:
+        """Take in the batch norm behind a sum: it scales both terms, and its shift is added
+        once."""
+        self.sum_bn = nn.Identity()
+        self.conv3.weight.mul_(gain[:, None, None, None])
+        self.conv3.bias.mul_(gain).add_(shift)
+        if self.shortcut is None:
+            self.shortcut = Gain(gain)
+        else:
+            self.shortcut[0].weight.mul_(gain[:, None, None, None])
+
+
+class Gain(nn.Module):
+    """A factor (C,) on each channel of a map."""
+
+    def __init__(self, gain: Tensor) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(gain.clone()[:, None, None])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A map (B, C, n, n) from one."""
+        return x * self.gain
 
 
 class CIRInception(nn.Module):
     """A bottleneck beside one 1 × 1 convolution, put side by side (4 · mid + mid channels), then
-    one cell cropped."""
+    one cell cropped (section 4.1 of the paper).
+
+    Args:
+        before: channels of the input.
+        mid: inside the bottleneck.
+        last: whether the ReLU at the end is left out.
+    """
 
     def __init__(self, before: int, mid: int, last: bool = False) -> None:
         super().__init__()
         self.conv1, self.bn1 = nn.Conv2d(before, mid, 1, bias=False), nn.BatchNorm2d(mid)
         self.conv2, self.bn2 = nn.Conv2d(mid, mid, 3, padding=1, bias=False), nn.BatchNorm2d(mid)
         self.conv3, self.bn3 = nn.Conv2d(mid, 4 * mid, 1, bias=False), nn.BatchNorm2d(4 * mid)
-        self.side, self.side_bn = (
-            nn.Conv2d(before, mid, 1, bias=False),
-            nn.BatchNorm2d(mid, eps=1e-3),
-        )
+        self.side = nn.Conv2d(before, mid, 1, bias=False)
+        self.side_bn = nn.BatchNorm2d(mid, eps=1e-3)  # as in SiamDW's public code
         self.relu = nn.ReLU()
-        self.last = last
+        self.last, self.crop, self.spared = last, 1, 0
 
     def forward(self, x: Tensor) -> Tensor:
         """A map (B, 5·mid, n − 2, n − 2) from (B, before, n, n)."""
         y = self.relu(self.bn1(self.conv1(x)))  # (B, mid, n, n)
         y = self.relu(self.bn2(self.conv2(y)))  # (B, mid, n, n)
-        y = torch.cat([self.bn3(self.conv3(y)), self.side_bn(self.side(x))], 1)  # (B, 5·mid, n, n)
-        return crop(y if self.last else self.relu(y))  # (B, 5·mid, n − 2, n − 2)
+        side = crop(x, self.spared) if self.spared else x  # (B, before, n, n)
+        # (B, 5·mid, n, n)
+        y = torch.cat([self.bn3(self.conv3(y)), self.side_bn(self.side(side))], 1)
+        if not self.last:
+            y = self.relu(y)
+        return crop(y, self.crop) if self.crop else y  # (B, 5·mid, n − 2, n − 2)
 
-    def folded(self) -> nn.Module:
+    def folded(self) -> CIRInception:
         """The same unit without batch norms and without the cells that its crop throws away."""
-        return FoldedUnit(self)
+        return _spare(self)
 
 
-class FoldedUnit(nn.Module):
-    """A trained CIR unit for tracking: plain convolutions, and no work on cells that are cropped.
-
-    Without padding the 3 × 3 convolution computes just the cells that stay; everything behind it,
-    and the shortcut, is computed for those cells alone.
-    """
-
-    def __init__(self, unit: CIR | CIRInception) -> None:
-        super().__init__()
-        self.inception = isinstance(unit, CIRInception)
-        self.last = unit.last
-        self.crop = 1 if self.inception else unit.crop
-        self.conv1 = folded_convolution(unit.conv1, unit.bn1)
-        self.conv2 = folded_convolution(unit.conv2, unit.bn2, 0 if self.crop else None)
-        self.conv3 = folded_convolution(unit.conv3, unit.bn3)
-        self.side: nn.Module | None = None
-        if self.inception:
-            self.side = folded_convolution(unit.side, unit.side_bn)
-        elif unit.shortcut is not None:
-            self.side = folded_convolution(*unit.shortcut)
-        self.gain: Tensor | None = None
-        if not self.inception and isinstance(unit.sum_bn, nn.BatchNorm2d):
-            self._scale(*affine(unit.sum_bn, unit.conv3.out_channels))
-
-    @torch.no_grad()
-    def _scale(self, gain: Tensor, shift: Tensor) -> None:
-        """Take in the batch norm behind a sum: it scales both terms, and its shift is added
-        once."""
-        for conv in (self.conv3, self.side):
-            if conv is not None:
-                conv.weight.mul_(gain[:, None, None, None])
-                conv.bias.mul_(gain)
-        self.conv3.bias.add_(shift)
-        if self.side is None:
-            self.gain = nn.Parameter(gain.clone()[:, None, None])
-
-    def forward(self, x: Tensor) -> Tensor:
-        """A map (B, C', n − 2, n − 2) from (B, C, n, n)."""
-        y = F.relu(self.conv1(x), inplace=True)  # (B, mid, n, n)
-        y = F.relu(self.conv2(y), inplace=True)  # (B, mid, n − 2, n − 2)
-        y = self.conv3(y)  # (B, C', n − 2, n − 2)
-        short = crop(x, self.crop) if self.crop else x  # (B, C, n − 2, n − 2)
-        if self.side is not None:
-            short = self.side(short)  # (B, C', n − 2, n − 2)
-        if self.inception:
-            y = torch.cat([y, short], 1)  # (B, 5·mid, n − 2, n − 2)
-        else:
-            y = y.add_(short if self.gain is None else short * self.gain)  # (B, C', n − 2, n − 2)
-        return y if self.last else F.relu(y, inplace=True)
+def _spare(unit: CIR | CIRInception) -> CIR | CIRInception:
+    """A copy of a unit, its batch norms folded, that computes only the cells that are not
+    cropped."""
+    plain = fold_norms(copy.deepcopy(unit).eval())
+    if unit.crop:
+        plain.conv2.padding = (0, 0)
+    plain.spared, plain.crop = unit.crop, 0
+    plain.relu = nn.ReLU(inplace=True)
+    return plain
 
 
-# name: kind of unit, units before and behind the (second) halving of the map
+# name: kind of unit, units before and behind the (second) halving of the map (section 4.2
+# of the paper and its public code)
 PLANS = {
     "ciresnet16": ("residual", 1, 4),
     "ciresnet19": ("residual", 2, 4),
@@ -199,37 +206,29 @@ class CIRNetwork(Backbone):
         if name not in PLANS:
             raise SettingsError(f"the network is {name!r}; expected one of {', '.join(PLANS)}")
         kind, first, second = PLANS[name]
-        width = round(64 * share)
+        width, deep = round(64 * share), name == "ciresnet43"
+        self.stride = 4 if deep else 8
         # the public code's stem for these two: no padding, 3 × 3 pooling (receptive field 95
         # instead of 93)
-        self.bare = kind in ("inception", "next")
+        bare = kind in ("inception", "next")
         # the public CIResNeXt alone has a bias there, before a batch norm that takes it away again
         biased = kind == "next"
-        self.conv1 = nn.Conv2d(3, width, 7, 2, padding=0 if self.bare else 3, bias=biased)
+        self.conv1 = nn.Conv2d(3, width, 7, 2, padding=0 if bare else 3, bias=biased)
         self.bn1, self.relu = nn.BatchNorm2d(width), nn.ReLU()
-        deep = name == "ciresnet43"
-        self.stride = 4 if deep else 8
-        self.early = (
-            nn.MaxPool2d(3, 2) if self.bare else nn.Identity() if deep else nn.MaxPool2d(2, 2)
-        )
+        # two cells on each side of the stem's map have seen padding
+        self.crop, self.spared = 0 if bare else 2, 0
+        self.early = nn.MaxPool2d(3, 2) if bare else nn.Identity() if deep else nn.MaxPool2d(2, 2)
         self.middle = nn.MaxPool2d(2, 2)  # behind the CIR-D unit
-        total = first + second
         self.halving = first - 1 if deep else first  # the unit that is followed by the pooling
-        units, before = [], width
-        for k in range(total):
-            mid = width if deep or k < first else 2 * width
-            last = k == total - 1
+        self.units, self.channels = nn.ModuleList(), width
+        for k in range(first + second):
+            mid, last = width if deep or k < first else 2 * width, k == first + second - 1
             if kind == "inception":
-                units.append(CIRInception(before, mid, last))
-                before = 5 * mid
-            elif kind == "next":
-                units.append(CIR(before, 2 * mid, 4 * mid, kind, last))
-                before = 4 * mid
+                self.units.append(CIRInception(self.channels, mid, last))
             else:
-                units.append(CIR(before, mid, 4 * mid, kind, last))
-                before = 4 * mid
-        self.units = nn.ModuleList(units)
-        self.channels = before
+                inside = 2 * mid if kind == "next" else mid
+                self.units.append(CIR(self.channels, inside, 4 * mid, kind, last))
+            self.channels = (5 if kind == "inception" else 4) * mid
         self.start()
 
     def parts(self) -> list[list[nn.Module]]:
@@ -237,44 +236,30 @@ class CIRNetwork(Backbone):
         return [[self.conv1, self.bn1], *([unit] for unit in self.units)]
 
     def forward(self, image: Tensor) -> Tensor:
-        """Features (B, C, s, s) of pictures; sizes for CIResNet-22, 127 and 255 pixels."""
+        """Features (B, C, s, s) of images; sizes for CIResNet-22, 127 and 255 pixels."""
+        if self.spared:
+            image = image[:, :, self.spared :, self.spared :]  # (B, 3, S − 1, S − 1)
         x = self.relu(self.bn1(self.conv1(image)))  # (B, 64, 64, 64) and (B, 64, 128, 128)
-        if not self.bare:
-            # (B, 64, 60, 60) and (B, 64, 124, 124): two cells on each side have seen padding
-            x = crop(x, 2)
+        if self.crop:
+            x = crop(x, self.crop)  # (B, 64, 60, 60) and (B, 64, 124, 124)
         x = self.early(x)  # (B, 64, 30, 30) and (B, 64, 62, 62)
         for k, unit in enumerate(self.units):
-            x = unit(
-                x
-            )  # (B, 256, 28, 28), (…, 26, 26), (…, 24, 24), then (B, 512, 22, 22); search images 32 more
+            # (B, 256, 28, 28), (…, 26, 26), (…, 24, 24), then (B, 512, 22, 22); search images: 32
+            # cells more
+            x = unit(x)
             if k == self.halving:
                 x = self.middle(x)  # (B, 512, 11, 11) and (B, 512, 27, 27)
         return x  # (B, 512, 5, 5) and (B, 512, 21, 21)
 
-    def folded(self) -> FoldedCIRNetwork:
-        """The same network for tracking."""
-        return FoldedCIRNetwork(self)
+    def folded(self) -> CIRNetwork:
+        """The same network for tracking, for images of an odd number of pixels.
 
-
-class FoldedCIRNetwork(Backbone):
-    """A CIRNetwork with folded units. The stem's crop is spared too: with padding 3, every cell
-    that stays starts at an odd pixel, so the picture is cut by one pixel instead of padded by
-    three."""
-
-    def __init__(self, network: CIRNetwork) -> None:
-        super().__init__()
-        self.stride, self.channels = network.stride, network.channels
-        self.conv1 = folded_convolution(network.conv1, network.bn1, 0)
-        self.skip = 0 if network.bare else 1
-        self.early, self.middle, self.halving = network.early, network.middle, network.halving
-        self.units = nn.ModuleList([unit.folded() for unit in network.units])
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Features (B, C, s, s) of pictures (B, 3, S, S); S is odd unless the stem has no crop."""
-        x = image[:, :, self.skip :, self.skip :]  # (B, 3, S − 1, S − 1)
-        x = self.early(F.relu(self.conv1(x), inplace=True))  # (B, 64, 30, 30) and (B, 64, 62, 62)
-        for k, unit in enumerate(self.units):
-            x = unit(x)
-            if k == self.halving:
-                x = self.middle(x)
-        return x
+        The stem's crop is spared too: with padding 3, every cell that stays starts at an odd
+        pixel, so the image is cut by one pixel instead of padded by three.
+        """
+        plain = copy.deepcopy(self).eval()
+        plain.conv1 = folded_convolution(self.conv1, self.bn1, 0)
+        plain.bn1, plain.relu = nn.Identity(), nn.ReLU(inplace=True)
+        plain.crop, plain.spared = 0, 1 if self.crop else 0
+        plain.units = nn.ModuleList([unit.folded() for unit in self.units])
+        return plain

@@ -12,7 +12,7 @@ from course_lib.errors import DataError
 
 def cross_correlate(z: Tensor, x: Tensor) -> Tensor:
     """Responses (B, H − h + 1, W − w + 1): exemplar features z (B, C, h, w) slid over search
-    features x (B, C, H, W).
+    features x (B, C, H, W) (the ⋆ of the SiamFC paper, section 2.1).
 
     One exemplar (1, C, h, w) may serve all B search images. Equal to `F.conv2d` pair by pair, and
     faster: one batched matrix product gives the similarity of every cell of z with every cell of x;
@@ -22,9 +22,10 @@ def cross_correlate(z: Tensor, x: Tensor) -> Tensor:
     B, C, H, W = x.shape
     h, w = z.shape[2:]
     z = z.expand(B, -1, -1, -1)  # (B, C, h, w)
-    # (B, h·w, H·W)
+    # (B, h·w, H·W): the similarity of every cell of z with every cell of x
     cells = torch.bmm(z.reshape(B, C, h * w).transpose(1, 2), x.reshape(B, C, H * W))
     cells = cells.reshape(B, h, w, H, W)
+    # cell (i, j) of an exemplar that lies at u meets cell u + (i, j) of x
     rows, columns = H - h + 1, W - w + 1
     response = cells.new_zeros(B, rows, columns)
     for i in range(h):
@@ -37,16 +38,19 @@ def cosine_correlate(z: Tensor, x: Tensor, eps: float = 1e-6) -> Tensor:
     """Cosines (B, H − h + 1, W − w + 1) of exemplar features z (B or 1, C, h, w) and every window
     of x (B, C, H, W).
 
-    c(u) = ⟨z, x[u]⟩ / (‖z‖ · ‖x[u]‖) in [−1, 1], each length at least `eps`. The products are
-    `cross_correlate`; the lengths of all windows are one box filter over the squares summed over
-    the channels.
+    c(u) = ⟨z, x[u]⟩ / (‖z‖ · ‖x[u]‖) in [−1, 1]. The products are `cross_correlate`; the lengths of
+    all windows are one box filter over the squares summed over the channels.
+
+    Args:
+        z: exemplar features (B or 1, C, h, w).
+        x: search features (B, C, H, W).
+        eps: the least length, of either, that is divided by.
     """
     products = cross_correlate(z, x)  # (B, H', W')
     squares = x.square().sum(1, keepdim=True)  # (B, 1, H, W)
     h, w = z.shape[2:]
-    # the root's slope is infinite at 0: a window of zeros must not give a gradient that is no
-    # number
-    # (B, H', W')
+    # (B, H', W'). The root's slope is infinite at 0: a window of zeros must not give a gradient
+    # that is no number
     lengths = (F.avg_pool2d(squares, (h, w), 1)[:, 0] * (h * w)).clamp_min(eps**2).sqrt()
     own = z.flatten(1).square().sum(1).clamp_min(eps**2).sqrt()  # (B or 1,)
     return products / (own[:, None, None] * lengths)  # (B, H', W')
@@ -63,6 +67,7 @@ def cross_correlate_grouped(z: Tensor, x: Tensor) -> Tensor:
 
 
 def _check(z: Tensor, x: Tensor) -> None:
+    """Raise DataError unless z (B or 1, C, h, w) can slide over x (B, C, H, W)."""
     fits = z.ndim == x.ndim == 4 and len(z) in (1, len(x)) and z.shape[1] == x.shape[1]
     if not fits or z.shape[2] > x.shape[2] or z.shape[3] > x.shape[3]:
         raise DataError(
@@ -77,7 +82,8 @@ def cross_correlate_channels(kernels: Tensor, x: Tensor) -> Tensor:
     """Maps (B, n, H − h + 1, W − w + 1): n kernels (B or 1, n, C, h, w) of each pair slid over its
     features (B, C, H, W).
 
-    The up-channel correlation of SiamRPN: a layer whose weights come from the exemplar. One set of
+    The up-channel correlation of SiamRPN (section 3.2 of its paper): a layer whose weights come
+    from the exemplar. One set of
     kernels for all search images is an ordinary convolution; else the batch becomes groups of
     channels.
     """

@@ -36,8 +36,12 @@ class Placement:
 
     def pictures(self, pictures: Tensor) -> Tensor:
         """A batch of pictures (B, 3, S, S), moved and laid out."""
+        return self.laid_out(pictures.to(self.device, non_blocking=True))
+
+    def laid_out(self, images: Tensor) -> Tensor:
+        """A batch of images (B, C, S, S) that is on the device already, laid out."""
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
-        return pictures.to(self.device, non_blocking=True).contiguous(memory_format=layout)
+        return images.contiguous(memory_format=layout)
 
 
 def choose_placement(device: str = "auto", precision: str = "auto") -> Placement:
@@ -84,8 +88,8 @@ def _check_cuda(name: str, number: int) -> None:
 
 
 def sent(values: Tensor, device: torch.device) -> Tensor:
-    """Values on a device, without waiting for what it is doing: from pinned memory a copy needs no
-    one's attention.
+    """Values (...) on a device, without waiting for what it is doing: from pinned memory a copy needs
+    no one's attention.
     """
     if device.type == "cuda" and values.device.type == "cpu" and torch.cuda.is_available():
         values = values.pin_memory()

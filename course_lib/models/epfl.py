@@ -133,6 +133,7 @@ class SiamBroadcastRPN(SSDNetwork):
     """
 
     name = "siambroadcastrpn"
+    only_search = 255
     boxes, picture = BROADCAST_BOXES, 255
     maps = ((32, 8.0), (16, 16.0))
 
@@ -191,7 +192,14 @@ def residual(channels: int, mid: int) -> nn.Sequential:
 
 
 def extra(before: int, mid: int, after: int, **how: int) -> nn.Sequential:
-    """One of SSD's extra layers: 1 × 1, then 3 × 3."""
+    """One of SSD's extra layers: 1 × 1, then 3 × 3, each with ReLU (figure 2 of the SSD paper).
+
+    Args:
+        before: channels of the input.
+        mid: in between.
+        after: of the output.
+        **how: the second convolution's stride and padding.
+    """
     return nn.Sequential(
         nn.Conv2d(before, mid, 1), nn.ReLU(), nn.Conv2d(mid, after, 3, **how), nn.ReLU()
     )
@@ -205,8 +213,14 @@ def squeeze(channels: int, mid: int) -> nn.Sequential:
 
 
 def box_sizes(ratios: tuple[float, ...], small: float, large: float) -> np.ndarray:
-    """Default box sizes (K, 2) of one map: squares of `small` and √(small · large), and each ratio
-    both ways."""
+    """Default box sizes (K, 2) of one map: two squares, and each ratio both ways (SSD, section 2.2
+    of its paper).
+
+    Args:
+        ratios: width to height besides 1, each above 1.
+        small: side of the smaller square, whose area the boxes of other ratios have.
+        large: side whose geometric mean with `small` is the larger square's.
+    """
     return default_box_sizes(small, large, (1, *ratios, *(1 / r for r in ratios)))
 
 

@@ -171,7 +171,14 @@ class DepthwiseHead(Head):
 
 
 def conv_norm(before: int, after: int, k: int, **how: int) -> nn.Sequential:
-    """Convolution (without padding unless `how` says so), batch norm, ReLU."""
+    """Convolution, batch norm, ReLU.
+
+    Args:
+        before: channels of the input.
+        after: of the output.
+        k: side of the kernel.
+        **how: the convolution's stride, and its padding if any.
+    """
     return nn.Sequential(
         nn.Conv2d(before, after, k, bias=False, **how), nn.BatchNorm2d(after), nn.ReLU()
     )

@@ -53,7 +53,7 @@ class GlobalConvolution(nn.Module):
     map keeps its size.
 
     2 · k · mid · (in + out) weights instead of k² · in · out (Peng et al., "Large Kernel Matters",
-    2017, section 3.1).
+    2017).
 
     Args:
         k: side of the square it sees, odd.

@@ -35,11 +35,16 @@ class CosineMap(NamedTuple):
 
 
 def harden(cosines: Tensor, margin: float, arc: bool = False) -> Tensor:
-    """Cosines of the right answer made smaller by a margin: c − m, or, `arc`, cos(θ + m) with θ =
-    arccos c.
+    """Cosines (...) of the right answer made smaller by a margin: c − m (CosFace), or cos(θ + m) with
+    θ = arccos c (ArcFace).
 
     Where θ + m would pass π, cos(θ + m) would rise again; there c − m · sin m stands, as in
     ArcFace's code: it goes on falling.
+
+    Args:
+        cosines: of any shape.
+        margin: m; with `arc` an angle in radians.
+        arc: whether the margin is added to the angle.
     """
     if not arc:
         return cosines - margin
@@ -55,9 +60,18 @@ def margin_logistic_loss(
     """Pixel-wise margin loss (): ½ · mean over targets of softplus(−s(c − b − m)) + ½ · mean over
     others of softplus(s(c − b + m)).
 
-    Every cell is a question of its own: at least b + m on the target, at most b − m elsewhere.
-    Labels (B, n, n) are +1, −1, or 0 for cells that do not count. With m = 0 this is SiamFC's
-    balanced logistic loss of s(c − b).
+    Every cell is a question of its own: at least b + m on the target, at most b − m elsewhere. With
+    m = 0 this is SiamFC's balanced logistic loss of s(c − b). The course's own, from CosFace.
+
+    Args:
+        answer: cosines c (B, n, n) and threshold b.
+        labels: (B, n, n) +1, −1, or 0 for cells that do not count.
+        scale: s.
+        margin: m.
+        arc: whether the margin is added to the angle, see `harden`.
+
+    Raises:
+        SettingsError: scale or margin out of range.
     """
     _check(scale, margin)
     c = answer.cosines
@@ -75,7 +89,18 @@ def margin_softmax_loss(
     −log( e^{s·h(c_p)} / (e^{s·h(c_p)} + Σ_n e^{s·c_n} + e^{s·b}) ), h as in `harden`, averaged over
     the target cells p of a pair. The last term is one more class, "nowhere": in a pair without
     target it is the right answer, −log(e^{s·(b − m)} / …), and it gives the cosines a threshold,
-    which a softmax over places alone does not.
+    which a softmax over places alone does not. The course's own; over classes instead of places it
+    is CosFace's loss (section 3.1 of its paper).
+
+    Args:
+        answer: cosines c (B, n, n) and threshold b.
+        labels: (B, n, n) +1, −1, or 0 for cells that do not count.
+        scale: s.
+        margin: m.
+        arc: whether the margin is added to the angle, see `harden`.
+
+    Raises:
+        SettingsError: scale or margin out of range.
     """
     _check(scale, margin)
     c, b = answer.cosines, answer.threshold
@@ -94,8 +119,13 @@ MARGIN_LOSSES = {"logistic": margin_logistic_loss, "softmax": margin_softmax_los
 
 
 def margin_at(done: float, margin: float, ramp: float) -> float:
-    """The margin when the share `done` of a run's steps is over: it rises evenly from 0 in the
-    first share `ramp`, then stays."""
+    """The margin at a moment of a run: it rises evenly from 0, then stays.
+
+    Args:
+        done: fraction of the run's steps that is over.
+        margin: at the end.
+        ramp: fraction of the steps in which it rises.
+    """
     return margin if done >= ramp else margin * done / ramp
 
 
@@ -114,8 +144,9 @@ def least_scale(classes: int, probability: float) -> float:
     """The scale s below which a softmax over cosines cannot give the right one of N classes a
     `probability`.
 
-    s ≥ (N − 1)/N · ln((N − 1)·P / (1 − P)): N unit vectors stand best with −1/(N − 1) between any
-    two, so the right cosine is 1, the N − 1 others −1/(N − 1), and the softmax is solved for s.
+    s ≥ (N − 1)/N · ln((N − 1)·P / (1 − P)), as the CosFace paper finds (section 3): N unit vectors
+    stand best with −1/(N − 1) between any two, so the right cosine is 1, the N − 1 others
+    −1/(N − 1), and the softmax is solved for s.
     """
     return (classes - 1) / classes * math.log((classes - 1) * probability / (1 - probability))
 

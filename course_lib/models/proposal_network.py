@@ -19,6 +19,8 @@ class ProposalNetwork(nn.Module):
 
     Attributes:
         name: of its row in `models.networks.NETWORKS`.
+        output: what it answers with, which decides how it is trained: "proposals".
+        only_search: pixels a side of the one search image it takes; None for any.
         variances: that its offsets are divided by, see `geometry.anchors.encode`.
         guided: whether both images need a fourth channel, a mask of the target's box (search
             image: of its last known box).
@@ -30,6 +32,8 @@ class ProposalNetwork(nn.Module):
     """
 
     name: str
+    output: str = "proposals"
+    only_search: int | None = None
     variances: tuple[float, ...] = (1, 1, 1, 1)
     guided: bool = False
     has_map: bool = False

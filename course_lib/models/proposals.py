@@ -1,7 +1,8 @@
 """What a proposal network says, what it should have said, and the loss between the two.
 
-Two recipes of loss, each complete: SiamRPN's (16 of 64 anchors drawn at random) and SSD's, which
-the EPFL project used (the three hardest negatives for each positive).
+Two recipes of loss, each complete: SiamRPN's (Li et al., 2018, section 3.3: 16 of 64 anchors drawn
+at random) and SSD's (Liu et al., 2016, section 2.2), which the EPFL project used (A. Carlier, 2019:
+the three hardest negatives for each positive).
 """
 
 from __future__ import annotations
@@ -67,11 +68,20 @@ def assign(
     variances: tuple[float, ...] = (1, 1, 1, 1),
     near: float = 28.0,
 ) -> Targets:
-    """Targets of B pairs from their boxes (B, 4), `positive` (B,), and the anchors (A, 4).
+    """Targets of B pairs.
 
-    In a negative pair the box belongs to another object: the anchors centred within `near` pixels
-    of its middle are negatives, the others do not count (DaSiamRPN's rule: 7 × 7 cells). A box
-    without area counts as absent: every anchor of its pair is a negative, none has an offset.
+    In a negative pair the box belongs to another object: only the anchors near its centre are
+    negatives, the others do not count (as in pysot's code of DaSiamRPN: 7 × 7 cells). A box without
+    area counts as absent: every anchor of its pair is a negative, none has an offset.
+
+    Args:
+        anchors: (A, 4) in search pixels.
+        boxes: (B, 4) in search pixels.
+        positive: (B,) whether the box is the exemplar's object.
+        high: IoU from which an anchor is a positive.
+        low: IoU up to which it is a negative; in between it does not count.
+        variances: that offsets are divided by, see `geometry.anchors.encode`.
+        near: pixels from the box's centre within which anchors of a negative pair count.
     """
     there = (boxes[:, 2:] > 0).all(-1)  # (B,)
     labels = match(overlaps(anchors, boxes), high, low)  # (B, A)
@@ -95,22 +105,40 @@ def chances(seeds: Tensor, count: int) -> Tensor:
 
 
 def draw_anchors(labels: Tensor, chance: Tensor, positives: int = 16, total: int = 64) -> Tensor:
-    """Labels (B, A) of which at most `positives` 1s and `total` − `positives` 0s a pair are kept:
-    those with the highest random numbers `chance` (B, A). The rest become −1."""
-    kept = torch.full_like(labels, -1)
+    """Labels (B, A) of which at most so many a pair are kept, drawn at random; the rest become −1
+    (SiamRPN paper, section 3.3: 16 positives of 64).
+
+    Args:
+        labels: (B, A) 1, 0 or −1.
+        chance: (B, A) uniform random numbers in 0…1; those with the highest are kept.
+        positives: 1s a pair at most.
+        total: `total` − `positives` 0s a pair at most, even where there are fewer 1s.
+    """
+    kept = torch.full_like(labels, -1)  # (B, A)
     for label, most in ((1, positives), (0, total - positives)):
+        # the highest of uniform numbers are a draw without replacement, of all pairs at once and
+        # without asking the device how many anchors have this label
         value = torch.where(labels == label, chance, -1.0)  # (B, A)
-        best, index = value.topk(min(most, labels.shape[1]), dim=1)  # (B, most)
-        chosen = torch.where(best >= 0, label, kept.gather(1, index))
-        kept = kept.scatter(1, index, chosen)
+        best, index = value.topk(min(most, labels.shape[1]), dim=1)  # (B, most) each
+        # where fewer have the label than are drawn, topk fills up with others, of value −1: these
+        # keep what the round before gave them
+        chosen = torch.where(best >= 0, label, kept.gather(1, index))  # (B, most)
+        kept = kept.scatter(1, index, chosen)  # (B, A)
     return kept
 
 
 def hardest_negatives(
     losses: Tensor, labels: Tensor, ratio: float = 3.0, least: int = 10
 ) -> Tensor:
-    """Labels (B, A) in which of the 0s only those with the largest `losses` (B, A) are kept:
-    `ratio` for each 1 of the pair, and at least `least`. The others become −1."""
+    """Labels (B, A) in which of the 0s only those with the largest losses are kept; the others
+    become −1 (SSD's hard negative mining, section 2.2 of its paper).
+
+    Args:
+        losses: (B, A) of the scores.
+        labels: (B, A) 1, 0 or −1.
+        ratio: 0s kept for each 1 of the pair.
+        least: 0s of a pair that are kept anyway.
+    """
     negative = labels == 0  # (B, A)
     count = (ratio * (labels == 1).sum(1)).clamp_min(least)  # (B,)
     order = torch.where(negative, losses, -torch.inf).argsort(dim=1, descending=True)  # (B, A)
@@ -128,11 +156,14 @@ def mean_over(values: Tensor, chosen: Tensor) -> Tensor:
 
 
 def box_loss(offsets: Tensor, targets: Targets, smooth: bool = True) -> Tensor:
-    """Loss () of offsets (B, A, 4): for each positive anchor the sum over its four offsets,
-    averaged over them.
+    """Loss () of offsets: for each positive anchor the sum over its four offsets, averaged over
+    them (SiamRPN paper, section 3.3).
 
-    `smooth`: smooth L1, as the paper says (½d² below 1, |d| − ½ above); False: |d|, as its public
-    re-implementations do.
+    Args:
+        offsets: (B, A, 4) proposed.
+        targets: what they should be.
+        smooth: smooth L1, as the paper says (½d² below 1, |d| − ½ above); False: |d|, as its public
+            re-implementations do.
     """
     difference = offsets - targets.offsets  # (B, A, 4)
     cost = (
@@ -147,7 +178,14 @@ def siamrpn_loss(
     proposals: Proposals, targets: Targets, weight: float = 1.2, smooth: bool = True
 ) -> Tensor:
     """SiamRPN's loss () over the anchors drawn (`draw_anchors`): cross-entropy, positives and
-    negatives half each, and `weight` times the box loss."""
+    negatives half each, and the box loss (section 3.3 of its paper; weight 1.2: pysot).
+
+    Args:
+        proposals: for A anchors.
+        targets: of the same anchors.
+        weight: of the box loss.
+        smooth: see `box_loss`.
+    """
     losses = _cross_entropy(proposals.logits, targets.labels)  # (B, A)
     classes = 0.5 * mean_over(losses, targets.labels == 1) + 0.5 * mean_over(
         losses, targets.labels == 0
@@ -159,9 +197,13 @@ def ssd_loss(
     proposals: Proposals, targets: Targets, alpha: float = 1.5, negative_weight: float = 1 / 3
 ) -> Tensor:
     """The EPFL project's loss (): (L_conf + α · L_loc), hard negatives three to one, each weighing
-    a third of a positive.
+    a third of a positive (SSD's, section 2.2 of its paper, but for the two weights).
 
-    Targets have to be encoded with `SSD_VARIANCES`.
+    Args:
+        proposals: for A anchors.
+        targets: of the same anchors, encoded with `SSD_VARIANCES`.
+        alpha: α.
+        negative_weight: of a negative against a positive.
     """
     losses = _cross_entropy(proposals.logits, targets.labels)  # (B, A)
     labels = hardest_negatives(losses.detach(), targets.labels)  # (B, A)

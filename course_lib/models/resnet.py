@@ -49,7 +49,7 @@ class ResNet50(Backbone):
         return [stem, *([layer] for layer in self.layers)]
 
     def forward(self, image: Tensor) -> Tensor:
-        """The last of the maps that `levels` gives."""
+        """The last of the maps (B, C, n, n) that `levels` gives."""
         return self.levels(image)[-1]
 
     def levels(self, image: Tensor) -> list[Tensor]:

@@ -1,7 +1,7 @@
 """SiamFC (Bertinetto et al., 2016): the same embedding for exemplar and search image, then one
 cross-correlation.
 
-f(z, x) = gain · (φ(z) ⋆ φ(x)) + b, with b the same everywhere (equation 1 of the paper).
+f(z, x) = gain · (φ(z) ⋆ φ(x)) + b, with b the same everywhere (section 2.1 of the paper).
 """
 
 from __future__ import annotations
@@ -32,9 +32,13 @@ class SiamFC(nn.Module):
 
     Attributes:
         name: of its row in `models.networks.NETWORKS`.
+        output: what it answers with, which decides how it is trained: "responses" or "cosines".
+        only_search: pixels a side of the one search image it takes; None for any.
     """
 
     name = "siamfc"
+    output: str = "responses"
+    only_search: int | None = None
 
     def __init__(self, backbone: str = "alexnet", **arguments: Any) -> None:
         super().__init__()

@@ -1,8 +1,9 @@
 """SiamMargin in small: SiamFC with a correlation that is a cosine, trained with a margin, so that
 its exemplar may be updated.
 
-The VOT2019-RT winner supervised the correlation map below a SiamRPN++ head (for that see
-`training.settings.MarginSettings`); here the map itself is the answer.
+The winner of VOT2019's real-time challenge (Kristan et al., 2019, appendix) supervised the
+correlation map below a SiamRPN++ head (for that see `training.settings.MarginSettings`); here the
+map itself is the answer.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class SiamMargin(SiamFC):
     """
 
     name = "siammargin"
+    output = "cosines"
 
     def __init__(self, backbone: str = "alexnet", **arguments: Any) -> None:
         super().__init__(backbone, **arguments)
@@ -40,5 +42,5 @@ class SiamMargin(SiamFC):
             return cosine_correlate(z.float(), x.float())
 
     def forward(self, exemplar: Tensor, search: Tensor) -> CosineMap:
-        """Cosines of pictures, and the threshold."""
+        """Cosines (B, n, n) of images, and the threshold ()."""
         return CosineMap(super().forward(exemplar, search), self.threshold)

@@ -55,7 +55,7 @@ class SiamRPNpp(ProposalNetwork):
         self.heads = nn.ModuleList(
             [DepthwiseHead(channels, channels, len(self.sizes)) for _ in before]
         )
-        # separate weights for scores and boxes, equal at first (equation 4 of the paper)
+        # separate weights for scores and boxes, equal at first (section 3.3 of the paper)
         self.class_weights = nn.Parameter(torch.ones(len(before)))
         self.box_weights = nn.Parameter(torch.ones(len(before)))
         # what a card must say for the network to be built again, see `models.networks.build`
@@ -94,7 +94,7 @@ class SiamRPNpp(ProposalNetwork):
 
 def aggregate(answers: list[Tensor], weights: Tensor) -> Tensor:
     """Σ_l softmax(weights)_l · answer_l, for as many answers of one shape as there are weights (L,)
-    (equation 4 of the SiamRPN++ paper)."""
+    (section 3.3 of the SiamRPN++ paper)."""
     shares = weights.softmax(0).to(answers[0].dtype)  # (L,)
     return sum(share * answer for share, answer in zip(shares, answers, strict=True))
 

@@ -16,14 +16,15 @@ def roi_of(centre: Tensor, ratio: float, first: float, stride: float, cells: int
     """The square (4,), x0, y0, x1, y1 on a feature map, that holds what an exemplar cut around
     `centre` would give.
 
+    Cell k of the map covers [k, k + 1]; its centre, k + 0.5, stands for pixel first + k · stride.
+
     Args:
         centre: (2,) x and y in pixels of the search image.
         ratio: the exemplar's scale there against the search image's: 1.04 if the target has grown
             by 4 %.
-        first, stride: where the first cell's field has its centre, and pixels from cell to cell.
+        first: pixel on which the first cell's receptive field has its centre.
+        stride: pixels from cell to cell.
         cells: a side of the exemplar's map.
-
-    Cell k of the map covers [k, k + 1]; its centre, k + 0.5, stands for pixel first + k · stride.
     """
     middle = (centre - first) / stride + 0.5  # (2,) cells
     half = ratio * cells / 2
@@ -31,18 +32,19 @@ def roi_of(centre: Tensor, ratio: float, first: float, stride: float, cells: int
 
 
 def template_from(features: Tensor, roi: Tensor, cells: int) -> Tensor:
-    """Template (1, C, cells, cells) by ROI-Align of a square (4,) on search features (1, C, H, W).
+    """Template (1, C, cells, cells) by ROI-Align (He et al., "Mask R-CNN", 2017, section 3) of a
+    square on search features.
 
-    One bilinear sample in the middle of each cell. If the square lies on the map's own cells, they
+    One bilinear sample in the centre of each cell. If the square lies on the map's own cells, they
     are copied exactly; a network without padding then gives just what it would give for the
     exemplar cut there.
 
     Args:
-        features: of one search image.
-        roi: x0, y0, x1, y1 on the map, from `roi_of`.
+        features: (1, C, H, W) of the search image.
+        roi: (4,) the square, x0, y0, x1, y1 in cells, see `roi_of`.
         cells: a side of the template.
     """
-    # (1, 5): number of the picture, square
+    # (1, 5): number of the image, square
     square = torch.cat([roi.new_zeros(1), roi])[None].to(features)
     return roi_align(features, square, (cells, cells), sampling_ratio=1, aligned=True)
 
@@ -56,20 +58,20 @@ def moved(average: Tensor, fresh: Tensor, rate: float) -> Tensor:
     """(1 − rate) · average + rate · fresh, brought back to length 1.
 
     Args:
-        average: template so far (1, C, h, w), of length 1.
-        fresh: the new one (1, C, h, w), of length 1.
-        rate: how far the average moves, 0 … 1.
+        average: (1, C, h, w) template of length 1.
+        fresh: (1, C, h, w) template of length 1, of this frame.
+        rate: the fresh one's weight.
     """
     return unit(average.lerp(fresh, rate))
 
 
 def mixed(first: Tensor, average: Tensor, share: float) -> Tensor:
-    """share · first + (1 − share) · average, (1, C, h, w): the first frame's template is the only
-    one known to be right, so it stays in.
+    """share · first + (1 − share) · average: the first frame's template is the only one known to be
+    right, so it stays in.
 
     Args:
-        first: the first frame's template (1, C, h, w).
-        average: of the templates since (1, C, h, w).
-        share: of the first one, 0 … 1.
+        first: (1, C, h, w) template of the first frame.
+        average: (1, C, h, w) running average of later ones.
+        share: the first one's weight.
     """
     return average.lerp(first, share)

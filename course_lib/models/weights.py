@@ -37,10 +37,15 @@ UNFIT = (KeyError, TypeError, ValueError, AttributeError, IndexError, Arithmetic
 
 
 def save_weights(network: nn.Module, path: Path, card: dict[str, Any]) -> None:
-    """Write `path` (.safetensors) and its card beside it, each whole or not at all.
+    """Write weights and their card, each whole or not at all.
 
     Kernels in half precision. Batch-norm statistics in single: a variance over 65,504, half
     precision's end, is common.
+
+    Args:
+        network: whose `about` says how it is built.
+        path: of the weights (.safetensors); the card stands beside them.
+        card: what else it says.
     """
     content = packed(network)
     # not by safetensors' own writer: a full disk is to be reported as any other file's
@@ -52,7 +57,14 @@ def save_weights(network: nn.Module, path: Path, card: dict[str, Any]) -> None:
 
 
 def save_card(network: nn.Module, path: Path, card: dict[str, Any], content: bytes) -> None:
-    """Write the card beside the weights `path`, whose content is `content`."""
+    """Write the card beside weights.
+
+    Args:
+        network: whose `about` says how it is built.
+        path: of the weights.
+        card: what else it says.
+        content: of the weights' file, see `packed`.
+    """
     card = network.about | card | {"sha256": hashlib.sha256(content).hexdigest()}
     write_whole(path.with_suffix(".json"), json.dumps(card, indent=1) + "\n")
 

@@ -49,29 +49,41 @@ class Tracker(ABC):
 
 
 def accept_start(frame: np.ndarray, box: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """The frame and the box a tracker starts on, checked: the first line of every `init`.
+    """The frame (H, W, 3) and the box (4,) a tracker starts on, checked: the first line of every
+    `init`.
 
     A grey frame becomes three equal channels. A box that reaches beyond the frame is kept as it is:
     targets do stand half outside. Raises DataError for a box with NaN, without area, wholly
     outside, with a side below a thousandth of a pixel, or more than twice as wide or high as the
     frame.
     """
-    frame = as_frame(frame)
-    box = np.asarray(box, dtype=np.float64)
+    frame, box = as_frame(frame), np.asarray(box, dtype=np.float64)
+    _check_numbers(box)
+    H, W = frame.shape[:2]
+    _check_place(box, W, H)
+    return frame, box
+
+
+def _check_numbers(box: np.ndarray) -> None:
+    """Raise DataError unless a first box (4,) is one."""
     if box.shape != (4,):
         raise DataError(f"the first box has shape {box.shape}; expected (4,): x, y, w, h")
     if not np.isfinite(box).all():
         raise DataError(
             f"the first box is {box.tolist()}; expected four finite numbers. Start on a frame "
-            f"where the target is visible."
+            "where the target is visible."
         )
-    x, y, w, h = box
+    _, _, w, h = box
     if w <= 0 or h <= 0:
         raise DataError(
             f"the first box is {w:g} wide and {h:g} high; expected both above 0. A box is (x, y, "
-            f"w, h), not two corners."
+            "w, h), not two corners."
         )
-    H, W = frame.shape[:2]
+
+
+def _check_place(box: np.ndarray, W: int, H: int) -> None:
+    """Raise DataError unless a first box (4,) fits a frame of W × H pixels."""
+    x, y, w, h = box
     if x >= W or y >= H or x + w <= 0 or y + h <= 0:
         raise DataError(
             f"the first box {box.tolist()} lies wholly outside the frame of {W}×{H} pixels; give "
@@ -83,4 +95,3 @@ def accept_start(frame: np.ndarray, box: ArrayLike) -> tuple[np.ndarray, np.ndar
             f"expected sides of at least {SMALLEST} and at most {LARGEST} times the frame's. "
             "A box is (x, y, w, h) in pixels, not two corners."
         )
-    return frame, box

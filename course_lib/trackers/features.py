@@ -152,7 +152,7 @@ def _shares(h: int, w: int, cell: int) -> tuple[np.ndarray, np.ndarray]:
     columns = w // cell + 2
 
     def one_axis(length: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
-        # 1 is the middle of the first cell: the rim comes before it
+        # (length,); 1 is the centre of the first cell: the rim comes before it
         at = (np.arange(length) + 0.5) / cell + 0.5
         # pixels left over after the last whole cell fall on the rim
         low = np.minimum(at.astype(int), cells)
@@ -199,4 +199,5 @@ def _block_factors(energy: np.ndarray) -> np.ndarray:
 
 
 def _of_kind(patches: np.ndarray, kind: str, cell: int) -> np.ndarray:
+    """Channels (N, C, h // cell, w // cell) of one kind of patches (N, h, w, 3)."""
     return {"grey": grey, "colour": colour, "hog": hog}[kind](patches, cell)

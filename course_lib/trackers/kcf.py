@@ -175,7 +175,7 @@ class KCF(Tracker):
         pixels and fits the frame."""
         if self.sizes:
             factor = self.sizes.factor(frame, self.centre, self.first_size * self.scale)
-        least = 4 / self.first_size.min()
+        least = 4 / self.first_size.min()  # of the scale; first_size is (2,) w, h
         most = max(
             least, min(frame.shape[1] / self.first_size[0], frame.shape[0] / self.first_size[1])
         )

@@ -61,8 +61,8 @@ def displacement(response: np.ndarray) -> tuple[int, int]:
 
 
 def subcell(response: np.ndarray) -> tuple[float, float]:
-    """`displacement`, and the fraction of a cell that a parabola through the peak and its two
-    neighbours adds."""
+    """`displacement` of a response (h, w), and the fraction of a cell that a parabola through the
+    peak and its two neighbours adds, in each direction."""
     (h, w), (dx, dy) = response.shape, displacement(response)
     row, column = dy % h, dx % w
     along = response[row, (column - 1) % w], response[row, column], response[row, (column + 1) % w]

@@ -272,5 +272,5 @@ class MOSSE(Tracker):
 
     def _remember(self, response: np.ndarray | None, psr: float, updated: bool) -> None:
         top, left = self._corner()
-        patch_box = np.array([left, top, self.size[1], self.size[0]], dtype=np.float64)
+        patch_box = np.array([left, top, self.size[1], self.size[0]], dtype=np.float64)  # (4,)
         self.last = MOSSEState(response, psr, patch_box, updated, self.H)

@@ -92,5 +92,5 @@ class OpenCVCSRT(OpenCVTracker):
 
 
 def _to_bgr(frame: np.ndarray) -> np.ndarray:
-    """OpenCV keeps blue first."""
+    """The frame (H, W, 3) with blue first, as OpenCV keeps images."""
     return cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)

@@ -38,7 +38,10 @@ class ScaleFilter:
     channels.
 
     Args:
-        frame: (H, W, 3), centre: (x, y), size: (w, h) of the target in it, pixels.
+        frame: (H, W, 3).
+        centre: of the target in it, (2,) x, y, pixels.
+        size: of the target, (2,) w, h, pixels.
+        settings: the authors' unless given.
     """
 
     def __init__(
@@ -97,5 +100,5 @@ class ScaleFilter:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Numerator (S // 2 + 1, D) and denominator (S // 2 + 1, 1) of the filter for this target
         alone."""
-        F = self._spectrum(frame, centre, size)
+        F = self._spectrum(frame, centre, size)  # (S // 2 + 1, D)
         return self.G * np.conj(F), (F.real**2 + F.imag**2).sum(1, keepdims=True)

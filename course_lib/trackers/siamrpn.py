@@ -202,5 +202,5 @@ class SiamRPNTracker(Tracker):
         one."""
         if not self.embedding.guided:
             return crop
-        box = np.concatenate([self.centre - self.size / 2, self.size])
+        box = np.concatenate([self.centre - self.size / 2, self.size])  # (4,) frame pixels
         return with_mask(crop, window.box_to_crop(box))

@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from course_lib.errors import CourseError, DataError, SettingsError
 from course_lib.files import whole_file
+from course_lib.training.progress import Progress
+from course_lib.training.step import restore, snapshot
 
+# what torch and Python raise where a checkpoint holds other values than were written
+ODD = (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError)
 KEYS = {"network", "optimiser", "step", "settings", "curve", "recent", "validation", "random"}
 
 
@@ -36,11 +41,79 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         ) from problem
 
 
+def save_state(
+    path: Path,
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    p: Progress,
+    settings: dict[str, Any],
+) -> None:
+    """Write down where a run stands.
+
+    Args:
+        path: of the checkpoint.
+        network: with weights that are numbers: every loss up to now has been read.
+        optimiser: of its weights.
+        p: of the run.
+        settings: that shape its weights, see `shaping`.
+    """
+    state = {**snapshot(network, optimiser, p.step), **p.state(), "settings": settings}
+    save_checkpoint(path, {**state, "random": torch.get_rng_state()})
+
+
+def take_state(
+    path: Path,
+    state: dict[str, Any],
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    p: Progress,
+) -> None:
+    """Go on from what `save_state` has written.
+
+    Args:
+        path: of the checkpoint, for messages.
+        state: what it holds.
+        network: to fill.
+        optimiser: of its weights.
+        p: of the run.
+
+    Raises:
+        DataError: it does not fit the network, or its weights are not numbers.
+    """
+    try:
+        p.step = p.started_at = restore(network, optimiser, state)
+        if not all(bool(weight.isfinite().all()) for weight in network.parameters()):
+            raise ValueError("its weights are not numbers")
+        p.take(state)
+        torch.set_rng_state(state["random"])
+    except ODD as why:
+        raise foreign(path, in_short(why)) from None
+
+
+def load_same_run(
+    path: Path, settings: dict[str, Any], data: dict[str, Any], steps: int
+) -> dict[str, Any] | None:
+    """What a checkpoint of this recipe, on these data, holds; None if there is no such file.
+    Arguments and errors as `check_same_run`.
+
+    Args:
+        path: of the checkpoint.
+        settings: the recipe's, see `shaping`.
+        data: digest and names of the sources.
+        steps: of the run.
+    """
+    state = load_checkpoint(path)
+    if state is not None:
+        check_same_run(path, state, settings, data, steps)
+    return state
+
+
 def load_checkpoint(path: Path) -> dict[str, Any] | None:
     """The state stored in `path`, or None if there is no such file. Only tensors and plain values
     are read.
 
-    Raises DataError naming the file if it is damaged, or no file.
+    Raises:
+        DataError: it is damaged, or no file.
     """
     if not path.exists():
         return None
@@ -64,14 +137,14 @@ def check_same_run(
     Args:
         path: of the checkpoint, for messages.
         state: what it holds.
-        settings: the recipe as `plain` gives it.
+        settings: the recipe's, see `shaping`.
         data: "identity", a digest of what the pairs are made of, or None where the source has
-            none, and "used", the
-            names of the sources.
+            none, and "used", the names of the sources.
         steps: of the run.
 
-    Raises DataError if it is not a checkpoint of a training run, SettingsError if it is one of
-    another recipe or data.
+    Raises:
+        DataError: it is not a checkpoint of a training run.
+        SettingsError: it is one of another recipe or data.
     """
     lacking = KEYS - set(state if isinstance(state, dict) else ())
     if lacking:
@@ -106,8 +179,7 @@ def _check_same_data(path: Path, theirs: Any, mine: dict[str, Any]) -> None:
     )
     raise SettingsError(
         f"{path} belongs to a run on other data: {what}. Bring the data back, give the run another "
-        f"name, or delete the "
-        "folder to start anew."
+        "name, or delete the folder to start anew."
     )
 
 

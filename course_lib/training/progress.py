@@ -26,6 +26,7 @@ class Progress:
         seconds: spent so far in this process, by stage: "data", "light", "network".
         before: the same, and `making`, spent in the processes that this one goes on from.
         curve: one row (step, loss averaged over the last 20 steps) every 20 steps.
+        recent: losses of the curve's next row.
         validation: one row a validation: step, loss and the task's measures.
         maps: (n, h, w) score maps of the first validation pairs; None before the first validation.
         views: (n, 3, S, S) uint8, the search images they belong to.
@@ -46,6 +47,7 @@ class Progress:
     )
     before: dict[str, float] = field(default_factory=dict)
     curve: list[tuple[int, float]] = field(default_factory=list)
+    recent: list[float] = field(default_factory=list)
     validation: list[dict[str, float]] = field(default_factory=list)
     maps: Tensor | None = None
     views: Tensor | None = None
@@ -75,6 +77,28 @@ class Progress:
     def seconds_left(self) -> float:
         """Estimated seconds to the end."""
         return (self.steps - self.step) * self.batch / self.pairs_per_second
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps, in plain values; the step is kept with the weights."""
+        return {
+            "data": self.data,
+            "made": self.made,
+            "seconds": self.spent,
+            "skipped": dict(self.skipped),
+            "curve": self.curve,
+            "recent": self.recent,
+            "validation": self.validation,
+        }
+
+    def take(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.recent = [float(loss) for loss in state["recent"]]
+        self.curve = [(int(step), float(loss)) for step, loss in state["curve"]]
+        self.validation = [dict(row) for row in state["validation"]]
+        self.before = {name: float(s) for name, s in state.get("seconds", {}).items()}
+        self.skipped.update({why: int(n) for why, n in state.get("skipped", {}).items()})
+        if self.step == self.steps:  # trained elsewhere, or earlier: what is written stays true
+            self.made = {**self.made, **state.get("made", {})}
 
 
 Watcher = Callable[[Progress], None]

@@ -4,7 +4,7 @@ optional."""
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -13,28 +13,31 @@ import torch
 from course_lib.data.pairs import TRAINING_SEARCH, Changes
 from course_lib.errors import SettingsError
 from course_lib.files import plain_name
-from course_lib.geometry.windows import EXEMPLAR, SEARCH
+from course_lib.geometry.windows import EXEMPLAR
+from course_lib.lookup import row
 from course_lib.models.alexnet import WIDTHS
-from course_lib.models.backbones import make_backbone
+from course_lib.models.backbones import backbone_arguments, make_backbone
+from course_lib.models.heads import HEADS
+from course_lib.models.margin import MARGIN_LOSSES
+from course_lib.models.networks import NETWORKS, network_arguments, network_class
+from course_lib.models.proposals import LOSSES
 from course_lib.recipe import Count, NotNegative, Positive, Range, Seed, Settings, Share
+from course_lib.training.sources import check_written
 
 Channels = Annotated[int, Range(1, 4096)]
 Rate = Annotated[float, Range(0, 100, above=True)]
-MAPS = ("siamfc", "siammargin")  # networks that answer with a map of responses alone
 
 
 @dataclass(frozen=True)
 class ProposalSettings(Settings):
     """What a training run of a proposal network needs beside the rest; SiamFC has no use for it."""
 
-    # of network siamrpn
-    head: Literal["upchannel", "depthwise", "concat", "broadcast"] = "upchannel"
-    trunk: Literal["resnet50", "alexnet"] = "resnet50"  # of network siamrpn++
-    channels: Channels | None = None  # of the head; None for as many as the backbone has
+    head: str = "upchannel"  # of network siamrpn, see `models.heads`
+    channels: Channels | None = None  # of the head; None for as many as it has by default
     # of the backbone's conv2, conv4 and conv5: 1 as SiamRPN, 2 as SiamFC
     groups: Annotated[int, Range(1, 64)] = 1
-    # 16 of 64 anchors drawn, or the three hardest negatives a positive
-    loss: Literal["siamrpn", "ssd"] = "siamrpn"
+    # siamrpn: 16 of 64 anchors drawn; ssd: the three hardest negatives a positive
+    loss: str = "siamrpn"
     high: Annotated[float, Range(0.05, 0.95)] = 0.6  # IoU above which an anchor is a positive
     low: Annotated[float, Range(0, 0.95)] = 0.3  # and below which it is a negative
     weight: NotNegative = 1.2  # of the box loss against the cross-entropy
@@ -43,6 +46,8 @@ class ProposalSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        row(HEADS, self.head, "head")
+        row(LOSSES, self.loss, "loss of proposals")
         if self.low > self.high:
             raise SettingsError(
                 f"proposals: low is {self.low}, high {self.high}; expected low to be at most high: "
@@ -55,8 +60,8 @@ class MarginSettings(Settings):
     """The loss on a map of cosines: of network siammargin, and of the correlation map below a
     SiamRPN head."""
 
-    # every cell a question, or the cells as classes
-    loss: Literal["logistic", "softmax"] = "logistic"
+    # logistic: every cell a question; softmax: the cells as classes
+    loss: str = "logistic"
     margin: Annotated[float, Range(0, 0.5)] = 0.2  # cosine; with arc an angle in radians
     scale: Annotated[float, Range(1, 64)] = 16.0  # factor on the cosines
     arc: bool = False  # the margin is added to the angle
@@ -64,6 +69,10 @@ class MarginSettings(Settings):
     ring: Annotated[float, Range(0, 1000)] = 32.0
     ramp: Share = 0.3  # share of the steps in which the margin rises from 0
     weight: NotNegative = 0.0  # of this loss on the map below a proposal head; 0 for none
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        row(MARGIN_LOSSES, self.loss, "margin loss")
 
 
 @dataclass(frozen=True)
@@ -77,14 +86,12 @@ class TrainSettings(Settings):
     """
 
     name: str = "siamfc"  # of the run and of its weights
-    network: Literal[
-        "siamfc", "siammargin", "siamrpn", "siamrpn++", "siamconcatrpn", "siambroadcastrpn"
-    ] = "siamfc"
-    stride: Literal[8, 4] = 8  # pixels of the search image per response cell
-    widths: tuple[Channels, ...] = WIDTHS  # channels of the five convolutions
-    # of siamfc, siammargin and siamrpn: alexnet, or another by name (see `models.backbones`), which
-    backbone: str = "alexnet"
-    share: Annotated[float, Range(1 / 32, 4)] = 1.0  # has of its channels, and a stride of its own
+    network: str = "siamfc"  # see `models.networks`
+    backbone: str = "alexnet"  # see `models.backbones`; networks that bring their own have no use
+    # of AlexNet: pixels of the search image per response cell, in a proposal network always 8, and
+    stride: Literal[8, 4] = 8
+    widths: tuple[Channels, ...] = WIDTHS  # the channels of its five convolutions
+    share: Annotated[float, Range(1 / 32, 4)] = 1.0  # of the channels of the other backbones
     # pixels a side of the search image; proposal networks: 255
     search: Annotated[int, Range(EXEMPLAR, 1023)] = TRAINING_SEARCH
     # parts of the backbone, from the first on, that keep the weights they start from
@@ -134,23 +141,14 @@ class TrainSettings(Settings):
                 f"null"
             )
         self._check_sources()
+        row(NETWORKS, self.network, "network")
         self._check_thawing()
-        self._check_backbone()
         self._check_search()
 
     def _check_sources(self) -> None:
         """Names that say something, and a share for each."""
         for source in self.sources:
-            kind, colon, what = source.removesuffix("?").partition(":")
-            if colon and not what.strip():
-                raise SettingsError(
-                    f"source {source!r} names nothing; expected for example photos:FOLDER"
-                )
-            if not kind.strip() or source != source.strip():
-                raise SettingsError(
-                    f"source {source!r} is not known; expected generated, videos:NAME, "
-                    "photos:FOLDER, pieces:FOLDER or shards:FOLDER"
-                )
+            check_written(source)
         if len(self.sources) != len(self.shares) or not self.sources:
             raise SettingsError(
                 f"{len(self.sources)} sources but {len(self.shares)} shares; expected one for "
@@ -165,115 +163,81 @@ class TrainSettings(Settings):
                 f"unfreeze is {self.unfreeze}, freeze {self.freeze}; expected growing shares, one "
                 "at most for each frozen part"
             )
-        alexnet = self.network == "siamrpn++" and self.proposals.trunk == "alexnet"
-        if self.freeze and not alexnet and self.network not in (*MAPS, "siamrpn"):
+        if self.freeze and self.map_stride is None:
             raise SettingsError(
-                f"freeze is {self.freeze}; the ResNet-50 of {self.network} is not frozen in parts: "
-                f"expected 0"
-            )
-
-    def _check_backbone(self) -> None:
-        """AlexNet: five widths, each to be shared among the groups of its convolutions."""
-        if len(self.widths) != len(WIDTHS):
-            raise SettingsError(f"widths are {self.widths}; expected {len(WIDTHS)} numbers")
-        named = self.network in (*MAPS, "siamrpn")
-        if named and self.backbone != "alexnet":
-            stride_of(self.backbone)
-            return
-        trunk = self.network == "siamrpn++" and self.proposals.trunk == "alexnet"
-        groups = 2 if self.network in MAPS else self.proposals.groups
-        if (named or trunk) and any(width % groups for width in self.widths):
-            raise SettingsError(
-                f"widths are {self.widths}; expected multiples of {groups}, the groups of the "
-                f"convolutions"
+                f"freeze is {self.freeze}; {self.network} brings a backbone of its own, which is "
+                "trained whole: expected 0"
             )
 
     def _check_search(self) -> None:
-        """A search image whose middle is the map's, with the target in it."""
-        if self.network == "siambroadcastrpn" and self.search != SEARCH:
-            raise SettingsError(f"search is {self.search}; siambroadcastrpn takes {SEARCH} only")
-        stride, beyond = self._stride(), self.search - EXEMPLAR
-        if self.network != "siamconcatrpn" and beyond % stride:  # that one resizes what it gets
+        """A search image whose centre is the map's, with the target in it."""
+        only = network_class(self.network).only_search
+        if only not in (None, self.search):
+            raise SettingsError(f"search is {self.search}; {self.network} takes {only} only")
+        stride, beyond = self.map_stride, self.search - EXEMPLAR
+        if stride and beyond % stride:
             near = EXEMPLAR + beyond // stride * stride
             raise SettingsError(
                 f"search is {self.search}; expected {EXEMPLAR} and a multiple of the stride, "
-                f"{stride}, "
-                f"so that the map's middle is the picture's: {near} or {near + stride}"
+                f"{stride}, so that the map's centre is the image's: {near} or {near + stride}"
             )
         if self.changes.shift >= self.search / 2:
             raise SettingsError(
                 f"changes.shift is {self.changes.shift}, search {self.search}; expected less than "
-                f"half of "
-                "it: the target must stay in the picture"
+                "half of it: the target must stay in the image"
             )
         self._check_cells(math.hypot(beyond, beyond) / 2)
 
     def _check_cells(self, farthest: float) -> None:
-        """Cells that count as wrong beside those that are right; `farthest` pixels from the middle
+        """Cells that count as wrong beside those that are right; `farthest` pixels from the centre
         is a map's corner.
         """
-        with_ring = self.network == "siammargin" or self.margin.weight > 0
+        output = network_class(self.network).output
+        with_ring = output == "cosines" or self.margin.weight > 0
         right = max(self.radius, self.margin.ring if with_ring else 0)
-        if (with_ring or self.network == "siamfc") and right >= farthest:
+        if (with_ring or output == "responses") and right >= farthest:
+            ring = f", ring {self.margin.ring}" * with_ring
             raise SettingsError(
-                f"search is {self.search}, radius "
-                f"{self.radius}{f', ring {self.margin.ring}' * with_ring}; "
-                f"no cell would count as wrong: the farthest is {farthest:.0f} pixels from the "
-                f"middle"
+                f"search is {self.search}, radius {self.radius}{ring}; no cell would count as "
+                f"wrong: the farthest is {farthest:.0f} pixels from the centre"
             )
 
-    def _stride(self) -> int:
-        """Pixels of the search image per cell of the network's map."""
-        if self.network in (*MAPS, "siamrpn") and self.backbone != "alexnet":
-            return stride_of(self.backbone)
-        return self.stride if self.network in MAPS else 8
+    @property
+    def about(self) -> dict[str, Any]:
+        """What `models.networks.build` builds the network from; what does not concern it is passed
+        over there."""
+        p, only = self.proposals, {"stride": self.stride}
+        if network_class(self.network).output == "proposals":
+            only = {"head": p.head, "groups": p.groups}
+            only |= {"channels": p.channels} if p.channels else {}
+        either = {"backbone": self.backbone, "widths": self.widths, "share": self.share}
+        return {"network": self.network, **either, **only}
 
+    @property
+    def map_stride(self) -> int | None:
+        """Pixels of the search image per cell of the network's map; None for a network that brings
+        its own backbone.
 
-# What may change between two parts of one run without changing the weights it ends with.
-FREE = ("workers", "checkpoint_every", "validate_every", "validation_pairs")
-
-
-def shaping(settings: TrainSettings) -> dict[str, Any]:
-    """The settings that shape the weights, as plain lists and numbers: all but FREE."""
-    return _plain({name: v for name, v in asdict(settings).items() if name not in FREE})
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """With lists for tuples, as JSON gives them back."""
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
-
-
-def unlike(settings: TrainSettings, recipe: dict[str, Any]) -> list[str]:
-    """What a card's recipe has otherwise than these settings, in words: "steps 100 instead of 200".
-
-    What a card does not mention was not there yet when it was written, and has its default.
-    """
-    mine, usual = shaping(settings), shaping(TrainSettings())
-    theirs = usual | _plain({name: v for name, v in recipe.items() if name in usual})
-    for name, value in usual.items():
-        if isinstance(value, dict) and isinstance(theirs[name], dict):
-            theirs[name] = value | theirs[name]
-    return [f"{n} {theirs[n]} instead of {mine[n]}" for n in mine if theirs[n] != mine[n]]
+        Raises:
+            SettingsError: there is no such backbone, or it cannot be built so.
+        """
+        arguments = network_arguments(self.about)
+        if "backbone" not in arguments:
+            return None
+        names = backbone_arguments(self.backbone)
+        return stride_of(self.backbone, **{n: v for n, v in arguments.items() if n in names})
 
 
 @lru_cache(maxsize=64)
-def stride_of(backbone: str) -> int:
-    """Pixels of the picture per cell of a named backbone's map.
+def stride_of(backbone: str, **arguments: Any) -> int:
+    """Pixels of the image per cell of a backbone's map.
 
-    Raises SettingsError if there is none of that name.
+    Args:
+        backbone: its name, see `models.backbones`.
+        **arguments: of its constructor.
+
+    Raises:
+        SettingsError: there is none of that name, or it cannot be built so.
     """
     with torch.device("meta"):  # neither memory nor random numbers are spent on its weights
-        return make_backbone(backbone).stride
-
-
-def frozen_parts(step: int, steps: int, freeze: int, unfreeze: tuple[float, ...]) -> int:
-    """How many parts of the backbone, from the first on, are not trained in `step` out of `steps`:
-    `freeze`, less one for every share of the steps in `unfreeze` that is over (SiamDW's gradual
-    un-freezing)."""
-    return freeze - sum(step >= share * steps for share in unfreeze)
-
-
-def learning_rate(step: int, steps: int, start: float, end: float) -> float:
-    """Learning rate of `step` out of `steps`: start · (end / start)^(step / (steps − 1)), equal
-    factors all the way."""
-    return start * (end / start) ** (step / max(steps - 1, 1))
+        return make_backbone(backbone, **arguments).stride

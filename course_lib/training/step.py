@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.training.settings import TrainSettings, frozen_parts
+from course_lib.training.settings import TrainSettings
 
 
 def predict(network: nn.Module, exemplar: Tensor, search: Tensor, bf16: bool) -> Any:
@@ -23,25 +23,45 @@ def predict(network: nn.Module, exemplar: Tensor, search: Tensor, bf16: bool) ->
         return network(exemplar, search).float()
 
 
+def frozen_parts(step: int, steps: int, freeze: int, unfreeze: tuple[float, ...]) -> int:
+    """How many stages of the backbone, from the first on, are not trained in a step: SiamDW's
+    gradual un-freezing (Zhang and Peng, 2019, section 5).
+
+    Args:
+        step: from 0.
+        steps: of the run.
+        freeze: stages that begin frozen.
+        unfreeze: shares of the steps, after each of which one stage less is.
+    """
+    return freeze - sum(step >= share * steps for share in unfreeze)
+
+
+def learning_rate(step: int, steps: int, start: float, end: float) -> float:
+    """Learning rate of a step: start · (end / start)^(step / (steps − 1)), equal factors all the
+    way (SiamFC, Bertinetto et al., 2016, section 3.3).
+
+    Args:
+        step: from 0.
+        steps: of the run.
+        start: of the first step.
+        end: of the last.
+    """
+    return start * (end / start) ** (step / max(steps - 1, 1))
+
+
 def make_optimiser(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
     """The optimiser of a recipe for those weights that are trained sooner or later."""
-    begin = getattr(getattr(network, "backbone", None), "frozen", 0)
-    if begin:
-        # the parts that thaw at last count too
-        network.backbone.freeze(
-            frozen_parts(settings.steps, settings.steps, begin, settings.unfreeze)
-        )
+    s = settings
+    if s.freeze:
+        # the stages that thaw at last count too
+        network.backbone.freeze(frozen_parts(s.steps, s.steps, s.freeze, s.unfreeze))
     weights = [p for p in network.parameters() if p.requires_grad]
-    if begin:
-        network.backbone.freeze(begin)
-    if settings.optimiser == "adam":
-        betas = (settings.momentum, 0.999)
-        return torch.optim.AdamW(
-            weights, settings.rate_start, betas, weight_decay=settings.weight_decay
-        )
-    return torch.optim.SGD(
-        weights, settings.rate_start, settings.momentum, weight_decay=settings.weight_decay
-    )
+    if s.freeze:
+        network.backbone.freeze(s.freeze)
+    if s.optimiser == "adam":
+        betas = (s.momentum, 0.999)
+        return torch.optim.AdamW(weights, s.rate_start, betas, weight_decay=s.weight_decay)
+    return torch.optim.SGD(weights, s.rate_start, s.momentum, weight_decay=s.weight_decay)
 
 
 def descend(

@@ -127,7 +127,7 @@ class TestEveryBackbone:
         held = {id(p) for part in network.parts() for m in part for p in m.parameters()}
         assert held == {id(p) for p in network.parameters()}
         network.freeze(1)
-        assert [p.requires_grad for p in network.parts()[0][0].parameters()][0] is False
+        assert not any(p.requires_grad for m in network.parts()[0] for p in m.parameters())
         assert all(p.requires_grad for m in network.parts()[-1] for p in m.parameters())
 
     def test_it_is_built_again_from_what_it_says_of_itself(self, name):

@@ -16,7 +16,8 @@ from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.evaluation.scores import Report
 from course_lib.places import PROJECT
 from course_lib.trackers import make_tracker
-from course_lib.training.runs import STOPPED, read_runs
+from course_lib.training.budget import STOPPED
+from course_lib.training.long_runs import read_runs
 
 FOLDER = PROJECT / "benchmarks"
 SHARED = {"arms", "measure"}

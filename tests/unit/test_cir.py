@@ -28,8 +28,9 @@ from course_lib.models.weights import load_network, save_weights
 from course_lib.trackers.siamfc import SiamFCTracker
 from course_lib.trackers.siamrpn import SiamRPNTracker
 from course_lib.training.loop import train
-from course_lib.training.settings import TrainSettings, frozen_parts
+from course_lib.training.settings import TrainSettings
 from course_lib.training.sources import make_sources
+from course_lib.training.step import frozen_parts
 
 pytestmark = pytest.mark.slow
 
@@ -373,10 +374,9 @@ def test_thawing_resumes_exactly(tmp_path):
 
 def test_labels_of_a_twin_follow_its_own_stride():
     """A network of stride 16 is trained with labels of stride 16, whatever the recipe's AlexNet stride says."""
-    from course_lib.training.tasks import SiamFCTask
+    from course_lib.training.map_tasks import SiamFCTask
 
     task = SiamFCTask(small(backbone="twin-alexnet-9", freeze=0, unfreeze=()))
-    task.build()
     batch = next(batches(make_sources(small())[0], 0, 4, 0, 1))
     right = torch.full((4, 9, 9), -20.0)
     right[:, 4, 4] = 20.0

@@ -75,7 +75,7 @@ RECIPES = {
         network="siamrpn++",
         search=255,
         widths=NARROW,
-        proposals=ProposalSettings(trunk="alexnet", channels=8),
+        proposals=ProposalSettings(channels=8),
     ),
     "siamrpn++ on resnet50": TrainSettings(
         network="siamrpn++", search=255, proposals=ProposalSettings(channels=16)
@@ -150,7 +150,7 @@ def test_a_training_step_stays_on_the_gpu_and_never_waits_for_it(name, bf16, gpu
     settings = RECIPES[name]
     placement = Placement(CUDA, bf16)
     task = make_task(settings)
-    built = task.build()
+    built = task.network
     pairs = batch_of(settings.search)
     with gpu:
         network = placement.network(built).train()
@@ -194,14 +194,14 @@ def trackers_on_the_gpu(kind: str, bf16: bool, gpu, monkeypatch):
     """How to make trackers that share one network; its batch norms are folded before it is moved."""
     placement = Placement(CUDA, bf16)
     if kind in SIMILARITY:
-        made = make_task(RECIPES[kind]).build().eval()
+        made = make_task(RECIPES[kind]).network.eval()
         backbone = made.backbone.folded()
         monkeypatch.setattr(type(made.backbone), "folded", lambda _: backbone)
         with gpu:
             shared = Embedding(made, placement)
         tracker = SiamMarginTracker if isinstance(made, SiamMargin) else SiamFCTracker
         return lambda: tracker(embedding=shared)
-    folded = fold_all(make_task(RECIPES[kind]).build())
+    folded = fold_all(make_task(RECIPES[kind]).network)
     monkeypatch.setattr("course_lib.models.runtime.fold_all", lambda network: network)
     with gpu:
         shared = Proposer(folded, placement)

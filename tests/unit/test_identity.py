@@ -11,7 +11,8 @@ from course_lib.data import identity
 from course_lib.data.frames import ImageFiles
 from course_lib.data.generated import make_clip, random_spec
 from course_lib.data.objects import OutlinedObject, Picture, generated_objects
-from course_lib.data.pairs import FrameCache, Mixture, pair_at
+from course_lib.data.pairs import Mixture, pair_at
+from course_lib.data.pairs_cut import FrameCache
 from course_lib.data.pairs_photo import PhotoPairs
 from course_lib.data.pairs_video import VideoPairs
 from course_lib.data.sequence import Sequence
@@ -41,7 +42,7 @@ class TestOneCache:
             for i in range(4):
                 pair = pair_at(source, 0, i)
                 assert set(np.unique(pair.exemplar)) == set(np.unique(pair.search)) == {grey}
-        assert len(cache.pictures) == 2  # the same file, read for two sources, is kept once
+        assert len(cache.images) == 2  # the same file, read for two sources, is kept once
 
     def test_pictures_in_memory_of_one_name(self):
         cache = FrameCache()

@@ -298,7 +298,8 @@ class TestTemplates:
         from course_lib.models.backbones import make_backbone
 
         torch.manual_seed(1)
-        network = make_backbone(backbone, share=0.125).eval()
+        few = {"widths": (12, 32, 48, 48, 32)} if backbone == "alexnet" else {"share": 0.125}
+        network = make_backbone(backbone, **few).eval()
         row = live_reception(network, 127)[-1]
         search = 255 * torch.rand(1, 3, 255, 255)
         left, top = 8 * 5, 8 * 9  # whole strides: the exemplar's cells fall on the search map's

@@ -22,11 +22,12 @@ from course_lib.models.siammargin import SiamMargin
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.siamrpnpp import SiamRPNpp
 from course_lib.models.weights import load_network, read_card, save_weights
-from course_lib.training.finish import train_to_weights
 from course_lib.training.loop import train
+from course_lib.training.map_tasks import MarginTask
 from course_lib.training.settings import MarginSettings, ProposalSettings, TrainSettings
 from course_lib.training.sources import make_sources
-from course_lib.training.tasks import MarginTask, make_task
+from course_lib.training.tasks import make_task
+from course_lib.training.trained_weights import train_to_weights
 from course_lib.widgets import MarginPlayground
 
 pytestmark = pytest.mark.slow
@@ -49,7 +50,7 @@ RPN = replace(
     TINY,
     network="siamrpn",
     search=255,
-    proposals=ProposalSettings(head="depthwise", trunk="alexnet", channels=8, groups=2),
+    proposals=ProposalSettings(head="depthwise", channels=8, groups=2),
     margin=MarginSettings(weight=0.5),
 )
 PIXELS = torch.device("cpu")
@@ -117,12 +118,12 @@ class TestMargin:
         torch.manual_seed(5)
         given = SiamFC(widths=(4, 8, 8, 8, 8))
         save_weights(given, tmp_path / "it.safetensors", {"name": "it"})
-        network = make_task(replace(TINY, start_from=str(tmp_path / "it.safetensors"))).build()
+        network = make_task(replace(TINY, start_from=str(tmp_path / "it.safetensors"))).network
         assert torch.allclose(network.backbone.conv3.weight, given.backbone.conv3.weight, atol=1e-3)
         with pytest.raises(SettingsError, match="Make stride, widths"):
             make_task(
                 replace(TINY, widths=(4, 8, 8, 8, 4), start_from=str(tmp_path / "it.safetensors"))
-            ).build()
+            )
 
     @pytest.mark.parametrize(
         ("wrong", "words"),
@@ -171,9 +172,8 @@ class TestBelowAHead:
         settings = replace(RPN, network=network)
         batch = a_batch(4, 255)
         task = make_task(settings)
-        output = task.build().eval()(batch.exemplar, batch.search)
+        output = task.network.eval()(batch.exemplar, batch.search)
         plain = make_task(replace(settings, margin=MarginSettings()))
-        plain.build()
         assert output.compared
         labels_loss = make_task(TINY).loss(
             CosineMap(output.correlation_map(), torch.tensor(0.5)), batch, 1.0
@@ -187,7 +187,7 @@ class TestBelowAHead:
 
     def test_a_head_without_one_map_is_refused(self):
         with pytest.raises(SettingsError, match="depthwise, or network"):
-            make_task(replace(RPN, proposals=replace(RPN.proposals, head="upchannel"))).build()
+            make_task(replace(RPN, proposals=replace(RPN.proposals, head="upchannel")))
 
 
 def by_hand() -> tuple[np.ndarray, Moments]:

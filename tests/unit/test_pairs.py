@@ -11,13 +11,15 @@ from course_lib.data.frames import ArrayFrames
 from course_lib.data.generated import make_clip, random_spec
 from course_lib.data.loader import batches
 from course_lib.data.objects import OutlinedObject, Picture, generated_objects, pieces_of
-from course_lib.data.pairs import EXEMPLAR, TRAINING_SEARCH, Changes, FrameCache, Mixture, pair_at
+from course_lib.data.pairs import TRAINING_SEARCH, Changes, Mixture, pair_at
+from course_lib.data.pairs_cut import FrameCache
 from course_lib.data.pairs_photo import PhotoPairs, paste
 from course_lib.data.pairs_video import VideoPairs, sample_two_frames, usable_frames
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError, SettingsError
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.views import View
+from course_lib.geometry.windows import EXEMPLAR
 
 pytestmark = pytest.mark.slow
 

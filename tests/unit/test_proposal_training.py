@@ -17,11 +17,12 @@ from course_lib.models.proposals import Proposals, assign
 from course_lib.models.weights import load_network, read_card
 from course_lib.places import RECIPES
 from course_lib.recipe import load_settings
-from course_lib.training.finish import train_to_weights
 from course_lib.training.loop import train
+from course_lib.training.proposal_task import jittered
 from course_lib.training.settings import ProposalSettings, TrainSettings
 from course_lib.training.sources import make_sources
-from course_lib.training.tasks import jittered, make_task, target_place
+from course_lib.training.tasks import make_task, target_place
+from course_lib.training.trained_weights import train_to_weights
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +59,7 @@ def settings(case: str, **more) -> TrainSettings:
     network = what.pop("network", "siamrpn")
     if case in ("upchannel", "depthwise", "broadcast", "concat"):
         what["head"] = case
-    proposals = replace(TINY.proposals, trunk="alexnet", **what)
+    proposals = replace(TINY.proposals, **what)
     return replace(TINY, network=network, proposals=proposals, **more)
 
 
@@ -147,7 +148,6 @@ def test_more_training_makes_the_loss_fall(tmp_path):
 
 def test_a_perfect_answer_has_no_box_loss_and_full_measures():
     task = make_task(settings("depthwise"))
-    task.build()
     batch = a_batch()
     targets = assign(task.anchors, batch.box, batch.positive)
     logits = torch.zeros(*targets.labels.shape, 2)
@@ -174,7 +174,6 @@ def test_a_perfect_answer_has_no_box_loss_and_full_measures():
 def test_the_anchors_drawn_are_the_pairs_own_whatever_the_batch():
     """Two processes that share a batch draw what one would."""
     task = make_task(settings("depthwise"))
-    task.build()
     source, _ = make_sources(TINY)
     rng = torch.Generator().manual_seed(0)
     output = Proposals(
@@ -194,7 +193,6 @@ def test_the_anchors_drawn_are_the_pairs_own_whatever_the_batch():
 
 def test_a_guided_network_gets_masks_of_the_boxes():
     task = make_task(settings("concat"))
-    task.build()
     batch = a_batch()
     z, x = task.inputs(batch)
     assert z.shape == (4, 4, 127, 127) and x.shape == (4, 4, 255, 255)

@@ -18,8 +18,9 @@ from course_lib.cli.runs import seconds_of
 from course_lib.errors import CourseError, SettingsError
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.weights import save_weights
-from course_lib.training import runs as runs_module
-from course_lib.training.runs import LongRun, do_due, read_runs, stopped_in_time
+from course_lib.training import long_runs as runs_module
+from course_lib.training.budget import stopped_in_time
+from course_lib.training.long_runs import LongRun, do_due, read_runs
 from course_lib.training.settings import TrainSettings
 
 
@@ -181,7 +182,7 @@ PARENT = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {project!r})
-from course_lib.training import children, runs
+from course_lib.training import children, long_runs as runs
 runs.PROJECT = Path({folder!r})
 children.PATIENCE = 5.0
 runs.do_due([runs.LongRun("a", "a.py", 1, ("a.txt",), "cpu")], 100, print)

@@ -87,7 +87,7 @@ class TestTwoFolders:
     def test_pieces_and_photographs_of_one_folder_share_their_pictures(self, root):
         mixed, _ = make_sources(sources("photos:dark", "pieces:dark"), root)
         assert greys(mixed) == {40}
-        assert len(mixed.sources[0].cache.pictures) <= len(NAMES)
+        assert len(mixed.sources[0].cache.images) <= len(NAMES)
 
     def test_identities_differ_and_stay(self, root):
         of = {
@@ -256,7 +256,7 @@ class TestNames:
 def test_generated_objects_are_told_by_their_version_not_by_their_pixels(monkeypatch):
     """Another machine's rounding makes no other data; another version of the code does."""
     from course_lib.data import objects
-    from course_lib.training import sources as sources_module
+    from course_lib.training import open_sources
 
     before = make_sources(sources("generated"))[0].identity
 
@@ -264,7 +264,7 @@ def test_generated_objects_are_told_by_their_version_not_by_their_pixels(monkeyp
         objects, scenes = generated_objects(4)
         return [replace(o, polygons=(o.polygons[0] + 1e-9,)) for o in objects], scenes
 
-    monkeypatch.setattr(sources_module, "generated_objects", brighter)
+    monkeypatch.setattr(open_sources, "generated_objects", brighter)
     assert make_sources(sources("generated"))[0].identity == before
     monkeypatch.setattr(objects, "GENERATED_VERSION", 99)
     assert make_sources(sources("generated"))[0].identity != before

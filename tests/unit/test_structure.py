@@ -84,7 +84,7 @@ def faults(own: str, source: str) -> list[str]:
 
 # what a machine for training may lack: only what is asked for videos, widgets and grading needs them
 ASKED_FOR = ("av", "anywidget", "ipywidgets", "nbgrader", "tensorboard", "optuna", "skimage")
-WORK = ("training.loop", "training.finish", "evaluation.runner", "trackers.siammargin")
+WORK = ("training.loop", "training.trained_weights", "evaluation.runner", "trackers.siammargin")
 
 
 def test_training_and_evaluation_import_nothing_that_only_people_need():
@@ -180,6 +180,51 @@ def test_code_that_computes_has_shape_comments(name):
         lines = path.read_text().splitlines()
         shapes = sum(bool(re.search(r"#.*\([^)]*[a-zA-Z0-9].*\)", line)) for line in lines)
         assert shapes / len(lines) >= 0.015
+
+
+# but not dict[str, Tensor]: tensors by name are of any shape
+ARRAY = re.compile(r"(?<!dict\[str, )\b(ndarray|Tensor|ArrayLike)\b")
+# (B, 3, 127, 127), (N, h // 2 + 1), (2,), () but neither calls nor (Somebody et al., 2016)
+SHAPE = re.compile(
+    r"\((?!.*?\b(?:19|20)\d\d\))[\w ·+−*/≤….-]+(?:,[\w ·+−*/≤….-]*)+\)|(?<!\w)\((?:\.\.\.)?\)"
+)
+COMPUTING = [
+    path for path in FILES if path.relative_to(ROOT).parts[1] in ("models", "trackers", "analysis")
+]
+
+
+def says_shapes(source: str) -> list[tuple[str, bool]]:
+    """Each function that takes or gives arrays, and whether its docstring or a comment in it says a
+    shape."""
+    lines, found = source.splitlines(), []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        given = [a.annotation for a in (*node.args.args, *node.args.kwonlyargs)]
+        if any(ARRAY.search(ast.unparse(kind)) for kind in (*given, node.returns) if kind):
+            comments = [line.partition("#")[2] for line in lines[node.lineno - 1 : node.end_lineno]]
+            text = " ".join([*(ast.get_docstring(node) or "").split(), *comments])
+            found.append((node.name, bool(SHAPE.search(text))))
+    return found
+
+
+@pytest.mark.parametrize("path", COMPUTING, ids=lambda p: str(p.relative_to(ROOT)))
+def test_functions_of_arrays_say_shapes(path):
+    """In every file of models, trackers and analysis, at least three of four."""
+    found = says_shapes(path.read_text(encoding="utf-8"))
+    silent = [name for name, says in found if not says]
+    assert len(silent) <= len(found) / 4, silent
+
+
+def test_shapes_are_seen():
+    source = (
+        'def a(x: Tensor) -> Tensor:\n    """Of (B, C, h, w)."""\n'
+        "def b(x: np.ndarray) -> float:\n    return f(x, x)  # (N, h // 2 + 1)\n"
+        'def c(x: Tensor) -> float:\n    """Somebody (Li et al., 2018)."""\n    return f(x, 1)\n'
+        'def d(x: Tensor) -> float:\n    """As (Zhang and Peng, 2019) have it."""\n'
+        "def e(x: int) -> int: ...\n"
+    )
+    assert says_shapes(source) == [("a", True), ("b", True), ("c", False), ("d", False)]
 
 
 def test_the_top_level_holds_what_it_should():

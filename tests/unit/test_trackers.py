@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
+from dataclasses import is_dataclass
 
 import numpy as np
 import pytest
@@ -10,7 +13,9 @@ import torch
 
 from course_lib.data.generated import SPECS, make_clip
 from course_lib.errors import CourseError, DataError, SettingsError
-from course_lib.trackers import TRACKER_NAMES, make_tracker
+from course_lib.recipe import Settings
+from course_lib.trackers import TRACKER_NAMES, TRACKERS, make_tracker, tracker_class
+from course_lib.trackers.base import Tracker
 from course_lib.trackers.opencv import find_factory
 
 OURS = [n for n in TRACKER_NAMES if not n.startswith("opencv")]
@@ -141,6 +146,38 @@ def test_the_random_walk_stays_in_the_frame_and_repeats_itself():
 def test_making_a_tracker_wrongly_is_answered_in_words(name, settings, words):
     with pytest.raises(SettingsError, match=words):
         make_tracker(name, **settings)
+
+
+@pytest.mark.parametrize("name", TRACKER_NAMES)
+def test_a_row_leads_to_a_class_that_says_what_it_is(name):
+    kind = tracker_class(name)
+    assert issubclass(kind, Tracker) and kind.name == name
+    assert kind.Settings is None or (
+        issubclass(kind.Settings, Settings) and is_dataclass(kind.Settings)
+    )
+    assert not kind.lockstep or all(callable(getattr(kind, step)) for step in ("look", "decide"))
+
+
+def test_which_trackers_share_a_call_of_their_network():
+    assert [name for name in TRACKERS if tracker_class(name).lockstep] == ["siamfc", "siamrpn"]
+
+
+def test_a_tracker_is_imported_when_it_is_asked_for():
+    code = """
+import sys
+import course_lib.trackers
+assert not any(name in sys.modules for name in ("torch", "cv2", "scipy"))
+course_lib.trackers.make_tracker("ncc")
+print(*(n for n in sys.modules if n.startswith("course_lib.trackers.")), "torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    names = ["course_lib.trackers.base", "course_lib.trackers.template", "False"]
+    assert (done.returncode, done.stdout.split()) == (0, names), done.stderr
+
+
+def test_one_more_tracker_is_one_more_row(monkeypatch):
+    monkeypatch.setitem(TRACKERS, "toy", "course_lib.trackers.baselines:StayPut")
+    assert type(make_tracker("toy")) is tracker_class("stay-put")
 
 
 def test_recipes_are_the_defaults(project):

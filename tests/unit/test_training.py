@@ -21,11 +21,12 @@ from course_lib.models.weights import load_siamfc
 from course_lib.recipe import load_settings
 from course_lib.training import loop as loop_module
 from course_lib.training.checkpoint import load_checkpoint, save_checkpoint
-from course_lib.training.finish import train_to_weights
 from course_lib.training.loop import Run, train
 from course_lib.training.monitor import TensorBoard, maps_over_images
-from course_lib.training.settings import TrainSettings, learning_rate
-from course_lib.training.sources import split
+from course_lib.training.open_sources import split
+from course_lib.training.settings import TrainSettings
+from course_lib.training.step import learning_rate
+from course_lib.training.trained_weights import train_to_weights
 
 pytestmark = pytest.mark.slow
 

@@ -23,9 +23,9 @@ from course_lib.errors import DataError, SettingsError
 from course_lib.models import device as device_module
 from course_lib.models.device import choose_device, choose_placement
 from course_lib.models.weights import load_network, read_card
-from course_lib.training.finish import train_to_weights
 from course_lib.training.loop import train
 from course_lib.training.sources import make_sources
+from course_lib.training.trained_weights import train_to_weights
 
 pytestmark = pytest.mark.slow
 

@@ -15,12 +15,12 @@ from course_lib.errors import DataError, MissingDataError, SettingsError
 from course_lib.models.alexnet import AlexNet
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.weights import load_network, packed, read_card, save_weights
-from course_lib.training import finish
+from course_lib.training import trained_weights
 from course_lib.training.checkpoint import load_checkpoint, save_checkpoint
-from course_lib.training.finish import train_to_weights
 from course_lib.training.loop import train
 from course_lib.training.settings import TrainSettings
 from course_lib.training.sources import make_sources
+from course_lib.training.trained_weights import train_to_weights
 
 pytestmark = pytest.mark.slow
 
@@ -250,8 +250,8 @@ class TestCards:
     ):
         before = read_card(finished / "tiny.safetensors")
         (finished / "tiny.json").unlink()
-        monkeypatch.setattr(finish, "hardware", lambda device: "another machine")
-        monkeypatch.setattr(finish, "commit", lambda: "another commit")
+        monkeypatch.setattr(trained_weights, "hardware", lambda device: "another machine")
+        monkeypatch.setattr(trained_weights, "commit", lambda: "another commit")
         train_to_weights(QUICK, finished, device="cpu")
         assert read_card(finished / "tiny.safetensors") == before
 

@@ -19,8 +19,8 @@ from course_lib.training.settings import (
     ProposalSettings,
     TrainSettings,
     stride_of,
-    unlike,
 )
+from course_lib.training.shaping import unlike
 
 NAN, INF, TINY = math.nan, math.inf, 1e-12
 SHARE = ([0, 1, 0.5, "1e-3"], [-TINY, 1 + 1e-9])
@@ -42,7 +42,6 @@ TABLE = {
     },
     ProposalSettings: {
         "head": (["upchannel", "depthwise", "concat", "broadcast"], WORDS_EVERYWHERE),
-        "trunk": (["resnet50", "alexnet"], WORDS_EVERYWHERE),
         "channels": ([None, 1, 4096, "64", 64.0], [0, -1, 4097, 1.5, True]),
         "groups": ([1, 64], [0, -1, 65, 1.5]),
         "loss": (["siamrpn", "ssd"], WORDS_EVERYWHERE),
@@ -193,7 +192,7 @@ SEVERAL = [
     ({"freeze": 1, "unfreeze": [0.2, 0.5]}, "one at most for each frozen part"),
     ({"freeze": 2, "unfreeze": [0.5, 0.2]}, "growing shares"),
     ({"freeze": 1, "network": "siamconcatrpn"}, "expected 0"),
-    ({"freeze": 1, "network": "siamrpn++", "search": 255}, "expected 0"),
+    ({"freeze": 1, "network": "siambroadcastrpn", "search": 255}, "expected 0"),
     ({"stride": 4, "search": 241}, "multiple of the stride, 4.*239 or 243"),
     ({"backbone": "twin-alexnet-9", "search": 247}, "multiple of the stride, 16.*239 or 255"),
     ({"network": "siamrpn", "search": 243, "stride": 4}, "multiple of the stride, 8"),
@@ -225,7 +224,8 @@ def test_conditions_among_several_settings(values, words):
         {"network": "siamconcatrpn", "search": 250},  # it resizes what it gets
         {"network": "siamfc", "margin": {"ring": 500}},  # of no concern to it
         {"network": "siamrpn", "search": 255, "widths": [3] * 5},
-        {"network": "siamrpn++", "search": 255, "freeze": 2, "proposals": {"trunk": "alexnet"}},
+        {"network": "siamrpn++", "search": 255, "freeze": 2},
+        {"network": "siamrpn++", "search": 255, "freeze": 2, "backbone": "resnet50"},
     ],
 )
 def test_what_goes_together(values):

@@ -17,17 +17,16 @@ from course_lib.data.loader import PairBatch, batches
 from course_lib.errors import CourseError
 from course_lib.models.device import Placement, sent
 from course_lib.training import loop as loop_module
-from course_lib.training import tasks as tasks_module
+from course_lib.training import proposal_task
 from course_lib.training.loop import Run, train
 from course_lib.training.processes import Team
 from course_lib.training.settings import (
     MarginSettings,
     ProposalSettings,
     TrainSettings,
-    learning_rate,
 )
 from course_lib.training.sources import make_sources
-from course_lib.training.step import descend, descend_unread, make_optimiser, predict
+from course_lib.training.step import descend, descend_unread, learning_rate, make_optimiser, predict
 from course_lib.training.tasks import make_task
 
 pytestmark = pytest.mark.slow
@@ -58,7 +57,7 @@ RECIPES = {
         network="siamrpn++",
         widths=NARROW,
         search=255,
-        proposals=ProposalSettings(trunk="alexnet", channels=8),
+        proposals=ProposalSettings(channels=8),
     ),
     "siamconcatrpn": TrainSettings(
         network="siamconcatrpn", search=255, proposals=ProposalSettings(loss="ssd")
@@ -105,8 +104,8 @@ def no_values(monkeypatch) -> FakeTensorMode:
     # what the processor itself computes from numbers it has itself: which pairs are blurred, what
     # is drawn by seed
     monkeypatch.setattr(torch, "nonzero", lambda t: torch.zeros(1, t.ndim, dtype=torch.int64))
-    monkeypatch.setattr(tasks_module, "chances", lambda seeds, n: torch.empty(len(seeds), n))
-    monkeypatch.setattr(tasks_module, "jittered", lambda boxes, seeds, share: boxes * 1)
+    monkeypatch.setattr(proposal_task, "chances", lambda seeds, n: torch.empty(len(seeds), n))
+    monkeypatch.setattr(proposal_task, "jittered", lambda boxes, seeds, share: boxes * 1)
     return FakeTensorMode()
 
 
@@ -223,7 +222,7 @@ def test_the_loop_ends_with_the_weights_of_a_plain_loop(tmp_path):
     settings = replace(TINY, steps=6, momentum=0.8, clip=0.05)
     source, _ = make_sources(settings)
     task = make_task(settings)
-    network = Placement(CPU, False).network(task.build())
+    network = Placement(CPU, False).network(task.network)
     optimiser = torch.optim.SGD(network.parameters(), 0.02, 0.8, weight_decay=5e-4)
     norms = []
     for step, batch in enumerate(batches(source, 0, 2, 0, 6)):

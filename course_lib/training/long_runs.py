@@ -4,9 +4,7 @@ what is due."""
 from __future__ import annotations
 
 import json
-import math
 import os
-import re
 import shlex
 import tempfile
 import time
@@ -20,12 +18,12 @@ from course_lib.errors import CourseError, DataError, SettingsError
 from course_lib.files import plain_name, read_json, write_whole
 from course_lib.places import PROJECT, RECIPES
 from course_lib.recipe import Positive, Settings, load_settings, parse_overrides, read_yaml
+from course_lib.training.budget import STOPPED
 from course_lib.training.children import ended_with_us
-from course_lib.training.settings import TrainSettings, unlike
+from course_lib.training.settings import TrainSettings
+from course_lib.training.shaping import unlike
 
-STOPPED = 75  # a command's exit status when its budget ended before its work: "try again later" in sysexits.h
 LEAST = 30.0  # seconds left under which no run is started
-LONGEST = 366 * 86_400  # seconds
 NEEDED = {"name", "command", "minutes", "leaves"}
 
 
@@ -257,37 +255,3 @@ def _run(run: LongRun, seconds: float) -> int | None:
         }
         code = ended_with_us(run.words(), PROJECT, environment, seconds)
         return None if code == STOPPED or (code == 0 and mark.exists()) else code
-
-
-def stopped_in_time(under_torchrun: bool) -> int:
-    """The exit status of a command whose budget ended before its work.
-
-    torchrun takes any status but 0 for a failure: it prints a traceback and ends with 1. Under it
-    the status is 0, and
-    `runs`, which cannot tell by it, is told by a file.
-    """
-    mark = os.environ.get("COURSE_STOPPED")
-    if mark:
-        Path(mark).touch()
-    return 0 if under_torchrun else STOPPED
-
-
-def budget_from_outside() -> float | None:
-    """Seconds that `runs` gave the command it started; None for a command started by hand."""
-    text = os.environ.get("COURSE_BUDGET")
-    return None if text is None else seconds_of(text, unit="s")
-
-
-def seconds_of(text: str, unit: str = "") -> float:
-    """Seconds of "90s", "9m" or "2h", or of a number alone, if `unit` says what it counts.
-
-    Raises SettingsError for anything else.
-    """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([smh]?)\s*", text, re.ASCII)
-    factor = {"s": 1, "m": 60, "h": 3600}.get((found[2] or unit) if found else "", math.nan)
-    seconds = float(found[1]) * factor if found else math.nan
-    if not 0 < seconds <= LONGEST:
-        raise SettingsError(
-            f"budget {text!r} is not a time; expected for example 90s, 9m or 2h, at most a year"
-        )
-    return seconds

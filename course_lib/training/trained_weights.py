@@ -20,7 +20,8 @@ from course_lib.training.checkpoint import load_checkpoint
 from course_lib.training.loop import Trained, train
 from course_lib.training.processes import started_rank
 from course_lib.training.progress import Progress, Watcher
-from course_lib.training.settings import TrainSettings, unlike
+from course_lib.training.settings import TrainSettings
+from course_lib.training.shaping import unlike
 
 
 def train_to_weights(

@@ -1,0 +1,95 @@
+"""The network that a run begins with: its first weights drawn from the recipe's seed, or taken from
+weights there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from course_lib.errors import SettingsError
+from course_lib.models.networks import build
+from course_lib.models.weights import load_network
+
+if TYPE_CHECKING:
+    from course_lib.training.settings import TrainSettings
+
+# what a proposal network adds to a backbone: weights, and the arguments they follow from
+ADDED_WEIGHTS = ("bn5", "guide")
+ADDED_ARGUMENTS = ("last_norm", "guided")
+
+
+def first_network(settings: TrainSettings) -> nn.Module:
+    """The network of a recipe before its first step.
+
+    Raises:
+        SettingsError: it cannot be built, or the weights it is to start from are of another.
+    """
+    network = build_seeded(settings, lambda: build(settings.about))
+    if settings.start_from:
+        begin_with(network, settings.start_from)
+    if settings.freeze:
+        network.backbone.freeze(settings.freeze)
+    return network
+
+
+def seeded(seed: int, make: Callable[[], nn.Module]) -> nn.Module:
+    """What `make()` gives with the random generator set to `seed` and set back afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
+
+
+def build_seeded(settings: TrainSettings, make: Callable[[], nn.Module]) -> nn.Module:
+    """The network that `make()` gives, its first weights drawn from the recipe's seed.
+
+    Raises:
+        SettingsError: torch cannot build it; its groups do not divide its channels, or there is no
+            memory for its weights.
+    """
+    s = settings
+    try:
+        return seeded(s.seed, make)
+    except SettingsError:
+        raise
+    except (ValueError, RuntimeError, ZeroDivisionError) as problem:
+        raise SettingsError(
+            f"network {s.network} cannot be built with backbone {s.backbone}, share {s.share}, "
+            f"widths {s.widths}, channels {s.proposals.channels}, groups {s.proposals.groups}: "
+            f"{str(problem).splitlines()[0]}"
+        ) from None
+
+
+def begin_with(network: nn.Module, weights: str) -> None:
+    """Fill a network with weights there are: with all of them, or with those of the backbone if the
+    rest differs.
+
+    Args:
+        network: as the recipe wants it.
+        weights: name or path of the weights to begin with.
+
+    Raises:
+        SettingsError: their backbone is another.
+    """
+    given = load_network(weights)
+    if given.about == network.about:
+        network.load_state_dict(given.state_dict())
+        return
+    differ = f"start_from {weights!r} is {given.about}; the recipe wants {network.about}"
+    if not all("backbone" in n.about for n in (network, given)):
+        raise SettingsError(
+            f"{differ}, whose parts it has not. Start from a network of the same kind, or from none."
+        )
+    wanted, there = network.backbone.state_dict(), given.backbone.state_dict()
+    common = {n: t for n, t in there.items() if n in wanted and wanted[n].shape == t.shape}
+    new = [n for n in wanted if n not in there and not n.startswith(ADDED_WEIGHTS)]
+    if len(common) < len(there) or new or _core(network) != _core(given):
+        raise SettingsError(f"{differ}. Make stride, widths, groups, backbone and share equal.")
+    network.backbone.load_state_dict(common, strict=False)
+
+
+def _core(network: nn.Module) -> dict[str, Any]:
+    """What the backbone of a network is, but for what the network added to it."""
+    return {n: v for n, v in network.backbone.about.items() if n not in ADDED_ARGUMENTS}

@@ -1,0 +1,160 @@
+"""How each kind of source of training pairs is opened: one function a kind, in two parts, one to
+train on and one, of other videos and photographs, to validate on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Items
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from course_lib.data.coco import read_coco
+from course_lib.data.objects import (
+    OutlinedObject,
+    Picture,
+    generated_identity,
+    generated_objects,
+    pieces_of,
+)
+from course_lib.data.pairs_cut import FrameCache
+from course_lib.data.pairs_photo import PhotoPairs
+from course_lib.data.pairs_video import VideoPairs
+from course_lib.data.shards import ShardPairs, read_index
+from course_lib.data.training_sets import load_training_videos
+from course_lib.training.settings import TrainSettings
+from course_lib.training.sources import Parts, folder_of
+
+T = TypeVar("T")
+ORDER = 20_161_008  # seed of the order in which videos and photographs are held out and added
+
+
+def split(items: Items[T], held_out: float, fraction: float) -> tuple[list[T], list[T]]:
+    """Items to train on and items to validate on.
+
+    The same fixed order for every run: the first `held_out` share validates, the next are trained
+    on. So validation never changes with `fraction`, and a smaller training set is part of a larger
+    one.
+
+    Args:
+        items: videos, photographs or shards.
+        held_out: share of them to validate on; at least one item, where there are two.
+        fraction: share of the others to train on; at least one item.
+    """
+    order = np.random.default_rng(ORDER).permutation(len(items))
+    n_held = 0
+    if held_out and len(items) > 1:
+        n_held = min(max(round(held_out * len(items)), 1), len(items) - 1)
+    rest = order[n_held:]
+    n_used = max(round(fraction * len(rest)), 1)
+    return [items[k] for k in rest[:n_used]], [items[k] for k in order[:n_held]]
+
+
+def open_generated(what: str, settings: TrainSettings, root: Path, cache: FrameCache) -> Parts:
+    """Objects and scenes made by code.
+
+    Args:
+        what: nothing; this kind has no name.
+        settings: the recipe.
+        root: the data root; this kind has no files.
+        cache: of decoded images.
+    """
+    objects, scenes = generated_objects()
+    make = partial(_photo_pairs, settings, cache, made_of=generated_identity())
+    train, held = split(objects, settings.held_out, settings.fraction)
+    return make(train or objects, scenes), make(held or objects, scenes)
+
+
+def open_videos(what: str, settings: TrainSettings, root: Path, cache: FrameCache) -> Parts:
+    """Videos of the datasets that `load_benchmark` knows.
+
+    Args:
+        what: name of the dataset.
+        settings: the recipe.
+        root: the data root.
+        cache: of decoded images.
+
+    Raises:
+        SettingsError: trackers are measured on it, or there is none of that name.
+        MissingDataError: its files are not there.
+    """
+    s, videos = settings, load_training_videos(what, root)
+    train, held = split(videos, s.held_out, s.fraction)
+    extras = s.changes, s.gap, s.negatives, cache, s.search
+    return VideoPairs(train or videos, *extras), VideoPairs(held or videos, *extras)
+
+
+def open_photos(what: str, settings: TrainSettings, root: Path, cache: FrameCache) -> Parts:
+    """Objects outlined in photographs, in COCO's format.
+
+    Args:
+        what: the folder.
+        settings: the recipe.
+        root: the data root.
+        cache: of decoded images.
+
+    Raises:
+        MissingDataError: the folder or its annotations are not there.
+        DataError: they are damaged.
+    """
+    objects, images = read_coco(folder_of(what, root))
+    pictured = sorted({o.picture for o in objects}, key=lambda image: image.name)
+    scenes = [p for p in images if p not in set(pictured)]
+    parts = split(pictured, settings.held_out, settings.fraction)
+    scene_parts = split(scenes, settings.held_out, settings.fraction) if scenes else ([], [])
+    make = partial(_photo_pairs, settings, cache)
+    train, held = (
+        make([o for o in objects if o.picture in set(part or pictured)], back or scenes or images)
+        for part, back in zip(parts, scene_parts, strict=True)
+    )
+    return train, held
+
+
+def open_pieces(what: str, settings: TrainSettings, root: Path, cache: FrameCache) -> Parts:
+    """Pieces of photographs in outlines made by code. Arguments and errors as `open_photos`.
+
+    Args:
+        what: the folder, in COCO's format.
+        settings: the recipe.
+        root: the data root.
+        cache: of decoded images.
+    """
+    _, images = read_coco(folder_of(what, root))
+    train, held = split(images, settings.held_out, settings.fraction)
+    make = partial(_photo_pairs, settings, cache)
+    return make(pieces_of(train), train), make(pieces_of(held or images), held or images)
+
+
+def open_shards(what: str, settings: TrainSettings, root: Path, cache: FrameCache) -> Parts:
+    """Videos cut to their targets and packed, see `data.shards`.
+
+    Args:
+        what: the folder.
+        settings: the recipe.
+        root: the data root.
+        cache: not used: a shard is held in memory whole.
+
+    Raises:
+        MissingDataError: the folder or a shard is not there.
+        DataError: they are damaged.
+    """
+    s, folder = settings, folder_of(what, root)
+    every = range(len(read_index(folder)))
+    train, held = (
+        ShardPairs(folder, s.changes, s.gap, part or every, s.search)
+        for part in split(every, s.held_out, s.fraction)
+    )
+    return train, held
+
+
+def _photo_pairs(
+    settings: TrainSettings,
+    cache: FrameCache,
+    objects: list[OutlinedObject],
+    scenes: list[Picture],
+    made_of: str | None = None,
+) -> PhotoPairs:
+    s = settings
+    extras = s.changes, s.paste, s.distractors, s.negatives, cache, s.search
+    return PhotoPairs(objects, scenes, *extras, made_of)

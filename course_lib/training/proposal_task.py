@@ -1,0 +1,135 @@
+"""Training of networks that propose boxes: SiamRPN and its relatives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from course_lib.errors import SettingsError
+from course_lib.geometry.anchors import decode, overlaps
+from course_lib.geometry.masks import box_masks
+from course_lib.models.device import sent
+from course_lib.models.margin import CosineMap
+from course_lib.models.proposals import LOSSES, Proposals, assign, chances, draw_anchors
+from course_lib.training.map_tasks import margin_loss
+from course_lib.training.tasks import Task
+
+if TYPE_CHECKING:
+    from course_lib.data.loader import PairBatch
+    from course_lib.models.proposal_network import ProposalNetwork
+    from course_lib.training.settings import TrainSettings
+
+# of the cosines below a proposal head, whose features can move to either side of it
+MAP_THRESHOLD = 0.5
+
+
+class ProposalTask(Task):
+    """A network that gives proposals for anchors, with SiamRPN's loss or SSD's.
+
+    Args:
+        settings: the recipe.
+        network: to train; None for the recipe's own, with its first weights.
+
+    Raises:
+        SettingsError: the recipe wants a loss on a correlation map that the network has not.
+    """
+
+    network: ProposalNetwork
+
+    def __init__(self, settings: TrainSettings, network: ProposalNetwork | None = None) -> None:
+        super().__init__(settings, network)
+        self.variances, self.criterion = LOSSES[settings.proposals.loss]
+        self.anchors = torch.from_numpy(self.network.anchors(settings.search)).float()  # (A, 4)
+        # anchors per cell and cells a side of the (first) map
+        self.grid = len(self.network.sizes), self.network.cells(settings.search)
+        if settings.margin.weight and not self.network.has_map:
+            raise SettingsError(
+                f"margin.weight needs a map to supervise; {self.network.about} has no single one. "
+                "Take proposals.head depthwise, or network siamrpn++."
+            )
+
+    def inputs(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
+        """The images, for a guided network with a mask as fourth channel: of the exemplar's box,
+        and of a box near the target's, as the one found in the frame before would be."""
+        if not self.network.guided:
+            return super().inputs(batch)
+        near = jittered(batch.box, batch.seeds, self.settings.proposals.guide_jitter)  # (B, 4)
+        # (B, 4, 127, 127)
+        z = torch.cat([batch.exemplar, box_masks(batch.exemplar_box, batch.exemplar.shape[-1])], 1)
+        x = torch.cat([batch.search, box_masks(near, batch.search.shape[-1])], 1)  # (B, 4, S, S)
+        return z, x
+
+    def loss(self, output: Proposals, batch: PairBatch, done: float = 1.0) -> Tensor:
+        """The recipe's loss over the anchors that count, and the margin's on the correlation map
+        where the recipe has one.
+
+        Args:
+            output: one proposal for each anchor.
+            batch: they belong to.
+            done: share of the steps that is over; a margin rises with it.
+        """
+        weight = self.settings.margin.weight
+        if not weight:
+            return self._proposal_loss(output, batch)
+        # new_full fills it on the device; new_tensor would copy it there and wait
+        cosines = output.correlation_map()  # (B, n, n)
+        answer = CosineMap(cosines, cosines.new_full((), MAP_THRESHOLD))
+        on_map = margin_loss(answer, batch, self.settings, self.network.stride, done)
+        return self._proposal_loss(output, batch) + weight * on_map
+
+    def _proposal_loss(self, output: Proposals, batch: PairBatch) -> Tensor:
+        p = self.settings.proposals
+        anchors = self._anchors(batch)  # (A, 4)
+        targets = assign(anchors, batch.box, batch.positive, p.high, p.low, self.variances)
+        if p.loss == "ssd":
+            return self.criterion(output, targets, p.weight)
+        chance = sent(chances(batch.seeds, len(anchors)), targets.labels.device)  # (B, A)
+        targets = targets._replace(labels=draw_anchors(targets.labels, chance))
+        return self.criterion(output, targets, p.weight, p.smooth)
+
+    def measures(self, output: Proposals, batch: PairBatch) -> dict[str, Tensor]:
+        """IoU with the target of each pair's most probable proposal, whether it is above one half,
+        and `fit`: the IoU of the proposal of the anchor nearest to the target in place and shape,
+        however probable."""
+        anchors = self._anchors(batch)  # (A, 4)
+        overlap = self._overlap(output, anchors, output.scores.argmax(1), batch.box)  # (B,)
+        nearest = overlaps(anchors, batch.box).argmax(1)  # (B,)
+        fit = self._overlap(output, anchors, nearest, batch.box)  # (B,)
+        return {"iou": overlap, "hits": (overlap > 0.5).float(), "fit": fit}
+
+    def _anchors(self, batch: PairBatch) -> Tensor:
+        """The anchors (A, 4) on the batch's device, taken there once: each copy would wait for the
+        device.
+        """
+        self.anchors = self.anchors.to(batch.box.device)
+        return self.anchors
+
+    def _overlap(self, output: Proposals, anchors: Tensor, chosen: Tensor, boxes: Tensor) -> Tensor:
+        """IoU (B,) with the boxes (B, 4) of one proposal of each pair, by its index (B,)."""
+        offsets = output.offsets[torch.arange(len(chosen)), chosen]  # (B, 4)
+        return overlaps(decode(offsets, anchors[chosen], self.variances), boxes).diagonal()
+
+    def maps(self, output: Proposals) -> Tensor:
+        """The highest score of each cell of the (first) map."""
+        k, n = self.grid
+        scores = output.scores[:, : k * n * n]  # (B, k·n·n)
+        return scores.reshape(len(scores), k, n, n).amax(1)
+
+
+def jittered(boxes: Tensor, seeds: Tensor, share: float) -> Tensor:
+    """Boxes (B, 4) moved and resized at random.
+
+    Args:
+        boxes: (B, 4).
+        seeds: (B,), one for each box: the same numbers on every device and in every process.
+        share: standard deviation, in sides of the box.
+    """
+    numbers = torch.stack(
+        [torch.randn(4, generator=torch.Generator().manual_seed(int(s))) for s in seeds]
+    )  # (B, 4)
+    numbers = sent(numbers, boxes.device) * share
+    size = boxes[:, 2:] * (1 + numbers[:, 2:]).clamp(0.3, 3)  # (B, 2)
+    centre = boxes[:, :2] + boxes[:, 2:] / 2 + boxes[:, 2:] * numbers[:, :2]  # (B, 2)
+    return torch.cat([centre - size / 2, size], 1)

@@ -1,0 +1,66 @@
+"""How well a network solves pairs it is not trained on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from course_lib.data.loader import batches
+
+if TYPE_CHECKING:
+    from course_lib.data.loader import PairBatch
+    from course_lib.data.pairs import PairSource
+    from course_lib.training.tasks import Task
+
+VALIDATION_SEED = 7_000_000  # validation pairs are the same for every run with the same sources
+
+
+class Validation(NamedTuple):
+    """What a validation gives.
+
+    Attributes:
+        row: mean loss over all pairs, and the task's measures, means over the positive ones.
+        maps: (n, h, w) score maps of the first pairs.
+        images: (n, 3, S, S) uint8, their search images.
+    """
+
+    row: dict[str, float]
+    maps: Tensor
+    images: Tensor
+
+
+@torch.no_grad()
+def validate(
+    task: Task,
+    predict: Callable[[PairBatch], Any],
+    pairs: PairSource,
+    batch: int,
+    count: int,
+    device: torch.device,
+) -> Validation:
+    """Loss and measures over the same pairs every time.
+
+    Args:
+        task: whose loss and measures are taken.
+        predict: gives the output of its network, in eval mode, for a lit batch.
+        pairs: to validate on.
+        batch: pairs at once.
+        count: of batches.
+        device: where the network is.
+    """
+    loss, positives, totals = 0.0, 0, Counter[str]()
+    for k, cut in enumerate(batches(pairs, VALIDATION_SEED, batch, 0, count)):
+        lit = cut.lit(device)
+        output = predict(lit)
+        if k == 0:
+            maps, images = task.maps(output)[:8].float().cpu(), cut.search[:8]
+        loss += float(task.loss(output, lit)) * batch
+        positives += int(lit.positive.sum())
+        for name, values in task.measures(output, lit).items():
+            totals[name] += float(values[lit.positive].sum())
+    means = {name: total / max(positives, 1) for name, total in totals.items()}
+    return Validation({"loss": loss / (count * batch), **means}, maps, images)
