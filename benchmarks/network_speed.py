@@ -66,7 +66,7 @@ class PlainProposer(Proposer):
     @torch.no_grad()
     def respond(self, kept: tuple[torch.Tensor, ...], crops: np.ndarray) -> np.ndarray:
         """As the original, with the kernels as groups of one pair; (1, anchors, 5)."""
-        x = self.network.backbone(self._pictures(crops).contiguous())  # (1, C, 22, 22)
+        x = self.network.backbone(self._images(crops).contiguous())  # (1, C, 22, 22)
         head = self.network.head
         classes, boxes = (
             F.conv2d(layer(x), kernels[0])

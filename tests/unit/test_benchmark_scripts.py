@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import runpy
 import sys
@@ -12,8 +13,12 @@ import numpy as np
 import pytest
 import torch
 
+from course_lib.data.generated import make_clip, random_spec
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.evaluation.scores import Report
+from course_lib.models.device import choose_placement
+from course_lib.models.runtime import Embedding
+from course_lib.models.weights import load_network, load_siamfc
 from course_lib.places import PROJECT
 from course_lib.trackers import make_tracker
 from course_lib.training.budget import STOPPED
@@ -231,3 +236,33 @@ def test_a_gpu_study_ships_no_weights(toy):
     assert toy.run("--arms", "small", "--seeds", "0") == 0
     assert toy.table()["over_seeds"]["small"]["auc"]["half_width"] is None
     assert not (toy.folder / "kept.safetensors").exists()
+
+
+@pytest.fixture(scope="module")
+def few_frames():
+    return make_clip(random_spec(1, length=3))
+
+
+@pytest.mark.parametrize("weights", ["siamrpn", "ciresnet22"])
+def test_plain_networks_find_the_boxes_of_the_courses(weights, shared, few_frames, capsys):
+    network_speed = importlib.import_module("network_speed")
+    makers = network_speed.makers_of(load_network(weights))
+    row = network_speed.against_plain(weights, makers, few_frames, rounds=1)  # compares the boxes
+    assert set(row["fps"]) == {"plain", "fp32", "bf16"}
+    assert row["fp32"] == row["fps"]["fp32"] / row["fps"]["plain"]
+
+
+def test_the_plain_tracker_runs_beside_the_courses(shared):
+    siamfc_speed = importlib.import_module("siamfc_speed")
+    speeds = siamfc_speed.tracking((8, 8, 8, 8, 8), frames=2)
+    assert {"plain", "fp32"} <= set(speeds)
+    assert min(speeds.values()) > 0
+
+
+def test_the_cost_of_the_update_is_a_part_of_the_frame(shared, few_frames):
+    siammargin = importlib.import_module("siammargin")
+    embedding = Embedding(load_siamfc("siammargin"), choose_placement("cpu"))
+    cost = siammargin.time_of_update(embedding, few_frames)
+    assert 0 < cost["milliseconds_of_update"] < cost["milliseconds_a_frame"]
+    rest = cost["milliseconds_a_frame"] - cost["milliseconds_of_update"]
+    assert cost["share"] == pytest.approx(cost["milliseconds_of_update"] / rest)
