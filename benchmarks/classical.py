@@ -1,40 +1,35 @@
-"""The classical trackers, rung by rung, beside OpenCV's: accuracy and speed, in one run, one thread, decoding left out.
+"""How good and how fast are the classical trackers, rung by rung, beside OpenCV's?
 
-    make reference                                               OpenCV with its trackers, into .reference/
+    make reference                                               OpenCV with its trackers
     PYTHONPATH=.reference python benchmarks/classical.py         print the tables
     … benchmarks/classical.py --write results/real_clips.json    keep them
 
-Real clips, generated clips, and the OTB targets beside the boxes that authors published on them. Speed is measured twice:
-over the clips, and on a moving texture with a target of 83 × 97 pixels that every tracker follows, where "updates" says
-how many frames it reported as found: a tracker that gives up is fast.
+One run, one thread, decoding left out. Real clips, generated clips, and the OTB targets beside the
+boxes that authors published on them. Speed is measured twice: over the clips, and on a moving
+texture with a target of 83 × 97 pixels that every tracker follows, where "updates" says how many
+frames it reported as found: a tracker that gives up is fast. Lessons 01, 02, 03 and 06 read the
+file for their tables of real clips.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import time
-from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import cv2
 import numpy as np
+from measure import one_pass, options_of, tracking_speeds, write_results
 
 from course_lib.data.benchmarks import load_benchmark
-from course_lib.data.frames import ArrayFrames
-from course_lib.data.sequence import Benchmark
+from course_lib.data.sequence import Sequence
 from course_lib.errors import CourseError
-from course_lib.evaluation.otb import score_sequence, track
-from course_lib.evaluation.published import beside, published_report
-from course_lib.evaluation.report import Report, TrackerScores
-from course_lib.evaluation.tables import to_markdown, without_nan
-from course_lib.files import write_whole
+from course_lib.evaluation.otb_published import beside, published_report
+from course_lib.evaluation.scores import Report
+from course_lib.evaluation.tables import to_markdown
 from course_lib.geometry.boxes import iou
 from course_lib.places import RECIPES, data_root
-from course_lib.provenance import provenance
-from course_lib.trackers import Tracker, make_tracker
-from course_lib.trackers.opencv import KINDS, find_factory
+from course_lib.trackers import TRACKER_NAMES, Tracker, make_tracker
+from course_lib.trackers.opencv import find_factory
 
 # row of the tables: tracker, recipe, overrides
 TRACKERS: dict[str, tuple[str, str | None, dict[str, Any]]] = {
@@ -52,7 +47,7 @@ TRACKERS: dict[str, tuple[str, str | None, dict[str, Any]]] = {
     "kcf-subcell": ("kcf", "kcf", {"subcell": True}),
     "kcf-tuned": ("kcf", "kcf", {"padding": 2.0, "patch": 96, "subcell": True}),
     "kcf-vot": ("kcf", "kcf_vot", {}),
-    **{f"opencv-{kind}": (f"opencv-{kind}", None, {}) for kind in KINDS},
+    **{name: (name, None, {}) for name in TRACKER_NAMES if name.startswith("opencv-")},
 }
 SIZE = (83.0, 97.0)  # of the target in the speed test, pixels
 
@@ -63,105 +58,95 @@ def make(row: str) -> Tracker:
     return make_tracker(name, RECIPES / f"{recipe}.yaml" if recipe else None, **overrides)
 
 
-def all_trackers(benchmark: Benchmark, names: list[str]) -> Report:
-    """OPE of every tracker on a benchmark, one sequence in memory at a time."""
-    scores, fps = {n: {} for n in names}, {n: {} for n in names}
-    for sequence in benchmark:
-        kept = replace(sequence, frames=ArrayFrames(list(sequence.frames)))
-        for name in names:
-            result = track(make(name), kept)
-            scores[name][sequence.name] = score_sequence(
-                result.boxes, sequence.boxes, sequence.omitted
-            )
-            fps[name][sequence.name] = len(result) / float(result.seconds.sum())
-        print(f"  {sequence.name}: {len(sequence)} frames", flush=True)
-    trackers = {n: TrackerScores(scores[n], fps[n]) for n in names}
-    return Report(benchmark.name, "ope", trackers, {s.name: s.attributes for s in benchmark})
+def all_trackers(name: str) -> Report:
+    """One pass of every tracker on a benchmark, printed."""
+    benchmark = load_benchmark(name)
+    report = Report.from_results(
+        benchmark, one_pass({row: partial(make, row) for row in TRACKERS}, benchmark)
+    )
+    print(to_markdown(report))
+    return report
 
 
-def moving_texture(length: int = 200) -> tuple[list[np.ndarray], np.ndarray]:
-    """Frames (480, 640, 3) that slide by one pixel, and the true boxes (length, 4) of a target in them."""
+def moving_texture(length: int = 200) -> Sequence:
+    """Frames (480, 640, 3) that slide by one pixel, with the true boxes of a target in them."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, (60, 80, 3), dtype=np.uint8)
     whole = cv2.resize(coarse, (640, 480), interpolation=cv2.INTER_CUBIC)
     frames = [np.ascontiguousarray(np.roll(whole, (t // 2, t), axis=(0, 1))) for t in range(length)]
     boxes = np.array([[200.0 + t, 150.0 + t // 2, *SIZE] for t in range(length)])
-    return frames, boxes
+    return Sequence.in_memory("texture", frames, boxes)
+
+
+def updates(name: str, sequence: Sequence) -> float:
+    """The fraction of frames after the first in which a tracker says that it found its target."""
+    tracker = make(name)
+    tracker.init(sequence.frames[0], sequence.boxes[0])
+    found = 0
+    for frame in sequence.frames.part(1):
+        tracker.update(frame)
+        found += tracker.last.updated
+    return found / (len(sequence) - 1)
 
 
 def speed(names: list[str], rounds: int = 5) -> dict[str, dict[str, float]]:
-    """Frames per second on the moving texture, the median of rounds that take turns, with mean IoU and updates."""
-    frames, boxes = moving_texture()
-    rates: dict[str, list[float]] = {n: [] for n in names}
-    told: dict[str, dict[str, float]] = {}
-    for _ in range(rounds):
-        for name in names:
-            tracker = make(name)
-            tracker.init(frames[0], boxes[0])
-            found, given = 0, [boxes[0]]
-            start = time.perf_counter()
-            for frame in frames[1:]:
-                given.append(tracker.update(frame))
-                found += tracker.last.updated
-            rates[name].append((len(frames) - 1) / (time.perf_counter() - start))
-            told[name] = {
-                "updates": found / (len(frames) - 1),
-                "mean_iou": float(iou(np.array(given), boxes).mean()),
-            }
-    return {name: {"fps": float(np.median(rates[name])), **told[name]} for name in names}
+    """Frames a second on the moving texture, with mean IoU and updates."""
+    sequence = moving_texture()
+    fps, boxes = tracking_speeds({name: partial(make, name) for name in names}, sequence, rounds)
+    return {
+        name: {
+            "fps": fps[name],
+            "updates": updates(name, sequence),
+            "mean_iou": float(iou(boxes[name], sequence.boxes).mean()),
+        }
+        for name in names
+    }
 
 
-def main() -> None:
-    """Measure, print, and keep the figures if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", type=Path, help="JSON file to keep the figures in")
-    parser.add_argument("--speed-only", action="store_true", help="leave the real clips out")
-    arguments = parser.parse_args()
-    if find_factory("mosse") is None:
-        raise CourseError(
-            "this OpenCV has no MOSSE: run `make reference`, then put .reference first on PYTHONPATH"
-        )
-    cv2.setNumThreads(1)
-
-    fast = speed(["mosse", "opencv-mosse", "kcf", "opencv-kcf", "opencv-csrt"])
+def print_speed(fast: dict[str, dict[str, float]]) -> None:
+    """The table of `speed`, and the two ratios that matter."""
     print(f"Target of {SIZE[0]:.0f} × {SIZE[1]:.0f} px on a moving texture, one thread:\n")
     print("| tracker | fps | mean IoU | updates |\n|---|---|---|---|")
     for name, row in fast.items():
         print(f"| {name} | {row['fps']:,.0f} | {row['mean_iou']:.3f} | {row['updates']:.0%} |")
-    print(
-        f"\nMOSSE: {fast['mosse']['fps'] / fast['opencv-mosse']['fps']:.2f} times OpenCV's speed;",
-        end=" ",
-    )
-    print(f"KCF: {fast['kcf']['fps'] / fast['opencv-csrt']['fps']:.1f} times CSRT's\n")
-    if arguments.speed_only:
+    mosse = fast["mosse"]["fps"] / fast["opencv-mosse"]["fps"]
+    kcf = fast["kcf"]["fps"] / fast["opencv-csrt"]["fps"]
+    print(f"\nMOSSE: {mosse:.2f} times OpenCV's speed; KCF: {kcf:.1f} times CSRT's\n")
+
+
+def main() -> None:
+    """Measure, print, and keep the figures if asked to."""
+    parser = options_of(__doc__)
+    parser.add_argument("--speed-only", action="store_true", help="leave the clips out")
+    options = parser.parse_args()
+    if find_factory("mosse") is None:
+        raise CourseError(
+            "this OpenCV has no MOSSE: run `make reference`, then put .reference first on "
+            "PYTHONPATH"
+        )
+    cv2.setNumThreads(1)
+    fast = speed(["mosse", "opencv-mosse", "kcf", "opencv-kcf", "opencv-csrt"])
+    print_speed(fast)
+    if options.speed_only:
         return
-    names = list(TRACKERS)
-    report = all_trackers(load_benchmark("otb+vot2014"), names)
-    print(to_markdown(report))
-    made = all_trackers(load_benchmark("generated-v1"), names)
-    print(to_markdown(made))
+    report, generated = all_trackers("otb+vot2014"), all_trackers("generated-v1")
     together = beside(report, published_report(data_root() / "otb100_published"))
     print(to_markdown(together))
-    ours, csrt = (report.overall()[n] for n in ("kcf", "opencv-csrt"))
-    print(
-        f"KCF against CSRT: AUC {ours['auc']:.3f} / {csrt['auc']:.3f}, {ours['fps'] / csrt['fps']:.1f} times as fast"
-    )
-    if arguments.write:
-        kept = {
-            **report.to_dict(),
-            "generated": {"benchmark": made.benchmark, "overall": made.overall()},
-            "published": {
-                "sequences": together.names,
-                "overall": together.overall(),
-                "success": {
-                    t: np.round(together.curve(t, "success"), 6).tolist() for t in together.trackers
-                },
-            },
-            "speed_83x97": fast,
-            "measured": provenance() | {"threads": "1", "profile": "laptop"},
-        }
-        write_whole(arguments.write, json.dumps(without_nan(kept), indent=1) + "\n")
-        print(f"wrote {arguments.write}")
+    ours, csrt = (report.overall()[name] for name in ("kcf", "opencv-csrt"))
+    print(f"KCF against CSRT: AUC {ours['auc']:.3f} / {csrt['auc']:.3f}, ", end="")
+    print(f"{ours['fps'] / csrt['fps']:.1f} times as fast")
+    published = together.to_dict()
+    kept = {
+        **report.to_dict(),
+        "generated": {"benchmark": generated.benchmark, "overall": generated.overall()},
+        "published": {
+            "sequences": together.names,
+            "overall": published["overall"],
+            "success": {name: curves["success"] for name, curves in published["curves"].items()},
+        },
+        "speed_83x97": fast,
+    }
+    write_results(options.write, kept, "cpu", threads=1)
 
 
 if __name__ == "__main__":

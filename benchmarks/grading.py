@@ -1,16 +1,16 @@
-"""A term graded for real, with nbgrader's own commands: every lesson's solution and stub, and thirty students in one go.
+"""Is a term graded fairly, and what does it cost? With nbgrader's own commands, for real.
 
 python benchmarks/grading.py --write results/grading.json
 python benchmarks/grading.py --class-only                      the thirty students alone
 
-The term is made in a temporary folder by `python -m course_lib grading`, as the instructor's page says.
+Every lesson's solution and stub, and thirty students in one go, in a term that `python -m
+course_lib grading` makes in a temporary folder as the instructor's page says. No lesson reads the
+file; README names it where it says what grading costs.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
-import json
 import os
 import resource
 import subprocess
@@ -21,12 +21,11 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+from measure import options_of, write_results
 
-from course_lib.files import write_whole
 from course_lib.grading.reading import read_notebook
 from course_lib.grading.submission import answers
 from course_lib.places import PROJECT
-from course_lib.provenance import provenance
 
 CLASS, LESSON = 30, "02_mosse"
 
@@ -34,10 +33,8 @@ CLASS, LESSON = 30, "02_mosse"
 def nbgrader(folder: Path, *words: str) -> float:
     """Run one of nbgrader's commands in a term's folder; seconds it took."""
     began = time.perf_counter()
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path}
     command = [sys.executable, "-m", "nbgrader", *words]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
@@ -48,11 +45,8 @@ def nbgrader(folder: Path, *words: str) -> float:
 
 def course(*words: str) -> None:
     """Run `python -m course_lib grading …`."""
-    subprocess.run(
-        [sys.executable, "-m", "course_lib", "grading", *words],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    command = [sys.executable, "-m", "course_lib", "grading", *words]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def scores(folder: Path) -> dict[tuple[str, str], tuple[float, float]]:
@@ -66,7 +60,14 @@ def scores(folder: Path) -> dict[tuple[str, str], tuple[float, float]]:
 
 
 def hand_in(folder: Path, work: Path, stem: str, made: dict[str, nbformat.NotebookNode]) -> None:
-    """Lay notebooks out by student and collect them."""
+    """Lay notebooks out by student and collect them.
+
+    Args:
+        folder: the term's.
+        work: where what the students hand in is laid out, a folder each.
+        stem: the lesson's name.
+        made: notebooks by student.
+    """
     for student, notebook in made.items():
         path = work / student / f"{stem}.ipynb"
         path.parent.mkdir(parents=True)
@@ -77,7 +78,12 @@ def hand_in(folder: Path, work: Path, stem: str, made: dict[str, nbformat.Notebo
 def answered(
     release: nbformat.NotebookNode, solution: nbformat.NotebookNode, names: set[str]
 ) -> nbformat.NotebookNode:
-    """The released notebook with the solution's answers to the named exercises."""
+    """The released notebook with the solution's answers to some exercises.
+
+    Args:
+        release, solution: the notebooks.
+        names: of the exercises.
+    """
     right = {name: cell.source for name, cell in answers(solution).items()}
     notebook = nbformat.from_dict(release)
     for name, cell in answers(notebook).items():
@@ -103,8 +109,7 @@ def every_lesson(folder: Path, work: Path) -> dict[str, dict[str, float]]:
         (full, possible), (empty, _) = found[stem, "solution"], found[stem, "stub"]
         rows[stem] = {"points": possible, "solution": full, "stub": empty, "seconds": seconds}
         print(
-            f"{stem:30} {full:g} of {possible:g}, the stub {empty:g}; {seconds:.0f} s for both",
-            flush=True,
+            f"{stem:30} {full:g} of {possible:g}, the stub {empty:g}; {seconds:.0f} s", flush=True
         )
     return rows
 
@@ -134,38 +139,26 @@ def one_class(folder: Path, work: Path) -> dict[str, float]:
         "feedback_seconds": feedback,
         "largest_process_gib": memory,
     }
-    print(
-        f"{CLASS} students of {LESSON}: {len(wrong)} with wrong points {wrong}; {seconds:.0f} s, feedback {feedback:.0f} s, ",
-        end="",
-    )
+    print(f"{CLASS} students of {LESSON}: {len(wrong)} with wrong points {wrong}; ", end="")
+    print(f"{seconds:.0f} s, feedback {feedback:.0f} s, ", end="")
     print(f"largest process {memory:.2f} GiB", flush=True)
     return row
 
 
 def main() -> None:
     """Grade, print, and keep the figures if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", type=Path, help="JSON file to keep the figures in")
+    parser = options_of(__doc__)
     parser.add_argument("--class-only", action="store_true", help="leave the lessons out")
-    arguments = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
         of_class = one_class(root / "class", root / "class-work")
-        lessons = {} if arguments.class_only else every_lesson(root / "term", root / "term-work")
-    if arguments.write:
-        kept = {
-            "lessons": lessons,
-            "class": of_class,
-            "measured": provenance() | {"profile": "smoke"},
-        }
-        write_whole(arguments.write, json.dumps(kept, indent=1) + "\n")
-    unfair = [
-        stem for stem, row in lessons.items() if row["solution"] < row["points"] or row["stub"] > 0
-    ]
+        lessons = {} if options.class_only else every_lesson(root / "term", root / "term-work")
+    write_results(options.write, {"lessons": lessons, "class": of_class}, "cpu", profile="smoke")
+    unfair = [n for n, row in lessons.items() if row["solution"] < row["points"] or row["stub"] > 0]
     if unfair or of_class["wrong"]:
-        raise SystemExit(
-            f"points that are not right: {', '.join(unfair) or 'in the class'}; run the lesson's checks over seeds"
-        )
+        where = ", ".join(unfair) or "in the class"
+        raise SystemExit(f"points that are not right: {where}; run the lesson's checks over seeds")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,19 @@
-"""OTB metrics of 5 trackers × 100 sequences × 600 frames: the course's functions beside the GOT-10k toolkit's, one run.
+"""Are the course's OTB metrics right and fast? Beside the GOT-10k toolkit's functions, in one run.
 
 python benchmarks/metrics.py
+
+Scores of 5 trackers × 100 sequences × 600 frames; printed alone, no lesson reads them.
 """
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 from got10k.experiments.otb import ExperimentOTB
+from measure import measure, options_of
 
 from course_lib.evaluation.otb import score_sequences
 
@@ -18,7 +22,7 @@ TOOLKIT = SimpleNamespace(nbins_iou=21, nbins_ce=51)
 
 
 def made_up() -> tuple[np.ndarray, np.ndarray]:
-    """True boxes (sequences, frames, 4) and boxes (trackers, sequences, frames, 4) of trackers that drift."""
+    """True boxes (sequences, frames, 4), and boxes (trackers, sequences, frames, 4) that drift."""
     rng = np.random.default_rng(0)
     steps = rng.normal(0, 3, (SEQUENCES, FRAMES, 2)).cumsum(axis=1) + 300
     truth = np.concatenate([steps, rng.uniform(20, 80, (SEQUENCES, FRAMES, 2))], axis=-1)
@@ -29,7 +33,7 @@ def made_up() -> tuple[np.ndarray, np.ndarray]:
 
 
 def ours(truth: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Success and precision (trackers, sequences, 72); the normalised precision is computed as well."""
+    """Success and precision (trackers, sequences, 72); computes normalised precision too."""
     scores = [score_sequences(list(tracker), list(truth)) for tracker in boxes]
     return np.array([[np.concatenate([s.success, s.precision]) for s in row] for row in scores])
 
@@ -47,22 +51,23 @@ def theirs(truth: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     """Measure in turns, print medians, the ratio and the largest difference."""
+    options_of(__doc__, write=False).parse_args()
     truth, boxes = made_up()
-    spent: dict[str, list[float]] = {"course": [], "toolkit": []}
     results = {}
-    for _ in range(ROUNDS):
-        for name, score in (("course", ours), ("toolkit", theirs)):
-            start = time.process_time()
-            results[name] = score(truth, boxes)
-            spent[name].append(time.process_time() - start)
-    medians = {name: float(np.median(values)) for name, values in spent.items()}
-    print(
-        f"{TRACKERS} trackers × {SEQUENCES} sequences × {FRAMES} frames, median CPU seconds of {ROUNDS}:"
-    )
-    print(
-        f"  course  {medians['course']:.3f}   (with normalised precision)\n  toolkit {medians['toolkit']:.3f}"
-    )
-    print(f"  ratio   {medians['toolkit'] / medians['course']:.1f} times as fast")
+
+    def scored(name: str, score: Callable[..., np.ndarray]) -> int:
+        results[name] = score(truth, boxes)
+        return 1
+
+    ways = {
+        "course": partial(scored, "course", ours),
+        "toolkit": partial(scored, "toolkit", theirs),
+    }
+    seconds = {name: 1 / rate for name, rate in measure(ways, ROUNDS).items()}
+    print(f"{TRACKERS} trackers × {SEQUENCES} sequences × {FRAMES} frames, median seconds:")
+    print(f"  course  {seconds['course']:.3f}   (with normalised precision)")
+    print(f"  toolkit {seconds['toolkit']:.3f}")
+    print(f"  ratio   {seconds['toolkit'] / seconds['course']:.1f} times as fast")
     print(f"  largest difference {np.abs(results['course'] - results['toolkit']).max():.1e}")
 
 

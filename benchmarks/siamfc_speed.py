@@ -1,64 +1,52 @@
-"""Speed of SiamFC's parts, each beside the way people usually write it; ratios within one run, one thread.
+"""How fast are SiamFC's tracking, training and data, each beside the way people usually write it?
 
-OMP_NUM_THREADS=1 python benchmarks/siamfc_speed.py
+OMP_NUM_THREADS=1 python benchmarks/siamfc_speed.py --write results/siamfc_speed.json
 
-Tracking and training: the same network, plain (NCHW, single precision, batch norm, grouped correlation, padded copies
-for crops) against the course's. Data: 720p JPEG frames to pairs, with a mean in float and a decode for the size, against
-the course's. On a GPU, pairs a second with generated data and with JPEG, and the share of the time the network works.
+Tracking and training: the same network, plain (NCHW, single precision, grouped correlation, padded
+copies for crops) against the course's. Data: 720p JPEG frames to pairs, with a mean in float and a
+decode for the size, against the course's. On a GPU, pairs a second with generated data and with
+JPEG beside the network alone, and tracking in lock-step. No lesson reads the file.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
+import itertools
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+from measure import measure, options_of, tracking_speeds, write_results
 
-from course_lib.data.coco import generated_objects
-from course_lib.data.frames import ArrayFrames, ImageFiles
+from course_lib.data.frames import ImageFiles
 from course_lib.data.generated import make_clip, random_spec
 from course_lib.data.loader import batches
-from course_lib.data.pairs import Changes, pair_at
+from course_lib.data.objects import generated_objects
+from course_lib.data.pairs import Changes, PairSource, pair_at
 from course_lib.data.pairs_photo import PhotoPairs
 from course_lib.data.pairs_video import VideoPairs
 from course_lib.data.sequence import Sequence
 from course_lib.evaluation.lockstep import track_in_lockstep
-from course_lib.files import write_whole
-from course_lib.geometry.windows import CropWindow, context_side
+from course_lib.geometry.windows import CropWindow, search_side
 from course_lib.models.alexnet import WIDTHS
 from course_lib.models.correlation import cross_correlate_grouped
 from course_lib.models.device import Placement, choose_placement, has_bf16
 from course_lib.models.losses import balanced_logistic_loss, label_map
 from course_lib.models.runtime import Embedding
 from course_lib.models.siamfc import SiamFC
-from course_lib.provenance import provenance
 from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
 from course_lib.training.step import descend, predict
 
 CPU = torch.device("cpu")
-
-
-def rate(work: Callable[[], int], rounds: int = 3) -> float:
-    """Units a second: the median over rounds, after one to warm up. `work` returns how many it did."""
-    work()
-    rates = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        count = work()
-        rates.append(count / (time.perf_counter() - start))
-    return float(np.median(rates))
+Fed = Iterator[tuple[torch.Tensor, torch.Tensor]]  # exemplars and search images, batch by batch
 
 
 class PlainTracker:
-    """SiamFC-3s as it is often written: NCHW, single precision, padded copies, upsampling and window in NumPy."""
+    """SiamFC-3s as it is often written: NCHW, single precision, padded copies of the frame."""
 
     def __init__(self, network: SiamFC) -> None:
         self.network = network.eval()
@@ -105,24 +93,13 @@ class PlainTracker:
 
 def tracking(widths: tuple[int, ...], frames: int = 12) -> dict[str, float]:
     """Frames a second of the plain tracker and of the course's, in each precision."""
-    clip = make_clip(random_spec(5, length=frames + 1, height=480, width=640))
-    pictures = list(clip.frames)
     network = SiamFC(widths=widths).eval()
-    makers = {"plain": lambda: PlainTracker(network)}
-    fp32 = Embedding(network, Placement(CPU, False))
-    makers["fp32"] = lambda: SiamFCTracker(SiamFCSettings(), fp32)
-    if has_bf16(CPU):
-        bf16 = Embedding(network, Placement(CPU, True))
-        makers["bf16"] = lambda: SiamFCTracker(SiamFCSettings(), bf16)
-
-    def run(make: Callable) -> int:
-        tracker = make()
-        tracker.init(pictures[0], clip.boxes[0])
-        for picture in pictures[1:]:
-            tracker.update(picture)
-        return frames
-
-    return {name: rate(lambda make=make: run(make)) for name, make in makers.items()}
+    makers = {"plain": partial(PlainTracker, network)}
+    for name in ("fp32", "bf16") if has_bf16(CPU) else ("fp32",):
+        embedding = Embedding(network, Placement(CPU, bf16=name == "bf16"))
+        makers[name] = partial(SiamFCTracker, SiamFCSettings(), embedding)
+    clip = make_clip(random_spec(5, length=frames + 1, height=480, width=640))
+    return tracking_speeds(makers, clip)[0]
 
 
 def training(widths: tuple[int, ...], batch: int = 8) -> dict[str, float]:
@@ -147,17 +124,22 @@ def training(widths: tuple[int, ...], batch: int = 8) -> dict[str, float]:
     old_optimiser, new_optimiser = (
         torch.optim.SGD(n.parameters(), lr=1e-4, momentum=0.9) for n in (old, new)
     )
-    return {"plain": rate(plain, 2), "ours": rate(ours, 2)}
+    return measure({"plain": plain, "ours": ours}, rounds=2)
 
 
 def slow_pair(sequence: Sequence, first: int, second: int) -> list[np.ndarray]:
-    """Two crops as often written: a decode for the size, a decode for the pixels, the mean in float, a padded copy."""
+    """Two crops as often written: a decode for the size, one for the pixels, a padded copy.
+
+    Args:
+        sequence: of image files.
+        first, second: frames of exemplar and search image.
+    """
     crops = []
     for t, size in ((first, 127), (second, 239)):
         _ = cv2.imread(str(sequence.frames.paths[t])).shape
         frame = cv2.cvtColor(cv2.imread(str(sequence.frames.paths[t])), cv2.COLOR_BGR2RGB)
         x, y, w, h = sequence.boxes[t]
-        side = float(context_side(sequence.boxes[t, 2:])) * size / 127
+        side = float(search_side(sequence.boxes[t], search=size))
         window = CropWindow(x + w / 2, y + h / 2, side, size)
         crops.append(PlainTracker.crop(frame, window))
     return crops
@@ -188,84 +170,77 @@ def data(count: int = 24) -> dict[str, float]:
                 slow_pair(video, i % 8, (i + 3) % 8)
             return count // 2
 
-        return {"plain": rate(plain), "ours": rate(ours)}
+        return measure({"plain": plain, "ours": ours})
 
 
-def gpu(batch: int = 64, seconds: float = 20.0) -> dict[str, float]:
-    """Pairs a second of the network alone, and with pairs made beside it by 14 processes."""
+def gpu(batch: int = 64, seconds: float = 8.0) -> dict[str, float]:
+    """Pairs a second of the network alone, and with pairs made beside it by 14 processes.
+
+    Args:
+        batch: pairs a step.
+        seconds: of each round.
+    """
     place = choose_placement("cuda")
     network = place.network(SiamFC())
     optimiser = torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9)
     labels = label_map(15, 8, 16.0).cuda().expand(batch, 15, 15)
 
-    def step(z: torch.Tensor, x: torch.Tensor) -> None:
-        response = predict(network, place.pictures(z), place.pictures(x), place.bf16)
-        descend(network, optimiser, balanced_logistic_loss(response, labels), 10.0)
-
-    def run(feed) -> float:
-        for _ in range(10):
-            step(*next(feed))
+    def run(feed: Fed) -> int:
         start, done = time.perf_counter(), 0
         while time.perf_counter() - start < seconds:
-            step(*next(feed))
+            z, x = next(feed)
+            response = predict(network, place.pictures(z), place.pictures(x), place.bf16)
+            descend(network, optimiser, balanced_logistic_loss(response, labels), 10.0)
             done += batch
         torch.cuda.synchronize()
-        return done / (time.perf_counter() - start)
+        return done
 
-    def still():
-        z, x = (
-            torch.rand(batch, 3, 127, 127).cuda() * 255,
-            torch.rand(batch, 3, 239, 239).cuda() * 255,
-        )
-        while True:
-            yield z, x
-
-    def fed(source):
+    def fed(source: PairSource) -> Fed:
         for pairs in batches(source, 0, batch, 0, 10**6, workers=14):
             lit = pairs.lit(place.device)
             yield lit.exemplar, lit.search
 
-    generated = PhotoPairs(*generated_objects(), Changes(grey=0.2, blur=0.3), distractors=0.2)
-    rates = {"network alone": run(still()), "with generated pairs": run(fed(generated))}
+    z, x = (torch.rand(batch, 3, size, size).cuda() * 255 for size in (127, 239))
+    changes = Changes(grey=0.2, blur=0.3)
     with tempfile.TemporaryDirectory() as folder:
-        rates["with pairs of 720p JPEG"] = run(
-            fed(VideoPairs([jpeg_video(Path(folder))], Changes()))
-        )
+        feeds = {
+            "network alone": itertools.repeat((z, x)),
+            "with generated pairs": fed(PhotoPairs(*generated_objects(), changes, distractors=0.2)),
+            "with pairs of 720p JPEG": fed(VideoPairs([jpeg_video(Path(folder))], Changes())),
+        }
+        rates = {}
+        for name, feed in feeds.items():  # one by one: each has all processors for its pairs
+            rates |= measure({name: partial(run, feed)}, rounds=2)
     return rates
 
 
 def lockstep(width: int = 22, frames: int = 60) -> dict[str, float]:
     """Frames a second on the GPU, one sequence at a time and `width` in lock-step."""
     embedding = Embedding(SiamFC().eval(), choose_placement("cuda"))
-    clips = [make_clip(random_spec(k, length=frames)) for k in range(width)]
-    clips = [replace(c, frames=ArrayFrames(list(c.frames))) for c in clips]
+    clips = [make_clip(random_spec(k, length=frames)).loaded() for k in range(width)]
     make = partial(SiamFCTracker, SiamFCSettings(), embedding)
 
     def run(size: int) -> int:
         track_in_lockstep(make, clips, size)
         return frames * width
 
-    return {
-        "one by one": rate(lambda: run(1), 1),
-        f"{width} in lock-step": rate(lambda: run(width), 1),
-    }
+    return measure(
+        {"one by one": partial(run, 1), f"{width} in lock-step": partial(run, width)}, rounds=1
+    )
 
 
 def main() -> None:
     """Print every ratio."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options_of(__doc__)
     parser.add_argument("--widths", type=int, nargs=5, default=list(WIDTHS))
-    parser.add_argument("--write", type=Path, help="JSON file to keep the figures in")
-    arguments = parser.parse_args()
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
-    widths = tuple(arguments.widths)
+    options = parser.parse_args()
+    widths, on_gpu = tuple(options.widths), torch.cuda.is_available()
     tables = {
         "tracking, frames/s": tracking(widths),
         "training step, pairs/s": training(widths),
         "data from 720p JPEG, pairs/s": data(),
     }
-    if torch.cuda.is_available():
+    if on_gpu:
         tables["GPU, pairs/s"] = gpu()
         tables["GPU, tracking, frames/s"] = lockstep()
     for title, table in tables.items():
@@ -273,14 +248,8 @@ def main() -> None:
         print(title)
         for name, value in table.items():
             print(f"  {name:26}{value:9.1f}   × {value / first:.2f}")
-    if arguments.write:
-        where = provenance("cuda" if torch.cuda.is_available() else "cpu") | {
-            "threads": 1,
-            "widths": list(widths),
-        }
-        write_whole(
-            arguments.write, json.dumps({"tables": tables, "measured": where}, indent=1) + "\n"
-        )
+    device = "cuda" if on_gpu else "cpu"
+    write_results(options.write, {"tables": tables}, device, threads=1, widths=list(widths))
 
 
 if __name__ == "__main__":

@@ -28,9 +28,9 @@ from torch import nn
 
 from course_lib import plots
 from course_lib.data.benchmarks import load_benchmark
-from course_lib.data.coco import generated_objects
 from course_lib.data.generated import make_clip, random_spec
 from course_lib.data.loader import batches, collate
+from course_lib.data.objects import generated_objects
 from course_lib.data.pairs import Changes, pair_at
 from course_lib.data.pairs_photo import PhotoPairs
 from course_lib.exercises import award, exercise, progress

@@ -28,12 +28,11 @@ from course_lib.trackers.base import Tracker
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("--clip", default="gen-03-occlusion", help="name of a clip of generated-v1")
-    parser.add_argument("--tracker", default="mosse", help=f"one of {', '.join(TRACKER_NAMES)}")
-    parser.add_argument(
-        "--out", type=Path, default=RUNS / "demo", help="folder for the video and the scores"
-    )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    option = parser.add_argument
+    option("--clip", default="gen-03-occlusion", help="name of a clip of generated-v1")
+    option("--tracker", default="mosse", help=f"one of {', '.join(TRACKER_NAMES)}")
+    option("--out", type=Path, default=RUNS / "demo", help="folder for the video and the scores")
+    option("--quiet", action="store_true", help="no progress bar")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -12,19 +12,9 @@ from course_lib.data.sequence import Benchmark
 from course_lib.errors import CourseError, SettingsError
 from course_lib.evaluation.kept import check_kept
 from course_lib.evaluation.protocols import PROTOCOLS, protocol_named
-from course_lib.evaluation.report import (
-    got10k_scores,
-    make_report,
-    vot_scores,
-    vot_scores_by_sequence,
-)
+from course_lib.evaluation.report import got10k_scores, make_report, vot_scores
 from course_lib.evaluation.runner import TrackerSpec, evaluate
-from course_lib.evaluation.tables import (
-    markdown_table,
-    scores_table,
-    sequence_table,
-    to_markdown,
-)
+from course_lib.evaluation.tables import markdown_table, scores_table, sequence_table, to_markdown
 from course_lib.places import RUNS
 from course_lib.recipe import parse_overrides
 from course_lib.trackers import TRACKER_NAMES, tracker_class
@@ -32,7 +22,8 @@ from course_lib.trackers import TRACKER_NAMES, tracker_class
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument(
+    option = parser.add_argument
+    option(
         "--tracker",
         nargs="+",
         required=True,
@@ -40,31 +31,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"one or more of {', '.join(TRACKER_NAMES)}",
     )
     add_benchmark_arguments(parser)
-    parser.add_argument("--sequences", help="only these, separated by commas")
-    parser.add_argument(
+    option("--sequences", help="only these, separated by commas")
+    option(
         "--workers",
         type=int,
         default=os.cpu_count(),
         help="sequences at a time (default: one per core)",
     )
-    parser.add_argument(
+    option(
         "--lockstep",
         type=int,
         help="sequences that share each call of a deep tracker's network "
         "(default: 16 with a GPU, else 1; one-pass protocol only)",
     )
-    parser.add_argument("--recipe", help="YAML file with settings, for a single tracker")
-    parser.add_argument(
+    option("--recipe", help="YAML file with settings, for a single tracker")
+    option(
         "--label",
         help="name of the results' folder, for a single tracker; default: the tracker's name",
     )
-    parser.add_argument(
+    option(
         "--fresh",
         action="store_true",
         help="run again what has results already: those that this command made, of these trackers, "
         "sequences and protocol, are replaced, nothing else",
     )
-    parser.add_argument(
+    option(
         "--set",
         nargs="+",
         default=[],
@@ -79,7 +70,8 @@ def add_benchmark_arguments(parser: argparse.ArgumentParser, more: str = "") -> 
 
     `more` is what the help of --benchmark says besides.
     """
-    parser.add_argument(
+    option = parser.add_argument
+    option(
         "--benchmark",
         default="generated-v1",
         help='"generated-v1" (default), "otb100", "otb+vot2014", …, or "folder:PATH": your own '
@@ -87,27 +79,25 @@ def add_benchmark_arguments(parser: argparse.ArgumentParser, more: str = "") -> 
         "counted "
         f"from 0) or groundtruth_rect.txt (counted from 1){more}",
     )
-    parser.add_argument(
+    option(
         "--first-pixel",
         type=int,
         choices=(0, 1),
         help="what the files of boxes in folder:PATH call the top-left pixel "
         "(default: 1 for groundtruth_rect*.txt, 0 for groundtruth.txt)",
     )
-    parser.add_argument(
+    option(
         "--root",
         type=some_path,
         help="the data root; default: COURSE_DATA, or data/ in the project",
     )
-    parser.add_argument(
+    option(
         "--results",
         type=some_path,
         help="where results are kept; default: runs/results in the project",
     )
-    parser.add_argument("--protocol", choices=list(PROTOCOLS), default="ope")
-    parser.add_argument(
-        "--per-sequence", action="store_true", help="print the scores of each sequence as well"
-    )
+    option("--protocol", choices=list(PROTOCOLS), default="ope")
+    option("--per-sequence", action="store_true", help="print the scores of each sequence as well")
 
 
 def some_path(text: str) -> Path:
@@ -175,45 +165,31 @@ def tables(
     """
     chosen = (results, benchmark, trackers, protocol)
     notes = check_kept(*chosen) if layout == "course" else []
-    of_protocol = _curves_tables if protocol_named(protocol).by_curves else _score_tables
-    text = of_protocol(*chosen, layout, per_sequence)
+    row = protocol_named(protocol)
+    if row.by_curves:
+        report = make_report(*chosen, layout)
+        text = to_markdown(report)
+        if benchmark.name.startswith("got10k") and row.experiment:  # what its toolkit scores
+            scores = got10k_scores(results, benchmark, trackers, layout)
+            text += "\nGOT-10k:\n\n" + scores_table(scores)
+        text += "\n" + sequence_table(report) if per_sequence else ""
+    else:
+        table = scores_table(vot_scores(*chosen, layout), row.columns)
+        text = f"**{benchmark.name}**, {row.title}\n\n{table}\n{row.note}\n"
+        text += "\n" + _brief_table(*chosen, layout) if per_sequence else ""
     return text + "".join(f"\n{note}\n" for note in notes)
 
 
-def _curves_tables(
-    results: Path,
-    benchmark: Benchmark,
-    trackers: list[str],
-    protocol: str,
-    layout: str,
-    per_sequence: bool,
-) -> str:
-    """The tables of a report, and GOT-10k's own scores for what its toolkit would score."""
-    report = make_report(results, benchmark, trackers, protocol, layout)
-    text = to_markdown(report)
-    if benchmark.name.startswith("got10k") and PROTOCOLS[protocol].experiment:
-        scores = got10k_scores(results, benchmark, trackers, layout)
-        text += "\nGOT-10k:\n\n" + scores_table(scores)
-    return text + ("\n" + sequence_table(report) if per_sequence else "")
-
-
-def _score_tables(
-    results: Path,
-    benchmark: Benchmark,
-    trackers: list[str],
-    protocol: str,
-    layout: str,
-    per_sequence: bool,
-) -> str:
-    """The table of a protocol's own scores, and with `per_sequence` some for each sequence alone."""
-    row, chosen = PROTOCOLS[protocol], (results, benchmark, trackers, protocol, layout)
-    table = scores_table(vot_scores(*chosen), row.columns)
-    text = f"**{benchmark.name}**, {row.title}\n\n{table}\n{row.note}\n"
-    if per_sequence:
-        heads = ["sequence", "tracker", *row.brief]
-        rows = vot_scores_by_sequence(*chosen)
-        text += "\n" + markdown_table(rows, heads, {"failures": "g"})
-    return text
+def _brief_table(results, benchmark, trackers, protocol, layout) -> str:
+    """Some of a protocol's own scores, for each sequence alone."""
+    brief, rows = PROTOCOLS[protocol].brief, []
+    for name in benchmark.names:
+        scores = vot_scores(results, benchmark.only([name]), trackers, protocol, layout)
+        rows += [
+            {"sequence": name, "tracker": tracker, **{c: scores[tracker][c] for c in brief}}
+            for tracker in trackers
+        ]
+    return markdown_table(rows, formats={"failures": "g"})
 
 
 def _specs(arguments: argparse.Namespace) -> list[TrackerSpec]:
@@ -239,8 +215,7 @@ def _specs(arguments: argparse.Namespace) -> list[TrackerSpec]:
 
 
 def _lockstep_width(asked: int | None, specs: list[TrackerSpec]) -> int:
-    """Sequences that share a call of the network: as asked for, or 16 where there is a GPU to
-    fill."""
+    """Sequences that share a call of the network: as asked for, or 16 where there is a GPU."""
     if asked is not None:
         return asked
     if not any(tracker_class(spec.name).lockstep for spec in specs):

@@ -28,8 +28,9 @@ def check_outputs(maker: str, record: Path, files: list[Path], inputs: list[Path
         files: what it will be of.
         inputs: what the command reads, which must not be written to, under whatever name.
 
-    Raises SettingsError if one exists and is not this command's own, OSError if the folder takes no
-    files.
+    Raises:
+        SettingsError: if one exists and is not this command's own.
+        OSError: if the folder takes no files.
     """
     for path in (*files, record):
         if any(_same(path, given) for given in inputs):
@@ -50,7 +51,10 @@ def check_outputs(maker: str, record: Path, files: list[Path], inputs: list[Path
 def record_of(maker: str, files: dict[Path, Path], facts: dict[str, Any]) -> str:
     """The record's text: its maker, facts of the run, and the sum of each file.
 
-    `files` are by the name they will have the place where they stand now.
+    Args:
+        maker: the command's name.
+        files: by the name they will have, the place where they stand now.
+        facts: of the run, ready for JSON.
     """
     sums = {name.name: digest(place) for name, place in files.items()}
     content = {**facts, MAKER: maker, "files": sums}

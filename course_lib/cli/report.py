@@ -5,15 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from course_lib.cli.evaluate import (
-    add_benchmark_arguments,
-    benchmark_name,
-    tables,
-)
+from course_lib.cli.evaluate import add_benchmark_arguments, benchmark_name, tables
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.sequence import Benchmark
 from course_lib.errors import MissingDataError, SettingsError
-from course_lib.evaluation import published
+from course_lib.evaluation import otb_published as published
 from course_lib.evaluation.export import export_results
 from course_lib.evaluation.kept import check_kept
 from course_lib.evaluation.layouts import LAYOUTS
@@ -40,7 +36,8 @@ EXPORT_HELP = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument(
+    option = parser.add_argument
+    option(
         "--tracker",
         nargs="+",
         default=[],
@@ -50,12 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "on OTB, shown beside them",
     )
     add_benchmark_arguments(
-        parser,
-        '; "otb100_published" takes the boxes that authors published, below the data root',
+        parser, '; "otb100_published" takes the boxes that authors published, below the data root'
     )
-    parser.add_argument("--layout", choices=list(LAYOUTS), default="course", help=LAYOUT_HELP)
-    parser.add_argument("--export", nargs=2, metavar=("LAYOUT", "FOLDER"), help=EXPORT_HELP)
-    parser.add_argument("--out", type=Path, help="folder for report.md, .csv, .json and the plots")
+    option("--layout", choices=list(LAYOUTS), default="course", help=LAYOUT_HELP)
+    option("--export", nargs=2, metavar=("LAYOUT", "FOLDER"), help=EXPORT_HELP)
+    option("--out", type=Path, help="folder for report.md, .csv, .json and the plots")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -36,9 +36,10 @@ NEARLY = Fraction(1, 1000)  # seconds; times are typed with three digits
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
+    option = parser.add_argument
     # argparse takes a value that begins with a minus for an option, unless it looks like a number
     parser._negative_number_matcher = re.compile(r"^[-−][0-9.]|^-(inf|nan)")
-    parser.add_argument(
+    option(
         "--video",
         required=True,
         nargs="+",
@@ -46,23 +47,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a video (MP4, MOV, AVI, WebM, …), a folder of images, or a pattern such as "
         "'frames/*.png'",
     )
-    parser.add_argument(
+    option(
         "--box",
         required=True,
         nargs="+",
         metavar="X,Y,W,H",
         help="the target in the first frame: top-left corner and size, pixels",
     )
-    parser.add_argument(
+    option(
         "--start",
         default="0",
         metavar="FRAME|TIME",
         help="what the box is for: a frame, counted from 0, or a time such as 2.5s or 1:02.5 "
         "(default: 0)",
     )
-    parser.add_argument("--tracker", default="mosse", help=f"one of {', '.join(TRACKER_NAMES)}")
-    parser.add_argument("--recipe", type=Path, help="YAML file with the tracker's settings")
-    parser.add_argument(
+    option("--tracker", default="mosse", help=f"one of {', '.join(TRACKER_NAMES)}")
+    option("--recipe", type=Path, help="YAML file with the tracker's settings")
+    option(
         "--set",
         nargs="+",
         action="extend",
@@ -71,23 +72,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="settings that win over the recipe, for example rate=0.2",
     )
-    parser.add_argument("--weights", help="a name or a .safetensors file, for a deep tracker")
-    parser.add_argument("--device", help="auto, cpu or cuda, for a deep tracker")
-    parser.add_argument(
+    option("--weights", help="a name or a .safetensors file, for a deep tracker")
+    option("--device", help="auto, cpu or cuda, for a deep tracker")
+    option(
         "--out",
         help="video to write (.mp4), or a folder; default: beside the input, with the tracker's "
         "name",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    option("--quiet", action="store_true", help="no progress bar")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Track until decoding ends; write the annotated video, the boxes and a record of the run."""
     box, start = parse_box(" ".join(arguments.box)), parse_start(arguments.start)
     if not all(arguments.video):
-        raise SettingsError(
-            "--video is empty; expected a video file, a folder of images, or a pattern"
-        )
+        raise SettingsError("--video is empty; expected a video, a folder of images, or a pattern")
     tracker = _make(arguments)
     frames = find_frames(arguments.video)
     out = _out(arguments, frames)
@@ -110,10 +109,8 @@ def run(arguments: argparse.Namespace) -> int:
         facts.write_text(record_of("track", {out: video, text: boxes}, about), encoding="utf-8")
     for sentence in said:
         print(f"track: {sentence}", file=sys.stderr)
-    print(
-        f"{tracker.name} on {len(result)} frames, {len(result) / result.seconds.sum():,.0f} "
-        f"frames/s"
-    )
+    speed = len(result) / result.seconds.sum()
+    print(f"{tracker.name} on {len(result)} frames, {speed:,.0f} frames/s")
     print(f"wrote {out}, {text} (x,y,w,h per frame) and {record} (what was run)")
     return 130 if any(sentence.startswith("stopped") for sentence in said) else 0
 
@@ -123,7 +120,13 @@ def starting_at(
 ) -> Iterator[TimedFrame]:
     """The moments from a frame's number on, or from the frame that is on the screen at a time.
 
-    Raises SettingsError, quoting `asked`, if the video ends before.
+    Args:
+        moments: all of a video's.
+        start: the number, or seconds.
+        asked: the option as it was given, for the message.
+
+    Raises:
+        SettingsError: if the video ends before.
     """
     before = None
     for moment in moments:

@@ -10,45 +10,41 @@ from dataclasses import replace
 from pathlib import Path
 
 from course_lib.data.otb_names import OTB_LISTS
-from course_lib.data.readers.folders import missing_names
-from course_lib.data.readers.got10k import read_got10k
-from course_lib.data.readers.lasot import read_lasot, read_lasot_train
-from course_lib.data.readers.otb import REMEDY as OTB_REMEDY
-from course_lib.data.readers.otb import read_otb
-from course_lib.data.readers.own import read_own
-from course_lib.data.readers.trackingnet import read_trackingnet, read_trackingnet_train
-from course_lib.data.readers.uav123 import read_uav123
-from course_lib.data.readers.vid import read_vid
-from course_lib.data.readers.vot import read_vot
-from course_lib.data.sequence import Benchmark, Sequence
-from course_lib.errors import MissingDataError, SettingsError
+from course_lib.data.sequence import Benchmark
+from course_lib.errors import SettingsError
 from course_lib.geometry.boxes import area_preserving_box, bounding_box
+from course_lib.lookup import load
 from course_lib.places import data_root
 
-GENERATED, ALIKE = "generated-v1", "generated-alike-v1"
 BOUNDING = "-bounding"  # ending of a VOT benchmark whose trackers get the boxes of VOT's toolkit
 
 # A folder of one's own clips, "folder:PATH"; 0 or 1: what its files call the top-left pixel.
 OWN = re.compile(r"folder([01]?):(.*)", re.DOTALL)
 
-# Where below the data root each benchmark stands, and who reads it. Any "vot" with a year is read
-# too.
+# Benchmarks made by code, and what makes each; imported when asked for.
+GENERATED = {
+    "generated-v1": "course_lib.data.generated:generated_benchmark",
+    "generated-alike-v1": "course_lib.data.generated:alike_benchmark",
+}
+READERS = "course_lib.data.readers"
+# Where below the data root each benchmark stands, and what reads it. Any "vot" with a year is read
+# too, and OTB has a reader of its own for its lists.
 FOLDERS = {
-    "got10k-train": ("got10k/train", read_got10k),
-    "got10k-val": ("got10k/val", read_got10k),
-    "got10k-test": ("got10k/test", read_got10k),
-    "lasot": ("lasot", read_lasot),
-    "lasot-train": ("lasot", read_lasot_train),
-    "trackingnet-test": ("trackingnet/TEST", read_trackingnet),
-    "trackingnet-train": ("trackingnet", read_trackingnet_train),
-    "vid": ("ilsvrc-vid", read_vid),
-    "uav123": ("uav123", read_uav123),
+    "got10k-train": ("got10k/train", f"{READERS}.got10k:read_got10k"),
+    "got10k-val": ("got10k/val", f"{READERS}.got10k:read_got10k"),
+    "got10k-test": ("got10k/test", f"{READERS}.got10k:read_got10k"),
+    "lasot": ("lasot", f"{READERS}.lasot:read_lasot"),
+    "lasot-train": ("lasot", f"{READERS}.lasot:read_lasot_train"),
+    "trackingnet-test": ("trackingnet/TEST", f"{READERS}.trackingnet:read_trackingnet"),
+    "trackingnet-train": ("trackingnet", f"{READERS}.trackingnet:read_trackingnet_train"),
+    "vid": ("ilsvrc-vid", f"{READERS}.vid:read_vid"),
+    "uav123": ("uav123", f"{READERS}.uav123:read_uav123"),
 }
 
 
 def benchmark_names() -> list[str]:
     """The names `load_benchmark` knows; "vot2014" and "vot2018" stand for every year."""
-    return [GENERATED, ALIKE, "otb", *OTB_LISTS, "vot2014", "vot2018", *FOLDERS]
+    return [*GENERATED, "otb", *OTB_LISTS, "vot2014", "vot2018", *FOLDERS]
 
 
 def load_benchmark(name: str, root: Path | str | None = None) -> Benchmark:
@@ -61,11 +57,16 @@ def load_benchmark(name: str, root: Path | str | None = None) -> Benchmark:
     their own. "got10k-val", "got10k-test", "got10k-train", "lasot", "trackingnet-test", "uav123"
     stand in `<root>/got10k/val` and so on. "folder:PATH" is a folder of one's own clips, see
     `readers.own`; "folder0:PATH" and "folder1:PATH" say what its files of boxes call the top-left
-    pixel. Names joined with "+" give one benchmark; all that follows "folder:" is its path. `root`
-    is `data_root()` unless given.
+    pixel.
 
-    Raises SettingsError for an unknown name, MissingDataError if the data are not there, DataError
-    naming the file if one is not as its layout promises.
+    Args:
+        name: of the benchmark, or several joined with "+"; all that follows "folder:" is its path.
+        root: where the datasets stand; `data_root()` unless given.
+
+    Raises:
+        SettingsError: for an unknown name.
+        MissingDataError: if the data are not there.
+        DataError: naming the file, if one is not as its layout promises.
     """
     root = Path(data_root() if root is None else root)
     parts = _parts(name)
@@ -73,22 +74,18 @@ def load_benchmark(name: str, root: Path | str | None = None) -> Benchmark:
         return _join([load_benchmark(part, root) for part in parts])
     if own := OWN.fullmatch(name):
         return _own(*own.groups())
-    if name == GENERATED:
-        from course_lib.data.generated import generated_benchmark
-
-        return generated_benchmark()
-    if name == ALIKE:
-        from course_lib.data.generated import alike_benchmark
-
-        return alike_benchmark()
+    if name in GENERATED:
+        return load(GENERATED[name])()
     if name == "otb" or name in OTB_LISTS:
-        return Benchmark(name, _otb_sequences(name, root / "otb"), first_pixel=1)
+        sequences = load(f"{READERS}.otb:read_otb_list")(root / "otb", name)
+        return Benchmark(name, tuple(sequences), first_pixel=1)
     if re.fullmatch(rf"vot20[0-9]{{2}}({BOUNDING})?", name):
         box = bounding_box if name.endswith(BOUNDING) else area_preserving_box
-        return Benchmark(name, tuple(read_vot(root / name.removesuffix(BOUNDING), box)))
+        read = load(f"{READERS}.vot:read_vot")
+        return Benchmark(name, tuple(read(root / name.removesuffix(BOUNDING), box)))
     if name in FOLDERS:
         folder, read = FOLDERS[name]
-        return Benchmark(name, tuple(read(root / folder)))
+        return Benchmark(name, tuple(load(read)(root / folder)))
     raise _unknown(name)
 
 
@@ -101,19 +98,8 @@ def _parts(name: str) -> list[str]:
 def _own(first_pixel: str, path: str) -> Benchmark:
     if not path.strip():
         raise SettingsError("folder: has no path; expected for example folder:my_clips")
-    return read_own(Path(path), int(first_pixel) if first_pixel else None)
-
-
-def _otb_sequences(name: str, folder: Path) -> tuple[Sequence, ...]:
-    sequences = {sequence.name: sequence for sequence in read_otb(folder)}
-    wanted = OTB_LISTS.get(name, tuple(sequences))
-    missing = [n for n in wanted if n not in sequences]
-    if missing:
-        raise MissingDataError(
-            f"{missing_names(missing, name)} from {folder}: {OTB_REMEDY}. "
-            f"The benchmark 'otb' takes the {len(sequences)} that are there."
-        )
-    return tuple(sequences[n] for n in wanted)
+    read = load(f"{READERS}.own:read_own")
+    return read(Path(path), int(first_pixel) if first_pixel else None)
 
 
 def _join(parts: list[Benchmark]) -> Benchmark:

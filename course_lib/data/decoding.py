@@ -96,7 +96,13 @@ class Report:
     end: Fraction = Fraction(0)
 
     def sentence(self, path: Path, times: list[Fraction], promised: Fraction | None) -> str:
-        """What a person should know, or ""."""
+        """What a person should know, or "".
+
+        Args:
+            path: of the video.
+            times: seconds of the frames that decode.
+            promised: seconds at which its header says that it ends.
+        """
         early = promised is not None and self.end < promised - max(Fraction(1, 10), promised / 50)
         if not (self.refused or self.broken or early):
             return ""
@@ -111,7 +117,13 @@ class Report:
 def decoded(
     container: av.container.InputContainer, stream: av.VideoStream, report: Report
 ) -> Iterator[av.VideoFrame]:
-    """Every frame that decodes, in order; a packet that does not is counted and left out."""
+    """Every frame that decodes, in order; a packet that does not is counted and left out.
+
+    Args:
+        container: the opened file.
+        stream: of its pictures.
+        report: what goes wrong is noted here.
+    """
     for packet in _packets(container, stream, report):
         try:
             frames = stream.decode(packet)
@@ -172,15 +184,15 @@ def to_picture(frame: av.VideoFrame, turned: Matrix | None, path: Path) -> np.nd
         turned: the matrix of the file's tag, for a frame that has none.
         path: of the video, for the message.
 
-    Raises DataError if its colours cannot be converted.
+    Raises:
+        DataError: if its colours cannot be converted.
     """
     try:
         picture = frame.to_ndarray(format="rgb24")
     except (av.FFmpegError, ValueError) as problem:
         raise DataError(
-            f"video {path}: pictures of the format {frame.format.name} "
-            f"cannot be turned into RGB ({problem}); "
-            "convert the video to H.264 first"
+            f"video {path}: pictures of the format {frame.format.name} cannot be turned into RGB "
+            f"({problem}); convert the video to H.264 first"
         ) from None
     data = frame.side_data.get("DISPLAYMATRIX")
     if data is not None:
@@ -231,6 +243,5 @@ def _check_is_file(path: Path) -> None:
 def _no_video(path: Path) -> DataError:
     return DataError(
         f"video {path} does not open as a video; expected {FORMATS}. If it is one it is damaged "
-        f"or cut short: "
-        "fetch or convert it again."
+        "or cut short: fetch or convert it again."
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_lib.data.coco import OutlinedObject, Picture
+from course_lib.data.objects import OutlinedObject, Picture
 from course_lib.data.sequence import Sequence
 from course_lib.files import digest
 

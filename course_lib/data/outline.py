@@ -8,14 +8,18 @@ import cv2
 import numpy as np
 
 SUBPIXEL = 4  # bits of cv2.fillPoly's fixed-point coordinates
-FINER = 4  # outlines are filled at this many times the resolution: fillPoly paints half a pixel too much all round
+# outlines are filled at this many times the resolution: fillPoly paints half a pixel too much
+FINER = 4
 
 
 def soft_mask(outlines: Items[np.ndarray], height: int, width: int) -> np.ndarray:
-    """Mask (height, width) uint8 of the inside of outlines, each (n, 2), x and y in continuous
-    pixels; 255 is inside.
+    """Mask (height, width) uint8 of the inside of outlines; 255 is inside.
 
     Outlines are filled one by one: parts that overlap add up.
+
+    Args:
+        outlines: each (n, 2), x and y in continuous pixels.
+        height, width: of the mask, pixels.
     """
     fine = np.zeros((height * FINER, width * FINER), dtype=np.uint8)
     for outline in outlines:

@@ -68,8 +68,9 @@ def write_shards(
         dataset: what the sequences are called.
         fresh: replace shards of other data or options instead of refusing.
 
-    Raises SettingsError if the folder holds shards of other data or options, DataError if no video
-    can be used or too many frames cannot be read.
+    Raises:
+        SettingsError: if the folder holds shards of other data or options.
+        DataError: if no video can be used, or too many frames cannot be read.
     """
     if per_shard < 1 or every < 1:
         raise SettingsError(f"per_shard is {per_shard}, every {every}; expected at least 1 each")
@@ -162,7 +163,7 @@ class Packer:
         self.faults: list[str] = []
 
     def write(self, name: str, kept: list[tuple[Sequence, np.ndarray]]) -> dict:
-        """One shard of the kept frames of videos; returns its row of the index."""
+        """One shard of chosen frames of videos; returns its row of the index."""
         path = self.folder / name
         with whole_file(path) as part, tarfile.open(part, "w") as tar:
             packed = [self._pack(tar, sequence, frames) for sequence, frames in kept]

@@ -13,8 +13,8 @@ from functools import cached_property
 
 import numpy as np
 
-from course_lib.data.coco import OutlinedObject, Picture
 from course_lib.data.identity import outlines_identity
+from course_lib.data.objects import OutlinedObject, Picture
 from course_lib.data.outline import soft_mask
 from course_lib.data.pairs import TRAINING_SEARCH, Changes, Pair
 from course_lib.data.pairs_cut import CutPairs, FrameCache, box_around, check_inside, side_of

@@ -87,8 +87,7 @@ class VideoFile(Frames):
         if not times:
             raise DataError(
                 f"video {self.path} holds no frame that decodes: it is damaged, encrypted or cut "
-                f"short; "
-                "fetch or convert it again"
+                "short; fetch or convert it again"
             )
         self._times = np.array(times, dtype=np.float64)
         self.note = report.sentence(self.path, times, promised)
@@ -122,7 +121,7 @@ class VideoFile(Frames):
             if self._at is None:
                 raise DataError(
                     f"video {self.path} has fewer frames than before: it was changed meanwhile; "
-                    f"open it again"
+                    "open it again"
                 )
         if index == len(self) - 1:
             self._pass = iter(())  # closes the file
@@ -144,7 +143,9 @@ def find_frames(given: Path | str | Items[Path | str]) -> VideoFile | ImageFiles
     Args:
         given: a video file, a folder of images, a pattern such as "frames/*.png", several images.
 
-    Raises MissingDataError if nothing is there, DataError or SettingsError if it is no video.
+    Raises:
+        MissingDataError: if nothing is there.
+        DataError, SettingsError: if it is no video.
     """
     several = [given] if isinstance(given, (str, Path)) else list(given)
     if len(several) > 1:
@@ -158,13 +159,11 @@ def find_frames(given: Path | str | Items[Path | str]) -> VideoFile | ImageFiles
     if not matches:
         raise MissingDataError(
             f"nothing matches {path}; give a video file, a folder of images, or a pattern such as "
-            f"'frames/*.png'"
+            "'frames/*.png'"
         )
-    return (
-        VideoFile(matches[0])
-        if not _is_picture(matches[0]) and len(matches) == 1
-        else _images(matches, str(path))
-    )
+    if len(matches) == 1 and not _is_picture(matches[0]):
+        return VideoFile(matches[0])
+    return _images(matches, str(path))
 
 
 def _folder(folder: Path) -> ImageFiles:
@@ -184,7 +183,7 @@ def _images(paths: Items[Path | str], what: str) -> ImageFiles:
     if strange is not None:
         raise SettingsError(
             f"{what} are {len(paths)} files, and {strange} is no image; give one video, or images "
-            f"alone"
+            "alone"
         )
     return ImageFiles(sorted(map(Path, paths), key=lambda p: by_number(str(p))))
 

@@ -33,8 +33,7 @@ INTERVALS = {
 
 
 def segments(run: SupervisedRun) -> list[tuple[np.ndarray, bool]]:
-    """For each start: overlaps (n,) in the frames after it up to a failure or the end, and whether
-    it failed.
+    """For each start: overlaps (n,) after it up to a failure or the end, and whether it failed.
 
     The frame of the failure is the last of its segment, with overlap 0. Frames without truth count
     as 0.
@@ -51,8 +50,10 @@ def segments(run: SupervisedRun) -> list[tuple[np.ndarray, bool]]:
 
 
 def expected_overlap_curve(runs: list[SupervisedRun], longest: int | None = None) -> np.ndarray:
-    """Φ(N) for N = 1 … `longest` (default: the longest segment): shape (longest,); NaN where no
-    segment reaches N."""
+    """Φ(N) for N = 1 … `longest`, by default the longest segment: shape (longest,).
+
+    NaN where no segment reaches N.
+    """
     parts = [part for run in runs for part in segments(run)]
     longest = longest or max((len(overlaps) for overlaps, _ in parts), default=0)
     total, count = np.zeros(longest), np.zeros(longest)
@@ -66,10 +67,9 @@ def expected_overlap_curve(runs: list[SupervisedRun], longest: int | None = None
 
 
 def interval(benchmark: str, lengths: list[int]) -> tuple[int, int]:
-    """(low, high) for a benchmark: as published, or, where VOT published none, from its sequences'
-    `lengths`.
+    """(low, high) for a benchmark: as published, or else from its sequences' `lengths`.
 
-    The course's own rule for those: the range that holds the middle half of the lengths, of the
+    The course's own rule where VOT published none: the range that holds the middle half of the lengths, of the
     frames after the start. (With a frame more, the runs without a failure would end before it and
     only failed ones count.) Say so beside the number.
     """

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from course_lib.data.sequence import Benchmark, Sequence
+from course_lib.data.sequence import Benchmark
 from course_lib.errors import SettingsError
 from course_lib.evaluation.layouts import LAYOUTS, RUN, read_passes, run_paths, shift_of
 from course_lib.evaluation.protocols import PROTOCOLS
+from course_lib.evaluation.records import Run
 from course_lib.evaluation.region_files import write_regions
 from course_lib.evaluation.results import write_columns
 from course_lib.evaluation.vot import read_run
@@ -40,11 +41,11 @@ def export_results(
         MissingDataError: if a run is missing; DataError if one does not fit its sequence.
         SettingsError: if the layout has no place for them, or a file stands there already.
     """
-    export = _Export(source, benchmark, tracker, protocol, target)
-    planned = export.boxes if PROTOCOLS[protocol].by_curves else export.regions
     plan: Plan = {}
     for sequence in benchmark:
-        plan |= planned(sequence)
+        run = Run(source[1], benchmark, tracker, sequence, protocol)
+        planned = _boxes if PROTOCOLS[protocol].by_curves else _regions
+        plan |= planned(source[0], run, target[0], replace(run, root=target[1]))
     taken = next((path for path in plan if path.exists()), None)
     if taken is not None:
         raise SettingsError(f"{taken} stands there already; name a folder without such results")
@@ -53,49 +54,33 @@ def export_results(
     return list(plan)
 
 
-@dataclass(frozen=True)
-class _Export:
-    """What `export_results` is asked for, and what is to be written for one sequence of it."""
+def _regions(layout: str, run: Run, to: str, copy: Run) -> Plan:
+    """Regions of a run in a layout, to be written in the layout `to` where `copy` stands."""
+    plan: Plan = {}
+    for k, path in enumerate(run_paths(layout, run), start=1):
+        target = LAYOUTS[to].path(copy, k)
+        plan[target] = partial(write_regions, target, read_run(path, run.sequence))
+    return plan
 
-    source: tuple[str, Path]
-    benchmark: Benchmark
-    tracker: str
-    protocol: str
-    target: tuple[str, Path]
 
-    def to(self, sequence: Sequence, run: int) -> Path:
-        """The file of a run in the target's layout."""
-        layout, folder = self.target
-        names = (self.benchmark.name, self.tracker, sequence.name)
-        return LAYOUTS[layout].path(folder, *names, self.protocol, run)
-
-    def regions(self, sequence: Sequence) -> Plan:
-        """The supervised runs."""
-        names = (self.benchmark.name, self.tracker, sequence.name)
-        plan: Plan = {}
-        for run, path in enumerate(run_paths(*self.source, *names, self.protocol), start=1):
-            to = self.to(sequence, run)
-            plan[to] = partial(write_regions, to, read_run(path, sequence))
-        return plan
-
-    def boxes(self, sequence: Sequence) -> Plan:
-        """The one-pass results, and their times, of which several may share a file."""
-        self.to(sequence, 1)  # a layout without a place is said before anything is read
-        results = read_passes(*self.source, self.benchmark, self.tracker, sequence, self.protocol)
-        layout = LAYOUTS[self.target[0]]
-        if len(results) > 1 and RUN not in layout.one_pass:
-            raise SettingsError(
-                f"{self.tracker} has {len(results)} runs on {sequence.name}; layout "
-                f"{self.target[0]!r} has a place for one"
-            )
-        plan: Plan = {}
-        times: dict[Path, list[np.ndarray]] = {}
-        for run, result in enumerate(results, start=1):
-            path = self.to(sequence, run)
-            plan[path] = partial(layout.write, path, result.boxes + shift_of(self.benchmark))
-            times.setdefault(layout.times(path), []).append(result.seconds)
-        for path, seconds in times.items():
-            columns = np.stack(seconds, axis=1)  # (T, runs)
-            if np.isfinite(columns).any():
-                plan[path] = partial(write_columns, path, columns)
-        return plan
+def _boxes(layout: str, run: Run, to: str, copy: Run) -> Plan:
+    """As `_regions`: boxes and their times, of which several repetitions may share a file."""
+    kind = LAYOUTS[to]
+    repeated = RUN in kind.pattern(run.protocol)
+    results = read_passes(layout, run)
+    if len(results) > 1 and not repeated:
+        raise SettingsError(
+            f"{run.tracker} has {len(results)} runs on {run.sequence.name}; layout {to!r} has a "
+            "place for one"
+        )
+    plan: Plan = {}
+    times: dict[Path, list[np.ndarray]] = {}
+    for k, result in enumerate(results, start=1):
+        path = kind.path(copy, k)
+        plan[path] = partial(kind.write, path, result.boxes + shift_of(run.benchmark))
+        times.setdefault(kind.times(path), []).append(result.seconds)
+    for path, seconds in times.items():
+        columns = np.stack(seconds, axis=1)  # (T, runs)
+        if np.isfinite(columns).any():
+            plan[path] = partial(write_columns, path, columns)
+    return plan

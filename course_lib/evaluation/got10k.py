@@ -19,8 +19,7 @@ THRESHOLDS = np.linspace(0, 1, 101)
 
 
 def pooled_ious(predicted: list[np.ndarray], sequences: list[Sequence]) -> np.ndarray:
-    """IoU (n,) of every frame that counts: not the first, and only where the target's cover is
-    above 0."""
+    """IoU (n,) of the frames that count: not the first, and only where some of the target shows."""
     pooled = []
     for boxes, sequence in zip(predicted, sequences, strict=True):
         if len(boxes) != len(sequence):
@@ -43,8 +42,8 @@ def pooled_ious(predicted: list[np.ndarray], sequences: list[Sequence]) -> np.nd
 def ao_sr(predicted: list[np.ndarray], sequences: list[Sequence]) -> dict[str, float | np.ndarray]:
     """Scores of one tracker: boxes (T, 4) for each sequence.
 
-    Returns "ao" (mean IoU), "sr50" and "sr75" (share of frames with IoU above .5 and .75), "curve"
-    (101,).
+    Returns "ao" (mean IoU), "sr50" and "sr75" (fraction of frames with IoU above .5 and .75), and
+    "curve" (101,).
     """
     ious = pooled_ious(predicted, sequences)
     return {
@@ -52,19 +51,4 @@ def ao_sr(predicted: list[np.ndarray], sequences: list[Sequence]) -> dict[str, f
         "sr50": float(np.mean(ious > 0.5)),
         "sr75": float(np.mean(ious > 0.75)),
         "curve": success_curve(ious, THRESHOLDS),
-    }
-
-
-def speeds(seconds: np.ndarray) -> dict[str, float]:
-    """Two numbers that both go by the name of fps, from seconds per frame (T,).
-
-    "mean_of_rates" is GOT-10k's mean of 1/t; "frames_per_second" is frames over total seconds,
-    which is never larger.
-    """
-    used = seconds[np.isfinite(seconds) & (seconds > 0)]
-    if not len(used):
-        return {"mean_of_rates": float("nan"), "frames_per_second": float("nan")}
-    return {
-        "mean_of_rates": float(np.mean(1 / used)),
-        "frames_per_second": float(len(used) / used.sum()),
     }

@@ -49,7 +49,13 @@ def check_root(root: Path) -> None:
 def open_runs(runs: list[Run], made_by: dict[str, dict], fresh: bool) -> set[Run]:
     """The runs to do; with `fresh` all of them, their old results removed.
 
-    Raises CourseError, before anything is removed, for results that must not be used or replaced.
+    Args:
+        runs: what is asked for.
+        made_by: by name of the folder of results, the identity of the tracker that will run.
+        fresh: whether results that are there already are made anew.
+
+    Raises:
+        CourseError: before anything is removed, for results that must not be used or replaced.
     """
     found = [(run, *judge(run, made_by[run.tracker])) for run in runs]
     _refuse(

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from course_lib.data.sequence import Benchmark, Sequence
+from course_lib.data.sequence import Benchmark
 from course_lib.errors import DataError, MissingDataError, SettingsError
 from course_lib.evaluation.protocols import PROTOCOLS
+from course_lib.evaluation.records import Run
 from course_lib.evaluation.region_files import place, read_regions, write_regions
 from course_lib.evaluation.results import (
     Result,
@@ -72,26 +73,17 @@ class Layout:
     read: Callable[[Path], np.ndarray] = read_rows
     write: Callable[[Path, np.ndarray], None] = write_rows
 
-    def path(
-        self, root: Path, benchmark: str, tracker: str, sequence: str, protocol: str, run: int = 1
-    ) -> Path:
-        """The file of one run.
+    def path(self, run: Run, repetition: int = 1) -> Path:
+        """The file of a run and one of its repetitions, counted from 1.
 
-        Args:
-            root: the folder of results.
-            benchmark, tracker, sequence: names.
-            protocol: a name in PROTOCOLS.
-            run: which repetition, from 1.
-
-        Raises:
-            SettingsError: if the layout has no place for it.
+        Raises SettingsError if the layout has no place for it.
         """
-        return root / self.pattern(protocol).format(
-            benchmark=benchmark,
-            tracker=plain_name(tracker, "--tracker"),
-            sequence=sequence,
-            experiment=PROTOCOLS[protocol].experiment,
-            run=run,
+        return Path(run.root) / self.pattern(run.protocol).format(
+            benchmark=run.benchmark.name,
+            tracker=plain_name(run.tracker, "--tracker"),
+            sequence=run.sequence.name,
+            experiment=PROTOCOLS[run.protocol].experiment,
+            run=repetition,
         )
 
     def pattern(self, protocol: str) -> str:
@@ -113,8 +105,7 @@ def _vot(suffix: str, head: str = "") -> str:
 
 
 def _beside(ending: str, cut: str = "") -> Callable[[Path], Path]:
-    """The file beside a run's, named as it without what `cut` finds at the end and with
-    `ending`."""
+    """The file beside a run's: its name without what `cut` finds at the end, with `ending`."""
     return lambda path: path.with_name(re.sub(cut, "", path.stem) + ending)
 
 
@@ -131,23 +122,14 @@ LAYOUTS = {
 }
 
 
-def run_paths(
-    layout: str, root: Path, benchmark: str, tracker: str, sequence: str, protocol: str = "ope"
-) -> list[Path]:
-    """Files of the runs of a tracker on a sequence, every repetition in order.
+def run_paths(layout: str, run: Run) -> list[Path]:
+    """Files of a run in a layout of `LAYOUTS`, every repetition in order.
 
-    Args:
-        layout: a name in LAYOUTS.
-        root: the folder of results.
-        benchmark, tracker, sequence: names.
-        protocol: one that VOT's toolkit has a name for, see `protocols.PROTOCOLS`.
-
-    Raises:
-        MissingDataError: naming the file that was expected, if there is none.
+    Raises MissingDataError naming the file that was expected, if there is none.
     """
     kind = LAYOUTS[layout]
-    first = kind.path(root, benchmark, tracker, sequence, protocol)
-    repeated = RUN in kind.pattern(protocol)
+    first = kind.path(run)
+    repeated = RUN in kind.pattern(run.protocol)
     found = _repetitions(first) if repeated else [first] if first.is_file() else []
     if not found:
         raise MissingDataError(
@@ -165,32 +147,19 @@ def _repetitions(first: Path) -> list[Path]:
     return [found[stem] for stem in sorted(found)]
 
 
-def read_passes(
-    layout: str,
-    root: Path,
-    benchmark: Benchmark,
-    tracker: str,
-    sequence: Sequence,
-    protocol: str = "ope",
-) -> list[Result]:
-    """The one-pass results of a tracker on a sequence, 0-based, one for each repetition.
+def read_passes(layout: str, run: Run) -> list[Result]:
+    """The results of one pass over a sequence, 0-based, one for each repetition.
 
-    Args:
-        layout, root, tracker, protocol: as in `run_paths`.
-        benchmark: says what its files count from.
-        sequence: one of its.
-
-    Raises:
-        MissingDataError: if there is none.
-        DataError: if a file is damaged or does not fit the sequence.
+    Raises MissingDataError if there is none, DataError if a file is damaged or does not fit the
+    sequence.
     """
-    kind, T = LAYOUTS[layout], len(sequence)
-    paths = run_paths(layout, root, benchmark.name, tracker, sequence.name, protocol)
+    kind, sequence, T = LAYOUTS[layout], run.sequence, len(run.sequence)
+    paths = run_paths(layout, run)
     files = [kind.times(path) for path in paths]
     columns = len(paths) if len(set(files)) == 1 else 1
     results = []
     for i, (path, times) in enumerate(zip(paths, files, strict=True)):
-        boxes = kind.read(path) - shift_of(benchmark)
+        boxes = kind.read(path) - shift_of(run.benchmark)
         if len(boxes) != T:
             raise DataError(
                 f"{path} has {len(boxes)} boxes, sequence {sequence.name} {T} frames; run the "

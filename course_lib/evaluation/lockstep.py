@@ -10,24 +10,58 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Items
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from course_lib.data.sequence import Sequence
 from course_lib.evaluation.otb import checked_box
 from course_lib.evaluation.results import Result
-from course_lib.trackers.siamfc import SiamFCTracker
-from course_lib.trackers.siamrpn import SiamRPNTracker
 
-LockstepTracker = SiamFCTracker | SiamRPNTracker
+
+class Network(Protocol):
+    """The network of a `LockstepTracker`, ready to track."""
+
+    def respond(self, z: Any, crops: np.ndarray) -> np.ndarray:
+        """Responses (N, …) to exemplar features, a batch (N, …) or tuples of such, in N crops."""
+
+
+class LockstepTracker(Protocol):
+    """A tracker whose `update` is `look`, one call of its network, and `decide`.
+
+    Attributes:
+        name: for messages.
+        embedding: its network; all trackers of one run share it.
+        z: its exemplar features (1, …), or a tuple of such.
+    """
+
+    name: str
+    embedding: Network
+    z: Any
+
+    def init(self, frame: np.ndarray, box: ArrayLike) -> None:
+        """Start on a frame, as every tracker does."""
+
+    def look(self, frame: np.ndarray) -> np.ndarray:
+        """The crops (S, …) of a frame that the network is to see."""
+
+    def decide(self, responses: np.ndarray) -> np.ndarray:
+        """The box (4,) from the network's responses (S, …) to them."""
 
 
 def track_in_lockstep(
     make: Callable[[], LockstepTracker], sequences: Items[Sequence], width: int = 16
 ) -> list[Result]:
-    """One result per sequence, in order; see `lockstep`."""
+    """One result per sequence, in order.
+
+    Args:
+        make, sequences, width: as in `lockstep`.
+
+    Raises:
+        Exception: what the first sequence that fails ends with.
+    """
     results = dict(lockstep(make, sequences, width))
     for result in results.values():
         if isinstance(result, Exception):
@@ -38,13 +72,16 @@ def track_in_lockstep(
 def lockstep(
     make: Callable[[], LockstepTracker], sequences: Items[Sequence], width: int = 16
 ) -> Iterator[tuple[int, Result | Exception]]:
-    """Each sequence's index and result, as they finish; `width` sequences are in flight at a time.
+    """Each sequence's index and result, as they finish.
 
     A sequence whose first box or frame cannot be used ends with that exception as its result; the
-    others go on.
+    others go on. When one ends the next takes its place. The seconds of a frame are those of its
+    round, shared equally by the targets in it.
 
-    `make` gives a fresh tracker; all must share one embedding. When a sequence ends the next takes
-    its place. The seconds of a frame are those of its round, shared equally by the targets in it.
+    Args:
+        make: gives a fresh tracker; all must share one embedding.
+        sequences: what to run on.
+        width: how many are in flight at a time.
     """
     # the longest first: none is left alone at the end
     order = sorted(range(len(sequences)), key=lambda k: -len(sequences[k]))
@@ -137,8 +174,7 @@ def _round(lanes: list[_Lane]) -> None:
 
 
 def join(kept: list[Any], counts: list[int]) -> Any:
-    """What the trackers keep of their exemplars as one batch, each as often as it has search
-    images."""
+    """Exemplar features as one batch, those of each tracker as often as it has search images."""
     if isinstance(kept[0], tuple):
         return tuple(join(list(part), counts) for part in zip(*kept, strict=True))
     return torch.cat([k.expand(n, *k.shape[1:]) for k, n in zip(kept, counts, strict=True)])

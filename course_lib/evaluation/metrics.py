@@ -1,7 +1,8 @@
 """Curves and scores of one-pass evaluation: success, precision, normalised precision.
 
-Wu, Lim, Yang: Object Tracking Benchmark, PAMI 2015, section 3; normalised precision: Müller et al.,
-TrackingNet, ECCV 2018, section 4. The thresholds are those of the authors' toolkits.
+Wu, Lim, Yang: Object Tracking Benchmark, PAMI 2015; normalised precision: Müller et al.,
+TrackingNet, ECCV 2018. The thresholds are those of the authors' toolkits (`perfPlot.m`,
+`metrics.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One pass of a tracker over a sequence (OPE), and the curves of OTB that it is scored by.
 
-Wu, Lim, Yang: Object Tracking Benchmark, PAMI 2015, sections 3 and 4; details as in the authors'
-MATLAB toolkit. The other protocols of OTB stand in `tre_sre.py`.
+Wu, Lim, Yang: Object Tracking Benchmark, PAMI 2015; details as in the authors' MATLAB toolkit,
+`calcSeqErrRobust.m` and `calcRectInt.m`. OTB's other protocols stand in `tre_sre.py`.
 """
 
 from __future__ import annotations
@@ -46,12 +46,20 @@ class SequenceScore:
 def track(
     tracker: Tracker, sequence: Sequence, start: int = 0, box: ArrayLike | None = None
 ) -> Result:
-    """One pass: start on frame `start` with `box` (4,), by default the true one, then run to the
-    end unaided.
+    """One pass: the tracker is started once, then runs to the end unaided.
 
-    The result has one row per frame from `start` on. Seconds count the tracker's calls, not the
-    reading of frames. Raises DataError naming sequence and frame if the tracker gives anything but
-    four finite numbers.
+    Args:
+        tracker: a fresh one.
+        sequence: what to run on.
+        start: the frame to start on.
+        box: (4,) the box to start with; by default the true one.
+
+    Returns:
+        One row per frame from `start` on. Seconds count the tracker's calls, not the reading of
+        frames.
+
+    Raises:
+        DataError: naming sequence and frame, if the tracker gives anything but four finite numbers.
     """
     first = sequence.boxes[start] if box is None else np.asarray(box, dtype=np.float64)  # (4,)
     T = len(sequence) - start
@@ -68,7 +76,12 @@ def track(
 def checked_box(given: object, tracker: Tracker, sequence: Sequence, frame: int) -> np.ndarray:
     """What a tracker gave for a frame as a box (4,).
 
-    Raises DataError naming all three if that is not four finite numbers.
+    Args:
+        given: that.
+        tracker, sequence, frame: who gave it for what, for the message.
+
+    Raises:
+        DataError: if that is not four finite numbers.
     """
     try:
         box = np.asarray(given, dtype=np.float64)
@@ -89,7 +102,14 @@ def score_sequence(
     omitted: np.ndarray | None = None,
     absent_missed: bool = False,
 ) -> SequenceScore:
-    """Curves of one pass: `predicted` (T, 4) against `truth` (T, 4); see `score_sequences`."""
+    """Curves of one pass, see `score_sequences`.
+
+    Args:
+        predicted: boxes (T, 4).
+        truth: the true ones (T, 4).
+        omitted: (T,) bool, frames that do not count.
+        absent_missed: whether frames whose truth is no box count as missed.
+    """
     left_out = None if omitted is None else [omitted]
     return score_sequences([predicted], [truth], left_out, absent_missed)[0]
 
@@ -106,7 +126,8 @@ def score_sequences(
     is no box (NaN, no area) is replaced by the one before it.
 
     Args:
-        predicted: boxes (T, 4) of each pass; truth: the true ones.
+        predicted: boxes (T, 4) of each pass.
+        truth: the true ones.
         omitted: frames (T,) of each that do not count.
         absent_missed: frames whose truth is no box count as missed, as in LaSOT; else they do not
             count.
@@ -150,8 +171,7 @@ def score_sequences(
 
 
 def carry_forward(boxes: np.ndarray, starts: ArrayLike = 0) -> np.ndarray:
-    """Boxes (n, 4) in which each row that is no box is replaced by the last one that is, back to
-    its pass's start."""
+    """Boxes (n, 4) in which each row that is no box is the last one that is, since its pass began."""
     good = is_valid(boxes)  # (n,)
     if good.all():
         return boxes
@@ -160,8 +180,7 @@ def carry_forward(boxes: np.ndarray, starts: ArrayLike = 0) -> np.ndarray:
 
 
 def pool(scores: Iterable[SequenceScore]) -> SequenceScore:
-    """Several runs on one sequence as one: hits over all their frames, so longer runs weigh
-    more."""
+    """Several runs on one sequence as one: hits over all their frames, so longer ones weigh more."""
     scores = list(scores)
     weights = np.array([s.frames for s in scores], dtype=np.float64)
 

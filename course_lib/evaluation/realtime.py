@@ -1,5 +1,8 @@
 """The real-time rule of VOT: frames arrive at a fixed rate, and a tracker that is late misses some.
 
+Kristan et al.: The Visual Object Tracking VOT2017 Challenge Results, ICCVW 2017: 20 frames a
+second, and a grace of three frames after each start.
+
 While a tracker is busy, frames go by; for them its last box stands. When it is free again it gets
 the newest frame.
 """
@@ -81,8 +84,15 @@ def run_realtime(
     grace: int = 3,
     clock: Clock = stopwatch,
 ) -> Result:
-    """One pass over a sequence under the rule of `Realtime`. Seconds are NaN for frames the tracker
-    never saw."""
+    """One pass over a sequence under the real-time rule.
+
+    Args:
+        tracker, fps, grace, clock: as in `Realtime`.
+        sequence: what to run on.
+
+    Returns:
+        The boxes that stood when they were due; seconds are NaN for frames the tracker never saw.
+    """
     late = Realtime(tracker, fps, grace, clock)
     late.init(sequence.frames[0], sequence.boxes[0].copy())
     boxes, seconds = [sequence.boxes[0]], [late.spent]

@@ -13,21 +13,18 @@ from __future__ import annotations
 import numpy as np
 
 from course_lib.errors import DataError
-from course_lib.geometry.boxes import clip_to_image, iou, to_corners
 
 FAR = 1e12  # pixels; what lies further out is as far out for any image
 Bounds = tuple[int, int, int, int]  # first and last column and row: left, top, right, bottom
 
 
-def region_overlap(
-    a: np.ndarray, b: np.ndarray, height: int, width: int, exact: bool = False
-) -> float:
+def region_overlap(a: np.ndarray, b: np.ndarray, height: int, width: int) -> float:
     """Overlap, 0 to 1, of two regions inside a height × width image.
 
     Args:
-        a: box (4,) or polygon (2N,), x1, y1, x2, y2, …; b: the same.
-        height: rows of the image; width: its columns.
-        exact: take the areas of the regions themselves, convex ones, not pixels.
+        a, b: box (4,) or polygon (2N,), x1, y1, x2, y2, … each.
+        height: rows of the image.
+        width: its columns.
 
     Raises:
         DataError: if a number is not finite.
@@ -37,20 +34,6 @@ def region_overlap(
             f"regions {np.asarray(a).tolist()} and {np.asarray(b).tolist()}: expected finite "
             "numbers"
         )
-    if exact and len(a) == len(b) == 4:
-        return float(iou(clip_to_image(a, height, width), clip_to_image(b, height, width)))
-    return (_area_overlap if exact else _pixel_overlap)(a, b, height, width)
-
-
-def to_polygon(region: np.ndarray) -> np.ndarray:
-    """Corners (N, 2) of a polygon (2N,) or of a box (4,), in order around it."""
-    if len(region) != 4:
-        return np.asarray(region, dtype=np.float64).reshape(-1, 2)
-    left, top, right, bottom = to_corners(region)
-    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
-
-
-def _pixel_overlap(a: np.ndarray, b: np.ndarray, height: int, width: int) -> float:
     # the toolkit keeps single precision: 2.4999999 is 2.5 there, and rounds to 2
     a, b = (np.rint(np.clip(r, -FAR, FAR).astype(np.float32)).astype(np.float64) for r in (a, b))
     (l1, t1, r1, b1), (l2, t2, r2, b2) = _bounds(a), _bounds(b)
@@ -66,8 +49,7 @@ def _pixel_overlap(a: np.ndarray, b: np.ndarray, height: int, width: int) -> flo
 
 
 def _bounds(region: np.ndarray) -> Bounds:
-    """First and last column and row of a rounded region; a box without area ends before it
-    begins."""
+    """First and last column and row of a rounded region; an empty box ends before it begins."""
     if len(region) == 4:
         x, y, w, h = (int(v) for v in region)
         return x, y, x + w - 1, y + h - 1
@@ -101,8 +83,7 @@ def _fill_polygon(canvas: np.ndarray, corners: np.ndarray) -> np.ndarray:
 
 
 def _spans(crossings: list[float]) -> list[tuple[float, float]]:
-    """Crossings of one row in order, two by two; where two sides meet there are two in one
-    place."""
+    """Crossings of one row in order, two by two; where two sides meet, two are in one place."""
     spans, i = [], 0
     while i < len(crossings) - 1:
         if crossings[i] == crossings[i + 1] and i < len(crossings) - 2:
@@ -111,33 +92,3 @@ def _spans(crossings: list[float]) -> list[tuple[float, float]]:
         spans.append((crossings[i], crossings[i + 1]))
         i += 2
     return spans
-
-
-def _area_overlap(a: np.ndarray, b: np.ndarray, height: int, width: int) -> float:
-    """IoU of the parts of two convex regions that lie in the image, from their areas."""
-    image = to_polygon(np.array([0, 0, width, height]))
-    part_a, part_b = (_cut(to_polygon(region), image) for region in (a, b))
-    shared = _area(_cut(part_a, part_b))
-    union = _area(part_a) + _area(part_b) - shared
-    return float(min(shared / union, 1.0)) if union > 0 else 0.0
-
-
-def _area(corners: np.ndarray) -> float:
-    """Area of a polygon (N, 2), above 0 if its corners run clockwise as seen in the image."""
-    x, y = corners.T  # (N,) each
-    return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) / 2)
-
-
-def _cut(corners: np.ndarray, by: np.ndarray) -> np.ndarray:
-    """What two convex polygons share, clockwise: the one cut along each side of the other."""
-    corners, by = (c if _area(c) >= 0 else c[::-1] for c in (corners, by))
-    for start, stop in zip(by, np.roll(by, -1, axis=0), strict=True):
-        (dx, dy), to = stop - start, corners - start
-        depth = dx * to[:, 1] - dy * to[:, 0]  # (N,) above 0 inside
-        after, beyond = np.roll(depth, -1), np.roll(corners, -1, axis=0)
-        # (N,) of the side before it is crossed
-        share = depth / np.where(depth == after, 1, depth - after)
-        crossing = corners + share[:, None] * (beyond - corners)  # (N, 2)
-        keep = np.stack([depth >= 0, (depth > 0) != (after > 0)], axis=1).ravel()
-        corners = np.stack([corners, crossing], axis=1).reshape(-1, 2)[keep]
-    return corners

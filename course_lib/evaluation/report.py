@@ -7,7 +7,6 @@ A report is computed from result files and the benchmark's truth alone, ours or 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import DataError, MissingDataError, SettingsError
@@ -16,7 +15,7 @@ from course_lib.evaluation.kept import check_kept
 from course_lib.evaluation.layouts import read_passes, run_paths
 from course_lib.evaluation.protocols import PROTOCOLS, protocol_named
 from course_lib.evaluation.records import Run
-from course_lib.evaluation.results import Result
+from course_lib.evaluation.results import Result, read_result
 from course_lib.evaluation.rules import rule_of
 from course_lib.evaluation.scores import Report, TrackerScores
 from course_lib.geometry.boxes import is_valid
@@ -52,8 +51,8 @@ def make_report(
         runs = []
         for sequence in benchmark:
             try:
-                passes = _passes(root, benchmark, tracker, sequence, protocol, layout)
-                runs.append((sequence, passes))
+                run = Run(root, benchmark, tracker, sequence, protocol)
+                runs.append((sequence, _passes(run, layout)))
             except MissingDataError:
                 missing.append(f"{tracker} on {sequence.name}")
         scores[tracker] = TrackerScores.of(runs, rule)
@@ -92,31 +91,10 @@ def vot_scores(
     if layout == "course":
         check_kept(root, benchmark, trackers, protocol, sums=False)
     for tracker in trackers:
-        runs = [_runs(root, benchmark, tracker, s, protocol, layout) for s in benchmark]
+        runs = [Run(root, benchmark, tracker, s, protocol) for s in benchmark]
+        runs = [[row.read(path, r.sequence) for path in run_paths(layout, r)] for r in runs]
         table[tracker] = row.score(runs, benchmark)
     return dict(sorted(table.items(), key=lambda item: -item[1][row.best]))
-
-
-def vot_scores_by_sequence(
-    root: Path,
-    benchmark: Benchmark,
-    trackers: list[str],
-    protocol: str = "vot",
-    layout: str = "course",
-) -> list[dict[str, str | float]]:
-    """The scores of `vot_scores` that are shown for each sequence alone, a row for each tracker on it.
-
-    Args:
-        root, benchmark, trackers, protocol, layout: as in `vot_scores`.
-    """
-    row, table = protocol_named(protocol), []
-    for sequence in benchmark:
-        for tracker in trackers:
-            runs = _runs(root, benchmark, tracker, sequence, protocol, layout)
-            scores = row.score([runs], benchmark)
-            brief = {column: scores[column] for column in row.brief}
-            table.append({"sequence": sequence.name, "tracker": tracker, **brief})
-    return table
 
 
 def got10k_scores(
@@ -134,8 +112,8 @@ def got10k_scores(
     _check(root, benchmark, trackers, "ope", layout)
     table = {}
     for tracker in trackers:
-        passes = [(s, read_passes(layout, root, benchmark, tracker, s)) for s in benchmark]
-        pairs = [(result.boxes, s) for s, results in passes for result in results]
+        runs = [Run(root, benchmark, tracker, s, "ope") for s in benchmark]
+        pairs = [(result.boxes, r.sequence) for r in runs for result in read_passes(layout, r)]
         scores = ao_sr([boxes for boxes, _ in pairs], [s for _, s in pairs])
         table[tracker] = {name: scores[name] for name in ("ao", "sr50", "sr75")}
     return dict(sorted(table.items(), key=lambda item: -item[1]["ao"]))
@@ -157,33 +135,22 @@ def _check(
         )
 
 
-def _passes(
-    root: Path, benchmark: Benchmark, tracker: str, sequence: Sequence, protocol: str, layout: str
-) -> list[tuple[int, Result]]:
-    """The passes of a protocol on one sequence, each with the frame it starts on."""
-    row = PROTOCOLS[protocol]
-    if row.experiment is not None:
-        found = read_passes(layout, root, benchmark, tracker, sequence, protocol)
-        return [(0, result) for result in found]
+def _passes(run: Run, layout: str) -> list[tuple[int, Result]]:
+    """The passes of a run, each with the frame it starts on."""
+    starts = PROTOCOLS[run.protocol].starts
+    if starts is None:
+        return [(0, result) for result in read_passes(layout, run)]
     if layout != "course":
         raise SettingsError(
-            f"protocol {protocol!r} is read from the course's own results alone; leave --layout out"
+            f"protocol {run.protocol!r} is read from the course's own results alone; leave "
+            "--layout out"
         )
     passes = []
-    files = Run(root, benchmark, tracker, sequence, protocol).files
-    for path, start in zip(files, row.starts(sequence).values(), strict=True):
-        result = row.read(path, sequence, benchmark.first_pixel)
-        _check_length(path, result, sequence, start)
+    for path, start in zip(run.files, starts(run.sequence).values(), strict=True):
+        result = read_result(path, run.benchmark.first_pixel)
+        _check_length(path, result, run.sequence, start)
         passes.append((start, result))
     return passes
-
-
-def _runs(
-    root: Path, benchmark: Benchmark, tracker: str, sequence: Sequence, protocol: str, layout: str
-) -> list[Any]:
-    """The repetitions of a protocol's run on one sequence."""
-    paths = run_paths(layout, root, benchmark.name, tracker, sequence.name, protocol)
-    return [PROTOCOLS[protocol].read(path, sequence, benchmark.first_pixel) for path in paths]
 
 
 def _check_length(path: Path, result: Result, sequence: Sequence, start: int) -> None:

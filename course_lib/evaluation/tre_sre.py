@@ -1,7 +1,7 @@
-"""OTB's two protocols of robustness: started at other times (TRE), started from shifted boxes (SRE).
+"""OTB's protocols of robustness: started at other times (TRE), and from shifted boxes (SRE).
 
-Wu, Lim, Yang: Object Tracking Benchmark, PAMI 2015, section 4; which frames and which boxes exactly
-as in the authors' MATLAB toolkit.
+Wu, Lim, Yang: Object Tracking Benchmark, PAMI 2015; which frames and which boxes exactly as in the
+authors' MATLAB toolkit, `splitSeqTRE.m` and `shiftInitBB.m`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,16 @@ Factory = Callable[[], Tracker]
 def tre_starts(
     truth: ArrayLike, omitted: np.ndarray | None = None, segments: int = 20
 ) -> list[int]:
-    """Frames on which the `segments` passes of TRE start (0-based); the first is OPE's.
+    """Frames on which the passes of TRE start (0-based); the first is OPE's.
 
     As the MATLAB toolkit splits: of the frames that have a true box, those that leave at least 20
     candidates to run on; the starts are evenly spread over them, and every pass runs to the END of
     the sequence. A short sequence has fewer starts.
+
+    Args:
+        truth: (T, 4) the true boxes.
+        omitted: (T,) bool, frames that do not count.
+        segments: how many passes; the paper's 20.
     """
     usable = (
         is_valid(truth) if omitted is None else is_valid(truth) & ~np.asarray(omitted, dtype=bool)
@@ -42,19 +47,28 @@ def tre_starts(
 
 
 def tre(make: Factory, sequence: Sequence, segments: int = 20) -> list[tuple[int, Result]]:
-    """Temporal robustness: (start frame, result of the pass that starts there) for each start of
-    `tre_starts`."""
+    """Temporal robustness: (start frame, result of the pass that starts there) for each start.
+
+    Args:
+        make: gives a fresh tracker.
+        sequence: what to run on.
+        segments: how many passes, see `tre_starts`.
+    """
     starts = tre_starts(sequence.boxes, sequence.omitted, segments)
     return [(start, track(make(), sequence, start)) for start in starts]
 
 
 def sre_boxes(box: ArrayLike, height: int, width: int) -> dict[str, np.ndarray]:
-    """The twelve first boxes (4,) of SRE, by the toolkit's names, for a true box in a height ×
-    width frame.
+    """The twelve first boxes (4,) of SRE by the toolkit's names.
 
     Four shifts by a tenth keep the size. Four more move one corner outward by a tenth, so the box
     grows. Four scale it about its centre. Whole pixels and clipping as in the MATLAB toolkit, which
     counts from 1.
+
+    Args:
+        box: (4,) the true box.
+        height: rows of the frame.
+        width: its columns.
     """
     x, y, w, h = as_boxes(box) + np.array([1, 1, 0, 0])  # counted from 1
     dx, dy = 0.1 * w, 0.1 * h
@@ -85,8 +99,7 @@ def _between(
 
 
 def _whole_and_inside(box: tuple[float, ...], height: int, width: int) -> np.ndarray:
-    """A box counted from 1, rounded as MATLAB rounds and clipped to the frame, as a 0-based box
-    (4,)."""
+    """A box counted from 1, rounded as in MATLAB and clipped to the frame: 0-based, (4,)."""
     x, y, w, h = (np.floor(v + 0.5) for v in box)
     right, bottom = min(x + w - 1, width), min(y + h - 1, height)
     x, y = max(x, 1.0), max(y, 1.0)
@@ -94,8 +107,7 @@ def _whole_and_inside(box: tuple[float, ...], height: int, width: int) -> np.nda
 
 
 def sre(make: Factory, sequence: Sequence) -> dict[str, Result]:
-    """Spatial robustness: the result of a whole pass for each first box of `sre_boxes`. The truth
-    stays as it is."""
+    """Spatial robustness: the result of a whole pass from each of `sre_boxes`, by its name."""
     height, width = sequence.frames[0].shape[:2]
     return {
         name: track(make(), sequence, box=box)

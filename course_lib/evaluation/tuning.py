@@ -1,8 +1,8 @@
 """Searching for a tracker's settings: how much of a published number is the network, and how much
 the search?
 
-The optimiser is Optuna's; what is ours is that it only ever sees clips made by code, never a
-benchmark.
+The optimiser is Optuna's TPE (Bergstra et al., NeurIPS 2011); what is ours is that it only ever
+sees generated clips, never a benchmark.
 """
 
 from __future__ import annotations
@@ -48,11 +48,13 @@ def search_settings(
         make: gives a tracker for settings by name, `make(penalty=0.2, window=0.4)`.
         clips: generated clips, in whose frames all targets are known.
         space: lowest and highest value of each setting.
-        trials: how many to make; seed: of the sampler, so that a search can be repeated.
+        trials: how many to make.
+        seed: of the sampler, so that a search can be repeated.
         start: settings to try first.
 
-    Raises SettingsError for an empty space or range, DataError for clips that are no generated
-    ones.
+    Raises:
+        SettingsError: for an empty space or range.
+        DataError: for clips that are not generated ones.
     """
     import optuna
 
@@ -65,7 +67,7 @@ def search_settings(
         raise DataError(
             "settings are searched on generated clips only, not on "
             f"{', '.join(real) or 'nothing'}: what a search has seen "
-            "is no test any more. Take them from load_benchmark('generated-v1') or make_clip."
+            "cannot test it afterwards. Take them from load_benchmark('generated-v1') or make_clip."
         )
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))

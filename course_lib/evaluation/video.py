@@ -135,9 +135,16 @@ class VideoWriter:
 
 
 def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
-    """Write frames (H, W, 3) as H.264 in MP4, `fps` a second; the file is there when it is whole.
+    """Write a video as H.264 in MP4; the file is there when it is whole.
 
-    Raises CourseError if there is no frame or no encoder, OSError if the disk does not take it.
+    Args:
+        path: the file.
+        frames: (H, W, 3) each.
+        fps: how many are shown a second.
+
+    Raises:
+        CourseError: if there is no frame or no encoder.
+        OSError: if the disk does not take it.
     """
     with whole_file(path) as part, VideoWriter(part, fps, path) as video:
         for frame in frames:

@@ -1,9 +1,9 @@
 """VOT's supervised protocol (2013 to 2019): a tracker that loses its target is started again five
 frames later.
 
-Kristan et al.: A Novel Performance Evaluation Methodology for Single-Target Trackers, PAMI 2016,
-section 4 (accuracy, robustness, burn-in). Where the toolkit (0.9.0, `vot/analysis/supervised.py`)
-and pysot average otherwise, both ways are here.
+Kristan et al.: A Novel Performance Evaluation Methodology for Single-Target Trackers, PAMI 2016.
+Where the toolkit (0.9.0, `vot/analysis/supervised.py`) and pysot average otherwise, both ways are
+here.
 """
 
 from __future__ import annotations
@@ -46,9 +46,7 @@ class SupervisedRun:
         return int((self.codes == FAILURE).sum())
 
 
-def run_supervised(
-    make: Callable[[], Tracker], sequence: Sequence, skip: int = 5, exact: bool = False
-) -> SupervisedRun:
+def run_supervised(make: Callable[[], Tracker], sequence: Sequence, skip: int = 5) -> SupervisedRun:
     """Run a fresh tracker; where it fails (overlap 0) start another one `skip` frames later.
 
     Frames without a true box are skipped over when starting, and are no failure when tracking. What
@@ -59,7 +57,6 @@ def run_supervised(
         make: gives a fresh tracker.
         sequence: what to run on.
         skip: frames from a failure to the next start; VOT's toolkit takes 5.
-        exact: take the areas of the regions themselves, see `regions.region_overlap`.
 
     Raises:
         DataError: naming sequence and frame, if the tracker gives anything but four finite numbers.
@@ -81,7 +78,7 @@ def run_supervised(
         boxes[t], codes[t] = checked_box(tracker.update(frame), tracker, sequence, t), TRACKED
         if not there:
             continue
-        overlaps[t] = region_overlap(boxes[t], regions[t], *frame.shape[:2], exact=exact)
+        overlaps[t] = region_overlap(boxes[t], regions[t], *frame.shape[:2])
         if overlaps[t] <= 0:
             codes[t], overlaps[t], boxes[t] = FAILURE, 0.0, np.nan
             tracker, waiting = None, skip - 1
@@ -94,8 +91,7 @@ def true_regions(sequence: Sequence) -> np.ndarray:
 
 
 def counted_overlaps(run: SupervisedRun, burn_in: int = 10) -> np.ndarray:
-    """Overlaps (T,) of frames tracked; NaN elsewhere and for `burn_in` frames from each start
-    on."""
+    """Overlaps (T,) of frames tracked; NaN elsewhere and in `burn_in` frames from each start on."""
     counted = run.codes == TRACKED  # (T,)
     for start in np.flatnonzero(run.codes == INIT):
         counted[start : start + burn_in] = False
@@ -169,7 +165,7 @@ def write_supervised(path: Path, run: SupervisedRun) -> None:
     )
 
 
-def read_supervised(path: Path, sequence: Sequence, exact: bool = False) -> SupervisedRun:
+def read_supervised(path: Path, sequence: Sequence) -> SupervisedRun:
     """Read a run in VOT's form, text or `.bin`, and compute its overlaps with the truth.
 
     A polygon is scored as it is; `boxes` then holds the box around it.
@@ -177,7 +173,6 @@ def read_supervised(path: Path, sequence: Sequence, exact: bool = False) -> Supe
     Args:
         path: the file of regions.
         sequence: what it is of.
-        exact: take the areas of the regions themselves, see `regions.region_overlap`.
 
     Raises:
         MissingDataError: if there is no file.
@@ -194,7 +189,7 @@ def read_supervised(path: Path, sequence: Sequence, exact: bool = False) -> Supe
         if codes[t] == TRACKED:
             boxes[t] = region if len(region) == 4 else bounding_box(region)
             if np.isfinite(truth[t]).all():
-                overlaps[t] = region_overlap(region, truth[t], height, width, exact)
+                overlaps[t] = region_overlap(region, truth[t], height, width)
         else:
             overlaps[t] = {INIT: 1.0, FAILURE: 0.0}.get(codes[t], np.nan)
             boxes[t] = sequence.boxes[t] if codes[t] == INIT else np.nan

@@ -90,24 +90,6 @@ def take_state(
         raise foreign(path, in_short(why)) from None
 
 
-def load_same_run(
-    path: Path, settings: dict[str, Any], data: dict[str, Any], steps: int
-) -> dict[str, Any] | None:
-    """What a checkpoint of this recipe, on these data, holds; None if there is no such file.
-    Arguments and errors as `check_same_run`.
-
-    Args:
-        path: of the checkpoint.
-        settings: the recipe's, see `shaping`.
-        data: digest and names of the sources.
-        steps: of the run.
-    """
-    state = load_checkpoint(path)
-    if state is not None:
-        check_same_run(path, state, settings, data, steps)
-    return state
-
-
 def load_checkpoint(path: Path) -> dict[str, Any] | None:
     """The state stored in `path`, or None if there is no such file. Only tensors and plain values
     are read.
@@ -129,23 +111,25 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
             ) from problem
 
 
-def check_same_run(
-    path: Path, state: Any, settings: dict[str, Any], data: dict[str, Any], steps: int
-) -> None:
-    """Whether a checkpoint is one of this recipe, on these data.
+def load_same_run(
+    path: Path, settings: dict[str, Any], data: dict[str, Any], steps: int
+) -> dict[str, Any] | None:
+    """What a checkpoint of this recipe, on these data, holds; None if there is no such file.
 
     Args:
-        path: of the checkpoint, for messages.
-        state: what it holds.
+        path: of the checkpoint.
         settings: the recipe's, see `shaping`.
         data: "identity", a digest of what the pairs are made of, or None where the source has
             none, and "used", the names of the sources.
         steps: of the run.
 
     Raises:
-        DataError: it is not a checkpoint of a training run.
+        DataError: it is damaged, or not a checkpoint of a training run.
         SettingsError: it is one of another recipe or data.
     """
+    state = load_checkpoint(path)
+    if state is None:
+        return None
     lacking = KEYS - set(state if isinstance(state, dict) else ())
     if lacking:
         raise foreign(path, f"it lacks {', '.join(sorted(lacking))}")
@@ -163,6 +147,7 @@ def check_same_run(
     if not 0 <= state["step"] <= steps:
         raise foreign(path, f"it says step {state['step']} of {steps}")
     _check_same_data(path, state.get("data"), data)
+    return state
 
 
 def _check_same_data(path: Path, theirs: Any, mine: dict[str, Any]) -> None:

@@ -64,14 +64,9 @@ class LongRun(Settings):
         except ValueError as problem:
             raise SettingsError(f"command is {self.command!r}: {problem}") from None
 
-    def done(self) -> bool:
-        """Whether everything it leaves is there, made on the hardware it is declared for, and by
-        the recipe as it is now.
-        """
-        return not self.due()
-
     def due(self) -> str:
-        """Why the run is to be done; "" if it is done."""
+        """Why the run is to be done; "" if everything it leaves is there, made on the hardware it
+        is declared for, and by the recipe as it is now."""
         lacks = (why for name in self.leaves if (why := self._lack(PROJECT / name)))
         return next(lacks, "") or self._outdated()
 
@@ -242,8 +237,7 @@ def check_command(run: LongRun) -> None:
     if not there:
         raise SettingsError(
             f"run {run.name}: there is no {' '.join(words[:2]) if words[0] == '-m' else words[0]} "
-            f"to start; "
-            "correct its command in recipes/runs.yaml"
+            "to start; correct its command in recipes/runs.yaml"
         )
 
 

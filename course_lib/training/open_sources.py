@@ -10,13 +10,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from course_lib.data.coco import (
+from course_lib.data.coco import read_coco
+from course_lib.data.objects import (
     OutlinedObject,
     Picture,
     generated_identity,
     generated_objects,
     pieces_of,
-    read_coco,
 )
 from course_lib.data.pairs_cut import FrameCache
 from course_lib.data.pairs_photo import PhotoPairs

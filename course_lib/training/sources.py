@@ -27,18 +27,10 @@ def folder_of(what: str, root: Path) -> Path:
     return (root / what).resolve()
 
 
-def _one_folder(what: str, root: Path) -> list[Path]:
-    return [folder_of(what, root)]
-
-
 def _video_folders(what: str, root: Path) -> list[Path]:
     """Where the videos called `what` would stand; SettingsError if they are measured on."""
     load("course_lib.data.training_sets:refuse_measured")(what)
     return load("course_lib.data.training_sets:training_folders")(what, root)
-
-
-def _no_folder(what: str, root: Path) -> list[Path]:
-    return []
 
 
 class PairKind(NamedTuple):
@@ -55,12 +47,12 @@ class PairKind(NamedTuple):
     opener: str
     written: str
     example: str
-    folders: Callable[[str, Path], list[Path]] = _one_folder
+    folders: Callable[[str, Path], list[Path]] = lambda what, root: [folder_of(what, root)]
 
 
 HERE, OPEN = "a folder in COCO's format in the data root", "course_lib.training.open_sources:open"
 PAIR_SOURCES = {
-    "generated": PairKind(f"{OPEN}_generated", "generated", "generated", _no_folder),
+    "generated": PairKind(f"{OPEN}_generated", "generated", "generated", lambda what, root: []),
     "videos": PairKind(f"{OPEN}_videos", "videos:NAME", "videos:got10k-train", _video_folders),
     "photos": PairKind(f"{OPEN}_photos", "photos:FOLDER", f"photos:photos, {HERE}"),
     "pieces": PairKind(f"{OPEN}_pieces", "pieces:FOLDER", f"pieces:photos, {HERE}"),
@@ -125,9 +117,9 @@ def _check_names(sources: Items[str], root: Path) -> None:
     seen: dict[tuple[str, object], str] = {}
     for name in sources:
         kind, what = _kind_and_what(name)
+        # a dataset of videos is told by its name, of which several may stand in one folder
         folders = kind.folders(what, root)
-        # datasets may share a folder: one of videos is told by its name
-        data = kind.written, tuple(folders) if kind.folders is _one_folder else what
+        data = kind.written, what if kind.folders is _video_folders else tuple(folders)
         if data in seen:
             raise SettingsError(
                 f"sources {seen[data]!r} and {name!r} are the same; name each once and give "

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from course_lib.data.coco import pieces_of, read_coco
+from course_lib.data.coco import read_coco
 from course_lib.data.faults import Unreadable
+from course_lib.data.objects import pieces_of
 from course_lib.data.pairs import pair_at
 from course_lib.data.pairs_photo import PhotoPairs, outline_box
 from course_lib.errors import DataError, MissingDataError

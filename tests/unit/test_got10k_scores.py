@@ -9,7 +9,7 @@ from got10k.utils.metrics import rect_iou
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
-from course_lib.evaluation.got10k import ao_sr, pooled_ious, speeds
+from course_lib.evaluation.got10k import ao_sr, pooled_ious
 
 
 def clip(name, boxes, cover=None):
@@ -49,11 +49,3 @@ def test_a_box_left_of_the_image_is_cut_here_and_moved_in_the_toolkit():
 def test_lengths_that_differ_are_named():
     with pytest.raises(DataError, match="1 boxes for the 2 frames of a"):
         ao_sr([np.ones((1, 4))], [clip("a", [[1, 1, 5, 5]] * 2)])
-
-
-def test_the_two_numbers_called_fps():
-    both = speeds(np.array([0.1, 0.2, np.nan, 0.0]))
-    assert both["mean_of_rates"] == pytest.approx(7.5) and both[
-        "frames_per_second"
-    ] == pytest.approx(2 / 0.3)
-    assert np.isnan(speeds(np.array([np.nan]))["mean_of_rates"])

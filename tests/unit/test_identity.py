@@ -8,9 +8,9 @@ import numpy as np
 from pair_files import STILL, grey_video, video_of
 
 from course_lib.data import identity
-from course_lib.data.coco import OutlinedObject, Picture, generated_objects
 from course_lib.data.frames import ImageFiles
 from course_lib.data.generated import make_clip, random_spec
+from course_lib.data.objects import OutlinedObject, Picture, generated_objects
 from course_lib.data.pairs import Mixture, pair_at
 from course_lib.data.pairs_cut import FrameCache
 from course_lib.data.pairs_photo import PhotoPairs

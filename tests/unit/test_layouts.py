@@ -29,6 +29,11 @@ def sequence(name: str) -> Sequence:
     return Sequence(name, ArrayFrames(np.zeros((T, 80, 200, 3), np.uint8)), boxes)
 
 
+def run_of(root, benchmark, tracker, protocol="ope"):
+    """A run on the first sequence."""
+    return Run(root, benchmark, tracker, benchmark[0], protocol)
+
+
 @pytest.fixture
 def benchmark():
     return Benchmark("little", (sequence("calm"), sequence("quick")), first_pixel=1)
@@ -107,7 +112,7 @@ def repeated(folder, name="calm"):
 def test_every_repetition_counts(tmp_path):
     benchmark = Benchmark("little", (sequence("calm"),), first_pixel=1)
     place = repeated(tmp_path)
-    passes = read_passes("got10k", tmp_path, benchmark, "three", benchmark[0])
+    passes = read_passes("got10k", run_of(tmp_path, benchmark, "three"))
     assert [p.seconds[0] for p in passes] == [0.01, 0.02, 0.04]
     row = got10k_scores(tmp_path, benchmark, ["three"], layout="got10k")["three"]
     assert row["ao"] == pytest.approx((1 + 80 / 120 + 0) / 3)  # 2 px off: 8 of 12 columns
@@ -116,7 +121,7 @@ def test_every_repetition_counts(tmp_path):
     assert report["mean_iou"] == pytest.approx((1 + (1 + 7 * 2 / 3) / 8 + 1 / 8) / 3)
     assert report["fps"] == pytest.approx((100 + 50 + 25) / 3)
     export_results(("got10k", tmp_path), benchmark, "three", "ope", ("vot", tmp_path / "vot"))
-    assert len(run_paths("vot", tmp_path / "vot", "little", "three", "calm")) == 3
+    assert len(run_paths("vot", run_of(tmp_path / "vot", benchmark, "three"))) == 3
     again = tmp_path / "again"
     export_results(("vot", tmp_path / "vot"), benchmark, "three", "ope", ("got10k", again))
     assert (again / "three/calm/calm_time.txt").read_text().split()[0] == (
@@ -129,14 +134,16 @@ def test_every_repetition_counts(tmp_path):
         export_results(("got10k", tmp_path), benchmark, "three", "ope", ("otb", tmp_path / "o"))
     (place / "calm_time.txt").write_text("0.01\n" * T)
     with pytest.raises(DataError, match=r"calm_time\.txt, line 1: '0.01'; expected 3 numbers"):
-        read_passes("got10k", tmp_path, benchmark, "three", benchmark[0])
+        read_passes("got10k", run_of(tmp_path, benchmark, "three"))
 
 
 def test_of_text_and_binary_the_text_is_read_as_in_vots_toolkit(tmp_path, benchmark, results):
     folder = tmp_path / "v"
     (first, *_) = export_results(("course", results), benchmark, "still", "vot", ("vot", folder))
     first.with_suffix(".txt").write_text("1\n2\n" + "0\n" * (T - 2))
-    assert run_paths("vot", folder, "little", "still", "calm", "vot") == [first.with_suffix(".txt")]
+    assert run_paths("vot", run_of(folder, benchmark, "still", "vot")) == [
+        first.with_suffix(".txt")
+    ]
 
 
 def test_supervised_repetitions_are_averaged(tmp_path, benchmark, results):
@@ -162,7 +169,7 @@ def test_nothing_that_stands_there_is_replaced(tmp_path, benchmark, results):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_tracker_is_one_plain_name(tmp_path, benchmark, name, layout):
     with pytest.raises(SettingsError, match="expected one plain name"):
-        run_paths(layout, tmp_path, "little", name, "calm")
+        run_paths(layout, run_of(tmp_path, benchmark, name))
     with pytest.raises(SettingsError, match="expected one plain name"):
         make_report(tmp_path, benchmark, [name], "sre")
 
@@ -172,7 +179,7 @@ def test_a_tracker_is_one_plain_name(tmp_path, benchmark, name, layout):
 )
 def test_a_protocol_that_a_layout_has_no_place_for(tmp_path, benchmark, layout, protocol):
     with pytest.raises(SettingsError, match="have no place in this layout"):
-        run_paths(layout, tmp_path, "little", "still", "calm", protocol)
+        run_paths(layout, run_of(tmp_path, benchmark, "still", protocol))
 
 
 DAMAGED = {
@@ -199,7 +206,7 @@ def test_a_damaged_result_is_named(tmp_path, benchmark, results, layout, case):
     if layout != "course":
         folder = tmp_path / layout
         export_results(("course", results), benchmark, "still", "ope", (layout, folder))
-    (path,) = run_paths(layout, folder, "little", "still", "calm")
+    (path,) = run_paths(layout, run_of(folder, benchmark, "still"))
     path.write_text(text)
     with pytest.raises(DataError, match=rf"{path.name}.*{words}"):
         make_report(folder, benchmark, ["still"], layout=layout)

@@ -21,7 +21,8 @@ from course_lib.evaluation.metrics import (
     precision_curve,
     success_curve,
 )
-from course_lib.evaluation.otb import carry_forward, pool, score_sequence
+from course_lib.evaluation.otb import carry_forward, pool, score_sequence, score_sequences
+from course_lib.geometry.boxes import centre_error, iou, is_valid, normalised_centre_error
 
 TOOLKIT = SimpleNamespace(nbins_iou=21, nbins_ce=51)
 
@@ -136,6 +137,41 @@ class TestWhereToolkitsDisagree:
         score = score_sequence(predicted, truth, omitted)
         assert score.frames == 5
         np.testing.assert_allclose(score.success, success_curve(_ious(predicted[5:], truth[5:])))
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 2**32 - 1), st.lists(st.integers(1, 30), min_size=1, max_size=8), st.booleans()
+)
+def test_many_passes_at_once_score_as_each_alone_by_the_plain_curves(seed, lengths, lasot):
+    """Ties at thresholds, predictions that are no box, absent targets, passes of which none counts."""
+    rng = np.random.default_rng(seed)
+    predicted, truth, omitted = [], [], []
+    for T in lengths:
+        true = np.tile([0.0, 0, 20, 20], (T, 1))
+        # whole pixels: IoUs and errors that stand on thresholds
+        boxes = true + np.column_stack([rng.integers(-20, 21, (T, 2)), np.zeros((T, 2))])
+        boxes[rng.random(T) < 0.2] = np.nan
+        true[rng.random(T) < rng.choice([0.1, 1.0])] = np.nan
+        true[0] = np.where(np.isnan(true[0]), [0, 0, 20, 20], true[0])  # the tracker starts there
+        predicted.append(boxes), truth.append(true), omitted.append(rng.random(T) < 0.2)
+    many = score_sequences(predicted, truth, omitted, lasot)
+    for score, boxes, true, out in zip(many, predicted, truth, omitted, strict=True):
+        boxes[0] = true[0]
+        boxes, counted = carry_forward(boxes), (lasot | is_valid(true)) & ~out
+        errors = np.where(is_valid(true), centre_error(boxes, true), np.nan)[counted]
+        success = success_curve(iou(boxes, true)[counted])  # NaN where there is no true box
+        relative = normalised_centre_error(boxes, true)[counted]
+        assert score.frames == counted.sum()
+        for fast, plain in (
+            (score.success, success),
+            (score.precision, precision_curve(errors)),
+            (score.normalised_precision, normalised_precision_curve(relative)),
+        ):
+            # as many frames at each threshold; 1 − a/n and b/n may differ in the last bit
+            hits = [np.rint(curve * score.frames) for curve in (fast, plain)]
+            np.testing.assert_array_equal(*hits)
+            np.testing.assert_allclose(fast, plain, rtol=0, atol=2.3e-16)
 
 
 def _ious(a, b):

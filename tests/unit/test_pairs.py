@@ -7,10 +7,10 @@ import pytest
 import torch
 from pair_files import STILL, same
 
-from course_lib.data.coco import OutlinedObject, Picture, generated_objects, pieces_of
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.generated import make_clip, random_spec
 from course_lib.data.loader import batches
+from course_lib.data.objects import OutlinedObject, Picture, generated_objects, pieces_of
 from course_lib.data.pairs import TRAINING_SEARCH, Changes, Mixture, pair_at
 from course_lib.data.pairs_cut import FrameCache
 from course_lib.data.pairs_photo import PhotoPairs, paste

@@ -359,8 +359,9 @@ class TestResNet50:
         torch.manual_seed(0)
         theirs = resnet50(weights=None).state_dict()
         torch.save(theirs, tmp_path / "resnet50.pth")
+        own = {"backbone": "resnet50"} if network == "siamrpn++" else {}
         settings = TrainSettings(
-            network=network, search=255, start_from=str(tmp_path / "resnet50.pth")
+            network=network, search=255, start_from=str(tmp_path / "resnet50.pth"), **own
         )
         made = first_network(settings)
         backbones = [m for m in made.children() if isinstance(m, ResNet50)]

@@ -14,7 +14,7 @@ from course_lib.cli import main
 from course_lib.errors import DataError, MissingDataError
 from course_lib.evaluation.metrics import auc
 from course_lib.evaluation.otb import score_sequence
-from course_lib.evaluation.published import beside, published_report, read_published
+from course_lib.evaluation.otb_published import beside, published_report, read_published
 from course_lib.evaluation.report import Report, TrackerScores
 from course_lib.geometry.boxes import is_valid
 

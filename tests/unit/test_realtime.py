@@ -85,9 +85,9 @@ def test_vot_in_real_time_counts_what_stands_when_the_next_frame_arrives():
     frames = [np.full((8, 100, 3), t, dtype=np.uint8) for t in range(12)]
     boxes = np.array([[5.0 * t, 0, 5, 5] for t in range(12)])
     sequence = Sequence("moves", ArrayFrames(frames), boxes)
-    fast = run_supervised(lambda: Realtime(Perfect(), 10, 0, clock(0.05)), sequence, exact=True)
+    fast = run_supervised(lambda: Realtime(Perfect(), 10, 0, clock(0.05)), sequence)
     assert fast.codes.tolist() == [INIT] + [TRACKED] * 11 and np.allclose(fast.overlaps, 1)
-    slow = run_supervised(lambda: Realtime(Perfect(), 10, 0, clock(0.2)), sequence, exact=True)
+    slow = run_supervised(lambda: Realtime(Perfect(), 10, 0, clock(0.2)), sequence)
     assert slow.codes.tolist() == [INIT, FAILURE, *[SKIPPED] * 4, INIT, FAILURE, *[SKIPPED] * 4]
-    graced = run_supervised(lambda: Realtime(Perfect(), 10, 3, clock(0.2)), sequence, exact=True)
+    graced = run_supervised(lambda: Realtime(Perfect(), 10, 3, clock(0.2)), sequence)
     assert graced.codes.tolist()[:5] == [INIT, TRACKED, TRACKED, TRACKED, FAILURE]

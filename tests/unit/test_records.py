@@ -289,7 +289,7 @@ def test_fresh_replaces_what_is_asked_for_and_nothing_else(root, benchmark):
 
 
 @pytest.mark.parametrize(("more", "words"), [
-    ({"protocol": "opee"}, "protocol 'opee' is not known"),
+    ({"protocol": "opee"}, "there is no protocol 'opee'. Did you mean 'ope'"),
     ({"workers": 0}, "--workers is 0"),
     ({"workers": -1}, "--workers is -1"),
     ({"workers": 1.5}, r"--workers is 1\.5"),

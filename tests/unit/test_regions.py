@@ -8,7 +8,6 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from got10k.utils.metrics import poly_iou
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -141,21 +140,6 @@ def test_overlaps_equal_a_slow_reference(seed, two_polygons):
     A, B = (slow_pixels(region, 40, 50, left) for region in (a, b))
     expected = len(A & B) / len(A | B) if A | B else 0
     assert region_overlap(a, b, 40, 50) == pytest.approx(expected, abs=1e-12)
-
-
-@settings(deadline=None, max_examples=60)
-@given(st.integers(0, 2**31))
-def test_exact_overlaps_equal_those_of_the_got10k_toolkit_inside_the_image(seed):
-    rng = np.random.default_rng(seed)
-    a = turned(rng.uniform(0, 60, 2), rng.uniform(10, 30, 2), rng.uniform(0, np.pi))
-    b = np.array([*rng.uniform(-10, 40, 2), *rng.uniform(20, 50, 2)])
-    theirs = float(np.ravel(poly_iou(a[None], b[None], bound=(70, 60)))[0])
-    assert region_overlap(b, a, 60, 70, exact=True) == pytest.approx(theirs, abs=1e-9)
-
-
-def test_exact_overlap_of_boxes_is_that_of_their_areas_in_the_image():
-    a, b = np.array([-10.0, 0, 20.5, 10]), np.array([0.0, 0, 10, 10])
-    assert region_overlap(a, b, 50, 50, exact=True) == pytest.approx(100 / 105)
 
 
 @settings(deadline=None, max_examples=200)

@@ -54,7 +54,7 @@ def test_due_runs_are_done_in_order_and_once(project_of):
     said = []
     runs = [project_of("a", write("a")), project_of("b", write("b"))]
     assert do_due(runs, 100, said.append) == ["a", "b"]
-    assert do_due(runs, 100, said.append) == [] and all(run.done() for run in runs)
+    assert do_due(runs, 100, said.append) == [] and not any(run.due() for run in runs)
 
 
 def test_a_run_for_a_gpu_stays_due_until_a_gpu_did_it(project_of, tmp_path):
@@ -63,7 +63,7 @@ def test_a_run_for_a_gpu_stays_due_until_a_gpu_did_it(project_of, tmp_path):
     (tmp_path / "weights" / "a.safetensors").write_text("x")
     for hardware, done in (("EPYC, 2 cores, no GPU used", False), ("H200 with EPYC", True)):
         (tmp_path / "weights" / "a.json").write_text(json.dumps({"hardware": hardware}))
-        assert run.done() is done
+        assert (not run.due()) is done
 
 
 def test_a_failing_run_is_named(project_of):
@@ -259,9 +259,9 @@ class TestDone:
         return LongRun("a", "-m course_lib train r.yaml --set seed=1", 1, ("m.safetensors",), "cpu")
 
     def test_by_the_same_recipe(self, trained, tmp_path):
-        assert trained.done()
+        assert not trained.due()
         (tmp_path / "r.yaml").write_text("# a remark\n" + self.RECIPE + "workers: 3\n")
-        assert trained.done()  # neither shapes the weights
+        assert not trained.due()  # neither shapes the weights
 
     def test_an_earlier_recipe_is_due_and_said(self, trained, tmp_path):
         (tmp_path / "r.yaml").write_text(self.RECIPE + "clip: 3.0\n")
@@ -284,17 +284,17 @@ class TestDone:
     def test_odd_notes_of_hardware(self, measured, project_of, tmp_path):
         (tmp_path / "a.txt").write_text("x")
         (tmp_path / "a.json").write_text(json.dumps({"measured": measured}))
-        assert project_of("a", "", machine="gpu").done()
+        assert not project_of("a", "", machine="gpu").due()
 
     def test_other_runs_remember_their_recipe(self, project_of, tmp_path):
         (tmp_path / "s.yaml").write_text("steps: 3\n")
         run = replace(project_of("a", write("a")), command="a.py s.yaml --more")
-        assert do_due([run], 100, print) == ["a"] and run.done()
+        assert do_due([run], 100, print) == ["a"] and not run.due()
         (tmp_path / "s.yaml").write_text("steps: 4  # longer\n")
         assert run.due() == "its command or its recipe is another now"
         assert replace(run, command="a.py s.yaml").due()
         (tmp_path / "s.yaml").write_text("steps:   3  # as before\n")
-        assert run.done()
+        assert not run.due()
 
 
 @pytest.mark.parametrize(

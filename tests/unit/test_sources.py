@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pair_files import STILL, grey_video
 
-from course_lib.data.coco import generated_objects
+from course_lib.data.objects import generated_objects
 from course_lib.data.pairs import pair_at
 from course_lib.errors import DataError, MissingDataError, SettingsError
 from course_lib.training.settings import TrainSettings
@@ -255,7 +255,7 @@ class TestNames:
 
 def test_generated_objects_are_told_by_their_version_not_by_their_pixels(monkeypatch):
     """Another machine's rounding makes no other data; another version of the code does."""
-    from course_lib.data import coco
+    from course_lib.data import objects
     from course_lib.training import open_sources
 
     before = make_sources(sources("generated"))[0].identity
@@ -266,5 +266,5 @@ def test_generated_objects_are_told_by_their_version_not_by_their_pixels(monkeyp
 
     monkeypatch.setattr(open_sources, "generated_objects", brighter)
     assert make_sources(sources("generated"))[0].identity == before
-    monkeypatch.setattr(coco, "GENERATED_VERSION", 99)
+    monkeypatch.setattr(objects, "GENERATED_VERSION", 99)
     assert make_sources(sources("generated"))[0].identity != before

@@ -16,6 +16,7 @@ from course_lib.errors import DataError, SettingsError
 from course_lib.evaluation.export import export_results
 from course_lib.evaluation.layouts import read_passes
 from course_lib.evaluation.otb import track
+from course_lib.evaluation.records import Run
 from course_lib.evaluation.report import got10k_scores, make_report
 from course_lib.evaluation.results import result_path, write_result
 from course_lib.trackers import make_tracker
@@ -125,7 +126,7 @@ def test_otbs_experiment_scores_as_the_course_does(otb, tmp_path, name):
     # the course's own runs have the same boxes, to the three digits of their files
     for sequence in benchmark:
         ours = track(make_tracker(name), sequence)
-        (read,) = read_passes("otb", folder, benchmark, name, sequence)
+        (read,) = read_passes("otb", Run(folder, benchmark, name, sequence, "ope"))
         np.testing.assert_allclose(ours.boxes, read.boxes, atol=6e-4)
         assert np.isfinite(read.seconds).all()
         write_result(result_path(tmp_path, "otb", name, sequence.name), ours, first_pixel=1)
@@ -155,7 +156,7 @@ def test_got10ks_experiment_counts_from_0_and_scores_as_the_course_does(got10k, 
     assert ours["ao"] == pytest.approx(theirs["ao"], abs=1e-9)
     for sequence in benchmark:
         result = track(make_tracker("ncc"), sequence)
-        (read,) = read_passes("got10k", folder, benchmark, "ncc", sequence)
+        (read,) = read_passes("got10k", Run(folder, benchmark, "ncc", sequence, "ope"))
         np.testing.assert_allclose(result.boxes, read.boxes, atol=6e-4)
         write_result(result_path(tmp_path, "got10k-val", "ncc", sequence.name), result)
     target = ("got10k", tmp_path / "out" / "GOT-10k")
@@ -185,7 +186,7 @@ def test_the_toolkits_three_runs_of_a_random_tracker_are_all_scored(got10k, tmp_
     experiment.run(Wanders())
     theirs = experiment.report(["wanders"])["wanders"]["overall"]
     benchmark, folder = load_benchmark("got10k-val", got10k), tmp_path / "results" / "GOT-10k"
-    passes = read_passes("got10k", folder, benchmark, "wanders", benchmark[0])
+    passes = read_passes("got10k", Run(folder, benchmark, "wanders", benchmark[0], "ope"))
     assert len(passes) == 3 and not np.array_equal(passes[0].boxes, passes[1].boxes)
     ours = got10k_scores(folder, benchmark, ["wanders"], layout="got10k")["wanders"]
     assert ours["ao"] == pytest.approx(theirs["ao"], abs=1e-9)

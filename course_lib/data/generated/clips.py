@@ -97,8 +97,13 @@ def make_clip(spec: ClipSpec) -> Sequence:
 
 
 def attributes_of(spec: ClipSpec, boxes: np.ndarray, covered: np.ndarray) -> frozenset[str]:
-    """The OTB tags that hold: from the true boxes where OTB defines them by numbers, else from what
-    is switched on."""
+    """The OTB tags that hold: by numbers where OTB defines them so, else by what is switched on.
+
+    Args:
+        spec: what is switched on.
+        boxes: (T, 4) the true ones, NaN where the target is absent.
+        covered: (T,) bool, whether something in front covers part of it.
+    """
     there = ~np.isnan(boxes[:, 0])  # (T,)
     seen = boxes[there]
     ratio = area(seen) / area(seen[0])

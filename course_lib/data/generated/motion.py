@@ -12,8 +12,14 @@ from scipy.interpolate import CubicSpline
 def smooth_curve(
     rng: np.random.Generator, length: int, dimensions: int, period: float
 ) -> np.ndarray:
-    """A smooth random curve (length, dimensions) within about ±1 that starts at 0 and turns every
-    `period` frames."""
+    """A smooth random curve (length, dimensions) within about ±1 that starts at 0.
+
+    Args:
+        rng: its course.
+        length: frames.
+        dimensions: how many values it has in each.
+        period: frames after which it turns.
+    """
     knots = max(int(np.ceil(length / period)) + 1, 3)
     values = rng.uniform(-1, 1, (knots, dimensions))  # (knots, dimensions)
     values[0] = 0

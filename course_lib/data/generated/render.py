@@ -86,11 +86,9 @@ def render(stage: Stage, t: int) -> np.ndarray:
         rng = np.random.default_rng([stage.seed, t])
         picture += stage.noise * rng.standard_normal(picture.shape, dtype=np.float32)
     frame = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
-    return (
-        cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-        if stage.grey
-        else frame
-    )
+    if stage.grey:
+        frame = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return frame
 
 
 def shutter(stage: Stage, t: int) -> list[float]:
@@ -100,11 +98,15 @@ def shutter(stage: Stage, t: int) -> list[float]:
 
 
 def region(actor: Actor, moments: list[float], height: int, width: int) -> tuple[slice, slice]:
-    """Rows and columns of the frame the actor can touch at these moments; empty if it is
-    outside."""
-    contours = np.concatenate(
-        [actor.poses.contour(actor.cutout.outline, moment) for moment in moments]
-    )  # (n, 2)
+    """Rows and columns of the frame that an actor can touch; empty if it is outside.
+
+    Args:
+        actor: the piece and its poses.
+        moments: times that are blended, in frames.
+        height, width: of the frame, pixels.
+    """
+    outline = actor.cutout.outline
+    contours = np.concatenate([actor.poses.contour(outline, m) for m in moments])  # (n, 2)
     left, top = np.floor(contours.min(axis=0)).astype(int) - 2
     right, bottom = np.ceil(contours.max(axis=0)).astype(int) + 2
     return slice(max(top, 0), min(bottom, height)), slice(max(left, 0), min(right, width))
@@ -113,8 +115,13 @@ def region(actor: Actor, moments: list[float], height: int, width: int) -> tuple
 def draw(
     actor: Actor, moments: list[float], rows: slice, columns: slice
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Colour (h, w, 3) and opacity (h, w) in [0, 1] of one actor in a part of the frame, averaged
-    over the moments."""
+    """Colour (h, w, 3) and opacity (h, w) in [0, 1] of one actor in a part of the frame.
+
+    Args:
+        actor: the piece and its poses.
+        moments: times that are averaged over, in frames.
+        rows, columns: the part, see `region`.
+    """
     h, w = rows.stop - rows.start, columns.stop - columns.start
     corner = (columns.start, rows.start)
     colour = np.zeros((h, w, 3), dtype=np.float32)
@@ -130,11 +137,16 @@ def draw(
 def silhouette(
     actor: Actor, t: float, height: int, width: int, corner: tuple[int, int] = (0, 0)
 ) -> np.ndarray:
-    """The actor's mask (height, width) uint8 at time t, soft at the edge, in the part of the frame
-    from `corner` (x, y)."""
-    return soft_mask(
-        [actor.poses.contour(actor.cutout.outline, t) - np.asarray(corner)], height, width
-    )
+    """The actor's mask (height, width) uint8, soft at the edge, in a part of the frame.
+
+    Args:
+        actor: the piece and its poses.
+        t: the time, in frames.
+        height, width: of the part, pixels.
+        corner: (x, y) of its top-left corner in the frame.
+    """
+    contour = actor.poses.contour(actor.cutout.outline, t) - np.asarray(corner)  # (n, 2)
+    return soft_mask([contour], height, width)
 
 
 def _texture(

@@ -45,16 +45,17 @@ def photograph(name: str) -> np.ndarray:
 
 
 def scene(name: str, height: int, width: int) -> np.ndarray:
-    """A background (height, width, 3) cut from the middle of a photograph and scaled to fill the
-    size."""
+    """A background (height, width, 3) cut from the centre of a photograph, scaled to fill the size.
+
+    Args:
+        name: one of SCENES.
+        height, width: pixels.
+    """
     image = photograph(name)
     H, W = image.shape[:2]
     scale = max(height / H, width / W)
-    resized = cv2.resize(
-        image,
-        (max(width, round(W * scale)), max(height, round(H * scale))),
-        interpolation=cv2.INTER_AREA,
-    )
+    size = max(width, round(W * scale)), max(height, round(H * scale))
+    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     top, left = (resized.shape[0] - height) // 2, (resized.shape[1] - width) // 2
     return resized[top : top + height, left : left + width]
 
@@ -72,8 +73,13 @@ def painted_texture(rng: np.random.Generator, size: int = 128) -> np.ndarray:
 
 
 def piece_of_photograph(rng: np.random.Generator, name: str, size: int = 128) -> np.ndarray:
-    """A random square (size, size, 3) of a photograph: of a dozen tried, the one with the most
-    contrast."""
+    """A random square (size, size, 3) of a photograph: of twelve, the one with the most contrast.
+
+    Args:
+        rng: where they lie.
+        name: one of SCENES.
+        size: pixels a side.
+    """
     image = photograph(name)
     side = int(min(image.shape[:2]) * 0.35)
     tries = []
@@ -87,19 +93,18 @@ def piece_of_photograph(rng: np.random.Generator, name: str, size: int = 128) ->
 def random_outline(
     rng: np.random.Generator, points: int = 72, roughness: float = 0.18
 ) -> np.ndarray:
-    """A closed contour (points, 2) around (0, 0) that reaches about 0.9 from the middle: a pebble,
-    a leaf, a kite.
+    """A closed contour (points, 2) around (0, 0), up to 0.9 away: a pebble, a leaf, a kite.
 
-    The radius is one plus four waves around the circle; larger `roughness` gives deeper bays.
+    Args:
+        rng: its shape.
+        points: of the contour.
+        roughness: of the four waves on its radius; more gives deeper bays.
     """
     angle = np.linspace(0, 2 * np.pi, points, endpoint=False)  # (points,)
     radius = np.ones(points)
     for wave in range(2, 6):
-        radius += (
-            rng.normal(0, roughness)
-            * np.cos(wave * angle + rng.uniform(0, 2 * np.pi))
-            / np.sqrt(wave)
-        )
+        height, phase = rng.normal(0, roughness), rng.uniform(0, 2 * np.pi)
+        radius += height * np.cos(wave * angle + phase) / np.sqrt(wave)
     radius = np.clip(radius, 0.45, None)
     contour = radius[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])  # (points, 2)
     contour -= (contour.max(axis=0) + contour.min(axis=0)) / 2

@@ -84,6 +84,16 @@ def list_images(folder: Path) -> list[Path]:
     return images
 
 
+def numbered_from(images: Items[Path], first: int, last: int) -> list[Path]:
+    """The images whose names are numbers from `first` to `last`.
+
+    Args:
+        images: files, in the order of the video.
+        first, last: numbers, both included.
+    """
+    return [p for p in images if p.stem.isdecimal() and first <= int(p.stem) <= last]
+
+
 def read_boxes(path: Path, first_pixel: int = 0) -> np.ndarray:
     """Boxes (T, 4), 0-based, of a file with x, y, w, h a line; rows with NaN or without area become
     NaN.
@@ -104,7 +114,16 @@ def read_boxes(path: Path, first_pixel: int = 0) -> np.ndarray:
 
 
 def check_counts(images: int, rows: int, path: Path, folder: Path) -> None:
-    """Raise DataError, naming both counts, unless `path` has a row for each image of `folder`."""
+    """Whether a file has a row for each image of a folder.
+
+    Args:
+        images, rows: the two counts.
+        path: of the file.
+        folder: of the images.
+
+    Raises:
+        DataError: naming both counts, if they differ.
+    """
     if images != rows:
         raise DataError(
             f"{path} has {rows} rows, but {folder} has {images} images; "
@@ -115,10 +134,13 @@ def check_counts(images: int, rows: int, path: Path, folder: Path) -> None:
 def frames_and_boxes(
     images: list[Path], path: Path, only_first_row: bool = False
 ) -> tuple[ImageFiles, np.ndarray]:
-    """Frames of the images and the boxes (T, 4) of the file `path`, one row for each.
+    """Frames of images, and the boxes (T, 4) of a file, one row for each.
 
-    With `only_first_row` the file may also hold the first box alone, as where a benchmark withholds
-    its ground truth; the rest is then NaN.
+    Args:
+        images: files, in the order of the video.
+        path: of the boxes.
+        only_first_row: whether the file may also hold the first box alone, as where a benchmark
+            withholds its ground truth; the rest is then NaN.
     """
     boxes = read_boxes(path)
     if only_first_row and len(boxes) == 1:
@@ -138,7 +160,8 @@ def read_labels(
         pad: whether a shorter file is filled up with 0.
         highest: the largest number that has a meaning, if there is one.
 
-    Raises DataError naming the file, and the line or both counts, otherwise.
+    Raises:
+        DataError: naming the file, and the line or both counts, otherwise.
     """
     lines = read_text(path).rstrip().splitlines()
     labels = [
@@ -190,7 +213,13 @@ def read_fps(keys: dict[str, str], key: str) -> float | None:
 
 
 def nothing_found(folder: Path, pattern: str, remedy: str) -> MissingDataError:
-    """The error of a folder without sequences: where, what was looked for, what to do."""
+    """The error of a folder without sequences.
+
+    Args:
+        folder: where they should be.
+        pattern: what was looked for.
+        remedy: what to do.
+    """
     where = str(folder) if folder.is_dir() else f"{folder}, which does not exist"
     where = f"{folder}, which is no folder" if folder.is_file() else where
     return MissingDataError(f"0 sequences found in {where} (looked for {pattern}): {remedy}")

@@ -27,7 +27,9 @@ def listed_folders(folder: Path, pattern: str, remedy: str) -> list[Path]:
         pattern: leads to a file that each sequence must hold, such as "*/groundtruth.txt".
         remedy: what to do if there are none, or listed ones are missing.
 
-    Raises MissingDataError with `remedy` in these cases, DataError as `chosen` does.
+    Raises:
+        MissingDataError: with `remedy`, in these cases.
+        DataError: as `chosen` does.
     """
     found = folders_with(folder, pattern)
     if not found:
@@ -46,8 +48,10 @@ def chosen(found: Items[Path], path: Path, remedy: str) -> list[Path]:
         path: the list, one name a line.
         remedy: what to do if listed ones are missing.
 
-    Raises DataError naming list and line if the list is empty, or a name leads out of the folder,
-    fits several sequences, or one that was named before; MissingDataError if names fit none.
+    Raises:
+        DataError: naming list and line, if the list is empty, or a name leads out of the folder,
+            fits several sequences, or one that was named before.
+        MissingDataError: if names fit none.
     """
     by_key: dict[str, list[Path]] = {}
     for video in found:

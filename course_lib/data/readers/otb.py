@@ -14,7 +14,13 @@ import numpy as np
 
 from course_lib.data.frames import ImageFiles
 from course_lib.data.otb_names import FRAME_RANGES, OMITTED_AT_START, OTB_LISTS, TWO_TARGETS
-from course_lib.data.readers.folders import check_counts, list_images, read_boxes
+from course_lib.data.readers.folders import (
+    check_counts,
+    list_images,
+    missing_names,
+    numbered_from,
+    read_boxes,
+)
 from course_lib.data.readers.lists import listed_folders
 from course_lib.data.sequence import OTB_ATTRIBUTES, Sequence
 from course_lib.errors import DataError, MissingDataError
@@ -34,6 +40,22 @@ def read_otb(folder: Path) -> list[Sequence]:
         folder / "attributes.txt", [path.name for path in folder.iterdir()]
     )
     return [target for video in videos for target in read_video(video, common)]
+
+
+def read_otb_list(folder: Path, name: str) -> list[Sequence]:
+    """The targets of one of OTB's published lists, in its order; "otb" is every one that is there.
+
+    Raises MissingDataError naming those that are not there, else as `read_otb` does.
+    """
+    targets = {target.name: target for target in read_otb(folder)}
+    wanted = OTB_LISTS.get(name, tuple(targets))
+    missing = [n for n in wanted if n not in targets]
+    if missing:
+        raise MissingDataError(
+            f"{missing_names(missing, name)} from {folder}: {REMEDY}. "
+            f"The benchmark 'otb' takes the {len(targets)} that are there."
+        )
+    return [targets[n] for n in wanted]
 
 
 def read_video(folder: Path, common: dict[str, frozenset[str]] | None = None) -> list[Sequence]:
@@ -80,7 +102,7 @@ def _read_target(
 def _annotated_images(video: str, images: list[Path], rows: int) -> list[Path]:
     """The images that the annotation of a few videos covers, by the numbers in their file names."""
     first, last = FRAME_RANGES.get(video, (0, -1))
-    chosen = [path for path in images if path.stem.isdecimal() and first <= int(path.stem) <= last]
+    chosen = numbered_from(images, first, last)
     return chosen if len(chosen) == rows else images
 
 

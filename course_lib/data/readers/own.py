@@ -14,7 +14,13 @@ import re
 from pathlib import Path
 
 from course_lib.data.frames import Frames, ImageFiles
-from course_lib.data.readers.folders import IMAGE_SUFFIXES, by_number, list_images, read_boxes
+from course_lib.data.readers.folders import (
+    IMAGE_SUFFIXES,
+    by_number,
+    files_like,
+    list_images,
+    read_boxes,
+)
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import DataError, MissingDataError
 from course_lib.files import LONGEST_NAME, NOT_IN_NAMES, digest
@@ -35,11 +41,13 @@ def read_own(folder: Path, first_pixel: int | None = None) -> Benchmark:
         first_pixel: what the files of boxes call the top-left pixel, 0 or 1; None: 1 for
             `groundtruth_rect*.txt` as in OTB, 0 for `groundtruth.txt`.
 
-    Returns: the benchmark. Its name has the folder's name and a sum of its path in it, so that two
+    Returns:
+        The benchmark. Its name has the folder's name and a sum of its path in it, so that two
         folders of one name have results of their own.
 
-    Raises MissingDataError if there is no clip, DataError naming a file that is not as it should
-    be.
+    Raises:
+        MissingDataError: if there is no clip.
+        DataError: naming a file that is not as it should be.
     """
     folder = folder.expanduser().resolve()
     if not folder.is_dir():
@@ -61,35 +69,28 @@ def _name(folder: Path) -> str:
 def _clips(folder: Path) -> list[Path]:
     """The sub-folders that hold a ground truth, images or a video, in order of their numbers."""
     inner = [p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")]
-    return sorted(
-        (p for p in inner if _truths(p) or _images(p) or _videos(p)),
-        key=lambda p: by_number(p.name),
-    )
+    found = [p for p in inner if _truths(p) or _images(p) or _videos(p)]
+    return sorted(found, key=lambda p: by_number(p.name))
 
 
 def _truths(clip: Path) -> list[Path]:
-    return sorted(
-        (p for p in clip.iterdir() if TRUTH.fullmatch(p.name)), key=lambda p: by_number(p.name)
-    )
+    return [path for path in files_like(clip, "*.txt") if TRUTH.fullmatch(path.name)]
 
 
 def _images(clip: Path) -> Path | None:
     """The folder that holds a clip's images, or None."""
     for place in (clip / "img", clip / "color", clip):
-        if place.is_dir() and any(
-            p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")
-            for p in place.iterdir()
-        ):
+        if _with_suffix(place, IMAGE_SUFFIXES):
             return place
     return None
 
 
 def _videos(clip: Path) -> list[Path]:
-    return sorted(
-        p
-        for p in clip.iterdir()
-        if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file() and not p.name.startswith(".")
-    )
+    return _with_suffix(clip, VIDEO_SUFFIXES)
+
+
+def _with_suffix(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    return [path for path in files_like(folder, "*") if path.suffix.lower() in suffixes]
 
 
 def _first_pixel(clips: list[Path], asked: int | None) -> int:
@@ -131,10 +132,8 @@ def _read_target(clip: Path, path: Path, frames: Frames, first_pixel: int) -> Se
     if len(boxes) == 1 < len(frames):
         raise DataError(
             f"{path} has the first frame's box alone, for {len(frames)} frames: a score needs one "
-            "line "
-            "for each frame (nan,nan,nan,nan where the target is absent). To track without scores "
-            "use "
-            "`python -m course_lib track --video FILE --box x,y,w,h`."
+            "line for each frame (nan,nan,nan,nan where the target is absent). To track without "
+            "scores use `python -m course_lib track --video FILE --box x,y,w,h`."
         )
     if len(boxes) != len(frames):
         raise DataError(

@@ -19,6 +19,7 @@ from course_lib.data.readers.folders import (
     files_like,
     list_images,
     nothing_found,
+    numbered_from,
     read_boxes,
 )
 from course_lib.data.sequence import Sequence
@@ -74,11 +75,7 @@ def _read_sequence(
     video = folder / "data_seq" / "UAV123" / video
     if name not in table and not video.is_dir():
         raise _table_needed(name, folder, f"there is no {video}")
-    images = [
-        path
-        for path in list_images(video)
-        if path.stem.isdecimal() and first <= int(path.stem) <= last
-    ]
+    images = numbered_from(list_images(video), first, last)
     if name not in table and len(images) != len(boxes):
         raise _table_needed(
             name, folder, f"{annotation} has {len(boxes)} rows, {video} has {len(images)} images"
@@ -90,6 +87,6 @@ def _read_sequence(
 def _table_needed(name: str, folder: Path, why: str) -> MissingDataError:
     return MissingDataError(
         f"which frames of UAV123 sequence {name} covers is not known ({why}): put the table of "
-        "frame ranges at "
-        f"{folder / 'uav123.json'}; the GOT-10k toolkit ships it as got10k/datasets/uav123.json"
+        f"frame ranges at {folder / 'uav123.json'}; the GOT-10k toolkit ships it as "
+        "got10k/datasets/uav123.json"
     )

@@ -85,8 +85,7 @@ def _count_columns(path: Path) -> int:
     if first[:1] == "m" or columns not in (4, 8):
         raise DataError(
             f"{path} begins with {first[:40]!r}; expected rows of 4 numbers (a box) or 8 (a "
-            "polygon). "
-            "The masks of VOT2020 and later are not read: use a year up to 2019."
+            "polygon). The masks of VOT2020 and later are not read: use a year up to 2019."
         )
     return columns
 

@@ -1,0 +1,184 @@
+"""Several arms of a study, each trained from several seeds and measured: `run_arms`.
+
+An arm is a recipe with some of its settings changed. What is finished is kept in
+`runs/training/<recipe's name>-<arm>-seed<seed>/scores.json`, so the same command goes on where it
+was cut off. `--part 0/2` and `--part 1/2` do half of the runs each, in two processes; the command
+without it then puts the table together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from collections.abc import Sequence as Items
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from measure import options_of, write_results
+from scipy.stats import t as student
+
+from course_lib.evaluation.tables import without_nan
+from course_lib.files import read_json, write_whole
+from course_lib.models.device import choose_placement
+from course_lib.models.weights import WEIGHTS, find_weights
+from course_lib.places import RUNS
+from course_lib.recipe import load_settings
+from course_lib.training.budget import STOPPED, budget_from_outside
+from course_lib.training.settings import TrainSettings
+from course_lib.training.trained_weights import train_to_weights
+
+Row = dict[str, Any]
+LEAST = 20.0  # seconds left of a budget under which no arm is started
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One thing that a study trains.
+
+    Attributes:
+        name: as it stands in the table.
+        recipe: the recipe's file.
+        changes: settings, by dotted name, that differ from the recipe's.
+        ships_as: the name under which its first seed's weights are kept with the course, unless
+            the recipe is one for a GPU; "" if they are not.
+    """
+
+    name: str
+    recipe: Path
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    ships_as: str = ""
+
+    def settings(self, seed: int) -> TrainSettings:
+        """What is trained from one seed."""
+        name = f"{self._base}-{self.name.replace(' ', '-')}-seed{seed}"
+        return load_settings(
+            TrainSettings, self.recipe, {**self.changes, "seed": seed, "name": name}
+        )
+
+    def scores(self, seed: int) -> Path:
+        """Where the figures of one seed are kept."""
+        return RUNS / "training" / self.settings(seed).name / "scores.json"
+
+    def ship(self, seed: int) -> None:
+        """Copy one seed's weights and card to where the course keeps its own."""
+        if self.ships_as and not self._base.endswith("-gpu"):
+            path = find_weights(self.settings(seed).name)
+            for kind in (".safetensors", ".json"):
+                target = (WEIGHTS / self.ships_as).with_suffix(kind)
+                shutil.copyfile(path.with_suffix(kind), target)
+
+    @property
+    def _base(self) -> str:
+        return load_settings(TrainSettings, self.recipe).name
+
+
+def study_options(
+    doc: str, arms: Items[str] | None, seeds: int, recipes: int = 1
+) -> argparse.ArgumentParser:
+    """A parser of what every study takes.
+
+    Args:
+        doc: the script's docstring.
+        arms: names that `--arms` chooses from; None takes any.
+        seeds: how many unless `--seeds` names others.
+        recipes: how many files it starts from.
+    """
+    parser = options_of(doc)
+    parser.add_argument("recipes", type=Path, nargs=recipes)
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(seeds)))
+    parser.add_argument("--arms", nargs="+", default=arms, choices=arms, help="only these")
+    parser.add_argument("--part", default="0/1", help="which of how many processes this is")
+    parser.add_argument(
+        "--finished", action="store_true", help="start nothing; a table of what is finished"
+    )
+    return parser
+
+
+def run_arms(
+    arms: Items[Arm],
+    options: argparse.Namespace,
+    measured: Callable[[Arm, TrainSettings, Path], Row],
+    headline: Callable[[Row], dict[str, float]],
+    table: Callable[[list[Row]], dict[str, Any]],
+) -> int:
+    """Train and measure what is missing, keep the table; the command's exit status.
+
+    Args:
+        arms: what is trained.
+        options: of `study_options`: seeds, part, finished, write.
+        measured: the row of an arm's settings and the file of their weights.
+        headline: the few scores of a row that are printed and averaged over seeds.
+        table: what stands beside the rows; called when all are there.
+
+    Returns:
+        0, or STOPPED (75) if the budget from outside ended first.
+    """
+    part, parts = map(int, options.part.split("/"))
+    jobs = [(arm, seed) for seed in options.seeds for arm in arms][part::parts]
+    if options.finished:
+        jobs = [(arm, seed) for arm, seed in jobs if arm.scores(seed).is_file()]
+    budget, began, rows = budget_from_outside(), time.monotonic(), {}
+    for arm, seed in jobs:
+        left = None if budget is None else budget - (time.monotonic() - began)
+        row = None if left is not None and left < LEAST else _row(arm, seed, measured, left)
+        if row is None:
+            return STOPPED
+        rows[arm.name, seed] = row
+        print(arm.name, seed, headline(row), flush=True)
+    if parts == 1:
+        found = list(rows.values())
+        kept = {**table(found), "runs": found, "over_seeds": over_seeds(rows, headline)}
+        write_results(
+            options.write, kept, str(choose_placement().device), seeds=list(options.seeds)
+        )
+        for arm in arms:
+            if (arm.name, options.seeds[0]) in rows:
+                arm.ship(options.seeds[0])
+    return 0
+
+
+def _row(
+    arm: Arm, seed: int, measured: Callable[[Arm, TrainSettings, Path], Row], budget: float | None
+) -> Row | None:
+    """The row of one run: the kept one, or trained, measured and kept; None if time ended first."""
+    kept, settings = arm.scores(seed), arm.settings(seed)
+    if not kept.is_file():
+        path = train_to_weights(settings, budget=budget)
+        if path is None:
+            return None
+        write_whole(kept, json.dumps(without_nan(measured(arm, settings, path))) + "\n")
+    return read_json(kept, "remove it, and the arm is measured again")
+
+
+def over_seeds(
+    rows: Mapping[tuple[str, int], Row], headline: Callable[[Row], dict[str, float]]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """By arm and score: how many seeds, their mean, and the half width of its 95 % interval."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for (arm, _), row in rows.items():
+        for name, value in headline(row).items():
+            found.setdefault(arm, {}).setdefault(name, []).append(value)
+    return {
+        arm: {name: mean_with_interval(values) for name, values in scores.items()}
+        for arm, scores in found.items()
+    }
+
+
+def mean_with_interval(values: Items[float], level: float = 0.95) -> dict[str, float]:
+    """Mean of a few runs and the half width of its interval, by Student's t for so few.
+
+    The half width is t · s / √n, with t the quantile of n − 1 degrees of freedom (12.7 for two
+    runs, 4.3 for three, where a normal distribution's 1.96 would promise far too much) and s the
+    standard deviation of the sample; NaN for one run.
+    """
+    n = len(values)
+    half = math.nan
+    if n > 1:
+        half = float(student.ppf((1 + level) / 2, n - 1) * np.std(values, ddof=1) / math.sqrt(n))
+    return {"seeds": n, "mean": float(np.mean(values)), "half_width": half}

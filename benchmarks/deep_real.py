@@ -1,0 +1,107 @@
+"""How well do SiamFC (1, 3, 5 scales) and SiamRPN (published settings) follow the real clips?
+
+python benchmarks/deep_real.py siamfc --write results/siamfc_real_clips.json
+python benchmarks/deep_real.py siamrpn --write results/siamrpn_real_clips.json
+python benchmarks/deep_real.py siamfc --weights public.npz     any other weights, nothing kept
+
+One pass each; the settings were published for other benchmarks, nothing is chosen on these clips.
+For SiamRPN `split` says what success would be if only the places, or only the sizes, were wrong.
+Lesson 06 reads the first file (its table of real clips), lessons 07 and 08 the second (SiamRPN
+against SiamFC on targets that change their shape; settings for one benchmark on another).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import cv2
+import numpy as np
+from measure import one_pass, options_of, write_results
+
+from course_lib.data.benchmarks import load_benchmark
+from course_lib.data.sequence import Benchmark, Sequence
+from course_lib.evaluation.results import Result
+from course_lib.evaluation.scores import Report
+from course_lib.evaluation.tables import to_markdown
+from course_lib.geometry.boxes import from_centre, to_centre
+from course_lib.models.device import choose_placement
+from course_lib.models.weights import find_weights
+from course_lib.places import RECIPES
+from course_lib.trackers import make_tracker
+
+# by family and row of the table: recipe and what is changed in it
+VARIANTS = {
+    "siamfc": {
+        "siamfc-1s": ("siamfc", {"scales": 1}),
+        "siamfc-3s": ("siamfc", {}),
+        "siamfc-5s": ("siamfc_5s", {}),
+    },
+    "siamrpn": {name: (name.replace("-", "_"), {}) for name in ("siamrpn", "siamrpn-otb")}
+    | {"siamrpn-vot": ("siamrpn_vot", {})},
+}
+WIDTH = 22  # sequences in lock-step on a GPU
+
+
+def mixed(boxes: np.ndarray, sequence: Sequence, right: str) -> np.ndarray:
+    """Boxes (T, 4) given the true size at their own centre, or the true centre at their own size.
+
+    Args:
+        boxes: a tracker's.
+        sequence: what it followed.
+        right: "size" or "place".
+    """
+    own, true = to_centre(boxes), to_centre(sequence.boxes)
+    place, size = (own, true) if right == "size" else (true, own)
+    return from_centre(np.concatenate([place[:, :2], size[:, 2:]], axis=1))
+
+
+def split(benchmark: Benchmark, results: dict[str, dict[str, Result]]) -> dict[str, dict]:
+    """Success AUC by tracker if its sizes had been right, and if its places had been."""
+    table: dict[str, dict] = {name: {} for name in results}
+    for right in ("size", "place"):
+        made = {
+            name: {
+                s.name: replace(found[s.name], boxes=mixed(found[s.name].boxes, s, right))
+                for s in benchmark
+            }
+            for name, found in results.items()
+        }
+        for name, row in Report.from_results(benchmark, made).overall().items():
+            table[name][f"right_{right}"] = round(row["auc"], 4)
+    return table
+
+
+def main() -> None:
+    """Measure, print, keep."""
+    parser = options_of(__doc__)
+    parser.add_argument("family", choices=list(VARIANTS))
+    parser.add_argument("--weights", help="name or path; the family's own unless given")
+    parser.add_argument("--variants", nargs="+", help="only these rows")
+    parser.add_argument("--width", type=int, help="sequences in lock-step: 1, or 22 with a GPU")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    family, weights = options.family, options.weights or options.family
+    makers = {}
+    for name in options.variants or VARIANTS[family]:
+        recipe, changes = VARIANTS[family][name]
+        path = RECIPES / f"{recipe}.yaml"
+        makers[name] = partial(make_tracker, family, path, weights=weights, **changes)
+    if family == "siamrpn":
+        makers["siamfc-3s"] = partial(make_tracker, "siamfc", RECIPES / "siamfc.yaml")
+    place, benchmark = choose_placement(), load_benchmark("otb+vot2014")
+    width = options.width or (WIDTH if place.device.type == "cuda" else 1)
+    results = one_pass(makers, benchmark, width)
+    report = Report.from_results(benchmark, results)
+    print(to_markdown(report))
+    table = {**report.to_dict(), "weights": find_weights(weights).name}
+    if family == "siamrpn":
+        table["split"] = split(benchmark, results)
+        print(table["split"])
+    write_results(
+        options.write, table, str(place.device), bf16=place.bf16, channels_last=place.channels_last
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""How much faster do the course's trackers run than a plain implementation of the same network?
+
+python benchmarks/network_speed.py siamrpn --write results/siamrpn_speed.json
+python benchmarks/network_speed.py siamdw --write results/siamdw_speed.json
+
+Plain: batch norm as layers, every padded cell computed and then cropped, NCHW, single precision,
+the correlation as one convolution. The trackers are the same, and so are their boxes. No lesson
+reads these files: they stand for the claim that the course's networks are not slow. In "siamdw"
+AlexNet stands beside CIResNet-22, so that the two networks' own speeds can be compared too.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from measure import Makers, options_of, tracking_speeds, write_results
+from torch import nn
+
+from course_lib.data.generated import make_clip, random_spec
+from course_lib.data.sequence import Sequence
+from course_lib.models.device import Placement
+from course_lib.models.runtime import Embedding, Proposer
+from course_lib.models.siamfc import SiamFC
+from course_lib.models.siamrpn import SiamRPN
+from course_lib.models.weights import load_network
+from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
+from course_lib.trackers.siamrpn import SiamRPNSettings, SiamRPNTracker
+
+CPU = torch.device("cpu")
+PLAIN = Placement(CPU, bf16=False, channels_last=False)
+
+
+class PlainEmbedding(Embedding):
+    """The network as it was trained, in the layout PyTorch gives it."""
+
+    def __init__(self, network: SiamFC) -> None:
+        super().__init__(copy.deepcopy(network), PLAIN)
+        self.network = network.eval()
+
+    @torch.no_grad()
+    def features(self, crops: np.ndarray) -> torch.Tensor:
+        """As the original, with images (N, S, S, 3) made contiguous; features (N, C, s, s)."""
+        images = torch.from_numpy(crops).permute(0, 3, 1, 2).float().contiguous()
+        return self.network.features(images)
+
+    @torch.no_grad()
+    def respond(self, z: torch.Tensor, crops: np.ndarray) -> np.ndarray:
+        """As the original, the exemplar as the kernel of a convolution; responses (N, n, n)."""
+        raw = F.conv2d(self.features(crops), z)[:, 0]  # (N, n, n)
+        return self.network.adjust(raw[:, None])[:, 0].numpy()
+
+
+class PlainProposer(Proposer):
+    """The network as it was trained, in the layout PyTorch gives it."""
+
+    def __init__(self, network: SiamRPN) -> None:
+        super().__init__(copy.deepcopy(network), PLAIN)
+        self.network = network.eval()
+
+    @torch.no_grad()
+    def respond(self, kept: tuple[torch.Tensor, ...], crops: np.ndarray) -> np.ndarray:
+        """As the original, with the kernels as groups of one pair; (1, anchors, 5)."""
+        x = self.network.backbone(self._images(crops).contiguous())  # (1, C, 22, 22)
+        head = self.network.head
+        classes, boxes = (
+            F.conv2d(layer(x), kernels[0])
+            for kernels, layer in ((kept[0], head.x_class), (kept[1], head.x_box))
+        )  # (1, 2k, n, n), (1, 4k, n, n)
+        out = torch.cat([classes, head.adjust(boxes)], 1)[0]  # (6k, n, n)
+        k, n = len(out) // 6, out.shape[-1]
+        scores = out[: 2 * k].reshape(k, 2, n, n).softmax(1)[:, 1].reshape(-1, 1)
+        offsets = out[2 * k :].reshape(k, 4, n, n).permute(0, 2, 3, 1).reshape(-1, 4)
+        return torch.cat([scores, offsets], 1)[None].numpy()
+
+
+def warmed(network: nn.Module) -> nn.Module:
+    """A network from random weights with batch statistics, so that its numbers stay in range."""
+    network.train()
+    with torch.no_grad():
+        network(torch.rand(2, 3, 127, 127) * 255, torch.rand(2, 3, 255, 255) * 255)
+    return network.eval()
+
+
+# what runs a network: plainly, as the course does, and the tracker with its settings
+RUNS_ON = {
+    SiamFC: (PlainEmbedding, Embedding, SiamFCTracker, SiamFCSettings),
+    SiamRPN: (PlainProposer, Proposer, SiamRPNTracker, SiamRPNSettings),
+}
+# by family its clip's frames, and its networks by the name of their row
+FAMILIES: dict[str, tuple[int, dict[str, Callable[[], nn.Module]]]] = {
+    "siamrpn": (
+        12,
+        {"shipped": lambda: load_network("siamrpn"), "paper's size": lambda: warmed(SiamRPN())},
+    ),
+    "siamdw": (
+        8,
+        {
+            "ciresnet22, shipped": lambda: load_network("ciresnet22"),
+            "ciresnet22, paper's size": lambda: warmed(SiamFC(backbone="ciresnet22")),
+            "AlexNet of one group, paper's size": lambda: warmed(SiamFC(backbone="twin-alexnet-5")),
+        },
+    ),
+}
+
+
+def makers_of(network: nn.Module) -> Makers:
+    """What gives a tracker on "plain", "fp32" and "bf16" copies of a network."""
+    plain, ready, tracker, settings = RUNS_ON[type(network)]
+    made = {
+        "plain": plain(copy.deepcopy(network)),
+        "fp32": ready(copy.deepcopy(network), Placement(CPU, bf16=False)),
+        "bf16": ready(copy.deepcopy(network), Placement(CPU, bf16=True)),
+    }
+    return {name: partial(tracker, settings(), runtime) for name, runtime in made.items()}
+
+
+def against_plain(name: str, makers: Makers, clip: Sequence, rounds: int) -> dict[str, Any]:
+    """Speeds of "plain", "fp32" and "bf16", and the ratios of the last two to the first; printed.
+
+    Args:
+        name: of the network, for the printed line.
+        makers: see `makers_of`; "plain" and "fp32" must find the same boxes.
+        clip: what they follow.
+        rounds: passes that are timed.
+    """
+    fps, boxes = tracking_speeds(makers, clip, rounds)
+    assert np.abs(boxes["plain"] - boxes["fp32"]).max() < 0.5, "the two networks disagree"
+    row = {"fps": fps, "fp32": fps["fp32"] / fps["plain"], "bf16": fps["bf16"] / fps["plain"]}
+    print(f"{name:36}" + "  ".join(f"{k} {v:.1f}/s" for k, v in fps.items()), end="")
+    print(f"  ratios fp32 {row['fp32']:.2f}, bf16 {row['bf16']:.2f}", flush=True)
+    return row
+
+
+def main() -> None:
+    """Measure, print, keep."""
+    parser = options_of(__doc__)
+    parser.add_argument("family", choices=list(FAMILIES))
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    torch.manual_seed(0)
+    frames, networks = FAMILIES[options.family]
+    clip, rows = make_clip(random_spec(1, length=frames)), {}
+    for name, make in networks.items():
+        rows[name] = against_plain(name, makers_of(make()), clip, options.rounds)
+    write_results(options.write, {"runs": rows, "threads": 1}, "cpu", threads=1)
+
+
+if __name__ == "__main__":
+    main()

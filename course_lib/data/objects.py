@@ -1,0 +1,141 @@
+"""Objects that are outlined in photographs, and pieces that code makes in the same shape.
+
+A pair of training images is made of them: an object before its photograph, or pasted over another
+(see `pairs_photo`). Drawn by people they come from a folder in COCO's format (see `coco`).
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from course_lib.data.frames import read_image
+from course_lib.data.generated.sources import SCENES, photograph, random_cutout, random_outline
+from course_lib.errors import DataError
+from course_lib.files import digest
+
+GENERATED_VERSION = 1  # of the objects made by code; another where the same seeds give others
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A photograph in a file, or in memory.
+
+    Attributes:
+        name: what its dataset calls it; two datasets may both have a "0.jpg".
+        path: its file; pixels: (H, W, 3) where it has none.
+        size: (width, height) that its outlines were drawn on, where that is known.
+    """
+
+    name: str
+    path: Path | None = None
+    pixels: np.ndarray | None = None
+    size: tuple[int, int] | None = None
+
+    @cached_property
+    def key(self) -> object:
+        """Which picture it is, among those of all datasets: its file, or itself."""
+        return self if self.path is None else self.path.resolve()
+
+    def read(self) -> np.ndarray:
+        """The frame (H, W, 3).
+
+        Raises DataError if it cannot be read, or is not of the size that its outlines were drawn
+        on.
+        """
+        pixels = read_image(self.path) if self.pixels is None else self.pixels
+        H, W = pixels.shape[:2]
+        if self.size not in (None, (W, H)):
+            raise DataError(
+                f"photograph {self.path} has {W}×{H} pixels; its outlines are drawn on "
+                f"{self.size[0]}×{self.size[1]}: fetch it again in its own size"
+            )
+        return pixels
+
+
+@dataclass(frozen=True, eq=False)
+class OutlinedObject:
+    """One object of a picture.
+
+    Attributes:
+        picture: the photograph it stands in.
+        polygons: its outline, one (n, 2) array a part, x then y in pixels.
+        category: its kind; objects of one kind are each other's distractors.
+        surrounded: False for a piece without surroundings of its own, which is only ever pasted.
+    """
+
+    picture: Picture
+    polygons: tuple[np.ndarray, ...]
+    category: int
+    surrounded: bool = True
+
+    @property
+    def box(self) -> np.ndarray:
+        """Box (4,) around the outline."""
+        points = np.concatenate(self.polygons)  # (n, 2)
+        low, high = points.min(axis=0), points.max(axis=0)
+        return np.concatenate([low, high - low])
+
+
+def pieces_of(pictures: list[Picture], each: int = 4, seed: int = 0) -> list[OutlinedObject]:
+    """Pieces of every picture in outlines made by code: targets where nobody drew one.
+
+    Pieces of one picture are of one kind. They are objects of no sort, but no two are alike, and a
+    network that is to tell any thing from any other needs many.
+
+    Args:
+        pictures: what they are cut from; one that cannot be read is left out with a warning.
+        each: how many of each picture.
+        seed: of their places, sizes and shapes.
+    """
+    objects = []
+    for number, picture in enumerate(pictures):
+        rng = np.random.default_rng([3_000_000, seed, number])
+        try:
+            W, H = picture.size or picture.read().shape[1::-1]
+        except DataError as problem:
+            warnings.warn(f"{problem}. No pieces are cut from it.", stacklevel=2)
+            continue
+        for _ in range(each):
+            half = float(np.exp(rng.uniform(np.log(16), np.log(min(H, W) / 3))))  # pixels
+            shape = half * np.array([np.exp(rng.uniform(-0.5, 0.5)), 1.0])  # (2,) wider or higher
+            shape = np.minimum(shape, [W / 2.2, H / 2.2])
+            centre = rng.uniform(shape, np.array([W, H]) - shape)
+            objects.append(
+                OutlinedObject(picture, (random_outline(rng) * shape + centre,), -2 - number)
+            )
+    return objects
+
+
+def generated_objects(
+    count: int = 200, seed: int = 0
+) -> tuple[list[OutlinedObject], list[Picture]]:
+    """`count` pieces with outlines made by code, and the photographs to paste them over.
+
+    Every second one is a piece of a photograph, of one kind with the others from there; the rest
+    are painted, all of one kind. Nothing to download; the textures' and outlines' seeds are others
+    than the generated benchmark's.
+    """
+    objects = []
+    for k in range(count):
+        rng = np.random.default_rng([2_000_000, seed, k])
+        photo = None if k % 2 else str(rng.choice(SCENES))
+        cutout = random_cutout(rng, photo)
+        half = len(cutout.rgb) / 2
+        kind = -1 if photo is None else SCENES.index(photo)
+        outline = (cutout.outline + 1) * half  # (n, 2) texture pixels
+        objects.append(
+            OutlinedObject(
+                Picture(f"generated-{k}", pixels=cutout.rgb), (outline,), kind, surrounded=False
+            )
+        )
+    return objects, [Picture(name, pixels=photograph(name)) for name in SCENES]
+
+
+def generated_identity(count: int = 200, seed: int = 0) -> str:
+    """What `generated_objects` with the same arguments gives: digest of its version and these."""
+    return digest(f"generated objects {GENERATED_VERSION}, {count}, {seed}")
