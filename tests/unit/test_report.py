@@ -52,6 +52,11 @@ class TestFromResults:
                 write_result(tmp_path / "two" / tracker / f"{name}.txt", result)
         assert make_report(tmp_path, benchmark, ["off", "near"]).to_dict() == report.to_dict()
 
+    def test_its_scores_are_the_boxes_own(self, report):
+        row = report.overall()["near"]  # IoU 1 in the first frame, then 19 / 21 = 0.905
+        assert row["auc"] == pytest.approx((19 + 1 / T) / 21) and row["fps"] == pytest.approx(10)
+        assert row["mean_iou"] == pytest.approx((1 + 23 * 19 / 21) / T)
+
     def test_passes_that_start_later_are_pooled(self, benchmark):
         slow = benchmark["slow"]
         passes = tre(lambda: make_tracker("stay-put"), slow)
@@ -144,18 +149,25 @@ class TestTable:
 
 
 class TestFigures:
-    def test_success_and_precision_list_the_best_first_and_keep_colours(self, report):
-        figure, alt = figures.success_and_precision(report)
-        left, right = figure.axes
-        for ax in (left, right):
-            texts = [text.get_text() for text in ax.get_legend().get_texts()]
-            assert [text.split()[0] for text in texts] == ["near", "off"]
-        colours = [
-            {ln.get_label().split()[0]: ln.get_color() for ln in ax.lines} for ax in (left, right)
+    def test_success_and_precision_list_the_best_first_and_keep_colours(self, benchmark):
+        far = np.where(np.arange(T) < T // 2, 4.0, 30.0)[:, None] * [1, 0, 0, 0]
+        wide = np.tile([-20.0, -20, 40, 40], (T, 1))  # the right centre, three times the side
+        results = {
+            name: {s.name: Result(s.boxes + change, np.full(T, 0.1)) for s in benchmark}
+            for name, change in (("far", far), ("wide", wide))
+        }
+        figure, alt = figures.success_and_precision(Report.from_results(benchmark, results))
+        legends = [
+            [text.get_text().split()[0] for text in ax.get_legend().get_texts()]
+            for ax in figure.axes
         ]
-        assert colours[0] == colours[1]
-        row = report.overall()["near"]
-        assert f"success near {row['auc']:.3f}" in alt and "precision near 1.000" in alt
+        assert legends == [["far", "wide"], ["wide", "far"]]
+        left, right = (
+            {line.get_label().split()[0]: line.get_color() for line in ax.lines}
+            for ax in figure.axes
+        )
+        assert left == right and left["far"] != left["wide"]
+        assert "success far 0." in alt and "precision wide 1.000, far 0.500" in alt
 
     def test_panels_bear_their_titles(self, report):
         figure, alt = figures.success_panels({"left": report, "right": report.only(["off"])})
