@@ -161,3 +161,55 @@ def draw_lines(
     ax.set(**axes)
     ax.legend(fontsize=9)
     ax.grid(alpha=0.3)
+
+
+def show_map(ax: Axes, values: np.ndarray, title: str = "", peak: bool = False, **image) -> Any:
+    """Show a map (h, w) in the course's colours, without ticks; gives the image, for a colour bar.
+
+    Args:
+        ax: where to draw.
+        values: from the lowest to the highest, unless `vmin` and `vmax` say otherwise.
+        title: above it.
+        peak: mark the highest cell.
+        image: further arguments of `imshow`.
+    """
+    shown = ax.imshow(values, **{"cmap": MAP, **image})
+    if peak:
+        row, column = np.unravel_index(np.argmax(values), np.shape(values))
+        ax.plot(column, row, "o", color=PREDICTION, markeredgecolor="white")
+    ax.set_title(title, fontsize=10)
+    ax.set_axis_off()
+    return shown
+
+
+def draw_seeds(ax: Axes, values: Mapping[str, ArrayLike], label: str | None = None) -> None:
+    """Draw figures that several seeds gave: a dot for each, a bar for their mean.
+
+    Args:
+        ax: where.
+        values: those of all seeds by name; the names stand along x.
+        label: of the bars, for a legend.
+    """
+    for k, of_seeds in enumerate(values.values()):
+        places = np.full(len(of_seeds), k)
+        ax.plot(places, of_seeds, "o", color=EXEMPLAR, alpha=0.5, markersize=4)
+    means = [np.mean(of_seeds) for of_seeds in values.values()]
+    ax.plot(means, "_", color=EXEMPLAR, markersize=18, markeredgewidth=2, label=label)
+    ax.set_xticks(range(len(values)), values, fontsize=7)
+    ax.set_xlim(-0.6, len(values) - 0.4)
+
+
+def legend_below(figure: Figure, ax: Axes, columns: int = 3, fontsize: int = 8) -> None:
+    """One legend for the whole figure, below it.
+
+    Args:
+        figure: its figure.
+        ax: what is drawn there is listed, each name once.
+        columns: names side by side.
+        fontsize: in points.
+    """
+    handles, names = ax.get_legend_handles_labels()
+    unique = dict(zip(names, handles, strict=True))
+    figure.legend(
+        unique.values(), unique.keys(), loc="outside lower center", ncols=columns, fontsize=fontsize
+    )

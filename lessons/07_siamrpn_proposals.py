@@ -22,18 +22,19 @@ import torch.nn.functional as F
 
 from course_lib import plots
 from course_lib.data.benchmarks import load_benchmark
+from course_lib.evaluation.tables import measured_words, read_measured, show_table
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.anchors import overlaps, place_anchors, siamrpn_anchor_sizes
 from course_lib.geometry.boxes import iou
-from course_lib.geometry.windows import CropWindow, search_side
+from course_lib.geometry.windows import search_window
+from course_lib.places import RESULTS
 from course_lib.profile import by_profile
 from course_lib.widgets import AnchorExplorer
 
 clips = load_benchmark("generated-v1")
 subject = clips["gen-14-turning-scale"]
-box = subject.boxes[6]
-window = CropWindow(*(box[:2] + box[2:] / 2 + [9, -6]), float(search_side(box)), 255)
-search, target = window.cut(subject.frames[6]), window.box_to_crop(box)
+window = search_window(subject.boxes[6] + [9, -6, 0, 0])
+search, target = window.cut(subject.frames[6]), window.box_to_crop(subject.boxes[6])
 
 # %% [markdown]
 # ## Look first
@@ -131,20 +132,26 @@ def anchor_sizes(ratios):
 # %%
 ratios = (0.33, 0.5, 1.0, 2.0, 3.0)
 exact, cut = anchor_sizes(ratios), siamrpn_anchor_sizes(ratios, truncated=True)
-print(f"{'h / w':>6}{'exact':>16}{'area':>8}{'public code':>16}{'area':>8}{'its h / w':>12}")
-for r, e, c in zip(ratios, exact, cut, strict=True):
-    print(
-        f"{r:6.2f}{e[0]:9.0f} ×{e[1]:5.0f}{e.prod():8.0f}{c[0]:9.0f} ×{c[1]:5.0f}{c.prod():8.0f}{c[1] / c[0]:12.2f}"
-    )
+rows = [
+    {
+        "h / w": r,
+        **{"exact": f"{w:.0f} × {h:.0f}", "area": round(w * h)},
+        **{
+            "public code": f"{cw:.0f} × {ch:.0f}",
+            "its area": round(cw * ch),
+            "its h / w": ch / cw,
+        },
+    }
+    for r, (w, h), (cw, ch) in zip(ratios, exact, cut, strict=True)
+]
+show_table(rows, "SiamRPN's anchors, pixels", formats=".2f")
 figure, axes = plots.new_figure(width=7, height=3, columns=2)
 for ax, sizes, title in zip(axes[0], (exact, cut), ("exact", "public code"), strict=True):
     for k, (w, h) in enumerate(sizes):
         plots.draw_box(ax, (-w / 2, -h / 2, w, h), plots.CYCLE[k])
     ax.set(xlim=(-64, 64), ylim=(64, -64), aspect="equal", title=title, xlabel="pixels")
-plots.show(
-    figure,
-    alt="Five anchors of equal area, and the five of the public code, whose areas differ by up to a quarter.",
-)
+words = "Five anchors of equal area, and the five of the public code, whose areas differ by up to a quarter."
+plots.show(figure, alt=words)
 
 # %% [markdown]
 # It does no harm as long as training and tracking use the same ones; weights of one code in another are off by several pixels. The course uses the exact ones.
@@ -364,16 +371,12 @@ said = []
 for ax, (name, kept) in zip(axes[0], rules.items(), strict=True):
     plots.show_frame(ax, 255 - (255 - search) // 3, name)
     for label, colour, size in ((0, plots.NEUTRAL, 8), (1, plots.EXEMPLAR, 16)):
-        chosen = (kept[0] == label).numpy()
-        ax.scatter(*(places[chosen] - 0.5).T, s=size, color=colour)
+        ax.scatter(*(places[(kept[0] == label).numpy()] - 0.5).T, s=size, color=colour)
     plots.draw_box(ax, target)
-    said.append(
-        f"{name}: {int((kept == 1).sum())} positives, {int((kept == 0).sum())} negatives"
-    )
-plots.show(
-    figure, alt=f"The anchors that count in one pair under three rules. {'; '.join(said)}."
-)
-print("; ".join(said))
+    said.append(f"{name}: {(kept == 1).sum()} positives, {(kept == 0).sum()} negatives")
+said = "; ".join(said)
+plots.show(figure, alt=f"The anchors that count in one pair under three rules. {said}.")
+print(said)
 
 # %% [markdown]
 # ## The loss
@@ -431,30 +434,24 @@ def proposal_loss(logits, offsets, labels, targets, weight):
 offsets_of_positives = encode(
     np.repeat(target[None], int((labels == 1).sum()), 0), anchors[labels[0] == 1].numpy()
 )
+most = float(np.abs(offsets_of_positives).max())
 d = np.linspace(0, 1.5, 200)
+losses = {  # value and slope
+    "|d|": (d, np.ones_like(d)),
+    "smooth L1": (np.where(d < 1, d**2 / 2, d - 0.5), np.minimum(d, 1)),
+    "smooth L1 of d / 0.2": (
+        np.where(d < 0.2, (5 * d) ** 2 / 2, 5 * d - 0.5),
+        5 * np.minimum(5 * d, 1),
+    ),
+}
 figure, axes = plots.new_figure(width=7.5, height=2.7, columns=2)
-for k, (name, value, slope) in enumerate(
-    (
-        ("|d|", d, np.ones_like(d)),
-        ("smooth L1", np.where(d < 1, d**2 / 2, d - 0.5), np.minimum(d, 1)),
-        (
-            "smooth L1 of d / 0.2",
-            np.where(d < 0.2, (5 * d) ** 2 / 2, 5 * d - 0.5),
-            5 * np.minimum(5 * d, 1),
-        ),
-    )
-):
-    axes[0, 0].plot(d, value, color=plots.CYCLE[k], linestyle=plots.LINES[k], label=name)
-    axes[0, 1].plot(d, slope, color=plots.CYCLE[k], linestyle=plots.LINES[k], label=name)
-for ax, title in zip(axes[0], ("loss", "its slope"), strict=True):
-    ax.axvspan(0, float(np.abs(offsets_of_positives).max()), color=plots.NEUTRAL, alpha=0.15)
-    ax.set(xlabel="|d|, difference of an offset", title=title)
-    ax.legend(fontsize=8)
+for k, (ax, title) in enumerate(zip(axes[0], ("loss", "its slope"), strict=True)):
+    lines = {name: of[k] for name, of in losses.items()}
+    plots.draw_lines(ax, lines, d, xlabel="|d|, difference of an offset", title=title)
+    ax.axvspan(0, most, color=plots.NEUTRAL, alpha=0.15)
 axes[0, 0].set_ylim(0, 3)
-plots.show(
-    figure,
-    alt=f"Three losses of an offset and their slopes. The offsets of this pair's positives, at most {np.abs(offsets_of_positives).max():.2f}, lie where smooth L1 is flat.",
-)
+words = f"Three losses of an offset and their slopes. The offsets of this pair's positives, at most {most:.2f}, lie where smooth L1 is flat."
+plots.show(figure, alt=words)
 
 # %% [markdown]
 # Two remedies are in use. SSD divides its offsets by *variances*, 0.1 for places and 0.2 for sizes, before they are compared: then they are of the size of 1. The public re-implementations of SiamRPN take plain $|d|$. The course's recipes do too; the setting is `proposals.smooth`.
@@ -504,15 +501,17 @@ def cross_correlate_channels(kernels, x):
 # %%
 from course_lib.models.siamrpn import SiamRPN
 
-print(f"{'head':12}{'backbone':>12}{'head':>12}{'map at 255':>12}{'at 271':>8}")
+rows = {}
 for head in ("upchannel", "depthwise"):
     network = SiamRPN(head)
-    sizes = [
-        sum(p.numel() for p in part.parameters()) for part in (network.backbone, network.head)
-    ]
-    print(
-        f"{head:12}{sizes[0] / 1e6:10.2f} M{sizes[1] / 1e6:10.2f} M{network.cells(255):12}{network.cells(271):8}"
-    )
+    rows[head] = {
+        f"{part}, M": sum(p.numel() for p in getattr(network, part).parameters()) / 1e6
+        for part in ("backbone", "head")
+    }
+    rows[head] |= {f"map at {size}": network.cells(size) for size in (255, 271)}
+show_table(
+    rows, "Millions of weights, and cells a side of the map", formats=".2f", first="head"
+)
 
 # %% [markdown]
 # Nearly four fifths of SiamRPN's weights lie in the two layers that make kernels. Lesson 09 shows what SiamRPN++ made of this.
@@ -522,67 +521,28 @@ for head in ("upchannel", "depthwise"):
 # A small SiamRPN from random weights, on pairs of generated pieces; nothing to download. Its validation tells three things: `hits`, the share of pairs whose most probable box overlaps the target by more than half; `iou`, that box's mean IoU; `fit`, the IoU of the box from the anchor nearest to the target, which is a test of the offsets alone. **Predict:** which of the three rises first?
 
 # %%
-import tempfile
-from pathlib import Path
+from course_lib.training.brief import train_recipe
 
-from course_lib.places import RECIPES
-from course_lib.recipe import load_settings
-from course_lib.training.loop import train
-from course_lib.training.settings import TrainSettings
-
-settings = load_settings(
-    TrainSettings,
-    RECIPES / "train_siamrpn_lesson.yaml",
-    by_profile(
-        smoke={
-            "steps": 6,
-            "validate_every": 3,
-            "validation_pairs": 16,
-            "widths": "[8, 16, 24, 24, 16]",
-        },
-        laptop={},
-        gpu={"steps": 3000, "batch": 64, "workers": 8},
-    ),
+changed = by_profile(
+    smoke={"steps": 6, "validate_every": 3, "validation_pairs": 16, "widths": [8] * 5},
+    laptop={},
+    gpu={"steps": 3000, "batch": 64, "workers": 8},
 )
-with tempfile.TemporaryDirectory() as folder:
-    rows = train(settings, Path(folder)).progress.validation
-chance_level = {
-    "iou": np.mean(
-        [
-            iou([95.5 + dx, 95.5 + dy, 64, 64], [95.5, 95.5, 64, 64])
-            for dx, dy in np.random.default_rng(0).uniform(-64, 64, (2000, 2))
-        ]
-    )
-}
-figure, axes = plots.new_figure(width=8.5, height=2.8, columns=2)
+rows = train_recipe("train_siamrpn_lesson", changed).progress.validation
+middle = np.array([95.5, 95.5, 64, 64])
+away = np.random.default_rng(0).uniform(-64, 64, (2000, 2))
+chance_level = iou(middle + np.pad(away, ((0, 0), (0, 2))), middle).mean()
 steps = [row["step"] for row in rows]
-axes[0, 0].plot(steps, [row["loss"] for row in rows], "o-", color=plots.EXEMPLAR)
-axes[0, 0].set(xlabel="step", title="validation loss")
-for k, name in enumerate(("hits", "iou", "fit")):
-    axes[0, 1].plot(
-        steps,
-        [row[name] for row in rows],
-        marker="o",
-        color=plots.CYCLE[k],
-        linestyle=plots.LINES[k],
-        label=name,
-    )
-axes[0, 1].axhline(
-    chance_level["iou"],
-    color=plots.NEUTRAL,
-    linestyle=":",
-    label="iou of an average anchor anywhere",
-)
-axes[0, 1].set(xlabel="step", title="validation", ylim=(0, 1))
-axes[0, 1].legend(fontsize=8)
-last = ", ".join(f"{name} {rows[-1][name]:.2f}" for name in ("loss", "hits", "iou", "fit"))
-plots.show(
-    figure,
-    alt=f"Validation loss and three measures of a small SiamRPN over {steps[-1]} steps; at the end {last}.",
-)
-print(
-    f"after {steps[-1]} steps: {last}; an average anchor placed anywhere: {chance_level['iou']:.2f}"
-)
+curves = {name: [row[name] for row in rows] for name in ("loss", "hits", "iou", "fit")}
+last = ", ".join(f"{name} {values[-1]:.2f}" for name, values in curves.items())
+figure, ((left, right),) = plots.new_figure(width=8.5, height=2.8, columns=2)
+plots.draw_lines(left, {"validation loss": curves.pop("loss")}, steps, True, xlabel="step")
+anywhere = "iou of an average anchor anywhere"
+right.axhline(chance_level, color=plots.NEUTRAL, linestyle=":", label=anywhere)
+plots.draw_lines(right, curves, steps, True, xlabel="step", title="validation", ylim=(0, 1))
+words = f"Validation loss and three measures of a small SiamRPN over {steps[-1]} steps; at the end {last}."
+plots.show(figure, alt=words)
+print(f"after {steps[-1]} steps: {last}; an average anchor placed anywhere: {chance_level:.2f}")
 
 # %% [markdown]
 # ## Boxes that change their shape
@@ -590,9 +550,7 @@ print(
 # The two networks that ship with the course, measured on the 22 real targets: SiamFC with three sizes, and a SiamRPN whose backbone starts from that SiamFC (its first three convolutions are the same). The clips are sorted by how much the target's aspect ratio changes.
 
 # %%
-from course_lib.evaluation.tables import read_measured
 from course_lib.models.weights import find_weights, read_card
-from course_lib.places import RESULTS
 
 real = read_measured(RESULTS / "siamrpn_real_clips.json")
 changes = read_measured(RESULTS / "heads.json")["aspect_change"]  # largest ratio over smallest
@@ -603,31 +561,26 @@ ax, said = axes[0, 0], []
 for k, name in enumerate(("siamfc-3s", "siamrpn")):
     values = [real["auc_by_sequence"][n][name] for n in order]
     label = f"{name} {real['overall'][name]['auc']:.3f}"
-    ax.plot(range(len(order)), values, "os"[k], color=plots.CYCLE[k], label=label)
+    ax.plot(values, "os"[k], color=plots.CYCLE[k], label=label)
     little, much = np.mean(values[:half]), np.mean(values[half:])
     said.append(
         f"{name}: AUC {little:.3f} where the ratio changes least, {much:.3f} where it changes most"
     )
 ax.axvline(half - 0.5, color=plots.NEUTRAL, linewidth=0.8)
-ax.set_xticks(
-    range(len(order)), [f"{n} ×{changes[n]:.1f}" for n in order], rotation=70, fontsize=8
-)
+names = [f"{n} ×{changes[n]:.1f}" for n in order]
+ax.set_xticks(range(len(order)), names, rotation=70, fontsize=8)
 ax.set(ylabel="success AUC", ylim=(0, 1))
 ax.legend(fontsize=8)
 ax.grid(alpha=0.3)
-plots.show(
-    figure,
-    alt=f"Success AUC on 22 real targets, sorted by how much the aspect ratio changes; a line parts the two halves. {'; '.join(said)}.",
-)
+words = f"Success AUC on 22 real targets, sorted by how much the aspect ratio changes; a line parts the two halves. {'; '.join(said)}."
+plots.show(figure, alt=words)
 print("\n".join(said))
-about = real["measured"]
 seen, card = [], read_card(find_weights("siamrpn"))
 while card:  # each card holds that of the weights it started from
     seen.append(card["pairs"])
     card = card.get("started_from")
-print(
-    f"SiamRPN: {seen[0]:,} pairs, on a backbone that had seen {sum(seen[1:]):,} as a SiamFC; {about['date']}, {about['hardware']}"
-)
+before = f"on a backbone that had seen {sum(seen[1:]):,} as a SiamFC"
+print(f"SiamRPN: {seen[0]:,} pairs, {before}; {measured_words(real)}")
 
 # %% [markdown]
 # Compare the two halves: the gap is smaller where shapes change. Overall SiamFC is ahead; both had few videos and photographs to learn from. SiamFC's match has nothing to learn but φ, and its three sizes are given; proposals have to learn what a box is. A public recipe of this family shows a network 600,000 pairs an epoch, for 20 epochs; trained at such a scale SiamRPN has an AUC of 0.637 on OTB-2015, where SiamFC has 0.582. Lesson 08 tracks with proposals, lesson 09 compares four heads from random weights.

@@ -16,37 +16,29 @@
 # | **Words** | {{words}} |
 
 # %%
-from dataclasses import replace
-
 import cv2
 import numpy as np
 
 from course_lib import plots
 from course_lib.data.benchmarks import load_benchmark
-from course_lib.data.frames import ArrayFrames
-from course_lib.evaluation.metrics import auc
-from course_lib.evaluation.otb import pool, score_sequence, track
+from course_lib.evaluation.figures import draw_curves, success_and_precision
+from course_lib.evaluation.otb import track
+from course_lib.evaluation.scores import Report
+from course_lib.evaluation.tables import measured_words, read_measured, show_table
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.windows import CropWindow, context_side
 from course_lib.models.runtime import load_proposer
+from course_lib.places import RESULTS
 from course_lib.profile import by_profile
 from course_lib.trackers import make_tracker
 from course_lib.trackers.siamrpn import anchor_window
 from course_lib.widgets import ProposalTheatre
 
 clips = load_benchmark("generated-v1")
+crowd = clips["gen-18-distractors"].loaded(by_profile(smoke=10, laptop=None, gpu=None))
 proposer = load_proposer("siamrpn", "auto", "auto")
-
-
-def in_memory(sequence, length=None):
-    """The sequence, or its first `length` frames, with frames drawn once and kept."""
-    sequence = sequence.part(0, length)
-    return replace(sequence, frames=ArrayFrames(list(sequence.frames)))
-
-
-crowd = in_memory(clips["gen-18-distractors"], by_profile(smoke=10, laptop=None, gpu=None))
 
 # %% [markdown]
 # ## Look first
@@ -177,16 +169,14 @@ def change_penalty(boxes, size, strength):
 # %%
 factors = np.linspace(0.5, 2, 61)
 figure, axes = plots.new_figure(width=8.5, height=3.0, columns=2)
+grid = np.array([[0, 0, 64 * wide, 64 * high] for high in factors for wide in factors])
 for ax, k in zip(axes[0], (0.04, 0.22), strict=True):
-    grid = np.array([[0, 0, 64 * wide, 64 * high] for high in factors for wide in factors])
     values = change_penalty(grid, np.array([64.0, 64.0]), k).reshape(61, 61)
     image = ax.imshow(values, extent=(0.5, 2, 2, 0.5), cmap=plots.MAP, vmin=0, vmax=1)
     ax.set(xlabel="width / last width", ylabel="height / last height", title=f"k = {k}")
 figure.colorbar(image, ax=list(axes[0]), label="factor on the score")
-plots.show(
-    figure,
-    alt="The penalty over changes of width and height, for the k that the public code uses on VOT, 0.04, and on OTB, 0.22: the second falls off much faster.",
-)
+words = "The penalty over changes of width and height, for the k that the public code uses on VOT, 0.04, and on OTB, 0.22: the second falls off much faster."
+plots.show(figure, alt=words)
 
 # %% [markdown]
 # ### Exercise 08.4 · Near the last place
@@ -316,7 +306,7 @@ class MySiamRPN:
 # Your tracker at work, on a target that turns:
 
 # %%
-subject = in_memory(clips["gen-14-turning-scale"], by_profile(smoke=8, laptop=None, gpu=None))
+subject = clips["gen-14-turning-scale"].loaded(by_profile(smoke=8, laptop=None, gpu=None))
 boxes = track(MySiamRPN(), subject).boxes
 figure, axes = plots.new_figure(width=9, height=2.4, columns=4)
 for ax, t in zip(axes[0], np.linspace(0, len(subject) - 1, 4).astype(int), strict=True):
@@ -324,10 +314,8 @@ for ax, t in zip(axes[0], np.linspace(0, len(subject) - 1, 4).astype(int), stric
     plots.draw_box(ax, subject.boxes[t])
     plots.draw_box(ax, boxes[t], colour=plots.PREDICTION, style="--")
 overlap = np.nanmean(iou(boxes, subject.boxes))
-plots.show(
-    figure,
-    alt=f"Four frames of a clip in which the target turns, with the true and the tracker's box; mean IoU {overlap:.2f}.",
-)
+words = f"Four frames of a clip in which the target turns, with the true and the tracker's box; mean IoU {overlap:.2f}."
+plots.show(figure, alt=words)
 print(f"mean IoU {overlap:.2f}")
 
 # %% [markdown]
@@ -337,43 +325,13 @@ print(f"mean IoU {overlap:.2f}")
 
 # %%
 step, length = by_profile(smoke=12, laptop=3, gpu=1), by_profile(smoke=8, laptop=None, gpu=None)
-chosen = [in_memory(c, length) for c in list(clips)[::step]]
+chosen = clips.loaded(step, length)
 results = {
-    name: {c.name: track(make_tracker(name), c) for c in chosen}
-    for name in ("siamrpn", "siamfc")
+    n: {c.name: track(make_tracker(n), c) for c in chosen} for n in ("siamrpn", "siamfc")
 }
-figure, axes = plots.new_figure(width=8, height=3, columns=2)
-listing = []
-for k, (name, of) in enumerate(results.items()):
-    pooled = pool([score_sequence(of[c.name].boxes, c.boxes) for c in chosen])
-    speed = sum(len(r) for r in of.values()) / sum(r.seconds.sum() for r in of.values())
-    style = {"color": plots.CYCLE[k], "linestyle": plots.LINES[k]}
-    axes[0, 0].plot(
-        np.linspace(0, 1, 21),
-        pooled.success,
-        label=f"{name} {auc(pooled.success):.3f}",
-        **style,
-    )
-    axes[0, 1].plot(
-        np.arange(51), pooled.precision, label=f"{name} {pooled.precision[20]:.3f}", **style
-    )
-    listing.append(
-        f"{name}: AUC {auc(pooled.success):.3f}, precision {pooled.precision[20]:.3f}, {speed:.0f} frames/s"
-    )
-axes[0, 0].set(
-    xlabel="IoU threshold", ylabel="share of frames", title="success (AUC)", ylim=(0, 1.02)
-)
-axes[0, 1].set(
-    xlabel="centre error threshold, px", title="precision (at 20 px)", ylim=(0, 1.02)
-)
-for ax in axes[0]:
-    ax.legend(fontsize=8)
-    ax.grid(alpha=0.3)
-plots.show(
-    figure,
-    alt=f"Success and precision of SiamRPN and SiamFC on {len(chosen)} generated clips. {'; '.join(listing)}.",
-)
-print("\n".join(listing))
+report = Report.from_results(chosen, results)
+plots.show(*success_and_precision(report))
+show_table(report.overall(), "The same in numbers", ["auc", "precision20", "fps"])
 
 # %% [markdown]
 # The two networks that ship differ in size and in the pairs they were trained on (their cards say how), so this is a comparison of trackers, not of ideas. Lesson 09 compares the ideas: same backbone, same pairs, same steps.
@@ -383,13 +341,8 @@ print("\n".join(listing))
 # These are published settings of trackers that all use the formulas you just wrote:
 
 # %%
-from course_lib.evaluation.tables import read_measured
-from course_lib.places import RESULTS
-
 paper = read_measured(RESULTS / "siamrpn_published.json")
-print(f"{'':26}{'penalty':>9}{'window':>9}{'rate':>9}")
-for row in paper["settings"]:
-    print(f"{row['model']:26}{row['penalty']:9.3f}{row['window']:9.3f}{row['rate']:9.3f}")
+show_table(paper["settings"], "Published settings", ["model", "penalty", "window", "rate"])
 penalties = [row["penalty"] for row in paper["settings"]]
 print(f"the largest penalty is {max(penalties) / min(penalties):.0f} times the smallest")
 
@@ -405,33 +358,24 @@ space = {"penalty": (0.0, 0.9), "window": (0.0, 0.6), "rate": (0.05, 0.8)}
 start = {"penalty": 0.16, "window": 0.40, "rate": 0.30}
 every = by_profile(smoke=12, laptop=4, gpu=2)
 length = by_profile(smoke=4, laptop=40, gpu=None)
-seen = [in_memory(c, length) for c in list(clips)[::every]]
-unseen = [in_memory(c, length) for c in list(clips)[1::every]]
+seen, unseen = ([c.loaded(length) for c in clips[k::every]] for k in (0, 1))
 make = partial(make_tracker, "siamrpn")
 trials = search_settings(make, seen, space, by_profile(smoke=3, laptop=15, gpu=60), start=start)
 best = max(trials, key=lambda t: t.auc)
 after = mean_auc(lambda: make(**best.settings), unseen)
 before = mean_auc(lambda: make(**start), unseen)
 figure, axes = plots.new_figure(width=8.5, height=2.8, columns=2)
-axes[0, 0].plot([t.auc for t in trials], "o", color=plots.NEUTRAL, label="trial")
-axes[0, 0].plot(
-    np.maximum.accumulate([t.auc for t in trials]), color=plots.EXEMPLAR, label="best so far"
-)
+found = [t.auc for t in trials]
+axes[0, 0].plot(found, "o", color=plots.NEUTRAL, label="trial")
+axes[0, 0].plot(np.maximum.accumulate(found), color=plots.EXEMPLAR, label="best so far")
 axes[0, 0].set(xlabel="trial", ylabel="AUC, clips searched on")
 axes[0, 0].legend(fontsize=8)
-for k, (name, values) in enumerate(
-    {"searched on": (trials[0].auc, best.auc), "not seen": (before, after)}.items()
-):
-    style = {"color": plots.CYCLE[k], "linestyle": plots.LINES[k], "marker": "o"}
-    axes[0, 1].plot([0, 1], values, label=name, **style)
-axes[0, 1].set_xticks([0, 1], ["published", "searched"])
-axes[0, 1].set(xlim=(-0.2, 1.2), ylabel="AUC")
-axes[0, 1].legend(fontsize=8)
+places = ["published", "searched"]
+gains = {"searched on": (found[0], best.auc), "not seen": (before, after)}
+plots.draw_lines(axes[0, 1], gains, places, True, xlim=(-0.2, 1.2), ylabel="AUC")
 said = f"on the clips searched on {trials[0].auc:.3f} → {best.auc:.3f}, on clips not seen {before:.3f} → {after:.3f}"
-plots.show(
-    figure,
-    alt=f"AUC of {len(trials)} settings, and of the published and the best ones: {said}.",
-)
+words = f"AUC of {len(trials)} settings, and of the published and the best ones: {said}."
+plots.show(figure, alt=words)
 print("best:", {name: round(value, 2) for name, value in best.settings.items()})
 print(said)
 
@@ -446,59 +390,28 @@ print(said)
 
 # %%
 deep = read_measured(RESULTS / "siamrpn_real_clips.json")
-print(
-    f"{'':14}{'AUC':>7}{'precision':>11}{'frames/s':>10}{'AUC, true size':>16}{'AUC, true place':>17}"
-)
-for name, row in sorted(deep["overall"].items(), key=lambda item: -item[1]["auc"]):
-    part = deep["split"][name]
-    print(
-        f"{name:14}{row['auc']:7.3f}{row['precision20']:11.3f}{row['fps']:10,.0f}{part['right_size']:16.3f}{part['right_place']:17.3f}"
-    )
-about = deep["measured"]
-print(
-    f"\nSiamRPN: {about['date']}, commit {about['commit']}, {about['hardware']}; weights: {deep['weights']}"
-)
-print(f"\n{'OTB-2015, published':20}{'AUC':>7}{'precision':>11}")
-for row in paper["otb2015"]:
-    precision = f"{row['precision20']:.3f}" if "precision20" in row else "–"
-    print(f"{row['tracker']:20}{row['auc']:7.3f}{precision:>11}")
+report = Report.from_dict(deep)
+rows = {name: {**row, **deep["split"][name]} for name, row in report.overall().items()}
+split = {"right_size": "AUC, true size", "right_place": "AUC, true place"}
+heads = {"auc": "AUC", "precision20": "precision", "fps": "frames/s", **split}
+show_table(rows, "22 real targets", heads)
+print(f"SiamRPN: {measured_words(deep)}; weights: {deep['weights']}")
+show_table(paper["otb2015"], "OTB-2015, published", ["tracker", "auc", "precision20"])
 
 # %%
 figure, axes = plots.new_figure(width=8.5, height=3.2, columns=2)
-for k, name in enumerate(deep["overall"]):
-    axes[0, 0].plot(
-        np.linspace(0, 1, 21),
-        deep["curves"][name]["success"],
-        color=plots.CYCLE[k],
-        linestyle=plots.LINES[k],
-        label=f"{name} {deep['overall'][name]['auc']:.3f}",
-    )
-axes[0, 0].set(
-    xlabel="IoU threshold", ylabel="share of frames above", title="22 real targets", ylim=(0, 1)
-)
-axes[0, 0].legend(fontsize=8)
+listing = draw_curves(axes[0, 0], report)
+axes[0, 0].set_title("22 real targets")
 for row in paper["vot2018"]:
     ours = row["tracker"].startswith(("SiamRPN", "DaSiamRPN"))
-    axes[0, 1].plot(
-        row["robustness"], row["eao"], "o", color=plots.PREDICTION if ours else plots.NEUTRAL
-    )
+    place = row["robustness"], row["eao"]
+    axes[0, 1].plot(*place, "o", color=plots.PREDICTION if ours else plots.NEUTRAL)
     if ours:
-        axes[0, 1].annotate(
-            row["tracker"],
-            (row["robustness"], row["eao"]),
-            fontsize=8,
-            xytext=(-6, -3),
-            textcoords="offset points",
-            ha="right",
-        )
-axes[0, 1].set(
-    xlabel="robustness (fewer losses is better)", ylabel="EAO", title="VOT-2018, published"
-)
-listing = ", ".join(f"{name} {row['auc']:.3f}" for name, row in deep["overall"].items())
-plots.show(
-    figure,
-    alt=f"Left: success on 22 real targets: {listing}. Right: EAO against robustness of 13 trackers on VOT-2018; SiamRPN++ has the highest EAO, 0.414.",
-)
+        axes[0, 1].text(*place, f"{row['tracker']}  ", fontsize=8, ha="right", va="center")
+axes[0, 1].set(xlabel="robustness (fewer losses is better)", ylabel="EAO")
+axes[0, 1].set_title("VOT-2018, published")
+words = f"Left: success on 22 real targets: {listing}. Right: EAO against robustness of 13 trackers on VOT-2018; SiamRPN++ has the highest EAO, 0.414."
+plots.show(figure, alt=words)
 
 # %% [markdown]
 # The two columns on the right say where success is lost: what it would be if each box kept its place and had the true size, and the other way round. A row whose AUC gains most by the true size has a network that knows where, but not how large.

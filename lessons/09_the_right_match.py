@@ -16,38 +16,29 @@
 # | **Words** | {{words}} |
 
 # %%
-from dataclasses import replace
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from course_lib import plots
 from course_lib.data.benchmarks import load_benchmark
-from course_lib.data.frames import ArrayFrames
-from course_lib.evaluation.tables import read_measured
+from course_lib.evaluation.figures import draw_curves
+from course_lib.evaluation.scores import Report
+from course_lib.evaluation.tables import read_measured, show_table
 from course_lib.exercises import award, exercise, progress
 from course_lib.models.runtime import load_embedding, load_proposer
-from course_lib.places import RECIPES, RESULTS
+from course_lib.places import RESULTS
 from course_lib.profile import by_profile
 from course_lib.widgets import MatchSwitchboard
 
 clips = load_benchmark("generated-v1")
-HEADS = ("upchannel", "depthwise", "broadcast", "concat")
+names = ("siamfc", "upchannel", "depthwise", "broadcast", "concat")
 networks = {
-    "siamfc": load_embedding("heads-siamfc", "auto", "auto"),
-    **{head: load_proposer(f"heads-{head}", "auto", "auto") for head in HEADS},
+    name: (load_proposer if k else load_embedding)(f"heads-{name}", "auto", "auto")
+    for k, name in enumerate(names)
 }
-
-
-def in_memory(sequence, length=None):
-    """The sequence, or its first `length` frames, with frames drawn once and kept."""
-    sequence = sequence.part(0, length)
-    return replace(sequence, frames=ArrayFrames(list(sequence.frames)))
-
-
-pair = in_memory(clips["gen-18-distractors"], by_profile(smoke=6, laptop=60, gpu=60))
-other = in_memory(clips["gen-04-occlusion-grey"], 1)
+pair = clips["gen-18-distractors"].loaded(by_profile(smoke=6, laptop=60, gpu=60))
+other = clips["gen-04-occlusion-grey"].loaded(1)
 
 # %% [markdown]
 # ## Look first
@@ -110,9 +101,11 @@ def weights_of(k, before, mid, after):
 
 
 # %%
+rows = []
 for k, before, mid, after in ((11, 2048, 512, 512), (9, 512, 256, 512), (7, 512, 256, 512)):
-    plain, parts = weights_of(k, before, mid, after)
-    print(f"k = {k:2}: {plain / 1e6:6.1f} M weights plain, {parts / 1e6:5.1f} M separable")
+    plain, separable = weights_of(k, before, mid, after)
+    rows.append({"k": k, "plain": plain / 1e6, "separable": separable / 1e6})
+show_table(rows, "Millions of weights", formats=".1f")
 
 # %% [markdown]
 # ### Exercise 09.2 · Two branches
@@ -192,57 +185,39 @@ def box_masks(boxes, size):
 # %%
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.boxes import iou
-from course_lib.geometry.windows import EXEMPLAR, CropWindow, context_side, search_side
+from course_lib.geometry.windows import exemplar_window, search_window
 from course_lib.trackers.siamrpn import with_mask
 
 
-def best_box(network, clip, t, mask_shift=0, source=None):
+def best_box(network, clip, t, mask_shift):
     """The most probable box (4,) in frame t of a clip, with the mask `mask_shift` pixels beside the target, and the target (4,)."""
-    source = source or clip
-    first, box = source.boxes[0], clip.boxes[t]
-    z_window = CropWindow(
-        *(first[:2] + first[2:] / 2), float(context_side(first[2:])), EXEMPLAR
-    )
-    window = CropWindow(*(box[:2] + box[2:] / 2), float(search_side(box)), 255)
-    z, x, truth = (
-        z_window.cut(source.frames[0]),
-        window.cut(clip.frames[t]),
-        window.box_to_crop(box),
-    )
-    if network.guided:
-        z = with_mask(z, z_window.box_to_crop(first))
-        x = with_mask(x, truth + [mask_shift, 0, 0, 0])
+    z_window, x_window = exemplar_window(clip.boxes[0]), search_window(clip.boxes[t])
+    z_box, truth = z_window.box_to_crop(clip.boxes[0]), x_window.box_to_crop(clip.boxes[t])
+    z = with_mask(z_window.cut(clip.frames[0]), z_box)  # (127, 127, 4)
+    x = with_mask(x_window.cut(clip.frames[t]), truth + [mask_shift, 0, 0, 0])
     answer = network.respond(network.keep(z, 255), x[None])[0]  # (A, 5)
     best = int(answer[:, 0].argmax())
     return decode(answer[best, 1:], network.anchors(255)[best]), truth
 
 
 shifts = (0, 16, 32, 48, 64)
-subjects = [in_memory(c, 8) for c in list(clips)[:: by_profile(smoke=12, laptop=3, gpu=1)]]
+subjects = clips.loaded(by_profile(smoke=12, laptop=3, gpu=1), 8)
 frames = [(c, t) for c in subjects for t in range(1, 8, by_profile(smoke=6, laptop=2, gpu=1))]
 found = np.array(
     [[np.stack(best_box(networks["concat"], c, t, s)) for c, t in frames] for s in shifts]
 )  # (shifts, frames, 2, 4)
-to_target = iou(found[:, :, 0], found[:, :, 1]).mean(1)
-to_mask = iou(found[:, :, 0], found[:, :, 1] + np.array([[[s, 0, 0, 0]] for s in shifts])).mean(
-    1
-)
+masks = found[:, :, 1] + np.array([[[s, 0, 0, 0]] for s in shifts])
+to_target, to_mask = (iou(found[:, :, 0], other).mean(1) for other in (found[:, :, 1], masks))
 figure, axes = plots.new_figure(width=5, height=2.8)
 axes[0, 0].plot(shifts, to_target, "o-", color=plots.TRUTH, label="with the target")
 axes[0, 0].plot(shifts, to_mask, "s--", color=plots.DISTRACTOR, label="with the mask")
-axes[0, 0].set(
-    xlabel="mask beside the target, search pixels",
-    ylabel="mean IoU of the best box",
-    ylim=(0, 1),
-)
+axes[0, 0].set(xlabel="mask beside the target, search pixels", ylim=(0, 1))
+axes[0, 0].set_ylabel("mean IoU of the best box")
 axes[0, 0].legend(fontsize=8)
-said = ", ".join(
-    f"{s} px {a:.2f} / {b:.2f}" for s, a, b in zip(shifts, to_target, to_mask, strict=True)
-)
-plots.show(
-    figure,
-    alt=f"Mean IoU of SiamConcatRPN's best box with the target and with its mask, for masks shifted sideways: {said}.",
-)
+both = zip(shifts, to_target, to_mask, strict=True)
+said = ", ".join(f"{s} px {a:.2f} / {b:.2f}" for s, a, b in both)
+words = f"Mean IoU of SiamConcatRPN's best box with the target and with its mask, for masks shifted sideways: {said}."
+plots.show(figure, alt=words)
 print(f"IoU with the target / with the mask: {said}")
 
 # %% [markdown]
@@ -325,18 +300,19 @@ from course_lib.models.epfl import SiamBroadcastRPN, SiamConcatRPN
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.siamrpnpp import SiamRPNpp
 
-print(f"{'':34}{'parameters':>12}{'proposals':>11}")
-for name, make in {
+makers = {
     "SiamRPN, AlexNet, up-channel": SiamRPN,
     "SiamRPN, AlexNet, depth-wise": lambda: SiamRPN("depthwise"),
     "SiamBroadcastRPN, two ResNet trunks": SiamBroadcastRPN,
     "SiamConcatRPN, ResNet-50": SiamConcatRPN,
     "SiamRPN++, ResNet-50": SiamRPNpp,
-}.items():
+}
+rows = {}
+for name, make in makers.items():
     network = make()
-    print(
-        f"{name:34}{sum(p.numel() for p in network.parameters()) / 1e6:10.2f} M{len(network.anchors()):11,}"
-    )
+    millions = sum(p.numel() for p in network.parameters()) / 1e6
+    rows[name] = {"parameters, M": millions, "proposals": len(network.anchors())}
+show_table(rows, "What each network costs", formats=".2f", first="network")
 
 # %% [markdown]
 # ### Exercise 09.6 · Spatial-aware sampling
@@ -405,9 +381,7 @@ def belief(shift, steps):
     for _ in range(steps):
         pictures, at = blobs(rng, 32, shift)
         maps = network(pictures)[:, 0]  # (32, 8, 8)
-        away = np.hypot(
-            cell[None, None, :] - at[:, :1, None], cell[None, :, None] - at[:, 1:, None]
-        )
+        away = np.hypot(cell - at[:, :1, None], cell[:, None] - at[:, 1:, None])
         label = torch.from_numpy(away < 4).float()
         weight = torch.where(label > 0, 0.5 / label.sum().clamp_min(1), 0.5 / (1 - label).sum())
         losses = F.binary_cross_entropy_with_logits(maps, label, reduction="none")
@@ -419,25 +393,20 @@ def belief(shift, steps):
         return network(noise)[:, 0].sigmoid().mean(0).numpy()
 
 
-beliefs = {
-    shift: belief(shift, by_profile(smoke=8, laptop=250, gpu=250)) for shift in (0, 4, 12)
-}
+steps = by_profile(smoke=8, laptop=250, gpu=250)
 figure, axes = plots.new_figure(width=8.5, height=2.9, columns=3)
 said = []
-for ax, (shift, values) in zip(axes[0], beliefs.items(), strict=True):
+for ax, shift in zip(axes[0], (0, 4, 12), strict=True):
     title = f"within ±{shift} px" if shift else "always in the middle"
-    image = ax.imshow(values, cmap=plots.MAP, vmin=0, vmax=1)
-    ax.set_title(title, fontsize=10)
-    ax.set_axis_off()
+    values = belief(shift, steps)
+    image = plots.show_map(ax, values, title, vmin=0, vmax=1)
     border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]]).mean()
     said.append(
         f"{title}: {values[3:5, 3:5].mean():.2f} in the middle, {border:.2f} at the border"
     )
 figure.colorbar(image, ax=list(axes[0]), label="probability of a blob")
-plots.show(
-    figure,
-    alt=f"What a padded network believes about pictures of pure noise, trained with blobs in the middle and within ±4 and ±12 pixels. {'; '.join(said)}.",
-)
+words = f"What a padded network believes about pictures of pure noise, trained with blobs in the middle and within ±4 and ±12 pixels. {'; '.join(said)}."
+plots.show(figure, alt=words)
 print("\n".join(said))
 
 # %% [markdown]
@@ -481,50 +450,24 @@ def aggregate(answers, weights):
 # A head trained here and now, from random weights, on generated pieces, beside SiamFC. **Predict:** which is ahead after so few pairs?
 
 # %%
-import tempfile
-from pathlib import Path
-
-from course_lib.recipe import load_settings
-from course_lib.training.loop import train
-from course_lib.training.settings import TrainSettings
+from course_lib.training.brief import train_recipe
 
 small = by_profile(
-    smoke={
-        "steps": 3,
-        "validate_every": 3,
-        "validation_pairs": 16,
-        "widths": "[8, 16, 24, 24, 16]",
-    },
+    smoke={"steps": 3, "validate_every": 3, "validation_pairs": 16, "widths": [8] * 5},
     laptop={"steps": 120, "validate_every": 40, "validation_pairs": 64},
     gpu={"steps": 1500, "batch": 64, "workers": 8, "validate_every": 250},
 )
-curves = {}
-for head in by_profile(
-    smoke=("siamfc", "broadcast"), laptop=("siamfc", *HEADS[:3]), gpu=("siamfc", *HEADS)
-):
+lines = {}
+for head in by_profile(smoke=names[:1] + names[3:4], laptop=names[:4], gpu=names):
     kind = {"network": "siamfc"} if head == "siamfc" else {"proposals.head": head}
-    settings = load_settings(
-        TrainSettings, RECIPES / "train_siamrpn_lesson.yaml", {**small, **kind}
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        curves[head] = train(settings, Path(folder)).progress.validation
+    rows = train_recipe("train_siamrpn_lesson", small | kind).progress.validation
+    lines[head] = [row["hits"] for row in rows]
+steps = [row["step"] for row in rows]
 figure, axes = plots.new_figure(width=6, height=2.8)
-for k, (head, rows) in enumerate(curves.items()):
-    axes[0, 0].plot(
-        [r["step"] for r in rows],
-        [r["hits"] for r in rows],
-        marker="o",
-        color=plots.CYCLE[k],
-        linestyle=plots.LINES[k],
-        label=head,
-    )
-axes[0, 0].set(xlabel="step", ylabel="hits", ylim=(0, 1))
-axes[0, 0].legend(fontsize=8)
-said = ", ".join(f"{head} {rows[-1]['hits']:.2f}" for head, rows in curves.items())
-plots.show(
-    figure,
-    alt=f"Share of validation pairs solved while training: at the end {said}. For SiamFC a hit is a peak within 16 pixels, for the others a box with IoU above one half.",
-)
+plots.draw_lines(axes[0, 0], lines, steps, True, xlabel="step", ylabel="hits", ylim=(0, 1))
+said = ", ".join(f"{head} {hits[-1]:.2f}" for head, hits in lines.items())
+words = f"Share of validation pairs solved while training: at the end {said}. For SiamFC a hit is a peak within 16 pixels, for the others a box with IoU above one half."
+plots.show(figure, alt=words)
 print(f"hits at the end: {said}")
 
 # %% [markdown]
@@ -535,64 +478,47 @@ print(f"hits at the end: {said}")
 # %%
 heads = read_measured(RESULTS / "heads.json")
 paper = read_measured(RESULTS / "siamrpn_published.json")
-names = ("siamfc", *HEADS)
-print(f"{heads['pairs']:,} pairs each, two seeds; {heads['measured']['hardware']}\n")
-print(
-    f"{'':11}{'head':>9}{'held-out IoU':>15}{'generated':>14}{'22 real':>14}{'precision':>14}"
-)
-for name in names:
-    runs = [r for r in heads["runs"] if r["match"] == name]
-    ious = [r["validation"].get("iou") for r in runs]  # SiamFC answers with no box
-    held_out = " ".join("–" if v is None else f"{v:.3f}" for v in ious)
-    generated = " ".join(f"{r['generated-v1']['auc']:.3f}" for r in runs)
-    real = " ".join(f"{r['otb+vot2014']['auc']:.3f}" for r in runs)
-    precision = " ".join(f"{r['otb+vot2014']['precision20']:.3f}" for r in runs)
-    size = runs[0]["parameters_of_head"] / 1e6
-    print(f"{name:11}{size:7.2f} M{held_out:>15}{generated:>14}{real:>14}{precision:>14}")
-print(f"\n{'OTB-2015, EPFL report':26}{'AUC':>7}{'precision @20 px':>19}")
-for row in paper["epfl_otb2015"]:
-    print(f"{row['tracker']:26}{row['auc']:7.3f}{row['precision20']:19.3f}")
+runs = {name: [r for r in heads["runs"] if r["match"] == name] for name in names}
+
+
+def each_seed(values):
+    """The figures of all seeds in one cell."""
+    return " ".join("–" if v is None else f"{v:.3f}" for v in values)
+
+
+rows = {
+    name: {
+        "head, M": of[0]["parameters_of_head"] / 1e6,
+        "held-out IoU": each_seed(r["validation"].get("iou") for r in of),  # SiamFC has no box
+        "generated": each_seed(r["generated-v1"]["auc"] for r in of),
+        "22 real": each_seed(r["otb+vot2014"]["auc"] for r in of),
+        "precision": each_seed(r["otb+vot2014"]["precision20"] for r in of),
+    }
+    for name, of in runs.items()
+}
+caption = f"{heads['pairs']:,} pairs each, two seeds; {heads['measured']['hardware']}"
+show_table(rows, caption, formats=".2f", first="match")
+show_table(paper["epfl_otb2015"], "OTB-2015, EPFL report")
 
 # %%
-figure, axes = plots.new_figure(width=9, height=3.2, columns=2)
-for k, name in enumerate(names):
-    runs = [r for r in heads["runs"] if r["match"] == name]
-    success = np.mean([r["otb+vot2014"]["curves"]["success"] for r in runs], axis=0)
-    mean = np.mean([r["otb+vot2014"]["auc"] for r in runs])
-    axes[0, 0].plot(
-        np.linspace(0, 1, 21),
-        success,
-        color=plots.CYCLE[k],
-        linestyle=plots.LINES[k],
-        label=f"{name} {mean:.3f}",
-    )
-axes[0, 0].set(
-    xlabel="IoU threshold", ylabel="share of frames above", title="22 real targets", ylim=(0, 1)
-)
-axes[0, 0].legend(fontsize=8)
-report = {
-    "SiamRPN (reproduced)": "upchannel",
-    "SiamBroadcastRPN": "broadcast",
-    "SiamConcatRPN": "concat",
+real = {name: [r["otb+vot2014"] for r in of] for name, of in runs.items()}
+mean = {name: {"auc": np.mean([r["auc"] for r in of])} for name, of in real.items()}
+curves = {
+    name: {"success": np.mean([r["curves"]["success"] for r in of], axis=0)}
+    for name, of in real.items()
 }
-for k, row in enumerate(paper["epfl_otb2015"]):
-    ours = np.mean(
-        [r["otb+vot2014"]["auc"] for r in heads["runs"] if r["match"] == report[row["tracker"]]]
-    )
-    axes[0, 1].plot(
-        [0, 1], [row["auc"], ours], "o-", color=plots.CYCLE[k + 1], label=row["tracker"]
-    )
-axes[0, 1].set_xticks([0, 1], ["EPFL, OTB-2015", "ours, 22 targets"])
-axes[0, 1].set(xlim=(-0.2, 1.2), ylabel="AUC", ylim=(0, 0.7))
-axes[0, 1].legend(fontsize=8)
-said = ", ".join(
-    f"{name} {np.mean([r['otb+vot2014']['auc'] for r in heads['runs'] if r['match'] == name]):.3f}"
-    for name in names
-)
-plots.show(
-    figure,
-    alt=f"Left: success on 22 real targets, mean of two seeds: {said}. Right: the three networks of the EPFL report, theirs on OTB-2015 and ours side by side.",
-)
+about = {"benchmark": "22 real targets", "protocol": "ope", "sequences": range(22)}
+report = Report.from_dict({**about, "overall": mean, "curves": curves})
+figure, axes = plots.new_figure(width=9, height=3.2, columns=2)
+said = draw_curves(axes[0, 0], report)
+right, places = axes[0, 1], ["EPFL, OTB-2015", "ours, 22 targets"]
+for row, head in zip(paper["epfl_otb2015"], ("upchannel", "broadcast", "concat"), strict=True):
+    look = {"color": plots.CYCLE[names.index(head)], "marker": "o"}  # the head's own colour
+    right.plot(places, (row["auc"], mean[head]["auc"]), label=row["tracker"], **look)
+right.set(xlim=(-0.2, 1.2), ylabel="AUC", ylim=(0, 0.7))
+right.legend(fontsize=8)
+words = f"Left: success on 22 real targets, mean of two seeds: {said}. Right: the three networks of the EPFL report, theirs on OTB-2015 and ours side by side."
+plots.show(figure, alt=words)
 print(said)
 
 # %% [markdown]

@@ -27,20 +27,18 @@ from course_lib import plots
 from course_lib.analysis.fields import effective_field, touched
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.errors import DataError
-from course_lib.evaluation.tables import read_measured
+from course_lib.evaluation.tables import read_measured, show_table
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.receptive import Layer, Reception, output_size
 from course_lib.geometry.traced import live_reception
-from course_lib.geometry.windows import EXEMPLAR, CropWindow, context_side
-from course_lib.places import RECIPES, RESULTS
+from course_lib.geometry.windows import EXEMPLAR, exemplar_window
+from course_lib.places import RESULTS
 from course_lib.profile import by_profile
 from course_lib.widgets import FieldExplorer
 
-clip = load_benchmark("generated-v1")["gen-18-distractors"]
-box = clip.boxes[0]
-exemplar = CropWindow(*(box[:2] + box[2:] / 2), float(context_side(box[2:])), EXEMPLAR).cut(
-    clip.frames[0]
-)
+clips = load_benchmark("generated-v1")
+clip = clips["gen-18-distractors"]
+exemplar = exemplar_window(clip.boxes[0]).cut(clip.frames[0])
 paper = read_measured(RESULTS / "siamdw_published.json")
 
 # %% [markdown]
@@ -65,14 +63,12 @@ FieldExplorer(exemplar)
 
 # %%
 for family, other in (("alexnet", "vgg"), ("resnet", "inception")):
-    rows = paper["analysis"][family]
-    print(f"{'column':>12}" + "".join(f"{r['column']:6}" for r in rows))
-    for key, name in (("field", "field"), ("stride", "stride"), ("ofs", "cells")):
-        print(f"{name:>12}" + "".join(f"{r[key]:6}" for r in rows))
-    print(f"{'padding':>12}" + "".join(f"{'yes' if r['padding'] else 'no':>6}" for r in rows))
-    for key in (family, other):
-        print(f"{key:>12}" + "".join(f"{r[key]:6.2f}" for r in rows))
-    print()
+    changes = paper["analysis"][family]
+    rows = {key: {str(c["column"]): c[key] for c in changes} for key in ("field", "stride")}
+    rows["cells"] = {str(c["column"]): c["ofs"] for c in changes}
+    rows["padding"] = {str(c["column"]): "yes" if c["padding"] else "no" for c in changes}
+    rows |= {key: {str(c["column"]): c[key] for c in changes} for key in (family, other)}
+    show_table(rows, f"SiamDW's slides: {family} and {other}", formats=".2f", first="column")
 
 # %% [markdown]
 # *Field* is the receptive field in pixels, *cells* the side of the exemplar's map ("output feature size", OFS). The slides do not say which score this is. In this lesson you learn to compute the upper rows of any network, build the networks, and measure the lower ones.
@@ -129,10 +125,9 @@ def behind(row, layer):
 from course_lib.models.alexnet import alexnet_layers
 
 row = Reception("input", 127, 1, 1, 0.5)
-print(f"{'':8}{'cells':>6}{'field':>7}{'stride':>8}{'first centre':>14}")
-for layer in alexnet_layers():
-    row = behind(row, layer)
-    print(f"{row.layer:8}{row.size:6}{row.field:7}{row.stride:8}{row.start:14.1f}")
+rows = [vars(row := behind(row, layer)) for layer in alexnet_layers()]
+heads = {"layer": "layer", "size": "cells", "field": "field", "stride": "stride"}
+show_table(rows, "AlexNet on an exemplar", heads | {"start": "first centre"}, ".1f")
 
 # %% [markdown]
 # Is it true? A cell's field is the set of pixels that can change it: the extent of its gradient. `touched` measures that on the live network.
@@ -144,9 +139,8 @@ network = AlexNet()
 for cell in (0, 3, 5):
     rows, columns = touched(network, 127, cell, cell)
     low = row.start + cell * row.stride - row.field / 2
-    print(
-        f"cell {cell}: arithmetic {low:.0f} … {low + row.field:.0f}, gradient {rows.start} … {rows.stop}"
-    )
+    arithmetic = f"{low:.0f} … {low + row.field:.0f}"
+    print(f"cell {cell}: arithmetic {arithmetic}, gradient {rows.start} … {rows.stop}")
 
 # %% [markdown]
 # ### Exercise 10.2 · Where branches meet
@@ -237,12 +231,12 @@ zoo = {
     "ResNet-50 to layer 3": nn.Sequential(*list(whole.children())[:7]),
     "CIResNet-22": CIRNetwork("ciresnet22", 0.25),
 }
-print(f"{'':25}{'127 px':>8}{'255 px':>8}{'field':>7}{'of 127':>8}{'stride':>8}{'overlap':>9}")
+rows = {}
 for name, network in zoo.items():
     z, x = live_reception(network, 127)[-1], live_reception(network, 255)[-1]
-    print(
-        f"{name:25}{z.size:8}{x.size:8}{z.field:7}{z.field / 127:8.2f}{z.stride:8}{overlap(z.field, z.stride):9.3f}"
-    )
+    rows[name] = {"127 px": z.size, "255 px": x.size, "field": z.field, "of 127": z.field / 127}
+    rows[name] |= {"stride": z.stride, "overlap": float(overlap(z.field, z.stride))}
+show_table(rows, "Cells a side, field and stride", formats={"of 127": ".2f"}, first="network")
 
 # %% [markdown]
 # ResNet-50's third layer has cells that see twice the exemplar: *every* cell sees all of it and a wide border of zeros. That is the first part of the puzzle. The authors' rule: a field of 60 to 80 % of the exemplar, a stride of 4 or 8.
@@ -258,36 +252,26 @@ trained = {
     "AlexNet twin": load_siamfc("twin-alexnet-5").backbone,
     "CIResNet-22, small": load_siamfc("ciresnet22").backbone,
 }
-subjects = list(load_benchmark("generated-v1"))[:: by_profile(smoke=8, laptop=2, gpu=1)]
-pictures = []
-for subject in subjects:
-    b = subject.boxes[0]
-    window = CropWindow(*(b[:2] + b[2:] / 2), float(context_side(b[2:])), EXEMPLAR)
-    pictures.append(torch.from_numpy(window.cut(subject.frames[0])).permute(2, 0, 1).float())
-pictures = torch.stack(pictures)  # (N, 3, 127, 127)
+subjects = clips[:: by_profile(smoke=8, laptop=2, gpu=1)]
+crops = np.stack([exemplar_window(s.boxes[0]).cut(s.frames[0]) for s in subjects])
+pictures = torch.from_numpy(crops).permute(0, 3, 1, 2).float()  # (N, 3, 127, 127)
 torch.manual_seed(0)
-untrained = CIRNetwork("ciresnet22", 0.25)
+shown = trained | {"CIResNet-22, untrained": CIRNetwork("ciresnet22", 0.25)}
 figure, axes = plots.new_figure(width=8.6, height=3.1, columns=3)
 said = []
-for ax, (name, network) in zip(
-    axes[0], [*trained.items(), ("CIResNet-22, untrained", untrained)], strict=True
-):
+for ax, (name, network) in zip(axes[0], shown.items(), strict=True):
     field = effective_field(network, pictures).numpy()  # (127, 127)
     z = live_reception(network, 127)[-1]
     at = z.start + z.size // 2 * z.stride  # centre of the middle cell's field
-    ax.imshow(np.sqrt(field), cmap=plots.MAP)
+    plots.show_map(ax, np.sqrt(field), name)
     plots.draw_box(ax, [at - z.field / 2] * 2 + [z.field] * 2, plots.PREDICTION, style="--")
-    ax.set_title(name, fontsize=10)
-    ax.set_axis_off()
     away = np.abs(np.arange(EXEMPLAR) + 0.5 - at)
     inner = np.maximum(away[:, None], away[None]) < z.field / 4  # half as wide as the field
     said.append(
         f"{name}: field {z.field}, {100 * field[inner].sum():.0f} % of the gradient in its middle half"
     )
-plots.show(
-    figure,
-    alt=f"Effective receptive fields on exemplars, the field of the arithmetic as a dashed square. {'; '.join(said)}.",
-)
+words = f"Effective receptive fields on exemplars, the field of the arithmetic as a dashed square. {'; '.join(said)}."
+plots.show(figure, alt=words)
 print("\n".join(said))
 
 # %% [markdown]
@@ -327,13 +311,13 @@ def last_kernel(field, stride, wanted):
 
 
 # %%
-print("AlexNet up to conv4: field 71, stride 8")
+rows = []
 for r in paper["analysis"]["alexnet"]:
     if r["stride"] == 8 and not r["padding"]:
         kernel, cells = last_kernel(71, 8, r["field"])
-        print(
-            f"column {r['column']:2}: field {r['field']:3} needs a kernel of {kernel}, {cells} cells; the slide says {r['ofs']}"
-        )
+        row = {"column": r["column"], "field": r["field"], "kernel": kernel, "cells": cells}
+        rows.append({**row, "slides: cells": r["ofs"]})
+show_table(rows, "A last kernel behind AlexNet's conv4 (field 71, stride 8)")
 
 # %% [markdown]
 # Every column without padding is met by arithmetic alone. The two with another stride are met as well, and with the *same weights* as their twins (see `course_lib/models/twins.py`): stride 4 by taking the last pooling's stride away and dilating what follows; stride 16 by letting conv4 step by two.
@@ -372,11 +356,12 @@ def touched_by_padding(size, kernel, stride, padding):
 
 
 # %%
-for name, case in {
+cases = {
     "the first layer of a ResNet, 7 × 7 / 2, padding 3": (127, 7, 2, 3),
     "a 3 × 3 layer with padding 1": (28, 3, 1, 1),
     "a 3 × 3 layer with stride 2 and padding 1": (28, 3, 2, 1),
-}.items():
+}
+for name, case in cases.items():
     before, after = touched_by_padding(*case)
     print(f"{name}: {before} cells at the beginning, {after} at the end")
 
@@ -479,36 +464,28 @@ subjects = {
     "CIResNet-22": CIRNetwork("ciresnet22", share),
 }
 picture = smooth_noise(255, seed=0)
-measured = {}
+rows = {}
 for name, network in subjects.items():
+    network.eval()
     with torch.no_grad():
-        network.eval()
-        distances = [
-            best_window(
-                network(picture[:, :, o : o + EXEMPLAR, o : o + EXEMPLAR])[0],
-                network(picture)[0],
-            )[0]
-            for o in (64, 80, 96)
-        ]
-    measured[name] = distances
-    print(f"{name:22}" + "".join(f"{d:8.3f}" for d in distances))
+        x = network(picture)[0]
+        cut = {k: picture[:, :, k : k + EXEMPLAR, k : k + EXEMPLAR] for k in (64, 80, 96)}
+        rows[name] = {f"at {k}, {k}": best_window(network(z)[0], x)[0] for k, z in cut.items()}
+show_table(rows, "Distance from the nearest window, by where it is cut", first="network")
 
 # %%
 figure, axes = plots.new_figure(width=9.6, height=2.5, columns=len(subjects))
 said = []
 for ax, (name, network) in zip(axes[0], subjects.items(), strict=True):
     cells = agreement(network, picture, 64).cells.numpy()  # (n, n)
-    image = ax.imshow(cells, cmap=plots.MAP, vmin=0, vmax=1)
-    ax.set_title(f"{name}\n{measured[name][0]:.2f}", fontsize=8)
-    ax.set_axis_off()
-    said.append(
-        f"{name} {cells[len(cells) // 2, len(cells) // 2]:.2f} in the middle, {cells[0, 0]:.2f} in the corner"
-    )
+    title = f"{name}\n{rows[name]['at 64, 64']:.2f}"
+    image = plots.show_map(ax, cells, title, vmin=0, vmax=1)
+    ax.title.set_fontsize(8)
+    middle = cells[len(cells) // 2, len(cells) // 2]
+    said.append(f"{name} {middle:.2f} in the middle, {cells[0, 0]:.2f} in the corner")
 figure.colorbar(image, ax=list(axes[0]), label="relative error")
-plots.show(
-    figure,
-    alt=f"Relative error of each cell of the exemplar against the best window of the search image: {'; '.join(said)}.",
-)
+words = f"Relative error of each cell of the exemplar against the best window of the search image: {'; '.join(said)}."
+plots.show(figure, alt=words)
 print("\n".join(said))
 
 # %% [markdown]
@@ -524,25 +501,14 @@ from course_lib.recipe import load_settings
 from course_lib.training.settings import TrainSettings
 from course_lib.training.sources import make_sources
 
-settings = load_settings(
-    TrainSettings,
-    RECIPES / "train_twins.yaml",
-    {
-        "sources": "[generated]",
-        "shares": "[1.0]",
-        "search": 383,
-        "negatives": 0,
-        "changes.shift": 0,
-    },
-)
+generated = {"sources": ["generated"], "shares": [1.0]}
+wide = generated | {"search": 383, "negatives": 0, "changes.shift": 0}
+settings = load_settings(TrainSettings, "recipes/train_twins.yaml", wide)
 views = wide_pairs(make_sources(settings)[1], by_profile(smoke=2, laptop=12, gpu=64), seed=5)
 places = np.arange(-64, 65, by_profile(smoke=64, laptop=16, gpu=16))
+twins = {"without padding": "twin-alexnet-5", "with padding": "twin-alexnet-6"}
 here = {
-    name: errors_by_place(load_siamfc(weights), *views, places)
-    for name, weights in (
-        ("without padding", "twin-alexnet-5"),
-        ("with padding", "twin-alexnet-6"),
-    )
+    n: errors_by_place(load_siamfc(weights), *views, places) for n, weights in twins.items()
 }
 figure, axes = plots.new_figure(width=8, height=3.4, columns=2)
 top = max(e.max() for e in here.values())
@@ -557,10 +523,8 @@ for ax, (name, errors) in zip(axes[0], here.items(), strict=True):
     )
 axes[0, 0].set_ylabel("target below the middle, pixels")
 figure.colorbar(image, ax=list(axes[0]), label="mean error, pixels")
-plots.show(
-    figure,
-    alt=f"Mean distance of the response's peak from the target over the places where it stands. {'; '.join(said)}.",
-)
+words = f"Mean distance of the response's peak from the target over the places where it stands. {'; '.join(said)}."
+plots.show(figure, alt=words)
 print("\n".join(said))
 
 # %% [markdown]
@@ -568,17 +532,25 @@ print("\n".join(said))
 
 # %%
 analysis = read_measured(RESULTS / "siamdw_analysis.json")
-print(f"{'':20}{'in the middle':>15}{'at the edge':>14}{'ratio':>8}")
-for name, rows in analysis["errors_by_place"]["runs"].items():
-    errors = np.array(rows)  # (seeds, 9, 9)
-    at = np.array(analysis["errors_by_place"]["places"])
-    edge = np.maximum(np.abs(at)[:, None], np.abs(at)[None]) == 64
-    middle, outer = errors[:, len(at) // 2, len(at) // 2], errors[:, edge].mean(1)  # (seeds,)
-    print(
-        f"{name:20}{middle.mean():9.1f} ± {middle.std(ddof=1):3.1f}{outer.mean():8.1f} ± {outer.std(ddof=1):3.1f}"
-        f"{outer.mean() / middle.mean():8.1f}"
-    )
 
+
+def mean_and_spread(values, digits=3):
+    """Mean of the seeds ± their standard deviation; a single run has none."""
+    spread = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.{digits}f}{spread}"
+
+
+at = np.abs(analysis["errors_by_place"]["places"])
+edge, rows = np.maximum(at[:, None], at[None]) == 64, {}
+for name, of in analysis["errors_by_place"]["runs"].items():
+    errors = np.array(of)  # (seeds, 9, 9)
+    middle, outer = errors[:, len(at) // 2, len(at) // 2], errors[:, edge].mean(1)  # (seeds,)
+    rows[name] = {"in the middle": mean_and_spread(middle, 1)}
+    rows[name] |= {
+        "at the edge": mean_and_spread(outer, 1),
+        "ratio": outer.mean() / middle.mean(),
+    }
+show_table(rows, "Mean error in pixels, three seeds", formats=".1f", first="twin")
 for name, share in analysis["fast_frames"].items():
     print(
         f"{name}: in {100 * share:.0f} % of the steps from frame to frame the target moves more than 32 pixels of the search image"
@@ -588,9 +560,10 @@ for name, share in analysis["fast_frames"].items():
 # Compare the rows: the errors include every time a peak stood on something else entirely, and the padded twins make more of them, in the middle and at the edge. Now let both twins of AlexNet *track* a target that moves away. How far is each from where it started?
 
 # %%
+from course_lib.evaluation.otb import track
 from course_lib.trackers import make_tracker
 
-clip = load_benchmark("generated-v1")[12].part(0, by_profile(smoke=4, laptop=40, gpu=40))
+clip = clips[12].loaded(by_profile(smoke=4, laptop=40, gpu=40))
 
 
 def way(boxes):
@@ -602,20 +575,14 @@ def way(boxes):
 figure, axes = plots.new_figure(width=6, height=2.8)
 axes[0, 0].plot(way(clip.boxes), color=plots.TRUTH, label="target")
 said = [f"target {np.nanmax(way(clip.boxes)):.0f}"]
-for k, (name, weights) in enumerate(
-    (("without padding", "twin-alexnet-5"), ("with padding", "twin-alexnet-6"))
-):
-    tracker = make_tracker("siamfc", weights=weights)
-    tracker.init(clip.frames[0], clip.boxes[0])
-    boxes = np.array([clip.boxes[0], *(tracker.update(frame) for frame in clip.frames.part(1))])
+for k, (name, weights) in enumerate(twins.items()):
+    boxes = track(make_tracker("siamfc", weights=weights), clip).boxes
     axes[0, 0].plot(way(boxes), color=plots.CYCLE[k], linestyle=("--", ":")[k], label=name)
     said.append(f"{name} {way(boxes).max():.0f}")
 axes[0, 0].set(xlabel="frame", ylabel="from the start, pixels")
 axes[0, 0].legend(fontsize=8)
-plots.show(
-    figure,
-    alt=f"Distance from the start, frame by frame, of a target and of two trackers' boxes. Largest, in pixels: {', '.join(said)}.",
-)
+words = f"Distance from the start, frame by frame, of a target and of two trackers' boxes. Largest, in pixels: {', '.join(said)}."
+plots.show(figure, alt=words)
 print(f"{clip.name}, farthest from the start in pixels: {', '.join(said)}")
 
 # %% [markdown]
@@ -739,19 +706,26 @@ for size in (127, 255):
 # And all of SiamDW's networks, beside the numbers of the slides. CIR-Inception puts a 1 × 1 branch beside the bottleneck instead of a shortcut around it; CIR-NeXt has 32 groups in its 3 × 3 convolution.
 
 # %%
-print(f"{'':18}{'field':>7}{'cells':>7}{'weights':>11}   slides: field, cells, weights")
 slides = {r["network"]: r for r in paper["architectures"]}
+rows = {}
 for name in PLANS:
     network = CIRNetwork(name)
     z = live_reception(network, 127)[-1]
     count = sum(p.numel() for p in network.parameters()) / 1e6
-    r = slides.get(name)
-    told = (
-        f"{r['field']:5}{r['ofs']:6}{r['parameters_m']:9.3f} M"
-        if r
-        else "     not in the slides"
-    )
-    print(f"{name:18}{z.field:7}{z.size:7}{count:9.3f} M   {told}")
+    rows[name] = {
+        "of field": z.field,
+        "cells": z.size,
+        "millions": count,
+        **slides.get(name, {}),
+    }
+heads = {
+    "of field": "field",
+    "cells": "cells",
+    "millions": "weights, M",
+    "field": "slides: field",
+}
+heads |= {"ofs": "slides: cells", "parameters_m": "slides: weights, M"}
+show_table(rows, "SiamDW's networks", heads, first="network")
 
 # %% [markdown]
 # Two differences are worth a look. The public code gives CIResInception-22 and CIResNeXt-22 another first layer than the slides' table (no padding, 3 × 3 pooling): a field of 95. And CIResNet-43's arrangement is not published; the one here, four units before the pooling and ten behind it, is what field, cells and operations of the table ask for. Its count of weights comes out one per cent lower.
@@ -795,47 +769,24 @@ def frozen_parts(step, steps, freeze, unfreeze):
 # First, here and now: three twins of AlexNet, a few steps on generated pieces. **Predict:** which learns fastest, the one whose single cell sees everything, the base, or the padded one?
 
 # %%
-import tempfile
-from pathlib import Path
-
-from course_lib.training.loop import train
+from course_lib.training.brief import train_recipe
 
 small = by_profile(
     smoke={"steps": 2, "validate_every": 2, "validation_pairs": 8, "share": 0.0625},
     laptop={"steps": 60, "validate_every": 20, "validation_pairs": 64, "share": 0.125},
     gpu={"steps": 1500, "batch": 64, "workers": 8, "validate_every": 250},
 )
-curves = {}
+lines = {}
 for column, name in ((1, "field 127"), (5, "field 87"), (6, "field 87, padded")):
-    settings = load_settings(
-        TrainSettings,
-        RECIPES / "train_twins.yaml",
-        {
-            "sources": "[generated]",
-            "shares": "[1.0]",
-            "backbone": f"twin-alexnet-{column}",
-            **small,
-        },
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        curves[name] = train(settings, Path(folder)).progress.validation
+    twin = generated | small | {"backbone": f"twin-alexnet-{column}"}
+    rows = train_recipe("train_twins", twin).progress.validation
+    lines[name] = [row["hits"] for row in rows]
+steps = [row["step"] for row in rows]
 figure, axes = plots.new_figure(width=6, height=2.8)
-for k, (name, rows) in enumerate(curves.items()):
-    axes[0, 0].plot(
-        [r["step"] for r in rows],
-        [r["hits"] for r in rows],
-        marker="o",
-        color=plots.CYCLE[k],
-        linestyle=plots.LINES[k],
-        label=name,
-    )
-axes[0, 0].set(xlabel="step", ylabel="hits", ylim=(0, 1))
-axes[0, 0].legend(fontsize=8)
-said = ", ".join(f"{name} {rows[-1]['hits']:.2f}" for name, rows in curves.items())
-plots.show(
-    figure,
-    alt=f"Share of validation pairs whose peak lies within 16 pixels of the target, while training: at the end {said}.",
-)
+plots.draw_lines(axes[0, 0], lines, steps, True, xlabel="step", ylabel="hits", ylim=(0, 1))
+said = ", ".join(f"{name} {hits[-1]:.2f}" for name, hits in lines.items())
+words = f"Share of validation pairs whose peak lies within 16 pixels of the target, while training: at the end {said}."
+plots.show(figure, alt=words)
 print(f"hits at the end: {said}")
 
 # %% [markdown]
@@ -844,64 +795,39 @@ print(f"hits at the end: {said}")
 # Now the long run: nineteen twins, three seeds each, trained on the same pairs with a quarter of the channels, then tracked. The grey crosses are the slides' scores, of larger networks with pre-trained weights and much more data.
 
 # %%
-runs, machine = analysis["runs"], analysis["measured"]["hardware"]
+networks = read_measured(RESULTS / "siamdw_networks.json")
+runs, machine = analysis["runs"] + networks["runs"], analysis["measured"]["hardware"]
+BENCHMARKS = {"otb+vot2014": "22 real targets", "generated-v1": "generated benchmark"}
 print(
     f"{analysis['pairs']:,} pairs a network, {100 * analysis['share']:.0f} % of the channels, first {analysis['frames']} frames of each clip; {machine}"
 )
 
 
-def scores(network, benchmark="otb+vot2014"):
+def scores(network, benchmark):
     """AUC of a network in the long run, by seed."""
     return {r["seed"]: r[benchmark]["auc"] for r in runs if r["network"] == network}
 
 
 figure, axes = plots.new_figure(width=9.6, height=5.4, rows=2, columns=2)
 said = []
-for i, family in enumerate(("alexnet", "resnet")):
-    rows = paper["analysis"][family]
-    ticks = [f"{r['field']}\n/{r['stride']}" + ("\npad" if r["padding"] else "") for r in rows]
-    for j, (benchmark, title) in enumerate(
-        (("otb+vot2014", "22 real targets"), ("generated-v1", "generated benchmark"))
-    ):
-        ax = axes[i, j]
-        values = [
-            list(scores(f"twin-{family}-{r['column']}", benchmark).values()) for r in rows
-        ]
-        means = [np.mean(v) for v in values]
-        for k, v in enumerate(values):
-            ax.plot([k] * len(v), v, "o", color=plots.EXEMPLAR, alpha=0.5, markersize=4)
-        ax.plot(
-            range(len(rows)),
-            means,
-            "_",
-            color=plots.EXEMPLAR,
-            markersize=18,
-            markeredgewidth=2,
-            label="ours, mean and seeds",
-        )
-        ax.plot(
-            range(len(rows)),
-            [r[family] for r in rows],
-            "x",
-            color=plots.NEUTRAL,
-            label="slides",
-        )
-        ax.set_xticks(range(len(rows)), ticks, fontsize=7)
-        ax.set(title=f"{family}, {title}", xlabel="field / stride, pixels", ylabel="AUC")
-        ax.title.set_fontsize(9)
-        if j == 0:
-            said.append(
-                f"{family}: "
-                + ", ".join(
-                    f"{t.replace(chr(10), ' ')} {m:.2f}"
-                    for t, m in zip(ticks, means, strict=True)
-                )
-            )
+for row, family in zip(axes, ("alexnet", "resnet"), strict=True):
+    changes = paper["analysis"][family]
+    for ax, (benchmark, title) in zip(row, BENCHMARKS.items(), strict=True):
+        values = {}
+        for c in changes:
+            tick = f"{c['field']}\n/{c['stride']}" + "\npad" * c["padding"]
+            auc = scores(f"twin-{family}-{c['column']}", benchmark)
+            values[tick] = list(auc.values())
+        plots.draw_seeds(ax, values, label="ours, mean and seeds")
+        ax.plot([c[family] for c in changes], "x", color=plots.NEUTRAL, label="slides")
+        ax.set(xlabel="field / stride, pixels", ylabel="AUC")
+        ax.set_title(f"{family}, {title}", fontsize=9)
+        if benchmark == "otb+vot2014":
+            means = (f"{' '.join(t.split())} {np.mean(v):.2f}" for t, v in values.items())
+            said.append(f"{family}: {', '.join(means)}")
 axes[0, 0].legend(fontsize=7)
-plots.show(
-    figure,
-    alt=f"AUC of the twins by receptive field, stride and padding, each seed a dot, the slides' scores as crosses. Means on 22 real targets, field / stride: {'; '.join(said)}.",
-)
+words = f"AUC of the twins by receptive field, stride and padding, each seed a dot, the slides' scores as crosses. Means on 22 real targets, field / stride: {'; '.join(said)}."
+plots.show(figure, alt=words)
 print("\n".join(said))
 
 # %% [markdown]
@@ -932,25 +858,27 @@ def judge(difference, published):
     return "borne out" if mean * published > 0 else "contradicted", mean, error
 
 
-print(f"{'':42}{'':9}{'slides':>8}{'22 real targets':>20}{'':14}{'generated':>13}")
-verdicts = {}
+def gain(better, worse, benchmark):
+    """By how much the AUC of one network exceeds that of another, seed by seed."""
+    one, two = scores(better, benchmark), scores(worse, benchmark)
+    return np.array([one[seed] - two[seed] for seed in sorted(one.keys() & two.keys())])
+
+
+rows, verdicts = [], {benchmark: [] for benchmark in BENCHMARKS}
 for claim, family, better, worse in CLAIMS:
-    rows = {r["column"]: r[family] for r in paper["analysis"][family]}
-    published = rows[better] - rows[worse]
-    line = f"{claim:42}{family:9}{published:8.2f}"
-    for benchmark in ("otb+vot2014", "generated-v1"):
-        one, two = (scores(f"twin-{family}-{c}", benchmark) for c in (better, worse))
-        difference = np.array(
-            [one[seed] - two[seed] for seed in sorted(one.keys() & two.keys())]
-        )
+    slide = {c["column"]: c[family] for c in paper["analysis"][family]}
+    published = slide[better] - slide[worse]
+    row = {"claim": claim, "family": family, "slides": f"{published:.2f}"}
+    for benchmark, title in BENCHMARKS.items():
+        difference = gain(f"twin-{family}-{better}", f"twin-{family}-{worse}", benchmark)
         verdict, mean, error = judge(difference, published)
-        verdicts.setdefault(benchmark, []).append(verdict)
-        line += f"{mean:9.3f} ± {error:.3f} {verdict:12}"
-    print(line)
+        verdicts[benchmark].append(verdict)
+        row[title] = f"{mean:.3f} ± {error:.3f} {verdict}"
+    rows.append(row)
+show_table(rows, "Each claim: the difference, its standard error, and a verdict")
 for benchmark, found in verdicts.items():
-    print(
-        f"{benchmark}: {found.count('borne out')} borne out, {found.count('open')} open, {found.count('contradicted')} contradicted"
-    )
+    counts = (f"{found.count(v)} {v}" for v in ("borne out", "open", "contradicted"))
+    print(f"{benchmark}: {', '.join(counts)}")
 
 # %% [markdown]
 # Our reading of the shipped table:
@@ -968,24 +896,22 @@ for benchmark, found in verdicts.items():
 # The same pairs and steps once more, for the networks themselves, with a quarter of their channels.
 
 # %%
-networks = read_measured(RESULTS / "siamdw_networks.json")
-rows = [r for r in runs if r["network"] == "twin-alexnet-5"] + networks["runs"]
-order = sorted({r["network"] for r in rows}, key=lambda n: (not n.startswith("twin"), n))
-print(
-    f"{'':20}{'seeds':>6}{'weights':>10}{'field':>7}{'cells':>7}{'real AUC':>17}{'generated':>17}{'fps':>7}"
-)
-for name in order:
-    mine = [r for r in rows if r["network"] == name]
-    line = f"{'AlexNet, one group' if name.startswith('twin') else name:20}{len(mine):6}{mine[0]['parameters'] / 1e3:8.0f} k{mine[0]['field']:7}{mine[0]['ofs']:7}"
-    for benchmark in ("otb+vot2014", "generated-v1"):
-        v = np.array([r[benchmark]["auc"] for r in mine])
-        spread = f" ± {v.std(ddof=1):.3f}" if len(v) > 1 else ""
-        line += f"{v.mean():.3f}{spread}".rjust(17)
-    print(line + f"{np.mean([r['otb+vot2014']['fps'] for r in mine]):7.0f}")
-print("\nslides: OTB-2015 AUC under SiamFC, trained on VID")
-for name, values in paper["results"]["trained on VID"].items():
-    if name.endswith("SiamFC"):
-        print(f"{name:28}{values[1]:.3f}")
+names = ["twin-alexnet-5", *sorted({r["network"] for r in networks["runs"]})]
+rows = {}
+for name in names:
+    mine = [r for r in runs if r["network"] == name]
+    rows["AlexNet, one group" if name.startswith("twin") else name] = {
+        **{"seeds": len(mine), "weights, k": mine[0]["parameters"] / 1e3},
+        **{"field": mine[0]["field"], "cells": mine[0]["ofs"]},
+        **{
+            of: mean_and_spread([r[key]["auc"] for r in mine]) for key, of in BENCHMARKS.items()
+        },
+        "fps": np.mean([r["otb+vot2014"]["fps"] for r in mine]),
+    }
+show_table(rows, "AUC of the networks", formats=".0f", first="network")
+slides = paper["results"]["trained on VID"].items()
+rows = {name: {"AUC": values[1]} for name, values in slides if name.endswith("SiamFC")}
+show_table(rows, "Slides: OTB-2015 under SiamFC, trained on VID")
 
 # %% [markdown]
 # (± is the standard deviation over seeds; a single run has none. Speed on one thread of the machine named above, beside other work.)
@@ -993,14 +919,11 @@ for name, values in paper["results"]["trained on VID"].items():
 # In the slides CIResNet-22 gains .065 over AlexNet on OTB-2015, with weights that had learned to see before. What does it gain here, from random weights?
 
 # %%
-pairs = {}
-for benchmark in ("otb+vot2014", "generated-v1"):
-    of = lambda n, b=benchmark: {r["seed"]: r[b]["auc"] for r in rows if r["network"] == n}  # noqa: E731
-    deep, plain = of("ciresnet22"), of("twin-alexnet-5")
-    gain = np.array([deep[s] - plain[s] for s in sorted(deep.keys() & plain.keys())])
-    pairs[benchmark] = gain
+for benchmark in BENCHMARKS:
+    found = gain("ciresnet22", "twin-alexnet-5", benchmark)
+    each = " ".join(f"{g:+.3f}" for g in found)
     print(
-        f"{benchmark}: CIResNet-22 less AlexNet, seed by seed: {' '.join(f'{g:+.3f}' for g in gain)}; mean {gain.mean():+.3f}"
+        f"{benchmark}: CIResNet-22 less AlexNet, seed by seed: {each}; mean {found.mean():+.3f}"
     )
 
 # %% [markdown]

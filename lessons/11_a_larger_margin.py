@@ -17,10 +17,7 @@
 
 # %%
 import math
-import tempfile
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -29,27 +26,17 @@ import torch.nn.functional as F
 from course_lib import plots
 from course_lib.analysis.distortion import KINDS, maps_of, moments_of, responses_of, study
 from course_lib.data.benchmarks import load_benchmark
-from course_lib.data.frames import ArrayFrames
-from course_lib.evaluation.tables import read_measured
+from course_lib.evaluation.tables import measured_words, read_measured, show_table
 from course_lib.exercises import award, exercise, progress
 from course_lib.models.correlation import cross_correlate
 from course_lib.models.weights import load_network
-from course_lib.places import RECIPES, RESULTS
+from course_lib.places import RESULTS
 from course_lib.profile import by_profile
-from course_lib.recipe import load_settings
 from course_lib.widgets import MarginPlayground
 
 torch.manual_seed(0)
 clips = load_benchmark("generated-alike-v1")
-
-
-def in_memory(sequence, length=None):
-    """The sequence, or its first `length` frames, with frames drawn once and kept."""
-    sequence = sequence.part(0, length)
-    return replace(sequence, frames=ArrayFrames(list(sequence.frames)))
-
-
-crowd = in_memory(clips["gen-alike-06"], by_profile(smoke=40, laptop=None, gpu=None))
+crowd = clips["gen-alike-06"].loaded(by_profile(smoke=40, laptop=None, gpu=None))
 
 # %% [markdown]
 # ## Look first
@@ -82,28 +69,18 @@ reads = {
     "map, supervised": responses_of(maps_of(supervised), moments),
 }
 figure, axes = plots.new_figure(width=9.4, height=2.6, columns=4)
-shown = len(moments.targets) // 2
-plots.show_frame(
-    axes[0, 0], moments.searches[shown].permute(1, 2, 0).byte().numpy(), "search image"
-)
-axes[0, 0].plot(
-    *moments.targets[shown], "+", color=plots.TRUTH, markersize=12, markeredgewidth=2.5
-)
+shown, cross = len(moments.targets) // 2, {"markersize": 12, "markeredgewidth": 2.5}
+search = moments.searches[shown].permute(1, 2, 0).byte().numpy()  # (255, 255, 3)
+plots.show_frame(axes[0, 0], search, "search image")
+axes[0, 0].plot(*moments.targets[shown], "+", color=plots.TRUTH, **cross)
 for ax, (name, maps) in zip(axes[0, 1:], reads.items(), strict=True):
-    ax.imshow(maps[shown], cmap=plots.MAP)
-    n = maps.shape[-1]
-    row, column = np.unravel_index(maps[shown].argmax(), (n, n))
-    ax.plot(column, row, "o", color=plots.PREDICTION, markeredgecolor="white")
-    x, y = (moments.targets[shown] - 127.5) / 8 + (n - 1) / 2
-    ax.plot(x, y, "+", color="white", markersize=12, markeredgewidth=2.5)
-    ax.set_title(name, fontsize=10)
-    ax.set_axis_off()
+    plots.show_map(ax, maps[shown], name, peak=True)
+    x, y = (moments.targets[shown] - 127.5) / 8 + (maps.shape[-1] - 1) / 2  # cells
+    ax.plot(x, y, "+", color="white", **cross)
 counts = {name: study(maps, 8, moments).summary() for name, maps in reads.items()}
 listing = "; ".join(f"{n}: {100 * c['on_target']:.0f} %" for n, c in counts.items())
-plots.show(
-    figure,
-    alt=f"A search image, and three maps over it with their peaks. Share of {len(moments.targets)} moments in which the peak lies on the target: {listing}.",
-)
+words = f"A search image, and three maps over it with their peaks. Share of {len(moments.targets)} moments in which the peak lies on the target: {listing}."
+plots.show(figure, alt=words)
 print(f"peak on the target, {len(moments.targets)} moments: {listing}")
 
 # %% [markdown]
@@ -151,15 +128,11 @@ def cosine_correlate(z, x):
 # %%
 network = load_network("siammargin")
 with torch.inference_mode():
-    z, x = (
-        network.features(moments.exemplars[:1]),
-        network.features(moments.searches[shown : shown + 1]),
-    )
-    for factor in (1.0, 3.0):
-        sums, cosines = cross_correlate(z, factor * x), cosine_correlate(z, factor * x)
-        print(
-            f"search features × {factor:g}: largest sum {float(sums.max()):8.1f}, largest cosine {float(cosines.max()):.3f}"
-        )
+    z = network.features(moments.exemplars[:1])
+    x = network.features(moments.searches[shown : shown + 1])
+    for k in (1, 3):
+        most, cosine = (f(z, k * x).max() for f in (cross_correlate, cosine_correlate))
+        print(f"search features × {k}: largest sum {most:.1f}, largest cosine {cosine:.3f}")
 
 # %% [markdown]
 # ### Exercise 11.2 · Labels with a ring
@@ -282,18 +255,12 @@ def harden_by_angle(cosines, margin):
 
 # %%
 c = torch.linspace(-1, 1, 201)
+hardened = {"c": c, "c − m": c - 0.4, "cos(θ + m)": harden_by_angle(c, 0.4)}
 figure, axes = plots.new_figure(width=5, height=2.8)
-for k, (name, values) in enumerate(
-    {"c": c, "c − m": c - 0.4, "cos(θ + m)": harden_by_angle(c, 0.4)}.items()
-):
-    axes[0, 0].plot(c, values, color=plots.CYCLE[k], linestyle=plots.LINES[k], label=name)
-axes[0, 0].set(xlabel="cosine c of the right answer", ylabel="after the margin, m = 0.4")
-axes[0, 0].legend(fontsize=8)
-axes[0, 0].grid(alpha=0.3)
-plots.show(
-    figure,
-    alt="Cosines after no margin, after an additive margin of 0.4, a parallel line below, and after 0.4 was added to the angle: little is taken off near 1, most in the middle.",
-)
+plots.draw_lines(axes[0, 0], hardened, c, xlabel="cosine c of the right answer")
+axes[0, 0].set_ylabel("after the margin, m = 0.4")
+words = "Cosines after no margin, after an additive margin of 0.4, a parallel line below, and after 0.4 was added to the angle: little is taken off near 1, most in the middle."
+plots.show(figure, alt=words)
 
 # %% [markdown]
 # ### Exercise 11.5 · Places as classes
@@ -367,10 +334,8 @@ def least_scale(classes, probability):
 
 
 # %%
-for probability in (0.5, 0.9, 0.99):
-    print(
-        f"a map of 17 × 17 cells, probability {probability}: scale at least {least_scale(289, probability):.1f}"
-    )
+for p in (0.5, 0.9, 0.99):
+    print(f"17 × 17 cells, probability {p}: scale at least {least_scale(289, p):.1f}")
 
 # %% [markdown]
 # ### Exercise 11.7 · Not at once
@@ -443,66 +408,48 @@ def lead(response, labels):
 # Four networks go on from the same CIResNet-22, with the same pairs in the same order: pieces of photographs, half of them with a look-alike beside the target. **Predict:** does a larger margin raise the cosine of the target, or lower that of the rest? And does the lead grow?
 
 # %%
-from course_lib.training.loop import train
-from course_lib.training.settings import TrainSettings
+from course_lib.training.brief import train_recipe
 
 small = by_profile(
     smoke={"steps": 2, "validate_every": 2, "validation_pairs": 8},
     laptop={"steps": 60, "validate_every": 60, "validation_pairs": 64},
     gpu={"steps": 1500, "batch": 64, "workers": 8, "validate_every": 500},
-)
+) | {"sources": ["generated"], "shares": [1.0]}
 trained = {}
-for name, loss, margin in (
-    ("pixel by pixel, m = 0", "logistic", 0.0),
-    ("pixel by pixel, m = 0.2", "logistic", 0.2),
-    ("softmax, m = 0", "softmax", 0.0),
-    ("softmax, m = 0.2", "softmax", 0.2),
-):
-    settings = load_settings(
-        TrainSettings,
-        RECIPES / "train_siammargin.yaml",
-        {
-            "sources": "[generated]",
-            "shares": "[1.0]",
-            "margin.loss": loss,
-            "margin.margin": margin,
-            **small,
-        },
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        trained[name] = train(settings, Path(folder)).network.cpu().eval()
+for kind, loss in (("pixel by pixel", "logistic"), ("softmax", "softmax")):
+    for margin in (0.0, 0.2):
+        changed = small | {"margin.loss": loss, "margin.margin": margin}
+        one = train_recipe("train_siammargin", changed).network
+        trained[f"{kind}, m = {margin:g}"] = one.cpu().eval()
 
 # %%
-held = moments_of(
-    [in_memory(c, 60) for c in list(clips)[:: by_profile(smoke=20, laptop=5, gpu=1)]],
-    every=by_profile(smoke=20, laptop=8, gpu=8),
-)
+step, every = by_profile(smoke=20, laptop=5, gpu=1), by_profile(smoke=20, laptop=8, gpu=8)
+held = moments_of(list(clips.loaded(step, 60)), every=every)
+colours = dict(zip(KINDS, (plots.TRUTH, plots.DISTRACTOR, plots.NEUTRAL), strict=True))
+
+
+def draw_cosines(ax, title, edges, shares):
+    """Histograms of cosines by kind: the shares of its cells between `edges`."""
+    for kind in KINDS:
+        ax.stairs(shares[kind], edges, fill=True, alpha=0.5, color=colours[kind], label=kind)
+    ax.set(xlabel="cosine", yticks=[])
+    ax.set_title(title, fontsize=9)
+
+
 figure, axes = plots.new_figure(width=9.6, height=2.6, columns=4, sharey=True)
 edges, said = np.linspace(-0.4, 1, 43), []
-colours = dict(zip(KINDS, (plots.TRUTH, plots.DISTRACTOR, plots.NEUTRAL), strict=True))
 for ax, (name, one) in zip(axes[0], trained.items(), strict=True):
     found = study(responses_of(maps_of(one), held), one.stride, held)
-    for kind in KINDS:
-        values = found.values[kind]
-        ax.hist(
-            values,
-            edges,
-            weights=np.full(len(values), 1 / len(values)),
-            color=colours[kind],
-            alpha=0.5,
-            label=kind,
-        )
-    ax.set_title(name, fontsize=9)
-    ax.set(xlabel="cosine", yticks=[])
-    means = {kind: found.values[kind].mean() for kind in KINDS}
+    shares = {k: np.histogram(v, edges)[0] / len(v) for k, v in found.values.items()}
+    draw_cosines(ax, name, edges, shares)
+    means = ", ".join(f"{kind} {found.values[kind].mean():.2f}" for kind in KINDS)
+    hits, leads = 100 * found.on_target.mean(), np.median(found.lead)
     said.append(
-        f"{name}: mean cosines target {means['target']:.2f}, look-alike {means['look-alike']:.2f}, background {means['background']:.2f}; peak on target {100 * found.on_target.mean():.0f} %, median lead {np.median(found.lead):.2f}"
+        f"{name}: mean cosines {means}; peak on target {hits:.0f} %, median lead {leads:.2f}"
     )
 axes[0, 0].legend(fontsize=7)
-plots.show(
-    figure,
-    alt=f"Histograms of cosines on clips with look-alikes after training with different losses. {'. '.join(said)}.",
-)
+words = f"Histograms of cosines on clips with look-alikes after training with different losses. {'. '.join(said)}."
+plots.show(figure, alt=words)
 print("\n".join(said))
 
 # %% [markdown]
@@ -514,24 +461,26 @@ from course_lib.models.losses import pair_labels
 maps = torch.from_numpy(responses_of(maps_of(load_network("siammargin-cosine")), held))
 away = torch.from_numpy(held.targets - 127.5).float()  # (N, 2)
 labels = pair_labels(torch.ones(len(away), dtype=torch.bool), maps.shape[-1], 8, 8, away, 32)
-print(
-    f"{'share of the pull on the highest 5 % of the others':52}{'m = 0':>8}{'m = 0.2':>9}{'m = 0.35':>10}"
-)
-for name, loss in (
-    ("pixel by pixel", margin_logistic),
-    ("softmax over places", margin_softmax),
-):
-    shares = []
-    for margin in (0.0, 0.2, 0.35):
-        found = []
-        for cosines, y in zip(maps, labels, strict=True):
-            cosines = cosines.clone().requires_grad_()
-            loss(cosines, y, 0.5, 16.0, margin).backward()
-            pull, rest = cosines.grad[y < 0], cosines.detach()[y < 0]
-            highest = rest.topk(len(rest) // 20).indices
-            found.append(float(pull[highest].sum() / pull.sum()))
-        shares.append(np.mean(found))
-    print(f"{name:52}" + "".join(f"{100 * v:7.0f} %" for v in shares))
+
+
+def pull_on_the_highest(loss, margin):
+    """Share of a loss's pull that goes to the highest twentieth of the others, mean over the maps."""
+    found = []
+    for cosines, y in zip(maps, labels, strict=True):
+        cosines = cosines.clone().requires_grad_()
+        loss(cosines, y, 0.5, 16.0, margin).backward()
+        pull, rest = cosines.grad[y < 0], cosines.detach()[y < 0]
+        highest = rest.topk(len(rest) // 20).indices
+        found.append(float(pull[highest].sum() / pull.sum()))
+    return np.mean(found)
+
+
+losses = {"pixel by pixel": margin_logistic, "softmax over places": margin_softmax}
+rows = {
+    name: {f"m = {m:g}": 100 * pull_on_the_highest(loss, m) for m in (0.0, 0.2, 0.35)}
+    for name, loss in losses.items()
+}
+show_table(rows, "% of the pull on the highest 5 % of the others", formats=".0f", first="loss")
 
 # %% [markdown]
 # This is the difference between the two. Pixel by pixel every cell is a question of its own, and there are two hundred easy ones. A margin makes even the easy ones unsatisfied, so they pull too, and the share of those that matter falls. In a softmax a cell pulls as hard as it is likely to win, whatever the margin.
@@ -540,14 +489,9 @@ for name, loss in (
 
 # %%
 tried = read_measured(RESULTS / "siammargin_tried.json")
-print(
-    f"{'':18}{'m':>6}{'radius':>8}{'start':>12}{'spread':>9}{'lead':>7}{'lead, trained on':>18}{'failures':>10}"
-)
-for r in tried["runs"]:
-    own = f"{r['lead_on_training_pairs']:.2f}" if "lead_on_training_pairs" in r else "–"
-    print(
-        f"{r['loss']:18}{r['margin']:6.2f}{r['radius']:8}{r['start']:>12}{r['spread']:9.2f}{r['lead']:7.2f}{own:>18}{r['failures']:10}"
-    )
+heads = {key: key for key in ("loss", "margin", "radius", "start", "spread", "lead")}
+heads |= {"lead_on_training_pairs": "lead, trained on", "failures": "failures"}
+show_table(tried["runs"], "Tried on the way", heads, ".2f")
 print(tried["about"])
 
 # %% [markdown]
@@ -649,14 +593,11 @@ with torch.inference_mode():
     for dx in (0, 2, 4, 8):
         left, top = 64 + dx, 64
         cut = network.features(picture[:, :, top : top + 127, left : left + 127])
-        square = roi_of(
-            torch.tensor([left + 63.5, top + 63.5]), 1.0, row.start, row.stride, row.size
-        )
+        centre = torch.tensor([left + 63.5, top + 63.5])
+        square = roi_of(centre, 1.0, row.start, row.stride, row.size)
         aligned = template_from(features, square, row.size)
         likeness = F.cosine_similarity(cut.flatten(), aligned.flatten(), 0)
-        print(
-            f"{dx} pixels beside a whole stride: cosine of the two templates {float(likeness):.4f}"
-        )
+        print(f"{dx} pixels beside a whole stride: cosine of both templates {likeness:.4f}")
 
 # %% [markdown]
 # ### Exercise 11.11 · A moving average, with care
@@ -778,13 +719,13 @@ from course_lib.trackers import make_tracker
 
 measured = read_measured(RESULTS / "siammargin.json")
 runs = measured["runs"]
-lost = np.sum(
-    [r["plain"]["generated"]["by_clip"] for r in runs if r["arm"] in ("margin", "cosine")], 0
-)
+arms = [r for r in runs if r["arm"] in ("margin", "cosine")]
+lost = np.sum([r["plain"]["generated"]["by_clip"] for r in arms], 0)
 hardest = np.argsort(-lost, kind="stable")[: by_profile(smoke=2, laptop=5, gpu=20)]
-few = [in_memory(clips[int(k)], by_profile(smoke=14, laptop=None, gpu=None)) for k in hardest]
+length = by_profile(smoke=14, laptop=None, gpu=None)
+few = [clips[int(k)].loaded(length) for k in hardest]
 off = {"update": False, "again": False, "adapt": False}
-rows = {
+variants = {
     "cosine, margin 0": ("siammargin-cosine", off),
     "margin": ("siammargin", off),
     "margin + update": ("siammargin", off | {"update": True}),
@@ -792,61 +733,55 @@ rows = {
     "margin + both": ("siammargin", {}),
 }
 low, high = interval(clips.name, [len(c) for c in few])
-print(f"{len(few)} clips, {sum(len(c) for c in few)} frames; EAO over {low} … {high} frames")
-print(f"{'':24}{'accuracy':>10}{'failures':>10}{'EAO':>8}")
-for name, (weights, switches) in rows.items():
+rows = {}
+for name, (weights, switches) in variants.items():
     make = partial(make_tracker, "siammargin", weights=weights, **switches)
     found = [run_supervised(make, c) for c in few]
-    failures = sum(run.failures for run in found)
-    print(f"{name:24}{accuracy(found):10.3f}{failures:10}{eao(found, low, high):8.3f}")
+    rows[name] = {"accuracy": accuracy(found), "failures": sum(r.failures for r in found)}
+    rows[name]["EAO"] = eao(found, low, high)
+frames = sum(len(c) for c in few)
+show_table(rows, f"{len(few)} clips, {frames} frames; EAO over {low} … {high} frames")
 
 # %% [markdown]
 # Picked like this they say nothing about clips in general, and one failure more or less changes the order of the rows. The long run has 40 generated clips with look-alikes, the 8 real VOT-2014 clips, 5 real targets among look-alikes, and two or three networks of each kind that differ in their random seed. Beside it the table of the slides, measured on VOT2019 under the real-time rule. The EAO columns are no match for the slides': VOT publishes an interval of lengths for each of its years but not for these clips, so the course takes the middle half of their own lengths.
 
 # %%
 slides = read_measured(RESULTS / "siammargin_published.json")
-about = measured["measured"]
-rows = (
+arms = (
     ("SiamFC", "siamfc", "plain"),
     ("cosine, logistic, m = 0", "cosine", "plain"),
-    ("  + wider search", "cosine", "search"),
-    ("  + wider search, update", "cosine", "all"),
+    ("… + wider search", "cosine", "search"),
+    ("… + wider search, update", "cosine", "all"),
     ("cosine, logistic, m = .2", "margin pixel by pixel", "plain"),
     ("cosine, softmax, m = 0", "softmax without margin", "plain"),
     ("cosine, softmax, m = .2", "margin", "plain"),
-    ("  + update", "margin", "update"),
-    ("  + wider search", "margin", "search"),
-    ("  + wider search, update", "margin", "all"),
+    ("… + update", "margin", "update"),
+    ("… + wider search", "margin", "search"),
+    ("… + wider search, update", "margin", "all"),
     ("small SiamRPN++", "siamrpn++", "plain"),
-    ("  loss on its map too", "siamrpn++ with map", "plain"),
+    ("… loss on its map too", "siamrpn++ with map", "plain"),
 )
 
 
-def column(arm, variant, group, what):
-    """One figure by seed."""
+def by_seed(arm, variant, group, what):
+    """One figure of an arm by seed."""
     return {r["seed"]: r[variant][group][what] for r in runs if r["arm"] == arm}
 
 
-seeds = sorted({r["seed"] for r in runs})
-print(f"seeds {seeds}; {about['date']}, commit {about['commit']}, {about['hardware']}")
-print(f"{'':26}" + "".join(f"{group:>26}" for group in measured["clips"]))
-print(f"{'':26}" + f"{'A':>8}{'failures':>10}{'EAO':>8}" * len(measured["clips"]))
-for name, arm, variant in rows:
-    line = f"{name:26}"
+heads = {"accuracy": "A", "failures": "failures", "eao": "EAO"}
+rows = [{"trained with": name} for name, *_ in arms]
+for row, (_, arm, variant) in zip(rows, arms, strict=True):
     for group in measured["clips"]:
-        a, f, e = (
-            np.mean(list(column(arm, variant, group, w).values()))
-            for w in ("accuracy", "failures", "eao")
-        )
-        line += f"{a:8.3f}{f:10.1f}{e:8.3f}"
-    print(line)
-print(f"\n{'slides':26}{'A':>8}{'failures':>10}{'EAO':>8}")
+        for what, head in heads.items():
+            values = by_seed(arm, variant, group, what).values()
+            row[f"{group}: {head}"] = np.mean(list(values))
+caption = f"Means over seeds {sorted({r['seed'] for r in runs})}, {measured_words(measured)}"
+show_table(rows, caption, formats={f"{group}: failures": ".1f" for group in measured["clips"]})
+rows = []
 for r in slides["ablation"]:
-    on = [k for k in ("margin", "update", "again", "adapt") if r[k]]
-    print(
-        f"{' + '.join(on) or 'nothing':34}{r['accuracy']:8.3f}{r['failures']:10.1f}{r['eao']:8.3f}"
-    )
-print(slides["source"])
+    on = (k for k in ("margin", "update", "again", "adapt") if r[k])
+    rows.append({"switched on": " + ".join(on) or "nothing", **r})
+show_table(rows, slides["source"], {"switched on": "switched on"} | heads, {"failures": ".1f"})
 
 # %%
 figure, axes = plots.new_figure(width=9.6, height=3.2, columns=3)
@@ -860,43 +795,37 @@ pairs = {
 }
 said = []
 for ax, group in zip(axes[0], measured["clips"], strict=True):
+    changes, told = {}, []
+    for name, (before, after) in pairs.items():
+        one, two = (by_seed(*arm, group, "failures") for arm in (before, after))
+        both = sorted(one.keys() & two.keys())
+        changes[name] = np.array([two[s] - one[s] for s in both])
+        total = np.mean([one[s] for s in both])
+        told.append(f"{' '.join(name.split())} {changes[name].mean():+.1f} of {total:.1f}")
+    plots.draw_seeds(ax, changes)
     ax.axhline(0, color=plots.NEUTRAL, linewidth=1)
-    told = []
-    for k, (name, (before, after)) in enumerate(pairs.items()):
-        one, two = column(*before, group, "failures"), column(*after, group, "failures")
-        change = np.array([two[s] - one[s] for s in sorted(one.keys() & two.keys())])
-        ax.plot([k] * len(change), change, "o", color=plots.EXEMPLAR, alpha=0.5)
-        ax.plot(k, change.mean(), "_", color=plots.EXEMPLAR, markersize=20, markeredgewidth=2)
-        total = np.mean([one[s] for s in sorted(one.keys() & two.keys())])
-        told.append(f"{name.replace(chr(10), ' ')} {change.mean():+.1f} of {total:.1f}")
-    ax.set_xticks(range(len(pairs)), pairs, fontsize=7)
-    ax.set(title=f"{group}: change in failures")
-    ax.title.set_fontsize(10)
+    ax.set_title(f"{group}: change in failures", fontsize=10)
     said.append(f"{group}: {', '.join(told)}")
-plots.show(
-    figure,
-    alt=f"Change in the number of failures that each switch brings, one dot a seed, a bar for the mean. {'. '.join(said)}.",
-)
+words = f"Change in the number of failures that each switch brings, one dot a seed, a bar for the mean. {'. '.join(said)}."
+plots.show(figure, alt=words)
 print("\n".join(said))
 
 # %% [markdown]
 # Where do the failures on the real clips come from? Clip by clip, mean over the seeds:
 
 # %%
-kinds = (
-    ("cosine, m = 0", "cosine", "plain"),
-    ("margin", "margin", "plain"),
-    ("margin, all", "margin", "all"),
-)
-print(f"{'failures':22}" + "".join(f"{name:>16}" for name, *_ in kinds))
+kinds = {"cosine, m = 0": ("cosine", "plain"), "margin": ("margin", "plain")}
+kinds["margin, all"] = ("margin", "all")
+rows = {}
 for group in ("look-alikes", "vot2014"):
     for k, clip in enumerate(measured["clips"][group]):
-        counts = [
-            np.mean([v[k] for v in column(arm, variant, group, "by_clip").values()])
-            for _, arm, variant in kinds
-        ]
-        if max(counts) > 0:
-            print(f"{clip:22}" + "".join(f"{v:16.1f}" for v in counts))
+        failures = {
+            name: np.mean([of[k] for of in by_seed(*arm, group, "by_clip").values()])
+            for name, arm in kinds.items()
+        }
+        if max(failures.values()) > 0:
+            rows[clip] = failures
+show_table(rows, "Failures by clip", formats=".1f", first="clip")
 
 # %% [markdown]
 # Our reading of the shipped table:
@@ -915,19 +844,14 @@ for group in ("look-alikes", "vot2014"):
 # VOT's real-time challenge lets frames arrive at 20 a second: a tracker that is late misses some. For the first seed, on the machine named above:
 
 # %%
-real = ("vot2014", "look-alikes")
-print(
-    f"{'failures, no clock → 20 Hz':30}"
-    + "".join(f"{g:>16}" for g in real)
-    + f"{'ms a frame':>14}"
-)
+rows = []
 for r in (r for r in runs if r["seed"] == 0):
     for variant in (v for v in ("plain", "all") if f"{v} in real time" in r):
-        late = r[f"{variant} in real time"]
-        line = f"{r['arm'] + ', ' + variant:30}"
-        for group in real:
-            line += f"{r[variant][group]['failures']:11} → {late[group]['failures']:2}"
-        print(f"{line}{1000 * r[variant]['seconds_a_frame']:14.1f}")
+        late, row = r[f"{variant} in real time"], {"network": f"{r['arm']}, {variant}"}
+        for group in ("vot2014", "look-alikes"):
+            row[group] = f"{r[variant][group]['failures']} → {late[group]['failures']}"
+        rows.append({**row, "ms a frame": 1000 * r[variant]["seconds_a_frame"]})
+show_table(rows, "Failures without a clock → at 20 Hz", formats=".1f")
 
 # %% [markdown]
 # ### What the update costs
@@ -935,46 +859,48 @@ for r in (r for r in runs if r["seed"] == 0):
 # Measured around the update, in one run: ROI-Align on features that are there already, two weighted sums, two lengths. It grows with the channels, but more slowly than the rest of a frame: in the network trained here, with a quarter of them, its share is larger than in one of the paper's size.
 
 # %%
-for name, cost in measured["update"].items():
-    print(
-        f"CIResNet-22, {name:14}: a frame {cost['milliseconds_a_frame']:6.1f} ms, update {cost['milliseconds_of_update']:.2f} ms: {100 * cost['share']:.1f} % on top"
-    )
+rows = {
+    f"CIResNet-22, {name}": {**cost, "top": 100 * cost["share"]}
+    for name, cost in measured["update"].items()
+}
+heads = {
+    "milliseconds_a_frame": "ms a frame",
+    "milliseconds_of_update": "ms of the update",
+    "top": "% on top",
+}
+show_table(
+    rows,
+    "What the update costs",
+    heads,
+    {"milliseconds_a_frame": ".1f", "milliseconds_of_update": ".2f", "top": ".1f"},
+    "network",
+)
 print(f"slides: {100 * slides['extra_time_of_update']:.2f} %")
 
 # %% [markdown]
 # ### Are the maps better?
 
 # %%
-print(f"{'':22}{'generated, look-alikes':>34}{'real, look-alikes':>34}")
-print(f"{'':22}" + f"{'on target':>12}{'lead':>10}{'PSR':>12}" * 2)
+rows, heads = {}, {"on target": "on_target", "lead": "lead", "PSR": "psr"}
 for arm in dict.fromkeys(r["arm"] for r in runs):
     mine = [r["distortion"] for r in runs if r["arm"] == arm]
     for what in ("map", "score"):
-        if f"generated {what}" not in mine[0]:
-            continue
-        line = f"{arm if what == 'map' else '  its score':22}"
-        for group in ("generated", "look-alikes"):
-            mean = {
-                k: np.mean([d[f"{group} {what}"][k] for d in mine])
-                for k in ("on_target", "lead", "psr")
+        if f"generated {what}" in mine[0]:
+            rows[arm if what == "map" else f"{arm}: its score"] = {
+                f"{group}: {head}": np.mean([d[f"{group} {what}"][key] for d in mine])
+                for group in ("generated", "look-alikes")
+                for head, key in heads.items()
             }
-            line += f"{100 * mean['on_target']:10.0f} %{mean['lead']:10.2f}{mean['psr']:12.2f}"
-        print(line)
+caption = "The maps, on look-alikes generated and real"
+show_table(rows, caption, formats=".2f", first="trained with")
 
 figure, axes = plots.new_figure(width=9.6, height=2.6, columns=3, sharey=True)
-edges = np.array(measured["edges"])
 for ax, arm in zip(axes[0], ("cosine", "margin", "siamrpn++ with map"), strict=True):
-    shares = next(
-        r["distortion"]["histogram"] for r in runs if r["arm"] == arm and r["seed"] == 0
-    )
-    for kind in KINDS:
-        ax.stairs(shares[kind], edges, fill=True, alpha=0.5, color=colours[kind], label=kind)
-    ax.set(title=arm, xlabel="cosine", yticks=[])
+    first = next(r for r in runs if r["arm"] == arm and r["seed"] == 0)
+    draw_cosines(ax, arm, measured["edges"], first["distortion"]["histogram"])
 axes[0, 0].legend(fontsize=7)
-plots.show(
-    figure,
-    alt="Histograms of the cosines of target, look-alikes and background on generated clips, for the long run's networks: cosine without margin, with margin, and SiamRPN++ with a loss on its map.",
-)
+words = "Histograms of the cosines of target, look-alikes and background on generated clips, for the long run's networks: cosine without margin, with margin, and SiamRPN++ with a loss on its map."
+plots.show(figure, alt=words)
 
 # %% [markdown]
 # What the slides saw is plain here: the correlation map of a SiamRPN++ that is trained on its scores alone is of no use. Its peak lies on the target in about one generated moment of eight, though the score's does in seven of eight. A loss on the map mends the map. The *score* hardly changes: a good map below a head is not yet a better head.

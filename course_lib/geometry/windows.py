@@ -138,3 +138,18 @@ class CropWindow:
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=colour,
         )
+
+
+def exemplar_window(box: ArrayLike) -> CropWindow:
+    """The exemplar's window around a box (4,) in frame pixels."""
+    box = as_boxes(box)
+    return CropWindow(*(box[:2] + box[2:] / 2), float(context_side(box[2:])), EXEMPLAR)
+
+
+def search_window(box: ArrayLike, shift: ArrayLike = (0, 0)) -> CropWindow:
+    """The search image's window around a box (4,) in frame pixels; the box's centre stands `shift`
+    (2,) search pixels right of and below the middle."""
+    box = as_boxes(box)
+    side = float(search_side(box))
+    centre = box[:2] + box[2:] / 2 - np.asarray(shift) * side / SEARCH
+    return CropWindow(*centre, side, SEARCH)

@@ -36,8 +36,12 @@ class Placement:
 
     def pictures(self, pictures: Tensor) -> Tensor:
         """A batch of pictures (B, 3, S, S), moved and laid out."""
+        return self.laid_out(pictures.to(self.device, non_blocking=True))
+
+    def laid_out(self, images: Tensor) -> Tensor:
+        """A batch of images (B, C, S, S) that is on the device already, laid out."""
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
-        return pictures.to(self.device, non_blocking=True).contiguous(memory_format=layout)
+        return images.contiguous(memory_format=layout)
 
 
 def choose_placement(device: str = "auto", precision: str = "auto") -> Placement:

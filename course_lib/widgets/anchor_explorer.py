@@ -55,7 +55,6 @@ class AnchorExplorer(PictureBench):
             or "A search image with the target's box, the anchors of one cell, and the labels of "
             "all anchors.",
         )
-        self.refresh()
 
     @property
     def labels(self) -> np.ndarray:
@@ -114,18 +113,13 @@ class AnchorExplorer(PictureBench):
             if len(k):
                 place = centres[k, i, j] + np.stack([spread[k], 0 * spread[k]], 1) - 0.5
                 right.scatter(*place.T, s=size, marker=marker, color=COLOURS[label], linewidths=0.9)
-        handles, names = left.get_legend_handles_labels()
-        unique = dict(zip(names, handles, strict=True))
-        figure.legend(
-            unique.values(), unique.keys(), loc="outside lower center", ncols=4, fontsize=8
-        )
+        plots.legend_below(figure, left, columns=4)
         figure.draw_without_rendering()  # places the axes: a click is measured on them
         self.left_axes = left.get_position().bounds
         ious = ", ".join(f"{self.overlap[k, row, column]:.2f}" for k in range(len(self.anchors)))
         counts = {word: int((labels == label).sum()) for label, word in WORDS.items()}
         return figure, (
             f"cell ({row}, {column}): IoU of its anchors, widest first: {ious}. Of {labels.size} "
-            "anchors "
-            f"{counts['positive']} are positive, {counts['not counted']} do not count, "
+            f"anchors {counts['positive']} are positive, {counts['not counted']} do not count, "
             f"{counts['negative']} are negative"
         )

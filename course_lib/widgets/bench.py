@@ -16,25 +16,31 @@ DPI = 80
 
 
 def slider(name: str, label: str, low: float, high: float, step: float) -> dict[str, Any]:
-    """A control for a number between `low` and `high`."""
+    """A control for a number.
+
+    Args:
+        name: its key in `values`.
+        label: what stands beside it, and its accessible name.
+        low, high: its ends.
+        step: from one position to the next.
+    """
     return {"name": name, "label": label, "low": low, "high": high, "step": step}
 
 
 def choice(name: str, label: str, options: list[str]) -> dict[str, Any]:
-    """A control for one of several options; its value is the option's index."""
-    return {
-        "name": name,
-        "label": label,
-        "options": options,
-        "low": 0,
-        "high": len(options) - 1,
-        "step": 1,
-    }
+    """A control for one of several options; its value is the option's index.
+
+    Args:
+        name: its key in `values`.
+        label: what stands beside it, and its accessible name.
+        options: their names, in the order shown.
+    """
+    return slider(name, label, 0, len(options) - 1, 1) | {"options": options}
 
 
 class Bench(PictureWidget):
     """Base of what has controls. A subclass gives `controls`, `values` to start with, and
-    `refresh`.
+    `refresh`, which is called for the first time when all of them are there.
 
     Attributes:
         values: the controls' values by name; set it, or call `set(name=value)`, to move them. A
@@ -47,7 +53,12 @@ class Bench(PictureWidget):
     controls = traitlets.List().tag(sync=True)
     values = traitlets.Dict().tag(sync=True)
     readout = traitlets.Unicode("").tag(sync=True)
-    ready = False  # traits are set one by one while the widget is made; the first answer waits for all of them
+    ready = False  # traits are set one by one while the widget is made: the first answer waits
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        self.ready = True
+        self.refresh()
 
     def set(self, **values: float) -> None:
         """Move controls."""
@@ -96,7 +107,6 @@ class PictureBench(Bench):
 
     def refresh(self) -> None:
         """Draw anew and send the picture."""
-        self.ready = True
         figure, sentence = self.draw()
         with self.hold_sync():  # one message
             self.png = plots.to_png(figure, dpi=DPI)

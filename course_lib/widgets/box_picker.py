@@ -16,10 +16,10 @@ from course_lib.errors import DataError
 from course_lib.geometry.boxes import as_boxes, centre_error, iou, is_valid
 from course_lib.trackers.base import accept_start
 from course_lib.widgets import canvas
-from course_lib.widgets.static import PictureWidget, front_end
+from course_lib.widgets.static import front_end
 
 
-class BoxPicker(PictureWidget):
+class BoxPicker(canvas.FrameWidget):
     """Draw the first box of a clip.
 
     In the page: drag on the picture to draw, inside the box to move, at a corner to resize; or with
@@ -42,9 +42,6 @@ class BoxPicker(PictureWidget):
     """
 
     _esm = front_end("frames.js", "box_editor.js", "box_picker.js")
-    jpegs = traitlets.Bytes().tag(sync=True)
-    offsets = traitlets.List().tag(sync=True)
-    sizes = traitlets.List().tag(sync=True)
     styles = traitlets.List().tag(sync=True)  # of the truth and of the box that is drawn
     truth = traitlets.List(allow_none=True, default_value=None).tag(sync=True)
     show_truth = traitlets.Bool(True).tag(sync=True)
@@ -66,9 +63,7 @@ class BoxPicker(PictureWidget):
         truth = sequence.boxes[frame]
         packed = canvas.pack_frames([self.image])
         super().__init__(
-            jpegs=packed.jpegs,
-            offsets=packed.offsets,
-            sizes=packed.sizes,
+            **vars(packed),
             styles=canvas.box_styles([canvas.TRUTH_LABEL, "your box"]),
             truth=truth.tolist() if is_valid(truth) else None,
             box=_start_beside(truth, self.image) if box is None else as_boxes(box).tolist(),

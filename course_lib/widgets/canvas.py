@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import cv2
 import matplotlib
 import numpy as np
+import traitlets
 from numpy.typing import ArrayLike
 
 from course_lib import plots
@@ -18,6 +19,7 @@ from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
 from course_lib.geometry.boxes import as_boxes
 from course_lib.geometry.frame import as_frame
+from course_lib.widgets.static import PictureWidget
 
 TRUTH_LABEL = "ground truth"
 
@@ -59,8 +61,16 @@ def as_sequence(source: Sequence | Frames | np.ndarray | Items[np.ndarray]) -> S
 def pack_frames(
     frames: Frames | Items[np.ndarray], longest_side: int = 640, quality: int = 85
 ) -> PackedFrames:
-    """The frames as JPEG bytes, each shrunk so that its longest side is at most `longest_side`
-    pixels."""
+    """The frames as JPEG bytes.
+
+    Args:
+        frames: T images (H, W, 3) uint8; they may differ in size.
+        longest_side: pixels; a frame whose longest side is longer is shrunk to it.
+        quality: of the JPEG, up to 100.
+
+    Raises:
+        DataError: if a frame does not encode.
+    """
     parts, sizes = [], []
     for frame in frames:
         H, W = frame.shape[:2]
@@ -97,9 +107,19 @@ def dash_pattern(style: str | tuple) -> list[float]:
     return list(named[style]) if isinstance(style, str) else [2.0 * length for length in style[1]]
 
 
+def style(label: str, colour: str, line: str | tuple = "-") -> dict:
+    """How a box is drawn.
+
+    Args:
+        label: its name in the legend.
+        colour: as matplotlib and the page know it.
+        line: a matplotlib line style; the page gets it as dash lengths as well.
+    """
+    return {"label": label, "colour": colour, "line": line, "dash": dash_pattern(line)}
+
+
 def box_styles(labels: Items[str]) -> list[dict]:
-    """Label, colour, matplotlib line style and canvas dashes for each label; no two alike up to
-    seven of them.
+    """A style for each label; no two alike up to seven of them.
 
     The ground truth has its own colour and a solid line; the first other box is drawn as the
     prediction.
@@ -112,7 +132,7 @@ def box_styles(labels: Items[str]) -> list[dict]:
         else:
             colour, line = free[taken % len(free)], plots.LINES[1:][taken % (len(plots.LINES) - 1)]
             taken += 1
-        styles.append({"label": label, "colour": colour, "line": line, "dash": dash_pattern(line)})
+        styles.append(style(label, colour, line))
     return styles
 
 
@@ -121,8 +141,13 @@ def stack_boxes(
 ) -> dict[str, np.ndarray]:
     """Boxes (shown, 4) by label: the ground truth first, where there is any, then `boxes`.
 
-    Each entry of `boxes` has one row per frame of the sequence, or one per frame that is shown.
-    Raises DataError if it has another number of rows.
+    Args:
+        sequence: the frames and the ground truth.
+        boxes: by label; one row per frame of the sequence, or one per frame that is shown.
+        shown: how many frames are shown.
+
+    Raises:
+        DataError: if boxes have another number of rows.
     """
     layers = {} if np.isnan(sequence.boxes).all() else {TRUTH_LABEL: sequence.boxes[:shown]}
     for label, rows in boxes.items():
@@ -130,8 +155,35 @@ def stack_boxes(
         if rows.ndim != 2 or len(rows) not in (len(sequence), shown):
             raise DataError(
                 f"boxes {label!r} have shape {rows.shape}, but {sequence.name} has {len(sequence)} "
-                "frames; "
-                "expected one row x, y, w, h per frame, NaN where there is no box"
+                "frames; expected one row x, y, w, h per frame, NaN where there is no box"
             )
         layers[str(label)] = rows[:shown]
     return layers
+
+
+class FrameWidget(PictureWidget):
+    """Base of the widgets that draw on frames. They are sent once: give `**vars(pack_frames(…))`.
+
+    Attributes:
+        jpegs, offsets, sizes: see `PackedFrames`.
+    """
+
+    jpegs = traitlets.Bytes().tag(sync=True)
+    offsets = traitlets.List().tag(sync=True)
+    sizes = traitlets.List().tag(sync=True)
+
+
+class PlayedWidget(FrameWidget):
+    """Base of the widgets that play their frames, with the buttons of `transport.js`.
+
+    Attributes:
+        frame: number of the frame in view; one beyond the ends becomes the nearer end.
+        fps: frames a second at speed 1.
+    """
+
+    fps = traitlets.Float(25.0).tag(sync=True)
+    frame = traitlets.Int(0).tag(sync=True)
+
+    @traitlets.validate("frame")
+    def _inside(self, proposal: dict) -> int:
+        return min(max(proposal["value"], 0), len(self.sizes) - 1)

@@ -15,10 +15,10 @@ from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
 from course_lib.geometry.boxes import iou
 from course_lib.widgets import canvas
-from course_lib.widgets.static import PictureWidget, front_end
+from course_lib.widgets.static import front_end
 
 
-class ClipPlayer(PictureWidget):
+class ClipPlayer(canvas.PlayedWidget):
     """Play a clip with its ground truth and any other boxes.
 
     All frames go to the page once; playing and stepping then need no kernel. In the page:
@@ -38,15 +38,10 @@ class ClipPlayer(PictureWidget):
     """
 
     _esm = front_end("frames.js", "transport.js", "clip_player.js")
-    jpegs = traitlets.Bytes().tag(sync=True)
-    offsets = traitlets.List().tag(sync=True)
-    sizes = traitlets.List().tag(sync=True)
     layers = traitlets.List().tag(sync=True)
     layer_boxes = traitlets.Bytes().tag(sync=True)  # float32 (layers, T, 4)
     layer_ious = traitlets.Bytes().tag(sync=True)  # float32 (layers, T)
     total = traitlets.Int().tag(sync=True)
-    fps = traitlets.Float(25.0).tag(sync=True)
-    frame = traitlets.Int(0).tag(sync=True)
 
     def __init__(
         self,
@@ -63,12 +58,8 @@ class ClipPlayer(PictureWidget):
         self.styles = canvas.box_styles(list(self.boxes))
         packed = canvas.pack_frames(self.sequence.frames.part(0, self.shown))
         super().__init__(
-            jpegs=packed.jpegs,
-            offsets=packed.offsets,
-            sizes=packed.sizes,
-            layers=[
-                {key: style[key] for key in ("label", "colour", "dash")} for style in self.styles
-            ],
+            **vars(packed),
+            layers=self.styles,
             layer_boxes=canvas.pack_floats(list(self.boxes.values())),
             layer_ious=canvas.pack_floats([self.overlap(label) for label in self.boxes]),
             total=len(self.sequence),
@@ -87,10 +78,6 @@ class ClipPlayer(PictureWidget):
             f"Clip {self.sequence.name}, {self.shown} of {len(self.sequence)} frames, with "
             f"{labels}."
         )
-
-    @traitlets.validate("frame")
-    def _inside(self, proposal: dict) -> int:
-        return min(max(proposal["value"], 0), self.shown - 1)
 
     def picture(self) -> Figure:
         """The first, middle and last frame with their boxes."""

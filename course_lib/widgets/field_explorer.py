@@ -23,8 +23,14 @@ WIDTH = 16  # channels: enough to see how far gradients reach
 
 
 def stack(kernel: int, stride: int, padded: bool, depth: int) -> list[Layer]:
-    """An AlexNet-like stack: 11 × 11 / 2, pooling, 5 × 5, pooling, `depth` layers of 3 × 3, a last
-    one of `kernel`."""
+    """An AlexNet-like stack: 11 × 11 / 2, pooling, 5 × 5, pooling, layers of 3 × 3, a last one.
+
+    Args:
+        kernel: of the last layer.
+        stride: 4, 8 or 16 pixels of the image a cell.
+        padded: whether every layer is padded by half its kernel.
+        depth: how many layers of 3 × 3.
+    """
 
     def layer(name: str, k: int, s: int = 1) -> Layer:
         return Layer(name, k, s, k // 2 if padded else 0)
@@ -44,7 +50,11 @@ def stack(kernel: int, stride: int, padded: bool, depth: int) -> list[Layer]:
 
 @lru_cache(maxsize=64)
 def untrained_stack(kernel: int, stride: int, padded: bool, depth: int) -> nn.Sequential:
-    """The same stack as a network with random weights and ReLUs."""
+    """The same stack as a network with random weights and ReLUs.
+
+    Args:
+        kernel, stride, padded, depth: as in `stack`.
+    """
     modules: list[nn.Module] = []
     channels = 3
     with torch.random.fork_rng(devices=[]):
@@ -100,7 +110,6 @@ class FieldExplorer(PictureBench):
             or "An exemplar with the receptive field of a stack's middle cell and the strength of "
             "its gradient.",
         )
-        self.refresh()
 
     def draw(self) -> tuple[Figure, str]:
         """The exemplar with both fields, the gradient, where the stack stands among the guidelines,
@@ -120,18 +129,15 @@ class FieldExplorer(PictureBench):
         field = self._gradient(choices)
         half = half_width(field)
         self._squares(left, z)
-        middle.imshow(field, cmap=plots.MAP)
+        plots.show_map(middle, field, "gradient of the middle cell")
         plots.draw_box(middle, [EXEMPLAR / 2 - half / 2] * 2 + [half] * 2, "white", style=":")
-        middle.set_title("gradient of the middle cell", fontsize=10)
-        middle.set_axis_off()
         self._guide(right, z)
         share = z.field / EXEMPLAR
         word = "below" if share < GUIDE[0] else "above" if share > GUIDE[1] else "within"
         return figure, (
             f"field {z.field} pixels, {100 * share:.0f} % of the exemplar ({word} the guideline of "
-            f"60 to 80 %); stride {z.stride}; "
-            f"{z.size} × {z.size} cells of the exemplar, response {x.size - z.size + 1} × "
-            f"{x.size - z.size + 1}; neighbours share "
+            f"60 to 80 %); stride {z.stride}; {z.size} × {z.size} cells of the exemplar, response "
+            f"{x.size - z.size + 1} × {x.size - z.size + 1}; neighbours share "
             f"{100 * z.overlap:.0f} %. Half of the gradient lies within {half} pixels"
         )
 

@@ -23,13 +23,12 @@ class LiveCurves(PictureBench):
     """
 
     def __init__(self, every: float = 2.0) -> None:
+        self.every, self.drawn_at = every, -np.inf
+        self.progress: Progress | None = None
         super().__init__(
             title="Live curves",
             alt="Training loss and validation of a run, and its latest score maps.",
         )
-        self.every, self.drawn_at = every, -np.inf
-        self.progress: Progress | None = None
-        self.refresh()
 
     def __call__(self, progress: Progress) -> None:
         """Draw the state of `progress`, unless the last picture is younger than `every` seconds."""

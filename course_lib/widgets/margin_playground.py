@@ -92,7 +92,6 @@ class MarginPlayground(PictureBench):
             or "Search image, map before and after training with a margin, and cosines by kind, "
             f"in {clip.name}.",
         )
-        self.refresh()
 
     def learned(self) -> Learned:
         """The projection for the values in force."""
@@ -162,23 +161,17 @@ class MarginPlayground(PictureBench):
         ):
             cosines = self.cosines(weights)  # (N / 2, n, n)
             leads.append(gap(cosines, labels)[k])
-            shown = cosines[k].numpy()  # (n, n)
-            ax.imshow(shown, cmap=plots.MAP)
-            row, column = np.unravel_index(shown.argmax(), shown.shape)
-            ax.plot(column, row, "o", color=plots.PREDICTION, markeredgecolor="white")
-            ax.set_title(name, fontsize=10)
-            ax.set_axis_off()
+            plots.show_map(ax, cosines[k].numpy(), name, peak=True)
         before, after = self.studies()
         self._histogram(bars, before, after, learned.threshold)
         s, m, b = v["scale"], v["margin"], learned.threshold
         return figure, (
             f"in this moment the best target cell leads by {leads[0]:+.2f} before and "
-            f"{leads[1]:+.2f} after; highest cell on the "
-            f"target in {100 * before.on_target.mean():.0f} % of the moments not trained on "
-            f"before, {100 * after.on_target.mean():.0f} % "
-            f"after. The loss asks for at least {b + m:.2f} on the target and at most {b - m:.2f} "
-            "elsewhere; one tenth of a cosine "
-            f"is {s / 10:.1f} in the logit"
+            f"{leads[1]:+.2f} after; highest cell on the target in "
+            f"{100 * before.on_target.mean():.0f} % of the moments not trained on before, "
+            f"{100 * after.on_target.mean():.0f} % after. The loss asks for at least {b + m:.2f} "
+            f"on the target and at most {b - m:.2f} elsewhere; one tenth of a cosine is "
+            f"{s / 10:.1f} in the logit"
         )
 
     def _histogram(self, ax, before: MapStudy, after: MapStudy, threshold: float) -> None:

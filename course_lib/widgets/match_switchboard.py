@@ -9,7 +9,7 @@ from course_lib import plots
 from course_lib.data.sequence import Sequence
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.boxes import iou
-from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side, search_side
+from course_lib.geometry.windows import SEARCH, CropWindow, exemplar_window, search_window
 from course_lib.models.runtime import Embedding, Proposer
 from course_lib.trackers.siamrpn import with_mask
 from course_lib.widgets.bench import PictureBench, choice, slider
@@ -19,8 +19,8 @@ class MatchSwitchboard(PictureBench):
     """Score maps, and best boxes, of several networks for the same pair.
 
     Args:
-        clip: exemplar (its first frame) and search images; other: a clip whose target can be asked
-            for instead.
+        clip: exemplar (its first frame) and search images.
+        other: a clip whose target can be asked for instead.
         networks: by name; a SiamFC's Embedding or a Proposer.
         max_frames: only so many frames from the start are used.
     """
@@ -33,11 +33,7 @@ class MatchSwitchboard(PictureBench):
         max_frames: int = 60,
         alt: str | None = None,
     ) -> None:
-        self.clip, self.other, self.networks = (
-            clip.part(0, min(len(clip), max_frames)),
-            other,
-            networks,
-        )
+        self.clip, self.other, self.networks = clip.part(0, max_frames), other, networks
         self.cached: dict[tuple, tuple[np.ndarray, np.ndarray | None]] = {}
         controls = [
             slider("frame", "frame", 0, len(self.clip) - 1, 1),
@@ -53,7 +49,6 @@ class MatchSwitchboard(PictureBench):
             or f"Score maps of {', '.join(networks)} for one exemplar and one search image of "
             f"{clip.name}.",
         )
-        self.refresh()
 
     def answer(self, name: str) -> tuple[np.ndarray, np.ndarray | None]:
         """Score map (n, n) of a network for the pair in view, and its best box (4,) in search
@@ -64,7 +59,7 @@ class MatchSwitchboard(PictureBench):
             return self.cached[key]
         network = self.networks[name]
         source = self.other if v["exemplar"] else self.clip
-        z_window = window_at(source.boxes[0], float(context_side(source.boxes[0][2:])), EXEMPLAR)
+        z_window = exemplar_window(source.boxes[0])
         z, x = z_window.cut(source.frames[0]), self.window.cut(self.clip.frames[int(v["frame"])])
         if isinstance(network, Embedding):
             found = network.respond(network.features(z[None]), x[None])[0], None
@@ -85,11 +80,8 @@ class MatchSwitchboard(PictureBench):
     @property
     def window(self) -> CropWindow:
         """The search window in view."""
-        t, v = int(self.values["frame"]), self.values
-        box = self.clip.boxes[t]
-        side = float(search_side(box))
-        shift = np.array([v["right"], v["down"]]) * side / SEARCH
-        return CropWindow(*(box[:2] + box[2:] / 2 - shift), side, SEARCH)
+        v = self.values
+        return search_window(self.clip.boxes[int(v["frame"])], shift=(v["right"], v["down"]))
 
     @property
     def truth(self) -> np.ndarray:
@@ -102,8 +94,8 @@ class MatchSwitchboard(PictureBench):
         figure, axes = plots.new_figure(
             1.75 * (len(self.networks) + 2), 2.5, columns=len(self.networks) + 2
         )
-        z_window = window_at(source.boxes[0], float(context_side(source.boxes[0][2:])), EXEMPLAR)
-        plots.show_frame(axes[0, 0], z_window.cut(source.frames[0]), "exemplar")
+        z = exemplar_window(source.boxes[0]).cut(source.frames[0])  # (127, 127, 3)
+        plots.show_frame(axes[0, 0], z, "exemplar")
         plots.show_frame(
             axes[0, 1], self.window.cut(self.clip.frames[int(self.values["frame"])]), "search image"
         )
@@ -114,9 +106,7 @@ class MatchSwitchboard(PictureBench):
             axes[0, 2:], zip(self.networks, colours, strict=False), strict=True
         ):
             values, box = self.answer(name)
-            ax.imshow(values, cmap=plots.MAP)
-            ax.set_title(name, fontsize=10)
-            ax.set_axis_off()
+            plots.show_map(ax, values, name)
             n = len(values)
             row, column = np.unravel_index(values.argmax(), values.shape)
             place = (np.array([column, row]) - (n - 1) / 2) * 8 + SEARCH / 2
@@ -127,12 +117,5 @@ class MatchSwitchboard(PictureBench):
                 sentence += f", box IoU {float(iou(box, self.truth)):.2f}"
             told.append(sentence)
         axes[0, 1].set(xlim=(-0.5, SEARCH - 0.5), ylim=(SEARCH - 0.5, -0.5))
-        figure.legend(
-            *axes[0, 1].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize=7
-        )
+        plots.legend_below(figure, axes[0, 1], columns=6, fontsize=7)
         return figure, "; ".join(told)
-
-
-def window_at(box: np.ndarray, side: float, size: int) -> CropWindow:
-    """The square of `side` frame pixels around a box."""
-    return CropWindow(*(box[:2] + box[2:] / 2), side, size)

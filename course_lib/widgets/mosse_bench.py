@@ -16,35 +16,15 @@ from course_lib.geometry.boxes import iou
 from course_lib.trackers.base import accept_start
 from course_lib.trackers.mosse import MOSSE, MOSSESettings, MOSSEState
 from course_lib.widgets import canvas
-from course_lib.widgets.static import PictureWidget, front_end
+from course_lib.widgets.bench import slider
+from course_lib.widgets.static import front_end
 
 SETTINGS = ("rate", "sigma", "regulariser")
 # name, lowest, highest, step and whether the slider moves in powers of ten
 SLIDERS = (
-    {
-        "name": "rate",
-        "label": "learning rate η",
-        "low": 0.0,
-        "high": 1.0,
-        "step": 0.005,
-        "log": False,
-    },
-    {
-        "name": "sigma",
-        "label": "target width σ",
-        "low": 0.5,
-        "high": 10.0,
-        "step": 0.1,
-        "log": False,
-    },
-    {
-        "name": "regulariser",
-        "label": "regulariser λ",
-        "low": 1e-5,
-        "high": 1e1,
-        "step": 0.1,
-        "log": True,
-    },
+    slider("rate", "learning rate η", 0.0, 1.0, 0.005) | {"log": False},
+    slider("sigma", "target width σ", 0.5, 10.0, 0.1) | {"log": False},
+    slider("regulariser", "regulariser λ", 1e-5, 1e1, 0.1) | {"log": True},
 )
 
 
@@ -81,7 +61,13 @@ class Run:
 
 
 def run_mosse(frames: list[np.ndarray], box: np.ndarray, settings: MOSSESettings) -> Run:
-    """MOSSE over `frames`, started on `box` (4,) in the first of them."""
+    """MOSSE over a clip.
+
+    Args:
+        frames: T images (H, W, 3).
+        box: (4,) x, y, w, h in the first of them, pixels.
+        settings: of the tracker.
+    """
     tracker = MOSSE(settings)
     tracker.init(frames[0], box)
     boxes, moments = [np.asarray(box)], [tracker.last]
@@ -91,7 +77,7 @@ def run_mosse(frames: list[np.ndarray], box: np.ndarray, settings: MOSSESettings
     return Run(np.array(boxes), moments)
 
 
-class MosseBench(PictureWidget):
+class MosseBench(canvas.PlayedWidget):
     """MOSSE on a clip with sliders for learning rate, sigma and regulariser.
 
     Each change runs the tracker over the whole clip again. In the page: the frame with truth and
@@ -115,20 +101,15 @@ class MosseBench(PictureWidget):
     """
 
     _esm = front_end("frames.js", "transport.js", "mosse_bench.js")
-    jpegs = traitlets.Bytes().tag(sync=True)
-    offsets = traitlets.List().tag(sync=True)
-    sizes = traitlets.List().tag(sync=True)
     styles = traitlets.List().tag(sync=True)  # of the truth and of the tracker's box
     sliders = traitlets.List().tag(sync=True)
     palette = traitlets.Bytes().tag(sync=True)  # 256 RGB triples for the maps
     truth = traitlets.Bytes().tag(sync=True)  # float32 (T, 4)
     occluded = traitlets.List().tag(sync=True)  # T truth values, or none
     threshold = traitlets.Float().tag(sync=True)
-    fps = traitlets.Float(25.0).tag(sync=True)
     rate = traitlets.Float().tag(sync=True)
     sigma = traitlets.Float().tag(sync=True)
     regulariser = traitlets.Float().tag(sync=True)
-    frame = traitlets.Int(0).tag(sync=True)
     tracked = traitlets.Bytes().tag(sync=True)  # float32 (T, 7): x, y, w, h, PSR, IoU, learned
     # filter and response of one frame: {"frame", "shapes", "pixels"}
     maps = traitlets.Dict().tag(sync=True)
@@ -149,9 +130,7 @@ class MosseBench(PictureWidget):
         self._ran_with: MOSSESettings | None = None
         packed = canvas.pack_frames(self._frames, longest_side=480)
         super().__init__(
-            jpegs=packed.jpegs,
-            offsets=packed.offsets,
-            sizes=packed.sizes,
+            **vars(packed),
             styles=canvas.box_styles([canvas.TRUTH_LABEL, "MOSSE"]),
             sliders=list(SLIDERS),
             palette=canvas.palette(),
@@ -169,17 +148,12 @@ class MosseBench(PictureWidget):
 
     @traitlets.validate(*SETTINGS)
     def _within_slider(self, proposal: dict) -> float:
-        slider = SLIDERS[SETTINGS.index(proposal["trait"].name)]
-        value = proposal["value"]
+        spec, value = SLIDERS[SETTINGS.index(proposal["trait"].name)], proposal["value"]
         if not np.isfinite(value):
             raise DataError(
-                f"{slider['name']} is {value}; expected {slider['low']:g} … {slider['high']:g}"
+                f"{spec['name']} is {value}; expected {spec['low']:g} … {spec['high']:g}"
             )
-        return min(max(value, slider["low"]), slider["high"])
-
-    @traitlets.validate("frame")
-    def _inside(self, proposal: dict) -> int:
-        return min(max(proposal["value"], 0), len(self._frames) - 1)
+        return min(max(value, spec["low"]), spec["high"])
 
     @traitlets.observe(*SETTINGS)
     def _setting_changed(self, _change: dict) -> None:
@@ -227,9 +201,7 @@ class MosseBench(PictureWidget):
         for ax, (title, values) in zip(
             (left, right), self.run.maps(self.frame).items(), strict=True
         ):
-            ax.imshow(small_map(values), cmap=plots.MAP)
-            ax.set_title(title, fontsize=10)
-            ax.set_axis_off()
+            plots.show_map(ax, small_map(values), title)
         chart.plot(self.run.psr, color="black")
         chart.axhline(self.threshold, color=plots.NEUTRAL, linestyle="--")
         chart.set(xlabel="frame", ylabel="PSR", ylim=(0, None))

@@ -42,8 +42,9 @@ class ProposalTheatre(PictureBench):
     those in force.
 
     Args:
-        clip: a clip with ground truth; proposer: the network; settings: those the tracker runs
-            with.
+        clip: a clip with ground truth.
+        proposer: the network.
+        settings: those the tracker runs with.
         max_frames: only so many frames from the start are used.
     """
 
@@ -55,7 +56,7 @@ class ProposalTheatre(PictureBench):
         max_frames: int = 60,
         alt: str | None = None,
     ) -> None:
-        self.clip = clip.part(0, min(len(clip), max_frames))
+        self.clip = clip.part(0, max_frames)
         settings = settings or SiamRPNSettings()
         self.scenes, self.hann = record(self.clip, proposer, settings)
         controls = [
@@ -78,7 +79,6 @@ class ProposalTheatre(PictureBench):
             or f"The best proposals in one frame of {clip.name}: by score, after the penalty, "
             "after the window.",
         )
-        self.refresh()
 
     def rankings(self) -> list[np.ndarray]:
         """Three rankings (A,) of the frame in view: scores, after the penalty, after the window."""
@@ -108,18 +108,23 @@ class ProposalTheatre(PictureBench):
             S = len(scene.crop)
             ax.set(xlim=(-0.5, S - 0.5), ylim=(S - 0.5, -0.5))
             told.append(f"{title}: IoU {float(iou(scene.boxes[best[0]], truth)):.2f}")
-        handles, names = axes[0][0].get_legend_handles_labels()
-        unique = dict(zip(names, handles, strict=True))
-        figure.legend(
-            unique.values(), unique.keys(), loc="outside lower center", ncols=3, fontsize=8
-        )
+        plots.legend_below(figure, axes[0, 0])
         return figure, f"frame {t}, the first proposal by each ranking. " + "; ".join(told)
 
 
 def record(
     clip: Sequence, proposer: Proposer, settings: SiamRPNSettings
 ) -> tuple[list[Scene], np.ndarray]:
-    """One scene for each frame after the first, and the window (A,)."""
+    """What a tracker saw along a clip.
+
+    Args:
+        clip: frames, and the box to start on.
+        proposer: the network.
+        settings: of the tracker.
+
+    Returns:
+        one scene for each frame after the first, and the window (A,).
+    """
     tracker = SiamRPNTracker(settings, proposer)
     tracker.init(clip.frames[0], clip.boxes[0])
     scenes = []

@@ -13,7 +13,12 @@ from matplotlib.figure import Figure
 from course_lib import plots
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
-from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side, search_side
+from course_lib.geometry.windows import (
+    EXEMPLAR,
+    CropWindow,
+    exemplar_window,
+    search_window,
+)
 from course_lib.models.runtime import Embedding
 from course_lib.models.siamfc import SiamFC
 from course_lib.trackers.base import accept_start
@@ -23,11 +28,16 @@ from course_lib.widgets.static import front_end
 
 
 def heat(ax: Axes, window: CropWindow, response: np.ndarray, stride: int) -> None:
-    """Lay a response (n, n) over a frame: its cells stand `stride` search pixels apart around the
-    window's middle.
+    """Lay a response over a frame.
 
-    Colours run from the response's lowest value to its highest, but over one unit at least: a flat
-    response stays dark.
+    Colours run from its lowest value to its highest, but over one unit at least: a flat response
+    stays dark.
+
+    Args:
+        ax: shows the frame.
+        window: of the search image.
+        response: (n, n); its cells stand around the window's centre.
+        stride: search pixels from cell to cell.
     """
     n = len(response)
     reach = n * stride / 2 / window.scale  # frame pixels
@@ -45,7 +55,7 @@ def heat(ax: Axes, window: CropWindow, response: np.ndarray, stride: int) -> Non
     )
 
 
-class ScoreMapExplorer(Bench):
+class ScoreMapExplorer(canvas.FrameWidget, Bench):
     """Responses of a SiamFC over the frames of a clip, to an exemplar of one's choice.
 
     In the page: change the box on the left frame, by mouse, touch or arrow keys, to choose the
@@ -69,9 +79,6 @@ class ScoreMapExplorer(Bench):
     """
 
     _esm = front_end("frames.js", "controls.js", "box_editor.js", "score_maps.js")
-    jpegs = traitlets.Bytes().tag(sync=True)
-    offsets = traitlets.List().tag(sync=True)
-    sizes = traitlets.List().tag(sync=True)
     styles = traitlets.List().tag(sync=True)  # of the truth and of the exemplar's box
     palette = traitlets.Bytes().tag(sync=True)  # 256 RGB triples for the response
     truth = traitlets.Bytes().tag(sync=True)  # float32 (T, 4)
@@ -104,16 +111,10 @@ class ScoreMapExplorer(Bench):
             title="Score-map explorer",
             controls=controls,
             values={"frame": min(5, len(clip) - 1), "drawn_in": 0, "exemplar": 0, "network": 0},
-            jpegs=packed.jpegs,
-            offsets=packed.offsets,
-            sizes=packed.sizes,
+            **vars(packed),
             styles=[
-                {
-                    "label": canvas.TRUTH_LABEL,
-                    "colour": plots.TRUTH,
-                    "dash": canvas.dash_pattern("-"),
-                },
-                {"label": "exemplar", "colour": plots.EXEMPLAR, "dash": canvas.dash_pattern("-")},
+                canvas.style(canvas.TRUTH_LABEL, plots.TRUTH),
+                canvas.style("exemplar", plots.EXEMPLAR),
             ],
             palette=canvas.palette(),
             truth=canvas.pack_floats(clip.boxes),
@@ -121,7 +122,6 @@ class ScoreMapExplorer(Bench):
             alt=alt
             or f"An exemplar from {clip.name}, and where a SiamFC finds it in another frame.",
         )
-        self.refresh()
 
     @property
     def response(self) -> np.ndarray:
@@ -137,7 +137,6 @@ class ScoreMapExplorer(Bench):
 
     def refresh(self) -> None:
         """Compute the response for the values and the box in force, and send it."""
-        self.ready = True
         t, response = int(self.values["frame"]), self.response
         window = self._window(t)
         with self.hold_sync():  # one message
@@ -188,14 +187,12 @@ class ScoreMapExplorer(Bench):
         else:
             t, box = int(self.values["drawn_in"]), np.array(self.box)
             frame, key = self.clip.frames[t], (t, *np.round(box, 1))
-        window = CropWindow(*(box[:2] + box[2:] / 2), float(context_side(box[2:])), EXEMPLAR)
-        return window.cut(frame), key
+        return exemplar_window(box).cut(frame), key
 
     def _window(self, t: int) -> CropWindow:
         """The search window of frame t: around the true target, or where it was last seen."""
         seen = np.flatnonzero(~np.isnan(self.clip.boxes[: t + 1, 0]))[-1]
-        box = self.clip.boxes[seen]
-        return CropWindow(*(box[:2] + box[2:] / 2), float(search_side(box)), SEARCH)
+        return search_window(self.clip.boxes[seen])
 
     def _sentence(self, t: int, response: np.ndarray) -> str:
         """Where the response is highest, how high, and how high elsewhere."""
@@ -205,8 +202,7 @@ class ScoreMapExplorer(Bench):
         others = np.delete(response.ravel(), response.argmax())
         return (
             f"frame {t}: highest response {response.max():.2f}, {away:.0f} search pixels from the "
-            "target; "
-            f"mean of all other cells {others.mean():.2f}"
+            f"target; mean of all other cells {others.mean():.2f}"
         )
 
 
@@ -214,7 +210,13 @@ def untrained(
     stride: int = 8, widths: tuple[int, ...] = (64, 128, 192, 192, 128), seed: int = 0
 ) -> SiamFC:
     """A SiamFC with random weights, its batch-norm statistics taken from noise, so that its
-    features have a usual size."""
+    features have a usual size.
+
+    Args:
+        stride: search pixels from cell to cell of its map.
+        widths: channels of its five convolutions.
+        seed: of the weights.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = SiamFC(stride=stride, widths=widths)

@@ -65,7 +65,6 @@ class ShiftExplorer(PictureBench):
             or "A patch shifted around a circle and for real, a kernel's map, a data matrix and "
             "its spectrum.",
         )
-        self.refresh()
 
     def patch(self, dx: int = 0, dy: int = 0) -> np.ndarray:
         """Grey values (48, 48) less their mean, of the patch in which everything lies (dx, dy)
@@ -93,19 +92,16 @@ class ShiftExplorer(PictureBench):
         apart = ((cyclic - z) ** 2).sum() / max(((cyclic**2).sum() + (z**2).sum()), 1e-12)
         return figure, (
             f"moved by ({dx}, {dy}); the {kernel} kernel is largest at ({found[0]}, {found[1]}), "
-            f"{likeness.max():.3g}, and "
-            f"{likeness[0, 0]:.3g} for no shift. Cyclic and real shift differ by {100 * apart:.0f} "
-            "% of their energy. Off its "
-            f"diagonal the transformed matrix holds at most {off:.0e} of its largest number"
+            f"{likeness.max():.3g}, and {likeness[0, 0]:.3g} for no shift. Cyclic and real shift "
+            f"differ by {100 * apart:.0f} % of their energy. Off its diagonal the transformed "
+            f"matrix holds at most {off:.0e} of its largest number"
         )
 
     def _pictures(self, axes, cyclic, real, likeness, moved, found) -> None:
         for ax, values, title in zip(
             axes, (cyclic, real), ("shifted around a circle", "shifted for real"), strict=False
         ):
-            ax.imshow(values, cmap="gray")
-            ax.set_title(title, fontsize=10)
-            ax.set_axis_off()
+            plots.show_map(ax, values, title, cmap="gray")
         edge = SIZE // 2
         axes[2].imshow(
             np.fft.fftshift(likeness),

@@ -80,7 +80,7 @@ class WindowBench(PictureBench):
     def __init__(
         self, clip: Sequence, embedding: Embedding, max_frames: int = 60, alt: str | None = None
     ) -> None:
-        self.clip = clip.part(0, min(len(clip), max_frames))
+        self.clip = clip.part(0, max_frames)
         self.moments = record(self.clip, embedding)
         self.stride = embedding.network.stride
         controls = [
@@ -106,7 +106,6 @@ class WindowBench(PictureBench):
             or f"SiamFC's step in one frame of {clip.name}: search window, response, and response "
             "with the window.",
         )
-        self.refresh()
 
     def decide(self, t: int | None = None) -> Choice:
         """The step in frame t, by default the one in view, under the settings in force."""
@@ -134,16 +133,12 @@ class WindowBench(PictureBench):
         plots.draw_box(view, (*w.corner, w.side, w.side), plots.NEUTRAL, "search window", ":")
         plots.draw_box(view, self.clip.boxes[t], plots.TRUTH, "ground truth")
         plots.draw_box(view, chosen.box, plots.PREDICTION, "chosen", "--")
-        figure.legend(loc="outside lower center", ncols=3, fontsize=8)
+        plots.legend_below(figure, view)
         for ax, title, values in (
             (before, "response", chosen.response),
             (after, "with the window", chosen.blended),
         ):
-            ax.imshow(values, cmap=plots.MAP)
-            row, column = np.unravel_index(values.argmax(), values.shape)
-            ax.plot(column, row, "o", color=plots.PREDICTION, markeredgecolor="white")
-            ax.set_title(title, fontsize=10)
-            ax.set_axis_off()
+            plots.show_map(ax, values, title, peak=True)
         peaks = ", ".join(f"{p:.2f}" for p in chosen.peaks)
         truth = self.clip.boxes[t]
         return figure, (

@@ -241,6 +241,19 @@ class TestShiftExplorer:
     def explorer(self, frame):
         return ShiftExplorer(frame, np.array([110, 80, 48, 48.0]))
 
+    def test_it_is_drawn_once_when_it_is_made_and_once_for_each_move(self, frame):
+        drawn = []
+
+        class Counted(ShiftExplorer):
+            def draw(self):
+                drawn.append(dict(self.values))
+                return super().draw()
+
+        explorer = Counted(frame, np.array([110, 80, 48, 48.0]))
+        assert len(drawn) == 1
+        explorer.set(dx=3, dy=-2)
+        assert len(drawn) == 2 and (drawn[-1]["dx"], drawn[-1]["dy"]) == (3, -2)
+
     def test_every_control_at_its_ends(self, explorer):
         for spec in explorer.controls:
             for value in (spec["low"], spec["high"], spec["high"] + 100):

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from course_lib.errors import DataError
 from course_lib.geometry.patches import cut_patch
-from course_lib.geometry.windows import CropWindow, context_side, search_side
+from course_lib.geometry.windows import (
+    CropWindow,
+    context_side,
+    exemplar_window,
+    search_side,
+    search_window,
+)
 
 some = settings(deadline=None, max_examples=50)
 place = st.floats(-300, 300)
@@ -141,6 +147,20 @@ def test_sides_by_hand():
     assert search_side([0, 0, 50, 50], exemplar=100, search=200) == pytest.approx(200)
     sides = context_side([[10, 10], [np.nan] * 2])
     assert sides[0] == pytest.approx(20) and np.isnan(sides[1])
+
+
+def test_windows_around_a_box_by_hand():
+    box = [100, 50, 20, 60]  # with its context 60 by 100 pixels
+    z, x = exemplar_window(box), search_window(box)
+    assert (z.cx, z.cy, z.size, z.side) == (110, 80, 127, pytest.approx(np.sqrt(6000)))
+    assert (x.cx, x.cy, x.size, x.side) == (110, 80, 255, pytest.approx(np.sqrt(6000) * 255 / 127))
+    assert x.scale == pytest.approx(z.scale)
+
+
+@given(dx=st.floats(-100, 100), dy=st.floats(-100, 100))
+def test_a_target_stands_shifted_in_its_search_window(dx, dy):
+    w = search_window([100, 50, 20, 60], shift=(dx, dy))
+    np.testing.assert_allclose(w.to_crop([110, 80]), [127.5 + dx, 127.5 + dy], atol=1e-9)
 
 
 @pytest.mark.parametrize(
