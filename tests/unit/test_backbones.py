@@ -196,13 +196,13 @@ class TestANewOne:
             SiamRPN("concat", backbone=padded)
 
     def test_faults_are_named(self):
-        with pytest.raises(SettingsError, match="did you mean 'resnet50'"):
+        with pytest.raises(SettingsError, match="Did you mean 'resnet50'"):
             make_backbone("resnet50v2")
         with pytest.raises(
             SettingsError, match="alexnet does not take share; it takes stride, wid"
         ):
             make_backbone("alexnet", share=0.5)
-        with pytest.raises(SettingsError, match="did you mean 'depthwise'"):
+        with pytest.raises(SettingsError, match="Did you mean 'depthwise'"):
             head_class("deepwise")
 
 
@@ -226,7 +226,7 @@ class TestNetworks:
         assert issubclass(network_class(name), ProposalNetwork)
 
     def test_an_unknown_one_is_named_with_the_nearest(self):
-        with pytest.raises(SettingsError, match="no network 'siamprn'; did you mean 'siamrpn'"):
+        with pytest.raises(SettingsError, match="no network 'siamprn'. Did you mean 'siamrpn'"):
             network_class("siamprn")
 
     def test_the_tables_load_nothing_before_it_is_asked_for(self):

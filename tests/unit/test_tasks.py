@@ -69,7 +69,7 @@ def test_a_backbone_of_another_stride_is_no_beginning(tmp_path):
     ({"backbone": "cirnet22"}, "'ciresnet22'"),
 ])  # fmt: skip
 def test_an_unknown_name_meets_the_nearest(values, nearest):
-    with pytest.raises(SettingsError, match=f"did you mean {nearest}"):
+    with pytest.raises(SettingsError, match=f"Did you mean {nearest}"):
         TrainSettings(**values)
 
 
