@@ -28,7 +28,7 @@ EXPECTED = (
 
 
 def read_coco(
-    folder: Path, annotations: str = "instances.json", images: str = "images", smallest: float = 16
+    folder: Path, annotations: str = "instances.json", subfolder: str = "images", smallest: float = 16
 ) -> tuple[list[OutlinedObject], list[Picture]]:
     """The objects of a COCO-format folder with both sides at least `smallest` pixels, and all its
     pictures.
@@ -38,7 +38,8 @@ def read_coco(
 
     Args:
         folder: holds the JSON and the pictures' folder.
-        annotations: name of the JSON; images: of the pictures' folder.
+        annotations: name of the JSON.
+        subfolder: name of the pictures' folder.
         smallest: pixels.
 
     Raises:
@@ -47,13 +48,13 @@ def read_coco(
             file, or names files outside of its folder.
     """
     path = folder / annotations
-    if not path.is_file() or not (folder / images).is_dir():
-        missing = images if path.is_file() else annotations
+    if not path.is_file() or not (folder / subfolder).is_dir():
+        missing = subfolder if path.is_file() else annotations
         raise MissingDataError(
             f"no photographs in {folder} (looked for {missing}): {EXPECTED.format(folder=folder)}"
         )
     content = read_json(path, REMEDY)
-    pictures = _pictures(path, _rows(content, "images", path), folder / images)
+    pictures = _pictures(path, _rows(content, "images", path), folder / subfolder)
     objects, faults = [], Counter[str]()
     for note in _rows(content, "annotations", path):
         if not isinstance(note, dict) or not note.get("iscrowd"):

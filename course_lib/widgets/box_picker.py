@@ -59,14 +59,14 @@ class BoxPicker(canvas.FrameWidget):
             raise DataError(
                 f"frame {frame} of {sequence.name} does not exist; expected 0 … {len(sequence) - 1}"
             )
-        self.image = sequence.frames[frame]
+        self.shown = sequence.frames[frame]
         truth = sequence.boxes[frame]
-        packed = canvas.pack_frames([self.image])
+        packed = canvas.pack_frames([self.shown])
         super().__init__(
             **vars(packed),
             styles=canvas.box_styles([canvas.TRUTH_LABEL, "your box"]),
             truth=truth.tolist() if is_valid(truth) else None,
-            box=_start_beside(truth, self.image) if box is None else as_boxes(box).tolist(),
+            box=_start_beside(truth, self.shown) if box is None else as_boxes(box).tolist(),
             alt=alt or f"Frame {frame} of {sequence.name} with the box you draw.",
         )
 
@@ -92,12 +92,12 @@ class BoxPicker(canvas.FrameWidget):
 
     @traitlets.validate("box")
     def _a_start(self, proposal: dict) -> list[float]:
-        return accept_start(self.image, proposal["value"])[1].tolist()
+        return accept_start(self.shown, proposal["value"])[1].tolist()
 
     def picture(self) -> Figure:
         """The frame with the box and, unless it is hidden, the ground truth."""
         figure, axes = plots.new_figure(5.2, 4.2)
-        plots.show_frame(axes[0, 0], self.image, "")
+        plots.show_frame(axes[0, 0], self.shown, "")
         for style, box in zip(self.styles, (self._truth(), self.box), strict=True):
             if style["label"] != canvas.TRUTH_LABEL or self.show_truth:
                 plots.draw_box(axes[0, 0], box, style["colour"], style["label"], style["line"])

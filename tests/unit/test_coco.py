@@ -163,7 +163,7 @@ class TestPairsOfDamagedFolders:
 
     def source(self, folder, count=16, **damage):
         """Pairs of `count` pictures with one object each, numbered; one of them damaged."""
-        images = [
+        listed = [
             {"id": k, "file_name": f"{k}.png", "width": 80, "height": 60} for k in range(count)
         ]
         for k in range(count):
@@ -171,7 +171,7 @@ class TestPairsOfDamagedFolders:
         for name, change in damage.items():
             change(folder / "images" / f"{name[1:]}.png")
         notes = [{"image_id": k} for k in range(count)]
-        objects, pictures = read_coco(write(folder, content(*notes, images=images)))
+        objects, pictures = read_coco(write(folder, content(*notes, images=listed)))
         return PhotoPairs(objects, pictures, paste=0.3)
 
     @pytest.mark.parametrize(("change", "words"), [
@@ -199,8 +199,8 @@ class TestPairsOfDamagedFolders:
             pair_at(source, 0, 0)
 
     def test_pieces_are_cut_from_what_can_be_read(self, folder):
-        images = [{"id": k, "file_name": f"{name}.jpg"} for k, name in enumerate("abc")]
-        _, pictures = read_coco(write(folder, content(images=images)))
+        listed = [{"id": k, "file_name": f"{name}.jpg"} for k, name in enumerate("abc")]
+        _, pictures = read_coco(write(folder, content(images=listed)))
         with pytest.warns(UserWarning, match=r"c.jpg does not exist.* No pieces are cut from it"):
             pieces = pieces_of(pictures, each=2)
         assert [p.picture.name for p in pieces] == ["a.jpg"] * 2 + ["b.jpg"] * 2

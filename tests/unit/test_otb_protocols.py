@@ -39,8 +39,8 @@ def clip(T=6):
 
 
 def test_one_pass_starts_once_and_never_helps():
-    spy, sequence = Spy(), clip()
-    result = track(spy, sequence)
+    spy, target = Spy(), clip()
+    result = track(spy, target)
     assert spy.seen == [("init", 0, [20, 30, 10, 10]), *(("update", t) for t in range(1, 6))]
     assert result.boxes[:, 0].tolist() == [20, 2, 3, 4, 5, 6] and (result.seconds > 0).all()
 

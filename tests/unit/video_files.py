@@ -104,8 +104,8 @@ def make_music(path: Path, cover: bool = False) -> Path:
             frame.sample_rate, frame.pts = 8000, 1024 * i
             container.mux(sound.encode(frame))
         if picture is not None:
-            image = av.VideoFrame.from_ndarray(numbered(1, 480, 640), format="rgb24")
-            image.pts = 0
-            container.mux([*picture.encode(image), *picture.encode()])
+            sleeve = av.VideoFrame.from_ndarray(numbered(1, 480, 640), format="rgb24")
+            sleeve.pts = 0
+            container.mux([*picture.encode(sleeve), *picture.encode()])
         container.mux(sound.encode())
     return path

@@ -52,11 +52,11 @@ def read_own(folder: Path, first_pixel: int | None = None) -> Benchmark:
     folder = folder.expanduser().resolve()
     if not folder.is_dir():
         raise MissingDataError(f"there is no folder {folder}; {LAYOUT}")
-    clips = [folder] if _truths(folder) else _clips(folder)
-    if not clips:
+    folders = [folder] if _truths(folder) else _clips(folder)
+    if not folders:
         raise MissingDataError(f"0 clips found in {folder}; {LAYOUT}")
-    first = _first_pixel(clips, first_pixel)
-    sequences = [target for clip in clips for target in _read_clip(clip, first)]
+    first = _first_pixel(folders, first_pixel)
+    sequences = [target for clip in folders for target in _read_clip(clip, first)]
     return Benchmark(_name(folder), tuple(sequences), first, f"folder{first}:{folder}")
 
 
