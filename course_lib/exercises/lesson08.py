@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from course_lib.exercises.core import check
-from course_lib.exercises.scenes import apart, bent, centred
+from course_lib.exercises.scenes import UNKEPT, apart, bent, centred
 from course_lib.exercises.words import Wrong
 from course_lib.geometry.windows import context_side
 from course_lib.trackers import siamrpn
@@ -147,12 +147,7 @@ def examine_smooth(answer, rng) -> None:
     "choose.tracker",
     reference=siamrpn.SiamRPNTracker,
     others={
-        "you return the centre where the box's corner": bent(
-            lambda first, box: [*centred(box), *box[2:]]
-        ),
-        "your box is still where": bent(
-            lambda first, box: [*(centred(first) - box[2:] / 2), *box[2:]]
-        ),
+        **UNKEPT,
         "the size of frame 0": bent(
             lambda first, box: [*(centred(box) - first[2:] / 2), *first[2:]]
         ),
@@ -168,10 +163,6 @@ def examine_tracker(answer, rng) -> None:
     """The whole tracker, frame by frame beside the reference."""
     for t, given, expected, first in apart(answer, rng):
         centre, wanted = centred(given), centred(expected)
-        if np.abs(given[:2] - wanted).max() < 1:
-            raise Wrong(
-                f"in frame {t} you return the centre where the box's corner belongs: x = cx − w / 2"
-            )
         if np.abs(centre - centred(first)).max() < 0.5:
             raise Wrong(
                 f"in frame {t} your box is still where it was in frame 0: keep the new centre in "

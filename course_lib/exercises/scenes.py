@@ -159,6 +159,15 @@ def centred(box: np.ndarray) -> np.ndarray:
     return box[:2] + box[2:] / 2
 
 
+# by a part of the words: where trackers put their box when the place is not kept, or is the centre
+UNKEPT = {
+    "you return the centre where the box's corner": bent(
+        lambda first, box: [*centred(box), *box[2:]]
+    ),
+    "your box is still where": bent(lambda first, box: [*(centred(first) - box[2:] / 2), *box[2:]]),
+}
+
+
 def apart(answer: Any, rng: np.random.Generator) -> Iterator[tuple]:
     """A learner's tracker frame by frame beside the reference, on a generated clip: frame number,
     its box, the right one and the first one, wherever the two are not nearly the same.
@@ -179,4 +188,9 @@ def apart(answer: Any, rng: np.random.Generator) -> Iterator[tuple]:
         expected = right.update(clip.frames[t])
         given = as_array(mine.update(clip.frames[t]), (4,), "the box")
         if float(iou(given, expected)) <= 0.97:
+            if np.abs(given[:2] - centred(expected)).max() < 1:
+                raise Wrong(
+                    f"in frame {t} you return the centre where the box's corner belongs: x = cx − "
+                    "w / 2"
+                )
             yield t, given, expected, clip.boxes[0]
