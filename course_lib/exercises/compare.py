@@ -13,7 +13,7 @@ from course_lib.exercises.words import Wrong
 
 def as_number(value: Any, what: str) -> float:
     """`value` as a float; raises Wrong if it is not one finite real number."""
-    value = _plain(value)
+    value = plain(value)
     if isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind in "fiu":
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
@@ -26,9 +26,15 @@ def as_number(value: Any, what: str) -> float:
 
 
 def as_array(value: Any, shape: tuple[int, ...], what: str, allow_nan: bool = False) -> np.ndarray:
-    """`value` as a real or complex float array of exactly `shape`; raises Wrong saying what it is
-    instead."""
-    value = _plain(value)
+    """`value` as a real or complex float array; raises Wrong saying what it is instead.
+
+    Args:
+        value: what was given.
+        shape: exactly that of the array.
+        what: its name.
+        allow_nan: whether some of it may be NaN or infinite.
+    """
+    value = plain(value)
     if not isinstance(value, (np.ndarray, np.generic, list, tuple, numbers.Number)):
         raise Wrong(f"{what} should be an array of shape {shape}; yours is {_kind(value)}")
     try:
@@ -47,12 +53,52 @@ def as_array(value: Any, shape: tuple[int, ...], what: str, allow_nan: bool = Fa
     return array
 
 
+def as_parts(value: Any, *names: str) -> tuple[Any, ...]:
+    """`value` as a tuple of so many parts; raises Wrong if it is not one."""
+    if not isinstance(value, (tuple, list, np.ndarray)) or len(value) != len(names):
+        count = {2: "two", 3: "three"}[len(names)]
+        raise Wrong(f"the answer has {count} parts: return {', '.join(names)}")
+    return tuple(value)
+
+
+def as_tensor(value: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
+    """`as_array`, of a tensor; raises Wrong if it is none.
+
+    Args:
+        value: what was given.
+        shape: exactly that of the tensor.
+        what: its name.
+    """
+    if not is_tensor(value):
+        raise Wrong(f"{what} should be a tensor; yours is of type {type(value).__name__}")
+    return as_array(value, shape, what)
+
+
+def as_loss(value: Any) -> float:
+    """A loss as a float; raises Wrong if nothing can be learned from it."""
+    if not is_tensor(value) or value.ndim:
+        raise Wrong(
+            "the loss should be one number, a tensor of shape (), that can be differentiated"
+        )
+    if not value.requires_grad:
+        raise Wrong(
+            "your loss has lost its gradient: compute it with torch, without .item(), .numpy() or "
+            ".detach()"
+        )
+    return as_number(value, "the loss")
+
+
 def require_close(
     actual: Any, expected: Any, what: str, tolerance: float = 1e-6, hint: str = ""
 ) -> None:
-    """Raise Wrong naming the place of the largest difference, both values there, and `hint`.
+    """Raise Wrong naming the place of the largest difference, and both values there.
 
-    `tolerance` is relative to the largest expected value (at least 1). NaN equals NaN.
+    Args:
+        actual: what was given.
+        expected: what is right; NaN equals NaN.
+        what: name of the result.
+        tolerance: relative to the largest expected value (at least 1).
+        hint: added to the words.
     """
     expected = np.asarray(expected)
     actual = as_array(actual, expected.shape, what, allow_nan=bool(np.isnan(expected).any()))
@@ -70,8 +116,13 @@ def require_close(
 
 
 def same(actual: Any, expected: Any, tolerance: float = 1e-6) -> bool:
-    """True if two arrays of numbers have one shape and agree within `tolerance` of the largest
-    expected value."""
+    """Whether two arrays of numbers have one shape and agree.
+
+    Args:
+        actual: what was given.
+        expected: what it may be.
+        tolerance: relative to the largest expected value (at least 1).
+    """
     actual, expected = np.asarray(actual), np.asarray(expected)
     if actual.shape != expected.shape or actual.dtype.kind not in "fiucb":
         return False
@@ -81,18 +132,38 @@ def same(actual: Any, expected: Any, tolerance: float = 1e-6) -> bool:
 
 
 def require_untouched(before: np.ndarray, after: np.ndarray, what: str) -> None:
-    """Raise Wrong if an input was changed in place."""
+    """Raise Wrong if an input was changed in place.
+
+    Args:
+        before: a copy of it, made before the answer was called.
+        after: the input.
+        what: its name.
+    """
     if not np.array_equal(before, after, equal_nan=before.dtype.kind in "fc"):
         raise Wrong(
             f"your function changes {what} it was given; work on a copy: the caller still needs it"
         )
 
 
-def _plain(value: Any) -> Any:
+def is_tensor(value: Any) -> bool:
+    """Whether a value is PyTorch's, told without loading PyTorch."""
+    return type(value).__module__.split(".")[0] == "torch" and hasattr(value, "detach")
+
+
+def plain(value: Any) -> Any:
     """A tensor as an array; anything else as it is."""
-    if type(value).__module__.split(".")[0] == "torch" and hasattr(value, "detach"):
-        return value.detach().float().cpu().numpy()
-    return value
+    return value.detach().float().cpu().numpy() if is_tensor(value) else value
+
+
+def shape_of(value: Any) -> tuple[int, ...] | None:
+    """The shape of an array, a tensor, or a list of numbers; None for anything else."""
+    value = plain(value)
+    if not isinstance(value, (np.ndarray, list, tuple)):
+        return None
+    try:
+        return np.shape(value)
+    except ValueError:  # rows of several lengths
+        return None
 
 
 def _kind(value: Any) -> str:

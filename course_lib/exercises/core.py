@@ -12,7 +12,8 @@ a missing answer costs its own points, and not those of the later ones that buil
 grading decides on points by `judge.py`, which no cell reaches.
 
 The checks themselves are in `lesson00.py`, `lesson01.py`, …: a function that compares the answer
-with the reference and raises `Wrong` with a sentence in the words of the subject.
+with the reference and raises `Wrong` with a sentence in the words of the subject. With each stand
+the mistakes that students make, as code, and the words they get: `trial.py`.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ import importlib
 import os
 import traceback
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from course_lib.errors import CourseError
-from course_lib.exercises.reach import out_of_reach
+from course_lib.exercises.guard import out_of_reach
+from course_lib.exercises.trial import Codes, Mistake, Trial, declared
 from course_lib.exercises.words import Wrong, announce, table
 
-Examine = Callable[[Any, Any, np.random.Generator], None]
+Examine = Callable[[Trial, np.random.Generator], None]
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,19 @@ class Check:
     Attributes:
         name: "<topic>.<what>", as in the lesson's marker.
         reference: the course's own version, a function or a class of course_lib.
-        examine: called with (answer, reference, rng); raises Wrong if the answer is not right.
+        examine: called with (answer on trial, rng); raises Wrong if it is not right.
+        mistakes: wrong answers that students give, with the words they get.
     """
 
     name: str
     reference: Any
     examine: Examine
+    mistakes: tuple[Mistake, ...] = ()
+
+    @property
+    def guarded(self) -> list[Any]:
+        """What an answer must not call: the reference, and what is nearly right."""
+        return [self.reference, *(mistake.code for mistake in self.mistakes)]
 
 
 @dataclass(frozen=True)
@@ -61,35 +69,61 @@ class Record:
 
 
 DRAWS = 5  # times that a check's inputs are drawn at most
+# by the first word of an exercise's name the modules of its check; some load PyTorch, in seconds
+MODULES = {
+    "welcome": ("lesson00",),
+    "boxes": ("lesson01",),
+    "metrics": ("lesson01",),
+    "trackers": ("lesson01_trackers",),
+    "protocol": ("lesson01_trackers",),
+    "mosse": ("lesson02", "lesson02_filter", "lesson02_tracker"),
+    "kcf": ("lesson03", "lesson03_tracker"),
+    "siamfc": ("lesson04", "lesson04_network"),
+    "training": ("lesson05", "lesson05_steps"),
+    "search": ("lesson06", "lesson06_tracker"),
+    "anchors": ("lesson07", "lesson07_training"),
+    "choose": ("lesson08",),
+    "match": ("lesson09", "lesson09_match"),
+    "siamdw": ("lesson10", "lesson10_padding", "lesson10_units", "lesson10_networks"),
+    "margin": ("lesson11", "lesson11_losses", "lesson11_template", "lesson11_search"),
+}
 CHECKS: dict[str, Check] = {}
 RECORDS: dict[str, Record] = {}  # of the notebook that runs in this kernel
 
 
-def check(name: str, reference: Any) -> Callable[[Examine], Examine]:
-    """Register the decorated function as the check of exercise `name`, answered correctly by
-    `reference`."""
+def check(
+    name: str,
+    reference: Any,
+    mistakes: Mapping[str, Codes] | None = None,
+    others: Mapping[str, Codes] | None = None,
+) -> Callable[[Examine], Examine]:
+    """Register the decorated function as an exercise's check.
+
+    Args:
+        name: of the exercise.
+        reference: the right answer to it.
+        mistakes: words → code of the wrong answer that `Trial.compare` says them to.
+        others: a part of the words → code of a wrong answer that the check finds by its own steps.
+    """
+    known = declared(mistakes or {}, compared=True) + declared(others or {}, compared=False)
 
     def register(examine: Examine) -> Examine:
-        CHECKS[name] = Check(name, reference, examine)
+        CHECKS[name] = Check(name, reference, examine, known)
         return examine
 
     return register
 
 
 def exercise(name: str) -> Callable[[Any], Any]:
-    """Check the decorated answer to exercise `name`, say what was found, and return what later
-    cells use.
-
-    That is the answer where it is right, else the reference; in strict mode always the answer.
-    """
-
+    """Check the decorated answer, say what was found, and return what later cells use: the answer
+    where it is right, else the reference; in strict mode always the answer."""
     reference = find_check(name).reference
 
     def examined(answer: Any) -> Any:
         status, words = examine(name, answer)
         RECORDS[name] = Record(answer, status, words)
-        announce(name, status, words, strict=_strict())
-        return answer if status == "right" or _strict() else reference
+        announce(name, status, words, strict=_set("COURSE_STRICT"))
+        return answer if status == "right" or _set("COURSE_STRICT") else reference
 
     return examined
 
@@ -97,24 +131,37 @@ def exercise(name: str) -> Callable[[Any], Any]:
 def examine(name: str, answer: Any, seed: int | None = None) -> tuple[str, str]:
     """Status ("right", "wrong", "not attempted") of an answer, and the sentence that says why.
 
-    `seed` changes the random inputs of the check; the reference cannot be called while it runs.
-    Inputs that the reference itself does not pass are drawn anew: chance can make a right answer
-    and a wrong one agree.
+    Inputs that the reference itself does not pass are drawn anew: chance can make it agree with a
+    wrong answer.
+
+    Args:
+        name: of the exercise.
+        answer: neither the reference nor a known mistake can be called while it is examined.
+        seed: of the check's random inputs.
     """
     found = find_check(name)
     seed = zlib.crc32(name.encode()) if seed is None else seed
-    with out_of_reach(found.reference) as reference:
+    with out_of_reach(*found.guarded) as (right, *codes):
+        known = zip(found.mistakes, codes, strict=True)
+        mistakes = tuple(replace(mistake, code=code) for mistake, code in known)
         for draw in range(seed, seed + DRAWS * 1_000_003, 1_000_003):
-            status, words = _verdict(found, answer, reference, draw)
-            if status != "wrong" or _verdict(found, reference, reference, draw)[0] == "right":
+            status, words = _verdict(found, Trial(answer, right, mistakes), draw)
+            itself = Trial(right, right, mistakes)
+            if status != "wrong" or _verdict(found, itself, draw)[0] == "right":
                 break
     return status, words
 
+    """Check the decorated answer to exercise `name`, say what was found, and return what later
+    cells use.
 
-def _verdict(found: Check, answer: Any, reference: Any, seed: int) -> tuple[str, str]:
+    That is the answer where it is right, else the reference; in strict mode always the answer.
+    """
+
+
+def _verdict(found: Check, trial: Trial, seed: int) -> tuple[str, str]:
     """Status and sentence for one draw of inputs."""
     try:
-        found.examine(answer, reference, np.random.default_rng(seed))
+        found.examine(trial, np.random.default_rng(seed))
     except NotImplementedError:
         return "not attempted", "not written yet"
     except Wrong as wrong:
@@ -134,12 +181,16 @@ class NotRight(AssertionError):
 
 
 def award(name: str, points: int, hidden: bool = False) -> None:
-    """Say how many of `points` the answer to exercise `name` earns. The cell below each exercise
-    calls it.
+    """Say how many points an answer earns. The cell below each exercise calls it.
 
     In strict mode and while grading an answer that is not right raises NotRight, and nbgrader gives
-    the cell no points. `hidden=True` checks again with the instructor's own random inputs
-    (COURSE_GRADING_SEED), unless a judge does so after this cell (COURSE_JUDGED).
+    the cell no points.
+
+    Args:
+        name: of the exercise.
+        points: that a right answer earns.
+        hidden: whether to check again with the instructor's own random inputs
+            (COURSE_GRADING_SEED), unless a judge does so after this cell (COURSE_JUDGED).
     """
     record = RECORDS.get(name)
     if record is None:
@@ -150,7 +201,7 @@ def award(name: str, points: int, hidden: bool = False) -> None:
         )
         record = replace(record, status=status, words=words)
     RECORDS[name] = replace(record, points=points)
-    if (_strict() or _set("COURSE_GRADING")) and record.status != "right":
+    if (_set("COURSE_STRICT") or _set("COURSE_GRADING")) and record.status != "right":
         raise NotRight(f"{name}: {record.words}")
     if not hidden:
         print(f"{points if record.status == 'right' else 0} of {points} points ({record.status})")
@@ -163,12 +214,8 @@ def progress() -> None:
 
 def find_check(name: str) -> Check:
     """The check named `name`; raises CourseError naming those there are."""
-    if (
-        name not in CHECKS
-    ):  # of the lessons' modules only the one that holds it: some need PyTorch, which takes seconds
-        for path in _modules():
-            if f'"{name}"' in path.read_text(encoding="utf-8"):
-                importlib.import_module(f"course_lib.exercises.{path.stem}")
+    for module in MODULES.get(name.partition(".")[0], ()):
+        importlib.import_module(f"course_lib.exercises.{module}")
     if name not in CHECKS:
         raise CourseError(
             f"there is no exercise {name!r}; there are {', '.join(sorted(all_checks()))}"
@@ -178,18 +225,9 @@ def find_check(name: str) -> Check:
 
 def all_checks() -> dict[str, Check]:
     """Every exercise's check by name."""
-    for path in _modules():
-        importlib.import_module(f"course_lib.exercises.{path.stem}")
+    for module in {module for modules in MODULES.values() for module in modules}:
+        importlib.import_module(f"course_lib.exercises.{module}")
     return CHECKS
-
-
-def _modules() -> list[Path]:
-    """The files that hold the lessons' checks."""
-    return sorted(Path(__file__).parent.glob("lesson*.py"))
-
-
-def _strict() -> bool:
-    return _set("COURSE_STRICT")
 
 
 def _set(variable: str) -> bool:

@@ -5,9 +5,10 @@ graded.
 changes decides on points:
 
 * the judge works with a copy of the checks of its own, to which no name in the process leads;
-* before each verdict every function of the course, of NumPy and of Python that was exchanged is put back; one that is
-  exchanged while an answer is checked costs that answer's points;
-* the seed of the hidden inputs and the secret that a verdict is signed with are in no variable and no environment;
+* before each verdict every function of the course, of NumPy and of Python that was exchanged is put
+  back; one that is exchanged while an answer is checked costs that answer's points;
+* the seed of the hidden inputs and the secret that a verdict is signed with are in no variable and
+  no environment;
 * cells may not look into frames, the garbage collector or C memory, nor open the term's other files.
 
 It is reached through an audit event, since an audit hook can be neither seen nor taken away.
@@ -27,7 +28,7 @@ from typing import Any
 
 import course_lib
 from course_lib.errors import CourseError
-from course_lib.exercises import core, reach, untouched
+from course_lib.exercises import core, untouched
 
 ASK = "course_lib.judge"  # the audit event: (exercise, number used once)
 FRAMES = {"tb_frame", "gi_frame", "cr_frame", "ag_frame", "f_code", "__code__", "gi_code"}
@@ -48,17 +49,20 @@ def seal(place: str) -> None:
     order = json.loads(Path(place).read_text(encoding="utf-8"))
     os.unlink(place)
     for name in order["exercises"]:
-        with suppress(
-            CourseError
-        ):  # an exercise of the instructor's own has no check of the course
+        with suppress(CourseError):  # an exercise of the instructor's own has no check here
             core.find_check(name)
     own = _private_copy()["course_lib.exercises.judge"]
     own.listen(order, core.RECORDS, sys.stdout)
 
 
 def listen(order: dict[str, Any], records: dict[str, Any], out: Any) -> None:
-    """Answer the audit event with a signed line on `out`. Called on the judge's own copy of this
-    module."""
+    """Answer the audit event with a signed line. Called on the judge's own copy of this module.
+
+    Args:
+        order: what `seal` was told.
+        records: those of the notebook.
+        out: where the line is written.
+    """
     judge = _Judge(order["seed"], records)
     secret, term, here = bytes.fromhex(order["secret"]), order["term"], os.getcwd()
     looking = False
@@ -110,8 +114,7 @@ class _Judge:
             return "wrong", str(record.words)
         self.busy = True
         try:
-            refuse = reach._refuse.__code__
-            with untouched.put_away(core.find_check(name).reference, refuse):
+            with untouched.put_away(*core.find_check(name).guarded):
                 status, words = core.examine(name, record.answer, self.seed)
         finally:
             self.busy = False

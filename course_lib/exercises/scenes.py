@@ -3,6 +3,7 @@ gives."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,13 @@ class Clip:
 def moving_texture(
     rng: np.random.Generator, step: tuple[int, int] = (3, 2), length: int = 12
 ) -> Clip:
-    """A clip whose target, 30 × 36 pixels, moves by `step`, x and y, from frame to frame."""
+    """A clip whose target is 30 × 36 pixels large.
+
+    Args:
+        rng: of the textures.
+        step: from frame to frame, x and y, pixels.
+        length: frames.
+    """
     scene, target = texture(rng, 150, 200) // 2 + 40, texture(rng, 36, 30)
     places = np.array([60, 50]) + np.arange(length)[:, None] * step  # (T, 2) x, y
     boxes = np.column_stack([places, np.tile([30.0, 36.0], (length, 1))])  # (T, 4)
@@ -44,6 +51,8 @@ def followed(tracker: Any, clip: Clip, lost: str, growth: float = 0.0) -> list[n
     """The boxes that a tracker gives on a clip; raises Wrong if they do not follow the target.
 
     Args:
+        tracker: the learner's.
+        clip: what it is shown.
         lost: the question to ask where it follows at first and loses the target later.
         growth: by what share the box may differ from its first size.
     """
@@ -55,8 +64,7 @@ def followed(tracker: Any, clip: Clip, lost: str, growth: float = 0.0) -> list[n
     if not np.allclose([box[2:] for box in boxes], size, rtol=max(growth, 1e-5)):
         raise Wrong(
             f"your box has size {np.round(boxes[0][2:], 1).tolist()}, the first one was "
-            f"{size.tolist()}: the tracker keeps it, "
-            "and the patch is another thing"
+            f"{size.tolist()}: the tracker keeps it, and the patch is another thing"
         )
     first, step = boxes[0][:2] - clip.boxes[0][:2], clip.boxes[1][:2] - clip.boxes[0][:2]
     if np.allclose(first, -step, atol=1):
@@ -64,29 +72,125 @@ def followed(tracker: Any, clip: Clip, lost: str, growth: float = 0.0) -> list[n
     if np.allclose(first, step[::-1], atol=0.5):
         raise Wrong(
             f"your box moves {step[1]:g} right and {step[0]:g} down, the target {step[0]:g} right "
-            f"and {step[1]:g} down: "
-            "the peak's row is y"
+            f"and {step[1]:g} down: the peak's row is y"
         )
     overlaps = [float(iou(box, true)) for box, true in zip(boxes, clip.boxes[1:], strict=True)]
     if min(overlaps) < 0.7:
         t = int(np.argmax(np.array(overlaps) < 0.7)) + 1
         raise Wrong(
             f"your box loses a target that moves {step[0]:g} px right and {step[1]:g} px down per "
-            f"frame: in frame {t} its IoU "
-            f"is {overlaps[t - 1]:.2f}. {lost}"
+            f"frame: in frame {t} its IoU is {overlaps[t - 1]:.2f}. {lost}"
         )
     return boxes
 
 
 def texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """A blotchy grey texture (height, width) uint8."""
+    """A blotchy grey texture (height, width) uint8.
+
+    Args:
+        rng: of its blotches.
+        height, width: in pixels.
+    """
     coarse = rng.integers(0, 256, (height // 6 + 2, width // 6 + 2), dtype=np.uint8)
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
 def paste(scene: np.ndarray, target: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """A frame (H, W, 3) of the scene with the target's corner at `place`, x, y."""
+    """A frame (H, W, 3) of a scene with a target in it.
+
+    Args:
+        scene: (H, W) uint8.
+        target: (h, w) uint8.
+        place: (2,) of its corner, x, y.
+    """
     picture = scene.copy()
     x, y = (int(v) for v in place)
     picture[y : y + target.shape[0], x : x + target.shape[1]] = target
     return np.repeat(picture[..., None], 3, axis=2)
+
+
+class Bent:
+    """A right tracker whose boxes are changed on the way out, as a mistake would change them."""
+
+    def __init__(self, tracker: Any, change: Callable[[np.ndarray, np.ndarray], Any]) -> None:
+        self.tracker, self.change = tracker, change
+
+    def init(self, frame: np.ndarray, box: np.ndarray) -> None:
+        """Start both."""
+        self.first = np.array(box, dtype=float)
+        self.tracker.init(frame, box)
+
+    def update(self, frame: np.ndarray) -> np.ndarray:
+        """The changed box."""
+        return np.asarray(self.change(self.first, self.tracker.update(frame)))
+
+
+def bent(change: Callable[[np.ndarray, np.ndarray], Any], *settings: Any) -> Callable[[Any], Bent]:
+    """A mistake of a tracker: (first box, right box) → its box."""
+    return lambda right: Bent(right(*settings), change)
+
+
+# by a part of the words: where trackers put their box when the displacement is misread
+MISPLACED = {
+    "your box never moves": bent(lambda first, box: first),
+    "your box moves the wrong way": bent(lambda first, box: 2 * first - box),
+    "the peak's row is y": bent(lambda first, box: first + (box - first)[[1, 0, 2, 3]]),
+}
+
+
+def late(right: type) -> type:
+    """A mistake of a tracker: it learns the patch at the old centre."""
+
+    class Late(right):
+        def _move(self, *given):
+            self.before = self.centre
+            super()._move(*given)
+
+        def _learn(self, frame):
+            centre, self.centre = self.centre, self.before
+            super()._learn(frame)
+            self.centre = centre
+
+    return Late
+
+
+def centred(box: np.ndarray) -> np.ndarray:
+    """Centre (2,) of a box (4,)."""
+    return box[:2] + box[2:] / 2
+
+
+# by a part of the words: where trackers put their box when the place is not kept, or is the centre
+UNKEPT = {
+    "you return the centre where the box's corner": bent(
+        lambda first, box: [*centred(box), *box[2:]]
+    ),
+    "your box is still where": bent(lambda first, box: [*(centred(first) - box[2:] / 2), *box[2:]]),
+}
+
+
+def apart(answer: Any, rng: np.random.Generator) -> Iterator[tuple]:
+    """A learner's tracker frame by frame beside the reference, on a generated clip: frame number,
+    its box, the right one and the first one, wherever the two are not nearly the same.
+
+    Args:
+        answer: makes the learner's tracker, and `answer.right` the right one.
+        rng: chooses the clip.
+    """
+    from course_lib.data.generated import make_clip, random_spec
+
+    still = {"light": 0.0, "occluders": 0, "distractors": 0}
+    spec = random_spec(int(rng.integers(50)), length=8, scale=1.5, noise=2.0, **still)
+    clip = make_clip(spec)
+    mine, right = answer(), answer.right()
+    for tracker in (mine, right):
+        tracker.init(clip.frames[0], clip.boxes[0])
+    for t in range(1, len(clip)):
+        expected = right.update(clip.frames[t])
+        given = as_array(mine.update(clip.frames[t]), (4,), "the box")
+        if float(iou(given, expected)) <= 0.97:
+            if np.abs(given[:2] - centred(expected)).max() < 1:
+                raise Wrong(
+                    f"in frame {t} you return the centre where the box's corner belongs: x = cx − "
+                    "w / 2"
+                )
+            yield t, given, expected, clip.boxes[0]

@@ -8,8 +8,10 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import CodeType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
+
+from course_lib.exercises.guard import close, functions_of
 
 # modules whose functions, classes and modules decide on a verdict; of these packages all that is
 # loaded
@@ -82,23 +84,23 @@ class Snapshot:
 
 
 @contextmanager
-def put_away(reference: Any, refuse: CodeType) -> Iterator[None]:
-    """Inside the block copies of `reference` refuse to be called: of its code, or of a module
+def put_away(*guarded: Any) -> Iterator[None]:
+    """Inside the block copies of what is `guarded` refuse to be called: of its code, or of a module
     imported once more."""
-    own = _bodies(reference)
+    own = [f for one in guarded for f in functions_of(one)]
+    known = {id(f) for f in own}
     places = {(f.__code__.co_filename, f.__code__.co_firstlineno) for f in own}
     copies = [
         f
         for f in gc.get_objects()
         if type(f) is FunctionType
         and (f.__code__.co_filename, f.__code__.co_firstlineno) in places
-        and not any(f is mine for mine in own)
+        and id(f) not in known
     ]
     saved = [(f, f.__code__, f.__defaults__, f.__kwdefaults__) for f in copies]
     try:
         for f in copies:
-            f.__code__ = refuse.replace(co_freevars=f.__code__.co_freevars)
-            f.__defaults__, f.__kwdefaults__ = None, None
+            close(f)
         yield
     finally:
         for f, code, defaults, named in saved:
@@ -167,9 +169,3 @@ def _put_back_class(cls: type, saved: dict[str, Any]) -> Iterator[str]:
 def _differs(f: FunctionType, saved: Any) -> bool:
     code, defaults, named = saved
     return f.__code__ is not code or f.__defaults__ is not defaults or f.__kwdefaults__ is not named
-
-
-def _bodies(reference: Any) -> list[FunctionType]:
-    if isinstance(reference, type):
-        return [f for f in vars(reference).values() if type(f) is FunctionType]
-    return [reference]

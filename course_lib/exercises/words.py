@@ -16,7 +16,14 @@ class Wrong(CourseError, AssertionError):
 
 
 def announce(name: str, status: str, words: str, strict: bool) -> None:
-    """Put the verdict on an exercise into the page."""
+    """Put the verdict on an exercise into the page.
+
+    Args:
+        name: of the exercise.
+        status: a key of LOOKS.
+        words: why, if the answer is wrong.
+        strict: whether the course's version does not stand in.
+    """
     stand_in = (
         ""
         if strict or status == "right"

@@ -145,23 +145,36 @@ ANSWERS = {
     "looks into the check's frame": (
         "import sys\n\n\n"
         '@exercise("mosse.target")\ndef target(*given):\n'
-        "    return sys._getframe(1).f_locals['reference'](*given)"
+        "    frame = sys._getframe(1)\n"
+        "    while 'self' not in frame.f_locals:\n        frame = frame.f_back\n"
+        "    return frame.f_locals['self'].right(*given)"
     ),
     "looks into the check's frame by inspect": (
         "import inspect\n\n\n"
         '@exercise("mosse.target")\ndef target(*given):\n'
-        "    return inspect.currentframe().f_back.f_locals['reference'](*given)"
+        "    frame = inspect.currentframe().f_back\n"
+        "    while 'self' not in frame.f_locals:\n        frame = frame.f_back\n"
+        "    return frame.f_locals['self'].right(*given)"
     ),
     "traces the check": (
         "import sys, threading\nseen = {}\n"
         "def tracer(frame, event, given):\n    seen.update(frame.f_locals)\n    return tracer\n"
         "try:\n    threading.settrace(tracer)\n    sys.settrace(tracer)\nexcept RuntimeError:\n    pass\n\n\n"
-        '@exercise("mosse.target")\ndef target(*given):\n    return seen["reference"](*given)'
+        '@exercise("mosse.target")\ndef target(*given):\n    return seen["self"].right(*given)'
     ),
     "looks into a traceback": (
         '@exercise("mosse.target")\ndef target(*given):\n    try:\n        1 / 0\n'
         "    except ZeroDivisionError as e:\n"
-        "        return e.__traceback__.tb_frame.f_back.f_locals['reference'](*given)"
+        "        frame = e.__traceback__.tb_frame.f_back\n"
+        "        while 'self' not in frame.f_locals:\n            frame = frame.f_back\n"
+        "        return frame.f_locals['self'].right(*given)"
+    ),
+    "calls what is nearly right": (
+        "from course_lib.exercises import core\nnearly = core.find_check('mosse.target').mistakes[0].code\n"
+        "def mine(h, w, s):\n    i, j = np.arange(h)[:, None] - h // 2, np.arange(w)[None] - w // 2\n"
+        "    return np.exp(-(i**2 + j**2) / (2 * s**2))\n\n\n"
+        '@exercise("mosse.target")\ndef target(height, width, sigma):\n'
+        "    return nearly(mine, height, width, sigma**2)"
     ),
     "searches the memory": (
         "import gc\n\n\n"
@@ -174,16 +187,17 @@ ANSWERS = {
         "import os\nfrom course_lib.exercises import core, lesson02\nfrom course_lib.trackers import mosse\n"
         "seed = int(os.environ.get('COURSE_GRADING_SEED', 1))\nseen = {}\n"
         "def learn(*given):\n    seen[given] = mosse.gaussian_target(*given)\n    return seen[given]\n"
-        "import zlib\n"
+        "import zlib\ntrial = core.Trial(learn, mosse.gaussian_target)\n"
         "for s in (seed, zlib.crc32(b'mosse.target')):\n"
-        "    core.CHECKS['mosse.target'].examine(learn, mosse.gaussian_target, np.random.default_rng(s))\n\n\n"
+        "    core.CHECKS['mosse.target'].examine(trial, np.random.default_rng(s))\n\n\n"
         '@exercise("mosse.target")\ndef target(*given):\n    return seen[given]'
     ),
     "chooses the random inputs": (
         "from course_lib.exercises import core\nfrom course_lib.trackers import mosse\n"
         "real = np.random.default_rng\nnp.random.default_rng = lambda *seed: real(5)\nseen = {}\n"
         "def learn(*given):\n    seen[given] = mosse.gaussian_target(*given)\n    return seen[given]\n"
-        "core.find_check('mosse.target').examine(learn, mosse.gaussian_target, real(5))\n\n\n"
+        "trial = core.Trial(learn, mosse.gaussian_target)\n"
+        "core.find_check('mosse.target').examine(trial, real(5))\n\n\n"
         '@exercise("mosse.target")\ndef target(*given):\n    return seen[given]'
     ),
     "asks another process": (

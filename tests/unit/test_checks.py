@@ -1,27 +1,27 @@
-"""Every exercise's check: it passes the reference, calls the stub "not attempted", answers wrong solutions
-with the right words, and is not taken in by an object that equals everything."""
+"""Every exercise's check: it passes the reference, calls the stub "not attempted", answers the mistakes declared beside
+it with their words, and is not taken in by an object that equals everything."""
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from course_lib.exercises import core, examine
-from course_lib.exercises.reach import _copy
+from course_lib.exercises.guard import copied
+from course_lib.trackers.kcf import KCF, KCFSettings
 
 pytestmark = pytest.mark.slow
 
 core.all_checks()
-WRONG = {
-    name: cases
-    for path in sorted(Path(__file__).parent.glob("wrong_answers_*.py"))
-    for name, cases in importlib.import_module(path.stem).WRONG.items()
-}
-CASES = [(name, *case) for name, cases in WRONG.items() for case in cases]
+MISTAKES = [
+    pytest.param(check, mistake, id=f"{name}-{i}")
+    for name, check in sorted(core.CHECKS.items())
+    for i, mistake in enumerate(check.mistakes)
+]
 
 
 class EqualsEverything:
@@ -42,9 +42,9 @@ class EqualsEverything:
 def twin(reference):
     """The reference under other clothes, as a student who knows the answer would write it."""
     if not inspect.isclass(reference):
-        return _copy(reference)
+        return copied(reference)
     own = {
-        n: _copy(f) if inspect.isfunction(f) else f
+        n: copied(f) if inspect.isfunction(f) else f
         for n, f in vars(reference).items()
         if n not in ("__dict__", "__weakref__")
     }
@@ -87,15 +87,41 @@ class TestEveryCheck:
         status, words = examine(name, core.CHECKS[name].reference)
         assert status == "wrong" and "course's own version" in words
 
-    def test_knows_three_wrong_answers(self, name):
-        assert len(WRONG[name]) >= 3
+    def test_knows_three_mistakes(self, name):
+        assert len(core.CHECKS[name].mistakes) >= 3
+
+    def test_refuses_each_of_its_mistakes_when_called_by_an_answer(self, name):
+        right = twin(core.CHECKS[name].reference)
+        for mistake in core.CHECKS[name].mistakes:
+            status, words = examine(name, partial(mistake.code, right))
+            assert status == "wrong" and "course's own version" in words
+
+    def test_is_where_its_name_says(self, name):
+        module = core.CHECKS[name].examine.__module__.rpartition(".")[2]
+        assert module in core.MODULES[name.partition(".")[0]]
 
 
-@pytest.mark.parametrize(
-    ("name", "answer", "words"), CASES, ids=[f"{n}-{i}" for i, (n, *_) in enumerate(CASES)]
-)
-def test_a_wrong_answer_gets_the_right_words(name, answer, words):
-    status, said = examine(name, answer)
-    assert status == "wrong"
-    assert "stopped with" not in said, said
-    assert re.search(words, said), said
+def test_every_file_of_checks_is_in_the_table():
+    files = {path.stem for path in Path(core.__file__).parent.glob("lesson*.py")}
+    assert files == {module for modules in core.MODULES.values() for module in modules}
+
+
+def said(words: str) -> str:
+    """The words of a mistake as a pattern: anything stands in their braces."""
+    return ".*".join(map(re.escape, re.split(r"\{[^{}]*\}", words)))
+
+
+@pytest.mark.parametrize(("check", "mistake"), MISTAKES)
+def test_a_mistake_gets_its_words(check, mistake):
+    """As a student's answer: its code in a copy, since the check closes its own."""
+    answer = partial(copied(mistake.code), twin(check.reference))
+    for seed in (None,) if check.name.endswith(".tracker") else (None, 1, 2):
+        status, words = examine(check.name, answer, seed)
+        assert status == "wrong"
+        assert "stopped with" not in words, words
+        assert re.search(said(mistake.words), words, re.DOTALL), words
+
+
+def test_an_answer_that_only_sets_the_reference_is_refused():
+    words = examine("kcf.tracker", lambda: KCF(KCFSettings(scale="fixed")))[1]
+    assert "course's own version" in words

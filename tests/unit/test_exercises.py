@@ -37,23 +37,22 @@ def own_exercises(monkeypatch):
     """Two exercises that only these tests know, and no records of others."""
     monkeypatch.setattr(core, "CHECKS", {})
     monkeypatch.setattr(core, "RECORDS", {})
-    monkeypatch.setattr(
-        core, "_modules", lambda: []
-    )  # none of the lessons' is loaded into the dictionary for one test
+    # none of the lessons' is loaded into the dictionary for one test
+    monkeypatch.setattr(core, "MODULES", {})
     monkeypatch.delenv("COURSE_STRICT", raising=False)
     monkeypatch.delenv("COURSE_GRADING", raising=False)
 
     @check("test.double", reference=double)
-    def _(answer, reference, rng):
+    def _(answer, rng):
         x = rng.normal(size=5)
         kept = x.copy()
         result = answer(x)
         require_untouched(kept, x, "the vector")
-        require_close(result, reference(kept), "the double", hint="multiply by two")
+        require_close(result, answer.right(kept), "the double", hint="multiply by two")
 
     @check("test.counter", reference=Counter)
-    def _(answer, reference, rng):
-        mine, theirs = answer(start=3), reference(start=3)
+    def _(answer, rng):
+        mine, theirs = answer(start=3), answer.right(start=3)
         if as_number(mine.step(), "the count") != theirs.step():
             raise Wrong("your counter starts elsewhere")
 
@@ -200,9 +199,9 @@ def test_every_alias_of_a_reference_is_out_of_reach():
     alias = boxes.iou
 
     @check("test.iou", reference=boxes.iou)
-    def _(answer, reference, rng):
+    def _(answer, rng):
         require_close(
-            answer([0, 0, 2, 2], [0, 0, 2, 1]), reference([0, 0, 2, 2], [0, 0, 2, 1]), "the IoU"
+            answer([0, 0, 2, 2], [0, 0, 2, 1]), answer.right([0, 0, 2, 2], [0, 0, 2, 1]), "the IoU"
         )
 
     assert "course's own version" in examine("test.iou", lambda a, b: alias(a, b))[1]
@@ -225,15 +224,15 @@ def test_inputs_that_the_reference_does_not_pass_are_drawn_anew():
     """By chance the reference and a known mistake can agree; no answer may be judged by such inputs."""
 
     @check("test.chance", reference=double)
-    def examine_chance(answer, reference, rng):
+    def examine_chance(answer, rng):
         given = rng.integers(2, 4, 3)
         if (answer(given.copy()) == given + 2).all():
             raise Wrong("you added two")
-        if (answer(given) != reference(given)).any():
+        if (answer(given) != answer.right(given)).any():
             raise Wrong("not twice")
 
     @check("test.never", reference=double)
-    def examine_never(answer, reference, rng):
+    def examine_never(answer, rng):
         raise Wrong("nothing passes")
 
     seeds = range(200)
@@ -263,3 +262,65 @@ def test_the_hidden_check_is_left_to_the_judge_where_there_is_one(monkeypatch):
     exercise("test.double")(lambda x: constants)
     monkeypatch.setenv("COURSE_JUDGED", "1")
     award("test.double", points=4, hidden=True)
+
+
+@pytest.fixture
+def halves():
+    """An exercise with mistakes of every kind: the two halves of a vector's sum."""
+
+    def both(x, count):
+        return x[:count].sum(), x[count:].sum()
+
+    @check(
+        "test.halves",
+        reference=both,
+        mistakes={
+            "of {1} numbers yours are {given[0]:.0f} and {given[1]:.0f}, {why}: exchanged": (
+                lambda right, x, count: right(x, count)[::-1]
+            ),
+            "the first is twice too large": (
+                0,
+                lambda right, x, count: (2 * right(x, count)[0], right(x, count)[1]),
+            ),
+            "one number, shape {shape}": lambda right, x, count: right(x, count) + (0.0,),
+            "never found": lambda right, x, count: x.no_such_thing,
+        },
+        others={"the second": lambda right, x, count: (right(x, count)[0], 0.0)},
+    )
+    def _(answer, rng):
+        x = np.arange(1.0, 7.0)
+
+        def read(given):
+            return tuple(as_array(given, (2,), "the pair of sums"))
+
+        names, way = ("the first", "the second"), {"hint": "from the end", "why": "as it is"}
+        answer.compare((x, 2), names, read, untouched=("the vector",), **way)
+
+    return both
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (
+            lambda x, n: (x[n:].sum(), x[:n].sum()),
+            "of 2 numbers yours are 18 and 3, as it is: exch",
+        ),
+        (lambda x, n: (2 * x[:n].sum(), -1.0), "the first is twice too large"),
+        (lambda x, n: x[:3], "one number, shape \\(3,\\)"),
+        (lambda x, n: x[:4], "the pair of sums has shape \\(4,\\); expected \\(2,\\)"),
+        (lambda x, n: (x[:n].sum(), 9.0), "the second is 9, expected 18; from the end"),
+        (lambda x, n: (x.sort(), x.fill(0)), "changes the vector"),
+        (
+            lambda x, n: core.CHECKS["test.halves"].mistakes[0].code(lambda *of: (18.0, 3.0), x, n),
+            "course's own version",
+        ),
+    ],
+)
+def test_an_answer_gets_the_words_of_the_mistake_it_makes(halves, answer, words):
+    status, said = examine("test.halves", answer)
+    assert status == "wrong" and re.search(words, said), said
+
+
+def test_the_halves_themselves_are_right(halves):
+    assert examine("test.halves", lambda x, n: np.array([x[:n].sum(), x[n:].sum()]))[0] == "right"

@@ -1,0 +1,44 @@
+"""Check of lesson 02's tracker."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from course_lib.exercises.compare import as_array, same
+from course_lib.exercises.core import check
+from course_lib.exercises.scenes import MISPLACED, bent, followed, late, moving_texture, paste
+from course_lib.exercises.words import Wrong
+from course_lib.geometry.boxes import iou
+from course_lib.trackers import mosse
+
+
+@check(
+    "mosse.tracker",
+    reference=mosse.MOSSE,
+    others={
+        **MISPLACED,
+        "keeps it": bent(lambda first, box: box * [1, 1, 1.5, 1.5]),
+        "on frames that show nothing your box wanders": (
+            lambda right: right(mosse.MOSSESettings(psr_threshold=-1.0))
+        ),
+        "at the new centre": lambda right: late(right)(mosse.MOSSESettings(rate=0.125)),
+    },
+)
+def examine_tracker(answer, rng) -> None:
+    """Follows a moving texture, does not learn what stands in front, keeps the box's size."""
+    clip = moving_texture(rng)
+    tracker = answer()
+    boxes = followed(tracker, clip, lost="Is the filter updated with the patch at the new centre?")
+    curtain = np.full_like(clip.frames[0], 90)
+    held = [tracker.update(curtain) for _ in range(15)]
+    if not all(same(box, boxes[-1]) for box in held):
+        raise Wrong(
+            "on frames that show nothing your box wanders: below the PSR threshold it should stay"
+        )
+    place = clip.boxes[-1][:2] + [2, 1]
+    again = as_array(tracker.update(paste(clip.scene, clip.target, place)), (4,), "the box")
+    if float(iou(again, [*place, *clip.boxes[0][2:]])) < 0.7:
+        raise Wrong(
+            "after 15 empty frames your tracker does not know its target any more: below the PSR "
+            "threshold it must not learn"
+        )
