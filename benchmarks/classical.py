@@ -2,7 +2,7 @@
 
     make reference                                               OpenCV with its trackers
     PYTHONPATH=.reference python benchmarks/classical.py         print the tables
-    … benchmarks/classical.py --write results/real_clips.json    keep them
+    … benchmarks/classical.py --write results/real_sequences.json    keep them
 
 One run, one thread, decoding left out. Real clips, generated clips, and the OTB targets beside the
 boxes that authors published on them. Speed is measured twice: over the clips, and on a moving

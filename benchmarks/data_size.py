@@ -53,7 +53,7 @@ def sizes_of(settings: TrainSettings) -> dict[str, int]:
     training, _ = make_sources(settings)
     videos = sum(len(s.videos) for s in training.sources if hasattr(s, "videos"))
     photographs = {
-        o.picture.key for s in training.sources if hasattr(s, "objects") for o in s.objects
+        o.image.key for s in training.sources if hasattr(s, "objects") for o in s.objects
     }
     return {"videos": videos, "photographs": len(photographs)}
 

@@ -1,7 +1,7 @@
 """How well do SiamFC (1, 3, 5 scales) and SiamRPN (published settings) follow the real clips?
 
-python benchmarks/deep_real.py siamfc --write results/siamfc_real_clips.json
-python benchmarks/deep_real.py siamrpn --write results/siamrpn_real_clips.json
+python benchmarks/deep_real.py siamfc --write results/siamfc_real_sequences.json
+python benchmarks/deep_real.py siamrpn --write results/siamrpn_real_sequences.json
 python benchmarks/deep_real.py siamfc --weights public.npz     any other weights, nothing kept
 
 One pass each; the settings were published for other benchmarks, nothing is chosen on these clips.

@@ -55,11 +55,11 @@ def measured(arm: Arm, settings: TrainSettings, path: Path) -> Row:
 
 def aspect_changes(name: str) -> dict[str, float]:
     """How much the aspect ratio of each target changes: the largest over the smallest."""
-    changes = {}
+    ratios = {}
     for sequence in load_benchmark(name):
         ratio = sequence.boxes[:, 2] / sequence.boxes[:, 3]  # (T,)
-        changes[sequence.name] = float(np.nanmax(ratio) / np.nanmin(ratio))
-    return changes
+        ratios[sequence.name] = float(np.nanmax(ratio) / np.nanmin(ratio))
+    return ratios
 
 
 def table_of(recipe: Path, rows: list[Row]) -> dict[str, Any]:

@@ -22,10 +22,10 @@ import torch.nn.functional as F
 from measure import Makers, options_of, tracking_speeds, write_results
 from torch import nn
 
-from course_lib.data.generated import make_clip, random_spec
+from course_lib.data.generated import make_sequence, random_spec
 from course_lib.data.sequence import Sequence
 from course_lib.models.device import Placement
-from course_lib.models.runtime import Embedding, Proposer
+from course_lib.models.runtime import ProposalRuntime, SiamFCRuntime
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.weights import load_network
@@ -36,7 +36,7 @@ CPU = torch.device("cpu")
 PLAIN = Placement(CPU, bf16=False, channels_last=False)
 
 
-class PlainEmbedding(Embedding):
+class PlainRuntime(SiamFCRuntime):
     """The network as it was trained, in the layout PyTorch gives it."""
 
     def __init__(self, network: SiamFC) -> None:
@@ -56,7 +56,7 @@ class PlainEmbedding(Embedding):
         return self.network.adjust(raw[:, None])[:, 0].numpy()
 
 
-class PlainProposer(Proposer):
+class PlainProposer(ProposalRuntime):
     """The network as it was trained, in the layout PyTorch gives it."""
 
     def __init__(self, network: SiamRPN) -> None:
@@ -64,13 +64,13 @@ class PlainProposer(Proposer):
         self.network = network.eval()
 
     @torch.no_grad()
-    def respond(self, kept: tuple[torch.Tensor, ...], crops: np.ndarray) -> np.ndarray:
+    def respond(self, template: tuple[torch.Tensor, ...], crops: np.ndarray) -> np.ndarray:
         """As the original, with the kernels as groups of one pair; (1, anchors, 5)."""
         x = self.network.backbone(self._images(crops).contiguous())  # (1, C, 22, 22)
         head = self.network.head
         classes, boxes = (
             F.conv2d(layer(x), kernels[0])
-            for kernels, layer in ((kept[0], head.x_class), (kept[1], head.x_box))
+            for kernels, layer in ((template[0], head.x_class), (template[1], head.x_box))
         )  # (1, 2k, n, n), (1, 4k, n, n)
         out = torch.cat([classes, head.adjust(boxes)], 1)[0]  # (6k, n, n)
         k, n = len(out) // 6, out.shape[-1]
@@ -89,8 +89,8 @@ def warmed(network: nn.Module) -> nn.Module:
 
 # what runs a network: plainly, as the course does, and the tracker with its settings
 RUNS_ON = {
-    SiamFC: (PlainEmbedding, Embedding, SiamFCTracker, SiamFCSettings),
-    SiamRPN: (PlainProposer, Proposer, SiamRPNTracker, SiamRPNSettings),
+    SiamFC: (PlainRuntime, SiamFCRuntime, SiamFCTracker, SiamFCSettings),
+    SiamRPN: (PlainProposer, ProposalRuntime, SiamRPNTracker, SiamRPNSettings),
 }
 # by family its clip's frames, and its networks by the name of their row
 FAMILIES: dict[str, tuple[int, dict[str, Callable[[], nn.Module]]]] = {
@@ -120,16 +120,16 @@ def makers_of(network: nn.Module) -> Makers:
     return {name: partial(tracker, settings(), runtime) for name, runtime in made.items()}
 
 
-def against_plain(name: str, makers: Makers, clip: Sequence, rounds: int) -> dict[str, Any]:
+def against_plain(name: str, makers: Makers, sequence: Sequence, rounds: int) -> dict[str, Any]:
     """Speeds of "plain", "fp32" and "bf16", and the ratios of the last two to the first; printed.
 
     Args:
         name: of the network, for the printed line.
         makers: see `makers_of`; "plain" and "fp32" must find the same boxes.
-        clip: what they follow.
+        sequence: what they follow.
         rounds: passes that are timed.
     """
-    fps, boxes = tracking_speeds(makers, clip, rounds)
+    fps, boxes = tracking_speeds(makers, sequence, rounds)
     assert np.abs(boxes["plain"] - boxes["fp32"]).max() < 0.5, "the two networks disagree"
     row = {"fps": fps, "fp32": fps["fp32"] / fps["plain"], "bf16": fps["bf16"] / fps["plain"]}
     print(f"{name:36}" + "  ".join(f"{k} {v:.1f}/s" for k, v in fps.items()), end="")
@@ -145,9 +145,9 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(0)
     frames, networks = FAMILIES[options.family]
-    clip, rows = make_clip(random_spec(1, length=frames)), {}
+    sequence, rows = make_sequence(random_spec(1, length=frames)), {}
     for name, make in networks.items():
-        rows[name] = against_plain(name, makers_of(make()), clip, options.rounds)
+        rows[name] = against_plain(name, makers_of(make()), sequence, options.rounds)
     write_results(options.write, {"runs": rows, "threads": 1}, "cpu", threads=1)
 
 

@@ -25,7 +25,7 @@ from measure import first_frames, one_pass
 from course_lib.analysis.border import errors_by_place, wide_pairs
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.evaluation.scores import Report
-from course_lib.geometry.traced import live_reception
+from course_lib.geometry.traced import traced_receptive_fields
 from course_lib.geometry.windows import EXEMPLAR, search_side
 from course_lib.models.twins import TWINS
 from course_lib.models.weights import load_siamfc, read_card
@@ -56,7 +56,7 @@ def measured(arm: Arm, settings: TrainSettings, path: Path, frames: int | None) 
         frames: of each clip, from its first; all if None.
     """
     network, card = load_siamfc(str(path)), read_card(path)
-    z = live_reception(network.backbone, EXEMPLAR)[-1]
+    z = traced_receptive_fields(network.backbone, EXEMPLAR)[-1]
     row = {
         "network": arm.name,
         "seed": settings.seed,
@@ -84,7 +84,7 @@ def border(arms: list[Arm], seeds: list[int], count: int = 24) -> dict[str, Any]
         seeds: of their weights.
         count: pairs.
     """
-    wide = {"search": 255 + 2 * int(PLACES.max()), "negatives": 0, "changes.shift": 0}
+    wide = {"search": 255 + 2 * int(PLACES.max()), "negatives": 0, "augmentation.shift": 0}
     _, held_out = make_sources(load_settings(TrainSettings, arms[0].recipe, wide))
     pairs, runs = wide_pairs(held_out, count, seed=5), {}
     for arm in arms:
@@ -125,7 +125,11 @@ def main() -> int:
     arms = {n: Arm(n, recipe, {"backbone": n}, n if n in SHIPPED else "") for n in names}
 
     def table(rows: list[Row]) -> dict[str, Any]:
-        kept = {"pairs": settings.steps * settings.batch, "share": settings.share, "frames": frames}
+        kept = {
+            "pairs": settings.steps * settings.batch,
+            "width_multiplier": settings.width_multiplier,
+            "frames": frames,
+        }
         if set(PAIRS) <= set(names):
             kept["fast_frames"] = {name: fast_frames(name, frames) for name in BENCHMARKS}
             kept["errors_by_place"] = border([arms[name] for name in PAIRS], options.seeds)

@@ -23,10 +23,10 @@ import torch
 from measure import measure, options_of, tracking_speeds, write_results
 
 from course_lib.data.frames import ImageFiles
-from course_lib.data.generated import make_clip, random_spec
+from course_lib.data.generated import make_sequence, random_spec
 from course_lib.data.loader import batches
 from course_lib.data.objects import generated_objects
-from course_lib.data.pairs import Changes, PairSource, pair_at
+from course_lib.data.pairs import Augmentation, PairSource, pair_at
 from course_lib.data.pairs_photo import PhotoPairs
 from course_lib.data.pairs_video import VideoPairs
 from course_lib.data.sequence import Sequence
@@ -36,7 +36,7 @@ from course_lib.models.alexnet import WIDTHS
 from course_lib.models.correlation import cross_correlate_grouped
 from course_lib.models.device import Placement, choose_placement, has_bf16
 from course_lib.models.losses import balanced_logistic_loss, label_map
-from course_lib.models.runtime import Embedding
+from course_lib.models.runtime import SiamFCRuntime
 from course_lib.models.siamfc import SiamFC
 from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
 from course_lib.training.step import descend, predict
@@ -51,7 +51,7 @@ class PlainTracker:
     def __init__(self, network: SiamFC) -> None:
         self.network = network.eval()
         self.tracker = SiamFCTracker(
-            SiamFCSettings(), Embedding(network, Placement(CPU, False, False))
+            SiamFCSettings(), SiamFCRuntime(network, Placement(CPU, False, False))
         )
 
     @staticmethod
@@ -69,10 +69,10 @@ class PlainTracker:
         """As the course's."""
         self.tracker.init(frame, box)
         with torch.no_grad():
-            self.z = self.network.features(self.pictures(self.tracker.last.crop[None]))
+            self.z = self.network.features(self.images(self.tracker.last.crop[None]))
 
     @staticmethod
-    def pictures(crops: np.ndarray) -> torch.Tensor:
+    def images(crops: np.ndarray) -> torch.Tensor:
         """Crops (N, S, S, 3) as NCHW."""
         return torch.from_numpy(np.ascontiguousarray(crops.transpose(0, 3, 1, 2))).float()
 
@@ -83,7 +83,7 @@ class PlainTracker:
         t.frame_size = np.array(frame.shape[1::-1])
         crops = np.stack([self.crop(frame, w) for w in t.windows])
         with torch.no_grad():
-            x = self.network.features(self.pictures(crops))
+            x = self.network.features(self.images(crops))
             responses = (
                 1e-3 * cross_correlate_grouped(self.z.expand(len(x), -1, -1, -1), x)
                 + self.network.bias
@@ -96,10 +96,10 @@ def tracking(widths: tuple[int, ...], frames: int = 12) -> dict[str, float]:
     network = SiamFC(widths=widths).eval()
     makers = {"plain": partial(PlainTracker, network)}
     for name in ("fp32", "bf16") if has_bf16(CPU) else ("fp32",):
-        embedding = Embedding(network, Placement(CPU, bf16=name == "bf16"))
-        makers[name] = partial(SiamFCTracker, SiamFCSettings(), embedding)
-    clip = make_clip(random_spec(5, length=frames + 1, height=480, width=640))
-    return tracking_speeds(makers, clip)[0]
+        runtime = SiamFCRuntime(network, Placement(CPU, bf16=name == "bf16"))
+        makers[name] = partial(SiamFCTracker, SiamFCSettings(), runtime)
+    sequence = make_sequence(random_spec(5, length=frames + 1, height=480, width=640))
+    return tracking_speeds(makers, sequence)[0]
 
 
 def training(widths: tuple[int, ...], batch: int = 8) -> dict[str, float]:
@@ -115,7 +115,7 @@ def training(widths: tuple[int, ...], batch: int = 8) -> dict[str, float]:
         return batch
 
     def ours() -> int:
-        response = predict(new, place.pictures(z), place.pictures(x), place.bf16)
+        response = predict(new, place.images(z), place.images(x), place.bf16)
         descend(new, new_optimiser, balanced_logistic_loss(response, labels), 10.0)
         return batch
 
@@ -147,18 +147,18 @@ def slow_pair(sequence: Sequence, first: int, second: int) -> list[np.ndarray]:
 
 def jpeg_video(folder: Path) -> Sequence:
     """Eight frames of 1280 × 720 as JPEG files."""
-    clip = make_clip(random_spec(9, length=8, height=720, width=1280, size=90.0))
-    paths = [folder / f"{t:04d}.jpg" for t in range(len(clip))]
-    for path, frame in zip(paths, clip.frames, strict=True):
+    sequence = make_sequence(random_spec(9, length=8, height=720, width=1280, size=90.0))
+    paths = [folder / f"{t:04d}.jpg" for t in range(len(sequence))]
+    for path, frame in zip(paths, sequence.frames, strict=True):
         cv2.imwrite(str(path), frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
-    return Sequence("clip", ImageFiles(paths), clip.boxes)
+    return Sequence("clip", ImageFiles(paths), sequence.boxes)
 
 
 def data(count: int = 24) -> dict[str, float]:
     """Pairs a second and core from 720p JPEG files."""
     with tempfile.TemporaryDirectory() as folder:
         video = jpeg_video(Path(folder))
-        source = VideoPairs([video], Changes())
+        source = VideoPairs([video], Augmentation())
 
         def ours() -> int:
             for i in range(count):
@@ -189,7 +189,7 @@ def gpu(batch: int = 64, seconds: float = 8.0) -> dict[str, float]:
         start, done = time.perf_counter(), 0
         while time.perf_counter() - start < seconds:
             z, x = next(feed)
-            response = predict(network, place.pictures(z), place.pictures(x), place.bf16)
+            response = predict(network, place.images(z), place.images(x), place.bf16)
             descend(network, optimiser, balanced_logistic_loss(response, labels), 10.0)
             done += batch
         torch.cuda.synchronize()
@@ -197,16 +197,18 @@ def gpu(batch: int = 64, seconds: float = 8.0) -> dict[str, float]:
 
     def fed(source: PairSource) -> Fed:
         for pairs in batches(source, 0, batch, 0, 10**6, workers=14):
-            lit = pairs.lit(place.device)
-            yield lit.exemplar, lit.search
+            jittered = pairs.jittered(place.device)
+            yield jittered.exemplar, jittered.search
 
     z, x = (torch.rand(batch, 3, size, size).cuda() * 255 for size in (127, 239))
-    changes = Changes(grey=0.2, blur=0.3)
+    augmentation = Augmentation(grey=0.2, blur=0.3)
     with tempfile.TemporaryDirectory() as folder:
         feeds = {
             "network alone": itertools.repeat((z, x)),
-            "with generated pairs": fed(PhotoPairs(*generated_objects(), changes, distractors=0.2)),
-            "with pairs of 720p JPEG": fed(VideoPairs([jpeg_video(Path(folder))], Changes())),
+            "with generated pairs": fed(
+                PhotoPairs(*generated_objects(), augmentation, distractors=0.2)
+            ),
+            "with pairs of 720p JPEG": fed(VideoPairs([jpeg_video(Path(folder))], Augmentation())),
         }
         rates = {}
         for name, feed in feeds.items():  # one by one: each has all processors for its pairs
@@ -216,12 +218,12 @@ def gpu(batch: int = 64, seconds: float = 8.0) -> dict[str, float]:
 
 def lockstep(width: int = 22, frames: int = 60) -> dict[str, float]:
     """Frames a second on the GPU, one sequence at a time and `width` in lock-step."""
-    embedding = Embedding(SiamFC().eval(), choose_placement("cuda"))
-    clips = [make_clip(random_spec(k, length=frames)).loaded() for k in range(width)]
-    make = partial(SiamFCTracker, SiamFCSettings(), embedding)
+    runtime = SiamFCRuntime(SiamFC().eval(), choose_placement("cuda"))
+    sequences = [make_sequence(random_spec(k, length=frames)).loaded() for k in range(width)]
+    make = partial(SiamFCTracker, SiamFCSettings(), runtime)
 
     def run(size: int) -> int:
-        track_in_lockstep(make, clips, size)
+        track_in_lockstep(make, sequences, size)
         return frames * width
 
     return measure(

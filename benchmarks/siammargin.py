@@ -36,7 +36,7 @@ from course_lib.evaluation.eao import eao, interval
 from course_lib.evaluation.realtime import Realtime
 from course_lib.evaluation.vot import accuracy, run_supervised
 from course_lib.models.device import choose_placement
-from course_lib.models.runtime import Embedding
+from course_lib.models.runtime import SiamFCRuntime
 from course_lib.models.siammargin import SiamMargin
 from course_lib.models.weights import load_network, load_siamfc, read_card
 from course_lib.trackers import make_tracker
@@ -72,7 +72,7 @@ EDGES = np.linspace(-0.4, 1, 36)  # of the histograms of cosines
 
 
 @cache
-def clips() -> dict[str, list[Sequence]]:
+def sequences() -> dict[str, list[Sequence]]:
     """The clips by group, their frames decoded."""
     parts = {
         "generated": load_benchmark("generated-alike-v1"),
@@ -95,9 +95,9 @@ def supervised(make: Callable[[], Tracker], groups: list[str]) -> Row:
     """VOT's scores on each group of clips, and seconds a frame over all of them."""
     began, row, frames = time.perf_counter(), {}, 0
     for name in groups:
-        runs = [run_supervised(make, clip) for clip in clips()[name]]
+        runs = [run_supervised(make, sequence) for sequence in sequences()[name]]
         low, high = interval(name, [len(run.codes) for run in runs])
-        frames += sum(len(clip) for clip in clips()[name])
+        frames += sum(len(sequence) for sequence in sequences()[name])
         row[name] = {
             "accuracy": accuracy(runs),
             "failures": sum(run.failures for run in runs),
@@ -115,7 +115,7 @@ def distortion(network: torch.nn.Module, arm: str) -> Row:
         reads["score"] = maps_of(network, scores=True)
     found = {}
     for name in ("generated", "look-alikes"):
-        moments = moments_of(clips()[name])
+        moments = moments_of(sequences()[name])
         for what, read in reads.items():
             seen = study(responses_of(read, moments), network.stride, moments)
             found[f"{name} {what}"] = seen.summary()
@@ -141,10 +141,10 @@ def measured(arm: Arm, settings: TrainSettings, path: Path) -> Row:
     }
     for variant in VARIANTS_OF.get(arm.name, ("plain",)):
         make = partial(tracker_of, arm.name, str(path), variant)
-        row[variant] = supervised(make, list(clips()))
+        row[variant] = supervised(make, list(sequences()))
         print(arm.name, settings.seed, variant, row[variant]["seconds_a_frame"], "s", flush=True)
         if settings.seed == 0 and variant in ("plain", "all"):
-            real = [name for name in clips() if name != "generated"]
+            real = [name for name in sequences() if name != "generated"]
             row[f"{variant} in real time"] = supervised(lambda make=make: Realtime(make()), real)
     return row
 
@@ -155,18 +155,18 @@ def failures(row: Row) -> dict[str, float]:
         f"{variant}, {group}": row[variant][group]["failures"]
         for variant in VARIANTS
         if variant in row
-        for group in clips()
+        for group in sequences()
     }
 
 
-def time_of_update(embedding: Embedding, clip: Sequence) -> dict[str, float]:
+def time_of_update(runtime: SiamFCRuntime, sequence: Sequence) -> dict[str, float]:
     """Extra time of the update against the rest of a frame: measured around it, in one run, with an
     update in every frame."""
     settings = SiamMarginSettings(sure=-1.0, again=False, adapt=False)
     spent: list[float] = []
 
     def make() -> SiamMarginTracker:
-        tracker = SiamMarginTracker(settings, embedding)
+        tracker = SiamMarginTracker(settings, runtime)
         inner = tracker._learn
 
         def timed(features: torch.Tensor) -> None:
@@ -177,7 +177,7 @@ def time_of_update(embedding: Embedding, clip: Sequence) -> dict[str, float]:
         tracker._learn = timed
         return tracker
 
-    whole = 1 / tracking_speeds({"it": make}, clip)[0]["it"]
+    whole = 1 / tracking_speeds({"it": make}, sequence)[0]["it"]
     update = float(np.median(spent))
     return {
         "milliseconds_a_frame": 1e3 * whole,
@@ -188,18 +188,18 @@ def time_of_update(embedding: Embedding, clip: Sequence) -> dict[str, float]:
 
 def table_of(arms: list[Arm], first: TrainSettings) -> dict[str, Any]:
     """What stands beside the runs; `first` are the settings of an arm with SiamMargin's network."""
-    clip, place = clips()["generated"][0], choose_placement()
+    sequence, place = sequences()["generated"][0], choose_placement()
     # what a frame costs does not depend on the weights
     whole = SiamMargin(backbone="ciresnet22").eval()
     lengths = {arm.name: arm.settings(0) for arm in arms}
     return {
         "pairs": {name: s.steps * s.batch for name, s in lengths.items()},
         "edges": EDGES.round(3).tolist(),
-        "clips": {name: [clip.name for clip in part] for name, part in clips().items()},
+        "clips": {name: [sequence.name for sequence in part] for name, part in sequences().items()},
         "overlaps": "pixels as vot-toolkit 0.9.0 counts them; accuracy pooled over frames",
         "update": {
-            "trained here": time_of_update(Embedding(load_siamfc(first.name), place), clip),
-            "paper's size": time_of_update(Embedding(whole, place), clip.part(0, 12)),
+            "trained here": time_of_update(SiamFCRuntime(load_siamfc(first.name), place), sequence),
+            "paper's size": time_of_update(SiamFCRuntime(whole, place), sequence.part(0, 12)),
         },
     }
 

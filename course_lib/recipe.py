@@ -48,7 +48,7 @@ class Range:
         return f"a number above {self.low:g}" if self.above else f"at least {self.low:g}"
 
 
-Share = Annotated[float, Range(0, 1)]  # a part of something, or a probability
+UnitInterval = Annotated[float, Range(0, 1)]  # a part of something, or a probability
 Positive = Annotated[float, Range(0, above=True)]
 NotNegative = Annotated[float, Range(0)]
 Count = Annotated[int, Range(1)]
@@ -94,7 +94,7 @@ def load_settings(
     for key, value in (overrides or {}).items():
         value = read_yaml(value, f"override {key}={value}") if isinstance(value, str) else value
         outer, dot, inner = key.partition(".")
-        if dot:  # "changes.light" is the key `light` of the mapping `changes`
+        if dot:  # "augmentation.blur" is the key `blur` of the mapping `augmentation`
             mapping = values.get(outer) or {}
             if not isinstance(mapping, dict):
                 raise SettingsError(

@@ -22,7 +22,7 @@ from course_lib.errors import CourseError
 
 LARGEST = 500 * 10**9  # bytes
 MOST = 5_000_000  # files and folders
-DENSEST = 300, 10**9  # so many times its own size no archive of pictures has, where it is so large
+DENSEST = 300, 10**9  # so many times its own size no archive of images has, where it is so large
 READ_HERE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 DAMAGED = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),

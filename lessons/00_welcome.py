@@ -31,11 +31,11 @@ from course_lib.data.benchmarks import load_benchmark
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.windows import CropWindow, search_side
 from course_lib.profile import by_profile, current_profile
-from course_lib.widgets import ClipPlayer
+from course_lib.widgets import SequencePlayer
 
-clips = load_benchmark("generated-v1")
+sequences = load_benchmark("generated-v1")
 print(
-    f"profile {current_profile()!r}: {len(clips)} clips made by code, {sum(len(c) for c in clips)} frames"
+    f"profile {current_profile()!r}: {len(sequences)} clips made by code, {sum(len(c) for c in sequences)} frames"
 )
 
 # %% [markdown]
@@ -45,8 +45,8 @@ print(
 # Play it, then scrub with the slider or with the arrow keys.
 
 # %%
-clip = clips[0]
-ClipPlayer(clip)
+sequence = sequences[0]
+SequencePlayer(sequence)
 
 # %% [markdown]
 # **Play and answer:** what moves in this clip besides the target? (Watch the background.)
@@ -65,9 +65,15 @@ ClipPlayer(clip)
 # The clip has one row of four numbers per frame.
 
 # %%
-print("boxes:", clip.boxes.shape, clip.boxes.dtype)
-print("first box (x, y, w, h):", np.round(clip.boxes[0], 1))
-print("frames:", len(clip.frames), "of shape", clip.frames[0].shape, clip.frames[0].dtype)
+print("boxes:", sequence.boxes.shape, sequence.boxes.dtype)
+print("first box (x, y, w, h):", np.round(sequence.boxes[0], 1))
+print(
+    "frames:",
+    len(sequence.frames),
+    "of shape",
+    sequence.frames[0].shape,
+    sequence.frames[0].dtype,
+)
 
 # %% [markdown]
 # ## How exercises work
@@ -112,13 +118,13 @@ def to_centre(box):
 # takes its place in the cells below, so you are never stuck. Here it draws the path of the target.
 
 # %%
-centres = np.array([to_centre(box)[:2] for box in clip.boxes])  # (T, 2)
+centres = np.array([to_centre(box)[:2] for box in sequence.boxes])  # (T, 2)
 
 figure, axes = plots.new_figure(width=6, height=4)
-plots.show_frame(axes[0, 0], clip.frames[0], "where the target goes")
+plots.show_frame(axes[0, 0], sequence.frames[0], "where the target goes")
 axes[0, 0].plot(centres[:, 0] - 0.5, centres[:, 1] - 0.5, color="white", linewidth=3)
 axes[0, 0].plot(centres[:, 0] - 0.5, centres[:, 1] - 0.5, color=plots.TRUTH, linewidth=1.5)
-plots.draw_box(axes[0, 0], clip.boxes[0])
+plots.draw_box(axes[0, 0], sequence.boxes[0])
 plots.show(
     figure,
     alt="First frame of the clip with the true box and, as a green line, the path of its centre through all frames.",
@@ -141,7 +147,7 @@ plots.show(
 import torch
 
 device = "cuda" if torch.cuda.is_available() else "cpu"
-frame, box = clip.frames[0], clip.boxes[0]
+frame, box = sequence.frames[0], sequence.boxes[0]
 centre = to_centre(box)
 window = CropWindow(centre[0], centre[1], float(search_side(box)), 255)
 crop = window.cut(frame)  # (255, 255, 3)
@@ -158,7 +164,7 @@ def convolve():
 
 
 steps = {
-    "read a frame": lambda: clip.frames[len(clip) // 2],
+    "read a frame": lambda: sequence.frames[len(sequence) // 2],
     "cut the search image": lambda: window.cut(frame),
     "Fourier transform": lambda: np.fft.rfft2(grey),
     f"first layer ({device})": convolve,

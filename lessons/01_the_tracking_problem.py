@@ -26,23 +26,25 @@ from course_lib.evaluation.results import Result
 from course_lib.exercises import award, exercise, progress
 from course_lib.profile import by_profile
 from course_lib.trackers import make_tracker
-from course_lib.widgets import BoxPicker, ClipPlayer
+from course_lib.widgets import BoxPicker, SequencePlayer
 
-clips = load_benchmark("generated-v1")
-clip = clips[0]
+sequences = load_benchmark("generated-v1")
+sequence = sequences[0]
 
 # %% [markdown]
 # ## Look first
 #
-# A target, its true box (the *ground truth*, solid green), and a tracker (dashed). The tracker compares a small picture of the target from frame 0 with
+# A target, its true box (the *ground truth*, solid green), and a tracker (dashed). The tracker compares a small image of the target from frame 0 with
 # every place nearby and takes the most similar one. The number beside its name says how much its box and the true one overlap.
 
 # %%
 tracker = make_tracker("ncc")
-tracker.init(clip.frames[0], clip.boxes[0])
+tracker.init(sequence.frames[0], sequence.boxes[0])
 # (T, 4)
-found = np.array([clip.boxes[0]] + [tracker.update(frame) for frame in clip.frames.part(1)])
-ClipPlayer(clip, boxes={"template matching": found})
+found = np.array(
+    [sequence.boxes[0]] + [tracker.update(frame) for frame in sequence.frames.part(1)]
+)
+SequencePlayer(sequence, boxes={"template matching": found})
 
 # %% [markdown]
 # ## What is asked of a tracker
@@ -206,7 +208,7 @@ print(
 # Which of the two numbers would you trust for a target that changes its size?
 
 # %%
-picker = BoxPicker(clip)
+picker = BoxPicker(sequence)
 picker
 
 # %% [markdown]
@@ -362,7 +364,7 @@ class StayPut:
 
 # %% [markdown]
 # Two more without any learning come with the course. `random-walk` moves its box by a small random step per frame; it is the answer to *"is this number better than chance?"*.
-# `ncc` is the template matching of the first cell. It slides the picture $z$ of the target over the surroundings of the last box and computes at every place $u$ the *normalised cross-correlation*
+# `ncc` is the template matching of the first cell. It slides the image $z$ of the target over the surroundings of the last box and computes at every place $u$ the *normalised cross-correlation*
 #
 # $$ r(u) = \frac{\langle z - \bar z,\; x_u - \bar x_u\rangle}{\lVert z - \bar z\rVert \, \lVert x_u - \bar x_u\rVert} \in [-1, 1], $$
 #
@@ -371,14 +373,14 @@ class StayPut:
 
 # %%
 tracker = make_tracker("ncc")
-tracker.init(clip.frames[0], clip.boxes[0])
+tracker.init(sequence.frames[0], sequence.boxes[0])
 for t in range(1, 12):
-    box = tracker.update(clip.frames[t])
+    box = tracker.update(sequence.frames[t])
 
 figure, axes = plots.new_figure(width=8, height=3, columns=2)
 left, right = axes[0]
 title = "frame 11: true box and tracker's box"
-plots.show_frame(left, clip.frames[11], title, truth=clip.boxes[11], found=box)
+plots.show_frame(left, sequence.frames[11], title, truth=sequence.boxes[11], found=box)
 title = "response: similarity at each place searched"
 plots.show_frame(right, tracker.last.response, title, cmap=plots.MAP)
 figure.colorbar(right.images[0], ax=right, shrink=0.8)
@@ -448,7 +450,7 @@ from course_lib.evaluation.figures import attribute_plot, success_and_precision,
 from course_lib.evaluation.scores import Report
 from course_lib.evaluation.tables import measured_words, read_measured, show_table
 
-chosen = clips.loaded(by_profile(smoke=5, laptop=1, gpu=1))  # frames drawn once and kept
+chosen = sequences.loaded(by_profile(smoke=5, laptop=1, gpu=1))  # frames drawn once and kept
 makers = {
     "stay-put": StayPut,
     "random-walk": lambda: make_tracker("random-walk"),
@@ -508,7 +510,7 @@ print("template matching is worst at:", OTB_ATTRIBUTES[min(by_tag, key=by_tag.ge
 # %%
 from course_lib.evaluation.tre_sre import sre, sre_boxes, tre
 
-subject = clips["gen-13-turning"].loaded()
+subject = sequences["gen-13-turning"].loaded()
 height, width = subject.frames[0].shape[:2]
 starts = sre_boxes(subject.boxes[0], height, width)
 
@@ -552,7 +554,7 @@ show_table(rows, f"Success AUC on {subject.name}", ["OPE", "TRE", "SRE"])
 # %%
 from course_lib.places import RESULTS
 
-kept = read_measured(RESULTS / "real_clips.json")
+kept = read_measured(RESULTS / "real_sequences.json")
 shipped = Report.from_dict(kept).only(["ncc", "stay-put", "random-walk"])
 published = Report.from_dict(read_measured(RESULTS / "otb100_published.json"))
 panels = {

@@ -8,7 +8,7 @@
 #
 # | | |
 # |---|---|
-# | **You will be able to** | build a tracker that learns on line, runs at thousands of frames per second, and knows when it is lost |
+# | **You will be able to** | build a tracker that learns online, runs at thousands of frames per second, and knows when it is lost |
 # | **You need** | lesson 01; what a Fourier transform is (not how to compute one) |
 # | **Time** | about {{minutes}} minutes on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
@@ -33,8 +33,8 @@ from course_lib.profile import by_profile
 from course_lib.trackers import make_tracker, mosse
 from course_lib.widgets import MosseBench
 
-clips = load_benchmark("generated-v1")
-clip = next(c for c in clips if "OCC" in c.attributes)
+sequences = load_benchmark("generated-v1")
+sequence = next(c for c in sequences if "OCC" in c.attributes)
 
 # %% [markdown]
 # ## Look first
@@ -43,12 +43,12 @@ clip = next(c for c in clips if "OCC" in c.attributes)
 # the *response* it computes in each frame, and the *PSR*, one number that says how sharp the response's peak is. The sliders come into play later.
 
 # %%
-MosseBench(clip)
+MosseBench(sequence)
 
 # %% [markdown]
 # ## The idea
 #
-# Template matching slides a picture of the target over the frame. That has two faults: it is slow, since every place costs as much as the picture has pixels, and the picture
+# Template matching slides an image of the target over the frame. That has two faults: it is slow, since every place costs as much as the image has pixels, and the image
 # never learns. MOSSE mends both. It asks for a *filter* $h$ whose correlation with the patch $f$ around the target gives a response $g$ that we choose: a narrow
 # peak on the target and nothing elsewhere.
 #
@@ -66,11 +66,11 @@ start = time.perf_counter()
 slow = np.array(
     [[np.sum(h * np.roll(f, (-dy, -dx), axis=(0, 1))) for dx in range(32)] for dy in range(24)]
 )  # (24, 32)
-middle = time.perf_counter()
+between = time.perf_counter()
 fast = np.fft.ifft2(np.fft.fft2(f) * np.conj(np.fft.fft2(h))).real  # (24, 32)
 end = time.perf_counter()
 print(
-    f"largest difference {np.abs(slow - fast).max():.1e}; the sum took {(middle - start) / (end - middle):.0f} times as long"
+    f"largest difference {np.abs(slow - fast).max():.1e}; the sum took {(between - start) / (end - between):.0f} times as long"
 )
 
 # %% [markdown]
@@ -104,7 +104,7 @@ def cosine_window(height, width):
         height, width: size of the patch in pixels.
 
     Returns:
-        array (height, width): 1 in the middle, 0 on the border.
+        array (height, width): 1 at the centre, 0 on the border.
     """
     ### BEGIN SOLUTION
     return np.outer(np.hanning(height), np.hanning(width))
@@ -203,10 +203,10 @@ def grey_patch(frame, centre, height, width):
     return grey[np.ix_(rows, columns)]
 
 
-cx, cy, w, h = to_centre(clip.boxes[0])
+cx, cy, w, h = to_centre(sequence.boxes[0])
 height, width = int(h * 1.5), int(w * 1.5)  # a little of the surroundings as well
 window = cosine_window(height, width)
-patch = grey_patch(clip.frames[0], (cx, cy), height, width)
+patch = grey_patch(sequence.frames[0], (cx, cy), height, width)
 f = preprocess(patch, window)
 g = gaussian_target(height, width, sigma=2.0)
 
@@ -216,7 +216,7 @@ plots.show_frame(axes[0, 1], f, "log, normalised, windowed: f", cmap="gray")
 plots.show_frame(axes[0, 2], g, "wanted response: g", cmap=plots.MAP)
 plots.show(
     figure,
-    alt="Three pictures: the grey patch around the target, the same patch faded out towards its border, and a bright dot, the wanted response.",
+    alt="Three images: the grey patch around the target, the same patch faded out towards its border, and a bright dot, the wanted response.",
 )
 
 # %% [markdown]
@@ -272,7 +272,7 @@ def train_filter(patches, target, regulariser):
 # ### Exercise 02.5 · The response, and where its peak is
 # {{exercise}}
 #
-# In a new frame: cut the patch at the old place, transform, multiply by $H^*$, transform back. The response peaks where the target is now. If it peaks at the middle
+# In a new frame: cut the patch at the old place, transform, multiply by $H^*$, transform back. The response peaks where the target is now. If it peaks at the centre
 # $(\lfloor h/2 \rfloor, \lfloor w/2 \rfloor)$ the target has not moved.
 #
 # <details><summary>Hint 1</summary>
@@ -313,14 +313,14 @@ def respond(patch, A, B):
 warped = mosse.random_warps(patch, count=8, rng=np.random.default_rng(0))  # (8, h, w)
 several = np.array([preprocess(p, window) for p in (patch, *warped)])  # (9, h, w)
 later = preprocess(
-    grey_patch(clip.frames[5], to_centre(clip.boxes[5])[:2], height, width), window
+    grey_patch(sequence.frames[5], to_centre(sequence.boxes[5])[:2], height, width), window
 )
 
 figure, axes = plots.new_figure(width=8, height=4.6, rows=2, columns=2)
 for row, (name, stack) in enumerate((("one patch", several[:1]), ("nine patches", several))):
     A, B = train_filter(stack, g, regulariser=0.1)
     response, _, _ = respond(later, A, B)
-    spatial = np.fft.fftshift(np.fft.ifft2(np.conj(A / B)).real)  # (h, w), origin in the middle
+    spatial = np.fft.fftshift(np.fft.ifft2(np.conj(A / B)).real)  # (h, w), origin at the centre
     plots.show_frame(axes[row, 0], spatial, f"filter from {name}", cmap="gray")
     title = f"its response in frame 5, peak {response.max():.2f}"
     plots.show_frame(axes[row, 1], response, title, cmap=plots.MAP)
@@ -330,7 +330,7 @@ plots.show(
 )
 
 # %% [markdown]
-# ## Learning on line
+# ## Learning online
 #
 # ### Exercise 02.6 · The update rule
 # {{exercise}}
@@ -358,7 +358,7 @@ def update_filter(A, B, patch, target, rate):
 
     Args:
         A, B: arrays (h, w), the filter so far.
-        patch: array (h, w), preprocessed, the target in its middle.
+        patch: array (h, w), preprocessed, the target at its centre.
         target: array (h, w), the response wanted.
         rate: float in [0, 1], the learning rate.
 
@@ -594,15 +594,15 @@ def watch(tracker, sequence):
 
 overlaps, ratios = {}, {}
 for name, threshold in {"stops learning when lost": 7.0, "never stops": 0.0}.items():
-    boxes, ratios[name] = watch(make_tracker("mosse", psr_threshold=threshold), clip)
-    overlaps[name] = iou(boxes, clip.boxes)  # (T,)
+    boxes, ratios[name] = watch(make_tracker("mosse", psr_threshold=threshold), sequence)
+    overlaps[name] = iou(boxes, sequence.boxes)  # (T,)
 
 figure, axes = plots.new_figure(width=8, height=3.6, rows=2, sharex=True)
 above, below = axes[:, 0]
 plots.draw_lines(above, overlaps, ylabel="IoU", ylim=(0, 1))
 plots.draw_lines(below, ratios, ylabel="PSR", xlabel="frame (grey: target mostly hidden)")
 below.axhline(7, color=plots.NEUTRAL, linestyle=":")
-for t in np.flatnonzero(clip.tags["visible"] < 0.5):
+for t in np.flatnonzero(sequence.tags["visible"] < 0.5):
     for ax in (above, below):
         ax.axvspan(t - 0.5, t + 0.5, color=plots.NEUTRAL, alpha=0.25, linewidth=0)
 listing = "; ".join(f"{name}: mean IoU {np.nanmean(v):.2f}" for name, v in overlaps.items())
@@ -618,7 +618,7 @@ plots.show(
 #
 # 1. from which learning rate on is the target lost behind the occluder? Look at the IoU, not only at the PSR.
 # 2. find a rate at which the PSR is high and the box is wrong. What has the filter learned there?
-# 3. what happens to the filter's picture when the regulariser grows? Why does it get smoother?
+# 3. what happens to the filter's image when the regulariser grows? Why does it get smoother?
 # 4. a sigma of 1 pixel makes the sharpest peak. What does it cost?
 #
 # <details><summary>What to think of 2</summary>
@@ -644,7 +644,7 @@ all_rates = [0.0, 0.02, 0.05, 0.125, 0.25, 0.5, 1.0]
 rates = by_profile(smoke=[0.0, 0.125, 0.5], laptop=all_rates, gpu=all_rates)
 scores = {}
 for tag, kind in kinds.items():
-    group = [c for c in clips if tag in c.attributes][:per_kind]
+    group = [c for c in sequences if tag in c.attributes][:per_kind]
     group = [c.loaded() for c in group]  # frames drawn once and kept
     scores[kind] = [mean_auc(rate, group) for rate in rates]
 
@@ -668,7 +668,7 @@ plots.show(
 # A speed without an accuracy beside it says nothing, so both are measured in one run: template matching, MOSSE, and the two trackers that do not look.
 
 # %%
-chosen = clips.loaded(by_profile(smoke=6, laptop=1, gpu=1))
+chosen = sequences.loaded(by_profile(smoke=6, laptop=1, gpu=1))
 names = ("mosse", "ncc", "random-walk", "stay-put")
 results = {name: {c.name: track(make_tracker(name), c) for c in chosen} for name in names}
 report = Report.from_results(chosen, results)
@@ -692,7 +692,7 @@ plots.show(*failure_gallery(chosen, results["mosse"]))
 # These figures were measured once on 22 targets of OTB and VOT-2014, by the run that the table's caption names, and ship with the course. OpenCV's own MOSSE, KCF and CSRT ran in the same minutes on the same machine.
 
 # %%
-shipped = read_measured(RESULTS / "real_clips.json")
+shipped = read_measured(RESULTS / "real_sequences.json")
 known = ("mosse", "ncc", "random-walk", "stay-put", "opencv-mosse", "opencv-kcf", "opencv-csrt")
 report = Report.from_dict(shipped).only(known)
 caption = f"{len(report.names)} real targets, {measured_words(shipped)}, OpenCV {shipped['measured']['opencv']}"
@@ -742,7 +742,7 @@ progress()
 #
 # ## Classic mistakes
 #
-# * **Conjugating the wrong factor.** If the response peaks on the other side of the middle, at the mirrored place, $F$ was used where $F^*$ belongs.
+# * **Conjugating the wrong factor.** If the response peaks on the other side of the centre, at the mirrored place, $F$ was used where $F^*$ belongs.
 # * **Learning at the old place.** The update needs a patch cut at the new centre.
 # * **Rows and columns.** The peak's row is a displacement in y.
 # * **Warps that are all the same.** A random generator that is seeded anew inside the warp function gives eight equal copies; public code exists that does this.

@@ -39,8 +39,8 @@ from course_lib.trackers.kernels import gaussian_labels, kernel_correlation, spe
 from course_lib.trackers.opencv import find_factory
 from course_lib.widgets import ShiftExplorer
 
-clips = load_benchmark("generated-v1")
-clip = clips["gen-01-plain"].loaded()  # frames drawn once and kept
+sequences = load_benchmark("generated-v1")
+sequence = sequences["gen-01-plain"].loaded()  # frames drawn once and kept
 
 # %% [markdown]
 # ## Look first
@@ -48,7 +48,7 @@ clip = clips["gen-01-plain"].loaded()  # frames drawn once and kept
 # A patch around a target is shifted: on the left *around a circle*, what leaves on one side comes back on the other; in the middle *for real*, as if the target had moved. On the right a kernel says how alike the first patch, moved to each place, and the really shifted patch are: the cross is the truth, the circle the peak. Below, the middle row of the patch in all its cyclic shifts, one a row: the *data matrix*. Then the same matrix in the Fourier domain, and its diagonal.
 
 # %%
-ShiftExplorer(clip.frames[0], clip.boxes[0])
+ShiftExplorer(sequence.frames[0], sequence.boxes[0])
 
 # %% [markdown]
 # **Find out by playing:**
@@ -59,7 +59,7 @@ ShiftExplorer(clip.frames[0], clip.boxes[0])
 #
 # <details><summary>What to see</summary>
 #
-# 1. Without the window the peak stays on the cross, even for shifts of nearly half the patch: here the whole picture moves, and much of it is shared. With the window the outer parts count for little: from about a quarter of the patch on the peak falls behind, then jumps. A tracker pays for its window by seeing less far. What it gets is patches without a seam, to learn from: see 2.
+# 1. Without the window the peak stays on the cross, even for shifts of nearly half the patch: here the whole image moves, and much of it is shared. With the window the outer parts count for little: from about a quarter of the patch on the peak falls behind, then jumps. A tracker pays for its window by seeing less far. What it gets is patches without a seam, to learn from: see 2.
 # 2. Only those near the first and the last: small shifts to the right and to the left. All others have the seam in the middle. Training on them is the price of the trick that follows.
 # 3. The peak stays in its place, and only the contrast changes: a narrow Gaussian lets nothing count but near equality, a wide one calls everything alike.
 # </details>
@@ -163,10 +163,10 @@ for n in by_profile(smoke=(64, 256), laptop=(64, 256, 1024, 2048), gpu=(64, 256,
     start = time.perf_counter()
     X = data_matrix(x)  # (n, n)
     slow = np.linalg.solve(X.T @ X + 0.1 * np.eye(n), X.T @ y)
-    middle = time.perf_counter()
+    between = time.perf_counter()
     fast = ridge_weights(x, y, 0.1)
     end = time.perf_counter()
-    ratio = (middle - start) / (end - middle)
+    ratio = (between - start) / (end - between)
     rows.append(
         {"n": n, "largest difference": np.abs(slow - fast).max(), "times as long": ratio}
     )
@@ -231,7 +231,7 @@ def displacement(response):
 # %% [markdown]
 # ## Kernels
 #
-# A linear filter is one picture: its response is an inner product with the patch. A *kernel* $\kappa(x, z)$ compares two patches in another way, and the regression becomes
+# A linear filter is one image: its response is an inner product with the patch. A *kernel* $\kappa(x, z)$ compares two patches in another way, and the regression becomes
 #
 # $$ f(z) = \sum_i \alpha_i\, \kappa(P^i x, z), $$
 #
@@ -284,7 +284,7 @@ def gaussian_kernel(x, z, bandwidth):
 # How fast does likeness fall with the shift? The patch with itself, along its middle row, by three kernels, the Gaussian in two widths; each scaled to lie between 0 and 1.
 
 # %%
-centre, size = to_centre(clip.boxes[0])[:2], clip.boxes[0][2:]
+centre, size = to_centre(sequence.boxes[0])[:2], sequence.boxes[0][2:]
 shape = tuple(4 * round(2.5 * float(v) / 4) for v in size[::-1])  # (h, w), whole cells of 4
 
 
@@ -301,7 +301,7 @@ def channels_of(frame, centre, shape, kind):
     return values * window
 
 
-x = channels_of(clip.frames[0], centre, shape, "grey")
+x = channels_of(sequence.frames[0], centre, shape, "grey")
 X, plane = spectrum(x), x.shape[1:]
 shown = {
     "linear": {},
@@ -411,7 +411,7 @@ def plain_histogram(strength, direction, cell):
 # %%
 from matplotlib.collections import LineCollection
 
-patch = cut_patch(clip.frames[0], centre, shape[::-1], shape)
+patch = cut_patch(sequence.frames[0], centre, shape[::-1], shape)
 strength, direction = gradients(patch[None])
 counted = plain_histogram(strength[0], direction[0], 4)  # (18, rows, columns)
 unsigned = counted[:9] + counted[9:]  # (9, rows, columns)
@@ -439,12 +439,12 @@ plots.show(
 # %%
 models = {}
 for kind, bandwidth in (("grey", 0.2), ("hog", 0.5)):  # the published bandwidths
-    x = channels_of(clip.frames[0], centre, shape, kind)
+    x = channels_of(sequence.frames[0], centre, shape, kind)
     cell = shape[0] // x.shape[1]
     labels = gaussian_labels(*x.shape[1:], sigma=0.1 * np.sqrt(size.prod()) / cell)
     models[kind] = x, bandwidth, dual_weights(gaussian_kernel(x, x, bandwidth), labels, 1e-4)
 
-frame, place = clip.frames[1], to_centre(clip.boxes[1])[:2]
+frame, place = sequence.frames[1], to_centre(sequence.boxes[1])[:2]
 depths = np.linspace(0, 0.8, 9)
 peaks = {kind: [] for kind in models}
 for depth in depths:
@@ -503,7 +503,7 @@ def best_size(responses, weight):
 # DSST goes further: it compares 33 sizes with a *second correlation filter*, in one dimension, over size instead of place. It is MOSSE again, with one HOG vector per size as the signal's channels (`course_lib/trackers/scale.py`). Below, IoU on a clip in which the target first shrinks, then grows:
 
 # %%
-growing = clips["gen-05-scale"].loaded()
+growing = sequences["gen-05-scale"].loaded()
 overlaps = {}
 for scale in ("fixed", "pyramid", "filter"):
     boxes = track(make_tracker("kcf", scale=scale), growing).boxes
@@ -582,11 +582,13 @@ class KCF:
 
 # %%
 mine = KCF()
-mine.init(clip.frames[0], clip.boxes[0])
-boxes = np.array([clip.boxes[0], *(mine.update(frame) for frame in clip.frames.part(1))])
-theirs = track(make_tracker("kcf", RECIPES / "kcf_hog.yaml"), clip).boxes
+mine.init(sequence.frames[0], sequence.boxes[0])
+boxes = np.array(
+    [sequence.boxes[0], *(mine.update(frame) for frame in sequence.frames.part(1))]
+)
+theirs = track(make_tracker("kcf", RECIPES / "kcf_hog.yaml"), sequence).boxes
 print(
-    f"mean IoU on {clip.name}: {iou(boxes, clip.boxes).mean():.3f}, the course's {iou(theirs, clip.boxes).mean():.3f}"
+    f"mean IoU on {sequence.name}: {iou(boxes, sequence.boxes).mean():.3f}, the course's {iou(theirs, sequence.boxes).mean():.3f}"
 )
 
 # %% [markdown]
@@ -611,7 +613,7 @@ for kind in ("mosse", "kcf", "csrt"):  # only where the installed OpenCV has the
     if find_factory(kind):
         ladder[f"OpenCV's {kind.upper()}"] = (f"opencv-{kind}", None, {})
 
-chosen = clips.loaded(by_profile(smoke=12, laptop=1, gpu=1))
+chosen = sequences.loaded(by_profile(smoke=12, laptop=1, gpu=1))
 results = {
     row: {c.name: track(make_tracker(name, recipe, **more), c) for c in chosen}
     for row, (name, recipe, more) in ladder.items()
@@ -623,7 +625,7 @@ show_table({row: scores[row] for row in ladder}, f"On {len(chosen)} generated cl
 # And on real video: 22 targets of OTB and VOT-2014, measured once, in one run, on one thread, OpenCV's trackers in the same minutes; it ships with the course. On the left accuracy beside speed; each arrow is a rung. On the right the OTB targets alone, beside the boxes that the authors published for them.
 
 # %%
-shipped = read_measured(RESULTS / "real_clips.json")
+shipped = read_measured(RESULTS / "real_sequences.json")
 names = {
     "mosse": "MOSSE",
     "mosse-never-lost": "… never lost",
@@ -754,4 +756,4 @@ progress()
 # ## Read next
 #
 # * The two papers on the card: KCF's for shifts and kernels, DSST's for the size.
-# * Lesson 04: features that are learned. The correlation stays, the Fourier transform goes, and so does learning on line.
+# * Lesson 04: features that are learned. The correlation stays, the Fourier transform goes, and so does learning online.

@@ -28,26 +28,26 @@ from course_lib.evaluation.tables import show_table
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.windows import CropWindow
 from course_lib.models.device import choose_placement
-from course_lib.models.runtime import Embedding, load_embedding
+from course_lib.models.runtime import SiamFCRuntime, load_siamfc_runtime
 from course_lib.profile import by_profile
 from course_lib.widgets import ScoreMapExplorer
 from course_lib.widgets.score_maps import untrained
 
-clips = load_benchmark("generated-v1")
-clip, other = clips["gen-18-distractors"], clips["gen-01-plain"]
+sequences = load_benchmark("generated-v1")
+sequence, other = sequences["gen-18-distractors"], sequences["gen-01-plain"]
 
 # %% [markdown]
 # ## Look first
 #
-# On the left an exemplar, the picture of a target. On the right another frame, and over it a *response*: bright where a network finds the exemplar again. The network has never seen
+# On the left an exemplar, the image of a target. On the right another frame, and over it a *response*: bright where a network finds the exemplar again. The network has never seen
 # this clip. Scrub; drag a box around something else on the left; put in another object's exemplar; switch to a network that was never trained; point at the response to read a cell.
 
 # %%
 networks = {
-    "trained": load_embedding("siamfc", "auto", "auto"),
-    "untrained": Embedding(untrained(), choose_placement()),
+    "trained": load_siamfc_runtime("siamfc", "auto", "auto"),
+    "untrained": SiamFCRuntime(untrained(), choose_placement()),
 }
-ScoreMapExplorer(clip, other, networks)
+ScoreMapExplorer(sequence, other, networks)
 
 # %% [markdown]
 # **Find out by playing:** on what does the response light up if you make a look-alike the exemplar? And with the other object's exemplar, is there still a bright place somewhere?
@@ -60,13 +60,13 @@ ScoreMapExplorer(clip, other, networks)
 #
 # ## The idea
 #
-# MOSSE learns its filter anew for every target, on line. SiamFC turns that round: learn *once*, off line, from many videos, a function that tells how similar two pictures
-# are; then track anything with it, without learning at all. One network $\varphi$ embeds both pictures, the exemplar $z$ and the search image $x$, and the similarity at every place is
+# MOSSE learns its filter anew for every target, online. SiamFC turns that round: learn *once*, offline, from many videos, a function that tells how similar two images
+# are; then track anything with it, without learning at all. One network $\varphi$ embeds both images, the exemplar $z$ and the search image $x$, and the similarity at every place is
 # a cross-correlation of the two embeddings:
 #
 # $$ f(z, x) = \varphi(z) \star \varphi(x) + b $$
 #
-# $\star$ slides $\varphi(z)$ over $\varphi(x)$ as MOSSE slides its filter over the patch. "Fully convolutional" means that nothing in $\varphi$ depends on where in the picture it works,
+# $\star$ slides $\varphi(z)$ over $\varphi(x)$ as MOSSE slides its filter over the patch. "Fully convolutional" means that nothing in $\varphi$ depends on where in the image it works,
 # so one pass over a large $x$ compares $z$ with all places at once.
 #
 # ## What the network is shown
@@ -151,7 +151,7 @@ def crop_matrix(cx, cy, side, size):
 
 
 # %% [markdown]
-# Your two functions at work. What lies beyond the frame is filled with the frame's mean colour: a strong edge there would be the most striking thing in the picture.
+# Your two functions at work. What lies beyond the frame is filled with the frame's mean colour: a strong edge there would be the most striking thing in the image.
 
 
 # %%
@@ -177,9 +177,9 @@ def pair_of(sequence, first, second):
     return crops
 
 
-z, x = pair_of(clip, 0, 20)
+z, x = pair_of(sequence, 0, 20)
 figure, axes = plots.new_figure(width=8, height=2.8, columns=3, width_ratios=[1.4, 0.6, 1.2])
-plots.show_frame(axes[0, 0], clip.frames[20], "frame 20", truth=clip.boxes[20])
+plots.show_frame(axes[0, 0], sequence.frames[20], "frame 20", truth=sequence.boxes[20])
 plots.show_frame(axes[0, 1], z, "z, 127 px, of frame 0")
 plots.show_frame(axes[0, 2], x, "x, 255 px, of frame 20")
 plots.show(
@@ -292,7 +292,7 @@ print(
 assert sizes == [6, 22] and (field, jump) == (87, 8)
 
 # %% [markdown]
-# So cell $(i, j)$ of the 17 × 17 response stands for the place $8\,(j - 8)$ pixels to the right of the search image's middle and $8\,(i - 8)$ below it. That is the link from a response to
+# So cell $(i, j)$ of the 17 × 17 response stands for the place $8\,(j - 8)$ pixels to the right of the search image's centre and $8\,(i - 8)$ below it. That is the link from a response to
 # a box, and lesson 06 lives on it.
 #
 # ### Exercise 04.5 · The network
@@ -316,7 +316,7 @@ def build_alexnet():
     """SiamFC's embedding.
 
     Returns:
-        nn.Module: pictures (B, 3, 127, 127) to features (B, 256, 6, 6), and (B, 3, 255, 255) to (B, 256, 22, 22).
+        nn.Module: images (B, 3, 127, 127) to features (B, 256, 6, 6), and (B, 3, 255, 255) to (B, 256, 22, 22).
     """
     ### BEGIN SOLUTION
     return nn.Sequential(
@@ -405,22 +405,22 @@ show_table(rows, caption, formats={"ms": ".1f", "from the loop": ".1e"}, first="
 # %% [markdown]
 # ## What should the response be?
 #
-# In training the target stands in the middle of the search image, so the middle of the response should be high. Cells within $R$ pixels of it count as right too:
+# In training the target stands at the centre of the search image, so the centre of the response should be high. Cells within $R$ pixels of it count as right too:
 #
 # $$ y[u] = \begin{cases} +1 & \text{if } k\,\lVert u - c \rVert \le R \\ -1 & \text{otherwise} \end{cases} $$
 #
-# where $k$ is the stride in pixels and $c$ the middle cell. SiamFC has $R = 16$ and $k = 8$.
+# where $k$ is the stride in pixels and $c$ the central cell. SiamFC has $R = 16$ and $k = 8$.
 #
 # ### Exercise 04.7 · The label map
 # {{exercise}}
 #
 # <details><summary>Hint 1</summary>
 #
-# The middle of $n$ cells is at $(n - 1)/2$. `torch.arange(n) - (n - 1) / 2` are the offsets along one axis, in cells.
+# The centre of $n$ cells is at $(n - 1)/2$. `torch.arange(n) - (n - 1) / 2` are the offsets along one axis, in cells.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `torch.hypot(a[:, None], a[None, :])` is the distance of every cell from the middle. Multiply by the stride before you compare.
+# `torch.hypot(a[:, None], a[None, :])` is the distance of every cell from the centre. Multiply by the stride before you compare.
 # </details>
 
 
@@ -500,26 +500,26 @@ class MySiamFC(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.embedding = build_alexnet()
+        self.backbone = build_alexnet()
         self.bias = nn.Parameter(torch.zeros(()))
 
     def forward(self, z, x):
         """Responses (B, n, n) of exemplars (B, 3, 127, 127) and search images (B, 3, S, S)."""
-        raw = cross_correlate(self.embedding(z), self.embedding(x))  # (B, n, n)
+        raw = cross_correlate(self.backbone(z), self.backbone(x))  # (B, n, n)
         # a sum of 6 · 6 · 256 products is large; the fixed factor brings it to where the loss is curved
         return 1e-3 * raw + self.bias
 
 
-def as_pictures(images):
+def as_images(images):
     """Crops as a tensor (B, 3, S, S), values 0 … 255."""
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
 
 
 torch.manual_seed(0)
 network = MySiamFC()
-pairs = [pair_of(c, 0, 10) for c in list(clips)[:4]]
+pairs = [pair_of(c, 0, 10) for c in list(sequences)[:4]]
 with torch.no_grad():
-    fresh = network(as_pictures([p[0] for p in pairs]), as_pictures([p[1] for p in pairs]))
+    fresh = network(as_images([p[0] for p in pairs]), as_images([p[1] for p in pairs]))
 wanted = label_map(17, 8, 16.0).expand(4, 17, 17)
 print(
     f"responses {tuple(fresh.shape)}, loss of the fresh network {float(balanced_logistic_loss(fresh, wanted)):.3f}, of 'I do not know' {np.log(2):.3f}"
@@ -528,7 +528,7 @@ print(
 # %% [markdown]
 # ## Experiment: the score map before and after training
 #
-# Pairs of frames from clips that no network was trained on: the exemplar from one frame, the search image from another, the true target in its middle. **Predict first:** does a network with random weights find anything at all?
+# Pairs of frames from clips that no network was trained on: the exemplar from one frame, the search image from another, the true target at its centre. **Predict first:** does a network with random weights find anything at all?
 
 # %%
 rng = np.random.default_rng(1)
@@ -536,15 +536,15 @@ count = by_profile(smoke=6, laptop=60, gpu=200)
 gap = 25
 drawn = []
 while len(drawn) < count:
-    c = clips[int(rng.integers(len(clips)))]
+    c = sequences[int(rng.integers(len(sequences)))]
     first = int(rng.integers(len(c) - gap))
     second = first + int(rng.integers(1, gap))
     if not np.isnan(c.boxes[[first, second]]).any():
         drawn.append((c.name, *pair_of(c, first, second)))
 
 responses, distances = {}, {}
-for name, embedding in networks.items():
-    maps = [embedding.respond(embedding.features(z[None]), x[None])[0] for _, z, x in drawn]
+for name, runtime in networks.items():
+    maps = [runtime.respond(runtime.features(z[None]), x[None])[0] for _, z, x in drawn]
     responses[name] = np.array(maps)  # (N, 17, 17)
     peaks = responses[name].reshape(len(drawn), -1).argmax(axis=1)
     distances[name] = 8 * np.hypot(peaks // 17 - 8, peaks % 17 - 8)  # (N,) pixels
@@ -569,18 +569,18 @@ print(f"{len(drawn)} pairs. {listing}")
 
 # %%
 figure, axes = plots.new_figure(width=6, height=2.8)
-within = np.arange(92)  # pixels; the corner of the response is 8 · √128 ≈ 90.5 from its middle
+within = np.arange(92)  # pixels; the corner of the response is 8 · √128 ≈ 90.5 from its centre
 shares = {name: (d[:, None] <= within).mean(axis=0) for name, d in distances.items()}  # (92,)
-plots.draw_lines(axes[0, 0], shares, ylabel="share of pairs", ylim=(0, 1.02))
+plots.draw_lines(axes[0, 0], shares, ylabel="fraction of pairs", ylim=(0, 1.02))
 axes[0, 0].set_xlabel("distance of the peak from the target, search pixels")
 axes[0, 0].axvline(16, color=plots.NEUTRAL, linestyle=":")
 plots.show(
     figure,
-    alt=f"Share of pairs against the distance of the response's peak from the target, for both networks. {listing}.",
+    alt=f"Fraction of pairs against the distance of the response's peak from the target, for both networks. {listing}.",
 )
 
 # %% [markdown]
-# Random filters are not blind: the same picture gives the same features, so where little has changed even they find the target. What training adds is that *changed* targets are found, and that other things are not.
+# Random filters are not blind: the same image gives the same features, so where little has changed even they find the target. What training adds is that *changed* targets are found, and that other things are not.
 #
 # What the shipped network was trained on, and how, stands on its card:
 
@@ -610,14 +610,14 @@ progress()
 # 1. Why is nothing padded?
 # <details><summary>Answer</summary>
 #
-# With zeros around it, a cell near the border has other features than the same content in the middle. The response would depend on *where* the target is, and the network would learn that it is always in the middle.
+# With zeros around it, a cell near the border has other features than the same content at the centre. The response would depend on *where* the target is, and the network would learn that it is always at the centre.
 # Lesson 10 measures this.
 # </details>
 #
 # 2. The search image is made 16 pixels wider. How does the response change?
 # <details><summary>Answer</summary>
 #
-# It gets two more cells a side, one stride each; the others keep their values, since each looks at its own part of the picture.
+# It gets two more cells a side, one stride each; the others keep their values, since each looks at its own part of the image.
 # </details>
 #
 # 3. The exemplar's features are 6 × 6 cells and each sees 87 pixels. How many of the 127 pixels do they see together?
@@ -641,7 +641,7 @@ progress()
 # ## Classic mistakes
 #
 # * **Labels for 17 cells in training.** Training shows 239 pixels, which gives 15 × 15.
-# * **Pictures in 0 … 1.** This network's weights expect 0 … 255.
+# * **Images in 0 … 1.** This network's weights expect 0 … 255.
 # * **Channels per group.** A table that prints 192 for conv3 means two groups of 192.
 # * **Half a pixel.** A crop whose first pixel sits on the square's corner is shifted by half a pixel, at every frame, in the same direction.
 #

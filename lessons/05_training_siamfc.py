@@ -28,10 +28,10 @@ from torch import nn
 
 from course_lib import plots
 from course_lib.data.benchmarks import load_benchmark
-from course_lib.data.generated import make_clip, random_spec
+from course_lib.data.generated import make_sequence, random_spec
 from course_lib.data.loader import batches, collate
 from course_lib.data.objects import generated_objects
-from course_lib.data.pairs import Changes, pair_at
+from course_lib.data.pairs import Augmentation, pair_at
 from course_lib.data.pairs_photo import PhotoPairs
 from course_lib.exercises import award, exercise, progress
 from course_lib.models.device import choose_placement
@@ -50,7 +50,7 @@ print(
 # %% [markdown]
 # ## Look first
 #
-# A small SiamFC learns in the background of this cell. Watch three things: the loss, the share of held-out pairs whose response peaks within 16 pixels of the target, and the score maps (red on grey) of four of these pairs.
+# A small SiamFC learns in the background of this cell. Watch three things: the loss, the fraction of held-out pairs whose response peaks within 16 pixels of the target, and the score maps (red on grey) of four of these pairs.
 
 # %%
 curves = LiveCurves()
@@ -70,18 +70,18 @@ first_look = TrainSettings(
 with tempfile.TemporaryDirectory() as folder:
     train(first_look, Path(folder), watchers=[curves])
 plots.show(
-    curves.picture(),
+    curves.image(),
     alt=f"Loss, hits and score maps of the small network after its last step: {curves.readout}.",
 )
 
 # %% [markdown]
-# **While you watch:** is the loss below $\log 2 \approx 0.69$, the loss of "I do not know", from the first steps? Do the score maps get a peak in the middle before or after the loss has fallen?
+# **While you watch:** is the loss below $\log 2 \approx 0.69$, the loss of "I do not know", from the first steps? Do the score maps get a peak at the centre before or after the loss has fallen?
 #
 # What you saw is the whole lesson in a minute; now piece by piece.
 #
 # ## A pair from one video
 #
-# Similarity has to be learned from pictures of *the same thing at different times*. SiamFC draws a video, a frame of it, and a second frame at most 100 frames away. Frames in which the target is absent or cut off are no use; `valid` lists the others.
+# Similarity has to be learned from images of *the same thing at different times*. SiamFC draws a video, a frame of it, and a second frame at most 100 frames away. Frames in which the target is absent or cut off are no use; `valid` lists the others.
 #
 # ### Exercise 05.1 · Two frames
 # {{exercise}}
@@ -118,12 +118,19 @@ def sample_two_frames(rng, valid, gap):
 
 
 # %% [markdown]
-# Why not neighbouring frames only? They are nearly the same picture, and a network that compares grey values pixel by pixel would do. Why not any two? After hundreds of frames the target may look like another thing.
+# Why not neighbouring frames only? They are nearly the same image, and a network that compares grey values pixel by pixel would do. Why not any two? After hundreds of frames the target may look like another thing.
 
 # %%
-video = make_clip(
+video = make_sequence(
     random_spec(
-        11, scale=1.6, turn=0.6, light=0.3, bend=0.2, length=120, scene="astronaut", grey=False
+        11,
+        scale=1.6,
+        rotation=0.6,
+        illumination=0.3,
+        bend=0.2,
+        length=120,
+        scene="astronaut",
+        grey=False,
     )
 )
 valid = np.flatnonzero(~np.isnan(video.boxes[:, 0]))
@@ -143,7 +150,7 @@ plots.show(
 # %% [markdown]
 # ## Changes that keep the target where the label says
 #
-# In every search image the target would stand exactly in the middle. SiamFC shifts it by up to 4 pixels. That is less than a stride, so the label map still holds; and it changes the scale a little. The shift is meant in *crop* pixels, the crop is cut in the frame.
+# In every search image the target would stand exactly at the centre. SiamFC shifts it by up to 4 pixels. That is less than a stride, so the label map still holds; and it changes the scale a little. The shift is meant in *crop* pixels, the crop is cut in the frame.
 #
 # ### Exercise 05.2 · A shifted centre
 # {{exercise}}
@@ -173,8 +180,8 @@ def shifted_centre(rng, box, shift, scale):
         array (2,), x and y, frame pixels.
     """
     ### BEGIN SOLUTION
-    middle = np.array([box[0] + box[2] / 2, box[1] + box[3] / 2])
-    return middle + rng.uniform(-shift, shift, 2) / scale
+    centre = np.array([box[0] + box[2] / 2, box[1] + box[3] / 2])
+    return centre + rng.uniform(-shift, shift, 2) / scale
     ### END SOLUTION
 
 
@@ -183,11 +190,20 @@ def shifted_centre(rng, box, shift, scale):
 # pair number 7 is the same today and tomorrow.
 
 # %%
-changes = Changes(
-    stretch=0.06, turn=0.1, squeeze=0.06, mirror=0.5, light=0.4, tint=0.15, grey=0.2, blur=0.3
+augmentation = Augmentation(
+    stretch=0.06,
+    rotation=0.1,
+    aspect_change=0.06,
+    mirror=0.5,
+    jitter=0.4,
+    tint=0.15,
+    grey=0.2,
+    blur=0.3,
 )
-source = PhotoPairs(*generated_objects(), changes, distractors=0.3)
-batch = collate([pair_at(source, seed=0, index=i) for i in range(6)]).lit(torch.device("cpu"))
+source = PhotoPairs(*generated_objects(), augmentation, distractors=0.3)
+batch = collate([pair_at(source, seed=0, index=i) for i in range(6)]).jittered(
+    torch.device("cpu")
+)
 figure, axes = plots.new_figure(width=9, height=3.2, rows=2, columns=6, height_ratios=[1, 1.5])
 exemplars, searches = (
     images.permute(0, 2, 3, 1).numpy().astype(np.uint8)
@@ -289,19 +305,19 @@ def predict(network, exemplar, search, bf16):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `nn.utils.clip_grad_norm_(network.parameters(), clip)` clips and returns the norm from before.
+# `nn.utils.clip_grad_norm_(network.parameters(), sequence)` clips and returns the norm from before.
 # </details>
 
 
 # %% exercise="training.descend" points=5 stars=2 minutes=8
 @exercise("training.descend")
-def descend(network, optimiser, loss, clip):
+def descend(network, optimiser, loss, sequence):
     """One step against the gradient.
 
     Args:
         network: nn.Module; optimiser: of its parameters.
         loss: tensor (), computed with the network.
-        clip: largest norm of the gradient.
+        sequence: largest norm of the gradient.
 
     Returns:
         float, the gradient's norm before clipping.
@@ -309,7 +325,7 @@ def descend(network, optimiser, loss, clip):
     ### BEGIN SOLUTION
     optimiser.zero_grad()
     loss.backward()
-    norm = nn.utils.clip_grad_norm_(network.parameters(), clip)
+    norm = nn.utils.clip_grad_norm_(network.parameters(), sequence)
     optimiser.step()
     return float(norm)
     ### END SOLUTION
@@ -327,14 +343,14 @@ def learn(steps, start, end, seed):
     optimiser = torch.optim.SGD(network.parameters(), lr=start, momentum=0.9, weight_decay=5e-4)
     losses, norms = [], []
     for step, batch in enumerate(batches(source, seed, batch=8, start=0, stop=steps)):
-        batch = batch.lit(place.device)
+        batch = batch.jittered(place.device)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, steps, start, end)
-        exemplar, search = place.pictures(batch.exemplar), place.pictures(batch.search)
+        exemplar, search = place.images(batch.exemplar), place.images(batch.search)
         response = predict(network, exemplar, search, place.bf16)  # (8, 15, 15)
         labels = pair_labels(batch.positive, response.shape[-1], 8, 16.0)  # (8, 15, 15)
         loss = balanced_logistic_loss(response, labels)
-        norms.append(descend(network, optimiser, loss, clip=10.0))
+        norms.append(descend(network, optimiser, loss, sequence=10.0))
         losses.append(loss.item())
     return losses, norms
 
@@ -412,14 +428,14 @@ print(f"largest difference between any two weights: {largest:g}")
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Row is that number `// n`, column `% n`. The middle is at (n − 1) / 2.
+# Row is that number `// n`, column `% n`. The centre is at (n − 1) / 2.
 # </details>
 
 
 # %% exercise="training.distance" points=4 stars=2 minutes=6
 @exercise("training.distance")
 def peak_distance(response, stride):
-    """Distance of each response's peak from its middle.
+    """Distance of each response's peak from its centre.
 
     Args:
         response: tensor (B, n, n); stride: pixels from cell to cell.
@@ -481,7 +497,7 @@ figure, axes = plots.new_figure(width=7, height=3)
 smoothed = {}
 for k, rate in enumerate((0.0005, 0.05, 5.0)):
     losses, _ = learn(steps, rate, rate, seed=2)
-    losses = np.minimum(losses, 3.0)  # what shoots up is cut off at 3, for the picture
+    losses = np.minimum(losses, 3.0)  # what shoots up is cut off at 3, for the image
     axes[0, 0].plot(losses, color=plots.CYCLE[k], alpha=0.3)
     smoothed[f"rate {rate:g}"] = smooth(losses, 0.8)
 plots.draw_lines(axes[0, 0], smoothed, xlabel="step", ylabel="loss (dotted: log 2)")
@@ -495,7 +511,7 @@ plots.show(
 # %% [markdown]
 # ## Experiment: train it yourself
 #
-# The same recipe for a little longer. Where COCO-format photographs or GOT-10k videos are in your data folder they are used (a name that ends in `?` may be missing); otherwise the generated pieces alone. On a GPU `python -m course_lib train recipes/train_siamfc.yaml` trains the whole network. **Predict:** where will the share of hits be at the end?
+# The same recipe for a little longer. Where COCO-format photographs or GOT-10k videos are in your data folder they are used (a name that ends in `?` may be missing); otherwise the generated pieces alone. On a GPU `python -m course_lib train recipes/train_siamfc.yaml` trains the whole network. **Predict:** where will the fraction of hits be at the end?
 
 # %%
 more = LiveCurves()
@@ -508,8 +524,8 @@ mine = TrainSettings(
         smoke=(16, 32, 48, 48, 32), laptop=(24, 48, 72, 72, 48), gpu=(96, 256, 384, 384, 256)
     ),
     sources=("generated", "videos:got10k-train?", "photos:photos?"),
-    shares=(0.2, 0.4, 0.4),
-    changes=changes,
+    probabilities=(0.2, 0.4, 0.4),
+    augmentation=augmentation,
     distractors=0.2,
     steps=by_profile(smoke=6, laptop=1500, gpu=6000),
     batch=by_profile(smoke=8, laptop=8, gpu=32),
@@ -521,7 +537,7 @@ mine = TrainSettings(
 with tempfile.TemporaryDirectory() as folder:
     my_network = train(mine, Path(folder), watchers=[more]).network
 plots.show(
-    more.picture(),
+    more.image(),
     alt=f"Loss, hits and score maps of your network after its last step: {more.readout}.",
 )
 more.progress.validation[-1]
@@ -533,19 +549,19 @@ more.progress.validation[-1]
 from course_lib.evaluation.otb import track
 from course_lib.evaluation.scores import Report
 from course_lib.evaluation.tables import read_measured, show_table
-from course_lib.models.runtime import Embedding, load_embedding
+from course_lib.models.runtime import SiamFCRuntime, load_siamfc_runtime
 from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
 
 contest = {
-    "yours": Embedding(my_network.eval(), place),
-    "shipped": load_embedding("siamfc", "auto", "auto"),
+    "yours": SiamFCRuntime(my_network.eval(), place),
+    "shipped": load_siamfc_runtime("siamfc", "auto", "auto"),
 }
 chosen = load_benchmark("generated-v1").loaded(
     by_profile(smoke=12, laptop=4, gpu=1), by_profile(smoke=5, laptop=40, gpu=100)
 )
 results = {
-    name: {c.name: track(SiamFCTracker(SiamFCSettings(), embedding), c) for c in chosen}
-    for name, embedding in contest.items()
+    name: {c.name: track(SiamFCTracker(SiamFCSettings(), runtime), c) for c in chosen}
+    for name, runtime in contest.items()
 }
 report = Report.from_results(chosen, results)
 means = {name: row["auc"] for name, row in report.overall().items()}
@@ -557,7 +573,7 @@ show_table(
 # %% [markdown]
 # ## How much data does it take?
 #
-# The paper trained on shares of its videos and evaluated each on VOT-15. The course did the same with its own small training set and a small network, the same number of steps for every share, two seeds each. Both beside each other:
+# The paper trained on fractions of its videos and evaluated each on VOT-15. The course did the same with its own small training set and a small network, the same number of steps for every share, two seeds each. Both beside each other:
 
 # %%
 from course_lib.places import RESULTS
@@ -585,14 +601,14 @@ for row in ours["runs"]:
 aucs.plot([100 * f for f in means], list(means.values()), "--", color=plots.CYCLE[1])
 aucs.set(title=f"course: {ours['benchmark']}", ylabel="success AUC (a dot per seed)")
 for ax in axes[0]:
-    ax.set(xscale="log", xlabel="share of the training set, %")
+    ax.set(xscale="log", xlabel="fraction of the training set, %")
     ax.set_xticks([2, 8, 32, 100], labels=["2", "8", "32", "100"])
     ax.minorticks_off()
     ax.grid(alpha=0.3)
 listing = ", ".join(f"{100 * f:g} %: {mean:.3f}" for f, mean in means.items())
 plots.show(
     figure,
-    alt=f"The paper's expected overlap and failures, and the course's AUC, against the share of training data. The course's means: {listing}.",
+    alt=f"The paper's expected overlap and failures, and the course's AUC, against the fraction of training data. The course's means: {listing}.",
 )
 
 heads = {
@@ -644,9 +660,11 @@ plots.show(
     alt=f"Loss of the shipped network's training and on held-out pairs over {card['steps']} steps; the last validation loss is {card['validation']['loss']:.3f}.",
 )
 seconds = sum(card["seconds"].values())
-shares = ", ".join(f"{name} {part / seconds:.0%}" for name, part in card["seconds"].items())
+probabilities = ", ".join(
+    f"{name} {part / seconds:.0%}" for name, part in card["seconds"].items()
+)
 print(f"{card['pairs']:,} pairs in {seconds / 60:.0f} minutes on {card['hardware']};", end=" ")
-print(f"{card['pairs'] / seconds:.0f} pairs/s; share of the time: {shares}")
+print(f"{card['pairs'] / seconds:.0f} pairs/s; fraction of the time: {probabilities}")
 
 # %% [markdown]
 # ## Where you stand
@@ -666,7 +684,7 @@ progress()
 # 2. Your loss stays at 0.69 for thousands of steps. Name two causes.
 # <details><summary>Answer</summary>
 #
-# The response is always 0 (its factor is far too small, or gradients do not reach the network), or labels and pairs do not belong together (targets not in the middle, 0/1 labels in a −1/+1 loss).
+# The response is always 0 (its factor is far too small, or gradients do not reach the network), or labels and pairs do not belong together (targets not at the centre, 0/1 labels in a −1/+1 loss).
 # </details>
 #
 # 3. You have two machines. Does training with half of the batch on each give the same weights?
@@ -678,7 +696,7 @@ progress()
 # 4. Why is the exemplar not shifted?
 # <details><summary>Answer</summary>
 #
-# It is what the tracker gets from the first box, centred. A shifted exemplar would move the place that "in the middle" means.
+# It is what the tracker gets from the first box, centred. A shifted exemplar would move the place that "at the centre" means.
 # </details>
 #
 # 5. From lesson 02: MOSSE has a learning rate too. Why is it another thing than the one here?

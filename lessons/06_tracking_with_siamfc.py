@@ -31,16 +31,16 @@ from course_lib.evaluation.tre_sre import sre, tre
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.windows import CropWindow, context_side
-from course_lib.models.runtime import load_embedding
+from course_lib.models.runtime import load_siamfc_runtime
 from course_lib.places import RESULTS
 from course_lib.profile import by_profile
 from course_lib.trackers import make_tracker
 from course_lib.widgets import WindowBench
 
-clips = load_benchmark("generated-v1")
-embedding = load_embedding("siamfc", "auto", "auto")
+sequences = load_benchmark("generated-v1")
+runtime = load_siamfc_runtime("siamfc", "auto", "auto")
 length = by_profile(smoke=12, laptop=None, gpu=None)
-crowd = clips["gen-18-distractors"].loaded(length)  # frames drawn once and kept
+crowd = sequences["gen-18-distractors"].loaded(length)  # frames drawn once and kept
 
 # %% [markdown]
 # ## Look first
@@ -48,7 +48,7 @@ crowd = clips["gen-18-distractors"].loaded(length)  # frames drawn once and kept
 # One step of SiamFC, in a clip with look-alikes. The dotted square is searched. In the middle the response as the network gives it, on the right after a *cosine window* was mixed in; the dot is the highest place. Move the frame and the first slider.
 
 # %%
-WindowBench(crowd, embedding, max_frames=by_profile(smoke=6, laptop=60, gpu=80))
+WindowBench(crowd, runtime, max_frames=by_profile(smoke=6, laptop=60, gpu=80))
 
 # %% [markdown]
 # **Find out by playing:** find a frame in which the choice jumps to a look-alike when the window's influence is 0. From which influence on does it stay? And what goes wrong at an influence of 1?
@@ -207,11 +207,11 @@ def blend_with_window(response, window, influence):
 # ### Exercise 06.5 · How far, in which direction?
 # {{exercise}}
 #
-# The peak of the 272 × 272 response, seen from its middle. Each of its cells is $8/16$ pixel of the search image. Where is the middle of 272 cells? Public trackers disagree: some count from cell 136, which is a quarter of a search pixel beside it, in every frame.
+# The peak of the 272 × 272 response, seen from its centre. Each of its cells is $8/16$ pixel of the search image. Where is the centre of 272 cells? Public trackers disagree: some count from cell 136, which is a quarter of a search pixel beside it, in every frame.
 #
 # <details><summary>Hint 1</summary>
 #
-# Cells 0 … 271: the middle is at (272 − 1) / 2 = 135.5.
+# Cells 0 … 271: the centre is at (272 − 1) / 2 = 135.5.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -222,7 +222,7 @@ def blend_with_window(response, window, influence):
 # %% exercise="search.displacement" points=4 stars=2 minutes=6
 @exercise("search.displacement")
 def peak_displacement(response, stride, upsample):
-    """From the middle of the search image to the peak.
+    """From the centre of the search image to the peak.
 
     Args:
         response: array (n, n), enlarged.
@@ -260,7 +260,7 @@ def damp(side, factor, rate, first):
     """The next side of the search window.
 
     Args:
-        side: the last one, frame pixels; factor: of the chosen scale; rate: share of the way to go.
+        side: the last one, frame pixels; factor: of the chosen scale; rate: fraction of the way to go.
         first: the side in the first frame.
 
     Returns:
@@ -276,7 +276,7 @@ def damp(side, factor, rate, first):
 # ### Exercise 06.7 · The whole tracker
 # {{exercise}}
 #
-# Put it together. Two things are given: `embedding.features(crops)` embeds crops (N, S, S, 3), and `embedding.respond(z, crops)` gives responses (N, 17, 17) of exemplar features over search crops. A `CropWindow(cx, cy, side, size)` cuts (`.cut(frame, colour)`) and brings points of its crop back to the frame (`.to_frame(points)`); the middle of a 255-pixel crop
+# Put it together. Two things are given: `runtime.features(crops)` embeds crops (N, S, S, 3), and `runtime.respond(z, crops)` gives responses (N, 17, 17) of exemplar features over search crops. A `CropWindow(cx, cy, side, size)` cuts (`.cut(frame, colour)`) and brings points of its crop back to the frame (`.to_frame(points)`); the centre of a 255-pixel crop
 # is the point (127.5, 127.5).
 #
 # <details><summary>Hint 1</summary>
@@ -304,7 +304,7 @@ class MySiamFC:
         self.colour = cv2.mean(frame)[:3]
         side = float(context_side(box[2:]))
         exemplar = CropWindow(*self.centre, side, 127).cut(frame, self.colour)  # (127, 127, 3)
-        self.z = embedding.features(exemplar[None])  # (1, C, 6, 6)
+        self.z = runtime.features(exemplar[None])  # (1, C, 6, 6)
         self.side = self.first = side * 255 / 127
         hann = np.outer(np.hanning(272), np.hanning(272))
         self.window = hann / hann.sum()  # (272, 272)
@@ -316,7 +316,7 @@ class MySiamFC:
         factors = scale_factors(3, 1.0375)
         windows = [CropWindow(*self.centre, self.side * f, 255) for f in factors]
         crops = np.stack([w.cut(frame, self.colour) for w in windows])  # (3, 255, 255, 3)
-        responses = embedding.respond(self.z, crops)  # (3, 17, 17)
+        responses = runtime.respond(self.z, crops)  # (3, 17, 17)
         large = np.stack([enlarge(r, 16) for r in responses])  # (3, 272, 272)
         best = choose_scale(large, 0.9745)
         blended = blend_with_window(large[best], self.window, 0.176)  # (272, 272)
@@ -333,7 +333,7 @@ class MySiamFC:
 # Your tracker at work:
 
 # %%
-subject = clips["gen-05-scale"].loaded(by_profile(smoke=8, laptop=None, gpu=None))
+subject = sequences["gen-05-scale"].loaded(by_profile(smoke=8, laptop=None, gpu=None))
 boxes = track(MySiamFC(), subject).boxes
 figure, axes = plots.new_figure(width=9, height=2.4, columns=4)
 for ax, t in zip(axes[0], np.linspace(0, len(subject) - 1, 4).astype(int), strict=True):
@@ -348,11 +348,11 @@ print(f"mean IoU {overlap:.2f}")
 # %% [markdown]
 # ## Experiment: against the trackers before it
 #
-# SiamFC was trained on other pictures than these clips; MOSSE learns each target on line; template matching does neither. **Predict first:** on which attribute does SiamFC gain most?
+# SiamFC was trained on other images than these clips; MOSSE learns each target online; template matching does neither. **Predict first:** on which attribute does SiamFC gain most?
 
 # %%
 step, length = by_profile(smoke=12, laptop=2, gpu=1), by_profile(smoke=8, laptop=None, gpu=None)
-chosen = clips.loaded(step, length)
+chosen = sequences.loaded(step, length)
 names = ("siamfc", "mosse", "ncc")
 results = {name: {c.name: track(make_tracker(name), c) for c in chosen} for name in names}
 report = Report.from_results(chosen, results)
@@ -374,7 +374,7 @@ show_table(rows, "Success AUC by attribute", [*names, "clips"], first="attribute
 # The same three questions as in lesson 01: once from the first frame; from later frames too; from first boxes that are a little wrong.
 
 # %%
-subject = clips["gen-14-turning-scale"].loaded(by_profile(smoke=6, laptop=50, gpu=None))
+subject = sequences["gen-14-turning-scale"].loaded(by_profile(smoke=6, laptop=50, gpu=None))
 panels = {}
 for name in ("siamfc", "mosse"):
     make = partial(make_tracker, name)
@@ -394,7 +394,9 @@ plots.show(*figures.success_panels(panels))
 # Five scales cost five crops and five passes through the network. In the paper SiamFC-3s runs at 86 frames per second, SiamFC with five at 58. **Predict:** what do they gain on clips whose target changes its size?
 
 # %%
-growing = [c for c in clips if "SV" in c.attributes][: by_profile(smoke=1, laptop=4, gpu=None)]
+growing = [c for c in sequences if "SV" in c.attributes][
+    : by_profile(smoke=1, laptop=4, gpu=None)
+]
 growing = [c.loaded(length) for c in growing]
 five = {"scale_step": 1.0255, "scale_penalty": 0.962, "scale_rate": 0.34, "window": 0.168}
 variants = {"1 scale": {"scales": 1}, "3 scales": {}, "5 scales": {"scales": 5, **five}}
@@ -419,15 +421,15 @@ plots.show(
 )
 
 # %% [markdown]
-# The exemplar is never updated, so a target that turns away for good is compared with a picture it no longer resembles. And the network learned what *objects* look like: beside a second object of the same kind it knows no better than you would from one small picture.
+# The exemplar is never updated, so a target that turns away for good is compared with an image it no longer resembles. And the network learned what *objects* look like: beside a second object of the same kind it knows no better than you would from one small image.
 #
 # ## Real video
 #
 # Measured once on the 22 real targets of OTB and VOT-2014 that the network never saw, in one run. The figures of lessons 02 and 03 stand beside them.
 
 # %%
-deep = read_measured(RESULTS / "siamfc_real_clips.json")
-before = Report.from_dict(read_measured(RESULTS / "real_clips.json"))
+deep = read_measured(RESULTS / "siamfc_real_sequences.json")
+before = Report.from_dict(read_measured(RESULTS / "real_sequences.json"))
 paper = read_measured(RESULTS / "siamfc_published.json")
 siamfc = Report.from_dict(deep)
 both = siamfc | before.only(("mosse", "kcf", "ncc", "opencv-csrt", "opencv-kcf"))
@@ -493,7 +495,7 @@ progress()
 # It is a usual one: most TRE passes are shorter, and there is less time to lose the target in.
 # </details>
 #
-# 5. From lesson 04: response cell (8, 8) of 17 is the middle. After enlarging by 16, which cells of the 272 lie around the same place?
+# 5. From lesson 04: response cell (8, 8) of 17 is the centre. After enlarging by 16, which cells of the 272 lie around the same place?
 # <details><summary>Answer</summary>
 #
 # 135 and 136 in each direction; the place itself, 135.5, lies between them.
@@ -501,7 +503,7 @@ progress()
 #
 # ## Classic mistakes
 #
-# * **The middle at 136.** A quarter of a search pixel, always to the same side: the box creeps.
+# * **The centre at 136.** A quarter of a search pixel, always to the same side: the box creeps.
 # * **Displacement times the wrong side.** The peak is counted in the window of the *chosen* scale.
 # * **A window multiplied in.** Then a peak near the border can never win.
 # * **Tuning on the test clips.** Five numbers, twenty clips: one can always find a better set, and it means nothing.

@@ -31,8 +31,8 @@ from course_lib.places import RESULTS
 from course_lib.profile import by_profile
 from course_lib.widgets import AnchorExplorer
 
-clips = load_benchmark("generated-v1")
-subject = clips["gen-14-turning-scale"]
+sequences = load_benchmark("generated-v1")
+subject = sequences["gen-14-turning-scale"]
 window = search_window(subject.boxes[6] + [9, -6, 0, 0])
 search, target = window.cut(subject.frames[6]), window.box_to_crop(subject.boxes[6])
 
@@ -45,7 +45,7 @@ search, target = window.cut(subject.frames[6]), window.box_to_crop(subject.boxes
 AnchorExplorer(search, target)
 
 # %% [markdown]
-# **Find out by playing:** with the thresholds of SiamRPN, 0.6 and 0.3, how many of the anchors are positives? Drag a very wide box on the left picture: which shapes become positives now? Can you draw a box that has no positive at all?
+# **Find out by playing:** with the thresholds of SiamRPN, 0.6 and 0.3, how many of the anchors are positives? Drag a very wide box on the left image: which shapes become positives now? Can you draw a box that has no positive at all?
 #
 # <details><summary>What to see</summary>
 #
@@ -79,7 +79,7 @@ def default_box_sizes(scale, next_scale, ratios):
     """Widths and heights of the default boxes of one map.
 
     Args:
-        scale, next_scale: s and s', in pixels or as shares of the picture.
+        scale, next_scale: s and s', in pixels or as fractions of the image.
         ratios: K numbers, width / height.
 
     Returns:
@@ -190,9 +190,9 @@ def encode(boxes, anchors):
     """
     ### BEGIN SOLUTION
     centres = boxes[:, :2] + boxes[:, 2:] / 2  # (N, 2)
-    middles = anchors[:, :2] + anchors[:, 2:] / 2  # (N, 2)
+    places = anchors[:, :2] + anchors[:, 2:] / 2  # (N, 2)
     growth = np.log(boxes[:, 2:] / anchors[:, 2:])  # (N, 2)
-    return np.concatenate([(centres - middles) / anchors[:, 2:], growth], axis=1)
+    return np.concatenate([(centres - places) / anchors[:, 2:], growth], axis=1)
     ### END SOLUTION
 
 
@@ -284,7 +284,7 @@ print(
 # ### Exercise 07.6 · Sixteen of sixty-four
 # {{exercise}}
 #
-# SiamRPN draws: of each pair at most 16 positives and 48 negatives count, chosen at random. The random numbers are given, so that the draw can be repeated: keep the anchors whose number in `chance` is highest.
+# SiamRPN draws: of each pair at most 16 positives and 48 negatives count, chosen at random. The random numbers are given, so that the draw can be repeated: keep the anchors whose number in `draws` is highest.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -292,17 +292,17 @@ print(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `values, index = torch.where(labels == label, chance, -1.0).topk(k, dim=1)`; where `values` is still −1 there was no such anchor left.
+# `values, index = torch.where(labels == label, draws, -1.0).topk(k, dim=1)`; where `values` is still −1 there was no such anchor left.
 # </details>
 
 
 # %% exercise="anchors.draw" points=6 stars=3 minutes=12
 @exercise("anchors.draw")
-def draw_anchors(labels, chance):
+def draw_anchors(labels, draws):
     """Labels of which at most 16 ones and 48 zeros a pair are kept.
 
     Args:
-        labels: tensor (B, A) of 1, 0, -1; chance: tensor (B, A) of numbers in 0 … 1.
+        labels: tensor (B, A) of 1, 0, -1; draws: tensor (B, A) of numbers in 0 … 1.
 
     Returns:
         tensor (B, A): the labels kept, -1 for all others.
@@ -311,7 +311,7 @@ def draw_anchors(labels, chance):
     kept = torch.full_like(labels, -1)
     for label, most in ((1, 16), (0, 48)):
         # (B, most)
-        values, index = torch.where(labels == label, chance, -1.0).topk(most, dim=1)
+        values, index = torch.where(labels == label, draws, -1.0).topk(most, dim=1)
         chosen = torch.where(values >= 0, label, kept.gather(1, index))
         kept = kept.scatter(1, index, chosen)
     return kept
@@ -322,7 +322,7 @@ def draw_anchors(labels, chance):
 # ### Exercise 07.7 · The hardest three
 # {{exercise}}
 #
-# SSD, and with it the EPFL project, looks for the negatives that hurt: for each positive the three negatives with the largest loss count, and at least 10 a picture.
+# SSD, and with it the EPFL project, looks for the negatives that hurt: for each positive the three negatives with the largest loss count, and at least 10 an image.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -355,15 +355,15 @@ def hardest_negatives(losses, labels):
 
 
 # %% [markdown]
-# The same pair, the anchors that count under each rule. The losses stand for a network that is surest of the upper left half of the picture:
+# The same pair, the anchors that count under each rule. The losses stand for a network that is surest of the upper left half of the image:
 
 # %%
-chance = torch.rand(labels.shape, generator=torch.Generator().manual_seed(4))
+draws = torch.rand(labels.shape, generator=torch.Generator().manual_seed(4))
 places = (anchors[:, :2] + anchors[:, 2:] / 2).numpy()
-losses = torch.from_numpy(places.sum(1))[None] / 510 + 0.3 * chance
+losses = torch.from_numpy(places.sum(1))[None] / 510 + 0.3 * draws
 rules = {
     "all": labels,
-    "16 of 64": draw_anchors(labels, chance),
+    "16 of 64": draw_anchors(labels, draws),
     "three hardest": hardest_negatives(losses, labels),
 }
 figure, axes = plots.new_figure(width=9, height=3.2, columns=3)
@@ -518,7 +518,7 @@ show_table(
 #
 # ## Experiment: train one
 #
-# A small SiamRPN from random weights, on pairs of generated pieces; nothing to download. Its validation tells three things: `hits`, the share of pairs whose most probable box overlaps the target by more than half; `iou`, that box's mean IoU; `fit`, the IoU of the box from the anchor nearest to the target, which is a test of the offsets alone. **Predict:** which of the three rises first?
+# A small SiamRPN from random weights, on pairs of generated pieces; nothing to download. Its validation tells three things: `hits`, the fraction of pairs whose most probable box overlaps the target by more than half; `iou`, that box's mean IoU; `fit`, the IoU of the box from the anchor nearest to the target, which is a test of the offsets alone. **Predict:** which of the three rises first?
 
 # %%
 from course_lib.training.brief import train_recipe
@@ -529,9 +529,9 @@ changed = by_profile(
     gpu={"steps": 3000, "batch": 64, "workers": 8},
 )
 rows = train_recipe("train_siamrpn_lesson", changed).progress.validation
-middle = np.array([95.5, 95.5, 64, 64])
+centre = np.array([95.5, 95.5, 64, 64])
 away = np.random.default_rng(0).uniform(-64, 64, (2000, 2))
-chance_level = iou(middle + np.pad(away, ((0, 0), (0, 2))), middle).mean()
+chance_level = iou(centre + np.pad(away, ((0, 0), (0, 2))), centre).mean()
 steps = [row["step"] for row in rows]
 curves = {name: [row[name] for row in rows] for name in ("loss", "hits", "iou", "fit")}
 last = ", ".join(f"{name} {values[-1]:.2f}" for name, values in curves.items())
@@ -552,9 +552,9 @@ print(f"after {steps[-1]} steps: {last}; an average anchor placed anywhere: {cha
 # %%
 from course_lib.models.weights import find_weights, read_card
 
-real = read_measured(RESULTS / "siamrpn_real_clips.json")
-changes = read_measured(RESULTS / "heads.json")["aspect_change"]  # largest ratio over smallest
-order = sorted(changes, key=changes.get)
+real = read_measured(RESULTS / "siamrpn_real_sequences.json")
+ratios = read_measured(RESULTS / "heads.json")["aspect_change"]  # largest ratio over smallest
+order = sorted(ratios, key=ratios.get)
 half = len(order) // 2
 figure, axes = plots.new_figure(width=9, height=3.4)
 ax, said = axes[0, 0], []
@@ -567,7 +567,7 @@ for k, name in enumerate(("siamfc-3s", "siamrpn")):
         f"{name}: AUC {little:.3f} where the ratio changes least, {much:.3f} where it changes most"
     )
 ax.axvline(half - 0.5, color=plots.NEUTRAL, linewidth=0.8)
-names = [f"{n} ×{changes[n]:.1f}" for n in order]
+names = [f"{n} ×{ratios[n]:.1f}" for n in order]
 ax.set_xticks(range(len(order)), names, rotation=70, fontsize=8)
 ax.set(ylabel="success AUC", ylim=(0, 1))
 ax.legend(fontsize=8)

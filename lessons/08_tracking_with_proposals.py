@@ -29,16 +29,16 @@ from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.windows import CropWindow, context_side
-from course_lib.models.runtime import load_proposer
+from course_lib.models.runtime import load_proposal_runtime
 from course_lib.places import RESULTS
 from course_lib.profile import by_profile
 from course_lib.trackers import make_tracker
 from course_lib.trackers.siamrpn import anchor_window
-from course_lib.widgets import ProposalTheatre
+from course_lib.widgets import ProposalExplorer
 
-clips = load_benchmark("generated-v1")
-crowd = clips["gen-18-distractors"].loaded(by_profile(smoke=10, laptop=None, gpu=None))
-proposer = load_proposer("siamrpn", "auto", "auto")
+sequences = load_benchmark("generated-v1")
+crowd = sequences["gen-18-distractors"].loaded(by_profile(smoke=10, laptop=None, gpu=None))
+runtime = load_proposal_runtime("siamrpn", "auto", "auto")
 
 # %% [markdown]
 # ## Look first
@@ -46,7 +46,7 @@ proposer = load_proposer("siamrpn", "auto", "auto")
 # One frame, one search image, the best proposals of a small SiamRPN: ranked by their score alone, after a penalty for change, after the cosine window too. Scrub through the clip.
 
 # %%
-ProposalTheatre(crowd, proposer, max_frames=by_profile(smoke=6, laptop=60, gpu=80))
+ProposalExplorer(crowd, runtime, max_frames=by_profile(smoke=6, laptop=60, gpu=80))
 
 # %% [markdown]
 # **Find out by playing:** set both sliders to 0 and look for a frame in which the first proposal is not the target's. Which of the two sliders brings it back, and how far must you push it? Then push each to its end: what is lost?
@@ -246,18 +246,18 @@ def smooth_size(last, found, certainty, rate):
 
 
 # %%
-anchors = proposer.anchors(255)  # (A, 4)
+anchors = runtime.anchors(255)  # (A, 4)
 hann = anchor_window(anchors)  # (A,)
 
 # %% [markdown]
 # ### Exercise 08.6 · The whole tracker
 # {{exercise}}
 #
-# Given: `proposer.keep(crop, 255)` keeps what is needed of the exemplar crop (127, 127, 3); `proposer.respond(kept, crops)` answers search crops (1, 255, 255, 3) with an array (1, A, 5): the score and four offsets of each anchor. `anchors` are their boxes, `hann` is the window at their centres. Settings: penalty 0.16, window 0.40, rate 0.30.
+# Given: `runtime.template_features(crop, 255)` keeps what is needed of the exemplar crop (127, 127, 3); `runtime.respond(kept, crops)` answers search crops (1, 255, 255, 3) with an array (1, A, 5): the score and four offsets of each anchor. `anchors` are their boxes, `hann` is the window at their centres. Settings: penalty 0.16, window 0.40, rate 0.30.
 #
 # <details><summary>Hint 1</summary>
 #
-# `init` keeps: centre, size, the frame's mean colour, and what `proposer.keep` gives for the crop of side `context_side(self.size)` at 127 pixels. In each frame the search window's side is `context_side((w, h)) * 255 / 127` for the present size.
+# `init` keeps: centre, size, the frame's mean colour, and what `runtime.keep` gives for the crop of side `context_side(self.size)` at 127 pixels. In each frame the search window's side is `context_side((w, h)) * 255 / 127` for the present size.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -281,7 +281,7 @@ class MySiamRPN:
         crop = CropWindow(*self.centre, float(context_side(self.size)), 127).cut(
             frame, self.colour
         )
-        self.kept = proposer.keep(crop, 255)
+        self.kept = runtime.template_features(crop, 255)
         ### END SOLUTION
 
     def update(self, frame):
@@ -289,7 +289,7 @@ class MySiamRPN:
         ### BEGIN SOLUTION
         side = float(context_side(self.size)) * 255 / 127
         window = CropWindow(*self.centre, side, 255)
-        answer = proposer.respond(self.kept, window.cut(frame, self.colour)[None])[0]  # (A, 5)
+        answer = runtime.respond(self.kept, window.cut(frame, self.colour)[None])[0]  # (A, 5)
         boxes = decode(answer[:, 1:], anchors)  # (A, 4) search pixels
         penalties = change_penalty(boxes, self.size * window.scale, 0.16)  # (A,)
         best = int(np.argmax(rerank(answer[:, 0], penalties, hann, 0.40)))
@@ -306,7 +306,7 @@ class MySiamRPN:
 # Your tracker at work, on a target that turns:
 
 # %%
-subject = clips["gen-14-turning-scale"].loaded(by_profile(smoke=8, laptop=None, gpu=None))
+subject = sequences["gen-14-turning-scale"].loaded(by_profile(smoke=8, laptop=None, gpu=None))
 boxes = track(MySiamRPN(), subject).boxes
 figure, axes = plots.new_figure(width=9, height=2.4, columns=4)
 for ax, t in zip(axes[0], np.linspace(0, len(subject) - 1, 4).astype(int), strict=True):
@@ -325,7 +325,7 @@ print(f"mean IoU {overlap:.2f}")
 
 # %%
 step, length = by_profile(smoke=12, laptop=3, gpu=1), by_profile(smoke=8, laptop=None, gpu=None)
-chosen = clips.loaded(step, length)
+chosen = sequences.loaded(step, length)
 results = {
     n: {c.name: track(make_tracker(n), c) for c in chosen} for n in ("siamrpn", "siamfc")
 }
@@ -358,7 +358,7 @@ space = {"penalty": (0.0, 0.9), "window": (0.0, 0.6), "rate": (0.05, 0.8)}
 start = {"penalty": 0.16, "window": 0.40, "rate": 0.30}
 every = by_profile(smoke=12, laptop=4, gpu=2)
 length = by_profile(smoke=4, laptop=40, gpu=None)
-seen, unseen = ([c.loaded(length) for c in clips[k::every]] for k in (0, 1))
+seen, unseen = ([c.loaded(length) for c in sequences[k::every]] for k in (0, 1))
 make = partial(make_tracker, "siamrpn")
 trials = search_settings(make, seen, space, by_profile(smoke=3, laptop=15, gpu=60), start=start)
 best = max(trials, key=lambda t: t.auc)
@@ -389,7 +389,7 @@ print(said)
 # The 22 real targets of OTB and VOT-2014, none of which was trained or tuned on.
 
 # %%
-deep = read_measured(RESULTS / "siamrpn_real_clips.json")
+deep = read_measured(RESULTS / "siamrpn_real_sequences.json")
 report = Report.from_dict(deep)
 rows = {name: {**row, **deep["split"][name]} for name, row in report.overall().items()}
 split = {"right_size": "AUC, true size", "right_place": "AUC, true place"}

@@ -26,34 +26,34 @@ from course_lib.evaluation.figures import draw_curves
 from course_lib.evaluation.scores import Report
 from course_lib.evaluation.tables import read_measured, show_table
 from course_lib.exercises import award, exercise, progress
-from course_lib.models.runtime import load_embedding, load_proposer
+from course_lib.models.runtime import load_proposal_runtime, load_siamfc_runtime
 from course_lib.places import RESULTS
 from course_lib.profile import by_profile
-from course_lib.widgets import MatchSwitchboard
+from course_lib.widgets import HeadExplorer
 
-clips = load_benchmark("generated-v1")
+sequences = load_benchmark("generated-v1")
 names = ("siamfc", "upchannel", "depthwise", "broadcast", "concat")
 networks = {
-    name: (load_proposer if k else load_embedding)(f"heads-{name}", "auto", "auto")
+    name: (load_proposal_runtime if k else load_siamfc_runtime)(f"heads-{name}", "auto", "auto")
     for k, name in enumerate(names)
 }
-pair = clips["gen-18-distractors"].loaded(by_profile(smoke=6, laptop=60, gpu=60))
-other = clips["gen-04-occlusion-grey"].loaded(1)
+pair = sequences["gen-18-distractors"].loaded(by_profile(smoke=6, laptop=60, gpu=60))
+other = sequences["gen-04-occlusion-grey"].loaded(1)
 
 # %% [markdown]
 # ## Look first
 #
-# One exemplar, one search image, five networks: the same backbone, the same training pairs, the same number of steps. Only the place where the two pictures meet differs.
+# One exemplar, one search image, five networks: the same backbone, the same training pairs, the same number of steps. Only the place where the two images meet differs.
 
 # %%
-MatchSwitchboard(pair, other, networks)
+HeadExplorer(pair, other, networks)
 
 # %% [markdown]
-# **Find out by playing:** move the target away from the middle with the two sliders. Whose peak follows? Then ask for another object's exemplar, one that is not in the picture: who says so?
+# **Find out by playing:** move the target away from the centre with the two sliders. Whose peak follows? Then ask for another object's exemplar, one that is not in the image: who says so?
 #
 # <details><summary>What to see</summary>
 #
-# Look at the numbers under the picture. A network that matches gives a lower peak when the exemplar is of something else. One whose peak hardly changes has not learned to *match*; it has learned what targets look like. And `concat` is given a mask of the target's place: see whether it looks at anything else.
+# Look at the numbers under the image. A network that matches gives a lower peak when the exemplar is of something else. One whose peak hardly changes has not learned to *match*; it has learned what targets look like. And `concat` is given a mask of the target's place: see whether it looks at anything else.
 # </details>
 #
 # ## The question
@@ -147,7 +147,7 @@ def global_convolution(x, tall_first, wide_second, wide_first, tall_second):
 # ### Exercise 09.3 · The mask guide
 # {{exercise}}
 #
-# To use the exemplar's box, SiamConcatRPN adds it as a picture: 1 inside, 0 outside, through a convolution of its own into the first layer. The search image gets one too: the box of the frame before. (In training the true box, moved and resized at random.)
+# To use the exemplar's box, SiamConcatRPN adds it as an image: 1 inside, 0 outside, through a convolution of its own into the first layer. The search image gets one too: the box of the frame before. (In training the true box, moved and resized at random.)
 #
 # <details><summary>Hint 1</summary>
 #
@@ -165,7 +165,7 @@ def box_masks(boxes, size):
     """Masks of boxes.
 
     Args:
-        boxes: tensor (B, 4), x, y, w, h in pixels of a picture; size: its pixels a side.
+        boxes: tensor (B, 4), x, y, w, h in pixels of an image; size: its pixels a side.
 
     Returns:
         float tensor (B, 1, size, size) of 0 and 1; the last axis is x.
@@ -189,19 +189,22 @@ from course_lib.geometry.windows import exemplar_window, search_window
 from course_lib.trackers.siamrpn import with_mask
 
 
-def best_box(network, clip, t, mask_shift):
+def best_box(network, sequence, t, mask_shift):
     """The most probable box (4,) in frame t of a clip, with the mask `mask_shift` pixels beside the target, and the target (4,)."""
-    z_window, x_window = exemplar_window(clip.boxes[0]), search_window(clip.boxes[t])
-    z_box, truth = z_window.box_to_crop(clip.boxes[0]), x_window.box_to_crop(clip.boxes[t])
-    z = with_mask(z_window.cut(clip.frames[0]), z_box)  # (127, 127, 4)
-    x = with_mask(x_window.cut(clip.frames[t]), truth + [mask_shift, 0, 0, 0])
-    answer = network.respond(network.keep(z, 255), x[None])[0]  # (A, 5)
+    z_window, x_window = exemplar_window(sequence.boxes[0]), search_window(sequence.boxes[t])
+    z_box, truth = (
+        z_window.box_to_crop(sequence.boxes[0]),
+        x_window.box_to_crop(sequence.boxes[t]),
+    )
+    z = with_mask(z_window.cut(sequence.frames[0]), z_box)  # (127, 127, 4)
+    x = with_mask(x_window.cut(sequence.frames[t]), truth + [mask_shift, 0, 0, 0])
+    answer = network.respond(network.template_features(z, 255), x[None])[0]  # (A, 5)
     best = int(answer[:, 0].argmax())
     return decode(answer[best, 1:], network.anchors(255)[best]), truth
 
 
 shifts = (0, 16, 32, 48, 64)
-subjects = clips.loaded(by_profile(smoke=12, laptop=3, gpu=1), 8)
+subjects = sequences.loaded(by_profile(smoke=12, laptop=3, gpu=1), 8)
 frames = [(c, t) for c in subjects for t in range(1, 8, by_profile(smoke=6, laptop=2, gpu=1))]
 found = np.array(
     [[np.stack(best_box(networks["concat"], c, t, s)) for c, t in frames] for s in shifts]
@@ -296,14 +299,14 @@ def cross_correlate_depthwise(z, x):
 # What each costs, at the paper's size:
 
 # %%
-from course_lib.models.epfl import SiamBroadcastRPN, SiamConcatRPN
+from course_lib.models.concat_broadcast import SiamBroadcastRPN, SiamConcatRPN
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.siamrpnpp import SiamRPNpp
 
 makers = {
     "SiamRPN, AlexNet, up-channel": SiamRPN,
     "SiamRPN, AlexNet, depth-wise": lambda: SiamRPN("depthwise"),
-    "SiamBroadcastRPN, two ResNet trunks": SiamBroadcastRPN,
+    "SiamBroadcastRPN, two ResNet backbones": SiamBroadcastRPN,
     "SiamConcatRPN, ResNet-50": SiamConcatRPN,
     "SiamRPN++, ResNet-50": SiamRPNpp,
 }
@@ -318,7 +321,7 @@ show_table(rows, "What each network costs", formats=".2f", first="network")
 # ### Exercise 09.6 · Spatial-aware sampling
 # {{exercise}}
 #
-# Why did nobody use a ResNet in a Siamese tracker before? Its convolutions are padded, and padding tells a network *where* it looks: the border is black. If in training the target always stands in the middle, the network need not compare; "in the middle" is enough. SiamRPN++ moves the target about in the search image, up to 64 pixels each way, uniformly: now the place says nothing.
+# Why did nobody use a ResNet in a Siamese tracker before? Its convolutions are padded, and padding tells a network *where* it looks: the border is black. If in training the target always stands at the centre, the network need not compare; "at the centre" is enough. SiamRPN++ moves the target about in the search image, up to 64 pixels each way, uniformly: now the place says nothing.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -337,7 +340,7 @@ def crop_centre(rng, box, shift, side):
 
     Args:
         rng: numpy Generator; box: array (4,) of the target in the frame.
-        shift: the most the target may stand beside the middle, in pixels of the 255-pixel search image.
+        shift: the most the target may stand beside the centre, in pixels of the 255-pixel search image.
         side: of the search square in frame pixels.
 
     Returns:
@@ -349,7 +352,7 @@ def crop_centre(rng, box, shift, side):
 
 
 # %% [markdown]
-# Does the centre really come from the training data? A small network with padded convolutions is shown noisy pictures with one bright blob each, and has to say where the blob is. It is trained three times: with the blob always in the middle, within ±4 pixels of it, within ±12. Afterwards all three are shown pure noise, *no blob anywhere*: the mean of their maps is what they believe before they see anything. **Predict** the three maps.
+# Does the centre really come from the training data? A small network with padded convolutions is shown noisy images with one bright blob each, and has to say where the blob is. It is trained three times: with the blob always at the centre, within ±4 pixels of it, within ±12. Afterwards all three are shown pure noise, *no blob anywhere*: the mean of their maps is what they believe before they see anything. **Predict** the three maps.
 
 # %%
 from torch import nn
@@ -358,7 +361,7 @@ SIDE = 32
 
 
 def blobs(rng, n, shift):
-    """Noisy pictures (n, 1, 32, 32) with a blob at most `shift` pixels beside the middle, and the blobs' places (n, 2)."""
+    """Noisy images (n, 1, 32, 32) with a blob at most `shift` pixels beside the centre, and the blobs' places (n, 2)."""
     at = rng.uniform(-shift, shift, (n, 2)) if shift else np.zeros((n, 2))
     grid = np.arange(SIDE) - (SIDE - 1) / 2
     across = (grid[None, None, :] - at[:, :1, None]) ** 2
@@ -368,7 +371,7 @@ def blobs(rng, n, shift):
 
 
 def belief(shift, steps):
-    """The mean map (8, 8) over pictures without a blob, of a padded network trained with blobs within ±shift."""
+    """The mean map (8, 8) over images without a blob, of a padded network trained with blobs within ±shift."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     layers, before = [], 1
@@ -377,10 +380,10 @@ def belief(shift, steps):
         before = 16
     network = nn.Sequential(*layers, nn.Conv2d(16, 1, 1))
     optimiser = torch.optim.Adam(network.parameters(), 3e-3)
-    cell = (np.arange(8) - 3.5) * 4  # pixels from the middle
+    cell = (np.arange(8) - 3.5) * 4  # pixels from the centre
     for _ in range(steps):
-        pictures, at = blobs(rng, 32, shift)
-        maps = network(pictures)[:, 0]  # (32, 8, 8)
+        images, at = blobs(rng, 32, shift)
+        maps = network(images)[:, 0]  # (32, 8, 8)
         away = np.hypot(cell - at[:, :1, None], cell[:, None] - at[:, 1:, None])
         label = torch.from_numpy(away < 4).float()
         weight = torch.where(label > 0, 0.5 / label.sum().clamp_min(1), 0.5 / (1 - label).sum())
@@ -397,20 +400,20 @@ steps = by_profile(smoke=8, laptop=250, gpu=250)
 figure, axes = plots.new_figure(width=8.5, height=2.9, columns=3)
 said = []
 for ax, shift in zip(axes[0], (0, 4, 12), strict=True):
-    title = f"within ±{shift} px" if shift else "always in the middle"
+    title = f"within ±{shift} px" if shift else "always at the centre"
     values = belief(shift, steps)
     image = plots.show_map(ax, values, title, vmin=0, vmax=1)
     border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]]).mean()
     said.append(
-        f"{title}: {values[3:5, 3:5].mean():.2f} in the middle, {border:.2f} at the border"
+        f"{title}: {values[3:5, 3:5].mean():.2f} at the centre, {border:.2f} at the border"
     )
 figure.colorbar(image, ax=list(axes[0]), label="probability of a blob")
-words = f"What a padded network believes about pictures of pure noise, trained with blobs in the middle and within ±4 and ±12 pixels. {'; '.join(said)}."
+words = f"What a padded network believes about images of pure noise, trained with blobs at the centre and within ±4 and ±12 pixels. {'; '.join(said)}."
 plots.show(figure, alt=words)
 print("\n".join(said))
 
 # %% [markdown]
-# There is no blob in these pictures. Whatever differs between middle and border was learned from where the targets *stood* in training, and it can be expressed only because padding tells every cell how far the border is: a convolution without padding does the same everywhere. Lesson 10 takes this apart.
+# There is no blob in these images. Whatever differs between centre and border was learned from where the targets *stood* in training, and it can be expressed only because padding tells every cell how far the border is: a convolution without padding does the same everywhere. Lesson 10 takes this apart.
 #
 # ### Exercise 09.7 · Three depths, one answer
 # {{exercise}}
@@ -466,7 +469,7 @@ steps = [row["step"] for row in rows]
 figure, axes = plots.new_figure(width=6, height=2.8)
 plots.draw_lines(axes[0, 0], lines, steps, True, xlabel="step", ylabel="hits", ylim=(0, 1))
 said = ", ".join(f"{head} {hits[-1]:.2f}" for head, hits in lines.items())
-words = f"Share of validation pairs solved while training: at the end {said}. For SiamFC a hit is a peak within 16 pixels, for the others a box with IoU above one half."
+words = f"Fraction of validation pairs solved while training: at the end {said}. For SiamFC a hit is a peak within 16 pixels, for the others a box with IoU above one half."
 plots.show(figure, alt=words)
 print(f"hits at the end: {said}")
 

@@ -29,16 +29,16 @@ from course_lib.data.benchmarks import load_benchmark
 from course_lib.errors import DataError
 from course_lib.evaluation.tables import read_measured, show_table
 from course_lib.exercises import award, exercise, progress
-from course_lib.geometry.receptive import Layer, Reception, output_size
-from course_lib.geometry.traced import live_reception
+from course_lib.geometry.receptive import Layer, ReceptiveField, output_size
+from course_lib.geometry.traced import traced_receptive_fields
 from course_lib.geometry.windows import EXEMPLAR, exemplar_window
 from course_lib.places import RESULTS
 from course_lib.profile import by_profile
 from course_lib.widgets import FieldExplorer
 
-clips = load_benchmark("generated-v1")
-clip = clips["gen-18-distractors"]
-exemplar = exemplar_window(clip.boxes[0]).cut(clip.frames[0])
+sequences = load_benchmark("generated-v1")
+sequence = sequences["gen-18-distractors"]
+exemplar = exemplar_window(sequence.boxes[0]).cut(sequence.frames[0])
 paper = read_measured(RESULTS / "siamdw_published.json")
 
 # %% [markdown]
@@ -54,7 +54,7 @@ FieldExplorer(exemplar)
 #
 # <details><summary>What to see</summary>
 #
-# Without padding every layer costs cells; at stride 8 the field reaches the whole exemplar after five more kernel steps. With padding the map keeps its size, but the squares hang over the edge of the picture: those cells look at zeros. And the gradient: half of it lies in a square much smaller than the field.
+# Without padding every layer costs cells; at stride 8 the field reaches the whole exemplar after five more kernel steps. With padding the map keeps its size, but the squares hang over the edge of the image: those cells look at zeros. And the gradient: half of it lies in a square much smaller than the field.
 # </details>
 #
 # ## A puzzle
@@ -63,11 +63,11 @@ FieldExplorer(exemplar)
 
 # %%
 for family, other in (("alexnet", "vgg"), ("resnet", "inception")):
-    changes = paper["analysis"][family]
-    rows = {key: {str(c["column"]): c[key] for c in changes} for key in ("field", "stride")}
-    rows["cells"] = {str(c["column"]): c["ofs"] for c in changes}
-    rows["padding"] = {str(c["column"]): "yes" if c["padding"] else "no" for c in changes}
-    rows |= {key: {str(c["column"]): c[key] for c in changes} for key in (family, other)}
+    columns = paper["analysis"][family]
+    rows = {key: {str(c["column"]): c[key] for c in columns} for key in ("field", "stride")}
+    rows["cells"] = {str(c["column"]): c["ofs"] for c in columns}
+    rows["padding"] = {str(c["column"]): "yes" if c["padding"] else "no" for c in columns}
+    rows |= {key: {str(c["column"]): c[key] for c in columns} for key in (family, other)}
     show_table(rows, f"SiamDW's slides: {family} and {other}", formats=".2f", first="column")
 
 # %% [markdown]
@@ -115,7 +115,7 @@ def behind(row, layer):
     start = (
         row.start + ((layer.reach - 1) / 2 - layer.padding) * row.stride + layer.crop * stride
     )
-    return Reception(
+    return ReceptiveField(
         layer.name, size, row.field + (layer.reach - 1) * row.stride, stride, start
     )
     ### END SOLUTION
@@ -124,7 +124,7 @@ def behind(row, layer):
 # %%
 from course_lib.models.alexnet import alexnet_layers
 
-row = Reception("input", 127, 1, 1, 0.5)
+row = ReceptiveField("input", 127, 1, 1, 0.5)
 rows = [vars(row := behind(row, layer)) for layer in alexnet_layers()]
 heads = {"layer": "layer", "size": "cells", "field": "field", "stride": "stride"}
 show_table(rows, "AlexNet on an exemplar", heads | {"start": "first centre"}, ".1f")
@@ -200,7 +200,7 @@ def joined(name, rows):
 # %% exercise="siamdw.overlap" points=2 stars=1 minutes=2
 @exercise("siamdw.overlap")
 def overlap(field, stride):
-    """Share of its receptive field that a cell has in common with its neighbour.
+    """Fraction of its receptive field that a cell has in common with its neighbour.
 
     Args:
         field, stride: pixels.
@@ -233,7 +233,7 @@ zoo = {
 }
 rows = {}
 for name, network in zoo.items():
-    z, x = live_reception(network, 127)[-1], live_reception(network, 255)[-1]
+    z, x = traced_receptive_fields(network, 127)[-1], traced_receptive_fields(network, 255)[-1]
     rows[name] = {"127 px": z.size, "255 px": x.size, "field": z.field, "of 127": z.field / 127}
     rows[name] |= {"stride": z.stride, "overlap": float(overlap(z.field, z.stride))}
 show_table(rows, "Cells a side, field and stride", formats={"of 127": ".2f"}, first="network")
@@ -243,7 +243,7 @@ show_table(rows, "Cells a side, field and stride", formats={"of 127": ".2f"}, fi
 #
 # ### What a cell really reacts to
 #
-# The field is what *can* matter. What does? The size of the gradient of the middle cell, averaged over pictures, is called the *effective* receptive field.
+# The field is what *can* matter. What does? The size of the gradient of the central cell, averaged over images, is called the *effective* receptive field.
 
 # %%
 from course_lib.models.weights import load_siamfc
@@ -252,23 +252,23 @@ trained = {
     "AlexNet twin": load_siamfc("twin-alexnet-5").backbone,
     "CIResNet-22, small": load_siamfc("ciresnet22").backbone,
 }
-subjects = clips[:: by_profile(smoke=8, laptop=2, gpu=1)]
+subjects = sequences[:: by_profile(smoke=8, laptop=2, gpu=1)]
 crops = np.stack([exemplar_window(s.boxes[0]).cut(s.frames[0]) for s in subjects])
-pictures = torch.from_numpy(crops).permute(0, 3, 1, 2).float()  # (N, 3, 127, 127)
+images = torch.from_numpy(crops).permute(0, 3, 1, 2).float()  # (N, 3, 127, 127)
 torch.manual_seed(0)
 shown = trained | {"CIResNet-22, untrained": CIRNetwork("ciresnet22", 0.25)}
 figure, axes = plots.new_figure(width=8.6, height=3.1, columns=3)
 said = []
 for ax, (name, network) in zip(axes[0], shown.items(), strict=True):
-    field = effective_field(network, pictures).numpy()  # (127, 127)
-    z = live_reception(network, 127)[-1]
-    at = z.start + z.size // 2 * z.stride  # centre of the middle cell's field
+    field = effective_field(network, images).numpy()  # (127, 127)
+    z = traced_receptive_fields(network, 127)[-1]
+    at = z.start + z.size // 2 * z.stride  # centre of the central cell's field
     plots.show_map(ax, np.sqrt(field), name)
     plots.draw_box(ax, [at - z.field / 2] * 2 + [z.field] * 2, plots.PREDICTION, style="--")
     away = np.abs(np.arange(EXEMPLAR) + 0.5 - at)
     inner = np.maximum(away[:, None], away[None]) < z.field / 4  # half as wide as the field
     said.append(
-        f"{name}: field {z.field}, {100 * field[inner].sum():.0f} % of the gradient in its middle half"
+        f"{name}: field {z.field}, {100 * field[inner].sum():.0f} % of the gradient at its centre half"
     )
 words = f"Effective receptive fields on exemplars, the field of the arithmetic as a dashed square. {'; '.join(said)}."
 plots.show(figure, alt=words)
@@ -392,7 +392,7 @@ def make_twin(padded, channels=8):
         padded: whether every layer is padded by half its kernel; channels: of every layer's output.
 
     Returns:
-        nn.Module from pictures (B, 3, S, S) to maps: 6 cells (padded: 16) of 127 pixels.
+        nn.Module from images (B, 3, S, S) to maps: 6 cells (padded: 16) of 127 pixels.
     """
     ### BEGIN SOLUTION
     half = lambda kernel: kernel // 2 if padded else 0  # noqa: E731
@@ -409,12 +409,12 @@ def make_twin(padded, channels=8):
 
 
 # %% [markdown]
-# Field and stride are the same, the weights are the same. Yet the exemplar is now seen in another way: 16 × 16 cells instead of 6 × 6, and of those 16 only the middle 6 have seen nothing but picture.
+# Field and stride are the same, the weights are the same. Yet the exemplar is now seen in another way: 16 × 16 cells instead of 6 × 6, and of those 16 only the central 6 have seen nothing but image.
 #
 # ### Exercise 10.7 · Is the same seen as the same?
 # {{exercise}}
 #
-# The heart of a Siamese tracker: the same content should have the same features in the exemplar and in the search image. Take a picture of 255 pixels, cut an exemplar out of it, embed both. Find the exemplar's map again in that of the picture. How far off is the best window $w$: $\lVert \varphi(z) - w \rVert / \lVert w \rVert$?
+# The heart of a Siamese tracker: the same content should have the same features in the exemplar and in the search image. Take an image of 255 pixels, cut an exemplar out of it, embed both. Find the exemplar's map again in that of the image. How far off is the best window $w$: $\lVert \varphi(z) - w \rVert / \lVert w \rVert$?
 #
 # <details><summary>Hint 1</summary>
 #
@@ -455,21 +455,21 @@ from course_lib.analysis.consistency import agreement, smooth_noise
 from course_lib.models.twins import TwinNetwork
 
 torch.manual_seed(0)
-share = by_profile(smoke=0.25, laptop=1.0, gpu=1.0)
+width_multiplier = by_profile(smoke=0.25, laptop=1.0, gpu=1.0)
 subjects = {
-    "AlexNet": TwinNetwork("alexnet", 5, share),
-    "AlexNet, padded": TwinNetwork("alexnet", 6, share),
-    "ResNet twin, padded": TwinNetwork("resnet", 5, share),
+    "AlexNet": TwinNetwork("alexnet", 5, width_multiplier),
+    "AlexNet, padded": TwinNetwork("alexnet", 6, width_multiplier),
+    "ResNet twin, padded": TwinNetwork("resnet", 5, width_multiplier),
     "ResNet-50 to layer 2": zoo["ResNet-50 to layer 2"],
-    "CIResNet-22": CIRNetwork("ciresnet22", share),
+    "CIResNet-22": CIRNetwork("ciresnet22", width_multiplier),
 }
-picture = smooth_noise(255, seed=0)
+image = smooth_noise(255, seed=0)
 rows = {}
 for name, network in subjects.items():
     network.eval()
     with torch.no_grad():
-        x = network(picture)[0]
-        cut = {k: picture[:, :, k : k + EXEMPLAR, k : k + EXEMPLAR] for k in (64, 80, 96)}
+        x = network(image)[0]
+        cut = {k: image[:, :, k : k + EXEMPLAR, k : k + EXEMPLAR] for k in (64, 80, 96)}
         rows[name] = {f"at {k}, {k}": best_window(network(z)[0], x)[0] for k, z in cut.items()}
 show_table(rows, "Distance from the nearest window, by where it is cut", first="network")
 
@@ -477,23 +477,23 @@ show_table(rows, "Distance from the nearest window, by where it is cut", first="
 figure, axes = plots.new_figure(width=9.6, height=2.5, columns=len(subjects))
 said = []
 for ax, (name, network) in zip(axes[0], subjects.items(), strict=True):
-    cells = agreement(network, picture, 64).cells.numpy()  # (n, n)
+    cells = agreement(network, image, 64).cells.numpy()  # (n, n)
     title = f"{name}\n{rows[name]['at 64, 64']:.2f}"
     image = plots.show_map(ax, cells, title, vmin=0, vmax=1)
     ax.title.set_fontsize(8)
-    middle = cells[len(cells) // 2, len(cells) // 2]
-    said.append(f"{name} {middle:.2f} in the middle, {cells[0, 0]:.2f} in the corner")
+    centre = cells[len(cells) // 2, len(cells) // 2]
+    said.append(f"{name} {centre:.2f} at the centre, {cells[0, 0]:.2f} in the corner")
 figure.colorbar(image, ax=list(axes[0]), label="relative error")
 words = f"Relative error of each cell of the exemplar against the best window of the search image: {'; '.join(said)}."
 plots.show(figure, alt=words)
 print("\n".join(said))
 
 # %% [markdown]
-# This is *perceptual inconsistency*. Without padding, or with its traces cropped off, the exemplar's features are a piece of the picture's features, to the last digit. With padding they agree only where the field has not reached the border. (How large the number is depends on the network's weights, and on the picture: this one has mean zero, so that zeros stand out as little as they can. With pixel values of 0 to 255 the zeros are a black frame.)
+# This is *perceptual inconsistency*. Without padding, or with its traces cropped off, the exemplar's features are a piece of the image's features, to the last digit. With padding they agree only where the field has not reached the border. (How large the number is depends on the network's weights, and on the image: this one has mean zero, so that zeros stand out as little as they can. With pixel values of 0 to 255 the zeros are a black frame.)
 #
 # ### What it does to a tracker
 #
-# Two twins of AlexNet were trained on the same pairs, the target always in the middle, as SiamFC is trained. Now the target stands *anywhere*: at each place of a grid over the search image, how far is the response's peak from it?
+# Two twins of AlexNet were trained on the same pairs, the target always at the centre, as SiamFC is trained. Now the target stands *anywhere*: at each place of a grid over the search image, how far is the response's peak from it?
 
 # %%
 from course_lib.analysis.border import errors_by_place, wide_pairs
@@ -501,8 +501,8 @@ from course_lib.recipe import load_settings
 from course_lib.training.settings import TrainSettings
 from course_lib.training.sources import make_sources
 
-generated = {"sources": ["generated"], "shares": [1.0]}
-wide = generated | {"search": 383, "negatives": 0, "changes.shift": 0}
+generated = {"sources": ["generated"], "probabilities": [1.0]}
+wide = generated | {"search": 383, "negatives": 0, "augmentation.shift": 0}
 settings = load_settings(TrainSettings, "recipes/train_twins.yaml", wide)
 views = wide_pairs(make_sources(settings)[1], by_profile(smoke=2, laptop=12, gpu=64), seed=5)
 places = np.arange(-64, 65, by_profile(smoke=64, laptop=16, gpu=16))
@@ -516,12 +516,12 @@ said = []
 edge = np.maximum(np.abs(places)[:, None], np.abs(places)[None]) == 64
 for ax, (name, errors) in zip(axes[0], here.items(), strict=True):
     image = ax.imshow(errors, cmap=plots.MAP, vmin=0, vmax=top, extent=(-72, 72, 72, -72))
-    ax.set(title=name, xlabel="target right of the middle, pixels")
-    middle = errors[len(places) // 2, len(places) // 2]
+    ax.set(title=name, xlabel="target right of the centre, pixels")
+    centre = errors[len(places) // 2, len(places) // 2]
     said.append(
-        f"{name}: {middle:.0f} px in the middle, {errors[edge].mean():.0f} px at the edge"
+        f"{name}: {centre:.0f} px at the centre, {errors[edge].mean():.0f} px at the edge"
     )
-axes[0, 0].set_ylabel("target below the middle, pixels")
+axes[0, 0].set_ylabel("target below the centre, pixels")
 figure.colorbar(image, ax=list(axes[0]), label="mean error, pixels")
 words = f"Mean distance of the response's peak from the target over the places where it stands. {'; '.join(said)}."
 plots.show(figure, alt=words)
@@ -544,26 +544,26 @@ at = np.abs(analysis["errors_by_place"]["places"])
 edge, rows = np.maximum(at[:, None], at[None]) == 64, {}
 for name, of in analysis["errors_by_place"]["runs"].items():
     errors = np.array(of)  # (seeds, 9, 9)
-    middle, outer = errors[:, len(at) // 2, len(at) // 2], errors[:, edge].mean(1)  # (seeds,)
-    rows[name] = {"in the middle": mean_and_spread(middle, 1)}
+    centre, outer = errors[:, len(at) // 2, len(at) // 2], errors[:, edge].mean(1)  # (seeds,)
+    rows[name] = {"at the centre": mean_and_spread(centre, 1)}
     rows[name] |= {
         "at the edge": mean_and_spread(outer, 1),
-        "ratio": outer.mean() / middle.mean(),
+        "ratio": outer.mean() / centre.mean(),
     }
 show_table(rows, "Mean error in pixels, three seeds", formats=".1f", first="twin")
-for name, share in analysis["fast_frames"].items():
+for name, width_multiplier in analysis["fast_frames"].items():
     print(
-        f"{name}: in {100 * share:.0f} % of the steps from frame to frame the target moves more than 32 pixels of the search image"
+        f"{name}: in {100 * width_multiplier:.0f} % of the steps from frame to frame the target moves more than 32 pixels of the search image"
     )
 
 # %% [markdown]
-# Compare the rows: the errors include every time a peak stood on something else entirely, and the padded twins make more of them, in the middle and at the edge. Now let both twins of AlexNet *track* a target that moves away. How far is each from where it started?
+# Compare the rows: the errors include every time a peak stood on something else entirely, and the padded twins make more of them, at the centre and at the edge. Now let both twins of AlexNet *track* a target that moves away. How far is each from where it started?
 
 # %%
 from course_lib.evaluation.otb import track
 from course_lib.trackers import make_tracker
 
-clip = clips[12].loaded(by_profile(smoke=4, laptop=40, gpu=40))
+sequence = sequences[12].loaded(by_profile(smoke=4, laptop=40, gpu=40))
 
 
 def way(boxes):
@@ -573,20 +573,20 @@ def way(boxes):
 
 
 figure, axes = plots.new_figure(width=6, height=2.8)
-axes[0, 0].plot(way(clip.boxes), color=plots.TRUTH, label="target")
-said = [f"target {np.nanmax(way(clip.boxes)):.0f}"]
+axes[0, 0].plot(way(sequence.boxes), color=plots.TRUTH, label="target")
+said = [f"target {np.nanmax(way(sequence.boxes)):.0f}"]
 for k, (name, weights) in enumerate(twins.items()):
-    boxes = track(make_tracker("siamfc", weights=weights), clip).boxes
+    boxes = track(make_tracker("siamfc", weights=weights), sequence).boxes
     axes[0, 0].plot(way(boxes), color=plots.CYCLE[k], linestyle=("--", ":")[k], label=name)
     said.append(f"{name} {way(boxes).max():.0f}")
 axes[0, 0].set(xlabel="frame", ylabel="from the start, pixels")
 axes[0, 0].legend(fontsize=8)
 words = f"Distance from the start, frame by frame, of a target and of two trackers' boxes. Largest, in pixels: {', '.join(said)}."
 plots.show(figure, alt=words)
-print(f"{clip.name}, farthest from the start in pixels: {', '.join(said)}")
+print(f"{sequence.name}, farthest from the start in pixels: {', '.join(said)}")
 
 # %% [markdown]
-# Where a line stays below the target's, the network says "it has moved less than that": what one would expect of a network that has learned "in the middle". (One clip, one pair of twins: the table at the end has all.)
+# Where a line stays below the target's, the network says "it has moved less than that": what one would expect of a network that has learned "at the centre". (One clip, one pair of twins: the table at the end has all.)
 #
 # ## Cropping inside: the CIR unit
 #
@@ -627,7 +627,7 @@ def cir_unit(x, branch, shortcut):
 # ### Exercise 10.9 · CIR-D
 # {{exercise}}
 #
-# An ordinary ResNet halves its map *inside* a unit, by a convolution with stride 2. After it a crop of one cell would cut off two cells' worth of picture, and, as exercise 10.5 showed, the two sides differ. So CIR-D keeps stride 1 inside, crops, and halves the map at the very end with a 2 × 2 max pooling.
+# An ordinary ResNet halves its map *inside* a unit, by a convolution with stride 2. After it a crop of one cell would cut off two cells' worth of image, and, as exercise 10.5 showed, the two sides differ. So CIR-D keeps stride 1 inside, crops, and halves the map at the very end with a 2 × 2 max pooling.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -685,7 +685,7 @@ def assemble(first=3, second=4):
     """CIResNet with `first` and `second` units in its two stages: (3, 4) is CIResNet-22, (1, 4) CIResNet-16.
 
     Returns:
-        nn.Module from pictures (B, 3, S, S) to maps (B, 512, s, s).
+        nn.Module from images (B, 3, S, S) to maps (B, 512, s, s).
     """
     ### BEGIN SOLUTION
     units = [CIR(64, 64, 256)] + [CIR(256, 64, 256) for _ in range(first - 1)]
@@ -699,7 +699,7 @@ def assemble(first=3, second=4):
 # %%
 mine = assemble()
 for size in (127, 255):
-    last = live_reception(mine, size)[-1]
+    last = traced_receptive_fields(mine, size)[-1]
     print(f"{size} pixels: {last.size} cells, field {last.field}, stride {last.stride}")
 
 # %% [markdown]
@@ -710,7 +710,7 @@ slides = {r["network"]: r for r in paper["architectures"]}
 rows = {}
 for name in PLANS:
     network = CIRNetwork(name)
-    z = live_reception(network, 127)[-1]
+    z = traced_receptive_fields(network, 127)[-1]
     count = sum(p.numel() for p in network.parameters()) / 1e6
     rows[name] = {
         "of field": z.field,
@@ -733,31 +733,31 @@ show_table(rows, "SiamDW's networks", heads, first="network")
 # ### Exercise 10.11 · Thawing
 # {{exercise}}
 #
-# The authors begin with a backbone trained to classify, train only its last unit at first, and un-freeze one more part, from the back to the front, at 10, 20, 30, 50, 60 and 70 % of the steps. How many parts, counted from the picture, are still frozen in a step?
+# The authors begin with a backbone trained to classify, train only its last unit at first, and un-freeze one more part, from the back to the front, at 10, 20, 30, 50, 60 and 70 % of the steps. How many parts, counted from the image, are still frozen in a step?
 #
 # <details><summary>Hint 1</summary>
 #
-# Count the shares of the steps that are over.
+# Count the fractions of the steps that are over.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `sum(step >= share * steps for share in unfreeze)`.
+# `sum(step >= width_multiplier * steps for width_multiplier in unfreeze)`.
 # </details>
 
 
 # %% exercise="siamdw.unfreeze" points=3 stars=1 minutes=4
 @exercise("siamdw.unfreeze")
-def frozen_parts(step, steps, freeze, unfreeze):
+def frozen_stages(step, steps, freeze, unfreeze):
     """Parts of the backbone that are not trained in a step.
 
     Args:
-        step: 0 … steps − 1; freeze: parts frozen at the beginning; unfreeze: growing shares of the steps, each thaws one.
+        step: 0 … steps − 1; freeze: parts frozen at the beginning; unfreeze: growing fractions of the steps, each thaws one.
 
     Returns:
         int.
     """
     ### BEGIN SOLUTION
-    return freeze - sum(step >= share * steps for share in unfreeze)
+    return freeze - sum(step >= width_multiplier * steps for width_multiplier in unfreeze)
     ### END SOLUTION
 
 
@@ -772,8 +772,13 @@ def frozen_parts(step, steps, freeze, unfreeze):
 from course_lib.training.brief import train_recipe
 
 small = by_profile(
-    smoke={"steps": 2, "validate_every": 2, "validation_pairs": 8, "share": 0.0625},
-    laptop={"steps": 60, "validate_every": 20, "validation_pairs": 64, "share": 0.125},
+    smoke={"steps": 2, "validate_every": 2, "validation_pairs": 8, "width_multiplier": 0.0625},
+    laptop={
+        "steps": 60,
+        "validate_every": 20,
+        "validation_pairs": 64,
+        "width_multiplier": 0.125,
+    },
     gpu={"steps": 1500, "batch": 64, "workers": 8, "validate_every": 250},
 )
 lines = {}
@@ -785,12 +790,12 @@ steps = [row["step"] for row in rows]
 figure, axes = plots.new_figure(width=6, height=2.8)
 plots.draw_lines(axes[0, 0], lines, steps, True, xlabel="step", ylabel="hits", ylim=(0, 1))
 said = ", ".join(f"{name} {hits[-1]:.2f}" for name, hits in lines.items())
-words = f"Share of validation pairs whose peak lies within 16 pixels of the target, while training: at the end {said}."
+words = f"Fraction of validation pairs whose peak lies within 16 pixels of the target, while training: at the end {said}."
 plots.show(figure, alt=words)
 print(f"hits at the end: {said}")
 
 # %% [markdown]
-# Mind what this score asks for: the target stands in the middle of these pairs. A network that has learned "in the middle" is right every time.
+# Mind what this score asks for: the target stands at the centre of these pairs. A network that has learned "at the centre" is right every time.
 #
 # Now the long run: nineteen twins, three seeds each, trained on the same pairs with a quarter of the channels, then tracked. The grey crosses are the slides' scores, of larger networks with pre-trained weights and much more data.
 
@@ -799,7 +804,7 @@ networks = read_measured(RESULTS / "siamdw_networks.json")
 runs, machine = analysis["runs"] + networks["runs"], analysis["measured"]["hardware"]
 BENCHMARKS = {"otb+vot2014": "22 real targets", "generated-v1": "generated benchmark"}
 print(
-    f"{analysis['pairs']:,} pairs a network, {100 * analysis['share']:.0f} % of the channels, first {analysis['frames']} frames of each clip; {machine}"
+    f"{analysis['pairs']:,} pairs a network, {100 * analysis['width_multiplier']:.0f} % of the channels, first {analysis['frames']} frames of each clip; {machine}"
 )
 
 
@@ -811,15 +816,15 @@ def scores(network, benchmark):
 figure, axes = plots.new_figure(width=9.6, height=5.4, rows=2, columns=2)
 said = []
 for row, family in zip(axes, ("alexnet", "resnet"), strict=True):
-    changes = paper["analysis"][family]
+    columns = paper["analysis"][family]
     for ax, (benchmark, title) in zip(row, BENCHMARKS.items(), strict=True):
         values = {}
-        for c in changes:
+        for c in columns:
             tick = f"{c['field']}\n/{c['stride']}" + "\npad" * c["padding"]
             auc = scores(f"twin-{family}-{c['column']}", benchmark)
             values[tick] = list(auc.values())
         plots.draw_seeds(ax, values, label="ours, mean and seeds")
-        ax.plot([c[family] for c in changes], "x", color=plots.NEUTRAL, label="slides")
+        ax.plot([c[family] for c in columns], "x", color=plots.NEUTRAL, label="slides")
         ax.set(xlabel="field / stride, pixels", ylabel="AUC")
         ax.set_title(f"{family}, {title}", fontsize=9)
         if benchmark == "otb+vot2014":
@@ -940,7 +945,7 @@ progress()
 # 1. A network has stride 8 and field 87. Which stride and field has it if its input is first shrunk to half its size?
 # <details><summary>Answer</summary>
 #
-# 16 and about 174, in pixels of the original picture: every step of a cell is two pixels now.
+# 16 and about 174, in pixels of the original image: every step of a cell is two pixels now.
 # </details>
 #
 # 2. Why does the crop of a CIR unit not change the receptive field?
@@ -961,7 +966,7 @@ progress()
 # The cells that remain after the crop are just those that a convolution without padding would give; and the shortcut is needed only for them. `CIR.folded` in `course_lib/models/cir.py` does so.
 # </details>
 #
-# 5. From lesson 08: the cosine window prefers the middle. How is that different from the preference a padded network learns?
+# 5. From lesson 08: the cosine window prefers the centre. How is that different from the preference a padded network learns?
 # <details><summary>Answer</summary>
 #
 # The window is known, can be set, and acts on the response; the network's preference is hidden in its features, and changes with the training data.
@@ -970,7 +975,7 @@ progress()
 # ## Classic mistakes
 #
 # * **The layer's own stride in its own field.** Taps stand on the cells before it.
-# * **Cropping after a stride.** Two pixels of picture lost for every pixel of padding.
+# * **Cropping after a stride.** Two pixels of image lost for every pixel of padding.
 # * **Comparing networks by one seed**, or networks that differ in five things.
 # * **Testing consistency with shifts that are no multiple of the stride.** No network passes that.
 #

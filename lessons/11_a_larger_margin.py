@@ -32,11 +32,11 @@ from course_lib.models.correlation import cross_correlate
 from course_lib.models.weights import load_network
 from course_lib.places import RESULTS
 from course_lib.profile import by_profile
-from course_lib.widgets import MarginPlayground
+from course_lib.widgets import MarginExplorer
 
 torch.manual_seed(0)
-clips = load_benchmark("generated-alike-v1")
-crowd = clips["gen-alike-06"].loaded(by_profile(smoke=40, laptop=None, gpu=None))
+sequences = load_benchmark("generated-alike-v1")
+crowd = sequences["gen-alike-06"].loaded(by_profile(smoke=40, laptop=None, gpu=None))
 
 # %% [markdown]
 # ## Look first
@@ -44,7 +44,7 @@ crowd = clips["gen-alike-06"].loaded(by_profile(smoke=40, laptop=None, gpu=None)
 # A target (+) among look-alikes (×). The features of a trained network stay as they are; one small projection of them is trained, with a *margin*: target cells must lie right of the coloured band, all others left of it. On the right the cosines of target, look-alikes and background, before (lines) and after (areas).
 
 # %%
-MarginPlayground(crowd, load_network("ciresnet22"), every=by_profile(smoke=12, laptop=6, gpu=6))
+MarginExplorer(crowd, load_network("ciresnet22"), every=by_profile(smoke=12, laptop=6, gpu=6))
 
 # %% [markdown]
 # **Find out by playing:** set the margin to 0, then to 0.4. What happens to the look-alikes' cosines, and what to the background's? Then, back at a margin of 0.2 and with 60 steps, a scale of 1 and one of 64: which of them pushes the background further, which the look-alikes, and why?
@@ -79,7 +79,7 @@ for ax, (name, maps) in zip(axes[0, 1:], reads.items(), strict=True):
     ax.plot(x, y, "+", color="white", **cross)
 counts = {name: study(maps, 8, moments).summary() for name, maps in reads.items()}
 listing = "; ".join(f"{n}: {100 * c['on_target']:.0f} %" for n, c in counts.items())
-words = f"A search image, and three maps over it with their peaks. Share of {len(moments.targets)} moments in which the peak lies on the target: {listing}."
+words = f"A search image, and three maps over it with their peaks. Fraction of {len(moments.targets)} moments in which the peak lies on the target: {listing}."
 plots.show(figure, alt=words)
 print(f"peak on the target, {len(moments.targets)} moments: {listing}")
 
@@ -142,7 +142,7 @@ with torch.inference_mode():
 #
 # <details><summary>Hint 1</summary>
 #
-# The middle of the map is at (size − 1) / 2; distances are in cells, times the stride.
+# The centre of the map is at (size − 1) / 2; distances are in cells, times the stride.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -153,7 +153,7 @@ with torch.inference_mode():
 # %% exercise="margin.labels" points=3 stars=1 minutes=5
 @exercise("margin.labels")
 def ring_labels(size, stride, radius, ring):
-    """Labels of a map whose target stands in the middle.
+    """Labels of a map whose target stands at the centre.
 
     Args:
         size: cells a side; stride: search pixels a cell; radius, ring: search pixels.
@@ -345,7 +345,7 @@ for p in (0.5, 0.9, 0.99):
 #
 # <details><summary>Hint 1</summary>
 #
-# `done / ramp` is the share of the way, until it is 1.
+# `done / ramp` is the fraction of the way, until it is 1.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -356,10 +356,10 @@ for p in (0.5, 0.9, 0.99):
 # %% exercise="margin.ramp" points=2 stars=1 minutes=3
 @exercise("margin.ramp")
 def margin_at(done, margin, ramp):
-    """The margin when a share of the steps is over.
+    """The margin when a fraction of the steps is over.
 
     Args:
-        done: 0…1; margin: the whole one; ramp: share of the steps in which it rises.
+        done: 0…1; margin: the whole one; ramp: fraction of the steps in which it rises.
 
     Returns:
         float.
@@ -414,7 +414,7 @@ small = by_profile(
     smoke={"steps": 2, "validate_every": 2, "validation_pairs": 8},
     laptop={"steps": 60, "validate_every": 60, "validation_pairs": 64},
     gpu={"steps": 1500, "batch": 64, "workers": 8, "validate_every": 500},
-) | {"sources": ["generated"], "shares": [1.0]}
+) | {"sources": ["generated"], "probabilities": [1.0]}
 trained = {}
 for kind, loss in (("pixel by pixel", "logistic"), ("softmax", "softmax")):
     for margin in (0.0, 0.2):
@@ -424,12 +424,12 @@ for kind, loss in (("pixel by pixel", "logistic"), ("softmax", "softmax")):
 
 # %%
 step, every = by_profile(smoke=20, laptop=5, gpu=1), by_profile(smoke=20, laptop=8, gpu=8)
-held = moments_of(list(clips.loaded(step, 60)), every=every)
+held = moments_of(list(sequences.loaded(step, 60)), every=every)
 colours = dict(zip(KINDS, (plots.TRUTH, plots.DISTRACTOR, plots.NEUTRAL), strict=True))
 
 
 def draw_cosines(ax, title, edges, shares):
-    """Histograms of cosines by kind: the shares of its cells between `edges`."""
+    """Histograms of cosines by kind: the fractions of its cells between `edges`."""
     for kind in KINDS:
         ax.stairs(shares[kind], edges, fill=True, alpha=0.5, color=colours[kind], label=kind)
     ax.set(xlabel="cosine", yticks=[])
@@ -443,9 +443,9 @@ for ax, (name, one) in zip(axes[0], trained.items(), strict=True):
     shares = {k: np.histogram(v, edges)[0] / len(v) for k, v in found.values.items()}
     draw_cosines(ax, name, edges, shares)
     means = ", ".join(f"{kind} {found.values[kind].mean():.2f}" for kind in KINDS)
-    hits, leads = 100 * found.on_target.mean(), np.median(found.lead)
+    hits, is_main = 100 * found.on_target.mean(), np.median(found.lead)
     said.append(
-        f"{name}: mean cosines {means}; peak on target {hits:.0f} %, median lead {leads:.2f}"
+        f"{name}: mean cosines {means}; peak on target {hits:.0f} %, median lead {is_main:.2f}"
     )
 axes[0, 0].legend(fontsize=7)
 words = f"Histograms of cosines on clips with look-alikes after training with different losses. {'. '.join(said)}."
@@ -453,7 +453,7 @@ plots.show(figure, alt=words)
 print("\n".join(said))
 
 # %% [markdown]
-# Look at the *widths* of the heaps as well as at their middles: the lead counts in units of the width. What each loss works on can be seen at once, without training. Its gradient at a cell says how hard it pulls there. Of all the pull on cells that are not the target, how much goes to the highest twentieth of them, the ones that could win?
+# Look at the *widths* of the heaps as well as at their centres: the lead counts in units of the width. What each loss works on can be seen at once, without training. Its gradient at a cell says how hard it pulls there. Of all the pull on cells that are not the target, how much goes to the highest twentieth of them, the ones that could win?
 
 # %%
 from course_lib.models.losses import pair_labels
@@ -464,7 +464,7 @@ labels = pair_labels(torch.ones(len(away), dtype=torch.bool), maps.shape[-1], 8,
 
 
 def pull_on_the_highest(loss, margin):
-    """Share of a loss's pull that goes to the highest twentieth of the others, mean over the maps."""
+    """Fraction of a loss's pull that goes to the highest twentieth of the others, mean over the maps."""
     found = []
     for cosines, y in zip(maps, labels, strict=True):
         cosines = cosines.clone().requires_grad_()
@@ -483,7 +483,7 @@ rows = {
 show_table(rows, "% of the pull on the highest 5 % of the others", formats=".0f", first="loss")
 
 # %% [markdown]
-# This is the difference between the two. Pixel by pixel every cell is a question of its own, and there are two hundred easy ones. A margin makes even the easy ones unsatisfied, so they pull too, and the share of those that matter falls. In a softmax a cell pulls as hard as it is likely to win, whatever the margin.
+# This is the difference between the two. Pixel by pixel every cell is a question of its own, and there are two hundred easy ones. A margin makes even the easy ones unsatisfied, so they pull too, and the fraction of those that matter falls. In a softmax a cell pulls as hard as it is likely to win, whatever the margin.
 #
 # While this lesson was made the pixel-wise loss was tried first, with a growing margin; single runs of 400 steps each, measured on generated clips that belong to no benchmark:
 
@@ -499,7 +499,7 @@ print(tried["about"])
 #
 # ## The exemplar, renewed
 #
-# SiamFC's exemplar is a picture of the first frame. Lesson 02's MOSSE learned in every frame, at the price of drifting. SiamMargin does a little of both: a moving average, of templates that cost nothing.
+# SiamFC's exemplar is an image of the first frame. Lesson 02's MOSSE learned in every frame, at the price of drifting. SiamMargin does a little of both: a moving average, of templates that cost nothing.
 #
 # ### Exercise 11.9 · Where on the map?
 # {{exercise}}
@@ -508,11 +508,11 @@ print(tried["about"])
 #
 # <details><summary>Hint 1</summary>
 #
-# The middle of the square is (centre − first) / stride + 0.5, x and y alike.
+# The centre of the square is (centre − first) / stride + 0.5, x and y alike.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Half its side is ratio · cells / 2; `torch.cat([middle - half, middle + half])`.
+# Half its side is ratio · cells / 2; `torch.cat([place - half, place + half])`.
 # </details>
 
 
@@ -529,9 +529,9 @@ def roi_of(centre, ratio, first, stride, cells):
         tensor (4,): x0, y0, x1, y1 in cells.
     """
     ### BEGIN SOLUTION
-    middle = (centre - first) / stride + 0.5
+    place = (centre - first) / stride + 0.5
     half = ratio * cells / 2
-    return torch.cat([middle - half, middle + half])
+    return torch.cat([place - half, place + half])
     ### END SOLUTION
 
 
@@ -539,11 +539,11 @@ def roi_of(centre, ratio, first, stride, cells):
 # ### Exercise 11.10 · ROI-Align
 # {{exercise}}
 #
-# That square rarely lies on whole cells. ROI-Align divides it into `cells` × `cells` parts and reads the map in the middle of each, *bilinearly*. Rounding the square to whole cells would lose up to four pixels of the search image, in every frame.
+# That square rarely lies on whole cells. ROI-Align divides it into `cells` × `cells` parts and reads the map at the centre of each, *bilinearly*. Rounding the square to whole cells would lose up to four pixels of the search image, in every frame.
 #
 # <details><summary>Hint 1</summary>
 #
-# The middles along x are x0 + (k + 0.5) · (x1 − x0) / cells. Since the centre of cell k is at k + 0.5, they stand at *index* that − 0.5.
+# The centres along x are x0 + (k + 0.5) · (x1 − x0) / cells. Since the centre of cell k is at k + 0.5, they stand at *index* that − 0.5.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -560,7 +560,7 @@ def template_from(features, roi, cells):
         features: tensor (1, C, H, W); roi: tensor (4,), x0, y0, x1, y1 in cells, inside the map; cells: a side of the template.
 
     Returns:
-        tensor (1, C, cells, cells): one bilinear sample in the middle of each part.
+        tensor (1, C, cells, cells): one bilinear sample at the centre of each part.
     """
     ### BEGIN SOLUTION
     part = (torch.arange(cells) + 0.5) / cells  # (cells,)
@@ -578,21 +578,21 @@ def template_from(features, roi, cells):
 
 
 # %% [markdown]
-# Is it the same as embedding the picture again? If the target stands whole strides from the first cell, exactly: a network without padding gives every window the same features wherever it lies (lesson 10). In between they are alike, not equal.
+# Is it the same as embedding the image again? If the target stands whole strides from the first cell, exactly: a network without padding gives every window the same features wherever it lies (lesson 10). In between they are alike, not equal.
 
 # %%
-from course_lib.geometry.traced import live_reception
+from course_lib.geometry.traced import traced_receptive_fields
 from course_lib.geometry.windows import CropWindow
 
-row = live_reception(network.backbone, 127)[-1]
+row = traced_receptive_fields(network.backbone, 127)[-1]
 frame = np.random.default_rng(0).integers(0, 255, (255, 255, 3), dtype=np.uint8)
 frame = CropWindow(40, 40, 80, 255).cut(frame)  # soft shapes instead of noise
-picture = torch.from_numpy(frame).permute(2, 0, 1)[None].float()  # (1, 3, 255, 255)
+image = torch.from_numpy(frame).permute(2, 0, 1)[None].float()  # (1, 3, 255, 255)
 with torch.inference_mode():
-    features = network.features(picture)
+    features = network.features(image)
     for dx in (0, 2, 4, 8):
         left, top = 64 + dx, 64
-        cut = network.features(picture[:, :, top : top + 127, left : left + 127])
+        cut = network.features(image[:, :, top : top + 127, left : left + 127])
         centre = torch.tensor([left + 63.5, top + 63.5])
         square = roi_of(centre, 1.0, row.start, row.stride, row.size)
         aligned = template_from(features, square, row.size)
@@ -603,7 +603,7 @@ with torch.inference_mode():
 # ### Exercise 11.11 · A moving average, with care
 # {{exercise}}
 #
-# A template found is mixed into the average only if its `score` is above `sure`: a wrong one would teach the tracker to follow the wrong thing. And the first template, the only one that is known to be right, keeps its share of the exemplar for ever. All templates have length 1, and the average is brought back to it.
+# A template found is mixed into the average only if its `score` is above `sure`: a wrong one would teach the tracker to follow the wrong thing. And the first template, the only one that is known to be right, keeps its fraction of the exemplar for ever. All templates have length 1, and the average is brought back to it.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -622,7 +622,7 @@ def renewed(first, average, fresh, score, rate, keep, sure):
 
     Args:
         first, average, fresh: tensors (1, C, h, w) of length 1: the first template, the average so far, the one just found.
-        score: of the find; rate: of the average; keep: share of the first template; sure: score above which a find counts.
+        score: of the find; rate: of the average; keep: fraction of the first template; sure: score above which a find counts.
 
     Returns:
         exemplar (1, C, h, w), new average (1, C, h, w) of length 1.
@@ -641,7 +641,7 @@ def renewed(first, average, fresh, score, rate, keep, sure):
 # ### Exercise 11.12 · A region that follows the speed
 # {{exercise}}
 #
-# A response of 17 × 17 cells reaches 64 pixels from the middle of the search image. A target that moved 40 pixels in the last frames may move 80 in the next. The slides name an "adaptive search region"; our reading: let the image grow, cell by cell on both sides, until it reaches `reach` times the target's speed.
+# A response of 17 × 17 cells reaches 64 pixels from the centre of the search image. A target that moved 40 pixels in the last frames may move 80 in the next. The slides name an "adaptive search region"; our reading: let the image grow, cell by cell on both sides, until it reaches `reach` times the target's speed.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -723,7 +723,7 @@ arms = [r for r in runs if r["arm"] in ("margin", "cosine")]
 lost = np.sum([r["plain"]["generated"]["by_clip"] for r in arms], 0)
 hardest = np.argsort(-lost, kind="stable")[: by_profile(smoke=2, laptop=5, gpu=20)]
 length = by_profile(smoke=14, laptop=None, gpu=None)
-few = [clips[int(k)].loaded(length) for k in hardest]
+few = [sequences[int(k)].loaded(length) for k in hardest]
 off = {"update": False, "again": False, "adapt": False}
 variants = {
     "cosine, margin 0": ("siammargin-cosine", off),
@@ -732,7 +732,7 @@ variants = {
     "margin + wider search": ("siammargin", off | {"again": True, "adapt": True}),
     "margin + both": ("siammargin", {}),
 }
-low, high = interval(clips.name, [len(c) for c in few])
+low, high = interval(sequences.name, [len(c) for c in few])
 rows = {}
 for name, (weights, switches) in variants.items():
     make = partial(make_tracker, "siammargin", weights=weights, **switches)
@@ -795,14 +795,14 @@ pairs = {
 }
 said = []
 for ax, group in zip(axes[0], measured["clips"], strict=True):
-    changes, told = {}, []
+    gains, told = {}, []
     for name, (before, after) in pairs.items():
         one, two = (by_seed(*arm, group, "failures") for arm in (before, after))
         both = sorted(one.keys() & two.keys())
-        changes[name] = np.array([two[s] - one[s] for s in both])
+        gains[name] = np.array([two[s] - one[s] for s in both])
         total = np.mean([one[s] for s in both])
-        told.append(f"{' '.join(name.split())} {changes[name].mean():+.1f} of {total:.1f}")
-    plots.draw_seeds(ax, changes)
+        told.append(f"{' '.join(name.split())} {gains[name].mean():+.1f} of {total:.1f}")
+    plots.draw_seeds(ax, gains)
     ax.axhline(0, color=plots.NEUTRAL, linewidth=1)
     ax.set_title(f"{group}: change in failures", fontsize=10)
     said.append(f"{group}: {', '.join(told)}")
@@ -818,13 +818,13 @@ kinds = {"cosine, m = 0": ("cosine", "plain"), "margin": ("margin", "plain")}
 kinds["margin, all"] = ("margin", "all")
 rows = {}
 for group in ("look-alikes", "vot2014"):
-    for k, clip in enumerate(measured["clips"][group]):
+    for k, sequence in enumerate(measured["clips"][group]):
         failures = {
             name: np.mean([of[k] for of in by_seed(*arm, group, "by_clip").values()])
             for name, arm in kinds.items()
         }
         if max(failures.values()) > 0:
-            rows[clip] = failures
+            rows[sequence] = failures
 show_table(rows, "Failures by clip", formats=".1f", first="clip")
 
 # %% [markdown]
@@ -930,7 +930,7 @@ progress()
 # 3. The update is gated by the score. Which mistake does the gate not prevent?
 # <details><summary>Answer</summary>
 #
-# A confident one: a look-alike that scores high. Against that help only features that tell the two apart, and the share of the first template.
+# A confident one: a look-alike that scores high. Against that help only features that tell the two apart, and the fraction of the first template.
 # </details>
 #
 # 4. Accuracy falls and EAO rises when the update is switched on, in the slides. Can both be true?

@@ -39,7 +39,7 @@ def errors_by_place(
 ) -> np.ndarray:
     """Mean distance in search pixels of the response's peak from the target, (n, n), for targets
     standing `places` (n,) pixels below (rows) and to the right (columns) of the search image's
-    middle.
+    centre.
 
     Args:
         network: a SiamFC.

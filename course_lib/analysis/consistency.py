@@ -1,7 +1,7 @@
 """Perceptual inconsistency (Zhang and Peng, 2019, SiamDW): does a network see the same content in
 the same way in the exemplar and in the search image?
 
-Without padding φ of a piece of a picture is a piece of φ of the picture. With padding, cells near
+Without padding φ of a piece of an image is a piece of φ of the image. With padding, cells near
 the border have mixed in zeros, in the exemplar all around the target, in the search image only
 where it ends.
 """
@@ -21,7 +21,7 @@ from course_lib.geometry.windows import EXEMPLAR
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """How well the exemplar's features are found again in those of the picture it was cut from.
+    """How well the exemplar's features are found again in those of the image it was cut from.
 
     Attributes:
         distance: relative L2 distance of the best window, ‖φ(z) − window‖ / ‖window‖; 0 means the
@@ -36,7 +36,7 @@ class Agreement:
 
 
 @torch.no_grad()
-def agreement(network: nn.Module, picture: Tensor, offset: int) -> Agreement:
+def agreement(network: nn.Module, image: Tensor, offset: int) -> Agreement:
     """Compare φ of the 127 pixels of an image that begin at row and column `offset` with φ of the
     image.
 
@@ -45,20 +45,20 @@ def agreement(network: nn.Module, picture: Tensor, offset: int) -> Agreement:
 
     Args:
         network: φ, images (B, 3, S, S) to features (B, C, s, s).
-        picture: (1, 3, S, S).
+        image: (1, 3, S, S).
         offset: of the exemplar, pixels.
 
     Raises:
         DataError: if the exemplar does not lie inside the image.
     """
-    if not 0 <= offset <= picture.shape[-1] - EXEMPLAR:
+    if not 0 <= offset <= image.shape[-1] - EXEMPLAR:
         raise DataError(
-            f"offset is {offset}; expected 0 … {picture.shape[-1] - EXEMPLAR}, the exemplar inside"
+            f"offset is {offset}; expected 0 … {image.shape[-1] - EXEMPLAR}, the exemplar inside"
         )
     network.eval()
     # (C, n, n)
-    z = network(picture[:, :, offset : offset + EXEMPLAR, offset : offset + EXEMPLAR])[0]
-    x = network(picture)[0]  # (C, m, m)
+    z = network(image[:, :, offset : offset + EXEMPLAR, offset : offset + EXEMPLAR])[0]
+    x = network(image)[0]  # (C, m, m)
     distance, (row, column) = best_window(z, x)
     window = x[:, row : row + z.shape[1], column : column + z.shape[2]]  # (C, n, n)
     cells = torch.linalg.vector_norm(window - z, dim=0) / torch.linalg.vector_norm(

@@ -2,7 +2,7 @@
 hand, apart from any tracker.
 
 The exemplar is cut from a clip's first frame, search images from later ones around the true place,
-moved at random so that nothing is gained by answering "in the middle".
+moved at random so that nothing is gained by answering "at the centre".
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Moments:
 
     Attributes:
         exemplars: (N, 3, 127, 127); searches: (N, 3, 255, 255), values 0…255.
-        targets: (N, 2) the target's middle, x and y in search pixels; alike: (N, k, 2) the
+        targets: (N, 2) the target's centre, x and y in search pixels; alike: (N, k, 2) the
             look-alikes', NaN for none.
     """
 
@@ -79,12 +79,12 @@ class Moments:
 
 
 def moments_of(
-    clips: list[Sequence], every: int = 8, shift: float = 24.0, seed: int = 0
+    sequences: list[Sequence], every: int = 8, shift: float = 24.0, seed: int = 0
 ) -> Moments:
     """Pairs from every `every`-th frame in which the target is there.
 
     Args:
-        clips: sequences; "alike" in their tags are boxes of look-alikes.
+        sequences: sequences; "alike" in their tags are boxes of look-alikes.
         every: frames from one pair to the next.
         shift: by how many search pixels a search image is moved at most, each way.
         seed: of the shifts.
@@ -94,12 +94,12 @@ def moments_of(
     """
     rng = np.random.default_rng(seed)
     exemplars, searches, targets, alike = [], [], [], []
-    for clip in clips:
-        first = clip.boxes[0]
+    for sequence in sequences:
+        first = sequence.boxes[0]
         window = CropWindow(*(first[:2] + first[2:] / 2), float(context_side(first[2:])), EXEMPLAR)
-        exemplar = window.cut(clip.frames[0])  # (127, 127, 3)
-        for t in range(every, len(clip), every):
-            box = clip.boxes[t]
+        exemplar = window.cut(sequence.frames[0])  # (127, 127, 3)
+        for t in range(every, len(sequence), every):
+            box = sequence.boxes[t]
             if not np.isfinite(box).all() or box[2:].min() < 1:
                 continue
             side = float(context_side(box[2:])) * SEARCH / EXEMPLAR
@@ -108,19 +108,22 @@ def moments_of(
                 *(centre + rng.uniform(-shift, shift, 2) * side / SEARCH), side, SEARCH
             )
             exemplars.append(exemplar)
-            searches.append(window.cut(clip.frames[t]))
+            searches.append(window.cut(sequence.frames[t]))
             targets.append(window.to_crop(centre))
-            others = clip.tags["alike"][t] if "alike" in clip.tags else np.empty((0, 4))  # (k, 4)
+            others = (
+                sequence.tags["alike"][t] if "alike" in sequence.tags else np.empty((0, 4))
+            )  # (k, 4)
             alike.append(window.to_crop(others[:, :2] + others[:, 2:] / 2))
     if not targets:
         raise DataError(
-            f"no frame of {len(clips)} clips can be used; give longer clips, or a smaller `every`"
+            f"no frame of {len(sequences)} clips can be used; give longer clips, or a smaller "
+            "`every`"
         )
     widest = max(len(a) for a in alike)
     padded = np.full((len(alike), widest, 2), np.nan)
     for row, places in zip(padded, alike, strict=True):
         row[: len(places)] = places
-    return Moments(_pictures(exemplars), _pictures(searches), np.array(targets), padded)
+    return Moments(_images(exemplars), _images(searches), np.array(targets), padded)
 
 
 @torch.inference_mode()
@@ -179,7 +182,7 @@ def maps_of(network: nn.Module, scores: bool = False) -> Maps:
         return lambda z, x: network.response(network.features(z), network.features(x))
 
     def read(z: Tensor, x: Tensor) -> Tensor:
-        proposals = network.propose(network.keep(z), x)
+        proposals = network.propose(network.template_features(z), x)
         if not scores:
             return proposals.correlation_map()  # (B, n, n)
         n = network.cells(x.shape[-1])
@@ -188,5 +191,5 @@ def maps_of(network: nn.Module, scores: bool = False) -> Maps:
     return read
 
 
-def _pictures(crops: list[np.ndarray]) -> Tensor:
+def _images(crops: list[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float()  # (N, 3, S, S)

@@ -1,6 +1,6 @@
 """What single cells of a live network see, measured by its gradient.
 
-The same by arithmetic alone: `geometry.traced.live_reception`.
+The same by arithmetic alone: `geometry.traced.traced_receptive_fields`.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ def _extent(seen: Tensor) -> slice:
     return slice(int(where[0]), int(where[-1]) + 1)
 
 
-def effective_field(network: nn.Module, pictures: Tensor) -> Tensor:
-    """How strongly each pixel moves the middle cell: mean size of the gradient, (S, S), of pictures
+def effective_field(network: nn.Module, images: Tensor) -> Tensor:
+    """How strongly each pixel moves the central cell: mean size of the gradient, (S, S), of images
     (B, 3, S, S); sums to 1.
 
-    The effective receptive field (Luo et al., 2016): of the output's middle cell, a random
+    The effective receptive field (Luo et al., 2016): of the output's central cell, a random
     direction of its channels.
     """
     network.eval()
-    image = pictures.detach().clone().requires_grad_()
+    image = images.detach().clone().requires_grad_()
     out = network(image)  # (B, C, s, s)
     n = out.shape[-1] // 2
     weights = torch.randn(out.shape[1], generator=torch.Generator().manual_seed(0))  # (C,)

@@ -10,7 +10,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from course_lib.cli.outputs import check_outputs, record_of
-from course_lib.data.generated import SPECS, make_clip
+from course_lib.data.generated import SPECS, make_sequence
 from course_lib.data.sequence import Sequence
 from course_lib.data.video import timed
 from course_lib.errors import SettingsError
@@ -39,18 +39,20 @@ def run(arguments: argparse.Namespace) -> int:
     """Track, write the video and the scores, say where they are."""
     tracker = make_tracker(arguments.tracker)
     specs = {spec.name: spec for spec in SPECS}
-    if arguments.clip not in specs:
-        raise SettingsError(f"there is no clip {arguments.clip!r}; there are {', '.join(specs)}")
-    video = arguments.out / f"{arguments.clip}.mp4"
+    if arguments.sequence not in specs:
+        raise SettingsError(
+            f"there is no clip {arguments.sequence!r}; there are {', '.join(specs)}"
+        )
+    video = arguments.out / f"{arguments.sequence}.mp4"
     record = video.with_suffix(".json")
     check_outputs("demo", record, [video], [])
-    clip = make_clip(specs[arguments.clip])
+    sequence = make_sequence(specs[arguments.sequence])
     with whole_file(video) as part, whole_file(record) as facts:
-        result = _track(clip, tracker, part, video, arguments.quiet)
-        scores = _scores(clip, arguments.tracker, result)
+        result = _track(sequence, tracker, part, video, arguments.quiet)
+        scores = _scores(sequence, arguments.tracker, result)
         facts.write_text(record_of("demo", {video: part}, scores), encoding="utf-8")
     print(
-        f"{tracker.name} on {clip.name}: AUC {scores['auc']:.3f}, "
+        f"{tracker.name} on {sequence.name}: AUC {scores['auc']:.3f}, "
         f"precision at 20 px {scores['precision20']:.3f}, "
         f"{scores['fps']:,.0f} frames/s"
     )
@@ -58,34 +60,34 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _track(clip: Sequence, tracker: Tracker, part: Path, video: Path, quiet: bool) -> Result:
+def _track(sequence: Sequence, tracker: Tracker, part: Path, video: Path, quiet: bool) -> Result:
     """Track the clip and write its video to `part`, which will be called `video`."""
 
     def describe(step: Step) -> tuple[np.ndarray, str]:
-        truth = clip.boxes[step.moment.number]  # (4,)
+        truth = sequence.boxes[step.moment.number]  # (4,)
         overlap = float(iou(step.box, truth))
         text = "absent" if np.isnan(overlap) else f"IoU {overlap:.2f}"
         return truth, f"{step.moment.number}  {tracker.name}  {text}"
 
-    steps = follow(tracker, timed(clip.frames, clip.fps or 25), clip.boxes[0], [])
+    steps = follow(tracker, timed(sequence.frames, sequence.fps or 25), sequence.boxes[0], [])
     bar = tqdm(
         steps,
-        total=len(clip),
+        total=len(sequence),
         unit="frame",
-        desc=clip.name,
+        desc=sequence.name,
         disable=quiet or not sys.stderr.isatty(),
     )
-    with VideoWriter(part, clip.fps or 25, video) as writer:
+    with VideoWriter(part, sequence.fps or 25, video) as writer:
         result = write_steps(writer, bar, describe, [])
-    if len(result) < len(clip):
+    if len(result) < len(sequence):
         raise KeyboardInterrupt  # the scores of a part are not the clip's
     return result
 
 
-def _scores(clip: Sequence, tracker: str, result: Result) -> dict[str, object]:
-    score = score_sequence(result.boxes, clip.boxes)
+def _scores(sequence: Sequence, tracker: str, result: Result) -> dict[str, object]:
+    score = score_sequence(result.boxes, sequence.boxes)
     return {
-        "clip": clip.name,
+        "clip": sequence.name,
         "tracker": tracker,
         "auc": round(auc(score.success), 4),
         "precision20": round(precision_at(score.precision), 4),

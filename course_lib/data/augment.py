@@ -1,7 +1,7 @@
 """Light, colour and blur, applied to a whole batch on its device.
 
-What is applied was drawn with the pair (`pairs.Changes.lights`), so a batch looks the same on every
-device.
+What is applied was drawn with the pair (`pairs.Augmentation.draw_jitter`), so a batch looks the
+same on every device.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from torch import Tensor
 REACH = 6  # pixels each way that a blur may take
 
 
-def relight(crops: Tensor, light: Tensor) -> Tensor:
-    """Crops (B, 3, S, S) float in 0…255 from crops (B, 3, S, S) uint8, lit and blurred as `light`
-    (B, 8) says.
+def photometric_jitter(crops: Tensor, jitter: Tensor) -> Tensor:
+    """Crops (B, 3, S, S) float in 0…255 from crops (B, 3, S, S) uint8, jittered and blurred as
+    `jitter` (B, 8) says.
 
-    Columns of `light`: gain, contrast around the crop's mean, three tints, grey (0 or 1), blur
-    along x, blur along y. Which crops are blurred is looked up where `light` lies: on the CPU
+    Columns of `jitter`: gain, contrast around the crop's mean, three tints, grey (0 or 1), blur
+    along x, blur along y. Which crops are blurred is looked up where `jitter` lies: on the CPU
     nothing waits for a GPU.
     """
-    blurred = torch.nonzero(light[:, 6:].amax(dim=1) > 0)[:, 0]  # (b,)
-    light = light.to(crops.device, torch.float32, non_blocking=True)
+    blurred = torch.nonzero(jitter[:, 6:].amax(dim=1) > 0)[:, 0]  # (b,)
+    jitter = jitter.to(crops.device, torch.float32, non_blocking=True)
     blurred = blurred.to(crops.device, non_blocking=True)
-    gain, contrast, tint, grey = light[:, 0], light[:, 1], light[:, 2:5], light[:, 5]
+    gain, contrast, tint, grey = jitter[:, 0], jitter[:, 1], jitter[:, 2:5], jitter[:, 5]
     out = crops.float()  # (B, 3, S, S)
     brightness = out.mean(dim=1, keepdim=True)  # (B, 1, S, S)
     out = torch.lerp(out, brightness.expand_as(out), grey[:, None, None, None])
-    # a grey picture keeps no tint
+    # a grey image keeps no tint
     factor = gain[:, None] * torch.where(grey[:, None] > 0.5, 1.0, tint)  # (B, 3)
     mean = out.mean(dim=(1, 2, 3), keepdim=True)  # (B, 1, 1, 1)
     out = ((out - mean) * contrast[:, None, None, None] + mean) * factor[:, :, None, None]
     if len(blurred):
-        out[blurred] = gaussian_blur(out[blurred], light[blurred, 6:])
+        out[blurred] = gaussian_blur(out[blurred], jitter[blurred, 6:])
     return out.clamp_(0, 255)
 
 

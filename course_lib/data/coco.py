@@ -15,36 +15,39 @@ from typing import Any
 
 import numpy as np
 
-from course_lib.data.objects import OutlinedObject, Picture
+from course_lib.data.objects import OutlinedObject, Photograph
 from course_lib.errors import DataError, MissingDataError
 from course_lib.files import read_json
 
 REMEDY = "correct the file or fetch it again"
 EXPECTED = (
     "expected a folder in COCO's format: instances.json, and in images/ the photographs it names. "
-    "No script fetches one; COCO's own val2017 will do: put its pictures into {folder}/images and "
+    "No script fetches one; COCO's own val2017 will do: put its images into {folder}/images and "
     "its instances_val2017.json there as {folder}/instances.json"
 )
 
 
 def read_coco(
-    folder: Path, annotations: str = "instances.json", subfolder: str = "images", smallest: float = 16
-) -> tuple[list[OutlinedObject], list[Picture]]:
+    folder: Path,
+    annotations: str = "instances.json",
+    subfolder: str = "images",
+    smallest: float = 16,
+) -> tuple[list[OutlinedObject], list[Photograph]]:
     """The objects of a COCO-format folder with both sides at least `smallest` pixels, and all its
-    pictures.
+    images.
 
     Crowds and small objects are passed over; annotations with a fault of their own are left out,
     counted and said.
 
     Args:
-        folder: holds the JSON and the pictures' folder.
+        folder: holds the JSON and the images' folder.
         annotations: name of the JSON.
-        subfolder: name of the pictures' folder.
+        subfolder: name of the images' folder.
         smallest: pixels.
 
     Raises:
-        MissingDataError: if the folder, its JSON or the pictures' folder is not there.
-        DataError: naming the file, if it is not COCO's format, gives two pictures one id or one
+        MissingDataError: if the folder, its JSON or the images' folder is not there.
+        DataError: naming the file, if it is not COCO's format, gives two images one id or one
             file, or names files outside of its folder.
     """
     path = folder / annotations
@@ -54,17 +57,17 @@ def read_coco(
             f"no photographs in {folder} (looked for {missing}): {EXPECTED.format(folder=folder)}"
         )
     content = read_json(path, REMEDY)
-    pictures = _pictures(path, _rows(content, "images", path), folder / subfolder)
+    images = _images(path, _rows(content, "images", path), folder / subfolder)
     objects, faults = [], Counter[str]()
     for note in _rows(content, "annotations", path):
         if not isinstance(note, dict) or not note.get("iscrowd"):
-            found = _object(note, pictures)
+            found = _object(note, images)
             if isinstance(found, str):
                 faults[found] += 1
             else:
                 objects.append(found)
     _say_left_out(path, faults)
-    return [o for o in objects if min(o.box[2:]) >= smallest], list(pictures.values())
+    return [o for o in objects if min(o.box[2:]) >= smallest], list(images.values())
 
 
 def _rows(content: dict, key: str, path: Path) -> list:
@@ -76,16 +79,16 @@ def _rows(content: dict, key: str, path: Path) -> list:
     return content[key]
 
 
-def _pictures(path: Path, rows: list, folder: Path) -> dict[Any, Picture]:
-    """The pictures by their id; each id and each file stands for one picture."""
-    pictures: dict[Any, Picture] = {}
+def _images(path: Path, rows: list, folder: Path) -> dict[Any, Photograph]:
+    """The images by their id; each id and each file stands for one image."""
+    images: dict[Any, Photograph] = {}
     files: set[str] = set()
     for number, row in enumerate(rows):
         try:
             key, name, file = row["id"], row["file_name"], _inside(row["file_name"])
-            if key in pictures or file in files:
+            if key in images or file in files:
                 raise ValueError(f"id {key!r} or file_name {name!r} is another image's already")
-            pictures[key] = Picture(name, folder / name, size=_declared_size(row))
+            images[key] = Photograph(name, folder / name, size=_declared_size(row))
         except (KeyError, TypeError, ValueError, OverflowError) as problem:
             what = f"it has no {problem}" if isinstance(problem, KeyError) else str(problem)
             raise DataError(
@@ -94,9 +97,9 @@ def _pictures(path: Path, rows: list, folder: Path) -> dict[Any, Picture]:
                 f"another: {REMEDY}"
             ) from None
         files.add(file)
-    if not pictures:
+    if not images:
         raise DataError(f"{path} lists no images; {REMEDY}")
-    return pictures
+    return images
 
 
 def _declared_size(row: dict) -> tuple[int, int] | None:
@@ -115,31 +118,31 @@ def _inside(name: Any) -> str:
     return plain.as_posix()
 
 
-def _object(note: Any, pictures: dict[Any, Picture]) -> OutlinedObject | str:
+def _object(note: Any, images: dict[Any, Photograph]) -> OutlinedObject | str:
     """The object of an annotation, or what is wrong with it."""
     try:
-        picture, kind, outline = note["image_id"], int(note["category_id"]), note["segmentation"]
+        image, kind, outline = note["image_id"], int(note["category_id"]), note["segmentation"]
         if isinstance(outline, dict):
             return "outlined by run lengths"
         polygons = [np.array(p, dtype=np.float64).ravel() for p in outline]
-        picture = pictures.get(picture)
+        image = images.get(image)
     except (KeyError, TypeError, ValueError, OverflowError):
         return "without image_id, category_id or segmentation, or with one that is malformed"
-    if picture is None:
+    if image is None:
         return "of an image that is not listed"
     if any(len(p) % 2 or not np.isfinite(p).all() for p in polygons):
         return "with an odd number of coordinates, or one that is not finite"
     parts = tuple(p.reshape(-1, 2) for p in polygons if len(p) >= 6)
     if not parts:
         return "with fewer than three points"
-    target = OutlinedObject(picture, parts, kind)
+    target = OutlinedObject(image, parts, kind)
     return target if _in_view(target) else "outside of its image"
 
 
 def _in_view(target: OutlinedObject) -> bool:
-    """Whether a part of the object lies inside its picture, as far as the picture's size is
+    """Whether a part of the object lies inside its image, as far as the image's size is
     known."""
-    (x, y, w, h), size = target.box, target.picture.size
+    (x, y, w, h), size = target.box, target.image.size
     return size is None or bool(x < size[0] and y < size[1] and x + w > 0 and y + h > 0)
 
 

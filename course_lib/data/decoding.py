@@ -1,4 +1,4 @@
-"""Below `data.video`, by PyAV (FFmpeg): streams, decoding past damage, times, upright pictures."""
+"""Below `data.video`, by PyAV (FFmpeg): streams, decoding past damage, times, upright images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from course_lib.errors import DataError, MissingDataError
 
 USUAL_RATE = Fraction(25)  # frames per second where nothing says
 LONGEST_GAP = 10  # seconds between two frames of a broadcast; longer is the clock of another part
-# what FFmpeg would draw as a picture, or follow to other files and addresses
+# what FFmpeg would draw as an image, or follow to other files and addresses
 NO_VIDEOS = {"tty", "bin", "xbin", "adf", "idf", "concat", "hls", "dash", "sdp", "imf", "webvtt"}
 FORMATS = "MP4, MOV, AVI, WebM, MKV, TS or similar"
 Matrix = tuple[float, float, float, float]
@@ -40,7 +40,7 @@ def open_video(path: Path) -> av.container.InputContainer:
 
 
 def best_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    """The largest video stream, the first of equals; the cover picture of a piece of music is none.
+    """The largest video stream, the first of equals; the cover image of a piece of music is none.
 
     Raises DataError if there is none that can be decoded.
     """
@@ -66,7 +66,7 @@ def declared_rate(stream: av.VideoStream) -> Fraction:
 
 
 def promised_end(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
-    """Seconds at which the header says that the pictures end, where it says so for each stream."""
+    """Seconds at which the header says that the images end, where it says so for each stream."""
     if "mp4" in container.format.name and stream.duration:
         return stream.duration * stream.time_base
     try:
@@ -121,7 +121,7 @@ def decoded(
 
     Args:
         container: the opened file.
-        stream: of its pictures.
+        stream: of its images.
         report: what goes wrong is noted here.
     """
     for packet in _packets(container, stream, report):
@@ -176,8 +176,8 @@ class Clock:
         return self.last
 
 
-def to_picture(frame: av.VideoFrame, turned: Matrix | None, path: Path) -> np.ndarray:
-    """A decoded frame as a picture (H, W, 3), upright.
+def to_image(frame: av.VideoFrame, turned: Matrix | None, path: Path) -> np.ndarray:
+    """A decoded frame as an image (H, W, 3), upright.
 
     Args:
         frame: as the decoder gave it; its own display matrix holds.
@@ -188,29 +188,29 @@ def to_picture(frame: av.VideoFrame, turned: Matrix | None, path: Path) -> np.nd
         DataError: if its colours cannot be converted.
     """
     try:
-        picture = frame.to_ndarray(format="rgb24")
+        image = frame.to_ndarray(format="rgb24")
     except (av.FFmpegError, ValueError) as problem:
         raise DataError(
-            f"video {path}: pictures of the format {frame.format.name} cannot be turned into RGB "
+            f"video {path}: images of the format {frame.format.name} cannot be turned into RGB "
             f"({problem}); convert the video to H.264 first"
         ) from None
     data = frame.side_data.get("DISPLAYMATRIX")
     if data is not None:
         a, b, _, c, d = np.frombuffer(data, dtype=np.int32)[:5].astype(float)
-        return upright(picture, (a, b, c, d))
-    return upright(picture, turned) if turned else picture
+        return upright(image, (a, b, c, d))
+    return upright(image, turned) if turned else image
 
 
-def upright(picture: np.ndarray, matrix: Matrix) -> np.ndarray:
-    """The picture (H, W, 3) turned and mirrored by a display matrix, to the nearest of eight ways.
+def upright(image: np.ndarray, matrix: Matrix) -> np.ndarray:
+    """The image (H, W, 3) turned and mirrored by a display matrix, to the nearest of eight ways.
 
-    `matrix` is (a, b, c, d): a step to the right in the stored picture is a step (a, b) on the
+    `matrix` is (a, b, c, d): a step to the right in the stored image is a step (a, b) on the
     screen, a step down is (c, d); y grows downwards.
     """
     a, b, c, d = matrix
     if abs(b) + abs(c) > abs(a) + abs(d):
-        picture, a, d = picture.transpose(1, 0, 2), c, b  # (W, H, 3)
-    return np.ascontiguousarray(picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+        image, a, d = image.transpose(1, 0, 2), c, b  # (W, H, 3)
+    return np.ascontiguousarray(image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
 
 
 def rotate_tag(stream: av.VideoStream) -> Matrix | None:

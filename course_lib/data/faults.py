@@ -1,7 +1,7 @@
-"""Files of a training set that cannot be read: passed over, counted and named, up to a share of
+"""Files of a training set that cannot be read: passed over, counted and named, up to a fraction of
 the pairs.
 
-One cut picture among thousands should not end a training of days. Each process counts for itself:
+One cut image among thousands should not end a training of days. Each process counts for itself:
 with worker processes each says what it meets, and a pair carries what was passed over before it
 (`Pair.skipped`).
 """
@@ -16,7 +16,7 @@ from course_lib.errors import DataError
 
 TRIES = 20  # draws for one pair
 FEW = 20  # pairs drawn in vain that no share is asked of
-MOST_SKIPPED = 0.01  # share of the pairs that may be drawn in vain
+MOST_SKIPPED = 0.01  # fraction of the pairs that may be drawn in vain
 REMEDY = (
     "Fetch these files again, or take them out of the dataset, and run the same command again: "
     "training goes on from its last checkpoint."

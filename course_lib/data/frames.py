@@ -30,7 +30,7 @@ def read_image(path: Path | str) -> np.ndarray:
     """Frame (H, W, 3) from an image file; a grey file gives three equal channels.
 
     JPEG is turned as its EXIF orientation says, as OpenCV and the public toolkits do; an alpha
-    channel is left out. Values stored in 16 bits are scaled to 8 by the picture's own depth (see
+    channel is left out. Values stored in 16 bits are scaled to 8 by the image's own depth (see
     `depth_of`); of a video, by that of all its frames (see `ImageFiles`).
 
     Raises MissingDataError if there is no such file, DataError if it cannot be read or does not
@@ -74,7 +74,7 @@ def _decode(path: Path) -> np.ndarray:
 
 
 def _decoded(encoded: np.ndarray) -> np.ndarray | None:
-    """BGR (H, W, 3) of an encoded picture, or None."""
+    """BGR (H, W, 3) of an encoded image, or None."""
     try:
         return (
             cv2.imdecode(encoded, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if encoded.size else None
@@ -84,7 +84,7 @@ def _decoded(encoded: np.ndarray) -> np.ndarray | None:
 
 
 def _scaled(image: np.ndarray, depth: int, path: Path) -> np.ndarray:
-    """A picture (H, W, 3) uint16 of so many bits as uint8: 0 stays 0, the highest value becomes
+    """An image (H, W, 3) uint16 of so many bits as uint8: 0 stays 0, the highest value becomes
     255."""
     _say_depth(path.parent, depth)
     if image.max() >= 2**depth:

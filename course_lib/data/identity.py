@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_lib.data.objects import OutlinedObject, Picture
+from course_lib.data.objects import OutlinedObject, Photograph
 from course_lib.data.sequence import Sequence
 from course_lib.files import digest
 
@@ -34,27 +34,27 @@ def _sequence_parts(sequence: Sequence, every: int) -> list[str | np.ndarray]:
     return [sequence.name, sequence.boxes, frames, *tags]
 
 
-def outlines_identity(objects: Items[OutlinedObject], pictures: Items[Picture]) -> str:
-    """Digest of outlined objects and of the pictures they are pasted over: outlines, kinds, names
+def outlines_identity(objects: Items[OutlinedObject], images: Items[Photograph]) -> str:
+    """Digest of outlined objects and of the images they are pasted over: outlines, kinds, names
     and sizes."""
-    used = list(dict.fromkeys([o.picture for o in objects] + list(pictures)))
+    used = list(dict.fromkeys([o.image for o in objects] + list(images)))
     every = 1 + len(used) // MOST_SIZES
-    number = {picture: k for k, picture in enumerate(used)}
-    outlines = (_outline_part(o, number[o.picture]) for o in objects)
-    return digest(*(_picture_part(p, k % every == 0) for k, p in enumerate(used)), *outlines)
+    number = {image: k for k, image in enumerate(used)}
+    outlines = (_outline_part(o, number[o.image]) for o in objects)
+    return digest(*(_image_part(p, k % every == 0) for k, p in enumerate(used)), *outlines)
 
 
-def _outline_part(target: OutlinedObject, picture: int) -> bytes:
+def _outline_part(target: OutlinedObject, image: int) -> bytes:
     # what code draws differs in the last digits from machine to machine
     points = np.round(np.concatenate(target.polygons), 3) + 0.0
     lengths = [len(p) for p in target.polygons]
-    return f"{picture} {target.category} {lengths} ".encode() + points.tobytes()
+    return f"{image} {target.category} {lengths} ".encode() + points.tobytes()
 
 
-def _picture_part(picture: Picture, with_size: bool) -> str:
-    if picture.path is None:
-        return f"{picture.name} {picture.pixels.shape}"
-    return f"{picture.name} {_size(picture.path) if with_size else ''}"
+def _image_part(image: Photograph, with_size: bool) -> str:
+    if image.path is None:
+        return f"{image.name} {image.pixels.shape}"
+    return f"{image.name} {_size(image.path) if with_size else ''}"
 
 
 def _stamps(files: Items[Path], every: int) -> str:

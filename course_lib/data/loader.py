@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from course_lib.data.augment import relight
+from course_lib.data.augment import photometric_jitter
 from course_lib.data.pairs import Pair, PairSource, pair_at
 from course_lib.errors import CourseError, DataError
 
@@ -21,9 +21,9 @@ class PairBatch:
     """B pairs as tensors: what every network trains from.
 
     Attributes:
-        exemplar: (B, 3, 127, 127); search: (B, 3, S, S), uint8 as cut, float 0…255 once lit.
+        exemplar: (B, 3, 127, 127); search: (B, 3, S, S), uint8 as cut, float 0…255 once jittered.
         exemplar_box: (B, 4) in exemplar pixels; box: (B, 4) in search pixels; positive: (B,) bool.
-        light: (B, 2, 8), see `augment.relight`; seeds: (B,) for what is drawn later.
+        jitter: (B, 2, 8), see `augment.photometric_jitter`; seeds: (B,) for what is drawn later.
         sources: B names, for messages.
         skipped: why pairs had to be drawn anew, a sentence for each time.
     """
@@ -33,7 +33,7 @@ class PairBatch:
     exemplar_box: Tensor
     box: Tensor
     positive: Tensor
-    light: Tensor
+    jitter: Tensor
     seeds: Tensor
     sources: list[str]
     skipped: tuple[str, ...] = ()
@@ -47,16 +47,18 @@ class PairBatch:
         tensors = {name: t.pin_memory() for name, t in values.items() if isinstance(t, Tensor)}
         return replace(self, **tensors)
 
-    def lit(self, device: torch.device) -> PairBatch:
-        """The same pairs on a device, lit and blurred there."""
+    def jittered(self, device: torch.device) -> PairBatch:
+        """The same pairs on a device, jittered and blurred there."""
         move = {"device": device, "non_blocking": True}
-        light = self.light  # stays where it is: `relight` looks at it without waiting for a GPU
-        exemplar = relight(self.exemplar.to(**move), light[:, 0])
-        search = relight(self.search.to(**move), light[:, 1])
+        jitter = (
+            self.jitter
+        )  # stays where it is: `photometric_jitter` looks at it without waiting for a GPU
+        exemplar = photometric_jitter(self.exemplar.to(**move), jitter[:, 0])
+        search = photometric_jitter(self.search.to(**move), jitter[:, 1])
         boxes = self.exemplar_box.to(**move), self.box.to(**move)
         positive = self.positive.to(**move)
         return PairBatch(
-            exemplar, search, *boxes, positive, light, self.seeds, self.sources, self.skipped
+            exemplar, search, *boxes, positive, jitter, self.seeds, self.sources, self.skipped
         )
 
 
@@ -72,7 +74,7 @@ def collate(pairs: list[Pair]) -> PairBatch:
         exemplar_box=torch.from_numpy(np.stack([p.exemplar_box for p in pairs])).float(),  # (B, 4)
         box=torch.from_numpy(np.stack([p.box for p in pairs])).float(),  # (B, 4)
         positive=torch.tensor([p.positive for p in pairs]),  # (B,)
-        light=torch.from_numpy(np.stack([p.light for p in pairs])).float(),  # (B, 2, 8)
+        jitter=torch.from_numpy(np.stack([p.jitter for p in pairs])).float(),  # (B, 2, 8)
         seeds=torch.tensor([p.seed for p in pairs]),  # (B,)
         sources=[p.source for p in pairs],
         skipped=tuple(why for p in pairs for why in p.skipped),

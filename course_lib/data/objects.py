@@ -22,7 +22,7 @@ GENERATED_VERSION = 1  # of the objects made by code; another where the same see
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class Photograph:
     """A photograph in a file, or in memory.
 
     Attributes:
@@ -38,7 +38,7 @@ class Picture:
 
     @cached_property
     def key(self) -> object:
-        """Which picture it is, among those of all datasets: its file, or itself."""
+        """Which image it is, among those of all datasets: its file, or itself."""
         return self if self.path is None else self.path.resolve()
 
     def read(self) -> np.ndarray:
@@ -59,16 +59,16 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class OutlinedObject:
-    """One object of a picture.
+    """One object of an image.
 
     Attributes:
-        picture: the photograph it stands in.
+        image: the photograph it stands in.
         polygons: its outline, one (n, 2) array a part, x then y in pixels.
         category: its kind; objects of one kind are each other's distractors.
         surrounded: False for a piece without surroundings of its own, which is only ever pasted.
     """
 
-    picture: Picture
+    image: Photograph
     polygons: tuple[np.ndarray, ...]
     category: int
     surrounded: bool = True
@@ -81,22 +81,22 @@ class OutlinedObject:
         return np.concatenate([low, high - low])
 
 
-def pieces_of(pictures: list[Picture], each: int = 4, seed: int = 0) -> list[OutlinedObject]:
-    """Pieces of every picture in outlines made by code: targets where nobody drew one.
+def pieces_of(images: list[Photograph], each: int = 4, seed: int = 0) -> list[OutlinedObject]:
+    """Pieces of every image in outlines made by code: targets where nobody drew one.
 
-    Pieces of one picture are of one kind. They are objects of no sort, but no two are alike, and a
+    Pieces of one image are of one kind. They are objects of no sort, but no two are alike, and a
     network that is to tell any thing from any other needs many.
 
     Args:
-        pictures: what they are cut from; one that cannot be read is left out with a warning.
-        each: how many of each picture.
+        images: what they are cut from; one that cannot be read is left out with a warning.
+        each: how many of each image.
         seed: of their places, sizes and shapes.
     """
     objects = []
-    for number, picture in enumerate(pictures):
+    for number, image in enumerate(images):
         rng = np.random.default_rng([3_000_000, seed, number])
         try:
-            W, H = picture.size or picture.read().shape[1::-1]
+            W, H = image.size or image.read().shape[1::-1]
         except DataError as problem:
             warnings.warn(f"{problem}. No pieces are cut from it.", stacklevel=2)
             continue
@@ -106,14 +106,14 @@ def pieces_of(pictures: list[Picture], each: int = 4, seed: int = 0) -> list[Out
             shape = np.minimum(shape, [W / 2.2, H / 2.2])
             centre = rng.uniform(shape, np.array([W, H]) - shape)
             objects.append(
-                OutlinedObject(picture, (random_outline(rng) * shape + centre,), -2 - number)
+                OutlinedObject(image, (random_outline(rng) * shape + centre,), -2 - number)
             )
     return objects
 
 
 def generated_objects(
     count: int = 200, seed: int = 0
-) -> tuple[list[OutlinedObject], list[Picture]]:
+) -> tuple[list[OutlinedObject], list[Photograph]]:
     """`count` pieces with outlines made by code, and the photographs to paste them over.
 
     Every second one is a piece of a photograph, of one kind with the others from there; the rest
@@ -130,10 +130,10 @@ def generated_objects(
         outline = (cutout.outline + 1) * half  # (n, 2) texture pixels
         objects.append(
             OutlinedObject(
-                Picture(f"generated-{k}", pixels=cutout.rgb), (outline,), kind, surrounded=False
+                Photograph(f"generated-{k}", pixels=cutout.rgb), (outline,), kind, surrounded=False
             )
         )
-    return objects, [Picture(name, pixels=photograph(name)) for name in SCENES]
+    return objects, [Photograph(name, pixels=photograph(name)) for name in SCENES]
 
 
 def generated_identity(count: int = 200, seed: int = 0) -> str:

@@ -21,10 +21,10 @@ from course_lib.data.faults import REMEDY, TRIES, Faults, Unreadable
 from course_lib.errors import DataError, SettingsError
 from course_lib.files import digest
 from course_lib.geometry.windows import SEARCH
-from course_lib.recipe import Range, Settings, Share
+from course_lib.recipe import Range, Settings, UnitInterval
 
 TRAINING_SEARCH = SEARCH - 16  # pixels a side of x in SiamFC's training: two strides less
-LIGHT = 8  # numbers that say how a crop is lit and blurred, see `augment.py`
+JITTER = 8  # numbers that say how a crop is jittered and blurred, see `augment.py`
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Pair:
         box: (4,) of the target in search pixels. In a negative pair: of the other object that
             stands there.
         positive: whether the search image holds the exemplar's target.
-        light: (2, LIGHT) how exemplar and search image are to be lit and blurred.
+        jitter: (2, JITTER) how exemplar and search image are to be jittered and blurred.
         source: where the pair comes from, for messages.
         seed: for what is drawn from the pair later on, such as the anchors that count.
         skipped: what could not be read before this pair was drawn, a sentence each.
@@ -49,42 +49,42 @@ class Pair:
     exemplar_box: np.ndarray
     box: np.ndarray
     positive: bool
-    light: np.ndarray
+    jitter: np.ndarray
     source: str
     seed: int = 0
     skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Changes(Settings):
+class Augmentation(Settings):
     """How far exemplar and search image are changed, each on its own. 0 switches a change off.
 
     SiamFC's own: shift 4, stretch 0.05, colours only. A small training set needs more.
     """
 
-    # pixels by which the target may stand beside the middle of the search image
+    # pixels by which the target may stand beside the centre of the search image
     shift: Annotated[float, Range(0, 500)] = 4.0
-    stretch: Share = 0.05  # share by which the scale may differ, up or down
+    stretch: UnitInterval = 0.05  # fraction by which the scale may differ, up or down
     # largest turn, radians; only where an outline says what box follows
-    turn: Annotated[float, Range(0, math.pi)] = 0.0
-    squeeze: Share = 0.0  # share by which width against height may differ
-    mirror: Share = 0.0  # probability that both are mirrored
-    light: Share = 0.3  # share by which brightness and contrast may differ
-    tint: Share = 0.1  # share by which one colour may differ from the others
-    grey: Share = 0.0  # probability that both lose their colour
-    blur: Share = 0.0  # probability that the search image is blurred
+    rotation: Annotated[float, Range(0, math.pi)] = 0.0
+    aspect_change: UnitInterval = 0.0  # fraction by which width against height may differ
+    mirror: UnitInterval = 0.0  # probability that both are mirrored
+    jitter: UnitInterval = 0.3  # fraction by which brightness and contrast may differ
+    tint: UnitInterval = 0.1  # fraction by which one colour may differ from the others
+    grey: UnitInterval = 0.0  # probability that both lose their colour
+    blur: UnitInterval = 0.0  # probability that the search image is blurred
 
-    def view(self, rng: np.random.Generator) -> tuple[float, float, float]:
+    def draw_geometry(self, rng: np.random.Generator) -> tuple[float, float, float]:
         """Factor on the side, turn in radians, and squeeze, drawn for one view."""
         side = np.exp(rng.uniform(-1, 1) * np.log1p(self.stretch))
-        squeeze = np.exp(rng.uniform(-1, 1) * np.log1p(self.squeeze))
-        return float(side), float(rng.uniform(-self.turn, self.turn)), float(squeeze)
+        aspect_change = np.exp(rng.uniform(-1, 1) * np.log1p(self.aspect_change))
+        return float(side), float(rng.uniform(-self.rotation, self.rotation)), float(aspect_change)
 
-    def lights(self, rng: np.random.Generator) -> np.ndarray:
-        """(2, LIGHT): for each crop gain, contrast, three tints, grey (0 or 1), blur along x and
+    def draw_jitter(self, rng: np.random.Generator) -> np.ndarray:
+        """(2, JITTER): for each crop gain, contrast, three tints, grey (0 or 1), blur along x and
         along y in pixels."""
-        values = np.zeros((2, LIGHT), dtype=np.float32)
-        values[:, :2] = np.exp(rng.uniform(-1, 1, (2, 2)) * np.log1p(self.light))
+        values = np.zeros((2, JITTER), dtype=np.float32)
+        values[:, :2] = np.exp(rng.uniform(-1, 1, (2, 2)) * np.log1p(self.jitter))
         values[:, 2:5] = np.exp(rng.uniform(-1, 1, (2, 3)) * np.log1p(self.tint))
         values[:, 5] = rng.random() < self.grey
         if rng.random() < self.blur:
@@ -125,7 +125,7 @@ class Mixture(PairSource):
 
     Args:
         sources: at least one.
-        shares: of the pairs, one for each source; of any sum.
+        probabilities: of the pairs, one for each source; of any sum.
         used: the sources' names, as recipes write them, those left out not among them.
 
     Raises:
@@ -133,22 +133,23 @@ class Mixture(PairSource):
     """
 
     def __init__(
-        self, sources: list[PairSource], shares: Items[float], used: Items[str] = ()
+        self, sources: list[PairSource], probabilities: Items[float], used: Items[str] = ()
     ) -> None:
-        good = all(np.isfinite(share) and share > 0 for share in shares)
-        if len(sources) != len(shares) or not sources or not good:
+        good = all(np.isfinite(share) and share > 0 for share in probabilities)
+        if len(sources) != len(probabilities) or not sources or not good:
             raise SettingsError(
-                f"{len(sources)} sources with shares {list(shares)}; expected one share above 0 "
+                f"{len(sources)} sources with shares {list(probabilities)}; expected one share "
+                "above 0 "
                 "for each"
             )
         self.sources, self.used = sources, tuple(used)
-        self.shares = np.array(shares, dtype=float) / sum(shares)
+        self.probabilities = np.array(probabilities, dtype=float) / sum(probabilities)
 
     @cached_property
     def identity(self) -> str:
         """Of all sources' data, names and shares."""
-        shares = [f"{share:.9f}" for share in self.shares]
-        return digest(*self.used, *(source.identity for source in self.sources), *shares)
+        probabilities = [f"{share:.9f}" for share in self.probabilities]
+        return digest(*self.used, *(source.identity for source in self.sources), *probabilities)
 
     @property
     def seconds(self) -> dict[str, float]:
@@ -159,7 +160,9 @@ class Mixture(PairSource):
 
     def draw(self, rng: np.random.Generator, index: int = 0) -> Pair:
         """A pair of a source drawn by its share."""
-        return self.sources[int(rng.choice(len(self.sources), p=self.shares))].draw(rng, index)
+        return self.sources[int(rng.choice(len(self.sources), p=self.probabilities))].draw(
+            rng, index
+        )
 
 
 def pair_at(source: PairSource, seed: int, index: int) -> Pair:

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import ArrayLike
 
-from course_lib.data.pairs import TRAINING_SEARCH, Changes, PairSource
+from course_lib.data.pairs import TRAINING_SEARCH, Augmentation, PairSource
 from course_lib.errors import DataError
-from course_lib.geometry.views import View
+from course_lib.geometry.augmented_windows import AugmentedWindow
 from course_lib.geometry.windows import EXEMPLAR, context_side
 
 
@@ -46,20 +46,20 @@ class CutPairs(PairSource):
     """Pairs that are cut out of whole images.
 
     Args:
-        changes: how far the crops are augmented.
-        negatives: share of pairs whose search image does not show the target.
+        augmentation: how far the crops are augmented.
+        negatives: fraction of pairs whose search image does not show the target.
         cache: decoded images; None decodes every time.
         search: pixels a side of the search image.
     """
 
     def __init__(
         self,
-        changes: Changes | None = None,
+        augmentation: Augmentation | None = None,
         negatives: float = 0.0,
         cache: FrameCache | None = None,
         search: int = TRAINING_SEARCH,
     ) -> None:
-        self.changes = changes or Changes()
+        self.augmentation = augmentation or Augmentation()
         self.negatives, self.cache, self.search = negatives, cache, search
         self.seconds = {"decode": 0.0, "crop": 0.0}
 
@@ -78,7 +78,7 @@ class CutPairs(PairSource):
 
     def _around(
         self, rng: np.random.Generator, box: np.ndarray, size: int, shift: float, mirror: bool
-    ) -> View:
+    ) -> AugmentedWindow:
         """What a crop of `size` pixels shows around a box (4,), augmented.
 
         Args:
@@ -88,10 +88,10 @@ class CutPairs(PairSource):
             shift: crop pixels by which the target may stand beside the centre; the exemplar's is 0.
             mirror: whether left and right change places.
         """
-        factor, angle, squeeze = self.changes.view(rng)
+        factor, angle, aspect_change = self.augmentation.draw_geometry(rng)
         side = side_of(box, size) * factor
         cx, cy = shifted_centre(rng, box, shift, size / side)
-        return View(cx, cy, side, size, angle, squeeze, mirror)
+        return AugmentedWindow(cx, cy, side, size, angle, aspect_change, mirror)
 
 
 def shifted_centre(

@@ -14,13 +14,13 @@ from functools import cached_property
 import numpy as np
 
 from course_lib.data.identity import outlines_identity
-from course_lib.data.objects import OutlinedObject, Picture
+from course_lib.data.objects import OutlinedObject, Photograph
 from course_lib.data.outline import soft_mask
-from course_lib.data.pairs import TRAINING_SEARCH, Changes, Pair
+from course_lib.data.pairs import TRAINING_SEARCH, Augmentation, Pair
 from course_lib.data.pairs_cut import CutPairs, FrameCache, box_around, check_inside, side_of
 from course_lib.errors import DataError
+from course_lib.geometry.augmented_windows import AugmentedWindow
 from course_lib.geometry.boxes import iou
-from course_lib.geometry.views import View
 from course_lib.geometry.windows import EXEMPLAR
 
 MOST_OVERLAP = 0.3  # IoU of a distractor's box with the target's
@@ -31,14 +31,14 @@ class PhotoPairs(CutPairs):
 
     Args:
         objects: what can be a target.
-        backgrounds: pictures to paste over.
-        changes: how far the crops are augmented.
-        paste: share of pairs whose object is pasted over two other photographs instead of seen
+        backgrounds: images to paste over.
+        augmentation: how far the crops are augmented.
+        paste: fraction of pairs whose object is pasted over two other photographs instead of seen
             where it stands.
-        distractors: share of pairs with an object of the same category pasted beside the target.
-        negatives: share of pairs whose search image holds another object of the same category
+        distractors: fraction of pairs with an object of the same category pasted beside the target.
+        negatives: fraction of pairs whose search image holds another object of the same category
             instead.
-        cache: decoded pictures; None decodes every time.
+        cache: decoded images; None decodes every time.
         search: pixels a side of the search image.
         made_of: identity of objects made by code, whose pixels are not the same to the last digit
             everywhere; None takes the digest of what is there.
@@ -50,8 +50,8 @@ class PhotoPairs(CutPairs):
     def __init__(
         self,
         objects: Items[OutlinedObject],
-        backgrounds: Items[Picture],
-        changes: Changes | None = None,
+        backgrounds: Items[Photograph],
+        augmentation: Augmentation | None = None,
         paste: float = 0.45,
         distractors: float = 0.0,
         negatives: float = 0.0,
@@ -64,7 +64,7 @@ class PhotoPairs(CutPairs):
                 f"{len(objects)} outlined objects and {len(backgrounds)} backgrounds; expected "
                 "some of both"
             )
-        super().__init__(changes, negatives, cache, search)
+        super().__init__(augmentation, negatives, cache, search)
         self.objects, self.backgrounds = list(objects), list(backgrounds)
         self.paste, self.distractors, self.made_of = paste, distractors, made_of
         self.alike: dict[int, list[OutlinedObject]] = {}
@@ -73,7 +73,7 @@ class PhotoPairs(CutPairs):
 
     @cached_property
     def identity(self) -> str:
-        """Of the objects and backgrounds: outlines, kinds, pictures' names and sizes."""
+        """Of the objects and backgrounds: outlines, kinds, images' names and sizes."""
         return self.made_of or outlines_identity(self.objects, self.backgrounds)
 
     def draw(self, rng: np.random.Generator, index: int = 0) -> Pair:
@@ -82,22 +82,24 @@ class PhotoPairs(CutPairs):
         pasted = not target.surrounded or rng.random() < self.paste
         shown, positive = target, True
         if rng.random() < self.negatives:
-            twin = self._another(rng, target)
-            shown, positive = twin or target, twin is None
-        mirror = bool(rng.random() < self.changes.mirror)
+            other = self._another(rng, target)
+            shown, positive = other or target, other is None
+        mirror = bool(rng.random() < self.augmentation.mirror)
         exemplar, own = self._crop(rng, (target, pasted), EXEMPLAR, 0.0, mirror)
         which = shown, pasted or not shown.surrounded
-        search, box = self._crop(rng, which, self.search, self.changes.shift, mirror)
+        search, box = self._crop(rng, which, self.search, self.augmentation.shift, mirror)
         if rng.random() < self.distractors:
             search = self._with_distractor(rng, search, box, target)
         source = (
-            f"{target.picture.name}"
-            + ("" if positive else f" and {shown.picture.name}")
+            f"{target.image.name}"
+            + ("" if positive else f" and {shown.image.name}")
             + (", pasted" if pasted else "")
         )
-        return Pair(exemplar, search, own, box, positive, self.changes.lights(rng), source)
+        return Pair(
+            exemplar, search, own, box, positive, self.augmentation.draw_jitter(rng), source
+        )
 
-    def _read(self, photo: Picture) -> np.ndarray:
+    def _read(self, photo: Photograph) -> np.ndarray:
         return self._decoded(photo.key, photo.read)
 
     def _another(self, rng: np.random.Generator, target: OutlinedObject) -> OutlinedObject | None:
@@ -118,14 +120,14 @@ class PhotoPairs(CutPairs):
         """A crop (size, size, 3) of an object, pasted over a background or where it stands, and the
         box (4,) around its outline in it; see `_around`."""
         target, pasted = which
-        photo = self._read(target.picture)
-        check_inside(target.box, photo, f"photograph {target.picture.path or target.picture.name}")
+        photo = self._read(target.image)
+        check_inside(target.box, photo, f"photograph {target.image.path or target.image.name}")
         with self._timed("crop"):
-            view = self._around(rng, target.box, size, shift, mirror)
+            window = self._around(rng, target.box, size, shift, mirror)
             if not pasted:
-                return view.cut(photo), outline_box(target, view)
-            crop = paste(self._backdrop(rng, size), photo, target.polygons, view)
-            return crop, outline_box(target, view)
+                return window.cut(photo), outline_box(target, window)
+            crop = paste(self._backdrop(rng, size), photo, target.polygons, window)
+            return crop, outline_box(target, window)
 
     def _backdrop(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """A square (size, size, 3) of a background drawn at random."""
@@ -133,41 +135,41 @@ class PhotoPairs(CutPairs):
         H, W = photo.shape[:2]
         side = min(H, W) * float(rng.uniform(0.4, 1.0))
         cx, cy = rng.uniform(side / 2, W - side / 2), rng.uniform(side / 2, H - side / 2)
-        return View(cx, cy, side, size, mirror=bool(rng.random() < 0.5)).cut(photo)
+        return AugmentedWindow(cx, cy, side, size, mirror=bool(rng.random() < 0.5)).cut(photo)
 
     def _with_distractor(
         self, rng: np.random.Generator, search: np.ndarray, box: np.ndarray, target: OutlinedObject
     ) -> np.ndarray:
         """The search image (S, S, 3) with an object of the target's category beside the box (4,),
         where room is found."""
-        twin = self._another(rng, target)
-        if twin is None:
+        other = self._another(rng, target)
+        if other is None:
             return search
-        side = side_of(twin.box, self.search) * float(rng.uniform(0.85, 1.2))
+        side = side_of(other.box, self.search) * float(rng.uniform(0.85, 1.2))
         for _ in range(8):
-            # (2,) pixels of the twin's picture, from the middle of the crop
+            # (2,) pixels of the twin's image, from the centre of the crop
             away = rng.uniform(-1, 1, 2) * side * 0.42
-            middle = twin.box[:2] + twin.box[2:] / 2 + away
-            view = View(
-                middle[0],
-                middle[1],
+            centre = other.box[:2] + other.box[2:] / 2 + away
+            window = AugmentedWindow(
+                centre[0],
+                centre[1],
                 side,
                 self.search,
                 float(rng.uniform(-0.2, 0.2)),
                 mirror=bool(rng.random() < 0.5),
             )
-            if float(iou(outline_box(twin, view), box)) < MOST_OVERLAP:
-                return paste(search, self._read(twin.picture), twin.polygons, view)
+            if float(iou(outline_box(other, window), box)) < MOST_OVERLAP:
+                return paste(search, self._read(other.image), other.polygons, window)
         return search
 
 
-def outline_box(target: OutlinedObject, view: View) -> np.ndarray:
+def outline_box(target: OutlinedObject, window: AugmentedWindow) -> np.ndarray:
     """Box (4,) around an object's outline in the crop of a view; it may reach beyond the crop."""
-    return box_around(view.to_crop(np.concatenate(target.polygons)))
+    return box_around(window.to_crop(np.concatenate(target.polygons)))
 
 
 def paste(
-    crop: np.ndarray, photo: np.ndarray, polygons: Items[np.ndarray], view: View
+    crop: np.ndarray, photo: np.ndarray, polygons: Items[np.ndarray], window: AugmentedWindow
 ) -> np.ndarray:
     """The crop (S, S, 3) with the part of a photograph inside an outline laid over it.
 
@@ -175,8 +177,8 @@ def paste(
         crop: (S, S, 3), what lies beneath.
         photo: (H, W, 3).
         polygons: of the outline, (n, 2) each, in pixels of the photograph.
-        view: which square of the photograph the crop shows.
+        window: which square of the photograph the crop shows.
     """
-    mask = soft_mask([view.to_crop(p) for p in polygons], *crop.shape[:2])  # (S, S)
+    mask = soft_mask([window.to_crop(p) for p in polygons], *crop.shape[:2])  # (S, S)
     opacity = mask[..., None].astype(np.float32) / 255  # (S, S, 1)
-    return np.rint(crop + opacity * (view.cut(photo).astype(np.float32) - crop)).astype(np.uint8)
+    return np.rint(crop + opacity * (window.cut(photo).astype(np.float32) - crop)).astype(np.uint8)

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from course_lib.data.identity import sequences_identity
-from course_lib.data.pairs import TRAINING_SEARCH, Changes, Pair
+from course_lib.data.pairs import TRAINING_SEARCH, Augmentation, Pair
 from course_lib.data.pairs_cut import CutPairs, FrameCache, box_around, check_inside
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
@@ -26,7 +26,7 @@ def usable_frames(
     Args:
         sequence: with boxes, and cover labels where its dataset has them (GOT-10k).
         smallest: pixels that both sides of the target must have.
-        least_cover: share of its best cover label above which the target must be visible.
+        least_cover: fraction of its best cover label above which the target must be visible.
     """
     boxes = sequence.boxes
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -57,10 +57,10 @@ class VideoPairs(CutPairs):
 
     Args:
         sequences: videos; those with fewer than two usable frames are left out, which is said.
-        changes: how far the crops are augmented. There is no rotation: a box does not say what
+        augmentation: how far the crops are augmented. There is no rotation: a box does not say what
             box follows.
         gap: largest distance between the two frames.
-        negatives: share of pairs whose search image comes from another video.
+        negatives: fraction of pairs whose search image comes from another video.
         cache: decoded frames; None decodes every time.
         search: pixels a side of the search image.
 
@@ -71,13 +71,13 @@ class VideoPairs(CutPairs):
     def __init__(
         self,
         sequences: Items[Sequence],
-        changes: Changes | None = None,
+        augmentation: Augmentation | None = None,
         gap: int = 100,
         negatives: float = 0.0,
         cache: FrameCache | None = None,
         search: int = TRAINING_SEARCH,
     ) -> None:
-        super().__init__(changes, negatives, cache, search)
+        super().__init__(augmentation, negatives, cache, search)
         usable = [(s, usable_frames(s)) for s in sequences]
         self.videos = [(s, valid) for s, valid in usable if len(valid) >= 2]
         if not self.videos:
@@ -113,11 +113,13 @@ class VideoPairs(CutPairs):
             while other is sequence:
                 other, others = self.videos[int(rng.integers(len(self.videos)))]
             second, positive = int(rng.choice(others)), False
-        mirror = bool(rng.random() < self.changes.mirror)
+        mirror = bool(rng.random() < self.augmentation.mirror)
         exemplar, own = self._crop(rng, (sequence, first), EXEMPLAR, 0.0, mirror)
-        search, box = self._crop(rng, (other, second), self.search, self.changes.shift, mirror)
+        search, box = self._crop(rng, (other, second), self.search, self.augmentation.shift, mirror)
         source = f"{sequence.name}, frame {first}, and {other.name}, frame {second}"
-        return Pair(exemplar, search, own, box, positive, self.changes.lights(rng), source)
+        return Pair(
+            exemplar, search, own, box, positive, self.augmentation.draw_jitter(rng), source
+        )
 
     def _crop(
         self,
@@ -133,6 +135,6 @@ class VideoPairs(CutPairs):
         box = sequence.boxes[index]
         check_inside(box, frame, f"{sequence.name}, frame {index}")
         with self._timed("crop"):
-            view = replace(self._around(rng, box, size, shift, mirror), angle=0.0)
-            corners = view.to_crop([box[:2], box[:2] + box[2:]])  # (2, 2)
-            return view.cut(frame), box_around(corners)
+            window = replace(self._around(rng, box, size, shift, mirror), angle=0.0)
+            corners = window.to_crop([box[:2], box[:2] + box[2:]])  # (2, 2)
+            return window.cut(frame), box_around(corners)

@@ -37,7 +37,7 @@ class Sequence:
 
     Attributes:
         name: unique within its benchmark, for example "Jogging.1".
-        frames: the pictures, read when asked for; T of them.
+        frames: the images, read when asked for; T of them.
         boxes: (T, 4) float64, x, y, w, h in pixels, 0-based; NaN rows where the target is absent
             or the ground truth is withheld.
         attributes: OTB tags that hold for the whole sequence, a subset of OTB_ATTRIBUTES.
@@ -193,7 +193,8 @@ class Benchmark:
         return replace(self, sequences=tuple(self[name] for name in names))
 
     def loaded(self, step: int = 1, length: int | None = None) -> Benchmark:
-        """Every `step`-th sequence, or its first `length` frames, with frames read once and kept."""
+        """Every `step`-th sequence, or its first `length` frames, with frames read once and
+        kept."""
         return replace(self, sequences=tuple(s.loaded(length) for s in self.sequences[::step]))
 
     def identity(self, sequence: Sequence) -> dict[str, Any]:

@@ -21,7 +21,7 @@ import numpy as np
 
 from course_lib.data.faults import Unreadable
 from course_lib.data.frames import Frames
-from course_lib.data.pairs import TRAINING_SEARCH, Changes, Pair, PairSource
+from course_lib.data.pairs import TRAINING_SEARCH, Augmentation, Pair, PairSource
 from course_lib.data.pairs_video import VideoPairs
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError, MissingDataError
@@ -145,13 +145,13 @@ class ShardPairs(PairSource):
     def __init__(
         self,
         folder: Path,
-        changes: Changes,
+        augmentation: Augmentation,
         gap: int = 100,
         shards: Items[int] | None = None,
         search: int = TRAINING_SEARCH,
     ) -> None:
         index = read_index(folder)
-        self.folder, self.changes, self.gap, self.search = folder, changes, gap, search
+        self.folder, self.augmentation, self.gap, self.search = folder, augmentation, gap, search
         self.rows = [index[k] for k in (range(len(index)) if shards is None else shards)]
         self.open: tuple[int, VideoPairs] | None = None
         self.identity = digest(folder / "index.json")
@@ -168,5 +168,5 @@ class ShardPairs(PairSource):
         k = int(np.random.default_rng([lap, len(self.rows)]).permutation(len(self.rows))[place])
         if self.open is None or self.open[0] != k:
             videos = read_shard(self.folder, self.rows[k])
-            self.open = k, VideoPairs(videos, self.changes, self.gap, search=self.search)
+            self.open = k, VideoPairs(videos, self.augmentation, self.gap, search=self.search)
         return self.open[1].draw(rng, index)

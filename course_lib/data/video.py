@@ -2,8 +2,8 @@
 
 A video is decoded in one pass, in order, until decoding ends, whatever its header says: counts and
 rates there are guesses, or those of the video before it was trimmed, joined or cut. Frame i is the
-i-th picture that decodes, its time is what its own time stamp says. Pictures stand upright, as the
-camera noted it; their pixels are the stored ones (an interlaced picture keeps its two fields, a
+i-th image that decodes, its time is what its own time stamp says. Images stand upright, as the
+camera noted it; their pixels are the stored ones (an interlaced image keeps its two fields, a
 stretched one its stored width).
 """
 
@@ -24,7 +24,7 @@ from course_lib.data.frames import Frames, ImageFiles
 from course_lib.data.readers.folders import IMAGE_SUFFIXES, by_number
 from course_lib.errors import DataError, MissingDataError, SettingsError
 
-PICTURES = (*IMAGE_SUFFIXES, ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jp2")
+IMAGES = (*IMAGE_SUFFIXES, ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jp2")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class TimedFrame:
     Attributes:
         number: counted from 0.
         seconds: when it is shown, from the first frame on; above that of the frame before.
-        read: gives the picture (H, W, 3).
+        read: gives the image (H, W, 3).
     """
 
     number: int
@@ -81,7 +81,7 @@ class VideoFile(Frames):
             turned = decoding.rotate_tag(stream)
             for frame in decoding.decoded(container, stream, report):
                 times.append(clock.seconds(frame.pts, stream.time_base))
-                read = partial(decoding.to_picture, frame, turned, self.path)
+                read = partial(decoding.to_image, frame, turned, self.path)
                 yield TimedFrame(len(times) - 1, times[-1], read)
             promised = decoding.promised_end(container, stream)
         if not times:
@@ -154,32 +154,32 @@ def find_frames(given: Path | str | Items[Path | str]) -> VideoFile | ImageFiles
     if path.is_dir():
         return _folder(path)
     if path.exists() or not glob.has_magic(str(path)):
-        return ImageFiles([path]) if _is_picture(path) and path.exists() else VideoFile(path)
+        return ImageFiles([path]) if _is_image(path) and path.exists() else VideoFile(path)
     matches = glob.glob(str(path), recursive=True)
     if not matches:
         raise MissingDataError(
             f"nothing matches {path}; give a video file, a folder of images, or a pattern such as "
             "'frames/*.png'"
         )
-    if len(matches) == 1 and not _is_picture(matches[0]):
+    if len(matches) == 1 and not _is_image(matches[0]):
         return VideoFile(matches[0])
     return _images(matches, str(path))
 
 
 def _folder(folder: Path) -> ImageFiles:
     """The images of a folder; hidden files are passed over."""
-    images = [p for p in folder.iterdir() if _is_picture(p) and not p.name.startswith(".")]
+    images = [p for p in folder.iterdir() if _is_image(p) and not p.name.startswith(".")]
     if not images:
         inner = ", ".join(sorted(p.name for p in folder.iterdir() if p.is_dir())[:5])
         raise MissingDataError(
-            f"0 images found in the folder {folder} (looked for *{', *'.join(PICTURES)})"
+            f"0 images found in the folder {folder} (looked for *{', *'.join(IMAGES)})"
             + (f"; it holds the folders {inner}: name one of them" if inner else "; give another")
         )
     return _images(images, str(folder))
 
 
 def _images(paths: Items[Path | str], what: str) -> ImageFiles:
-    strange = next((p for p in paths if not _is_picture(p)), None)
+    strange = next((p for p in paths if not _is_image(p)), None)
     if strange is not None:
         raise SettingsError(
             f"{what} are {len(paths)} files, and {strange} is no image; give one video, or images "
@@ -188,5 +188,5 @@ def _images(paths: Items[Path | str], what: str) -> ImageFiles:
     return ImageFiles(sorted(map(Path, paths), key=lambda p: by_number(str(p))))
 
 
-def _is_picture(path: Path | str) -> bool:
-    return Path(path).suffix.lower() in PICTURES
+def _is_image(path: Path | str) -> bool:
+    return Path(path).suffix.lower() in IMAGES

@@ -27,19 +27,19 @@ Shown = tuple[Figure, str]
 BESIDE = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "fontsize": 9, "frameon": False}
 
 KINDS = {
-    "success": (SUCCESS_THRESHOLDS, "auc", "IoU threshold", "share of frames above", "Success"),
+    "success": (SUCCESS_THRESHOLDS, "auc", "IoU threshold", "fraction of frames above", "Success"),
     "precision": (
         PRECISION_THRESHOLDS,
         "precision20",
         "centre error threshold, pixels",
-        "share of frames within",
+        "fraction of frames within",
         "Precision",
     ),
     "normalised_precision": (
         NORM_PRECISION_THRESHOLDS,
         "normalised_precision",
         "centre error threshold, in true sizes",
-        "share of frames within",
+        "fraction of frames within",
         "Normalised precision",
     ),
 }

@@ -71,10 +71,10 @@ def write_steps(
         for step in steps:
             first = step.moment.seconds if first is None else first
             truth, text = describe(step)
-            picture = annotate(step.frame, step.box, truth, text)
+            image = annotate(step.frame, step.box, truth, text)
             boxes.append(step.box)
             seconds.append(step.seconds)
-            writer.add(picture, step.moment.seconds - first)
+            writer.add(image, step.moment.seconds - first)
     except KeyboardInterrupt:
         if not writer.count:
             raise

@@ -33,12 +33,12 @@ class LockstepTracker(Protocol):
 
     Attributes:
         name: for messages.
-        embedding: its network; all trackers of one run share it.
+        runtime: its network; all trackers of one run share it.
         z: its exemplar features (1, …), or a tuple of such.
     """
 
     name: str
-    embedding: Network
+    runtime: Network
     z: Any
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
@@ -156,7 +156,7 @@ def _round(lanes: list[_Lane]) -> None:
     counts = [len(crops[lane]) for lane in lanes]  # each (S, 255, 255, 3)
     try:
         z = join([lane.tracker.z for lane in lanes], counts)  # (ΣS, C, 6, 6), or a tuple of such
-        responses = lanes[0].tracker.embedding.respond(
+        responses = lanes[0].tracker.runtime.respond(
             z, np.concatenate([crops[lane] for lane in lanes])
         )  # (ΣS, 17, 17) or (ΣS, A, 5)
     except Exception as problem:  # such as too little memory: none of them can go on
@@ -173,8 +173,8 @@ def _round(lanes: list[_Lane]) -> None:
         lane.keep(box, spent)
 
 
-def join(kept: list[Any], counts: list[int]) -> Any:
+def join(templates: list[Any], counts: list[int]) -> Any:
     """Exemplar features as one batch, those of each tracker as often as it has search images."""
-    if isinstance(kept[0], tuple):
-        return tuple(join(list(part), counts) for part in zip(*kept, strict=True))
-    return torch.cat([k.expand(n, *k.shape[1:]) for k, n in zip(kept, counts, strict=True)])
+    if isinstance(templates[0], tuple):
+        return tuple(join(list(part), counts) for part in zip(*templates, strict=True))
+    return torch.cat([k.expand(n, *k.shape[1:]) for k, n in zip(templates, counts, strict=True)])

@@ -138,19 +138,19 @@ def write_report(report: Report, folder: Path) -> list[Path]:
     }
     for name, text in texts.items():
         write_whole(folder / name, text)
-    pictures = {
+    images = {
         "success": curve_plot(report),
         "precision": curve_plot(report, "precision"),
         "normalised_precision": curve_plot(report, "normalised_precision"),
     }
     if any(math.isfinite(row["fps"]) for row in report.overall().values()):
-        pictures["speed"] = speed_plot(report)
+        images["speed"] = speed_plot(report)
     if report.by_attribute():
-        pictures["attributes"] = attribute_plot(report)
-    for name, (figure, _) in pictures.items():
+        images["attributes"] = attribute_plot(report)
+    for name, (figure, _) in images.items():
         with whole_file(folder / f"{name}.png") as part:
             part.write_bytes(to_png(figure, dpi=150))
-    names = ["report.md", *texts, *(f"{name}.png" for name in pictures)]
+    names = ["report.md", *texts, *(f"{name}.png" for name in images)]
     return [folder / name for name in names]
 
 

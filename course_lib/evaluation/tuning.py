@@ -28,15 +28,15 @@ class Trial:
     auc: float
 
 
-def mean_auc(tracker: Callable[[], Tracker], clips: Items[Sequence]) -> float:
+def mean_auc(tracker: Callable[[], Tracker], sequences: Items[Sequence]) -> float:
     """Success AUC of a fresh tracker on each clip, mean over the clips; NaN if there are none."""
-    values = [auc(score_sequence(track(tracker(), c).boxes, c.boxes).success) for c in clips]
+    values = [auc(score_sequence(track(tracker(), c).boxes, c.boxes).success) for c in sequences]
     return float(np.mean(values)) if values else float("nan")
 
 
 def search_settings(
     make: Callable[..., Tracker],
-    clips: Items[Sequence],
+    sequences: Items[Sequence],
     space: dict[str, tuple[float, float]],
     trials: int = 20,
     seed: int = 0,
@@ -46,7 +46,7 @@ def search_settings(
 
     Args:
         make: gives a tracker for settings by name, `make(penalty=0.2, window=0.4)`.
-        clips: generated clips, in whose frames all targets are known.
+        sequences: generated clips, in whose frames all targets are known.
         space: lowest and highest value of each setting.
         trials: how many to make.
         seed: of the sampler, so that a search can be repeated.
@@ -62,12 +62,13 @@ def search_settings(
         raise SettingsError(
             f"the space is {space}; expected for each setting a lowest and a higher highest value"
         )
-    real = [c.name for c in clips if not c.name.startswith("gen-")]
-    if real or not clips:
+    real = [c.name for c in sequences if not c.name.startswith("gen-")]
+    if real or not sequences:
         raise DataError(
             "settings are searched on generated clips only, not on "
             f"{', '.join(real) or 'nothing'}: what a search has seen "
-            "cannot test it afterwards. Take them from load_benchmark('generated-v1') or make_clip."
+            "cannot test it afterwards. Take them from load_benchmark('generated-v1') or "
+            "make_sequence."
         )
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
@@ -79,7 +80,7 @@ def search_settings(
         settings = {
             name: trial.suggest_float(name, low, high) for name, (low, high) in space.items()
         }
-        found.append(Trial(settings, mean_auc(lambda: make(**settings), clips)))
+        found.append(Trial(settings, mean_auc(lambda: make(**settings), sequences)))
         return found[-1].auc
 
     study.optimize(objective, n_trials=trials)

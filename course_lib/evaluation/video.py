@@ -31,32 +31,32 @@ def annotate(
         truth: (4,) the true box, solid green, if it is known.
         text: the line.
     """
-    picture = np.ascontiguousarray(frame.copy())
+    image = np.ascontiguousarray(frame.copy())
     if truth is not None and np.isfinite(truth).all():
-        x1, y1, x2, y2 = _corners(truth, picture)
-        cv2.rectangle(picture, (x1, y1), (x2, y2), _rgb(TRUTH), 2)
+        x1, y1, x2, y2 = _corners(truth, image)
+        cv2.rectangle(image, (x1, y1), (x2, y2), _rgb(TRUTH), 2)
     if np.isfinite(predicted).all():
-        _dashed(picture, _corners(predicted, picture), _rgb(PREDICTION))
+        _dashed(image, _corners(predicted, image), _rgb(PREDICTION))
     if text:
         for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
             font = cv2.FONT_HERSHEY_SIMPLEX
-            cv2.putText(picture, text, (6, 18), font, 0.5, colour, thickness, cv2.LINE_AA)
-    return picture
+            cv2.putText(image, text, (6, 18), font, 0.5, colour, thickness, cv2.LINE_AA)
+    return image
 
 
 class VideoWriter:
-    """Writes pictures as H.264 in MP4, one by one; memory does not grow with their number.
+    """Writes images as H.264 in MP4, one by one; memory does not grow with their number.
 
-    Every picture is scaled to the size of the first; an odd side gets one more row or column, a
+    Every image is scaled to the size of the first; an odd side gets one more row or column, a
     copy of the last, because the codec wants even ones. Each frame is shown at the time given with
     it.
 
     Args:
         path: the file; see `write_video` and `files.whole_file` for writing it whole or not at all.
-        fps: pictures a second where no times are given.
+        fps: images a second where no times are given.
         name: what the file will be called in the end, for messages.
 
-    Raises CourseError if there is no encoder or it does not take the pictures, OSError if the disk
+    Raises CourseError if there is no encoder or it does not take the images, OSError if the disk
     does not.
     """
 
@@ -84,15 +84,13 @@ class VideoWriter:
             with suppress(av.FFmpegError):
                 self._container.close()
 
-    def add(self, picture: np.ndarray, seconds: float | Fraction | None = None) -> None:
-        """Write a picture (H, W, 3), shown `seconds` after the start; else in turn at `fps`."""
+    def add(self, image: np.ndarray, seconds: float | Fraction | None = None) -> None:
+        """Write an image (H, W, 3), shown `seconds` after the start; else in turn at `fps`."""
         seconds = self.count / self.rate if seconds is None else seconds
         with _in_words(self.name):
             if self._container is None:
-                self._open(
-                    picture.shape[0] + picture.shape[0] % 2, picture.shape[1] + picture.shape[1] % 2
-                )
-            frame = av.VideoFrame.from_ndarray(self._fitted(picture), format="rgb24")
+                self._open(image.shape[0] + image.shape[0] % 2, image.shape[1] + image.shape[1] % 2)
+            frame = av.VideoFrame.from_ndarray(self._fitted(image), format="rgb24")
             frame = frame.reformat(
                 format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
             )
@@ -125,13 +123,13 @@ class VideoWriter:
             setattr(stream.codec_context, kind, BT709)  # the range's 1 is the limited one
         self._stream = stream
 
-    def _fitted(self, picture: np.ndarray) -> np.ndarray:
-        """The picture at the video's size."""
+    def _fitted(self, image: np.ndarray) -> np.ndarray:
+        """The image at the video's size."""
         width, height = self._size
-        right, bottom = width - picture.shape[1], height - picture.shape[0]
+        right, bottom = width - image.shape[1], height - image.shape[0]
         if right in (0, 1) and bottom in (0, 1):
-            return cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
-        return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+            return cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
+        return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
@@ -161,7 +159,7 @@ def _in_words(name: Path) -> Iterator[None]:
             raise OSError(problem.errno, problem.strerror, str(name)) from None
         raise CourseError(
             f"{name} cannot be written: the H.264 encoder says {problem.strerror!r}; it takes "
-            f"pictures of up to "
+            f"images of up to "
             "16,384 pixels a side"
         ) from None
 
@@ -170,9 +168,9 @@ def _rgb(colour: str) -> tuple[int, int, int]:
     return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
 
 
-def _corners(box: np.ndarray, picture: np.ndarray) -> tuple[int, int, int, int]:
+def _corners(box: np.ndarray, image: np.ndarray) -> tuple[int, int, int, int]:
     """First and last pixel of a box (4,): x1, y1, x2, y2; what is far outside is brought near."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     x, y, w, h = np.asarray(box, dtype=np.float64)
     near = np.clip([x, y, x + w, y + h], -8, [width + 8, height + 8, width + 8, height + 8])
     x1, y1, x2, y2 = (round(float(v)) for v in near)
@@ -180,7 +178,7 @@ def _corners(box: np.ndarray, picture: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def _dashed(
-    picture: np.ndarray,
+    image: np.ndarray,
     corners: tuple[int, int, int, int],
     colour: tuple[int, int, int],
     dash: int = 6,
@@ -190,8 +188,8 @@ def _dashed(
     for start in range(x1, x2 + 1, 2 * dash):
         end = min(start + dash, x2)
         for row in (y1, y2):
-            cv2.line(picture, (start, row), (end, row), colour, 2)
+            cv2.line(image, (start, row), (end, row), colour, 2)
     for start in range(y1, y2 + 1, 2 * dash):
         end = min(start + dash, y2)
         for column in (x1, x2):
-            cv2.line(picture, (column, start), (column, end), colour, 2)
+            cv2.line(image, (column, start), (column, end), colour, 2)

@@ -112,7 +112,7 @@ def robustness(runs: list[SupervisedRun], sensitivity: float = 30.0) -> dict[str
     """Failures of a tracker over all sequences pooled, which is pysot's way.
 
     "failures" is their number, "per_100_frames" 100 · failures / frames, "reliability" exp(−S ·
-    failures / frames), the share of runs of S frames expected to go without a failure.
+    failures / frames), the fraction of runs of S frames expected to go without a failure.
     """
     failures, frames = sum(run.failures for run in runs), sum(len(run.codes) for run in runs)
     return {

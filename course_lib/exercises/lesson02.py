@@ -93,14 +93,14 @@ def examine_preprocess(answer, rng) -> None:
     },
 )
 def examine_target(answer, rng) -> None:
-    """Gaussian with its peak in the middle."""
+    """Gaussian with its peak at the centre."""
     h, w = 2 * int(rng.integers(6, 9)), 2 * int(rng.integers(9, 14)) + 1
     sigma = float(rng.uniform(1.5, 3))
     target = as_array(answer(h, w, sigma), (h, w), "the target")
     row, column = (int(i) for i in np.unravel_index(target.argmax(), target.shape))
     if (row, column) != (h // 2, w // 2):
         raise Wrong(
-            f"your response peaks at (row, column) = ({row}, {column}); the middle of a {h}×{w} "
+            f"your response peaks at (row, column) = ({row}, {column}); the centre of a {h}×{w} "
             f"patch is ({h // 2}, {w // 2})"
         )
     if not np.isclose(target.max(), 1):

@@ -56,14 +56,14 @@ def examine_filter(answer, rng) -> None:
     "mosse.respond",
     reference=mosse.respond,
     mistakes={
-        "your response is rolled by half its size: g has its peak in the middle, so nothing needs "
+        "your response is rolled by half its size: g has its peak at the centre, so nothing needs "
         "to be shifted here": lambda right, f, A, B: (
             np.fft.fftshift(right(f, A, B)[0]),
             *right(f, A, B)[1:],
         ),
         "the target moved {dx} px right and {dy} px down, you say {given[0]:g} and {given[1]:g}: "
         "the row is y": lambda right, *given: tuple(np.array(right(*given), object)[[0, 2, 1]]),
-        "your dx, dy are the place of the peak; the displacement is counted from the middle of the "
+        "your dx, dy are the place of the peak; the displacement is counted from the centre of the "
         "patch": lambda right, f, A, B: (
             right(f, A, B)[0],
             right(f, A, B)[1] + f.shape[1] // 2,
@@ -200,7 +200,7 @@ def _cut_out(right, response):
     others={"your function changes the response": _cut_out},
 )
 def examine_psr(answer, rng) -> None:
-    """Peak-to-sidelobe ratio, in the middle and at the border."""
+    """Peak-to-sidelobe ratio, at the centre and at the border."""
     for row, column in ((20, 25), (2, 30), (38, 3)):
         response = 0.1 * rng.normal(size=(40, 48))
         response[row, column] = 3.0

@@ -26,18 +26,20 @@ from course_lib.trackers import mosse
 )
 def examine_tracker(answer, rng) -> None:
     """Follows a moving texture, does not learn what stands in front, keeps the box's size."""
-    clip = moving_texture(rng)
+    sequence = moving_texture(rng)
     tracker = answer()
-    boxes = followed(tracker, clip, lost="Is the filter updated with the patch at the new centre?")
-    curtain = np.full_like(clip.frames[0], 90)
+    boxes = followed(
+        tracker, sequence, lost="Is the filter updated with the patch at the new centre?"
+    )
+    curtain = np.full_like(sequence.frames[0], 90)
     held = [tracker.update(curtain) for _ in range(15)]
     if not all(same(box, boxes[-1]) for box in held):
         raise Wrong(
             "on frames that show nothing your box wanders: below the PSR threshold it should stay"
         )
-    place = clip.boxes[-1][:2] + [2, 1]
-    again = as_array(tracker.update(paste(clip.scene, clip.target, place)), (4,), "the box")
-    if float(iou(again, [*place, *clip.boxes[0][2:]])) < 0.7:
+    place = sequence.boxes[-1][:2] + [2, 1]
+    again = as_array(tracker.update(paste(sequence.scene, sequence.target, place)), (4,), "the box")
+    if float(iou(again, [*place, *sequence.boxes[0][2:]])) < 0.7:
         raise Wrong(
             "after 15 empty frames your tracker does not know its target any more: below the PSR "
             "threshold it must not learn"

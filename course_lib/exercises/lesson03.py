@@ -95,7 +95,7 @@ WHERE = "in a response of {h} × {w} with its peak in row {row}, column {column}
             lambda right, r: tuple(v % n for v, n in zip(right(r), r.shape[::-1], strict=True))
         ),
         WHERE + ": the column is x, and dx comes first": lambda right, r: right(r)[::-1],
-        WHERE + ": here no motion is at (0, 0), not in the middle": lambda right, r: tuple(
+        WHERE + ": here no motion is at (0, 0), not at the centre": lambda right, r: tuple(
             v % n - n // 2 for v, n in zip(right(r), r.shape[::-1], strict=True)
         ),
         WHERE + ": the sign is turned": lambda right, r: tuple(-v for v in right(r)),
@@ -136,7 +136,7 @@ def examine_displacement(answer, rng) -> None:
         "there is a 2 in your denominator: KCF divides by σ² N": (
             lambda right, x, z, s: right(x, z, s * 2**0.5)
         ),
-        "|x − z|² has −2 x·z in its middle: the 2 is missing": lambda right, x, z, s: (
+        "|x − z|² has −2 x·z at its centre: the 2 is missing": lambda right, x, z, s: (
             right(x, z, s * 2**0.5) * np.exp(-(x**2 + z**2).sum() / (2 * s**2 * x.size))
         ),
     },

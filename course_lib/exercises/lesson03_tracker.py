@@ -128,28 +128,32 @@ def _half_learning(right):
 )
 def examine_tracker(answer, rng) -> None:
     """Follows a texture, keeps its size or nearly, and learns one that slowly becomes another."""
-    clip = moving_texture(rng, step=(8, 4), length=9)
+    sequence = moving_texture(rng, step=(8, 4), length=9)
     tracker = answer()
-    tracker.init(clip.frames[0], clip.boxes[0].copy())
-    first = as_array(tracker.update(clip.frames[1]), (4,), "the box")[:2] - clip.boxes[0][:2]
+    tracker.init(sequence.frames[0], sequence.boxes[0].copy())
+    first = (
+        as_array(tracker.update(sequence.frames[1]), (4,), "the box")[:2] - sequence.boxes[0][:2]
+    )
     if np.allclose(first, [2, 1]):
         raise Wrong(
             "your box moves 2 right and 1 down where the target moves 8 and 4: a cell is 4 pixels "
             "wide"
         )
     # two steps of a pyramid are no mistake
-    followed(answer(), clip, lost="Is the model updated at all?", growth=0.11)
-    _check_place(answer(), clip)
+    followed(answer(), sequence, lost="Is the model updated at all?", growth=0.11)
+    _check_place(answer(), sequence)
     _check_learning(answer(), rng)
 
 
-def _check_place(tracker, clip) -> None:
+def _check_place(tracker, sequence) -> None:
     """The target jumps to and fro: a model learned from patches cut at the old place smears."""
-    places = [clip.boxes[0][:2] + (t % 2) * np.array([12, 8]) for t in range(40)]
-    tracker.init(paste(clip.scene, clip.target, places[0]), clip.boxes[0].copy())
+    places = [sequence.boxes[0][:2] + (t % 2) * np.array([12, 8]) for t in range(40)]
+    tracker.init(paste(sequence.scene, sequence.target, places[0]), sequence.boxes[0].copy())
     for place in places[1:]:
-        box = as_array(tracker.update(paste(clip.scene, clip.target, place)), (4,), "the box")
-        if float(iou(box, [*place, *clip.boxes[0][2:]])) < 0.5:
+        box = as_array(
+            tracker.update(paste(sequence.scene, sequence.target, place)), (4,), "the box"
+        )
+        if float(iou(box, [*place, *sequence.boxes[0][2:]])) < 0.5:
             raise Wrong(
                 "your tracker loses a target that jumps to and fro: is the patch it learns cut at "
                 "the new centre?"
@@ -157,7 +161,7 @@ def _check_place(tracker, clip) -> None:
 
 
 def _check_learning(tracker, rng) -> None:
-    """The target turns slowly into another texture; then it jumps one way, and its old picture
+    """The target turns slowly into another texture; then it jumps one way, and its old image
     appears on the other side."""
     old, new = moving_texture(rng, (0, 0), 1), moving_texture(rng, (0, 0), 1)
     tracker.init(old.frames[0], old.boxes[0].copy())

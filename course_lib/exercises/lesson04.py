@@ -137,7 +137,7 @@ STRIDE = "for {0} your stride is {given:g}, expected {right:g}: "
             sum(s for _, s in layers),
         ),
         FIELD + ": a layer's window is spread by the strides before it, not by its own": _late,
-        FIELD + ": behind a stride, cells stand further apart in the picture": (
+        FIELD + ": behind a stride, cells stand further apart in the image": (
             lambda right, layers: (right([(k, 1) for k, _ in layers])[0], right(layers)[1])
         ),
         FIELD + ": before the first layer a cell sees 1 pixel, not 0": lambda right, layers: (

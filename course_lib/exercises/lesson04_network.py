@@ -82,7 +82,7 @@ def _check_maps(network: nn.Module, rng: np.random.Generator) -> None:
         out = network(torch.zeros(1, 3, size, size))
         if tuple(out.shape) != (1, 256, cells, cells):
             raise Wrong(
-                f"a picture of {size} pixels gives {tuple(out.shape)}; expected (1, 256, {cells}, "
+                f"an image of {size} pixels gives {tuple(out.shape)}; expected (1, 256, {cells}, "
                 f"{cells}). Look at strides and pooling"
             )
     noise = torch.from_numpy(rng.normal(0, 100, (1, 3, 127, 127))).float()
@@ -141,11 +141,11 @@ def _read_labels(given) -> np.ndarray:
 
 
 def _lopsided(given, right) -> str:
-    """What is said of labels that do not lie around the middle."""
-    middle = len(given) // 2
-    if given[middle, middle] > 0 and np.array_equal(given, given[::-1, ::-1]):
+    """What is said of labels that do not lie around the centre."""
+    centre = len(given) // 2
+    if given[centre, centre] > 0 and np.array_equal(given, given[::-1, ::-1]):
         return ""
-    return f"your positives do not lie around the middle cell ({middle}, {middle})"
+    return f"your positives do not lie around the central cell ({centre}, {centre})"
 
 
 @check(
@@ -168,7 +168,7 @@ def _lopsided(given, right) -> str:
     },
     others={
         "your labels are 0 and 1": lambda right, *given: right(*given).clamp_min(0),
-        "around the middle": lambda right, *given: right(*given).roll(1, 0),
+        "around the centre": lambda right, *given: right(*given).roll(1, 0),
     },
 )
 def examine_labels(answer, rng) -> None:

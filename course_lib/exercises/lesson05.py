@@ -89,7 +89,7 @@ def _drawn(answer, rng: np.random.Generator, valid: np.ndarray) -> tuple[int, in
         "draw two numbers": lambda right, rng, box, shift, scale: (
             box[:2] + box[2:] / 2 + rng.uniform(-shift, shift) / scale
         ),
-        "the box's middle is": [
+        "the box's centre is": [
             lambda right, rng, box, shift, scale: right(rng, box, shift, scale) - box[2:] / 2,
             lambda right, rng, box, shift, scale: (
                 box[:2] + box[2:] / 2 + rng.uniform(0, shift, 2) / scale
@@ -107,7 +107,7 @@ def examine_shift(answer, rng) -> None:
     if np.abs(away.mean(axis=0)).max() > 1.0:
         raise Wrong(
             f"your points lie around ({points.mean(axis=0)[0]:.0f}, {points.mean(axis=0)[1]:.0f}); "
-            "the box's middle is (55, 85): x + w / 2, y + h / 2"
+            "the box's centre is (55, 85): x + w / 2, y + h / 2"
         )
     furthest = np.abs(away).max()
     if furthest > shift * 1.001:
@@ -165,13 +165,13 @@ def examine_rate(answer, rng) -> None:
     )
 
 
-def _off_centre(given, right, middle) -> str:
-    """What is said where a peak in the middle is away from it."""
+def _off_centre(given, right, centre) -> str:
+    """What is said where a peak at the centre is away from it."""
     if abs(given[0]) <= 1e-6:
         return ""
     return (
-        f"a peak in the middle cell has distance {given[0]:.3g}, expected 0: the middle is (n − 1) "
-        f"/ 2 = {middle}"
+        f"a peak at the centre cell has distance {given[0]:.3g}, expected 0: the centre is (n − 1) "
+        f"/ 2 = {centre}"
     )
 
 
@@ -184,7 +184,7 @@ def _off_centre(given, right, middle) -> str:
         )
     },
     others={
-        "the middle is (n − 1) / 2": lambda right, r, stride: right(r, stride, stride / 2),
+        "the centre is (n − 1) / 2": lambda right, r, stride: right(r, stride, stride / 2),
         "√(rows² + columns²)": lambda right, r, stride: (
             stride
             * sum(
@@ -195,7 +195,7 @@ def _off_centre(given, right, middle) -> str:
     },
 )
 def examine_distance(answer, rng) -> None:
-    """Distance of the peak from the middle."""
+    """Distance of the peak from the centre."""
     for n, stride in ((17, 8), (15, 8), (33, 4)):
         response = torch.from_numpy(rng.normal(size=(4, n, n))).float()
         response[0, n // 2, n // 2] = 50.0
@@ -204,7 +204,7 @@ def examine_distance(answer, rng) -> None:
             "the distances",
             (4,),
             tolerance=1e-4,
-            otherwise=partial(_off_centre, middle=(n - 1) // 2),
+            otherwise=partial(_off_centre, centre=(n - 1) // 2),
             named="the distance",
             hint="√(rows² + columns²) · stride, for each response its own peak",
         )

@@ -107,10 +107,10 @@ def _weights(network: nn.Module) -> np.ndarray:
 def _without(method: str):
     """A mistake: the optimiser's method is never called."""
 
-    def descend(right, network, optimiser, loss, clip):
+    def descend(right, network, optimiser, loss, sequence):
         calls = {"zero_grad": optimiser.zero_grad, "step": optimiser.step}
         return right(
-            network, SimpleNamespace(**{**calls, method: lambda **given: None}), loss, clip
+            network, SimpleNamespace(**{**calls, method: lambda **given: None}), loss, sequence
         )
 
     return descend
@@ -123,10 +123,10 @@ def _without(method: str):
         "add up unless they are zeroed": _without("zero_grad"),
         "have not moved": _without("step"),
         "the gradient is not clipped, or clipped after the step": (
-            lambda right, network, optimiser, loss, clip: right(network, optimiser, loss, 1e9)
+            lambda right, network, optimiser, loss, sequence: right(network, optimiser, loss, 1e9)
         ),
-        "to another place than expected": lambda right, network, optimiser, loss, clip: right(
-            network, optimiser, loss, 0.8 * clip
+        "to another place than expected": lambda right, network, optimiser, loss, sequence: right(
+            network, optimiser, loss, 0.8 * sequence
         ),
         "the norm after clipping": lambda right, *given: min(right(*given), given[-1]),
         "norm before clipping is": lambda right, *given: 2 * right(*given),

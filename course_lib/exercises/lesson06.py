@@ -1,4 +1,5 @@
-"""Checks of lesson 06: scales, upsampling, the window, the choice of scale, displacement, damping."""
+"""Checks of lesson 06: scales, upsampling, the window, the choice of scale, displacement,
+damping."""
 
 from __future__ import annotations
 
@@ -21,10 +22,10 @@ def _bump(rng, n: int = 17) -> np.ndarray:
 
 def _misordered(given, right) -> str:
     """What is said of factors that are not centred on 1, or fall."""
-    middle = given[len(given) // 2]
-    if not np.isclose(middle, 1):
+    centre = given[len(given) // 2]
+    if not np.isclose(centre, 1):
         return (
-            f"for {len(given)} scales the middle factor is {middle:.4g}; it should be 1: exponents "
+            f"for {len(given)} scales the centre factor is {centre:.4g}; it should be 1: exponents "
             "run from −(count − 1)/2 to (count − 1)/2"
         )
     fall = "your factors fall; let them rise, so that index 0 is the smallest"
@@ -40,7 +41,7 @@ def _misordered(given, right) -> str:
         )
     },
     others={
-        "the middle factor is": lambda right, count, step: step ** np.arange(count),
+        "the centre factor is": lambda right, count, step: step ** np.arange(count),
         "let them rise": lambda right, count, step: right(count, step)[::-1],
         "the factors at": lambda right, count, step: step ** np.linspace(-1, 1, count),
     },
@@ -132,7 +133,7 @@ def examine_choose(answer, rng) -> None:
         ),
         "you divide by the sum before the minimum is taken away; a response has negative values, "
         "and its sum may be about 0": lambda right, r, w, i: (1 - i) * r / r.sum() + i * w,
-        "you multiply by the window: then nothing far from the middle can ever win. Add it with "
+        "you multiply by the window: then nothing far from the centre can ever win. Add it with "
         "its influence": lambda right, r, w, i: right(r, w, 0.0) * w,
     },
 )
@@ -156,9 +157,9 @@ def examine_blend(answer, rng) -> None:
         "your displacement is in cells of the enlarged response: one of them is 8 / 16 pixel": (
             lambda right, r, stride, upsample: right(r, 1, 1)
         ),
-        "your displacement is a quarter of a pixel off: the middle of 272 cells lies between two "
+        "your displacement is a quarter of a pixel off: the centre of 272 cells lies between two "
         "of them, at (272 − 1) / 2": lambda right, *given: right(*given) - 0.25,
-        "the sign is turned round: peak minus middle": lambda right, *given: -right(*given),
+        "the sign is turned round: peak minus centre": lambda right, *given: -right(*given),
         "one enlarged cell is stride / upsample pixels: divide by 16": (
             lambda right, r, stride, upsample: right(r, stride, 1)
         ),

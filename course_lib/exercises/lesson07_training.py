@@ -57,18 +57,18 @@ def examine_match(answer, rng) -> None:
     "anchors.draw",
     reference=proposals.draw_anchors,
     others={
-        "If all are kept, nothing is balanced": lambda right, labels, chance: labels,
-        "where positives are few they are not filled up": lambda right, labels, chance: torch.cat(
+        "If all are kept, nothing is balanced": lambda right, labels, draws: labels,
+        "where positives are few they are not filled up": lambda right, labels, draws: torch.cat(
             [
                 right(row[None], drawn[None], min(16, int((row == 1).sum())), 64)
-                for row, drawn in zip(labels, chance, strict=True)
+                for row, drawn in zip(labels, draws, strict=True)
             ]
         ),
-        "you keep": lambda right, labels, chance: right(labels, chance, 16, 80),
-        "whatever `chance` says": lambda right, labels, chance: right(
+        "you keep": lambda right, labels, draws: right(labels, draws, 16, 80),
+        "whatever `draws` says": lambda right, labels, draws: right(
             labels, torch.linspace(1, 0, labels.shape[1]).expand(labels.shape)
         ),
-        "with the highest numbers": lambda right, labels, chance: right(labels, 1 - chance),
+        "with the highest numbers": lambda right, labels, draws: right(labels, 1 - draws),
     },
 )
 def examine_draw(answer, rng) -> None:
@@ -77,25 +77,25 @@ def examine_draw(answer, rng) -> None:
     labels[0, :40], labels[0, 60:] = 1, 0
     labels[1, :5], labels[1, 100:130] = 1, 0
     labels[2, 50:] = 0
-    chance = torch.from_numpy(rng.random((3, 300))).float()
+    draws = torch.from_numpy(rng.random((3, 300))).float()
     kept = labels.clone()
-    given = as_array(answer(labels, chance.clone()), (3, 300), "the labels")
+    given = as_array(answer(labels, draws.clone()), (3, 300), "the labels")
     require_untouched(kept.numpy(), labels.numpy(), "the labels")
-    expected = answer.right(kept, chance).numpy()
+    expected = answer.right(kept, draws).numpy()
     if ((given != kept.numpy()) & (given != -1)).any():
         raise Wrong("an anchor changed its side: a label is kept or becomes −1, nothing else")
     for b in range(3):
         _check_counts(b, given[b], expected[b], kept[b].numpy())
     if same(given, expected):
         return
-    if same(as_array(answer(kept.clone(), chance.flip(1)), (3, 300), "the labels"), given):
+    if same(as_array(answer(kept.clone(), draws.flip(1)), (3, 300), "the labels"), given):
         raise Wrong(
-            "you always keep the same ones, whatever `chance` says: keep those with the highest "
-            "numbers in `chance`"
+            "you always keep the same ones, whatever `draws` says: keep those with the highest "
+            "numbers in `draws`"
         )
     raise Wrong(
         "the number is right, the choice is not: keep the anchors with the highest numbers in "
-        "`chance`"
+        "`draws`"
     )
 
 
@@ -141,7 +141,7 @@ def _check_counts(b: int, given: np.ndarray, expected: np.ndarray, before: np.nd
 def examine_mine(answer, rng) -> None:
     """Three hard negatives for each positive."""
     labels = torch.from_numpy(rng.choice([-1, 0, 0, 0, 0, 0, 0, 0, 0, 1], (2, 200)))
-    labels[1] = torch.where(labels[1] == 1, 0, labels[1])  # a picture without positives
+    labels[1] = torch.where(labels[1] == 1, 0, labels[1])  # an image without positives
     losses = torch.from_numpy(rng.random((2, 200))).float()
     losses[labels == -1] += 5  # what does not count may have large losses
     before = labels.numpy()
@@ -157,7 +157,7 @@ def examine_mine(answer, rng) -> None:
         zeros, wanted = (given == 0).sum(1), (right == 0).sum(1)
         if zeros[1] == 0:
             return (
-                "a picture without positives keeps no negative at all, and teaches nothing: keep "
+                "an image without positives keeps no negative at all, and teaches nothing: keep "
                 "at least 10"
             )
         if (zeros != wanted).any():
@@ -167,7 +167,7 @@ def examine_mine(answer, rng) -> None:
             )
         return (
             "the number is right, the choice is not: keep the negatives with the largest loss of "
-            "each picture"
+            "each image"
         )
 
     answer.compare((losses, labels), "the labels", (2, 200), otherwise=words)

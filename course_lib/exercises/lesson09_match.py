@@ -57,7 +57,7 @@ def crop_centre(rng, box, shift, side):
     "match.sampling",
     reference=crop_centre,
     others={
-        "it never leaves the middle": lambda right, rng, box, *given: box[:2] + box[2:] / 2,
+        "it never leaves the centre": lambda right, rng, box, *given: box[:2] + box[2:] / 2,
         "one of them is side / 255 frame pixels": (
             lambda right, rng, box, shift, side: right(rng, box, shift * 255 / side, side)
         ),
@@ -87,12 +87,12 @@ def examine_sampling(answer, rng) -> None:
     mean, furthest = np.abs(away.mean(0)).max(), np.abs(away).max()
     if furthest < 1e-9:
         raise Wrong(
-            "the centre of your crop is always the target's: it never leaves the middle, and the "
+            "the centre of your crop is always the target's: it never leaves the centre, and the "
             "network learns just that"
         )
     if np.abs(points.mean(0) - box[:2]).max() < limit / 5 < mean:
         raise Wrong(
-            "your centres lie around the box's corner; the target's middle is x + w / 2, y + h / 2"
+            "your centres lie around the box's corner; the target's centre is x + w / 2, y + h / 2"
         )
     if np.abs(np.corrcoef(away.T)[0, 1]) > 0.5:
         raise Wrong("x and y are shifted by the same number; draw one for each")

@@ -11,14 +11,14 @@ from course_lib.exercises.compare import as_number
 from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
 from course_lib.geometry import receptive
-from course_lib.geometry.receptive import Layer, Reception
+from course_lib.geometry.receptive import Layer, ReceptiveField
 
 
 def _reading(what: str, *names: str):
     """Reads the named numbers of a Reception."""
 
     def read(given):
-        if not isinstance(given, Reception):
+        if not isinstance(given, ReceptiveField):
             raise Wrong(
                 f"{what} should be a Reception(layer, size, field, stride, start); yours is "
                 f"{type(given).__name__}"
@@ -54,7 +54,7 @@ def _with_crop(sides: int):
     "siamdw.layer",
     reference=receptive.behind,
     mistakes={
-        "{about}: a step of one cell is {0.stride} pixels of the picture, so each further tap of "
+        "{about}: a step of one cell is {0.stride} pixels of the image, so each further tap of "
         "the kernel adds {0.stride} pixels to the field, not 1": _with_field(
             lambda row, layer, right: row.field + layer.reach - 1
         ),
@@ -85,7 +85,7 @@ def _with_crop(sides: int):
 )
 def examine_layer(answer, rng) -> None:
     """One more layer."""
-    row = Reception("before", 60, 11, 2, 5.5)
+    row = ReceptiveField("before", 60, 11, 2, 5.5)
     for layer, about in (
         (Layer("conv", 3), "a plain 3 × 3 convolution"),
         (Layer("pool", 3, 2), "a pooling with stride 2"),
@@ -141,14 +141,17 @@ def _of_fields(choose):
 )
 def examine_branches(answer, rng) -> None:
     """Where branches meet."""
-    long, short = Reception("long", 28, 17, 4, 10.5), Reception("short", 28, 9, 4, 10.5)
-    aside = Reception("aside", 28, 13, 4, 16.5)
+    long, short = ReceptiveField("long", 28, 17, 4, 10.5), ReceptiveField("short", 28, 9, 4, 10.5)
+    aside = ReceptiveField("aside", 28, 13, 4, 16.5)
     read = _reading("the sum of a long branch and a shortcut", "field")
     answer.compare(("sum", [long, short]), ("the field of the sum",), read)
     read = _reading("the sum of two branches that look in different places", "field", "start")
     named = "field and start of the union"
     answer.compare(("sum", [long, aside]), named, lambda given: np.array(read(given)))
-    for wrong in (Reception("small", 26, 9, 4, 10.5), Reception("coarse", 28, 9, 8, 10.5)):
+    for wrong in (
+        ReceptiveField("small", 26, 9, 4, 10.5),
+        ReceptiveField("coarse", 28, 9, 8, 10.5),
+    ):
         try:
             answer("sum", [long, wrong])
         except DataError:

@@ -6,7 +6,7 @@ from torch import nn
 
 from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
-from course_lib.geometry.traced import live_reception
+from course_lib.geometry.traced import traced_receptive_fields
 from course_lib.models.cir import CIR, Crop
 
 
@@ -69,7 +69,7 @@ def examine_twin(answer, rng) -> None:
 def _check_twin(network: object, name: str, size: int, far: int) -> None:
     if not isinstance(network, nn.Module):
         raise Wrong(f"{name} should be a network; yours is {type(network).__name__}")
-    z, x = live_reception(network, 127)[-1], live_reception(network, 255)[-1]
+    z, x = traced_receptive_fields(network, 127)[-1], traced_receptive_fields(network, 255)[-1]
     if (z.field, z.stride) != (87, 8):
         raise Wrong(
             f"{name} has field {z.field} and stride {z.stride}; both twins need 87 and 8: padding "
@@ -143,7 +143,7 @@ def examine_assemble(answer, rng) -> None:
 
 def _check_field(network: nn.Module, name: str, field: int, size: int) -> None:
     """What its last cells see, and how many they are."""
-    last = live_reception(network, 127)[-1]
+    last = traced_receptive_fields(network, 127)[-1]
     if last.stride != 8:
         raise Wrong(
             f"{name}: the stride is {last.stride}; stem, first pooling and the pooling behind the "

@@ -8,7 +8,7 @@ from course_lib.exercises.core import check
 
 
 def overlap(field: int, stride: int) -> float:
-    """Share of its receptive field that a cell has in common with its neighbour."""
+    """Fraction of its receptive field that a cell has in common with its neighbour."""
     return 1 - stride / field
 
 

@@ -11,7 +11,7 @@ from course_lib.analysis import consistency
 from course_lib.exercises.compare import as_array, as_number
 from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
-from course_lib.training.step import frozen_parts
+from course_lib.training.step import frozen_stages
 
 
 def cir_unit(x: Tensor, branch: nn.Module, shortcut: nn.Module) -> Tensor:
@@ -158,7 +158,7 @@ def examine_agreement(answer, rng) -> None:
 
 @check(
     "siamdw.unfreeze",
-    reference=frozen_parts,
+    reference=frozen_stages,
     mistakes={
         "at the beginning 7 parts are frozen; yours begins with all of them trained": (
             lambda right, step, *given: right(step, *given) if step else 0

@@ -83,7 +83,7 @@ def examine_cosine(answer, rng) -> None:
 
 
 def ring_labels(size: int, stride: float, radius: float, ring: float) -> Tensor:
-    """Labels of a target in the middle: 1, 0 in the ring around it, −1.
+    """Labels of a target at the centre: 1, 0 in the ring around it, −1.
 
     Args:
         size: cells a side of the map.
@@ -142,10 +142,11 @@ def _miscounted(given, right, case: str) -> str:
         return f"labels are 1, 0 and −1; yours hold {np.unique(given)[:5]}"
     counts, wanted = ([int((labels == v).sum()) for v in (1, 0)] for labels in (given, right))
     if len(right) % 2 == 0 and counts[0] != wanted[0]:
-        return f"{case}: the middle of an even map lies between its cells, at (size − 1) / 2"
+        return f"{case}: the centre of an even map lies between its cells, at (size − 1) / 2"
     if counts != wanted:
         return (
-            f"{case}: {counts[0]} target cells and {counts[1]} in the ring; expected {wanted[0]} and "
+            f"{case}: {counts[0]} target cells and {counts[1]} in the ring; expected {wanted[0]} "
+            "and "
             f"{wanted[1]}"
         )
     return ""

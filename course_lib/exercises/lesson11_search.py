@@ -62,7 +62,7 @@ def _check_region(answer, speed: float) -> None:
         said = _out_of_bounds(given, right)
         return said and f"{case}{':' if said.startswith('one') else ''} {said}"
 
-    hint = "255 pixels reach 64 pixels from the middle"
+    hint = "255 pixels reach 64 pixels from the centre"
     named = f"{case} the size"
     answer.compare((speed, 2.0, 255, 383), "the size", otherwise=words, named=named, hint=hint)
 

@@ -11,7 +11,7 @@ from course_lib.exercises.compare import as_array
 from course_lib.exercises.core import check
 from course_lib.exercises.lesson11 import random_features
 from course_lib.exercises.words import Wrong
-from course_lib.models.templates import mixed, moved, roi_of, template_from
+from course_lib.models.templates import mixed, roi_of, running_average, template_from
 
 SQUARE = "centre {place}, first cell at {2}, stride {3}: "
 
@@ -132,7 +132,7 @@ def renewed(
         sure: score above which the average moves.
     """
     if score > sure:
-        average = moved(average, fresh, rate)
+        average = running_average(average, fresh, rate)
     return mixed(first, average, keep), average
 
 
@@ -166,7 +166,7 @@ def _exemplar(mix):
             _averaged(lambda average, fresh, rate: average),
         ),
         "the rates are the wrong way round: the new template gets `rate`, the average the rest": [
-            (1, _averaged(lambda average, fresh, rate: moved(fresh, average, rate))),
+            (1, _averaged(lambda average, fresh, rate: running_average(fresh, average, rate))),
             (1, _averaged(lambda average, fresh, rate: rate * average + (1 - rate) * fresh)),
         ],
         "bring the average back to length 1: two directions averaged are shorter, and it would "

@@ -1,4 +1,4 @@
-"""A small moving picture to try a learner's tracker on, and what can be said of the boxes it
+"""A small moving image to try a learner's tracker on, and what can be said of the boxes it
 gives."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from course_lib.geometry.boxes import iou
 
 
 @dataclass(frozen=True, eq=False)
-class Clip:
+class SmallSequence:
     """A textured target that moves by whole pixels over a dim texture.
 
     Attributes:
@@ -33,7 +33,7 @@ class Clip:
 
 def moving_texture(
     rng: np.random.Generator, step: tuple[int, int] = (3, 2), length: int = 12
-) -> Clip:
+) -> SmallSequence:
     """A clip whose target is 30 × 36 pixels large.
 
     Args:
@@ -44,29 +44,34 @@ def moving_texture(
     scene, target = texture(rng, 150, 200) // 2 + 40, texture(rng, 36, 30)
     places = np.array([60, 50]) + np.arange(length)[:, None] * step  # (T, 2) x, y
     boxes = np.column_stack([places, np.tile([30.0, 36.0], (length, 1))])  # (T, 4)
-    return Clip(scene, target, [paste(scene, target, place) for place in places], boxes)
+    return SmallSequence(scene, target, [paste(scene, target, place) for place in places], boxes)
 
 
-def followed(tracker: Any, clip: Clip, lost: str, growth: float = 0.0) -> list[np.ndarray]:
+def followed(
+    tracker: Any, sequence: SmallSequence, lost: str, growth: float = 0.0
+) -> list[np.ndarray]:
     """The boxes that a tracker gives on a clip; raises Wrong if they do not follow the target.
 
     Args:
         tracker: the learner's.
-        clip: what it is shown.
+        sequence: what it is shown.
         lost: the question to ask where it follows at first and loses the target later.
         growth: by what share the box may differ from its first size.
     """
-    tracker.init(clip.frames[0], clip.boxes[0].copy())
-    boxes = [as_array(tracker.update(frame), (4,), "the box") for frame in clip.frames[1:]]
-    if all(same(box, clip.boxes[0]) for box in boxes):
+    tracker.init(sequence.frames[0], sequence.boxes[0].copy())
+    boxes = [as_array(tracker.update(frame), (4,), "the box") for frame in sequence.frames[1:]]
+    if all(same(box, sequence.boxes[0]) for box in boxes):
         raise Wrong("your box never moves: add the displacement to the centre")
-    size = clip.boxes[0][2:]
+    size = sequence.boxes[0][2:]
     if not np.allclose([box[2:] for box in boxes], size, rtol=max(growth, 1e-5)):
         raise Wrong(
             f"your box has size {np.round(boxes[0][2:], 1).tolist()}, the first one was "
             f"{size.tolist()}: the tracker keeps it, and the patch is another thing"
         )
-    first, step = boxes[0][:2] - clip.boxes[0][:2], clip.boxes[1][:2] - clip.boxes[0][:2]
+    first, step = (
+        boxes[0][:2] - sequence.boxes[0][:2],
+        sequence.boxes[1][:2] - sequence.boxes[0][:2],
+    )
     if np.allclose(first, -step, atol=1):
         raise Wrong("your box moves the wrong way: the target went right and down")
     if np.allclose(first, step[::-1], atol=0.5):
@@ -74,7 +79,7 @@ def followed(tracker: Any, clip: Clip, lost: str, growth: float = 0.0) -> list[n
             f"your box moves {step[1]:g} right and {step[0]:g} down, the target {step[0]:g} right "
             f"and {step[1]:g} down: the peak's row is y"
         )
-    overlaps = [float(iou(box, true)) for box, true in zip(boxes, clip.boxes[1:], strict=True)]
+    overlaps = [float(iou(box, true)) for box, true in zip(boxes, sequence.boxes[1:], strict=True)]
     if min(overlaps) < 0.7:
         t = int(np.argmax(np.array(overlaps) < 0.7)) + 1
         raise Wrong(
@@ -103,10 +108,10 @@ def paste(scene: np.ndarray, target: np.ndarray, place: np.ndarray) -> np.ndarra
         target: (h, w) uint8.
         place: (2,) of its corner, x, y.
     """
-    picture = scene.copy()
+    image = scene.copy()
     x, y = (int(v) for v in place)
-    picture[y : y + target.shape[0], x : x + target.shape[1]] = target
-    return np.repeat(picture[..., None], 3, axis=2)
+    image[y : y + target.shape[0], x : x + target.shape[1]] = target
+    return np.repeat(image[..., None], 3, axis=2)
 
 
 class Bent:
@@ -176,21 +181,21 @@ def apart(answer: Any, rng: np.random.Generator) -> Iterator[tuple]:
         answer: makes the learner's tracker, and `answer.right` the right one.
         rng: chooses the clip.
     """
-    from course_lib.data.generated import make_clip, random_spec
+    from course_lib.data.generated import make_sequence, random_spec
 
     still = {"light": 0.0, "occluders": 0, "distractors": 0}
     spec = random_spec(int(rng.integers(50)), length=8, scale=1.5, noise=2.0, **still)
-    clip = make_clip(spec)
+    sequence = make_sequence(spec)
     mine, right = answer(), answer.right()
     for tracker in (mine, right):
-        tracker.init(clip.frames[0], clip.boxes[0])
-    for t in range(1, len(clip)):
-        expected = right.update(clip.frames[t])
-        given = as_array(mine.update(clip.frames[t]), (4,), "the box")
+        tracker.init(sequence.frames[0], sequence.boxes[0])
+    for t in range(1, len(sequence)):
+        expected = right.update(sequence.frames[t])
+        given = as_array(mine.update(sequence.frames[t]), (4,), "the box")
         if float(iou(given, expected)) <= 0.97:
             if np.abs(given[:2] - centred(expected)).max() < 1:
                 raise Wrong(
                     f"in frame {t} you return the centre where the box's corner belongs: x = cx − "
                     "w / 2"
                 )
-            yield t, given, expected, clip.boxes[0]
+            yield t, given, expected, sequence.boxes[0]

@@ -63,7 +63,7 @@ def siamrpn_anchor_sizes(ratios: ArrayLike = RATIOS, truncated: bool = False) ->
     return np.stack([w, h], axis=1) * SCALE
 
 
-def place_anchors(sizes: ArrayLike, cells: int, stride: float, middle: float) -> np.ndarray:
+def place_anchors(sizes: ArrayLike, cells: int, stride: float, centre: float) -> np.ndarray:
     """Anchors (K, cells, cells, 4): boxes of K sizes, centred on every cell of a map. Axis 1 is the
     row.
 
@@ -71,10 +71,10 @@ def place_anchors(sizes: ArrayLike, cells: int, stride: float, middle: float) ->
         sizes: (K, 2) widths and heights.
         cells: a side of the map.
         stride: pixels from one cell to the next.
-        middle: the map's centre lies at (middle, middle).
+        centre: the map's centre lies at (centre, centre).
     """
     sizes = np.asarray(sizes, dtype=np.float64)  # (K, 2)
-    at = middle + (np.arange(cells) - (cells - 1) / 2) * stride  # (cells,)
+    at = centre + (np.arange(cells) - (cells - 1) / 2) * stride  # (cells,)
     anchors = np.empty((len(sizes), cells, cells, 4))
     anchors[..., 0] = at[None, None, :] - sizes[:, None, None, 0] / 2
     anchors[..., 1] = at[None, :, None] - sizes[:, None, None, 1] / 2

@@ -48,16 +48,16 @@ class Branches:
 
 
 @dataclass(frozen=True)
-class Reception:
+class ReceptiveField:
     """What stands behind one cell of a layer's output.
 
     Attributes:
         layer: its name.
         size: cells a side of the output; for a search image and an exemplar alike the "output
             feature size", OFS.
-        field: receptive field (RF), pixels a side of the input picture.
-        stride: pixels of the input picture from one cell to the next (the jump).
-        start: centre of the first cell's receptive field in the input picture, continuous pixels.
+        field: receptive field (RF), pixels a side of the input image.
+        stride: pixels of the input image from one cell to the next (the jump).
+        start: centre of the first cell's receptive field in the input image, continuous pixels.
     """
 
     layer: str
@@ -68,8 +68,8 @@ class Reception:
 
     @property
     def overlap(self) -> float:
-        """Share of its receptive field that a cell has in common with its neighbour: 1 − stride /
-        field."""
+        """Fraction of its receptive field that a cell has in common with its neighbour: 1 − stride
+        / field."""
         return 1 - self.stride / self.field
 
 
@@ -94,12 +94,12 @@ def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0) -> in
     return room // stride + 1
 
 
-def picture(size: int) -> Reception:
+def image(size: int) -> ReceptiveField:
     """The input itself, `size` pixels a side: every pixel sees itself."""
-    return Reception("input", size, 1, 1, 0.5)
+    return ReceptiveField("input", size, 1, 1, 0.5)
 
 
-def behind(row: Reception, layer: Layer) -> Reception:
+def behind(row: ReceptiveField, layer: Layer) -> ReceptiveField:
     """What stands behind a cell after one more layer. Raises DataError if the kernel or the crop
     does not fit.
 
@@ -114,10 +114,12 @@ def behind(row: Reception, layer: Layer) -> Reception:
         )
     stride = row.stride * layer.stride
     start = row.start + ((layer.reach - 1) / 2 - layer.padding) * row.stride + layer.crop * stride
-    return Reception(layer.name, size, row.field + (layer.reach - 1) * row.stride, stride, start)
+    return ReceptiveField(
+        layer.name, size, row.field + (layer.reach - 1) * row.stride, stride, start
+    )
 
 
-def joined(name: str, rows: Items[Reception]) -> Reception:
+def joined(name: str, rows: Items[ReceptiveField]) -> ReceptiveField:
     """What stands behind a cell where branches meet: everything that any of them sees.
 
     Raises DataError if their maps do not fit onto each other.
@@ -130,10 +132,10 @@ def joined(name: str, rows: Items[Reception]) -> Reception:
     return replace(rows[0], layer=name, field=round(high - low), start=(low + high) / 2)
 
 
-def reception(layers: Items[Layer | Branches], size: int) -> list[Reception]:
+def receptive_fields(layers: Items[Layer | Branches], size: int) -> list[ReceptiveField]:
     """Output size, receptive field and stride after each layer, for an input of `size` pixels; the
     input comes first."""
-    rows = [picture(size)]
+    rows = [image(size)]
     for layer in layers:
         if isinstance(layer, Branches):
             ends = [_end(path, rows[-1]) for path in layer.paths]
@@ -143,7 +145,7 @@ def reception(layers: Items[Layer | Branches], size: int) -> list[Reception]:
     return rows
 
 
-def _end(path: Items[Layer], row: Reception) -> Reception:
+def _end(path: Items[Layer], row: ReceptiveField) -> ReceptiveField:
     for layer in path:
         row = behind(row, layer)
     return row
@@ -152,5 +154,5 @@ def _end(path: Items[Layer], row: Reception) -> Reception:
 def field_and_stride(layers: Items[tuple[int, int]]) -> tuple[int, int]:
     """Receptive field and stride, pixels of the input, of one cell behind layers of (kernel,
     stride)."""
-    last = reception([Layer("", kernel, stride) for kernel, stride in layers], 10**6)[-1]
+    last = receptive_fields([Layer("", kernel, stride) for kernel, stride in layers], 10**6)[-1]
     return last.field, last.stride

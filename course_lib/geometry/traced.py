@@ -10,7 +10,7 @@ import torch
 from torch import fx, nn
 
 from course_lib.errors import DataError
-from course_lib.geometry.receptive import Layer, Reception, behind, joined, picture
+from course_lib.geometry.receptive import Layer, ReceptiveField, behind, image, joined
 
 POOLS = (nn.MaxPool2d, nn.AvgPool2d)
 # cell by cell: what a cell sees stays as it is
@@ -19,8 +19,8 @@ CELL_BY_CELL = torch.relu, nn.functional.relu, operator.mul, operator.sub, opera
 JOINING = operator.add, torch.add, torch.cat, "add", "add_"
 
 
-def live_reception(network: nn.Module, size: int) -> list[Reception]:
-    """Output size, receptive field and stride after every layer of a network, for pictures of
+def traced_receptive_fields(network: nn.Module, size: int) -> list[ReceptiveField]:
+    """Output size, receptive field and stride after every layer of a network, for images of
     `size` pixels a side.
 
     The network is traced (torch.fx), so any order of convolutions, poolings, crops, sums and joins
@@ -35,7 +35,7 @@ def live_reception(network: nn.Module, size: int) -> list[Reception]:
         if node.op == "output":
             break
         rows[node] = _row(node, rows, modules, size)
-        if isinstance(rows[node], Reception) and node.op != "get_attr":
+        if isinstance(rows[node], ReceptiveField) and node.op != "get_attr":
             order.append(rows[node])
     return order
 
@@ -43,7 +43,7 @@ def live_reception(network: nn.Module, size: int) -> list[Reception]:
 def _row(node: fx.Node, rows: dict[fx.Node, Any], modules: dict[str, nn.Module], size: int) -> Any:
     """What stands behind the cells of one step of a network, from the rows of the steps before."""
     if node.op == "placeholder":
-        return picture(size)
+        return image(size)
     if node.op == "get_attr":
         return None  # a number for each channel
     maps = [rows[n] for n in node.all_input_nodes if rows[n] is not None]
@@ -59,14 +59,14 @@ def _row(node: fx.Node, rows: dict[fx.Node, Any], modules: dict[str, nn.Module],
     return row
 
 
-def _behind_module(name: str, module: nn.Module, row: Reception) -> Reception | None:
+def _behind_module(name: str, module: nn.Module, row: ReceptiveField) -> ReceptiveField | None:
     """What stands behind the cells of a layer; None if that is not known."""
     if isinstance(module, (nn.Conv2d, *POOLS)):
         return behind(row, _layer(name, module))
     return row if isinstance(module, LOCAL) else None
 
 
-def _behind_function(node: fx.Node, maps: list[Reception]) -> Reception | None:
+def _behind_function(node: fx.Node, maps: list[ReceptiveField]) -> ReceptiveField | None:
     """What stands behind the cells of a function's output; None if that is not known."""
     if node.target is operator.getitem:
         return _cropped(node, maps[0])
@@ -89,10 +89,12 @@ def _layer(name: str, module: nn.Module) -> Layer:
     )
 
 
-def _cropped(node: fx.Node, row: Reception) -> Reception:
+def _cropped(node: fx.Node, row: ReceptiveField) -> ReceptiveField:
     """A slice [:, :, a:b, c:d] of a map; one that only takes channels leaves it as it is."""
     index = node.args[1]
     if not isinstance(index, tuple) or len(index) < 3:
         return row
     low, high, _ = index[2].indices(row.size)
-    return Reception(node.name, high - low, row.field, row.stride, row.start + low * row.stride)
+    return ReceptiveField(
+        node.name, high - low, row.field, row.stride, row.start + low * row.stride
+    )

@@ -148,7 +148,7 @@ def exemplar_window(box: ArrayLike) -> CropWindow:
 
 def search_window(box: ArrayLike, shift: ArrayLike = (0, 0)) -> CropWindow:
     """The search image's window around a box (4,) in frame pixels; the box's centre stands `shift`
-    (2,) search pixels right of and below the middle."""
+    (2,) search pixels right of and below the centre."""
     box = as_boxes(box)
     side = float(search_side(box))
     centre = box[:2] + box[2:] / 2 - np.asarray(shift) * side / SEARCH

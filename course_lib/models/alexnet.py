@@ -86,20 +86,20 @@ class AlexNet(Backbone):
         self.pool1 = nn.MaxPool2d(3, 2)
         self.pool2 = nn.MaxPool2d(3, layers["pool2"].stride)
         self.relu = nn.ReLU()
-        self.start()
+        self.init_weights()
 
     @property
     def level_channels(self) -> tuple[int, ...]:
         """Channels of conv3, conv4 and conv5."""
         return self._level_channels
 
-    def parts(self) -> list[list[nn.Module]]:
+    def stages(self) -> list[list[nn.Module]]:
         """The five convolutions, each with its batch norm; SiamRPN freezes three."""
         return [[getattr(self, f"conv{k}"), getattr(self, f"bn{k}")] for k in range(1, 6)]
 
-    def start(self) -> None:
+    def init_weights(self) -> None:
         """First weights; at first the mask changes nothing."""
-        super().start()
+        super().init_weights()
         if self.guide is not None:
             nn.init.zeros_(self.guide.weight)
 

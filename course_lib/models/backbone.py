@@ -40,7 +40,7 @@ class Backbone(nn.Module):
     fixed_gain: bool = False
     rpn_arguments: ClassVar[dict[str, Any]] = {}
 
-    def parts(self) -> list[list[nn.Module]]:
+    def stages(self) -> list[list[nn.Module]]:
         """The modules with weights, from the image on, in those groups in which they can be
         frozen."""
         raise NotImplementedError
@@ -65,7 +65,7 @@ class Backbone(nn.Module):
         convolutions."""
         plain = copy.deepcopy(self).eval()
         if self.guided:
-            # the mask's share of conv1's output goes through the same batch norm: scaled alike
+            # the mask's fraction of conv1's output goes through the same batch norm: scaled alike
             gain, _ = affine(self.bn1, self.conv1.out_channels)  # (C,)
             plain.guide.weight.mul_(gain.to(plain.guide.weight)[:, None, None, None])
         return fold_norms(plain)
@@ -77,13 +77,13 @@ class Backbone(nn.Module):
         Raises:
             SettingsError: there are not so many.
         """
-        if not 0 <= count <= len(self.parts()):
+        if not 0 <= count <= len(self.stages()):
             raise SettingsError(
-                f"{count} parts are to be frozen; this backbone has {len(self.parts())}"
+                f"{count} parts are to be frozen; this backbone has {len(self.stages())}"
             )
         self.frozen = count
-        for k, part in enumerate(self.parts()):
-            for module in part:
+        for k, stage in enumerate(self.stages()):
+            for module in stage:
                 module.requires_grad_(k >= count)
         return self.train(self.training)
 
@@ -91,12 +91,12 @@ class Backbone(nn.Module):
         """Training mode, except for frozen batch norms: they keep the statistics they have."""
         super().train(mode)
         if self.frozen:
-            for part in self.parts()[: self.frozen]:
-                for module in part:
+            for stage in self.stages()[: self.frozen]:
+                for module in stage:
                     module.eval()
         return self
 
-    def start(self) -> None:
+    def init_weights(self) -> None:
         """Normal weights with variance 2 / fan-out, no bias: He's rule (He et al., 2015, section
         2.2), the "improved Xavier" of SiamFC."""
         for module in self.modules():
@@ -131,11 +131,11 @@ def fold_norms(
         module: in eval mode.
         fuse: makes one convolution of the two; `folded_convolution` unless given.
     """
-    for part in list(module.modules()):
-        for (a, conv), (b, norm) in pairwise(list(part.named_children())):
+    for stage in list(module.modules()):
+        for (a, conv), (b, norm) in pairwise(list(stage.named_children())):
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                setattr(part, a, (fuse or folded_convolution)(conv, norm))
-                setattr(part, b, nn.Identity())
+                setattr(stage, a, (fuse or folded_convolution)(conv, norm))
+                setattr(stage, b, nn.Identity())
     return module
 
 

@@ -198,15 +198,15 @@ class CIRNetwork(Backbone):
 
     Args:
         name: of the network.
-        share: of the channels that are kept, for small siblings; 1 for the paper's.
+        width_multiplier: of the channels that are kept, for small siblings; 1 for the paper's.
     """
 
-    def __init__(self, name: str, share: float = 1.0) -> None:
+    def __init__(self, name: str, width_multiplier: float = 1.0) -> None:
         super().__init__()
         if name not in PLANS:
             raise SettingsError(f"the network is {name!r}; expected one of {', '.join(PLANS)}")
         kind, first, second = PLANS[name]
-        width, deep = round(64 * share), name == "ciresnet43"
+        width, deep = round(64 * width_multiplier), name == "ciresnet43"
         self.stride = 4 if deep else 8
         # the public code's stem for these two: no padding, 3 × 3 pooling (receptive field 95
         # instead of 93)
@@ -218,7 +218,7 @@ class CIRNetwork(Backbone):
         # two cells on each side of the stem's map have seen padding
         self.crop, self.spared = 0 if bare else 2, 0
         self.early = nn.MaxPool2d(3, 2) if bare else nn.Identity() if deep else nn.MaxPool2d(2, 2)
-        self.middle = nn.MaxPool2d(2, 2)  # behind the CIR-D unit
+        self.second_pool = nn.MaxPool2d(2, 2)  # behind the CIR-D unit
         self.halving = first - 1 if deep else first  # the unit that is followed by the pooling
         self.units, self.channels = nn.ModuleList(), width
         for k in range(first + second):
@@ -229,9 +229,9 @@ class CIRNetwork(Backbone):
                 inside = 2 * mid if kind == "next" else mid
                 self.units.append(CIR(self.channels, inside, 4 * mid, kind, last))
             self.channels = (5 if kind == "inception" else 4) * mid
-        self.start()
+        self.init_weights()
 
-    def parts(self) -> list[list[nn.Module]]:
+    def stages(self) -> list[list[nn.Module]]:
         """The stem, then every unit."""
         return [[self.conv1, self.bn1], *([unit] for unit in self.units)]
 
@@ -248,7 +248,7 @@ class CIRNetwork(Backbone):
             # cells more
             x = unit(x)
             if k == self.halving:
-                x = self.middle(x)  # (B, 512, 11, 11) and (B, 512, 27, 27)
+                x = self.second_pool(x)  # (B, 512, 11, 11) and (B, 512, 27, 27)
         return x  # (B, 512, 5, 5) and (B, 512, 21, 21)
 
     def folded(self) -> CIRNetwork:

@@ -21,7 +21,7 @@ class Placement:
         device: where tensors live.
         bf16: whether convolutions and products run in bfloat16; sums, losses and weights stay in
             single precision.
-        channels_last: whether pictures are stored pixel by pixel (NHWC), which convolutions read
+        channels_last: whether images are stored pixel by pixel (NHWC), which convolutions read
             faster.
     """
 
@@ -34,9 +34,9 @@ class Placement:
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
         return network.to(self.device, memory_format=layout)
 
-    def pictures(self, pictures: Tensor) -> Tensor:
-        """A batch of pictures (B, 3, S, S), moved and laid out."""
-        return self.laid_out(pictures.to(self.device, non_blocking=True))
+    def images(self, images: Tensor) -> Tensor:
+        """A batch of images (B, 3, S, S), moved and laid out."""
+        return self.laid_out(images.to(self.device, non_blocking=True))
 
     def laid_out(self, images: Tensor) -> Tensor:
         """A batch of images (B, C, S, S) that is on the device already, laid out."""

@@ -56,11 +56,11 @@ class Head(nn.Module):
         pixels."""
         return exemplar
 
-    def keep(self, z: Tensor) -> tuple[Tensor, ...]:
+    def template_features(self, z: Tensor) -> tuple[Tensor, ...]:
         """Template features from φ (B, C, 6, 6) of exemplars, computed once a sequence."""
         raise NotImplementedError
 
-    def forward(self, kept: tuple[Tensor, ...], x: Tensor) -> Proposals:
+    def forward(self, template: tuple[Tensor, ...], x: Tensor) -> Proposals:
         """Proposals for φ (B, C, 22, 22) of search images, computed in every frame."""
         raise NotImplementedError
 
@@ -103,7 +103,7 @@ class UpChannelHead(Head):
         kernels = self.z_class.weight.view(-1, self.channels, *self.z_class.weight.shape[1:])
         kernels[0::2, :, :, 1, 1], kernels[1::2, :, :, 1, 1] = -SHARP * project, SHARP * project
 
-    def keep(self, z: Tensor) -> tuple[Tensor, Tensor]:
+    def template_features(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Kernels (B, 2k, C, 4, 4) and (B, 4k, C, 4, 4) of exemplar features (B, C, 6, 6)."""
         kernels = self.z_class(z), self.z_box(z)  # (B, C·2k, 4, 4) and (B, C·4k, 4, 4)
         # the mean of 16 · C products instead of their sum: the first maps, and their gradients,
@@ -111,10 +111,12 @@ class UpChannelHead(Head):
         products = kernels[0][0, 0].numel() * self.channels
         return tuple(k.reshape(len(z), -1, self.channels, *k.shape[2:]) / products for k in kernels)
 
-    def forward(self, kept: tuple[Tensor, Tensor], x: Tensor) -> Proposals:
+    def forward(self, template: tuple[Tensor, Tensor], x: Tensor) -> Proposals:
         """Proposals for search features (B, C, 22, 22)."""
-        classes = cross_correlate_channels(kept[0], self.x_class(x))  # (B, 2k, 17, 17)
-        offsets = self.adjust(cross_correlate_channels(kept[1], self.x_box(x)))  # (B, 4k, 17, 17)
+        classes = cross_correlate_channels(template[0], self.x_class(x))  # (B, 2k, 17, 17)
+        offsets = self.adjust(
+            cross_correlate_channels(template[1], self.x_box(x))
+        )  # (B, 4k, 17, 17)
         return as_proposals(classes, offsets)
 
 
@@ -158,16 +160,16 @@ class DepthwiseHead(Head):
         self.classes = DepthwiseBranch(features, channels, 2 * anchors)
         self.boxes = DepthwiseBranch(features, channels, 4 * anchors)
 
-    def keep(self, z: Tensor) -> tuple[Tensor, Tensor]:
+    def template_features(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Kernels (B, C, 4, 4), one for each branch, of exemplar features (B, C, 6, 6)."""
         return self.classes.z(z), self.boxes.z(z)
 
-    def forward(self, kept: tuple[Tensor, Tensor], x: Tensor) -> Proposals:
+    def forward(self, template: tuple[Tensor, Tensor], x: Tensor) -> Proposals:
         """Proposals for search features (B, C, 22, 22), and the two maps whose correlation the
         scores are read from: its channels, summed, are their plain correlation."""
-        classes, seen = self.classes(kept[0], x)  # (B, 2k, 17, 17) and (B, C, 20, 20)
-        proposals = as_proposals(classes, self.boxes(kept[1], x)[0])
-        return proposals._replace(compared=((kept[0], seen),))
+        classes, seen = self.classes(template[0], x)  # (B, 2k, 17, 17) and (B, C, 20, 20)
+        proposals = as_proposals(classes, self.boxes(template[1], x)[0])
+        return proposals._replace(compared=((template[0], seen),))
 
 
 def conv_norm(before: int, after: int, k: int, **how: int) -> nn.Sequential:

@@ -1,6 +1,7 @@
 """Two heads that do not correlate: convolutions learn to compare exemplar and search image.
 
-Both are the EPFL project's (A. Carlier, 2019) in small; in their own size see `models.epfl`.
+Both are the EPFL project's (A. Carlier, 2019) in small; in their own size see
+`models.concat_broadcast`.
 """
 
 from __future__ import annotations
@@ -36,14 +37,14 @@ class BroadcastHead(Head):
         self.classes = nn.Conv2d(channels, 2 * anchors, 3, padding=1)
         self.boxes = nn.Conv2d(channels, 4 * anchors, 3, padding=1)
 
-    def keep(self, z: Tensor) -> tuple[Tensor]:
-        """The exemplar as one vector (B, C, 1, 1): the maximum of each channel over its middle 4 ×
+    def template_features(self, z: Tensor) -> tuple[Tensor]:
+        """The exemplar as one vector (B, C, 1, 1): the maximum of each channel over its central 4 ×
         4 cells."""
         return (z[:, :, 1:-1, 1:-1].amax((2, 3), keepdim=True),)
 
-    def forward(self, kept: tuple[Tensor], x: Tensor) -> Proposals:
+    def forward(self, template: tuple[Tensor], x: Tensor) -> Proposals:
         """Proposals for search features (B, C, 22, 22)."""
-        both = torch.cat([x, broadcast_over(kept[0], x)], 1)  # (B, 2C, 22, 22)
+        both = torch.cat([x, broadcast_over(template[0], x)], 1)  # (B, 2C, 22, 22)
         both = self.compare(both)  # (B, channels, 18, 18)
         return as_proposals(self.classes(both), self.boxes(both))
 
@@ -134,13 +135,13 @@ class ConcatHead(Head):
         """Exemplars at the search image's size, (B, 4, S, S)."""
         return F.interpolate(exemplar, size=(search, search), mode="bilinear", align_corners=False)
 
-    def keep(self, z: Tensor) -> tuple[Tensor]:
+    def template_features(self, z: Tensor) -> tuple[Tensor]:
         """The exemplar features (B, C, 22, 22) as they are."""
         return (z,)
 
-    def forward(self, kept: tuple[Tensor], x: Tensor) -> Proposals:
+    def forward(self, template: tuple[Tensor], x: Tensor) -> Proposals:
         """Proposals for search features (B, C, 22, 22)."""
-        both = torch.cat([x, kept[0].expand(len(x), -1, -1, -1)], 1)  # (B, 2C, 22, 22)
+        both = torch.cat([x, template[0].expand(len(x), -1, -1, -1)], 1)  # (B, 2C, 22, 22)
         both = self.stages(both)[:, :, 2:-2, 2:-2]  # (B, channels, 18, 18)
         return as_proposals(self.classes(both), self.boxes(both))
 

@@ -19,8 +19,8 @@ NETWORKS = {
     "siammargin": "course_lib.models.siammargin:SiamMargin",
     "siamrpn": "course_lib.models.siamrpn:SiamRPN",
     "siamrpn++": "course_lib.models.siamrpnpp:SiamRPNpp",
-    "siamconcatrpn": "course_lib.models.epfl:SiamConcatRPN",
-    "siambroadcastrpn": "course_lib.models.epfl:SiamBroadcastRPN",
+    "siamconcatrpn": "course_lib.models.concat_broadcast:SiamConcatRPN",
+    "siambroadcastrpn": "course_lib.models.concat_broadcast:SiamBroadcastRPN",
 }
 
 

@@ -49,20 +49,20 @@ class ProposalNetwork(nn.Module):
         """Anchors (A, 4) in search pixels, in the order of the proposals."""
         return place_anchors(self.sizes, self.cells(search), self.stride, search / 2).reshape(-1, 4)
 
-    def keep(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor, ...]:
+    def template_features(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor, ...]:
         """Template features of exemplars (B, 3, 127, 127), for search images of `search` pixels:
         computed once a sequence."""
         raise NotImplementedError
 
-    def propose(self, kept: tuple[Tensor, ...], search: Tensor) -> Proposals:
+    def propose(self, template: tuple[Tensor, ...], search: Tensor) -> Proposals:
         """Proposals of search images (B, 3, S, S) for the template features of as many exemplars,
         or of one."""
         raise NotImplementedError
 
-    def correlation_map(self, kept: tuple[Tensor, ...], search: Tensor) -> Tensor:
+    def correlation_map(self, template: tuple[Tensor, ...], search: Tensor) -> Tensor:
         """Cosines (B, n, n) of the correlation below the scores, of a network that `has_map`."""
-        return self.propose(kept, search).correlation_map()
+        return self.propose(template, search).correlation_map()
 
     def forward(self, exemplar: Tensor, search: Tensor) -> Proposals:
         """Proposals of pairs, (B, 3, 127, 127) and (B, 3, S, S)."""
-        return self.propose(self.keep(exemplar, search.shape[-1]), search)
+        return self.propose(self.template_features(exemplar, search.shape[-1]), search)

@@ -97,20 +97,20 @@ def assign(
     return Targets(labels, encode(safe, anchors, variances))
 
 
-def chances(seeds: Tensor, count: int) -> Tensor:
+def uniform_draws(seeds: Tensor, count: int) -> Tensor:
     """Random numbers (B, count) in 0…1, each row from its own seed (B,): the same on every device
     and in every process."""
     rows = [torch.rand(count, generator=torch.Generator().manual_seed(int(seed))) for seed in seeds]
     return torch.stack(rows)
 
 
-def draw_anchors(labels: Tensor, chance: Tensor, positives: int = 16, total: int = 64) -> Tensor:
+def draw_anchors(labels: Tensor, draws: Tensor, positives: int = 16, total: int = 64) -> Tensor:
     """Labels (B, A) of which at most so many a pair are kept, drawn at random; the rest become −1
     (SiamRPN paper, section 3.3: 16 positives of 64).
 
     Args:
         labels: (B, A) 1, 0 or −1.
-        chance: (B, A) uniform random numbers in 0…1; those with the highest are kept.
+        draws: (B, A) uniform random numbers in 0…1; those with the highest are kept.
         positives: 1s a pair at most.
         total: `total` − `positives` 0s a pair at most, even where there are fewer 1s.
     """
@@ -118,7 +118,7 @@ def draw_anchors(labels: Tensor, chance: Tensor, positives: int = 16, total: int
     for label, most in ((1, positives), (0, total - positives)):
         # the highest of uniform numbers are a draw without replacement, of all pairs at once and
         # without asking the device how many anchors have this label
-        value = torch.where(labels == label, chance, -1.0)  # (B, A)
+        value = torch.where(labels == label, draws, -1.0)  # (B, A)
         best, index = value.topk(min(most, labels.shape[1]), dim=1)  # (B, most) each
         # where fewer have the label than are drawn, topk fills up with others, of value −1: these
         # keep what the round before gave them

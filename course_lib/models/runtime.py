@@ -45,7 +45,7 @@ class Runtime:
         return images.to(self.placement.device).to(self.dtype)
 
 
-class Embedding(Runtime):
+class SiamFCRuntime(Runtime):
     """A trained SiamFC ready to track.
 
     Args:
@@ -70,7 +70,7 @@ class Embedding(Runtime):
         return self.network.response(z, self.features(crops)).cpu().numpy()
 
 
-class Proposer(Runtime):
+class ProposalRuntime(Runtime):
     """A trained proposal network ready to track.
 
     Args:
@@ -88,16 +88,16 @@ class Proposer(Runtime):
         return self.network.anchors(search)
 
     @torch.inference_mode()
-    def keep(self, crop: np.ndarray, search: int) -> tuple[Tensor, ...]:
+    def template_features(self, crop: np.ndarray, search: int) -> tuple[Tensor, ...]:
         """Template features of the exemplar crop (127, 127, 3), with a mask as fourth channel if
         the network is guided."""
-        return self.network.keep(self._images(crop[None]), search)
+        return self.network.template_features(self._images(crop[None]), search)
 
     @torch.inference_mode()
-    def respond(self, kept: tuple[Tensor, ...], crops: np.ndarray) -> np.ndarray:
+    def respond(self, template: tuple[Tensor, ...], crops: np.ndarray) -> np.ndarray:
         """Proposals (N, A, 5) for search crops (N, S, S, 3 or 4): the target's probability and four
         offsets."""
-        proposals = self.network.propose(kept, self._images(crops)).float()
+        proposals = self.network.propose(template, self._images(crops)).float()
         # (N, A, 5)
         return torch.cat([proposals.scores[..., None], proposals.offsets], -1).cpu().numpy()
 
@@ -113,7 +113,7 @@ def fold_all(network: nn.Module) -> nn.Module:
     return fold_norms(network, fuse_conv_bn_eval)
 
 
-def load_embedding(weights: str, device: str, precision: str) -> Embedding:
+def load_siamfc_runtime(weights: str, device: str, precision: str) -> SiamFCRuntime:
     """The embedding of named weights; loaded once in a process, and anew when the file changes.
 
     Args:
@@ -125,15 +125,15 @@ def load_embedding(weights: str, device: str, precision: str) -> Embedding:
         MissingDataError: if there are no such weights.
         DataError: if they are not of a SiamFC.
     """
-    return _load_embedding(weights, weights_stamp(weights), device, precision)
+    return _load_siamfc_runtime(weights, weights_stamp(weights), device, precision)
 
 
 @lru_cache(maxsize=8)
-def _load_embedding(weights: str, stamp: tuple, device: str, precision: str) -> Embedding:
-    return Embedding(load_siamfc(weights), choose_placement(device, precision))
+def _load_siamfc_runtime(weights: str, stamp: tuple, device: str, precision: str) -> SiamFCRuntime:
+    return SiamFCRuntime(load_siamfc(weights), choose_placement(device, precision))
 
 
-def load_proposer(weights: str, device: str, precision: str) -> Proposer:
+def load_proposal_runtime(weights: str, device: str, precision: str) -> ProposalRuntime:
     """The proposer of named weights; loaded once in a process, and anew when the file changes.
 
     Args:
@@ -145,15 +145,17 @@ def load_proposer(weights: str, device: str, precision: str) -> Proposer:
         MissingDataError: if there are no such weights.
         DataError: if they are not of a proposal network.
     """
-    return _load_proposer(weights, weights_stamp(weights), device, precision)
+    return _load_proposal_runtime(weights, weights_stamp(weights), device, precision)
 
 
 @lru_cache(maxsize=8)
-def _load_proposer(weights: str, stamp: tuple, device: str, precision: str) -> Proposer:
+def _load_proposal_runtime(
+    weights: str, stamp: tuple, device: str, precision: str
+) -> ProposalRuntime:
     network = load_network(weights)
     if not isinstance(network, ProposalNetwork):
         raise DataError(
             f"weights {weights!r} are of a {network.about['network']}, which makes no proposals; "
             "give others"
         )
-    return Proposer(network, choose_placement(device, precision))
+    return ProposalRuntime(network, choose_placement(device, precision))

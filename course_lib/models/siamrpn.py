@@ -69,10 +69,10 @@ class SiamRPN(ProposalNetwork):
             trim = cells_of(self.backbone, EXEMPLAR) - 1
         return cells_of(self.backbone, search) - trim
 
-    def keep(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor, ...]:
+    def template_features(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor, ...]:
         """Template features of exemplars (B, 3, 127, 127): computed once a sequence."""
-        return self.head.keep(self.backbone(self.head.shown(exemplar, search)))
+        return self.head.template_features(self.backbone(self.head.shown(exemplar, search)))
 
-    def propose(self, kept: tuple[Tensor, ...], search: Tensor) -> Proposals:
+    def propose(self, template: tuple[Tensor, ...], search: Tensor) -> Proposals:
         """Proposals of search images (B, 3, S, S)."""
-        return self.head(kept, self.backbone(search))  # (B, C, 22, 22) for 255 pixels
+        return self.head(template, self.backbone(search))  # (B, C, 22, 22) for 255 pixels

@@ -65,23 +65,25 @@ class SiamRPNpp(ProposalNetwork):
         """Three maps (B, channels, n, n) of equal size, from shallow to deep."""
         maps = self.backbone.levels(image)
         least = maps[-1].shape[-1]
-        return [neck(middle(m, least)) for neck, m in zip(self.neck, maps, strict=True)]
+        return [neck(central_cells(m, least)) for neck, m in zip(self.neck, maps, strict=True)]
 
     def cells(self, search: int = 255) -> int:
         """Cells a side of the map: 25 for 255 pixels (ResNet-50), 17 (AlexNet)."""
         return cells_of(self.backbone, search) - self.template_cells + 1
 
-    def keep(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor, ...]:
+    def template_features(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor, ...]:
         """Kernels of the three heads, two each, of exemplars (B, 3, 127, 127)."""
         # (B, channels, 7, 7) each
-        maps = [middle(m, self.template_cells) for m in self.levels(exemplar)]
+        maps = [central_cells(m, self.template_cells) for m in self.levels(exemplar)]
         return tuple(
-            kernel for head, m in zip(self.heads, maps, strict=True) for kernel in head.keep(m)
+            kernel
+            for head, m in zip(self.heads, maps, strict=True)
+            for kernel in head.template_features(m)
         )
 
-    def propose(self, kept: tuple[Tensor, ...], search: Tensor) -> Proposals:
+    def propose(self, template: tuple[Tensor, ...], search: Tensor) -> Proposals:
         """Proposals of search images (B, 3, S, S)."""
-        kernels = zip(kept[::2], kept[1::2], strict=True)  # two for each head
+        kernels = zip(template[::2], template[1::2], strict=True)  # two for each head
         answers = [
             head(k, m) for head, k, m in zip(self.heads, kernels, self.levels(search), strict=True)
         ]
@@ -99,8 +101,8 @@ def aggregate(answers: list[Tensor], weights: Tensor) -> Tensor:
     return sum(share * answer for share, answer in zip(shares, answers, strict=True))
 
 
-def middle(x: Tensor, cells: int) -> Tensor:
-    """The middle cells × cells of a map (B, C, n, n); n and `cells` both odd or both even, or an
+def central_cells(x: Tensor, cells: int) -> Tensor:
+    """The central cells × cells of a map (B, C, n, n); n and `cells` both odd or both even, or an
     even cut is not exact."""
     first = (x.shape[-1] - cells) // 2
     return x[:, :, first : first + cells, first : first + cells]

@@ -26,9 +26,9 @@ def roi_of(centre: Tensor, ratio: float, first: float, stride: float, cells: int
         stride: pixels from cell to cell.
         cells: a side of the exemplar's map.
     """
-    middle = (centre - first) / stride + 0.5  # (2,) cells
+    place = (centre - first) / stride + 0.5  # (2,) cells
     half = ratio * cells / 2
-    return torch.cat([middle - half, middle + half])
+    return torch.cat([place - half, place + half])
 
 
 def template_from(features: Tensor, roi: Tensor, cells: int) -> Tensor:
@@ -54,7 +54,7 @@ def unit(template: Tensor) -> Tensor:
     return template / template.norm().clamp_min(1e-12)
 
 
-def moved(average: Tensor, fresh: Tensor, rate: float) -> Tensor:
+def running_average(average: Tensor, fresh: Tensor, rate: float) -> Tensor:
     """(1 − rate) · average + rate · fresh, brought back to length 1.
 
     Args:

@@ -73,15 +73,15 @@ BASES = {"alexnet": 5, "resnet": 4}  # the columns without padding and without c
 
 
 class TwinNetwork(Backbone):
-    """One twin, at the widths of SiamFC (share 1) or a share of them.
+    """One twin, at the widths of SiamFC (share 1) or a fraction of them.
 
     Args:
         family: "alexnet" or "resnet".
         column: of TWINS.
-        share: of the channels.
+        width_multiplier: of the channels.
     """
 
-    def __init__(self, family: str, column: int, share: float = 1.0) -> None:
+    def __init__(self, family: str, column: int, width_multiplier: float = 1.0) -> None:
         super().__init__()
         if column not in TWINS.get(family, {}):
             raise SettingsError(
@@ -91,22 +91,22 @@ class TwinNetwork(Backbone):
         twin = TWINS[family][column]
         self.stride = twin.stride
         make = _alexnet if family == "alexnet" else _resnet
-        self.layers = nn.Sequential(*make(twin, share))
+        self.layers = nn.Sequential(*make(twin, width_multiplier))
         self.channels = self.layers[-1].out_channels
-        self.start()
+        self.init_weights()
 
-    def parts(self) -> list[list[nn.Module]]:
+    def stages(self) -> list[list[nn.Module]]:
         """Each convolution with its batch norm, or each unit."""
-        parts: list[list[nn.Module]] = []
+        stages: list[list[nn.Module]] = []
         for module in self.layers:
             if isinstance(module, nn.BatchNorm2d):
-                parts[-1].append(module)
+                stages[-1].append(module)
             elif isinstance(module, (nn.Conv2d, CIR)):
-                parts.append([module])
-        return parts
+                stages.append([module])
+        return stages
 
     def forward(self, image: Tensor) -> Tensor:
-        """Features (B, C, s, s) of pictures (B, 3, S, S): for the base of AlexNet s is 6 of 127 and
+        """Features (B, C, s, s) of images (B, 3, S, S): for the base of AlexNet s is 6 of 127 and
         22 of 255 pixels."""
         return self.layers(image)  # (B, C, s, s)
 
@@ -119,9 +119,10 @@ class TwinNetwork(Backbone):
         return fold_norms(plain)
 
 
-def _alexnet(twin: Twin, share: float) -> list[nn.Module]:
-    """SiamFC's layers, its channels times `share`. Sizes: of the base, for 127 pixels."""
-    a, b, c, d, e = (round(share * width) for width in WIDTHS)
+def _alexnet(twin: Twin, width_multiplier: float) -> list[nn.Module]:
+    """SiamFC's layers, its channels times `width_multiplier`. Sizes: of the base, for 127
+    pixels."""
+    a, b, c, d, e = (round(width_multiplier * width) for width in WIDTHS)
     apart = 2 if twin.stride == 4 else 1
     return [
         *_conv(3, a, 11, 2, twin.padded),  # (B, a, 59, 59)
@@ -134,10 +135,10 @@ def _alexnet(twin: Twin, share: float) -> list[nn.Module]:
     ]
 
 
-def _resnet(twin: Twin, share: float) -> list[nn.Module]:
-    """Bottlenecks of 64 and 128 channels inside, 256 and 512 outside, times `share`; 256 at the
-    end. Sizes: of the base, for 127 pixels."""
-    small, large = round(share * 64), round(share * 128)
+def _resnet(twin: Twin, width_multiplier: float) -> list[nn.Module]:
+    """Bottlenecks of 64 and 128 channels inside, 256 and 512 outside, times `width_multiplier`; 256
+    at the end. Sizes: of the base, for 127 pixels."""
+    small, large = round(width_multiplier * 64), round(width_multiplier * 128)
     apart = 2 if twin.stride == 4 else 1
     return [
         *_conv(3, small, 7, 2, twin.padded),  # (B, small, 61, 61)
@@ -146,7 +147,7 @@ def _resnet(twin: Twin, share: float) -> list[nn.Module]:
         _pool(1 if twin.stride == 4 else 2, twin.padded),  # (B, 4 · small, 11, 11)
         *_units(2, 4 * small, large, twin.padded, apart),  # (B, 4 · large, 7, 7)
         *([_pool(2, False)] if twin.stride == 16 else []),
-        *_conv(4 * large, round(share * 256), twin.last, 1, twin.padded, apart)[
+        *_conv(4 * large, round(width_multiplier * 256), twin.last, 1, twin.padded, apart)[
             :1
         ],  # (B, 256, 5, 5)
     ]

@@ -30,7 +30,7 @@ class Tracker(ABC):
         lockstep: whether `update` is `look`, one call of the network, and `decide`, so that many
             targets can share the call (see `evaluation.lockstep`).
         last: what the most recent call computed on its way to the box (response, window, …), a
-            small dataclass of the tracker's own, for pictures. None before `init`.
+            small dataclass of the tracker's own, for images. None before `init`.
     """
 
     name: str = "tracker"

@@ -21,7 +21,9 @@ class StayPutSettings(Settings):
 class RandomWalkSettings(Settings):
     """Settings of RandomWalk."""
 
-    share: Annotated[float, Range(0, 100)] = 0.05  # deviation of a step, in mean sides of the box
+    deviation: Annotated[float, Range(0, 100)] = (
+        0.05  # deviation of a step, in mean sides of the box
+    )
     seed: Seed = 0
 
 
@@ -45,7 +47,7 @@ class StayPut(Tracker):
 
 
 class RandomWalk(Tracker):
-    """Moves its box by a normal step of `share` of its mean side per frame, inside the frame:
+    """Moves its box by a normal step of `deviation` of its mean side per frame, inside the frame:
     chance level.
 
     The steps come from `seed`, so two runs are equal.
@@ -66,7 +68,7 @@ class RandomWalk(Tracker):
     def update(self, frame: np.ndarray) -> np.ndarray:
         """The last box (4,) a random step away; its centre stays inside the frame."""
         H, W = frame.shape[:2]
-        step = self.settings.share * np.sqrt(self.box[2] * self.box[3])  # pixels
+        step = self.settings.deviation * np.sqrt(self.box[2] * self.box[3])  # pixels
         half = self.box[2:] / 2  # (2,)
         centre = self.box[:2] + half + self.rng.normal(0, step, 2)  # (2,)
         self.box[:2] = np.clip(centre, 0, [W, H]) - half

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from course_lib.geometry.boxes import to_centre
 from course_lib.geometry.frame import as_frame
 from course_lib.geometry.patches import cut_patch
-from course_lib.recipe import NotNegative, Positive, Range, Settings, Share
+from course_lib.recipe import NotNegative, Positive, Range, Settings, UnitInterval
 from course_lib.trackers.base import Tracker, accept_start
 from course_lib.trackers.features import features, split_kinds
 from course_lib.trackers.filters import cosine_window
@@ -31,7 +31,7 @@ from course_lib.trackers.kernels import (
 )
 from course_lib.trackers.scale import ScaleFilter
 
-LARGE = 100.0  # pixels: published settings halve the picture for targets of this side or more
+LARGE = 100.0  # pixels: published settings halve the image for targets of this side or more
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,17 @@ class KCFSettings(Settings):
     offset: NotNegative = 1.0  # a of the polynomial kernel
     degree: Annotated[int, Range(1, 50)] = 9  # b of the polynomial kernel
     regulariser: Positive = 1e-4  # λ
-    rate: Share = 0.02  # learning rate η of α and x, per frame
+    rate: UnitInterval = 0.02  # learning rate η of α and x, per frame
     padding: Annotated[float, Range(1, 10)] = 2.5  # sides of the patch, in sides of the box
     label_sigma: Positive = 0.1  # of the wanted response, in sides of the box
-    # side of a square with the patch's area, pixels; 0: the frame's own pixels, large targets halved
+    # side of a square with the patch's area, pixels; 0: the frame's own pixels, large targets
+    # halved
     patch: Annotated[int, Range(0, 1024)] = 0
     subcell: bool = False  # place the peak between cells
     # fixed, pyramid of three sizes, or DSST's filter
     scale: Literal["fixed", "pyramid", "filter"] = "pyramid"
     scale_step: Annotated[float, Range(0.5, 2)] = 1.05  # of the pyramid
-    scale_weight: Share = 0.96  # on the peaks of the pyramid's other sizes
+    scale_weight: UnitInterval = 0.96  # on the peaks of the pyramid's other sizes
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -64,10 +65,10 @@ class KCFSettings(Settings):
 
 @dataclass(frozen=True, eq=False)
 class KCFState:
-    """What the last call computed, for pictures.
+    """What the last call computed, for images.
 
     Attributes:
-        response: (h, w) on the grid of cells, no motion in the middle; None after `init`.
+        response: (h, w) on the grid of cells, no motion at the centre; None after `init`.
         patch_box: (4,) the part of the frame the patch shows, x, y, w, h in pixels.
         scale: size of the target in units of its first size.
         updated: always True: KCF learns from every frame.

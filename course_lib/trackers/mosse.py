@@ -17,7 +17,7 @@ from scipy import fft
 
 from course_lib.geometry.boxes import to_centre
 from course_lib.geometry.frame import as_frame
-from course_lib.recipe import NotNegative, Positive, Range, Seed, Settings, Share
+from course_lib.recipe import NotNegative, Positive, Range, Seed, Settings, UnitInterval
 from course_lib.trackers.base import Tracker, accept_start
 from course_lib.trackers.filters import cosine_window, gaussian_target, peak_to_sidelobe
 
@@ -29,9 +29,9 @@ LOGARITHMS = np.log1p(np.arange(256, dtype=np.float32))
 class MOSSESettings(Settings):
     """Settings of MOSSE; recipes/mosse.yaml says how they were chosen."""
 
-    rate: Share = 0.075  # learning rate η of the running sums, per frame
+    rate: UnitInterval = 0.075  # learning rate η of the running sums, per frame
     sigma: Positive = 2.0  # standard deviation of the wanted response, pixels
-    regulariser: NotNegative = 0.1  # λ, as a share of the mean power of the first spectrum
+    regulariser: NotNegative = 0.1  # λ, as a fraction of the mean power of the first spectrum
     padding: Annotated[float, Range(1, 10)] = 1.5  # side of the patch, in sides of the box
     # least side of the patch, pixels: small targets move far in their own sizes
     smallest: Annotated[int, Range(1, 1024)] = 64
@@ -44,7 +44,7 @@ class MOSSESettings(Settings):
 
 @dataclass(frozen=True, eq=False)
 class MOSSEState:
-    """What the last call computed, for pictures.
+    """What the last call computed, for images.
 
     Attributes:
         response: (h, w) float32, peak where the target was found; None after `init`.
@@ -62,7 +62,7 @@ class MOSSEState:
 
     @property
     def filter(self) -> np.ndarray:
-        """The filter in space (h, w), origin in the middle; computed when asked for."""
+        """The filter in space (h, w), origin at the centre; computed when asked for."""
         _, _, w, h = (int(v) for v in self.patch_box)
         return fft.fftshift(fft.irfft2(np.conj(self.spectrum), s=(h, w)))
 

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import fft
 
 from course_lib.geometry.patches import cut_patch
-from course_lib.recipe import Positive, Range, Settings, Share
+from course_lib.recipe import Positive, Range, Settings, UnitInterval
 from course_lib.trackers.features import hog
 
 
@@ -27,7 +27,7 @@ class ScaleFilterSettings(Settings):
     cell: Annotated[int, Range(1, 64)] = 4  # pixels a side of a HOG cell
     sigma: Positive = 0.25  # of the wanted response, in square roots of `count`
     regulariser: Positive = 0.01  # λ
-    rate: Share = 0.025  # learning rate η
+    rate: UnitInterval = 0.025  # learning rate η
 
 
 class ScaleFilter:

@@ -19,8 +19,8 @@ from numpy.typing import ArrayLike
 from course_lib.errors import SettingsError
 from course_lib.geometry.frame import as_frame
 from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side
-from course_lib.models.runtime import Embedding, load_embedding
-from course_lib.recipe import Range, Settings, Share
+from course_lib.models.runtime import SiamFCRuntime, load_siamfc_runtime
+from course_lib.recipe import Range, Settings, UnitInterval
 from course_lib.trackers.base import Tracker, accept_start
 
 SMALLEST, LARGEST = 0.2, 5.0  # limits of the search side, in its first sizes
@@ -33,9 +33,9 @@ class SiamFCSettings(Settings):
     weights: str = "siamfc"  # name or path, see `models.weights.find_weights`
     scales: Annotated[int, Range(1, 21)] = 3  # sizes searched at, odd
     scale_step: Annotated[float, Range(1, 2)] = 1.0375  # factor from one size to the next
-    scale_penalty: Share = 0.9745  # factor on the response at any size but the last one's
-    scale_rate: Share = 0.59  # how far the size moves towards the best one
-    window: Share = 0.176  # influence of the cosine window
+    scale_penalty: UnitInterval = 0.9745  # factor on the response at any size but the last one's
+    scale_rate: UnitInterval = 0.59  # how far the size moves towards the best one
+    window: UnitInterval = 0.176  # influence of the cosine window
     upsample: Annotated[int, Range(1, 64)] = 16  # factor by which the response is enlarged
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -72,7 +72,7 @@ class SiamFCState:
 
 
 def scale_factors(count: int, step: float) -> np.ndarray:
-    """(count,) factors step^k on the search side, k = −(count − 1)/2 … (count − 1)/2; the middle
+    """(count,) factors step^k on the search side, k = −(count − 1)/2 … (count − 1)/2; the centre
     one is 1 (the paper's 1.025^{−2 … 2})."""
     return step ** (np.arange(count) - count // 2).astype(float)
 
@@ -148,7 +148,7 @@ class SiamFCTracker(Tracker):
 
     Args:
         settings: those of SiamFC-3s unless given.
-        embedding: a network that is ready; loaded by the settings unless given.
+        runtime: a network that is ready; loaded by the settings unless given.
 
     `update` is three steps: `look` cuts the search images, the network answers, `decide` moves the
     box. They are apart so that many targets can share one call of the network, see
@@ -160,11 +160,11 @@ class SiamFCTracker(Tracker):
     lockstep = True
 
     def __init__(
-        self, settings: SiamFCSettings | None = None, embedding: Embedding | None = None
+        self, settings: SiamFCSettings | None = None, runtime: SiamFCRuntime | None = None
     ) -> None:
         self.settings = settings or SiamFCSettings()
         s = self.settings
-        self.embedding = embedding or load_embedding(s.weights, s.device, s.precision)
+        self.runtime = runtime or load_siamfc_runtime(s.weights, s.device, s.precision)
         self.factors = scale_factors(s.scales, s.scale_step)  # (S,)
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
@@ -176,14 +176,14 @@ class SiamFCTracker(Tracker):
         self.colour = cv2.mean(frame)[:3]
         window = CropWindow(*self.centre, side, EXEMPLAR)
         crop = window.cut(frame, self.colour)  # (127, 127, 3)
-        self.z = self.embedding.features(crop[None])  # (1, C, 6, 6)
+        self.z = self.runtime.features(crop[None])  # (1, C, 6, 6)
         self.side = self.first_side = side * SEARCH / EXEMPLAR  # of the search image, frame pixels
         self.last = SiamFCState(None, None, self.settings.scales // 2, float("nan"), window, crop)
 
     def update(self, frame: np.ndarray) -> np.ndarray:
         """Box (4,) where the response is highest."""
         crops = self.look(frame)
-        return self.decide(self.embedding.respond(self.z, crops))
+        return self.decide(self.runtime.respond(self.z, crops))
 
     def look(self, frame: np.ndarray, size: int = SEARCH) -> np.ndarray:
         """Search images (S, size, size, 3) around the last place, one for each scale; a larger
@@ -205,7 +205,7 @@ class SiamFCTracker(Tracker):
         # (272, 272)
         blended = blend_with_window(large[best], unit_window(large.shape[-1]), s.window)
         # (2,) search pixels
-        moved = peak_displacement(blended, self.embedding.network.stride, s.upsample)
+        moved = peak_displacement(blended, self.runtime.network.stride, s.upsample)
         place = moved + self.windows[best].size / 2  # (2,) of the crop
         centre = self.windows[best].to_frame(place)  # (2,) frame pixels
         # a target that left the view is awaited at the frame's edge

@@ -17,12 +17,12 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from course_lib.errors import DataError, SettingsError
-from course_lib.geometry.traced import live_reception
+from course_lib.geometry.traced import traced_receptive_fields
 from course_lib.geometry.windows import EXEMPLAR, SEARCH
 from course_lib.models.networks import network_class
-from course_lib.models.runtime import Embedding, load_embedding
-from course_lib.models.templates import mixed, moved, roi_of, template_from, unit
-from course_lib.recipe import Range, Share
+from course_lib.models.runtime import SiamFCRuntime, load_siamfc_runtime
+from course_lib.models.templates import mixed, roi_of, running_average, template_from, unit
+from course_lib.recipe import Range, UnitInterval
 from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
 
 Cosine = Annotated[float, Range(-2, 2)]  # beyond ±1: always, or never
@@ -34,8 +34,8 @@ class SiamMarginSettings(SiamFCSettings):
 
     weights: str = "siammargin"
     update: bool = True  # average the exemplar's features with those found
-    rate: Share = 0.02  # how far the average moves towards a new template
-    keep: Share = 0.5  # share of the first template in the exemplar
+    rate: UnitInterval = 0.02  # how far the average moves towards a new template
+    keep: UnitInterval = 0.5  # fraction of the first template in the exemplar
     sure: Cosine = 0.75  # cosine above which a find may change the exemplar
     again: bool = True  # look once more, further, where the first look found little
     unsure: Cosine = 0.6  # cosine below which
@@ -77,7 +77,7 @@ class SiamMarginTracker(SiamFCTracker):
 
     Args:
         settings: the defaults unless given.
-        embedding: a network that is ready; loaded by the settings unless given.
+        runtime: a network that is ready; loaded by the settings unless given.
     """
 
     name = "siammargin"
@@ -85,18 +85,18 @@ class SiamMarginTracker(SiamFCTracker):
     lockstep = False  # a second look depends on the first one's answer
 
     def __init__(
-        self, settings: SiamMarginSettings | None = None, embedding: Embedding | None = None
+        self, settings: SiamMarginSettings | None = None, runtime: SiamFCRuntime | None = None
     ) -> None:
         s = settings or SiamMarginSettings()
-        embedding = embedding or load_embedding(s.weights, s.device, s.precision)
-        if not isinstance(embedding.network, network_class("siammargin")):
+        runtime = runtime or load_siamfc_runtime(s.weights, s.device, s.precision)
+        if not isinstance(runtime.network, network_class("siammargin")):
             raise DataError(
-                f"weights {s.weights!r} are of a {embedding.network.about['network']}; the "
+                f"weights {s.weights!r} are of a {runtime.network.about['network']}; the "
                 "thresholds of this tracker are cosines. Give weights of a siammargin, or use the "
                 "tracker siamfc."
             )
-        super().__init__(s, embedding)
-        row = live_reception(embedding.network.backbone, EXEMPLAR)[-1]
+        super().__init__(s, runtime)
+        row = traced_receptive_fields(runtime.network.backbone, EXEMPLAR)[-1]
         self.first_cell, self.cells = row.start, row.size
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
@@ -109,7 +109,7 @@ class SiamMarginTracker(SiamFCTracker):
     def update(self, frame: np.ndarray) -> np.ndarray:
         """Box (4,) where the cosine, blended with the window, is highest."""
         s, before = self.settings, self.centre.copy()
-        cell = self.embedding.network.stride
+        cell = self.runtime.network.stride
         size = region_size(self.speed, s.reach, SEARCH, s.largest, cell) if s.adapt else SEARCH
         features, responses = self._search(frame, size)
         if s.again and size < s.largest and responses.max() < s.unsure:
@@ -129,9 +129,9 @@ class SiamMarginTracker(SiamFCTracker):
 
     def _search(self, frame: np.ndarray, size: int) -> tuple[Tensor, np.ndarray]:
         """Features (S, C, n, n) of the search images of a size, and the responses to them."""
-        features = self.embedding.features(self.look(frame, size))
+        features = self.runtime.features(self.look(frame, size))
         with torch.inference_mode():
-            return features, self.embedding.network.response(self.z, features).cpu().numpy()
+            return features, self.runtime.network.response(self.z, features).cpu().numpy()
 
     @torch.inference_mode()
     def _learn(self, features: Tensor) -> None:
@@ -140,10 +140,10 @@ class SiamMarginTracker(SiamFCTracker):
         s, window = self.settings, self.last.window
         place = torch.from_numpy(window.to_crop(self.centre)).float()  # (2,) crop pixels
         ratio = self.side / SEARCH * window.scale
-        roi = roi_of(place, ratio, self.first_cell, self.embedding.network.stride, self.cells)
+        roi = roi_of(place, ratio, self.first_cell, self.runtime.network.stride, self.cells)
         corners = roi.tolist()
         if min(corners) < 0 or max(corners) > features.shape[-1]:
             return  # the exemplar's square reaches beyond what was searched
         fresh = template_from(features[self.last.scale][None], roi, self.cells)  # (1, C, a, a)
-        self.average = moved(self.average, unit(fresh), s.rate)
+        self.average = running_average(self.average, unit(fresh), s.rate)
         self.z = mixed(self.first, self.average, s.keep)

@@ -20,8 +20,8 @@ from course_lib.geometry.anchors import decode
 from course_lib.geometry.frame import as_frame
 from course_lib.geometry.masks import box_masks
 from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side
-from course_lib.models.runtime import Proposer, load_proposer
-from course_lib.recipe import NotNegative, Range, Settings, Share
+from course_lib.models.runtime import ProposalRuntime, load_proposal_runtime
+from course_lib.recipe import NotNegative, Range, Settings, UnitInterval
 from course_lib.trackers.base import Tracker, accept_start
 
 SMALLEST = 10.0  # pixels: no side of a box becomes smaller
@@ -36,8 +36,8 @@ class SiamRPNSettings(Settings):
     # pixels a side of the search image; a larger one sees further, at the same scale
     search: Annotated[int, Range(191, 1023)] = SEARCH
     penalty: NotNegative = 0.16  # how strongly a change of size and shape is penalised
-    window: Share = 0.40  # influence of the cosine window
-    rate: Share = 0.30  # how far the size moves towards a certain proposal's
+    window: UnitInterval = 0.40  # influence of the cosine window
+    rate: UnitInterval = 0.30  # how far the size moves towards a certain proposal's
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 
@@ -90,7 +90,7 @@ def change_penalty(boxes: np.ndarray, size: np.ndarray, strength: float) -> np.n
 
 
 def anchor_window(anchors: np.ndarray) -> np.ndarray:
-    """Hann window (A,) with peak 1 at the anchors' centres: 1 in the middle of the map, 0 at its
+    """Hann window (A,) with peak 1 at the anchors' centres: 1 at the centre of the map, 0 at its
     outermost cells."""
     centres = anchors[:, :2] + anchors[:, 2:] / 2  # (A, 2)
     low, high = centres.min(0), centres.max(0)  # (2,)
@@ -138,7 +138,7 @@ class SiamRPNTracker(Tracker):
 
     Args:
         settings: the defaults unless given.
-        embedding: a network that is ready; loaded by the settings unless given.
+        runtime: a network that is ready; loaded by the settings unless given.
     """
 
     name = "siamrpn"
@@ -146,12 +146,12 @@ class SiamRPNTracker(Tracker):
     lockstep = True
 
     def __init__(
-        self, settings: SiamRPNSettings | None = None, embedding: Proposer | None = None
+        self, settings: SiamRPNSettings | None = None, runtime: ProposalRuntime | None = None
     ) -> None:
         self.settings = settings or SiamRPNSettings()
         s = self.settings
-        self.embedding = embedding or load_proposer(s.weights, s.device, s.precision)
-        self.anchors = self.embedding.anchors(s.search)  # (A, 4)
+        self.runtime = runtime or load_proposal_runtime(s.weights, s.device, s.precision)
+        self.anchors = self.runtime.anchors(s.search)  # (A, 4)
         self.hann = anchor_window(self.anchors)  # (A,)
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
@@ -162,13 +162,13 @@ class SiamRPNTracker(Tracker):
         self.colour = cv2.mean(frame)[:3]
         window = CropWindow(*self.centre, float(context_side(self.size)), EXEMPLAR)
         crop = window.cut(frame, self.colour)  # (127, 127, 3)
-        self.z = self.embedding.keep(self._guided(crop, window), self.settings.search)
+        self.z = self.runtime.template_features(self._guided(crop, window), self.settings.search)
         self.last = SiamRPNState(None, None, None, None, 0, window, crop)
 
     def update(self, frame: np.ndarray) -> np.ndarray:
         """Box (4,) of the chosen proposal, its size smoothed."""
         crops = self.look(frame)
-        return self.decide(self.embedding.respond(self.z, crops))
+        return self.decide(self.runtime.respond(self.z, crops))
 
     def look(self, frame: np.ndarray) -> np.ndarray:
         """The search image (1, S, S, 3) around the last place; guided, with the last box as a mask,
@@ -185,7 +185,7 @@ class SiamRPNTracker(Tracker):
         """Box (4,) that follows from the proposals (1, A, 5) for what `look` gave."""
         s = self.settings
         scores, offsets = responses[0, :, 0], responses[0, :, 1:]  # (A,) and (A, 4)
-        boxes = decode(offsets, self.anchors, self.embedding.variances)  # (A, 4) search pixels
+        boxes = decode(offsets, self.anchors, self.runtime.variances)  # (A, 4) search pixels
         penalties = change_penalty(boxes, self.size * self.window.scale, s.penalty)  # (A,)
         ranked = rerank(scores, penalties, self.hann, s.window)  # (A,)
         best = int(ranked.argmax())
@@ -200,7 +200,7 @@ class SiamRPNTracker(Tracker):
     def _guided(self, crop: np.ndarray, window: CropWindow) -> np.ndarray:
         """The crop with a fourth channel that is 1 inside the present box, for a network that wants
         one."""
-        if not self.embedding.guided:
+        if not self.runtime.guided:
             return crop
         box = np.concatenate([self.centre - self.size / 2, self.size])  # (4,) frame pixels
         return with_mask(crop, window.box_to_crop(box))

@@ -1,4 +1,4 @@
-"""Template matching by normalised cross-correlation: the picture of the first frame, sought again
+"""Template matching by normalised cross-correlation: the image of the first frame, sought again
 nearby."""
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class TemplateState:
 
 
 class TemplateMatching(Tracker):
-    """Gives the place nearby whose normalised cross-correlation with the first picture is highest.
+    """Gives the place nearby whose normalised cross-correlation with the first image is highest.
 
-    The picture is never updated and its size never changes.
+    The image is never updated and its size never changes.
     """
 
     name = "ncc"
@@ -48,7 +48,7 @@ class TemplateMatching(Tracker):
         self.settings = settings or TemplateSettings()
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
-        """Keep the grey picture under the box; only the part of the box inside the frame counts."""
+        """Keep the grey image under the box; only the part of the box inside the frame counts."""
         frame, box = accept_start(frame, box)
         H, W = frame.shape[:2]
         left, top = (int(v) for v in np.clip(np.floor(box[:2]), 0, [W - 1, H - 1]))
@@ -56,15 +56,15 @@ class TemplateMatching(Tracker):
             int(v) for v in np.clip(np.ceil(box[:2] + box[2:]), [left + 1, top + 1], [W, H])
         )
         self.template = _grey(frame[top:bottom, left:right])  # (h, w) uint8
-        self.corner = np.array([left, top])  # (2,) of the picture in the frame
-        self.offset = box[:2] - self.corner  # (2,) from the picture's corner to the box's
+        self.corner = np.array([left, top])  # (2,) of the image in the frame
+        self.offset = box[:2] - self.corner  # (2,) from the image's corner to the box's
         self.box = box.copy()
         self.last = TemplateState(
             None, np.array([left, top, right - left, bottom - top], dtype=float)
         )
 
     def update(self, frame: np.ndarray) -> np.ndarray:
-        """Box (4,) of the most similar place; where the region holds no room for the picture, the
+        """Box (4,) of the most similar place; where the region holds no room for the image, the
         last box."""
         region = self._region(frame.shape)  # (4,) int
         x, y, w, h = region
@@ -92,7 +92,7 @@ class TemplateMatching(Tracker):
 
 
 def _grey(image: np.ndarray) -> np.ndarray:
-    """Grey values (h, w) of a picture (h, w, 3) or (h, w)."""
+    """Grey values (h, w) of an image (h, w, 3) or (h, w)."""
     return (
         cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         if image.ndim == 3 and image.size

@@ -57,7 +57,8 @@ def build_seeded(settings: TrainSettings, make: Callable[[], nn.Module]) -> nn.M
         raise
     except (ValueError, RuntimeError, ZeroDivisionError) as problem:
         raise SettingsError(
-            f"network {s.network} cannot be built with backbone {s.backbone}, share {s.share}, "
+            f"network {s.network} cannot be built with backbone {s.backbone}, share "
+            f"{s.width_multiplier}, "
             f"widths {s.widths}, channels {s.proposals.channels}, groups {s.proposals.groups}: "
             f"{str(problem).splitlines()[0]}"
         ) from None

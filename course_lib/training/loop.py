@@ -13,13 +13,13 @@ from course_lib.data.loader import batches, worker_deaths_in_words
 from course_lib.errors import CourseError
 from course_lib.models.device import Placement, choose_placement
 from course_lib.training.checkpoint import load_same_run, save_state, take_state
-from course_lib.training.processes import Team, team_of
+from course_lib.training.processes import ProcessGroup, process_group
 from course_lib.training.progress import Progress, Watcher
 from course_lib.training.shaping import shaping
 from course_lib.training.sources import make_sources
 from course_lib.training.step import (
     descend_unread,
-    frozen_parts,
+    frozen_stages,
     learning_rate,
     make_optimiser,
     predict,
@@ -70,10 +70,10 @@ def train(
         DataError: the folder holds something else.
     """
     placement = choose_placement(device, settings.precision)
-    with team_of(placement) as team:
-        run = Run(settings, folder, placement, team, make_sources(settings, root), made)
+    with process_group(placement) as group:
+        run = Run(settings, folder, placement, group, make_sources(settings, root), made)
         # one process may have been told to stop elsewhere, and would leave the others waiting
-        stop = team.from_first(lambda: min(stop_at or settings.steps, settings.steps))
+        stop = group.from_first(lambda: min(stop_at or settings.steps, settings.steps))
         with worker_deaths_in_words():
             run.go(watchers or [], stop, budget)
         return Trained(run.network, run.progress)
@@ -86,7 +86,7 @@ class Run:
         settings: the recipe.
         folder: of the checkpoint.
         placement: device and precision.
-        team: the processes that train together.
+        group: the processes that train together.
         sources: of the pairs to train on and to validate on.
         made: on what and by what it is trained.
     """
@@ -96,17 +96,17 @@ class Run:
         settings: TrainSettings,
         folder: Path,
         placement: Placement,
-        team: Team,
+        group: ProcessGroup,
         sources: tuple[PairSource, PairSource],
         made: dict[str, Any] | None = None,
     ) -> None:
-        self.settings, self.folder, self.placement, self.team = settings, folder, placement, team
+        self.settings, self.folder, self.placement, self.group = settings, folder, placement, group
         self.training_pairs, self.validation_pairs = sources
         data = {
             "identity": getattr(sources[0], "identity", None),
             "used": list(getattr(sources[0], "used", settings.sources)),
         }
-        team.check_agreement({**shaping(settings), "data": data})
+        group.check_agreement({**shaping(settings), "data": data})
         self.task = make_task(settings)
         self.network = placement.network(self.task.network)
         self.optimiser = make_optimiser(self.network, settings)
@@ -114,7 +114,7 @@ class Run:
         self.unread: list[Unread] = []
         self.checkpoint = folder / "last.pt"
         self._resume()
-        self.shared = team.wrap(self.network, placement)
+        self.shared = group.wrap(self.network, placement)
 
     def go(self, watchers: list[Watcher], stop: int, budget: float | None = None) -> nn.Module:
         """Train on; returns the network.
@@ -125,15 +125,15 @@ class Run:
             budget: seconds to stop after; None for no limit.
         """
         p, settings, began = self.progress, self.settings, time.perf_counter()
-        team = self.team
-        shared_by = team.rank, team.world, settings.workers
+        group = self.group
+        shared_by = group.rank, group.world, settings.workers
         feed = batches(self.training_pairs, settings.seed, settings.batch, p.step, stop, *shared_by)
         over = False
         while p.step < stop and not over:
             self._step(feed)
             spent = time.perf_counter() - began
             # all must stop at the same step
-            over = team.any(budget is not None and spent > budget)
+            over = group.any(budget is not None and spent > budget)
             validates = p.step % settings.validate_every == 0 or p.step == settings.steps
             saves = p.step % settings.checkpoint_every == 0 or p.step == stop or over
             if self._waits_for_nothing() or validates or saves or p.step % ROW == 0:
@@ -141,7 +141,7 @@ class Run:
             if validates:
                 self._validate()
             if saves:
-                team.from_first(self._save)
+                group.from_first(self._save)
             for watcher in watchers:
                 watcher(p)
         return self.network
@@ -154,7 +154,7 @@ class Run:
         clock = [time.perf_counter()]
         batch = next(feed)
         clock.append(time.perf_counter())
-        batch = batch.lit(self.placement.device)
+        batch = batch.jittered(self.placement.device)
         clock.append(time.perf_counter())
 
         p.rate = learning_rate(p.step, settings.steps, settings.rate_start, settings.rate_end)
@@ -163,8 +163,8 @@ class Run:
         self._unfreeze()
         self.shared.train()
         loss = self.task.loss(self._predict(batch), batch, p.step / max(settings.steps - 1, 1))
-        norm = descend_unread(self.network, self.optimiser, loss, settings.clip)
-        mean = self.team.mean(loss.detach())
+        norm = descend_unread(self.network, self.optimiser, loss, settings.clip_norm)
+        mean = self.group.mean(loss.detach())
         self.unread.append(Unread(p.step, p.rate, mean, norm, batch.sources))
         p.step += 1
 
@@ -189,14 +189,14 @@ class Run:
     def _unfreeze(self) -> None:
         """Train one more part of the backbone where the recipe says so."""
         s = self.settings
-        count = frozen_parts(self.progress.step, s.steps, s.freeze, s.unfreeze)
+        count = frozen_stages(self.progress.step, s.steps, s.freeze, s.unfreeze)
         if s.unfreeze and count != self.network.backbone.frozen:
             self.network.backbone.freeze(count)
             # which gradients are shared is fixed in wrapping
-            self.shared = self.team.wrap(self.network, self.placement)
+            self.shared = self.group.wrap(self.network, self.placement)
 
     def _predict(self, batch: PairBatch) -> Any:
-        """The network's output for a lit batch, in the placement's precision and layout."""
+        """The network's output for a jittered batch, in the placement's precision and layout."""
         place = self.placement
         exemplar, search = map(place.laid_out, self.task.inputs(batch))
         return predict(self.shared, exemplar, search, place.bf16)
@@ -208,7 +208,7 @@ class Run:
             self.shared.eval()
             size = min(settings.batch, settings.validation_pairs)
             count = settings.validation_pairs // size
-            row, p.maps, p.views = validate(
+            row, p.maps, p.search_images = validate(
                 self.task, self._predict, self.validation_pairs, size, count, self.placement.device
             )
             p.validation.append({"step": p.step, **row})
@@ -216,10 +216,10 @@ class Run:
     def _diverged(self, what: str, at: Unread) -> str:
         kept = (
             f"the last good checkpoint is {self.checkpoint}"
-            if self.team.from_first(self.checkpoint.is_file)
+            if self.group.from_first(self.checkpoint.is_file)
             else "no checkpoint was written yet"
         )
-        pairs = "; ".join(name for names in self.team.gathered(at.sources) for name in names)
+        pairs = "; ".join(name for names in self.group.gathered(at.sources) for name in names)
         return (
             f"{what} at step {at.step} (learning rate {at.rate:.2g}), on pairs of {pairs}. The "
             f"weights of this step and of those after it were thrown away; {kept}. Lower "
@@ -240,7 +240,7 @@ class Run:
         one.
         """
         p, settings = self.progress, shaping(self.settings)
-        state = self.team.from_first(
+        state = self.group.from_first(
             lambda: load_same_run(self.checkpoint, settings, p.data, p.steps)
         )
         if state is not None:

@@ -51,7 +51,7 @@ class MarginTask(SiamFCTask):
         Args:
             output: cosines (B, n, n) and their threshold.
             batch: they belong to.
-            done: share of the steps that is over.
+            done: fraction of the steps that is over.
         """
         return margin_loss(output, batch, self.settings, self.network.stride, done)
 
@@ -76,7 +76,7 @@ def margin_loss(
         batch: they belong to.
         settings: the recipe.
         stride: pixels of the search image per cell.
-        done: share of the steps that is over; the margin rises with it.
+        done: fraction of the steps that is over; the margin rises with it.
     """
     m = settings.margin
     labels = map_labels(answer.cosines, batch, settings, stride)  # (B, n, n)

@@ -1,4 +1,4 @@
-"""Watching a run: a progress bar, TensorBoard, and numbers for pictures that move with the
+"""Watching a run: a progress bar, TensorBoard, and numbers for images that move with the
 training."""
 
 from __future__ import annotations
@@ -93,20 +93,20 @@ class TensorBoard:
                 self.writer.add_scalar(f"validation/{name}", value, p.step)
         if p.maps is not None:
             self.writer.add_images(
-                "validation/score_maps", maps_over_images(p.maps, p.views), p.step
+                "validation/score_maps", maps_over_images(p.maps, p.search_images), p.step
             )
         self.writer.flush()
 
 
-def maps_over_images(maps: Tensor, views: Tensor) -> Tensor:
+def maps_over_images(maps: Tensor, search_images: Tensor) -> Tensor:
     """Score maps (n, h, w) laid in red over grey search images (n, 3, S, S) uint8: (n, 3, S, S)
     float in 0…1.
 
-    A map covers the places of the exemplar's middle, h strides of the image. Each is shown as a
+    A map covers the places of the exemplar's centre, h strides of the image. Each is shown as a
     probability.
     """
-    S = views.shape[-1]
-    grey = views.float().mean(dim=1, keepdim=True) / 255 * 0.6  # (n, 1, S, S)
+    S = search_images.shape[-1]
+    grey = search_images.float().mean(dim=1, keepdim=True) / 255 * 0.6  # (n, 1, S, S)
     size = min(S, maps.shape[-1] * 8)
     heat = F.interpolate(
         torch.sigmoid(maps)[:, None], size=(size, size), mode="bilinear", align_corners=False

@@ -13,7 +13,7 @@ import numpy as np
 from course_lib.data.coco import read_coco
 from course_lib.data.objects import (
     OutlinedObject,
-    Picture,
+    Photograph,
     generated_identity,
     generated_objects,
     pieces_of,
@@ -39,8 +39,8 @@ def split(items: Items[T], held_out: float, fraction: float) -> tuple[list[T], l
 
     Args:
         items: videos, photographs or shards.
-        held_out: share of them to validate on; at least one item, where there are two.
-        fraction: share of the others to train on; at least one item.
+        held_out: fraction of them to validate on; at least one item, where there are two.
+        fraction: fraction of the others to train on; at least one item.
     """
     order = np.random.default_rng(ORDER).permutation(len(items))
     n_held = 0
@@ -81,7 +81,7 @@ def open_videos(what: str, settings: TrainSettings, root: Path, cache: FrameCach
     """
     s, videos = settings, load_training_videos(what, root)
     train, held = split(videos, s.held_out, s.fraction)
-    extras = s.changes, s.gap, s.negatives, cache, s.search
+    extras = s.augmentation, s.gap, s.negatives, cache, s.search
     return VideoPairs(train or videos, *extras), VideoPairs(held or videos, *extras)
 
 
@@ -99,13 +99,13 @@ def open_photos(what: str, settings: TrainSettings, root: Path, cache: FrameCach
         DataError: they are damaged.
     """
     objects, images = read_coco(folder_of(what, root))
-    pictured = sorted({o.picture for o in objects}, key=lambda image: image.name)
-    scenes = [p for p in images if p not in set(pictured)]
-    parts = split(pictured, settings.held_out, settings.fraction)
+    imaged = sorted({o.image for o in objects}, key=lambda image: image.name)
+    scenes = [p for p in images if p not in set(imaged)]
+    parts = split(imaged, settings.held_out, settings.fraction)
     scene_parts = split(scenes, settings.held_out, settings.fraction) if scenes else ([], [])
     make = partial(_photo_pairs, settings, cache)
     train, held = (
-        make([o for o in objects if o.picture in set(part or pictured)], back or scenes or images)
+        make([o for o in objects if o.image in set(part or imaged)], back or scenes or images)
         for part, back in zip(parts, scene_parts, strict=True)
     )
     return train, held
@@ -142,7 +142,7 @@ def open_shards(what: str, settings: TrainSettings, root: Path, cache: FrameCach
     s, folder = settings, folder_of(what, root)
     every = range(len(read_index(folder)))
     train, held = (
-        ShardPairs(folder, s.changes, s.gap, part or every, s.search)
+        ShardPairs(folder, s.augmentation, s.gap, part or every, s.search)
         for part in split(every, s.held_out, s.fraction)
     )
     return train, held
@@ -152,9 +152,9 @@ def _photo_pairs(
     settings: TrainSettings,
     cache: FrameCache,
     objects: list[OutlinedObject],
-    scenes: list[Picture],
+    scenes: list[Photograph],
     made_of: str | None = None,
 ) -> PhotoPairs:
     s = settings
-    extras = s.changes, s.paste, s.distractors, s.negatives, cache, s.search
+    extras = s.augmentation, s.paste, s.distractors, s.negatives, cache, s.search
     return PhotoPairs(objects, scenes, *extras, made_of)

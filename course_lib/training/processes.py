@@ -27,14 +27,14 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """This process among those that train together: number `rank` of `world`."""
 
     rank: int = 0
     world: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process writes files and shows progress."""
         return self.rank == 0
 
@@ -68,7 +68,7 @@ class Team:
         if self.world == 1:
             return make()
         box: list[Any] = [None, None]
-        if self.leads:
+        if self.is_main:
             try:
                 box = [make(), None]
             except (CourseError, OSError) as problem:
@@ -123,13 +123,13 @@ def under_torchrun() -> bool:
 
 
 @contextmanager
-def team_of(placement: Placement) -> Iterator[Team]:
+def process_group(placement: Placement) -> Iterator[ProcessGroup]:
     """The team that torchrun started this process in; a team of one elsewhere.
 
     Raises SettingsError if this process has no GPU of its own.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
-        yield Team()
+        yield ProcessGroup()
         return
     on_gpu = placement.device.type == "cuda"
     if on_gpu:
@@ -137,7 +137,7 @@ def team_of(placement: Placement) -> Iterator[Team]:
     # what the processes tell each other beside gradients goes by gloo, past the GPU
     dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo")
     try:
-        yield Team(dist.get_rank(), dist.get_world_size())
+        yield ProcessGroup(dist.get_rank(), dist.get_world_size())
     finally:
         dist.destroy_process_group()
 

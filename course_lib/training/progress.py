@@ -29,7 +29,7 @@ class Progress:
         recent: losses of the curve's next row.
         validation: one row a validation: step, loss and the task's measures.
         maps: (n, h, w) score maps of the first validation pairs; None before the first validation.
-        views: (n, 3, S, S) uint8, the search images they belong to.
+        search_images: (n, 3, S, S) uint8, the search images they belong to.
         making: seconds inside "data" by stage, "decode" and "crop", where pairs are made in this
             process.
         skipped: how often a pair was drawn anew, by what could not be read; of the whole run.
@@ -43,14 +43,14 @@ class Progress:
     loss: float = math.nan
     rate: float = math.nan
     seconds: dict[str, float] = field(
-        default_factory=lambda: {"data": 0.0, "light": 0.0, "network": 0.0}
+        default_factory=lambda: {"data": 0.0, "jitter": 0.0, "network": 0.0}
     )
     before: dict[str, float] = field(default_factory=dict)
     curve: list[tuple[int, float]] = field(default_factory=list)
     recent: list[float] = field(default_factory=list)
     validation: list[dict[str, float]] = field(default_factory=list)
     maps: Tensor | None = None
-    views: Tensor | None = None
+    search_images: Tensor | None = None
     started_at: int = 0
     making: dict[str, float] = field(default_factory=dict)
     skipped: Counter[str] = field(default_factory=Counter)

@@ -12,7 +12,7 @@ from course_lib.geometry.anchors import decode, overlaps
 from course_lib.geometry.masks import box_masks
 from course_lib.models.device import sent
 from course_lib.models.margin import CosineMap
-from course_lib.models.proposals import LOSSES, Proposals, assign, chances, draw_anchors
+from course_lib.models.proposals import LOSSES, Proposals, assign, draw_anchors, uniform_draws
 from course_lib.training.map_tasks import margin_loss
 from course_lib.training.tasks import Task
 
@@ -68,7 +68,7 @@ class ProposalTask(Task):
         Args:
             output: one proposal for each anchor.
             batch: they belong to.
-            done: share of the steps that is over; a margin rises with it.
+            done: fraction of the steps that is over; a margin rises with it.
         """
         weight = self.settings.margin.weight
         if not weight:
@@ -85,8 +85,8 @@ class ProposalTask(Task):
         targets = assign(anchors, batch.box, batch.positive, p.high, p.low, self.variances)
         if p.loss == "ssd":
             return self.criterion(output, targets, p.weight)
-        chance = sent(chances(batch.seeds, len(anchors)), targets.labels.device)  # (B, A)
-        targets = targets._replace(labels=draw_anchors(targets.labels, chance))
+        draws = sent(uniform_draws(batch.seeds, len(anchors)), targets.labels.device)  # (B, A)
+        targets = targets._replace(labels=draw_anchors(targets.labels, draws))
         return self.criterion(output, targets, p.weight, p.smooth)
 
     def measures(self, output: Proposals, batch: PairBatch) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import torch
 
-from course_lib.data.pairs import TRAINING_SEARCH, Changes
+from course_lib.data.pairs import TRAINING_SEARCH, Augmentation
 from course_lib.errors import SettingsError
 from course_lib.files import plain_name
 from course_lib.geometry.windows import EXEMPLAR
@@ -21,7 +21,7 @@ from course_lib.models.heads import HEADS
 from course_lib.models.margin import MARGIN_LOSSES
 from course_lib.models.networks import NETWORKS, network_arguments, network_class
 from course_lib.models.proposals import LOSSES
-from course_lib.recipe import Count, NotNegative, Positive, Range, Seed, Settings, Share
+from course_lib.recipe import Count, NotNegative, Positive, Range, Seed, Settings, UnitInterval
 from course_lib.training.sources import check_written
 
 Channels = Annotated[int, Range(1, 4096)]
@@ -42,7 +42,9 @@ class ProposalSettings(Settings):
     low: Annotated[float, Range(0, 0.95)] = 0.3  # and below which it is a negative
     weight: NotNegative = 1.2  # of the box loss against the cross-entropy
     smooth: bool = True  # smooth L1, as the paper says; plain L1 as its public re-implementations
-    guide_jitter: Share = 0.25  # how far a mask guide is off in training, in sides of the box
+    guide_jitter: UnitInterval = (
+        0.25  # how far a mask guide is off in training, in sides of the box
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -67,7 +69,7 @@ class MarginSettings(Settings):
     arc: bool = False  # the margin is added to the angle
     # pixels around the target beyond `radius` within which cells do not count
     ring: Annotated[float, Range(0, 1000)] = 32.0
-    ramp: Share = 0.3  # share of the steps in which the margin rises from 0
+    ramp: UnitInterval = 0.3  # fraction of the steps in which the margin rises from 0
     weight: NotNegative = 0.0  # of this loss on the map below a proposal head; 0 for none
 
     def __post_init__(self) -> None:
@@ -91,24 +93,26 @@ class TrainSettings(Settings):
     # of AlexNet: pixels of the search image per response cell, in a proposal network always 8, and
     stride: Literal[8, 4] = 8
     widths: tuple[Channels, ...] = WIDTHS  # the channels of its five convolutions
-    share: Annotated[float, Range(1 / 32, 4)] = 1.0  # of the channels of the other backbones
+    width_multiplier: Annotated[float, Range(1 / 32, 4)] = (
+        1.0  # of the channels of the other backbones
+    )
     # pixels a side of the search image; proposal networks: 255
     search: Annotated[int, Range(EXEMPLAR, 1023)] = TRAINING_SEARCH
     # parts of the backbone, from the first on, that keep the weights they start from
     freeze: Annotated[int, Range(0, 100)] = 0
-    # shares of the steps after each of which the last frozen part is trained too
-    unfreeze: tuple[Share, ...] = ()
+    # fractions of the steps after each of which the last frozen part is trained too
+    unfreeze: tuple[UnitInterval, ...] = ()
     sources: tuple[str, ...] = ("generated",)
-    shares: tuple[Positive, ...] = (1.0,)  # of the pairs, one for each source
-    # share of the videos and photographs that is used
+    probabilities: tuple[Positive, ...] = (1.0,)  # of the pairs, one for each source
+    # fraction of the videos and photographs that is used
     fraction: Annotated[float, Range(0, 1, above=True)] = 1.0
-    held_out: Annotated[float, Range(0, 0.95)] = 0.1  # share of them kept for validation
+    held_out: Annotated[float, Range(0, 0.95)] = 0.1  # fraction of them kept for validation
     gap: Annotated[int, Range(1, 1_000_000)] = 100  # frames between the two of a pair, at most
-    paste: Share = 0.45  # share of photograph pairs that are pasted over others
-    # share of photograph pairs with another of the same kind beside the target
-    distractors: Share = 0.0
-    negatives: Share = 0.0  # share of pairs that show something else
-    changes: Changes = field(default_factory=Changes)
+    paste: UnitInterval = 0.45  # fraction of photograph pairs that are pasted over others
+    # fraction of photograph pairs with another of the same kind beside the target
+    distractors: UnitInterval = 0.0
+    negatives: UnitInterval = 0.0  # fraction of pairs that show something else
+    augmentation: Augmentation = field(default_factory=Augmentation)
     batch: Annotated[int, Range(1, 65_536)] = 8  # pairs a step, over all processes
     # weights to begin with, by name or path; None draws them from the seed
     start_from: str | None = None
@@ -118,8 +122,8 @@ class TrainSettings(Settings):
     # adam divides each weight's step by the size of its own gradients
     optimiser: Literal["sgd", "adam"] = "sgd"
     momentum: Annotated[float, Range(0, 0.999999)] = 0.9  # at 1 nothing would ever slow down
-    weight_decay: Share = 5e-4
-    clip: Annotated[float, Range(0, above=True)] = 10.0  # largest norm of the gradient
+    weight_decay: UnitInterval = 5e-4
+    clip_norm: Annotated[float, Range(0, above=True)] = 10.0  # largest norm of the gradient
     # pixels of the search image around the target that count as right
     radius: Annotated[float, Range(0, 1000, above=True)] = 16.0
     proposals: ProposalSettings = field(default_factory=ProposalSettings)
@@ -149,13 +153,14 @@ class TrainSettings(Settings):
         """Names that say something, and a share for each."""
         for source in self.sources:
             check_written(source)
-        if len(self.sources) != len(self.shares) or not self.sources:
+        if len(self.sources) != len(self.probabilities) or not self.sources:
             raise SettingsError(
-                f"{len(self.sources)} sources but {len(self.shares)} shares; expected one for "
+                f"{len(self.sources)} sources but {len(self.probabilities)} shares; expected one "
+                "for "
                 f"each, and at least one source"
             )
-        if not math.isfinite(sum(self.shares)):
-            raise SettingsError(f"shares are {self.shares}; their sum is not finite")
+        if not math.isfinite(sum(self.probabilities)):
+            raise SettingsError(f"shares are {self.probabilities}; their sum is not finite")
 
     def _check_thawing(self) -> None:
         if len(self.unfreeze) > self.freeze or sorted(self.unfreeze) != list(self.unfreeze):
@@ -181,9 +186,10 @@ class TrainSettings(Settings):
                 f"search is {self.search}; expected {EXEMPLAR} and a multiple of the stride, "
                 f"{stride}, so that the map's centre is the image's: {near} or {near + stride}"
             )
-        if self.changes.shift >= self.search / 2:
+        if self.augmentation.shift >= self.search / 2:
             raise SettingsError(
-                f"changes.shift is {self.changes.shift}, search {self.search}; expected less than "
+                f"changes.shift is {self.augmentation.shift}, search {self.search}; expected less "
+                "than "
                 "half of it: the target must stay in the image"
             )
         self._check_cells(math.hypot(beyond, beyond) / 2)
@@ -210,7 +216,7 @@ class TrainSettings(Settings):
         if network_class(self.network).output == "proposals":
             only = {"head": p.head, "groups": p.groups}
             only |= {"channels": p.channels} if p.channels else {}
-        either = {"backbone": self.backbone, "widths": self.widths, "share": self.share}
+        either = {"backbone": self.backbone, "widths": self.widths, "share": self.width_multiplier}
         return {"network": self.network, **either, **only}
 
     @property

@@ -74,10 +74,12 @@ def make_sources(settings: TrainSettings, root: Path | None = None) -> tuple[Mix
     root = root or data_root()
     _check_names(settings.sources, root)
     cache = FrameCache()
-    names, shares = _present(settings, root)
+    names, probabilities = _present(settings, root)
     parts = [_opened(name, settings, root, cache) for name in names]
     training, validation = zip(*parts, strict=True)
-    return Mixture(list(training), shares, names), Mixture(list(validation), shares, names)
+    return Mixture(list(training), probabilities, names), Mixture(
+        list(validation), probabilities, names
+    )
 
 
 def check_written(name: str) -> None:
@@ -130,7 +132,7 @@ def _check_names(sources: Items[str], root: Path) -> None:
 
 def _present(settings: TrainSettings, root: Path) -> tuple[list[str], list[float]]:
     """The sources to use and their shares, those without data left out where they end in "?"."""
-    pairs = list(zip(settings.sources, settings.shares, strict=True))
+    pairs = list(zip(settings.sources, settings.probabilities, strict=True))
     missing = [name for name, _ in pairs if name.endswith("?") and _nothing_there(name, root)]
     used = [(name.removesuffix("?"), share) for name, share in pairs if name not in missing]
     what = ", ".join(name[:-1] for name in missing)

@@ -28,7 +28,7 @@ def predict(network: nn.Module, exemplar: Tensor, search: Tensor, bf16: bool) ->
         return network(exemplar, search).float()
 
 
-def frozen_parts(step: int, steps: int, freeze: int, unfreeze: tuple[float, ...]) -> int:
+def frozen_stages(step: int, steps: int, freeze: int, unfreeze: tuple[float, ...]) -> int:
     """How many stages of the backbone, from the first on, are not trained in a step: SiamDW's
     gradual un-freezing (Zhang and Peng, 2019, section 5).
 
@@ -36,7 +36,7 @@ def frozen_parts(step: int, steps: int, freeze: int, unfreeze: tuple[float, ...]
         step: from 0.
         steps: of the run.
         freeze: stages that begin frozen.
-        unfreeze: shares of the steps, after each of which one stage less is.
+        unfreeze: fractions of the steps, after each of which one stage less is.
     """
     return freeze - sum(step >= share * steps for share in unfreeze)
 
@@ -59,7 +59,7 @@ def make_optimiser(network: nn.Module, settings: TrainSettings) -> torch.optim.O
     s = settings
     if s.freeze:
         # the stages that thaw at last count too
-        network.backbone.freeze(frozen_parts(s.steps, s.steps, s.freeze, s.unfreeze))
+        network.backbone.freeze(frozen_stages(s.steps, s.steps, s.freeze, s.unfreeze))
     weights = [p for p in network.parameters() if p.requires_grad]
     if s.freeze:
         network.backbone.freeze(s.freeze)
@@ -70,7 +70,7 @@ def make_optimiser(network: nn.Module, settings: TrainSettings) -> torch.optim.O
 
 
 def descend(
-    network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, clip: float
+    network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, clip_norm: float
 ) -> float:
     """Move the weights one step against the gradient of a loss; one that is not a number moves
     nothing.
@@ -79,21 +79,21 @@ def descend(
         network: whose gradient is taken.
         optimiser: of its weights.
         loss: ().
-        clip: norm to which a longer gradient is shortened (Pascanu et al., 2013).
+        clip_norm: norm to which a longer gradient is shortened (Pascanu et al., 2013).
 
     Returns:
         The gradient's norm before clipping.
     """
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    norm = float(nn.utils.clip_grad_norm_(network.parameters(), clip))
+    norm = float(nn.utils.clip_grad_norm_(network.parameters(), clip_norm))
     if math.isfinite(norm):
         optimiser.step()
     return norm
 
 
 def descend_unread(
-    network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, clip: float
+    network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, clip_norm: float
 ) -> Tensor:
     """The same step as `descend`; the gradient's norm () stays on the device, unread.
 
@@ -106,11 +106,11 @@ def descend_unread(
         network: whose gradient is taken.
         optimiser: of its weights.
         loss: ().
-        clip: norm to which a longer gradient is shortened.
+        clip_norm: norm to which a longer gradient is shortened.
     """
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    norm = nn.utils.clip_grad_norm_(network.parameters(), clip)
+    norm = nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
     optimiser.step()
     return norm
 

@@ -37,7 +37,7 @@ class Task(ABC):
         self.network = first_network(settings) if network is None else network
 
     def inputs(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
-        """Exemplars and search images of a lit batch as the network wants them."""
+        """Exemplars and search images of a jittered batch as the network wants them."""
         return batch.exemplar, batch.search
 
     @abstractmethod
@@ -47,7 +47,7 @@ class Task(ABC):
         Args:
             output: of the network.
             batch: it was given.
-            done: share of the steps that is over.
+            done: fraction of the steps that is over.
         """
 
     @abstractmethod

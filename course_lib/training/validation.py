@@ -46,7 +46,7 @@ def validate(
 
     Args:
         task: whose loss and measures are taken.
-        predict: gives the output of its network, in eval mode, for a lit batch.
+        predict: gives the output of its network, in eval mode, for a jittered batch.
         pairs: to validate on.
         batch: pairs at once.
         count: of batches.
@@ -54,13 +54,13 @@ def validate(
     """
     loss, positives, totals = 0.0, 0, Counter[str]()
     for k, cut in enumerate(batches(pairs, VALIDATION_SEED, batch, 0, count)):
-        lit = cut.lit(device)
-        output = predict(lit)
+        jittered = cut.jittered(device)
+        output = predict(jittered)
         if k == 0:
             maps, images = task.maps(output)[:8].float().cpu(), cut.search[:8]
-        loss += float(task.loss(output, lit)) * batch
-        positives += int(lit.positive.sum())
-        for name, values in task.measures(output, lit).items():
-            totals[name] += float(values[lit.positive].sum())
+        loss += float(task.loss(output, jittered)) * batch
+        positives += int(jittered.positive.sum())
+        for name, values in task.measures(output, jittered).items():
+            totals[name] += float(values[jittered.positive].sum())
     means = {name: total / max(positives, 1) for name, total in totals.items()}
     return Validation({"loss": loss / (count * batch), **means}, maps, images)

@@ -1,8 +1,8 @@
-"""Pictures to play with: a clip player, a box picker, benches for trackers, proposals, fields and
+"""Images to play with: a clip player, a box picker, benches for trackers, proposals, fields and
 margins, live training curves.
 
 Each is an anywidget: a short ES module drawn in the page, with no file fetched from elsewhere.
-Where no kernel runs (GitHub, an HTML export) the same cell shows a still picture with its
+Where no kernel runs (GitHub, an HTML export) the same cell shows a still image with its
 alternative text.
 
 A widget's module is imported when the widget is first asked for: some need PyTorch, which takes

@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 
 from course_lib import plots
 from course_lib.geometry.anchors import match, overlaps, place_anchors, siamrpn_anchor_sizes
-from course_lib.widgets.bench import PictureBench, slider
+from course_lib.widgets.bench import ImageBench, slider
 
 COLOURS = {1: plots.EXEMPLAR, 0: plots.NEUTRAL, -1: plots.DISTRACTOR}
 WORDS = {1: "positive", 0: "negative", -1: "not counted"}
 
 
-class AnchorExplorer(PictureBench):
+class AnchorExplorer(ImageBench):
     """SiamRPN's anchors on a search image with a target's box.
 
     Args:
@@ -45,7 +45,7 @@ class AnchorExplorer(PictureBench):
         super().__init__(
             title="Anchor explorer",
             help=(
-                "Click a cell on the left picture, or drag another target's box. The sliders do "
+                "Click a cell on the left image, or drag another target's box. The sliders do "
                 "the same with the keyboard."
             ),
             controls=controls,
@@ -76,7 +76,7 @@ class AnchorExplorer(PictureBench):
     @traitlets.observe("drawn")
     def _pointed(self, change: dict) -> None:
         """A click chooses a cell, a drag draws the target's box."""
-        left, bottom, width, height = self.left_axes  # in fractions of the picture, from the bottom
+        left, bottom, width, height = self.left_axes  # in fractions of the image, from the bottom
         x0, y0, x1, y1 = change["new"]
         S = len(self.search)
         xs = np.clip((np.array([x0, x1]) - left) / width * S, 0, S)

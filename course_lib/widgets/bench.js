@@ -1,25 +1,25 @@
-// A picture that Python draws, and controls that change it. Used by every widget made on `bench.PictureBench`.
+// A image that Python draws, and controls that change it. Used by every widget made on `bench.ImageBench`.
 
 function render({ model, el }) {
-  const picture = element("img", { alt: model.get("alt"), class: "tc-picture", draggable: "false" });
+  const image = element("img", { alt: model.get("alt"), class: "tc-image", draggable: "false" });
   const readout = element("p", { class: "tc-readout", role: "status" });
   const controls = makeControls(model);
   const help = element("p", { class: "tc-help" }, model.get("help"));
-  const root = element("div", { class: "tc-widget tc-bench", role: "group", "aria-label": model.get("title") }, picture, readout, controls.grid);
+  const root = element("div", { class: "tc-widget tc-bench", role: "group", "aria-label": model.get("title") }, image, readout, controls.grid);
   if (model.get("help")) root.append(help);
   el.append(root);
   let address = null;
 
-  let anchor = null; // where a drag began, in fractions of the picture
+  let anchor = null; // where a drag began, in fractions of the image
 
   if (model.get("can_draw")) {
-    picture.classList.add("tc-draw");
-    picture.addEventListener("pointerdown", (event) => {
+    image.classList.add("tc-draw");
+    image.addEventListener("pointerdown", (event) => {
       event.preventDefault();
-      picture.setPointerCapture(event.pointerId);
+      image.setPointerCapture(event.pointerId);
       anchor = place(event);
     });
-    picture.addEventListener("pointerup", (event) => {
+    image.addEventListener("pointerup", (event) => {
       const end = place(event);
       if (anchor) { // a click is a drag of no length; the widget says what it means
         model.set("drawn", [...anchor, ...end]);
@@ -27,18 +27,18 @@ function render({ model, el }) {
       }
       anchor = null;
     });
-    picture.addEventListener("pointercancel", () => (anchor = null));
+    image.addEventListener("pointercancel", () => (anchor = null));
   }
 
   function place(event) {
-    const page = picture.getBoundingClientRect();
+    const page = image.getBoundingClientRect();
     return [(event.clientX - page.left) / page.width, (event.clientY - page.top) / page.height];
   }
 
   function drawPicture() {
     if (address) URL.revokeObjectURL(address);
     address = URL.createObjectURL(new Blob([bytesOf(model.get("png"))], { type: "image/png" }));
-    picture.src = address;
+    image.src = address;
     readout.textContent = model.get("readout");
   }
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from course_lib import plots
 from course_lib.errors import DataError
-from course_lib.widgets.static import PictureWidget, front_end
+from course_lib.widgets.static import ImageWidget, front_end
 
 DPI = 80
 
@@ -38,14 +38,14 @@ def choice(name: str, label: str, options: list[str]) -> dict[str, Any]:
     return slider(name, label, 0, len(options) - 1, 1) | {"options": options}
 
 
-class Bench(PictureWidget):
+class Bench(ImageWidget):
     """Base of what has controls. A subclass gives `controls`, `values` to start with, and
     `refresh`, which is called for the first time when all of them are there.
 
     Attributes:
         values: the controls' values by name; set it, or call `set(name=value)`, to move them. A
             value beyond a control's ends becomes the nearer end.
-        readout: the sentence under the picture.
+        readout: the sentence under the image.
     """
 
     title = traitlets.Unicode("Bench").tag(sync=True)
@@ -87,12 +87,12 @@ class Bench(PictureWidget):
             self.refresh()
 
 
-class PictureBench(Bench):
-    """Base of the benches whose picture Python draws. A subclass gives `controls`, `values` to
+class ImageBench(Bench):
+    """Base of the benches whose image Python draws. A subclass gives `controls`, `values` to
     start with, and `draw`.
 
     Attributes:
-        drawn: the last rectangle dragged on the picture, x0, y0, x1, y1 in fractions of it; a click
+        drawn: the last rectangle dragged on the image, x0, y0, x1, y1 in fractions of it; a click
             has no size. Only if `can_draw`.
     """
 
@@ -102,16 +102,16 @@ class PictureBench(Bench):
     drawn = traitlets.List(traitlets.Float()).tag(sync=True)
 
     def draw(self) -> tuple[Figure, str]:
-        """The picture and the sentence for the values in force."""
+        """The image and the sentence for the values in force."""
         raise NotImplementedError
 
     def refresh(self) -> None:
-        """Draw anew and send the picture."""
+        """Draw anew and send the image."""
         figure, sentence = self.draw()
         with self.hold_sync():  # one message
             self.png = plots.to_png(figure, dpi=DPI)
             self.readout = sentence
 
-    def picture(self) -> Figure:
+    def image(self) -> Figure:
         """The still picture of the state in force."""
         return self.draw()[0]

@@ -22,7 +22,7 @@ from course_lib.widgets.static import front_end
 class BoxPicker(canvas.FrameWidget):
     """Draw the first box of a clip.
 
-    In the page: drag on the picture to draw, inside the box to move, at a corner to resize; or with
+    In the page: drag on the image to draw, inside the box to move, at a corner to resize; or with
     the keyboard, arrow keys move and Shift with arrow keys resizes; or type the four numbers. IoU
     and centre error to the ground truth follow at once, without the kernel.
 
@@ -94,7 +94,7 @@ class BoxPicker(canvas.FrameWidget):
     def _a_start(self, proposal: dict) -> list[float]:
         return accept_start(self.shown, proposal["value"])[1].tolist()
 
-    def picture(self) -> Figure:
+    def image(self) -> Figure:
         """The frame with the box and, unless it is hidden, the ground truth."""
         figure, axes = plots.new_figure(5.2, 4.2)
         plots.show_frame(axes[0, 0], self.shown, "")
@@ -107,7 +107,7 @@ class BoxPicker(canvas.FrameWidget):
 
 
 def _start_beside(truth: np.ndarray, image: np.ndarray) -> list[float]:
-    """A box to begin with: the truth moved by a quarter of its size, inside the frame; the middle
+    """A box to begin with: the truth moved by a quarter of its size, inside the frame; the centre
     if there is none."""
     H, W = image.shape[:2]
     x, y, w, h = truth if is_valid(truth) else (W / 4, H / 4, W / 2, H / 2)

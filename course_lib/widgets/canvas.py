@@ -19,7 +19,7 @@ from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
 from course_lib.geometry.boxes import as_boxes
 from course_lib.geometry.frame import as_frame
-from course_lib.widgets.static import PictureWidget
+from course_lib.widgets.static import ImageWidget
 
 TRUTH_LABEL = "ground truth"
 
@@ -161,7 +161,7 @@ def stack_boxes(
     return layers
 
 
-class FrameWidget(PictureWidget):
+class FrameWidget(ImageWidget):
     """Base of the widgets that draw on frames. They are sent once: give `**vars(pack_frames(…))`.
 
     Attributes:

@@ -13,9 +13,9 @@ from torch import nn
 from course_lib import plots
 from course_lib.analysis.fields import effective_field
 from course_lib.errors import DataError
-from course_lib.geometry.receptive import Layer, Reception, reception
+from course_lib.geometry.receptive import Layer, ReceptiveField, receptive_fields
 from course_lib.geometry.windows import EXEMPLAR, SEARCH
-from course_lib.widgets.bench import PictureBench, choice, slider
+from course_lib.widgets.bench import ImageBench, choice, slider
 
 STRIDES = (4, 8, 16)
 GUIDE = (0.6, 0.8)  # SiamDW: receptive field over exemplar
@@ -71,19 +71,19 @@ def untrained_stack(kernel: int, stride: int, padded: bool, depth: int) -> nn.Se
 
 
 def half_width(field: np.ndarray) -> int:
-    """Pixels a side of the smallest square around the middle of a map (S, S) that holds half of
+    """Pixels a side of the smallest square around the centre of a map (S, S) that holds half of
     it."""
-    middle = len(field) // 2
-    for reach in range(middle + 1):
+    centre = len(field) // 2
+    for reach in range(centre + 1):
         if (
-            field[middle - reach : middle + reach + 1, middle - reach : middle + reach + 1].sum()
+            field[centre - reach : centre + reach + 1, centre - reach : centre + reach + 1].sum()
             >= 0.5 * field.sum()
         ):
             return 2 * reach + 1
     return len(field)
 
 
-class FieldExplorer(PictureBench):
+class FieldExplorer(ImageBench):
     """What the cells of a stack see of an exemplar.
 
     Args:
@@ -101,13 +101,13 @@ class FieldExplorer(PictureBench):
         super().__init__(
             title="Receptive-field explorer",
             help=(
-                "Change the stack. The solid square is what the middle cell can see, the dashed "
+                "Change the stack. The solid square is what the central cell can see, the dashed "
                 "one its neighbour's."
             ),
             controls=controls,
             values={"kernel": 3, "depth": 2, "stride": 1, "padding": 0},
             alt=alt
-            or "An exemplar with the receptive field of a stack's middle cell and the strength of "
+            or "An exemplar with the receptive field of a stack's central cell and the strength of "
             "its gradient.",
         )
 
@@ -117,10 +117,10 @@ class FieldExplorer(PictureBench):
         v = self.values
         choices = int(v["kernel"]), STRIDES[int(v["stride"])], bool(v["padding"]), int(v["depth"])
         figure, axes = plots.new_figure(9.4, 3.5, columns=3)
-        left, middle, right = axes[0]
+        left, centre, right = axes[0]
         try:
-            z = reception(stack(*choices), EXEMPLAR)[-1]
-            x = reception(stack(*choices), SEARCH)[-1]
+            z = receptive_fields(stack(*choices), EXEMPLAR)[-1]
+            x = receptive_fields(stack(*choices), SEARCH)[-1]
         except DataError as problem:
             for ax in axes[0]:
                 ax.set_axis_off()
@@ -129,8 +129,8 @@ class FieldExplorer(PictureBench):
         field = self._gradient(choices)
         half = half_width(field)
         self._squares(left, z)
-        plots.show_map(middle, field, "gradient of the middle cell")
-        plots.draw_box(middle, [EXEMPLAR / 2 - half / 2] * 2 + [half] * 2, "white", style=":")
+        plots.show_map(centre, field, "gradient of the central cell")
+        plots.draw_box(centre, [EXEMPLAR / 2 - half / 2] * 2 + [half] * 2, "white", style=":")
         self._guide(right, z)
         share = z.field / EXEMPLAR
         word = "below" if share < GUIDE[0] else "above" if share > GUIDE[1] else "within"
@@ -142,18 +142,18 @@ class FieldExplorer(PictureBench):
         )
 
     def _gradient(self, choices: tuple[int, int, bool, int]) -> np.ndarray:
-        """The effective field (127, 127) on the exemplar, its middle moved to the middle of the
-        picture."""
-        picture = torch.from_numpy(self.exemplar).permute(2, 0, 1)[None].float()  # (1, 3, 127, 127)
-        picture = (picture - picture.mean()) / (picture.std() + 1e-6)
-        field = effective_field(untrained_stack(*choices), picture).numpy()  # (127, 127)
-        z = reception(stack(*choices), EXEMPLAR)[-1]
-        # an even map has no cell in the very middle
+        """The effective field (127, 127) on the exemplar, its centre moved to the centre of the
+        image."""
+        image = torch.from_numpy(self.exemplar).permute(2, 0, 1)[None].float()  # (1, 3, 127, 127)
+        image = (image - image.mean()) / (image.std() + 1e-6)
+        field = effective_field(untrained_stack(*choices), image).numpy()  # (127, 127)
+        z = receptive_fields(stack(*choices), EXEMPLAR)[-1]
+        # an even map has no cell in the very centre
         away = round(z.start + z.size // 2 * z.stride - EXEMPLAR / 2)
         return np.roll(field, (-away, -away), (0, 1))
 
-    def _squares(self, ax, z: Reception) -> None:
-        plots.show_frame(ax, self.exemplar, "middle cell and neighbour")
+    def _squares(self, ax, z: ReceptiveField) -> None:
+        plots.show_frame(ax, self.exemplar, "central cell and neighbour")
         at = z.start + z.size // 2 * z.stride
         for k, (style, colour) in enumerate((("-", plots.EXEMPLAR), ("--", plots.PREDICTION))):
             if k == 0 or z.size > 1:
@@ -164,7 +164,7 @@ class FieldExplorer(PictureBench):
         ax.set_xlim(-20, EXEMPLAR + 20)
         ax.set_ylim(EXEMPLAR + 20, -20)
 
-    def _guide(self, ax, z: Reception) -> None:
+    def _guide(self, ax, z: ReceptiveField) -> None:
         names = ("field / exemplar", "cells / 16", "overlap")
         values = (z.field / EXEMPLAR, z.size / 16, z.overlap)
         ax.barh(names, values, color=(plots.EXEMPLAR, plots.DISTRACTOR, plots.NEUTRAL))

@@ -78,7 +78,7 @@ function paintBoxes(canvas, boxes, size, styles) {
     .map(([x, y, w, h], slot) => ({ place: [left + x * scale, top + y * scale, w * scale, h * scale], ...styles[slot], slot }))
     .filter(({ place }) => place.every(Number.isFinite)); // an absent box is NaN
   for (const { place, colour, dash } of shown) {
-    // a pale line underneath keeps every colour visible on dark and on busy pictures
+    // a pale line underneath keeps every colour visible on dark and on busy images
     for (const [stroke, width, pattern] of [["rgba(255, 255, 255, 0.75)", 5, []], [colour, 3, dash]]) {
       context.strokeStyle = stroke;
       context.lineWidth = width;

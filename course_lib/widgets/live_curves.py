@@ -11,15 +11,15 @@ from matplotlib.figure import Figure
 from course_lib import plots
 from course_lib.training.monitor import maps_over_images, smooth
 from course_lib.training.progress import Progress
-from course_lib.widgets.bench import PictureBench
+from course_lib.widgets.bench import ImageBench
 
 
-class LiveCurves(PictureBench):
-    """A picture that follows a training run: show it in one cell, give it to `train` as a watcher
+class LiveCurves(ImageBench):
+    """An image that follows a training run: show it in one cell, give it to `train` as a watcher
     in the next.
 
     Args:
-        every: seconds between two pictures, at least.
+        every: seconds between two images, at least.
     """
 
     def __init__(self, every: float = 2.0) -> None:
@@ -31,7 +31,7 @@ class LiveCurves(PictureBench):
         )
 
     def __call__(self, progress: Progress) -> None:
-        """Draw the state of `progress`, unless the last picture is younger than `every` seconds."""
+        """Draw the state of `progress`, unless the last image is younger than `every` seconds."""
         self.progress = progress
         done = progress.step >= progress.steps
         if done or time.monotonic() - self.drawn_at >= self.every:
@@ -42,10 +42,10 @@ class LiveCurves(PictureBench):
         """Loss, validation, and up to four score maps over their search images."""
         p = self.progress
         figure, axes = plots.new_figure(10.0, 2.8, columns=6, width_ratios=[2.2, 2.2, 1, 1, 1, 1])
-        loss, hits, *views = axes[0]
+        loss, hits, *search_images = axes[0]
         loss.set(xlabel="step", ylabel="loss", title="training", ylim=(0, None))
         hits.set(xlabel="step", ylabel="share", title="peak within the radius", ylim=(0, 1.02))
-        for ax in views:
+        for ax in search_images:
             ax.set_axis_off()
         if p is None:
             return figure, "waiting for the first step"
@@ -67,9 +67,11 @@ class LiveCurves(PictureBench):
             )
             loss.legend(fontsize=8)
         if p.maps is not None:
-            pictures = maps_over_images(p.maps, p.views).permute(0, 2, 3, 1).numpy()  # (n, S, S, 3)
-            for ax, picture in zip(views, pictures, strict=False):
-                ax.imshow(picture)
+            images = (
+                maps_over_images(p.maps, p.search_images).permute(0, 2, 3, 1).numpy()
+            )  # (n, S, S, 3)
+            for ax, image in zip(search_images, images, strict=False):
+                ax.imshow(image)
         left = p.seconds_left
         rest = f", about {left:.0f} s left" if np.isfinite(left) and left > 0 else ""
         return (

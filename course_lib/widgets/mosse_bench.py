@@ -188,7 +188,7 @@ class MosseBench(canvas.PlayedWidget):
             "pixels": b"".join(m.tobytes() for m in pair),
         }
 
-    def picture(self) -> Figure:
+    def image(self) -> Figure:
         """The frame in view with boxes, the filter, the response, and PSR along the clip."""
         figure, axes = plots.new_figure(10.0, 2.8, columns=4, width_ratios=[1.6, 1, 1, 2.2])
         view, left, right, chart = axes[0]

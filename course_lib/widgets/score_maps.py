@@ -19,7 +19,7 @@ from course_lib.geometry.windows import (
     exemplar_window,
     search_window,
 )
-from course_lib.models.runtime import Embedding
+from course_lib.models.runtime import SiamFCRuntime
 from course_lib.models.siamfc import SiamFC
 from course_lib.trackers.base import accept_start
 from course_lib.widgets import canvas
@@ -64,7 +64,7 @@ class ScoreMapExplorer(canvas.FrameWidget, Bench):
     covers the search window around the true target.
 
     Args:
-        clip: frames and boxes of the target; the frames are sent to the page once.
+        sequence: frames and boxes of the target; the frames are sent to the page once.
         other: a clip whose first target is the other exemplar; None for none.
         networks: networks by name; the first is shown first.
         alt: alternative text; made from the clip's name if not given.
@@ -84,43 +84,43 @@ class ScoreMapExplorer(canvas.FrameWidget, Bench):
     truth = traitlets.Bytes().tag(sync=True)  # float32 (T, 4)
     box = traitlets.List(traitlets.CFloat()).tag(sync=True)
     crop = traitlets.Bytes().tag(sync=True)  # the exemplar, 127 × 127, as JPEG
-    # the response in view: frame, side, middle and step in its pixels, values
+    # the response in view: frame, side, centre and step in its pixels, values
     shown = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
-        clip: Sequence,
+        sequence: Sequence,
         other: Sequence | None,
-        networks: dict[str, Embedding],
+        networks: dict[str, SiamFCRuntime],
         alt: str | None = None,
     ) -> None:
-        accept_start(clip.frames[0], clip.boxes[0])
+        accept_start(sequence.frames[0], sequence.boxes[0])
         if not networks:
             raise DataError("no network was given; expected at least one, by name")
-        self.clip, self.other, self.networks = clip, other, networks
+        self.sequence, self.other, self.networks = sequence, other, networks
         self.cached: dict[tuple, np.ndarray] = {}
         options = ["the box on the left"] + ([f"another object ({other.name})"] if other else [])
         controls = [
-            slider("frame", "frame", 0, len(clip) - 1, 1),
-            slider("drawn_in", "exemplar from frame", 0, len(clip) - 1, 1),
+            slider("frame", "frame", 0, len(sequence) - 1, 1),
+            slider("drawn_in", "exemplar from frame", 0, len(sequence) - 1, 1),
             choice("exemplar", "exemplar", options),
             choice("network", "network", list(networks)),
         ]
-        packed = canvas.pack_frames(clip.frames, longest_side=480)
+        packed = canvas.pack_frames(sequence.frames, longest_side=480)
         super().__init__(
             title="Score-map explorer",
             controls=controls,
-            values={"frame": min(5, len(clip) - 1), "drawn_in": 0, "exemplar": 0, "network": 0},
+            values={"frame": min(5, len(sequence) - 1), "drawn_in": 0, "exemplar": 0, "network": 0},
             **vars(packed),
             styles=[
                 canvas.style(canvas.TRUTH_LABEL, plots.TRUTH),
                 canvas.style("exemplar", plots.EXEMPLAR),
             ],
             palette=canvas.palette(),
-            truth=canvas.pack_floats(clip.boxes),
-            box=clip.boxes[0].tolist(),
+            truth=canvas.pack_floats(sequence.boxes),
+            box=sequence.boxes[0].tolist(),
             alt=alt
-            or f"An exemplar from {clip.name}, and where a SiamFC finds it in another frame.",
+            or f"An exemplar from {sequence.name}, and where a SiamFC finds it in another frame.",
         )
 
     @property
@@ -129,10 +129,10 @@ class ScoreMapExplorer(canvas.FrameWidget, Bench):
         t, network = int(self.values["frame"]), int(self.values["network"])
         crop, key = self._exemplar()
         if (key, t, network) not in self.cached:
-            embedding = list(self.networks.values())[network]
-            z = embedding.features(crop[None])  # (1, C, 6, 6)
-            search = self._window(t).cut(self.clip.frames[t])  # (255, 255, 3)
-            self.cached[key, t, network] = embedding.respond(z, search[None])[0]  # (n, n)
+            runtime = list(self.networks.values())[network]
+            z = runtime.features(crop[None])  # (1, C, 6, 6)
+            search = self._window(t).cut(self.sequence.frames[t])  # (255, 255, 3)
+            self.cached[key, t, network] = runtime.respond(z, search[None])[0]  # (n, n)
         return self.cached[key, t, network]
 
     def refresh(self) -> None:
@@ -150,25 +150,25 @@ class ScoreMapExplorer(canvas.FrameWidget, Bench):
             }
             self.readout = self._sentence(t, response)
 
-    def picture(self) -> Figure:
+    def image(self) -> Figure:
         """The exemplar in its frame, the exemplar, and the frame in view with the response."""
         t, drawn_in = int(self.values["frame"]), int(self.values["drawn_in"])
         figure, axes = plots.new_figure(10.0, 3.1, columns=3, width_ratios=[1.5, 0.8, 1.5])
-        left, middle, right = axes[0]
-        plots.show_frame(left, self.clip.frames[drawn_in], f"frame {drawn_in}")
+        left, centre, right = axes[0]
+        plots.show_frame(left, self.sequence.frames[drawn_in], f"frame {drawn_in}")
         if self.values["exemplar"] == 0:
             plots.draw_box(left, self.box, plots.EXEMPLAR, "exemplar")
-        plots.show_frame(middle, self._exemplar()[0], "exemplar z")
-        plots.show_frame(right, self.clip.frames[t], f"response over frame {t}")
-        H, W = self.clip.frames[t].shape[:2]
+        plots.show_frame(centre, self._exemplar()[0], "exemplar z")
+        plots.show_frame(right, self.sequence.frames[t], f"response over frame {t}")
+        H, W = self.sequence.frames[t].shape[:2]
         heat(right, self._window(t), self.response, self._stride())
-        plots.draw_box(right, self.clip.boxes[t], plots.TRUTH, "ground truth")
+        plots.draw_box(right, self.sequence.boxes[t], plots.TRUTH, "ground truth")
         right.set(xlim=(-0.5, W - 0.5), ylim=(H - 0.5, -0.5))
         return figure
 
     @traitlets.validate("box")
     def _a_start(self, proposal: dict) -> list[float]:
-        return accept_start(self.clip.frames[int(self.values["drawn_in"])], proposal["value"])[
+        return accept_start(self.sequence.frames[int(self.values["drawn_in"])], proposal["value"])[
             1
         ].tolist()
 
@@ -186,13 +186,13 @@ class ScoreMapExplorer(canvas.FrameWidget, Bench):
             frame, box, key = self.other.frames[0], self.other.boxes[0], ("other",)
         else:
             t, box = int(self.values["drawn_in"]), np.array(self.box)
-            frame, key = self.clip.frames[t], (t, *np.round(box, 1))
+            frame, key = self.sequence.frames[t], (t, *np.round(box, 1))
         return exemplar_window(box).cut(frame), key
 
     def _window(self, t: int) -> CropWindow:
         """The search window of frame t: around the true target, or where it was last seen."""
-        seen = np.flatnonzero(~np.isnan(self.clip.boxes[: t + 1, 0]))[-1]
-        return search_window(self.clip.boxes[seen])
+        seen = np.flatnonzero(~np.isnan(self.sequence.boxes[: t + 1, 0]))[-1]
+        return search_window(self.sequence.boxes[seen])
 
     def _sentence(self, t: int, response: np.ndarray) -> str:
         """Where the response is highest, how high, and how high elsewhere."""

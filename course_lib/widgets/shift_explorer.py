@@ -19,12 +19,12 @@ from course_lib.trackers.kernels import (
     kernel_correlation,
     spectrum,
 )
-from course_lib.widgets.bench import PictureBench, choice, slider
+from course_lib.widgets.bench import ImageBench, choice, slider
 
 SIZE = 48  # pixels a side of the patch
 
 
-class ShiftExplorer(PictureBench):
+class ShiftExplorer(ImageBench):
     """Cyclic shifts of a patch beside real ones, and what a kernel makes of them.
 
     Args:
@@ -86,7 +86,7 @@ class ShiftExplorer(PictureBench):
         likeness = kernel_correlation(X, Z, (SIZE, SIZE), kernel, v["bandwidth"])  # (48, 48)
         found = displacement(likeness)
         figure, axes = plots.new_figure(9.4, 6.0, rows=2, columns=3)
-        self._pictures(axes[0], cyclic, z, likeness, (dx, dy), found)
+        self._images(axes[0], cyclic, z, likeness, (dx, dy), found)
         turned = self._matrices(axes[1], x[SIZE // 2], dx)
         off = np.abs(turned - np.diag(np.diag(turned))).max() / max(np.abs(turned).max(), 1e-12)
         apart = ((cyclic - z) ** 2).sum() / max(((cyclic**2).sum() + (z**2).sum()), 1e-12)
@@ -97,7 +97,7 @@ class ShiftExplorer(PictureBench):
             f"matrix holds at most {off:.0e} of its largest number"
         )
 
-    def _pictures(self, axes, cyclic, real, likeness, moved, found) -> None:
+    def _images(self, axes, cyclic, real, likeness, moved, found) -> None:
         for ax, values, title in zip(
             axes, (cyclic, real), ("shifted around a circle", "shifted for real"), strict=False
         ):

@@ -1,4 +1,4 @@
-"""What every widget of the course shares: its files for the page, and the still picture that stands
+"""What every widget of the course shares: its files for the page, and the still image that stands
 in for it."""
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ def front_end(*names: str) -> str:
     return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
 
 
-class PictureWidget(anywidget.AnyWidget):
+class ImageWidget(anywidget.AnyWidget):
     """A widget whose cell also holds a still picture of its state at the moment it was displayed.
 
     Front ends that speak to a kernel prefer the widget; GitHub, nbconvert and a page without a
-    kernel show the picture.
+    kernel show the image.
 
     Attributes:
-        alt: one sentence for readers who cannot see the picture; the name of the canvas as well.
+        alt: one sentence for readers who cannot see the image; the name of the canvas as well.
     """
 
     _css = front_end("widgets.css")
     alt = traitlets.Unicode().tag(sync=True)
 
-    def picture(self) -> Figure:
-        """The still picture."""
+    def image(self) -> Figure:
+        """The still image."""
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
         data, metadata = super()._repr_mimebundle_(**kwargs)
-        png = plots.to_png(self.picture(), dpi=80)
+        png = plots.to_png(self.image(), dpi=80)
         still = {
             "text/plain": self.alt,
             "text/html": plots.image_html(png, self.alt),

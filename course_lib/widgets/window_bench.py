@@ -12,7 +12,7 @@ from course_lib import plots
 from course_lib.data.sequence import Sequence
 from course_lib.geometry.boxes import centre_error, iou
 from course_lib.geometry.windows import SEARCH, CropWindow
-from course_lib.models.runtime import Embedding
+from course_lib.models.runtime import SiamFCRuntime
 from course_lib.trackers.siamfc import (
     SiamFCSettings,
     SiamFCTracker,
@@ -23,7 +23,7 @@ from course_lib.trackers.siamfc import (
     peak_displacement,
     unit_window,
 )
-from course_lib.widgets.bench import PictureBench, choice, slider
+from course_lib.widgets.bench import ImageBench, choice, slider
 
 COUNTS = (1, 3, 5)
 
@@ -65,26 +65,30 @@ class Choice:
     peaks: np.ndarray
 
 
-class WindowBench(PictureBench):
+class WindowBench(ImageBench):
     """SiamFC's choice of peak in one frame of a clip, under other settings than it was made with.
 
     The tracker runs over the clip once, with five scales and the usual settings. In each frame the
     bench then takes the step again with the settings in force, from where the tracker stood.
 
     Args:
-        clip: a clip with ground truth, best with look-alikes in view.
-        embedding: the network.
+        sequence: a clip with ground truth, best with look-alikes in view.
+        runtime: the network.
         max_frames: only so many frames from the start are used.
     """
 
     def __init__(
-        self, clip: Sequence, embedding: Embedding, max_frames: int = 60, alt: str | None = None
+        self,
+        sequence: Sequence,
+        runtime: SiamFCRuntime,
+        max_frames: int = 60,
+        alt: str | None = None,
     ) -> None:
-        self.clip = clip.part(0, max_frames)
-        self.moments = record(self.clip, embedding)
-        self.stride = embedding.network.stride
+        self.sequence = sequence.part(0, max_frames)
+        self.moments = record(self.sequence, runtime)
+        self.stride = runtime.network.stride
         controls = [
-            slider("frame", "frame", 1, len(self.clip) - 1, 1),
+            slider("frame", "frame", 1, len(self.sequence) - 1, 1),
             slider("window", "influence of the window", 0.0, 1.0, 0.01),
             slider("penalty", "scale penalty", 0.8, 1.0, 0.005),
             slider("rate", "scale rate", 0.0, 1.0, 0.01),
@@ -92,7 +96,7 @@ class WindowBench(PictureBench):
         ]
         defaults = SiamFCSettings()
         values = {
-            "frame": min(10, len(self.clip) - 1),
+            "frame": min(10, len(self.sequence) - 1),
             "window": defaults.window,
             "penalty": defaults.scale_penalty,
             "rate": defaults.scale_rate,
@@ -103,7 +107,8 @@ class WindowBench(PictureBench):
             controls=controls,
             values=values,
             alt=alt
-            or f"SiamFC's step in one frame of {clip.name}: search window, response, and response "
+            or f"SiamFC's step in one frame of {sequence.name}: search window, response, and "
+            "response "
             "with the window.",
         )
 
@@ -128,10 +133,10 @@ class WindowBench(PictureBench):
         t, chosen = int(self.values["frame"]), self.decide()
         figure, axes = plots.new_figure(10.0, 3.0, columns=3, width_ratios=[1.5, 1, 1])
         view, before, after = axes[0]
-        plots.show_frame(view, self.clip.frames[t], f"frame {t}")
+        plots.show_frame(view, self.sequence.frames[t], f"frame {t}")
         w = chosen.window
         plots.draw_box(view, (*w.corner, w.side, w.side), plots.NEUTRAL, "search window", ":")
-        plots.draw_box(view, self.clip.boxes[t], plots.TRUTH, "ground truth")
+        plots.draw_box(view, self.sequence.boxes[t], plots.TRUTH, "ground truth")
         plots.draw_box(view, chosen.box, plots.PREDICTION, "chosen", "--")
         plots.legend_below(figure, view)
         for ax, title, values in (
@@ -140,7 +145,7 @@ class WindowBench(PictureBench):
         ):
             plots.show_map(ax, values, title, peak=True)
         peaks = ", ".join(f"{p:.2f}" for p in chosen.peaks)
-        truth = self.clip.boxes[t]
+        truth = self.sequence.boxes[t]
         return figure, (
             f"peaks at the scales, smallest first: {peaks}; chosen number {chosen.scale + 1}. "
             f"IoU {float(iou(chosen.box, truth)):.2f}, centre error "
@@ -148,15 +153,15 @@ class WindowBench(PictureBench):
         )
 
 
-def record(clip: Sequence, embedding: Embedding) -> list[Moment]:
+def record(sequence: Sequence, runtime: SiamFCRuntime) -> list[Moment]:
     """One moment for each frame after the first, of a tracker with five scales and otherwise the
     usual settings."""
-    tracker = SiamFCTracker(SiamFCSettings(scales=5), embedding)
-    tracker.init(clip.frames[0], clip.boxes[0])
+    tracker = SiamFCTracker(SiamFCSettings(scales=5), runtime)
+    tracker.init(sequence.frames[0], sequence.boxes[0])
     moments = []
-    for t in range(1, len(clip)):
+    for t in range(1, len(sequence)):
         size, side = tracker.size.copy(), tracker.side
-        tracker.update(clip.frames[t])
+        tracker.update(sequence.frames[t])
         moments.append(
             Moment(tracker.windows, tracker.last.responses, size, side, tracker.first_side)
         )

@@ -29,7 +29,7 @@ nb_execution_cache_path = str(
 nb_execution_timeout = 900  # seconds a cell
 nb_execution_raise_on_error = True
 nb_merge_streams = True
-# where no kernel runs a widget is its still picture, which has alternative text
+# where no kernel runs a widget is its still image, which has alternative text
 nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]
 nb_ipywidgets_js = {}
 

@@ -28,9 +28,9 @@ from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Sequence
 from course_lib.models.device import Placement
 from course_lib.models.runtime import Embedding
-from course_lib.widgets import AnchorExplorer, BoxPicker, ClipPlayer, FieldExplorer, MarginPlayground, ShiftExplorer
+from course_lib.widgets import AnchorExplorer, BoxPicker, SequencePlayer, FieldExplorer, MarginExplorer, ShiftExplorer
 from course_lib.training.loop import Progress
-from course_lib.widgets import LiveCurves, MatchSwitchboard, ProposalTheatre, WindowBench
+from course_lib.widgets import LiveCurves, HeadExplorer, ProposalExplorer, WindowBench
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.runtime import Proposer
 from course_lib.widgets import MosseBench, ScoreMapExplorer
@@ -47,28 +47,34 @@ other = boxes + [6, 0, 0, 0]
 other[20:] = np.nan
 clip = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.arange(40) // 5 == 4})
 """,
-    "player = ClipPlayer(clip, {'other': other})\nplayer",
+    "player = SequencePlayer(clip, {'other': other})\nplayer",
     "picker = BoxPicker(clip)\npicker",
     "bench = MosseBench(clip)\nbench",
-    "small = Embedding(untrained(widths=(4, 8, 8, 8, 4)), Placement(torch.device('cpu'), bf16=False))\n"
+    "small = Embedding(untrained(widths=(4, 8, 8, 8, 4)), Placement(torch.device('cpu'), "
+    "bf16=False))\n"
     "maps = ScoreMapExplorer(clip, clip.part(20), {'one': small, 'two': small})\nmaps",
     "anchors = AnchorExplorer(np.full((255, 255, 3), 90, np.uint8), [95.5, 95.5, 64, 64])\nanchors",
     "fields = FieldExplorer(np.tile(square, (3, 3, 1))[:127, :127])\nfields",
-    "margins = MarginPlayground(clip, untrained(widths=(4, 8, 8, 8, 4)).eval())\nmargins",
+    "margins = MarginExplorer(clip, untrained(widths=(4, 8, 8, 8, 4)).eval())\nmargins",
     "shifts = ShiftExplorer(frames[0], boxes[0])\nshifts",
     "windows = WindowBench(clip.part(0, 6), small)\nwindows",
-    "rpn = Proposer(SiamRPN('depthwise', 4, widths=(4, 8, 8, 8, 4), groups=2).eval(), small.placement)\n"
-    "theatre = ProposalTheatre(clip.part(0, 5), rpn)\ntheatre",
-    "board = MatchSwitchboard(clip.part(0, 6), clip.part(20, 24), {'one': small, 'two': rpn})\nboard",
+    "rpn = Proposer(SiamRPN('depthwise', 4, widths=(4, 8, 8, 8, 4), groups=2).eval(), "
+    "small.placement)\n"
+    "explorer = ProposalExplorer(clip.part(0, 5), rpn)\ntheatre",
+    "board = HeadExplorer(clip.part(0, 6), clip.part(20, 24), {'one': small, 'two': rpn})\nboard",
     "progress = Progress(20, 40, 8, loss=0.5, rate=0.1)\nprogress.seconds['network'] = 2.0\n"
     "progress.curve.append((20, 0.6))\ncurves = LiveCurves(every=0.0)\ncurves",
-    "progress.step += 1\ncurves(progress)\nprint('read:', player.frame, picker.box, round(picker.iou, 2), round(bench.rate, 3), bench.frame,"
-    " f\"cell {anchors.values['row']:.0f} {anchors.values['column']:.0f}\", fields.readout.split(',')[0],"
-    " 'margins', float(margins.values['margin']), margins.values['loss'], shifts.readout.split(';')[0],"
-    " *[dict(w.values) for w in (windows, theatre, board)],"
+    "progress.step += 1\ncurves(progress)\nprint('read:', player.frame, picker.box, "
+    "round(picker.iou, 2), round(bench.rate, 3), bench.frame,"
+    " f\"cell {anchors.values['row']:.0f} {anchors.values['column']:.0f}\", "
+    "fields.readout.split(',')[0],"
+    " 'margins', float(margins.values['margin']), margins.values['loss'], "
+    "shifts.readout.split(';')[0],"
+    " *[dict(w.values) for w in (windows, explorer, board)],"
     " dict(maps.values), maps.box)",
 ]
-# the circle in the toolbar says idle before the notebook has its kernel; cells run then would be lost
+# the circle in the toolbar says idle before the notebook has its kernel; cells run then would be
+# lost
 READY = """
 const session = window.jupyterapp?.shell.currentWidget?.context?.sessionContext;
 return Boolean(session?.isReady && session.session?.kernel?.status === 'idle');
@@ -164,7 +170,10 @@ def start_browser(profile: Path):
 
     options = webdriver.ChromeOptions()
     options.binary_location = BROWSER
-    flags = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-sync"
+    flags = (
+        "headless no-sandbox disable-gpu disable-quic no-first-run "
+        "disable-background-networking disable-sync"
+    )
     for flag in [
         *flags.split(),
         "disable-component-update",
@@ -204,10 +213,10 @@ class Page:
             "jupyterapp.commands.execute(arguments[0], arguments[1])", name, arguments or {}
         )
 
-    def picture(self, canvas) -> str:
+    def image(self, canvas) -> str:
         script = "const c = arguments[0]; return c.width && c.toDataURL ? c.toDataURL() : ''"  # '' while it is being made
         return self.until(
-            lambda: self.driver.execute_script(script, canvas), "a picture on the canvas"
+            lambda: self.driver.execute_script(script, canvas), "an image on the canvas"
         )
 
     def kernel_reads(self) -> str:

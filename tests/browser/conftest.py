@@ -1,4 +1,4 @@
-"""The page that the widgets' tests drive, and a picture of it when one fails."""
+"""The page that the widgets' tests drive, and an image of it when one fails."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def keys():
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Keep a picture of the page of every test that failed."""
+    """Keep an image of the page of every test that failed."""
     report = yield
     given = getattr(item, "funcargs", {})
     driver = given["page"].driver if "page" in given else given.get("driver")
@@ -71,5 +71,5 @@ def pytest_runtest_makereport(item, call):
         name = "".join(c if c.isalnum() else "_" for c in item.name)
         path = SCREENSHOTS / f"{name}.png"
         driver.save_screenshot(str(path))
-        report.sections.append(("picture of the page", str(path)))
+        report.sections.append(("image of the page", str(path)))
     return report

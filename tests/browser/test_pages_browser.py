@@ -1,4 +1,5 @@
-"""The widgets where there is another front end, or no kernel at all: Voilà, and a page that nbconvert made."""
+"""The widgets where there is another front end, or no kernel at all: Voilà, and a page that
+nbconvert made."""
 
 from __future__ import annotations
 
@@ -72,21 +73,22 @@ def test_every_widget_works_in_voila(driver, tmp_path):
             image = page.all("img.tc-picture", widget)
 
             def shown(c=canvases, i=image):
-                return page.picture(c[-1]) if c else i[0].get_attribute("src")
+                return page.image(c[-1]) if c else i[0].get_attribute("src")
 
             driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", sliders[0])
             before = shown()
             for slider in sliders:
                 slider.send_keys(Keys.END)
-            page.until(lambda old=before, now=shown: now() != old, f"another picture from {name}")
-        # Voilà's own fonts and formulas come from the web; JupyterLab's other extensions miss what only JupyterLab has
+            page.until(lambda old=before, now=shown: now() != old, f"another image from {name}")
+        # Voilà's own fonts and formulas come from the web; JupyterLab's other extensions miss what
+        # only JupyterLab has
         assert severe(driver, "favicon", "://cdn.", "hared module") == []
     finally:
         server.terminate()
         server.wait(30)
 
 
-def test_a_page_without_a_kernel_shows_every_widget_as_a_picture(driver, tmp_path):
+def test_a_page_without_a_kernel_shows_every_widget_as_an_image(driver, tmp_path):
     write_notebook(tmp_path / "widgets.ipynb", CELLS)
     command = [sys.executable, "-m", "nbconvert", "--to", "html", "--execute"]
     # with the widgets' state in it, the page would fetch the widgets' own code from the web instead
@@ -95,10 +97,10 @@ def test_a_page_without_a_kernel_shows_every_widget_as_a_picture(driver, tmp_pat
     subprocess.run(command, check=True, cwd=tmp_path, env=environment, capture_output=True)
     driver.get((tmp_path / "widgets.html").as_uri())
     page = Page(driver)
-    pictures = page.until(lambda: page.all(".jp-OutputArea-output img"), "pictures")
-    assert len(pictures) == len(NAMES)
-    for picture in pictures:
-        assert len(picture.get_attribute("alt")) > 15
+    images = page.until(lambda: page.all(".jp-OutputArea-output img"), "pictures")
+    assert len(images) == len(NAMES)
+    for image in images:
+        assert len(image.get_attribute("alt")) > 15
         assert driver.execute_script(
-            "return arguments[0].complete && arguments[0].naturalWidth > 100", picture
+            "return arguments[0].complete && arguments[0].naturalWidth > 100", image
         )

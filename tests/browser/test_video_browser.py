@@ -70,9 +70,9 @@ def test_the_demos_video_plays_to_its_end(play, tmp_path):
 
 
 def test_colours_are_shown_as_they_were_drawn(play, tmp_path):
-    picture = np.zeros((96, 128, 3), np.uint8)
-    picture[:, :64], picture[:, 64:] = (200, 60, 30), (20, 90, 220)
-    write_video(tmp_path / "two.mp4", [picture] * 10, 25)
+    image = np.zeros((96, 128, 3), np.uint8)
+    image[:, :64], image[:, 64:] = (200, 60, 30), (20, 90, 220)
+    write_video(tmp_path / "two.mp4", [image] * 10, 25)
     driver, state = play("two.mp4")
     assert state[0] is None
     for x, colour in ((32, (200, 60, 30)), (96, (20, 90, 220))):

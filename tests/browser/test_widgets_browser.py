@@ -1,6 +1,8 @@
-"""Every widget in JupyterLab and in Notebook, driven in headless Chromium by keyboard, mouse and touch.
+"""Every widget in JupyterLab and in Notebook, driven in headless Chromium by keyboard, mouse and
+touch.
 
-Needs JupyterLab, Notebook, selenium and Chromium with its driver; skipped with a sentence where one is missing.
+Needs JupyterLab, Notebook, selenium and Chromium with its driver; skipped with a sentence where one
+is missing.
 """
 
 from __future__ import annotations
@@ -19,10 +21,10 @@ def test_player_by_keyboard(page, keys):
     slider, canvas, number = (
         page.one(css, widget) for css in ("input[type=range]", "canvas", ".tc-readout")
     )
-    first = page.picture(canvas)
+    first = page.image(canvas)
     slider.send_keys(keys.ARROW_RIGHT * 3)
     assert number.text.startswith("frame 3 of 0–39")
-    page.until(lambda: page.picture(canvas) != first, "another picture")
+    page.until(lambda: page.image(canvas) != first, "another image")
     assert "other IoU 0.78" in page.one(".tc-legend", widget).text  # 42 of 54 pixels wide
     slider.send_keys(keys.END)
     assert "frame 39" in number.text and "(no box)" in page.one(".tc-legend", widget).text
@@ -54,7 +56,7 @@ def test_picker_by_mouse_keyboard_and_number(page, keys):
     scale = canvas.size["width"] / 240
     page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
 
-    def to_page(x: float, y: float) -> tuple[int, int]:  # selenium counts from the middle
+    def to_page(x: float, y: float) -> tuple[int, int]:  # selenium counts from the centre
         return round((x - 120) * scale), round((y - 90) * scale)
 
     mouse = ActionChains(page.driver, duration=50)
@@ -125,10 +127,10 @@ def test_bench_runs_again_when_a_slider_moves(page, keys):
         lambda: "below 7 in 0 of 39" in page.one(".tc-summary", widget).text,
         "a run that keeps its target",
     )
-    before = [page.picture(canvas) for canvas in maps]
+    before = [page.image(canvas) for canvas in maps]
     frame.send_keys(keys.END)
     page.until(
-        lambda: all(page.picture(m) != b for m, b in zip(maps, before, strict=True)), "other maps"
+        lambda: all(page.image(m) != b for m, b in zip(maps, before, strict=True)), "other maps"
     )
     assert "frame 39" in page.one(".tc-readout", widget).text
     assert "while occluded" in page.one(".tc-summary", widget).text
@@ -140,14 +142,17 @@ def test_explorer_by_keyboard(page, keys):
     left, right = page.all("canvas", widget)
     readout, probe = page.one(".tc-readout", widget), page.one(".tc-probe", widget)
     frame, drawn_in = page.all("input[type=range]", widget)
-    before = page.picture(right)
+    before = page.image(right)
     frame.send_keys(keys.HOME, keys.ARROW_RIGHT * 7)
     page.until(
-        lambda: readout.text.startswith("frame 7:") and page.picture(right) != before,
+        lambda: readout.text.startswith("frame 7:") and page.image(right) != before,
         "the response in frame 7",
     )
     zoom = float(right.get_attribute("width")) / 240
-    pixel = "return [...arguments[0].getContext('2d').getImageData(arguments[1], arguments[2], 1, 1).data]"
+    pixel = (
+        "return [...arguments[0].getContext('2d').getImageData(arguments[1], arguments[2], 1, "
+        "1).data]"
+    )
     colours = [
         page.driver.execute_script(pixel, right, x * zoom, y * zoom)
         for x, y in ((108, 71), (200, 150))
@@ -217,7 +222,7 @@ def test_explorer_by_mouse_and_touch(page, keys):
     to_target = (
         round((68 - 120) * zoom),
         round((71 - 90) * zoom),
-    )  # from the middle; the target's own in frame 7
+    )  # from the centre; the target's own in frame 7
     mouse.move_to_element_with_offset(right, *to_target).perform()
     first = page.until(
         lambda: probe.text.startswith("row 8, column 8:") and probe.text,
@@ -241,12 +246,12 @@ def test_anchor_explorer_by_click_and_keyboard(page, keys):
     from selenium.webdriver import ActionChains
 
     widget = page.all(".tc-widget")[4]
-    picture = page.one("img", widget)
+    image = page.one("img", widget)
     assert "cell 8 8" in page.kernel_reads()  # it begins at the best anchor
-    page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", picture)
-    w, h = picture.size["width"], picture.size["height"]
+    page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", image)
+    w, h = image.size["width"], image.size["height"]
     mouse = ActionChains(page.driver, duration=50)
-    mouse.move_to_element_with_offset(picture, round(-0.25 * w), round(-0.2 * h)).click().perform()
+    mouse.move_to_element_with_offset(image, round(-0.25 * w), round(-0.2 * h)).click().perform()
     page.until(lambda: "cell 8 8" not in page.kernel_reads(), "another cell in the kernel")
     page.all("input[type=range]", widget)[0].send_keys(keys.END)
     page.until(lambda: "cell 16 " in page.kernel_reads(), "the last row")
@@ -302,15 +307,16 @@ def test_shift_explorer_by_keyboard(page, keys):
     assert "moved by (-24, 5)" in page.kernel_reads()
 
 
-@pytest.mark.parametrize("number", [8, 9, 10])  # windows, theatre, switchboard
+@pytest.mark.parametrize("number", [8, 9, 10])  # windows, explorer, explorer
 def test_every_control_of_a_bench_reaches_the_kernel(page, keys, number):
-    """From end to end by keyboard; what Python holds is what the page shows, and the picture follows the frame."""
+    """From end to end by keyboard; what Python holds is what the page shows, and the image follows
+    the frame."""
     widget = page.all(".tc-widget")[number]
     image = page.one("img.tc-picture", widget)
     frame, *others = page.all("input[type=range]", widget)
     before = image.get_attribute("src")
     frame.send_keys(keys.HOME)
-    page.until(lambda: image.get_attribute("src") != before, "the first frame's picture")
+    page.until(lambda: image.get_attribute("src") != before, "the first frame's image")
     for control in others:
         control.send_keys(keys.END)
     shown = [float(control.get_attribute("value")) for control in (frame, *others)]
@@ -325,19 +331,19 @@ def test_every_control_of_a_bench_reaches_the_kernel(page, keys, number):
 
 
 def test_every_slider_follows_the_mouse(page):
-    """A press on a slider moves it there, and every widget that has one shows another picture."""
+    """A press on a slider moves it there, and every widget that has one shows another image."""
     from selenium.webdriver import ActionChains
 
     for widget in page.all(".tc-widget"):
         canvases, images = page.all("canvas", widget), page.all("img.tc-picture", widget)
         look = lambda c=canvases, i=images: (  # noqa: E731
-            [page.picture(canvas) for canvas in c] or i[0].get_attribute("src")
+            [page.image(canvas) for canvas in c] or i[0].get_attribute("src")
         )
         for slider in page.all("input[type=range]", widget):
             page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", slider)
             low, high, step = (float(slider.get_attribute(name)) for name in ("min", "max", "step"))
             before, now = look(), float(slider.get_attribute("value"))
-            share = -0.3 if now > (low + high) / 2 else 0.3  # of the width, from the middle
+            share = -0.3 if now > (low + high) / 2 else 0.3  # of the width, from the centre
             mouse = ActionChains(page.driver, duration=50)
             mouse.move_to_element_with_offset(
                 slider, round(share * slider.size["width"]), 0
@@ -355,7 +361,7 @@ def test_every_slider_follows_the_mouse(page):
             ):
                 page.until(
                     lambda old=before, seen=look: seen() != old,
-                    f"another picture: {slider.accessible_name}",
+                    f"another image: {slider.accessible_name}",
                 )
 
 
@@ -413,8 +419,8 @@ def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
         "strength of the penalty",
         "influence of the window",
         "frame",
-        "target right of the middle, search pixels",
-        "target below the middle, search pixels",
+        "target right of the centre, search pixels",
+        "target below the centre, search pixels",
     ]
     for control in controls:
         control.send_keys(keys.SHIFT)  # the focus by keyboard

@@ -1,4 +1,5 @@
-"""Submissions as they arrive: whatever is wrong with one, it is named and the others are brought in; two stay two."""
+"""Submissions as they arrive: whatever is wrong with one, it is named and the others are brought
+in; two stay two."""
 
 from __future__ import annotations
 
@@ -70,7 +71,8 @@ def zipped(path, files: dict[str, str | bytes]):
 
 
 def changed(text: str, **fields) -> str:
-    """The notebook with fields of its JSON replaced; cell_3_source=None stands for cells[3]["source"]."""
+    """The notebook with fields of its JSON replaced; cell_3_source=None stands for
+    cells[3]["source"]."""
     data = json.loads(text)
     for name, value in fields.items():
         found = re.fullmatch(r"cell_(\d+)_(\w+)", name)
@@ -396,7 +398,7 @@ class TestFolders:
         assert sorted(p.name for p in (term / "submitted").iterdir()) == ["inside", "zoe"]
 
     def test_who_handed_in_something_else_is_named(self, tmp_path, term, text, capsys):
-        files = {f"zoe/{NAME}": text, "zoe/picture.png": b"", "ada_1/essay.pdf": b"%PDF"}
+        files = {f"zoe/{NAME}": text, "zoe/image.png": b"", "ada_1/essay.pdf": b"%PDF"}
         place = laid_out(tmp_path / "in", files)
         assert main(["grading", "collect", str(term), str(place)]) == 1
         said = capsys.readouterr().out

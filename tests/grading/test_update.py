@@ -1,4 +1,5 @@
-"""An update of a student's copy loses nothing, whatever state the copy is in, and `start` makes a whole copy or none."""
+"""An update of a student's copy loses nothing, whatever state the copy is in, and `start` makes a
+whole copy or none."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ def old(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def newer(tmp_path_factory):
-    """Another text, another docstring, another signature, an exercise less, one moved, a points cell of more points."""
+    """Another text, another docstring, another signature, an exercise less, one moved, a points
+    cell of more points."""
     text = small.source().replace("A small lesson", "A small lesson, second edition")
     text = text.replace("def window(height, width):", "def window(width, height):")
     text = text.replace('exercise="kcf.size" points=4', 'exercise="kcf.size" points=9')
@@ -54,7 +56,8 @@ def lines_of(notebook) -> list[str]:
 
 
 def lost(mine, fresh, *released) -> list[str]:
-    """Lines that the student wrote, in none of the released notebooks, and that are not in what an update makes."""
+    """Lines that the student wrote, in none of the released notebooks, and that are not in what an
+    update makes."""
     notebook, _ = carry_over(mine, fresh)
     course = {line for release in released for line in lines_of(release)}
     course |= {"```", "```python"}  # around code in a text cell, and gone when it is code again
@@ -65,7 +68,8 @@ def lost(mine, fresh, *released) -> list[str]:
 
 
 def require_complete(notebook, fresh):
-    """The new notebook is valid, and has every released cell, in order, as released but for the answers."""
+    """The new notebook is valid, and has every released cell, in order, as released but for the
+    answers."""
     nbformat.validate(notebook)
     by_id = {c.id: c for c in notebook.cells}
     assert len(by_id) == len(notebook.cells)
@@ -160,13 +164,13 @@ class TestNamed:
     def test_text_cells_of_ones_own_and_edited_ones(self, old):
         mine = copy.deepcopy(old)
         mine.cells[0].source += "\n\nNote to myself: **read again**"
-        picture = {"a.png": {"image/png": "iVBORw0KGgo="}}
-        note = nbformat.v4.new_markdown_cell("![](attachment:a.png)", attachments=picture)
+        image = {"a.png": {"image/png": "iVBORw0KGgo="}}
+        note = nbformat.v4.new_markdown_cell("![](attachment:a.png)", attachments=image)
         mine.cells.insert(5, note)
         notebook, report = update(mine, old)
         assert notebook.cells[1].source == mine.cells[0].source  # right below the lesson's own
         (kept,) = [c for c in notebook.cells if c.source == note.source]
-        assert kept.attachments == picture and kept.cell_type == "markdown" and report.own == 2
+        assert kept.attachments == image and kept.cell_type == "markdown" and report.own == 2
 
     def test_answers_that_became_text(self, old):
         mine = small.answered(old)
@@ -266,7 +270,8 @@ LINES = st.one_of(
             "### BEGIN SOLUTION",
             "%%time\n%matplotlib inline",
             "# your answer to kcf.size, which is not part of the lesson any more:",
-            '```python\n@exercise("kcf.size")\ndef best_size(responses, weight):\n    return 4\n```',
+            '```python\n@exercise("kcf.size")\ndef best_size(responses, weight):\n    return '
+            "4\n```",
         ]
     ),
 )

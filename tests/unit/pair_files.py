@@ -8,16 +8,16 @@ import cv2
 import numpy as np
 
 from course_lib.data.frames import ImageFiles
-from course_lib.data.pairs import Changes, Pair
+from course_lib.data.pairs import Augmentation, Pair
 from course_lib.data.sequence import Sequence
 
-STILL = Changes(shift=0, stretch=0, turn=0, squeeze=0, mirror=0, light=0, tint=0)
+STILL = Augmentation(shift=0, stretch=0, rotation=0, aspect_change=0, mirror=0, jitter=0, tint=0)
 BOX = (30.0, 20.0, 40.0, 30.0)
 
 
 def same(a: Pair, b: Pair) -> bool:
     """Whether two pairs are equal to the last byte."""
-    arrays = ("exemplar", "search", "box", "light")
+    arrays = ("exemplar", "search", "box", "jitter")
     return (
         all(np.array_equal(getattr(a, n), getattr(b, n)) for n in arrays) and a.source == b.source
     )

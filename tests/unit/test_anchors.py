@@ -1,4 +1,5 @@
-"""Anchors against the lecture's and the papers' numbers, offsets against their inverse, matching against a table by hand."""
+"""Anchors against the lecture's and the papers' numbers, offsets against their inverse, matching
+against a table by hand."""
 
 from __future__ import annotations
 
@@ -48,7 +49,7 @@ def test_siamrpn_anchors_exact_and_as_the_public_code_cuts_them():
 
 
 @pytest.mark.parametrize(("cells", "search"), [(17, 255), (19, 271), (18, 255)])
-def test_anchors_stand_around_the_middle_rows_down_columns_across(cells, search):
+def test_anchors_stand_around_the_centre_rows_down_columns_across(cells, search):
     anchors = place_anchors([[10, 20], [30, 6]], cells, 8, search / 2)
     assert anchors.shape == (2, cells, cells, 4)
     centres = anchors[..., :2] + anchors[..., 2:] / 2
@@ -59,8 +60,8 @@ def test_anchors_stand_around_the_middle_rows_down_columns_across(cells, search)
     assert np.allclose(anchors[1, 0, 0, 2:], [30, 6])
 
 
-def test_ssd_cells_are_centred_in_their_squares_of_the_picture():
-    """Centres at (i + ½) / f of the picture, f cells: half a stride from the edge."""
+def test_ssd_cells_are_centred_in_their_squares_of_the_image():
+    """Centres at (i + ½) / f of the image, f cells: half a stride from the edge."""
     anchors = place_anchors([[60, 60]], 38, 300 / 38, 150)
     assert np.allclose(anchors[0, 0, 0, :2] + 30, 0.5 * 300 / 38)
     assert np.allclose(anchors[0, -1, -1, :2] + 30, 300 - 0.5 * 300 / 38)

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_lib.data.generated import make_clip, random_spec
+from course_lib.data.generated import make_sequence, random_spec
 from course_lib.errors import SettingsError
 from course_lib.models.backbone import Backbone, cells_of
 from course_lib.models.backbones import BACKBONES, backbone_arguments, make_backbone
@@ -22,7 +22,7 @@ from course_lib.models.device import Placement
 from course_lib.models.heads import HEADS, head_class
 from course_lib.models.networks import NETWORKS, build, network_arguments, network_class
 from course_lib.models.proposal_network import ProposalNetwork
-from course_lib.models.runtime import Embedding, Proposer
+from course_lib.models.runtime import ProposalRuntime, SiamFCRuntime
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.siamrpnpp import SiamRPNpp
@@ -72,7 +72,7 @@ def padded(monkeypatch) -> str:
 def small(name: str) -> Backbone:
     """A backbone with few channels, its batch norms moved, in eval mode."""
     torch.manual_seed(0)
-    few = {"share": 0.125, "widths": (8, 8, 8, 8, 8)}
+    few = {"width_multiplier": 0.125, "widths": (8, 8, 8, 8, 8)}
     network = make_backbone(name, **{n: few[n] for n in few if n in backbone_arguments(name)})
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -125,11 +125,11 @@ class TestEveryBackbone:
 
     def test_its_stages_hold_every_weight_and_freeze(self, name):
         network = small(name)
-        held = {id(p) for part in network.parts() for m in part for p in m.parameters()}
+        held = {id(p) for part in network.stages() for m in part for p in m.parameters()}
         assert held == {id(p) for p in network.parameters()}
         network.freeze(1)
-        assert not any(p.requires_grad for m in network.parts()[0] for p in m.parameters())
-        assert all(p.requires_grad for m in network.parts()[-1] for p in m.parameters())
+        assert not any(p.requires_grad for m in network.stages()[0] for p in m.parameters())
+        assert all(p.requires_grad for m in network.stages()[-1] for p in m.parameters())
 
     def test_it_is_built_again_from_what_it_says_of_itself(self, name):
         network = small(name)
@@ -165,10 +165,10 @@ class TestANewOne:
                 17,
                 17,
             )
-        clip = make_clip(random_spec(2, length=4))
-        tracker = SiamFCTracker(embedding=Embedding(copy.deepcopy(network), CPU))
-        tracker.init(clip.frames[0], clip.boxes[0])
-        assert np.isfinite([tracker.update(frame) for frame in clip.frames.part(1)]).all()
+        sequence = make_sequence(random_spec(2, length=4))
+        tracker = SiamFCTracker(runtime=SiamFCRuntime(copy.deepcopy(network), CPU))
+        tracker.init(sequence.frames[0], sequence.boxes[0])
+        assert np.isfinite([tracker.update(frame) for frame in sequence.frames.part(1)]).all()
 
     @pytest.mark.parametrize("head", ["siamrpn++", *(h for h in HEADS if h != "concat")])
     def test_under_proposals(self, padded, head, tmp_path):
@@ -179,15 +179,15 @@ class TestANewOne:
         assert again.about == network.about
         z, x = torch.rand(1, 3, 127, 127) * 255, torch.rand(1, 3, 255, 255) * 255
         with torch.no_grad():
-            proposals = network.propose(network.keep(z), x)
+            proposals = network.propose(network.template_features(z), x)
         assert proposals.logits.shape == (1, len(network.anchors(255)), 2)
         centres = network.anchors(255)[:, :2] + network.anchors(255)[:, 2:] / 2
         assert centres.mean(0) == pytest.approx(127.5)
         assert network.has_map == bool(proposals.compared)
-        clip = make_clip(random_spec(2, length=4))
-        tracker = SiamRPNTracker(embedding=Proposer(again, CPU))
-        tracker.init(clip.frames[0], clip.boxes[0])
-        assert np.isfinite([tracker.update(frame) for frame in clip.frames.part(1)]).all()
+        sequence = make_sequence(random_spec(2, length=4))
+        tracker = SiamRPNTracker(runtime=ProposalRuntime(again, CPU))
+        tracker.init(sequence.frames[0], sequence.boxes[0])
+        assert np.isfinite([tracker.update(frame) for frame in sequence.frames.part(1)]).all()
 
     def test_a_guided_head_says_what_it_needs(self, padded):
         with pytest.raises(
@@ -201,7 +201,7 @@ class TestANewOne:
         with pytest.raises(
             SettingsError, match="alexnet does not take share; it takes stride, wid"
         ):
-            make_backbone("alexnet", share=0.5)
+            make_backbone("alexnet", width_multiplier=0.5)
         with pytest.raises(SettingsError, match="Did you mean 'depthwise'"):
             head_class("deepwise")
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.data.generated import make_clip, random_spec
+from course_lib.data.generated import make_sequence, random_spec
 from course_lib.errors import DataError
 from course_lib.models.device import Placement
-from course_lib.models.runtime import Embedding
+from course_lib.models.runtime import SiamFCRuntime
 from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
 from course_lib.training.loop import Progress
 from course_lib.widgets import LiveCurves, ScoreMapExplorer, ShiftExplorer, WindowBench
@@ -24,17 +24,17 @@ SMALL = (4, 8, 8, 8, 4)
 
 
 @pytest.fixture(scope="module")
-def embedding():
-    return Embedding(untrained(widths=SMALL), Placement(torch.device("cpu"), bf16=False))
+def runtime():
+    return SiamFCRuntime(untrained(widths=SMALL), Placement(torch.device("cpu"), bf16=False))
 
 
 @pytest.fixture(scope="module")
-def clip():
-    return make_clip(random_spec(2, length=8, distractors=1))
+def sequence():
+    return make_sequence(random_spec(2, length=8, distractors=1))
 
 
 def decoded(widget) -> np.ndarray:
-    """The picture as the page gets it."""
+    """The image as the page gets it."""
     return cv2.imdecode(np.frombuffer(widget.png, np.uint8), cv2.IMREAD_COLOR)
 
 
@@ -48,9 +48,9 @@ class TestScoreMaps:
     """The score-map explorer."""
 
     @pytest.fixture
-    def explorer(self, clip, embedding):
+    def explorer(self, sequence, runtime):
         return ScoreMapExplorer(
-            clip, make_clip(random_spec(4, length=2)), {"a": embedding, "b": embedding}
+            sequence, make_sequence(random_spec(4, length=2)), {"a": runtime, "b": runtime}
         )
 
     def test_every_control_at_its_ends(self, explorer):
@@ -69,15 +69,15 @@ class TestScoreMaps:
         explorer.set(exemplar=1)
         assert explorer.crop != crop and not np.allclose(explorer.response, own)
 
-    def test_the_page_gets_the_response_and_where_it_lies(self, explorer, clip, embedding):
+    def test_the_page_gets_the_response_and_where_it_lies(self, explorer, sequence, runtime):
         explorer.set(frame=3)
         np.testing.assert_array_equal(sent_map(explorer), explorer.response)
-        x, y, w, h = clip.boxes[3]
+        x, y, w, h = sequence.boxes[3]
         side = np.sqrt(
             (w + (w + h) / 2) * (h + (w + h) / 2)
         )  # of 127 pixels, so 8 of them are a step
         assert explorer.shown["middle"] == pytest.approx([x + w / 2, y + h / 2])
-        assert explorer.shown["step"] == pytest.approx(embedding.network.stride * side / 127)
+        assert explorer.shown["step"] == pytest.approx(runtime.network.stride * side / 127)
         assert explorer.readout.startswith(
             f"frame 3: highest response {explorer.response.max():.2f}"
         )
@@ -87,13 +87,13 @@ class TestScoreMaps:
         explorer.set_state({"box": [50, 60, 40, 30]})
         assert explorer.box == [50, 60, 40, 30]
         assert explorer.crop != crop and not np.allclose(sent_map(explorer), before)
-        picture = cv2.imdecode(np.frombuffer(explorer.crop, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+        image = cv2.imdecode(np.frombuffer(explorer.crop, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
         side = np.sqrt((40 + 35) * (30 + 35))
-        middle = explorer.clip.frames[0][
+        centre = explorer.sequence.frames[0][
             int(75 - side / 8) : int(75 + side / 8), int(70 - side / 8) : int(70 + side / 8)
         ]
-        assert picture.shape == (127, 127, 3)
-        assert np.abs(picture[48:79, 48:79].mean((0, 1)) - middle.mean((0, 1))).max() < 8
+        assert image.shape == (127, 127, 3)
+        assert np.abs(image[48:79, 48:79].mean((0, 1)) - centre.mean((0, 1))).max() < 8
         with pytest.raises(DataError):
             explorer.box = [0, 0, 0, 10]
         assert explorer.box == [50, 60, 40, 30]
@@ -104,19 +104,19 @@ class TestScoreMaps:
         explorer.set(drawn_in=6)
         assert explorer.crop != first and not np.allclose(explorer.response, response)
 
-    def test_each_network_answers_for_itself(self, clip, embedding):
-        other = Embedding(untrained(widths=SMALL, seed=1), embedding.placement)
-        explorer = ScoreMapExplorer(clip, None, {"a": embedding, "b": other})
+    def test_each_network_answers_for_itself(self, sequence, runtime):
+        other = SiamFCRuntime(untrained(widths=SMALL, seed=1), runtime.placement)
+        explorer = ScoreMapExplorer(sequence, None, {"a": runtime, "b": other})
         first = explorer.response.copy()
         explorer.set(network=1)
         assert not np.allclose(explorer.response, first)
         explorer.set(network=0)
         np.testing.assert_array_equal(sent_map(explorer), first)
 
-    def test_while_the_target_is_absent_it_searches_where_it_was_seen_last(self, clip, embedding):
-        boxes = clip.boxes.copy()
+    def test_while_the_target_is_absent_it_searches_where_it_was_seen_last(self, sequence, runtime):
+        boxes = sequence.boxes.copy()
         boxes[4:6] = np.nan
-        explorer = ScoreMapExplorer(replace(clip, boxes=boxes), None, {"a": embedding})
+        explorer = ScoreMapExplorer(replace(sequence, boxes=boxes), None, {"a": runtime})
         explorer.set(frame=5)
         x, y, w, h = boxes[3]
         assert explorer.shown["frame"] == 5 and explorer.shown["middle"] == pytest.approx(
@@ -131,7 +131,8 @@ class TestScoreMaps:
         explorer.cached[key, 6, 0] = response
         explorer.set(frame=6)
         assert explorer.readout == (
-            "frame 6: highest response 5.00, 24 search pixels from the target; mean of all other cells 0.01"
+            "frame 6: highest response 5.00, 24 search pixels from the target; mean of all other "
+            "cells 0.01"
         )
 
     def test_the_frames_are_sent_once(self, explorer, monkeypatch):
@@ -147,28 +148,28 @@ class TestScoreMaps:
         names = {name for message, _ in sent for name in message.get("state", {})}
         assert (
             explorer.offsets[-1] == len(explorer.jpegs)
-            and len(explorer.offsets) == len(explorer.clip) + 1
+            and len(explorer.offsets) == len(explorer.sequence) + 1
         )
         assert "shown" in names and not names & {"jpegs", "offsets", "sizes", "truth", "palette"}
 
-    def test_wrong_values_are_refused(self, explorer, clip, embedding):
+    def test_wrong_values_are_refused(self, explorer, sequence, runtime):
         for wrong in ({"frame": np.nan}, {"nothing": 1}):
             with pytest.raises(DataError, match="cannot be"):
                 explorer.set(**wrong)
         with pytest.raises(DataError, match="no network"):
-            ScoreMapExplorer(clip, None, {})
+            ScoreMapExplorer(sequence, None, {})
 
-    def test_the_cell_holds_a_picture_with_words(self, explorer):
+    def test_the_cell_holds_an_image_with_words(self, explorer):
         data, _ = explorer._repr_mimebundle_()
-        assert "image/png" in data and explorer.clip.name in data["text/plain"]
+        assert "image/png" in data and explorer.sequence.name in data["text/plain"]
 
 
 class TestWindowBench:
     """The window-and-scale bench."""
 
     @pytest.fixture
-    def bench(self, clip, embedding):
-        return WindowBench(clip, embedding)
+    def bench(self, sequence, runtime):
+        return WindowBench(sequence, runtime)
 
     def test_every_control_at_its_ends(self, bench):
         for spec in bench.controls:
@@ -177,19 +178,19 @@ class TestWindowBench:
                 assert np.isfinite(bench.decide().box).all() and decoded(bench) is not None
 
     def test_with_the_trackers_own_settings_it_takes_the_trackers_step(
-        self, bench, clip, embedding
+        self, bench, sequence, runtime
     ):
         defaults = SiamFCSettings(scales=5)
-        tracker = SiamFCTracker(defaults, embedding)
-        tracker.init(clip.frames[0], clip.boxes[0])
+        tracker = SiamFCTracker(defaults, runtime)
+        tracker.init(sequence.frames[0], sequence.boxes[0])
         bench.set(
             scales=2,
             window=defaults.window,
             penalty=defaults.scale_penalty,
             rate=defaults.scale_rate,
         )
-        for t in range(1, len(clip)):
-            box, choice = tracker.update(clip.frames[t]), bench.decide(t)
+        for t in range(1, len(sequence)):
+            box, choice = tracker.update(sequence.frames[t]), bench.decide(t)
             np.testing.assert_allclose(choice.box[2:], box[2:], rtol=1e-6)
             inside = (tracker.centre > 0).all() and (tracker.centre < tracker.frame_size).all()
             if inside:  # the tracker keeps its centre within the frame
@@ -211,7 +212,7 @@ def test_live_curves_follow_a_run():
     p.seconds["network"] = 2.0
     p.curve.append((20, 0.6))
     p.validation.append({"step": 20, "loss": 0.55, "hits": 0.4, "distance": 30.0})
-    p.maps, p.views = torch.zeros(8, 15, 15), torch.zeros(8, 3, 239, 239, dtype=torch.uint8)
+    p.maps, p.search_images = torch.zeros(8, 15, 15), torch.zeros(8, 3, 239, 239, dtype=torch.uint8)
     before = curves.png
     curves(p)
     assert (
@@ -294,6 +295,6 @@ class TestShiftExplorer:
         off = float(explorer.readout.split("at most ")[1].split(" of")[0])
         assert off < 1e-9
 
-    def test_a_flat_picture_is_no_trouble(self):
+    def test_a_flat_image_is_no_trouble(self):
         flat = ShiftExplorer(np.full((60, 80, 3), 90, np.uint8), np.array([30, 20, 16, 16.0]))
         assert "nan" not in flat.readout

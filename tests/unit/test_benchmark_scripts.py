@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.data.generated import make_clip, random_spec
+from course_lib.data.generated import make_sequence, random_spec
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.evaluation.scores import Report
 from course_lib.models.device import choose_placement
-from course_lib.models.runtime import Embedding
+from course_lib.models.runtime import SiamFCRuntime
 from course_lib.models.weights import load_network, load_siamfc
 from course_lib.places import PROJECT
 from course_lib.trackers import make_tracker
@@ -240,7 +240,7 @@ def test_a_gpu_study_ships_no_weights(toy):
 
 @pytest.fixture(scope="module")
 def few_frames():
-    return make_clip(random_spec(1, length=3))
+    return make_sequence(random_spec(1, length=3))
 
 
 @pytest.mark.parametrize("weights", ["siamrpn", "ciresnet22"])
@@ -261,8 +261,8 @@ def test_the_plain_tracker_runs_beside_the_courses(shared):
 
 def test_the_cost_of_the_update_is_a_part_of_the_frame(shared, few_frames):
     siammargin = importlib.import_module("siammargin")
-    embedding = Embedding(load_siamfc("siammargin"), choose_placement("cpu"))
-    cost = siammargin.time_of_update(embedding, few_frames)
+    runtime = SiamFCRuntime(load_siamfc("siammargin"), choose_placement("cpu"))
+    cost = siammargin.time_of_update(runtime, few_frames)
     assert 0 < cost["milliseconds_of_update"] < cost["milliseconds_a_frame"]
     rest = cost["milliseconds_a_frame"] - cost["milliseconds_of_update"]
-    assert cost["share"] == pytest.approx(cost["milliseconds_of_update"] / rest)
+    assert cost["width_multiplier"] == pytest.approx(cost["milliseconds_of_update"] / rest)

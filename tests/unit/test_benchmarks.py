@@ -160,9 +160,11 @@ def test_joined_benchmarks_count_from_zero_and_keep_names_apart(tmp_path):
 
 
 def test_the_generated_benchmark_is_asked_for_only_by_name(monkeypatch):
-    clip = Sequence("clip", ArrayFrames(np.zeros((1, 4, 4, 3), dtype=np.uint8)), np.ones((1, 4)))
+    sequence = Sequence(
+        "clip", ArrayFrames(np.zeros((1, 4, 4, 3), dtype=np.uint8)), np.ones((1, 4))
+    )
     module = types.ModuleType("course_lib.data.generated")
-    module.generated_benchmark = lambda: Benchmark("generated-v1", (clip,))
+    module.generated_benchmark = lambda: Benchmark("generated-v1", (sequence,))
     monkeypatch.setitem(sys.modules, "course_lib.data.generated", module)
     assert load_benchmark("generated-v1").names == ["clip"]
     assert not hasattr(benchmarks, "generated_benchmark")

@@ -1,4 +1,5 @@
-"""CIR networks: units against the paper's table, folding, no trace of padding, and their use in trackers and training."""
+"""CIR networks: units against the paper's table, folding, no trace of padding, and their use in
+trackers and training."""
 
 from __future__ import annotations
 
@@ -12,15 +13,15 @@ from torch import nn
 
 from course_lib.analysis.border import errors_by_place
 from course_lib.analysis.consistency import agreement, best_window, smooth_noise
-from course_lib.data.generated import make_clip, random_spec
+from course_lib.data.generated import make_sequence, random_spec
 from course_lib.data.loader import batches
 from course_lib.errors import DataError, SettingsError
-from course_lib.geometry.traced import live_reception
+from course_lib.geometry.traced import traced_receptive_fields
 from course_lib.models.alexnet import AlexNet
 from course_lib.models.backbones import make_backbone
 from course_lib.models.cir import CIR, PLANS, CIRInception, CIRNetwork
 from course_lib.models.device import Placement
-from course_lib.models.runtime import Embedding, Proposer
+from course_lib.models.runtime import ProposalRuntime, SiamFCRuntime
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.twins import TwinNetwork
@@ -30,7 +31,7 @@ from course_lib.trackers.siamrpn import SiamRPNTracker
 from course_lib.training.loop import train
 from course_lib.training.settings import TrainSettings
 from course_lib.training.sources import make_sources
-from course_lib.training.step import frozen_parts
+from course_lib.training.step import frozen_stages
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +50,8 @@ def lively(network: nn.Module, seed: int = 0) -> nn.Module:
     return network.eval()
 
 
-# million parameters (published, to its three digits; the public modules, counted), billions of products for 127 and 255 px
+# million parameters (published, to its three digits; the public modules, counted), billions of
+# products for 127 and 255 px
 TABLE = {
     "ciresnet16": (1.304, 1.3041, 0.504, 2.406),
     "ciresnet19": (1.374, 1.3745, 0.500, 2.523),
@@ -125,7 +127,7 @@ def test_an_inception_unit_stands_side_by_side_and_has_no_shortcut():
     ],
 )
 def test_folding_changes_nothing(name):
-    network = lively(make_backbone(name, share=0.125))
+    network = lively(make_backbone(name, width_multiplier=0.125))
     folded = network.folded().eval()
     assert not any(isinstance(m, nn.BatchNorm2d) for m in folded.modules())
     for size in (127, 255):
@@ -151,16 +153,16 @@ def test_the_folded_network_does_less_work():
     ],
 )
 def test_networks_without_a_trace_of_padding_agree_with_themselves(network):
-    picture = smooth_noise(255, 1)
+    image = smooth_noise(255, 1)
     lively(network)
     for offset, first in ((64, 8), (80, 10), (96, 12)):
-        found = agreement(network, picture, offset)
+        found = agreement(network, image, offset)
         assert (
             found.distance < 1e-5
             and found.place == (first, first)
             and float(found.cells.max()) < 1e-4
         )
-    assert agreement(network, picture, 67).distance > 0.01  # not a multiple of the stride
+    assert agreement(network, image, 67).distance > 0.01  # not a multiple of the stride
 
 
 def padded_alexnet() -> AlexNet:
@@ -178,8 +180,8 @@ def test_padding_makes_alexnet_disagree_by_about_two_fifths():
             offset // 8,
             offset // 8,
         )
-        middle = len(found.cells) // 2
-        assert found.cells[middle, middle] < 1e-4 and found.cells[0, 0] > 0.7
+        centre = len(found.cells) // 2
+        assert found.cells[centre, centre] < 1e-4 and found.cells[0, 0] > 0.7
 
 
 def test_best_window_by_hand():
@@ -226,7 +228,7 @@ def test_errors_by_place_are_zero_for_a_perfect_matcher_and_right_for_a_lazy_one
 @pytest.mark.parametrize("name", [*PLANS, "twin-alexnet-9", "twin-resnet-9"])
 def test_every_backbone_tracks_under_siamfc_and_survives_its_weights_file(name, tmp_path):
     torch.manual_seed(0)
-    network = lively(SiamFC(backbone=name, share=0.125))
+    network = lively(SiamFC(backbone=name, width_multiplier=0.125))
     save_weights(network, tmp_path / "n.safetensors", {})
     again = load_network(str(tmp_path / "n.safetensors"))
     z, x = torch.rand(1, 3, 127, 127) * 255, torch.rand(1, 3, 255, 255) * 255
@@ -234,10 +236,10 @@ def test_every_backbone_tracks_under_siamfc_and_survives_its_weights_file(name, 
         first, second = network(z, x), again(z, x)
     n = {4: 33, 8: 17, 16: 9}[network.stride]
     assert first.shape == (1, n, n) and torch.allclose(first, second, rtol=0.02, atol=0.05)
-    clip = make_clip(random_spec(2, length=4))
-    tracker = SiamFCTracker(embedding=Embedding(copy.deepcopy(network), CPU))
-    tracker.init(clip.frames[0], clip.boxes[0])
-    assert np.isfinite([tracker.update(frame) for frame in clip.frames.part(1)]).all()
+    sequence = make_sequence(random_spec(2, length=4))
+    tracker = SiamFCTracker(runtime=SiamFCRuntime(copy.deepcopy(network), CPU))
+    tracker.init(sequence.frames[0], sequence.boxes[0])
+    assert np.isfinite([tracker.update(frame) for frame in sequence.frames.part(1)]).all()
 
 
 @pytest.mark.parametrize(
@@ -250,7 +252,7 @@ def test_every_backbone_tracks_under_siamfc_and_survives_its_weights_file(name, 
 )
 def test_every_cir_network_under_siamrpn(name, head, tmp_path):
     torch.manual_seed(0)
-    network = lively(SiamRPN(head, channels=8, backbone=name, share=0.125))
+    network = lively(SiamRPN(head, channels=8, backbone=name, width_multiplier=0.125))
     z, x = torch.rand(1, 3, 127, 127) * 255, torch.rand(1, 3, 255, 255) * 255
     with torch.no_grad():
         proposals = network(z, x)
@@ -259,7 +261,7 @@ def test_every_cir_network_under_siamrpn(name, head, tmp_path):
         == len(network.anchors(255))
         == 5 * (33 if name == "ciresnet43" else 17) ** 2
     )
-    # the anchor in the very middle of the map stands in the very middle of the picture
+    # the anchor in the very centre of the map stands in the very centre of the image
     centres = network.anchors(255).reshape(5, -1, 4)
     assert (centres[:, :, :2] + centres[:, :, 2:] / 2).mean(1) == pytest.approx(127.5)
     step = centres[0, 1, 0] - centres[0, 0, 0]
@@ -267,17 +269,17 @@ def test_every_cir_network_under_siamrpn(name, head, tmp_path):
     save_weights(network, tmp_path / "n.safetensors", {})
     again = load_network(str(tmp_path / "n.safetensors"))
     assert again.about == network.about
-    clip = make_clip(random_spec(2, length=4))
-    tracker = SiamRPNTracker(embedding=Proposer(again, CPU))
-    tracker.init(clip.frames[0], clip.boxes[0])
-    assert np.isfinite([tracker.update(frame) for frame in clip.frames.part(1)]).all()
+    sequence = make_sequence(random_spec(2, length=4))
+    tracker = SiamRPNTracker(runtime=ProposalRuntime(again, CPU))
+    tracker.init(sequence.frames[0], sequence.boxes[0])
+    assert np.isfinite([tracker.update(frame) for frame in sequence.frames.part(1)]).all()
 
 
 def test_responses_of_other_backbones_are_normalised_however_many_products_they_add():
     torch.manual_seed(0)
     z, x = torch.rand(4, 3, 127, 127) * 255, torch.rand(4, 3, 255, 255) * 255
     for name in ("twin-alexnet-1", "twin-alexnet-6", "ciresnet22"):  # 1, 256 and 25 cells
-        response = SiamFC(backbone=name, share=0.0625).train()(z, x).detach()
+        response = SiamFC(backbone=name, width_multiplier=0.0625).train()(z, x).detach()
         assert abs(float(response.mean())) < 1e-4 and float(response.std()) == pytest.approx(
             1, abs=0.01
         )
@@ -289,12 +291,12 @@ def test_backbones_that_do_not_fit_are_named():
     with pytest.raises(SettingsError, match="twin-alexnet-11"):
         make_backbone("twin-alexnet-11")
     with pytest.raises(SettingsError, match="concat"):
-        SiamRPN("concat", backbone="ciresnet22", share=0.125)
+        SiamRPN("concat", backbone="ciresnet22", width_multiplier=0.125)
 
 
 def test_frozen_parts_thaw_from_the_back_at_the_shares():
     shares = (0.1, 0.2, 0.3, 0.5, 0.6, 0.7)
-    assert [frozen_parts(t, 50, 7, shares) for t in (0, 4, 5, 10, 15, 24, 25, 30, 35, 49)] == [
+    assert [frozen_stages(t, 50, 7, shares) for t in (0, 4, 5, 10, 15, 24, 25, 30, 35, 49)] == [
         7,
         7,
         6,
@@ -318,7 +320,7 @@ def small(**changes) -> TrainSettings:
     values = {
         "name": "thaw",
         "backbone": "ciresnet16",
-        "share": 0.0625,
+        "width_multiplier": 0.0625,
         "steps": 4,
         "batch": 4,
         "validate_every": 4,
@@ -335,7 +337,7 @@ def small(**changes) -> TrainSettings:
 def kept(network: SiamFC) -> list[torch.Tensor]:
     """The weights of every part, then the batch statistics of every part."""
     join = lambda tensors: torch.cat([t.detach().flatten().float() for t in tensors])  # noqa: E731
-    parts = network.backbone.parts()
+    parts = network.backbone.stages()
     return [join(t for m in part for t in m.parameters()) for part in parts] + [
         join(t for m in part for t in m.buffers()) for part in parts
     ]
@@ -345,7 +347,7 @@ def test_training_moves_just_the_parts_that_are_not_frozen(tmp_path):
     stages = {}
     for stop in (0, 2, 3, 4):
         network = (
-            SiamFC(backbone="ciresnet16", share=0.0625)
+            SiamFC(backbone="ciresnet16", width_multiplier=0.0625)
             if stop == 0
             else train(small(), tmp_path / str(stop), "cpu", stop_at=stop).network
         )
@@ -373,7 +375,8 @@ def test_thawing_resumes_exactly(tmp_path):
 
 
 def test_labels_of_a_twin_follow_its_own_stride():
-    """A network of stride 16 is trained with labels of stride 16, whatever the recipe's AlexNet stride says."""
+    """A network of stride 16 is trained with labels of stride 16, whatever the recipe's AlexNet
+    stride says."""
     from course_lib.training.map_tasks import SiamFCTask
 
     task = SiamFCTask(small(backbone="twin-alexnet-9", freeze=0, unfreeze=()))
@@ -387,8 +390,10 @@ def test_labels_of_a_twin_follow_its_own_stride():
 
 
 def test_the_receptive_field_of_a_share_is_that_of_the_whole():
-    for share in (0.125, 0.5):
-        assert live_reception(CIRNetwork("ciresnet22", share), 127)[-1].field == 93
+    for width_multiplier in (0.125, 0.5):
+        assert (
+            traced_receptive_fields(CIRNetwork("ciresnet22", width_multiplier), 127)[-1].field == 93
+        )
 
 
 def test_the_stem_of_the_inception_network_has_no_bias_and_that_of_the_next_network_has():

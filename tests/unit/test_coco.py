@@ -15,7 +15,7 @@ from course_lib.data.objects import pieces_of
 from course_lib.data.pairs import pair_at
 from course_lib.data.pairs_photo import PhotoPairs, outline_box
 from course_lib.errors import DataError, MissingDataError
-from course_lib.geometry.views import View
+from course_lib.geometry.augmented_windows import AugmentedWindow
 
 SQUARE = [[10, 10, 40, 10, 40, 30, 10, 30]]
 NOTE = {"image_id": 1, "category_id": 5, "iscrowd": 0, "segmentation": SQUARE}
@@ -30,7 +30,7 @@ def write(folder: Path, content: object) -> Path:
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder with three pictures of 80×60 pixels, one of them below another."""
+    """A folder with three images of 80×60 pixels, one of them below another."""
     for name in ("a.jpg", "b.jpg", "more/a.jpg"):
         path = tmp_path / "images" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def folder(tmp_path):
 
 
 def content(*notes: dict, images: list | None = None) -> dict:
-    """A COCO file with these annotations, of picture 1 ("a.jpg") unless they say another."""
+    """A COCO file with these annotations, of image 1 ("a.jpg") unless they say another."""
     names = ("a.jpg", "b.jpg", "more/a.jpg")
     listed = [{"id": k + 1, "file_name": n, "width": 80, "height": 60} for k, n in enumerate(names)]
     return {
@@ -52,24 +52,26 @@ def content(*notes: dict, images: list | None = None) -> dict:
 def test_outlines_are_read(folder):
     crowd = {"segmentation": {"counts": [1], "size": [60, 80]}, "iscrowd": 1}
     small = {"segmentation": [[1, 1, 3, 1, 3, 3]]}
-    objects, pictures = read_coco(write(folder, content({}, crowd, small)))
+    objects, images = read_coco(write(folder, content({}, crowd, small)))
     assert [o.box.tolist() for o in objects] == [[10, 10, 30, 20]]
-    assert pictures[0].read().shape == (60, 80, 3) and objects[0].category == 5
-    np.testing.assert_allclose(outline_box(objects[0], View(25, 20, 40, 80)), [10, 20, 60, 40])
+    assert images[0].read().shape == (60, 80, 3) and objects[0].category == 5
+    np.testing.assert_allclose(
+        outline_box(objects[0], AugmentedWindow(25, 20, 40, 80)), [10, 20, 60, 40]
+    )
 
 
-def test_pictures_of_one_name_in_two_folders_below_are_two(folder):
+def test_images_of_one_name_in_two_folders_below_are_two(folder):
     cv2.imwrite(str(folder / "images" / "more" / "a.jpg"), np.full((60, 80, 3), 200, np.uint8))
-    objects, pictures = read_coco(write(folder, content({}, {"image_id": 3})))
-    assert [p.name for p in pictures] == ["a.jpg", "b.jpg", "more/a.jpg"]
-    assert objects[0].picture is pictures[0] and objects[1].picture is pictures[2]
-    assert [int(o.picture.read().mean()) for o in objects] == [90, 200]
+    objects, images = read_coco(write(folder, content({}, {"image_id": 3})))
+    assert [p.name for p in images] == ["a.jpg", "b.jpg", "more/a.jpg"]
+    assert objects[0].image is images[0] and objects[1].image is images[2]
+    assert [int(o.image.read().mean()) for o in objects] == [90, 200]
 
 
 def test_a_byte_order_mark_and_images_without_objects_are_fine(folder):
     text = b"\xef\xbb\xbf" + json.dumps(content({"image_id": 2})).encode()
-    objects, pictures = read_coco(write(folder, text))
-    assert len(objects) == 1 and len(pictures) == 3
+    objects, images = read_coco(write(folder, text))
+    assert len(objects) == 1 and len(images) == 3
     assert read_coco(write(folder, content()))[0] == []
 
 
@@ -159,10 +161,10 @@ def test_an_outline_that_reaches_beyond_its_image_is_kept(folder):
 
 
 class TestPairsOfDamagedFolders:
-    """Pictures that are gone, cut or of another size are passed over; too many of them stop."""
+    """Images that are gone, cut or of another size are passed over; too many of them stop."""
 
     def source(self, folder, count=16, **damage):
-        """Pairs of `count` pictures with one object each, numbered; one of them damaged."""
+        """Pairs of `count` images with one object each, numbered; one of them damaged."""
         listed = [
             {"id": k, "file_name": f"{k}.png", "width": 80, "height": 60} for k in range(count)
         ]
@@ -171,8 +173,8 @@ class TestPairsOfDamagedFolders:
         for name, change in damage.items():
             change(folder / "images" / f"{name[1:]}.png")
         notes = [{"image_id": k} for k in range(count)]
-        objects, pictures = read_coco(write(folder, content(*notes, images=listed)))
-        return PhotoPairs(objects, pictures, paste=0.3)
+        objects, images = read_coco(write(folder, content(*notes, images=listed)))
+        return PhotoPairs(objects, images, paste=0.3)
 
     @pytest.mark.parametrize(("change", "words"), [
         (lambda path: path.unlink(), "7.png does not exist"),
@@ -182,7 +184,7 @@ class TestPairsOfDamagedFolders:
         (lambda path: cv2.imwrite(str(path), np.zeros((30, 40, 3), np.uint8)),
          "7.png has 40×30 pixels; its outlines are drawn on 80×60"),
     ])  # fmt: skip
-    def test_one_picture_is_passed_over(self, folder, change, words):
+    def test_one_image_is_passed_over(self, folder, change, words):
         source = self.source(folder, _7=change)
         with pytest.warns(UserWarning, match=words):
             pairs = [pair_at(source, 0, i) for i in range(60)]
@@ -193,15 +195,15 @@ class TestPairsOfDamagedFolders:
             np.testing.assert_array_equal(pair_at(source, 0, i).search, pairs[i].search)
 
     @pytest.mark.filterwarnings("ignore::UserWarning")
-    def test_a_folder_without_its_pictures_stops(self, folder):
+    def test_a_folder_without_its_images_stops(self, folder):
         source = self.source(folder, count=4, **{f"_{k}": Path.unlink for k in range(4)})
         with pytest.raises(Unreadable, match=r"pair 0 .*\.png does not exist"):
             pair_at(source, 0, 0)
 
     def test_pieces_are_cut_from_what_can_be_read(self, folder):
         listed = [{"id": k, "file_name": f"{name}.jpg"} for k, name in enumerate("abc")]
-        _, pictures = read_coco(write(folder, content(images=listed)))
+        _, images = read_coco(write(folder, content(images=listed)))
         with pytest.warns(UserWarning, match=r"c.jpg does not exist.* No pieces are cut from it"):
-            pieces = pieces_of(pictures, each=2)
-        assert [p.picture.name for p in pieces] == ["a.jpg"] * 2 + ["b.jpg"] * 2
+            pieces = pieces_of(images, each=2)
+        assert [p.image.name for p in pieces] == ["a.jpg"] * 2 + ["b.jpg"] * 2
         assert {p.category for p in pieces} == {-2, -3}

@@ -1,8 +1,9 @@
 """The path on a GPU, without one: every network, loss, measure and tracker on fake CUDA tensors.
 
-A fake tensor has a shape, a type and a device, and no values. Two of them on different devices in one operation are an
-error, as on a GPU; so is everything that looks at a value (`float(t)`, `bool(t)`, `t.tolist()`), which on a GPU makes the
-program wait for it. A module is moved as `Module.to` moves it: parameters and buffers, and nothing else.
+A fake tensor has a shape, a type and a device, and no values. Two of them on different devices in
+one operation are an error, as on a GPU; so is everything that looks at a value (`float(t)`,
+`bool(t)`, `t.tolist()`), which on a GPU makes the program wait for it. A module is moved as
+`Module.to` moves it: parameters and buffers, and nothing else.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from course_lib.data.loader import PairBatch
 from course_lib.data.sequence import Sequence
 from course_lib.evaluation.lockstep import track_in_lockstep
 from course_lib.models.device import Placement
-from course_lib.models.runtime import Embedding, Proposer, fold_all
+from course_lib.models.runtime import ProposalRuntime, SiamFCRuntime, fold_all
 from course_lib.models.siammargin import SiamMargin
 from course_lib.trackers.siamfc import SiamFCTracker
 from course_lib.trackers.siammargin import SiamMarginTracker
@@ -49,7 +50,7 @@ def rpn(head: str, **other) -> TrainSettings:
 
 
 def with_backbone(name: str, **other) -> TrainSettings:
-    return TrainSettings(backbone=name, share=0.25, search=255, **other)
+    return TrainSettings(backbone=name, width_multiplier=0.25, search=255, **other)
 
 
 ON_MAP = MarginSettings(loss="softmax", weight=1.0)
@@ -128,17 +129,18 @@ def gpu(monkeypatch):
 
 
 def batch_of(size: int) -> PairBatch:
-    """Pairs as the loader gives them, on the CPU. Seeds are plain numbers: only the CPU's generator reads them."""
-    light = torch.ones(B, 2, 8)
-    light[..., 5:] = 0
-    light[0, :, 6:] = 1.5  # one pair is blurred
+    """Pairs as the loader gives them, on the CPU. Seeds are plain numbers: only the CPU's generator
+    reads them."""
+    jitter = torch.ones(B, 2, 8)
+    jitter[..., 5:] = 0
+    jitter[0, :, 6:] = 1.5  # one pair is blurred
     return PairBatch(
         exemplar=torch.zeros(B, 3, 127, 127, dtype=torch.uint8),
         search=torch.zeros(B, 3, size, size, dtype=torch.uint8),
         exemplar_box=torch.tensor([[40.0, 40, 47, 47]] * B),
         box=torch.tensor([[size / 2 - 20, size / 2 - 30, 40, 60]] * B),
         positive=torch.tensor([True, False]),
-        light=light,
+        jitter=jitter,
         seeds=[3, 4],
         sources=["a", "b"],
     )
@@ -154,16 +156,16 @@ def test_a_training_step_stays_on_the_gpu_and_never_waits_for_it(name, bf16, gpu
     pairs = batch_of(settings.search)
     with gpu:
         network = placement.network(built).train()
-        lit = pairs.lit(CUDA)
-        exemplar, search = task.inputs(lit)
-        output = predict(network, placement.pictures(exemplar), placement.pictures(search), bf16)
-        loss = task.loss(output, lit, 0.5)
+        jittered = pairs.jittered(CUDA)
+        exemplar, search = task.inputs(jittered)
+        output = predict(network, placement.images(exemplar), placement.images(search), bf16)
+        loss = task.loss(output, jittered, 0.5)
         # the way back needs the GPU's own streams, so it is not tried
         assert loss.device == CUDA and loss.shape == () and loss.dtype == torch.float32
         assert loss.requires_grad
         with torch.no_grad():
             network.eval()
-            measured = task.measures(output, lit)
+            measured = task.measures(output, jittered)
             assert task.maps(output).device == CUDA
         assert all(m.device == CUDA and m.shape == (B,) for m in measured.values())
         with pytest.raises(DataDependentOutputException):  # the guard does see a wait
@@ -191,21 +193,22 @@ BOX = np.array([60.0, 40, 30, 40])
 
 
 def trackers_on_the_gpu(kind: str, bf16: bool, gpu, monkeypatch):
-    """How to make trackers that share one network; its batch norms are folded before it is moved."""
+    """How to make trackers that share one network; its batch norms are folded before it is
+    moved."""
     placement = Placement(CUDA, bf16)
     if kind in SIMILARITY:
         made = make_task(RECIPES[kind]).network.eval()
         backbone = made.backbone.folded()
         monkeypatch.setattr(type(made.backbone), "folded", lambda _: backbone)
         with gpu:
-            shared = Embedding(made, placement)
+            shared = SiamFCRuntime(made, placement)
         tracker = SiamMarginTracker if isinstance(made, SiamMargin) else SiamFCTracker
-        return lambda: tracker(embedding=shared)
+        return lambda: tracker(runtime=shared)
     folded = fold_all(make_task(RECIPES[kind]).network)
     monkeypatch.setattr("course_lib.models.runtime.fold_all", lambda network: network)
     with gpu:
-        shared = Proposer(folded, placement)
-    return lambda: SiamRPNTracker(embedding=shared)
+        shared = ProposalRuntime(folded, placement)
+    return lambda: SiamRPNTracker(runtime=shared)
 
 
 SIMILARITY = ["siamfc", "siamfc on ciresnet22", "siammargin, logistic"]
@@ -224,6 +227,6 @@ def test_a_tracker_runs_on_the_gpu_alone_and_in_lockstep(kind, bf16, gpu, monkey
             assert all(z.device == CUDA for z in kept)
             assert tracker.update(FRAME).shape == (4,)
         if not kind.startswith("siammargin"):  # it may look twice a frame: no lock-step
-            clips = [Sequence(n, ArrayFrames([FRAME] * 3), [BOX] * 3) for n in "ab"]
-            found = track_in_lockstep(make, clips, width=2)
+            sequences = [Sequence(n, ArrayFrames([FRAME] * 3), [BOX] * 3) for n in "ab"]
+            found = track_in_lockstep(make, sequences, width=2)
             assert [result.boxes.shape for result in found] == [(3, 4), (3, 4)]

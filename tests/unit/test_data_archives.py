@@ -262,7 +262,7 @@ def test_sizes_that_are_declared(tmp_path):
     assert unpack(tmp_path / "a.zip", tmp_path / "out", most=40).is_dir()
 
 
-def test_an_archive_far_denser_than_pictures(tmp_path, monkeypatch):
+def test_an_archive_far_denser_than_images(tmp_path, monkeypatch):
     monkeypatch.setattr(_unpack, "DENSEST", (300, 10**6))
     refused(tmp_path, packed({"a": b"\0" * 2_000_000}), "300 times its own size")
     refused(tmp_path, tarred(("a", b"\0" * 2_000_000), how="w:gz"), "300 times its own size")

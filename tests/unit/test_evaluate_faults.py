@@ -52,8 +52,8 @@ class Fragile(Tracker):
 
     name = "fragile"
 
-    def __init__(self, embedding, kind=None, fault=2) -> None:
-        self.embedding, self.kind, self.fault, self.t = embedding, kind, fault, 0
+    def __init__(self, runtime, kind=None, fault=2) -> None:
+        self.runtime, self.kind, self.fault, self.t = runtime, kind, fault, 0
 
     def init(self, frame, box):
         import torch
@@ -100,8 +100,8 @@ def test_what_fails_in_lock_step_fails_alone(kind, words, width):
 
 
 def test_a_network_that_fails_ends_those_in_its_call():
-    embedding = Pretend(fails=2)
-    outcomes = dict(lockstep(partial(Fragile, embedding), list(little("a", "b", "c")), 2))
+    runtime = Pretend(fails=2)
+    outcomes = dict(lockstep(partial(Fragile, runtime), list(little("a", "b", "c")), 2))
     assert [type(outcomes[k]).__name__ for k in (0, 1, 2)] == ["MemoryError"] * 2 + ["Result"]
     with pytest.raises(MemoryError):
         track_in_lockstep(partial(Fragile, Pretend(fails=1)), list(little("a")), 2)
@@ -220,8 +220,8 @@ BASE = ["--tracker", "stay-put"]
     (["--tracker", "moose"], "Did you mean 'mosse'"),
 ])  # fmt: skip
 def test_a_wrong_argument_touches_nothing(tmp_path, capsys, monkeypatch, arguments, words):
-    clips = Benchmark("generated-v1", little("gen-01-plain", "gen-02-x").sequences)
-    monkeypatch.setattr("course_lib.data.generated.generated_benchmark", lambda: clips)
+    sequences = Benchmark("generated-v1", little("gen-01-plain", "gen-02-x").sequences)
+    monkeypatch.setattr("course_lib.data.generated.generated_benchmark", lambda: sequences)
     results = tmp_path / "results"
     assert main(["evaluate", *BASE, "--results", str(results), "--workers", "1"]) == 0
     for place in (results, results / "generated-v1", tmp_path):
@@ -243,8 +243,8 @@ def test_an_empty_path_is_not_the_folder_one_is_in(capsys):
 
 def test_vot_s_scores_by_sequence(tmp_path, capsys, monkeypatch):
     """Still targets: never lost; the ten frames after the start do not count, so none of three."""
-    clips = Benchmark("generated-v1", little("gen-01-plain", "gen-02-x").sequences)
-    monkeypatch.setattr("course_lib.data.generated.generated_benchmark", lambda: clips)
+    sequences = Benchmark("generated-v1", little("gen-01-plain", "gen-02-x").sequences)
+    monkeypatch.setattr("course_lib.data.generated.generated_benchmark", lambda: sequences)
     call = ["evaluate", *BASE, "--results", str(tmp_path), "--workers", "1", "--per-sequence"]
     assert main([*call, "--protocol", "vot"]) == 0
     out = capsys.readouterr().out

@@ -96,7 +96,7 @@ class TestUnreadable:
             identity = ""
 
             def draw(self, rng, index=0):
-                raise DataError(f"picture {int(rng.integers(1000))} is gone")
+                raise DataError(f"image {int(rng.integers(1000))} is gone")
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""Features against loops over pixels, and on pictures whose gradients are known."""
+"""Features against loops over pixels, and on images whose gradients are known."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from course_lib.trackers.features import colour, features, gradients, grey, hog
 
 
 def steepest(patch, y, x):
-    """Length and direction 0 … 17 of the gradient of one pixel, of the colour where it is longest."""
+    """Length and direction 0 … 17 of the gradient of one pixel, of the colour where it is
+    longest."""
     best = (-1.0, 0)
     for c in range(patch.shape[2]):
         dx = float(patch[y, x + 1, c]) - float(patch[y, x - 1, c])
@@ -30,7 +31,8 @@ def steepest(patch, y, x):
 
 
 def slow_histograms(patch, cell):
-    """(18, rows, columns): every pixel's gradient shared among the four nearest cells, one pixel after another."""
+    """(18, rows, columns): every pixel's gradient shared among the four nearest cells, one pixel
+    after another."""
     h, w, _ = patch.shape
     rows, columns = h // cell, w // cell
     sums = np.zeros((18, rows, columns))

@@ -13,8 +13,15 @@ from torch import nn
 
 from course_lib.analysis.fields import effective_field, touched
 from course_lib.errors import DataError
-from course_lib.geometry.receptive import Branches, Layer, Reception, behind, joined, reception
-from course_lib.geometry.traced import live_reception
+from course_lib.geometry.receptive import (
+    Branches,
+    Layer,
+    ReceptiveField,
+    behind,
+    joined,
+    receptive_fields,
+)
+from course_lib.geometry.traced import traced_receptive_fields
 from course_lib.models.alexnet import AlexNet
 from course_lib.models.backbone import cells_of
 from course_lib.models.backbones import make_backbone
@@ -39,17 +46,17 @@ NETWORKS = {
 
 
 def test_dilation_crop_and_centre_by_hand():
-    row = behind(Reception("before", 60, 11, 2, 5.5), Layer("l", 7, 2, 3, crop=2))
-    # 60 + 6 − 7 = 59, halved and one more: 30; less 4. Seven taps, two pixels apart: + 12. The first centre stays, as the
-    # padding is half the kernel; two cells of four pixels further in
+    row = behind(ReceptiveField("before", 60, 11, 2, 5.5), Layer("l", 7, 2, 3, crop=2))
+    # 60 + 6 − 7 = 59, halved and one more: 30; less 4. Seven taps, two pixels apart: + 12. The
+    # first centre stays, as the padding is half the kernel; two cells of four pixels further in
     assert (row.size, row.field, row.stride, row.start) == (26, 23, 4, 13.5)
-    row = behind(Reception("before", 60, 11, 2, 5.5), Layer("l", 3, dilation=4))
+    row = behind(ReceptiveField("before", 60, 11, 2, 5.5), Layer("l", 3, dilation=4))
     assert (row.size, row.field, row.stride, row.start) == (52, 27, 2, 13.5)
     assert row.overlap == pytest.approx(25 / 27)
 
 
 def test_branches_see_what_any_of_them_sees():
-    rows = reception(
+    rows = receptive_fields(
         [Layer("stem", 7, 2), Branches("unit", ((Layer("a", 3, 1, 1), Layer("b", 3, 1, 1)), ()))],
         31,
     )
@@ -60,53 +67,53 @@ def test_branches_see_what_any_of_them_sees():
         2,
         3.5,
     )
-    apart = joined("x", [Reception("a", 9, 7, 2, 3.5), Reception("b", 9, 5, 2, 8.5)])
+    apart = joined("x", [ReceptiveField("a", 9, 7, 2, 3.5), ReceptiveField("b", 9, 5, 2, 8.5)])
     assert (apart.field, apart.start) == (11, 5.5)
 
 
 def test_branches_that_do_not_fit_and_crops_that_leave_nothing_are_named():
     with pytest.raises(DataError, match="12 cells of stride 2, 6 cells of stride 4"):
-        joined("sum", [Reception("a", 12, 7, 2, 1), Reception("b", 6, 7, 4, 1)])
+        joined("sum", [ReceptiveField("a", 12, 7, 2, 1), ReceptiveField("b", 6, 7, 4, 1)])
     with pytest.raises(DataError, match="tail: a crop of 3 leaves nothing of 6"):
-        reception([Layer("tail", 3, padding=1, crop=3)], 6)
+        receptive_fields([Layer("tail", 3, padding=1, crop=3)], 6)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_arithmetic_and_gradient_agree(name):
     network = NETWORKS[name]().eval()
     for size, cells in ((127, 1), (255, 3)):
-        last = live_reception(network, size)[-1]
+        last = traced_receptive_fields(network, size)[-1]
         with torch.no_grad():
             assert network(torch.rand(1, 3, size, size)).shape[-1] == last.size
         for cell in {0, last.size // 2, last.size - 1} if cells > 1 else {last.size // 2}:
             rows, columns = touched(network, size, cell, last.size // 2)
             for seen, k in ((rows, cell), (columns, last.size // 2)):
-                middle = last.start + k * last.stride
-                low, high = round(middle - last.field / 2), round(middle + last.field / 2)
+                centre = last.start + k * last.stride
+                low, high = round(centre - last.field / 2), round(centre + last.field / 2)
                 assert (seen.start, seen.stop) == (max(low, 0), min(high, size)), (name, size, k)
 
 
 @pytest.mark.parametrize("upto", [2, 3])
-def test_the_resnet_trunk_too(upto):
+def test_the_resnet_backbone_too(upto):
     network = ResNet50(upto, (upto,)).eval()
     field, cells = {2: (91, 16), 3: (267, 8)}[upto]
-    last = live_reception(network, 127)[-1]
+    last = traced_receptive_fields(network, 127)[-1]
     assert (last.field, last.size, last.stride) == (field, cells, 2 ** (upto + 1))
     if upto == 2:
         rows, _ = touched(network, 255, 16, 16)
-        wide = live_reception(network, 255)[-1]
-        middle = wide.start + 16 * wide.stride
-        assert (rows.start, rows.stop) == (round(middle - field / 2), round(middle + field / 2))
+        wide = traced_receptive_fields(network, 255)[-1]
+        centre = wide.start + 16 * wide.stride
+        assert (rows.start, rows.stop) == (round(centre - field / 2), round(centre + field / 2))
 
 
-def test_the_trunk_of_siamrpnpp_with_its_dilations():
+def test_the_backbone_of_siamrpnpp_with_its_dilations():
     network = DilatedResNet50().eval()
-    last = live_reception(network, 255)[-1]
+    last = traced_receptive_fields(network, 255)[-1]
     assert (last.size, last.stride) == (31, 8)
     rows, columns = touched(network, 255, 1, 29)
     for seen, k in ((rows, 1), (columns, 29)):
-        middle = last.start + k * last.stride
-        low, high = round(middle - last.field / 2), round(middle + last.field / 2)
+        centre = last.start + k * last.stride
+        low, high = round(centre - last.field / 2), round(centre + last.field / 2)
         assert (seen.start, seen.stop) == (max(low, 0), min(high, 255))
 
 
@@ -116,7 +123,7 @@ def test_the_trunk_of_siamrpnpp_with_its_dilations():
 def test_twins_meet_the_columns_of_the_published_table(family, column):
     row = PUBLISHED["analysis"][family][column - 1]
     network = TwinNetwork(family, column, 0.0625)
-    z, x = live_reception(network, 127)[-1], live_reception(network, 255)[-1]
+    z, x = traced_receptive_fields(network, 127)[-1], traced_receptive_fields(network, 255)[-1]
     assert (row["column"], z.field, z.stride, z.size) == (
         column,
         row["field"],
@@ -129,7 +136,7 @@ def test_twins_meet_the_columns_of_the_published_table(family, column):
         if isinstance(m, (nn.Conv2d, nn.MaxPool2d))
     )
     assert padded == row["padding"]
-    # the middle of the response means "not moved"
+    # the centre of the response means "not moved"
     assert x.size - z.size == {4: 32, 8: 16, 16: 8}[z.stride]
 
 
@@ -157,9 +164,9 @@ ZOO = {
 
 @pytest.mark.parametrize("name", ZOO)
 def test_the_zoo(name):
-    how = {"widths": (8,) * 5} if name == "alexnet" else {"share": 0.125}
+    how = {"widths": (8,) * 5} if name == "alexnet" else {"width_multiplier": 0.125}
     network = make_backbone(name, **how)
-    z = live_reception(network, 127)[-1]
+    z = traced_receptive_fields(network, 127)[-1]
     assert (z.size, cells_of(network, 255), z.field, z.stride) == ZOO[name]
     assert network.stride == z.stride
 
@@ -176,7 +183,7 @@ def test_vgg_without_padding_as_in_the_notes(config, sizes, field, stride):
     for module in network:
         if isinstance(module, nn.Conv2d):
             module.padding = (0, 0)
-    z, x = live_reception(network, 127)[-1], live_reception(network, 255)[-1]
+    z, x = traced_receptive_fields(network, 127)[-1], traced_receptive_fields(network, 255)[-1]
     assert (z.size, x.size, z.field, z.stride) == (*sizes, field, stride)
 
 
@@ -186,7 +193,7 @@ def test_an_operation_nobody_knows_is_named():
             return torch.fft.fft2(x).real
 
     with pytest.raises(DataError, match="fft"):
-        live_reception(Odd(), 64)
+        traced_receptive_fields(Odd(), 64)
 
 
 @settings(max_examples=40, deadline=None)
@@ -201,7 +208,9 @@ def test_an_operation_nobody_knows_is_named():
 def test_a_live_stack_is_its_description(layers, size):
     described = [Layer(str(i), k, s, p, dilation=d) for i, (k, s, p, d) in enumerate(layers)]
     live = nn.Sequential(*(nn.Conv2d(3, 3, k, s, p, d) for k, s, p, d in layers))
-    for mine, theirs in zip(reception(described, size), live_reception(live, size), strict=True):
+    for mine, theirs in zip(
+        receptive_fields(described, size), traced_receptive_fields(live, size), strict=True
+    ):
         assert (mine.size, mine.field, mine.stride, mine.start) == (
             theirs.size,
             theirs.field,
@@ -214,7 +223,7 @@ def test_the_effective_field_is_a_share_and_lies_within_the_field():
     torch.manual_seed(0)
     network = AlexNet(widths=(8,) * 5)
     shares = effective_field(network, torch.rand(2, 3, 127, 127) * 255).numpy()
-    last = live_reception(network, 127)[-1]
+    last = traced_receptive_fields(network, 127)[-1]
     at = last.start + last.size // 2 * last.stride
     low, high = round(at - last.field / 2), round(at + last.field / 2)
     assert shares.shape == (127, 127) and shares.sum() == pytest.approx(1, abs=1e-5)

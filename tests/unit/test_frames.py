@@ -16,7 +16,7 @@ from course_lib.errors import DataError, MissingDataError
 from course_lib.geometry.frame import as_frame
 
 
-def picture(seed: int, height: int = 12, width: int = 16) -> np.ndarray:
+def pixels(seed: int, height: int = 12, width: int = 16) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
@@ -24,12 +24,12 @@ def picture(seed: int, height: int = 12, width: int = 16) -> np.ndarray:
 def files(tmp_path):
     paths = [tmp_path / f"{i}.png" for i in range(4)]
     for i, path in enumerate(paths):
-        cv2.imwrite(str(path), picture(i)[..., ::-1])
+        cv2.imwrite(str(path), pixels(i)[..., ::-1])
     return paths
 
 
 def test_an_image_file_is_read_as_rgb(files):
-    np.testing.assert_array_equal(read_image(files[2]), picture(2))
+    np.testing.assert_array_equal(read_image(files[2]), pixels(2))
     red = np.zeros((8, 8, 3), dtype=np.uint8)
     red[..., 0] = 255
     path = files[0].with_name("rot ü.png")
@@ -38,7 +38,7 @@ def test_an_image_file_is_read_as_rgb(files):
 
 
 def test_a_grey_file_has_three_equal_channels(tmp_path):
-    grey = picture(1)[..., 0]
+    grey = pixels(1)[..., 0]
     cv2.imwrite(str(tmp_path / "g.png"), grey)
     frame = read_image(tmp_path / "g.png")
     assert frame.shape == (12, 16, 3)
@@ -48,11 +48,11 @@ def test_a_grey_file_has_three_equal_channels(tmp_path):
 def test_length_index_loop_and_part(files):
     frames = ImageFiles(files)
     assert len(frames) == 4
-    np.testing.assert_array_equal(frames[-1], picture(3))
-    assert [int(f.sum()) for f in frames] == [int(picture(i).sum()) for i in range(4)]
+    np.testing.assert_array_equal(frames[-1], pixels(3))
+    assert [int(f.sum()) for f in frames] == [int(pixels(i).sum()) for i in range(4)]
     part = frames.part(1, 3)
     assert len(part) == 2
-    np.testing.assert_array_equal(part[1], picture(2))
+    np.testing.assert_array_equal(part[1], pixels(2))
     with pytest.raises(IndexError, match="frame 4 asked for, but there are 4"):
         frames[4]
 
@@ -60,16 +60,16 @@ def test_length_index_loop_and_part(files):
 def test_nothing_is_decoded_before_it_is_asked_for(files):
     files[1].write_bytes(b"not an image")
     frames = ImageFiles(files)
-    np.testing.assert_array_equal(frames[0], picture(0))
+    np.testing.assert_array_equal(frames[0], pixels(0))
     with pytest.raises(DataError, match=rf"{files[1].name} \(12 bytes\) does not decode"):
         frames[1]
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.6, 0.98])
+@pytest.mark.parametrize("width_multiplier", [0.0, 0.1, 0.6, 0.98])
 def test_a_file_cut_short_is_named_and_never_half_a_frame(tmp_path, share, suffix):
     path = tmp_path / f"0001{suffix}"
-    encoded = cv2.imencode(suffix, picture(0, 60, 80))[1].tobytes()
+    encoded = cv2.imencode(suffix, pixels(0, 60, 80))[1].tobytes()
     path.write_bytes(encoded[: int(len(encoded) * share)])
     with pytest.raises(
         DataError,
@@ -84,7 +84,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_frames_may_change_size_and_be_grey():
-    frames = ArrayFrames([picture(0), picture(1, 5, 7), picture(2)[..., 0]])
+    frames = ArrayFrames([pixels(0), pixels(1, 5, 7), pixels(2)[..., 0]])
     assert [f.shape for f in frames] == [(12, 16, 3), (5, 7, 3), (12, 16, 3)]
 
 
@@ -121,9 +121,9 @@ class TestDepth:
         np.testing.assert_array_equal(frame, np.tile(np.arange(256)[None, :, None], (2, 1, 3)))
 
     def test_eight_bits_in_sixteen_stay_as_they_are(self, tmp_path):
-        cv2.imwrite(str(tmp_path / "a.png"), picture(0).astype(np.uint16)[..., ::-1])
+        cv2.imwrite(str(tmp_path / "a.png"), pixels(0).astype(np.uint16)[..., ::-1])
         with pytest.warns(UserWarning, match="stored in 16 bits and use 8"):
-            np.testing.assert_array_equal(read_image(tmp_path / "a.png"), picture(0))
+            np.testing.assert_array_equal(read_image(tmp_path / "a.png"), pixels(0))
 
     def test_colours_keep_their_order(self, tmp_path):
         red = np.zeros((4, 4, 3), dtype=np.uint16)
@@ -171,7 +171,7 @@ class TestDepth:
         monkeypatch.setattr(frames_module, "depth_of", lambda images: pytest.fail("was asked"))
         assert len(list(ImageFiles(files))) == 4
 
-    @pytest.mark.parametrize("share", [0.1, 0.6, 0.98])
+    @pytest.mark.parametrize("width_multiplier", [0.1, 0.6, 0.98])
     def test_a_cut_one_is_never_half_a_frame(self, tmp_path, share):
         values = np.random.default_rng(0).integers(0, 4096, (60, 80, 3)).astype(np.uint16)
         encoded = cv2.imencode(".png", values)[1].tobytes()
@@ -198,28 +198,28 @@ class TestKindsOfFile:
 
     @pytest.mark.parametrize("mode", ["P", "1", "L"])
     def test_palettes_one_bit_and_grey(self, tmp_path, mode):
-        image = Image.fromarray(picture(3)).convert(mode)
+        image = Image.fromarray(pixels(3)).convert(mode)
         frame = self.saved(tmp_path / "a.png", image, "PNG")
         np.testing.assert_array_equal(frame, np.asarray(image.convert("RGB")))
 
     @pytest.mark.parametrize("mode", ["RGBA", "LA"])
     def test_an_alpha_channel_is_left_out(self, tmp_path, mode):
-        alpha = picture(5)[..., 0]
-        image = Image.fromarray(picture(3)).convert(mode)
+        alpha = pixels(5)[..., 0]
+        image = Image.fromarray(pixels(3)).convert(mode)
         image.putalpha(Image.fromarray(alpha))
         colour = image.convert(mode[:-1]).convert("RGB")  # as if everything were opaque
         frame = self.saved(tmp_path / "a.png", image, "PNG")
         np.testing.assert_array_equal(frame, np.asarray(colour))
 
     def test_a_jpeg_in_printers_colours(self, tmp_path):
-        smooth = np.kron(picture(3, 3, 4), np.ones((16, 16, 1), dtype=np.uint8))
+        smooth = np.kron(pixels(3, 3, 4), np.ones((16, 16, 1), dtype=np.uint8))
         image = Image.fromarray(smooth).convert("CMYK")
         frame = self.saved(tmp_path / "a.jpg", image, "JPEG", quality=100)
         assert np.abs(frame.astype(int) - smooth).mean() < 4
 
     @pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 3), (8, 1)])
     def test_a_photograph_is_turned_as_its_camera_says(self, tmp_path, orientation, turns):
-        smooth = np.kron(picture(3, 3, 4), np.ones((16, 16, 1), dtype=np.uint8))
+        smooth = np.kron(pixels(3, 3, 4), np.ones((16, 16, 1), dtype=np.uint8))
         exif = Image.Exif()
         exif[0x0112] = orientation
         options = {"quality": 100, "subsampling": 0, "exif": exif}
@@ -229,15 +229,15 @@ class TestKindsOfFile:
         assert np.abs(frame.astype(int) - upright).mean() < 4
 
     def test_the_content_counts_not_the_ending(self, tmp_path):
-        image = Image.fromarray(picture(3))
-        np.testing.assert_array_equal(self.saved(tmp_path / "a.jpg", image, "PNG"), picture(3))
-        np.testing.assert_array_equal(self.saved(tmp_path / "b.jpg", image, "BMP"), picture(3))
+        image = Image.fromarray(pixels(3))
+        np.testing.assert_array_equal(self.saved(tmp_path / "a.jpg", image, "PNG"), pixels(3))
+        np.testing.assert_array_equal(self.saved(tmp_path / "b.jpg", image, "BMP"), pixels(3))
 
-    def test_a_gif_gives_its_first_picture_or_a_sentence(self, tmp_path):
+    def test_a_gif_gives_its_first_image_or_a_sentence(self, tmp_path):
         """OpenCV reads GIF from 4.11 on."""
-        image = Image.fromarray(picture(3)).convert("P")
+        image = Image.fromarray(pixels(3)).convert("P")
         image.save(
-            tmp_path / "a.jpg", "GIF", save_all=True, append_images=[Image.fromarray(picture(4))]
+            tmp_path / "a.jpg", "GIF", save_all=True, append_images=[Image.fromarray(pixels(4))]
         )
         try:
             frame = read_image(tmp_path / "a.jpg")
@@ -246,7 +246,7 @@ class TestKindsOfFile:
         else:
             np.testing.assert_array_equal(frame, np.asarray(image.convert("RGB")))
 
-    def test_what_is_no_picture_at_all(self, tmp_path):
+    def test_what_is_no_image_at_all(self, tmp_path):
         (tmp_path / "folder.jpg").mkdir()
         with pytest.raises(DataError, match=r"folder.jpg cannot be read: .* is a folder"):
             read_image(tmp_path / "folder.jpg")
@@ -260,7 +260,7 @@ class TestKindsOfFile:
 
     def test_a_header_that_promises_too_many_pixels(self, tmp_path):
         buffer = io.BytesIO()
-        Image.fromarray(picture(0)).save(buffer, "BMP")
+        Image.fromarray(pixels(0)).save(buffer, "BMP")
         content = bytearray(buffer.getvalue())
         content[18:26] = (60_000).to_bytes(4, "little") * 2
         (tmp_path / "a.bmp").write_bytes(bytes(content))
@@ -271,4 +271,4 @@ class TestKindsOfFile:
 def test_the_files_of_frames(files):
     frames = ImageFiles(files)
     assert frames.files == files and frames.part(1, 3).files == files[1:3]
-    assert ArrayFrames([picture(0)]).files == [] == ArrayFrames([picture(0)]).part(0).files
+    assert ArrayFrames([pixels(0)]).files == [] == ArrayFrames([pixels(0)]).part(0).files

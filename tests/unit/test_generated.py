@@ -1,4 +1,5 @@
-"""The generated benchmark: exact truth, the tags that hold, the same bytes in whatever order and process."""
+"""The generated benchmark: exact truth, the tags that hold, the same bytes in whatever order and
+process."""
 
 from __future__ import annotations
 
@@ -11,7 +12,13 @@ import cv2
 import numpy as np
 import pytest
 
-from course_lib.data.generated import SPECS, ClipSpec, generated_benchmark, make_clip, random_spec
+from course_lib.data.generated import (
+    SPECS,
+    SequenceSpec,
+    generated_benchmark,
+    make_sequence,
+    random_spec,
+)
 from course_lib.data.generated.render import silhouette
 from course_lib.data.sequence import OTB_ATTRIBUTES
 from course_lib.geometry.boxes import area, iou, is_valid
@@ -20,8 +27,8 @@ pytestmark = pytest.mark.slow
 
 DIGEST = """
 import hashlib
-from course_lib.data.generated import SPECS, make_clip
-clip = make_clip(SPECS[{i}])
+from course_lib.data.generated import SPECS, make_sequence
+clip = make_sequence(SPECS[{i}])
 print(hashlib.sha256(clip.frames[40].tobytes() + clip.boxes.tobytes()).hexdigest())
 """
 
@@ -34,22 +41,23 @@ def benchmark():
 def test_there_are_24_clips_and_every_attribute_has_two(benchmark):
     assert len(benchmark) == 24 and benchmark.name == "generated-v1"
     for tag in OTB_ATTRIBUTES:
-        assert sum(tag in clip.attributes for clip in benchmark) >= 2, tag
+        assert sum(tag in sequence.attributes for sequence in benchmark) >= 2, tag
 
 
 def test_boxes_are_inside_their_frames_and_the_first_target_is_whole(benchmark):
-    for clip in benchmark:
-        height, width = clip.frames[0].shape[:2]
-        boxes = clip.boxes[is_valid(clip.boxes)]
+    for sequence in benchmark:
+        height, width = sequence.frames[0].shape[:2]
+        boxes = sequence.boxes[is_valid(sequence.boxes)]
         assert (boxes[:, :2] >= 0).all() and (boxes[:, :2] + boxes[:, 2:] <= [width, height]).all()
-        assert clip.tags["visible"][0] > 0.98 and not clip.tags["occlusion"][0]
+        assert sequence.tags["visible"][0] > 0.98 and not sequence.tags["occlusion"][0]
 
 
 def test_the_box_is_the_extent_of_the_mask_to_a_pixel(benchmark):
-    """The truth comes from the outline; the mask is drawn. Their extents agree in every tenth frame."""
-    for clip in benchmark:
-        stage = clip.frames.stage
-        for t in range(0, len(clip), 10):
+    """The truth comes from the outline; the mask is drawn. Their extents agree in every tenth
+    frame."""
+    for sequence in benchmark:
+        stage = sequence.frames.stage
+        for t in range(0, len(sequence), 10):
             rows, columns = np.nonzero(
                 silhouette(stage.actors[stage.target], t, stage.height, stage.width) > 127
             )
@@ -62,26 +70,26 @@ def test_the_box_is_the_extent_of_the_mask_to_a_pixel(benchmark):
                 rows.max() + 1 - rows.min(),
             ]
             np.testing.assert_allclose(
-                clip.boxes[t], drawn, atol=1.5
+                sequence.boxes[t], drawn, atol=1.5
             )  # half a pixel, and the quarter that fillPoly adds, on either side
 
 
 def test_tags_hold_by_otbs_definitions(benchmark):
-    for clip in benchmark:
-        seen = clip.boxes[is_valid(clip.boxes)]
+    for sequence in benchmark:
+        seen = sequence.boxes[is_valid(sequence.boxes)]
         ratio = area(seen) / area(seen[0])
-        centres = clip.boxes[:, :2] + clip.boxes[:, 2:] / 2
+        centres = sequence.boxes[:, :2] + sequence.boxes[:, 2:] / 2
         steps = np.linalg.norm(np.diff(centres, axis=0), axis=1)
-        assert ("SV" in clip.attributes) == bool((ratio > 2).any() or (ratio < 0.5).any())
-        assert ("FM" in clip.attributes) == bool(np.nanmax(steps) > 20)
-        assert ("LR" in clip.attributes) == bool(area(seen).min() < 400)
-        assert ("OCC" in clip.attributes) == bool(clip.tags["occlusion"].any())
-        if not is_valid(clip.boxes).all():
-            assert "OV" in clip.attributes
+        assert ("SV" in sequence.attributes) == bool((ratio > 2).any() or (ratio < 0.5).any())
+        assert ("FM" in sequence.attributes) == bool(np.nanmax(steps) > 20)
+        assert ("LR" in sequence.attributes) == bool(area(seen).min() < 400)
+        assert ("OCC" in sequence.attributes) == bool(sequence.tags["occlusion"].any())
+        if not is_valid(sequence.boxes).all():
+            assert "OV" in sequence.attributes
 
 
 def test_frames_do_not_depend_on_the_order_they_are_asked_for():
-    forward, backward = make_clip(SPECS[7]), make_clip(SPECS[7])
+    forward, backward = make_sequence(SPECS[7]), make_sequence(SPECS[7])
     later = backward.frames[30].copy()
     first = backward.frames[0]
     assert np.array_equal(forward.frames[0], first) and np.array_equal(forward.frames[30], later)
@@ -90,8 +98,8 @@ def test_frames_do_not_depend_on_the_order_they_are_asked_for():
 @pytest.mark.slow
 def test_another_process_makes_the_same_bytes():
     for i in (3, 18):
-        clip = make_clip(SPECS[i])
-        here = hashlib.sha256(clip.frames[40].tobytes() + clip.boxes.tobytes()).hexdigest()
+        sequence = make_sequence(SPECS[i])
+        here = hashlib.sha256(sequence.frames[40].tobytes() + sequence.boxes.tobytes()).hexdigest()
         there = subprocess.run(
             [sys.executable, "-c", DIGEST.format(i=i)], capture_output=True, text=True, check=True
         )
@@ -99,12 +107,17 @@ def test_another_process_makes_the_same_bytes():
 
 
 def test_version_one_stays_version_one(benchmark):
-    """Boxes and thumbnails as they were when the version was made; a change that alters them needs a new name."""
-    boxes = np.array([clip.boxes[[0, len(clip) // 3]] for clip in benchmark])  # (24, 2, 4)
+    """Boxes and thumbnails as they were when the version was made; a change that alters them needs
+    a new name."""
+    boxes = np.array(
+        [sequence.boxes[[0, len(sequence) // 3]] for sequence in benchmark]
+    )  # (24, 2, 4)
     means = np.array(
         [
-            cv2.resize(clip.frames[len(clip) // 3], (1, 1), interpolation=cv2.INTER_AREA)[0, 0]
-            for clip in benchmark
+            cv2.resize(sequence.frames[len(sequence) // 3], (1, 1), interpolation=cv2.INTER_AREA)[
+                0, 0
+            ]
+            for sequence in benchmark
         ]
     )
     assert hashlib.sha256(np.round(boxes, 3).tobytes()).hexdigest()[:16] == BOXES
@@ -142,39 +155,40 @@ MEANS = [
 ]
 
 
-SIMPLE = ClipSpec("test", 5, length=30, camera=0.0, noise=0.0)
+SIMPLE = SequenceSpec("test", 5, length=30, camera=0.0, noise=0.0)
 
 
 def test_switches_do_what_they_say():
-    plain = make_clip(SIMPLE)
-    grey = make_clip(replace(SIMPLE, grey=True)).frames[0]
+    plain = make_sequence(SIMPLE)
+    grey = make_sequence(replace(SIMPLE, grey=True)).frames[0]
     assert np.array_equal(grey[..., 0], grey[..., 1]) and not np.array_equal(
         plain.frames[0][..., 0], plain.frames[0][..., 1]
     )
-    dark = make_clip(replace(SIMPLE, light=0.6))
+    dark = make_sequence(replace(SIMPLE, illumination=0.6))
     assert dark.frames[15].mean() < 0.6 * plain.frames[15].mean()
-    noisy = make_clip(replace(SIMPLE, noise=10.0))
+    noisy = make_sequence(replace(SIMPLE, noise=10.0))
     assert np.std(noisy.frames[3].astype(float) - plain.frames[3]) == pytest.approx(10, abs=2)
     grain = [noisy.frames[t].astype(int) - plain.frames[t] for t in (3, 4)]
     assert (
         np.corrcoef(grain[0].ravel(), grain[1].ravel())[0, 1] < 0.2
     )  # every frame has its own noise
-    hidden = make_clip(replace(SIMPLE, occluders=2))
+    hidden = make_sequence(replace(SIMPLE, occluders=2))
     assert hidden.tags["visible"].min() < 0.5 and plain.tags["visible"].min() == pytest.approx(
         1, abs=0.03
     )
-    gone = make_clip(replace(SIMPLE, leaves=True, length=80))
+    gone = make_sequence(replace(SIMPLE, leaves=True, length=80))
     assert not is_valid(gone.boxes).all() and is_valid(gone.boxes[-1:]).all()
-    assert len(make_clip(replace(SIMPLE, distractors=2)).frames.stage.actors) == 3
-    area_of = area(make_clip(replace(SIMPLE, scale=1.9, length=80)).boxes)
+    assert len(make_sequence(replace(SIMPLE, distractors=2)).frames.stage.actors) == 3
+    area_of = area(make_sequence(replace(SIMPLE, scale=1.9, length=80)).boxes)
     assert area_of.max() / area_of.min() > 1.8
 
 
 def test_a_blurred_target_is_where_its_box_is():
-    """The shutter closes at the frame's own moment: the box is the extent at the end of the trail."""
+    """The shutter closes at the frame's own moment: the box is the extent at the end of the
+    trail."""
     sharp, blurred = (
-        make_clip(replace(SIMPLE, period=8.0)),
-        make_clip(replace(SIMPLE, period=8.0, blur=1.0)),
+        make_sequence(replace(SIMPLE, period=8.0)),
+        make_sequence(replace(SIMPLE, period=8.0, blur=1.0)),
     )
     assert np.array_equal(sharp.boxes, blurred.boxes) and not np.array_equal(
         sharp.frames[10], blurred.frames[10]
@@ -185,6 +199,6 @@ def test_random_specs_differ_and_repeat_themselves():
     assert random_spec(3) == random_spec(3) and random_spec(3) != random_spec(4)
     assert random_spec(3, length=12).length == 12
     for seed in range(12):
-        clip = make_clip(random_spec(seed, length=12))
-        assert clip.frames[11].shape == (240, 320, 3) and is_valid(clip.boxes[:1]).all()
-    assert iou(make_clip(random_spec(1)).boxes[0], make_clip(random_spec(2)).boxes[0]) < 1
+        sequence = make_sequence(random_spec(seed, length=12))
+        assert sequence.frames[11].shape == (240, 320, 3) and is_valid(sequence.boxes[:1]).all()
+    assert iou(make_sequence(random_spec(1)).boxes[0], make_sequence(random_spec(2)).boxes[0]) < 1

@@ -1,4 +1,4 @@
-"""Data are told from each other by what they are: one's pictures never stand for another's of the
+"""Data are told from each other by what they are: one's images never stand for another's of the
 same name."""
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from pair_files import STILL, grey_video, video_of
 
 from course_lib.data import identity
 from course_lib.data.frames import ImageFiles
-from course_lib.data.generated import make_clip, random_spec
-from course_lib.data.objects import OutlinedObject, Picture, generated_objects
+from course_lib.data.generated import make_sequence, random_spec
+from course_lib.data.objects import OutlinedObject, Photograph, generated_objects
 from course_lib.data.pairs import Mixture, pair_at
 from course_lib.data.pairs_cut import FrameCache
 from course_lib.data.pairs_photo import PhotoPairs
@@ -19,7 +19,7 @@ from course_lib.data.sequence import Sequence
 
 
 class TestOneCache:
-    """Sources that share a cache never get each other's pictures."""
+    """Sources that share a cache never get each other's images."""
 
     def test_videos_of_one_name_in_two_folders(self, tmp_path):
         cache = FrameCache()
@@ -32,23 +32,23 @@ class TestOneCache:
                 pair = pair_at(source, 0, i)
                 assert set(np.unique(pair.exemplar)) == set(np.unique(pair.search)) == {grey}
 
-    def test_pictures_of_one_name_in_two_folders(self, tmp_path):
+    def test_images_of_one_name_in_two_folders(self, tmp_path):
         cache, square = FrameCache(), (np.array([[30.0, 20], [70, 20], [70, 50], [30, 50]]),)
         for grey in (40, 200):
             grey_video(tmp_path / str(grey), "", grey, count=1)
         for grey in (40, 200, 40):
-            picture = Picture("0000.png", tmp_path / str(grey) / "0000.png")
-            source = PhotoPairs([OutlinedObject(picture, square, 1)], [picture], STILL, cache=cache)
+            image = Photograph("0000.png", tmp_path / str(grey) / "0000.png")
+            source = PhotoPairs([OutlinedObject(image, square, 1)], [image], STILL, cache=cache)
             for i in range(4):
                 pair = pair_at(source, 0, i)
                 assert set(np.unique(pair.exemplar)) == set(np.unique(pair.search)) == {grey}
         assert len(cache.images) == 2  # the same file, read for two sources, is kept once
 
-    def test_pictures_in_memory_of_one_name(self):
+    def test_images_in_memory_of_one_name(self):
         cache = FrameCache()
         for grey in (40, 200):
-            picture = Picture("same", pixels=np.full((80, 100, 3), grey, dtype=np.uint8))
-            assert cache.get(picture.key, picture.read)[0, 0, 0] == grey
+            image = Photograph("same", pixels=np.full((80, 100, 3), grey, dtype=np.uint8))
+            assert cache.get(image.key, image.read)[0, 0, 0] == grey
 
 
 class TestIdentity:
@@ -87,9 +87,11 @@ class TestIdentity:
             grey_video(tmp_path / folder, "", 50, count=2)
 
         def now(folder="a", corner=20.0, kind=1) -> str:
-            pictures = [Picture(f"{k:04d}.png", tmp_path / folder / f"{k:04d}.png") for k in (0, 1)]
+            images = [
+                Photograph(f"{k:04d}.png", tmp_path / folder / f"{k:04d}.png") for k in (0, 1)
+            ]
             square = (np.array([[30.0, corner], [70, 20], [70, 50], [30, 50]]),)
-            return PhotoPairs([OutlinedObject(pictures[0], square, kind)], pictures).identity
+            return PhotoPairs([OutlinedObject(images[0], square, kind)], images).identity
 
         assert now() == now() == now("b")  # a copy elsewhere is the same data
         assert len({now(), now(corner=21), now(kind=2)}) == 3
@@ -97,12 +99,12 @@ class TestIdentity:
         assert now("b") != now()
 
     def test_of_a_mixture(self):
-        clips = [make_clip(random_spec(0, length=4))]
+        sequences = [make_sequence(random_spec(0, length=4))]
         photos = PhotoPairs(*generated_objects(4))
-        video = VideoPairs(clips)
+        video = VideoPairs(sequences)
         one = Mixture([video, photos], [1, 1], ("a", "b"))
         assert one.used == ("a", "b")
-        assert one.identity == Mixture([VideoPairs(clips), photos], [2, 2], ("a", "b")).identity
+        assert one.identity == Mixture([VideoPairs(sequences), photos], [2, 2], ("a", "b")).identity
         others = [
             Mixture([video, photos], [1, 2], ("a", "b")),
             Mixture([video, photos], [1, 1], ("a", "c")),

@@ -1,4 +1,5 @@
-"""KCF on motion that is known, against a slow tracker written from the text, and at its extremes."""
+"""KCF on motion that is known, against a slow tracker written from the text, and at its
+extremes."""
 
 from __future__ import annotations
 
@@ -29,8 +30,9 @@ def blobs(seed, height, width):
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
-def clip(steps, grow=1.0, size=(40, 52)):
-    """Frames (160, 220, 3) in which a texture of `size` (w, h) moves by `steps` (T, 2) and grows by a factor each time."""
+def sequence(steps, grow=1.0, size=(40, 52)):
+    """Frames (160, 220, 3) in which a texture of `size` (w, h) moves by `steps` (T, 2) and grows by
+    a factor each time."""
     scene, target = blobs(0, 160, 220) // 3 + 80, blobs(1, size[1], size[0])
     place, frames, boxes = np.array([90.0, 70.0]), [], []
     for t, step in enumerate([(0, 0), *steps]):
@@ -51,7 +53,8 @@ def boxes_of(tracker, frames, first):
 
 
 class SlowKCF:
-    """From the text: whole spectra, one channel after another, one shape of everything, no half spectra."""
+    """From the text: whole spectra, one channel after another, one shape of everything, no half
+    spectra."""
 
     def __init__(self, s):
         self.s = s
@@ -134,7 +137,7 @@ class SlowKCF:
     ],
 )
 def test_equals_a_slow_tracker_written_from_the_text(kernel, kinds, cell, scale):
-    frames, boxes = clip([(2, 1), (3, -2), (-4, 2), (1, 1), (0, 3)] * 2, grow=1.05)
+    frames, boxes = sequence([(2, 1), (3, -2), (-4, 2), (1, 1), (0, 3)] * 2, grow=1.05)
     chosen = KCFSettings(
         kernel=kernel,
         features=kinds,
@@ -158,7 +161,7 @@ def test_equals_a_slow_tracker_written_from_the_text(kernel, kinds, cell, scale)
 )
 def test_follows_a_texture_that_moves(kernel, kinds):
     steps = [(3, 2)] * 6 + [(-5, 0)] * 4 + [(0, -4)] * 4
-    frames, boxes = clip(steps)
+    frames, boxes = sequence(steps)
     found = boxes_of(
         KCF(KCFSettings(kernel=kernel, features=kinds, scale="fixed")), frames, boxes[0]
     )
@@ -170,7 +173,7 @@ def test_follows_a_texture_that_moves(kernel, kinds):
 @given(st.integers(-12, 12), st.integers(-12, 12))
 def test_one_step_in_any_direction(dx, dy):
     """Up to half the room that the patch leaves around the target."""
-    frames, boxes = clip([(dx, dy)])
+    frames, boxes = sequence([(dx, dy)])
     tracker = KCF(
         KCFSettings(features="grey", cell=1, padding=2.5, patch=0, scale="fixed", subcell=False)
     )
@@ -181,14 +184,14 @@ def test_one_step_in_any_direction(dx, dy):
 @pytest.mark.parametrize("scale", ["pyramid", "filter"])
 @pytest.mark.parametrize("grow", [1.02, 0.985])
 def test_the_box_follows_a_target_that_grows_or_shrinks(scale, grow):
-    frames, boxes = clip([(1, 0)] * 24, grow=grow)
+    frames, boxes = sequence([(1, 0)] * 24, grow=grow)
     found = boxes_of(KCF(KCFSettings(scale=scale, patch=96)), frames, boxes[0])
     fixed = boxes_of(KCF(KCFSettings(scale="fixed", patch=96)), frames, boxes[0])
     assert iou(found, boxes)[-1] > 0.75 > 0.65 > iou(fixed, boxes)[-1]
 
 
 def test_the_scale_filter_gives_the_wanted_response_to_what_it_learned():
-    frames, boxes = clip([])
+    frames, boxes = sequence([])
     centre, size = to_centre(boxes[0])[:2], boxes[0, 2:]
     sizes = ScaleFilter(frames[0], centre, size)
     F = sizes._spectrum(frames[0], centre, size)
@@ -204,7 +207,7 @@ def test_the_scale_filter_gives_the_wanted_response_to_what_it_learned():
 @pytest.mark.parametrize("steps", [-6, -2, 3, 6])
 def test_the_scale_filter_reads_the_size(steps):
     """The same frame, but the last size was wrong by a known factor."""
-    frames, boxes = clip([])
+    frames, boxes = sequence([])
     centre, size = to_centre(boxes[0])[:2], boxes[0, 2:]
     sizes = ScaleFilter(frames[0], centre, size)
     assert sizes.factor(frames[0], centre, size / 1.02**steps) == pytest.approx(
@@ -213,7 +216,7 @@ def test_the_scale_filter_reads_the_size(steps):
 
 
 def test_the_scale_filter_learns_as_a_running_average():
-    frames, boxes = clip([(3, 2)])
+    frames, boxes = sequence([(3, 2)])
     centre, size = to_centre(boxes[0])[:2], boxes[0, 2:]
     sizes, fresh = ScaleFilter(frames[0], centre, size), ScaleFilter(frames[1], centre, size)
     A, B = sizes.A.copy(), sizes.B.copy()
@@ -258,7 +261,7 @@ def test_a_thin_target_still_has_four_cells():
 
 
 def test_the_scale_filter_learns_in_every_frame():
-    frames, boxes = clip([(1, 0)])
+    frames, boxes = sequence([(1, 0)])
     tracker = KCF(KCFSettings(scale="filter"))
     tracker.init(frames[0], boxes[0])
     before = tracker.sizes.B.copy()
@@ -266,8 +269,8 @@ def test_the_scale_filter_learns_in_every_frame():
     assert not np.array_equal(tracker.sizes.B, before)
 
 
-def test_what_is_remembered_for_pictures():
-    frames, boxes = clip([(4, 0)])
+def test_what_is_remembered_for_images():
+    frames, boxes = sequence([(4, 0)])
     tracker = KCF(KCFSettings(scale="fixed", padding=2.0, patch=0, cell=4, subcell=False))
     tracker.init(frames[0], boxes[0])
     assert tracker.last.response is None and tracker.last.scale == 1
@@ -277,7 +280,7 @@ def test_what_is_remembered_for_pictures():
     tracker.update(frames[1])
     h, w = tracker.cells
     peak = np.unravel_index(tracker.last.response.argmax(), (h, w))
-    assert peak == (h // 2, w // 2 + 1)  # one cell of four pixels to the right of the middle
+    assert peak == (h // 2, w // 2 + 1)  # one cell of four pixels to the right of the centre
 
 
 def test_large_targets_are_halved_as_published():

@@ -48,7 +48,8 @@ def figure_faults(source: str) -> list[str]:
 
 
 def hand_made_columns(source: str) -> list[str]:
-    """Values padded to a width, as in f"{name:12}{auc:8.3f}": the column of a table made by hand."""
+    """Values padded to a width, as in f"{name:12}{auc:8.3f}": the column of a table made by
+    hand."""
     specs = [
         ast.unparse(node.format_spec).strip("f'\"")
         for node in ast.walk(ast.parse(source))
@@ -58,7 +59,8 @@ def hand_made_columns(source: str) -> list[str]:
 
 
 def exercise_faults(path: Path) -> list[str]:
-    """What an exercise of the lesson lacks: solution, two hints, points line, signature with docstring, check."""
+    """What an exercise of the lesson lacks: solution, two hints, points line, signature with
+    docstring, check."""
     faults, found = [], cells(path)
     for before, cell in zip([None, *found], found, strict=False):
         name = cell.metadata.get("exercise")
@@ -120,7 +122,7 @@ class TestEveryLesson:
     def test_it_shows_something_within_three_cells_of_code(self, path):
         opening = "\n".join(code(path)[:3])
         assert "plots.show(" in opening or re.search(
-            r"(ClipPlayer|Bench|Explorer|LiveCurves|Theatre|Switchboard)\(", opening
+            r"(SequencePlayer|Bench|Explorer|LiveCurves|Theatre|Switchboard)\(", opening
         )
 
     def test_it_closes_with_questions(self, path):

@@ -1,4 +1,5 @@
-"""Cosine correlation, margin losses, the SiamMargin network and its templates, against loops and cases worked by hand."""
+"""Cosine correlation, margin losses, the SiamMargin network and its templates, against loops and
+cases worked by hand."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ from course_lib.models.margin import (
 )
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.siammargin import SiamMargin
-from course_lib.models.templates import mixed, moved, roi_of, template_from, unit
+from course_lib.models.templates import mixed, roi_of, running_average, template_from, unit
 from course_lib.models.weights import load_network, save_weights
 
 LOSSES = [margin_logistic_loss, margin_softmax_loss]
@@ -264,7 +265,10 @@ class TestNetwork:
         )
 
     def test_is_found_by_its_card_again(self, tmp_path):
-        for network in (self.small(), SiamMargin(backbone="ciresnet22", share=0.125).eval()):
+        for network in (
+            self.small(),
+            SiamMargin(backbone="ciresnet22", width_multiplier=0.125).eval(),
+        ):
             with torch.no_grad():
                 network.threshold.fill_(0.37)
             save_weights(network, tmp_path / "it.safetensors", {"name": "it"})
@@ -294,13 +298,17 @@ class TestTemplates:
     def test_a_square_on_the_map_s_own_cells_gives_what_the_exemplar_cut_there_gives(
         self, backbone
     ):
-        from course_lib.geometry.traced import live_reception
+        from course_lib.geometry.traced import traced_receptive_fields
         from course_lib.models.backbones import make_backbone
 
         torch.manual_seed(1)
-        few = {"widths": (12, 32, 48, 48, 32)} if backbone == "alexnet" else {"share": 0.125}
+        few = (
+            {"widths": (12, 32, 48, 48, 32)}
+            if backbone == "alexnet"
+            else {"width_multiplier": 0.125}
+        )
         network = make_backbone(backbone, **few).eval()
-        row = live_reception(network, 127)[-1]
+        row = traced_receptive_fields(network, 127)[-1]
         search = 255 * torch.rand(1, 3, 255, 255)
         left, top = 8 * 5, 8 * 9  # whole strides: the exemplar's cells fall on the search map's
         with torch.no_grad():
@@ -322,8 +330,8 @@ class TestTemplates:
 
     def test_averages_keep_their_length_and_their_shares(self):
         a, b = unit(random(0, 1, 3, 2, 2)), unit(random(1, 1, 3, 2, 2))
-        assert float(moved(a, b, 0.3).norm()) == pytest.approx(1, abs=1e-6)
+        assert float(running_average(a, b, 0.3).norm()) == pytest.approx(1, abs=1e-6)
         assert torch.allclose(unit(7 * a), a, atol=1e-6)
-        assert torch.allclose(moved(a, b, 0.3), unit(0.7 * a + 0.3 * b), atol=1e-6)
+        assert torch.allclose(running_average(a, b, 0.3), unit(0.7 * a + 0.3 * b), atol=1e-6)
         assert torch.allclose(mixed(a, b, 0.8), 0.8 * a + 0.2 * b, atol=1e-6)
         assert torch.allclose(mixed(a, b, 1.0), a, atol=1e-6)

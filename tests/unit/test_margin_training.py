@@ -1,4 +1,5 @@
-"""Training with a margin, on a map and below a proposal head; reading how distorted maps are; the playground."""
+"""Training with a margin, on a map and below a proposal head; reading how distorted maps are; the
+explorer."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ import torch
 
 from course_lib.analysis.distortion import Moments, maps_of, moments_of, responses_of, study
 from course_lib.data.benchmarks import load_benchmark
-from course_lib.data.generated import make_clip, random_spec
+from course_lib.data.generated import make_sequence, random_spec
 from course_lib.data.loader import batches
 from course_lib.errors import DataError, SettingsError
 from course_lib.models.correlation import cosine_correlate, cross_correlate_depthwise
@@ -28,7 +29,7 @@ from course_lib.training.settings import MarginSettings, ProposalSettings, Train
 from course_lib.training.sources import make_sources
 from course_lib.training.tasks import make_task
 from course_lib.training.trained_weights import train_to_weights
-from course_lib.widgets import MarginPlayground
+from course_lib.widgets import MarginExplorer
 
 pytestmark = pytest.mark.slow
 
@@ -60,7 +61,7 @@ PIXELS = torch.device("cpu")
 def a_batch(n: int = 6, search: int = 239):
     """n pairs, lit."""
     source, _ = make_sources(replace(TINY, search=search))
-    return next(batches(source, 0, n, 0, 1)).lit(PIXELS)
+    return next(batches(source, 0, n, 0, 1)).jittered(PIXELS)
 
 
 def weights(network: torch.nn.Module) -> torch.Tensor:
@@ -147,7 +148,7 @@ class TestBelowAHead:
         network = SiamRPN("depthwise", 8, widths=(4, 8, 8, 8, 8), groups=2).eval()
         z, x = 255 * torch.rand(2, 3, 127, 127), 255 * torch.rand(2, 3, 255, 255)
         with torch.no_grad():
-            kept, seen = network.keep(z), network.head.classes.x(network.backbone(x))
+            kept, seen = network.template_features(z), network.head.classes.x(network.backbone(x))
             proposals = network.propose(kept, x)
             sums = cross_correlate_depthwise(kept[0], seen).sum(1)
             cosines = network.correlation_map(kept, x)
@@ -162,7 +163,7 @@ class TestBelowAHead:
         network = SiamRPNpp("alexnet", 8, widths=(4, 8, 8, 8, 8), groups=2).eval()
         z, x = 255 * torch.rand(1, 3, 127, 127), 255 * torch.rand(1, 3, 255, 255)
         with torch.no_grad():
-            kept = network.keep(z)
+            kept = network.template_features(z)
             each = [h.classes.x(m) for h, m in zip(network.heads, network.levels(x), strict=True)]
             expected = sum(cosine_correlate(k, m) for k, m in zip(kept[::2], each, strict=True)) / 3
             assert torch.allclose(network.correlation_map(kept, x), expected, atol=1e-5)
@@ -191,7 +192,8 @@ class TestBelowAHead:
 
 
 def by_hand() -> tuple[np.ndarray, Moments]:
-    """Two maps of 5 × 5 cells, 32 pixels apart: the target in the middle, a look-alike in the corner of the first."""
+    """Two maps of 5 × 5 cells, 32 pixels apart: the target at the centre, a look-alike in the
+    corner of the first."""
     maps = np.zeros((2, 5, 5))
     maps[0, 2, 2], maps[0, 0, 4], maps[0, 4, 0] = 6, 3, -3  # the target wins
     maps[1, 2, 2], maps[1, 0, 4] = 1, 4  # the look-alike does
@@ -219,23 +221,23 @@ class TestDistortion:
         assert found.summary()["on_target"] == 0.5 and found.summary()["maps"] == 2
 
     def test_moments_stand_where_the_truth_says(self):
-        clip = make_clip(random_spec(31, length=20, distractors=2, leaves=True))
-        moments = moments_of([clip], every=3, shift=0)
+        sequence = make_sequence(random_spec(31, length=20, distractors=2, leaves=True))
+        moments = moments_of([sequence], every=3, shift=0)
         assert moments.targets == pytest.approx(np.full_like(moments.targets, 127.5), abs=1e-6)
         assert moments.alike.shape[1:] == (2, 2) and moments.exemplars.shape[1:] == (3, 127, 127)
-        moved = moments_of([clip], every=3, shift=24)
-        away = np.abs(moved.targets - 127.5)
+        running_average = moments_of([sequence], every=3, shift=24)
+        away = np.abs(running_average.targets - 127.5)
         assert 5 < away.max() <= 24 + 1e-6
         # the look-alikes move along with the target
         assert np.allclose(
-            moved.alike - moved.targets[:, None],
+            running_average.alike - running_average.targets[:, None],
             moments.alike - moments.targets[:, None],
             equal_nan=True,
         )
 
     def test_every_kind_of_network_can_be_read(self):
-        clip = make_clip(random_spec(32, length=9))
-        moments = moments_of([clip], every=4)
+        sequence = make_sequence(random_spec(32, length=9))
+        moments = moments_of([sequence], every=4)
         torch.manual_seed(0)
         small = (4, 8, 8, 8, 8)
         for network in (
@@ -247,7 +249,7 @@ class TestDistortion:
         scores = responses_of(maps_of(network, scores=True), moments)
         with torch.no_grad():
             first = network.propose(
-                network.keep(moments.exemplars[:1]), moments.searches[:1]
+                network.template_features(moments.exemplars[:1]), moments.searches[:1]
             ).scores
         assert scores.shape == (2, 17, 17) and scores.max(axis=(1, 2))[0] == pytest.approx(
             float(first.max()), rel=1e-4
@@ -255,35 +257,35 @@ class TestDistortion:
 
     def test_clips_without_a_usable_frame_are_refused(self):
         with pytest.raises(DataError, match="smaller `every`"):
-            moments_of([make_clip(random_spec(33, length=5))], every=9)
+            moments_of([make_sequence(random_spec(33, length=5))], every=9)
 
 
 def test_the_benchmark_of_look_alikes_says_where_they_are():
-    clips = load_benchmark("generated-alike-v1")
-    assert len(clips) == 40 and all("BC" in c.attributes for c in clips)
-    for clip in list(clips)[::7]:
-        boxes = clip.tags["alike"]
-        assert boxes.shape[0] == len(clip) and boxes.shape[1] in (2, 3)
-        middle = (
+    sequences = load_benchmark("generated-alike-v1")
+    assert len(sequences) == 40 and all("BC" in c.attributes for c in sequences)
+    for sequence in list(sequences)[::7]:
+        boxes = sequence.tags["alike"]
+        assert boxes.shape[0] == len(sequence) and boxes.shape[1] in (2, 3)
+        centre = (
             boxes[..., :2]
             + boxes[..., 2:] / 2
-            - (clip.boxes[:, None, :2] + clip.boxes[:, None, 2:] / 2)
+            - (sequence.boxes[:, None, :2] + sequence.boxes[:, None, 2:] / 2)
         )
-        apart = np.linalg.norm(middle, axis=-1)  # (T, k)
-        assert np.nanmin(apart) < 0.5 * clip.boxes[0, 2:].max()  # they do pass the target
-        assert np.nanmax(apart) > clip.boxes[0, 2:].max()  # and are not the target
-        assert np.array_equal(clip.part(3, 9).tags["alike"], boxes[3:9], equal_nan=True)
+        apart = np.linalg.norm(centre, axis=-1)  # (T, k)
+        assert np.nanmin(apart) < 0.5 * sequence.boxes[0, 2:].max()  # they do pass the target
+        assert np.nanmax(apart) > sequence.boxes[0, 2:].max()  # and are not the target
+        assert np.array_equal(sequence.part(3, 9).tags["alike"], boxes[3:9], equal_nan=True)
 
 
 @pytest.fixture(scope="module")
-def bench() -> MarginPlayground:
+def bench() -> MarginExplorer:
     torch.manual_seed(0)
-    clip = make_clip(random_spec(41, length=25, distractors=2))
-    return MarginPlayground(clip, SiamFC(widths=(8, 8, 8, 8, 8)).eval(), every=3)
+    sequence = make_sequence(random_spec(41, length=25, distractors=2))
+    return MarginExplorer(sequence, SiamFC(widths=(8, 8, 8, 8, 8)).eval(), every=3)
 
 
-class TestPlayground:
-    """The margin playground."""
+class TestMarginExplorer:
+    """The margin explorer."""
 
     def test_every_control_at_its_ends(self, bench):
         for spec in bench.controls:

@@ -1,4 +1,5 @@
-"""MOSSE's steps against direct sums, least squares and hand-worked numbers; the tracker on shifts that are known."""
+"""MOSSE's steps against direct sums, least squares and hand-worked numbers; the tracker on shifts
+that are known."""
 
 from __future__ import annotations
 
@@ -73,7 +74,7 @@ def test_preprocess_by_hand():
     np.testing.assert_allclose(mosse.preprocess(patch, window), [[-1, 1], [-0.5, 0.5]], atol=1e-4)
 
 
-def test_the_target_peaks_at_its_middle_and_falls_as_a_gaussian():
+def test_the_target_peaks_at_its_centre_and_falls_as_a_gaussian():
     target = mosse.gaussian_target(11, 20, 3.0)
     assert (
         target[5, 10] == 1
@@ -119,7 +120,8 @@ def test_warps_differ_and_keep_the_centre(rng):
 
 
 def test_running_sums_beat_the_average_of_filters_on_noisy_frames():
-    """The two rules after 40 noisy views of one patch, over ten seeds: the sums give the sharper peak."""
+    """The two rules after 40 noisy views of one patch, over ten seeds: the sums give the sharper
+    peak."""
     sums, ratios = [], []
     for seed in range(10):
         rng = np.random.default_rng(seed)
@@ -139,7 +141,8 @@ def test_running_sums_beat_the_average_of_filters_on_noisy_frames():
 @settings(deadline=None, max_examples=30)
 @given(st.integers(-9, 9), st.integers(-9, 9), st.integers(0, 1000))
 def test_a_shifted_scene_shifts_the_box_by_as_much(dx, dy, seed):
-    """To the pixel, but for one where window and warps pull the peak: the next frame takes that up."""
+    """To the pixel, but for one where window and warps pull the peak: the next frame takes that
+    up."""
     rng = np.random.default_rng(seed)
     scene, box = blobs(rng, 140, 180), np.array([70.5, 50.25, 36, 30])
     tracker = MOSSE()
@@ -149,7 +152,8 @@ def test_a_shifted_scene_shifts_the_box_by_as_much(dx, dy, seed):
 
 
 def test_the_tracker_is_the_lessons_steps_in_half_spectra(rng):
-    """One frame: the tracker's response against preprocess, train_filter and respond on whole spectra."""
+    """One frame: the tracker's response against preprocess, train_filter and respond on whole
+    spectra."""
     scene, box = blobs(rng, 140, 180), np.array([60.0, 40, 40, 32])
     tracker = MOSSE(MOSSESettings(warps=0, smallest=16, regulariser=0.2))
     tracker.init(scene, box)
@@ -199,7 +203,8 @@ def test_two_runs_give_the_same_boxes(rng):
     st.integers(0, 2**31),
 )
 def test_no_frame_and_no_box_make_a_nan(height, width, box, grey, seed):
-    """Any size of frame and box, grey or not, frames that change size: an error in words or four finite numbers."""
+    """Any size of frame and box, grey or not, frames that change size: an error in words or four
+    finite numbers."""
     rng = np.random.default_rng(seed)
     shape = (height, width) if grey else (height, width, 3)
     tracker = MOSSE()
@@ -213,8 +218,8 @@ def test_no_frame_and_no_box_make_a_nan(height, width, box, grey, seed):
 
 
 def test_an_easy_generated_clip_is_tracked_to_its_end():
-    from course_lib.data.generated import SPECS, make_clip
+    from course_lib.data.generated import SPECS, make_sequence
     from course_lib.evaluation.otb import track
 
-    clip = make_clip(SPECS[0])
-    assert iou(track(MOSSE(), clip).boxes, clip.boxes).min() > 0.5
+    sequence = make_sequence(SPECS[0])
+    assert iou(track(MOSSE(), sequence).boxes, sequence.boxes).min() > 0.5

@@ -1,4 +1,5 @@
-"""OPE, TRE and SRE: what a protocol may do to a tracker, starts and shifted boxes worked out by hand."""
+"""OPE, TRE and SRE: what a protocol may do to a tracker, starts and shifted boxes worked out by
+hand."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ class Spy(Tracker):
         return np.array([len(self.seen), 0.5, 3, 4]) if self.answer is None else self.answer
 
 
-def clip(T=6):
+def sequence(T=6):
     frames = [np.full((100, 120, 3), t, dtype=np.uint8) for t in range(T)]
     return Sequence(
         "spied",
@@ -39,7 +40,7 @@ def clip(T=6):
 
 
 def test_one_pass_starts_once_and_never_helps():
-    spy, target = Spy(), clip()
+    spy, target = Spy(), sequence()
     result = track(spy, target)
     assert spy.seen == [("init", 0, [20, 30, 10, 10]), *(("update", t) for t in range(1, 6))]
     assert result.boxes[:, 0].tolist() == [20, 2, 3, 4, 5, 6] and (result.seconds > 0).all()
@@ -47,7 +48,7 @@ def test_one_pass_starts_once_and_never_helps():
 
 def test_a_pass_may_start_later_and_elsewhere():
     spy = Spy()
-    result = track(spy, clip(), start=3, box=[1, 2, 3, 4])
+    result = track(spy, sequence(), start=3, box=[1, 2, 3, 4])
     assert (
         spy.seen[0] == ("init", 3, [1, 2, 3, 4])
         and len(result) == 3
@@ -62,11 +63,12 @@ def test_an_answer_that_is_no_box_is_named(answer):
     with pytest.raises(
         DataError, match="tracker spy gave .* for frame 1 of spied; expected four finite numbers"
     ):
-        track(Spy(answer), clip())
+        track(Spy(answer), sequence())
 
 
 def test_tre_starts_of_a_hundred_frames():
-    """E = 81 (the last start leaves 20 frames), step 81/19: floor(1, 5.26, 9.53, …) counted from 1, then 81."""
+    """E = 81 (the last start leaves 20 frames), step 81/19: floor(1, 5.26, 9.53, …) counted from 1,
+    then 81."""
     starts = tre_starts(np.ones((100, 4)))
     assert starts == [0, 4, 8, 12, 17, 21, 25, 29, 34, 38, 42, 46, 51, 55, 59, 63, 68, 72, 76, 80]
 
@@ -84,12 +86,13 @@ def test_a_short_sequence_has_one_start():
 
 
 def test_every_pass_of_tre_runs_to_the_end():
-    runs = tre(Spy, clip(45), segments=4)
+    runs = tre(Spy, sequence(45), segments=4)
     assert [start for start, _ in runs] == [0, 8, 17, 25]
     assert all(len(result) == 45 - start for start, result in runs)
 
 
-# Box x=10, y=20, w=40, h=21 counted from 1 in a frame of 300 × 200 (so (9, 19, 40, 21) here): a tenth is 4 and 2.1 px.
+# Box x=10, y=20, w=40, h=21 counted from 1 in a frame of 300 × 200 (so (9, 19, 40, 21) here): a
+# tenth is 4 and 2.1 px.
 BY_HAND = {
     "left": (6, 20, 40, 21),
     "right": (14, 20, 40, 21),
@@ -125,7 +128,7 @@ def test_boxes_of_sre_stay_in_the_frame():
 
 
 def test_sre_starts_each_pass_on_its_box():
-    results = sre(Spy, clip())
+    results = sre(Spy, sequence())
     expected = sre_boxes([20, 30, 10, 10], 100, 120)
     assert results.keys() == expected.keys() and all(len(r) == 6 for r in results.values())
     assert all(np.array_equal(results[name].boxes[0], expected[name]) for name in expected)

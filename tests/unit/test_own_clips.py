@@ -32,7 +32,7 @@ def video(path, count=T):
     out.release()
 
 
-def clip(folder, name="dog", below="", truth="groundtruth.txt", rows=ROWS):
+def sequence(folder, name="dog", below="", truth="groundtruth.txt", rows=ROWS):
     images(folder / name / below)
     (folder / name / truth).write_text(rows)
     return folder / name
@@ -41,7 +41,7 @@ def clip(folder, name="dog", below="", truth="groundtruth.txt", rows=ROWS):
 @pytest.mark.parametrize("below", ["", "img", "color"])
 @pytest.mark.parametrize(("truth", "first"), [("groundtruth.txt", 0), ("groundtruth_rect.txt", 1)])
 def test_images_in_each_layout_and_both_ways_of_counting(tmp_path, below, truth, first):
-    clip(tmp_path, "dog", below, truth)
+    sequence(tmp_path, "dog", below, truth)
     benchmark = load_benchmark(f"folder:{tmp_path}")
     dog = benchmark["dog"]
     assert benchmark.names == ["dog"] and benchmark.first_pixel == first
@@ -53,7 +53,7 @@ def test_images_in_each_layout_and_both_ways_of_counting(tmp_path, below, truth,
 @pytest.mark.parametrize("asked", [0, 1])
 @pytest.mark.parametrize("truth", ["groundtruth.txt", "groundtruth_rect.txt"])
 def test_where_boxes_count_from_can_be_said(tmp_path, asked, truth):
-    clip(tmp_path, truth=truth)
+    sequence(tmp_path, truth=truth)
     benchmark = load_benchmark(f"folder{asked}:{tmp_path}")
     assert benchmark["dog"].boxes[0, 0] == 11 - asked and benchmark.first_pixel == asked
 
@@ -71,8 +71,8 @@ def test_a_video_file_in_the_place_of_images(tmp_path):
 
 def test_two_targets_of_one_clip_and_the_order_of_clips(tmp_path):
     for name in ("clip10", "clip2", ".hidden"):
-        clip(tmp_path, name)
-    both = clip(tmp_path, "pair", truth="groundtruth_rect.1.txt")
+        sequence(tmp_path, name)
+    both = sequence(tmp_path, "pair", truth="groundtruth_rect.1.txt")
     (both / "groundtruth_rect.2.txt").write_text(ROWS)
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "todo.txt").write_text("no clip")
@@ -81,12 +81,12 @@ def test_two_targets_of_one_clip_and_the_order_of_clips(tmp_path):
 
 
 def test_a_clip_itself_is_a_benchmark_of_one(tmp_path):
-    assert load_benchmark(f"folder:{clip(tmp_path)}").names == ["dog"]
+    assert load_benchmark(f"folder:{sequence(tmp_path)}").names == ["dog"]
 
 
 def test_two_folders_of_one_name_have_results_of_their_own(tmp_path, monkeypatch):
     for top in ("a", "b"):
-        clip(tmp_path / top / "my clips")
+        sequence(tmp_path / top / "my clips")
     a, b = (load_benchmark(f"folder:{tmp_path / top / 'my clips'}") for top in "ab")
     assert a.name != b.name and a.name.startswith("folder-my clips-")
     monkeypatch.chdir(tmp_path / "a")
@@ -95,14 +95,14 @@ def test_two_folders_of_one_name_have_results_of_their_own(tmp_path, monkeypatch
 
 
 def test_a_folder_is_found_by_its_source_and_joined(tmp_path, monkeypatch):
-    clip(tmp_path / "c++ and folder:x", truth="groundtruth_rect.txt")
+    sequence(tmp_path / "c++ and folder:x", truth="groundtruth_rect.txt")
     monkeypatch.chdir(tmp_path)
     own = load_benchmark("folder:c++ and folder:x")
     monkeypatch.chdir("/")
     again = load_benchmark(own.source)
     assert (again.name, again.first_pixel, again.names) == (own.name, 1, ["dog"])
     assert again.identity(again["dog"]) == own.identity(own["dog"])
-    clip(tmp_path / "vot2013")
+    sequence(tmp_path / "vot2013")
     joined = load_benchmark(f"vot2013+{own.source}", tmp_path)
     assert joined.names == ["vot2013-dog", f"{own.name}-dog"]
     assert load_benchmark(joined.source, tmp_path).name == joined.name == f"vot2013+{own.name}"
@@ -110,7 +110,7 @@ def test_a_folder_is_found_by_its_source_and_joined(tmp_path, monkeypatch):
 
 def broken(case, folder):
     """A folder of clips with one fault."""
-    dog = clip(folder)
+    dog = sequence(folder)
     truth = dog / "groundtruth.txt"
     if case == "first box alone":
         truth.write_text("11,21,30,20\n")
@@ -130,7 +130,7 @@ def broken(case, folder):
     elif case == "two truths":
         (dog / "groundtruth_rect.txt").write_text(ROWS)
     elif case == "two ways":
-        clip(folder, "cat", truth="groundtruth_rect.txt")
+        sequence(folder, "cat", truth="groundtruth_rect.txt")
     elif case == "images and video":
         video(dog / "dog.avi")
     elif case == "two videos":
@@ -199,7 +199,7 @@ class TestCommand:
 
         Success above 0, .05, … 1: the three overlaps pass 20, 19 and 17 of the 21 thresholds.
         """
-        clip(tmp_path / "clips")
+        sequence(tmp_path / "clips")
         results = tmp_path / "results"
         assert self.go(tmp_path / "clips", results, "--workers", "1", "--per-sequence") == 0
         out = capsys.readouterr().out
@@ -210,7 +210,7 @@ class TestCommand:
         assert f"| dog | stay-put | {auc:.3f} | 1.000 | " in capsys.readouterr().out
 
     def test_results_are_written_as_the_clips_count(self, tmp_path):
-        clip(tmp_path / "clips")
+        sequence(tmp_path / "clips")
         for first in ("0", "1"):
             results = tmp_path / f"results{first}"
             assert (
@@ -225,7 +225,7 @@ class TestCommand:
         assert "--first-pixel is for a folder of your own clips" in capsys.readouterr().err
 
     def test_a_corrected_ground_truth_is_seen(self, tmp_path, capsys):
-        dog = clip(tmp_path / "clips")
+        dog = sequence(tmp_path / "clips")
         results = tmp_path / "results"
         assert self.go(tmp_path / "clips", results, "--workers", "1") == 0
         (dog / "groundtruth.txt").write_text(ROWS.replace("12,", "15,"))
@@ -242,7 +242,7 @@ class TestCommand:
         )
 
     def test_boxes_put_there_by_hand_are_shown_as_of_unknown_origin(self, tmp_path, capsys):
-        clip(tmp_path / "clips")
+        sequence(tmp_path / "clips")
         name = load_benchmark(f"folder:{tmp_path / 'clips'}").name
         folder = tmp_path / "results" / name / "theirs"
         folder.mkdir(parents=True)

@@ -1,4 +1,5 @@
-"""Training pairs: the same from the same number, targets where the boxes say, distractors apart, errors with names."""
+"""Training pairs: the same from the same number, targets where the boxes say, distractors apart,
+errors with names."""
 
 from __future__ import annotations
 
@@ -8,44 +9,46 @@ import torch
 from pair_files import STILL, same
 
 from course_lib.data.frames import ArrayFrames
-from course_lib.data.generated import make_clip, random_spec
+from course_lib.data.generated import make_sequence, random_spec
 from course_lib.data.loader import batches
-from course_lib.data.objects import OutlinedObject, Picture, generated_objects, pieces_of
-from course_lib.data.pairs import TRAINING_SEARCH, Changes, Mixture, pair_at
+from course_lib.data.objects import OutlinedObject, Photograph, generated_objects, pieces_of
+from course_lib.data.pairs import TRAINING_SEARCH, Augmentation, Mixture, pair_at
 from course_lib.data.pairs_cut import FrameCache
 from course_lib.data.pairs_photo import PhotoPairs, paste
 from course_lib.data.pairs_video import VideoPairs, sample_two_frames, usable_frames
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError, SettingsError
+from course_lib.geometry.augmented_windows import AugmentedWindow
 from course_lib.geometry.boxes import iou
-from course_lib.geometry.views import View
 from course_lib.geometry.windows import EXEMPLAR
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def clips():
-    return [make_clip(random_spec(k, length=12)) for k in range(3)]
+def sequences():
+    return [make_sequence(random_spec(k, length=12)) for k in range(3)]
 
 
 @pytest.fixture(scope="module")
 def photos():
     return PhotoPairs(
-        *generated_objects(24), Changes(turn=0.2, squeeze=0.1, mirror=0.5), distractors=0.5
+        *generated_objects(24),
+        Augmentation(rotation=0.2, aspect_change=0.1, mirror=0.5),
+        distractors=0.5,
     )
 
 
-def test_a_pair_depends_on_seed_and_number_alone(clips, photos):
-    for source in (VideoPairs(clips), photos):
+def test_a_pair_depends_on_seed_and_number_alone(sequences, photos):
+    for source in (VideoPairs(sequences), photos):
         first = [pair_at(source, 3, i) for i in (5, 6, 7)]
         again = [pair_at(source, 3, i) for i in (7, 5, 6)]
         assert same(first[0], again[1]) and same(first[1], again[2]) and same(first[2], again[0])
         assert not same(first[0], pair_at(source, 4, 5))
 
 
-def test_a_cache_changes_no_pair(clips):
-    plain, cached = VideoPairs(clips), VideoPairs(clips, cache=FrameCache(0.5))
+def test_a_cache_changes_no_pair(sequences):
+    plain, cached = VideoPairs(sequences), VideoPairs(sequences, cache=FrameCache(0.5))
     for i in range(12):
         assert same(pair_at(plain, 0, i), pair_at(cached, 0, i))
     assert cached.cache.held <= 0.5e6
@@ -57,9 +60,11 @@ def test_shapes_and_types(photos):
     assert pair.exemplar.dtype == pair.search.dtype == np.uint8 and pair.box.shape == (4,)
 
 
-def test_the_target_is_in_the_middle_up_to_the_shift(clips):
+def test_the_target_is_in_the_centre_up_to_the_shift(sequences):
     for shift in (0.0, 4.0):
-        source = VideoPairs(clips, Changes(shift=shift, stretch=0.05, squeeze=0.1, mirror=0.5))
+        source = VideoPairs(
+            sequences, Augmentation(shift=shift, stretch=0.05, aspect_change=0.1, mirror=0.5)
+        )
         centres = np.array(
             [p.box[:2] + p.box[2:] / 2 for p in (pair_at(source, 0, i) for i in range(60))]
         )
@@ -74,9 +79,12 @@ def test_the_box_is_where_the_target_is():
     frame = np.zeros((200, 200, 3), dtype=np.uint8)
     frame[80:110, 60:120] = 255
     outline = (np.array([[60.0, 80], [120, 80], [120, 110], [60, 110]]),)
-    target = OutlinedObject(Picture("square", pixels=frame), outline, 0)
+    target = OutlinedObject(Photograph("square", pixels=frame), outline, 0)
     source = PhotoPairs(
-        [target], [Picture("b", pixels=frame)], Changes(turn=0.3, squeeze=0.2, mirror=0.5), paste=0
+        [target],
+        [Photograph("b", pixels=frame)],
+        Augmentation(rotation=0.3, aspect_change=0.2, mirror=0.5),
+        paste=0,
     )
     for i in range(20):
         pair = pair_at(source, 0, i)
@@ -89,7 +97,7 @@ def test_the_box_is_where_the_target_is():
 def test_pasting_covers_the_outline_and_nothing_else():
     photo = np.full((60, 60, 3), 255, dtype=np.uint8)
     outline = (np.array([[20.0, 20], [40, 20], [40, 40], [20, 40]]),)
-    view = View(30, 30, 60, 120)
+    view = AugmentedWindow(30, 30, 60, 120)
     crop = paste(np.zeros((120, 120, 3), dtype=np.uint8), photo, outline, view)
     expected = np.zeros((120, 120))
     expected[40:80, 40:80] = 255
@@ -105,8 +113,10 @@ def test_a_distractor_of_the_same_kind_stands_apart():
     for k in (0, 1):
         pixels = np.full((80, 80, 3), colours[k], dtype=np.uint8)
         square = (np.array([[20.0, 20], [60, 20], [60, 60], [20, 60]]),)
-        objects.append(OutlinedObject(Picture(f"p{k}", pixels=pixels), square, 7, surrounded=False))
-    grey = [Picture("grey", pixels=np.full((300, 300, 3), 128, dtype=np.uint8))]
+        objects.append(
+            OutlinedObject(Photograph(f"p{k}", pixels=pixels), square, 7, surrounded=False)
+        )
+    grey = [Photograph("grey", pixels=np.full((300, 300, 3), 128, dtype=np.uint8))]
     source = PhotoPairs(objects, grey, STILL, distractors=1.0)
     met = 0
     for i in range(30):
@@ -124,15 +134,15 @@ def test_a_distractor_of_the_same_kind_stands_apart():
     assert met >= 15
 
 
-def test_negative_pairs_show_something_else(clips, photos):
-    video = VideoPairs(clips, negatives=1.0)
+def test_negative_pairs_show_something_else(sequences, photos):
+    video = VideoPairs(sequences, negatives=1.0)
     for i in range(10):
         pair = pair_at(video, 0, i)
         names = {
             part.split(",")[0].removeprefix(" and ").strip() for part in pair.source.split(" and ")
         }
         assert not pair.positive and len(names) == 2
-    assert all(pair_at(VideoPairs(clips), 0, i).positive for i in range(10))
+    assert all(pair_at(VideoPairs(sequences), 0, i).positive for i in range(10))
     painted = [o for o in photos.objects if o.category == -1]  # all of one kind
     photo = PhotoPairs(painted, photos.backgrounds, negatives=1.0)
     assert not any(pair_at(photo, 0, i).positive for i in range(10))
@@ -155,17 +165,17 @@ def test_two_frames_stay_within_the_gap():
     assert drawn == {(0, 3), (3, 0), (90, 95), (95, 90), (200, 200)}
 
 
-def test_mixture_keeps_its_shares(clips, photos):
-    mixed = Mixture([VideoPairs(clips), photos], [3, 1])
-    names = {s.name for s, _ in VideoPairs(clips).videos}
+def test_mixture_keeps_its_shares(sequences, photos):
+    mixed = Mixture([VideoPairs(sequences), photos], [3, 1])
+    names = {s.name for s, _ in VideoPairs(sequences).videos}
     from_videos = sum(pair_at(mixed, 0, i).source.split(",")[0] in names for i in range(120))
     assert 75 <= from_videos <= 105
 
 
-@pytest.mark.parametrize("shares", [[1, 2], [0], [-1], [float("nan")], [float("inf")], []])
-def test_shares_without_sense_are_refused(photos, shares):
+@pytest.mark.parametrize("probabilities", [[1, 2], [0], [-1], [float("nan")], [float("inf")], []])
+def test_shares_without_sense_are_refused(photos, probabilities):
     with pytest.raises(SettingsError, match="one share above 0 for each"):
-        Mixture([photos], shares)
+        Mixture([photos], probabilities)
 
 
 @pytest.mark.parametrize("world", [1, 2, 4])
@@ -193,19 +203,19 @@ def test_worker_processes_give_the_same_batches(photos):
     )
 
 
-def test_pieces_lie_inside_their_pictures():
-    pictures = [
-        Picture("a", pixels=np.zeros((90, 160, 3), np.uint8)),
-        Picture("b", pixels=np.zeros((200, 70, 3), np.uint8)),
+def test_pieces_lie_inside_their_images():
+    images = [
+        Photograph("a", pixels=np.zeros((90, 160, 3), np.uint8)),
+        Photograph("b", pixels=np.zeros((200, 70, 3), np.uint8)),
     ]
-    pieces = pieces_of(pictures, each=5)
-    assert [p.picture.name for p in pieces] == ["a"] * 5 + ["b"] * 5
+    pieces = pieces_of(images, each=5)
+    assert [p.image.name for p in pieces] == ["a"] * 5 + ["b"] * 5
     for piece in pieces:
-        H, W = piece.picture.pixels.shape[:2]
+        H, W = piece.image.pixels.shape[:2]
         x, y, w, h = piece.box
         assert x >= 0 and y >= 0 and x + w <= W and y + h <= H and min(w, h) >= 10
     assert len({p.category for p in pieces}) == 2
-    np.testing.assert_array_equal(pieces_of(pictures, each=5)[3].box, pieces[3].box)
+    np.testing.assert_array_equal(pieces_of(images, each=5)[3].box, pieces[3].box)
 
 
 class TestShift:
@@ -214,12 +224,12 @@ class TestShift:
 
     @pytest.mark.parametrize("size", [EXEMPLAR, 129, TRAINING_SEARCH, 255])
     @pytest.mark.parametrize("kind", ["videos", "photographs"])
-    def test_the_search_image_is_shifted_at_any_size(self, clips, kind, size):
-        changes = Changes(shift=20, stretch=0, squeeze=0, mirror=0)
+    def test_the_search_image_is_shifted_at_any_size(self, sequences, kind, size):
+        augmentation = Augmentation(shift=20, stretch=0, aspect_change=0, mirror=0)
         source = (
-            VideoPairs(clips, changes, search=size)
+            VideoPairs(sequences, augmentation, search=size)
             if kind == "videos"
-            else PhotoPairs(*generated_objects(24), changes, search=size)
+            else PhotoPairs(*generated_objects(24), augmentation, search=size)
         )
         pairs = [pair_at(source, 0, i) for i in range(40)]
         shown = np.array([p.box[:2] + p.box[2:] / 2 - size / 2 for p in pairs])
@@ -230,7 +240,7 @@ class TestShift:
         assert np.abs(shown).max() <= 20 + 1e-6 and np.abs(shown).max() > 18
         assert 7 < np.abs(shown).mean() < 13
 
-    def test_what_is_drawn_besides_has_not_changed(self, clips):
+    def test_what_is_drawn_besides_has_not_changed(self, sequences):
         """Boxes of two pairs as they were before the shift became an argument, search 239 and
         255."""
         known = {
@@ -238,6 +248,8 @@ class TestShift:
             255: [(97.399, 104.957, 67.292, 52.931), (82.943, 94.33, 74.253, 57.307)],
         }
         for size, boxes in known.items():
-            source = VideoPairs(clips, Changes(shift=8, stretch=0.1, mirror=0.5), search=size)
+            source = VideoPairs(
+                sequences, Augmentation(shift=8, stretch=0.1, mirror=0.5), search=size
+            )
             for i, box in enumerate(boxes):
                 np.testing.assert_allclose(pair_at(source, 7, i).box, box, atol=1e-3)

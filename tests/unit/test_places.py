@@ -1,4 +1,5 @@
-"""Where the course finds its files and writes its own: in a checkout, and installed as a package away from it."""
+"""Where the course finds its files and writes its own: in a checkout, and installed as a package
+away from it."""
 
 from __future__ import annotations
 
@@ -69,7 +70,8 @@ def test_the_commit_is_the_courses_own_or_unknown(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory) -> Path:
-    """A folder with the course as `pip install` of the checkout leaves it, without its dependencies."""
+    """A folder with the course as `pip install` of the checkout leaves it, without its
+    dependencies."""
     pytest.importorskip("setuptools", minversion="77")
     base = tmp_path_factory.mktemp("installed")
     source = base / "source"
@@ -146,7 +148,7 @@ from course_lib.models.weights import load_network
 from course_lib.places import RESULTS, SOLUTIONS
 assert course_lib.__file__.startswith({str(installed)!r})
 assert load_network("siamfc") is not None
-print(len(list(SOLUTIONS.glob("*.ipynb"))), (RESULTS / "real_clips.json").is_file())
+print(len(list(SOLUTIONS.glob("*.ipynb"))), (RESULTS / "real_sequences.json").is_file())
 """
         environment = {"PYTHONPATH": ""}
         done = subprocess.run(

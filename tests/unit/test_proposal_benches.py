@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.data.generated import make_clip, random_spec
+from course_lib.data.generated import make_sequence, random_spec
 from course_lib.geometry.boxes import iou
-from course_lib.geometry.receptive import reception
-from course_lib.geometry.traced import live_reception
+from course_lib.geometry.receptive import receptive_fields
+from course_lib.geometry.traced import traced_receptive_fields
 from course_lib.models.device import Placement
-from course_lib.models.runtime import Embedding, Proposer
+from course_lib.models.runtime import ProposalRuntime, SiamFCRuntime
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.trackers.siamrpn import SiamRPNSettings, SiamRPNTracker
-from course_lib.widgets import AnchorExplorer, FieldExplorer, MatchSwitchboard, ProposalTheatre
+from course_lib.widgets import AnchorExplorer, FieldExplorer, HeadExplorer, ProposalExplorer
 from course_lib.widgets.field_explorer import half_width, stack, untrained_stack
 from course_lib.widgets.score_maps import untrained
 
@@ -26,11 +26,11 @@ CPU = Placement(torch.device("cpu"), bf16=False)
 
 
 @pytest.fixture(scope="module")
-def clip():
-    return make_clip(random_spec(2, length=6, distractors=1))
+def sequence():
+    return make_sequence(random_spec(2, length=6, distractors=1))
 
 
-def proposer(head: str) -> Proposer:
+def runtime(head: str) -> ProposalRuntime:
     torch.manual_seed(0)
     network = SiamRPN(head, 4, widths=SMALL, groups=2).train()
     channels = 4 if network.guided else 3
@@ -39,11 +39,11 @@ def proposer(head: str) -> Proposer:
             network(
                 torch.rand(2, channels, 127, 127) * 255, torch.rand(2, channels, 255, 255) * 255
             )
-    return Proposer(network, CPU)
+    return ProposalRuntime(network, CPU)
 
 
 def every_end(bench) -> None:
-    """Every control to its ends and beyond; the picture stays whole."""
+    """Every control to its ends and beyond; the image stays whole."""
     for spec in bench.controls:
         for value in (spec["low"], spec["high"], spec["high"] + 100):
             bench.set(**{spec["name"]: value})
@@ -89,8 +89,8 @@ class TestFieldExplorer:
     def test_arithmetic_and_network_are_one_stack(self):
         for choices in ((3, 8, False, 2), (5, 4, False, 2), (1, 16, True, 4), (8, 8, True, 6)):
             described, live = (
-                reception(stack(*choices), 255)[-1],
-                live_reception(untrained_stack(*choices), 255)[-1],
+                receptive_fields(stack(*choices), 255)[-1],
+                traced_receptive_fields(untrained_stack(*choices), 255)[-1],
             )
             assert (described.size, described.field, described.stride) == (
                 live.size,
@@ -140,39 +140,39 @@ class TestAnchorExplorer:
         assert (explorer.values["row"], explorer.values["column"]) == (0, 0)
 
 
-class TestProposalTheatre:
-    """The proposal theatre."""
+class TestProposalExplorer:
+    """The proposal explorer."""
 
     @pytest.fixture
-    def theatre(self, clip):
-        return ProposalTheatre(clip, proposer("depthwise"))
+    def explorer(self, sequence):
+        return ProposalExplorer(sequence, runtime("depthwise"))
 
-    def test_every_control_at_its_ends(self, theatre):
-        every_end(theatre)
+    def test_every_control_at_its_ends(self, explorer):
+        every_end(explorer)
 
-    def test_with_the_trackers_own_settings_it_ranks_as_the_tracker(self, theatre, clip):
-        tracker = SiamRPNTracker(SiamRPNSettings(), proposer("depthwise"))
-        tracker.init(clip.frames[0], clip.boxes[0])
-        for t in range(1, len(clip)):
-            tracker.update(clip.frames[t])
-            theatre.set(frame=t)
-            np.testing.assert_allclose(theatre.rankings()[2], tracker.last.ranked, rtol=1e-6)
+    def test_with_the_trackers_own_settings_it_ranks_as_the_tracker(self, explorer, sequence):
+        tracker = SiamRPNTracker(SiamRPNSettings(), runtime("depthwise"))
+        tracker.init(sequence.frames[0], sequence.boxes[0])
+        for t in range(1, len(sequence)):
+            tracker.update(sequence.frames[t])
+            explorer.set(frame=t)
+            np.testing.assert_allclose(explorer.rankings()[2], tracker.last.ranked, rtol=1e-6)
 
-    def test_without_penalty_and_window_all_three_rankings_are_one(self, theatre):
-        theatre.set(penalty=0.0, window=0.0)
-        first, second, third = theatre.rankings()
+    def test_without_penalty_and_window_all_three_rankings_are_one(self, explorer):
+        explorer.set(penalty=0.0, window=0.0)
+        first, second, third = explorer.rankings()
         np.testing.assert_allclose(first, second)
         np.testing.assert_allclose(first, third)
 
 
-class TestMatchSwitchboard:
-    """The match-head switchboard."""
+class TestHeadExplorer:
+    """The match-head explorer."""
 
     @pytest.fixture
-    def board(self, clip):
-        networks = {"siamfc": Embedding(untrained(widths=SMALL), CPU)}
-        networks |= {head: proposer(head) for head in ("upchannel", "concat", "broadcast")}
-        return MatchSwitchboard(clip, make_clip(random_spec(4, length=2)), networks)
+    def board(self, sequence):
+        networks = {"siamfc": SiamFCRuntime(untrained(widths=SMALL), CPU)}
+        networks |= {head: runtime(head) for head in ("upchannel", "concat", "broadcast")}
+        return HeadExplorer(sequence, make_sequence(random_spec(4, length=2)), networks)
 
     def test_every_control_at_its_ends(self, board):
         every_end(board)

@@ -1,4 +1,5 @@
-"""Networks that propose: sizes and parameters of the papers' tables, correlations against loops, folding, weights."""
+"""Networks that propose: sizes and parameters of the papers' tables, correlations against loops,
+folding, weights."""
 
 from __future__ import annotations
 
@@ -11,18 +12,18 @@ from torch import nn
 from course_lib.errors import DataError, SettingsError
 from course_lib.geometry.masks import box_masks
 from course_lib.models.alexnet import AlexNet
+from course_lib.models.concat_broadcast import SiamBroadcastRPN, SiamConcatRPN
 from course_lib.models.correlation import (
     cross_correlate,
     cross_correlate_channels,
     cross_correlate_depthwise,
 )
-from course_lib.models.epfl import SiamBroadcastRPN, SiamConcatRPN
 from course_lib.models.heads import HEADS, as_proposals
 from course_lib.models.heads_learned import GlobalConvolution, broadcast_over
 from course_lib.models.resnet import ResNet50
 from course_lib.models.runtime import fold_all
 from course_lib.models.siamrpn import SiamRPN
-from course_lib.models.siamrpnpp import SiamRPNpp, aggregate, middle
+from course_lib.models.siamrpnpp import SiamRPNpp, aggregate, central_cells
 from course_lib.models.weights import load_network, load_siamfc, save_weights
 from course_lib.training.first_weights import first_network
 from course_lib.training.settings import TrainSettings
@@ -74,8 +75,8 @@ class TestPapersTables:
 
     def test_the_kernels_of_siamrpn_are_four_by_four(self):
         with torch.device("meta"):
-            kept = SiamRPN().keep(torch.empty(2, 3, 127, 127))
-        assert [tuple(k.shape) for k in kept] == [(2, 10, 256, 4, 4), (2, 20, 256, 4, 4)]
+            template = SiamRPN().template_features(torch.empty(2, 3, 127, 127))
+        assert [tuple(k.shape) for k in template] == [(2, 10, 256, 4, 4), (2, 20, 256, 4, 4)]
 
     def test_siamrpnpp(self):
         network, logits, offsets = on_paper(SiamRPNpp)
@@ -105,11 +106,11 @@ class TestPapersTables:
         network, logits, _ = on_paper(SiamBroadcastRPN)
         assert (
             round(count(network) / 1e6, 2) == 6.79
-            and round(count(network.trunk_z) / 1e6, 2) == 1.44
+            and round(count(network.backbone_z) / 1e6, 2) == 1.44
         )
         assert logits == (2, 7680, 2) and len(network.anchors()) == 7680
         shared, _, _ = on_paper(lambda: SiamBroadcastRPN(shared=True))
-        assert count(network) - count(shared) == count(network.trunk_z)
+        assert count(network) - count(shared) == count(network.backbone_z)
 
     def test_default_boxes_of_the_epfl_networks_lie_over_the_search_image(self):
         with torch.device("meta"):
@@ -171,11 +172,11 @@ class TestCorrelations:
             (layer.left, layer.right),
             (layer.right, layer.left),
         ):  # either branch alone
-            kept = [p.detach().clone() for p in off.parameters()]
+            template = [p.detach().clone() for p in off.parameters()]
             for p in off.parameters():
                 p.data.zero_()
             torch.testing.assert_close(layer(x), on(x))
-            for p, value in zip(off.parameters(), kept, strict=True):
+            for p, value in zip(off.parameters(), template, strict=True):
                 p.data.copy_(value)
         assert count(layer) == 2 * 5 * 3 * (2 + 4) + 2 * (3 + 4)  # and biases
         with pytest.raises(SettingsError, match="odd"):
@@ -190,13 +191,15 @@ class TestCorrelations:
             6,
         )
 
-    def test_aggregate_and_middle(self):
+    def test_aggregate_and_centre(self):
         answers = [torch.ones(2), 2 * torch.ones(2)]
         assert torch.allclose(
             aggregate(answers, torch.tensor([0.0, np.log(3)]).float()), torch.tensor([1.75, 1.75])
         )
         x = torch.arange(225.0).reshape(1, 1, 15, 15)
-        assert middle(x, 7)[0, 0, 3, 3] == x[0, 0, 7, 7] and middle(x, 7).shape[-1] == 7
+        assert (
+            central_cells(x, 7)[0, 0, 3, 3] == x[0, 0, 7, 7] and central_cells(x, 7).shape[-1] == 7
+        )
 
 
 def test_proposals_stand_in_the_order_of_the_anchors():
@@ -236,7 +239,7 @@ def small(request):
     return network.eval()
 
 
-def pictures(network, batch=2):
+def images(network, batch=2):
     rng = torch.Generator().manual_seed(1)
     channels = 4 if network.guided else 3
     make = lambda size: torch.rand(batch, channels, size, size, generator=rng) * 255  # noqa: E731
@@ -245,7 +248,7 @@ def pictures(network, batch=2):
 
 @torch.no_grad()
 def test_every_small_network_answers_for_every_anchor(small):
-    out = small(*pictures(small))
+    out = small(*images(small))
     A = 5 * small.cells(255) ** 2
     assert (
         out.logits.shape == (2, A, 2)
@@ -256,17 +259,17 @@ def test_every_small_network_answers_for_every_anchor(small):
 
 @torch.no_grad()
 def test_keeping_the_exemplar_gives_what_the_pair_gives(small):
-    z, x = pictures(small)
+    z, x = images(small)
     whole = small(z, x)
-    kept = small.keep(z[:1], 255)
-    alone = small.propose(kept, x)  # one exemplar for two search images
+    template = small.template_features(z[:1], 255)
+    alone = small.propose(template, x)  # one exemplar for two search images
     torch.testing.assert_close(alone.logits[0], whole.logits[0], atol=1e-4, rtol=1e-4)
     assert alone.logits.shape == whole.logits.shape
 
 
 @torch.no_grad()
 def test_folding_changes_nothing_but_the_number_of_layers(small):
-    z, x = pictures(small)
+    z, x = images(small)
     before = small(z, x)
     after = fold_all(small)(z, x)
     for a, b in zip(before[:2], after[:2], strict=True):
@@ -287,7 +290,7 @@ def test_folding_a_guided_backbone_folds_the_guide_too():
 def test_an_untrained_guide_changes_nothing():
     torch.manual_seed(0)
     network = SiamRPN("concat", 8, widths=SMALL, groups=2).eval()
-    z, x = pictures(network)
+    z, x = images(network)
     other = torch.cat([x[:, :3], 1 - x[:, 3:]], 1)
     assert torch.equal(network(z, x).logits, network(z, other).logits)
 
@@ -312,7 +315,7 @@ def test_siamrpn_begins_as_siamfc():
 def test_scores_and_offsets_of_siamrpnpp_have_shares_of_their_own():
     torch.manual_seed(0)
     network = SiamRPNpp("alexnet", 8, widths=SMALL, groups=2).eval()
-    z, x = pictures(network)
+    z, x = images(network)
     before = network(z, x)
     network.class_weights.copy_(torch.tensor([3.0, 0.0, 0.0]))
     after = network(z, x)
@@ -340,7 +343,7 @@ def test_frozen_convolutions_keep_weights_and_statistics():
     network.backbone.freeze(3)
     network.train()
     before = {n: t.clone() for n, t in network.backbone.state_dict().items()}
-    out = network(*pictures(network))
+    out = network(*images(network))
     (out.logits.sum() + out.offsets.sum()).backward()
     for name, p in network.backbone.named_parameters():
         assert (p.grad is None) == (name[-1] != "x" and name.split(".")[0][-1] in "123"), name
@@ -386,12 +389,12 @@ class TestResNet50:
 
     def test_a_mask_adds_to_conv1(self):
         torch.manual_seed(0)
-        trunk = ResNet50(2, (2,), guided=True).eval()
+        backbone = ResNet50(2, (2,), guided=True).eval()
         a = torch.cat([torch.rand(1, 3, 64, 64), torch.zeros(1, 1, 64, 64)], 1)
         b = a.clone()
         b[:, 3] = 1
         with torch.no_grad():
-            assert not torch.allclose(trunk(a)[0], trunk(b)[0])
+            assert not torch.allclose(backbone(a)[0], backbone(b)[0])
 
 
 class TestWeights:
@@ -402,7 +405,7 @@ class TestWeights:
         save_weights(small, tmp_path / "w.safetensors", {"seed": 1})
         again = load_network(str(tmp_path / "w.safetensors"))
         assert again.about == small.about
-        z, x = pictures(small)
+        z, x = images(small)
         a, b = small(z, x).logits, again(z, x).logits
         assert float((a - b).abs().max()) < 0.05 * float(a.std()) + 1e-2
 

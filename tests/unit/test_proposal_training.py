@@ -1,4 +1,5 @@
-"""Training networks that propose: a few steps of each, exact resume, starts from other weights, the guide, the labels."""
+"""Training networks that propose: a few steps of each, exact resume, starts from other weights, the
+guide, the labels."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from course_lib.data.loader import batches, collate
-from course_lib.data.pairs import Changes, pair_at
+from course_lib.data.pairs import Augmentation, pair_at
 from course_lib.errors import SettingsError
 from course_lib.models.losses import label_map, pair_labels, peak_distance
 from course_lib.models.proposals import Proposals, assign
@@ -40,7 +41,7 @@ TINY = TrainSettings(
     validate_every=2,
     checkpoint_every=2,
     negatives=0.3,
-    changes=Changes(shift=32, stretch=0.2, squeeze=0.2),
+    augmentation=Augmentation(shift=32, stretch=0.2, aspect_change=0.2),
     proposals=ProposalSettings(head="depthwise", channels=8, groups=2),
 )
 CASES = {
@@ -67,7 +68,7 @@ def settings(case: str, **more) -> TrainSettings:
 def a_batch(n: int = 4):
     """n pairs of the tiny recipe's source, lit."""
     source, _ = make_sources(TINY)
-    return next(batches(source, 0, n, 0, 1)).lit(torch.device("cpu"))
+    return next(batches(source, 0, n, 0, 1)).jittered(torch.device("cpu"))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -141,7 +142,7 @@ def test_more_training_makes_the_loss_fall(tmp_path):
         validation_pairs=16,
         validate_every=60,
     )
-    s = replace(s, negatives=0.0, changes=Changes(shift=8))
+    s = replace(s, negatives=0.0, augmentation=Augmentation(shift=8))
     train(s, tmp_path, "cpu", [lambda p: rows.append(p.loss)])
     assert np.mean(rows[-10:]) < 0.75 * np.mean(rows[:10])
 
@@ -179,9 +180,9 @@ def test_the_anchors_drawn_are_the_pairs_own_whatever_the_batch():
     output = Proposals(
         torch.randn(2, 1445, 2, generator=rng), torch.randn(2, 1445, 4, generator=rng)
     )
-    both = next(batches(source, 0, 2, 0, 1)).lit(torch.device("cpu"))
+    both = next(batches(source, 0, 2, 0, 1)).jittered(torch.device("cpu"))
     halves = [
-        next(batches(source, 0, 2, 0, 1, rank, 2)).lit(torch.device("cpu")) for rank in (0, 1)
+        next(batches(source, 0, 2, 0, 1, rank, 2)).jittered(torch.device("cpu")) for rank in (0, 1)
     ]
     whole = float(task.loss(output, both))
     parts = [
@@ -243,8 +244,8 @@ def test_a_pair_brings_both_boxes_and_a_seed():
     assert first.seed == again.seed != other.seed and first.search.shape == (255, 255, 3)
     assert pair_at(source, 1, 5).seed != first.seed  # of another run
     batch = collate([first, other])
-    middle = batch.exemplar_box[:, :2] + batch.exemplar_box[:, 2:] / 2
-    assert (middle - 63.5).abs().max() < 12 and batch.seeds.tolist() == [first.seed, other.seed]
+    centre = batch.exemplar_box[:, :2] + batch.exemplar_box[:, 2:] / 2
+    assert (centre - 63.5).abs().max() < 12 and batch.seeds.tolist() == [first.seed, other.seed]
 
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES.glob("train_*.yaml")), ids=lambda p: p.name)

@@ -16,18 +16,18 @@ from course_lib.models.proposals import (
     Targets,
     assign,
     box_loss,
-    chances,
     draw_anchors,
     hardest_negatives,
     mean_over,
     siamrpn_loss,
     ssd_loss,
+    uniform_draws,
 )
 
 ANCHORS = torch.from_numpy(
     place_anchors(siamrpn_anchor_sizes(), 17, 8, 127.5).reshape(-1, 4)
 ).float()
-BOX = torch.tensor([[95.5, 95.5, 64.0, 64.0]])  # exactly the square anchor of the middle cell
+BOX = torch.tensor([[95.5, 95.5, 64.0, 64.0]])  # exactly the square anchor of the central cell
 YES, NO = torch.tensor([True]), torch.tensor([False])
 
 
@@ -40,9 +40,9 @@ def some_proposals(batch: int = 2, seed: int = 0) -> Proposals:
 
 def test_the_anchor_on_the_box_is_a_positive_without_offset():
     targets = assign(ANCHORS, BOX, YES)
-    middle = 2 * 289 + 8 * 17 + 8  # third ratio, row 8, column 8
-    assert targets.labels[0, middle] == 1 and torch.allclose(
-        targets.offsets[0, middle], torch.zeros(4), atol=1e-6
+    centre = 2 * 289 + 8 * 17 + 8  # third ratio, row 8, column 8
+    assert targets.labels[0, centre] == 1 and torch.allclose(
+        targets.offsets[0, centre], torch.zeros(4), atol=1e-6
     )
     assert targets.labels[0, 0] == 0 and -1 in targets.labels
     assert torch.allclose(targets.offsets[0], encode(BOX, ANCHORS), atol=1e-6)
@@ -76,7 +76,7 @@ def test_at_most_sixteen_positives_and_forty_eight_negatives_are_drawn():
     labels = torch.full((3, 200), -1)
     labels[0, :40], labels[0, 40:] = 1, 0
     labels[1, :5], labels[1, 5:25] = 1, 0
-    drawn = draw_anchors(labels, chances(torch.tensor([1, 2, 3]), 200))
+    drawn = draw_anchors(labels, uniform_draws(torch.tensor([1, 2, 3]), 200))
     assert (drawn == 1).sum(1).tolist() == [16, 5, 0] and (drawn == 0).sum(1).tolist() == [
         48,
         20,
@@ -87,10 +87,11 @@ def test_at_most_sixteen_positives_and_forty_eight_negatives_are_drawn():
 
 def test_the_draw_is_a_function_of_the_seed_and_fair():
     labels = torch.ones(1, 64, dtype=torch.int64)
-    again = [draw_anchors(labels, chances(torch.tensor([7]), 64)) for _ in range(2)]
+    again = [draw_anchors(labels, uniform_draws(torch.tensor([7]), 64)) for _ in range(2)]
     assert torch.equal(*again)
     count = sum(
-        (draw_anchors(labels, chances(torch.tensor([s]), 64)) == 1).float()[0] for s in range(400)
+        (draw_anchors(labels, uniform_draws(torch.tensor([s]), 64)) == 1).float()[0]
+        for s in range(400)
     )
     assert (
         count.sum() == 400 * 16 and count.min() > 70 and count.max() < 135
@@ -116,7 +117,8 @@ def test_a_mean_over_nothing_is_nothing():
 
 
 def test_the_box_loss_by_hand():
-    """Offsets wrong by 0.5, 2, 0 and −3: smooth L1 0.125 + 1.5 + 0 + 2.5, L1 5.5; an anchor that is no positive is free."""
+    """Offsets wrong by 0.5, 2, 0 and −3: smooth L1 0.125 + 1.5 + 0 + 2.5, L1 5.5; an anchor that is
+    no positive is free."""
     targets = Targets(torch.tensor([[1, 0]]), torch.zeros(1, 2, 4))
     offsets = torch.tensor([[[0.5, 2.0, 0.0, -3.0], [9.0, 9.0, 9.0, 9.0]]])
     assert box_loss(offsets, targets) == pytest.approx(4.125)

@@ -32,7 +32,7 @@ def moving(name: str, step: float = 1.0, first: int = 0) -> Sequence:
 
 
 @pytest.fixture
-def clips(monkeypatch):
+def sequences(monkeypatch):
     """What the commands find as generated-v1."""
     benchmark = Benchmark("generated-v1", (moving("gen-a"), moving("gen-b", 2.0)))
     monkeypatch.setattr("course_lib.data.generated.generated_benchmark", lambda: benchmark)
@@ -81,9 +81,9 @@ def test_a_protocol_scored_by_curves_has_a_start_for_each_file_and_others_have_c
             assert [*scores] == [*row.columns] and {row.best, *row.brief} <= scores.keys()
 
 
-def test_a_report_asks_for_a_protocol_that_is_scored_by_curves(tmp_path, clips):
+def test_a_report_asks_for_a_protocol_that_is_scored_by_curves(tmp_path, sequences):
     with pytest.raises(SettingsError, match="'vot' is not scored by curves"):
-        make_report(tmp_path, clips, ["stay-put"], "vot")
+        make_report(tmp_path, sequences, ["stay-put"], "vot")
 
 
 class TestANewRow:
@@ -91,7 +91,7 @@ class TestANewRow:
 
     @pytest.fixture
     def late(self, monkeypatch):
-        """Two passes, from the middle and from two thirds; no number in a name is a start."""
+        """Two passes, from the centre and from two thirds; no number in a name is a start."""
         starts = {"middle-7": T // 2, "late": 2 * T // 3}
         row = Protocol(
             "halves",
@@ -101,7 +101,9 @@ class TestANewRow:
         monkeypatch.setitem(protocols.PROTOCOLS, "halves", row)
         return starts
 
-    def test_of_passes_is_run_kept_and_scored_by_the_commands(self, tmp_path, clips, late, capsys):
+    def test_of_passes_is_run_kept_and_scored_by_the_commands(
+        self, tmp_path, sequences, late, capsys
+    ):
         assert command("evaluate", tmp_path, "--protocol", "halves", "--per-sequence") == 0
         said = capsys.readouterr().out
         assert "**generated-v1**, HALVES, 2 sequences" in said and "| gen-b | stay-put |" in said
@@ -112,7 +114,7 @@ class TestANewRow:
         assert (folder / "records" / "halves" / "gen-a.json").is_file()
         # 10 px wide, left behind by 1 px a frame: IoU (10 − d) / (10 + d) with d = 0 … 14, 0 … 9
         ious = [max(10 - d, 0) / (10 + d) for n in (15, 10) for d in range(n)]
-        row = make_report(tmp_path, clips.only(["gen-a"]), ["stay-put"], "halves").overall()
+        row = make_report(tmp_path, sequences.only(["gen-a"]), ["stay-put"], "halves").overall()
         assert row["stay-put"]["mean_iou"] == pytest.approx(np.mean(ious))
         stamp = (folder / "gen-a.halves-late.txt").stat().st_mtime_ns
         assert command("evaluate", tmp_path, "--protocol", "halves") == 0  # nothing is left to do
@@ -121,12 +123,14 @@ class TestANewRow:
         assert command("report", tmp_path, "--protocol", "halves", "--out", out) == 0
         assert "HALVES" in (tmp_path / "out" / "report.md").read_text()
 
-    def test_has_no_place_in_a_toolkit_s_layout(self, tmp_path, clips, late):
+    def test_has_no_place_in_a_toolkit_s_layout(self, tmp_path, sequences, late):
         source = ("course", tmp_path)
         with pytest.raises(SettingsError, match="'halves' have no place in this layout"):
-            export_results(source, clips, "stay-put", "halves", ("otb", tmp_path / "x"))
+            export_results(source, sequences, "stay-put", "halves", ("otb", tmp_path / "x"))
 
-    def test_with_scores_of_its_own_has_its_own_columns(self, tmp_path, clips, monkeypatch, capsys):
+    def test_with_scores_of_its_own_has_its_own_columns(
+        self, tmp_path, sequences, monkeypatch, capsys
+    ):
         class Length(Supervised):
             columns = {"frames": "frames, mean", "failures": "lost"}  # noqa: RUF012
             brief, best, note = ("failures",), "frames", "A toy."
@@ -146,6 +150,6 @@ class TestANewRow:
         folder = tmp_path / "generated-v1" / "stay-put"
         assert (folder / "toys" / "gen-b" / "gen-b_001.txt").is_file()
         files = export_results(
-            ("course", tmp_path), clips, "stay-put", "toy", ("vot", tmp_path / "v")
+            ("course", tmp_path), sequences, "stay-put", "toy", ("vot", tmp_path / "v")
         )
         assert files[0] == tmp_path / "v" / "stay-put" / "toys" / "gen-a" / "gen-a_001.bin"

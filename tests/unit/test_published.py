@@ -1,4 +1,5 @@
-"""Boxes published on OTB-100: the course's numbers against the toolkit's functions and the figures others found."""
+"""Boxes published on OTB-100: the course's numbers against the toolkit's functions and the figures
+others found."""
 
 from __future__ import annotations
 
@@ -57,7 +58,8 @@ def test_two_frames_have_no_true_box_and_the_toolkit_counts_them_as_missed(folde
 @pytest.mark.real_data
 @pytest.mark.parametrize(
     ("tracker", "expected"),
-    # SRDCF: .598 is its authors' published figure; the toolkit's functions give .598 on these files as well
+    # SRDCF: .598 is its authors' published figure; the toolkit's functions give .598 on these files
+    # as well
     [("SiamFC-3s", 0.583), ("SRDCF", 0.598), ("KCF", 0.476), ("DSST", 0.471), ("Struck", 0.431)],
 )
 def test_published_trackers_score_what_others_found(folder, tracker, expected):
@@ -91,7 +93,8 @@ def test_tiger1_loses_its_first_five_frames(tmp_path):
 
 
 def small_report(name, boxes):
-    """A report on one tracker, "it", that always says the same box; `boxes`: truth (T, 4) by sequence."""
+    """A report on one tracker, "it", that always says the same box; `boxes`: truth (T, 4) by
+    sequence."""
     scores = {
         n: score_sequence(np.tile([0.0, 0.0, 10.0, 10.0], (len(b), 1)), b) for n, b in boxes.items()
     }
@@ -154,8 +157,8 @@ class TestCommand:
         assert "| KCF | 0.952 |" in said and "| CSK | 0.159 |" in said  # 20/21, and 20/21 of 1 in 6
         stored = json.loads((tmp_path / "out" / "report.json").read_text())
         assert stored["overall"]["KCF"]["fps"] is None and len(stored["sequences"]) == 2
-        pictures = {path.stem for path in (tmp_path / "out").glob("*.png")}
-        assert pictures == {"success", "precision", "normalised_precision", "attributes"}
+        images = {path.stem for path in (tmp_path / "out").glob("*.png")}
+        assert images == {"success", "precision", "normalised_precision", "attributes"}
 
     def test_the_named_ones_alone(self, data, tmp_path, capsys):
         assert self.run(data, tmp_path, "--tracker", "CSK") == 0

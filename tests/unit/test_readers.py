@@ -1,4 +1,5 @@
-"""Readers: any spelling of numbers, OTB with its oddities, real clips against the GOT-10k toolkit."""
+"""Readers: any spelling of numbers, OTB with its oddities, real clips against the GOT-10k
+toolkit."""
 
 from __future__ import annotations
 
@@ -195,7 +196,7 @@ def test_otb_errors_name_file_value_and_remedy(tmp_path):
     assert "groundtruth_rect.txt, line 4: '12,no,3,4'; expected 4 numbers" in sentence()
     write(dog / "groundtruth_rect.txt", rows(8) + "1,2,3\n")
     assert "line 9: '1,2,3'; expected 4 numbers" in sentence()
-    (dog / "groundtruth_rect.txt").write_bytes(b"\xff\xd8\xff\xe0 a picture")
+    (dog / "groundtruth_rect.txt").write_bytes(b"\xff\xd8\xff\xe0 an image")
     assert "groundtruth_rect.txt, line 1" in sentence()
     write(dog / "groundtruth_rect.txt", "\n")
     assert "groundtruth_rect.txt is empty; expected one row of x, y, w, h" in sentence()

@@ -1,4 +1,5 @@
-"""README: every command in it parses, every file it names is there, every figure is the measured one; and it runs."""
+"""README: every command in it parses, every file it names is there, every figure is the measured
+one; and it runs."""
 
 from __future__ import annotations
 
@@ -123,7 +124,7 @@ def test_extras_that_it_installs_are_declared():
 
 
 def test_figures_are_the_measured_ones():
-    real = json.loads((ROOT / "results" / "real_clips.json").read_text(encoding="utf-8"))
+    real = json.loads((ROOT / "results" / "real_sequences.json").read_text(encoding="utf-8"))
     made = real["generated"]["overall"]
     figures = [
         scores[name]["auc"]
@@ -185,7 +186,8 @@ def printed(start: str) -> str:
 
 @pytest.mark.slow
 class TestInOrder:
-    """The commands of README on a fresh checkout without data, in its order; git sees nothing of it."""
+    """The commands of README on a fresh checkout without data, in its order; git sees nothing of
+    it."""
 
     @pytest.fixture(autouse=True)
     def stays_clean(self, clone):
@@ -217,8 +219,8 @@ class TestInOrder:
         assert done.returncode == 0, done.stderr
         (clone / "runs" / "frames").mkdir()
         for name in "abc":
-            picture = np.full((200, 200, 3), 90, np.uint8)
-            cv2.imwrite(str(clone / "runs" / "frames" / f"{name}.png"), picture)
+            image = np.full((200, 200, 3), 90, np.uint8)
+            cv2.imwrite(str(clone / "runs" / "frames" / f"{name}.png"), image)
         done = run(clone, printed("track --video 'frames").replace("frames/", "runs/frames/"))
         assert done.returncode == 0, done.stderr
         done = run(clone, printed("evaluate --tracker mosse kcf --benchmark generated-v1"))
@@ -230,12 +232,12 @@ class TestInOrder:
         )
 
     def test_clips_of_ones_own_are_scored(self, clone):
-        clip = clone / "runs" / "my_clips" / "one"
-        clip.mkdir(parents=True)
+        sequence = clone / "runs" / "my_clips" / "one"
+        sequence.mkdir(parents=True)
         for number in range(4):
-            picture = np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8)
-            cv2.imwrite(str(clip / f"{number:04}.png"), picture)
-        (clip / "groundtruth.txt").write_text("40,30,30,30\n" * 4)
+            image = np.random.default_rng(0).integers(0, 255, (90, 120, 3), dtype=np.uint8)
+            cv2.imwrite(str(sequence / f"{number:04}.png"), image)
+        (sequence / "groundtruth.txt").write_text("40,30,30,30\n" * 4)
         command = printed("evaluate --tracker mosse kcf --benchmark folder")
         done = run(clone, command.replace("my_clips", "runs/my_clips"), "--workers 1")
         assert done.returncode == 0 and "| one |" in done.stdout, done.stderr

@@ -23,7 +23,7 @@ class Echo(Tracker):
         return np.array([float(self.seen[-1]), 0, 5, 5])
 
 
-def clip(T: int) -> Sequence:
+def sequence(T: int) -> Sequence:
     frames = [np.full((8, 8, 3), t, dtype=np.uint8) for t in range(T)]
     return Sequence("ticks", ArrayFrames(frames), np.tile([0.0, 0, 5, 5], (T, 1)))
 
@@ -34,7 +34,7 @@ def clock(seconds: float):
 
 def run(seconds: float, T: int = 10, grace: int = 0):
     tracker = Echo()
-    result = run_realtime(tracker, clip(T), fps=10, grace=grace, clock=clock(seconds))
+    result = run_realtime(tracker, sequence(T), fps=10, grace=grace, clock=clock(seconds))
     return tracker.seen, result.boxes[:, 0].tolist(), result
 
 
@@ -68,12 +68,13 @@ def test_frames_never_seen_have_no_seconds():
 def test_a_fast_tracker_gets_what_one_pass_gets():
     from course_lib.evaluation.otb import track
 
-    assert np.array_equal(run(0.001)[2].boxes, track(Echo(), clip(10)).boxes)
+    assert np.array_equal(run(0.001)[2].boxes, track(Echo(), sequence(10)).boxes)
 
 
 def test_vot_in_real_time_counts_what_stands_when_the_next_frame_arrives():
-    """The target moves by its own width each frame. A tracker that is in time is right; one that takes two frames for each
-    gives a box one frame old, which no longer touches the target: it fails, and is started again five frames later."""
+    """The target moves by its own width each frame. A tracker that is in time is right; one that
+    takes two frames for each gives a box one frame old, which no longer touches the target: it
+    fails, and is started again five frames later."""
 
     class Perfect(Tracker):
         def init(self, frame, box):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from course_lib.errors import DataError
-from course_lib.geometry.receptive import Layer, field_and_stride, output_size, reception
+from course_lib.geometry.receptive import Layer, field_and_stride, output_size, receptive_fields
 from course_lib.models.alexnet import alexnet_layers
 
 # SiamFC's table: layer, cells for 127 pixels, cells for 255, receptive field, stride
@@ -26,14 +26,14 @@ TABLE = [
 
 
 def test_the_table_of_siamfc():
-    small, large = (reception(alexnet_layers(), size) for size in (127, 255))
+    small, large = (receptive_fields(alexnet_layers(), size) for size in (127, 255))
     assert [
         (a.layer, a.size, b.size, a.field, a.stride) for a, b in zip(small, large, strict=True)
     ] == TABLE
 
 
 def test_the_baseline_of_stride_four():
-    rows = [reception(alexnet_layers(4), size)[-1] for size in (127, 255)]
+    rows = [receptive_fields(alexnet_layers(4), size)[-1] for size in (127, 255)]
     assert [(r.size, r.field, r.stride) for r in rows] == [(17, 63, 4), (49, 63, 4)]
 
 
@@ -56,7 +56,7 @@ layer = st.builds(
     st.lists(layer, min_size=1, max_size=4), st.integers(161, 190)
 )  # four layers of 5 / 3 need 161
 def test_sizes_fields_and_centres_agree_with_gradients(layers, size):
-    rows = reception(layers, size)
+    rows = receptive_fields(layers, size)
     last = rows[-1]
     x = torch.zeros(1, 1, 1, size, requires_grad=True)
     y = x
@@ -68,9 +68,10 @@ def test_sizes_fields_and_centres_agree_with_gradients(layers, size):
     y[0, 0, 0, cell].backward()
     seen = torch.nonzero(x.grad[0, 0, 0])[:, 0]
     first, end = int(seen[0]), int(seen[-1]) + 1
-    middle = last.start + cell * last.stride
-    low, high = middle - last.field / 2, middle + last.field / 2
-    # a stride larger than the kernel leaves gaps inside the field; its ends are always seen, or outside the picture
+    centre = last.start + cell * last.stride
+    low, high = centre - last.field / 2, centre + last.field / 2
+    # a stride larger than the kernel leaves gaps inside the field; its ends are always seen, or
+    # outside the image
     assert (first, end) == (max(0, round(low)), min(size, round(high))) or one_has_gaps(layers)
     if not any(one.padding for one in layers):
         assert field_and_stride([(one.kernel, one.stride) for one in layers]) == (

@@ -1,4 +1,5 @@
-"""Settings: numbers as people write them, each in its range, from a recipe and from Python alike."""
+"""Settings: numbers as people write them, each in its range, from a recipe and from Python
+alike."""
 
 from __future__ import annotations
 
@@ -14,18 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.errors import SettingsError
-from course_lib.recipe import Count, Positive, Range, Settings, Share, load_settings
+from course_lib.recipe import Count, Positive, Range, Settings, UnitInterval, load_settings
 from course_lib.trackers.kcf import KCFSettings
 
 
 @dataclass(frozen=True)
 class Inner(Settings):
-    light: Share = 0.3
+    light: UnitInterval = 0.3
 
 
 @dataclass(frozen=True)
 class Mine(Settings):
-    rate: Share = 0.1
+    rate: UnitInterval = 0.1
     sigma: Positive = 2.0
     size: Annotated[int, Range(16, 512)] = 64
     widths: tuple[Count, ...] = (1, 2)
@@ -55,7 +56,7 @@ def test_a_share_is_taken_exactly_from_0_to_1(value):
         ("kernel", ["gaussian"], ["rbf", 1, True]),
         ("mirror", [True], [1, "yes", None]),
         ("name", ["x"], [5, None]),
-        ("inner", [Inner(0.1)], [3, "light"]),
+        ("inner", [Inner(0.1)], [3, "jitter"]),
     ],
 )
 def test_each_kind_at_its_ends(key, good, bad):

@@ -22,7 +22,7 @@ from course_lib.trackers import make_tracker
 T = 24
 
 
-def clip(name: str, step: float, tags: tuple[str, ...] = ("FM",)) -> Sequence:
+def sequence(name: str, step: float, tags: tuple[str, ...] = ("FM",)) -> Sequence:
     """A target that moves right by `step` pixels a frame."""
     boxes = np.tile([10.0, 10, 20, 20], (T, 1))
     boxes[:, 0] += step * np.arange(T)
@@ -31,7 +31,7 @@ def clip(name: str, step: float, tags: tuple[str, ...] = ("FM",)) -> Sequence:
 
 @pytest.fixture
 def benchmark() -> Benchmark:
-    return Benchmark("two", (clip("slow", 0.5, ("SV", "FM")), clip("fast", 4.0)))
+    return Benchmark("two", (sequence("slow", 0.5, ("SV", "FM")), sequence("fast", 4.0)))
 
 
 def found(benchmark: Benchmark, shift: float) -> dict[str, Result]:
@@ -138,10 +138,13 @@ class TestTable:
         assert "| two | 7 |" in markdown_table(rows, ["frames"], first="")
 
     def test_records_headings_and_formats(self):
-        rows = [{"place": "left", "share": 0.5, "step": 3}, {"place": "right", "share": 0.25}]
-        table = markdown_table(rows, formats={"share": ".0%", "step": "+d"})
+        rows = [
+            {"place": "left", "width_multiplier": 0.5, "step": 3},
+            {"place": "right", "width_multiplier": 0.25},
+        ]
+        table = markdown_table(rows, formats={"width_multiplier": ".0%", "step": "+d"})
         assert table.splitlines()[2:] == ["| left | 50% | +3 |", "| right | 25% | – |"]
-        assert markdown_table(rows, {"share": "a"}, ".1f").splitlines()[0::2] == [
+        assert markdown_table(rows, {"width_multiplier": "a"}, ".1f").splitlines()[0::2] == [
             "| a |",
             "| 0.5 |",
         ]
@@ -184,7 +187,7 @@ class TestFigures:
 
 class TestSequences:
     def test_in_memory_is_a_sequence_like_any_other(self):
-        made = clip("it", 1.0)
+        made = sequence("it", 1.0)
         assert len(made) == T and made.attributes == {"FM"} and made.frames[3].shape == (60, 200, 3)
         with pytest.raises(DataError, match="24 frames but 2 rows of boxes"):
             Sequence.in_memory("it", made.frames.images, made.boxes[:2])

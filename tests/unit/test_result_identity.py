@@ -130,7 +130,7 @@ class TestWeights:
         after = make_tracker("siamfc", weights=str(weights))
         (why,) = differences(then, tracker_identity("siamfc", after))
         assert why.startswith(f"the sum of the weights' file was {then['weights']['sha256'][:12]}…")
-        assert after.embedding is not before.embedding  # the network is loaded anew as well
+        assert after.runtime is not before.runtime  # the network is loaded anew as well
 
     def test_another_card_is_seen(self, weights):
         then = tracker_identity("siamfc", make_tracker("siamfc", weights=str(weights)))

@@ -49,12 +49,12 @@ def test_normalised_precision_is_a_value_of_the_curve_or_its_area():
 
 
 def test_a_report_on_lasot_follows_its_rule_and_says_so(tmp_path):
-    clip = Sequence("cat-1", ArrayFrames(np.zeros((10, 9, 9, 3), np.uint8)), TRUTH)
+    sequence = Sequence("cat-1", ArrayFrames(np.zeros((10, 9, 9, 3), np.uint8)), TRUTH)
     rows = {}
     for name in ("lasot", "otb"):
         result = Result(PREDICTED, np.full(10, np.nan))
         write_result(result_path(tmp_path, name, "it", "cat-1"), result)
-        report = make_report(tmp_path, Benchmark(name, (clip,)), ["it"])
+        report = make_report(tmp_path, Benchmark(name, (sequence,)), ["it"])
         rows[name], text = report.overall()["it"], to_markdown(report)
         assert ("count as missed" in text) == (name == "lasot")
     assert rows["lasot"]["normalised_precision"] == pytest.approx(0.8)

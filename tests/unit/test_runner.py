@@ -208,7 +208,7 @@ def test_a_result_without_times_has_no_speed(tmp_path):
     )
 
 
-def test_a_report_as_markdown_csv_json_and_pictures(tmp_path, benchmark):
+def test_a_report_as_markdown_csv_json_and_images(tmp_path, benchmark):
     evaluate([STAY, TrackerSpec("random-walk")], benchmark, tmp_path, progress=False)
     report = make_report(tmp_path, benchmark, ["random-walk", "stay-put"])
     assert (
@@ -299,19 +299,19 @@ class TestCommands:
         assert 0 <= json.loads((tmp_path / "gen-23-small.json").read_text())["auc"] <= 20 / 21
 
     def test_track_follows_a_target_in_a_users_video(self, tmp_path, capsys):
-        from course_lib.data.generated import SPECS, make_clip
+        from course_lib.data.generated import SPECS, make_sequence
         from course_lib.evaluation.video import write_video
         from course_lib.geometry.boxes import iou
 
-        clip = make_clip(SPECS[0])
-        write_video(tmp_path / "mine.mp4", clip.frames.part(5, 30), 25)
-        box = ",".join(f"{v:.1f}" for v in clip.boxes[7])
+        sequence = make_sequence(SPECS[0])
+        write_video(tmp_path / "mine.mp4", sequence.frames.part(5, 30), 25)
+        box = ",".join(f"{v:.1f}" for v in sequence.boxes[7])
         assert (
             main(["track", "--video", str(tmp_path / "mine.mp4"), "--box", box, "--start", "2"])
             == 0
         )
         boxes = read_result(tmp_path / "mine-mosse.txt").boxes
-        assert iou(boxes, clip.boxes[7:30]).min() > 0.5
+        assert iou(boxes, sequence.boxes[7:30]).min() > 0.5
         assert len(VideoFile(tmp_path / "mine-mosse.mp4")) == 23
         for wrong, words in (
             (["--start", "99"], "has frames 0 to 24"),

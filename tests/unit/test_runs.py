@@ -26,7 +26,8 @@ from course_lib.training.settings import TrainSettings
 
 @pytest.fixture
 def project_of(tmp_path, monkeypatch):
-    """A project in a folder of its own; `make(name, script, …)` declares a run of a script in it."""
+    """A project in a folder of its own; `make(name, script, …)` declares a run of a script in
+    it."""
     monkeypatch.setattr(runs_module, "PROJECT", tmp_path)
 
     def make(name, script, **more):
@@ -264,7 +265,7 @@ class TestDone:
         assert not trained.due()  # neither shapes the weights
 
     def test_an_earlier_recipe_is_due_and_said(self, trained, tmp_path):
-        (tmp_path / "r.yaml").write_text(self.RECIPE + "clip: 3.0\n")
+        (tmp_path / "r.yaml").write_text(self.RECIPE + "sequence: 3.0\n")
         assert trained.due() == "m.safetensors is of an earlier recipe: clip 10.0 instead of 3.0"
         (tmp_path / "r.yaml").write_text(self.RECIPE)
         other = replace(trained, command="-m course_lib train r.yaml --set seed=2 --quiet")

@@ -1,4 +1,5 @@
-"""Shards: what is packed comes back, a missing or cut one is named, and pairs follow their number."""
+"""Shards: what is packed comes back, a missing or cut one is named, and pairs follow their
+number."""
 
 from __future__ import annotations
 
@@ -13,9 +14,9 @@ from pair_files import grey_video, video_of
 from course_lib.data import shards as shards_module
 from course_lib.data.faults import FEW, Unreadable
 from course_lib.data.frames import ImageFiles
-from course_lib.data.generated import make_clip, random_spec
+from course_lib.data.generated import make_sequence, random_spec
 from course_lib.data.packing import write_shards
-from course_lib.data.pairs import Changes, pair_at
+from course_lib.data.pairs import Augmentation, pair_at
 from course_lib.data.sequence import Sequence
 from course_lib.data.shards import ShardPairs, read_index, read_shard
 from course_lib.errors import DataError, MissingDataError, SettingsError
@@ -25,24 +26,24 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def clips():
-    return [make_clip(random_spec(k, length=6, occluders=0)) for k in range(4)]
+def sequences():
+    return [make_sequence(random_spec(k, length=6, occluders=0)) for k in range(4)]
 
 
 @pytest.fixture
-def folder(tmp_path, clips):
-    write_shards(clips, tmp_path / "s", per_shard=2, progress=False)
+def folder(tmp_path, sequences):
+    write_shards(sequences, tmp_path / "s", per_shard=2, progress=False)
     return tmp_path / "s"
 
 
-def test_crops_come_back(folder, clips):
+def test_crops_come_back(folder, sequences):
     index = read_index(folder)
     assert [len(row["videos"]) for row in index] == [2, 2]
     video = read_shard(folder, index[1])[0]
-    assert video.name == clips[2].name and len(video) == 6
-    box = clips[2].boxes[3]
+    assert video.name == sequences[2].name and len(video) == 6
+    box = sequences[2].boxes[3]
     window = CropWindow(*(box[:2] + box[2:] / 2), float(search_side(box)) * 1.25, 319)
-    expected = window.cut(clips[2].frames[3]).astype(float)
+    expected = window.cut(sequences[2].frames[3]).astype(float)
     assert np.abs(video.frames[3].astype(float) - expected).mean() < 6  # JPEG
     np.testing.assert_allclose(video.boxes[3], window.box_to_crop(box), atol=1e-3)
     np.testing.assert_allclose(video.boxes[3][:2] + video.boxes[3][2:] / 2, 159.5, atol=1e-3)
@@ -51,33 +52,33 @@ def test_crops_come_back(folder, clips):
 def test_a_missing_shard_is_named(folder):
     (folder / "00001.tar").unlink()
     with pytest.raises(MissingDataError, match=r"shard .*00001.tar is missing: 2 are listed"):
-        ShardPairs(folder, Changes())
+        ShardPairs(folder, Augmentation())
 
 
 def test_a_cut_shard_is_named(folder):
     path = folder / "00000.tar"
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(DataError, match=r"00000.tar has \d+ bytes, its index says \d+"):
-        ShardPairs(folder, Changes())
+        ShardPairs(folder, Augmentation())
 
 
 def test_no_shards_at_all(tmp_path):
     with pytest.raises(MissingDataError, match="no shards in"):
-        ShardPairs(tmp_path, Changes())
+        ShardPairs(tmp_path, Augmentation())
 
 
-def test_writing_goes_on_where_it_stopped(folder, clips):
+def test_writing_goes_on_where_it_stopped(folder, sequences):
     (folder / "00001.tar").unlink()
     (folder / "index.json").unlink()
     kept = (folder / "00000.tar").stat().st_mtime_ns
-    write_shards(clips, folder, per_shard=2, progress=False)
+    write_shards(sequences, folder, per_shard=2, progress=False)
     assert (folder / "00000.tar").stat().st_mtime_ns == kept and len(read_index(folder)) == 2
     assert not list(folder.glob(".*.part"))
 
 
 def test_pairs_come_from_one_shard_at_a_time(folder, monkeypatch):
     monkeypatch.setattr(shards_module, "BLOCK", 8)
-    source = ShardPairs(folder, Changes())
+    source = ShardPairs(folder, Augmentation())
     opened = []
     read = shards_module.read_shard
     monkeypatch.setattr(
@@ -85,7 +86,7 @@ def test_pairs_come_from_one_shard_at_a_time(folder, monkeypatch):
     )
     pairs = [pair_at(source, 0, i) for i in range(32)]
     assert len(opened) <= 4 and set(opened) == {"00000.tar", "00001.tar"}
-    again = ShardPairs(folder, Changes())
+    again = ShardPairs(folder, Augmentation())
     for i in (30, 3, 17):  # in any order, the same pair
         np.testing.assert_array_equal(pair_at(again, 0, i).search, pairs[i].search)
 
@@ -190,9 +191,9 @@ class TestMadeOf:
         assert [len(row["videos"]) for row in pack(videos, packed)] == [2, 2]
 
     def test_the_identity_is_of_the_index(self, packed, videos):
-        first = ShardPairs(packed, Changes()).identity
+        first = ShardPairs(packed, Augmentation()).identity
         pack(videos, packed, every=2, fresh=True)
-        assert ShardPairs(packed, Changes()).identity != first
+        assert ShardPairs(packed, Augmentation()).identity != first
 
 
 def rewritten(index: dict, **changes) -> str:
@@ -215,7 +216,7 @@ class TestDamagedIndex:
             rewritten(index, shards=[row | {"videos": "none"}]),
         ][number])  # fmt: skip
         with pytest.raises(DataError, match=r"index.json .*shards.py DATASET --fresh"):
-            ShardPairs(packed, Changes())
+            ShardPairs(packed, Augmentation())
 
     def test_a_byte_order_mark_is_no_damage(self, packed):
         path = packed / "index.json"
@@ -224,7 +225,7 @@ class TestDamagedIndex:
 
     @pytest.mark.parametrize("kind", ["gone", "bytes", "another", "boxes"])
     def test_a_shard_that_changes_while_it_is_used_stops_with_its_name(self, packed, kind):
-        source = ShardPairs(packed, Changes(), shards=[0])
+        source = ShardPairs(packed, Augmentation(), shards=[0])
         path, row = packed / "00000.tar", source.rows[0]
         if kind == "gone":
             path.unlink()
@@ -313,7 +314,7 @@ def test_a_damaged_crop_is_passed_over(packed):
     start = content.index(b"\xff\xd8\xff")  # the first JPEG
     content[start : start + 200] = bytes(200)
     path.write_bytes(bytes(content))
-    source = ShardPairs(packed, Changes(), shards=[0])
+    source = ShardPairs(packed, Augmentation(), shards=[0])
     with pytest.warns(UserWarning, match=r"crop 0 of a in shard .*00000.tar does not decode"):
         pairs = [pair_at(source, 0, i) for i in range(60)]
     assert any(pair.skipped for pair in pairs)

@@ -1,4 +1,5 @@
-"""SiamFC's network: the activation table, correlation against the loop, folding, labels and loss by hand."""
+"""SiamFC's network: the activation table, correlation against the loop, folding, labels and loss by
+hand."""
 
 from __future__ import annotations
 
@@ -158,7 +159,7 @@ def test_layout_and_precision_hardly_change_a_response():
         place = choose_placement("cpu", "fp32")
         moved = place.network(network)
         torch.testing.assert_close(
-            moved(place.pictures(z), place.pictures(x)), plain, atol=1e-3, rtol=1e-3
+            moved(place.images(z), place.images(x)), plain, atol=1e-3, rtol=1e-3
         )
 
 

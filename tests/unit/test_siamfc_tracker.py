@@ -1,4 +1,5 @@
-"""SiamFC's tracker against a slow one written from the paper's text, in lock-step, folded, and in bf16."""
+"""SiamFC's tracker against a slow one written from the paper's text, in lock-step, folded, and in
+bf16."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from course_lib.data.frames import ArrayFrames
-from course_lib.data.generated import make_clip, random_spec
+from course_lib.data.generated import make_sequence, random_spec
 from course_lib.data.sequence import Benchmark
 from course_lib.errors import DataError, SettingsError
 from course_lib.evaluation.lockstep import track_in_lockstep
@@ -19,7 +20,7 @@ from course_lib.evaluation.results import read_result
 from course_lib.evaluation.runner import TrackerSpec, evaluate
 from course_lib.geometry.windows import CropWindow
 from course_lib.models.device import Placement, has_bf16
-from course_lib.models.runtime import Embedding
+from course_lib.models.runtime import SiamFCRuntime
 from course_lib.models.weights import load_siamfc
 from course_lib.trackers import make_tracker, siamfc
 from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
@@ -36,13 +37,13 @@ def network():
 
 @pytest.fixture(scope="module")
 def plain(network):
-    return Embedding(network, Placement(CPU, bf16=False))
+    return SiamFCRuntime(network, Placement(CPU, bf16=False))
 
 
 @pytest.fixture(scope="module")
-def clips():
+def sequences():
     made = [
-        make_clip(random_spec(k, length=n, scale=1.5))
+        make_sequence(random_spec(k, length=n, scale=1.5))
         for k, n in ((0, 14), (3, 9), (6, 11), (8, 14), (9, 5))
     ]
     return [replace(c, frames=ArrayFrames(list(c.frames))) for c in made]
@@ -51,16 +52,17 @@ def clips():
 def slow_boxes(
     network, frames, box, scales=3, step=1.0375, penalty=0.9745, rate=0.59, influence=0.176
 ):
-    """SiamFC as the paper's text says it, one thing at a time: batch norm unfolded, no shared code but the crop."""
+    """SiamFC as the paper's text says it, one thing at a time: batch norm unfolded, no shared code
+    but the crop."""
     x, y, w, h = box
     cx, cy = x + w / 2, y + h / 2
     side = ((w + (w + h) / 2) * (h + (w + h) / 2)) ** 0.5
     colour = frames[0].reshape(-1, 3).mean(axis=0)
 
     def embed(crop):
-        picture = torch.from_numpy(crop.astype(np.float32)).permute(2, 0, 1)[None]
+        image = torch.from_numpy(crop.astype(np.float32)).permute(2, 0, 1)[None]
         with torch.no_grad():
-            return network.backbone(picture)
+            return network.backbone(image)
 
     z = embed(CropWindow(cx, cy, side, 127).cut(frames[0], colour))
     search = first = side * 255 / 127
@@ -104,7 +106,7 @@ def slow_boxes(
         },
     ],
 )
-def test_boxes_are_those_of_a_slow_tracker(network, plain, clips, settings):
+def test_boxes_are_those_of_a_slow_tracker(network, plain, sequences, settings):
     names = {
         "scale_step": "step",
         "scale_penalty": "penalty",
@@ -112,52 +114,55 @@ def test_boxes_are_those_of_a_slow_tracker(network, plain, clips, settings):
         "window": "influence",
         "scales": "scales",
     }
-    for clip in clips[:2]:
-        fast = track(SiamFCTracker(SiamFCSettings(**settings), plain), clip).boxes
+    for sequence in sequences[:2]:
+        fast = track(SiamFCTracker(SiamFCSettings(**settings), plain), sequence).boxes
         slow = slow_boxes(
-            network, clip.frames.images, clip.boxes[0], **{names[k]: v for k, v in settings.items()}
+            network,
+            sequence.frames.images,
+            sequence.boxes[0],
+            **{names[k]: v for k, v in settings.items()},
         )
         np.testing.assert_allclose(fast, slow, atol=0.05)
 
 
-def test_lock_step_gives_the_boxes_of_one_by_one(plain, clips):
+def test_lock_step_gives_the_boxes_of_one_by_one(plain, sequences):
     def make():
         return SiamFCTracker(SiamFCSettings(), plain)
 
-    alone = [track(make(), clip) for clip in clips]
+    alone = [track(make(), sequence) for sequence in sequences]
     for width in (1, 2, 4):
-        for a, b in zip(alone, track_in_lockstep(make, clips, width), strict=True):
+        for a, b in zip(alone, track_in_lockstep(make, sequences, width), strict=True):
             np.testing.assert_allclose(b.boxes, a.boxes, atol=1e-3)
             assert b.seconds.shape == a.seconds.shape and (b.seconds > 0).all()
 
 
-def test_precision_and_layout_move_no_box_by_a_pixel(network, plain, clips):
+def test_precision_and_layout_move_no_box_by_a_pixel(network, plain, sequences):
     placements = [Placement(CPU, bf16=False, channels_last=False)]
     if has_bf16(CPU):
         placements.append(Placement(CPU, bf16=True))
-    for clip in clips:
-        boxes = track(SiamFCTracker(SiamFCSettings(), plain), clip).boxes
+    for sequence in sequences:
+        boxes = track(SiamFCTracker(SiamFCSettings(), plain), sequence).boxes
         for placement in placements:
             other = track(
-                SiamFCTracker(SiamFCSettings(), Embedding(network, placement)), clip
+                SiamFCTracker(SiamFCSettings(), SiamFCRuntime(network, placement)), sequence
             ).boxes
-            assert np.abs(other - boxes).max() < 1.0, (clip.name, placement)
+            assert np.abs(other - boxes).max() < 1.0, (sequence.name, placement)
 
 
-def test_the_exemplar_is_never_updated(plain, clips):
+def test_the_exemplar_is_never_updated(plain, sequences):
     tracker = SiamFCTracker(SiamFCSettings(), plain)
-    tracker.init(clips[0].frames[0], clips[0].boxes[0])
+    tracker.init(sequences[0].frames[0], sequences[0].boxes[0])
     before = tracker.z.clone()
-    for frame in clips[0].frames.part(1):
+    for frame in sequences[0].frames.part(1):
         tracker.update(frame)
     assert torch.equal(tracker.z, before)
 
 
-def test_last_holds_what_was_computed(plain, clips):
+def test_last_holds_what_was_computed(plain, sequences):
     tracker = SiamFCTracker(SiamFCSettings(scales=5), plain)
-    tracker.init(clips[0].frames[0], clips[0].boxes[0])
+    tracker.init(sequences[0].frames[0], sequences[0].boxes[0])
     assert tracker.last.responses is None and tracker.last.crop.shape == (127, 127, 3)
-    tracker.update(clips[0].frames[1])
+    tracker.update(sequences[0].frames[1])
     last = tracker.last
     assert last.responses.shape == (5, 17, 17) and last.blended.shape == (272, 272)
     assert last.blended.sum() == pytest.approx(1, abs=1e-3) and last.crop.shape == (255, 255, 3)
@@ -189,7 +194,7 @@ class TestSteps:
         )
         np.testing.assert_allclose(siamfc.enlarge(response, 16), expected[0, 0].numpy(), atol=1e-3)
 
-    def test_a_peak_between_the_middle_cells_is_no_displacement(self):
+    def test_a_peak_between_the_centre_cells_is_no_displacement(self):
         fine = siamfc.enlarge(np.pad([[1.0]], 8).astype(np.float32), 16)
         assert np.abs(siamfc.peak_displacement(fine, 8, 16)).max() <= 0.25  # half an enlarged cell
 
@@ -216,7 +221,7 @@ def test_wrong_settings_and_starts(plain):
 
 @pytest.mark.real_data
 @pytest.mark.slow
-def test_real_clips_are_followed(real_data):
+def test_real_sequences_are_followed(real_data):
     """The shipped weights on two easy targets; the figures of all are in results/."""
     from course_lib.data.benchmarks import load_benchmark
     from course_lib.evaluation.metrics import auc
@@ -228,8 +233,8 @@ def test_real_clips_are_followed(real_data):
         assert auc(score_sequence(boxes, benchmark[name].boxes).success) > least
 
 
-def test_the_runner_in_lock_step_writes_the_same_files(tmp_path, clips):
-    benchmark = Benchmark("little", tuple(clips[:3]))
+def test_the_runner_in_lock_step_writes_the_same_files(tmp_path, sequences):
+    benchmark = Benchmark("little", tuple(sequences[:3]))
     spec = TrackerSpec("siamfc", {"precision": "fp32"})
     alone = evaluate([spec, TrackerSpec("stay-put")], benchmark, tmp_path / "a", progress=False)
     one = benchmark.only(benchmark.names[1:2])

@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_lib.data.generated import ClipSpec, make_clip
+from course_lib.data.generated import SequenceSpec, make_sequence
 from course_lib.errors import DataError, SettingsError
 from course_lib.evaluation.otb import track
 from course_lib.geometry.windows import CropWindow, context_side
 from course_lib.models.device import choose_placement
-from course_lib.models.runtime import Embedding
+from course_lib.models.runtime import SiamFCRuntime
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.siammargin import SiamMargin
 from course_lib.models.templates import roi_of, template_from, unit
@@ -25,23 +25,25 @@ from course_lib.trackers.siammargin import SiamMarginSettings, SiamMarginTracker
 
 pytestmark = pytest.mark.slow
 
-CLIP = make_clip(ClipSpec("gen-test", 77, length=14, distractors=1, scale=1.4, roam=0.8, period=9))
+SEQUENCE = make_sequence(
+    SequenceSpec("gen-test", 77, length=14, distractors=1, scale=1.4, roam=0.8, period=9)
+)
 
 
 @pytest.fixture(scope="module")
-def embedding() -> Embedding:
+def runtime() -> SiamFCRuntime:
     torch.manual_seed(3)
-    return Embedding(
+    return SiamFCRuntime(
         SiamMargin(widths=(16, 32, 32, 32, 16)).eval(), choose_placement("cpu", "fp32")
     )
 
 
-def slow(embedding: Embedding, clip, s: SiamMarginSettings) -> np.ndarray:
-    """The tracker's text, step by step: plain loops, one picture at a time, no class."""
+def slow(runtime: SiamFCRuntime, sequence, s: SiamMarginSettings) -> np.ndarray:
+    """The tracker's text, step by step: plain loops, one image at a time, no class."""
 
     def phi(crop):
         with torch.no_grad():
-            return embedding.backbone(torch.from_numpy(crop).permute(2, 0, 1)[None].float())[
+            return runtime.backbone(torch.from_numpy(crop).permute(2, 0, 1)[None].float())[
                 0
             ].double()
 
@@ -57,13 +59,13 @@ def slow(embedding: Embedding, clip, s: SiamMarginSettings) -> np.ndarray:
             .astype(np.float32)
         )
 
-    frame, box = clip.frames[0], clip.boxes[0]
+    frame, box = sequence.frames[0], sequence.boxes[0]
     centre, size, colour = box[:2] + box[2:] / 2, box[2:].copy(), cv2.mean(frame)[:3]
     side = float(context_side(box[2:]))
     z = first = average = phi(CropWindow(*centre, side, 127).cut(frame, colour))
     side = start = side * 255 / 127
     speed, found = 0.0, [box]
-    for frame in list(clip.frames)[1:]:
+    for frame in list(sequence.frames)[1:]:
         was = centre.copy()
         pixels = 255
         while s.adapt and (pixels - 127) / 2 < s.reach * speed and pixels < s.largest:
@@ -90,8 +92,8 @@ def slow(embedding: Embedding, clip, s: SiamMarginSettings) -> np.ndarray:
         mix = (1 - s.window) * share / share.sum() + s.window * hann / hann.sum()
         row, column = np.unravel_index(mix.argmax(), mix.shape)
         score = large[k][row, column]
-        middle = (len(mix) - 1) / 2
-        moved = np.array([column - middle, row - middle]) * 8 / 16
+        spot = (len(mix) - 1) / 2
+        moved = np.array([column - spot, row - spot]) * 8 / 16
         centre = np.clip(windows[k].to_frame(moved + windows[k].size / 2), 0, frame.shape[1::-1])
         factor = (1 / s.scale_step, 1, s.scale_step)[k]
         new = np.clip(
@@ -138,37 +140,37 @@ def slow(embedding: Embedding, clip, s: SiamMarginSettings) -> np.ndarray:
     ],
     ids=["plain", "update", "adapt", "again", "again in vain", "all"],
 )
-def test_equals_the_slow_one(embedding, how):
+def test_equals_the_slow_one(runtime, how):
     s = SiamMarginSettings(**how)
-    boxes = track(SiamMarginTracker(s, embedding), CLIP).boxes
-    assert np.abs(boxes - slow(embedding, CLIP, s)).max() < 0.05
+    boxes = track(SiamMarginTracker(s, runtime), SEQUENCE).boxes
+    assert np.abs(boxes - slow(runtime, SEQUENCE, s)).max() < 0.05
 
 
-def test_every_switch_changes_the_result(embedding):
+def test_every_switch_changes_the_result(runtime):
     off = {"update": False, "again": False, "adapt": False}
     strong = {"sure": -1.0, "rate": 0.5, "keep": 0.0, "unsure": 2.0, "gain": -0.5, "reach": 40.0}
-    plain = track(SiamMarginTracker(SiamMarginSettings(**off, **strong), embedding), CLIP).boxes
+    plain = track(SiamMarginTracker(SiamMarginSettings(**off, **strong), runtime), SEQUENCE).boxes
     for switch in off:
         one = SiamMarginSettings(**(off | {switch: True}), **strong)
-        assert np.abs(track(SiamMarginTracker(one, embedding), CLIP).boxes - plain).max() > 0.1, (
+        assert np.abs(track(SiamMarginTracker(one, runtime), SEQUENCE).boxes - plain).max() > 0.1, (
             switch
         )
 
 
-def test_off_it_is_siamfc_on_cosines(embedding):
+def test_off_it_is_siamfc_on_cosines(runtime):
     from course_lib.trackers.siamfc import SiamFCTracker
 
     off = SiamMarginSettings(update=False, again=False, adapt=False)
-    mine = track(SiamMarginTracker(off, embedding), CLIP).boxes
-    assert np.allclose(mine, track(SiamFCTracker(off, embedding), CLIP).boxes, atol=1e-6)
+    mine = track(SiamMarginTracker(off, runtime), SEQUENCE).boxes
+    assert np.allclose(mine, track(SiamFCTracker(off, runtime), SEQUENCE).boxes, atol=1e-6)
 
 
-def test_the_speed_rises_at_once_and_falls_by_a_fifth_a_frame(embedding):
-    tracker = SiamMarginTracker(SiamMarginSettings(), embedding)
-    tracker.init(CLIP.frames[0], CLIP.boxes[0])
+def test_the_speed_rises_at_once_and_falls_by_a_fifth_a_frame(runtime):
+    tracker = SiamMarginTracker(SiamMarginSettings(), runtime)
+    tracker.init(SEQUENCE.frames[0], SEQUENCE.boxes[0])
     for earlier in (50.0, 0.0):
         tracker.speed, before = earlier, tracker.centre.copy()
-        tracker.update(CLIP.frames[1])
+        tracker.update(SEQUENCE.frames[1])
         step = np.linalg.norm(tracker.centre - before) * 255 / tracker.side
         assert step < 40 and tracker.speed == pytest.approx(40.0 if earlier else step)
 
@@ -176,46 +178,46 @@ def test_the_speed_rises_at_once_and_falls_by_a_fifth_a_frame(embedding):
 class TestUpdate:
     """The template."""
 
-    def started(self, embedding, **how) -> SiamMarginTracker:
-        tracker = SiamMarginTracker(SiamMarginSettings(again=False, adapt=False, **how), embedding)
-        tracker.init(CLIP.frames[0], CLIP.boxes[0])
+    def started(self, runtime, **how) -> SiamMarginTracker:
+        tracker = SiamMarginTracker(SiamMarginSettings(again=False, adapt=False, **how), runtime)
+        tracker.init(SEQUENCE.frames[0], SEQUENCE.boxes[0])
         return tracker
 
-    def test_an_uncertain_find_changes_nothing(self, embedding):
-        tracker = self.started(embedding, sure=1.01)
+    def test_an_uncertain_find_changes_nothing(self, runtime):
+        tracker = self.started(runtime, sure=1.01)
         exemplar, average = tracker.z.clone(), tracker.average.clone()
-        tracker.update(CLIP.frames[1])
+        tracker.update(SEQUENCE.frames[1])
         assert torch.equal(tracker.z, exemplar) and torch.equal(tracker.average, average)
 
-    def test_the_first_template_keeps_its_share(self, embedding):
-        tracker = self.started(embedding, sure=-1.0, rate=1.0, keep=0.7)
+    def test_the_first_template_keeps_its_share(self, runtime):
+        tracker = self.started(runtime, sure=-1.0, rate=1.0, keep=0.7)
         for t in range(1, 5):
-            tracker.update(CLIP.frames[t])
+            tracker.update(SEQUENCE.frames[t])
         first, average = (F.normalize(v.flatten(), dim=0) for v in (tracker.first, tracker.average))
         assert torch.allclose(tracker.z.flatten(), 0.7 * first + 0.3 * average, atol=1e-5)
 
-    def test_a_rate_of_nought_leaves_the_exemplar_s_direction(self, embedding):
-        tracker = self.started(embedding, sure=-1.0, rate=0.0)
+    def test_a_rate_of_nought_leaves_the_exemplar_s_direction(self, runtime):
+        tracker = self.started(runtime, sure=-1.0, rate=0.0)
         first = tracker.z.clone()
-        tracker.update(CLIP.frames[1])
+        tracker.update(SEQUENCE.frames[1])
         assert float(F.cosine_similarity(tracker.z.flatten(), first.flatten(), 0)) == pytest.approx(
             1, abs=1e-5
         )
 
-    def test_the_gate_reads_the_cosine_at_the_chosen_place_not_the_highest(self, embedding):
-        tracker = self.started(embedding, sure=1.01, window=1.0)
-        tracker.update(CLIP.frames[1])  # the window alone decides: the middle
+    def test_the_gate_reads_the_cosine_at_the_chosen_place_not_the_highest(self, runtime):
+        tracker = self.started(runtime, sure=1.01, window=1.0)
+        tracker.update(SEQUENCE.frames[1])  # the window alone decides: the centre
         score, highest = tracker.last.score, float(tracker.last.responses.max())
         assert highest > score + 1e-4
-        again = self.started(embedding, sure=(score + highest) / 2, window=1.0, rate=0.5)
+        again = self.started(runtime, sure=(score + highest) / 2, window=1.0, rate=0.5)
         average = again.average.clone()
-        again.update(CLIP.frames[1])
+        again.update(SEQUENCE.frames[1])
         assert torch.equal(again.average, average)
 
-    def test_a_target_that_has_grown_is_cut_out_larger(self, embedding):
-        tracker = self.started(embedding, sure=-1.0, rate=1.0)
-        features = embedding.features(tracker.look(CLIP.frames[1]))
-        tracker.update(CLIP.frames[1])
+    def test_a_target_that_has_grown_is_cut_out_larger(self, runtime):
+        tracker = self.started(runtime, sure=-1.0, rate=1.0)
+        features = runtime.features(tracker.look(SEQUENCE.frames[1]))
+        tracker.update(SEQUENCE.frames[1])
         place = torch.from_numpy(tracker.last.window.to_crop(tracker.centre)).float()
         ratio = 1.5 * tracker.side / tracker.last.window.side
         tracker.side *= 1.5
@@ -225,10 +227,10 @@ class TestUpdate:
         )
         assert torch.allclose(tracker.average, unit(expected), atol=1e-5)
 
-    def test_a_target_at_the_edge_of_the_view_is_not_learned(self, embedding):
-        tracker = self.started(embedding, sure=-1.0)
-        features = embedding.features(tracker.look(CLIP.frames[1]))
-        tracker.update(CLIP.frames[1])
+    def test_a_target_at_the_edge_of_the_view_is_not_learned(self, runtime):
+        tracker = self.started(runtime, sure=-1.0)
+        features = runtime.features(tracker.look(SEQUENCE.frames[1]))
+        tracker.update(SEQUENCE.frames[1])
         average = tracker.average.clone()
         tracker.centre = tracker.last.window.to_frame(np.array([30.0, 120.0]))
         tracker._learn(features)
@@ -242,7 +244,7 @@ class TestRegion:
     def test_reaches_as_far_as_asked_or_as_allowed_and_no_further(self, speed, reach):
         size = region_size(speed, reach, 255, 383)
         assert 255 <= size <= 383 and (size - 255) % 16 == 0
-        reached = (size - 127) / 2  # pixels from the middle to the response's last cell
+        reached = (size - 127) / 2  # pixels from the centre to the response's last cell
         assert size == 383 or reached >= reach * speed - 1e-6
         assert size == 255 or reached - 8 < reach * speed
 

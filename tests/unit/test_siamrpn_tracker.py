@@ -1,4 +1,5 @@
-"""The tracker with proposals: formulas by hand, the whole against a slow one, lock-step, guides, settings, tuning."""
+"""The tracker with proposals: formulas by hand, the whole against a slow one, lock-step, guides,
+settings, tuning."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.data.frames import ArrayFrames
-from course_lib.data.generated import make_clip, random_spec
+from course_lib.data.generated import make_sequence, random_spec
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import CourseError, DataError, SettingsError
 from course_lib.evaluation.lockstep import track_in_lockstep
@@ -24,7 +25,7 @@ from course_lib.evaluation.tuning import mean_auc, search_settings
 from course_lib.geometry.anchors import place_anchors, siamrpn_anchor_sizes
 from course_lib.geometry.windows import CropWindow, context_side
 from course_lib.models.device import Placement
-from course_lib.models.runtime import Proposer, load_proposer
+from course_lib.models.runtime import ProposalRuntime, load_proposal_runtime
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.siamrpnpp import SiamRPNpp
 from course_lib.places import RECIPES
@@ -46,7 +47,7 @@ SMALL = (4, 8, 8, 8, 8)
 CPU = Placement(torch.device("cpu"), bf16=False)
 
 
-def proposer(kind: str = "depthwise") -> Proposer:
+def runtime(kind: str = "depthwise") -> ProposalRuntime:
     torch.manual_seed(0)
     network = (
         SiamRPNpp("alexnet", 8, widths=SMALL, groups=2)
@@ -62,12 +63,12 @@ def proposer(kind: str = "depthwise") -> Proposer:
             )
         if network.guided:
             torch.nn.init.normal_(network.backbone.guide.weight, 0, 0.5)
-    return Proposer(network, CPU)
+    return ProposalRuntime(network, CPU)
 
 
 @pytest.fixture(scope="module")
-def clip():
-    return make_clip(random_spec(3, length=6))
+def sequence():
+    return make_sequence(random_spec(3, length=6))
 
 
 @given(st.floats(0.01, 100))
@@ -112,7 +113,7 @@ def test_the_window_is_the_hann_window_at_every_shape(cells):
 class Slow:
     """The tracker once more, written from the text, a proposal at a time."""
 
-    def __init__(self, network: Proposer, penalty=0.16, window=0.4, rate=0.3):
+    def __init__(self, network: ProposalRuntime, penalty=0.16, window=0.4, rate=0.3):
         self.network, self.k, self.lam, self.rate = network, penalty, window, rate
 
     def init(self, frame, box):
@@ -120,7 +121,7 @@ class Slow:
         self.cx, self.cy, self.w, self.h = x + w / 2, y + h / 2, w, h
         self.fill = frame.reshape(-1, 3).mean(0)
         side = math.sqrt((w + (w + h) / 2) * (h + (w + h) / 2))
-        self.kept = self.network.keep(
+        self.kept = self.network.template_features(
             CropWindow(self.cx, self.cy, side, 127).cut(frame, self.fill), 255
         )
 
@@ -161,27 +162,29 @@ class Slow:
 
 
 @pytest.mark.parametrize("kind", ["upchannel", "depthwise", "broadcast", "siamrpn++"])
-def test_the_tracker_equals_a_slow_one(clip, kind):
-    network = proposer(kind)
+def test_the_tracker_equals_a_slow_one(sequence, kind):
+    network = runtime(kind)
     fast, slow = SiamRPNTracker(SiamRPNSettings(), network), Slow(network)
     for tracker in (fast, slow):
-        tracker.init(clip.frames[0], clip.boxes[0])
-    for t in range(1, len(clip)):
-        assert np.abs(fast.update(clip.frames[t]) - slow.update(clip.frames[t])).max() < 0.05
+        tracker.init(sequence.frames[0], sequence.boxes[0])
+    for t in range(1, len(sequence)):
+        assert (
+            np.abs(fast.update(sequence.frames[t]) - slow.update(sequence.frames[t])).max() < 0.05
+        )
 
 
 @pytest.mark.parametrize("kind", ["depthwise", "concat"])
 def test_lockstep_gives_the_same_boxes(kind):
-    network = proposer(kind)
-    clips = [make_clip(random_spec(seed, length=n)) for seed, n in ((1, 5), (2, 3), (4, 4))]
+    network = runtime(kind)
+    sequences = [make_sequence(random_spec(seed, length=n)) for seed, n in ((1, 5), (2, 3), (4, 4))]
     make = partial(SiamRPNTracker, SiamRPNSettings(), network)
-    together = track_in_lockstep(make, clips, width=2)
-    for result, c in zip(together, clips, strict=True):
+    together = track_in_lockstep(make, sequences, width=2)
+    for result, c in zip(together, sequences, strict=True):
         assert np.abs(result.boxes - track(make(), c).boxes).max() < 0.05
 
 
 def test_a_sequence_that_fails_in_lockstep_does_not_stop_the_others(tmp_path):
-    good = make_clip(random_spec(1, length=4))
+    good = make_sequence(random_spec(1, length=4))
     no_box = Sequence("no-box", good.frames, np.vstack([np.full((1, 4), np.nan), good.boxes[1:]]))
     broken = ArrayFrames(
         [good.frames[0], np.zeros((9, 9, 7), np.uint8), good.frames[2], good.frames[3]]
@@ -193,10 +196,10 @@ def test_a_sequence_that_fails_in_lockstep_does_not_stop_the_others(tmp_path):
     assert result_path(tmp_path, "three", "siamrpn", good.name).is_file()
 
 
-def test_the_guide_is_the_last_box(clip):
-    tracker = SiamRPNTracker(SiamRPNSettings(), proposer("concat"))
-    tracker.init(clip.frames[0], clip.boxes[0])
-    crops = tracker.look(clip.frames[1])
+def test_the_guide_is_the_last_box(sequence):
+    tracker = SiamRPNTracker(SiamRPNSettings(), runtime("concat"))
+    tracker.init(sequence.frames[0], sequence.boxes[0])
+    crops = tracker.look(sequence.frames[1])
     assert crops.shape == (1, 255, 255, 4) and set(np.unique(crops[..., 3])) == {0, 1}
     rows, columns = np.nonzero(crops[0, ..., 3])
     w, h = tracker.size * tracker.window.scale
@@ -204,24 +207,24 @@ def test_the_guide_is_the_last_box(clip):
     assert abs(columns.mean() + 0.5 - 127.5) <= 1 and abs(rows.mean() + 0.5 - 127.5) <= 1
 
 
-def test_a_target_never_leaves_the_frame_nor_vanishes(clip):
-    tracker = SiamRPNTracker(SiamRPNSettings(rate=1.0), proposer())
-    tracker.init(clip.frames[0], clip.boxes[0])
+def test_a_target_never_leaves_the_frame_nor_vanishes(sequence):
+    tracker = SiamRPNTracker(SiamRPNSettings(rate=1.0), runtime())
+    tracker.init(sequence.frames[0], sequence.boxes[0])
     A = len(tracker.anchors)
     for offset, size in ((50.0, -9.0), (-50.0, 9.0)):
-        tracker.look(clip.frames[1])
+        tracker.look(sequence.frames[1])
         wild = np.tile([1.0, offset, offset, size, size], (1, A, 1))
         box = tracker.decide(wild)
-        H, W = clip.frames[1].shape[:2]
+        H, W = sequence.frames[1].shape[:2]
         centre = box[:2] + box[2:] / 2
         assert (centre >= 0).all() and (centre <= [W, H]).all() and (box[2:] >= 9.99).all()
         assert (box[2:] <= np.array([W, H]) + 1e-9).all()
 
 
-def test_a_larger_search_image_has_more_anchors(clip):
-    tracker = SiamRPNTracker(SiamRPNSettings(search=271), proposer())
-    tracker.init(clip.frames[0], clip.boxes[0])
-    assert np.isfinite(tracker.update(clip.frames[1])).all()
+def test_a_larger_search_image_has_more_anchors(sequence):
+    tracker = SiamRPNTracker(SiamRPNSettings(search=271), runtime())
+    tracker.init(sequence.frames[0], sequence.boxes[0])
+    assert np.isfinite(tracker.update(sequence.frames[1])).all()
     assert len(tracker.last.boxes) == 5 * 19**2 and tracker.last.crop.shape == (271, 271, 3)
 
 
@@ -243,7 +246,7 @@ def test_recipes_fit(recipe):
 
 def test_a_siamfc_proposes_nothing():
     with pytest.raises(DataError, match="are of a siamfc, which makes no proposals"):
-        load_proposer("siamfc", "cpu", "fp32")
+        load_proposal_runtime("siamfc", "cpu", "fp32")
 
 
 class Shifted(StayPut):
@@ -261,27 +264,27 @@ class TestTuning:
     """The search for settings."""
 
     @pytest.fixture
-    def clips(self):
-        still = make_clip(random_spec(1, length=8))
+    def sequences(self):
+        still = make_sequence(random_spec(1, length=8))
         return [replace(still, name="gen-still", boxes=np.tile(still.boxes[0], (8, 1)))]
 
-    def test_finds_the_best_of_a_known_curve_and_can_be_repeated(self, clips):
+    def test_finds_the_best_of_a_known_curve_and_can_be_repeated(self, sequences):
         trials = search_settings(
-            Shifted, clips, {"shift": (-40.0, 40.0)}, 25, seed=1, start={"shift": 30.0}
+            Shifted, sequences, {"shift": (-40.0, 40.0)}, 25, seed=1, start={"shift": 30.0}
         )
         assert trials[0].settings == {"shift": 30.0} and len(trials) == 25
         best = max(trials, key=lambda t: t.auc)
         assert abs(best.settings["shift"]) < 6 and best.auc > trials[0].auc
         late = [abs(t.settings["shift"]) for t in trials[-8:]]
         assert np.mean(late) < 14  # 20 if it learned nothing, more if it sought the worst
-        assert best.auc == mean_auc(lambda: Shifted(**best.settings), clips)
+        assert best.auc == mean_auc(lambda: Shifted(**best.settings), sequences)
         again = search_settings(
-            Shifted, clips, {"shift": (-40.0, 40.0)}, 25, seed=1, start={"shift": 30.0}
+            Shifted, sequences, {"shift": (-40.0, 40.0)}, 25, seed=1, start={"shift": 30.0}
         )
         assert [t.settings for t in again] == [t.settings for t in trials]
 
-    def test_refuses_real_clips_and_empty_spaces(self, clips):
+    def test_refuses_real_sequences_and_empty_spaces(self, sequences):
         with pytest.raises(DataError, match="generated clips only, not on Skiing"):
-            search_settings(Shifted, [replace(clips[0], name="Skiing")], {"shift": (0.0, 1.0)})
+            search_settings(Shifted, [replace(sequences[0], name="Skiing")], {"shift": (0.0, 1.0)})
         with pytest.raises(SettingsError, match="lowest and a higher"):
-            search_settings(Shifted, clips, {"shift": (1.0, 1.0)})
+            search_settings(Shifted, sequences, {"shift": (1.0, 1.0)})

@@ -1,4 +1,5 @@
-"""The site as `make site` builds it, without running the lessons: links, search, nothing fetched from elsewhere."""
+"""The site as `make site` builds it, without running the lessons: links, search, nothing fetched
+from elsewhere."""
 
 from __future__ import annotations
 
@@ -22,13 +23,13 @@ LESSONS = sorted(path.stem for path in (ROOT / "lessons").glob("[0-9][0-9]_*.py"
 def executed(source: Path, target: Path) -> None:
     """A lesson with what a widget's cell and a figure's cell put into it."""
     notebook = nbformat.read(source, as_version=4)
-    picture = {
-        "text/html": '<img src="data:image/png;base64,AAAA" alt="a still picture">',
+    image = {
+        "text/html": '<img src="data:image/png;base64,AAAA" alt="a still image">',
         "text/plain": "said",
     }
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     view = {WIDGET: {"version_major": 2, "version_minor": 1, "model_id": "abc"}}
-    code[0].outputs = [nbformat.v4.new_output("display_data", data=picture | view)]
+    code[0].outputs = [nbformat.v4.new_output("display_data", data=image | view)]
     code[1].outputs = [nbformat.v4.new_output("stream", text="printed by the lesson\n")]
     model = {
         "model_name": "AnyModel",
@@ -110,9 +111,9 @@ def test_no_page_fetches_anything_from_elsewhere(site):
     assert (site / "notebooks" / formulas[1]).resolve().exists()
 
 
-def test_a_widget_is_its_still_picture(site):
+def test_a_widget_is_its_still_image(site):
     text = page(site, f"notebooks/{LESSONS[2]}.html")
-    assert 'alt="a still picture"' in text and "printed by the lesson" in text
+    assert 'alt="a still image"' in text and "printed by the lesson" in text
     assert "jupyter-widgets" not in text and "widget-view" not in text
 
 

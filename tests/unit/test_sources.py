@@ -20,17 +20,21 @@ from course_lib.training.sources import make_sources
 
 pytestmark = pytest.mark.slow
 
-BASE = TrainSettings(changes=STILL, paste=0.0, held_out=0.25)
+BASE = TrainSettings(augmentation=STILL, paste=0.0, held_out=0.25)
 NAMES = ("0.jpg", "1.jpg", "2.jpg", "3.jpg")
 
 
-def sources(*names: str, shares: tuple[float, ...] | None = None, **changes) -> TrainSettings:
+def sources(
+    *names: str, probabilities: tuple[float, ...] | None = None, **changes
+) -> TrainSettings:
     """Settings with these sources."""
-    return replace(BASE, sources=names, shares=shares or (1.0,) * len(names), **changes)
+    return replace(
+        BASE, sources=names, probabilities=probabilities or (1.0,) * len(names), **changes
+    )
 
 
 def photos(folder, grey: int, left: int = 20):
-    """A COCO-format folder of four pictures of one grey, each with an object 40 pixels wide."""
+    """A COCO-format folder of four images of one grey, each with an object 40 pixels wide."""
     (folder / "images").mkdir(parents=True)
     for name in NAMES:
         cv2.imwrite(str(folder / "images" / name), np.full((100, 120, 3), grey, dtype=np.uint8))
@@ -66,7 +70,7 @@ def greys(source, count: int = 40) -> set[int]:
 
 
 class TestTwoFolders:
-    """Equal file names in two folders stay two pictures, with two outlines."""
+    """Equal file names in two folders stay two images, with two outlines."""
 
     @pytest.fixture
     def root(self, tmp_path):
@@ -74,7 +78,7 @@ class TestTwoFolders:
         photos(tmp_path / "bright", 200, left=60)
         return tmp_path
 
-    def test_each_outline_lies_in_its_own_picture(self, root):
+    def test_each_outline_lies_in_its_own_image(self, root):
         mixed, held = make_sources(sources("photos:dark", "photos:bright"), root)
         assert mixed.used == held.used == ("photos:dark", "photos:bright")
         for source in (mixed, held):
@@ -84,7 +88,7 @@ class TestTwoFolders:
             assert {float(o.box[0]) for o in bright.objects} == {60}
         assert greys(mixed) == {40, 200}
 
-    def test_pieces_and_photographs_of_one_folder_share_their_pictures(self, root):
+    def test_pieces_and_photographs_of_one_folder_share_their_images(self, root):
         mixed, _ = make_sources(sources("photos:dark", "pieces:dark"), root)
         assert greys(mixed) == {40}
         assert len(mixed.sources[0].cache.images) <= len(NAMES)
@@ -119,13 +123,13 @@ class TestWhatIsNotThere:
 
     def test_it_is_left_out_and_said(self, tmp_path):
         videos(tmp_path)
-        wanted = sources("videos:got10k-train?", "photos:photos?", shares=(0.8, 0.2))
+        wanted = sources("videos:got10k-train?", "photos:photos?", probabilities=(0.8, 0.2))
         with pytest.warns(
             UserWarning, match=r"photos:photos: not in .*used is videos:got10k-train"
         ):
             train, held = make_sources(wanted, tmp_path)
         assert train.used == held.used == ("videos:got10k-train",) and len(train.sources) == 1
-        assert train.shares.tolist() == [1.0]
+        assert train.probabilities.tolist() == [1.0]
 
     def test_where_none_is_left_generated_pairs_are_used(self, tmp_path):
         wanted = sources("videos:got10k-train?", "photos:photos?")
@@ -240,11 +244,11 @@ class TestNames:
         with pytest.raises(SettingsError, match="sources"):
             make_sources(sources(), tmp_path)
 
-    @pytest.mark.parametrize("shares", [(0.0, 1.0), (0.0, 0.0)])
-    def test_a_share_of_nothing(self, tmp_path, shares):
+    @pytest.mark.parametrize("probabilities", [(0.0, 1.0), (0.0, 0.0)])
+    def test_a_share_of_nothing(self, tmp_path, probabilities):
         photos(tmp_path / "a", 90)
-        with pytest.raises(SettingsError, match="share"):
-            make_sources(sources("photos:a", "generated", shares=shares), tmp_path)
+        with pytest.raises(SettingsError, match="width_multiplier"):
+            make_sources(sources("photos:a", "generated", probabilities=probabilities), tmp_path)
 
     def test_a_folder_outside_of_the_data_root_may_be_named(self, tmp_path):
         photos(tmp_path / "elsewhere", 90)

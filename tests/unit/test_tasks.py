@@ -43,8 +43,8 @@ def test_a_task_takes_a_network_that_is_given():
 
 def test_what_a_network_is_not_concerned_with_is_passed_over():
     assert first_network(SMALL).about["groups"] == 2  # SiamFC's own, whatever proposals.groups says
-    rpn = first_network(replace(SMALL, network="siamrpn", share=0.5, stride=4)).about
-    assert rpn["groups"] == 1 and rpn["stride"] == 8 and "share" not in rpn
+    rpn = first_network(replace(SMALL, network="siamrpn", width_multiplier=0.5, stride=4)).about
+    assert rpn["groups"] == 1 and rpn["stride"] == 8 and "width_multiplier" not in rpn
     two = replace(SMALL.proposals, groups=2, channels=None)
     pp = first_network(replace(SMALL, network="siamrpn++", proposals=two)).about
     assert pp["groups"] == 2 and pp["channels"] == 256

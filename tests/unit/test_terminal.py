@@ -1,4 +1,5 @@
-"""What a person's terminal shows: sentences in any encoding, under any Python, and no warnings about our own code."""
+"""What a person's terminal shows: sentences in any encoding, under any Python, and no warnings
+about our own code."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ import torch.distributed as dist
 
 import course_lib.cli as cli
 from course_lib.models.device import Placement
-from course_lib.training.processes import Team
+from course_lib.training.processes import ProcessGroup
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -136,7 +137,9 @@ def test_sharing_gradients_warns_of_nothing():
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            shared = Team(0, 2).wrap(torch.nn.Linear(2, 2), Placement(torch.device("cpu"), False))
+            shared = ProcessGroup(0, 2).wrap(
+                torch.nn.Linear(2, 2), Placement(torch.device("cpu"), False)
+            )
         assert shared.broadcast_buffers is False
     finally:
         dist.destroy_process_group()

@@ -11,7 +11,7 @@ from got10k.trackers import Tracker as ToolkitTracker
 from PIL import Image
 
 from course_lib.data.benchmarks import load_benchmark
-from course_lib.data.generated import SPECS, make_clip
+from course_lib.data.generated import SPECS, make_sequence
 from course_lib.errors import DataError, SettingsError
 from course_lib.evaluation.export import export_results
 from course_lib.evaluation.layouts import read_passes
@@ -30,17 +30,17 @@ LENGTH = 12
 
 
 @pytest.fixture(scope="module")
-def clips():
+def sequences():
     return {
-        name: make_clip(next(s for s in SPECS if s.name == spec)).part(0, LENGTH)
+        name: make_sequence(next(s for s in SPECS if s.name == spec)).part(0, LENGTH)
         for name, spec in SOURCES.items()
     }
 
 
-def save(clip, folder, pattern):
+def save(sequence, folder, pattern):
     folder.mkdir(parents=True)
     for t in range(LENGTH):
-        Image.fromarray(clip.frames[t]).save(folder / pattern.format(t + 1), quality=95)
+        Image.fromarray(sequence.frames[t]).save(folder / pattern.format(t + 1), quality=95)
 
 
 def lines(boxes) -> str:
@@ -48,30 +48,32 @@ def lines(boxes) -> str:
 
 
 @pytest.fixture(scope="module")
-def otb(tmp_path_factory, clips):
+def otb(tmp_path_factory, sequences):
     """OTB of two targets; the other folders stand empty, or the toolkit would fetch them."""
     root = tmp_path_factory.mktemp("data")
     for name in OTB._OTB__otb13_seqs:
         (root / "otb" / name).mkdir(parents=True)
-    for name, clip in clips.items():
-        save(clip, root / "otb" / name / "img", "{:04d}.jpg")
-        (root / "otb" / name / "groundtruth_rect.txt").write_text(lines(clip.boxes + [1, 1, 0, 0]))
+    for name, sequence in sequences.items():
+        save(sequence, root / "otb" / name / "img", "{:04d}.jpg")
+        (root / "otb" / name / "groundtruth_rect.txt").write_text(
+            lines(sequence.boxes + [1, 1, 0, 0])
+        )
     return root
 
 
 @pytest.fixture(scope="module")
-def got10k(tmp_path_factory, clips):
+def got10k(tmp_path_factory, sequences):
     """A data root with GOT-10k's validation set, of two clips."""
     root = tmp_path_factory.mktemp("data")
     val = root / "got10k" / "val"
-    for name, clip in clips.items():
-        save(clip, val / name, "{:08d}.jpg")
-        (val / name / "groundtruth.txt").write_text(lines(clip.boxes))
-        height, width = clip.frames[0].shape[:2]
+    for name, sequence in sequences.items():
+        save(sequence, val / name, "{:08d}.jpg")
+        (val / name / "groundtruth.txt").write_text(lines(sequence.boxes))
+        height, width = sequence.frames[0].shape[:2]
         (val / name / "meta_info.ini").write_text(f"[METAINFO]\nresolution: ({width}, {height})\n")
         for label, value in (("cover", 8), ("absence", 0), ("cut_by_image", 0)):
             (val / name / f"{label}.label").write_text(f"{value}\n" * LENGTH)
-    (val / "list.txt").write_text("\n".join(clips) + "\n")
+    (val / "list.txt").write_text("\n".join(sequences) + "\n")
     return root
 
 
@@ -86,26 +88,26 @@ class Exact(Tracker):
 
     name = "exact"
 
-    def __init__(self, clips):
-        self.clips, self.starts = clips, []
+    def __init__(self, sequences):
+        self.sequences, self.starts = sequences, []
 
     def init(self, frame, box):
         self.starts.append(box)
-        nearest = min(self.clips.values(), key=lambda c: np.abs(c.boxes[0] - box).sum())
+        nearest = min(self.sequences.values(), key=lambda c: np.abs(c.boxes[0] - box).sum())
         self.left = list(nearest.boxes[1:])
 
     def update(self, frame):
         return self.left.pop(0)
 
 
-def test_in_otbs_experiment_boxes_count_from_1(otb, clips, tmp_path):
+def test_in_otbs_experiment_boxes_count_from_1(otb, sequences, tmp_path):
     """A tracker that is right scores 20/21; a pixel off it does not."""
     found = {}
     for first_pixel in (0, 1):
-        tracker, experiment = Exact(clips), in_otb(otb, tmp_path / str(first_pixel))
+        tracker, experiment = Exact(sequences), in_otb(otb, tmp_path / str(first_pixel))
         experiment.run(ToToolkit(tracker, first_pixel))
         found[first_pixel] = experiment.report(["exact"])["exact"]["overall"]
-        starts = np.array(tracker.starts) - [clip.boxes[0] for clip in clips.values()]
+        starts = np.array(tracker.starts) - [sequence.boxes[0] for sequence in sequences.values()]
         np.testing.assert_allclose(starts[:, :2], 1 - first_pixel, atol=1e-3)
     assert found[1]["success_score"] == pytest.approx(20 / 21)
     assert found[1]["precision_curve"][0] == 1
@@ -234,10 +236,10 @@ def test_an_answer_of_theirs_that_is_no_box_is_named(answer):
         tracker.update(frame)
 
 
-def test_the_toolkits_own_tracker_there_and_back(clips):
-    clip = clips["Bolt"]
-    result = track(FromToolkit(IdentityTracker(), first_pixel=1), clip)
-    np.testing.assert_array_equal(result.boxes, np.tile(clip.boxes[0], (LENGTH, 1)))
+def test_the_toolkits_own_tracker_there_and_back(sequences):
+    sequence = sequences["Bolt"]
+    result = track(FromToolkit(IdentityTracker(), first_pixel=1), sequence)
+    np.testing.assert_array_equal(result.boxes, np.tile(sequence.boxes[0], (LENGTH, 1)))
 
 
 def test_ours_run_through_a_list_of_files(tmp_path):

@@ -32,11 +32,11 @@ OURS = [n for n in TRACKER_NAMES if not n.startswith("opencv")]
 def square(t: int) -> np.ndarray:
     """A bright square of 16 px with a pattern, moving 2 px right a frame from x = 10, y = 12."""
     rng = np.random.default_rng(0)
-    picture = np.full((64, 96, 3), 60, np.uint8)
-    picture[12:28, 10 + 2 * t : 26 + 2 * t] = (
+    image = np.full((64, 96, 3), 60, np.uint8)
+    image[12:28, 10 + 2 * t : 26 + 2 * t] = (
         rng.integers(120, 255, (4, 4, 3)).repeat(4, 0).repeat(4, 1)
     )
-    return picture
+    return image
 
 
 @pytest.fixture
@@ -334,8 +334,8 @@ class TestTrack:
             (["--tracker", "siamfc", "--weights", "none.pth"], "there are no weights 'none.pth'"),
             (["--recipe", "none.yaml"], "none.yaml does not exist"),
             (["--tracker", "stay-put", "--recipe", "none.yaml"], "none.yaml does not exist"),
-            (["--tracker", "random-walk", "--set", "share=abc"], "share is 'abc'"),
-            (["--tracker", "random-walk", "--set", "share=-1"], "share is -1"),
+            (["--tracker", "random-walk", "--set", "deviation=abc"], "deviation is 'abc'"),
+            (["--tracker", "random-walk", "--set", "deviation=-1"], "deviation is -1"),
             (["--out", "x.avi"], "expected a name that ends in .mp4, or a folder"),
             (["--out", ".mp4"], "expected a name that ends in .mp4"),
             (["--start", "soon"], "--start is 'soon'"),

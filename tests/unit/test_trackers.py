@@ -1,4 +1,5 @@
-"""What holds for every tracker: the two calls, errors in words, making by name; and the trackers without learning."""
+"""What holds for every tracker: the two calls, errors in words, making by name; and the trackers
+without learning."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.data.generated import SPECS, make_clip
+from course_lib.data.generated import SPECS, make_sequence
 from course_lib.errors import CourseError, DataError, SettingsError
 from course_lib.recipe import Settings
 from course_lib.trackers import TRACKER_NAMES, TRACKERS, make_tracker, tracker_class
@@ -90,13 +91,13 @@ def test_two_runs_give_the_same_boxes_whatever_was_drawn_before(name):
     """Every tracker is seeded by itself: the toolkits are told that it is deterministic."""
     if name not in OURS and find_factory(name.removeprefix("opencv-")) is None:
         pytest.skip("needs OpenCV's contrib modules")
-    clip, boxes = make_clip(SPECS[0]), []
+    sequence, boxes = make_sequence(SPECS[0]), []
     for seed in (1, 2):
         for draw in (random.seed, np.random.seed, torch.manual_seed):
             draw(seed)
         tracker = make_tracker(name)
-        tracker.init(clip.frames[0], clip.boxes[0])
-        boxes.append([tracker.update(clip.frames[t]) for t in range(1, 7)])
+        tracker.init(sequence.frames[0], sequence.boxes[0])
+        boxes.append([tracker.update(sequence.frames[t]) for t in range(1, 7)])
     np.testing.assert_array_equal(*boxes)
 
 
@@ -125,7 +126,7 @@ def test_template_matching_survives_frames_without_contrast():
 def test_the_random_walk_stays_in_the_frame_and_repeats_itself():
     runs = []
     for _ in range(2):
-        tracker = make_tracker("random-walk", share=2.0)
+        tracker = make_tracker("random-walk", deviation=2.0)
         tracker.init(scene(), [40, 30, 20, 24])
         runs.append(np.array([tracker.update(scene()) for _ in range(50)]))
     assert np.array_equal(*runs) and len(np.unique(runs[0][:, 0])) > 10

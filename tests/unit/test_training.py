@@ -1,4 +1,5 @@
-"""The training engine: resumed and shared runs end with the same weights, and what goes wrong is said."""
+"""The training engine: resumed and shared runs end with the same weights, and what goes wrong is
+said."""
 
 from __future__ import annotations
 
@@ -309,9 +310,9 @@ def test_tensorboard_holds_curves_and_score_maps(tmp_path):
 def test_maps_over_images_mark_the_place():
     maps = torch.full((1, 15, 15), -9.0)
     maps[0, 3, 11] = 9.0
-    picture = maps_over_images(maps, torch.zeros(1, 3, 239, 239, dtype=torch.uint8))[0, 0]
-    row, column = np.unravel_index(int(picture.argmax()), picture.shape)
-    # cell k of 15 covers pixels 8k … 8k + 7 of the 120 in the middle of 239
+    image = maps_over_images(maps, torch.zeros(1, 3, 239, 239, dtype=torch.uint8))[0, 0]
+    row, column = np.unravel_index(int(image.argmax()), image.shape)
+    # cell k of 15 covers pixels 8k … 8k + 7 of the 120 at the centre of 239
     assert abs(row - (59.5 + 3 * 8 + 4)) <= 4 and abs(column - (59.5 + 11 * 8 + 4)) <= 4
 
 
@@ -327,10 +328,14 @@ class TestSettings:
             SettingsError, match="unknown key 'rate_strat'; did you mean 'rate_start'"
         ):
             load_settings(TrainSettings, None, {"rate_strat": "0.1"})
-        changed = load_settings(TrainSettings, None, {"changes.light": "0.7", "steps": "3"})
-        assert changed.changes.light == 0.7 and changed.changes.shift == 4 and changed.steps == 3
+        changed = load_settings(TrainSettings, None, {"augmentation.jitter": "0.7", "steps": "3"})
+        assert (
+            changed.augmentation.jitter == 0.7
+            and changed.augmentation.shift == 4
+            and changed.steps == 3
+        )
         with pytest.raises(SettingsError, match="unknown key 'lihgt'; did you mean 'light'"):
-            load_settings(TrainSettings, None, {"changes.lihgt": "0.7"})
+            load_settings(TrainSettings, None, {"augmentation.jittre": "0.7"})
 
     def test_rate_falls_by_equal_factors(self):
         rates = [learning_rate(k, 5, 1e-2, 1e-6) for k in range(5)]

@@ -149,7 +149,7 @@ class TestCommand:
         ("settings", "words"),
         [
             (
-                {"backbone": "ciresnext22", "share": 0.6, "search": 255},
+                {"backbone": "ciresnext22", "width_multiplier": 0.6, "search": 255},
                 "cannot be built .* must be divisible by groups",
             ),
             ({"freeze": 6}, "6 parts are to be frozen; this backbone has 5"),

@@ -56,7 +56,7 @@ class TestForeignCheckpoints:
         assert "move last.pt away" in str(problem.value) and "\n" not in str(problem.value)
         assert (tmp_path / "last.pt").read_bytes() == before
 
-    @pytest.mark.parametrize("share", [0.0, 0.001, 0.02, 0.5, 0.99, 0.9999])
+    @pytest.mark.parametrize("width_multiplier", [0.0, 0.001, 0.02, 0.5, 0.99, 0.9999])
     def test_cut(self, share, tmp_path):
         train(QUICK, tmp_path, "cpu")
         whole = (tmp_path / "last.pt").read_bytes()
@@ -132,7 +132,7 @@ class TestOtherData:
             return sources
 
         monkeypatch.setattr("course_lib.training.loop.make_sources", marked)
-        settings = replace(QUICK, sources=("generated", "photos:none?"), shares=(1, 1))
+        settings = replace(QUICK, sources=("generated", "photos:none?"), probabilities=(1, 1))
         card = read_card(train_to_weights(settings, tmp_path, device="cpu"))
         assert card["trained_on"] == ["generated"] and card["data"] == "aa"
 
@@ -196,7 +196,7 @@ class TestCards:
         with pytest.raises(MissingDataError, match=r"have no card \(tiny.json\).*once more"):
             load_network(str(finished / "tiny.safetensors"))
 
-    @pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])
+    @pytest.mark.parametrize("width_multiplier", [0.0, 0.001, 0.5, 0.999])
     def test_cut_weights(self, share, finished):
         path = finished / "tiny.safetensors"
         path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
@@ -222,8 +222,8 @@ class TestCards:
             {"stride": 5},
             {"network": "siamwhat"},
             {"network": 3},
-            {"backbone": "resnet18", "share": 1.0},
-            {"backbone": "ciresnet22", "share": 0},
+            {"backbone": "resnet18", "width_multiplier": 1.0},
+            {"backbone": "ciresnet22", "width_multiplier": 0},
             {"backbone": "ciresnet22"},
         ],
     )
@@ -238,11 +238,11 @@ class TestCards:
     def test_a_run_in_two_parts_counts_the_seconds_of_both(self, tmp_path):
         train(QUICK, tmp_path, "cpu", stop_at=1)
         state = load_checkpoint(tmp_path / "last.pt")
-        state["seconds"] = {"data": 1000.0, "light": 0.0, "network": 2000.0, "decode": 500.0}
+        state["seconds"] = {"data": 1000.0, "jitter": 0.0, "network": 2000.0, "decode": 500.0}
         save_checkpoint(tmp_path / "last.pt", state)
         card = read_card(train_to_weights(QUICK, tmp_path, device="cpu"))
         assert 1000 <= card["seconds"]["data"] < 1100 and card["seconds"]["network"] >= 2000
-        assert set(card["seconds"]) == {"data", "light", "network"}
+        assert set(card["seconds"]) == {"data", "jitter", "network"}
         assert 500 <= card["seconds_within_data"]["decode"] < 600
 
     def test_where_it_was_trained_stays_true_when_the_card_is_made_elsewhere(

@@ -21,7 +21,7 @@ from course_lib.errors import SettingsError
 from course_lib.models.device import Placement
 from course_lib.training.checkpoint import load_checkpoint
 from course_lib.training.loop import train
-from course_lib.training.processes import Team, own_gpu
+from course_lib.training.processes import ProcessGroup, own_gpu
 
 pytestmark = pytest.mark.slow
 
@@ -256,10 +256,10 @@ class TestOwnGpu:
 
 
 def test_alone_everything_is_ones_own():
-    team = Team()
-    assert team.from_first(lambda: 3) == 3 and team.gathered("a") == ["a"]
-    assert team.any(True) and not team.any(False)
-    team.check_agreement({"seed": 1})
+    group = ProcessGroup()
+    assert group.from_first(lambda: 3) == 3 and group.gathered("a") == ["a"]
+    assert group.any(True) and not group.any(False)
+    group.check_agreement({"seed": 1})
 
 
 def test_settings_of_a_shared_run_reach_the_checkpoint(tmp_path):

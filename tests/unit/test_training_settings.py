@@ -1,4 +1,5 @@
-"""Every setting of a training run at both ends of its range, just outside, and as what it is not."""
+"""Every setting of a training run at both ends of its range, just outside, and as what it is
+not."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from course_lib.data.pairs import Changes
+from course_lib.data.pairs import Augmentation
 from course_lib.errors import SettingsError
 from course_lib.recipe import load_settings
 from course_lib.training.settings import (
@@ -29,13 +30,13 @@ YES = ([True, False], [1, 0, "yes"])
 WORDS_EVERYWHERE = ["", "x", "SGD", " adam", 3]
 # (accepted, refused) for each setting: the ends of its range and what lies just beyond
 TABLE = {
-    Changes: {
+    Augmentation: {
         "shift": ([0, 119], [-TINY, 500.1]),
         "stretch": SHARE,
-        "turn": ([0, math.pi], [-TINY, 3.15]),
-        "squeeze": SHARE,
+        "rotation": ([0, math.pi], [-TINY, 3.15]),
+        "aspect_change": SHARE,
         "mirror": SHARE,
-        "light": SHARE,
+        "jitter": SHARE,
         "tint": SHARE,
         "grey": SHARE,
         "blur": SHARE,
@@ -93,7 +94,7 @@ TABLE = {
             ["alexnet", "ciresnet22", "twin-alexnet-5", "twin-resnet-9"],
             ["", "resnet18", "twin-alexnet-11", "twin-x-1", "AlexNet"],
         ),
-        "share": ([1 / 32, 4], [0.031, 4.01, 0, -1]),
+        "width_multiplier": ([1 / 32, 4], [0.031, 4.01, 0, -1]),
         "search": ([239, 255, 1023], [126, 128, 240, 250, 1031, 0, -255, 255.5]),
         "freeze": ([0, 5, 100], [-1, 101, 1.5]),
         "unfreeze": ([[]], [[0.5], [-0.1], [1.1], 0.5, ["a"]]),  # more than freeze, which is 0
@@ -101,14 +102,17 @@ TABLE = {
             [["generated"], ["videos:got10k-train?"], ["photos:a b"]],
             [[], [""], ["?"], [" generated"], ["photos:"], ["photos:?"], "generated", [3], [None]],
         ),
-        "shares": ([[1], [1e-9], [1000]], [[], [0], [-1], [1, 1], [NAN], [INF], 1, ["a"]]),
+        "probabilities": ([[1], [1e-9], [1000]], [[], [0], [-1], [1, 1], [NAN], [INF], 1, ["a"]]),
         "fraction": ([1e-9, 1], [0, -TINY, 1.001]),
         "held_out": ([0, 0.95], [-TINY, 0.951, 1]),
         "gap": ([1, 1_000_000], [0, -1, 1_000_001, 1.5]),
         "paste": SHARE,
         "distractors": SHARE,
         "negatives": SHARE,
-        "changes": ([Changes(), {"shift": 3}], [None, 3, [], {"shfit": 3}, {"shift": -1}]),
+        "augmentation": (
+            [Augmentation(), {"shift": 3}],
+            [None, 3, [], {"shfit": 3}, {"shift": -1}],
+        ),
         "batch": ([1, 65_536, "8", 1e3], [0, -1, 65_537, 1.5, True]),
         "start_from": ([None, "siamfc", "a/b.safetensors"], ["", " ", 3, ["a"]]),
         "steps": ([1, 10**9, "1e3"], [0, -1, 1.5]),
@@ -117,7 +121,7 @@ TABLE = {
         "optimiser": (["sgd", "adam"], WORDS_EVERYWHERE[:-2] + [3]),
         "momentum": ([0, 0.9, 0.999999], [-TINY, 1, 2]),
         "weight_decay": SHARE,
-        "clip": ([1e-9, 1e9], [0, -1]),
+        "clip_norm": ([1e-9, 1e9], [0, -1]),
         "radius": ([1e-9, 79], [0, -1, 1000.1]),
         "proposals": ([ProposalSettings(), {"groups": 2}], [None, 3, {"loss": "mse"}]),
         "margin": ([MarginSettings(), {"ramp": 0}], [None, 3, {"ramp": 2}]),
@@ -153,7 +157,12 @@ def test_the_ends_of_the_range_are_accepted_in_python_and_in_recipes(cls, name):
 
 @pytest.mark.parametrize(("cls", "name"), CASES, ids=named)
 def test_what_lies_outside_is_refused_by_name(cls, name):
-    words = {"widths": "width", "sources": "source", "shares": "share", "backbone": "twin"}
+    words = {
+        "widths": "width",
+        "sources": "source",
+        "probabilities": "width_multiplier",
+        "backbone": "twin",
+    }
     for value in TABLE[cls][name][1]:
         with pytest.raises(SettingsError) as problem:
             made = cls(**{name: value})
@@ -187,8 +196,11 @@ def test_any_value_is_taken_or_refused_in_words(case, value):
 
 SEVERAL = [
     ({"sources": ["a", "b"]}, "2 sources but 1 shares"),
-    ({"sources": ["a", "b"], "shares": [0, 1]}, r"shares\[0\] is 0.0; expected a number above 0"),
-    ({"sources": ["a", "b"], "shares": [1e308, 1e308]}, "sum is not finite"),
+    (
+        {"sources": ["a", "b"], "probabilities": [0, 1]},
+        r"shares\[0\] is 0.0; expected a number above 0",
+    ),
+    ({"sources": ["a", "b"], "probabilities": [1e308, 1e308]}, "sum is not finite"),
     ({"freeze": 1, "unfreeze": [0.2, 0.5]}, "one at most for each frozen part"),
     ({"freeze": 2, "unfreeze": [0.5, 0.2]}, "growing shares"),
     ({"freeze": 1, "network": "siamconcatrpn"}, "expected 0"),
@@ -200,7 +212,7 @@ SEVERAL = [
     ({"search": 127}, "no cell would count as wrong"),
     ({"radius": 80}, "the farthest is 79 pixels"),  # half the diagonal of 112 pixels
     ({"network": "siammargin", "margin": {"ring": 80}}, "ring 80.0; no cell"),
-    ({"changes": {"shift": 119.5}}, "less than half"),
+    ({"augmentation": {"shift": 119.5}}, "less than half"),
     ({"proposals": {"low": 0.7}}, "low is 0.7, high 0.6"),
     ({"network": "siamrpn", "search": 255, "widths": [3] * 5, "proposals": {"groups": 2}}, "of 2"),
 ]
@@ -215,7 +227,7 @@ def test_conditions_among_several_settings(values, words):
 @pytest.mark.parametrize(
     "values",
     [
-        {"sources": ["a", "b"], "shares": [1e-6, 1]},
+        {"sources": ["a", "b"], "probabilities": [1e-6, 1]},
         {"freeze": 2, "unfreeze": [0, 1]},
         {"stride": 4, "search": 243},
         {"backbone": "twin-alexnet-9", "search": 255},
@@ -257,11 +269,11 @@ def test_looking_up_a_stride_draws_no_random_numbers():
 
 
 def test_what_a_card_has_otherwise_is_named():
-    mine = TrainSettings(steps=200, changes=Changes(blur=0.5), workers=3)
+    mine = TrainSettings(steps=200, augmentation=Augmentation(blur=0.5), workers=3)
     recipe = dataclasses.asdict(mine) | {"workers": 9, "validate_every": 7}
     assert unlike(mine, recipe) == []  # these do not touch the weights
     assert unlike(mine, recipe | {"steps": 100}) == ["steps 100 instead of 200"]
-    assert len(unlike(mine, recipe | {"changes": {"blur": 0.4}})) == 1
+    assert len(unlike(mine, recipe | {"augmentation": {"blur": 0.4}})) == 1
     # a card of before a setting existed: that setting had its default
-    old = {k: v for k, v in recipe.items() if k not in ("margin", "clip")}
-    assert unlike(mine, old) == [] and unlike(replace(mine, clip=1.0), old) != []
+    old = {k: v for k, v in recipe.items() if k not in ("margin", "clip_norm")}
+    assert unlike(mine, old) == [] and unlike(replace(mine, clip_norm=1.0), old) != []

@@ -19,7 +19,7 @@ from course_lib.models.device import Placement, sent
 from course_lib.training import loop as loop_module
 from course_lib.training import proposal_task
 from course_lib.training.loop import Run, train
-from course_lib.training.processes import Team
+from course_lib.training.processes import ProcessGroup
 from course_lib.training.settings import (
     MarginSettings,
     ProposalSettings,
@@ -89,11 +89,11 @@ class Valueless(Placement):
 
 
 def valueless_batch(b: int, size: int) -> PairBatch:
-    pictures = [torch.empty(b, 3, s, s, dtype=torch.uint8) for s in (127, size)]
+    images = [torch.empty(b, 3, s, s, dtype=torch.uint8) for s in (127, size)]
     boxes = torch.empty(b, 4), torch.empty(b, 4)
     seeds = torch.zeros(b, dtype=torch.int64)
     positive = torch.empty(b, dtype=torch.bool)
-    return PairBatch(*pictures, *boxes, positive, torch.empty(b, 2, 8), seeds, ["it"] * b)
+    return PairBatch(*images, *boxes, positive, torch.empty(b, 2, 8), seeds, ["it"] * b)
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def no_values(monkeypatch) -> FakeTensorMode:
     # what the processor itself computes from numbers it has itself: which pairs are blurred, what
     # is drawn by seed
     monkeypatch.setattr(torch, "nonzero", lambda t: torch.zeros(1, t.ndim, dtype=torch.int64))
-    monkeypatch.setattr(proposal_task, "chances", lambda seeds, n: torch.empty(len(seeds), n))
+    monkeypatch.setattr(proposal_task, "uniform_draws", lambda seeds, n: torch.empty(len(seeds), n))
     monkeypatch.setattr(proposal_task, "jittered", lambda boxes, seeds, share: boxes * 1)
     return FakeTensorMode()
 
@@ -118,7 +118,7 @@ def test_a_step_of_the_loop_reads_nothing_back(name, optimiser, no_values):
     settings = replace(RECIPES[name], optimiser=optimiser, batch=2, steps=50)
     pairs = (NoPairs(), NoPairs())
     with no_values:
-        run = Run(settings, Path("nowhere"), Valueless(CPU, True), Team(), pairs)
+        run = Run(settings, Path("nowhere"), Valueless(CPU, True), ProcessGroup(), pairs)
         for _ in range(3):
             run._step(iter([valueless_batch(2, settings.search)]))
         assert run.progress.step == 3 and len(run.unread) == 3
@@ -154,7 +154,7 @@ class Slow(Run):
 def slow_run(folder: Path, settings: TrainSettings, watchers: list | None = None) -> Slow:
     """A run of `settings` in `folder`, done."""
     Slow.readings = []
-    run = Slow(settings, folder, Placement(CPU, False), Team(), make_sources(settings))
+    run = Slow(settings, folder, Placement(CPU, False), ProcessGroup(), make_sources(settings))
     run.go(watchers or [], settings.steps)
     return run
 
@@ -219,21 +219,23 @@ def test_the_loop_ends_with_the_weights_of_a_plain_loop(tmp_path):
     """Written out here once more, with nothing of the loop's but the pairs, the network and the
     loss.
     """
-    settings = replace(TINY, steps=6, momentum=0.8, clip=0.05)
+    settings = replace(TINY, steps=6, momentum=0.8, clip_norm=0.05)
     source, _ = make_sources(settings)
     task = make_task(settings)
     network = Placement(CPU, False).network(task.network)
     optimiser = torch.optim.SGD(network.parameters(), 0.02, 0.8, weight_decay=5e-4)
     norms = []
     for step, batch in enumerate(batches(source, 0, 2, 0, 6)):
-        lit = batch.lit(CPU)
+        jittered = batch.jittered(CPU)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, 6, 0.02, 1e-5)
         network.train()
         place = Placement(CPU, False)
-        output = predict(network, place.pictures(lit.exemplar), place.pictures(lit.search), False)
+        output = predict(
+            network, place.images(jittered.exemplar), place.images(jittered.search), False
+        )
         optimiser.zero_grad()
-        task.loss(output, lit).backward()
+        task.loss(output, jittered).backward()
         norms.append(float(nn.utils.clip_grad_norm_(network.parameters(), 0.05)))
         optimiser.step()
     assert max(norms) > 0.05  # clipping has something to do

@@ -1,4 +1,4 @@
-"""Videos in: one pass until decoding ends, times from stamps, upright pictures, random access."""
+"""Videos in: one pass until decoding ends, times from stamps, upright images, random access."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ class TestDamage:
 
 
 class TestUpright:
-    """Pictures stand as the camera noted it."""
+    """Images stand as the camera noted it."""
 
     @pytest.mark.parametrize("degrees", [0, 90, 180, -90])
     @pytest.mark.parametrize("mirror", ["", "hflip", "vflip"])
@@ -203,15 +203,15 @@ class TestUpright:
         assert number_of(frame) == 11
 
     def test_to_the_nearest_of_eight_ways(self):
-        picture = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+        image = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
         small = np.deg2rad(10)
         about = (np.cos(small), np.sin(small), -np.sin(small), np.cos(small))
-        assert np.array_equal(upright(picture, about), picture)
+        assert np.array_equal(upright(image, about), image)
         # one step right in the file is a step down on the screen, a step down one to the right
-        assert np.array_equal(upright(picture, (0, 1, 1, 0)), picture.transpose(1, 0, 2))
+        assert np.array_equal(upright(image, (0, 1, 1, 0)), image.transpose(1, 0, 2))
 
 
-class TestPictures:
+class TestImages:
     """Colours and depths."""
 
     @pytest.mark.parametrize(
@@ -269,8 +269,8 @@ class TestPictures:
                 streams.append(stream)
             for i in range(4):
                 for stream in streams:
-                    picture = numbered(i, stream.height, stream.width)
-                    container.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+                    image = numbered(i, stream.height, stream.width)
+                    container.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
             for stream in streams:
                 container.mux(stream.encode())
         video = VideoFile(path)

@@ -68,14 +68,14 @@ class TestWriting:
 
     @pytest.mark.parametrize("size", [(33, 47), (64, 47), (1, 1), (201, 2)])
     def test_an_odd_side_gets_a_copy_of_its_last_line(self, tmp_path, size):
-        picture = np.full((size[1], size[0], 3), 30, np.uint8)
-        picture[-1], picture[:, -1] = 220, 220
-        write_video(tmp_path / "a.mp4", [picture] * 3, 25)
+        image = np.full((size[1], size[0], 3), 30, np.uint8)
+        image[-1], image[:, -1] = 220, 220
+        write_video(tmp_path / "a.mp4", [image] * 3, 25)
         frame = VideoFile(tmp_path / "a.mp4")[2]
         assert frame.shape == (size[1] + size[1] % 2, size[0] + size[0] % 2, 3)
         assert frame[-1, -1].min() > 180
 
-    def test_pictures_of_other_sizes_are_scaled_to_the_first(self, tmp_path):
+    def test_images_of_other_sizes_are_scaled_to_the_first(self, tmp_path):
         write_video(
             tmp_path / "a.mp4", [numbered(1), numbered(2, 96, 128), numbered(3, 24, 32)], 25
         )
@@ -83,9 +83,9 @@ class TestWriting:
         assert numbers(video) == [1, 2, 3] and {f.shape for f in video} == {(48, 64, 3)}
 
     def test_colours_come_back(self, tmp_path):
-        picture = np.full((48, 64, 3), (200, 60, 30), np.uint8)
-        write_video(tmp_path / "a.mp4", [picture] * 3, 25)
-        assert np.abs(VideoFile(tmp_path / "a.mp4")[1].astype(int) - picture).max() <= 5
+        image = np.full((48, 64, 3), (200, 60, 30), np.uint8)
+        write_video(tmp_path / "a.mp4", [image] * 3, 25)
+        assert np.abs(VideoFile(tmp_path / "a.mp4")[1].astype(int) - image).max() <= 5
 
     def test_memory_does_not_hold_the_frames(self, tmp_path):
         """A generator is asked for one frame at a time, each after the one before was taken."""
@@ -126,7 +126,7 @@ class TestFaults:
         write_video(tmp_path / "a.mp4", [GREY] * 2, 25)
         assert len(VideoFile(tmp_path / "a.mp4")) == 2
 
-    def test_pictures_that_no_encoder_takes(self, tmp_path):
+    def test_images_that_no_encoder_takes(self, tmp_path):
         wide = np.zeros((2, 20_000, 3), np.uint8)
         self.fails(tmp_path, r"a.mp4 cannot be written: the H.264 encoder says", frames=[wide])
 
@@ -184,7 +184,7 @@ class TestDrawing:
         ],
     )
     def test_any_box_is_drawn_in_no_time(self, monkeypatch, box):
-        """The number of strokes is bounded by the picture, not by the box."""
+        """The number of strokes is bounded by the image, not by the box."""
         strokes, line = [], cv2.line
         monkeypatch.setattr(cv2, "line", lambda *rest: strokes.append(1) or line(*rest))
         assert annotate(GREY, np.array(box, float), np.array(box, float), "7").shape == GREY.shape
@@ -263,7 +263,7 @@ class TestFollow:
             assert read == list(range(k + 1))
 
     @pytest.mark.parametrize("fault", [DataError("frame 4 is torn"), OSError(5, "I/O error", "x")])
-    def test_a_break_in_the_middle_keeps_what_was_tracked(self, tmp_path, fault):
+    def test_a_break_in_the_centre_keeps_what_was_tracked(self, tmp_path, fault):
         said = []
         result = self.go(tmp_path, Wanders(), Torn([GREY] * 9, 4, fault), said)
         assert len(result) == len(VideoFile(tmp_path / "a.mp4")) == 4

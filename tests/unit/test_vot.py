@@ -46,7 +46,7 @@ class Loses(Tracker):
         return self.box if self.count < self.when else np.array([80.0, 80, 5, 5])
 
 
-def clip(T: int = 20, polygons=None) -> Sequence:
+def sequence(T: int = 20, polygons=None) -> Sequence:
     frames = np.zeros((T, 100, 100, 3), dtype=np.uint8)
     return Sequence(
         "still", ArrayFrames(frames), np.tile([10.0, 10, 20, 20], (T, 1)), polygons=polygons
@@ -54,7 +54,7 @@ def clip(T: int = 20, polygons=None) -> Sequence:
 
 
 def test_a_lost_tracker_starts_again_five_frames_later():
-    run = run_supervised(lambda: Loses(4), clip(20))
+    run = run_supervised(lambda: Loses(4), sequence(20))
     # started at 0, lost at 4; started at 9, lost at 13; started at 18
     expected = [
         INIT,
@@ -74,7 +74,10 @@ def test_a_lost_tracker_starts_again_five_frames_later():
 
 
 def test_robustness_in_its_three_ways():
-    runs = [run_supervised(lambda: Loses(4), clip(20)), run_supervised(lambda: Loses(99), clip(30))]
+    runs = [
+        run_supervised(lambda: Loses(4), sequence(20)),
+        run_supervised(lambda: Loses(99), sequence(30)),
+    ]
     scores = robustness(runs)
     assert scores["failures"] == 2 and scores["per_100_frames"] == pytest.approx(4.0)
     assert scores["reliability"] == pytest.approx(np.exp(-30 * 2 / 50))
@@ -171,14 +174,14 @@ def test_clips_of_one_length_without_a_failure_score_their_overlap():
 
 
 def test_vot_files_go_out_and_come_back(tmp_path):
-    run = run_supervised(lambda: Loses(4), clip(20))
+    run = run_supervised(lambda: Loses(4), sequence(20))
     write_supervised(tmp_path / "still_001.txt", run)
     assert (tmp_path / "still_001.txt").read_text().splitlines()[3:6] == [
         "10.0000,10.0000,20.0000,20.0000",
         "2",
         "0",
     ]
-    back = read_supervised(tmp_path / "still_001.txt", clip(20))
+    back = read_supervised(tmp_path / "still_001.txt", sequence(20))
     assert np.array_equal(back.codes, run.codes)
     np.testing.assert_allclose(back.overlaps, run.overlaps)
 
@@ -209,15 +212,15 @@ def test_a_polygon_in_a_result_is_scored_as_it_is(tmp_path):
     path = tmp_path / "still_001.txt"
     path.write_text("1\n14,10,18,14,14,18,10,14\n")
     polygons = np.tile([10.0, 10, 34, 10, 34, 34, 10, 34], (2, 1))
-    run = read_supervised(path, clip(2, polygons))
+    run = read_supervised(path, sequence(2, polygons))
     assert run.overlaps[1] == pytest.approx(41 / 625)
     assert run.boxes[1].tolist() == [10, 10, 8, 8]
 
 
 def test_runs_in_binary_come_back(tmp_path):
-    run = run_supervised(lambda: Loses(4), clip(20))
+    run = run_supervised(lambda: Loses(4), sequence(20))
     write_supervised(tmp_path / "still_001.bin", run)
-    back = read_supervised(tmp_path / "still_001.bin", clip(20))
+    back = read_supervised(tmp_path / "still_001.bin", sequence(20))
     assert np.array_equal(back.codes, run.codes) and np.array_equal(back.overlaps[1:4], [1, 1, 1])
 
 
@@ -243,7 +246,7 @@ def test_a_broken_text_file_names_its_line(tmp_path, text, words):
     path = tmp_path / "still_001.txt"
     path.write_text(text)
     with pytest.raises(DataError, match=words):
-        read_supervised(path, clip(2))
+        read_supervised(path, sequence(2))
 
 
 @pytest.mark.parametrize(
@@ -312,11 +315,12 @@ def test_a_tracker_that_gives_no_box_is_named():
             return np.full(4, np.nan)
 
     with pytest.raises(DataError, match="for frame 1 of still; expected four finite numbers"):
-        run_supervised(lambda: Gives(1), clip(3))
+        run_supervised(lambda: Gives(1), sequence(3))
 
 
 def test_the_two_boxes_of_a_polygon_are_two_benchmarks(tmp_path):
-    """A diamond of 8 × 8: pysot's box has its area, 32; VOT's toolkit hands over the box around it."""
+    """A diamond of 8 × 8: pysot's box has its area, 32; VOT's toolkit hands over the box around
+    it."""
     place = tmp_path / "vot2018" / "ball"
     (place / "color").mkdir(parents=True)
     for t in (1, 2):

@@ -27,8 +27,8 @@ def network():
     return made.eval()
 
 
-def pictures(size: int) -> torch.Tensor:
-    """Two noisy pictures."""
+def images(size: int) -> torch.Tensor:
+    """Two noisy images."""
     return torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(size)) * 255
 
 
@@ -39,7 +39,7 @@ def test_saved_weights_come_back(tmp_path, network):
     assert not again.training and float(again.backbone.bn1.running_var[0]) == 1e6
     assert read_card(path)["seed"] == 3 and tuple(read_card(path)["widths"]) == SMALL
     with torch.no_grad():
-        a, b = network(pictures(127), pictures(255)), again(pictures(127), pictures(255))
+        a, b = network(images(127), images(255)), again(images(127), images(255))
     assert float((a - b).abs().max()) < 2e-2 * float(a.std()) + 1e-3
     assert not list(tmp_path.glob(".*.part"))
 
@@ -77,7 +77,8 @@ def public(network: SiamFC) -> dict[str, torch.Tensor]:
 
 
 def with_epsilon(network: SiamFC, epsilon: float, variance: float) -> SiamFC:
-    """The network with batch norms as siamfc-pytorch makes them (its ε is 1e-6), of small variances."""
+    """The network with batch norms as siamfc-pytorch makes them (its ε is 1e-6), of small
+    variances."""
     for norm in (m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)):
         norm.eps = epsilon
         norm.running_var.fill_(variance)
@@ -96,7 +97,7 @@ def test_public_batch_norms_divide_by_their_own_epsilon(tmp_path, variance):
     gain = [float(1 / np.sqrt(variance + e)) for e in (1e-6, 1e-5)]
     assert gain[0] > gain[1]
     with torch.no_grad():
-        x, right = pictures(127), network.features(pictures(127))
+        x, right = images(127), network.features(images(127))
         torch.testing.assert_close(
             again.features(x), right, rtol=1e-3, atol=1e-4 * right.abs().max()
         )
@@ -114,7 +115,7 @@ def test_public_torch_layout(tmp_path, prefix):
     torch.save(renamed, tmp_path / "public.pth")
     again = load_public_siamfc(tmp_path / "public.pth")
     with torch.no_grad():
-        torch.testing.assert_close(again.features(pictures(127)), network.features(pictures(127)))
+        torch.testing.assert_close(again.features(images(127)), network.features(images(127)))
 
 
 def test_public_arrays_with_folded_batch_norm(tmp_path):
@@ -126,7 +127,7 @@ def test_public_arrays_with_folded_batch_norm(tmp_path):
     again = load_public_siamfc(tmp_path / "public.npz")
     with torch.no_grad():
         torch.testing.assert_close(
-            again.features(pictures(127)), network(pictures(127)), atol=1e-2, rtol=1e-3
+            again.features(images(127)), network(images(127)), atol=1e-2, rtol=1e-3
         )
     assert load_siamfc(str(tmp_path / "public.npz")).stride == 8
 

@@ -1,4 +1,5 @@
-"""A key that a widget handles stays with it: a notebook around it (VS Code) would go to the next cell."""
+"""A key that a widget handles stays with it: a notebook around it (VS Code) would go to the next
+cell."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from course_lib.widgets import ClipPlayer, ScoreMapExplorer
+from course_lib.widgets import ScoreMapExplorer, SequencePlayer
 
 PAGE = """
 class Node extends EventTarget {
@@ -44,7 +45,7 @@ def test_native_controls_keep_the_keys_that_they_use_and_no_others(tmp_path):
     """Their default action must still happen: the slider moves by it."""
     said = run_js(
         tmp_path,
-        ClipPlayer._esm,
+        SequencePlayer._esm,
         """[press(control("input"), "ArrowDown"), press(control("select"), "Home"), press(control("button"), "Enter"),
             press(control("button"), "ArrowLeft"), press(control("input"), "s")]""",
     )
@@ -59,7 +60,7 @@ def test_the_player_steps_by_arrow_keys_that_go_no_further(tmp_path):
     """
     said = run_js(
         tmp_path,
-        ClipPlayer._esm + player,
+        SequencePlayer._esm + player,
         '[press(bar, "ArrowRight"), model.get("frame"), press(bar, "ArrowUp"), press(bar, "a")]',
     )
     assert said == [[True, True], 4, [False, False], [False, False]]
@@ -74,7 +75,8 @@ def test_the_box_editor_moves_by_arrow_keys_that_go_no_further(tmp_path):
     said = run_js(
         tmp_path,
         ScoreMapExplorer._esm + editor,
-        '[press(canvas, "ArrowLeft"), press(canvas, "ArrowDown"), box, press(canvas, "Escape"), press(canvas, "Tab")]',
+        '[press(canvas, "ArrowLeft"), press(canvas, "ArrowDown"), box, press(canvas, "Escape"), '
+        'press(canvas, "Tab")]',
     )
     assert said == [[True, True], [True, True], [9, 11, 5, 5], [False, False], [False, False]]
 

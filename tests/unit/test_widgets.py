@@ -1,4 +1,4 @@
-"""Widgets from Python's side: what is sent, what comes back, the extremes, and the still picture."""
+"""Widgets from Python's side: what is sent, what comes back, the extremes, and the still image."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
 from course_lib.geometry.boxes import centre_error, iou
 from course_lib.trackers.mosse import MOSSESettings
-from course_lib.widgets import BoxPicker, ClipPlayer, MosseBench, canvas, mosse_bench
+from course_lib.widgets import BoxPicker, MosseBench, SequencePlayer, canvas, mosse_bench
 from course_lib.widgets.mosse_bench import SLIDERS, small_map
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-def make_clip(
+def make_sequence(
     T: int = 12, grey: bool = False, changing: bool = False, tags: dict | None = None
 ) -> Sequence:
-    """A textured square of 24 pixels that moves by (2, 1) pixels a frame over a smooth background."""
+    """A textured square of 24 pixels that moves by (2, 1) pixels a frame over a smooth
+    background."""
     rng = np.random.default_rng(7)
     square = cv2.GaussianBlur(rng.integers(0, 255, (24, 24, 3), dtype=np.uint8), (0, 0), 1.5)
     images = []
@@ -45,17 +46,17 @@ def make_clip(
     )
 
 
-CLIPS = {
-    "plain": make_clip(),
-    "one frame": make_clip(1),
-    "grey": make_clip(grey=True),
-    "changing size": make_clip(changing=True),
+SEQUENCES = {
+    "plain": make_sequence(),
+    "one frame": make_sequence(1),
+    "grey": make_sequence(grey=True),
+    "changing size": make_sequence(changing=True),
 }
 
 
-@pytest.fixture(params=CLIPS, ids=lambda name: name.replace(" ", "-"))
-def any_clip(request) -> Sequence:
-    return CLIPS[request.param]
+@pytest.fixture(params=SEQUENCES, ids=lambda name: name.replace(" ", "-"))
+def any_sequence(request) -> Sequence:
+    return SEQUENCES[request.param]
 
 
 def floats(data: bytes, *shape: int) -> np.ndarray:
@@ -77,20 +78,23 @@ def sent_by(widget, monkeypatch) -> list[set]:
     return messages
 
 
-# -- what is packed ----------------------------------------------------------------------------------------------------
+# -- what is packed
+# ----------------------------------------------------------------------------------------------------
 
 
-def test_packed_frames_decode_to_the_frames_and_keep_their_original_sizes(any_clip):
-    packed = canvas.pack_frames(any_clip.frames, longest_side=100)
+def test_packed_frames_decode_to_the_frames_and_keep_their_original_sizes(any_sequence):
+    packed = canvas.pack_frames(any_sequence.frames, longest_side=100)
     assert packed.offsets[0] == 0 and packed.offsets[-1] == len(packed.jpegs)
     for t, (start, stop) in enumerate(zip(packed.offsets, packed.offsets[1:], strict=False)):
         image = cv2.imdecode(np.frombuffer(packed.jpegs[start:stop], np.uint8), cv2.IMREAD_COLOR)[
             ..., ::-1
         ]
-        H, W = any_clip.frames[t].shape[:2]
+        H, W = any_sequence.frames[t].shape[:2]
         assert packed.sizes[t] == [W, H]
         assert max(image.shape) == 100
-        expected = cv2.resize(any_clip.frames[t], image.shape[1::-1], interpolation=cv2.INTER_AREA)
+        expected = cv2.resize(
+            any_sequence.frames[t], image.shape[1::-1], interpolation=cv2.INTER_AREA
+        )
         assert np.abs(expected.astype(int) - image).mean() < 4
 
 
@@ -126,69 +130,73 @@ def test_a_source_without_frames_is_refused():
         canvas.as_sequence([])
 
 
-# -- clip player -------------------------------------------------------------------------------------------------------
+# -- clip player
+# -------------------------------------------------------------------------------------------------------
 
 
 def test_player_sends_boxes_and_ious_by_layer_with_nan_where_there_is_none():
-    clip = make_clip(3)
-    shifted = clip.boxes + np.array([12, 0, 0, 0])
+    sequence = make_sequence(3)
+    shifted = sequence.boxes + np.array([12, 0, 0, 0])
     shifted[1] = np.nan
-    player = ClipPlayer(clip, {"late": shifted})
+    player = SequencePlayer(sequence, {"late": shifted})
     assert [layer["label"] for layer in player.layers] == ["ground truth", "late"]
     boxes, overlaps = floats(player.layer_boxes, 2, 3, 4), floats(player.layer_ious, 2, 3)
-    np.testing.assert_array_equal(boxes, [clip.boxes, shifted])
+    np.testing.assert_array_equal(boxes, [sequence.boxes, shifted])
     np.testing.assert_allclose(overlaps[0], 1)
     np.testing.assert_allclose(
         overlaps[1], [1 / 3, np.nan, 1 / 3], rtol=1e-6
     )  # half of each covered: 1/2 over 3/2
 
 
-def test_player_at_its_extremes(any_clip):
-    nothing = np.full_like(any_clip.boxes, np.nan)
-    player = ClipPlayer(any_clip, {"nothing": nothing})
-    for wanted, reached in [(10**6, len(any_clip) - 1), (-5, 0)]:
+def test_player_at_its_extremes(any_sequence):
+    nothing = np.full_like(any_sequence.boxes, np.nan)
+    player = SequencePlayer(any_sequence, {"nothing": nothing})
+    for wanted, reached in [(10**6, len(any_sequence) - 1), (-5, 0)]:
         player.set_state({"frame": wanted})
         player.set_state({"frame": wanted})  # a message that comes twice changes nothing
         assert player.frame == reached
-    assert len(player.offsets) == len(any_clip) + 1
-    assert plots.to_png(player.picture()).startswith(b"\x89PNG")
+    assert len(player.offsets) == len(any_sequence) + 1
+    assert plots.to_png(player.image()).startswith(b"\x89PNG")
 
 
 def test_player_sends_the_frames_once(monkeypatch):
-    player = ClipPlayer(make_clip())
+    player = SequencePlayer(make_sequence())
     messages = sent_by(player, monkeypatch)
     player.frame = 3
     assert messages == [{"frame"}]
 
 
 def test_player_shows_so_many_frames_and_says_so():
-    clip = make_clip(12)
-    player = ClipPlayer(clip, {"whole": clip.boxes, "part": clip.boxes[:5]}, max_frames=5)
+    sequence = make_sequence(12)
+    player = SequencePlayer(
+        sequence, {"whole": sequence.boxes, "part": sequence.boxes[:5]}, max_frames=5
+    )
     assert (len(player.sizes), player.total) == (5, 12)
-    assert floats(player.layer_boxes, 3, 5, 4)[1, 4, 0] == clip.boxes[4, 0]
+    assert floats(player.layer_boxes, 3, 5, 4)[1, 4, 0] == sequence.boxes[4, 0]
     assert "5 of 12 frames" in player.alt
 
 
 def test_player_without_ground_truth_has_no_layer_for_it():
-    assert ClipPlayer([np.zeros((20, 30, 3), np.uint8)] * 2).layers == []
+    assert SequencePlayer([np.zeros((20, 30, 3), np.uint8)] * 2).layers == []
 
 
 @pytest.mark.parametrize("rows", [np.zeros((4, 4)), np.zeros(4), np.zeros((13, 4))])
 def test_player_refuses_boxes_of_another_length(rows):
     with pytest.raises(DataError, match=r"'mine' have shape .* 12 frames"):
-        ClipPlayer(make_clip(12), {"mine": rows})
+        SequencePlayer(make_sequence(12), {"mine": rows})
 
 
 def test_player_refuses_to_show_nothing():
     with pytest.raises(DataError, match="max_frames is 0"):
-        ClipPlayer(make_clip(), max_frames=0)
+        SequencePlayer(make_sequence(), max_frames=0)
 
 
-# -- box picker --------------------------------------------------------------------------------------------------------
+# -- box picker
+# --------------------------------------------------------------------------------------------------------
 
 
 def test_picker_reads_what_the_page_draws():
-    picker = BoxPicker(make_clip(), frame=2)
+    picker = BoxPicker(make_sequence(), frame=2)
     heard = []
     picker.on_change(heard.append)
     picker.set_state({"box": [36, 32, 24, 24]})  # the truth is (24, 32, 24, 24)
@@ -199,9 +207,9 @@ def test_picker_reads_what_the_page_draws():
     assert len(heard) == 1 and heard[0].dtype == np.float64
 
 
-def test_picker_at_its_extremes(any_clip):
-    H, W = any_clip.frames[len(any_clip) - 1].shape[:2]
-    picker = BoxPicker(any_clip, frame=len(any_clip) - 1)
+def test_picker_at_its_extremes(any_sequence):
+    H, W = any_sequence.frames[len(any_sequence) - 1].shape[:2]
+    picker = BoxPicker(any_sequence, frame=len(any_sequence) - 1)
     seen = set()
     for box in ([0, 0, W, H], [0, 0, 1, 1], [W - 1, H - 1, 1, 1], [-10, -10, 11, 11]):
         picker.set_state({"box": box})
@@ -218,7 +226,7 @@ def test_picker_without_ground_truth_still_picks():
         picker = BoxPicker(source)
         assert picker.truth is None and picker.box == [15, 10, 30, 20]
         assert np.isnan(picker.iou) and np.isnan(picker.centre_error)
-        assert picker.picture()
+        assert picker.image()
 
 
 @pytest.mark.parametrize(
@@ -231,25 +239,25 @@ def test_picker_without_ground_truth_still_picks():
     ],
 )
 def test_picker_refuses_a_box_no_tracker_could_start_on(box, why):
-    picker = BoxPicker(make_clip())
+    picker = BoxPicker(make_sequence())
     before = picker.box
     with pytest.raises((DataError, ValueError), match=why):
         picker.box = box
     assert picker.box == before
     with pytest.raises((DataError, ValueError), match=why):
-        BoxPicker(make_clip(), box=box)
+        BoxPicker(make_sequence(), box=box)
 
 
 def test_picker_refuses_a_frame_that_is_not_there():
     with pytest.raises(DataError, match="frame 12 of square"):
-        BoxPicker(make_clip(12), frame=12)
+        BoxPicker(make_sequence(12), frame=12)
 
 
-def test_picker_hides_the_truth_in_the_picture_too():
-    picker = BoxPicker(make_clip())
-    assert len(picker.picture().axes[0].patches) == 2
+def test_picker_hides_the_truth_in_the_image_too():
+    picker = BoxPicker(make_sequence())
+    assert len(picker.image().axes[0].patches) == 2
     picker.show_truth = False
-    assert len(picker.picture().axes[0].patches) == 1
+    assert len(picker.image().axes[0].patches) == 1
 
 
 @pytest.mark.parametrize("truth", [[10, 10, 20, 20], [40, 20, 20, 20], [50, 30, 10, 10]])
@@ -272,13 +280,14 @@ def test_picker_starts_inside_the_frame_whatever_the_truth(W, H, box):
     assert x >= 0 and y >= 0 and w > 0 and h > 0 and x + w <= W + 1e-9 and y + h <= H + 1e-9
 
 
-# -- MOSSE bench -------------------------------------------------------------------------------------------------------
+# -- MOSSE bench
+# -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("slider", SLIDERS, ids=lambda s: s["name"])
-def test_bench_at_both_ends_of_each_slider(any_clip, slider):
-    bench = MosseBench(any_clip)
-    T, runs = len(any_clip), {bench.tracked}
+def test_bench_at_both_ends_of_each_slider(any_sequence, slider):
+    bench = MosseBench(any_sequence)
+    T, runs = len(any_sequence), {bench.tracked}
     for value, reached in [(slider["low"], slider["low"]), (slider["high"] * 1e6, slider["high"])]:
         bench.set_state({slider["name"]: value})
         assert getattr(bench, slider["name"]) == reached
@@ -291,11 +300,11 @@ def test_bench_at_both_ends_of_each_slider(any_clip, slider):
 
 
 def test_bench_sends_what_the_run_found():
-    clip = make_clip()
-    bench = MosseBench(clip)
+    sequence = make_sequence()
+    bench = MosseBench(sequence)
     tracked = floats(bench.tracked, 12, 7)
     np.testing.assert_allclose(tracked[:, :4], bench.run.boxes, rtol=1e-6)
-    np.testing.assert_allclose(tracked[:, 5], iou(bench.run.boxes, clip.boxes), atol=1e-6)
+    np.testing.assert_allclose(tracked[:, 5], iou(bench.run.boxes, sequence.boxes), atol=1e-6)
     assert np.isnan(tracked[0, 4]) and (tracked[1:, 4] > 0).all()
     assert (
         tracked[:, 5].min() > 0.6
@@ -303,7 +312,7 @@ def test_bench_sends_what_the_run_found():
 
 
 def test_bench_shows_the_maps_of_the_frame_in_view():
-    bench = MosseBench(make_clip())
+    bench = MosseBench(make_sequence())
     for t, wanted in [(11, 99), (0, -1), (5, 5)]:
         bench.set_state({"frame": wanted})
         (h, w), (h2, w2) = bench.maps["shapes"]
@@ -318,7 +327,7 @@ def test_bench_shows_the_maps_of_the_frame_in_view():
 
 
 def test_bench_runs_once_for_one_message_and_answers_without_the_frames(monkeypatch):
-    bench = MosseBench(make_clip())
+    bench = MosseBench(make_sequence())
     runs, original = [], mosse_bench.run_mosse
     monkeypatch.setattr(mosse_bench, "run_mosse", lambda *args: runs.append(1) or original(*args))
     messages = sent_by(bench, monkeypatch)
@@ -332,21 +341,21 @@ def test_bench_runs_once_for_one_message_and_answers_without_the_frames(monkeypa
 
 def test_bench_with_gaps_in_the_truth_and_an_occlusion():
     hidden = np.arange(12) > 8
-    clip = make_clip(tags={"occlusion": hidden})
-    clip.boxes[9:] = np.nan
-    bench = MosseBench(clip)
+    sequence = make_sequence(tags={"occlusion": hidden})
+    sequence.boxes[9:] = np.nan
+    bench = MosseBench(sequence)
     assert bench.occluded == hidden.tolist()
     assert np.isnan(floats(bench.tracked, 12, 7)[9:, 5]).all()
     bench.frame = 11
-    assert bench.picture()
+    assert bench.image()
 
 
 def test_bench_starts_from_given_settings_and_refuses_a_start_without_truth():
     given_settings = MOSSESettings(rate=0.25)
-    assert MosseBench(make_clip(), settings=given_settings).rate == 0.25
+    assert MosseBench(make_sequence(), settings=given_settings).rate == 0.25
     with pytest.raises(DataError, match="first box"):
         MosseBench([np.zeros((40, 60, 3), np.uint8)] * 2)
-    bench = MosseBench(make_clip(2))
+    bench = MosseBench(make_sequence(2))
     with pytest.raises(DataError, match="rate is nan"):
         bench.rate = float("nan")
 
@@ -359,15 +368,16 @@ def test_small_map_uses_its_whole_range_and_survives_nan_and_flatness():
     assert small_map(np.zeros((1000, 10))).shape == (91, 1)  # every eleventh value, both ways
 
 
-# -- the page ----------------------------------------------------------------------------------------------------------
+# -- the page
+# ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=[ClipPlayer, BoxPicker, MosseBench], ids=lambda c: c.__name__)
+@pytest.fixture(params=[SequencePlayer, BoxPicker, MosseBench], ids=lambda c: c.__name__)
 def widget(request):
-    return request.param(make_clip(3))
+    return request.param(make_sequence(3))
 
 
-def test_still_picture_stands_beside_the_widget(widget):
+def test_still_image_stands_beside_the_widget(widget):
     data, metadata = widget._repr_mimebundle_()
     assert data[VIEW]["model_id"] == widget.model_id
     assert f'alt="{widget.alt}"' in data["text/html"] and data["text/html"].startswith("<img ")
@@ -376,7 +386,7 @@ def test_still_picture_stands_beside_the_widget(widget):
     assert len(data["image/png"]) < 400_000
 
 
-def test_an_export_without_kernel_shows_the_picture(widget):
+def test_an_export_without_kernel_shows_the_image(widget):
     data, metadata = widget._repr_mimebundle_()
     output = nbformat.v4.new_output("display_data", data=data, metadata=metadata)
     cell = nbformat.v4.new_code_cell("widget", outputs=[output])
@@ -386,8 +396,8 @@ def test_an_export_without_kernel_shows_the_picture(widget):
 
 
 def test_own_words_can_be_given_as_alternative_text():
-    for kind in (ClipPlayer, BoxPicker, MosseBench):
-        assert kind(make_clip(2), alt="A square on the move.").alt == "A square on the move."
+    for kind in (SequencePlayer, BoxPicker, MosseBench):
+        assert kind(make_sequence(2), alt="A square on the move.").alt == "A square on the move."
 
 
 def test_modules_fetch_nothing(widget):
@@ -398,7 +408,8 @@ def test_modules_fetch_nothing(widget):
 
 
 def test_every_control_keeps_jupyterlab_off_its_keys(widget):
-    """Whatever takes the focus is made by `control`, which sets the attribute on the element itself."""
+    """Whatever takes the focus is made by `control`, which sets the attribute on the element
+    itself."""
     for tag in ("button", "input", "select", "a"):
         assert f'element("{tag}"' not in widget._esm
 
@@ -431,7 +442,7 @@ def test_the_first_lessons_do_not_wait_for_pytorch():
     code = (
         "import sys\n"
         "from course_lib.exercises import exercise\n"
-        "from course_lib.widgets import BoxPicker, ClipPlayer, MosseBench, ShiftExplorer\n"
+        "from course_lib.widgets import BoxPicker, SequencePlayer, MosseBench, ShiftExplorer\n"
         "exercise('kcf.size')(lambda responses, weight: 0)\n"
         "assert 'torch' not in sys.modules\n"
     )

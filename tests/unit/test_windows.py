@@ -1,4 +1,5 @@
-"""Crop windows: one warp against loops, slices and a ramp; the batched cut against the single one."""
+"""Crop windows: one warp against loops, slices and a ramp; the batched cut against the single
+one."""
 
 from __future__ import annotations
 
@@ -180,16 +181,17 @@ def test_a_patch_at_scale_one_is_a_slice_and_repeats_the_border():
     assert (corner[:3, :4] == frame[0, 0]).all() and (corner[3:, 4:] == frame[:3, :4]).all()
 
 
-def test_a_patch_of_a_ramp_is_the_ramp_at_the_middles_of_its_pixels():
+def test_a_patch_of_a_ramp_is_the_ramp_at_the_centres_of_its_pixels():
     ramp = np.tile(np.arange(100, dtype=np.uint8), (50, 1)) * 2  # 2 a pixel; pixel k shows k + 0.5
     patch = cut_patch(ramp, (50.0, 25.0), (40.0, 30.0), (20, 25))  # 1.6 frame pixels wide
-    middles = 50 - 20 + (np.arange(25) + 0.5) * 1.6
-    np.testing.assert_allclose(patch, np.tile(2 * (middles - 0.5), (20, 1)), atol=1)
+    centres = 50 - 20 + (np.arange(25) + 0.5) * 1.6
+    np.testing.assert_allclose(patch, np.tile(2 * (centres - 0.5), (20, 1)), atol=1)
 
 
 @pytest.mark.parametrize("reduce", [2, 3, 5])
 def test_a_patch_shown_much_smaller_is_averaged(reduce):
-    """Stripes one pixel wide become even grey; bilinear interpolation alone would keep some of them."""
+    """Stripes one pixel wide become even grey; bilinear interpolation alone would keep some of
+    them."""
     stripes = np.zeros((120, 120), dtype=np.uint8)
     stripes[:, ::2] = 200
     patch = cut_patch(stripes, (60, 60), (60, 60), (60 // reduce, 60 // reduce))

@@ -14,18 +14,18 @@ from course_lib.data.video import VideoFile
 
 
 def numbered(number: int, height: int = 48, width: int = 64) -> np.ndarray:
-    """A picture (H, W, 3) that shows a number below 256: its bits, the highest at the left."""
+    """An image (H, W, 3) that shows a number below 256: its bits, the highest at the left."""
     bars = np.array([(number >> (7 - k)) & 1 for k in range(8)])
     row = np.repeat(bars, -(-width // 8))[:width]  # (W,)
     return np.repeat(np.repeat(np.uint8(20 + 210 * row)[None, :, None], height, 0), 3, 2)
 
 
-def number_of(picture: np.ndarray) -> int:
-    """The number that a picture shows."""
-    width = picture.shape[1]
+def number_of(image: np.ndarray) -> int:
+    """The number that an image shows."""
+    width = image.shape[1]
     bar = -(-width // 8)
-    middles = [min(k * bar + bar // 2, width - 1) for k in range(8)]
-    bits = picture[picture.shape[0] // 2, middles].mean(-1) > 125
+    centres = [min(k * bar + bar // 2, width - 1) for k in range(8)]
+    bits = image[image.shape[0] // 2, centres].mean(-1) > 125
     return int("".join("01"[int(b)] for b in bits), 2)
 
 
@@ -90,22 +90,22 @@ def join(*parts: Path) -> Path:
 
 
 def make_music(path: Path, cover: bool = False) -> Path:
-    """A second of silence, with a picture of the record if asked for."""
+    """A second of silence, with an image of the record if asked for."""
     with av.open(str(path), "w") as container:
         sound = container.add_stream("aac", rate=8000, layout="mono")
         silent = np.zeros((1, 1024), np.float32)
-        picture = None
+        image = None
         if cover:
-            picture = container.add_stream("png", rate=1)
-            (picture.width, picture.height), picture.pix_fmt = (640, 480), "rgb24"
-            picture.disposition = av.stream.Disposition.attached_pic
+            image = container.add_stream("png", rate=1)
+            (image.width, image.height), image.pix_fmt = (640, 480), "rgb24"
+            image.disposition = av.stream.Disposition.attached_pic
         for i in range(8):
             frame = av.AudioFrame.from_ndarray(silent, format="fltp", layout="mono")
             frame.sample_rate, frame.pts = 8000, 1024 * i
             container.mux(sound.encode(frame))
-        if picture is not None:
+        if image is not None:
             sleeve = av.VideoFrame.from_ndarray(numbered(1, 480, 640), format="rgb24")
             sleeve.pts = 0
-            container.mux([*picture.encode(sleeve), *picture.encode()])
+            container.mux([*image.encode(sleeve), *image.encode()])
         container.mux(sound.encode())
     return path

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from course_lib.data.generated.clips import ClipSpec, make_clip
+from course_lib.data.generated.sequences import SequenceSpec, make_sequence
 from course_lib.data.generated.sources import SCENES
 from course_lib.data.sequence import Benchmark
 
@@ -25,12 +25,12 @@ __all__ = [
 ]
 
 SPECS = (
-    ClipSpec("gen-01-plain", 101, scene="coffee", texture="chelsea"),
-    ClipSpec(
+    SequenceSpec("gen-01-plain", 101, scene="coffee", texture="chelsea"),
+    SequenceSpec(
         "gen-02-plain-grey", 102, scene="motorcycle", texture="astronaut", grey=True, period=24
     ),
-    ClipSpec("gen-03-occlusion", 103, scene="astronaut", texture="motorcycle", occluders=2),
-    ClipSpec(
+    SequenceSpec("gen-03-occlusion", 103, scene="astronaut", texture="motorcycle", occluders=2),
+    SequenceSpec(
         "gen-04-occlusion-grey",
         104,
         scene="gravel",
@@ -39,30 +39,32 @@ SPECS = (
         grey=True,
         roam=0.7,
     ),
-    ClipSpec("gen-05-scale", 105, scene="coffee", scale=1.8),
-    ClipSpec(
-        "gen-06-scale-rotation", 106, scene="chelsea", texture="motorcycle", scale=1.7, turn=0.8
+    SequenceSpec("gen-05-scale", 105, scene="coffee", scale=1.8),
+    SequenceSpec(
+        "gen-06-scale-rotation", 106, scene="chelsea", texture="motorcycle", scale=1.7, rotation=0.8
     ),
-    ClipSpec("gen-07-rotation", 107, scene="brick", texture="coffee", turn=1.0),
-    ClipSpec("gen-08-rotation-light", 108, scene="motorcycle", turn=0.6, light=0.6),
-    ClipSpec("gen-09-light", 109, scene="rocket", texture="astronaut", light=0.7),
-    ClipSpec(
+    SequenceSpec("gen-07-rotation", 107, scene="brick", texture="coffee", rotation=1.0),
+    SequenceSpec("gen-08-rotation-light", 108, scene="motorcycle", rotation=0.6, illumination=0.6),
+    SequenceSpec("gen-09-light", 109, scene="rocket", texture="astronaut", illumination=0.7),
+    SequenceSpec(
         "gen-10-light-noise-grey",
         110,
         scene="grass",
         texture="motorcycle",
-        light=0.6,
+        illumination=0.6,
         noise=12,
         grey=True,
     ),
-    ClipSpec("gen-11-deformation", 111, scene="gravel", bend=0.3),
-    ClipSpec(
+    SequenceSpec("gen-11-deformation", 111, scene="gravel", bend=0.3),
+    SequenceSpec(
         "gen-12-deformation-turning", 112, scene="coffee", texture="chelsea", bend=0.25, squash=0.5
     ),
-    ClipSpec("gen-13-turning", 113, scene="astronaut", squash=0.6),
-    ClipSpec("gen-14-turning-scale", 114, scene="grass", texture="coffee", squash=0.45, scale=1.7),
-    ClipSpec("gen-15-fast", 115, scene="chelsea", roam=1.0, period=8, length=70),
-    ClipSpec(
+    SequenceSpec("gen-13-turning", 113, scene="astronaut", squash=0.6),
+    SequenceSpec(
+        "gen-14-turning-scale", 114, scene="grass", texture="coffee", squash=0.45, scale=1.7
+    ),
+    SequenceSpec("gen-15-fast", 115, scene="chelsea", roam=1.0, period=8, length=70),
+    SequenceSpec(
         "gen-16-fast-blur",
         116,
         scene="motorcycle",
@@ -72,14 +74,18 @@ SPECS = (
         blur=0.8,
         length=70,
     ),
-    ClipSpec("gen-17-blur", 117, scene="brick", texture="astronaut", roam=0.8, period=14, blur=1.0),
-    ClipSpec("gen-18-distractors", 118, scene="coffee", texture="chelsea", distractors=2),
-    ClipSpec("gen-19-distractors-occlusion", 119, scene="gravel", distractors=2, occluders=1),
-    ClipSpec("gen-20-clutter", 120, scene="grass", texture="motorcycle", clutter=True),
-    ClipSpec("gen-21-leaves", 121, scene="astronaut", texture="coffee", leaves=True, length=100),
-    ClipSpec("gen-22-leaves-scale", 122, scene="rocket", leaves=True, scale=1.6, length=100),
-    ClipSpec("gen-23-small", 123, scene="motorcycle", size=17, roam=0.6),
-    ClipSpec(
+    SequenceSpec(
+        "gen-17-blur", 117, scene="brick", texture="astronaut", roam=0.8, period=14, blur=1.0
+    ),
+    SequenceSpec("gen-18-distractors", 118, scene="coffee", texture="chelsea", distractors=2),
+    SequenceSpec("gen-19-distractors-occlusion", 119, scene="gravel", distractors=2, occluders=1),
+    SequenceSpec("gen-20-clutter", 120, scene="grass", texture="motorcycle", clutter=True),
+    SequenceSpec(
+        "gen-21-leaves", 121, scene="astronaut", texture="coffee", leaves=True, length=100
+    ),
+    SequenceSpec("gen-22-leaves-scale", 122, scene="rocket", leaves=True, scale=1.6, length=100),
+    SequenceSpec("gen-23-small", 123, scene="motorcycle", size=17, roam=0.6),
+    SequenceSpec(
         "gen-24-small-fast-grey",
         124,
         scene="coffee",
@@ -92,7 +98,7 @@ SPECS = (
 )
 
 
-def _alike(number: int) -> ClipSpec:
+def _alike(number: int) -> SequenceSpec:
     """A random clip with two or three look-alikes."""
     return random_spec(
         20_000 + number, name=f"gen-alike-{number:02d}", length=80, distractors=2 + number % 2
@@ -101,17 +107,17 @@ def _alike(number: int) -> ClipSpec:
 
 def generated_benchmark() -> Benchmark:
     """The benchmark "generated-v1"."""
-    return Benchmark("generated-v1", tuple(make_clip(spec) for spec in SPECS))
+    return Benchmark("generated-v1", tuple(make_sequence(spec) for spec in SPECS))
 
 
 def alike_benchmark() -> Benchmark:
     """The benchmark "generated-alike-v1": 40 clips whose targets pass look-alikes."""
     return Benchmark(
-        "generated-alike-v1", tuple(make_clip(_alike(number)) for number in range(1, 41))
+        "generated-alike-v1", tuple(make_sequence(_alike(number)) for number in range(1, 41))
     )
 
 
-def random_spec(seed: int, **switches) -> ClipSpec:
+def random_spec(seed: int, **switches) -> SequenceSpec:
     """A spec drawn at random from its seed, for training and for choosing settings; `switches` fix
     what they name.
 
@@ -121,16 +127,16 @@ def random_spec(seed: int, **switches) -> ClipSpec:
     rng = np.random.default_rng([1_000_000, seed])
     some = {
         "scale": rng.uniform(1.0, 2.0),
-        "turn": rng.uniform(0, 0.8),
+        "rotation": rng.uniform(0, 0.8),
         "squash": rng.uniform(0, 0.5),
     }
     some |= {
         "bend": rng.uniform(0, 0.25),
-        "light": rng.uniform(0, 0.6),
+        "illumination": rng.uniform(0, 0.6),
         "blur": rng.uniform(0, 0.8),
     }
     kept = {name: float(value) for name, value in some.items() if rng.random() < 0.4}
-    spec = ClipSpec(
+    spec = SequenceSpec(
         f"random-{seed}",
         1_000_000 + seed,
         size=float(rng.uniform(24, 72)),

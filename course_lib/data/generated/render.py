@@ -29,7 +29,8 @@ class Stage:
         backdrop: (H', W', 3) uint8, larger than a frame.
         camera: (T, 2) the frame's top-left corner on the backdrop, x, y.
         actors: from back to front; `target` is the index of the target among them.
-        light: (T,) factor on all values; blur: share of a frame's time the shutter is open, 0…1.
+        illumination: (T,) factor on all values; blur: fraction of a frame's time the shutter is
+            open, 0…1.
         noise: standard deviation in grey values; grey: whether colour is taken away; seed: of the
             noise.
     """
@@ -40,7 +41,7 @@ class Stage:
     target: int
     height: int
     width: int
-    light: np.ndarray
+    illumination: np.ndarray
     blur: float
     noise: float
     grey: bool
@@ -66,26 +67,26 @@ def render(stage: Stage, t: int) -> np.ndarray:
     x, y = stage.camera[t]
     shift = np.array([[1.0, 0, x], [0, 1.0, y]])
     size = (stage.width, stage.height)
-    picture = cv2.warpAffine(
+    image = cv2.warpAffine(
         stage.backdrop,
         shift,
         size,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REFLECT,
     )
-    picture = picture.astype(np.float32)  # (H, W, 3)
+    image = image.astype(np.float32)  # (H, W, 3)
     for actor in stage.actors:
         moments = shutter(stage, t)
         rows, columns = region(actor, moments, stage.height, stage.width)
         if rows.start < rows.stop and columns.start < columns.stop:
             colour, opacity = draw(actor, moments, rows, columns)
-            part = picture[rows, columns]  # (h, w, 3), a view
+            part = image[rows, columns]  # (h, w, 3), a view
             part += opacity[..., None] * (colour - part)
-    picture *= stage.light[t]
+    image *= stage.illumination[t]
     if stage.noise:
         rng = np.random.default_rng([stage.seed, t])
-        picture += stage.noise * rng.standard_normal(picture.shape, dtype=np.float32)
-    frame = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+        image += stage.noise * rng.standard_normal(image.shape, dtype=np.float32)
+    frame = np.clip(image + 0.5, 0, 255).astype(np.uint8)
     if stage.grey:
         frame = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     return frame

@@ -28,7 +28,7 @@ class Cutout:
 
     Attributes:
         rgb: (S, S, 3) uint8 texture.
-        outline: (n, 2) closed contour in units of the texture's half side, x then y; its middle is
+        outline: (n, 2) closed contour in units of the texture's half side, x then y; its centre is
             (0, 0).
     """
 

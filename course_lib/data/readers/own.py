@@ -52,11 +52,11 @@ def read_own(folder: Path, first_pixel: int | None = None) -> Benchmark:
     folder = folder.expanduser().resolve()
     if not folder.is_dir():
         raise MissingDataError(f"there is no folder {folder}; {LAYOUT}")
-    folders = [folder] if _truths(folder) else _clips(folder)
+    folders = [folder] if _truths(folder) else _sequences(folder)
     if not folders:
         raise MissingDataError(f"0 clips found in {folder}; {LAYOUT}")
     first = _first_pixel(folders, first_pixel)
-    sequences = [target for clip in folders for target in _read_clip(clip, first)]
+    sequences = [target for sequence in folders for target in _read_sequence(sequence, first)]
     return Benchmark(_name(folder), tuple(sequences), first, f"folder{first}:{folder}")
 
 
@@ -66,36 +66,36 @@ def _name(folder: Path) -> str:
     return f"folder-{plain[: LONGEST_NAME - 20]}-{digest(str(folder))[:8]}"
 
 
-def _clips(folder: Path) -> list[Path]:
+def _sequences(folder: Path) -> list[Path]:
     """The sub-folders that hold a ground truth, images or a video, in order of their numbers."""
     inner = [p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")]
     found = [p for p in inner if _truths(p) or _images(p) or _videos(p)]
     return sorted(found, key=lambda p: by_number(p.name))
 
 
-def _truths(clip: Path) -> list[Path]:
-    return [path for path in files_like(clip, "*.txt") if TRUTH.fullmatch(path.name)]
+def _truths(sequence: Path) -> list[Path]:
+    return [path for path in files_like(sequence, "*.txt") if TRUTH.fullmatch(path.name)]
 
 
-def _images(clip: Path) -> Path | None:
+def _images(sequence: Path) -> Path | None:
     """The folder that holds a clip's images, or None."""
-    for place in (clip / "img", clip / "color", clip):
+    for place in (sequence / "img", sequence / "color", sequence):
         if _with_suffix(place, IMAGE_SUFFIXES):
             return place
     return None
 
 
-def _videos(clip: Path) -> list[Path]:
-    return _with_suffix(clip, VIDEO_SUFFIXES)
+def _videos(sequence: Path) -> list[Path]:
+    return _with_suffix(sequence, VIDEO_SUFFIXES)
 
 
 def _with_suffix(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     return [path for path in files_like(folder, "*") if path.suffix.lower() in suffixes]
 
 
-def _first_pixel(clips: list[Path], asked: int | None) -> int:
+def _first_pixel(sequences: list[Path], asked: int | None) -> int:
     """What the top-left pixel is called in all files of boxes; DataError if names disagree."""
-    names = [path for clip in clips for path in _truths(clip)]
+    names = [path for sequence in sequences for path in _truths(sequence)]
     if asked is not None:
         return asked
     one = [path for path in names if path.name != "groundtruth.txt"]
@@ -108,26 +108,27 @@ def _first_pixel(clips: list[Path], asked: int | None) -> int:
     return int(bool(one))
 
 
-def _read_clip(clip: Path, first_pixel: int) -> list[Sequence]:
+def _read_sequence(sequence: Path, first_pixel: int) -> list[Sequence]:
     """The targets of one clip: one, or "dog.1" and "dog.2"."""
-    truths = _truths(clip)
+    truths = _truths(sequence)
     if not truths:
         raise MissingDataError(
-            f"{clip} has no ground truth (looked for groundtruth.txt, groundtruth_rect.txt): write "
+            f"{sequence} has no ground truth (looked for groundtruth.txt, groundtruth_rect.txt): "
+            "write "
             "one line x,y,w,h for each frame. To track without scores there is "
             "`python -m course_lib track`."
         )
-    frames = _read_frames(clip)
+    frames = _read_frames(sequence)
     numbered = [path for path in truths if path.name.count(".") == 2]
     if len(truths) > 1 and numbered != truths:
         raise DataError(
-            f"{clip} holds {', '.join(path.name for path in truths)}; expected one, "
+            f"{sequence} holds {', '.join(path.name for path in truths)}; expected one, "
             "or groundtruth_rect.1.txt, groundtruth_rect.2.txt, … for several targets"
         )
-    return [_read_target(clip, path, frames, first_pixel) for path in truths]
+    return [_read_target(sequence, path, frames, first_pixel) for path in truths]
 
 
-def _read_target(clip: Path, path: Path, frames: Frames, first_pixel: int) -> Sequence:
+def _read_target(sequence: Path, path: Path, frames: Frames, first_pixel: int) -> Sequence:
     boxes = read_boxes(path, first_pixel)
     if len(boxes) == 1 < len(frames):
         raise DataError(
@@ -137,22 +138,22 @@ def _read_target(clip: Path, path: Path, frames: Frames, first_pixel: int) -> Se
         )
     if len(boxes) != len(frames):
         raise DataError(
-            f"{path} has {len(boxes)} lines for the {len(frames)} frames in {clip}; "
+            f"{path} has {len(boxes)} lines for the {len(frames)} frames in {sequence}; "
             "expected one line per frame (nan,nan,nan,nan where the target is absent)"
         )
     end = path.name.removeprefix("groundtruth").removeprefix("_rect").removesuffix(".txt")
     fps = getattr(frames, "fps", None)
-    return Sequence(f"{clip.name}{end}", frames, boxes, fps=fps)
+    return Sequence(f"{sequence.name}{end}", frames, boxes, fps=fps)
 
 
-def _read_frames(clip: Path) -> Frames:
+def _read_frames(sequence: Path) -> Frames:
     """The frames of a clip: its images or its one video; DataError if it has both, several or
     none."""
-    images, videos = _images(clip), _videos(clip)
+    images, videos = _images(sequence), _videos(sequence)
     if len(videos) + bool(images) != 1:
         found = [*(["images"] if images else []), *(path.name for path in videos)]
         raise DataError(
-            f"{clip} holds {' and '.join(found) or 'neither images nor a video'}; "
+            f"{sequence} holds {' and '.join(found) or 'neither images nor a video'}; "
             "expected images or one video file"
         )
     return ImageFiles(list_images(images)) if images else _open_video(videos[0])

@@ -6,26 +6,26 @@ import cv2
 import numpy as np
 import pytest
 
-from course_lib.geometry.views import View
+from course_lib.geometry.augmented_windows import AugmentedWindow
 from course_lib.geometry.windows import CropWindow, crop_matrix
 
 
 @pytest.fixture
-def picture():
+def image():
     return np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
 
 
-def test_a_plain_view_is_a_crop_window(picture):
-    smooth = cv2.GaussianBlur(picture, (0, 0), 2)
-    view, window = View(55.3, 41.7, 63.5, 64), CropWindow(55.3, 41.7, 63.5, 64)
+def test_a_plain_view_is_a_crop_window(image):
+    smooth = cv2.GaussianBlur(image, (0, 0), 2)
+    view, window = AugmentedWindow(55.3, 41.7, 63.5, 64), CropWindow(55.3, 41.7, 63.5, 64)
     assert np.abs(view.cut(smooth).astype(int) - window.cut(smooth)).max() <= 2
     points = np.array([[10.0, 20.0], [55.3, 41.7]])
     np.testing.assert_allclose(view.to_crop(points), window.to_crop(points))
 
 
 @pytest.mark.parametrize("view", [
-    View(60, 45, 50, 100, angle=0.5), View(60, 45, 50, 100, squeeze=1.4), View(60, 45, 50, 100, mirror=True),
-    View(50, 40, 70, 100, angle=-0.7, squeeze=0.8, mirror=True),
+    AugmentedWindow(60, 45, 50, 100, angle=0.5), AugmentedWindow(60, 45, 50, 100, aspect_change=1.4), AugmentedWindow(60, 45, 50, 100, mirror=True),
+    AugmentedWindow(50, 40, 70, 100, angle=-0.7, aspect_change=0.8, mirror=True),
 ])  # fmt: skip
 def test_pixels_go_where_points_go(view):
     for x, y in ((60.5, 45.5), (52.5, 40.5), (66.5, 51.5)):
@@ -38,13 +38,15 @@ def test_pixels_go_where_points_go(view):
 
 
 def test_a_squeeze_keeps_the_area():
-    corners = View(0, 0, 10, 100, angle=0.3, squeeze=1.7).to_crop([[0, 0], [1, 0], [0, 1]])
+    corners = AugmentedWindow(0, 0, 10, 100, angle=0.3, aspect_change=1.7).to_crop(
+        [[0, 0], [1, 0], [0, 1]]
+    )
     a, b = corners[1] - corners[0], corners[2] - corners[0]
     assert abs(a[0] * b[1] - a[1] * b[0]) == pytest.approx(100.0)
 
 
-def test_the_crop_matrix_puts_the_centre_in_the_middle():
+def test_the_crop_matrix_puts_the_centre_in_the_centre():
     for size in (127, 255):
         matrix = crop_matrix(40.25, 31.5, 80.0, size)
-        middle = (size - 1) / 2  # pixel number of the crop's middle
-        np.testing.assert_allclose(matrix @ [middle, middle, 1], [40.25 - 0.5, 31.5 - 0.5])
+        centre = (size - 1) / 2  # pixel number of the crop's centre
+        np.testing.assert_allclose(matrix @ [centre, centre, 1], [40.25 - 0.5, 31.5 - 0.5])

@@ -1,4 +1,4 @@
-"""Match-head switchboard: one exemplar, one search image, every way to match them side by side."""
+"""Match-head explorer: one exemplar, one search image, every way to match them side by side."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from course_lib.data.sequence import Sequence
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.windows import SEARCH, CropWindow, exemplar_window, search_window
-from course_lib.models.runtime import Embedding, Proposer
+from course_lib.models.runtime import ProposalRuntime, SiamFCRuntime
 from course_lib.trackers.siamrpn import with_mask
-from course_lib.widgets.bench import PictureBench, choice, slider
+from course_lib.widgets.bench import ImageBench, choice, slider
 
 
-class MatchSwitchboard(PictureBench):
+class HeadExplorer(ImageBench):
     """Score maps, and best boxes, of several networks for the same pair.
 
     Args:
-        clip: exemplar (its first frame) and search images.
+        sequence: exemplar (its first frame) and search images.
         other: a clip whose target can be asked for instead.
         networks: by name; a SiamFC's Embedding or a Proposer.
         max_frames: only so many frames from the start are used.
@@ -27,27 +27,27 @@ class MatchSwitchboard(PictureBench):
 
     def __init__(
         self,
-        clip: Sequence,
+        sequence: Sequence,
         other: Sequence,
-        networks: dict[str, Embedding | Proposer],
+        networks: dict[str, SiamFCRuntime | ProposalRuntime],
         max_frames: int = 60,
         alt: str | None = None,
     ) -> None:
-        self.clip, self.other, self.networks = clip.part(0, max_frames), other, networks
+        self.sequence, self.other, self.networks = sequence.part(0, max_frames), other, networks
         self.cached: dict[tuple, tuple[np.ndarray, np.ndarray | None]] = {}
         controls = [
-            slider("frame", "frame", 0, len(self.clip) - 1, 1),
-            slider("right", "target right of the middle, search pixels", -64, 64, 8),
-            slider("down", "target below the middle, search pixels", -64, 64, 8),
+            slider("frame", "frame", 0, len(self.sequence) - 1, 1),
+            slider("right", "target right of the centre, search pixels", -64, 64, 8),
+            slider("down", "target below the centre, search pixels", -64, 64, 8),
             choice("exemplar", "exemplar", ["this target", f"another object ({other.name})"]),
         ]
         super().__init__(
-            title="Match-head switchboard",
+            title="Match-head explorer",
             controls=controls,
-            values={"frame": min(5, len(self.clip) - 1), "right": 0, "down": 0, "exemplar": 0},
+            values={"frame": min(5, len(self.sequence) - 1), "right": 0, "down": 0, "exemplar": 0},
             alt=alt
             or f"Score maps of {', '.join(networks)} for one exemplar and one search image of "
-            f"{clip.name}.",
+            f"{sequence.name}.",
         )
 
     def answer(self, name: str) -> tuple[np.ndarray, np.ndarray | None]:
@@ -58,10 +58,13 @@ class MatchSwitchboard(PictureBench):
         if key in self.cached:
             return self.cached[key]
         network = self.networks[name]
-        source = self.other if v["exemplar"] else self.clip
+        source = self.other if v["exemplar"] else self.sequence
         z_window = exemplar_window(source.boxes[0])
-        z, x = z_window.cut(source.frames[0]), self.window.cut(self.clip.frames[int(v["frame"])])
-        if isinstance(network, Embedding):
+        z, x = (
+            z_window.cut(source.frames[0]),
+            self.window.cut(self.sequence.frames[int(v["frame"])]),
+        )
+        if isinstance(network, SiamFCRuntime):
             found = network.respond(network.features(z[None]), x[None])[0], None
         else:
             if (
@@ -69,7 +72,7 @@ class MatchSwitchboard(PictureBench):
             ):  # the mask lies where the target is: in tracking, where it was a frame ago
                 z = with_mask(z, z_window.box_to_crop(source.boxes[0]))
                 x = with_mask(x, self.truth)
-            response = network.respond(network.keep(z, SEARCH), x[None])[0]  # (A, 5)
+            response = network.respond(network.template_features(z, SEARCH), x[None])[0]  # (A, 5)
             anchors, n = network.anchors(SEARCH), network.network.cells(SEARCH)
             best = int(response[:, 0].argmax())
             box = decode(response[best, 1:], anchors[best], network.variances)
@@ -81,23 +84,25 @@ class MatchSwitchboard(PictureBench):
     def window(self) -> CropWindow:
         """The search window in view."""
         v = self.values
-        return search_window(self.clip.boxes[int(v["frame"])], shift=(v["right"], v["down"]))
+        return search_window(self.sequence.boxes[int(v["frame"])], shift=(v["right"], v["down"]))
 
     @property
     def truth(self) -> np.ndarray:
         """The target's box (4,) in search pixels."""
-        return self.window.box_to_crop(self.clip.boxes[int(self.values["frame"])])
+        return self.window.box_to_crop(self.sequence.boxes[int(self.values["frame"])])
 
     def draw(self) -> tuple[Figure, str]:
         """The pair, one map for each network, and a sentence."""
-        source = self.other if self.values["exemplar"] else self.clip
+        source = self.other if self.values["exemplar"] else self.sequence
         figure, axes = plots.new_figure(
             1.75 * (len(self.networks) + 2), 2.5, columns=len(self.networks) + 2
         )
         z = exemplar_window(source.boxes[0]).cut(source.frames[0])  # (127, 127, 3)
         plots.show_frame(axes[0, 0], z, "exemplar")
         plots.show_frame(
-            axes[0, 1], self.window.cut(self.clip.frames[int(self.values["frame"])]), "search image"
+            axes[0, 1],
+            self.window.cut(self.sequence.frames[int(self.values["frame"])]),
+            "search image",
         )
         plots.draw_box(axes[0, 1], self.truth, plots.TRUTH, "target")
         told = []

@@ -1,4 +1,4 @@
-"""Proposal theatre: the best proposals of a frame before and after each step of re-ranking."""
+"""Proposal explorer: the best proposals of a frame before and after each step of re-ranking."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from course_lib import plots
 from course_lib.data.sequence import Sequence
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.windows import CropWindow
-from course_lib.models.runtime import Proposer
+from course_lib.models.runtime import ProposalRuntime
 from course_lib.trackers.siamrpn import SiamRPNSettings, SiamRPNTracker, change_penalty, rerank
-from course_lib.widgets.bench import PictureBench, slider
+from course_lib.widgets.bench import ImageBench, slider
 
 STEPS = ("score alone", "score × penalty", "and the window")
 
@@ -35,48 +35,48 @@ class Scene:
     size: np.ndarray
 
 
-class ProposalTheatre(PictureBench):
+class ProposalExplorer(ImageBench):
     """The ranking of proposals in one frame of a clip, under settings to play with.
 
     The tracker runs over the clip once with its own settings; the ranking is then made again with
     those in force.
 
     Args:
-        clip: a clip with ground truth.
-        proposer: the network.
+        sequence: a clip with ground truth.
+        runtime: the network.
         settings: those the tracker runs with.
         max_frames: only so many frames from the start are used.
     """
 
     def __init__(
         self,
-        clip: Sequence,
-        proposer: Proposer,
+        sequence: Sequence,
+        runtime: ProposalRuntime,
         settings: SiamRPNSettings | None = None,
         max_frames: int = 60,
         alt: str | None = None,
     ) -> None:
-        self.clip = clip.part(0, max_frames)
+        self.sequence = sequence.part(0, max_frames)
         settings = settings or SiamRPNSettings()
-        self.scenes, self.hann = record(self.clip, proposer, settings)
+        self.scenes, self.hann = record(self.sequence, runtime, settings)
         controls = [
-            slider("frame", "frame", 1, len(self.clip) - 1, 1),
+            slider("frame", "frame", 1, len(self.sequence) - 1, 1),
             slider("top", "proposals shown", 1, 40, 1),
             slider("penalty", "strength of the penalty", 0.0, 1.0, 0.01),
             slider("window", "influence of the window", 0.0, 1.0, 0.01),
         ]
         values = {
-            "frame": min(10, len(self.clip) - 1),
+            "frame": min(10, len(self.sequence) - 1),
             "top": 8,
             "penalty": settings.penalty,
             "window": settings.window,
         }
         super().__init__(
-            title="Proposal theatre",
+            title="Proposal explorer",
             controls=controls,
             values=values,
             alt=alt
-            or f"The best proposals in one frame of {clip.name}: by score, after the penalty, "
+            or f"The best proposals in one frame of {sequence.name}: by score, after the penalty, "
             "after the window.",
         )
 
@@ -92,10 +92,10 @@ class ProposalTheatre(PictureBench):
         ]
 
     def draw(self) -> tuple[Figure, str]:
-        """Three pictures of the search image with the best proposals, and a sentence."""
+        """Three images of the search image with the best proposals, and a sentence."""
         t = int(self.values["frame"])
         scene = self.scenes[t - 1]
-        truth = scene.window.box_to_crop(self.clip.boxes[t])
+        truth = scene.window.box_to_crop(self.sequence.boxes[t])
         figure, axes = plots.new_figure(10.0, 3.6, columns=3)
         told = []
         for ax, title, ranking in zip(axes[0], STEPS, self.rankings(), strict=True):
@@ -113,24 +113,24 @@ class ProposalTheatre(PictureBench):
 
 
 def record(
-    clip: Sequence, proposer: Proposer, settings: SiamRPNSettings
+    sequence: Sequence, runtime: ProposalRuntime, settings: SiamRPNSettings
 ) -> tuple[list[Scene], np.ndarray]:
     """What a tracker saw along a clip.
 
     Args:
-        clip: frames, and the box to start on.
-        proposer: the network.
+        sequence: frames, and the box to start on.
+        runtime: the network.
         settings: of the tracker.
 
     Returns:
         one scene for each frame after the first, and the window (A,).
     """
-    tracker = SiamRPNTracker(settings, proposer)
-    tracker.init(clip.frames[0], clip.boxes[0])
+    tracker = SiamRPNTracker(settings, runtime)
+    tracker.init(sequence.frames[0], sequence.boxes[0])
     scenes = []
-    for t in range(1, len(clip)):
+    for t in range(1, len(sequence)):
         size = tracker.size.copy()
-        tracker.update(clip.frames[t])
+        tracker.update(sequence.frames[t])
         s = tracker.last
         scenes.append(Scene(s.crop, s.window, s.boxes, s.scores, size * s.window.scale))
     return scenes, tracker.hann

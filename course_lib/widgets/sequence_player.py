@@ -18,7 +18,7 @@ from course_lib.widgets import canvas
 from course_lib.widgets.static import front_end
 
 
-class ClipPlayer(canvas.PlayedWidget):
+class SequencePlayer(canvas.PlayedWidget):
     """Play a clip with its ground truth and any other boxes.
 
     All frames go to the page once; playing and stepping then need no kernel. In the page:
@@ -79,8 +79,8 @@ class ClipPlayer(canvas.PlayedWidget):
             f"{labels}."
         )
 
-    def picture(self) -> Figure:
-        """The first, middle and last frame with their boxes."""
+    def image(self) -> Figure:
+        """The first, centre and last frame with their boxes."""
         moments = sorted({0, self.shown // 2, self.shown - 1})
         figure, axes = plots.new_figure(3.2 * len(moments), 2.8, columns=len(moments))
         for ax, t in zip(axes[0], moments, strict=True):

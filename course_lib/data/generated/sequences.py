@@ -25,7 +25,7 @@ from course_lib.geometry.boxes import area, from_corners
 
 
 @dataclass(frozen=True)
-class ClipSpec:
+class SequenceSpec:
     """What a clip shows. Everything that is 0 or False is switched off."""
 
     name: str
@@ -36,16 +36,16 @@ class ClipSpec:
     size: float = 52.0  # mean side of the target in frame 0, pixels
     scene: str = "coffee"  # photograph behind
     texture: str | None = None  # photograph the target is cut from; None: a painted texture
-    roam: float = 0.5  # how far the target goes, as a share of the way to the frame's edge
+    roam: float = 0.5  # how far the target goes, as a fraction of the way to the frame's edge
     period: float = 30.0  # frames between two turns of its path
     camera: float = 12.0  # how far the camera sways, pixels
     scale: float = 1.0  # largest factor by which its size changes, up or down
-    turn: float = 0.0  # largest in-plane rotation, radians
-    # out-of-plane rotation: share of its width that foreshortening takes, 0…0.8
+    rotation: float = 0.0  # largest in-plane rotation, radians
+    # out-of-plane rotation: fraction of its width that foreshortening takes, 0…0.8
     squash: float = 0.0
-    bend: float = 0.0  # deformation: share of its outline's radius
-    light: float = 0.0  # share of the light that comes and goes, 0…0.8
-    blur: float = 0.0  # share of a frame's time the shutter is open, 0…1
+    bend: float = 0.0  # deformation: fraction of its outline's radius
+    illumination: float = 0.0  # fraction of the light that comes and goes, 0…0.8
+    blur: float = 0.0  # fraction of a frame's time the shutter is open, 0…1
     noise: float = 2.0  # standard deviation of the sensor's noise, grey values
     occluders: int = 0  # things that pass in front of it
     distractors: int = 0  # look-alikes that move nearby
@@ -54,7 +54,7 @@ class ClipSpec:
     grey: bool = False  # no colour
 
 
-def make_clip(spec: ClipSpec) -> Sequence:
+def make_sequence(spec: SequenceSpec) -> Sequence:
     """The clip of a spec; its frames are drawn when they are asked for.
 
     Tags per frame: "visible", the share (T,) in [0, 1] of the target's outline that is inside the
@@ -73,8 +73,8 @@ def make_clip(spec: ClipSpec) -> Sequence:
         target=len(behind),
         height=spec.height,
         width=spec.width,
-        light=1
-        - spec.light
+        illumination=1
+        - spec.illumination
         * (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(spec.length) / min(spec.length, 40))),
         blur=spec.blur,
         noise=spec.noise,
@@ -96,7 +96,7 @@ def make_clip(spec: ClipSpec) -> Sequence:
     )
 
 
-def attributes_of(spec: ClipSpec, boxes: np.ndarray, covered: np.ndarray) -> frozenset[str]:
+def attributes_of(spec: SequenceSpec, boxes: np.ndarray, covered: np.ndarray) -> frozenset[str]:
     """The OTB tags that hold: by numbers where OTB defines them so, else by what is switched on.
 
     Args:
@@ -115,13 +115,13 @@ def attributes_of(spec: ClipSpec, boxes: np.ndarray, covered: np.ndarray) -> fro
         | (seen[:, :2] + seen[:, 2:] >= [spec.width, spec.height]).any(axis=1)
     )
     tags = {
-        "IV": spec.light > 0.2,
+        "IV": spec.illumination > 0.2,
         "SV": bool((ratio > 2).any() or (ratio < 0.5).any()),
         "OCC": bool(covered.any()),
         "DEF": spec.bend > 0.1,
         "MB": spec.blur > 0.3,
         "FM": bool(np.nanmax(steps) > 20),
-        "IPR": spec.turn > 0.3,
+        "IPR": spec.rotation > 0.3,
         "OPR": spec.squash > 0.2,
         "OV": bool((~there).any() or edge.any()),
         "BC": spec.clutter or spec.distractors > 0,
@@ -130,7 +130,7 @@ def attributes_of(spec: ClipSpec, boxes: np.ndarray, covered: np.ndarray) -> fro
     return frozenset(name for name, holds in tags.items() if holds)
 
 
-def _target_poses(rng: np.random.Generator, spec: ClipSpec, points: int) -> Poses:
+def _target_poses(rng: np.random.Generator, spec: SequenceSpec, points: int) -> Poses:
     """The target's poses: in the middle region at first, then along its random path."""
     T = spec.length
     reach = spec.roam * (np.array([spec.width, spec.height]) / 2 - spec.size * 0.75)  # (2,) pixels
@@ -146,11 +146,11 @@ def _target_poses(rng: np.random.Generator, spec: ClipSpec, points: int) -> Pose
     thin = 1 - spec.squash * np.abs(smooth_curve(rng, T, 1, 25)[:, 0]).clip(0, 1)  # (T,)
     half = spec.size / 2 / 0.9 * growth[:, None] * np.column_stack([thin, np.ones(T)])  # (T, 2)
     return Poses(
-        path, half, spec.turn * smooth_curve(rng, T, 1, 30)[:, 0], _bends(rng, spec, T, points)
+        path, half, spec.rotation * smooth_curve(rng, T, 1, 30)[:, 0], _bends(rng, spec, T, points)
     )
 
 
-def _bends(rng: np.random.Generator, spec: ClipSpec, T: int, points: int) -> np.ndarray:
+def _bends(rng: np.random.Generator, spec: SequenceSpec, T: int, points: int) -> np.ndarray:
     """Factors (T, points) on the outline's radius: two slow waves that run around it."""
     angle = np.linspace(0, 2 * np.pi, points, endpoint=False)  # (points,)
     strength = spec.bend * smooth_curve(rng, T, 2, 14)  # (T, 2)
@@ -158,7 +158,7 @@ def _bends(rng: np.random.Generator, spec: ClipSpec, T: int, points: int) -> np.
 
 
 def _distractor(
-    rng: np.random.Generator, spec: ClipSpec, like: Cutout, target: Poses, k: int
+    rng: np.random.Generator, spec: SequenceSpec, like: Cutout, target: Poses, k: int
 ) -> Actor:
     """A look-alike: the target's own texture in another outline, on a path that starts beside the
     target and crosses it."""
@@ -178,7 +178,7 @@ def _distractor(
     )
 
 
-def _occluder(rng: np.random.Generator, spec: ClipSpec, target: Poses, k: int) -> Actor:
+def _occluder(rng: np.random.Generator, spec: SequenceSpec, target: Poses, k: int) -> Actor:
     """Something larger that crosses the target's path once, in front of it."""
     T = spec.length
     when = T * (0.35 + 0.4 * k / max(spec.occluders - 1, 1) + rng.uniform(-0.03, 0.03))
@@ -194,8 +194,8 @@ def _occluder(rng: np.random.Generator, spec: ClipSpec, target: Poses, k: int) -
     )
 
 
-def _backdrop(spec: ClipSpec, cutout: Cutout) -> np.ndarray:
-    """The picture behind everything, with room for the camera to sway."""
+def _backdrop(spec: SequenceSpec, cutout: Cutout) -> np.ndarray:
+    """The image behind everything, with room for the camera to sway."""
     margin = int(np.ceil(spec.camera * 1.2)) + 2
     height, width = spec.height + 2 * margin, spec.width + 2 * margin
     if not spec.clutter:
@@ -207,13 +207,13 @@ def _backdrop(spec: ClipSpec, cutout: Cutout) -> np.ndarray:
     return (0.75 * tiled + 0.25 * scene(spec.scene, height, width)).astype(np.uint8)
 
 
-def _camera(rng: np.random.Generator, spec: ClipSpec) -> np.ndarray:
+def _camera(rng: np.random.Generator, spec: SequenceSpec) -> np.ndarray:
     """The frame's corner (T, 2) on the backdrop."""
     margin = int(np.ceil(spec.camera * 1.2)) + 2
     return margin + spec.camera * smooth_curve(rng, spec.length, 2, 25)
 
 
-def _boxes_of(actor: Actor, spec: ClipSpec) -> np.ndarray:
+def _boxes_of(actor: Actor, spec: SequenceSpec) -> np.ndarray:
     """Boxes (T, 4) around an actor's outline, cut at the frame's edge; NaN where less than a pixel
     of a side is inside."""
     limit = np.array([spec.width, spec.height])

@@ -1,4 +1,4 @@
-"""Margin playground: what margin and scale do to the cosines of targets, look-alikes and
+"""Margin explorer: what margin and scale do to the cosines of targets, look-alikes and
 background, and to the map."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from course_lib.models.correlation import cosine_correlate
 from course_lib.models.losses import pair_labels
 from course_lib.models.margin import MARGIN_LOSSES, CosineMap, gap
 from course_lib.models.siamfc import SiamFC
-from course_lib.widgets.bench import PictureBench, choice, slider
+from course_lib.widgets.bench import ImageBench, choice, slider
 
 COLOURS = dict(zip(KINDS, (plots.TRUTH, plots.DISTRACTOR, plots.NEUTRAL), strict=True))
 RATE = 0.01  # of Adam
@@ -41,7 +41,7 @@ class Learned:
     loss: float
 
 
-class MarginPlayground(PictureBench):
+class MarginExplorer(ImageBench):
     """A small lesson in margins on one clip: the features of a trained network stay, one 1 × 1
     projection of them learns.
 
@@ -49,15 +49,15 @@ class MarginPlayground(PictureBench):
     are of the others.
 
     Args:
-        clip: a generated clip with look-alikes.
+        sequence: a generated clip with look-alikes.
         network: a trained SiamFC or SiamMargin.
         every: take every so many frames.
     """
 
     def __init__(
-        self, clip: Sequence, network: SiamFC, every: int = 6, alt: str | None = None
+        self, sequence: Sequence, network: SiamFC, every: int = 6, alt: str | None = None
     ) -> None:
-        moments = moments_of([clip], every)
+        moments = moments_of([sequence], every)
         network.eval()
         with torch.inference_mode():
             z, x = network.features(moments.exemplars), network.features(moments.searches)
@@ -75,7 +75,7 @@ class MarginPlayground(PictureBench):
             slider("moment", "moment", 1, count, 1),
         ]
         super().__init__(
-            title="Margin playground",
+            title="Margin explorer",
             help=(
                 "Train a projection of the features with a margin, see the map and the cosines "
                 "before and after."
@@ -90,7 +90,7 @@ class MarginPlayground(PictureBench):
             },
             alt=alt
             or "Search image, map before and after training with a margin, and cosines by kind, "
-            f"in {clip.name}.",
+            f"in {sequence.name}.",
         )
 
     def learned(self) -> Learned:

@@ -39,13 +39,13 @@ class SSDNetwork(ProposalNetwork):
     Attributes:
         boxes: for each map the ratios and squares of its default boxes.
         maps: cells of each map, and stride in pixels of the network's own search image.
-        picture: pixels a side of that image.
+        image: pixels a side of that image.
     """
 
     variances = SSD_VARIANCES
     boxes: tuple
     maps: tuple[tuple[int, float], ...]
-    picture: int
+    image: int
 
     def _outputs(self, channels: tuple[int, ...]) -> None:
         self.map_sizes = [box_sizes(*spec) for spec in self.boxes]  # (K, 2) each
@@ -64,7 +64,7 @@ class SSDNetwork(ProposalNetwork):
             place_anchors(sizes, cells, stride, cells * stride / 2).reshape(-1, 4)
             for sizes, (cells, stride) in zip(self.map_sizes, self.maps, strict=True)
         ]
-        return np.concatenate(placed) * (search / self.picture)
+        return np.concatenate(placed) * (search / self.image)
 
     def answer(self, maps: list[Tensor]) -> Proposals:
         """Proposals from maps (B, C, n, n)."""
@@ -83,7 +83,7 @@ class SiamConcatRPN(SSDNetwork):
 
     name = "siamconcatrpn"
     guided = True
-    boxes, picture = CONCAT_BOXES, 300
+    boxes, image = CONCAT_BOXES, 300
     maps = ((38, 300 / 38), (19, 300 / 19), (10, 30.0), (5, 60.0), (3, 100.0), (1, 300.0))
 
     def __init__(self) -> None:
@@ -109,15 +109,17 @@ class SiamConcatRPN(SSDNetwork):
         self._outputs((512, 512, 512, 256, 256, 256))
         self.about = {"network": self.name}
 
-    def keep(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor]:
+    def template_features(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor]:
         """Layer 3 (B, 1024, 19, 19) of exemplars (B, 4, 127, 127)."""
-        return (self.backbone(resized(exemplar, self.picture)),)
+        return (self.backbone(resized(exemplar, self.image)),)
 
-    def propose(self, kept: tuple[Tensor], search: Tensor) -> Proposals:
+    def propose(self, template: tuple[Tensor], search: Tensor) -> Proposals:
         """Proposals of search images (B, 4, S, S)."""
         # (B, 512, 38, 38) and (B, 1024, 19, 19)
-        fine, coarse = self.backbone.levels(resized(search, self.picture))
-        both = torch.cat([coarse, kept[0].expand(len(coarse), -1, -1, -1)], 1)  # (B, 2048, 19, 19)
+        fine, coarse = self.backbone.levels(resized(search, self.image))
+        both = torch.cat(
+            [coarse, template[0].expand(len(coarse), -1, -1, -1)], 1
+        )  # (B, 2048, 19, 19)
         maps = [self.refine(fine, self.match(both))]  # (B, 512, 38, 38)
         for layer in self.extras:
             maps.append(layer(maps[-1]))  # 19, 10, 5, 3, 1 cells
@@ -134,31 +136,31 @@ class SiamBroadcastRPN(SSDNetwork):
 
     name = "siambroadcastrpn"
     only_search = 255
-    boxes, picture = BROADCAST_BOXES, 255
+    boxes, image = BROADCAST_BOXES, 255
     maps = ((32, 8.0), (16, 16.0))
 
     def __init__(self, shared: bool = False) -> None:
         super().__init__()
-        self.trunk_x = ResNet50(2, (2,))
-        self.trunk_z = self.trunk_x if shared else ResNet50(2, (2,))
+        self.backbone_x = ResNet50(2, (2,))
+        self.backbone_z = self.backbone_x if shared else ResNet50(2, (2,))
         self.compare = nn.Sequential(
             nn.Conv2d(1024, 256, 3, padding=1), nn.BatchNorm2d(256), nn.ReLU()
         )
         self.finer = nn.ConvTranspose2d(256, 256, 4, 2, padding=1)
-        self.extras = nn.ModuleList([squeeze(256, 64), squeeze(256, 64)])
+        self.extras = nn.ModuleList([aspect_change(256, 64), aspect_change(256, 64)])
         self._outputs((256, 256))
         self.about = {"network": self.name, "shared": shared}
 
-    def keep(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor]:
-        """The exemplars (B, 3, 127, 127), of which the middle 63 pixels count, as vectors (B, 512,
+    def template_features(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor]:
+        """The exemplars (B, 3, 127, 127), of which the central 63 pixels count, as vectors (B, 512,
         1, 1)."""
-        features = self.trunk_z(exemplar[:, :, 32:95, 32:95])  # (B, 512, 8, 8)
+        features = self.backbone_z(exemplar[:, :, 32:95, 32:95])  # (B, 512, 8, 8)
         return (features.amax((2, 3), keepdim=True),)
 
-    def propose(self, kept: tuple[Tensor], search: Tensor) -> Proposals:
+    def propose(self, template: tuple[Tensor], search: Tensor) -> Proposals:
         """Proposals of search images (B, 3, 255, 255)."""
-        x = self.trunk_x(search)  # (B, 512, 32, 32)
-        both = self.compare(torch.cat([x, broadcast_over(kept[0], x)], 1))  # (B, 256, 32, 32)
+        x = self.backbone_x(search)  # (B, 512, 32, 32)
+        both = self.compare(torch.cat([x, broadcast_over(template[0], x)], 1))  # (B, 256, 32, 32)
         first = self.extras[0](self.finer(both))  # (B, 256, 64, 64), then (B, 256, 32, 32)
         return self.answer([first, self.extras[1](first)])  # and (B, 256, 16, 16)
 
@@ -205,7 +207,7 @@ def extra(before: int, mid: int, after: int, **how: int) -> nn.Sequential:
     )
 
 
-def squeeze(channels: int, mid: int) -> nn.Sequential:
+def aspect_change(channels: int, mid: int) -> nn.Sequential:
     """1 × 1 down to `mid` channels, 3 × 3 with stride 2 back, each with batch norm and ReLU."""
     return nn.Sequential(
         conv_norm(channels, mid, 1), conv_norm(mid, channels, 3, stride=2, padding=1)
@@ -224,6 +226,6 @@ def box_sizes(ratios: tuple[float, ...], small: float, large: float) -> np.ndarr
     return default_box_sizes(small, large, (1, *ratios, *(1 / r for r in ratios)))
 
 
-def resized(picture: Tensor, size: int) -> Tensor:
-    """Pictures (B, C, S, S) at another size (B, C, size, size)."""
-    return F.interpolate(picture, size=(size, size), mode="bilinear", align_corners=False)
+def resized(image: Tensor, size: int) -> Tensor:
+    """Images (B, C, S, S) at another size (B, C, size, size)."""
+    return F.interpolate(image, size=(size, size), mode="bilinear", align_corners=False)
