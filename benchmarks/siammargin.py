@@ -182,7 +182,7 @@ def time_of_update(runtime: SiamFCRuntime, sequence: Sequence) -> dict[str, floa
     return {
         "milliseconds_a_frame": 1e3 * whole,
         "milliseconds_of_update": 1e3 * update,
-        "share": update / (whole - update),
+        "fraction": update / (whole - update),
     }
 
 

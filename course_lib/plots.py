@@ -42,7 +42,7 @@ def new_figure(
         grid: what else `Figure.subplots` takes, such as `sharex` and `width_ratios`.
     """
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(rows, columns, aspect_change=False, **grid)
+    return figure, figure.subplots(rows, columns, squeeze=False, **grid)
 
 
 def to_png(figure: Figure, dpi: int = 96) -> bytes:

@@ -733,7 +733,7 @@ show_table(rows, "SiamDW's networks", heads, first="network")
 # ### Exercise 10.11 · Thawing
 # {{exercise}}
 #
-# The authors begin with a backbone trained to classify, train only its last unit at first, and un-freeze one more part, from the back to the front, at 10, 20, 30, 50, 60 and 70 % of the steps. How many parts, counted from the image, are still frozen in a step?
+# The authors begin with a backbone trained to classify, train only its last unit at first, and unfreeze one more stage, from the back to the front, at 10, 20, 30, 50, 60 and 70 % of the steps. How many stages, counted from the image, are still frozen in a step?
 #
 # <details><summary>Hint 1</summary>
 #
@@ -751,7 +751,7 @@ def frozen_stages(step, steps, freeze, unfreeze):
     """Parts of the backbone that are not trained in a step.
 
     Args:
-        step: 0 … steps − 1; freeze: parts frozen at the beginning; unfreeze: growing fractions of the steps, each thaws one.
+        step: 0 … steps − 1; freeze: stages frozen at the beginning; unfreeze: growing fractions of the steps, each thaws one.
 
     Returns:
         int.

@@ -860,7 +860,7 @@ show_table(rows, "Failures without a clock → at 20 Hz", formats=".1f")
 
 # %%
 rows = {
-    f"CIResNet-22, {name}": {**cost, "top": 100 * cost["share"]}
+    f"CIResNet-22, {name}": {**cost, "top": 100 * cost["fraction"]}
     for name, cost in measured["update"].items()
 }
 heads = {

@@ -121,7 +121,7 @@ class PairSource(ABC):
 
 
 class Mixture(PairSource):
-    """Pairs of several sources, each with its share.
+    """Pairs of several sources, each with a probability.
 
     Args:
         sources: at least one.
@@ -129,16 +129,16 @@ class Mixture(PairSource):
         used: the sources' names, as recipes write them, those left out not among them.
 
     Raises:
-        SettingsError: a share is not above 0 or not finite, or there are not as many as sources.
+        SettingsError: a probability is not above 0 or not finite, or there are not as many as sources.
     """
 
     def __init__(
         self, sources: list[PairSource], probabilities: Items[float], used: Items[str] = ()
     ) -> None:
-        good = all(np.isfinite(share) and share > 0 for share in probabilities)
+        good = all(np.isfinite(p) and p > 0 for p in probabilities)
         if len(sources) != len(probabilities) or not sources or not good:
             raise SettingsError(
-                f"{len(sources)} sources with shares {list(probabilities)}; expected one share "
+                f"{len(sources)} sources with probabilities {list(probabilities)}; expected one "
                 "above 0 "
                 "for each"
             )
@@ -147,8 +147,8 @@ class Mixture(PairSource):
 
     @cached_property
     def identity(self) -> str:
-        """Of all sources' data, names and shares."""
-        probabilities = [f"{share:.9f}" for share in self.probabilities]
+        """Of all sources' data, names and probabilities."""
+        probabilities = [f"{p:.9f}" for p in self.probabilities]
         return digest(*self.used, *(source.identity for source in self.sources), *probabilities)
 
     @property
@@ -159,7 +159,7 @@ class Mixture(PairSource):
         }
 
     def draw(self, rng: np.random.Generator, index: int = 0) -> Pair:
-        """A pair of a source drawn by its share."""
+        """A pair of a source drawn by its probability."""
         return self.sources[int(rng.choice(len(self.sources), p=self.probabilities))].draw(
             rng, index
         )

@@ -42,7 +42,7 @@ def tracker_identity(name: str, tracker: Tracker) -> dict[str, Any]:
     identity: dict[str, Any] = {"tracker": name}
     if settings.get("weights") is not None:
         identity["weights"] = weights_identity(str(settings["weights"]))
-    placement = getattr(getattr(tracker, "embedding", None), "placement", None)
+    placement = getattr(getattr(tracker, "runtime", None), "placement", None)
     if placement is not None:
         precision = "bf16" if placement.bf16 else "fp32"
         identity["placement"] = {"device": placement.device.type, "precision": precision}

@@ -160,7 +160,7 @@ def examine_agreement(answer, rng) -> None:
     "siamdw.unfreeze",
     reference=frozen_stages,
     mistakes={
-        "at the beginning 7 parts are frozen; yours begins with all of them trained": (
+        "at the beginning 7 stages are frozen; yours begins with all of them trained": (
             lambda right, step, *given: right(step, *given) if step else 0
         ),
         "in step {0} of 100 you give the parts that *were* un-frozen; asked are those still "
@@ -172,7 +172,7 @@ def examine_agreement(answer, rng) -> None:
         ),
     },
     others={
-        "the number of frozen parts is": lambda right, step, steps, freeze, shares: (
+        "the number of frozen stages is": lambda right, step, steps, freeze, shares: (
             freeze - round(step / steps * len(shares))
         )
     },
@@ -182,6 +182,6 @@ def examine_unfreeze(answer, rng) -> None:
     for step in (0, 9, 10, 29, 30, 55, 70, 99):
         answer.compare(
             (step, 100, 7, (0.1, 0.2, 0.3, 0.5, 0.6, 0.7)),
-            "the number of frozen parts",
-            named=f"in step {step} of 100 the number of frozen parts",
+            "the number of frozen stages",
+            named=f"in step {step} of 100 the number of frozen stages",
         )

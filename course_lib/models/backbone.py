@@ -24,7 +24,7 @@ class Backbone(nn.Module):
         stride: pixels of the image from one cell to the next.
         channels: C.
         about: its name and arguments, written by `make_backbone`.
-        frozen: how many of its parts, from the first on, are trained no further.
+        frozen: how many of its stages, from the first on, are trained no further.
         guided: whether it takes a mask as a fourth channel, by a convolution `guide` whose output
             adds to `conv1`'s.
         fixed_gain: whether SiamFC's fixed gain and bias suit the sums of its features' products;
@@ -71,7 +71,7 @@ class Backbone(nn.Module):
         return fold_norms(plain)
 
     def freeze(self, count: int) -> Backbone:
-        """Train the first `count` parts no further, nor their batch norms, and all others; returns
+        """Train the first `count` stages no further, nor their batch norms, and all others; returns
         the network.
 
         Raises:
@@ -79,7 +79,7 @@ class Backbone(nn.Module):
         """
         if not 0 <= count <= len(self.stages()):
             raise SettingsError(
-                f"{count} parts are to be frozen; this backbone has {len(self.stages())}"
+                f"{count} stages are to be frozen; this backbone has {len(self.stages())}"
             )
         self.frozen = count
         for k, stage in enumerate(self.stages()):

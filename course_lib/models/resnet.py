@@ -64,7 +64,7 @@ class ResNet50(Backbone):
             x = x + self.guide(image[:, 3:])  # (B, 64, S/2, S/2)
         x = self.maxpool(self.relu(self.bn1(x)))  # (B, 64, S/4, S/4)
         maps = []
-        for k, layer in enumerate(self.layers, init_weights=1):
+        for k, layer in enumerate(self.layers, start=1):
             x = layer(x)  # (B, 256, S/4, S/4), (B, 512, S/8, S/8), …
             if k in self.give:
                 maps.append(x)

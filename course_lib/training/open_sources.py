@@ -99,13 +99,13 @@ def open_photos(what: str, settings: TrainSettings, root: Path, cache: FrameCach
         DataError: they are damaged.
     """
     objects, images = read_coco(folder_of(what, root))
-    imaged = sorted({o.image for o in objects}, key=lambda image: image.name)
-    scenes = [p for p in images if p not in set(imaged)]
-    parts = split(imaged, settings.held_out, settings.fraction)
+    with_objects = sorted({o.image for o in objects}, key=lambda image: image.name)
+    scenes = [p for p in images if p not in set(with_objects)]
+    parts = split(with_objects, settings.held_out, settings.fraction)
     scene_parts = split(scenes, settings.held_out, settings.fraction) if scenes else ([], [])
     make = partial(_photo_pairs, settings, cache)
     train, held = (
-        make([o for o in objects if o.image in set(part or imaged)], back or scenes or images)
+        make([o for o in objects if o.image in set(part or with_objects)], back or scenes or images)
         for part, back in zip(parts, scene_parts, strict=True)
     )
     return train, held

@@ -98,9 +98,9 @@ class TrainSettings(Settings):
     )
     # pixels a side of the search image; proposal networks: 255
     search: Annotated[int, Range(EXEMPLAR, 1023)] = TRAINING_SEARCH
-    # parts of the backbone, from the first on, that keep the weights they start from
+    # stages of the backbone, from the first on, that keep the weights they start from
     freeze: Annotated[int, Range(0, 100)] = 0
-    # fractions of the steps after each of which the last frozen part is trained too
+    # fractions of the steps after each of which the last frozen stage is trained too
     unfreeze: tuple[UnitInterval, ...] = ()
     sources: tuple[str, ...] = ("generated",)
     probabilities: tuple[Positive, ...] = (1.0,)  # of the pairs, one for each source
@@ -150,23 +150,23 @@ class TrainSettings(Settings):
         self._check_search()
 
     def _check_sources(self) -> None:
-        """Names that say something, and a share for each."""
+        """Names that say something, and a probability for each."""
         for source in self.sources:
             check_written(source)
         if len(self.sources) != len(self.probabilities) or not self.sources:
             raise SettingsError(
-                f"{len(self.sources)} sources but {len(self.probabilities)} shares; expected one "
+                f"{len(self.sources)} sources but {len(self.probabilities)} probabilities; expected one "
                 "for "
                 f"each, and at least one source"
             )
         if not math.isfinite(sum(self.probabilities)):
-            raise SettingsError(f"shares are {self.probabilities}; their sum is not finite")
+            raise SettingsError(f"probabilities are {self.probabilities}; their sum is not finite")
 
     def _check_thawing(self) -> None:
         if len(self.unfreeze) > self.freeze or sorted(self.unfreeze) != list(self.unfreeze):
             raise SettingsError(
-                f"unfreeze is {self.unfreeze}, freeze {self.freeze}; expected growing shares, one "
-                "at most for each frozen part"
+                f"unfreeze is {self.unfreeze}, freeze {self.freeze}; expected growing fractions, one "
+                "at most for each frozen stage"
             )
         if self.freeze and self.map_stride is None:
             raise SettingsError(

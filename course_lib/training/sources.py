@@ -125,16 +125,16 @@ def _check_names(sources: Items[str], root: Path) -> None:
         if data in seen:
             raise SettingsError(
                 f"sources {seen[data]!r} and {name!r} are the same; name each once and give "
-                "it a larger share"
+                "it a larger probability"
             )
         seen[data] = name
 
 
 def _present(settings: TrainSettings, root: Path) -> tuple[list[str], list[float]]:
-    """The sources to use and their shares, those without data left out where they end in "?"."""
+    """The sources to use and their probabilities, those without data left out where they end in "?"."""
     pairs = list(zip(settings.sources, settings.probabilities, strict=True))
     missing = [name for name, _ in pairs if name.endswith("?") and _nothing_there(name, root)]
-    used = [(name.removesuffix("?"), share) for name, share in pairs if name not in missing]
+    used = [(name.removesuffix("?"), p) for name, p in pairs if name not in missing]
     what = ", ".join(name[:-1] for name in missing)
     if not used:
         _say(f"none of {what} is in {root}: training on generated pairs instead; the card says so")
@@ -144,7 +144,7 @@ def _present(settings: TrainSettings, root: Path) -> tuple[list[str], list[float
             f"{what}: not in {root}, so training goes without; what is used is "
             f"{', '.join(name for name, _ in used)}, and the card says so"
         )
-    return [name for name, _ in used], [share for _, share in used]
+    return [name for name, _ in used], [p for _, p in used]
 
 
 def _nothing_there(name: str, root: Path) -> bool:

@@ -37,7 +37,7 @@ class SequencePlayer(canvas.PlayedWidget):
     Raises DataError for boxes with another number of rows or a sequence without frames.
     """
 
-    _esm = front_end("frames.js", "transport.js", "clip_player.js")
+    _esm = front_end("frames.js", "transport.js", "sequence_player.js")
     layers = traitlets.List().tag(sync=True)
     layer_boxes = traitlets.Bytes().tag(sync=True)  # float32 (layers, T, 4)
     layer_ious = traitlets.Bytes().tag(sync=True)  # float32 (layers, T)

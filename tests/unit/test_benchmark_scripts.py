@@ -265,4 +265,4 @@ def test_the_cost_of_the_update_is_a_part_of_the_frame(shared, few_frames):
     cost = siammargin.time_of_update(runtime, few_frames)
     assert 0 < cost["milliseconds_of_update"] < cost["milliseconds_a_frame"]
     rest = cost["milliseconds_a_frame"] - cost["milliseconds_of_update"]
-    assert cost["width_multiplier"] == pytest.approx(cost["milliseconds_of_update"] / rest)
+    assert cost["fraction"] == pytest.approx(cost["milliseconds_of_update"] / rest)

@@ -66,7 +66,7 @@ def test_nothing_is_decoded_before_it_is_asked_for(files):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
-@pytest.mark.parametrize("width_multiplier", [0.0, 0.1, 0.6, 0.98])
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.6, 0.98])
 def test_a_file_cut_short_is_named_and_never_half_a_frame(tmp_path, share, suffix):
     path = tmp_path / f"0001{suffix}"
     encoded = cv2.imencode(suffix, pixels(0, 60, 80))[1].tobytes()
@@ -171,7 +171,7 @@ class TestDepth:
         monkeypatch.setattr(frames_module, "depth_of", lambda images: pytest.fail("was asked"))
         assert len(list(ImageFiles(files))) == 4
 
-    @pytest.mark.parametrize("width_multiplier", [0.1, 0.6, 0.98])
+    @pytest.mark.parametrize("share", [0.1, 0.6, 0.98])
     def test_a_cut_one_is_never_half_a_frame(self, tmp_path, share):
         values = np.random.default_rng(0).integers(0, 4096, (60, 80, 3)).astype(np.uint16)
         encoded = cv2.imencode(".png", values)[1].tobytes()

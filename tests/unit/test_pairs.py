@@ -174,7 +174,7 @@ def test_mixture_keeps_its_shares(sequences, photos):
 
 @pytest.mark.parametrize("probabilities", [[1, 2], [0], [-1], [float("nan")], [float("inf")], []])
 def test_shares_without_sense_are_refused(photos, probabilities):
-    with pytest.raises(SettingsError, match="one share above 0 for each"):
+    with pytest.raises(SettingsError, match="one above 0 for each"):
         Mixture([photos], probabilities)
 
 

@@ -4,7 +4,6 @@ pixel by pixel.
 
 from __future__ import annotations
 
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -92,8 +91,10 @@ def test_turned_polygons_overlap_as_in_the_toolkit(a, b, shared, union):
 
 
 def slow_pixels(region, height, width, left) -> set[tuple[int, int]]:
-    """Pixels of a region in the image, one row after the other in fractions; a convex polygon.
+    """Pixels of a region in the image, one row after the other; a convex polygon.
 
+    Where a side crosses a row is computed in the toolkit's own order of operations, from a corner to
+    the one before it: a place that is a whole column in fractions may fall short of it in floats.
     `left` is the first column that is drawn at all: a place is cut to a whole column counted from
     there.
     """
@@ -106,12 +107,12 @@ def slow_pixels(region, height, width, left) -> set[tuple[int, int]]:
         cells = set()
         for r in range(height):
             places = []
-            for (x1, y1), (x2, y2) in zip(corners, corners[1:] + corners[:1], strict=True):
+            for (x1, y1), (x2, y2) in zip(corners, corners[-1:] + corners[:-1], strict=True):
                 if y1 == y2 == r:
-                    places += [x1, x2]
+                    places += [x1 - left, x2 - left]
                 elif min(y1, y2) <= r <= max(y1, y2) and y1 != y2:
-                    places.append(x1 + Fraction(r - y1, y2 - y1) * (x2 - x1))
-            whole = [int(place - left) + left for place in places]
+                    places.append(x1 - left + (r - y1) / (y2 - y1) * (x2 - x1))
+            whole = [int(place) + left for place in places]
             cells |= {(r, c) for c in range(min(whole), max(whole) + 1)} if whole else set()
     return {(r, c) for r, c in cells if 0 <= c < width}
 

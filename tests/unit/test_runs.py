@@ -266,7 +266,9 @@ class TestDone:
 
     def test_an_earlier_recipe_is_due_and_said(self, trained, tmp_path):
         (tmp_path / "r.yaml").write_text(self.RECIPE + "sequence: 3.0\n")
-        assert trained.due() == "m.safetensors is of an earlier recipe: clip 10.0 instead of 3.0"
+        assert (
+            trained.due() == "m.safetensors is of an earlier recipe: clip_norm 10.0 instead of 3.0"
+        )
         (tmp_path / "r.yaml").write_text(self.RECIPE)
         other = replace(trained, command="-m course_lib train r.yaml --set seed=2 --quiet")
         assert "seed 1 instead of 2" in other.due()

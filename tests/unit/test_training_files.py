@@ -56,7 +56,7 @@ class TestForeignCheckpoints:
         assert "move last.pt away" in str(problem.value) and "\n" not in str(problem.value)
         assert (tmp_path / "last.pt").read_bytes() == before
 
-    @pytest.mark.parametrize("width_multiplier", [0.0, 0.001, 0.02, 0.5, 0.99, 0.9999])
+    @pytest.mark.parametrize("share", [0.0, 0.001, 0.02, 0.5, 0.99, 0.9999])
     def test_cut(self, share, tmp_path):
         train(QUICK, tmp_path, "cpu")
         whole = (tmp_path / "last.pt").read_bytes()
@@ -196,7 +196,7 @@ class TestCards:
         with pytest.raises(MissingDataError, match=r"have no card \(tiny.json\).*once more"):
             load_network(str(finished / "tiny.safetensors"))
 
-    @pytest.mark.parametrize("width_multiplier", [0.0, 0.001, 0.5, 0.999])
+    @pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])
     def test_cut_weights(self, share, finished):
         path = finished / "tiny.safetensors"
         path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])

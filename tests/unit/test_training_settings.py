@@ -160,7 +160,7 @@ def test_what_lies_outside_is_refused_by_name(cls, name):
     words = {
         "widths": "width",
         "sources": "source",
-        "probabilities": "width_multiplier",
+        "probabilities": "probabilities",
         "backbone": "twin",
     }
     for value in TABLE[cls][name][1]:
@@ -195,14 +195,14 @@ def test_any_value_is_taken_or_refused_in_words(case, value):
 
 
 SEVERAL = [
-    ({"sources": ["a", "b"]}, "2 sources but 1 shares"),
+    ({"sources": ["a", "b"]}, "2 sources but 1 probabilities"),
     (
         {"sources": ["a", "b"], "probabilities": [0, 1]},
-        r"shares\[0\] is 0.0; expected a number above 0",
+        r"probabilities\[0\] is 0.0; expected a number above 0",
     ),
     ({"sources": ["a", "b"], "probabilities": [1e308, 1e308]}, "sum is not finite"),
-    ({"freeze": 1, "unfreeze": [0.2, 0.5]}, "one at most for each frozen part"),
-    ({"freeze": 2, "unfreeze": [0.5, 0.2]}, "growing shares"),
+    ({"freeze": 1, "unfreeze": [0.2, 0.5]}, "one at most for each frozen stage"),
+    ({"freeze": 2, "unfreeze": [0.5, 0.2]}, "growing fractions"),
     ({"freeze": 1, "network": "siamconcatrpn"}, "expected 0"),
     ({"freeze": 1, "network": "siambroadcastrpn", "search": 255}, "expected 0"),
     ({"stride": 4, "search": 241}, "multiple of the stride, 4.*239 or 243"),

@@ -17,10 +17,10 @@ from course_lib.data.sequence import Benchmark
 
 __all__ = [
     "SPECS",
-    "ClipSpec",
+    "SequenceSpec",
     "alike_benchmark",
     "generated_benchmark",
-    "make_clip",
+    "make_sequence",
     "random_spec",
 ]
 
