@@ -4,7 +4,6 @@ pixel by pixel.
 
 from __future__ import annotations
 
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
