@@ -265,7 +265,7 @@ class TestDone:
         assert not trained.due()  # neither shapes the weights
 
     def test_an_earlier_recipe_is_due_and_said(self, trained, tmp_path):
-        (tmp_path / "r.yaml").write_text(self.RECIPE + "sequence: 3.0\n")
+        (tmp_path / "r.yaml").write_text(self.RECIPE + "clip_norm: 3.0\n")
         assert (
             trained.due() == "m.safetensors is of an earlier recipe: clip_norm 10.0 instead of 3.0"
         )
