@@ -53,7 +53,7 @@ def test_names_are_read_back_whatever_mark_ends_or_blanks_the_list_has(
 def test_a_list_that_says_nothing_or_one_name_twice_is_an_error(tmp_path):
     path = tmp_path / "list.txt"
     path.write_text("\ufeff \n\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"list\.txt is empty; expected one name a line"):
+    with pytest.raises(DataError, match=r"list\.txt is empty; expected one name per line"):
         read_names(path)
     path.write_text("dog\ncat\ndog\n")
     with pytest.raises(DataError, match="lists dog more than once"):
@@ -160,7 +160,7 @@ def test_the_command_line_says_it_in_one_line(monkeypatch, capsys):
     monkeypatch.setattr("course_lib.cli.demo.run", full)
     assert main(["demo"]) == 2
     assert capsys.readouterr().err == (
-        "demo: there is no room left on the disk of runs/demo/clip.mp4; make room and run the same command again\n"
+        "demo: there is no room left on the disk of runs/demo/clip.mp4; free some and run the same command again\n"
     )
 
 

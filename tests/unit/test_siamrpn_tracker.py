@@ -245,7 +245,7 @@ def test_recipes_fit(recipe):
 
 
 def test_a_siamfc_proposes_nothing():
-    with pytest.raises(DataError, match="are of a siamfc, which makes no proposals"):
+    with pytest.raises(DataError, match="belong to a siamfc, which makes no proposals"):
         load_proposal_runtime("siamfc", "cpu", "fp32")
 
 

@@ -232,7 +232,7 @@ def test_an_answer_of_theirs_that_is_no_box_is_named(answer):
 
     tracker, frame = FromToolkit(Answers()), np.zeros((100, 130, 3), dtype=np.uint8)
     tracker.init(frame, [40, 30, 20, 24])
-    with pytest.raises(DataError, match="tracker theirs gave .* expected four numbers"):
+    with pytest.raises(DataError, match="tracker theirs returned .* expected four numbers"):
         tracker.update(frame)
 
 
