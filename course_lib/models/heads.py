@@ -1,11 +1,11 @@
 """Four ways to compare exemplar and search image. All of them output proposals.
 
-| head      | how exemplar z and search image x are compared              | source                  |
-|-----------|-------------------------------------------------------------|-------------------------|
-| upchannel | z becomes the kernels of a detection layer: 2k and 4k       | SiamRPN (2018)          |
-| depthwise | channel c of z slides over channel c of x                   | SiamRPN++ (2019)        |
-| concat    | z and x concatenated, then convolutions almost map-sized    | SiamConcatRPN (EPFL)    |
-| broadcast | z pooled to one vector, joined to x at every cell           | SiamBroadcastRPN (EPFL) |
+| head      | how exemplar z and search image x are compared           | source                  |
+|-----------|----------------------------------------------------------|-------------------------|
+| upchannel | z becomes the kernels of a detection layer: 2k and 4k    | SiamRPN (2018)          |
+| depthwise | channel c of z slides over channel c of x                | SiamRPN++ (2019)        |
+| concat    | z and x concatenated, then convolutions almost map-sized | SiamConcatRPN (EPFL)    |
+| broadcast | z pooled to one vector, joined to x at every cell        | SiamBroadcastRPN (EPFL) |
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Mine(Settings):
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True))
-def test_a_share_is_taken_exactly_from_0_to_1(value):
+def test_a_fraction_is_taken_exactly_from_0_to_1(value):
     if 0 <= value <= 1:
         assert Mine(rate=value).rate == value
         return
@@ -97,7 +97,7 @@ def test_what_is_wrong_names_the_file_the_key_and_the_range(tmp_path):
     assert load_settings(Mine, path).rate == 0.5
 
 
-def test_an_override_below_something_that_is_no_mapping_is_said():
+def test_an_override_below_something_that_is_no_mapping_is_reported():
     with pytest.raises(SettingsError, match=r"there is no rate\.x"):
         load_settings(Mine, None, {"rate": "0.5", "rate.x": "1"})
     with pytest.raises(SettingsError, match="override rate=\\[ is not valid YAML"):
