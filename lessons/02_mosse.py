@@ -471,13 +471,13 @@ def compare_rules(regulariser, frames=40, rate=0.125, seed=0):
     """PSR of both rules after `frames` noisy copies of one patch: (A and B averaged, filters averaged)."""
     rng = np.random.default_rng(seed)
     clean = rng.normal(size=(32, 32))
-    wanted = gaussian_target(32, 32, 2.0)
+    target = gaussian_target(32, 32, 2.0)
     noisy = clean + 0.5 * rng.normal(size=(frames + 1, 32, 32))  # (frames + 1, 32, 32)
-    A, B = train_filter(noisy[:1], wanted, regulariser)
+    A, B = train_filter(noisy[:1], target, regulariser)
     H = A / B
     for patch in noisy[1:-1]:
-        A, B = update_filter(A, B, patch, wanted, rate)
-        H = update_ratio(H, patch, wanted, rate, regulariser)
+        A, B = update_filter(A, B, patch, target, rate)
+        H = update_ratio(H, patch, target, rate, regulariser)
     F = np.fft.fft2(noisy[-1])
     return [peak_to_sidelobe(np.fft.ifft2(F * filter_).real) for filter_ in (A / B, H)]
 

@@ -185,9 +185,7 @@ A, B = mosse.train_filter(x[None, None], y[None], 0.1)  # one patch of height 1
 of_mosse = np.fft.ifft(np.fft.fft(z) * A[0] / B[0]).real  # (48,)
 # (48,) inner products with every shift of z
 of_ridge = data_matrix(z) @ ridge_weights(x, y, 0.1)
-print(
-    f"MOSSE peaks at shift {of_mosse.argmax()}, ridge regression at row {of_ridge.argmax()}"
-)
+print(f"MOSSE peaks at shift {of_mosse.argmax()}, ridge regression at row {of_ridge.argmax()}")
 print(
     f"difference, with the second one reversed: {np.abs(of_mosse - np.roll(of_ridge[::-1], 1)).max():.1e}"
 )
@@ -297,7 +295,7 @@ def channels_of(frame, centre, shape, kind):
     else:
         values = hog(patch[None], cell=4)[0]  # (31, h / 4, w / 4)
     h, w = values.shape[1:]
-    window = mosse.cosine_window(h + 2, w + 2)[1:-1, 1:-1]  # as in lesson 02, without the zeros at its border
+    window = mosse.cosine_window(h + 2, w + 2)[1:-1, 1:-1]  # as in lesson 02, minus its zeros
     return values * window
 
 
@@ -698,7 +696,10 @@ plots.show(
 rows = {}
 for kind, (x, bandwidth, _) in models.items():
     e = -np.log(gaussian_kernel(x, x, bandwidth))  # (h, w)
-    rows[kind] = {"largest e": e.max(), "largest gap to 1 − e": np.abs(np.exp(-e) - (1 - e)).max()}
+    rows[kind] = {
+        "largest e": e.max(),
+        "largest gap to 1 − e": np.abs(np.exp(-e) - (1 - e)).max(),
+    }
 caption = (
     "The kernel of the first patch with its own shifts, exp(−e), and the straight line 1 − e"
 )
