@@ -571,10 +571,8 @@ print(f"{len(drawn)} pairs. {listing}")
 # %%
 figure, axes = plots.new_figure(width=6, height=2.8)
 within = np.arange(92)  # pixels; the corner of the response is 8 · √128 ≈ 90.5 from its centre
-fractions = {
-    name: (d[:, None] <= within).mean(axis=0) for name, d in distances.items()
-}  # (92,)
-plots.draw_lines(axes[0, 0], fractions, ylabel="fraction of pairs", ylim=(0, 1.02))
+curves = {name: (d[:, None] <= within).mean(axis=0) for name, d in distances.items()}  # (92,)
+plots.draw_lines(axes[0, 0], curves, ylabel="fraction of pairs", ylim=(0, 1.02))
 axes[0, 0].set_xlabel("distance of the peak from the target, search pixels")
 axes[0, 0].axvline(16, color=plots.NEUTRAL, linestyle=":")
 plots.show(

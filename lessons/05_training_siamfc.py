@@ -497,9 +497,7 @@ figure, axes = plots.new_figure(width=7, height=3)
 smoothed = {}
 for k, rate in enumerate((0.0005, 0.05, 5.0)):
     losses, _ = learn(steps, rate, rate, seed=2)
-    losses = np.minimum(
-        losses, 3.0
-    )  # cut off at 3, so that a diverging run leaves the others readable
+    losses = np.minimum(losses, 3.0)  # cut off at 3, to keep the other curves readable
     axes[0, 0].plot(losses, color=plots.CYCLE[k], alpha=0.3)
     smoothed[f"rate {rate:g}"] = smooth(losses, 0.8)
 plots.draw_lines(axes[0, 0], smoothed, xlabel="step", ylabel="loss (dotted: log 2)")

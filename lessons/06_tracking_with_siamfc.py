@@ -40,7 +40,7 @@ from course_lib.widgets import WindowBench
 sequences = load_benchmark("generated-v1")
 runtime = load_siamfc_runtime("siamfc", "auto", "auto")
 length = by_profile(smoke=12, laptop=None, gpu=None)
-crowd = sequences["gen-18-distractors"].loaded(length)  # draws the frames once, for all cells
+crowd = sequences["gen-18-distractors"].loaded(length)  # drawn once, for all cells
 
 # %% [markdown]
 # ## Look first
@@ -348,7 +348,7 @@ print(f"mean IoU {overlap:.2f}")
 # %% [markdown]
 # ## Experiment: against earlier trackers
 #
-# SiamFC was trained offline, on other images than these clips; MOSSE learns each target online; template matching does not learn at all. **Predict first:** on which attribute does SiamFC gain most?
+# SiamFC was trained offline, on images from elsewhere; MOSSE learns each target online; template matching does not learn at all. **Predict first:** on which attribute does SiamFC gain most?
 
 # %%
 step, length = by_profile(smoke=12, laptop=2, gpu=1), by_profile(smoke=8, laptop=None, gpu=None)
