@@ -82,7 +82,7 @@ ScoreMapExplorer(sequence, other, networks)
 #
 # <details><summary>Hint 1</summary>
 #
-# The box is `x, y, w, h`. The widened box is $w + p$ wide and $h + p$ high, $p/2$ more on each of its four sides.
+# The box is `x, y, w, h`. The widened box is $w + p$ wide and $h + p$ high: $p/2$ more on each of its four sides.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -630,7 +630,7 @@ progress()
 # 4. What is wrong with judging a response by whether its highest cell is on the target?
 # <details><summary>Answer</summary>
 #
-# A maximum exists even when the target is absent. The loss also asks for a peak above 0 and everything else below it.
+# A maximum exists even when the target is absent. The loss also asks for a peak above 0 and everything else below 0.
 # </details>
 #
 # 5. From lesson 02: MOSSE's response has one value per pixel, SiamFC's one per 8 pixels. What makes this possible for MOSSE, and what does it give up?

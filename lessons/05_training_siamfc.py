@@ -511,7 +511,7 @@ plots.show(
 # %% [markdown]
 # ## Experiment: train it yourself
 #
-# The same recipe, trained a little longer. COCO-format photographs and GOT-10k videos are used if they are in your data folder (a name that ends in `?` may be missing); otherwise only generated pairs. On a GPU `python -m course_lib train recipes/train_siamfc.yaml` trains the whole network. **Predict:** what will the fraction of hits be at the end?
+# The same recipe, trained a little longer. COCO-format photographs and GOT-10k videos are used if they are in your data folder (a name that ends in `?` may be missing); otherwise only generated pairs. On a GPU `python -m course_lib train recipes/train_siamfc.yaml` trains the full-size network. **Predict:** what will the fraction of hits be at the end?
 
 # %%
 more = LiveCurves()
@@ -643,7 +643,7 @@ print("the paper's numbers:", paper["source"])
 #
 # ## The whole run
 #
-# The network that ships with the course was trained by `python -m course_lib train` in two stages, with `recipes/train_siamfc_small.yaml` and then `recipes/train_siamfc_small_2.yaml`: in the first, the loss on held-out pairs levelled off while the training loss kept falling, so the second has more things to tell apart. The card has the curve of the second:
+# The network that ships with the course was trained by `python -m course_lib train` in two stages, with `recipes/train_siamfc_small.yaml` and then `recipes/train_siamfc_small_2.yaml`: in the first, the loss on held-out pairs levelled off while the training loss kept falling, so the second gives the network more things to tell apart. The card has the curve of the second:
 
 # %%
 from course_lib.models.weights import find_weights, read_card
@@ -687,7 +687,7 @@ progress()
 # The response is always 0 (its factor is far too small, or gradients do not reach the network), or labels and pairs do not match (targets not at the centre, 0/1 labels in a −1/+1 loss).
 # </details>
 #
-# 3. You have two machines and put half of the batch on each. Does training end with the same weights?
+# 3. You have two machines and put half of the batch on each. Does training end with the same weights as on one?
 # <details><summary>Answer</summary>
 #
 # Only if gradients are averaged *and* the batch norms use the statistics of the whole batch. The course's `torchrun` training does both, and a test compares the weights.
@@ -696,7 +696,7 @@ progress()
 # 4. Why is the exemplar not shifted?
 # <details><summary>Answer</summary>
 #
-# It is what the tracker gets from the first box, centred. A shifted exemplar would shift what "at the centre" means.
+# While tracking, the exemplar is centred on the first box. A shifted exemplar would shift what "at the centre" means.
 # </details>
 #
 # 5. From lesson 02: MOSSE has a learning rate too. How does it differ from the one here?

@@ -174,7 +174,7 @@ def choose_scale(responses, penalty):
 # ### Exercise 06.4 · The window
 # {{exercise}}
 #
-# Response and window are mixed: $(1 - \lambda)\, r + \lambda\, w$. To be mixed they must be comparable. The window sums to 1; the response can take any values, even negative ones. Subtract its minimum, then divide by its sum.
+# Response and window are mixed: $(1 - \lambda)\, r + \lambda\, w$. For that they must be comparable. The window sums to 1; the response can take any values, even negative ones. Subtract its minimum, then divide by its sum.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -182,7 +182,7 @@ def choose_scale(responses, penalty):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The weight of the window is the influence, the weight of the response the rest.
+# The window's weight is the influence, the response's weight the rest.
 # </details>
 
 
@@ -421,7 +421,7 @@ plots.show(
 )
 
 # %% [markdown]
-# The exemplar is never updated, so a target that turns away for good is compared with an image it no longer resembles. And the network has learned what *objects* look like: faced with a second object of the same kind, it can tell no better than you could from one small image.
+# The exemplar is never updated, so a target that turns away for good is compared with an image it no longer resembles. And the network has learned what *objects* look like: faced with a second object of the same kind, it can tell the two apart no better than you could from one small image.
 #
 # ## Real video
 #
@@ -480,7 +480,7 @@ progress()
 # 2. A target stands still for 100 frames, then jumps 60 search pixels. What effect do the window and the search region each have?
 # <details><summary>Answer</summary>
 #
-# The window takes away some of the new position's height, more the further away it is. The search region decides whether the target is seen at all: the response covers ±64 pixels.
+# The window lowers the score of the new position, and more so the further away it is. The search region decides whether the target is seen at all: the response covers ±64 pixels.
 # </details>
 #
 # 3. With three scales of step 1.0375 and rate 0.59, by how much can the box grow in one frame?
