@@ -161,7 +161,7 @@ plots.show(figure, alt=words)
 # ### Exercise 07.3 · Encode
 # {{exercise}}
 #
-# A network should not answer in pixels. It predicts how the box differs from the anchor, measured in anchor sizes:
+# A network should not predict pixels. It predicts how the box differs from the anchor, measured in anchor sizes:
 #
 # $$d_x = \frac{c_x - c_x^a}{w^a},\quad d_y = \frac{c_y - c_y^a}{h^a},\quad d_w = \log\frac{w}{w^a},\quad d_h = \log\frac{h}{h^a}.$$
 #
