@@ -65,6 +65,7 @@ site: $(READY) sync ## the executed lessons as pages in site/html (two at a time
 	rm -rf site/source site/html
 	mkdir -p site/source/notebooks
 	cp lessons/site/* site/source/
+	cp CONTRIBUTING.md site/source/contributing.md
 	cp notebooks/*.ipynb site/source/notebooks/
 	COURSE_PROFILE=$(PROFILE) OMP_NUM_THREADS=1 $(PY) -m sphinx -W --keep-going -q -j 2 -d site/doctrees site/source site/html
 	@echo "site/html/index.html: $$(du -sh site/html | cut -f1)"

@@ -35,7 +35,7 @@ sequence = sequences[0]
 # ## Look first
 #
 # A target, its true box (the *ground truth*, solid green), and a tracker (dashed). The tracker compares a small image of the target from frame 0 with
-# every place nearby and takes the most similar one. The number beside its name says how much its box and the true one overlap.
+# every position nearby and picks the most similar one. The number beside its name says how much its box overlaps the true one.
 
 # %%
 tracker = make_tracker("ncc")
@@ -47,15 +47,15 @@ found = np.array(
 SequencePlayer(sequence, boxes={"template matching": found})
 
 # %% [markdown]
-# ## What is asked of a tracker
+# ## What a tracker has to do
 #
-# A tracker gets one frame and one box. From then on it gets the next frame, and must give a box, before it may see the frame after.
+# A tracker is given one frame and one box. From then on it sees one frame at a time, and must return a box before it sees the next.
 #
-# * It knows nothing else. The target can be a face, a shoe, a drone: no list of classes is given.
-# * It never looks ahead. Frame $t$ may depend on frames $0 \dots t$ alone.
-# * Nobody helps. If the target is lost in frame 30, frame 31 starts from there.
+# * It knows nothing else. The target can be a face, a shoe, a drone: there is no list of classes.
+# * It never looks ahead. The box in frame $t$ may depend only on frames $0 \dots t$.
+# * Nobody helps. If it loses the target in frame 30, it goes on from there in frame 31.
 #
-# To say which of two trackers is better we need a number for one box, then one for a video, then one for many. We take them in that order.
+# To say which of two trackers is better, we need a number for one box, then one for a video, then one for many videos. We take them in that order.
 #
 # ## A number for one box
 #
@@ -98,7 +98,7 @@ def to_corners(boxes):
 #
 # $$\mathrm{IoU}(A, B) = \frac{|A \cap B|}{|A \cup B|} = \frac{|A \cap B|}{|A| + |B| - |A \cap B|}$$
 #
-# It is 1 if the boxes are equal and 0 if they do not touch.
+# It is 1 if the boxes are equal and 0 if they do not overlap.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -106,11 +106,11 @@ def to_corners(boxes):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# If it ends before it starts, the boxes do not touch: `max(0, end - start)`.
+# If it ends before it starts, the boxes do not overlap: `max(0, end - start)`.
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# The shared part is counted in both areas, so take it off their sum once.
+# The shared part is counted in both areas, so subtract it from their sum once.
 # </details>
 
 
@@ -169,41 +169,41 @@ def centre_error(a, b):
 
 # %% [markdown]
 # How fast does the IoU fall when a box slides away, or has the wrong size? **Predict first:** a box of the right size has slid sideways by
-# a tenth of its width. Is its IoU nearer to .9 or to .8?
+# a tenth of its width. Is its IoU closer to 0.9 or to 0.8?
 
 # %%
 truth = np.array([0.0, 0, 100, 100])
 shifts = np.linspace(0, 1, 51)  # in widths
-sizes = np.linspace(0.4, 2.5, 61)  # side of the box in true sides, same centre
+sizes = np.linspace(0.4, 2.5, 61)  # side of the box over the true side, same centre
 by_shift = [iou(truth, truth + [100 * s, 0, 0, 0]) for s in shifts]
 by_size = [iou(truth, [50 - 50 * s, 50 - 50 * s, 100 * s, 100 * s]) for s in sizes]
 
 figure, axes = plots.new_figure(width=8, height=2.8, columns=2, sharey=True)
 axes[0, 0].plot(shifts, by_shift, color=plots.PREDICTION)
-axes[0, 0].set(xlabel="slid sideways by … widths", ylabel="IoU", ylim=(0, 1.02))
+axes[0, 0].set(xlabel="sideways shift / width", ylabel="IoU", ylim=(0, 1.02))
 axes[0, 1].plot(sizes, by_size, color=plots.PREDICTION)
-axes[0, 1].set(xlabel="side, in true sides (same centre)")
+axes[0, 1].set(xlabel="side / true side (same centre)")
 for ax in axes[0]:
     ax.axhline(0.5, color=plots.NEUTRAL, linewidth=0.8, linestyle=":")
     ax.grid(alpha=0.3)
 plots.show(
     figure,
-    alt="Two curves of IoU: falling steeply as a box slides sideways, and with a peak at the right size as its side changes.",
+    alt="Two curves of IoU: one falls steeply as a box slides sideways, the other peaks at the right size as its side changes.",
 )
 print(
     f"slid by a tenth of the width: IoU {by_shift[5]:.3f}; right centre, half the side: IoU {iou(truth, [25, 25, 50, 50]):.3f}"
 )
 
 # %% [markdown]
-# The IoU is a strict judge: a small shift costs more than most people expect, because what the box loses on one side it also adds in vain on the other.
+# The IoU is a strict judge: a small shift costs more than most people expect, because the strip that the box misses on one side is matched by a useless strip on the other.
 #
 # ### Play: draw the first box
 #
 # Below you can drag a box with the mouse or a finger, or move it with the arrow keys (with <kbd>Shift</kbd> they change its size). The IoU and the centre error
-# against the truth follow. Find out by playing:
+# with the true box follow. Find out by playing:
 #
-# 1. a box with a centre error of (almost) 0 and an IoU below .5;
-# 2. the largest centre error you can reach with an IoU above .5.
+# 1. Find a box with a centre error of (almost) 0 and an IoU below 0.5.
+# 2. Find the largest centre error you can reach with an IoU above 0.5.
 #
 # Which of the two numbers would you trust for a target that changes its size?
 
@@ -217,12 +217,12 @@ picker
 # ### Exercise 01.4 · The success curve
 # {{exercise}}
 #
-# Is an IoU of .6 good? It depends on what the box is for, so OTB asks at all levels: for each threshold $t = 0, 0.05, \dots, 1$, in what fraction of the frames is the IoU
+# Is an IoU of 0.6 good? It depends on what the box is for, so OTB asks at every level: for each threshold $t = 0, 0.05, \dots, 1$, in what fraction of the frames is the IoU
 # **above** $t$? The 21 answers are the *success curve*.
 #
 # <details><summary>Hint 1</summary>
 #
-# `np.linspace(0, 1, 21)` gives the thresholds. The mean of an array of booleans is the fraction that is true.
+# `np.linspace(0, 1, 21)` gives the thresholds. The mean of a boolean array is the fraction that is true.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -251,11 +251,11 @@ def success_curve(ious):
 # ### Exercise 01.5 · One number: the AUC
 # {{exercise}}
 #
-# The area under the success curve, AUC for short, is the number that tracking papers compare first. OTB takes it as the mean of the 21 values.
+# The area under the success curve, AUC for short, is the number that tracking papers compare first. OTB computes it as the mean of the 21 values.
 #
 # <details><summary>Hint 1</summary>
 #
-# It is one call of NumPy.
+# One NumPy call does it.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -280,7 +280,7 @@ def auc(curve):
 
 
 # %% [markdown]
-# **Predict first:** what is the AUC of a perfect tracker, one that gives exactly the true box in every frame?
+# **Predict first:** what is the AUC of a perfect tracker, one that returns exactly the true box in every frame?
 
 # %%
 perfect = success_curve(np.ones(100))
@@ -288,13 +288,13 @@ print(f"AUC of a perfect tracker: {auc(perfect):.4f}   (20/21 = {20 / 21:.4f})")
 print("last values of its curve:", perfect[-3:])
 
 # %% [markdown]
-# Not 1. The rule says *above* the threshold, and at the last threshold, 1, nothing can be above. One of the 21 values is always 0. All toolkits agree on this rule, so
-# no published AUC can exceed 20/21. The value hardly matters; that everybody uses the same rule does.
+# Not 1. The rule says *above* the threshold, and nothing can be above the last threshold, 1. So one of the 21 values is always 0. All toolkits agree on this rule, so
+# no published AUC can exceed 20/21. The exact value hardly matters; that everybody uses the same rule does.
 #
 # ### Exercise 01.6 · The precision curve
 # {{exercise}}
 #
-# The same idea for the centre error: for each threshold of $0, 1, \dots, 50$ pixels, in what fraction of the frames is the error **at most** that large? The value at 20 px is called *the precision*.
+# The same idea for the centre error: for each threshold $0, 1, \dots, 50$ pixels, in what fraction of the frames is the error **at most** that large? The value at 20 px is called *the precision*.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -329,47 +329,47 @@ def precision_curve(errors):
 # ### Exercise 01.7 · Stay put
 # {{exercise}}
 #
-# A tracker is two calls: `init(frame, box)` once, then `update(frame)`, which returns a box, for every frame after. Write the most modest one: it gives the first box again
-# and again. Every other tracker has to beat it, and on calm videos that is harder than it sounds.
+# A tracker is two calls: `init(frame, box)` once, then `update(frame)`, which returns a box, for every frame after. Write the most modest one: it returns the first box every
+# time. Every other tracker has to beat it, and on calm videos that is harder than it sounds.
 #
 # <details><summary>Hint 1</summary>
 #
-# What `update` needs later, `init` keeps on `self`.
+# `init` stores on `self` whatever `update` needs later.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Keep a copy, `np.array(box, dtype=float)`. The caller may change its own array afterwards.
+# Store a copy, `np.array(box, dtype=float)`: the caller may change its own array afterwards.
 # </details>
 
 
 # %% exercise="trackers.stay_put" points=4 stars=1 minutes=5
 @exercise("trackers.stay_put")
 class StayPut:
-    """Gives the first box again and again."""
+    """Returns the first box every time."""
 
     name = "stay-put"
 
     def init(self, frame, box):
-        """Start on `frame` (H, W, 3) with the target at `box` (4,), x, y, w, h in pixels."""
+        """Start on `frame` (H, W, 3) with the target at `box` (4,): x, y, w, h in pixels."""
         ### BEGIN SOLUTION
         self.box = np.array(box, dtype=float)
         ### END SOLUTION
 
     def update(self, frame):
-        """Box (4,) in the next `frame` (H, W, 3)."""
+        """The box (4,) in the next `frame` (H, W, 3)."""
         ### BEGIN SOLUTION
         return self.box.copy()
         ### END SOLUTION
 
 
 # %% [markdown]
-# Two more without any learning come with the course. `random-walk` moves its box by a small random step per frame; it is the answer to *"is this number better than chance?"*.
-# `ncc` is the template matching of the first cell. It slides the image $z$ of the target over the surroundings of the last box and computes at every place $u$ the *normalised cross-correlation*
+# The course comes with two more trackers that learn nothing. `random-walk` moves its box by a small random step per frame; it is the answer to *"is this number better than chance?"*.
+# `ncc` is the template matching you saw at the top. It slides the image $z$ of the target over the surroundings of the last box and computes at every position $u$ the *normalised cross-correlation*
 #
 # $$ r(u) = \frac{\langle z - \bar z,\; x_u - \bar x_u\rangle}{\lVert z - \bar z\rVert \, \lVert x_u - \bar x_u\rVert} \in [-1, 1], $$
 #
-# where $x_u$ is the piece of the frame at $u$ and a bar means the average. Subtracting the average makes it blind to brightness, dividing by the lengths makes it blind to contrast. The map $r$ is a *response map*;
-# from here to the end of the course every tracker makes one.
+# where $x_u$ is the patch of the frame at $u$ and a bar denotes the mean. Subtracting the mean makes it blind to brightness, dividing by the norms makes it blind to contrast. The map $r$ is a *response map*;
+# from here to the end of the course, every tracker computes one.
 
 # %%
 tracker = make_tracker("ncc")
@@ -381,7 +381,7 @@ figure, axes = plots.new_figure(width=8, height=3, columns=2)
 left, right = axes[0]
 title = "frame 11: true box and tracker's box"
 plots.show_frame(left, sequence.frames[11], title, truth=sequence.boxes[11], found=box)
-title = "response: similarity at each place searched"
+title = "response: similarity at each position"
 plots.show_frame(right, tracker.last.response, title, cmap=plots.MAP)
 figure.colorbar(right.images[0], ax=right, shrink=0.8)
 plots.show(
@@ -395,8 +395,8 @@ plots.show(
 # ### Exercise 01.8 · One-pass evaluation
 # {{exercise}}
 #
-# OTB's main protocol is OPE, *one-pass evaluation*: start the tracker on frame 0 with the true box, then let it run to the end without any help. Also take the time
-# of every call, but not of reading the frame: a slow disk is not the tracker's fault.
+# OTB's main protocol is OPE, *one-pass evaluation*: start the tracker on frame 0 with the true box, then let it run to the end without any help. Also time
+# every call, but not the reading of the frame: a slow disk is not the tracker's fault.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -404,7 +404,7 @@ plots.show(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Read the frame first, then `start = time.perf_counter()`, then call, then take the difference.
+# Read the frame first, then `start = time.perf_counter()`, then make the call, then take the difference.
 # </details>
 # <details><summary>Hint 3</summary>
 #
@@ -441,8 +441,8 @@ def track(tracker, sequence):
 # %% [markdown]
 # ## Experiment: three trackers on the generated clips
 #
-# Now everything is there: trackers, the protocol, the numbers. A `Report` computes from the results what you have written above, for all trackers at once; figures and tables are made from it. Each clip of `generated-v1` shows one difficulty or two, with the attribute tags that OTB uses. **Predict first:**
-# in which attribute will template matching be worst?
+# Now everything is in place: trackers, protocol and metrics. A `Report` computes the metrics you have just written, for all trackers at once; figures and tables are made from it. Each clip of `generated-v1` shows one or two difficulties, tagged with OTB's attributes. **Predict first:**
+# on which attribute will template matching do worst?
 
 # %%
 from course_lib.data.sequence import OTB_ATTRIBUTES
@@ -450,7 +450,7 @@ from course_lib.evaluation.figures import attribute_plot, success_and_precision,
 from course_lib.evaluation.scores import Report
 from course_lib.evaluation.tables import measured_words, read_measured, show_table
 
-chosen = sequences.loaded(by_profile(smoke=5, laptop=1, gpu=1))  # frames drawn once and kept
+chosen = sequences.loaded(by_profile(smoke=5, laptop=1, gpu=1))  # each frame drawn only once
 makers = {
     "stay-put": StayPut,
     "random-walk": lambda: make_tracker("random-walk"),
@@ -461,12 +461,12 @@ report = Report.from_results(chosen, results)
 plots.show(*success_and_precision(report))
 
 # %% [markdown]
-# Averaging takes the curve of each clip first, then the mean over clips, so a long clip weighs no more than a short one. By your own functions the numbers are the same:
+# The report computes the curve of each clip first and then averages over clips, so a long clip counts no more than a short one. Your own functions give the same numbers:
 
 
 # %%
 def own_scores(boxes, truth):
-    """AUC, and precision at 20 px, of boxes (T, 4); frames without a true box do not count."""
+    """AUC and precision at 20 px of boxes (T, 4); frames without a true box do not count."""
     pairs = [(b, t) for b, t in zip(boxes, truth, strict=True) if not np.isnan(t[0])]
     success = success_curve([iou(b, t) for b, t in pairs])  # (21,)
     precision = precision_curve([centre_error(b, t) for b, t in pairs])  # (51,)
@@ -484,7 +484,7 @@ show_table(
         "auc": "AUC",
         "own_auc": "your AUC",
         "precision20": "precision @20 px",
-        "own_precision": "yours",
+        "own_precision": "your precision",
     },
 )
 
@@ -494,15 +494,15 @@ show_table(
 # %%
 plots.show(*attribute_plot(report))
 by_tag = {tag: row["ncc"] for tag, row in report.by_attribute().items()}
-print("template matching is worst at:", OTB_ATTRIBUTES[min(by_tag, key=by_tag.get)])
+print("template matching is worst on:", OTB_ATTRIBUTES[min(by_tag, key=by_tag.get)])
 
 # %% [markdown]
 # ## Was it luck? TRE and SRE
 #
-# One pass is one sample. OTB asks twice more:
+# One pass is one sample. OTB has two more protocols:
 #
 # * **TRE**, temporal robustness: start again at 20 frames spread over the clip. Every pass runs to the end, so later ones are shorter; all frames are pooled.
-# * **SRE**, spatial robustness: start on frame 0 with a box that is a little wrong. Twelve ways: four shifts by a tenth, four in which one corner moves outward by a tenth (so the box grows), four
+# * **SRE**, spatial robustness: start on frame 0 with a box that is slightly wrong, in twelve ways: four shifts by a tenth, four boxes with one corner moved outward by a tenth (so the box grows), and four
 #   other sizes (0.8, 0.9, 1.1, 1.2).
 #
 # **Predict first:** will TRE come out above or below OPE for template matching? And SRE?
@@ -528,7 +528,7 @@ for ax, (title, names) in zip(axes[0], groups.items(), strict=True):
         plots.draw_box(ax, starts[name], colour=plots.CYCLE[k], style="--", width=1.5)
 plots.show(
     figure,
-    alt="The true first box in solid green and the twelve shifted first boxes of SRE, dashed: four shifts, four grown corners, four sizes.",
+    alt="The true first box in solid green and the twelve wrong first boxes of SRE, dashed: four shifts, four corners moved outward, four sizes.",
 )
 
 segments = by_profile(smoke=4, laptop=20, gpu=20)
@@ -536,7 +536,7 @@ rows = {}
 for name, make in makers.items():
     passes = {
         "OPE": track(make(), subject),
-        "TRE": tre(make, subject, segments),  # a list of (frame it starts on, result)
+        "TRE": tre(make, subject, segments),  # a list of (first frame, result)
         "SRE": [(0, result) for result in sre(make, subject).values()],
     }
     pooled = Report.from_results([subject], {p: {subject.name: r} for p, r in passes.items()})
@@ -544,29 +544,29 @@ for name, make in makers.items():
 show_table(rows, f"Success AUC on {subject.name}", ["OPE", "TRE", "SRE"])
 
 # %% [markdown]
-# TRE helps a tracker that gets worse with time, since most of its passes are short. SRE shows how much a tracker needs an exact first box; a person who draws one is rarely exact.
+# TRE favours a tracker that gets worse over time, since most of its passes are short. SRE shows how much a tracker depends on an exact first box; a box drawn by hand rarely is.
 #
 # ## Real video
 #
-# The figures below were measured once on 22 targets of OTB and VOT-2014 and ship with the course; lesson 02 shows the trackers you will meet there. With the clips on your disk (`COURSE_DATA`),
+# The results below were measured once on 22 targets of OTB and VOT-2014 and ship with the course; lesson 02 adds the trackers you will meet there. If you have the videos on disk (`COURSE_DATA`),
 # `python -m course_lib evaluate --tracker ncc stay-put --benchmark otb+vot2014` measures them again.
 
 # %%
 from course_lib.places import RESULTS
 
-kept = read_measured(RESULTS / "real_sequences.json")
-shipped = Report.from_dict(kept).only(["ncc", "stay-put", "random-walk"])
+measured = read_measured(RESULTS / "real_sequences.json")
+shipped = Report.from_dict(measured).only(["ncc", "stay-put", "random-walk"])
 published = Report.from_dict(read_measured(RESULTS / "otb100_published.json"))
 panels = {
     "22 real targets, measured by the course": shipped,
     "OTB-100, boxes published by the authors": published,
 }
 plots.show(*success_panels(panels))
-print("left:", measured_words(kept))
+print("left:", measured_words(measured))
 
 # %% [markdown]
-# The right-hand plot is drawn from the boxes that the authors of six trackers published, scored by the same functions as yours. The two plots cannot be compared with each other: other videos, and
-# fewer of them on the left. What they share is the shape to look for: a tracker that *loses* targets starts low at the left; one that gives *loose* boxes falls early to the right.
+# The right-hand plot is drawn from the boxes that the authors of six trackers published, scored in the same way as yours. The two plots cannot be compared with each other: the videos differ, and there are
+# fewer of them on the left. But look for the same shapes in both: the curve of a tracker that *loses* targets starts low on the left; that of a tracker with *loose* boxes falls early towards the right.
 #
 # ## Where you stand
 
@@ -576,22 +576,22 @@ progress()
 # %% [markdown]
 # ## Questions to check yourself
 #
-# 1. Two trackers have the same AUC. One has the higher precision. What do you know about its boxes?
+# 1. Two trackers have the same AUC, but one has the higher precision. What do you know about its boxes?
 # <details><summary>Answer</summary>
 #
-# Within 20 pixels its centres are right more often, so it probably loses on the sizes: otherwise its IoU would be better as well.
+# Its centres are within 20 pixels more often, so its sizes are probably worse: otherwise its IoU would be higher as well.
 # </details>
 #
-# 2. A target leaves the view for 30 frames. What does OPE as you wrote it do with these frames?
+# 2. A target leaves the view for 30 frames. How does OPE score these frames?
 # <details><summary>Answer</summary>
 #
-# They have no true box and do not count. A tracker is neither punished for guessing there nor rewarded for knowing.
+# Not at all: they have no true box and do not count. A tracker is neither punished for guessing there nor rewarded for noticing that the target is gone.
 # </details>
 #
-# 3. Why is the tracker's time taken without reading the frame?
+# 3. Why does the tracker's time exclude reading the frame?
 # <details><summary>Answer</summary>
 #
-# Decoding takes the same time for every tracker and depends on the disk. With it all fast trackers would look equally fast.
+# Decoding takes the same time for every tracker and depends on the disk. If it were included, all fast trackers would look equally fast.
 # </details>
 #
 # 4. A paper compares its OPE with another paper's TRE. Is that fair?
@@ -608,12 +608,12 @@ progress()
 #
 # ## Classic mistakes
 #
-# * **Negative times negative.** Boxes that are apart in x and in y have an "intersection" of positive area if its sides are not kept above 0.
-# * **`>` and `>=`.** One sign changes the AUC of a perfect tracker from 20/21 to 1.
-# * **A pixel too much.** Mixing $x + w$ with the +1 of toolkits that count pixels gives an IoU that is too high. Each is right on its own.
-# * **Helping.** Starting the tracker again after a loss is another protocol (VOT's), with other numbers.
+# * **Negative times negative.** Two boxes that are apart in both x and y have an "intersection" of positive area if its sides are not clipped at 0.
+# * **`>` and `>=`.** One character changes the AUC of a perfect tracker from 20/21 to 1.
+# * **One pixel too many.** Mixing $x + w$ with the +1 of toolkits that count pixels makes the IoU too high. Either convention is right by itself.
+# * **Helping.** Restarting the tracker after a loss is a different protocol (VOT's), with different numbers.
 #
 # ## Read next
 #
-# * The two OTB papers named at the top; the attributes are defined in the second.
+# * The two OTB papers named at the top; the second defines the attributes.
 # * Lesson 02: a tracker that learns, at thousands of frames per second.

@@ -39,8 +39,8 @@ sequence = next(c for c in sequences if "OCC" in c.attributes)
 # %% [markdown]
 # ## Look first
 #
-# A MOSSE tracker at work on a clip in which something passes in front of the target. Scrub along the clip and watch three things: the *filter* it has learned,
-# the *response* it computes in each frame, and the *PSR*, one number that says how sharp the response's peak is. The sliders come into play later.
+# A MOSSE tracker at work on a clip in which something passes in front of the target. Scrub through the clip and watch three things: the *filter* it has learned,
+# the *response* it computes in each frame, and the *PSR*, a number that says how sharp the response's peak is. The sliders come into play later.
 
 # %%
 MosseBench(sequence)
@@ -48,15 +48,15 @@ MosseBench(sequence)
 # %% [markdown]
 # ## The idea
 #
-# Template matching slides an image of the target over the frame. That has two faults: it is slow, since every place costs as much as the image has pixels, and the image
-# never learns. MOSSE mends both. It asks for a *filter* $h$ whose correlation with the patch $f$ around the target gives a response $g$ that we choose: a narrow
+# Template matching slides an image of the target, the *template*, over the frame. That has two drawbacks: it is slow, since every position costs one product per pixel of the template, and the
+# template never learns. MOSSE fixes both. It looks for a *filter* $h$ whose correlation with the patch $f$ around the target is a response $g$ that we choose: a narrow
 # peak on the target and nothing elsewhere.
 #
-# In the Fourier domain correlation is a product, frequency by frequency. Capital letters are transforms, $\odot$ multiplies element by element and ${}^*$ conjugates:
+# In the Fourier domain, correlation is a product, frequency by frequency. Capital letters are transforms, $\odot$ multiplies element by element and ${}^*$ conjugates:
 #
 # $$ G = F \odot H^* $$
 #
-# So one transform of the patch, one product and one transform back give the response at *all* places at once. See for yourself that the two ways agree:
+# So one transform of the patch, one product and one inverse transform yield the response at *all* positions at once. See for yourself that the two ways agree:
 
 # %%
 rng = np.random.default_rng(0)
@@ -70,11 +70,11 @@ between = time.perf_counter()
 fast = np.fft.ifft2(np.fft.fft2(f) * np.conj(np.fft.fft2(h))).real  # (24, 32)
 end = time.perf_counter()
 print(
-    f"largest difference {np.abs(slow - fast).max():.1e}; the sum took {(between - start) / (end - between):.0f} times as long"
+    f"largest difference {np.abs(slow - fast).max():.1e}; the direct sum took {(between - start) / (end - between):.0f} times as long"
 )
 
 # %% [markdown]
-# Look at `np.roll`: what leaves the patch on the left comes back on the right. The Fourier transform treats a patch as if it were repeated for ever, like a tiled floor, and
+# Look at `np.roll`: what leaves the patch on the left comes back on the right. The Fourier transform treats a patch as if it were repeated forever, like floor tiles, and
 # the jumps at the seams would fill the spectrum with edges that belong to no object. The next two exercises prepare the patch for that.
 #
 # ## Preparing the patch
@@ -115,10 +115,10 @@ def cosine_window(height, width):
 # ### Exercise 02.2 · Preprocessing
 # {{exercise}}
 #
-# Light changes; the filter should not care. In this order:
+# Lighting changes; the filter should not care. Do this, in this order:
 #
-# 1. $\log(f + 1)$ of the grey values 0 … 255: a shadow multiplies light, and a logarithm turns a factor into a shift;
-# 2. subtract the mean, and divide by the standard deviation plus $10^{-5}$: that takes away the shift, and the contrast with it;
+# 1. $\log(f + 1)$ of the grey values 0 … 255: a shadow multiplies the light, and the logarithm turns a factor into an added constant;
+# 2. subtract the mean, and divide by the standard deviation plus $10^{-5}$: this removes the constant, and the contrast with it;
 # 3. multiply by the window.
 #
 # <details><summary>Hint 1</summary>
@@ -151,7 +151,7 @@ def preprocess(patch, window):
 
 
 # %% [markdown]
-# ## What we would like to see
+# ## The response we want
 #
 # ### Exercise 02.3 · The target response
 # {{exercise}}
@@ -162,11 +162,11 @@ def preprocess(patch, window):
 #
 # <details><summary>Hint 1</summary>
 #
-# `np.arange(height)[:, None]` is a column of row numbers, `np.arange(width)[None, :]` a row of column numbers. Broadcasting makes the plane.
+# `np.arange(height)[:, None]` is a column of row numbers, `np.arange(width)[None, :]` a row of column numbers. Broadcasting combines them into a plane.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# $2\sigma^2$ in the denominator. Public code exists that divides by $2\sigma$ instead and calls the result a sigma of 100: it is a sigma of 10 pixels.
+# The denominator is $2\sigma^2$. Some public code divides by $2\sigma$ instead; what it calls a sigma of 100 is a sigma of 10 pixels.
 # </details>
 
 
@@ -190,12 +190,12 @@ def gaussian_target(height, width, sigma):
 
 
 # %% [markdown]
-# Here is the pair we want a filter to connect: the patch as it goes in, and the response that should come out.
+# The filter should connect these two: the patch that goes in, and the response that should come out.
 
 
 # %%
 def grey_patch(frame, centre, height, width):
-    """Grey values (height, width) of a frame around centre (x, y); beyond the frame its border is repeated."""
+    """Grey values (height, width) of a frame around centre (x, y); outside the frame its border is repeated."""
     grey = frame.mean(axis=2)  # (H, W)
     rows = np.arange(height) + int(round(centre[1])) - height // 2
     columns = np.arange(width) + int(round(centre[0])) - width // 2
@@ -213,10 +213,10 @@ g = gaussian_target(height, width, sigma=2.0)
 figure, axes = plots.new_figure(width=8, height=2.6, columns=3)
 plots.show_frame(axes[0, 0], patch, "grey patch", cmap="gray")
 plots.show_frame(axes[0, 1], f, "log, normalised, windowed: f", cmap="gray")
-plots.show_frame(axes[0, 2], g, "wanted response: g", cmap=plots.MAP)
+plots.show_frame(axes[0, 2], g, "target response: g", cmap=plots.MAP)
 plots.show(
     figure,
-    alt="Three images: the grey patch around the target, the same patch faded out towards its border, and a bright dot, the wanted response.",
+    alt="Three images: the grey patch around the target, the same patch faded out towards its border, and a bright dot, the target response.",
 )
 
 # %% [markdown]
@@ -225,16 +225,16 @@ plots.show(
 # ### Exercise 02.4 · One filter for many patches
 # {{exercise}}
 #
-# For a single patch, $H^* = G / F$ would do: it gives exactly $g$. Such a filter is useless on the next frame, since where $|F|$ happens to be tiny it is huge. MOSSE asks for the filter
-# with the *minimum output sum of squared errors* over several patches $f_1, \dots, f_N$ that all should give $g$:
+# For a single patch, $H^* = G / F$ would do: its response is exactly $g$. But such a filter is useless on the next frame, since it is huge wherever $|F|$ happens to be tiny. MOSSE looks for the filter
+# with the *minimum output sum of squared errors* over several patches $f_1, \dots, f_N$ that should all produce $g$:
 #
 # $$ \min_{H^*} \sum_{n} \bigl| F_n \odot H^* - G \bigr|^2 . $$
 #
-# No frequency depends on another, so each is a least-squares problem with one unknown. Set the derivative to zero and you get
+# The frequencies are independent of each other, so each is a least-squares problem with one unknown. Set the derivative to zero and you get
 #
 # $$ H^* = \frac{A}{B}, \qquad A = \sum_n G \odot F_n^*, \qquad B = \sum_n F_n \odot F_n^* + \lambda . $$
 #
-# $\lambda$ keeps frequencies that hold almost nothing from being blown up. Write $A$ and $B$.
+# $\lambda$ keeps frequencies that are almost absent from being blown up. Compute $A$ and $B$.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -253,7 +253,7 @@ def train_filter(patches, target, regulariser):
 
     Args:
         patches: array (N, h, w), preprocessed.
-        target: array (h, w), the response wanted for each of them.
+        target: array (h, w), the response that each of them should produce.
         regulariser: float, added to the denominator.
 
     Returns:
@@ -272,8 +272,8 @@ def train_filter(patches, target, regulariser):
 # ### Exercise 02.5 · The response, and where its peak is
 # {{exercise}}
 #
-# In a new frame: cut the patch at the old place, transform, multiply by $H^*$, transform back. The response peaks where the target is now. If it peaks at the centre
-# $(\lfloor h/2 \rfloor, \lfloor w/2 \rfloor)$ the target has not moved.
+# In a new frame, cut the patch at the old position, transform it, multiply by $H^*$ and transform back. The response peaks where the target is now. If it peaks at the centre
+# $(\lfloor h/2 \rfloor, \lfloor w/2 \rfloor)$, the target has not moved.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -281,14 +281,14 @@ def train_filter(patches, target, regulariser):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `np.unravel_index(response.argmax(), response.shape)` gives row and column of the peak. The row is y.
+# `np.unravel_index(response.argmax(), response.shape)` gives the row and column of the peak. The row is y.
 # </details>
 
 
 # %% exercise="mosse.respond" points=5 stars=2 minutes=8
 @exercise("mosse.respond")
 def respond(patch, A, B):
-    """Response of the filter A / B to a patch, and the displacement of the target it shows.
+    """Response of the filter A / B to a patch, and the displacement of the target.
 
     Args:
         patch: array (h, w), preprocessed.
@@ -296,7 +296,7 @@ def respond(patch, A, B):
 
     Returns:
         response: real array (h, w).
-        dx, dy: how far the peak lies right of, and below, (h // 2, w // 2); pixels.
+        dx, dy: how far the peak lies to the right of and below (h // 2, w // 2), in pixels.
     """
     ### BEGIN SOLUTION
     response = np.fft.ifft2(np.fft.fft2(patch) * A / B).real  # (h, w)
@@ -306,8 +306,8 @@ def respond(patch, A, B):
 
 
 # %% [markdown]
-# With one patch there is nothing to average over. MOSSE makes eight of the first one by turning and squeezing it a little, all with the same $g$: the filter learns what may change
-# without the target having moved. Below, the filter from one patch and from nine, and their responses five frames later.
+# With one patch there is nothing to average over. So MOSSE makes eight warped copies of the first one, slightly rotated and sheared, all with the same $g$: the filter learns which changes
+# do not mean that the target has moved. Below are the filters from one patch and from nine, and their responses five frames later.
 
 # %%
 warped = mosse.random_warps(patch, count=8, rng=np.random.default_rng(0))  # (8, h, w)
@@ -335,31 +335,31 @@ plots.show(
 # ### Exercise 02.6 · The update rule
 # {{exercise}}
 #
-# The target changes, so the filter must follow. After each frame MOSSE cuts the patch at the place it has just found and lets it into the running sums:
+# The target changes, so the filter must follow. After each frame, MOSSE cuts the patch at the position it has just found and adds it to two running averages:
 #
 # $$ A_i = \eta\, G \odot F_i^* + (1-\eta)\, A_{i-1}, \qquad B_i = \eta\, F_i \odot F_i^* + (1-\eta)\, B_{i-1}, \qquad H_i^* = A_i / B_i . $$
 #
-# The *learning rate* $\eta$ says how fast the past is forgotten; the paper uses 0.125.
+# The *learning rate* $\eta$ sets how fast the past is forgotten; the paper uses 0.125.
 #
 # <details><summary>Hint 1</summary>
 #
-# The new patch has the weight $\eta$, the past $1 - \eta$. It is easy to swap them: then the filter keeps almost nothing.
+# The new patch has weight $\eta$, the past $1 - \eta$. It is easy to swap them; the filter then forgets almost everything.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Numerator and denominator are averaged on their own. The division comes after.
+# Numerator and denominator are averaged separately. The division comes afterwards.
 # </details>
 
 
 # %% exercise="mosse.update" points=5 stars=2 minutes=6
 @exercise("mosse.update")
 def update_filter(A, B, patch, target, rate):
-    """Let one more patch into the filter's running numerator and denominator.
+    """Add one more patch to the running averages of the filter's numerator and denominator.
 
     Args:
         A, B: arrays (h, w), the filter so far.
         patch: array (h, w), preprocessed, the target at its centre.
-        target: array (h, w), the response wanted.
+        target: array (h, w), the target response.
         rate: float in [0, 1], the learning rate.
 
     Returns:
@@ -377,15 +377,15 @@ def update_filter(A, B, patch, target, rate):
 # ### Exercise 02.7 · The rule on the slide
 # {{exercise}}
 #
-# Lectures like to print a shorter rule, which averages the *filters*:
+# Lecture slides often show a shorter rule, which averages the *filters*:
 #
 # $$ H_i^* = \eta\, \frac{G \odot F_i^*}{F_i \odot F_i^* + \lambda} + (1-\eta)\, H_{i-1}^* . $$
 #
-# It looks the same. Write it, and then see whether it is.
+# It looks equivalent. Write it, and then see whether it is.
 #
 # <details><summary>Hint 1</summary>
 #
-# The fraction is the filter that this one patch alone would give.
+# The fraction is the filter trained on this one patch alone.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -421,23 +421,23 @@ def update_ratio(H, patch, target, rate, regulariser):
 # ### Exercise 02.8 · Peak-to-sidelobe ratio
 # {{exercise}}
 #
-# A response always has a peak, even when the target is gone. What tells a good one is how far it stands out from the rest:
+# A response always has a peak, even when the target is gone. A good peak stands out from the rest; the *peak-to-sidelobe ratio* measures by how much:
 #
 # $$ \mathrm{PSR} = \frac{g_{\max} - \mu}{s}, $$
 #
-# with mean $\mu$ and standard deviation $s$ of the *sidelobe*: all pixels except an 11 × 11 window around the peak. Where the window leaves the map, the part inside counts.
+# where $\mu$ and $s$ are the mean and standard deviation of the *sidelobe*: all pixels except an 11 × 11 window around the peak. Where the window extends beyond the map, only the part inside is left out.
 #
 # <details><summary>Hint 1</summary>
 #
-# A boolean mask, all true, in which you set the window to false: `mask[top : bottom, left : right] = False`.
+# Take a boolean mask that is all true, and set the window to false: `mask[top : bottom, left : right] = False`.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# A negative start index counts from the end in Python. `max(0, row - 5)` keeps the window at the border.
+# A negative start index counts from the end in Python. `max(0, row - 5)` stops the window at the border.
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# peak ± 5 is 11 pixels: the slice ends at `row + 6`.
+# The peak ± 5 makes 11 pixels: the slice ends at `row + 6`.
 # </details>
 
 
@@ -462,22 +462,22 @@ def peak_to_sidelobe(response):
 
 
 # %% [markdown]
-# Now the two update rules can be compared. The same patch comes 40 times, each time with fresh noise; both rules learn from all of them and then answer to one more.
-# **Predict first:** is averaging filters as good as averaging sums?
+# Now the two update rules can be compared. The same patch comes 40 times, each time with fresh noise; both rules learn from all of them and then respond to one more.
+# **Predict first:** is averaging filters as good as averaging $A$ and $B$ separately?
 
 
 # %%
 def compare_rules(regulariser, frames=40, rate=0.125, seed=0):
-    """PSR of both rules after `frames` noisy views of one patch: (running sums, average of filters)."""
+    """PSR of both rules after `frames` noisy copies of one patch: (A and B averaged, filters averaged)."""
     rng = np.random.default_rng(seed)
     clean = rng.normal(size=(32, 32))
-    wanted = gaussian_target(32, 32, 2.0)
+    target = gaussian_target(32, 32, 2.0)
     noisy = clean + 0.5 * rng.normal(size=(frames + 1, 32, 32))  # (frames + 1, 32, 32)
-    A, B = train_filter(noisy[:1], wanted, regulariser)
+    A, B = train_filter(noisy[:1], target, regulariser)
     H = A / B
     for patch in noisy[1:-1]:
-        A, B = update_filter(A, B, patch, wanted, rate)
-        H = update_ratio(H, patch, wanted, rate, regulariser)
+        A, B = update_filter(A, B, patch, target, rate)
+        H = update_ratio(H, patch, target, rate, regulariser)
     F = np.fft.fft2(noisy[-1])
     return [peak_to_sidelobe(np.fft.ifft2(F * filter_).real) for filter_ in (A / B, H)]
 
@@ -488,7 +488,7 @@ lambdas = [0.0, 1.0, 100.0]
 psr = np.array([[compare_rules(lam, seed=s) for s in range(repeats)] for lam in lambdas])
 
 figure, axes = plots.new_figure(width=6.5, height=2.8)
-for k, name in enumerate(("running sums A and B", "average of filters")):
+for k, name in enumerate(("averages of A and B", "average of filters")):
     mean, spread = psr[:, :, k].mean(axis=1), psr[:, :, k].std(axis=1)  # (lambdas,) each
     look = {"fmt": ("o-", "s--")[k], "color": plots.CYCLE[k], "capsize": 3}
     axes[0, 0].errorbar(range(len(lambdas)), mean, yerr=spread, label=name, **look)
@@ -497,17 +497,17 @@ axes[0, 0].set(xticks=range(len(lambdas)), xticklabels=labels, ylabel="PSR on on
 axes[0, 0].legend()
 axes[0, 0].grid(alpha=0.3)
 listing = "; ".join(
-    f"λ = {lam:g}: sums {p[0]:.1f}, filters {p[1]:.1f}"
+    f"λ = {lam:g}: A and B {p[0]:.1f}, filters {p[1]:.1f}"
     for lam, p in zip(lambdas, psr.mean(axis=1), strict=True)
 )
 plots.show(
     figure,
-    alt=f"Mean PSR of two update rules, running sums and average of filters, for three regularisers. {listing}.",
+    alt=f"Mean PSR of two update rules, averages of A and B and average of filters, for three regularisers. {listing}.",
 )
 
 # %% [markdown]
-# A frequency at which one frame happens to hold almost nothing gets an enormous single-frame filter, and the average of filters never recovers from it. In the running sums such a frame has
-# little weight in $A$ *and* in $B$. A regulariser tames the average of filters; the running sums hardly need one.
+# Where a frequency happens to be almost absent from one frame, the single-frame filter is enormous, and the average of filters never recovers from it. When $A$ and $B$ are averaged separately, such a frame has
+# little weight in $A$ *and* in $B$. A regulariser tames the average of filters; the averages of $A$ and $B$ hardly need one.
 
 # %% [markdown]
 # ## The whole tracker
@@ -515,15 +515,15 @@ plots.show(
 # ### Exercise 02.9 · MOSSE
 # {{exercise}}
 #
-# Put the pieces together. In `init`: cut the patch around the box, make the copies, train the filter. In `update`:
+# Put the pieces together. In `init`: cut the patch around the box, make the warped copies, train the filter. In `update`:
 #
-# 1. cut the patch at the *old* centre, preprocess, respond;
-# 2. compute the PSR. Below the threshold: change nothing and give the last box;
+# 1. cut the patch at the *old* centre, preprocess it, compute the response;
+# 2. compute the PSR. If it is below the threshold, change nothing and return the last box;
 # 3. otherwise move the centre by the displacement;
 # 4. cut again at the *new* centre, preprocess, update the filter;
-# 5. give the box: new centre, first size.
+# 5. return the box: new centre, first size.
 #
-# `grey_patch`, and the functions you have written, are all you need.
+# `grey_patch` and the functions you have written are all you need.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -531,12 +531,12 @@ plots.show(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The response was computed at the old centre, the update needs the patch at the new one. If you use the old patch, the filter learns that
+# The response is computed at the old centre, but the update needs the patch at the new one. If you use the old patch, the filter learns that
 # the target is off-centre, and drifts.
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `mosse.random_warps(patch, 8, np.random.default_rng(0))` gives eight copies (8, h, w) of a grey patch; preprocess each.
+# `mosse.random_warps(patch, 8, np.random.default_rng(0))` returns eight warped copies (8, h, w) of a grey patch; preprocess each.
 # </details>
 
 
@@ -548,7 +548,7 @@ class MOSSE:
     name = "my-mosse"
 
     def init(self, frame, box):
-        """Learn the filter from `frame` (H, W, 3) with the target at `box` (4,), x, y, w, h in pixels."""
+        """Learn the filter from `frame` (H, W, 3) with the target at `box` (4,): x, y, w, h in pixels."""
         ### BEGIN SOLUTION
         cx, cy, self.w, self.h = to_centre(box)
         self.centre = np.array([cx, cy])  # (2,)
@@ -562,7 +562,7 @@ class MOSSE:
         ### END SOLUTION
 
     def update(self, frame):
-        """Box (4,) in the next `frame` (H, W, 3)."""
+        """The box (4,) in the next `frame` (H, W, 3)."""
         ### BEGIN SOLUTION
         patch = preprocess(grey_patch(frame, self.centre, *self.size), self.window)  # (h, w)
         response, dx, dy = respond(patch, self.A, self.B)  # (h, w)
@@ -578,7 +578,7 @@ class MOSSE:
 
 
 # %% [markdown]
-# Your tracker on the clip from the beginning, the IoU above and the PSR below. Where the PSR falls under the line the tracker stops learning; otherwise it would learn the thing in front.
+# MOSSE on the clip from the beginning, with and without the PSR threshold; IoU above, PSR below. Where the PSR falls below the line, the first tracker stops learning; otherwise it would learn the occluder.
 
 
 # %%
@@ -612,23 +612,23 @@ plots.show(
 )
 
 # %% [markdown]
-# ### Play: the bench at the top
+# ### Play: the widget at the top
 #
 # Go back to the first widget and find out by playing:
 #
-# 1. from which learning rate on is the target lost behind the occluder? Look at the IoU, not only at the PSR.
-# 2. find a rate at which the PSR is high and the box is wrong. What has the filter learned there?
-# 3. what happens to the filter's image when the regulariser grows? Why does it get smoother?
-# 4. a sigma of 1 pixel makes the sharpest peak. What does it cost?
+# 1. Above which learning rate is the target lost behind the occluder? Look at the IoU, not only at the PSR.
+# 2. Find a rate at which the PSR is high and the box is wrong. What has the filter learned there?
+# 3. What happens to the filter when the regulariser grows? Why does it get smoother?
+# 4. A sigma of 1 pixel makes the sharpest peak. What does it cost?
 #
-# <details><summary>What to think of 2</summary>
+# <details><summary>Answer to 2</summary>
 #
-# A tracker that learns fast has soon learned the occluder, and is sure of itself. A high PSR says that the filter knows what it sees; not that it is the target.
+# A tracker that learns fast soon learns the occluder, and is sure of itself. A high PSR says that the filter recognises what it sees, not that this is the target.
 # </details>
 #
 # ## Experiment: how fast should it learn?
 #
-# The same tracker with different learning rates, on clips of three kinds. **Predict first:** for which kind does a high rate help most?
+# The same tracker with different learning rates, on three kinds of clips. **Predict first:** for which kind does a high rate help most?
 
 
 # %%
@@ -639,13 +639,13 @@ def mean_auc(rate, sequences):
 
 
 per_kind = by_profile(smoke=1, laptop=3, gpu=3)
-kinds = {"OCC": "occlusion", "IPR": "rotation", "IV": "changing light"}
+kinds = {"OCC": "occlusion", "IPR": "rotation", "IV": "changing illumination"}
 all_rates = [0.0, 0.02, 0.05, 0.125, 0.25, 0.5, 1.0]
 rates = by_profile(smoke=[0.0, 0.125, 0.5], laptop=all_rates, gpu=all_rates)
 scores = {}
 for tag, kind in kinds.items():
     group = [c for c in sequences if tag in c.attributes][:per_kind]
-    group = [c.loaded() for c in group]  # frames drawn once and kept
+    group = [c.loaded() for c in group]  # each frame drawn only once
     scores[kind] = [mean_auc(rate, group) for rate in rates]
 
 figure, axes = plots.new_figure(width=6.5, height=3)
@@ -660,12 +660,12 @@ plots.show(
 )
 
 # %% [markdown]
-# At $\eta = 0$ the filter never changes: it stays what the first frame made it. At $\eta = 1$ it forgets everything at each frame and follows whatever is in its patch.
-# Where the best rate lies depends on how fast the target changes, and a tracker does not know that beforehand.
+# At $\eta = 0$ the filter stays as the first frame made it. At $\eta = 1$ it forgets everything at each frame and follows whatever is in its patch.
+# The best rate depends on how fast the target changes, and a tracker cannot know that beforehand.
 #
-# ## Experiment: speed and accuracy, where it fails
+# ## Experiment: speed, accuracy and failures
 #
-# A speed without an accuracy beside it says nothing, so both are measured in one run: template matching, MOSSE, and the two trackers that do not look.
+# Speed says nothing without accuracy, so both are measured in one run, for template matching, MOSSE, and the two trackers that never look at the frame.
 
 # %%
 chosen = sequences.loaded(by_profile(smoke=6, laptop=1, gpu=1))
@@ -678,18 +678,18 @@ show_table(report.overall(), f"Four trackers on {len(chosen)} generated clips", 
 # %% [markdown]
 # ### Failure gallery
 #
-# Look at the three worst clips where the tracker has just lost its target: what happened there?
+# Here are the three worst clips, each at the moment when MOSSE loses the target. What happened there?
 
 # %%
 plots.show(*failure_gallery(chosen, results["mosse"]))
 
 # %% [markdown]
-# MOSSE never changes the size of its box, knows no rotation beyond its eight copies, and searches only as far as its patch reaches: a target that moves further than that
-# between two frames is out of sight. Lesson 03 mends the first with a pyramid of scales.
+# MOSSE never changes the size of its box, knows no rotation beyond its eight warped copies, and searches only as far as its patch reaches: a target that moves further than that
+# between two frames is out of sight. Lesson 03 fixes the first with a scale pyramid.
 #
 # ## Real video
 #
-# These figures were measured once on 22 targets of OTB and VOT-2014, by the run that the table's caption names, and ship with the course. OpenCV's own MOSSE, KCF and CSRT ran in the same minutes on the same machine.
+# These results were measured once on 22 targets of OTB and VOT-2014, in the run named in the table's caption, and ship with the course. OpenCV's own MOSSE, KCF and CSRT ran on the same machine within the same few minutes.
 
 # %%
 shipped = read_measured(RESULTS / "real_sequences.json")
@@ -700,7 +700,7 @@ show_table(report.overall(), caption, columns)
 plots.show(*curve_plot(report))
 
 # %% [markdown]
-# Mind the speeds. A tracker that reports *lost* and skips the frame is very fast, and keeps its last box. That is why the table shows accuracy beside speed.
+# Read the speeds with care. A tracker that reports *lost* and skips the frame is very fast, and keeps its last box. That is why the table shows accuracy beside speed.
 #
 # ## Where you stand
 
@@ -713,7 +713,7 @@ progress()
 # 1. Why is the patch multiplied by a cosine window?
 # <details><summary>Answer</summary>
 #
-# The Fourier transform treats the patch as periodic. Without the window its borders would meet in jumps, whose edges are not part of the target.
+# The Fourier transform treats the patch as periodic. Without the window, opposite borders would meet in jumps: edges that are not part of the target.
 # </details>
 #
 # 2. What does the response look like for a patch in which the target has moved 5 pixels to the right?
@@ -725,13 +725,13 @@ progress()
 # 3. With one training patch and $\lambda = 0$, what is the response to that same patch, and why is this filter a bad one?
 # <details><summary>Answer</summary>
 #
-# Exactly $g$. But $1/F$ is huge where $F$ is nearly 0, so the slightest change of the patch is blown up.
+# Exactly $g$. But $1/F$ is huge where $F$ is nearly 0, so the slightest change in the patch is blown up.
 # </details>
 #
-# 4. The PSR falls below the threshold. Which three things does the tracker leave undone?
+# 4. The PSR falls below the threshold. Which three things does the tracker not do?
 # <details><summary>Answer</summary>
 #
-# It does not move its box, does not touch $A$, and does not touch $B$.
+# It does not move its box, and it updates neither $A$ nor $B$.
 # </details>
 #
 # 5. From lesson 00: a target's box is $(10, 20, 5, 8)$. At which pixel of the frame is the patch centred if the centre is rounded down?
@@ -743,11 +743,11 @@ progress()
 # ## Classic mistakes
 #
 # * **Conjugating the wrong factor.** If the response peaks on the other side of the centre, at the mirrored place, $F$ was used where $F^*$ belongs.
-# * **Learning at the old place.** The update needs a patch cut at the new centre.
+# * **Learning at the old position.** The update needs a patch cut at the new centre.
 # * **Rows and columns.** The peak's row is a displacement in y.
-# * **Warps that are all the same.** A random generator that is seeded anew inside the warp function gives eight equal copies; public code exists that does this.
+# * **Warps that are all the same.** A random generator that is re-seeded inside the warp function makes eight identical copies; some public code does this.
 #
 # ## Read next
 #
 # * The paper, which is short and pleasant to read.
-# * Lesson 03: the same idea with kernels and many channels, KCF. Lesson 04: the filter is replaced by a deep network, and the correlation stays.
+# * Lesson 03: the same idea with kernels and many channels, KCF. Lesson 04: a deep network replaces the filter, and the correlation stays.

@@ -9,7 +9,7 @@
 # | | |
 # |---|---|
 # | **You will be able to** | build the network of SiamFC layer by layer, say what each cell of its response stands for, and write its loss |
-# | **You need** | lessons 01 and 02; PyTorch as in any introduction: tensors, `nn.Module`, `F.conv2d` |
+# | **You need** | lessons 01 and 02; the basics of PyTorch: tensors, `nn.Module`, `F.conv2d` |
 # | **Time** | about {{minutes}} minutes on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | Bertinetto, Valmadre, Henriques, Vedaldi, Torr: *Fully-Convolutional Siamese Networks for Object Tracking* (ECCV Workshops 2016) |
@@ -39,8 +39,8 @@ sequence, other = sequences["gen-18-distractors"], sequences["gen-01-plain"]
 # %% [markdown]
 # ## Look first
 #
-# On the left an exemplar, the image of a target. On the right another frame, and over it a *response*: bright where a network finds the exemplar again. The network has never seen
-# this clip. Scrub; drag a box around something else on the left; put in another object's exemplar; switch to a network that was never trained; point at the response to read a cell.
+# On the left is an exemplar, the image of a target. On the right is another frame with a *response* laid over it: bright where a network finds the exemplar again. The network has never seen
+# this clip. Scrub through the frames; drag a box around something else on the left; use another object's exemplar; switch to a network that was never trained; point at the response to read a cell.
 
 # %%
 networks = {
@@ -50,39 +50,39 @@ networks = {
 ScoreMapExplorer(sequence, other, networks)
 
 # %% [markdown]
-# **Find out by playing:** on what does the response light up if you make a look-alike the exemplar? And with the other object's exemplar, is there still a bright place somewhere?
+# **Find out by playing:** where does the response light up if you make a look-alike the exemplar? And with the other object's exemplar, is anything still bright?
 #
 # <details><summary>What to see</summary>
 #
-# The brightest cell is always somewhere: a response has a maximum even where the target is absent. Whether that maximum is *high* is another question, and it is the one that matters
-# for telling a lost target from a found one.
+# There is always a brightest cell: a response has a maximum even when the target is absent. Whether that maximum is *high* is another question, and it is the one that tells
+# a lost target from a found one.
 # </details>
 #
 # ## The idea
 #
-# MOSSE learns its filter anew for every target, online. SiamFC turns that round: learn *once*, offline, from many videos, a function that tells how similar two images
-# are; then track anything with it, without learning at all. One network $\varphi$ embeds both images, the exemplar $z$ and the search image $x$, and the similarity at every place is
-# a cross-correlation of the two embeddings:
+# MOSSE learns a new filter online for every target. SiamFC turns this around: learn *once*, offline, from many videos, a function that measures how similar two images
+# are; then track anything with it, without any further learning. One network, the backbone $\varphi$, embeds both images, the exemplar $z$ and the search image $x$, and the similarity at every
+# position is a cross-correlation of the two embeddings:
 #
 # $$ f(z, x) = \varphi(z) \star \varphi(x) + b $$
 #
-# $\star$ slides $\varphi(z)$ over $\varphi(x)$ as MOSSE slides its filter over the patch. "Fully convolutional" means that nothing in $\varphi$ depends on where in the image it works,
-# so one pass over a large $x$ compares $z$ with all places at once.
+# $\star$ slides $\varphi(z)$ over $\varphi(x)$ as MOSSE slides its filter over the patch. "Fully convolutional" means that nothing in $\varphi$ depends on the position in the image,
+# so one pass over a large $x$ compares $z$ with every position at once.
 #
-# ## What the network is shown
+# ## What the network sees
 #
-# The exemplar is a square around the target with some context. With $p = (w + h)/2$ its side in the frame is
+# The exemplar is a square around the target with some context. With $p = (w + h)/2$, the side of that square in the frame is
 #
 # $$ s_z = \sqrt{(w + p)(h + p)} $$
 #
-# and it is shown at 127 × 127 pixels. The search image has the same scale and is 255 pixels wide, so its side in the frame is $s_x = s_z \cdot 255/127$.
+# and the square is resized to 127 × 127 pixels. The search image has the same scale and is 255 pixels wide, so its side in the frame is $s_x = s_z \cdot 255/127$.
 #
 # ### Exercise 04.1 · How much context
 # {{exercise}}
 #
 # <details><summary>Hint 1</summary>
 #
-# The box is `x, y, w, h`. The widened box is $w + p$ wide and $h + p$ high, which is $p/2$ more on each of its four sides.
+# The box is `x, y, w, h`. The widened box is $w + p$ wide and $h + p$ high: $p/2$ more on each of its four sides.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -112,16 +112,16 @@ def exemplar_side(box):
 # ### Exercise 04.2 · The crop is one warp
 # {{exercise}}
 #
-# Public code often pads the frame, cuts, and resizes: two copies of the frame for each crop. One affine warp does it. It must know, for crop pixel number $(i, j)$ (column, row), which place of the frame to
-# read; places are again *pixel numbers*, where pixel 0 has its centre at 0.5 from the edge. So with $\text{step} = \text{side}/\text{size}$ and the square's corner $c = \text{centre} - \text{side}/2$
+# Public code often pads the frame, cuts, and resizes: two copies of the frame for each crop. A single affine warp is enough. For crop pixel $(i, j)$ (column, row) it must know which position of the frame to
+# read; positions are again *pixel numbers*, and the centre of pixel 0 is 0.5 from the edge. With $\text{step} = \text{side}/\text{size}$ and the square's corner $c = \text{centre} - \text{side}/2$, crop column $i$ is read at the frame's column number
 #
 # $$ (i + 0.5) \cdot \text{step} + c_x - 0.5 $$
 #
-# is the frame's column number for crop column $i$. Write the map as a matrix with two rows: multiplied by $(i, j, 1)$ it gives column and row in the frame.
+# Write the map as a matrix with two rows: its product with $(i, j, 1)$ is the column and row in the frame.
 #
 # <details><summary>Hint 1</summary>
 #
-# The first row is `[step, 0, what is left over when i = 0]`, the second `[0, step, …]`.
+# The first row is `[step, 0, the column for i = 0]`, the second `[0, step, …]`.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -136,8 +136,8 @@ def crop_matrix(cx, cy, side, size):
 
     Args:
         cx, cy: centre of the square in the frame, continuous pixels.
-        side: of the square, frame pixels.
-        size: of the crop, pixels a side.
+        side: side of the square, frame pixels.
+        size: side of the crop, crop pixels.
 
     Returns:
         array (2, 3) for cv2.warpAffine with WARP_INVERSE_MAP.
@@ -151,7 +151,7 @@ def crop_matrix(cx, cy, side, size):
 
 
 # %% [markdown]
-# Your two functions at work. What lies beyond the frame is filled with the frame's mean colour: a strong edge there would be the most striking thing in the image.
+# Your two functions at work. Outside the frame the crop is filled with the frame's mean colour: a strong edge there would stand out more than anything else in the image.
 
 
 # %%
@@ -168,7 +168,7 @@ def cut(frame, cx, cy, side, size):
 
 
 def pair_of(sequence, first, second):
-    """Exemplar (127, 127, 3) of one frame and search image (255, 255, 3) of another, both around the true target."""
+    """Exemplar (127, 127, 3) from one frame and search image (255, 255, 3) from another, both centred on the true target."""
     crops = []
     for t, size in ((first, 127), (second, 255)):
         x, y, w, h = sequence.boxes[t]
@@ -180,17 +180,17 @@ def pair_of(sequence, first, second):
 z, x = pair_of(sequence, 0, 20)
 figure, axes = plots.new_figure(width=8, height=2.8, columns=3, width_ratios=[1.4, 0.6, 1.2])
 plots.show_frame(axes[0, 0], sequence.frames[20], "frame 20", truth=sequence.boxes[20])
-plots.show_frame(axes[0, 1], z, "z, 127 px, of frame 0")
-plots.show_frame(axes[0, 2], x, "x, 255 px, of frame 20")
+plots.show_frame(axes[0, 1], z, "z, 127 px, from frame 0")
+plots.show_frame(axes[0, 2], x, "x, 255 px, from frame 20")
 plots.show(
     figure,
     alt="A frame with the true box, the exemplar cut from frame 0, and the search image cut around the target in frame 20.",
 )
 
 # %% [markdown]
-# ## How large is the answer?
+# ## How large is the response?
 #
-# The embedding is an AlexNet of five convolutions and two poolings, none of them padded:
+# The backbone is an AlexNet with five convolutions and two poolings, none of them padded:
 #
 # | layer | kernel | stride | channels | note |
 # |---|---|---|---|---|
@@ -202,7 +202,7 @@ plots.show(
 # | conv4 + BN + ReLU | 3 | 1 | 384 | 2 groups |
 # | conv5 | 3 | 1 | 256 | 2 groups, no BN, no ReLU |
 #
-# Copies of this table are easy to get wrong. One in circulation prints 192, 192 and 128 for the channels of conv3, conv4 and conv5: those are channels *per group*. Another has its sizes moved up by a row. Arithmetic finds
+# Copies of this table often contain errors. One in circulation prints 192, 192 and 128 for the channels of conv3, conv4 and conv5: those are channels *per group*. Another has its sizes shifted up by a row. Arithmetic finds
 # such errors.
 #
 # ### Exercise 04.3 · Output size
@@ -214,17 +214,18 @@ plots.show(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The window can take $\lfloor (n + 2p - k)/s \rfloor$ steps, and it also stands where it began.
+# The window can take $\lfloor (n + 2p - k)/s \rfloor$ steps, and its first position counts too.
 # </details>
 
 
 # %% exercise="siamfc.output" points=2 stars=1 minutes=3
 @exercise("siamfc.output")
 def output_size(size, kernel, stride=1, padding=0):
-    """Cells a side that a layer gives for `size` cells a side.
+    """Cells per side of a layer's output.
 
     Args:
-        size: cells of the input; kernel, stride, padding: of the layer, in cells; padding on each side.
+        size: cells per side of the input.
+        kernel, stride, padding: of the layer, in cells; the padding is added on each side.
 
     Returns:
         int.
@@ -238,11 +239,11 @@ def output_size(size, kernel, stride=1, padding=0):
 # ### Exercise 04.4 · Receptive field and stride
 # {{exercise}}
 #
-# One cell of the last map sees a square of the input, its *receptive field*. Neighbouring cells see squares that are one *stride* apart. Walk through the layers and keep two numbers, beginning with field 1 and stride 1
+# One cell of the last map sees a square of the input, its *receptive field*. The squares of neighbouring cells are one *stride* apart. Walk through the layers and keep track of two numbers, starting with field 1 and stride 1
 # (a pixel sees itself):
 #
 # * a kernel of $k$ cells spans $k - 1$ gaps, each as wide as the stride *so far*;
-# * then the stride is multiplied by the layer's own.
+# * then the stride is multiplied by the layer's own stride.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -250,20 +251,20 @@ def output_size(size, kernel, stride=1, padding=0):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# For two layers of kernel 3 and stride 2: field 3, stride 2; then field 3 + 2 · 2 = 7, stride 4.
+# For two layers with kernel 3 and stride 2: field 3, stride 2; then field 3 + 2 · 2 = 7, stride 4.
 # </details>
 
 
 # %% exercise="siamfc.field" points=5 stars=2 minutes=7
 @exercise("siamfc.field")
 def field_and_stride(layers):
-    """Receptive field and stride of one cell behind a stack of layers.
+    """Receptive field and stride of one cell after a stack of layers.
 
     Args:
         layers: list of (kernel, stride).
 
     Returns:
-        (field, stride): two ints, pixels of the input.
+        (field, stride): two ints, input pixels.
     """
     ### BEGIN SOLUTION
     field, jump = 1, 1
@@ -275,7 +276,7 @@ def field_and_stride(layers):
 
 
 # %% [markdown]
-# With these two functions you can check any such table:
+# With these two functions you can check any table like this one:
 
 # %%
 names = ["conv1", "pool1", "conv2", "pool2", "conv3", "conv4", "conv5"]
@@ -285,20 +286,20 @@ for k, name in enumerate(names):
     sizes = [output_size(size, *layers[k]) for size in sizes]
     field, jump = field_and_stride(layers[: k + 1])
     rows[name] = {"z": sizes[0], "x": sizes[1], "field": field, "stride": jump}
-show_table(rows, "Cells a side, receptive field and stride behind each layer", first="layer")
+show_table(rows, "Cells per side, receptive field and stride after each layer", first="layer")
 print(
-    f"response: {sizes[1] - sizes[0] + 1} cells a side, one every {jump} pixels of the search image"
+    f"response: {sizes[1] - sizes[0] + 1} cells per side, one every {jump} pixels of the search image"
 )
 assert sizes == [6, 22] and (field, jump) == (87, 8)
 
 # %% [markdown]
-# So cell $(i, j)$ of the 17 × 17 response stands for the place $8\,(j - 8)$ pixels to the right of the search image's centre and $8\,(i - 8)$ below it. That is the link from a response to
-# a box, and lesson 06 lives on it.
+# So cell $(i, j)$ of the 17 × 17 response stands for the position $8\,(j - 8)$ pixels to the right of the search image's centre and $8\,(i - 8)$ below it. That is the link from a response to
+# a box, and lesson 06 builds on it.
 #
 # ### Exercise 04.5 · The network
 # {{exercise}}
 #
-# Build it. `nn.Sequential` is enough. The check looks at sizes, at padding, at groups, and counts: 2,336,320 parameters, biases and batch norms included.
+# Build it. `nn.Sequential` is enough. The check looks at the sizes, the padding and the groups, and counts the parameters: 2,336,320, biases and batch norms included.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -306,14 +307,14 @@ assert sizes == [6, 22] and (field, jump) == (87, 8)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The order within a block is convolution, `nn.BatchNorm2d`, `nn.ReLU`, then, where there is one, `nn.MaxPool2d(3, 2)`. After conv5 comes nothing: negative features are as telling as positive ones.
+# The order within a block is convolution, `nn.BatchNorm2d`, `nn.ReLU`, then, where there is one, `nn.MaxPool2d(3, 2)`. Nothing follows conv5: negative features are as informative as positive ones.
 # </details>
 
 
 # %% exercise="siamfc.alexnet" points=6 stars=2 minutes=10
 @exercise("siamfc.alexnet")
 def build_alexnet():
-    """SiamFC's embedding.
+    """SiamFC's backbone.
 
     Returns:
         nn.Module: images (B, 3, 127, 127) to features (B, 256, 6, 6), and (B, 3, 255, 255) to (B, 256, 22, 22).
@@ -342,26 +343,26 @@ def build_alexnet():
 # %% [markdown]
 # ## The cross-correlation
 #
-# For one pair, `F.conv2d(x, z)` is the response: PyTorch's convolution does not flip its kernel, so it is a correlation already. In training every pair of the batch has its own exemplar, and a loop over the batch
-# is slow. The usual trick: make the batch part of the channels, one group per pair.
+# For one pair, `F.conv2d(x, z)` is the response: PyTorch's convolution does not flip its kernel, so it is already a correlation. In training every pair of the batch has its own exemplar, and a loop over the batch
+# is slow. The usual trick: fold the batch into the channels, with one group per pair.
 #
 # ### Exercise 04.6 · A batch of correlations
 # {{exercise}}
 #
 # <details><summary>Hint 1</summary>
 #
-# Reshape `x` (B, C, H, W) to (1, B·C, H, W). Then `z` (B, C, h, w) already has the form of B filters of C channels each.
+# Reshape `x` (B, C, H, W) to (1, B·C, H, W). Then `z` (B, C, h, w) already has the shape of B filters with C channels each.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `F.conv2d(x, z, groups=B)` gives (1, B, H', W'). The batch stands where channels usually stand.
+# `F.conv2d(x, z, groups=B)` returns (1, B, H', W'): the batch is where the channels usually are.
 # </details>
 
 
 # %% exercise="siamfc.correlate" points=5 stars=2 minutes=8
 @exercise("siamfc.correlate")
 def cross_correlate(z, x):
-    """Each exemplar slid over its own search image.
+    """Slide each exemplar over its own search image.
 
     Args:
         z: tensor (B, C, h, w), exemplar features.
@@ -378,8 +379,8 @@ def cross_correlate(z, x):
 
 
 # %% [markdown]
-# A grouped convolution with one filter a group is not what libraries are tuned for. The course's own `cross_correlate` takes another way to the same numbers: one batched matrix product of all cells of $z$ with all
-# cells of $x$, then 36 shifted sums. Both against the loop:
+# Libraries are not tuned for grouped convolutions with one filter per group. The course's own `cross_correlate` gets the same numbers another way: one batched matrix product of all cells of $z$ with all
+# cells of $x$, then 36 shifted sums. Here are both, compared with the loop:
 
 # %%
 from time import perf_counter
@@ -394,33 +395,33 @@ loop = torch.cat([F.conv2d(xs[k : k + 1], zs[k : k + 1])[:, 0] for k in range(8)
 ways = {"grouped": cross_correlate, "matrix product": correlation.cross_correlate}
 rows = {}
 for name, function in ways.items():
-    function(zs, xs)  # the first call pays for things that later ones find ready
+    function(zs, xs)  # the first call also pays for one-off setup
     start = perf_counter()
     result = function(zs, xs)
     milliseconds = 1e3 * (perf_counter() - start)
-    rows[name] = {"ms": milliseconds, "from the loop": float((result - loop).abs().max())}
-caption = "Time of a call, and the largest difference from the loop"
-show_table(rows, caption, formats={"ms": ".1f", "from the loop": ".1e"}, first="")
+    rows[name] = {"ms": milliseconds, "difference": float((result - loop).abs().max())}
+caption = "Time per call, and the largest difference from the loop"
+show_table(rows, caption, formats={"ms": ".1f", "difference": ".1e"}, first="")
 
 # %% [markdown]
 # ## What should the response be?
 #
-# In training the target stands at the centre of the search image, so the centre of the response should be high. Cells within $R$ pixels of it count as right too:
+# In training the target is at the centre of the search image, so the response should be high at its centre. Cells within $R$ pixels of the centre count as positive too:
 #
 # $$ y[u] = \begin{cases} +1 & \text{if } k\,\lVert u - c \rVert \le R \\ -1 & \text{otherwise} \end{cases} $$
 #
-# where $k$ is the stride in pixels and $c$ the central cell. SiamFC has $R = 16$ and $k = 8$.
+# where $k$ is the stride in pixels and $c$ the centre cell. SiamFC uses $R = 16$ and $k = 8$.
 #
 # ### Exercise 04.7 · The label map
 # {{exercise}}
 #
 # <details><summary>Hint 1</summary>
 #
-# The centre of $n$ cells is at $(n - 1)/2$. `torch.arange(n) - (n - 1) / 2` are the offsets along one axis, in cells.
+# The centre of $n$ cells is at $(n - 1)/2$. `torch.arange(n) - (n - 1) / 2` holds the offsets along one axis, in cells.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `torch.hypot(a[:, None], a[None, :])` is the distance of every cell from the centre. Multiply by the stride before you compare.
+# `torch.hypot(a[:, None], a[None, :])` holds the distance of every cell from the centre. Multiply by the stride before you compare.
 # </details>
 
 
@@ -430,7 +431,7 @@ def label_map(size, stride, radius):
     """Labels of a response.
 
     Args:
-        size: cells a side; stride: pixels from cell to cell; radius: pixels.
+        size: cells per side; stride: pixels from cell to cell; radius: pixels.
 
     Returns:
         float tensor (size, size) of -1 and +1.
@@ -443,13 +444,13 @@ def label_map(size, stride, radius):
 
 
 # %%
-# training shows 239 pixels, which gives 15 cells: 255 less two strides
+# training uses search images of 239 pixels, two strides less than 255: 15 × 15 cells
 labels = label_map(15, 8, 16.0)
 print(f"{int((labels > 0).sum())} of {labels.numel()} cells are positive")
 assert int((labels > 0).sum()) == 13
 
 # %% [markdown]
-# 13 against 212: a network that answers "no" everywhere is right nearly always. So each side gets half of the weight: every positive cell $0.5/N_+$, every negative $0.5/N_-$.
+# 13 against 212: a network that answers "no" everywhere is almost always right. So each class gets half of the weight: every positive cell $0.5/N_+$, every negative cell $0.5/N_-$.
 #
 # ### Exercise 04.8 · The balanced logistic loss
 # {{exercise}}
@@ -489,14 +490,14 @@ def balanced_logistic_loss(response, labels):
 
 
 # %% [markdown]
-# ## The whole network, and a test that costs nothing
+# ## The whole network, and a free sanity check
 #
-# A useful habit: compute the loss before training. A response of 0 everywhere says "I do not know", and its loss is $\log 2 \approx 0.693$. A fresh network should not be far worse; if it is, its responses are too large.
+# A useful habit: compute the loss before training. A response of 0 everywhere says "I do not know", and its loss is $\log 2 \approx 0.693$. A freshly initialised network should not be much worse; if it is, its responses are too large.
 
 
 # %%
 class MySiamFC(nn.Module):
-    """SiamFC from your own pieces."""
+    """SiamFC, built from your own pieces."""
 
     def __init__(self):
         super().__init__()
@@ -506,7 +507,7 @@ class MySiamFC(nn.Module):
     def forward(self, z, x):
         """Responses (B, n, n) of exemplars (B, 3, 127, 127) and search images (B, 3, S, S)."""
         raw = cross_correlate(self.backbone(z), self.backbone(x))  # (B, n, n)
-        # a sum of 6 · 6 · 256 products is large; the fixed factor brings it to where the loss is curved
+        # a sum of 6 · 6 · 256 products is large; the fixed factor scales it to where the loss is curved
         return 1e-3 * raw + self.bias
 
 
@@ -522,13 +523,13 @@ with torch.no_grad():
     fresh = network(as_images([p[0] for p in pairs]), as_images([p[1] for p in pairs]))
 wanted = label_map(17, 8, 16.0).expand(4, 17, 17)
 print(
-    f"responses {tuple(fresh.shape)}, loss of the fresh network {float(balanced_logistic_loss(fresh, wanted)):.3f}, of 'I do not know' {np.log(2):.3f}"
+    f"responses {tuple(fresh.shape)}, loss of the new network {float(balanced_logistic_loss(fresh, wanted)):.3f}, of 'I do not know' {np.log(2):.3f}"
 )
 
 # %% [markdown]
 # ## Experiment: the score map before and after training
 #
-# Pairs of frames from clips that no network was trained on: the exemplar from one frame, the search image from another, the true target at its centre. **Predict first:** does a network with random weights find anything at all?
+# Pairs of frames from clips that neither network was trained on: the exemplar comes from one frame, the search image from another, centred on the true target. **Predict first:** does a network with random weights find anything at all?
 
 # %%
 rng = np.random.default_rng(1)
@@ -563,15 +564,15 @@ listing = ", ".join(
 )
 plots.show(
     figure,
-    alt=f"Six search images, and below each the response of an untrained and of a trained network. {listing}.",
+    alt=f"Six search images, and below each the responses of an untrained and a trained network. {listing}.",
 )
 print(f"{len(drawn)} pairs. {listing}")
 
 # %%
 figure, axes = plots.new_figure(width=6, height=2.8)
 within = np.arange(92)  # pixels; the corner of the response is 8 · √128 ≈ 90.5 from its centre
-shares = {name: (d[:, None] <= within).mean(axis=0) for name, d in distances.items()}  # (92,)
-plots.draw_lines(axes[0, 0], shares, ylabel="fraction of pairs", ylim=(0, 1.02))
+curves = {name: (d[:, None] <= within).mean(axis=0) for name, d in distances.items()}  # (92,)
+plots.draw_lines(axes[0, 0], curves, ylabel="fraction of pairs", ylim=(0, 1.02))
 axes[0, 0].set_xlabel("distance of the peak from the target, search pixels")
 axes[0, 0].axvline(16, color=plots.NEUTRAL, linestyle=":")
 plots.show(
@@ -580,9 +581,9 @@ plots.show(
 )
 
 # %% [markdown]
-# Random filters are not blind: the same image gives the same features, so where little has changed even they find the target. What training adds is that *changed* targets are found, and that other things are not.
+# Random filters are not blind: the same image has the same features, so where little has changed even they find the target. Training adds two things: *changed* targets are found, and other objects are not.
 #
-# What the shipped network was trained on, and how, stands on its card:
+# The card of the shipped network says how it was trained, and on what:
 
 # %%
 from course_lib.models.weights import find_weights, read_card
@@ -593,11 +594,11 @@ print(
 )
 if card.get("validation"):
     print(
-        f"on {card['recipe']['validation_pairs']} held-out pairs: loss {card['validation']['loss']:.3f}, peak within the radius in {card['validation']['hits']:.1%}"
+        f"on {card['recipe']['validation_pairs']} held-out pairs: loss {card['validation']['loss']:.3f}, peak within the radius for {card['validation']['hits']:.1%}"
     )
 
 # %% [markdown]
-# The paper trained on 4,417 videos. This network has the same layers with fewer channels, and saw far less; its card says how much, and so must everything that is said of its accuracy.
+# The paper trained on 4,417 videos. This network has the same layers with fewer channels, and saw far less data; its card says how much, and so must any statement about its accuracy.
 #
 # ## Where you stand
 
@@ -610,42 +611,42 @@ progress()
 # 1. Why is nothing padded?
 # <details><summary>Answer</summary>
 #
-# With zeros around it, a cell near the border has other features than the same content at the centre. The response would depend on *where* the target is, and the network would learn that it is always at the centre.
+# With zero padding, a cell near the border has different features from a cell with the same content at the centre. The response would depend on *where* the target is, and the network would learn that it is always at the centre.
 # Lesson 10 measures this.
 # </details>
 #
 # 2. The search image is made 16 pixels wider. How does the response change?
 # <details><summary>Answer</summary>
 #
-# It gets two more cells a side, one stride each; the others keep their values, since each looks at its own part of the image.
+# It gains two cells per side, one for each stride of 8 pixels; the others keep their values, since each sees only its own part of the image.
 # </details>
 #
-# 3. The exemplar's features are 6 × 6 cells and each sees 87 pixels. How many of the 127 pixels do they see together?
+# 3. The exemplar's features are 6 × 6 cells, and each sees 87 × 87 pixels. How many of the 127 pixels per side do they cover together?
 # <details><summary>Answer</summary>
 #
 # $87 + 5 \cdot 8 = 127$: all of them.
 # </details>
 #
-# 4. What is wrong with judging a response by whether its highest cell lies on the target?
+# 4. What is wrong with judging a response by whether its highest cell is on the target?
 # <details><summary>Answer</summary>
 #
-# A maximum exists even where the target is not. The loss also asks that the peak be above 0 and everything else below.
+# A maximum exists even when the target is absent. The loss also asks for a peak above 0 and everything else below 0.
 # </details>
 #
-# 5. From lesson 02: MOSSE's response has one value per pixel, SiamFC's one per 8 pixels. What did MOSSE do that made this possible, and what does it give up?
+# 5. From lesson 02: MOSSE's response has one value per pixel, SiamFC's one per 8 pixels. What makes this possible for MOSSE, and what does it give up?
 # <details><summary>Answer</summary>
 #
-# It correlates grey values directly, one product per frequency, and learns a filter for this one target. It gives up everything that deep features bring: a target that turns or changes its light looks new to it.
+# It correlates grey values directly, one product per frequency, and learns a filter for this one target. It gives up everything that deep features bring: a target that rotates or is lit differently looks new to it.
 # </details>
 #
 # ## Classic mistakes
 #
-# * **Labels for 17 cells in training.** Training shows 239 pixels, which gives 15 × 15.
-# * **Images in 0 … 1.** This network's weights expect 0 … 255.
+# * **Labels for 17 cells in training.** Training uses search images of 239 pixels, so the response has 15 × 15 cells.
+# * **Images scaled to 0 … 1.** This network's weights expect 0 … 255.
 # * **Channels per group.** A table that prints 192 for conv3 means two groups of 192.
-# * **Half a pixel.** A crop whose first pixel sits on the square's corner is shifted by half a pixel, at every frame, in the same direction.
+# * **Half a pixel.** A crop whose first pixel is centred on the square's corner is shifted by half a pixel, in every frame, in the same direction.
 #
 # ## Read next
 #
-# * The paper; its figure 1 is the whole of it.
+# * The paper; its figure 1 says it all.
 # * Lesson 05: the same network, trained.

@@ -8,11 +8,11 @@
 #
 # | | |
 # |---|---|
-# | **You will be able to** | train a Siamese network: choose pairs, change them without moving the target, follow the loss, stop and go on exactly |
+# | **You will be able to** | train a Siamese network: sample pairs, augment them without moving the target, follow the loss, stop and resume exactly |
 # | **You need** | lesson 04; what a gradient and stochastic gradient descent are |
-# | **Time** | about {{minutes}} minutes on a laptop without a GPU, some of them waiting |
+# | **Time** | about {{minutes}} minutes on a laptop without a GPU, part of it waiting |
 # | **Points** | {{points}}, in {{exercises}} exercises |
-# | **Follows** | Bertinetto et al. (ECCV Workshops 2016), sections on training; the San José State University report on it |
+# | **Follows** | Bertinetto et al. (ECCV Workshops 2016), the training sections; the San José State University report on it |
 # | **Words** | {{words}} |
 
 # %%
@@ -50,7 +50,7 @@ print(
 # %% [markdown]
 # ## Look first
 #
-# A small SiamFC learns in the background of this cell. Watch three things: the loss, the fraction of held-out pairs whose response peaks within 16 pixels of the target, and the score maps (red on grey) of four of these pairs.
+# The next two cells train a small SiamFC and draw its progress. Watch three things: the loss, the fraction of held-out pairs whose response peaks within 16 pixels of the target, and the score maps (red on grey) of four of these pairs.
 
 # %%
 curves = LiveCurves()
@@ -75,20 +75,20 @@ plots.show(
 )
 
 # %% [markdown]
-# **While you watch:** is the loss below $\log 2 \approx 0.69$, the loss of "I do not know", from the first steps? Do the score maps get a peak at the centre before or after the loss has fallen?
+# **While you watch:** is the loss below $\log 2 \approx 0.69$, the loss of "I do not know", from the first steps on? Does a peak appear at the centre of the score maps before or after the loss has fallen?
 #
-# What you saw is the whole lesson in a minute; now piece by piece.
+# That was the whole lesson in a minute; now piece by piece.
 #
 # ## A pair from one video
 #
-# Similarity has to be learned from images of *the same thing at different times*. SiamFC draws a video, a frame of it, and a second frame at most 100 frames away. Frames in which the target is absent or cut off are no use; `valid` lists the others.
+# Similarity has to be learned from images of *the same thing at different times*. SiamFC draws a video, one of its frames, and a second frame at most 100 frames away. Frames in which the target is absent or cut off are of no use; `valid` lists the others.
 #
 # ### Exercise 05.1 · Two frames
 # {{exercise}}
 #
 # <details><summary>Hint 1</summary>
 #
-# `np.abs(valid - first) <= gap` marks the frames in reach, before and after the first.
+# `np.abs(valid - first) <= gap` marks the frames within reach, before and after the first.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -102,12 +102,12 @@ def sample_two_frames(rng, valid, gap):
     """Two frames of one video.
 
     Args:
-        rng: np.random.Generator; all chance comes from it.
+        rng: np.random.Generator; all randomness comes from it.
         valid: int array (n,), the usable frames, sorted.
         gap: largest distance between the two, frames.
 
     Returns:
-        (first, second): two ints out of `valid`, different wherever another frame is in reach.
+        (first, second): two ints from `valid`, different whenever another frame is within reach.
     """
     ### BEGIN SOLUTION
     first = rng.choice(valid)
@@ -118,7 +118,7 @@ def sample_two_frames(rng, valid, gap):
 
 
 # %% [markdown]
-# Why not neighbouring frames only? They are nearly the same image, and a network that compares grey values pixel by pixel would do. Why not any two? After hundreds of frames the target may look like another thing.
+# Why not neighbouring frames only? They are nearly the same image, and a network that compares grey values pixel by pixel would be good enough. Why not any two? After hundreds of frames the target may look like something else.
 
 # %%
 video = make_sequence(
@@ -148,16 +148,16 @@ plots.show(
 )
 
 # %% [markdown]
-# ## Changes that keep the target where the label says
+# ## Augmentation that keeps the target where the label says
 #
-# In every search image the target would stand exactly at the centre. SiamFC shifts it by up to 4 pixels. That is less than a stride, so the label map still holds; and it changes the scale a little. The shift is meant in *crop* pixels, the crop is cut in the frame.
+# Without augmentation the target would be exactly at the centre of every search image. SiamFC shifts it by up to 4 pixels, less than a stride, so the label map still holds; and it changes the scale a little. The shift is counted in *crop* pixels, but the crop is cut from the frame.
 #
 # ### Exercise 05.2 · A shifted centre
 # {{exercise}}
 #
 # <details><summary>Hint 1</summary>
 #
-# `rng.uniform(-shift, shift, 2)` are two numbers, one for x and one for y.
+# `rng.uniform(-shift, shift, 2)` draws two numbers, one for x and one for y.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -173,7 +173,7 @@ def shifted_centre(rng, box, shift, scale):
     Args:
         rng: np.random.Generator.
         box: array (4,), x, y, w, h of the target, frame pixels.
-        shift: largest distance along x, and along y, from the box's centre, crop pixels.
+        shift: largest distance from the box's centre along x and along y, crop pixels.
         scale: crop pixels per frame pixel.
 
     Returns:
@@ -186,7 +186,7 @@ def shifted_centre(rng, box, shift, scale):
 
 
 # %% [markdown]
-# A large set of videos brings its own variety of light, blur and background. A small one does not, and needs stronger changes. Below are pairs of pasted objects: a cut-out over two different photographs, lit, tinted, greyed and blurred, some with a look-alike beside the target. Everything was made from a seed:
+# A large set of videos brings its own variety of lighting, blur and background. A small one does not, and needs stronger augmentation. Below are pairs of pasted objects: a cut-out over two different photographs, with photometric jitter, tint, greyscale and blur, some with a look-alike beside the target. Everything is made from a seed:
 # pair number 7 is the same today and tomorrow.
 
 # %%
@@ -214,26 +214,26 @@ for k in range(6):
     plots.show_frame(axes[1, k], searches[k], truth=batch.box[k].numpy())
 plots.show(
     figure,
-    alt="Six training pairs: exemplars above, search images with the true box below, under different light, tint and blur.",
+    alt="Six training pairs: exemplars above, search images with the true box below, with different brightness, tint and blur.",
 )
 
 # %% [markdown]
-# **Predict:** which of these changes teaches the network something, and which would harm it if it were ten times as strong? Think of the scale: a tracker that searches at three sizes needs a network that can *tell* sizes apart.
+# **Predict:** which of these augmentations teaches the network something, and which would do harm if it were ten times as strong? Think of scale: a tracker that searches at three sizes needs a network that can *tell* sizes apart.
 #
 # ## How fast to learn
 #
-# SiamFC's learning rate falls from $10^{-2}$ to $10^{-5}$ by the same factor each time (once per epoch in the paper, every step here).
+# SiamFC's learning rate falls from $10^{-2}$ to $10^{-5}$ by a constant factor (once per epoch in the paper, at every step here).
 #
 # ### Exercise 05.3 · The schedule
 # {{exercise}}
 #
 # <details><summary>Hint 1</summary>
 #
-# Equal factors: after all steps but none the factor is 1, after the last it is `end / start`.
+# Equal factors: at the first step the total factor is 1, at the last it is `end / start`.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `start * (end / start) ** share`, where `share` runs from 0 to 1 as the step runs from 0 to `steps - 1`.
+# `start * (end / start) ** fraction`, where `fraction` runs from 0 to 1 as the step runs from 0 to `steps - 1`.
 # </details>
 
 
@@ -243,7 +243,7 @@ def learning_rate(step, steps, start, end):
     """Learning rate of one step.
 
     Args:
-        step: 0 … steps - 1; steps: of the whole run (at least 2).
+        step: 0 … steps - 1; steps: length of the whole run (at least 2).
         start, end: rates of the first and of the last step.
 
     Returns:
@@ -260,16 +260,16 @@ def learning_rate(step, steps, start, end):
 # ### Exercise 05.4 · Forward, in mixed precision
 # {{exercise}}
 #
-# Convolutions are most of the work, and they bear rounding: bfloat16 keeps the range of single precision with 8 binary digits instead of 24, and processors that have it multiply twice to four times as many per second. The *weights* must stay in single precision, because a step of $10^{-5}$ would be rounded away. So autocast works on rounded
-# copies inside the network, and the loss is computed in full.
+# Convolutions are most of the work, and they tolerate rounding: bfloat16 keeps the range of single precision with 8 binary digits instead of 24, and processors that support it do two to four times as many multiplications per second. The *weights* must stay in single precision, because a step of $10^{-5}$ would be rounded away. So autocast works on rounded
+# copies inside the network, and the loss is computed in single precision.
 #
 # <details><summary>Hint 1</summary>
 #
-# `with torch.autocast(exemplar.device.type, dtype=torch.bfloat16, enabled=bf16):` around the call of the network.
+# `with torch.autocast(exemplar.device.type, dtype=torch.bfloat16, enabled=bf16):` around the call to the network.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `.float()` brings the responses back.
+# `.float()` converts the responses back to single precision.
 # </details>
 
 
@@ -279,9 +279,9 @@ def predict(network, exemplar, search, bf16):
     """Responses of a network that computes in bfloat16.
 
     Args:
-        network: called as network(exemplar, search), gives responses (B, n, n).
+        network: called as network(exemplar, search), returns responses (B, n, n).
         exemplar: tensor (B, 3, 127, 127); search: tensor (B, 3, 239, 239).
-        bf16: whether to; otherwise single precision throughout.
+        bf16: whether to use bfloat16; otherwise single precision throughout.
 
     Returns:
         float32 tensor (B, n, n), with its gradient.
@@ -297,7 +297,7 @@ def predict(network, exemplar, search, bf16):
 # ### Exercise 05.5 · Backward, clip, step
 # {{exercise}}
 #
-# Now and then a batch has an enormous gradient, and one step along it can undo a thousand. Clipping shortens the gradient of *all* weights together to a largest norm.
+# Now and then a batch has an enormous gradient, and one step along it can undo a thousand others. Clipping shortens the gradient of *all* weights together to a maximum norm.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -305,19 +305,19 @@ def predict(network, exemplar, search, bf16):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `nn.utils.clip_grad_norm_(network.parameters(), sequence)` clips and returns the norm from before.
+# `nn.utils.clip_grad_norm_(network.parameters(), clip_norm)` clips, and returns the norm before clipping.
 # </details>
 
 
 # %% exercise="training.descend" points=5 stars=2 minutes=8
 @exercise("training.descend")
-def descend(network, optimiser, loss, sequence):
+def descend(network, optimiser, loss, clip_norm):
     """One step against the gradient.
 
     Args:
         network: nn.Module; optimiser: of its parameters.
         loss: tensor (), computed with the network.
-        sequence: largest norm of the gradient.
+        clip_norm: largest norm of the gradient.
 
     Returns:
         float, the gradient's norm before clipping.
@@ -325,19 +325,19 @@ def descend(network, optimiser, loss, sequence):
     ### BEGIN SOLUTION
     optimiser.zero_grad()
     loss.backward()
-    norm = nn.utils.clip_grad_norm_(network.parameters(), sequence)
+    norm = nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
     optimiser.step()
     return float(norm)
     ### END SOLUTION
 
 
 # %% [markdown]
-# That is all a training loop consists of. Yours, on pairs that are made while it runs:
+# That is all there is to a training loop. Here is yours, on pairs that are made while it runs:
 
 
 # %%
 def learn(steps, start, end, seed):
-    """Losses and gradient norms of a small SiamFC, trained by your own functions."""
+    """Losses and gradient norms of a small SiamFC, trained with your own functions."""
     torch.manual_seed(0)
     network = place.network(SiamFC(widths=(16, 32, 48, 48, 32)))
     optimiser = torch.optim.SGD(network.parameters(), lr=start, momentum=0.9, weight_decay=5e-4)
@@ -350,7 +350,7 @@ def learn(steps, start, end, seed):
         response = predict(network, exemplar, search, place.bf16)  # (8, 15, 15)
         labels = pair_labels(batch.positive, response.shape[-1], 8, 16.0)  # (8, 15, 15)
         loss = balanced_logistic_loss(response, labels)
-        norms.append(descend(network, optimiser, loss, sequence=10.0))
+        norms.append(descend(network, optimiser, loss, clip_norm=10.0))
         losses.append(loss.item())
     return losses, norms
 
@@ -361,34 +361,34 @@ print(
 )
 
 # %% [markdown]
-# ## Stopping, and going on exactly
+# ## Stopping, and resuming exactly
 #
-# Long runs are cut off. To go on *exactly* means: the continued run ends with the very weights of one that was never cut off. That takes the weights, the batch norms' statistics, the optimiser's momentum, the step (for the learning rate), and the place in the stream of pairs. Here the last comes for free: pair number $i$
-# depends on the seed and $i$ alone.
+# Long runs get interrupted. Resuming *exactly* means that the resumed run ends with the very same weights as one that was never interrupted. That takes the weights, the batch norms' statistics, the optimiser's momentum, the step (for the learning rate), and the position in the stream of pairs. Here the last comes for free: pair number $i$
+# depends only on the seed and $i$.
 #
 # ### Exercise 05.6 · A snapshot
 # {{exercise}}
 #
 # <details><summary>Hint 1</summary>
 #
-# `network.state_dict()` and `optimiser.state_dict()` hold everything. But they hold the *live* tensors, which change with the next step.
+# `network.state_dict()` and `optimiser.state_dict()` hold everything. But they hold the *live* tensors, which the next step changes.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `copy.deepcopy(...)` of each.
+# Take a `copy.deepcopy(...)` of each.
 # </details>
 
 
 # %% exercise="training.snapshot" points=5 stars=2 minutes=7
 @exercise("training.snapshot")
 def snapshot(network, optimiser, step):
-    """Everything the next steps depend on, as it is now.
+    """A copy of everything the next steps depend on.
 
     Args:
         network: nn.Module; optimiser: of its parameters; step: steps done so far.
 
     Returns:
-        dict with the keys "network", "optimiser" (what state_dict() gives) and "step".
+        dict with the keys "network", "optimiser" (their state_dict()) and "step".
     """
     ### BEGIN SOLUTION
     return {
@@ -400,7 +400,7 @@ def snapshot(network, optimiser, step):
 
 
 # %% [markdown]
-# The course's loop does the same with files. The test: one run straight through, another stopped in the middle and taken up by a new call. Are the weights equal, to the last bit?
+# The course's loop does the same with files. The test: one run goes straight through, another is stopped halfway and resumed by a new call. Are the weights equal, to the last bit?
 
 # %%
 short = replace(first_look, name="short", steps=6, checkpoint_every=1, validation_pairs=0)
@@ -417,18 +417,18 @@ print(f"largest difference between any two weights: {largest:g}")
 # %% [markdown]
 # ## Is it learning?
 #
-# The loss says how well the labels are met. What a tracker needs is that the *peak* is in the right place.
+# The loss says how well the response matches the labels. A tracker needs the *peak* to be in the right place.
 #
 # ### Exercise 05.7 · How far off is the peak?
 # {{exercise}}
 #
 # <details><summary>Hint 1</summary>
 #
-# `response.flatten(1).argmax(1)` gives for each map the number of its highest cell: row · n + column.
+# `response.flatten(1).argmax(1)` is the index of each map's highest cell: row · n + column.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Row is that number `// n`, column `% n`. The centre is at (n − 1) / 2.
+# The row is that index `// n`, the column is `% n`. The centre is at (n − 1) / 2.
 # </details>
 
 
@@ -456,11 +456,11 @@ def peak_distance(response, stride):
 # ### Exercise 05.8 · A curve one can read
 # {{exercise}}
 #
-# The loss of single batches jumps. TensorBoard smooths with a running average, $s \leftarrow f\,s + (1 - f)\,\ell$ from $s = 0$. Its first values are drawn towards that 0, so after $k$ losses $s$ is divided by $1 - f^k$, the weight that real losses have in it.
+# The loss jumps from batch to batch. TensorBoard smooths it with a running average, $s \leftarrow f\,s + (1 - f)\,\ell$ starting from $s = 0$. Its first values are pulled towards that 0, so after $k$ losses $s$ is divided by $1 - f^k$, the total weight of the real losses in it.
 #
 # <details><summary>Hint 1</summary>
 #
-# Keep the undivided $s$ for the next step; divide only what you write down.
+# Keep the undivided $s$ for the next step; divide only what you record.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -471,7 +471,7 @@ def peak_distance(response, stride):
 # %% exercise="training.smooth" points=4 stars=2 minutes=6
 @exercise("training.smooth")
 def smooth(losses, factor):
-    """Exponential moving average, corrected for its start.
+    """Exponential moving average, corrected for starting at 0.
 
     Args:
         losses: n numbers; factor: f, 0 ≤ f < 1; larger is smoother.
@@ -497,7 +497,7 @@ figure, axes = plots.new_figure(width=7, height=3)
 smoothed = {}
 for k, rate in enumerate((0.0005, 0.05, 5.0)):
     losses, _ = learn(steps, rate, rate, seed=2)
-    losses = np.minimum(losses, 3.0)  # what shoots up is cut off at 3, for the image
+    losses = np.minimum(losses, 3.0)  # cut off at 3, to keep the other curves readable
     axes[0, 0].plot(losses, color=plots.CYCLE[k], alpha=0.3)
     smoothed[f"rate {rate:g}"] = smooth(losses, 0.8)
 plots.draw_lines(axes[0, 0], smoothed, xlabel="step", ylabel="loss (dotted: log 2)")
@@ -511,7 +511,7 @@ plots.show(
 # %% [markdown]
 # ## Experiment: train it yourself
 #
-# The same recipe for a little longer. Where COCO-format photographs or GOT-10k videos are in your data folder they are used (a name that ends in `?` may be missing); otherwise the generated pieces alone. On a GPU `python -m course_lib train recipes/train_siamfc.yaml` trains the whole network. **Predict:** where will the fraction of hits be at the end?
+# The same recipe, trained a little longer. COCO-format photographs and GOT-10k videos are used if they are in your data folder (a name that ends in `?` may be missing); otherwise only generated pairs. On a GPU `python -m course_lib train recipes/train_siamfc.yaml` trains the full-size network. **Predict:** what will the fraction of hits be at the end?
 
 # %%
 more = LiveCurves()
@@ -543,7 +543,7 @@ plots.show(
 more.progress.validation[-1]
 
 # %% [markdown]
-# What did it learn? Your network as a tracker, on clips it was not trained on, beside the network that ships with the course. (Lesson 06 opens the tracker up.)
+# What did it learn? Here is your network as a tracker, on clips it was not trained on, next to the network that ships with the course. (Lesson 06 opens up the tracker.)
 
 # %%
 from course_lib.evaluation.otb import track
@@ -573,7 +573,7 @@ show_table(
 # %% [markdown]
 # ## How much data does it take?
 #
-# The paper trained on fractions of its videos and evaluated each on VOT-15. The course did the same with its own small training set and a small network, the same number of steps for every share, two seeds each. Both beside each other:
+# The paper trained on fractions of its videos and evaluated each network on VOT-15. The course did the same with its own small training set and a small network: the same number of steps for every fraction, two seeds each. Here are both, side by side:
 
 # %%
 from course_lib.places import RESULTS
@@ -587,13 +587,13 @@ means = {fraction: np.mean(values) for fraction, values in sorted(each.items())}
 
 figure, axes = plots.new_figure(width=9, height=3.2, columns=3)
 eao, failures, aucs = axes[0]
-share = [100 * row["fraction"] for row in paper["data_size"]]
+percent = [100 * row["fraction"] for row in paper["data_size"]]
 eao.plot(
-    share, [row["expected_overlap"] for row in paper["data_size"]], "o-", color=plots.CYCLE[0]
+    percent, [row["expected_overlap"] for row in paper["data_size"]], "o-", color=plots.CYCLE[0]
 )
 eao.set(title="paper: EAO on VOT-15", ylabel="expected average overlap")
 failures.plot(
-    share, [row["failures"] for row in paper["data_size"]], "s-", color=plots.CYCLE[0]
+    percent, [row["failures"] for row in paper["data_size"]], "s-", color=plots.CYCLE[0]
 )
 failures.set(title="paper: failures on VOT-15", ylabel="failures")
 for row in ours["runs"]:
@@ -608,11 +608,11 @@ for ax in axes[0]:
 listing = ", ".join(f"{100 * f:g} %: {mean:.3f}" for f, mean in means.items())
 plots.show(
     figure,
-    alt=f"The paper's expected overlap and failures, and the course's AUC, against the fraction of training data. The course's means: {listing}.",
+    alt=f"The paper's expected average overlap and failures, and the course's AUC, against the fraction of training data. The course's means: {listing}.",
 )
 
 heads = {
-    "fraction": "share",
+    "fraction": "fraction",
     "videos": "videos",
     "photographs": "photographs",
     "seed": "seed",
@@ -624,24 +624,26 @@ about = ours["measured"]
 caption = f"{ours['pairs']:,} pairs each; {about['hardware']}, commit {about['commit']}"
 show_table(ours["runs"], caption, heads, {"fraction": ".0%"})
 spread = max(max(values) - min(values) for values in each.values())
-print(f"largest spread between two seeds: {spread:.3f}; steps between neighbouring means:")
+print(
+    f"largest spread between two seeds: {spread:.3f}; differences between neighbouring means:"
+)
 for low, high in pairwise(means):
     step = means[high] - means[low]
     note = "" if abs(step) > spread else "(within the spread)"
     print(f"  {100 * low:g} → {100 * high:g} %: {step:+.3f}", note)
-print("paper's figures:", paper["source"])
+print("the paper's numbers:", paper["source"])
 
 # %% [markdown]
-# The paper's curve rises to its end. The course's does not: its AUC rises up to about a third of the data, and the two largest sets give no more than that third, while the loss on held-out pairs is lowest with all of the data. Three readings are possible, and this experiment alone does not choose between them. All runs have the same few steps,
-# and a larger set may want more of them. Twenty-two targets are few: one lost target moves the mean by two hundredths or more. And the scales differ: the whole of the course's training set, 18 videos and a few hundred photographs, is smaller than the paper's 2 %.
+# The paper's curve rises to its end. The course's does not: its AUC rises up to about a third of the data, and the two largest sets do no better than that third, while the loss on held-out pairs is lowest with all of the data. There are three possible explanations, and this experiment alone cannot decide between them. All runs have the same small number of steps,
+# and a larger set may need more. Twenty-two targets are few: a single lost target moves the mean by two hundredths or more. And the scales differ: the course's whole training set, 18 videos and a few hundred photographs, is smaller than the paper's 2 %.
 #
-# Before you call a difference between two neighbouring shares an effect, look at the spread between the seeds: where it is as large, two runs do not decide.
+# Before you call a difference between two neighbouring fractions an effect, look at the spread between the seeds: if it is as large, two runs do not settle it.
 #
-# Which of the course's numbers would you trust most to compare two shares: the AUC of the tracker, or the loss on held-out pairs? The second needs no tracker, and every pair counts in it; the first is what one wants in the end.
+# Which of the course's numbers would you trust more to compare two fractions: the tracker's AUC, or the loss on held-out pairs? The second needs no tracker, and every pair counts; the first is what you want in the end.
 #
 # ## The whole run
 #
-# The network that ships with the course was trained by `python -m course_lib train` in two stages, with `recipes/train_siamfc_small.yaml` and then `recipes/train_siamfc_small_2.yaml`: in the first the loss on held-out pairs stood still while the training loss went on falling, so the second has more things to tell apart. The card keeps the second's curve:
+# The network that ships with the course was trained by `python -m course_lib train` in two stages, with `recipes/train_siamfc_small.yaml` and then `recipes/train_siamfc_small_2.yaml`: in the first, the loss on held-out pairs levelled off while the training loss kept falling, so the second gives the network more things to tell apart. The card has the curve of the second:
 
 # %%
 from course_lib.models.weights import find_weights, read_card
@@ -660,11 +662,9 @@ plots.show(
     alt=f"Loss of the shipped network's training and on held-out pairs over {card['steps']} steps; the last validation loss is {card['validation']['loss']:.3f}.",
 )
 seconds = sum(card["seconds"].values())
-probabilities = ", ".join(
-    f"{name} {part / seconds:.0%}" for name, part in card["seconds"].items()
-)
+spent = ", ".join(f"{name} {value / seconds:.0%}" for name, value in card["seconds"].items())
 print(f"{card['pairs']:,} pairs in {seconds / 60:.0f} minutes on {card['hardware']};", end=" ")
-print(f"{card['pairs'] / seconds:.0f} pairs/s; fraction of the time: {probabilities}")
+print(f"{card['pairs'] / seconds:.0f} pairs/s; time spent: {spent}")
 
 # %% [markdown]
 # ## Where you stand
@@ -678,16 +678,16 @@ progress()
 # 1. The training loss falls, the loss on held-out pairs rises. What happens, and what can be done?
 # <details><summary>Answer</summary>
 #
-# The network learns its training pairs by heart. More data, stronger changes, fewer steps, a smaller network: in this order.
+# The network memorises its training pairs. The remedies, in this order: more data, stronger augmentation, fewer steps, a smaller network.
 # </details>
 #
 # 2. Your loss stays at 0.69 for thousands of steps. Name two causes.
 # <details><summary>Answer</summary>
 #
-# The response is always 0 (its factor is far too small, or gradients do not reach the network), or labels and pairs do not belong together (targets not at the centre, 0/1 labels in a −1/+1 loss).
+# The response is always 0 (its factor is far too small, or gradients do not reach the network), or labels and pairs do not match (targets not at the centre, 0/1 labels in a −1/+1 loss).
 # </details>
 #
-# 3. You have two machines. Does training with half of the batch on each give the same weights?
+# 3. You have two machines and put half of the batch on each. Does training end with the same weights as on one?
 # <details><summary>Answer</summary>
 #
 # Only if gradients are averaged *and* the batch norms use the statistics of the whole batch. The course's `torchrun` training does both, and a test compares the weights.
@@ -696,23 +696,23 @@ progress()
 # 4. Why is the exemplar not shifted?
 # <details><summary>Answer</summary>
 #
-# It is what the tracker gets from the first box, centred. A shifted exemplar would move the place that "at the centre" means.
+# While tracking, the exemplar is centred on the first box. A shifted exemplar would shift what "at the centre" means.
 # </details>
 #
-# 5. From lesson 02: MOSSE has a learning rate too. Why is it another thing than the one here?
+# 5. From lesson 02: MOSSE has a learning rate too. How does it differ from the one here?
 # <details><summary>Answer</summary>
 #
-# MOSSE's rate is the weight of the newest frame in a running average, while tracking. Here the rate is the length of a gradient step, before any tracking.
+# MOSSE's rate is the weight of the newest frame in a running average, during tracking. Here the rate scales a gradient step, before any tracking.
 # </details>
 #
 # ## Classic mistakes
 #
 # * **Pairs of one frame.** If the second frame may equal the first, some pairs teach the identity.
-# * **Forgetting the momentum.** A resumed run that starts with an empty optimiser is another run.
-# * **`.train()` and `.eval()`.** A validation in training mode changes the batch norms' statistics.
+# * **Forgetting the momentum.** A resumed run that starts with an empty optimiser is a different run.
+# * **`.train()` and `.eval()`.** Validation in training mode changes the batch norms' statistics.
 # * **Choosing settings on the test set.** The settings here were chosen by the loss on held-out pairs, never on OTB or VOT.
 #
 # ## Read next
 #
-# * The training code of the course, `course_lib/training/loop.py`; it is one loop.
+# * The course's training code, `course_lib/training/loop.py`: it is one loop.
 # * Lesson 06: the tracker around the network.

@@ -40,27 +40,27 @@ from course_lib.widgets import WindowBench
 sequences = load_benchmark("generated-v1")
 runtime = load_siamfc_runtime("siamfc", "auto", "auto")
 length = by_profile(smoke=12, laptop=None, gpu=None)
-crowd = sequences["gen-18-distractors"].loaded(length)  # frames drawn once and kept
+crowd = sequences["gen-18-distractors"].loaded(length)  # drawn once, for all cells
 
 # %% [markdown]
 # ## Look first
 #
-# One step of SiamFC, in a clip with look-alikes. The dotted square is searched. In the middle the response as the network gives it, on the right after a *cosine window* was mixed in; the dot is the highest place. Move the frame and the first slider.
+# One step of SiamFC, in a clip with look-alikes. The dotted square is the search region. In the middle is the network's raw response, on the right the response with a *cosine window* mixed in; the dot marks the peak. Change the frame and the influence of the window.
 
 # %%
 WindowBench(crowd, runtime, max_frames=by_profile(smoke=6, laptop=60, gpu=80))
 
 # %% [markdown]
-# **Find out by playing:** find a frame in which the choice jumps to a look-alike when the window's influence is 0. From which influence on does it stay? And what goes wrong at an influence of 1?
+# **Find out by playing:** find a frame in which the choice jumps to a look-alike when the window's influence is 0. At what influence does it stay on the target? And what goes wrong at an influence of 1?
 #
 # <details><summary>What to see</summary>
 #
-# At 1 the response no longer counts: the box stays where the last one was. The window says "targets rarely jump", and like every prior it is right until it is not.
+# At 1 the response no longer counts: the box stays where it was. The window says "targets rarely jump", and like every prior it is right until it is not.
 # </details>
 #
 # ## From response to box, in six small steps
 #
-# SiamFC never learns while it tracks. All that makes it a tracker is arithmetic on responses. The settings below are those of the two published variants; the course's `recipes/siamfc.yaml` and `recipes/siamfc_5s.yaml` hold them:
+# SiamFC never learns while it tracks. Everything that makes it a tracker is arithmetic on responses. These are the settings of the two published variants; the course has them in `recipes/siamfc.yaml` and `recipes/siamfc_5s.yaml`:
 #
 # | | 3 scales | 5 scales |
 # |---|---|---|
@@ -73,7 +73,7 @@ WindowBench(crowd, runtime, max_frames=by_profile(smoke=6, laptop=60, gpu=80))
 # ### Exercise 06.1 · Scales
 # {{exercise}}
 #
-# The target may have grown or shrunk. So the search window is cut at several sizes, each `step` times the one before, the middle one as last time.
+# The target may have grown or shrunk, so the search window is cut at several sizes, each `step` times the one before; the middle one is the size of the last frame.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -81,20 +81,20 @@ WindowBench(crowd, runtime, max_frames=by_profile(smoke=6, laptop=60, gpu=80))
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `np.arange(count) - count // 2`, as floats: an integer base with negative exponents is an error in NumPy.
+# `np.arange(count) - count // 2`, as floats: in NumPy an integer base with negative exponents is an error.
 # </details>
 
 
 # %% exercise="search.scales" points=3 stars=1 minutes=4
 @exercise("search.scales")
 def scale_factors(count, step):
-    """Factors on the side of the search window.
+    """Factors for the side of the search window.
 
     Args:
         count: number of scales, odd; step: factor from one to the next.
 
     Returns:
-        array (count,), rising, 1 in the middle.
+        array (count,), increasing, 1 in the middle.
     """
     ### BEGIN SOLUTION
     return step ** (np.arange(count) - count // 2).astype(float)
@@ -105,7 +105,7 @@ def scale_factors(count, step):
 # ### Exercise 06.2 · A finer response
 # {{exercise}}
 #
-# The 17 cells of a response stand 8 search pixels apart, far too coarse for a box. Bicubic interpolation to 272 × 272 places the peak *between* cells.
+# The 17 × 17 cells of a response are 8 search pixels apart, far too coarse for a box. Bicubic interpolation to 272 × 272 can place the peak *between* cells.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -120,7 +120,7 @@ def scale_factors(count, step):
 # %% exercise="search.enlarge" points=3 stars=1 minutes=4
 @exercise("search.enlarge")
 def enlarge(response, factor):
-    """A response with `factor` times as many cells a side.
+    """The response with `factor` times as many cells per side.
 
     Args:
         response: float32 array (h, w); factor: int.
@@ -138,25 +138,25 @@ def enlarge(response, factor):
 # ### Exercise 06.3 · Which scale?
 # {{exercise}}
 #
-# The scale whose response peaks highest. But sizes change slowly, so every scale but the middle one is penalised: its peak is multiplied by a number a little below 1. This happens *before* the window.
+# Take the scale whose response peaks highest. But sizes change slowly, so every scale but the middle one is penalised: its peak is multiplied by a factor slightly below 1. This happens *before* the window is mixed in.
 #
 # <details><summary>Hint 1</summary>
 #
-# `responses.max(axis=(1, 2))` are the peaks, (S,).
+# `responses.max(axis=(1, 2))` holds the peaks, (S,).
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Make an array of penalties, set its middle to 1, multiply, take the `argmax`. Do not write into `responses`.
+# Make an array of penalties, set the middle one to 1, multiply, take the `argmax`. Do not write into `responses`.
 # </details>
 
 
 # %% exercise="search.choose" points=4 stars=2 minutes=6
 @exercise("search.choose")
 def choose_scale(responses, penalty):
-    """Index of the scale to believe.
+    """Index of the scale to use.
 
     Args:
-        responses: array (S, n, n), one response per scale, the last size in the middle.
+        responses: array (S, n, n), one response per scale, the size of the last frame in the middle.
         penalty: factor on the peaks of all other scales.
 
     Returns:
@@ -174,7 +174,7 @@ def choose_scale(responses, penalty):
 # ### Exercise 06.4 · The window
 # {{exercise}}
 #
-# Response and window are mixed: $(1 - \lambda)\, r + \lambda\, w$. For that they must be comparable. The window sums to 1; the response has any values, negative ones too. Subtract its minimum, then divide by its sum.
+# Response and window are mixed: $(1 - \lambda)\, r + \lambda\, w$. For that they must be comparable. The window sums to 1; the response can take any values, even negative ones. Subtract its minimum, then divide by its sum.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -182,7 +182,7 @@ def choose_scale(responses, penalty):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The window gets the influence, the response the rest.
+# The window's weight is the influence, the response's weight the rest.
 # </details>
 
 
@@ -207,7 +207,7 @@ def blend_with_window(response, window, influence):
 # ### Exercise 06.5 · How far, in which direction?
 # {{exercise}}
 #
-# The peak of the 272 × 272 response, seen from its centre. Each of its cells is $8/16$ pixel of the search image. Where is the centre of 272 cells? Public trackers disagree: some count from cell 136, which is a quarter of a search pixel beside it, in every frame.
+# Measure the peak of the 272 × 272 response from its centre. Each cell is $8/16$ of a search pixel wide. Where is the centre of 272 cells? Public trackers disagree: some count from cell 136, which is off by a quarter of a search pixel, in every frame.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -215,18 +215,18 @@ def blend_with_window(response, window, influence):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `np.unravel_index(response.argmax(), response.shape)` gives row and column; x is the column.
+# `np.unravel_index(response.argmax(), response.shape)` returns row and column; x is the column.
 # </details>
 
 
 # %% exercise="search.displacement" points=4 stars=2 minutes=6
 @exercise("search.displacement")
 def peak_displacement(response, stride, upsample):
-    """From the centre of the search image to the peak.
+    """Displacement of the peak from the centre of the search image.
 
     Args:
         response: array (n, n), enlarged.
-        stride: search pixels per cell before enlarging; upsample: the factor it was enlarged by.
+        stride: search pixels per cell before enlarging; upsample: the factor of the enlargement.
 
     Returns:
         array (2,), x and y, search pixels.
@@ -242,7 +242,7 @@ def peak_displacement(response, stride, upsample):
 # ### Exercise 06.6 · Not too fast
 # {{exercise}}
 #
-# The side of the search window moves towards the chosen scale, not all the way; and it never leaves 0.2 … 5 times its first value. The target's width and height follow by the same factor.
+# The side of the search window moves only part of the way towards the chosen scale, and it always stays within 0.2 … 5 times its first value. The target's width and height change by the same factor.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -260,15 +260,15 @@ def damp(side, factor, rate, first):
     """The next side of the search window.
 
     Args:
-        side: the last one, frame pixels; factor: of the chosen scale; rate: fraction of the way to go.
-        first: the side in the first frame.
+        side: the last side, frame pixels; first: the side in the first frame.
+        factor: of the chosen scale; rate: fraction of the way to go.
 
     Returns:
         float.
     """
     ### BEGIN SOLUTION
-    moved = (1 - rate) * side + rate * side * factor
-    return float(np.clip(moved, 0.2 * first, 5 * first))
+    damped = (1 - rate) * side + rate * side * factor
+    return float(np.clip(damped, 0.2 * first, 5 * first))
     ### END SOLUTION
 
 
@@ -276,12 +276,12 @@ def damp(side, factor, rate, first):
 # ### Exercise 06.7 · The whole tracker
 # {{exercise}}
 #
-# Put it together. Two things are given: `runtime.features(crops)` embeds crops (N, S, S, 3), and `runtime.respond(z, crops)` gives responses (N, 17, 17) of exemplar features over search crops. A `CropWindow(cx, cy, side, size)` cuts (`.cut(frame, colour)`) and brings points of its crop back to the frame (`.to_frame(points)`); the centre of a 255-pixel crop
+# Put it together. The network is given: `runtime.features(crops)` returns the features of crops (N, S, S, 3), and `runtime.respond(z, crops)` the responses (N, 17, 17) of exemplar features `z` on search crops. A `CropWindow(cx, cy, side, size)` cuts its crop (`.cut(frame, colour)`) and maps points of the crop back to the frame (`.to_frame(points)`); the centre of a 255-pixel crop
 # is the point (127.5, 127.5).
 #
 # <details><summary>Hint 1</summary>
 #
-# `init` keeps: centre, size, the frame's mean colour, the exemplar's features, and the search window's side, $s_z \cdot 255/127$, twice: as the present and as the first one.
+# `init` stores the centre, the size, the frame's mean colour, the exemplar's features, and the search window's side, $s_z \cdot 255/127$, twice: as the current side and as the first one.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -297,7 +297,7 @@ class MySiamFC:
     name = "my-siamfc"
 
     def init(self, frame, box):
-        """Keep the exemplar of `frame` (H, W, 3) at `box` (4,), x, y, w, h in pixels."""
+        """Store the exemplar of `frame` (H, W, 3) at `box` (4,): x, y, w, h in pixels."""
         ### BEGIN SOLUTION
         box = np.asarray(box, dtype=float)
         self.centre, self.size = box[:2] + box[2:] / 2, box[2:].copy()
@@ -320,8 +320,8 @@ class MySiamFC:
         large = np.stack([enlarge(r, 16) for r in responses])  # (3, 272, 272)
         best = choose_scale(large, 0.9745)
         blended = blend_with_window(large[best], self.window, 0.176)  # (272, 272)
-        moved = peak_displacement(blended, 8, 16)  # (2,) search pixels
-        self.centre = windows[best].to_frame(moved + 127.5)
+        displacement = peak_displacement(blended, 8, 16)  # (2,) search pixels
+        self.centre = windows[best].to_frame(displacement + 127.5)
         side = damp(self.side, factors[best], 0.59, self.first)
         self.size = self.size * side / self.side
         self.side = side
@@ -341,14 +341,14 @@ for ax, t in zip(axes[0], np.linspace(0, len(subject) - 1, 4).astype(int), stric
 overlap = np.nanmean(iou(boxes, subject.boxes))
 plots.show(
     figure,
-    alt=f"Four frames of a clip in which the target changes its size, with the true and the tracker's box; mean IoU {overlap:.2f}.",
+    alt=f"Four frames of a clip in which the target changes size, with the true box and the tracker's box; mean IoU {overlap:.2f}.",
 )
 print(f"mean IoU {overlap:.2f}")
 
 # %% [markdown]
-# ## Experiment: against the trackers before it
+# ## Experiment: against earlier trackers
 #
-# SiamFC was trained on other images than these clips; MOSSE learns each target online; template matching does neither. **Predict first:** on which attribute does SiamFC gain most?
+# SiamFC was trained offline, on images from elsewhere; MOSSE learns each target online; template matching does not learn at all. **Predict first:** on which attribute does SiamFC gain most?
 
 # %%
 step, length = by_profile(smoke=12, laptop=2, gpu=1), by_profile(smoke=8, laptop=None, gpu=None)
@@ -371,7 +371,7 @@ show_table(rows, "Success AUC by attribute", [*names, "clips"], first="attribute
 # %% [markdown]
 # ### OPE, TRE, SRE
 #
-# The same three questions as in lesson 01: once from the first frame; from later frames too; from first boxes that are a little wrong.
+# The same three protocols as in lesson 01: one pass from the first frame; passes from later frames too; passes from first boxes that are slightly off.
 
 # %%
 subject = sequences["gen-14-turning-scale"].loaded(by_profile(smoke=6, laptop=50, gpu=None))
@@ -391,7 +391,7 @@ plots.show(*figures.success_panels(panels))
 # %% [markdown]
 # ## Experiment: three scales or five?
 #
-# Five scales cost five crops and five passes through the network. In the paper SiamFC-3s runs at 86 frames per second, SiamFC with five at 58. **Predict:** what do they gain on clips whose target changes its size?
+# Five scales cost five crops and five passes through the network. In the paper SiamFC-3s runs at 86 frames per second, SiamFC with five at 58. **Predict:** what do the extra scales gain on clips in which the target changes size?
 
 # %%
 growing = [c for c in sequences if "SV" in c.attributes][
@@ -413,7 +413,7 @@ show_table({name: rows[name] for name in variants}, caption, ("auc", "fps"), fir
 # %% [markdown]
 # ## Failure gallery
 #
-# The clips on which SiamFC is worst, at the moment it loses its target or, where it never does, overlaps it least:
+# The clips on which SiamFC does worst, each at the moment it loses the target or, if it never does, at its lowest overlap:
 
 # %%
 plots.show(
@@ -421,11 +421,11 @@ plots.show(
 )
 
 # %% [markdown]
-# The exemplar is never updated, so a target that turns away for good is compared with an image it no longer resembles. And the network learned what *objects* look like: beside a second object of the same kind it knows no better than you would from one small image.
+# The exemplar is never updated, so a target that turns away for good is compared with an image it no longer resembles. And the network has learned what *objects* look like: faced with a second object of the same kind, it can tell the two apart no better than you could from one small image.
 #
 # ## Real video
 #
-# Measured once on the 22 real targets of OTB and VOT-2014 that the network never saw, in one run. The figures of lessons 02 and 03 stand beside them.
+# Measured once, in one run, on the 22 real targets of OTB and VOT-2014 that the network never saw. The numbers of lessons 02 and 03 are shown beside them.
 
 # %%
 deep = read_measured(RESULTS / "siamfc_real_sequences.json")
@@ -460,8 +460,8 @@ show_table(paper["vot2015"], "VOT-15, published", columns)
 print(paper["source"])
 
 # %% [markdown]
-# Why the course's SiamFC and the paper's differ: theirs was trained on 4,417 videos with two million boxes, on a GPU; the one that ships here on a few videos and some hundred photographs, on a processor, with fewer channels (its card has the numbers). The tracker around it is the same. With the public weights in its place (`weights=path`, see
-# `course_lib/models/weights.py`) you can measure the difference that training makes.
+# Why do the course's SiamFC and the paper's differ? The paper's was trained on 4,417 videos with two million boxes, on a GPU; the one that ships here on a few videos and a few hundred photographs, on a CPU, with fewer channels (its card has the numbers). The tracker around it is the same. Load the public weights instead (`weights=path`, see
+# `course_lib/models/weights.py`), and you can measure the difference that training makes.
 #
 # ## Where you stand
 
@@ -474,13 +474,13 @@ progress()
 # 1. Why is the scale chosen before the window is mixed in?
 # <details><summary>Answer</summary>
 #
-# The mixture is normalised to a sum of 1, so its peak says how *narrow* the response is, not how high. Across scales only the raw peaks can be compared.
+# The blended response is normalised to sum to 1, so its peak says how *narrow* the response is, not how high. Across scales only the raw peaks can be compared.
 # </details>
 #
-# 2. A target stands still for 100 frames, then jumps 60 search pixels. What do the window and the search region each do?
+# 2. A target stands still for 100 frames, then jumps 60 search pixels. What effect do the window and the search region each have?
 # <details><summary>Answer</summary>
 #
-# The window costs the new place some of its height, more the further it is. The search region decides whether it is seen at all: the response covers ±64 pixels.
+# The window lowers the score of the new position, and more so the further away it is. The search region decides whether the target is seen at all: the response covers ±64 pixels.
 # </details>
 #
 # 3. With three scales of step 1.0375 and rate 0.59, by how much can the box grow in one frame?
@@ -489,26 +489,26 @@ progress()
 # By the factor $1 + 0.59 \cdot 0.0375 \approx 1.022$.
 # </details>
 #
-# 4. A tracker's TRE is above its OPE. Is it a good sign?
+# 4. A tracker's TRE is above its OPE. Is that a good sign?
 # <details><summary>Answer</summary>
 #
-# It is a usual one: most TRE passes are shorter, and there is less time to lose the target in.
+# It is the usual case: most TRE passes are shorter, so there is less time to lose the target.
 # </details>
 #
-# 5. From lesson 04: response cell (8, 8) of 17 is the centre. After enlarging by 16, which cells of the 272 lie around the same place?
+# 5. From lesson 04: response cell (8, 8) of 17 is the centre. After enlarging by 16, which of the 272 cells surround the same position?
 # <details><summary>Answer</summary>
 #
-# 135 and 136 in each direction; the place itself, 135.5, lies between them.
+# 135 and 136 in each direction; the position itself, 135.5, is between them.
 # </details>
 #
 # ## Classic mistakes
 #
-# * **The centre at 136.** A quarter of a search pixel, always to the same side: the box creeps.
-# * **Displacement times the wrong side.** The peak is counted in the window of the *chosen* scale.
-# * **A window multiplied in.** Then a peak near the border can never win.
-# * **Tuning on the test clips.** Five numbers, twenty clips: one can always find a better set, and it means nothing.
+# * **The centre at 136.** A quarter of a search pixel, always in the same direction: the box creeps.
+# * **Displacement times the wrong side.** The peak is measured in the window of the *chosen* scale.
+# * **Multiplying by the window.** Then a peak near the border can never win.
+# * **Tuning on the test clips.** With five numbers and twenty clips you can always find better settings, and they mean nothing.
 #
 # ## Read next
 #
 # * `course_lib/trackers/siamfc.py` and `course_lib/evaluation/lockstep.py`: many targets, one network call.
-# * Lesson 07: boxes that change their shape: proposals.
+# * Lesson 07: proposals, boxes that change shape.

@@ -8,7 +8,7 @@
 #
 # | | |
 # |---|---|
-# | **You will be able to** | place anchors of several shapes, encode a box against them, decide which anchors count, and train a network that answers with boxes |
+# | **You will be able to** | place anchors of several shapes, encode a box against them, decide which anchors count, and train a network that predicts boxes |
 # | **You need** | lessons 04 and 05 |
 # | **Time** | about {{minutes}} minutes on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
@@ -39,17 +39,17 @@ search, target = window.cut(subject.frames[6]), window.box_to_crop(subject.boxes
 # %% [markdown]
 # ## Look first
 #
-# A box of lesson 06 could move and grow, but never change its shape. Here every cell of the score map holds five boxes of different shapes, the *anchors*. Choose a cell, move the thresholds. Circles are positives, crosses do not count, dots are negatives.
+# In lesson 06 the box could move and grow, but never change its shape. Here every cell of the score map holds five boxes of different shapes, the *anchors*. Choose a cell and move the thresholds. Circles are positives, dots are negatives, and crosses do not count.
 
 # %%
 AnchorExplorer(search, target)
 
 # %% [markdown]
-# **Find out by playing:** with the thresholds of SiamRPN, 0.6 and 0.3, how many of the anchors are positives? Drag a very wide box on the left image: which shapes become positives now? Can you draw a box that has no positive at all?
+# **Find out by playing:** with SiamRPN's thresholds, 0.6 and 0.3, how many anchors are positives? Draw a very wide box on the left image: which shapes become positives now? Can you draw a box that has no positives at all?
 #
 # <details><summary>What to see</summary>
 #
-# A handful among more than a thousand. That is the first problem of every proposal network: nearly everything is background. A box far larger or smaller than the anchors has no positive: the network can then learn nothing from that pair but "nothing here".
+# Only a handful out of more than a thousand. That is the first problem of every proposal network: nearly everything is background. A box much larger or smaller than the anchors has no positives: all the network can learn from such a pair is "nothing here".
 # </details>
 #
 # ## Shapes
@@ -57,33 +57,33 @@ AnchorExplorer(search, target)
 # ### Exercise 07.1 · SSD's default boxes
 # {{exercise}}
 #
-# SSD places boxes on maps of several resolutions. A map has a scale $s$; each ratio $a = w/h$ gives a box with the *same area* $s^2$:
+# SSD places boxes on maps of several resolutions. Each map has a scale $s$, and each aspect ratio $a = w/h$ defines a box of the *same area* $s^2$:
 #
 # $$w = s\sqrt{a}, \qquad h = s/\sqrt{a},$$
 #
-# and one square more, of side $\sqrt{s\,s'}$, where $s'$ is the scale of the next map. (The lecture and the report print $h = s/a$. Compute the area to see that this cannot be meant.)
+# plus one extra square of side $\sqrt{s\,s'}$, where $s'$ is the scale of the next map. (The lecture and the report print $h = s/a$. Compute the area and you will see that this cannot be right.)
 #
 # <details><summary>Hint 1</summary>
 #
-# `np.sqrt(ratios)` is an array; widths and heights are one line each.
+# `np.sqrt(ratios)` is an array; the widths and the heights take one line each.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `np.stack([w, h], axis=1)` is (K, 2); add the row of the square with `np.concatenate`.
+# `np.stack([w, h], axis=1)` has shape (K, 2); append the square's row with `np.concatenate`.
 # </details>
 
 
 # %% exercise="anchors.default_boxes" points=4 stars=1 minutes=6
 @exercise("anchors.default_boxes")
 def default_box_sizes(scale, next_scale, ratios):
-    """Widths and heights of the default boxes of one map.
+    """Widths and heights of one map's default boxes.
 
     Args:
         scale, next_scale: s and s', in pixels or as fractions of the image.
         ratios: K numbers, width / height.
 
     Returns:
-        array (K + 1, 2): a box for each ratio in order, then the extra square.
+        array (K + 1, 2): one box per ratio, in order, then the extra square.
     """
     ### BEGIN SOLUTION
     a = np.sqrt(np.asarray(ratios, dtype=float))  # (K,)
@@ -96,11 +96,11 @@ def default_box_sizes(scale, next_scale, ratios):
 # ### Exercise 07.2 · SiamRPN's anchors
 # {{exercise}}
 #
-# SiamRPN knows how large the target is in its search image: about 64 × 64 pixels, because the crop was made so. One scale is enough. Its five ratios are the *other* way round: $r = h/w$, one of 0.33, 0.5, 1, 2, 3. The area is $64^2$ for each.
+# SiamRPN knows how large the target is in its search image: about 64 × 64 pixels, because the crop is scaled that way. One scale is therefore enough. Its five ratios are defined the *other* way round, $r = h/w$: 0.33, 0.5, 1, 2 and 3. The area is $64^2$ for each.
 #
 # <details><summary>Hint 1</summary>
 #
-# From $wh = 64^2$ and $h = rw$ follows $w = 64/\sqrt{r}$.
+# From $wh = 64^2$ and $h = rw$ it follows that $w = 64/\sqrt{r}$.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -111,13 +111,13 @@ def default_box_sizes(scale, next_scale, ratios):
 # %% exercise="anchors.siamrpn" points=3 stars=1 minutes=4
 @exercise("anchors.siamrpn")
 def anchor_sizes(ratios):
-    """Widths and heights of SiamRPN's anchors, exact.
+    """Exact widths and heights of SiamRPN's anchors.
 
     Args:
         ratios: K numbers, height / width.
 
     Returns:
-        array (K, 2), search pixels.
+        array (K, 2), in search pixels.
     """
     ### BEGIN SOLUTION
     r = np.asarray(ratios, dtype=float)  # (K,)
@@ -127,49 +127,49 @@ def anchor_sizes(ratios):
 
 
 # %% [markdown]
-# The public code works at an eighth of the size and cuts to whole numbers twice, before and after it multiplies by the ratio. The anchors it was trained with are therefore these:
+# The public code works at one eighth of this size and truncates to whole numbers twice, before and after multiplying by the ratio. So it was trained with these anchors:
 
 # %%
 ratios = (0.33, 0.5, 1.0, 2.0, 3.0)
-exact, cut = anchor_sizes(ratios), siamrpn_anchor_sizes(ratios, truncated=True)
+exact, truncated = anchor_sizes(ratios), siamrpn_anchor_sizes(ratios, truncated=True)
 rows = [
     {
         "h / w": r,
         **{"exact": f"{w:.0f} × {h:.0f}", "area": round(w * h)},
         **{
-            "public code": f"{cw:.0f} × {ch:.0f}",
-            "its area": round(cw * ch),
-            "its h / w": ch / cw,
+            "public code": f"{tw:.0f} × {th:.0f}",
+            "its area": round(tw * th),
+            "its h / w": th / tw,
         },
     }
-    for r, (w, h), (cw, ch) in zip(ratios, exact, cut, strict=True)
+    for r, (w, h), (tw, th) in zip(ratios, exact, truncated, strict=True)
 ]
-show_table(rows, "SiamRPN's anchors, pixels", formats=".2f")
+show_table(rows, "SiamRPN's anchors, in pixels", formats=".2f")
 figure, axes = plots.new_figure(width=7, height=3, columns=2)
-for ax, sizes, title in zip(axes[0], (exact, cut), ("exact", "public code"), strict=True):
+for ax, sizes, title in zip(axes[0], (exact, truncated), ("exact", "public code"), strict=True):
     for k, (w, h) in enumerate(sizes):
         plots.draw_box(ax, (-w / 2, -h / 2, w, h), plots.CYCLE[k])
     ax.set(xlim=(-64, 64), ylim=(64, -64), aspect="equal", title=title, xlabel="pixels")
-words = "Five anchors of equal area, and the five of the public code, whose areas differ by up to a quarter."
+words = "Five anchors of equal area, and the public code's five, whose areas differ by up to a quarter."
 plots.show(figure, alt=words)
 
 # %% [markdown]
-# It does no harm as long as training and tracking use the same ones; weights of one code in another are off by several pixels. The course uses the exact ones.
+# This does no harm as long as training and tracking use the same anchors, but weights trained with one set and run with the other are off by several pixels. The course uses the exact anchors.
 #
-# ## From a box to numbers, and back
+# ## From boxes to offsets, and back
 #
 # ### Exercise 07.3 · Encode
 # {{exercise}}
 #
-# A network should not answer in pixels. It answers how the box differs from the anchor, in sizes of the anchor:
+# A network should not predict pixels. It predicts how the box differs from the anchor, measured in anchor sizes:
 #
 # $$d_x = \frac{c_x - c_x^a}{w^a},\quad d_y = \frac{c_y - c_y^a}{h^a},\quad d_w = \log\frac{w}{w^a},\quad d_h = \log\frac{h}{h^a}.$$
 #
-# A box in this course is $(x, y, w, h)$ with the corner $(x, y)$; $c_x$ is the *centre*.
+# In this course a box is $(x, y, w, h)$ with its top-left corner at $(x, y)$; $c_x$ and $c_y$ are its *centre*.
 #
 # <details><summary>Hint 1</summary>
 #
-# `boxes[:, :2] + boxes[:, 2:] / 2` are centres.
+# `boxes[:, :2] + boxes[:, 2:] / 2` are the centres.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -180,19 +180,19 @@ plots.show(figure, alt=words)
 # %% exercise="anchors.encode" points=5 stars=2 minutes=8
 @exercise("anchors.encode")
 def encode(boxes, anchors):
-    """Offsets of boxes from anchors.
+    """Offsets of boxes relative to anchors.
 
     Args:
-        boxes, anchors: arrays (N, 4), x, y, w, h in pixels, row by row.
+        boxes, anchors: arrays (N, 4), x, y, w, h in pixels, paired row by row.
 
     Returns:
-        array (N, 4): dx, dy, dw, dh, no unit.
+        array (N, 4): dx, dy, dw, dh, dimensionless.
     """
     ### BEGIN SOLUTION
     centres = boxes[:, :2] + boxes[:, 2:] / 2  # (N, 2)
-    places = anchors[:, :2] + anchors[:, 2:] / 2  # (N, 2)
+    anchor_centres = anchors[:, :2] + anchors[:, 2:] / 2  # (N, 2)
     growth = np.log(boxes[:, 2:] / anchors[:, 2:])  # (N, 2)
-    return np.concatenate([(centres - places) / anchors[:, 2:], growth], axis=1)
+    return np.concatenate([(centres - anchor_centres) / anchors[:, 2:], growth], axis=1)
     ### END SOLUTION
 
 
@@ -200,7 +200,7 @@ def encode(boxes, anchors):
 # ### Exercise 07.4 · Decode
 # {{exercise}}
 #
-# The way back: `decode(encode(b, a), a)` is `b` again.
+# The inverse: `decode(encode(b, a), a)` is `b` again.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -215,7 +215,7 @@ def encode(boxes, anchors):
 # %% exercise="anchors.decode" points=4 stars=2 minutes=6
 @exercise("anchors.decode")
 def decode(offsets, anchors):
-    """Boxes that lie at `offsets` from anchors.
+    """Boxes at the given offsets from anchors.
 
     Args:
         offsets: array (N, 4): dx, dy, dw, dh; anchors: array (N, 4).
@@ -236,7 +236,7 @@ def decode(offsets, anchors):
 # ### Exercise 07.5 · Two thresholds
 # {{exercise}}
 #
-# An anchor whose IoU with the target is above `high` is a positive (1), below `low` a negative (0). What lies between is neither: to call it either would teach a border that is not there. It gets −1 and does not count.
+# An anchor whose IoU with the target is above `high` is a positive (1); one below `low` is a negative (0). Anything in between is neither: labelling it one or the other would teach a boundary that does not exist. It gets −1 and does not count.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -244,7 +244,7 @@ def decode(offsets, anchors):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Then `labels[overlap > high] = 1`, and the same for the negatives.
+# Then `labels[overlap > high] = 1`, and likewise for the negatives.
 # </details>
 
 
@@ -279,33 +279,33 @@ print(
 # %% [markdown]
 # ## Balance
 #
-# Against a few positives stand a thousand negatives, most of them easy. If all counted alike, "nothing anywhere" would be an excellent answer. There are two ways out, and you write both.
+# A few positives face a thousand negatives, most of them easy. If all counted equally, "nothing anywhere" would be an excellent answer. There are two ways out, and you will write both.
 #
 # ### Exercise 07.6 · Sixteen of sixty-four
 # {{exercise}}
 #
-# SiamRPN draws: of each pair at most 16 positives and 48 negatives count, chosen at random. The random numbers are given, so that the draw can be repeated: keep the anchors whose number in `draws` is highest.
+# SiamRPN samples at random: at most 16 positives and 48 negatives of each pair count. The random numbers are given in `draws`, so that the choice can be repeated: keep the anchors with the highest numbers.
 #
 # <details><summary>Hint 1</summary>
 #
-# For each label: numbers of the anchors that have it, −1 for all others, then `topk`.
+# For each label, take the draws of the anchors that have it and −1 for all others, then use `topk`.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `values, index = torch.where(labels == label, draws, -1.0).topk(k, dim=1)`; where `values` is still −1 there was no such anchor left.
+# `values, index = torch.where(labels == label, draws, -1.0).topk(k, dim=1)`; where `values` is −1, there was no such anchor left.
 # </details>
 
 
 # %% exercise="anchors.draw" points=6 stars=3 minutes=12
 @exercise("anchors.draw")
 def draw_anchors(labels, draws):
-    """Labels of which at most 16 ones and 48 zeros a pair are kept.
+    """Labels with at most 16 ones and 48 zeros kept per pair.
 
     Args:
-        labels: tensor (B, A) of 1, 0, -1; draws: tensor (B, A) of numbers in 0 … 1.
+        labels: tensor (B, A) of 1, 0, -1; draws: tensor (B, A), uniform random in 0 … 1.
 
     Returns:
-        tensor (B, A): the labels kept, -1 for all others.
+        tensor (B, A): the labels kept, -1 everywhere else.
     """
     ### BEGIN SOLUTION
     kept = torch.full_like(labels, -1)
@@ -322,11 +322,11 @@ def draw_anchors(labels, draws):
 # ### Exercise 07.7 · The hardest three
 # {{exercise}}
 #
-# SSD, and with it the EPFL project, looks for the negatives that hurt: for each positive the three negatives with the largest loss count, and at least 10 an image.
+# SSD, and the EPFL project with it, looks for the negatives that hurt (*hard negative mining*): three negatives count for each positive, those with the largest losses, and at least 10 per image.
 #
 # <details><summary>Hint 1</summary>
 #
-# Sort the losses of the negatives; set all others to −∞ before, so that they come last.
+# Sort the losses of the negatives; first set all others to −∞, so that they come last.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -337,13 +337,13 @@ def draw_anchors(labels, draws):
 # %% exercise="anchors.mine" points=5 stars=3 minutes=10
 @exercise("anchors.mine")
 def hardest_negatives(losses, labels):
-    """Labels of which only the hardest zeros are kept: three for each 1 of the pair, at least 10.
+    """Labels with only the hardest zeros kept: three for each 1 of the pair, at least 10.
 
     Args:
         losses: tensor (B, A), each anchor's cross-entropy; labels: tensor (B, A) of 1, 0, -1.
 
     Returns:
-        tensor (B, A): as `labels`, the easier zeros -1.
+        tensor (B, A): `labels` with the easier zeros set to -1.
     """
     ### BEGIN SOLUTION
     negative = labels == 0  # (B, A)
@@ -355,12 +355,12 @@ def hardest_negatives(losses, labels):
 
 
 # %% [markdown]
-# The same pair, the anchors that count under each rule. The losses stand for a network that is surest of the upper left half of the image:
+# Here is the same pair with the anchors that count under each rule. The losses imitate a network that is most certain in the upper left half of the image:
 
 # %%
 draws = torch.rand(labels.shape, generator=torch.Generator().manual_seed(4))
-places = (anchors[:, :2] + anchors[:, 2:] / 2).numpy()
-losses = torch.from_numpy(places.sum(1))[None] / 510 + 0.3 * draws
+centres = (anchors[:, :2] + anchors[:, 2:] / 2).numpy()
+losses = torch.from_numpy(centres.sum(1))[None] / 510 + 0.3 * draws
 rules = {
     "all": labels,
     "16 of 64": draw_anchors(labels, draws),
@@ -371,7 +371,7 @@ said = []
 for ax, (name, kept) in zip(axes[0], rules.items(), strict=True):
     plots.show_frame(ax, 255 - (255 - search) // 3, name)
     for label, colour, size in ((0, plots.NEUTRAL, 8), (1, plots.EXEMPLAR, 16)):
-        ax.scatter(*(places[(kept[0] == label).numpy()] - 0.5).T, s=size, color=colour)
+        ax.scatter(*(centres[(kept[0] == label).numpy()] - 0.5).T, s=size, color=colour)
     plots.draw_box(ax, target)
     said.append(f"{name}: {(kept == 1).sum()} positives, {(kept == 0).sum()} negatives")
 said = "; ".join(said)
@@ -388,26 +388,26 @@ print(said)
 #
 # $$L = \tfrac12\,\overline{\mathrm{CE}}_{+} + \tfrac12\,\overline{\mathrm{CE}}_{-} + \lambda\;\overline{\textstyle\sum_{j=1}^4 \mathrm{smooth}(d_j - d_j^*)}_{+},$$
 #
-# where the bars are means over positives and over negatives, and $\mathrm{smooth}(t) = t^2/2$ for $|t| < 1$, $|t| - \tfrac12$ beyond. Where there is no positive, its terms are 0. Here the batch is a single pair.
+# where the bars are means over the positives (+) or the negatives (−), and $\mathrm{smooth}(t) = t^2/2$ for $|t| < 1$, $|t| - \tfrac12$ beyond. If there are no positives, their terms are 0. Here the batch is a single pair.
 #
 # <details><summary>Hint 1</summary>
 #
-# `F.cross_entropy(logits[0], labels[0].clamp_min(0), reduction="none")` is (A,); choose from it with `labels[0] == 1`.
+# `F.cross_entropy(logits[0], labels[0].clamp_min(0), reduction="none")` has shape (A,); select from it with `labels[0] == 1`.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The mean of nothing is NaN: divide a sum by `count.clamp_min(1)`. `F.smooth_l1_loss(..., reduction="none")` is (1, A, 4).
+# The mean of an empty set is NaN: divide the sum by `count.clamp_min(1)`. `F.smooth_l1_loss(..., reduction="none")` has shape (1, A, 4).
 # </details>
 
 
 # %% exercise="anchors.loss" points=8 stars=3 minutes=15
 @exercise("anchors.loss")
 def proposal_loss(logits, offsets, labels, targets, weight):
-    """SiamRPN's loss of one pair.
+    """SiamRPN's loss for one pair.
 
     Args:
-        logits: tensor (1, A, 2); offsets: tensor (1, A, 4), what the network answers.
-        labels: tensor (1, A) of 1, 0, -1; targets: tensor (1, A, 4), the right offsets.
+        logits: tensor (1, A, 2); offsets: tensor (1, A, 4): the network's outputs.
+        labels: tensor (1, A) of 1, 0, -1; targets: tensor (1, A, 4), the true offsets.
         weight: λ of the box loss.
 
     Returns:
@@ -428,7 +428,7 @@ def proposal_loss(logits, offsets, labels, targets, weight):
 
 
 # %% [markdown]
-# Why smooth L1 needs a second look. Positives lie within an IoU of 0.6, so their offsets are small, mostly below 0.3. There smooth L1 is a parabola with hardly any slope:
+# Smooth L1 needs a second look. Positives have an IoU above 0.6, so their offsets are small, mostly below 0.3. There smooth L1 is a parabola with hardly any slope:
 
 # %%
 offsets_of_positives = encode(
@@ -447,23 +447,23 @@ losses = {  # value and slope
 figure, axes = plots.new_figure(width=7.5, height=2.7, columns=2)
 for k, (ax, title) in enumerate(zip(axes[0], ("loss", "its slope"), strict=True)):
     lines = {name: of[k] for name, of in losses.items()}
-    plots.draw_lines(ax, lines, d, xlabel="|d|, difference of an offset", title=title)
+    plots.draw_lines(ax, lines, d, xlabel="|d|, error of an offset", title=title)
     ax.axvspan(0, most, color=plots.NEUTRAL, alpha=0.15)
 axes[0, 0].set_ylim(0, 3)
-words = f"Three losses of an offset and their slopes. The offsets of this pair's positives, at most {most:.2f}, lie where smooth L1 is flat."
+words = f"Three losses for the error of an offset, and their slopes. The offsets of this pair's positives, at most {most:.2f}, lie where smooth L1 is nearly flat."
 plots.show(figure, alt=words)
 
 # %% [markdown]
-# Two remedies are in use. SSD divides its offsets by *variances*, 0.1 for places and 0.2 for sizes, before they are compared: then they are of the size of 1. The public re-implementations of SiamRPN take plain $|d|$. The course's recipes do too; the setting is `proposals.smooth`.
+# Two remedies are in use. SSD divides its offsets by *variances*, 0.1 for positions and 0.2 for sizes, before comparing them, which brings them to the order of 1. The public re-implementations of SiamRPN use plain $|d|$, and so do the course's recipes; the setting is `proposals.smooth`.
 #
 # ## Up-channel correlation
 #
-# SiamFC's correlation gives one map. Now $2k$ maps are wanted for the scores and $4k$ for the offsets, $k = 5$. SiamRPN lets the exemplar *become the last layer of the network*: a convolution turns $\varphi(z)$, C channels of 6 × 6, into $2k$ kernels of $C \times 4 \times 4$; these slide over $\varphi(x)$. The exemplar branch predicts the weights of a detector for just this object. After the first frame they are constants.
+# SiamFC's correlation produces one map. Now we need $2k$ maps for the scores and $4k$ for the offsets, with $k = 5$. SiamRPN lets the exemplar *become the last layer of the network*: a convolution turns $\varphi(z)$, C channels of 6 × 6, into $2k$ kernels of $C \times 4 \times 4$; these slide over $\varphi(x)$. The exemplar branch predicts the weights of a detector for just this object. After the first frame they are constant.
 #
 # ### Exercise 07.9 · Every pair its own layer
 # {{exercise}}
 #
-# In a batch every pair has kernels of its own. As in lesson 04, the batch becomes groups of channels.
+# In a batch, every pair has its own kernels. As in lesson 04, the batch becomes groups of channels.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -471,7 +471,7 @@ plots.show(figure, alt=words)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `kernels.flatten(0, 1)` keeps the n kernels of a pair together; reshape the answer (1, B·n, …) to (B, n, …).
+# `kernels.flatten(0, 1)` keeps the n kernels of a pair together; reshape the result from (1, B·n, …) to (B, n, …).
 # </details>
 
 
@@ -510,15 +510,15 @@ for head in ("upchannel", "depthwise"):
     }
     rows[head] |= {f"map at {size}": network.cells(size) for size in (255, 271)}
 show_table(
-    rows, "Millions of weights, and cells a side of the map", formats=".2f", first="head"
+    rows, "Millions of weights, and cells per side of the map", formats=".2f", first="head"
 )
 
 # %% [markdown]
-# Nearly four fifths of SiamRPN's weights lie in the two layers that make kernels. Lesson 09 shows what SiamRPN++ made of this.
+# Nearly four fifths of SiamRPN's weights are in the two layers that make the kernels. Lesson 09 shows what SiamRPN++ does about this.
 #
 # ## Experiment: train one
 #
-# A small SiamRPN from random weights, on pairs of generated pieces; nothing to download. Its validation tells three things: `hits`, the fraction of pairs whose most probable box overlaps the target by more than half; `iou`, that box's mean IoU; `fit`, the IoU of the box from the anchor nearest to the target, which is a test of the offsets alone. **Predict:** which of the three rises first?
+# Train a small SiamRPN from random weights on generated pairs; nothing needs to be downloaded. Validation reports three measures: `hits`, the fraction of pairs whose most probable box has an IoU above one half; `iou`, the mean IoU of that box; and `fit`, the IoU of the box from the anchor nearest to the target, which tests the offsets alone. **Predict:** which of the three rises first?
 
 # %%
 from course_lib.training.brief import train_recipe
@@ -537,7 +537,7 @@ curves = {name: [row[name] for row in rows] for name in ("loss", "hits", "iou", 
 last = ", ".join(f"{name} {values[-1]:.2f}" for name, values in curves.items())
 figure, ((left, right),) = plots.new_figure(width=8.5, height=2.8, columns=2)
 plots.draw_lines(left, {"validation loss": curves.pop("loss")}, steps, True, xlabel="step")
-anywhere = "iou of an average anchor anywhere"
+anywhere = "IoU of an average anchor, placed anywhere"
 right.axhline(chance_level, color=plots.NEUTRAL, linestyle=":", label=anywhere)
 plots.draw_lines(right, curves, steps, True, xlabel="step", title="validation", ylim=(0, 1))
 words = f"Validation loss and three measures of a small SiamRPN over {steps[-1]} steps; at the end {last}."
@@ -547,7 +547,7 @@ print(f"after {steps[-1]} steps: {last}; an average anchor placed anywhere: {cha
 # %% [markdown]
 # ## Boxes that change their shape
 #
-# The two networks that ship with the course, measured on the 22 real targets: SiamFC with three sizes, and a SiamRPN whose backbone starts from that SiamFC (its first three convolutions are the same). The clips are sorted by how much the target's aspect ratio changes.
+# These two networks ship with the course. Both were measured on the 22 real targets: SiamFC with three scales, and a SiamRPN whose backbone is initialised from that SiamFC (the first three convolutions stay frozen). The clips are sorted by how much the target's aspect ratio changes.
 
 # %%
 from course_lib.models.weights import find_weights, read_card
@@ -572,18 +572,18 @@ ax.set_xticks(range(len(order)), names, rotation=70, fontsize=8)
 ax.set(ylabel="success AUC", ylim=(0, 1))
 ax.legend(fontsize=8)
 ax.grid(alpha=0.3)
-words = f"Success AUC on 22 real targets, sorted by how much the aspect ratio changes; a line parts the two halves. {'; '.join(said)}."
+words = f"Success AUC on 22 real targets, sorted by how much the aspect ratio changes; a line separates the two halves. {'; '.join(said)}."
 plots.show(figure, alt=words)
 print("\n".join(said))
 seen, card = [], read_card(find_weights("siamrpn"))
-while card:  # each card holds that of the weights it started from
+while card:  # each card contains the card of the weights it was initialised from
     seen.append(card["pairs"])
     card = card.get("started_from")
-before = f"on a backbone that had seen {sum(seen[1:]):,} as a SiamFC"
+before = f"on a backbone that had already seen {sum(seen[1:]):,} as a SiamFC"
 print(f"SiamRPN: {seen[0]:,} pairs, {before}; {measured_words(real)}")
 
 # %% [markdown]
-# Compare the two halves: the gap is smaller where shapes change. Overall SiamFC is ahead; both had few videos and photographs to learn from. SiamFC's match has nothing to learn but φ, and its three sizes are given; proposals have to learn what a box is. A public recipe of this family shows a network 600,000 pairs an epoch, for 20 epochs; trained at such a scale SiamRPN has an AUC of 0.637 on OTB-2015, where SiamFC has 0.582. Lesson 08 tracks with proposals, lesson 09 compares four heads from random weights.
+# Compare the two halves: the gap is smaller where shapes change. Overall SiamFC is ahead, but both had only a few videos and photographs to learn from. SiamFC has nothing to learn but φ, and its three scales are given; a proposal network has to learn what a box is. A public recipe of this family shows the network 600,000 pairs per epoch for 20 epochs; trained at that scale, SiamRPN reaches an AUC of 0.637 on OTB-2015, where SiamFC has 0.582. Lesson 08 tracks with proposals; lesson 09 compares four heads trained from random weights.
 #
 # ## Where you stand
 
@@ -596,38 +596,38 @@ progress()
 # 1. Why is a logarithm used for the sizes?
 # <details><summary>Answer</summary>
 #
-# Twice as wide and half as wide are then equally far from 0, and no answer of the network means a negative width.
+# Twice as wide and half as wide are then equally far from 0, and no output of the network can mean a negative width.
 # </details>
 #
-# 2. A search image has 271 pixels instead of 255. How many anchors does SiamRPN have?
+# 2. A search image is 271 × 271 pixels instead of 255 × 255. How many anchors does SiamRPN have?
 # <details><summary>Answer</summary>
 #
-# The map has (271 − 127) / 8 + 1 = 19 cells a side: 5 · 19² = 1,805.
+# The map has (271 − 127) / 8 + 1 = 19 cells per side: 5 · 19² = 1,805 anchors.
 # </details>
 #
 # 3. What would happen without the third label, −1?
 # <details><summary>Answer</summary>
 #
-# An anchor with an IoU of 0.59 would be a negative, its neighbour with 0.61 a positive, though they look alike.
+# An anchor with an IoU of 0.59 would be a negative, and its neighbour with 0.61 a positive, although they look alike.
 # </details>
 #
-# 4. Why does the class loss average positives and negatives apart?
+# 4. Why does the classification loss average positives and negatives separately?
 # <details><summary>Answer</summary>
 #
-# In many pairs there are fewer than 16 positives; 48 negatives would outweigh them.
+# Many pairs have fewer than 16 positives; 48 negatives would outweigh them.
 # </details>
 #
-# 5. From lesson 05: a pair shows two different objects. Which anchors count, in DaSiamRPN's rule?
+# 5. From lesson 05: a pair shows two different objects. Which anchors count under DaSiamRPN's rule?
 # <details><summary>Answer</summary>
 #
-# Those around the wrong object, 7 × 7 cells, as negatives. It looks like a target and is none: the most instructive negatives there are.
+# Those in the 7 × 7 cells around the wrong object, as negatives. It looks like a target but is not one: these are the most instructive negatives there are.
 # </details>
 #
 # ## Classic mistakes
 #
 # * **w / h here, h / w there.** SSD's ratio is width over height, SiamRPN's height over width.
-# * **Anchors of training and of tracking differ** by half a cell. Everything works, and every box is 4 pixels off.
-# * **Boxes without area** in the training set: log 0. One of them makes every weight NaN.
+# * **Anchors that differ between training and tracking** by half a cell. Everything runs, and every box is 4 pixels off.
+# * **Boxes without area** in the training set: log 0. A single one turns every weight into NaN.
 # * **Smooth L1 on tiny offsets**: the slope is nearly 0 where all the positives are.
 #
 # ## Read next

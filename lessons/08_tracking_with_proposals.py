@@ -8,7 +8,7 @@
 #
 # | | |
 # |---|---|
-# | **You will be able to** | choose one of a thousand proposals: penalty for change, cosine window, smoothing; and say how much of a published number is tuning |
+# | **You will be able to** | choose one of a thousand proposals by a penalty for change, a cosine window and smoothing; and say how much of a published number is tuning |
 # | **You need** | lessons 06 and 07 |
 # | **Time** | about {{minutes}} minutes on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
@@ -43,17 +43,17 @@ runtime = load_proposal_runtime("siamrpn", "auto", "auto")
 # %% [markdown]
 # ## Look first
 #
-# One frame, one search image, the best proposals of a small SiamRPN: ranked by their score alone, after a penalty for change, after the cosine window too. Scrub through the clip.
+# One frame, one search image, and the best proposals of a small SiamRPN: ranked by their score alone, then with a penalty for change, then with the cosine window as well. Scrub through the clip.
 
 # %%
 ProposalExplorer(crowd, runtime, max_frames=by_profile(smoke=6, laptop=60, gpu=80))
 
 # %% [markdown]
-# **Find out by playing:** set both sliders to 0 and look for a frame in which the first proposal is not the target's. Which of the two sliders brings it back, and how far must you push it? Then push each to its end: what is lost?
+# **Find out by playing:** set both sliders to 0 and find a frame in which the top proposal is not on the target. Which of the two sliders brings it back, and how far must you push it? Then push each slider to its end: what is lost?
 #
 # <details><summary>What to see</summary>
 #
-# The window brings back a proposal that is near; the penalty one that is of the last size and shape. At the window's end only the place counts, and the box stays where it is. With a very strong penalty the box can no longer grow.
+# The window brings back a proposal that is nearby; the penalty brings back one of the last size and shape. With the window at its maximum only the position counts, and the box stays where it is. With a very strong penalty the box can no longer grow.
 # </details>
 #
 # ## What changed, and how much
@@ -61,7 +61,7 @@ ProposalExplorer(crowd, runtime, max_frames=by_profile(smoke=6, laptop=60, gpu=8
 # ### Exercise 08.1 · Size with context
 # {{exercise}}
 #
-# A thin box that turns by a right angle keeps its area; it is not a thin box that doubled. Sizes are compared with their context, as in the crops: with $p = (w + h)/2$,
+# A thin box that rotates by a right angle keeps its area; it has not doubled in size. Sizes are therefore compared with their context included, as in the crops: with $p = (w + h)/2$,
 #
 # $$\mathrm{sz}(w, h) = \sqrt{(w + p)(h + p)}.$$
 #
@@ -71,14 +71,14 @@ ProposalExplorer(crowd, runtime, max_frames=by_profile(smoke=6, laptop=60, gpu=8
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Numbers and arrays alike: `np.sqrt((w + p) * (h + p))`.
+# `np.sqrt((w + p) * (h + p))` works for numbers and arrays alike.
 # </details>
 
 
 # %% exercise="choose.padded_size" points=2 stars=1 minutes=3
 @exercise("choose.padded_size")
 def padded_size(w, h):
-    """Size of boxes with their context.
+    """Sizes of boxes, context included.
 
     Args:
         w, h: arrays (N,) or numbers, pixels.
@@ -96,7 +96,7 @@ def padded_size(w, h):
 # ### Exercise 08.2 · Change
 # {{exercise}}
 #
-# Twice as large and half as large are the same amount of change: $\mathrm{change}(q) = \max(q, 1/q)$. It is at least 1.
+# Twice as large and half as large are the same amount of change: $\mathrm{change}(q) = \max(q, 1/q)$, which is at least 1.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -111,10 +111,10 @@ def padded_size(w, h):
 # %% exercise="choose.change" points=2 stars=1 minutes=3
 @exercise("choose.change")
 def change(ratio):
-    """How much something changed, whatever the direction.
+    """How much something changed, in either direction.
 
     Args:
-        ratio: array (N,), new over old.
+        ratio: array (N,), new value / old value.
 
     Returns:
         array (N,), at least 1.
@@ -129,15 +129,15 @@ def change(ratio):
 # ### Exercise 08.3 · The penalty
 # {{exercise}}
 #
-# Targets change slowly from one frame to the next. With $r$ the change of the ratio $w/h$ and $s$ the change of the padded size, each proposal's score is multiplied by
+# Targets change slowly from one frame to the next. Let $r$ be the change of the ratio $w/h$ and $s$ the change of the padded size; each proposal's score is then multiplied by
 #
 # $$\exp\bigl(-(r \cdot s - 1)\,k\bigr).$$
 #
-# The lecture prints $\exp(k \cdot r \cdot s)$. Before you write: what would that reward?
+# The lecture prints $\exp(k \cdot r \cdot s)$. Before you write any code: what would that reward?
 #
 # <details><summary>Hint 1</summary>
 #
-# `boxes[:, 2]` and `boxes[:, 3]` are the proposals' widths and heights; `size` is the last one, two numbers.
+# `boxes[:, 2]` and `boxes[:, 3]` are the proposals' widths and heights; `size` holds the last width and height.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -148,7 +148,7 @@ def change(ratio):
 # %% exercise="choose.penalty" points=5 stars=2 minutes=8
 @exercise("choose.penalty")
 def change_penalty(boxes, size, strength):
-    """Factors on the scores of proposals.
+    """Factors on the proposals' scores.
 
     Args:
         boxes: array (A, 4), x, y, w, h in search pixels.
@@ -175,20 +175,20 @@ for ax, k in zip(axes[0], (0.04, 0.22), strict=True):
     image = ax.imshow(values, extent=(0.5, 2, 2, 0.5), cmap=plots.MAP, vmin=0, vmax=1)
     ax.set(xlabel="width / last width", ylabel="height / last height", title=f"k = {k}")
 figure.colorbar(image, ax=list(axes[0]), label="factor on the score")
-words = "The penalty over changes of width and height, for the k that the public code uses on VOT, 0.04, and on OTB, 0.22: the second falls off much faster."
+words = "The penalty for changes of width and height, with the k that the public code uses on VOT, 0.04, and on OTB, 0.22: the second falls off much faster."
 plots.show(figure, alt=words)
 
 # %% [markdown]
 # ### Exercise 08.4 · Near the last place
 # {{exercise}}
 #
-# Then the window, as in lesson 06, with one difference: it is not normalised. Its peak is 1, like that of the scores.
+# Next comes the window, as in lesson 06, with one difference: it is not normalised. Its peak is 1, the highest score possible.
 #
 # $$(1 - \lambda)\cdot \mathrm{penalty} \cdot \mathrm{score} + \lambda \cdot \mathrm{window}.$$
 #
 # <details><summary>Hint 1</summary>
 #
-# All three are arrays (A,), one number for each anchor.
+# All three are arrays (A,), one number per anchor.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -216,15 +216,15 @@ def rerank(scores, penalties, window, influence):
 # ### Exercise 08.5 · Not too fast
 # {{exercise}}
 #
-# The place is taken from the best proposal as it is. The size moves towards it, the further the surer the proposal: the share is *certainty · rate*, where the certainty is the proposal's penalty · score.
+# The position is taken directly from the best proposal. The size only moves towards the proposal's, and the more certain the proposal, the further: by the fraction *certainty · rate*, where the certainty is the proposal's penalty · score.
 #
 # <details><summary>Hint 1</summary>
 #
-# `share = certainty * rate`.
+# `fraction = certainty * rate`.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `(1 - share) * last + share * found`.
+# `(1 - fraction) * last + fraction * found`.
 # </details>
 
 
@@ -240,8 +240,8 @@ def smooth_size(last, found, certainty, rate):
         array (2,).
     """
     ### BEGIN SOLUTION
-    share = certainty * rate
-    return (1 - share) * last + share * found
+    fraction = certainty * rate
+    return (1 - fraction) * last + fraction * found
     ### END SOLUTION
 
 
@@ -253,15 +253,15 @@ hann = anchor_window(anchors)  # (A,)
 # ### Exercise 08.6 · The whole tracker
 # {{exercise}}
 #
-# Given: `runtime.template_features(crop, 255)` keeps what is needed of the exemplar crop (127, 127, 3); `runtime.respond(kept, crops)` answers search crops (1, 255, 255, 3) with an array (1, A, 5): the score and four offsets of each anchor. `anchors` are their boxes, `hann` is the window at their centres. Settings: penalty 0.16, window 0.40, rate 0.30.
+# Given: `runtime.template_features(crop, 255)` computes the template features of the exemplar crop (127, 127, 3); `runtime.respond(template, crops)` compares them with search crops (1, 255, 255, 3) and returns an array (1, A, 5): the score and the four offsets of each anchor. `anchors` are the anchors' boxes, `hann` is the window at their centres. Settings: penalty 0.16, window 0.40, rate 0.30.
 #
 # <details><summary>Hint 1</summary>
 #
-# `init` keeps: centre, size, the frame's mean colour, and what `runtime.keep` gives for the crop of side `context_side(self.size)` at 127 pixels. In each frame the search window's side is `context_side((w, h)) * 255 / 127` for the present size.
+# `init` stores the centre, the size, the frame's mean colour, and the template features of the crop of side `context_side(self.size)`, shown at 127 pixels. In each frame the side of the search window is `context_side(self.size) * 255 / 127`, with the current size.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Boxes in search pixels: `decode(answer[:, 1:], anchors)`. The last size in search pixels: `self.size * window.scale`. The best box in the frame: `window.box_to_frame(boxes[best])`. At the end keep the centre inside the frame, and the size between 10 pixels and the frame's.
+# Boxes in search pixels: `decode(answer[:, 1:], anchors)`. The last size in search pixels: `self.size * window.scale`. The best box in the frame: `window.box_to_frame(boxes[best])`. At the end keep the centre inside the frame, and the size between 10 pixels and the size of the frame.
 # </details>
 
 
@@ -273,7 +273,7 @@ class MySiamRPN:
     name = "my-siamrpn"
 
     def init(self, frame, box):
-        """Keep the exemplar of `frame` (H, W, 3) at `box` (4,), x, y, w, h in pixels."""
+        """Store the target in `frame` (H, W, 3) at `box` (4,), x, y, w, h in pixels."""
         ### BEGIN SOLUTION
         box = np.asarray(box, dtype=float)
         self.centre, self.size = box[:2] + box[2:] / 2, box[2:].copy()
@@ -281,15 +281,16 @@ class MySiamRPN:
         crop = CropWindow(*self.centre, float(context_side(self.size)), 127).cut(
             frame, self.colour
         )
-        self.kept = runtime.template_features(crop, 255)
+        self.template = runtime.template_features(crop, 255)
         ### END SOLUTION
 
     def update(self, frame):
-        """Box (4,) in the next `frame` (H, W, 3)."""
+        """The target's box (4,) in the next `frame` (H, W, 3)."""
         ### BEGIN SOLUTION
         side = float(context_side(self.size)) * 255 / 127
         window = CropWindow(*self.centre, side, 255)
-        answer = runtime.respond(self.kept, window.cut(frame, self.colour)[None])[0]  # (A, 5)
+        crop = window.cut(frame, self.colour)  # (255, 255, 3)
+        answer = runtime.respond(self.template, crop[None])[0]  # (A, 5)
         boxes = decode(answer[:, 1:], anchors)  # (A, 4) search pixels
         penalties = change_penalty(boxes, self.size * window.scale, 0.16)  # (A,)
         best = int(np.argmax(rerank(answer[:, 0], penalties, hann, 0.40)))
@@ -303,7 +304,7 @@ class MySiamRPN:
 
 
 # %% [markdown]
-# Your tracker at work, on a target that turns:
+# Your tracker at work on a target that rotates:
 
 # %%
 subject = sequences["gen-14-turning-scale"].loaded(by_profile(smoke=8, laptop=None, gpu=None))
@@ -314,14 +315,14 @@ for ax, t in zip(axes[0], np.linspace(0, len(subject) - 1, 4).astype(int), stric
     plots.draw_box(ax, subject.boxes[t])
     plots.draw_box(ax, boxes[t], colour=plots.PREDICTION, style="--")
 overlap = np.nanmean(iou(boxes, subject.boxes))
-words = f"Four frames of a clip in which the target turns, with the true and the tracker's box; mean IoU {overlap:.2f}."
+words = f"Four frames of a clip in which the target rotates, with its true box and the tracker's; mean IoU {overlap:.2f}."
 plots.show(figure, alt=words)
 print(f"mean IoU {overlap:.2f}")
 
 # %% [markdown]
 # ## Experiment: against SiamFC
 #
-# Success, precision and speed of the shipped SiamFC and the shipped SiamRPN on generated clips. SiamFC looks at three sizes in every frame, SiamRPN once. **Predict:** who is faster, and who is better?
+# Success, precision and speed of the SiamFC and the SiamRPN that ship with the course, on generated clips. SiamFC searches every frame at three scales, SiamRPN only once. **Predict:** which is faster, and which is better?
 
 # %%
 step, length = by_profile(smoke=12, laptop=3, gpu=1), by_profile(smoke=8, laptop=None, gpu=None)
@@ -334,11 +335,11 @@ plots.show(*success_and_precision(report))
 show_table(report.overall(), "The same in numbers", ["auc", "precision20", "fps"])
 
 # %% [markdown]
-# The two networks that ship differ in size and in the pairs they were trained on (their cards say how), so this is a comparison of trackers, not of ideas. Lesson 09 compares the ideas: same backbone, same pairs, same steps.
+# The two networks differ in size and in the pairs they were trained on (their cards say how), so this compares trackers, not ideas. Lesson 09 compares the ideas: same backbone, same pairs, same number of steps.
 #
 # ## Experiment: how much is tuning?
 #
-# These are published settings of trackers that all use the formulas you just wrote:
+# These are the published settings of trackers that all use the formulas you have just written:
 
 # %%
 paper = read_measured(RESULTS / "siamrpn_published.json")
@@ -347,7 +348,7 @@ penalties = [row["penalty"] for row in paper["settings"]]
 print(f"the largest penalty is {max(penalties) / min(penalties):.0f} times the smallest")
 
 # %% [markdown]
-# The same network has other settings on another benchmark: they were searched *on* it. Search yourself, with an optimiser that is made for this (Optuna), on generated clips only: what a search has seen is no test any more. Half of the clips are searched on, the other half is the test. **Predict:** how much will the searched settings gain on each half?
+# The same network has different settings on different benchmarks: they were tuned *on* each benchmark. Run a search yourself, with a library made for this (Optuna), on generated clips only: data that a search has seen is no longer a test. Half of the clips are for the search, the other half is the test. **Predict:** how much will the tuned settings gain on each half?
 
 # %%
 from functools import partial
@@ -368,31 +369,31 @@ figure, axes = plots.new_figure(width=8.5, height=2.8, columns=2)
 found = [t.auc for t in trials]
 axes[0, 0].plot(found, "o", color=plots.NEUTRAL, label="trial")
 axes[0, 0].plot(np.maximum.accumulate(found), color=plots.EXEMPLAR, label="best so far")
-axes[0, 0].set(xlabel="trial", ylabel="AUC, clips searched on")
+axes[0, 0].set(xlabel="trial", ylabel="AUC on the search half")
 axes[0, 0].legend(fontsize=8)
-places = ["published", "searched"]
-gains = {"searched on": (found[0], best.auc), "not seen": (before, after)}
-plots.draw_lines(axes[0, 1], gains, places, True, xlim=(-0.2, 1.2), ylabel="AUC")
-said = f"on the clips searched on {trials[0].auc:.3f} → {best.auc:.3f}, on clips not seen {before:.3f} → {after:.3f}"
-words = f"AUC of {len(trials)} settings, and of the published and the best ones: {said}."
+settings = ["published", "tuned"]
+gains = {"search half": (found[0], best.auc), "test half": (before, after)}
+plots.draw_lines(axes[0, 1], gains, settings, True, xlim=(-0.2, 1.2), ylabel="AUC")
+said = f"on the search half {trials[0].auc:.3f} → {best.auc:.3f}, on the test half {before:.3f} → {after:.3f}"
+words = f"AUC of {len(trials)} settings tried, and of the published settings against the best: {said}."
 plots.show(figure, alt=words)
 print("best:", {name: round(value, 2) for name, value in best.settings.items()})
 print(said)
 
 # %% [markdown]
-# The gain on the clips searched on is always there; a search cannot lose. What is left of it on the other clips is what was learned about tracking; the rest was learned about these clips. A published number whose settings were searched on its own test set contains both.
+# On the search half there is always a gain, or at worst none: a search cannot lose. Whatever remains of it on the test half was learned about tracking; the rest was learned about these particular clips. A published number whose settings were tuned on its own test set contains both.
 #
-# A re-training of SiamRPN++ with its own public code gave an OTB-2015 AUC of 0.661 where the paper prints 0.696, *with* such a search.
+# SiamRPN++, retrained with its own public code and *with* such a search, reached an AUC of 0.661 on OTB-2015; the paper reports 0.696.
 #
 # ## Real video
 #
-# The 22 real targets of OTB and VOT-2014, none of which was trained or tuned on.
+# The 22 real targets of OTB and VOT-2014, none of which was used for training or tuning.
 
 # %%
 deep = read_measured(RESULTS / "siamrpn_real_sequences.json")
 report = Report.from_dict(deep)
 rows = {name: {**row, **deep["split"][name]} for name, row in report.overall().items()}
-split = {"right_size": "AUC, true size", "right_place": "AUC, true place"}
+split = {"right_size": "AUC, true size", "right_place": "AUC, true position"}
 heads = {"auc": "AUC", "precision20": "precision", "fps": "frames/s", **split}
 show_table(rows, "22 real targets", heads)
 print(f"SiamRPN: {measured_words(deep)}; weights: {deep['weights']}")
@@ -408,15 +409,15 @@ for row in paper["vot2018"]:
     axes[0, 1].plot(*place, "o", color=plots.PREDICTION if ours else plots.NEUTRAL)
     if ours:
         axes[0, 1].text(*place, f"{row['tracker']}  ", fontsize=8, ha="right", va="center")
-axes[0, 1].set(xlabel="robustness (fewer losses is better)", ylabel="EAO")
+axes[0, 1].set(xlabel="robustness (lower is better)", ylabel="EAO")
 axes[0, 1].set_title("VOT-2018, published")
 words = f"Left: success on 22 real targets: {listing}. Right: EAO against robustness of 13 trackers on VOT-2018; SiamRPN++ has the highest EAO, 0.414."
 plots.show(figure, alt=words)
 
 # %% [markdown]
-# The two columns on the right say where success is lost: what it would be if each box kept its place and had the true size, and the other way round. A row whose AUC gains most by the true size has a network that knows where, but not how large.
+# The last two columns of the first table show where success is lost: what the AUC would be if each box kept its position but had the true size, and the other way round. If the true size helps a tracker most, its network knows where the target is, but not how large.
 #
-# Why ours stands so far below the paper's: a small network, some ten thousands of pairs made from twenty videos and a few hundred photographs, on a processor. On the same videos and photographs SiamFC is ahead. `recipes/train_siamrpn_gpu.yaml` trains the paper's network on a GPU.
+# Why is ours so far below the paper's? It is a small network, trained on a CPU with some tens of thousands of pairs made from twenty videos and a few hundred photographs. With the same videos and photographs, SiamFC is ahead. `recipes/train_siamrpn_gpu.yaml` trains the paper's network on a GPU.
 #
 # ## Where you stand
 
@@ -426,40 +427,40 @@ progress()
 # %% [markdown]
 # ## Questions to check yourself
 #
-# 1. Why is the place taken as it is, while the size is smoothed?
+# 1. Why is the position used directly, while the size is smoothed?
 # <details><summary>Answer</summary>
 #
-# A place that is late is a target at the border of the search image next time. A size that is late costs some overlap; a size that jumps changes the scale of the next crop, and with it everything.
+# If the position lags, the target is at the border of the next search image. If the size lags, some overlap is lost; if it jumps, the scale of the next crop changes, and everything with it.
 # </details>
 #
-# 2. A proposal has the last area but is twice as wide and half as high. What is its penalty for k = 0.22?
+# 2. A proposal has the same area as the last box, but is twice as wide and half as high. What is its penalty for k = 0.22?
 # <details><summary>Answer</summary>
 #
-# The ratio changed by 4. The padded size did not stay: for 64 × 64 it is 128, for 128 × 32 it is $\sqrt{208 \cdot 112} \approx 153$, so $s \approx 1.19$. $\exp(-(4 \cdot 1.19 - 1) \cdot 0.22) \approx 0.44$.
+# The ratio changed by 4. The padded size changed too: for 64 × 64 it is 128, for 128 × 32 it is $\sqrt{208 \cdot 112} \approx 153$, so $s \approx 1.19$. $\exp(-(4 \cdot 1.19 - 1) \cdot 0.22) \approx 0.44$.
 # </details>
 #
-# 3. Why is the window not normalised here, but was in lesson 06?
+# 3. Why is the window normalised in lesson 06, but not here?
 # <details><summary>Answer</summary>
 #
-# A response has no unit and had to be made comparable. A score is a probability, 0 … 1, and so is a window with peak 1.
+# A response has no fixed scale and had to be made comparable with the window. A score is a probability from 0 to 1, and a window with a peak of 1 has the same range.
 # </details>
 #
-# 4. You publish AUC 0.70 on OTB with settings searched on OTB. What would an honest table show beside it?
+# 4. You publish an AUC of 0.70 on OTB with settings tuned on OTB. What would an honest table show beside it?
 # <details><summary>Answer</summary>
 #
-# The same network with settings chosen elsewhere, on training clips for instance; and the number of settings tried.
+# The same network with settings chosen elsewhere, for instance on training clips, and the number of settings tried.
 # </details>
 #
-# 5. From lesson 06: SiamFC multiplies a *scale* penalty in. Which of today's formulas replaces it?
+# 5. From lesson 06: SiamFC applies a *scale* penalty to its responses. Which formula of this lesson replaces it?
 # <details><summary>Answer</summary>
 #
-# The change penalty, for any change of size or shape instead of three fixed scales.
+# The penalty for change, which covers any change of size or shape instead of three fixed scales.
 # </details>
 #
 # ## Classic mistakes
 #
-# * **exp(k·r·s)**, the lecture's slide: the wildest proposal wins.
-# * **Sizes in two units.** Proposals are in search pixels, the target's size in frame pixels; the penalty compares the same.
+# * **exp(k·r·s)**, as on the lecture's slide: the wildest proposal wins.
+# * **Sizes in two units.** Proposals are in search pixels, the target's size in frame pixels; convert before the penalty compares them.
 # * **A smoothed centre.** The tracker lags behind everything that moves.
 # * **Tuning on the test clips.** See above.
 #

@@ -8,7 +8,7 @@
 #
 # | | |
 # |---|---|
-# | **You will be able to** | match exemplar and search image in four ways, count what each costs, and say what the position of the target in training has to do with it |
+# | **You will be able to** | match exemplar and search image in four ways, count what each costs, and say why the target's position in training matters |
 # | **You need** | lessons 07 and 08 |
 # | **Time** | about {{minutes}} minutes on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
@@ -43,36 +43,36 @@ other = sequences["gen-04-occlusion-grey"].loaded(1)
 # %% [markdown]
 # ## Look first
 #
-# One exemplar, one search image, five networks: the same backbone, the same training pairs, the same number of steps. Only the place where the two images meet differs.
+# One exemplar, one search image, five networks: the same backbone, the same training pairs, the same number of steps. They differ only in how the two images are matched.
 
 # %%
 HeadExplorer(pair, other, networks)
 
 # %% [markdown]
-# **Find out by playing:** move the target away from the centre with the two sliders. Whose peak follows? Then ask for another object's exemplar, one that is not in the image: who says so?
+# **Find out by playing:** move the target away from the centre with the two sliders. Whose peak follows? Then choose the exemplar of another object, one that is not in the image: which networks notice?
 #
 # <details><summary>What to see</summary>
 #
-# Look at the numbers under the image. A network that matches gives a lower peak when the exemplar is of something else. One whose peak hardly changes has not learned to *match*; it has learned what targets look like. And `concat` is given a mask of the target's place: see whether it looks at anything else.
+# Look at the numbers below the image. A network that matches has a lower peak when the exemplar shows something else. One whose peak hardly changes has not learned to *match*; it has learned what targets look like. And `concat` is given a mask of the target's position: see whether it looks at anything else.
 # </details>
 #
 # ## The question
 #
-# The EPFL lecture makes two remarks on SiamRPN:
+# The EPFL lecture makes two remarks about SiamRPN:
 #
-# 1. A correlation map says *how alike* two things are at every place. Is it odd to read the sides of a box from it?
-# 2. The exemplar's own box is known exactly, and its aspect ratio is used for nothing but the size of the crop.
+# 1. A correlation map says *how similar* two things are at every position. Is it odd to read the sides of a box from it?
+# 2. The exemplar's own box is known exactly, yet its aspect ratio is used only for the size of the crop.
 #
-# It then tries two networks without correlation. This lesson builds their parts, and those of SiamRPN++, which keeps the correlation and changes everything else.
+# It then tries two networks without correlation. In this lesson you build their components, and those of SiamRPN++, which keeps the correlation and changes everything else.
 #
-# ## SiamConcatRPN: stack, and look far
+# ## SiamConcatRPN: concatenate, and look far
 #
-# Both maps are stacked. To compare a cell of one with a distant cell of the other, a convolution must be as large as the map: 11 × 11. That is expensive.
+# The two feature maps are concatenated. To compare a cell of one with a distant cell of the other, a convolution must be as large as the map, 11 × 11. That is expensive.
 #
 # ### Exercise 09.1 · What a large kernel costs
 # {{exercise}}
 #
-# A $k \times k$ convolution has $k^2 \cdot C_{in} \cdot C_{out}$ weights. *Global convolution* replaces it by two branches through $C_{mid}$ channels: $k \times 1$ then $1 \times k$, and $1 \times k$ then $k \times 1$, added.
+# A $k \times k$ convolution has $k^2 \cdot C_{in} \cdot C_{out}$ weights. A *global convolution* replaces it with the sum of two branches through $C_{mid}$ channels: $k \times 1$ then $1 \times k$, and $1 \times k$ then $k \times 1$.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -87,10 +87,11 @@ HeadExplorer(pair, other, networks)
 # %% exercise="match.count" points=3 stars=1 minutes=5
 @exercise("match.count")
 def weights_of(k, before, mid, after):
-    """Weights, without biases, of a k × k convolution and of its separable twin.
+    """Number of weights, without biases, of a k × k convolution and of its separable version.
 
     Args:
-        k: side of the kernel; before, after: channels; mid: channels between the two steps of a branch.
+        k: side of the kernel; before, after: channels of input and output; mid: channels between
+            the two steps of a branch.
 
     Returns:
         two ints: plain, separable.
@@ -111,7 +112,7 @@ show_table(rows, "Millions of weights", formats=".1f")
 # ### Exercise 09.2 · Two branches
 # {{exercise}}
 #
-# Write it. The map keeps its size.
+# Now write it. The map keeps its size.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -147,7 +148,7 @@ def global_convolution(x, tall_first, wide_second, wide_first, tall_second):
 # ### Exercise 09.3 · The mask guide
 # {{exercise}}
 #
-# To use the exemplar's box, SiamConcatRPN adds it as an image: 1 inside, 0 outside, through a convolution of its own into the first layer. The search image gets one too: the box of the frame before. (In training the true box, moved and resized at random.)
+# To use the exemplar's box, SiamConcatRPN adds it as a mask, 1 inside and 0 outside, which enters the first layer through a separate convolution. The search image gets a mask too: the box of the previous frame. (In training, it is the true box, shifted and resized at random.)
 #
 # <details><summary>Hint 1</summary>
 #
@@ -155,7 +156,7 @@ def global_convolution(x, tall_first, wide_second, wide_first, tall_second):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `at = torch.arange(size) + 0.5`; compare it with x and x + w of each box, (B, size), and the same for y; join the two with `[:, :, None] & [:, None, :]`.
+# `at = torch.arange(size) + 0.5`; compare it with x and x + w of each box to get (B, size), and do the same for y; combine the two with `[:, :, None] & [:, None, :]`.
 # </details>
 
 
@@ -165,7 +166,7 @@ def box_masks(boxes, size):
     """Masks of boxes.
 
     Args:
-        boxes: tensor (B, 4), x, y, w, h in pixels of an image; size: its pixels a side.
+        boxes: tensor (B, 4), x, y, w, h in image pixels; size: pixels per side of the image.
 
     Returns:
         float tensor (B, 1, size, size) of 0 and 1; the last axis is x.
@@ -180,7 +181,7 @@ def box_masks(boxes, size):
 
 
 # %% [markdown]
-# A guide is also a temptation. It says where the target *was*; a network can reach a low loss by moving that box to the nearest thing with an outline, and never look at the exemplar. The report names this as the reason why SiamConcatRPN failed. You can measure it: track with a mask that is wrong.
+# A guide is also a temptation. It says where the target *was*; a network can reach a low loss by moving that box to the nearest outline, without ever looking at the exemplar. The report gives this as the reason why SiamConcatRPN failed. You can measure it by giving the network a wrong mask.
 
 # %%
 from course_lib.geometry.anchors import decode
@@ -190,7 +191,10 @@ from course_lib.trackers.siamrpn import with_mask
 
 
 def best_box(network, sequence, t, mask_shift):
-    """The most probable box (4,) in frame t of a clip, with the mask `mask_shift` pixels beside the target, and the target (4,)."""
+    """The most probable box (4,) in frame t, and the target's box (4,).
+
+    The mask is placed `mask_shift` pixels beside the target.
+    """
     z_window, x_window = exemplar_window(sequence.boxes[0]), search_window(sequence.boxes[t])
     z_box, truth = (
         z_window.box_to_crop(sequence.boxes[0]),
@@ -214,7 +218,7 @@ to_target, to_mask = (iou(found[:, :, 0], other).mean(1) for other in (found[:, 
 figure, axes = plots.new_figure(width=5, height=2.8)
 axes[0, 0].plot(shifts, to_target, "o-", color=plots.TRUTH, label="with the target")
 axes[0, 0].plot(shifts, to_mask, "s--", color=plots.DISTRACTOR, label="with the mask")
-axes[0, 0].set(xlabel="mask beside the target, search pixels", ylim=(0, 1))
+axes[0, 0].set(xlabel="shift of the mask, search pixels", ylim=(0, 1))
 axes[0, 0].set_ylabel("mean IoU of the best box")
 axes[0, 0].legend(fontsize=8)
 both = zip(shifts, to_target, to_mask, strict=True)
@@ -224,11 +228,11 @@ plots.show(figure, alt=words)
 print(f"IoU with the target / with the mask: {said}")
 
 # %% [markdown]
-# Where the curve of the mask lies above the other, the network follows its guide, not its eyes.
+# Where the mask's curve is above the target's, the network follows its guide, not its eyes.
 #
 # ## SiamBroadcastRPN: one vector, everywhere
 #
-# The other way throws the exemplar's layout away: $\varphi(z)$ is pooled to a single vector by its maximum, and this vector is put beside every cell of $\varphi(x)$. Convolutions then learn to compare. The idea comes from networks that count things of a kind shown once.
+# The other approach discards the exemplar's layout: $\varphi(z)$ is max-pooled to a single vector, which is concatenated to every cell of $\varphi(x)$. Convolutions then learn to compare. The idea comes from class-agnostic counting: networks that count objects of a class they are shown one example of.
 #
 # ### Exercise 09.4 · Broadcast
 # {{exercise}}
@@ -239,14 +243,14 @@ print(f"IoU with the target / with the mask: {said}")
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `vector.expand(len(x), -1, *x.shape[2:])`; this also serves one exemplar for many search images.
+# `vector.expand(len(x), -1, *x.shape[2:])`; this also works for one exemplar with many search images.
 # </details>
 
 
 # %% exercise="match.broadcast" points=3 stars=1 minutes=4
 @exercise("match.broadcast")
 def broadcast_over(vector, x):
-    """A vector at every cell of a map.
+    """One vector, repeated at every cell of a map.
 
     Args:
         vector: tensor (B or 1, C, 1, 1); x: tensor (B, C', H, W).
@@ -265,7 +269,7 @@ def broadcast_over(vector, x):
 # ### Exercise 09.5 · Depth-wise correlation
 # {{exercise}}
 #
-# The two layers that make SiamRPN's kernels hold nearly four fifths of its weights. SiamRPN++ lets channel $c$ of the exemplar slide over channel $c$ of the search image, and no other; a 1 × 1 convolution afterwards reads scores and offsets from the C maps. Seven and a half times fewer weights in the head.
+# The two layers that make SiamRPN's kernels hold nearly four fifths of its weights. In SiamRPN++, channel $c$ of the exemplar slides over channel $c$ of the search image and no other; a 1 × 1 convolution then reads the scores and offsets from the C maps. The head has seven and a half times fewer weights.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -280,7 +284,7 @@ def broadcast_over(vector, x):
 # %% exercise="match.depthwise" points=5 stars=2 minutes=8
 @exercise("match.depthwise")
 def cross_correlate_depthwise(z, x):
-    """A map for each channel of each pair.
+    """One map for each channel of each pair.
 
     Args:
         z: tensor (B, C, h, w); x: tensor (B, C, H, W).
@@ -296,7 +300,7 @@ def cross_correlate_depthwise(z, x):
 
 
 # %% [markdown]
-# What each costs, at the paper's size:
+# What each network costs, at the size in its paper:
 
 # %%
 from course_lib.models.concat_broadcast import SiamBroadcastRPN, SiamConcatRPN
@@ -321,30 +325,31 @@ show_table(rows, "What each network costs", formats=".2f", first="network")
 # ### Exercise 09.6 · Spatial-aware sampling
 # {{exercise}}
 #
-# Why did nobody use a ResNet in a Siamese tracker before? Its convolutions are padded, and padding tells a network *where* it looks: the border is black. If in training the target always stands at the centre, the network need not compare; "at the centre" is enough. SiamRPN++ moves the target about in the search image, up to 64 pixels each way, uniformly: now the place says nothing.
+# Why did nobody use a ResNet in a Siamese tracker before? Its convolutions are padded, and padding tells a network *where* it is looking: the border is black. If the target is always at the centre in training, the network need not compare; "at the centre" is a good enough answer. SiamRPN++ shifts the target in the search image at random, uniformly by up to 64 pixels in each direction, so that its position says nothing.
 #
 # <details><summary>Hint 1</summary>
 #
-# `rng.uniform(-shift, shift, 2)` are pixels of the search image.
+# `rng.uniform(-shift, shift, 2)` is a shift in search-image pixels.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# One of them is side / 255 pixels of the frame. Which way you shift does not matter.
+# One of these is side / 255 frame pixels. The sign of the shift does not matter.
 # </details>
 
 
 # %% exercise="match.sampling" points=4 stars=2 minutes=6
 @exercise("match.sampling")
 def crop_centre(rng, box, shift, side):
-    """Where to cut a search image for training.
+    """Where to cut a training search image.
 
     Args:
-        rng: numpy Generator; box: array (4,) of the target in the frame.
-        shift: the most the target may stand beside the centre, in pixels of the 255-pixel search image.
-        side: of the search square in frame pixels.
+        rng: numpy Generator; box: array (4,), the target in frame pixels.
+        shift: the target's largest distance from the centre in each direction, in pixels of the
+            255-pixel search image.
+        side: of the search square, in frame pixels.
 
     Returns:
-        array (2,), the square's centre in frame pixels.
+        array (2,): the square's centre, in frame pixels.
     """
     ### BEGIN SOLUTION
     return box[:2] + box[2:] / 2 + rng.uniform(-shift, shift, 2) * side / 255
@@ -352,7 +357,7 @@ def crop_centre(rng, box, shift, side):
 
 
 # %% [markdown]
-# Does the centre really come from the training data? A small network with padded convolutions is shown noisy images with one bright blob each, and has to say where the blob is. It is trained three times: with the blob always at the centre, within ±4 pixels of it, within ±12. Afterwards all three are shown pure noise, *no blob anywhere*: the mean of their maps is what they believe before they see anything. **Predict** the three maps.
+# Does the preference for the centre really come from the training data? A small network with padded convolutions is shown noisy images with one bright blob each, and has to say where the blob is. It is trained three times: with the blob always at the centre, within ±4 pixels of it, and within ±12. Afterwards all three networks are shown pure noise, *no blob anywhere*: the mean of a network's maps is what it believes before it sees anything. **Predict** the three maps.
 
 # %%
 from torch import nn
@@ -361,7 +366,10 @@ SIDE = 32
 
 
 def blobs(rng, n, shift):
-    """Noisy images (n, 1, 32, 32) with a blob at most `shift` pixels beside the centre, and the blobs' places (n, 2)."""
+    """Noisy images (n, 1, 32, 32) with one blob each, and the blobs' positions (n, 2).
+
+    A blob is at most `shift` pixels from the centre.
+    """
     at = rng.uniform(-shift, shift, (n, 2)) if shift else np.zeros((n, 2))
     grid = np.arange(SIDE) - (SIDE - 1) / 2
     across = (grid[None, None, :] - at[:, :1, None]) ** 2
@@ -371,7 +379,10 @@ def blobs(rng, n, shift):
 
 
 def belief(shift, steps):
-    """The mean map (8, 8) over images without a blob, of a padded network trained with blobs within ±shift."""
+    """Mean map (8, 8) over images without a blob.
+
+    The network is padded and was trained with blobs within ±shift.
+    """
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     layers, before = [], 1
@@ -408,49 +419,49 @@ for ax, shift in zip(axes[0], (0, 4, 12), strict=True):
         f"{title}: {values[3:5, 3:5].mean():.2f} at the centre, {border:.2f} at the border"
     )
 figure.colorbar(image, ax=list(axes[0]), label="probability of a blob")
-words = f"What a padded network believes about images of pure noise, trained with blobs at the centre and within ±4 and ±12 pixels. {'; '.join(said)}."
+words = f"What a padded network believes about images of pure noise after training with blobs at the centre, within ±4 and within ±12 pixels. {'; '.join(said)}."
 plots.show(figure, alt=words)
 print("\n".join(said))
 
 # %% [markdown]
-# There is no blob in these images. Whatever differs between centre and border was learned from where the targets *stood* in training, and it can be expressed only because padding tells every cell how far the border is: a convolution without padding does the same everywhere. Lesson 10 takes this apart.
+# There is no blob in these images. Any difference between centre and border was learned from where the targets *were* in training, and it can be expressed only because padding tells every cell how far away the border is: a convolution without padding does the same everywhere. Lesson 10 looks at this in detail.
 #
 # ### Exercise 09.7 · Three depths, one answer
 # {{exercise}}
 #
-# SiamRPN++ puts a head on each of three layers; deep ones know *what*, shallow ones *where*. Their answers are added with learned shares $\mathrm{softmax}(\alpha)_l$, one set for the scores, another for the offsets.
+# SiamRPN++ puts a head on each of three layers: deep ones know *what*, shallow ones *where*. The answers are summed with learned weights $\mathrm{softmax}(\alpha)_l$, one set for the scores and another for the offsets.
 #
 # <details><summary>Hint 1</summary>
 #
-# `weights.softmax(0)` are the shares; keep them in torch, they are to be learned.
+# `weights.softmax(0)` are the factors; keep them in torch, because they are learned.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `sum(share * answer for share, answer in zip(...))`.
+# `sum(factor * answer for factor, answer in zip(...))`.
 # </details>
 
 
 # %% exercise="match.aggregate" points=3 stars=1 minutes=5
 @exercise("match.aggregate")
 def aggregate(answers, weights):
-    """Answers of several layers, added with learned shares.
+    """Weighted sum of the answers of several layers.
 
     Args:
-        answers: list of L tensors of one shape; weights: tensor (L,), to be learned.
+        answers: list of L tensors of one shape; weights: tensor (L,), the learned α.
 
     Returns:
         tensor of the answers' shape.
     """
     ### BEGIN SOLUTION
-    shares = weights.softmax(0)
-    return sum(share * answer for share, answer in zip(shares, answers, strict=True))
+    factors = weights.softmax(0)
+    return sum(factor * answer for factor, answer in zip(factors, answers, strict=True))
     ### END SOLUTION
 
 
 # %% [markdown]
 # ## Experiment: four heads, one budget
 #
-# A head trained here and now, from random weights, on generated pieces, beside SiamFC. **Predict:** which is ahead after so few pairs?
+# Train the heads here and now, from random weights on generated pairs, next to a SiamFC. **Predict:** which is ahead after so few pairs?
 
 # %%
 from course_lib.training.brief import train_recipe
@@ -469,14 +480,14 @@ steps = [row["step"] for row in rows]
 figure, axes = plots.new_figure(width=6, height=2.8)
 plots.draw_lines(axes[0, 0], lines, steps, True, xlabel="step", ylabel="hits", ylim=(0, 1))
 said = ", ".join(f"{head} {hits[-1]:.2f}" for head, hits in lines.items())
-words = f"Fraction of validation pairs solved while training: at the end {said}. For SiamFC a hit is a peak within 16 pixels, for the others a box with IoU above one half."
+words = f"Fraction of validation pairs that are hits, during training: at the end {said}. For SiamFC a hit is a peak within 16 pixels, for the others a box with an IoU above one half."
 plots.show(figure, alt=words)
 print(f"hits at the end: {said}")
 
 # %% [markdown]
-# (A hit is a peak within 16 pixels for SiamFC, a box with an IoU above one half for the others: not the same thing. Compare how the curves *rise*.)
+# (For SiamFC a hit is a peak within 16 pixels of the target, for the others a box with an IoU above one half. These are not the same thing, so compare how the curves *rise*.)
 #
-# And the long run that ships with the course: the same five, two seeds each, tracked on generated and on real clips. *Held-out IoU* is that of the most probable box on pairs that were not trained on; the other columns are from tracking (AUC, and precision at 20 pixels).
+# Now for the results of a longer run, which ship with the course: the same five networks, two seeds each, tracking on generated and on real clips. *Held-out IoU* is the IoU of the most probable box on pairs not used for training; the other columns come from tracking (AUC, and precision at 20 pixels).
 
 # %%
 heads = read_measured(RESULTS / "heads.json")
@@ -485,7 +496,7 @@ runs = {name: [r for r in heads["runs"] if r["match"] == name] for name in names
 
 
 def each_seed(values):
-    """The figures of all seeds in one cell."""
+    """The values of all seeds, in one cell of a table."""
     return " ".join("–" if v is None else f"{v:.3f}" for v in values)
 
 
@@ -514,24 +525,24 @@ about = {"benchmark": "22 real targets", "protocol": "ope", "sequences": range(2
 report = Report.from_dict({**about, "overall": mean, "curves": curves})
 figure, axes = plots.new_figure(width=9, height=3.2, columns=2)
 said = draw_curves(axes[0, 0], report)
-right, places = axes[0, 1], ["EPFL, OTB-2015", "ours, 22 targets"]
+right, benchmarks = axes[0, 1], ["EPFL, OTB-2015", "ours, 22 targets"]
 for row, head in zip(paper["epfl_otb2015"], ("upchannel", "broadcast", "concat"), strict=True):
     look = {"color": plots.CYCLE[names.index(head)], "marker": "o"}  # the head's own colour
-    right.plot(places, (row["auc"], mean[head]["auc"]), label=row["tracker"], **look)
+    right.plot(benchmarks, (row["auc"], mean[head]["auc"]), label=row["tracker"], **look)
 right.set(xlim=(-0.2, 1.2), ylabel="AUC", ylim=(0, 0.7))
 right.legend(fontsize=8)
-words = f"Left: success on 22 real targets, mean of two seeds: {said}. Right: the three networks of the EPFL report, theirs on OTB-2015 and ours side by side."
+words = f"Left: success on 22 real targets, mean of two seeds: {said}. Right: AUC of the three networks of the EPFL report, theirs on OTB-2015 beside ours on the 22 targets."
 plots.show(figure, alt=words)
 print(said)
 
 # %% [markdown]
-# Read the table with three things in mind. The spread between two seeds of the same head is the least difference that means anything. The budget is tiny: the networks of the report stood on pre-trained backbones and saw many more pairs. And one thing is not equal: SiamRPN's head can be *started* as SiamFC's similarity (both its convolutions begin as the same projection of φ), and it is; the others have no such form and begin with random numbers.
+# Read the table with three things in mind. The spread between two seeds of the same head is the smallest difference that means anything. The budget is tiny: the networks of the report had pre-trained backbones and saw many more pairs. And one thing is not equal: SiamRPN's head can be *initialised* as SiamFC's similarity (both its convolutions begin as the same projection of φ), and it is; the other heads have no such form and are initialised at random.
 #
-# Within this budget the order says how much each head has to learn before it can match. SiamFC's match has no weights at all: it is a correlation, and that is a strong piece of knowledge about the world, the same thing looks the same wherever it stands. What the heads add, boxes of any shape, they must first find out. Lesson 08 measures, for the SiamRPN that ships, how much of the loss is place and how much size.
+# Within this budget, the order shows how much each head has to learn before it can match. SiamFC's match has no weights at all: it is a correlation, and that is strong prior knowledge about the world, namely that the same thing looks the same wherever it is. The heads add boxes of any shape, but must first learn to predict them. Lesson 08 measures, for the SiamRPN that ships with the course, how much success is lost to position and how much to size.
 #
-# Look at `concat`: on held-out *pairs*, where its guide lies near the target, its boxes are among the best; in *tracking*, where the guide is its own last answer, it is the worst by far. An error of one frame is the guide of the next. That is the report's explanation, measured.
+# Look at `concat`: on held-out *pairs*, where its guide lies near the target, its boxes are among the best; in *tracking*, where the guide is its own last answer, it is by far the worst. An error in one frame becomes the guide for the next. That is the report's explanation, measured.
 #
-# So the lecture's first remark, that a box is an odd thing to read from a correlation map, is right about the second half of the task and wrong about the first.
+# So the lecture's first remark, that a box is an odd thing to read from a correlation map, is right about the second half of the task, how large, and wrong about the first, where.
 #
 # ## Where you stand
 
@@ -541,44 +552,44 @@ progress()
 # %% [markdown]
 # ## Questions to check yourself
 #
-# 1. Why can a concatenation with small kernels not match?
+# 1. Why can't a concatenation followed by small kernels match?
 # <details><summary>Answer</summary>
 #
-# A part of the exemplar in one corner has to meet the same part of the target, which stands in another place of the search map. A 3 × 3 kernel sees only neighbours.
+# A part of the exemplar in one corner has to be compared with the same part of the target, which is somewhere else in the search map. A 3 × 3 kernel sees only neighbours.
 # </details>
 #
 # 2. The first convolution after broadcasting is linear. What can it do with the exemplar's vector?
 # <details><summary>Answer</summary>
 #
-# Only add a constant to each of its channels, the same at every cell. A product of exemplar and search image, which correlation has at once, needs the layers and ReLUs that follow.
+# Only add a constant to each of its channels, the same at every cell. A product of exemplar and search image, which correlation computes directly, needs the layers and ReLUs that follow.
 # </details>
 #
-# 3. Depth-wise correlation keeps channels apart. Where are they put together?
+# 3. Depth-wise correlation keeps the channels separate. Where are they combined?
 # <details><summary>Answer</summary>
 #
-# In the 1 × 1 convolutions after it, which can weigh channels differently for scores and for each offset.
+# In the 1 × 1 convolutions after it, which can weight the channels differently for the scores and for each offset.
 # </details>
 #
 # 4. A network without any padding is trained on centred targets. Does it learn a centre prior?
 # <details><summary>Answer</summary>
 #
-# Not in its maps: every cell is computed in the same way. (The cosine window adds one when it tracks, on purpose.)
+# Not in its maps: every cell is computed in the same way. (In tracking, the cosine window adds one on purpose.)
 # </details>
 #
 # 5. From lesson 07: which of the four heads could use the exemplar's aspect ratio, and how?
 # <details><summary>Answer</summary>
 #
-# All of them in principle, as the crop shows it; SiamConcatRPN is told, by its mask.
+# In principle all of them, since the crop shows it; SiamConcatRPN gets it directly, from its mask.
 # </details>
 #
 # ## Classic mistakes
 #
-# * **The map grows or shrinks** by a cell in a padded large convolution: an even k.
-# * **groups = B** where B · C was meant: the channels are added, and the head gets one map.
-# * **Judging heads by one seed.** See the table.
-# * **Trusting a guide.** What tells the network where the target was tells it not to look.
+# * **The map grows or shrinks** by a cell in a large padded convolution: k is even.
+# * **groups = B** where B · C was meant: the channels are summed, and the head gets one map.
+# * **Judging heads by a single seed.** See the table.
+# * **Trusting a guide.** If the network is told where the target was, it has no need to look.
 #
 # ## Read next
 #
-# * `course_lib/models/heads.py`: the four in small; `course_lib/models/epfl.py` and `siamrpnpp.py`: in the papers' size.
+# * `course_lib/models/heads.py` and `heads_learned.py`: the four heads at a small size; `course_lib/models/concat_broadcast.py` and `siamrpnpp.py`: at the papers' size.
 # * Lesson 10: why depth hurt Siamese trackers, and what to do about it.

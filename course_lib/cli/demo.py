@@ -29,7 +29,7 @@ from course_lib.trackers.base import Tracker
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     option = parser.add_argument
-    option("--clip", default="gen-03-occlusion", help="name of a clip of generated-v1")
+    option("--sequence", default="gen-03-occlusion", help="name of a clip of generated-v1")
     option("--tracker", default="mosse", help=f"one of {', '.join(TRACKER_NAMES)}")
     option("--out", type=Path, default=RUNS / "demo", help="folder for the video and the scores")
     option("--quiet", action="store_true", help="no progress bar")

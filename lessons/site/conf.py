@@ -15,7 +15,21 @@ project = "A course in visual object tracking"
 author = "the course's authors"
 copyright = ""
 
-extensions = ["myst_nb", "sphinx.ext.mathjax"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.mathjax",
+    "library",
+]
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+autodoc_default_options = {"show-inheritance": True}
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = (
+    True  # else what a docstring says of an attribute stands beside the attribute
+)
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
 # a module's function, by its name: a function of this file cannot be handed to parallel readers

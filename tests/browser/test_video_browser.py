@@ -61,7 +61,7 @@ def play(tmp_path):
 
 
 def test_the_demos_video_plays_to_its_end(play, tmp_path):
-    assert main(["demo", "--clip", "gen-23-small", "--out", str(tmp_path), "--quiet"]) == 0
+    assert main(["demo", "--sequence", "gen-23-small", "--out", str(tmp_path), "--quiet"]) == 0
     _, (error, ready, width, height, duration, ended, now) = play("gen-23-small.mp4")
     video = VideoFile(tmp_path / "gen-23-small.mp4")
     assert error is None and ended and ready >= 2

@@ -85,7 +85,7 @@ def small(name: str) -> Backbone:
 
 def test_the_table_has_every_plan_and_every_twin():
     twins = {f"twin-{family}-{k}" for family, columns in TWINS.items() for k in columns}
-    assert set(BACKBONES) == {"alexnet", "resnet50", *PLANS, *twins}
+    assert {"alexnet", "resnet50", *PLANS, *twins} <= set(BACKBONES)  # a new row is welcome
 
 
 @pytest.mark.slow

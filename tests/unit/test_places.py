@@ -119,7 +119,7 @@ class TestInstalled:
         folder = tmp_path / "anywhere ä"
         folder.mkdir()
         course = ("-m", "course_lib")
-        done = run(installed, folder, *course, "demo", "--clip", "gen-01-plain")
+        done = run(installed, folder, *course, "demo", "--sequence", "gen-01-plain")
         assert done.returncode == 0, done.stderr
         assert (folder / "runs" / "demo" / "gen-01-plain.json").is_file()
         done = run(installed, folder, *course, "start", "02")

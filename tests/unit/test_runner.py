@@ -275,7 +275,7 @@ class TestCommands:
             (["evaluate", "--tracker", "mosse", "--sequences", "nope"], "has no sequence 'nope'"),
             (["evaluate", "--tracker", "mosse", "--workers", "0"], "--workers is 0"),
             (["evaluate", "--tracker", "mosse", "ncc", "--label", "x"], "for a single tracker"),
-            (["demo", "--clip", "gen-99"], "there is no clip 'gen-99'"),
+            (["demo", "--sequence", "gen-99"], "there is no clip 'gen-99'"),
             (["track", "--video", "missing.mp4", "--box", "1,2,3,4"], "missing.mp4 does not exist"),
             (["track", "--video", "missing.mp4", "--box", "1,2,3"], "expected four numbers"),
             (["start", "77"], "there is no lesson '77'"),
@@ -293,7 +293,7 @@ class TestCommands:
         assert words in captured.err and "Traceback" not in captured.err
 
     def test_demo_writes_a_video_that_plays_and_its_scores(self, tmp_path, capsys):
-        assert main(["demo", "--clip", "gen-23-small", "--out", str(tmp_path)]) == 0
+        assert main(["demo", "--sequence", "gen-23-small", "--out", str(tmp_path)]) == 0
         video = VideoFile(tmp_path / "gen-23-small.mp4")
         assert len(video) == 80 and video[79].shape == (240, 320, 3)
         assert 0 <= json.loads((tmp_path / "gen-23-small.json").read_text())["auc"] <= 20 / 21

@@ -49,6 +49,7 @@ def site(tmp_path_factory) -> Path:
     (root / "source" / "notebooks").mkdir(parents=True)
     for path in (ROOT / "lessons" / "site").glob("*.*"):
         shutil.copy(path, root / "source")
+    shutil.copy(ROOT / "CONTRIBUTING.md", root / "source" / "contributing.md")
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         shutil.copy(path, root / "source" / "notebooks")
     executed(
@@ -70,7 +71,7 @@ def site(tmp_path_factory) -> Path:
     done = subprocess.run(
         command,
         cwd=root,
-        env=os.environ | {"SITE_EXECUTION": "off"},
+        env=os.environ | {"SITE_EXECUTION": "off", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )
@@ -86,6 +87,33 @@ def test_the_first_page_leads_to_every_lesson_and_to_glossary_and_notation(site)
     first = page(site, "index.html")
     for name in [*LESSONS, "glossary", "notation"]:
         assert f'href="notebooks/{name}.html"' in first
+
+
+def test_every_file_of_the_library_has_a_page_with_what_it_says(site):
+    text = page(site, "library/course_lib.evaluation.metrics.html")
+    assert 'id="course_lib.evaluation.metrics.success_curve"' in text
+    assert "Fraction of frames" in text and "lines" in text
+    told = {path.stem for path in (site / "library").glob("course_lib*.html")}
+    files = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in (ROOT / "course_lib").rglob("*.py")
+        if "exercises" not in path.parts and path.name != "__init__.py"
+    }
+    assert len(files) > 120 and files <= told
+
+
+def test_a_lesson_links_to_the_files_it_imports(site):
+    text = page(site, "notebooks/02_mosse.html")
+    assert 'href="../library/course_lib.evaluation.scores.html"' in text
+    assert "course_lib.models.siamfc" not in text and 'href="../library/reading.html"' in text
+
+
+def test_the_reading_path_names_a_file_once_where_it_is_first_needed(site):
+    text = page(site, "library/reading.html")
+    listed = re.findall(r'href="(course_lib[\w.]*)\.html"', text)
+    assert len(listed) == len(set(listed)) > 60
+    order = [listed.index(f"course_lib.{m}") for m in ("geometry.boxes", "trackers.mosse")]
+    assert order == sorted(order) and order[1] < listed.index("course_lib.models.siamfc")
 
 
 def test_links_to_words_lead_to_their_entries(site):

@@ -48,6 +48,7 @@ TOP = {
         ".gitignore",
         "LICENSE",
         "LICENSE-text",
+    "CONTRIBUTING.md",
         "setup.py",
         "MANIFEST.in",
     ),

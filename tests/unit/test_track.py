@@ -477,7 +477,7 @@ class TestDemo:
     """The first thing a newcomer runs."""
 
     def go(self, folder, *given):
-        return main(["demo", "--clip", "gen-23-small", "--out", str(folder), *given])
+        return main(["demo", "--sequence", "gen-23-small", "--out", str(folder), *given])
 
     def test_video_and_scores(self, tmp_path, capsys):
         assert self.go(tmp_path) == 0
@@ -502,7 +502,7 @@ class TestDemo:
 
     @pytest.mark.parametrize(
         ("given", "words"),
-        [(["--clip", "gen-99"], "there is no clip 'gen-99'"), (["--tracker", "moose"], "'mosse'")],
+        [(["--sequence", "gen-99"], "there is no clip 'gen-99'"), (["--tracker", "moose"], "'mosse'")],
     )
     def test_wrong_arguments(self, tmp_path, capsys, given, words):
         assert self.go(tmp_path, *given) == 2
