@@ -83,10 +83,10 @@ class UpChannelHead(Head):
         self.x_box = nn.Conv2d(features, channels, 3)
         self.adjust = nn.Conv2d(4 * anchors, 4 * anchors, 1)
         self.channels = channels
-        self._start()
+        self._init_as_siamfc()
 
     @torch.no_grad()
-    def _start(self) -> None:
+    def _init_as_siamfc(self) -> None:
         """Initialise as SiamFC: the target's logit is the similarity of the two maps, the other
         logit its negative.
 

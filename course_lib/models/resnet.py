@@ -22,17 +22,17 @@ class ResNet50(Backbone):
 
     Args:
         upto: the last layer kept: 2, 3 or 4.
-        give: which of the layers 1 … upto are returned; φ is the last of them.
+        outputs: which of the layers 1 … upto are returned; φ is the last of them.
         guided: whether images have a fourth channel, a mask, which a 7 × 7 convolution adds to
             conv1's output.
     """
 
-    def __init__(self, upto: int, give: tuple[int, ...], guided: bool = False) -> None:
+    def __init__(self, upto: int, outputs: tuple[int, ...], guided: bool = False) -> None:
         super().__init__()
         self._take(resnet50(weights=None), upto)
-        self.give, self.guided = give, guided
+        self.outputs, self.guided = outputs, guided
         self.channels = self.level_channels[-1]
-        self.stride = 2 ** (give[-1] + 1)
+        self.stride = 2 ** (outputs[-1] + 1)
         self.guide = nn.Conv2d(1, 64, 7, 2, padding=3, bias=False) if guided else None
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None] * 255, persistent=False)
         self.register_buffer("std", torch.tensor(STD)[:, None, None] * 255, persistent=False)
@@ -45,7 +45,7 @@ class ResNet50(Backbone):
     @property
     def level_channels(self) -> tuple[int, ...]:
         """256 channels for layer 1, and twice as many for each further layer."""
-        return tuple(128 * 2**k for k in self.give)
+        return tuple(128 * 2**k for k in self.outputs)
 
     def stages(self) -> list[list[nn.Module]]:
         """The stem, then every layer."""
@@ -57,7 +57,7 @@ class ResNet50(Backbone):
         return self.levels(image)[-1]
 
     def levels(self, image: Tensor) -> list[Tensor]:
-        """The maps (B, C, s, s) of the layers in `give`: layer 1 has 256 channels and stride 4,
+        """The maps (B, C, s, s) of the layers in `outputs`: layer 1 has 256 channels and stride 4,
         layer 2 512 and 8, layer 3 1024 and 16. 255 pixels lead to 64, 32 and 16 cells."""
         x = self.conv1((image[:, :3] - self.mean) / self.std)  # (B, 64, S/2, S/2)
         if self.guide is not None:
@@ -66,7 +66,7 @@ class ResNet50(Backbone):
         maps = []
         for k, layer in enumerate(self.layers, start=1):
             x = layer(x)  # (B, 256, S/4, S/4), (B, 512, S/8, S/8), …
-            if k in self.give:
+            if k in self.outputs:
                 maps.append(x)
         return maps
 

@@ -129,8 +129,8 @@ def gpu(monkeypatch):
 
 
 def batch_of(size: int) -> PairBatch:
-    """Pairs as they come from the loader, on the CPU. Seeds are plain numbers: only the CPU's generator
-    reads them."""
+    """Pairs as they come from the loader, on the CPU. Seeds are plain numbers: only the CPU's
+    generator reads them."""
     jitter = torch.ones(B, 2, 8)
     jitter[..., 5:] = 0
     jitter[0, :, 6:] = 1.5  # one pair is blurred

@@ -31,8 +31,8 @@ def steepest(patch, y, x):
 
 
 def slow_histograms(patch, cell):
-    """(18, rows, columns): every pixel's gradient distributed among the four nearest cells, one pixel
-    after another."""
+    """(18, rows, columns): every pixel's gradient distributed among the four nearest cells, one
+    pixel after another."""
     h, w, _ = patch.shape
     rows, columns = h // cell, w // cell
     sums = np.zeros((18, rows, columns))

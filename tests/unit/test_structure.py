@@ -48,7 +48,7 @@ TOP = {
         ".gitignore",
         "LICENSE",
         "LICENSE-text",
-    "CONTRIBUTING.md",
+        "CONTRIBUTING.md",
         "setup.py",
         "MANIFEST.in",
     ),

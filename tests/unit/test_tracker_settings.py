@@ -94,7 +94,7 @@ NUMPY = ("stay-put", "random-walk", "ncc", "mosse", "kcf")
 @pytest.mark.parametrize("name", NUMPY)
 @pytest.mark.parametrize("corner", ["low", "high"])
 def test_a_tracker_runs_with_each_setting_at_its_end(name, corner, tiny_frame):
-    """No setting in its range breaks a tracker, hangs it or makes it return a box that is not finite."""
+    """No setting in its range makes a tracker fail, hang or return a box that is not finite."""
     cls = type(make_tracker(name).settings)
     for c, key, limit, kind in ranged():
         value = limit.low if corner == "low" else limit.high
