@@ -86,7 +86,7 @@ def _check_place(box: np.ndarray, W: int, H: int) -> None:
     x, y, w, h = box
     if x >= W or y >= H or x + w <= 0 or y + h <= 0:
         raise DataError(
-            f"the first box {box.tolist()} lies entirely outside the frame of {W}×{H} pixels; "
+            f"the first box {box.tolist()} lies wholly outside the frame of {W}×{H} pixels; "
             "give a box that overlaps it"
         )
     if w > LARGEST * W or h > LARGEST * H or min(w, h) < SMALLEST:
