@@ -138,7 +138,7 @@ with torch.inference_mode():
 # ### Exercise 11.2 · Labels with a ring
 # {{exercise}}
 #
-# Cells within 16 pixels of the target are right, cells beyond 32 are wrong. And in between? Two windows one cell apart share nine tenths of their pixels; a wide gap between them is impossible. Cells in this ring get the label 0: they do not count.
+# Cells within 16 pixels of the target are right, cells beyond 32 are wrong. And in between? Two windows one cell apart share nine tenths of their pixels; to demand a wide gap between them is to demand the impossible. Cells in this ring get the label 0: they do not count.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -771,7 +771,7 @@ frames = sum(len(c) for c in few)
 show_table(rows, f"{len(few)} clips, {frames} frames; EAO over {low} … {high} frames")
 
 # %% [markdown]
-# Picked like this the clips say nothing about clips in general, and one failure more or less changes the order of the rows. The long run has 40 generated clips with look-alikes, the 8 real VOT-2014 clips, 5 real targets among look-alikes, and two or three networks of each kind that differ in their random seed. Below it is the slides' table, measured on VOT2019 under the real-time rule. The EAO columns are not comparable with the slides': VOT publishes an interval of lengths for each of its years but not for these clips, so the course takes the middle half of the clips' own lengths.
+# Clips picked like this say nothing about clips in general, and one failure more or less changes the order of the rows. The long run has 40 generated clips with look-alikes, the 8 real VOT-2014 clips, 5 real targets among look-alikes, and two or three networks of each kind that differ in their random seed. Below it is the slides' table, measured on VOT2019 under the real-time rule. The EAO columns are not comparable with the slides': VOT publishes an interval of lengths for each of its years but not for these clips, so the course takes the middle half of the clips' own lengths.
 
 # %%
 slides = read_measured(RESULTS / "siammargin_published.json")
