@@ -216,7 +216,11 @@ class TrainSettings(Settings):
         if network_class(self.network).output == "proposals":
             only = {"head": p.head, "groups": p.groups}
             only |= {"channels": p.channels} if p.channels else {}
-        either = {"backbone": self.backbone, "widths": self.widths, "share": self.width_multiplier}
+        either = {
+            "backbone": self.backbone,
+            "widths": self.widths,
+            "width_multiplier": self.width_multiplier,
+        }
         return {"network": self.network, **either, **only}
 
     @property
