@@ -8,7 +8,7 @@
 #
 # | | |
 # |---|---|
-# | **You will be able to** | say of any network what its cells see, how far apart they stand and which of them have seen padding; build CIResNet-22; and take a published analysis apart by making it again |
+# | **You will be able to** | work out for any network what its cells see, how far apart they are and which of them have seen padding; build CIResNet-22; and examine a published analysis by repeating it |
 # | **You need** | lessons 04 to 06; lesson 09 helps |
 # | **Time** | about {{minutes}} minutes on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
@@ -44,22 +44,22 @@ paper = read_measured(RESULTS / "siamdw_published.json")
 # %% [markdown]
 # ## Look first
 #
-# Left: what one cell of the last map can see of the exemplar, and what its neighbour sees. Middle: what it *really* reacts to, by its gradient. Right: where this stack stands.
+# Left: what one cell of the last map can see of the exemplar, and what its neighbour sees. Middle: what the cell *really* responds to, measured by its gradient. Right: how this stack's field compares with SiamDW's guideline.
 
 # %%
 FieldExplorer(exemplar)
 
 # %% [markdown]
-# **Find out by playing:** begin with SiamFC's stack (kernel 3, two 3 × 3 layers, stride 8, no padding). How many more 3 × 3 layers fit before no cell is left of the exemplar? Switch padding on: now as many fit as you like. What do the squares show?
+# **Find out by playing:** start from SiamFC's stack (kernel 3, two 3 × 3 layers, stride 8, no padding). How many more 3 × 3 layers can you add before the exemplar has no cell left? Switch padding on: now you can add as many as you like. What do the squares show?
 #
 # <details><summary>What to see</summary>
 #
-# Without padding every layer costs cells; at stride 8 the field reaches the whole exemplar after five more kernel steps. With padding the map keeps its size, but the squares hang over the edge of the image: those cells look at zeros. And the gradient: half of it lies in a square much smaller than the field.
+# Without padding every layer costs cells; at stride 8 the field covers the whole exemplar after five more kernel steps. With padding the map keeps its size, but the squares extend beyond the edge of the image: those cells look at zeros. As for the gradient, half of it lies in a square much smaller than the field.
 # </details>
 #
 # ## A puzzle
 #
-# SiamFC stands on AlexNet, a network of five layers. Much deeper ones see better, in nearly everything else; put into a Siamese tracker they brought, in the words of SiamDW's authors, no significant improvement. Why? They took four networks and changed them: receptive field, stride, size of the map, padding. Each column is one change.
+# SiamFC is built on AlexNet, a network of five layers. Much deeper networks do better at nearly everything else; in a Siamese tracker they brought, in the words of SiamDW's authors, no significant improvement. Why? The authors took four networks and varied their receptive field, stride, map size and padding. Each column is one variant.
 
 # %%
 for family, other in (("alexnet", "vgg"), ("resnet", "inception")):
@@ -71,21 +71,21 @@ for family, other in (("alexnet", "vgg"), ("resnet", "inception")):
     show_table(rows, f"SiamDW's slides: {family} and {other}", formats=".2f", first="column")
 
 # %% [markdown]
-# *Field* is the receptive field in pixels, *cells* the side of the exemplar's map ("output feature size", OFS). The slides do not say which score this is. In this lesson you learn to compute the upper rows of any network, build the networks, and measure the lower ones.
+# *Field* is the receptive field in pixels, *cells* the side length of the exemplar's map ("output feature size", OFS). The slides do not say which score the lower rows show. In this lesson you learn to compute the upper rows for any network, build the networks, and measure the lower rows.
 #
 # ## What a cell sees
 #
 # ### Exercise 10.1 · One more layer
 # {{exercise}}
 #
-# Lesson 04 kept two numbers through the layers, field and stride. Four are needed to know everything: also how many cells there are, and where the *first* cell's field has its centre. Two things are new. A kernel with *dilation* $d$ has its taps $d$ cells apart and reaches over $k_e = d\,(k-1)+1$. A *crop* throws away the outermost cells of the output.
+# Lesson 04 tracked two numbers through the layers, field and stride. A full description needs two more: the number of cells, and the centre of the *first* cell's field. Two things are new. A kernel with *dilation* $d$ has its taps $d$ cells apart and spans $k_e = d\,(k-1)+1$ cells. A *crop* removes the outermost cells of the output.
 #
 # | | after the layer |
 # |---|---|
-# | cells | $\lfloor (n + 2p - k_e)/s \rfloor + 1$, less $2\cdot$crop |
+# | cells | $\lfloor (n + 2p - k_e)/s \rfloor + 1$, minus $2\cdot$crop |
 # | field | $+\,(k_e - 1)\cdot J$ |
 # | stride $J$ | $\cdot\, s$ |
-# | start (centre of the first cell's field) | $+\,\big((k_e-1)/2 - p\big)\cdot J$, and crop · new stride |
+# | start (centre of the first cell's field) | $+\,\big((k_e-1)/2 - p\big)\cdot J$, plus crop · new stride |
 #
 # <details><summary>Hint 1</summary>
 #
@@ -100,14 +100,14 @@ for family, other in (("alexnet", "vgg"), ("resnet", "inception")):
 # %% exercise="siamdw.layer" points=6 stars=2 minutes=8
 @exercise("siamdw.layer")
 def behind(row, layer):
-    """What stands behind a cell after one more layer.
+    """Receptive field of a map's cells after one more layer.
 
     Args:
-        row: Reception(layer, size, field, stride, start) before it.
+        row: ReceptiveField(layer, size, field, stride, start) before the layer.
         layer: Layer with name, kernel, reach, stride, padding, crop.
 
     Returns:
-        Reception after it; its `layer` is the layer's name.
+        ReceptiveField after the layer; its `layer` is the layer's name.
     """
     ### BEGIN SOLUTION
     size = output_size(row.size, layer.reach, layer.stride, layer.padding) - 2 * layer.crop
@@ -130,7 +130,7 @@ heads = {"layer": "layer", "size": "cells", "field": "field", "stride": "stride"
 show_table(rows, "AlexNet on an exemplar", heads | {"start": "first centre"}, ".1f")
 
 # %% [markdown]
-# Is it true? A cell's field is the set of pixels that can change it: the extent of its gradient. `touched` measures that on the live network.
+# Does the arithmetic hold? A cell's field is the set of pixels that can change its value: the extent of its gradient. `touched` measures it on the real network.
 
 # %%
 from course_lib.models.alexnet import AlexNet
@@ -146,31 +146,32 @@ for cell in (0, 3, 5):
 # ### Exercise 10.2 · Where branches meet
 # {{exercise}}
 #
-# A residual network adds a long branch and a shortcut. What does the sum see? Whatever *any* branch sees. The maps must fit onto each other: as many cells, the same stride.
+# A residual network adds a long branch and a shortcut. What does the sum see? Everything that *any* branch sees. The maps must match: the same number of cells, the same stride.
 #
 # <details><summary>Hint 1</summary>
 #
-# A field reaches from start − field / 2 to start + field / 2. The union reaches from the lowest to the highest.
+# A field reaches from start − field / 2 to start + field / 2. The union reaches from the lowest of these to the highest.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `replace(rows[0], layer=name, field=…, start=…)` changes two things of a Reception. The field is an int: `round`.
+# `replace(rows[0], layer=name, field=…, start=…)` changes two values of a ReceptiveField. The field is an int: use `round`.
 # </details>
 
 
 # %% exercise="siamdw.branches" points=4 stars=2 minutes=6
 @exercise("siamdw.branches")
 def joined(name, rows):
-    """What stands behind a cell where branches meet.
+    """Receptive field of a map's cells where branches meet.
 
     Args:
-        name: of the meeting place; rows: list of Reception, one for each branch.
+        name: of the place where they meet.
+        rows: list of ReceptiveField, one for each branch.
 
     Returns:
-        Reception: everything that any of them sees.
+        ReceptiveField: everything that any branch sees.
 
     Raises:
-        DataError if sizes or strides differ.
+        DataError: if sizes or strides differ.
     """
     ### BEGIN SOLUTION
     if len({(r.size, r.stride) for r in rows}) != 1:
@@ -185,7 +186,7 @@ def joined(name, rows):
 # ### Exercise 10.3 · Overlap
 # {{exercise}}
 #
-# Neighbouring cells see almost the same. How much of a cell's field does its neighbour share, along one axis?
+# Neighbouring cells see almost the same pixels. What fraction of a cell's field does its neighbour share, along one axis?
 #
 # <details><summary>Hint 1</summary>
 #
@@ -193,14 +194,14 @@ def joined(name, rows):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# field − stride pixels are common; divide by the field.
+# The two share field − stride pixels; divide by the field.
 # </details>
 
 
 # %% exercise="siamdw.overlap" points=2 stars=1 minutes=2
 @exercise("siamdw.overlap")
 def overlap(field, stride):
-    """Fraction of its receptive field that a cell has in common with its neighbour.
+    """Fraction of its receptive field that a cell shares with its neighbour, along one axis.
 
     Args:
         field, stride: pixels.
@@ -214,7 +215,7 @@ def overlap(field, stride):
 
 
 # %% [markdown]
-# With these three rules a program can walk through any network, crops and branches included. Here is the zoo.
+# With these three rules a program can walk through any network, crops and branches included. Here is a small zoo.
 
 # %%
 from torchvision.models import resnet50, vgg16
@@ -236,14 +237,14 @@ for name, network in zoo.items():
     z, x = traced_receptive_fields(network, 127)[-1], traced_receptive_fields(network, 255)[-1]
     rows[name] = {"127 px": z.size, "255 px": x.size, "field": z.field, "of 127": z.field / 127}
     rows[name] |= {"stride": z.stride, "overlap": float(overlap(z.field, z.stride))}
-show_table(rows, "Cells a side, field and stride", formats={"of 127": ".2f"}, first="network")
+show_table(rows, "Cells per side, field and stride", formats={"of 127": ".2f"}, first="network")
 
 # %% [markdown]
-# ResNet-50's third layer has cells that see twice the exemplar: *every* cell sees all of it and a wide border of zeros. That is the first part of the puzzle. The authors' rule: a field of 60 to 80 % of the exemplar, a stride of 4 or 8.
+# In ResNet-50's layer 3 the field is twice the size of the exemplar: *every* cell sees all of it and a wide border of zeros. That is the first piece of the puzzle. The authors' rule: a field of 60 to 80 % of the exemplar, a stride of 4 or 8.
 #
-# ### What a cell really reacts to
+# ### What a cell really responds to
 #
-# The field is what *can* matter. What does? The size of the gradient of the central cell, averaged over images, is called the *effective* receptive field.
+# The receptive field contains what *can* matter. What actually does? The magnitude of the central cell's gradient, averaged over images, is called the *effective* receptive field.
 
 # %%
 from course_lib.models.weights import load_siamfc
@@ -268,21 +269,21 @@ for ax, (name, network) in zip(axes[0], shown.items(), strict=True):
     away = np.abs(np.arange(EXEMPLAR) + 0.5 - at)
     inner = np.maximum(away[:, None], away[None]) < z.field / 4  # half as wide as the field
     said.append(
-        f"{name}: field {z.field}, {100 * field[inner].sum():.0f} % of the gradient at its centre half"
+        f"{name}: field {z.field}, {100 * field[inner].sum():.0f} % of the gradient in its central half"
     )
-words = f"Effective receptive fields on exemplars, the field of the arithmetic as a dashed square. {'; '.join(said)}."
+words = f"Effective receptive fields on exemplars; a dashed square marks the field found by arithmetic. {'; '.join(said)}."
 plots.show(figure, alt=words)
 print("\n".join(said))
 
 # %% [markdown]
-# A square half as wide as the field has a quarter of its area. If all pixels counted alike, it would hold 25 % of the gradient.
+# A square half as wide as the field has a quarter of its area. If all pixels counted equally, it would hold 25 % of the gradient.
 #
 # ## Ten twins
 #
 # ### Exercise 10.4 · The kernel that sets the field
 # {{exercise}}
 #
-# The columns of the table differ in the field, by steps of 8 pixels at stride 8. One way to do it (the slides do not name theirs) is to change the kernel of the *last* layer. Which kernel brings the field to a wanted size, and how many cells does an exemplar of 127 pixels then give?
+# The columns of the table differ in their field, in steps of 8 pixels at stride 8. One way to get there (the slides do not name theirs) is to change the kernel of the *last* layer. Which kernel sets the field to a wanted size, and how many cells per side does a 127-pixel exemplar then have?
 #
 # <details><summary>Hint 1</summary>
 #
@@ -290,20 +291,21 @@ print("\n".join(said))
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The first cell needs `wanted` pixels, each further one `stride` more: (127 − wanted) // stride + 1.
+# The first cell needs `wanted` pixels, every further cell `stride` more: (127 − wanted) // stride + 1.
 # </details>
 
 
 # %% exercise="siamdw.kernel" points=4 stars=2 minutes=5
 @exercise("siamdw.kernel")
 def last_kernel(field, stride, wanted):
-    """The last layer of a network without padding that sets its field.
+    """The last layer's kernel that sets the field of a network without padding.
 
     Args:
-        field, stride: pixels, behind the layers before it; wanted: the field it shall bring about.
+        field, stride: pixels, after all layers but the last.
+        wanted: the field, pixels, that the last layer should bring about.
 
     Returns:
-        two ints: its kernel, and the cells a side that 127 pixels give.
+        two ints: the kernel, and the cells per side for 127 pixels.
     """
     ### BEGIN SOLUTION
     return (wanted - field) // stride + 1, (127 - wanted) // stride + 1
@@ -317,10 +319,10 @@ for r in paper["analysis"]["alexnet"]:
         kernel, cells = last_kernel(71, 8, r["field"])
         row = {"column": r["column"], "field": r["field"], "kernel": kernel, "cells": cells}
         rows.append({**row, "slides: cells": r["ofs"]})
-show_table(rows, "A last kernel behind AlexNet's conv4 (field 71, stride 8)")
+show_table(rows, "A last kernel after AlexNet's conv4 (field 71, stride 8)")
 
 # %% [markdown]
-# Every column without padding is met by arithmetic alone. The two with another stride are met as well, and with the *same weights* as their twins (see `course_lib/models/twins.py`): stride 4 by taking the last pooling's stride away and dilating what follows; stride 16 by letting conv4 step by two.
+# Arithmetic alone matches every column without padding. The two columns with another stride can be matched as well, and with the *same weights* as their twins (see `course_lib/models/twins.py`): for stride 4, remove the stride of the last pooling and dilate the layers after it; for stride 16, give conv4 a stride of two.
 #
 # ## Padding
 #
@@ -333,7 +335,7 @@ show_table(rows, "A last kernel behind AlexNet's conv4 (field 71, stride 8)")
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Count the cells whose first pixel is below 0, and those whose last is `size` or more.
+# Count the cells whose first pixel is below 0, and those whose last pixel is `size` or more.
 # </details>
 
 
@@ -343,7 +345,8 @@ def touched_by_padding(size, kernel, stride, padding):
     """How many cells of a layer's output have seen padding, along one axis.
 
     Args:
-        size: of the input; kernel, stride, padding: of the layer.
+        size: of the input.
+        kernel, stride, padding: of the layer.
 
     Returns:
         two ints: at the beginning and at the end.
@@ -366,12 +369,12 @@ for name, case in cases.items():
     print(f"{name}: {before} cells at the beginning, {after} at the end")
 
 # %% [markdown]
-# Keep these numbers: two cells on each side of a ResNet's first layer, one on each side of a 3 × 3 layer. And the last line: with a stride the two sides can differ.
+# Remember these numbers: two cells on each side of a ResNet's first layer, one on each side of a 3 × 3 layer. Note the last line, too: with a stride the two sides can differ.
 #
 # ### Exercise 10.6 · A pair of twins
 # {{exercise}}
 #
-# Build SiamFC's layers twice: without padding, and with half the kernel of padding in every layer, poolings too.
+# Build SiamFC's layers twice: without padding, and with padding of half the kernel in every layer, poolings included.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -389,10 +392,11 @@ def make_twin(padded, channels=8):
     """SiamFC's layers, without batch norms and ReLUs.
 
     Args:
-        padded: whether every layer is padded by half its kernel; channels: of every layer's output.
+        padded: whether every layer is padded by half its kernel.
+        channels: of every layer's output.
 
     Returns:
-        nn.Module from images (B, 3, S, S) to maps: 6 cells (padded: 16) of 127 pixels.
+        nn.Module from images (B, 3, S, S) to maps: 127 pixels give 6 × 6 cells (padded: 16 × 16).
     """
     ### BEGIN SOLUTION
     half = lambda kernel: kernel // 2 if padded else 0  # noqa: E731
@@ -409,16 +413,16 @@ def make_twin(padded, channels=8):
 
 
 # %% [markdown]
-# Field and stride are the same, the weights are the same. Yet the exemplar is now seen in another way: 16 × 16 cells instead of 6 × 6, and of those 16 only the central 6 have seen nothing but image.
+# Field, stride and weights are the same. Yet the exemplar now becomes 16 × 16 cells instead of 6 × 6, and of those 16 along each side only the central 6 have seen nothing but the image.
 #
 # ### Exercise 10.7 · Is the same seen as the same?
 # {{exercise}}
 #
-# The heart of a Siamese tracker: the same content should have the same features in the exemplar and in the search image. Take an image of 255 pixels, cut an exemplar out of it, embed both. Find the exemplar's map again in that of the image. How far off is the best window $w$: $\lVert \varphi(z) - w \rVert / \lVert w \rVert$?
+# A Siamese tracker rests on one assumption: the same content has the same features in the exemplar and in the search image. Take a 255 × 255 image, cut an exemplar out of it, and pass both through the backbone. Then look for the exemplar's map in the image's map. How far off is the best window $w$: $\lVert \varphi(z) - w \rVert / \lVert w \rVert$?
 #
 # <details><summary>Hint 1</summary>
 #
-# `x.unfold(1, n, 1).unfold(2, n, 1)` are all windows, (C, r, r, n, n).
+# `x.unfold(1, n, 1).unfold(2, n, 1)` gives all windows, (C, r, r, n, n).
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -429,7 +433,7 @@ def make_twin(padded, channels=8):
 # %% exercise="siamdw.agreement" points=6 stars=3 minutes=10
 @exercise("siamdw.agreement")
 def best_window(z, x):
-    """Where a map is found again in a larger one.
+    """Best match for a map among the windows of a larger one.
 
     Args:
         z: tensor (C, n, n); x: tensor (C, m, m).
@@ -448,7 +452,7 @@ def best_window(z, x):
 
 
 # %% [markdown]
-# **Predict:** two networks without a trace of padding, three with. All have random weights; training cannot help here. Which distances are zero?
+# **Predict:** two of these networks keep no trace of padding, three do. All have random weights; training cannot help here. Which distances are zero?
 
 # %%
 from course_lib.analysis.consistency import agreement, smooth_noise
@@ -471,7 +475,7 @@ for name, network in subjects.items():
         x = network(image)[0]
         cut = {k: image[:, :, k : k + EXEMPLAR, k : k + EXEMPLAR] for k in (64, 80, 96)}
         rows[name] = {f"at {k}, {k}": best_window(network(z)[0], x)[0] for k, z in cut.items()}
-show_table(rows, "Distance from the nearest window, by where it is cut", first="network")
+show_table(rows, "Distance from the nearest window, by place of the cut", first="network")
 
 # %%
 figure, axes = plots.new_figure(width=9.6, height=2.5, columns=len(subjects))
@@ -479,21 +483,21 @@ said = []
 for ax, (name, network) in zip(axes[0], subjects.items(), strict=True):
     cells = agreement(network, image, 64).cells.numpy()  # (n, n)
     title = f"{name}\n{rows[name]['at 64, 64']:.2f}"
-    image = plots.show_map(ax, cells, title, vmin=0, vmax=1)
+    drawn = plots.show_map(ax, cells, title, vmin=0, vmax=1)
     ax.title.set_fontsize(8)
     centre = cells[len(cells) // 2, len(cells) // 2]
     said.append(f"{name} {centre:.2f} at the centre, {cells[0, 0]:.2f} in the corner")
-figure.colorbar(image, ax=list(axes[0]), label="relative error")
+figure.colorbar(drawn, ax=list(axes[0]), label="relative error")
 words = f"Relative error of each cell of the exemplar against the best window of the search image: {'; '.join(said)}."
 plots.show(figure, alt=words)
 print("\n".join(said))
 
 # %% [markdown]
-# This is *perceptual inconsistency*. Without padding, or with its traces cropped off, the exemplar's features are a piece of the image's features, to the last digit. With padding they agree only where the field has not reached the border. (How large the number is depends on the network's weights, and on the image: this one has mean zero, so that zeros stand out as little as they can. With pixel values of 0 to 255 the zeros are a black frame.)
+# This is *perceptual inconsistency*. Without padding, or with its traces cropped off, the exemplar's features are a piece of the image's features, equal to the last digit. With padding they agree only where the field has not reached the border. (How large the number is depends on the network's weights and on the image: this one has mean zero, so that zeros stand out as little as possible. With pixel values from 0 to 255 the zeros are a black frame.)
 #
 # ### What it does to a tracker
 #
-# Two twins of AlexNet were trained on the same pairs, the target always at the centre, as SiamFC is trained. Now the target stands *anywhere*: at each place of a grid over the search image, how far is the response's peak from it?
+# Two AlexNet twins were trained on the same pairs with the target always at the centre, as SiamFC is trained. Now the target may be *anywhere*: for each position on a grid over the search image, how far is the response's peak from the target?
 
 # %%
 from course_lib.analysis.border import errors_by_place, wide_pairs
@@ -504,31 +508,31 @@ from course_lib.training.sources import make_sources
 generated = {"sources": ["generated"], "probabilities": [1.0]}
 wide = generated | {"search": 383, "negatives": 0, "augmentation.shift": 0}
 settings = load_settings(TrainSettings, "recipes/train_twins.yaml", wide)
-views = wide_pairs(make_sources(settings)[1], by_profile(smoke=2, laptop=12, gpu=64), seed=5)
+pairs = wide_pairs(make_sources(settings)[1], by_profile(smoke=2, laptop=12, gpu=64), seed=5)
 places = np.arange(-64, 65, by_profile(smoke=64, laptop=16, gpu=16))
 twins = {"without padding": "twin-alexnet-5", "with padding": "twin-alexnet-6"}
 here = {
-    n: errors_by_place(load_siamfc(weights), *views, places) for n, weights in twins.items()
+    n: errors_by_place(load_siamfc(weights), *pairs, places) for n, weights in twins.items()
 }
 figure, axes = plots.new_figure(width=8, height=3.4, columns=2)
 top = max(e.max() for e in here.values())
 said = []
 edge = np.maximum(np.abs(places)[:, None], np.abs(places)[None]) == 64
 for ax, (name, errors) in zip(axes[0], here.items(), strict=True):
-    image = ax.imshow(errors, cmap=plots.MAP, vmin=0, vmax=top, extent=(-72, 72, 72, -72))
+    drawn = ax.imshow(errors, cmap=plots.MAP, vmin=0, vmax=top, extent=(-72, 72, 72, -72))
     ax.set(title=name, xlabel="target right of the centre, pixels")
     centre = errors[len(places) // 2, len(places) // 2]
     said.append(
         f"{name}: {centre:.0f} px at the centre, {errors[edge].mean():.0f} px at the edge"
     )
 axes[0, 0].set_ylabel("target below the centre, pixels")
-figure.colorbar(image, ax=list(axes[0]), label="mean error, pixels")
-words = f"Mean distance of the response's peak from the target over the places where it stands. {'; '.join(said)}."
+figure.colorbar(drawn, ax=list(axes[0]), label="mean error, pixels")
+words = f"Mean distance of the response's peak from the target, for each position of the target. {'; '.join(said)}."
 plots.show(figure, alt=words)
 print("\n".join(said))
 
 # %% [markdown]
-# The same from the long run that ships with the course: three seeds, held-out pairs of videos and photographs, both families.
+# Here is the same from the long run that ships with the course: three seeds, held-out pairs from videos and photographs, both families.
 
 # %%
 analysis = read_measured(RESULTS / "siamdw_analysis.json")
@@ -542,8 +546,8 @@ def mean_and_spread(values, digits=3):
 
 at = np.abs(analysis["errors_by_place"]["places"])
 edge, rows = np.maximum(at[:, None], at[None]) == 64, {}
-for name, of in analysis["errors_by_place"]["runs"].items():
-    errors = np.array(of)  # (seeds, 9, 9)
+for name, by_seed in analysis["errors_by_place"]["runs"].items():
+    errors = np.array(by_seed)  # (seeds, 9, 9)
     centre, outer = errors[:, len(at) // 2, len(at) // 2], errors[:, edge].mean(1)  # (seeds,)
     rows[name] = {"at the centre": mean_and_spread(centre, 1)}
     rows[name] |= {
@@ -551,13 +555,13 @@ for name, of in analysis["errors_by_place"]["runs"].items():
         "ratio": outer.mean() / centre.mean(),
     }
 show_table(rows, "Mean error in pixels, three seeds", formats=".1f", first="twin")
-for name, width_multiplier in analysis["fast_frames"].items():
+for name, fraction in analysis["fast_frames"].items():
     print(
-        f"{name}: in {100 * width_multiplier:.0f} % of the steps from frame to frame the target moves more than 32 pixels of the search image"
+        f"{name}: in {100 * fraction:.0f} % of the steps from frame to frame the target moves more than 32 pixels of the search image"
     )
 
 # %% [markdown]
-# Compare the rows: the errors include every time a peak stood on something else entirely, and the padded twins make more of them, at the centre and at the edge. Now let both twins of AlexNet *track* a target that moves away. How far is each from where it started?
+# Compare the rows: the errors include every peak on something else entirely, and the padded twins have more of these, at the centre and at the edge. Now let both AlexNet twins *track* a target that moves away. How far does each get from where it started?
 
 # %%
 from course_lib.evaluation.otb import track
@@ -567,7 +571,7 @@ sequence = sequences[12].loaded(by_profile(smoke=4, laptop=40, gpu=40))
 
 
 def way(boxes):
-    """Distance (T,) of boxes (T, 4) from the first one's place, pixels of the frame."""
+    """Distance (T,) of the centres of boxes (T, 4) from the first centre, frame pixels."""
     centres = boxes[:, :2] + boxes[:, 2:] / 2
     return np.linalg.norm(centres - centres[0], axis=1)
 
@@ -586,11 +590,11 @@ plots.show(figure, alt=words)
 print(f"{sequence.name}, farthest from the start in pixels: {', '.join(said)}")
 
 # %% [markdown]
-# Where a line stays below the target's, the network says "it has moved less than that": what one would expect of a network that has learned "at the centre". (One clip, one pair of twins: the table at the end has all.)
+# Where a line stays below the target's, the network says "it has moved less than that": what one would expect of a network that has learned to answer "at the centre". (This is one clip and one pair of twins: the table at the end has them all.)
 #
 # ## Cropping inside: the CIR unit
 #
-# Deep networks need residual units, and residual units need padding, or branch and shortcut do not fit. SiamDW's answer is three symbols long: pad as ever, add, and then cut off exactly the cells that have seen padding.
+# Deep networks need residual units, and residual units need padding, or branch and shortcut differ in size. SiamDW's answer takes three steps: pad as usual, add, and then crop exactly the cells that have seen padding.
 #
 # ### Exercise 10.8 · CIR
 # {{exercise}}
@@ -627,11 +631,11 @@ def cir_unit(x, branch, shortcut):
 # ### Exercise 10.9 · CIR-D
 # {{exercise}}
 #
-# An ordinary ResNet halves its map *inside* a unit, by a convolution with stride 2. After it a crop of one cell would cut off two cells' worth of image, and, as exercise 10.5 showed, the two sides differ. So CIR-D keeps stride 1 inside, crops, and halves the map at the very end with a 2 × 2 max pooling.
+# An ordinary ResNet halves its map *inside* a unit, with a convolution of stride 2. Cropping one cell after it would remove two cells' worth of image, and, as exercise 10.5 showed, the two sides differ. So CIR-D keeps stride 1 inside, crops, and halves the map at the very end with a 2 × 2 max pooling.
 #
 # <details><summary>Hint 1</summary>
 #
-# The unit before, and one more step.
+# The previous unit, and one more step.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -661,13 +665,13 @@ def cir_d_unit(x, branch, shortcut):
 #
 # Put it together:
 #
-# | stage | layers | of 127 px |
+# | stage | layers | cells for 127 px |
 # |---|---|---|
 # | stem | 7 × 7 / 2, padding 3, 64 channels, no bias; batch norm; ReLU; crop 2; 2 × 2 max pooling | 30 |
-# | first | `CIR(64, 64, 256)`, then `CIR(256, 64, 256)` until there are `first` | 24 |
-# | second | `CIR(256, 128, 512)` and a 2 × 2 max pooling (together the CIR-D unit), then `CIR(512, 128, 512)` until there are `second`; the last without a ReLU | 5 |
+# | first | `CIR(64, 64, 256)`, then `CIR(256, 64, 256)` until there are `first` units | 24 |
+# | second | `CIR(256, 128, 512)` and a 2 × 2 max pooling (together the CIR-D unit), then `CIR(512, 128, 512)` until there are `second` units; the last one without a ReLU | 5 |
 #
-# `CIR(before, mid, after, last=False)` is the course's module with its bottleneck inside, `Crop(2)` a layer that crops. One convolution in the stem, three in each unit: 1 + 3 · (3 + 4) = 22.
+# `CIR(before, mid, after, last=False)` is the course's module with its bottleneck inside, `Crop(2)` a layer that crops two cells on each side. One convolution in the stem, three in each unit: 1 + 3 · (3 + 4) = 22.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -675,7 +679,7 @@ def cir_d_unit(x, branch, shortcut):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The pooling stands behind the first unit with 512 channels. `last=True` for the very last one.
+# The pooling comes after the first unit with 512 channels. The very last unit gets `last=True`.
 # </details>
 
 
@@ -703,7 +707,7 @@ for size in (127, 255):
     print(f"{size} pixels: {last.size} cells, field {last.field}, stride {last.stride}")
 
 # %% [markdown]
-# And all of SiamDW's networks, beside the numbers of the slides. CIR-Inception puts a 1 × 1 branch beside the bottleneck instead of a shortcut around it; CIR-NeXt has 32 groups in its 3 × 3 convolution.
+# Here are all of SiamDW's networks beside the slides' numbers. CIR-Inception puts a 1 × 1 branch beside the bottleneck instead of a shortcut around it; CIR-NeXt has 32 groups in its 3 × 3 convolution.
 
 # %%
 slides = {r["network"]: r for r in paper["architectures"]}
@@ -713,13 +717,13 @@ for name in PLANS:
     z = traced_receptive_fields(network, 127)[-1]
     count = sum(p.numel() for p in network.parameters()) / 1e6
     rows[name] = {
-        "of field": z.field,
+        "our field": z.field,
         "cells": z.size,
         "millions": count,
         **slides.get(name, {}),
     }
 heads = {
-    "of field": "field",
+    "our field": "field",
     "cells": "cells",
     "millions": "weights, M",
     "field": "slides: field",
@@ -728,45 +732,48 @@ heads |= {"ofs": "slides: cells", "parameters_m": "slides: weights, M"}
 show_table(rows, "SiamDW's networks", heads, first="network")
 
 # %% [markdown]
-# Two differences are worth a look. The public code gives CIResInception-22 and CIResNeXt-22 another first layer than the slides' table (no padding, 3 × 3 pooling): a field of 95. And CIResNet-43's arrangement is not published; the one here, four units before the pooling and ten behind it, is what field, cells and operations of the table ask for. Its count of weights comes out one per cent lower.
+# Two differences are worth a look. In the public code CIResInception-22 and CIResNeXt-22 have a different first layer from the slides' table (no padding, 3 × 3 pooling), hence a field of 95. And the arrangement of CIResNet-43's units is not published; the one here, four before the pooling and ten after it, is what the table's field, cells and operations require. Its number of weights comes out one per cent lower.
 #
 # ### Exercise 10.11 · Thawing
 # {{exercise}}
 #
-# The authors begin with a backbone trained to classify, train only its last unit at first, and unfreeze one more stage, from the back to the front, at 10, 20, 30, 50, 60 and 70 % of the steps. How many stages, counted from the image, are still frozen in a step?
+# The authors start from a backbone trained for classification, train only its last unit at first, and unfreeze one more stage, from back to front, at 10, 20, 30, 50, 60 and 70 % of the steps. How many stages, counted from the input, are still frozen at a given step?
 #
 # <details><summary>Hint 1</summary>
 #
-# Count the fractions of the steps that are over.
+# Count the fractions that this step has reached.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `sum(step >= width_multiplier * steps for width_multiplier in unfreeze)`.
+# `sum(step >= fraction * steps for fraction in unfreeze)`.
 # </details>
 
 
 # %% exercise="siamdw.unfreeze" points=3 stars=1 minutes=4
 @exercise("siamdw.unfreeze")
 def frozen_stages(step, steps, freeze, unfreeze):
-    """Parts of the backbone that are not trained in a step.
+    """Number of stages of the backbone that are still frozen at a step.
 
     Args:
-        step: 0 … steps − 1; freeze: stages frozen at the beginning; unfreeze: growing fractions of the steps, each thaws one.
+        step: 0 … steps − 1.
+        steps: of the whole training.
+        freeze: stages frozen at the beginning.
+        unfreeze: increasing fractions of the steps; each unfreezes one stage.
 
     Returns:
         int.
     """
     ### BEGIN SOLUTION
-    return freeze - sum(step >= width_multiplier * steps for width_multiplier in unfreeze)
+    return freeze - sum(step >= fraction * steps for fraction in unfreeze)
     ### END SOLUTION
 
 
 # %% [markdown]
 # (In a recipe: `freeze: 7` and `unfreeze: [0.1, 0.2, 0.3, 0.5, 0.6, 0.7]`.)
 #
-# ## Experiment: the table, made again
+# ## Experiment: repeating the analysis
 #
-# First, here and now: three twins of AlexNet, a few steps on generated pieces. **Predict:** which learns fastest, the one whose single cell sees everything, the base, or the padded one?
+# First, live: three AlexNet twins, a few steps each on generated pieces. **Predict:** which learns fastest, the one whose single cell sees everything, the base network, or the padded one?
 
 # %%
 from course_lib.training.brief import train_recipe
@@ -795,16 +802,16 @@ plots.show(figure, alt=words)
 print(f"hits at the end: {said}")
 
 # %% [markdown]
-# Mind what this score asks for: the target stands at the centre of these pairs. A network that has learned "at the centre" is right every time.
+# Keep in mind what this score rewards: in these pairs the target is at the centre. A network that has learned to answer "at the centre" is right every time.
 #
-# Now the long run: nineteen twins, three seeds each, trained on the same pairs with a quarter of the channels, then tracked. The grey crosses are the slides' scores, of larger networks with pre-trained weights and much more data.
+# Now the long run: nineteen twins, three seeds each, trained on the same pairs with a quarter of the channels, then used for tracking. The grey crosses are the slides' scores, for larger networks with pre-trained weights and much more data.
 
 # %%
 networks = read_measured(RESULTS / "siamdw_networks.json")
 runs, machine = analysis["runs"] + networks["runs"], analysis["measured"]["hardware"]
 BENCHMARKS = {"otb+vot2014": "22 real targets", "generated-v1": "generated benchmark"}
 print(
-    f"{analysis['pairs']:,} pairs a network, {100 * analysis['width_multiplier']:.0f} % of the channels, first {analysis['frames']} frames of each clip; {machine}"
+    f"{analysis['pairs']:,} pairs per network, {100 * analysis['width_multiplier']:.0f} % of the channels, first {analysis['frames']} frames of each clip; {machine}"
 )
 
 
@@ -836,9 +843,9 @@ plots.show(figure, alt=words)
 print("\n".join(said))
 
 # %% [markdown]
-# ### Which claims does it bear out?
+# ### Which claims are borne out?
 #
-# For each claim: two columns that differ in one thing, the difference for each seed (the same seed means the same pairs and the same order), its mean, and the standard error of that mean. We call a claim *borne out* if the mean has the sign the slides say and is more than twice its standard error away from zero, *contradicted* if it is so with the other sign, and *open* otherwise. Three seeds are few: the standard error itself is only roughly known.
+# For each claim we take two columns that differ in one thing, the difference for each seed (the same seed means the same pairs in the same order), its mean, and the standard error of that mean. We call a claim *borne out* if the mean has the slides' sign and is more than two standard errors away from zero, *contradicted* if the same holds with the opposite sign, and *open* otherwise. Three seeds are few: the standard error itself is only roughly known.
 
 # %%
 CLAIMS = (
@@ -856,7 +863,7 @@ CLAIMS = (
 
 
 def judge(difference, published):
-    """The verdict on differences (seeds,) of AUC, and their mean and standard error."""
+    """The verdict on differences (seeds,) in AUC, with their mean and standard error."""
     mean, error = difference.mean(), difference.std(ddof=1) / np.sqrt(len(difference))
     if abs(mean) <= 2 * error or published == 0:
         return "open", mean, error
@@ -888,17 +895,17 @@ for benchmark, found in verdicts.items():
 # %% [markdown]
 # Our reading of the shipped table:
 #
-# * **Padding costs:** very much on the generated benchmark, in both families; on the real clips .01 with AlexNet, and there the padded ResNet twin is even the better one. Half of the claim, then. What differs between the two benchmarks we have not taken apart; that generated targets move far more often is one candidate.
+# * **Padding costs:** a great deal on the generated benchmark, in both families; on the real clips .01 with AlexNet, and there the padded ResNet twin is even the better one. So half of the claim holds. We have not investigated why the two benchmarks differ; one candidate is that generated targets make long moves more often.
 # * **A field as large as the exemplar costs:** borne out three times, open once.
 # * **A field that is too small costs:** not here. The smallest field is the best of its family on the real clips.
-# * **Stride 16 costs:** not here. At the same field its twin is never clearly worse, and on the generated benchmark better. It also has fewer weights.
+# * **Stride 16 costs:** not here. At the same field the stride-16 twin is never clearly worse, and on the generated benchmark it is better. It also has fewer weights.
 # * **Stride 4 against 8:** open four times; the slides' own difference is .01.
 #
-# How to read such a table. The slides' networks began with weights trained on ImageNet and saw very many pairs; ours begin with random numbers and see few. A larger last kernel has more weights, and more weights need more pairs: at this budget a small field may win for that reason alone, so a twin is never *only* a twin. The two benchmarks ask for different things: look at padding in both, and remember how often targets move far in each.
+# Read such a table with care. The slides' networks started from ImageNet weights and saw a great many pairs; ours start from random weights and see few. A larger last kernel has more weights, and more weights need more pairs: at this budget a small field may win for that reason alone, so a twin is never *only* a twin. The two benchmarks test different things: compare padding in both, and remember how often targets move far in each.
 #
 # ## AlexNet and SiamDW's networks
 #
-# The same pairs and steps once more, for the networks themselves, with a quarter of their channels.
+# The same pairs and steps again, now for the networks themselves, with a quarter of their channels.
 
 # %%
 names = ["twin-alexnet-5", *sorted({r["network"] for r in networks["runs"]})]
@@ -909,7 +916,8 @@ for name in names:
         **{"seeds": len(mine), "weights, k": mine[0]["parameters"] / 1e3},
         **{"field": mine[0]["field"], "cells": mine[0]["ofs"]},
         **{
-            of: mean_and_spread([r[key]["auc"] for r in mine]) for key, of in BENCHMARKS.items()
+            title: mean_and_spread([r[key]["auc"] for r in mine])
+            for key, title in BENCHMARKS.items()
         },
         "fps": np.mean([r["otb+vot2014"]["fps"] for r in mine]),
     }
@@ -919,20 +927,20 @@ rows = {name: {"AUC": values[1]} for name, values in slides if name.endswith("Si
 show_table(rows, "Slides: OTB-2015 under SiamFC, trained on VID")
 
 # %% [markdown]
-# (± is the standard deviation over seeds; a single run has none. Speed on one thread of the machine named above, beside other work.)
+# (± is the standard deviation over seeds; a single run has none. Speed was measured on one thread of the machine named above, with other work running.)
 #
-# In the slides CIResNet-22 gains .065 over AlexNet on OTB-2015, with weights that had learned to see before. What does it gain here, from random weights?
+# In the slides CIResNet-22 gains .065 over AlexNet on OTB-2015, with pre-trained weights. What does it gain here, from random weights?
 
 # %%
 for benchmark in BENCHMARKS:
     found = gain("ciresnet22", "twin-alexnet-5", benchmark)
     each = " ".join(f"{g:+.3f}" for g in found)
     print(
-        f"{benchmark}: CIResNet-22 less AlexNet, seed by seed: {each}; mean {found.mean():+.3f}"
+        f"{benchmark}: CIResNet-22 minus AlexNet, seed by seed: {each}; mean {found.mean():+.3f}"
     )
 
 # %% [markdown]
-# And per weight: compare the columns of the table. A bottleneck with 1 × 1 convolutions has few weights and many layers, each with its batch norm; AlexNet has many weights in few layers.
+# And per weight? Compare the columns of the table. A bottleneck with 1 × 1 convolutions has few weights in many layers, each with batch norm; AlexNet has many weights in few layers.
 #
 # ## Where you stand
 
@@ -942,44 +950,44 @@ progress()
 # %% [markdown]
 # ## Questions to check yourself
 #
-# 1. A network has stride 8 and field 87. Which stride and field has it if its input is first shrunk to half its size?
+# 1. A network has stride 8 and field 87. What are its stride and field if its input is first shrunk to half its size?
 # <details><summary>Answer</summary>
 #
-# 16 and about 174, in pixels of the original image: every step of a cell is two pixels now.
+# 16 and about 174, in pixels of the original image: one pixel of the input now covers two of them along each axis.
 # </details>
 #
 # 2. Why does the crop of a CIR unit not change the receptive field?
 # <details><summary>Answer</summary>
 #
-# It throws cells away; those that stay were computed as before.
+# It throws cells away; the remaining ones are computed as before.
 # </details>
 #
-# 3. SiamRPN++ keeps its padding and moves the target about in training. SiamDW crops. What does each leave unsolved?
+# 3. SiamRPN++ keeps its padding and shifts the target at random in training. SiamDW crops. What does each leave unsolved?
 # <details><summary>Answer</summary>
 #
-# With padding the exemplar's border cells still differ from what the search image shows; moving the target only keeps the network from using *where*. Cropping costs cells: depth is limited by the exemplar's 127 pixels.
+# With padding the exemplar's border cells still differ from the same content in the search image; shifting the target only keeps the network from exploiting *where* it is. Cropping costs cells: depth is limited by the exemplar's 127 pixels.
 # </details>
 #
-# 4. Why may a CIR unit be computed without padding when it tracks?
+# 4. Why can a CIR unit be computed without padding during tracking?
 # <details><summary>Answer</summary>
 #
-# The cells that remain after the crop are just those that a convolution without padding would give; and the shortcut is needed only for them. `CIR.folded` in `course_lib/models/cir.py` does so.
+# The cells that remain after the crop are exactly those that a convolution without padding would give, and the shortcut is needed only for them. `CIR.folded` in `course_lib/models/cir.py` does this.
 # </details>
 #
 # 5. From lesson 08: the cosine window prefers the centre. How is that different from the preference a padded network learns?
 # <details><summary>Answer</summary>
 #
-# The window is known, can be set, and acts on the response; the network's preference is hidden in its features, and changes with the training data.
+# The window is known, can be set, and acts on the response; the network's preference is hidden in its features and changes with the training data.
 # </details>
 #
 # ## Classic mistakes
 #
-# * **The layer's own stride in its own field.** Taps stand on the cells before it.
-# * **Cropping after a stride.** Two pixels of image lost for every pixel of padding.
-# * **Comparing networks by one seed**, or networks that differ in five things.
-# * **Testing consistency with shifts that are no multiple of the stride.** No network passes that.
+# * **Using a layer's own stride for its own field.** Its taps lie on the cells of the layer before.
+# * **Cropping after a stride.** This loses two pixels of image for every pixel of padding.
+# * **Comparing networks on a single seed**, or networks that differ in five things.
+# * **Testing consistency with shifts that are not multiples of the stride.** No network passes that test.
 #
 # ## Read next
 #
-# * `course_lib/geometry/traced.py` and `course_lib/analysis/fields.py`: fields of live networks; `twins.py` and `cir.py`: everything trained here.
+# * `course_lib/geometry/traced.py` and `course_lib/analysis/fields.py`: fields of real networks; `course_lib/models/twins.py` and `cir.py`: everything trained here.
 # * Lesson 11: a better map instead of a deeper network.

@@ -8,7 +8,7 @@
 #
 # | | |
 # |---|---|
-# | **You will be able to** | read a correlation map and say whether it can be trusted; train it with a margin; and update the exemplar while tracking without being led astray |
+# | **You will be able to** | read a correlation map and judge whether it can be trusted; train it with a margin; and update the exemplar while tracking without being led astray |
 # | **You need** | lessons 04 to 06; lesson 09 helps |
 # | **Time** | about {{minutes}} minutes on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
@@ -41,24 +41,24 @@ crowd = sequences["gen-alike-06"].loaded(by_profile(smoke=40, laptop=None, gpu=N
 # %% [markdown]
 # ## Look first
 #
-# A target (+) among look-alikes (×). The features of a trained network stay as they are; one small projection of them is trained, with a *margin*: target cells must lie right of the coloured band, all others left of it. On the right the cosines of target, look-alikes and background, before (lines) and after (areas).
+# A target (+) among look-alikes (×). The features of a trained network stay fixed; one small projection of them is trained, with a *margin*: target cells must lie to the right of the coloured band, all others to the left of it. On the right are the cosines of target, look-alikes and background, before training (lines) and after it (areas).
 
 # %%
 MarginExplorer(crowd, load_network("ciresnet22"), every=by_profile(smoke=12, laptop=6, gpu=6))
 
 # %% [markdown]
-# **Find out by playing:** set the margin to 0, then to 0.4. What happens to the look-alikes' cosines, and what to the background's? Then, back at a margin of 0.2 and with 60 steps, a scale of 1 and one of 64: which of them pushes the background further, which the look-alikes, and why?
+# **Find out by playing:** set the margin to 0, then to 0.4. What happens to the cosines of the look-alikes, and what to those of the background? Then go back to a margin of 0.2 and 60 steps, and compare a scale of 1 with one of 64: which pushes the background further, which the look-alikes, and why?
 #
 # <details><summary>What to see</summary>
 #
-# The margin pushes the background far away: that is easy. The look-alikes follow less, or not at all. With a scale of 1 a cosine of 1 is a logit of at most 1 − b: even a perfect map leaves the loss high, every cell pulls alike, and the background, which has most cells, is pushed furthest. With 64 the loss is nearly 0 for every cell that lies on its side of the band; the few on the wrong side pull, and the look-alikes end lower.
+# The margin pushes the background far away: that is easy. The look-alikes follow less, or not at all. With a scale of 1 a cosine of 1 is a logit of at most 1 − b: even a perfect map leaves the loss high, every cell pulls equally, and the background, which has the most cells, is pushed furthest. With 64 the loss is nearly 0 for every cell on the correct side of the band; only the few on the wrong side pull, and the look-alikes end up lower.
 # </details>
 #
 # ## A good score above a bad map
 #
-# SiamRPN++ (lesson 09) slides the exemplar over the search image channel by channel, and a head turns these maps into scores. SiamMargin's authors looked at its correlation map and found it *distorted*: the peak did not lie on the target, though the score's did. Nothing in the loss asks for a map that is highest where the likeness is greatest; the head can turn any map into a good score.
+# SiamRPN++ (lesson 09) slides the exemplar over the search image channel by channel, and a head turns these maps into scores. SiamMargin's authors looked at its correlation map and found it *distorted*: its peak was not on the target, although the score's peak was. Nothing in the loss asks for a map that is highest where the similarity is greatest; the head can turn any map into a good score.
 #
-# Is that so? Here are the correlation map and the score of a small SiamRPN++, and the map of a second one that was trained with a loss on the map as well. The map is the channels' sum, as a cosine (the exercise below), averaged over the network's three layers.
+# Is that so? Here are the correlation map and the score of a small SiamRPN++, and the map of a second one that was trained with a loss on the map as well. The map is the sum over channels, as a cosine (see the exercise below), averaged over the network's three layers.
 
 # %%
 plain, supervised = load_network("siamrpnpp-small"), load_network("siamrpnpp-small-map")
@@ -79,7 +79,7 @@ for ax, (name, maps) in zip(axes[0, 1:], reads.items(), strict=True):
     ax.plot(x, y, "+", color="white", **cross)
 counts = {name: study(maps, 8, moments).summary() for name, maps in reads.items()}
 listing = "; ".join(f"{n}: {100 * c['on_target']:.0f} %" for n, c in counts.items())
-words = f"A search image, and three maps over it with their peaks. Fraction of {len(moments.targets)} moments in which the peak lies on the target: {listing}."
+words = f"A search image and three maps over it with their peaks. Percentage of {len(moments.targets)} moments in which the peak is on the target: {listing}."
 plots.show(figure, alt=words)
 print(f"peak on the target, {len(moments.targets)} moments: {listing}")
 
@@ -89,11 +89,11 @@ print(f"peak on the target, {len(moments.targets)} moments: {listing}")
 # ### Exercise 11.1 · Cosine correlation
 # {{exercise}}
 #
-# A sum of products has no natural size: a bright or busy window gives large sums, like or unlike. The *cosine* divides by both lengths,
+# A sum of products has no natural scale: a bright or busy window yields large sums, whether it is similar or not. The *cosine* divides by both lengths,
 #
 # $$c(u) = \frac{\langle z,\; x[u]\rangle}{\lVert z\rVert \; \lVert x[u]\rVert} \in [-1, 1],$$
 #
-# where $x[u]$ is the window of the search features at $u$, as large as $z$, all channels together. The lengths of *all* windows are one box filter over the squares, summed over the channels.
+# where $x[u]$ is the window of the search features at $u$, as large as $z$, all channels together. The lengths of *all* windows come from a single box filter over the squares, summed over the channels.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -138,7 +138,7 @@ with torch.inference_mode():
 # ### Exercise 11.2 · Labels with a ring
 # {{exercise}}
 #
-# Cells within 16 pixels of the target are right, cells beyond 32 are wrong. And in between? Two windows one cell apart share nine tenths of their pixels; to ask for a wide gap between them is to ask for the impossible. Cells of the ring get the label 0: they do not count.
+# Cells within 16 pixels of the target are right, cells beyond 32 are wrong. And in between? Two windows one cell apart share nine tenths of their pixels; to demand a wide gap between them is to demand the impossible. Cells in this ring get the label 0: they do not count.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -153,10 +153,12 @@ with torch.inference_mode():
 # %% exercise="margin.labels" points=3 stars=1 minutes=5
 @exercise("margin.labels")
 def ring_labels(size, stride, radius, ring):
-    """Labels of a map whose target stands at the centre.
+    """Labels of a map whose target is at the centre.
 
     Args:
-        size: cells a side; stride: search pixels a cell; radius, ring: search pixels.
+        size: cells per side.
+        stride: search pixels per cell.
+        radius, ring: search pixels.
 
     Returns:
         tensor (size, size): 1 up to `radius`, 0 beyond it up to `ring`, -1 further out.
@@ -178,16 +180,16 @@ print(f"{(y == 1).sum()} target cells, {(y == 0).sum()} in the ring, {(y == -1).
 # %% [markdown]
 # ## A margin
 #
-# The slides name a "large margin classification loss" on the map, and no formula. The two below are the course's, put together from face recognition, where the same is asked: faces of one person close together, all others far away.
+# The slides name a "large margin classification loss" on the map but give no formula. The two below are the course's own, adapted from face recognition, which has the same aim: faces of one person close together, all others far away.
 #
 # ### Exercise 11.3 · Pixel by pixel
 # {{exercise}}
 #
-# With a threshold $b$, a scale $s$ and a margin $m$ every target cell has to reach $b + m$, every other one has to stay below $b - m$:
+# With a threshold $b$, a scale $s$ and a margin $m$, every target cell has to reach $b + m$ and every other cell has to stay below $b - m$:
 #
 # $$L = \tfrac12 \operatorname*{mean}_{+}\; \mathrm{softplus}\big(-s(c - b - m)\big) + \tfrac12 \operatorname*{mean}_{-}\; \mathrm{softplus}\big(s(c - b + m)\big)$$
 #
-# With $m = 0$ this is SiamFC's balanced logistic loss of the logits $s(c - b)$. A map without target has the second half only.
+# With $m = 0$ this is SiamFC's balanced logistic loss of the logits $s(c - b)$. A map without a target has only the second half.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -195,7 +197,7 @@ print(f"{(y == 1).sum()} target cells, {(y == 0).sum()} in the ring, {(y == -1).
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# With labels y of ±1 both halves read `F.softplus(-y * s * (c - b) + s * m)`. Select by `y > 0` and `y < 0`; the mean of nothing is NaN.
+# With labels y of ±1 both halves are `F.softplus(-y * s * (c - b) + s * m)`. Select by `y > 0` and `y < 0`; the mean of nothing is NaN.
 # </details>
 
 
@@ -205,7 +207,10 @@ def margin_logistic(cosines, labels, b, scale, margin):
     """Pixel-wise margin loss of one map.
 
     Args:
-        cosines: tensor (n, n); labels: tensor (n, n) of 1, 0 (does not count), -1; b: threshold; scale; margin.
+        cosines: tensor (n, n).
+        labels: tensor (n, n) of 1, 0 (does not count), -1.
+        b: threshold.
+        scale, margin: the s and m of the formula.
 
     Returns:
         tensor ().
@@ -223,7 +228,7 @@ def margin_logistic(cosines, labels, b, scale, margin):
 # ### Exercise 11.4 · A margin on the angle
 # {{exercise}}
 #
-# CosFace takes $m$ off the cosine. ArcFace adds it to the angle: $\cos(\theta + m) = \cos\theta\cos m - \sin\theta\sin m$. But beyond $\theta + m = \pi$ a cosine *rises* again, and the worst answers would be rewarded. There ArcFace's public code goes on with $c - m \sin m$.
+# CosFace subtracts $m$ from the cosine. ArcFace adds it to the angle: $\cos(\theta + m) = \cos\theta\cos m - \sin\theta\sin m$. But beyond $\theta + m = \pi$ the cosine *rises* again, and the worst answers would be rewarded. There ArcFace's public code switches to $c - m \sin m$.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -241,15 +246,16 @@ def harden_by_angle(cosines, margin):
     """Cosines after `margin` is added to their angles.
 
     Args:
-        cosines: tensor (n,) in [-1, 1]; margin: radians.
+        cosines: tensor (n,) in [-1, 1].
+        margin: radians.
 
     Returns:
-        tensor (n,), growing with `cosines` everywhere, with finite gradients.
+        tensor (n,), increasing with `cosines` everywhere, with finite gradients.
     """
     ### BEGIN SOLUTION
     sines = (1 - cosines * cosines).clamp_min(1e-6).sqrt()
-    turned = cosines * math.cos(margin) - sines * math.sin(margin)
-    return torch.where(cosines > -math.cos(margin), turned, cosines - margin * math.sin(margin))
+    added = cosines * math.cos(margin) - sines * math.sin(margin)
+    return torch.where(cosines > -math.cos(margin), added, cosines - margin * math.sin(margin))
     ### END SOLUTION
 
 
@@ -259,14 +265,14 @@ hardened = {"c": c, "c − m": c - 0.4, "cos(θ + m)": harden_by_angle(c, 0.4)}
 figure, axes = plots.new_figure(width=5, height=2.8)
 plots.draw_lines(axes[0, 0], hardened, c, xlabel="cosine c of the right answer")
 axes[0, 0].set_ylabel("after the margin, m = 0.4")
-words = "Cosines after no margin, after an additive margin of 0.4, a parallel line below, and after 0.4 was added to the angle: little is taken off near 1, most in the middle."
+words = "Three lines over the cosine: without a margin; with an additive margin of 0.4, a parallel line below the first; and with 0.4 added to the angle, which lowers the cosine little near 1 and most in the middle."
 plots.show(figure, alt=words)
 
 # %% [markdown]
 # ### Exercise 11.5 · Places as classes
 # {{exercise}}
 #
-# The pixel-wise loss asks each cell alone. A softmax lets the cells compete: "*where* is it?" is a question with as many answers as the map has places. One more class, "nowhere", has the cosine $b$: it is the right answer in a pair without target. With $P$ the target cells, $N$ the others,
+# The pixel-wise loss looks at each cell alone. A softmax lets the cells compete: "*where* is it?" is a question with as many answers as the map has places. One more class, "nowhere", has the cosine $b$: it is the right answer for a pair without a target. With target cells $P$ and all other cells $N$,
 #
 # $$L = \operatorname*{mean}_{p \in P} -\log \frac{e^{s(c_p - m)}}{e^{s(c_p - m)} + \sum_{n \in N} e^{s c_n} + e^{s b}}, \qquad \text{no target:}\quad L = -\log \frac{e^{s(b - m)}}{e^{s(b - m)} + \sum_{n \in N} e^{s c_n}}.$$
 #
@@ -276,7 +282,7 @@ plots.show(figure, alt=words)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# q = `torch.logaddexp(torch.logsumexp(s * cosines[labels < 0], 0), torch.tensor(s * b))`; r are the hardened target logits, all of them at once.
+# q = `torch.logaddexp(torch.logsumexp(s * cosines[labels < 0], 0), torch.tensor(s * b))`; r are the target logits after the margin, all of them at once.
 # </details>
 
 
@@ -286,7 +292,10 @@ def margin_softmax(cosines, labels, b, scale, margin):
     """Margin softmax loss over the places of one map.
 
     Args:
-        cosines: tensor (n, n); labels: tensor (n, n) of 1, 0 (does not count), -1; b: cosine of "nowhere"; scale; margin.
+        cosines: tensor (n, n).
+        labels: tensor (n, n) of 1, 0 (does not count), -1.
+        b: cosine of "nowhere".
+        scale, margin: the s and m of the formula.
 
     Returns:
         tensor ().
@@ -304,7 +313,7 @@ def margin_softmax(cosines, labels, b, scale, margin):
 # ### Exercise 11.6 · How large a scale?
 # {{exercise}}
 #
-# Cosines end at 1, and a softmax of numbers between −1 and 1 is never sure. The best that $N$ unit vectors can do is to stand $-1/(N-1)$ apart from each other. Which scale does a softmax then need to give the right one of $N$ classes the probability $P$?
+# Cosines end at 1, and a softmax of numbers between −1 and 1 is never certain. When $N$ unit vectors are as far apart as possible, each pair has a cosine of $-1/(N-1)$. Which scale does a softmax then need to assign the right one of $N$ classes the probability $P$?
 #
 # <details><summary>Hint 1</summary>
 #
@@ -322,7 +331,8 @@ def least_scale(classes, probability):
     """The smallest scale with which a softmax over cosines can reach a probability.
 
     Args:
-        classes: N; probability: P, 0…1.
+        classes: N.
+        probability: P, 0…1.
 
     Returns:
         float.
@@ -341,7 +351,7 @@ for p in (0.5, 0.9, 0.99):
 # ### Exercise 11.7 · Not at once
 # {{exercise}}
 #
-# At first target and background have nearly the same cosine; a margin of 0.2 cannot be met anywhere, and every cell pulls. So the margin rises evenly from 0 over the first part of the steps.
+# At first target and background have nearly the same cosine; a margin of 0.2 cannot be met anywhere, and every cell pulls. So the margin rises linearly from 0 during the first part of training.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -349,17 +359,19 @@ for p in (0.5, 0.9, 0.99):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Mind a ramp of 0: then the margin is whole from the first step.
+# Take care of a ramp of 0: the full margin then applies from the first step.
 # </details>
 
 
 # %% exercise="margin.ramp" points=2 stars=1 minutes=3
 @exercise("margin.ramp")
 def margin_at(done, margin, ramp):
-    """The margin when a fraction of the steps is over.
+    """The margin after a fraction of the steps.
 
     Args:
-        done: 0…1; margin: the whole one; ramp: fraction of the steps in which it rises.
+        done: fraction of the steps taken, 0…1.
+        margin: the full one.
+        ramp: fraction of the steps during which it rises.
 
     Returns:
         float.
@@ -373,7 +385,7 @@ def margin_at(done, margin, ramp):
 # ### Exercise 11.8 · Is the peak on the target?
 # {{exercise}}
 #
-# To compare maps of logits with maps of cosines we need a measure without a unit: how far does the target's highest cell lie above the highest *other* one, in standard deviations of the others? Below 0 another place wins. (The peak-to-sidelobe ratio of lesson 02 compares with the *mean* of the others; a single strong look-alike hardly moves a mean.)
+# To compare maps of logits with maps of cosines we need a dimensionless measure: how far does the target's highest cell lie above the highest *other* one, in standard deviations of the others? Below 0 another place wins. (The peak-to-sidelobe ratio of lesson 02 compares with the *mean* of the others; a single strong look-alike hardly changes a mean.)
 #
 # <details><summary>Hint 1</summary>
 #
@@ -391,7 +403,8 @@ def lead(response, labels):
     """How clearly the target wins in a map.
 
     Args:
-        response: tensor (n, n); labels: tensor (n, n) of 1, 0, -1.
+        response: tensor (n, n).
+        labels: tensor (n, n) of 1, 0, -1.
 
     Returns:
         float, in standard deviations of the cells with label -1.
@@ -403,9 +416,9 @@ def lead(response, labels):
 
 
 # %% [markdown]
-# ## Experiment: margins, trained
+# ## Experiment: training with margins
 #
-# Four networks go on from the same CIResNet-22, with the same pairs in the same order: pieces of photographs, half of them with a look-alike beside the target. **Predict:** does a larger margin raise the cosine of the target, or lower that of the rest? And does the lead grow?
+# Four networks start from the same CIResNet-22 and see the same pairs in the same order: pieces of photographs, half of them with a look-alike beside the target. **Predict:** does a larger margin raise the cosine of the target, or lower that of the rest? And does the lead grow?
 
 # %%
 from course_lib.training.brief import train_recipe
@@ -428,10 +441,10 @@ held = moments_of(list(sequences.loaded(step, 60)), every=every)
 colours = dict(zip(KINDS, (plots.TRUTH, plots.DISTRACTOR, plots.NEUTRAL), strict=True))
 
 
-def draw_cosines(ax, title, edges, shares):
-    """Histograms of cosines by kind: the fractions of its cells between `edges`."""
+def draw_cosines(ax, title, edges, fractions):
+    """Histograms of cosines: for each kind, the fractions of its cells between `edges`."""
     for kind in KINDS:
-        ax.stairs(shares[kind], edges, fill=True, alpha=0.5, color=colours[kind], label=kind)
+        ax.stairs(fractions[kind], edges, fill=True, alpha=0.5, color=colours[kind], label=kind)
     ax.set(xlabel="cosine", yticks=[])
     ax.set_title(title, fontsize=9)
 
@@ -440,12 +453,12 @@ figure, axes = plots.new_figure(width=9.6, height=2.6, columns=4, sharey=True)
 edges, said = np.linspace(-0.4, 1, 43), []
 for ax, (name, one) in zip(axes[0], trained.items(), strict=True):
     found = study(responses_of(maps_of(one), held), one.stride, held)
-    shares = {k: np.histogram(v, edges)[0] / len(v) for k, v in found.values.items()}
-    draw_cosines(ax, name, edges, shares)
+    fractions = {k: np.histogram(v, edges)[0] / len(v) for k, v in found.values.items()}
+    draw_cosines(ax, name, edges, fractions)
     means = ", ".join(f"{kind} {found.values[kind].mean():.2f}" for kind in KINDS)
-    hits, is_main = 100 * found.on_target.mean(), np.median(found.lead)
+    hits, ahead = 100 * found.on_target.mean(), np.median(found.lead)
     said.append(
-        f"{name}: mean cosines {means}; peak on target {hits:.0f} %, median lead {is_main:.2f}"
+        f"{name}: mean cosines {means}; peak on target {hits:.0f} %, median lead {ahead:.2f}"
     )
 axes[0, 0].legend(fontsize=7)
 words = f"Histograms of cosines on clips with look-alikes after training with different losses. {'. '.join(said)}."
@@ -453,7 +466,7 @@ plots.show(figure, alt=words)
 print("\n".join(said))
 
 # %% [markdown]
-# Look at the *widths* of the heaps as well as at their centres: the lead counts in units of the width. What each loss works on can be seen at once, without training. Its gradient at a cell says how hard it pulls there. Of all the pull on cells that are not the target, how much goes to the highest twentieth of them, the ones that could win?
+# Look at the *widths* of the histograms as well as at their centres: the lead is measured in units of the width. What each loss works on can be seen directly, without training: its gradient at a cell tells how hard it pulls there. Of all the pull on cells that are not the target, how much goes to the highest twentieth of them, the ones that could win?
 
 # %%
 from course_lib.models.losses import pair_labels
@@ -464,7 +477,7 @@ labels = pair_labels(torch.ones(len(away), dtype=torch.bool), maps.shape[-1], 8,
 
 
 def pull_on_the_highest(loss, margin):
-    """Fraction of a loss's pull that goes to the highest twentieth of the others, mean over the maps."""
+    """Fraction of a loss's pull on the highest twentieth of the other cells, mean over the maps."""
     found = []
     for cosines, y in zip(maps, labels, strict=True):
         cosines = cosines.clone().requires_grad_()
@@ -483,9 +496,9 @@ rows = {
 show_table(rows, "% of the pull on the highest 5 % of the others", formats=".0f", first="loss")
 
 # %% [markdown]
-# This is the difference between the two. Pixel by pixel every cell is a question of its own, and there are two hundred easy ones. A margin makes even the easy ones unsatisfied, so they pull too, and the fraction of those that matter falls. In a softmax a cell pulls as hard as it is likely to win, whatever the margin.
+# This is the difference between the two. Pixel by pixel, every cell is a separate question, and two hundred of them are easy. With a margin even the easy ones are not satisfied, so they pull too, and the fraction of the pull on those that matter falls. In a softmax a cell pulls in proportion to how likely it is to win, whatever the margin.
 #
-# While this lesson was made the pixel-wise loss was tried first, with a growing margin; single runs of 400 steps each, measured on generated clips that belong to no benchmark:
+# In preparing this lesson we first tried the pixel-wise loss with an increasing margin, in single runs of 400 steps each, measured on generated clips that belong to no benchmark:
 
 # %%
 tried = read_measured(RESULTS / "siammargin_tried.json")
@@ -495,16 +508,16 @@ show_table(tried["runs"], "Tried on the way", heads, ".2f")
 print(tried["about"])
 
 # %% [markdown]
-# *Spread* is the standard deviation of the background's cosines, *lead* the median lead. With a growing margin the heaps of the pixel-wise loss became wider faster than they moved apart, and failures rose. It was no want of data: the lead fell on the very pairs that were trained on. With a margin the softmax lost fewer targets than the pixel-wise loss, and a smaller circle of target cells helped both; so the long run has the softmax, the margin 0.2 and the smaller circle. Note what the table does not show: a margin that beats none.
+# *Spread* is the standard deviation of the background's cosines, *lead* the median lead. As the margin grew, the histograms of the pixel-wise loss widened faster than they moved apart, and failures rose. Lack of data was not the cause: the lead fell even on the training pairs. With a margin the softmax lost fewer targets than the pixel-wise loss, and a smaller circle of target cells helped both; so the long run uses the softmax, a margin of 0.2 and the smaller circle. Note what the table does not show: a margin that beats no margin.
 #
-# ## The exemplar, renewed
+# ## Updating the exemplar
 #
-# SiamFC's exemplar is an image of the first frame. Lesson 02's MOSSE learned in every frame, at the price of drifting. SiamMargin does a little of both: a moving average, of templates that cost nothing.
+# SiamFC's exemplar is a crop of the first frame. Lesson 02's MOSSE learned in every frame, at the price of drifting. SiamMargin does a little of both: a running average of templates that cost almost nothing.
 #
 # ### Exercise 11.9 · Where on the map?
 # {{exercise}}
 #
-# The features of the whole search image are already there. Those of the target found in it need not be computed again: cut them out of the map. Which square of the map holds what an exemplar around pixel `centre` would give? On the map, cell k covers [k, k + 1]; its centre k + 0.5 stands for pixel `first` + k · `stride`. If the target has grown, its exemplar covers `ratio` times as many cells.
+# The features of the whole search image are already computed. Those of the target found in it need not be computed again: cut them out of the map. Which square of the map holds the features of an exemplar around pixel `centre`? On the map, cell k covers [k, k + 1]; its centre k + 0.5 corresponds to pixel `first` + k · `stride`. If the target has grown, its exemplar covers `ratio` times as many cells.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -522,8 +535,11 @@ def roi_of(centre, ratio, first, stride, cells):
     """The square of the search features that holds the target's template.
 
     Args:
-        centre: tensor (2,), x and y, search pixels; ratio: the target's scale against the search image's.
-        first: pixel of the first cell's centre; stride: pixels a cell; cells: a side of the template.
+        centre: tensor (2,), x and y, search pixels.
+        ratio: the target's scale relative to the search image's.
+        first: pixel of the first cell's centre.
+        stride: pixels per cell.
+        cells: per side of the template.
 
     Returns:
         tensor (4,): x0, y0, x1, y1 in cells.
@@ -539,15 +555,15 @@ def roi_of(centre, ratio, first, stride, cells):
 # ### Exercise 11.10 · ROI-Align
 # {{exercise}}
 #
-# That square rarely lies on whole cells. ROI-Align divides it into `cells` × `cells` parts and reads the map at the centre of each, *bilinearly*. Rounding the square to whole cells would lose up to four pixels of the search image, in every frame.
+# That square rarely falls on whole cells. ROI-Align divides it into `cells` × `cells` parts and samples the map at the centre of each, *bilinearly*. Rounding the square to whole cells would shift it by up to four pixels of the search image in every frame.
 #
 # <details><summary>Hint 1</summary>
 #
-# The centres along x are x0 + (k + 0.5) · (x1 − x0) / cells. Since the centre of cell k is at k + 0.5, they stand at *index* that − 0.5.
+# The centres along x are x0 + (k + 0.5) · (x1 − x0) / cells. Since the centre of cell k is at k + 0.5, subtract 0.5 to get their *index*.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# With i the index rounded down and f the rest: (1 − f) · map[i] + f · map[i + 1], along the rows, then along the columns. Or `F.grid_sample(features, grid, align_corners=True)`, whose grid runs from −1 at index 0 to 1 at the last index.
+# With i the index rounded down and f the fraction left over: (1 − f) · map[i] + f · map[i + 1], along the rows, then along the columns. Or `F.grid_sample(features, grid, align_corners=True)`, whose grid runs from −1 at index 0 to 1 at the last index.
 # </details>
 
 
@@ -557,7 +573,9 @@ def template_from(features, roi, cells):
     """A template cut out of search features.
 
     Args:
-        features: tensor (1, C, H, W); roi: tensor (4,), x0, y0, x1, y1 in cells, inside the map; cells: a side of the template.
+        features: tensor (1, C, H, W).
+        roi: tensor (4,), x0, y0, x1, y1 in cells, inside the map.
+        cells: per side of the template.
 
     Returns:
         tensor (1, C, cells, cells): one bilinear sample at the centre of each part.
@@ -578,7 +596,7 @@ def template_from(features, roi, cells):
 
 
 # %% [markdown]
-# Is it the same as embedding the image again? If the target stands whole strides from the first cell, exactly: a network without padding gives every window the same features wherever it lies (lesson 10). In between they are alike, not equal.
+# Is this the same as passing the crop through the network? If the target is a whole number of strides from the first cell, exactly: without padding, a window has the same features wherever it lies (lesson 10). In between they are similar, not equal.
 
 # %%
 from course_lib.geometry.traced import traced_receptive_fields
@@ -597,13 +615,13 @@ with torch.inference_mode():
         square = roi_of(centre, 1.0, row.start, row.stride, row.size)
         aligned = template_from(features, square, row.size)
         likeness = F.cosine_similarity(cut.flatten(), aligned.flatten(), 0)
-        print(f"{dx} pixels beside a whole stride: cosine of both templates {likeness:.4f}")
+        print(f"shifted by {dx} pixels: cosine of both templates {likeness:.4f}")
 
 # %% [markdown]
-# ### Exercise 11.11 · A moving average, with care
+# ### Exercise 11.11 · A running average, with care
 # {{exercise}}
 #
-# A template found is mixed into the average only if its `score` is above `sure`: a wrong one would teach the tracker to follow the wrong thing. And the first template, the only one that is known to be right, keeps its fraction of the exemplar for ever. All templates have length 1, and the average is brought back to it.
+# A new template is mixed into the average only if its `score` is above `sure`: a wrong one would teach the tracker to follow the wrong thing. And the first template, the only one known to be right, keeps its fixed weight in the exemplar. All templates have length 1, and the average is rescaled to length 1.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -621,8 +639,12 @@ def renewed(first, average, fresh, score, rate, keep, sure):
     """The exemplar for the next frame.
 
     Args:
-        first, average, fresh: tensors (1, C, h, w) of length 1: the first template, the average so far, the one just found.
-        score: of the find; rate: of the average; keep: fraction of the first template; sure: score above which a find counts.
+        first, average, fresh: tensors (1, C, h, w) of length 1: the first template, the average so
+            far, the new template.
+        score: of the new template.
+        rate: of the running average.
+        keep: weight of the first template in the exemplar.
+        sure: score above which a new template counts.
 
     Returns:
         exemplar (1, C, h, w), new average (1, C, h, w) of length 1.
@@ -641,11 +663,11 @@ def renewed(first, average, fresh, score, rate, keep, sure):
 # ### Exercise 11.12 · A region that follows the speed
 # {{exercise}}
 #
-# A response of 17 × 17 cells reaches 64 pixels from the centre of the search image. A target that moved 40 pixels in the last frames may move 80 in the next. The slides name an "adaptive search region"; our reading: let the image grow, cell by cell on both sides, until it reaches `reach` times the target's speed.
+# A response of 17 × 17 cells covers 64 pixels on each side of the centre of the search image. A target that moved 40 pixels in the last frames may move 80 in the next. The slides name an "adaptive search region"; our reading: let the search image grow, cell by cell on both sides, until the response covers `reach` times the target's speed.
 #
 # <details><summary>Hint 1</summary>
 #
-# Missing are reach · speed − 64 pixels, at 8 pixels a cell, rounded up, never below 0.
+# The response falls short by reach · speed − 64 pixels: divide by 8 pixels per cell, round up, never below 0.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -656,10 +678,13 @@ def renewed(first, average, fresh, score, rate, keep, sure):
 # %% exercise="margin.region" points=4 stars=2 minutes=6
 @exercise("margin.region")
 def region_size(speed, reach, base, largest):
-    """Pixels a side of the next search image.
+    """Side of the next search image, in pixels.
 
     Args:
-        speed: search pixels a frame; reach: how many times the speed it has to reach; base: 255; largest: the limit.
+        speed: search pixels per frame.
+        reach: how many times the speed the response has to cover.
+        base: 255.
+        largest: the limit.
 
     Returns:
         int, `base` plus a multiple of 16, at most `largest`.
@@ -674,7 +699,7 @@ def region_size(speed, reach, base, largest):
 # ### Exercise 11.13 · One more search
 # {{exercise}}
 #
-# And if the map has no high peak at all? Then look once more, as far as allowed. A larger map always has *some* higher cell, so the second look must find more by `gain`, or the first one stands.
+# And if the map has no high peak at all? Then search once more, as far as allowed. In a larger map *some* cell is always a little higher, so the second peak must exceed the first by `gain`; otherwise the first search counts.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -682,21 +707,24 @@ def region_size(speed, reach, base, largest):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# No second look if the first peak reaches `unsure`, or if the first look was as wide as the second would be.
+# Do not search again if the first peak reaches `unsure`, or if the first search was as wide as the second would be.
 # </details>
 
 
 # %% exercise="margin.again" points=4 stars=2 minutes=6
 @exercise("margin.again")
 def search_again(look, size, largest, unsure, gain):
-    """Look once, and once more where it helps.
+    """Search once, and once more where it helps.
 
     Args:
-        look: function from the image's size to its response, a tensor (n, n); size: to begin with; largest: of the second look.
-        unsure: peak below which to look again; gain: by how much the second must be higher.
+        look: function from the search image's size to its response, a tensor (n, n).
+        size: of the first search image.
+        largest: size of the second.
+        unsure: peak below which to search again.
+        gain: by how much the second peak must be higher.
 
     Returns:
-        the size, and the response seen at it.
+        the size used, and its response.
     """
     ### BEGIN SOLUTION
     near = look(size)
@@ -710,7 +738,7 @@ def search_again(look, size, largest, unsure, gain):
 # %% [markdown]
 # ## Experiment: switch by switch
 #
-# VOT's supervised protocol: a tracker whose box no longer touches the target has *failed*; it is started again five frames later. *Accuracy* is the mean overlap in between, without the ten frames after each start. *EAO*, the expected average overlap, takes both together: the mean overlap of a run of typical length, counting 0 after a failure. First here, on the generated clips on which the trackers of the long run failed most:
+# VOT's supervised protocol: a tracker whose box no longer touches the target has *failed*; it is initialised again five frames later. *Accuracy* is the mean overlap between failures, without the ten frames after each initialisation. *EAO*, the expected average overlap, combines the two: the mean overlap of a run of typical length, counting 0 after a failure. First, live, on the generated clips on which the trackers of the long run failed most:
 
 # %%
 from course_lib.evaluation.eao import eao, interval
@@ -743,7 +771,7 @@ frames = sum(len(c) for c in few)
 show_table(rows, f"{len(few)} clips, {frames} frames; EAO over {low} … {high} frames")
 
 # %% [markdown]
-# Picked like this they say nothing about clips in general, and one failure more or less changes the order of the rows. The long run has 40 generated clips with look-alikes, the 8 real VOT-2014 clips, 5 real targets among look-alikes, and two or three networks of each kind that differ in their random seed. Beside it the table of the slides, measured on VOT2019 under the real-time rule. The EAO columns are no match for the slides': VOT publishes an interval of lengths for each of its years but not for these clips, so the course takes the middle half of their own lengths.
+# Clips picked like this say nothing about clips in general, and one failure more or less changes the order of the rows. The long run has 40 generated clips with look-alikes, the 8 real VOT-2014 clips, 5 real targets among look-alikes, and two or three networks of each kind that differ in their random seed. Below it is the slides' table, measured on VOT2019 under the real-time rule. The EAO columns are not comparable with the slides': VOT publishes an interval of lengths for each of its years but not for these clips, so the course takes the middle half of the clips' own lengths.
 
 # %%
 slides = read_measured(RESULTS / "siammargin_published.json")
@@ -764,7 +792,7 @@ arms = (
 
 
 def by_seed(arm, variant, group, what):
-    """One figure of an arm by seed."""
+    """One number of an arm by seed."""
     return {r["seed"]: r[variant][group][what] for r in runs if r["arm"] == arm}
 
 
@@ -806,12 +834,12 @@ for ax, group in zip(axes[0], measured["clips"], strict=True):
     ax.axhline(0, color=plots.NEUTRAL, linewidth=1)
     ax.set_title(f"{group}: change in failures", fontsize=10)
     said.append(f"{group}: {', '.join(told)}")
-words = f"Change in the number of failures that each switch brings, one dot a seed, a bar for the mean. {'. '.join(said)}."
+words = f"Change in the number of failures with each switch: one dot per seed, a bar for the mean. {'. '.join(said)}."
 plots.show(figure, alt=words)
 print("\n".join(said))
 
 # %% [markdown]
-# Where do the failures on the real clips come from? Clip by clip, mean over the seeds:
+# Where do the failures on the real clips come from? Here they are clip by clip, as means over the seeds:
 
 # %%
 kinds = {"cosine, m = 0": ("cosine", "plain"), "margin": ("margin", "plain")}
@@ -830,18 +858,18 @@ show_table(rows, "Failures by clip", formats=".1f", first="clip")
 # %% [markdown]
 # Our reading of the shipped table:
 #
-# * **Generated look-alikes:** the margin's network loses about four targets where the cosine with a logistic loss loses six; all three seeds agree. But the softmax *without* a margin does as well. What helps here is that places compete, not the margin.
-# * **Real look-alikes:** no difference. The figures by clip say why: nearly all failures are in two clips. We looked at each failure of the first seed: in DragonBaby a head moves fast and turns away from the camera, in Jogging a runner passes behind a post, in Football1 the box slips beside a helmet. None of them went to a look-alike, so a better judge of likeness could not help.
-# * **VOT-2014:** with the margin *more* failures, for every seed, in clips of people and hands that bend. A stricter likeness gives up a target that changes; that would fit, but it is not shown.
-# * **The update** then takes some of these back, for every seed, with a little more accuracy on average. This is the slides' argument: what is discriminative can be updated, and has to be.
-# * **The wider search** finds a few targets more among the real look-alikes, for the margin's network, and costs several on VOT-2014: it also finds other things.
+# * **Generated look-alikes:** the network trained with the margin loses about four targets where the cosine with a logistic loss loses six; all three seeds agree. But the softmax *without* a margin does as well. The competition between places is what helps here, not the margin.
+# * **Real look-alikes:** no difference. The numbers by clip show why: nearly all failures are in two clips. We looked at each failure of the first seed: in DragonBaby a head moves fast and turns away from the camera, in Jogging a runner passes behind a post, in Football1 the box slips off beside a helmet. In none of them did the box go to a look-alike, so a better similarity could not help.
+# * **VOT-2014:** *more* failures with the margin, for every seed, in clips of people and hands that bend. A stricter similarity gives up a target that changes; that would fit, but we have not shown it.
+# * **The update** then recovers some of these, for every seed, with slightly higher accuracy on average. This is the slides' argument: discriminative features can be updated, and have to be.
+# * **The wider search** finds a few more targets among the real look-alikes, for the network with the margin, and costs several on VOT-2014: it also finds other things.
 # * **Supervising SiamRPN++'s map:** the counts go both ways.
 #
-# The slides' 28.8 % fewer failures are not reproduced. Against the plain cosine, margin and update lose 44 % fewer targets on the generated clips, none fewer among the real look-alikes and a quarter more on VOT-2014. What differs: their tracker has a head of proposals above the map, ours is the map alone, with 94,000 weights and a few thousand pairs to learn from; and their clips are others. The same training twice, with another seed, changed SiamFC's failures on VOT-2014 from 4 to 13: eight clips are few.
+# The slides' 28.8 % fewer failures are not reproduced. Compared with the plain cosine, margin and update lose 44 % fewer targets on the generated clips, no fewer among the real look-alikes and a quarter more on VOT-2014. There are differences: their tracker has a proposal head above the map, ours is the map alone, with 94,000 weights and a few thousand pairs to learn from; and their clips are different ones. The same training with another seed changed SiamFC's failures on VOT-2014 from 4 to 13: eight clips are few.
 #
 # ### In real time
 #
-# VOT's real-time challenge lets frames arrive at 20 a second: a tracker that is late misses some. For the first seed, on the machine named above:
+# In VOT's real-time challenge frames arrive at 20 per second: a tracker that is late misses some. For the first seed, on the machine named above:
 
 # %%
 rows = []
@@ -850,13 +878,13 @@ for r in (r for r in runs if r["seed"] == 0):
         late, row = r[f"{variant} in real time"], {"network": f"{r['arm']}, {variant}"}
         for group in ("vot2014", "look-alikes"):
             row[group] = f"{r[variant][group]['failures']} → {late[group]['failures']}"
-        rows.append({**row, "ms a frame": 1000 * r[variant]["seconds_a_frame"]})
+        rows.append({**row, "ms per frame": 1000 * r[variant]["seconds_a_frame"]})
 show_table(rows, "Failures without a clock → at 20 Hz", formats=".1f")
 
 # %% [markdown]
 # ### What the update costs
 #
-# Measured around the update, in one run: ROI-Align on features that are there already, two weighted sums, two lengths. It grows with the channels, but more slowly than the rest of a frame: in the network trained here, with a quarter of them, its share is larger than in one of the paper's size.
+# Measured in one run, the update consists of ROI-Align on features that are already there, two weighted sums and two lengths. Its time grows with the number of channels, but more slowly than the rest of the frame's: in the network trained here, with a quarter of the channels, its fraction is larger than in a network of the paper's size.
 
 # %%
 rows = {
@@ -864,9 +892,9 @@ rows = {
     for name, cost in measured["update"].items()
 }
 heads = {
-    "milliseconds_a_frame": "ms a frame",
-    "milliseconds_of_update": "ms of the update",
-    "top": "% on top",
+    "milliseconds_a_frame": "ms per frame",
+    "milliseconds_of_update": "ms for the update",
+    "top": "% extra",
 }
 show_table(
     rows,
@@ -891,7 +919,7 @@ for arm in dict.fromkeys(r["arm"] for r in runs):
                 for group in ("generated", "look-alikes")
                 for head, key in heads.items()
             }
-caption = "The maps, on look-alikes generated and real"
+caption = "The maps on generated and real look-alikes"
 show_table(rows, caption, formats=".2f", first="trained with")
 
 figure, axes = plots.new_figure(width=9.6, height=2.6, columns=3, sharey=True)
@@ -899,13 +927,13 @@ for ax, arm in zip(axes[0], ("cosine", "margin", "siamrpn++ with map"), strict=T
     first = next(r for r in runs if r["arm"] == arm and r["seed"] == 0)
     draw_cosines(ax, arm, measured["edges"], first["distortion"]["histogram"])
 axes[0, 0].legend(fontsize=7)
-words = "Histograms of the cosines of target, look-alikes and background on generated clips, for the long run's networks: cosine without margin, with margin, and SiamRPN++ with a loss on its map."
+words = "Histograms of the cosines of target, look-alikes and background on generated clips, for three networks of the long run: cosine without margin, with margin, and SiamRPN++ with a loss on its map."
 plots.show(figure, alt=words)
 
 # %% [markdown]
-# What the slides saw is plain here: the correlation map of a SiamRPN++ that is trained on its scores alone is of no use. Its peak lies on the target in about one generated moment of eight, though the score's does in seven of eight. A loss on the map mends the map. The *score* hardly changes: a good map below a head is not yet a better head.
+# The slides' observation is clear here: the correlation map of a SiamRPN++ trained on its scores alone is useless. Its peak is on the target in about one generated moment out of eight, although the score's peak is in seven out of eight. A loss on the map repairs the map. The *score* hardly changes: a good map below a head does not yet make a better head.
 #
-# And the margin? It moves the heaps further apart, and widens them by as much: the lead, which counts in widths, stays. That agrees with the failures above. SiamFC's plain sums lead by more than any cosine: dividing by the window's length throws something away. (One reading: strong features mark objects, so their length says where *something* is.)
+# And the margin? It moves the histograms further apart and widens them by as much: the lead, measured in widths, does not change. That agrees with the failures above. SiamFC's plain sums lead by more than any cosine: dividing by the window's length loses some information. (One reading: strong features mark objects, so their length tells where *something* is.)
 #
 # ## Where you stand
 
@@ -918,31 +946,31 @@ progress()
 # 1. Why divide by the length of the *window* and not of the whole search image's features?
 # <details><summary>Answer</summary>
 #
-# The search image's length is one number for all places: it changes no comparison between them. The window's length differs from place to place; without it a strong window beats a similar one.
+# The search image's length is one number for all places, so it changes no comparison between them. The window's length differs from place to place; without it a strong window beats a similar one.
 # </details>
 #
 # 2. At test time the margin is gone. What has it done?
 # <details><summary>Answer</summary>
 #
-# It changed the features. A loss that is met only with room to spare goes on pulling where an ordinary one is content.
+# It has changed the features. A loss that is satisfied only with room to spare goes on pulling where an ordinary one would stop.
 # </details>
 #
 # 3. The update is gated by the score. Which mistake does the gate not prevent?
 # <details><summary>Answer</summary>
 #
-# A confident one: a look-alike that scores high. Against that help only features that tell the two apart, and the fraction of the first template.
+# A confident one: a look-alike that scores high. Only features that tell the two apart help against that, and the weight of the first template.
 # </details>
 #
-# 4. Accuracy falls and EAO rises when the update is switched on, in the slides. Can both be true?
+# 4. In the slides accuracy falls and EAO rises when the update is switched on. Can both be true?
 # <details><summary>Answer</summary>
 #
-# Yes: accuracy is averaged over frames between failures. A tracker that fails less often also stays on in the hard frames, where overlap is low; EAO counts the frames after a failure as 0.
+# Yes: accuracy is averaged over frames between failures. A tracker that fails less often also keeps tracking in the hard frames, where overlap is low; EAO counts the frames after a failure as 0.
 # </details>
 #
-# 5. From lesson 09: a depth-wise correlation gives a map for each channel. How do you get the plain correlation out of them?
+# 5. From lesson 09: a depth-wise correlation produces one map per channel. How do you get the plain correlation from them?
 # <details><summary>Answer</summary>
 #
-# Add the maps up. The head weighs them instead, some with a negative sign: so a high sum need not mean a high score.
+# Add the maps up. The head takes a weighted sum instead, with some weights negative, so a high sum need not mean a high score.
 # </details>
 #
 # ## Classic mistakes
@@ -950,9 +978,9 @@ progress()
 # * **The margin on the wrong side.** A target's cosine must be made *smaller* before the loss sees it. If training gets easier with a margin, a sign is wrong.
 # * **A margin without a scale.** Logits between −1 and 1 can never satisfy a softmax.
 # * **No ring.** Neighbours of the target as negatives: the loss asks two nearly equal windows to be far apart, and cannot be met.
-# * **Updating with what the window chose.** Gate by the raw cosine at the place, not by the blended value.
+# * **Gating the update by the windowed response.** Use the raw cosine at the chosen place, not the value blended with the window.
 #
 # ## Read next
 #
 # * `course_lib/models/margin.py`, `course_lib/trackers/siammargin.py` and `course_lib/analysis/distortion.py`.
-# * Lesson 12: instead of a map that is right about the place, a network that knows how right a *box* is.
+# * Lesson 12: instead of a map that knows the right place, a network that knows how good a *box* is.

@@ -13,6 +13,7 @@ from course_lib.errors import SettingsError
 from course_lib.models.backbone import Backbone
 from course_lib.models.networks import build
 from course_lib.models.weights import find_weights, load_network
+from course_lib.training.building import refusals_in_words
 
 if TYPE_CHECKING:
     from course_lib.training.settings import TrainSettings
@@ -28,7 +29,8 @@ def first_network(settings: TrainSettings) -> nn.Module:
     Raises:
         SettingsError: it cannot be built, or the weights it is to start from are of another.
     """
-    network = build_seeded(settings, lambda: build(settings.about))
+    with refusals_in_words(settings):
+        network = seeded(settings.seed, lambda: build(settings.about))
     if settings.start_from:
         begin_with(network, settings.start_from)
     if settings.freeze:
@@ -41,27 +43,6 @@ def seeded(seed: int, make: Callable[[], nn.Module]) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make()
-
-
-def build_seeded(settings: TrainSettings, make: Callable[[], nn.Module]) -> nn.Module:
-    """The network that `make()` gives, its first weights drawn from the recipe's seed.
-
-    Raises:
-        SettingsError: torch cannot build it; its groups do not divide its channels, or there is no
-            memory for its weights.
-    """
-    s = settings
-    try:
-        return seeded(s.seed, make)
-    except SettingsError:
-        raise
-    except (ValueError, RuntimeError, ZeroDivisionError) as problem:
-        raise SettingsError(
-            f"network {s.network} cannot be built with backbone {s.backbone}, share "
-            f"{s.width_multiplier}, "
-            f"widths {s.widths}, channels {s.proposals.channels}, groups {s.proposals.groups}: "
-            f"{str(problem).splitlines()[0]}"
-        ) from None
 
 
 def begin_with(network: nn.Module, weights: str) -> None:

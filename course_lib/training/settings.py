@@ -5,10 +5,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Annotated, Any, Literal
-
-import torch
 
 from course_lib.data.pairs import TRAINING_SEARCH, Augmentation
 from course_lib.errors import SettingsError
@@ -16,12 +13,13 @@ from course_lib.files import plain_name
 from course_lib.geometry.windows import EXEMPLAR
 from course_lib.lookup import row
 from course_lib.models.alexnet import WIDTHS
-from course_lib.models.backbones import backbone_arguments, make_backbone
+from course_lib.models.backbones import backbone_arguments
 from course_lib.models.heads import HEADS
 from course_lib.models.margin import MARGIN_LOSSES
 from course_lib.models.networks import NETWORKS, network_arguments, network_class
 from course_lib.models.proposals import LOSSES
 from course_lib.recipe import Count, NotNegative, Positive, Range, Seed, Settings, UnitInterval
+from course_lib.training.building import refusals_in_words, stride_of
 from course_lib.training.sources import check_written
 
 Channels = Annotated[int, Range(1, 4096)]
@@ -216,8 +214,8 @@ class TrainSettings(Settings):
         if network_class(self.network).output == "proposals":
             only = {"head": p.head, "groups": p.groups}
             only |= {"channels": p.channels} if p.channels else {}
-        either = {"backbone": self.backbone, "widths": self.widths, "share": self.width_multiplier}
-        return {"network": self.network, **either, **only}
+        either = {"widths": self.widths, "width_multiplier": self.width_multiplier}
+        return {"network": self.network, "backbone": self.backbone, **either, **only}
 
     @property
     def map_stride(self) -> int | None:
@@ -231,19 +229,5 @@ class TrainSettings(Settings):
         if "backbone" not in arguments:
             return None
         names = backbone_arguments(self.backbone)
-        return stride_of(self.backbone, **{n: v for n, v in arguments.items() if n in names})
-
-
-@lru_cache(maxsize=64)
-def stride_of(backbone: str, **arguments: Any) -> int:
-    """Pixels of the image per cell of a backbone's map.
-
-    Args:
-        backbone: its name, see `models.backbones`.
-        **arguments: of its constructor.
-
-    Raises:
-        SettingsError: there is none of that name, or it cannot be built so.
-    """
-    with torch.device("meta"):  # neither memory nor random numbers are spent on its weights
-        return make_backbone(backbone, **arguments).stride
+        with refusals_in_words(self):
+            return stride_of(self.backbone, **{n: v for n, v in arguments.items() if n in names})

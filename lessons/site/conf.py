@@ -23,6 +23,7 @@ extensions = [
     "library",
 ]
 autodoc_typehints = "signature"
+suppress_warnings = ["ref.python"]  # two classes may have an attribute of one name
 autodoc_member_order = "bysource"
 autodoc_default_options = {"show-inheritance": True}
 napoleon_google_docstring = True

@@ -165,12 +165,29 @@ def add_links(app, name: str, source: list[str]) -> None:
 
 
 def plain_to_rst(app, what, name, thing, options, text: list[str]) -> None:
-    """Docstrings are plain text: single backticks are code, and nothing else is a sign."""
+    """Docstrings are plain text: single backticks are code, a module's indented lines are a listing,
+    and nothing else is a sign."""
+    if what == "module":
+        text[:] = _with_listings(text)
     for k, line in enumerate(text):
+        if what == "module" and line.startswith("    "):
+            continue
         pieces = re.split(r"(`[^`]+`)", line)
         pieces[::2] = [re.sub(r"([*|\\]|_(?=\W|$))", r"\\\1", piece) for piece in pieces[::2]]
         pieces[1::2] = [f"`{piece}`" for piece in pieces[1::2]]
         text[k] = "".join(pieces)
+
+
+def _with_listings(text: list[str]) -> list[str]:
+    """The lines of a text with a sign for reStructuredText where indented ones begin."""
+    done: list[str] = []
+    for k, line in enumerate(text):
+        if line.startswith("    ") and not any(
+            before.startswith("    ") for before in text[max(k - 2, 0) : k]
+        ):
+            done += ["", "::", ""]
+        done.append(line)
+    return done
 
 
 def setup(app) -> dict[str, bool]:

@@ -50,6 +50,14 @@ def test_what_a_network_is_not_concerned_with_is_passed_over():
     assert pp["groups"] == 2 and pp["channels"] == 256
 
 
+def test_what_a_recipe_says_of_its_backbone_reaches_it():
+    """What a network does not take is passed over: a key that is written otherwise would be lost."""
+    eighth = replace(SMALL, backbone="ciresnet16", width_multiplier=0.125)
+    assert first_network(eighth).about["width_multiplier"] == 0.125
+    four = first_network(replace(SMALL, stride=4, widths=(2, 4, 6, 8, 10))).about
+    assert (four["stride"], four["widths"]) == (4, [2, 4, 6, 8, 10])
+
+
 def test_a_backbone_of_another_stride_is_no_beginning(tmp_path):
     """Weights of a stride-4 AlexNet fit a stride-8 one of as many channels, but see otherwise."""
     path = tmp_path / "four.safetensors"

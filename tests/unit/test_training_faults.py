@@ -152,7 +152,7 @@ class TestCommand:
                 {"backbone": "ciresnext22", "width_multiplier": 0.6, "search": 255},
                 "cannot be built .* must be divisible by groups",
             ),
-            ({"freeze": 6}, "6 parts are to be frozen; this backbone has 5"),
+            ({"freeze": 6}, "6 stages are to be frozen; this backbone has 5"),
             (
                 {"network": "siambroadcastrpn", "search": 255, "start_from": "siamfc"},
                 "whose parts it has not",
