@@ -1,4 +1,4 @@
-"""Errors that a person reads: what was wrong, what was expected, what to do next."""
+"""Errors written for people: what was wrong, what was expected, what to do next."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import errno
 
 
 class CourseError(Exception):
-    """Base of every error the course raises on purpose. The command line prints it without a
-    traceback."""
+    """Base class of every error the course raises on purpose. The command line prints it without
+    a traceback."""
 
 
 class DataError(CourseError, ValueError):
@@ -25,13 +25,14 @@ class SettingsError(CourseError, ValueError):
     """A recipe or an override has an unknown key or a value of the wrong kind."""
 
 
-# what the system says by number, in words and with a remedy; {file} is what it was doing it to
+# the operating system's error numbers in words, each with a remedy; {file} is the file concerned
 OS_ERRORS = {
     errno.ENOSPC: (
-        "there is no room left on the disk of {file}; make room and run the same command again"
+        "there is no room left on the disk of {file}; free some and run the same command again"
     ),
     errno.EDQUOT: (
-        "your quota on the disk of {file} is used up; make room and run the same command again"
+        "your quota on the disk of {file} is used up; free some space and run the same command "
+        "again"
     ),
     errno.EACCES: (
         "no permission to read or write {file}; change its permissions, or name another place"
@@ -43,14 +44,14 @@ OS_ERRORS = {
     errno.EROFS: "{file} is on a disk that is mounted read-only; name another place to write to",
     errno.ENOENT: "{file} does not exist; check the path",
     errno.ENOTDIR: (
-        "{file} is used as a folder, but a part of that path is a file; move the file "
-        "or name another place"
+        "{file} is used as a folder, but a part of that path is a file; move the file or name "
+        "another place"
     ),
     errno.EISDIR: "{file} is a folder; expected a file",
-    errno.EEXIST: "{file} exists already; move it or name another place",
-    errno.ENOTEMPTY: "{file} is a folder that is not empty; move it or name another place",
+    errno.EEXIST: "{file} already exists; move it or name another place",
+    errno.ENOTEMPTY: "the folder {file} is not empty; move it or name another place",
     errno.ENAMETOOLONG: "the name {file} is longer than the system allows; give a shorter one",
-    errno.ELOOP: "{file} is a link that leads back to itself; remove it",
+    errno.ELOOP: "{file} is a link that points back to itself; remove it",
     errno.EMFILE: (
         "too many files are open at once (the last was {file}); raise the limit with "
         "`ulimit -n 4096`"
@@ -62,8 +63,8 @@ OS_ERRORS = {
 
 
 def os_error_in_words(problem: OSError) -> str:
-    """One sentence for an error of the operating system: the file, what is wrong with it, what to
-    do next."""
+    """One sentence for an operating system error: the file, what is wrong with it, what to do
+    next."""
     named = [str(name) for name in (problem.filename, problem.filename2) if name is not None]
     file = " → ".join(named) or "a file"
     words = OS_ERRORS.get(problem.errno)

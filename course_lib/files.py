@@ -1,5 +1,5 @@
-"""Files: text, lists, numbers and JSON read with the fault named, writes that are whole or not
-there."""
+"""Files: text, lists, numbers and JSON, read with errors that name the fault and written whole or
+not at all."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ import numpy as np
 
 from course_lib.errors import DataError, MissingDataError, SettingsError
 
-# besides separators: what Windows does not take in a name
+# path separators, and the characters that Windows does not allow in a name
 NOT_IN_NAMES = re.compile(r'[/\\:*?"<>|\x00-\x1f]')
-LONGEST_NAME = 150  # bytes; file systems take 255, and endings and temporary marks come on top
+LONGEST_NAME = 150  # bytes; file systems take 255, and suffixes and temporary marks are added
 
 
 def read_text(path: Path) -> str:
-    """Text of a file in UTF-8, or in UTF-16 where its byte order mark says so.
+    """Text of a file in UTF-8, or in UTF-16 if its byte order mark says so.
 
-    Windows' shell writes lists in UTF-16. Bytes that do not decode become replacement characters.
+    The Windows shell writes lists in UTF-16. Bytes that do not decode become replacement
+    characters.
     """
     with path.open("rb") as file:
         mark = file.read(2)
@@ -35,23 +36,25 @@ def read_text(path: Path) -> str:
 
 
 def split_row(line: str) -> list[str]:
-    """The fields of a row with one comma, semicolon or tab, or blanks, between them.
+    """The fields of a row, separated by a comma, a semicolon, a tab or blanks.
 
-    One at the end adds none. Two commas with nothing between them give an empty field, so that a
-    missing value is not passed over.
+    A trailing separator adds no field. Two commas with nothing between them are an empty field, so
+    that a missing value is not overlooked.
     """
     return re.split(r"\s*[,;]\s*|\s+", re.sub(r"\s*[,;]?\s*$", "", line).lstrip())
 
 
 def read_names(path: Path) -> list[str]:
-    """The names in a list file, one a line, blanks inside a name kept, empty lines passed over.
+    """The names in a list file, one per line; blanks inside a name stay, empty lines are skipped.
 
-    Raises DataError if it holds none or one twice: a list that says nothing is not a benchmark
-    without sequences.
+    Raises DataError if the file is empty or lists a name twice: an empty list is a mistake, not a
+    benchmark without sequences.
     """
     names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     if not names:
-        raise DataError(f"{path} is empty; expected one name a line. Delete it, or fetch it again.")
+        raise DataError(
+            f"{path} is empty; expected one name per line. Delete it, or fetch it again."
+        )
     twice = (
         sorted({name for name in names if names.count(name) > 1})
         if len(set(names)) < len(names)
@@ -65,9 +68,9 @@ def read_names(path: Path) -> list[str]:
 
 
 def read_numbers(path: Path, columns: int) -> np.ndarray:
-    """The numbers (rows, columns) of a text file with comma, semicolon, tab or space between them.
+    """The numbers (rows, columns) of a text file, separated by commas, semicolons, tabs or spaces.
 
-    "nan" is a number, infinity is not. Raises DataError naming the file, the line and its text.
+    "nan" is accepted, infinity is not. Raises DataError naming the file, the line and its text.
     """
     rows = []
     for number, line in enumerate(read_text(path).splitlines(), start=1):
@@ -94,12 +97,12 @@ def _number(word: str) -> float:
 
 
 def read_json(path: Path, remedy: str, kind: type = dict) -> Any:
-    """What a JSON file holds.
+    """The content of a JSON file.
 
     Args:
         path: of the file.
-        remedy: what to do next, the end of either message.
-        kind: of what it should hold: dict or list.
+        remedy: what to do next, appended to either message.
+        kind: the type it should hold: dict or list.
 
     Raises:
         MissingDataError: if there is no such file.
@@ -122,11 +125,11 @@ def read_json(path: Path, remedy: str, kind: type = dict) -> Any:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`, with its ending; renamed to `path` when the block ends well,
-    else removed.
+    """A temporary file name beside `path`, with the same suffix; renamed to `path` when the block
+    succeeds, removed otherwise.
 
-    A reader never sees half a file, and whatever goes wrong the old file stays. What was written
-    gets the permissions that the umask gives. `with whole_file(path) as part: part.write_bytes(…)`.
+    A reader never sees half a file, and if anything goes wrong the old file stays. The new file
+    gets the permissions set by the umask. `with whole_file(path) as part: part.write_bytes(…)`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
@@ -134,14 +137,15 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield part
         os.replace(part, path)
     except OSError as problem:
-        problem.filename = problem.filename or str(path)  # a full disk comes without a name
+        problem.filename = problem.filename or str(path)  # the error of a full disk names no file
         raise
     finally:
         part.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write text so that `path` is the old file or the whole new one, on a full disk too."""
+    """Write text so that `path` is either the old file or the complete new one, even on a full
+    disk."""
     with whole_file(path) as part, part.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
@@ -149,8 +153,8 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def json_lines(value: object) -> str:
-    """A value as JSON to read: a line for each key, and one for each row of a table (a list or
-    dictionary of plain values that fits in a line)."""
+    """A value as readable JSON: one line for each key, and one for each row of a table (a list or
+    dictionary of plain values that fits on a line)."""
     text = json.dumps(value, indent=1)
     innermost = re.compile(r"([\[{])\n\s*([^\[\]{}]*?)\n\s*([\]}])")  # holds no other
 
@@ -162,10 +166,10 @@ def json_lines(value: object) -> str:
 
 
 def plain_name(name: str, what: str) -> str:
-    """`name` if it is one plain name that every file system takes: no folders, not "..", not
+    """`name` if it is one plain name that every file system accepts: no folders, not "..", not
     hidden, not empty.
 
-    `what` says whose name it is, for the message. Raises SettingsError.
+    `what` says whose name it is, for the message. Raises SettingsError otherwise.
     """
     if (
         not isinstance(name, str)
@@ -178,18 +182,17 @@ def plain_name(name: str, what: str) -> str:
     ):
         raise SettingsError(
             f"{what} is {name!r}; expected one plain name: letters, digits, - and _, without "
-            "folders, not beginning with a "
-            f"dot, at most {LONGEST_NAME} bytes"
+            f"folders, not beginning with a dot, at most {LONGEST_NAME} bytes"
         )
     return name
 
 
 def digest(*parts: bytes | str | np.ndarray | Path) -> str:
-    """The SHA-256 sum of several things in order, 64 hexadecimal digits: text, bytes, arrays, or
-    files by their content.
+    """The SHA-256 digest of several things in order, as 64 hexadecimal digits: text, bytes, arrays,
+    or files by their content.
 
-    Each part goes in with its length, so that moving a letter from one part to the next changes the
-    sum.
+    Each part is preceded by its length, so that moving a letter from one part to the next changes
+    the digest.
     """
     total = hashlib.sha256()
     for part in parts:

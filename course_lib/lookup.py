@@ -1,5 +1,5 @@
-"""Tables of names: what there are several of stands in one table each, and is loaded when it is
-asked for."""
+"""Tables of names: trackers, networks, backbones and the like have one table each, and a row is
+loaded only when it is asked for."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def row(table: Mapping[str, Row], name: str, what: str) -> Row:
 
     Args:
         table: rows by name.
-        name: of the row wanted.
-        what: the rows are, in the singular, for the message: "backbone".
+        name: of the wanted row.
+        what: what a row is, in the singular, for the message: "backbone".
 
     Raises:
-        SettingsError: there is none of that name; it names the nearest.
+        SettingsError: if there is no such name; the message suggests the nearest one.
     """
     if name not in table:
         near = difflib.get_close_matches(str(name), table, n=1, cutoff=0.0)
@@ -33,6 +33,6 @@ def row(table: Mapping[str, Row], name: str, what: str) -> Row:
 
 
 def load(place: str) -> Any:
-    """What stands at `place`, "package.module:Name"; its module is imported now, not before."""
+    """The object at `place`, "package.module:Name"; its module is imported now, not before."""
     module, _, name = place.partition(":")
     return getattr(importlib.import_module(module), name)

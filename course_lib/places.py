@@ -1,9 +1,9 @@
-"""Where things stand on disk: what the course brings, and what is written, from whatever folder it
-is started in.
+"""Where things are on disk: the files the course ships and those it writes, whatever folder it is
+started in.
 
-In a checkout both are the project's folder. Installed as a package away from it, the course brings
-its recipes, weights, results and notebooks along inside the package, and writes below the folder it
-was started in.
+In a checkout both are in the project's folder. Installed as a package, the course carries its
+recipes, weights, results and notebooks inside the package, and writes below the folder it was
+started in.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 INSTALLED = (PACKAGE / "_share").is_dir()  # setup.py put it there; a checkout has none
-SHIPPED = PACKAGE / "_share" if INSTALLED else PACKAGE.parent  # only ever read
+SHIPPED = PACKAGE / "_share" if INSTALLED else PACKAGE.parent  # never written to
 RECIPES = SHIPPED / "recipes"
-RESULTS = SHIPPED / "results"  # committed figures of declared measurements
+RESULTS = SHIPPED / "results"  # committed numbers of declared measurements
 WEIGHTS = SHIPPED / "weights"
 NOTEBOOKS = SHIPPED / "notebooks"
 SOLUTIONS = SHIPPED / "solutions"
 
 PROJECT = Path.cwd() if INSTALLED else PACKAGE.parent  # the folders below are git-ignored
-RUNS = PROJECT / "runs"  # what commands write
+RUNS = PROJECT / "runs"  # output of commands
 MY_WORK = PROJECT / "my_work"  # a student's copies of lessons
 
 
 def data_root() -> Path:
-    """The folder that holds the datasets: the environment variable COURSE_DATA ("~" is one's home),
-    or `data` in the project."""
+    """The folder that holds the datasets: the environment variable COURSE_DATA ("~" is the home
+    folder), or `data` in the project."""
     named = os.environ.get("COURSE_DATA", "").strip()
     return Path(named).expanduser() if named else PROJECT / "data"
 
 
 def shipped(path: Path) -> Path:
-    """`path` as it is; where there is no such file, the course's own of that name, as in
+    """`path` if it exists; otherwise the file of that name that the course ships, as in
     "recipes/kcf.yaml"."""
     own = SHIPPED / path
     return own if not path.exists() and own.is_file() else path

@@ -1,4 +1,4 @@
-"""Images of the whole course: one palette, one way to show a figure with its alternative text."""
+"""Figures for the whole course: one palette, one way to show a figure with its alternative text."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-# Okabe and Ito's colours, with a brown in place of their yellow, which is lost on white; told apart
-# with every common form of colour blindness (tests/unit/test_palette.py).
-# A thing keeps its colour, and its line style, through the whole course.
+# Okabe and Ito's colours, with a brown in place of their yellow, which is lost on white; they can
+# be told apart with every common form of colour blindness (tests/unit/test_palette.py).
+# A thing keeps its colour and its line style throughout the course.
 TRUTH = "#009E73"  # bluish green, solid
 PREDICTION = "#D55E00"  # vermilion, dashed
 EXEMPLAR = "#0072B2"  # blue
 DISTRACTOR = "#CC79A7"  # reddish purple
-NEUTRAL = "#6b6b6b"  # grey for axes, references, what is switched off
+NEUTRAL = "#6b6b6b"  # grey for axes, references, anything switched off
 CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#802010")
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
 MARKERS = "osD^vPX*"
-MAP = "viridis"  # response maps: monotone in lightness, so it survives a grey printer
+MAP = "viridis"  # response maps: monotone in lightness, so it survives printing in grey
 
 
 def new_figure(
@@ -33,13 +33,13 @@ def new_figure(
 ) -> tuple[Figure, np.ndarray]:
     """A figure and its axes as an array (rows, columns), outside pyplot's global state.
 
-    pyplot keeps every figure alive until it is closed; a figure made here is freed with its last
-    reference.
+    pyplot keeps every figure alive until it is closed; a figure made here is freed as soon as
+    nothing refers to it.
 
     Args:
         width, height: of the figure, inches.
         rows, columns: of axes.
-        grid: what else `Figure.subplots` takes, such as `sharex` and `width_ratios`.
+        grid: further arguments of `Figure.subplots`, for example `sharex` or `width_ratios`.
     """
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **grid)
@@ -53,7 +53,7 @@ def to_png(figure: Figure, dpi: int = 96) -> bytes:
 
 
 def image_html(png: bytes, alt: str) -> str:
-    """An HTML `<img>` with the PNG inside and its alternative text."""
+    """An HTML `<img>` with the PNG embedded and its alternative text."""
     encoded = base64.b64encode(png).decode("ascii")
     return (
         f'<img src="data:image/png;base64,{encoded}" alt="{html.escape(alt, quote=True)}" '
@@ -62,9 +62,10 @@ def image_html(png: bytes, alt: str) -> str:
 
 
 def show(figure: Figure, alt: str) -> None:
-    """Put `figure` into the page with `alt`, the sentence a reader who cannot see it gets.
+    """Put `figure` into the page with `alt`, the sentence for readers who cannot see it.
 
-    Raises ValueError if the alternative text is missing or says nothing (fewer than 15 characters).
+    Raises ValueError if the alternative text is missing or too short to say anything (fewer than
+    15 characters).
     """
     if len(alt.strip()) < 15:
         raise ValueError(
@@ -83,13 +84,12 @@ def draw_box(
     style: str = "-",
     width: float = 2.0,
 ) -> None:
-    """Draw a box on an axes that shows a frame; a NaN box draws nothing.
+    """Draw a box on axes that show a frame; a NaN box draws nothing.
 
-    `imshow` puts the centre of pixel 0 at 0, so the continuous corner x stands at x − 0.5 on its
-    axes.
+    `imshow` puts the centre of pixel 0 at 0, so the continuous corner x is at x − 0.5 on its axes.
 
     Args:
-        ax: where.
+        ax: where to draw.
         box: (4,), x, y, w, h in pixels of the frame.
         colour, style, width: of the line.
         label: for the legend.
@@ -122,11 +122,12 @@ def show_frame(
     """Show a frame, or any image, without ticks.
 
     Args:
-        ax: where.
+        ax: where to draw.
         frame: (H, W, 3), or (H, W) with `cmap`.
         title: above it.
-        truth: the true box (4,), drawn solid; found: a tracker's, dashed.
-        image: what else `imshow` takes.
+        truth: the true box (4,), drawn solid.
+        found: a tracker's box (4,), drawn dashed.
+        image: further arguments of `imshow`.
     """
     ax.imshow(frame, **image)
     ax.set_title(title, fontsize=10)
@@ -147,11 +148,11 @@ def draw_lines(
     """Draw lines that can be told apart in any print, with a legend and a grid.
 
     Args:
-        ax: where.
-        lines: values by label; a label that begins with "_" is not listed.
-        x: where they stand, for all; by default 0, 1, 2, …
-        markers: whether each value gets a mark.
-        axes: labels, limits and what else `Axes.set` takes.
+        ax: where to draw.
+        lines: values by label; a label that begins with "_" is left out of the legend.
+        x: positions shared by all lines; by default 0, 1, 2, …
+        markers: whether each value gets a marker.
+        axes: labels, limits and further arguments of `Axes.set`.
     """
     for k, (label, values) in enumerate(lines.items()):
         at = np.arange(len(values)) if x is None else x
@@ -164,13 +165,14 @@ def draw_lines(
 
 
 def show_map(ax: Axes, values: np.ndarray, title: str = "", peak: bool = False, **image) -> Any:
-    """Show a map (h, w) in the course's colours, without ticks; gives the image, for a colour bar.
+    """Show a map (h, w) in the course's colours, without ticks; returns the image, for a colour
+    bar.
 
     Args:
         ax: where to draw.
-        values: from the lowest to the highest, unless `vmin` and `vmax` say otherwise.
+        values: (h, w); the colours span lowest to highest unless `vmin` and `vmax` say otherwise.
         title: above it.
-        peak: mark the highest cell.
+        peak: whether to mark the highest cell.
         image: further arguments of `imshow`.
     """
     shown = ax.imshow(values, **{"cmap": MAP, **image})
@@ -183,11 +185,11 @@ def show_map(ax: Axes, values: np.ndarray, title: str = "", peak: bool = False, 
 
 
 def draw_seeds(ax: Axes, values: Mapping[str, ArrayLike], label: str | None = None) -> None:
-    """Draw figures that several seeds gave: a dot for each, a bar for their mean.
+    """Draw the results of several seeds: a dot for each, a bar for their mean.
 
     Args:
-        ax: where.
-        values: those of all seeds by name; the names stand along x.
+        ax: where to draw.
+        values: the results of all seeds, by name; the names are the ticks along x.
         label: of the bars, for a legend.
     """
     for k, of_seeds in enumerate(values.values()):
@@ -203,9 +205,9 @@ def legend_below(figure: Figure, ax: Axes, columns: int = 3, fontsize: int = 8) 
     """One legend for the whole figure, below it.
 
     Args:
-        figure: its figure.
-        ax: what is drawn there is listed, each name once.
-        columns: names side by side.
+        figure: the figure that gets the legend.
+        ax: the axes whose labels are listed, each once.
+        columns: how many labels are side by side.
         fontsize: in points.
     """
     handles, names = ax.get_legend_handles_labels()

@@ -1,7 +1,7 @@
 """One switch for the size of every experiment: the profile.
 
-`smoke` is what the tests run, `laptop` the default without a GPU, `gpu` the default with one.
-`COURSE_PROFILE=smoke|laptop|gpu` chooses by hand.
+The tests run `smoke`; `laptop` is the default without a GPU, `gpu` the default with one. Set
+`COURSE_PROFILE=smoke|laptop|gpu` to choose yourself.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ T = TypeVar("T")
 
 
 def current_profile() -> str:
-    """Name of the profile in force.
+    """Name of the current profile.
 
-    Raises SettingsError if COURSE_PROFILE is set to anything else than a profile's name.
+    Raises SettingsError if COURSE_PROFILE is set to anything but the name of a profile.
     """
     chosen = os.environ.get("COURSE_PROFILE", "").strip().lower()
     if not chosen:
-        # torch takes seconds to import; it is asked only when nobody chose
+        # torch takes seconds to import, so it is asked only when no profile was chosen
         import torch
 
         return "gpu" if torch.cuda.is_available() else "laptop"
@@ -35,5 +35,5 @@ def current_profile() -> str:
 
 
 def by_profile(*, smoke: T, laptop: T, gpu: T) -> T:
-    """The value for the profile in force: `by_profile(smoke=8, laptop=100, gpu=1000)`."""
+    """The value for the current profile: `by_profile(smoke=8, laptop=100, gpu=1000)`."""
     return {"smoke": smoke, "laptop": laptop, "gpu": gpu}[current_profile()]

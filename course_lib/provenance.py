@@ -1,4 +1,4 @@
-"""Where a measured figure comes from: date, commit, machine and versions."""
+"""Where a measured number comes from: date, commit, machine and versions."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from course_lib.places import SHIPPED
 
 
 def provenance(device: str = "cpu") -> dict[str, str]:
-    """Date, commit, hardware and versions: what a measured figure needs beside it. `device`: where
-    the work was done."""
+    """Date, commit, hardware and versions, to be stored beside a measured number.
+
+    `device` says where the work was done.
+    """
     return {
         "date": date.today().isoformat(),
         "commit": commit(),
@@ -30,9 +32,9 @@ def provenance(device: str = "cpu") -> dict[str, str]:
 
 
 def commit() -> str:
-    """The commit of the course's files, all its digits, and the files that were changed since;
-    "unknown" outside git."""
-    if not (SHIPPED / ".git").exists():  # the folder above may be a repository of something else
+    """The full hash of the course's commit, and the files that were changed since; "unknown"
+    outside git."""
+    if not (SHIPPED / ".git").exists():  # a folder above may belong to another repository
         return "unknown"
     try:
         run = {"cwd": SHIPPED, "capture_output": True, "text": True, "timeout": 10, "check": True}
@@ -45,7 +47,7 @@ def commit() -> str:
 
 
 def hardware(device: str = "cpu") -> str:
-    """The processor's name and cores, and the GPU's name if `device` is one."""
+    """The processor's name and number of cores, and the GPU's name if `device` is one."""
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():

@@ -1,15 +1,15 @@
 """Settings: frozen dataclasses, filled from YAML and `key=value` overrides.
 
-A recipe is a YAML file with one mapping. A key the dataclass does not have is an error that names
-the nearest one it does have; a value of the wrong kind or outside of its range is an error that
-says what is expected. The dataclass declares each range beside the field it belongs to:
+A recipe is a YAML file with one mapping. A key that the dataclass does not have is an error that
+suggests the nearest one; a value of the wrong type or outside its range is an error that says what
+is expected. The dataclass declares each range beside the field it belongs to:
 
     @dataclass(frozen=True)
     class Mine(Settings):
-        rate: Share = 0.1                                  # 0 … 1
+        rate: UnitInterval = 0.1                           # 0 … 1
         size: Annotated[int, Range(16, 512)] = 64
 
-and is checked however it is made, from a recipe or in Python.
+and is checked whether it comes from a recipe or is made in Python.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ S = TypeVar("S")
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """The numbers a setting may have: from `low` to `high`, both included; with `above`, `low`
-    itself is not."""
+    """The range of a setting: from `low` to `high`, both included; with `above`, `low` itself is
+    excluded."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -48,7 +48,7 @@ class Range:
         return f"a number above {self.low:g}" if self.above else f"at least {self.low:g}"
 
 
-UnitInterval = Annotated[float, Range(0, 1)]  # a part of something, or a probability
+UnitInterval = Annotated[float, Range(0, 1)]  # a fraction or a probability
 Positive = Annotated[float, Range(0, above=True)]
 NotNegative = Annotated[float, Range(0)]
 Count = Annotated[int, Range(1)]
@@ -57,10 +57,10 @@ Seed = Annotated[int, Range(0, 2**63 - 1)]
 
 
 class Settings:
-    """Base of every settings dataclass: each value is of its kind and in its range, or
-    SettingsError says which is not.
+    """Base of every settings dataclass: each value has its declared type and lies in its range, or
+    SettingsError says which one does not.
 
-    A class with conditions among several settings states them in `__post_init__`, after
+    A class with conditions that involve several settings checks them in `__post_init__`, after
     `super().__post_init__()`.
     """
 
@@ -70,7 +70,7 @@ class Settings:
             value = _convert(
                 getattr(self, field.name), kinds[field.name], f"{type(self).__name__}: {field.name}"
             )
-            object.__setattr__(self, field.name, value)  # frozen: the one place that may
+            object.__setattr__(self, field.name, value)  # the only place that sets a frozen field
 
 
 def load_settings(
@@ -79,13 +79,14 @@ def load_settings(
     """An instance of the frozen dataclass `cls` from a YAML file, then overrides on top.
 
     Args:
-        cls: the settings dataclass; its defaults hold for every key nobody names.
-        path: YAML file with one mapping, also one that the course brings ("recipes/kcf.yaml") from
-            anywhere; None for the defaults alone.
-        overrides: values that win over the file; strings are read as YAML ("0.125", "[1, 2]");
-            "a.b" is key b of the mapping a.
+        cls: the settings dataclass; its defaults hold for every key that is not given.
+        path: YAML file with one mapping; a recipe that the course ships ("recipes/kcf.yaml") is
+            found from any folder. None for the defaults alone.
+        overrides: values that take precedence over the file; strings are read as YAML ("0.125",
+            "[1, 2]"); "a.b" is key b of the mapping a.
 
-    Raises SettingsError naming the file, the key and the value at fault.
+    Raises:
+        SettingsError: naming the file, the key and the value at fault.
     """
     values: dict[str, Any] = {}
     if path is not None:
@@ -127,7 +128,7 @@ def _read_mapping(path: Path) -> dict[str, Any]:
         raise SettingsError(f"recipe {path} does not exist; {path.parent} holds {known}") from None
     except UnicodeDecodeError as problem:
         raise SettingsError(
-            f"recipe {path} is not text in UTF-8 ({problem}); save it as UTF-8"
+            f"recipe {path} is not UTF-8 text ({problem}); save it as UTF-8"
         ) from None
     content = read_yaml(text, f"recipe {path}")
     if content is None:
@@ -140,26 +141,25 @@ def _read_mapping(path: Path) -> dict[str, Any]:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error: only one of the two values could hold."""
+    """YAML in which a repeated key is an error: only one of its values could take effect."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         twice = sorted({key for key in keys if keys.count(key) > 1})
         if twice:
             raise yaml.constructor.ConstructorError(
-                None, None, f"{', '.join(twice)} stands there more than once", node.start_mark
+                None, None, f"{', '.join(twice)} is given more than once", node.start_mark
             )
         return super().construct_mapping(node, deep)
 
 
 def read_yaml(text: str, where: str) -> Any:
-    """The plain values of a YAML text; SettingsError, beginning with `where`, if it is not one or
-    has a key twice.
-    """
+    """The plain values of a YAML text; SettingsError, beginning with `where`, if it is not valid
+    YAML or repeats a key."""
     try:
         return yaml.load(text, _Loader)  # a SafeLoader: plain values only
     except (yaml.YAMLError, ValueError, RecursionError) as problem:
-        said = " ".join(str(problem).split())  # YAML draws its answer over several lines
+        said = " ".join(str(problem).split())  # YAML spreads its message over several lines
         raise SettingsError(f"{where} is not valid YAML: {said}") from None
 
 
@@ -180,8 +180,8 @@ def _fill(cls: type[S], values: dict[str, Any], where: str) -> S:
 
 
 def _convert(value: Any, kind: Any, where: str) -> Any:
-    """`value` as `kind`, without silent surprises: 1 is a float, True is not an int, "1e-3" is what
-    people write."""
+    """`value` as `kind`, without silent surprises: 1 is accepted as a float, True is not an int,
+    and "1e-3" is a number because people write it."""
     value = value.item() if isinstance(value, np.generic) else value
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is Annotated:
@@ -199,7 +199,7 @@ def _convert(value: Any, kind: Any, where: str) -> Any:
 
 
 def _within(value: Any, marks: tuple[Any, ...], where: str) -> Any:
-    """`value` if it is in each Range among the marks of its annotation, or SettingsError."""
+    """`value` if it lies in every Range of its annotation, else SettingsError."""
     for limit in marks:
         if isinstance(limit, Range) and value is not None and value not in limit:
             raise SettingsError(f"{where} is {value!r}; expected {limit}")
@@ -207,27 +207,27 @@ def _within(value: Any, marks: tuple[Any, ...], where: str) -> Any:
 
 
 def _one_of(value: Any, known: tuple[Any, ...], where: str) -> Any:
-    """`value` if it is one of those known, its type included, or SettingsError."""
+    """`value` if it is one of `known`, with the same type, else SettingsError."""
     if not any(type(value) is type(a) and value == a for a in known):
         raise SettingsError(f"{where} is {value!r}; expected one of {', '.join(map(str, known))}")
     return value
 
 
 def _each(values: Any, kind: Any, where: str) -> tuple[Any, ...]:
-    """The values of a list, each as `kind`, or SettingsError."""
+    """The values of a list, each as `kind`, else SettingsError."""
     if not isinstance(values, (list, tuple)):
         raise SettingsError(f"{where} is {values!r}; expected a list")
     return tuple(_convert(v, kind, f"{where}[{i}]") for i, v in enumerate(values))
 
 
 def _plain_value(value: Any, kind: type, where: str) -> Any:
-    """A number, text or yes/no as `kind`, or SettingsError."""
+    """A number, text or boolean as `kind`, else SettingsError."""
     if kind is float:
         return _finite(value, where)
     if kind is int and isinstance(value, (float, str)):
         number = _as_number(value)
         if number is not None and number.is_integer():
-            return int(number)  # 1e3 is read as 1000.0 and means a thousand
+            return int(number)  # YAML reads 1e3 as 1000.0; a whole number is meant
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise SettingsError(
             f"{where} is {value!r} ({type(value).__name__}); expected {kind.__name__}"
@@ -236,7 +236,7 @@ def _plain_value(value: Any, kind: type, where: str) -> Any:
 
 
 def _finite(value: Any, where: str) -> float:
-    """A finite number, or SettingsError."""
+    """`value` as a finite number, else SettingsError."""
     number = _as_number(value)
     if number is None or not math.isfinite(number):
         raise SettingsError(

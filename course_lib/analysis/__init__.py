@@ -1,1 +1,1 @@
-"""Floor 3: what networks see: receptive fields, consistency, errors near the border, distortion."""
+"""Floor 3, what networks see: receptive fields, consistency, errors near the border, distortion."""

@@ -1,8 +1,7 @@
-"""How well targets are found at every place of the search image: what a network does near the
-border.
+"""How well targets are found at every position in the search image, in particular near its border.
 
-The positional bias that padding teaches: Zhang and Peng, 2019 (SiamDW); Li et al., 2019
-(SiamRPN++), where targets in training are shifted against it.
+Padding causes a positional bias: Zhang and Peng, 2019 (SiamDW); Li et al., 2019 (SiamRPN++), where
+shifting the targets in training counteracts it.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from course_lib.models.siamfc import SiamFC
 
 
 def wide_pairs(source: PairSource, count: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Exemplars (B, 3, 127, 127) and wide crops (B, 3, W, W), values 0…255, with the target in the
+    """Exemplars (B, 3, 127, 127) and wide crops (B, 3, W, W), values 0…255, with the target at the
     centre.
 
     Args:
-        source: of the pairs; W is what it makes search images of. One whose augmentation shifts the
-            target is not fit for it.
+        source: of the pairs; W is the size of its search images. Its augmentation must not shift
+            the target.
         count: B.
         seed: of the pairs.
     """
@@ -37,14 +36,13 @@ def wide_pairs(source: PairSource, count: int, seed: int) -> tuple[Tensor, Tenso
 def errors_by_place(
     network: SiamFC, exemplars: Tensor, wide: Tensor, places: np.ndarray
 ) -> np.ndarray:
-    """Mean distance in search pixels of the response's peak from the target, (n, n), for targets
-    standing `places` (n,) pixels below (rows) and to the right (columns) of the search image's
-    centre.
+    """Mean distance (n, n) in search pixels of the response's peak from the target, for targets
+    `places` (n,) pixels below (rows) and to the right (columns) of the search image's centre.
 
     Args:
         network: a SiamFC.
         exemplars: (B, 3, 127, 127).
-        wide: (B, 3, W, W) with the target in the centre; search images are cut out of them.
+        wide: (B, 3, W, W) with the target at the centre; search images are cropped from them.
         places: (n,) pixels.
 
     Raises:
@@ -53,8 +51,8 @@ def errors_by_place(
     spare = (wide.shape[-1] - SEARCH) // 2
     if np.abs(places).max() > spare:
         raise DataError(
-            f"views of {wide.shape[-1]} pixels reach {spare} pixels far; places go up to "
-            f"{places.max()}"
+            f"crops of {wide.shape[-1]} pixels reach {spare} pixels from the centre; places go up "
+            f"to {places.max()}. Give wider crops, or places nearer to the centre."
         )
     network.eval()
     z = network.features(exemplars)  # (B, C, h, w)

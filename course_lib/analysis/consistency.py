@@ -1,9 +1,9 @@
 """Perceptual inconsistency (Zhang and Peng, 2019, SiamDW): does a network see the same content in
 the same way in the exemplar and in the search image?
 
-Without padding φ of a piece of an image is a piece of φ of the image. With padding, cells near
-the border have mixed in zeros, in the exemplar all around the target, in the search image only
-where it ends.
+Without padding, the features φ of a crop are a crop of the features of the image. With padding,
+zeros leak into the cells near the border: in the exemplar all around the target, in the search
+image only at its edge.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from course_lib.geometry.windows import EXEMPLAR
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """How well the exemplar's features are found again in those of the image it was cut from.
+    """How well the exemplar's features match those of the image it was cropped from.
 
     Attributes:
-        distance: relative L2 distance of the best window, ‖φ(z) − window‖ / ‖window‖; 0 means the
-            same.
+        distance: relative L2 distance of the best window, ‖φ(z) − window‖ / ‖window‖; 0 means
+            identical.
         place: row and column of the best window's first cell in φ(x).
         cells: (n, n), the same distance cell by cell, for the best window.
     """
@@ -37,23 +37,24 @@ class Agreement:
 
 @torch.no_grad()
 def agreement(network: nn.Module, image: Tensor, offset: int) -> Agreement:
-    """Compare φ of the 127 pixels of an image that begin at row and column `offset` with φ of the
+    """Compare φ of a 127 × 127 crop that begins at row and column `offset` with φ of the whole
     image.
 
-    An offset that is not a multiple of the network's stride gives a distance above 0 for any
+    If the offset is not a multiple of the network's stride, the distance is above 0 for every
     network.
 
     Args:
         network: φ, images (B, 3, S, S) to features (B, C, s, s).
         image: (1, 3, S, S).
-        offset: of the exemplar, pixels.
+        offset: of the crop, pixels.
 
     Raises:
-        DataError: if the exemplar does not lie inside the image.
+        DataError: if the crop does not lie inside the image.
     """
     if not 0 <= offset <= image.shape[-1] - EXEMPLAR:
         raise DataError(
-            f"offset is {offset}; expected 0 … {image.shape[-1] - EXEMPLAR}, the exemplar inside"
+            f"offset is {offset}; expected 0 … {image.shape[-1] - EXEMPLAR}, so that the exemplar "
+            "lies inside the image"
         )
     network.eval()
     # (C, n, n)
@@ -68,8 +69,8 @@ def agreement(network: nn.Module, image: Tensor, offset: int) -> Agreement:
 
 
 def best_window(z: Tensor, x: Tensor) -> tuple[float, tuple[int, int]]:
-    """Where in x (C, m, m) the map z (C, n, n) is found again: ‖z − window‖ / ‖window‖ of the
-    nearest window, and the row and column of its first cell."""
+    """The window of x (C, m, m) nearest to the map z (C, n, n): its relative distance
+    ‖z − window‖ / ‖window‖, and the row and column of its first cell."""
     n = z.shape[-1]
     windows = x.unfold(1, n, 1).unfold(2, n, 1)  # (C, r, r, n, n)
     apart = (windows - z[:, None, None]).square().sum((0, 3, 4))  # (r, r)
@@ -79,12 +80,12 @@ def best_window(z: Tensor, x: Tensor) -> tuple[float, tuple[int, int]]:
 
 
 def smooth_noise(size: int, seed: int, sigma: float = 2.0) -> Tensor:
-    """An image (1, 3, size, size) of blurred Gaussian noise, with mean 0 and standard deviation 1.
+    """Blurred Gaussian noise as an image (1, 3, size, size), with mean 0 and standard deviation 1.
 
-    Mean 0 makes zero padding as inconspicuous as padding can be: a grey border beside grey content.
+    Mean 0 makes zero padding as inconspicuous as possible: a grey border beside grey content.
 
     Args:
-        size: pixels a side.
+        size: pixels per side.
         seed: of the noise.
         sigma: standard deviation of the blur, pixels.
     """

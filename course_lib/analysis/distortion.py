@@ -1,8 +1,8 @@
-"""Is a correlation map what it should be: one peak, on the target? Maps are read with the truth at
-hand, apart from any tracker.
+"""Is a correlation map as it should be, with one peak, on the target? Maps are compared with the
+ground truth, independently of any tracker.
 
-The exemplar is cut from a clip's first frame, search images from later ones around the true place,
-moved at random so that nothing is gained by answering "at the centre".
+The exemplar is cropped from a clip's first frame, search images from later frames around the true
+location, shifted at random so that always answering "the centre" gains nothing.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ Maps = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class MapStudy:
-    """What the maps of N moments show.
+    """Statistics of the maps of N moments.
 
     Attributes:
         on_target: (N,) bool, whether the highest cell lies within the radius of the target.
         on_alike: (N,) bool, whether it lies within the radius of a look-alike instead.
-        lead: (N,) highest cell on the target less the highest one beyond the ring, in standard
-            deviations of the cells beyond the ring. Below 0 another place wins.
-        psr: (N,) peak-to-sidelobe ratio: highest cell on the target less the mean beyond the ring,
+        lead: (N,) highest cell on the target minus the highest one beyond the ring, in standard
+            deviations of the cells beyond the ring. Below 0 another location wins.
+        psr: (N,) peak-to-sidelobe ratio: highest cell on the target minus the mean beyond the ring,
             in the same unit.
-        values: the cells' values by kind, see KINDS; the ring around the target belongs to none.
+        values: values of the cells by kind, see KINDS; the ring around the target is left out.
     """
 
     on_target: np.ndarray
@@ -46,7 +46,7 @@ class MapStudy:
     values: dict[str, np.ndarray]
 
     def summary(self) -> dict[str, float]:
-        """Shares and medians."""
+        """Number of maps, fractions and medians."""
         return {
             "maps": len(self.lead),
             "on_target": float(self.on_target.mean()),
@@ -58,12 +58,13 @@ class MapStudy:
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Pairs cut from clips with what stands where.
+    """Pairs cropped from clips, with the positions of targets and look-alikes.
 
     Attributes:
-        exemplars: (N, 3, 127, 127); searches: (N, 3, 255, 255), values 0…255.
-        targets: (N, 2) the target's centre, x and y in search pixels; alike: (N, k, 2) the
-            look-alikes', NaN for none.
+        exemplars: (N, 3, 127, 127), values 0…255.
+        searches: (N, 3, 255, 255), values 0…255.
+        targets: (N, 2) the target's centre, x and y in search pixels.
+        alike: (N, k, 2) the centres of look-alikes, NaN where there are fewer.
     """
 
     exemplars: Tensor
@@ -72,7 +73,7 @@ class Moments:
     alike: np.ndarray
 
     def part(self, which: slice) -> Moments:
-        """Some of them."""
+        """The moments in a slice."""
         return Moments(
             self.exemplars[which], self.searches[which], self.targets[which], self.alike[which]
         )
@@ -81,12 +82,12 @@ class Moments:
 def moments_of(
     sequences: list[Sequence], every: int = 8, shift: float = 24.0, seed: int = 0
 ) -> Moments:
-    """Pairs from every `every`-th frame in which the target is there.
+    """Pairs from every `every`-th frame in which the target is present.
 
     Args:
-        sequences: sequences; "alike" in their tags are boxes of look-alikes.
+        sequences: clips; "alike" in their tags holds the boxes of look-alikes.
         every: frames from one pair to the next.
-        shift: by how many search pixels a search image is moved at most, each way.
+        shift: largest shift of a search image in each direction, search pixels.
         seed: of the shifts.
 
     Raises:
@@ -133,7 +134,7 @@ def responses_of(maps: Maps, moments: Moments, batch: int = 16) -> np.ndarray:
     Args:
         maps: see `maps_of`.
         moments: N of them.
-        batch: how many at a time.
+        batch: moments per call of the network.
     """
     pairs = zip(moments.exemplars.split(batch), moments.searches.split(batch), strict=True)
     return np.concatenate([maps(z, x).float().cpu().numpy() for z, x in pairs])
@@ -142,14 +143,14 @@ def responses_of(maps: Maps, moments: Moments, batch: int = 16) -> np.ndarray:
 def study(
     responses: np.ndarray, stride: float, moments: Moments, radius: float = 16.0, ring: float = 32.0
 ) -> MapStudy:
-    """What the maps of N moments show.
+    """Statistics of the maps of N moments.
 
     Args:
         responses: (N, n, n).
         stride: search pixels from one cell to the next.
-        moments: what they were computed from.
-        radius: within which of the target a cell lies on it, search pixels.
-        ring: beyond which of the target a cell is background, search pixels.
+        moments: those the responses belong to.
+        radius: distance from the target within which a cell lies on it, search pixels.
+        ring: distance from the target beyond which a cell is background, search pixels.
     """
     n = responses.shape[-1]
     at = SEARCH / 2 + (np.arange(n) - (n - 1) / 2) * stride  # (n,) pixels of the cells
@@ -175,9 +176,10 @@ def study(
 
 
 def maps_of(network: nn.Module, scores: bool = False) -> Maps:
-    """How to read a network's correlation map: SiamFC's response, SiamMargin's cosines, the
-    similarity below a depth-wise SiamRPN or SiamRPN++ head; or, `scores`, the highest probability
-    of each cell's anchors, which stands above it."""
+    """A function from exemplars (B, 3, 127, 127) and search images (B, 3, 255, 255) to a network's
+    correlation maps (B, n, n): SiamFC's responses, SiamMargin's cosines, or the similarity that
+    underlies a depth-wise SiamRPN or SiamRPN++ head; with `scores`, the highest probability among
+    each cell's anchors instead."""
     if isinstance(network, SiamFC):
         return lambda z, x: network.response(network.features(z), network.features(x))
 

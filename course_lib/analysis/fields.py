@@ -1,6 +1,6 @@
-"""What single cells of a live network see, measured by its gradient.
+"""What single cells of an actual network see, measured by its gradient.
 
-The same by arithmetic alone: `geometry.traced.traced_receptive_fields`.
+`geometry.traced.traced_receptive_fields` computes the same by arithmetic alone.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 
 def touched(network: nn.Module, size: int, row: int, column: int) -> tuple[slice, slice]:
-    """The rows and columns of an image that can change a cell of the network's output at all.
+    """The rows and columns of an image that can influence a cell of the network's output at all.
 
-    The extent of the gradient, in a copy whose weights are positive and whose maxima are means:
-    there no two paths cancel and no path is switched off.
+    This is the extent of the gradient in a copy with positive weights, and with means in place of
+    maxima, where no two paths cancel and no path is switched off.
 
     Args:
         network: images (B, 3, S, S) to maps (B, C, s, s).
-        size: S, pixels a side.
+        size: S, pixels per side.
         row, column: of the cell.
     """
     bare = copy.deepcopy(network).eval()
@@ -43,16 +43,16 @@ def _open(module: nn.Module) -> None:
 
 
 def _extent(seen: Tensor) -> slice:
-    where = torch.nonzero(seen)[:, 0]  # (k,) of the (size,) that are true
+    where = torch.nonzero(seen)[:, 0]  # (k,) indices of the true ones among (size,)
     return slice(int(where[0]), int(where[-1]) + 1)
 
 
 def effective_field(network: nn.Module, images: Tensor) -> Tensor:
-    """How strongly each pixel moves the central cell: mean size of the gradient, (S, S), of images
-    (B, 3, S, S); sums to 1.
+    """Effective receptive field (S, S) of the central cell (Luo et al., 2016): how strongly each
+    pixel influences it; sums to 1.
 
-    The effective receptive field (Luo et al., 2016): of the output's central cell, a random
-    direction of its channels.
+    This is the mean absolute gradient over images (B, 3, S, S) of a random projection of the cell's
+    channels.
     """
     network.eval()
     image = images.detach().clone().requires_grad_()

@@ -1,10 +1,10 @@
-"""Anchors: boxes of a few shapes at every cell of a map, and the arithmetic between them and a
+"""Anchors: boxes of a few shapes at every cell of a map, and the offsets between them and a
 target's box.
 
-Two families: the default boxes of SSD (Liu et al., 2016), used by SiamConcatRPN and
+There are two families: the default boxes of SSD (Liu et al., 2016), used by SiamConcatRPN and
 SiamBroadcastRPN, and the anchors of SiamRPN (Li et al., 2018). Anchors are boxes like any other:
-(x, y, w, h), in pixels of the search image. `encode` and `decode` take NumPy arrays or tensors
-alike.
+(x, y, w, h), in pixels of the search image. `encode` and `decode` take NumPy arrays as well as
+tensors.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from course_lib.errors import DataError
 
 RATIOS = (0.33, 0.5, 1.0, 2.0, 3.0)  # height / width of SiamRPN's anchors
 STRIDE, SCALE = 8, 8  # SiamRPN: cells 8 px apart, anchors with the area of 64 × 64 px
-# log of the factor by which a side may exceed its anchor's: a wild offset stays finite
+# log of the largest factor by which a side may exceed its anchor's, so that all sizes are finite
 MOST_GROWTH = math.log(1000 / 16)
-# SSD divides its offsets by these, so that their size is about one
+# SSD divides its offsets by these, so that they are of order 1
 SSD_VARIANCES = 0.1, 0.1, 0.2, 0.2
 
 
 def default_box_sizes(
     scale: float, next_scale: float, ratios: ArrayLike = (1, 2, 3, 1 / 2, 1 / 3)
 ) -> np.ndarray:
-    """Widths and heights (K + 1, 2) of SSD's default boxes (Liu et al., 2016, section 2.2): one for
-    each ratio, and an extra square.
+    """Widths and heights (K + 1, 2) of SSD's default boxes (Liu et al., 2016): one for each ratio,
+    and an extra square.
 
-    w = s · √a and h = s / √a, so every box has the area s². The extra square has the side √(s ·
-    s'), s' being the next map's scale. (The EPFL report prints h = s / a; that would give the area
-    s² / √a.)
+    w = s · √a and h = s / √a, so every box has the area s². The side of the extra square is
+    √(s · s'), with s' the next map's scale. (The EPFL report prints h = s / a; then the area would
+    be s² / √a.)
 
     Args:
         scale: s, in the unit of the result.
@@ -48,12 +48,12 @@ def default_box_sizes(
 
 
 def siamrpn_anchor_sizes(ratios: ArrayLike = RATIOS, truncated: bool = False) -> np.ndarray:
-    """Widths and heights (K, 2) of SiamRPN's anchors in search pixels, one for each ratio r = h /
-    w.
+    """Widths and heights (K, 2) of SiamRPN's anchors in search pixels, one for each ratio
+    r = h / w.
 
-    Exact, they have the area 64 × 64: w = 64 / √r, h = w · r. The public code works at 1/8 of the
-    size and cuts to whole numbers twice, w = int(8 / √r), h = int(w · r), before it multiplies by 8
-    (`truncated`): areas from 3,072 to 4,096.
+    Exact anchors have the area 64 × 64: w = 64 / √r, h = w · r. The public code (`truncated`) works
+    at 1/8 of the size and truncates to whole numbers twice, w = int(8 / √r), h = int(w · r), before
+    it multiplies by 8: areas from 3,072 to 4,096.
     """
     r = np.asarray(ratios, dtype=np.float64)  # (K,)
     w = STRIDE / np.sqrt(r)
@@ -69,9 +69,9 @@ def place_anchors(sizes: ArrayLike, cells: int, stride: float, centre: float) ->
 
     Args:
         sizes: (K, 2) widths and heights.
-        cells: a side of the map.
+        cells: per side of the map.
         stride: pixels from one cell to the next.
-        centre: the map's centre lies at (centre, centre).
+        centre: the map's centre is at (centre, centre).
     """
     sizes = np.asarray(sizes, dtype=np.float64)  # (K, 2)
     at = centre + (np.arange(cells) - (cells - 1) / 2) * stride  # (cells,)
@@ -83,13 +83,13 @@ def place_anchors(sizes: ArrayLike, cells: int, stride: float, centre: float) ->
 
 
 def ssd_scales(count: int, smallest: float = 0.2, largest: float = 0.9) -> np.ndarray:
-    """Scales (count + 1,) of SSD's maps, evenly spaced, and the one after the last (Liu et al.,
-    2016, equation 4).
+    """Scales (count + 1,) of SSD's maps, evenly spaced, with one more after the last (Liu et al.,
+    2016).
 
     Args:
-        count: of maps.
-        smallest: scale of the first map, in sides of the image.
-        largest: scale of the last.
+        count: number of maps.
+        smallest: scale of the first map, as a fraction of the image's side.
+        largest: scale of the last map.
     """
     return smallest + (largest - smallest) / max(count - 1, 1) * np.arange(count + 1)
 
@@ -106,13 +106,13 @@ def encode(boxes: Any, anchors: Any, variances: tuple[float, ...] = (1, 1, 1, 1)
         variances: of dx, dy, dw, dh.
 
     Raises:
-        DataError: for an array with a box without area, which has no logarithm. In a tensor its
-            offsets are not finite: to look at the values would make a training step wait for the
-            GPU.
+        DataError: if an array contains a box without area, which has no logarithm. Tensors are not
+            checked, because that would make a training step wait for the GPU; there the offsets of
+            such a box are not finite.
     """
     if not isinstance(boxes, Tensor) and not (boxes[..., 2:] > 0).all():
         raise DataError(
-            "a box to encode has no width or no height; leave out degenerate boxes before (see "
+            "a box to encode has no width or no height; remove degenerate boxes first (see "
             "`is_valid`)"
         )
     a = _array(boxes)
@@ -124,10 +124,10 @@ def encode(boxes: Any, anchors: Any, variances: tuple[float, ...] = (1, 1, 1, 1)
 
 
 def decode(offsets: Any, anchors: Any, variances: tuple[float, ...] = (1, 1, 1, 1)) -> Any:
-    """Boxes (..., 4) that lie at `offsets` (..., 4) from anchors (..., 4): the exact inverse of
-    `encode`.
+    """Boxes (..., 4) at `offsets` (..., 4) from anchors (..., 4): the exact inverse of `encode`.
 
-    A side is at most 62.5 times its anchor's: an untrained network's offsets must not overflow.
+    A side is at most 62.5 times its anchor's, so that an untrained network's offsets do not
+    overflow.
 
     Args:
         offsets: (..., 4), array or tensor.
@@ -159,8 +159,8 @@ def match(overlap: Tensor, high: float = 0.6, low: float = 0.3) -> Tensor:
 
     Args:
         overlap: (B, A) IoU of each anchor with its pair's box.
-        high: above it an anchor is the target.
-        low: below it an anchor is something else.
+        high: IoU above which an anchor is the target.
+        low: IoU below which it is something else.
     """
     labels = torch.full(overlap.shape, -1, dtype=torch.int64, device=overlap.device)  # (B, A)
     labels[overlap > high] = 1

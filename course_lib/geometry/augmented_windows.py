@@ -1,7 +1,9 @@
-"""Views: squares of an image that may be turned, squeezed and mirrored, as training draws them.
+"""Augmented crop windows: squares of an image that may be rotated, mirrored and changed in aspect,
+for training.
 
-`windows.CropWindow` is the plain square that trackers look through; a view with no turn, squeeze or
-mirror is the same square. Coordinates are continuous: pixel number i covers [i, i + 1].
+`windows.CropWindow` is the plain square that trackers use; an augmented window without rotation,
+aspect change and mirroring is the same square. Coordinates are continuous: pixel number i covers
+[i, i + 1].
 """
 
 from __future__ import annotations
@@ -19,11 +21,11 @@ class AugmentedWindow:
 
     Attributes:
         cx, cy: the point of the image shown at the centre.
-        side: pixels of the image along one side, as geometric mean of the two directions.
-        size: pixels a side of the crop.
-        angle: by how much the image appears turned, radians.
-        aspect_change: the crop shows the image this much wider than high, 1 for neither.
-        mirror: whether left and right change places.
+        side: pixels of the image along one side, the geometric mean of both directions.
+        size: pixels per side of the crop.
+        angle: rotation of the image in the crop, radians.
+        aspect_change: factor by which the crop stretches width relative to height; 1 for none.
+        mirror: whether left and right are swapped.
     """
 
     cx: float
@@ -52,13 +54,13 @@ class AugmentedWindow:
         return np.asarray(points, dtype=np.float64) @ matrix[:, :2].T + matrix[:, 2]
 
     def cut(self, image: np.ndarray, fill: ArrayLike | None = None) -> np.ndarray:
-        """The crop (size, size, 3) uint8; beyond the image stands `fill` (3,), by default its
-        mean colour."""
+        """The crop (size, size, 3) uint8 of an image (H, W, 3); pixels beyond the image get the
+        colour `fill` (3,), by default the image's mean."""
         colour = (
             cv2.mean(image) if fill is None else np.asarray(fill, dtype=np.float64).ravel().tolist()
         )
         matrix = self.matrix
-        # the warp counts from pixel centres, half a pixel from the corner in both images
+        # the warp counts from pixel centres, half a pixel from the corner, in both images
         matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - 0.5
         return cv2.warpAffine(
             image,

@@ -1,8 +1,8 @@
 """Boxes: `(x, y, w, h)`, float, pixels, top-left corner, 0-based, continuous.
 
-A box that covers the whole of a W×H image is `(0, 0, W, H)`. An absent target is a row of NaN;
-every function here carries NaN through, so absence is never mistaken for a box.
-All functions take arrays of shape (..., 4) and broadcast.
+A box that covers a whole W×H image is `(0, 0, W, H)`. An absent target is a row of NaN; every
+function here propagates NaN, so absence is never mistaken for a box. All functions take arrays of
+shape (..., 4) and broadcast.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 def as_boxes(boxes: ArrayLike) -> np.ndarray:
     """Boxes as a float64 array (..., 4).
 
-    Raises ValueError if the last axis is not 4 long.
+    Raises ValueError if the last axis does not have length 4.
     """
     boxes = np.asarray(boxes, dtype=np.float64)
     if boxes.ndim == 0 or boxes.shape[-1] != 4:
@@ -25,8 +25,7 @@ def as_boxes(boxes: ArrayLike) -> np.ndarray:
 
 
 def _columns(boxes: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """x, y, w and h of boxes (..., 4), each (...): arithmetic on columns makes no copies of the
-    boxes."""
+    """x, y, w and h of boxes (..., 4), each (...): arithmetic on columns copies no boxes."""
     x, y, w, h = np.moveaxis(as_boxes(boxes), -1, 0)
     return x, y, w, h
 
@@ -65,7 +64,7 @@ def area(boxes: ArrayLike) -> np.ndarray:
 def iou(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     """Intersection over union of boxes, row by row, shape (...), in [0, 1].
 
-    Two boxes of no area have IoU 0; a NaN box gives NaN.
+    Two boxes without area have IoU 0; for a NaN box the result is NaN.
     """
     (ax, ay, aw, ah), (bx, by, bw, bh) = _columns(a), _columns(b)  # (...) each
     width = np.maximum(np.minimum(ax + aw, bx + bw) - np.maximum(ax, bx), 0)
@@ -73,23 +72,23 @@ def iou(a: ArrayLike, b: ArrayLike) -> np.ndarray:
     shared = width * height
     union = np.maximum(aw, 0) * np.maximum(ah, 0) + np.maximum(bw, 0) * np.maximum(bh, 0) - shared
     with np.errstate(invalid="ignore", divide="ignore"):
-        # (x + w) - x is not always w in floating point: without the minimum a box could overlap
-        # itself by more than 1
+        # (x + w) - x is not always w in floating point: without the minimum, the IoU of a box with
+        # itself could exceed 1
         return np.where(union == 0, 0.0, np.minimum(shared / union, 1.0))
 
 
 def centre_error(a: ArrayLike, b: ArrayLike) -> np.ndarray:
-    """Distance between box centres in pixels, row by row, shape (...). A NaN box gives NaN."""
+    """Distance between box centres in pixels, row by row, shape (...); NaN for a NaN box."""
     (ax, ay, aw, ah), (bx, by, bw, bh) = _columns(a), _columns(b)  # (...) each
     dx, dy = (ax + aw / 2) - (bx + bw / 2), (ay + ah / 2) - (by + bh / 2)
     return np.sqrt(dx * dx + dy * dy)
 
 
 def normalised_centre_error(predicted: ArrayLike, truth: ArrayLike) -> np.ndarray:
-    """Centre distance with each axis divided by the true box's width and height (LaSOT,
-    TrackingNet).
+    """Centre distance (...), without unit: x is divided by the true box's width, y by its height
+    (LaSOT, TrackingNet).
 
-    No unit, shape (...). A true box without area gives NaN.
+    NaN for a true box without area.
     """
     (px, py, pw, ph), (tx, ty, tw, th) = _columns(predicted), _columns(truth)  # (...) each
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -100,9 +99,9 @@ def normalised_centre_error(predicted: ArrayLike, truth: ArrayLike) -> np.ndarra
 
 
 def clip_to_image(boxes: ArrayLike, height: int, width: int) -> np.ndarray:
-    """The part of each box inside an image: corners are clipped, so the size shrinks with them.
+    """The part of each box inside an image: corners are clipped, so the size shrinks as well.
 
-    A box entirely outside becomes a box of no area on the nearest edge.
+    A box entirely outside becomes a box without area on the nearest edge.
 
     Args:
         boxes: (..., 4).
@@ -115,7 +114,7 @@ def clip_to_image(boxes: ArrayLike, height: int, width: int) -> np.ndarray:
 
 
 def is_valid(boxes: ArrayLike) -> np.ndarray:
-    """True where a box is finite and has positive width and height, shape (...)."""
+    """Whether each box is finite and has positive width and height, shape (...)."""
     x, y, w, h = _columns(boxes)  # (...) each
     return np.isfinite(x) & np.isfinite(y) & np.isfinite(w) & np.isfinite(h) & (w > 0) & (h > 0)
 
@@ -123,10 +122,10 @@ def is_valid(boxes: ArrayLike) -> np.ndarray:
 def area_preserving_box(polygons: ArrayLike) -> np.ndarray:
     """Axis-aligned box (..., 4) of a four-sided polygon (..., 8) with the polygon's area.
 
-    Centre = mean of the corners; the bounding box of the polygon is shrunk by sqrt(side1 · side2 /
-    bounding area). This is what pysot and the GOT-10k toolkit start a tracker on in VOT, but for
-    the pixel they add to either side: a box here is continuous. A polygon with NaN gives NaN. VOT's
-    own toolkit hands over `bounding_box`.
+    Its centre is the mean of the corners; its size is that of the polygon's bounding box, shrunk by
+    sqrt(side1 · side2 / bounding area). pysot and the GOT-10k toolkit initialise trackers in VOT
+    with this box, apart from the pixel they add to width and height: a box here is continuous.
+    VOT's own toolkit uses `bounding_box`. A polygon with NaN becomes a box of NaN.
     """
     corners = _corners(polygons)
     low, high = corners.min(axis=-2), corners.max(axis=-2)
@@ -139,10 +138,10 @@ def area_preserving_box(polygons: ArrayLike) -> np.ndarray:
 
 
 def bounding_box(polygons: ArrayLike) -> np.ndarray:
-    """The box (..., 4) from the first to the last corner of polygons (..., 2N) along both axes.
+    """The smallest axis-aligned box (..., 4) around polygons (..., 2N).
 
-    This is what VOT's toolkit (0.9.0, `Rectangle.convert`) hands a tracker that takes boxes. A
-    polygon with NaN gives NaN.
+    VOT's toolkit (0.9.0, `Rectangle.convert`) passes this box to trackers that take boxes. A
+    polygon with NaN becomes a box of NaN.
     """
     corners = _corners(polygons, sides=None)
     low, high = corners.min(axis=-2), corners.max(axis=-2)
@@ -150,7 +149,7 @@ def bounding_box(polygons: ArrayLike) -> np.ndarray:
 
 
 def _corners(polygons: ArrayLike, sides: int | None = 4) -> np.ndarray:
-    """Corners (..., N, 2) of polygons (..., 2N); with `sides` N must be that."""
+    """Corners (..., N, 2) of polygons (..., 2N); N must equal `sides` if that is given."""
     points = np.asarray(polygons, dtype=np.float64)
     length = 0 if points.ndim == 0 else points.shape[-1]
     if length < 6 or length % 2 or length != 2 * (sides or length // 2):

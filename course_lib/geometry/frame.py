@@ -1,4 +1,4 @@
-"""What a frame is: `uint8`, H×W×3, RGB."""
+"""A frame of a video: `uint8`, H×W×3, RGB."""
 
 from __future__ import annotations
 

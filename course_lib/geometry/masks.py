@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def box_masks(boxes: Tensor, size: int) -> Tensor:
-    """Masks (B, 1, size, size) that are 1 on the pixels whose centre lies in each box (B, 4), else
+    """Masks (B, 1, size, size) that are 1 at pixels whose centre lies in the box (B, 4), otherwise
     0."""
     at = torch.arange(size, device=boxes.device) + 0.5  # (size,)
     low, high = boxes[:, :2, None], (boxes[:, :2] + boxes[:, 2:])[:, :, None]  # (B, 2, 1)

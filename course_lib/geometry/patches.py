@@ -1,4 +1,4 @@
-"""Patches: upright rectangles of the frame, as correlation filters take them.
+"""Patches: axis-aligned rectangles of the frame, for correlation filters.
 
 Coordinates are continuous, as in `windows`: pixel number i covers [i, i + 1] and its centre is
 i + 0.5.
@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike
 
 
 def patch_matrix(centre: ArrayLike, size: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
-    """(2, 3) affine map from pixel numbers (column, row, 1) of a patch to those of the frame, as warps
-    want it.
+    """(2, 3) affine map from pixel numbers (column, row, 1) of a patch to those of the frame, in
+    the form that OpenCV's warps expect.
 
     Args:
         centre: (x, y) in frame pixels.
@@ -29,14 +29,13 @@ def patch_matrix(centre: ArrayLike, size: ArrayLike, shape: tuple[int, int]) -> 
 def cut_patch(
     frame: np.ndarray, centre: ArrayLike, size: ArrayLike, shape: tuple[int, int]
 ) -> np.ndarray:
-    """The patch (h, w, ...) of a frame (H, W, ...): a rectangle, the frame's border repeated beyond
-    it.
+    """A patch (h, w, ...) of a frame (H, W, ...); beyond the frame its border pixels are repeated.
 
     Args:
         frame: (H, W) or (H, W, C).
         centre: (x, y) in frame pixels.
         size: (w, h) in frame pixels.
-        shape: (h, w) of the patch. Where it is less than half the size, pixels are averaged:
+        shape: (h, w) of the patch. If it is at most half the size, pixels are averaged, because
             bilinear interpolation alone would skip some.
     """
     reduce = max(1, int(min(np.asarray(size) / shape[::-1])))

@@ -1,6 +1,6 @@
-"""Receptive arithmetic: how large a map a stack of layers gives, what each of its cells sees, how
-far cells stand apart. Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural
-Networks, Distill 2019.
+"""Receptive-field arithmetic: the size of the map behind a stack of layers, the receptive field of
+each cell, and the stride between cells. Araujo, Norris, Sim: Computing Receptive Fields of
+Convolutional Neural Networks, Distill 2019.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ class Layer:
 
     Attributes:
         name: for tables.
-        kernel, stride, padding: pixels of the layer's input.
+        kernel, stride, padding: in pixels of the layer's input.
         channels: of its output.
-        dilation: distance between neighbouring taps of the kernel; it reaches over dilation ·
-            (kernel − 1) + 1 pixels.
-        crop: cells cut off on each side of its output.
+        dilation: distance between neighbouring taps of the kernel, which spans
+            dilation · (kernel − 1) + 1 pixels.
+        crop: cells cropped on each side of its output.
     """
 
     name: str
@@ -34,14 +34,14 @@ class Layer:
 
     @property
     def reach(self) -> int:
-        """Pixels of the layer's input from the first tap to the last."""
+        """Pixels of the layer's input that the kernel spans, from the first tap to the last."""
         return self.dilation * (self.kernel - 1) + 1
 
 
 @dataclass(frozen=True)
 class Branches:
-    """Several stacks over the same input whose outputs are added or put side by side; an empty one
-    is a shortcut."""
+    """Several stacks of layers over the same input whose outputs are added or concatenated; an
+    empty one is a shortcut."""
 
     name: str
     paths: tuple[tuple[Layer, ...], ...]
@@ -49,13 +49,12 @@ class Branches:
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """What stands behind one cell of a layer's output.
+    """The receptive field of the cells of a layer's output.
 
     Attributes:
         layer: its name.
-        size: cells a side of the output; for a search image and an exemplar alike the "output
-            feature size", OFS.
-        field: receptive field (RF), pixels a side of the input image.
+        size: cells per side of the output: SiamDW's "output feature size" (OFS).
+        field: receptive field (RF), pixels per side of the input image.
         stride: pixels of the input image from one cell to the next (the jump).
         start: centre of the first cell's receptive field in the input image, continuous pixels.
     """
@@ -68,17 +67,17 @@ class ReceptiveField:
 
     @property
     def overlap(self) -> float:
-        """Fraction of its receptive field that a cell has in common with its neighbour: 1 − stride
-        / field."""
+        """Fraction of its receptive field that a cell shares with its neighbour:
+        1 − stride / field."""
         return 1 - self.stride / self.field
 
 
 def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0) -> int:
-    """Cells a side that a layer gives: floor((size + 2·padding − kernel) / stride) + 1.
+    """Cells per side of a layer's output: floor((size + 2·padding − kernel) / stride) + 1.
 
     Args:
-        size: cells a side of its input.
-        kernel: cells a side of its window.
+        size: cells per side of its input.
+        kernel: cells per side of its window.
         stride: cells from one window to the next.
         padding: cells added on each side.
 
@@ -95,16 +94,16 @@ def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0) -> in
 
 
 def image(size: int) -> ReceptiveField:
-    """The input itself, `size` pixels a side: every pixel sees itself."""
+    """The input itself, `size` pixels per side: every pixel sees itself."""
     return ReceptiveField("input", size, 1, 1, 0.5)
 
 
 def behind(row: ReceptiveField, layer: Layer) -> ReceptiveField:
-    """What stands behind a cell after one more layer. Raises DataError if the kernel or the crop
-    does not fit.
+    """The receptive field after one more layer. Raises DataError if the kernel or the crop does not
+    fit.
 
-    field ← field + (reach − 1) · stride; stride ← stride · layer's stride; start ← start + ((reach
-    − 1) / 2 − padding) · stride, and a crop moves it by whole cells.
+    field ← field + (reach − 1) · stride; stride ← stride · the layer's stride;
+    start ← start + ((reach − 1) / 2 − padding) · stride, and a crop moves it by whole cells.
     """
     size = output_size(row.size, layer.reach, layer.stride, layer.padding) - 2 * layer.crop
     if size < 1:
@@ -120,9 +119,9 @@ def behind(row: ReceptiveField, layer: Layer) -> ReceptiveField:
 
 
 def joined(name: str, rows: Items[ReceptiveField]) -> ReceptiveField:
-    """What stands behind a cell where branches meet: everything that any of them sees.
+    """The receptive field where branches meet: the union of theirs.
 
-    Raises DataError if their maps do not fit onto each other.
+    Raises DataError if their maps differ in size or stride.
     """
     if len({(row.size, row.stride) for row in rows}) != 1:
         found = ", ".join(f"{row.size} cells of stride {row.stride}" for row in rows)
@@ -152,7 +151,6 @@ def _end(path: Items[Layer], row: ReceptiveField) -> ReceptiveField:
 
 
 def field_and_stride(layers: Items[tuple[int, int]]) -> tuple[int, int]:
-    """Receptive field and stride, pixels of the input, of one cell behind layers of (kernel,
-    stride)."""
+    """Receptive field and stride, in pixels of the input, after layers of (kernel, stride)."""
     last = receptive_fields([Layer("", kernel, stride) for kernel, stride in layers], 10**6)[-1]
     return last.field, last.stride

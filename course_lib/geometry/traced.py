@@ -1,5 +1,5 @@
-"""Receptive fields of a live network: the arithmetic of `geometry.receptive`, walking through its
-layers."""
+"""Receptive fields of an actual network: the arithmetic of `geometry.receptive`, applied to its
+traced layers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from course_lib.errors import DataError
 from course_lib.geometry.receptive import Layer, ReceptiveField, behind, image, joined
 
 POOLS = (nn.MaxPool2d, nn.AvgPool2d)
-# cell by cell: what a cell sees stays as it is
+# these work cell by cell and leave the receptive field unchanged
 LOCAL = nn.BatchNorm2d, nn.ReLU, nn.Identity, nn.Dropout
 CELL_BY_CELL = torch.relu, nn.functional.relu, operator.mul, operator.sub, operator.truediv
 JOINING = operator.add, torch.add, torch.cat, "add", "add_"
@@ -21,12 +21,12 @@ JOINING = operator.add, torch.add, torch.cat, "add", "add_"
 
 def traced_receptive_fields(network: nn.Module, size: int) -> list[ReceptiveField]:
     """Output size, receptive field and stride after every layer of a network, for images of
-    `size` pixels a side.
+    `size` pixels per side.
 
-    The network is traced (torch.fx), so any order of convolutions, poolings, crops, sums and joins
-    is understood. It reads kernels, paddings and crops along the rows: layers that treat columns
-    otherwise are not meant. Raises DataError naming an operation of which it is not known what it
-    sees.
+    The network is traced (torch.fx), so convolutions, poolings, crops, sums and concatenations may
+    come in any order. Kernels, paddings and crops are read along the rows; layers that treat
+    columns differently are not supported. Raises DataError naming an operation whose receptive
+    field is unknown.
     """
     rows: dict[fx.Node, Any] = {}
     modules = dict(network.named_modules())
@@ -41,11 +41,11 @@ def traced_receptive_fields(network: nn.Module, size: int) -> list[ReceptiveFiel
 
 
 def _row(node: fx.Node, rows: dict[fx.Node, Any], modules: dict[str, nn.Module], size: int) -> Any:
-    """What stands behind the cells of one step of a network, from the rows of the steps before."""
+    """The receptive field after one node of a traced network, from those of the nodes before it."""
     if node.op == "placeholder":
         return image(size)
     if node.op == "get_attr":
-        return None  # a number for each channel
+        return None  # a parameter, one number for each channel
     maps = [rows[n] for n in node.all_input_nodes if rows[n] is not None]
     if node.op == "call_module":
         row = _behind_module(node.target, modules[node.target], maps[0])
@@ -53,21 +53,21 @@ def _row(node: fx.Node, rows: dict[fx.Node, Any], modules: dict[str, nn.Module],
         row = _behind_function(node, maps)
     if row is None:
         raise DataError(
-            f"{node.format_node()}: what this sees is not known; build it from nn.Conv2d, "
-            "poolings, crops, sums and torch.cat"
+            f"{node.format_node()}: the receptive field of this operation is unknown; build the "
+            "network from nn.Conv2d, poolings, crops, sums and torch.cat"
         )
     return row
 
 
 def _behind_module(name: str, module: nn.Module, row: ReceptiveField) -> ReceptiveField | None:
-    """What stands behind the cells of a layer; None if that is not known."""
+    """The receptive field after a layer; None if it is unknown."""
     if isinstance(module, (nn.Conv2d, *POOLS)):
         return behind(row, _layer(name, module))
     return row if isinstance(module, LOCAL) else None
 
 
 def _behind_function(node: fx.Node, maps: list[ReceptiveField]) -> ReceptiveField | None:
-    """What stands behind the cells of a function's output; None if that is not known."""
+    """The receptive field after a function; None if it is unknown."""
     if node.target is operator.getitem:
         return _cropped(node, maps[0])
     if node.target in JOINING:
@@ -90,7 +90,7 @@ def _layer(name: str, module: nn.Module) -> Layer:
 
 
 def _cropped(node: fx.Node, row: ReceptiveField) -> ReceptiveField:
-    """A slice [:, :, a:b, c:d] of a map; one that only takes channels leaves it as it is."""
+    """The receptive field after a slice [:, :, a:b, c:d]; slices of channels leave it unchanged."""
     index = node.args[1]
     if not isinstance(index, tuple) or len(index) < 3:
         return row

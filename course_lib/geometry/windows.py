@@ -1,6 +1,6 @@
 """Crop windows: a square of the frame, shown at `size` × `size` pixels.
 
-All arithmetic between a crop and its frame lives here; that of rectangles in `patches`. Coordinates
+All arithmetic between a crop and its frame is here; that of rectangles is in `patches`. Coordinates
 are continuous in both: pixel number i covers [i, i + 1] and its centre is i + 0.5, so a crop spans
 [0, size] and
 
@@ -20,16 +20,16 @@ from course_lib.errors import DataError
 from course_lib.geometry.boxes import as_boxes
 from course_lib.geometry.patches import patch_matrix
 
-EXEMPLAR = 127  # pixels a side of the exemplar z, in every network of the course
-SEARCH = 255  # pixels a side of the search image x, in tracking and in proposal networks' training
+EXEMPLAR = 127  # pixels per side of the exemplar z, for every network of the course
+SEARCH = 255  # pixels per side of the search image x, in tracking and for training proposals
 
 
 def context_side(size: ArrayLike, context: float = 0.5) -> np.ndarray:
     """Side (...) of the square around a target of size (..., 2), w and h, with its context.
 
-    sqrt((w + c)(h + c)) with c = context · (w + h): a square with the area of the box after it is
-    widened by c / 2, in SiamFC (w + h) / 4, on each side (Bertinetto et al., 2016, section 2.4). It
-    is the exemplar's square; SiamRPN compares sizes by it, too. A NaN size gives NaN.
+    sqrt((w + c)(h + c)) with c = context · (w + h): the square has the same area as the box after
+    adding a margin of c / 2 on each side, in SiamFC (w + h) / 4 (Bertinetto et al., 2016). It is
+    the exemplar's square; SiamRPN also compares sizes by it. NaN for a NaN size.
     """
     sizes = np.asarray(size, dtype=np.float64)
     w, h = sizes[..., 0], sizes[..., 1]
@@ -42,38 +42,38 @@ def search_side(box: ArrayLike, exemplar: int = EXEMPLAR, search: int = SEARCH) 
 
     Args:
         box: of the target, frame pixels.
-        exemplar: pixels a side of the exemplar, whose square is `context_side` wide.
-        search: pixels a side of the search image, which has the exemplar's scale.
+        exemplar: pixels per side of the exemplar, whose square is `context_side` wide.
+        search: pixels per side of the search image, which has the exemplar's scale.
     """
     return context_side(as_boxes(box)[..., 2:]) * (search / exemplar)
 
 
 def crop_matrix(cx: float, cy: float, side: float, size: int) -> np.ndarray:
-    """(2, 3) affine map from pixel numbers (column, row, 1) of a crop to pixel numbers of the
-    frame, as warps want it.
+    """(2, 3) affine map from pixel numbers (column, row, 1) of a crop to those of the frame, in the
+    form that OpenCV's warps expect.
 
-    Pixel k has its centre at k + 0.5 in either image: crop pixel k is frame pixel (k + 0.5) ·
-    step + corner − 0.5.
+    Pixel k has its centre at k + 0.5 in either image: crop pixel k is frame pixel
+    (k + 0.5) · step + corner − 0.5.
 
     Args:
         cx: centre of the square, frame pixels from the left.
-        cy: from the top.
+        cy: centre of the square, frame pixels from the top.
         side: of the square, frame pixels.
-        size: pixels a side of the crop.
+        size: pixels per side of the crop.
     """
     return patch_matrix((cx, cy), (side, side), (size, size))
 
 
 @dataclass(frozen=True)
 class CropWindow:
-    """A square of the frame shown at `size` × `size` pixels. It may reach beyond the frame.
+    """A square of the frame, shown at `size` × `size` pixels. It may reach beyond the frame.
 
     Attributes:
         cx, cy: centre in frame pixels.
-        side: length of the square in frame pixels, above 0.
-        size: pixels a side of the crop.
+        side: of the square in frame pixels, above 0.
+        size: pixels per side of the crop.
 
-    Raises DataError if the centre is not finite, or side or size not above 0.
+    Raises DataError if the centre is not finite, or if side or size is not above 0.
     """
 
     cx: float
@@ -86,9 +86,8 @@ class CropWindow:
         if not numbers_are_finite or self.side <= 0 or self.size < 1:
             raise DataError(
                 f"a crop window has centre ({self.cx:g}, {self.cy:g}), side {self.side:g} and size "
-                f"{self.size}; "
-                "expected a finite centre, a side above 0 and a size of at least 1. Is its box NaN "
-                "or without area?"
+                f"{self.size}; expected a finite centre, a side above 0 and a size of at least 1. "
+                "Is its box NaN or without area?"
             )
 
     @property
@@ -120,12 +119,12 @@ class CropWindow:
         return np.concatenate([self.to_frame(boxes[..., :2]), boxes[..., 2:] / self.scale], axis=-1)
 
     def cut(self, frame: np.ndarray, fill: ArrayLike | None = None) -> np.ndarray:
-        """The crop (size, size, 3) uint8 of a frame (H, W, 3), or (size, size) of a grey one (H,
-        W).
+        """The crop (size, size, 3) uint8 of a frame (H, W, 3), or (size, size) of a grey frame
+        (H, W).
 
-        One bilinear warp reads the pixels where they are; beyond the frame stands `fill`, a colour
-        (3,), by default the frame's mean. Bilinear interpolation looks at four pixels only, so a
-        large window shown small aliases.
+        One bilinear warp samples the frame without copying it; pixels beyond the frame get the
+        colour `fill` (3,), by default the frame's mean. Bilinear interpolation uses only four
+        pixels, so a large window shown at a small size is aliased.
         """
         colour = (
             cv2.mean(frame) if fill is None else np.asarray(fill, dtype=np.float64).ravel().tolist()
@@ -147,8 +146,8 @@ def exemplar_window(box: ArrayLike) -> CropWindow:
 
 
 def search_window(box: ArrayLike, shift: ArrayLike = (0, 0)) -> CropWindow:
-    """The search image's window around a box (4,) in frame pixels; the box's centre stands `shift`
-    (2,) search pixels right of and below the centre."""
+    """The search image's window around a box (4,) in frame pixels; the box's centre is `shift` (2,)
+    search pixels to the right of and below the window's centre."""
     box = as_boxes(box)
     side = float(search_side(box))
     centre = box[:2] + box[2:] / 2 - np.asarray(shift) * side / SEARCH

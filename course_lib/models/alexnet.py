@@ -1,5 +1,5 @@
-"""The AlexNet of SiamFC: five convolutions without padding (layer table of the SiamFC paper,
-Bertinetto et al., 2016, table 1; see lesson 04)."""
+"""The AlexNet of SiamFC: five convolutions without padding (layer table of Bertinetto et al.,
+2016; see lesson 04)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ WIDTHS = (96, 256, 384, 384, 256)  # channels of the five convolutions
 
 
 def alexnet_layers(stride: int = 8, widths: tuple[int, ...] = WIDTHS) -> list[Layer]:
-    """The layers in order, for receptive arithmetic. Stride 4 is the later baseline (CFNet,
-    Valmadre et al., 2017): the second pooling steps by one and conv5 has 32 channels."""
+    """The layers in order, for receptive-field arithmetic. Stride 4 is the later baseline (CFNet,
+    Valmadre et al., 2017): the second pooling has stride 1 and conv5 has 32 channels."""
     if len(widths) != len(WIDTHS):
         raise SettingsError(f"widths are {widths}; expected {len(WIDTHS)} numbers")
     if stride not in (4, 8):
@@ -34,21 +34,21 @@ def alexnet_layers(stride: int = 8, widths: tuple[int, ...] = WIDTHS) -> list[La
 
 
 class AlexNet(Backbone):
-    """Embedding φ: an image (B, 3, S, S), values 0…255, to features (B, C, s, s).
+    """Backbone φ: images (B, 3, S, S), values 0…255, to features (B, C, s, s).
 
     Every convolution but the last is followed by batch norm and ReLU. conv2, conv4 and conv5 work
-    in two groups, as AlexNet did to fit on two GPUs (Krizhevsky et al., 2012, section 3.5):
+    in two groups, as in AlexNet, which was split to fit on two GPUs (Krizhevsky et al., 2012):
     2,336,320 parameters at the paper's widths.
 
     Args:
         stride: 8, or 4 for the later baseline.
         widths: channels of the five convolutions.
         batch_norm: False for a network whose batch norms are folded into its convolutions.
-        groups: 2 as AlexNet and SiamFC; 1 for SiamRPN, whose convolutions see all channels
+        groups: 2 for AlexNet and SiamFC; 1 for SiamRPN, whose convolutions see all channels
             (3,749,952 parameters with the batch norm after conv5).
         last_norm: whether conv5 too is followed by batch norm, as in SiamRPN.
-        guided: whether a fourth input channel, a mask, is added to conv1's output by a convolution
-            of its own.
+        guided: whether there is a fourth input channel, a mask, which a separate convolution adds
+            to conv1's output.
     """
 
     rpn_arguments: ClassVar[dict[str, Any]] = {"groups": 1, "last_norm": True}
@@ -70,7 +70,7 @@ class AlexNet(Backbone):
             )
         layers = {layer.name: layer for layer in alexnet_layers(stride, widths)}
         self.stride, self.guided = stride, guided
-        # the sums of stride 4 are of other products: its baseline normalises the response (CFNet)
+        # at stride 4 the correlation sums differ in size: CFNet's baseline normalises the response
         self.fixed_gain = stride == 8
         channels = [3, *(layers[f"conv{k}"].channels for k in range(1, 6))]
         self.channels, self._level_channels = channels[5], tuple(channels[3:])
@@ -80,8 +80,7 @@ class AlexNet(Backbone):
             setattr(self, f"conv{k}", conv)
             has_norm = batch_norm and (k < 5 or last_norm)
             setattr(self, f"bn{k}", nn.BatchNorm2d(channels[k]) if has_norm else nn.Identity())
-        # a mask adds to what conv1 sees of the image: the same as one convolution over four
-        # channels
+        # the sum of the two convolutions is the same as one convolution over four channels
         self.guide = nn.Conv2d(1, widths[0], 11, 2, bias=False) if guided else None
         self.pool1 = nn.MaxPool2d(3, 2)
         self.pool2 = nn.MaxPool2d(3, layers["pool2"].stride)
@@ -94,23 +93,23 @@ class AlexNet(Backbone):
         return self._level_channels
 
     def stages(self) -> list[list[nn.Module]]:
-        """The five convolutions, each with its batch norm; SiamRPN freezes three."""
+        """The five convolutions, each with its batch norm; SiamRPN freezes the first three."""
         return [[getattr(self, f"conv{k}"), getattr(self, f"bn{k}")] for k in range(1, 6)]
 
     def init_weights(self) -> None:
-        """First weights; at first the mask changes nothing."""
+        """Initialise the weights; at first the mask changes nothing."""
         super().init_weights()
         if self.guide is not None:
             nn.init.zeros_(self.guide.weight)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Features of a batch of images, (B, 3, S, S) or, guided, (B, 4, S, S) with a mask of 0
-        and 1 as the fourth channel. Sizes for 127 (exemplar) and 255 (search) pixels at stride
-        8."""
+        """Features (B, C, s, s) of images (B, 3, S, S); guided, of (B, 4, S, S) with a mask of 0
+        and 1 as the fourth channel."""
         return self.levels(image)[-1]
 
     def levels(self, image: Tensor) -> list[Tensor]:
-        """The maps of conv3, conv4 and conv5."""
+        """The maps of conv3, conv4 and conv5; the comments give their shapes for 127 (exemplar)
+        and 255 (search) pixels at stride 8."""
         x = self.conv1(image[:, :3])  # (B, 96, 59, 59) and (B, 96, 123, 123)
         if self.guide is not None:
             x = x + self.guide(image[:, 3:])  # (B, 96, 59, 59) and (B, 96, 123, 123)
@@ -125,5 +124,5 @@ class AlexNet(Backbone):
 
 
 def build_alexnet() -> AlexNet:
-    """SiamFC's embedding at the paper's widths: the reference of lesson 04's exercise."""
+    """SiamFC's backbone at the paper's widths: the reference solution of lesson 04's exercise."""
     return AlexNet()

@@ -1,4 +1,4 @@
-"""What every backbone of this course offers, and folding batch norms."""
+"""The interface of every backbone in this course, and folding of batch norms."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from course_lib.errors import SettingsError
 
 
 class Backbone(nn.Module):
-    """Embedding φ: images (B, 3, S, S), values 0…255, to features (B, C, s, s).
+    """Backbone φ (the papers' "embedding"): images (B, 3, S, S), values 0…255, to features
+    (B, C, s, s).
 
-    With or without padding: whatever stride and size a backbone has, networks ask it.
+    It may be padded or not: networks ask a backbone for its stride and its map sizes.
 
     Attributes:
         stride: pixels of the image from one cell to the next.
         channels: C.
         about: its name and arguments, written by `make_backbone`.
-        frozen: how many of its stages, from the first on, are trained no further.
-        guided: whether it takes a mask as a fourth channel, by a convolution `guide` whose output
-            adds to `conv1`'s.
-        fixed_gain: whether SiamFC's fixed gain and bias suit the sums of its features' products;
+        frozen: how many of its stages, counted from the first, are not trained.
+        guided: whether it takes a mask as a fourth channel, through a convolution `guide` whose
+            output is added to `conv1`'s.
+        fixed_gain: whether SiamFC's fixed gain and bias suit the size of its correlation sums;
             otherwise SiamFC normalises its response.
-        rpn_arguments: what its arguments are by default in a proposal network, where that differs.
+        rpn_arguments: default arguments in a proposal network, where they differ.
     """
 
     stride: int
@@ -41,7 +42,7 @@ class Backbone(nn.Module):
     rpn_arguments: ClassVar[dict[str, Any]] = {}
 
     def stages(self) -> list[list[nn.Module]]:
-        """The modules with weights, from the image on, in those groups in which they can be
+        """The modules with weights, from the image on, in the groups in which they can be
         frozen."""
         raise NotImplementedError
 
@@ -50,8 +51,8 @@ class Backbone(nn.Module):
         return [self(image)]
 
     def load_classifier(self, path: Path) -> bool:
-        """Fill it with public weights of the classifier it was taken from; False, and nothing is
-        read, where none are known."""
+        """Load public weights of the classifier it was taken from; returns False, without reading
+        anything, if none are known."""
         return False
 
     @property
@@ -61,21 +62,21 @@ class Backbone(nn.Module):
 
     @torch.no_grad()
     def folded(self) -> Backbone:
-        """A copy with the same output in eval mode whose batch norms are folded into its
-        convolutions."""
+        """A copy whose batch norms are folded into its convolutions; the same output in eval
+        mode."""
         plain = copy.deepcopy(self).eval()
         if self.guided:
-            # the mask's fraction of conv1's output goes through the same batch norm: scaled alike
+            # the mask's contribution to conv1's output passes the same batch norm: scale it alike
             gain, _ = affine(self.bn1, self.conv1.out_channels)  # (C,)
             plain.guide.weight.mul_(gain.to(plain.guide.weight)[:, None, None, None])
         return fold_norms(plain)
 
     def freeze(self, count: int) -> Backbone:
-        """Train the first `count` stages no further, nor their batch norms, and all others; returns
-        the network.
+        """Freeze the first `count` stages with their batch norms and thaw all others; returns the
+        network.
 
         Raises:
-            SettingsError: there are not so many.
+            SettingsError: if it has fewer stages.
         """
         if not 0 <= count <= len(self.stages()):
             raise SettingsError(
@@ -88,7 +89,7 @@ class Backbone(nn.Module):
         return self.train(self.training)
 
     def train(self, mode: bool = True) -> Backbone:
-        """Training mode, except for frozen batch norms: they keep the statistics they have."""
+        """Training mode, except for frozen batch norms, which keep their statistics."""
         super().train(mode)
         if self.frozen:
             for stage in self.stages()[: self.frozen]:
@@ -97,8 +98,8 @@ class Backbone(nn.Module):
         return self
 
     def init_weights(self) -> None:
-        """Normal weights with variance 2 / fan-out, no bias: He's rule (He et al., 2015, section
-        2.2), the "improved Xavier" of SiamFC."""
+        """Normal weights with variance 2 / fan-out, biases 0: He's rule (He et al., 2015), the
+        "improved Xavier" of SiamFC."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -108,10 +109,10 @@ class Backbone(nn.Module):
 
 @torch.no_grad()
 def cells_of(backbone: Backbone, size: int) -> int:
-    """Cells a side of a backbone's map for images of `size` pixels.
+    """Cells per side of a backbone's map for images of `size` pixels.
 
-    It is asked itself, on the "meta" device, where tensors have a shape and no values: neither
-    memory nor arithmetic is spent, and nothing need be known of its layers.
+    The backbone itself runs on the "meta" device, where tensors have a shape but no values: this
+    costs neither memory nor arithmetic, and needs no knowledge of its layers.
     """
     named = chain(backbone.named_parameters(), backbone.named_buffers())
     shapes = {name: tensor.to("meta") for name, tensor in named}
@@ -125,11 +126,11 @@ def cells_of(backbone: Backbone, size: int) -> int:
 def fold_norms(
     module: nn.Module, fuse: Callable[[nn.Conv2d, nn.BatchNorm2d], nn.Conv2d] | None = None
 ) -> nn.Module:
-    """The module, changed: each batch norm right behind a convolution is folded into it.
+    """Fold each batch norm directly after a convolution into it, in place; returns the module.
 
     Args:
         module: in eval mode.
-        fuse: makes one convolution of the two; `folded_convolution` unless given.
+        fuse: merges the two into one convolution; `folded_convolution` unless given.
     """
     for stage in list(module.modules()):
         for (a, conv), (b, norm) in pairwise(list(stage.named_children())):
@@ -141,15 +142,15 @@ def fold_norms(
 
 @torch.no_grad()
 def folded_convolution(conv: nn.Conv2d, norm: nn.Module, padding: int | None = None) -> nn.Conv2d:
-    """One convolution, with bias, that does what `conv` and then `norm` do in eval mode.
+    """One convolution, with bias, equal to `conv` followed by `norm` in eval mode.
 
     Batch norm with fixed statistics is y ↦ a·y + b for each channel; a goes into the kernel, b into
     the bias.
 
     Args:
         conv: the convolution.
-        norm: the batch norm behind it, or an identity.
-        padding: of the new convolution, where it is not to be `conv`'s.
+        norm: the batch norm after it, or an identity.
+        padding: of the new convolution; `conv`'s unless given.
     """
     gain, shift = affine(norm, conv.out_channels)  # (C,) each
     new = nn.Conv2d(

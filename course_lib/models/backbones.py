@@ -1,7 +1,7 @@
 """The backbones by name, each loaded when it is asked for.
 
-Adding one is a subclass of `Backbone` and a row here; tests/unit/test_backbones.py then holds it
-to what every backbone promises.
+To add one, write a subclass of `Backbone` and add a row here; tests/unit/test_backbones.py then
+checks that it keeps the promises of every backbone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CIR_NAMES = (
 )
 TWIN_COLUMNS = {"alexnet": 10, "resnet": 9}  # columns of SiamDW's table
 
-# name: where the class stands, and those of its constructor's arguments that the name decides
+# name: where its class is, and the constructor arguments that the name determines
 BACKBONES: dict[str, tuple[str, dict[str, Any]]] = {
     "alexnet": ("course_lib.models.alexnet:AlexNet", {}),
     "resnet50": ("course_lib.models.resnet:DilatedResNet50", {}),
@@ -38,7 +38,7 @@ def backbone_class(name: str) -> type[Backbone]:
     """The class of a backbone; its module is imported now.
 
     Raises:
-        SettingsError: there is no backbone of that name.
+        SettingsError: if there is no backbone of that name.
     """
     return load(row(BACKBONES, name, "backbone")[0])
 
@@ -50,15 +50,14 @@ def backbone_arguments(name: str) -> tuple[str, ...]:
 
 
 def make_backbone(name: str, **arguments: Any) -> Backbone:
-    """A fresh backbone. Its `about` is its name and all its arguments, those left out by default
-    included.
+    """A new backbone. Its `about` holds its name and all its arguments, defaults included.
 
     Args:
         name: a key of BACKBONES.
-        **arguments: of its constructor, by their names.
+        **arguments: of its constructor.
 
     Raises:
-        SettingsError: there is no backbone of that name, or it does not take such an argument.
+        SettingsError: if there is no backbone of that name, or it does not take such an argument.
     """
     kind, known = backbone_class(name), backbone_arguments(name)
     if unknown := [n for n in arguments if n not in known]:
@@ -70,7 +69,7 @@ def make_backbone(name: str, **arguments: Any) -> Backbone:
     bound.apply_defaults()
     backbone = kind(**bound.arguments)
     given = {n: bound.arguments[n] for n in known}
-    # lists for tuples, as JSON gives them back
+    # lists instead of tuples, as JSON returns them
     backbone.about = {"backbone": name} | {
         n: list(v) if isinstance(v, tuple) else v for n, v in given.items()
     }

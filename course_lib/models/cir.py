@@ -1,14 +1,13 @@
 """Cropping-inside residual units and the networks made of them (Zhang and Peng, "Deeper and Wider
-Siamese Networks for Real-Time Visual Tracking", 2019, section 4).
+Siamese Networks for Real-Time Visual Tracking", 2019).
 
 A 3 × 3 convolution with padding keeps a map's size, but its outermost cells have seen zeros that
-are not in the image. A CIR unit cuts exactly those cells off, so that a deep network has no trace
-of padding.
+are not in the image. A CIR unit crops exactly those cells, so that even a deep network shows no
+trace of padding.
 
-For tracking, `folded` spares the work on cells that are cropped: without padding the 3 × 3
-convolution computes just the cells that stay; all that follows it, and the shortcut, is computed
-for those cells alone. Training needs the units as they are: the cells that are cropped count in
-the statistics of the batch norms.
+For tracking, `folded` saves the work on cells that are cropped anyway: without padding the 3 × 3
+convolution computes only the cells that stay, and so do all later layers and the shortcut. In
+training the units must stay as they are: the cropped cells count in the batch-norm statistics.
 """
 
 from __future__ import annotations
@@ -43,17 +42,17 @@ class Crop(nn.Module):
 
 
 class CIR(nn.Module):
-    """A bottleneck (1 × 1, 3 × 3, 1 × 1), its shortcut added, then one cell cropped on each side
-    (section 4.1 of the paper).
+    """A bottleneck (1 × 1, 3 × 3, 1 × 1) with its shortcut, then one cell cropped on each side
+    (Zhang and Peng, 2019).
 
     Args:
         before: channels of the input.
-        mid: inside.
-        after: of the output.
-        kind: "residual"; "wide", with twice as many channels behind the 3 × 3 convolution; "next",
+        mid: channels inside the bottleneck.
+        after: channels of the output.
+        kind: "residual"; "wide", with twice as many channels after the 3 × 3 convolution; "next",
             whose 3 × 3 convolution has 32 groups and whose sum is followed by one more batch norm.
-        last: whether the ReLU at the end is left out, as at the end of a network.
-        padded: whether the crop is left out: an ordinary residual unit.
+        last: whether the final ReLU is left out, as at the end of a network.
+        padded: whether the crop is left out, which makes it an ordinary residual unit.
         dilation: of the 3 × 3 convolution; as many cells are padded and cropped.
     """
 
@@ -106,8 +105,8 @@ class CIR(nn.Module):
 
     @torch.no_grad()
     def _scale(self, gain: Tensor, shift: Tensor) -> None:
-        """Take in the batch norm behind a sum: its gain (C,) scales both terms, its shift (C,) is
-        added once."""
+        """Fold the batch norm after a sum: its gain (C,) scales both terms, its shift (C,) is added
+        once."""
         self.sum_bn = nn.Identity()
         self.conv3.weight.mul_(gain[:, None, None, None])
         self.conv3.bias.mul_(gain).add_(shift)
@@ -130,13 +129,13 @@ class Gain(nn.Module):
 
 
 class CIRInception(nn.Module):
-    """A bottleneck beside one 1 × 1 convolution, put side by side (4 · mid + mid channels), then
-    one cell cropped (section 4.1 of the paper).
+    """A bottleneck and a 1 × 1 convolution, concatenated (4 · mid + mid channels), then one cell
+    cropped on each side (Zhang and Peng, 2019).
 
     Args:
         before: channels of the input.
-        mid: inside the bottleneck.
-        last: whether the ReLU at the end is left out.
+        mid: channels inside the bottleneck.
+        last: whether the final ReLU is left out.
     """
 
     def __init__(self, before: int, mid: int, last: bool = False) -> None:
@@ -176,8 +175,8 @@ def _spare(unit: CIR | CIRInception) -> CIR | CIRInception:
     return plain
 
 
-# name: kind of unit, units before and behind the (second) halving of the map (section 4.2
-# of the paper and its public code)
+# name: kind of unit, units before and after the (second) halving of the map (Zhang and Peng, 2019,
+# and their public code)
 PLANS = {
     "ciresnet16": ("residual", 1, 4),
     "ciresnet19": ("residual", 2, 4),
@@ -190,15 +189,14 @@ PLANS = {
 
 
 class CIRNetwork(Backbone):
-    """A stem and a row of CIR units, by the name of PLANS; stride 8, CIResNet-43: 4.
+    """A stem and a sequence of CIR units, by the name of PLANS; stride 8, for CIResNet-43 4.
 
-    The last unit before a halving is a CIR-D unit in the paper's words: its convolutions keep
-    stride 1, it is cropped, and a 2 × 2 pooling behind it halves the map, so that no cell without
-    padding is lost.
+    The last unit before a halving is the paper's CIR-D unit: its convolutions keep stride 1, it is
+    cropped, and a 2 × 2 pooling after it halves the map, so that no unpadded cell is lost.
 
     Args:
         name: of the network.
-        width_multiplier: of the channels that are kept, for small siblings; 1 for the paper's.
+        width_multiplier: factor on the channels, below 1 for small siblings; 1 in the paper.
     """
 
     def __init__(self, name: str, width_multiplier: float = 1.0) -> None:
@@ -211,15 +209,15 @@ class CIRNetwork(Backbone):
         # the public code's stem for these two: no padding, 3 × 3 pooling (receptive field 95
         # instead of 93)
         bare = kind in ("inception", "next")
-        # the public CIResNeXt alone has a bias there, before a batch norm that takes it away again
+        # only the public CIResNeXt has a bias there, which the batch norm after it cancels
         biased = kind == "next"
         self.conv1 = nn.Conv2d(3, width, 7, 2, padding=0 if bare else 3, bias=biased)
         self.bn1, self.relu = nn.BatchNorm2d(width), nn.ReLU()
         # two cells on each side of the stem's map have seen padding
         self.crop, self.spared = 0 if bare else 2, 0
         self.early = nn.MaxPool2d(3, 2) if bare else nn.Identity() if deep else nn.MaxPool2d(2, 2)
-        self.second_pool = nn.MaxPool2d(2, 2)  # behind the CIR-D unit
-        self.halving = first - 1 if deep else first  # the unit that is followed by the pooling
+        self.second_pool = nn.MaxPool2d(2, 2)  # after the CIR-D unit
+        self.halving = first - 1 if deep else first  # index of the unit before that pooling
         self.units, self.channels = nn.ModuleList(), width
         for k in range(first + second):
             mid, last = width if deep or k < first else 2 * width, k == first + second - 1
@@ -236,7 +234,8 @@ class CIRNetwork(Backbone):
         return [[self.conv1, self.bn1], *([unit] for unit in self.units)]
 
     def forward(self, image: Tensor) -> Tensor:
-        """Features (B, C, s, s) of images; sizes for CIResNet-22, 127 and 255 pixels."""
+        """Features (B, C, s, s) of images (B, 3, S, S); the comments give shapes for CIResNet-22,
+        127 and 255 pixels."""
         if self.spared:
             image = image[:, :, self.spared :, self.spared :]  # (B, 3, S − 1, S − 1)
         x = self.relu(self.bn1(self.conv1(image)))  # (B, 64, 64, 64) and (B, 64, 128, 128)
@@ -244,18 +243,18 @@ class CIRNetwork(Backbone):
             x = crop(x, self.crop)  # (B, 64, 60, 60) and (B, 64, 124, 124)
         x = self.early(x)  # (B, 64, 30, 30) and (B, 64, 62, 62)
         for k, unit in enumerate(self.units):
-            # (B, 256, 28, 28), (…, 26, 26), (…, 24, 24), then (B, 512, 22, 22); search images: 32
-            # cells more
+            # (B, 256, 28, 28), (…, 26, 26), (…, 24, 24), then (B, 512, 22, 22); for search images
+            # 32 cells more per side before the pooling
             x = unit(x)
             if k == self.halving:
                 x = self.second_pool(x)  # (B, 512, 11, 11) and (B, 512, 27, 27)
         return x  # (B, 512, 5, 5) and (B, 512, 21, 21)
 
     def folded(self) -> CIRNetwork:
-        """The same network for tracking, for images of an odd number of pixels.
+        """The same network for tracking, for images with an odd number of pixels per side.
 
-        The stem's crop is spared too: with padding 3, every cell that stays starts at an odd
-        pixel, so the image is cut by one pixel instead of padded by three.
+        The stem's crop is saved too: with padding 3, every cell that stays starts at an odd pixel,
+        so the image is cropped by one pixel instead of padded by three.
         """
         plain = copy.deepcopy(self).eval()
         plain.conv1 = folded_convolution(self.conv1, self.bn1, 0)

@@ -1,8 +1,8 @@
-"""The EPFL project's two answers to "is a correlation map the right match?", in their own size (A.
-Carlier, 2019).
+"""The EPFL project's two alternatives to correlation, SiamConcatRPN and SiamBroadcastRPN, at full
+size (A. Carlier, 2019).
 
-Both put SSD's default boxes on several maps. Numbers of parameters and boxes: 64.21 M and 8,732
-(SiamConcatRPN), 6.79 M and 7,680 (SiamBroadcastRPN). The small siblings are heads on an AlexNet,
+Both put SSD's default boxes on several maps. Parameters and boxes: 64.21 M and 8,732
+(SiamConcatRPN), 6.79 M and 7,680 (SiamBroadcastRPN). Their small siblings are heads on an AlexNet,
 see `models.heads`.
 """
 
@@ -33,13 +33,13 @@ BROADCAST_BOXES = (((2, 3), 50, 60), ((2, 3), 65, 75))
 
 
 class SSDNetwork(ProposalNetwork):
-    """What the two share: default boxes on several maps, one pair of output convolutions for
-    each, as in SSD (Liu et al., 2016, section 2).
+    """The common part of both: default boxes on several maps, each map with its own pair of output
+    convolutions, as in SSD (Liu et al., 2016).
 
     Attributes:
-        boxes: for each map the ratios and squares of its default boxes.
-        maps: cells of each map, and stride in pixels of the network's own search image.
-        image: pixels a side of that image.
+        boxes: for each map, the ratios and squares of its default boxes.
+        maps: for each map, cells per side and stride in pixels of the network's own search image.
+        image: pixels per side of that search image.
     """
 
     variances = SSD_VARIANCES
@@ -55,7 +55,7 @@ class SSDNetwork(ProposalNetwork):
         self.conf = nn.ModuleList([nn.Conv2d(c, 2 * k, 3, padding=1) for c, k in pairs])
 
     def cells(self, search: int = 255) -> int:
-        """Cells a side of the first map."""
+        """Cells per side of the first map."""
         return self.maps[0][0]
 
     def anchors(self, search: int = 255) -> np.ndarray:
@@ -77,9 +77,9 @@ class SSDNetwork(ProposalNetwork):
 
 
 class SiamConcatRPN(SSDNetwork):
-    """One backbone to layer 3 for both images, 300 × 300, each with a mask guide; stacked, three
-    global stages, refinement with the search image's layer 2, and SSD's extra layers: maps of 38,
-    19, 10, 5, 3 and 1 cells."""
+    """One backbone up to layer 3 for both images, 300 × 300, each guided by a mask; their features
+    are concatenated and pass three global stages, a refinement with the search image's layer 2, and
+    SSD's extra layers: maps of 38, 19, 10, 5, 3 and 1 cells per side."""
 
     name = "siamconcatrpn"
     guided = True
@@ -127,11 +127,11 @@ class SiamConcatRPN(SSDNetwork):
 
 
 class SiamBroadcastRPN(SSDNetwork):
-    """Two backbones to layer 2 that share nothing; the exemplar, 63 × 63, pooled to one vector and
-    put beside every cell.
+    """Two backbones up to layer 2 that share no weights; the exemplar, 63 × 63, is pooled to one
+    vector, which is concatenated to every cell of the search features.
 
     Args:
-        shared: whether the two backbones are one.
+        shared: whether one backbone serves both images instead.
     """
 
     name = "siambroadcastrpn"
@@ -147,13 +147,12 @@ class SiamBroadcastRPN(SSDNetwork):
             nn.Conv2d(1024, 256, 3, padding=1), nn.BatchNorm2d(256), nn.ReLU()
         )
         self.finer = nn.ConvTranspose2d(256, 256, 4, 2, padding=1)
-        self.extras = nn.ModuleList([aspect_change(256, 64), aspect_change(256, 64)])
+        self.extras = nn.ModuleList([halving(256, 64), halving(256, 64)])
         self._outputs((256, 256))
         self.about = {"network": self.name, "shared": shared}
 
     def template_features(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor]:
-        """The exemplars (B, 3, 127, 127), of which the central 63 pixels count, as vectors (B, 512,
-        1, 1)."""
+        """Vectors (B, 512, 1, 1) of the central 63 × 63 pixels of exemplars (B, 3, 127, 127)."""
         features = self.backbone_z(exemplar[:, :, 32:95, 32:95])  # (B, 512, 8, 8)
         return (features.amax((2, 3), keepdim=True),)
 
@@ -166,7 +165,7 @@ class SiamBroadcastRPN(SSDNetwork):
 
 
 class Refine(nn.Module):
-    """A coarse map, enlarged twice, fused with a fine one; residual convolutions before and
+    """Adds a coarse map, upsampled by 2, to a fine one, with residual convolutions before and
     after."""
 
     def __init__(self, channels: int, mid: int) -> None:
@@ -194,12 +193,12 @@ def residual(channels: int, mid: int) -> nn.Sequential:
 
 
 def extra(before: int, mid: int, after: int, **how: int) -> nn.Sequential:
-    """One of SSD's extra layers: 1 × 1, then 3 × 3, each with ReLU (figure 2 of the SSD paper).
+    """One of SSD's extra layers: 1 × 1, then 3 × 3, each with ReLU (Liu et al., 2016).
 
     Args:
         before: channels of the input.
-        mid: in between.
-        after: of the output.
+        mid: channels between the two convolutions.
+        after: channels of the output.
         **how: the second convolution's stride and padding.
     """
     return nn.Sequential(
@@ -207,25 +206,26 @@ def extra(before: int, mid: int, after: int, **how: int) -> nn.Sequential:
     )
 
 
-def aspect_change(channels: int, mid: int) -> nn.Sequential:
-    """1 × 1 down to `mid` channels, 3 × 3 with stride 2 back, each with batch norm and ReLU."""
+def halving(channels: int, mid: int) -> nn.Sequential:
+    """1 × 1 down to `mid` channels, then 3 × 3 with stride 2 back up, each with batch norm and
+    ReLU."""
     return nn.Sequential(
         conv_norm(channels, mid, 1), conv_norm(mid, channels, 3, stride=2, padding=1)
     )
 
 
 def box_sizes(ratios: tuple[float, ...], small: float, large: float) -> np.ndarray:
-    """Default box sizes (K, 2) of one map: two squares, and each ratio both ways (SSD, section 2.2
-    of its paper).
+    """Default box sizes (K, 2) of one map: two squares, and each ratio both ways (Liu et al.,
+    2016).
 
     Args:
         ratios: width to height besides 1, each above 1.
-        small: side of the smaller square, whose area the boxes of other ratios have.
-        large: side whose geometric mean with `small` is the larger square's.
+        small: side of the smaller square; boxes of other ratios have the same area.
+        large: its geometric mean with `small` is the side of the larger square.
     """
     return default_box_sizes(small, large, (1, *ratios, *(1 / r for r in ratios)))
 
 
 def resized(image: Tensor, size: int) -> Tensor:
-    """Images (B, C, S, S) at another size (B, C, size, size)."""
+    """Images (B, C, S, S) resized to (B, C, size, size)."""
     return F.interpolate(image, size=(size, size), mode="bilinear", align_corners=False)

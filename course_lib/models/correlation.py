@@ -11,12 +11,13 @@ from course_lib.errors import DataError
 
 
 def cross_correlate(z: Tensor, x: Tensor) -> Tensor:
-    """Responses (B, H − h + 1, W − w + 1): exemplar features z (B, C, h, w) slid over search
-    features x (B, C, H, W) (the ⋆ of the SiamFC paper, section 2.1).
+    """Responses (B, H − h + 1, W − w + 1): exemplar features z (B, C, h, w) slide over search
+    features x (B, C, H, W); the ⋆ of the SiamFC paper (Bertinetto et al., 2016).
 
-    One exemplar (1, C, h, w) may serve all B search images. Equal to `F.conv2d` pair by pair, and
-    faster: one batched matrix product gives the similarity of every cell of z with every cell of x;
-    each response cell is then a sum of h · w of them. Raises DataError if the shapes do not fit.
+    One exemplar (1, C, h, w) may serve all B search images. The result equals `F.conv2d` pair by
+    pair, but is faster: one batched matrix product computes the similarity of every cell of z to
+    every cell of x; each response cell is then a sum of h · w of these. Raises DataError if the
+    shapes do not fit.
     """
     _check(z, x)
     B, C, H, W = x.shape
@@ -25,7 +26,7 @@ def cross_correlate(z: Tensor, x: Tensor) -> Tensor:
     # (B, h·w, H·W): the similarity of every cell of z with every cell of x
     cells = torch.bmm(z.reshape(B, C, h * w).transpose(1, 2), x.reshape(B, C, H * W))
     cells = cells.reshape(B, h, w, H, W)
-    # cell (i, j) of an exemplar that lies at u meets cell u + (i, j) of x
+    # cell (i, j) of an exemplar placed at u meets cell u + (i, j) of x
     rows, columns = H - h + 1, W - w + 1
     response = cells.new_zeros(B, rows, columns)
     for i in range(h):
@@ -35,30 +36,30 @@ def cross_correlate(z: Tensor, x: Tensor) -> Tensor:
 
 
 def cosine_correlate(z: Tensor, x: Tensor, eps: float = 1e-6) -> Tensor:
-    """Cosines (B, H − h + 1, W − w + 1) of exemplar features z (B or 1, C, h, w) and every window
-    of x (B, C, H, W).
+    """Cosine similarity (B, H − h + 1, W − w + 1) of exemplar features z (B or 1, C, h, w) and
+    every window of x (B, C, H, W).
 
-    c(u) = ⟨z, x[u]⟩ / (‖z‖ · ‖x[u]‖) in [−1, 1]. The products are `cross_correlate`; the lengths of
-    all windows are one box filter over the squares summed over the channels.
+    c(u) = ⟨z, x[u]⟩ / (‖z‖ · ‖x[u]‖) in [−1, 1]. The products come from `cross_correlate`; the
+    norms of all windows from one box filter over the squares summed over the channels.
 
     Args:
         z: exemplar features (B or 1, C, h, w).
         x: search features (B, C, H, W).
-        eps: the least length, of either, that is divided by.
+        eps: lower bound of either norm, so that nothing is divided by 0.
     """
     products = cross_correlate(z, x)  # (B, H', W')
     squares = x.square().sum(1, keepdim=True)  # (B, 1, H, W)
     h, w = z.shape[2:]
-    # (B, H', W'). The root's slope is infinite at 0: a window of zeros must not give a gradient
-    # that is no number
+    # (B, H', W'). The root's slope is infinite at 0: without the clamp a window of zeros would
+    # have a NaN gradient
     lengths = (F.avg_pool2d(squares, (h, w), 1)[:, 0] * (h * w)).clamp_min(eps**2).sqrt()
     own = z.flatten(1).square().sum(1).clamp_min(eps**2).sqrt()  # (B or 1,)
     return products / (own[:, None, None] * lengths)  # (B, H', W')
 
 
 def cross_correlate_grouped(z: Tensor, x: Tensor) -> Tensor:
-    """The same responses (B, H − h + 1, W − w + 1) by one grouped convolution: the batch becomes
-    groups of channels, each group one pair."""
+    """The same responses (B, H − h + 1, W − w + 1) by one grouped convolution: the batch is folded
+    into the channels, one group per pair."""
     _check(z, x)
     B, C, H, W = x.shape
     z = z.expand(B, -1, -1, -1)
@@ -72,20 +73,18 @@ def _check(z: Tensor, x: Tensor) -> None:
     if not fits or z.shape[2] > x.shape[2] or z.shape[3] > x.shape[3]:
         raise DataError(
             f"exemplar features {tuple(z.shape)} cannot slide over search features "
-            f"{tuple(x.shape)}; expected "
-            "(B, C, h, w) and (B, C, H, W) with the same C, h ≤ H, w ≤ W, and one exemplar or as "
-            "many as search images"
+            f"{tuple(x.shape)}; expected (B, C, h, w) and (B, C, H, W) with the same C, h ≤ H, "
+            "w ≤ W, and one exemplar or as many as search images"
         )
 
 
 def cross_correlate_channels(kernels: Tensor, x: Tensor) -> Tensor:
-    """Maps (B, n, H − h + 1, W − w + 1): n kernels (B or 1, n, C, h, w) of each pair slid over its
+    """Maps (B, n, H − h + 1, W − w + 1): n kernels (B or 1, n, C, h, w) of each pair slide over its
     features (B, C, H, W).
 
-    The up-channel correlation of SiamRPN (section 3.2 of its paper): a layer whose weights come
-    from the exemplar. One set of
-    kernels for all search images is an ordinary convolution; else the batch becomes groups of
-    channels.
+    The up-channel correlation of SiamRPN (Li et al., 2018): a convolution whose weights come from
+    the exemplar. One set of kernels for all search images makes it an ordinary convolution;
+    otherwise the batch is folded into the channels.
     """
     B, C, H, W = x.shape
     if len(kernels) == 1:
@@ -96,8 +95,8 @@ def cross_correlate_channels(kernels: Tensor, x: Tensor) -> Tensor:
 
 
 def cross_correlate_depthwise(z: Tensor, x: Tensor) -> Tensor:
-    """Maps (B, C, H − h + 1, W − w + 1): channel c of z (B or 1, C, h, w) slid over channel c of x
-    (B, C, H, W) (SiamRPN++)."""
+    """Maps (B, C, H − h + 1, W − w + 1): channel c of z (B or 1, C, h, w) slides over channel c of
+    x (B, C, H, W); the depth-wise correlation of SiamRPN++ (Li et al., 2019)."""
     B, C, H, W = x.shape
     z = z.expand(B, -1, -1, -1)  # (B, C, h, w)
     # (1, B·C, H', W')

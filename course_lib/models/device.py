@@ -19,10 +19,10 @@ class Placement:
 
     Attributes:
         device: where tensors live.
-        bf16: whether convolutions and products run in bfloat16; sums, losses and weights stay in
-            single precision.
-        channels_last: whether images are stored pixel by pixel (NHWC), which convolutions read
-            faster.
+        bf16: whether convolutions and matrix products run in bfloat16; sums, losses and weights
+            stay in single precision.
+        channels_last: whether images are stored pixel by pixel (NHWC), which speeds up
+            convolutions.
     """
 
     device: torch.device
@@ -30,25 +30,25 @@ class Placement:
     channels_last: bool = True
 
     def network(self, network: nn.Module) -> nn.Module:
-        """The network, moved and laid out."""
+        """The network, moved to the device in its memory layout."""
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
         return network.to(self.device, memory_format=layout)
 
     def images(self, images: Tensor) -> Tensor:
-        """A batch of images (B, 3, S, S), moved and laid out."""
+        """A batch of images (B, 3, S, S), moved to the device in its memory layout."""
         return self.laid_out(images.to(self.device, non_blocking=True))
 
     def laid_out(self, images: Tensor) -> Tensor:
-        """A batch of images (B, C, S, S) that is on the device already, laid out."""
+        """A batch of images (B, C, S, S) that is already on the device, in its memory layout."""
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
         return images.contiguous(memory_format=layout)
 
 
 def choose_placement(device: str = "auto", precision: str = "auto") -> Placement:
-    """The first GPU where there is one, else the processor; bf16 where its arithmetic is in the
-    hardware.
+    """By default the first GPU if there is one, else the CPU, and bf16 where the hardware supports
+    it.
 
-    Raises SettingsError for an unknown device or precision, or a GPU that is not there.
+    Raises SettingsError for an unknown device or precision, or a GPU that does not exist.
     """
     if precision not in PRECISIONS:
         raise SettingsError(f"precision is {precision!r}; expected one of {', '.join(PRECISIONS)}")
@@ -57,20 +57,20 @@ def choose_placement(device: str = "auto", precision: str = "auto") -> Placement
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of a name: auto, cpu, cuda, cuda:N, or mps (the GPU of Apple's processors).
+    """The device called `name`: auto, cpu, cuda, cuda:N, or mps (the GPU of Apple's processors).
 
-    Raises SettingsError for any other, or a GPU that is not there.
+    Raises SettingsError for any other name, or a GPU that does not exist.
     """
     found = re.fullmatch(r"(auto|cpu|mps)|(cuda)(?::(\d{1,4}))?", str(name))
     if not found:
         raise SettingsError(
-            f"device is {str(name)!r}; expected auto, cpu, cuda, cuda:N (the GPU of number N, from "
-            f"0) or mps"
+            f"device is {str(name)!r}; expected auto, cpu, cuda, cuda:N (GPU number N, from 0) or "
+            "mps"
         )
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name == "mps" and not torch.backends.mps.is_available():
-        raise SettingsError("device is 'mps', but torch finds no GPU of Apple's; use auto or cpu")
+        raise SettingsError("device is 'mps', but torch finds no Apple GPU; use auto or cpu")
     if found[2]:
         _check_cuda(str(name), int(found[3] or 0))
     return torch.device(name)
@@ -88,16 +88,16 @@ def _check_cuda(name: str, number: int) -> None:
 
 
 def sent(values: Tensor, device: torch.device) -> Tensor:
-    """Values, a tensor of any shape (…,), on a device, without waiting for what it is doing: from
-    pinned memory a copy needs no one's attention."""
+    """A tensor of any shape (…,) on a device, without waiting for the device: a copy from pinned
+    memory is asynchronous."""
     if device.type == "cuda" and values.device.type == "cpu" and torch.cuda.is_available():
         values = values.pin_memory()
     return values.to(device, non_blocking=True)
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 in hardware; elsewhere it is emulated and slower than
-    single precision."""
+    """Whether the device multiplies bfloat16 in hardware; otherwise it is emulated, which is slower
+    than single precision."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":

@@ -1,12 +1,11 @@
-"""Four ways to ask whether and where the exemplar is in the search image, all with the same answer:
-proposals.
+"""Four ways to compare exemplar and search image. All of them output proposals.
 
-| head      | how exemplar and search image meet                                            | source                    |
-|-----------|-------------------------------------------------------------------------------|---------------------------|
-| upchannel | the exemplar becomes the kernels of a detection layer: 2k and 4k of them        | SiamRPN (2018)            |
-| depthwise | channel c of the exemplar slides over channel c of the search image             | SiamRPN++ (2019)          |
-| concat    | both maps stacked, then convolutions almost as large as the map                | SiamConcatRPN (EPFL)      |
-| broadcast | the exemplar pooled to one vector, put beside every cell, then convolutions     | SiamBroadcastRPN (EPFL)   |
+| head      | how exemplar z and search image x are compared           | source                  |
+|-----------|----------------------------------------------------------|-------------------------|
+| upchannel | z becomes the kernels of a detection layer: 2k and 4k    | SiamRPN (2018)          |
+| depthwise | channel c of z slides over channel c of x                | SiamRPN++ (2019)        |
+| concat    | z and x concatenated, then convolutions almost map-sized | SiamConcatRPN (EPFL)    |
+| broadcast | z pooled to one vector, joined to x at every cell        | SiamBroadcastRPN (EPFL) |
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ HEADS = {
     "concat": f"{LEARNED}:ConcatHead",
     "broadcast": f"{LEARNED}:BroadcastHead",
 }
-SHARP = 4.0  # factor on a mean of products of about one, so that the first probabilities differ
+SHARP = 4.0  # factor on a mean of products of about 1, so that the first probabilities differ
 
 
 def head_class(name: str) -> type[Head]:
     """The class of a head; its module is imported now.
 
     Raises:
-        SettingsError: there is no head of that name.
+        SettingsError: if there is no head of that name.
     """
     return load(row(HEADS, name, "head"))
 
@@ -42,9 +41,9 @@ class Head(nn.Module):
 
     Attributes:
         trim: by how many cells its map is smaller than the search features; None for a
-            correlation's, one less than the exemplar's.
+            correlation, where it is one less than the exemplar's cells.
         guided: whether it needs features of images with a mask as fourth channel.
-        has_map: whether it compares by one correlation, whose map may have a loss of its own.
+        has_map: whether it compares by one correlation, whose map can be given a separate loss.
     """
 
     trim: int | None = None
@@ -52,22 +51,23 @@ class Head(nn.Module):
     has_map: bool = False
 
     def shown(self, exemplar: Tensor, search: int) -> Tensor:
-        """Exemplars (B, 3, 127, 127) as the backbone is to see them, for search images of `search`
+        """Exemplars (B, 3, 127, 127) as passed to the backbone, for search images of `search`
         pixels."""
         return exemplar
 
     def template_features(self, z: Tensor) -> tuple[Tensor, ...]:
-        """Template features from φ (B, C, 6, 6) of exemplars, computed once a sequence."""
+        """Template features from exemplar features φ(z) (B, C, 6, 6), computed once per
+        sequence."""
         raise NotImplementedError
 
     def forward(self, template: tuple[Tensor, ...], x: Tensor) -> Proposals:
-        """Proposals for φ (B, C, 22, 22) of search images, computed in every frame."""
+        """Proposals for search features φ(x) (B, C, 22, 22), computed in every frame."""
         raise NotImplementedError
 
 
 class UpChannelHead(Head):
-    """SiamRPN's (Li et al., 2018, section 3.2): 18.88 M parameters with 256 channels and 5 anchors.
-    Search features (B, C, 22, 22) give maps of 17 × 17.
+    """SiamRPN's head (Li et al., 2018): 18.88 M parameters with 256 channels and 5 anchors. Search
+    features (B, C, 22, 22) lead to maps of 17 × 17.
 
     Args:
         features: channels of φ.
@@ -83,15 +83,15 @@ class UpChannelHead(Head):
         self.x_box = nn.Conv2d(features, channels, 3)
         self.adjust = nn.Conv2d(4 * anchors, 4 * anchors, 1)
         self.channels = channels
-        self._start()
+        self._init_as_siamfc()
 
     @torch.no_grad()
-    def _start(self) -> None:
-        """Begin as SiamFC: target's logits are the similarity of the two maps, the others its
-        opposite.
+    def _init_as_siamfc(self) -> None:
+        """Initialise as SiamFC: the target's logit is the similarity of the two maps, the other
+        logit its negative.
 
-        The convolutions on both sides begin as one and the same projection of φ, so that a map is Σ
-        φ(z) · φ(x). From random numbers a head has to find the comparison itself first.
+        The convolutions on both sides begin as the same projection of φ, so that a map is
+        Σ φ(z) · φ(x). With random weights the head would first have to discover the comparison.
         """
         # (C, features)
         project = nn.init.orthogonal_(torch.empty(self.channels, self.x_class.in_channels))
@@ -106,8 +106,8 @@ class UpChannelHead(Head):
     def template_features(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Kernels (B, 2k, C, 4, 4) and (B, 4k, C, 4, 4) of exemplar features (B, C, 6, 6)."""
         kernels = self.z_class(z), self.z_box(z)  # (B, C·2k, 4, 4) and (B, C·4k, 4, 4)
-        # the mean of 16 · C products instead of their sum: the first maps, and their gradients,
-        # would be far too large
+        # the mean of 16 · C products, not their sum, which would make the first maps and their
+        # gradients far too large
         products = kernels[0][0, 0].numel() * self.channels
         return tuple(k.reshape(len(z), -1, self.channels, *k.shape[2:]) / products for k in kernels)
 
@@ -121,12 +121,12 @@ class UpChannelHead(Head):
 
 
 class DepthwiseBranch(nn.Module):
-    """One question to the pair, by depth-wise correlation: answers (B, out, n, n).
+    """One branch of the depth-wise head: correlation, then convolutions to a map (B, out, n, n).
 
     Args:
         features: channels of φ.
         channels: of the correlation.
-        out: of the answers.
+        out: channels of the output.
     """
 
     def __init__(self, features: int, channels: int, out: int) -> None:
@@ -136,16 +136,16 @@ class DepthwiseBranch(nn.Module):
         self.answer = nn.Sequential(conv_norm(channels, channels, 1), nn.Conv2d(channels, out, 1))
 
     def forward(self, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Answers (B, out, 17, 17) from the exemplar's kernel (B, C, 4, 4) and search features (B,
-        C, 22, 22), and what the kernel slid over, (B, channels, 20, 20)."""
+        """The map (B, out, 17, 17) from the exemplar's kernel (B, C, 4, 4) and search features
+        (B, C, 22, 22), and the features that the kernel slid over, (B, channels, 20, 20)."""
         x = self.x(x)  # (B, channels, 20, 20)
         each = cross_correlate_depthwise(z, x)  # (B, channels, 17, 17)
         return self.answer(each), x
 
 
 class DepthwiseHead(Head):
-    """SiamRPN++'s (Li et al., 2019, section 3.4): 2.50 M parameters with 256 channels and 5
-    anchors; the convolutions of the two branches differ.
+    """SiamRPN++'s head (Li et al., 2019): 2.50 M parameters with 256 channels and 5 anchors; the
+    two branches share no convolutions.
 
     Args:
         features: channels of φ.
@@ -161,12 +161,12 @@ class DepthwiseHead(Head):
         self.boxes = DepthwiseBranch(features, channels, 4 * anchors)
 
     def template_features(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Kernels (B, C, 4, 4), one for each branch, of exemplar features (B, C, 6, 6)."""
+        """Kernels (B, C, 4, 4), one per branch, of exemplar features (B, C, 6, 6)."""
         return self.classes.z(z), self.boxes.z(z)
 
     def forward(self, template: tuple[Tensor, Tensor], x: Tensor) -> Proposals:
-        """Proposals for search features (B, C, 22, 22), and the two maps whose correlation the
-        scores are read from: its channels, summed, are their plain correlation."""
+        """Proposals for search features (B, C, 22, 22), with the two maps whose depth-wise
+        correlation the scores come from: summed over channels, it is their plain correlation."""
         classes, seen = self.classes(template[0], x)  # (B, 2k, 17, 17) and (B, C, 20, 20)
         proposals = as_proposals(classes, self.boxes(template[1], x)[0])
         return proposals._replace(compared=((template[0], seen),))
@@ -177,9 +177,9 @@ def conv_norm(before: int, after: int, k: int, **how: int) -> nn.Sequential:
 
     Args:
         before: channels of the input.
-        after: of the output.
+        after: channels of the output.
         k: side of the kernel.
-        **how: the convolution's stride, and its padding if any.
+        **how: the convolution's stride and padding.
     """
     return nn.Sequential(
         nn.Conv2d(before, after, k, bias=False, **how), nn.BatchNorm2d(after), nn.ReLU()
@@ -188,7 +188,7 @@ def conv_norm(before: int, after: int, k: int, **how: int) -> nn.Sequential:
 
 def as_proposals(classes: Tensor, offsets: Tensor) -> Proposals:
     """Maps (B, k·2, n, n) and (B, k·4, n, n) as one proposal per anchor, in the order of
-    `place_anchors`: k, row, column."""
+    `place_anchors`: shape, row, column."""
     B, _, rows, columns = classes.shape
     classes = classes.reshape(B, -1, 2, rows, columns).permute(0, 1, 3, 4, 2)  # (B, k, n, n, 2)
     offsets = offsets.reshape(B, -1, 4, rows, columns).permute(0, 1, 3, 4, 2)  # (B, k, n, n, 4)

@@ -1,6 +1,6 @@
-"""Two heads that do not correlate: convolutions learn to compare exemplar and search image.
+"""Two heads without correlation: convolutions learn to compare exemplar and search image.
 
-Both are the EPFL project's (A. Carlier, 2019) in small; in their own size see
+Both are small versions of the EPFL project's networks (A. Carlier, 2019); for the full size see
 `models.concat_broadcast`.
 """
 
@@ -16,12 +16,12 @@ from course_lib.models.proposals import Proposals
 
 
 class BroadcastHead(Head):
-    """SiamBroadcastRPN's match in small: one map of 18 × 18 instead of the original's 32 × 32 and
-    16 × 16.
+    """A small version of SiamBroadcastRPN's head: one map of 18 × 18 instead of the original's
+    32 × 32 and 16 × 16.
 
     Args:
         features: channels of φ.
-        channels: of what is compared.
+        channels: of the comparison.
         anchors: k per cell.
     """
 
@@ -38,8 +38,8 @@ class BroadcastHead(Head):
         self.boxes = nn.Conv2d(channels, 4 * anchors, 3, padding=1)
 
     def template_features(self, z: Tensor) -> tuple[Tensor]:
-        """The exemplar as one vector (B, C, 1, 1): the maximum of each channel over its central 4 ×
-        4 cells."""
+        """The exemplar as one vector (B, C, 1, 1): the maximum of each channel over its central
+        4 × 4 cells."""
         return (z[:, :, 1:-1, 1:-1].amax((2, 3), keepdim=True),)
 
     def forward(self, template: tuple[Tensor], x: Tensor) -> Proposals:
@@ -53,14 +53,14 @@ class GlobalConvolution(nn.Module):
     """A k × k convolution as two separable branches: (k × 1, then 1 × k) + (1 × k, then k × 1); the
     map keeps its size.
 
-    2 · k · mid · (in + out) weights instead of k² · in · out (Peng et al., "Large Kernel Matters",
-    2017).
+    It has 2 · k · mid · (in + out) weights instead of k² · in · out (Peng et al., "Large Kernel
+    Matters", 2017).
 
     Args:
         k: side of the square it sees, odd.
         before: channels of the input.
-        mid: between the two convolutions of a branch.
-        after: of the output.
+        mid: channels between the two convolutions of a branch.
+        after: channels of the output.
     """
 
     def __init__(self, k: int, before: int, mid: int, after: int) -> None:
@@ -80,14 +80,14 @@ class GlobalConvolution(nn.Module):
 
 
 class GlobalStage(nn.Module):
-    """A global convolution and a residual 3 × 3 convolution of its positive part: a stage of
-    SiamConcatRPN.
+    """One stage of SiamConcatRPN: a global convolution, then ReLU and a 3 × 3 convolution as a
+    residual.
 
     Args:
         k: side of the square it sees, odd.
         before: channels of the input.
-        mid: inside the global convolution.
-        after: of the output.
+        mid: channels inside the global convolution.
+        after: channels of the output.
     """
 
     def __init__(self, k: int, before: int, mid: int, after: int) -> None:
@@ -102,11 +102,11 @@ class GlobalStage(nn.Module):
 
 
 class ConcatHead(Head):
-    """SiamConcatRPN's match in small: exemplar and search features of equal size are stacked. One
-    map of 18 × 18.
+    """A small version of SiamConcatRPN's head: exemplar and search features of equal size are
+    concatenated. One map of 18 × 18.
 
-    Batch norm before every stage stands in for the original's pre-trained backbone, whose features
-    have a known size.
+    The batch norm before every stage makes up for the missing pre-training: the features of the
+    original's pre-trained backbone have a known scale.
 
     Args:
         features: channels of φ.
@@ -147,6 +147,6 @@ class ConcatHead(Head):
 
 
 def broadcast_over(vector: Tensor, x: Tensor) -> Tensor:
-    """A vector (B or 1, C, 1, 1) at every cell of a map (B, C', H, W): (B, C, H, W), without
-    copying it."""
+    """A vector (B or 1, C, 1, 1) repeated at every cell of a map (B, C', H, W): (B, C, H, W),
+    without copies."""
     return vector.expand(len(x), -1, *x.shape[2:])

@@ -1,5 +1,4 @@
-"""Which response cells are right, how much each counts, and the logistic loss (Bertinetto et al.,
-SiamFC, 2016, section 2.2)."""
+"""SiamFC's labels, their weights, and the balanced logistic loss (Bertinetto et al., 2016)."""
 
 from __future__ import annotations
 
@@ -9,13 +8,13 @@ from torch import Tensor
 
 
 def label_map(size: int, stride: int, radius: float) -> Tensor:
-    """Labels (size, size) in {−1, +1} of a response whose central cell is the target's place.
+    """Labels (size, size) in {−1, +1} of a response with the target at its central cell.
 
-    A cell is +1 if its place in the search image lies at most `radius` pixels from the centre:
-    stride · ‖u − c‖ ≤ R (SiamFC paper, section 2.2).
+    A cell is +1 if its position in the search image lies at most `radius` pixels from the centre:
+    stride · ‖u − c‖ ≤ R (Bertinetto et al., 2016).
 
     Args:
-        size: cells a side of the response.
+        size: cells per side of the response.
         stride: pixels of the search image from cell to cell.
         radius: R, pixels.
     """
@@ -23,8 +22,8 @@ def label_map(size: int, stride: int, radius: float) -> Tensor:
 
 
 def _distance(size: int, stride: int, away: Tensor) -> Tensor:
-    """Pixels (B, size, size) of each cell from a place `away` (B, 2), x and y pixels from the map's
-    centre."""
+    """Distance (B, size, size) in pixels of each cell from a point `away` (B, 2), x and y pixels
+    from the map's centre."""
     # (size,) pixels
     offset = (torch.arange(size, dtype=torch.float32, device=away.device) - (size - 1) / 2) * stride
     dx, dy = offset[None, None, :] - away[:, :1, None], offset[None, :, None] - away[:, 1:, None]
@@ -32,14 +31,14 @@ def _distance(size: int, stride: int, away: Tensor) -> Tensor:
 
 
 def balanced_weights(labels: Tensor) -> Tensor:
-    """Weights like the labels (..., n, n): in each map the positives share 0.5 equally, the
-    negatives 0.5; a label 0 has none (SiamFC paper, section 2.2).
+    """Weights (..., n, n) for labels (..., n, n): in each map the positives together weigh 0.5, the
+    negatives 0.5, and cells with label 0 nothing (Bertinetto et al., 2016).
 
     In a response of 17 × 17 cells with R = 16 and stride 8, 13 cells are positive and 276 negative:
     unweighted, "nothing anywhere" would be nearly the best answer.
     """
-    # float32 even where the labels are not: half precision counts no further than 2,048. A map
-    # without positives (a negative pair) or without negatives is divided by 1, not by 0
+    # float32 whatever the labels are: half precision cannot count beyond 2,048. A map without
+    # positives (a negative pair) or without negatives is divided by 1, not by 0
     positive, negative = (labels > 0).to(torch.float32), (labels < 0).to(torch.float32)
     n_positive = positive.sum(dim=(-2, -1), keepdim=True).clamp_min(1)
     n_negative = negative.sum(dim=(-2, -1), keepdim=True).clamp_min(1)
@@ -48,9 +47,9 @@ def balanced_weights(labels: Tensor) -> Tensor:
 
 def balanced_logistic_loss(response: Tensor, labels: Tensor) -> Tensor:
     """Mean over the batch of Σ_u w[u] · log(1 + exp(−y[u] · v[u])), for responses v and labels y
-    (B, n, n) (SiamFC paper, section 2.2), with the weights of `balanced_weights`.
+    (B, n, n), with the weights of `balanced_weights` (Bertinetto et al., 2016).
 
-    Softplus keeps the sum finite where exp(−y·v) alone would overflow.
+    Softplus stays finite where exp(−y·v) would overflow.
     """
     losses = F.softplus(-labels * response)  # (B, n, n)
     return (balanced_weights(labels) * losses).sum(dim=(-2, -1)).mean()
@@ -68,12 +67,12 @@ def pair_labels(
 
     Args:
         positive: (B,) whether the pair shows the same object twice.
-        size: cells a side of the response.
+        size: cells per side of the response.
         stride: pixels of the search image from cell to cell.
         radius: pixels from the target within which a cell is +1.
-        away: (B, 2) where the targets stand, x and y pixels from the centre of the search image;
-            None puts them there.
-        ring: pixels from the target within which cells beyond `radius` are 0: they do not count.
+        away: (B, 2) offsets of the targets from the centre of the search image, x and y pixels;
+            None for none.
+        ring: pixels from the target within which cells beyond `radius` are 0 and do not count.
     """
     away = torch.zeros(len(positive), 2, device=positive.device) if away is None else away
     distance = _distance(size, stride, away)  # (B, size, size)
@@ -83,12 +82,12 @@ def pair_labels(
 
 
 def peak_distance(response: Tensor, stride: float, away: Tensor | float = 0.0) -> Tensor:
-    """Pixels (B,) of the search image from the target to each response's highest cell.
+    """Distance (B,) in pixels of the search image from the target to each response's highest cell.
 
     Args:
         response: (B, n, n).
         stride: pixels of the search image from cell to cell.
-        away: (B, 2) where the targets stand, x and y pixels from the centre of the search image,
+        away: (B, 2) offsets of the targets from the centre of the search image, x and y pixels,
             or 0.
     """
     n = response.shape[-1]

@@ -1,7 +1,7 @@
-"""Losses with a margin on a map of cosines: the target's cells must win, and win by some distance.
+"""Losses with a margin on a map of cosines: the target's cells must win, and by some distance.
 
-SiamMargin's authors published the idea, not its formula. What stands here is the course's own, put
-together from the margin losses of face recognition: CosFace (Wang et al., 2018) takes m off the
+SiamMargin's authors published the idea, not its formula. The losses here are the course's own,
+built from the margin losses of face recognition: CosFace (Wang et al., 2018) subtracts m from the
 cosine, ArcFace (Deng et al., 2019) adds m to the angle.
 """
 
@@ -19,11 +19,11 @@ from course_lib.models.losses import balanced_logistic_loss
 
 
 class CosineMap(NamedTuple):
-    """What a network with a cosine correlation says about B pairs.
+    """The output of a network with a cosine correlation for B pairs.
 
     Attributes:
         cosines: (B, n, n) in [−1, 1].
-        threshold: () the cosine at which "the target" and "something else" are as likely.
+        threshold: () the cosine at which "the target" and "something else" are equally likely.
     """
 
     cosines: Tensor
@@ -35,11 +35,11 @@ class CosineMap(NamedTuple):
 
 
 def harden(cosines: Tensor, margin: float, arc: bool = False) -> Tensor:
-    """Cosines (...) of the right answer made smaller by a margin: c − m (CosFace), or cos(θ + m) with
+    """Cosines (...) of the right answer, reduced by a margin: c − m (CosFace), or cos(θ + m) with
     θ = arccos c (ArcFace).
 
-    Where θ + m would pass π, cos(θ + m) would rise again; there c − m · sin m stands, as in
-    ArcFace's code: it goes on falling.
+    Where θ + m exceeds π, cos(θ + m) would rise again; c − m · sin m, which keeps falling, replaces
+    it there, as in ArcFace's code.
 
     Args:
         cosines: (B, n, n), or of any shape.
@@ -48,20 +48,20 @@ def harden(cosines: Tensor, margin: float, arc: bool = False) -> Tensor:
     """
     if not arc:
         return cosines - margin
-    # just below 1: at c = ±1 the slope of the sine is infinite
+    # clamped, because at c = ±1 the slope of the sine is infinite
     sines = (1 - cosines.square()).clamp_min(1e-6).sqrt()
-    turned = cosines * math.cos(margin) - sines * math.sin(margin)
-    return torch.where(cosines > -math.cos(margin), turned, cosines - margin * math.sin(margin))
+    rotated = cosines * math.cos(margin) - sines * math.sin(margin)
+    return torch.where(cosines > -math.cos(margin), rotated, cosines - margin * math.sin(margin))
 
 
 def margin_logistic_loss(
     answer: CosineMap, labels: Tensor, scale: float = 16.0, margin: float = 0.2, arc: bool = False
 ) -> Tensor:
-    """Pixel-wise margin loss (): ½ · mean over targets of softplus(−s(c − b − m)) + ½ · mean over
-    others of softplus(s(c − b + m)).
+    """Pixel-wise margin loss (): ½ · mean over target cells of softplus(−s(c − b − m)) + ½ · mean
+    over all others of softplus(s(c − b + m)).
 
-    Every cell is a question of its own: at least b + m on the target, at most b − m elsewhere. With
-    m = 0 this is SiamFC's balanced logistic loss of s(c − b). The course's own, from CosFace.
+    Every cell is classified separately: at least b + m on the target, at most b − m elsewhere. With
+    m = 0 this is SiamFC's balanced logistic loss of s(c − b). The course's own, after CosFace.
 
     Args:
         answer: cosines c (B, n, n) and threshold b.
@@ -88,9 +88,9 @@ def margin_softmax_loss(
 
     −log( e^{s·h(c_p)} / (e^{s·h(c_p)} + Σ_n e^{s·c_n} + e^{s·b}) ), h as in `harden`, averaged over
     the target cells p of a pair. The last term is one more class, "nowhere": in a pair without
-    target it is the right answer, −log(e^{s·(b − m)} / …), and it gives the cosines a threshold,
-    which a softmax over places alone does not. The course's own; over classes instead of places it
-    is CosFace's loss (section 3.1 of its paper).
+    target it is the right answer, −log(e^{s·(b − m)} / …), and it provides the cosines with a
+    threshold, which a softmax over locations alone lacks. The course's own; over classes instead of
+    locations it is CosFace's loss (Wang et al., 2018).
 
     Args:
         answer: cosines c (B, n, n) and threshold b.
@@ -119,20 +119,20 @@ MARGIN_LOSSES = {"logistic": margin_logistic_loss, "softmax": margin_softmax_los
 
 
 def margin_at(done: float, margin: float, ramp: float) -> float:
-    """The margin at a moment of a run: it rises evenly from 0, then stays.
+    """The margin at a moment of a run: it rises linearly from 0, then stays constant.
 
     Args:
-        done: fraction of the run's steps that is over.
-        margin: at the end.
-        ramp: fraction of the steps in which it rises.
+        done: fraction of the run's steps already done.
+        margin: its final value.
+        ramp: fraction of the steps during which it rises.
     """
     return margin if done >= ramp else margin * done / ramp
 
 
 def gap(maps: Tensor, labels: Tensor) -> Tensor:
-    """How far (B,) the highest cell with label +1 lies above the highest one with −1, in maps (B,
-    n, n); below 0 a wrong place wins. Without a cell of either label it is infinite or negative
-    infinite."""
+    """How far (B,) the highest cell with label +1 lies above the highest one with label −1, in maps
+    (B, n, n); below 0 a wrong location wins. It is −∞ without a positive cell and ∞ without a
+    negative one."""
     best = [
         torch.where(chosen, maps, -torch.inf).flatten(1).amax(1)
         for chosen in (labels > 0, labels < 0)
@@ -141,12 +141,12 @@ def gap(maps: Tensor, labels: Tensor) -> Tensor:
 
 
 def least_scale(classes: int, probability: float) -> float:
-    """The scale s below which a softmax over cosines cannot give the right one of N classes a
-    `probability`.
+    """The smallest scale s at which a softmax over cosines can assign `probability` P to the right
+    one of N classes.
 
-    s ≥ (N − 1)/N · ln((N − 1)·P / (1 − P)), as the CosFace paper finds (section 3): N unit vectors
-    stand best with −1/(N − 1) between any two, so the right cosine is 1, the N − 1 others
-    −1/(N − 1), and the softmax is solved for s.
+    s ≥ (N − 1)/N · ln((N − 1)·P / (1 − P)), from the CosFace paper (Wang et al., 2018): N unit
+    vectors are furthest apart with a cosine of −1/(N − 1) between any two, so the right cosine is
+    1, the N − 1 others are −1/(N − 1), and the softmax is solved for s.
     """
     return (classes - 1) / classes * math.log((classes - 1) * probability / (1 - probability))
 

@@ -1,7 +1,7 @@
 """The networks by name, each loaded when it is asked for.
 
-A network's `about` says its name and its constructor's arguments; they stand on the card of its
-weights and are enough to build it again. Adding a network is a module, a row here and a test.
+A network's `about` holds its name and its constructor's arguments; they are written to the card of
+its weights and suffice to rebuild it. To add a network, write a module, a row here and a test.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ def network_class(name: str) -> type[nn.Module]:
     """The class of a network; its module is imported now.
 
     Raises:
-        SettingsError: there is no network of that name.
+        SettingsError: if there is no network of that name.
     """
     return load(row(NETWORKS, name, "network"))
 
 
 def network_arguments(about: dict[str, Any]) -> dict[str, Any]:
-    """What of `about` the constructor of its network takes, those of its backbone included."""
+    """The entries of `about` that its network's constructor takes, the backbone's arguments
+    included."""
     own = inspect.signature(network_class(about["network"])).parameters
     names = set(own)
     if "backbone" in own:
@@ -43,10 +44,10 @@ def network_arguments(about: dict[str, Any]) -> dict[str, Any]:
 
 
 def build(about: dict[str, Any]) -> nn.Module:
-    """A fresh network as `about` describes it: a network's own `about`, or the card of its weights.
+    """A new network as described by `about`: a network's own `about`, or the card of its weights.
 
     Raises:
-        KeyError: `about` names no network.
-        SettingsError: there is no such network or backbone.
+        KeyError: if `about` names no network.
+        SettingsError: if there is no such network or backbone.
     """
     return network_class(about["network"])(**network_arguments(about))

@@ -1,4 +1,4 @@
-"""What every network that proposes boxes offers: SiamRPN, SiamRPN++, SiamConcatRPN and
+"""The interface of networks that propose boxes: SiamRPN, SiamRPN++, SiamConcatRPN and
 SiamBroadcastRPN."""
 
 from __future__ import annotations
@@ -15,17 +15,16 @@ if TYPE_CHECKING:
 
 
 class ProposalNetwork(nn.Module):
-    """Proposals of exemplars (B, 3, 127, 127) and search images (B, 3, S, S), values 0…255.
+    """Proposals for exemplars (B, 3, 127, 127) and search images (B, 3, S, S), values 0…255.
 
     Attributes:
         name: of its row in `models.networks.NETWORKS`.
-        output: what it answers with, which decides how it is trained: "proposals".
-        only_search: pixels a side of the one search image it takes; None for any.
-        variances: that its offsets are divided by, see `geometry.anchors.encode`.
-        guided: whether both images need a fourth channel, a mask of the target's box (search
-            image: of its last known box).
-        has_map: whether it compares by correlation, so that there is a map of cosines below its
-            scores.
+        output: the kind of its output, which determines how it is trained: "proposals".
+        only_search: the one size of search image it takes, pixels per side; None for any.
+        variances: its offsets are divided by these, see `geometry.anchors.encode`.
+        guided: whether both images need a fourth channel, a mask of the target's box (in the search
+            image, of its last known box).
+        has_map: whether it compares by correlation, so that a map of cosines underlies its scores.
         stride: pixels of the search image from one cell of the (first) map to the next.
         sizes: (k, 2) widths and heights of the anchors at each cell of the (first) map.
         about: its name and its constructor's arguments, see `models.networks.build`.
@@ -42,7 +41,7 @@ class ProposalNetwork(nn.Module):
     about: dict[str, Any]
 
     def cells(self, search: int = 255) -> int:
-        """Cells a side of the (first) map for search images of `search` pixels."""
+        """Cells per side of the (first) map for search images of `search` pixels."""
         raise NotImplementedError
 
     def anchors(self, search: int = 255) -> np.ndarray:
@@ -50,19 +49,20 @@ class ProposalNetwork(nn.Module):
         return place_anchors(self.sizes, self.cells(search), self.stride, search / 2).reshape(-1, 4)
 
     def template_features(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor, ...]:
-        """Template features of exemplars (B, 3, 127, 127), for search images of `search` pixels:
-        computed once a sequence."""
+        """Template features of exemplars (B, 3, 127, 127), for search images of `search` pixels;
+        computed once per sequence."""
         raise NotImplementedError
 
     def propose(self, template: tuple[Tensor, ...], search: Tensor) -> Proposals:
-        """Proposals of search images (B, 3, S, S) for the template features of as many exemplars,
-        or of one."""
+        """Proposals for search images (B, 3, S, S), from the template features of as many
+        exemplars, or of one."""
         raise NotImplementedError
 
     def correlation_map(self, template: tuple[Tensor, ...], search: Tensor) -> Tensor:
-        """Cosines (B, n, n) of the correlation below the scores, of a network that `has_map`."""
+        """Cosines (B, n, n) of the correlation that underlies the scores, if the network
+        `has_map`."""
         return self.propose(template, search).correlation_map()
 
     def forward(self, exemplar: Tensor, search: Tensor) -> Proposals:
-        """Proposals of pairs, (B, 3, 127, 127) and (B, 3, S, S)."""
+        """Proposals for pairs, (B, 3, 127, 127) and (B, 3, S, S)."""
         return self.propose(self.template_features(exemplar, search.shape[-1]), search)

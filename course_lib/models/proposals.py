@@ -1,8 +1,8 @@
-"""What a proposal network says, what it should have said, and the loss between the two.
+"""The output of a proposal network, its targets, and the loss between the two.
 
-Two recipes of loss, each complete: SiamRPN's (Li et al., 2018, section 3.3: 16 of 64 anchors drawn
-at random) and SSD's (Liu et al., 2016, section 2.2), which the EPFL project used (A. Carlier, 2019:
-the three hardest negatives for each positive).
+There are two complete losses: SiamRPN's (Li et al., 2018: 64 anchors drawn at random, at most 16 of
+them positive) and SSD's (Liu et al., 2016: the three hardest negatives for each positive), which
+the EPFL project used (A. Carlier, 2019).
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ class Proposals(NamedTuple):
     Attributes:
         logits: (B, A, 2), for "something else" and "the target".
         offsets: (B, A, 4) from the anchors, see `geometry.anchors.encode`.
-        compared: for each correlation that the scores are read from, template features (B or 1, C,
-            h, w) and the search features (B, C, H, W) they slid over; none for a network without.
+        compared: for each correlation that the scores come from, the template features
+            (B or 1, C, h, w) and the search features (B, C, H, W) they slid over; empty for a
+            network without correlation.
     """
 
     logits: Tensor
@@ -41,8 +42,9 @@ class Proposals(NamedTuple):
         return self.logits.softmax(-1)[..., 1]
 
     def correlation_map(self) -> Tensor:
-        """Cosines (B, n, n), in single precision, of the correlation below the scores; of several
-        their mean. Computed when asked for, and only of a network that `has_map`."""
+        """Cosines (B, n, n), in single precision, of the correlation that underlies the scores,
+        averaged if there are several. Computed only when asked for, and only if the network
+        `has_map`."""
         cosines = [cosine_correlate(z.float(), x.float()) for z, x in self.compared]
         return torch.stack(cosines).mean(0)  # (B, n, n)
 
@@ -51,7 +53,7 @@ class Targets(NamedTuple):
     """What the proposals for B pairs should be.
 
     Attributes:
-        labels: (B, A) 1 target, 0 something else, −1 does not count.
+        labels: (B, A) 1 for the target, 0 for something else, −1 for ignored.
         offsets: (B, A, 4) of the true box from every anchor; 0 where there is no true box.
     """
 
@@ -71,16 +73,16 @@ def assign(
     """Targets of B pairs.
 
     In a negative pair the box belongs to another object: only the anchors near its centre are
-    negatives, the others do not count (as in pysot's code of DaSiamRPN: 7 × 7 cells). A box without
-    area counts as absent: every anchor of its pair is a negative, none has an offset.
+    negatives, the others are ignored (as in pysot's code of DaSiamRPN: 7 × 7 cells). A box without
+    area counts as absent: every anchor of its pair is a negative, and none has an offset.
 
     Args:
         anchors: (A, 4) in search pixels.
         boxes: (B, 4) in search pixels.
-        positive: (B,) whether the box is the exemplar's object.
-        high: IoU from which an anchor is a positive.
-        low: IoU up to which it is a negative; in between it does not count.
-        variances: that offsets are divided by, see `geometry.anchors.encode`.
+        positive: (B,) whether the box belongs to the exemplar's object.
+        high: IoU above which an anchor is a positive.
+        low: IoU below which it is a negative; in between it is ignored.
+        variances: offsets are divided by these, see `geometry.anchors.encode`.
         near: pixels from the box's centre within which anchors of a negative pair count.
     """
     there = (boxes[:, 2:] > 0).all(-1)  # (B,)
@@ -92,36 +94,36 @@ def assign(
     )  # (B, A)
     around = torch.where(distance <= near, 0, -1)  # (B, A)
     labels = torch.where((there & ~positive)[:, None], around, labels)
-    # an anchor's own box stands in where there is none: its offset is 0
+    # where there is no box the anchor itself takes its place, so that the offset is 0
     safe = torch.where(there[:, None, None], boxes[:, None], anchors[None])  # (B, A, 4)
     return Targets(labels, encode(safe, anchors, variances))
 
 
 def uniform_draws(seeds: Tensor, count: int) -> Tensor:
-    """Random numbers (B, count) in 0…1, each row from its own seed (B,): the same on every device
-    and in every process."""
+    """Uniform random numbers (B, count) in 0…1, each row from its own seed (B,): the same on every
+    device and in every process."""
     rows = [torch.rand(count, generator=torch.Generator().manual_seed(int(seed))) for seed in seeds]
     return torch.stack(rows)
 
 
 def draw_anchors(labels: Tensor, draws: Tensor, positives: int = 16, total: int = 64) -> Tensor:
-    """Labels (B, A) of which at most so many a pair are kept, drawn at random; the rest become −1
-    (SiamRPN paper, section 3.3: 16 positives of 64).
+    """Labels (B, A) after drawing a limited number of anchors per pair at random; all others become
+    −1 (Li et al., 2018: 64 anchors, at most 16 of them positive).
 
     Args:
         labels: (B, A) 1, 0 or −1.
-        draws: (B, A) uniform random numbers in 0…1; those with the highest are kept.
-        positives: 1s a pair at most.
-        total: `total` − `positives` 0s a pair at most, even where there are fewer 1s.
+        draws: (B, A) uniform random numbers in 0…1; the anchors with the highest are kept.
+        positives: at most so many 1s per pair.
+        total: at most `total` − `positives` 0s per pair, even if there are fewer 1s.
     """
     kept = torch.full_like(labels, -1)  # (B, A)
     for label, most in ((1, positives), (0, total - positives)):
-        # the highest of uniform numbers are a draw without replacement, of all pairs at once and
-        # without asking the device how many anchors have this label
+        # taking the highest of uniform numbers draws without replacement, for all pairs at once
+        # and without asking the device how many anchors have this label
         value = torch.where(labels == label, draws, -1.0)  # (B, A)
         best, index = value.topk(min(most, labels.shape[1]), dim=1)  # (B, most) each
-        # where fewer have the label than are drawn, topk fills up with others, of value −1: these
-        # keep what the round before gave them
+        # where fewer anchors have the label than are drawn, topk fills up with others, of value −1:
+        # these keep the label of the previous round
         chosen = torch.where(best >= 0, label, kept.gather(1, index))  # (B, most)
         kept = kept.scatter(1, index, chosen)  # (B, A)
     return kept
@@ -130,14 +132,14 @@ def draw_anchors(labels: Tensor, draws: Tensor, positives: int = 16, total: int 
 def hardest_negatives(
     losses: Tensor, labels: Tensor, ratio: float = 3.0, least: int = 10
 ) -> Tensor:
-    """Labels (B, A) in which of the 0s only those with the largest losses are kept; the others
-    become −1 (SSD's hard negative mining, section 2.2 of its paper).
+    """Labels (B, A) that keep only the 0s with the largest losses; the other 0s become −1 (SSD's
+    hard negative mining, Liu et al., 2016).
 
     Args:
         losses: (B, A) of the scores.
         labels: (B, A) 1, 0 or −1.
         ratio: 0s kept for each 1 of the pair.
-        least: 0s of a pair that are kept anyway.
+        least: 0s kept per pair in any case.
     """
     negative = labels == 0  # (B, A)
     count = (ratio * (labels == 1).sum(1)).clamp_min(least)  # (B,)
@@ -147,23 +149,23 @@ def hardest_negatives(
 
 
 def mean_over(values: Tensor, chosen: Tensor) -> Tensor:
-    """Means over each pair's chosen values (B, A), then over the pairs; a pair with none counts as
-    0.
+    """Mean of each pair's chosen values (B, A), then mean over the pairs; a pair with none counts
+    as 0.
 
-    Pair by pair, so that several processes that share a batch find the same loss as one.
+    Averaged pair by pair, so that several processes sharing a batch compute the same loss as one.
     """
     return (torch.where(chosen, values, 0.0).sum(1) / chosen.sum(1).clamp_min(1)).mean()
 
 
 def box_loss(offsets: Tensor, targets: Targets, smooth: bool = True) -> Tensor:
-    """Loss () of offsets: for each positive anchor the sum over its four offsets, averaged over
-    them (SiamRPN paper, section 3.3).
+    """Loss () of offsets: the sum over the four offsets of a positive anchor, averaged over the
+    positive anchors (Li et al., 2018).
 
     Args:
         offsets: (B, A, 4) proposed.
         targets: what they should be.
-        smooth: smooth L1, as the paper says (½d² below 1, |d| − ½ above); False: |d|, as its public
-            re-implementations do.
+        smooth: True for smooth L1, as in the paper (½d² below 1, |d| − ½ above); False for |d|, as
+            in its public re-implementations.
     """
     difference = offsets - targets.offsets  # (B, A, 4)
     cost = (
@@ -177,8 +179,8 @@ def box_loss(offsets: Tensor, targets: Targets, smooth: bool = True) -> Tensor:
 def siamrpn_loss(
     proposals: Proposals, targets: Targets, weight: float = 1.2, smooth: bool = True
 ) -> Tensor:
-    """SiamRPN's loss () over the anchors drawn (`draw_anchors`): cross-entropy, positives and
-    negatives half each, and the box loss (section 3.3 of its paper; weight 1.2: pysot).
+    """SiamRPN's loss () over the anchors drawn by `draw_anchors`: cross-entropy, half of it from
+    positives and half from negatives, and the box loss (Li et al., 2018; weight 1.2 as in pysot).
 
     Args:
         proposals: for A anchors.
@@ -196,8 +198,9 @@ def siamrpn_loss(
 def ssd_loss(
     proposals: Proposals, targets: Targets, alpha: float = 1.5, negative_weight: float = 1 / 3
 ) -> Tensor:
-    """The EPFL project's loss (): (L_conf + α · L_loc), hard negatives three to one, each weighing
-    a third of a positive (SSD's, section 2.2 of its paper, but for the two weights).
+    """The EPFL project's loss (): L_conf + α · L_loc, with three hard negatives for each positive,
+    each weighing a third of a positive (apart from the two weights, the loss of SSD, Liu et al.,
+    2016).
 
     Args:
         proposals: for A anchors.
@@ -213,7 +216,7 @@ def ssd_loss(
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """−log probability (B, A) of each anchor's label, as if ignored ones were 0."""
+    """−log probability (B, A) of each anchor's label; ignored anchors are treated as label 0."""
     # (B·A,)
     flat = F.cross_entropy(logits.flatten(0, 1), labels.clamp_min(0).flatten(), reduction="none")
     return flat.reshape(labels.shape)

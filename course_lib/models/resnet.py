@@ -1,4 +1,4 @@
-"""ResNet-50 (He et al., 2016) as trackers use it: cut off early, or with stride 8 to its end. The
+"""ResNet-50 (He et al., 2016) as trackers use it: truncated, or with stride 8 to its end. The
 layers are torchvision's."""
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from course_lib.errors import DataError
 from course_lib.models.backbone import Backbone
 from course_lib.models.tensors import read_torch
 
-# of RGB in 0…1, as torchvision's weights expect it
+# mean and standard deviation of RGB in 0…1, as torchvision's weights expect them
 MEAN, STD = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 class ResNet50(Backbone):
-    """ResNet-50 up to a layer: images (B, 3, S, S), values 0…255, to the maps of some layers.
+    """ResNet-50 up to some layer: images (B, 3, S, S), values 0…255, to the maps of chosen layers.
 
     Args:
-        upto: 2, 3 or 4, the last layer there is.
-        give: which of the layers 1 … upto are wanted; φ is the last of them.
-        guided: whether a fourth channel of the images, a mask, is added to conv1's output (a 7 × 7
-            convolution).
+        upto: the last layer kept: 2, 3 or 4.
+        outputs: which of the layers 1 … upto are returned; φ is the last of them.
+        guided: whether images have a fourth channel, a mask, which a 7 × 7 convolution adds to
+            conv1's output.
     """
 
-    def __init__(self, upto: int, give: tuple[int, ...], guided: bool = False) -> None:
+    def __init__(self, upto: int, outputs: tuple[int, ...], guided: bool = False) -> None:
         super().__init__()
         self._take(resnet50(weights=None), upto)
-        self.give, self.guided = give, guided
+        self.outputs, self.guided = outputs, guided
         self.channels = self.level_channels[-1]
-        self.stride = 2 ** (give[-1] + 1)
+        self.stride = 2 ** (outputs[-1] + 1)
         self.guide = nn.Conv2d(1, 64, 7, 2, padding=3, bias=False) if guided else None
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None] * 255, persistent=False)
         self.register_buffer("std", torch.tensor(STD)[:, None, None] * 255, persistent=False)
@@ -44,8 +44,8 @@ class ResNet50(Backbone):
 
     @property
     def level_channels(self) -> tuple[int, ...]:
-        """256 channels of layer 1, twice as many of each further one."""
-        return tuple(128 * 2**k for k in self.give)
+        """256 channels for layer 1, and twice as many for each further layer."""
+        return tuple(128 * 2**k for k in self.outputs)
 
     def stages(self) -> list[list[nn.Module]]:
         """The stem, then every layer."""
@@ -53,12 +53,12 @@ class ResNet50(Backbone):
         return [stem, *([layer] for layer in self.layers)]
 
     def forward(self, image: Tensor) -> Tensor:
-        """The last of the maps that `levels` gives, (B, C, s, s)."""
+        """The last map of `levels`, (B, C, s, s)."""
         return self.levels(image)[-1]
 
     def levels(self, image: Tensor) -> list[Tensor]:
-        """Maps of layer 1 (256 channels, stride 4), 2 (512, 8), 3 (1024, 16), those in `give`. 255
-        pixels: 64, 32, 16 cells."""
+        """The maps (B, C, s, s) of the layers in `outputs`: layer 1 has 256 channels and stride 4,
+        layer 2 512 and 8, layer 3 1024 and 16. 255 pixels lead to 64, 32 and 16 cells."""
         x = self.conv1((image[:, :3] - self.mean) / self.std)  # (B, 64, S/2, S/2)
         if self.guide is not None:
             x = x + self.guide(image[:, 3:])  # (B, 64, S/2, S/2)
@@ -66,19 +66,18 @@ class ResNet50(Backbone):
         maps = []
         for k, layer in enumerate(self.layers, start=1):
             x = layer(x)  # (B, 256, S/4, S/4), (B, 512, S/8, S/8), …
-            if k in self.give:
+            if k in self.outputs:
                 maps.append(x)
         return maps
 
     def load_classifier(self, path: Path) -> bool:
-        """Fill it with torchvision's ResNet-50, which was trained on ImageNet, from a file of its
-        `state_dict`.
+        """Load torchvision's ResNet-50, trained on ImageNet, from a file with its `state_dict`.
 
-        A 1 × 1 shortcut goes into the centre of a 3 × 3 one, the rest of which becomes 0: the same
-        map at first.
+        A 1 × 1 shortcut goes into the centre of a 3 × 3 one whose other weights become 0, so that
+        both begin as the same map.
 
         Raises:
-            DataError: the file holds something else.
+            DataError: if the file holds something else.
         """
         own, found = self.state_dict(), set()
         for name, value in read_torch(path).items():
@@ -99,12 +98,12 @@ class ResNet50(Backbone):
 
 
 class DilatedResNet50(ResNet50):
-    """SiamRPN++'s ResNet-50 (Li et al., 2019, section 3.2): layers 2, 3 and 4 all of stride 8, the
-    last two dilated by 2 and 4; 45.53 M parameters.
+    """SiamRPN++'s ResNet-50 (Li et al., 2019): layers 2, 3 and 4 all have stride 8, the last two
+    are dilated by 2 and 4; 45.53 M parameters.
 
     As in its public code (pysot, `resnet_atrous.py`), conv1 and the first block of layer 2 have no
-    padding, and the three shortcuts are 3 × 3: 127 pixels give 15 × 15 cells, 255 give 31 × 31, in
-    all three layers.
+    padding, and the three shortcuts are 3 × 3: maps are 15 × 15 cells for 127 pixels and 31 × 31
+    for 255, in all three layers.
     """
 
     def __init__(self) -> None:

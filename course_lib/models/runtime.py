@@ -1,8 +1,8 @@
-"""What makes a trained network ready to track: batch norms folded into convolutions, laid out and
-in the precision of the device policy, NumPy crops in, NumPy responses out.
+"""Trained networks ready to track: batch norms folded into convolutions, memory layout and
+precision chosen for the device, NumPy crops in, NumPy responses out.
 
 Folding: in eval mode a batch norm is an affine map of each channel, so the convolution before it
-can do its work (Jacob et al., 2018, section 3.2).
+can absorb it (Jacob et al., 2018).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Runtime:
-    """What every network that is ready to track has.
+    """Base of the networks that are ready to track.
 
     Args:
         network: in eval mode, its batch norms folded.
@@ -39,8 +39,8 @@ class Runtime:
         self.network = network
 
     def _images(self, crops: np.ndarray) -> Tensor:
-        """Crops (N, S, S, 3 or 4) uint8 as the network takes them, (N, 3 or 4, S, S)."""
-        # a batch of images as OpenCV stores them is already channels-last
+        """Crops (N, S, S, 3 or 4) uint8 as input of the network, (N, 3 or 4, S, S)."""
+        # images are channels-last already in OpenCV's layout, so this copies nothing
         images = torch.from_numpy(crops).permute(0, 3, 1, 2)  # (N, 3 or 4, S, S)
         return images.to(self.placement.device).to(self.dtype)
 
@@ -49,13 +49,13 @@ class SiamFCRuntime(Runtime):
     """A trained SiamFC ready to track.
 
     Args:
-        network: SiamFC or SiamMargin, trained.
+        network: a trained SiamFC or SiamMargin.
         placement: where it runs, and in what precision.
     """
 
     def __init__(self, network: SiamFC, placement: Placement) -> None:
         super().__init__(network.to(placement.device), placement)
-        # a copy: the network keeps its batch norms
+        # `folded` makes a copy: the network itself keeps its batch norms
         self.backbone = placement.network(network.backbone.folded()).to(self.dtype)
 
     @torch.inference_mode()
@@ -74,7 +74,7 @@ class ProposalRuntime(Runtime):
     """A trained proposal network ready to track.
 
     Args:
-        network: trained; it is changed, its batch norms are gone.
+        network: trained; it is changed in place, because its batch norms are folded.
         placement: where it runs, and in what precision.
     """
 
@@ -89,8 +89,8 @@ class ProposalRuntime(Runtime):
 
     @torch.inference_mode()
     def template_features(self, crop: np.ndarray, search: int) -> tuple[Tensor, ...]:
-        """Template features of the exemplar crop (127, 127, 3), with a mask as fourth channel if
-        the network is guided."""
+        """Template features of the exemplar crop (127, 127, 3), or (127, 127, 4) with a mask if the
+        network is guided."""
         return self.network.template_features(self._images(crop[None]), search)
 
     @torch.inference_mode()
@@ -104,8 +104,8 @@ class ProposalRuntime(Runtime):
 
 @torch.no_grad()
 def fold_all(network: nn.Module) -> nn.Module:
-    """The network with every batch norm that follows a convolution folded into it; the same output
-    in eval mode."""
+    """The network, with every batch norm that follows a convolution folded into it; its output in
+    eval mode is the same."""
     network.eval()
     for name, child in list(network.named_children()):
         if isinstance(child, Backbone):
@@ -114,7 +114,7 @@ def fold_all(network: nn.Module) -> nn.Module:
 
 
 def load_siamfc_runtime(weights: str, device: str, precision: str) -> SiamFCRuntime:
-    """The embedding of named weights; loaded once in a process, and anew when the file changes.
+    """A SiamFC ready to track; loaded once per process, and again if its weights file changes.
 
     Args:
         weights: name or path, see `models.weights.find_weights`.
@@ -123,7 +123,7 @@ def load_siamfc_runtime(weights: str, device: str, precision: str) -> SiamFCRunt
 
     Raises:
         MissingDataError: if there are no such weights.
-        DataError: if they are not of a SiamFC.
+        DataError: if they belong to another kind of network.
     """
     return _load_siamfc_runtime(weights, weights_stamp(weights), device, precision)
 
@@ -134,7 +134,8 @@ def _load_siamfc_runtime(weights: str, stamp: tuple, device: str, precision: str
 
 
 def load_proposal_runtime(weights: str, device: str, precision: str) -> ProposalRuntime:
-    """The proposer of named weights; loaded once in a process, and anew when the file changes.
+    """A proposal network ready to track; loaded once per process, and again if its weights file
+    changes.
 
     Args:
         weights: name or path, see `models.weights.find_weights`.
@@ -143,7 +144,7 @@ def load_proposal_runtime(weights: str, device: str, precision: str) -> Proposal
 
     Raises:
         MissingDataError: if there are no such weights.
-        DataError: if they are not of a proposal network.
+        DataError: if they belong to another kind of network.
     """
     return _load_proposal_runtime(weights, weights_stamp(weights), device, precision)
 
@@ -155,7 +156,7 @@ def _load_proposal_runtime(
     network = load_network(weights)
     if not isinstance(network, ProposalNetwork):
         raise DataError(
-            f"weights {weights!r} are of a {network.about['network']}, which makes no proposals; "
-            "give others"
+            f"weights {weights!r} belong to a {network.about['network']}, which makes no "
+            "proposals; give the weights of a proposal network"
         )
     return ProposalRuntime(network, choose_placement(device, precision))

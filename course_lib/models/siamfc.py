@@ -1,7 +1,7 @@
-"""SiamFC (Bertinetto et al., 2016): the same embedding for exemplar and search image, then one
+"""SiamFC (Bertinetto et al., 2016): one backbone for exemplar and search image, then one
 cross-correlation.
 
-f(z, x) = gain · (φ(z) ⋆ φ(x)) + b, with b the same everywhere (section 2.1 of the paper).
+f(z, x) = gain · (φ(z) ⋆ φ(x)) + b, with the same b at every cell.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ GAIN = 1e-3  # fixed: a sum over 6 · 6 · 256 products is far too large for a l
 
 
 class SiamFC(nn.Module):
-    """The whole network: responses (B, n, n) of exemplars (B, 3, 127, 127) and search images (B, 3,
-    255, 255).
+    """The whole network: responses (B, n, n) of exemplars (B, 3, 127, 127) and search images
+    (B, 3, 255, 255).
 
-    n is 17, or 15 for training's 239 pixels; at stride 4 it is 33, at stride 16 it is 9. The
-    stride-4 baseline normalises its response (one batch norm on the map, as CFNet does, Valmadre
-    et al., 2017) where the original has a gain and a bias; so do all backbones other than AlexNet,
-    whose responses are sums of quite different numbers of products.
+    n is 17, or 15 for the 239 pixels used in training; at stride 4 it is 33, at stride 16 it is 9.
+    The stride-4 baseline normalises its response (one batch norm on the map, as in CFNet, Valmadre
+    et al., 2017) where the original has a gain and a bias; so does SiamFC on every backbone other
+    than AlexNet, because their responses are sums of quite different numbers of products.
 
     Args:
         backbone: by name, see `models.backbones`.
@@ -32,8 +32,9 @@ class SiamFC(nn.Module):
 
     Attributes:
         name: of its row in `models.networks.NETWORKS`.
-        output: what it answers with, which decides how it is trained: "responses" or "cosines".
-        only_search: pixels a side of the one search image it takes; None for any.
+        output: the kind of its output, which determines how it is trained: "responses" or
+            "cosines".
+        only_search: the one size of search image it takes, pixels per side; None for any.
     """
 
     name = "siamfc"
@@ -45,7 +46,7 @@ class SiamFC(nn.Module):
         self.backbone = make_backbone(backbone, **arguments)
         self.bias = nn.Parameter(torch.zeros(()))
         self.adjust = None if self.backbone.fixed_gain else nn.BatchNorm2d(1)
-        # what a card must say for the network to be built again, see `models.networks.build`
+        # a card must hold this for the network to be rebuilt, see `models.networks.build`
         self.about = {"network": self.name, **self.backbone.about}
 
     @property
@@ -66,5 +67,5 @@ class SiamFC(nn.Module):
         return GAIN * raw + self.bias
 
     def forward(self, exemplar: Tensor, search: Tensor) -> Tensor:
-        """Responses (B, n, n) of images."""
+        """Responses (B, n, n) of exemplars (B, 3, 127, 127) and search images (B, 3, S, S)."""
         return self.response(self.features(exemplar), self.features(search))

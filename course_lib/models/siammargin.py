@@ -1,9 +1,9 @@
-"""SiamMargin in small: SiamFC with a correlation that is a cosine, trained with a margin, so that
-its exemplar may be updated.
+"""A small version of SiamMargin: SiamFC with cosine similarity as its correlation, trained with a
+margin, so that its template may be updated.
 
-The winner of VOT2019's real-time challenge (Kristan et al., 2019, appendix) supervised the
-correlation map below a SiamRPN++ head (for that see `training.settings.MarginSettings`); here the
-map itself is the answer.
+The winner of VOT2019's real-time challenge (Kristan et al., 2019) supervised the correlation map
+that underlies a SiamRPN++ head (for that see `training.settings.MarginSettings`); here the map
+itself is the output.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class SiamMargin(SiamFC):
     """SiamFC whose responses are cosines (B, n, n) in [−1, 1]. Arguments as SiamFC's.
 
     Attributes:
-        threshold: () the cosine between target and something else, learned.
+        threshold: () the cosine that separates the target from everything else, learned.
     """
 
     name = "siammargin"
@@ -37,7 +37,7 @@ class SiamMargin(SiamFC):
     def response(self, z: Tensor, x: Tensor) -> Tensor:
         """Cosines (B, n, n) of exemplar features (B or 1, C, h, w) and search features (B, C, H,
         W), in single precision."""
-        # a length rounded to 8 bits would give cosines above 1
+        # with norms rounded to 8 bits, cosines could exceed 1
         with torch.autocast(x.device.type, enabled=False):
             return cosine_correlate(z.float(), x.float())
 

@@ -1,8 +1,8 @@
-"""SiamRPN and its relatives: one backbone, any of four heads, k anchors at every cell.
+"""SiamRPN and its relatives: one backbone, one of four heads, k anchors at every cell.
 
-On AlexNet with the paper's widths, one group and the up-channel head this is SiamRPN (Li et al.,
-2018): 22.63 M parameters, maps of 17 × 17 for search images of 255 pixels, 19 × 19 for 271. On
-CIResNet-22 it is SiamDW's SiamRPN+ (Zhang and Peng, 2019).
+On AlexNet with the paper's widths, one group and the up-channel head, this is SiamRPN (Li et al.,
+2018): 22.63 M parameters, maps of 17 × 17 for search images of 255 pixels and of 19 × 19 for 271.
+On CIResNet-22 it is SiamDW's SiamRPN+ (Zhang and Peng, 2019).
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from course_lib.models.proposals import Proposals
 
 
 class SiamRPN(ProposalNetwork):
-    """Proposals of exemplars (B, 3, 127, 127) and search images (B, 3, S, S), values 0…255.
+    """Proposals for exemplars (B, 3, 127, 127) and search images (B, 3, S, S), values 0…255.
 
     Args:
         head: "upchannel", "depthwise", "concat" or "broadcast". "concat" is guided: both images
-            need a fourth channel, a mask of the target's box (search image: its last known box).
+            need a fourth channel, a mask of the target's box (in the search image, of its last
+            known box).
         channels: of the head; None for as many as φ has.
         backbone: by name, see `models.backbones`.
         **arguments: the backbone's own, for example `widths` and `groups` of AlexNet.
@@ -47,7 +48,7 @@ class SiamRPN(ProposalNetwork):
             if "guided" not in backbone_arguments(backbone):
                 raise SettingsError(
                     f"head {head} is guided by a mask, which backbone {backbone} does not take; "
-                    "take another head, or backbone alexnet"
+                    "choose another head, or backbone alexnet"
                 )
             arguments |= {"guided": True}
         arguments = backbone_class(backbone).rpn_arguments | arguments
@@ -58,21 +59,21 @@ class SiamRPN(ProposalNetwork):
             self.backbone.channels, channels or self.backbone.channels, len(self.sizes)
         )
         self.has_map = self.head.has_map
-        # what a card must say for the network to be built again, see `models.networks.build`
+        # a card must hold this for the network to be rebuilt, see `models.networks.build`
         self.about = {"network": self.name, "head": head, "channels": channels}
         self.about |= self.backbone.about
 
     def cells(self, search: int = 255) -> int:
-        """Cells a side of the map for search images of `search` pixels."""
+        """Cells per side of the map for search images of `search` pixels."""
         trim = self.head.trim
-        if trim is None:  # of a correlation: one less than the exemplar's cells
+        if trim is None:  # for a correlation, one less than the exemplar's cells
             trim = cells_of(self.backbone, EXEMPLAR) - 1
         return cells_of(self.backbone, search) - trim
 
     def template_features(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor, ...]:
-        """Template features of exemplars (B, 3, 127, 127): computed once a sequence."""
+        """Template features of exemplars (B, 3, 127, 127); computed once per sequence."""
         return self.head.template_features(self.backbone(self.head.shown(exemplar, search)))
 
     def propose(self, template: tuple[Tensor, ...], search: Tensor) -> Proposals:
-        """Proposals of search images (B, 3, S, S)."""
+        """Proposals for search images (B, 3, S, S)."""
         return self.head(template, self.backbone(search))  # (B, C, 22, 22) for 255 pixels

@@ -1,8 +1,8 @@
-"""SiamRPN++ (Li et al., 2019): depth-wise heads on three layers, their answers added with learned
+"""SiamRPN++ (Li et al., 2019): depth-wise heads on three layers, their outputs added with learned
 weights.
 
-The paper's size stands on a ResNet-50 without much padding, 53.95 M parameters. Its small sibling
-stands on the last three layers of an AlexNet.
+At the paper's size its backbone is a ResNet-50 with little padding, 53.95 M parameters in all. Its
+small sibling uses the last three layers of an AlexNet.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from course_lib.models.heads import DepthwiseHead
 from course_lib.models.proposal_network import ProposalNetwork
 from course_lib.models.proposals import Proposals
 
-TEMPLATE_CELLS = 7  # a side of the template, cut out of the exemplar's map where that is larger
+TEMPLATE_CELLS = 7  # per side of the template, which is cropped from a larger exemplar map
 
 
 class SiamRPNpp(ProposalNetwork):
-    """Proposals of exemplars (B, 3, 127, 127) and search images (B, 3, S, S).
+    """Proposals for exemplars (B, 3, 127, 127) and search images (B, 3, S, S).
 
     Args:
         backbone: by name, see `models.backbones`; one head on each of its `levels`. "resnet50" has
-            maps of 15 × 15 and 31 × 31, of which the exemplar's central 7 × 7 are the template.
+            maps of 15 × 15 (exemplar) and 31 × 31 (search image); the exemplar's central 7 × 7
+            cells are the template.
         channels: of the heads.
         **arguments: the backbone's own, for example `widths` and `groups` of AlexNet.
     """
@@ -43,7 +44,7 @@ class SiamRPNpp(ProposalNetwork):
         self.stride = self.backbone.stride
         before = self.backbone.level_channels
         cells = cells_of(self.backbone, EXEMPLAR)
-        # an even map is cut to an even one, so that its centre stays where it is
+        # an even map is cropped to an even one, so that its centre does not move
         self.template_cells = min(cells, TEMPLATE_CELLS - (cells - TEMPLATE_CELLS) % 2)
         self.neck = nn.ModuleList(
             [
@@ -55,10 +56,10 @@ class SiamRPNpp(ProposalNetwork):
         self.heads = nn.ModuleList(
             [DepthwiseHead(channels, channels, len(self.sizes)) for _ in before]
         )
-        # separate weights for scores and boxes, equal at first (section 3.3 of the paper)
+        # separate weights for scores and boxes, equal at first (Li et al., 2019)
         self.class_weights = nn.Parameter(torch.ones(len(before)))
         self.box_weights = nn.Parameter(torch.ones(len(before)))
-        # what a card must say for the network to be built again, see `models.networks.build`
+        # a card must hold this for the network to be rebuilt, see `models.networks.build`
         self.about = {"network": self.name, "channels": channels, **self.backbone.about}
 
     def levels(self, image: Tensor) -> list[Tensor]:
@@ -68,11 +69,11 @@ class SiamRPNpp(ProposalNetwork):
         return [neck(central_cells(m, least)) for neck, m in zip(self.neck, maps, strict=True)]
 
     def cells(self, search: int = 255) -> int:
-        """Cells a side of the map: 25 for 255 pixels (ResNet-50), 17 (AlexNet)."""
+        """Cells per side of the map: 25 for 255 pixels (ResNet-50), 17 (AlexNet)."""
         return cells_of(self.backbone, search) - self.template_cells + 1
 
     def template_features(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor, ...]:
-        """Kernels of the three heads, two each, of exemplars (B, 3, 127, 127)."""
+        """Kernels of the three heads, two for each, from exemplars (B, 3, 127, 127)."""
         # (B, channels, 7, 7) each
         maps = [central_cells(m, self.template_cells) for m in self.levels(exemplar)]
         return tuple(
@@ -82,7 +83,7 @@ class SiamRPNpp(ProposalNetwork):
         )
 
     def propose(self, template: tuple[Tensor, ...], search: Tensor) -> Proposals:
-        """Proposals of search images (B, 3, S, S)."""
+        """Proposals for search images (B, 3, S, S)."""
         kernels = zip(template[::2], template[1::2], strict=True)  # two for each head
         answers = [
             head(k, m) for head, k, m in zip(self.heads, kernels, self.levels(search), strict=True)
@@ -95,14 +96,14 @@ class SiamRPNpp(ProposalNetwork):
 
 
 def aggregate(answers: list[Tensor], weights: Tensor) -> Tensor:
-    """Σ_l softmax(weights)_l · answer_l, for as many answers of one shape as there are weights (L,)
-    (section 3.3 of the SiamRPN++ paper)."""
-    shares = weights.softmax(0).to(answers[0].dtype)  # (L,)
-    return sum(share * answer for share, answer in zip(shares, answers, strict=True))
+    """Σ_l softmax(weights)_l · answer_l, for L answers of equal shape (...,) and weights (L,); the
+    layer-wise aggregation of SiamRPN++ (Li et al., 2019)."""
+    factors = weights.softmax(0).to(answers[0].dtype)  # (L,)
+    return sum(factor * answer for factor, answer in zip(factors, answers, strict=True))
 
 
 def central_cells(x: Tensor, cells: int) -> Tensor:
-    """The central cells × cells of a map (B, C, n, n); n and `cells` both odd or both even, or an
-    even cut is not exact."""
+    """The central cells × cells of a map (B, C, n, n); the crop is exactly central only if n and
+    `cells` are both odd or both even."""
     first = (x.shape[-1] - cells) // 2
     return x[:, :, first : first + cells, first : first + cells]

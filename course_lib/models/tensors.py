@@ -1,4 +1,4 @@
-"""Named tensors and the networks they belong to: what weights of every layout need."""
+"""Named tensors and the networks they belong to, for weights of every layout."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def fill(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     """Load tensors into a network.
 
     Args:
-        network: whose `state_dict` names are theirs.
-        tensors: by name; how many batches a batch norm has seen may be missing.
-        path: of the file they come from, for the message.
+        network: the network; its `state_dict` has the same names.
+        tensors: by name; a batch norm's count of batches may be missing.
+        path: of their file, for the message.
 
     Raises:
-        DataError: tensors are missing, left over or of another shape; it names them.
+        DataError: if tensors are missing, left over or of another shape; it names them.
     """
     wanted = {name: tuple(t.shape) for name, t in network.state_dict().items()}
     missing = [name for name in wanted if name not in tensors and "num_batches" not in name]
@@ -31,18 +31,19 @@ def fill(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     ]
     if missing or surplus or wrong:
         raise DataError(
-            f"{path} does not fit this network: missing {_some(missing)}, not known "
-            f"{_some(surplus)}, of another shape {_some(wrong)}. Is it the network its card "
-            f"describes, of {len(wanted)} tensors?"
+            f"{path} does not fit this network: missing {_some(missing)}, unknown "
+            f"{_some(surplus)}, of another shape {_some(wrong)}. The network that its card "
+            f"describes has {len(wanted)} tensors; do file and card belong together?"
         )
     network.load_state_dict(tensors, strict=False)
 
 
 def read_torch(path: Path) -> dict[str, Tensor]:
-    """What a public PyTorch file holds by name, of a checkpoint its network; nothing in it is run.
+    """The named tensors of a public PyTorch file, for a checkpoint those of its network; no code in
+    it is run.
 
     Raises:
-        DataError: it holds code, or no names.
+        DataError: if it holds code, or no named tensors.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -59,6 +60,6 @@ def read_torch(path: Path) -> dict[str, Tensor]:
 
 
 def _some(names: list[str]) -> str:
-    """The first few of many names."""
+    """The first few of many names, for a message."""
     rest = f" and {len(names) - 4} more" if len(names) > 4 else ""
     return f"{names[:4]}{rest}" if names else "nothing"

@@ -1,15 +1,16 @@
-"""Twins: small networks that differ from a base in receptive field, stride or padding, and in as
-little else as can be.
+"""Twins: small networks that differ from a base network in receptive field, stride or padding, and
+in as little else as possible.
 
-One for every column of SiamDW's analysis (Zhang and Peng, 2019), in two families. The receptive
-field is set by the kernel of the last layer: at stride 8, eight pixels for every cell of the
-kernel. (How its authors set it, the slides do not say; field, stride and cells of every column are
-met.)
+There is one for every column of SiamDW's analysis (Zhang and Peng, 2019), in two families. The
+kernel of the last layer sets the receptive field: at stride 8, each cell of the kernel adds eight
+pixels. (The authors' slides do not say how they set it; receptive field, stride and map size of
+every column agree with theirs.)
 
-| family  | layers before the last                                                            | last layer of the base |
-|---------|-----------------------------------------------------------------------------------|------------------------|
-| alexnet | SiamFC's conv1 … conv4, one group                                                 | 3 × 3: field 87        |
-| resnet  | 7 × 7 / 2, 3 × 3 / 2 pooling, three CIR units, 3 × 3 / 2 pooling, two CIR units    | 3 × 3: field 91        |
+| family  | layers before the last                                | last layer of the base        |
+|---------|-------------------------------------------------------|-------------------------------|
+| alexnet | SiamFC's conv1 … conv4, one group                     | 3 × 3: receptive field 87     |
+| resnet  | 7 × 7 with stride 2, pooling, three CIR units,        | 3 × 3: receptive field 91     |
+|         | pooling, two CIR units; poolings 3 × 3 with stride 2  |                               |
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ from course_lib.models.cir import CIR
 
 @dataclass(frozen=True)
 class Twin:
-    """What sets a twin apart.
+    """What distinguishes a twin from its base.
 
     Attributes:
-        last: kernel of the last layer, a side.
+        last: side of the last layer's kernel.
         stride: pixels per cell: 4, 8 or 16.
-        padded: whether every layer is padded so that only its stride makes a map smaller.
+        padded: whether every layer is padded, so that only strides make a map smaller.
     """
 
     last: int = 3
@@ -40,10 +41,10 @@ class Twin:
     padded: bool = False
 
 
-# Stride 4 is the twin with a last kernel of 5 without the last pooling's stride: what follows is
-# dilated by 2, so that weights and field stay. Stride 16 halves the map once more: AlexNet's in
-# conv4, which leaves the base's weights as they are; ResNet's by a 3 × 3 pooling before the last
-# layer, whose kernel is then 2.
+# Stride 4 is the twin with a last kernel of 5, minus the stride of the last pooling: the layers
+# after it are dilated by 2, so that weights and receptive field stay the same. Stride 16 halves the
+# map once more: AlexNet's in conv4, which leaves the base's weights as they are; ResNet's by a
+# 3 × 3 pooling before the last layer, whose kernel is then 2.
 TWINS = {
     "alexnet": {
         1: Twin(8),
@@ -69,16 +70,16 @@ TWINS = {
         9: Twin(5, stride=4),
     },
 }
-BASES = {"alexnet": 5, "resnet": 4}  # the columns without padding and without change
+BASES = {"alexnet": 5, "resnet": 4}  # the unpadded, unchanged columns
 
 
 class TwinNetwork(Backbone):
-    """One twin, at the widths of SiamFC (share 1) or a fraction of them.
+    """One twin, at the widths of SiamFC or a fraction of them.
 
     Args:
         family: "alexnet" or "resnet".
         column: of TWINS.
-        width_multiplier: of the channels.
+        width_multiplier: factor on the channels; 1 for SiamFC's widths.
     """
 
     def __init__(self, family: str, column: int, width_multiplier: float = 1.0) -> None:
@@ -106,12 +107,12 @@ class TwinNetwork(Backbone):
         return stages
 
     def forward(self, image: Tensor) -> Tensor:
-        """Features (B, C, s, s) of images (B, 3, S, S): for the base of AlexNet s is 6 of 127 and
-        22 of 255 pixels."""
+        """Features (B, C, s, s) of images (B, 3, S, S): for the AlexNet base, s is 6 for 127 pixels
+        and 22 for 255."""
         return self.layers(image)  # (B, C, s, s)
 
     def folded(self) -> Backbone:
-        """The same network without batch norms, and without the cells that crops throw away."""
+        """The same network without batch norms and without the cells that its crops throw away."""
         plain = copy.deepcopy(self).eval()
         for k, module in enumerate(plain.layers):
             if isinstance(module, CIR):
@@ -120,7 +121,7 @@ class TwinNetwork(Backbone):
 
 
 def _alexnet(twin: Twin, width_multiplier: float) -> list[nn.Module]:
-    """SiamFC's layers, its channels times `width_multiplier`. Sizes: of the base, for 127
+    """SiamFC's layers, with its channels times `width_multiplier`; shapes are the base's, for 127
     pixels."""
     a, b, c, d, e = (round(width_multiplier * width) for width in WIDTHS)
     apart = 2 if twin.stride == 4 else 1
@@ -136,8 +137,8 @@ def _alexnet(twin: Twin, width_multiplier: float) -> list[nn.Module]:
 
 
 def _resnet(twin: Twin, width_multiplier: float) -> list[nn.Module]:
-    """Bottlenecks of 64 and 128 channels inside, 256 and 512 outside, times `width_multiplier`; 256
-    at the end. Sizes: of the base, for 127 pixels."""
+    """Bottlenecks with 64 and 128 channels inside, 256 and 512 outside, and 256 at the end, times
+    `width_multiplier`; shapes are the base's, for 127 pixels."""
     small, large = round(width_multiplier * 64), round(width_multiplier * 128)
     apart = 2 if twin.stride == 4 else 1
     return [
@@ -147,14 +148,13 @@ def _resnet(twin: Twin, width_multiplier: float) -> list[nn.Module]:
         _pool(1 if twin.stride == 4 else 2, twin.padded),  # (B, 4 · small, 11, 11)
         *_units(2, 4 * small, large, twin.padded, apart),  # (B, 4 · large, 7, 7)
         *([_pool(2, False)] if twin.stride == 16 else []),
-        *_conv(4 * large, round(width_multiplier * 256), twin.last, 1, twin.padded, apart)[
-            :1
-        ],  # (B, 256, 5, 5)
+        # (B, 256, 5, 5)
+        *_conv(4 * large, round(width_multiplier * 256), twin.last, 1, twin.padded, apart)[:1],
     ]
 
 
 def _units(count: int, before: int, mid: int, padded: bool, dilation: int = 1) -> list[nn.Module]:
-    """A row of CIR units with 4 · mid channels between them."""
+    """A sequence of CIR units with 4 · mid channels between them."""
     channels = [before] + [4 * mid] * (count - 1)
     return [CIR(n, mid, 4 * mid, padded=padded, dilation=dilation) for n in channels]
 

@@ -1,10 +1,10 @@
 """Weights on disk: safetensors with a card beside them.
 
-    weights/siamfc.safetensors   kernels in half precision, everything else in single
-    weights/siamfc.json          the card: what the network is, what it was trained on, where, how
-                                 long, what it measures, and the SHA-256 sum of its weights
+    weights/siamfc.safetensors   kernels in half precision, everything else in single precision
+    weights/siamfc.json          the card: what the network is, what it was trained on, where and
+                                 for how long, how it scores, and the SHA-256 sum of its weights
 
-Nothing here unpickles code; public weights in other layouts are read by `models.weights_public`.
+Nothing here unpickles code; `models.weights_public` reads public weights in other layouts.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ from course_lib.models.tensors import fill
 from course_lib.places import RUNS, WEIGHTS
 
 CARD_REMEDY = (
-    "run the training command that made the weights once more (it writes the card again, without "
-    "training), or copy weights and card anew"
+    "run the training command that made the weights once more (it rewrites the card without "
+    "training), or copy weights and card again"
 )
-# reads the layouts of other programs
+# for the layouts of other programs
 PUBLIC = "course_lib.models.weights_public:load_public_siamfc"
-# what damaged content makes safetensors, or a network's constructor, raise
+# errors that safetensors, or a network's constructor, raises for damaged content
 UNFIT = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
 
 
 def save_weights(network: nn.Module, path: Path, card: dict[str, Any]) -> None:
     """Write weights and their card, each whole or not at all.
 
-    Kernels in half precision. Batch-norm statistics in single: a variance over 65,504, half
-    precision's end, is common.
+    Kernels are stored in half precision, batch-norm statistics in single: variances over 65,504,
+    the largest half-precision number, are common.
 
     Args:
-        network: whose `about` says how it is built.
-        path: of the weights (.safetensors); the card stands beside them.
-        card: what else it says.
+        network: its `about` says how to build it.
+        path: of the weights (.safetensors); the card goes beside them.
+        card: further entries of the card.
     """
     content = packed(network)
-    # not by safetensors' own writer: a full disk is to be reported as any other file's
+    # not with safetensors' own writer, so that a full disk is reported as for any other file
     with whole_file(path) as part, part.open("wb") as file:
         file.write(content)
         file.flush()
@@ -59,17 +59,17 @@ def save_card(network: nn.Module, path: Path, card: dict[str, Any], content: byt
     """Write the card beside weights.
 
     Args:
-        network: whose `about` says how it is built.
+        network: its `about` says how to build it.
         path: of the weights.
-        card: what else it says.
-        content: of the weights' file, see `packed`.
+        card: further entries of the card.
+        content: of the weights file, see `packed`.
     """
     card = network.about | card | {"sha256": hashlib.sha256(content).hexdigest()}
     write_whole(path.with_suffix(".json"), json_lines(card))
 
 
 def packed(network: nn.Module) -> bytes:
-    """What a network's weights file holds."""
+    """The content of a network's weights file."""
     return save(
         {
             name: (t.half() if t.ndim == 4 else t).contiguous().cpu()
@@ -79,10 +79,10 @@ def packed(network: nn.Module) -> bytes:
 
 
 def find_weights(name: str) -> Path:
-    """The file of weights called `name`: a path, or the name of a run of one's own, or of shipped
-    weights.
+    """The file of the weights called `name`: a path, the name of one of your training runs, or the
+    name of shipped weights.
 
-    Raises MissingDataError naming what there is.
+    Raises MissingDataError listing the shipped weights.
     """
     places = [
         Path(name),
@@ -95,30 +95,28 @@ def find_weights(name: str) -> Path:
     shipped = ", ".join(sorted(p.stem for p in WEIGHTS.glob("*.safetensors"))) or "none"
     raise MissingDataError(
         f"there are no weights {name!r} (looked for {', '.join(map(str, places))}); shipped are "
-        f"{shipped}. "
-        "Train them with `python -m course_lib train`, or give the path of a .safetensors, .npz or "
-        ".pth file."
+        f"{shipped}. Train them with `python -m course_lib train`, or give the path of a "
+        ".safetensors, .npz or .pth file."
     )
 
 
 def weights_stamp(name: str) -> tuple[str, int, int]:
-    """The file of weights, its size and when it was written: a loaded network stands while it
-    does."""
+    """Path, size and modification time of a weights file: while they are the same, a loaded network
+    is still valid."""
     path = find_weights(name)
     status = path.stat()
     return str(path.absolute()), status.st_size, status.st_mtime_ns
 
 
 def read_card(path: Path) -> dict[str, Any]:
-    """The card that stands beside weights.
+    """The card beside weights.
 
     Raises MissingDataError if there is none, DataError if it is not a card.
     """
     card = path.with_suffix(".json")
     if not card.is_file():
         raise MissingDataError(
-            f"weights {path} have no card ({card.name}), which says what the network is; "
-            f"{CARD_REMEDY}"
+            f"weights {path} have no card ({card.name}), which describes the network; {CARD_REMEDY}"
         )
     content = read_json(card, CARD_REMEDY)
     if not isinstance(content.get("network"), str):
@@ -155,25 +153,25 @@ def load_network(name: str) -> nn.Module:
 
 
 def _read_tensors(path: Path, expected: str | None) -> dict[str, Tensor]:
-    """The tensors of a weights file with the SHA-256 sum `expected`; cards of old do not say it."""
+    """The tensors of a weights file with the SHA-256 sum `expected`, which old cards lack."""
     try:
         tensors = load_file(path)
     except (SafetensorError, *UNFIT) as problem:
         raise DataError(
             f"{path} ({path.stat().st_size} bytes) cannot be read ({problem}); copy or train it "
-            f"again"
+            "again"
         ) from None
     if expected and hashlib.sha256(path.read_bytes()).hexdigest() != expected:
         raise DataError(
             f"{path} is not the file that its card, {path.with_suffix('.json').name}, was written "
-            f"for (its SHA-256 sum is "
-            "another): one of the two was replaced. Copy both again, from the same place"
+            "for (its SHA-256 sum differs): one of the two was replaced. Copy both again, from the "
+            "same place"
         )
     odd = [n for n, t in tensors.items() if t.is_floating_point() and not bool(t.isfinite().all())]
     if odd:
         raise DataError(
             f"{path} holds values that are not numbers, in {', '.join(odd[:3])}; copy or train it "
-            f"again"
+            "again"
         )
     return tensors
 
@@ -183,6 +181,7 @@ def load_siamfc(name: str) -> nn.Module:
     network = load_network(name)
     if not isinstance(network, network_class("siamfc")):
         raise DataError(
-            f"weights {name!r} are of a {network.about['network']}, not of a SiamFC; give others"
+            f"weights {name!r} belong to a {network.about['network']}, not to a SiamFC; give the "
+            "weights of a SiamFC"
         )
     return network

@@ -1,5 +1,5 @@
-"""The layouts in which SiamFC's public weights are passed on, read as plain tensors: nothing here
-unpickles code."""
+"""SiamFC's public weights in the layouts in which they are distributed, read as plain tensors:
+nothing here unpickles code."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ from course_lib.errors import DataError, MissingDataError
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.tensors import fill, read_torch
 
-# of siamfc-pytorch's batch norms (siamfc/backbones.py); PyTorch's own is 1e-5
+# ε of siamfc-pytorch's batch norms (siamfc/backbones.py); PyTorch's default is 1e-5
 PUBLIC_EPSILON = 1e-6
 
 
 def load_public_siamfc(path: Path | str) -> SiamFC:
-    """SiamFC with public weights, in eval mode; both layouts expect RGB values 0…255. They are those
-    of huanglianghua/siamfc-pytorch and of conversions of the authors' own.
+    """SiamFC with public weights, in eval mode: those of huanglianghua/siamfc-pytorch, or
+    conversions of the authors' own. Both layouts expect RGB values 0…255.
 
     Args:
         path: an .npz of plain arrays (`conv1.weight` … `conv5.bias`, batch norm folded in), or a
             PyTorch file with `backbone.conv1.0.weight` (convolution), `backbone.conv1.1.weight`
             (batch norm) and so on; the older name `feature` for `backbone` is understood.
 
-    Raises MissingDataError if there is no such file, DataError naming it and what does not fit.
+    Raises:
+        MissingDataError: if there is no such file.
+        DataError: if it does not fit; the message names the file and the mismatch.
     """
     path = Path(path)
     if not path.is_file():
@@ -48,11 +50,11 @@ def load_public_siamfc(path: Path | str) -> SiamFC:
 
 @torch.no_grad()
 def _allow_for_epsilon(backbone: nn.Module) -> None:
-    """Make batch norms that were trained with siamfc-pytorch's ε give the same here.
+    """Correct batch norms that were trained with siamfc-pytorch's ε.
 
-    A norm divides by √(variance + ε). The difference of the two ε goes into the stored variance, so
-    that the network stays right when it is saved and loaded again, which keeps tensors and not
-    their norms' ε.
+    A batch norm divides by √(variance + ε). The difference between the two ε goes into the stored
+    variance, so that the network stays right when it is saved and loaded again: files hold tensors,
+    not the ε of batch norms.
     """
     for norm in backbone.modules():
         if isinstance(norm, nn.BatchNorm2d):
@@ -63,7 +65,7 @@ def _read_npz(path: Path) -> dict[str, Tensor]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: torch.from_numpy(np.array(arrays[name])).float() for name in arrays.files}
-    # whatever NumPy, zip and zlib say of a file that is cut short or something else
+    # NumPy, zip and zlib raise many kinds of errors for a file that is cut short or another kind
     except Exception as problem:
         raise DataError(
             f"{path} is not an .npz of plain arrays ({type(problem).__name__}: {problem}); "

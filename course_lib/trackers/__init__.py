@@ -1,5 +1,5 @@
-"""Floor 3: online trackers, frame in, box out; made by name with `make_tracker("mosse",
-rate=0.2)`."""
+"""Floor 3: online trackers, frame in, box out. `make_tracker("mosse", rate=0.2)` makes one by
+name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from course_lib.lookup import load, row
 from course_lib.recipe import load_settings
 from course_lib.trackers.base import Tracker
 
-# name → where its class is, which carries its `Settings` and whether it runs in lock-step
+# name → its class, which carries its `Settings` and whether it can run in lock-step
 TRACKERS = {
     "stay-put": "course_lib.trackers.baselines:StayPut",
     "random-walk": "course_lib.trackers.baselines:RandomWalk",
@@ -29,9 +29,9 @@ TRACKER_NAMES = tuple(TRACKERS)
 
 
 def tracker_class(name: str) -> type[Tracker]:
-    """The class of a tracker, imported when it is asked for: PyTorch alone takes seconds.
+    """The class of a tracker, imported only now: PyTorch alone takes seconds to import.
 
-    Raises SettingsError for a name nobody knows.
+    Raises SettingsError for an unknown name.
     """
     return load(row(TRACKERS, name, "tracker"))
 
@@ -42,15 +42,15 @@ def make_tracker(name: str, recipe: Path | str | None = None, **overrides: Any) 
     Args:
         name: one of TRACKERS.
         recipe: YAML file with its settings; None for its defaults.
-        overrides: settings that win over the recipe.
+        overrides: settings that take precedence over the recipe.
 
     Raises:
-        SettingsError: for a name or a setting nobody knows.
+        SettingsError: for an unknown name or setting.
         CourseError: if the installed OpenCV lacks the tracker.
     """
     kind = tracker_class(name)
     if kind.Settings is not None:
         return kind(load_settings(kind.Settings, recipe, overrides))
     if overrides or recipe:
-        raise SettingsError(f"tracker {name!r} runs with settings of its own and takes none")
+        raise SettingsError(f"tracker {name!r} has fixed settings and takes none")
     return kind()

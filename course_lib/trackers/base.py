@@ -1,5 +1,5 @@
-"""What every tracker is: two calls, `init(frame, box)` once and `update(frame) -> box` from then
-on."""
+"""The interface of every tracker: `init(frame, box)` once, then `update(frame) -> box` for every
+further frame."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from numpy.typing import ArrayLike
 from course_lib.errors import DataError
 from course_lib.geometry.frame import as_frame
 
-SMALLEST = 0.001  # pixels; what is smaller is a slip, and its area may be 0 in arithmetic
-LARGEST = 2  # sides of the frame; a tracker's patch, and so its memory, grows with the box
+SMALLEST = 0.001  # pixels; anything smaller is a mistake, and its area may round to 0
+LARGEST = 2  # in sides of the frame; a tracker's patch, and so its memory, grows with the box
 
 
 class Tracker(ABC):
-    """A single-object tracker: told the target's box in one frame, it finds the box in the next
-    ones.
+    """A single-object tracker: given the target's box in one frame, it finds the box in the frames
+    that follow.
 
-    The same two calls as the GOT-10k toolkit's trackers. Every tracker of the course gives the same
-    boxes in every run: what is random in it is drawn from a seed of its own. So each is run once.
+    The two calls are those of the GOT-10k toolkit's trackers. Every tracker of the course outputs
+    the same boxes in every run, because its random numbers come from a fixed seed. So one run of
+    each is enough.
 
     Attributes:
         name: part of every result's path.
-        Settings: the dataclass of its settings, the one argument of its constructor that it needs;
-            None for a tracker that takes none.
-        lockstep: whether `update` is `look`, one call of the network, and `decide`, so that many
-            targets can share the call (see `evaluation.lockstep`).
-        last: what the most recent call computed on its way to the box (response, window, …), a
-            small dataclass of the tracker's own, for images. None before `init`.
+        Settings: the dataclass of its settings, the only argument its constructor needs; None for a
+            tracker without settings.
+        lockstep: whether `update` consists of `look`, one call of the network, and `decide`, so
+            that many targets can share that call (see `evaluation.lockstep`).
+        last: intermediate results of the most recent call (response, window, …) for figures, a
+            small dataclass that differs from tracker to tracker. None before `init`.
     """
 
     name: str = "tracker"
@@ -40,7 +41,7 @@ class Tracker(ABC):
 
     @abstractmethod
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
-        """Start on `frame` (H, W, 3) uint8 RGB with the target at `box` (4,): x, y, w, h in
+        """Initialise on `frame` (H, W, 3) uint8 RGB with the target at `box` (4,): x, y, w, h in
         pixels."""
 
     @abstractmethod
@@ -49,13 +50,12 @@ class Tracker(ABC):
 
 
 def accept_start(frame: np.ndarray, box: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """The frame (H, W, 3) and the box (4,) a tracker starts on, checked: the first line of every
-    `init`.
+    """Check the first frame (H, W, 3) and box (4,) of a tracker: the first line of every `init`.
 
-    A grey frame becomes three equal channels. A box that reaches beyond the frame is kept as it is:
-    targets do stand half outside. Raises DataError for a box with NaN, without area, wholly
-    outside, with a side below a thousandth of a pixel, or more than twice as wide or high as the
-    frame.
+    A grey frame becomes three equal channels. A box that reaches beyond the frame is left as it is,
+    because targets can be partly outside. Raises DataError for a box that contains NaN, has no
+    area, lies entirely outside the frame, has a side below a thousandth of a pixel, or is more than
+    twice as wide or high as the frame.
     """
     frame, box = as_frame(frame), np.asarray(box, dtype=np.float64)
     _check_numbers(box)
@@ -65,7 +65,7 @@ def accept_start(frame: np.ndarray, box: ArrayLike) -> tuple[np.ndarray, np.ndar
 
 
 def _check_numbers(box: np.ndarray) -> None:
-    """Raise DataError unless a first box (4,) is one."""
+    """Raise DataError unless a first box (4,) is four finite numbers with a positive size."""
     if box.shape != (4,):
         raise DataError(f"the first box has shape {box.shape}; expected (4,): x, y, w, h")
     if not np.isfinite(box).all():
@@ -86,8 +86,8 @@ def _check_place(box: np.ndarray, W: int, H: int) -> None:
     x, y, w, h = box
     if x >= W or y >= H or x + w <= 0 or y + h <= 0:
         raise DataError(
-            f"the first box {box.tolist()} lies wholly outside the frame of {W}×{H} pixels; give "
-            f"a box that overlaps it"
+            f"the first box {box.tolist()} lies wholly outside the frame of {W}×{H} pixels; "
+            "give a box that overlaps it"
         )
     if w > LARGEST * W or h > LARGEST * H or min(w, h) < SMALLEST:
         raise DataError(

@@ -14,21 +14,20 @@ from course_lib.trackers.base import Tracker, accept_start
 
 @dataclass(frozen=True)
 class StayPutSettings(Settings):
-    """It has none."""
+    """StayPut has no settings."""
 
 
 @dataclass(frozen=True)
 class RandomWalkSettings(Settings):
     """Settings of RandomWalk."""
 
-    deviation: Annotated[float, Range(0, 100)] = (
-        0.05  # deviation of a step, in mean sides of the box
-    )
+    # standard deviation of a step, in mean sides of the box
+    deviation: Annotated[float, Range(0, 100)] = 0.05
     seed: Seed = 0
 
 
 class StayPut(Tracker):
-    """Gives the first box again and again."""
+    """Returns the first box for every frame."""
 
     name = "stay-put"
     Settings = StayPutSettings
@@ -37,7 +36,7 @@ class StayPut(Tracker):
         self.settings = settings or StayPutSettings()
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
-        """Take note of the box (4,)."""
+        """Store the box (4,)."""
         _, box = accept_start(frame, box)
         self.box = box.copy()  # (4,)
 
@@ -47,10 +46,10 @@ class StayPut(Tracker):
 
 
 class RandomWalk(Tracker):
-    """Moves its box by a normal step of `deviation` of its mean side per frame, inside the frame:
-    chance level.
+    """Moves its box by a random step in every frame, inside the frame: chance level.
 
-    The steps come from `seed`, so two runs are equal.
+    Steps are normally distributed with standard deviation `deviation`, in mean sides of the box.
+    They come from `seed`, so two runs are equal.
     """
 
     name = "random-walk"
@@ -66,7 +65,7 @@ class RandomWalk(Tracker):
         self.box = box.copy()  # (4,)
 
     def update(self, frame: np.ndarray) -> np.ndarray:
-        """The last box (4,) a random step away; its centre stays inside the frame."""
+        """The last box (4,) moved by a random step; its centre stays inside the frame."""
         H, W = frame.shape[:2]
         step = self.settings.deviation * np.sqrt(self.box[2] * self.box[3])  # pixels
         half = self.box[2:] / 2  # (2,)

@@ -1,8 +1,8 @@
-"""What correlation filters share: the window on their patches, the response they should give, and
-how sure a response is.
+"""The common parts of correlation filters: the window on their patches, the wanted response, and
+the peak-to-sidelobe ratio, a measure of confidence.
 
 Source: Bolme, Beveridge, Draper, Lui: Visual Object Tracking using Adaptive Correlation Filters,
-CVPR 2010, sections 3.1, 3.2 and 3.5.
+CVPR 2010.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import numpy as np
 
 
 def cosine_window(height: int, width: int) -> np.ndarray:
-    """Hann window (height, width): 1 in the centre, 0 on the border. The Fourier transform takes a
-    patch as periodic; the window takes away the edges where its sides meet (section 3.1)."""
+    """Hann window (height, width): 1 at the centre, 0 on the border. The Fourier transform treats a
+    patch as periodic; the window removes the edges where opposite sides meet (Bolme et al.,
+    2010)."""
     return np.outer(np.hanning(height), np.hanning(width))
 
 
@@ -32,8 +33,8 @@ def peak_to_sidelobe(response: np.ndarray, exclude: int = 11) -> float:
     """How many standard deviations the peak of a response (h, w) lies above the mean of its
     sidelobe.
 
-    The sidelobe is everything except an exclude × exclude window around the peak.
-    A response without sidelobe, or with a flat one, gives 0: nothing can be said of its peak.
+    The sidelobe is everything except an exclude × exclude window around the peak. Without a
+    sidelobe, or with a flat one, the result is 0, because the peak cannot be judged.
     """
     row, column = np.unravel_index(response.argmax(), response.shape)
     reach = exclude // 2
@@ -42,8 +43,7 @@ def peak_to_sidelobe(response: np.ndarray, exclude: int = 11) -> float:
     count = response.size - around.size
     if count < 2:
         return 0.0
-    # the sums over the sidelobe are those over everything less those over the window: no mask, no
-    # copy
+    # sums over the sidelobe = sums over everything − sums over the window: no mask, no copy
     mean = (float(response.sum()) - float(around.sum())) / count
     squares = float(np.vdot(response, response)) - float(np.vdot(around, around))
     deviation = np.sqrt(max(squares / count - mean * mean, 0.0))

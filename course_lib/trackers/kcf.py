@@ -1,8 +1,8 @@
-"""KCF: kernels and channels on the correlation filter.
+"""KCF: a correlation filter with kernels and multi-channel features.
 
 Henriques, Caseiro, Martins, Batista: High-Speed Tracking with Kernelized Correlation Filters, PAMI
-2015. With the linear kernel the same tracker is its DCF; on grey pixels, with other settings, its
-forerunner CSK.
+2015. With the linear kernel the same tracker is the paper's DCF; on grey pixels, with other
+settings, it is the predecessor CSK.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ LARGE = 100.0  # pixels: published settings halve the image for targets of this 
 
 @dataclass(frozen=True)
 class KCFSettings(Settings):
-    """Settings of KCF: the published ones on HOG, and a pyramid of three sizes; see
-    recipes/kcf.yaml."""
+    """Settings of KCF; the defaults are the published ones for HOG, with a pyramid of three sizes;
+    see recipes/kcf.yaml."""
 
     features: str = "hog"  # channels: grey, colour, hog, or several joined by "+"
-    cell: Annotated[int, Range(1, 64)] = 4  # pixels a side of a cell; 1 for grey pixels themselves
+    cell: Annotated[int, Range(1, 64)] = 4  # pixels per side of a cell; 1 for plain pixels
     kernel: Literal["linear", "polynomial", "gaussian"] = "gaussian"
     bandwidth: Positive = 0.5  # σ of the Gaussian kernel
     offset: NotNegative = 1.0  # a of the polynomial kernel
     degree: Annotated[int, Range(1, 50)] = 9  # b of the polynomial kernel
     regulariser: Positive = 1e-4  # λ
     rate: UnitInterval = 0.02  # learning rate η of α and x, per frame
-    padding: Annotated[float, Range(1, 10)] = 2.5  # sides of the patch, in sides of the box
+    padding: Annotated[float, Range(1, 10)] = 2.5  # side of the patch, in sides of the box
     label_sigma: Positive = 0.1  # of the wanted response, in sides of the box
-    # side of a square with the patch's area, pixels; 0: the frame's own pixels, large targets
-    # halved
+    # side of a square with the patch's area, pixels; 0: the frame's resolution, halved for large
+    # targets
     patch: Annotated[int, Range(0, 1024)] = 0
-    subcell: bool = False  # place the peak between cells
-    # fixed, pyramid of three sizes, or DSST's filter
+    subcell: bool = False  # whether to interpolate the peak between cells
+    # fixed, a pyramid of three sizes, or DSST's scale filter
     scale: Literal["fixed", "pyramid", "filter"] = "pyramid"
     scale_step: Annotated[float, Range(0.5, 2)] = 1.05  # of the pyramid
-    scale_weight: UnitInterval = 0.96  # on the peaks of the pyramid's other sizes
+    scale_weight: UnitInterval = 0.96  # factor on the peaks of the pyramid's other sizes
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -65,13 +65,13 @@ class KCFSettings(Settings):
 
 @dataclass(frozen=True, eq=False)
 class KCFState:
-    """What the last call computed, for images.
+    """Intermediate results of the last call, for figures.
 
     Attributes:
-        response: (h, w) on the grid of cells, no motion at the centre; None after `init`.
-        patch_box: (4,) the part of the frame the patch shows, x, y, w, h in pixels.
-        scale: size of the target in units of its first size.
-        updated: always True: KCF learns from every frame.
+        response: (h, w) on the grid of cells, with no motion at the centre; None after `init`.
+        patch_box: (4,) the part of the frame that the patch shows, x, y, w, h in pixels.
+        scale: size of the target relative to its first size.
+        updated: always True, because KCF learns from every frame.
     """
 
     response: np.ndarray | None
@@ -81,10 +81,10 @@ class KCFState:
 
 
 def best_size(responses: np.ndarray, weight: float) -> int:
-    """Which of the responses (S, h, w) to patches of S sizes peaks highest, all but the first
-    weighed with `weight`; the scheme of KCFcpp's VOT tracker.
+    """Index of the response (S, h, w), for patches of S sizes, with the highest peak, after
+    multiplying all peaks but the first by `weight`; the scheme of KCFcpp's VOT tracker.
 
-    The first is that of the last size: to stay needs no proof, to change does.
+    The first response belongs to the unchanged size, which thus has an advantage.
     """
     peaks = responses.max((1, 2))  # (S,)
     return int(np.argmax([peaks[0], *(weight * peaks[1:])]))
@@ -92,8 +92,7 @@ def best_size(responses: np.ndarray, weight: float) -> int:
 
 class KCF(Tracker):
     """Kernelised correlation filter on one or many channels, with or without a search over sizes
-    (Henriques et al., 2015, algorithm 1).
-    """
+    (Henriques et al., 2015)."""
 
     name = "kcf"
     Settings = KCFSettings
@@ -110,9 +109,9 @@ class KCF(Tracker):
         self.shape = self._patch_shape()  # (h, w) pixels
         self.cells = (self.shape[0] // s.cell, self.shape[1] // s.cell)  # (h, w) cells
         h, w = self.cells
-        # without its zeros: no cell is lost
+        # without the zeros on its border, so that no cell is lost
         self.window = cosine_window(h + 2, w + 2)[1:-1, 1:-1].astype(np.float32)
-        target = np.sqrt(np.prod(self.shape)) / (s.padding * s.cell)  # side of the box in cells
+        target = np.sqrt(np.prod(self.shape)) / (s.padding * s.cell)  # mean side of the box, cells
         self.labels = gaussian_labels(h, w, s.label_sigma * target).astype(np.float32)  # (h, w)
         self.X = self._spectra(frame, [1.0])[0]  # (C, h, w // 2 + 1)
         # (h, w // 2 + 1)
@@ -138,7 +137,7 @@ class KCF(Tracker):
         return np.concatenate([self.centre - size / 2, size])
 
     def _patch_shape(self) -> tuple[int, int]:
-        """Height and width of the patch in pixels, whole cells, at least four of them."""
+        """Height and width of the patch in pixels: whole cells, at least four per side."""
         s = self.settings
         window = self.first_size[::-1] * s.padding  # (2,) h, w in frame pixels
         side = np.sqrt(np.prod(self.first_size))
@@ -147,8 +146,8 @@ class KCF(Tracker):
         return h, w
 
     def _spectra(self, frame: np.ndarray, factors: list[float]) -> np.ndarray:
-        """Spectra (S, C, h, w // 2 + 1) of the windowed channels, of patches larger than the last
-        by `factors` (S,)."""
+        """Spectra (S, C, h, w // 2 + 1) of the windowed channels of patches `factors` (S,) times as
+        large as the last."""
         size = self.first_size * self.settings.padding * self.scale  # (2,) w, h
         # (S, h, w, 3)
         patches = np.stack([cut_patch(frame, self.centre, size * k, self.shape) for k in factors])
@@ -157,14 +156,13 @@ class KCF(Tracker):
         return spectrum(channels * self.window)
 
     def _kernel(self, X: np.ndarray, Z: np.ndarray) -> np.ndarray:
-        """Kernel (..., h, w) of x with z at every shift, from their spectra (..., C, h, w // 2 +
-        1)."""
+        """Kernel (..., h, w) of x with z at every shift, from spectra (..., C, h, w // 2 + 1)."""
         s = self.settings
         return kernel_correlation(X, Z, self.cells, s.kernel, s.bandwidth, s.offset, s.degree)
 
     def _move(self, response: np.ndarray, factor: float, shape: tuple[int, ...]) -> None:
-        """Move the centre by the peak of a response (h, w) to a patch `factor` times as large; it
-        stays inside the frame."""
+        """Move the centre by the peak displacement of a response (h, w), for a patch `factor` times
+        as large; it stays inside the frame."""
         # (2,) dx, dy in cells
         shift = np.array(subcell(response) if self.settings.subcell else displacement(response))
         # (2,) of one cell
@@ -172,8 +170,8 @@ class KCF(Tracker):
         self.centre = np.clip(self.centre + shift * pixels, 0, (shape[1] - 1, shape[0] - 1))
 
     def _resize(self, frame: np.ndarray, factor: float) -> None:
-        """Let the scale follow: the pyramid's factor, or the filter's. The box keeps at least 4
-        pixels and fits the frame."""
+        """Multiply the scale by the pyramid's factor or the scale filter's. The box stays at least
+        4 pixels wide and high and fits the frame."""
         if self.sizes:
             factor = self.sizes.factor(frame, self.centre, self.first_size * self.scale)
         least = 4 / self.first_size.min()  # of the scale; first_size is (2,) w, h
@@ -183,7 +181,7 @@ class KCF(Tracker):
         self.scale = float(np.clip(self.scale * factor, min(1.0, least), max(1.0, most)))
 
     def _learn(self, frame: np.ndarray) -> None:
-        """Let the patch at the new place into x and α."""
+        """Update x and α with the patch at the new location."""
         rate = np.float32(self.settings.rate)
         fresh = self._spectra(frame, [1.0])[0]  # (C, h, w // 2 + 1)
         # (h, w // 2 + 1), of this patch alone

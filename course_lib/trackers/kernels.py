@@ -1,9 +1,9 @@
-"""Ridge regression on all cyclic shifts of a patch, and why it costs a few divisions.
+"""Ridge regression on all cyclic shifts of a patch, which takes only a few divisions.
 
 Henriques, Caseiro, Martins, Batista: High-Speed Tracking with Kernelized Correlation Filters, PAMI
 2015. The small functions are the steps that lesson 03 asks for. Patches are real, (..., C, h, w);
-their spectra are those of `spectrum`, over the last two axes, (..., C, h, w // 2 + 1): a real
-patch's other half says nothing new.
+spectra come from `spectrum`, over the last two axes, (..., C, h, w // 2 + 1): for a real patch the
+other half is redundant.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def data_matrix(signal: np.ndarray) -> np.ndarray:
 
 
 def ridge_weights(signal: np.ndarray, target: np.ndarray, regulariser: float) -> np.ndarray:
-    """Weights w (n,) with the least |X w − y|² + λ |w|², X the data matrix of the signal.
+    """Weights w (n,) that minimise |X w − y|² + λ |w|², with X the data matrix of the signal.
 
-    The data matrix is diagonal in the Fourier domain, so the system falls apart into n divisions
-    (equation 12).
+    The data matrix is diagonal in the Fourier domain, so the system decouples into n divisions
+    (Henriques et al., 2015).
 
     Args:
         signal: (n,).
-        target: y (n,), what each shift should give.
+        target: y (n,), the wanted output for each shift.
         regulariser: λ.
     """
     x, y = np.fft.fft(signal), np.fft.fft(target)  # (n,) each
@@ -50,10 +50,10 @@ def ridge_weights(signal: np.ndarray, target: np.ndarray, regulariser: float) ->
 
 
 def displacement(response: np.ndarray) -> tuple[int, int]:
-    """How far (dx, dy) the peak of a response (h, w) lies from its first place, in whole cells.
+    """Displacement (dx, dy) of the peak of a response (h, w) from cell (0, 0), in whole cells.
 
-    Shifts are cyclic: the last column is one place to the left. Of two directions equally far, the
-    negative one.
+    Shifts are cyclic: the last column means one cell to the left. If both directions are equally
+    far, the negative one is taken.
     """
     h, w = response.shape
     row, column = divmod(int(response.argmax()), w)
@@ -61,8 +61,8 @@ def displacement(response: np.ndarray) -> tuple[int, int]:
 
 
 def subcell(response: np.ndarray) -> tuple[float, float]:
-    """`displacement` of a response (h, w), and the fraction of a cell that a parabola through the
-    peak and its two neighbours adds, in each direction."""
+    """`displacement` of a response (h, w), refined in each direction to a fraction of a cell by a
+    parabola through the peak and its two neighbours."""
     (h, w), (dx, dy) = response.shape, displacement(response)
     row, column = dy % h, dx % w
     along = response[row, (column - 1) % w], response[row, column], response[row, (column + 1) % w]
@@ -71,13 +71,13 @@ def subcell(response: np.ndarray) -> tuple[float, float]:
 
 
 def _vertex(before: float, peak: float, after: float) -> float:
-    """Where the parabola through three neighbours is highest, −0.5 … 0.5 from the middle one."""
+    """Where the parabola through three adjacent values peaks, −0.5 … 0.5 from the middle one."""
     bend = before + after - 2 * peak
     return float(np.clip((before - after) / (2 * bend), -0.5, 0.5)) if bend < 0 else 0.0
 
 
 def gaussian_labels(height: int, width: int, sigma: float) -> np.ndarray:
-    """Wanted response (height, width) to each shift: 1 for none, at (0, 0), falling as a Gaussian.
+    """Wanted response (height, width) to each shift: a Gaussian with peak 1 at (0, 0), no shift.
 
     Args:
         height, width: of the grid, cells.
@@ -87,7 +87,7 @@ def gaussian_labels(height: int, width: int, sigma: float) -> np.ndarray:
 
 
 def correlate(X: np.ndarray, Z: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Inner product of x with z at every shift (..., h, w), summed over channels. If z is x moved
+    """Inner product of x with z at every shift (..., h, w), summed over channels. If z is x shifted
     right by 3, the peak is in column 3.
 
     Args:
@@ -98,11 +98,11 @@ def correlate(X: np.ndarray, Z: np.ndarray, shape: tuple[int, int]) -> np.ndarra
 
 
 def energy(X: np.ndarray, width: int) -> np.ndarray:
-    """Sum of squares (...) of the patches (..., C, h, width) whose half spectra (..., C, h, width
-    // 2 + 1) these are.
+    """Sum of squares (...) of patches (..., C, h, width), from their half spectra
+    (..., C, h, width // 2 + 1).
 
-    Parseval's identity: a column of the half spectrum stands for two, but the first, and the last
-    if `width` is even.
+    Parseval's identity: every column of the half spectrum counts twice, except the first, and the
+    last if `width` is even.
     """
     power = (X.real**2 + X.imag**2).sum((-3, -2))  # (..., width // 2 + 1)
     once = power[..., 0] + (power[..., -1] if width % 2 == 0 else 0)
@@ -112,14 +112,14 @@ def energy(X: np.ndarray, width: int) -> np.ndarray:
 def gaussian_correlation(
     X: np.ndarray, Z: np.ndarray, shape: tuple[int, int], bandwidth: float
 ) -> np.ndarray:
-    """Gaussian kernel of x with z at every shift, (..., h, w): exp(−|x shifted − z|² / (σ² N));
-    equation 31.
+    """Gaussian kernel of x with z at every shift, (..., h, w): exp(−|x shifted − z|² / (σ² N))
+    (Henriques et al., 2015).
 
     Args:
         X, Z: spectra (..., C, h, w // 2 + 1).
         shape: (h, w).
-        bandwidth: σ; the squared distance is taken per number, N = C · h · w, as in the authors'
-            own code.
+        bandwidth: σ; the squared distance is divided by the number of values, N = C · h · w, as in
+            the authors' own code.
     """
     N = X.shape[-3] * shape[0] * shape[1]
     both = energy(X, shape[1]) + energy(Z, shape[1])  # (...)
@@ -182,8 +182,8 @@ def dual_weights(kernel: np.ndarray, labels: np.ndarray, regulariser: float) -> 
 def train_dual(kernel: np.ndarray, labels: np.ndarray, regulariser: float) -> np.ndarray:
     """Half spectrum (h, w // 2 + 1) of the dual weights α.
 
-    α = (K + λ I)⁻¹ y with K (hw, hw) the kernel between any two shifts: circulant, so one division
-    (equation 17).
+    α = (K + λ I)⁻¹ y, with K (hw, hw) the kernel between any two shifts. K is circulant, so one
+    division solves it (Henriques et al., 2015).
 
     Args:
         kernel: k(x, x) at every shift, in space (h, w).
@@ -194,6 +194,6 @@ def train_dual(kernel: np.ndarray, labels: np.ndarray, regulariser: float) -> np
 
 
 def respond(kernel: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Response (..., h, w) at every shift, Σ α_i κ(x shifted by i, z shifted), from k(x, z) (...,
-    h, w) and α's half spectrum (equation 22)."""
+    """Response (..., h, w) at every shift, Σ α_i κ(x shifted by i, z shifted), from k(x, z)
+    (..., h, w) and the half spectrum of α (Henriques et al., 2015)."""
     return in_space(spectrum(kernel) * alpha, kernel.shape[-2:])

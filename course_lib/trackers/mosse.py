@@ -1,8 +1,8 @@
 """MOSSE: a correlation filter learned online.
 
 Bolme, Beveridge, Draper, Lui: Visual Object Tracking using Adaptive Correlation Filters, CVPR 2010.
-The small functions are the steps that lesson 02 asks for, on whole spectra; the tracker strings
-them together with half spectra of real patches in float32: the same filter in less time.
+The small functions are the steps that lesson 02 asks for, on whole spectra; the tracker combines
+them with half spectra of real patches in float32, which is the same filter in less time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from course_lib.recipe import NotNegative, Positive, Range, Seed, Settings, Unit
 from course_lib.trackers.base import Tracker, accept_start
 from course_lib.trackers.filters import cosine_window, gaussian_target, peak_to_sidelobe
 
-# (256,) log(f + 1) of every grey value there is
+# (256,) log(f + 1) of every grey value f
 LOGARITHMS = np.log1p(np.arange(256, dtype=np.float32))
 
 
@@ -29,27 +29,27 @@ LOGARITHMS = np.log1p(np.arange(256, dtype=np.float32))
 class MOSSESettings(Settings):
     """Settings of MOSSE; recipes/mosse.yaml says how they were chosen."""
 
-    rate: UnitInterval = 0.075  # learning rate η of the running sums, per frame
+    rate: UnitInterval = 0.075  # learning rate η of the running averages, per frame
     sigma: Positive = 2.0  # standard deviation of the wanted response, pixels
     regulariser: NotNegative = 0.1  # λ, as a fraction of the mean power of the first spectrum
     padding: Annotated[float, Range(1, 10)] = 1.5  # side of the patch, in sides of the box
-    # least side of the patch, pixels: small targets move far in their own sizes
+    # smallest side of the patch, pixels: small targets move far relative to their size
     smallest: Annotated[int, Range(1, 1024)] = 64
-    # turned and squeezed copies of the first patch to start from
+    # rotated and sheared copies of the first patch in the initial training set
     warps: Annotated[int, Range(0, 1000)] = 8
-    # below it the target counts as lost: the box stays, nothing is learned
+    # below this the target counts as lost: the box stays and nothing is learned
     psr_threshold: float = 7.0
     seed: Seed = 0  # of the warps
 
 
 @dataclass(frozen=True, eq=False)
 class MOSSEState:
-    """What the last call computed, for images.
+    """Intermediate results of the last call, for figures.
 
     Attributes:
-        response: (h, w) float32, peak where the target was found; None after `init`.
+        response: (h, w) float32, with its peak where the target was found; None after `init`.
         psr: peak-to-sidelobe ratio of the response; NaN after `init`.
-        patch_box: (4,) the part of the frame the patch shows, x, y, w, h in pixels.
+        patch_box: (4,) the part of the frame that the patch shows, x, y, w, h in pixels.
         updated: whether the filter learned from this frame.
         spectrum: (h, w // 2 + 1) complex64, the filter H*.
     """
@@ -70,7 +70,7 @@ class MOSSEState:
 def preprocess(patch: np.ndarray, window: np.ndarray) -> np.ndarray:
     """Grey values (h, w), 0…255, ready for the Fourier transform.
 
-    Logarithm, zero mean, unit deviation, then `window` (h, w): the paper's section 3.1.
+    Logarithm, zero mean, unit standard deviation, then `window` (h, w), as in Bolme et al., 2010.
     """
     values = np.log1p(np.asarray(patch, dtype=np.float64))  # (h, w)
     return (values - values.mean()) / (values.std() + 1e-5) * window
@@ -83,9 +83,9 @@ def train_filter(
     error over all N patches: the paper's closed form, with a regulariser added.
 
     Args:
-        patches: (N, h, w), preprocessed; all of them should give the target.
+        patches: (N, h, w), preprocessed; the target is wanted for all of them.
         target: (h, w), the wanted response.
-        regulariser: added to B, so that a frequency without power divides by no zero.
+        regulariser: added to B, so that a frequency without power does not divide by 0.
     """
     F, G = np.fft.fft2(patches), np.fft.fft2(target)  # (N, h, w), (h, w)
     A = np.sum(G * np.conj(F), axis=0)  # (h, w)
@@ -94,8 +94,8 @@ def train_filter(
 
 
 def respond(patch: np.ndarray, A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, int, int]:
-    """Response (h, w) of the filter A / B to a patch, and the displacement (dx, dy) that its peak
-    shows, pixels from (h // 2, w // 2).
+    """Response (h, w) of the filter A / B to a patch, and the displacement (dx, dy) of its peak in
+    pixels from (h // 2, w // 2).
 
     Args:
         patch: (h, w), preprocessed.
@@ -109,13 +109,14 @@ def respond(patch: np.ndarray, A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray
 def update_filter(
     A: np.ndarray, B: np.ndarray, patch: np.ndarray, target: np.ndarray, rate: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Running numerator and denominator (h, w) after one more patch: the paper's "Online updates".
+    """Running averages of numerator and denominator (h, w) after one more patch (Bolme et al.,
+    2010).
 
     Args:
-        A, B: those so far (h, w).
+        A, B: the averages so far (h, w).
         patch: (h, w), preprocessed.
         target: (h, w), the wanted response.
-        rate: η, how much the new patch counts.
+        rate: η, the weight of the new patch.
     """
     F, G = np.fft.fft2(patch), np.fft.fft2(target)  # (h, w) each
     return rate * G * np.conj(F) + (1 - rate) * A, rate * np.abs(F) ** 2 + (1 - rate) * B
@@ -124,38 +125,38 @@ def update_filter(
 def update_ratio(
     H: np.ndarray, patch: np.ndarray, target: np.ndarray, rate: float, regulariser: float
 ) -> np.ndarray:
-    """The simplified rule of lectures: a running average of single-patch filters H* (h, w). It
-    over-weighs frequencies in which a patch has little power.
+    """The simplified rule found in lectures: a running average of single-patch filters H* (h, w).
+    It overweights frequencies at which a patch has little power.
 
     Args:
         H: the average so far (h, w).
         patch: (h, w), preprocessed.
         target: (h, w), the wanted response.
-        rate: η, how much the new patch counts.
-        regulariser: added to its power.
+        rate: η, the weight of the new patch.
+        regulariser: added to the patch's power.
     """
     F, G = np.fft.fft2(patch), np.fft.fft2(target)  # (h, w) each
     return rate * G * np.conj(F) / (np.abs(F) ** 2 + regulariser) + (1 - rate) * H
 
 
 def random_warps(patch: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Slightly rotated and sheared copies (count, h, w) of a grey patch, its centre kept in place:
-    the first filter's training set, drawn as OpenCV's MOSSE draws it.
+    """Slightly rotated and sheared copies (count, h, w) of a grey patch about its centre: the
+    training set of the first filter, drawn as in OpenCV's MOSSE.
 
-    Rotation uniform in ±0.1 rad, and each entry of the 2×2 matrix off by up to ±0.1 more; beyond
-    the patch its mirror image.
+    The rotation is uniform in ±0.1 rad, and each entry of the 2 × 2 matrix gets another ±0.1 of
+    uniform noise; the patch is mirrored beyond its border.
 
     Args:
         patch: (h, w).
         count: number of copies.
-        rng: what they are drawn with.
+        rng: random generator.
     """
     h, w = patch.shape
     copies = []
     for _ in range(count):
         angle = rng.uniform(-0.1, 0.1)
-        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        matrix = turn + rng.uniform(-0.1, 0.1, (2, 2))  # (2, 2)
+        rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        matrix = rotation + rng.uniform(-0.1, 0.1, (2, 2))  # (2, 2)
         centre = np.array([w // 2, h // 2], dtype=np.float64)
         affine = np.column_stack([matrix, centre - matrix @ centre])  # (2, 3)
         copies.append(cv2.warpAffine(patch, affine, (w, h), borderMode=cv2.BORDER_REFLECT))
@@ -163,10 +164,10 @@ def random_warps(patch: np.ndarray, count: int, rng: np.random.Generator) -> np.
 
 
 class MOSSE(Tracker):
-    """Minimum output sum of squared errors filter: grey patches, one fixed size, learning online.
+    """Minimum output sum of squared errors filter: grey patches of one fixed size, learned online.
 
-    The box keeps its first size. Frames may change size from one to the next; the centre stays
-    inside the frame.
+    The box keeps its first size. The frame size may change between frames; the centre stays inside
+    the frame.
     """
 
     name = "mosse"
@@ -196,7 +197,7 @@ class MOSSE(Tracker):
         self._remember(None, float("nan"), updated=True)
 
     def update(self, frame: np.ndarray) -> np.ndarray:
-        """Box (4,) in the next frame (H, W, 3). While the PSR is low the box stays and nothing is
+        """Box (4,) in the next frame (H, W, 3). While the PSR is low, the box stays and nothing is
         learned."""
         frame = as_frame(frame)
         F = fft.rfft2(self._prepare(self._cut(frame)))  # (h, w // 2 + 1)
@@ -210,8 +211,8 @@ class MOSSE(Tracker):
         return np.concatenate([self.centre - self.box_size / 2, self.box_size])
 
     def _patch_size(self, shape: tuple[int, ...]) -> tuple[int, int]:
-        """Height and width of the patch: padded, not too small, at most twice the frame, a size
-        that FFTs like."""
+        """Height and width of the patch: padded, not too small, at most twice the frame, and fast
+        for FFTs."""
         wanted = self.box_size[::-1] * self.settings.padding  # (2,) h, w
         sides = np.clip(
             np.round(wanted), self.settings.smallest, np.maximum(2 * np.array(shape[:2]), 16)
@@ -225,8 +226,8 @@ class MOSSE(Tracker):
         return int(np.floor(self.centre[1])) - h // 2, int(np.floor(self.centre[0])) - w // 2
 
     def _cut(self, frame: np.ndarray) -> np.ndarray:
-        """Grey patch (h, w) uint8 around the centre; only its own pixels are converted, the frame's
-        edge is repeated."""
+        """Grey patch (h, w) uint8 around the centre, the frame's edge repeated beyond it; only the
+        patch's pixels are converted to grey."""
         (h, w), (H, W) = self.size, frame.shape[:2]
         top, left = self._corner()
         rows = slice(min(max(top, 0), H - 1), max(min(top + h, H), 1))
@@ -239,7 +240,7 @@ class MOSSE(Tracker):
         return cv2.copyMakeBorder(grey, above, below, before, after, cv2.BORDER_REPLICATE)  # (h, w)
 
     def _prepare(self, patch: np.ndarray) -> np.ndarray:
-        """`preprocess` in float32, the logarithm looked up in a table: (h, w) uint8 → (h, w)
+        """`preprocess` in float32 with a lookup table for the logarithm: (h, w) uint8 → (h, w)
         float32."""
         values = cv2.LUT(patch, LOGARITHMS)  # (h, w)
         values -= values.mean()
@@ -249,15 +250,15 @@ class MOSSE(Tracker):
         return values
 
     def _move(self, response: np.ndarray, shape: tuple[int, ...]) -> None:
-        """Move the centre by the displacement of the peak; it stays inside a frame of this
-        shape."""
+        """Move the centre by the displacement of the peak of a response (h, w); it stays inside a
+        frame of this shape."""
         row, column = divmod(int(response.argmax()), response.shape[1])
         h, w = self.size
         moved = self.centre + np.array([column - w // 2, row - h // 2])  # (2,)
         self.centre = np.clip(moved, 0, (shape[1] - 1, shape[0] - 1))
 
     def _learn(self, frame: np.ndarray) -> None:
-        """Let the patch at the new centre into the running sums."""
+        """Update the running averages with the patch at the new centre."""
         F = fft.rfft2(self._prepare(self._cut(frame)))  # (h, w // 2 + 1)
         conjugate, rate = np.conj(F), np.float32(self.settings.rate)
         # (h, w // 2 + 1) each

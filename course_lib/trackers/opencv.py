@@ -1,6 +1,6 @@
-"""OpenCV's own MOSSE, KCF and CSRT behind the course's two calls: references from outside.
+"""OpenCV's MOSSE, KCF and CSRT behind the course's two calls, as independent references.
 
-They are in OpenCV's contrib modules, which the plain package leaves out.
+They are in OpenCV's contrib modules, which the plain package does not include.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ KINDS = ("mosse", "kcf", "csrt")
 
 @dataclass(frozen=True)
 class OpenCVState:
-    """What the last call said: whether OpenCV reported the target found."""
+    """Outcome of the last call: whether OpenCV reported that it found the target."""
 
     updated: bool
 
 
 def find_factory(kind: str) -> Callable[[], Any] | None:
-    """OpenCV's constructor of a tracker of `kind`, or None where the installed OpenCV has none.
+    """OpenCV's constructor of a tracker of `kind`, or None if the installed OpenCV has none.
 
-    Releases differ in where it stands: `cv2.legacy` in newer ones, `cv2` itself in older ones.
+    Its location depends on the release: `cv2.legacy` in newer ones, `cv2` itself in older ones.
     """
     for place in (getattr(cv2, "legacy", None), cv2):
         factory = getattr(place, f"Tracker{kind.upper()}_create", None)
@@ -39,10 +39,10 @@ def find_factory(kind: str) -> Callable[[], Any] | None:
 
 
 class OpenCVTracker(Tracker):
-    """One of OpenCV's trackers, with OpenCV's own settings. When it reports a loss the last box is
-    kept.
+    """One of OpenCV's trackers, with OpenCV's default settings. While it reports the target lost,
+    the last box is kept.
 
-    Raises CourseError where the installed OpenCV has no such tracker.
+    Raises CourseError if the installed OpenCV has no such tracker.
     """
 
     kind: str  # one of KINDS
@@ -57,7 +57,7 @@ class OpenCVTracker(Tracker):
             )
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
-        """Start OpenCV's tracker; it takes boxes of whole pixels, so the box is rounded."""
+        """Initialise OpenCV's tracker. It takes boxes of whole pixels, so the box is rounded."""
         frame, box = accept_start(frame, box)
         self.box = box.copy()  # (4,)
         self.tracker = self.factory()
@@ -92,5 +92,5 @@ class OpenCVCSRT(OpenCVTracker):
 
 
 def _to_bgr(frame: np.ndarray) -> np.ndarray:
-    """The frame (H, W, 3) with blue first, as OpenCV keeps images."""
+    """The frame (H, W, 3) with blue first, OpenCV's channel order."""
     return cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)

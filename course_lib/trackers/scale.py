@@ -1,5 +1,4 @@
-"""The scale filter of DSST: one correlation filter over the sizes that the target may have grown or
-shrunk to.
+"""The scale filter of DSST: a one-dimensional correlation filter over possible sizes of the target.
 
 Danelljan, Häger, Khan, Felsberg: Accurate Scale Estimation for Robust Visual Tracking, BMVC 2014.
 """
@@ -19,23 +18,23 @@ from course_lib.trackers.features import hog
 
 @dataclass(frozen=True)
 class ScaleFilterSettings(Settings):
-    """Settings of the scale filter, as its authors published them."""
+    """Settings of the scale filter; the defaults are its authors'."""
 
     count: Annotated[int, Range(3, 201)] = 33  # sizes compared
     step: Annotated[float, Range(1, 1.2)] = 1.02  # from one size to the next
-    area: Annotated[int, Range(16, 65_536)] = 512  # largest area a target is shown at, pixels
-    cell: Annotated[int, Range(1, 64)] = 4  # pixels a side of a HOG cell
+    area: Annotated[int, Range(16, 65_536)] = 512  # largest area a target is resized to, pixels
+    cell: Annotated[int, Range(1, 64)] = 4  # pixels per side of a HOG cell
     sigma: Positive = 0.25  # of the wanted response, in square roots of `count`
     regulariser: Positive = 0.01  # λ
     rate: UnitInterval = 0.025  # learning rate η
 
 
 class ScaleFilter:
-    """How much larger or smaller the target has become, by a correlation filter in one dimension.
+    """Estimates how much the target has grown or shrunk, by a correlation filter in one dimension.
 
-    The target is cut at `count` sizes around the last one; each cut becomes one long HOG vector,
-    and the vectors a signal over sizes with many channels. The filter is MOSSE's, summed over
-    channels.
+    The target is cut out at `count` sizes around the last one; each patch becomes one long HOG
+    vector, and together the vectors are a signal over sizes with many channels. The filter is
+    MOSSE's, summed over channels.
 
     Args:
         frame: (H, W, 3).
@@ -63,7 +62,7 @@ class ScaleFilter:
         self.A, self.B = self._terms(frame, centre, size)
 
     def factor(self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray) -> float:
-        """By what factor the target has grown in this frame: the size whose response is highest.
+        """The factor by which the target has grown in this frame, from the highest response.
 
         Args:
             frame: (H, W, 3).
@@ -77,7 +76,7 @@ class ScaleFilter:
         return float(self.factors[response.argmax()])
 
     def learn(self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray) -> None:
-        """Let the target as it is now into the running numerator and denominator.
+        """Update the running averages of numerator and denominator with the target as it is now.
 
         Args:
             frame: (H, W, 3).
@@ -89,7 +88,7 @@ class ScaleFilter:
         self.A, self.B = rate * A + (1 - rate) * self.A, rate * B + (1 - rate) * self.B
 
     def _spectrum(self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray) -> np.ndarray:
-        """Spectrum over sizes (S // 2 + 1, D) of the D numbers of each cut's HOG."""
+        """Spectrum over sizes (S // 2 + 1, D) of the D HOG values of each patch."""
         # (S, h, w, 3)
         cuts = np.stack([cut_patch(frame, centre, size * k, self.shape) for k in self.factors])
         vectors = hog(cuts, self.settings.cell).reshape(len(cuts), -1)  # (S, D)
@@ -98,7 +97,7 @@ class ScaleFilter:
     def _terms(
         self, frame: np.ndarray, centre: np.ndarray, size: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Numerator (S // 2 + 1, D) and denominator (S // 2 + 1, 1) of the filter for this target
-        alone."""
+        """Numerator (S // 2 + 1, D) and denominator (S // 2 + 1, 1) of the filter trained on this
+        frame alone."""
         F = self._spectrum(frame, centre, size)  # (S // 2 + 1, D)
         return self.G * np.conj(F), (F.real**2 + F.imag**2).sum(1, keepdims=True)

@@ -1,9 +1,9 @@
-"""Tracking with SiamFC: search at several scales around the last place; the exemplar is never
+"""Tracking with SiamFC: search at several scales around the last location; the exemplar is never
 updated.
 
 Bertinetto, Valmadre, Henriques, Vedaldi, Torr: Fully-Convolutional Siamese Networks for Object
-Tracking, ECCV workshops 2016, "Implementation details: Tracking"; what the paper leaves open is as
-in the authors' code (siamese-fc, tracking/tracker.m and tracker_eval.m).
+Tracking, ECCV workshops 2016, "Implementation details: Tracking"; details that the paper leaves
+open follow the authors' code (siamese-fc, tracking/tracker.m and tracker_eval.m).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from course_lib.models.runtime import SiamFCRuntime, load_siamfc_runtime
 from course_lib.recipe import Range, Settings, UnitInterval
 from course_lib.trackers.base import Tracker, accept_start
 
-SMALLEST, LARGEST = 0.2, 5.0  # limits of the search side, in its first sizes
+SMALLEST, LARGEST = 0.2, 5.0  # limits of the search side, relative to its first value
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class SiamFCSettings(Settings):
     """Settings of SiamFCTracker; the defaults are those of SiamFC-3s."""
 
     weights: str = "siamfc"  # name or path, see `models.weights.find_weights`
-    scales: Annotated[int, Range(1, 21)] = 3  # sizes searched at, odd
-    scale_step: Annotated[float, Range(1, 2)] = 1.0375  # factor from one size to the next
-    scale_penalty: UnitInterval = 0.9745  # factor on the response at any size but the last one's
+    scales: Annotated[int, Range(1, 21)] = 3  # number of scales searched, odd
+    scale_step: Annotated[float, Range(1, 2)] = 1.0375  # factor from one scale to the next
+    scale_penalty: UnitInterval = 0.9745  # factor on the response at any other than the last scale
     scale_rate: UnitInterval = 0.59  # how far the size moves towards the best one
     window: UnitInterval = 0.176  # influence of the cosine window
     upsample: Annotated[int, Range(1, 64)] = 16  # factor by which the response is enlarged
@@ -44,23 +44,24 @@ class SiamFCSettings(Settings):
         super().__post_init__()
         if self.scales % 2 == 0:
             raise SettingsError(
-                f"scales is {self.scales}; expected an odd number: the last size stands in the "
-                "middle"
+                f"scales is {self.scales}; expected an odd number, so that the last scale is the "
+                "middle one"
             )
 
 
 @dataclass(frozen=True, eq=False)
 class SiamFCState:
-    """What the last call computed.
+    """Intermediate results of the last call.
 
     Attributes:
         responses: (S, 17, 17) float32, one for each scale; None after `init`.
-        blended: (272, 272) float32, the chosen scale's response, enlarged and blended with the
+        blended: (272, 272) float32, the chosen scale's response, upsampled and blended with the
             window; sums to 1.
         scale: index of the chosen scale.
-        score: its response, enlarged but without the window, at the chosen place; NaN after `init`.
+        score: its response, upsampled but without the window, at the chosen location; NaN after
+            `init`.
         window: the square of the frame searched at the chosen scale; after `init` the exemplar's.
-        crop: (size, size, 3) uint8, what stood in it.
+        crop: (size, size, 3) uint8, the image in that window.
     """
 
     responses: np.ndarray | None
@@ -72,21 +73,21 @@ class SiamFCState:
 
 
 def scale_factors(count: int, step: float) -> np.ndarray:
-    """(count,) factors step^k on the search side, k = −(count − 1)/2 … (count − 1)/2; the centre
-    one is 1 (the paper's 1.025^{−2 … 2})."""
+    """(count,) factors step^k on the search side, k = −(count − 1)/2 … (count − 1)/2; the middle
+    one is 1 (in the paper 1.025^{−2 … 2})."""
     return step ** (np.arange(count) - count // 2).astype(float)
 
 
 def enlarge(response: np.ndarray, factor: int) -> np.ndarray:
-    """The response (n, n) enlarged to (n·factor, n·factor) by bicubic interpolation, in the paper
+    """The response (n, n) upsampled to (n·factor, n·factor) by bicubic interpolation; in the paper
     from 17 to 272."""
     size = (response.shape[1] * factor, response.shape[0] * factor)
     return cv2.resize(response, size, interpolation=cv2.INTER_CUBIC)
 
 
 def choose_scale(responses: np.ndarray, penalty: float) -> int:
-    """Index of the scale whose response (S, n, n) has the highest peak, after `penalty` on all but
-    the middle one; before the window is blended in, as in tracker_eval.m."""
+    """Index of the scale whose response (S, n, n) has the highest peak, with factor `penalty` on
+    all but the middle one; before the window is blended in, as in tracker_eval.m."""
     peaks = responses.reshape(len(responses), -1).max(axis=1)  # (S,)
     factors = np.full(len(peaks), penalty)
     factors[len(peaks) // 2] = 1.0
@@ -104,9 +105,9 @@ def blend_with_window(response: np.ndarray, window: np.ndarray, influence: float
     """
     shifted = response - response.min()  # (n, n)
     total = shifted.sum()
-    # a flat response says nothing: every place alike
-    share = shifted / total if total > 0 else np.full_like(shifted, 1 / shifted.size)
-    return (1 - influence) * share + influence * window
+    # a flat response holds no information, so every location counts equally
+    normed = shifted / total if total > 0 else np.full_like(shifted, 1 / shifted.size)
+    return (1 - influence) * normed + influence * window
 
 
 @lru_cache(maxsize=8)
@@ -117,15 +118,16 @@ def unit_window(size: int) -> np.ndarray:
 
 
 def peak_displacement(response: np.ndarray, stride: float, upsample: int) -> np.ndarray:
-    """(2,) pixels of the search image, x then y, from its centre to the peak of a response.
+    """Displacement (2,), x then y, from the search image's centre to the peak of a response, in
+    pixels of the search image.
 
     Args:
-        response: (n, n), enlarged.
+        response: (n, n), upsampled.
         stride: pixels of the search image from one cell of the network's response to the next.
-        upsample: factor by which the response was enlarged.
+        upsample: factor by which the response was upsampled.
     """
     n = len(response)
-    # OpenCV enlarges about half pixels: the centre is (n − 1) / 2, between two pixels if n is even
+    # OpenCV aligns half pixels: the centre is (n − 1) / 2, between two pixels if n is even
     row, column = np.unravel_index(response.argmax(), response.shape)
     return (np.array([column, row]) - (n - 1) / 2) * stride / upsample
 
@@ -134,9 +136,9 @@ def damp(side: float, factor: float, rate: float, first: float) -> float:
     """The search side moved towards side · factor, within 0.2 … 5 times the first one (tracker.m).
 
     Args:
-        side: the last one, frame pixels.
-        factor: of the scale that was chosen.
-        rate: how far it moves, 0 … 1.
+        side: the last search side, frame pixels.
+        factor: of the chosen scale.
+        rate: how far the side moves, 0 … 1.
         first: the side in the first frame.
     """
     moved = (1 - rate) * side + rate * side * factor
@@ -148,10 +150,10 @@ class SiamFCTracker(Tracker):
 
     Args:
         settings: those of SiamFC-3s unless given.
-        runtime: a network that is ready; loaded by the settings unless given.
+        runtime: a network ready to track; loaded as the settings say unless given.
 
-    `update` is three steps: `look` cuts the search images, the network answers, `decide` moves the
-    box. They are apart so that many targets can share one call of the network, see
+    `update` has three steps: `look` crops the search images, the network responds, `decide` moves
+    the box. They are separate so that many targets can share one call of the network, see
     `evaluation.lockstep`.
     """
 
@@ -168,7 +170,7 @@ class SiamFCTracker(Tracker):
         self.factors = scale_factors(s.scales, s.scale_step)  # (S,)
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
-        """Keep the exemplar's features; they stay as they are for the whole sequence."""
+        """Compute the template features; they are never updated."""
         frame, box = accept_start(frame, box)
         self.centre = box[:2] + box[2:] / 2  # (2,)
         self.size = box[2:].copy()  # (2,)
@@ -186,8 +188,8 @@ class SiamFCTracker(Tracker):
         return self.decide(self.runtime.respond(self.z, crops))
 
     def look(self, frame: np.ndarray, size: int = SEARCH) -> np.ndarray:
-        """Search images (S, size, size, 3) around the last place, one for each scale; a larger
-        `size` sees further."""
+        """Search images (S, size, size, 3) around the last location, one for each scale; a larger
+        `size` covers a larger region at the same scale."""
         frame = as_frame(frame)
         sides = self.side * self.factors * size / SEARCH  # (S,)
         self.windows = [CropWindow(*self.centre, side, size) for side in sides]
@@ -197,8 +199,8 @@ class SiamFCTracker(Tracker):
         return self.crops
 
     def decide(self, responses: np.ndarray) -> np.ndarray:
-        """Box (4,) that follows from the responses (S, 17, 17), of larger search images larger, to
-        what `look` gave."""
+        """Box (4,) from the responses (S, 17, 17) to the images of `look`; larger search images
+        have larger responses."""
         s = self.settings
         large = np.stack([enlarge(response, s.upsample) for response in responses])  # (S, 272, 272)
         best = choose_scale(large, s.scale_penalty)
@@ -208,7 +210,7 @@ class SiamFCTracker(Tracker):
         moved = peak_displacement(blended, self.runtime.network.stride, s.upsample)
         place = moved + self.windows[best].size / 2  # (2,) of the crop
         centre = self.windows[best].to_frame(place)  # (2,) frame pixels
-        # a target that left the view is awaited at the frame's edge
+        # a target that left the frame is awaited at its edge
         self.centre = np.clip(centre, 0, self.frame_size)
         side = damp(self.side, self.factors[best], s.scale_rate, self.first_side)
         self.size = self.size * (side / self.side)

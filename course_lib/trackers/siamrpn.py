@@ -1,8 +1,8 @@
-"""Tracking with proposals: one look a frame; of the proposals the one that is likely, near the
-last place and of about the last size and shape wins.
+"""Tracking with proposals: one search image per frame; the winning proposal has a high score, lies
+near the last location, and has about the last size and shape.
 
 Li, Yan, Wu, Zhu, Hu: High Performance Visual Tracking with Siamese Region Proposal Network, CVPR
-2018, "Proposal selection"; in detail as in pysot's siamrpn_tracker.py. One tracker for every
+2018, "Proposal selection"; details follow pysot's siamrpn_tracker.py. One tracker serves every
 proposal network: SiamRPN, SiamRPN++, SiamConcatRPN, SiamBroadcastRPN.
 """
 
@@ -24,35 +24,36 @@ from course_lib.models.runtime import ProposalRuntime, load_proposal_runtime
 from course_lib.recipe import NotNegative, Range, Settings, UnitInterval
 from course_lib.trackers.base import Tracker, accept_start
 
-SMALLEST = 10.0  # pixels: no side of a box becomes smaller
+SMALLEST = 10.0  # pixels: lower limit of a box's sides
 
 
 @dataclass(frozen=True)
 class SiamRPNSettings(Settings):
-    """Settings of SiamRPNTracker. Published ones differ by a factor of 20 between benchmarks, see
-    `recipes/siamrpn_*.yaml`."""
+    """Settings of SiamRPNTracker. Published values differ between benchmarks by a factor of up to
+    20, see `recipes/siamrpn_*.yaml`."""
 
     weights: str = "siamrpn"  # name or path, see `models.weights.find_weights`
-    # pixels a side of the search image; a larger one sees further, at the same scale
+    # pixels per side of the search image; a larger one covers a larger region at the same scale
     search: Annotated[int, Range(191, 1023)] = SEARCH
     penalty: NotNegative = 0.16  # how strongly a change of size and shape is penalised
     window: UnitInterval = 0.40  # influence of the cosine window
-    rate: UnitInterval = 0.30  # how far the size moves towards a certain proposal's
+    rate: UnitInterval = 0.30  # how far the size moves towards that of a proposal of certainty 1
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 
 
 @dataclass(frozen=True, eq=False)
 class SiamRPNState:
-    """What the last call computed, for A anchors.
+    """Intermediate results of the last call, for A anchors.
 
     Attributes:
         boxes: (A, 4) proposals in pixels of the search image; None after `init`.
-        scores: (A,) probability of the target; penalties: (A,) factors on it; ranked: (A,) after
-            the window too.
+        scores: (A,) probability of the target.
+        penalties: (A,) factors on the scores.
+        ranked: (A,) penalised scores, blended with the window.
         best: index of the chosen proposal.
         window: the square of the frame searched; after `init` the exemplar's.
-        crop: (size, size, 3) uint8, what stood in it.
+        crop: (size, size, 3) uint8, the image in that window.
     """
 
     boxes: np.ndarray | None
@@ -65,8 +66,8 @@ class SiamRPNState:
 
 
 def change(ratio: ArrayLike) -> np.ndarray:
-    """How much something changed, at least 1: twice as large and half as large are both 2; the
-    paper's max(r / r′, r′ / r)."""
+    """Size (...) of a change, at least 1: twice as large and half as large are both 2; the paper's
+    max(r / r′, r′ / r)."""
     ratio = np.asarray(ratio, dtype=np.float64)
     return np.maximum(ratio, 1 / ratio)
 
@@ -74,9 +75,9 @@ def change(ratio: ArrayLike) -> np.ndarray:
 def change_penalty(boxes: np.ndarray, size: np.ndarray, strength: float) -> np.ndarray:
     """Factors (A,) in 0…1 on the boxes' scores: exp(−(r · s − 1) · strength).
 
-    r is the change of the ratio w / h and s that of `context_side`, against the last size. No
-    change gives 1. (The EPFL report prints exp(k · r · s), which would reward change; its code has
-    it as here.)
+    r is the change of the ratio w / h and s that of `context_side`, relative to the last size.
+    Without a change the factor is 1. (The EPFL report prints exp(k · r · s), which would reward
+    change; its code agrees with the formula here.)
 
     Args:
         boxes: (A, 4), x, y, w, h.
@@ -90,7 +91,7 @@ def change_penalty(boxes: np.ndarray, size: np.ndarray, strength: float) -> np.n
 
 
 def anchor_window(anchors: np.ndarray) -> np.ndarray:
-    """Hann window (A,) with peak 1 at the anchors' centres: 1 at the centre of the map, 0 at its
+    """Hann window (A,) sampled at the anchors' centres: 1 at the centre of the map, 0 at its
     outermost cells."""
     centres = anchors[:, :2] + anchors[:, 2:] / 2  # (A, 2)
     low, high = centres.min(0), centres.max(0)  # (2,)
@@ -112,33 +113,34 @@ def rerank(
 
 
 def smooth_size(last: np.ndarray, found: np.ndarray, certainty: float, rate: float) -> np.ndarray:
-    """The size (2,) moved from `last` towards `found` by certainty · rate: an uncertain proposal
-    changes little.
+    """The size (2,) moved from `last` towards `found` by certainty · rate, so that an uncertain
+    proposal changes little.
 
     Args:
         last: w and h so far (2,).
         found: w and h of the chosen proposal (2,).
         certainty: its penalty · score.
-        rate: how far a certain one moves it, 0 … 1.
+        rate: how far a proposal of certainty 1 moves the size, 0 … 1.
     """
-    share = certainty * rate
-    return (1 - share) * last + share * found
+    step = certainty * rate
+    return (1 - step) * last + step * found
 
 
 def with_mask(crop: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """A crop (S, S, 3) with a fourth channel that is 1 inside a box (4,) of it: the guide of
-    SiamConcatRPN."""
+    """A crop (S, S, 3) with a fourth channel that is 1 inside a box (4,) in crop pixels: the guide
+    of SiamConcatRPN."""
     # (S, S)
     mask = box_masks(torch.as_tensor(np.asarray(box, dtype=np.float64))[None], len(crop))[0, 0]
     return np.dstack([crop, mask.numpy().astype(np.uint8)])
 
 
 class SiamRPNTracker(Tracker):
-    """SiamRPN's tracker: `look` cuts the search image, the network proposes, `decide` chooses.
+    """SiamRPN's tracker: `look` crops the search image, the network proposes boxes, `decide`
+    chooses one.
 
     Args:
         settings: the defaults unless given.
-        runtime: a network that is ready; loaded by the settings unless given.
+        runtime: a network ready to track; loaded as the settings say unless given.
     """
 
     name = "siamrpn"
@@ -155,7 +157,7 @@ class SiamRPNTracker(Tracker):
         self.hann = anchor_window(self.anchors)  # (A,)
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
-        """Keep what the network needs of the exemplar; it stays as it is for the whole sequence."""
+        """Compute the template features; they are never updated."""
         frame, box = accept_start(frame, box)
         self.centre = box[:2] + box[2:] / 2  # (2,)
         self.size = box[2:].copy()  # (2,)
@@ -171,8 +173,8 @@ class SiamRPNTracker(Tracker):
         return self.decide(self.runtime.respond(self.z, crops))
 
     def look(self, frame: np.ndarray) -> np.ndarray:
-        """The search image (1, S, S, 3) around the last place; guided, with the last box as a mask,
-        (1, S, S, 4)."""
+        """The search image (1, S, S, 3) around the last location; for a guided network
+        (1, S, S, 4), with the last box as a mask."""
         frame = as_frame(frame)
         self.frame_size = np.array(frame.shape[1::-1])  # (2,) w, h
         size = self.settings.search
@@ -182,7 +184,7 @@ class SiamRPNTracker(Tracker):
         return self._guided(self.crop, self.window)[None]  # (1, S, S, 3 or 4)
 
     def decide(self, responses: np.ndarray) -> np.ndarray:
-        """Box (4,) that follows from the proposals (1, A, 5) for what `look` gave."""
+        """Box (4,) from the proposals (1, A, 5) for the image of `look`."""
         s = self.settings
         scores, offsets = responses[0, :, 0], responses[0, :, 1:]  # (A,) and (A, 4)
         boxes = decode(offsets, self.anchors, self.runtime.variances)  # (A, 4) search pixels
@@ -190,7 +192,7 @@ class SiamRPNTracker(Tracker):
         ranked = rerank(scores, penalties, self.hann, s.window)  # (A,)
         best = int(ranked.argmax())
         found = self.window.box_to_frame(boxes[best])  # (4,) frame pixels
-        # a target that left the view is awaited at the frame's edge
+        # a target that left the frame is awaited at its edge
         self.centre = np.clip(found[:2] + found[2:] / 2, 0, self.frame_size)
         size = smooth_size(self.size, found[2:], float(penalties[best] * scores[best]), s.rate)
         self.size = np.clip(size, np.minimum(SMALLEST, self.frame_size), self.frame_size)
@@ -198,8 +200,7 @@ class SiamRPNTracker(Tracker):
         return np.concatenate([self.centre - self.size / 2, self.size])
 
     def _guided(self, crop: np.ndarray, window: CropWindow) -> np.ndarray:
-        """The crop with a fourth channel that is 1 inside the present box, for a network that wants
-        one."""
+        """The crop, for a guided network with a fourth channel that is 1 inside the current box."""
         if not self.runtime.guided:
             return crop
         box = np.concatenate([self.centre - self.size / 2, self.size])  # (4,) frame pixels

@@ -1,5 +1,5 @@
-"""Template matching by normalised cross-correlation: the image of the first frame, sought again
-nearby."""
+"""Template matching by normalised cross-correlation: the patch from the first frame is searched for
+near its last location."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class TemplateSettings(Settings):
 
 @dataclass(frozen=True, eq=False)
 class TemplateState:
-    """What the last call computed.
+    """Intermediate results of the last call.
 
     Attributes:
-        response: (h, w) float32 in [-1, 1], similarity for each place of the box's corner; None
-            after `init`.
+        response: (h, w) float32 in [-1, 1], similarity for each position of the template's corner;
+            None after `init`.
         region: (4,) the part of the frame searched, x, y, w, h in pixels.
     """
 
@@ -36,9 +36,9 @@ class TemplateState:
 
 
 class TemplateMatching(Tracker):
-    """Gives the place nearby whose normalised cross-correlation with the first image is highest.
+    """Finds the nearby location with the highest normalised cross-correlation with the template.
 
-    The image is never updated and its size never changes.
+    The template, a patch of the first frame, is never updated and never changes its size.
     """
 
     name = "ncc"
@@ -48,7 +48,8 @@ class TemplateMatching(Tracker):
         self.settings = settings or TemplateSettings()
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
-        """Keep the grey image under the box; only the part of the box inside the frame counts."""
+        """Store the grey patch under the box (4,) as template; only the part of the box inside the
+        frame counts."""
         frame, box = accept_start(frame, box)
         H, W = frame.shape[:2]
         left, top = (int(v) for v in np.clip(np.floor(box[:2]), 0, [W - 1, H - 1]))
@@ -56,16 +57,16 @@ class TemplateMatching(Tracker):
             int(v) for v in np.clip(np.ceil(box[:2] + box[2:]), [left + 1, top + 1], [W, H])
         )
         self.template = _grey(frame[top:bottom, left:right])  # (h, w) uint8
-        self.corner = np.array([left, top])  # (2,) of the image in the frame
-        self.offset = box[:2] - self.corner  # (2,) from the image's corner to the box's
+        self.corner = np.array([left, top])  # (2,) of the template in the frame
+        self.offset = box[:2] - self.corner  # (2,) from the template's corner to the box's
         self.box = box.copy()
         self.last = TemplateState(
             None, np.array([left, top, right - left, bottom - top], dtype=float)
         )
 
     def update(self, frame: np.ndarray) -> np.ndarray:
-        """Box (4,) of the most similar place; where the region holds no room for the image, the
-        last box."""
+        """Box (4,) at the most similar location, or the last box if the template does not fit into
+        the region."""
         region = self._region(frame.shape)  # (4,) int
         x, y, w, h = region
         part = _grey(frame[y : y + h, x : x + w])  # (h, w)
@@ -73,7 +74,7 @@ class TemplateMatching(Tracker):
             return self.box.copy()
         # (h - th + 1, w - tw + 1)
         response = cv2.matchTemplate(part, self.template, cv2.TM_CCOEFF_NORMED)
-        # a flat patch has no contrast
+        # a patch without contrast has no correlation coefficient
         response = np.nan_to_num(response, nan=0.0, posinf=0.0, neginf=0.0)
         row, column = np.unravel_index(response.argmax(), response.shape)
         self.corner = np.array([x + column, y + row])
@@ -82,8 +83,8 @@ class TemplateMatching(Tracker):
         return self.box.copy()
 
     def _region(self, shape: tuple[int, ...]) -> np.ndarray:
-        """The part of a frame (H, W, 3) to search, (4,) int: around the last place, inside the
-        frame."""
+        """The part of a frame of this shape to search, (4,) int: around the last location, inside
+        the frame."""
         size = np.array(self.template.shape[::-1])  # (2,) w, h
         margin = np.ceil(size * (self.settings.search - 1) / 2).astype(int)
         low = np.maximum(self.corner - margin, 0)

@@ -1,12 +1,12 @@
-"""The course's trackers in the GOT-10k toolkit's harness, and the toolkit's trackers in the
-course's.
+"""Adapters: the course's trackers in the GOT-10k toolkit's harness, and the toolkit's trackers in
+the course's.
 
-Both have `init` and `update`; the toolkit hands over PIL images and runs through a list of files
-with `track`. Neither class needs the toolkit to be installed.
+Both have `init` and `update`; the toolkit passes PIL images, and runs a tracker over a list of
+files with `track`. Neither class needs the toolkit to be installed.
 
-The course's boxes count pixels from 0. The toolkit hands over what stands in a data set's files,
-and expects the same back: from 1 in its experiments on OTB (`first_pixel=1`), from 0 in those on
-GOT-10k and VOT.
+The course's boxes count pixels from 0. The toolkit passes boxes as they are in the dataset's files,
+and expects the same in return: counted from 1 in its experiments on OTB (`first_pixel=1`), from 0
+in those on GOT-10k and VOT.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from course_lib.trackers.base import Tracker, accept_start
 
 
 class ToToolkit:
-    """A tracker of the course as the toolkit's experiments expect one.
+    """A tracker of the course, adapted to the toolkit's experiments.
 
-    `first_pixel` is what the experiment's boxes call the top-left pixel: 1 for ExperimentOTB, else
-    0. Every tracker of the course gives the same boxes in every run, so `is_deterministic` is True
-    and the toolkit runs it once.
+    `first_pixel` is the number of the top-left pixel in the experiment's boxes: 1 for
+    ExperimentOTB, otherwise 0. Every tracker of the course outputs the same boxes in every run, so
+    `is_deterministic` is True and the toolkit runs it once.
     """
 
     is_deterministic = True
@@ -37,7 +37,7 @@ class ToToolkit:
         self.shift = _shift(first_pixel)  # (4,)
 
     def init(self, image: Image.Image, box: ArrayLike) -> None:
-        """Start on a PIL image with the target at `box` (4,)."""
+        """Initialise on a PIL image with the target at `box` (4,)."""
         box = np.asarray(box, dtype=np.float64) - self.shift
         self.tracker.init(np.asarray(image.convert("RGB")), box)
 
@@ -52,8 +52,8 @@ class ToToolkit:
 
         Args:
             img_files: of T frames.
-            box: of the target in the first, (4,).
-            visualize: the toolkit's; nothing is drawn.
+            box: of the target in the first frame, (4,).
+            visualize: part of the toolkit's interface; nothing is drawn.
         """
         boxes, seconds = np.zeros((len(img_files), 4)), np.zeros(len(img_files))
         boxes[0] = box
@@ -69,11 +69,11 @@ class ToToolkit:
 
 
 class FromToolkit(Tracker):
-    """A tracker written for the toolkit behind the course's two calls.
+    """A tracker written for the toolkit, behind the course's two calls.
 
-    `first_pixel` is what the tracker itself calls the top-left pixel: 1 for one that was written
-    for OTB's files. The course runs a tracker once; raises SettingsError for one that says its runs
-    differ.
+    `first_pixel` is the number of the top-left pixel for that tracker: 1 if it was written for
+    OTB's files. The course runs a tracker only once, so SettingsError is raised for one that is not
+    deterministic.
     """
 
     def __init__(self, theirs: Any, first_pixel: int = 0) -> None:
@@ -81,14 +81,14 @@ class FromToolkit(Tracker):
         self.shift = _shift(first_pixel)  # (4,)
         if not getattr(theirs, "is_deterministic", False):
             raise SettingsError(
-                f"tracker {self.name!r} has is_deterministic=False, so one run says little, and "
-                "the course runs it once. If it is seeded, set it to True. Else run it in the "
-                "toolkit, which repeats it, and score that by "
-                "`python -m course_lib report --layout got10k`, which takes all runs."
+                f"tracker {self.name!r} has is_deterministic=False, but the course runs a tracker "
+                "only once, which would say little about it. If it is seeded, set it to True. "
+                "Otherwise run it in the toolkit, which repeats it, and score all its runs with "
+                "`python -m course_lib report --layout got10k`."
             )
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
-        """Start on `frame` (H, W, 3) with the target at `box` (4,)."""
+        """Initialise on `frame` (H, W, 3) with the target at `box` (4,)."""
         frame, box = accept_start(frame, box)
         self.theirs.init(Image.fromarray(frame), box + self.shift)
 
@@ -101,13 +101,13 @@ class FromToolkit(Tracker):
             box = np.empty(0)
         if box.shape != (4,):
             raise DataError(
-                f"tracker {self.name} gave {found!r:.80}; expected four numbers x, y, w, h"
+                f"tracker {self.name} returned {found!r:.80}; expected four numbers x, y, w, h"
             )
         return box - self.shift
 
 
 def _shift(first_pixel: int) -> np.ndarray:
-    """What is added to a 0-based box (4,); raises SettingsError for anything but 0 and 1."""
+    """The offset (4,) to add to a 0-based box; raises SettingsError for anything but 0 and 1."""
     if first_pixel not in (0, 1):
         raise SettingsError(f"first_pixel is {first_pixel!r}; expected 0 or 1")
     return np.array([first_pixel, first_pixel, 0, 0], dtype=np.float64)

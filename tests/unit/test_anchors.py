@@ -25,7 +25,7 @@ from course_lib.geometry.anchors import (
 from course_lib.geometry.boxes import iou
 
 
-def test_default_boxes_have_the_area_of_their_scale_whatever_the_ratio():
+def test_default_boxes_have_the_area_of_their_scale_at_every_ratio():
     sizes = default_box_sizes(60.0, 85.0)
     assert sizes.shape == (6, 2)
     assert np.allclose(sizes[:5].prod(1), 60.0**2)
@@ -33,12 +33,12 @@ def test_default_boxes_have_the_area_of_their_scale_whatever_the_ratio():
     assert np.allclose(sizes[5], np.sqrt(60.0 * 85.0))  # the extra square
 
 
-def test_ssd_scales_are_evenly_spaced_and_go_one_further():
+def test_ssd_scales_are_evenly_spaced_with_one_more_after_the_last():
     assert np.allclose(ssd_scales(6), [0.2, 0.34, 0.48, 0.62, 0.76, 0.9, 1.04])
     assert len(ssd_scales(1)) == 2
 
 
-def test_siamrpn_anchors_exact_and_as_the_public_code_cuts_them():
+def test_siamrpn_anchors_exact_and_truncated_as_in_the_public_code():
     exact = siamrpn_anchor_sizes()
     assert np.allclose(exact.prod(1), 64 * 64)
     assert np.allclose(exact[:, 1] / exact[:, 0], RATIOS)
@@ -49,7 +49,7 @@ def test_siamrpn_anchors_exact_and_as_the_public_code_cuts_them():
 
 
 @pytest.mark.parametrize(("cells", "search"), [(17, 255), (19, 271), (18, 255)])
-def test_anchors_stand_around_the_centre_rows_down_columns_across(cells, search):
+def test_anchors_are_placed_around_the_centre_rows_down_columns_across(cells, search):
     anchors = place_anchors([[10, 20], [30, 6]], cells, 8, search / 2)
     assert anchors.shape == (2, cells, cells, 4)
     centres = anchors[..., :2] + anchors[..., 2:] / 2
@@ -67,7 +67,7 @@ def test_ssd_cells_are_centred_in_their_squares_of_the_image():
     assert np.allclose(anchors[0, -1, -1, :2] + 30, 300 - 0.5 * 300 / 38)
 
 
-def test_offsets_worked_by_hand():
+def test_offsets_by_hand():
     """Anchor 64 × 64 at (100, 100), box 128 × 32 centred at (116, 92)."""
     anchor, box = np.array([68.0, 68, 64, 64]), np.array([52.0, 76, 128, 32])
     assert np.allclose(encode(box, anchor), [0.25, -0.125, np.log(2), -np.log(2)])
@@ -105,7 +105,7 @@ def test_tensors_and_arrays_give_the_same_offsets():
     assert np.allclose(again.numpy(), box)
 
 
-def test_a_box_without_area_cannot_be_encoded_and_a_wild_offset_stays_finite():
+def test_a_box_without_area_cannot_be_encoded_and_an_extreme_offset_stays_finite():
     with pytest.raises(DataError, match="no width or no height"):
         encode(np.array([[0.0, 0, 0, 5]]), np.array([[0.0, 0, 64, 64]]))
     wild = decode(np.array([[0.0, 0, 500, 500]]), np.array([[0.0, 0, 64, 64]]))
@@ -122,7 +122,7 @@ def test_overlaps_are_the_iou_of_every_anchor_with_every_box(seed):
     assert np.allclose(given, iou(anchors[None], boxes[:, None]))
 
 
-def test_labels_equal_a_table_worked_by_hand():
+def test_labels_equal_a_table_by_hand():
     """A 64 × 64 box and anchors of its size moved right by d: IoU = (64 − d) / (64 + d)."""
     moved = torch.tensor([0.0, 8, 15, 17, 30, 34, 36, 64])
     anchors = torch.stack([torch.tensor([d, 0.0, 64, 64]) for d in moved])

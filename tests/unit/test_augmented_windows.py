@@ -1,4 +1,4 @@
-"""Views: what training cuts, against crop windows and against points that were followed by hand."""
+"""Augmented windows against crop windows, and against points mapped by hand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def image():
     return np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
 
 
-def test_a_plain_view_is_a_crop_window(image):
+def test_a_plain_augmented_window_is_a_crop_window(image):
     smooth = cv2.GaussianBlur(image, (0, 0), 2)
     view, window = AugmentedWindow(55.3, 41.7, 63.5, 64), CropWindow(55.3, 41.7, 63.5, 64)
     assert np.abs(view.cut(smooth).astype(int) - window.cut(smooth)).max() <= 2
@@ -37,7 +37,7 @@ def test_pixels_go_where_points_go(view):
         np.testing.assert_allclose(found, view.to_crop([x, y]), atol=0.3)
 
 
-def test_a_squeeze_keeps_the_area():
+def test_an_aspect_change_keeps_the_area():
     corners = AugmentedWindow(0, 0, 10, 100, angle=0.3, aspect_change=1.7).to_crop(
         [[0, 0], [1, 0], [0, 1]]
     )
@@ -45,7 +45,7 @@ def test_a_squeeze_keeps_the_area():
     assert abs(a[0] * b[1] - a[1] * b[0]) == pytest.approx(100.0)
 
 
-def test_the_crop_matrix_puts_the_centre_in_the_centre():
+def test_the_crop_matrix_maps_centre_to_centre():
     for size in (127, 255):
         matrix = crop_matrix(40.25, 31.5, 80.0, size)
         centre = (size - 1) / 2  # pixel number of the crop's centre

@@ -1,4 +1,4 @@
-"""What every backbone promises, and that a new one, padded, fits under every network."""
+"""What every backbone promises, and that a new, padded one works in every network."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CPU = Placement(torch.device("cpu"), bf16=False)
 
 
 class Padded(Backbone):
-    """A toy of mobile kind: three padded convolutions, the second depth-wise."""
+    """A toy in the style of mobile networks: three padded convolutions, the second depth-wise."""
 
     def __init__(self, width: int = 8) -> None:
         super().__init__()
@@ -64,13 +64,13 @@ class Padded(Backbone):
 
 @pytest.fixture
 def padded(monkeypatch) -> str:
-    """The toy's name, while it has a row."""
+    """The toy's name, while it has a row in the table."""
     monkeypatch.setitem(BACKBONES, "padded", (f"{__name__}:Padded", {}))
     return "padded"
 
 
 def small(name: str) -> Backbone:
-    """A backbone with few channels, its batch norms moved, in eval mode."""
+    """A backbone with few channels and non-trivial batch norms, in eval mode."""
     torch.manual_seed(0)
     few = {"width_multiplier": 0.125, "widths": (8, 8, 8, 8, 8)}
     network = make_backbone(name, **{n: few[n] for n in few if n in backbone_arguments(name)})
@@ -94,7 +94,7 @@ class TestEveryBackbone:
     """Size, channels, stages, folding and rebuilding."""
 
     @torch.no_grad()
-    def test_it_is_of_the_size_it_says_and_folds(self, name):
+    def test_it_has_the_size_it_declares_and_folds(self, name):
         network = small(name)
         images = torch.rand(2, 3, 127, 127) * 255
         maps = network.levels(images)
@@ -131,7 +131,7 @@ class TestEveryBackbone:
         assert not any(p.requires_grad for m in network.stages()[0] for p in m.parameters())
         assert all(p.requires_grad for m in network.stages()[-1] for p in m.parameters())
 
-    def test_it_is_built_again_from_what_it_says_of_itself(self, name):
+    def test_it_is_rebuilt_from_its_about(self, name):
         network = small(name)
         about = json.loads(json.dumps(network.about))
         assert about.pop("backbone") == name
@@ -150,7 +150,7 @@ class TestEveryBackbone:
 
 @pytest.mark.slow
 class TestANewOne:
-    """A row is all that a backbone needs."""
+    """A new backbone needs nothing but a row."""
 
     def test_under_siamfc(self, padded, tmp_path):
         torch.manual_seed(0)
@@ -158,7 +158,7 @@ class TestANewOne:
         save_weights(network, tmp_path / "n.safetensors", {})
         again = load_network(str(tmp_path / "n.safetensors"))
         assert again.about == {"network": "siamfc", "backbone": padded, "width": 4}
-        assert network.adjust is not None  # its sums are not AlexNet's
+        assert network.adjust is not None  # the fixed gain suits only AlexNet's sums
         with torch.no_grad():
             assert again(torch.rand(1, 3, 127, 127), torch.rand(1, 3, 255, 255)).shape == (
                 1,
@@ -207,10 +207,10 @@ class TestANewOne:
 
 
 class TestNetworks:
-    """The table, and networks that say how they are built."""
+    """The table of networks, and rebuilding them."""
 
     @pytest.mark.parametrize("name", NETWORKS)
-    def test_it_is_built_again_from_what_it_says_of_itself(self, name):
+    def test_it_is_rebuilt_from_its_about(self, name):
         with torch.device("meta"):
             network = network_class(name)()
             again = build(json.loads(json.dumps(network.about | {"name": "a card's", "steps": 3})))
@@ -222,14 +222,14 @@ class TestNetworks:
         }
 
     @pytest.mark.parametrize("name", [n for n in NETWORKS if "rpn" in n])
-    def test_networks_that_propose_are_of_one_kind(self, name):
+    def test_networks_that_propose_share_a_base_class(self, name):
         assert issubclass(network_class(name), ProposalNetwork)
 
-    def test_an_unknown_one_is_named_with_the_nearest(self):
+    def test_for_an_unknown_one_the_nearest_is_suggested(self):
         with pytest.raises(SettingsError, match="no network 'siamprn'. Did you mean 'siamrpn'"):
             network_class("siamprn")
 
-    def test_the_tables_load_nothing_before_it_is_asked_for(self):
+    def test_the_tables_load_nothing_in_advance(self):
         code = """
 import sys
 import course_lib.models.networks, course_lib.models.backbones, course_lib.models.weights

@@ -1,4 +1,4 @@
-"""Boxes against rasterised areas, hand-worked cases, and what must hold for every box."""
+"""Boxes against rasterised areas, cases worked by hand, and properties of every box."""
 
 from __future__ import annotations
 
@@ -102,10 +102,10 @@ def test_valid_boxes():
 
 @some
 @given(box, st.floats(0, np.pi))
-def test_a_turned_rectangle_keeps_centre_and_area(b, angle):
+def test_a_rotated_rectangle_keeps_centre_and_area(b, angle):
     centre, (w, h) = b[:2] + b[2:] / 2, b[2:]
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    corners = np.array([[-w, -h], [w, -h], [w, h], [-w, h]]) / 2 @ turn.T + centre
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    corners = np.array([[-w, -h], [w, -h], [w, h], [-w, h]]) / 2 @ rotation.T + centre
     found = B.area_preserving_box(corners.ravel())
     assert B.area(found) == pytest.approx(w * h, rel=1e-6)
     np.testing.assert_allclose(B.to_centre(found)[:2], centre, atol=1e-6)

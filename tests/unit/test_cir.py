@@ -1,5 +1,5 @@
-"""CIR networks: units against the paper's table, folding, no trace of padding, and their use in
-trackers and training."""
+"""CIR networks: units against the paper's table, folding, no trace of padding, trackers and
+training."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CPU = Placement(torch.device("cpu"), bf16=False)
 
 
 def lively(network: nn.Module, seed: int = 0) -> nn.Module:
-    """Batch norms with statistics, gains and shifts of their own, in eval mode."""
+    """Batch norms with random statistics, gains and shifts, in eval mode."""
     torch.manual_seed(seed)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -93,7 +93,7 @@ def test_parameters_and_operations_of_the_published_table(name):
         )
 
 
-def test_a_unit_is_the_sum_of_its_parts_cropped():
+def test_a_unit_is_its_bottleneck_plus_its_shortcut_cropped():
     unit = lively(CIR(6, 4, 8))
     x = torch.randn(2, 6, 9, 9)
     with torch.no_grad():
@@ -106,7 +106,7 @@ def test_a_unit_is_the_sum_of_its_parts_cropped():
     assert (lively(CIR(8, 4, 8, last=True))(torch.randn(1, 8, 9, 9)) < 0).any()
 
 
-def test_an_inception_unit_stands_side_by_side_and_has_no_shortcut():
+def test_an_inception_unit_concatenates_and_has_no_shortcut():
     unit = lively(CIRInception(6, 4))
     x = torch.randn(2, 6, 9, 9)
     with torch.no_grad():
@@ -139,7 +139,7 @@ def test_folding_changes_nothing(name):
 
 def test_the_folded_network_does_less_work():
     network = CIRNetwork("ciresnet22", 0.25).eval()
-    # on the exemplar's small maps a cell on each side is much: a seventh of all products
+    # on the exemplar's small maps one cell on each side matters: a seventh of all products
     assert products(network.folded().eval(), 127) < 0.86 * products(network, 127)
 
 
@@ -193,13 +193,13 @@ def test_best_window_by_hand():
     assert place == (0, 1) and distance == pytest.approx(0.5)  # a 1 where there is a 2
 
 
-def test_agreement_names_an_exemplar_outside():
+def test_agreement_refuses_an_exemplar_outside_the_image():
     with pytest.raises(DataError, match="offset is 140; expected 0 … 128"):
         agreement(AlexNet(widths=(4,) * 5), smooth_noise(255, 0), 140)
 
 
 class Matcher(nn.Module):
-    """A tracker's network whose peak stands wherever the brightest pixel does, at stride 8."""
+    """A network whose response peaks at the brightest pixel, at stride 8."""
 
     stride = 8
 
@@ -261,7 +261,7 @@ def test_every_cir_network_under_siamrpn(name, head, tmp_path):
         == len(network.anchors(255))
         == 5 * (33 if name == "ciresnet43" else 17) ** 2
     )
-    # the anchor in the very centre of the map stands in the very centre of the image
+    # the anchor at the exact centre of the map is at the exact centre of the image
     centres = network.anchors(255).reshape(5, -1, 4)
     assert (centres[:, :, :2] + centres[:, :, 2:] / 2).mean(1) == pytest.approx(127.5)
     step = centres[0, 1, 0] - centres[0, 0, 0]
@@ -285,7 +285,7 @@ def test_responses_of_other_backbones_are_normalised_however_many_products_they_
         )
 
 
-def test_backbones_that_do_not_fit_are_named():
+def test_backbones_that_do_not_fit_are_reported():
     with pytest.raises(SettingsError, match="ciresnet99"):
         make_backbone("ciresnet99")
     with pytest.raises(SettingsError, match="twin-alexnet-11"):
@@ -294,9 +294,9 @@ def test_backbones_that_do_not_fit_are_named():
         SiamRPN("concat", backbone="ciresnet22", width_multiplier=0.125)
 
 
-def test_frozen_parts_thaw_from_the_back_at_the_shares():
-    shares = (0.1, 0.2, 0.3, 0.5, 0.6, 0.7)
-    assert [frozen_stages(t, 50, 7, shares) for t in (0, 4, 5, 10, 15, 24, 25, 30, 35, 49)] == [
+def test_frozen_stages_thaw_from_the_last_at_the_given_fractions():
+    fractions = (0.1, 0.2, 0.3, 0.5, 0.6, 0.7)
+    assert [frozen_stages(t, 50, 7, fractions) for t in (0, 4, 5, 10, 15, 24, 25, 30, 35, 49)] == [
         7,
         7,
         6,
@@ -308,7 +308,7 @@ def test_frozen_parts_thaw_from_the_back_at_the_shares():
         1,
         1,
     ]
-    with pytest.raises(SettingsError, match="growing shares"):
+    with pytest.raises(SettingsError, match="growing"):
         TrainSettings(freeze=2, unfreeze=(0.5, 0.2))
     with pytest.raises(SettingsError, match="one at most for each"):
         TrainSettings(freeze=1, unfreeze=(0.2, 0.5))
@@ -335,15 +335,15 @@ def small(**changes) -> TrainSettings:
 
 
 def kept(network: SiamFC) -> list[torch.Tensor]:
-    """The weights of every part, then the batch statistics of every part."""
+    """The weights of every stage, then the batch statistics of every stage."""
     join = lambda tensors: torch.cat([t.detach().flatten().float() for t in tensors])  # noqa: E731
-    parts = network.backbone.stages()
-    return [join(t for m in part for t in m.parameters()) for part in parts] + [
-        join(t for m in part for t in m.buffers()) for part in parts
+    stages = network.backbone.stages()
+    return [join(t for m in stage for t in m.parameters()) for stage in stages] + [
+        join(t for m in stage for t in m.buffers()) for stage in stages
     ]
 
 
-def test_training_moves_just_the_parts_that_are_not_frozen(tmp_path):
+def test_training_changes_only_the_stages_that_are_not_frozen(tmp_path):
     stages = {}
     for stop in (0, 2, 3, 4):
         network = (
@@ -368,9 +368,9 @@ def test_training_moves_just_the_parts_that_are_not_frozen(tmp_path):
 def test_thawing_resumes_exactly(tmp_path):
     whole = train(small(), tmp_path / "whole", "cpu").network
     for stop in (1, 2, 3):
-        train(small(), tmp_path / "parts", "cpu", stop_at=stop)
-    parts = train(small(), tmp_path / "parts", "cpu").network
-    for a, b in zip(whole.state_dict().values(), parts.state_dict().values(), strict=True):
+        train(small(), tmp_path / "thawed", "cpu", stop_at=stop)
+    thawed = train(small(), tmp_path / "thawed", "cpu").network
+    for a, b in zip(whole.state_dict().values(), thawed.state_dict().values(), strict=True):
         assert torch.equal(a, b)
 
 
@@ -389,7 +389,7 @@ def test_labels_of_a_twin_follow_its_own_stride():
     assert float(task.measures(aside, batch)["distance"].mean()) == pytest.approx(48, abs=8)
 
 
-def test_the_receptive_field_of_a_share_is_that_of_the_whole():
+def test_the_width_multiplier_leaves_the_receptive_field_unchanged():
     for width_multiplier in (0.125, 0.5):
         assert (
             traced_receptive_fields(CIRNetwork("ciresnet22", width_multiplier), 127)[-1].field == 93

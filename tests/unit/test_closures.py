@@ -1,5 +1,5 @@
-"""What a reader has to open: no import leads back to where it began, and reading one tracker or the
-training loop means reading its own files, not the course."""
+"""How much a reader has to open: no import circles, and reading one tracker or the training loop
+means reading its own files, not the whole course."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def named(source: str, inside_functions: bool) -> set[str]:
 
 
 def module_of(name: str) -> str:
-    """The module that a dotted name stands in, or ""."""
+    """The module that a dotted name is in, or ""."""
     while name and name not in MODULES:
         name = name.rpartition(".")[0]
     return name
@@ -69,7 +69,7 @@ def imports(module: str, inside_functions: bool = False) -> frozenset[str]:
 
 
 def closure(module: str) -> set[str]:
-    """A module and all that is read when it is imported, the packages they stand in included."""
+    """A module and all that is read when it is imported, their packages included."""
     seen: set[str] = set()
     waiting = [module]
     while waiting:

@@ -1,7 +1,7 @@
 """The path on a GPU, without one: every network, loss, measure and tracker on fake CUDA tensors.
 
-A fake tensor has a shape, a type and a device, and no values. Two of them on different devices in
-one operation are an error, as on a GPU; so is everything that looks at a value (`float(t)`,
+A fake tensor has a shape, a type and a device, but no values. Two of them on different devices in
+one operation are an error, as on a GPU; so is everything that reads a value (`float(t)`,
 `bool(t)`, `t.tolist()`), which on a GPU makes the program wait for it. A module is moved as
 `Module.to` moves it: parameters and buffers, and nothing else.
 """
@@ -129,8 +129,8 @@ def gpu(monkeypatch):
 
 
 def batch_of(size: int) -> PairBatch:
-    """Pairs as the loader gives them, on the CPU. Seeds are plain numbers: only the CPU's generator
-    reads them."""
+    """Pairs as they come from the loader, on the CPU. Seeds are plain numbers: only the CPU's
+    generator reads them."""
     jitter = torch.ones(B, 2, 8)
     jitter[..., 5:] = 0
     jitter[0, :, 6:] = 1.5  # one pair is blurred
@@ -223,8 +223,8 @@ def test_a_tracker_runs_on_the_gpu_alone_and_in_lockstep(kind, bf16, gpu, monkey
     with gpu:
         for tracker in trackers:
             tracker.init(FRAME, BOX)
-            kept = tracker.z if isinstance(tracker.z, tuple) else (tracker.z,)
-            assert all(z.device == CUDA for z in kept)
+            features = tracker.z if isinstance(tracker.z, tuple) else (tracker.z,)
+            assert all(z.device == CUDA for z in features)
             assert tracker.update(FRAME).shape == (4,)
         if not kind.startswith("siammargin"):  # it may look twice a frame: no lock-step
             sequences = [Sequence(n, ArrayFrames([FRAME] * 3), [BOX] * 3) for n in "ab"]

@@ -31,8 +31,8 @@ def steepest(patch, y, x):
 
 
 def slow_histograms(patch, cell):
-    """(18, rows, columns): every pixel's gradient shared among the four nearest cells, one pixel
-    after another."""
+    """(18, rows, columns): every pixel's gradient distributed among the four nearest cells, one
+    pixel after another."""
     h, w, _ = patch.shape
     rows, columns = h // cell, w // cell
     sums = np.zeros((18, rows, columns))
@@ -78,7 +78,7 @@ def test_hog_equals_a_loop_over_pixels_and_cells(seed, height, width, cell):
     np.testing.assert_allclose(hog(patch[None], cell)[0], slow_hog(patch, cell), atol=2e-5)
 
 
-def test_several_patches_go_through_as_one_by_one():
+def test_several_patches_at_once_equal_one_by_one():
     patches = np.random.default_rng(0).integers(0, 256, (3, 24, 20, 3), dtype=np.uint8)
     for kinds in ("grey", "colour", "hog", "grey+hog", "hog+colour"):
         together = features(patches, kinds, 4)
@@ -95,7 +95,7 @@ def test_a_ramp_in_some_direction_fills_its_own_bin(steps):
     assert (inner[:18].argmax(0) == steps).all() and (inner[18:27].argmax(0) == steps % 9).all()
 
 
-def test_light_that_doubles_changes_nothing_and_a_flat_patch_is_zero():
+def test_doubled_brightness_changes_nothing_and_a_flat_patch_is_zero():
     dark = np.random.default_rng(1).integers(0, 120, (1, 32, 32), dtype=np.uint8)
     np.testing.assert_allclose(hog(2 * dark), hog(dark), atol=1e-4)
     assert (hog(np.full((1, 32, 32, 3), 77, dtype=np.uint8)) == 0).all()
@@ -114,7 +114,7 @@ def test_gradients_of_hand_made_pixels():
     assert strength.sum() == 40  # the border has no neighbours
 
 
-def test_grey_and_colour_are_means_of_cells_less_the_mean_of_the_patch():
+def test_grey_and_colour_are_means_of_cells_minus_the_mean_of_the_patch():
     patch = np.random.default_rng(2).integers(
         0, 256, (13, 18, 3), dtype=np.uint8
     )  # not whole cells
@@ -131,6 +131,6 @@ def test_grey_and_colour_are_means_of_cells_less_the_mean_of_the_patch():
 
 
 @pytest.mark.parametrize("kinds", ["hogs", "hog+hog", "", "hog,grey"])
-def test_a_kind_nobody_knows_is_named(kinds):
+def test_an_unknown_kind_is_named(kinds):
     with pytest.raises(SettingsError, match="grey, colour, hog"):
         features(np.zeros((1, 8, 8, 3), dtype=np.uint8), kinds, 4)

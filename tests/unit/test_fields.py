@@ -1,4 +1,4 @@
-"""Fields of live networks: by arithmetic, by gradient, and by the tables of SiamDW."""
+"""Receptive fields of actual networks: by arithmetic, by gradient, and by SiamDW's tables."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_the_backbone_of_siamrpnpp_with_its_dilations():
 @pytest.mark.parametrize(
     ("family", "column"), [(f, c) for f, columns in TWINS.items() for c in columns]
 )
-def test_twins_meet_the_columns_of_the_published_table(family, column):
+def test_twins_agree_with_the_columns_of_the_published_table(family, column):
     row = PUBLISHED["analysis"][family][column - 1]
     network = TwinNetwork(family, column, 0.0625)
     z, x = traced_receptive_fields(network, 127)[-1], traced_receptive_fields(network, 255)[-1]
@@ -140,7 +140,7 @@ def test_twins_meet_the_columns_of_the_published_table(family, column):
     assert x.size - z.size == {4: 32, 8: 16, 16: 8}[z.stride]
 
 
-def test_twins_differ_in_as_little_as_they_can():
+def test_twins_differ_in_as_little_as_possible():
     weights = lambda f, c: [tuple(p.shape) for p in TwinNetwork(f, c, 0.125).parameters()]  # noqa: E731
     assert weights("alexnet", 5) == weights("alexnet", 6) == weights("alexnet", 9)
     assert weights("alexnet", 3) == weights("alexnet", 10)
@@ -187,7 +187,7 @@ def test_vgg_without_padding_as_in_the_notes(config, sizes, field, stride):
     assert (z.size, x.size, z.field, z.stride) == (*sizes, field, stride)
 
 
-def test_an_operation_nobody_knows_is_named():
+def test_an_unknown_operation_is_named():
     class Odd(nn.Module):
         def forward(self, x):
             return torch.fft.fft2(x).real
@@ -205,7 +205,7 @@ def test_an_operation_nobody_knows_is_named():
     ),
     st.integers(50, 80),
 )
-def test_a_live_stack_is_its_description(layers, size):
+def test_a_traced_stack_equals_its_description(layers, size):
     described = [Layer(str(i), k, s, p, dilation=d) for i, (k, s, p, d) in enumerate(layers)]
     live = nn.Sequential(*(nn.Conv2d(3, 3, k, s, p, d) for k, s, p, d in layers))
     for mine, theirs in zip(
@@ -219,13 +219,13 @@ def test_a_live_stack_is_its_description(layers, size):
         )
 
 
-def test_the_effective_field_is_a_share_and_lies_within_the_field():
+def test_the_effective_field_sums_to_one_and_lies_within_the_field():
     torch.manual_seed(0)
     network = AlexNet(widths=(8,) * 5)
-    shares = effective_field(network, torch.rand(2, 3, 127, 127) * 255).numpy()
+    weights = effective_field(network, torch.rand(2, 3, 127, 127) * 255).numpy()
     last = traced_receptive_fields(network, 127)[-1]
     at = last.start + last.size // 2 * last.stride
     low, high = round(at - last.field / 2), round(at + last.field / 2)
-    assert shares.shape == (127, 127) and shares.sum() == pytest.approx(1, abs=1e-5)
-    assert shares[low:high, low:high].sum() == pytest.approx(1, abs=1e-6)
-    assert np.count_nonzero(shares) > 0.9 * last.field**2
+    assert weights.shape == (127, 127) and weights.sum() == pytest.approx(1, abs=1e-5)
+    assert weights[low:high, low:high].sum() == pytest.approx(1, abs=1e-6)
+    assert np.count_nonzero(weights) > 0.9 * last.field**2

@@ -1,4 +1,5 @@
-"""Files: what is read as it is meant, and writes that leave the old file or the whole new one."""
+"""Files: reading lists, numbers and JSON, and writes that leave the old file or the whole new
+one."""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ NAME = st.text(
     st.sampled_from(["\n", "\r\n"]),
     st.booleans(),
 )
-def test_names_are_read_back_whatever_mark_ends_or_blanks_the_list_has(
+def test_names_are_read_whatever_mark_line_ends_or_blanks_the_list_has(
     tmp_path_factory, names, mark, end, blank
 ):
     path = tmp_path_factory.mktemp("list") / "list.txt"
@@ -50,10 +51,10 @@ def test_names_are_read_back_whatever_mark_ends_or_blanks_the_list_has(
     assert read_names(path) == names
 
 
-def test_a_list_that_says_nothing_or_one_name_twice_is_an_error(tmp_path):
+def test_an_empty_list_or_one_with_a_repeated_name_is_an_error(tmp_path):
     path = tmp_path / "list.txt"
     path.write_text("\ufeff \n\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"list\.txt is empty; expected one name a line"):
+    with pytest.raises(DataError, match=r"list\.txt is empty; expected one name per line"):
         read_names(path)
     path.write_text("dog\ncat\ndog\n")
     with pytest.raises(DataError, match="lists dog more than once"):
@@ -91,7 +92,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     assert os.listdir(tmp_path) == ["boxes.txt"]
 
 
-def test_what_is_written_has_the_permissions_that_the_umask_gives(tmp_path):
+def test_a_written_file_has_the_permissions_set_by_the_umask(tmp_path):
     before = os.umask(0o027)
     try:
         write_whole(tmp_path / "a.txt", "")
@@ -131,7 +132,7 @@ def test_a_plain_name_is_itself(name):
     assert plain_name(name, "--label") == name
 
 
-def test_a_digest_tells_apart_what_joined_up_looks_the_same(tmp_path):
+def test_a_digest_distinguishes_parts_that_look_the_same_when_joined(tmp_path):
     assert digest("ab", "c") != digest("a", "bc")
     assert digest(np.zeros(4)) != digest(np.zeros((2, 2))) != digest(np.zeros(4, np.float32))
     (tmp_path / "w").write_bytes(b"x")
@@ -147,7 +148,7 @@ def test_each_error_of_the_system_is_a_sentence_with_the_file(number):
     assert "runs/a.txt" in said and "Errno" not in said
 
 
-def test_an_error_of_the_system_nobody_listed_is_a_sentence_too():
+def test_an_unlisted_error_of_the_system_is_a_sentence_too():
     assert os_error_in_words(OSError(errno.ENXIO, "No such device", "x")).startswith(
         "x: the system says 'No such device'"
     )
@@ -160,7 +161,7 @@ def test_the_command_line_says_it_in_one_line(monkeypatch, capsys):
     monkeypatch.setattr("course_lib.cli.demo.run", full)
     assert main(["demo"]) == 2
     assert capsys.readouterr().err == (
-        "demo: there is no room left on the disk of runs/demo/clip.mp4; make room and run the same command again\n"
+        "demo: there is no room left on the disk of runs/demo/clip.mp4; free some and run the same command again\n"
     )
 
 
@@ -172,7 +173,7 @@ def test_json_of_every_kind_of_damage_is_a_sentence(tmp_path):
             read_json(tmp_path / "t.json", "run it again")
 
 
-def test_json_to_read_has_a_line_for_each_row_and_says_the_same():
+def test_readable_json_has_a_line_for_each_row_and_the_same_content():
     card = {
         "name": "a [b], {c}",
         "curve": [[20, 0.5], [40, 0.25]],

@@ -1,5 +1,5 @@
-"""Data are told from each other by what they are: one's images never stand for another's of the
-same name."""
+"""Data are identified by their content: images of one source never replace those of another with
+the same name."""
 
 from __future__ import annotations
 

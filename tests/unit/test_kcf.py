@@ -1,5 +1,4 @@
-"""KCF on motion that is known, against a slow tracker written from the text, and at its
-extremes."""
+"""KCF on known motion, against a slow tracker written from the paper, and at its extremes."""
 
 from __future__ import annotations
 
@@ -53,7 +52,7 @@ def boxes_of(tracker, frames, first):
 
 
 class SlowKCF:
-    """From the text: whole spectra, one channel after another, one shape of everything, no half
+    """From the paper: whole spectra, one channel after another, one shape of everything, no half
     spectra."""
 
     def __init__(self, s):
@@ -136,7 +135,7 @@ class SlowKCF:
         ("polynomial", "grey+hog", 4, "fixed"),
     ],
 )
-def test_equals_a_slow_tracker_written_from_the_text(kernel, kinds, cell, scale):
+def test_equals_a_slow_tracker_written_from_the_paper(kernel, kinds, cell, scale):
     frames, boxes = sequence([(2, 1), (3, -2), (-4, 2), (1, 1), (0, 3)] * 2, grow=1.05)
     chosen = KCFSettings(
         kernel=kernel,
@@ -247,7 +246,7 @@ def test_boxes_at_the_extremes(scale, box):
 
 @pytest.mark.parametrize("step", [0.5, 2.0])
 def test_the_box_keeps_four_pixels_and_fits_the_frame(step, monkeypatch):
-    """Another size wins in every frame: the box grows, or shrinks, until it may not."""
+    """Another size wins in every frame: the box grows, or shrinks, up to its limit."""
     monkeypatch.setattr("course_lib.trackers.kcf.best_size", lambda responses, weight: 2)
     tracker = KCF(KCFSettings(scale="pyramid", scale_step=step, patch=48))
     last = boxes_of(tracker, [blobs(2, 160, 220)] * 8, (90, 60, 40, 30))[-1]
@@ -269,7 +268,7 @@ def test_the_scale_filter_learns_in_every_frame():
     assert not np.array_equal(tracker.sizes.B, before)
 
 
-def test_what_is_remembered_for_images():
+def test_the_results_kept_for_figures():
     frames, boxes = sequence([(4, 0)])
     tracker = KCF(KCFSettings(scale="fixed", padding=2.0, patch=0, cell=4, subcell=False))
     tracker.init(frames[0], boxes[0])
@@ -295,7 +294,7 @@ def test_large_targets_are_halved_as_published():
     "wrong",
     [{"kernel": "cubic"}, {"scale": "yes"}, {"features": "hogg"}, {"cell": 0}, {"padding": -1.0}],
 )
-def test_settings_nobody_knows_are_named(wrong):
+def test_unknown_settings_are_named(wrong):
     (name, _value), *_ = wrong.items()
     with pytest.raises(SettingsError, match=name):
         make_tracker("kcf", **wrong)

@@ -1,4 +1,5 @@
-"""Regression on all shifts: the Fourier route against matrices that hold every shift, and against loops."""
+"""Regression on all shifts: the Fourier solution against matrices of all shifts and against
+loops."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ def all_shifts(patch):
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**31), st.integers(2, 40), st.floats(1e-3, 10))
 def test_ridge_regression_is_one_division(seed, n, regulariser):
-    """The data matrix with all its shifts, and its dual, give the weights of the Fourier domain to 1e-8."""
+    """The weights from the data matrix, and from its dual, equal the Fourier ones to 1e-8."""
     x, y = np.random.default_rng(seed).normal(size=(2, n))
     X = K.data_matrix(x)
     assert all((X[i] == np.roll(x, i)).all() for i in range(n))
@@ -49,8 +50,8 @@ def test_ridge_regression_is_one_division(seed, n, regulariser):
 def test_a_data_matrix_is_diagonal_in_the_fourier_domain():
     x = np.random.default_rng(3).normal(size=12)
     F = np.fft.fft(np.eye(12), norm="ortho")  # (12, 12), unitary
-    turned = F.conj() @ K.data_matrix(x) @ F
-    np.testing.assert_allclose(turned, np.diag(np.fft.fft(x)), atol=1e-10)
+    diagonal = F.conj() @ K.data_matrix(x) @ F
+    np.testing.assert_allclose(diagonal, np.diag(np.fft.fft(x)), atol=1e-10)
 
 
 @settings(deadline=None, max_examples=30)
@@ -66,7 +67,8 @@ def test_kernel_correlation_is_the_kernel_at_every_shift(seed, h, w, C, kind):
 @settings(deadline=None, max_examples=15)
 @given(st.integers(0, 2**31), st.integers(3, 6), st.integers(3, 6), st.sampled_from(K.KERNELS))
 def test_training_and_response_equal_the_kernel_matrix(seed, h, w, kind):
-    """α against a linear system with the kernel of every pair of shifts; the response against the sum over α."""
+    """α against a linear system with the kernel of every pair of shifts; the response against the
+    sum over α."""
     rng = np.random.default_rng(seed)
     x, z = rng.normal(size=(2, 2, h, w))
     labels = K.gaussian_labels(h, w, 1.0)
@@ -81,7 +83,7 @@ def test_training_and_response_equal_the_kernel_matrix(seed, h, w, kind):
         K.in_space(half, (h, w)).ravel(), alpha, atol=1e-8 * np.abs(alpha).max()
     )
     response = K.respond(K.kernel_correlation(K.spectrum(x), K.spectrum(z), (h, w), kind), half)
-    # a patch whose content lies (i, j) further is compared with the target moved there as well
+    # a patch whose content lies (i, j) further is compared with the equally shifted target
     direct = [
         sum(a * kappa(kind, s, shifted(z, -i, -j)) for a, s in zip(alpha, shifts, strict=True))
         for i in range(h)
@@ -112,7 +114,7 @@ def test_displacement_is_right_at_every_offset(shape):
 @settings(deadline=None, max_examples=40)
 @given(st.floats(-0.45, 0.45), st.floats(-0.45, 0.45), st.integers(-5, 4), st.integers(-4, 3))
 def test_subcell_finds_the_top_of_a_parabola(fx, fy, dx, dy):
-    """On a bowl turned over, whose top lies between cells, across the seam as well."""
+    """On an inverted bowl whose top lies between cells, also across the cyclic seam."""
     rows, columns = np.fft.fftfreq(9, 1 / 9)[:, None], np.fft.fftfreq(11, 1 / 11)[None]
     bowl = shifted(-((columns - fx) ** 2) - 2 * (rows - fy) ** 2, dy, dx)
     assert K.subcell(bowl) == pytest.approx((dx + fx, dy + fy), abs=1e-9)
@@ -120,7 +122,7 @@ def test_subcell_finds_the_top_of_a_parabola(fx, fy, dx, dy):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_kernel_is_never_above_one(seed):
-    """Rounding may make a squared distance negative; a narrow Gaussian would make much of it."""
+    """Rounding may make a squared distance negative, which a narrow Gaussian would amplify."""
     x = np.random.default_rng(seed).normal(size=(3, 16, 17)).astype(np.float32)
     X = K.spectrum(x)
     assert K.gaussian_correlation(X, X, (16, 17), 1e-5).max() <= 1
@@ -145,7 +147,7 @@ def test_labels_by_hand():
     assert labels[2, 3] == pytest.approx(np.exp(-(4 + 9) / 8))
 
 
-def test_a_kernel_nobody_knows_is_named():
+def test_an_unknown_kernel_is_named():
     X = K.spectrum(np.zeros((1, 4, 4)))
     with pytest.raises(SettingsError, match="'cubic'.*linear, polynomial, gaussian"):
         K.kernel_correlation(X, X, (4, 4), "cubic")

@@ -125,7 +125,7 @@ class TestLosses:
             sides = {1: [], -1: []}
             for v, label in zip(c.flatten().tolist(), y.flatten().tolist(), strict=True):
                 if label:
-                    # the same cosine seen from the other side: −cos θ = cos(π − θ)
+                    # the same cosine for the opposite answer: −cos θ = cos(π − θ)
                     hard = (
                         math.cos(min(math.acos(label * v) + m, math.pi)) if arc else label * v - m
                     )
@@ -207,7 +207,7 @@ class TestLosses:
         assert (c.grad[0][labels[0] > 0] < 0).all() and (c.grad[0][labels[0] < 0] > 0).all()
 
     @pytest.mark.parametrize(("scale", "margin"), [(0, 0.2), (16, -0.1), (16, 2.0)])
-    def test_refuses_senseless_settings(self, scale, margin):
+    def test_refuses_invalid_settings(self, scale, margin):
         answer, labels = cells()
         with pytest.raises(SettingsError, match="scale above 0"):
             margin_logistic_loss(answer, labels, scale, margin)
@@ -219,13 +219,13 @@ class TestHelpers:
     def test_the_arc_falls_all_the_way(self):
         c = torch.linspace(-1, 1, 401, dtype=torch.float64)
         for m in (0.1, 0.3, 0.5):
-            assert (harden(c, m, arc=True).diff() > -1e-6).all()  # rises with c, never turns
+            assert (harden(c, m, arc=True).diff() > -1e-6).all()  # rises with c, never falls
             inner = c.abs() < 0.8
             assert torch.allclose(
                 harden(c, m, True)[inner], torch.cos(torch.acos(c) + m)[inner], atol=1e-6
             )
 
-    def test_the_margin_rises_evenly_and_stays(self):
+    def test_the_margin_rises_linearly_and_stays(self):
         assert [margin_at(d, 0.2, 0.4) for d in (0, 0.1, 0.2, 0.4, 0.7, 1)] == pytest.approx(
             [0, 0.05, 0.1, 0.2, 0.2, 0.2]
         )
@@ -264,7 +264,7 @@ class TestNetwork:
             and float(answer.cosines.max()) <= 1 + 1e-5
         )
 
-    def test_is_found_by_its_card_again(self, tmp_path):
+    def test_is_rebuilt_from_its_card(self, tmp_path):
         for network in (
             self.small(),
             SiamMargin(backbone="ciresnet22", width_multiplier=0.125).eval(),
@@ -276,14 +276,14 @@ class TestNetwork:
             assert isinstance(again, SiamMargin) and float(again.threshold) == pytest.approx(0.37)
             assert again.about == network.about
 
-    def test_has_no_weights_that_siamfc_has_and_it_does_not_need(self):
+    def test_lacks_the_weights_of_siamfc_that_it_does_not_need(self):
         names = dict(self.small().named_parameters())
         assert set(names) - set(dict(SiamFC(widths=(16, 32, 32, 32, 16)).named_parameters())) == {
             "threshold"
         }
         assert "bias" not in names
 
-    def test_its_cosines_stay_cosines_in_half_precision(self):
+    def test_cosines_stay_within_bounds_in_half_precision(self):
         network = self.small()
         z, x = 255 * torch.rand(1, 3, 127, 127), 255 * torch.rand(1, 3, 255, 255)
         with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
@@ -295,7 +295,7 @@ class TestTemplates:
     """ROI-Align, averages."""
 
     @pytest.mark.parametrize("backbone", ["alexnet", "ciresnet22"])
-    def test_a_square_on_the_map_s_own_cells_gives_what_the_exemplar_cut_there_gives(
+    def test_a_square_on_cells_of_the_map_equals_the_features_of_an_exemplar_cut_there(
         self, backbone
     ):
         from course_lib.geometry.traced import traced_receptive_fields
@@ -328,7 +328,7 @@ class TestTemplates:
         roi = roi_of(torch.tensor([99.5, 91.5]), 1.5, 43.5, 8, 6)
         assert roi.tolist() == pytest.approx([7.5 - 4.5, 6.5 - 4.5, 7.5 + 4.5, 6.5 + 4.5])
 
-    def test_averages_keep_their_length_and_their_shares(self):
+    def test_averages_keep_their_length_and_their_weights(self):
         a, b = unit(random(0, 1, 3, 2, 2)), unit(random(1, 1, 3, 2, 2))
         assert float(running_average(a, b, 0.3).norm()) == pytest.approx(1, abs=1e-6)
         assert torch.allclose(unit(7 * a), a, atol=1e-6)

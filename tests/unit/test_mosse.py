@@ -1,5 +1,5 @@
-"""MOSSE's steps against direct sums, least squares and hand-worked numbers; the tracker on shifts
-that are known."""
+"""MOSSE's steps against direct sums, least squares and numbers worked by hand; the tracker on known
+shifts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def blobs(rng, height, width):
 
 
 def test_the_response_is_the_correlation_at_every_shift(rng):
-    """The Fourier route against the sum it stands for."""
+    """The Fourier solution against the direct sum."""
     patch, filter_ = rng.normal(size=(9, 12)), rng.normal(size=(9, 12))
     A = np.conj(np.fft.fft2(filter_))
     response, _, _ = mosse.respond(patch, A, np.ones((9, 12)))
@@ -119,20 +119,20 @@ def test_warps_differ_and_keep_the_centre(rng):
         assert np.unravel_index(copy.argmax(), copy.shape) == (20, 25)
 
 
-def test_running_sums_beat_the_average_of_filters_on_noisy_frames():
-    """The two rules after 40 noisy views of one patch, over ten seeds: the sums give the sharper
+def test_running_averages_of_sums_beat_those_of_filters_on_noisy_frames():
+    """The two rules after 40 noisy copies of one patch, over ten seeds: the sums give the sharper
     peak."""
     sums, ratios = [], []
     for seed in range(10):
         rng = np.random.default_rng(seed)
         clean, target = rng.normal(size=(32, 32)), mosse.gaussian_target(32, 32, 2.0)
-        views = clean + 0.5 * rng.normal(size=(41, 32, 32))
-        A, B = mosse.train_filter(views[:1], target, 0.0)
+        copies = clean + 0.5 * rng.normal(size=(41, 32, 32))
+        A, B = mosse.train_filter(copies[:1], target, 0.0)
         H = A / B
-        for view in views[1:-1]:
-            A, B = mosse.update_filter(A, B, view, target, 0.125)
-            H = mosse.update_ratio(H, view, target, 0.125, 0.0)
-        F = np.fft.fft2(views[-1])
+        for copy in copies[1:-1]:
+            A, B = mosse.update_filter(A, B, copy, target, 0.125)
+            H = mosse.update_ratio(H, copy, target, 0.125, 0.0)
+        F = np.fft.fft2(copies[-1])
         sums.append(mosse.peak_to_sidelobe(np.fft.ifft2(F * A / B).real))
         ratios.append(mosse.peak_to_sidelobe(np.fft.ifft2(F * H).real))
     assert np.mean(sums) > np.mean(ratios) + 1

@@ -1,7 +1,7 @@
 """The course's colours, as people with the common forms of colour blindness see them.
 
-The simulation is that of Machado, Oliveira and Fernandes (2009), with their matrices for a cone that is missing altogether;
-distances are CIEDE2000, of which 2 to 3 is what can just be told apart side by side.
+The simulation follows Machado, Oliveira and Fernandes (2009), with their matrices for a missing
+cone type; distances are CIEDE2000, where 2 to 3 can just be told apart side by side.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def close_pairs(colours: list[str] | tuple[str, ...], sight: str, least: float) 
 
 @pytest.mark.parametrize("sight", SIGHTS)
 class TestPalette:
-    """What is told apart by colour can be told apart by everybody."""
+    """Everybody can tell apart what colours distinguish."""
 
     def test_the_things_that_keep_their_colours(self, sight):
         assert close_pairs(list(THINGS.values()), sight, least=12) == []

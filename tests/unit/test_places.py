@@ -26,7 +26,7 @@ def test_a_checkout_reads_its_top_level():
     assert not (ROOT / "course_lib" / "_share").exists()
 
 
-def test_a_recipe_of_the_course_is_found_from_everywhere_and_ones_own_first(tmp_path, monkeypatch):
+def test_a_recipe_of_the_course_is_found_from_everywhere_after_your_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert shipped(Path("recipes/mosse.yaml")) == ROOT / "recipes" / "mosse.yaml"
     assert load_settings(MOSSESettings, "recipes/mosse.yaml") == load_settings(
@@ -51,7 +51,7 @@ def test_the_data_root_may_be_written_as_people_write_it(monkeypatch, tmp_path):
 
 
 def test_the_commit_is_the_courses_own_or_unknown(tmp_path, monkeypatch):
-    """A package lies in an environment that may stand inside a repository of something else."""
+    """An environment with the package may lie inside another repository."""
     git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@x"]
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "another project"], check=True)
@@ -60,7 +60,9 @@ def test_the_commit_is_the_courses_own_or_unknown(tmp_path, monkeypatch):
     monkeypatch.setattr("course_lib.provenance.SHIPPED", package)
     assert commit() == "unknown"
     monkeypatch.setattr("course_lib.provenance.SHIPPED", tmp_path)
-    assert re.fullmatch("[0-9a-f]{40}", commit())  # all its digits: short ones may become two
+    assert re.fullmatch(
+        "[0-9a-f]{40}", commit()
+    )  # all its digits: a short hash may become ambiguous
     (tmp_path / "recipes").mkdir()
     (tmp_path / "recipes" / "new.yaml").touch()
     assert commit().endswith(" with changes in recipes/")

@@ -20,7 +20,7 @@ def test_a_map_has_its_peak_marked_where_it_is_highest():
     assert grey.get_cmap().name == "gray" and not axes[0, 1].lines
 
 
-def test_seeds_stand_above_their_name_with_a_bar_at_their_mean():
+def test_seeds_are_drawn_above_their_name_with_a_bar_at_their_mean():
     _, axes = plots.new_figure()
     ax = axes[0, 0]
     plots.draw_seeds(ax, {"plain": [1.0, 2.0, 6.0], "margin": [4.0]}, label="mean and seeds")

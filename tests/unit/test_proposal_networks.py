@@ -38,7 +38,7 @@ def count(module: nn.Module) -> int:
 
 
 def on_paper(make, search=255, batch=2):
-    """A network without memory for its weights, and the shapes of its proposals."""
+    """A network that needs no memory for its weights, and the shapes of its proposals."""
     with torch.device("meta"):
         network = make()
         channels = 4 if network.guided else 3
@@ -64,7 +64,7 @@ class TestPapersTables:
             search
         ).shape == (A, 4)
 
-    def test_siamrpn_with_a_depthwise_head_is_seven_and_a_half_times_lighter(self):
+    def test_a_depthwise_head_is_seven_and_a_half_times_smaller(self):
         network, logits, _ = on_paper(lambda: SiamRPN("depthwise"))
         assert (
             count(network.head) == 2_501_150
@@ -202,7 +202,7 @@ class TestCorrelations:
         )
 
 
-def test_proposals_stand_in_the_order_of_the_anchors():
+def test_proposals_have_the_order_of_the_anchors():
     """Shape first, then row, then column, in maps and anchors alike."""
     k, rows, columns = 2, 3, 4
     number = torch.arange(k * rows * columns).reshape(k, 1, rows, columns).float()
@@ -222,7 +222,7 @@ def test_proposals_stand_in_the_order_of_the_anchors():
 
 @pytest.fixture(params=[*HEADS, "siamrpn++"])
 def small(request):
-    """Each network in small, in eval mode, its batch norms moved."""
+    """A small version of each network, in eval mode, with non-trivial batch norms."""
     torch.manual_seed(0)
     network = (
         SiamRPNpp("alexnet", 8, widths=SMALL, groups=2)
@@ -258,7 +258,7 @@ def test_every_small_network_answers_for_every_anchor(small):
 
 
 @torch.no_grad()
-def test_keeping_the_exemplar_gives_what_the_pair_gives(small):
+def test_stored_template_features_equal_those_of_the_pair(small):
     z, x = images(small)
     whole = small(z, x)
     template = small.template_features(z[:1], 255)
@@ -312,7 +312,7 @@ def test_siamrpn_begins_as_siamfc():
 
 
 @torch.no_grad()
-def test_scores_and_offsets_of_siamrpnpp_have_shares_of_their_own():
+def test_scores_and_offsets_of_siamrpnpp_have_separate_weights():
     torch.manual_seed(0)
     network = SiamRPNpp("alexnet", 8, widths=SMALL, groups=2).eval()
     z, x = images(network)
@@ -353,7 +353,7 @@ def test_frozen_convolutions_keep_weights_and_statistics():
 
 
 class TestResNet50:
-    """ResNet-50 cut off and opened up."""
+    """ResNet-50, truncated and dilated."""
 
     @pytest.mark.parametrize("network", ["siamrpn++", "siamconcatrpn", "siambroadcastrpn"])
     def test_training_starts_from_torchvisions_weights(self, network, tmp_path):
@@ -380,7 +380,7 @@ class TestResNet50:
                         value = value[:, :, 1:2, 1:2]
                     assert torch.equal(value, given), name
 
-    def test_other_files_are_no_resnet(self, tmp_path):
+    def test_other_files_are_refused(self, tmp_path):
         torch.save({"conv1.weight": torch.zeros(2)}, tmp_path / "x.pth")
         with pytest.raises(
             DataError, match=r"x.pth is not torchvision's ResNet-50: it lacks conv1"
@@ -398,7 +398,7 @@ class TestResNet50:
 
 
 class TestWeights:
-    """Every small network can be kept and found again."""
+    """Every small network can be saved and loaded again."""
 
     @torch.no_grad()
     def test_saved_networks_come_back(self, small, tmp_path):
@@ -409,9 +409,9 @@ class TestWeights:
         a, b = small(z, x).logits, again(z, x).logits
         assert float((a - b).abs().max()) < 0.05 * float(a.std()) + 1e-2
 
-    def test_weights_of_another_kind_are_refused(self, small, tmp_path):
+    def test_weights_of_another_network_are_refused(self, small, tmp_path):
         save_weights(small, tmp_path / "w.safetensors", {})
-        with pytest.raises(DataError, match="not of a SiamFC"):
+        with pytest.raises(DataError, match="not to a SiamFC"):
             load_siamfc(str(tmp_path / "w.safetensors"))
 
     def test_a_card_of_an_unknown_network_is_named(self, small, tmp_path):

@@ -1,4 +1,4 @@
-"""Targets, drawing, mining and losses of proposals, against tables and sums worked by hand."""
+"""Targets, sampling, mining and losses of proposals, against tables and sums by hand."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_the_three_hardest_negatives_for_each_positive_are_kept():
     assert (hardest_negatives(losses, labels, least=10) == labels).all()
 
 
-def test_a_mean_over_nothing_is_nothing():
+def test_a_mean_over_nothing_is_zero():
     values, chosen = (
         torch.tensor([[1.0, 3.0], [5.0, 7.0]]),
         torch.tensor([[True, True], [False, False]]),
@@ -125,7 +125,7 @@ def test_the_box_loss_by_hand():
     assert box_loss(offsets, targets, smooth=False) == pytest.approx(5.5)
 
 
-def test_siamrpns_loss_is_the_sum_of_its_parts():
+def test_siamrpns_loss_is_the_sum_of_its_terms():
     proposals, targets = some_proposals(1), assign(ANCHORS, BOX, YES)
     log = F.log_softmax(proposals.logits[0].double(), -1).numpy()
     labels = targets.labels[0].numpy()
@@ -140,7 +140,7 @@ def test_siamrpns_loss_is_the_sum_of_its_parts():
     )
 
 
-def test_the_epfl_loss_is_the_sum_of_its_parts():
+def test_the_epfl_loss_is_the_sum_of_its_terms():
     proposals, targets = some_proposals(1), assign(ANCHORS, BOX, YES, 0.5, 0.25, SSD_VARIANCES)
     log = F.log_softmax(proposals.logits[0].double(), -1).numpy()
     labels = targets.labels[0].numpy()
@@ -153,7 +153,7 @@ def test_the_epfl_loss_is_the_sum_of_its_parts():
     assert float(ssd_loss(proposals, targets)) == pytest.approx(classes + 1.5 * smooth, rel=1e-5)
 
 
-def test_two_processes_find_the_loss_of_one():
+def test_two_processes_compute_the_loss_of_one():
     proposals = some_proposals(2)
     boxes, positive = (
         torch.cat([BOX, BOX + torch.tensor([9.0, 0, 20, -9])]),

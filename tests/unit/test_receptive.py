@@ -1,4 +1,4 @@
-"""Receptive arithmetic against the layer table, against PyTorch, and against gradients."""
+"""Receptive-field arithmetic against the layer table, against PyTorch, and against gradients."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Mine(Settings):
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True))
-def test_a_share_is_taken_exactly_from_0_to_1(value):
+def test_a_fraction_is_taken_exactly_from_0_to_1(value):
     if 0 <= value <= 1:
         assert Mine(rate=value).rate == value
         return
@@ -82,7 +82,7 @@ def test_what_is_wrong_names_the_file_the_key_and_the_range(tmp_path):
         ("rate: 2", r"r\.yaml: rate is 2\.0; expected 0 … 1"),
         ("inner: {light: -1}", r"r\.yaml: inner: light is -1\.0; expected 0 … 1"),
         ("rate: .nan", "rate is nan .*; expected a finite number"),
-        ("rate: 1\nrate: 2", "rate stands there more than once"),
+        ("rate: 1\nrate: 2", "rate is given more than once"),
         ("rate: [", "is not valid YAML"),
         ("- rate", "holds a list; expected lines of `key: value`"),
         ("5: 1", "unknown key 5"),
@@ -91,13 +91,13 @@ def test_what_is_wrong_names_the_file_the_key_and_the_range(tmp_path):
         with pytest.raises(SettingsError, match=said):
             load_settings(Mine, path)
     path.write_bytes(b"name: \xe4\n")
-    with pytest.raises(SettingsError, match="not text in UTF-8"):
+    with pytest.raises(SettingsError, match="not UTF-8 text"):
         load_settings(Mine, path)
     path.write_bytes(b"\xef\xbb\xbfrate: 0.5\n")
     assert load_settings(Mine, path).rate == 0.5
 
 
-def test_an_override_below_something_that_is_no_mapping_is_said():
+def test_an_override_below_something_that_is_no_mapping_is_reported():
     with pytest.raises(SettingsError, match=r"there is no rate\.x"):
         load_settings(Mine, None, {"rate": "0.5", "rate.x": "1"})
     with pytest.raises(SettingsError, match="override rate=\\[ is not valid YAML"):

@@ -320,7 +320,7 @@ class TestDone:
         ("- {name: a, command: 'x \"y', minutes: 1, leaves: [y]}", "No closing quotation"),
         ("- {name: ../a, command: x, minutes: 1, leaves: [y]}", "expected one plain name"),
         ("- {name: a, command: x, minutes: 1, leaves: [y], machine: tpu}", "machine is 'tpu'"),
-        ("- {name: a, name: b, command: x, minutes: 1, leaves: [y]}", "name stands there more"),
+        ("- {name: a, name: b, command: x, minutes: 1, leaves: [y]}", "name is given more"),
         (
             "- {name: a, command: x, minutes: 1, leaves: [y]}\n" * 2,
             "declares a more than once",

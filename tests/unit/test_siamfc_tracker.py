@@ -1,4 +1,4 @@
-"""SiamFC's tracker against a slow one written from the paper's text, in lock-step, folded, and in
+"""SiamFC's tracker against a slow one written from the paper, in lock-step, folded, and in
 bf16."""
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def sequences():
 def slow_boxes(
     network, frames, box, scales=3, step=1.0375, penalty=0.9745, rate=0.59, influence=0.176
 ):
-    """SiamFC as the paper's text says it, one thing at a time: batch norm unfolded, no shared code
+    """SiamFC as the paper describes it, one step at a time: batch norm unfolded, no shared code
     but the crop."""
     x, y, w, h = box
     cx, cy = x + w / 2, y + h / 2
@@ -158,7 +158,7 @@ def test_the_exemplar_is_never_updated(plain, sequences):
     assert torch.equal(tracker.z, before)
 
 
-def test_last_holds_what_was_computed(plain, sequences):
+def test_last_holds_the_intermediate_results(plain, sequences):
     tracker = SiamFCTracker(SiamFCSettings(scales=5), plain)
     tracker.init(sequences[0].frames[0], sequences[0].boxes[0])
     assert tracker.last.responses is None and tracker.last.crop.shape == (127, 127, 3)
@@ -184,7 +184,7 @@ class TestSteps:
     def test_scale_factors(self):
         np.testing.assert_allclose(siamfc.scale_factors(5, 2.0), [0.25, 0.5, 1, 2, 4])
 
-    def test_enlarging_is_torchs_bicubic(self):
+    def test_upsampling_is_torchs_bicubic(self):
         response = np.random.default_rng(0).normal(size=(17, 17)).astype(np.float32)
         expected = F.interpolate(
             torch.from_numpy(response)[None, None],
@@ -196,7 +196,7 @@ class TestSteps:
 
     def test_a_peak_between_the_centre_cells_is_no_displacement(self):
         fine = siamfc.enlarge(np.pad([[1.0]], 8).astype(np.float32), 16)
-        assert np.abs(siamfc.peak_displacement(fine, 8, 16)).max() <= 0.25  # half an enlarged cell
+        assert np.abs(siamfc.peak_displacement(fine, 8, 16)).max() <= 0.25  # half an upsampled cell
 
     def test_a_flat_response_leaves_the_window(self):
         window = siamfc.unit_window(32)

@@ -1,4 +1,4 @@
-"""SiamMargin's tracker against a slow one written from the text, and each switch on its own."""
+"""SiamMargin's tracker against a slow one written independently, and each switch on its own."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def runtime() -> SiamFCRuntime:
 
 
 def slow(runtime: SiamFCRuntime, sequence, s: SiamMarginSettings) -> np.ndarray:
-    """The tracker's text, step by step: plain loops, one image at a time, no class."""
+    """The tracker step by step: plain loops, one image at a time, no class."""
 
     def phi(crop):
         with torch.no_grad():
@@ -157,7 +157,7 @@ def test_every_switch_changes_the_result(runtime):
         )
 
 
-def test_off_it_is_siamfc_on_cosines(runtime):
+def test_with_all_switches_off_it_is_siamfc_on_cosines(runtime):
     from course_lib.trackers.siamfc import SiamFCTracker
 
     off = SiamMarginSettings(update=False, again=False, adapt=False)
@@ -189,14 +189,14 @@ class TestUpdate:
         tracker.update(SEQUENCE.frames[1])
         assert torch.equal(tracker.z, exemplar) and torch.equal(tracker.average, average)
 
-    def test_the_first_template_keeps_its_share(self, runtime):
+    def test_the_first_template_keeps_its_weight(self, runtime):
         tracker = self.started(runtime, sure=-1.0, rate=1.0, keep=0.7)
         for t in range(1, 5):
             tracker.update(SEQUENCE.frames[t])
         first, average = (F.normalize(v.flatten(), dim=0) for v in (tracker.first, tracker.average))
         assert torch.allclose(tracker.z.flatten(), 0.7 * first + 0.3 * average, atol=1e-5)
 
-    def test_a_rate_of_nought_leaves_the_exemplar_s_direction(self, runtime):
+    def test_a_rate_of_zero_keeps_the_direction_of_the_template(self, runtime):
         tracker = self.started(runtime, sure=-1.0, rate=0.0)
         first = tracker.z.clone()
         tracker.update(SEQUENCE.frames[1])
@@ -227,7 +227,7 @@ class TestUpdate:
         )
         assert torch.allclose(tracker.average, unit(expected), atol=1e-5)
 
-    def test_a_target_at_the_edge_of_the_view_is_not_learned(self, runtime):
+    def test_a_target_at_the_edge_of_the_search_image_is_not_learned(self, runtime):
         tracker = self.started(runtime, sure=-1.0)
         features = runtime.features(tracker.look(SEQUENCE.frames[1]))
         tracker.update(SEQUENCE.frames[1])
@@ -260,7 +260,7 @@ class TestRegion:
 
 
 class TestSettings:
-    """What it refuses."""
+    """Settings and weights that are refused."""
 
     @pytest.mark.parametrize(
         ("wrong", "words"),
@@ -271,11 +271,11 @@ class TestSettings:
             ({"largest": 239}, "largest is 239; expected 255 … 1023"),
         ],
     )
-    def test_senseless_ones(self, wrong, words):
+    def test_invalid_ones(self, wrong, words):
         with pytest.raises(SettingsError, match=words):
             SiamMarginSettings(**wrong)
 
     def test_weights_without_cosines(self, tmp_path):
         save_weights(SiamFC(widths=(8, 8, 8, 8, 8)), tmp_path / "it.safetensors", {"name": "it"})
-        with pytest.raises(DataError, match="of a siamfc.*use the tracker siamfc"):
+        with pytest.raises(DataError, match="belong to a siamfc.*use the tracker siamfc"):
             make_tracker("siammargin", weights=str(tmp_path / "it.safetensors"))

@@ -72,7 +72,7 @@ def sequence():
 
 
 @given(st.floats(0.01, 100))
-def test_change_knows_no_direction(ratio):
+def test_change_is_symmetric(ratio):
     assert (
         float(change(ratio)) == pytest.approx(float(change(1 / ratio)))
         and float(change(ratio)) >= 1
@@ -111,7 +111,7 @@ def test_the_window_is_the_hann_window_at_every_shape(cells):
 
 
 class Slow:
-    """The tracker once more, written from the text, a proposal at a time."""
+    """The tracker written independently, one proposal at a time."""
 
     def __init__(self, network: ProposalRuntime, penalty=0.16, window=0.4, rate=0.3):
         self.network, self.k, self.lam, self.rate = network, penalty, window, rate
@@ -121,7 +121,7 @@ class Slow:
         self.cx, self.cy, self.w, self.h = x + w / 2, y + h / 2, w, h
         self.fill = frame.reshape(-1, 3).mean(0)
         side = math.sqrt((w + (w + h) / 2) * (h + (w + h) / 2))
-        self.kept = self.network.template_features(
+        self.template = self.network.template_features(
             CropWindow(self.cx, self.cy, side, 127).cut(frame, self.fill), 255
         )
 
@@ -129,7 +129,7 @@ class Slow:
         side = math.sqrt((self.w + (self.w + self.h) / 2) * (self.h + (self.w + self.h) / 2))
         scale = 127 / side
         crop = CropWindow(self.cx, self.cy, side * 255 / 127, 255).cut(frame, self.fill)
-        answer = self.network.respond(self.kept, crop[None])[0]
+        answer = self.network.respond(self.template, crop[None])[0]
         best, found = -1.0, None
         n = int(math.sqrt(len(answer) / 5))
         for number, (score, dx, dy, dw, dh) in enumerate(answer.astype(float)):
@@ -155,9 +155,9 @@ class Slow:
             min(max(self.cx + mx / scale, 0), W),
             min(max(self.cy + my / scale, 0), H),
         )
-        share = certainty * self.rate
-        self.w = min(max((1 - share) * self.w + share * w / scale, 10), W)
-        self.h = min(max((1 - share) * self.h + share * h / scale, 10), H)
+        step = certainty * self.rate
+        self.w = min(max((1 - step) * self.w + step * w / scale, 10), W)
+        self.h = min(max((1 - step) * self.h + step * h / scale, 10), H)
         return np.array([self.cx - self.w / 2, self.cy - self.h / 2, self.w, self.h])
 
 
@@ -228,7 +228,7 @@ def test_a_larger_search_image_has_more_anchors(sequence):
     assert len(tracker.last.boxes) == 5 * 19**2 and tracker.last.crop.shape == (271, 271, 3)
 
 
-def test_settings_that_cannot_be_are_named():
+def test_impossible_settings_are_named():
     for wrong, words in (
         ({"search": 100}, "search is 100; expected 191 … 1023"),
         ({"window": 1.5}, "window is 1.5; expected 0 … 1"),
@@ -245,12 +245,12 @@ def test_recipes_fit(recipe):
 
 
 def test_a_siamfc_proposes_nothing():
-    with pytest.raises(DataError, match="are of a siamfc, which makes no proposals"):
+    with pytest.raises(DataError, match="belong to a siamfc, which makes no proposals"):
         load_proposal_runtime("siamfc", "cpu", "fp32")
 
 
 class Shifted(StayPut):
-    """A tracker whose one setting says how far it is off."""
+    """A tracker whose only setting is its error."""
 
     def __init__(self, shift: float) -> None:
         super().__init__()

@@ -48,7 +48,7 @@ TOP = {
         ".gitignore",
         "LICENSE",
         "LICENSE-text",
-    "CONTRIBUTING.md",
+        "CONTRIBUTING.md",
         "setup.py",
         "MANIFEST.in",
     ),
@@ -187,7 +187,7 @@ def test_code_that_computes_has_shape_comments(name):
 ARRAY = re.compile(r"(?<!dict\[str, )\b(ndarray|Tensor|ArrayLike)\b")
 # (B, 3, 127, 127), (N, h // 2 + 1), (2,), () but neither calls nor (Somebody et al., 2016)
 SHAPE = re.compile(
-    r"\((?!.*?\b(?:19|20)\d\d\))[\w ·+−*/≤….-]+(?:,[\w ·+−*/≤….-]*)+\)|(?<!\w)\((?:\.\.\.)?\)"
+    r"\((?![^()]*\b(?:19|20)\d\d\))[\w ·+−*/≤….-]+(?:,[\w ·+−*/≤….-]*)+\)|(?<!\w)\((?:\.\.\.)?\)"
 )
 COMPUTING = [
     path for path in FILES if path.relative_to(ROOT).parts[1] in ("models", "trackers", "analysis")

@@ -49,7 +49,7 @@ def lines(boxes) -> str:
 
 @pytest.fixture(scope="module")
 def otb(tmp_path_factory, sequences):
-    """OTB of two targets; the other folders stand empty, or the toolkit would fetch them."""
+    """OTB of two targets; the other folders are empty, or the toolkit would download them."""
     root = tmp_path_factory.mktemp("data")
     for name in OTB._OTB__otb13_seqs:
         (root / "otb" / name).mkdir(parents=True)
@@ -84,7 +84,7 @@ def in_otb(otb, tmp_path):
 
 
 class Exact(Tracker):
-    """Answers the true boxes of the clip it is started on, counted from 0; notes its starts."""
+    """Returns the true boxes of the clip it is started on, counted from 0; records its starts."""
 
     name = "exact"
 
@@ -101,7 +101,7 @@ class Exact(Tracker):
 
 
 def test_in_otbs_experiment_boxes_count_from_1(otb, sequences, tmp_path):
-    """A tracker that is right scores 20/21; a pixel off it does not."""
+    """A perfect tracker scores 20/21; one that is off by a pixel does not."""
     found = {}
     for first_pixel in (0, 1):
         tracker, experiment = Exact(sequences), in_otb(otb, tmp_path / str(first_pixel))
@@ -168,7 +168,7 @@ def test_got10ks_experiment_counts_from_0_and_scores_as_the_course_does(got10k, 
 
 
 class Wanders(ToolkitTracker):
-    """Each run another: not deterministic, and it says so."""
+    """Every run differs: a tracker that declares itself not deterministic."""
 
     def __init__(self):
         super().__init__("wanders", is_deterministic=False)
@@ -194,7 +194,7 @@ def test_the_toolkits_three_runs_of_a_random_tracker_are_all_scored(got10k, tmp_
     assert ours["ao"] == pytest.approx(theirs["ao"], abs=1e-9)
 
 
-def test_a_random_tracker_of_the_toolkits_is_refused_in_words():
+def test_a_random_tracker_of_the_toolkits_is_refused_with_a_reason():
     with pytest.raises(
         SettingsError, match="'wanders' has is_deterministic=False.*--layout got10k"
     ):
@@ -202,7 +202,7 @@ def test_a_random_tracker_of_the_toolkits_is_refused_in_words():
 
 
 class CountsFrom1(ToolkitTracker):
-    """Moves one pixel right a frame; notes the box it was started on."""
+    """Moves right by one pixel per frame; records the box it was started on."""
 
     def __init__(self):
         super().__init__("theirs", is_deterministic=True)
@@ -225,14 +225,14 @@ def test_theirs_run_in_ours(first_pixel):
 
 
 @pytest.mark.parametrize("answer", [None, [1, 2, 3], "box", [[1, 2, 3, 4]], {}])
-def test_an_answer_of_theirs_that_is_no_box_is_named(answer):
+def test_a_result_of_theirs_that_is_not_a_box_is_reported(answer):
     class Answers(CountsFrom1):
         def update(self, image):
             return answer
 
     tracker, frame = FromToolkit(Answers()), np.zeros((100, 130, 3), dtype=np.uint8)
     tracker.init(frame, [40, 30, 20, 24])
-    with pytest.raises(DataError, match="tracker theirs gave .* expected four numbers"):
+    with pytest.raises(DataError, match="tracker theirs returned .* expected four numbers"):
         tracker.update(frame)
 
 

@@ -502,7 +502,10 @@ class TestDemo:
 
     @pytest.mark.parametrize(
         ("given", "words"),
-        [(["--sequence", "gen-99"], "there is no clip 'gen-99'"), (["--tracker", "moose"], "'mosse'")],
+        [
+            (["--sequence", "gen-99"], "there is no clip 'gen-99'"),
+            (["--tracker", "moose"], "'mosse'"),
+        ],
     )
     def test_wrong_arguments(self, tmp_path, capsys, given, words):
         assert self.go(tmp_path, *given) == 2

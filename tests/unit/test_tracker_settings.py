@@ -32,7 +32,7 @@ CLASSES = (
     SiamRPNSettings,
     TemplateSettings,
 )
-# texts, checked where they are used; and the one number that any value makes sense for
+# texts, checked where they are used; and the one number for which any value makes sense
 FREE = {"weights", "device", "features", "psr_threshold"}
 NEXT = {"scales": 2, "largest": 16}  # the steps of settings that are not taken one by one
 
@@ -83,7 +83,7 @@ def test_each_is_taken_at_its_ends_and_refused_beyond(cls, name, limit, kind):
         ("siamrpn", {"precision": True}),
     ],
 )
-def test_words_nobody_knows_are_refused(name, settings):
+def test_unknown_words_are_refused(name, settings):
     with pytest.raises((SettingsError, DataError)):
         make_tracker(name, **settings)
 
@@ -94,7 +94,7 @@ NUMPY = ("stay-put", "random-walk", "ncc", "mosse", "kcf")
 @pytest.mark.parametrize("name", NUMPY)
 @pytest.mark.parametrize("corner", ["low", "high"])
 def test_a_tracker_runs_with_each_setting_at_its_end(name, corner, tiny_frame):
-    """No setting in its range breaks a tracker, hangs it or gives a box that is not finite."""
+    """No setting in its range makes a tracker fail, hang or return a box that is not finite."""
     cls = type(make_tracker(name).settings)
     for c, key, limit, kind in ranged():
         value = limit.low if corner == "low" else limit.high

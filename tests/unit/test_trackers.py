@@ -30,7 +30,7 @@ def scene(seed=0, height=100, width=130):
 class TestEveryTracker:
     """The contract of `init` and `update`."""
 
-    def test_gives_four_finite_numbers_and_keeps_nothing_of_the_callers(self, name):
+    def test_returns_four_finite_numbers_and_does_not_keep_the_callers_arrays(self, name):
         tracker, box = make_tracker(name), np.array([40.0, 30, 20, 24])
         assert tracker.init(scene(), box) is None
         box += 7
@@ -60,7 +60,7 @@ class TestEveryTracker:
     @pytest.mark.parametrize(
         "frame", [np.zeros((5, 5, 4), np.uint8), np.zeros((5, 5, 3)), np.zeros((0, 5, 3), np.uint8)]
     )
-    def test_a_frame_that_is_none_is_named(self, name, frame):
+    def test_something_that_is_not_a_frame_is_refused(self, name, frame):
         with pytest.raises(DataError, match="expected uint8"):
             make_tracker(name).init(frame, [0, 0, 2, 2])
 
@@ -88,7 +88,7 @@ class TestEveryTracker:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TRACKER_NAMES)
 def test_two_runs_give_the_same_boxes_whatever_was_drawn_before(name):
-    """Every tracker is seeded by itself: the toolkits are told that it is deterministic."""
+    """Every tracker has its own seed, because the toolkits are told that it is deterministic."""
     if name not in OURS and find_factory(name.removeprefix("opencv-")) is None:
         pytest.skip("needs OpenCV's contrib modules")
     sequence, boxes = make_sequence(SPECS[0]), []
@@ -144,13 +144,13 @@ def test_the_random_walk_stays_in_the_frame_and_repeats_itself():
         ("opencv-kcf", {"rate": 1}, "takes none"),
     ],
 )
-def test_making_a_tracker_wrongly_is_answered_in_words(name, settings, words):
+def test_wrong_names_and_settings_are_explained(name, settings, words):
     with pytest.raises(SettingsError, match=words):
         make_tracker(name, **settings)
 
 
 @pytest.mark.parametrize("name", TRACKER_NAMES)
-def test_a_row_leads_to_a_class_that_says_what_it_is(name):
+def test_a_row_leads_to_a_class_of_that_name(name):
     kind = tracker_class(name)
     assert issubclass(kind, Tracker) and kind.name == name
     assert kind.Settings is None or (
@@ -163,7 +163,7 @@ def test_which_trackers_share_a_call_of_their_network():
     assert [name for name in TRACKERS if tracker_class(name).lockstep] == ["siamfc", "siamrpn"]
 
 
-def test_a_tracker_is_imported_when_it_is_asked_for():
+def test_a_tracker_is_imported_only_when_it_is_asked_for():
     code = """
 import sys
 import course_lib.trackers
@@ -182,7 +182,7 @@ def test_one_more_tracker_is_one_more_row(monkeypatch):
 
 
 def test_recipes_are_the_defaults(project):
-    """What the recipe says and what the tracker does without one are the same."""
+    """A recipe equals the tracker's defaults."""
     for name in ("mosse", "ncc", "kcf"):
         assert (
             make_tracker(name, project / "recipes" / f"{name}.yaml").settings

@@ -1,4 +1,4 @@
-"""Weights on disk: there and back, public layouts, and files that are refused."""
+"""Weights on disk: saving and loading, public layouts, and files that are refused."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_public_arrays_with_folded_batch_norm(tmp_path):
 
 
 class TestRefused:
-    """What does not fit, and what is said."""
+    """Files that do not fit, and their messages."""
 
     def test_unknown_names(self):
         with pytest.raises(MissingDataError, match=r"no weights 'nothing'.*shipped are"):

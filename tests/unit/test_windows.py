@@ -67,14 +67,14 @@ def test_window_by_hand():
 
 @some
 @given(window, st.lists(st.tuples(place, place), min_size=1, max_size=5))
-def test_there_and_back_is_the_same_point(w, points):
+def test_a_round_trip_returns_the_same_point(w, points):
     np.testing.assert_allclose(w.to_frame(w.to_crop(points)), points, atol=1e-6)
     np.testing.assert_allclose(w.to_crop(w.to_frame(points)), points, atol=1e-6)
 
 
 @some
 @given(window, st.tuples(place, place, st.floats(1, 100), st.floats(1, 100)))
-def test_there_and_back_is_the_same_box_and_its_corners_are_points(w, box):
+def test_a_round_trip_returns_the_same_box_and_its_corners_are_points(w, box):
     np.testing.assert_allclose(w.box_to_frame(w.box_to_crop(box)), box, atol=1e-6)
     x, y, width, height = box
     a, b, c, d = w.box_to_crop(box)
@@ -121,7 +121,7 @@ def test_the_cut_against_loops(w):
     assert difference.max() <= LEVELS_ON_NOISE
 
 
-def test_outside_stands_the_mean_colour_or_the_one_given():
+def test_pixels_outside_get_the_mean_colour_or_the_one_given():
     frame = np.zeros((10, 20, 3), dtype=np.uint8)
     frame[:, :10] = (100, 50, 20)
     far = CropWindow(-100, -100, 20, 4)
@@ -129,7 +129,7 @@ def test_outside_stands_the_mean_colour_or_the_one_given():
     assert (far.cut(frame, fill=(1, 2, 3)) == (1, 2, 3)).all()
 
 
-def test_a_grey_frame_a_mirrored_view_and_the_frame_itself():
+def test_a_grey_frame_a_mirrored_array_and_the_frame_itself():
     frame = noise(30, 40)
     before, w = frame.copy(), CropWindow(20.2, 10.1, 30, 25)
     np.testing.assert_array_equal(w.cut(np.ascontiguousarray(frame[..., 1])), w.cut(frame)[..., 1])
@@ -159,7 +159,7 @@ def test_windows_around_a_box_by_hand():
 
 
 @given(dx=st.floats(-100, 100), dy=st.floats(-100, 100))
-def test_a_target_stands_shifted_in_its_search_window(dx, dy):
+def test_a_target_is_shifted_in_its_search_window(dx, dy):
     w = search_window([100, 50, 20, 60], shift=(dx, dy))
     np.testing.assert_allclose(w.to_crop([110, 80]), [127.5 + dx, 127.5 + dy], atol=1e-9)
 
@@ -167,7 +167,7 @@ def test_a_target_stands_shifted_in_its_search_window(dx, dy):
 @pytest.mark.parametrize(
     "numbers", [(0, 0, 0, 9), (0, 0, -2, 9), (np.nan, 0, 5, 9), (0, 0, np.inf, 9), (0, 0, 5, 0)]
 )
-def test_a_window_that_is_none_is_refused(numbers):
+def test_an_invalid_window_is_refused(numbers):
     with pytest.raises(DataError, match="expected a finite centre, a side above 0"):
         CropWindow(*numbers)
 
@@ -189,7 +189,7 @@ def test_a_patch_of_a_ramp_is_the_ramp_at_the_centres_of_its_pixels():
 
 
 @pytest.mark.parametrize("reduce", [2, 3, 5])
-def test_a_patch_shown_much_smaller_is_averaged(reduce):
+def test_a_patch_reduced_a_lot_is_averaged(reduce):
     """Stripes one pixel wide become even grey; bilinear interpolation alone would keep some of
     them."""
     stripes = np.zeros((120, 120), dtype=np.uint8)

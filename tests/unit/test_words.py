@@ -120,7 +120,9 @@ def test_keys_of_recipes_and_cards():
 
 
 def test_files_are_called_by_the_field_s_words():
-    stems = {path.stem for path in tracked(".py", ".js") if path.is_relative_to(ROOT / "course_lib")}
+    stems = {
+        path.stem for path in tracked(".py", ".js") if path.is_relative_to(ROOT / "course_lib")
+    }
     old = {"epfl", "finish", "reach", "views", "clips", "proposal_theatre", "match_switchboard"}
     assert not stems & (old | {"margin_playground", "clip_player"})
 
