@@ -247,7 +247,7 @@ class TestNames:
     @pytest.mark.parametrize("probabilities", [(0.0, 1.0), (0.0, 0.0)])
     def test_a_share_of_nothing(self, tmp_path, probabilities):
         photos(tmp_path / "a", 90)
-        with pytest.raises(SettingsError, match="width_multiplier"):
+        with pytest.raises(SettingsError, match="probabilities"):
             make_sources(sources("photos:a", "generated", probabilities=probabilities), tmp_path)
 
     def test_a_folder_outside_of_the_data_root_may_be_named(self, tmp_path):
