@@ -155,12 +155,6 @@ def examine(name: str, answer: Any, seed: int | None = None) -> tuple[str, str]:
                 break
     return status, words
 
-    """Check the decorated answer to exercise `name`, say what was found, and return what later
-    cells use.
-
-    That is the answer where it is right, else the reference; in strict mode always the answer.
-    """
-
 
 def _verdict(found: Check, trial: Trial, seed: int) -> tuple[str, str]:
     """Status and sentence for one draw of inputs."""

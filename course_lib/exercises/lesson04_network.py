@@ -168,7 +168,7 @@ def _lopsided(given, right) -> str:
     },
     others={
         "your labels are 0 and 1": lambda right, *given: right(*given).clamp_min(0),
-        "around the centre": lambda right, *given: right(*given).roll(1, 0),
+        "around the central cell": lambda right, *given: right(*given).roll(1, 0),
     },
 )
 def examine_labels(answer, rng) -> None:

@@ -136,7 +136,9 @@ class TestWorkers:
         (tmp_path / "data" / "otb" / "Deer" / "img").mkdir(parents=True)
         (tmp_path / "data" / "otb" / "Deer" / "img" / "0001.jpg").touch()
         (tmp_path / "data" / "otb" / "Deer" / "groundtruth_rect.txt").write_text("2,2,9,9\n")
-        with pytest.raises(CourseError, match=r"finds other data .*number of frames was 3, is 1"):
+        with pytest.raises(
+            CourseError, match=r"finds different data.*number of frames was 3, is now 1"
+        ):
             evaluate([STAY], mine, tmp_path, workers=2, data=tmp_path / "data", progress=False)
         assert not list(tmp_path.rglob("*.json"))
 

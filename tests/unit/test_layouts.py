@@ -160,7 +160,7 @@ def test_nothing_that_stands_there_is_replaced(tmp_path, benchmark, results):
     taken = tmp_path / "g" / "still" / "quick" / "quick_time.txt"
     taken.parent.mkdir(parents=True)
     taken.write_text("mine")
-    with pytest.raises(SettingsError, match=r"quick_time\.txt stands there already"):
+    with pytest.raises(SettingsError, match=r"quick_time\.txt exists already"):
         export_results(("course", results), benchmark, "still", "ope", ("got10k", tmp_path / "g"))
     assert taken.read_text() == "mine" and not (tmp_path / "g" / "still" / "calm").exists()
 
@@ -178,7 +178,7 @@ def test_a_tracker_is_one_plain_name(tmp_path, benchmark, name, layout):
     ("layout", "protocol"), [("otb", "vot"), ("got10k", "vot-realtime"), ("vot", "tre")]
 )
 def test_a_protocol_that_a_layout_has_no_place_for(tmp_path, benchmark, layout, protocol):
-    with pytest.raises(SettingsError, match="have no place in this layout"):
+    with pytest.raises(SettingsError, match="this layout has no place for results of protocol"):
         run_paths(layout, run_of(tmp_path, benchmark, "still", protocol))
 
 
@@ -217,7 +217,7 @@ def test_a_damaged_result_is_named(tmp_path, benchmark, results, layout, case):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("0.01\n" * (T - 3), f"has {T - 3} rows and .* {T}; expected as many"),
+        ("0.01\n" * (T - 3), f"has {T - 3} rows and .* has {T}; expected the same number"),
         ("0.01\n" * (T - 1) + "slow", f"line {T}: 'slow'"),
         ("-0.01\n" * T, "holds -0.01 seconds"),
         ("inf\n" * T, "line 1: 'inf'; expected 1 number"),
@@ -333,7 +333,7 @@ class TestCommand:
         assert main(theirs) == 0
         assert "| still | 0." in capsys.readouterr().out
         assert main([*ours, "--export", "got10k", folder]) == 2
-        assert "stands there already" in capsys.readouterr().err
+        assert "exists already" in capsys.readouterr().err
 
     def test_supervised_tables_name_both_ways_of_averaging(self, tmp_path, results, capsys):
         common = ["report", "--benchmark", "little", "--tracker", "still", "--protocol", "vot"]
@@ -351,7 +351,7 @@ class TestCommand:
             (["--tracker", "still", "--export", "course", "x"], "no toolkit's layout; expected one of otb"),
             (["--tracker", "still", "--export", "coco", "x"], "no toolkit's layout"),
             (["--tracker", "../still"], "expected one plain name"),
-            (["--tracker", "still", "--protocol", "tre", "--export", "vot", "x"], "have no place in this layout"),
+            (["--tracker", "still", "--protocol", "tre", "--export", "vot", "x"], "this layout has no place for results of protocol"),
             (["--tracker", "gone", "--results", "nowhere", "--export", "vot", "x"], "no result nowhere"),
             (["--tracker", "still", "--results", "r", "--layout", "got10k", "--protocol", "sre"], "from the course's own results"),
         ],

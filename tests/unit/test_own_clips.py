@@ -233,7 +233,7 @@ class TestCommand:
             more = ["--out", str(tmp_path / "out")] if command == "report" else []
             assert self.go(tmp_path / "clips", results, *more, command=command) == 2
             error = capsys.readouterr().err
-            assert "the sum of the ground truth was" in error and "--fresh" in error
+            assert "the checksum of the ground truth was" in error and "--fresh" in error
         assert not (tmp_path / "out").exists()
         assert self.go(tmp_path / "clips", results, "--fresh", "--workers", "1") == 0
         assert (

@@ -125,7 +125,7 @@ class TestANewRow:
 
     def test_has_no_place_in_a_toolkit_s_layout(self, tmp_path, sequences, late):
         source = ("course", tmp_path)
-        with pytest.raises(SettingsError, match="'halves' have no place in this layout"):
+        with pytest.raises(SettingsError, match="no place for results of protocol 'halves'"):
             export_results(source, sequences, "stay-put", "halves", ("otb", tmp_path / "x"))
 
     def test_with_scores_of_its_own_has_its_own_columns(

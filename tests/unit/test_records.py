@@ -200,7 +200,7 @@ def test_results_of_several_settings_under_one_name_are_not_shown(root, benchmar
     half = benchmark.only(["quick"])
     go(root, half, TrackerSpec("ncc", {"search": 3}), fresh=True)
     assert check_kept(root, half, ["ncc"], "ope") == []
-    with pytest.raises(DataError, match=r"from calm to quick, search was 2\.0, is 3\.0 now"):
+    with pytest.raises(DataError, match=r"from calm to quick, search was 2\.0, is now 3\.0"):
         check_kept(root, benchmark, ["ncc"], "ope")
 
 

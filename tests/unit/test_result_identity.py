@@ -76,7 +76,7 @@ def test_a_default_that_changed_in_the_code_is_seen(root, benchmark, monkeypatch
     go(root, benchmark, TrackerSpec("ncc"))
     newer = replace(template.TemplateSettings(), search=2.5)
     monkeypatch.setattr(jobs, "make_tracker", lambda name, recipe, **s: TemplateMatching(newer))
-    refused(root, benchmark, r"search was 2\.0, is 2\.5 now", TrackerSpec("ncc"))
+    refused(root, benchmark, r"search was 2\.0, is now 2\.5", TrackerSpec("ncc"))
 
 
 def test_each_setting_and_the_tracker_itself_count(root, benchmark):
@@ -84,14 +84,14 @@ def test_each_setting_and_the_tracker_itself_count(root, benchmark):
     for key, value in (("rate", 0.2), ("sigma", 3.0), ("warps", 4)):
         was = getattr(make_tracker("mosse").settings, key)
         spec = TrackerSpec("mosse", {key: value}, label="mine")
-        refused(root, benchmark, f"{key} was {was}, is {value} now", spec)
+        refused(root, benchmark, f"{key} was {was}, is now {value}", spec)
     other = TrackerSpec("stay-put", label="mine")
-    refused(root, benchmark, "the tracker was mosse, is stay-put now", other)
+    refused(root, benchmark, "the tracker was mosse, is now stay-put", other)
 
 
 def test_arguments_of_a_tracker_without_a_settings_class_count(root, benchmark):
     go(root, benchmark, TrackerSpec("random-walk", {"seed": 1}))
-    refused(root, benchmark, "seed was 1, is 2 now", TrackerSpec("random-walk", {"seed": 2}))
+    refused(root, benchmark, "seed was 1, is now 2", TrackerSpec("random-walk", {"seed": 2}))
 
 
 class TestWeights:
@@ -129,7 +129,9 @@ class TestWeights:
         save_file({name: t * 2 if t.ndim == 4 else t for name, t in tensors.items()}, weights)
         after = make_tracker("siamfc", weights=str(weights))
         (why,) = differences(then, tracker_identity("siamfc", after))
-        assert why.startswith(f"the sum of the weights' file was {then['weights']['sha256'][:12]}…")
+        assert why.startswith(
+            f"the checksum of the weights' file was {then['weights']['sha256'][:12]}…"
+        )
         assert after.runtime is not before.runtime  # the network is loaded anew as well
 
     def test_another_card_is_seen(self, weights):
@@ -138,7 +140,7 @@ class TestWeights:
         card.write_text(json.dumps(json.loads(card.read_text()) | {"trained": "elsewhere"}))
         now = tracker_identity("siamfc", make_tracker("siamfc", weights=str(weights)))
         assert [w.split(" was ")[0] for w in differences(then, now)] == [
-            "the sum of the weights' card"
+            "the checksum of the weights' card"
         ]
 
     def test_precision_counts_as_it_was_resolved(self):
@@ -146,7 +148,7 @@ class TestWeights:
             tracker_identity("siamfc", make_tracker("siamfc", device="cpu", precision=p))
             for p in ("auto", "fp32", "bf16")
         )
-        assert differences(fp32, bf16) == ["the precision was fp32, is bf16 now"]
+        assert differences(fp32, bf16) == ["the precision was fp32, is now bf16"]
         assert fp32["placement"] == {"device": "cpu", "precision": "fp32"}
         assert auto in (fp32, bf16)
 
@@ -203,7 +205,7 @@ CHANGES = [
     (renamed_frame, "sum of the frames' names and sizes"),
     (resized_frame, "sum of the frames' names and sizes"),
     (frames_in_another_order, "sum of the frames' names and sizes"),
-    (shorter, f"the number of frames was {T}, is {T - 1} now"),
+    (shorter, f"the number of frames was {T}, is now {T - 1}"),
 ]
 
 
@@ -231,20 +233,20 @@ def test_a_report_in_python_shows_no_results_of_other_data_either(root, benchmar
     go(root, benchmark)
     make_report(root, benchmark, ["stay-put"])
     other = Benchmark("little", tuple(shifted(q) for q in benchmark))
-    with pytest.raises(DataError, match=r"is not shown: the sum of the ground truth was"):
+    with pytest.raises(DataError, match=r"is not shown: the checksum of the ground truth was"):
         make_report(root, other, ["stay-put"])
 
 
 def test_where_pixels_are_counted_from_counts(root, benchmark):
     go(root, benchmark)
     other = replace(benchmark, first_pixel=1)
-    refused(root, other, "the number of the first pixel was 0, is 1 now")
+    refused(root, other, "the number of the first pixel was 0, is now 1")
 
 
 def test_results_copied_under_another_benchmark_s_name_are_seen(root, benchmark):
     go(root, benchmark)
     shutil.copytree(root / "little", root / "other")
-    refused(root, replace(benchmark, name="other"), "benchmark was little, is other now")
+    refused(root, replace(benchmark, name="other"), "benchmark was little, is now other")
 
 
 def test_attributes_and_the_place_on_disk_do_not_count(root, benchmark, tmp_path):
@@ -277,9 +279,11 @@ def test_the_name_of_a_worker_s_data_is_not_enough(root, benchmark, monkeypatch)
     monkeypatch.setattr(workers, "_LOADED", {})
     monkeypatch.setattr(workers, "load_benchmark", lambda name, data: benchmark)
     mine = shifted(benchmark["calm"])
-    with pytest.raises(DataError, match="finds other data .*the sum of the ground truth was"):
+    with pytest.raises(
+        DataError, match="finds different data.*the checksum of the ground truth was"
+    ):
         workers._run_by_name(STAY, "little", benchmark.identity(mine), root, "ope", None)
     stranger = replace(mine, name="stranger")
-    with pytest.raises(DataError, match="finds other data .*it is not there"):
+    with pytest.raises(DataError, match="finds different data.*it is not there"):
         workers._run_by_name(STAY, "little", benchmark.identity(stranger), root, "ope", None)
     assert not root.exists()

@@ -467,7 +467,7 @@ def test_a_hand_that_stops_it_gets_whole_files_and_a_sentence(tmp_path, project)
     if run.returncode == 0:
         pytest.skip("it was done before the signal came")
     boxes = read_result(tmp_path / "a.txt").boxes
-    assert run.returncode == 130 and f"the {len(boxes)} frames tracked until then are kept" in error
+    assert run.returncode == 130 and f"the {len(boxes)} frames tracked so far are kept" in error
     assert len(VideoFile(tmp_path / "a.mp4")) == len(boxes) < 4000
     assert not list(tmp_path.glob(".a*"))
 

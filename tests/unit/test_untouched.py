@@ -165,7 +165,7 @@ class TestVerdict:
 
         assert self.verdict(right) == (
             "wrong",
-            "your answer exchanges numpy.isclose while it is checked",
+            "your answer replaces numpy.isclose while it is checked",
         )
 
 

@@ -278,7 +278,7 @@ class TestFollow:
         tracker = Wanders(KeyboardInterrupt(), on=5)
         result = self.go(tmp_path, tracker, ArrayFrames([GREY] * 9), said)
         assert len(result) == len(VideoFile(tmp_path / "a.mp4")) == 5
-        assert said == ["stopped by hand; the 5 frames tracked until then are kept"]
+        assert said == ["stopped by hand; the 5 frames tracked so far are kept"]
 
     def test_an_error_of_the_tracker_is_not_hidden(self, tmp_path):
         with pytest.raises(DataError, match="lost my way"):

@@ -236,8 +236,8 @@ def test_runs_in_binary_come_back(tmp_path):
         ("1\n1,2,inf,4\n", "line 2"),
         ("1\nm0,0,2,2,0,4\n", "line 2 holds a mask"),
         ("1\n\ufffd\x00\n", "line 2"),
-        ("10,10,20,20\n10,10,20,20\n", "line 1 stands before any start"),
-        ("0\n2\n", "line 2 stands before any start"),
+        ("10,10,20,20\n10,10,20,20\n", "line 1 comes before any start"),
+        ("0\n2\n", "line 2 comes before any start"),
         ("1\n", "has 1 lines; still has 2 frames"),
         ("", "has 0 lines; still has 2 frames"),
     ],
@@ -252,8 +252,8 @@ def test_a_broken_text_file_names_its_line(tmp_path, text, words):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "does not begin as a file of regions"),
-        (b"1\n10,10,20,20\n", "does not begin as a file of regions"),
+        (b"", "does not begin like a file of regions"),
+        (b"1\n10,10,20,20\n", "does not begin like a file of regions"),
         (FROM_THE_TOOLKIT[:-3], "ends inside region 5 of 5"),
         (FROM_THE_TOOLKIT[:40], "ends inside region 3 of 5"),
         (b"\x01\x00\xff\xff\xff\xff", "ends inside region 1 of 4294967295"),
