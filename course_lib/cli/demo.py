@@ -78,7 +78,7 @@ def _track(sequence: Sequence, tracker: Tracker, part: Path, video: Path, quiet:
     with VideoWriter(part, sequence.fps or 25, video) as writer:
         result = write_steps(writer, bar, describe, [])
     if len(result) < len(sequence):
-        raise KeyboardInterrupt  # the scores of a part are not the clip's
+        raise KeyboardInterrupt  # scores of a part would not be the clip's
     return result
 
 

@@ -266,7 +266,7 @@ def test_field_explorer_by_keyboard(page, keys):
     kernel.send_keys(keys.END)
     page.until(lambda: readout.text.startswith("field 127 pixels"), "the largest kernel's field")
     depth.send_keys(keys.END)
-    page.until(lambda: "No cell is left" in readout.text, "a stack that does not fit")
+    page.until(lambda: "The exemplar has no cell left" in readout.text, "a stack that does not fit")
     _, padding = page.all("select", widget)
     padding.send_keys(keys.ARROW_DOWN)
     page.until(lambda: readout.text.startswith("field 191 pixels"), "the padded stack")
@@ -297,14 +297,14 @@ def test_margin_playground_by_keyboard(page, keys):
 def test_shift_explorer_by_keyboard(page, keys):
     widget = page.all(".tc-widget")[7]
     readout = page.one(".tc-readout", widget)
-    assert readout.text.startswith("moved by (10, 4); the gaussian kernel")
+    assert readout.text.startswith("shifted by (10, 4); the gaussian kernel")
     across, down, _ = page.all("input[type=range]", widget)
     across.send_keys(keys.HOME)
     down.send_keys(keys.ARROW_RIGHT)
-    page.until(lambda: readout.text.startswith("moved by (-24, 5);"), "the new shift")
+    page.until(lambda: readout.text.startswith("shifted by (-24, 5);"), "the new shift")
     page.all("select", widget)[1].send_keys(keys.ARROW_UP)
     page.until(lambda: "the polynomial kernel is largest" in readout.text, "the other kernel")
-    assert "moved by (-24, 5)" in page.kernel_reads()
+    assert "shifted by (-24, 5)" in page.kernel_reads()
 
 
 @pytest.mark.parametrize("number", [8, 9, 10])  # windows, explorer, explorer

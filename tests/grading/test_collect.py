@@ -25,7 +25,7 @@ from course_lib.grading import arrived as arrived_module
 from course_lib.grading import submitted as submitted_module
 from course_lib.grading.reading import parse_notebook, read_submission
 from course_lib.grading.students import plain_student, safe_name
-from course_lib.grading.submission import mend
+from course_lib.grading.submission import fix
 from course_lib.grading.term import collect, new_term
 
 NAME = f"{small.STEM}.ipynb"
@@ -105,17 +105,17 @@ LEFT = {
     ),
 }
 # what is put right: the notebook is graded
-MENDED = {
+FIXED = {
     "byte order mark": (lambda text: b"\xef\xbb\xbf" + text.encode(), None),
     "utf-16": (lambda text: text.encode("utf-16"), None),
     "null source": (lambda text: changed(text, cell_2_source=None), "cell 3 has no text but null"),
     "number as source": (lambda text: changed(text, cell_2_source=3), "cell 3 has no text but 3"),
     "list as source": (lambda text: changed(text, cell_2_source=["x = 1\n", "y = 2"]), None),
     "null metadata": (lambda text: changed(text, cell_4_metadata=None), "cell 5 has no metadata"),
-    "null metadata of all": (lambda text: changed(text, metadata=None), "its metadata are damaged"),
+    "null metadata of all": (lambda text: changed(text, metadata=None), "its metadata is damaged"),
     "kernel null": (
         lambda text: changed(text, metadata={"kernelspec": None}),
-        "its metadata are damaged",
+        "its metadata is damaged",
     ),
     "nbgrader null": (
         lambda text: changed(text, cell_4_metadata={"nbgrader": None}),
@@ -137,7 +137,7 @@ MENDED = {
     "unknown type": (lambda text: changed(text, cell_0_cell_type="heading9"), "unknown type"),
     "a cell that is none": (
         lambda text: json.dumps({**json.loads(text), "cells": [None, *json.loads(text)["cells"]]}),
-        "cell 1 is no cell but null",
+        "cell 1 is null, not a cell",
     ),
     "format 5": (lambda text: changed(text, nbformat=5, nbformat_minor=0), "format 5"),
     "format missing": (
@@ -168,19 +168,19 @@ def test_what_cannot_be_collected_is_named_and_the_rest_is_brought_in(tmp_path, 
         )
     }
     assert found["ada"].lesson is None and words in found["ada"].problems[0].what
-    assert found["ada"].problems[0].remedy and not found["ada"].problems[0].mended
+    assert found["ada"].problems[0].remedy and not found["ada"].problems[0].fixed
     assert found["zoe"].lesson == small.STEM and found["zoe"].problems == []
     assert sorted(p.name for p in (term / "submitted").iterdir()) == ["zoe"]
 
 
-@pytest.mark.parametrize("kind", MENDED)
+@pytest.mark.parametrize("kind", FIXED)
 def test_what_can_be_put_right_is_graded(tmp_path, term, text, kind):
-    make, words = MENDED[kind]
+    make, words = FIXED[kind]
     (found,) = collect(term, laid_out(tmp_path / "in", {f"ada/{NAME}": make(text)}))
     assert found.lesson == small.STEM, found.problems
     said = [p.what for p in found.problems]
     assert any(words in what for what in said) if words else said == []
-    assert all(p.mended for p in found.problems)
+    assert all(p.fixed for p in found.problems)
     whole = nbformat.read(term / "submitted" / "ada" / small.STEM / NAME, as_version=4)
     nbformat.validate(whole)
     sources = "\n".join(c.source for c in whole.cells)
@@ -190,7 +190,7 @@ def test_what_can_be_put_right_is_graded(tmp_path, term, text, kind):
 def test_notebooks_of_the_old_format_are_read(release):
     notebook, problems = read_submission(old_format(release).encode(), "old.ipynb")
     assert "in format 3" in problems[0].what
-    whole, _ = mend(notebook, release, small.STEM, NAME)
+    whole, _ = fix(notebook, release, small.STEM, NAME)
     for name, answer in small.ANSWERS.items():
         assert answer in small.answer_cell(whole, name).source
     nbformat.validate(whole)
@@ -209,10 +209,10 @@ class TestTurned:
         metadata = {} if bare else cell.metadata
         place = notebook.cells.index(cell)
         notebook.cells[place] = make(fence.format(cell.source), metadata=metadata)
-        whole, problems = mend(notebook, release, small.STEM, NAME)
+        whole, problems = fix(notebook, release, small.STEM, NAME)
         said = [p.what for p in problems]
         assert f"the cell for kcf.size was turned into {kind}, which is not run" in said
-        assert not any("is gone" in what for what in said) and all(p.mended for p in problems)
+        assert not any("is gone" in what for what in said) and all(p.fixed for p in problems)
         graded = small.answer_cell(whole, "kcf.size")
         assert graded.cell_type == "code" and small.ANSWERS["kcf.size"] in graded.source
         assert graded.metadata.nbgrader.grade_id == "kcf-size" and len(whole.cells) == len(
@@ -224,7 +224,7 @@ class TestTurned:
         notebook = small.answered(release)
         note = 'I tried this:\n@exercise("kcf.size")\nand it failed'
         notebook.cells.insert(2, nbformat.v4.new_markdown_cell(note))
-        whole, problems = mend(notebook, release, small.STEM, NAME)
+        whole, problems = fix(notebook, release, small.STEM, NAME)
         assert problems == [] and whole.cells[2].cell_type == "markdown"
 
     def test_two_answers_in_one_cell_are_parted(self, release):
@@ -232,7 +232,7 @@ class TestTurned:
         first, second = (small.answer_cell(notebook, n) for n in ("mosse.window", "mosse.target"))
         first.source += f"\n\n\n{second.source}"
         notebook.cells.remove(second)
-        whole, problems = mend(notebook, release, small.STEM, NAME)
+        whole, problems = fix(notebook, release, small.STEM, NAME)
         assert "mosse.window and mosse.target are answered in one cell" in [
             p.what for p in problems
         ]
@@ -253,7 +253,7 @@ class TestTurned:
         notebook = small.answered(release)
         cell = small.answer_cell(notebook, "kcf.size")
         cell.source = f"{line}\n{small.ANSWERS['kcf.size']}"
-        whole, problems = mend(notebook, release, small.STEM, NAME)
+        whole, problems = fix(notebook, release, small.STEM, NAME)
         assert problems == [] and sum(line in c.source for c in whole.cells) == 1
 
 
@@ -288,7 +288,7 @@ class TestArchives:
     def test_an_archive_that_is_none_stops_with_a_sentence(self, tmp_path, term, capsys):
         (tmp_path / "all.zip").write_bytes(b"PK\x03\x04 and no more")
         assert main(["grading", "collect", str(term), str(tmp_path / "all.zip")]) == 2
-        assert "damaged, or no zip file" in capsys.readouterr().err
+        assert "damaged or no zip file" in capsys.readouterr().err
 
     @pytest.mark.parametrize("as_folder", [False, True])
     def test_a_students_own_zip_is_opened_but_none_inside_it(self, tmp_path, term, text, as_folder):
@@ -318,11 +318,11 @@ class TestArchives:
         monkeypatch.setattr(arrived_module, "MOST", 2)
         files = {f"{s}/{NAME}": text for s in ("bo", "cy", "dan")}
         found = {c.student: c for c in collect(term, zipped(tmp_path / "b.zip", files))}
-        assert found["cy"].lesson and "beyond what is read" in found["dan"].problems[0].what
+        assert found["cy"].lesson and "exceeds the limit" in found["dan"].problems[0].what
         monkeypatch.setattr(arrived_module, "MOST", 100)
         monkeypatch.setattr(arrived_module, "LARGEST_SUM", int(2.5 * len(text.encode())))
         found = {c.student: c for c in collect(term, laid_out(tmp_path / "in", files))}
-        assert found["cy"].lesson and "beyond what is read" in found["dan"].problems[0].what
+        assert found["cy"].lesson and "exceeds the limit" in found["dan"].problems[0].what
 
     def test_a_size_that_is_a_lie(self, tmp_path, term, text):
         archive = zipped(tmp_path / "all.zip", {f"ada/{NAME}": text, f"zoe/{NAME}": text})
@@ -403,7 +403,7 @@ class TestFolders:
         assert main(["grading", "collect", str(term), str(place)]) == 1
         said = capsys.readouterr().out
         assert "no notebook is among what ada_1 handed in (essay.pdf)" in said
-        assert "1 of 2 brought in; something is left to do for 1" in said
+        assert "1 of 2 brought in; 1 still need attention" in said
 
     def test_a_full_disk_costs_the_one_and_says_so(self, tmp_path, term, text, monkeypatch):
         write = submitted_module.write_whole
@@ -461,7 +461,7 @@ class TestIdentity:
     def test_one_file_twice_counts_once_two_versions_stop(self, tmp_path, term, text, other):
         place = laid_out(tmp_path / "in", {f"ada/{NAME}": text, f"ada/copy/{NAME}": text})
         found = collect(term, place)
-        assert [c.lesson for c in found] == [small.STEM, None] and found[1].problems[0].mended
+        assert [c.lesson for c in found] == [small.STEM, None] and found[1].problems[0].fixed
         place = laid_out(tmp_path / "in2", {f"bo/{NAME}": text, f"bo/old/{NAME}": other})
         assert not any(c.lesson for c in collect(term, place))
 
@@ -537,7 +537,7 @@ class TestIdentity:
         laid_out(term / "submitted", {f"ada/{small.STEM}/homework.ipynb": text})
         assert [c.lesson for c in collect(term, term / "submitted")] == [small.STEM]
         again = collect(term, term / "submitted")  # now both names are there
-        assert all(p.mended for c in again for p in c.problems)
+        assert all(p.fixed for c in again for p in c.problems)
 
     @pytest.mark.parametrize("damage", ["{", "[]", '{"who": 3}', None])
     def test_a_damaged_record_replaces_nothing(self, tmp_path, term, text, other, damage):
@@ -598,7 +598,7 @@ class TestNames:
 
     def test_the_name_it_stands_under_is_said(self, tmp_path, term, text):
         (one,) = collect(term, laid_out(tmp_path / "in", {f"a+b/{NAME}": text}))
-        assert one.student == "a=2Bb" and "cannot take the name 'a+b'" in one.problems[0].what
+        assert one.student == "a=2Bb" and "cannot use the name 'a+b'" in one.problems[0].what
         assert (term / "submitted" / "a=2Bb" / small.STEM / NAME).is_file()
 
     @pytest.mark.parametrize("name", ["", ".", "..", "x" * 200, "+" * 60])
@@ -659,9 +659,9 @@ class TestCheck:
         )
         return path
 
-    def test_the_mended_copy_replaces_only_itself(self, tmp_path, mine, capsys):
+    def test_the_fixed_copy_replaces_only_itself(self, tmp_path, mine, capsys):
         out = tmp_path / "whole.ipynb"
-        command = ["grading", "check", str(mine), "--mended"]
+        command = ["grading", "check", str(mine), "--fixed"]
         assert main([*command, str(out)]) == 0 and main([*command, str(out)]) == 0
         edited = parse_notebook(out.read_bytes(), "x")
         edited.cells[0].source += "\nmy own work"
@@ -672,10 +672,10 @@ class TestCheck:
         (tmp_path / "notes.ipynb").write_text("notes")
         capsys.readouterr()
         for name, words in {
-            str(out): "is there already",
+            str(out): "exists already",
             str(mine): "is the submission itself",
             str(link): "is the submission itself",
-            str(tmp_path / "notes.ipynb"): "is there already",
+            str(tmp_path / "notes.ipynb"): "exists already",
             str(tmp_path / "notes.txt"): "ends in .ipynb",
         }.items():
             assert main([*command, name]) == 2
@@ -693,8 +693,8 @@ class TestCheck:
             assert words in capsys.readouterr().err
 
 
-def test_mending_twice_changes_nothing(release):
+def test_fixing_twice_changes_nothing(release):
     for file, notebook, _ in small.submissions(release).values():
-        once, _ = mend(notebook, release, small.STEM, file)
-        twice, _ = mend(copy.deepcopy(once), release, small.STEM, NAME)
+        once, _ = fix(notebook, release, small.STEM, file)
+        twice, _ = fix(copy.deepcopy(once), release, small.STEM, NAME)
         assert nbformat.writes(once) == nbformat.writes(twice)

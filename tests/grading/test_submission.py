@@ -1,4 +1,4 @@
-"""A submission looked over: each fault is found, named with its remedy, and mended where it can be."""
+"""A submission looked over: each fault is found, named with its remedy, and fixed where it can be."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 
 from course_lib.errors import CourseError, DataError, MissingDataError
 from course_lib.grading.reading import exercise_of, read_notebook
-from course_lib.grading.submission import answers, find_release, mend
+from course_lib.grading.submission import answers, find_release, fix
 from course_lib.grading.term import collect, new_term
 
 NAME = f"{small.STEM}.ipynb"
@@ -33,7 +33,7 @@ def whole(release) -> NotebookNode:
 
 
 def faults(notebook, release, name=NAME) -> list[str]:
-    return [problem.what for problem in mend(notebook, release, small.STEM, name)[1]]
+    return [problem.what for problem in fix(notebook, release, small.STEM, name)[1]]
 
 
 def gradable(notebook: NotebookNode, release: NotebookNode) -> bool:
@@ -47,18 +47,18 @@ def gradable(notebook: NotebookNode, release: NotebookNode) -> bool:
 
 def test_nothing_is_wrong_with_a_right_submission(whole, release):
     before = copy.deepcopy(whole)
-    mended, problems = mend(whole, release, small.STEM, NAME)
+    fixed, problems = fix(whole, release, small.STEM, NAME)
     assert problems == [] and whole == before  # what was handed in is left as it is
-    assert [c.source for c in mended.cells] == [c.source for c in whole.cells] and gradable(
-        mended, release
+    assert [c.source for c in fixed.cells] == [c.source for c in whole.cells] and gradable(
+        fixed, release
     )
 
 
 @pytest.mark.parametrize("student", ["overwritten", "deleted", "duplicated", "bare", "renamed"])
-def test_each_fault_is_mended_and_named(release, student):
+def test_each_fault_is_fixed_and_named(release, student):
     file, notebook, _ = small.submissions(release)[student]
-    mended, problems = mend(notebook, release, small.STEM, file)
-    assert gradable(mended, release) and problems and all(p.mended and p.remedy for p in problems)
+    fixed, problems = fix(notebook, release, small.STEM, file)
+    assert gradable(fixed, release) and problems and all(p.fixed and p.remedy for p in problems)
     words = {
         "overwritten": "the points cell of mosse.window was changed",
         "deleted": "the points cell of mosse.target is gone",
@@ -69,8 +69,8 @@ def test_each_fault_is_mended_and_named(release, student):
     assert words[student] in [p.what for p in problems]
     for name, cell in small.ANSWERS.items():
         if student != "overwritten":
-            assert cell in small.answer_cell(mended, name).source
-    for cell in mended.cells:
+            assert cell in small.answer_cell(fixed, name).source
+    for cell in fixed.cells:
         if cell.source.startswith("award("):
             assert cell.source == small.award_cell(release, exercise_name(cell)).source
 
@@ -84,27 +84,27 @@ def test_of_two_answers_the_last_written_one_counts(whole, release):
     better = copy.deepcopy(small.answer_cell(whole, "kcf.size"))
     better.source += "  # better"
     whole.cells += [better, stub]  # pasted below, and then a fresh stub
-    mended, _ = mend(whole, release, small.STEM, NAME)
-    graded = [c for c in mended.cells if exercise_of(c) == "kcf.size" and "nbgrader" in c.metadata]
-    assert len(graded) == 1 and graded[0].source.endswith("# better") and gradable(mended, release)
+    fixed, _ = fix(whole, release, small.STEM, NAME)
+    graded = [c for c in fixed.cells if exercise_of(c) == "kcf.size" and "nbgrader" in c.metadata]
+    assert len(graded) == 1 and graded[0].source.endswith("# better") and gradable(fixed, release)
 
 
 def test_a_lost_answer_is_left_to_its_author(whole, release):
     whole.cells.remove(small.answer_cell(whole, "mosse.target"))
-    mended, problems = mend(whole, release, small.STEM, NAME)
-    assert [(p.what, p.mended) for p in problems] == [("the cell for mosse.target is gone", False)]
+    fixed, problems = fix(whole, release, small.STEM, NAME)
+    assert [(p.what, p.fixed) for p in problems] == [("the cell for mosse.target is gone", False)]
     assert "raise NotImplementedError" in small.answer_cell(
-        mended, "mosse.target"
-    ).source and gradable(mended, release)
+        fixed, "mosse.target"
+    ).source and gradable(fixed, release)
 
 
 def test_a_lost_first_line_is_put_back(whole, release):
     cell = small.answer_cell(whole, "mosse.window")
     cell.source = cell.source.split("\n", 1)[1]
-    mended, problems = mend(whole, release, small.STEM, NAME)
-    assert 'lost its line @exercise("mosse.window")' in problems[0].what and problems[0].mended
+    fixed, problems = fix(whole, release, small.STEM, NAME)
+    assert 'lost its line @exercise("mosse.window")' in problems[0].what and problems[0].fixed
     assert (
-        small.answer_cell(mended, "mosse.window").source
+        small.answer_cell(fixed, "mosse.window").source
         == f'@exercise("mosse.window")\n{small.ANSWERS["mosse.window"]}'
     )
 
@@ -120,15 +120,15 @@ def test_syntax_and_kernel(whole, release):
     assert "its kernel is 'julia'" in found
     assert any(f.startswith("the answer to mosse.target is not Python") for f in found)
     assert any(f.startswith("cell 4 is not Python") for f in found) and len(found) == 3
-    mended, _ = mend(whole, release, small.STEM, NAME)
-    assert mended.metadata.kernelspec.name == "python3"
+    fixed, _ = fix(whole, release, small.STEM, NAME)
+    assert fixed.metadata.kernelspec.name == "python3"
 
 
 def test_own_cells_stay_where_they_are(whole, release):
     own = nbformat.v4.new_code_cell("def helper(v, n):\n    return v")
     whole.cells.insert(3, own)
-    mended, problems = mend(whole, release, small.STEM, NAME)
-    assert problems == [] and mended.cells[3].source == own.source
+    fixed, problems = fix(whole, release, small.STEM, NAME)
+    assert problems == [] and fixed.cells[3].source == own.source
 
 
 def test_the_lesson_is_found_by_its_exercises(whole, release):
@@ -141,7 +141,7 @@ def test_the_lesson_is_found_by_its_exercises(whole, release):
 
 def test_what_is_no_notebook_is_named(tmp_path):
     (tmp_path / "a.ipynb").write_text("<html>", encoding="utf-8")
-    with pytest.raises(DataError, match=r"a\.ipynb is no notebook that can be read"):
+    with pytest.raises(DataError, match=r"a\.ipynb is not a readable notebook"):
         read_notebook(tmp_path / "a.ipynb")
     with pytest.raises(DataError, match="does not exist"):
         read_notebook(tmp_path / "b.ipynb")
@@ -225,7 +225,7 @@ def test_the_command_looks_a_lesson_over(tmp_path, project):
     nbformat.write(notebook, tmp_path / "mine.ipynb")
     command = [sys.executable, "-m", "course_lib", "grading", "check", str(tmp_path / "mine.ipynb")]
     said = subprocess.run(
-        [*command, "--mended", str(tmp_path / "whole.ipynb")], capture_output=True, text=True
+        [*command, "--fixed", str(tmp_path / "whole.ipynb")], capture_output=True, text=True
     )
     assert said.returncode == 0, said.stderr
     assert "lesson 02_mosse" in said.stdout and "call it 02_mosse.ipynb" in said.stdout

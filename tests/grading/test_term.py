@@ -101,7 +101,7 @@ def test_what_is_released_holds_no_answer(term):
 
 
 @pytest.mark.slow
-def test_with_a_hub_what_nbgrader_collected_is_mended_where_it_lies(term, tmp_path):
+def test_with_a_hub_what_nbgrader_collected_is_fixed_in_place(term, tmp_path):
     folder, api = term
     exchange, desk = tmp_path / "exchange", tmp_path / "desk"
     exchange.mkdir(mode=0o777)
@@ -124,7 +124,7 @@ def test_with_a_hub_what_nbgrader_collected_is_mended_where_it_lies(term, tmp_pa
     (arrived,) = [
         c for c in collect(folder, folder / "submitted") if c.student == getpass.getuser()
     ]
-    assert len([p for p in arrived.problems if "points cell" in p.what and p.mended]) == len(
+    assert len([p for p in arrived.problems if "points cell" in p.what and p.fixed]) == len(
         small.ANSWERS
     )
     assert api.autograde(small.STEM, getpass.getuser())["success"]

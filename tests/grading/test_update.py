@@ -269,7 +269,7 @@ LINES = st.one_of(
             "raise NotImplementedError",
             "### BEGIN SOLUTION",
             "%%time\n%matplotlib inline",
-            "# your answer to kcf.size, which is not part of the lesson any more:",
+            "# your answer to kcf.size, which is no longer part of the lesson:",
             '```python\n@exercise("kcf.size")\ndef best_size(responses, weight):\n    return '
             "4\n```",
         ]
@@ -345,7 +345,7 @@ def edited(notebook, edits):
     return parse_notebook(nbformat.writes(mine).encode(), "mine.ipynb")  # as it is read from a file
 
 
-@pytest.mark.filterwarnings("ignore")  # cells of one id: nbformat says so, and reading mends it
+@pytest.mark.filterwarnings("ignore")  # cells of one id: nbformat says so, and reading fixes it
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(edits=EDITS, later=st.booleans())
 def test_no_line_is_lost(old, newer, edits, later):
@@ -442,7 +442,7 @@ class TestCommand:
         path.write_bytes(content)
         assert main(["start", "97", "--update"]) == 2
         said = capsys.readouterr().err
-        assert "is as it was" in said and "--again" in said
+        assert "is unchanged" in said and "--again" in said
         assert path.read_bytes() == content and list(path.parent.iterdir()) == [path]
 
     def test_links_and_byte_order_marks(self, home, old, capsys):
@@ -457,7 +457,7 @@ class TestCommand:
         )
         elsewhere.unlink()
         assert main(["start", "97"]) == 2 and main(["start", "97", "--update"]) == 2
-        assert "leads nowhere" in capsys.readouterr().err
+        assert "broken link" in capsys.readouterr().err
 
     def test_what_could_not_be_placed_is_printed(self, home, old, capsys):
         path = self.mine(home, old)
@@ -469,4 +469,4 @@ class TestCommand:
         said = capsys.readouterr().out
         assert "answers carried over: mosse.window, kcf.size; cells of your own: 0" in said
         assert "your answer to mosse.window had lost its line" in said
-        assert "old.one is not part of the lesson any more" in said
+        assert "old.one is no longer part of the lesson" in said

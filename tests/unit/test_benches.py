@@ -266,7 +266,7 @@ class TestShiftExplorer:
     def test_the_peak_says_how_far_everything_moved(self, explorer, window, kernel):
         explorer.set(window=window, kernel=kernel, dx=-5, dy=3)
         assert (
-            explorer.readout.startswith("moved by (-5, 3); the ")
+            explorer.readout.startswith("shifted by (-5, 3); the ")
             and "is largest at (-5, 3)" in explorer.readout
         )
 

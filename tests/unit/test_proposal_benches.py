@@ -69,7 +69,7 @@ class TestFieldExplorer:
     def test_begins_with_siamfc_and_says_what_changes(self, explorer):
         assert "field 87 pixels, 69 % of the exemplar (within" in explorer.readout
         assert (
-            "stride 8; 6 × 6 cells of the exemplar, response 17 × 17; neighbours share 91 %"
+            "stride 8; 6 × 6 cells of the exemplar, response 17 × 17; neighbours overlap by 91 %"
             in explorer.readout
         )
         explorer.set(kernel=8)
@@ -81,7 +81,8 @@ class TestFieldExplorer:
         assert "field 39 pixels" in explorer.readout and "(below" in explorer.readout
         explorer.set(depth=6, kernel=3)
         assert (
-            "No cell is left" in explorer.readout and "kernel of 3 does not fit" in explorer.readout
+            "The exemplar has no cell left" in explorer.readout
+            and "kernel of 3 does not fit" in explorer.readout
         )
         explorer.set(padding=1, stride=0, depth=2)
         assert "stride 4" in explorer.readout and "32 × 32 cells" in explorer.readout

@@ -64,7 +64,7 @@ def test_no_two_protocols_write_the_same_file_and_each_knows_its_own(tmp_path, n
         for path in paths - {whole / f"{name}.txt"}:  # OPE's file is called as the sequence is
             taken = str(path.relative_to(whole).with_suffix(""))
             assert PROTOCOLS[protocol].reserves(taken)
-            with pytest.raises(SettingsError, match="is the name of files"):
+            with pytest.raises(SettingsError, match="a name that result files use"):
                 check_names(Benchmark("little", (moving(taken),)), [])
     check_names(benchmark, [])
 
