@@ -1,4 +1,4 @@
-"""A submission looked over: each fault is found, named with its remedy, and fixed where it can be."""
+"""Checks of a submission: each fault is found, named with its remedy, and fixed where possible."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ def faults(notebook, release, name=NAME) -> list[str]:
 
 
 def gradable(notebook: NotebookNode, release: NotebookNode) -> bool:
-    """Whether nbgrader can know every cell: the released answer and points cells, once each, in the released order."""
+    """Whether nbgrader can recognise every cell: the released answer and points cells, once each,
+    in the released order."""
     wanted = [c.metadata.nbgrader.grade_id for c in release.cells if "nbgrader" in c.metadata]
     found = [c.metadata.nbgrader.grade_id for c in notebook.cells if "nbgrader" in c.metadata]
     return sorted(wanted) == sorted(found) and len({c.id for c in notebook.cells}) == len(
@@ -48,7 +49,7 @@ def gradable(notebook: NotebookNode, release: NotebookNode) -> bool:
 def test_nothing_is_wrong_with_a_right_submission(whole, release):
     before = copy.deepcopy(whole)
     fixed, problems = fix(whole, release, small.STEM, NAME)
-    assert problems == [] and whole == before  # what was handed in is left as it is
+    assert problems == [] and whole == before  # what was handed in is not modified
     assert [c.source for c in fixed.cells] == [c.source for c in whole.cells] and gradable(
         fixed, release
     )
@@ -79,7 +80,7 @@ def exercise_name(cell) -> str:
     return cell.source.split('"')[1]
 
 
-def test_of_two_answers_the_last_written_one_counts(whole, release):
+def test_the_last_of_two_written_answers_counts(whole, release):
     stub = copy.deepcopy(small.answer_cell(release, "kcf.size"))
     better = copy.deepcopy(small.answer_cell(whole, "kcf.size"))
     better.source += "  # better"
@@ -114,7 +115,7 @@ def test_syntax_and_kernel(whole, release):
     whole.cells.insert(2, nbformat.v4.new_code_cell("for x in 3\n    pass"))
     whole.cells.insert(
         2, nbformat.v4.new_code_cell("%matplotlib inline\n!ls\nx = 1")
-    )  # IPython's own lines are no fault
+    )  # IPython's own lines are allowed
     whole.metadata.kernelspec.name = "julia"
     found = faults(whole, release)
     assert "its kernel is 'julia'" in found
@@ -139,7 +140,7 @@ def test_the_lesson_is_found_by_its_exercises(whole, release):
     assert set(answers(release)) == set(small.ANSWERS)
 
 
-def test_what_is_no_notebook_is_named(tmp_path):
+def test_an_invalid_notebook_is_named(tmp_path):
     (tmp_path / "a.ipynb").write_text("<html>", encoding="utf-8")
     with pytest.raises(DataError, match=r"a\.ipynb is not a readable notebook"):
         read_notebook(tmp_path / "a.ipynb")
@@ -197,7 +198,7 @@ class TestCollect:
         nbformat.write(whole, tmp_path / "gil.ipynb")
         assert [c.student for c in collect(term, tmp_path / "gil.ipynb")] == ["gil"]
 
-    def test_what_cannot_be_done_is_said(self, tmp_path, term, whole):
+    def test_what_cannot_be_done_is_reported(self, tmp_path, term, whole):
         nbformat.write(whole, tmp_path / "fay.ipynb")
         with pytest.raises(CourseError, match="finds no student"):
             collect(term, tmp_path / "fay.ipynb", r"group(?P<student>\d+)")
@@ -219,7 +220,7 @@ def test_a_terms_configuration_keeps_its_seed(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_command_looks_a_lesson_over(tmp_path, project):
+def test_the_command_checks_a_lesson(tmp_path, project):
     notebook = read_notebook(project / "notebooks" / "02_mosse.ipynb")
     notebook.cells = [c for c in notebook.cells if 'award("mosse.psr"' not in c.source]
     nbformat.write(notebook, tmp_path / "mine.ipynb")

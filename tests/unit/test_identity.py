@@ -1,5 +1,5 @@
-"""Data are told from each other by what they are: one's images never stand for another's of the
-same name."""
+"""Data are distinguished by content: images of one source never pass for another's of the same
+name."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class TestOneCache:
 
 
 class TestIdentity:
-    """The same for the same files, another for any change of them."""
+    """The same for the same files, different after any change."""
 
     def test_of_videos(self, tmp_path):
         video = grey_video(tmp_path / "v", "v", 90)

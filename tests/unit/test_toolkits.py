@@ -49,7 +49,7 @@ def lines(boxes) -> str:
 
 @pytest.fixture(scope="module")
 def otb(tmp_path_factory, sequences):
-    """OTB of two targets; the other folders stand empty, or the toolkit would fetch them."""
+    """OTB of two targets; the other folders are empty, or the toolkit would fetch them."""
     root = tmp_path_factory.mktemp("data")
     for name in OTB._OTB__otb13_seqs:
         (root / "otb" / name).mkdir(parents=True)
@@ -84,7 +84,7 @@ def in_otb(otb, tmp_path):
 
 
 class Exact(Tracker):
-    """Answers the true boxes of the clip it is started on, counted from 0; notes its starts."""
+    """Answers the true boxes of the clip it is started on, counted from 0; records its starts."""
 
     name = "exact"
 
@@ -168,7 +168,7 @@ def test_got10ks_experiment_counts_from_0_and_scores_as_the_course_does(got10k, 
 
 
 class Wanders(ToolkitTracker):
-    """Each run another: not deterministic, and it says so."""
+    """Every run differs: not deterministic, and it says so."""
 
     def __init__(self):
         super().__init__("wanders", is_deterministic=False)
@@ -202,7 +202,7 @@ def test_a_random_tracker_of_the_toolkits_is_refused_in_words():
 
 
 class CountsFrom1(ToolkitTracker):
-    """Moves one pixel right a frame; notes the box it was started on."""
+    """Moves one pixel right per frame; records the box it was started on."""
 
     def __init__(self):
         super().__init__("theirs", is_deterministic=True)
@@ -225,7 +225,7 @@ def test_theirs_run_in_ours(first_pixel):
 
 
 @pytest.mark.parametrize("answer", [None, [1, 2, 3], "box", [[1, 2, 3, 4]], {}])
-def test_an_answer_of_theirs_that_is_no_box_is_named(answer):
+def test_an_invalid_box_of_theirs_is_named(answer):
     class Answers(CountsFrom1):
         def update(self, image):
             return answer
