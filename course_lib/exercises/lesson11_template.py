@@ -183,7 +183,7 @@ def _exemplar(mix):
         ),
     },
     others={
-        "must not change the average": lambda right, first, average, fresh, score, *given: right(
+        "do not change the average": lambda right, first, average, fresh, score, *given: right(
             first, average, fresh, 1.0, *given
         ),
         "expected two things": lambda right, *given: right(*given)[0],
@@ -204,7 +204,7 @@ def examine_average(answer, rng) -> None:
     low = read(answer(*(t.clone() for t in templates), 0.5, 0.1, 0.3, 0.6))[1]
     if np.abs(low - templates[1].numpy()).max() > 1e-5:
         raise Wrong(
-            "the score 0.5 is below 0.6: this detection may be wrong; it must not change the average"
+            "the score 0.5 is below 0.6: this detection may be wrong; do not change the average"
         )
     inputs = *templates, 0.9, 0.1, 0.3, 0.6
     answer.compare(inputs, ("the exemplar", "the average"), read, tolerance=1e-4, near=1e-5)

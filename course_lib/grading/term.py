@@ -2,8 +2,8 @@
 
 term/
   nbgrader_config.py    time limits, strict grading, the instructor's own seed
-  source/02_mosse/      from solutions/; `nbgrader generate_assignment 02_mosse` makes release/ from it
-  submitted/ada/02_mosse/02_mosse.ipynb      beside it collected.json: which folder or file it came from
+  source/02_mosse/      from solutions/; `nbgrader generate_assignment` makes release/ from it
+  submitted/ada/02_mosse/02_mosse.ipynb      beside it collected.json: its origin
 """
 
 from __future__ import annotations

@@ -350,7 +350,7 @@ def test_every_slider_follows_the_mouse(page):
             ).click().perform()
             there = float(slider.get_attribute("value"))
             assert (
-                abs(there - (low + (0.5 + share) * (high - low))) <= 0.06 * (high - low) + step
+                abs(there - (low + (0.5 + fraction) * (high - low))) <= 0.06 * (high - low) + step
             ), slider.accessible_name
             if slider.accessible_name in (
                 "frame",
