@@ -89,16 +89,16 @@ def old_format(release) -> str:
 
 # what arrives, made from a notebook's text, and the words that name it when it is left out
 LEFT = {
-    "no json": (lambda text: "no json", "no notebook that can be read"),
+    "no json": (lambda text: "no json", "not a readable notebook"),
     "empty": (lambda text: "", "it is empty"),
-    "half": (lambda text: text[: len(text) // 2], "no notebook that can be read"),
-    "a list": (lambda text: "[1, 2]", "no notebook"),
-    "null": (lambda text: "null", "no notebook"),
+    "half": (lambda text: text[: len(text) // 2], "not a readable notebook"),
+    "a list": (lambda text: "[1, 2]", "not a notebook"),
+    "null": (lambda text: "null", "not a notebook"),
     "no cells": (lambda text: '{"nbformat": 4}', "it has no cells"),
     "cells null": (lambda text: changed(text, cells=None), "its cells are a NoneType"),
     "cells text": (lambda text: changed(text, cells="abc"), "its cells are a str"),
-    "nested": (lambda text: "[" * 100_000, "no notebook that can be read"),
-    "binary": (lambda text: bytes(range(256)), "no notebook that can be read"),
+    "nested": (lambda text: "[" * 100_000, "not a readable notebook"),
+    "binary": (lambda text: bytes(range(256)), "not a readable notebook"),
     "another course's": (
         lambda text: nbformat.writes(nbformat.v4.new_notebook()),
         "none of the course's exercises",
@@ -129,9 +129,15 @@ FIXED = {
         lambda text: changed(text, cell_4_metadata={"nbgrader": {"grade_id": 3}}),
         "has lost its metadata",
     ),
-    "outputs null": (lambda text: changed(text, cell_2_outputs=None), "cell 3 has outputs"),
-    "outputs a text": (lambda text: changed(text, cell_2_outputs="x"), "cell 3 has outputs"),
-    "count a text": (lambda text: changed(text, cell_2_execution_count="x"), "cell 3 has outputs"),
+    "outputs null": (lambda text: changed(text, cell_2_outputs=None), "cell 3 has invalid outputs"),
+    "outputs a text": (
+        lambda text: changed(text, cell_2_outputs="x"),
+        "cell 3 has invalid outputs",
+    ),
+    "count a text": (
+        lambda text: changed(text, cell_2_execution_count="x"),
+        "cell 3 has invalid outputs",
+    ),
     "ids alike": (lambda text: changed(text, cell_1_id="a", cell_2_id="a"), None),
     "id null": (lambda text: changed(text, cell_1_id=None), None),
     "unknown type": (lambda text: changed(text, cell_0_cell_type="heading9"), "unknown type"),
@@ -189,7 +195,7 @@ def test_a_submission_that_can_be_fixed_is_graded(tmp_path, term, text, kind):
 
 def test_notebooks_of_the_old_format_are_read(release):
     notebook, problems = read_submission(old_format(release).encode(), "old.ipynb")
-    assert "in format 3" in problems[0].what
+    assert "in notebook format 3" in problems[0].what
     whole, _ = fix(notebook, release, small.STEM, NAME)
     for name, answer in small.ANSWERS.items():
         assert answer in small.answer_cell(whole, name).source
@@ -683,7 +689,7 @@ class TestCheck:
     def test_an_invalid_notebook_is_named(self, tmp_path, capsys):
         (tmp_path / "a.ipynb").write_text("<html>")
         for name, words in {
-            "a.ipynb": "no notebook that can be read",
+            "a.ipynb": "not a readable notebook",
             "b.ipynb": "does not exist",
             ".": "is a folder",
         }.items():

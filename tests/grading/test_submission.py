@@ -174,8 +174,7 @@ class TestCollect:
         assert found[".."].lesson is None and "names no student" in found[".."].problems[0].what
         assert found["Ada Byron"].lesson == small.STEM and found["Ada Byron"].problems == []
         assert (
-            found["Bo"].lesson is None
-            and "no notebook that can be read" in found["Bo"].problems[0].what
+            found["Bo"].lesson is None and "not a readable notebook" in found["Bo"].problems[0].what
         )
         assert (
             found["Cy"].lesson is None
