@@ -91,7 +91,7 @@ def test_without_torch_the_rest_is_still_checked(monkeypatch):
     monkeypatch.delenv("COURSE_PROFILE", raising=False)
     assert doctor.loading_fault("torch").startswith("ModuleNotFoundError")
     levels = {f.what.split(" ")[0]: f for f in doctor.machine()}
-    assert levels["whether"].remedy == doctor.INSTALL
+    assert levels["without"].remedy == doctor.INSTALL
     assert any("of free disk" in f.what for f in doctor.machine())
 
 
