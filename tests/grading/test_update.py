@@ -149,7 +149,7 @@ class TestNamed:
         assert cell.source == last.source and report.kept == ["kcf.size"]
         below = notebook.cells[notebook.cells.index(cell) + 1]
         assert "#     return 7 # first" in below.source and below.cell_type == "code"
-        assert "another try of yours at kcf.size" in report.notes[0] and report.own == 0
+        assert "another attempt of yours at kcf.size" in report.notes[0] and report.own == 0
 
     def test_an_answer_in_a_copied_cell(self, old):
         mine = copy.deepcopy(old)
