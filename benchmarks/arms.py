@@ -1,7 +1,7 @@
 """Several arms of a study, each trained from several seeds and measured: `run_arms`.
 
-An arm is a recipe with some of its settings changed. What is finished is kept in
-`runs/training/<recipe's name>-<arm>-seed<seed>/scores.json`, so the same command goes on where it
+An arm is a recipe with some of its settings changed. Finished runs are kept in
+`runs/training/<recipe's name>-<arm>-seed<seed>/scores.json`, so the same command resumes where it
 was cut off. `--part 0/2` and `--part 1/2` do half of the runs each, in two processes; the command
 without it then puts the table together.
 """
@@ -34,19 +34,19 @@ from course_lib.training.settings import TrainSettings
 from course_lib.training.trained_weights import train_to_weights
 
 Row = dict[str, Any]
-LEAST = 20.0  # seconds left of a budget under which no arm is started
+LEAST = 20.0  # seconds left of a budget below which no arm is started
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One thing that a study trains.
+    """One arm of a study.
 
     Attributes:
-        name: as it stands in the table.
+        name: its name in the table.
         recipe: the recipe's file.
-        changes: settings, by dotted name, that differ from the recipe's.
-        ships_as: the name under which its first seed's weights are kept with the course, unless
-            the recipe is one for a GPU; "" if they are not.
+        changes: settings that differ from the recipe's, by dotted name.
+        ships_as: name under which the course ships its first seed's weights, unless the recipe is
+            for a GPU; "" if it does not.
     """
 
     name: str
@@ -55,18 +55,18 @@ class Arm:
     ships_as: str = ""
 
     def settings(self, seed: int) -> TrainSettings:
-        """What is trained from one seed."""
+        """The training settings for one seed."""
         name = f"{self._base}-{self.name.replace(' ', '-')}-seed{seed}"
         return load_settings(
             TrainSettings, self.recipe, {**self.changes, "seed": seed, "name": name}
         )
 
     def scores(self, seed: int) -> Path:
-        """Where the figures of one seed are kept."""
+        """The file with the scores of one seed."""
         return RUNS / "training" / self.settings(seed).name / "scores.json"
 
     def ship(self, seed: int) -> None:
-        """Copy one seed's weights and card to where the course keeps its own."""
+        """Copy one seed's weights and card to the course's own."""
         if self.ships_as and not self._base.endswith("-gpu"):
             path = find_weights(self.settings(seed).name)
             for kind in (".safetensors", ".json"):
@@ -81,21 +81,21 @@ class Arm:
 def study_options(
     doc: str, arms: Items[str] | None, seeds: int, recipes: int = 1
 ) -> argparse.ArgumentParser:
-    """A parser of what every study takes.
+    """A parser of the options of every study.
 
     Args:
         doc: the script's docstring.
         arms: names that `--arms` chooses from; None takes any.
-        seeds: how many unless `--seeds` names others.
-        recipes: how many files it starts from.
+        seeds: how many by default.
+        recipes: number of recipe files.
     """
     parser = options_of(doc)
     parser.add_argument("recipes", type=Path, nargs=recipes)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(seeds)))
     parser.add_argument("--arms", nargs="+", default=arms, choices=arms, help="only these")
-    parser.add_argument("--part", default="0/1", help="which of how many processes this is")
+    parser.add_argument("--part", default="0/1", help="this process of how many, for example 0/2")
     parser.add_argument(
-        "--finished", action="store_true", help="start nothing; a table of what is finished"
+        "--finished", action="store_true", help="train nothing; print a table of finished runs"
     )
     return parser
 
@@ -107,17 +107,17 @@ def run_arms(
     headline: Callable[[Row], dict[str, float]],
     table: Callable[[list[Row]], dict[str, Any]],
 ) -> int:
-    """Train and measure what is missing, keep the table; the command's exit status.
+    """Train and measure what is missing, write the table; returns the command's exit status.
 
     Args:
-        arms: what is trained.
-        options: of `study_options`: seeds, part, finished, write.
-        measured: the row of an arm's settings and the file of their weights.
+        arms: those to train.
+        options: parsed by `study_options`: seeds, part, finished, write.
+        measured: (arm, settings, weights' file) → row.
         headline: the few scores of a row that are printed and averaged over seeds.
-        table: what stands beside the rows; called when all are there.
+        table: rows → further entries of the table; called when all rows are there.
 
     Returns:
-        0, or STOPPED (75) if the budget from outside ended first.
+        0, or STOPPED (75) if the budget ran out first.
     """
     part, parts = map(int, options.part.split("/"))
     jobs = [(arm, seed) for seed in options.seeds for arm in arms][part::parts]
@@ -146,20 +146,20 @@ def run_arms(
 def _row(
     arm: Arm, seed: int, measured: Callable[[Arm, TrainSettings, Path], Row], budget: float | None
 ) -> Row | None:
-    """The row of one run: the kept one, or trained, measured and kept; None if time ended first."""
+    """The row of one run, kept or trained and measured now; None if time ran out first."""
     kept, settings = arm.scores(seed), arm.settings(seed)
     if not kept.is_file():
         path = train_to_weights(settings, budget=budget)
         if path is None:
             return None
         write_whole(kept, json.dumps(without_nan(measured(arm, settings, path))) + "\n")
-    return read_json(kept, "remove it, and the arm is measured again")
+    return read_json(kept, "remove it to have the arm measured again")
 
 
 def over_seeds(
     rows: Mapping[tuple[str, int], Row], headline: Callable[[Row], dict[str, float]]
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """By arm and score: how many seeds, their mean, and the half width of its 95 % interval."""
+    """By arm and score: number of seeds, their mean, and the half width of its 95 % interval."""
     found: dict[str, dict[str, list[float]]] = {}
     for (arm, _), row in rows.items():
         for name, value in headline(row).items():
@@ -171,10 +171,10 @@ def over_seeds(
 
 
 def mean_with_interval(values: Items[float], level: float = 0.95) -> dict[str, float]:
-    """Mean of a few runs and the half width of its interval, by Student's t for so few.
+    """Mean of a few runs and the half width of its interval by Student's t.
 
     The half width is t · s / √n, with t the quantile of n − 1 degrees of freedom (12.7 for two
-    runs, 4.3 for three, where a normal distribution's 1.96 would promise far too much) and s the
+    runs, 4.3 for three, where a normal distribution's 1.96 would be far too narrow) and s the
     standard deviation of the sample; NaN for one run.
     """
     n = len(values)

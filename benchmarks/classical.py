@@ -6,9 +6,9 @@
 
 One run, one thread, decoding left out. Real clips, generated clips, and the OTB targets beside the
 boxes that authors published on them. Speed is measured twice: over the clips, and on a moving
-texture with a target of 83 × 97 pixels that every tracker follows, where "updates" says how many
-frames it reported as found: a tracker that gives up is fast. Lessons 01, 02, 03 and 06 read the
-file for their tables of real clips.
+texture with a target of 83 × 97 pixels that every tracker follows, where "updates" is the fraction
+of frames in which it reported its target as found: a tracker that gives up is fast. Lessons 01, 02,
+03 and 06 read the file for their tables of real clips.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ TRACKERS: dict[str, tuple[str, str | None, dict[str, Any]]] = {
     "kcf-vot": ("kcf", "kcf_vot", {}),
     **{name: (name, None, {}) for name in TRACKER_NAMES if name.startswith("opencv-")},
 }
-SIZE = (83.0, 97.0)  # of the target in the speed test, pixels
+SIZE = (83.0, 97.0)  # pixels, of the target in the speed test
 
 
 def make(row: str) -> Tracker:
@@ -79,7 +79,7 @@ def moving_texture(length: int = 200) -> Sequence:
 
 
 def updates(name: str, sequence: Sequence) -> float:
-    """The fraction of frames after the first in which a tracker says that it found its target."""
+    """Fraction of frames after the first in which a tracker reports that it found its target."""
     tracker = make(name)
     tracker.init(sequence.frames[0], sequence.boxes[0])
     found = 0
@@ -90,7 +90,7 @@ def updates(name: str, sequence: Sequence) -> float:
 
 
 def speed(names: list[str], rounds: int = 5) -> dict[str, dict[str, float]]:
-    """Frames a second on the moving texture, with mean IoU and updates."""
+    """Frames per second on the moving texture, with mean IoU and updates."""
     sequence = moving_texture()
     fps, boxes = tracking_speeds({name: partial(make, name) for name in names}, sequence, rounds)
     return {
@@ -115,9 +115,9 @@ def print_speed(fast: dict[str, dict[str, float]]) -> None:
 
 
 def main() -> None:
-    """Measure, print, and keep the figures if asked to."""
+    """Measure, print, and write the results if asked to."""
     parser = options_of(__doc__)
-    parser.add_argument("--speed-only", action="store_true", help="leave the clips out")
+    parser.add_argument("--speed-only", action="store_true", help="leave out the clips")
     options = parser.parse_args()
     if find_factory("mosse") is None:
         raise CourseError(

@@ -2,8 +2,8 @@
 
 python benchmarks/data_size.py recipes/train_siamfc_tiny.yaml --write results/data_size.json
 
-Goes on where it was cut off. Each size is part of the next larger one; held-out pairs are the same
-for all. Lesson 05 draws the file beside the same curve of the SiamFC paper.
+Resumes where it was cut off. Each training set is part of the next larger one; held-out pairs are
+the same for all. Lesson 05 draws the file beside the same curve of the SiamFC paper.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def sizes_of(settings: TrainSettings) -> dict[str, int]:
 
 
 def main() -> int:
-    """Run what is missing, keep the table; 75 if the budget ended first."""
+    """Run what is missing, write the table; returns 75 if the budget ran out first."""
     options = study_options(__doc__, list(FRACTIONS), seeds=2).parse_args()
     cv2.setNumThreads(1)
     recipe = options.recipes[0]

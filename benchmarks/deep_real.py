@@ -4,8 +4,8 @@ python benchmarks/deep_real.py siamfc --write results/siamfc_real_sequences.json
 python benchmarks/deep_real.py siamrpn --write results/siamrpn_real_sequences.json
 python benchmarks/deep_real.py siamfc --weights public.npz     any other weights, nothing kept
 
-One pass each; the settings were published for other benchmarks, nothing is chosen on these clips.
-For SiamRPN `split` says what success would be if only the places, or only the sizes, were wrong.
+One pass each; the settings were published for other benchmarks; nothing is tuned on these clips.
+For SiamRPN `split` is the success if only the positions, or only the sizes, were wrong.
 Lesson 06 reads the first file (its table of real clips), lessons 07 and 08 the second (SiamRPN
 against SiamFC on targets that change their shape; settings for one benchmark on another).
 """
@@ -30,7 +30,7 @@ from course_lib.models.weights import find_weights
 from course_lib.places import RECIPES
 from course_lib.trackers import make_tracker
 
-# by family and row of the table: recipe and what is changed in it
+# by family and row of the table: recipe and overrides
 VARIANTS = {
     "siamfc": {
         "siamfc-1s": ("siamfc", {"scales": 1}),
@@ -48,7 +48,7 @@ def mixed(boxes: np.ndarray, sequence: Sequence, right: str) -> np.ndarray:
 
     Args:
         boxes: a tracker's.
-        sequence: what it followed.
+        sequence: the one it tracked.
         right: "size" or "place".
     """
     own, true = to_centre(boxes), to_centre(sequence.boxes)
@@ -57,7 +57,7 @@ def mixed(boxes: np.ndarray, sequence: Sequence, right: str) -> np.ndarray:
 
 
 def split(benchmark: Benchmark, results: dict[str, dict[str, Result]]) -> dict[str, dict]:
-    """Success AUC by tracker if its sizes had been right, and if its places had been."""
+    """Success AUC by tracker if its sizes had been right, and if its positions had been."""
     table: dict[str, dict] = {name: {} for name in results}
     for right in ("size", "place"):
         made = {
@@ -73,7 +73,7 @@ def split(benchmark: Benchmark, results: dict[str, dict[str, Result]]) -> dict[s
 
 
 def main() -> None:
-    """Measure, print, keep."""
+    """Measure, print, write."""
     parser = options_of(__doc__)
     parser.add_argument("family", choices=list(VARIANTS))
     parser.add_argument("--weights", help="name or path; the family's own unless given")

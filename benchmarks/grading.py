@@ -1,11 +1,11 @@
-"""Is a term graded fairly, and what does it cost? With nbgrader's own commands, for real.
+"""Is a term graded fairly, and what does it cost? With nbgrader's own commands.
 
 python benchmarks/grading.py --write results/grading.json
-python benchmarks/grading.py --class-only                      the thirty students alone
+python benchmarks/grading.py --class-only                      the thirty students only
 
-Every lesson's solution and stub, and thirty students in one go, in a term that `python -m
-course_lib grading` makes in a temporary folder as the instructor's page says. No lesson reads the
-file; README names it where it says what grading costs.
+Every lesson's solution and stub, and thirty students at once, in a term that `python -m
+course_lib grading` makes in a temporary folder as on the instructor's page. No lesson reads the
+file; README cites it on the cost of grading.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CLASS, LESSON = 30, "02_mosse"
 
 
 def nbgrader(folder: Path, *words: str) -> float:
-    """Run one of nbgrader's commands in a term's folder; seconds it took."""
+    """Run one of nbgrader's commands in a term's folder; returns the seconds it took."""
     began = time.perf_counter()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path}
@@ -64,7 +64,7 @@ def hand_in(folder: Path, work: Path, stem: str, made: dict[str, nbformat.Notebo
 
     Args:
         folder: the term's.
-        work: where what the students hand in is laid out, a folder each.
+        work: folder for the students' work, with a folder for each student.
         stem: the lesson's name.
         made: notebooks by student.
     """
@@ -82,7 +82,7 @@ def answered(
 
     Args:
         release, solution: the notebooks.
-        names: of the exercises.
+        names: of those exercises.
     """
     right = {name: cell.source for name, cell in answers(solution).items()}
     notebook = nbformat.from_dict(release)
@@ -115,7 +115,7 @@ def every_lesson(folder: Path, work: Path) -> dict[str, dict[str, float]]:
 
 
 def one_class(folder: Path, work: Path) -> dict[str, float]:
-    """Thirty students, each with some of the answers: points as they must be, seconds and memory."""
+    """Thirty students, each with some of the answers: points checked, seconds and memory."""
     course("new", str(folder), LESSON[:2])
     nbgrader(folder, "generate_assignment", LESSON)
     release = read_notebook(folder / "release" / LESSON / f"{LESSON}.ipynb")
@@ -146,9 +146,9 @@ def one_class(folder: Path, work: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Grade, print, and keep the figures if asked to."""
+    """Grade, print, and write the results if asked to."""
     parser = options_of(__doc__)
-    parser.add_argument("--class-only", action="store_true", help="leave the lessons out")
+    parser.add_argument("--class-only", action="store_true", help="leave out the lessons")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
@@ -158,7 +158,7 @@ def main() -> None:
     unfair = [n for n, row in lessons.items() if row["solution"] < row["points"] or row["stub"] > 0]
     if unfair or of_class["wrong"]:
         where = ", ".join(unfair) or "in the class"
-        raise SystemExit(f"points that are not right: {where}; run the lesson's checks over seeds")
+        raise SystemExit(f"wrong points: {where}; run the lesson's checks over seeds")
 
 
 if __name__ == "__main__":

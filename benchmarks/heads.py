@@ -2,9 +2,9 @@
 
 python benchmarks/heads.py recipes/train_heads.yaml --write results/heads.json
 
-Goes on where it was cut off. Success and precision on the generated benchmark and on the real
-clips, speed, parameters. Lesson 09 draws and tables the file (the four heads beside SiamFC), lesson
-07 takes the change of aspect ratio of the real clips from it.
+Resumes where it was cut off. Success and precision on the generated benchmark and on the real
+clips, speed, parameters. Lesson 09 draws and tabulates the file (the four heads beside SiamFC);
+lesson 07 takes  the change of aspect ratio in the real clips from it.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ def aspect_changes(name: str) -> dict[str, float]:
 
 
 def table_of(recipe: Path, rows: list[Row]) -> dict[str, Any]:
-    """What stands beside the runs.
+    """The table's entries beside the runs.
 
     `best_proposals` is the head with the highest mean AUC on the generated clips: the real ones
-    choose nothing.
+    are not used to choose.
     """
     settings = load_settings(TrainSettings, recipe)
     found = {h: [r["generated-v1"]["auc"] for r in rows if r["match"] == h] for h in HEADS}
@@ -80,7 +80,7 @@ def table_of(recipe: Path, rows: list[Row]) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Run what is missing, keep the table; 75 if the budget ended first."""
+    """Run what is missing, write the table; returns 75 if the budget ran out first."""
     options = study_options(__doc__, list(ARMS), seeds=2).parse_args()
     cv2.setNumThreads(1)
     recipe = options.recipes[0]

@@ -1,4 +1,4 @@
-"""What every measurement here stands on: speeds side by side, passes over a benchmark, files."""
+"""Shared by all measurements here: speeds side by side, passes over a benchmark, files."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ Makers = Mapping[str, Callable[[], Tracker]]
 
 
 def options_of(doc: str, write: bool = True) -> argparse.ArgumentParser:
-    """A parser with the first line of `doc` as its description, and with `--write` if wanted."""
+    """A parser with the first line of `doc` as its description, and `--write` if wanted."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     if write:
-        parser.add_argument("--write", type=Path, help="JSON file to keep the figures in")
+        parser.add_argument("--write", type=Path, help="JSON file for the results")
     return parser
 
 
 def write_results(path: Path | None, table: dict[str, Any], device: str, **about: Any) -> None:
-    """Keep a table of figures, with where and when they were measured; nothing without a path.
+    """Write a table of results, with where and when they were measured; nothing without a path.
 
     Args:
         path: the JSON file.
-        table: the figures; NaN becomes null.
+        table: the results; NaN becomes null.
         device: where the work was done, as `provenance` takes it.
-        about: what else belongs beside date, commit, hardware, versions, profile and threads.
+        about: further entries beside date, commit, hardware, versions, profile and threads.
     """
     if path is None:
         return
@@ -57,7 +57,7 @@ def write_results(path: Path | None, table: dict[str, Any], device: str, **about
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Within it PyTorch and OpenCV compute on one core."""
+    """Inside the block, PyTorch and OpenCV compute on one core."""
     before = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -73,13 +73,13 @@ def measure(
     rounds: int = 3,
     prepare: Callable[[str], None] | None = None,
 ) -> dict[str, float]:
-    """Units a second of several ways to do the same work: medians of one run, on one thread.
+    """Units per second of several ways to do the same work: medians of one run, on one thread.
 
-    Every way is done once to warm up. Then they take turns, so that all see the same machine and
-    their ratios hold on another one too.
+    Each way is run once to warm up. Then they take turns, so that all see the same machine and
+    their ratios hold on other machines too.
 
     Args:
-        ways: by name the work; it returns how many units it did.
+        ways: the work by name; it returns how many units it did.
         rounds: how often each is timed.
         prepare: called with a way's name before its turn, not timed.
     """
@@ -98,13 +98,13 @@ def measure(
 def tracking_speeds(
     makers: Makers, sequence: Sequence, rounds: int = 3
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """Frames a second of trackers on one sequence, and their boxes (T, 4).
+    """Frames per second of trackers on one sequence, and their boxes (T, 4).
 
-    Frames are decoded, and `init` is done, before the clock runs.
+    Frames are decoded and trackers initialised before the clock starts.
 
     Args:
-        makers: by name what gives a fresh tracker.
-        sequence: what they follow.
+        makers: by name, functions that make a fresh tracker.
+        sequence: what they track.
         rounds: passes that are timed, see `measure`.
     """
     frames, first = list(sequence.frames), sequence.boxes[0]
@@ -125,8 +125,8 @@ def one_pass(makers: Makers, benchmark: Benchmark, width: int = 1) -> dict[str, 
     """Results by tracker and sequence of one pass each, one group of sequences in memory at a time.
 
     Args:
-        makers: by name what gives a fresh tracker.
-        benchmark: what they follow.
+        makers: by name, functions that make a fresh tracker.
+        benchmark: what they track.
         width: sequences run in lock-step, which a GPU needs; 1 runs them one by one.
     """
     results: dict[str, dict[str, Result]] = {name: {} for name in makers}

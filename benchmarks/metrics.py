@@ -2,7 +2,7 @@
 
 python benchmarks/metrics.py
 
-Scores of 5 trackers × 100 sequences × 600 frames; printed alone, no lesson reads them.
+Scores of 5 trackers × 100 sequences × 600 frames; printed only, no lesson reads them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def theirs(truth: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    """Measure in turns, print medians, the ratio and the largest difference."""
+    """Measure in turns; print medians, the ratio and the largest difference."""
     options_of(__doc__, write=False).parse_args()
     truth, boxes = made_up()
     results = {}

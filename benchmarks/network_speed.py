@@ -5,8 +5,8 @@ python benchmarks/network_speed.py siamdw --write results/siamdw_speed.json
 
 Plain: batch norm as layers, every padded cell computed and then cropped, NCHW, single precision,
 the correlation as one convolution. The trackers are the same, and so are their boxes. No lesson
-reads these files: they stand for the claim that the course's networks are not slow. In "siamdw"
-AlexNet stands beside CIResNet-22, so that the two networks' own speeds can be compared too.
+reads these files: they support the claim that the course's networks are not slow. In "siamdw",
+AlexNet is measured beside CIResNet-22, so that the two networks' own speeds can be compared too.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PLAIN = Placement(CPU, bf16=False, channels_last=False)
 
 
 class PlainRuntime(SiamFCRuntime):
-    """The network as it was trained, in the layout PyTorch gives it."""
+    """The network as trained, in PyTorch's default layout."""
 
     def __init__(self, network: SiamFC) -> None:
         super().__init__(copy.deepcopy(network), PLAIN)
@@ -56,8 +56,8 @@ class PlainRuntime(SiamFCRuntime):
         return self.network.adjust(raw[:, None])[:, 0].numpy()
 
 
-class PlainProposer(ProposalRuntime):
-    """The network as it was trained, in the layout PyTorch gives it."""
+class PlainProposalRuntime(ProposalRuntime):
+    """The network as trained, in PyTorch's default layout."""
 
     def __init__(self, network: SiamRPN) -> None:
         super().__init__(copy.deepcopy(network), PLAIN)
@@ -80,19 +80,19 @@ class PlainProposer(ProposalRuntime):
 
 
 def warmed(network: nn.Module) -> nn.Module:
-    """A network from random weights with batch statistics, so that its numbers stay in range."""
+    """A network with random weights and batch statistics, so that its values stay in range."""
     network.train()
     with torch.no_grad():
         network(torch.rand(2, 3, 127, 127) * 255, torch.rand(2, 3, 255, 255) * 255)
     return network.eval()
 
 
-# what runs a network: plainly, as the course does, and the tracker with its settings
+# by network: the plain runtime, the course's runtime, the tracker and its settings
 RUNS_ON = {
     SiamFC: (PlainRuntime, SiamFCRuntime, SiamFCTracker, SiamFCSettings),
-    SiamRPN: (PlainProposer, ProposalRuntime, SiamRPNTracker, SiamRPNSettings),
+    SiamRPN: (PlainProposalRuntime, ProposalRuntime, SiamRPNTracker, SiamRPNSettings),
 }
-# by family its clip's frames, and its networks by the name of their row
+# by family: frames of its clip, and its networks by row name
 FAMILIES: dict[str, tuple[int, dict[str, Callable[[], nn.Module]]]] = {
     "siamrpn": (
         12,
@@ -110,7 +110,7 @@ FAMILIES: dict[str, tuple[int, dict[str, Callable[[], nn.Module]]]] = {
 
 
 def makers_of(network: nn.Module) -> Makers:
-    """What gives a tracker on "plain", "fp32" and "bf16" copies of a network."""
+    """Makers of trackers on "plain", "fp32" and "bf16" copies of a network."""
     plain, ready, tracker, settings = RUNS_ON[type(network)]
     made = {
         "plain": plain(copy.deepcopy(network)),
@@ -126,7 +126,7 @@ def against_plain(name: str, makers: Makers, sequence: Sequence, rounds: int) ->
     Args:
         name: of the network, for the printed line.
         makers: see `makers_of`; "plain" and "fp32" must find the same boxes.
-        sequence: what they follow.
+        sequence: what they track.
         rounds: passes that are timed.
     """
     fps, boxes = tracking_speeds(makers, sequence, rounds)
@@ -138,7 +138,7 @@ def against_plain(name: str, makers: Makers, sequence: Sequence, rounds: int) ->
 
 
 def main() -> None:
-    """Measure, print, keep."""
+    """Measure, print, write."""
     parser = options_of(__doc__)
     parser.add_argument("family", choices=list(FAMILIES))
     parser.add_argument("--rounds", type=int, default=3)

@@ -1,4 +1,4 @@
-"""What do the boxes score that six trackers' authors published on OTB-100?
+"""How well do the boxes score that six trackers' authors published on OTB-100?
 
 python benchmarks/published.py --write results/otb100_published.json
 
@@ -16,12 +16,12 @@ from course_lib.places import data_root
 
 
 def main() -> None:
-    """Score, print, and keep the figures if asked to."""
+    """Score, print, and write the results if asked to."""
     options = options_of(__doc__).parse_args()
     report = published_report(data_root() / "otb100_published")
     print(to_markdown(report))
     kept = report.to_dict()
-    del kept["auc_by_sequence"]  # what the lessons show is enough
+    del kept["auc_by_sequence"]  # the lessons do not show it
     write_results(options.write, kept, "cpu")
 
 

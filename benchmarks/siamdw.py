@@ -1,13 +1,13 @@
-"""SiamDW's analysis made again: what do receptive field, stride and padding do to a tracker?
+"""SiamDW's analysis repeated: what do receptive field, stride and padding do to a tracker?
 
 python benchmarks/siamdw.py recipes/train_twins.yaml --write results/siamdw_analysis.json
 python benchmarks/siamdw.py recipes/train_cir.yaml --write results/siamdw_networks.json
 
-Networks that differ in one of the three, or CIResNets; same pairs, same steps, three seeds. Goes on
-where it was cut off (see arms.py). What padding does near the border is measured for both pairs of
-twins; of the networks in SHIPPED the first seed's weights are kept with the course. Lesson 10 draws
-both files: AUC against field, stride and size of the features, the errors by place of the padded
-twins, the table of CIResNets.
+Networks that differ in one of the three, or CIResNets; same pairs, same steps, three seeds. Resumes
+where it was cut off (see arms.py). The effect of padding near the border is measured for both pairs
+of twins; the course ships the first seed's weights of the networks in SHIPPED. Lesson 10 draws
+both files: AUC against field, stride and size of the features, the errors of the padded twins by
+position, the table of CIResNets.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def measured(arm: Arm, settings: TrainSettings, path: Path, frames: int | None) 
 
     Args:
         arm: its name is the network's.
-        settings: what it was trained by.
+        settings: those it was trained with.
         path: of its weights.
         frames: of each clip, from its first; all if None.
     """
@@ -91,12 +91,12 @@ def border(arms: list[Arm], seeds: list[int], count: int = 24) -> dict[str, Any]
         networks = [load_siamfc(arm.settings(seed).name) for seed in seeds]
         errors = [errors_by_place(network, *pairs, PLACES) for network in networks]
         runs[arm.name] = np.round(errors, 2).tolist()
-        print("errors by place:", arm.name, flush=True)
+        print("errors by position:", arm.name, flush=True)
     return {"places": PLACES.tolist(), "pairs": count, "runs": runs}
 
 
 def fast_frames(name: str, frames: int | None, pixels: float = 32) -> float:
-    """How often a target moves fast: a fraction of a benchmark's steps from frame to frame.
+    """How often a target moves fast, as a fraction of a benchmark's frame-to-frame steps.
 
     Args:
         name: of the benchmark.
@@ -114,7 +114,7 @@ def fast_frames(name: str, frames: int | None, pixels: float = 32) -> float:
 
 
 def main() -> int:
-    """Run what is missing, keep the table; 75 if the budget ended first."""
+    """Run what is missing, write the table; returns 75 if the budget ran out first."""
     parser = study_options(__doc__, None, seeds=3)
     parser.add_argument("--frames", type=int, help="of each clip, from its first; all unless given")
     options = parser.parse_args()

@@ -1,10 +1,10 @@
-"""How fast are SiamFC's tracking, training and data, each beside the way people usually write it?
+"""How fast are SiamFC's tracking, training and data, each beside the usual implementation?
 
 OMP_NUM_THREADS=1 python benchmarks/siamfc_speed.py --write results/siamfc_speed.json
 
 Tracking and training: the same network, plain (NCHW, single precision, grouped correlation, padded
 copies for crops) against the course's. Data: 720p JPEG frames to pairs, with a mean in float and a
-decode for the size, against the course's. On a GPU, pairs a second with generated data and with
+decode for the size,  against the course's. On a GPU, pairs per second with generated data and with
 JPEG beside the network alone, and tracking in lock-step. No lesson reads the file.
 """
 
@@ -77,7 +77,7 @@ class PlainTracker:
         return torch.from_numpy(np.ascontiguousarray(crops.transpose(0, 3, 1, 2))).float()
 
     def update(self, frame: np.ndarray) -> np.ndarray:
-        """The course's arithmetic on responses that were computed plainly."""
+        """The course's arithmetic on plainly computed responses."""
         t = self.tracker
         t.look(frame[:2, :2])  # windows only
         t.frame_size = np.array(frame.shape[1::-1])
@@ -92,7 +92,7 @@ class PlainTracker:
 
 
 def tracking(widths: tuple[int, ...], frames: int = 12) -> dict[str, float]:
-    """Frames a second of the plain tracker and of the course's, in each precision."""
+    """Frames per second of the plain tracker and of the course's, in each precision."""
     network = SiamFC(widths=widths).eval()
     makers = {"plain": partial(PlainTracker, network)}
     for name in ("fp32", "bf16") if has_bf16(CPU) else ("fp32",):
@@ -103,7 +103,7 @@ def tracking(widths: tuple[int, ...], frames: int = 12) -> dict[str, float]:
 
 
 def training(widths: tuple[int, ...], batch: int = 8) -> dict[str, float]:
-    """Pairs a second of one training step, data already there."""
+    """Pairs per second of one training step, with the data ready."""
     z, x = torch.rand(batch, 3, 127, 127) * 255, torch.rand(batch, 3, 239, 239) * 255
     labels = label_map(15, 8, 16.0).expand(batch, 15, 15)
 
@@ -128,7 +128,7 @@ def training(widths: tuple[int, ...], batch: int = 8) -> dict[str, float]:
 
 
 def slow_pair(sequence: Sequence, first: int, second: int) -> list[np.ndarray]:
-    """Two crops as often written: a decode for the size, one for the pixels, a padded copy.
+    """Two crops, as often implemented: a decode for the size, one for the pixels, a padded copy.
 
     Args:
         sequence: of image files.
@@ -155,7 +155,7 @@ def jpeg_video(folder: Path) -> Sequence:
 
 
 def data(count: int = 24) -> dict[str, float]:
-    """Pairs a second and core from 720p JPEG files."""
+    """Pairs per second and core from 720p JPEG files."""
     with tempfile.TemporaryDirectory() as folder:
         video = jpeg_video(Path(folder))
         source = VideoPairs([video], Augmentation())
@@ -174,10 +174,10 @@ def data(count: int = 24) -> dict[str, float]:
 
 
 def gpu(batch: int = 64, seconds: float = 8.0) -> dict[str, float]:
-    """Pairs a second of the network alone, and with pairs made beside it by 14 processes.
+    """Pairs per second of the network alone, and with pairs made by 14 processes beside it.
 
     Args:
-        batch: pairs a step.
+        batch: pairs per step.
         seconds: of each round.
     """
     place = choose_placement("cuda")
@@ -217,7 +217,7 @@ def gpu(batch: int = 64, seconds: float = 8.0) -> dict[str, float]:
 
 
 def lockstep(width: int = 22, frames: int = 60) -> dict[str, float]:
-    """Frames a second on the GPU, one sequence at a time and `width` in lock-step."""
+    """Frames per second on the GPU, one sequence at a time and `width` in lock-step."""
     runtime = SiamFCRuntime(SiamFC().eval(), choose_placement("cuda"))
     sequences = [make_sequence(random_spec(k, length=frames)).loaded() for k in range(width)]
     make = partial(SiamFCTracker, SiamFCSettings(), runtime)

@@ -1,14 +1,14 @@
-"""SiamMargin's ablation made again: what do cosine, margin, update and wider search each bring?
+"""SiamMargin's ablation repeated: what do cosine, margin, update and wider search each bring?
 
 python benchmarks/siammargin.py recipes/train_siammargin.yaml recipes/train_siammargin_rpn.yaml \\
     --write results/siammargin.json
 
 Arms (what is trained): SiamFC; the same with a cosine; with the recipe's margin; with that margin
 pixel by pixel; with its softmax and no margin; a small SiamRPN++ without and with a margin loss on
-its maps. Variants (what the tracker does): see VARIANTS. VOT's supervised protocol on clips made by
-code with look-alikes, on the real VOT-2014 clips and on real clips with look-alikes; for the first
-seed the real ones under the real-time rule too. How distorted each arm's maps are. Goes on where it
-was cut off (see arms.py).
+its maps. Variants (what the tracker does): see VARIANTS. VOT's supervised protocol on generated
+clips with look-alikes, on the real VOT-2014 clips and on real clips with look-alikes; for the first
+seed, the real ones under the real-time rule too. How distorted each arm's maps are. Resumes
+where it was cut off (see arms.py).
 
 Lesson 11 reads the file: the table of arms and variants beside the authors' ablation, the
 histograms of cosines, the maps' distortion, and the cost of the update.
@@ -92,7 +92,7 @@ def tracker_of(arm: str, weights: str, variant: str) -> Tracker:
 
 
 def supervised(make: Callable[[], Tracker], groups: list[str]) -> Row:
-    """VOT's scores on each group of clips, and seconds a frame over all of them."""
+    """VOT's scores on each group of clips, and seconds per frame over all of them."""
     began, row, frames = time.perf_counter(), {}, 0
     for name in groups:
         runs = [run_supervised(make, sequence) for sequence in sequences()[name]]
@@ -109,7 +109,7 @@ def supervised(make: Callable[[], Tracker], groups: list[str]) -> Row:
 
 
 def distortion(network: torch.nn.Module, arm: str) -> Row:
-    """How the arm's maps stand on generated and real clips; cosines by kind, as histograms."""
+    """Distortion of the arm's maps on generated and real clips; histograms of cosines by class."""
     reads = {"map": maps_of(network)}
     if arm.startswith("siamrpn"):
         reads["score"] = maps_of(network, scores=True)
@@ -187,9 +187,9 @@ def time_of_update(runtime: SiamFCRuntime, sequence: Sequence) -> dict[str, floa
 
 
 def table_of(arms: list[Arm], first: TrainSettings) -> dict[str, Any]:
-    """What stands beside the runs; `first` are the settings of an arm with SiamMargin's network."""
+    """The table's entries beside the runs; `first`: settings of an arm with that network."""
     sequence, place = sequences()["generated"][0], choose_placement()
-    # what a frame costs does not depend on the weights
+    # the cost of a frame does not depend on the weights
     whole = SiamMargin(backbone="ciresnet22").eval()
     lengths = {arm.name: arm.settings(0) for arm in arms}
     return {
@@ -205,7 +205,7 @@ def table_of(arms: list[Arm], first: TrainSettings) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Run what is missing, keep the table; 75 if the budget ended first."""
+    """Run what is missing, write the table; returns 75 if the budget ran out first."""
     options = study_options(__doc__, list(ARMS), seeds=3, recipes=2).parse_args()
     cv2.setNumThreads(1)
     arms = [

@@ -1,4 +1,4 @@
-"""Floor 5: the command line, one module per command."""
+"""The command line (floor 5), one module per command."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from course_lib.errors import CourseError, os_error_in_words
 
 OLDEST_PYTHON = (3, 11)
 COMMANDS = {
-    "doctor": "what is there and what is not, with the remedy for each lack",
+    "doctor": "check the installation, with a remedy for whatever is missing",
     "start": "copy a lesson into my_work/, where updates never touch it",
-    "lab": "open your copy of a lesson in JupyterLab; made first if there is none",
+    "lab": "open your copy of a lesson in JupyterLab (made if there is none)",
     "demo": "track a generated clip with MOSSE: an annotated video and its scores",
     "track": "track a target in your own video",
-    "train": "train a network from a recipe, or go on with it",
-    "runs": "the declared long runs: what is done, what is due, and doing it",
+    "train": "train a network from a recipe, or resume its training",
+    "runs": "the declared long runs: list them, or do those that are due",
     "evaluate": "run trackers over a benchmark",
     "report": "tables and plots from results on disk",
-    "grading": "a term with nbgrader: its folder, and submissions looked over and collected",
+    "grading": "a term with nbgrader: set up its folder, check and collect submissions",
 }
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; 0 if it did what it should, 2 after a sentence on what was wrong."""
+    """Run one command; returns 0 on success, 2 after a sentence on what was wrong."""
     argv = sys.argv[1:] if argv is None else argv
     replace_what_cannot_be_shown()
-    # a sentence, without the line of code that gave it
+    # the sentence only, without the line of code it came from
     warnings.formatwarning = lambda message, *_: f"{message}\n"
     name = argv[0] if argv and argv[0] in COMMANDS else "tracking-course"
     if sys.version_info < OLDEST_PYTHON:
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def replace_what_cannot_be_shown() -> None:
-    """Print "?" for a character that the terminal has not: output to cp1252 or ASCII never stops a
+    """Print "?" for a character that the terminal lacks, so that cp1252 or ASCII never stops a
     command."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -48,7 +48,7 @@ def replace_what_cannot_be_shown() -> None:
 
 
 def too_old() -> str:
-    """What is said under a Python that the course does not run on."""
+    """The message under a Python that is too old for the course."""
     wanted = ".".join(map(str, OLDEST_PYTHON))
     return (
         f"this is Python {sys.version.split()[0]} ({sys.executable}); the course needs {wanted} or "
@@ -65,7 +65,7 @@ def parser_for(argv: list[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary)
-        if argv[:1] == [name]:  # only the command that is asked for is imported: help stays fast
+        if argv[:1] == [name]:  # only the command asked for is imported, so help stays fast
             module = importlib.import_module(f"course_lib.cli.{name}")
             module.add_arguments(command)
             command.set_defaults(run=module.run)
@@ -75,7 +75,7 @@ def parser_for(argv: list[str]) -> argparse.ArgumentParser:
 def _run(argv: list[str]) -> int:
     parser = parser_for(argv)
     arguments, others = parser.parse_known_args(argv)
-    if hasattr(arguments, "for_others"):  # a command that hands on what it does not know
+    if hasattr(arguments, "for_others"):  # a command that passes on unknown options
         arguments.for_others = others
     elif others:
         parser.error(f"unrecognized arguments: {' '.join(others)}")
@@ -83,18 +83,18 @@ def _run(argv: list[str]) -> int:
 
 
 def _name_of_program() -> str:
-    """As it was called: `tracking-course`, or `python -m course_lib`."""
+    """The name it was called by: `tracking-course`, or `python -m course_lib`."""
     by_script = Path(sys.argv[0]).stem == "tracking-course"
     return "tracking-course" if by_script else "python -m course_lib"
 
 
 def _in_words(name: str, work: Callable[[], int]) -> int:
-    """What `work` returns; of an error that a person can mend, a sentence and exit status 2."""
+    """What `work` returns; for an error that a user can fix, a sentence and exit status 2."""
     try:
         return work()
     except CourseError as problem:
         return _say(name, str(problem))
-    except BrokenPipeError:  # whoever read the output has seen enough, as `head` does
+    except BrokenPipeError:  # the reader has closed the pipe, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except ImportError as problem:
@@ -110,7 +110,7 @@ def _in_words(name: str, work: Callable[[], int]) -> int:
 
 
 def import_error_in_words(problem: ImportError | OSError) -> str:
-    """One sentence for a package that is missing, or there and broken."""
+    """One sentence for a package that is missing or broken."""
     missing = isinstance(problem, ModuleNotFoundError)
     fault = f"the package {problem.name} is not installed" if missing else f"{problem}"
     return (

@@ -39,14 +39,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Track, write the video and the scores, say where they are."""
     tracker = make_tracker(arguments.tracker)
     specs = {spec.name: spec for spec in SPECS}
-    if arguments.sequence not in specs:
-        raise SettingsError(
-            f"there is no clip {arguments.sequence!r}; there are {', '.join(specs)}"
-        )
-    video = arguments.out / f"{arguments.sequence}.mp4"
+    if arguments.clip not in specs:
+        raise SettingsError(f"there is no clip {arguments.clip!r}; there are {', '.join(specs)}")
+    video = arguments.out / f"{arguments.clip}.mp4"
     record = video.with_suffix(".json")
     check_outputs("demo", record, [video], [])
-    sequence = make_sequence(specs[arguments.sequence])
+    sequence = make_sequence(specs[arguments.clip])
     with whole_file(video) as part, whole_file(record) as facts:
         result = _track(sequence, tracker, part, video, arguments.quiet)
         scores = _scores(sequence, arguments.tracker, result)
@@ -80,7 +78,7 @@ def _track(sequence: Sequence, tracker: Tracker, part: Path, video: Path, quiet:
     with VideoWriter(part, sequence.fps or 25, video) as writer:
         result = write_steps(writer, bar, describe, [])
     if len(result) < len(sequence):
-        raise KeyboardInterrupt  # the scores of a part are not the clip's
+        raise KeyboardInterrupt  # scores of a part would not be the clip's
     return result
 
 

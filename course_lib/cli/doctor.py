@@ -1,6 +1,6 @@
-"""`python -m course_lib doctor`: what is there and what is not, with the remedy for each lack.
+"""`python -m course_lib doctor`: checks the installation, with a remedy for whatever is missing.
 
-It runs where the course does not: only Python itself is needed.
+It runs even where the course does not: it needs only Python itself.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from course_lib.profile import current_profile
 GIB = 2**30
 INSTALL = "run `make lab` (or `pip install -e .[lab] -c constraints.txt`) in the course's folder"
 OPTIONAL = {"jupyterlab", "ipykernel", "ipywidgets"}
-# packages with machine code, which may be there and not load; the other names under which OpenCV is
-# installed
+# packages with machine code, which may be installed and still not load; the other names of OpenCV's
+# package
 COMPILED = {"torch": "torch", "torchvision": "torchvision", "opencv-python": "cv2", "av": "av"}
 COMPILED |= {name: name for name in ("numpy", "scipy", "matplotlib")}
 OPENCV = ("opencv-contrib-python", "opencv-python-headless", "opencv-contrib-python-headless")
@@ -41,7 +41,7 @@ FOLDERS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at. `level` is "ok", "note" (works without) or "lack" (does not work);
+    """One thing checked. `level` is "ok", "note" (works without it) or "lack" (does not work);
     `remedy` is a sentence."""
 
     level: str
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the findings; 1 if something the course cannot do without is missing."""
+    """Print the findings; returns 1 if something necessary is missing."""
     findings = [*packages(), *machine(), *programs(), *folders(), *widgets(), *data()]
     if arguments.json:
         print(json.dumps([asdict(f) for f in findings], indent=1))
@@ -68,15 +68,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def packages() -> list[Finding]:
-    """Python and every dependency: whether it is there, against its lower bound, and whether it
-    loads."""
+    """Python and every dependency: whether it is installed, new enough, and loads."""
     found = [Finding("ok", f"Python {sys.version.split()[0]} ({sys.executable})")]
     return found + [_package(name, bound) for name, bound in requirements()]
 
 
 def requirements() -> Iterator[tuple[str, str]]:
-    """Name and lower bound of what the course and its notebooks need, from the project or from the
-    installed package."""
+    """Name and lower bound of every package that the course and its notebooks need, from the
+    project or from the installed package."""
     declared = SHIPPED / "pyproject.toml"
     if declared.is_file():
         import tomllib
@@ -147,7 +146,7 @@ def machine() -> list[Finding]:
 
 def _gpu() -> Finding:
     if loading_fault("torch"):
-        return Finding("note", "whether there is a GPU cannot be seen without torch", INSTALL)
+        return Finding("note", "without torch a GPU cannot be detected", INSTALL)
     import torch
 
     if torch.cuda.is_available():
@@ -163,9 +162,8 @@ def _gpu() -> Finding:
         )
     return Finding(
         "note",
-        "no GPU that torch can use: experiments run in the size for a laptop",
-        "none is needed for the lessons; to train in the papers' sizes use a machine with an "
-        "NVIDIA GPU",
+        "no GPU that torch can use: experiments run at laptop size",
+        "the lessons need none; to train at the papers' sizes use a machine with an NVIDIA GPU",
     )
 
 
@@ -175,7 +173,7 @@ def _profile() -> Finding:
         return Finding("ok", f"{cores}, profile {current_profile()!r}")
     except SettingsError as problem:
         return Finding("lack", f"{cores}; {problem}", "`unset COURSE_PROFILE`")
-    except Exception:  # torch, which is asked, does not load: said above
+    except Exception:  # it asks torch, which does not load: reported above
         return Finding("ok", cores)
 
 
@@ -183,7 +181,7 @@ def _memory() -> list[Finding]:
     if not (hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names):
         return []
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GIB
-    remedy = "close other programs: lessons want 4 GiB" if memory < 3.5 else ""
+    remedy = "close other programs: lessons need 4 GiB" if memory < 3.5 else ""
     return [Finding("note" if remedy else "ok", f"{memory:.1f} GiB of memory", remedy)]
 
 
@@ -194,10 +192,10 @@ def _disk() -> Finding:
 
 
 def programs() -> list[Finding]:
-    """Programs beside Python that something uses."""
+    """Other programs that the course uses."""
     uses = {
-        "git": ("results do not say which commit they are of", "install git"),
-        "make": ("`make lab` and its like do not work", "use `python -m course_lib lab` instead"),
+        "git": ("results do not say which commit made them", "install git"),
+        "make": ("`make lab` and the like do not work", "use `python -m course_lib lab` instead"),
     }
     return [
         Finding("ok", name)
@@ -223,20 +221,19 @@ def _own(name: str) -> Finding:
     return Finding(
         "lack",
         f"no files in {SHIPPED / name}",
-        "get the course again, the whole of it: `git clone`",
+        "get the whole course again: `git clone`",
     )
 
 
 def _writable(folder: Path) -> Finding:
-    """Tried by writing: permissions alone do not say (root, read-only disks, Windows)."""
+    """Tried by writing a file: permissions alone do not tell (root, read-only disks, Windows)."""
     try:
         with tempfile.TemporaryFile(dir=_nearest(folder)):
             return Finding("ok", f"{folder} can be written")
     except OSError as problem:
         reason = problem.strerror or problem
         remedy = (
-            f"change the permissions of {_nearest(folder)}, or copy the course to a folder of "
-            "your own"
+            f"change the permissions of {_nearest(folder)}, or copy the course to your own folder"
         )
         if _nearest(folder).is_file():
             remedy = f"{_nearest(folder)} is a file where a folder belongs: move it away"
@@ -244,7 +241,7 @@ def _writable(folder: Path) -> Finding:
 
 
 def _nearest(folder: Path) -> Path:
-    """The folder itself, or the nearest one above it that is there."""
+    """The folder itself, or the nearest one above it that exists."""
     return next(p for p in (folder, *folder.parents) if p.exists())
 
 
@@ -269,8 +266,8 @@ def widgets() -> list[Finding]:
 
 
 def data() -> list[Finding]:
-    """Which benchmarks and datasets stand below the data root. None is needed: generated clips are
-    always there."""
+    """Which benchmarks and datasets are below the data root. None is needed: generated clips are
+    always available."""
     root = data_root()
     findings = [Finding("ok", "generated-v1: 24 clips made by code, nothing to download")]
     if os.environ.get("COURSE_DATA") and not root.is_dir():

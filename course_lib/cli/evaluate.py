@@ -52,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option(
         "--fresh",
         action="store_true",
-        help="run again what has results already: those that this command made, of these trackers, "
-        "sequences and protocol, are replaced, nothing else",
+        help="run again even what has results: those that this command made for these trackers, "
+        "sequences and protocol are replaced, nothing else",
     )
     option(
         "--set",
@@ -66,24 +66,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_benchmark_arguments(parser: argparse.ArgumentParser, more: str = "") -> None:
-    """The options that say what is scored and where results are: those of `report` too.
+    """The options that say what is scored and where results are, shared with `report`.
 
-    `more` is what the help of --benchmark says besides.
+    `more` is appended to the help of --benchmark.
     """
     option = parser.add_argument
     option(
         "--benchmark",
         default="generated-v1",
         help='"generated-v1" (default), "otb100", "otb+vot2014", …, or "folder:PATH": your own '
-        "clips, a folder for each with images or one video, and groundtruth.txt (x,y,w,h a line, "
-        "counted "
-        f"from 0) or groundtruth_rect.txt (counted from 1){more}",
+        "clips, a folder for each with images or one video, and groundtruth.txt (x,y,w,h per "
+        f"line, counted from 0) or groundtruth_rect.txt (counted from 1){more}",
     )
     option(
         "--first-pixel",
         type=int,
         choices=(0, 1),
-        help="what the files of boxes in folder:PATH call the top-left pixel "
+        help="number of the top-left pixel in the boxes' files of folder:PATH "
         "(default: 1 for groundtruth_rect*.txt, 0 for groundtruth.txt)",
     )
     option(
@@ -94,28 +93,28 @@ def add_benchmark_arguments(parser: argparse.ArgumentParser, more: str = "") -> 
     option(
         "--results",
         type=some_path,
-        help="where results are kept; default: runs/results in the project",
+        help="folder of results; default: runs/results in the project",
     )
     option("--protocol", choices=list(PROTOCOLS), default="ope")
     option("--per-sequence", action="store_true", help="print the scores of each sequence as well")
 
 
 def some_path(text: str) -> Path:
-    """A path; an empty one would be the folder one happens to be in."""
+    """A path that is not empty, which would mean the current folder."""
     if not text.strip():
         raise argparse.ArgumentTypeError("the path is empty")
     return Path(text)
 
 
 def benchmark_name(arguments: argparse.Namespace) -> str:
-    """The benchmark's name by the options; raises SettingsError where they do not fit together."""
+    """The benchmark's name from the options; raises SettingsError if they do not fit together."""
     name = arguments.benchmark
     if arguments.first_pixel is not None:
         name, found = re.subn(r"(^|\+)folder:", rf"\1folder{arguments.first_pixel}:", name, count=1)
         if not found:
             raise SettingsError(
-                f"--first-pixel is for a folder of your own clips, folder:PATH; {name} says itself "
-                "where it counts from"
+                f"--first-pixel is for a folder of your own clips, folder:PATH; {name} itself "
+                "defines where it counts from"
             )
     return name
 
@@ -154,14 +153,14 @@ def tables(
     """The tables of a protocol in Markdown; for GOT-10k its own scores as well.
 
     Args:
-        results: where results are kept.
-        benchmark: what they are of.
+        results: the folder of results.
+        benchmark: what they were measured on.
         trackers: names of folders of results.
         protocol: the protocol.
         layout: how the results are laid out, see `evaluation.layouts`.
-        per_sequence: whether the scores of each sequence follow.
+        per_sequence: whether to add the scores of each sequence.
 
-    Raises DataError if results are of other data, MissingDataError if some are not there.
+    Raises DataError if results are of other data, MissingDataError if some are missing.
     """
     chosen = (results, benchmark, trackers, protocol)
     notes = check_kept(*chosen) if layout == "course" else []
@@ -181,7 +180,7 @@ def tables(
 
 
 def _brief_table(results, benchmark, trackers, protocol, layout) -> str:
-    """Some of a protocol's own scores, for each sequence alone."""
+    """Some of a protocol's own scores for each sequence."""
     brief, rows = PROTOCOLS[protocol].brief, []
     for name in benchmark.names:
         scores = vot_scores(results, benchmark.only([name]), trackers, protocol, layout)
@@ -193,7 +192,7 @@ def _brief_table(results, benchmark, trackers, protocol, layout) -> str:
 
 
 def _specs(arguments: argparse.Namespace) -> list[TrackerSpec]:
-    """What to run, each tracker with the overrides that name it."""
+    """The trackers to run, each with its overrides."""
     settings: dict[str, dict[str, str]] = {name: {} for name in arguments.tracker}
     for key, value in parse_overrides(arguments.settings).items():
         tracker, dot, name = key.partition(".")
@@ -215,7 +214,7 @@ def _specs(arguments: argparse.Namespace) -> list[TrackerSpec]:
 
 
 def _lockstep_width(asked: int | None, specs: list[TrackerSpec]) -> int:
-    """Sequences that share a call of the network: as asked for, or 16 where there is a GPU."""
+    """Sequences that share a call of the network: as asked for, or 16 on a GPU."""
     if asked is not None:
         return asked
     if not any(tracker_class(spec.name).lockstep for spec in specs):

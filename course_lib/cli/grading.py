@@ -1,4 +1,4 @@
-"""`python -m course_lib grading …`: what a class needs beyond nbgrader's own commands."""
+"""`python -m course_lib grading …`: commands a class needs beyond nbgrader's own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from course_lib.grading.reading import (
     too_large,
 )
 from course_lib.grading.students import DEFAULT
-from course_lib.grading.submission import find_release, mend
+from course_lib.grading.submission import find_release, fix
 from course_lib.grading.term import TIMEOUT, collect, differing, new_term
 from course_lib.places import NOTEBOOKS, SOLUTIONS
 
@@ -33,19 +33,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     new.add_argument(
         "--timeout",
         type=int,
-        help=f"seconds a cell may take when it is graded (default {TIMEOUT})",
+        help=f"seconds a cell may take in grading (default {TIMEOUT})",
     )
     new.add_argument(
         "--update",
         action="store_true",
         help="write the course's newest sources beside those that differ, in source_new/",
     )
-    check = steps.add_parser(
-        "check", help="look a submission over before it is handed in or graded"
-    )
+    check = steps.add_parser("check", help="check a submission before it is handed in or graded")
     check.add_argument("notebook", type=Path)
-    check.add_argument("--mended", type=Path, help="write it here as it can be graded")
-    bring = steps.add_parser("collect", help="bring submissions into a term's folder, mended")
+    check.add_argument("--fixed", type=Path, help="write a gradable copy here")
+    bring = steps.add_parser("collect", help="fix submissions and bring them into a term's folder")
     bring.add_argument("folder", type=Path)
     bring.add_argument("arrived", type=Path, help="a zip file, a folder, or one notebook")
     bring.add_argument(
@@ -56,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do the step; 1 if something is left that only the student or the instructor can mend."""
+    """Do the step; returns 1 if something is left for the student or the instructor to fix."""
     return {"new": _new, "check": _check, "collect": _collect}[arguments.step](arguments)
 
 
@@ -71,9 +69,9 @@ def _new(arguments: argparse.Namespace) -> int:
         print("kept nbgrader_config.py, whose seed is in use: change c.Execute.timeout in it")
     for path in differing(folder, stems):
         print(
-            f"kept {path}: it is not the course's (edited, or of another version); "
+            f"kept {path}: it differs from the course's (edited, or another version); "
             + (
-                "the course's stands in source_new/"
+                "the course's is in source_new/"
                 if arguments.update
                 else "--update writes the course's beside it, in source_new/"
             )
@@ -83,53 +81,53 @@ def _new(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    if arguments.mended:
-        _require_free(arguments.mended, arguments.notebook)
+    if arguments.fixed:
+        _require_free(arguments.fixed, arguments.notebook)
     name = arguments.notebook.name
     if not arguments.notebook.exists():
         raise MissingDataError(f"{arguments.notebook} does not exist; give a notebook (.ipynb)")
     notebook, faults = read_submission(_content(arguments.notebook), name)
     released = {p.stem: read_notebook(p) for p in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))}
     stem = find_release(notebook, released)
-    whole, problems = mend(notebook, released[stem], stem, name)
+    whole, problems = fix(notebook, released[stem], stem, name)
     print(f"{name}: lesson {stem}")
-    if arguments.mended:
-        whole.metadata["course_mended"] = _fingerprint(whole)
-        write_whole(arguments.mended, nbformat.writes(whole))
-        print(f"  mended copy: {arguments.mended}")
+    if arguments.fixed:
+        whole.metadata["course_fixed"] = _fingerprint(whole)
+        write_whole(arguments.fixed, nbformat.writes(whole))
+        print(f"  fixed copy: {arguments.fixed}")
     return _say(faults + problems)
 
 
 def _content(path: Path) -> bytes:
-    """A notebook's bytes; raises DataError before a file too large for any notebook is read."""
+    """A notebook's bytes; raises DataError without reading a file too large for a notebook."""
     size = path.stat().st_size
     if size > LARGEST:
         raise DataError(too_large(path.name, size))
     return path.read_bytes()
 
 
-def _require_free(mended: Path, given: Path) -> None:
-    """Raise CourseError if the mended copy must not be written there."""
-    if mended.suffix.lower() != ".ipynb":
-        raise CourseError(f"--mended {mended} is no notebook's name; give one that ends in .ipynb")
-    if mended.exists() and given.exists() and mended.samefile(given):
-        raise CourseError(f"--mended {mended} is the submission itself; give another name")
-    if not mended.exists():
+def _require_free(fixed: Path, given: Path) -> None:
+    """Raise CourseError if the fixed copy must not be written there."""
+    if fixed.suffix.lower() != ".ipynb":
+        raise CourseError(f"--fixed {fixed} is not a notebook's name; give one that ends in .ipynb")
+    if fixed.exists() and given.exists() and fixed.samefile(given):
+        raise CourseError(f"--fixed {fixed} is the submission itself; give another name")
+    if not fixed.exists():
         return
     try:
-        there = read_notebook(mended)
-        made_here = there.metadata.get("course_mended") == _fingerprint(there)
+        there = read_notebook(fixed)
+        made_here = there.metadata.get("course_fixed") == _fingerprint(there)
     except (CourseError, OSError):
         made_here = False
     if not made_here:
         raise CourseError(
-            f"--mended {mended} is there already, and not as this command made it; give another "
-            "name, or delete it first"
+            f"--fixed {fixed} exists already and has changed since this command made it; give "
+            "another name, or delete it first"
         )
 
 
 def _fingerprint(notebook: nbformat.NotebookNode) -> str:
-    """What tells whether someone worked on a mended copy."""
+    """A fingerprint that changes if someone edits a fixed copy."""
     return digest(*(f"{cell.cell_type}\n{cell.source}" for cell in notebook.cells))
 
 
@@ -141,16 +139,14 @@ def _collect(arguments: argparse.Namespace) -> int:
         goes = f" → {one.lesson}" if one.lesson else ""
         print(f"{shown(one.student) or 'nobody'}: {shown(one.source)}{goes}")
         worst = max(worst, _say(one.problems))
-    left = sum(any(not p.mended for p in one.problems) for one in collected)
-    print(f"{brought} of {len(collected)} brought in; something is left to do for {left}")
+    left = sum(any(not p.fixed for p in one.problems) for one in collected)
+    print(f"{brought} of {len(collected)} brought in; {left} still need attention")
     return worst
 
 
 def _say(problems: list[Problem]) -> int:
     for problem in problems:
-        print(
-            f"  {'mended' if problem.mended else 'LEFT  '}  {shown(problem.what)}: {problem.remedy}"
-        )
+        print(f"  {'fixed' if problem.fixed else 'LEFT '}  {shown(problem.what)}: {problem.remedy}")
     if not problems:
         print("  nothing is wrong with it")
-    return int(any(not problem.mended for problem in problems))
+    return int(any(not problem.fixed for problem in problems))

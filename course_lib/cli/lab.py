@@ -1,6 +1,6 @@
-"""`python -m course_lib lab 02`: your copy of a lesson in JupyterLab; made first if there is none.
+"""`python -m course_lib lab 02`: your copy of a lesson in JupyterLab, made if there is none.
 
-The lessons in notebooks/ stay as they are: JupyterLab shows them, and does not save over them.
+The lessons in notebooks/ stay unchanged: JupyterLab shows them but does not save over them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make the copy if it is not there, then run JupyterLab until it is stopped."""
+    """Make the copy if there is none, then run JupyterLab until it is stopped."""
     notebook = notebook_to_open(arguments.lesson)
     os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")  # else jupyter warns
     from jupyterlab.labapp import LabApp
@@ -45,24 +45,24 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def options_for(notebook: Path) -> list[str]:
-    """How JupyterLab is started: the project's folder as its root, `notebook` (absolute) open, the
-    lessons read-only."""
+    """JupyterLab's options: the project's folder as its root, `notebook` (absolute) open, lessons
+    read-only."""
     options = [
         f"--ServerApp.root_dir={PROJECT}",
         f"--LabApp.default_url=/lab/tree/{quote(notebook.relative_to(PROJECT).as_posix())}",
     ]
     if not INSTALLED:
         options.append(f"--ServerApp.contents_manager_class={FILES}")
-    if hasattr(os, "getuid") and os.getuid() == 0:  # JupyterLab refuses unless this is meant
+    if hasattr(os, "getuid") and os.getuid() == 0:  # JupyterLab refuses root otherwise
         options.append("--allow-root")
     return options
 
 
 def notebook_to_open(lesson: str) -> Path:
-    """The path of one's own notebook for a lesson's number, name or path; a lesson not begun is
-    copied first.
+    """The path of the student's notebook for a lesson's number, name or path; a lesson not begun
+    yet is copied first.
 
-    Raises MissingDataError or CourseError naming the lessons there are, CourseError for a notebook
+    Raises MissingDataError or CourseError naming the existing lessons, CourseError for a notebook
     elsewhere.
     """
     path = next((p for p in (PROJECT / lesson, Path.cwd() / lesson) if _is_notebook(p)), None)
@@ -78,7 +78,7 @@ def notebook_to_open(lesson: str) -> Path:
 def _begin(stem: str) -> None:
     from course_lib.cli import main
 
-    with redirect_stdout(io.StringIO()):  # it says how to open the copy, which is done here
+    with redirect_stdout(io.StringIO()):  # its advice on opening the copy is not needed here
         status = main(["start", stem])
     if status:
         raise CourseError(

@@ -1,5 +1,5 @@
-"""How JupyterLab, started by `lab`, sees the course's files: notebooks that are built from lessons/
-are never saved over."""
+"""JupyterLab's view of the course's files when started by `lab`: notebooks built from lessons/ are
+never saved over."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ BUILT = ("notebooks", "solutions")
 
 
 class CourseFiles(AsyncLargeFileManager):
-    """The usual files. A lesson opens and runs, marked read-only, and saving it says how to make a
-    copy of one's own."""
+    """The usual files. A lesson opens and runs but is marked read-only; saving it explains how to
+    make a copy."""
 
     def is_writable(self, path: str) -> bool:
-        """Whether JupyterLab may save there; where it may not, it does not try by itself."""
+        """Whether JupyterLab may save there; if not, it does not autosave."""
         return not is_built(path) and super().is_writable(path)
 
     async def save(self, model: dict, path: str = "") -> dict:

@@ -1,8 +1,8 @@
-"""Files that a command writes: nothing is replaced that it did not make itself.
+"""Files that a command writes: it replaces nothing that it did not make itself.
 
-Beside what it writes a command leaves a record, a JSON file that names itself as its maker and each
-file with its SHA-256 sum, and its own. A file that exists and is not as the record says it was left
-is somebody's own, and stays.
+Beside its files a command leaves a record, a JSON file with the command's name and the SHA-256
+checksum of each file and of the record itself. An existing file that differs from the record is
+somebody's work and stays.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ MAKER = "made_by"
 
 
 def check_outputs(maker: str, record: Path, files: list[Path], inputs: list[Path]) -> None:
-    """Before anything is done: whether `record` and `files` may be written.
+    """Check, before anything is done, that `record` and `files` may be written.
 
     Args:
         maker: the command's name, as in the record.
-        record: where the record will stand.
-        files: what it will be of.
-        inputs: what the command reads, which must not be written to, under whatever name.
+        record: where the record will be.
+        files: those it will list.
+        inputs: files that the command reads, which must not be overwritten under any name.
 
     Raises:
         SettingsError: if one exists and is not this command's own.
-        OSError: if the folder takes no files.
+        OSError: if the folder cannot be written.
     """
     for path in (*files, record):
         if any(_same(path, given) for given in inputs):
@@ -49,12 +49,12 @@ def check_outputs(maker: str, record: Path, files: list[Path], inputs: list[Path
 
 
 def record_of(maker: str, files: dict[Path, Path], facts: dict[str, Any]) -> str:
-    """The record's text: its maker, facts of the run, and the sum of each file.
+    """The record's text: its maker, facts about the run, and the checksum of each file.
 
     Args:
         maker: the command's name.
-        files: by the name they will have, the place where they stand now.
-        facts: of the run, ready for JSON.
+        files: the name each will have → its path now.
+        facts: about the run, ready for JSON.
     """
     sums = {name.name: digest(place) for name, place in files.items()}
     content = {**facts, MAKER: maker, "files": sums}
@@ -66,7 +66,7 @@ def _sum(content: dict[str, Any]) -> str:
 
 
 def _left(maker: str, record: Path) -> dict[str, str]:
-    """The sums of the files that the record says were left; empty if it is not this command's."""
+    """The checksums in the record; empty if it is not this command's."""
     try:
         content = json.loads(record.read_text(encoding="utf-8"))
         whole = content.pop("sum") == _sum(content) and content[MAKER] == maker
@@ -82,14 +82,14 @@ def _is_own(path: Path, record: Path, left: dict[str, str]) -> bool:
 
 
 def _same(path: Path, other: Path) -> bool:
-    """Whether two names are of one file, over links too."""
+    """Whether two paths are the same file, even through links."""
     return path.exists() and other.exists() and path.samefile(other)
 
 
 def _check_writable(folder: Path) -> None:
     """Raise the system's error, naming the folder, if no file can be made there."""
     while not folder.exists() and folder != folder.parent:
-        folder = folder.parent  # what is missing will be made in the nearest that is there
+        folder = folder.parent  # missing folders are made in the nearest existing one
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass

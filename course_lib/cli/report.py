@@ -20,17 +20,17 @@ from course_lib.evaluation.tables import to_markdown, write_markdown, write_repo
 from course_lib.files import plain_name
 from course_lib.places import RUNS, data_root
 
-# where results of one's own on OTB's clips may stand that are shown beside the published ones
+# benchmarks whose results may be shown beside the published ones
 OTB = ("otb100", "otb", "otb50", "otb2013")
 LAYOUT_HELP = (
-    "how the results below --results are laid out: course (BENCHMARK/TRACKER/SEQUENCE.txt, the "
+    "layout of the results below --results: course (BENCHMARK/TRACKER/SEQUENCE.txt, the "
     "default), otb (TRACKER/SEQUENCE.txt, as the GOT-10k toolkit does for OTB), got10k "
     "(TRACKER/SEQUENCE/SEQUENCE_001.txt), vot (TRACKER/baseline/SEQUENCE/SEQUENCE_001.bin, text "
     "files are read as well), vot-text (the same, written as text)"
 )
 EXPORT_HELP = (
     "instead of tables, write the results to FOLDER in a toolkit's LAYOUT (otb, got10k, vot or "
-    "vot-text); nothing that stands there is replaced"
+    "vot-text); no existing file is replaced"
 )
 
 
@@ -43,11 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="LABEL",
         help="folders of results to compare; with --benchmark otb100_published all published "
-        "trackers unless some are named, and names that are not published are one's own results "
+        "trackers unless some are named; other names are your own results "
         "on OTB, shown beside them",
     )
     add_benchmark_arguments(
-        parser, '; "otb100_published" takes the boxes that authors published, below the data root'
+        parser,
+        '; "otb100_published" stands for the boxes that authors published, below the data root',
     )
     option("--layout", choices=list(LAYOUTS), default="course", help=LAYOUT_HELP)
     option("--export", nargs=2, metavar=("LAYOUT", "FOLDER"), help=EXPORT_HELP)
@@ -68,14 +69,14 @@ def run(arguments: argparse.Namespace) -> int:
     text = tables(*chosen, arguments.per_sequence)
     print(text)
     out = _out(arguments, benchmark.name)
-    if not PROTOCOLS[arguments.protocol].by_curves:  # no curves to draw: its scores are the table
+    if not PROTOCOLS[arguments.protocol].by_curves:  # no curves to draw
         print(f"wrote {write_markdown(text, out)}")
         return 0
     return _write(make_report(*chosen), out)
 
 
 def _results(arguments: argparse.Namespace) -> Path:
-    """The folder of results, which must be named where it is a toolkit's."""
+    """The folder of results, which must be named if it is a toolkit's."""
     if arguments.results is None and arguments.layout != "course":
         raise SettingsError(
             f"--layout {arguments.layout} needs --results, the toolkit's folder that holds one "
@@ -116,7 +117,7 @@ def _export(arguments: argparse.Namespace, results: Path, benchmark: Benchmark) 
 
 
 def _report_published(arguments: argparse.Namespace) -> int:
-    """Published boxes, all or the named ones, and one's own results on OTB's clips beside them."""
+    """Report on published boxes, all or those named, with the user's results on OTB beside them."""
     for value, default in (("protocol", "ope"), ("layout", "course"), ("export", None)):
         if getattr(arguments, value) != default:
             raise SettingsError(f"--{value} has no meaning for {published.NAME}; leave it out")
@@ -137,7 +138,7 @@ def _report_published(arguments: argparse.Namespace) -> int:
 
 
 def _own_benchmark(results: Path, own: list[str], names: list[str]) -> str:
-    """The benchmark of OTB's on which all of one's own trackers have results."""
+    """The OTB benchmark on which all of the user's trackers have results."""
     for name in OTB:
         if all((results / name / plain_name(label, "--tracker")).is_dir() for label in own):
             return name

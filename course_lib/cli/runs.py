@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     if INSTALLED:
         raise CourseError(
             "the declared runs write weights and results into the course's own folders, which an "
-            "installed package has not; "
+            "installed package lacks; "
             "start the command in a clone of the course, after `pip install -e .` there"
         )
     budget = seconds_of(arguments.budget)

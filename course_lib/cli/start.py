@@ -30,12 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="bring your copy to the newest version, with your answers",
     )
     choice.add_argument(
-        "--again", action="store_true", help="make one more fresh copy beside the one that is there"
+        "--again", action="store_true", help="make another fresh copy beside the existing one"
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Copy, and say how to open the copy."""
+    """Copy the lesson, and say how to open the copy."""
     source = find_lesson(arguments.lesson, NOTEBOOKS)
     mine = PROJECT / "my_work" / source.name
     if mine.parent.exists() and not mine.parent.is_dir():
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def update(source: Path, mine: Path) -> int:
-    """Bring a student's copy to the newest version; the copy as it was stays beside it."""
+    """Update a student's copy to the newest version; the old copy stays beside it."""
     number = source.stem.split("_")[0]
     if not os.path.lexists(mine):
         raise MissingDataError(
@@ -62,10 +62,10 @@ def update(source: Path, mine: Path) -> int:
     try:
         written = read_notebook(mine)
     except MissingDataError:
-        raise MissingDataError(f"{mine} is a link that leads nowhere; remove it") from None
+        raise MissingDataError(f"{mine} is a broken link; remove it") from None
     except DataError as problem:
         raise DataError(
-            f"{mine} was not updated and is as it was: {problem}. `python -m course_lib start "
+            f"{mine} was not updated and is unchanged: {problem}. `python -m course_lib start "
             f"{number} --again` makes a fresh "
             "copy beside it"
         ) from None
@@ -76,25 +76,25 @@ def update(source: Path, mine: Path) -> int:
     try:
         write_whole(mine.resolve(), text)
     except OSError:
-        before.unlink(missing_ok=True)  # nothing was changed, so there is nothing before it
+        before.unlink(missing_ok=True)  # nothing was changed, so no backup is needed
         raise
-    print(f"{mine.name} is the newest version now; as it was: {before.name}")
+    print(f"{mine.name} is now the newest version; the old one: {before.name}")
     for line in told(report):
         print(f"  {line}")
     return 0
 
 
 def told(report: Carried) -> list[str]:
-    """What became of the student's work, in sentences."""
+    """What happened to the student's work, in sentences."""
     kept = ", ".join(report.kept) or "none"
     return [
         f"answers carried over: {kept}; cells of your own: {report.own}",
         *(
-            f"{name} is asked for otherwise now: your old answer stands below its cell, as comments"
+            f"{name} has changed: your old answer is below its cell, as comments"
             for name in report.changed
         ),
         *(
-            f"{name} is not part of the lesson any more: your answer stands in it nevertheless, as "
+            f"{name} is no longer part of the lesson: your answer is still in it, as "
             "comments (search for "
             f"{name})"
             for name in report.gone
@@ -104,14 +104,14 @@ def told(report: Carried) -> list[str]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """A whole copy, or none; what it held while it was not whole leaves nothing."""
+    """Copy the whole file or nothing; a partial copy leaves no trace."""
     with whole_file(target) as part:
         shutil.copyfile(source, part)
 
 
 def find_lesson(name: str, folder: Path) -> Path:
-    """The one notebook that `name` means; raises MissingDataError or CourseError naming those there
-    are."""
+    """The one notebook that `name` means; raises MissingDataError or CourseError naming those
+    that exist."""
     lessons = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
     listing = ", ".join(path.stem for path in lessons)
     wanted = name.zfill(2) if name.isdecimal() else name.lower()
@@ -134,7 +134,7 @@ def find_lesson(name: str, folder: Path) -> Path:
 def free_name(target: Path, again: bool) -> Path:
     """`target`, or with `again` the first free `name_2.ipynb`, …; raises CourseError rather than
     overwrite."""
-    if not os.path.lexists(target):  # a link that leads nowhere is somebody's, too
+    if not os.path.lexists(target):  # a broken link is somebody's, too
         return target
     if not again:
         raise CourseError(

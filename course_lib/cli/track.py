@@ -1,7 +1,7 @@
 """`python -m course_lib track --video FILE --box x,y,w,h`: track a target in your own video.
 
-One pass: every frame is tracked, drawn and written before the next is decoded, so a film may be as
-long as it likes.
+One pass: every frame is tracked, drawn and written before the next is decoded, so a video may be of
+any length.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ from course_lib.trackers.base import Tracker
 
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]{1,2})?", re.IGNORECASE)
 TIME = re.compile(r"(?:(?:([0-9]{1,3}):)?([0-9]{1,4}):)?([0-9]{1,9}(?:\.[0-9]{0,9})?)(s?)")
-NEARLY = Fraction(1, 1000)  # seconds; times are typed with three digits
+NEARLY = Fraction(1, 1000)  # seconds; times are typed with three decimals
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     option = parser.add_argument
-    # argparse takes a value that begins with a minus for an option, unless it looks like a number
+    # argparse mistakes a value that begins with a minus for an option unless it looks like a number
     parser._negative_number_matcher = re.compile(r"^[-−][0-9.]|^-(inf|nan)")
     option(
         "--video",
         required=True,
         nargs="+",
         metavar="FILE",
-        help="a video (MP4, MOV, AVI, WebM, …), a folder of images, or a pattern such as "
+        help="a video (MP4, MOV, AVI, WebM, …), a folder of images, or a pattern like "
         "'frames/*.png'",
     )
     option(
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--start",
         default="0",
         metavar="FRAME|TIME",
-        help="what the box is for: a frame, counted from 0, or a time such as 2.5s or 1:02.5 "
+        help="when the box applies: a frame, counted from 0, or a time like 2.5s or 1:02.5 "
         "(default: 0)",
     )
     option("--tracker", default="mosse", help=f"one of {', '.join(TRACKER_NAMES)}")
@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     said: list[str] = []
     steps = follow(tracker, starting_at(timed(frames), start, arguments.start), box, said)
-    first = next(steps)  # a box that does not fit is said before a file is made
+    first = next(steps)  # reports a box that does not fit before a file is made
     with whole_file(out) as video, whole_file(text) as boxes, whole_file(record) as facts:
         with VideoWriter(video, getattr(frames, "rate", 25), out) as writer:
             seen = tqdm(chain([first], steps), **_bar(arguments, frames, first))
@@ -118,7 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
 def starting_at(
     moments: Iterator[TimedFrame], start: int | Fraction, asked: str
 ) -> Iterator[TimedFrame]:
-    """The moments from a frame's number on, or from the frame that is on the screen at a time.
+    """The moments from a frame's number on, or from the frame shown at a time.
 
     Args:
         moments: all of a video's.
@@ -126,7 +126,7 @@ def starting_at(
         asked: the option as it was given, for the message.
 
     Raises:
-        SettingsError: if the video ends before.
+        SettingsError: if the video ends earlier.
     """
     before = None
     for moment in moments:
@@ -149,7 +149,7 @@ def starting_at(
 
 
 def parse_box(text: str) -> np.ndarray:
-    """Box (4,) from "x,y,w,h", blanks and brackets allowed; SettingsError says what is wrong."""
+    """Box (4,) from "x,y,w,h", blanks and brackets allowed; raises SettingsError."""
     plain = text.strip().replace("−", "-")
     if plain[:1] + plain[-1:] in ("()", "[]"):
         plain = plain[1:-1]
@@ -169,12 +169,12 @@ def parse_box(text: str) -> np.ndarray:
 
 
 def parse_start(text: str) -> int | Fraction:
-    """A frame's number from "12", seconds from "2.5s", "1:02.5", "1:00:00"; or SettingsError."""
+    """A frame's number from "12", or seconds from "2.5s", "1:02.5"; raises SettingsError."""
     match = TIME.fullmatch(text.strip())
     if match is None or ("." in text and not (match[2] or match[4])):
         raise SettingsError(
-            f"--start is {text!r}; expected the number of a frame, counted from 0, or a time such "
-            f"as 2.5s or 1:02.5"
+            f"--start is {text!r}; expected the number of a frame, counted from 0, or a time "
+            f"like 2.5s or 1:02.5"
         )
     hours, minutes, seconds, unit = match.groups()
     if not minutes and not unit:
@@ -195,7 +195,7 @@ def _make(arguments: argparse.Namespace) -> Tracker:
                 f"--{key} is for trackers with a network ({', '.join(deep)}); {name} has none"
             )
         if value is not None:
-            settings[key] = "'" + value.replace("'", "''") + "'"  # a text, whatever it looks like
+            settings[key] = "'" + value.replace("'", "''") + "'"  # a string, whatever it looks like
     strange = next((key for key in settings if key in ("name", "recipe")), None)
     if strange:
         raise SettingsError(f"--set {strange}={settings[strange]}: {name} has no such setting")
@@ -204,7 +204,7 @@ def _make(arguments: argparse.Namespace) -> Tracker:
 
 def _takes(name: str, key: str) -> bool:
     """Whether a tracker has a setting."""
-    return hasattr(tracker_class(name).Settings, key)  # defaults stand on the class
+    return hasattr(tracker_class(name).Settings, key)  # defaults are class attributes
 
 
 def _out(arguments: argparse.Namespace, frames: VideoFile | ImageFiles) -> Path:
@@ -225,7 +225,7 @@ def _out(arguments: argparse.Namespace, frames: VideoFile | ImageFiles) -> Path:
 def _bar(
     arguments: argparse.Namespace, frames: VideoFile | ImageFiles, first: Step
 ) -> dict[str, object]:
-    """How the progress bar looks; where a video's header is wrong the bar is too."""
+    """The progress bar; if a video's header is wrong, so is the bar."""
     count = frames.expected if isinstance(frames, VideoFile) else len(frames)
     total = max(count - first.moment.number, 1) if count else None
     quiet = arguments.quiet or not sys.stderr.isatty()

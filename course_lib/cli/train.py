@@ -1,4 +1,4 @@
-"""`python -m course_lib train`: train a network from a recipe, or go on with it."""
+"""`python -m course_lib train`: train a network from a recipe, or resume its training."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--budget",
         metavar="TIME",
         help="stop after this long: 540 (seconds), 90s, 9m, 2h (exit status 75, under torchrun 0); "
-        "the same command goes on",
+        "the same command resumes",
     )
     parser.add_argument(
         "--weights",
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train; print where the weights are, or how to go on."""
+    """Train; print where the weights are, or how to resume."""
     settings = load_settings(TrainSettings, arguments.recipe, parse_overrides(arguments.set))
     budget = budget_of(arguments.budget)
     root = arguments.root
@@ -67,13 +67,13 @@ def run(arguments: argparse.Namespace) -> int:
         print(
             f"weights: {path}"
             if path
-            else f"stopped; the same command goes on from {folder / 'last.pt'}"
+            else f"stopped; the same command resumes from {folder / 'last.pt'}"
         )
     return 0 if path else stopped_in_time(under_torchrun())
 
 
 def budget_of(text: str | None) -> float | None:
-    """Seconds of `--budget`: a number, or a time such as 9m; of `runs` where there is none.
+    """Seconds of `--budget`, a number or a time like 9m; without it, the budget set by `runs`.
 
     Raises SettingsError for anything else.
     """

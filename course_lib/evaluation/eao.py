@@ -2,7 +2,7 @@
 on a short sequence.
 
 Kristan et al.: The Visual Object Tracking VOT2015 challenge results. A run is cut into segments at
-its starts. A segment that ends in a failure counts as zero for ever after; one that ends with its
+its starts. A segment that ends in a failure counts as zero from then on; one that ends with its
 sequence counts only as far as it goes. Φ(N) is the mean, over the segments that reach N, of the
 mean overlap in frames 1 … N after the start; EAO is the mean of Φ(N) over N = low … high, both
 included. (Toolkits differ by one at either end.)
@@ -33,7 +33,7 @@ INTERVALS = {
 
 
 def segments(run: SupervisedRun) -> list[tuple[np.ndarray, bool]]:
-    """For each start: overlaps (n,) after it up to a failure or the end, and whether it failed.
+    """For each start: the overlaps (n,) up to a failure or the end, and whether it failed.
 
     The frame of the failure is the last of its segment, with overlap 0. Frames without truth count
     as 0.
@@ -69,9 +69,9 @@ def expected_overlap_curve(runs: list[SupervisedRun], longest: int | None = None
 def interval(benchmark: str, lengths: list[int]) -> tuple[int, int]:
     """(low, high) for a benchmark: as published, or else from its sequences' `lengths`.
 
-    The course's own rule where VOT published none: the range that holds the middle half of the lengths, of the
-    frames after the start. (With a frame more, the runs without a failure would end before it and
-    only failed ones count.) Say so beside the number.
+    Where VOT published none, the course has its own rule: the range that holds the middle half of
+    the lengths, counted after the first frame. (With one more frame, runs without a failure would
+    end before it and only failed ones would count.) Say so beside the number.
     """
     year = benchmark.removesuffix(BOUNDING)
     if year in INTERVALS:
@@ -81,10 +81,10 @@ def interval(benchmark: str, lengths: list[int]) -> tuple[int, int]:
 
 
 def eao(runs: list[SupervisedRun], low: int, high: int) -> float:
-    """Expected average overlap over a range of lengths; those that no segment reaches are left out.
+    """Expected average overlap over a range of lengths, except those that no segment reaches.
 
     Args:
-        runs: one of each sequence, or several.
+        runs: one or more for each sequence.
         low: the shortest length, in frames after the start.
         high: the longest; both count.
     """
@@ -98,9 +98,9 @@ def supervised_scores(
     """All of VOT's scores of one tracker; repetitions are averaged.
 
     Args:
-        sequences: its runs on each sequence, one or several.
+        sequences: its runs on each sequence, one or more.
         benchmark: the name of the benchmark.
-        lengths: frames of each of the benchmark's sequences, see `interval`.
+        lengths: number of frames of each sequence, see `interval`.
 
     Returns:
         Accuracy, failures and reliability pooled over frames (`robustness`) and weighted by length
@@ -109,7 +109,7 @@ def supervised_scores(
     runs = [run for repeated in sequences for run in repeated]
     low, high = interval(benchmark, lengths)
     pooled = robustness(runs)
-    pooled["failures"] *= len(sequences) / len(runs)  # of one run on each sequence
+    pooled["failures"] *= len(sequences) / len(runs)  # for one run on each sequence
     return {
         "accuracy": accuracy(runs),
         **pooled,

@@ -1,4 +1,4 @@
-"""The course's results written as a toolkit keeps them, or one toolkit's as another's."""
+"""The course's results written in a toolkit's layout, or one toolkit's in another's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from course_lib.evaluation.region_files import write_regions
 from course_lib.evaluation.results import write_columns
 from course_lib.evaluation.vot import read_run
 
-Plan = dict[Path, Callable[[], None]]  # what writes each file
+Plan = dict[Path, Callable[[], None]]  # for each file the call that writes it
 
 
 def export_results(
@@ -28,18 +28,18 @@ def export_results(
     protocol: str,
     target: tuple[str, Path],
 ) -> list[Path]:
-    """Write a tracker's results in another layout; returns the files. Replaces nothing.
+    """Write a tracker's results in another layout; returns the files. No file is replaced.
 
     Args:
-        source: name of the layout they stand in, and their folder.
-        benchmark: what they are of.
+        source: name of the layout they are in, and their folder.
+        benchmark: the benchmark they are results on.
         tracker: the name of their folder.
         protocol: one that the layouts have a place for, see `Protocol.experiment`.
         target: layout and folder to write.
 
     Raises:
         MissingDataError: if a run is missing; DataError if one does not fit its sequence.
-        SettingsError: if the layout has no place for them, or a file stands there already.
+        SettingsError: if the layout has no place for them, or a file exists already.
     """
     plan: Plan = {}
     for sequence in benchmark:
@@ -48,14 +48,14 @@ def export_results(
         plan |= planned(source[0], run, target[0], replace(run, root=target[1]))
     taken = next((path for path in plan if path.exists()), None)
     if taken is not None:
-        raise SettingsError(f"{taken} stands there already; name a folder without such results")
+        raise SettingsError(f"{taken} exists already; name a folder without such results")
     for write in plan.values():
         write()
     return list(plan)
 
 
 def _regions(layout: str, run: Run, to: str, copy: Run) -> Plan:
-    """Regions of a run in a layout, to be written in the layout `to` where `copy` stands."""
+    """Regions of a run in a layout, to be written in the layout `to` as `copy`."""
     plan: Plan = {}
     for k, path in enumerate(run_paths(layout, run), start=1):
         target = LAYOUTS[to].path(copy, k)
@@ -64,7 +64,7 @@ def _regions(layout: str, run: Run, to: str, copy: Run) -> Plan:
 
 
 def _boxes(layout: str, run: Run, to: str, copy: Run) -> Plan:
-    """As `_regions`: boxes and their times, of which several repetitions may share a file."""
+    """As `_regions`: boxes and their times; several repetitions may share a file of times."""
     kind = LAYOUTS[to]
     repeated = RUN in kind.pattern(run.protocol)
     results = read_passes(layout, run)

@@ -1,5 +1,4 @@
-"""Plots of a report; each function gives the figure and the sentence that stands for it where it
-cannot be seen."""
+"""Plots of a report; each function returns the figure and its alternative text."""
 
 from __future__ import annotations
 
@@ -50,7 +49,7 @@ def draw_curves(ax: Axes, report: Report, kind: str = "success") -> str:
 
     Args:
         ax: where to draw.
-        report: whose curves. A tracker has the same colour in every plot of a report.
+        report: the one to draw. A tracker has the same colour in every plot of a report.
         kind: "success", "precision" or "normalised_precision".
 
     Returns:
@@ -81,7 +80,7 @@ def curve_plot(report: Report, kind: str = "success") -> Shown:
 
 
 def success_and_precision(report: Report) -> Shown:
-    """The two plots of every tracking paper beside each other."""
+    """The two plots of every tracking paper, side by side."""
     figure, axes = plots.new_figure(width=9, height=3.4, columns=2)
     said = [
         f"{kind} {draw_curves(ax, report, kind)}"
@@ -95,7 +94,7 @@ def success_and_precision(report: Report) -> Shown:
 
 
 def success_panels(reports: dict[str, Report]) -> Shown:
-    """Success curves of several reports beside each other, under the titles given."""
+    """Success curves of several reports side by side, under the titles given."""
     figure, axes = plots.new_figure(width=4.5 * len(reports), height=3.4, columns=len(reports))
     said = []
     for ax, (title, report) in zip(axes[0], reports.items(), strict=True):
@@ -105,7 +104,7 @@ def success_panels(reports: dict[str, Report]) -> Shown:
 
 
 def attribute_plot(report: Report) -> Shown:
-    """AUC of every tracker by OTB attribute, one row an attribute."""
+    """AUC of every tracker by OTB attribute, one row per attribute."""
     table, counts = report.by_attribute(), {t: len(n) for t, n in report.tagged().items()}
     trackers = list(report.overall())
     figure, axes = plots.new_figure(width=6.8, height=0.8 + 0.36 * len(table))
@@ -131,15 +130,15 @@ def attribute_plot(report: Report) -> Shown:
 def failure_gallery(
     sequences: Iterable[Sequence], results: dict[str, Result], count: int = 3
 ) -> Shown:
-    """The sequences a tracker was worst on, each at the moment that it loses its target.
+    """The sequences a tracker was worst on, each at the moment it loses its target.
 
     Args:
-        sequences: what was tracked.
-        results: what the tracker did, by sequence.
-        count: how many are shown, the lowest AUC first.
+        sequences: those that were tracked.
+        results: the tracker's results by sequence name.
+        count: how many are shown, lowest AUC first.
 
     Returns:
-        for each the first frame with an IoU below 0.2 or, where there is none, with the lowest.
+        for each, the first frame with an IoU below 0.2, or if there is none, the lowest.
     """
     scores = {s: score_sequence(results[s.name].boxes, s.boxes, s.omitted) for s in sequences}
     worst = sorted(scores, key=lambda s: auc(scores[s].success))[:count]
@@ -160,7 +159,7 @@ def failure_gallery(
 
 
 def speed_plot(report: Report) -> Shown:
-    """AUC against frames per second, which is on a logarithmic axis."""
+    """AUC against frames per second on a logarithmic axis."""
     rows = {t: v for t, v in report.overall().items() if np.isfinite(v["fps"])}
     figure, axes = plots.new_figure(width=6.4, height=3.4)
     ax = axes[0, 0]

@@ -31,9 +31,9 @@ def follow(
 
     Args:
         tracker: not started yet.
-        moments: the frames, from the one on that the box is for.
+        moments: the frames, beginning with the one that the box is for.
         box: (4,) the target in the first of them.
-        said: gets a sentence where a frame cannot be read; the run ends before it.
+        said: gets a sentence if a frame cannot be read; the run ends before it.
 
     Raises DataError if the first frame cannot be read or the box does not fit it.
     """
@@ -57,13 +57,13 @@ def write_steps(
     describe: Callable[[Step], tuple[np.ndarray | None, str]],
     said: list[str],
 ) -> Result:
-    """Draw and write each step; the boxes and seconds of those that were written.
+    """Draw and write each step; returns the boxes and seconds of those that were written.
 
     Args:
         writer: of the video.
         steps: at least one.
-        describe: gives the true box (4,) of a step, or None, and its line of text.
-        said: gets a sentence where a person stops the run, which keeps what was written until then.
+        describe: step → its true box (4,) or None, and its line of text.
+        said: gets a sentence if the user stops the run; what was written until then is kept.
     """
     boxes, seconds = [], []
     first = None
@@ -78,5 +78,5 @@ def write_steps(
     except KeyboardInterrupt:
         if not writer.count:
             raise
-        said.append(f"stopped by hand; the {writer.count} frames tracked until then are kept")
+        said.append(f"stopped by hand; the {writer.count} frames tracked so far are kept")
     return Result(np.array(boxes[: writer.count]), np.array(seconds[: writer.count]))

@@ -1,9 +1,9 @@
 """GOT-10k's scores: average overlap (AO) and success rates (SR).
 
 Huang, Zhao, Huang: GOT-10k, PAMI 2021. As its toolkit does on the validation set, the frames of all
-sequences are pooled. One thing is done otherwise: boxes are clipped to the image by their corners.
-The toolkit moves the corner of a box that starts left of the image without taking the cut part off
-its width.
+sequences are pooled. One thing differs: boxes are clipped to the image by their corners. The
+toolkit moves the corner of a box that starts left of the image without subtracting the cut part
+from its width.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ THRESHOLDS = np.linspace(0, 1, 101)
 
 
 def pooled_ious(predicted: list[np.ndarray], sequences: list[Sequence]) -> np.ndarray:
-    """IoU (n,) of the frames that count: not the first, and only where some of the target shows."""
+    """IoU (n,) of the frames that count: all but the first in which the target is visible."""
     pooled = []
     for boxes, sequence in zip(predicted, sequences, strict=True):
         if len(boxes) != len(sequence):

@@ -1,8 +1,8 @@
-"""What a result is of: the tracker as it was made, and the sequence as it was then.
+"""What a result was measured on: the tracker as it was made, and the sequence as it was then.
 
-A tracker is its name and every setting it was really made with, after recipe and overrides, the
-sums of its weights' files, and where and in what precision its network runs. Names of weights,
-"auto" and places on disk are resolved, so that what is the same compares as the same.
+A tracker is identified by its name, every setting it was really made with (after recipe and
+overrides), the checksums of its weights' files, and the device and precision of its network. Names
+of weights, "auto" and paths on disk are resolved, so that equal trackers compare as equal.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ import cv2
 from course_lib.files import digest
 from course_lib.trackers.base import Tracker
 
-# settings that say where something is looked for; what was found there is compared instead
+# settings that only say where to look; what was found there is compared instead
 RESOLVED = ("weights", "device", "precision")
 WORDS = {
     "tracker": "the tracker",
-    "weights.sha256": "the sum of the weights' file",
-    "weights.card": "the sum of the weights' card",
+    "weights.sha256": "the checksum of the weights' file",
+    "weights.card": "the checksum of the weights' card",
     "placement.device": "the device",
     "placement.precision": "the precision",
-    "truth": "the sum of the ground truth",
-    "pictures": "the sum of the frames' names and sizes",
+    "truth": "the checksum of the ground truth",
+    "pictures": "the checksum of the frames' names and sizes",
     "frames": "the number of frames",
     "first_pixel": "the number of the first pixel",
 }
 
 
 def tracker_identity(name: str, tracker: Tracker) -> dict[str, Any]:
-    """What tells this tracker from others, ready for JSON.
+    """What distinguishes this tracker from others, ready for JSON.
 
-    "weights" and "placement" are there for trackers that have a network.
+    "weights" and "placement" are present for trackers that have a network.
     """
     settings = resolved_settings(tracker)
     identity: dict[str, Any] = {"tracker": name}
@@ -48,17 +48,17 @@ def tracker_identity(name: str, tracker: Tracker) -> dict[str, Any]:
         identity["placement"] = {"device": placement.device.type, "precision": precision}
     hidden = RESOLVED if "placement" in identity else ()
     identity["settings"] = {key: v for key, v in settings.items() if key not in hidden}
-    return json.loads(json.dumps(identity, default=str))  # tuples become lists, as they come back
+    return json.loads(json.dumps(identity, default=str))  # tuples become lists, as when read back
 
 
 def resolved_settings(tracker: Tracker) -> dict[str, Any]:
-    """Every setting by name; of a tracker with OpenCV's own settings the release they belong to."""
+    """Every setting by name; for a tracker with OpenCV's own settings, OpenCV's release."""
     settings = getattr(tracker, "settings", None)
     return {"opencv": cv2.__version__} if settings is None else dataclasses.asdict(settings)
 
 
 def weights_identity(name: str) -> dict[str, str | None]:
-    """File name and sum of the weights called `name`, and the sum of the card beside them.
+    """File name and checksum of the weights called `name`, and the checksum of their card.
 
     Raises MissingDataError if there are none.
     """
@@ -80,7 +80,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 @lru_cache(maxsize=64)
 def _file_sum(path: Path, size: int, written: int) -> str:
-    """Sum of a file, computed once in a process while its size and time stay the same."""
+    """Checksum of a file, computed once per process while its size and time stay the same."""
     return digest(path)
 
 
@@ -89,7 +89,7 @@ def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     a, b = _flat(then), _flat(now)
     keys = [k for k in dict.fromkeys([*b, *a]) if k != "weights.file"]
     return [
-        f"{_words(key)} was {_value(a.get(key))}, is {_value(b.get(key))} now"
+        f"{_words(key)} was {_value(a.get(key))}, is now {_value(b.get(key))}"
         for key in keys
         if a.get(key) != b.get(key)
     ]
@@ -109,7 +109,7 @@ def _words(key: str) -> str:
 
 
 def _value(value: Any) -> str:
-    """A value for a person: of a sum the beginning tells enough."""
+    """A value for a person to read: of a checksum, the beginning is enough."""
     if value is None:
         return "not there"
     text = value if isinstance(value, str) else json.dumps(value)

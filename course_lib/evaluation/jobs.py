@@ -1,4 +1,4 @@
-"""What is run: a tracker with its settings, on one sequence, and what went wrong with it."""
+"""Jobs: a tracker with its settings, run on one sequence, and what went wrong."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TrackerSpec:
 
     @property
     def folder(self) -> str:
-        """Name of the folder its results stand in."""
+        """Name of the folder of its results."""
         return self.name if self.label is None else self.label
 
     def make(self) -> Tracker:
@@ -38,7 +38,7 @@ class TrackerSpec:
         return make_tracker(self.name, self.recipe, **self.settings)
 
     def identity(self) -> dict[str, Any]:
-        """What tells it from other trackers, see `identity.tracker_identity`."""
+        """What distinguishes it from other trackers, see `identity.tracker_identity`."""
         return tracker_identity(self.name, self.make())
 
 
@@ -58,7 +58,7 @@ def run_one(spec: TrackerSpec, run: Run) -> None:
 
 
 def collect(calls: Iterable[tuple[str, Callable[[], Any]]], bar: tqdm) -> Failures:
-    """Call each run; what fails is collected, but a disk that takes no results ends all."""
+    """Call each run; failures are collected, but a disk that takes no results ends everything."""
     failures = []
     for name, call in calls:
         try:

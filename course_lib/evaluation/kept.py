@@ -1,7 +1,7 @@
-"""What is asked of kept results.
+"""Checks on kept results.
 
-Before a run: whether they are our own, and of what is asked for. Before a report: whether they are
-of the data as they are now.
+Before a run: whether `evaluate` made them, and with the same tracker, settings and data. Before a
+report: whether they were measured on the data as they are now.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from course_lib.evaluation.protocols import PROTOCOLS
 from course_lib.evaluation.records import Run, State, changed_files, judge, read_record, remove
 from course_lib.files import plain_name
 
-FOLDERS = ("records", "times")  # of a tracker's folder; no sequence is called so
+FOLDERS = ("records", "times")  # in a tracker's folder, so no sequence may be called that
 
 
 def check_names(benchmark: Benchmark, trackers: list[str]) -> None:
     """Raise SettingsError unless every name that becomes part of a path is a plain one.
 
-    A sequence may stand in a folder, as ImageNet-VID's do: "train/a.0". Each part is a plain name.
+    A sequence may be in a folder, as ImageNet-VID's are: "train/a.0". Each part is a plain name.
     """
     plain_name(benchmark.name, "the benchmark's name")
     for tracker in trackers:
@@ -32,8 +32,8 @@ def check_names(benchmark: Benchmark, trackers: list[str]) -> None:
         first, *_ = [plain_name(part, f"sequence {name!r}") for part in name.split("/")]
         if first in FOLDERS or any(row.reserves(name) for row in PROTOCOLS.values()):
             raise SettingsError(
-                f"a sequence of {benchmark.name} is called {name!r}, which is the name of files "
-                "that results consist of; give its folder another name"
+                f"a sequence of {benchmark.name} is called {name!r}, a name that result "
+                "files use; give its folder another name"
             )
 
 
@@ -47,12 +47,12 @@ def check_root(root: Path) -> None:
 
 
 def open_runs(runs: list[Run], made_by: dict[str, dict], fresh: bool) -> set[Run]:
-    """The runs to do; with `fresh` all of them, their old results removed.
+    """The runs still to do; with `fresh`, all of them, and their old results are removed.
 
     Args:
-        runs: what is asked for.
-        made_by: by name of the folder of results, the identity of the tracker that will run.
-        fresh: whether results that are there already are made anew.
+        runs: those asked for.
+        made_by: folder of results → identity of the tracker that will run.
+        fresh: whether existing results are replaced.
 
     Raises:
         CourseError: before anything is removed, for results that must not be used or replaced.
@@ -65,7 +65,7 @@ def open_runs(runs: list[Run], made_by: dict[str, dict], fresh: bool) -> set[Run
     if not fresh:
         _refuse(
             [(run, why) for run, state, why in found if state is State.OTHER],
-            "Give another --label, or --fresh to run them anew and replace them.",
+            "Give another --label, or --fresh to run them again and replace them.",
         )
         return {run for run, state, _ in found if state is State.OPEN}
     for run in runs:
@@ -74,7 +74,7 @@ def open_runs(runs: list[Run], made_by: dict[str, dict], fresh: bool) -> set[Run
 
 
 def _refuse(found: list[tuple[Run, str]], remedy: str) -> None:
-    """Raise CourseError for results that cannot be used, those with the same reason together."""
+    """Raise CourseError for results that cannot be used, grouped by reason."""
     reasons: dict[tuple[Path, str], list[str]] = {}
     for run, why in found:
         reasons.setdefault((run.folder, why), []).append(run.sequence.name)
@@ -90,16 +90,16 @@ def _refuse(found: list[tuple[Run, str]], remedy: str) -> None:
 def check_kept(
     root: Path, benchmark: Benchmark, trackers: list[str], protocol: str, sums: bool = True
 ) -> list[str]:
-    """Whether kept results are of this benchmark's data as they are now: what a report asks first.
+    """Whether kept results were measured on this benchmark's data as they are now.
 
     Args:
-        root: where results are kept.
+        root: the folder of results.
         benchmark: as loaded now.
         trackers: names of folders of results.
-        protocol: the protocol they are of.
-        sums: whether the files of results are compared with their records too.
+        protocol: the protocol they were run under.
+        sums: whether the checksums of result files are compared with their records too.
 
-    Returns: a sentence for each tracker of whose results some have no record.
+    Returns: a sentence for each tracker with results that have no record.
 
     Raises DataError for results of other data, changed ones, or several settings under one name.
     """
@@ -124,14 +124,14 @@ def _check_tracker(runs: list[Run], sums: bool) -> list[str]:
         if why:
             raise DataError(
                 f"the {run.protocol} result of {run.tracker} on {run.sequence.name} in "
-                f"{run.folder} is not shown: {why}. Run `evaluate` with --fresh to make it anew."
+                f"{run.folder} is not shown: {why}. Run `evaluate` with --fresh to make it again."
             )
     _check_one_tracker(records)
     return [run.sequence.name for run in runs if run.written and run not in records]
 
 
 def _why_not_shown(run: Run, record: dict[str, Any], sums: bool) -> str:
-    """What is wrong with a recorded result, or ""; files that are gone are missed elsewhere."""
+    """What is wrong with a recorded result, or ""; missing files are found elsewhere."""
     why = differences(record["made_of"], run.benchmark.identity(run.sequence))
     if why or not sums or not all(path.is_file() for path in run.files):
         return "; ".join(why)

@@ -44,8 +44,8 @@ def read_pass(path: Path) -> np.ndarray:
             boxes[t] = region if len(region) == 4 else bounding_box(region)
         elif region[0] != (INIT if t == 0 else SKIPPED):
             raise DataError(
-                f"{place(path, t)} is the code {region[0]:g}; expected a box: this is no run of "
-                "one pass"
+                f"{place(path, t)} is the code {region[0]:g}; expected a box: this is not a "
+                "one-pass run"
             )
     return boxes
 
@@ -62,9 +62,9 @@ class Layout:
 
     Attributes:
         one_pass: file of the boxes of one pass.
-        times: from that file to the file of its seconds; several runs may share one, a column each.
+        times: from that file to the file of its times; several runs may share one, a column each.
         supervised: file of a run under VOT's supervised protocol; None if the toolkit has none.
-        read: boxes (T, 4) of a file of one pass; write: the same to a file.
+        read: boxes (T, 4) from a file of one pass; write: boxes to such a file.
     """
 
     one_pass: str
@@ -93,7 +93,7 @@ class Layout:
         if row.experiment is None or pattern is None:
             placed = [name for name, row in PROTOCOLS.items() if row.experiment is not None]
             raise SettingsError(
-                f"results of protocol {protocol!r} have no place in this layout: 'otb' and "
+                f"this layout has no place for results of protocol {protocol!r}: 'otb' and "
                 "'got10k' hold those of 'ope', "
                 f"'vot' and 'vot-text' those of {', '.join(map(repr, placed))}"
             )
@@ -105,7 +105,7 @@ def _vot(suffix: str, head: str = "") -> str:
 
 
 def _beside(ending: str, cut: str = "") -> Callable[[Path], Path]:
-    """The file beside a run's: its name without what `cut` finds at the end, with `ending`."""
+    """The file beside a run's: its name without what `cut` matches at the end, plus `ending`."""
     return lambda path: path.with_name(re.sub(cut, "", path.stem) + ending)
 
 
@@ -140,7 +140,7 @@ def run_paths(layout: str, run: Run) -> list[Path]:
 
 
 def _repetitions(first: Path) -> list[Path]:
-    """Files that differ from `first` in the number alone; of text and binary the text."""
+    """Files that differ from `first` only in the number; text is preferred to binary."""
     form = re.compile(re.escape(first.stem.removesuffix("001")) + r"[0-9]+\.(bin|txt)")
     beside = sorted(first.parent.iterdir()) if first.parent.is_dir() else []
     found = {path.stem: path for path in beside if form.fullmatch(path.name) and path.is_file()}
@@ -175,5 +175,5 @@ def read_passes(layout: str, run: Run) -> list[Result]:
 
 
 def shift_of(benchmark: Benchmark) -> np.ndarray:
-    """What is added to a 0-based box (4,) where the benchmark's files say it."""
+    """Offset from a 0-based box (4,) to the one in the benchmark's files."""
     return np.array([benchmark.first_pixel, benchmark.first_pixel, 0, 0])

@@ -1,8 +1,7 @@
 """Many sequences at once through one network: each keeps its own tracker, and every call of the
 network serves all.
 
-What a GPU needs to be busy. The trackers' arithmetic is the same as one by one, and so are the
-boxes.
+This keeps a GPU busy. The trackers' arithmetic is the same as one by one, and so are the boxes.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ class Network(Protocol):
     """The network of a `LockstepTracker`, ready to track."""
 
     def respond(self, z: Any, crops: np.ndarray) -> np.ndarray:
-        """Responses (N, …) to exemplar features, a batch (N, …) or tuples of such, in N crops."""
+        """Responses (N, …) to exemplar features, a batch (N, …) or a tuple of them, in N crops."""
 
 
 class LockstepTracker(Protocol):
@@ -34,7 +33,7 @@ class LockstepTracker(Protocol):
     Attributes:
         name: for messages.
         runtime: its network; all trackers of one run share it.
-        z: its exemplar features (1, …), or a tuple of such.
+        z: its exemplar features (1, …), or a tuple of them.
     """
 
     name: str
@@ -42,10 +41,10 @@ class LockstepTracker(Protocol):
     z: Any
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
-        """Start on a frame, as every tracker does."""
+        """Initialise on a frame, as every tracker does."""
 
     def look(self, frame: np.ndarray) -> np.ndarray:
-        """The crops (S, …) of a frame that the network is to see."""
+        """The crops (S, …) of a frame for the network."""
 
     def decide(self, responses: np.ndarray) -> np.ndarray:
         """The box (4,) from the network's responses (S, …) to them."""
@@ -60,7 +59,7 @@ def track_in_lockstep(
         make, sequences, width: as in `lockstep`.
 
     Raises:
-        Exception: what the first sequence that fails ends with.
+        Exception: that of the first sequence that fails.
     """
     results = dict(lockstep(make, sequences, width))
     for result in results.values():
@@ -75,15 +74,15 @@ def lockstep(
     """Each sequence's index and result, as they finish.
 
     A sequence whose first box or frame cannot be used ends with that exception as its result; the
-    others go on. When one ends the next takes its place. The seconds of a frame are those of its
+    others go on. When one ends, the next takes its place. The seconds of a frame are those of its
     round, shared equally by the targets in it.
 
     Args:
-        make: gives a fresh tracker; all must share one embedding.
+        make: makes a fresh tracker; all must share one network.
         sequences: what to run on.
         width: how many are in flight at a time.
     """
-    # the longest first: none is left alone at the end
+    # longest first, so that no long one runs alone at the end
     order = sorted(range(len(sequences)), key=lambda k: -len(sequences[k]))
     running: list[_Lane] = []
     while order or running:
@@ -98,7 +97,7 @@ def lockstep(
 
 
 class _Lane:
-    """One sequence on its way: its tracker, its next frame, what was found, and how it ended."""
+    """One sequence in progress: its tracker, next frame, boxes so far, and outcome."""
 
     def __init__(
         self, index: int, make: Callable[[], LockstepTracker], sequences: Items[Sequence]
@@ -110,7 +109,7 @@ class _Lane:
         self.t = 0
 
     def attempt(self, step: Callable[[], Any]) -> Any:
-        """What `step` gives; an exception ends this sequence alone."""
+        """What `step` returns; an exception ends this sequence only."""
         try:
             return step()
         except Exception as problem:
@@ -118,7 +117,7 @@ class _Lane:
             return None
 
     def start(self) -> None:
-        """Init the tracker on the first frame."""
+        """Initialise the tracker on the first frame."""
         first = self.sequence.boxes[0]
         frame = self.attempt(lambda: self.sequence.frames[0])
         if self.outcome is None:
@@ -133,12 +132,12 @@ class _Lane:
         return self.outcome is None
 
     def decide(self, responses: np.ndarray) -> np.ndarray:
-        """The tracker's box (4,), which must be one."""
+        """The tracker's box (4,), checked."""
         box = self.tracker.decide(responses)
         return checked_box(box, self.tracker, self.sequence, self.t)
 
     def keep(self, box: np.ndarray, spent: float) -> None:
-        """Take note of a frame's box and seconds; after the last the outcome is the result."""
+        """Keep a frame's box and seconds; after the last frame the outcome is the result."""
         if self.outcome is None:
             self.boxes[self.t], self.seconds[self.t] = box, spent
             self.t += 1
@@ -155,11 +154,11 @@ def _round(lanes: list[_Lane]) -> None:
         return
     counts = [len(crops[lane]) for lane in lanes]  # each (S, 255, 255, 3)
     try:
-        z = join([lane.tracker.z for lane in lanes], counts)  # (ΣS, C, 6, 6), or a tuple of such
+        z = join([lane.tracker.z for lane in lanes], counts)  # (ΣS, C, 6, 6), or a tuple
         responses = lanes[0].tracker.runtime.respond(
             z, np.concatenate([crops[lane] for lane in lanes])
         )  # (ΣS, 17, 17) or (ΣS, A, 5)
-    except Exception as problem:  # such as too little memory: none of them can go on
+    except Exception as problem:  # for example out of memory: none of them can go on
         for lane in lanes:
             lane.outcome = problem
         return
@@ -174,7 +173,7 @@ def _round(lanes: list[_Lane]) -> None:
 
 
 def join(templates: list[Any], counts: list[int]) -> Any:
-    """Exemplar features as one batch, those of each tracker as often as it has search images."""
+    """Exemplar features as one batch, each tracker's repeated for each of its search images."""
     if isinstance(templates[0], tuple):
         return tuple(join(list(part), counts) for part in zip(*templates, strict=True))
     return torch.cat([k.expand(n, *k.shape[1:]) for k, n in zip(templates, counts, strict=True)])

@@ -1,7 +1,7 @@
-"""One pass of a tracker over a sequence (OPE), and the curves of OTB that it is scored by.
+"""One pass of a tracker over a sequence (OPE), and the OTB curves that score it.
 
 Wu, Lim, Yang: Object Tracking Benchmark, PAMI 2015; details as in the authors' MATLAB toolkit,
-`calcSeqErrRobust.m` and `calcRectInt.m`. OTB's other protocols stand in `tre_sre.py`.
+`calcSeqErrRobust.m` and `calcRectInt.m`. OTB's other protocols are in `tre_sre.py`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def track(
     """One pass: the tracker is started once, then runs to the end unaided.
 
     Args:
-        tracker: a fresh one.
+        tracker: not initialised yet.
         sequence: what to run on.
         start: the frame to start on.
         box: (4,) the box to start with; by default the true one.
@@ -77,11 +77,11 @@ def checked_box(given: object, tracker: Tracker, sequence: Sequence, frame: int)
     """What a tracker gave for a frame as a box (4,).
 
     Args:
-        given: that.
-        tracker, sequence, frame: who gave it for what, for the message.
+        given: what the tracker returned.
+        tracker, sequence, frame: where it comes from, for the message.
 
     Raises:
-        DataError: if that is not four finite numbers.
+        DataError: if it is not four finite numbers.
     """
     try:
         box = np.asarray(given, dtype=np.float64)
@@ -108,7 +108,7 @@ def score_sequence(
         predicted: boxes (T, 4).
         truth: the true ones (T, 4).
         omitted: (T,) bool, frames that do not count.
-        absent_missed: whether frames whose truth is no box count as missed.
+        absent_missed: whether frames without a true box count as missed.
     """
     left_out = None if omitted is None else [omitted]
     return score_sequences([predicted], [truth], left_out, absent_missed)[0]
@@ -122,15 +122,15 @@ def score_sequences(
 ) -> list[SequenceScore]:
     """Curves of many passes at once, one for each pair of boxes (T, 4).
 
-    As every toolkit does, SRE included, the first box counts as the true one. A predicted box that
-    is no box (NaN, no area) is replaced by the one before it.
+    As in every toolkit, SRE included, the first box is taken as the true one. A predicted row that
+    is not a box (NaN, no area) is replaced by the one before it.
 
     Args:
         predicted: boxes (T, 4) of each pass.
         truth: the true ones.
         omitted: frames (T,) of each that do not count.
-        absent_missed: frames whose truth is no box count as missed, as in LaSOT; else they do not
-            count.
+        absent_missed: whether frames without a true box count as missed, as in LaSOT; else they are
+            left out.
 
     Raises:
         DataError: if the lengths of a pair differ.
@@ -158,8 +158,8 @@ def score_sequences(
     overlaps, errors = iou(P, G), centre_error(P, G)  # (n,) and pixels (n,)
     relative = normalised_centre_error(P, G)  # (n,) in true sizes
     for values, missed in ((overlaps, 0.0), (errors, np.inf), (relative, np.inf)):
-        values[~valid | np.isnan(values)] = missed  # NaN: of boxes too large for their areas
-    with np.errstate(invalid="ignore"):  # a pass of which no frame counts has no score: NaN
+        values[~valid | np.isnan(values)] = missed  # NaN: boxes whose area overflows
+    with np.errstate(invalid="ignore"):  # a pass without counted frames has no score: NaN
         means = np.bincount(owner, overlaps, minlength=len(lengths)) / frames
         success = 1 - _share_up_to(overlaps, SUCCESS_THRESHOLDS, owner, frames)  # (S, 21)
         precision = _share_up_to(errors, PRECISION_THRESHOLDS, owner, frames)  # (S, 51)
@@ -171,7 +171,7 @@ def score_sequences(
 
 
 def carry_forward(boxes: np.ndarray, starts: ArrayLike = 0) -> np.ndarray:
-    """Boxes (n, 4) in which each row that is no box is the last one that is, since its pass began."""
+    """Boxes (n, 4) with each row that is not a box replaced by the last valid one of its pass."""
     good = is_valid(boxes)  # (n,)
     if good.all():
         return boxes
@@ -180,7 +180,7 @@ def carry_forward(boxes: np.ndarray, starts: ArrayLike = 0) -> np.ndarray:
 
 
 def pool(scores: Iterable[SequenceScore]) -> SequenceScore:
-    """Several runs on one sequence as one: hits over all their frames, so longer ones weigh more."""
+    """Several runs on one sequence as one, over all their frames, so longer runs weigh more."""
     scores = list(scores)
     weights = np.array([s.frames for s in scores], dtype=np.float64)
 
@@ -196,9 +196,8 @@ def _share_up_to(
 ) -> np.ndarray:
     """Fraction of each pass's values that are at most each threshold: shape (S, K).
 
-    What `metrics.precision_curve` says for one pass, for many at once: each value is put into its
-    cell between two thresholds once, by a sorted search, and cells are added up, which takes a
-    K-th of the comparisons.
+    `metrics.precision_curve` for many passes at once: a sorted search puts each value into its cell
+    between two thresholds, and the cells are added up, which takes a K-th of the comparisons.
 
     Args:
         values: (n,) of all passes, none of them NaN.

@@ -18,9 +18,9 @@ from course_lib.evaluation.scores import Report, TrackerScores
 from course_lib.files import read_text
 from course_lib.geometry.boxes import is_valid
 
-NAME = "otb100_published"  # of the benchmark, and of its folder below the data root
+NAME = "otb100_published"  # name of the benchmark and of its folder below the data root
 SHIFT = np.array([1, 1, 0, 0])  # the files count from 1
-# frames at the start that the protocol leaves out; the results begin after them
+# frames that the protocol leaves out at the start; results begin after them
 LEFT_OUT = {"tiger1": 5}
 
 
@@ -28,7 +28,7 @@ def read_published(root: Path) -> tuple[dict[str, np.ndarray], dict[str, dict[st
     """True boxes (T, 4) by target, and boxes (T, 4) by tracker and target, 0-based, over the frames
     that count.
 
-    Raises MissingDataError if the folder or a tracker's file is not there, DataError naming a file
+    Raises MissingDataError if the folder or a tracker's file is missing, DataError naming a file
     with the wrong number of rows.
     """
     names = sorted(path.stem for path in (root / "annotations").glob("*.txt"))
@@ -42,7 +42,7 @@ def read_published(root: Path) -> tuple[dict[str, np.ndarray], dict[str, dict[st
     folders = sorted(path for path in (root / "results").glob("*") if path.is_dir())
     if not folders:
         raise MissingDataError(
-            f"0 trackers found in {root} (looked for folders in results/): give the folder of "
+            f"0 trackers found in {root} (looked for folders in results/): name the folder of "
             "published results"
         )
     results = {folder.name: {n: _read(folder / f"{n}.txt") for n in names} for folder in folders}
@@ -64,7 +64,7 @@ def _read(path: Path) -> np.ndarray:
 
 
 def published_report(root: Path, trackers: list[str] | None = None) -> Report:
-    """The report on the published trackers in the folder, all or those named.
+    """The report on the published trackers in the folder: all, or those named.
 
     Raises MissingDataError and DataError as `read_published` does.
     """
@@ -82,7 +82,7 @@ def published_report(root: Path, trackers: list[str] | None = None) -> Report:
 
 
 def beside(report: Report, published: Report) -> Report:
-    """Both reports' trackers on the sequences that both have, under the first one's names for them.
+    """Both reports' trackers on the sequences they share, under the names of the first report.
 
     A published tracker is called "KCF (published)" and so on.
 
@@ -113,7 +113,7 @@ def beside(report: Report, published: Report) -> Report:
 
 
 def _key(name: str) -> str:
-    """A target's name as all sources agree on it: "Jogging.1" and "jogging-1" are one."""
+    """A target's name in a form that all sources share: "Jogging.1" and "jogging-1" are one."""
     return re.sub(r"[-.]", "", name.strip().lower())
 
 

@@ -1,8 +1,8 @@
-"""The protocols that trackers are run under: one table, `PROTOCOLS`.
+"""The evaluation protocols: one table, `PROTOCOLS`.
 
-A row says how a tracker is run on a sequence, in which files that is kept, how it is scored, and
-what the columns of its table are. Whoever runs, records, lays out, reports or offers protocols on
-the command line asks the row, so that a new protocol is a row here and its tests.
+A row says how a tracker is run on a sequence, which files keep the results, how they are scored
+and what columns their table has. All code that runs, records, exports, reports or lists protocols
+asks the row, so a new  protocol is one row here and its tests.
 """
 
 from __future__ import annotations
@@ -32,21 +32,19 @@ Factory = Callable[[], Tracker]
 
 @dataclass(frozen=True)
 class Protocol:
-    """Passes that are run to the end without help, scored by OTB's curves as a `Report`.
+    """Passes run to the end without help, scored by OTB's curves as a `Report`.
 
-    A protocol that keeps something else than boxes, or has scores of its own, is a class with all
-    that `Supervised` has.
+    A protocol that keeps something other than boxes, or has its own scores, is a class with the
+    same members as `Supervised`.
 
     Attributes:
         name: on the command line and in the names of files.
-        run: what the fresh trackers that its first argument makes do on a sequence, one for each of
-            `files`.
-        starts: of a sequence, by name of the pass, the frame each starts on; None for one run over
-            the whole.
-        experiment: what VOT's toolkit calls the protocol; None for one that no toolkit's layout has
-            a place for.
+        run: (makes a fresh tracker, sequence) → outcomes, one for each of `files`.
+        starts: sequence → name of each pass and the frame it starts on; None for one run over the
+            whole sequence.
+        experiment: VOT's name for the protocol; None if no toolkit's layout has a place for it.
         lockstep: whether sequences can share the calls of a deep tracker's network.
-        by_curves: whether it is scored as a report, else by a `score` of its own.
+        by_curves: whether it is scored as a report; else it has its own `score`.
     """
 
     name: str
@@ -64,16 +62,16 @@ class Protocol:
         return [whole.with_name(f"{whole.stem}.{self.name}-{name}.txt") for name in names]
 
     def reserves(self, name: str) -> bool:
-        """Whether a sequence of this name would have files that are called as this protocol's."""
+        """Whether files of a sequence with this name would clash with this protocol's."""
         return self.starts is not None and f".{self.name}-" in name
 
     def write(self, path: Path, outcome: Any, first_pixel: int) -> None:
-        """Write one of what `run` gave.
+        """Write one outcome of `run`.
 
         Args:
             path: one of `files`.
-            outcome: what belongs there.
-            first_pixel: what the benchmark's files call the top-left pixel.
+            outcome: the one for that file.
+            first_pixel: number of the top-left pixel in the benchmark's files.
         """
         write_result(path, outcome, first_pixel)
 
@@ -83,9 +81,9 @@ class Supervised(Protocol):
     """VOT's supervised protocol, see `vot.py`, with its own scores.
 
     Attributes:
-        title: what stands above the table of its scores, and `note` below it.
+        title: heading of the table of its scores; `note` is the text below it.
         columns: of that table, heading by score; `best` is the one to sort by.
-        brief: which of them are shown for each sequence alone.
+        brief: those shown for single sequences.
     """
 
     title: str = "VOT supervised"
@@ -111,7 +109,7 @@ class Supervised(Protocol):
     )
 
     def files(self, whole: Path, sequence: Sequence) -> list[Path]:
-        """The file of regions in the experiment's folder below the tracker's, as VOT has it."""
+        """The file of regions in the experiment's folder below the tracker's, as in VOT."""
         folder = whole.parents[sequence.name.count("/")] / str(self.experiment)
         return [folder / sequence.name / f"{sequence.name}_001.txt"]
 
@@ -120,7 +118,7 @@ class Supervised(Protocol):
         return name.split("/")[0] == self.experiment
 
     def write(self, path: Path, outcome: SupervisedRun, first_pixel: int) -> None:
-        """Write codes and boxes; those of VOT count from 0 whatever the benchmark's files do.
+        """Write codes and boxes; VOT's count from 0 whatever the benchmark's files do.
 
         Args:
             path: one of `files`.
@@ -130,7 +128,7 @@ class Supervised(Protocol):
         write_supervised(path, outcome)
 
     def read(self, path: Path, sequence: Sequence) -> SupervisedRun:
-        """Read what `write` wrote, or a toolkit, see `vot.read_supervised`."""
+        """Read a file written by `write` or by a toolkit, see `vot.read_supervised`."""
         return read_supervised(path, sequence)
 
     def score(self, runs: list[list[SupervisedRun]], benchmark: Benchmark) -> dict[str, float]:
@@ -167,5 +165,5 @@ PROTOCOLS: dict[str, Protocol] = {
 
 
 def protocol_named(name: str) -> Protocol:
-    """The row of a protocol. Raises SettingsError, naming the nearest, if there is none."""
+    """The row of a protocol. Raises SettingsError, naming the nearest, if unknown."""
     return row(PROTOCOLS, name, "protocol")

@@ -3,7 +3,7 @@
 Kristan et al.: The Visual Object Tracking VOT2017 Challenge Results, ICCVW 2017: 20 frames a
 second, and a grace of three frames after each start.
 
-While a tracker is busy, frames go by; for them its last box stands. When it is free again it gets
+While a tracker is busy, frames go by; its last box counts for them. When it is free again, it gets
 the newest frame.
 """
 
@@ -30,17 +30,17 @@ def stopwatch(call: Callable[[], object]) -> tuple[object, float]:
 
 
 class Realtime(Tracker):
-    """A tracker under the rule: frame t arrives at t / fps seconds, its box is due when the next
-    frame arrives.
+    """A tracker under the rule: frame t arrives at t / fps seconds, and its box is due when the
+    next frame arrives.
 
-    A box that is finished later serves the frames that are due from then on. In the first `grace`
-    frames after the start time stands still: the tracker sees each of them however slow it is.
+    A box that is finished later counts for the frames due from then on. During the first `grace`
+    frames after the start, time stands still: the tracker sees each of them, however slow it is.
     Reading frames costs no time. Under `vot.run_supervised` this is the protocol of VOT's real-time
     challenges.
 
     Args:
         tracker: the tracker itself.
-        clock: measures a call; a test gives its own.
+        clock: measures a call; tests pass their own.
 
     Attributes:
         spent: seconds of the last call, NaN for a frame the tracker never saw.
@@ -55,16 +55,15 @@ class Realtime(Tracker):
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
         """Start the tracker; its clock starts when the `grace` frames are over."""
         _, self.spent = self.clock(lambda: self.tracker.init(frame, box))
-        self.box = np.array(box, dtype=np.float64)  # what stands now
+        self.box = np.array(box, dtype=np.float64)  # the box that counts now
         self.waiting: list[tuple[float, np.ndarray]] = []  # when a box is ready, and the box
         self.free, self.t = 0.0, 0
 
     def update(self, frame: np.ndarray) -> np.ndarray:
-        """The box (4,) that stands when the next frame arrives."""
+        """The box (4,) that counts when the next frame arrives."""
         self.t += 1
         self.spent = float("nan")
-        # a tracker that becomes free takes the newest frame there is, and this is it if no newer
-        # one has arrived
+        # a tracker that becomes free takes the newest frame: this one, if no newer one has arrived
         if self.t <= self.grace or np.floor(self.free * self.fps + 1e-9) <= self.t:
             box, self.spent = self.clock(lambda: self.tracker.update(frame))
             if self.t <= self.grace:
@@ -91,7 +90,7 @@ def run_realtime(
         sequence: what to run on.
 
     Returns:
-        The boxes that stood when they were due; seconds are NaN for frames the tracker never saw.
+        The boxes that counted when they were due; seconds are NaN for frames the tracker never saw.
     """
     late = Realtime(tracker, fps, grace, clock)
     late.init(sequence.frames[0], sequence.boxes[0].copy())

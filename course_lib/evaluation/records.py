@@ -1,11 +1,11 @@
-"""Results that are kept, and the record beside them of what each was made with and made of.
+"""Kept results, and beside each a record of what it was made with and measured on.
 
     <root>/<benchmark>/<tracker>/records/<protocol>/<sequence>.json
 
-A record states the tracker and the sequence (see `evaluation.identity`) and the sum of every file
-that the run wrote. It is written before the results and completed after them, so a run that is cut
-off is known as one of ours. Results without a record are of somebody else: they are read, never
-replaced or removed.
+A record states the tracker and the sequence (see `evaluation.identity`) and the checksum of every
+file that the run wrote. It is written before the results and completed after them, so an
+interrupted run is recognised as ours. Results without a record are somebody else's: they are read,
+never replaced or removed.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from course_lib.evaluation.protocols import PROTOCOLS
 from course_lib.evaluation.results import result_path, time_path
 from course_lib.files import digest, read_json, write_whole
 
-FORMAT = 2  # of results and records; raised when what stands in them means something else
+FORMAT = 2  # of results and records; raised when the meaning of their contents changes
 
 
 class UnwritableError(CourseError):
-    """Results cannot be written: no further run can be kept either."""
+    """Results cannot be written, so no further run could be kept either."""
 
 
 class State(Enum):
-    """How a run stands on disk."""
+    """The state of a run on disk."""
 
     OPEN = "nothing of it is there, or it was cut off"
     DONE = "its results are whole, and of what is asked for"
@@ -41,7 +41,7 @@ class State(Enum):
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One tracker on one sequence under one protocol, and where its results stand.
+    """One tracker on one sequence under one protocol, and where its results are.
 
     `tracker` is the name of the folder of results, a label or the tracker's own name.
     """
@@ -59,29 +59,29 @@ class Run:
 
     @property
     def record(self) -> Path:
-        """Where its record stands."""
+        """The file of its record."""
         return self.folder / "records" / self.protocol / f"{self.sequence.name}.json"
 
     @property
     def files(self) -> list[Path]:
-        """The files of boxes that the run writes; they follow from sequence and protocol alone."""
+        """The files of boxes that the run writes, known from sequence and protocol."""
         whole = result_path(self.root, self.benchmark.name, self.tracker, self.sequence.name)
         return PROTOCOLS[self.protocol].files(whole, self.sequence)
 
     @property
     def written(self) -> list[Path]:
-        """Every file of the run that is on disk, of boxes and of seconds."""
+        """Every file of the run that is on disk, boxes and times."""
         pairs = ((path, time_path(path)) for path in self.files)
         return [path for pair in pairs for path in pair if path.is_file()]
 
 
 def store(run: Run, made_by: dict[str, Any], outcomes: list[Any]) -> None:
-    """Write the results of a run, with its record before and after.
+    """Write the results of a run, and its record before and after.
 
     Args:
-        run: whose they are.
+        run: the run.
         made_by: the tracker's identity, see `identity.tracker_identity`.
-        outcomes: what goes to each of the run's files.
+        outcomes: one for each of the run's files.
 
     Raises:
         UnwritableError: in one sentence, if the disk does not take them.
@@ -103,7 +103,7 @@ def store(run: Run, made_by: dict[str, Any], outcomes: list[Any]) -> None:
 
 
 def _sums(run: Run) -> dict[str, str]:
-    """The sum of every file of a run that is on disk, by its name below the tracker's folder."""
+    """Checksums of a run's files on disk, by name below the tracker's folder."""
     return {path.relative_to(run.folder).as_posix(): digest(path) for path in run.written}
 
 
@@ -135,7 +135,7 @@ def read_record(run: Run) -> dict[str, Any] | None:
 
 
 def judge(run: Run, made_by: dict[str, Any]) -> tuple[State, str]:
-    """How a run stands on disk when this tracker is asked for, and why if it is not to be used."""
+    """The state of a run on disk when this tracker is asked for, and why it cannot be used."""
     try:
         record = read_record(run)
     except DataError as problem:
@@ -158,13 +158,13 @@ def _foreign(run: Run) -> str:
     if (run.folder / "tracker.json").is_file():
         return (
             "they were made by an earlier version of the course, "
-            "which did not note what they are of"
+            "which did not record what they are of"
         )
     return "they have no record of what they are of: `evaluate` did not make them"
 
 
 def changed_files(run: Run, record: dict[str, Any]) -> str:
-    """What was done to the files of a run after it was recorded, or an empty string."""
+    """How the files of a run were changed after it was recorded, or an empty string."""
     sums, stated = _sums(run), record["files"]
     names = [n for n in dict.fromkeys([*sums, *stated]) if sums.get(n) != stated.get(n)]
     return (
@@ -173,9 +173,9 @@ def changed_files(run: Run, record: dict[str, Any]) -> str:
 
 
 def remove(run: Run) -> None:
-    """Remove the results of a run that has a record, then the record: nothing else is touched.
+    """Remove the results of a run that has a record, then the record; nothing else is touched.
 
-    Where a corrected ground truth has other passes of TRE, the recorded ones go as well.
+    If a corrected ground truth leads to other TRE passes, the recorded ones are removed as well.
     """
     if run.record.is_file():
         for path in {*run.written, *_earlier_passes(run)}:
@@ -184,7 +184,7 @@ def remove(run: Run) -> None:
 
 
 def _earlier_passes(run: Run) -> list[Path]:
-    """Files that the record names, unchanged since, beside this run's own and called like them."""
+    """Unchanged files that the record names beyond this run's own, with names of the same form."""
     try:
         stated = (read_record(run) or {}).get("files") or {}
     except DataError:

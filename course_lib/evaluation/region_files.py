@@ -1,9 +1,9 @@
 """Files of regions as VOT's toolkit writes them: a code, a box or a polygon for each frame.
 
-Text: a line a frame, one number (a code), x,y,w,h or x1,y1,x2,y2,…. Binary, little-endian, as in
-the toolkit's `vot/region/io.py` (version 0.9.0): int16 1, uint32 number of regions, then for each a
-byte for its kind, 0 and uint32 the code, 1 and four float32 a box, 2 and uint16 N and 2N float32 a
-polygon. Kinds 3 (a mask) and 4 (a point) are refused.
+Text: one line per frame, a single number (a code), x,y,w,h or x1,y1,x2,y2,…. Binary, little-endian,
+as in the toolkit's `vot/region/io.py` (version 0.9.0): int16 1, uint32 number of regions, then for
+each a byte for its kind: 0 and a uint32 code, 1 and four float32 for a box, 2, a uint16 N and 2N
+float32 for a polygon. Kinds 3 (a mask) and 4 (a point) are refused.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def write_regions(path: Path, regions: Iterable[np.ndarray]) -> None:
 
 
 def place(path: Path, index: int) -> str:
-    """Where the region of frame `index` (from 0) stands, for a message."""
+    """Where the region of frame `index` (from 0) is, for a message."""
     return f"{path}, {'region' if path.suffix == '.bin' else 'line'} {index + 1}"
 
 
@@ -79,14 +79,14 @@ def _parsed(line: str, where: str) -> np.ndarray:
 def _read_binary(path: Path) -> list[np.ndarray]:
     content = path.read_bytes()
     if len(content) < HEADER.size or HEADER.unpack_from(content)[0] != VERSION:
-        raise DataError(f"{path} does not begin as a file of regions (int16 1, uint32). {REMEDY}")
+        raise DataError(f"{path} does not begin like a file of regions (int16 1, uint32). {REMEDY}")
     count, at, regions = HEADER.unpack_from(content)[1], HEADER.size, []
     for i in range(count):
         try:
             region, at = _unpacked(content, at, place(path, i))
         except struct.error:
             raise DataError(
-                f"{path} ends inside region {i + 1} of {count}; it is cut. {REMEDY}"
+                f"{path} ends inside region {i + 1} of {count}; it is truncated. {REMEDY}"
             ) from None
         regions.append(region)
     if at != len(content):
@@ -95,7 +95,7 @@ def _read_binary(path: Path) -> list[np.ndarray]:
 
 
 def _unpacked(content: bytes, at: int, where: str) -> tuple[np.ndarray, int]:
-    """The region whose kind stands at byte `at`, and where the next one begins."""
+    """The region whose kind is at byte `at`, and where the next one begins."""
     kind = struct.unpack_from("<B", content, at)[0]
     form = {CODE: "<I", BOX: "<4f"}.get(kind)
     at += 1

@@ -1,11 +1,11 @@
 """Overlap of two regions, boxes (4,) or polygons (2N,), in pixels as VOT's toolkit counts them.
 
-Source: the toolkit's own `vot/region/raster.py` (version 0.9.0). Every number is rounded to a whole
-one first, halves to even. A box covers the columns x … x + w − 1. A polygon covers its border too,
+Source: the toolkit's own `vot/region/raster.py` (version 0.9.0). Every number is first rounded to
+an integer, halves to even. A box covers the columns x … x + w − 1. A polygon covers its border too,
 so the square with corners (0, 0) and (10, 10) has 11 × 11 pixels where the box (0, 0, 10, 10) has
-10 × 10. Only pixels of the image count. Two rules of the toolkit at the edge: regions that together
-reach over no more than one column or one row count as empty, and two empty regions overlap by 1;
-where no more than one column or row of both lies in the image, they overlap by 0.
+10 × 10. Only pixels of the image count. Two edge cases of the toolkit: regions that together
+span at most one column or row count as empty, and two empty regions overlap by 1; if at most one
+column or row of both lies in the image, they overlap by 0.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from course_lib.errors import DataError
 
-FAR = 1e12  # pixels; what lies further out is as far out for any image
+FAR = 1e12  # pixels; anything further out is equally far out for any image
 Bounds = tuple[int, int, int, int]  # first and last column and row: left, top, right, bottom
 
 
@@ -83,7 +83,7 @@ def _fill_polygon(canvas: np.ndarray, corners: np.ndarray) -> np.ndarray:
 
 
 def _spans(crossings: list[float]) -> list[tuple[float, float]]:
-    """Crossings of one row in order, two by two; where two sides meet, two are in one place."""
+    """Crossings of one row in order, two by two; where two sides meet, two coincide."""
     spans, i = [], 0
     while i < len(crossings) - 1:
         if crossings[i] == crossings[i + 1] and i < len(crossings) - 2:

@@ -1,7 +1,7 @@
-"""From results on disk to scores: what each tracker reached on a benchmark, per sequence and per
+"""From results on disk to scores: those of each tracker on a benchmark, per sequence and per
 attribute.
 
-A report is computed from result files and the benchmark's truth alone, ours or anybody's.
+A report is computed from result files, ours or anybody's, and the benchmark's truth alone.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ def make_report(
     protocol: str = "ope",
     layout: str = "course",
 ) -> Report:
-    """The report on trackers whose results stand below `root`.
+    """The report on trackers whose results are below `root`.
 
     Args:
         root: the folder of results.
-        benchmark: what they are of.
+        benchmark: what they were measured on.
         trackers: names of their folders.
         protocol: one scored by curves, see `protocols.PROTOCOLS`.
         layout: how the results are laid out, a name in `layouts.LAYOUTS`.
@@ -63,7 +63,7 @@ def make_report(
         below = root / benchmark.name if layout == "course" else root
         raise MissingDataError(
             f"no {protocol} results below {below} for {shown}. "
-            "Run `python -m course_lib evaluate` with the same names: it does what is missing."
+            "Run `python -m course_lib evaluate` with the same names: it runs what is missing."
         )
     return Report(benchmark.name, protocol, scores, {s.name: s.attributes for s in benchmark}, rule)
 
@@ -82,7 +82,7 @@ def vot_scores(
         protocol: "vot" or "vot-realtime", or another that has a `score`.
 
     Returns:
-        By tracker the protocol's `columns`; of VOT's see `eao.supervised_scores`.
+        By tracker, the protocol's `columns`; for VOT's see `eao.supervised_scores`.
 
     Raises:
         MissingDataError: if a run is missing; DataError if a file is not one.
@@ -122,9 +122,9 @@ def got10k_scores(
 def _check(
     root: Path, benchmark: Benchmark, trackers: list[str], protocol: str, layout: str
 ) -> None:
-    """Raise DataError if the course's results are of other data, or the truth is withheld.
+    """Raise DataError if the course's results are of other data or the truth is withheld.
 
-    Where first boxes alone are given, every tracker would come out perfect.
+    If only first boxes were known, every tracker would come out perfect.
     """
     if layout == "course":
         check_kept(root, benchmark, trackers, protocol, sums=False)
@@ -142,8 +142,8 @@ def _passes(run: Run, layout: str) -> list[tuple[int, Result]]:
         return [(0, result) for result in read_passes(layout, run)]
     if layout != "course":
         raise SettingsError(
-            f"protocol {run.protocol!r} is read from the course's own results alone; leave "
-            "--layout out"
+            f"protocol {run.protocol!r} is read from the course's own results only; leave "
+            "out --layout"
         )
     passes = []
     for path, start in zip(run.files, starts(run.sequence).values(), strict=True):

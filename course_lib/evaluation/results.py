@@ -1,13 +1,12 @@
 """What a tracker did on one sequence, in memory and on disk.
 
-The course keeps results as the GOT-10k toolkit keeps those on OTB, in a folder for each benchmark:
+The course keeps results as the GOT-10k toolkit does for OTB, in a folder for each benchmark:
 
-    <root>/<benchmark>/<tracker>/<sequence>.txt              one `x,y,w,h` a line
-    <root>/<benchmark>/<tracker>/times/<sequence>_time.txt   seconds per frame, one a line
+    <root>/<benchmark>/<tracker>/<sequence>.txt              one `x,y,w,h` per line
+    <root>/<benchmark>/<tracker>/times/<sequence>_time.txt   seconds per frame, one per line
 
-Supervised runs stand below the same tracker as older versions of VOT's toolkit keep them, as text
-(see `vot.py`). Other toolkits lay their results out otherwise: `layouts.py` reads and writes
-theirs.
+Supervised runs are below the same tracker in the text files of older versions of VOT's toolkit (see
+`vot.py`). `layouts.py` reads and writes the layouts of other toolkits.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ from course_lib.geometry.boxes import as_boxes
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """Boxes (T, 4) a tracker gave, 0-based pixels, and seconds (T,) it took for each.
+    """Boxes (T, 4) that a tracker returned, 0-based pixels, and the seconds (T,) each took.
 
-    Row 0 is the box the tracker was started with. Seconds count the tracker's own calls, not the
+    Row 0 is the box the tracker started from. Seconds count the tracker's own calls, not the
     reading of frames; NaN where nobody measured.
     """
 
@@ -47,7 +46,7 @@ class Result:
 
 
 def result_path(root: Path | str, benchmark: str, tracker: str, sequence: str) -> Path:
-    """Where the boxes of one pass over a whole sequence stand.
+    """The file of the boxes of one pass over a whole sequence.
 
     Args:
         root: the folder of results.
@@ -57,7 +56,7 @@ def result_path(root: Path | str, benchmark: str, tracker: str, sequence: str) -
 
 
 def time_path(path: Path) -> Path:
-    """Where the seconds stand that belong to the boxes in `path`."""
+    """The file of the seconds that belong to the boxes in `path`."""
     return path.parent / "times" / f"{path.stem}_time.txt"
 
 
@@ -76,13 +75,13 @@ def write_result(path: Path, result: Result, first_pixel: int = 0) -> None:
 
 
 def write_rows(path: Path, boxes: np.ndarray) -> None:
-    """Write boxes (T, 4) as they are, `x,y,w,h` a line."""
+    """Write boxes (T, 4) unchanged, one `x,y,w,h` per line."""
     rows = (",".join(f"{v:.4f}" for v in row) for row in boxes)
     write_whole(path, "".join(row + "\n" for row in rows))
 
 
 def write_columns(path: Path, seconds: np.ndarray) -> None:
-    """Write seconds (T, R), a line a frame and a column a run."""
+    """Write seconds (T, R), one line per frame and one column per run."""
     rows = (",".join(f"{v:.8f}" for v in row) for row in seconds)
     write_whole(path, "".join(row + "\n" for row in rows))
 
@@ -105,7 +104,7 @@ def read_result(path: Path, first_pixel: int = 0) -> Result:
 
 
 def read_rows(path: Path) -> np.ndarray:
-    """Boxes (T, 4) of a file as they stand there; NaN where the tracker gave none.
+    """Boxes (T, 4) of a file, unchanged; NaN where the tracker returned none.
 
     Raises DataError naming file and line if a row is not four finite numbers.
     """
@@ -122,7 +121,7 @@ def read_seconds(path: Path, runs: int) -> np.ndarray:
     if wrong.size:
         raise DataError(
             f"{path} holds {wrong[0]:g} seconds; expected the time of each frame, 0 or more. "
-            "Delete it to go without speeds."
+            "Delete it to do without speeds."
         )
     return seconds
 
@@ -136,6 +135,6 @@ def check_length(times: Path, seconds: int, path: Path, boxes: int) -> None:
     """
     if seconds != boxes:
         raise DataError(
-            f"{times} has {seconds} rows and {path} {boxes}; expected as many. "
-            "Run the tracker again, or delete the times to go without speeds."
+            f"{times} has {seconds} rows and {path} has {boxes}; expected the same number. "
+            "Run the tracker again, or delete the times to do without speeds."
         )

@@ -1,4 +1,4 @@
-"""Where a benchmark's own toolkit scores one pass otherwise than OTB's; reports say which rule."""
+"""Rules of benchmarks whose toolkit scores one pass differently from OTB's; reports name them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Rule:
     """How one pass is scored.
 
     Attributes:
-        absent_missed: frames without a true box count, as missed; else they are left out.
+        absent_missed: whether frames without a true box count as missed; else they are left out.
         normalised_at: threshold at which the normalised precision is read; None for the area under
             its curve.
     """

@@ -1,8 +1,8 @@
 """Run trackers over a benchmark: sequences side by side, finished ones kept, nothing half-written.
 
-`evaluate` writes the results of one tracker on one sequence with a record of what they are of (see
-`evaluation.records`). A run that is cut off goes on where it stopped. Kept results count only if
-tracker, settings, weights and data are the same still; whatever differs is named.
+`evaluate` writes the results of one tracker on one sequence with a record of what they were
+measured on (see `evaluation.records`). An interrupted run resumes where it stopped. Kept results
+count only if tracker, settings, weights and data are still the same; any difference is named.
 """
 
 from __future__ import annotations
@@ -40,28 +40,27 @@ def evaluate(
 ) -> list[Path]:
     """Run every tracker on every sequence that has no result yet.
 
-    All is checked before the first file is touched. One failing run does not stop the others.
+    Everything is checked before the first file is touched. A failing run does not stop the others.
 
     Args:
-        trackers: what to run; their folders of results must differ.
+        trackers: those to run; their folders of results must differ.
         benchmark: what to run on.
-        root: where results are kept.
+        root: the folder of results.
         protocol: a name in `protocols.PROTOCOLS`.
-        workers: with several each process loads the benchmark itself, by its source from `data`,
-            and runs one sequence at a time; the boxes are the same.
+        workers: number of processes; each loads the benchmark itself, by its source from `data`,
+            and runs one sequence at a time. The boxes are the same.
         data: the data root for the workers.
-        progress: whether a bar is shown.
-        lockstep: above 1, one pass of a deep tracker (OPE) runs so many sequences through each
-            call of its network: what a GPU needs.
-        fresh: run again what has results already; those that `evaluate` made are removed first.
+        progress: whether a progress bar is shown.
+        lockstep: above 1, a deep tracker's one-pass runs (OPE) put this many sequences through each
+            call of its network, which keeps a GPU busy.
+        fresh: whether to run again what has results; those that `evaluate` made are removed first.
 
     Returns:
         The files of boxes of all runs, old and new.
 
     Raises:
-        SettingsError: for an argument without sense.
-        CourseError: if kept results are of something else; naming every run that failed, after the
-            others are done.
+        SettingsError: for an invalid argument.
+        CourseError: if kept results do not match; or, after all runs, naming every one that failed.
     """
     _check(trackers, benchmark, root, protocol, workers, lockstep)
     made_by = {spec.folder: spec.identity() for spec in trackers}
@@ -88,7 +87,7 @@ def evaluate(
 
 
 def _check(trackers, benchmark, root, protocol, workers, lockstep) -> None:
-    """Raise SettingsError or DataError for arguments without sense."""
+    """Raise SettingsError or DataError for invalid arguments."""
     protocol_named(protocol)
     for what, number in (("workers", workers), ("lockstep", lockstep)):
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
@@ -100,12 +99,12 @@ def _check(trackers, benchmark, root, protocol, workers, lockstep) -> None:
         )
     folders = [spec.folder for spec in trackers]
     check_names(benchmark, folders)
-    plain = [folder.casefold() for folder in folders]  # some file systems take A for a
+    plain = [folder.casefold() for folder in folders]  # to some file systems A is a
     twice = sorted({folder for folder in folders if plain.count(folder.casefold()) > 1})
     if twice:
         raise SettingsError(
             f"several trackers would keep their results as {', '.join(twice)}; "
-            "give each a label of its own, and name no tracker twice"
+            "give each its own label, and name no tracker twice"
         )
     check_root(Path(root))
 
@@ -123,8 +122,8 @@ def _call(job: Job) -> Callable[[], None]:
 def _run_in_lockstep(
     jobs: list[Job], made_by: dict[str, dict[str, Any]], width: int, bar: tqdm
 ) -> Failures:
-    """Every deep tracker over its open sequences; a result is written as its sequence ends."""
-    from course_lib.evaluation.lockstep import lockstep  # brings PyTorch
+    """Run every deep tracker on its open sequences; a result is written as its sequence ends."""
+    from course_lib.evaluation.lockstep import lockstep  # imports PyTorch
 
     def calls() -> Iterator[tuple[str, Callable[[], None]]]:
         for spec in {spec.folder: spec for spec, _ in jobs}.values():
@@ -145,7 +144,7 @@ def _keeper(run: Run, made_by: dict[str, Any], result: Result | Exception) -> Ca
 
 
 def _say_failures(failures: Failures, whole: int) -> None:
-    """Raise CourseError if any run failed; those that failed alike are named together."""
+    """Raise CourseError if any run failed; runs that failed alike are named together."""
     reasons: dict[str, list[str]] = {}
     for run, why in failures:
         reasons.setdefault(why, []).append(run)
@@ -153,5 +152,5 @@ def _say_failures(failures: Failures, whole: int) -> None:
         told = [f"{join_words(runs)}: {why.rstrip('.')}" for why, runs in reasons.items()]
         raise CourseError(
             f"{len(failures)} of {whole} runs failed: {join_words(told, 10)}. "
-            "Mend the cause and run the same command again: the others are kept."
+            "Fix the cause and run the same command again: the others are kept."
         )

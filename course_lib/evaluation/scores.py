@@ -18,15 +18,15 @@ from course_lib.geometry.boxes import is_valid
 
 COLUMNS = ("auc", "success50", "precision20", "normalised_precision", "mean_iou", "fps")
 CURVES = ("success", "precision", "normalised_precision")
-Passes = Items[tuple[int, Result]]  # of one sequence: the frame each starts on, and its result
+Passes = Items[tuple[int, Result]]  # of one sequence: start frame and result of each
 
 
 @dataclass(frozen=True, eq=False)
 class TrackerScores:
     """Scores of one tracker: by sequence name its curves and frames per second.
 
-    Where nobody measured, the latter are NaN. `empty` counts the rows of its results that hold no
-    box (NaN, no width or no height).
+    Frames per second are NaN if not measured. `empty` counts the rows of its results that are not
+    a box (NaN, no width or no height).
     """
 
     sequences: dict[str, SequenceScore]
@@ -35,7 +35,7 @@ class TrackerScores:
 
     @classmethod
     def of(cls, runs: Iterable[tuple[Sequence, Passes]], rule: Rule = OTB) -> TrackerScores:
-        """The scores of what a tracker did on each sequence; several passes are pooled.
+        """The scores of a tracker's results on each sequence; several passes are pooled.
 
         Raises DataError if a result does not have a box for each frame from its start on.
         """
@@ -82,11 +82,11 @@ class TrackerScores:
 
 @dataclass(frozen=True, eq=False)
 class KeptScores:
-    """What the JSON of a report keeps of one tracker; answers as `TrackerScores` does.
+    """The scores of one tracker as read from a report's JSON, with the methods of `TrackerScores`.
 
     Attributes:
         scores: over all sequences, by column.
-        curves: by name in `CURVES`, those that were kept.
+        curves: those that were kept, by name in `CURVES`.
         sequences: AUC by sequence; attributes: AUC by OTB tag. Empty where they were not kept.
     """
 
@@ -97,7 +97,7 @@ class KeptScores:
     empty: int = 0
 
     def overall(self, rule: Rule = OTB) -> dict[str, float]:
-        """The scores as they were kept; what nobody measured is NaN."""
+        """The scores as they were kept; NaN where nothing was measured."""
         return {name: float("nan") if v is None else v for name, v in self.scores.items()}
 
     def curve(self, kind: str) -> np.ndarray:
@@ -122,7 +122,7 @@ class Report:
         protocol: "ope", "tre" or "sre".
         trackers: scores by tracker, in the order asked for.
         attributes: by sequence name its OTB tags.
-        rule: what its scores are computed by where toolkits differ.
+        rule: how its scores are computed where toolkits differ.
         kept_notes: sentences that came with kept scores.
     """
 
@@ -140,12 +140,12 @@ class Report:
         results: Mapping[str, Mapping[str, Result | Passes]],
         protocol: str = "ope",
     ) -> Report:
-        """The report on what has just been tracked, in memory.
+        """The report on results in memory.
 
         Args:
             benchmark: the sequences tracked; a list of them is called "N clips".
-            results: by tracker and sequence name a result, or, for TRE and SRE, a list of (frame it
-                starts on, result).
+            results: by tracker and sequence name, a result or, for TRE and SRE, a list of (start
+                frame, result).
             protocol: how they were tracked.
 
         Raises:
@@ -165,7 +165,7 @@ class Report:
 
     @classmethod
     def from_dict(cls, kept: Mapping) -> Report:
-        """The report that `to_dict` was made of, as far as it was kept.
+        """The report that `to_dict` was called on, as far as it was kept.
 
         Tables of sequences and attributes may be missing, and `sequences` may be names alone.
         """
@@ -192,13 +192,13 @@ class Report:
     def only(self, names: Iterable[str]) -> Report:
         """The same report on some of its trackers, in the order given.
 
-        A mapping also says what they shall be called: {"kcf": "KCF, HOG, size"}.
+        A mapping renames them as well: {"kcf": "KCF, HOG, size"}.
         """
         shown = names if isinstance(names, Mapping) else {name: name for name in names}
         return replace(self, trackers={new: self.trackers[old] for old, new in shown.items()})
 
     def __or__(self, other: Report) -> Report:
-        """Both reports' trackers side by side; raises DataError unless they are of one benchmark."""
+        """Both reports' trackers side by side; raises DataError if their benchmarks differ."""
         if (self.benchmark, self.protocol, self.names) != (
             other.benchmark,
             other.protocol,
@@ -206,7 +206,7 @@ class Report:
         ):
             raise DataError(
                 f"a report on {self.benchmark} ({self.protocol}, {len(self.names)} sequences) and "
-                f"one on {other.benchmark} ({other.protocol}, {len(other.names)}) cannot stand in "
+                f"one on {other.benchmark} ({other.protocol}, {len(other.names)}) cannot share "
                 "one table; make both on the same sequences"
             )
         notes = dict.fromkeys(self.kept_notes + other.kept_notes)
@@ -214,13 +214,13 @@ class Report:
 
     @property
     def notes(self) -> list[str]:
-        """Sentences for below its table: a rule that is not OTB's, and rows that are no box."""
+        """Sentences to print below its table: a rule other than OTB's, rows that are not boxes."""
         notes = [*self.kept_notes, *([self.rule.words] if self.rule.words else [])]
         empty = ", ".join(f"{name} {t.empty}" for name, t in self.trackers.items() if t.empty)
         if empty:
             notes.append(
-                f"Rows of the results that hold no box (NaN, no width or height): {empty}. As "
-                "OTB's toolkit does, the box before stands in for each."
+                f"Rows of the results that hold no box (NaN, no width or height): {empty}. As in "
+                "OTB's toolkit, the box before stands in for each."
             )
         return notes
 
@@ -248,11 +248,11 @@ class Report:
 
     def by_attribute(self) -> dict[str, dict[str, float]]:
         """AUC by attribute and tracker; attributes that no sequence has are left out."""
-        return _turned({t: s.by_attribute(self.tagged()) for t, s in self.trackers.items()})
+        return _transposed({t: s.by_attribute(self.tagged()) for t, s in self.trackers.items()})
 
     def by_sequence(self) -> dict[str, dict[str, float]]:
         """AUC by sequence and tracker."""
-        return _turned({t: s.by_sequence() for t, s in self.trackers.items()})
+        return _transposed({t: s.by_sequence() for t, s in self.trackers.items()})
 
     def to_dict(self) -> dict:
         """Everything a table or a plot needs, ready for JSON."""
@@ -272,8 +272,8 @@ class Report:
         }
 
 
-def _turned(by_tracker: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-    """{tracker: {row: value}} as {row: {tracker: value}}; rows that every tracker has."""
+def _transposed(by_tracker: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """{tracker: {row: value}} as {row: {tracker: value}}, for rows that every tracker has."""
     first, *others = by_tracker.values() or [{}]
     shared = [row for row in first if all(row in other for other in others)]
     return {row: {t: values[row] for t, values in by_tracker.items()} for row in shared}
@@ -289,6 +289,6 @@ def _score(result: Result, sequence: Sequence, start: int, rule: Rule) -> Sequen
 
 
 def _speed(result: Result) -> float:
-    """Frames per second of one pass; NaN where nobody measured every frame."""
+    """Frames per second of one pass; NaN unless every frame was measured."""
     seconds = float(result.seconds.sum())
     return len(result) / seconds if seconds > 0 else float("nan")

@@ -26,7 +26,7 @@ HEADS = {
     "mean_iou": "mean IoU",
     "fps": "fps",
 }
-FORMATS = {"fps": ",.0f"}  # of columns that are not shown to three digits
+FORMATS = {"fps": ",.0f"}  # for columns not shown with three decimals
 MARK = "<!-- written by course_lib report -->"
 
 
@@ -36,14 +36,14 @@ def markdown_table(
     formats: str | Mapping[str, str] = FORMATS,
     first: str = "tracker",
 ) -> str:
-    """Rows as a Markdown table: words to the left, numbers to the right, a dash for no value.
+    """Rows as a Markdown table: words left-aligned, numbers right-aligned, a dash for no value.
 
     Args:
-        rows: the values of each row by column; or such rows by their names, which are shown too.
-        columns: heading by column, or the columns alone, which then have the headings in `HEADS` or
-            their own names; by default all of the first row.
-        formats: how numbers are written, one for all that are not whole or by column, as in
-            `format(value, ".3f")`.
+        rows: the values of each row by column; or rows by name, and the names are shown too.
+        columns: headings by column, or only the columns, with headings from `HEADS` or their own
+            names; by default those of the first row.
+        formats: format of numbers as in `format(value, ".3f")`: one for all that are not whole, or
+            one for each column.
         first: the heading of the rows' names.
     """
     named = isinstance(rows, Mapping)
@@ -68,7 +68,7 @@ def show_table(
     formats: str | Mapping[str, str] = FORMATS,
     first: str = "tracker",
 ) -> None:
-    """Put a table into the page of a notebook, below its caption.
+    """Show a table in a notebook, below its caption.
 
     Args:
         rows, columns, formats, first: as in `markdown_table`.
@@ -91,7 +91,7 @@ def to_markdown(report: Report) -> str:
 
 
 def scores_table(scores: dict[str, dict[str, float]], heads: dict[str, str] | None = None) -> str:
-    """Any scores by tracker as a Markdown table; `heads` of the columns, by default their keys."""
+    """Any scores by tracker as a Markdown table; `heads` are the headings, by default the keys."""
     rows = {
         tracker: {key: int(v) if float(v).is_integer() else v for key, v in row.items()}
         for tracker, row in scores.items()
@@ -122,14 +122,14 @@ def to_csv(report: Report) -> str:
 
 
 def to_json(report: Report) -> str:
-    """Everything, with where and when it was measured. A figure nobody measured is null."""
+    """Everything, with where and when it was measured; null where nothing was measured."""
     return json.dumps(without_nan({**report.to_dict(), "measured": provenance()}), indent=1) + "\n"
 
 
 def write_report(report: Report, folder: Path) -> list[Path]:
     """Write report.md, report.csv, report.json and the plots; returns the files.
 
-    Raises SettingsError if the folder holds a report.md that is not this function's.
+    Raises SettingsError if the folder holds a report.md that this function did not write.
     """
     write_markdown(to_markdown(report), folder)
     texts = {
@@ -157,7 +157,7 @@ def write_report(report: Report, folder: Path) -> list[Path]:
 def write_markdown(text: str, folder: Path) -> Path:
     """Write `text` as report.md of a folder.
 
-    Raises SettingsError rather than replace a file of that name that is another's.
+    Raises SettingsError rather than replace a file that is not the course's.
     """
     path = folder / "report.md"
     if path.is_file() and MARK not in read_text(path):
@@ -167,15 +167,15 @@ def write_markdown(text: str, folder: Path) -> Path:
 
 
 def read_measured(path: Path) -> dict:
-    """A committed JSON of measured figures.
+    """A committed JSON file of measurements.
 
-    Raises MissingDataError if it is not there, DataError if it is damaged.
+    Raises MissingDataError if it is missing, DataError if it is damaged.
     """
-    return read_json(path, "it holds measured figures and belongs to the course: fetch it again")
+    return read_json(path, "it holds measurements and belongs to the course: fetch it again")
 
 
 def measured_words(kept: dict) -> str:
-    """When, of which commit and on what the figures of `read_measured` were measured."""
+    """When, at which commit and on what hardware the values of `read_measured` were measured."""
     about = kept["measured"]
     return f"measured {about['date']} at commit {about['commit']} on {about['hardware']}"
 
@@ -198,7 +198,7 @@ def _cell(value: Any, column: str, formats: str | Mapping[str, str]) -> str:
 
 
 def without_nan(value: Any) -> Any:
-    """JSON has no NaN."""
+    """The value with NaN as None, since JSON has no NaN."""
     if isinstance(value, dict):
         return {k: without_nan(v) for k, v in value.items()}
     if isinstance(value, list):

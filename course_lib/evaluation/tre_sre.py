@@ -1,6 +1,6 @@
 """OTB's protocols of robustness: started at other times (TRE), and from shifted boxes (SRE).
 
-Wu, Lim, Yang: Object Tracking Benchmark, PAMI 2015; which frames and which boxes exactly as in the
+Wu, Lim, Yang: Object Tracking Benchmark, PAMI 2015; frames and boxes are exactly those of the
 authors' MATLAB toolkit, `splitSeqTRE.m` and `shiftInitBB.m`.
 """
 
@@ -25,14 +25,14 @@ def tre_starts(
 ) -> list[int]:
     """Frames on which the passes of TRE start (0-based); the first is OPE's.
 
-    As the MATLAB toolkit splits: of the frames that have a true box, those that leave at least 20
-    candidates to run on; the starts are evenly spread over them, and every pass runs to the END of
-    the sequence. A short sequence has fewer starts.
+    As in the MATLAB toolkit, candidates are the frames with a true box that leave at least 20 such
+    frames to run on; the starts are evenly spread over them, and every pass runs to the END of the
+    sequence. A short sequence has fewer starts.
 
     Args:
         truth: (T, 4) the true boxes.
         omitted: (T,) bool, frames that do not count.
-        segments: how many passes; the paper's 20.
+        segments: how many passes; 20 in the paper.
     """
     usable = (
         is_valid(truth) if omitted is None else is_valid(truth) & ~np.asarray(omitted, dtype=bool)
@@ -50,7 +50,7 @@ def tre(make: Factory, sequence: Sequence, segments: int = 20) -> list[tuple[int
     """Temporal robustness: (start frame, result of the pass that starts there) for each start.
 
     Args:
-        make: gives a fresh tracker.
+        make: makes a fresh tracker.
         sequence: what to run on.
         segments: how many passes, see `tre_starts`.
     """

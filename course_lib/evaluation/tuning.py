@@ -1,8 +1,8 @@
 """Searching for a tracker's settings: how much of a published number is the network, and how much
 the search?
 
-The optimiser is Optuna's TPE (Bergstra et al., NeurIPS 2011); what is ours is that it only ever
-sees generated clips, never a benchmark.
+The optimiser is Optuna's TPE (Bergstra et al., NeurIPS 2011); ours only adds that it never
+sees a benchmark, just generated clips.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from course_lib.trackers.base import Tracker
 
 @dataclass(frozen=True)
 class Trial:
-    """One set of settings and the success AUC it gave, mean over the clips."""
+    """One set of settings and its success AUC, the mean over the clips."""
 
     settings: dict[str, float]
     auc: float
@@ -45,8 +45,8 @@ def search_settings(
     """Trials in the order they were made; the best one is `max(trials, key=lambda t: t.auc)`.
 
     Args:
-        make: gives a tracker for settings by name, `make(penalty=0.2, window=0.4)`.
-        sequences: generated clips, in whose frames all targets are known.
+        make: makes a tracker from settings by name, `make(penalty=0.2, window=0.4)`.
+        sequences: generated clips, whose targets are known in every frame.
         space: lowest and highest value of each setting.
         trials: how many to make.
         seed: of the sampler, so that a search can be repeated.
@@ -60,7 +60,7 @@ def search_settings(
 
     if not space or any(low >= high for low, high in space.values()):
         raise SettingsError(
-            f"the space is {space}; expected for each setting a lowest and a higher highest value"
+            f"the space is {space}; expected for each setting a lowest and a larger highest value"
         )
     real = [c.name for c in sequences if not c.name.startswith("gen-")]
     if real or not sequences:

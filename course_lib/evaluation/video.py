@@ -16,7 +16,7 @@ from course_lib.files import whole_file
 from course_lib.plots import PREDICTION, TRUTH
 
 ENCODERS = ("libx264", "libopenh264", "h264_videotoolbox", "h264_mf")  # whichever PyAV brings
-CLOCK = 90_000  # ticks a second: whole numbers of them for 24, 25, 30 and 29.97 frames a second
+CLOCK = 90_000  # ticks per second; at 24, 25, 30 and 29.97 fps a frame lasts a whole number of them
 BT709 = 1  # FFmpeg's number of the colours that browsers take for granted
 
 
@@ -45,7 +45,7 @@ def annotate(
 
 
 class VideoWriter:
-    """Writes images as H.264 in MP4, one by one; memory does not grow with their number.
+    """Writes images as H.264 in MP4 one by one; memory use does not grow with their number.
 
     Every image is scaled to the size of the first; an odd side gets one more row or column, a
     copy of the last, because the codec wants even ones. Each frame is shown at the time given with
@@ -53,11 +53,11 @@ class VideoWriter:
 
     Args:
         path: the file; see `write_video` and `files.whole_file` for writing it whole or not at all.
-        fps: images a second where no times are given.
-        name: what the file will be called in the end, for messages.
+        fps: images per second where no times are given.
+        name: the final name of the file, for messages.
 
-    Raises CourseError if there is no encoder or it does not take the images, OSError if the disk
-    does not.
+    Raises CourseError if there is no encoder or it does not take the images, OSError if the file
+    cannot be written.
     """
 
     def __init__(self, path: Path, fps: float | Fraction = 25, name: Path | None = None) -> None:
@@ -80,12 +80,12 @@ class VideoWriter:
     def __exit__(self, kind: type | None, *rest: object) -> None:
         if kind is None:
             self.close()
-        elif self._container is not None:  # whatever is there is thrown away
+        elif self._container is not None:  # what was written is discarded
             with suppress(av.FFmpegError):
                 self._container.close()
 
     def add(self, image: np.ndarray, seconds: float | Fraction | None = None) -> None:
-        """Write an image (H, W, 3), shown `seconds` after the start; else in turn at `fps`."""
+        """Write an image (H, W, 3) shown `seconds` after the start; by default in turn at `fps`."""
         seconds = self.count / self.rate if seconds is None else seconds
         with _in_words(self.name):
             if self._container is None:
@@ -111,7 +111,7 @@ class VideoWriter:
 
     def _open(self, height: int, width: int) -> None:
         self._size = (width, height)
-        # the index in front, so that a browser starts before it has everything
+        # the index comes first, so that a browser can start before it has everything
         self._container = av.open(
             str(self.path), "w", format="mp4", options={"movflags": "faststart"}
         )
@@ -120,7 +120,7 @@ class VideoWriter:
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, CLOCK)
         for kind in ("colorspace", "color_primaries", "color_trc", "color_range"):
-            setattr(stream.codec_context, kind, BT709)  # the range's 1 is the limited one
+            setattr(stream.codec_context, kind, BT709)  # for the range, 1 means limited
         self._stream = stream
 
     def _fitted(self, image: np.ndarray) -> np.ndarray:
@@ -133,16 +133,16 @@ class VideoWriter:
 
 
 def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
-    """Write a video as H.264 in MP4; the file is there when it is whole.
+    """Write a video as H.264 in MP4; the file appears when it is complete.
 
     Args:
         path: the file.
         frames: (H, W, 3) each.
-        fps: how many are shown a second.
+        fps: frames per second.
 
     Raises:
         CourseError: if there is no frame or no encoder.
-        OSError: if the disk does not take it.
+        OSError: if the file cannot be written.
     """
     with whole_file(path) as part, VideoWriter(part, fps, path) as video:
         for frame in frames:
@@ -151,7 +151,7 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
 
 @contextmanager
 def _in_words(name: Path) -> Iterator[None]:
-    """Errors of FFmpeg as errors that name the file: the system's own, the encoder's in words."""
+    """FFmpeg's errors as errors that name the file: the system's as they are, others in words."""
     try:
         yield
     except av.FFmpegError as problem:
@@ -160,7 +160,7 @@ def _in_words(name: Path) -> Iterator[None]:
         raise CourseError(
             f"{name} cannot be written: the H.264 encoder says {problem.strerror!r}; it takes "
             f"images of up to "
-            "16,384 pixels a side"
+            "16,384 pixels per side"
         ) from None
 
 
@@ -169,7 +169,7 @@ def _rgb(colour: str) -> tuple[int, int, int]:
 
 
 def _corners(box: np.ndarray, image: np.ndarray) -> tuple[int, int, int, int]:
-    """First and last pixel of a box (4,): x1, y1, x2, y2; what is far outside is brought near."""
+    """First and last pixel of a box (4,): x1, y1, x2, y2; coordinates far outside are clipped."""
     height, width = image.shape[:2]
     x, y, w, h = np.asarray(box, dtype=np.float64)
     near = np.clip([x, y, x + w, y + h], -8, [width + 8, height + 8, width + 8, height + 8])

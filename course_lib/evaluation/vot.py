@@ -1,8 +1,8 @@
-"""VOT's supervised protocol (2013 to 2019): a tracker that loses its target is started again five
+"""VOT's supervised protocol (2013 to 2019): a tracker that loses its target is restarted five
 frames later.
 
 Kristan et al.: A Novel Performance Evaluation Methodology for Single-Target Trackers, PAMI 2016.
-Where the toolkit (0.9.0, `vot/analysis/supervised.py`) and pysot average otherwise, both ways are
+Where the toolkit (0.9.0, `vot/analysis/supervised.py`) and pysot average differently, both ways are
 here.
 """
 
@@ -22,7 +22,7 @@ from course_lib.evaluation.regions import region_overlap
 from course_lib.geometry.boxes import bounding_box
 from course_lib.trackers.base import Tracker
 
-INIT, FAILURE, SKIPPED, TRACKED = 1, 2, 0, -1  # the first three as in VOT's files
+INIT, FAILURE, SKIPPED, TRACKED = 1, 2, 0, -1  # the first three are VOT's codes
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +31,9 @@ class SupervisedRun:
 
     Attributes:
         codes: (T,) INIT, FAILURE, SKIPPED or TRACKED.
-        boxes: (T, 4) the tracker's boxes, 0-based pixels; NaN where it gave none.
-        overlaps: (T,) overlap with the truth: 1 where it was started, 0 where it failed, NaN where
-            it was skipped.
+        boxes: (T, 4) the tracker's boxes, 0-based pixels; NaN where there is none.
+        overlaps: (T,) overlap with the truth: 1 where it started, 0 where it failed, NaN where
+        it was skipped.
     """
 
     codes: np.ndarray
@@ -47,16 +47,16 @@ class SupervisedRun:
 
 
 def run_supervised(make: Callable[[], Tracker], sequence: Sequence, skip: int = 5) -> SupervisedRun:
-    """Run a fresh tracker; where it fails (overlap 0) start another one `skip` frames later.
+    """Run a fresh tracker; where it fails (overlap 0), start another one `skip` frames later.
 
-    Frames without a true box are skipped over when starting, and are no failure when tracking. What
-    the tracker is started on is `sequence.boxes`; where the truth is a polygon, that is a box made
+    Frames without a true box are skipped when starting, and are not failures when tracking. The
+    tracker is initialised with `sequence.boxes`; where the truth is a polygon, that is a box made
     from it (see `readers.vot`).
 
     Args:
-        make: gives a fresh tracker.
+        make: makes a fresh tracker.
         sequence: what to run on.
-        skip: frames from a failure to the next start; VOT's toolkit takes 5.
+        skip: frames from a failure to the next start; 5 in VOT's toolkit.
 
     Raises:
         DataError: naming sequence and frame, if the tracker gives anything but four finite numbers.
@@ -86,12 +86,12 @@ def run_supervised(make: Callable[[], Tracker], sequence: Sequence, skip: int = 
 
 
 def true_regions(sequence: Sequence) -> np.ndarray:
-    """What a run is scored against: polygons (T, 8) where there are some, else boxes (T, 4)."""
+    """What a run is scored against: polygons (T, 8) if there are any, else boxes (T, 4)."""
     return sequence.boxes if sequence.polygons is None else sequence.polygons
 
 
 def counted_overlaps(run: SupervisedRun, burn_in: int = 10) -> np.ndarray:
-    """Overlaps (T,) of frames tracked; NaN elsewhere and in `burn_in` frames from each start on."""
+    """Overlaps (T,) of tracked frames; NaN elsewhere and in `burn_in` frames from each start."""
     counted = run.codes == TRACKED  # (T,)
     for start in np.flatnonzero(run.codes == INIT):
         counted[start : start + burn_in] = False
@@ -99,7 +99,7 @@ def counted_overlaps(run: SupervisedRun, burn_in: int = 10) -> np.ndarray:
 
 
 def accuracy(runs: list[SupervisedRun], burn_in: int = 10) -> float:
-    """Mean overlap of the frames that count, those of all sequences pooled, which is pysot's way.
+    """Mean overlap of the frames that count, pooled over all sequences as in pysot.
 
     VOT's toolkit weights sequences instead: see `averages_by_length`.
     """
@@ -109,7 +109,7 @@ def accuracy(runs: list[SupervisedRun], burn_in: int = 10) -> float:
 
 
 def robustness(runs: list[SupervisedRun], sensitivity: float = 30.0) -> dict[str, float]:
-    """Failures of a tracker over all sequences pooled, which is pysot's way.
+    """Failures of a tracker, pooled over all sequences as in pysot.
 
     "failures" is their number, "per_100_frames" 100 · failures / frames, "reliability" exp(−S ·
     failures / frames), the fraction of runs of S frames expected to go without a failure.
@@ -125,18 +125,17 @@ def robustness(runs: list[SupervisedRun], sensitivity: float = 30.0) -> dict[str
 def averages_by_length(
     sequences: list[list[SupervisedRun]], burn_in: int = 10, sensitivity: float = 30.0
 ) -> dict[str, float]:
-    """The averages of VOT's toolkit: each sequence's own figure, weighted by its length.
+    """The averages of VOT's toolkit: each sequence's own value, weighted by its length.
 
     Source: version 0.9.0, `vot/analysis/supervised.py`.
 
     Args:
-        sequences: for each sequence its runs, one, or the repetitions of a tracker that is not
-            deterministic.
-        burn_in: frames left out from each start on.
+        sequences: the runs on each sequence: one, or several if the tracker is not deterministic.
+        burn_in: frames left out from each start.
         sensitivity: S of the reliability.
 
     Returns:
-        "accuracy_by_length", where a sequence of which no frame counts has 0; "failures_by_length",
+        "accuracy_by_length", where a sequence without counted frames has 0; "failures_by_length",
         a mean number of failures per sequence; "reliability_by_length", exp(−S · that number / mean
         length).
     """
@@ -155,7 +154,7 @@ def averages_by_length(
 
 
 def write_supervised(path: Path, run: SupervisedRun) -> None:
-    """Write a run as VOT does, text or `.bin`: 1 started, 2 failed, 0 skipped, or the box."""
+    """Write a run as VOT does, as text or `.bin`: 1 start, 2 failure, 0 skipped, or the box."""
     write_regions(
         path,
         (
@@ -166,17 +165,17 @@ def write_supervised(path: Path, run: SupervisedRun) -> None:
 
 
 def read_supervised(path: Path, sequence: Sequence) -> SupervisedRun:
-    """Read a run in VOT's form, text or `.bin`, and compute its overlaps with the truth.
+    """Read a run in VOT's format, text or `.bin`, and compute its overlaps with the truth.
 
-    A polygon is scored as it is; `boxes` then holds the box around it.
+    A polygon is scored as a polygon; `boxes` then holds the box around it.
 
     Args:
         path: the file of regions.
-        sequence: what it is of.
+        sequence: the sequence it was run on.
 
     Raises:
         MissingDataError: if there is no file.
-        DataError: naming the line or region that is neither a code nor a region, or stands before
+        DataError: naming the line or region that is neither a code nor a region, or comes before
             any start.
     """
     regions, T = read_run(path, sequence), len(sequence)
@@ -208,13 +207,13 @@ def read_run(path: Path, sequence: Sequence) -> list[np.ndarray]:
 
 
 def _code(region: np.ndarray, where: str, started: bool) -> int:
-    """What a region of a file says of its frame: a code of VOT's, or TRACKED."""
+    """What a region of a file says about its frame: one of VOT's codes, or TRACKED."""
     code = TRACKED if len(region) > 1 else region[0]
     if code not in (INIT, FAILURE, SKIPPED, TRACKED) or (len(region) == 1 and code == TRACKED):
         raise DataError(f"{where}: {f'{code:g}'!r}; expected 1, 2, 0 or x,y,w,h")
     if code in (FAILURE, TRACKED) and not started:
         raise DataError(
-            f"{where} stands before any start (1): the results of one pass? Expected those of the "
+            f"{where} comes before any start (1): the results of one pass? Expected those of the "
             "supervised protocol"
         )
     return int(code)

@@ -23,15 +23,15 @@ MOST = 61  # processes: Windows cannot wait for more
 
 
 def run_in_processes(jobs: list[Job], workers: int, data: Path | str | None, bar: tqdm) -> Failures:
-    """Run every job in one of several processes; what failed, in the order of the jobs.
+    """Run every job in one of several processes; returns the failures in the order of the jobs.
 
     Args:
         jobs: at least one.
         workers: how many processes at most.
         data: the data root to load the benchmark from.
-        bar: moves on as runs end.
+        bar: advanced as runs end.
     """
-    # spawn: threads of OpenCV and torch do not survive a fork
+    # spawn, because threads of OpenCV and torch do not survive a fork
     pool = ProcessPoolExecutor(
         min(workers, len(jobs), MOST), mp_context=get_context("spawn"), initializer=_one_thread
     )
@@ -40,38 +40,38 @@ def run_in_processes(jobs: list[Job], workers: int, data: Path | str | None, bar
     try:
         waiting = {_submit(pool, job, data): name_of(job) for job in jobs}
         failures = collect(((waiting[f], f.result) for f in as_completed(waiting)), bar)
-        order = {name_of(job): k for k, job in enumerate(jobs)}  # not that in which they ended
+        order = {name_of(job): k for k, job in enumerate(jobs)}  # not the order in which they ended
         return sorted(failures, key=lambda failure: order[failure[0]])
     finally:
         if any(_is_broken(future) for future in waiting):
-            # one that was being started when another died would wait for work, and we for its end
+            # one that was starting when another died would wait for work, and we would wait for it
             for worker in set(active_children()) - before:
                 worker.terminate()
         pool.shutdown(cancel_futures=True)
 
 
 def _is_broken(future: Future) -> bool:
-    """Whether a run ended with its pool and not by itself."""
+    """Whether a run ended because its pool broke."""
     done = future.done() and not future.cancelled()
     return done and isinstance(future.exception(), BrokenProcessPool)
 
 
 def _submit(pool: ProcessPoolExecutor, job: Job, data: Path | str | None) -> Future:
-    """The future of `_run_by_name`; where no process could be started for it, one that says so."""
+    """The future of `_run_by_name`; if no process could be started, one that says so."""
     spec, run = job
     wanted = run.benchmark.identity(run.sequence)
     try:
         return pool.submit(
             _run_by_name, spec, run.benchmark.source, wanted, run.root, run.protocol, data
         )
-    # a process is started as it is asked for: OSError if the pool breaks, or memory ends, meanwhile
+    # submit starts a process: OSError if the pool breaks or memory runs out meanwhile
     except (BrokenProcessPool, OSError) as problem:
         failed: Future = Future()
         failed.set_exception(BrokenProcessPool(str(problem)))
         return failed
 
 
-_LOADED: dict[tuple[str, str], Benchmark] = {}  # of this process: a benchmark is listed once
+_LOADED: dict[tuple[str, str], Benchmark] = {}  # per process, so that a benchmark is listed once
 
 
 def _run_by_name(
@@ -79,7 +79,7 @@ def _run_by_name(
 ) -> None:
     """Run a sequence of a benchmark that this process loads itself.
 
-    Raises DataError if what it loads is not the sequence that is `wanted`, by its identity.
+    Raises DataError if the identity of what it loads is not the one `wanted`.
     """
     key = (source, str(data))
     if key not in _LOADED:
@@ -89,14 +89,14 @@ def _run_by_name(
     why = ["it is not there"] if sequence is None else differences(wanted, whole.identity(sequence))
     if why:
         raise DataError(
-            f"a worker that loads {source!r} by its name finds other data than were given: "
+            f"a worker that loads {source!r} by name finds different data: "
             f"{'; '.join(why)}. Benchmarks made in Python run with workers=1."
         )
     run_one(spec, Run(root, whole, spec.folder, sequence, protocol))
 
 
 def _one_thread() -> None:
-    """A worker is one of many: more threads each would only get in each other's way."""
+    """Limit a worker to one thread: several in each would only get in each other's way."""
     import cv2
 
     cv2.setNumThreads(1)

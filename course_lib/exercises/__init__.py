@@ -1,4 +1,4 @@
-"""Exercises: a student's function is checked as soon as it is written, and answered in words."""
+"""Exercises: a student's function is checked as soon as it is written, with feedback in words."""
 
 from course_lib.exercises.core import Check, Wrong, award, check, examine, exercise, progress
 

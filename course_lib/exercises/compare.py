@@ -30,7 +30,7 @@ def as_array(value: Any, shape: tuple[int, ...], what: str, allow_nan: bool = Fa
 
     Args:
         value: what was given.
-        shape: exactly that of the array.
+        shape: the exact shape of the array.
         what: its name.
         allow_nan: whether some of it may be NaN or infinite.
     """
@@ -54,7 +54,7 @@ def as_array(value: Any, shape: tuple[int, ...], what: str, allow_nan: bool = Fa
 
 
 def as_parts(value: Any, *names: str) -> tuple[Any, ...]:
-    """`value` as a tuple of so many parts; raises Wrong if it is not one."""
+    """`value` as a tuple with a part for each name; raises Wrong if it is not one."""
     if not isinstance(value, (tuple, list, np.ndarray)) or len(value) != len(names):
         count = {2: "two", 3: "three"}[len(names)]
         raise Wrong(f"the answer has {count} parts: return {', '.join(names)}")
@@ -62,11 +62,11 @@ def as_parts(value: Any, *names: str) -> tuple[Any, ...]:
 
 
 def as_tensor(value: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
-    """`as_array`, of a tensor; raises Wrong if it is none.
+    """`as_array` for a tensor; raises Wrong if it is not one.
 
     Args:
         value: what was given.
-        shape: exactly that of the tensor.
+        shape: the exact shape of the tensor.
         what: its name.
     """
     if not is_tensor(value):
@@ -98,7 +98,7 @@ def require_close(
         expected: what is right; NaN equals NaN.
         what: name of the result.
         tolerance: relative to the largest expected value (at least 1).
-        hint: added to the words.
+        hint: appended to the message.
     """
     expected = np.asarray(expected)
     actual = as_array(actual, expected.shape, what, allow_nan=bool(np.isnan(expected).any()))
@@ -116,7 +116,7 @@ def require_close(
 
 
 def same(actual: Any, expected: Any, tolerance: float = 1e-6) -> bool:
-    """Whether two arrays of numbers have one shape and agree.
+    """Whether two arrays of numbers have the same shape and agree.
 
     Args:
         actual: what was given.
@@ -146,12 +146,12 @@ def require_untouched(before: np.ndarray, after: np.ndarray, what: str) -> None:
 
 
 def is_tensor(value: Any) -> bool:
-    """Whether a value is PyTorch's, told without loading PyTorch."""
+    """Whether a value is a PyTorch tensor, found out without importing PyTorch."""
     return type(value).__module__.split(".")[0] == "torch" and hasattr(value, "detach")
 
 
 def plain(value: Any) -> Any:
-    """A tensor as an array; anything else as it is."""
+    """A tensor as an array; anything else unchanged."""
     return value.detach().float().cpu().numpy() if is_tensor(value) else value
 
 
@@ -162,7 +162,7 @@ def shape_of(value: Any) -> tuple[int, ...] | None:
         return None
     try:
         return np.shape(value)
-    except ValueError:  # rows of several lengths
+    except ValueError:  # rows of different lengths
         return None
 
 

@@ -1,19 +1,19 @@
-"""How an exercise lives: checked when its cell runs, replaced by the reference until it is right.
+"""The life of an exercise: checked when its cell runs, replaced by the reference until it is right.
 
     @exercise("boxes.iou")
     def iou(a, b):
         ...
 
-runs the check named "boxes.iou" at once and says what it found. While the answer is not written, or
-not right, the course's own version stands in, and the page says so: a student who is stuck runs on.
+runs the check named "boxes.iou" at once and says what it found. While the answer is missing or
+wrong, the course's own version stands in, and the page says so: a student who is stuck can go on.
 With `COURSE_STRICT=1` (the solutions' own test) nothing stands in and `award` raises unless the
 answer is right. With `COURSE_GRADING=1` `award` raises as well, but the course's version stands in:
-a missing answer costs its own points, and not those of the later ones that build on it. A term's
-grading decides on points by `judge.py`, which no cell reaches.
+a missing answer costs its own points but not those of later ones that build on it. When a term is
+graded, `judge.py` decides on the points, out of reach of any cell.
 
 The checks themselves are in `lesson00.py`, `lesson01.py`, …: a function that compares the answer
-with the reference and raises `Wrong` with a sentence in the words of the subject. With each stand
-the mistakes that students make, as code, and the words they get: `trial.py`.
+with the reference and raises `Wrong` with a sentence in the terms of the subject. Beside it are
+declared the mistakes that students make, as code, with the message for each: see `trial.py`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Check:
         name: "<topic>.<what>", as in the lesson's marker.
         reference: the course's own version, a function or a class of course_lib.
         examine: called with (answer on trial, rng); raises Wrong if it is not right.
-        mistakes: wrong answers that students give, with the words they get.
+        mistakes: wrong answers that students give, with the message for each.
     """
 
     name: str
@@ -54,13 +54,13 @@ class Check:
 
     @property
     def guarded(self) -> list[Any]:
-        """What an answer must not call: the reference, and what is nearly right."""
+        """What an answer must not call: the reference, and answers that are nearly right."""
         return [self.reference, *(mistake.code for mistake in self.mistakes)]
 
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of one exercise in this notebook: the answer, the verdict, the points."""
+    """The state of one exercise in this notebook: the answer, the verdict, the points."""
 
     answer: Any
     status: str  # "right", "wrong" or "not attempted"
@@ -68,8 +68,9 @@ class Record:
     points: int | None = None
 
 
-DRAWS = 5  # times that a check's inputs are drawn at most
-# by the first word of an exercise's name the modules of its check; some load PyTorch, in seconds
+DRAWS = 5  # how often a check's inputs are drawn at most
+# modules of the checks by the first word of the exercise's name, so that only these are imported:
+# some load PyTorch, which takes seconds
 MODULES = {
     "welcome": ("lesson00",),
     "boxes": ("lesson01",),
@@ -101,9 +102,9 @@ def check(
 
     Args:
         name: of the exercise.
-        reference: the right answer to it.
-        mistakes: words → code of the wrong answer that `Trial.compare` says them to.
-        others: a part of the words → code of a wrong answer that the check finds by its own steps.
+                reference: the right answer.
+        mistakes: message → code of the wrong answer that `Trial.compare` gives it to.
+        others: part of a message → code of a wrong answer that the check finds in steps of its own.
     """
     known = declared(mistakes or {}, compared=True) + declared(others or {}, compared=False)
 
@@ -115,8 +116,11 @@ def check(
 
 
 def exercise(name: str) -> Callable[[Any], Any]:
-    """Check the decorated answer, say what was found, and return what later cells use: the answer
-    where it is right, else the reference; in strict mode always the answer."""
+    """Check the decorated answer to exercise `name`, say what was found, and return what later
+    cells use.
+
+    That is the answer if it is right, else the reference; in strict mode always the answer.
+    """
     reference = find_check(name).reference
 
     def examined(answer: Any) -> Any:
@@ -131,8 +135,8 @@ def exercise(name: str) -> Callable[[Any], Any]:
 def examine(name: str, answer: Any, seed: int | None = None) -> tuple[str, str]:
     """Status ("right", "wrong", "not attempted") of an answer, and the sentence that says why.
 
-    Inputs that the reference itself does not pass are drawn anew: chance can make it agree with a
-    wrong answer.
+    Inputs on which the reference itself fails are drawn again: by chance it can agree with a
+    wrong answer there.
 
     Args:
         name: of the exercise.
@@ -150,12 +154,6 @@ def examine(name: str, answer: Any, seed: int | None = None) -> tuple[str, str]:
             if status != "wrong" or _verdict(found, itself, draw)[0] == "right":
                 break
     return status, words
-
-    """Check the decorated answer to exercise `name`, say what was found, and return what later
-    cells use.
-
-    That is the answer where it is right, else the reference; in strict mode always the answer.
-    """
 
 
 def _verdict(found: Check, trial: Trial, seed: int) -> tuple[str, str]:

@@ -1,5 +1,5 @@
-"""Guards what answers must not call: the reference and the known wrong answers refuse while an
-answer is checked, and the check works with copies."""
+"""Functions that answers must not call: while an answer is checked, the reference and the known
+wrong answers refuse to run, and the check works with copies."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 
 def refuse(*args: Any, **kwargs: Any) -> None:
-    """The body that a guarded function has meanwhile."""
-    # it runs in the place, and so with the globals, of that function: it imports what it needs
+    """The body of a guarded function while it is guarded."""
+    # it runs with the globals of the guarded function, so it imports what it needs
     from course_lib.exercises.words import Wrong
 
     raise Wrong(
@@ -23,10 +23,10 @@ def refuse(*args: Any, **kwargs: Any) -> None:
 
 @contextmanager
 def out_of_reach(*guarded: Any) -> Iterator[list[Any]]:
-    """Inside the block calling any of `guarded` raises Wrong under every name it was imported as;
-    working copies are given.
+    """Inside the block, calling any of `guarded` under any name raises Wrong; yields working
+    copies.
 
-    The body of the function itself is exchanged (for a class: of each of its methods), so an alias
+    The body of the function itself is replaced (for a class: that of each method), so an alias
     made beforehand is caught as well.
     """
     own = [f for one in guarded for f in functions_of(one)]
@@ -43,7 +43,7 @@ def out_of_reach(*guarded: Any) -> Iterator[list[Any]]:
 
 
 def close(f: FunctionType) -> None:
-    """Let a function refuse to be called, whatever it is given."""
+    """Make a function refuse every call."""
     f.__code__ = refuse.__code__.replace(co_freevars=f.__code__.co_freevars)
     f.__defaults__, f.__kwdefaults__ = None, None
 
@@ -51,8 +51,8 @@ def close(f: FunctionType) -> None:
 def _working(guarded: Any, copies: dict[FunctionType, FunctionType]) -> Any:
     if not inspect.isclass(guarded):
         return copies[guarded]
-    # zero-argument super() in a copied method looks for the class it was written in; it finds the
-    # base of ours
+    # zero-argument super() in a copied method looks up the class it was written in, so it finds
+    # the base class of the copy
     own = {name: copies[f] for name, f in vars(guarded).items() if f in copies}
     return type(guarded.__name__, (guarded,), own)
 
@@ -65,7 +65,7 @@ def functions_of(guarded: Any) -> list[FunctionType]:
 
 
 def copied(f: FunctionType) -> FunctionType:
-    """A function of the same code, whose body can be exchanged apart."""
+    """A function with the same code, whose body can be replaced independently."""
     twin = FunctionType(f.__code__, f.__globals__, f.__name__, f.__defaults__, f.__closure__)
     twin.__kwdefaults__, twin.__doc__ = f.__kwdefaults__, f.__doc__
     return twin

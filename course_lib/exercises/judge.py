@@ -1,15 +1,15 @@
-"""The judge: whether an answer earns its points, decided out of the notebook's reach while it is
-graded.
+"""The judge: whether an answer earns its points, decided out of the notebook's reach while it
+is graded.
 
 `seal` runs in the notebook's process before the first cell. From then on nothing that a cell
 changes decides on points:
 
-* the judge works with a copy of the checks of its own, to which no name in the process leads;
-* before each verdict every function of the course, of NumPy and of Python that was exchanged is put
-  back; one that is exchanged while an answer is checked costs that answer's points;
-* the seed of the hidden inputs and the secret that a verdict is signed with are in no variable and
-  no environment;
-* cells may not look into frames, the garbage collector or C memory, nor open the term's other files.
+* the judge works with its own copy of the checks, which no name in the process refers to;
+* before each verdict every replaced function of the course, of NumPy and of Python is restored; one
+  that is replaced while an answer is checked costs that answer's points;
+* the seed of the hidden inputs and the secret that signs a verdict are in no variable and no
+  environment;
+* cells may not inspect frames, the garbage collector or C memory, nor open the term's other files.
 
 It is reached through an audit event, since an audit hook can be neither seen nor taken away.
 """
@@ -59,7 +59,7 @@ def listen(order: dict[str, Any], records: dict[str, Any], out: Any) -> None:
     """Answer the audit event with a signed line. Called on the judge's own copy of this module.
 
     Args:
-        order: what `seal` was told.
+        order: the order that `seal` read.
         records: those of the notebook.
         out: where the line is written.
     """
@@ -83,7 +83,7 @@ def listen(order: dict[str, Any], records: dict[str, Any], out: Any) -> None:
                 looking = False
             if cell:
                 raise RuntimeError(f"{event} is closed to cells while a notebook is graded")
-        elif event == "sys.settrace":  # what it hands out are frames, whoever asks for it
+        elif event == "sys.settrace":  # it hands out frames, whoever asks
             raise RuntimeError("tracing is closed while a notebook is graded")
         elif event in STARTS and judge.busy:
             raise RuntimeError("an answer may not start programs while it is checked")
@@ -110,7 +110,7 @@ class _Judge:
         status = record.status
         if (
             type(status) is not str or status != "right"
-        ):  # no object that is one thing and prints another
+        ):  # an object may print as something it is not
             return "wrong", str(record.words)
         self.busy = True
         try:
@@ -120,12 +120,12 @@ class _Judge:
             self.busy = False
             changed = self.before.put_back()
         if status == "right" and changed:
-            return "wrong", f"your answer exchanges {changed[0]} while it is checked"
+            return "wrong", f"your answer replaces {changed[0]} while it is checked"
         return status, words
 
 
 def sign(secret: bytes, *parts: str) -> str:
-    """What only the judge and the process that ordered it can make of the parts of a verdict."""
+    """A signature that only the judge and the process that set it up can compute."""
     return blake2b("\n".join(parts).encode(), key=secret, digest_size=32).hexdigest()
 
 
@@ -135,8 +135,8 @@ def _signed(secret: bytes, name: str, nonce: str, status: str, words: str) -> st
 
 
 def _private_copy() -> dict[str, ModuleType]:
-    """Every module of course_lib.exercises imported once more, and kept out of the list of
-    modules."""
+    """Every module of course_lib.exercises imported once more and kept out of
+    `sys.modules`."""
     public = {n: m for n, m in sys.modules.items() if f"{n}.".startswith("course_lib.exercises.")}
     try:
         for name in public:
@@ -157,7 +157,7 @@ def _private_copy() -> dict[str, ModuleType]:
 
 
 def _is_closed(event: str, given: tuple) -> bool:
-    """Whether an event looks where the judge keeps things."""
+    """Whether an event could reveal what the judge keeps."""
     if event in ("object.__getattr__", "object.__setattr__"):
         return len(given) > 1 and given[1] in FRAMES
     return event in ("sys._getframe", "sys.setprofile") or event.startswith(
@@ -169,13 +169,13 @@ def _asked_by_a_cell(frame: Any) -> bool:
     """Whether the code that caused an event was written in the notebook, not in Python or an
     installed package."""
     while frame.f_code.co_filename == INSPECT and frame.f_back is not None:
-        frame = frame.f_back  # it hands frames to whoever asks
+        frame = frame.f_back  # it hands out frames to any caller
     return not frame.f_code.co_filename.startswith(OWN)
 
 
 def _is_the_terms(path: Any, term: str, here: str) -> bool:
-    """Whether a path is nbgrader's in the term's folder, and does not lie in the submission's
-    own."""
+    """Whether a path belongs to nbgrader in the term's folder and lies outside the submission's
+    own folder."""
     if not isinstance(path, (str, bytes)):
         return False
     real = os.path.realpath(os.fsdecode(path))

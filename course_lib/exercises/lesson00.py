@@ -23,7 +23,7 @@ def random_boxes(rng: np.random.Generator, count: int) -> np.ndarray:
         "covers two whole pixels each way, and its centre is (1, 1), not (0.5, 0.5)": (
             lambda right, b: right(b) - [0.5, 0.5, 0, 0]
         ),
-        "width and height are exchanged: x goes with w, y goes with h": (
+        "width and height are swapped: x goes with w, y goes with h": (
             lambda right, b: [b[0] + b[3] / 2, b[1] + b[2] / 2, b[2], b[3]]
         ),
     },

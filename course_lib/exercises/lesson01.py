@@ -37,7 +37,7 @@ def examine_corners(answer, rng) -> None:
 
 
 def _shared(right, a, b):
-    """The area that two boxes share, from their IoU."""
+    """The intersection of two boxes, from their IoU."""
     return right(a, b) * (a[2:].prod() + b[2:].prod()) / (1 + right(a, b))
 
 
@@ -54,7 +54,7 @@ def _signed_iou(right, a, b):
         "two squares shifted by half a width give 1/2 in your version: divide by the union, not by "
         "one area": lambda right, a, b: _shared(right, a, b) / a[2:].prod(),
         "two squares shifted by half a width give 1/4 in your version: the union counts the shared "
-        "part once, so take it off": lambda right, a, b: (
+        "part once, so subtract it": lambda right, a, b: (
             _shared(right, a, b) / (a[2:].prod() + b[2:].prod())
         ),
     },
@@ -76,13 +76,13 @@ def examine_iou(answer, rng) -> None:
         (ten, ten + [20, 20, 0, 0]),
         "the IoU of two boxes far apart",
         otherwise="two boxes that lie apart in x and in y have IoU 0; yours is {given:.4g}. A "
-        "negative width times a negative height is positive: keep each side at 0 or above",
+        "negative width times a negative height is positive: clamp each side to 0 or more",
     )
     answer.compare(
         (ten, ten + [20, 0, 0, 0]),
         "the IoU of two boxes apart in x only",
-        otherwise="two boxes that lie apart in x only should have IoU 0: keep each side of the "
-        "intersection at 0 or above",
+        otherwise="two boxes that lie apart in x only should have IoU 0: clamp each side of the "
+        "intersection to 0 or more",
     )
     for a, b in zip(random_boxes(rng, 20), random_boxes(rng, 20), strict=True):
         b[:2] = a[:2] + rng.uniform(-10, 10, 2)

@@ -19,7 +19,7 @@ from course_lib.trackers.baselines import StayPut
 
 
 def _stays(init):
-    """A mistake: a tracker that stays put, begun by `init` (self, frame, box)."""
+    """A mistake: a tracker that stays put, with this `init` (self, frame, box)."""
     kind = type("Mine", (), {"box": None, "init": init, "update": lambda self, frame: self.box})
     return lambda right: kind()
 
@@ -39,12 +39,12 @@ def _stays(init):
     },
 )
 def examine_stay_put(answer, rng) -> None:
-    """A tracker that gives the first box again and again."""
+    """A tracker that always returns the first box."""
     frame = rng.integers(0, 255, (40, 60, 3), dtype=np.uint8)
     first, second = np.array([3.0, 4, 10, 12]), np.array([20.0, 8, 9, 7])
     tracker = answer()
     if tracker.init(frame, first.copy()) is not None:
-        raise Wrong("`init` returns something; it only takes note, `update` gives boxes")
+        raise Wrong("`init` returns something; it only remembers the box, `update` returns boxes")
     given = as_array(tracker.update(frame), (4,), "the box from `update`")
     require_close(
         given, first, "the box from `update`", hint="it should be the box given to `init`"
@@ -71,13 +71,13 @@ def examine_stay_put(answer, rng) -> None:
 
 
 class Spy(Tracker):
-    """Writes down what a protocol does to it and answers with boxes that nobody could guess."""
+    """Records what a protocol does to it and answers with boxes that cannot be guessed."""
 
     def __init__(self, answers: np.ndarray) -> None:
         self.answers, self.calls = answers, []
 
     def init(self, frame, box) -> None:
-        """Take note of the frame's number (its first pixel) and the box."""
+        """Record the frame's number (its first pixel) and the box."""
         self.calls.append(("init", int(frame[0, 0, 0]), np.array(box, dtype=float)))
 
     def update(self, frame) -> np.ndarray:
@@ -87,7 +87,7 @@ class Spy(Tracker):
 
 
 def _helped(right, tracker, sequence):
-    """A mistake: the tracker is told the truth in each frame."""
+    """A mistake: the tracker is given the true box in every frame."""
 
     def update(frame):
         tracker.init(frame, sequence.boxes[int(frame[0, 0, 0])])
@@ -141,7 +141,7 @@ def examine_ope(answer, rng) -> None:
         given[1:],
         spy.answers[1:],
         "rows 1 … of the result",
-        hint="row t is what `update` gave for frame t",
+        hint="row t is what `update` returned for frame t",
     )
 
 
@@ -158,8 +158,8 @@ def _check_calls(spy: Spy, sequence: Sequence) -> None:
     seen = [frame for kind, frame, _ in spy.calls if kind == "update"]
     if seen == list(range(T)):
         raise Wrong(
-            "`update` was called on frame 0 too; the tracker has just been told where the target "
-            "is there"
+            "`update` was called on frame 0 too; the tracker has just been given the box "
+            "of that frame"
         )
     if seen != list(range(1, T)):
         raise Wrong(

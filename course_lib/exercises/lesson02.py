@@ -1,4 +1,4 @@
-"""Checks of lesson 02: what a patch goes through, and what the filter should answer."""
+"""Checks of lesson 02: preprocessing of a patch, and the desired response."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def examine_window(answer, rng) -> None:
     "mosse.preprocess",
     reference=mosse.preprocess,
     mistakes={
-        "the result is not faded out at the border: the window is missing": (
+        "the result does not fade to 0 at the border: the window is missing": (
             lambda right, f, w: right(f, np.ones_like(w))
         ),
         "your border is not 0: normalise first, the window comes last": (
@@ -57,12 +57,12 @@ def examine_window(answer, rng) -> None:
         "the logarithm is missing: without it a shadow changes the contrast of the whole patch": (
             lambda right, f, w: right(np.expm1(f.astype(float)), w)
         ),
-        "you divide by 255 before the logarithm: there log(1 + f) is nearly a straight line. Take "
-        "it of the values 0 … 255": lambda right, f, w: right(f / 255, w),
+        "you divide by 255 before the logarithm: there log(1 + f) is nearly a straight line. "
+        "Apply it to the values 0 … 255": lambda right, f, w: right(f / 255, w),
     },
 )
 def examine_preprocess(answer, rng) -> None:
-    """Log, mean, deviation, window: in this order."""
+    """Logarithm, mean, deviation, window: in this order."""
     patch = rng.integers(0, 256, (17, 22), dtype=np.uint8)
     window = np.outer(np.hanning(17), np.hanning(22))
     answer.compare(
@@ -105,7 +105,7 @@ def examine_target(answer, rng) -> None:
         )
     if not np.isclose(target.max(), 1):
         raise Wrong(
-            f"your peak is {target.max():.4g}; the wanted response has peak 1, it is not a "
-            "probability density"
+            f"your peak is {target.max():.4g}; the desired response has a peak of 1; it is "
+            "not a probability density"
         )
     answer.compare((h, w, sigma), "the target", (h, w))

@@ -27,7 +27,7 @@ def _pair(given) -> tuple[np.ndarray, np.ndarray]:
     "mosse.filter",
     reference=mosse.train_filter,
     mistakes={
-        "your response would peak at the mirrored place: in A it is F that is conjugated, not G": (
+        "your response would peak at the mirrored position: in A, F is conjugated, not G": (
             0,
             lambda right, *given: (np.conj(right(*given)[0]), right(*given)[1]),
         ),
@@ -39,7 +39,7 @@ def _pair(given) -> tuple[np.ndarray, np.ndarray]:
             lambda right, f, g, k: tuple(v / len(f) for v in right(f, g, len(f) * k))
         ),
         "the regulariser is missing in B": lambda right, f, g, k: right(f, g, 0),
-        "the regulariser is added once for each patch; it belongs into B once": (
+        "the regulariser is added once for each patch; it is added to B once": (
             lambda right, f, g, k: right(f, g, len(f) * k)
         ),
     },
@@ -63,8 +63,8 @@ def examine_filter(answer, rng) -> None:
         ),
         "the target moved {dx} px right and {dy} px down, you say {given[0]:g} and {given[1]:g}: "
         "the row is y": lambda right, *given: tuple(np.array(right(*given), object)[[0, 2, 1]]),
-        "your dx, dy are the place of the peak; the displacement is counted from the centre of the "
-        "patch": lambda right, f, A, B: (
+        "your dx, dy are the position of the peak; the displacement is measured from the centre of "
+        "the patch": lambda right, f, A, B: (
             right(f, A, B)[0],
             right(f, A, B)[1] + f.shape[1] // 2,
             right(f, A, B)[2] + f.shape[0] // 2,
@@ -110,7 +110,7 @@ def examine_respond(answer, rng) -> None:
     mistakes={
         "the weights are swapped: the new patch has η, the past 1 − η. Yours forgets almost "
         "everything in one frame": lambda right, A, B, f, g, rate: right(A, B, f, g, 1 - rate),
-        "the past is not multiplied by 1 − η, so A and B grow for ever": [
+        "the past is not multiplied by 1 − η, so A and B grow forever": [
             (part, lambda right, A, B, f, g, r: right(A / (1 - r), B / (1 - r), f, g, r))
             for part in (0, 1)
         ],
@@ -118,7 +118,7 @@ def examine_respond(answer, rng) -> None:
             right(A, B, *given)[0],
             B,
         ),
-        "in A it is F that is conjugated, not G": (
+        "in A, F is conjugated, not G": (
             0,
             lambda right, A, B, *given: (
                 np.conj(right(np.conj(A), B, *given)[0]),
@@ -145,7 +145,7 @@ def examine_update(answer, rng) -> None:
         "the regulariser is missing in the denominator": (
             lambda right, H, f, g, rate, k: right(H, f, g, rate, 0.0)
         ),
-        "H is conjugated once too often: what goes in is H* already": (
+        "H is conjugated once too often: the input is already H*": (
             lambda right, H, *given: right(np.conj(H), *given)
         ),
     },
@@ -159,7 +159,7 @@ def examine_ratio(answer, rng) -> None:
 
 
 def _unclamped(right, response):
-    """A mistake: a window that begins left of or above the response begins at its other end."""
+    """A mistake: a window that starts left of or above the response wraps to its other end."""
     row, column = np.unravel_index(response.argmax(), response.shape)
     rest = np.ones(response.shape, dtype=bool)
     rest[row - 5 : row + 6, column - 5 : column + 6] = False
@@ -187,15 +187,15 @@ def _cut_out(right, response):
     mistakes={
         "with the peak at ({row}, {column}), near the border, a start index is negative and counts "
         "from the end: use max(0, …)": _unclamped,
-        "your mean and deviation include the peak itself: leave the 11 × 11 window around it out": (
+        "your mean and deviation include the peak itself: leave out the 11 × 11 window around it": (
             lambda right, g: (g.max() - g.mean()) / g.std()
         ),
         "your window is not 11 × 11: five pixels on each side of the peak, and the peak": [
             lambda right, g: right(g, 13),
             lambda right, g: right(g, 9),
         ],
-        "your window is 10 × 10: a slice stops before its end, so it has to reach row + 6": _ten_wide,
-        "the sidelobe's mean is not taken off the peak": lambda right, g: g.max() - right(g),
+        "your window is 10 × 10: a slice excludes its end, so it has to stop at row + 6": _ten_wide,
+        "the sidelobe's mean is not subtracted from the peak": lambda right, g: g.max() - right(g),
     },
     others={"your function changes the response": _cut_out},
 )

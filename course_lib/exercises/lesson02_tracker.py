@@ -17,15 +17,15 @@ from course_lib.trackers import mosse
     reference=mosse.MOSSE,
     others={
         **MISPLACED,
-        "keeps it": bent(lambda first, box: box * [1, 1, 1.5, 1.5]),
-        "on frames that show nothing your box wanders": (
+        "keeps that size": bent(lambda first, box: box * [1, 1, 1.5, 1.5]),
+        "on empty frames your box drifts": (
             lambda right: right(mosse.MOSSESettings(psr_threshold=-1.0))
         ),
         "at the new centre": lambda right: late(right)(mosse.MOSSESettings(rate=0.125)),
     },
 )
 def examine_tracker(answer, rng) -> None:
-    """Follows a moving texture, does not learn what stands in front, keeps the box's size."""
+    """Follows a moving texture, does not learn an occluder, keeps the box's size."""
     sequence = moving_texture(rng)
     tracker = answer()
     boxes = followed(
@@ -34,13 +34,11 @@ def examine_tracker(answer, rng) -> None:
     curtain = np.full_like(sequence.frames[0], 90)
     held = [tracker.update(curtain) for _ in range(15)]
     if not all(same(box, boxes[-1]) for box in held):
-        raise Wrong(
-            "on frames that show nothing your box wanders: below the PSR threshold it should stay"
-        )
+        raise Wrong("on empty frames your box drifts: below the PSR threshold it should stay")
     place = sequence.boxes[-1][:2] + [2, 1]
     again = as_array(tracker.update(paste(sequence.scene, sequence.target, place)), (4,), "the box")
     if float(iou(again, [*place, *sequence.boxes[0][2:]])) < 0.7:
         raise Wrong(
-            "after 15 empty frames your tracker does not know its target any more: below the PSR "
+            "after 15 empty frames your tracker no longer recognises its target: below the PSR "
             "threshold it must not learn"
         )

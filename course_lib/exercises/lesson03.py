@@ -15,9 +15,9 @@ from course_lib.trackers import kernels
     "kcf.shifts",
     reference=kernels.data_matrix,
     mistakes={
-        "your row 1 is the signal moved one place to the left: row i is moved i places to the "
+        "your row 1 is the signal shifted one place to the left: row i is shifted i places to the "
         "right": lambda right, x: np.array([np.roll(x, -i) for i in range(len(x))]),
-        "your shifts stand in columns: each row is one shift": lambda right, x: right(x).T,
+        "your shifts are in columns: each row is one shift": lambda right, x: right(x).T,
         "what leaves on the right does not come back on the left: your shifts leave zeros behind": (
             lambda right, x: np.triu(right(x))
         ),
@@ -44,7 +44,7 @@ def examine_shifts(answer, rng) -> None:
 
 
 def _real(what: str, shape: tuple[int, ...], words: str):
-    """Reads a real array, which may be stored as complex numbers; else says the words."""
+    """Read a real array, which may be stored as complex numbers; anything else gets `words`."""
 
     def read(given):
         values = as_array(given, shape, what)
@@ -60,10 +60,10 @@ def _real(what: str, shape: tuple[int, ...], words: str):
     reference=kernels.ridge_weights,
     mistakes={
         "your w belongs to a matrix with the shifts in its columns: with the shifts as rows the "
-        "numerator is x̂ ŷ, without conjugate": (
+        "numerator is x̂ ŷ, without a conjugate": (
             lambda right, x, y, k: right(np.roll(x[::-1], 1), y, k)
         ),
-        "λ is missing: you divide by |x̂|² alone": lambda right, x, y, k: right(x, y, 0.0),
+        "λ is missing: you divide by |x̂|² only": lambda right, x, y, k: right(x, y, 0.0),
         "you divide by |x̂| + λ: the matrix XᵀX has the squares |x̂|² on its diagonal": (
             lambda right, x, y, k: ifft(fft(x) * fft(y) / (np.abs(fft(x)) + k)).real
         ),
@@ -98,7 +98,7 @@ WHERE = "in a response of {h} × {w} with its peak in row {row}, column {column}
         WHERE + ": here no motion is at (0, 0), not at the centre": lambda right, r: tuple(
             v % n - n // 2 for v, n in zip(right(r), r.shape[::-1], strict=True)
         ),
-        WHERE + ": the sign is turned": lambda right, r: tuple(-v for v in right(r)),
+        WHERE + ": the sign is reversed": lambda right, r: tuple(-v for v in right(r)),
     },
     others={"two parts": lambda right, r: right(r)[0]},
 )
@@ -121,9 +121,9 @@ def examine_displacement(answer, rng) -> None:
     "kcf.kernel",
     reference=kernels.gaussian_kernel,
     mistakes={
-        "your answer has one map for each channel: the distance is summed over channels, then "
-        "there is one map": lambda right, x, z, s: np.array([right(x, z, s)] * len(x)),
-        "your map is turned around: conjugate the transform of x, not that of z": (
+        "your answer has one map for each channel: sum the distance over the channels, which "
+        "leaves one map": lambda right, x, z, s: np.array([right(x, z, s)] * len(x)),
+        "your map is reversed: conjugate the transform of x, not that of z": (
             lambda right, x, z, s: right(z, x, s)
         ),
         "the distance is not divided by N = C · h · w: the kernel is nearly 0 everywhere": (

@@ -13,12 +13,12 @@ from course_lib.trackers import kcf
 
 
 def plain_histogram(strength: np.ndarray, direction: np.ndarray, cell: int) -> np.ndarray:
-    """For each of 18 directions the strength of its pixels in each cell.
+    """Summed gradient strength in each cell, for each of 18 directions.
 
     Args:
         strength: (h, w) of each pixel's gradient.
         direction: (h, w), 0 … 17.
-        cell: pixels a side.
+        cell: pixels per side.
 
     Returns:
         (18, h // cell, w // cell).
@@ -38,10 +38,10 @@ def plain_histogram(strength: np.ndarray, direction: np.ndarray, cell: int) -> n
         "you count 9 directions: here the sign matters, there are 18": (
             lambda right, s, d, cell: right(s, d % 9, cell)[:9]
         ),
-        "you count pixels: each counts as much as its gradient is strong": (
+        "you count pixels: weight each by the strength of its gradient": (
             lambda right, s, d, cell: right(np.ones_like(s), d, cell)
         ),
-        "you average over the cell: sum": lambda right, s, d, cell: right(s, d, cell) / cell**2,
+        "you average over the cell; sum it": lambda right, s, d, cell: right(s, d, cell) / cell**2,
         "your cells are not squares: reshape to (18, rows, cell, columns, cell) and sum over the "
         "two cell axes": lambda right, s, d, cell: (
             np.where(d == np.arange(18)[:, None, None], s, 0.0)
@@ -61,7 +61,7 @@ def examine_histogram(answer, rng) -> None:
     "kcf.size",
     reference=kcf.best_size,
     mistakes={
-        "your answer is a place in the whole stack: take the largest of each response first": (
+        "your answer is an index into the whole stack: take the maximum of each response first": (
             lambda right, r, weight: r.argmax()
         ),
         "{where}: you say {given:g}; with the weight on the others, {right:g} is the highest": [
@@ -75,7 +75,7 @@ def examine_histogram(answer, rng) -> None:
     },
 )
 def examine_size(answer, rng) -> None:
-    """The highest peak, the others weighed down."""
+    """The highest peak, with the others down-weighted."""
     for *peaks, weight in (
         (0.9, 0.92, 0.5, 0.96),
         (0.8, 0.5, 0.9, 0.96),
@@ -88,7 +88,7 @@ def examine_size(answer, rng) -> None:
         answer.compare(
             (responses, weight),
             "the index",
-            otherwise="{where}: you say {given:g}, expected {right:g}: the first is not weighed, "
+            otherwise="{where}: you say {given:g}, expected {right:g}: the first is not weighted, "
             "the others are",
             untouched=("the responses",),
             where=f"peaks {', '.join(f'{p:g}' for p in peaks)} and weight {weight:g}",
@@ -118,7 +118,7 @@ def _half_learning(right):
         "a cell is 4 pixels wide": bent(
             lambda first, box: first + np.round((box - first) / [4, 4, 1, 1]), FIXED
         ),
-        "is another thing": bent(lambda first, box: box * [1, 1, 2.5, 2.5]),
+        "has its own": bent(lambda first, box: box * [1, 1, 2.5, 2.5]),
         "changed slowly": [
             lambda right: right(kcf.KCFSettings(scale="fixed", rate=0.0)),
             _half_learning,
@@ -127,7 +127,7 @@ def _half_learning(right):
     },
 )
 def examine_tracker(answer, rng) -> None:
-    """Follows a texture, keeps its size or nearly, and learns one that slowly becomes another."""
+    """Follows a texture, keeps its size or nearly, and learns a texture that changes slowly."""
     sequence = moving_texture(rng, step=(8, 4), length=9)
     tracker = answer()
     tracker.init(sequence.frames[0], sequence.boxes[0].copy())
@@ -139,14 +139,14 @@ def examine_tracker(answer, rng) -> None:
             "your box moves 2 right and 1 down where the target moves 8 and 4: a cell is 4 pixels "
             "wide"
         )
-    # two steps of a pyramid are no mistake
+    # a drift of two steps of the pyramid is not a mistake
     followed(answer(), sequence, lost="Is the model updated at all?", growth=0.11)
     _check_place(answer(), sequence)
     _check_learning(answer(), rng)
 
 
 def _check_place(tracker, sequence) -> None:
-    """The target jumps to and fro: a model learned from patches cut at the old place smears."""
+    """The target jumps back and forth: a model of patches cut at the old position is smeared."""
     places = [sequence.boxes[0][:2] + (t % 2) * np.array([12, 8]) for t in range(40)]
     tracker.init(paste(sequence.scene, sequence.target, places[0]), sequence.boxes[0].copy())
     for place in places[1:]:
@@ -155,25 +155,25 @@ def _check_place(tracker, sequence) -> None:
         )
         if float(iou(box, [*place, *sequence.boxes[0][2:]])) < 0.5:
             raise Wrong(
-                "your tracker loses a target that jumps to and fro: is the patch it learns cut at "
-                "the new centre?"
+                "your tracker loses a target that jumps back and forth: is the patch it learns "
+                "cut at the new centre?"
             )
 
 
 def _check_learning(tracker, rng) -> None:
-    """The target turns slowly into another texture; then it jumps one way, and its old image
-    appears on the other side."""
+    """The target slowly changes into another texture; then it jumps one way, and its old
+    appearance shows up on the other side."""
     old, new = moving_texture(rng, (0, 0), 1), moving_texture(rng, (0, 0), 1)
     tracker.init(old.frames[0], old.boxes[0].copy())
     place = old.boxes[0][:2]
-    # half of the time it is the new one already
-    for share in np.minimum(np.linspace(0, 2, 180), 1):
-        target = ((1 - share) * old.target + share * new.target).astype(np.uint8)
+    # the second half of the frames shows the new texture only
+    for mix in np.minimum(np.linspace(0, 2, 180), 1):
+        target = ((1 - mix) * old.target + mix * new.target).astype(np.uint8)
         tracker.update(paste(old.scene, target, place))
     beside = paste(old.scene, old.target, place + [16, 0])[..., 0]
     box = as_array(tracker.update(paste(beside, new.target, place - [16, 0])), (4,), "the box")
     if float(iou(box, [*(place - [16, 0]), *old.boxes[0][2:]])) < 0.5:
         raise Wrong(
-            "your tracker does not know a target whose looks changed slowly: are both x and α "
+            "your tracker loses a target whose appearance changed slowly: are both x and α "
             "updated in every frame?"
         )

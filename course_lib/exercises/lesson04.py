@@ -1,4 +1,4 @@
-"""Checks of lesson 04: crops, receptive arithmetic."""
+"""Checks of lesson 04: crops, receptive field arithmetic."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def side_around(box) -> np.ndarray:
     "siamfc.side",
     reference=side_around,
     mistakes={
-        "you widen the box by (w + h) / 4 in all; that much belongs on each side, so w and h each "
-        "grow by (w + h) / 2": lambda right, b: np.sqrt(np.prod(b[2:] + b[2:].sum() / 4)),
-        "that is the square's area: take its root": lambda right, b: right(b) ** 2,
-        "the square has the area of the widened box: the root of the product, not the longer side "
-        "or the mean": [
+        "you widen the box by (w + h) / 4 in total; that much belongs on each side, so w and h "
+        "each grow by (w + h) / 2": lambda right, b: np.sqrt(np.prod(b[2:] + b[2:].sum() / 4)),
+        "that is the square's area: take its square root": lambda right, b: right(b) ** 2,
+        "the square has the area of the widened box: the square root of the product, not the "
+        "longer side or the mean": [
             lambda right, b: b[2:].max() + b[2:].sum() / 2,
             lambda right, b: b[2:].sum(),
         ],
@@ -38,29 +38,29 @@ def examine_side(answer, rng) -> None:
         answer.compare((box,), "the side", hint="√((w + p)(h + p)) with p = (w + h) / 2")
 
 
-def _moved(right, cx, cy, side, size, by):
-    """The right map with both of its places moved by so many pixels."""
+def _shifted(right, cx, cy, side, size, by):
+    """The right map with both offsets shifted by so many pixels."""
     return right(cx, cy, side, size) + [[0, 0, by], [0, 0, by]]
 
 
-LAST = np.s_[:, 2]  # of a map: where it leads pixel 0
+LAST = np.s_[:, 2]  # of a map: where it sends pixel 0
 
 
 @check(
     "siamfc.crop",
     reference=windows.crop_matrix,
     mistakes={
-        "your map goes from the frame to the crop; cv2.warpAffine is asked for the way back: a "
-        "step of side / size": (
+        "your map goes from the frame to the crop; cv2.warpAffine needs the way back here: "
+        "a step of side / size": (
             np.s_[:, :2],
             lambda right, cx, cy, side, size: (
                 np.array([[1, 0, side / 2 - cx], [0, 1, side / 2 - cy]]) * size / side
             ),
         ),
         "your crop is shifted by half a pixel: pixel 0 has its centre at 0.5, in the crop and in "
-        "the frame; so crop pixel k stands at (k + 0.5)·step + corner − 0.5": (
+        "the frame; so crop pixel k lies at (k + 0.5)·step + corner − 0.5": (
             LAST,
-            lambda right, cx, cy, side, size: _moved(
+            lambda right, cx, cy, side, size: _shifted(
                 right, cx, cy, side, size, 0.5 - side / size / 2
             ),
         ),
@@ -68,13 +68,13 @@ LAST = np.s_[:, 2]  # of a map: where it leads pixel 0
             LAST,
             lambda right, cx, cy, side, size: np.array([[1, 0, cx], [0, 1, cy]]),
         ),
-        "x and y have changed places: the first row gives the column x": (
+        "x and y are swapped: the first row yields the column x": (
             LAST,
             lambda right, cx, cy, side, size: right(cy, cx, side, size),
         ),
-        "the − 0.5 is missing: frame pixel numbers, too, count from pixel centres": (
+        "the − 0.5 is missing: frame pixel indices refer to pixel centres too": (
             LAST,
-            lambda right, *given: _moved(right, *given, 0.5),
+            lambda right, *given: _shifted(right, *given, 0.5),
         ),
     },
 )
@@ -85,21 +85,21 @@ def examine_crop(answer, rng) -> None:
         answer.compare((cx, cy, side, int(rng.choice([127, 255]))), "the map", (2, 3))
 
 
-LAYER = "for {0} cells, kernel {1}, stride {2}, padding {3} you give {given:g}"
+LAYER = "for {0} cells, kernel {1}, stride {2}, padding {3} your size is {given:g}"
 
 
 @check(
     "siamfc.output",
     reference=receptive.output_size,
     mistakes={
-        LAYER + ": the padding stands on both sides": [
+        LAYER + ": padding is added on both sides": [
             lambda right, n, k, s, p: right(n, k, s, 0),
             lambda right, n, k, s, p: right(n + p, k, s, 0),
         ],
-        LAYER + ": one too few. The window also stands at its first place, before any step": (
+        LAYER + ": one too few. The window also has its first position, before any step": (
             lambda right, *given: right(*given) - 1
         ),
-        LAYER + ": a window that does not fit whole is left out, so round down": (
+        LAYER + ": a window that does not fit entirely is left out, so round down": (
             lambda right, n, k, s, p: (n + 2 * p - k) / s + 1
         ),
     },
@@ -137,7 +137,7 @@ STRIDE = "for {0} your stride is {given:g}, expected {right:g}: "
             sum(s for _, s in layers),
         ),
         FIELD + ": a layer's window is spread by the strides before it, not by its own": _late,
-        FIELD + ": behind a stride, cells stand further apart in the image": (
+        FIELD + ": after a stride, cells are further apart in the image": (
             lambda right, layers: (right([(k, 1) for k, _ in layers])[0], right(layers)[1])
         ),
         FIELD + ": before the first layer a cell sees 1 pixel, not 0": lambda right, layers: (

@@ -1,4 +1,4 @@
-"""Checks of lesson 04: the embedding, correlation, labels, loss."""
+"""Checks of lesson 04: the backbone, correlation, labels, loss."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _changed(change):
     },
 )
 def examine_alexnet(answer, rng) -> None:
-    """The embedding of the layer table."""
+    """The backbone in the layer table."""
     network = answer()
     if not isinstance(network, nn.Module):
         raise Wrong(
@@ -59,8 +59,8 @@ def _check_layers(network: nn.Module) -> None:
     for k, c in enumerate(convolutions, start=1):
         if any(int(p) for p in c.padding):
             raise Wrong(
-                f"conv{k} is padded by {c.padding}; SiamFC pads nothing: the target's place would "
-                "leak into the features"
+                f"conv{k} is padded by {c.padding}; SiamFC uses no padding, which would leak "
+                "the target's position into the features"
             )
         groups = 2 if k in (2, 4, 5) else 1
         if c.groups != groups:
@@ -77,7 +77,7 @@ def _check_layers(network: nn.Module) -> None:
 
 @torch.no_grad()
 def _check_maps(network: nn.Module, rng: np.random.Generator) -> None:
-    """The size of what it gives, and that some of it is negative."""
+    """The size of the features, and that some of them are negative."""
     for size, cells in ((127, 6), (255, 22)):
         out = network(torch.zeros(1, 3, size, size))
         if tuple(out.shape) != (1, 256, cells, cells):
@@ -87,27 +87,27 @@ def _check_maps(network: nn.Module, rng: np.random.Generator) -> None:
             )
     noise = torch.from_numpy(rng.normal(0, 100, (1, 3, 127, 127))).float()
     if float(network(noise).min()) >= 0:
-        raise Wrong("no feature of your network is ever negative: conv5 is followed by no ReLU")
+        raise Wrong("no feature of your network is ever negative: there is no ReLU after conv5")
 
 
 @check(
     "siamfc.correlate",
     reference=correlation.cross_correlate_grouped,
     mistakes={
-        "your responses have shape {shape}: right in number; reshape them to (B, H', W') = (3, 5, "
-        "8)": [
+        "your responses have shape {shape}: the count is right; reshape them to (B, H', W') = "
+        "(3, 5, 8)": [
             lambda right, z, x: right(z, x)[None],
             lambda right, z, x: right(z, x)[:, None],
         ],
-        "every exemplar slid over every search image: with groups=B each keeps to its own": (
+        "every exemplar slid over every search image: with groups=B each meets only its own": (
             lambda right, z, x: F.conv2d(x, z)
         ),
-        "your channels are kept apart (groups = B·C): the response is the sum over all channels of "
+        "your channels stay separate (groups = B·C): the response is the sum over all channels of "
         "one pair": [
             lambda right, z, x: torch.stack([right(z, x)] * z.shape[1], 1),
             lambda right, z, x: torch.cat([right(z, x)] * z.shape[1]),
         ],
-        "your exemplar is turned upside down: F.conv2d already correlates, it does not flip its "
+        "your exemplar is flipped: F.conv2d already correlates, it does not flip its "
         "kernel": lambda right, z, x: right(z.flip(2, 3), x),
         "the first exemplar slid over every search image; each has its own": (
             lambda right, z, x: right(z[:1].expand_as(z), x)
@@ -130,18 +130,18 @@ CELLS = (
 
 
 def _read_labels(given) -> np.ndarray:
-    """A square map of labels, −1 and +1 alone."""
+    """A square map of labels that are −1 or +1."""
     labels = as_array(given, np.shape(given), "the labels")
     values = set(np.unique(labels).tolist())
     if 0.0 in values and values <= {0.0, 1.0}:
         raise Wrong("your labels are 0 and 1; this loss wants −1 and +1")
     if not values <= {-1.0, 1.0}:
-        raise Wrong(f"your labels hold {sorted(values)[:4]}; expected −1 and +1 alone")
+        raise Wrong(f"your labels hold {sorted(values)[:4]}; expected only −1 and +1")
     return labels
 
 
 def _lopsided(given, right) -> str:
-    """What is said of labels that do not lie around the centre."""
+    """The message for positives that do not lie around the centre."""
     centre = len(given) // 2
     if given[centre, centre] > 0 and np.array_equal(given, given[::-1, ::-1]):
         return ""
@@ -152,7 +152,7 @@ def _lopsided(given, right) -> str:
     "siamfc.labels",
     reference=losses.label_map,
     mistakes={
-        CELLS + ": the radius is in pixels, cells stand {1} pixels apart": (
+        CELLS + ": the radius is in pixels, cells are {1} pixels apart": (
             lambda right, n, stride, radius: right(n, 1, radius)
         ),
         CELLS + ": a cell at exactly the radius still counts": (
@@ -168,7 +168,7 @@ def _lopsided(given, right) -> str:
     },
     others={
         "your labels are 0 and 1": lambda right, *given: right(*given).clamp_min(0),
-        "around the centre": lambda right, *given: right(*given).roll(1, 0),
+        "around the central cell": lambda right, *given: right(*given).roll(1, 0),
     },
 )
 def examine_labels(answer, rng) -> None:
@@ -188,8 +188,8 @@ def examine_labels(answer, rng) -> None:
     "siamfc.loss",
     reference=losses.balanced_logistic_loss,
     mistakes={
-        "your loss is not balanced: 13 positives stand against 212 negatives. Give each side the "
-        "weight 0.5": lambda right, v, y: F.softplus(-y * v).mean(),
+        "your loss is not balanced: 13 positives face 212 negatives. Give each side a "
+        "weight of 0.5": lambda right, v, y: F.softplus(-y * v).mean(),
         "your loss sums over the batch; take the mean": lambda right, v, y: 3 * right(v, y),
         "your weights sum to 2 in each map: 0.5 for the positives, 0.5 for the negatives": (
             lambda right, v, y: 2 * right(v, y)

@@ -25,7 +25,7 @@ from course_lib.training import monitor, step
         "are {} apart": lambda right, rng, valid, gap: (valid[0], valid[-1]),
         "not among the valid": lambda right, rng, valid, gap: rng.integers(0, len(valid), 2),
         "frames came first": lambda right, rng, valid, gap: right(rng, valid[:40], gap),
-        "give the first twice": lambda right, rng, valid, gap: (
+        "return the first twice": lambda right, rng, valid, gap: (
             right(rng, valid, gap) if len(valid) > 2 else (5, 300)
         ),
     },
@@ -48,13 +48,13 @@ def examine_pair(answer, rng) -> None:
     lonely = answer(rng, np.array([5, 300]), 60)
     if tuple(int(v) for v in lonely) not in ((5, 5), (300, 300)):
         raise Wrong(
-            f"of frames 5 and 300, with a gap of 60, you drew {tuple(lonely)}: where no other is "
-            "in reach, give the first twice"
+            f"of frames 5 and 300, with a gap of 60, you drew {tuple(lonely)}: if no other is "
+            "within reach, return the first twice"
         )
 
 
 def _drawn(answer, rng: np.random.Generator, valid: np.ndarray) -> tuple[int, int]:
-    """One pair, looked at."""
+    """One pair of frames, checked."""
     first, second = as_parts(answer(rng, valid.copy(), 60), "first", "second")
     first, second = int(as_number(first, "first")), int(as_number(second, "second"))
     for frame in (first, second):
@@ -69,8 +69,8 @@ def _drawn(answer, rng: np.random.Generator, valid: np.ndarray) -> tuple[int, in
         )
     if first == second:
         raise Wrong(
-            f"both frames are {first}: a pair of one frame teaches nothing about change. Leave the "
-            "first out"
+            f"both frames are {first}: a pair of one frame teaches nothing about change. Leave "
+            "out the first"
         )
     return first, second
 
@@ -98,7 +98,7 @@ def _drawn(answer, rng: np.random.Generator, valid: np.ndarray) -> tuple[int, in
     },
 )
 def examine_shift(answer, rng) -> None:
-    """Centre of a search window beside the target's."""
+    """Centre of a search window, shifted from the target's."""
     box, shift, scale = np.array([40.0, 60.0, 30.0, 50.0]), 4.0, 0.5
     points = np.array(
         [as_array(answer(rng, box.copy(), shift, scale), (2,), "the point") for _ in range(600)]
@@ -127,7 +127,7 @@ def examine_shift(answer, rng) -> None:
 
 
 def _ends(given, right) -> str:
-    """What is said of the logarithms of rates whose ends are wrong."""
+    """The message for rates (as logarithms) whose ends are wrong."""
     (first, last), (start, end) = 10 ** given[[0, -1]], 10 ** right[[0, -1]]
     if not np.isclose(first, start):
         return f"the first step's rate is {first:.3g}; expected {start:g}"
@@ -166,7 +166,7 @@ def examine_rate(answer, rng) -> None:
 
 
 def _off_centre(given, right, centre) -> str:
-    """What is said where a peak at the centre is away from it."""
+    """The message for a peak at the centre whose distance is not 0."""
     if abs(given[0]) <= 1e-6:
         return ""
     return (
@@ -214,11 +214,11 @@ def examine_distance(answer, rng) -> None:
     "training.smooth",
     reference=monitor.smooth,
     mistakes={
-        "your curve starts at {given[0]:.2f}, the losses at {0[0]:.2f}: it is drawn to the 0 it "
-        "began with. Divide by 1 − factor^k": lambda right, losses, factor: (
+        "your curve starts at {given[0]:.2f}, the losses at {0[0]:.2f}: it is pulled towards its "
+        "initial 0. Divide by 1 − factor^k": lambda right, losses, factor: (
             right(losses, factor) * (1 - factor ** np.arange(1, len(losses) + 1))
         ),
-        "factor and 1 − factor have changed places: a larger factor smooths more": (
+        "factor and 1 − factor are swapped: a larger factor smooths more": (
             lambda right, losses, factor: right(losses, 1 - factor)
         ),
         "you start from the first loss, which then weighs as much as ten others; start from 0 and "
@@ -233,6 +233,6 @@ def examine_distance(answer, rng) -> None:
     },
 )
 def examine_smooth(answer, rng) -> None:
-    """Exponential moving average without the pull to 0."""
+    """Exponential moving average with bias correction."""
     losses = (1 + rng.uniform(0, 1, 30)).tolist()
     answer.compare((losses, 0.9), "the smoothed curve", (30,), tolerance=1e-5)

@@ -16,7 +16,7 @@ from course_lib.training import step
 
 
 class Probe(nn.Module):
-    """Notes how it is called."""
+    """Records how it is called."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Probe(nn.Module):
     },
 )
 def examine_predict(answer, rng) -> None:
-    """Mixed precision around the network, full precision behind it."""
+    """Mixed precision around the network, full precision after it."""
     probe = Probe()
     z, x = torch.rand(2, 3, 5, 5), torch.rand(2, 3, 8, 8)
     for bf16 in (True, False):
@@ -125,7 +125,7 @@ def _without(method: str):
         "the gradient is not clipped, or clipped after the step": (
             lambda right, network, optimiser, loss, sequence: right(network, optimiser, loss, 1e9)
         ),
-        "to another place than expected": lambda right, network, optimiser, loss, sequence: right(
+        "elsewhere than expected": lambda right, network, optimiser, loss, sequence: right(
             network, optimiser, loss, 0.8 * sequence
         ),
         "the norm after clipping": lambda right, *given: min(right(*given), given[-1]),
@@ -160,8 +160,7 @@ def _check_weights(k: int, before: np.ndarray, after: np.ndarray, right: np.ndar
             "the weights moved too far: the gradient is not clipped, or clipped after the step"
         )
     raise Wrong(
-        "the weights moved to another place than expected: zero, backward, clip, step, in this "
-        "order"
+        "the weights moved elsewhere than expected: zero, backward, clip, step, in this order"
     )
 
 
@@ -189,12 +188,12 @@ def _check_norm(norm: float, expected: float) -> None:
             "network": network.state_dict(),
             "step": k,
         },
-        "ends with other weights": lambda right, network, optimiser, k: {
+        "ends with different weights": lambda right, network, optimiser, k: {
             **right(network, optimiser, k),
             "optimiser": {**optimiser.state_dict(), "state": {}},
         },
         "lacks": lambda right, network, *given: network.state_dict(),
-        "keep what state_dict() gives": lambda right, network, *given: {
+        "keep what state_dict() returns": lambda right, network, *given: {
             **right(network, *given),
             "network": network,
         },
@@ -218,7 +217,7 @@ def examine_snapshot(answer, rng) -> None:
         step.restore(network, optimiser, kept)
     except (KeyError, AttributeError, TypeError, RuntimeError, ValueError) as problem:
         raise Wrong(
-            f"the snapshot cannot be restored ({problem}): keep what state_dict() gives, of "
+            f"the snapshot cannot be restored ({problem}): keep what state_dict() returns, for "
             "network and optimiser"
         ) from None
     if not same(_weights(network), at_three, 0):
@@ -229,8 +228,8 @@ def examine_snapshot(answer, rng) -> None:
     train(4)
     if not same(_weights(network), straight, 1e-7):
         raise Wrong(
-            "the continued run ends with other weights: the optimiser's momentum is not as it was "
-            "(is its state copied?)"
+            "the continued run ends with different weights: the optimiser's momentum is not as it "
+            "was (is its state copied?)"
         )
 
 

@@ -21,7 +21,7 @@ def _bump(rng, n: int = 17) -> np.ndarray:
 
 
 def _misordered(given, right) -> str:
-    """What is said of factors that are not centred on 1, or fall."""
+    """The message for factors that are not centred on 1, or that fall."""
     centre = given[len(given) // 2]
     if not np.isclose(centre, 1):
         return (
@@ -126,12 +126,12 @@ def examine_choose(answer, rng) -> None:
     "search.blend",
     reference=siamfc.blend_with_window,
     mistakes={
-        "the response is not normalised: beside values of several units a window that sums to 1 "
-        "does nothing. Minimum to 0, sum to 1": lambda right, r, w, i: (1 - i) * r + i * w,
-        "the influence stands at the wrong one: the window gets it, the response the rest": (
+        "the response is not normalised: next to values of several units, a window that sums to "
+        "1 has no effect. Minimum to 0, sum to 1": lambda right, r, w, i: (1 - i) * r + i * w,
+        "the influence is on the wrong term: it weights the window, the rest the response": (
             lambda right, r, w, i: right(r, w, 1 - i)
         ),
-        "you divide by the sum before the minimum is taken away; a response has negative values, "
+        "you divide by the sum before subtracting the minimum; a response has negative values, "
         "and its sum may be about 0": lambda right, r, w, i: (1 - i) * r / r.sum() + i * w,
         "you multiply by the window: then nothing far from the centre can ever win. Add it with "
         "its influence": lambda right, r, w, i: right(r, w, 0.0) * w,
@@ -159,11 +159,11 @@ def examine_blend(answer, rng) -> None:
         ),
         "your displacement is a quarter of a pixel off: the centre of 272 cells lies between two "
         "of them, at (272 − 1) / 2": lambda right, *given: right(*given) - 0.25,
-        "the sign is turned round: peak minus centre": lambda right, *given: -right(*given),
+        "the sign is reversed: peak minus centre": lambda right, *given: -right(*given),
         "one enlarged cell is stride / upsample pixels: divide by 16": (
             lambda right, r, stride, upsample: right(r, stride, 1)
         ),
-        "x and y have changed places: the column is x": lambda right, *given: right(*given)[::-1],
+        "x and y are swapped: the column is x": lambda right, *given: right(*given)[::-1],
     },
 )
 def examine_displacement(answer, rng) -> None:
@@ -178,10 +178,10 @@ def examine_displacement(answer, rng) -> None:
     "search.damp",
     reference=siamfc.damp,
     mistakes={
-        "the size jumps to the new scale at once; it should move there by the share `rate`": (
+        "the size jumps to the new scale at once; it should move there by the fraction `rate`": (
             lambda right, side, factor, rate, first: side * factor
         ),
-        "the rate stands at the wrong one: `rate` belongs to the new size, 1 − rate to the old": (
+        "the rate is on the wrong term: `rate` belongs to the new size, 1 − rate to the old": (
             lambda right, side, factor, rate, first: right(side, factor, 1 - rate, first)
         ),
     },

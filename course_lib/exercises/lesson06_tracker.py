@@ -24,7 +24,7 @@ from course_lib.trackers import siamfc
     },
 )
 def examine_tracker(answer, rng) -> None:
-    """The whole tracker, frame by frame beside the reference."""
+    """The whole tracker, compared with the reference frame by frame."""
     for t, given, expected, first in apart(answer, rng):
         centre, wanted = centred(given), centred(expected)
         if np.abs(given[2:] - expected[2:]).max() > 0.02 * expected[2:].max():
@@ -40,6 +40,6 @@ def examine_tracker(answer, rng) -> None:
             )
         raise Wrong(
             f"in frame {t} your box is centred at ({centre[0]:.1f}, {centre[1]:.1f}), expected "
-            f"({wanted[0]:.1f}, {wanted[1]:.1f}): the peak's place is counted in the window of the "
+            f"({wanted[0]:.1f}, {wanted[1]:.1f}): the peak's position refers to the window of the "
             "chosen scale; window.to_frame brings it back"
         )

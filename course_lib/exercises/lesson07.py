@@ -13,7 +13,7 @@ from course_lib.models import correlation
 
 
 def _wrong_areas(given, right) -> str:
-    """What is said of default boxes (6, 2) whose areas differ."""
+    """The message for default boxes (6, 2) whose areas differ."""
     side = right[0, 0]
     if np.allclose(given[:5], right[:5]):
         return (
@@ -34,11 +34,11 @@ def _wrong_areas(given, right) -> str:
     reference=anchors.default_box_sizes,
     mistakes={
         "your box of ratio 2 has the area {area:.4g}, expected {square:.4g}: the height is s / √a. "
-        "(The lecture prints s / a; compute the area and you see that it cannot be.)": (
+        "(The lecture prints s / a; compute the area to see that it cannot be right.)": (
             np.s_[:5],
             lambda right, s, after, a: right(s, after, a) / np.c_[np.ones(6), [*np.sqrt(a), 1]],
         ),
-        "width and height have changed places: a ratio of 2 means twice as wide as high": (
+        "width and height are swapped: a ratio of 2 means twice as wide as high": (
             lambda right, *given: right(*given)[:, ::-1]
         ),
     },
@@ -75,7 +75,7 @@ def examine_default_boxes(answer, rng) -> None:
         "your square has a side of {given[2][0]:g}; the area is that of 64 × 64 pixels": (
             lambda right, r: right(r) / 8
         ),
-        "your sizes are cut to whole numbers as in the public code; keep them exact: all areas 64 "
+        "your sizes are truncated to integers as in the public code; keep them exact: all areas 64 "
         "· 64": lambda right, r: right(r, truncated=True),
     },
     others={"your areas are": lambda right, r: [(64 / v, 64) for v in r]},
@@ -125,10 +125,10 @@ def _random_pairs(rng, n: int) -> tuple[np.ndarray, np.ndarray]:
             np.s_[:, 2:],
             lambda right, b, a: np.c_[right(b, a)[:, :2], b[:, 2:] / a[:, 2:]],
         ),
-        "your offsets lead from the box to the anchor; turn them round": (
+        "your offsets lead from the box to the anchor; reverse them": (
             lambda right, b, a: -right(b, a)
         ),
-        "box and anchor have changed places: offsets are measured in sizes of the anchor": (
+        "box and anchor are swapped: offsets are measured in sizes of the anchor": (
             lambda right, b, a: right(a, b)
         ),
     },
@@ -140,12 +140,13 @@ def examine_encode(answer, rng) -> None:
 
 
 def _misplaced(given, right) -> str:
-    """What is said of boxes whose sizes are right and whose places are not."""
+    """The message for boxes whose sizes are right but whose positions are not."""
     if not np.allclose(given[:, 2:], right[:, 2:], rtol=0, atol=1e-6 * right.max()):
         return ""
     return (
-        f"your sizes are right, the places not: box 0 is at ({given[0, 0]:.1f}, {given[0, 1]:.1f})"
-        f", expected ({right[0, 0]:.1f}, {right[0, 1]:.1f}). Centre first, in sizes of the anchor, "
+        f"your sizes are right, the positions not: box 0 is at "
+        f"({given[0, 0]:.1f}, {given[0, 1]:.1f}), expected "
+        f"({right[0, 0]:.1f}, {right[0, 1]:.1f}). Centre first, in sizes of the anchor, "
         "then the corner with the new size"
     )
 
@@ -163,7 +164,7 @@ def _misplaced(given, right) -> str:
         ],
     },
     others={
-        "the places not": lambda right, o, a: (
+        "the positions not": lambda right, o, a: (
             right(o, a) - np.c_[a[:, 2:] / 2, np.zeros((len(o), 2))]
         )
     },
@@ -180,15 +181,15 @@ def examine_decode(answer, rng) -> None:
     "anchors.upchannel",
     reference=correlation.cross_correlate_channels,
     mistakes={
-        "your maps have shape {shape}: right in number; reshape them to (3, 2, 6, 5)": (
+        "your maps have shape {shape}: the count is right; reshape them to (3, 2, 6, 5)": (
             lambda right, k, x: right(k, x).flatten(0, 1)[None]
         ),
-        "every exemplar's kernels slid over every search image: with groups=B each keeps to its "
-        "own": lambda right, k, x: F.conv2d(x, k.flatten(0, 1)),
+        "every exemplar's kernels slid over every search image: with groups=B each meets only "
+        "its own": lambda right, k, x: F.conv2d(x, k.flatten(0, 1)),
         "the first exemplar's kernels slid over every search image; each has its own": (
             lambda right, k, x: right(k[:1].expand_as(k), x)
         ),
-        "your kernels are turned upside down: F.conv2d already correlates": (
+        "your kernels are flipped: F.conv2d already correlates": (
             lambda right, k, x: right(k.flip(3, 4), x)
         ),
         "your kernels are sorted by map, not by pair: flatten (B, n) in that order, so that a "

@@ -17,7 +17,7 @@ from course_lib.models import proposals
     "anchors.match",
     reference=anchors.match,
     mistakes={
-        "0 is for what is not the target, −1 for what does not count; yours are the other way "
+        "0 marks background, −1 an anchor that does not count; yours are the other way "
         "round": lambda right, *given: torch.where(right(*given) == 1, 1, -1 - right(*given))
     },
     others={
@@ -58,7 +58,7 @@ def examine_match(answer, rng) -> None:
     reference=proposals.draw_anchors,
     others={
         "If all are kept, nothing is balanced": lambda right, labels, draws: labels,
-        "where positives are few they are not filled up": lambda right, labels, draws: torch.cat(
+        "few positives are not topped up": lambda right, labels, draws: torch.cat(
             [
                 right(row[None], drawn[None], min(16, int((row == 1).sum())), 64)
                 for row, drawn in zip(labels, draws, strict=True)
@@ -83,7 +83,7 @@ def examine_draw(answer, rng) -> None:
     require_untouched(kept.numpy(), labels.numpy(), "the labels")
     expected = answer.right(kept, draws).numpy()
     if ((given != kept.numpy()) & (given != -1)).any():
-        raise Wrong("an anchor changed its side: a label is kept or becomes −1, nothing else")
+        raise Wrong("an anchor changed sides: a label stays as it is or becomes −1, nothing else")
     for b in range(3):
         _check_counts(b, given[b], expected[b], kept[b].numpy())
     if same(given, expected):
@@ -105,14 +105,14 @@ def _counts(labels: np.ndarray) -> tuple[int, int]:
 
 
 def _check_counts(b: int, given: np.ndarray, expected: np.ndarray, before: np.ndarray) -> None:
-    """How many are kept of pair b."""
+    """How many anchors of pair b are kept."""
     (ones, zeros), right, has = _counts(given), _counts(expected), _counts(before)
     if (ones, zeros) == right:
         return
     more = "" if b else ". If all are kept, nothing is balanced"
     if zeros == min(64 - ones, has[1]) != right[1]:
         more = (
-            ". Negatives have their own limit, 48: where positives are few they are not filled up"
+            ". Negatives have their own limit, 48: few positives are not topped up with negatives"
         )
     raise Wrong(
         f"of {has[0]} positives and {has[1]} negatives you keep {ones} and {zeros}, expected "
@@ -143,7 +143,7 @@ def examine_mine(answer, rng) -> None:
     labels = torch.from_numpy(rng.choice([-1, 0, 0, 0, 0, 0, 0, 0, 0, 1], (2, 200)))
     labels[1] = torch.where(labels[1] == 1, 0, labels[1])  # an image without positives
     losses = torch.from_numpy(rng.random((2, 200))).float()
-    losses[labels == -1] += 5  # what does not count may have large losses
+    losses[labels == -1] += 5  # anchors that do not count may have large losses
     before = labels.numpy()
 
     def words(given, right):
@@ -180,7 +180,7 @@ def loss_of(logits, offsets, labels, targets, weight: float = 1.2):
         logits: (B, A, 2).
         offsets: (B, A, 4).
         labels: (B, A), 1, 0 or −1.
-        targets: (B, A, 4), the offsets that are right.
+        targets: (B, A, 4), the true offsets.
         weight: of the box loss.
     """
     return proposals.siamrpn_loss(
@@ -195,8 +195,8 @@ def loss_of(logits, offsets, labels, targets, weight: float = 1.2):
         "the anchors labelled −1 count in your loss: leave them out": (
             lambda right, logits, o, y, t, w: right(logits, o, y.clamp_min(0), t, w)
         ),
-        "12 negatives outweigh 4 positives in your cross-entropy: average each side by itself, "
-        "half each": lambda right, logits, o, y, t, w: (
+        "12 negatives outweigh 4 positives in your cross-entropy: average each side separately, "
+        "with half the weight each": lambda right, logits, o, y, t, w: (
             right(0 * logits, o, y, t, w)
             - right(0 * logits, o, y, t, 0)
             + F.cross_entropy(logits[y >= 0], y[y >= 0])

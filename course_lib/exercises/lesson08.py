@@ -43,7 +43,7 @@ def examine_padded_size(answer, rng) -> None:
         "you take the smaller of r and 1 / r; a change is at least 1": lambda right, r: (
             1 / right(r)
         ),
-        "no change should be 1; yours is {given[2]:g}": [
+        "a box that did not change should get 1; yours gets {given[2]:g}": [
             lambda right, r: np.abs(np.log(r)),
             lambda right, r: np.abs(r - 1),
         ],
@@ -102,7 +102,7 @@ def examine_penalty(answer, rng) -> None:
     "choose.rerank",
     reference=siamrpn.rerank,
     mistakes={
-        "the influence stands at the wrong one: the window gets it, the penalised score the rest": (
+        "the influence is on the wrong term: it weights the window, the rest the penalised score": (
             lambda right, score, p, w, i: right(score, p, w, 1 - i)
         ),
         "the penalties are missing": lambda right, score, p, w, i: right(score, 1, w, i),
@@ -126,12 +126,12 @@ def examine_rerank(answer, rng) -> None:
     "choose.smooth",
     reference=siamrpn.smooth_size,
     mistakes={
-        "an uncertain proposal moves your size as far as a certain one: the share is certainty · "
-        "rate": lambda right, last, found, certainty, rate: right(last, found, 1.0, rate),
-        "the size jumps to the proposal's; it should move there by the share certainty · rate": (
+        "an uncertain proposal moves your size as far as a certain one: the fraction is certainty "
+        "· rate": lambda right, last, found, certainty, rate: right(last, found, 1.0, rate),
+        "the size jumps to the proposal's; it should move there by the fraction certainty · rate": (
             lambda right, last, found, certainty, rate: found
         ),
-        "the share belongs to the new size, the rest to the old; yours are exchanged": (
+        "the fraction belongs to the new size, the rest to the old; yours are swapped": (
             lambda right, last, found, *given: right(found, last, *given)
         ),
     },
@@ -160,7 +160,7 @@ def examine_smooth(answer, rng) -> None:
     },
 )
 def examine_tracker(answer, rng) -> None:
-    """The whole tracker, frame by frame beside the reference."""
+    """The whole tracker, compared with the reference frame by frame."""
     for t, given, expected, first in apart(answer, rng):
         centre, wanted = centred(given), centred(expected)
         if np.abs(centre - centred(first)).max() < 0.5:
@@ -177,8 +177,8 @@ def examine_tracker(answer, rng) -> None:
             raise Wrong(
                 f"in frame {t} your box is {given[2]:.1f} × {given[3]:.1f} px, expected "
                 f"{expected[2]:.1f} × {expected[3]:.1f}: proposals are in search pixels, the "
-                "target's size in frame pixels; window.scale and window.box_to_frame lead from one "
-                "to the other. The size is smoothed after that"
+                "target's size in frame pixels; window.scale and window.box_to_frame convert "
+                "between them. The size is smoothed after that"
             )
         raise Wrong(
             f"in frame {t} your box is centred at ({centre[0]:.1f}, {centre[1]:.1f}), expected "

@@ -44,7 +44,7 @@ def weights_of(k: int, before: int, mid: int, after: int) -> tuple[int, int]:
     },
 )
 def examine_count(answer, rng) -> None:
-    """Weights of a large convolution and of its separable twin."""
+    """Weights of a large convolution and of its separable counterpart."""
     for case in ((11, 2048, 512, 512), (7, 512, 256, 512)):
         named = f"for k = {case[0]} the counts"
         hint = "biases are not counted"
@@ -75,7 +75,7 @@ def separable(x, tall_first, wide_second, wide_first, tall_second):
     mistakes={
         "your map shrank to ({shape[2]}, {shape[3]}) from (9, 8): pad by half the kernel, so that "
         "it keeps its size": lambda right, *given: right(*given)[:, :, 2:-2, 2:-2],
-        "one of the two branches is missing; alone it sees every k × k square too, but only "
+        "one of the two branches is missing; one alone covers k × k too, but only with "
         "products of its two lines": [
             lambda right, x, a, b, c, d: right(x, 0 * a, b, c, d),
             lambda right, x, a, b, c, d: right(x, a, b, 0 * c, d),
@@ -94,9 +94,9 @@ def examine_separable(answer, rng) -> None:
 
 
 def _mistaken_mask(given, right) -> str:
-    """What is said of masks that hold other numbers, or cover more than the box."""
+    """The message for masks that hold other numbers, or cover more than the box."""
     if not set(np.unique(given)) <= {0.0, 1.0}:
-        return f"a mask holds 0 and 1 alone; yours has {np.unique(given)[:4].tolist()}"
+        return f"a mask holds only 0 and 1; yours has {np.unique(given)[:4].tolist()}"
     if given[0].sum() > right[0].sum():
         return (
             f"your first mask covers {int(given[0].sum())} pixels, the box "
@@ -109,16 +109,16 @@ def _mistaken_mask(given, right) -> str:
     "match.mask",
     reference=masks.box_masks,
     mistakes={
-        "x and y have changed places: the last axis is x": (
+        "x and y are swapped: the last axis is x": (
             lambda right, *given: right(*given).transpose(2, 3)
         ),
-        "your mask is 0 inside the box and 1 outside; turn it round": (
+        "your mask is 0 inside the box and 1 outside; invert it": (
             lambda right, *given: 1 - right(*given)
         ),
     },
     others={
         "where the box ends": lambda right, boxes, n: right(boxes + torch.tensor([0, 0, 1, 1]), n),
-        "0 and 1 alone": lambda right, *given: 255 * right(*given),
+        "only 0 and 1": lambda right, *given: 255 * right(*given),
     },
 )
 def examine_mask(answer, rng) -> None:

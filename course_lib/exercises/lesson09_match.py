@@ -17,18 +17,17 @@ from course_lib.models import correlation, siamrpnpp
     "match.depthwise",
     reference=correlation.cross_correlate_depthwise,
     mistakes={
-        "your channels are added up, as in SiamFC; here each keeps a map of its own: groups = B · "
-        "C": [
+        "your channels are added up, as in SiamFC; here each keeps its own map: groups = B · C": [
             lambda right, z, x: right(z, x).sum(1),
             lambda right, z, x: right(z, x).sum(1, keepdim=True),
         ],
-        "your maps are right in number; reshape them to (B, C, H', W') = (3, 4, 5, 5)": (
+        "the number of your maps is right; reshape them to (B, C, H', W') = (3, 4, 5, 5)": (
             lambda right, z, x: right(z, x).flatten(0, 1)[None]
         ),
         "the first exemplar slid over every search image; each has its own": (
             lambda right, z, x: right(z[:1].expand_as(z), x)
         ),
-        "your exemplar is turned upside down: F.conv2d already correlates": (
+        "your exemplar is flipped: F.conv2d already correlates": (
             lambda right, z, x: right(z.flip(2, 3), x)
         ),
     },
@@ -108,20 +107,20 @@ def examine_sampling(answer, rng) -> None:
             f"−{limit:.0f} to {limit:.0f}, both ways"
         )
     if (np.abs(away) < limit / 4).mean() > 0.4:
-        raise Wrong("your shifts crowd around 0; draw them uniformly: every place is as likely")
+        raise Wrong("your shifts cluster around 0; draw them uniformly: all are equally likely")
 
 
 @check(
     "match.aggregate",
     reference=siamrpnpp.aggregate,
     mistakes={
-        "your layers count the same: multiply each by its share, softmax(weights)": (
+        "your layers count the same: multiply each by its weight, softmax(weights)": (
             lambda right, answers, weights: sum(answers)
         ),
-        "your layers count the same, a mean; here the shares are learned: softmax(weights)": (
+        "your layers count the same, a mean; here the weights are learned: softmax(weights)": (
             lambda right, answers, weights: sum(answers) / len(answers)
         ),
-        "your shares do not add up to 1: softmax(weights), so that the scale of the answers stays": (
+        "your weights do not add up to 1: softmax(weights) keeps the scale of the answers": (
             lambda right, answers, weights: sum(
                 w * a for w, a in zip(weights, answers, strict=True)
             )

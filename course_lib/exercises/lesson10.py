@@ -1,4 +1,4 @@
-"""Checks of lesson 10: receptive arithmetic."""
+"""Checks of lesson 10: receptive field arithmetic."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from course_lib.geometry.receptive import Layer, ReceptiveField
 
 
 def _reading(what: str, *names: str):
-    """Reads the named numbers of a Reception."""
+    """Read the named numbers of a ReceptiveField."""
 
     def read(given):
         if not isinstance(given, ReceptiveField):
             raise Wrong(
-                f"{what} should be a Reception(layer, size, field, stride, start); yours is "
-                f"{type(given).__name__}"
+                f"{what} should be a ReceptiveField(layer, size, field, stride, start); yours is "
+                f"of type {type(given).__name__}"
             )
         every = ("size", "field", "stride", "start")
         numbers = {name: as_number(getattr(given, name), f"{what}: {name}") for name in every}
@@ -41,7 +41,7 @@ def _with_field(field):
 
 
 def _with_crop(sides: int):
-    """A mistake: the crop is taken off so many sides."""
+    """A mistake: the crop is taken off this many sides."""
 
     def behind(right, row, layer):
         given = right(row, layer)
@@ -58,7 +58,7 @@ def _with_crop(sides: int):
         "the kernel adds {0.stride} pixels to the field, not 1": _with_field(
             lambda row, layer, right: row.field + layer.reach - 1
         ),
-        "{about}: its taps stand on the cells *before* it, {0.stride} pixels apart; its own stride "
+        "{about}: its taps are on the cells *before* it, {0.stride} pixels apart; its own stride "
         "counts later": _with_field(
             lambda row, layer, right: row.field + (layer.reach - 1) * right.stride
         ),
@@ -69,7 +69,7 @@ def _with_crop(sides: int):
         "{about}: the crop takes {1.crop} cells off each of two sides; yours takes them off one": (
             _with_crop(sides=1)
         ),
-        "{about}: after the crop another cell is the first one; its centre lies crop · stride "
+        "{about}: after the crop a different cell is the first; its centre lies crop · stride "
         "further in": lambda right, row, layer: replace(
             right(row, layer),
             start=right(row, layer).start - layer.crop * right(row, layer).stride,
@@ -80,7 +80,7 @@ def _with_crop(sides: int):
         "the first centre moves by": lambda right, row, layer: replace(
             right(row, layer), start=right(row, layer).start + layer.padding * row.stride
         ),
-        "should be a Reception": lambda right, row, layer: (60, 11, 2),
+        "should be a ReceptiveField": lambda right, row, layer: (60, 11, 2),
     },
 )
 def examine_layer(answer, rng) -> None:
@@ -128,7 +128,7 @@ def _of_fields(choose):
     "siamdw.branches",
     reference=receptive.joined,
     mistakes={
-        "the branches stand side by side, not one behind the other: their fields are not added": (
+        "the branches run in parallel, not one after the other: their fields are not added": (
             _of_fields(sum)
         ),
         "the cell sees what *any* branch sees; yours sees only what the shortcut does": (

@@ -44,7 +44,7 @@ def _unpadded_poolings(layers, padded):
     others={
         "pad the poolings too": _relaid(_unpadded_poolings),
         "has no padding": lambda right, padded: right(False),
-        "differ in one thing alone": lambda right, padded: right(padded, 8 + 4 * padded),
+        "differ in one thing only": lambda right, padded: right(padded, 8 + 4 * padded),
         "both twins need 87 and 8": _relaid(
             lambda layers, padded: layers.append(nn.Conv2d(8, 8, 3, 1, int(padded)))
         ),
@@ -62,7 +62,7 @@ def examine_twin(answer, rng) -> None:
         counts.append(sum(p.numel() for p in network.parameters()))
     if counts[0] != counts[1]:
         raise Wrong(
-            f"twins differ in one thing alone; yours have {counts[0]} and {counts[1]} weights"
+            f"twins differ in one thing only; yours have {counts[0]} and {counts[1]} weights"
         )
 
 
@@ -92,7 +92,7 @@ def _check_twin(network: object, name: str, size: int, far: int) -> None:
 
 
 def assemble(first: int = 3, second: int = 4) -> nn.Sequential:
-    """CIResNet with `first` and `second` units before and behind the second halving: (3, 4) is
+    """CIResNet with `first` and `second` units before and after the second halving: (3, 4) is
     CIResNet-22."""
     units = [CIR(64 if k == 0 else 256, 64, 256) for k in range(first)]
     deep = [CIR(512, 128, 512, last=k == second - 1) for k in range(1, second)]
@@ -109,7 +109,7 @@ def assemble(first: int = 3, second: int = 4) -> nn.Sequential:
 
 
 def _replaced(at: int, make):
-    """A mistake: one layer is another one."""
+    """A mistake: one layer is replaced by another."""
     return _relaid(lambda layers, *inputs: layers.__setitem__(at, make()))
 
 
@@ -117,7 +117,7 @@ def _replaced(at: int, make):
     "siamdw.assemble",
     reference=assemble,
     others={
-        "behind the *first* unit": _relaid(
+        "after the *first* unit": _relaid(
             lambda layers, first, second: layers.insert(5 + first, layers.pop(6 + first))
         ),
         "two cells on each side of the stem": _replaced(3, nn.Identity),
@@ -142,16 +142,16 @@ def examine_assemble(answer, rng) -> None:
 
 
 def _check_field(network: nn.Module, name: str, field: int, size: int) -> None:
-    """What its last cells see, and how many they are."""
+    """The receptive field of its last cells, and how many they are."""
     last = traced_receptive_fields(network, 127)[-1]
     if last.stride != 8:
         raise Wrong(
-            f"{name}: the stride is {last.stride}; stem, first pooling and the pooling behind the "
+            f"{name}: the stride is {last.stride}; stem, first pooling and the pooling after the "
             "CIR-D unit make 8"
         )
     if last.field == field + 8:
         raise Wrong(
-            f"{name}: the field is {last.field} instead of {field}: the pooling stands behind the "
+            f"{name}: the field is {last.field} instead of {field}: the pooling comes after the "
             "*first* unit with 512 channels, not before it"
         )
     if last.size == size + 1 and last.field == field:

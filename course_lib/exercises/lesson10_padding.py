@@ -1,4 +1,4 @@
-"""Checks of lesson 10: overlap, the kernel that sets the field, what padding touches."""
+"""Checks of lesson 10: overlap, the kernel that sets the field, cells touched by padding."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def overlap(field: int, stride: int) -> float:
     "siamdw.overlap",
     reference=overlap,
     mistakes={
-        "that is the share that is *new*; the overlap is the rest": (
+        "that is the fraction that is *new*; the overlap is the rest": (
             lambda right, field, stride: stride / field
         ),
         "those are pixels; divide by the field, so that networks can be compared": (
@@ -33,12 +33,12 @@ def examine_overlap(answer, rng) -> None:
 
 
 def last_kernel(field: int, stride: int, wanted: int) -> tuple[int, int]:
-    """The kernel of one more layer that sets the field, and the cells that 127 pixels then give.
+    """The kernel of one more layer that sets the field, and the cells that 127 pixels then make.
 
     Args:
         field: before that layer, pixels.
         stride: before that layer, pixels.
-        wanted: field behind it, pixels.
+        wanted: field after it, pixels.
     """
     return (wanted - field) // stride + 1, (127 - wanted) // stride + 1
 

@@ -1,4 +1,4 @@
-"""Checks of lesson 10: CIR units, agreement, un-freezing."""
+"""Checks of lesson 10: CIR units, agreement, unfreezing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _unit(rng: np.random.Generator, before: int, after: int) -> tuple[Tensor, nn
     mistakes={
         "your map keeps its 10 × 10 cells: the outermost ones have seen padding and must be cut "
         "off": lambda right, *given: F.pad(right(*given), (1, 1, 1, 1)),
-        "your map has 9 cells a side: padding is on all four sides, so cut one cell off each": (
+        "your map has 9 × 9 cells: padding is on all four sides, so cut one cell off each": (
             lambda right, *given: F.pad(right(*given), (0, 1, 0, 1))
         ),
         "the ReLU after the sum is missing": lambda right, x, branch, shortcut: (
@@ -80,11 +80,11 @@ def cir_d_unit(x: Tensor, branch: nn.Module, shortcut: nn.Module) -> Tensor:
     "siamdw.cird",
     reference=cir_d_unit,
     mistakes={
-        "your map has 8 cells a side: crop, then halve it with a 2 × 2 max pooling": (
+        "your map has 8 × 8 cells: crop, then halve it with a 2 × 2 max pooling": (
             lambda right, *given: F.interpolate(right(*given), 8)
         ),
-        "you pool first and crop after: then each cell that is cut off holds cells without padding "
-        "too, and is lost": lambda right, *given: right(*given)[:, :, 1:, 1:],
+        "you pool first and crop after: then each cell that is cut off also holds cells that saw "
+        "no padding, and these are lost": lambda right, *given: right(*given)[:, :, 1:, 1:],
         "the paper halves the map with a maximum, not with a mean": (
             lambda right, x, branch, shortcut: F.avg_pool2d(
                 F.relu(branch(x) + shortcut(x))[:, :, 1:-1, 1:-1], 2
@@ -115,8 +115,8 @@ def _lengths(z: Tensor, x: Tensor, place: tuple[int, int]) -> tuple[float, float
     "siamdw.agreement",
     reference=consistency.best_window,
     mistakes={
-        "the best window begins at row {right[0][0]:g}, column {right[0][1]:g}; yours has changed "
-        "them": (0, lambda right, z, x: (right(z, x)[0], right(z, x)[1][::-1])),
+        "the best window begins at row {right[0][0]:g}, column {right[0][1]:g}; yours are "
+        "swapped": (0, lambda right, z, x: (right(z, x)[0], right(z, x)[1][::-1])),
         "divide by the length of the window, so that networks with larger features do not look "
         "worse": (
             1,
@@ -125,7 +125,7 @@ def _lengths(z: Tensor, x: Tensor, place: tuple[int, int]) -> tuple[float, float
                 right(z, x)[1],
             ),
         ),
-        "that is the square; take the root at the end": (
+        "that is the square; take the square root at the end": (
             1,
             lambda right, z, x: (right(z, x)[0] ** 2, right(z, x)[1]),
         ),
@@ -140,7 +140,7 @@ def _lengths(z: Tensor, x: Tensor, place: tuple[int, int]) -> tuple[float, float
     others={"expected two things": lambda right, z, x: right(z, x)[0]},
 )
 def examine_agreement(answer, rng) -> None:
-    """How well a map is found again."""
+    """How well the exemplar's features are found again."""
     x = torch.from_numpy(rng.normal(size=(3, 12, 12))).float()
     z = x[:, 4:9, 2:7].clone() * 1.2
     z[:, 0] += torch.from_numpy(rng.normal(size=(3, 5))).float()
@@ -163,11 +163,11 @@ def examine_agreement(answer, rng) -> None:
         "at the beginning 7 stages are frozen; yours begins with all of them trained": (
             lambda right, step, *given: right(step, *given) if step else 0
         ),
-        "in step {0} of 100 you give the parts that *were* un-frozen; asked are those still "
+        "in step {0} of 100 you count the stages already *unfrozen*; count those that are still "
         "frozen": lambda right, step, steps, freeze, shares: (
             freeze - right(step, steps, freeze, shares) if step else freeze
         ),
-        "step {0} is the first of the new stage: a share that is just reached counts": (
+        "step {0} is the first of a new phase: a threshold that is just reached counts": (
             lambda right, step, *given: right(max(step - 1, 0), *given)
         ),
     },
@@ -178,7 +178,7 @@ def examine_agreement(answer, rng) -> None:
     },
 )
 def examine_unfreeze(answer, rng) -> None:
-    """Gradual un-freezing."""
+    """Gradual unfreezing."""
     for step in (0, 9, 10, 29, 30, 55, 70, 99):
         answer.compare(
             (step, 100, 7, (0.1, 0.2, 0.3, 0.5, 0.6, 0.7)),

@@ -1,5 +1,5 @@
-"""Checks of lesson 11, first part: cosine correlation, labels with a ring, when and where it is
-sure."""
+"""Checks of lesson 11, first part: cosine correlation, labels with a ring, the lead of the
+target's peak."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _lengths(features: Tensor) -> Tensor:
 
 
 def _too_large(given, right) -> str:
-    """What is said of cosines beyond 1."""
+    """The message for cosines beyond 1."""
     most = np.abs(given).max()
     return f"a cosine lies between −1 and 1; yours reaches {most:.2f}" if most > 1 + 1e-4 else ""
 
@@ -42,7 +42,7 @@ def _too_large(given, right) -> str:
         "too": lambda right, z, x: cross_correlate(z, x) / _lengths(z),
         "divided by the length of the whole search map; each place needs the length of its own "
         "window": lambda right, z, x: cross_correlate(z, x) / _lengths(z) / _lengths(x),
-        "every cell is normalised on its own here; the lengths asked for are of whole windows, all "
+        "you normalise every cell on its own; the lengths needed are those of whole windows, all "
         "cells together": lambda right, z, x: (
             cross_correlate(F.normalize(z, dim=1), F.normalize(x, dim=1)) / z[0, 0].numel()
         ),
@@ -86,10 +86,10 @@ def ring_labels(size: int, stride: float, radius: float, ring: float) -> Tensor:
     """Labels of a target at the centre: 1, 0 in the ring around it, −1.
 
     Args:
-        size: cells a side of the map.
+        size: the map has size × size cells.
         stride: pixels from cell to cell.
         radius: of the target, pixels.
-        ring: outer radius of what does not count, pixels.
+        ring: outer radius of the cells that do not count, pixels.
     """
     return pair_labels(torch.ones(1, dtype=torch.bool), size, stride, radius, ring=ring)[0]
 
@@ -131,12 +131,12 @@ def examine_labels(answer, rng) -> None:
 
 
 def _miscounted(given, right, case: str) -> str:
-    """What is said of labels that hold other numbers, or another number of each.
+    """The message for labels that hold other numbers, or the wrong count of each.
 
     Args:
         given: labels.
         right: labels.
-        case: what they are of.
+        case: the inputs in words.
     """
     if not set(np.unique(given)) <= {-1.0, 0.0, 1.0}:
         return f"labels are 1, 0 and −1; yours hold {np.unique(given)[:5]}"

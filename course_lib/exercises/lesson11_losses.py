@@ -37,16 +37,16 @@ def logistic(cosines: Tensor, labels: Tensor, b: float, scale: float, margin: fl
         "the margin has no effect: the target has to reach b + m, the others b − m": (
             lambda right, c, y, b, s, m: right(c, y, b, s, 0.0)
         ),
-        "your margin makes it easier: it has to come off the right answer": (
+        "your margin makes it easier: subtract it on the target, so that it has to do better": (
             lambda right, c, y, b, s, m: right(c + 2 * m * y, y, b, s, m)
         ),
-        "the margin is one of cosines: it stands inside the bracket with the scale before it": (
+        "the margin applies to cosines: keep it inside the bracket that the scale multiplies": (
             lambda right, c, y, b, s, m: right(c, y, b, s, m / s)
         ),
         "on the others too the margin has to make it harder: c − b + m there": (
             lambda right, c, y, b, s, m: right(c, y, b + m, s, 0.0)
         ),
-        "targets are few: average over them and over the others apart, and give each half": (
+        "target cells are few: average them and the others separately, and give each half": (
             lambda right, c, y, b, s, m: F.softplus(s * (m - y * (c - b)))[y != 0].mean()
         ),
         "take means, not sums": lambda right, c, y, b, s, m: (
@@ -93,7 +93,7 @@ def arc(cosines: Tensor, margin: float) -> Tensor:
         "the angle has to grow: θ + m. Yours makes it easier": (
             lambda right, c, m: torch.cos(torch.acos(c) - m)
         ),
-        "near c = −1 your curve rises again: θ + m has passed π. From there on let it fall on: "
+        "near c = −1 your curve rises again: θ + m has passed π. From there on keep it falling: "
         "c − m · sin m ({0[0]:.2f} gives {right[0]:.2f})": (
             lambda right, c, m: torch.cos(torch.acos(c) + m)
         ),
@@ -153,16 +153,16 @@ def _with_rivals(label: float):
     "margin.softmax",
     reference=softmax,
     mistakes={
-        "the margin is missing: take it off the target's cosine": (
+        "the margin is missing: subtract it from the target's cosine": (
             lambda right, c, y, b, s, m: right(c, y, b, s, 0.0 if (y > 0).any() else m)
         ),
-        'the class "nowhere", e^(s·b), is missing below the line': (
+        'the class "nowhere", e^(s·b), is missing in the denominator': (
             lambda right, c, y, b, s, m: right(c, y, -1e3, s, m)
         ),
-        "the margin comes off the cosine, before the scale is applied": (
+        "subtract the margin from the cosine, before the scale is applied": (
             lambda right, c, y, b, s, m: right(c, y, b, s, m / s)
         ),
-        "the hardened cosine stands above *and* below the line": (
+        "the hardened cosine belongs in the numerator *and* the denominator": (
             lambda right, c, y, b, s, m: right(c, y, b, s, 0.0) + s * m
         ),
         "the other target cells are no rivals: leave them out of the sum": _with_rivals(1),
@@ -172,7 +172,7 @@ def _with_rivals(label: float):
         ),
     },
     others={
-        "the margin comes off b": lambda right, c, y, b, s, m: right(
+        "the margin is subtracted from b": lambda right, c, y, b, s, m: right(
             c, y, b if (y > 0).any() else b + m, s, m
         )
     },
@@ -185,7 +185,7 @@ def examine_softmax(answer, rng) -> None:
         (c, -torch.ones(7, 7), 0.45, 8.0, 0.2),
         "the loss of a map without target",
         tolerance=1e-4,
-        hint='there "nowhere" is the right answer, and the margin comes off b',
+        hint='there "nowhere" is the right answer, and the margin is subtracted from b',
     )
 
 
@@ -196,7 +196,7 @@ def examine_softmax(answer, rng) -> None:
         "the others are not at 0 but at −1/(N − 1): the two cosines lie N/(N − 1) apart": (
             lambda right, n, p: right(n, p) * n / (n - 1)
         ),
-        "there are N − 1 others, and all of them stand below the line": (
+        "there are N − 1 others, and all of them are in the denominator": (
             lambda right, n, p: (n - 1) / n * math.log(p / (1 - p))
         ),
     },
@@ -213,9 +213,9 @@ def examine_scale(answer, rng) -> None:
     "margin.ramp",
     reference=margins.margin_at,
     mistakes={
-        "the margin has to be whole after the first 30 % of the steps; yours still grows at the "
-        "end": lambda right, done, margin, ramp: right(done, margin, ramp and 1.0),
-        "behind the ramp the margin stays at 0.3; yours grows on": (
+        "the margin must reach its full value in the first 30 % of the steps; yours still grows at "
+        "the end": lambda right, done, margin, ramp: right(done, margin, ramp and 1.0),
+        "after the ramp the margin stays at 0.3; yours keeps growing": (
             lambda right, done, margin, ramp: margin * done / ramp if ramp else margin
         ),
     },

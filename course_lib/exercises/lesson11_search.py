@@ -15,7 +15,7 @@ from course_lib.trackers.siammargin import region_size
 
 
 def _out_of_bounds(given, right) -> str:
-    """What is said of a size that no search image may have."""
+    """The message for a size that no search image may have."""
     size = f"your image has {given:g} pixels; "
     if given > 383:
         return size + "it may not be larger than 383"
@@ -70,7 +70,7 @@ def _check_region(answer, speed: float) -> None:
 def search_again(
     look: Callable[[int], Tensor], size: int, largest: int, unsure: float, gain: float
 ) -> tuple[int, Tensor]:
-    """The size looked at in the end, and what was seen there.
+    """The size of the last look, and its response.
 
     Args:
         look: size of the search image → response.
@@ -112,13 +112,13 @@ def examine_again(answer, rng) -> None:
         (0.8, 0.95, 255, "a first look that is sure"),
         (0.4, 0.7, 255, "a target further away"),
         (0.4, 0.43, 255, "a second look that finds hardly more"),
-        (0.4, 0.9, 383, "a first look that was as wide as can be"),
+        (0.4, 0.9, 383, "a first look that was already as wide as possible"),
     ):
         _check_again(answer, *case)
 
 
 def _check_again(answer, near: float, far: float, size: int, about: str) -> None:
-    """Peaks of the near and the far look, the size looked at first, and what that is like."""
+    """Peaks of the near and the far look, the size of the first look, and the case in words."""
     seen, wide = [], far if size == 255 else near
 
     def quiet(size: int) -> Tensor:
@@ -138,7 +138,7 @@ def _check_again(answer, near: float, far: float, size: int, about: str) -> None
     wanted, response = answer.right(quiet, size, 383, 0.5, 0.05)
     if given[0] != wanted and far == 0.43:
         raise Wrong(
-            f"{about}: a wider view always has some higher cell; it must be higher by `gain`"
+            f"{about}: a wider search always finds some higher cell; it must be higher by `gain`"
         )
     if given[0] != wanted and far == 0.7:
         raise Wrong(f"{about}: the wide look found {far} against {near}, but you keep the first")

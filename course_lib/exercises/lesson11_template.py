@@ -1,4 +1,4 @@
-"""Checks of lesson 11, third part: templates by ROI-Align, and their average."""
+"""Checks of lesson 11, third part: templates by ROI-Align, and their running average."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SQUARE = "centre {place}, first cell at {2}, stride {3}: "
         "the target has grown by `ratio`, so its square covers more cells: ratio · cells": (
             lambda right, centre, ratio, *given: right(centre, 1.0, *given)
         ),
-        "x comes first, then y; you have changed them": (
+        "x comes first, then y; you have swapped them": (
             lambda right, *given: right(*given)[[1, 0, 3, 2]]
         ),
     },
@@ -62,7 +62,7 @@ def examine_roi(answer, rng) -> None:
 
 
 def _columns(right, features, square, cells):
-    """A mistake: x and y have changed places on the map."""
+    """A mistake: x and y are swapped on the map."""
     return right(features, square[[1, 0, 3, 2]], cells)
 
 
@@ -82,7 +82,7 @@ def _nearest(right, features, square, cells):
     reference=template_from,
     mistakes={
         "the map's rows are y and its columns x; the square is x0, y0, x1, y1": _columns,
-        "half a cell beside it: the centre of cell k is at k + 0.5, so sample point p lies at "
+        "half a cell off: the centre of cell k is at k + 0.5, so sample point p lies at "
         "index p − 0.5": [
             lambda right, features, square, cells: right(features, square - 0.5, cells),
             lambda right, features, square, cells: right(features, square + 0.5, cells),
@@ -126,7 +126,7 @@ def renewed(
 
     Args:
         first, average, fresh: templates (1, C, h, w) of length 1.
-        score: of the find that `fresh` was cut at.
+        score: of the detection that `fresh` was cut at.
         rate: how far the average moves.
         keep: how much of the first template stays in the exemplar.
         sure: score above which the average moves.
@@ -171,9 +171,9 @@ def _exemplar(mix):
         ],
         "bring the average back to length 1: two directions averaged are shorter, and it would "
         "fade": (1, _averaged(lambda average, fresh, rate: average.lerp(fresh, rate))),
-        "the first template has gone; it is the only one known to be right, so keep its share in "
-        "the exemplar": (0, _exemplar(lambda first, old, new, keep: new)),
-        "the first template has the share `keep`, the average the rest; yours has changed them": (
+        "the first template is gone; it is the only one known to be right, so keep it in the "
+        "exemplar": (0, _exemplar(lambda first, old, new, keep: new)),
+        "the first template has the weight `keep`, the average the rest; yours are swapped": (
             0,
             _exemplar(lambda first, old, new, keep: mixed(new, first, keep)),
         ),
@@ -183,14 +183,14 @@ def _exemplar(mix):
         ),
     },
     others={
-        "must not change the average": lambda right, first, average, fresh, score, *given: right(
+        "do not change the average": lambda right, first, average, fresh, score, *given: right(
             first, average, fresh, 1.0, *given
         ),
         "expected two things": lambda right, *given: right(*given)[0],
     },
 )
 def examine_average(answer, rng) -> None:
-    """Moving average."""
+    """Running average."""
     templates = tuple(
         F.normalize(random_features(rng, 1, 4, 3, 3).flatten(1)).view(1, 4, 3, 3) for _ in range(3)
     )
@@ -204,7 +204,7 @@ def examine_average(answer, rng) -> None:
     low = read(answer(*(t.clone() for t in templates), 0.5, 0.1, 0.3, 0.6))[1]
     if np.abs(low - templates[1].numpy()).max() > 1e-5:
         raise Wrong(
-            "the score 0.5 is below 0.6: this find may be wrong, and must not change the average"
+            "the score 0.5 is below 0.6: this detection may be wrong; do not change the average"
         )
     inputs = *templates, 0.9, 0.1, 0.3, 0.6
     answer.compare(inputs, ("the exemplar", "the average"), read, tolerance=1e-4, near=1e-5)

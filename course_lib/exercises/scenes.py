@@ -1,5 +1,4 @@
-"""A small moving image to try a learner's tracker on, and what can be said of the boxes it
-gives."""
+"""A small clip to try a student's tracker on, and messages for the boxes it returns."""
 
 from __future__ import annotations
 
@@ -50,13 +49,13 @@ def moving_texture(
 def followed(
     tracker: Any, sequence: SmallSequence, lost: str, growth: float = 0.0
 ) -> list[np.ndarray]:
-    """The boxes that a tracker gives on a clip; raises Wrong if they do not follow the target.
+    """The boxes that a tracker returns on a clip; raises Wrong if they do not follow the target.
 
     Args:
-        tracker: the learner's.
-        sequence: what it is shown.
+        tracker: the student's.
+        sequence: the clip it is shown.
         lost: the question to ask where it follows at first and loses the target later.
-        growth: by what share the box may differ from its first size.
+        growth: by what fraction the box may differ from its first size.
     """
     tracker.init(sequence.frames[0], sequence.boxes[0].copy())
     boxes = [as_array(tracker.update(frame), (4,), "the box") for frame in sequence.frames[1:]]
@@ -66,7 +65,7 @@ def followed(
     if not np.allclose([box[2:] for box in boxes], size, rtol=max(growth, 1e-5)):
         raise Wrong(
             f"your box has size {np.round(boxes[0][2:], 1).tolist()}, the first one was "
-            f"{size.tolist()}: the tracker keeps it, and the patch is another thing"
+            f"{size.tolist()}: the tracker keeps that size, and the patch has its own"
         )
     first, step = (
         boxes[0][:2] - sequence.boxes[0][:2],
@@ -121,7 +120,7 @@ class Bent:
         self.tracker, self.change = tracker, change
 
     def init(self, frame: np.ndarray, box: np.ndarray) -> None:
-        """Start both."""
+        """Initialise the tracker and note the first box."""
         self.first = np.array(box, dtype=float)
         self.tracker.init(frame, box)
 
@@ -135,7 +134,7 @@ def bent(change: Callable[[np.ndarray, np.ndarray], Any], *settings: Any) -> Cal
     return lambda right: Bent(right(*settings), change)
 
 
-# by a part of the words: where trackers put their box when the displacement is misread
+# by part of the message: where trackers put their box when the displacement is misread
 MISPLACED = {
     "your box never moves": bent(lambda first, box: first),
     "your box moves the wrong way": bent(lambda first, box: 2 * first - box),
@@ -164,7 +163,8 @@ def centred(box: np.ndarray) -> np.ndarray:
     return box[:2] + box[2:] / 2
 
 
-# by a part of the words: where trackers put their box when the place is not kept, or is the centre
+# by part of the message: where trackers put their box when the position is not kept, or taken for
+# the centre
 UNKEPT = {
     "you return the centre where the box's corner": bent(
         lambda first, box: [*centred(box), *box[2:]]
@@ -174,16 +174,16 @@ UNKEPT = {
 
 
 def apart(answer: Any, rng: np.random.Generator) -> Iterator[tuple]:
-    """A learner's tracker frame by frame beside the reference, on a generated clip: frame number,
-    its box, the right one and the first one, wherever the two are not nearly the same.
+    """A student's tracker beside the reference on a generated clip: frame number, its box, the
+    right one and the first one, for each frame in which the two clearly differ.
 
     Args:
-        answer: makes the learner's tracker, and `answer.right` the right one.
+        answer: makes the student's tracker; `answer.right` makes the right one.
         rng: chooses the clip.
     """
     from course_lib.data.generated import make_sequence, random_spec
 
-    still = {"light": 0.0, "occluders": 0, "distractors": 0}
+    still = {"illumination": 0.0, "occluders": 0, "distractors": 0}
     spec = random_spec(int(rng.integers(50)), length=8, scale=1.5, noise=2.0, **still)
     sequence = make_sequence(spec)
     mine, right = answer(), answer.right()

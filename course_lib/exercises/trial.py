@@ -1,10 +1,10 @@
-"""An answer on trial: beside the reference, and beside the wrong answers that are known.
+"""An answer on trial: compared with the reference and with the known wrong answers.
 
-A mistake is declared once, at its check: the words it gets, and the code that makes it. The code is
-a function (right, *inputs) that gives what an answer with this mistake gives; `right` is the
-reference, so that most mistakes are one change to what is right. The check runs it on the inputs it
-has drawn, and says the words if the student's answer gives the same. The test has it examined as if
-a student had written it, and expects the words.
+A mistake is declared once, at its check: the message it gets, and the code that makes it. The code
+is a function (right, *inputs) that returns what an answer with this mistake returns; `right` is the
+reference, so most mistakes are one change to it. The check runs it on the inputs it has drawn, and
+gives the message if the student's answer returns the same. The test examines it as if a student had
+written it, and expects the message.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from course_lib.exercises.compare import (
 from course_lib.exercises.words import Wrong
 
 Code = Callable[..., Any]  # (right, *inputs) → result
-# a code, one that is known by a part of its result (index, code), or several that get the same words
+# a code, one recognised by a part of its result (index, code), or several with the same message
 Codes = Code | tuple[Any, Code] | list[Code | tuple[Any, Code]]
 
 
@@ -38,11 +38,11 @@ class Mistake:
     """A wrong answer that students give.
 
     Attributes:
-        words: what the check says to it; `Trial.compare` fills in what stands in braces.
-        code: (right, *inputs) → what such an answer gives.
-        part: index of the part of the result by which it is known; None if by all of it.
-        compared: whether `Trial.compare` looks for it. If not, the check finds it by steps of its
-            own, and `words` are a part of what they say.
+        words: the message; `Trial.compare` fills in the braces.
+        code: (right, *inputs) → what such an answer returns.
+        part: index of the part of the result that it is recognised by; None for all of it.
+        compared: whether `Trial.compare` looks for it. If not, the check finds it in steps of its
+            own, and `words` are part of their message.
     """
 
     words: str
@@ -51,12 +51,12 @@ class Mistake:
     compared: bool = True
 
     def is_made(self, given: Any, right: Any, wrong: Any, tolerance: float) -> bool:
-        """Whether what was given is what this mistake gives, in the part that counts.
+        """Whether the answer is what this mistake returns, in the part that counts.
 
         Args:
-            given: numbers.
-            right: what the reference gives.
-            wrong: what this mistake gives.
+            given: the answer's result, as numbers.
+            right: the reference's result.
+            wrong: this mistake's result.
             tolerance: of the comparison.
         """
         if self.part is None:
@@ -66,7 +66,7 @@ class Mistake:
 
 
 def declared(words: Mapping[str, Codes], compared: bool) -> tuple[Mistake, ...]:
-    """Mistakes from a table of words and codes."""
+    """Mistakes from a table of messages and codes."""
     every = [(w, c) for w, cs in words.items() for c in (cs if isinstance(cs, list) else [cs])]
     return tuple(
         Mistake(w, c[1], c[0], compared) if isinstance(c, tuple) else Mistake(w, c, None, compared)
@@ -84,14 +84,14 @@ class Trial:
     Args:
         answer: the student's.
         right: the reference.
-        mistakes: those known.
+        mistakes: the known mistakes.
     """
 
     def __init__(self, answer: Any, right: Any, mistakes: tuple[Mistake, ...] = ()) -> None:
         self.answer, self.right, self.mistakes = answer, right, mistakes
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
-        """What the student's answer gives."""
+        """Call the student's answer."""
         return self.answer(*inputs, **named)
 
     def compare(
@@ -109,27 +109,27 @@ class Trial:
         untouched: tuple[str, ...] = (),
         **facts: Any,
     ) -> Any:
-        """What the answer gives for copies of `inputs`; raises Wrong if the reference gives
+        """What the answer returns for copies of `inputs`; raises Wrong if the reference returns
         something else.
 
-        The words are those of the first mistake that gives the same, else `otherwise`, else the
-        place of the largest difference. A result of another shape gets those of the first mistake
-        whose result has that shape.
+        The message is that of the first mistake that returns the same, else `otherwise`, else the
+        place of the largest difference. A result of another shape gets the message of the first
+        mistake whose result has that shape.
 
         Args:
             inputs: of the answer.
             what: name of the result, or of each of its parts.
-            read: brings a result into numbers: an array, or a tuple of parts; or the shape of an
+            read: turns a result into numbers: an array, or a tuple of parts; or the shape of an
                 array; None for one number.
-            call: (answer, *inputs) → result, where that is not answer(*inputs).
+            call: (answer, *inputs) → result, if that is not answer(*inputs).
             tolerance: of the comparison with the reference, relative to the largest value.
-            near: of the comparison with mistakes, if another.
-            hint: added to the last resort.
-            named: name of the result there, if another.
-            otherwise: words, or (given, right) → words or "".
+            near: of the comparison with mistakes, if different.
+            hint: appended to the place of the largest difference.
+            named: name of the result there, if different.
+            otherwise: a message, or (given, right) → a message or "".
             untouched: names of the leading inputs, which the answer must not change.
-            facts: what words hold in braces: values, or functions of what was given. {given},
-                {right}, {shape} of the result, and the inputs by number can stand there as well.
+            facts: for the braces in messages: values, or functions of the result. {given}, {right},
+                {shape} of the result, and the inputs by number are known as well.
         """
         used = copied(inputs)
         raw = call(self.answer, *used)
@@ -168,7 +168,7 @@ class Trial:
         facts: dict[str, Any],
         is_made: Callable[[Mistake, Any], bool],
     ) -> None:
-        """Raise Wrong with the words of the first mistake that the answer makes."""
+        """Raise Wrong with the message of the first mistake that the answer makes."""
         for mistake in self.mistakes:
             if not mistake.compared:
                 continue
@@ -181,7 +181,7 @@ class Trial:
 
 
 def copied(value: Any) -> Any:
-    """Inputs copied for one use of them: arrays and tensors, also within lists and tuples."""
+    """Inputs copied for one use: arrays and tensors, also within lists and tuples."""
     if type(value) in (list, tuple):
         return type(value)(copied(v) for v in value)
     if isinstance(value, np.ndarray):

@@ -1,5 +1,5 @@
-"""What a notebook can exchange in its own process, as it was before its first cell, and put
-back."""
+"""Names that a notebook can replace in its own process: their state before its first cell, to be
+restored."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from typing import Any
 
 from course_lib.exercises.guard import close, functions_of
 
-# modules whose functions, classes and modules decide on a verdict; of these packages all that is
-# loaded
+# packages whose functions, classes and modules decide on a verdict, with all their loaded modules
 PACKAGES = {"course_lib", "numpy"}
 MODULES = {
     *("copy", "contextlib", "dataclasses", "functools", "importlib", "inspect", "json", "math"),
@@ -22,14 +21,14 @@ MODULES = {
     *("torch.nn.functional", "torch.linalg", "torch.fft", "torch.testing"),
 }
 CLASSES = {("torch", "Tensor"), ("torch.nn", "Module")}  # the rest of torch fills itself in lazily
-NOT_OURS = {"input", "_", "display", "get_ipython", "__builtins__"}  # Jupyter sets them anew
+NOT_OURS = {"input", "_", "display", "get_ipython", "__builtins__"}  # Jupyter sets them again
 PYTHONS_OWN = {"__dict__", "__weakref__", "__doc__", "__annotations__", "__abstractmethods__"}
 MISSING = object()
 
 
 class Snapshot:
-    """Names, classes and functions of the machinery as they are now; `put_back` undoes what was
-    exchanged since."""
+    """Names, classes and functions of the machinery as they are now; `put_back` undoes later
+    replacements."""
 
     def __init__(self) -> None:
         modules = {n: m for n, m in list(sys.modules.items()) if _is_watched(n, m)}
@@ -44,10 +43,10 @@ class Snapshot:
         ]
 
     def put_back(self) -> list[str]:
-        """Undo every exchange; the names of what had been exchanged."""
+        """Undo every replacement; returns the names of what had been replaced."""
         there, saved = self._builtins
         changed = []
-        for name, value in saved.items():  # first, and with no builtin: each of them may be a fake
+        for name, value in saved.items():  # first, and without builtins: any of them may be a fake
             if there.get(name, MISSING) is not value:
                 there[name] = value
                 changed.append(name)
@@ -85,8 +84,8 @@ class Snapshot:
 
 @contextmanager
 def put_away(*guarded: Any) -> Iterator[None]:
-    """Inside the block copies of what is `guarded` refuse to be called: of its code, or of a module
-    imported once more."""
+    """Inside the block, copies of `guarded` refuse to be called too: functions with the same code,
+    or from a module imported once more."""
     own = [f for one in guarded for f in functions_of(one)]
     known = {id(f) for f in own}
     places = {(f.__code__.co_filename, f.__code__.co_firstlineno) for f in own}
@@ -108,7 +107,7 @@ def put_away(*guarded: Any) -> Iterator[None]:
 
 
 def private(module: ModuleType) -> ModuleType:
-    """A module with the same contents, in which nobody else can exchange a name."""
+    """A module with the same contents, in which nobody else can replace a name."""
     twin = ModuleType(module.__name__)
     vars(twin).update(vars(module))
     return twin

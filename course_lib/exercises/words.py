@@ -1,4 +1,4 @@
-"""What a check says, and how it stands on the page."""
+"""A check's message, and how the page shows it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LOOKS = {"right": ("#009E73", "✓"), "wrong": ("#D55E00", "✗"), "not attempte
 
 
 class Wrong(CourseError, AssertionError):
-    """An answer is not right. The message says what is wrong with it in the words of the
+    """An answer is not right. The message says what is wrong with it in the terms of the
     subject."""
 
 
@@ -22,7 +22,7 @@ def announce(name: str, status: str, words: str, strict: bool) -> None:
         name: of the exercise.
         status: a key of LOOKS.
         words: why, if the answer is wrong.
-        strict: whether the course's version does not stand in.
+        strict: whether nothing stands in for a wrong answer.
     """
     stand_in = (
         ""
@@ -60,7 +60,8 @@ def table(rows: list[tuple[str, str, int]]) -> None:
         for name, status, points in rows
     )
     _display(
-        f"<table><thead><tr><th>exercise</th><th>status</th><th>points</th></tr></thead><tbody>{body}</tbody>"
+        f"<table><thead><tr><th>exercise</th><th>status</th><th>points</th></tr></thead>"
+        f"<tbody>{body}</tbody>"
         f"<tfoot><tr><th>all so far</th><th></th><th>{got} / {total}</th></tr></tfoot></table>",
         f"{plain}\n{got} of {total} points so far",
     )

@@ -1,2 +1,2 @@
-"""Floor 4: what a class needs beyond nbgrader's own commands: looking submissions over, mending
-them, surviving them."""
+"""Grading (floor 4), beyond nbgrader's own commands: checking submissions, fixing them, surviving
+them."""

@@ -1,8 +1,8 @@
-"""What a learning platform hands over, opened: a zip file, a folder or one notebook, with zip files
-of students in it.
+"""Files handed over by a learning platform, opened: a zip file, a folder or one notebook, possibly
+with students' zip files in it.
 
-Nothing is unpacked to the disk, so no name in an archive can lead anywhere. What cannot be read is
-named and passed over.
+Nothing is unpacked to disk, so no name in an archive can do harm. Files that cannot be read are
+named and skipped.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from course_lib.errors import CourseError, MissingDataError, os_error_in_words
 from course_lib.grading.reading import LARGEST, Problem, too_large
 
 LARGEST_ZIP = 200 * 2**20  # bytes of a student's own zip file
-MOST = 10_000  # files looked at
+MOST = 10_000  # files examined
 LARGEST_SUM = 2 * 2**30  # bytes of all notebooks together
-MEMBER = "zip it again without a password, as .zip in its usual form, or hand in the .ipynb itself"
+MEMBER = "zip it again without a password, as an ordinary .zip, or hand in the .ipynb itself"
 DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
@@ -38,14 +38,13 @@ PASSED_OVER = ("__MACOSX", ".ipynb_checkpoints", ".git")
 
 @dataclass(frozen=True)
 class Arrival:
-    """One file of what arrived.
+    """One file that arrived.
 
     Attributes:
-        name: its path inside what arrived, with "/"; after a student's zip file goes on inside
-            that.
-        content: the bytes of a notebook; None if it is none or could not be read.
+        name: its path inside what arrived, with "/", continued inside a student's zip file.
+        content: the bytes of a notebook; None if it is not one or could not be read.
         problem: why it could not be read; None for a notebook, or a file of another kind.
-        when: when it was last changed, as its file or archive says; local time.
+        when: when it was last changed according to its file or archive; local time.
     """
 
     name: str
@@ -55,7 +54,7 @@ class Arrival:
 
 
 def arrivals(arrived: Path) -> Iterator[Arrival]:
-    """Every file of what arrived in the order of their names, one in memory at a time.
+    """Every file that arrived, in the order of their names, one in memory at a time.
 
     Raises MissingDataError if there is nothing at `arrived`, CourseError if it is a zip file that
     cannot be opened at all.
@@ -69,31 +68,31 @@ def arrivals(arrived: Path) -> Iterator[Arrival]:
         with arrived.open("rb") as file:
             yield from _in_zip(file, "", budget)
     elif arrived.suffix.lower() == ".zip":
-        raise CourseError(f"{arrived} is damaged, or no zip file: fetch it from the platform again")
+        raise CourseError(f"{arrived} is damaged or no zip file: fetch it from the platform again")
     else:
         yield _file(arrived, arrived.name, arrived.parent, budget)
 
 
 def shown(name: str) -> str:
-    """A name as it can be printed on any terminal: control and half characters escaped."""
+    """A name that any terminal can print: control characters and lone surrogates escaped."""
     whole = name.encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in whole)
 
 
 class _Budget:
-    """What may still be read of what arrived."""
+    """How much may still be read."""
 
     def __init__(self) -> None:
         self.files, self.bytes = 0, 0
 
     def spend(self, name: str, size: int, largest: int) -> Problem | None:
-        """Count one file; the problem if it goes beyond a limit."""
+        """Count one file; returns the problem if it exceeds a limit."""
         self.files += 1
         if size > largest:
             return Problem(too_large(name, size), "hand in a smaller one", False)
         if self.files > MOST or self.bytes + size > LARGEST_SUM:
             limit = f"{MOST:,} files and {LARGEST_SUM / 2**30:.0f} GB at a time"
-            return Problem(f"{name} is beyond what is read, {limit}", "collect it alone", False)
+            return Problem(f"{name} exceeds the limit of {limit}", "collect it alone", False)
         self.bytes += size
         return None
 
@@ -119,7 +118,7 @@ def _opened(path: Path, name: str, folder: Path, budget: _Budget) -> Iterator[Ar
 
 
 def _file(path: Path, name: str, folder: Path, budget: _Budget) -> Arrival:
-    """One file on the disk. A link may lead to another file of the folder, nowhere else."""
+    """One file on disk. A link may lead to another file of the folder, but nowhere else."""
     try:
         real = path.resolve(strict=True)
         if path.is_symlink() and not real.is_relative_to(folder.resolve()):
@@ -178,7 +177,7 @@ def _member(
         return Arrival(name, None, problem, when)
     try:
         with archive.open(member) as file:
-            content = file.read(member.file_size + 1)  # no more than what it says it holds
+            content = file.read(member.file_size + 1)  # no more than its header announces
     except (*DAMAGED, OSError) as problem:
         locked = "has a password" if member.flag_bits & 1 else f"cannot be unpacked ({problem})"
         return _unread(name, f"{name} {locked}", MEMBER)
@@ -188,7 +187,7 @@ def _member(
 def _member_time(member: zipfile.ZipInfo) -> datetime | None:
     try:
         return datetime(*member.date_time)
-    except ValueError:  # archives hold months 0 and days 31 of February
+    except ValueError:  # archives may hold month 0 or 31 February
         return None
 
 

@@ -1,9 +1,9 @@
-"""A student's work carried over to a newer version of a lesson: every line of it, as it was or as
+"""A student's work carried over to a newer version of a lesson: every line, unchanged or as
 comments.
 
 Each cell of the student's copy is one of: the course's own, unchanged (the newer version has its
-own); a points cell; an answer, or a try at one; or the student's own, text cells that were edited
-among them.
+own); a points cell; an answer, or a try at one; or the student's own, including edited
+text cells.
 """
 
 from __future__ import annotations
@@ -21,21 +21,20 @@ from course_lib.grading.signature import signature
 from course_lib.grading.submission import answers, awarded, block_of, parted
 
 POINTS_LINE = re.compile(r"""\s*award\(["'][\w.]+["'], points=\d+(, hidden=True)?\)\s*""")
-START, END = "", "\n"  # where the student's first and last cells stand; no cell has such an id
+START, END = "", "\n"  # before the first and after the last cell; no cell has such an id
 
 
 @dataclass
 class Carried:
-    """What became of the student's work.
+    """What happened to the student's work.
 
     Attributes:
-        kept: exercises whose answer stands in the new version.
-        changed: exercises that are asked for otherwise now; the old answer stands below the new
-            cell, as comments.
-        gone: exercises that are no longer there; their answers stand at the end, or below the cell
-            that asks for a function of the same name, as comments.
+        kept: exercises whose answer is in the new version.
+        changed: exercises that have changed; the old answer is below the new cell, as comments.
+        gone: exercises that no longer exist; their answers are at the end, or below the cell that
+            asks for a function of the same name, as comments.
         own: how many cells of the student's own were carried over.
-        notes: sentences on what else was put elsewhere or made comments.
+        notes: sentences on anything else that was moved or turned into comments.
     """
 
     kept: list[str] = field(default_factory=list)
@@ -46,12 +45,11 @@ class Carried:
 
 
 def carry_over(mine: NotebookNode, fresh: NotebookNode) -> tuple[NotebookNode, Carried]:
-    """The fresh notebook with all that a student wrote in a copy of an older version, and what
-    became of it.
+    """The fresh notebook with all that a student wrote in a copy of an older version, and a
+    report.
 
-    An answer stands in its cell again where the exercise is asked for as before, or the function or
-    class to write has the same name and arguments; else below it, as comments. Neither notebook is
-    changed.
+    An answer goes into its cell if the exercise is unchanged, or if the function or class to write
+    has the same name and arguments; else below it, as comments. Neither notebook is changed.
     """
     work = _Work(mine, fresh)
     notebook = copy.deepcopy(fresh)
@@ -69,8 +67,8 @@ class _Work:
     """What a student wrote, sorted by where it belongs in the fresh notebook.
 
     Attributes:
-        tries: by exercise the cells that answer it, written in at least, in the student's order.
-        beside: by the id of a fresh cell (or START) the student's own cells that stand after it.
+        tries: by exercise, the cells in which the student wrote an answer, in the student's order.
+        beside: by the id of a fresh cell (or START), the student's own cells after it.
     """
 
     def __init__(self, mine: NotebookNode, fresh: NotebookNode) -> None:
@@ -93,8 +91,8 @@ class _Work:
             self._leave(name)
 
     def _sort(self, cell: NotebookNode, after: str, seen: Counter[str]) -> str:
-        """Put one cell where it belongs; the id of the fresh cell that the student's next cells
-        stand after."""
+        """Put one cell where it belongs; returns the id of the fresh cell that the student's next
+        cells follow."""
         name = self._answered(cell)
         place = self._place(cell, name, seen) or after
         award = awarded(cell) if not name else None
@@ -106,14 +104,14 @@ class _Work:
             self._keep_lines_of_points_cell(cell, award, place)
         elif not self._is_the_courses(cell) and (cell.source.strip() or cell.get("attachments")):
             own = copy.deepcopy(cell)
-            own.metadata.pop("nbgrader", None)  # two cells of one name cannot be graded
+            own.metadata.pop("nbgrader", None)  # two cells with one name cannot be graded
             own.metadata.pop("course", None)
             own.id = "own"
             self.beside[place].append(own)
         return place
 
     def _answered(self, cell: NotebookNode) -> str | None:
-        """The exercise that a cell answers or tries to, by its line, else by its metadata."""
+        """The exercise that a cell answers or tries to, from its line, else from its metadata."""
         name = exercise_of(cell)
         if name is None and cell.cell_type != "code":
             found = ANSWER.match(block_of(cell).strip())
@@ -121,7 +119,7 @@ class _Work:
         return name or self.names.get(graded_as(cell))
 
     def _place(self, cell: NotebookNode, name: str | None, seen: Counter[str]) -> str | None:
-        """The id of the fresh cell that stands where this one stood, if there is one."""
+        """The id of the fresh cell in the place of this one, if there is one."""
         if name:
             return self.wanted[name].id if name in self.wanted else None
         if graded_as(cell) in self.places:
@@ -142,8 +140,8 @@ class _Work:
         return (points or answer).id
 
     def _is_untouched(self, cell: NotebookNode, name: str) -> bool:
-        """Whether nothing was written in the cell of an exercise: it is as it was released, now or
-        then."""
+        """Whether nothing was written in the cell of an exercise: it is as released, now or
+        earlier."""
         released = self.wanted[name].source if name in self.wanted else None
         return cell.source == released or _digest(cell) == _released(cell)
 
@@ -152,8 +150,8 @@ class _Work:
         same = self.fresh_sources.get(cell.source, [])
         if same and (not cell.get("attachments") or cell.attachments == same[0].get("attachments")):
             return True
-        # a released cell's id is made from its text, so one that an update changed is not taken for
-        # the student's
+        # a released cell's id is made from its text, so a cell changed by an update is not mistaken
+        # for the student's
         whole = f"{cell.cell_type}\n{cell.source}".encode()
         return cell.get("id", "").split("-")[0] == hashlib.sha256(whole).hexdigest()[:12]
 
@@ -163,10 +161,10 @@ class _Work:
         ):
             why = f"what you wrote in the points cell of {name}"
             self.beside[place].append(self._comment(cell.source, why))
-            self.report.notes.append(f"{why} stands below it, as comments")
+            self.report.notes.append(f"{why} is below it, as comments")
 
     def fill(self, released: NotebookNode) -> list[NotebookNode]:
-        """Put the student's answer into the released cell; what has to stand below it, as
+        """Put the student's answer into the released cell; returns the cells to add below it, as
         comments."""
         name = self.names.get(graded_as(released))
         tries = self.tries.pop(name, [])
@@ -182,13 +180,13 @@ class _Work:
             released.source = answer
             self.report.kept.append(name)
         else:
-            why = f"your answer to {name}, which is asked for otherwise now"
+            why = f"your answer to {name}, which has changed"
             below.append(self._comment(answer, why))
             self.report.changed.append(name)
         return below
 
     def _as_code(self, name: str, cell: NotebookNode) -> str:
-        """An answer's text with its line `@exercise(…)`, whatever the cell had become."""
+        """An answer's text with its line `@exercise(…)`, even if the cell is no longer code."""
         if cell.cell_type == "code":
             answer = cell.source
         else:
@@ -205,8 +203,8 @@ class _Work:
         return answer
 
     def _earlier(self, name: str, cell: NotebookNode) -> NotebookNode:
-        self.report.notes.append(f"another try of yours at {name} stands below it, as comments")
-        return self._comment(cell.source, f"another try of yours at {name}")
+        self.report.notes.append(f"another attempt of yours at {name} is below it, as comments")
+        return self._comment(cell.source, f"another attempt of yours at {name}")
 
     def _leave(self, name: str) -> None:
         """Keep the answer to an exercise that is gone: below the one that asks for the same
@@ -221,7 +219,7 @@ class _Work:
             and found[0] in defined
             and new not in self.tries
         ]
-        why = f"your answer to {name}, which is not part of the lesson any more"
+        why = f"your answer to {name}, which is no longer part of the lesson"
         if len(same) == 1:
             why += f"; {same[0]} asks for something of the same name"
         place = self._points_after(same[0]) if len(same) == 1 else END
@@ -245,15 +243,15 @@ def _digest(cell: NotebookNode) -> str:
 
 
 def _released(cell: NotebookNode) -> str:
-    """The digest of an answer cell's text as it was released, which the builder writes down; "" if
-    nobody did."""
+    """The digest of an answer cell's text as it was released, as recorded by the builder; "" if
+    not recorded."""
     course = cell.metadata.get("course")
     found = course.get("released", "") if isinstance(course, dict) else ""
     return found if isinstance(found, str) else ""
 
 
 def _name_cells(cells: list[NotebookNode], taken: set[str]) -> None:
-    """Give the student's cells ids that stay from update to update."""
+    """Give the student's cells ids that are stable across updates."""
     for cell in cells:
         if cell.id != "own":
             continue

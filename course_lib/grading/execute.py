@@ -1,4 +1,4 @@
-"""Running a submission to its end, even if a cell ends the kernel, and asking the judge for each
+"""Running a submission to its end, even if a cell kills the kernel, and asking the judge for each
 exercise's points."""
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from course_lib.grading.reading import AWARD
 
 ASK = "course_lib.judge"  # the event that the judge answers
 SEAL = "__import__('course_lib.exercises.judge').exercises.judge.seal({place!r})"
-ANSWERS_WITHIN = 10  # seconds after an interrupt; a kernel that does not is as good as dead
+ANSWERS_WITHIN = 10  # seconds after an interrupt; a kernel that does not answer counts as dead
 SETTING_UP = 600  # seconds that the first import of every package may take
 
 
 class SurvivingExecute(Execute):
-    """nbgrader's own, but a cell that ends the kernel, or does not answer an interrupt, costs that
-    cell alone.
+    """nbgrader's own, but a cell that kills the kernel, or does not answer an interrupt, costs only
+    that cell.
 
     nbgrader gives up on such a submission. Here the cell is replaced by one that raises an error
-    naming the reason, and the notebook runs again from the first cell. The student's lines stay
-    below, as comments.
+    with the reason, and the notebook runs again from the first cell. The student's lines stay below
+    as comments.
 
-    Points do not rest on what a cell of the notebook says, since cells run in one process with the
-    answers: before the first cell a judge is set up in the kernel
-    (`course_lib/exercises/judge.py`), and after each points cell its signed verdict takes the place
-    of the cell's output.
+    Points do not depend on what a cell of the notebook prints, since cells run in one process with
+    the answers: before the first cell a judge is set up in the kernel
+    (`course_lib/exercises/judge.py`), and after each points cell its signed verdict replaces the
+    cell's output.
     """
 
     current = -1  # number of the cell that runs
@@ -64,7 +64,7 @@ class SurvivingExecute(Execute):
     def preprocess_cell(
         self, cell: NotebookNode, resources: Any, index: int
     ) -> tuple[NotebookNode, Any]:
-        """Run one cell, and remember which; a points cell then says what the judge found."""
+        """Run one cell, and remember which; a points cell then shows the judge's verdict."""
         self.current = index
         cell, resources = super().preprocess_cell(cell, resources, index)
         late = any(o.get("ename") == "CellTimeoutError" for o in cell.get("outputs", []))
@@ -76,7 +76,7 @@ class SurvivingExecute(Execute):
             status, words = self._verdict(name)
             if status != "right":
                 cell.outputs = [_error(f"{name}: {words}")]
-            else:  # what else the cell printed would count as fewer points
+            else:  # anything else the cell printed would count as fewer points
                 points = f"{cell.metadata.nbgrader.points:g}"
                 words = f"{points} of {points} points (right)\n"
                 cell.outputs = failed or [nbformat.v4.new_output("stream", text=words)]
@@ -89,8 +89,8 @@ class SurvivingExecute(Execute):
         super().start_new_kernel(**options)
 
     def start_new_kernel_client(self, **options: Any) -> Any:
-        """The kernel's client, the judge set up before any cell runs; raises CourseError if it
-        cannot be."""
+        """The kernel's client, with the judge set up before any cell runs; raises CourseError if
+        that fails."""
         client = super().start_new_kernel_client(**options)
         self.current, self.secret = -1, secrets.token_bytes(32)
         order = {
@@ -113,7 +113,7 @@ class SurvivingExecute(Execute):
 
     def _verdict(self, name: str) -> tuple[str, str]:
         """Status and sentence of an exercise's answer, from the judge alone: a line without its
-        signature is passed over."""
+        signature is ignored."""
         nonce = secrets.token_hex(16)
         said = self._run(f"__import__('sys').audit({ASK!r}, {name!r}, {nonce!r})")
         for line in said.splitlines():
@@ -125,13 +125,13 @@ class SurvivingExecute(Execute):
             signed = blake2b(whole, key=self.secret, digest_size=32).hexdigest()
             if parts[:2] == [name, nonce] and secrets.compare_digest(signature, signed):
                 return parts[2], parts[3]
-        return "unknown", "no verdict: the check of this answer was stopped or came to no end"
+        return "unknown", "no verdict: the check of this answer was stopped or did not end"
 
     def _run(self, code: str, seconds: int | None = None) -> str:
         """What a line of code prints in the kernel, or the error that it raises."""
         cell, usual = nbformat.v4.new_code_cell(code), self.timeout
         self.timeout = seconds or usual
-        self.nb.cells.append(cell)  # nbclient wants it in the notebook
+        self.nb.cells.append(cell)  # nbclient requires it in the notebook
         try:
             self.execute_cell(cell, len(self.nb.cells) - 1, store_history=False)
         finally:

@@ -1,5 +1,5 @@
-"""Notebooks read as they arrive: what is not right in one is put right and named, what is no
-notebook is refused."""
+"""Notebooks read as they arrive: faults are fixed and named, and files that are not notebooks are
+refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LARGEST = 50 * 2**20  # bytes of one notebook
 KINDS = ("code", "markdown", "raw")
 ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 SAY = (
-    "hand in the .ipynb file itself, saved in JupyterLab, not a print or a renamed copy of "
+    "hand in the .ipynb file itself, saved in JupyterLab, not a printout or a renamed copy of "
     "something "
     "else"
 )
@@ -37,16 +37,16 @@ class Problem:
     Attributes:
         what: a sentence, with the exercise or the cell it is about.
         remedy: what its author can do.
-        mended: whether grading goes on as if it were right.
+        fixed: whether grading continues as if nothing were wrong.
     """
 
     what: str
     remedy: str
-    mended: bool
+    fixed: bool
 
 
 def read_notebook(path: Path) -> NotebookNode:
-    """The notebook in a file; raises DataError if there is none in it."""
+    """The notebook in a file; raises DataError if it holds none."""
     try:
         if path.stat().st_size > LARGEST:
             raise DataError(too_large(path.name, path.stat().st_size))
@@ -63,22 +63,22 @@ def parse_notebook(content: bytes, name: str) -> NotebookNode:
 
 
 def read_submission(content: bytes, name: str) -> tuple[NotebookNode, list[Problem]]:
-    """The notebook in a file's bytes, valid in format 4, and what had to be put right for that.
+    """The notebook in a file's bytes, valid in format 4, and what had to be fixed.
 
-    Raises DataError, naming the remedy, if there is none in them.
+    Raises DataError, naming the remedy, if they hold none.
     """
     if len(content) > LARGEST:
         raise DataError(too_large(name, len(content)))
     problems: list[Problem] = []
     try:
-        # bytes: JSON may stand in UTF-8 with or without a byte order mark, UTF-16 or UTF-32
+        # bytes: JSON may be UTF-8 with or without a byte order mark, UTF-16 or UTF-32
         data = _speakable(json.loads(content))
         data = _of_format_4(data, problems)
     except DataError as problem:
         raise DataError(f"{name} {problem}") from None
-    except Exception as problem:  # nbformat raises many kinds
+    except Exception as problem:  # nbformat raises many kinds of errors
         what = f"({type(problem).__name__})" if content.strip() else "(it is empty)"
-        raise DataError(f"{name} is no notebook that can be read {what}; {SAY}") from None
+        raise DataError(f"{name} is not a readable notebook {what}; {SAY}") from None
     cells = [_cell(number, cell, problems) for number, cell in enumerate(data["cells"], 1)]
     given = [cell for cell in cells if cell is not None]
     _name_cells(given)
@@ -87,9 +87,9 @@ def read_submission(content: bytes, name: str) -> tuple[NotebookNode, list[Probl
 
 
 def too_large(name: str, size: int) -> str:
-    """What to say of a notebook that is larger than any that is read."""
+    """The message for a notebook that is too large to be read."""
     return (
-        f"{name} holds {size / 2**20:.0f} MB; at most {LARGEST // 2**20} are read. Clear its "
+        f"{name} holds {size / 2**20:.0f} MB; at most {LARGEST // 2**20} MB are read. Clear its "
         "outputs (menu Edit, Clear "
         "Outputs of All Cells), save it, and hand it in again"
     )
@@ -107,7 +107,7 @@ def graded_as(cell: NotebookNode) -> str:
 
 
 def _speakable(data: Any) -> Any:
-    """The data with half characters, which no file can hold, replaced by question marks."""
+    """The data with lone surrogates, which no file can hold, replaced by question marks."""
     if isinstance(data, str):
         return data.encode("utf-8", "replace").decode("utf-8")
     if isinstance(data, list):
@@ -118,32 +118,32 @@ def _speakable(data: Any) -> Any:
 
 
 def _of_format_4(data: Any, problems: list[Problem]) -> dict:
-    """The notebook's data in format 4; raises DataError, without the file's name, if it is none."""
+    """The notebook's data in format 4; raises DataError, without the file's name, if invalid."""
     if not isinstance(data, dict) or not ({"cells", "worksheets"} & data.keys()):
-        raise DataError(f"is JSON, but no notebook (it has no cells); {SAY}")
+        raise DataError(f"is JSON, but not a notebook (it has no cells); {SAY}")
     given = data.get("nbformat")
     if "worksheets" in data or given in (1, 2, 3):
         old = nbformat.reads(json.dumps({**data, "nbformat": 3, "nbformat_minor": 0}), as_version=4)
         data = json.loads(nbformat.writes(old))
     if given != 4:
         remedy = "open it in JupyterLab and save it"
-        problems.append(Problem(f"it is in format {given!r} of notebooks, not in 4", remedy, True))
+        problems.append(Problem(f"it is in notebook format {given!r}, not 4", remedy, True))
     if not isinstance(data["cells"], list):
         raise DataError(
-            f"is JSON, but no notebook (its cells are a {type(data['cells']).__name__}); {SAY}"
+            f"is JSON, but not a notebook (its cells are a {type(data['cells']).__name__}); {SAY}"
         )
     return data
 
 
 def _cell(number: int, given: Any, problems: list[Problem]) -> dict | None:
-    """One cell as format 4 wants it; None if there is nothing of a cell in it."""
+    """One cell in format 4; None if it is nothing like a cell."""
 
     def fault(what: str) -> None:
-        remedy = "look whether something is missing there, save it in JupyterLab, hand it in again"
+        remedy = "check whether something is missing there, save it in JupyterLab, hand it in again"
         problems.append(Problem(f"cell {number} {what}", remedy, True))
 
     if not isinstance(given, dict):
-        fault(f"is no cell but {json.dumps(given)[:40]}: left out")
+        fault(f"is {json.dumps(given)[:40]}, not a cell: left out")
         return None
     cell = {"cell_type": given.get("cell_type"), "id": given.get("id")}
     if cell["cell_type"] not in KINDS:
@@ -167,7 +167,7 @@ def _cell(number: int, given: Any, problems: list[Problem]) -> dict | None:
 
 
 def _cell_metadata(given: Any) -> dict:
-    """Metadata that can be looked into: nbgrader's is a mapping with a name, or not there."""
+    """Metadata that can be read: nbgrader's is a mapping with a name, or absent."""
     metadata = copy.deepcopy(given) if isinstance(given, dict) else {}
     own = metadata.get("nbgrader")
     if not isinstance(own, dict) or not isinstance(own.get("grade_id", ""), str):
@@ -176,18 +176,18 @@ def _cell_metadata(given: Any) -> dict:
 
 
 def _is_valid(cell: dict) -> bool:
-    """Whether a cell, apart from its id, is one that nbformat takes."""
+    """Whether nbformat accepts a cell, apart from its id."""
     try:
         wanted = {k: v for k, v in cell.items() if k != "id"}
         nbformat.validate(wanted, ref=f"{cell['cell_type']}_cell", version=4, version_minor=4)
-    except Exception:  # of several libraries
+    except Exception:  # several libraries may raise
         return False
     return True
 
 
 def _bare(cell: dict, fault: Any) -> dict:
-    """The cell without outputs, attachments and metadata but nbgrader's."""
-    fault("has outputs, attachments or metadata that no notebook may have: left out")
+    """The cell without outputs, attachments and metadata other than nbgrader's."""
+    fault("has invalid outputs, attachments or metadata: left out")
     kept = {k: v for k, v in cell["metadata"].items() if k == "nbgrader"}
     code = {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {}
     return {
@@ -198,7 +198,7 @@ def _bare(cell: dict, fault: Any) -> dict:
 
 
 def _name_cells(cells: list[dict]) -> None:
-    """Keep each cell's id where it is one and stands once; else give it a new one."""
+    """Keep each cell's id if it is valid and unique; else give it a new one."""
     seen: set[str] = set()
     for number, cell in enumerate(cells):
         name = cell["id"]
@@ -214,12 +214,12 @@ def _numbered(name: str) -> Any:
 
 
 def _metadata(given: Any, problems: list[Problem]) -> dict:
-    """The notebook's own metadata, empty where it is none."""
+    """The notebook's own metadata, empty if invalid."""
     empty = {"cells": [], "nbformat": 4, "nbformat_minor": 5}
     try:
         nbformat.validate({**empty, "metadata": given})
     except Exception:
         remedy = "choose the kernel Python 3 (menu Kernel, Change Kernel) and save"
-        problems.append(Problem("its metadata are damaged", remedy, True))
+        problems.append(Problem("its metadata is damaged", remedy, True))
         return {}
     return given

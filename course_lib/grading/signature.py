@@ -1,4 +1,4 @@
-"""What an answer's cell defines: the name and arguments that the lesson's next cells rely on."""
+"""The signature in an answer's cell: the name and arguments that later cells rely on."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def signature(source: str, exercise: str = "") -> tuple | None:
     """Name and arguments of the function in a cell, or of the class and its methods; None if it is
     not Python.
 
-    Of several it is the one under `@exercise(…)`. Lines of IPython's own, such as `%time`, are no
-    fault.
+    Of several, it is the one under `@exercise(…)`. IPython's own lines, such as `%time`, are
+    allowed.
     """
     lines = source.splitlines()
     first = next((line for line in lines if line.strip()), "")
-    if first.startswith("%%"):  # a cell's magic: what it is applied to is Python
+    if first.startswith("%%"):  # a cell magic: the rest of the cell is Python
         source = "\n".join(lines[lines.index(first) + 1 :])
     try:
         body = ast.parse(TransformerManager().transform_cell(source)).body

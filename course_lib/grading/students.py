@@ -1,5 +1,5 @@
-"""Who handed what in: a name for each student that nbgrader and every file system take, and no two
-students under one."""
+"""Who handed in what: a name for each student that nbgrader and every file system accept, and no
+two students under one name."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from course_lib.files import LONGEST_NAME
 from course_lib.grading.arrived import shown
 from course_lib.grading.reading import Problem
 
-DEFAULT = r"(?P<student>[^/_]+)"  # what stands before the first "_" of the first folder or file
-# nbgrader looks students up with file patterns (* ? [ ]), lists them with commas, parts names at
-# "+", strips blanks at the ends and does not see names that begin with a dot; the rest is what some
-# file system does not take
+DEFAULT = r"(?P<student>[^/_]+)"  # up to the first "_" of the first folder or file
+# nbgrader looks students up with file patterns (* ? [ ]), lists them with commas, splits names at
+# "+", strips blanks at the ends and ignores names that begin with a dot; some file system rejects
+# the rest
 UNSAFE = frozenset('*?[],+=/\\:"<>|{}%')
-RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # by Windows
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # on Windows
 
 
 @dataclass
 class Collected:
-    """One submission brought in, or not.
+    """One submission, brought in or not.
 
     Attributes:
-        student: the name it stands under.
+        student: the name it is filed under.
         lesson: the stem of its lesson's file; None if it was not brought in.
-        source: what it was called when it arrived.
+        source: its name on arrival.
         problems: what was wrong with it.
-        who: which folder or file of what arrived is taken for the student.
-        text: the notebook as it is to be written.
+        who: the folder or file taken as the student's.
+        text: the notebook to be written.
         when: when the submission was last changed.
     """
 
@@ -46,18 +46,18 @@ class Collected:
     when: datetime | None = None
 
     def leave(self, what: str, remedy: str) -> None:
-        """Do not bring it in, and say why."""
+        """Do not bring it in, and record why."""
         self.lesson = None
         self.problems = [Problem(what, remedy, False)]
 
 
 def compiled(pattern: str) -> re.Pattern:
-    """The instructor's pattern; raises CourseError if it is none or has no group "student"."""
+    """The instructor's pattern; raises CourseError if it is invalid or has no group "student"."""
     try:
         found = re.compile(pattern)
     except re.error as problem:
         raise CourseError(
-            f"--student {pattern!r} is no pattern ({problem}); expected one like {DEFAULT!r}"
+            f"--student {pattern!r} is no valid pattern ({problem}); expected one like {DEFAULT!r}"
         ) from None
     if "student" not in found.groupindex:
         raise CourseError(
@@ -67,7 +67,7 @@ def compiled(pattern: str) -> re.Pattern:
 
 
 def find_student(pattern: re.Pattern, name: str) -> tuple[str, str] | None:
-    """The student's name in a path, and the folder or file (from the top) it stands in; None if
+    """The student's name in a path, and the folder or file (from the top) it comes from; None if
     there is none."""
     found = pattern.search(name)
     if not found or found.group("student") is None:
@@ -79,10 +79,10 @@ def find_student(pattern: re.Pattern, name: str) -> tuple[str, str] | None:
 
 
 def safe_name(name: str) -> str:
-    """A student's name as a folder's: what nbgrader or a file system does not take becomes =XX, its
-    bytes in hexadecimal.
+    """A student's name as a folder's: characters that nbgrader or a file system rejects become =XX,
+    their bytes in hexadecimal.
 
-    Raises CourseError if it is empty or too long. `plain_student` gives the name back.
+    Raises CourseError if it is empty or too long. `plain_student` restores the name.
     """
     if name in ("", ".", ".."):
         raise CourseError(f"names no student: {name!r}")
@@ -99,7 +99,7 @@ def safe_name(name: str) -> str:
 
 
 def plain_student(safe: str) -> str:
-    """The student's name that `safe_name` made a folder's name of."""
+    """The student's name from a folder's name made by `safe_name`."""
     whole = re.sub(rb"=([0-9A-F]{2})", lambda found: bytes([int(found[1], 16)]), safe.encode())
     return whole.decode("utf-8", "surrogateescape")
 
@@ -109,11 +109,11 @@ def _hex(letter: str) -> str:
 
 
 def tell_apart(collected: list[Collected], there: list[str]) -> None:
-    """Leave out every submission that may be taken for another student's.
+    """Leave out every submission that could be mistaken for another student's.
 
     Args:
-        collected: all that arrived; changed in place.
-        there: students' names that stand in the term's folder already.
+        collected: all that arrived; modified in place.
+        there: students already in the term's folder.
     """
     spellings = defaultdict(set)
     for name in [*there, *(c.student for c in collected if c.lesson)]:

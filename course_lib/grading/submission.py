@@ -1,9 +1,9 @@
-"""A submission looked over: what would cost its student points though the answers are there, and
+"""Checks of a submission: what would cost its student points although the answers are there, and
 the remedy for each.
 
 nbgrader knows an exercise by its cell's metadata. A copied cell, a deleted one, an editor that
-drops metadata: the whole submission is refused, or points are lost in silence. The course's
-exercises carry their names in their text, `@exercise("mosse.psr")`, so all this can be put right
+drops metadata: the whole submission is refused, or points are lost silently. The course's
+exercises carry their names in their text, `@exercise("mosse.psr")`, so all this can be fixed
 from the released notebook.
 """
 
@@ -23,8 +23,8 @@ FENCE = re.compile(r"\A\s*```\w*[ \t]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 
 
 def find_release(notebook: NotebookNode, releases: dict[str, NotebookNode]) -> str:
-    """The lesson (a file's stem) with whose released notebook a submission shares most exercises;
-    raises DataError if none."""
+    """The lesson (a file's stem) whose released notebook shares most exercises with a submission;
+    raises DataError if none does."""
     names = {f.group("name") for cell in notebook.cells for f in ANSWER.finditer(block_of(cell))}
     ids = {graded_as(cell) for cell in notebook.cells} - {""}
     shared = {
@@ -53,18 +53,18 @@ def answers(release: NotebookNode) -> dict[str, NotebookNode]:
     return {name: cell for name, cell in named.items() if name}
 
 
-def mend(
+def fix(
     notebook: NotebookNode, release: NotebookNode, stem: str, given_name: str
 ) -> tuple[NotebookNode, list[Problem]]:
-    """The submission as it can be graded, and what was wrong with it.
+    """The submission in gradable form, and what was wrong with it.
 
-    Answer cells get their type and the released metadata back; of an exercise answered twice the
+    Answer cells get their type and the released metadata back; of an exercise answered twice, the
     last answer counts; every award cell is the released one, right after its answer; a missing
-    answer becomes the released stub, which earns nothing. All other cells stay: an answer may need
-    them.
+    answer becomes the released stub, which earns nothing. All other cells stay, as an answer may
+    need them.
 
     Args:
-        notebook: as handed in; left as it is.
+        notebook: as handed in; not modified.
         release: the released notebook of lesson `stem`.
         given_name: the submission's file name.
     """
@@ -83,7 +83,7 @@ def mend(
             continue  # the released one comes after the answer
         name = next((n for n, answer in kept.items() if answer is cell), None)
         cell.metadata.pop("nbgrader", None)
-        cell.metadata.pop("tags", None)  # one of them would keep the cell from running
+        cell.metadata.pop("tags", None)  # some tags would keep the cell from running
         if name:
             cell.metadata = copy.deepcopy(wanted[name].metadata)
         cells.append(cell)
@@ -111,7 +111,7 @@ def _file_problems(notebook: NotebookNode, stem: str, given_name: str) -> list[P
 
 
 def block_of(cell: NotebookNode) -> str:
-    """A cell's text; of a text cell that is nothing but one block of code, the block."""
+    """A cell's text; for a text cell that is just one block of code, the block."""
     found = FENCE.match(cell.source) if cell.cell_type != "code" else None
     return found.group(1) if found else cell.source
 
@@ -119,8 +119,7 @@ def block_of(cell: NotebookNode) -> str:
 def _back_to_code(
     notebook: NotebookNode, wanted: dict[str, NotebookNode], problems: list[Problem]
 ) -> None:
-    """Make answer cells that were turned into text code again, where no code cell answers the
-    exercise."""
+    """Turn answer cells that became text back into code, if no code cell answers the exercise."""
     by_id = {graded_as(cell): name for name, cell in wanted.items()}
     answered = {exercise_of(cell) or by_id.get(graded_as(cell)) for cell in _code(notebook)}
     for cell in notebook.cells:
@@ -144,19 +143,19 @@ def _code(notebook: NotebookNode) -> list[NotebookNode]:
 def _split(
     notebook: NotebookNode, wanted: dict[str, NotebookNode], problems: list[Problem]
 ) -> None:
-    """Give each of several answers that stand in one cell a cell of its own."""
+    """Give each of several answers in one cell its own cell."""
     cells: list[NotebookNode] = []
     for cell in notebook.cells:
         parts = parted(cell)
         cells += parts
         if len(parts) > 1:
             what = f"{' and '.join(exercise_of(part) for part in parts)} are answered in one cell"
-            problems.append(Problem(what, "give each a cell of its own", True))
+            problems.append(Problem(what, "give each its own cell", True))
     notebook.cells = cells
 
 
 def parted(cell: NotebookNode) -> list[NotebookNode]:
-    """A cell that answers several exercises as several cells; any other as it is."""
+    """A cell that answers several exercises as several cells; any other unchanged."""
     found = list(ANSWER.finditer(cell.source)) if cell.cell_type == "code" else []
     if len({one.group("name") for one in found}) < 2:
         return [cell]
@@ -173,7 +172,7 @@ def parted(cell: NotebookNode) -> list[NotebookNode]:
 def _decorate(
     notebook: NotebookNode, wanted: dict[str, NotebookNode], problems: list[Problem]
 ) -> None:
-    """Give answer cells that lost their first line, but not their metadata, the line back."""
+    """Restore the first line of answer cells that lost it but kept their metadata."""
     by_id = {cell.metadata.nbgrader.grade_id: name for name, cell in wanted.items()}
     for cell in notebook.cells:
         name = by_id.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
@@ -191,7 +190,7 @@ def _decorate(
 def _last_answers(
     notebook: NotebookNode, wanted: dict[str, NotebookNode], problems: list[Problem]
 ) -> dict[str, NotebookNode]:
-    """The cell that counts for each exercise: the last one that is no stub, else the last."""
+    """The cell that counts for each exercise: the last one that is not a stub, else the last."""
     kept: dict[str, NotebookNode] = {}
     for name, released in wanted.items():
         given = [cell for cell in notebook.cells if exercise_of(cell) == name]

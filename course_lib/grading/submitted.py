@@ -1,4 +1,4 @@
-"""A term's submitted/ folder: what is brought in, where it came from, and what it replaced."""
+"""A term's submitted/ folder: submissions brought in, where they came from, what they replaced."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from course_lib.grading.arrived import shown
 from course_lib.grading.reading import Problem
 from course_lib.grading.students import Collected, find_student
 
-RECORD = "collected.json"  # beside each submission, as nbgrader's timestamp.txt
+RECORD = "collected.json"  # beside each submission, like nbgrader's timestamp.txt
 
 
 class Submitted:
-    """Where submissions are written. Nothing in it is replaced but by the same student's newer
+    """Where submissions are written. Nothing in it is replaced except by the same student's newer
     work.
 
     Args:
         folder: the term.
-        in_place: what arrived is this folder itself.
-        trusted: the instructor's own pattern says who is who, so one name is one student from one
-            time to the next.
+        in_place: whether this folder itself is what arrived.
+        trusted: whether the instructor's own pattern says who is who, so that a name means the same
+            student each time.
     """
 
     def __init__(self, folder: Path, in_place: bool, trusted: bool) -> None:
         self.folder, self.in_place, self.trusted = folder, in_place, trusted
 
     def bring(self, one: Collected) -> None:
-        """Write one submission; where that must not or cannot be, it says so in its problems."""
+        """Write one submission; if it must not or cannot be written, its problems say so."""
         target = self.folder / "submitted" / one.student / one.lesson / f"{one.lesson}.ipynb"
         try:
             if target.exists() and not self._make_room(one, target):
@@ -50,7 +50,7 @@ class Submitted:
         known = _record(target.parent)
         same = content == one.text.encode("utf-8")
         if same and known.get("who") in (None, one.who):
-            return False  # it is there already
+            return False  # it was collected already
         why = None if self.in_place else self._why_not(one, known)
         if why:
             one.leave(*why)
@@ -61,13 +61,13 @@ class Submitted:
             part.write_bytes(content)
         if not self.in_place:
             what = f"it replaces what was collected before, which is kept as {kept.name}"
-            remedy = f"grade it anew: nbgrader autograde {one.lesson} --force"
+            remedy = f"grade it again: nbgrader autograde {one.lesson} --force"
             one.problems.append(Problem(what, remedy, True))
         return True
 
     def _why_not(self, one: Collected, known: dict) -> tuple[str, str] | None:
-        """Why the submission may not replace the one that is there, and what to do; None if it
-        may."""
+        """Why the submission may not replace the one that is there, and what to do; None if
+        it may."""
         place = f"submitted/{one.student}/{one.lesson}"
         if not self.trusted and known.get("who") != one.who:
             before = shown(str(known["who"])) if known.get("who") else "a source that is not known"
@@ -81,13 +81,13 @@ class Submitted:
         if then and now and now < then:
             return (
                 f"it is older ({now}) than what was collected before ({then})",
-                f"to take it nevertheless move {place} away",
+                f"to take it anyway, move {place} away",
             )
         return None
 
 
 def _record(place: Path) -> dict:
-    """Where the submission in a folder came from, and when; empty if that is not known."""
+    """Where the submission in a folder came from, and when; empty if unknown."""
     try:
         found = read_json(place / RECORD, "delete it")
     except DataError:
@@ -98,7 +98,7 @@ def _record(place: Path) -> dict:
 def without_notebook(
     others: list[str], pattern: re.Pattern, collected: list[Collected]
 ) -> list[Collected]:
-    """Students of whom something arrived, but no notebook."""
+    """Students who handed in something, but no notebook."""
     seen = {one.who for one in collected}
     found: dict[str, list[str]] = {}
     for name in others:

@@ -1,9 +1,9 @@
-"""A term's folder as nbgrader wants it, and submissions brought into it, however they arrive.
+"""A term's folder as nbgrader expects it, and submissions brought into it, however they arrive.
 
 term/
   nbgrader_config.py    time limits, strict grading, the instructor's own seed
-  source/02_mosse/      from solutions/; `nbgrader generate_assignment 02_mosse` makes release/ from it
-  submitted/ada/02_mosse/02_mosse.ipynb      beside it collected.json: which folder or file it came from
+  source/02_mosse/      from solutions/; `nbgrader generate_assignment` makes release/ from it
+  submitted/ada/02_mosse/02_mosse.ipynb      beside it collected.json: its origin
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from course_lib.grading.students import (
     standing,
     tell_apart,
 )
-from course_lib.grading.submission import find_release, mend
+from course_lib.grading.submission import find_release, fix
 from course_lib.grading.submitted import Submitted, without_notebook
 from course_lib.places import SHIPPED, SOLUTIONS
 
-TIMEOUT = 120  # seconds a cell may take unless said otherwise
+TIMEOUT = 120  # seconds a cell may take by default
 CONFIG = '''\
-"""A term of the course in visual object tracking. Made by `python -m course_lib grading new`; change what you like."""
+"""A term of the course in visual object tracking. Made by `python -m course_lib grading new`; change it as you like."""
 
 import os
 import sys
@@ -44,20 +44,20 @@ from nbconvert.preprocessors import ClearMetadataPreprocessor
 
 from course_lib.grading.execute import SurvivingExecute
 
-# an answer that is not right stops its points cell, and the course's own stands in for later ones that build on it;
+# a wrong answer stops its points cell; the course's own stands in for later exercises that use it;
 # experiments run in their smallest size
 os.environ.update(COURSE_GRADING="1", COURSE_PROFILE="smoke", OMP_NUM_THREADS="1")
-os.environ["COURSE_GRADING_SEED"] = "{seed}"  # of the hidden tests: yours alone
+os.environ["COURSE_GRADING_SEED"] = "{seed}"  # of the hidden tests, known only to you
 
-# nbgrader calls a program that lies beside this Python, which is found only if its folder is on the path
+# nbgrader calls a program beside this Python, which is found only if its folder is on the path
 os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
 
-c = get_config()  # noqa: F821: nbgrader gives it
+c = get_config()  # noqa: F821: nbgrader provides it
 c.CourseDirectory.course_id = "tracking"
 c.ClearSolutions.code_stub = {{"python": "# Write your answer here, in place of the next line.\\nraise NotImplementedError"}}
 c.ClearSolutions.enforce_metadata = False  # helper cells may show a solved example
-c.Execute.timeout = {timeout}  # seconds a cell
-c.Execute.iopub_timeout = 30  # seconds that what a cell prints may arrive late
+c.Execute.timeout = {timeout}  # seconds per cell
+c.Execute.iopub_timeout = 30  # seconds that a cell's output may be late
 c.Autograde.autograde_preprocessors = [
     SurvivingExecute, IgnorePattern, ClearMetadataPreprocessor, LimitOutput, SaveAutoGrades, AssignLatePenalties,
     CheckCellMetadata,
@@ -71,11 +71,11 @@ def new_term(
     """Make a term's folder with its configuration and the named lessons (stems) as sources; returns
     what was written.
 
-    Nothing that is there is replaced: a configuration's seed is in use, a source may have been
-    edited (`differing` names those that are not the course's).
+    No existing file is replaced: a configuration's seed is in use, and a source may have been
+    edited (`differing` names those that differ from the course's).
 
     Args:
-        folder: the term's, outside the course's own.
+        folder: the term's, outside the course's.
         lessons: stems.
         timeout: seconds a cell may take, TIMEOUT if None; for a new configuration only.
         update: write the course's sources beside those that differ, in source_new/, where nbgrader
@@ -103,7 +103,7 @@ def new_term(
 
 
 def differing(folder: Path, lessons: list[str]) -> list[Path]:
-    """A term's sources of the named lessons that are not the course's: edited, or of an older
+    """A term's sources of the named lessons that differ from the course's: edited, or of an older
     version."""
     return [
         _source(folder, stem)
@@ -122,12 +122,12 @@ def _of_the_course(stem: str) -> str:
 
 
 def _require_place(folder: Path) -> None:
-    """Raise CourseError if a term must not be made there: before anything is written."""
+    """Raise CourseError, before anything is written, if a term must not be made there."""
     if folder.exists() and not folder.is_dir():
         raise CourseError(f"{folder} is a file; name a folder for the term")
     if folder.resolve().is_relative_to(SHIPPED.resolve()):
         raise CourseError(
-            f"{folder} lies in the course's own folder ({SHIPPED}), which updates change; name one "
+            f"{folder} is in the course's own folder ({SHIPPED}), which updates change; name one "
             "outside, such as ~/term"
         )
     config = folder / "nbgrader_config.py"
@@ -151,19 +151,19 @@ def releases(folder: Path) -> dict[str, NotebookNode]:
 
 
 def collect(folder: Path, arrived: Path, student: str = DEFAULT) -> list[Collected]:
-    """Bring submissions into a term's folder, mended; one that cannot be is named and the others
-    are brought in.
+    """Fix submissions and bring them into a term's folder; those that cannot be are named, and the
+    others are brought in.
 
     What arrived may be the term's own submitted/, as nbgrader's `collect` leaves it: then each is
-    mended where it lies.
+    fixed in place.
 
     Args:
         folder: the term.
         arrived: a zip file, a folder, or one notebook.
         student: pattern that finds the student's name (group "student") in a notebook's path inside
-            `arrived`: by default what stands before the first "_" of the folder it lies in, or of
-            its own name. Two sources that give one student and lesson are both left out; with a
-            pattern of the instructor's own a later one replaces an earlier.
+            `arrived`: by default the text before the first "_" of its folder's name, or of its own.
+                Two sources for the same student and lesson are both left out; with the instructor's
+                own pattern, a later one replaces an earlier one.
 
     Raises CourseError if nothing can be collected at all.
     """
@@ -175,7 +175,7 @@ def collect(folder: Path, arrived: Path, student: str = DEFAULT) -> list[Collect
         if one.content is None and one.problem is None:
             others.append(one.name)
         else:
-            collected.append(_looked_over(one, pattern, known, as_it_is=own))
+            collected.append(_checked(one, pattern, known, as_it_is=own))
     if not collected:
         raise MissingDataError(f"no notebook (*.ipynb) is in {arrived}")
     if not any(c.who for c in collected):
@@ -192,10 +192,10 @@ def collect(folder: Path, arrived: Path, student: str = DEFAULT) -> list[Collect
     return collected + without_notebook(others, pattern, collected)
 
 
-def _looked_over(
+def _checked(
     one: Arrival, pattern: re.Pattern, known: dict[str, NotebookNode], as_it_is: bool
 ) -> Collected:
-    """A submission as it is to be brought in, or why it cannot be."""
+    """A submission ready to be brought in, or the reason why it cannot be."""
     found = find_student(pattern, one.name)
     name, who = found or ("", "")
     result = Collected(name, None, one.name, [], who=who, when=one.when)
@@ -206,26 +206,26 @@ def _looked_over(
         result.student = name if as_it_is else safe_name(name)
         notebook, faults = read_submission(one.content, shown(one.name))
         stem = find_release(notebook, known)
-        whole, problems = mend(notebook, known[stem], stem, PurePosixPath(one.name).name)
+        whole, problems = fix(notebook, known[stem], stem, PurePosixPath(one.name).name)
         result.text = nbformat.writes(_without_outputs(whole))
     except CourseError as problem:
         file = "" if shown(one.name) in str(problem) else f"{shown(one.name)} "
         remedy = "hand in the right file" if name else "give another pattern with --student"
         result.problems = [Problem(f"{file}{problem}", remedy, False)]
         return result
-    except Exception as problem:  # whatever is wrong with one, the others are collected
-        what = f"{shown(one.name)} cannot be made sense of ({type(problem).__name__}: {problem})"
+    except Exception as problem:  # whatever is wrong with this one, the others are collected
+        what = f"{shown(one.name)} cannot be understood ({type(problem).__name__}: {problem})"
         result.problems = [Problem(what, "save it in JupyterLab and hand it in again", False)]
         return result
     if result.student != name:
-        what = f"nbgrader cannot take the name {shown(name)!r}: it stands as {result.student}"
+        what = f"nbgrader cannot use the name {shown(name)!r}: it is filed as {result.student}"
         problems.insert(0, Problem(what, "nothing to do", True))
     result.lesson, result.problems = stem, faults + problems
     return result
 
 
 def _without_outputs(notebook: NotebookNode) -> NotebookNode:
-    """Grading makes the outputs anew; those handed in are only large."""
+    """The notebook without outputs, which are large and which grading makes again."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

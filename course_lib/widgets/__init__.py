@@ -1,7 +1,7 @@
-"""Images to play with: a clip player, a box picker, benches for trackers, proposals, fields and
-margins, live training curves.
+"""Widgets: a clip player, a box picker, benches and explorers for trackers, proposals, receptive
+fields and margins, live training curves.
 
-Each is an anywidget: a short ES module drawn in the page, with no file fetched from elsewhere.
+Each is an anywidget: a short ES module in the page that fetches no other file.
 Where no kernel runs (GitHub, an HTML export) the same cell shows a still image with its
 alternative text.
 
@@ -32,7 +32,7 @@ __all__ = sorted(MODULES)
 
 
 def __getattr__(name: str) -> Any:
-    """The widget called `name`."""
+    """Import the widget called `name`."""
     if name not in MODULES:
         raise AttributeError(f"course_lib.widgets has no {name!r}; it has {', '.join(__all__)}")
     return getattr(importlib.import_module(f"course_lib.widgets.{MODULES[name]}"), name)

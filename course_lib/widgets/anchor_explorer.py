@@ -1,5 +1,5 @@
-"""Anchor explorer: the anchors of one cell over a search image, and what the thresholds make of all
-of them."""
+"""Anchor explorer: the anchors of one cell over a search image, and the labels that the
+thresholds assign to all anchors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class AnchorExplorer(ImageBench):
 
     Args:
         search: (S, S, 3) uint8; box: (4,) of the target in it.
-        stride: pixels from cell to cell; cells: a side.
+        stride: pixels from cell to cell; cells: the map has cells × cells.
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class AnchorExplorer(ImageBench):
         super().__init__(
             title="Anchor explorer",
             help=(
-                "Click a cell on the left image, or drag another target's box. The sliders do "
-                "the same with the keyboard."
+                "Click a cell on the left image, or drag another target's box. The sliders "
+                "do the same by keyboard."
             ),
             controls=controls,
             values={"row": int(row), "column": int(column), "high": 0.6, "low": 0.3},
@@ -58,7 +58,7 @@ class AnchorExplorer(ImageBench):
 
     @property
     def labels(self) -> np.ndarray:
-        """Labels (k, n, n) of all anchors under the thresholds in force; `low` never exceeds
+        """Labels (k, n, n) of all anchors under the current thresholds; `low` never exceeds
         `high`."""
         high = float(self.values["high"])
         self.overlap = self._overlaps()  # (k, n, n)
@@ -98,7 +98,7 @@ class AnchorExplorer(ImageBench):
         figure, axes = plots.new_figure(8.6, 4.1, columns=2)
         left, right = axes[0]
         for ax, title in ((left, "the five anchors of one cell"), (right, "all anchors")):
-            # labels must stand out
+            # labels must be readable
             pale = self.search if ax is left else 255 - (255 - self.search) // 3
             plots.show_frame(ax, pale, title)
             plots.draw_box(ax, self.box, plots.TRUTH, "target")

@@ -1,4 +1,4 @@
-// A image that Python draws, and controls that change it. Used by every widget made on `bench.ImageBench`.
+// An image drawn by Python, and controls that change it. Used by every widget based on `bench.ImageBench`.
 
 function render({ model, el }) {
   const image = element("img", { alt: model.get("alt"), class: "tc-image", draggable: "false" });
@@ -10,7 +10,7 @@ function render({ model, el }) {
   el.append(root);
   let address = null;
 
-  let anchor = null; // where a drag began, in fractions of the image
+  let anchor = null; // where a drag began, as fractions of the image
 
   if (model.get("can_draw")) {
     image.classList.add("tc-draw");
@@ -21,7 +21,7 @@ function render({ model, el }) {
     });
     image.addEventListener("pointerup", (event) => {
       const end = place(event);
-      if (anchor) { // a click is a drag of no length; the widget says what it means
+      if (anchor) { // a click is a drag of length 0; the widget decides what it means
         model.set("drawn", [...anchor, ...end]);
         model.save_changes();
       }

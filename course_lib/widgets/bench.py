@@ -1,4 +1,4 @@
-"""Benches: controls, what Python answers to them, and a sentence that says what is shown."""
+"""Benches: controls, Python's response to them, and a sentence that says what is shown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def slider(name: str, label: str, low: float, high: float, step: float) -> dict[
 
     Args:
         name: its key in `values`.
-        label: what stands beside it, and its accessible name.
+        label: shown beside it, and its accessible name.
         low, high: its ends.
         step: from one position to the next.
     """
@@ -32,15 +32,15 @@ def choice(name: str, label: str, options: list[str]) -> dict[str, Any]:
 
     Args:
         name: its key in `values`.
-        label: what stands beside it, and its accessible name.
+        label: shown beside it, and its accessible name.
         options: their names, in the order shown.
     """
     return slider(name, label, 0, len(options) - 1, 1) | {"options": options}
 
 
 class Bench(ImageWidget):
-    """Base of what has controls. A subclass gives `controls`, `values` to start with, and
-    `refresh`, which is called for the first time when all of them are there.
+    """Base of widgets with controls. A subclass defines `controls`, initial `values`, and
+    `refresh`, which is first called when all of them are set.
 
     Attributes:
         values: the controls' values by name; set it, or call `set(name=value)`, to move them. A
@@ -53,7 +53,7 @@ class Bench(ImageWidget):
     controls = traitlets.List().tag(sync=True)
     values = traitlets.Dict().tag(sync=True)
     readout = traitlets.Unicode("").tag(sync=True)
-    ready = False  # traits are set one by one while the widget is made: the first answer waits
+    ready = False  # traits are set one by one while the widget is made: the first refresh waits
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
@@ -65,7 +65,7 @@ class Bench(ImageWidget):
         self.values = {**self.values, **values}
 
     def refresh(self) -> None:
-        """Answer the values in force anew, and send the answer."""
+        """Compute for the current values, and send the result."""
         raise NotImplementedError
 
     @traitlets.validate("values")
@@ -88,11 +88,11 @@ class Bench(ImageWidget):
 
 
 class ImageBench(Bench):
-    """Base of the benches whose image Python draws. A subclass gives `controls`, `values` to
-    start with, and `draw`.
+    """Base of the benches whose image Python draws. A subclass defines `controls`, initial
+    `values`, and `draw`.
 
     Attributes:
-        drawn: the last rectangle dragged on the image, x0, y0, x1, y1 in fractions of it; a click
+        drawn: the last rectangle dragged on the image, x0, y0, x1, y1 as fractions of it; a click
             has no size. Only if `can_draw`.
     """
 
@@ -102,16 +102,16 @@ class ImageBench(Bench):
     drawn = traitlets.List(traitlets.Float()).tag(sync=True)
 
     def draw(self) -> tuple[Figure, str]:
-        """The image and the sentence for the values in force."""
+        """The image and the sentence for the current values."""
         raise NotImplementedError
 
     def refresh(self) -> None:
-        """Draw anew and send the image."""
+        """Draw and send the image."""
         figure, sentence = self.draw()
         with self.hold_sync():  # one message
             self.png = plots.to_png(figure, dpi=DPI)
             self.readout = sentence
 
     def image(self) -> Figure:
-        """The still picture of the state in force."""
+        """The still image of the current state."""
         return self.draw()[0]

@@ -10,7 +10,7 @@ function iou(a, b) {
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const tenth = (value) => Math.round(value * 10) / 10;
 
-/** The box of two opposite corners, at least one pixel on each side. */
+/** The box between two opposite corners, at least one pixel on each side. */
 function boxOf([x1, y1], [x2, y2]) {
   return [Math.min(x1, x2), Math.min(y1, y2), Math.max(1, Math.abs(x2 - x1)), Math.max(1, Math.abs(y2 - y1))];
 }
@@ -31,7 +31,7 @@ function stepOf(event) {
   return direction ? direction.map((d) => d * (event.repeat ? 3 : 1)) : null;
 }
 
-/** Make `canvas` something that takes the focus and says what its keys do. */
+/** Make `canvas` focusable, with a label that says what its keys do. */
 function takesKeys(canvas, role, name) {
   for (const [key, value] of Object.entries({
     tabindex: 0, role: "application", "aria-roledescription": role, "data-lm-suppress-shortcuts": "true",
@@ -40,8 +40,8 @@ function takesKeys(canvas, role, name) {
 }
 
 /**
- * Let `canvas` change a box. Every way to change it ends in `put`: the box stays inside the frame and at least a pixel large.
- * `size()` is [W, H] of the frame that the canvas shows, `get()` the box as it is, `set(box)` takes the new one.
+ * Let `canvas` change a box. Every way to change it ends in `put`: the box stays inside the frame and at least one pixel in size.
+ * `size()` is [W, H] of the frame that the canvas shows, `get()` the current box, `set(box)` takes the new one.
  */
 function editBox(canvas, { size, get, set }) {
   let drag = null; // what the pointer is doing: { anchor, before } or { grip, before }
@@ -59,7 +59,7 @@ function editBox(canvas, { size, get, set }) {
   }
 
   function onDown(event) {
-    event.preventDefault(); // no text selection; so the focus is set by hand
+    event.preventDefault(); // prevents text selection, but also the focus, which is set by hand
     canvas.focus();
     canvas.setPointerCapture(event.pointerId);
     const box = get();

@@ -36,7 +36,7 @@ function render({ model, el }) {
   function setBox(box) {
     model.set("box", box);
     model.save_changes();
-    draw(); // also when nothing changed: a field may hold what was just refused
+    draw(); // even if nothing changed: a field may hold a refused value
   }
 
   function describe() {
@@ -51,7 +51,7 @@ function render({ model, el }) {
     truthBox.checked = model.get("show_truth");
     fields.forEach((field, k) => (field.value = tenth(box[k])));
     readout.textContent = describe();
-    clearTimeout(speech); // spoken when the box has come to rest
+    clearTimeout(speech); // spoken once the box is at rest
     speech = setTimeout(() => {
       const [x, y, w, h] = box.map(tenth);
       voice.textContent = `Box x ${x}, y ${y}, width ${w}, height ${h}; ${describe()}`;

@@ -20,11 +20,11 @@ from course_lib.widgets.static import front_end
 
 
 class BoxPicker(canvas.FrameWidget):
-    """Draw the first box of a clip.
+    """Draw the initial box of a clip.
 
-    In the page: drag on the image to draw, inside the box to move, at a corner to resize; or with
-    the keyboard, arrow keys move and Shift with arrow keys resizes; or type the four numbers. IoU
-    and centre error to the ground truth follow at once, without the kernel.
+    In the page: drag on the image to draw, inside the box to move, at a corner to resize; by
+    keyboard, arrow keys move and Shift with arrow keys resizes; or type the four numbers. IoU and
+    centre error against the ground truth update at once, without the kernel.
 
     Args:
         source: a Sequence, or one frame (H, W[, 3]) uint8, which has no ground truth.
@@ -37,7 +37,7 @@ class BoxPicker(canvas.FrameWidget):
             move the box.
         show_truth: whether the ground truth is drawn.
 
-    Raises DataError for a frame that does not exist and for a box that is no start for a tracker:
+    Raises DataError for a frame that does not exist and for a box that cannot start a tracker:
     NaN, without area, or wholly outside the frame.
     """
 
@@ -107,8 +107,8 @@ class BoxPicker(canvas.FrameWidget):
 
 
 def _start_beside(truth: np.ndarray, image: np.ndarray) -> list[float]:
-    """A box to begin with: the truth moved by a quarter of its size, inside the frame; the centre
-    if there is none."""
+    """An initial box: the truth shifted by a quarter of its size, inside the frame; a central box
+    if there is no truth."""
     H, W = image.shape[:2]
     x, y, w, h = truth if is_valid(truth) else (W / 4, H / 4, W / 2, H / 2)
     w, h = min(w, W), min(h, H)

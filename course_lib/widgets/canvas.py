@@ -1,5 +1,4 @@
-"""From sequences to what a canvas draws: frames as JPEG bytes, sent once, and boxes as floats with
-their styles."""
+"""Data for a canvas: frames as JPEG bytes, sent once, and boxes as floats with their styles."""
 
 from __future__ import annotations
 
@@ -26,13 +25,13 @@ TRUTH_LABEL = "ground truth"
 
 @dataclass(frozen=True)
 class PackedFrames:
-    """T frames as the page receives them.
+    """T frames in the form that the page receives.
 
     Attributes:
         jpegs: the JPEG files of all frames, one after the other.
         offsets: (T + 1) places in `jpegs`; frame i is `jpegs[offsets[i]:offsets[i + 1]]`.
         sizes: (T) pairs [width, height] of the original frames; boxes are in these pixels, however
-            small the JPEG is.
+            small the JPEGs are.
     """
 
     jpegs: bytes
@@ -41,15 +40,15 @@ class PackedFrames:
 
 
 def as_sequence(source: Sequence | Frames | np.ndarray | Items[np.ndarray]) -> Sequence:
-    """A sequence as it is; frames, a list of images or one image (H, W[, 3]) as a sequence without
-    ground truth.
+    """A sequence unchanged; frames, a list of images or one image (H, W[, 3]) as a sequence
+    without ground truth.
 
     Raises DataError if there is no frame in it.
     """
     if not isinstance(source, Sequence):
         if isinstance(source, np.ndarray) and source.ndim < 4:
-            # an array with three axes is one colour frame or, where the last is not a colour,
-            # unclear: as_frame says so
+            # an array with three axes is one colour frame, or ambiguous if the last is not a
+            # colour: as_frame says so
             source = [as_frame(source)]
         frames = source if isinstance(source, Frames) else ArrayFrames(source)
         source = Sequence("clip", frames, np.full((len(frames), 4), np.nan))
@@ -65,7 +64,7 @@ def pack_frames(
 
     Args:
         frames: T images (H, W, 3) uint8; they may differ in size.
-        longest_side: pixels; a frame whose longest side is longer is shrunk to it.
+        longest_side: pixels; larger frames are shrunk to it.
         quality: of the JPEG, up to 100.
 
     Raises:
@@ -92,12 +91,12 @@ def pack_frames(
 
 
 def pack_floats(values: ArrayLike) -> bytes:
-    """Numbers as little-endian float32 bytes: NaN, which JSON does not know, comes through."""
+    """Numbers as little-endian float32 bytes: NaN, which JSON lacks, survives."""
     return np.asarray(values).astype("<f4").tobytes()
 
 
 def palette() -> bytes:
-    """256 RGB triples, for the lowest to the highest value of a map."""
+    """256 RGB triples, from the lowest to the highest value of a map."""
     return matplotlib.colormaps[plots.MAP](np.arange(256), bytes=True)[:, :3].tobytes()
 
 
@@ -108,7 +107,7 @@ def dash_pattern(style: str | tuple) -> list[float]:
 
 
 def style(label: str, colour: str, line: str | tuple = "-") -> dict:
-    """How a box is drawn.
+    """The style of a box.
 
     Args:
         label: its name in the legend.
@@ -119,7 +118,7 @@ def style(label: str, colour: str, line: str | tuple = "-") -> dict:
 
 
 def box_styles(labels: Items[str]) -> list[dict]:
-    """A style for each label; no two alike up to seven of them.
+    """A style for each label; up to seven are all different.
 
     The ground truth has its own colour and a solid line; the first other box is drawn as the
     prediction.

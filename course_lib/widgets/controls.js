@@ -26,7 +26,7 @@ function makeControls(model) {
     const first = wanted === null;
     wanted = { ...(wanted ?? {}), [name]: value };
     label(name, value);
-    if (first) setTimeout(flush, 30); // what comes in between is merged
+    if (first) setTimeout(flush, 30); // changes in between are merged
   }
 
   function flush() {

@@ -1,5 +1,5 @@
-"""Receptive-field explorer: build a stack of layers, see what its cells see of the exemplar, by
-arithmetic and by gradient."""
+"""Receptive field explorer: build a stack of layers and see the field of its cells in the exemplar,
+by arithmetic and by gradient."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def stack(kernel: int, stride: int, padded: bool, depth: int) -> list[Layer]:
 
     Args:
         kernel: of the last layer.
-        stride: 4, 8 or 16 pixels of the image a cell.
+        stride: 4, 8 or 16 image pixels per cell.
         padded: whether every layer is padded by half its kernel.
         depth: how many layers of 3 × 3.
     """
@@ -71,8 +71,7 @@ def untrained_stack(kernel: int, stride: int, padded: bool, depth: int) -> nn.Se
 
 
 def half_width(field: np.ndarray) -> int:
-    """Pixels a side of the smallest square around the centre of a map (S, S) that holds half of
-    it."""
+    """Side in pixels of the smallest central square that holds half of the sum of a map (S, S)."""
     centre = len(field) // 2
     for reach in range(centre + 1):
         if (
@@ -84,7 +83,7 @@ def half_width(field: np.ndarray) -> int:
 
 
 class FieldExplorer(ImageBench):
-    """What the cells of a stack see of an exemplar.
+    """The receptive field of a stack's cells in an exemplar.
 
     Args:
         exemplar: (127, 127, 3) uint8.
@@ -99,10 +98,10 @@ class FieldExplorer(ImageBench):
             choice("padding", "padding", ["none", "half the kernel"]),
         ]
         super().__init__(
-            title="Receptive-field explorer",
+            title="Receptive field explorer",
             help=(
-                "Change the stack. The solid square is what the central cell can see, the dashed "
-                "one its neighbour's."
+                "Change the stack. The solid square is the central cell's receptive field, the "
+                "dashed one its neighbour's."
             ),
             controls=controls,
             values={"kernel": 3, "depth": 2, "stride": 1, "padding": 0},
@@ -112,8 +111,8 @@ class FieldExplorer(ImageBench):
         )
 
     def draw(self) -> tuple[Figure, str]:
-        """The exemplar with both fields, the gradient, where the stack stands among the guidelines,
-        and a sentence."""
+        """The exemplar with both fields, the gradient, the stack against the guidelines, and a
+        sentence."""
         v = self.values
         choices = int(v["kernel"]), STRIDES[int(v["stride"])], bool(v["padding"]), int(v["depth"])
         figure, axes = plots.new_figure(9.4, 3.5, columns=3)
@@ -125,7 +124,7 @@ class FieldExplorer(ImageBench):
             for ax in axes[0]:
                 ax.set_axis_off()
             left.text(0, 0.5, "The exemplar is too small for this stack.", fontsize=11)
-            return figure, f"No cell is left of the exemplar: {problem}"
+            return figure, f"The exemplar has no cell left: {problem}"
         field = self._gradient(choices)
         half = half_width(field)
         self._squares(left, z)
@@ -137,18 +136,18 @@ class FieldExplorer(ImageBench):
         return figure, (
             f"field {z.field} pixels, {100 * share:.0f} % of the exemplar ({word} the guideline of "
             f"60 to 80 %); stride {z.stride}; {z.size} × {z.size} cells of the exemplar, response "
-            f"{x.size - z.size + 1} × {x.size - z.size + 1}; neighbours share "
+            f"{x.size - z.size + 1} × {x.size - z.size + 1}; neighbours overlap by "
             f"{100 * z.overlap:.0f} %. Half of the gradient lies within {half} pixels"
         )
 
     def _gradient(self, choices: tuple[int, int, bool, int]) -> np.ndarray:
         """The effective field (127, 127) on the exemplar, its centre moved to the centre of the
-        image."""
+        exemplar."""
         image = torch.from_numpy(self.exemplar).permute(2, 0, 1)[None].float()  # (1, 3, 127, 127)
         image = (image - image.mean()) / (image.std() + 1e-6)
         field = effective_field(untrained_stack(*choices), image).numpy()  # (127, 127)
         z = receptive_fields(stack(*choices), EXEMPLAR)[-1]
-        # an even map has no cell in the very centre
+        # an even map has no cell exactly in the centre
         away = round(z.start + z.size // 2 * z.stride - EXEMPLAR / 2)
         return np.roll(field, (-away, -away), (0, 1))
 

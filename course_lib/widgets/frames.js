@@ -1,4 +1,4 @@
-// Shared by the course's widgets: frames that arrived once as JPEG bytes, boxes drawn over them, small HTML.
+// Shared by the course's widgets: frames that arrive once as JPEG bytes, boxes drawn over them, small HTML helpers.
 
 const REACH = 24; // decoded frames kept, so that stepping back and forth is instant
 
@@ -8,7 +8,7 @@ const bytesOf = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byte
 /** Float32 numbers of a bytes traitlet; copied, because the view need not start at a multiple of four. */
 const floatsOf = (view) => new Float32Array(bytesOf(view).slice().buffer);
 
-/** Decodes frames when asked, keeps the latest few. Works from the model alone, so every view has its own. */
+/** Decodes frames on demand and keeps the latest few. It needs only the model, so every view has its own. */
 class FrameStore {
   constructor(model) {
     this.model = model;
@@ -47,7 +47,7 @@ function frameCanvas(sizes, name, most = [720, 460]) {
   return canvas;
 }
 
-/** How frame pixels lie on the canvas: whole, centred, undistorted. */
+/** How frame pixels map to the canvas: the whole frame, centred, undistorted. */
 function fit(canvas, [W, H]) {
   const scale = Math.min(canvas.width / W, canvas.height / H);
   return { scale, left: (canvas.width - W * scale) / 2, top: (canvas.height - H * scale) / 2 };
@@ -90,7 +90,7 @@ function paintBoxes(canvas, boxes, size, styles) {
   for (const { place, label, colour, slot } of shown) paintLabel(context, label, place, colour, slot);
 }
 
-/** Labels of boxes that lie on each other take different corners: above or below, left or right. */
+/** Labels of overlapping boxes take different corners: above or below, left or right. */
 function paintLabel(context, label, [x, y, w, h], colour, slot) {
   context.font = "600 13px system-ui, sans-serif";
   const width = context.measureText(label).width + 8;
@@ -115,8 +115,8 @@ function element(tag, properties = {}, ...children) {
   return node;
 }
 
-/** Something that takes the focus. JupyterLab's shortcuts are held off on the element itself: it would take
- * the arrow keys and Enter otherwise, and on a surrounding element the attribute does nothing. */
+/** A focusable element. JupyterLab's shortcuts are suppressed on the element itself: otherwise JupyterLab would take
+ * the arrow keys and Enter, and on a surrounding element the attribute has no effect. */
 function control(tag, properties, ...children) {
   const node = element(tag, { "data-lm-suppress-shortcuts": "true", ...properties }, ...children);
   const own = tag === "button" ? PRESS : [...PRESS, ...MOVES];
@@ -124,21 +124,21 @@ function control(tag, properties, ...children) {
   return node;
 }
 
-const PRESS = ["Enter", " "]; // what a button does by itself; sliders, lists and fields take those that move as well
+const PRESS = ["Enter", " "]; // keys that a button handles itself; sliders, lists and fields also take those that move
 const MOVES = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"];
 
-/** A key did something here: the page does not scroll, and a notebook around it (VS Code) does not go to the next cell. */
+/** The key was handled here: the page must not scroll, nor a notebook around it (VS Code) go to the next cell. */
 function handled(event) {
   event.preventDefault();
   event.stopPropagation();
 }
 
-/** Listen to a model's traits; returns the call that ends it. */
+/** Listen to a model's traits; returns a function that stops listening. */
 function listen(model, traits, callback) {
   const events = traits.map((trait) => `change:${trait}`);
   events.forEach((event) => model.on(event, callback));
   return () => events.forEach((event) => model.off(event, callback));
 }
 
-/** "0.71", or a dash where the number is absent. */
+/** "0.71", or a dash if there is no number. */
 const figure = (value, digits = 2) => (Number.isFinite(value) ? value.toFixed(digits) : "–");

@@ -1,4 +1,4 @@
-"""Match-head explorer: one exemplar, one search image, every way to match them side by side."""
+"""Match-head explorer: one exemplar, one search image, and every way to match them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class HeadExplorer(ImageBench):
 
     Args:
         sequence: exemplar (its first frame) and search images.
-        other: a clip whose target can be asked for instead.
-        networks: by name; a SiamFC's Embedding or a Proposer.
+        other: a clip whose target can be used as the exemplar instead.
+        networks: by name; each a SiamFCRuntime or a ProposalRuntime.
         max_frames: only so many frames from the start are used.
     """
 
@@ -69,7 +69,7 @@ class HeadExplorer(ImageBench):
         else:
             if (
                 network.guided
-            ):  # the mask lies where the target is: in tracking, where it was a frame ago
+            ):  # the mask is where the target is; in tracking, where it was a frame ago
                 z = with_mask(z, z_window.box_to_crop(source.boxes[0]))
                 x = with_mask(x, self.truth)
             response = network.respond(network.template_features(z, SEARCH), x[None])[0]  # (A, 5)
@@ -82,7 +82,7 @@ class HeadExplorer(ImageBench):
 
     @property
     def window(self) -> CropWindow:
-        """The search window in view."""
+        """The current search window."""
         v = self.values
         return search_window(self.sequence.boxes[int(v["frame"])], shift=(v["right"], v["down"]))
 

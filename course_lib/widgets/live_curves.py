@@ -15,11 +15,11 @@ from course_lib.widgets.bench import ImageBench
 
 
 class LiveCurves(ImageBench):
-    """An image that follows a training run: show it in one cell, give it to `train` as a watcher
+    """An image that follows a training run: show it in one cell, pass it to `train` as a watcher
     in the next.
 
     Args:
-        every: seconds between two images, at least.
+        every: minimum seconds between two images.
     """
 
     def __init__(self, every: float = 2.0) -> None:
@@ -44,7 +44,7 @@ class LiveCurves(ImageBench):
         figure, axes = plots.new_figure(10.0, 2.8, columns=6, width_ratios=[2.2, 2.2, 1, 1, 1, 1])
         loss, hits, *search_images = axes[0]
         loss.set(xlabel="step", ylabel="loss", title="training", ylim=(0, None))
-        hits.set(xlabel="step", ylabel="share", title="peak within the radius", ylim=(0, 1.02))
+        hits.set(xlabel="step", ylabel="fraction", title="peak within the radius", ylim=(0, 1.02))
         for ax in search_images:
             ax.set_axis_off()
         if p is None:

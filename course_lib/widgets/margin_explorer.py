@@ -1,5 +1,5 @@
-"""Margin explorer: what margin and scale do to the cosines of targets, look-alikes and
-background, and to the map."""
+"""Margin explorer: the effect of margin and scale on the cosines of targets, look-alikes and
+background, and on the map."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ class Learned:
 
 
 class MarginExplorer(ImageBench):
-    """A small lesson in margins on one clip: the features of a trained network stay, one 1 × 1
-    projection of them learns.
+    """A small experiment with margins on one clip: the features of a trained network stay fixed, a
+    1 × 1 projection of them is trained.
 
-    It starts as the identity and is trained on every other moment; map, cosines and figures shown
-    are of the others.
+    It starts as the identity and is trained on every other moment; the map, cosines and numbers
+    shown are of the others.
 
     Args:
         sequence: a generated clip with look-alikes.
         network: a trained SiamFC or SiamMargin.
-        every: take every so many frames.
+        every: take one frame in this many.
     """
 
     def __init__(
@@ -77,8 +77,8 @@ class MarginExplorer(ImageBench):
         super().__init__(
             title="Margin explorer",
             help=(
-                "Train a projection of the features with a margin, see the map and the cosines "
-                "before and after."
+                "Train a projection of the features with a margin, and see the map and the "
+                "cosines before and after."
             ),
             controls=controls,
             values={
@@ -89,12 +89,12 @@ class MarginExplorer(ImageBench):
                 "moment": (count + 1) // 2,
             },
             alt=alt
-            or "Search image, map before and after training with a margin, and cosines by kind, "
+            or "Search image, map before and after training with a margin, and cosines by class, "
             f"in {sequence.name}.",
         )
 
     def learned(self) -> Learned:
-        """The projection for the values in force."""
+        """The projection for the current values."""
         v = self.values
         return self.train(
             round(v["margin"], 2), v["scale"], int(v["steps"]), list(MARGIN_LOSSES)[int(v["loss"])]
@@ -135,7 +135,7 @@ class MarginExplorer(ImageBench):
         )
 
     def draw(self) -> tuple[Figure, str]:
-        """The search image, both maps, the cosines by kind, and a sentence."""
+        """The search image, both maps, the cosines by class, and a sentence."""
         v, learned, k = self.values, self.learned(), int(self.values["moment"]) - 1
         figure, axes = plots.new_figure(11.0, 3.4, columns=4, width_ratios=[1, 1, 1, 1.5])
         view, *maps, bars = axes[0]
@@ -169,14 +169,14 @@ class MarginExplorer(ImageBench):
             f"in this moment the best target cell leads by {leads[0]:+.2f} before and "
             f"{leads[1]:+.2f} after; highest cell on the target in "
             f"{100 * before.on_target.mean():.0f} % of the moments not trained on before, "
-            f"{100 * after.on_target.mean():.0f} % after. The loss asks for at least {b + m:.2f} "
+            f"{100 * after.on_target.mean():.0f} % after. The loss requires at least {b + m:.2f} "
             f"on the target and at most {b - m:.2f} elsewhere; one tenth of a cosine is "
             f"{s / 10:.1f} in the logit"
         )
 
     def _histogram(self, ax, before: MapStudy, after: MapStudy, threshold: float) -> None:
-        """Cosines by kind, before as a line and after as an area, with the threshold and the margin
-        on both sides of it."""
+        """Cosines by class, before as a line and after as an area, with the threshold and the
+        margin on both sides of it."""
         m, s = self.values["margin"], self.values["scale"]
         edges = np.linspace(-0.4, 1, 43)
         for kind, colour in COLOURS.items():

@@ -81,7 +81,7 @@ function makeSlider(model, { name, label, low, high, step, log }) {
     type: "range", min: there(low), max: there(high), step, "aria-label": label,
     input: () => {
       model.set(name, log ? 10 ** Number(input.value) : Number(input.value));
-      model.save_changes(); // while a run is on its way, newer values replace older ones
+      model.save_changes(); // while a run is in progress, newer values replace older ones
     },
   });
   const number = element("output");
@@ -89,7 +89,7 @@ function makeSlider(model, { name, label, low, high, step, log }) {
     const value = model.get(name);
     number.textContent = log ? value.toExponential(1) : String(Number(value.toFixed(3)));
     input.setAttribute("aria-valuetext", number.textContent);
-    // rounding must not push the slider back from under the finger
+    // rounding must not move the slider under the user's finger
     if (Math.abs(Number(input.value) - there(value)) > step / 2) input.value = there(value);
   };
   input.value = there(model.get(name));
@@ -105,7 +105,7 @@ function paintMap(canvas, values, h, w, palette) {
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
-/** Place of frame i of T on the chart. */
+/** Position of frame i of T on the chart. */
 const along = (i, T) => CHART.left + (i / Math.max(1, T - 1)) * (CHART.right - CHART.left);
 
 /** PSR with its threshold, IoU below, occluded frames shaded, as SVG: colours come from the theme. */
@@ -133,7 +133,7 @@ function chartOf(psr, iou, threshold, occluded) {
   </svg>`;
 }
 
-/** What the run was worth, in a sentence. */
+/** The scores of the run, in a sentence. */
 function summarise(psr, iou, threshold, occluded) {
   const lowest = (frames) => frames.reduce((best, i) => (psr[i] < psr[best] ? i : best), frames[0]);
   const known = psr.map((_, i) => i).filter((i) => Number.isFinite(psr[i]));

@@ -1,4 +1,4 @@
-"""MOSSE bench: turn the tracker's settings and watch its filter, its response and its PSR along a
+"""MOSSE bench: change the tracker's settings and watch its filter, its response and its PSR along a
 clip."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from course_lib.widgets.bench import slider
 from course_lib.widgets.static import front_end
 
 SETTINGS = ("rate", "sigma", "regulariser")
-# name, lowest, highest, step and whether the slider moves in powers of ten
+# `log`: whether the slider moves in powers of ten
 SLIDERS = (
     slider("rate", "learning rate η", 0.0, 1.0, 0.005) | {"log": False},
     slider("sigma", "target width σ", 0.5, 10.0, 0.1) | {"log": False},
@@ -33,8 +33,8 @@ class Run:
     """One run of MOSSE over T frames.
 
     Attributes:
-        boxes: (T, 4) x, y, w, h in frame pixels; row 0 is the box it started on.
-        moments: T states, what the tracker had computed after each frame: response, PSR, filter.
+        boxes: (T, 4) x, y, w, h in frame pixels; row 0 is the box it started from.
+        moments: T states of the tracker, one after each frame: response, PSR, filter.
     """
 
     boxes: np.ndarray
@@ -42,7 +42,7 @@ class Run:
 
     @property
     def psr(self) -> np.ndarray:
-        """Peak-to-sidelobe ratio (T,); NaN in frame 0, where nothing is searched."""
+        """Peak-to-sidelobe ratio (T,); NaN in frame 0, where there is no search."""
         return np.array([moment.psr for moment in self.moments], dtype=np.float64)
 
     @property
@@ -51,8 +51,8 @@ class Run:
         return np.array([moment.updated for moment in self.moments], dtype=bool)
 
     def maps(self, t: int) -> dict[str, np.ndarray]:
-        """Filter and response after frame t, (h, w) each; frame 0 has no response and gives
-        zeros."""
+        """Filter and response after frame t, (h, w) each; frame 0 has no response, which
+        is shown as zeros."""
         kernel, response = self.moments[t].filter, self.moments[t].response
         return {
             "filter": kernel,
@@ -81,18 +81,18 @@ class MosseBench(canvas.PlayedWidget):
     """MOSSE on a clip with sliders for learning rate, sigma and regulariser.
 
     Each change runs the tracker over the whole clip again. In the page: the frame with truth and
-    box, the filter, the response, and PSR and IoU along the clip with the threshold; frames where
-    the target is occluded are shaded.
+    box, the filter, the response, and PSR and IoU along the clip with the threshold; frames in
+    which the target is occluded are shaded.
 
     Args:
         sequence: a Sequence whose first frame has ground truth; its frames are kept in memory.
         max_frames: only so many frames from the start are used.
-        threshold: PSR drawn as a line and counted against.
+        threshold: PSR drawn as a line; frames below it are counted.
         settings: where the sliders start; MOSSE's own defaults if not given.
         alt: alternative text; made from the sequence's name if not given.
 
     Attributes:
-        rate, sigma, regulariser: the settings in force; set them to move the sliders. Values beyond
+        rate, sigma, regulariser: the current settings; set them to move the sliders. Values beyond
             a slider's ends are set to the nearer end.
         frame: number of the frame in view.
         run: the Run with these settings.
@@ -105,7 +105,7 @@ class MosseBench(canvas.PlayedWidget):
     sliders = traitlets.List().tag(sync=True)
     palette = traitlets.Bytes().tag(sync=True)  # 256 RGB triples for the maps
     truth = traitlets.Bytes().tag(sync=True)  # float32 (T, 4)
-    occluded = traitlets.List().tag(sync=True)  # T truth values, or none
+    occluded = traitlets.List().tag(sync=True)  # T booleans, or none
     threshold = traitlets.Float().tag(sync=True)
     rate = traitlets.Float().tag(sync=True)
     sigma = traitlets.Float().tag(sync=True)
@@ -126,7 +126,7 @@ class MosseBench(canvas.PlayedWidget):
         self.sequence = sequence.part(0, max(1, max_frames))
         self.base = settings or MOSSESettings()
         self._frames = list(self.sequence.frames)
-        accept_start(self._frames[0], self.sequence.boxes[0])  # before anything is sent to the page
+        accept_start(self._frames[0], self.sequence.boxes[0])  # before the page gets anything
         self._ran_with: MOSSESettings | None = None
         packed = canvas.pack_frames(self._frames, longest_side=480)
         super().__init__(
@@ -167,7 +167,7 @@ class MosseBench(canvas.PlayedWidget):
             self.maps = self._maps_of(self.frame)
 
     def _recompute(self) -> None:
-        """Run the clip with the settings in force, unless it just ran with them."""
+        """Run the clip with the current settings, unless it just ran with them."""
         settings = replace(self.base, **{name: getattr(self, name) for name in SETTINGS})
         if settings == self._ran_with:
             return
@@ -180,7 +180,7 @@ class MosseBench(canvas.PlayedWidget):
             self.maps = self._maps_of(self.frame)
 
     def _maps_of(self, t: int) -> dict:
-        """Filter and response after frame t as bytes, each stretched over its own range."""
+        """Filter and response after frame t as bytes, each scaled to its own range."""
         pair = [small_map(values) for values in self.run.maps(t).values()]
         return {
             "frame": t,
@@ -209,10 +209,10 @@ class MosseBench(canvas.PlayedWidget):
 
 
 def small_map(values: np.ndarray, longest_side: int = 96) -> np.ndarray:
-    """A map (h, w) as uint8, its lowest value 0 and its highest 255, thinned out beyond
+    """A map (h, w) as uint8, its lowest value 0 and its highest 255, subsampled beyond
     `longest_side`."""
     values = np.nan_to_num(np.asarray(values, dtype=np.float64))
-    step = 1 + (max(values.shape) - 1) // longest_side  # one for both axes: the shape stays
+    step = 1 + (max(values.shape) - 1) // longest_side  # one step for both axes
     values = values[::step, ::step]
     low, high = values.min(), values.max()
     return np.round(255 * (values - low) / (high - low or 1.0)).astype(np.uint8)

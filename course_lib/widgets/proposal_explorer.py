@@ -20,7 +20,7 @@ STEPS = ("score alone", "score × penalty", "and the window")
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What the tracker saw in one frame, before it chose.
+    """The tracker's input and proposals in one frame, before it chose.
 
     Attributes:
         crop: (S, S, 3) the search image; window: its square of the frame.
@@ -36,10 +36,10 @@ class Scene:
 
 
 class ProposalExplorer(ImageBench):
-    """The ranking of proposals in one frame of a clip, under settings to play with.
+    """The ranking of proposals in one frame of a clip, under adjustable settings.
 
-    The tracker runs over the clip once with its own settings; the ranking is then made again with
-    those in force.
+    The tracker runs over the clip once with its own settings; the ranking is then recomputed with
+    the current ones.
 
     Args:
         sequence: a clip with ground truth.
@@ -92,7 +92,7 @@ class ProposalExplorer(ImageBench):
         ]
 
     def draw(self) -> tuple[Figure, str]:
-        """Three images of the search image with the best proposals, and a sentence."""
+        """The search image three times with the best proposals, and a sentence."""
         t = int(self.values["frame"])
         scene = self.scenes[t - 1]
         truth = scene.window.box_to_crop(self.sequence.boxes[t])
@@ -109,13 +109,13 @@ class ProposalExplorer(ImageBench):
             ax.set(xlim=(-0.5, S - 0.5), ylim=(S - 0.5, -0.5))
             told.append(f"{title}: IoU {float(iou(scene.boxes[best[0]], truth)):.2f}")
         plots.legend_below(figure, axes[0, 0])
-        return figure, f"frame {t}, the first proposal by each ranking. " + "; ".join(told)
+        return figure, f"frame {t}, the first proposal of each ranking. " + "; ".join(told)
 
 
 def record(
     sequence: Sequence, runtime: ProposalRuntime, settings: SiamRPNSettings
 ) -> tuple[list[Scene], np.ndarray]:
-    """What a tracker saw along a clip.
+    """The tracker's scenes along a clip.
 
     Args:
         sequence: frames, and the box to start on.

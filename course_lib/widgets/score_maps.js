@@ -5,7 +5,7 @@ function render({ model, el }) {
   const store = new FrameStore(model);
   const truth = floatsOf(model.get("truth"));
   const styles = model.get("styles");
-  let pointed = null; // the cell of the response that is read: [row, column]
+  let pointed = null; // the response's cell being read: [row, column]
   let speech = null;
 
   const sizeOf = (i) => model.get("sizes")[i];
@@ -13,7 +13,7 @@ function render({ model, el }) {
   const left = frameCanvas(model.get("sizes"), "", [260, 220]);
   const right = frameCanvas(model.get("sizes"), "", [440, 380]);
   takesKeys(left, "box editor", `${model.get("alt")} Here the exemplar's box: arrow keys move it, Shift with arrow keys resizes it.`);
-  takesKeys(right, "response", "Response over the frame. Arrow keys walk over its cells, Home goes to the highest.");
+  takesKeys(right, "response", "Response over the frame. Arrow keys move over its cells, Home goes to the highest.");
   const exemplar = element("img", { alt: "exemplar", width: 127, height: 127, draggable: "false" });
   const editor = editBox(left, { size: () => sizeOf(drawnIn()), get: () => model.get("box"), set: setBox });
   const controls = makeControls(model);
@@ -25,21 +25,21 @@ function render({ model, el }) {
   const panels = element("div", { class: "tc-panels" }, element("div", {}, figures[0], figures[1]), figures[2]);
   const help = element("p", { class: "tc-help" },
     "Left: drag to draw another exemplar, inside the box to move it; arrow keys move, Shift with arrow keys resizes. " +
-    "Right: point at the response, or walk over its cells with the arrow keys.");
+    "Right: point at the response, or move over its cells with the arrow keys.");
   el.append(element("div", { class: "tc-widget tc-bench", role: "group", "aria-label": model.get("title") },
     panels, readout, probe, controls.grid, help, voice));
   let address = null;
 
   function setBox(box) {
     model.set("box", box);
-    if (model.get("values").exemplar !== 0) controls.send("exemplar", 0); // the box that is drawn is the one that is used
+    if (model.get("values").exemplar !== 0) controls.send("exemplar", 0); // use the box that is drawn
     model.save_changes();
     drawLeft();
     const [x, y, w, h] = box.map(tenth);
     say(`Exemplar at x ${x}, y ${y}, width ${w}, height ${h}`);
   }
 
-  /** Read aloud once things have come to rest. */
+  /** Read aloud once nothing changes any more. */
   function say(text) {
     clearTimeout(speech);
     speech = setTimeout(() => (voice.textContent = text), 400);
@@ -76,7 +76,7 @@ function render({ model, el }) {
     if (pointed) paintCell(right, size, map, pointed);
   }
 
-  /** What the cell under the pointer holds. */
+  /** Show the value of the cell under the pointer. */
   function tell(map, values) {
     if (!pointed) return (probe.textContent = "point at the response to read a cell");
     const [row, column] = pointed;
@@ -137,14 +137,14 @@ function highest(values, side) {
   return [Math.floor(k / side), k % side];
 }
 
-/** Where a map's first cell begins on the canvas, and how large a cell is there. */
+/** Where a map's first cell begins on the canvas, and the size of a cell there. */
 function cellsOn(canvas, size, { middle, step, side }) {
   const { scale, left, top } = fit(canvas, size);
   const cell = step * scale;
   return { cell, x: left + middle[0] * scale - (side * cell) / 2, y: top + middle[1] * scale - (side * cell) / 2 };
 }
 
-/** The response over the frame: dark and thin where it is low, bright and thick where it is high. */
+/** The response over the frame: dark and transparent where low, bright and opaque where high. */
 function paintHeat(canvas, size, map, values, palette) {
   const small = document.createElement("canvas");
   small.width = small.height = map.side;

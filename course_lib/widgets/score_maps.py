@@ -30,13 +30,13 @@ from course_lib.widgets.static import front_end
 def heat(ax: Axes, window: CropWindow, response: np.ndarray, stride: int) -> None:
     """Lay a response over a frame.
 
-    Colours run from its lowest value to its highest, but over one unit at least: a flat response
-    stays dark.
+    Colours run from its lowest value to its highest, but span at least one unit, so that a flat
+    response stays dark.
 
     Args:
         ax: shows the frame.
         window: of the search image.
-        response: (n, n); its cells stand around the window's centre.
+        response: (n, n); its cells lie around the window's centre.
         stride: search pixels from cell to cell.
     """
     n = len(response)
@@ -56,26 +56,26 @@ def heat(ax: Axes, window: CropWindow, response: np.ndarray, stride: int) -> Non
 
 
 class ScoreMapExplorer(canvas.FrameWidget, Bench):
-    """Responses of a SiamFC over the frames of a clip, to an exemplar of one's choice.
+    """Responses of a SiamFC to a chosen exemplar over the frames of a clip.
 
     In the page: change the box on the left frame, by mouse, touch or arrow keys, to choose the
     exemplar; scrub with the sliders; take another object's exemplar or another network; point at
-    the response on the right, or walk over it with the arrow keys, to read a cell. The response
+    the response on the right, or move over it with the arrow keys, to read a cell. The response
     covers the search window around the true target.
 
     Args:
         sequence: frames and boxes of the target; the frames are sent to the page once.
-        other: a clip whose first target is the other exemplar; None for none.
-        networks: networks by name; the first is shown first.
+        other: a clip whose first frame gives the other exemplar, if any.
+        networks: by name; the first is shown first.
         alt: alternative text; made from the clip's name if not given.
 
     Attributes:
         box: the exemplar's box as a list x, y, w, h in frame pixels. Set it to choose another
             exemplar.
-        response: (n, n) in view.
+        response: (n, n), the current one.
 
     Raises DataError if the clip has no ground truth in its first frame, if no network is given, and
-    for a box that is no start for a tracker.
+    for a box that cannot start a tracker.
     """
 
     _esm = front_end("frames.js", "controls.js", "box_editor.js", "score_maps.js")
@@ -84,7 +84,7 @@ class ScoreMapExplorer(canvas.FrameWidget, Bench):
     truth = traitlets.Bytes().tag(sync=True)  # float32 (T, 4)
     box = traitlets.List(traitlets.CFloat()).tag(sync=True)
     crop = traitlets.Bytes().tag(sync=True)  # the exemplar, 127 × 127, as JPEG
-    # the response in view: frame, side, centre and step in its pixels, values
+    # the current response: frame, side, centre and step in frame pixels, values
     shown = traitlets.Dict().tag(sync=True)
 
     def __init__(
@@ -125,7 +125,7 @@ class ScoreMapExplorer(canvas.FrameWidget, Bench):
 
     @property
     def response(self) -> np.ndarray:
-        """The response (n, n) in view."""
+        """The current response (n, n)."""
         t, network = int(self.values["frame"]), int(self.values["network"])
         crop, key = self._exemplar()
         if (key, t, network) not in self.cached:
@@ -136,7 +136,7 @@ class ScoreMapExplorer(canvas.FrameWidget, Bench):
         return self.cached[key, t, network]
 
     def refresh(self) -> None:
-        """Compute the response for the values and the box in force, and send it."""
+        """Compute the response for the current values and box, and send it."""
         t, response = int(self.values["frame"]), self.response
         window = self._window(t)
         with self.hold_sync():  # one message
@@ -151,7 +151,7 @@ class ScoreMapExplorer(canvas.FrameWidget, Bench):
             self.readout = self._sentence(t, response)
 
     def image(self) -> Figure:
-        """The exemplar in its frame, the exemplar, and the frame in view with the response."""
+        """The exemplar in its frame, the exemplar, and the current frame with the response."""
         t, drawn_in = int(self.values["frame"]), int(self.values["drawn_in"])
         figure, axes = plots.new_figure(10.0, 3.1, columns=3, width_ratios=[1.5, 0.8, 1.5])
         left, centre, right = axes[0]
@@ -195,7 +195,7 @@ class ScoreMapExplorer(canvas.FrameWidget, Bench):
         return search_window(self.sequence.boxes[seen])
 
     def _sentence(self, t: int, response: np.ndarray) -> str:
-        """Where the response is highest, how high, and how high elsewhere."""
+        """Where the response peaks, how high, and its mean elsewhere."""
         n = len(response)
         row, column = np.unravel_index(response.argmax(), response.shape)
         away = float(np.hypot(row - (n - 1) / 2, column - (n - 1) / 2)) * self._stride()
@@ -210,7 +210,7 @@ def untrained(
     stride: int = 8, widths: tuple[int, ...] = (64, 128, 192, 192, 128), seed: int = 0
 ) -> SiamFC:
     """A SiamFC with random weights, its batch-norm statistics taken from noise, so that its
-    features have a usual size.
+    features have a typical scale.
 
     Args:
         stride: search pixels from cell to cell of its map.

@@ -1,5 +1,4 @@
-"""Clip player: a sequence to play, stop and step through, with the boxes of truth and trackers on
-it."""
+"""Clip player: play, stop and step through a sequence, with the boxes of truth and trackers."""
 
 from __future__ import annotations
 
@@ -80,7 +79,7 @@ class SequencePlayer(canvas.PlayedWidget):
         )
 
     def image(self) -> Figure:
-        """The first, centre and last frame with their boxes."""
+        """The first, middle and last frame with their boxes."""
         moments = sorted({0, self.shown // 2, self.shown - 1})
         figure, axes = plots.new_figure(3.2 * len(moments), 2.8, columns=len(moments))
         for ax, t in zip(axes[0], moments, strict=True):
@@ -95,8 +94,7 @@ class SequencePlayer(canvas.PlayedWidget):
 
 
 def _handles(styles: list[dict]) -> list:
-    """One line for each style: a legend that does not depend on which boxes a frame happens to
-    show."""
+    """One line for each style: a legend independent of the boxes that a frame happens to show."""
     from matplotlib.lines import Line2D
 
     return [

@@ -1,5 +1,5 @@
-"""Shift explorer: a patch moved around a circle and moved for real, its data matrix, and that
-matrix's spectrum."""
+"""Shift explorer: a patch shifted cyclically and in the image, its data matrix, and the matrix's
+spectrum."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from course_lib.trackers.kernels import (
 )
 from course_lib.widgets.bench import ImageBench, choice, slider
 
-SIZE = 48  # pixels a side of the patch
+SIZE = 48  # pixels per side of the patch
 
 
 class ShiftExplorer(ImageBench):
-    """Cyclic shifts of a patch beside real ones, and what a kernel makes of them.
+    """Cyclic shifts of a patch beside real ones, and a kernel's response to them.
 
     Args:
         frame: (H, W, 3) uint8.
         box: (4,) of the target in it, pixels.
-        padding: sides of the patch in sides of the box.
+        padding: size of the patch in sizes of the box.
     """
 
     def __init__(
@@ -62,13 +62,13 @@ class ShiftExplorer(ImageBench):
                 "bandwidth": 0.2,
             },
             alt=alt
-            or "A patch shifted around a circle and for real, a kernel's map, a data matrix and "
+            or "A patch shifted cyclically and in the image, a kernel's map, a data matrix and "
             "its spectrum.",
         )
 
     def patch(self, dx: int = 0, dy: int = 0) -> np.ndarray:
-        """Grey values (48, 48) less their mean, of the patch in which everything lies (dx, dy)
-        further than in the first."""
+        """Grey values (48, 48), minus their mean, of the patch whose content is shifted by (dx, dy)
+        from the first."""
         centre = self.centre - np.array([dx, dy]) * self.size / SIZE
         values = cut_patch(self.grey, centre, self.size, (SIZE, SIZE)) / 255  # (48, 48)
         values = values - values.mean()
@@ -87,19 +87,21 @@ class ShiftExplorer(ImageBench):
         found = displacement(likeness)
         figure, axes = plots.new_figure(9.4, 6.0, rows=2, columns=3)
         self._images(axes[0], cyclic, z, likeness, (dx, dy), found)
-        turned = self._matrices(axes[1], x[SIZE // 2], dx)
-        off = np.abs(turned - np.diag(np.diag(turned))).max() / max(np.abs(turned).max(), 1e-12)
+        transformed = self._matrices(axes[1], x[SIZE // 2], dx)
+        off = np.abs(transformed - np.diag(np.diag(transformed))).max() / max(
+            np.abs(transformed).max(), 1e-12
+        )
         apart = ((cyclic - z) ** 2).sum() / max(((cyclic**2).sum() + (z**2).sum()), 1e-12)
         return figure, (
-            f"moved by ({dx}, {dy}); the {kernel} kernel is largest at ({found[0]}, {found[1]}), "
+            f"shifted by ({dx}, {dy}); the {kernel} kernel is largest at ({found[0]}, {found[1]}), "
             f"{likeness.max():.3g}, and {likeness[0, 0]:.3g} for no shift. Cyclic and real shift "
-            f"differ by {100 * apart:.0f} % of their energy. Off its diagonal the transformed "
-            f"matrix holds at most {off:.0e} of its largest number"
+            f"differ by {100 * apart:.0f} % of their energy. Off the diagonal, the transformed "
+            f"matrix reaches at most {off:.0e} of its largest entry"
         )
 
     def _images(self, axes, cyclic, real, likeness, moved, found) -> None:
         for ax, values, title in zip(
-            axes, (cyclic, real), ("shifted around a circle", "shifted for real"), strict=False
+            axes, (cyclic, real), ("cyclic shift", "real shift"), strict=False
         ):
             plots.show_map(ax, values, title, cmap="gray")
         edge = SIZE // 2
@@ -120,22 +122,22 @@ class ShiftExplorer(ImageBench):
         axes[2].set_title("kernel at every shift: + true, o peak", fontsize=10)
 
     def _matrices(self, axes, row: np.ndarray, dx: int) -> np.ndarray:
-        """Draw the data matrix (48, 48) of a row of the patch, its transform and the diagonal; give
-        the transform."""
+        """Draw the data matrix (48, 48) of a row of the patch, its transform and the diagonal;
+        returns the transform."""
         X = data_matrix(row)
         F = np.fft.fft(np.eye(SIZE), norm="ortho")  # (48, 48)
-        turned = F.conj() @ X @ F  # (48, 48)
+        transformed = F.conj() @ X @ F  # (48, 48)
         axes[0].imshow(X, cmap="gray")
         axes[0].axhspan(
             dx % SIZE - 0.5, dx % SIZE + 0.5, color=plots.PREDICTION, alpha=0.6, linewidth=0
         )
         axes[0].set_title("data matrix of the middle row", fontsize=10)
-        axes[1].imshow(np.abs(turned), cmap=plots.MAP)
+        axes[1].imshow(np.abs(transformed), cmap=plots.MAP)
         axes[1].set_title("the same in the Fourier domain", fontsize=10)
-        axes[2].plot(np.abs(np.diag(turned)), color=plots.EXEMPLAR, label="diagonal")
+        axes[2].plot(np.abs(np.diag(transformed)), color=plots.EXEMPLAR, label="diagonal")
         axes[2].plot(
             np.abs(np.fft.fft(row)), ".", color=plots.PREDICTION, label="transform of the row"
         )
         axes[2].set_title("its diagonal", fontsize=10)
         axes[2].legend(fontsize=8)
-        return turned
+        return transformed

@@ -1,4 +1,4 @@
-"""What every widget of the course shares: its files for the page, and the still image that stands
+"""Shared by every widget of the course: its files for the page, and the still image that stands
 in for it."""
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ HERE = Path(__file__).parent
 def front_end(*names: str) -> str:
     """The named files of this folder as one ES module.
 
-    A widget's module reaches the page as text, where a relative `import` leads nowhere; so the
+    A widget's module reaches the page as text, where a relative `import` cannot work; so the
     shared part is put before the widget's own.
     """
     return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
 
 
 class ImageWidget(anywidget.AnyWidget):
-    """A widget whose cell also holds a still picture of its state at the moment it was displayed.
+    """A widget whose cell also holds a still image of its state at the moment it was displayed.
 
-    Front ends that speak to a kernel prefer the widget; GitHub, nbconvert and a page without a
+    Front ends with a kernel prefer the widget; GitHub, nbconvert and a page without a
     kernel show the image.
 
     Attributes:

@@ -1,6 +1,6 @@
 // Shared by clip player and MOSSE bench: play, stop and step through the frames of a model.
 // The frame number is the model's, so all views of one widget show the same frame;
-// whether it plays is a view's own, so two views do not push twice.
+// whether it plays is each view's own, so two views do not advance it twice.
 
 /** A bar with Play, a slider over the frames, single steps and speed, for `model` with traits frame and fps. */
 function makeTransport(model, store) {
@@ -30,7 +30,7 @@ function makeTransport(model, store) {
 
   function show(i) {
     model.set("frame", Math.min(Math.max(i, 0), last));
-    model.save_changes(); // messages that the kernel has no time for are merged, not queued
+    model.save_changes(); // while the kernel is busy, messages are merged, not queued
   }
 
   function step(move) {
@@ -41,7 +41,7 @@ function makeTransport(model, store) {
   function start() {
     if (model.get("frame") >= last) show(0);
     play.textContent = "Pause";
-    number.setAttribute("aria-live", "off"); // a voice that reads every frame helps nobody
+    number.setAttribute("aria-live", "off"); // reading every frame aloud helps nobody
     timer = setTimeout(tick, 0);
   }
 

@@ -1,5 +1,5 @@
-"""Window-and-scale bench: one step of SiamFC's search, with the influence of window, penalty and
-scales at hand."""
+"""Window-and-scale bench: one step of SiamFC's search, with adjustable window influence, penalty
+and scales."""
 
 from __future__ import annotations
 
@@ -30,11 +30,10 @@ COUNTS = (1, 3, 5)
 
 @dataclass(frozen=True, eq=False)
 class Moment:
-    """What the tracker saw in one frame, before it chose.
+    """The tracker's input and responses in one frame, before it chose.
 
     Attributes:
-        windows: the five squares it looked through; responses: (5, 17, 17) what the network
-            answered.
+        windows: the five search squares; responses: (5, 17, 17) of the network.
         size: (2,) the target's size before the step; side, first: search side before the step, and
             in frame 0.
     """
@@ -48,7 +47,7 @@ class Moment:
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """What follows for one frame from the settings.
+    """The outcome for one frame under the current settings.
 
     Attributes:
         box: (4,) the next box; window: the square of the chosen scale; scale: its index among those
@@ -66,10 +65,10 @@ class Choice:
 
 
 class WindowBench(ImageBench):
-    """SiamFC's choice of peak in one frame of a clip, under other settings than it was made with.
+    """SiamFC's choice of peak in one frame of a clip, under adjustable settings.
 
     The tracker runs over the clip once, with five scales and the usual settings. In each frame the
-    bench then takes the step again with the settings in force, from where the tracker stood.
+    bench then repeats the step with the current settings, from the tracker's state.
 
     Args:
         sequence: a clip with ground truth, best with look-alikes in view.
@@ -113,7 +112,7 @@ class WindowBench(ImageBench):
         )
 
     def decide(self, t: int | None = None) -> Choice:
-        """The step in frame t, by default the one in view, under the settings in force."""
+        """The step in frame t, by default the current one, under the current settings."""
         v = self.values
         t = int(v["frame"]) if t is None else t
         moment, count = self.moments[t - 1], COUNTS[int(v["scales"])]

@@ -73,7 +73,7 @@ clip = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.aran
     " *[dict(w.values) for w in (windows, explorer, board)],"
     " dict(maps.values), maps.box)",
 ]
-# the circle in the toolbar says idle before the notebook has its kernel; cells run then would be
+# the toolbar's circle shows idle before the notebook has its kernel, and cells run then would be
 # lost
 READY = """
 const session = window.jupyterapp?.shell.currentWidget?.context?.sessionContext;
@@ -99,7 +99,7 @@ return [...document.querySelectorAll('.tc-widget *')].filter((node) => [...node.
 
 
 def lacking(*modules: str) -> list[str]:
-    """What these tests need and this machine has not."""
+    """What these tests need and this machine lacks."""
     missing = [name for name in ("selenium", *modules) if find_spec(name) is None]
     return missing + [
         name for name, path in (("chromium", BROWSER), ("chromedriver", DRIVER)) if not path
@@ -142,7 +142,7 @@ def start_server(folder: Path, front: str, port: int) -> subprocess.Popen:
     command = [sys.executable, "-m", front, "--no-browser", f"--port={port}"]
     if front == "voila":
         template = Path(importlib.import_module("voila").__file__).parents[1] / "share" / "jupyter"
-        own["JUPYTER_PATH"] = str(template)  # where Voilà stands beside the environment
+        own["JUPYTER_PATH"] = str(template)  # if Voilà is installed beside the environment
         command += ["widgets.ipynb", "--show_tracebacks=True"]
         address = f"http://127.0.0.1:{port}/static/"
     else:
@@ -208,13 +208,13 @@ class Page:
         return self.until(lambda: self.all(css, inside), css)[0]
 
     def command(self, name: str, arguments: dict | None = None) -> None:
-        # not waited for: a command may end only with what it started
+        # not awaited: a command may end only when what it started ends
         self.driver.execute_script(
             "jupyterapp.commands.execute(arguments[0], arguments[1])", name, arguments or {}
         )
 
     def image(self, canvas) -> str:
-        script = "const c = arguments[0]; return c.width && c.toDataURL ? c.toDataURL() : ''"  # '' while it is being made
+        script = "const c = arguments[0]; return c.width && c.toDataURL ? c.toDataURL() : ''"
         return self.until(
             lambda: self.driver.execute_script(script, canvas), "an image on the canvas"
         )

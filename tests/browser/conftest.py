@@ -1,4 +1,4 @@
-"""The page that the widgets' tests drive, and an image of it when one fails."""
+"""The page that the widgets' tests drive, and a screenshot of it when one fails."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def page(request, tmp_path_factory):
         driver.get(f"http://127.0.0.1:{port}/{path}/widgets.ipynb?token={TOKEN}")
         page = Page(driver)
         page.until(lambda: driver.execute_script(READY), "the kernel")
-        driver.get_log("browser")  # what the front end itself had to say is not the widgets' affair
+        driver.get_log("browser")  # the front end's own messages do not concern the widgets
         page.command("notebook:run-all-cells")
         shown = len(CELLS) - 2  # the first cell prepares, the last prints
         page.until(lambda: len(page.all(".tc-widget")) == shown, f"{shown} widgets", seconds=120)
@@ -62,7 +62,7 @@ def keys():
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Keep an image of the page of every test that failed."""
+    """Keep a screenshot of the page for every failed test."""
     report = yield
     given = getattr(item, "funcargs", {})
     driver = given["page"].driver if "page" in given else given.get("driver")

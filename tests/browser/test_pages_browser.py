@@ -1,5 +1,4 @@
-"""The widgets where there is another front end, or no kernel at all: Voilà, and a page that
-nbconvert made."""
+"""The widgets in another front end, Voilà, and without a kernel, in a page made by nbconvert."""
 
 from __future__ import annotations
 
@@ -37,7 +36,7 @@ NAMES += ["curves"]
 
 
 def severe(driver, *but: str) -> list[str]:
-    """Errors in the console, but those that contain one of the words."""
+    """Errors in the console, except those that contain one of the words."""
     found = [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
     return [message for message in found if not any(word in message for word in but)]
 

@@ -36,7 +36,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def play(tmp_path):
-    """Plays a file of tmp_path in the browser until its end; gives driver and video's state."""
+    """Play a file of tmp_path in the browser to its end; returns driver and video state."""
     if missing := lacking():
         pytest.skip(f"plays a video in a real browser, which needs {', '.join(missing)}")
     server = ThreadingHTTPServer(

@@ -180,7 +180,7 @@ def test_explorer_by_keyboard(page, keys):
     )
     assert "'frame': 7, 'drawn_in': 39" in page.kernel_reads()
     drawn_in.send_keys(keys.HOME)
-    left.send_keys(keys.ARROW_RIGHT * 2)  # the box that is moved is the one that is used
+    left.send_keys(keys.ARROW_RIGHT * 2)  # the moved box is the one used
     page.until(
         lambda: page.kernel_reads().endswith("[32.0, 40.0, 48.0, 48.0]"),
         "the moved box in the kernel",
@@ -266,14 +266,14 @@ def test_field_explorer_by_keyboard(page, keys):
     kernel.send_keys(keys.END)
     page.until(lambda: readout.text.startswith("field 127 pixels"), "the largest kernel's field")
     depth.send_keys(keys.END)
-    page.until(lambda: "No cell is left" in readout.text, "a stack that does not fit")
+    page.until(lambda: "The exemplar has no cell left" in readout.text, "a stack that does not fit")
     _, padding = page.all("select", widget)
     padding.send_keys(keys.ARROW_DOWN)
     page.until(lambda: readout.text.startswith("field 191 pixels"), "the padded stack")
     assert "field 191 pixels" in page.kernel_reads()
 
 
-def test_margin_playground_by_keyboard(page, keys):
+def test_margin_explorer_by_keyboard(page, keys):
     widget = page.all(".tc-widget")[6]
     readout = page.one(".tc-readout", widget)
     assert (
@@ -297,14 +297,14 @@ def test_margin_playground_by_keyboard(page, keys):
 def test_shift_explorer_by_keyboard(page, keys):
     widget = page.all(".tc-widget")[7]
     readout = page.one(".tc-readout", widget)
-    assert readout.text.startswith("moved by (10, 4); the gaussian kernel")
+    assert readout.text.startswith("shifted by (10, 4); the gaussian kernel")
     across, down, _ = page.all("input[type=range]", widget)
     across.send_keys(keys.HOME)
     down.send_keys(keys.ARROW_RIGHT)
-    page.until(lambda: readout.text.startswith("moved by (-24, 5);"), "the new shift")
+    page.until(lambda: readout.text.startswith("shifted by (-24, 5);"), "the new shift")
     page.all("select", widget)[1].send_keys(keys.ARROW_UP)
     page.until(lambda: "the polynomial kernel is largest" in readout.text, "the other kernel")
-    assert "moved by (-24, 5)" in page.kernel_reads()
+    assert "shifted by (-24, 5)" in page.kernel_reads()
 
 
 @pytest.mark.parametrize("number", [8, 9, 10])  # windows, explorer, explorer
@@ -343,14 +343,14 @@ def test_every_slider_follows_the_mouse(page):
             page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", slider)
             low, high, step = (float(slider.get_attribute(name)) for name in ("min", "max", "step"))
             before, now = look(), float(slider.get_attribute("value"))
-            share = -0.3 if now > (low + high) / 2 else 0.3  # of the width, from the centre
+            fraction = -0.3 if now > (low + high) / 2 else 0.3  # of the width, from the centre
             mouse = ActionChains(page.driver, duration=50)
             mouse.move_to_element_with_offset(
-                slider, round(share * slider.size["width"]), 0
+                slider, round(fraction * slider.size["width"]), 0
             ).click().perform()
             there = float(slider.get_attribute("value"))
             assert (
-                abs(there - (low + (0.5 + share) * (high - low))) <= 0.06 * (high - low) + step
+                abs(there - (low + (0.5 + fraction) * (high - low))) <= 0.06 * (high - low) + step
             ), slider.accessible_name
             if slider.accessible_name in (
                 "frame",
@@ -382,7 +382,7 @@ def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
     controls = page.all(".tc-widget :is(button, input, select, [tabindex])")
     assert len(controls) == 56
     for control in controls:
-        # what is far out of view is not laid out, and has no name there
+        # elements far out of view are not laid out and have no name
         page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", control)
         assert len(control.accessible_name) >= 1, control.get_attribute("outerHTML")
         assert control.get_attribute("data-lm-suppress-shortcuts") == "true"
@@ -431,7 +431,7 @@ def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
-def test_texts_stand_out_in_both_themes(page, theme):
+def test_texts_are_readable_in_both_themes(page, theme):
     page.command("apputils:change-theme", {"theme": theme})
     wanted = str(theme == "JupyterLab Light").lower()
     page.one(f"body[data-jp-theme-light={wanted}]")

@@ -1,4 +1,4 @@
-"""A lesson of four exercises, small enough to be graded often, and submissions of every kind to it."""
+"""A lesson of four exercises, small enough to be graded often, and all kinds of submissions."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def submissions(release: NotebookNode) -> dict[str, tuple[str, NotebookNode, flo
 
 
 def write(folder: Path, made: dict[str, tuple[str, NotebookNode, float]]) -> None:
-    """Lay submissions out as a learning platform's archive has them: one folder a student."""
+    """Lay submissions out as a learning platform's archive has them: one folder per student."""
     for student, (file, notebook, _) in made.items():
         (folder / student).mkdir(parents=True)
         nbformat.write(notebook, folder / student / file)

@@ -1,7 +1,7 @@
-"""Answers that reach for points through the machinery instead of the exercise, and the points each gets.
+"""Answers that try to get points from the machinery instead of the exercise, and their points.
 
-Every submission answers mosse.window (3 points) rightly, in the cell before the attack. The attack stands in the cell of
-mosse.target (4 points); the other answers are wrong unless it says so.
+Every submission answers mosse.window (3 points) correctly in the cell before the attack. The attack
+is in the cell of mosse.target (4 points); the other answers are wrong unless it says otherwise.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ ANSWERS = {
 
 
 def points(tmp_path: Path, answer: str) -> dict[str, float]:
-    """Points by exercise of a submission with `answer` as its cell for mosse.target, graded as in a term."""
+    """Points by exercise of a submission with `answer` for mosse.target, graded as in a term."""
     path = tmp_path / f"{small.STEM}.py"
     path.write_text(small.source(), encoding="utf-8")
     notebook = small.build.solved(path)
@@ -244,7 +244,7 @@ def grading(monkeypatch):
 @pytest.mark.parametrize("attack", BEFORE)
 def test_an_attack_before_a_wrong_answer_earns_nothing(tmp_path, grading, attack):
     got = points(tmp_path, FIRST.format(BEFORE[attack]))
-    # the two hooks that keep the judge from answering cost the later points as well, never give any
+    # the two hooks that keep the judge from answering cost the later points too, and never earn any
     assert got == {"mosse.window": HONEST, "mosse.target": 0, "kcf.displacement": 0, "kcf.size": 0}
 
 
@@ -257,8 +257,8 @@ def test_an_answer_that_is_an_attack_earns_nothing(tmp_path, grading, attack):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("attack", ["grading switched off", "checks exchanged", "award exchanged"])
-def test_a_right_answer_after_an_exchange_keeps_its_points(tmp_path, grading, attack):
-    """What was exchanged is put back before an answer is judged: nobody else's lines cost an honest answer."""
+def test_a_right_answer_after_a_replacement_keeps_its_points(tmp_path, grading, attack):
+    """Functions are restored before an answer is judged: other lines never harm an honest one."""
     got = points(tmp_path, f"{BEFORE[attack]}\n\n\n{RIGHT}")
     assert got["mosse.target"] == small.POINTS["mosse.target"]
 

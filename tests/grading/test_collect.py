@@ -1,5 +1,5 @@
-"""Submissions as they arrive: whatever is wrong with one, it is named and the others are brought
-in; two stay two."""
+"""Submissions as they arrive: a fault in one is named and the others are brought in; two students
+stay two."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from course_lib.grading import arrived as arrived_module
 from course_lib.grading import submitted as submitted_module
 from course_lib.grading.reading import parse_notebook, read_submission
 from course_lib.grading.students import plain_student, safe_name
-from course_lib.grading.submission import mend
+from course_lib.grading.submission import fix
 from course_lib.grading.term import collect, new_term
 
 NAME = f"{small.STEM}.ipynb"
@@ -53,7 +53,7 @@ def term(tmp_path, release):
 
 
 def laid_out(folder, files: dict[str, str | bytes]):
-    """Files by their names in a new folder."""
+    """The files, by name, in a new folder."""
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def laid_out(folder, files: dict[str, str | bytes]):
 
 
 def zipped(path, files: dict[str, str | bytes]):
-    """Files by their names in a new zip file."""
+    """The files, by name, in a new zip file."""
     with warnings.catch_warnings(), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
         warnings.simplefilter("ignore")
         for name, content in files.items():
@@ -87,35 +87,35 @@ def old_format(release) -> str:
     return nbformat.writes(small.answered(release), version=3)
 
 
-# what arrives, made of a whole notebook's text, and the words by which it is named when it is left
+# what arrives, made from a notebook's text, and the words that name it when it is left out
 LEFT = {
-    "no json": (lambda text: "no json", "no notebook that can be read"),
+    "no json": (lambda text: "no json", "not a readable notebook"),
     "empty": (lambda text: "", "it is empty"),
-    "half": (lambda text: text[: len(text) // 2], "no notebook that can be read"),
-    "a list": (lambda text: "[1, 2]", "no notebook"),
-    "null": (lambda text: "null", "no notebook"),
+    "half": (lambda text: text[: len(text) // 2], "not a readable notebook"),
+    "a list": (lambda text: "[1, 2]", "not a notebook"),
+    "null": (lambda text: "null", "not a notebook"),
     "no cells": (lambda text: '{"nbformat": 4}', "it has no cells"),
     "cells null": (lambda text: changed(text, cells=None), "its cells are a NoneType"),
     "cells text": (lambda text: changed(text, cells="abc"), "its cells are a str"),
-    "nested": (lambda text: "[" * 100_000, "no notebook that can be read"),
-    "binary": (lambda text: bytes(range(256)), "no notebook that can be read"),
+    "nested": (lambda text: "[" * 100_000, "not a readable notebook"),
+    "binary": (lambda text: bytes(range(256)), "not a readable notebook"),
     "another course's": (
         lambda text: nbformat.writes(nbformat.v4.new_notebook()),
         "none of the course's exercises",
     ),
 }
-# what is put right: the notebook is graded
-MENDED = {
+# faults that are fixed: the notebook is graded
+FIXED = {
     "byte order mark": (lambda text: b"\xef\xbb\xbf" + text.encode(), None),
     "utf-16": (lambda text: text.encode("utf-16"), None),
     "null source": (lambda text: changed(text, cell_2_source=None), "cell 3 has no text but null"),
     "number as source": (lambda text: changed(text, cell_2_source=3), "cell 3 has no text but 3"),
     "list as source": (lambda text: changed(text, cell_2_source=["x = 1\n", "y = 2"]), None),
     "null metadata": (lambda text: changed(text, cell_4_metadata=None), "cell 5 has no metadata"),
-    "null metadata of all": (lambda text: changed(text, metadata=None), "its metadata are damaged"),
+    "null metadata of all": (lambda text: changed(text, metadata=None), "its metadata is damaged"),
     "kernel null": (
         lambda text: changed(text, metadata={"kernelspec": None}),
-        "its metadata are damaged",
+        "its metadata is damaged",
     ),
     "nbgrader null": (
         lambda text: changed(text, cell_4_metadata={"nbgrader": None}),
@@ -129,15 +129,21 @@ MENDED = {
         lambda text: changed(text, cell_4_metadata={"nbgrader": {"grade_id": 3}}),
         "has lost its metadata",
     ),
-    "outputs null": (lambda text: changed(text, cell_2_outputs=None), "cell 3 has outputs"),
-    "outputs a text": (lambda text: changed(text, cell_2_outputs="x"), "cell 3 has outputs"),
-    "count a text": (lambda text: changed(text, cell_2_execution_count="x"), "cell 3 has outputs"),
+    "outputs null": (lambda text: changed(text, cell_2_outputs=None), "cell 3 has invalid outputs"),
+    "outputs a text": (
+        lambda text: changed(text, cell_2_outputs="x"),
+        "cell 3 has invalid outputs",
+    ),
+    "count a text": (
+        lambda text: changed(text, cell_2_execution_count="x"),
+        "cell 3 has invalid outputs",
+    ),
     "ids alike": (lambda text: changed(text, cell_1_id="a", cell_2_id="a"), None),
     "id null": (lambda text: changed(text, cell_1_id=None), None),
     "unknown type": (lambda text: changed(text, cell_0_cell_type="heading9"), "unknown type"),
     "a cell that is none": (
         lambda text: json.dumps({**json.loads(text), "cells": [None, *json.loads(text)["cells"]]}),
-        "cell 1 is no cell but null",
+        "cell 1 is null, not a cell",
     ),
     "format 5": (lambda text: changed(text, nbformat=5, nbformat_minor=0), "format 5"),
     "format missing": (
@@ -159,7 +165,7 @@ MENDED = {
 
 
 @pytest.mark.parametrize("kind", LEFT)
-def test_what_cannot_be_collected_is_named_and_the_rest_is_brought_in(tmp_path, term, text, kind):
+def test_an_unusable_file_is_named_and_the_rest_is_brought_in(tmp_path, term, text, kind):
     make, words = LEFT[kind]
     found = {
         c.student: c
@@ -168,19 +174,19 @@ def test_what_cannot_be_collected_is_named_and_the_rest_is_brought_in(tmp_path, 
         )
     }
     assert found["ada"].lesson is None and words in found["ada"].problems[0].what
-    assert found["ada"].problems[0].remedy and not found["ada"].problems[0].mended
+    assert found["ada"].problems[0].remedy and not found["ada"].problems[0].fixed
     assert found["zoe"].lesson == small.STEM and found["zoe"].problems == []
     assert sorted(p.name for p in (term / "submitted").iterdir()) == ["zoe"]
 
 
-@pytest.mark.parametrize("kind", MENDED)
-def test_what_can_be_put_right_is_graded(tmp_path, term, text, kind):
-    make, words = MENDED[kind]
+@pytest.mark.parametrize("kind", FIXED)
+def test_a_submission_that_can_be_fixed_is_graded(tmp_path, term, text, kind):
+    make, words = FIXED[kind]
     (found,) = collect(term, laid_out(tmp_path / "in", {f"ada/{NAME}": make(text)}))
     assert found.lesson == small.STEM, found.problems
     said = [p.what for p in found.problems]
     assert any(words in what for what in said) if words else said == []
-    assert all(p.mended for p in found.problems)
+    assert all(p.fixed for p in found.problems)
     whole = nbformat.read(term / "submitted" / "ada" / small.STEM / NAME, as_version=4)
     nbformat.validate(whole)
     sources = "\n".join(c.source for c in whole.cells)
@@ -189,30 +195,30 @@ def test_what_can_be_put_right_is_graded(tmp_path, term, text, kind):
 
 def test_notebooks_of_the_old_format_are_read(release):
     notebook, problems = read_submission(old_format(release).encode(), "old.ipynb")
-    assert "in format 3" in problems[0].what
-    whole, _ = mend(notebook, release, small.STEM, NAME)
+    assert "in notebook format 3" in problems[0].what
+    whole, _ = fix(notebook, release, small.STEM, NAME)
     for name, answer in small.ANSWERS.items():
         assert answer in small.answer_cell(whole, name).source
     nbformat.validate(whole)
 
 
-class TestTurned:
-    """Answer cells that are no code cells any more, or not one cell each."""
+class TestChangedCells:
+    """Answer cells that are no longer code cells, or not one cell each."""
 
     @pytest.mark.parametrize("kind", ["markdown", "raw"])
     @pytest.mark.parametrize("fence", ["{}", "```python\n{}\n```", "\n{}\n\n"])
     @pytest.mark.parametrize("bare", [False, True])
-    def test_it_is_named_as_that_and_made_code_again(self, release, kind, fence, bare):
+    def test_it_is_named_and_made_code_again(self, release, kind, fence, bare):
         notebook = small.answered(release)
         cell = small.answer_cell(notebook, "kcf.size")
         make = {"markdown": nbformat.v4.new_markdown_cell, "raw": nbformat.v4.new_raw_cell}[kind]
         metadata = {} if bare else cell.metadata
         place = notebook.cells.index(cell)
         notebook.cells[place] = make(fence.format(cell.source), metadata=metadata)
-        whole, problems = mend(notebook, release, small.STEM, NAME)
+        whole, problems = fix(notebook, release, small.STEM, NAME)
         said = [p.what for p in problems]
         assert f"the cell for kcf.size was turned into {kind}, which is not run" in said
-        assert not any("is gone" in what for what in said) and all(p.mended for p in problems)
+        assert not any("is gone" in what for what in said) and all(p.fixed for p in problems)
         graded = small.answer_cell(whole, "kcf.size")
         assert graded.cell_type == "code" and small.ANSWERS["kcf.size"] in graded.source
         assert graded.metadata.nbgrader.grade_id == "kcf-size" and len(whole.cells) == len(
@@ -220,19 +226,19 @@ class TestTurned:
         )
         nbformat.validate(whole)
 
-    def test_a_note_about_an_exercise_is_no_answer(self, release):
+    def test_a_note_about_an_exercise_is_not_an_answer(self, release):
         notebook = small.answered(release)
         note = 'I tried this:\n@exercise("kcf.size")\nand it failed'
         notebook.cells.insert(2, nbformat.v4.new_markdown_cell(note))
-        whole, problems = mend(notebook, release, small.STEM, NAME)
+        whole, problems = fix(notebook, release, small.STEM, NAME)
         assert problems == [] and whole.cells[2].cell_type == "markdown"
 
-    def test_two_answers_in_one_cell_are_parted(self, release):
+    def test_two_answers_in_one_cell_are_split(self, release):
         notebook = small.answered(release)
         first, second = (small.answer_cell(notebook, n) for n in ("mosse.window", "mosse.target"))
         first.source += f"\n\n\n{second.source}"
         notebook.cells.remove(second)
-        whole, problems = mend(notebook, release, small.STEM, NAME)
+        whole, problems = fix(notebook, release, small.STEM, NAME)
         assert "mosse.window and mosse.target are answered in one cell" in [
             p.what for p in problems
         ]
@@ -249,16 +255,16 @@ class TestTurned:
             '@exercises.exercise("kcf.size")',
         ],
     )
-    def test_a_decorator_written_otherwise_is_known(self, release, line):
+    def test_a_decorator_written_differently_is_recognised(self, release, line):
         notebook = small.answered(release)
         cell = small.answer_cell(notebook, "kcf.size")
         cell.source = f"{line}\n{small.ANSWERS['kcf.size']}"
-        whole, problems = mend(notebook, release, small.STEM, NAME)
+        whole, problems = fix(notebook, release, small.STEM, NAME)
         assert problems == [] and sum(line in c.source for c in whole.cells) == 1
 
 
 class TestArchives:
-    """Zip files as platforms and students make them, and as nobody should."""
+    """Zip files as platforms and students make them, and malicious ones."""
 
     def test_a_locked_and_a_damaged_member(self, tmp_path, term, text):
         archive = zipped(
@@ -285,10 +291,10 @@ class TestArchives:
         assert all("password" in found[s].problems[0].remedy for s in ("ada", "bo", "cy"))
         assert found["dan"].lesson == small.STEM
 
-    def test_an_archive_that_is_none_stops_with_a_sentence(self, tmp_path, term, capsys):
+    def test_an_invalid_archive_stops_with_a_sentence(self, tmp_path, term, capsys):
         (tmp_path / "all.zip").write_bytes(b"PK\x03\x04 and no more")
         assert main(["grading", "collect", str(term), str(tmp_path / "all.zip")]) == 2
-        assert "damaged, or no zip file" in capsys.readouterr().err
+        assert "damaged or no zip file" in capsys.readouterr().err
 
     @pytest.mark.parametrize("as_folder", [False, True])
     def test_a_students_own_zip_is_opened_but_none_inside_it(self, tmp_path, term, text, as_folder):
@@ -306,9 +312,7 @@ class TestArchives:
         assert "a zip file inside a student's own" in found["bo"].problems[0].what
         assert "cy_3/hw.zip is damaged" in found["cy"].problems[0].what
 
-    def test_what_unpacks_to_more_than_the_limits_is_not_unpacked(
-        self, tmp_path, term, text, monkeypatch
-    ):
+    def test_archives_beyond_the_limits_are_not_unpacked(self, tmp_path, term, text, monkeypatch):
         monkeypatch.setattr(arrived_module, "LARGEST", 2**20)
         bomb = "x" * (2**20 + 1)
         archive = zipped(tmp_path / "all.zip", {f"ada/{NAME}": bomb, f"zoe/{NAME}": text})
@@ -318,13 +322,13 @@ class TestArchives:
         monkeypatch.setattr(arrived_module, "MOST", 2)
         files = {f"{s}/{NAME}": text for s in ("bo", "cy", "dan")}
         found = {c.student: c for c in collect(term, zipped(tmp_path / "b.zip", files))}
-        assert found["cy"].lesson and "beyond what is read" in found["dan"].problems[0].what
+        assert found["cy"].lesson and "exceeds the limit" in found["dan"].problems[0].what
         monkeypatch.setattr(arrived_module, "MOST", 100)
         monkeypatch.setattr(arrived_module, "LARGEST_SUM", int(2.5 * len(text.encode())))
         found = {c.student: c for c in collect(term, laid_out(tmp_path / "in", files))}
-        assert found["cy"].lesson and "beyond what is read" in found["dan"].problems[0].what
+        assert found["cy"].lesson and "exceeds the limit" in found["dan"].problems[0].what
 
-    def test_a_size_that_is_a_lie(self, tmp_path, term, text):
+    def test_a_false_size(self, tmp_path, term, text):
         archive = zipped(tmp_path / "all.zip", {f"ada/{NAME}": text, f"zoe/{NAME}": text})
         content = bytearray(archive.read_bytes())
         first = content.index(f"ada/{NAME}".encode()) - 30
@@ -355,7 +359,7 @@ class TestArchives:
         assert any(c.student == "honest student" and c.lesson for c in found)
         brought = {c.student for c in found if c.lesson}
         there = {p.name for p in (base / "term" / "submitted").iterdir()}
-        assert brought == there  # each in a folder of its own
+        assert brought == there  # each in its own folder
         assert sorted(p.name for p in base.iterdir()) == ["all.zip", "term"]
         assert all(c.lesson or c.problems for c in found) and len(found) >= len(brought)
 
@@ -363,7 +367,7 @@ class TestArchives:
 class TestFolders:
     """Files on a disk that are not what they seem."""
 
-    def test_links_pipes_and_what_may_not_be_read(self, tmp_path, term, text, monkeypatch):
+    def test_links_pipes_and_unreadable_files(self, tmp_path, term, text, monkeypatch):
         place = laid_out(tmp_path / "in", {f"zoe/{NAME}": text, f"yan/{NAME}": text})
         (tmp_path / "secret.ipynb").write_text(text)
         for name in ("dangling", "out", "loop", "folder", "pipe", "inside"):
@@ -397,15 +401,15 @@ class TestFolders:
         assert (term / "submitted" / "inside").is_dir()
         assert sorted(p.name for p in (term / "submitted").iterdir()) == ["inside", "zoe"]
 
-    def test_who_handed_in_something_else_is_named(self, tmp_path, term, text, capsys):
+    def test_a_student_without_a_notebook_is_named(self, tmp_path, term, text, capsys):
         files = {f"zoe/{NAME}": text, "zoe/image.png": b"", "ada_1/essay.pdf": b"%PDF"}
         place = laid_out(tmp_path / "in", files)
         assert main(["grading", "collect", str(term), str(place)]) == 1
         said = capsys.readouterr().out
         assert "no notebook is among what ada_1 handed in (essay.pdf)" in said
-        assert "1 of 2 brought in; something is left to do for 1" in said
+        assert "1 of 2 brought in; 1 still need attention" in said
 
-    def test_a_full_disk_costs_the_one_and_says_so(self, tmp_path, term, text, monkeypatch):
+    def test_a_full_disk_costs_one_and_is_reported(self, tmp_path, term, text, monkeypatch):
         write = submitted_module.write_whole
 
         def full(path, content):
@@ -430,7 +434,7 @@ class TestIdentity:
     def who(self, term, *arguments):
         return {c.source: c for c in collect(term, *arguments)}
 
-    def test_one_name_for_two_stops_both_and_no_other(self, tmp_path, term, text, other):
+    def test_one_name_for_two_stops_both_and_nobody_else(self, tmp_path, term, text, other):
         files = {f"Ada Smith_111_x/{NAME}": text, f"Ada Smith_222_x/{NAME}": other}
         place = laid_out(tmp_path / "in", files | {f"Bo_3/{NAME}": text})
         found = self.who(term, place)
@@ -447,7 +451,7 @@ class TestIdentity:
         files = {f"Ada_1/{NAME}": text, f"Ada_2/{NAME}": text}
         assert not any(c.lesson for c in collect(term, laid_out(tmp_path / "in", files)))
 
-    def test_one_name_for_two_lessons_of_two_is_said(self, tmp_path, term, text, release):
+    def test_one_name_for_two_students_lessons_is_reported(self, tmp_path, term, text, release):
         def second(whole: str) -> str:
             return re.sub(r"(kcf|mosse)([.-])", r"two\2", whole)
 
@@ -458,10 +462,10 @@ class TestIdentity:
         assert [c.lesson for c in found] == [small.STEM, "98_other"]
         assert all("Ada stands for Ada_1 and Ada_2" in c.problems[-1].what for c in found)
 
-    def test_one_file_twice_counts_once_two_versions_stop(self, tmp_path, term, text, other):
+    def test_one_file_twice_counts_once_but_two_versions_stop(self, tmp_path, term, text, other):
         place = laid_out(tmp_path / "in", {f"ada/{NAME}": text, f"ada/copy/{NAME}": text})
         found = collect(term, place)
-        assert [c.lesson for c in found] == [small.STEM, None] and found[1].problems[0].mended
+        assert [c.lesson for c in found] == [small.STEM, None] and found[1].problems[0].fixed
         place = laid_out(tmp_path / "in2", {f"bo/{NAME}": text, f"bo/old/{NAME}": other})
         assert not any(c.lesson for c in collect(term, place))
 
@@ -473,7 +477,7 @@ class TestIdentity:
         (one,) = collect(term, zipped(tmp_path / "b.zip", {f"Bo/{NAME}": text}))
         assert one.lesson is None and "Bo and bo" in one.problems[0].what
 
-    def test_letters_composed_or_not_are_one_name(self, tmp_path, term, text):
+    def test_composed_and_decomposed_letters_are_one_name(self, tmp_path, term, text):
         files = {f"Zoe\u0308/{NAME}": text}  # as a Mac writes it
         (one,) = collect(term, zipped(tmp_path / "a.zip", files))
         assert one.student == "Zoë"
@@ -511,7 +515,7 @@ class TestIdentity:
         (one,) = collect(term, place)
         assert one.lesson is None and "it is older" in one.problems[0].what
 
-    def test_a_pattern_of_ones_own_says_who_is_who(self, tmp_path, term, text, other):
+    def test_the_instructors_pattern_says_who_is_who(self, tmp_path, term, text, other):
         pattern = r"(?P<student>[a-z]+)_"
         collect(term, laid_out(tmp_path / "in", {f"ada_1_{NAME}": other}), pattern)
         (one,) = collect(term, laid_out(tmp_path / "in2", {f"ada_2_{NAME}": text}), pattern)
@@ -533,11 +537,11 @@ class TestIdentity:
         assert (place / f"{NAME}.as-handed-in").read_text() == damaged
         assert len(list(place.iterdir())) == 3
 
-    def test_a_file_of_another_name_where_the_hub_left_it(self, term, text):
+    def test_a_file_with_another_name_where_the_hub_left_it(self, term, text):
         laid_out(term / "submitted", {f"ada/{small.STEM}/homework.ipynb": text})
         assert [c.lesson for c in collect(term, term / "submitted")] == [small.STEM]
         again = collect(term, term / "submitted")  # now both names are there
-        assert all(p.mended for c in again for p in c.problems)
+        assert all(p.fixed for c in again for p in c.problems)
 
     @pytest.mark.parametrize("damage", ["{", "[]", '{"who": 3}', None])
     def test_a_damaged_record_replaces_nothing(self, tmp_path, term, text, other, damage):
@@ -550,11 +554,11 @@ class TestIdentity:
         assert one.lesson is None and "a source that is not known" in one.problems[0].what
 
     @pytest.mark.parametrize("pattern", ["(", "ada", "(?P<name>.*)", "(?P<student>"])
-    def test_a_pattern_that_is_none_is_named(self, tmp_path, term, text, pattern):
+    def test_an_invalid_pattern_is_named(self, tmp_path, term, text, pattern):
         with pytest.raises(CourseError, match="expected one like"):
             collect(term, laid_out(tmp_path / "in", {f"ada/{NAME}": text}), pattern)
 
-    def test_what_the_pattern_does_not_find_stops_no_other(self, tmp_path, term, text):
+    def test_a_file_that_the_pattern_misses_stops_no_other(self, tmp_path, term, text):
         files = {f"ada1/{NAME}": text, f"nobody/{NAME}": text}
         found = self.who(term, laid_out(tmp_path / "in", files), r"(?P<student>[a-z]+\d)")
         assert found[f"ada1/{NAME}"].lesson
@@ -562,7 +566,7 @@ class TestIdentity:
 
 
 class TestNames:
-    """A student's name becomes a folder's that nbgrader finds."""
+    """A student's name becomes the name of a folder that nbgrader finds."""
 
     @pytest.mark.parametrize(
         ("name", "safe"),
@@ -584,7 +588,7 @@ class TestNames:
             ("a\u202eb", "a=E2=80=AEb"),
         ],
     )
-    def test_what_it_becomes(self, name, safe):
+    def test_its_safe_form(self, name, safe):
         assert safe_name(name) == safe and plain_student(safe) == name
 
     @settings(max_examples=300, deadline=None, derandomize=True)
@@ -596,13 +600,13 @@ class TestNames:
         assert plain_student(safe) == one and (one == other) == (safe == safe_name(other))
         assert not set(safe) & set('/\\*?[]+,:<>|"') and not safe.startswith(".")
 
-    def test_the_name_it_stands_under_is_said(self, tmp_path, term, text):
+    def test_the_name_it_is_filed_under_is_reported(self, tmp_path, term, text):
         (one,) = collect(term, laid_out(tmp_path / "in", {f"a+b/{NAME}": text}))
-        assert one.student == "a=2Bb" and "cannot take the name 'a+b'" in one.problems[0].what
+        assert one.student == "a=2Bb" and "cannot use the name 'a+b'" in one.problems[0].what
         assert (term / "submitted" / "a=2Bb" / small.STEM / NAME).is_file()
 
     @pytest.mark.parametrize("name", ["", ".", "..", "x" * 200, "+" * 60])
-    def test_what_is_no_name_is_refused(self, name):
+    def test_an_invalid_name_is_refused(self, name):
         with pytest.raises(CourseError):
             safe_name(name)
 
@@ -626,7 +630,7 @@ class TestTerm:
         assert source.read_text() == "edited" and beside.read_bytes() == course
         assert list(source.parent.iterdir()) == [source]  # else its answers would be released
 
-    def test_where_no_term_can_be(self, tmp_path, project, capsys):
+    def test_folders_that_cannot_be_a_term(self, tmp_path, project, capsys):
         (tmp_path / "file").write_text("")
         foreign = laid_out(tmp_path / "foreign", {"nbgrader_config.py": "c = get_config()\n"})
         cases = {
@@ -659,9 +663,9 @@ class TestCheck:
         )
         return path
 
-    def test_the_mended_copy_replaces_only_itself(self, tmp_path, mine, capsys):
+    def test_the_fixed_copy_replaces_only_itself(self, tmp_path, mine, capsys):
         out = tmp_path / "whole.ipynb"
-        command = ["grading", "check", str(mine), "--mended"]
+        command = ["grading", "check", str(mine), "--fixed"]
         assert main([*command, str(out)]) == 0 and main([*command, str(out)]) == 0
         edited = parse_notebook(out.read_bytes(), "x")
         edited.cells[0].source += "\nmy own work"
@@ -672,20 +676,20 @@ class TestCheck:
         (tmp_path / "notes.ipynb").write_text("notes")
         capsys.readouterr()
         for name, words in {
-            str(out): "is there already",
+            str(out): "exists already",
             str(mine): "is the submission itself",
             str(link): "is the submission itself",
-            str(tmp_path / "notes.ipynb"): "is there already",
+            str(tmp_path / "notes.ipynb"): "exists already",
             str(tmp_path / "notes.txt"): "ends in .ipynb",
         }.items():
             assert main([*command, name]) == 2
             assert words in capsys.readouterr().err
         assert out.read_bytes() == before and mine.read_bytes() == original
 
-    def test_what_is_none_is_named(self, tmp_path, capsys):
+    def test_an_invalid_notebook_is_named(self, tmp_path, capsys):
         (tmp_path / "a.ipynb").write_text("<html>")
         for name, words in {
-            "a.ipynb": "no notebook that can be read",
+            "a.ipynb": "not a readable notebook",
             "b.ipynb": "does not exist",
             ".": "is a folder",
         }.items():
@@ -693,8 +697,8 @@ class TestCheck:
             assert words in capsys.readouterr().err
 
 
-def test_mending_twice_changes_nothing(release):
+def test_fixing_twice_changes_nothing(release):
     for file, notebook, _ in small.submissions(release).values():
-        once, _ = mend(notebook, release, small.STEM, file)
-        twice, _ = mend(copy.deepcopy(once), release, small.STEM, NAME)
+        once, _ = fix(notebook, release, small.STEM, file)
+        twice, _ = fix(copy.deepcopy(once), release, small.STEM, NAME)
         assert nbformat.writes(once) == nbformat.writes(twice)

@@ -1,4 +1,4 @@
-"""A submission looked over: each fault is found, named with its remedy, and mended where it can be."""
+"""Checks of a submission: each fault is found, named with its remedy, and fixed where possible."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 
 from course_lib.errors import CourseError, DataError, MissingDataError
 from course_lib.grading.reading import exercise_of, read_notebook
-from course_lib.grading.submission import answers, find_release, mend
+from course_lib.grading.submission import answers, find_release, fix
 from course_lib.grading.term import collect, new_term
 
 NAME = f"{small.STEM}.ipynb"
@@ -33,11 +33,12 @@ def whole(release) -> NotebookNode:
 
 
 def faults(notebook, release, name=NAME) -> list[str]:
-    return [problem.what for problem in mend(notebook, release, small.STEM, name)[1]]
+    return [problem.what for problem in fix(notebook, release, small.STEM, name)[1]]
 
 
 def gradable(notebook: NotebookNode, release: NotebookNode) -> bool:
-    """Whether nbgrader can know every cell: the released answer and points cells, once each, in the released order."""
+    """Whether nbgrader can recognise every cell: the released answer and points cells, once each,
+    in the released order."""
     wanted = [c.metadata.nbgrader.grade_id for c in release.cells if "nbgrader" in c.metadata]
     found = [c.metadata.nbgrader.grade_id for c in notebook.cells if "nbgrader" in c.metadata]
     return sorted(wanted) == sorted(found) and len({c.id for c in notebook.cells}) == len(
@@ -47,18 +48,18 @@ def gradable(notebook: NotebookNode, release: NotebookNode) -> bool:
 
 def test_nothing_is_wrong_with_a_right_submission(whole, release):
     before = copy.deepcopy(whole)
-    mended, problems = mend(whole, release, small.STEM, NAME)
-    assert problems == [] and whole == before  # what was handed in is left as it is
-    assert [c.source for c in mended.cells] == [c.source for c in whole.cells] and gradable(
-        mended, release
+    fixed, problems = fix(whole, release, small.STEM, NAME)
+    assert problems == [] and whole == before  # what was handed in is not modified
+    assert [c.source for c in fixed.cells] == [c.source for c in whole.cells] and gradable(
+        fixed, release
     )
 
 
 @pytest.mark.parametrize("student", ["overwritten", "deleted", "duplicated", "bare", "renamed"])
-def test_each_fault_is_mended_and_named(release, student):
+def test_each_fault_is_fixed_and_named(release, student):
     file, notebook, _ = small.submissions(release)[student]
-    mended, problems = mend(notebook, release, small.STEM, file)
-    assert gradable(mended, release) and problems and all(p.mended and p.remedy for p in problems)
+    fixed, problems = fix(notebook, release, small.STEM, file)
+    assert gradable(fixed, release) and problems and all(p.fixed and p.remedy for p in problems)
     words = {
         "overwritten": "the points cell of mosse.window was changed",
         "deleted": "the points cell of mosse.target is gone",
@@ -69,8 +70,8 @@ def test_each_fault_is_mended_and_named(release, student):
     assert words[student] in [p.what for p in problems]
     for name, cell in small.ANSWERS.items():
         if student != "overwritten":
-            assert cell in small.answer_cell(mended, name).source
-    for cell in mended.cells:
+            assert cell in small.answer_cell(fixed, name).source
+    for cell in fixed.cells:
         if cell.source.startswith("award("):
             assert cell.source == small.award_cell(release, exercise_name(cell)).source
 
@@ -79,32 +80,32 @@ def exercise_name(cell) -> str:
     return cell.source.split('"')[1]
 
 
-def test_of_two_answers_the_last_written_one_counts(whole, release):
+def test_the_last_of_two_written_answers_counts(whole, release):
     stub = copy.deepcopy(small.answer_cell(release, "kcf.size"))
     better = copy.deepcopy(small.answer_cell(whole, "kcf.size"))
     better.source += "  # better"
     whole.cells += [better, stub]  # pasted below, and then a fresh stub
-    mended, _ = mend(whole, release, small.STEM, NAME)
-    graded = [c for c in mended.cells if exercise_of(c) == "kcf.size" and "nbgrader" in c.metadata]
-    assert len(graded) == 1 and graded[0].source.endswith("# better") and gradable(mended, release)
+    fixed, _ = fix(whole, release, small.STEM, NAME)
+    graded = [c for c in fixed.cells if exercise_of(c) == "kcf.size" and "nbgrader" in c.metadata]
+    assert len(graded) == 1 and graded[0].source.endswith("# better") and gradable(fixed, release)
 
 
 def test_a_lost_answer_is_left_to_its_author(whole, release):
     whole.cells.remove(small.answer_cell(whole, "mosse.target"))
-    mended, problems = mend(whole, release, small.STEM, NAME)
-    assert [(p.what, p.mended) for p in problems] == [("the cell for mosse.target is gone", False)]
+    fixed, problems = fix(whole, release, small.STEM, NAME)
+    assert [(p.what, p.fixed) for p in problems] == [("the cell for mosse.target is gone", False)]
     assert "raise NotImplementedError" in small.answer_cell(
-        mended, "mosse.target"
-    ).source and gradable(mended, release)
+        fixed, "mosse.target"
+    ).source and gradable(fixed, release)
 
 
 def test_a_lost_first_line_is_put_back(whole, release):
     cell = small.answer_cell(whole, "mosse.window")
     cell.source = cell.source.split("\n", 1)[1]
-    mended, problems = mend(whole, release, small.STEM, NAME)
-    assert 'lost its line @exercise("mosse.window")' in problems[0].what and problems[0].mended
+    fixed, problems = fix(whole, release, small.STEM, NAME)
+    assert 'lost its line @exercise("mosse.window")' in problems[0].what and problems[0].fixed
     assert (
-        small.answer_cell(mended, "mosse.window").source
+        small.answer_cell(fixed, "mosse.window").source
         == f'@exercise("mosse.window")\n{small.ANSWERS["mosse.window"]}'
     )
 
@@ -114,21 +115,21 @@ def test_syntax_and_kernel(whole, release):
     whole.cells.insert(2, nbformat.v4.new_code_cell("for x in 3\n    pass"))
     whole.cells.insert(
         2, nbformat.v4.new_code_cell("%matplotlib inline\n!ls\nx = 1")
-    )  # IPython's own lines are no fault
+    )  # IPython's own lines are allowed
     whole.metadata.kernelspec.name = "julia"
     found = faults(whole, release)
     assert "its kernel is 'julia'" in found
     assert any(f.startswith("the answer to mosse.target is not Python") for f in found)
     assert any(f.startswith("cell 4 is not Python") for f in found) and len(found) == 3
-    mended, _ = mend(whole, release, small.STEM, NAME)
-    assert mended.metadata.kernelspec.name == "python3"
+    fixed, _ = fix(whole, release, small.STEM, NAME)
+    assert fixed.metadata.kernelspec.name == "python3"
 
 
 def test_own_cells_stay_where_they_are(whole, release):
     own = nbformat.v4.new_code_cell("def helper(v, n):\n    return v")
     whole.cells.insert(3, own)
-    mended, problems = mend(whole, release, small.STEM, NAME)
-    assert problems == [] and mended.cells[3].source == own.source
+    fixed, problems = fix(whole, release, small.STEM, NAME)
+    assert problems == [] and fixed.cells[3].source == own.source
 
 
 def test_the_lesson_is_found_by_its_exercises(whole, release):
@@ -139,9 +140,9 @@ def test_the_lesson_is_found_by_its_exercises(whole, release):
     assert set(answers(release)) == set(small.ANSWERS)
 
 
-def test_what_is_no_notebook_is_named(tmp_path):
+def test_an_invalid_notebook_is_named(tmp_path):
     (tmp_path / "a.ipynb").write_text("<html>", encoding="utf-8")
-    with pytest.raises(DataError, match=r"a\.ipynb is no notebook that can be read"):
+    with pytest.raises(DataError, match=r"a\.ipynb is not a readable notebook"):
         read_notebook(tmp_path / "a.ipynb")
     with pytest.raises(DataError, match="does not exist"):
         read_notebook(tmp_path / "b.ipynb")
@@ -173,8 +174,7 @@ class TestCollect:
         assert found[".."].lesson is None and "names no student" in found[".."].problems[0].what
         assert found["Ada Byron"].lesson == small.STEM and found["Ada Byron"].problems == []
         assert (
-            found["Bo"].lesson is None
-            and "no notebook that can be read" in found["Bo"].problems[0].what
+            found["Bo"].lesson is None and "not a readable notebook" in found["Bo"].problems[0].what
         )
         assert (
             found["Cy"].lesson is None
@@ -197,7 +197,7 @@ class TestCollect:
         nbformat.write(whole, tmp_path / "gil.ipynb")
         assert [c.student for c in collect(term, tmp_path / "gil.ipynb")] == ["gil"]
 
-    def test_what_cannot_be_done_is_said(self, tmp_path, term, whole):
+    def test_what_cannot_be_done_is_reported(self, tmp_path, term, whole):
         nbformat.write(whole, tmp_path / "fay.ipynb")
         with pytest.raises(CourseError, match="finds no student"):
             collect(term, tmp_path / "fay.ipynb", r"group(?P<student>\d+)")
@@ -219,13 +219,13 @@ def test_a_terms_configuration_keeps_its_seed(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_command_looks_a_lesson_over(tmp_path, project):
+def test_the_command_checks_a_lesson(tmp_path, project):
     notebook = read_notebook(project / "notebooks" / "02_mosse.ipynb")
     notebook.cells = [c for c in notebook.cells if 'award("mosse.psr"' not in c.source]
     nbformat.write(notebook, tmp_path / "mine.ipynb")
     command = [sys.executable, "-m", "course_lib", "grading", "check", str(tmp_path / "mine.ipynb")]
     said = subprocess.run(
-        [*command, "--mended", str(tmp_path / "whole.ipynb")], capture_output=True, text=True
+        [*command, "--fixed", str(tmp_path / "whole.ipynb")], capture_output=True, text=True
     )
     assert said.returncode == 0, said.stderr
     assert "lesson 02_mosse" in said.stdout and "call it 02_mosse.ipynb" in said.stdout

@@ -1,4 +1,5 @@
-"""A term rehearsed: released, handed in in fourteen ways, collected, graded, with feedback and a table of points."""
+"""A term rehearsed: released, handed in in fourteen ways, collected, graded, with feedback and a
+table of points."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ def term(tmp_path_factory):
         small.build.to_text(small.build.solved(lesson)),
     )
     before, place = dict(os.environ), Path.cwd()
-    os.chdir(folder)  # as nbgrader's commands are used
+    os.chdir(folder)  # nbgrader's commands run there
     try:
         config = PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
         api = NbGraderAPI(config=config)
@@ -49,7 +50,7 @@ def term(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def points(term, tmp_path_factory):
-    """By student: the points received and the points there must be."""
+    """By student: the points received and the points expected."""
     folder, api = term
     made = small.submissions(releases(folder)[small.STEM])
     arrived = tmp_path_factory.mktemp("arrived")
@@ -72,7 +73,7 @@ def points(term, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_each_kind_of_submission_gets_what_it_must(points):
+def test_each_kind_of_submission_gets_its_points(points):
     assert {s: got for s, (got, _) in points.items()} == {
         s: wanted for s, (_, wanted) in points.items()
     }
@@ -92,7 +93,7 @@ def test_feedback_tells_what_was_wrong(term, points):
 
 
 @pytest.mark.slow
-def test_what_is_released_holds_no_answer(term):
+def test_the_release_holds_no_answer(term):
     folder, _ = term
     text = nbformat.writes(releases(folder)[small.STEM])
     assert (
@@ -101,11 +102,11 @@ def test_what_is_released_holds_no_answer(term):
 
 
 @pytest.mark.slow
-def test_with_a_hub_what_nbgrader_collected_is_mended_where_it_lies(term, tmp_path):
+def test_with_a_hub_what_nbgrader_collected_is_fixed_in_place(term, tmp_path):
     folder, api = term
     exchange, desk = tmp_path / "exchange", tmp_path / "desk"
     exchange.mkdir(mode=0o777)
-    exchange.chmod(0o777)  # whatever the umask: nbgrader wants it open to all
+    exchange.chmod(0o777)  # whatever the umask: nbgrader requires it open to all
     desk.mkdir()
     api.config.Exchange.root = str(exchange)
     assert api.release_assignment(small.STEM)["success"]
@@ -124,7 +125,7 @@ def test_with_a_hub_what_nbgrader_collected_is_mended_where_it_lies(term, tmp_pa
     (arrived,) = [
         c for c in collect(folder, folder / "submitted") if c.student == getpass.getuser()
     ]
-    assert len([p for p in arrived.problems if "points cell" in p.what and p.mended]) == len(
+    assert len([p for p in arrived.problems if "points cell" in p.what and p.fixed]) == len(
         small.ANSWERS
     )
     assert api.autograde(small.STEM, getpass.getuser())["success"]
@@ -133,7 +134,7 @@ def test_with_a_hub_what_nbgrader_collected_is_mended_where_it_lies(term, tmp_pa
 
 
 @pytest.mark.slow
-def test_names_that_need_care_are_graded_under_a_name_that_nbgrader_finds(term, tmp_path):
+def test_unusual_names_are_graded_under_a_name_that_nbgrader_finds(term, tmp_path):
     folder, _ = term
     whole = small.answered(releases(folder)[small.STEM])
     names = ["Ada Byron", "Zoë O'Brien", "a+b", ".hidden", "-x,[y]*{z}"]

@@ -38,8 +38,8 @@ def old(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def newer(tmp_path_factory):
-    """Another text, another docstring, another signature, an exercise less, one moved, a points
-    cell of more points."""
+    """Another text, another docstring, another signature, one exercise fewer, one moved, a cell
+    with more points."""
     text = small.source().replace("A small lesson", "A small lesson, second edition")
     text = text.replace("def window(height, width):", "def window(width, height):")
     text = text.replace('exercise="kcf.size" points=4', 'exercise="kcf.size" points=9')
@@ -56,8 +56,7 @@ def lines_of(notebook) -> list[str]:
 
 
 def lost(mine, fresh, *released) -> list[str]:
-    """Lines that the student wrote, in none of the released notebooks, and that are not in what an
-    update makes."""
+    """Lines that the student wrote, that are in no released notebook, and that an update loses."""
     notebook, _ = carry_over(mine, fresh)
     course = {line for release in released for line in lines_of(release)}
     course |= {"```", "```python"}  # around code in a text cell, and gone when it is code again
@@ -68,7 +67,7 @@ def lost(mine, fresh, *released) -> list[str]:
 
 
 def require_complete(notebook, fresh):
-    """The new notebook is valid, and has every released cell, in order, as released but for the
+    """The new notebook is valid and has every released cell, in order, unchanged except for
     answers."""
     nbformat.validate(notebook)
     by_id = {c.id: c for c in notebook.cells}
@@ -95,7 +94,7 @@ def update(mine, fresh, *older):
 
 
 class TestNamed:
-    """Each kind of work, where it stands afterwards, and what is said of it."""
+    """Each kind of work, where it is afterwards, and what the report says about it."""
 
     @pytest.mark.parametrize("text", [CLASS, CLASS + "(", "def f(:\n  oops", "%time x = 1\nhalf"])
     def test_half_written_answers_stay_as_they_are(self, old, text):
@@ -118,7 +117,7 @@ class TestNamed:
     @pytest.mark.parametrize(
         "line", ["@exercise('kcf.size')", "@exercise( 'kcf.size' )", '@exercise(name="kcf.size")']
     )
-    def test_a_line_written_otherwise(self, old, line):
+    def test_a_line_written_differently(self, old, line):
         mine = copy.deepcopy(old)
         small.answer_cell(mine, "kcf.size").source = f"{line}\n{small.ANSWERS['kcf.size']}"
         notebook, report = update(mine, old)
@@ -137,7 +136,7 @@ class TestNamed:
             'your answer to kcf.size had lost its line @exercise("kcf.size"); it is back'
         ]
 
-    def test_the_first_of_two_tries_becomes_comments(self, old):
+    def test_the_first_of_two_attempts_becomes_comments(self, old):
         mine = small.answered(old, "kcf.size")
         last = small.answer_cell(mine, "kcf.size")
         first = copy.deepcopy(last)
@@ -150,7 +149,7 @@ class TestNamed:
         assert cell.source == last.source and report.kept == ["kcf.size"]
         below = notebook.cells[notebook.cells.index(cell) + 1]
         assert "#     return 7 # first" in below.source and below.cell_type == "code"
-        assert "another try of yours at kcf.size" in report.notes[0] and report.own == 0
+        assert "another attempt of yours at kcf.size" in report.notes[0] and report.own == 0
 
     def test_an_answer_in_a_copied_cell(self, old):
         mine = copy.deepcopy(old)
@@ -161,7 +160,7 @@ class TestNamed:
         assert small.answer_cell(notebook, "kcf.size").source == copied.source
         assert report.kept == ["kcf.size"] and report.notes == []
 
-    def test_text_cells_of_ones_own_and_edited_ones(self, old):
+    def test_the_students_text_cells_and_edited_ones(self, old):
         mine = copy.deepcopy(old)
         mine.cells[0].source += "\n\nNote to myself: **read again**"
         image = {"a.png": {"image/png": "iVBORw0KGgo="}}
@@ -189,7 +188,7 @@ class TestNamed:
         _, report = update(mine, old)
         assert report.kept == list(small.ANSWERS)
 
-    def test_a_helper_above_the_answer_is_no_other_signature(self, old, newer):
+    def test_a_helper_above_the_answer_does_not_change_its_signature(self, old, newer):
         mine = small.answered(old, "mosse.target")
         cell = small.answer_cell(mine, "mosse.target")
         cell.source = f"def square(x):\n    return x * x\n\n\n{cell.source}"
@@ -207,7 +206,7 @@ class TestNamed:
         untouched, report = update(copy.deepcopy(old), newer, old)
         assert len(untouched.cells) == len(newer.cells) and report.notes == []
 
-    def test_moved_and_gone_exercises(self, old, newer):
+    def test_moved_and_removed_exercises(self, old, newer):
         notebook, report = update(small.answered(old), newer, old)
         assert report.kept == ["kcf.size", "mosse.target"]
         assert report.changed == ["mosse.window"] and report.gone == ["kcf.displacement"]
@@ -269,7 +268,7 @@ LINES = st.one_of(
             "raise NotImplementedError",
             "### BEGIN SOLUTION",
             "%%time\n%matplotlib inline",
-            "# your answer to kcf.size, which is not part of the lesson any more:",
+            "# your answer to kcf.size, which is no longer part of the lesson:",
             '```python\n@exercise("kcf.size")\ndef best_size(responses, weight):\n    return '
             "4\n```",
         ]
@@ -305,7 +304,7 @@ def new_cell(kind: str, source: str):
 
 
 def edited(notebook, edits):
-    """The notebook after the edits; a place counts round."""
+    """The notebook after the edits; positions wrap around."""
     mine = copy.deepcopy(notebook)
     for what, *more in edits:
         cells = mine.cells
@@ -345,7 +344,7 @@ def edited(notebook, edits):
     return parse_notebook(nbformat.writes(mine).encode(), "mine.ipynb")  # as it is read from a file
 
 
-@pytest.mark.filterwarnings("ignore")  # cells of one id: nbformat says so, and reading mends it
+@pytest.mark.filterwarnings("ignore")  # nbformat warns of duplicate ids, and reading fixes them
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(edits=EDITS, later=st.booleans())
 def test_no_line_is_lost(old, newer, edits, later):
@@ -360,7 +359,7 @@ def test_no_line_is_lost(old, newer, edits, later):
 
 
 class TestCommand:
-    """`start` and `start --update` on disks and files as they may be."""
+    """`start` and `start --update` with all kinds of disks and files."""
 
     @pytest.fixture
     def home(self, tmp_path, monkeypatch, old):
@@ -417,7 +416,7 @@ class TestCommand:
         assert "no room left" in capsys.readouterr().err
         assert path.read_bytes() == before and list(path.parent.iterdir()) == [path]
 
-    def test_what_stands_in_the_way_is_named(self, home, capsys):
+    def test_an_obstacle_is_named(self, home, capsys):
         (home / "my_work").write_text("a file")
         for more in ([], ["--update"], ["--again"]):
             assert main(["start", "97", *more]) == 2
@@ -437,12 +436,12 @@ class TestCommand:
         assert "read-only" in capsys.readouterr().err
 
     @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"cells": 3}', b"\xff\xfe\x00"])
-    def test_a_copy_that_is_damaged_stays(self, home, old, content, capsys):
+    def test_a_damaged_copy_stays(self, home, old, content, capsys):
         path = self.mine(home, old)
         path.write_bytes(content)
         assert main(["start", "97", "--update"]) == 2
         said = capsys.readouterr().err
-        assert "is as it was" in said and "--again" in said
+        assert "is unchanged" in said and "--again" in said
         assert path.read_bytes() == content and list(path.parent.iterdir()) == [path]
 
     def test_links_and_byte_order_marks(self, home, old, capsys):
@@ -457,7 +456,7 @@ class TestCommand:
         )
         elsewhere.unlink()
         assert main(["start", "97"]) == 2 and main(["start", "97", "--update"]) == 2
-        assert "leads nowhere" in capsys.readouterr().err
+        assert "broken link" in capsys.readouterr().err
 
     def test_what_could_not_be_placed_is_printed(self, home, old, capsys):
         path = self.mine(home, old)
@@ -469,4 +468,4 @@ class TestCommand:
         said = capsys.readouterr().out
         assert "answers carried over: mosse.window, kcf.size; cells of your own: 0" in said
         assert "your answer to mosse.window had lost its line" in said
-        assert "old.one is not part of the lesson any more" in said
+        assert "old.one is no longer part of the lesson" in said

@@ -1,4 +1,4 @@
-"""A little benchmark with its frames in files, and what is asked of results that are kept."""
+"""A small benchmark with its frames in files, and checks on kept results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = 24
 
 
 def sequence(folder: Path, name: str = "calm") -> Sequence:
-    """A still target, its frames in files: name and size of each count."""
+    """A still target with its frames in files, whose names and sizes count."""
     place = folder / name
     if not place.is_dir():
         place.mkdir(parents=True)
@@ -41,7 +41,7 @@ def everything(folder: Path) -> dict[str, bytes]:
 
 
 def refused(root, benchmark, words, spec=STAY, protocol="ope"):
-    """Neither used nor touched, by `evaluate` and by a report; the sentence has `words`."""
+    """Neither used nor touched by `evaluate` or a report; the sentence contains `words`."""
     before = everything(root)
     with pytest.raises(CourseError, match=words) as caught:
         go(root, benchmark, spec, protocol)

@@ -159,7 +159,7 @@ class TestScoreMaps:
         with pytest.raises(DataError, match="no network"):
             ScoreMapExplorer(sequence, None, {})
 
-    def test_the_cell_holds_an_image_with_words(self, explorer):
+    def test_the_cell_holds_an_image_with_alternative_text(self, explorer):
         data, _ = explorer._repr_mimebundle_()
         assert "image/png" in data and explorer.sequence.name in data["text/plain"]
 
@@ -266,22 +266,22 @@ class TestShiftExplorer:
     def test_the_peak_says_how_far_everything_moved(self, explorer, window, kernel):
         explorer.set(window=window, kernel=kernel, dx=-5, dy=3)
         assert (
-            explorer.readout.startswith("moved by (-5, 3); the ")
+            explorer.readout.startswith("shifted by (-5, 3); the ")
             and "is largest at (-5, 3)" in explorer.readout
         )
 
-    def test_without_a_shift_both_patches_are_one(self, explorer):
+    def test_without_a_shift_both_patches_are_equal(self, explorer):
         explorer.set(dx=0, dy=0)
         assert "differ by 0 %" in explorer.readout and "largest at (0, 0), 1," in explorer.readout
 
     def test_the_sentence_compares_the_cyclic_shift_with_the_real_one(self, explorer):
         explorer.set(dx=7, dy=-3)
         x, z = explorer.patch(), explorer.patch(7, -3)
-        cyclic = np.roll(np.roll(x, 7, axis=1), -3, axis=0)  # to the right, and up
+        cyclic = np.roll(np.roll(x, 7, axis=1), -3, axis=0)  # right and up
         apart = ((cyclic - z) ** 2).sum() / ((cyclic**2).sum() + (z**2).sum())
         assert f"differ by {100 * apart:.0f} % of their energy" in explorer.readout and apart < 0.5
 
-    def test_a_real_shift_shows_what_stands_beside_the_patch(self, explorer, frame):
+    def test_a_real_shift_shows_what_is_beside_the_patch(self, explorer, frame):
         """Shifting by the patch's side shows, exactly, the patch next to it."""
         explorer.set(window=0)
         moved = explorer.patch(dx=24)  # of 48 pixels, which show 96 of the frame

@@ -1,4 +1,4 @@
-"""`benchmarks/`: every script starts, speeds are medians, and studies go on where they stopped."""
+"""`benchmarks/`: every script starts, speeds are medians, and studies resume where they stopped."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COMMANDS = [run.words() for run in read_runs() if run.words()[0].startswith("ben
 
 @pytest.fixture
 def shared(monkeypatch):
-    """The two modules that the scripts stand on, and the folder they are imported from."""
+    """The two modules that the scripts share, and the folder they are imported from."""
     monkeypatch.syspath_prepend(str(FOLDER))
     import arms
     import measure
@@ -46,7 +46,7 @@ def start(monkeypatch, words):
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_every_benchmark_starts_and_says_what_it_asks(name, shared, monkeypatch, capsys):
+def test_every_benchmark_starts_and_states_its_question(name, shared, monkeypatch, capsys):
     with pytest.raises(SystemExit) as end:
         start(monkeypatch, [f"benchmarks/{name}.py", "--help"])
     assert end.value.code == 0
@@ -54,7 +54,7 @@ def test_every_benchmark_starts_and_says_what_it_asks(name, shared, monkeypatch,
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_declared_commands_are_what_the_benchmarks_take(words, shared, monkeypatch):
+def test_declared_commands_are_accepted_by_the_benchmarks(words, shared, monkeypatch):
     class Parsed(Exception):
         pass
 
@@ -70,7 +70,7 @@ def test_declared_commands_are_what_the_benchmarks_take(words, shared, monkeypat
 
 
 class Clock:
-    """A clock that moves when the work says so."""
+    """A clock that the work advances."""
 
     def __init__(self, monkeypatch):
         self.now = 0.0
@@ -104,7 +104,7 @@ def test_speeds_are_medians_in_turns_without_the_first(shared, monkeypatch):
 
 
 def still(name, length=4):
-    """A target that stands for half of the frames, then is 10 pixels (its width) further on."""
+    """A target that is still for half of the frames, then 10 pixels (its width) further on."""
     boxes = np.array([[20.0 + 10 * (t >= length // 2), 20, 10, 10] for t in range(length)])
     return Sequence.in_memory(name, [np.zeros((60, 80, 3), np.uint8)] * length, boxes, {"FM"})
 
@@ -200,7 +200,7 @@ def test_a_study_trains_its_arms_and_averages_over_seeds(toy):
     assert not list(toy.folder.glob("wide*"))
 
 
-def test_a_study_that_was_cut_off_goes_on_to_the_same_table(toy, monkeypatch):
+def test_an_interrupted_study_ends_with_the_same_table(toy, monkeypatch):
     toy.allowed = 3
     assert toy.run() == STOPPED
     assert not (toy.folder / "table.json").exists()
@@ -215,7 +215,7 @@ def test_a_study_that_was_cut_off_goes_on_to_the_same_table(toy, monkeypatch):
     assert [row["auc"] for row in whole["runs"]] == [8.0, 24.0, 4.0, 12.0]
 
 
-def test_a_study_starts_no_arm_without_time(toy, monkeypatch):
+def test_a_study_starts_no_arm_without_time_left(toy, monkeypatch):
     monkeypatch.setenv("COURSE_BUDGET", "10")
     assert toy.run() == STOPPED
     assert toy.trained == []
@@ -259,7 +259,7 @@ def test_the_plain_tracker_runs_beside_the_courses(shared):
     assert min(speeds.values()) > 0
 
 
-def test_the_cost_of_the_update_is_a_part_of_the_frame(shared, few_frames):
+def test_the_cost_of_the_update_is_part_of_the_frames(shared, few_frames):
     siammargin = importlib.import_module("siammargin")
     runtime = SiamFCRuntime(load_siamfc("siammargin"), choose_placement("cpu"))
     cost = siammargin.time_of_update(runtime, few_frames)

@@ -1,5 +1,5 @@
-"""Every exercise's check: it passes the reference, calls the stub "not attempted", answers the mistakes declared beside
-it with their words, and is not taken in by an object that equals everything."""
+"""Every exercise's check: it passes the reference, calls the stub "not attempted", gives each
+mistake declared beside it its message, and is not fooled by an object that equals everything."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class EqualsEverything:
 
 
 def twin(reference):
-    """The reference under other clothes, as a student who knows the answer would write it."""
+    """A copy of the reference, as a student who knows the answer would write it."""
     if not inspect.isclass(reference):
         return copied(reference)
     own = {
@@ -52,7 +52,7 @@ def twin(reference):
 
 
 def stub(reference):
-    """What a student finds: it raises NotImplementedError."""
+    """The stub that students get: it raises NotImplementedError."""
 
     def unwritten(*args, **kwargs):
         raise NotImplementedError
@@ -75,7 +75,7 @@ class TestEveryCheck:
     def test_calls_the_stub_not_attempted(self, name):
         assert examine(name, stub(core.CHECKS[name].reference))[0] == "not attempted"
 
-    def test_is_not_taken_in_by_an_object_that_equals_everything(self, name):
+    def test_is_not_fooled_by_an_object_that_equals_everything(self, name):
         answer = (
             EqualsEverything
             if inspect.isclass(core.CHECKS[name].reference)
@@ -96,7 +96,7 @@ class TestEveryCheck:
             status, words = examine(name, partial(mistake.code, right))
             assert status == "wrong" and "course's own version" in words
 
-    def test_is_where_its_name_says(self, name):
+    def test_is_in_the_module_of_its_name(self, name):
         module = core.CHECKS[name].examine.__module__.rpartition(".")[2]
         assert module in core.MODULES[name.partition(".")[0]]
 
@@ -107,12 +107,12 @@ def test_every_file_of_checks_is_in_the_table():
 
 
 def said(words: str) -> str:
-    """The words of a mistake as a pattern: anything stands in their braces."""
+    """The message of a mistake as a pattern, with anything in its braces."""
     return ".*".join(map(re.escape, re.split(r"\{[^{}]*\}", words)))
 
 
 @pytest.mark.parametrize(("check", "mistake"), MISTAKES)
-def test_a_mistake_gets_its_words(check, mistake):
+def test_a_mistake_gets_its_message(check, mistake):
     """As a student's answer: its code in a copy, since the check closes its own."""
     answer = partial(copied(mistake.code), twin(check.reference))
     for seed in (None,) if check.name.endswith(".tracker") else (None, 1, 2):
@@ -122,6 +122,6 @@ def test_a_mistake_gets_its_words(check, mistake):
         assert re.search(said(mistake.words), words, re.DOTALL), words
 
 
-def test_an_answer_that_only_sets_the_reference_is_refused():
+def test_an_answer_that_only_assigns_the_reference_is_refused():
     words = examine("kcf.tracker", lambda: KCF(KCFSettings(scale="fixed")))[1]
     assert "course's own version" in words

@@ -1,4 +1,4 @@
-"""The doctor: every lack and every note with its remedy, on machines where something is missing."""
+"""The doctor: every fault and note with its remedy, on machines where something is missing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def all_findings(capsys) -> list[Finding]:
     return [Finding(**row) for row in json.loads(capsys.readouterr().out)]
 
 
-def test_whatever_is_not_right_has_a_remedy(capsys, monkeypatch, tmp_path):
+def test_every_fault_has_a_remedy(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     monkeypatch.setenv("PATH", "")
     findings = all_findings(capsys)
@@ -35,7 +35,7 @@ def test_whatever_is_not_right_has_a_remedy(capsys, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["missing", "file"])
-def test_a_data_root_that_is_none(kind, monkeypatch, tmp_path, capsys):
+def test_an_invalid_data_root(kind, monkeypatch, tmp_path, capsys):
     root = tmp_path / "data"
     if kind == "file":
         root.write_text("")
@@ -56,7 +56,7 @@ def test_benchmarks_are_found_and_empty_folders_are_not(monkeypatch, tmp_path):
     assert "data_scripts/lasot.py" in found(findings, "lasot is not in").remedy
 
 
-def test_a_profile_nobody_knows_is_one_finding_among_the_others(monkeypatch, capsys):
+def test_an_unknown_profile_is_one_finding_among_the_others(monkeypatch, capsys):
     monkeypatch.setenv("COURSE_PROFILE", "nonsense")
     findings = all_findings(capsys)
     assert "unset COURSE_PROFILE" in found(findings, "COURSE_PROFILE is 'nonsense'").remedy
@@ -86,12 +86,12 @@ def test_opencv_under_another_name_is_opencv(monkeypatch):
     assert doctor._package("opencv-python", "4.10") == Finding("ok", "opencv-python 4.12.0")
 
 
-def test_without_torch_the_rest_is_still_looked_at(monkeypatch):
+def test_without_torch_the_rest_is_still_checked(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
     monkeypatch.delenv("COURSE_PROFILE", raising=False)
     assert doctor.loading_fault("torch").startswith("ModuleNotFoundError")
     levels = {f.what.split(" ")[0]: f for f in doctor.machine()}
-    assert levels["whether"].remedy == doctor.INSTALL
+    assert levels["without"].remedy == doctor.INSTALL
     assert any("of free disk" in f.what for f in doctor.machine())
 
 
@@ -147,7 +147,7 @@ def test_requirements_are_those_of_the_project_or_of_the_installed_package(monke
     assert list(doctor.requirements()) == [("torch", "2.9"), ("jupyterlab", "4.4")]
 
 
-def test_one_remedy_for_several_lacks_is_said_once(monkeypatch, capsys):
+def test_one_remedy_for_several_faults_is_printed_once(monkeypatch, capsys):
     rows = [Finding("lack", "a", "do x"), Finding("lack", "b", "do x"), Finding("ok", "c")]
     for name in ("packages", "machine", "programs", "folders", "widgets", "data"):
         monkeypatch.setattr(doctor, name, lambda: [])

@@ -1,4 +1,4 @@
-"""What goes wrong while trackers run: workers, lock-step, and the command's arguments."""
+"""Faults while trackers run: workers, lock-step, and the command's arguments."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def little(*names: str) -> Benchmark:
 
 
 class Pretend:
-    """An embedding whose network answers zeros, or fails when asked for the `fails`-th time."""
+    """A runtime whose network answers zeros, or fails at the `fails`-th call."""
 
     def __init__(self, fails: int = 0) -> None:
         self.asked, self.fails = 0, fails
@@ -48,7 +48,7 @@ class Pretend:
 
 
 class Fragile(Tracker):
-    """A tracker in three steps that goes on wrongly in frame `fault`, in the way `kind` says."""
+    """A tracker in three steps that fails in frame `fault` in the way `kind` says."""
 
     name = "fragile"
 
@@ -88,7 +88,7 @@ class Fragile(Tracker):
     ("shape", "tracker fragile gave .* for frame 2 of b; expected four finite numbers"),
 ])  # fmt: skip
 @pytest.mark.parametrize("width", [1, 2, 5])
-def test_what_fails_in_lock_step_fails_alone(kind, words, width):
+def test_a_failure_in_lock_step_stays_alone(kind, words, width):
     sequences = list(little("a", "b", "c"))
     made = iter([None, kind, None])  # sequences of one length start in their order
     outcomes = dict(lockstep(lambda: Fragile(Pretend(), next(made)), sequences, width))
@@ -117,7 +117,7 @@ def test_runs_that_fail_alike_are_named_in_one_sentence(tmp_path):
     assert str(caught.value).count("the first box is") == 1
 
 
-def test_an_error_of_the_system_is_put_in_words():
+def test_a_system_error_is_put_in_words():
     problem = PermissionError(13, "Permission denied", "frame.jpg")
     assert jobs._in_words(problem).startswith("no permission to read or write frame.jpg;")
     again = pickle.loads(pickle.dumps(UnwritableError("no room")))  # on its way from a worker
@@ -129,14 +129,16 @@ class TestWorkers:
 
     pytestmark = pytest.mark.slow
 
-    def test_a_benchmark_made_in_python_is_not_looked_for_by_its_name(self, tmp_path):
+    def test_a_benchmark_made_in_python_is_not_searched_by_name(self, tmp_path):
         with pytest.raises(CourseError, match="there is no benchmark 'little'"):
             evaluate([STAY], little("a"), tmp_path, workers=2, progress=False)
         mine = Benchmark("otb", little("Deer").sequences, first_pixel=1)
         (tmp_path / "data" / "otb" / "Deer" / "img").mkdir(parents=True)
         (tmp_path / "data" / "otb" / "Deer" / "img" / "0001.jpg").touch()
         (tmp_path / "data" / "otb" / "Deer" / "groundtruth_rect.txt").write_text("2,2,9,9\n")
-        with pytest.raises(CourseError, match=r"finds other data .*number of frames was 3, is 1"):
+        with pytest.raises(
+            CourseError, match=r"finds different data.*number of frames was 3, is now 1"
+        ):
             evaluate([STAY], mine, tmp_path, workers=2, data=tmp_path / "data", progress=False)
         assert not list(tmp_path.rglob("*.json"))
 
@@ -190,7 +192,7 @@ class TestWorkers:
         finally:
             stop.set()
             killer.join()
-        evaluate([STAY], benchmark, tmp_path, progress=False)  # the same command goes on
+        evaluate([STAY], benchmark, tmp_path, progress=False)  # the same command resumes
 
 
 BASE = ["--tracker", "stay-put"]
@@ -234,14 +236,14 @@ def test_a_wrong_argument_touches_nothing(tmp_path, capsys, monkeypatch, argumen
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
 
 
-def test_an_empty_path_is_not_the_folder_one_is_in(capsys):
+def test_an_empty_path_is_not_the_current_folder(capsys):
     for option in ("--results", "--root"):
         with pytest.raises(SystemExit):
             main(["evaluate", *BASE, option, ""])
         assert "the path is empty" in capsys.readouterr().err
 
 
-def test_vot_s_scores_by_sequence(tmp_path, capsys, monkeypatch):
+def test_vots_scores_by_sequence(tmp_path, capsys, monkeypatch):
     """Still targets: never lost; the ten frames after the start do not count, so none of three."""
     sequences = Benchmark("generated-v1", little("gen-01-plain", "gen-02-x").sequences)
     monkeypatch.setattr("course_lib.data.generated.generated_benchmark", lambda: sequences)

@@ -1,4 +1,4 @@
-"""The machinery of exercises: verdicts, stand-ins, strict mode, points; shown on exercises of its own."""
+"""The machinery of exercises: verdicts, stand-ins, strict mode, points, on the tests' exercises."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def own_exercises(monkeypatch):
 
 
 class EqualsEverything:
-    """What a submission that wants to pass a careless `==` would return."""
+    """Returned by a submission that tries to pass a careless `==`."""
 
     def __eq__(self, other):
         return True
@@ -84,7 +84,7 @@ def test_a_stub_is_not_attempted_and_the_reference_stands_in(capsys):
     assert "0 of 4 points (not attempted)" in printed and "course's version" in printed
 
 
-def test_a_wrong_answer_is_told_what_is_wrong_and_the_reference_stands_in(capsys):
+def test_a_wrong_answer_gets_a_reason_and_the_reference_stands_in(capsys):
     assert exercise("test.double")(lambda x: 3 * x) is double
     assert "multiply by two" in capsys.readouterr().out
 
@@ -220,8 +220,8 @@ def test_while_grading_a_wrong_answer_costs_its_own_points_and_no_others(monkeyp
     core.award("test.double", points=3, hidden=True)
 
 
-def test_inputs_that_the_reference_does_not_pass_are_drawn_anew():
-    """By chance the reference and a known mistake can agree; no answer may be judged by such inputs."""
+def test_inputs_on_which_the_reference_fails_are_drawn_again():
+    """By chance the reference and a mistake can agree; such inputs must not judge an answer."""
 
     @check("test.chance", reference=double)
     def examine_chance(answer, rng):
@@ -317,7 +317,7 @@ def halves():
         ),
     ],
 )
-def test_an_answer_gets_the_words_of_the_mistake_it_makes(halves, answer, words):
+def test_an_answer_gets_the_message_of_the_mistake_it_makes(halves, answer, words):
     status, said = examine("test.halves", answer)
     assert status == "wrong" and re.search(words, said), said
 

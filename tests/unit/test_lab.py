@@ -1,4 +1,4 @@
-"""`lab` opens a copy of one's own, and JupyterLab never saves over a lesson."""
+"""`lab` opens the student's copy, and JupyterLab never saves over a lesson."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_lesson_is_copied_once_and_the_copy_opened(course, asked, capsys):
     assert mine.read_text() == "my answers" and capsys.readouterr().out == ""
 
 
-def test_other_notebooks_of_ones_own_are_opened_as_they_are(course):
+def test_the_students_other_notebooks_are_opened_unchanged(course):
     (course / "my_work").mkdir()
     (course / "my_work" / "02_mosse_2.ipynb").write_text("second try")
     assert lab.notebook_to_open("my_work/02_mosse_2.ipynb").name == "02_mosse_2.ipynb"
@@ -59,7 +59,7 @@ def test_other_notebooks_of_ones_own_are_opened_as_they_are(course):
     assert not (course / "my_work" / "02_mosse.ipynb").exists()
 
 
-def test_what_is_not_there_or_elsewhere_is_said(course, tmp_path):
+def test_missing_notebooks_and_those_elsewhere_are_reported(course, tmp_path):
     with pytest.raises(MissingDataError, match=r"no lesson '77'; there are 00_welcome, 02_mosse"):
         lab.notebook_to_open("77")
     (tmp_path / "elsewhere.ipynb").write_text("x")
@@ -68,7 +68,7 @@ def test_what_is_not_there_or_elsewhere_is_said(course, tmp_path):
             lab.notebook_to_open(asked)
 
 
-def test_jupyterlab_is_told_root_notebook_and_files(course, monkeypatch):
+def test_jupyterlab_gets_root_notebook_and_files(course, monkeypatch):
     given = []
     monkeypatch.setattr("jupyterlab.labapp.LabApp.launch_instance", lambda argv: given.extend(argv))
     from course_lib.cli import main

@@ -1,4 +1,4 @@
-"""Results in the toolkits' layouts, both ways: where files stand, what they hold, damage."""
+"""Results in the toolkits' layouts, both ways: paths of files, their contents, damage."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ T = 8
 
 
 def sequence(name: str) -> Sequence:
-    """A target of 10 × 10 px that moves 2 px a frame."""
+    """A target of 10 × 10 px that moves 2 px per frame."""
     boxes = np.column_stack([20 + 2.0 * np.arange(T), np.full(T, 30.0), np.full((T, 2), 10.0)])
     return Sequence(name, ArrayFrames(np.zeros((T, 80, 200, 3), np.uint8)), boxes)
 
@@ -41,7 +41,7 @@ def benchmark():
 
 @pytest.fixture
 def results(tmp_path, benchmark):
-    """One pass and supervised runs of "still" below a folder of the course's."""
+    """One pass and supervised runs of "still" in the course's layout."""
     root = tmp_path / "results"
     for s in benchmark:
         result = Result(np.tile(s.boxes[0], (T, 1)), np.full(T, 0.01))
@@ -91,7 +91,7 @@ def test_files_hold_what_the_toolkits_write(tmp_path, benchmark, results):
     for layout in ("otb", "got10k", "vot-text"):
         export_results(("course", results), benchmark, "still", "ope", (layout, tmp_path / layout))
     rows = (tmp_path / "got10k/still/calm/calm_001.txt").read_text().splitlines()
-    assert rows == ["21.0000,31.0000,10.0000,10.0000"] * T  # as the benchmark's files count, from 1
+    assert rows == ["21.0000,31.0000,10.0000,10.0000"] * T  # from 1, as in the benchmark
     assert (tmp_path / "otb/still/calm.txt").read_text().splitlines() == rows
     assert (tmp_path / "got10k/still/calm/calm_time.txt").read_text() == "0.01000000\n" * T
     rows[0] = "1"
@@ -137,7 +137,7 @@ def test_every_repetition_counts(tmp_path):
         read_passes("got10k", run_of(tmp_path, benchmark, "three"))
 
 
-def test_of_text_and_binary_the_text_is_read_as_in_vots_toolkit(tmp_path, benchmark, results):
+def test_text_is_preferred_to_binary_as_in_vots_toolkit(tmp_path, benchmark, results):
     folder = tmp_path / "v"
     (first, *_) = export_results(("course", results), benchmark, "still", "vot", ("vot", folder))
     first.with_suffix(".txt").write_text("1\n2\n" + "0\n" * (T - 2))
@@ -156,11 +156,11 @@ def test_supervised_repetitions_are_averaged(tmp_path, benchmark, results):
     assert row["per_100_frames"] == pytest.approx(100 * 3 / 32)
 
 
-def test_nothing_that_stands_there_is_replaced(tmp_path, benchmark, results):
+def test_no_existing_file_is_replaced(tmp_path, benchmark, results):
     taken = tmp_path / "g" / "still" / "quick" / "quick_time.txt"
     taken.parent.mkdir(parents=True)
     taken.write_text("mine")
-    with pytest.raises(SettingsError, match=r"quick_time\.txt stands there already"):
+    with pytest.raises(SettingsError, match=r"quick_time\.txt exists already"):
         export_results(("course", results), benchmark, "still", "ope", ("got10k", tmp_path / "g"))
     assert taken.read_text() == "mine" and not (tmp_path / "g" / "still" / "calm").exists()
 
@@ -178,7 +178,7 @@ def test_a_tracker_is_one_plain_name(tmp_path, benchmark, name, layout):
     ("layout", "protocol"), [("otb", "vot"), ("got10k", "vot-realtime"), ("vot", "tre")]
 )
 def test_a_protocol_that_a_layout_has_no_place_for(tmp_path, benchmark, layout, protocol):
-    with pytest.raises(SettingsError, match="have no place in this layout"):
+    with pytest.raises(SettingsError, match="this layout has no place for results of protocol"):
         run_paths(layout, run_of(tmp_path, benchmark, "still", protocol))
 
 
@@ -217,7 +217,7 @@ def test_a_damaged_result_is_named(tmp_path, benchmark, results, layout, case):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("0.01\n" * (T - 3), f"has {T - 3} rows and .* {T}; expected as many"),
+        ("0.01\n" * (T - 3), f"has {T - 3} rows and .* has {T}; expected the same number"),
         ("0.01\n" * (T - 1) + "slow", f"line {T}: 'slow'"),
         ("-0.01\n" * T, "holds -0.01 seconds"),
         ("inf\n" * T, "line 1: 'inf'; expected 1 number"),
@@ -234,12 +234,12 @@ def test_damaged_times_are_named(tmp_path, benchmark, results, layout, text, wor
     times.write_text(text)
     with pytest.raises(DataError, match=words):
         make_report(folder, benchmark, ["still"], layout=layout)
-    times.write_text("nan\n" * T)  # nobody measured
+    times.write_text("nan\n" * T)  # not measured
     row = make_report(folder, benchmark, ["still"], layout=layout).overall()["still"]
     assert row["fps"] == pytest.approx(100)  # of the other sequence
 
 
-def test_rows_without_a_box_are_counted_and_said(benchmark, results):
+def test_rows_without_a_box_are_counted_and_reported(benchmark, results):
     path = result_path(results, "little", "still", "calm")
     rows = path.read_text().splitlines()
     rows[2], rows[5] = "nan,nan,nan,nan", "21,31,0,10"
@@ -247,7 +247,7 @@ def test_rows_without_a_box_are_counted_and_said(benchmark, results):
     report = make_report(results, benchmark, ["still"])
     assert report.trackers["still"].empty == 2
     assert "hold no box (NaN, no width or height): still 2" in report.notes[0]
-    # as OTB does, the box before stands in: the same here, where every box is the first
+    # as in OTB, the box before stands in: the same here, where every box is the first
     assert report.overall()["still"]["auc"] > 0.2
     # in GOT-10k's scores such a frame overlaps nothing: of 14 frames, 2, 4, 6, 8 px off, then more
     ious = [8 / 12, 6 / 14, 4 / 16, 2 / 18, 0, 0, 0]
@@ -266,8 +266,8 @@ def test_rows_without_a_box_are_counted_and_said(benchmark, results):
         ),
     )
 )
-def test_any_text_is_a_result_or_a_sentence(benchmark, results, text):
-    """Boxes beyond all bounds included: a score is a number from 0 to 1, or the file is named."""
+def test_any_text_is_a_result_or_reported(benchmark, results, text):
+    """Even with boxes beyond all bounds a score is a number from 0 to 1, or the file is named."""
     path = result_path(results, "little", "still", "calm")
     path.write_text(text, errors="replace")
     try:
@@ -280,7 +280,7 @@ def test_any_text_is_a_result_or_a_sentence(benchmark, results, text):
         assert "calm.txt" in str(problem)
 
 
-def test_missing_runs_are_named_all(tmp_path, benchmark, results):
+def test_all_missing_runs_are_named(tmp_path, benchmark, results):
     result_path(results, "little", "still", "calm").unlink()
     with pytest.raises(MissingDataError, match="for still on calm, gone on calm, gone on quick"):
         make_report(results, benchmark, ["still", "gone"])
@@ -293,7 +293,7 @@ def test_missing_runs_are_named_all(tmp_path, benchmark, results):
 @pytest.mark.parametrize(
     "text", ["{}", "[", '["x.txt"]', "[7]", '["../x.txt"]', "[]", '["calm.tre-00000.txt"]']
 )
-def test_a_list_of_passes_is_not_read_the_sequence_says_which_there_are(results, text):
+def test_passes_come_from_the_sequence_and_not_from_a_list(results, text):
     benchmark = Benchmark("little", (sequence("calm"),), first_pixel=1)
     (results / "little" / "still" / "calm.tre.json").write_text(text)
     with pytest.raises(CourseError, match=r"no tre results .* for still on calm"):
@@ -333,7 +333,7 @@ class TestCommand:
         assert main(theirs) == 0
         assert "| still | 0." in capsys.readouterr().out
         assert main([*ours, "--export", "got10k", folder]) == 2
-        assert "stands there already" in capsys.readouterr().err
+        assert "exists already" in capsys.readouterr().err
 
     def test_supervised_tables_name_both_ways_of_averaging(self, tmp_path, results, capsys):
         common = ["report", "--benchmark", "little", "--tracker", "still", "--protocol", "vot"]
@@ -351,7 +351,7 @@ class TestCommand:
             (["--tracker", "still", "--export", "course", "x"], "no toolkit's layout; expected one of otb"),
             (["--tracker", "still", "--export", "coco", "x"], "no toolkit's layout"),
             (["--tracker", "../still"], "expected one plain name"),
-            (["--tracker", "still", "--protocol", "tre", "--export", "vot", "x"], "have no place in this layout"),
+            (["--tracker", "still", "--protocol", "tre", "--export", "vot", "x"], "this layout has no place for results of protocol"),
             (["--tracker", "gone", "--results", "nowhere", "--export", "vot", "x"], "no result nowhere"),
             (["--tracker", "still", "--results", "r", "--layout", "got10k", "--protocol", "sre"], "from the course's own results"),
         ],
@@ -362,7 +362,7 @@ class TestCommand:
         said = capsys.readouterr().err
         assert words in said and "Traceback" not in said and not any(tmp_path.iterdir())
 
-    def test_a_report_of_ones_own_is_not_replaced(self, tmp_path, results, capsys):
+    def test_a_users_own_report_is_not_replaced(self, tmp_path, results, capsys):
         (tmp_path / "report.md").write_text("# My report\n")
         common = [
             "report",
@@ -378,4 +378,4 @@ class TestCommand:
             assert "is not a report of the course" in capsys.readouterr().err
         assert (tmp_path / "report.md").read_text() == "# My report\n"
         assert main([*common, "--out", str(tmp_path / "o")]) == 0
-        assert main([*common, "--out", str(tmp_path / "o")]) == 0  # its own it replaces
+        assert main([*common, "--out", str(tmp_path / "o")]) == 0  # it replaces its own

@@ -1,4 +1,5 @@
-"""Curves and scores against numpy, the GOT-10k toolkit, hand-worked cases; each disagreement of toolkits has a test."""
+"""Curves and scores against numpy, the GOT-10k toolkit and hand-worked cases; each disagreement of
+toolkits has a test."""
 
 from __future__ import annotations
 
@@ -79,12 +80,12 @@ def test_precision_counts_errors_up_to_the_threshold(errors):
 
 @settings(deadline=None)
 @given(arrays(np.float64, st.integers(1, 60), elements=st.floats(0, 1)))
-def test_success_falls_and_does_not_know_the_order_of_frames(ious):
+def test_success_falls_and_ignores_the_order_of_frames(ious):
     curve = success_curve(ious)
     assert (np.diff(curve) <= 0).all() and np.array_equal(curve, success_curve(np.sort(ious)))
 
 
-def test_success_and_precision_have_the_signs_of_otb():
+def test_success_and_precision_use_otbs_inequalities():
     assert success_curve([0.5])[10] == 0 and success_curve([0.5])[9] == 1  # strictly above
     assert precision_curve([20.0])[20] == 1 and precision_curve([20.0])[19] == 0  # up to
     assert success_curve([0.0])[0] == 0  # no overlap fails even at threshold 0
@@ -106,14 +107,14 @@ def test_normalised_precision_by_hand():
 
 
 class TestWhereToolkitsDisagree:
-    """FACTS of other toolkits, and what the course does instead."""
+    """What other toolkits do, and what the course does instead."""
 
-    def test_a_frame_whose_truth_is_no_box_does_not_count_here_but_is_a_miss_in_the_toolkit(self):
+    def test_a_frame_without_a_true_box_is_left_out_here_but_a_miss_in_the_toolkit(self):
         truth = np.array([[0.0, 0, 10, 10], [0, 0, 10, 10], [0, 0, 0, 0], [0, 0, 10, 10]])
         ours, (theirs, _) = score_sequence(truth, truth), toolkit_curves(truth, truth)
         assert ours.frames == 3 and ours.success[10] == 1 and theirs[10] == 0.75
 
-    def test_a_predicted_box_that_is_none_is_the_one_before_here_and_a_miss_in_the_toolkit(self):
+    def test_an_invalid_prediction_is_the_box_before_here_but_a_miss_in_the_toolkit(self):
         truth = np.tile([0.0, 0, 10, 10], (4, 1))
         predicted = truth.copy()
         predicted[2] = 0
@@ -144,12 +145,12 @@ class TestWhereToolkitsDisagree:
     st.integers(0, 2**32 - 1), st.lists(st.integers(1, 30), min_size=1, max_size=8), st.booleans()
 )
 def test_many_passes_at_once_score_as_each_alone_by_the_plain_curves(seed, lengths, lasot):
-    """Ties at thresholds, predictions that are no box, absent targets, passes of which none counts."""
+    """Ties at thresholds, invalid predictions, absent targets, passes without counted frames."""
     rng = np.random.default_rng(seed)
     predicted, truth, omitted = [], [], []
     for T in lengths:
         true = np.tile([0.0, 0, 20, 20], (T, 1))
-        # whole pixels: IoUs and errors that stand on thresholds
+        # whole pixels, so that IoUs and errors hit thresholds
         boxes = true + np.column_stack([rng.integers(-20, 21, (T, 2)), np.zeros((T, 2))])
         boxes[rng.random(T) < 0.2] = np.nan
         true[rng.random(T) < rng.choice([0.1, 1.0])] = np.nan

@@ -1,5 +1,4 @@
-"""OPE, TRE and SRE: what a protocol may do to a tracker, starts and shifted boxes worked out by
-hand."""
+"""OPE, TRE and SRE: what a protocol may do to a tracker, hand-worked starts and shifted boxes."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ from course_lib.trackers.base import Tracker
 
 
 class Spy(Tracker):
-    """Notes what it is shown; gives `answer`, or boxes nobody could guess."""
+    """Records what it is shown; returns `answer`, or boxes that cannot be guessed."""
 
     name = "spy"
 
@@ -59,7 +58,7 @@ def test_a_pass_may_start_later_and_elsewhere():
 @pytest.mark.parametrize(
     "answer", [np.array([np.nan, 1, 2, 3]), np.zeros(3), "box", [None] * 4, np.full(4, np.inf)]
 )
-def test_an_answer_that_is_no_box_is_named(answer):
+def test_an_invalid_box_is_named(answer):
     with pytest.raises(
         DataError, match="tracker spy gave .* for frame 1 of spied; expected four finite numbers"
     ):

@@ -1,4 +1,4 @@
-"""A folder of one's own clips: every layout, both ways of counting, and folders that are none."""
+"""A folder of the user's clips: every layout, both ways of counting, and invalid folders."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def test_images_in_each_layout_and_both_ways_of_counting(tmp_path, below, truth,
 
 @pytest.mark.parametrize("asked", [0, 1])
 @pytest.mark.parametrize("truth", ["groundtruth.txt", "groundtruth_rect.txt"])
-def test_where_boxes_count_from_can_be_said(tmp_path, asked, truth):
+def test_the_first_pixel_can_be_specified(tmp_path, asked, truth):
     sequence(tmp_path, truth=truth)
     benchmark = load_benchmark(f"folder{asked}:{tmp_path}")
     assert benchmark["dog"].boxes[0, 0] == 11 - asked and benchmark.first_pixel == asked
 
 
-def test_a_video_file_in_the_place_of_images(tmp_path):
+def test_a_video_file_instead_of_images(tmp_path):
     video(tmp_path / "cat" / "holiday.avi")
     (tmp_path / "cat" / "groundtruth.txt").write_text(ROWS)
     cat = load_benchmark(f"folder:{tmp_path}")["cat"]
@@ -80,11 +80,11 @@ def test_two_targets_of_one_clip_and_the_order_of_clips(tmp_path):
     assert names == ["clip2", "clip10", "pair.1", "pair.2"]
 
 
-def test_a_clip_itself_is_a_benchmark_of_one(tmp_path):
+def test_a_single_clip_is_a_benchmark_of_one(tmp_path):
     assert load_benchmark(f"folder:{sequence(tmp_path)}").names == ["dog"]
 
 
-def test_two_folders_of_one_name_have_results_of_their_own(tmp_path, monkeypatch):
+def test_two_folders_with_one_name_have_separate_results(tmp_path, monkeypatch):
     for top in ("a", "b"):
         sequence(tmp_path / top / "my clips")
     a, b = (load_benchmark(f"folder:{tmp_path / top / 'my clips'}") for top in "ab")
@@ -161,7 +161,7 @@ def broken(case, folder):
     ("no video", r"a.mp4"),
     ("no clips", r"0 clips found in .*; expected a folder for each clip, with images or one video"),
 ])  # fmt: skip
-def test_a_folder_that_is_none_is_answered_in_a_sentence(tmp_path, capsys, case, words):
+def test_an_invalid_folder_is_reported_in_a_sentence(tmp_path, capsys, case, words):
     broken(case, tmp_path / "clips")
     with pytest.raises(CourseError, match=words):
         read_own(tmp_path / "clips")
@@ -188,7 +188,7 @@ def test_a_folder_that_does_not_exist(tmp_path):
 
 
 class TestCommand:
-    """`evaluate` and `report` on a folder of one's own."""
+    """`evaluate` and `report` on the user's folder."""
 
     def go(self, folder, results, *more, command="evaluate", tracker="stay-put"):
         call = [command, "--tracker", tracker, "--benchmark", f"folder:{folder}"]
@@ -209,7 +209,7 @@ class TestCommand:
         assert self.go(tmp_path / "clips", results, *more, command="report") == 0
         assert f"| dog | stay-put | {auc:.3f} | 1.000 | " in capsys.readouterr().out
 
-    def test_results_are_written_as_the_clips_count(self, tmp_path):
+    def test_results_count_pixels_as_the_clips_do(self, tmp_path):
         sequence(tmp_path / "clips")
         for first in ("0", "1"):
             results = tmp_path / f"results{first}"
@@ -224,7 +224,7 @@ class TestCommand:
         assert main([*call, "--results", str(tmp_path)]) == 2
         assert "--first-pixel is for a folder of your own clips" in capsys.readouterr().err
 
-    def test_a_corrected_ground_truth_is_seen(self, tmp_path, capsys):
+    def test_a_corrected_ground_truth_is_noticed(self, tmp_path, capsys):
         dog = sequence(tmp_path / "clips")
         results = tmp_path / "results"
         assert self.go(tmp_path / "clips", results, "--workers", "1") == 0
@@ -233,7 +233,7 @@ class TestCommand:
             more = ["--out", str(tmp_path / "out")] if command == "report" else []
             assert self.go(tmp_path / "clips", results, *more, command=command) == 2
             error = capsys.readouterr().err
-            assert "the sum of the ground truth was" in error and "--fresh" in error
+            assert "the checksum of the ground truth was" in error and "--fresh" in error
         assert not (tmp_path / "out").exists()
         assert self.go(tmp_path / "clips", results, "--fresh", "--workers", "1") == 0
         assert (

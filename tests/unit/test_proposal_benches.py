@@ -43,7 +43,7 @@ def runtime(head: str) -> ProposalRuntime:
 
 
 def every_end(bench) -> None:
-    """Every control to its ends and beyond; the image stays whole."""
+    """Every control to its ends and beyond; the image stays intact."""
     for spec in bench.controls:
         for value in (spec["low"], spec["high"], spec["high"] + 100):
             bench.set(**{spec["name"]: value})
@@ -55,7 +55,7 @@ def every_end(bench) -> None:
 
 
 class TestFieldExplorer:
-    """The receptive-field explorer."""
+    """The receptive field explorer."""
 
     @pytest.fixture
     def explorer(self):
@@ -69,7 +69,7 @@ class TestFieldExplorer:
     def test_begins_with_siamfc_and_says_what_changes(self, explorer):
         assert "field 87 pixels, 69 % of the exemplar (within" in explorer.readout
         assert (
-            "stride 8; 6 × 6 cells of the exemplar, response 17 × 17; neighbours share 91 %"
+            "stride 8; 6 × 6 cells of the exemplar, response 17 × 17; neighbours overlap by 91 %"
             in explorer.readout
         )
         explorer.set(kernel=8)
@@ -81,7 +81,8 @@ class TestFieldExplorer:
         assert "field 39 pixels" in explorer.readout and "(below" in explorer.readout
         explorer.set(depth=6, kernel=3)
         assert (
-            "No cell is left" in explorer.readout and "kernel of 3 does not fit" in explorer.readout
+            "The exemplar has no cell left" in explorer.readout
+            and "kernel of 3 does not fit" in explorer.readout
         )
         explorer.set(padding=1, stride=0, depth=2)
         assert "stride 4" in explorer.readout and "32 × 32 cells" in explorer.readout
@@ -98,7 +99,7 @@ class TestFieldExplorer:
                 live.stride,
             )
 
-    def test_half_of_a_spike_lies_in_one_pixel_and_of_a_plain_in_most(self):
+    def test_half_of_a_spike_is_in_one_pixel_and_of_a_constant_in_most(self):
         spike = np.zeros((127, 127))
         spike[63, 63] = 1
         assert half_width(spike) == 1
@@ -158,7 +159,7 @@ class TestProposalExplorer:
             explorer.set(frame=t)
             np.testing.assert_allclose(explorer.rankings()[2], tracker.last.ranked, rtol=1e-6)
 
-    def test_without_penalty_and_window_all_three_rankings_are_one(self, explorer):
+    def test_without_penalty_and_window_all_three_rankings_are_equal(self, explorer):
         explorer.set(penalty=0.0, window=0.0)
         first, second, third = explorer.rankings()
         np.testing.assert_allclose(first, second)
@@ -177,7 +178,7 @@ class TestHeadExplorer:
     def test_every_control_at_its_ends(self, board):
         every_end(board)
 
-    def test_the_target_stands_where_the_sliders_say(self, board):
+    def test_the_target_is_where_the_sliders_say(self, board):
         board.set(right=24, down=-16)
         x, y, w, h = board.truth
         np.testing.assert_allclose([x + w / 2, y + h / 2], [127.5 + 24, 127.5 - 16], atol=1e-6)

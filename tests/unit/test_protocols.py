@@ -1,4 +1,4 @@
-"""The table of protocols: what each row says, and that a new one is a row and nothing else."""
+"""The table of protocols: its rows, and that a new protocol is just a new row."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T = 30
 
 
 def moving(name: str, step: float = 1.0, first: int = 0) -> Sequence:
-    """A target of 10 × 10 px that stands still, then moves `step` px a frame from `first` on."""
+    """A target of 10 × 10 px that is still, then moves `step` px per frame from `first` on."""
     t = np.maximum(np.arange(T) - first, 0)
     boxes = np.column_stack([20 + step * t, np.full(T, 30.0), np.full((T, 2), 10.0)])
     return Sequence(name, ArrayFrames(np.zeros((T, 80, 200, 3), np.uint8)), boxes)
@@ -33,7 +33,7 @@ def moving(name: str, step: float = 1.0, first: int = 0) -> Sequence:
 
 @pytest.fixture
 def sequences(monkeypatch):
-    """What the commands find as generated-v1."""
+    """The sequences that the commands find as generated-v1."""
     benchmark = Benchmark("generated-v1", (moving("gen-a"), moving("gen-b", 2.0)))
     monkeypatch.setattr("course_lib.data.generated.generated_benchmark", lambda: benchmark)
     return benchmark
@@ -61,10 +61,10 @@ def test_no_two_protocols_write_the_same_file_and_each_knows_its_own(tmp_path, n
     assert all(not files[a] & files[b] for a, b in combinations(files, 2))
     whole = tmp_path / "little" / "it"
     for protocol, paths in files.items():
-        for path in paths - {whole / f"{name}.txt"}:  # OPE's file is called as the sequence is
+        for path in paths - {whole / f"{name}.txt"}:  # OPE's file has the sequence's name
             taken = str(path.relative_to(whole).with_suffix(""))
             assert PROTOCOLS[protocol].reserves(taken)
-            with pytest.raises(SettingsError, match="is the name of files"):
+            with pytest.raises(SettingsError, match="a name that result files use"):
                 check_names(Benchmark("little", (moving(taken),)), [])
     check_names(benchmark, [])
 
@@ -87,11 +87,11 @@ def test_a_report_asks_for_a_protocol_that_is_scored_by_curves(tmp_path, sequenc
 
 
 class TestANewRow:
-    """A toy protocol is put into the table; the commands do the rest."""
+    """A toy protocol is added to the table; the commands do the rest."""
 
     @pytest.fixture
     def late(self, monkeypatch):
-        """Two passes, from the centre and from two thirds; no number in a name is a start."""
+        """Two passes, from the middle and from two thirds; no number in a name is a start."""
         starts = {"middle-7": T // 2, "late": 2 * T // 3}
         row = Protocol(
             "halves",
@@ -123,9 +123,9 @@ class TestANewRow:
         assert command("report", tmp_path, "--protocol", "halves", "--out", out) == 0
         assert "HALVES" in (tmp_path / "out" / "report.md").read_text()
 
-    def test_has_no_place_in_a_toolkit_s_layout(self, tmp_path, sequences, late):
+    def test_has_no_place_in_a_toolkits_layout(self, tmp_path, sequences, late):
         source = ("course", tmp_path)
-        with pytest.raises(SettingsError, match="'halves' have no place in this layout"):
+        with pytest.raises(SettingsError, match="no place for results of protocol 'halves'"):
             export_results(source, sequences, "stay-put", "halves", ("otb", tmp_path / "x"))
 
     def test_with_scores_of_its_own_has_its_own_columns(
@@ -145,7 +145,7 @@ class TestANewRow:
         said = capsys.readouterr().out
         assert "**generated-v1**, a toy of a protocol\n" in said and "\nA toy.\n" in said
         assert "| tracker | frames, mean | lost |" in said and "| stay-put | 30 | 5 |" in said
-        # lost where 10 px behind, in frames 10 and 25 and in 5, 15, 25; started anew 5 frames later
+        # lost where 10 px behind, in frames 10 and 25 and in 5, 15, 25; restarted 5 frames later
         assert "| gen-a | stay-put | 2 |" in said and "| gen-b | stay-put | 3 |" in said
         folder = tmp_path / "generated-v1" / "stay-put"
         assert (folder / "toys" / "gen-b" / "gen-b_001.txt").is_file()

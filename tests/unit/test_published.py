@@ -1,5 +1,5 @@
-"""Boxes published on OTB-100: the course's numbers against the toolkit's functions and the figures
-others found."""
+"""Boxes published on OTB-100: the course's numbers against the toolkit's functions and published
+scores."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def folder(request):
 
 @pytest.mark.real_data
 def test_every_sequence_scores_as_in_the_toolkit(folder):
-    """To 1e-9 where the conventions agree: frames whose truth is no box are taken out first."""
+    """To 1e-9 where the conventions agree: frames without a true box are removed first."""
     truth, results = read_published(folder)
     report = published_report(folder)
     assert len(truth) == 100 and len(results) == 6
@@ -58,11 +58,11 @@ def test_two_frames_have_no_true_box_and_the_toolkit_counts_them_as_missed(folde
 @pytest.mark.real_data
 @pytest.mark.parametrize(
     ("tracker", "expected"),
-    # SRDCF: .598 is its authors' published figure; the toolkit's functions give .598 on these files
+    # SRDCF: .598 is its authors' published score; the toolkit's functions yield .598 on these files
     # as well
     [("SiamFC-3s", 0.583), ("SRDCF", 0.598), ("KCF", 0.476), ("DSST", 0.471), ("Struck", 0.431)],
 )
-def test_published_trackers_score_what_others_found(folder, tracker, expected):
+def test_published_trackers_score_as_published(folder, tracker, expected):
     assert auc(published_report(folder).curve(tracker, "success")) == pytest.approx(
         expected, abs=0.002
     )
@@ -93,7 +93,7 @@ def test_tiger1_loses_its_first_five_frames(tmp_path):
 
 
 def small_report(name, boxes):
-    """A report on one tracker, "it", that always says the same box; `boxes`: truth (T, 4) by
+    """A report on one tracker, "it", that always returns the same box; `boxes`: truth (T, 4) by
     sequence."""
     scores = {
         n: score_sequence(np.tile([0.0, 0.0, 10.0, 10.0], (len(b), 1)), b) for n, b in boxes.items()
@@ -124,7 +124,7 @@ def test_reports_with_nothing_in_common_are_refused():
 
 
 class TestCommand:
-    """`report --benchmark otb100_published`: published boxes, and one's own results beside them."""
+    """`report --benchmark otb100_published`: published boxes and the user's results beside them."""
 
     @pytest.fixture
     def data(self, tmp_path):
@@ -160,12 +160,12 @@ class TestCommand:
         images = {path.stem for path in (tmp_path / "out").glob("*.png")}
         assert images == {"success", "precision", "normalised_precision", "attributes"}
 
-    def test_the_named_ones_alone(self, data, tmp_path, capsys):
+    def test_only_the_named_ones(self, data, tmp_path, capsys):
         assert self.run(data, tmp_path, "--tracker", "CSK") == 0
         said = capsys.readouterr().out
         assert "| CSK |" in said and "KCF" not in said
 
-    def test_ones_own_results_stand_beside_them(self, data, tmp_path, capsys):
+    def test_the_users_results_are_shown_beside_them(self, data, tmp_path, capsys):
         results = ["--results", str(tmp_path / "r")]
         assert self.run(data, tmp_path, "--tracker", "stay-put", *results) == 2
         said = capsys.readouterr().err
@@ -219,7 +219,7 @@ class TestCommand:
         assert self.run(tmp_path, tmp_path) == 2
         assert "0 trackers found" in capsys.readouterr().err
 
-    def test_rows_without_a_box_are_said(self, data, tmp_path, capsys):
+    def test_rows_without_a_box_are_reported(self, data, tmp_path, capsys):
         path = data / "otb100_published" / "results" / "KCF" / "dog.txt"
         rows = path.read_text().splitlines()
         path.write_text("\n".join([*rows[:3], "nan,nan,nan,nan", *rows[4:]]))

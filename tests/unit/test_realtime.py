@@ -13,7 +13,7 @@ from course_lib.trackers.base import Tracker
 
 
 class Echo(Tracker):
-    """Gives a box whose x is the number of the frame it saw."""
+    """Returns a box whose x is the number of the frame it saw."""
 
     def init(self, frame, box):
         self.seen = [0]
@@ -41,7 +41,7 @@ def run(seconds: float, T: int = 10, grace: int = 0):
 @pytest.mark.parametrize(
     ("seconds", "seen", "boxes"),
     [
-        # 0.1 s a frame: just in time, every frame has its own box
+        # 0.1 s per frame: just in time, every frame has its own box
         (0.1, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
         # 0.2 s: frame 1 (arrives .1) is ready at .3, then frame 3 is the newest, ready at .5, …;
         # the box of frame 1 is in time for frame 2 (due .3), that of frame 3 for frame 4 (due .5)
@@ -71,10 +71,10 @@ def test_a_fast_tracker_gets_what_one_pass_gets():
     assert np.array_equal(run(0.001)[2].boxes, track(Echo(), sequence(10)).boxes)
 
 
-def test_vot_in_real_time_counts_what_stands_when_the_next_frame_arrives():
+def test_vot_in_real_time_counts_the_box_there_is_when_the_next_frame_arrives():
     """The target moves by its own width each frame. A tracker that is in time is right; one that
-    takes two frames for each gives a box one frame old, which no longer touches the target: it
-    fails, and is started again five frames later."""
+    takes two frames for each returns a box one frame old, which no longer touches the target: it
+    fails, and is restarted five frames later."""
 
     class Perfect(Tracker):
         def init(self, frame, box):

@@ -1,4 +1,4 @@
-"""Kept results on disk: damaged, changed, cut off, of others; and what --fresh may touch."""
+"""Kept results on disk: damaged, changed, cut off, somebody else's; and what --fresh may touch."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def root(tmp_path):
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_run_is_resumed_and_only_what_is_gone_is_made_anew(root, benchmark, protocol):
+def test_a_run_is_resumed_and_only_missing_results_are_made_again(root, benchmark, protocol):
     files = go(root, benchmark, protocol=protocol)
     assert all(f.is_file() for f in files)
     stamps = {f: f.stat().st_mtime_ns for f in files}
@@ -53,7 +53,7 @@ def test_a_run_is_resumed_and_only_what_is_gone_is_made_anew(root, benchmark, pr
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_result_that_was_changed_is_not_taken_for_ours(root, benchmark, protocol):
+def test_a_changed_result_is_not_taken_for_ours(root, benchmark, protocol):
     files = go(root, benchmark, protocol=protocol)
     text = files[0].read_text()
     files[0].write_text(text.replace("0000", "1000", 1) if "0000" in text else text + "0\n")
@@ -87,7 +87,7 @@ def damage(record: dict) -> list[str]:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_damaged_record_is_a_sentence_and_never_a_wrong_score(root, benchmark, protocol):
+def test_a_damaged_record_is_reported_and_never_a_wrong_score(root, benchmark, protocol):
     files = go(root, benchmark, protocol=protocol)
     record = Run(root, benchmark, "stay-put", benchmark["calm"], protocol).record
     before, outside = everything(root), root.parent / "x.txt"
@@ -111,7 +111,7 @@ def test_a_damaged_record_is_a_sentence_and_never_a_wrong_score(root, benchmark,
                     | st.dictionaries(st.sampled_from(
                         ["format", "protocol", "made_by", "made_of", "files", "x"]), inner,
                         max_size=6), max_leaves=12), st.booleans())  # fmt: skip
-def test_whatever_a_record_holds_it_is_a_sentence(tmp_path_factory, content, keep_format):
+def test_any_content_of_a_record_is_accepted_or_reported(tmp_path_factory, content, keep_format):
     if keep_format and isinstance(content, dict):
         content |= {"format": records.FORMAT, "protocol": "ope"}
     folder = tmp_path_factory.mktemp("any")
@@ -121,7 +121,7 @@ def test_whatever_a_record_holds_it_is_a_sentence(tmp_path_factory, content, kee
     run = Run(folder, benchmark, "stay-put", benchmark["calm"], "ope")
     run.record.write_text(json.dumps(content))
     try:
-        go(folder, benchmark)  # a record of a run that was cut off: made anew
+        go(folder, benchmark)  # a record of an interrupted run: made again
     except CourseError as problem:
         assert "calm" in str(problem)
     else:
@@ -129,7 +129,7 @@ def test_whatever_a_record_holds_it_is_a_sentence(tmp_path_factory, content, kee
         assert check_kept(folder, benchmark, ["stay-put"], "ope") == []
 
 
-def test_a_run_cut_off_between_result_and_record_is_made_anew(root, benchmark, monkeypatch):
+def test_a_run_cut_off_between_result_and_record_is_made_again(root, benchmark, monkeypatch):
     written = []
 
     def breaks(run, record, whole=records._write_record):
@@ -149,7 +149,7 @@ def test_a_run_cut_off_between_result_and_record_is_made_anew(root, benchmark, m
     assert check_kept(root, benchmark, ["stay-put"], "ope") == []
 
 
-def test_the_disk_s_end_is_one_sentence_and_ends_all(root, benchmark, monkeypatch):
+def test_a_full_disk_is_one_sentence_and_ends_everything(root, benchmark, monkeypatch):
     asked = []
 
     def full(path, text):
@@ -162,11 +162,11 @@ def test_the_disk_s_end_is_one_sentence_and_ends_all(root, benchmark, monkeypatc
     assert len(asked) == 1 and everything(root) == {}
 
 
-# --- results of others ---
+# --- results of somebody else ---
 
 
 def by_hand(root, tracker="published", names=("calm", "quick")):
-    """A public tracker's boxes, as somebody puts them there."""
+    """A public tracker's boxes, put there by hand."""
     folder = root / "little" / tracker
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
@@ -192,7 +192,7 @@ def test_results_without_a_record_are_neither_used_nor_replaced(root, benchmark,
     with pytest.raises(CourseError, match=f"of quick: .*{words}.*another --label, or move"):
         go(root, benchmark, fresh=fresh)
     assert everything(root) == before
-    go(root, benchmark, TrackerSpec("stay-put", label="mine"))  # the way out that it names
+    go(root, benchmark, TrackerSpec("stay-put", label="mine"))  # the remedy that it names
 
 
 def test_results_of_several_settings_under_one_name_are_not_shown(root, benchmark):
@@ -200,11 +200,11 @@ def test_results_of_several_settings_under_one_name_are_not_shown(root, benchmar
     half = benchmark.only(["quick"])
     go(root, half, TrackerSpec("ncc", {"search": 3}), fresh=True)
     assert check_kept(root, half, ["ncc"], "ope") == []
-    with pytest.raises(DataError, match=r"from calm to quick, search was 2\.0, is 3\.0 now"):
+    with pytest.raises(DataError, match=r"from calm to quick, search was 2\.0, is now 3\.0"):
         check_kept(root, benchmark, ["ncc"], "ope")
 
 
-def test_passes_are_known_from_the_sequence_alone(benchmark):
+def test_passes_follow_from_the_sequence_alone(benchmark):
     starts = {
         name: PROTOCOLS[name].starts(benchmark["calm"]) for name in ("tre", "sre", "realtime")
     }
@@ -220,7 +220,7 @@ def test_missing_results_are_still_missing(root, benchmark):
         make_report(root, benchmark, ["stay-put"])
 
 
-# --- names and hands ---
+# --- names and manual changes ---
 
 
 NAMES = st.one_of(
@@ -234,7 +234,7 @@ NAMES = st.one_of(
 
 @settings(max_examples=150, deadline=None)
 @given(NAMES, st.sampled_from(["label", "benchmark", "sequence"]))
-def test_whatever_a_name_is_nothing_is_written_outside_of_its_folder(tmp_path_factory, name, what):
+def test_no_name_leads_outside_its_folder(tmp_path_factory, name, what):
     top = tmp_path_factory.mktemp("names")
     root = top / "a" / "b" / "results"
     frames = ArrayFrames(np.zeros((2, 30, 30, 3), np.uint8))
@@ -256,7 +256,7 @@ def test_whatever_a_name_is_nothing_is_written_outside_of_its_folder(tmp_path_fa
 
 
 @pytest.mark.parametrize("name", ["times", "records/x", "baseline", "a.tre-00001", "x.sre-left"])
-def test_a_sequence_is_not_called_as_files_of_results_are(root, name):
+def test_a_sequence_cannot_have_the_name_of_result_files(root, name):
     q = Sequence(name, ArrayFrames(np.zeros((2, 30, 30, 3), np.uint8)), [[1, 1, 9, 9]] * 2)
     with pytest.raises(SettingsError, match="give its folder another name"):
         go(root, Benchmark("little", (q,)))
@@ -271,7 +271,7 @@ def test_a_sequence_in_a_folder_stays_inside(root, benchmark):
         assert check_kept(root, vid, ["stay-put"], protocol) == []
 
 
-def test_fresh_replaces_what_is_asked_for_and_nothing_else(root, benchmark):
+def test_fresh_replaces_only_what_is_asked_for(root, benchmark):
     everyone = [STAY, TrackerSpec("ncc"), TrackerSpec("stay-put", label="other")]
     for protocol in PROTOCOLS:
         evaluate(everyone, benchmark, root, protocol, progress=False)
@@ -304,7 +304,7 @@ def test_fresh_replaces_what_is_asked_for_and_nothing_else(root, benchmark):
     ({"trackers": [STAY, TrackerSpec("mosse", recipe="gone.yaml")]}, "gone.yaml does not exist"),
     ({"trackers": [STAY, TrackerSpec("siamfc", {"weights": "gone"})]}, "no weights 'gone'"),
 ])  # fmt: skip
-def test_arguments_are_looked_at_before_anything_is_touched(root, benchmark, more, words):
+def test_arguments_are_checked_before_anything_is_touched(root, benchmark, more, words):
     go(root, benchmark)
     before = everything(root)
     call = {"trackers": [STAY], "benchmark": benchmark, "root": root, "progress": False} | more
@@ -313,7 +313,7 @@ def test_arguments_are_looked_at_before_anything_is_touched(root, benchmark, mor
     assert everything(root) == before
 
 
-def test_the_folder_of_results_must_be_one(root, benchmark, tmp_path, monkeypatch):
+def test_the_folder_of_results_must_be_a_folder(root, benchmark, tmp_path, monkeypatch):
     file = tmp_path / "file"
     file.write_text("mine")
     for place in (file, file / "below"):
@@ -325,16 +325,16 @@ def test_the_folder_of_results_must_be_one(root, benchmark, tmp_path, monkeypatc
         go(root, benchmark)
 
 
-def test_passes_of_an_earlier_ground_truth_go_with_fresh_and_strangers_stay(root, benchmark):
+def test_fresh_removes_passes_of_an_earlier_ground_truth_but_not_other_files(root, benchmark):
     """T = 24 frames give starts 0 to 4; without a box in the first three they are 3, 4, …"""
     calm, quick = benchmark
     go(root, benchmark, protocol="tre")
     folder = root / "little" / "stay-put"
     boxes = calm.boxes.copy()
-    boxes[21:] = np.nan  # 21 boxes: starts 0 and 1 alone
+    boxes[21:] = np.nan  # 21 boxes: only starts 0 and 1
     other = Benchmark("little", (replace(calm, boxes=boxes), quick))
     changed = folder / "calm.tre-00003.txt"
-    changed.write_text("mine")  # somebody changed one of ours: it is theirs now
+    changed.write_text("mine")  # somebody changed one of our files: it is now theirs
     go(root, other, protocol="tre", fresh=True)
     assert sorted(p.name for p in folder.glob("calm.tre-*")) == [
         f"calm.tre-{k:05d}.txt" for k in (0, 1, 3)

@@ -1,5 +1,5 @@
-"""Overlaps of regions: cases worked by hand, values that VOT's toolkit gave, and a slow reference
-pixel by pixel.
+"""Overlaps of regions: hand-worked cases, values from VOT's toolkit, and a slow pixel-by-pixel
+reference.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def test_overlaps_by_hand(case):
     assert region_overlap(a, b, 40, 50) == region_overlap(b, a, 40, 50) == shared / union
 
 
-# what vot-toolkit 0.9.0's calculate_overlap gives in an image of 40 rows and 50 columns: a, b,
+# values of vot-toolkit 0.9.0's calculate_overlap in an image of 40 rows and 50 columns: a, b,
 # shared and union reduced
 FROM_THE_TOOLKIT = [
     ([0.9, -7.1, 18.1, 16.6, 7.8, 24.0, -9.4, 0.4], [17.2, 6.2, -7.6, 21.8, -14.4, 11.0, 10.4, -4.6], 34, 83),
@@ -85,17 +85,16 @@ FROM_THE_TOOLKIT = [
 
 
 @pytest.mark.parametrize(("a", "b", "shared", "union"), FROM_THE_TOOLKIT)
-def test_turned_polygons_overlap_as_in_the_toolkit(a, b, shared, union):
+def test_rotated_polygons_overlap_as_in_the_toolkit(a, b, shared, union):
     assert region_overlap(np.array(a), np.array(b), 40, 50) == shared / union
 
 
 def slow_pixels(region, height, width, left) -> set[tuple[int, int]]:
     """Pixels of a region in the image, one row after the other; a convex polygon.
 
-    Where a side crosses a row is computed in the toolkit's own order of operations, from a corner to
-    the one before it: a place that is a whole column in fractions may fall short of it in floats.
-    `left` is the first column that is drawn at all: a place is cut to a whole column counted from
-    there.
+    Crossings of sides and rows are computed in the toolkit's order of operations, from a corner
+    to the one before it: an exactly whole column may fall short of it in floats. `left` is the
+    first column drawn: a crossing is truncated to a whole column counted from there.
     """
     numbers = [round(float(np.float32(v))) for v in region]  # Python rounds halves to even as well
     if len(numbers) == 4:

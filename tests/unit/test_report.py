@@ -1,4 +1,4 @@
-"""A report made in memory, one read from its JSON, the one table function, and what is drawn."""
+"""A report made in memory, one read from its JSON, the table function, and figures."""
 
 import json
 import re
@@ -23,7 +23,7 @@ T = 24
 
 
 def sequence(name: str, step: float, tags: tuple[str, ...] = ("FM",)) -> Sequence:
-    """A target that moves right by `step` pixels a frame."""
+    """A target that moves right by `step` pixels per frame."""
     boxes = np.tile([10.0, 10, 20, 20], (T, 1))
     boxes[:, 0] += step * np.arange(T)
     return Sequence.in_memory(name, np.zeros((T, 60, 200, 3), np.uint8), boxes, tags)
@@ -35,7 +35,7 @@ def benchmark() -> Benchmark:
 
 
 def found(benchmark: Benchmark, shift: float) -> dict[str, Result]:
-    """The true boxes, moved right by `shift` pixels from the second frame on, at 10 frames/s."""
+    """The true boxes, shifted right by `shift` pixels from the second frame on, at 10 frames/s."""
     moved = np.r_[0, np.full(T - 1, shift)][:, None] * [1, 0, 0, 0]
     return {s.name: Result(s.boxes + moved, np.full(T, 0.1)) for s in benchmark}
 
@@ -46,7 +46,7 @@ def report(benchmark) -> Report:
 
 
 class TestFromResults:
-    def test_it_is_the_report_that_the_files_give(self, report, benchmark, tmp_path):
+    def test_it_equals_the_report_from_files(self, report, benchmark, tmp_path):
         for tracker, shift in (("off", 8), ("near", 1)):
             for name, result in found(benchmark, shift).items():
                 write_result(tmp_path / "two" / tracker / f"{name}.txt", result)
@@ -81,7 +81,7 @@ class TestFromDict:
         for make in (figures.curve_plot, figures.attribute_plot, figures.success_and_precision):
             assert make(again)[1] == make(report)[1]
 
-    def test_speeds_that_nobody_measured_stay_unknown(self, benchmark):
+    def test_unmeasured_speeds_stay_unknown(self, benchmark):
         results = {s.name: Result(s.boxes, np.full(T, np.nan)) for s in benchmark}
         kept = json.loads(to_json(Report.from_results(benchmark, {"it": results})))
         assert kept["overall"]["it"]["fps"] is None
@@ -123,7 +123,7 @@ class TestTrackers:
 
 
 class TestTable:
-    def test_words_left_numbers_right_dashes_for_nothing(self):
+    def test_words_left_numbers_right_dashes_for_missing_values(self):
         rows = {
             "one": {"auc": 0.25, "fps": 12345.6, "note": "good", "frames": 1200},
             "two": {"auc": float("nan"), "fps": None, "note": None, "frames": np.int64(7)},
@@ -172,7 +172,7 @@ class TestFigures:
         assert left == right and left["far"] != left["wide"]
         assert "success far 0." in alt and "precision wide 1.000, far 0.500" in alt
 
-    def test_panels_bear_their_titles(self, report):
+    def test_panels_have_their_titles(self, report):
         figure, alt = figures.success_panels({"left": report, "right": report.only(["off"])})
         assert [ax.get_title() for ax in figure.axes] == ["left", "right"]
         assert "left: near" in alt and "right: off" in alt
@@ -180,7 +180,7 @@ class TestFigures:
     def test_the_gallery_shows_the_worst_where_they_are_lost(self, benchmark):
         results = {s.name: track(make_tracker("stay-put"), s) for s in benchmark}
         figure, alt = figures.failure_gallery(benchmark, results, count=1)
-        # 4 pixels a frame: 8 / 32 of a box of 20 pixels in frame 3, 4 / 36 in frame 4
+        # 4 pixels per frame: 8 / 32 of a box of 20 pixels in frame 3, 4 / 36 in frame 4
         assert len(figure.axes) == 1 and re.search(r"fast, AUC 0\.\d\d, frame 4\.", alt)
         assert "frame 23" in figures.failure_gallery(benchmark, results)[1]
 
@@ -207,7 +207,7 @@ class TestSequences:
 
 
 class TestPlots:
-    def test_lines_can_be_told_apart_and_are_listed(self):
+    def test_lines_are_distinguishable_and_listed(self):
         _, axes = plots.new_figure()
         lines = {f"line {k}": np.arange(3) * k for k in range(10)}
         plots.draw_lines(axes[0, 0], lines, x=[1, 2, 4], markers=True, ylabel="height")
@@ -218,7 +218,7 @@ class TestPlots:
         assert [ln.get_label() for ln in drawn] == list(lines)
         assert drawn[3].get_xdata().tolist() == [1, 2, 4] and axes[0, 0].get_ylabel() == "height"
 
-    def test_a_frame_with_its_true_and_its_found_box(self):
+    def test_a_frame_with_its_true_and_its_predicted_box(self):
         _, axes = plots.new_figure(columns=2)
         frame = np.zeros((20, 30, 3), np.uint8)
         plots.show_frame(axes[0, 0], frame, "frame 3", truth=[1, 2, 3, 4], found=[5, 6, 7, 8])

@@ -1,4 +1,4 @@
-"""What kept results are of: every part of their identity is broken once, and must be seen."""
+"""The identity of kept results: each part of it is broken once, which must be noticed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def root(tmp_path):
 def test_the_record_states_every_setting_the_tracker_was_really_made_with(
     root, benchmark, tmp_path
 ):
-    """Defaults, a recipe's value and an override that wins over the recipe's."""
+    """Defaults, a recipe's value, and an override of the recipe."""
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("rate: 0.5\npsr_threshold: 3\n")
     go(root, benchmark, TrackerSpec("mosse", {"rate": "0.25"}, str(recipe)))
@@ -61,7 +61,7 @@ def test_the_record_states_every_setting_the_tracker_was_really_made_with(
     }
 
 
-def test_a_value_written_otherwise_or_equal_to_the_default_is_the_same(root, benchmark):
+def test_a_value_written_differently_or_equal_to_the_default_is_the_same(root, benchmark):
     files = go(root, benchmark, TrackerSpec("ncc"))
     stamps = [f.stat().st_mtime_ns for f in files]
     for value in (2.0, 2, "2", "2.0", "2e0"):
@@ -69,14 +69,14 @@ def test_a_value_written_otherwise_or_equal_to_the_default_is_the_same(root, ben
         assert [f.stat().st_mtime_ns for f in again] == stamps
 
 
-def test_a_default_that_changed_in_the_code_is_seen(root, benchmark, monkeypatch):
+def test_a_default_that_changed_in_the_code_is_noticed(root, benchmark, monkeypatch):
     from course_lib.trackers import template
     from course_lib.trackers.template import TemplateMatching
 
     go(root, benchmark, TrackerSpec("ncc"))
     newer = replace(template.TemplateSettings(), search=2.5)
     monkeypatch.setattr(jobs, "make_tracker", lambda name, recipe, **s: TemplateMatching(newer))
-    refused(root, benchmark, r"search was 2\.0, is 2\.5 now", TrackerSpec("ncc"))
+    refused(root, benchmark, r"search was 2\.0, is now 2\.5", TrackerSpec("ncc"))
 
 
 def test_each_setting_and_the_tracker_itself_count(root, benchmark):
@@ -84,18 +84,18 @@ def test_each_setting_and_the_tracker_itself_count(root, benchmark):
     for key, value in (("rate", 0.2), ("sigma", 3.0), ("warps", 4)):
         was = getattr(make_tracker("mosse").settings, key)
         spec = TrackerSpec("mosse", {key: value}, label="mine")
-        refused(root, benchmark, f"{key} was {was}, is {value} now", spec)
+        refused(root, benchmark, f"{key} was {was}, is now {value}", spec)
     other = TrackerSpec("stay-put", label="mine")
-    refused(root, benchmark, "the tracker was mosse, is stay-put now", other)
+    refused(root, benchmark, "the tracker was mosse, is now stay-put", other)
 
 
 def test_arguments_of_a_tracker_without_a_settings_class_count(root, benchmark):
     go(root, benchmark, TrackerSpec("random-walk", {"seed": 1}))
-    refused(root, benchmark, "seed was 1, is 2 now", TrackerSpec("random-walk", {"seed": 2}))
+    refused(root, benchmark, "seed was 1, is now 2", TrackerSpec("random-walk", {"seed": 2}))
 
 
 class TestWeights:
-    """A file of weights counts by its content; its name and place do not."""
+    """A file of weights counts by its content, not by its name or path."""
 
     @pytest.fixture
     def weights(self, tmp_path):
@@ -106,7 +106,7 @@ class TestWeights:
             shutil.copy(path, tmp_path / path.name)
         return tmp_path / shipped.name
 
-    def test_the_sum_is_that_of_the_resolved_file(self, weights):
+    def test_the_checksum_is_that_of_the_resolved_file(self, weights):
         by_path = tracker_identity("siamfc", make_tracker("siamfc", weights=str(weights)))
         by_name = tracker_identity("siamfc", make_tracker("siamfc"))
         assert by_name["weights"]["sha256"] == digest(weights) and by_name == by_path
@@ -120,7 +120,7 @@ class TestWeights:
         now = tracker_identity("siamfc", make_tracker("siamfc", weights=str(moved)))
         assert now["weights"]["file"] == moved.name and differences(then, now) == []
 
-    def test_other_weights_under_the_same_name_are_seen(self, weights):
+    def test_other_weights_under_the_same_name_are_noticed(self, weights):
         from safetensors.torch import load_file, save_file
 
         before = make_tracker("siamfc", weights=str(weights))
@@ -129,24 +129,26 @@ class TestWeights:
         save_file({name: t * 2 if t.ndim == 4 else t for name, t in tensors.items()}, weights)
         after = make_tracker("siamfc", weights=str(weights))
         (why,) = differences(then, tracker_identity("siamfc", after))
-        assert why.startswith(f"the sum of the weights' file was {then['weights']['sha256'][:12]}…")
-        assert after.runtime is not before.runtime  # the network is loaded anew as well
+        assert why.startswith(
+            f"the checksum of the weights' file was {then['weights']['sha256'][:12]}…"
+        )
+        assert after.runtime is not before.runtime  # the network is loaded again as well
 
-    def test_another_card_is_seen(self, weights):
+    def test_another_card_is_noticed(self, weights):
         then = tracker_identity("siamfc", make_tracker("siamfc", weights=str(weights)))
         card = weights.with_suffix(".json")
         card.write_text(json.dumps(json.loads(card.read_text()) | {"trained": "elsewhere"}))
         now = tracker_identity("siamfc", make_tracker("siamfc", weights=str(weights)))
         assert [w.split(" was ")[0] for w in differences(then, now)] == [
-            "the sum of the weights' card"
+            "the checksum of the weights' card"
         ]
 
-    def test_precision_counts_as_it_was_resolved(self):
+    def test_the_resolved_precision_counts(self):
         auto, fp32, bf16 = (
             tracker_identity("siamfc", make_tracker("siamfc", device="cpu", precision=p))
             for p in ("auto", "fp32", "bf16")
         )
-        assert differences(fp32, bf16) == ["the precision was fp32, is bf16 now"]
+        assert differences(fp32, bf16) == ["the precision was fp32, is now bf16"]
         assert fp32["placement"] == {"device": "cpu", "precision": "fp32"}
         assert auto in (fp32, bf16)
 
@@ -203,7 +205,7 @@ CHANGES = [
     (renamed_frame, "sum of the frames' names and sizes"),
     (resized_frame, "sum of the frames' names and sizes"),
     (frames_in_another_order, "sum of the frames' names and sizes"),
-    (shorter, f"the number of frames was {T}, is {T - 1} now"),
+    (shorter, f"the number of frames was {T}, is now {T - 1}"),
 ]
 
 
@@ -231,23 +233,23 @@ def test_a_report_in_python_shows_no_results_of_other_data_either(root, benchmar
     go(root, benchmark)
     make_report(root, benchmark, ["stay-put"])
     other = Benchmark("little", tuple(shifted(q) for q in benchmark))
-    with pytest.raises(DataError, match=r"is not shown: the sum of the ground truth was"):
+    with pytest.raises(DataError, match=r"is not shown: the checksum of the ground truth was"):
         make_report(root, other, ["stay-put"])
 
 
-def test_where_pixels_are_counted_from_counts(root, benchmark):
+def test_the_number_of_the_first_pixel_counts(root, benchmark):
     go(root, benchmark)
     other = replace(benchmark, first_pixel=1)
-    refused(root, other, "the number of the first pixel was 0, is 1 now")
+    refused(root, other, "the number of the first pixel was 0, is now 1")
 
 
-def test_results_copied_under_another_benchmark_s_name_are_seen(root, benchmark):
+def test_results_copied_under_another_benchmarks_name_are_noticed(root, benchmark):
     go(root, benchmark)
     shutil.copytree(root / "little", root / "other")
-    refused(root, replace(benchmark, name="other"), "benchmark was little, is other now")
+    refused(root, replace(benchmark, name="other"), "benchmark was little, is now other")
 
 
-def test_attributes_and_the_place_on_disk_do_not_count(root, benchmark, tmp_path):
+def test_attributes_and_the_path_on_disk_do_not_count(root, benchmark, tmp_path):
     files = go(root, benchmark)
     stamps = [f.stat().st_mtime_ns for f in files]
     shutil.move(tmp_path / "data", tmp_path / "moved")
@@ -264,22 +266,24 @@ def test_the_last_bit_of_a_box_does_not_count():
     assert zeros[0] == zeros[1]
 
 
-def test_frames_in_memory_and_parts_count_by_what_they_are(tmp_path):
+def test_frames_in_memory_and_parts_count_by_their_content(tmp_path):
     black, white = (ArrayFrames(np.full((2, 8, 8, 3), v, np.uint8)) for v in (0, 255))
     assert black.identity() != white.identity()
     files = sequence(tmp_path).frames
     assert PartOfFrames(files, range(3)).identity() != PartOfFrames(files, range(1, 4)).identity()
-    assert ImageFiles([tmp_path / "gone.png"]).identity()  # who reads it says that it is gone
+    assert ImageFiles([tmp_path / "gone.png"]).identity()  # reading it reports that it is gone
 
 
-def test_the_name_of_a_worker_s_data_is_not_enough(root, benchmark, monkeypatch):
-    """A worker loads the benchmark by its name: what it finds must be what was given."""
+def test_the_name_of_a_workers_data_is_not_enough(root, benchmark, monkeypatch):
+    """A worker loads the benchmark by name: the data must be the same as given."""
     monkeypatch.setattr(workers, "_LOADED", {})
     monkeypatch.setattr(workers, "load_benchmark", lambda name, data: benchmark)
     mine = shifted(benchmark["calm"])
-    with pytest.raises(DataError, match="finds other data .*the sum of the ground truth was"):
+    with pytest.raises(
+        DataError, match="finds different data.*the checksum of the ground truth was"
+    ):
         workers._run_by_name(STAY, "little", benchmark.identity(mine), root, "ope", None)
     stranger = replace(mine, name="stranger")
-    with pytest.raises(DataError, match="finds other data .*it is not there"):
+    with pytest.raises(DataError, match="finds different data.*it is not there"):
         workers._run_by_name(STAY, "little", benchmark.identity(stranger), root, "ope", None)
     assert not root.exists()

@@ -1,4 +1,4 @@
-"""Where LaSOT's toolkit scores otherwise than OTB's: absent targets, normalised precision."""
+"""Where LaSOT's toolkit scores differently from OTB's: absent targets, normalised precision."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_absent_frames_are_left_out_or_missed_by_hand():
     assert missed.mean_iou == pytest.approx((1 + 7 * 36 / 44) / 10)
 
 
-def test_frames_that_are_omitted_do_not_count_under_either_rule():
+def test_omitted_frames_do_not_count_under_either_rule():
     omitted = np.arange(10) < 6
     assert score_sequence(PREDICTED, TRUTH, omitted).frames == 2
     missed = score_sequence(PREDICTED, TRUTH, omitted, absent_missed=True)

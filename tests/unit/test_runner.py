@@ -66,7 +66,7 @@ def test_scores_by_hand(tmp_path, benchmark):
     }
 
 
-def test_a_run_that_is_cut_off_goes_on_where_it_stopped(tmp_path, benchmark, monkeypatch):
+def test_an_interrupted_run_resumes_where_it_stopped(tmp_path, benchmark, monkeypatch):
     asked = []
     whole = runner.run_one
 
@@ -103,7 +103,7 @@ def test_results_of_other_settings_are_not_mixed_in(tmp_path, benchmark):
     evaluate([TrackerSpec("ncc")], benchmark, tmp_path, progress=False)
     with pytest.raises(
         CourseError,
-        match=r"of calm, quick: search was 2\.0, is 3\.0 now\. .*--label.*--fresh",
+        match=r"of calm, quick: search was 2\.0, is now 3\.0\. .*--label.*--fresh",
     ):
         evaluate([TrackerSpec("ncc", {"search": "3"})], benchmark, tmp_path, progress=False)
     evaluate(
@@ -115,7 +115,7 @@ def test_results_of_other_settings_are_not_mixed_in(tmp_path, benchmark):
 def test_tre_and_sre_are_stored_resumed_and_pooled(tmp_path, protocol):
     benchmark = Benchmark("little", (still("calm", 30),))
     first = evaluate([STAY], benchmark, tmp_path, protocol, progress=False)
-    assert len(first) == (11 if protocol == "tre" else 12)  # 30 frames leave 11 places to start
+    assert len(first) == (11 if protocol == "tre" else 12)  # 30 frames leave 11 possible starts
     stamps = [f.stat().st_mtime_ns for f in first]
     assert [
         f.stat().st_mtime_ns
@@ -126,7 +126,7 @@ def test_tre_and_sre_are_stored_resumed_and_pooled(tmp_path, protocol):
 
 
 def test_vot_and_real_time_runs_are_stored_resumed_and_scored(tmp_path):
-    """calm: never lost. quick: lost in frame 1, started again in frame 6, which is its last."""
+    """calm: never lost. quick: lost in frame 1, restarted in frame 6, which is its last."""
     benchmark = Benchmark("little", (still("calm", 30), still("quick", 7, step=20.0)))
     files = evaluate([STAY], benchmark, tmp_path, "vot", progress=False)
     assert files[1] == tmp_path / "little" / "stay-put" / "baseline" / "quick" / "quick_001.txt"
@@ -193,7 +193,7 @@ def test_a_damaged_result_is_named(tmp_path, benchmark, text, words):
         make_report(tmp_path, benchmark, ["stay-put"])
 
 
-def test_results_of_a_toolkit_are_read_whatever_separates_them(tmp_path):
+def test_results_of_a_toolkit_are_read_with_any_separator(tmp_path):
     path = tmp_path / "dog.txt"
     for text in ("1,2,3,4\n5,6,7,8\n", "1\t2\t3\t4\n5 6 7 8\n", "1, 2, 3, 4\n\n5,6,7,8"):
         path.write_text(text)
@@ -232,7 +232,7 @@ def test_a_report_as_markdown_csv_json_and_images(tmp_path, benchmark):
     }
 
 
-def test_a_figure_comes_with_its_sentence(tmp_path, benchmark):
+def test_a_figure_comes_with_its_alternative_text(tmp_path, benchmark):
     evaluate([STAY], benchmark, tmp_path, progress=False)
     report = make_report(tmp_path, benchmark, ["stay-put"])
     for make in (figures.curve_plot, figures.attribute_plot, figures.speed_plot):
@@ -241,7 +241,7 @@ def test_a_figure_comes_with_its_sentence(tmp_path, benchmark):
 
 
 class TestCommands:
-    """Every command: what it writes, and what it says when it is used wrongly."""
+    """Every command: what it writes, and its message when used wrongly."""
 
     def test_evaluate_and_report(self, tmp_path, capsys):
         common = ["--tracker", "stay-put", "ncc", "--results", str(tmp_path / "r")]
@@ -340,7 +340,7 @@ class TestCommands:
         )
         assert main(["start", "e"]) == 2 and "fits several" in capsys.readouterr().err
 
-    def test_doctor_names_each_lack_with_its_remedy(self, capsys, monkeypatch, tmp_path):
+    def test_doctor_names_each_fault_with_its_remedy(self, capsys, monkeypatch, tmp_path):
         from course_lib.cli import doctor
 
         monkeypatch.setenv("COURSE_DATA", str(tmp_path))

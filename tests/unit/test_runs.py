@@ -165,7 +165,7 @@ def test_training_by_command(tmp_path, monkeypatch, capsys):
         "rate_start=0.01",
     ]
     assert cli.main(["train", "--quiet", "--device", "cpu", "--budget", "0", "--set", *small]) == 75
-    assert "goes on from" in capsys.readouterr().out
+    assert "resumes from" in capsys.readouterr().out
     assert cli.main(["train", "--quiet", "--device", "cpu", "--set", *small]) == 0
     assert (tmp_path / "training" / "mini" / "mini.safetensors").is_file()
     assert cli.main(["train", "--quiet", "--set", "stepz=3"]) == 2

@@ -42,8 +42,8 @@ def test_every_dependency_is_pinned_and_installed_at_its_bound_or_above(requirem
     assert numbers(importlib.metadata.version(name)) >= numbers(bound)
 
 
-def test_what_drives_the_browser_is_pinned():
-    """It is installed by `make browser` alone."""
+def test_the_browsers_driver_is_pinned():
+    """It is installed only by `make browser`."""
     pins = {canonical(n): v for n, v in PINNED.items()}
     for name, bound in (requirement.split(">=") for requirement in EXTRAS["browser"]):
         assert numbers(pins[canonical(name)]) >= numbers(bound)
@@ -84,7 +84,7 @@ def test_every_import_of_the_library_is_declared():
     declared = {canonical(r.split(">=")[0]) for r in PROJECT["dependencies"]}
     grading = {canonical(r.split(">=")[0]) for r in EXTRAS["grading"]}
     lab = {canonical(r.split(">=")[0]) for r in EXTRAS["lab"]}
-    # loaded by nbgrader and by JupyterLab themselves; doctor looks whether they are there
+    # loaded by nbgrader and JupyterLab themselves; doctor checks whether they are installed
     more = {"execute.py": grading, "lab.py": lab, "lab_files.py": lab, "doctor.py": lab}
     for path in (ROOT / "course_lib").rglob("*.py"):
         there = declared | more.get(path.name, set())
@@ -103,7 +103,8 @@ def test_every_import_of_the_library_is_declared():
 
 
 def test_every_pin_installs_on_the_oldest_python_that_is_promised():
-    """Debian 12 has 3.11.2. What a package asks for stands in the metadata of the installed one, if it is the pinned one."""
+    """Debian 12 has 3.11.2. A package's requirement is read from the installed one if it is the
+    pinned one."""
     from packaging.specifiers import SpecifierSet
 
     oldest = PROJECT["requires-python"].removeprefix(">=") + ".0"
@@ -119,18 +120,18 @@ def test_every_pin_installs_on_the_oldest_python_that_is_promised():
                 refuse.append(f"{name}=={version} wants Python {found.metadata['Requires-Python']}")
     assert refuse == []
     assert looked_at > 100
-    assert numbers(PINNED["soupsieve"]) < (4,)  # 4.0 and newer want 3.11.5
+    assert numbers(PINNED["soupsieve"]) < (4,)  # 4.0 and newer require 3.11.5
 
 
 def test_nothing_but_jupyterlab_asks_for_ipywidgets():
-    """Colab has 7.7.1: a bound of ours would put another one beside the front end that it has."""
+    """Colab has 7.7.1: our own bound would put another version beside its front end."""
     assert not any(r.startswith("ipywidgets") for r in PROJECT["dependencies"])
     assert "ipywidgets>=8.1" in EXTRAS["lab"]
     sources = [p.read_text(encoding="utf-8") for p in (ROOT / "course_lib").rglob("*.py")]
     assert not any(re.search(r"^\s*(import|from) ipywidgets", s, re.MULTILINE) for s in sources)
 
 
-def test_the_licences_stand_whole_and_are_named():
+def test_the_licences_are_complete_and_named():
     code, text = ((ROOT / name).read_text(encoding="utf-8") for name in PROJECT["license-files"])
     assert "Apache License\n                           Version 2.0, January 2004" in code
     assert "END OF TERMS AND CONDITIONS" in code and len(code.split()) == 1581

@@ -1,5 +1,5 @@
-"""What a person's terminal shows: sentences in any encoding, under any Python, and no warnings
-about our own code."""
+"""Terminal output: sentences in any encoding, under any Python, and no warnings about our own
+code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def command(*words: str, python: str = sys.executable, **environment: str):
-    """A command in a process of its own, started in the project's folder."""
+    """A command in its own process, started in the project's folder."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     return subprocess.run(
         [python, "-m", "course_lib", *words],
@@ -35,7 +35,7 @@ def command(*words: str, python: str = sys.executable, **environment: str):
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
 @pytest.mark.slow
 def test_the_doctor_speaks_in_every_encoding(encoding, tmp_path):
-    """An arrow stands before each remedy, and the data root is named in Greek."""
+    """An arrow precedes each remedy, and the data root has a Greek name."""
     folder = tmp_path / "δεδομένα"
     folder.mkdir()
     done = command(
@@ -50,7 +50,7 @@ def test_the_doctor_speaks_in_every_encoding(encoding, tmp_path):
     assert "otb is not in" in said and "`python data_scripts/otb.py` fetches it" in said
 
 
-def test_an_error_is_said_in_every_encoding():
+def test_an_error_is_reported_in_every_encoding():
     done = command("start", "λ", PYTHONIOENCODING="ascii", PYTHONUTF8="0", LC_ALL="C.UTF-8")
     assert done.returncode == 2
     assert done.stderr.startswith(b"start: there is no lesson '?'")
@@ -125,14 +125,14 @@ def test_help_names_the_program_as_it_was_called(monkeypatch, capsys):
             assert capsys.readouterr().out.startswith(" ".join(["usage:", named, *words]))
 
 
-def test_an_option_nobody_knows_is_refused(capsys):
+def test_an_unknown_option_is_refused(capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(["demo", "--nonsense"])
     assert ended.value.code == 2
     assert "unrecognized arguments: --nonsense" in capsys.readouterr().err
 
 
-def test_sharing_gradients_warns_of_nothing():
+def test_sharing_gradients_gives_no_warning():
     dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
     try:
         with warnings.catch_warnings():

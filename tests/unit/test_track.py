@@ -30,7 +30,7 @@ OURS = [n for n in TRACKER_NAMES if not n.startswith("opencv")]
 
 
 def square(t: int) -> np.ndarray:
-    """A bright square of 16 px with a pattern, moving 2 px right a frame from x = 10, y = 12."""
+    """A bright square of 16 px with a pattern, moving 2 px right per frame from x = 10, y = 12."""
     rng = np.random.default_rng(0)
     image = np.full((64, 96, 3), 60, np.uint8)
     image[12:28, 10 + 2 * t : 26 + 2 * t] = (
@@ -94,7 +94,7 @@ class TestBox:
             "0x1,2,3,4",
         ],
     )
-    def test_what_is_no_box_is_quoted(self, text):
+    def test_an_invalid_box_is_quoted(self, text):
         with pytest.raises(SettingsError, match="--box is .*; expected four numbers"):
             parse_box(text)
 
@@ -198,7 +198,7 @@ class TestStart:
     @pytest.mark.parametrize(
         "text", ["-1", "1.5", "nan", "", "s", "1:2:3:4", "1e3", "9" * 30, "-1s"]
     )
-    def test_what_is_neither_is_quoted(self, text):
+    def test_an_invalid_start_is_quoted(self, text):
         with pytest.raises(SettingsError, match="--start is .*; expected the number of a frame"):
             parse_start(text)
 
@@ -212,14 +212,14 @@ class TestStart:
         assert [m.number for m in starting_at(moments, start, "x")] == list(range(first, 10))
 
     @pytest.mark.parametrize("start", [10, Fraction(2)])
-    def test_behind_the_end(self, start):
+    def test_past_the_end(self, start):
         moments = timed(ArrayFrames(np.zeros((10, 4, 4, 3), np.uint8)), 10)
         with pytest.raises(SettingsError, match="has frames 0 to 9, the last at 0.90 s"):
             list(starting_at(moments, start, "x"))
 
 
 class TestTrack:
-    """What comes out."""
+    """The command's output."""
 
     def test_it_follows_the_square_and_says_what_was_run(self, film, capsys):
         code = main(["track", "--video", str(film), "--box", "14,12,16,16", "--start", "2"])
@@ -257,7 +257,7 @@ class TestTrack:
             VideoFile(out).times, source, atol=1e-4
         )  # in step with the input
 
-    def test_a_cut_video_keeps_what_decodes_and_says_how_far(self, tmp_path, capsys):
+    def test_a_truncated_video_keeps_what_decodes_and_says_how_far(self, tmp_path, capsys):
         path = make_video(tmp_path / "c.mp4", 60, muxer={"movflags": "faststart"})
         assert main(["track", "--video", str(cut(path, 0.7)), *BOX]) == 0
         boxes = read_result(tmp_path / "c-mosse.txt").boxes
@@ -299,7 +299,7 @@ class TestTrack:
             main([*common, "--tracker", "kcf", "--recipe", str(recipe), "--set", "kcf.rate=0.1"])
             == 0
         )
-        mine = tmp_path / "it's: mine.safetensors"  # a name that YAML would take for something else
+        mine = tmp_path / "it's: mine.safetensors"  # a name that YAML would misread
         mine.write_bytes((project / "weights" / "siamfc.safetensors").read_bytes())
         mine.with_suffix(".json").write_bytes((project / "weights" / "siamfc.json").read_bytes())
         assert (
@@ -352,17 +352,17 @@ class TestTrack:
     @pytest.mark.parametrize(
         "given", [[""], ["none.mp4"], ["none/*.png"], ["a.mp4", "b.mp4"], ["."]]
     )
-    def test_a_video_that_is_none(self, tmp_path, monkeypatch, capsys, given):
+    def test_an_invalid_video(self, tmp_path, monkeypatch, capsys, given):
         monkeypatch.chdir(tmp_path)
         assert main(["track", *BOX, "--video", *given]) == 2
         assert capsys.readouterr().err.startswith("track: ")
 
-    def test_arguments_are_looked_at_before_anything_is_decoded(self, film, monkeypatch, capsys):
+    def test_arguments_are_checked_before_anything_is_decoded(self, film, monkeypatch, capsys):
         monkeypatch.setattr(VideoFile, "decode", lambda video: pytest.fail("decoded too early"))
         film.with_name("film-mosse.txt").write_text("mine")
         assert main(["track", "--video", str(film), *BOX]) == 2
 
-    def test_a_bar_only_for_a_person(self, film, monkeypatch, capsys):
+    def test_a_progress_bar_only_in_a_terminal(self, film, monkeypatch, capsys):
         assert main(["track", "--video", str(film), *BOX]) == 0
         assert capsys.readouterr().err == ""
         monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
@@ -381,13 +381,13 @@ class TestOut:
             ["track", "--video", str(film), *BOX, "--tracker", "stay-put", *map(str, given)]
         )
 
-    def test_its_own_files_may_be_made_again(self, film):
+    def test_its_own_files_may_be_replaced(self, film):
         for start in ("0", "5"):
             assert self.go(film, "--start", start) == 0
         assert len(read_result(film.with_name("film-stay-put.txt"))) == 7
 
     @pytest.mark.parametrize("suffix", [".mp4", ".txt", ".json"])
-    def test_what_stands_beside_is_left_alone(self, film, capsys, suffix):
+    def test_files_beside_it_are_left_alone(self, film, capsys, suffix):
         mine = film.with_name(f"notes{suffix}")
         mine.write_text("mine")
         before = listing(film.parent)
@@ -421,11 +421,11 @@ class TestOut:
         for name in ("there/film-stay-put.mp4", "new/film-stay-put.mp4", "newer/a.mp4"):
             assert (film.parent / name).is_file()
 
-    def test_a_file_in_the_place_of_a_folder(self, film, capsys):
+    def test_a_file_where_a_folder_belongs(self, film, capsys):
         assert self.go(film, "--out", film / "a.mp4") == 2
         assert "is used as a folder, but a part of that path is a file" in capsys.readouterr().err
 
-    def test_a_folder_without_permission_is_called_that(self, film, monkeypatch, capsys):
+    def test_a_folder_without_permission_is_reported_as_such(self, film, monkeypatch, capsys):
         def refuse(dir):
             raise PermissionError(13, "Permission denied", f"{dir}/tmpx")
 
@@ -450,7 +450,7 @@ class TestOut:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are others there")
-def test_a_hand_that_stops_it_gets_whole_files_and_a_sentence(tmp_path, project):
+def test_stopping_by_hand_leaves_whole_files_and_a_sentence(tmp_path, project):
     home = tmp_path / "long"
     home.mkdir()
     cv2.imwrite(str(home / "0.png"), square(0))
@@ -467,14 +467,14 @@ def test_a_hand_that_stops_it_gets_whole_files_and_a_sentence(tmp_path, project)
     if run.returncode == 0:
         pytest.skip("it was done before the signal came")
     boxes = read_result(tmp_path / "a.txt").boxes
-    assert run.returncode == 130 and f"the {len(boxes)} frames tracked until then are kept" in error
+    assert run.returncode == 130 and f"the {len(boxes)} frames tracked so far are kept" in error
     assert len(VideoFile(tmp_path / "a.mp4")) == len(boxes) < 4000
     assert not list(tmp_path.glob(".a*"))
 
 
 @pytest.mark.slow
 class TestDemo:
-    """The first thing a newcomer runs."""
+    """The first command a newcomer runs."""
 
     def go(self, folder, *given):
         return main(["demo", "--sequence", "gen-23-small", "--out", str(folder), *given])
@@ -489,12 +489,12 @@ class TestDemo:
         captured = capsys.readouterr()
         assert "mosse on gen-23-small: AUC" in captured.out and captured.err == ""
 
-    def test_another_tracker_in_its_own_files_place(self, tmp_path):
+    def test_another_tracker_replaces_its_own_files(self, tmp_path):
         assert self.go(tmp_path) == 0 == self.go(tmp_path, "--tracker", "stay-put")
         assert json.loads((tmp_path / "gen-23-small.json").read_text())["tracker"] == "stay-put"
 
     @pytest.mark.parametrize("name", ["gen-23-small.mp4", "gen-23-small.json"])
-    def test_what_is_not_its_own_is_left_alone(self, tmp_path, capsys, name):
+    def test_files_of_others_are_left_alone(self, tmp_path, capsys, name):
         (tmp_path / name).write_text("mine")
         assert self.go(tmp_path) == 2
         assert f"{name} exists already" in capsys.readouterr().err

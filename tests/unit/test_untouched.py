@@ -1,4 +1,5 @@
-"""What a notebook exchanges in its own process is found and put back, and copies of a reference refuse to be called."""
+"""Whatever a notebook replaces in its own process is found and restored, and copies of a reference
+refuse to be called."""
 
 from __future__ import annotations
 
@@ -24,13 +25,13 @@ def before():
     return Snapshot()
 
 
-def test_nothing_exchanged_is_nothing_found(before):
+def test_without_replacements_nothing_is_found(before):
     before.put_back()
     assert before.put_back() == []
 
 
 def exchanges():
-    """Each way of exchanging something: how, and the name by which it must be found."""
+    """Each way of replacing something, and the name under which it must be found."""
     fake = lambda *given, **more: True  # noqa: E731
 
     def code():
@@ -73,7 +74,7 @@ def exchanges():
 
 
 @pytest.mark.parametrize("kind", [k for k in exchanges() if k != "builtins"])
-def test_each_exchange_is_found_and_put_back(before, kind):
+def test_each_replacement_is_found_and_undone(before, kind):
     exchange, name = exchanges()[kind]
     before.put_back()
     exchange()
@@ -81,7 +82,7 @@ def test_each_exchange_is_found_and_put_back(before, kind):
     assert before.put_back() == []
 
 
-def test_a_builtin_is_put_back_though_it_is_a_fake(before):
+def test_a_faked_builtin_is_restored(before):
     before.put_back()
     real = builtins.isinstance
     builtins.isinstance = lambda value, kind: real(value, kind)
@@ -89,7 +90,7 @@ def test_a_builtin_is_put_back_though_it_is_a_fake(before):
     assert builtins.isinstance is real and found == ["isinstance"]
 
 
-def test_what_is_put_back_works_as_before(before):
+def test_restored_functions_work_as_before(before):
     np.allclose, core.award = None, None
     Wrong.__init__ = lambda self: None
     compare.abs = lambda v: 0
@@ -108,7 +109,7 @@ def test_copies_of_a_reference_refuse_inside_the_block_and_work_after_it():
     assert copied(one, other) == 0.5
 
 
-def test_a_private_module_keeps_what_it_held():
+def test_a_private_module_keeps_its_contents():
     twin = private(np)
     real = np.abs
     try:
@@ -118,7 +119,7 @@ def test_a_private_module_keeps_what_it_held():
         np.abs = real
 
 
-def test_the_judges_checks_are_a_copy_that_no_name_leads_to():
+def test_the_judges_checks_are_a_copy_that_no_name_refers_to():
     core.find_check("mosse.target")
     listed = {n: m for n, m in sys.modules.items() if n.startswith("course_lib.exercises")}
     twins = judge._private_copy()
@@ -130,7 +131,7 @@ def test_the_judges_checks_are_a_copy_that_no_name_leads_to():
 
 
 class TestVerdict:
-    """The judge believes a record's answer only."""
+    """The judge trusts only a record's answer."""
 
     def verdict(self, answer, status="right"):
         record = core.Record(answer, status, "words")
@@ -157,7 +158,7 @@ class TestVerdict:
 
         assert self.verdict(lambda *given: 1, Lie("right"))[0] == "wrong"
 
-    def test_exchanging_while_checked_costs_the_points(self):
+    def test_replacing_a_function_while_checked_costs_the_points(self):
         def right(height, width, sigma):
             np.isclose = lambda *given: True
             i, j = np.arange(height)[:, None] - height // 2, np.arange(width)[None] - width // 2
@@ -165,11 +166,11 @@ class TestVerdict:
 
         assert self.verdict(right) == (
             "wrong",
-            "your answer exchanges numpy.isclose while it is checked",
+            "your answer replaces numpy.isclose while it is checked",
         )
 
 
-def test_a_signature_is_of_every_part():
+def test_a_signature_covers_every_part():
     secret = bytes(32)
     line = json.loads(judge._signed(secret, "a.b", "7", "right", "words\nmore"))
     assert line[:4] == ["a.b", "7", "right", "words\nmore"]

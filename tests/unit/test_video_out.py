@@ -1,4 +1,4 @@
-"""Videos out: H.264 that browsers play, whole or not at all; one pass; a command's own files."""
+"""Written videos: H.264 that browsers play, whole or not at all; one pass; a command's files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NO_BOX = np.full(4, np.nan)
 
 
 class TestWriting:
-    """The file that comes out."""
+    """The file that is written."""
 
     def test_it_is_what_browsers_play(self, tmp_path):
         write_video(tmp_path / "a.mp4", [numbered(i) for i in range(12)], 25)
@@ -38,7 +38,7 @@ class TestWriting:
             assert (stream.codec_context.name, stream.pix_fmt) == ("h264", "yuv420p")
             assert stream.average_rate == 25
         data = (tmp_path / "a.mp4").read_bytes()
-        assert data.index(b"moov") < data.index(b"mdat")  # plays before it is loaded
+        assert data.index(b"moov") < data.index(b"mdat")  # plays before it is fully loaded
         assert numbers(VideoFile(tmp_path / "a.mp4")) == list(range(12))
 
     @pytest.mark.parametrize("fps", [10, 25, 29.97, 30, 59.94])
@@ -103,7 +103,7 @@ class TestWriting:
 
 
 class TestFaults:
-    """Whole or not at all, and the cause by its name."""
+    """Whole or not at all, and the cause is named."""
 
     def fails(self, tmp_path, words, kind=CourseError, frames=(GREY,)):
         out = tmp_path / "a.mp4"
@@ -120,7 +120,7 @@ class TestFaults:
         monkeypatch.setattr(writing, "ENCODERS", ("no-such-encoder",))
         self.fails(tmp_path, r"a.mp4 cannot be written: PyAV .* has no H.264 encoder \(looked for")
 
-    def test_another_encoder_takes_the_place_of_a_missing_one(self, tmp_path, monkeypatch):
+    def test_another_encoder_replaces_a_missing_one(self, tmp_path, monkeypatch):
         monkeypatch.setattr(writing, "ENCODERS", ("no-such-encoder", "libx264rgb", "libx264"))
         monkeypatch.setattr(av, "codecs_available", {"libx264"})
         write_video(tmp_path / "a.mp4", [GREY] * 2, 25)
@@ -139,7 +139,7 @@ class TestFaults:
 
     @pytest.mark.parametrize("when", ["mux", "close"])
     def test_a_full_disk(self, tmp_path, monkeypatch, when):
-        """At whatever moment the disk says so; the container is a stand-in that cannot write."""
+        """At whatever moment the disk is full; the container is a stand-in that cannot write."""
         full = av.error.OSError(errno.ENOSPC, "No space left on device", "part")
         opened = av.open
 
@@ -162,7 +162,7 @@ class TestFaults:
 class TestDrawing:
     """Boxes and text on a copy of the frame."""
 
-    def test_the_frame_stays_and_the_box_is_where_it_is(self):
+    def test_the_frame_is_unchanged_and_the_box_is_in_its_place(self):
         frame = GREY.copy()
         drawn = annotate(frame, NO_BOX, np.array([10.0, 20, 30, 25]))
         assert np.array_equal(frame, GREY)
@@ -190,7 +190,7 @@ class TestDrawing:
         assert annotate(GREY, np.array(box, float), np.array(box, float), "7").shape == GREY.shape
         assert len(strokes) < 100
 
-    def test_a_box_around_everything_is_seen_at_no_edge(self):
+    def test_a_box_around_everything_is_not_seen_at_any_edge(self):
         box = np.array([-100.0, -100, 500, 500])
         assert np.array_equal(annotate(GREY, box, box), GREY)
 
@@ -202,7 +202,7 @@ class TestDrawing:
 
 
 class Wanders(Tracker):
-    """Moves one pixel right a frame; `fail` is raised on a frame's number."""
+    """Moves one pixel right per frame; `fail` is raised on a frame's number."""
 
     name = "wanders"
 
@@ -263,7 +263,7 @@ class TestFollow:
             assert read == list(range(k + 1))
 
     @pytest.mark.parametrize("fault", [DataError("frame 4 is torn"), OSError(5, "I/O error", "x")])
-    def test_a_break_in_the_centre_keeps_what_was_tracked(self, tmp_path, fault):
+    def test_a_break_in_the_middle_keeps_what_was_tracked(self, tmp_path, fault):
         said = []
         result = self.go(tmp_path, Wanders(), Torn([GREY] * 9, 4, fault), said)
         assert len(result) == len(VideoFile(tmp_path / "a.mp4")) == 4
@@ -273,12 +273,12 @@ class TestFollow:
         with pytest.raises(DataError, match="torn"):
             self.go(tmp_path, Wanders(), Torn([GREY] * 9, 0, DataError("torn")), [])
 
-    def test_a_hand_that_stops_it_keeps_what_was_tracked(self, tmp_path):
+    def test_stopping_by_hand_keeps_what_was_tracked(self, tmp_path):
         said = []
         tracker = Wanders(KeyboardInterrupt(), on=5)
         result = self.go(tmp_path, tracker, ArrayFrames([GREY] * 9), said)
         assert len(result) == len(VideoFile(tmp_path / "a.mp4")) == 5
-        assert said == ["stopped by hand; the 5 frames tracked until then are kept"]
+        assert said == ["stopped by hand; the 5 frames tracked so far are kept"]
 
     def test_an_error_of_the_tracker_is_not_hidden(self, tmp_path):
         with pytest.raises(DataError, match="lost my way"):
@@ -290,11 +290,11 @@ class TestFollow:
 
 
 class TestOwnFiles:
-    """Nothing is replaced that a command did not make."""
+    """A command replaces nothing that it did not make."""
 
     @pytest.fixture
     def left(self, tmp_path):
-        """What a run left: a file and its record."""
+        """The files of a run: a file and its record."""
         file, record = tmp_path / "a.txt", tmp_path / "a.json"
         file.write_text("boxes")
         record.write_text(record_of("track", {file: file}, {"box": [1, 2, 3, 4]}))
@@ -339,7 +339,7 @@ class TestOwnFiles:
             with pytest.raises(SettingsError, match="which is the input itself"):
                 check_outputs("track", record, [out], [given])
 
-    def test_a_new_place_is_made_only_when_it_is_written_to(self, tmp_path):
+    def test_a_new_folder_is_made_only_when_written_to(self, tmp_path):
         check_outputs("track", tmp_path / "new" / "er" / "a.json", [tmp_path / "new" / "a"], [])
         assert os.listdir(tmp_path) == []
 

@@ -1,5 +1,5 @@
 """VOT's supervised protocol, its averages, EAO and files: hand-worked runs, a literal slow loop,
-bytes of the toolkit.
+the toolkit's bytes.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def made(codes, overlaps) -> SupervisedRun:
     )
 
 
-def test_accuracy_leaves_out_ten_frames_from_each_start_on():
+def test_accuracy_leaves_out_ten_frames_from_each_start():
     codes = [INIT] + [TRACKED] * 14
     run = made(codes, [1] + [0.1] * 9 + [0.5, 0.6, 0.7, 0.8, 0.9])  # frames 0 … 9 are burn-in
     assert accuracy([run]) == pytest.approx(0.7)
@@ -135,7 +135,7 @@ def test_expected_overlap_by_hand():
 
 
 def slow_curve(runs, longest):
-    """The definition word for word."""
+    """The definition, literally."""
     values = []
     for N in range(1, longest + 1):
         means = []
@@ -205,8 +205,8 @@ def test_the_toolkits_binary_file_is_read_and_written_byte_by_byte(tmp_path):
     assert [region.tolist() for region in read_regions(tmp_path / "ours.txt")] == REGIONS
 
 
-def test_a_polygon_in_a_result_is_scored_as_it_is(tmp_path):
-    """Turned corners: the diamond has 41 pixels of the 25 × 25 of the polygon round (10, 10) to
+def test_a_polygon_in_a_result_is_scored_as_a_polygon(tmp_path):
+    """A rotated square: the diamond has 41 pixels of the 25 × 25 of the polygon round (10, 10) to
     (34, 34).
     """
     path = tmp_path / "still_001.txt"
@@ -236,8 +236,8 @@ def test_runs_in_binary_come_back(tmp_path):
         ("1\n1,2,inf,4\n", "line 2"),
         ("1\nm0,0,2,2,0,4\n", "line 2 holds a mask"),
         ("1\n\ufffd\x00\n", "line 2"),
-        ("10,10,20,20\n10,10,20,20\n", "line 1 stands before any start"),
-        ("0\n2\n", "line 2 stands before any start"),
+        ("10,10,20,20\n10,10,20,20\n", "line 1 comes before any start"),
+        ("0\n2\n", "line 2 comes before any start"),
         ("1\n", "has 1 lines; still has 2 frames"),
         ("", "has 0 lines; still has 2 frames"),
     ],
@@ -252,8 +252,8 @@ def test_a_broken_text_file_names_its_line(tmp_path, text, words):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "does not begin as a file of regions"),
-        (b"1\n10,10,20,20\n", "does not begin as a file of regions"),
+        (b"", "does not begin like a file of regions"),
+        (b"1\n10,10,20,20\n", "does not begin like a file of regions"),
         (FROM_THE_TOOLKIT[:-3], "ends inside region 5 of 5"),
         (FROM_THE_TOOLKIT[:40], "ends inside region 3 of 5"),
         (b"\x01\x00\xff\xff\xff\xff", "ends inside region 1 of 4294967295"),
@@ -300,7 +300,7 @@ def test_any_regions_go_out_and_come_back(tmp_path, regions):
     st.binary(max_size=80).map(lambda b: b"\x01\x00" + b) | st.binary(max_size=80),
     st.sampled_from([".bin", ".txt"]),
 )
-def test_any_bytes_are_regions_or_a_sentence(tmp_path, content, ending):
+def test_any_bytes_are_regions_or_reported(tmp_path, content, ending):
     path = tmp_path / f"car_001{ending}"
     path.write_bytes(content)
     try:
@@ -309,7 +309,7 @@ def test_any_bytes_are_regions_or_a_sentence(tmp_path, content, ending):
         assert "car_001" in str(problem) and len(str(problem)) < 600
 
 
-def test_a_tracker_that_gives_no_box_is_named():
+def test_a_tracker_that_returns_no_box_is_named():
     class Gives(Loses):
         def update(self, frame):
             return np.full(4, np.nan)
@@ -319,7 +319,7 @@ def test_a_tracker_that_gives_no_box_is_named():
 
 
 def test_the_two_boxes_of_a_polygon_are_two_benchmarks(tmp_path):
-    """A diamond of 8 × 8: pysot's box has its area, 32; VOT's toolkit hands over the box around
+    """A diamond of 8 × 8: pysot's box has its area, 32; VOT's toolkit passes the box around
     it."""
     place = tmp_path / "vot2018" / "ball"
     (place / "color").mkdir(parents=True)

@@ -41,7 +41,7 @@ def run_js(tmp_path: Path, source: str, wanted: str) -> list:
     return json.loads(done.stdout)
 
 
-def test_native_controls_keep_the_keys_that_they_use_and_no_others(tmp_path):
+def test_native_controls_keep_only_the_keys_that_they_use(tmp_path):
     """Their default action must still happen: the slider moves by it."""
     said = run_js(
         tmp_path,
@@ -82,7 +82,7 @@ def test_the_box_editor_moves_by_arrow_keys_that_go_no_further(tmp_path):
 
 
 def test_no_key_is_half_handled():
-    """Whoever stops a key's default action stops its way up, too: both are in `handled`."""
+    """Preventing a key's default action also stops its propagation: both are in `handled`."""
     for path in sorted(Path(__file__).parents[2].glob("course_lib/widgets/*.js")):
         handlers = re.findall(
             r'"keydown", (?:\(event\) => \{|on\w+)(.*?)\n  \}', path.read_text(), re.DOTALL

@@ -29,7 +29,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 def make_sequence(
     T: int = 12, grey: bool = False, changing: bool = False, tags: dict | None = None
 ) -> Sequence:
-    """A textured square of 24 pixels that moves by (2, 1) pixels a frame over a smooth
+    """A textured square of 24 pixels that moves by (2, 1) pixels per frame over a smooth
     background."""
     rng = np.random.default_rng(7)
     square = cv2.GaussianBlur(rng.integers(0, 255, (24, 24, 3), dtype=np.uint8), (0, 0), 1.5)
@@ -117,7 +117,7 @@ def test_the_palette_runs_from_dark_to_bright():
     )  # viridis' own ends
 
 
-def test_styles_are_told_apart_and_truth_keeps_its_own():
+def test_styles_differ_and_truth_keeps_its_own():
     styles = canvas.box_styles([canvas.TRUTH_LABEL, *"abcdefg"])
     assert (styles[0]["colour"], styles[0]["dash"]) == (plots.TRUTH, [])
     assert styles[1]["colour"] == plots.PREDICTION
@@ -166,7 +166,7 @@ def test_player_sends_the_frames_once(monkeypatch):
     assert messages == [{"frame"}]
 
 
-def test_player_shows_so_many_frames_and_says_so():
+def test_player_shows_max_frames_and_says_so():
     sequence = make_sequence(12)
     player = SequencePlayer(
         sequence, {"whole": sequence.boxes, "part": sequence.boxes[:5]}, max_frames=5
@@ -326,7 +326,7 @@ def test_bench_shows_the_maps_of_the_frame_in_view():
         )
 
 
-def test_bench_runs_once_for_one_message_and_answers_without_the_frames(monkeypatch):
+def test_bench_runs_once_per_message_and_does_not_resend_the_frames(monkeypatch):
     bench = MosseBench(make_sequence())
     runs, original = [], mosse_bench.run_mosse
     monkeypatch.setattr(mosse_bench, "run_mosse", lambda *args: runs.append(1) or original(*args))
@@ -377,7 +377,7 @@ def widget(request):
     return request.param(make_sequence(3))
 
 
-def test_still_image_stands_beside_the_widget(widget):
+def test_a_still_image_is_kept_beside_the_widget(widget):
     data, metadata = widget._repr_mimebundle_()
     assert data[VIEW]["model_id"] == widget.model_id
     assert f'alt="{widget.alt}"' in data["text/html"] and data["text/html"].startswith("<img ")
@@ -392,23 +392,23 @@ def test_an_export_without_kernel_shows_the_image(widget):
     cell = nbformat.v4.new_code_cell("widget", outputs=[output])
     page, _ = HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
     assert f'alt="{widget.alt}"' in page
-    assert widget.model_id not in page  # no empty place where the widget would be
+    assert widget.model_id not in page  # no empty space in the widget's place
 
 
-def test_own_words_can_be_given_as_alternative_text():
+def test_the_alternative_text_can_be_given():
     for kind in (SequencePlayer, BoxPicker, MosseBench):
         assert kind(make_sequence(2), alt="A square on the move.").alt == "A square on the move."
 
 
 def test_modules_fetch_nothing(widget):
-    source = widget._esm.replace("http://www.w3.org/2000/svg", "")  # a name, not an address
+    source = widget._esm.replace("http://www.w3.org/2000/svg", "")  # a namespace, not an address
     assert "import" not in source.replace("important", "") and "://" not in source
     assert source.count("export default") == 1
     assert "url(" not in widget._css and "@import" not in widget._css
 
 
 def test_every_control_keeps_jupyterlab_off_its_keys(widget):
-    """Whatever takes the focus is made by `control`, which sets the attribute on the element
+    """Every focusable element is made by `control`, which sets the attribute on the element
     itself."""
     for tag in ("button", "input", "select", "a"):
         assert f'element("{tag}"' not in widget._esm
@@ -435,7 +435,7 @@ def test_the_page_and_the_library_measure_alike(tmp_path):
 
 
 def test_the_first_lessons_do_not_wait_for_pytorch():
-    """Their imports, in a fresh interpreter; and every widget is there when it is asked for."""
+    """Their imports, in a fresh interpreter; and every widget can still be imported."""
     import subprocess
     import sys
 
