@@ -174,8 +174,8 @@ def test_the_generated_benchmark_is_asked_for_only_by_name(monkeypatch):
     ("OTB-100", r"no benchmark 'OTB-100'. Did you mean otb100"),
     ("vot14", r"no benchmark 'vot14'. Did you mean vot2014"),
     ("generated", r"Did you mean generated-v1"),
-    ("qqq", r"no benchmark 'qqq'. Known are generated-v1, generated-alike-v1, otb"),
-    ("", r"no benchmark ''. Known are"),
+    ("qqq", r"no benchmark 'qqq'. Known names: generated-v1, generated-alike-v1, otb"),
+    ("", r"no benchmark ''. Known names:"),
 ])  # fmt: skip
 def test_an_unknown_name_is_answered_with_near_ones(tmp_path, name, sentence):
     with pytest.raises(SettingsError, match=sentence):

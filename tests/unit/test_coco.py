@@ -135,14 +135,14 @@ def test_what_is_not_coco_is_refused(folder, bad, words):
     ({"category_id": None}, "malformed"),
     ({"category_id": "cat"}, "malformed"),
     ({"image_id": [1]}, "malformed"),
-    ({"image_id": 99}, "an image that is not listed"),
-    ({"segmentation": [[100, 10, 140, 10, 140, 30]]}, "outside of its image"),
-    ({"segmentation": [[10, -50, 40, -50, 40, -5]]}, "outside of its image"),
+    ({"image_id": 99}, "whose image is not listed"),
+    ({"segmentation": [[100, 10, 140, 10, 140, 30]]}, "outside their image"),
+    ({"segmentation": [[10, -50, 40, -50, 40, -5]]}, "outside their image"),
 ])  # fmt: skip
 def test_annotations_with_a_fault_are_left_out_and_said(folder, bad, words):
     write(folder, content({}, bad, bad))
     with pytest.warns(
-        UserWarning, match=rf"instances.json: 2 annotations are left out: 2 .*{words}"
+        UserWarning, match=rf"instances.json: 2 annotations were left out: 2 .*{words}"
     ):
         objects, _ = read_coco(folder)
     assert [o.box.tolist() for o in objects] == [[10, 10, 30, 20]]
@@ -151,7 +151,7 @@ def test_annotations_with_a_fault_are_left_out_and_said(folder, bad, words):
 def test_annotations_without_their_keys_are_left_out_and_said(folder):
     whole = content({})
     whole["annotations"] += [{}, "x", None, {"image_id": 1, "category_id": 5}]
-    with pytest.warns(UserWarning, match="4 annotations are left out"):
+    with pytest.warns(UserWarning, match="4 annotations were left out"):
         assert len(read_coco(write(folder, whole))[0]) == 1
 
 
@@ -182,7 +182,7 @@ class TestPairsOfDamagedFolders:
         (lambda path: path.write_bytes(b""), r"7.png \(0 bytes\) does not decode"),
         (lambda path: (path.unlink(), path.mkdir()), "7.png cannot be read: .* is a folder"),
         (lambda path: cv2.imwrite(str(path), np.zeros((30, 40, 3), np.uint8)),
-         "7.png has 40×30 pixels; its outlines are drawn on 80×60"),
+         "7.png has 40×30 pixels; its outlines were drawn on 80×60"),
     ])  # fmt: skip
     def test_one_image_is_passed_over(self, folder, change, words):
         source = self.source(folder, _7=change)
@@ -203,7 +203,7 @@ class TestPairsOfDamagedFolders:
     def test_pieces_are_cut_from_what_can_be_read(self, folder):
         listed = [{"id": k, "file_name": f"{name}.jpg"} for k, name in enumerate("abc")]
         _, images = read_coco(write(folder, content(images=listed)))
-        with pytest.warns(UserWarning, match=r"c.jpg does not exist.* No pieces are cut from it"):
+        with pytest.warns(UserWarning, match=r"c.jpg does not exist.* No pieces were cut from it"):
             pieces = pieces_of(images, each=2)
         assert [p.image.name for p in pieces] == ["a.jpg"] * 2 + ["b.jpg"] * 2
         assert {p.category for p in pieces} == {-2, -3}

@@ -50,7 +50,7 @@ class TestUnreadable:
         # each file is named once, by its path
         for name in ("0004.png", "0009.png"):
             words = [str(w.message) for w in said if f"broken/a/{name}" in str(w.message)]
-            assert len(words) == 1 and "Another pair is drawn in its place" in words[0]
+            assert len(words) == 1 and "Another pair is drawn instead" in words[0]
         assert broken.faults.skipped == sum(len(p.skipped) for p in pairs)
         assert broken.faults.drawn == 60
         assert "broken/a/0004.png" in str(broken.faults) and " of " in str(broken.faults)
@@ -72,7 +72,7 @@ class TestUnreadable:
         source = self.video(tmp_path, dict.fromkeys(range(6), b""))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with pytest.raises(Unreadable, match="could not be made and were drawn anew") as stop:
+            with pytest.raises(Unreadable, match="could not be made and were redrawn") as stop:
                 for i in range(400):
                     pair_at(source, 0, i)
         assert source.faults.skipped == FEW + 1

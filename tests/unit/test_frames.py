@@ -53,7 +53,7 @@ def test_length_index_loop_and_part(files):
     part = frames.part(1, 3)
     assert len(part) == 2
     np.testing.assert_array_equal(part[1], pixels(2))
-    with pytest.raises(IndexError, match="frame 4 asked for, but there are 4"):
+    with pytest.raises(IndexError, match="frame 4 requested, but there are only 4"):
         frames[4]
 
 

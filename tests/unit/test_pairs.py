@@ -189,7 +189,7 @@ def test_processes_share_a_batch_without_overlap(photos, world):
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(photos):
-    with pytest.raises(DataError, match="8 cannot be shared by 3"):
+    with pytest.raises(DataError, match="8 cannot be split between 3"):
         next(batches(photos, 0, 8, 0, 1, world=3))
 
 

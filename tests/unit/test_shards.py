@@ -185,7 +185,7 @@ class TestMadeOf:
     def test_a_damaged_shard_is_named_or_made_again(self, packed, videos, content):
         path = packed / "00001.tar"
         path.write_bytes(path.read_bytes()[:3000] if content is None else content)
-        with pytest.raises(SettingsError, match=r"00001.tar is damaged, of an older format or ano"):
+        with pytest.raises(SettingsError, match=r"00001.tar is damaged, in an older format or ano"):
             pack(videos, packed)
         path.unlink()  # as the sentence says
         assert [len(row["videos"]) for row in pack(videos, packed)] == [2, 2]
@@ -279,13 +279,13 @@ class TestUnreadableFrames:
         assert [v["name"] for row in rows for v in row["videos"]] == ["c", "d"]
         with pytest.raises(DataError, match="none of 2 videos has two frames to keep"):
             pack(hidden, tmp_path / "none")
-        with pytest.raises(DataError, match="none of 4 videos .* one frame out of 12"):
+        with pytest.raises(DataError, match="none of 4 videos .* one frame in 12"):
             pack(videos, tmp_path / "none", every=12)
 
 
 @pytest.mark.parametrize("options", [{"every": 0}, {"every": -1}, {"per_shard": 0}])
 def test_numbers_without_sense_are_refused(tmp_path, videos, options):
-    with pytest.raises(SettingsError, match="expected at least 1 each"):
+    with pytest.raises(SettingsError, match="expected at least 1 for each"):
         pack(videos, tmp_path / "packed", **options)
 
 

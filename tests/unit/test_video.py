@@ -143,7 +143,7 @@ class TestDamage:
     def test_a_coding_that_is_not_known(self, make):
         path = make("a.mp4")
         path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
-        with pytest.raises(DataError, match="coding that PyAV does not know"):
+        with pytest.raises(DataError, match="codec that PyAV does not support"):
             VideoFile(path)
 
     @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ class TestRandomAccess:
         order = random.Random(3).choices(range(-16, 16), k=40)
         for i in order:
             assert np.array_equal(video[i], once[i]), (i, order)
-        with pytest.raises(IndexError, match="frame 16 asked for, but there are 16"):
+        with pytest.raises(IndexError, match="frame 16 requested, but there are only 16"):
             video[16]
 
     def test_a_joined_broadcast_too(self, make):
