@@ -1,4 +1,4 @@
-"""Decoding for `data.video` with PyAV (FFmpeg): streams, damaged files, time stamps, orientation."""
+"""Decoding for `data.video` with PyAV (FFmpeg): streams, damage, time stamps, orientation."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def promised_end(container: av.container.InputContainer, stream: av.VideoStream)
 
 
 def may_jump(container: av.container.InputContainer) -> bool:
-    """Whether the format's clock may jump, as in broadcasts, which are joined without re-encoding."""
+    """Whether the format's clock may jump, as in broadcasts joined without re-encoding."""
     return bool(container.format.flags & av.format.Flags.ts_discont.value)
 
 
@@ -163,7 +163,7 @@ class Clock:
         self.shift, self.last = Fraction(0), None
 
     def seconds(self, pts: int | None, base: Fraction) -> Fraction:
-        """Time of the next frame, whose time stamp is `pts` · `base` seconds, or None if missing."""
+        """Time of the next frame, whose time stamp is `pts` · `base` seconds if it has one."""
         if self.last is None:
             self.last, self.shift = Fraction(0), -(pts or 0) * base
             return self.last

@@ -138,5 +138,5 @@ def generated_objects(
 
 
 def generated_identity(count: int = 200, seed: int = 0) -> str:
-    """Identity of `generated_objects` with the same arguments: a digest of version and arguments."""
+    """Identity of `generated_objects` with the same arguments: digest of these and the version."""
     return digest(f"generated objects {GENERATED_VERSION}, {count}, {seed}")

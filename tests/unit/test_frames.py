@@ -182,7 +182,7 @@ class TestDepth:
     def test_numbers_with_a_point_are_refused(self, tmp_path):
         cv2.imwrite(str(tmp_path / "a.tif"), np.random.default_rng(0).random((4, 4, 3), np.float32))
         with pytest.raises(
-            DataError, match=r"a.tif holds values of type float32; expected 8 or 16"
+            DataError, match=r"a.tif holds values of type float32; expected unsigned 8 or 16"
         ):
             read_image(tmp_path / "a.tif")
 

@@ -165,13 +165,13 @@ def test_labels_are_read_back(tmp_path_factory, values, between, encoding, last)
 
 
 @pytest.mark.parametrize(("content", "sentence"), [
-    (b"0\nyes\n", r"holds 'yes'; expected whole numbers, one per frame \(line 2\)"),
-    (b"0\n-1\n", r"holds '-1'"),
-    (b"0\n.5\n", r"holds '\.5'"),
-    (b"0\nnan\n", r"holds 'nan'"),
-    (b"0,,1\n", r"holds ''"),
-    (b"0\n9\n", r"holds 9; expected 0 to 8 \(line 2\)"),
-    (b"0\n" + b"9" * 400, r"holds '9+'; expected whole"),
+    (b"0\nyes\n", r"contains 'yes'; expected whole numbers, one per frame \(line 2\)"),
+    (b"0\n-1\n", r"contains '-1'"),
+    (b"0\n.5\n", r"contains '\.5'"),
+    (b"0\nnan\n", r"contains 'nan'"),
+    (b"0,,1\n", r"contains ''"),
+    (b"0\n9\n", r"contains 9; expected 0 to 8 \(line 2\)"),
+    (b"0\n" + b"9" * 400, r"contains '9+'; expected whole"),
     (b"0\n", r"1 values for 2 frames"),
     (b"0\n1\n0\n", r"3 values for 2 frames"),
     (b"", r"0 values for 2 frames"),
@@ -242,9 +242,9 @@ def test_otb_attributes_of_a_target_in_the_toolkits_spellings(tmp_path, name):
 
 
 @pytest.mark.parametrize(("text", "sentence"), [
-    ("Dog: SV\nDgo: IV\n", r"attributes\.txt, line 2: 'Dgo: IV'; expected the name of a video"),
+    ("Dog: SV\nDgo: IV\n", r"attributes\.txt, line 2: 'Dgo: IV'; expected the name of an existing video"),
     ("Dog SV\n", r"line 1: 'Dog SV'; expected .* a colon"),
-    ("Dog: SV\ndog: IV\n", r"line 2: dog for the second time"),
+    ("Dog: SV\ndog: IV\n", r"line 2: dog appears a second time"),
     ("\nDog: SV, XY\n", r"line 2: unknown attributes \['XY'\]"),
     (": SV\n", r"line 1: ': SV'"),
 ])  # fmt: skip
@@ -261,7 +261,7 @@ def test_otb_takes_no_copy_of_a_ground_truth_for_a_second_target(tmp_path):
     (dog,) = read_otb(tmp_path)
     assert dog.name == "Dog" and dog.boxes[0, 0] == 0
     images(tmp_path / "Cat" / "img", [1])
-    with pytest.raises(MissingDataError, match=r"Cat holds no groundtruth_rect\.txt"):
+    with pytest.raises(MissingDataError, match=r"Cat has no groundtruth_rect\.txt"):
         read_video(tmp_path / "Cat")
 
 
@@ -278,7 +278,7 @@ def test_uav123_table_is_checked_and_leads_nowhere_else(tmp_path, row, sentence)
     write(tmp_path / "anno" / "UAV123" / "car.txt", rows(2))
     write(tmp_path / "anno" / "UAV123" / "._car.txt", "\x00")
     (tmp_path / "uav123.json").write_bytes(MARK + json.dumps({"UAV123": {"car": row}}).encode())
-    with pytest.raises(DataError, match=rf"not the table of UAV123.*{sentence}"):
+    with pytest.raises(DataError, match=rf"not UAV123's table.*{sentence}"):
         read_uav123(tmp_path)
     write(tmp_path / "uav123.json", '{"UAV123": {"car"')
     with pytest.raises(DataError, match=r"uav123\.json is damaged.*fetch the table again"):
@@ -323,7 +323,7 @@ def test_images_of_every_name_that_people_have(tmp_path):
 def test_two_images_of_one_number_are_refused(tmp_path, one, other):
     for name in (one, other, "0002.jpg"):
         (tmp_path / name).touch()
-    with pytest.raises(DataError, match="two images of one number"):
+    with pytest.raises(DataError, match="two images with the same number"):
         list_images(tmp_path)
 
 

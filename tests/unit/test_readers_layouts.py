@@ -78,7 +78,7 @@ def test_vot_tags_longer_than_the_video_or_of_words_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"occlusion.tag has 3 values for 2 frames"):
         read_vot(tmp_path)
     write(tmp_path / "ball" / "occlusion.tag", "0\nyes\n")
-    with pytest.raises(DataError, match=r"occlusion.tag holds 'yes'; expected whole numbers"):
+    with pytest.raises(DataError, match=r"occlusion.tag contains 'yes'; expected whole numbers"):
         read_vot(tmp_path)
 
 
@@ -173,7 +173,7 @@ def test_uav123_parts_of_a_video_need_the_table(tmp_path):
     for name, count in {"bird1_1": 3, "bird1_2": 4, "bike2": 3}.items():
         write(tmp_path / "anno" / "UAV123" / f"{name}.txt", rows(count - 1) + "NaN,NaN,NaN,NaN\n")
     with pytest.raises(
-        MissingDataError, match=r"bird1_1 covers is not known .* put the table .*uav123.json"
+        MissingDataError, match=r"sequence bird1_1 is not known .* put the table .*uav123.json"
     ):
         read_uav123(tmp_path)
     table = {"bird1_1": ("bird1", 1, 3), "bird1_2": ("bird1", 6, 9)}
@@ -200,7 +200,7 @@ def test_uav123_a_part_whose_name_is_its_folder_needs_the_table_too(tmp_path):
     with pytest.raises(DataError, match=r"5 rows, but .* 2 images"):
         read_uav123(tmp_path)
     write(tmp_path / "uav123.json", '{"UAV123": {"car": {"folder": "car"}}}')
-    with pytest.raises(DataError, match=r"uav123.json is not the table of UAV123"):
+    with pytest.raises(DataError, match=r"uav123.json is not UAV123's table"):
         read_uav123(tmp_path)
 
 

@@ -166,7 +166,7 @@ class TestMadeOf:
     @pytest.mark.filterwarnings("ignore::UserWarning")
     def test_corrected_data_are_refused_or_made_again(self, packed, videos, what):
         changed = self.change(videos, what)
-        with pytest.raises(SettingsError, match=r"of other frames, boxes or labels than are there"):
+        with pytest.raises(SettingsError, match=r"of frames, boxes or labels that differ"):
             pack(changed, packed)
         rows = pack(changed, packed, fresh=True)
         assert rows == pack(changed, packed.parent / "elsewhere")
@@ -236,7 +236,7 @@ class TestDamagedIndex:
         else:
             row["videos"][0]["boxes"][0][0] += 1
         with pytest.raises(
-            Unreadable, match=r"shard .*00000.tar (cannot be read|holds other videos)"
+            Unreadable, match=r"shard .*00000.tar (cannot be read|does not hold the videos)"
         ):
             pair_at(source, 0, 0)
 
@@ -290,9 +290,9 @@ def test_numbers_without_sense_are_refused(tmp_path, videos, options):
 
 
 def test_two_videos_of_one_name_are_refused(tmp_path, videos):
-    twin = Sequence("a", videos[1].frames, videos[1].boxes)
-    with pytest.raises(DataError, match="appear twice: a"):
-        pack([videos[0], twin], tmp_path / "packed")
+    other = Sequence("a", videos[1].frames, videos[1].boxes)
+    with pytest.raises(DataError, match="duplicate sequence names: a"):
+        pack([videos[0], other], tmp_path / "packed")
 
 
 def test_a_full_disk_leaves_no_part_of_a_shard(tmp_path, videos, monkeypatch):

@@ -223,7 +223,7 @@ class TestNames:
         "trackingnet-test", "generated-v1", "generated-alike-v1", "got10k-train+otb100", "lasot?",
     ])  # fmt: skip
     def test_what_is_measured_on_is_not_trained_on(self, tmp_path, name):
-        with pytest.raises(SettingsError, match=r"none is trained on them.*got10k-train"):
+        with pytest.raises(SettingsError, match=r"none may be trained on them.*got10k-train"):
             make_sources(sources(f"videos:{name}", "generated"), tmp_path)
 
     @pytest.mark.parametrize("names", [
@@ -245,12 +245,12 @@ class TestNames:
             make_sources(sources(), tmp_path)
 
     @pytest.mark.parametrize("probabilities", [(0.0, 1.0), (0.0, 0.0)])
-    def test_a_share_of_nothing(self, tmp_path, probabilities):
+    def test_a_probability_of_zero(self, tmp_path, probabilities):
         photos(tmp_path / "a", 90)
-        with pytest.raises(SettingsError, match="width_multiplier"):
+        with pytest.raises(SettingsError, match="probabilities"):
             make_sources(sources("photos:a", "generated", probabilities=probabilities), tmp_path)
 
-    def test_a_folder_outside_of_the_data_root_may_be_named(self, tmp_path):
+    def test_a_folder_outside_the_data_root_may_be_named(self, tmp_path):
         photos(tmp_path / "elsewhere", 90)
         for name in ("photos:../elsewhere", f"photos:{tmp_path / 'elsewhere'}"):
             train, _ = make_sources(sources(name), tmp_path / "root")

@@ -207,7 +207,7 @@ class TestWorkers:
         assert len(pinned) == 6 and torch.equal(same.search, batch.search)
         assert same.sources == batch.sources
 
-    def test_pairs_drawn_anew_are_counted_through_stops_and_stand_on_the_card(
+    def test_redrawn_pairs_are_counted_across_stops_and_reported_on_the_card(
         self, tmp_path, monkeypatch
     ):
         before = loader.pair_at
@@ -221,4 +221,4 @@ class TestWorkers:
         train(settings, tmp_path, "cpu", stop_at=3)
         card = read_card(train_to_weights(settings, tmp_path, device="cpu"))
         # pairs 0, 3, 6 and 9 of 12
-        assert card["pairs_drawn_anew"] == {"times": 4, "why": {"a.jpg is cut": 4}}
+        assert card["pairs_redrawn"] == {"times": 4, "why": {"a.jpg is cut": 4}}

@@ -419,11 +419,11 @@ class TestFindFrames:
     def test_what_is_not_there_is_named(self, folder, tmp_path):
         with pytest.raises(MissingDataError, match=r"nothing matches .*\*.jpg"):
             find_frames(folder / "*.jpg")
-        with pytest.raises(MissingDataError, match="holds the folders frames: name one of them"):
+        with pytest.raises(MissingDataError, match="contains the folders frames: give one of them"):
             find_frames(tmp_path)
         with pytest.raises(MissingDataError, match="none.png does not exist"):
             find_frames(folder / "none.png")
-        with pytest.raises(SettingsError, match=r"notes.txt is no image; give one video"):
+        with pytest.raises(SettingsError, match=r"notes.txt is not an image; give one video"):
             find_frames(folder / "*")
 
     def test_times_of_images_are_even(self):
