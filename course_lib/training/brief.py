@@ -1,4 +1,4 @@
-"""Runs small enough for a notebook: a shipped recipe with changed settings, nothing left on disk."""
+"""Runs small enough for a notebook: a recipe with changed settings, nothing left on disk."""
 
 from __future__ import annotations
 

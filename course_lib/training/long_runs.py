@@ -117,7 +117,7 @@ class LongRun(Settings):
         return f"{path.name} is from an earlier recipe: {', '.join(changed[:3])}" if changed else ""
 
     def _recipe_changes(self, card: dict[str, Any]) -> list[str]:
-        """The settings in which the weights' card differs from the recipe that the command trains."""
+        """The settings in which the weights' card differs from the recipe of the command."""
         settings = trained_by(self.words())
         recipe = card.get("recipe")
         return unlike(settings, recipe) if settings and isinstance(recipe, dict) else []
@@ -244,7 +244,7 @@ def check_command(run: LongRun) -> None:
 
 
 def _run(run: LongRun, seconds: float) -> int | None:
-    """The command's exit status; None if it was stopped after `seconds`, or stopped itself in time."""
+    """The command's exit status; None if it was stopped, or stopped itself, for lack of time."""
     with tempfile.TemporaryDirectory() as folder:
         mark = Path(folder) / "stopped"
         environment = {

@@ -84,7 +84,7 @@ class ProcessGroup:
         return values
 
     def any(self, condition: bool) -> bool:
-        """Whether the condition holds in any process; exchanged between the CPUs, without the GPUs."""
+        """Whether the condition holds in any process; exchanged by the CPUs, without the GPUs."""
         if self.world == 1:
             return condition
         count = torch.tensor(int(condition))

@@ -36,7 +36,7 @@ class ProposalSettings(Settings):
     channels: Channels | None = None  # channels of the head; None for its default
     # groups of the backbone's conv2, conv4 and conv5: 1 in SiamRPN, 2 in SiamFC
     groups: Annotated[int, Range(1, 64)] = 1
-    # siamrpn: 16 of 64 anchors are positive; ssd: the three hardest negatives per positive
+    # siamrpn: 64 sampled anchors, at most 16 positive; ssd: the 3 hardest negatives per positive
     loss: str = "siamrpn"
     high: Annotated[float, Range(0.05, 0.95)] = 0.6  # IoU above which an anchor is positive
     low: Annotated[float, Range(0, 0.95)] = 0.3  # IoU below which an anchor is negative
@@ -152,8 +152,8 @@ class TrainSettings(Settings):
             check_written(source)
         if len(self.sources) != len(self.probabilities) or not self.sources:
             raise SettingsError(
-                f"{len(self.sources)} sources but {len(self.probabilities)} probabilities; expected "
-                "one for each, and at least one source"
+                f"{len(self.sources)} sources but {len(self.probabilities)} probabilities; "
+                "expected one for each, and at least one source"
             )
         if not math.isfinite(sum(self.probabilities)):
             raise SettingsError(f"probabilities are {self.probabilities}; their sum is not finite")

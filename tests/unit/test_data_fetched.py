@@ -48,11 +48,11 @@ def test_otb_names_twice_and_folders_of_ones_own(site, tmp_path, capsys):
     (tmp_path / "otb/Dog").mkdir()
     (tmp_path / "otb/Dog/notes.txt").write_text("mine")
     assert run(otb.main, arguments) == 2
-    assert "Dog is there already and is not whole" in (said := capsys.readouterr().err)
+    assert "Dog exists already, but is incomplete" in (said := capsys.readouterr().err)
     assert "Move it away" in said and (tmp_path / "otb/Dog/notes.txt").read_text() == "mine"
     shutil.rmtree(tmp_path / "otb/Dog")
     (tmp_path / "otb/Dog").write_text("a file")
-    assert run(otb.main, arguments) == 2 and "is not whole" in capsys.readouterr().err
+    assert run(otb.main, arguments) == 2 and "is incomplete" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("members", [
@@ -102,18 +102,18 @@ URLS = {"annotations": {"url": "a.zip"}, "channels": {"color": {"url": "b.zip"}}
     ({"name": "/tmp/x"}, "the name is '/tmp/x'"),
     ({"name": "a/b"}, "the name is 'a/b'"),
     ({"name": ".."}, r"the name is '\.\.'"),
-    ({"name": ""}, "name is ''; expected a text"),
-    ({"name": 3}, "name is '3'; expected a text"),
+    ({"name": ""}, "name is ''; expected a string"),
+    ({"name": 3}, "name is '3'; expected a string"),
     ({"name": None}, "it has no name"),
-    ({"name": "archives"}, "the name 'archives' is taken"),
-    ({"name": "list.txt"}, "the name 'list.txt' is taken"),
+    ({"name": "archives"}, "the name 'archives' is already taken"),
+    ({"name": "list.txt"}, "the name 'list.txt' is already taken"),
     ({"fps": "30\nname=x"}, "fps is .*; expected a number above 0"),
     ({"fps": -1}, "fps is -1"),
     ({"fps": True}, "fps is True"),
     ({"fps": float("nan")}, "fps is nan"),
     ({"annotations": None}, "it has no annotations"),
     ({"annotations": []}, r"annotations is '\[\]'; expected a table"),
-    ({"annotations": {"url": 5}}, "url is '5'; expected a text"),
+    ({"annotations": {"url": 5}}, "url is '5'; expected a string"),
     ({"annotations": {}}, "annotations is '{}'; expected a table"),
     ({"annotations": {"url": "a.zip", "checksum": 7}}, "checksum is 7; expected 32, 40 or 64"),
     ({"annotations": {"url": "a.zip", "checksum": "z" * 32}}, "checksum is 'z+'"),
@@ -151,7 +151,7 @@ def test_vot_names_that_fall_together(tmp_path):
     ):
         path = tmp_path / "description.json"
         path.write_text(json.dumps({"sequences": [URLS | {"name": one}, URLS | {"name": other}]}))
-        with pytest.raises(_errors.DownloadError, match="sequence 2: the name .* is taken"):
+        with pytest.raises(_errors.DownloadError, match="sequence 2: the name .* is already taken"):
             _description.read_description(path, "https://host/description.json")
 
 
@@ -167,7 +167,7 @@ def test_vot_a_description_put_there_by_hand_is_not_removed(site, tmp_path):
 def test_vot_addresses_of_another_scheme(site, tmp_path, capsys, where):
     arguments = vot_site(site, ants={"annotations": {"url": where}})
     assert run(vot.main, [*arguments, "--root", str(tmp_path)]) == 2
-    assert "is not an address to fetch from" in capsys.readouterr().err
+    assert "is not a usable address" in capsys.readouterr().err
     assert not (tmp_path / "vot2018/ants").exists()
 
 
@@ -183,14 +183,14 @@ def test_vot_a_sequence_that_was_there_without_being_listed_is_listed(site, tmp_
     assert listing.read_text() == "bag\ncup\n"
     assert run(vot.main, arguments) == 0 and listing.read_text() == "ants\nbag\ncup\n"
     assert run(vot.main, [*arguments, "--sequences", "dog"]) == 2
-    assert "has no sequence dog; there are ants, bag, cup" in capsys.readouterr().err
+    assert "has no sequence dog; it has ants, bag, cup" in capsys.readouterr().err
 
 
 def test_vot_frames_without_annotation_are_not_installed(site, tmp_path, capsys):
     arguments = vot_site(site, ants={"annotations": {"url": "other.zip"}})
     site.files["/vot2018/main/other.zip"] = packed({"readme": b""})
     assert run(vot.main, [*arguments, "--root", str(tmp_path)]) == 2
-    assert "holds no groundtruth.txt" in capsys.readouterr().err
+    assert "contains no groundtruth.txt" in capsys.readouterr().err
     assert [p.name for p in (tmp_path / "vot2018").iterdir()] == ["archives"]
 
 

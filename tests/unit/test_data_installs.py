@@ -80,7 +80,7 @@ def test_other_files_beside_the_archives_are_named(tmp_path, capsys):
     (place / ".DS_Store").touch()
     assert got(tmp_path) == 0
     said = capsys.readouterr().err
-    assert "left alone" in said and "four.zip, three.zip.crdownload, two.rar" in said
+    assert "ignored" in said and "four.zip, three.zip.crdownload, two.rar" in said
     assert "DS_Store" not in said
 
 
@@ -95,7 +95,7 @@ def test_a_sequence_that_is_there_and_differs_is_said_and_stays(tmp_path, capsys
     for _ in range(2):  # and is said again, until someone decides
         assert got(tmp_path) == 2
         said = capsys.readouterr().err
-        assert "1 of the archives' pieces are there already and differ" in said
+        assert "1 of the archives' pieces exist already and differ" in said
         assert str(tmp_path / "got10k/val/a") in said and "two.zip" in said
     assert {p: p.read_bytes() for p in (tmp_path / "got10k/val/a").iterdir()} == before
     assert names(tmp_path) == ["a", "b"]  # the rest was added
@@ -162,8 +162,8 @@ def test_one_damaged_archive_does_not_hide_what_came_before_it(tmp_path, capsys)
 
 
 @pytest.mark.parametrize(("members", "words"), [
-    ({"readme.txt": b""}, "holds no groundtruth.txt; it is not an archive of GOT-10k"),
-    ({"full/GOT-10k_Val.zip": b"PK"}, r"holds further archives \(GOT-10k_Val.zip\): unpack it"),
+    ({"readme.txt": b""}, "contains no groundtruth.txt; it is not an archive of GOT-10k"),
+    ({"full/GOT-10k_Val.zip": b"PK"}, r"contains further archives \(GOT-10k_Val.zip\): unpack it"),
     (got10k_video("GOT-10k_Test_000001"),
      "a sequence of the split test. Move the archive to .*archives/test"),
     ({"a/groundtruth.txt": b"1,2,3,4\n"}, "0 images found"),
@@ -284,4 +284,4 @@ def test_uav123_interrupted_added_to_and_differing(tmp_path, monkeypatch, capsys
     )
     (place / "three.zip").write_bytes(packed({"data_seq/UAV123/x/000001.jpg": b""}))
     assert run(uav123.main, arguments) == 2
-    assert "holds no folders data_seq and anno" in capsys.readouterr().err
+    assert "contains no folders data_seq and anno" in capsys.readouterr().err

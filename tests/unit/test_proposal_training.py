@@ -110,7 +110,7 @@ def test_a_backbone_may_start_from_siamfc_and_stay_frozen(tmp_path):
         same = torch.equal(given[name], now[name])
         assert same == (layer <= 3) or name.endswith("num_batches_tracked"), name
     with pytest.raises(
-        SettingsError, match="Make stride, widths, groups, backbone and share equal"
+        SettingsError, match="Make stride, widths, groups, backbone and width_multiplier equal"
     ):
         train(
             settings("upchannel", start_from=str(path), widths=(8, 8, 8, 8, 8)),

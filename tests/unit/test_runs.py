@@ -96,14 +96,14 @@ def test_a_run_that_stops_itself_in_time_goes_on_later(project_of):
         )
         == []
     )
-    assert "goes on with it" in said[-1]
+    assert "the same command resumes it" in said[-1]
 
 
 def test_too_little_time_starts_nothing(project_of):
     said = []
     assert (
         do_due([project_of("a", write("a"))], 10, said.append) == []
-        and "the time is over" in said[-1]
+        and "no time is left" in said[-1]
     )
 
 

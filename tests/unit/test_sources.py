@@ -203,14 +203,16 @@ class TestNames:
         "vidoes:x", "photo:x", "", "?", "Generated", "generated:x", "x", "got10k-train", ":x",
     ])  # fmt: skip
     def test_unknown_kinds(self, tmp_path, name):
-        with pytest.raises(SettingsError, match=r"is not known; expected generated, videos:NAME"):
+        with pytest.raises(
+            SettingsError, match=r"unknown source .*; expected generated, videos:NAME"
+        ):
             make_sources(sources(name), tmp_path)
 
     @pytest.mark.parametrize(
         "name", ["videos:", "photos:", "pieces:", "shards:", "photos: ", "photos:?"]
     )
     def test_a_kind_without_a_name(self, tmp_path, name):
-        with pytest.raises(SettingsError, match=r"names nothing; expected for example"):
+        with pytest.raises(SettingsError, match=r"is incomplete; expected for example"):
             make_sources(sources(name), tmp_path)
 
     def test_an_unknown_benchmark(self, tmp_path):

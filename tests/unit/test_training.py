@@ -293,7 +293,7 @@ def test_a_run_may_start_from_weights(tmp_path):
     for name, value in kept.named_parameters():  # such a rate moves none
         torch.testing.assert_close(dict(network.named_parameters())[name], value)
     with pytest.raises(
-        SettingsError, match=r"'widths': \[4, 4, 4, 4, 4\]\}; the recipe wants .*'widths': \[8,"
+        SettingsError, match=r"'widths': \[4, 4, 4, 4, 4\]\}; the recipe needs .*'widths': \[8,"
     ):
         train(replace(begun, widths=(8, 8, 8, 8, 8)), tmp_path / "c", "cpu")
 

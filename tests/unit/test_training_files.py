@@ -91,7 +91,7 @@ class TestForeignCheckpoints:
         state = load_checkpoint(tmp_path / "last.pt")
         state["network"]["backbone.conv1.weight"][0] = float("nan")
         save_checkpoint(tmp_path / "last.pt", state)
-        with pytest.raises(DataError, match="its weights are not numbers"):
+        with pytest.raises(DataError, match="its weights are not finite"):
             train(QUICK, tmp_path, "cpu")
 
 
@@ -111,10 +111,10 @@ class TestOtherData:
         self.go(tmp_path, monkeypatch, "aa", ("generated", "photos:p"), 1)
         with pytest.raises(SettingsError) as problem:
             self.go(tmp_path, monkeypatch, "bb", ("generated",))
-        assert "it was trained on generated, photos:p, now there are generated" in str(
+        assert "it was trained on generated, photos:p, the sources are now generated" in str(
             problem.value
         )
-        with pytest.raises(SettingsError, match=r"files of generated, photos:p were added"):
+        with pytest.raises(SettingsError, match=r"files of generated, photos:p have been added"):
             self.go(tmp_path, monkeypatch, "bb", ("generated", "photos:p"))
         self.go(tmp_path, monkeypatch, "aa", ("generated", "photos:p"))
 
@@ -291,7 +291,7 @@ class TestWhatStandsThere:
         [
             ("notes.txt", "expected a name in .safetensors"),
             ("no_card.safetensors", "no card beside it says what made it"),
-            ("no_weights.safetensors", "no_weights.json stands there already, and no card"),
+            ("no_weights.safetensors", "no_weights.json already exists, and no card"),
             ("folder.safetensors", "which is a folder"),
             ("public.safetensors", r"made by another recipe \(name siamfc instead of tiny"),
             ("file/w.safetensors", "file takes no files"),
@@ -315,7 +315,7 @@ class TestWhatStandsThere:
 
     def test_of_a_finished_run_too(self, finished, busy):
         for name in ("no_card", "public"):
-            with pytest.raises(SettingsError, match="stands there already"):
+            with pytest.raises(SettingsError, match="already exists"):
                 train_to_weights(
                     QUICK, finished, device="cpu", weights=busy / f"{name}.safetensors"
                 )
