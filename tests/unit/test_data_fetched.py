@@ -1,4 +1,4 @@
-"""OTB and VOT fetched from a site: half of a sequence is not installed, names lead nowhere else."""
+"""OTB and VOT fetched from a site: half a sequence is not installed, names stay inside."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def names(root, benchmark: str) -> list[str]:
 # ---- OTB and VOT
 
 
-def test_otb_names_twice_and_folders_of_ones_own(site, tmp_path, capsys):
+def test_otb_names_given_twice_and_the_users_own_folders(site, tmp_path, capsys):
     site.files |= {"/Dog.zip": packed(video("Dog"))}
     arguments = ["--root", str(tmp_path), "--base-url", f"{site.url}/", "--sequences", "Dog"]
     assert run(otb.main, [*arguments, "Dog"]) == 0
@@ -112,22 +112,22 @@ URLS = {"annotations": {"url": "a.zip"}, "channels": {"color": {"url": "b.zip"}}
     ({"fps": True}, "fps is True"),
     ({"fps": float("nan")}, "fps is nan"),
     ({"annotations": None}, "it has no annotations"),
-    ({"annotations": []}, r"annotations is '\[\]'; expected a table"),
+    ({"annotations": []}, r"annotations is '\[\]'; expected a mapping"),
     ({"annotations": {"url": 5}}, "url is '5'; expected a string"),
-    ({"annotations": {}}, "annotations is '{}'; expected a table"),
+    ({"annotations": {}}, "annotations is '{}'; expected a mapping"),
     ({"annotations": {"url": "a.zip", "checksum": 7}}, "checksum is 7; expected 32, 40 or 64"),
     ({"annotations": {"url": "a.zip", "checksum": "z" * 32}}, "checksum is 'z+'"),
     ({"channels": {"ir": {"url": "x"}}}, "it has no color"),
     ({"channels": []}, r"channels is '\[\]'"),
 ])  # fmt: skip
-def test_vot_descriptions_that_are_none(site, tmp_path, capsys, fields, words):
+def test_vot_malformed_descriptions(site, tmp_path, capsys, fields, words):
     arguments = [*vot_site(site, ants=fields), "--root", str(tmp_path / "data")]
     assert run(vot.main, arguments) == 2
     with pytest.raises(CourseError, match=words):
         raise CourseError(capsys.readouterr().err)
     assert [p.name for p in tmp_path.iterdir()] == ["data"]
     left = {p.name for p in (tmp_path / "data").rglob("*")}
-    assert left == {"vot2018", "archives", "checksums.json"}  # the description went again
+    assert left == {"vot2018", "archives", "checksums.json"}  # the description was removed again
 
 
 @pytest.mark.parametrize("content", [
@@ -142,7 +142,7 @@ def test_vot_descriptions_of_another_kind(site, tmp_path, capsys, content):
     assert not (tmp_path / "vot2018/archives/description.json").exists()
 
 
-def test_vot_names_that_fall_together(tmp_path):
+def test_vot_names_that_collide(tmp_path):
     for one, other in (
         ("ants", "ants"),
         ("ants", "Ants"),
@@ -194,6 +194,6 @@ def test_vot_frames_without_annotation_are_not_installed(site, tmp_path, capsys)
     assert [p.name for p in (tmp_path / "vot2018").iterdir()] == ["archives"]
 
 
-def test_a_root_in_ones_home(tmp_path, monkeypatch, capsys):
+def test_a_root_in_the_home_folder(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert _script.parsed(_script.options(""), ["--root", "~/data"]).root == tmp_path / "data"

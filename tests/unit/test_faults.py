@@ -23,7 +23,7 @@ from course_lib.training.sources import make_sources
 
 
 class TestUnreadable:
-    """Files that cannot be read are passed over, counted and named, up to a share."""
+    """Unreadable files are skipped, counted and named, up to a fraction."""
 
     def video(self, tmp_path, bad: dict[int, bytes | None]) -> VideoPairs:
         """Pairs of two videos of twelve frames; frames of the first cut, replaced or gone."""
@@ -33,7 +33,7 @@ class TestUnreadable:
             path.unlink() if content is None else path.write_bytes(content)
         return VideoPairs(videos, STILL)
 
-    def test_another_pair_is_drawn_in_its_place(self, tmp_path):
+    def test_another_pair_is_drawn_instead(self, tmp_path):
         whole = self.video(tmp_path / "whole", {})
         broken = self.video(tmp_path / "broken", {4: b"", 9: None})
         with pytest.warns(UserWarning) as said:
@@ -62,7 +62,7 @@ class TestUnreadable:
             straight = self.video(tmp_path, {4: b"cut", 9: None})
             pairs = [pair_at(straight, 3, i) for i in range(40)]
             again = VideoPairs([s for s, _ in straight.videos], STILL)
-            for i in (31, 2, 17, 39, 0, 5):  # in any order, and after a new start
+            for i in (31, 2, 17, 39, 0, 5):  # in any order, and after a restart
                 other = pair_at(again, 3, i)
                 assert same(other, pairs[i]) and other.seed == pairs[i].seed
                 assert other.skipped == pairs[i].skipped
@@ -78,7 +78,7 @@ class TestUnreadable:
         assert source.faults.skipped == FEW + 1
         assert "/a/000" in str(stop.value) and "Fetch these files again" in str(stop.value)
 
-    def test_a_share_of_a_long_training_is_passed_over(self):
+    def test_a_fraction_of_a_long_training_is_skipped(self):
         faults = Faults()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -90,7 +90,7 @@ class TestUnreadable:
             ):
                 faults.add(DataError("frame a.jpg does not decode; fetch it"))
 
-    def test_one_pair_is_not_drawn_for_ever(self, monkeypatch):
+    def test_one_pair_is_not_redrawn_forever(self, monkeypatch):
         class Broken(PairSource):
             seconds = {}  # noqa: RUF012
             identity = ""
@@ -101,7 +101,7 @@ class TestUnreadable:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             source = Broken()
-            source.faults.drawn = 10**6  # the share alone would let it go on
+            source.faults.drawn = 10**6  # by the fraction alone it would continue
             with pytest.raises(Unreadable, match=rf"pair 5 was drawn {TRIES} times"):
                 pair_at(source, 0, 5)
         assert len(source.faults.reasons) == TRIES  # another stream every time
@@ -133,7 +133,7 @@ class TestUnreadable:
             assert len(VideoPairs([good, none]).videos) == 1
 
     @pytest.mark.slow
-    def test_worker_processes_pass_over_the_same(self, tmp_path):
+    def test_worker_processes_skip_the_same(self, tmp_path):
         source = self.video(tmp_path, {4: b"", 9: None})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -150,7 +150,7 @@ class TestTraining:
 
     @pytest.fixture
     def root(self, tmp_path):
-        """A GOT-10k training set of two videos, and photographs, with files cut, empty and gone."""
+        """A GOT-10k training set of two videos, and photographs; some files are faulty."""
         for k in (1, 2):
             name = f"GOT-10k_Train_{k:06d}"
             video = grey_video(tmp_path / "got10k" / "train" / name, name, 50 * k)

@@ -1,4 +1,4 @@
-"""A folder of one's own clips: every layout, both ways of counting, and folders that are none."""
+"""A folder of your own clips: every layout, both ways of counting, and folders without clips."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def test_images_in_each_layout_and_both_ways_of_counting(tmp_path, below, truth,
 
 @pytest.mark.parametrize("asked", [0, 1])
 @pytest.mark.parametrize("truth", ["groundtruth.txt", "groundtruth_rect.txt"])
-def test_where_boxes_count_from_can_be_said(tmp_path, asked, truth):
+def test_the_first_pixel_can_be_given(tmp_path, asked, truth):
     sequence(tmp_path, truth=truth)
     benchmark = load_benchmark(f"folder{asked}:{tmp_path}")
     assert benchmark["dog"].boxes[0, 0] == 11 - asked and benchmark.first_pixel == asked
 
 
-def test_a_video_file_in_the_place_of_images(tmp_path):
+def test_a_video_file_instead_of_images(tmp_path):
     video(tmp_path / "cat" / "holiday.avi")
     (tmp_path / "cat" / "groundtruth.txt").write_text(ROWS)
     cat = load_benchmark(f"folder:{tmp_path}")["cat"]
@@ -84,7 +84,7 @@ def test_a_clip_itself_is_a_benchmark_of_one(tmp_path):
     assert load_benchmark(f"folder:{sequence(tmp_path)}").names == ["dog"]
 
 
-def test_two_folders_of_one_name_have_results_of_their_own(tmp_path, monkeypatch):
+def test_two_folders_of_one_name_keep_their_results_apart(tmp_path, monkeypatch):
     for top in ("a", "b"):
         sequence(tmp_path / top / "my clips")
     a, b = (load_benchmark(f"folder:{tmp_path / top / 'my clips'}") for top in "ab")
@@ -161,7 +161,7 @@ def broken(case, folder):
     ("no video", r"a.mp4"),
     ("no clips", r"0 clips found in .*; expected a folder for each clip, with images or one video"),
 ])  # fmt: skip
-def test_a_folder_that_is_none_is_answered_in_a_sentence(tmp_path, capsys, case, words):
+def test_a_faulty_folder_is_refused_in_a_sentence(tmp_path, capsys, case, words):
     broken(case, tmp_path / "clips")
     with pytest.raises(CourseError, match=words):
         read_own(tmp_path / "clips")
@@ -188,7 +188,7 @@ def test_a_folder_that_does_not_exist(tmp_path):
 
 
 class TestCommand:
-    """`evaluate` and `report` on a folder of one's own."""
+    """`evaluate` and `report` on your own clips."""
 
     def go(self, folder, results, *more, command="evaluate", tracker="stay-put"):
         call = [command, "--tracker", tracker, "--benchmark", f"folder:{folder}"]
@@ -241,7 +241,7 @@ class TestCommand:
             == 0
         )
 
-    def test_boxes_put_there_by_hand_are_shown_as_of_unknown_origin(self, tmp_path, capsys):
+    def test_boxes_added_by_hand_are_shown_as_of_unknown_origin(self, tmp_path, capsys):
         sequence(tmp_path / "clips")
         name = load_benchmark(f"folder:{tmp_path / 'clips'}").name
         folder = tmp_path / "results" / name / "theirs"

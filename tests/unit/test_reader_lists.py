@@ -1,4 +1,4 @@
-"""Lists of names: what is meant is read, all else is an error; no test video is trained on."""
+"""Lists of names: a clear name is read, all else is an error; no test video is trained on."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_lasot_reads_both_layouts_together_and_no_work_in_progress(tmp_path):
     assert [sequence.name for sequence in read_lasot(tmp_path)] == ["cat-1", "dog-1"]
 
 
-def test_a_name_that_fits_two_folders_is_refused_and_exact_case_decides(tmp_path):
+def test_a_name_that_matches_two_folders_is_refused_and_exact_case_decides(tmp_path):
     lasot(tmp_path, "dog-1", "dog-2")
     lasot(tmp_path, "dog-1", flat=True)
     write(tmp_path / "testing_set.txt", "dog-1\n")
@@ -130,7 +130,7 @@ def got10k(root: Path, *names: str) -> Path:
 
 
 @pytest.mark.parametrize("read", [read_got10k, read_vot])
-def test_list_txt_with_mark_blanks_and_letters_of_its_own(tmp_path, read):
+def test_list_txt_with_byte_order_mark_blanks_and_accents(tmp_path, read):
     split = got10k(tmp_path / "val", "my dog", "Ärger 2", "plain")
     names = ["val/plain", unicodedata.normalize("NFD", "Ärger 2"), "My Dog"]
     (split / "list.txt").write_bytes(MARK + "\r\n".join(names).encode())
@@ -163,7 +163,7 @@ def test_nothing_outside_the_folder_is_read(tmp_path):
             read_got10k(split)
 
 
-def test_a_list_that_is_a_folder_is_not_passed_over(tmp_path):
+def test_a_list_that_is_a_folder_is_not_ignored(tmp_path):
     split = got10k(tmp_path / "val", "a")
     (split / "list.txt").mkdir()
     with pytest.raises(IsADirectoryError):

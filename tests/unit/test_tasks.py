@@ -1,4 +1,4 @@
-"""Tasks and sources of pairs: a row each, valid as soon as they are made, loaded when asked for."""
+"""Tasks and sources of pairs: one row each, valid as soon as they are made, loaded on demand."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def test_a_task_is_valid_as_soon_as_it_is_made(name):
         assert task.maps(task.network.eval()(z, x)).shape == (2, 17, 17)
 
 
-def test_a_task_takes_a_network_that_is_given():
+def test_a_task_accepts_a_given_network():
     network = first_network(SMALL)
     assert make_task(SMALL, network).network is network
 
 
-def test_what_a_network_is_not_concerned_with_is_passed_over():
+def test_arguments_that_a_network_does_not_need_are_ignored():
     assert first_network(SMALL).about["groups"] == 2  # SiamFC's own, whatever proposals.groups says
     rpn = first_network(replace(SMALL, network="siamrpn", width_multiplier=0.5, stride=4)).about
     assert rpn["groups"] == 1 and rpn["stride"] == 8 and "width_multiplier" not in rpn
@@ -50,8 +50,8 @@ def test_what_a_network_is_not_concerned_with_is_passed_over():
     assert pp["groups"] == 2 and pp["channels"] == 256
 
 
-def test_a_backbone_of_another_stride_is_no_beginning(tmp_path):
-    """Weights of a stride-4 AlexNet fit a stride-8 one of as many channels, but see otherwise."""
+def test_a_backbone_of_another_stride_cannot_initialise(tmp_path):
+    """Weights of a stride-4 AlexNet fit a stride-8 one with the same channels, but compute different features."""
     path = tmp_path / "four.safetensors"
     save_weights(first_network(replace(SMALL, stride=4)), path, {})
     for name in ("siamfc", "siammargin"):
@@ -84,7 +84,7 @@ def test_every_kind_of_source_has_an_opener_and_says_how_it_is_written(kind, tmp
     assert bool(folders) == bool(what)
 
 
-def test_the_loop_loads_readers_tasks_and_networks_when_they_are_asked_for():
+def test_the_loop_loads_readers_tasks_and_networks_on_demand():
     code = """
 import sys
 import course_lib.training.loop

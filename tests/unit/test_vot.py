@@ -205,8 +205,8 @@ def test_the_toolkits_binary_file_is_read_and_written_byte_by_byte(tmp_path):
     assert [region.tolist() for region in read_regions(tmp_path / "ours.txt")] == REGIONS
 
 
-def test_a_polygon_in_a_result_is_scored_as_it_is(tmp_path):
-    """Turned corners: the diamond has 41 pixels of the 25 × 25 of the polygon round (10, 10) to
+def test_a_polygon_in_a_result_is_scored_as_a_polygon(tmp_path):
+    """Rotated corners: the diamond has 41 pixels of the 25 × 25 of the polygon round (10, 10) to
     (34, 34).
     """
     path = tmp_path / "still_001.txt"
@@ -309,7 +309,7 @@ def test_any_bytes_are_regions_or_a_sentence(tmp_path, content, ending):
         assert "car_001" in str(problem) and len(str(problem)) < 600
 
 
-def test_a_tracker_that_gives_no_box_is_named():
+def test_a_tracker_without_a_box_is_named():
     class Gives(Loses):
         def update(self, frame):
             return np.full(4, np.nan)
@@ -319,7 +319,7 @@ def test_a_tracker_that_gives_no_box_is_named():
 
 
 def test_the_two_boxes_of_a_polygon_are_two_benchmarks(tmp_path):
-    """A diamond of 8 × 8: pysot's box has its area, 32; VOT's toolkit hands over the box around
+    """A diamond of 8 × 8: pysot's box has its area, 32; VOT's toolkit uses the box around
     it."""
     place = tmp_path / "vot2018" / "ball"
     (place / "color").mkdir(parents=True)
