@@ -267,7 +267,8 @@ class TestDone:
     def test_an_earlier_recipe_is_due_and_named(self, trained, tmp_path):
         (tmp_path / "r.yaml").write_text(self.RECIPE + "clip_norm: 3.0\n")
         assert (
-            trained.due() == "m.safetensors is of an earlier recipe: clip_norm 10.0 instead of 3.0"
+            trained.due()
+            == "m.safetensors is from an earlier recipe: clip_norm 10.0 instead of 3.0"
         )
         (tmp_path / "r.yaml").write_text(self.RECIPE)
         other = replace(trained, command="-m course_lib train r.yaml --set seed=2 --quiet")
@@ -294,7 +295,7 @@ class TestDone:
         run = replace(project_of("a", write("a")), command="a.py s.yaml --more")
         assert do_due([run], 100, print) == ["a"] and not run.due()
         (tmp_path / "s.yaml").write_text("steps: 4  # longer\n")
-        assert run.due() == "its command or its recipe is another now"
+        assert run.due() == "its command or its recipe has changed"
         assert replace(run, command="a.py s.yaml").due()
         (tmp_path / "s.yaml").write_text("steps:   3  # as before\n")
         assert not run.due()
@@ -303,9 +304,9 @@ class TestDone:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "holds a NoneType; expected a list of runs"),
-        ("a: 1", "holds a dict; expected a list"),
-        ("- 3", "holds 3 among its runs"),
+        ("", "contains a NoneType; expected a list of runs"),
+        ("a: 1", "contains a dict; expected a list"),
+        ("- 3", "has 3 among its runs"),
         ("- [a", "is not valid YAML"),
         ("\x00", "is not valid YAML"),
         ("- {name: a, command: x, minutes: soon, leaves: [y]}", "minutes is 'soon'"),

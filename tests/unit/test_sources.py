@@ -125,7 +125,7 @@ class TestMissingData:
         videos(tmp_path)
         wanted = sources("videos:got10k-train?", "photos:photos?", probabilities=(0.8, 0.2))
         with pytest.warns(
-            UserWarning, match=r"photos:photos: not in .*used is videos:got10k-train"
+            UserWarning, match=r"photos:photos: not in .*training uses only videos:got10k-train"
         ):
             train, held = make_sources(wanted, tmp_path)
         assert train.used == held.used == ("videos:got10k-train",) and len(train.sources) == 1
@@ -166,7 +166,7 @@ class TestMissingData:
         with pytest.raises(MissingDataError, match=words) as missing:
             make_sources(sources(name, "generated"), tmp_path)
         assert f'end it in "?": "{name}?"' in str(missing.value)
-        with pytest.warns(UserWarning, match="used is generated"):
+        with pytest.warns(UserWarning, match="training uses only generated"):
             assert make_sources(sources(f"{name}?", "generated"), tmp_path)[0].used == (
                 "generated",
             )
@@ -188,7 +188,7 @@ class TestMissingData:
             make_sources(sources("photos:photos?", "generated"), tmp_path)
 
     @pytest.mark.parametrize("hidden", [False, True])
-    def test_an_empty_folder_holds_nothing(self, tmp_path, hidden):
+    def test_an_empty_folder_counts_as_missing(self, tmp_path, hidden):
         (tmp_path / "photos").mkdir()
         if hidden:
             (tmp_path / "photos" / ".gitkeep").touch()

@@ -201,15 +201,15 @@ SEVERAL = [
         r"probabilities\[0\] is 0.0; expected a number above 0",
     ),
     ({"sources": ["a", "b"], "probabilities": [1e308, 1e308]}, "sum is not finite"),
-    ({"freeze": 1, "unfreeze": [0.2, 0.5]}, "one at most for each frozen stage"),
-    ({"freeze": 2, "unfreeze": [0.5, 0.2]}, "growing fractions"),
+    ({"freeze": 1, "unfreeze": [0.2, 0.5]}, "at most one for each frozen stage"),
+    ({"freeze": 2, "unfreeze": [0.5, 0.2]}, "increasing fractions"),
     ({"freeze": 1, "network": "siamconcatrpn"}, "expected 0"),
     ({"freeze": 1, "network": "siambroadcastrpn", "search": 255}, "expected 0"),
     ({"stride": 4, "search": 241}, "multiple of the stride, 4.*239 or 243"),
     ({"backbone": "twin-alexnet-9", "search": 247}, "multiple of the stride, 16.*239 or 255"),
     ({"network": "siamrpn", "search": 243, "stride": 4}, "multiple of the stride, 8"),
-    ({"network": "siambroadcastrpn"}, "takes 255 only"),
-    ({"search": 127}, "no cell would count as wrong"),
+    ({"network": "siambroadcastrpn"}, "only accepts 255"),
+    ({"search": 127}, "no cell would be negative"),
     ({"radius": 80}, "the farthest is 79 pixels"),  # half the diagonal of 112 pixels
     ({"network": "siammargin", "margin": {"ring": 80}}, "ring 80.0; no cell"),
     ({"augmentation": {"shift": 119.5}}, "less than half"),
@@ -233,8 +233,8 @@ def test_conditions_among_several_settings(values, words):
         {"backbone": "twin-alexnet-9", "search": 255},
         {"backbone": "ciresnet43", "search": 243},
         {"network": "siambroadcastrpn", "search": 255},
-        {"network": "siamconcatrpn", "search": 250},  # it resizes what it gets
-        {"network": "siamfc", "margin": {"ring": 500}},  # of no concern to it
+        {"network": "siamconcatrpn", "search": 250},  # it resizes its input
+        {"network": "siamfc", "margin": {"ring": 500}},  # not used by it
         {"network": "siamrpn", "search": 255, "widths": [3] * 5},
         {"network": "siamrpn++", "search": 255, "freeze": 2},
         {"network": "siamrpn++", "search": 255, "freeze": 2, "backbone": "resnet50"},
