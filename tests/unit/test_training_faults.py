@@ -155,7 +155,7 @@ class TestCommand:
             ({"freeze": 6}, "6 parts are to be frozen; this backbone has 5"),
             (
                 {"network": "siambroadcastrpn", "search": 255, "start_from": "siamfc"},
-                "whose parts it has not",
+                "which is built differently",
             ),
         ],
     )
