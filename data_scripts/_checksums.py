@@ -1,4 +1,4 @@
-"""Sums of files: published ones, and those of earlier downloads in `checksums.json`."""
+"""Checksums of files: published ones, and those of earlier downloads in `checksums.json`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RECORD = "checksums.json"
 
 
 def verify(path: Path, checksum: str | None, url: str) -> None:
-    """Raise DownloadError if the file's sum is not the expected one, "sha256:…" or such."""
+    """Raise DownloadError unless the file has the expected checksum, for example "sha256:…"."""
     if checksum is None:
         return
     kind, _, expected = checksum.partition(":")
@@ -23,40 +23,40 @@ def verify(path: Path, checksum: str | None, url: str) -> None:
     if found != expected.lower():
         raise DownloadError(
             f"{path.name} from {url} has {kind} {found}; expected {expected}. Delete {path} if it "
-            "is there and run again,"
-            " or name a mirror with --base-url. If you changed the file on purpose, delete its "
-            "line in "
-            f"{path.parent / RECORD}."
+            "exists and run again, or give a mirror with --base-url. If you changed the file on "
+            f"purpose, delete its line in {path.parent / RECORD}."
         )
 
 
 def digest(path: Path, kind: str) -> str:
-    """Hexadecimal sum of a file."""
+    """Hexadecimal checksum of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, kind).hexdigest()
 
 
 def remembered(target: Path) -> str | None:
-    """The sum of an earlier download of `target`; raises DataError if the record is damaged."""
+    """The checksum of an earlier download of `target`, or None.
+
+    Raises DataError or DownloadError if the record is damaged.
+    """
     checksum = _record(target).get(target.name)
     if checksum is None:
         return None
     if not isinstance(checksum, str) or checksum.partition(":")[0] not in KINDS:
         raise DownloadError(
-            f"{target.parent / RECORD} gives {checksum!r} for {target.name}; expected sha256: and "
-            "a sum. "
-            "Delete that file and run the same command again: it is made anew."
+            f"{target.parent / RECORD} has {checksum!r} for {target.name}; expected sha256: and a "
+            "checksum. Delete that file and run the same command again to recreate it."
         )
     return checksum
 
 
 def remember(target: Path) -> None:
-    """Keep the sum of a file that has just come."""
+    """Record the checksum of a file that was just downloaded."""
     known = _record(target) | {target.name: f"sha256:{digest(target, 'sha256')}"}
     write_whole(target.parent / RECORD, json.dumps(known, indent=1, sort_keys=True) + "\n")
 
 
 def _record(target: Path) -> dict:
     path = target.parent / RECORD
-    remedy = "delete it and run the same command again: it is made anew"
+    remedy = "delete it and run the same command again to recreate it"
     return read_json(path, remedy) if path.exists() else {}

@@ -1,6 +1,6 @@
-"""A year's description of VOT: its sequences and where their files are.
+"""The description of a VOT year: its sequences and where their files are.
 
-It comes from outside, so all of it is checked.
+It comes from outside, so everything in it is checked.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from _errors import DownloadError
 from course_lib.errors import CourseError
 from course_lib.files import plain_name, read_json
 
-SUMS = {32: "md5", 40: "sha1", 64: "sha256"}  # kind of a checksum by its length
-TAKEN = ("archives", "list.txt")  # what else stands beside the sequences
+SUMS = {32: "md5", 40: "sha1", 64: "sha256"}  # kind of checksum by its length
+TAKEN = ("archives", "list.txt")  # other names in the folder of the sequences
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Entry:
 def read_description(path: Path, url: str) -> dict[str, Entry]:
     """The sequences of a description by name.
 
-    Raises CourseError, naming the sequence and the field, if it is not one.
+    Raises CourseError, naming the sequence and the field, if it is malformed.
     """
-    remedy = f"delete it and run the same command again, or name a mirror of {url} with --base-url"
+    remedy = f"delete it and run the same command again, or give a mirror of {url} with --base-url"
     sequences = read_json(path, remedy).get("sequences")
     if not isinstance(sequences, list) or not sequences:
         raise DownloadError(f"{path} is not a VOT description: it has no sequences; {remedy}")
@@ -69,17 +69,17 @@ def _entry(sequence: Any) -> Entry:
 
 
 def _field(entry: Any, key: str, kind: type) -> Any:
-    """A field that must be there and of this kind."""
+    """A field that must exist and have this type."""
     value = entry.get(key) if isinstance(entry, dict) else None
     if not isinstance(value, kind) or not value:
         said = f"{key} is {str(value)[:80]!r}" if value is not None else f"it has no {key}"
-        words = {str: "a text", dict: "a table with fields"}
+        words = {str: "a string", dict: "a mapping"}
         raise DownloadError(f"{said}; expected {words[kind]}")
     return value
 
 
 def _sum(entry: dict) -> str | None:
-    """The checksum of an entry with the kind that its length tells; None if it has none."""
+    """The checksum of an entry, with the kind inferred from its length; None if it has none."""
     value = entry.get("checksum")
     if value is None or value == "":
         return None
@@ -93,10 +93,10 @@ def _sum(entry: dict) -> str | None:
 
 
 def _refuse_taken(name: str, found: dict[str, Entry]) -> None:
-    """Raise DownloadError if the files of a sequence would fall together with others."""
+    """Raise DownloadError if the files of a sequence would collide with others."""
     others = {f"{other}{end}".casefold() for other in found for end in ("", "-color")}
     own = {name.casefold(), f"{name}-color".casefold()}
     if own & others or name.casefold() in TAKEN:
         raise DownloadError(
-            f"the name {name!r} is taken; expected each sequence under its own name"
+            f"the name {name!r} is already taken; expected a unique name for each sequence"
         )

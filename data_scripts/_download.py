@@ -1,5 +1,5 @@
-"""Downloading, so that a file is either whole and right or not there: resume, retries, checksums,
-disk space."""
+"""Downloads that leave either a complete, verified file or none: resuming, retries, checksums, disk
+space."""
 
 from __future__ import annotations
 
@@ -36,23 +36,26 @@ BROKEN = (urllib.error.URLError, http.client.HTTPException, ConnectionError, Tim
 def download(
     url: str, target: Path, checksum: str | None = None, size: int | None = None, pauses=PAUSES
 ) -> Path:
-    """Fetch `url` into `target`; goes on where an earlier call was cut off.
+    """Fetch `url` into `target`, resuming an interrupted download.
 
     Args:
-        checksum: "md5:…", "sha1:…" or "sha256:…" if the source publishes one. Without it the sum
-            of the download is kept beside the file and compared when the file is used again.
-        size: bytes expected, if known.
+        url: address of the file.
+        target: where to save it.
+        checksum: "md5:…", "sha1:…" or "sha256:…" if the source publishes one. Without one, the
+            checksum of the download is recorded beside the file and compared at the next use.
+        size: expected number of bytes, if known.
+        pauses: seconds between tries.
 
-    Raises DownloadError naming the URL, what came, what was expected and what to do next.
+    Raises:
+        DownloadError: with the URL, what was received, what was expected and what to do next.
     """
     url, part = usable_address(url), target.with_name(target.name + ".part")
     for path in (target, part):
         if path.is_dir():
             raise DownloadError(
-                f"{path} is a folder; expected a file, or nothing there. Move it away and run "
-                "again."
+                f"{path} is a folder; expected a file, or nothing. Move it away and run again."
             )
-    known = remembered(target)  # before anything is fetched: the record may be damaged
+    known = remembered(target)  # read before fetching anything: the record may be damaged
     if target.is_file():
         verify(target, checksum or known, url)
         return target
@@ -70,7 +73,7 @@ def download(
 
 
 def usable_address(url: str) -> str:
-    """The address with blanks and other characters of its path escaped.
+    """The address with blanks and other special characters in its path escaped.
 
     Raises DownloadError unless it begins with http:// or https:// and a host.
     """
@@ -82,24 +85,24 @@ def usable_address(url: str) -> str:
         usable = False
     if not usable or re.search(r"[\s\x00-\x1f]", parts.netloc):
         raise DownloadError(
-            f"{url!r} is not an address to fetch from; expected one that begins with http:// or "
-            "https:// and a host"
+            f"{url!r} is not a usable address; expected one that begins with http:// or https:// "
+            "and a host"
         )
     return urlunsplit(parts._replace(path=quote(parts.path, safe="/%:@!$&'()*+,;=~")))
 
 
 def require_space(folder: Path, needed: int) -> None:
-    """Raise DownloadError if the disk has no room for `needed` bytes and a little more."""
+    """Raise DownloadError if the disk has no space for `needed` bytes and a little more."""
     free = shutil.disk_usage(folder).free
     if needed * 1.02 > free:
         raise DownloadError(
-            f"{folder} has {free / 1e9:.1f} GB free; {needed / 1e9:.1f} GB are needed. Make room, "
-            "or choose another disk with --root."
+            f"{folder} has {free / 1e9:.1f} GB free; {needed / 1e9:.1f} GB are needed. Free some "
+            "space, or choose another disk with --root."
         )
 
 
 def _fetch_patiently(url: str, part: Path, size: int | None, pauses) -> None:
-    """Try until the file is whole, with pauses; what came is kept for the next run."""
+    """Retry, with pauses, until the file is complete; partial data are kept for the next run."""
     for last, pause in [(False, p) for p in pauses] + [(True, 0)]:
         try:
             return _fetch(url, part, size)
@@ -113,7 +116,7 @@ def _fetch_patiently(url: str, part: Path, size: int | None, pauses) -> None:
 
 
 def _fetch(url: str, part: Path, size: int | None) -> None:
-    """One try: append what is missing of `part`."""
+    """One try: append the missing bytes to `part`."""
     have = part.stat().st_size if part.is_file() else 0
     answer = _open(url, part, have)
     if answer is None:
@@ -123,7 +126,7 @@ def _fetch(url: str, part: Path, size: int | None) -> None:
         if answer.headers.get_content_type() == "text/html" and not _may_be_page(url):
             raise web_page(url, part)
         have = _begin(answer, part, have)
-        coming = answer.length  # None where the server does not say
+        coming = answer.length  # None if the server does not say
         require_space(part.parent, coming or 0)
         total = size if coming is None else have + coming
         with (
@@ -137,7 +140,7 @@ def _fetch(url: str, part: Path, size: int | None) -> None:
 
 
 def _open(url: str, part: Path, have: int):
-    """The server's answer to a request for what is missing; None if nothing is."""
+    """The server's response to a request for the missing bytes; None if there are none."""
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
         return urllib.request.urlopen(request, timeout=TIMEOUT)
@@ -147,30 +150,30 @@ def _open(url: str, part: Path, have: int):
         whole = re.fullmatch(r"bytes \*/([0-9]+)", problem.headers.get("Content-Range", ""))
         if whole and int(whole[1]) == have:
             return None
-        part.unlink()  # longer than the file, or of another one
+        part.unlink()  # longer than the file, or part of another one
         return urllib.request.urlopen(url, timeout=TIMEOUT)
 
 
 def _begin(answer, part: Path, have: int) -> int:
-    """At which byte the answer begins: where `part` ends, or 0."""
+    """The byte at which the response begins: the end of `part`, or 0."""
     if not have or answer.status != 206:
-        return 0  # the server knows no ranges and starts anew, or `part` is gone
+        return 0  # the server does not support ranges and starts over, or `part` is gone
     first = re.match(r"bytes ([0-9]+)-", answer.headers.get("Content-Range", ""))
     if first and int(first[1]) != have:
         part.unlink(missing_ok=True)
-        raise EOFError(f"it sent bytes from {first[1]} on, asked for those from {have} on")
+        raise EOFError(f"it sent bytes from {first[1]} on, but was asked for those from {have} on")
     return have if part.is_file() else 0
 
 
 def _read(answer) -> bytes:
     try:
-        return answer.read1(CHUNK)  # what came before a break is not lost
-    except OSError as problem:  # of the connection, not of a disk
+        return answer.read1(CHUNK)  # keeps the bytes received before a connection breaks
+    except OSError as problem:  # from the connection, not from a disk
         raise ConnectionError(in_words(problem)) from None
 
 
 def _write(file, chunk: bytes, part: Path) -> None:
-    """Write all of a chunk; a full disk is said with what is kept and why."""
+    """Write all of a chunk; an error such as a full disk says what is kept."""
     rest = memoryview(chunk)
     try:
         while rest:
@@ -183,17 +186,17 @@ def _write(file, chunk: bytes, part: Path) -> None:
 def _check_size(url: str, part: Path, size: int | None, promised: int | None) -> None:
     got = part.stat().st_size if part.is_file() else 0
     if promised is not None and got < promised:
-        raise EOFError(f"{got:,} of {promised:,} bytes came")
+        raise EOFError(f"received {got:,} of {promised:,} bytes")
     if size is not None and got != size:
         part.unlink(missing_ok=True)
         raise DownloadError(
-            f"{url} has {got:,} bytes; expected {size:,}. The source has changed: look for a "
-            "mirror with --base-url."
+            f"{url} has {got:,} bytes; expected {size:,}. The source has changed: give a mirror "
+            "with --base-url."
         )
 
 
 def _is_final(problem: Exception) -> bool:
-    """Whether trying again at once cannot help."""
+    """Whether retrying now cannot help."""
     if isinstance(problem, urllib.error.HTTPError):
         return problem.code < 500 and problem.code not in TRY_AGAIN
     return isinstance(getattr(problem, "reason", None), ssl.SSLCertVerificationError)
@@ -204,7 +207,7 @@ def _may_be_page(url: str) -> bool:
 
 
 def _refuse_web_page(url: str, part: Path) -> None:
-    """Raise DownloadError if a page came under the name of a file, whatever it is called."""
+    """Raise DownloadError if the server sent a web page instead of the file."""
     with part.open("rb") as file:
         if WEB_PAGE.match(file.read(2048).removeprefix(b"\xef\xbb\xbf")) and not _may_be_page(url):
             raise web_page(url, part)

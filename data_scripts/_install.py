@@ -1,8 +1,8 @@
-"""Datasets whose archives are put there by hand: which are new, what is in them, and where it goes.
+"""Datasets whose archives are downloaded by hand: find the new ones, and install their contents.
 
-Which archives were installed is kept in `installed.json` beside them, with size and time of change,
-so that one that comes later is noticed, and one that has changed or whose sequences are gone is
-looked at again.
+Installed archives are recorded in `installed.json` beside them, with size and modification time, so
+that archives added later are noticed, and changed ones, or those whose sequences are gone, are
+processed again.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ Pieces = list[tuple[Path, Path]]  # a folder or file of an unpacked archive, and
 
 
 def archives_by_hand(what: str, folder: Path, needed: bool = True) -> list[Path]:
-    """The archives of a dataset in `folder`, put there by hand; says what else is there.
+    """The archives of a dataset that were put into `folder`; other files there are reported.
 
-    Raises CourseError with what to do if there is none and one is `needed`.
+    Raises CourseError, with what to do, if there is none and one is `needed`.
     """
     entries = sorted(folder.iterdir()) if folder.is_dir() else []
     archives = [p for p in entries if p.is_file() and p.name.lower().endswith(ARCHIVES)]
@@ -40,15 +40,13 @@ def archives_by_hand(what: str, folder: Path, needed: bool = True) -> list[Path]
         p.name for p in entries if p not in archives and is_visible(p.name) and p.name not in OWN
     ]
     if others:
-        print(f"left alone, since it is no zip or tar file: {', '.join(others)}", file=sys.stderr)
+        print(f"ignored, since not a zip or tar file: {', '.join(others)}", file=sys.stderr)
     if archives or not needed:
         return archives
     raise CourseError(
-        f"{what} cannot be fetched by a program: it is handed out on shared drives, or after you "
-        "agree to its terms. "
-        f"Get its archives from its own site and put them, as they are, into {folder}. Then run "
-        "the same command "
-        "again: it checks and unpacks them."
+        f"{what} cannot be fetched by a program: it is distributed on shared drives, or after you "
+        "agree to its terms. Get the archives from its own site and put them, unchanged, into "
+        f"{folder}. Then run the same command again: it checks and unpacks them."
     )
 
 
@@ -58,17 +56,17 @@ def install(
     pieces: Callable[[Path, Path], Pieces],
     then: Callable[[list[Path]], None] = lambda places: None,
 ) -> None:
-    """Unpack the archives that are new and move their pieces to their places.
+    """Unpack the new archives and move their pieces into place.
 
     Args:
-        archives: beside each other in one folder.
-        target: the folder of the dataset; the places are in it.
-        pieces: gives for an unpacked archive, and its file, what is to be moved where; raises
-            CourseError if it is not what it should be.
-        then: is told the places of each new archive, before it counts as installed.
+        archives: the archives, all in one folder.
+        target: the folder of the dataset, which contains all places.
+        pieces: takes an unpacked archive and its file, and returns what to move where; raises
+            CourseError if the content is wrong.
+        then: called with the places of each new archive, before it counts as installed.
 
-    Raises CourseError, after all archives, if a piece stands there already and is another: what is
-    there stays.
+    Raises:
+        CourseError: after all archives, if different pieces exist already; existing ones are kept.
     """
     differing = []
     for archive in archives:
@@ -90,30 +88,27 @@ def install(
 def _differ(differing: list[str]) -> str:
     few = ", ".join(differing[:5]) + (", …" if len(differing) > 5 else "")
     return (
-        f"{len(differing)} of the archives' pieces are there already and differ: {few}. What was "
-        "there was kept, and "
-        "the rest added. To take the archive's, move these away and run the same command again; "
-        "to keep them, take the "
-        "archive away."
+        f"{len(differing)} of the archives' pieces exist already and differ: {few}. The existing "
+        "ones were kept, and the rest added. To use the archive's, move these away and run the "
+        "same command again; to keep them, remove the archive."
     )
 
 
 def no_archive_of(archive: Path, opened: Path, what: str, marker: str) -> DownloadError:
-    """The error of an archive without what it should hold."""
+    """The error for an archive without the expected content."""
     inner = [p.name for p in sorted(opened.rglob("*")) if p.name.lower().endswith(ARCHIVES)]
     if inner:
         return DownloadError(
-            f"{archive} holds further archives ({', '.join(inner[:5])}): unpack it yourself, put "
-            "those into "
-            f"{archive.parent} in its place, and run the same command again."
+            f"{archive} contains further archives ({', '.join(inner[:5])}): unpack it yourself, "
+            f"put those into {archive.parent} instead, and run the same command again."
         )
     return DownloadError(
-        f"{archive} holds no {marker}; it is not an archive of {what}. Take it away and run again."
+        f"{archive} contains no {marker}; it is not an archive of {what}. Remove it and run again."
     )
 
 
 def _move(pieces: Pieces) -> list[Path]:
-    """Move what is not there yet; the places where something else is."""
+    """Move the pieces that do not exist yet; returns the places that hold something different."""
     differing = []
     for source, final in pieces:
         if not os.path.lexists(final):
@@ -140,7 +135,7 @@ def _files_below(folder: Path) -> list[str]:
 
 
 def _is_installed(archive: Path, target: Path) -> bool:
-    """Whether an archive was installed, has not changed, and all its pieces are still there."""
+    """Whether an archive was installed, has not changed, and all its pieces still exist."""
     entry = _record(archive).get(archive.name)
     places = entry.get("places") if isinstance(entry, dict) else None
     if not isinstance(places, list) or entry != _identity(archive) | {"places": places}:
@@ -149,7 +144,7 @@ def _is_installed(archive: Path, target: Path) -> bool:
 
 
 def _note(archive: Path, target: Path, places: list[Path]) -> None:
-    """Keep that an archive is installed: last of all, so that what was cut off is done again."""
+    """Record that an archive is installed: last of all, so that an interrupted one is repeated."""
     names = [place.relative_to(target).as_posix() for place in places]
     known = _record(archive) | {archive.name: _identity(archive) | {"places": names}}
     write_whole(archive.parent / OWN[0], json.dumps(known, indent=1, sort_keys=True) + "\n")
@@ -157,7 +152,7 @@ def _note(archive: Path, target: Path, places: list[Path]) -> None:
 
 def _record(archive: Path) -> dict:
     path = archive.parent / OWN[0]
-    remedy = "delete it and run the same command again: what is there is compared with the archives"
+    remedy = "delete it and run the same command again to compare everything with the archives"
     return read_json(path, remedy) if path.exists() else {}
 
 

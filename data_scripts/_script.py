@@ -1,4 +1,4 @@
-"""What the scripts share: their options, their exit status, and the list of what is there."""
+"""Shared by the scripts: options, exit status, and list files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from course_lib.places import data_root
 
 
 def options(description: str, base_url: str | None = None) -> argparse.ArgumentParser:
-    """A parser with the options that every script has."""
+    """A parser with the options common to all scripts."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -30,13 +30,13 @@ def options(description: str, base_url: str | None = None) -> argparse.ArgumentP
         help="the data root (default: COURSE_DATA, or data/ in the project)",
     )
     parser.add_argument(
-        "--dry-run", action="store_true", help="say what would be fetched, and touch nothing"
+        "--dry-run", action="store_true", help="say what would be fetched, but change nothing"
     )
     if base_url:
         parser.add_argument(
             "--base-url",
             default=base_url,
-            help="another place that holds the same files (default: %(default)s)",
+            help="another site with the same files (default: %(default)s)",
         )
     return parser
 
@@ -49,7 +49,7 @@ def parsed(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.
     there = next(path for path in above if os.path.lexists(path))
     if not there.is_dir():
         raise CourseError(
-            f"--root is {arguments.root}, but {there} is no folder; name another place"
+            f"--root is {arguments.root}, but {there} is not a folder; give another one"
         )
     if "base_url" in arguments:
         arguments.base_url = usable_address(arguments.base_url).rstrip("/")
@@ -57,7 +57,7 @@ def parsed(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.
 
 
 def run(main: Callable[[list[str] | None], None], argv: list[str] | None = None) -> int:
-    """Run a script: 0 if it did what it should, 2 after a sentence on what was wrong."""
+    """Run a script; returns 0 on success, 2 after printing what was wrong."""
     replace_what_cannot_be_shown()
     try:
         main(argv)
@@ -68,33 +68,33 @@ def run(main: Callable[[list[str] | None], None], argv: list[str] | None = None)
         print(os_error_in_words(problem), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("stopped; run the same command again to go on", file=sys.stderr)
+        print("stopped; run the same command again to resume", file=sys.stderr)
         return 130
     return 0
 
 
 def say_space(root: Path) -> None:
-    """Print how much room the disk of `root` has."""
+    """Print the free space on the disk of `root`."""
     there = next(folder for folder in (root, *root.absolute().parents) if folder.exists())
     print(f"free on the disk of {root}: {shutil.disk_usage(there).free / 1e9:.1f} GB")
 
 
 def known(wanted: list[str] | None, names: Iterable[str], what: str) -> list[str]:
-    """The names asked for with --sequences, each once; all of them if none was.
+    """The names given with --sequences, each once; all names if none was given.
 
-    Raises CourseError with the names that there are if one is not among them.
+    Raises CourseError, listing all names, if one of them is unknown.
     """
     names = list(names)
     unknown = sorted(set(wanted or []) - set(names))
     if unknown:
-        raise CourseError(f"{what} {', '.join(unknown)}; there are {', '.join(names)}")
+        raise CourseError(f"{what} {', '.join(unknown)}; it has {', '.join(names)}")
     return list(dict.fromkeys(wanted or names))
 
 
 def add_to_list(
     path: Path, names: Iterable[str], order: Callable[[str], object] = by_number
 ) -> None:
-    """Add names to a list file, in order; what it lists already stays listed."""
+    """Add names to a list file, in order; the names already in it stay."""
     listed = read_names(path) if os.path.lexists(path) else []
     there = {name.casefold() for name in listed}
     new = [name for name in names if name.casefold() not in there]
@@ -103,12 +103,12 @@ def add_to_list(
 
 
 def refuse_unless_whole(folder: Path, read: Callable[[Path], object]) -> None:
-    """Read what stands under a sequence's name; raises CourseError if it is no sequence."""
+    """Raise CourseError if an existing folder cannot be read as a sequence."""
     try:
         read(folder)
     except (CourseError, OSError) as problem:
         said = os_error_in_words(problem) if type(problem) is OSError else problem
         raise CourseError(
-            f"{folder} is there already and is not whole ({said}). Move it away and run the same "
+            f"{folder} exists already, but is incomplete ({said}). Move it away and run the same "
             "command again."
         ) from None

@@ -1,4 +1,4 @@
-"""A folder to work in, beside the result: gone afterwards, and known again after a crash."""
+"""A working folder beside the result: removed afterwards, and recognised after a crash."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ MARK = "made_by_data_scripts.txt"
 
 @contextmanager
 def workplace(folder: Path, name: str) -> Iterator[Path]:
-    """A new hidden folder in `folder`, removed at the end, and first if a killed run left it.
+    """A new hidden folder in `folder`, removed at the end; one left by a killed run is removed
+    first.
 
-    Raises CourseError if something stands in its place that no data script made.
+    Raises CourseError if something not made by a data script is in its place.
     """
     place = folder / f".{name}.unpacking"
     if os.path.lexists(place) and not _is_ours(place):
         raise CourseError(
-            f"{place} stands where this script wants to work, and it did not make it. Move it "
-            "away and run again."
+            f"{place} is where this script needs to work, but was not made by it. Move it away and "
+            "run again."
         )
     _remove(place)
     place.mkdir(parents=True)
@@ -41,7 +42,7 @@ def _is_ours(place: Path) -> bool:
 
 
 def _remove(place: Path) -> None:
-    """Remove a workplace, its mark last, so that one half removed is still known."""
+    """Remove a working folder, its mark last, so that a partly removed one is still recognised."""
     for path in place.iterdir() if place.is_dir() else []:
         if path.name != MARK:
             shutil.rmtree(path, ignore_errors=True)

@@ -3,7 +3,7 @@ the rest.
 
 python data_scripts/got10k.py --split val
 
-Archives may come one after the other: those that are new are added.
+Archives may be added one after the other: only new ones are unpacked.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MARKER = "*/groundtruth.txt"
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Check that the archives are there, unpack the new ones, read the result once."""
+    """Check that there are archives, unpack the new ones, read the result once."""
     parser = options(__doc__)
     parser.add_argument("--split", choices=SPLITS, default="val")
     arguments = parsed(parser, argv)
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def pieces(opened: Path, archive: Path) -> Pieces:
-    """Every sequence of an archive, read once as the course does, and its place."""
+    """Every sequence of an archive, read once with the course's reader, and its place."""
     found = sorted(path.parent for path in opened.rglob("groundtruth.txt"))
     split = archive.parent.name
     target = archive.parents[2] / split
@@ -53,16 +53,16 @@ def pieces(opened: Path, archive: Path) -> Pieces:
         of = re.match(r"GOT-10k_(Train|Val|Test)_", folder.name)
         if of and of[1].lower() != split:
             raise DownloadError(
-                f"{archive} holds {folder.name}, a sequence of the split {of[1].lower()}. Move "
-                "the archive to "
-                f"{archive.parents[1] / of[1].lower()} and run again with --split {of[1].lower()}."
+                f"{archive} contains {folder.name}, a sequence of the split {of[1].lower()}. Move "
+                f"the archive to {archive.parents[1] / of[1].lower()} and run again with "
+                f"--split {of[1].lower()}."
             )
         read_sequence(folder, withheld=split == "test")
     return [(folder, target / folder.name) for folder in found]
 
 
 def list_them(places: list[Path]) -> None:
-    """Add sequences to list.txt beside them; where there is none yet, all that are there."""
+    """Add sequences to list.txt beside them; if there is none yet, list all that exist."""
     target = places[0].parent
     path = target / "list.txt"
     there = places if os.path.lexists(path) else folders_with(target, MARKER)

@@ -3,7 +3,7 @@ script does the rest.
 
 python data_scripts/lasot.py
 
-Archives may come one after the other: those that are new are added.
+Archives may be added one after the other: only new ones are unpacked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from course_lib.data.readers.lasot import read_lasot, read_sequence
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Check that the archives are there, unpack the new ones, read the result once."""
+    """Check that there are archives, unpack the new ones, read the result once."""
     arguments = parsed(options(__doc__), argv)
     folder = arguments.root / "lasot"
     if arguments.dry_run:
@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def pieces(opened: Path, archive: Path) -> Pieces:
-    """Every sequence of an archive, read once as the course does, and its place."""
+    """Every sequence of an archive, read once with the course's reader, and its place."""
     found = sorted(path.parent for path in opened.rglob("groundtruth.txt"))
     if not found:
         raise no_archive_of(archive, opened, "LaSOT", "groundtruth.txt")
@@ -42,7 +42,7 @@ def pieces(opened: Path, archive: Path) -> Pieces:
 
 
 def _place(name: str, folder: Path) -> Path:
-    """Where a sequence goes: where it is, or to the folder of its class: "bicycle-3", "bicycle"."""
+    """Where a sequence goes: where it is already, or to its class's folder, "bicycle/bicycle-3"."""
     beside = folder / name
     return beside if (beside / "img").is_dir() else folder / name.rsplit("-", 1)[0] / name
 

@@ -4,7 +4,7 @@ python data_scripts/otb.py                        all 100 targets
 python data_scripts/otb.py --sequences Dog Deer   some videos
 
 The authors' site is often down: fetch the archives elsewhere, put them into <root>/otb/archives/ as
-Dog.zip, …, and run the script again, or name a mirror with --base-url.
+Dog.zip, …, and run the script again, or give a mirror with --base-url.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ SITE = "http://cvlab.hanyang.ac.kr/tracker_benchmark/seq"
 
 
 def videos() -> list[str]:
-    """The videos' names: Jogging and Skating2 hold two targets each."""
+    """The videos' names: Jogging and Skating2 have two targets each."""
     return sorted({name.split(".")[0] for names in OTB_LISTS.values() for name in names})
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Fetch, unpack and check each video that is not there."""
+    """Fetch, unpack and check each missing video."""
     parser = options(__doc__, SITE)
     parser.add_argument("--sequences", nargs="+", metavar="NAME", help="only these videos")
     arguments = parsed(parser, argv)
@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def install(archive: Path, target: Path) -> None:
-    """Unpack one video's archive and read it once; only then it gets its place."""
+    """Unpack one video's archive and read it once; only then is it moved into place."""
     with workplace(target.parent, target.name) as work:
         opened = unpack(archive, work / "opened")
         inner = opened / target.name if (opened / target.name).is_dir() else opened

@@ -1,9 +1,9 @@
 """Cut a video dataset to its targets and pack it into shards: `python data_scripts/shards.py
 got10k-train`.
 
-For storage where many small files are slow. To train on them:
-`sources: ["shards:shards/got10k-train"]`. The shards say what they were made of: after a change
-of the data or of the options run this again with --fresh.
+For storage on which many small files are slow. To train on them:
+`sources: ["shards:shards/got10k-train"]`. Shards record what they were made of: after a change
+of data or options, run this again with --fresh.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from course_lib.places import data_root
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Pack one dataset, or go on with it."""
+    """Pack one dataset, or resume packing it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -30,11 +30,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--root", type=Path, default=data_root(), help="data root (default: COURSE_DATA, or data/)"
     )
+    parser.add_argument("--per-shard", type=int, default=64, help="videos per shard (default 64)")
     parser.add_argument(
-        "--per-shard", type=int, default=64, help="videos in one shard (default 64)"
-    )
-    parser.add_argument(
-        "--every", type=int, default=1, help="keep one frame out of so many (default 1)"
+        "--every", type=int, default=1, help="keep one frame in this many (default 1)"
     )
     parser.add_argument(
         "--fresh",

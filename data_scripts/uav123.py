@@ -16,7 +16,7 @@ from course_lib.data.readers.uav123 import read_uav123
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Check that the archive is there, unpack it if it is new, read the result once."""
+    """Check that there is an archive, unpack it if it is new, read the result once."""
     arguments = parsed(options(__doc__), argv)
     folder = arguments.root / "uav123"
     if arguments.dry_run:
@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def pieces(opened: Path, archive: Path) -> Pieces:
-    """The folders of frames of an archive and then its annotations, and their places."""
+    """The frame folders of an archive, then its annotations, each with its place."""
     inner = next((path.parent for path in sorted(opened.rglob("data_seq")) if path.is_dir()), None)
     if inner is None or not (inner / "anno").is_dir():
         raise no_archive_of(archive, opened, "UAV123", "folders data_seq and anno")

@@ -1,4 +1,4 @@
-"""Fetch a year's short-term VOT benchmark to <root>/vot<year>/.
+"""Fetch the short-term VOT benchmark of a year to <root>/vot<year>/.
 
 python data_scripts/vot.py 2018
 python data_scripts/vot.py 2014 --sequences car tunnel
@@ -28,18 +28,18 @@ from course_lib.errors import CourseError
 from course_lib.files import read_names, write_whole
 
 SITE = "https://data.votchallenge.net"
-EARLY = (2013, 2014, 2015)  # their descriptions stand elsewhere
-MASKS = 2020  # from this year on the ground truth is masks, which the course does not read
+EARLY = (2013, 2014, 2015)  # their descriptions are elsewhere
+MASKS = 2020  # from this year on, the ground truth is masks, which the course does not read
 
 
 def description_url(base: str, year: int) -> str:
-    """Where the description of a year stands."""
+    """The address of a year's description."""
     kind = "dataset" if year in EARLY else "shortterm" if year >= MASKS else "main"
     return f"{base}/vot{year}/{kind}/description.json"
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Fetch the description, then frames and annotations of each sequence that is not there."""
+    """Fetch the description, then frames and annotations of each missing sequence."""
     parser = options(__doc__, SITE)
     parser.add_argument("year", type=int, help="2013 or later")
     parser.add_argument("--sequences", nargs="+", metavar="NAME", help="only these sequences")
@@ -76,7 +76,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def described(url: str, path: Path) -> dict[str, Entry]:
-    """What a year's description lists; one fetched just now that is damaged is removed again."""
+    """The entries of a year's description; if it was just fetched and is damaged, it is removed."""
     was_there = path.is_file()
     download(url, path)
     try:
@@ -88,12 +88,12 @@ def described(url: str, path: Path) -> dict[str, Entry]:
 
 
 def reader(year: int) -> Callable[[Path], object]:
-    """What a sequence of that year is read with to see whether it is whole."""
+    """The function that reads a sequence of that year, to check that it is complete."""
     return read_sequence if year < MASKS else lambda folder: list_images(folder / "color")
 
 
 def list_those(wanted: list[str], listed: list[str], folder: Path) -> None:
-    """Add to list.txt what was asked for and is there; to a new list, all that is there."""
+    """Add to list.txt the requested sequences that exist; to a new list, all that exist."""
     path = folder / "list.txt"
     names = wanted if os.path.lexists(path) else listed
     order = {name: number for number, name in enumerate(listed)}
@@ -102,7 +102,7 @@ def list_those(wanted: list[str], listed: list[str], folder: Path) -> None:
 
 
 def install(entry: Entry, url: str, folder: Path, check: Callable[[Path], object]) -> None:
-    """Fetch and unpack one sequence; it gets its place when it is whole and read."""
+    """Fetch and unpack one sequence; it is moved into place once it has been read completely."""
     name, archives = entry.name, folder / "archives"
     truth = download(urljoin(url, entry.truth), archives / f"{name}.zip", entry.truth_sum)
     frames = download(urljoin(url, entry.frames), archives / f"{name}-color.zip", entry.frames_sum)
@@ -111,8 +111,8 @@ def install(entry: Entry, url: str, folder: Path, check: Callable[[Path], object
         unpack(frames, new / "color")
         if not (new / "groundtruth.txt").is_file():
             raise DownloadError(
-                f"{truth} holds no groundtruth.txt; it is not the annotation of {name}. Delete it "
-                "and run again."
+                f"{truth} contains no groundtruth.txt; it is not the annotation of {name}. Delete "
+                "it and run again."
             )
         about = {"name": name, "fps": entry.fps, "channels.color": "color/%08d.jpg"}
         write_whole(new / "sequence", "".join(f"{key}={value}\n" for key, value in about.items()))

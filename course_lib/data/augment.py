@@ -1,7 +1,7 @@
-"""Light, colour and blur, applied to a whole batch on its device.
+"""Photometric jitter and blur, applied to a whole batch on its device.
 
-What is applied was drawn with the pair (`pairs.Augmentation.draw_jitter`), so a batch looks the
-same on every device.
+The values were drawn with the pair (`pairs.Augmentation.draw_jitter`), so a batch looks the same
+on every device.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-REACH = 6  # pixels each way that a blur may take
+REACH = 6  # radius of the blur kernel, pixels
 
 
 def photometric_jitter(crops: Tensor, jitter: Tensor) -> Tensor:
-    """Crops (B, 3, S, S) float in 0…255 from crops (B, 3, S, S) uint8, jittered and blurred as
-    `jitter` (B, 8) says.
+    """Jitter and blur crops (B, 3, S, S) uint8 by `jitter` (B, 8); returns floats in 0…255.
 
     Columns of `jitter`: gain, contrast around the crop's mean, three tints, grey (0 or 1), blur
-    along x, blur along y. Which crops are blurred is looked up where `jitter` lies: on the CPU
-    nothing waits for a GPU.
+    along x, blur along y. Which crops are blurred is looked up on the device that holds `jitter`:
+    if that is the CPU, nothing waits for a GPU.
     """
     blurred = torch.nonzero(jitter[:, 6:].amax(dim=1) > 0)[:, 0]  # (b,)
     jitter = jitter.to(crops.device, torch.float32, non_blocking=True)
@@ -38,7 +37,7 @@ def photometric_jitter(crops: Tensor, jitter: Tensor) -> Tensor:
 
 
 def gaussian_blur(crops: Tensor, sigmas: Tensor) -> Tensor:
-    """Crops (b, 3, S, S) blurred each with its own standard deviations (b, 2), along x and y in
+    """Blur crops (b, 3, S, S), each with its own standard deviations (b, 2) along x and y, in
     pixels."""
     b, C, S, _ = crops.shape
     offsets = torch.arange(-REACH, REACH + 1, device=crops.device, dtype=crops.dtype)  # (K,)

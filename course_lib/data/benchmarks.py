@@ -16,19 +16,19 @@ from course_lib.geometry.boxes import area_preserving_box, bounding_box
 from course_lib.lookup import load
 from course_lib.places import data_root
 
-BOUNDING = "-bounding"  # ending of a VOT benchmark whose trackers get the boxes of VOT's toolkit
+BOUNDING = "-bounding"  # suffix of a VOT benchmark whose trackers get the boxes of VOT's toolkit
 
-# A folder of one's own clips, "folder:PATH"; 0 or 1: what its files call the top-left pixel.
+# A folder of your own clips, "folder:PATH"; 0 or 1 is what its files call the top-left pixel.
 OWN = re.compile(r"folder([01]?):(.*)", re.DOTALL)
 
-# Benchmarks made by code, and what makes each; imported when asked for.
+# Benchmarks made by code, and the function that makes each; imported when asked for.
 GENERATED = {
     "generated-v1": "course_lib.data.generated:generated_benchmark",
     "generated-alike-v1": "course_lib.data.generated:alike_benchmark",
 }
 READERS = "course_lib.data.readers"
-# Where below the data root each benchmark stands, and what reads it. Any "vot" with a year is read
-# too, and OTB has a reader of its own for its lists.
+# Folder of each benchmark below the data root, and its reader. "vot" with any year is read too;
+# OTB's lists have their own reader.
 FOLDERS = {
     "got10k-train": ("got10k/train", f"{READERS}.got10k:read_got10k"),
     "got10k-val": ("got10k/val", f"{READERS}.got10k:read_got10k"),
@@ -43,30 +43,31 @@ FOLDERS = {
 
 
 def benchmark_names() -> list[str]:
-    """The names `load_benchmark` knows; "vot2014" and "vot2018" stand for every year."""
+    """The names `load_benchmark` knows; "vot2014" and "vot2018" are examples for any year."""
     return [*GENERATED, "otb", *OTB_LISTS, "vot2014", "vot2018", *FOLDERS]
 
 
 def load_benchmark(name: str, root: Path | str | None = None) -> Benchmark:
-    """The benchmark called `name`; frames are listed, none is decoded.
+    """The benchmark called `name`; its frames are listed, but none is decoded.
 
     "generated-v1" and "generated-alike-v1" need no data. "otb" is every sequence in `<root>/otb`;
-    "otb2013", "otb50", "otb100" the published lists inside it; "vot2014" is `<root>/vot2014`, and
-    so for every year. Its boxes, made from polygons, are `area_preserving_box`es, pysot's;
-    "vot2014-bounding" has VOT's toolkit's, `bounding_box`, and so its results stand in a folder of
-    their own. "got10k-val", "got10k-test", "got10k-train", "lasot", "trackingnet-test", "uav123"
-    stand in `<root>/got10k/val` and so on. "folder:PATH" is a folder of one's own clips, see
-    `readers.own`; "folder0:PATH" and "folder1:PATH" say what its files of boxes call the top-left
-    pixel.
+    "otb2013", "otb50" and "otb100" are the published lists within it. "vot2014" is
+    `<root>/vot2014`, and likewise for every year. Its boxes are made from polygons by
+    `area_preserving_box`, as in pysot; those of "vot2014-bounding" by `bounding_box`, as in VOT's
+    toolkit, so its results have their own folder. "got10k-val", "got10k-test", "got10k-train",
+    "lasot", "trackingnet-test" and "uav123" are in `<root>/got10k/val` and so on. "folder:PATH" is
+    a folder of your own clips, see `readers.own`; "folder0:PATH" and "folder1:PATH" say what its
+    box files call the top-left pixel.
 
     Args:
-        name: of the benchmark, or several joined with "+"; all that follows "folder:" is its path.
-        root: where the datasets stand; `data_root()` unless given.
+        name: name of the benchmark, or several joined with "+"; everything after "folder:" is a
+            path.
+        root: folder of the datasets; `data_root()` by default.
 
     Raises:
-        SettingsError: for an unknown name.
-        MissingDataError: if the data are not there.
-        DataError: naming the file, if one is not as its layout promises.
+        SettingsError: the name is unknown.
+        MissingDataError: the data are missing.
+        DataError: a file, which is named, does not follow its layout.
     """
     root = Path(data_root() if root is None else root)
     parts = _parts(name)
@@ -90,7 +91,7 @@ def load_benchmark(name: str, root: Path | str | None = None) -> Benchmark:
 
 
 def _parts(name: str) -> list[str]:
-    """Names joined with "+"; a "+" in the path of a folder stays there."""
+    """The names joined with "+"; a "+" in a folder's path does not separate."""
     head, *own = re.split(r"(?:^|\+)(?=folder[01]?:)", name, maxsplit=1)
     return [*(head.split("+") if head or not own else []), *own]
 
@@ -103,8 +104,8 @@ def _own(first_pixel: str, path: str) -> Benchmark:
 
 
 def _join(parts: list[Benchmark]) -> Benchmark:
-    """One benchmark of several; a sequence name that appears twice is led by its benchmark's,
-    "otb-Car1"."""
+    """One benchmark made of several; a sequence name that appears twice gets its benchmark's as a
+    prefix, "otb-Car1"."""
     counts = Counter(sequence.name for part in parts for sequence in part)
     sequences = [
         replace(sequence, name=f"{part.name}-{sequence.name}")
@@ -120,9 +121,9 @@ def _join(parts: list[Benchmark]) -> Benchmark:
 def _unknown(name: str) -> SettingsError:
     names = benchmark_names()
     near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
-    guess = f"Did you mean {' or '.join(near)}?" if near else f"Known are {', '.join(names)}."
+    guess = f"Did you mean {' or '.join(near)}?" if near else f"Known names: {', '.join(names)}."
     if name.strip() and (Path(name).expanduser().is_dir() or "/" in name or "\\" in name):
-        guess = f"A folder of your own clips is named as folder:{name}."
+        guess = f"For a folder of your own clips, write folder:{name}."
     return SettingsError(
         f"there is no benchmark {name!r}. {guess} Join several with '+', for example otb+vot2014."
     )

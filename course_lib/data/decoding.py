@@ -1,4 +1,4 @@
-"""Below `data.video`, by PyAV (FFmpeg): streams, decoding past damage, times, upright images."""
+"""Decoding for `data.video` with PyAV (FFmpeg): streams, damage, time stamps, orientation."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import numpy as np
 from course_lib.errors import DataError, MissingDataError
 
 USUAL_RATE = Fraction(25)  # frames per second where nothing says
-LONGEST_GAP = 10  # seconds between two frames of a broadcast; longer is the clock of another part
-# what FFmpeg would draw as an image, or follow to other files and addresses
+LONGEST_GAP = 10  # seconds between two frames of a broadcast; after a longer gap the clock jumped
+# formats that FFmpeg would render from text or bytes, or follow to other files and addresses
 NO_VIDEOS = {"tty", "bin", "xbin", "adf", "idf", "concat", "hls", "dash", "sdp", "imf", "webvtt"}
 FORMATS = "MP4, MOV, AVI, WebM, MKV, TS or similar"
 Matrix = tuple[float, float, float, float]
 
 
 def open_video(path: Path) -> av.container.InputContainer:
-    """The opened file; only a file on this machine, and nothing that it may refer to.
+    """Open a video file on this machine; other files it refers to are not followed.
 
-    Raises MissingDataError if there is no such file, DataError if it is no video.
+    Raises MissingDataError if there is no such file, DataError if it is not a video.
     """
     _check_is_file(path)
     try:
@@ -40,14 +40,15 @@ def open_video(path: Path) -> av.container.InputContainer:
 
 
 def best_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    """The largest video stream, the first of equals; the cover image of a piece of music is none.
+    """The largest video stream, the first if several are equal; the cover image of a music file
+    does not count.
 
-    Raises DataError if there is none that can be decoded.
+    Raises DataError if no stream can be decoded.
     """
     videos = [s for s in container.streams.video if not _is_cover(s)]
     streams = [s for s in videos if s.codec_context is not None]
     if not streams:
-        known = "a video in a coding that PyAV does not know here" if videos else "no video"
+        known = "a video in a codec that PyAV does not support here" if videos else "no video"
         kinds = ", ".join(sorted({s.type for s in container.streams if s not in videos}))
         raise DataError(
             f"video {path} holds {known}{f', only {kinds}' * bool(kinds)}; "
@@ -57,7 +58,7 @@ def best_stream(container: av.container.InputContainer, path: Path) -> av.VideoS
 
 
 def declared_rate(stream: av.VideoStream) -> Fraction:
-    """The header's frames per second; 25 where it says nothing sensible."""
+    """Frames per second in the header; 25 if it has no sensible value."""
     rates = (stream.average_rate, stream.guessed_rate)
     return next(
         (Fraction(r) for r in rates if r and Fraction(1, 1000) <= r <= 480),
@@ -66,7 +67,7 @@ def declared_rate(stream: av.VideoStream) -> Fraction:
 
 
 def promised_end(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
-    """Seconds at which the header says that the images end, where it says so for each stream."""
+    """Time in seconds at which the stream ends according to the header, or None."""
     if "mp4" in container.format.name and stream.duration:
         return stream.duration * stream.time_base
     try:
@@ -77,18 +78,18 @@ def promised_end(container: av.container.InputContainer, stream: av.VideoStream)
 
 
 def may_jump(container: av.container.InputContainer) -> bool:
-    """Whether the format's clock may jump, as in broadcasts, which are joined by copying."""
+    """Whether the format's clock may jump, as in broadcasts joined without re-encoding."""
     return bool(container.format.flags & av.format.Flags.ts_discont.value)
 
 
 @dataclass
 class Report:
-    """What went wrong in a pass.
+    """What went wrong in one pass over a video.
 
     Attributes:
-        refused: packets that the decoder did not take.
-        broken: whether reading broke off, or the last packet is not whole.
-        end: seconds at which the last frame ends by its own time stamp.
+        refused: number of packets that the decoder rejected.
+        broken: whether reading broke off, or the last packet is incomplete.
+        end: time in seconds at which the last frame ends by its own time stamp.
     """
 
     refused: int = 0
@@ -96,12 +97,12 @@ class Report:
     end: Fraction = Fraction(0)
 
     def sentence(self, path: Path, times: list[Fraction], promised: Fraction | None) -> str:
-        """What a person should know, or "".
+        """A warning for the user, or "" if all went well.
 
         Args:
-            path: of the video.
-            times: seconds of the frames that decode.
-            promised: seconds at which its header says that it ends.
+            path: path of the video.
+            times: times of the decoded frames, seconds.
+            promised: time at which the video ends according to its header, seconds.
         """
         early = promised is not None and self.end < promised - max(Fraction(1, 10), promised / 50)
         if not (self.refused or self.broken or early):
@@ -117,12 +118,12 @@ class Report:
 def decoded(
     container: av.container.InputContainer, stream: av.VideoStream, report: Report
 ) -> Iterator[av.VideoFrame]:
-    """Every frame that decodes, in order; a packet that does not is counted and left out.
+    """Every frame that decodes, in order; packets that do not decode are counted and skipped.
 
     Args:
         container: the opened file.
-        stream: of its images.
-        report: what goes wrong is noted here.
+        stream: the video stream.
+        report: filled in with what goes wrong.
     """
     for packet in _packets(container, stream, report):
         try:
@@ -140,14 +141,14 @@ def decoded(
 def _packets(
     container: av.container.InputContainer, stream: av.VideoStream, report: Report
 ) -> Iterator[av.Packet | None]:
-    """The stream's packets, then None, which asks the decoder for what it holds back.
+    """The stream's packets, then None, which makes the decoder return its remaining frames.
 
-    An empty packet is a frame that was dropped when filming; the decoder would take it for the end.
+    An empty packet is a frame that the camera dropped; the decoder would take it for the end.
     """
     try:
         for packet in container.demux(stream):
             if packet.size:
-                report.broken = packet.is_corrupt  # the last one, where the file was cut inside it
+                report.broken = packet.is_corrupt  # true of the last one if the file ends inside it
                 yield packet
     except av.FFmpegError:
         report.broken = True
@@ -155,14 +156,14 @@ def _packets(
 
 
 class Clock:
-    """Times of frames from their time stamps: rising from 0 on, also where parts were joined."""
+    """Times of frames from their time stamps: they rise from 0, even where clips were joined."""
 
     def __init__(self, rate: Fraction, may_jump: bool) -> None:
         self.step, self.may_jump = 1 / rate, may_jump
         self.shift, self.last = Fraction(0), None
 
     def seconds(self, pts: int | None, base: Fraction) -> Fraction:
-        """Time of the next frame, whose time stamp is `pts` · `base` seconds, or missing."""
+        """Time of the next frame, whose time stamp is `pts` · `base` seconds if it has one."""
         if self.last is None:
             self.last, self.shift = Fraction(0), -(pts or 0) * base
             return self.last
@@ -176,36 +177,37 @@ class Clock:
         return self.last
 
 
-def to_image(frame: av.VideoFrame, turned: Matrix | None, path: Path) -> np.ndarray:
-    """A decoded frame as an image (H, W, 3), upright.
+def to_image(frame: av.VideoFrame, rotation: Matrix | None, path: Path) -> np.ndarray:
+    """A decoded frame as an upright image (H, W, 3).
 
     Args:
-        frame: as the decoder gave it; its own display matrix holds.
-        turned: the matrix of the file's tag, for a frame that has none.
-        path: of the video, for the message.
+        frame: a frame from the decoder; its own display matrix takes precedence.
+        rotation: the matrix of the file's "rotate" tag, for a frame without a matrix.
+        path: path of the video, for the message.
 
     Raises:
-        DataError: if its colours cannot be converted.
+        DataError: its colours cannot be converted.
     """
     try:
         image = frame.to_ndarray(format="rgb24")
     except (av.FFmpegError, ValueError) as problem:
         raise DataError(
-            f"video {path}: images of the format {frame.format.name} cannot be turned into RGB "
+            f"video {path}: images in the format {frame.format.name} cannot be converted to RGB "
             f"({problem}); convert the video to H.264 first"
         ) from None
     data = frame.side_data.get("DISPLAYMATRIX")
     if data is not None:
         a, b, _, c, d = np.frombuffer(data, dtype=np.int32)[:5].astype(float)
         return upright(image, (a, b, c, d))
-    return upright(image, turned) if turned else image
+    return upright(image, rotation) if rotation else image
 
 
 def upright(image: np.ndarray, matrix: Matrix) -> np.ndarray:
-    """The image (H, W, 3) turned and mirrored by a display matrix, to the nearest of eight ways.
+    """The image (H, W, 3) rotated and mirrored by a display matrix, to the nearest of the eight
+    orientations.
 
     `matrix` is (a, b, c, d): a step to the right in the stored image is a step (a, b) on the
-    screen, a step down is (c, d); y grows downwards.
+    screen, a step down is (c, d); y points down.
     """
     a, b, c, d = matrix
     if abs(b) + abs(c) > abs(a) + abs(d):
@@ -214,7 +216,7 @@ def upright(image: np.ndarray, matrix: Matrix) -> np.ndarray:
 
 
 def rotate_tag(stream: av.VideoStream) -> Matrix | None:
-    """The display matrix of an old "rotate" tag, degrees clockwise, or None."""
+    """The display matrix of a legacy "rotate" tag (degrees clockwise), or None."""
     try:
         angle = math.radians(float(_tag(stream, "rotate")))
         return (math.cos(angle), math.sin(angle), -math.sin(angle), math.cos(angle))
@@ -235,13 +237,13 @@ def _check_is_file(path: Path) -> None:
         raise MissingDataError(f"video {path} does not exist; give the path of a video file")
     if not path.is_file():
         raise DataError(f"video {path} is not a file; expected a video: {FORMATS}")
-    with path.open("rb") as file:  # the system says itself if it may not be read
+    with path.open("rb") as file:  # raises PermissionError if the file may not be read
         if not file.read(1):
             raise DataError(f"video {path} is empty (0 bytes); fetch or copy it again")
 
 
 def _no_video(path: Path) -> DataError:
     return DataError(
-        f"video {path} does not open as a video; expected {FORMATS}. If it is one it is damaged "
-        "or cut short: fetch or convert it again."
+        f"video {path} does not open as a video; expected {FORMATS}. If it is one of these, it is "
+        "damaged or cut short: fetch or convert it again."
     )

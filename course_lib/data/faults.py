@@ -1,8 +1,7 @@
-"""Files of a training set that cannot be read: passed over, counted and named, up to a fraction of
-the pairs.
+"""Unreadable files in a training set: skipped, counted and named, up to a fraction of the pairs.
 
-One cut image among thousands should not end a training of days. Each process counts for itself:
-with worker processes each says what it meets, and a pair carries what was passed over before it
+One truncated image among thousands should not end days of training. Each process, including each
+worker, counts and reports its own faults; a pair lists the faults met while it was drawn
 (`Pair.skipped`).
 """
 
@@ -14,26 +13,26 @@ from collections import Counter
 
 from course_lib.errors import DataError
 
-TRIES = 20  # draws for one pair
-FEW = 20  # pairs drawn in vain that no share is asked of
-MOST_SKIPPED = 0.01  # fraction of the pairs that may be drawn in vain
+TRIES = 20  # attempts at drawing one pair
+FEW = 20  # this many failed draws are always tolerated, whatever the fraction
+MOST_SKIPPED = 0.01  # fraction of the pairs whose drawing may fail
 REMEDY = (
     "Fetch these files again, or take them out of the dataset, and run the same command again: "
-    "training goes on from its last checkpoint."
+    "training resumes from its last checkpoint."
 )
 
 
 class Unreadable(DataError):
-    """So much of the training data cannot be read that training on the rest would be another
-    training."""
+    """Too much of the training data cannot be read to train on the rest as if nothing were
+    missing."""
 
 
 class Faults:
-    """Pairs that had to be drawn anew because a file could not be read, as counted in this process.
+    """Pairs that had to be redrawn because a file could not be read, as counted in this process.
 
     Attributes:
-        drawn: pairs made; skipped: pairs drawn in vain; reasons: how often each fault was met, by
-            its sentence.
+        drawn: number of pairs made.
+        reasons: how often each fault occurred, by its message.
     """
 
     def __init__(self) -> None:
@@ -41,32 +40,31 @@ class Faults:
 
     @property
     def skipped(self) -> int:
-        """Pairs drawn in vain."""
+        """Number of failed draws."""
         return self.reasons.total()
 
     def add(self, problem: DataError) -> str:
-        """Count a fault, say each once, and return its sentence.
+        """Count a fault, warn the first time it occurs, and return its message.
 
-        Raises Unreadable where there were more than `FEW`, and more than `MOST_SKIPPED` of the
-        pairs.
+        Raises Unreadable if there were more than `FEW`, and more than `MOST_SKIPPED` of the pairs.
         """
         reason = str(problem)
         self.reasons[reason] += 1
         if self.skipped > max(FEW, MOST_SKIPPED * self.drawn):
             raise Unreadable(f"{self}. {REMEDY}")
         if self.reasons[reason] == 1 and len(self.reasons) <= FEW:
-            last = " Further ones are counted, not named." if len(self.reasons) == FEW else ""
-            warnings.warn(f"{reason}. Another pair is drawn in its place.{last}", stacklevel=3)
+            last = " Further faults are only counted." if len(self.reasons) == FEW else ""
+            warnings.warn(f"{reason}. Another pair is drawn instead.{last}", stacklevel=3)
         return reason
 
     def __str__(self) -> str:
-        """How many pairs were drawn anew, and the files to blame, worst first: empty if there were
-        none."""
+        """How many pairs were redrawn and because of which files, the most frequent first; empty
+        if there were none."""
         if not self.reasons:
             return ""
         worst = [re.split("; |: ", reason)[0] for reason, _ in self.reasons.most_common(5)]
         more = len(self.reasons) - len(worst)
         return (
-            f"{self.skipped} of {self.drawn + self.skipped} pairs could not be made and were drawn "
-            f"anew: {'; '.join(worst)}{f'; and {more} more' if more else ''}"
+            f"{self.skipped} of {self.drawn + self.skipped} pairs could not be made and were "
+            f"redrawn: {'; '.join(worst)}{f'; and {more} more' if more else ''}"
         )

@@ -1,7 +1,7 @@
-"""Frames: `uint8`, H×W×3, RGB, read when they are asked for.
+"""Frames: `uint8`, H×W×3, RGB, read on demand.
 
-A source of frames has a length and gives frame i. Frames of one source may differ in size:
-nothing in the course assumes that they do not.
+A source of frames has a length and an index. Its frames may differ in size: nothing in the course
+assumes that they are equal.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from course_lib.errors import DataError, MissingDataError, os_error_in_words
 from course_lib.files import digest
 from course_lib.geometry.frame import as_frame
 
-DEPTHS = (8, 10, 12, 14, 16)  # bits a value, as cameras give them
-SAMPLE = 16  # frames of a video looked at to find out its depth
+DEPTHS = (8, 10, 12, 14, 16)  # bits per value that cameras use
+SAMPLE = 16  # frames of a video from which its depth is estimated
 
 
 def read_image(path: Path | str) -> np.ndarray:
-    """Frame (H, W, 3) from an image file; a grey file gives three equal channels.
+    """Frame (H, W, 3) from an image file; a grey image gets three equal channels.
 
-    JPEG is turned as its EXIF orientation says, as OpenCV and the public toolkits do; an alpha
-    channel is left out. Values stored in 16 bits are scaled to 8 by the image's own depth (see
-    `depth_of`); of a video, by that of all its frames (see `ImageFiles`).
+    JPEG files are rotated by their EXIF orientation, as in OpenCV and the public toolkits; an alpha
+    channel is dropped. Values stored in 16 bits are scaled to 8 by the image's own depth (see
+    `depth_of`), or in a video by the depth of all its frames (see `ImageFiles`).
 
     Raises MissingDataError if there is no such file, DataError if it cannot be read or does not
     decode.
@@ -41,10 +41,10 @@ def read_image(path: Path | str) -> np.ndarray:
 
 
 def depth_of(images: Iterable[np.ndarray]) -> int:
-    """Bits that images stored in 16 bits really have: the fewest of 8, 10, 12, 14 and 16 that hold
-    them all.
+    """Bits that images stored in 16 bits really use: the smallest of 8, 10, 12, 14 and 16 that
+    holds all their values.
 
-    A file does not say that its camera gave 12 bits, so its values have to.
+    A file does not record that its camera delivered 12 bits, so the values must tell.
     """
     highest = max((int(image.max()) for image in images if image.dtype == np.uint16), default=65535)
     return next(bits for bits in DEPTHS if highest < 2**bits)
@@ -62,13 +62,13 @@ def _decode(path: Path) -> np.ndarray:
     if image is None:
         raise DataError(
             f"frame {path} ({encoded.size} bytes) does not decode as an image; it is probably cut "
-            "short, damaged, or of a kind that OpenCV does not read: fetch the sequence again, or "
-            "convert it to PNG"
+            "short, damaged, or in a format that OpenCV does not read: fetch the sequence again, "
+            "or convert it to PNG"
         )
     if image.dtype not in (np.uint8, np.uint16):
         raise DataError(
-            f"frame {path} holds values of type {image.dtype}; expected 8 or 16 bits without a "
-            "sign: convert it to PNG"
+            f"frame {path} holds values of type {image.dtype}; expected unsigned 8 or 16 bits: "
+            "convert it to PNG"
         )
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
@@ -79,24 +79,24 @@ def _decoded(encoded: np.ndarray) -> np.ndarray | None:
         return (
             cv2.imdecode(encoded, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if encoded.size else None
         )
-    except cv2.error:  # such as a header that promises more pixels than OpenCV will make room for
+    except cv2.error:  # for example, the header declares more pixels than OpenCV will allocate
         return None
 
 
 def _scaled(image: np.ndarray, depth: int, path: Path) -> np.ndarray:
-    """An image (H, W, 3) uint16 of so many bits as uint8: 0 stays 0, the highest value becomes
+    """A uint16 image (H, W, 3) of `depth` bits as uint8: 0 stays 0, the highest value becomes
     255."""
     _say_depth(path.parent, depth)
     if image.max() >= 2**depth:
         _say_too_bright(path, depth)
-    return cv2.convertScaleAbs(image, alpha=255 / (2**depth - 1))  # rounds, and stops at 255
+    return cv2.convertScaleAbs(image, alpha=255 / (2**depth - 1))  # rounds, and saturates at 255
 
 
-@cache  # one sentence a folder
+@cache  # warns once per folder
 def _say_depth(folder: Path, depth: int) -> None:
     warnings.warn(
         f"the images in {folder} are stored in 16 bits and use {depth}: every value is multiplied "
-        f"by 255 / {2**depth - 1} and rounded, to make frames of 8 bits",
+        f"by 255 / {2**depth - 1} and rounded, to make 8-bit frames",
         stacklevel=2,
     )
 
@@ -105,7 +105,7 @@ def _say_depth(folder: Path, depth: int) -> None:
 def _say_too_bright(path: Path, depth: int) -> None:
     warnings.warn(
         f"frame {path} is brighter than the {depth} bits that {SAMPLE} others of its video use; "
-        "what is above is shown as white. Convert the video to 8 bits to choose the scale "
+        "brighter values are clipped to white. Convert the video to 8 bits to choose the scale "
         "yourself.",
         stacklevel=2,
     )
@@ -123,50 +123,50 @@ class Frames(ABC):
 
     @property
     def files(self) -> list[Path]:
-        """The file of each frame, where each has one; else nothing."""
+        """The file of each frame; empty if the frames are not files."""
         return []
 
     def __getitem__(self, index: int) -> np.ndarray:
         T = len(self)
         if not -T <= index < T:
-            raise IndexError(f"frame {index} asked for, but there are {T}")
+            raise IndexError(f"frame {index} requested, but there are only {T}")
         return self._read(index % T)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self._read(i) for i in range(len(self)))
 
     def part(self, start: int, stop: int | None = None) -> Frames:
-        """Frames start … stop − 1, still read when asked for."""
+        """Frames start … stop − 1, still read on demand."""
         return PartOfFrames(self, range(len(self))[start:stop])
 
     def identity(self) -> str:
-        """A SHA-256 sum that tells these frames from others without decoding one.
+        """A SHA-256 sum that tells these frames from others without decoding any.
 
-        Files count by name and size. Of frames that code draws only kind and number count: what
-        they show has a name and a version of its own.
+        Files contribute their names and sizes. Frames drawn by code contribute only their class and
+        number: their content is identified by a name and a version elsewhere.
         """
-        path = getattr(self, "path", None)  # of a video
+        path = getattr(self, "path", None)  # set for a video
         whole = f"{type(self).__name__} {len(self)}" if path is None else stamps([path])
         return digest(whole)
 
 
 def stamps(paths: Items[Path]) -> str:
-    """Names and sizes of files, in order; size −1 of one that is not there."""
+    """Names and sizes of files, in order; size −1 if a file is missing."""
     return "".join(f"{path.name}\n{_size(path)}\n" for path in paths)
 
 
 def _size(path: Path) -> int:
     try:
         return os.stat(path).st_size
-    except OSError:  # whoever reads the frame says so, for this sequence alone
+    except OSError:  # reading the frame will raise, and then for this sequence alone
         return -1
 
 
 class ImageFiles(Frames):
-    """One image file a frame. `paths` (T) are in the order of the video.
+    """One image file per frame. `paths` (T) are in the order of the video.
 
-    Frames stored in 16 bits are all scaled to 8 by one factor, so that a video does not flicker:
-    by the depth of up to `SAMPLE` frames evenly spread over it.
+    Frames stored in 16 bits are all scaled to 8 by one factor, so that the video does not flicker:
+    by the depth of up to `SAMPLE` frames spread evenly over it.
     """
 
     def __init__(self, paths: Items[Path | str]) -> None:
@@ -182,7 +182,7 @@ class ImageFiles(Frames):
         return stamps(self.paths)
 
     def identity(self) -> str:
-        """Sum of the files' names and sizes, as they were when it was first asked for."""
+        """Sum of the files' names and sizes, as they were when first requested."""
         return digest(self._stamps)
 
     @cached_property
@@ -192,7 +192,7 @@ class ImageFiles(Frames):
 
     def _spread(self) -> Iterator[np.ndarray]:
         for k in np.unique(np.linspace(0, len(self.paths) - 1, SAMPLE).round().astype(int)):
-            with suppress(DataError):  # a frame that is asked for says so itself
+            with suppress(DataError):  # reading that frame itself will raise
                 yield _decode(self.paths[k])
 
     def __len__(self) -> int:
@@ -239,5 +239,5 @@ class PartOfFrames(Frames):
         return self.whole[self.indices[index]]
 
     def identity(self) -> str:
-        """Sum of the whole source and of which frames of it these are."""
+        """Sum of the whole source's identity and the indices of these frames."""
         return digest(self.whole.identity(), np.asarray(self.indices, dtype=np.int64))

@@ -1,7 +1,8 @@
-"""What data are: digests that tell one set of videos or photographs from another without decoding
-a pixel.
+"""Identity of data: digests that tell one set of videos or photographs from another without
+decoding a pixel.
 
-Stated in what is made of the data (shards, checkpoints, cards) and compared where it is used again.
+They are stored with everything made from the data (shards, checkpoints, cards) and compared when
+that is used again.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from course_lib.data.objects import OutlinedObject, Photograph
 from course_lib.data.sequence import Sequence
 from course_lib.files import digest
 
-MOST_SIZES = 100_000  # files asked for their size; of larger sets every second, third, … one
+MOST_SIZES = 100_000  # file sizes looked up; of larger sets only every second, third, … file's
 
 
 def sequences_identity(sequences: Items[Sequence]) -> str:
-    """Digest of sequences: their names, boxes, cover and absence labels, frames' names and
-    sizes."""
+    """Digest of sequences: their names, boxes, cover and absence labels, and the names and sizes
+    of their frames."""
     every = 1 + sum(len(s) for s in sequences) // MOST_SIZES
     return digest(*(part for s in sequences for part in _sequence_parts(s, every)))
 
@@ -35,8 +36,8 @@ def _sequence_parts(sequence: Sequence, every: int) -> list[str | np.ndarray]:
 
 
 def outlines_identity(objects: Items[OutlinedObject], images: Items[Photograph]) -> str:
-    """Digest of outlined objects and of the images they are pasted over: outlines, kinds, names
-    and sizes."""
+    """Digest of outlined objects and of the images they are pasted over: outlines, categories,
+    names and sizes."""
     used = list(dict.fromkeys([o.image for o in objects] + list(images)))
     every = 1 + len(used) // MOST_SIZES
     number = {image: k for k, image in enumerate(used)}
@@ -45,7 +46,7 @@ def outlines_identity(objects: Items[OutlinedObject], images: Items[Photograph])
 
 
 def _outline_part(target: OutlinedObject, image: int) -> bytes:
-    # what code draws differs in the last digits from machine to machine
+    # outlines made by code differ in the last digits from machine to machine
     points = np.round(np.concatenate(target.polygons), 3) + 0.0
     lengths = [len(p) for p in target.polygons]
     return f"{image} {target.category} {lengths} ".encode() + points.tobytes()
@@ -58,7 +59,7 @@ def _image_part(image: Photograph, with_size: bool) -> str:
 
 
 def _stamps(files: Items[Path], every: int) -> str:
-    """A line a file: its name, and every so often its size."""
+    """One line per file: its name, and for every `every`-th its size."""
     sizes: Iterable[object] = (_size(path) for path in islice(files, 0, None, every))
     lines = [path.name for path in files]
     lines[::every] = [f"{name} {size}" for name, size in zip(lines[::every], sizes, strict=True)]

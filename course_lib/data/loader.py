@@ -1,4 +1,4 @@
-"""Batches of pairs: pair numbers in, tensors out, the same whoever asks and however often."""
+"""Batches of pairs: pair numbers in, tensors out; the same numbers always make the same batch."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ from course_lib.errors import CourseError, DataError
 
 @dataclass(eq=False)
 class PairBatch:
-    """B pairs as tensors: what every network trains from.
+    """B pairs as tensors: the input of every network's training.
 
     Attributes:
-        exemplar: (B, 3, 127, 127); search: (B, 3, S, S), uint8 as cut, float 0…255 once jittered.
-        exemplar_box: (B, 4) in exemplar pixels; box: (B, 4) in search pixels; positive: (B,) bool.
-        jitter: (B, 2, 8), see `augment.photometric_jitter`; seeds: (B,) for what is drawn later.
+        exemplar: (B, 3, 127, 127) and search: (B, 3, S, S), uint8 as cut, float 0…255 once
+            jittered.
+        exemplar_box: (B, 4) in exemplar pixels; box: (B, 4) in search pixels.
+        positive: (B,) bool.
+        jitter: (B, 2, 8), see `augment.photometric_jitter`.
+        seeds: (B,) for random draws that come later.
         sources: B names, for messages.
-        skipped: why pairs had to be drawn anew, a sentence for each time.
+        skipped: why pairs had to be redrawn, one sentence each.
     """
 
     exemplar: Tensor
@@ -39,10 +42,10 @@ class PairBatch:
     skipped: tuple[str, ...] = ()
 
     def pin_memory(self) -> PairBatch:
-        """The same pairs in memory that a GPU fetches by itself. torch's loader calls this where
-        there is a GPU.
+        """The same pairs in page-locked memory, for asynchronous copies to the GPU. torch's loader
+        calls this if there is a GPU.
         """
-        # the seeds are read here, not on the device
+        # the seeds are used on the CPU
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "seeds"}
         tensors = {name: t.pin_memory() for name, t in values.items() if isinstance(t, Tensor)}
         return replace(self, **tensors)
@@ -50,9 +53,7 @@ class PairBatch:
     def jittered(self, device: torch.device) -> PairBatch:
         """The same pairs on a device, jittered and blurred there."""
         move = {"device": device, "non_blocking": True}
-        jitter = (
-            self.jitter
-        )  # stays where it is: `photometric_jitter` looks at it without waiting for a GPU
+        jitter = self.jitter  # left on the CPU: `photometric_jitter` reads it without a GPU sync
         exemplar = photometric_jitter(self.exemplar.to(**move), jitter[:, 0])
         search = photometric_jitter(self.search.to(**move), jitter[:, 1])
         boxes = self.exemplar_box.to(**move), self.box.to(**move)
@@ -64,13 +65,11 @@ class PairBatch:
 
 def collate(pairs: list[Pair]) -> PairBatch:
     """Pairs as one batch."""
+    exemplar = torch.from_numpy(np.stack([p.exemplar for p in pairs]))  # (B, 127, 127, 3)
+    search = torch.from_numpy(np.stack([p.search for p in pairs]))  # (B, S, S, 3)
     return PairBatch(
-        exemplar=torch.from_numpy(np.stack([p.exemplar for p in pairs])).permute(
-            0, 3, 1, 2
-        ),  # (B, 3, 127, 127)
-        search=torch.from_numpy(np.stack([p.search for p in pairs])).permute(
-            0, 3, 1, 2
-        ),  # (B, 3, S, S)
+        exemplar=exemplar.permute(0, 3, 1, 2),  # (B, 3, 127, 127)
+        search=search.permute(0, 3, 1, 2),  # (B, 3, S, S)
         exemplar_box=torch.from_numpy(np.stack([p.exemplar_box for p in pairs])).float(),  # (B, 4)
         box=torch.from_numpy(np.stack([p.box for p in pairs])).float(),  # (B, 4)
         positive=torch.tensor([p.positive for p in pairs]),  # (B,)
@@ -82,14 +81,14 @@ def collate(pairs: list[Pair]) -> PairBatch:
 
 
 class NumberedPairs(Dataset):
-    """The endless list of a run's pairs."""
+    """The endless list of a run's pairs, indexed by pair number."""
 
     def __init__(self, source: PairSource, seed: int) -> None:
         self.source, self.seed = source, seed
 
     def __getitem__(self, index: int) -> Pair | Exception:
-        """The pair, or what is wrong with it: raised in a worker its sentence would arrive inside
-        a traceback.
+        """The pair, or the error that prevented it: if a worker raised it, its message would reach
+        the user inside a traceback.
         """
         try:
             return pair_at(self.source, self.seed, index)
@@ -98,14 +97,14 @@ class NumberedPairs(Dataset):
 
 
 def collate_or_fault(pairs: list[Pair | Exception]) -> PairBatch | Exception:
-    """Pairs as one batch, or the first fault among them."""
+    """Pairs as one batch, or the first error among them."""
     return next((p for p in pairs if isinstance(p, Exception)), None) or collate(pairs)
 
 
 @dataclass(frozen=True)
 class StepNumbers:
-    """The pair numbers of each step, made when they are asked for: a run of a million steps costs
-    nothing to plan."""
+    """The pair numbers of each step, computed on demand: a run of a million steps costs nothing to
+    plan."""
 
     batch: int
     start: int
@@ -117,10 +116,10 @@ class StepNumbers:
         return self.stop - self.start
 
     def __iter__(self) -> Iterator[list[int]]:
-        share = self.batch // self.world
+        per_process = self.batch // self.world
         for step in range(self.start, self.stop):
-            first = step * self.batch + self.rank * share
-            yield list(range(first, first + share))
+            first = step * self.batch + self.rank * per_process
+            yield list(range(first, first + per_process))
 
 
 def batches(
@@ -133,29 +132,29 @@ def batches(
     world: int = 1,
     workers: int = 0,
 ) -> Iterator[PairBatch]:
-    """The batches of steps start … stop − 1. Step s is pairs s·batch … (s + 1)·batch − 1, of which
-    each process takes as many.
+    """The batches of steps start … stop − 1. Step s has the pairs s·batch … (s + 1)·batch − 1,
+    split equally between the processes.
 
     Args:
-        source: of the pairs.
-        seed: of the run.
-        batch: pairs a step, over all processes.
+        source: source of the pairs.
+        seed: seed of the run.
+        batch: pairs per step, over all processes.
         start: first step.
         stop: step after the last.
         rank: number of this process.
-        world: how many processes there are.
-        workers: processes that make pairs; 0 makes them in this one.
+        world: number of processes.
+        workers: worker processes that make pairs; 0 makes them in this process.
 
     Raises:
-        DataError: the batch cannot be shared equally, or a worker dies.
+        DataError: the batch cannot be split equally, or a worker dies.
     """
     if batch % world:
         raise DataError(
-            f"a batch of {batch} cannot be shared by {world} processes; make it a multiple of "
+            f"a batch of {batch} cannot be split between {world} processes; make it a multiple of "
             f"{world}"
         )
     numbers = StepNumbers(batch, start, stop, rank, world)
-    if workers == 0:  # no processes to start: what a notebook wants
+    if workers == 0:  # no processes to start, which suits a notebook
         made = (collate([pair_at(source, seed, i) for i in row]) for row in numbers)
         return (b.pin_memory() for b in made) if torch.cuda.is_available() else made
     loader = DataLoader(
@@ -171,7 +170,7 @@ def batches(
 
 
 def _from_workers(loader: DataLoader) -> Iterator[PairBatch]:
-    """The loader's batches; what goes wrong in a worker is raised here, as a sentence."""
+    """The loader's batches; an error in a worker is raised here, without the worker's traceback."""
     with worker_deaths_in_words():
         for batch in loader:
             if isinstance(batch, Exception):
@@ -181,8 +180,8 @@ def _from_workers(loader: DataLoader) -> Iterator[PairBatch]:
 
 @contextmanager
 def worker_deaths_in_words() -> Iterator[None]:
-    """The death of a process that makes pairs as DataError: torch reports it by a signal, wherever
-    the loop just is.
+    """Turn the death of a worker process into a DataError: torch reports it by a signal, wherever
+    the loop happens to be.
     """
     try:
         yield
@@ -190,15 +189,14 @@ def worker_deaths_in_words() -> Iterator[None]:
         if "DataLoader worker" not in str(problem):
             raise
         raise DataError(
-            f"a process that makes pairs has died ({str(problem).splitlines()[0]}). Most often the "
-            "memory was used up, or /dev/shm in a container: run the same command again with fewer "
-            "of them, for example with `--set workers=0`, which makes the pairs in the training "
-            "process"
+            f"a process that makes pairs has died ({str(problem).splitlines()[0]}). Usually memory "
+            "ran out, or /dev/shm in a container: run the same command again with fewer workers, "
+            "for example with `--set workers=0`, which makes the pairs in the training process"
         ) from None
 
 
 def _quiet_worker(worker: int) -> None:
-    """One thread a worker: they are many."""
+    """One thread per worker, so that many workers do not compete for the cores."""
     import cv2
 
     cv2.setNumThreads(1)

@@ -1,7 +1,7 @@
-"""Objects that are outlined in photographs, and pieces that code makes in the same shape.
+"""Objects outlined in photographs, and pieces in the same form made by code.
 
-A pair of training images is made of them: an object before its photograph, or pasted over another
-(see `pairs_photo`). Drawn by people they come from a folder in COCO's format (see `coco`).
+Training pairs are made from them: an object in its own photograph, or pasted over another (see
+`pairs_photo`). Outlines drawn by people come from a folder in COCO's format (see `coco`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from course_lib.data.generated.sources import SCENES, photograph, random_cutout,
 from course_lib.errors import DataError
 from course_lib.files import digest
 
-GENERATED_VERSION = 1  # of the objects made by code; another where the same seeds give others
+GENERATED_VERSION = 1  # of the objects made by code; increased when a seed's objects change
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +26,10 @@ class Photograph:
     """A photograph in a file, or in memory.
 
     Attributes:
-        name: what its dataset calls it; two datasets may both have a "0.jpg".
-        path: its file; pixels: (H, W, 3) where it has none.
-        size: (width, height) that its outlines were drawn on, where that is known.
+        name: its name in its dataset; two datasets may both have a "0.jpg".
+        path: its file, if it has one.
+        pixels: (H, W, 3) if it has no file.
+        size: (width, height) that its outlines were drawn on, if known.
     """
 
     name: str
@@ -38,34 +39,34 @@ class Photograph:
 
     @cached_property
     def key(self) -> object:
-        """Which image it is, among those of all datasets: its file, or itself."""
+        """A key that is unique among the images of all datasets: its file, or the object itself."""
         return self if self.path is None else self.path.resolve()
 
     def read(self) -> np.ndarray:
         """The frame (H, W, 3).
 
-        Raises DataError if it cannot be read, or is not of the size that its outlines were drawn
-        on.
+        Raises DataError if it cannot be read, or does not have the size that its outlines were
+        drawn on.
         """
         pixels = read_image(self.path) if self.pixels is None else self.pixels
         H, W = pixels.shape[:2]
         if self.size not in (None, (W, H)):
             raise DataError(
-                f"photograph {self.path} has {W}×{H} pixels; its outlines are drawn on "
-                f"{self.size[0]}×{self.size[1]}: fetch it again in its own size"
+                f"photograph {self.path} has {W}×{H} pixels; its outlines were drawn on "
+                f"{self.size[0]}×{self.size[1]}: fetch it again in its original size"
             )
         return pixels
 
 
 @dataclass(frozen=True, eq=False)
 class OutlinedObject:
-    """One object of an image.
+    """One object in an image.
 
     Attributes:
-        image: the photograph it stands in.
-        polygons: its outline, one (n, 2) array a part, x then y in pixels.
-        category: its kind; objects of one kind are each other's distractors.
-        surrounded: False for a piece without surroundings of its own, which is only ever pasted.
+        image: the photograph it is in.
+        polygons: its outline, one (n, 2) array for each part, x then y in pixels.
+        category: objects of the same category are each other's distractors.
+        surrounded: False for a piece without surroundings, which is always pasted.
     """
 
     image: Photograph
@@ -82,15 +83,15 @@ class OutlinedObject:
 
 
 def pieces_of(images: list[Photograph], each: int = 4, seed: int = 0) -> list[OutlinedObject]:
-    """Pieces of every image in outlines made by code: targets where nobody drew one.
+    """Pieces of every image in outlines made by code: targets for images without annotations.
 
-    Pieces of one image are of one kind. They are objects of no sort, but no two are alike, and a
-    network that is to tell any thing from any other needs many.
+    Pieces of one image share a category. They are not objects, but no two are alike, and a network
+    that is to tell any two things apart needs many.
 
     Args:
-        images: what they are cut from; one that cannot be read is left out with a warning.
-        each: how many of each image.
-        seed: of their places, sizes and shapes.
+        images: images to cut from; one that cannot be read is left out with a warning.
+        each: number of pieces per image.
+        seed: seed of their positions, sizes and shapes.
     """
     objects = []
     for number, image in enumerate(images):
@@ -98,11 +99,11 @@ def pieces_of(images: list[Photograph], each: int = 4, seed: int = 0) -> list[Ou
         try:
             W, H = image.size or image.read().shape[1::-1]
         except DataError as problem:
-            warnings.warn(f"{problem}. No pieces are cut from it.", stacklevel=2)
+            warnings.warn(f"{problem}. No pieces were cut from it.", stacklevel=2)
             continue
         for _ in range(each):
             half = float(np.exp(rng.uniform(np.log(16), np.log(min(H, W) / 3))))  # pixels
-            shape = half * np.array([np.exp(rng.uniform(-0.5, 0.5)), 1.0])  # (2,) wider or higher
+            shape = half * np.array([np.exp(rng.uniform(-0.5, 0.5)), 1.0])  # (2,) wide or tall
             shape = np.minimum(shape, [W / 2.2, H / 2.2])
             centre = rng.uniform(shape, np.array([W, H]) - shape)
             objects.append(
@@ -116,9 +117,9 @@ def generated_objects(
 ) -> tuple[list[OutlinedObject], list[Photograph]]:
     """`count` pieces with outlines made by code, and the photographs to paste them over.
 
-    Every second one is a piece of a photograph, of one kind with the others from there; the rest
-    are painted, all of one kind. Nothing to download; the textures' and outlines' seeds are others
-    than the generated benchmark's.
+    Every second one is a piece of a photograph, in one category with the others from there; the
+    rest are painted and share a category. Nothing is downloaded; textures and outlines use other
+    seeds than the generated benchmarks.
     """
     objects = []
     for k in range(count):
@@ -137,5 +138,5 @@ def generated_objects(
 
 
 def generated_identity(count: int = 200, seed: int = 0) -> str:
-    """What `generated_objects` with the same arguments gives: digest of its version and these."""
+    """Identity of `generated_objects` with the same arguments: digest of these and the version."""
     return digest(f"generated objects {GENERATED_VERSION}, {count}, {seed}")

@@ -1,6 +1,6 @@
-"""Which sequences the three OTB lists hold, and what is special about some of them.
+"""The sequences of the three OTB lists, and the special rules for some of them.
 
-A sequence with two targets counts twice: "Jogging.1" and "Jogging.2".
+A sequence with two targets is listed twice: "Jogging.1" and "Jogging.2".
 """
 
 
@@ -31,8 +31,8 @@ OTB100 = OTB50 + _names(
 
 OTB_LISTS = {"otb2013": OTB2013, "otb50": OTB50, "otb100": OTB100}
 
-# Numbers of the first and last file that the annotation covers; the published folders hold more
-# images.
+# Numbers of the first and last image file that the annotation covers; the published folders hold
+# more images.
 FRAME_RANGES = {
     "David": (300, 770),
     "Football1": (1, 74),
@@ -41,7 +41,7 @@ FRAME_RANGES = {
     "Diving": (1, 215),
 }
 
-# The first frames that the protocol leaves out of every score.
+# Number of initial frames that the protocol leaves out of every score.
 OMITTED_AT_START = {"Tiger1": 5}
 
 TWO_TARGETS = ("Jogging", "Skating2")

@@ -1,4 +1,4 @@
-"""Outlines to masks, soft at the edge."""
+"""Masks from outlines, with soft edges."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 
 SUBPIXEL = 4  # bits of cv2.fillPoly's fixed-point coordinates
-# outlines are filled at this many times the resolution: fillPoly paints half a pixel too much
+# factor of the resolution at which outlines are filled: fillPoly paints half a pixel too much
 FINER = 4
 
 
 def soft_mask(outlines: Items[np.ndarray], height: int, width: int) -> np.ndarray:
-    """Mask (height, width) uint8 of the inside of outlines; 255 is inside.
+    """Mask (height, width) uint8, 255 inside the outlines.
 
-    Outlines are filled one by one: parts that overlap add up.
+    Outlines are filled one by one, so overlapping parts form their union.
 
     Args:
         outlines: each (n, 2), x and y in continuous pixels.

@@ -1,7 +1,7 @@
-"""Shards written: videos cut to their targets, packed so that each shard says what it was made of.
+"""Writing shards: videos are cut to their targets and packed; each shard records its sources.
 
-A run that is cut off goes on where it stopped; shards of other data, or made with other options,
-are refused.
+An interrupted run resumes where it stopped; shards of other data, or made with other options, are
+refused.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ QUALITY = 95  # of the JPEG
 
 @dataclass(frozen=True)
 class MadeOf:
-    """What shards were made of, and how: two folders for which it is equal hold the same crops."""
+    """Data and options that shards were made with; if equal, two folders hold the same crops."""
 
     dataset: str
     identity: str  # of the videos, see `identity.sequences_identity`
@@ -54,26 +54,31 @@ def write_shards(
     dataset: str = "videos",
     fresh: bool = False,
 ) -> Path:
-    """Cut and pack the usable frames of videos; returns the index.
+    """Cut and pack the usable frames of videos.
 
-    A shard that is there is not written again, so a run that was cut off goes on. Frames that
-    cannot be read are left out and named, up to the share that training passes over.
+    Existing shards are not written again, so an interrupted run resumes. Frames that cannot be read
+    are left out and named, up to the fraction that training tolerates.
 
     Args:
-        sequences: what to pack; those with fewer than two usable frames are left out.
-        folder: where to.
-        per_shard: videos in one shard.
-        every: keep one usable frame out of so many.
-        progress: show a bar.
-        dataset: what the sequences are called.
+        sequences: videos to pack; those with fewer than two usable frames are left out.
+        folder: where to write the shards.
+        per_shard: videos per shard.
+        every: keep every `every`-th usable frame.
+        progress: whether to show a progress bar.
+        dataset: name of the dataset.
         fresh: replace shards of other data or options instead of refusing.
 
+    Returns:
+        The path of the index.
+
     Raises:
-        SettingsError: if the folder holds shards of other data or options.
-        DataError: if no video can be used, or too many frames cannot be read.
+        SettingsError: the folder holds shards of other data or options.
+        DataError: no video can be used, or too many frames cannot be read.
     """
     if per_shard < 1 or every < 1:
-        raise SettingsError(f"per_shard is {per_shard}, every {every}; expected at least 1 each")
+        raise SettingsError(
+            f"per_shard is {per_shard} and every is {every}; expected at least 1 for each"
+        )
     made_of = MadeOf(dataset, sequences_identity(sequences), every, per_shard)
     kept = _choose(sequences, every)
     rows = _prepare(folder, made_of, fresh)
@@ -90,22 +95,22 @@ def write_shards(
 
 
 def _choose(sequences: Items[Sequence], every: int) -> list[tuple[Sequence, np.ndarray]]:
-    """The videos with at least two frames to keep, and those frames."""
-    # refuses names that appear twice: crops are found by them
+    """The videos with at least two frames to keep, and the indices of those frames."""
+    # refuses duplicate names, since crops are found by name
     Benchmark("to pack", tuple(sequences))
     kept = [(s, usable_frames(s)[::every]) for s in sequences]
     kept = [(s, frames) for s, frames in kept if len(frames) >= 2]
     if not kept:
         raise DataError(
-            f"none of {len(sequences)} videos has two frames to keep; look at their boxes and "
-            f"cover labels, or keep more than one frame out of {every}"
+            f"none of {len(sequences)} videos has two frames to keep; check their boxes and "
+            f"cover labels, or keep more than one frame in {every}"
         )
     return kept
 
 
 def _prepare(folder: Path, made_of: MadeOf, fresh: bool) -> dict[str, dict]:
-    """Rows of the shards that are there and made of the same; others are refused, or with `fresh`
-    removed."""
+    """Rows of the existing shards with the same `made_of`; others are refused, or removed with
+    `fresh`."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = {}
     for path in sorted(folder.glob("[0-9]" * 5 + ".tar")):
@@ -113,12 +118,12 @@ def _prepare(folder: Path, made_of: MadeOf, fresh: bool) -> dict[str, dict]:
         if note and note["made_of"] == asdict(made_of):
             rows[path.name] = _row(path, note)
         elif fresh:
-            (folder / "index.json").unlink(missing_ok=True)  # it speaks of shards that go
+            (folder / "index.json").unlink(missing_ok=True)  # it lists shards about to be removed
             path.unlink()
         else:
             raise SettingsError(
-                f"{path} {_difference(note, made_of)}. To go on, give the options it was made with "
-                "(delete it if it is damaged); to make all shards again, run the same command "
+                f"{path} {_difference(note, made_of)}. To resume, give the options it was made "
+                "with (delete it if it is damaged); to make all shards again, run the same command "
                 "with --fresh."
             )
     return rows
@@ -128,19 +133,19 @@ def _difference(note: dict | None, made_of: MadeOf) -> str:
     """How a shard differs from those to be made, in words."""
     if note is None:
         return (
-            "is damaged, of an older format or another program's: it does not say what it was "
+            "is damaged, in an older format or another program's: it does not say what it was "
             "made of"
         )
     theirs, mine = note["made_of"], asdict(made_of)
     changed = [key for key in mine if theirs.get(key) != mine[key]]
     words = {key: f"with {key} {theirs.get(key)!r}, now {mine[key]!r}" for key in changed}
     if "identity" in words:
-        words["identity"] = "of other frames, boxes or labels than are there now"
+        words["identity"] = "of frames, boxes or labels that differ from the present ones"
     return f"was made {', '.join(words.values())}"
 
 
 def _note(path: Path) -> dict | None:
-    """What a shard says of itself, or None if it is damaged, cut short or another program's."""
+    """A shard's own note, or None if it is damaged, cut short or another program's."""
     try:
         with tarfile.open(path) as tar:
             note = json.load(tar.extractfile(tar.getmember(NOTE)))
@@ -155,7 +160,7 @@ def _row(path: Path, note: dict) -> dict:
 
 
 class Packer:
-    """Writes shards into a folder; counts the frames that cannot be read."""
+    """Writes shards into a folder and counts the frames that cannot be read."""
 
     def __init__(self, folder: Path, made_of: MadeOf) -> None:
         self.folder, self.made_of = folder, made_of
@@ -163,7 +168,7 @@ class Packer:
         self.faults: list[str] = []
 
     def write(self, name: str, kept: list[tuple[Sequence, np.ndarray]]) -> dict:
-        """One shard of chosen frames of videos; returns its row of the index."""
+        """Write one shard of the chosen frames of videos; returns its row of the index."""
         path = self.folder / name
         with whole_file(path) as part, tarfile.open(part, "w") as tar:
             packed = [self._pack(tar, sequence, frames) for sequence, frames in kept]
@@ -173,7 +178,7 @@ class Packer:
         return _row(path, note)
 
     def _pack(self, tar: tarfile.TarFile, sequence: Sequence, frames: np.ndarray) -> dict:
-        """Pack one video; its name, and its boxes in the crops."""
+        """Pack one video; returns its name and its boxes in the crops."""
         boxes: list[list[float]] = []
         for t in frames:
             try:
@@ -191,13 +196,13 @@ class Packer:
         return {"name": sequence.name, "boxes": boxes}
 
     def _left_out(self, problem: DataError) -> None:
-        """Say that a frame is left out; raise DataError if they are too many."""
+        """Warn that a frame is left out; raise DataError if there are too many."""
         self.faults.append(str(problem))
         if len(self.faults) > max(FEW, MOST_SKIPPED * self.frames):
             raise DataError(
                 f"{len(self.faults)} of {self.frames + len(self.faults)} frames could not be read, "
-                f"the last: {problem}. Mend the dataset and run the same command again; shards "
-                "that are there are kept."
+                f"the last: {problem}. Repair the dataset and run the same command again; finished "
+                "shards are kept."
             )
         warnings.warn(f"{problem}. The frame is left out of the shards.", stacklevel=2)
 

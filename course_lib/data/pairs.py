@@ -1,9 +1,9 @@
 """Training pairs: an exemplar and a search image of the same target, or of two different ones.
 
-Pair number i of a training run is a pure function of the run's seed and i. Nothing else is
-remembered between pairs, so a run resumed at step s, or shared by several processes, sees exactly
-the pairs it would have seen. Where a file cannot be read the pair is drawn anew, from a stream of
-its own that follows from seed, i and how often that was: the same files give the same pairs.
+Pair number i of a training run is a pure function of the run's seed and i. No state is carried from
+pair to pair, so a run that was resumed, or split between processes, sees exactly the same pairs. If
+a file cannot be read, the pair is redrawn from a random stream seeded by seed, i and the number of
+failed draws: the same files always yield the same pairs.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from course_lib.files import digest
 from course_lib.geometry.windows import SEARCH
 from course_lib.recipe import Range, Settings, UnitInterval
 
-TRAINING_SEARCH = SEARCH - 16  # pixels a side of x in SiamFC's training: two strides less
-JITTER = 8  # numbers that say how a crop is jittered and blurred, see `augment.py`
+TRAINING_SEARCH = SEARCH - 16  # side of x in SiamFC's training, pixels: two strides less
+JITTER = 8  # values that describe a crop's jitter and blur, see `augment.py`
 
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """One exemplar and one search image, as they are cut; light and blur are applied later, on the
-    device.
+    """One exemplar and one search image as cut; photometric jitter and blur are applied later, on
+    the device.
 
     Attributes:
-        exemplar: (127, 127, 3) uint8; search: (S, S, 3) uint8.
-        exemplar_box: (4,) of the target in exemplar pixels.
-        box: (4,) of the target in search pixels. In a negative pair: of the other object that
-            stands there.
-        positive: whether the search image holds the exemplar's target.
-        jitter: (2, JITTER) how exemplar and search image are to be jittered and blurred.
+        exemplar: (127, 127, 3) uint8.
+        search: (S, S, 3) uint8.
+        exemplar_box: (4,) box of the target in exemplar pixels.
+        box: (4,) box of the target in search pixels, or in a negative pair of the other object.
+        positive: whether the search image shows the exemplar's target.
+        jitter: (2, JITTER), how exemplar and search image are to be jittered and blurred.
         source: where the pair comes from, for messages.
-        seed: for what is drawn from the pair later on, such as the anchors that count.
-        skipped: what could not be read before this pair was drawn, a sentence each.
+        seed: seed of later random draws, such as the anchors sampled for the loss.
+        skipped: what could not be read while this pair was drawn, one sentence each.
     """
 
     exemplar: np.ndarray
@@ -57,32 +57,33 @@ class Pair:
 
 @dataclass(frozen=True)
 class Augmentation(Settings):
-    """How far exemplar and search image are changed, each on its own. 0 switches a change off.
+    """Strength of each augmentation, drawn independently for exemplar and search image; 0 switches
+    it off.
 
-    SiamFC's own: shift 4, stretch 0.05, colours only. A small training set needs more.
+    SiamFC uses shift 4, stretch 0.05 and colour jitter only. A small training set needs more.
     """
 
-    # pixels by which the target may stand beside the centre of the search image
+    # largest offset of the target from the centre of the search image, pixels
     shift: Annotated[float, Range(0, 500)] = 4.0
-    stretch: UnitInterval = 0.05  # fraction by which the scale may differ, up or down
-    # largest turn, radians; only where an outline says what box follows
+    stretch: UnitInterval = 0.05  # largest relative change of scale, up or down
+    # largest angle, radians; only for outlined objects, whose rotated box is known
     rotation: Annotated[float, Range(0, math.pi)] = 0.0
-    aspect_change: UnitInterval = 0.0  # fraction by which width against height may differ
+    aspect_change: UnitInterval = 0.0  # largest relative change of width to height
     mirror: UnitInterval = 0.0  # probability that both are mirrored
-    jitter: UnitInterval = 0.3  # fraction by which brightness and contrast may differ
-    tint: UnitInterval = 0.1  # fraction by which one colour may differ from the others
+    jitter: UnitInterval = 0.3  # largest relative change of brightness and contrast
+    tint: UnitInterval = 0.1  # largest relative change of each colour channel
     grey: UnitInterval = 0.0  # probability that both lose their colour
     blur: UnitInterval = 0.0  # probability that the search image is blurred
 
     def draw_geometry(self, rng: np.random.Generator) -> tuple[float, float, float]:
-        """Factor on the side, turn in radians, and squeeze, drawn for one view."""
+        """Factor on the side, rotation in radians, and aspect change, drawn for one crop."""
         side = np.exp(rng.uniform(-1, 1) * np.log1p(self.stretch))
         aspect_change = np.exp(rng.uniform(-1, 1) * np.log1p(self.aspect_change))
         return float(side), float(rng.uniform(-self.rotation, self.rotation)), float(aspect_change)
 
     def draw_jitter(self, rng: np.random.Generator) -> np.ndarray:
-        """(2, JITTER): for each crop gain, contrast, three tints, grey (0 or 1), blur along x and
-        along y in pixels."""
+        """(2, JITTER): gain, contrast, three tints, grey (0 or 1), and blur along x and along y in
+        pixels, for each crop."""
         values = np.zeros((2, JITTER), dtype=np.float32)
         values[:, :2] = np.exp(rng.uniform(-1, 1, (2, 2)) * np.log1p(self.jitter))
         values[:, 2:5] = np.exp(rng.uniform(-1, 1, (2, 3)) * np.log1p(self.tint))
@@ -95,11 +96,11 @@ class Augmentation(Settings):
 
 
 class PairSource(ABC):
-    """Something pairs can be drawn from.
+    """Base class of everything that pairs can be drawn from.
 
     Attributes:
-        seconds: time spent so far by stage, "decode" and "crop", in this process.
-        identity: digest of the data: the same for the same files, see `identity.py`.
+        seconds: time spent so far on each stage, "decode" and "crop", in this process.
+        identity: digest of the data, equal for equal files, see `identity.py`.
     """
 
     seconds: dict[str, float]
@@ -107,29 +108,30 @@ class PairSource(ABC):
 
     @cached_property
     def faults(self) -> Faults:
-        """What `pair_at` could not read from this source, in this process."""
+        """What `pair_at` could not read from this source in this process."""
         return Faults()
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, index: int = 0) -> Pair:
-        """A pair; every choice is drawn from `rng`. `index`, the pair's number, may only say what
-        lies at hand.
+        """Draw a pair; every choice comes from `rng`. `index`, the pair's number, may only select
+        the part of the data to draw from.
 
-        Raises DataError if a file that it needs cannot be read, Unreadable if no other pair would
-        do better.
+        Raises DataError if a file that it needs cannot be read, Unreadable if redrawing would not
+        help.
         """
 
 
 class Mixture(PairSource):
-    """Pairs of several sources, each with a probability.
+    """Pairs from several sources, each with a sampling probability.
 
     Args:
         sources: at least one.
-        probabilities: of the pairs, one for each source; of any sum.
-        used: the sources' names, as recipes write them, those left out not among them.
+        probabilities: sampling probability of each source; they need not sum to 1.
+        used: names of these sources, as written in recipes.
 
     Raises:
-        SettingsError: a probability is not above 0 or not finite, or there are not as many as sources.
+        SettingsError: a probability is not finite or not above 0, or their number is not that of
+            the sources.
     """
 
     def __init__(
@@ -139,42 +141,41 @@ class Mixture(PairSource):
         if len(sources) != len(probabilities) or not sources or not good:
             raise SettingsError(
                 f"{len(sources)} sources with probabilities {list(probabilities)}; expected one "
-                "above 0 "
-                "for each"
+                "above 0 for each"
             )
         self.sources, self.used = sources, tuple(used)
         self.probabilities = np.array(probabilities, dtype=float) / sum(probabilities)
 
     @cached_property
     def identity(self) -> str:
-        """Of all sources' data, names and probabilities."""
+        """Digest of all sources' data, names and probabilities."""
         probabilities = [f"{p:.9f}" for p in self.probabilities]
         return digest(*self.used, *(source.identity for source in self.sources), *probabilities)
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Of all sources together."""
+        """Time spent on each stage, over all sources."""
         return {
             key: sum(s.seconds.get(key, 0.0) for s in self.sources) for key in ("decode", "crop")
         }
 
     def draw(self, rng: np.random.Generator, index: int = 0) -> Pair:
-        """A pair of a source drawn by its probability."""
+        """Draw a source by its probability, then a pair from it."""
         return self.sources[int(rng.choice(len(self.sources), p=self.probabilities))].draw(
             rng, index
         )
 
 
 def pair_at(source: PairSource, seed: int, index: int) -> Pair:
-    """Pair number `index` of a run; drawn anew while a file that it needs cannot be read.
+    """Pair number `index` of a run; it is redrawn while a file that it needs cannot be read.
 
     Args:
-        source: of the pairs.
-        seed: of the run.
+        source: source of the pairs.
+        seed: seed of the run.
         index: number of the pair, from 0.
 
     Raises:
-        Unreadable: that happened `TRIES` times in a row, or too often (see `Faults`).
+        Unreadable: drawing failed `TRIES` times in a row, or too often (see `Faults`).
     """
     skipped: list[str] = []
     while len(skipped) < TRIES:

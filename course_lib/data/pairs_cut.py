@@ -1,5 +1,5 @@
-"""What pairs of videos and pairs of photographs share: a crop around the target, shifted, scaled
-and mirrored at random, and the target's box in it."""
+"""Shared by pairs from videos and from photographs: a randomly augmented crop around the target,
+and the target's box in it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from course_lib.geometry.windows import EXEMPLAR, context_side
 
 
 class FrameCache:
-    """Decoded images, the most recently used ones, up to a number of bytes; a small dataset
-    decodes once.
+    """The most recently used decoded images, up to a total size; a small dataset is decoded only
+    once.
 
-    A key says which image it is among all that share the cache: a path or the object that holds
-    it, never a bare name, which two datasets may both have.
+    A key must be unique among all images in the cache: a path or the object that holds the image,
+    never a bare name, which two datasets may share.
     """
 
     def __init__(self, megabytes: float = 1500) -> None:
@@ -31,7 +31,8 @@ class FrameCache:
         self.images: OrderedDict[object, np.ndarray] = OrderedDict()
 
     def get(self, key: object, read: Callable[[], np.ndarray]) -> np.ndarray:
-        """The image under `key`, or what `read()` gives, which is kept."""
+        """The image stored under `key`; if there is none, `read()` is called and its result
+        stored."""
         if key in self.images:
             self.images.move_to_end(key)
             return self.images[key]
@@ -43,13 +44,13 @@ class FrameCache:
 
 
 class CutPairs(PairSource):
-    """Pairs that are cut out of whole images.
+    """Base class of the pairs that are cut from whole images.
 
     Args:
         augmentation: how far the crops are augmented.
         negatives: fraction of pairs whose search image does not show the target.
         cache: decoded images; None decodes every time.
-        search: pixels a side of the search image.
+        search: side of the search image, pixels.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class CutPairs(PairSource):
         self.seconds = {"decode": 0.0, "crop": 0.0}
 
     def _decoded(self, key: object, read: Callable[[], np.ndarray]) -> np.ndarray:
-        """The image (H, W, 3) under `key`, from the cache where there is one."""
+        """The image (H, W, 3) under `key`, from the cache if there is one."""
         with self._timed("decode"):
             return read() if self.cache is None else self.cache.get(key, read)
 
@@ -79,14 +80,14 @@ class CutPairs(PairSource):
     def _around(
         self, rng: np.random.Generator, box: np.ndarray, size: int, shift: float, mirror: bool
     ) -> AugmentedWindow:
-        """What a crop of `size` pixels shows around a box (4,), augmented.
+        """The augmented window around a box (4,) that is shown at `size` pixels.
 
         Args:
-            rng: scale, rotation, aspect and shift are drawn from it, in this order.
-            box: of the target, in pixels of its image.
-            size: pixels a side of the crop.
-            shift: crop pixels by which the target may stand beside the centre; the exemplar's is 0.
-            mirror: whether left and right change places.
+            rng: scale, rotation, aspect change and shift are drawn from it, in this order.
+            box: box of the target, in pixels of its image.
+            size: side of the crop, pixels.
+            shift: largest offset of the target from the centre, crop pixels; 0 for the exemplar.
+            mirror: whether the crop is mirrored left to right.
         """
         factor, angle, aspect_change = self.augmentation.draw_geometry(rng)
         side = side_of(box, size) * factor
@@ -97,19 +98,19 @@ class CutPairs(PairSource):
 def shifted_centre(
     rng: np.random.Generator, box: np.ndarray, shift: float, scale: float
 ) -> np.ndarray:
-    """A point (2,) beside the centre of a box.
+    """A random point (2,) near the centre of a box.
 
     Args:
-        rng: it is drawn from.
+        rng: random generator it is drawn from.
         box: (4,) in pixels of its image.
-        shift: crop pixels it may lie away each way.
-        scale: crop pixels per pixel of the image.
+        shift: largest offset along each axis, crop pixels.
+        scale: crop pixels per image pixel.
     """
     return box[:2] + box[2:] / 2 + rng.uniform(-shift, shift, 2) / scale
 
 
 def side_of(box: np.ndarray, size: int) -> float:
-    """Side in image pixels of the square around a box (4,) that is shown at `size` pixels, at the
+    """Side in image pixels of the square around a box (4,) that is shown at `size` pixels at the
     exemplar's scale."""
     return float(context_side(box[2:])) * size / EXEMPLAR
 
@@ -121,12 +122,12 @@ def box_around(points: ArrayLike) -> np.ndarray:
 
 
 def check_inside(box: np.ndarray, frame: np.ndarray, what: str) -> None:
-    """Refuse a target beside its image: a crop there would show nothing.
+    """Refuse a target outside its image: a crop there would show nothing.
 
     Args:
-        box: (4,) of the target.
+        box: (4,) box of the target.
         frame: (H, W, 3).
-        what: frame it is, for the message.
+        what: name of the frame, for the message.
 
     Raises:
         DataError: box and frame do not overlap.
@@ -135,6 +136,6 @@ def check_inside(box: np.ndarray, frame: np.ndarray, what: str) -> None:
     x, y, w, h = box
     if not (x < W and y < H and x + w > 0 and y + h > 0):
         raise DataError(
-            f"{what}: the target's box {np.round(box, 1).tolist()} lies outside of the image of "
-            f"{W}×{H} pixels; correct its annotation, or fetch the image in its own size"
+            f"{what}: the target's box {np.round(box, 1).tolist()} lies outside the image of "
+            f"{W}×{H} pixels; correct its annotation, or fetch the image in its original size"
         )

@@ -1,9 +1,9 @@
-"""Pairs from still photographs with outlines: two views of one object, or the object pasted over
+"""Pairs from still photographs with outlines: two crops of one object, or the object pasted over
 other photographs.
 
-A distractor is another object of the same category pasted beside the target (IoU below 0.3), a
-negative pair shows another object of the same category instead of the target: both teach the
-network to tell alike things apart.
+A distractor is another object of the same category pasted beside the target (IoU below 0.3); a
+negative pair shows another object of the same category instead of the target. Both teach the
+network to tell similar objects apart.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ MOST_OVERLAP = 0.3  # IoU of a distractor's box with the target's
 
 
 class PhotoPairs(CutPairs):
-    """Pairs of views of outlined objects.
+    """Pairs of crops of outlined objects.
 
     Args:
-        objects: what can be a target.
+        objects: possible targets.
         backgrounds: images to paste over.
         augmentation: how far the crops are augmented.
-        paste: fraction of pairs whose object is pasted over two other photographs instead of seen
-            where it stands.
+        paste: fraction of pairs whose object is pasted over two other photographs instead of shown
+            in its own.
         distractors: fraction of pairs with an object of the same category pasted beside the target.
-        negatives: fraction of pairs whose search image holds another object of the same category
+        negatives: fraction of pairs whose search image shows another object of the same category
             instead.
         cache: decoded images; None decodes every time.
-        search: pixels a side of the search image.
-        made_of: identity of objects made by code, whose pixels are not the same to the last digit
-            everywhere; None takes the digest of what is there.
+        search: side of the search image, pixels.
+        made_of: identity of objects made by code, whose pixels may differ in the last digit between
+            machines; None computes a digest of the objects and backgrounds.
 
     Raises:
         DataError: there are no objects or no backgrounds.
@@ -61,8 +61,8 @@ class PhotoPairs(CutPairs):
     ) -> None:
         if not objects or not backgrounds:
             raise DataError(
-                f"{len(objects)} outlined objects and {len(backgrounds)} backgrounds; expected "
-                "some of both"
+                f"{len(objects)} outlined objects and {len(backgrounds)} backgrounds; expected at "
+                "least one of each"
             )
         super().__init__(augmentation, negatives, cache, search)
         self.objects, self.backgrounds = list(objects), list(backgrounds)
@@ -73,11 +73,11 @@ class PhotoPairs(CutPairs):
 
     @cached_property
     def identity(self) -> str:
-        """Of the objects and backgrounds: outlines, kinds, images' names and sizes."""
+        """Digest of objects and backgrounds: outlines, categories, images' names and sizes."""
         return self.made_of or outlines_identity(self.objects, self.backgrounds)
 
     def draw(self, rng: np.random.Generator, index: int = 0) -> Pair:
-        """A pair of an object drawn at random."""
+        """Draw an object at random and make a pair of it."""
         target = self.objects[int(rng.integers(len(self.objects)))]
         pasted = not target.surrounded or rng.random() < self.paste
         shown, positive = target, True
@@ -117,8 +117,8 @@ class PhotoPairs(CutPairs):
         shift: float,
         mirror: bool,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """A crop (size, size, 3) of an object, pasted over a background or where it stands, and the
-        box (4,) around its outline in it; see `_around`."""
+        """A crop (size, size, 3) of an object, pasted over a background or in its own photograph,
+        and the box (4,) around its outline in the crop; see `_around`."""
         target, pasted = which
         photo = self._read(target.image)
         check_inside(target.box, photo, f"photograph {target.image.path or target.image.name}")
@@ -130,7 +130,7 @@ class PhotoPairs(CutPairs):
             return crop, outline_box(target, window)
 
     def _backdrop(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        """A square (size, size, 3) of a background drawn at random."""
+        """A square crop (size, size, 3) of a background drawn at random."""
         photo = self._read(self.backgrounds[int(rng.integers(len(self.backgrounds)))])
         H, W = photo.shape[:2]
         side = min(H, W) * float(rng.uniform(0.4, 1.0))
@@ -140,14 +140,14 @@ class PhotoPairs(CutPairs):
     def _with_distractor(
         self, rng: np.random.Generator, search: np.ndarray, box: np.ndarray, target: OutlinedObject
     ) -> np.ndarray:
-        """The search image (S, S, 3) with an object of the target's category beside the box (4,),
-        where room is found."""
+        """The search image (S, S, 3) with an object of the target's category pasted beside the box
+        (4,), if room is found."""
         other = self._another(rng, target)
         if other is None:
             return search
         side = side_of(other.box, self.search) * float(rng.uniform(0.85, 1.2))
         for _ in range(8):
-            # (2,) pixels of the twin's image, from the centre of the crop
+            # (2,) pixels of the distractor's image, from the centre of the crop
             away = rng.uniform(-1, 1, 2) * side * 0.42
             centre = other.box[:2] + other.box[2:] / 2 + away
             window = AugmentedWindow(
@@ -164,20 +164,20 @@ class PhotoPairs(CutPairs):
 
 
 def outline_box(target: OutlinedObject, window: AugmentedWindow) -> np.ndarray:
-    """Box (4,) around an object's outline in the crop of a view; it may reach beyond the crop."""
+    """Box (4,) around an object's outline in the window's crop; it may reach beyond the crop."""
     return box_around(window.to_crop(np.concatenate(target.polygons)))
 
 
 def paste(
     crop: np.ndarray, photo: np.ndarray, polygons: Items[np.ndarray], window: AugmentedWindow
 ) -> np.ndarray:
-    """The crop (S, S, 3) with the part of a photograph inside an outline laid over it.
+    """The crop (S, S, 3) with the outlined part of a photograph pasted over it.
 
     Args:
-        crop: (S, S, 3), what lies beneath.
+        crop: (S, S, 3) background.
         photo: (H, W, 3).
-        polygons: of the outline, (n, 2) each, in pixels of the photograph.
-        window: which square of the photograph the crop shows.
+        polygons: outline, (n, 2) each, in pixels of the photograph.
+        window: the square of the photograph that is laid over the crop.
     """
     mask = soft_mask([window.to_crop(p) for p in polygons], *crop.shape[:2])  # (S, S)
     opacity = mask[..., None].astype(np.float32) / 255  # (S, S, 1)

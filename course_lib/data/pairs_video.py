@@ -20,13 +20,13 @@ from course_lib.geometry.windows import EXEMPLAR
 def usable_frames(
     sequence: Sequence, smallest: float = 8.0, least_cover: float = 0.3
 ) -> np.ndarray:
-    """Indices (n,) of the frames fit to train on: the target is there, its sides at most four to
-    one.
+    """Indices (n,) of the frames suitable for training: the target is present, with an aspect ratio
+    of at most four to one.
 
     Args:
-        sequence: with boxes, and cover labels where its dataset has them (GOT-10k).
-        smallest: pixels that both sides of the target must have.
-        least_cover: fraction of its best cover label above which the target must be visible.
+        sequence: a sequence with boxes, and with cover labels if its dataset has them (GOT-10k).
+        smallest: least width and height of the target, pixels.
+        least_cover: fraction of the sequence's highest cover label that a frame must exceed.
     """
     boxes = sequence.boxes
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -39,13 +39,13 @@ def usable_frames(
 
 
 def sample_two_frames(rng: np.random.Generator, valid: np.ndarray, gap: int) -> tuple[int, int]:
-    """Two frames of a video; the second may lie before the first. They differ wherever a second
-    one is in reach.
+    """Indices of two frames of a video; the second may precede the first. They differ unless no
+    other frame is within reach.
 
     Args:
-        rng: they are drawn from.
-        valid: (n,) indices of the frames fit to train on, sorted.
-        gap: largest distance between the two.
+        rng: random generator they are drawn from.
+        valid: (n,) indices of the frames suitable for training, sorted.
+        gap: largest distance between the two, frames.
     """
     first = int(rng.choice(valid))
     near = valid[(np.abs(valid - first) <= gap) & (valid != first)]
@@ -56,13 +56,13 @@ class VideoPairs(CutPairs):
     """Pairs of two frames of one video.
 
     Args:
-        sequences: videos; those with fewer than two usable frames are left out, which is said.
-        augmentation: how far the crops are augmented. There is no rotation: a box does not say what
-            box follows.
+        sequences: videos; those with fewer than two usable frames are left out with a warning.
+        augmentation: how far the crops are augmented. Rotation is not applied: the box of a rotated
+            target cannot be computed from its box.
         gap: largest distance between the two frames.
         negatives: fraction of pairs whose search image comes from another video.
         cache: decoded frames; None decodes every time.
-        search: pixels a side of the search image.
+        search: side of the search image, pixels.
 
     Raises:
         DataError: no sequence is usable.
@@ -82,7 +82,7 @@ class VideoPairs(CutPairs):
         self.videos = [(s, valid) for s, valid in usable if len(valid) >= 2]
         if not self.videos:
             raise DataError(
-                f"none of {len(usable)} videos has two usable frames; look at their boxes and "
+                f"none of {len(usable)} videos has two usable frames; check their boxes and "
                 "cover labels"
             )
         self._say_left_out([s.name for s, valid in usable if len(valid) < 2], len(usable))
@@ -93,19 +93,20 @@ class VideoPairs(CutPairs):
         if names:
             few = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
             warnings.warn(
-                f"{len(names)} of {of} videos have fewer than two frames fit to train on (target "
-                "in view, sides of at least 8 pixels and at most four to one) and are left out: "
-                f"{few}",
+                f"{len(names)} of {of} videos have fewer than two frames suitable for training "
+                "(target in view, sides of at least 8 pixels, aspect ratio of at most four to one) "
+                f"and are left out: {few}",
                 stacklevel=3,
             )
 
     @cached_property
     def identity(self) -> str:
-        """Of the videos that are used: names, boxes, frames' names and sizes."""
+        """Digest of the videos used: names, boxes, frames' names and sizes."""
         return sequences_identity([sequence for sequence, _ in self.videos])
 
     def draw(self, rng: np.random.Generator, index: int = 0) -> Pair:
-        """Two frames of a video drawn at random; every video counts the same, however long."""
+        """Draw two frames of a random video; all videos are equally likely, whatever their
+        length."""
         sequence, valid = self.videos[int(rng.integers(len(self.videos)))]
         first, second = sample_two_frames(rng, valid, self.gap)
         other, positive = sequence, True

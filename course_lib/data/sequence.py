@@ -37,16 +37,16 @@ class Sequence:
 
     Attributes:
         name: unique within its benchmark, for example "Jogging.1".
-        frames: the images, read when asked for; T of them.
+        frames: T images, read on demand.
         boxes: (T, 4) float64, x, y, w, h in pixels, 0-based; NaN rows where the target is absent
             or the ground truth is withheld.
-        attributes: OTB tags that hold for the whole sequence, a subset of OTB_ATTRIBUTES.
+        attributes: OTB tags of the whole sequence, a subset of OTB_ATTRIBUTES.
         polygons: (T, 8) corner coordinates where the benchmark gives them (VOT), else None.
         tags: per-frame arrays of length T by name, for example "occlusion" (bool) or "cover" (0–8).
         omitted: (T,) bool, frames that the benchmark's protocol leaves out of every score.
-        fps: frames per second of the video if its metadata say so, else None.
+        fps: frames per second of the video if its metadata contain them, else None.
 
-    Raises DataError if the lengths do not agree or an attribute is unknown.
+    Raises DataError if the lengths do not match or an attribute is unknown.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Sequence:
         boxes: ArrayLike,
         attributes: Iterable[str] = (),
     ) -> Sequence:
-        """A sequence of images that are in memory already.
+        """A sequence from images that are already in memory.
 
         Args:
             name: unique within its benchmark.
@@ -106,10 +106,11 @@ class Sequence:
         return f"Sequence({self.name!r}, {len(self)} frames, attributes={sorted(self.attributes)})"
 
     def identity(self) -> dict[str, Any]:
-        """What tells this sequence from any other, ready for JSON; no frame is decoded.
+        """The values that distinguish this sequence from any other, ready for JSON; no frame is
+        decoded.
 
-        "truth" is a sum of boxes, polygons and omitted frames, to four decimals as files hold them,
-        so that the last bit of a sine on another machine makes no other sequence.
+        "truth" is a sum of boxes, polygons and omitted frames, rounded to four decimals as in
+        files, so that the last bit of a sine on another machine does not change it.
         """
         truth = [self.boxes] if self.polygons is None else [self.boxes, self.polygons]
         rounded = [np.where(np.isnan(a), np.nan, np.round(a, 4) + 0.0) for a in truth]
@@ -121,7 +122,7 @@ class Sequence:
         }
 
     def part(self, start: int, stop: int | None = None) -> Sequence:
-        """Frames start … stop − 1 as a sequence of its own with the same name."""
+        """Frames start … stop − 1 as a new sequence with the same name."""
         cut = slice(start, stop)
         return Sequence(
             name=self.name,
@@ -135,7 +136,7 @@ class Sequence:
         )
 
     def loaded(self, length: int | None = None) -> Sequence:
-        """The sequence, or its first `length` frames, with all frames read once and kept."""
+        """The sequence, or its first `length` frames, with all frames read into memory."""
         part = self.part(0, length)
         return replace(part, frames=ArrayFrames(list(part.frames)))
 
@@ -146,10 +147,10 @@ class Benchmark:
 
     Attributes:
         name: part of every result's path, for example "otb100" or "generated-v1".
-        sequences: what it holds, in the benchmark's own order.
-        first_pixel: what its files, and so its result files, call the top-left pixel: 1 for OTB,
-            else 0. Boxes in memory are 0-based whatever it says.
-        source: what `load_benchmark` makes it from in another process; by default its name.
+        sequences: its sequences, in the benchmark's own order.
+        first_pixel: coordinate of the top-left pixel in its files, and so in its result files: 1
+            for OTB, else 0. Boxes in memory are always 0-based.
+        source: the name from which `load_benchmark` makes it in another process; by default `name`.
     """
 
     name: str
@@ -163,9 +164,7 @@ class Benchmark:
         names = [s.name for s in self.sequences]
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
-            raise DataError(
-                f"benchmark {self.name}: sequence names appear twice: {', '.join(twice)}"
-            )
+            raise DataError(f"benchmark {self.name}: duplicate sequence names: {', '.join(twice)}")
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -189,14 +188,14 @@ class Benchmark:
         return [s.name for s in self.sequences]
 
     def only(self, names: Items[str]) -> Benchmark:
-        """The same benchmark with the named sequences alone, in the order given."""
+        """The same benchmark with the named sequences only, in the given order."""
         return replace(self, sequences=tuple(self[name] for name in names))
 
     def loaded(self, step: int = 1, length: int | None = None) -> Benchmark:
-        """Every `step`-th sequence, or its first `length` frames, with frames read once and
-        kept."""
+        """Every `step`-th sequence, or its first `length` frames, with frames read into memory."""
         return replace(self, sequences=tuple(s.loaded(length) for s in self.sequences[::step]))
 
     def identity(self, sequence: Sequence) -> dict[str, Any]:
-        """What tells a sequence of this benchmark from any other, see `Sequence.identity`."""
+        """The values that distinguish a sequence of this benchmark from any other, see
+        `Sequence.identity`."""
         return {"benchmark": self.name, "first_pixel": self.first_pixel, **sequence.identity()}

@@ -1,10 +1,10 @@
-"""Videos cut to their targets and packed into few large files, for storage where many small ones
-are slow.
+"""Videos cut to their targets and packed into a few large files, for storage on which many small
+files are slow.
 
-A folder of shards holds tar files, each with the crops of some videos as JPEG, and `index.json`,
-written last: what they were made of, which videos stand in which shard, and their boxes. Each
-shard ends in a `shard.json` that says the same of itself, so shards made of other data, or with
-other options, are never taken for these. Training reads one shard after the other, whole.
+A folder of shards contains tar files, each with the crops of some videos as JPEG, and `index.json`,
+written last: what they were made of, which videos are in which shard, and their boxes. Each shard
+ends with a `shard.json` that records the same about itself, so shards made of other data, or with
+other options, are never mistaken for these. Training reads one whole shard after the other.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError, MissingDataError
 from course_lib.files import digest, read_json
 
-ROOM = 1.25  # sides of the search image that a crop shows, so that shifts and stretches stay inside
-PIXELS = 319  # pixels a side of a crop: 255 · ROOM
+ROOM = 1.25  # a crop's side in sides of the search image: leaves room for shift and stretch
+PIXELS = 319  # side of a crop, pixels: 255 · ROOM
 BLOCK = 2048  # pairs drawn from one shard before the next is read
 FORMAT = 2  # of the folder; 1 did not say what it was made of
 NOTE = "shard.json"  # the last file in each tar
@@ -36,7 +36,7 @@ AGAIN = "run `python data_scripts/shards.py DATASET --fresh` to make the shards 
 
 
 class JpegFrames(Frames):
-    """Frames kept as JPEG in memory, decoded when asked for; `name` says of what, for messages."""
+    """Frames held in memory as JPEG and decoded on demand; `name` is used in messages."""
 
     def __init__(self, encoded: list[bytes], name: str = "a shard") -> None:
         self.encoded, self.name = encoded, name
@@ -53,15 +53,15 @@ class JpegFrames(Frames):
 
 
 def crop_name(video: str, number: int) -> str:
-    """Name in a shard of a video's crop."""
+    """File name of a video's crop in a shard."""
     return f"{video}/{number:05d}.jpg"
 
 
 def read_index(folder: Path) -> list[dict]:
-    """A row (file, bytes, videos) for each shard of a folder, each there and of its full size.
+    """A row (file, bytes, videos) for each shard of a folder, all of which exist in full size.
 
-    Raises MissingDataError or DataError naming the index or the shard that is missing, damaged,
-    cut short or of another format.
+    Raises MissingDataError or DataError, naming the index or the shard that is missing, damaged,
+    cut short or in another format.
     """
     path = folder / "index.json"
     if not path.is_file():
@@ -73,7 +73,7 @@ def read_index(folder: Path) -> list[dict]:
     made_of = index.get("made_of")
     if not isinstance(made_of, dict) or made_of.get("format") != FORMAT:
         raise DataError(
-            f"{path} does not say what its shards were made of: it is of an older format, or "
+            f"{path} does not say what its shards were made of: it is in an older format, or "
             f"another program's; {AGAIN}"
         )
     rows = index.get("shards")
@@ -94,8 +94,7 @@ def _check_size(shard: Path, size: int, count: int) -> None:
     if not shard.is_file():
         raise MissingDataError(
             f"shard {shard} is missing: {count} are listed in {shard.with_name('index.json')}. Run "
-            "`python data_scripts/shards.py` again with the same options; shards that are there "
-            "are kept."
+            "`python data_scripts/shards.py` again with the same options; existing shards are kept."
         )
     if shard.stat().st_size != size:
         raise DataError(
@@ -107,7 +106,7 @@ def _check_size(shard: Path, size: int, count: int) -> None:
 def read_shard(folder: Path, row: dict) -> list[Sequence]:
     """The videos of one shard, as sequences of crops.
 
-    Raises Unreadable naming it if it is missing, damaged, or does not hold what the index says.
+    Raises Unreadable, naming the shard, if it is missing, damaged, or does not match the index.
     """
     path = folder / row["file"]
     try:
@@ -121,7 +120,7 @@ def read_shard(folder: Path, row: dict) -> list[Sequence]:
             "`python data_scripts/shards.py` again with the same options"
         ) from None
     if videos != row["videos"]:
-        raise Unreadable(f"shard {path} holds other videos than its index says; {AGAIN}")
+        raise Unreadable(f"shard {path} does not hold the videos that its index lists; {AGAIN}")
     return sequences
 
 
@@ -132,14 +131,15 @@ def _sequence(video: dict, files: dict[str, bytes], path: Path) -> Sequence:
 
 
 class ShardPairs(PairSource):
-    """Pairs of the videos in a folder of shards: `BLOCK` pairs in a row come from one shard, held
+    """Pairs from the videos in a folder of shards: `BLOCK` pairs in a row come from one shard, held
     in memory.
 
     Args:
-        folder: with index.json.
-        changes, gap: see VideoPairs; `gap` counts kept frames.
-        shards: which of the shards to use, by position; None uses all.
-        search: pixels a side of the search image.
+        folder: the folder with index.json.
+        augmentation: see `VideoPairs`.
+        gap: see `VideoPairs`; counts packed frames.
+        shards: positions of the shards to use; None uses all.
+        search: side of the search image, pixels.
     """
 
     def __init__(
@@ -158,12 +158,12 @@ class ShardPairs(PairSource):
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Time spent by stage, in this process, since the shard was opened."""
+        """Time spent on each stage, in this process, since the shard was opened."""
         return self.open[1].seconds if self.open else {}
 
     def draw(self, rng: np.random.Generator, index: int = 0) -> Pair:
-        """A pair of the shard whose turn it is at pair number `index`; every round takes the shards
-        in another order."""
+        """A pair from the shard that pair number `index` falls in; each round visits the shards in
+        another order."""
         lap, place = divmod(index // BLOCK, len(self.rows))
         k = int(np.random.default_rng([lap, len(self.rows)]).permutation(len(self.rows))[place])
         if self.open is None or self.open[0] != k:

@@ -1,10 +1,10 @@
-"""Frames as a person has them: a video file, a folder of images, a pattern.
+"""Frames from what a user has: a video file, a folder of images, a file pattern.
 
 A video is decoded in one pass, in order, until decoding ends, whatever its header says: counts and
-rates there are guesses, or those of the video before it was trimmed, joined or cut. Frame i is the
-i-th image that decodes, its time is what its own time stamp says. Images stand upright, as the
-camera noted it; their pixels are the stored ones (an interlaced image keeps its two fields, a
-stretched one its stored width).
+rates in headers are guesses, or date from before the video was trimmed, joined or cut. Frame i is
+the i-th image that decodes, and its time is its own time stamp. Images are rotated upright by the
+camera's orientation tag; their pixels are the stored ones (an interlaced image keeps its two
+fields, an anamorphic one its stored width).
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ IMAGES = (*IMAGE_SUFFIXES, ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jp2")
 
 @dataclass(frozen=True)
 class TimedFrame:
-    """A frame that is converted only when it is asked for.
+    """A frame that is converted to an image only on demand.
 
     Attributes:
         number: counted from 0.
-        seconds: when it is shown, from the first frame on; above that of the frame before.
-        read: gives the image (H, W, 3).
+        seconds: time since the first frame; larger than the previous frame's.
+        read: returns the image (H, W, 3).
     """
 
     number: int
@@ -45,14 +45,14 @@ class TimedFrame:
 class VideoFile(Frames):
     """Frames of a video file.
 
-    Reading in order, by a loop or by rising index, decodes once. Going backwards decodes again from
-    the start: seeking would be quicker and is not exact in every format. The length is known after
-    one pass, made when it is asked for.
+    Reading in order, in a loop or by increasing index, decodes once. Going backwards decodes again
+    from the start: seeking would be faster, but is not exact in every format. The length is known
+    after one full pass, made when it is first needed.
 
     Attributes:
-        expected: frames that the header promises, for a progress bar; None where it does not say.
-        rate: frames per second as the header says, 25 where it says nothing sensible.
-        note: after a whole pass, a sentence if a part of the file did not decode, else "".
+        expected: number of frames promised by the header, for a progress bar, or None.
+        rate: frames per second in the header; 25 if it has no sensible value.
+        note: after a full pass, a warning if part of the file did not decode, else "".
 
     Raises MissingDataError if there is no such file, DataError if it does not decode as a video.
     """
@@ -60,7 +60,7 @@ class VideoFile(Frames):
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.note = ""
-        self._times: np.ndarray | None = None  # (T,) once a pass was made
+        self._times: np.ndarray | None = None  # (T,) after a full pass
         self._pass: Iterator[TimedFrame] = iter(())
         self._at: TimedFrame | None = None
         with decoding.open_video(self.path) as container:
@@ -78,10 +78,10 @@ class VideoFile(Frames):
         with decoding.open_video(self.path) as container:
             stream = decoding.best_stream(container, self.path)
             clock = decoding.Clock(self.rate, decoding.may_jump(container))
-            turned = decoding.rotate_tag(stream)
+            rotation = decoding.rotate_tag(stream)
             for frame in decoding.decoded(container, stream, report):
                 times.append(clock.seconds(frame.pts, stream.time_base))
-                read = partial(decoding.to_image, frame, turned, self.path)
+                read = partial(decoding.to_image, frame, rotation, self.path)
                 yield TimedFrame(len(times) - 1, times[-1], read)
             promised = decoding.promised_end(container, stream)
         if not times:
@@ -94,7 +94,7 @@ class VideoFile(Frames):
 
     @property
     def times(self) -> np.ndarray:
-        """Seconds (T,) at which the frames are shown, from 0 on."""
+        """Times (T,) of the frames in seconds, starting at 0."""
         if self._times is None:
             for _ in self.decode():
                 pass
@@ -102,7 +102,7 @@ class VideoFile(Frames):
 
     @property
     def fps(self) -> float:
-        """Frames per second on average: the header's where the time stamps agree, else theirs."""
+        """Average frames per second: the header's if the time stamps agree with it, else theirs."""
         declared, times = float(self.rate), self.times
         measured = (len(times) - 1) / times[-1] if len(times) > 1 else declared
         return declared if abs(measured / declared - 1) < 0.02 else float(measured)
@@ -120,8 +120,8 @@ class VideoFile(Frames):
             self._at = next(self._pass, None)
             if self._at is None:
                 raise DataError(
-                    f"video {self.path} has fewer frames than before: it was changed meanwhile; "
-                    "open it again"
+                    f"video {self.path} has fewer frames than before: the file has changed; open "
+                    "it again"
                 )
         if index == len(self) - 1:
             self._pass = iter(())  # closes the file
@@ -129,7 +129,7 @@ class VideoFile(Frames):
 
 
 def timed(frames: Frames, fps: float | Fraction = decoding.USUAL_RATE) -> Iterator[TimedFrame]:
-    """Frames with their times in one pass: a video's own, for anything else `fps` a second."""
+    """Frames with their times in one pass: a video's own times, else `fps` frames per second."""
     if isinstance(frames, VideoFile):
         yield from frames.decode()
         return
@@ -138,14 +138,15 @@ def timed(frames: Frames, fps: float | Fraction = decoding.USUAL_RATE) -> Iterat
 
 
 def find_frames(given: Path | str | Items[Path | str]) -> VideoFile | ImageFiles:
-    """The frames that a person names; images come in the order of their numbers, 2 before 10.
+    """The frames that a user asks for; images are in the order of their numbers, 2 before 10.
 
     Args:
-        given: a video file, a folder of images, a pattern such as "frames/*.png", several images.
+        given: a video file, a folder of images, a pattern such as "frames/*.png", or several
+            images.
 
     Raises:
-        MissingDataError: if nothing is there.
-        DataError, SettingsError: if it is no video.
+        MissingDataError: nothing was found.
+        DataError, SettingsError: it is not a video.
     """
     several = [given] if isinstance(given, (str, Path)) else list(given)
     if len(several) > 1:
@@ -167,13 +168,17 @@ def find_frames(given: Path | str | Items[Path | str]) -> VideoFile | ImageFiles
 
 
 def _folder(folder: Path) -> ImageFiles:
-    """The images of a folder; hidden files are passed over."""
+    """The images of a folder; hidden files are skipped."""
     images = [p for p in folder.iterdir() if _is_image(p) and not p.name.startswith(".")]
     if not images:
         inner = ", ".join(sorted(p.name for p in folder.iterdir() if p.is_dir())[:5])
         raise MissingDataError(
             f"0 images found in the folder {folder} (looked for *{', *'.join(IMAGES)})"
-            + (f"; it holds the folders {inner}: name one of them" if inner else "; give another")
+            + (
+                f"; it contains the folders {inner}: give one of them"
+                if inner
+                else "; give another"
+            )
         )
     return _images(images, str(folder))
 
@@ -182,8 +187,8 @@ def _images(paths: Items[Path | str], what: str) -> ImageFiles:
     strange = next((p for p in paths if not _is_image(p)), None)
     if strange is not None:
         raise SettingsError(
-            f"{what} are {len(paths)} files, and {strange} is no image; give one video, or images "
-            "alone"
+            f"{what}: of these {len(paths)} files, {strange} is not an image; give one video, or "
+            "images only"
         )
     return ImageFiles(sorted(map(Path, paths), key=lambda p: by_number(str(p))))
 

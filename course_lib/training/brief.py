@@ -1,4 +1,4 @@
-"""A run small enough for a notebook: a shipped recipe with other settings, nothing left on disk."""
+"""Runs small enough for a notebook: a recipe with changed settings, nothing left on disk."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def train_recipe(
     """Train one of the recipes that come with the course.
 
     Args:
-        name: of the recipe, without `recipes/` and `.yaml`.
-        overrides: settings that win over the recipe's, as in `load_settings`.
+        name: name of the recipe, without `recipes/` and `.yaml`.
+        overrides: settings that override the recipe's, as in `load_settings`.
         watchers: called with the progress after every step.
     """
     settings = load_settings(TrainSettings, f"recipes/{name}.yaml", dict(overrides))

@@ -1,4 +1,4 @@
-"""The time that a command may take, and how it says that it stopped in time."""
+"""The time that a command may take, and how it reports that it stopped in time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from course_lib.errors import SettingsError
 
-# a command's exit status when its budget ended before its work: "try again later" in sysexits.h
+# exit status of a command whose budget ended before its work: "try again later" in sysexits.h
 STOPPED = 75
 LONGEST = 366 * 86_400  # seconds
 
@@ -17,8 +17,8 @@ LONGEST = 366 * 86_400  # seconds
 def stopped_in_time(under_torchrun: bool) -> int:
     """The exit status of a command whose budget ended before its work.
 
-    torchrun takes any status but 0 for a failure: it prints a traceback and ends with 1. Under it
-    the status is 0, and `runs`, which cannot tell by it, is told by a file.
+    torchrun treats any status but 0 as a failure: it prints a traceback and exits with 1. So under
+    torchrun the status is 0, and a marker file tells `runs` that the work is unfinished.
     """
     mark = os.environ.get("COURSE_STOPPED")
     if mark:
@@ -27,13 +27,13 @@ def stopped_in_time(under_torchrun: bool) -> int:
 
 
 def budget_from_outside() -> float | None:
-    """Seconds that `runs` gave the command it started; None for a command started by hand."""
+    """Seconds that `runs` allows the command it started; None for a command started by hand."""
     text = os.environ.get("COURSE_BUDGET")
     return None if text is None else seconds_of(text, unit="s")
 
 
 def seconds_of(text: str, unit: str = "") -> float:
-    """Seconds of "90s", "9m" or "2h", or of a number alone, if `unit` says what it counts.
+    """Seconds of "90s", "9m" or "2h", or of a bare number in `unit`, if that is given.
 
     Raises SettingsError for anything else.
     """

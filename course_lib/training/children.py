@@ -1,4 +1,4 @@
-"""Commands that are started and never outlive the one that started them."""
+"""Commands run as child processes that never outlive their parent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-PATIENCE = 15.0  # seconds in which a command that was asked to stop may do so
+PATIENCE = 15.0  # seconds that a command gets to stop after being asked
 END_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
 ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -20,25 +20,26 @@ ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(sig
 def ended_with_us(
     words: list[str], folder: Path, environment: dict[str, str], seconds: float
 ) -> int | None:
-    """Run `python WORDS` in a folder; its exit status, or None if it was stopped after `seconds`.
+    """Run `python WORDS` in a folder.
 
-    However this process ends, so do the command and all that it started: at the end of the time,
-    on Ctrl-C, SIGTERM or
-    SIGHUP they are asked to stop (SIGINT) and killed if they do not; on Linux the command is ended
-    too where this
-    process is killed (SIGKILL) and can ask nobody.
+    However this process ends, the command and everything it started end with it: when time is up,
+    and on Ctrl-C, SIGTERM or SIGHUP, they are asked to stop (SIGINT) and killed if they do not. On
+    Linux the command also ends if this process is killed (SIGKILL) and cannot ask.
 
     Args:
-        words: of the command, after `python`.
-        folder: it runs in.
+        words: arguments of `python`.
+        folder: working directory of the command.
         environment: its environment variables.
-        seconds: after which it is stopped.
+        seconds: time after which it is stopped.
+
+    Returns:
+        The exit status, or None if it was stopped after `seconds`.
     """
     process = subprocess.Popen(
         [sys.executable, *words],
         cwd=folder,
         env=environment,
-        start_new_session=True,  # a process group of its own: all of it can be ended
+        start_new_session=True,  # its own process group, so that all of it can be ended
         preexec_fn=_tied_to(os.getpid()) if sys.platform == "linux" else None,
     )
     with _as_exit(ENDING):
@@ -51,12 +52,12 @@ def ended_with_us(
 
 
 def _tied_to(parent: int) -> Callable[[], None]:
-    """What the new process does first: it asks the system for SIGTERM when its parent is gone."""
+    """Set-up code of the child: it asks the system for SIGTERM when its parent dies."""
     prctl = ctypes.CDLL(None).prctl
 
     def ask() -> None:
         prctl(END_WITH_PARENT, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() != parent:  # gone already
+        if os.getppid() != parent:  # the parent has died already
             os._exit(1)
 
     return ask
@@ -64,10 +65,8 @@ def _tied_to(parent: int) -> Callable[[], None]:
 
 @contextlib.contextmanager
 def _as_exit(signals: list[signal.Signals]) -> Iterator[None]:
-    """Signals that would end this process at once raise SystemExit instead, so that `finally` is
-    reached.
-    """
-    if threading.current_thread() is not threading.main_thread():  # only there may they be caught
+    """Let signals that would end this process at once raise SystemExit, so that `finally` runs."""
+    if threading.current_thread() is not threading.main_thread():  # only it may set handlers
         yield
         return
 
@@ -83,12 +82,12 @@ def _as_exit(signals: list[signal.Signals]) -> Iterator[None]:
 
 
 def _end(process: subprocess.Popen) -> None:
-    """End what is left of the command's process group: asked first, then killed."""
+    """End what is left of the command's process group: first ask, then kill."""
     if process.poll() is None:
         _send(process, signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(PATIENCE)
-    _send(process, getattr(signal, "SIGKILL", signal.SIGTERM))  # those it left behind, too
+    _send(process, getattr(signal, "SIGKILL", signal.SIGTERM))  # including its orphans
     process.wait()
 
 

@@ -1,5 +1,4 @@
-"""The network that a run begins with: its first weights drawn from the recipe's seed, or taken from
-weights there are."""
+"""Initialising a run's network: weights drawn from the recipe's seed, or loaded from a file."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ from course_lib.training.building import refusals_in_words
 if TYPE_CHECKING:
     from course_lib.training.settings import TrainSettings
 
-# what a proposal network adds to a backbone: weights, and the arguments they follow from
+# what a proposal network adds to a backbone: weights, and the arguments that create them
 ADDED_WEIGHTS = ("bn5", "guide")
 ADDED_ARGUMENTS = ("last_norm", "guided")
 
@@ -27,7 +26,7 @@ def first_network(settings: TrainSettings) -> nn.Module:
     """The network of a recipe before its first step.
 
     Raises:
-        SettingsError: it cannot be built, or the weights it is to start from are of another.
+        SettingsError: it cannot be built, or `start_from` has weights for a different network.
     """
     with refusals_in_words(settings):
         network = seeded(settings.seed, lambda: build(settings.about))
@@ -39,22 +38,22 @@ def first_network(settings: TrainSettings) -> nn.Module:
 
 
 def seeded(seed: int, make: Callable[[], nn.Module]) -> nn.Module:
-    """What `make()` gives with the random generator set to `seed` and set back afterwards."""
+    """Call `make()` with the random generator set to `seed`; its state is restored afterwards."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make()
 
 
 def begin_with(network: nn.Module, weights: str) -> None:
-    """Fill a network with weights there are: with all of them, with those of the backbone if the
-    rest differs, or with public ones of a classifier that the backbone was taken from.
+    """Initialise a network from existing weights: all of them, the backbone's alone if the rest
+    differs, or the public weights of the classifier that the backbone comes from.
 
     Args:
-        network: as the recipe wants it.
-        weights: name or path of the weights to begin with.
+        network: the recipe's network.
+        weights: name or path of the weights.
 
     Raises:
-        SettingsError: their backbone is another.
+        SettingsError: their backbone is a different one.
     """
     path = find_weights(weights)
     if path.suffix != ".safetensors":
@@ -65,20 +64,22 @@ def begin_with(network: nn.Module, weights: str) -> None:
     if given.about == network.about:
         network.load_state_dict(given.state_dict())
         return
-    differ = f"start_from {weights!r} is {given.about}; the recipe wants {network.about}"
+    differ = f"start_from {weights!r} is {given.about}; the recipe needs {network.about}"
     if not all("backbone" in n.about for n in (network, given)):
         raise SettingsError(
-            f"{differ}, whose parts it has not. Start from a network of the same kind, or from "
+            f"{differ}, which is built differently. Start from a network of the same kind, or from "
             "none."
         )
     wanted, there = network.backbone.state_dict(), given.backbone.state_dict()
     common = {n: t for n, t in there.items() if n in wanted and wanted[n].shape == t.shape}
     new = [n for n in wanted if n not in there and not n.startswith(ADDED_WEIGHTS)]
     if len(common) < len(there) or new or _core(network) != _core(given):
-        raise SettingsError(f"{differ}. Make stride, widths, groups, backbone and share equal.")
+        raise SettingsError(
+            f"{differ}. Make stride, widths, groups, backbone and width_multiplier equal."
+        )
     network.backbone.load_state_dict(common, strict=False)
 
 
 def _core(network: nn.Module) -> dict[str, Any]:
-    """What the backbone of a network is, but for what the network added to it."""
+    """Description of a network's backbone, without what the network added to it."""
     return {n: v for n, v in network.backbone.about.items() if n not in ADDED_ARGUMENTS}

@@ -1,5 +1,5 @@
-"""Long runs, declared once in `recipes/runs.yaml`: what each leaves, whether it is done, and doing
-what is due."""
+"""Long runs, declared in `recipes/runs.yaml`: what each produces, whether it is due, and doing the
+due ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from course_lib.training.children import ended_with_us
 from course_lib.training.settings import TrainSettings
 from course_lib.training.shaping import unlike
 
-LEAST = 30.0  # seconds left under which no run is started
+LEAST = 30.0  # no run is started if fewer seconds are left
 NEEDED = {"name", "command", "minutes", "leaves"}
 
 
@@ -32,12 +32,11 @@ class LongRun(Settings):
     """One declared run.
 
     Attributes:
-        name: how it is asked for.
-        command: what follows `python` on the command line, for example "-m course_lib train
-            recipes/siamfc.yaml".
-        minutes: expected, on the hardware it is declared for.
-        leaves: the files it makes, relative to the project.
-        machine: "gpu" if it is due until a GPU has done it, "cpu" if any machine will do.
+        name: name of the run on the command line.
+        command: arguments of `python`, for example "-m course_lib train recipes/siamfc.yaml".
+        minutes: expected time on the hardware it is declared for.
+        leaves: the files it produces, relative to the project.
+        machine: "gpu" if it is due until done on a GPU, "cpu" if any machine will do.
     """
 
     name: str
@@ -58,27 +57,27 @@ class LongRun(Settings):
             )
 
     def words(self) -> list[str]:
-        """The command's words, quoted ones whole."""
+        """The command split into words as a shell does it."""
         try:
             return shlex.split(self.command)
         except ValueError as problem:
             raise SettingsError(f"command is {self.command!r}: {problem}") from None
 
     def due(self) -> str:
-        """Why the run is to be done; "" if everything it leaves is there, made on the hardware it
-        is declared for, and by the recipe as it is now."""
+        """Why the run is due; "" if all its files exist, made on the declared hardware and with the
+        present recipe."""
         lacks = (why for name in self.leaves if (why := self._lack(PROJECT / name)))
         return next(lacks, "") or self._outdated()
 
     @property
     def record(self) -> Path:
-        """Where it is written down by what the run was done here last; results that came with the
-        course have none.
+        """File that records the command and recipes of the last run on this machine; results that
+        came with the course have none.
         """
         return PROJECT / "runs" / "declared" / f"{self.name}.json"
 
     def made_by(self) -> dict[str, Any]:
-        """The command and the content of the recipes it names."""
+        """The command and the content of the recipes named in it."""
         recipes = [word for word in self.words() if word.endswith((".yaml", ".yml"))]
         there = [word for word in recipes if (PROJECT / word).is_file()]
         return {
@@ -87,21 +86,21 @@ class LongRun(Settings):
         }
 
     def _outdated(self) -> str:
-        """Whether command or recipe are others than those it was done by; weights say this
-        themselves, on their cards.
+        """Why the recorded command and recipes are out of date, or ""; for weights, their cards
+        tell.
         """
         if not self.record.is_file() or trained_by(self.words()):
             return ""
         try:
-            before = read_json(self.record, "the run is done again")
+            before = read_json(self.record, "the run is repeated")
         except DataError:
             return f"{self.record.name} is damaged"
-        return "" if before == self.made_by() else "its command or its recipe is another now"
+        return "" if before == self.made_by() else "its command or its recipe has changed"
 
     def _lack(self, path: Path) -> str:
-        """What is wrong with one file that the run leaves; "" if it is as it should be."""
+        """What is wrong with one of the run's files; "" if nothing is."""
         if not path.is_file():
-            return f"{path.name} is not there"
+            return f"{path.name} does not exist"
         note = path.with_suffix(".json")
         if not note.is_file():
             return f"{path.name} has no card" if path.suffix == ".safetensors" else ""
@@ -115,10 +114,10 @@ class LongRun(Settings):
         if self.machine == "gpu" and "no GPU used" in where:
             return f"{path.name} was not made on a GPU"
         changed = self._recipe_changes(content)
-        return f"{path.name} is of an earlier recipe: {', '.join(changed[:3])}" if changed else ""
+        return f"{path.name} is from an earlier recipe: {', '.join(changed[:3])}" if changed else ""
 
     def _recipe_changes(self, card: dict[str, Any]) -> list[str]:
-        """What the card of weights has otherwise than the recipe that the command trains."""
+        """The settings in which the weights' card differs from the recipe of the command."""
         settings = trained_by(self.words())
         recipe = card.get("recipe")
         return unlike(settings, recipe) if settings and isinstance(recipe, dict) else []
@@ -129,8 +128,8 @@ def _inside(name: str) -> bool:
 
 
 def trained_by(words: list[str]) -> TrainSettings | None:
-    """The settings that `-m course_lib train RECIPE --set …` trains; None for any other command,
-    or if they cannot be read.
+    """The settings trained by `-m course_lib train RECIPE --set …`; None for any other command, or
+    if they cannot be read.
     """
     if "course_lib" not in words or "train" not in words:
         return None
@@ -141,13 +140,13 @@ def trained_by(words: list[str]) -> TrainSettings | None:
     try:
         return load_settings(TrainSettings, recipe, parse_overrides(overrides[:end]))
     except (SettingsError, OSError):
-        return None  # the command itself will say so
+        return None  # the command itself will report it
 
 
 def read_runs(path: Path = RECIPES / "runs.yaml") -> list[LongRun]:
-    """The declared runs, in the order they should be done.
+    """The declared runs, in the order in which they should be done.
 
-    Raises SettingsError naming the file, the run and the key at fault.
+    Raises SettingsError, naming the file, the run and the key at fault.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -156,7 +155,7 @@ def read_runs(path: Path = RECIPES / "runs.yaml") -> list[LongRun]:
     rows = read_yaml(text, str(path))
     if not isinstance(rows, list):
         raise SettingsError(
-            f"{path} holds a {type(rows).__name__}; expected a list of runs, each `- name: …`"
+            f"{path} contains a {type(rows).__name__}; expected a list of runs, each `- name: …`"
         )
     runs = [_read_run(row, path) for row in rows]
     names = [run.name for run in runs]
@@ -168,7 +167,7 @@ def read_runs(path: Path = RECIPES / "runs.yaml") -> list[LongRun]:
 
 def _read_run(row: Any, path: Path) -> LongRun:
     if not isinstance(row, dict):
-        raise SettingsError(f"{path} holds {row!r} among its runs; expected name, command, …")
+        raise SettingsError(f"{path} has {row!r} among its runs; expected name, command, …")
     keys = NEEDED | {"machine"}
     unknown, missing = sorted(map(str, set(row) - keys)), sorted(NEEDED - set(row))
     if unknown or missing:
@@ -183,18 +182,21 @@ def _read_run(row: Any, path: Path) -> LongRun:
 
 
 def do_due(runs: list[LongRun], budget: float, tell: Callable[[str], None] = print) -> list[str]:
-    """Do what is not done yet, one after the other; names of the runs finished.
+    """Do the runs that are due, one after the other.
 
-    A run is started only while half a minute is left. When the budget ends the running one is asked
-    to stop (a training run writes its checkpoint) and goes on the next time.
+    A run is started only if at least half a minute is left. When the budget ends, the current run
+    is asked to stop (a training run writes its checkpoint) and resumes the next time.
 
     Args:
-        runs: in their order.
+        runs: the runs, in order.
         budget: seconds for all of them.
-        tell: what happens, a sentence at a time.
+        tell: called with progress messages, one sentence at a time.
+
+    Returns:
+        The names of the finished runs.
 
     Raises:
-        CourseError: one fails.
+        CourseError: a run fails.
     """
     end = time.monotonic() + budget
     finished = []
@@ -204,13 +206,13 @@ def do_due(runs: list[LongRun], budget: float, tell: Callable[[str], None] = pri
         if not why:
             continue
         if left < LEAST:
-            tell(f"{run.name}: due, but the time is over")
+            tell(f"{run.name}: due, but no time is left")
             break
         check_command(run)
         tell(f"{run.name}: starts ({why}), expected {run.minutes:g} minutes, {left / 60:.1f} left")
         code = _run(run, left)
         if code is None:
-            tell(f"{run.name}: stopped at the end of the budget; the same command goes on with it")
+            tell(f"{run.name}: stopped at the end of the budget; the same command resumes it")
             break
         if code:
             raise CourseError(f"run {run.name} failed with status {code}: python {run.command}")
@@ -225,9 +227,9 @@ def do_due(runs: list[LongRun], budget: float, tell: Callable[[str], None] = pri
 
 
 def check_command(run: LongRun) -> None:
-    """Whether there is something to start.
+    """Check that a run's module or script exists.
 
-    Raises SettingsError naming the module or the script that is not there.
+    Raises SettingsError, naming the one that is missing.
     """
     words = run.words()
     if words[0] == "-m":
@@ -242,9 +244,7 @@ def check_command(run: LongRun) -> None:
 
 
 def _run(run: LongRun, seconds: float) -> int | None:
-    """The command's exit status, or None if it was stopped after `seconds`, or stopped in time by
-    itself.
-    """
+    """The command's exit status; None if it was stopped, or stopped itself, for lack of time."""
     with tempfile.TemporaryDirectory() as folder:
         mark = Path(folder) / "stopped"
         environment = {

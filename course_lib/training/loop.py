@@ -1,5 +1,4 @@
-"""The training loop: pairs in, weights out; it stops and goes on again as if it had never
-stopped."""
+"""The training loop: pairs in, weights out; a stopped run resumes as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Trained(NamedTuple):
-    """What `train` gives: the network, where it was trained, and where its run stands."""
+    """Result of `train`: the network and the progress of its run."""
 
     network: nn.Module
     progress: Progress
@@ -55,24 +54,24 @@ def train(
 
     Args:
         settings: the recipe.
-        folder: where `last.pt` is kept. If it holds one of the same recipe, the run goes on from
-            there.
+        folder: where the checkpoint `last.pt` is kept. If there is one of the same recipe, the run
+            resumes from it.
         device: "auto", "cpu", "cuda" or "cuda:N".
         watchers: called after every step.
-        stop_at: stop after this step; budget: after this many seconds. A checkpoint is written
-            first.
+        stop_at: stop after this step, with a checkpoint.
+        budget: stop after this many seconds, with a checkpoint.
         root: the data root.
-        made: on what and by what it is trained; kept with the run, for the card.
+        made: hardware, versions and so on; stored with the run, for the card.
 
     Raises:
-        CourseError: the loss is not a number; it names step, pairs and last good checkpoint.
-        SettingsError: the folder holds a run of another recipe or on other data.
-        DataError: the folder holds something else.
+        CourseError: the loss is not finite; names step, pairs and the last good checkpoint.
+        SettingsError: the folder has a run of another recipe or on other data.
+        DataError: the folder's checkpoint is damaged or something else.
     """
     placement = choose_placement(device, settings.precision)
     with process_group(placement) as group:
         run = Run(settings, folder, placement, group, make_sources(settings, root), made)
-        # one process may have been told to stop elsewhere, and would leave the others waiting
+        # all must stop at the same step, or some processes would wait for the others forever
         stop = group.from_first(lambda: min(stop_at or settings.steps, settings.steps))
         with worker_deaths_in_words():
             run.go(watchers or [], stop, budget)
@@ -84,11 +83,11 @@ class Run:
 
     Args:
         settings: the recipe.
-        folder: of the checkpoint.
+        folder: folder of the checkpoint.
         placement: device and precision.
         group: the processes that train together.
-        sources: of the pairs to train on and to validate on.
-        made: on what and by what it is trained.
+        sources: sources of the training pairs and of the validation pairs.
+        made: hardware, versions and so on, for the card.
     """
 
     def __init__(
@@ -117,12 +116,12 @@ class Run:
         self.shared = group.wrap(self.network, placement)
 
     def go(self, watchers: list[Watcher], stop: int, budget: float | None = None) -> nn.Module:
-        """Train on; returns the network.
+        """Train up to step `stop`; returns the network.
 
         Args:
             watchers: called after every step.
-            stop: step to stop after.
-            budget: seconds to stop after; None for no limit.
+            stop: step after which to stop.
+            budget: seconds after which to stop; None for no limit.
         """
         p, settings, began = self.progress, self.settings, time.perf_counter()
         group = self.group
@@ -132,11 +131,11 @@ class Run:
         while p.step < stop and not over:
             self._step(feed)
             spent = time.perf_counter() - began
-            # all must stop at the same step
+            # all processes must stop at the same step
             over = group.any(budget is not None and spent > budget)
             validates = p.step % settings.validate_every == 0 or p.step == settings.steps
             saves = p.step % settings.checkpoint_every == 0 or p.step == stop or over
-            if self._waits_for_nothing() or validates or saves or p.step % ROW == 0:
+            if self._on_cpu() or validates or saves or p.step % ROW == 0:
                 self._read()
             if validates:
                 self._validate()
@@ -147,9 +146,7 @@ class Run:
         return self.network
 
     def _step(self, feed: Any) -> None:
-        """One step: a batch, its loss, its gradients, the weights moved against them. A GPU is not
-        waited for.
-        """
+        """One step: batch, loss, gradients, update of the weights. It does not wait for a GPU."""
         p, settings = self.progress, self.settings
         clock = [time.perf_counter()]
         batch = next(feed)
@@ -174,25 +171,24 @@ class Run:
         p.making = self.training_pairs.seconds
         p.skipped.update(batch.skipped)
 
-    def _waits_for_nothing(self) -> bool:
-        """Whether a loss may be read at every step, because the processor has computed it
-        itself."""
+    def _on_cpu(self) -> bool:
+        """Whether the loss can be read after every step without waiting for a GPU."""
         return self.placement.device.type == "cpu"
 
     def _read(self) -> None:
-        """Look at losses and norms of the steps since the last reading."""
+        """Read losses and norms of the steps since the last reading."""
         fault = read_back(self.unread, self.progress)
         if fault:
             raise CourseError(self._diverged(*fault))
         self.unread.clear()
 
     def _unfreeze(self) -> None:
-        """Train one more part of the backbone where the recipe says so."""
+        """Unfreeze one more stage of the backbone at the recipe's steps."""
         s = self.settings
         count = frozen_stages(self.progress.step, s.steps, s.freeze, s.unfreeze)
         if s.unfreeze and count != self.network.backbone.frozen:
             self.network.backbone.freeze(count)
-            # which gradients are shared is fixed in wrapping
+            # wrapping fixes which gradients are averaged
             self.shared = self.group.wrap(self.network, self.placement)
 
     def _predict(self, batch: PairBatch) -> Any:
@@ -222,22 +218,22 @@ class Run:
         pairs = "; ".join(name for names in self.group.gathered(at.sources) for name in names)
         return (
             f"{what} at step {at.step} (learning rate {at.rate:.2g}), on pairs of {pairs}. The "
-            f"weights of this step and of those after it were thrown away; {kept}. Lower "
-            "rate_start or clip, or look at these pairs."
+            f"weights of this and later steps were discarded; {kept}. Lower rate_start or "
+            "clip_norm, or check these pairs."
         )
 
     def _save(self) -> None:
         """Write the checkpoint. Every loss up to this step has been read, so its weights are
-        numbers.
+        finite.
         """
         settings = shaping(self.settings)
         save_state(self.checkpoint, self.network, self.optimiser, self.progress, settings)
 
     def _resume(self) -> None:
-        """Go on from the folder's checkpoint, if there is one of the same recipe and data.
+        """Resume from the folder's checkpoint, if there is one of the same recipe and data.
 
-        Process 0 reads it and tells the others: on other machines there may be none, or an older
-        one.
+        The main process reads it and sends it to the others: on other machines it may be missing or
+        older.
         """
         p, settings = self.progress, shaping(self.settings)
         state = self.group.from_first(

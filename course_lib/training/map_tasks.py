@@ -1,4 +1,4 @@
-"""Training of networks that answer with a map alone: SiamFC's responses, SiamMargin's cosines."""
+"""Training of networks whose only output is a map: SiamFC's responses, SiamMargin's cosines."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class SiamFCTask(Task):
 
         Args:
             output: responses (B, n, n).
-            batch: they belong to.
-            done: of no concern to this loss.
+            batch: the batch they belong to.
+            done: not used by this loss.
         """
         stride, radius = self.network.stride, self.settings.radius
         place = target_place(batch)  # (B, 2)
@@ -32,8 +32,8 @@ class SiamFCTask(Task):
         return balanced_logistic_loss(output, labels)
 
     def measures(self, output: Tensor, batch: PairBatch) -> dict[str, Tensor]:
-        """Distance in pixels of each response's peak from the target, and whether it lies within
-        the radius."""
+        """Distance in pixels of each response's peak from the target, and whether it is within the
+        radius."""
         distance = peak_distance(output, self.network.stride, target_place(batch))  # (B,)
         return {"distance": distance, "hits": (distance <= self.settings.radius).float()}
 
@@ -46,18 +46,18 @@ class MarginTask(SiamFCTask):
     """SiamMargin with a margin loss; its output is a `CosineMap`."""
 
     def loss(self, output: CosineMap, batch: PairBatch, done: float = 1.0) -> Tensor:
-        """The recipe's margin loss of the cosines, with the margin of this moment.
+        """The recipe's margin loss of the cosines, with the margin at this step.
 
         Args:
             output: cosines (B, n, n) and their threshold.
-            batch: they belong to.
-            done: fraction of the steps that is over.
+            batch: the batch they belong to.
+            done: fraction of the steps done so far.
         """
         return margin_loss(output, batch, self.settings, self.network.stride, done)
 
     def measures(self, output: CosineMap, batch: PairBatch) -> dict[str, Tensor]:
-        """As SiamFC's, and how far the highest cosine on the target lies above the highest one
-        elsewhere."""
+        """SiamFC's measures, and the difference between the highest cosine on the target and the
+        highest one elsewhere."""
         labels = map_labels(output.cosines, batch, self.settings, self.network.stride)
         return super().measures(output.cosines, batch) | {"gap": gap(output.cosines, labels)}
 
@@ -73,10 +73,10 @@ def margin_loss(
 
     Args:
         answer: cosines (B, n, n) and their threshold.
-        batch: they belong to.
+        batch: the batch they belong to.
         settings: the recipe.
         stride: pixels of the search image per cell.
-        done: fraction of the steps that is over; the margin rises with it.
+        done: fraction of the steps done so far; the margin rises with it.
     """
     m = settings.margin
     labels = map_labels(answer.cosines, batch, settings, stride)  # (B, n, n)
@@ -84,11 +84,11 @@ def margin_loss(
 
 
 def map_labels(maps: Tensor, batch: PairBatch, settings: TrainSettings, stride: float) -> Tensor:
-    """Labels (B, n, n) of maps: targets, a ring that does not count, everything else.
+    """Labels (B, n, n) of maps: the target, an ignored ring around it, and the rest.
 
     Args:
         maps: (B, n, n).
-        batch: they belong to.
+        batch: the batch they belong to.
         settings: the recipe.
         stride: pixels of the search image per cell.
     """

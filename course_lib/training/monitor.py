@@ -1,5 +1,4 @@
-"""Watching a run: a progress bar, TensorBoard, and numbers for images that move with the
-training."""
+"""Watching a run: a progress bar, TensorBoard, and data for plots that follow the training."""
 
 from __future__ import annotations
 
@@ -20,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class ProgressBar:
-    """One line: steps, loss, pairs a second, time left."""
+    """One line: steps, loss, pairs per second, time left."""
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
         self.bar: tqdm | None = None
 
     def __call__(self, p: Progress) -> None:
-        """Move on to the step of `p`."""
+        """Advance the bar to the step of `p`."""
         if self.bar is None:
             self.bar = tqdm(
                 total=p.steps,
@@ -45,10 +44,10 @@ class ProgressBar:
 
 
 class TensorBoard:
-    """Curves of loss, learning rate, speed per stage and validation, and the validation score maps
-    over their images.
+    """Curves of loss, learning rate, time per stage and validation, and validation score maps over
+    their images.
 
-    Look at them with `tensorboard --logdir runs/training`.
+    View them with `tensorboard --logdir runs/training`.
     """
 
     def __init__(self, folder: Path, every: int = 20) -> None:
@@ -65,8 +64,8 @@ class TensorBoard:
             raise
 
     def _write(self, p: Progress) -> None:
-        if self.writer is None:  # opened by the first step: a run that is refused leaves no folder
-            # imported here: it takes a second and most notebooks do without it
+        if self.writer is None:  # opened at the first step: a refused run leaves no folder
+            # imported here: it takes a second and most notebooks do not need it
             from torch.utils.tensorboard import SummaryWriter
 
             self.writer = SummaryWriter(str(self.folder))
@@ -83,8 +82,8 @@ class TensorBoard:
         self.writer.add_scalar("training/learning_rate", p.rate, p.step)
         self.writer.add_scalar("speed/pairs_per_second", p.pairs_per_second, p.step)
         for stage, seconds in {**p.seconds, **p.making}.items():
-            share = seconds / max(sum(p.seconds.values()), 1e-9)
-            self.writer.add_scalar(f"speed/share_{stage}", share, p.step)
+            fraction = seconds / max(sum(p.seconds.values()), 1e-9)
+            self.writer.add_scalar(f"speed/fraction_{stage}", fraction, p.step)
         self.writer.flush()  # a run may be stopped at any time
 
     def _write_validation(self, p: Progress) -> None:
@@ -99,11 +98,12 @@ class TensorBoard:
 
 
 def maps_over_images(maps: Tensor, search_images: Tensor) -> Tensor:
-    """Score maps (n, h, w) laid in red over grey search images (n, 3, S, S) uint8: (n, 3, S, S)
-    float in 0…1.
+    """Score maps (n, h, w), as probabilities, in red over grey search images (n, 3, S, S) uint8.
 
-    A map covers the places of the exemplar's centre, h strides of the image. Each is shown as a
-    probability.
+    A map covers the positions of the exemplar's centre, h strides of the image.
+
+    Returns:
+        Images (n, 3, S, S), float in 0…1.
     """
     S = search_images.shape[-1]
     grey = search_images.float().mean(dim=1, keepdim=True) / 255 * 0.6  # (n, 1, S, S)
@@ -120,9 +120,11 @@ def maps_over_images(maps: Tensor, search_images: Tensor) -> Tensor:
 
 
 def smooth(losses: Items[float], factor: float) -> np.ndarray:
-    """Exponential moving average (n,) of losses (n,), as TensorBoard draws it: s ← factor · s + (1
-    − factor) · loss from s = 0, each divided by 1 − factor^k, so that the first values are not
-    drawn towards 0."""
+    """Exponential moving average (n,) of losses (n,), as in TensorBoard.
+
+    s ← factor · s + (1 − factor) · loss, from s = 0; the k-th value is divided by 1 − factor^k, so
+    that the first values are not biased towards 0.
+    """
     average, smoothed = 0.0, []
     for k, loss in enumerate(losses, start=1):
         average = factor * average + (1 - factor) * loss

@@ -1,5 +1,5 @@
-"""How each kind of source of training pairs is opened: one function a kind, in two parts, one to
-train on and one, of other videos and photographs, to validate on."""
+"""Opening sources of training pairs: one function per kind, each returning training pairs and, from
+other videos or photographs, validation pairs."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from course_lib.training.settings import TrainSettings
 from course_lib.training.sources import Parts, folder_of
 
 T = TypeVar("T")
-ORDER = 20_161_008  # seed of the order in which videos and photographs are held out and added
+ORDER = 20_161_008  # seed of the order in which items are held out, and added with `fraction`
 
 
 def split(items: Items[T], held_out: float, fraction: float) -> tuple[list[T], list[T]]:
-    """Items to train on and items to validate on.
+    """Split items into those to train on and those to validate on.
 
-    The same fixed order for every run: the first `held_out` share validates, the next are trained
-    on. So validation never changes with `fraction`, and a smaller training set is part of a larger
-    one.
+    The order is the same for every run: the first `held_out` of the items are for validation, the
+    next ones for training. So validation does not change with `fraction`, and a smaller training
+    set is a subset of a larger one.
 
     Args:
         items: videos, photographs or shards.
-        held_out: fraction of them to validate on; at least one item, where there are two.
+        held_out: fraction of them to validate on; at least one item, if there are two or more.
         fraction: fraction of the others to train on; at least one item.
     """
     order = np.random.default_rng(ORDER).permutation(len(items))
@@ -55,10 +55,10 @@ def open_generated(what: str, settings: TrainSettings, root: Path, cache: FrameC
     """Objects and scenes made by code.
 
     Args:
-        what: nothing; this kind has no name.
+        what: empty; this kind has no name.
         settings: the recipe.
         root: the data root; this kind has no files.
-        cache: of decoded images.
+        cache: cache of decoded images.
     """
     objects, scenes = generated_objects()
     make = partial(_photo_pairs, settings, cache, made_of=generated_identity())
@@ -73,11 +73,11 @@ def open_videos(what: str, settings: TrainSettings, root: Path, cache: FrameCach
         what: name of the dataset.
         settings: the recipe.
         root: the data root.
-        cache: of decoded images.
+        cache: cache of decoded images.
 
     Raises:
-        SettingsError: trackers are measured on it, or there is none of that name.
-        MissingDataError: its files are not there.
+        SettingsError: trackers are measured on it, or its name is unknown.
+        MissingDataError: its files are missing.
     """
     s, videos = settings, load_training_videos(what, root)
     train, held = split(videos, s.held_out, s.fraction)
@@ -92,10 +92,10 @@ def open_photos(what: str, settings: TrainSettings, root: Path, cache: FrameCach
         what: the folder.
         settings: the recipe.
         root: the data root.
-        cache: of decoded images.
+        cache: cache of decoded images.
 
     Raises:
-        MissingDataError: the folder or its annotations are not there.
+        MissingDataError: the folder or its annotations are missing.
         DataError: they are damaged.
     """
     objects, images = read_coco(folder_of(what, root))
@@ -112,13 +112,16 @@ def open_photos(what: str, settings: TrainSettings, root: Path, cache: FrameCach
 
 
 def open_pieces(what: str, settings: TrainSettings, root: Path, cache: FrameCache) -> Parts:
-    """Pieces of photographs in outlines made by code. Arguments and errors as `open_photos`.
+    """Pieces of photographs in outlines made by code.
 
     Args:
         what: the folder, in COCO's format.
         settings: the recipe.
         root: the data root.
-        cache: of decoded images.
+        cache: cache of decoded images.
+
+    Raises:
+        MissingDataError, DataError: as in `open_photos`.
     """
     _, images = read_coco(folder_of(what, root))
     train, held = split(images, settings.held_out, settings.fraction)
@@ -133,10 +136,10 @@ def open_shards(what: str, settings: TrainSettings, root: Path, cache: FrameCach
         what: the folder.
         settings: the recipe.
         root: the data root.
-        cache: not used: a shard is held in memory whole.
+        cache: not used, since a whole shard is held in memory.
 
     Raises:
-        MissingDataError: the folder or a shard is not there.
+        MissingDataError: the folder or a shard is missing.
         DataError: they are damaged.
     """
     s, folder = settings, folder_of(what, root)

@@ -1,9 +1,9 @@
 """Several processes that train one network: `torchrun --nproc-per-node=2 -m course_lib train …`.
 
-Gradients are averaged by DistributedDataParallel; batch norm takes its statistics over the whole
-global batch, so two processes end with the weights of one. What concerns the run as a whole (where
-it goes on from, when it stops, that it failed) process 0 decides and the others are told: they may
-run on machines that share no disk.
+Gradients are averaged by DistributedDataParallel; batch norm computes its statistics over the whole
+global batch, so two processes end with the same weights as one. Decisions about the whole run
+(where it resumes, when it stops, that it failed) are made by the main process and sent to the
+others, which may run on machines without a shared disk.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """This process among those that train together: number `rank` of `world`."""
+    """The processes that train together; this one is number `rank` of `world`."""
 
     rank: int = 0
     world: int = 1
@@ -39,8 +39,7 @@ class ProcessGroup:
         return self.rank == 0
 
     def wrap(self, network: nn.Module, placement: Placement) -> nn.Module:
-        """The network with gradients and batch statistics shared; itself where the process is
-        alone."""
+        """The network with gradients and batch statistics shared; unchanged in a single process."""
         if self.world == 1:
             return network
         shared = (
@@ -48,7 +47,7 @@ class ProcessGroup:
             if placement.device.type == "cuda"
             else share_norms(network)
         )
-        # batch statistics are the same everywhere already; torch 2.13 gave the switch another name
+        # batch statistics are already equal in all processes; torch 2.13 renamed the switch
         new = "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters
         name = "forward_sync_buffers" if new else "broadcast_buffers"
         return DistributedDataParallel(shared, **{name: False})
@@ -62,9 +61,7 @@ class ProcessGroup:
         return value
 
     def from_first(self, make: Callable[[], T]) -> T:
-        """What `make()` gives in process 0, in every process; what it raises there is raised in
-        every one too.
-        """
+        """Call `make()` in the main process; return its result, or raise its error, in all."""
         if self.world == 1:
             return make()
         box: list[Any] = [None, None]
@@ -79,7 +76,7 @@ class ProcessGroup:
         return box[0]
 
     def gathered(self, value: T) -> list[T]:
-        """The value of each process, in every process."""
+        """A list of all processes' values, in every process."""
         if self.world == 1:
             return [value]
         values: list[Any] = [None] * self.world
@@ -87,9 +84,7 @@ class ProcessGroup:
         return values
 
     def any(self, condition: bool) -> bool:
-        """Whether the condition holds in any process. No GPU is asked: this goes from processor to
-        processor.
-        """
+        """Whether the condition holds in any process; exchanged by the CPUs, without the GPUs."""
         if self.world == 1:
             return condition
         count = torch.tensor(int(condition))
@@ -97,23 +92,23 @@ class ProcessGroup:
         return bool(count)
 
     def check_agreement(self, values: dict[str, Any]) -> None:
-        """Whether every process was started with the same values.
+        """Check that every process was started with the same values.
 
-        Raises SettingsError, in every process, naming what differs.
+        Raises SettingsError, in every process, naming the difference.
         """
         first, *others = self.gathered(values)
         for rank, other in enumerate(others, start=1):
             for key in first:
                 if first[key] != other[key]:
                     raise SettingsError(
-                        f"the processes were not started alike: {key} is {first[key]!r} in process "
-                        f"0 and {other[key]!r} in "
-                        f"process {rank}. Start all with the same recipe, options and data."
+                        f"the processes were started differently: {key} is {first[key]!r} in "
+                        f"process 0 and {other[key]!r} in process {rank}. Start all with the same "
+                        "recipe, options and data."
                     )
 
 
 def started_rank() -> int:
-    """Number of this process among those that torchrun started; 0 elsewhere."""
+    """Rank of this process among those started by torchrun; 0 without torchrun."""
     return int(os.environ.get("RANK", "0"))
 
 
@@ -124,9 +119,9 @@ def under_torchrun() -> bool:
 
 @contextmanager
 def process_group(placement: Placement) -> Iterator[ProcessGroup]:
-    """The team that torchrun started this process in; a team of one elsewhere.
+    """The process group that torchrun started this process in; a group of one without torchrun.
 
-    Raises SettingsError if this process has no GPU of its own.
+    Raises SettingsError if there is no GPU for this process.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         yield ProcessGroup()
@@ -134,7 +129,7 @@ def process_group(placement: Placement) -> Iterator[ProcessGroup]:
     on_gpu = placement.device.type == "cuda"
     if on_gpu:
         torch.cuda.set_device(own_gpu(placement, int(os.environ["LOCAL_RANK"])))
-    # what the processes tell each other beside gradients goes by gloo, past the GPU
+    # everything but gradients is exchanged through gloo, without waiting for the GPU
     dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo")
     try:
         yield ProcessGroup(dist.get_rank(), dist.get_world_size())
@@ -143,28 +138,27 @@ def process_group(placement: Placement) -> Iterator[ProcessGroup]:
 
 
 def own_gpu(placement: Placement, local_rank: int) -> int:
-    """The number of the GPU that process `local_rank` of this machine takes: its own.
+    """The number of the GPU for process `local_rank` of this machine: one for each.
 
-    Raises SettingsError if a number was asked for, or there is none left.
+    Raises SettingsError if a particular GPU was requested, or there are too few.
     """
     if placement.device.index is not None:
         raise SettingsError(
-            f"device is {str(placement.device)!r}; several processes take one GPU each: give "
-            f"--device cuda"
+            f"device is {str(placement.device)!r}; several processes use one GPU each: give "
+            "--device cuda"
         )
     count = torch.cuda.device_count()
     if local_rank >= count:
         raise SettingsError(
-            f"process {local_rank} of this machine (the first is 0) finds {count} GPUs; start as "
-            f"many as there are: "
-            f"--nproc-per-node={count}"
+            f"process {local_rank} of this machine (the first is 0) finds {count} GPUs; start one "
+            f"process per GPU: --nproc-per-node={count}"
         )
     return local_rank
 
 
 class _SumOverProcesses(torch.autograd.Function):
-    """Sum over all processes, forwards and backwards: each one's loss depends on each one's
-    input."""
+    """Sum over all processes, forwards and backwards: every process's loss depends on every
+    process's input."""
 
     @staticmethod
     def forward(ctx, value: Tensor) -> Tensor:
@@ -180,8 +174,8 @@ class _SumOverProcesses(torch.autograd.Function):
 
 
 class SharedBatchNorm(nn.BatchNorm2d):
-    """Batch norm over the batches of all processes, on any device. (torch's own, SyncBatchNorm,
-    needs GPUs.)"""
+    """Batch norm over the batches of all processes, on any device (torch's SyncBatchNorm needs
+    GPUs)."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalised x (B, C, H, W)."""
@@ -201,12 +195,12 @@ class SharedBatchNorm(nn.BatchNorm2d):
 
 
 def share_norms(network: nn.Module) -> nn.Module:
-    """The network with every batch norm replaced by one over all processes, in place; it keeps the
-    same parameters."""
+    """Replace every batch norm, in place, by one over all processes with the same parameters;
+    returns the network."""
     for name, child in network.named_children():
         if isinstance(child, nn.BatchNorm2d):
             shared = SharedBatchNorm(child.num_features, child.eps, child.momentum)
-            # the very same tensors: the optimiser already holds the parameters
+            # not copies: the optimiser already refers to these parameters
             shared._parameters, shared._buffers = child._parameters, child._buffers
             setattr(network, name, shared)
         else:

@@ -1,4 +1,4 @@
-"""Where a training run stands: what the loop writes down and its watchers read."""
+"""Progress of a training run: updated by the loop and read by its watchers."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ from torch import Tensor
 
 @dataclass(eq=False)
 class Progress:
-    """Where a run stands; given to everyone who watches it.
+    """Progress of a run, passed to all its watchers.
 
     Attributes:
-        step: steps done; steps: of the whole run.
-        data: what is trained on: "identity", a digest, or None where the sources have none, and
-            "used", the names of the sources.
-        made: on what and by what: hardware, versions, commit, the weights it started from.
-        loss: of the last step that was read back: on a processor the last one, on a GPU up to 20
-            steps ago.
+        step: number of steps done.
+        steps: number of steps of the whole run.
+        batch: pairs per step.
+        data: the training data: "identity", a digest, or None if the sources have none, and "used",
+            the names of the sources.
+        made: hardware, versions, commit and initial weights.
+        loss: the last loss that was read back: on a CPU the last step's, on a GPU up to 20 steps
+            old.
         rate: learning rate of the last step.
-        seconds: spent so far in this process, by stage: "data", "light", "network".
-        before: the same, and `making`, spent in the processes that this one goes on from.
+        seconds: time spent so far in this process, by stage: "data", "jitter", "network".
+        before: the same, and `making`, for the earlier processes of a resumed run.
         curve: one row (step, loss averaged over the last 20 steps) every 20 steps.
         recent: losses of the curve's next row.
-        validation: one row a validation: step, loss and the task's measures.
+        validation: one row per validation: step, loss and the task's measures.
         maps: (n, h, w) score maps of the first validation pairs; None before the first validation.
-        search_images: (n, 3, S, S) uint8, the search images they belong to.
-        making: seconds inside "data" by stage, "decode" and "crop", where pairs are made in this
-            process.
-        skipped: how often a pair was drawn anew, by what could not be read; of the whole run.
+        search_images: (n, 3, S, S) uint8, the search images of these maps.
+        started_at: step at which this process started or resumed.
+        making: time within "data" by stage, "decode" and "crop", if this process makes the pairs.
+        skipped: how often a pair was redrawn, by what could not be read; over the whole run.
     """
 
     step: int
@@ -57,20 +59,20 @@ class Progress:
 
     @property
     def spent(self) -> dict[str, float]:
-        """Seconds by stage, of this process and of those it went on from."""
+        """Seconds by stage, over this process and the earlier ones of a resumed run."""
         here = {**self.seconds, **self.making}
         names = {**here, **self.before}
         return {name: here.get(name, 0.0) + self.before.get(name, 0.0) for name in names}
 
     @property
     def pairs_per_second(self) -> float:
-        """Pairs a second since this process began."""
+        """Pairs per second since this process started."""
         total = sum(self.seconds.values())
         return (self.step - self.started_at) * self.batch / total if total else math.nan
 
     @property
     def loss_in_words(self) -> str:
-        """The loss for people to see; on a GPU there is none before the first reading."""
+        """The loss as text; on a GPU there is none before the first reading."""
         return "loss not read yet" if math.isnan(self.loss) else f"loss {self.loss:.3f}"
 
     @property
@@ -79,7 +81,7 @@ class Progress:
         return (self.steps - self.step) * self.batch / self.pairs_per_second
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps, in plain values; the step is kept with the weights."""
+        """The progress as plain values, for a checkpoint; the step is stored with the weights."""
         return {
             "data": self.data,
             "made": self.made,
@@ -91,13 +93,13 @@ class Progress:
         }
 
     def take(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
+        """Resume from the result of `state`."""
         self.recent = [float(loss) for loss in state["recent"]]
         self.curve = [(int(step), float(loss)) for step, loss in state["curve"]]
         self.validation = [dict(row) for row in state["validation"]]
         self.before = {name: float(s) for name, s in state.get("seconds", {}).items()}
         self.skipped.update({why: int(n) for why, n in state.get("skipped", {}).items()})
-        if self.step == self.steps:  # trained elsewhere, or earlier: what is written stays true
+        if self.step == self.steps:  # a finished run: where and how it was trained stays true
             self.made = {**self.made, **state.get("made", {})}
 
 

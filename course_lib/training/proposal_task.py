@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from course_lib.models.proposal_network import ProposalNetwork
     from course_lib.training.settings import TrainSettings
 
-# of the cosines below a proposal head, whose features can move to either side of it
+# threshold of the cosines below a proposal head; fixed, since the features can adapt to it
 MAP_THRESHOLD = 0.5
 
 
 class ProposalTask(Task):
-    """A network that gives proposals for anchors, with SiamRPN's loss or SSD's.
+    """A network that outputs proposals for anchors, with SiamRPN's loss or SSD's.
 
     Args:
         settings: the recipe.
-        network: to train; None for the recipe's own, with its first weights.
+        network: the network to train; None for the recipe's, newly initialised.
 
     Raises:
-        SettingsError: the recipe wants a loss on a correlation map that the network has not.
+        SettingsError: the recipe has a loss on a correlation map, but the network has no such map.
     """
 
     network: ProposalNetwork
@@ -42,17 +42,17 @@ class ProposalTask(Task):
         super().__init__(settings, network)
         self.variances, self.criterion = LOSSES[settings.proposals.loss]
         self.anchors = torch.from_numpy(self.network.anchors(settings.search)).float()  # (A, 4)
-        # anchors per cell and cells a side of the (first) map
+        # anchors per cell, and cells per side of the (first) map
         self.grid = len(self.network.sizes), self.network.cells(settings.search)
         if settings.margin.weight and not self.network.has_map:
             raise SettingsError(
-                f"margin.weight needs a map to supervise; {self.network.about} has no single one. "
-                "Take proposals.head depthwise, or network siamrpn++."
+                f"margin.weight needs one map to supervise, which {self.network.about} does not "
+                "have. Use proposals.head depthwise, or network siamrpn++."
             )
 
     def inputs(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
-        """The images, for a guided network with a mask as fourth channel: of the exemplar's box,
-        and of a box near the target's, as the one found in the frame before would be."""
+        """The images; for a guided network with a mask as fourth channel: the exemplar's box, and
+        a box near the target's, like one found in the previous frame."""
         if not self.network.guided:
             return super().inputs(batch)
         near = jittered(batch.box, batch.seeds, self.settings.proposals.guide_jitter)  # (B, 4)
@@ -62,18 +62,18 @@ class ProposalTask(Task):
         return z, x
 
     def loss(self, output: Proposals, batch: PairBatch, done: float = 1.0) -> Tensor:
-        """The recipe's loss over the anchors that count, and the margin's on the correlation map
-        where the recipe has one.
+        """The recipe's loss over the sampled anchors, plus the margin loss on the correlation map
+        if the recipe has one.
 
         Args:
             output: one proposal for each anchor.
-            batch: they belong to.
-            done: fraction of the steps that is over; a margin rises with it.
+            batch: the batch they belong to.
+            done: fraction of the steps done so far; the margin rises with it.
         """
         weight = self.settings.margin.weight
         if not weight:
             return self._proposal_loss(output, batch)
-        # new_full fills it on the device; new_tensor would copy it there and wait
+        # new_full fills it on the device; new_tensor would copy it and wait for the device
         cosines = output.correlation_map()  # (B, n, n)
         answer = CosineMap(cosines, cosines.new_full((), MAP_THRESHOLD))
         on_map = margin_loss(answer, batch, self.settings, self.network.stride, done)
@@ -90,9 +90,9 @@ class ProposalTask(Task):
         return self.criterion(output, targets, p.weight, p.smooth)
 
     def measures(self, output: Proposals, batch: PairBatch) -> dict[str, Tensor]:
-        """IoU with the target of each pair's most probable proposal, whether it is above one half,
-        and `fit`: the IoU of the proposal of the anchor nearest to the target in place and shape,
-        however probable."""
+        """IoU of each pair's most probable proposal with the target, whether it is above one half,
+        and `fit`: the IoU of the proposal whose anchor is nearest to the target in position and
+        shape, whatever its score."""
         anchors = self._anchors(batch)  # (A, 4)
         overlap = self._overlap(output, anchors, output.scores.argmax(1), batch.box)  # (B,)
         nearest = overlaps(anchors, batch.box).argmax(1)  # (B,)
@@ -100,14 +100,14 @@ class ProposalTask(Task):
         return {"iou": overlap, "hits": (overlap > 0.5).float(), "fit": fit}
 
     def _anchors(self, batch: PairBatch) -> Tensor:
-        """The anchors (A, 4) on the batch's device, taken there once: each copy would wait for the
-        device.
+        """The anchors (A, 4) on the batch's device, moved there only once: each copy would wait for
+        the device.
         """
         self.anchors = self.anchors.to(batch.box.device)
         return self.anchors
 
     def _overlap(self, output: Proposals, anchors: Tensor, chosen: Tensor, boxes: Tensor) -> Tensor:
-        """IoU (B,) with the boxes (B, 4) of one proposal of each pair, by its index (B,)."""
+        """IoU (B,) of one proposal of each pair, by its index (B,), with the boxes (B, 4)."""
         offsets = output.offsets[torch.arange(len(chosen)), chosen]  # (B, 4)
         return overlaps(decode(offsets, anchors[chosen], self.variances), boxes).diagonal()
 
@@ -118,18 +118,18 @@ class ProposalTask(Task):
         return scores.reshape(len(scores), k, n, n).amax(1)
 
 
-def jittered(boxes: Tensor, seeds: Tensor, share: float) -> Tensor:
-    """Boxes (B, 4) moved and resized at random.
+def jittered(boxes: Tensor, seeds: Tensor, deviation: float) -> Tensor:
+    """Boxes (B, 4), shifted and resized at random.
 
     Args:
         boxes: (B, 4).
-        seeds: (B,), one for each box: the same numbers on every device and in every process.
-        share: standard deviation, in sides of the box.
+        seeds: (B,), one for each box: the same on every device and in every process.
+        deviation: standard deviation, in sides of the box.
     """
     numbers = torch.stack(
         [torch.randn(4, generator=torch.Generator().manual_seed(int(s))) for s in seeds]
     )  # (B, 4)
-    numbers = sent(numbers, boxes.device) * share
+    numbers = sent(numbers, boxes.device) * deviation
     size = boxes[:, 2:] * (1 + numbers[:, 2:]).clamp(0.3, 3)  # (B, 2)
     centre = boxes[:, :2] + boxes[:, 2:] / 2 + boxes[:, 2:] * numbers[:, :2]  # (B, 2)
     return torch.cat([centre - size / 2, size], 1)

@@ -1,4 +1,4 @@
-"""Which settings shape the weights, and whether two runs agree in them."""
+"""The settings that shape the weights, and whether two runs agree in them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from course_lib.training.settings import TrainSettings
 
-# What may change between two parts of one run without changing the weights it ends with.
+# Settings that may change when a run is resumed, without changing its final weights.
 FREE = ("workers", "checkpoint_every", "validate_every", "validation_pairs")
 
 
@@ -17,15 +17,15 @@ def shaping(settings: TrainSettings) -> dict[str, Any]:
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """With lists for tuples, as JSON gives them back."""
+    """The values with lists instead of tuples, as they return from JSON."""
     return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
 
 def unlike(settings: TrainSettings, recipe: dict[str, Any]) -> list[str]:
-    """What a card's recipe has otherwise than these settings, in words: "steps 100 instead of 200".
+    """How a card's recipe differs from these settings, in words: "steps 100 instead of 200".
 
-    What a card does not mention was not there yet when it was written, and has its default; what
-    is no setting any longer does not count.
+    A setting missing from the card did not exist when it was written and has its default; settings
+    that no longer exist are ignored.
     """
     mine, usual = shaping(settings), shaping(TrainSettings())
     theirs = usual | _plain({name: v for name, v in recipe.items() if name in usual})

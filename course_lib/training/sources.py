@@ -1,5 +1,5 @@
-"""From a recipe's source names to pairs to train on and pairs, of other videos and photographs, to
-validate on."""
+"""From a recipe's source names to training pairs and, from other videos and photographs,
+validation pairs."""
 
 from __future__ import annotations
 
@@ -23,25 +23,26 @@ Parts = tuple[PairSource, PairSource]  # to train on, to validate on
 
 
 def folder_of(what: str, root: Path) -> Path:
-    """The folder of a source; one outside of the data root may be named too."""
+    """The folder of a source; it may be outside the data root."""
     return (root / what).resolve()
 
 
 def _video_folders(what: str, root: Path) -> list[Path]:
-    """Where the videos called `what` would stand; SettingsError if they are measured on."""
+    """Folders where the videos called `what` are expected; raises SettingsError if trackers are
+    measured on them."""
     load("course_lib.data.training_sets:refuse_measured")(what)
     return load("course_lib.data.training_sets:training_folders")(what, root)
 
 
 class PairKind(NamedTuple):
-    """A kind of source, called by what stands before the colon of its name.
+    """A kind of source, given by the part of a source's name before the colon.
 
     Attributes:
-        opener: "module:function"; it takes (what, settings, root, cache), of which `what` stands
-            behind the colon, and gives `Parts`.
-        written: how a recipe writes it.
-        example: one that exists.
-        folders: (what, root) to the folders that its data would stand in.
+        opener: "module:function"; it takes (what, settings, root, cache), where `what` is the part
+            after the colon, and returns `Parts`.
+        written: how it is written in a recipe.
+        example: a valid example.
+        folders: function of (what, root) that returns the folders in which its data are expected.
     """
 
     opener: str
@@ -61,15 +62,15 @@ PAIR_SOURCES = {
 
 
 def make_sources(settings: TrainSettings, root: Path | None = None) -> tuple[Mixture, Mixture]:
-    """Sources of training pairs and of validation pairs; `used` on each names those that are used.
+    """Sources of training pairs and of validation pairs; their attribute `used` names the sources
+    in use.
 
-    A source ending in "?" whose data are not there is left out, which a warning says. If none is
-    left, generated pairs take their place. Data of which a part is there are not left out: what is
-    wrong with them is an error.
+    A source ending in "?" whose data are missing is left out with a warning. If none is left,
+    generated pairs replace them. Incomplete data are not left out: they are an error.
 
     Raises:
-        SettingsError: a source is of no known kind, is measured on, or stands there twice.
-        MissingDataError: the data of one are not there.
+        SettingsError: a source is of unknown kind, is measured on, or is listed twice.
+        MissingDataError: the data of a source are missing.
     """
     root = root or data_root()
     _check_names(settings.sources, root)
@@ -83,7 +84,7 @@ def make_sources(settings: TrainSettings, root: Path | None = None) -> tuple[Mix
 
 
 def check_written(name: str) -> None:
-    """Raise SettingsError for a source without a kind, or with a colon and nothing behind it."""
+    """Raise SettingsError for a source without a kind, or with nothing after its colon."""
     kind, colon, what = name.removesuffix("?").partition(":")
     if colon and not what.strip():
         raise _nameless(name, kind)
@@ -93,16 +94,16 @@ def check_written(name: str) -> None:
 
 def _unknown(name: str) -> SettingsError:
     *others, last = (kind.written for kind in PAIR_SOURCES.values())
-    return SettingsError(f"source {name!r} is not known; expected {', '.join(others)} or {last}")
+    return SettingsError(f"unknown source {name!r}; expected {', '.join(others)} or {last}")
 
 
 def _nameless(name: str, kind: str) -> SettingsError:
     example = PAIR_SOURCES[kind].example if kind in PAIR_SOURCES else "photos:FOLDER"
-    return SettingsError(f"source {name!r} names nothing; expected for example {example}")
+    return SettingsError(f"source {name!r} is incomplete; expected for example {example}")
 
 
 def _kind_and_what(name: str) -> tuple[PairKind, str]:
-    """The row of a source, and what stands behind its colon."""
+    """The kind of a source, and the part of its name after the colon."""
     kind, colon, what = name.removesuffix("?").partition(":")
     if kind not in PAIR_SOURCES or (kind == "generated" and colon):
         raise _unknown(name)
@@ -112,14 +113,14 @@ def _kind_and_what(name: str) -> tuple[PairKind, str]:
 
 
 def _check_names(sources: Items[str], root: Path) -> None:
-    """Raise SettingsError where there is no source, two stand for the same data, or one is for
-    measuring."""
+    """Raise SettingsError if there is no source, two have the same data, or trackers are measured
+    on one."""
     if not sources:
         raise SettingsError('sources is empty; expected at least one, for example ["generated"]')
     seen: dict[tuple[str, object], str] = {}
     for name in sources:
         kind, what = _kind_and_what(name)
-        # a dataset of videos is told by its name, of which several may stand in one folder
+        # datasets of videos are compared by name, since one folder may contain several
         folders = kind.folders(what, root)
         data = kind.written, what if kind.folders is _video_folders else tuple(folders)
         if data in seen:
@@ -131,25 +132,25 @@ def _check_names(sources: Items[str], root: Path) -> None:
 
 
 def _present(settings: TrainSettings, root: Path) -> tuple[list[str], list[float]]:
-    """The sources to use and their probabilities, those without data left out where they end in "?"."""
+    """The sources to use and their probabilities, without those whose optional data are missing."""
     pairs = list(zip(settings.sources, settings.probabilities, strict=True))
     missing = [name for name, _ in pairs if name.endswith("?") and _nothing_there(name, root)]
     used = [(name.removesuffix("?"), p) for name, p in pairs if name not in missing]
     what = ", ".join(name[:-1] for name in missing)
     if not used:
-        _say(f"none of {what} is in {root}: training on generated pairs instead; the card says so")
+        _say(f"none of {what} is in {root}: training on generated pairs instead, as the card notes")
         return ["generated"], [1.0]
     if missing:
         _say(
-            f"{what}: not in {root}, so training goes without; what is used is "
-            f"{', '.join(name for name, _ in used)}, and the card says so"
+            f"{what}: not in {root}, so training uses only "
+            f"{', '.join(name for name, _ in used)}, as the card notes"
         )
     return [name for name, _ in used], [p for _, p in used]
 
 
 def _nothing_there(name: str, root: Path) -> bool:
-    """Whether no folder of a source is there, or only empty ones. Half a dataset is there, and an
-    error."""
+    """Whether all folders of a source are missing or empty. Half a dataset does not count as
+    missing: it is an error."""
     kind, what = _kind_and_what(name)
     folders = kind.folders(what, root)
     return bool(folders) and not any(map(_holds_something, folders))
@@ -160,7 +161,7 @@ def _holds_something(folder: Path) -> bool:
 
 
 def _say(sentence: str) -> None:
-    if started_rank() == 0:  # of several processes one speaks
+    if started_rank() == 0:  # only the main process warns
         warnings.warn(sentence, stacklevel=4)
 
 

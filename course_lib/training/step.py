@@ -1,4 +1,4 @@
-"""What happens in one training step, and what must be kept to take the next one elsewhere."""
+"""The parts of one training step, and the state needed to take the next one elsewhere."""
 
 from __future__ import annotations
 
@@ -16,49 +16,49 @@ def predict(network: nn.Module, exemplar: Tensor, search: Tensor, bf16: bool) ->
     """Responses (B, n, n) or proposals, in single precision.
 
     The weights stay in single precision; convolutions and products work on rounded copies of them.
-    The output is brought back, so that the loss and everything after it is computed in full.
+    The output is converted back, so the loss and everything after it has full precision.
 
     Args:
         network: called as network(exemplar, search).
         exemplar: (B, 3, 127, 127), or with a mask as fourth channel.
         search: (B, 3, S, S), or with a mask as fourth channel.
-        bf16: whether it computes in bfloat16.
+        bf16: whether the network computes in bfloat16.
     """
     with torch.autocast(exemplar.device.type, dtype=torch.bfloat16, enabled=bf16):
         return network(exemplar, search).float()
 
 
 def frozen_stages(step: int, steps: int, freeze: int, unfreeze: tuple[float, ...]) -> int:
-    """How many stages of the backbone, from the first on, are not trained in a step: SiamDW's
-    gradual un-freezing (Zhang and Peng, 2019, section 5).
+    """Number of backbone stages, from the first on, that are frozen in a step: SiamDW's gradual
+    unfreezing (Zhang and Peng, 2019, section 5).
 
     Args:
-        step: from 0.
-        steps: of the run.
-        freeze: stages that begin frozen.
-        unfreeze: fractions of the steps, after each of which one stage less is.
+        step: number of the step, from 0.
+        steps: number of steps of the run.
+        freeze: number of stages frozen at first.
+        unfreeze: fractions of the steps; after each, one more stage is unfrozen.
     """
-    return freeze - sum(step >= share * steps for share in unfreeze)
+    return freeze - sum(step >= fraction * steps for fraction in unfreeze)
 
 
 def learning_rate(step: int, steps: int, start: float, end: float) -> float:
-    """Learning rate of a step: start · (end / start)^(step / (steps − 1)), equal factors all the
-    way (SiamFC, Bertinetto et al., 2016, section 3.3).
+    """Learning rate of a step, annealed geometrically (SiamFC, Bertinetto et al., 2016, section
+    3.3): start · (end / start)^(step / (steps − 1)).
 
     Args:
-        step: from 0.
-        steps: of the run.
-        start: of the first step.
-        end: of the last.
+        step: number of the step, from 0.
+        steps: number of steps of the run.
+        start: learning rate of the first step.
+        end: learning rate of the last step.
     """
     return start * (end / start) ** (step / max(steps - 1, 1))
 
 
 def make_optimiser(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
-    """The optimiser of a recipe for those weights that are trained sooner or later."""
+    """The recipe's optimiser, for all weights that are trained at some step."""
     s = settings
     if s.freeze:
-        # the stages that thaw at last count too
+        # include the stages that are unfrozen later
         network.backbone.freeze(frozen_stages(s.steps, s.steps, s.freeze, s.unfreeze))
     weights = [p for p in network.parameters() if p.requires_grad]
     if s.freeze:
@@ -72,14 +72,13 @@ def make_optimiser(network: nn.Module, settings: TrainSettings) -> torch.optim.O
 def descend(
     network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, clip_norm: float
 ) -> float:
-    """Move the weights one step against the gradient of a loss; one that is not a number moves
-    nothing.
+    """Take one step of gradient descent; if the gradient is not finite, the weights do not change.
 
     Args:
-        network: whose gradient is taken.
-        optimiser: of its weights.
+        network: the network whose weights are updated.
+        optimiser: optimiser of its weights.
         loss: ().
-        clip_norm: norm to which a longer gradient is shortened (Pascanu et al., 2013).
+        clip_norm: norm to which a longer gradient is scaled down (Pascanu et al., 2013).
 
     Returns:
         The gradient's norm before clipping.
@@ -95,18 +94,18 @@ def descend(
 def descend_unread(
     network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor, clip_norm: float
 ) -> Tensor:
-    """The same step as `descend`; the gradient's norm () stays on the device, unread.
+    """The same step as `descend`, but the gradient's norm () is not read from the device.
 
-    `float(norm)` makes the processor wait until a GPU has done all that it was given, and the GPU
-    then waits for its next step: in a loop, a pause a step. Without reading the norm nobody can
-    know in time that it is not a number: whoever calls this looks at it later and throws away the
-    weights of all steps since.
+    `float(norm)` makes the CPU wait until the GPU has finished its queue, and the GPU then waits
+    for the next step: a pause in every step. If the norm is not read, a step with a gradient that
+    is not finite cannot be prevented: the caller must check the norm later and discard the weights
+    of all steps since.
 
     Args:
-        network: whose gradient is taken.
-        optimiser: of its weights.
+        network: the network whose weights are updated.
+        optimiser: optimiser of its weights.
         loss: ().
-        clip_norm: norm to which a longer gradient is shortened.
+        clip_norm: norm to which a longer gradient is scaled down.
     """
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
@@ -116,13 +115,13 @@ def descend_unread(
 
 
 def snapshot(network: nn.Module, optimiser: torch.optim.Optimizer, step: int) -> dict[str, Any]:
-    """Everything the next steps depend on: weights and batch statistics, the optimiser's momentum,
-    the step. Copies: training on does not change a snapshot.
+    """A copy of everything the next steps depend on: weights and batch statistics, the optimiser's
+    momentum, the step. Further training does not change it.
 
     Args:
-        network: in training.
-        optimiser: of its weights.
-        step: how many were taken.
+        network: the network in training.
+        optimiser: optimiser of its weights.
+        step: number of steps taken.
     """
     return {
         "network": copy.deepcopy(network.state_dict()),
@@ -131,15 +130,15 @@ def snapshot(network: nn.Module, optimiser: torch.optim.Optimizer, step: int) ->
     }
 
 
-def restore(network: nn.Module, optimiser: torch.optim.Optimizer, kept: dict[str, Any]) -> int:
-    """Bring network and optimiser back to a snapshot; returns its step.
+def restore(network: nn.Module, optimiser: torch.optim.Optimizer, saved: dict[str, Any]) -> int:
+    """Restore network and optimiser from a snapshot; returns its step.
 
     Args:
-        network: of the snapshot's kind.
-        optimiser: of its weights.
-        kept: what `snapshot` gave.
+        network: a network like the snapshot's.
+        optimiser: optimiser of its weights.
+        saved: result of `snapshot`.
     """
-    network.load_state_dict(kept["network"])
-    # the optimiser would otherwise go on in the snapshot's own tensors
-    optimiser.load_state_dict(copy.deepcopy(kept["optimiser"]))
-    return kept["step"]
+    network.load_state_dict(saved["network"])
+    # without the copy, the optimiser would update the snapshot's own tensors
+    optimiser.load_state_dict(copy.deepcopy(saved["optimiser"]))
+    return saved["step"]

@@ -1,5 +1,5 @@
-"""What the loop must know of a network: its loss, and what its output says about a pair. One task
-for each kind of output."""
+"""What the loop must know about a network: its loss, and how to evaluate its output for a pair.
+There is one task for each kind of output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from course_lib.data.loader import PairBatch
     from course_lib.training.settings import TrainSettings
 
-# a network's `output`: the task that trains it
+# kind of a network's output → the task that trains it
 TASKS = {
     "responses": "course_lib.training.map_tasks:SiamFCTask",
     "cosines": "course_lib.training.map_tasks:MarginTask",
@@ -29,7 +29,7 @@ class Task(ABC):
 
     Args:
         settings: the recipe.
-        network: to train; None for the recipe's own, with its first weights.
+        network: the network to train; None for the recipe's, newly initialised.
     """
 
     def __init__(self, settings: TrainSettings, network: nn.Module | None = None) -> None:
@@ -37,7 +37,7 @@ class Task(ABC):
         self.network = first_network(settings) if network is None else network
 
     def inputs(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
-        """Exemplars and search images of a jittered batch as the network wants them."""
+        """Exemplars and search images of a jittered batch, as inputs of the network."""
         return batch.exemplar, batch.search
 
     @abstractmethod
@@ -45,30 +45,29 @@ class Task(ABC):
         """Mean loss () over the batch.
 
         Args:
-            output: of the network.
-            batch: it was given.
-            done: fraction of the steps that is over.
+            output: output of the network.
+            batch: the batch it belongs to.
+            done: fraction of the steps done so far.
         """
 
     @abstractmethod
     def measures(self, output: Any, batch: PairBatch) -> dict[str, Tensor]:
-        """Values (B,) by name that say how well each pair is solved, for validation."""
+        """Measures (B,), by name, of how well each pair is solved; for validation."""
 
     @abstractmethod
     def maps(self, output: Any) -> Tensor:
-        """Score maps (B, n, n) to look at."""
+        """Score maps (B, n, n) for display."""
 
 
 def make_task(settings: TrainSettings, network: nn.Module | None = None) -> Task:
     """The task of a recipe's network.
 
     Raises:
-        SettingsError: the network cannot be built, or cannot be trained as the recipe says.
+        SettingsError: the network cannot be built, or cannot be trained with these settings.
     """
     return load(TASKS[network_class(settings.network).output])(settings, network)
 
 
 def target_place(batch: PairBatch) -> Tensor:
-    """Where the targets' centres stand (B, 2), x and y pixels from the centre of the search
-    image."""
+    """The targets' centres (B, 2), as x and y pixels from the centre of the search image."""
     return batch.box[:, :2] + batch.box[:, 2:] / 2 - batch.search.shape[-1] / 2

@@ -1,4 +1,4 @@
-"""From a recipe to weights with a card: train, then write both where trackers find them."""
+"""From a recipe to weights with a card: train, then save both where trackers find them."""
 
 from __future__ import annotations
 
@@ -33,34 +33,35 @@ def train_to_weights(
     root: Path | None = None,
     weights: Path | None = None,
 ) -> Path | None:
-    """Train a recipe, or go on with it; the path of its weights once the last step is done, else
-    None.
+    """Train a recipe, or resume its run, and save its weights after the last step.
 
-    Weights that stand there already are replaced only if their card says that they are of the same
-    recipe. Where the run is finished, a missing or damaged file is written again, from the
-    checkpoint.
+    Existing weights are replaced only if their card shows that they come from the same recipe. If
+    the run is finished, a missing or damaged file is written again from the checkpoint.
 
     Args:
         settings: the recipe.
-        folder: of the run; `runs/training/<name>` unless given.
+        folder: folder of the run; `runs/training/<name>` by default.
         watchers: called after every step.
         budget: stop after this many seconds.
         device: see `models.device.choose_device`.
         root: the data root.
-        weights: where they go; `<folder>/<name>.safetensors` unless given.
+        weights: path of the weights; `<folder>/<name>.safetensors` by default.
+
+    Returns:
+        The path of the weights, or None if the run is not finished.
 
     Raises:
-        SettingsError: another's file stands where the weights are to go; nothing is trained.
+        SettingsError: the weights would overwrite a different file; nothing is trained.
     """
     folder = folder or RUNS / "training" / settings.name
     path = weights or folder / f"{settings.name}.safetensors"
     if started_rank() == 0:
         check_place(path, settings, folder)
-    # noted before the first step: the files may change while it trains
+    # recorded before the first step: the files may change during training
     made = {
         "hardware": hardware(str(choose_device(device))),
         "python": platform.python_version(),
-        "torch": str(torch.__version__),  # of a class of its own, which a checkpoint does not take
+        "torch": str(torch.__version__),  # a subclass of str, which a checkpoint cannot store
         "commit": commit(),
         **started_from(settings),
     }
@@ -73,34 +74,38 @@ def train_to_weights(
 
 
 def check_place(path: Path, settings: TrainSettings, folder: Path) -> None:
-    """Whether weights may be written somewhere.
+    """Check that weights may be written to a path.
 
     Args:
-        path: where they are to go.
+        path: path of the weights.
         settings: the recipe.
-        folder: of the run.
+        folder: folder of the run.
 
     Raises:
-        SettingsError: a file stands there, or beside it as their card, that this recipe did not
-            make, or no file can be written there.
+        SettingsError: weights or a card that this recipe did not make are already there, or no file
+            can be written there.
     """
     if path.suffix != ".safetensors":
-        raise SettingsError(f"the weights are to go to {path}; expected a name in .safetensors")
+        raise SettingsError(
+            f"the path of the weights is {path}; expected a name ending in .safetensors"
+        )
     if path.is_dir():
         raise SettingsError(
-            f"the weights are to go to {path}, which is a folder; name a file in it"
+            f"the path of the weights is {path}, which is a folder; give a file in it"
         )
     place = next(p for p in path.absolute().parents if p.exists())
     if not place.is_dir() or not os.access(place, os.W_OK):
-        raise SettingsError(f"the weights are to go to {path}, but {place} takes no files")
+        raise SettingsError(
+            f"the path of the weights is {path}, but no file can be written to {place}"
+        )
     fault = not_ours(path, settings)
     if fault and not (path.is_file() and _finished(folder, settings)):
-        raise SettingsError(f"{fault}. Move it away, or give another place with --weights")
+        raise SettingsError(f"{fault}. Move it away, or give another path with --weights")
 
 
 def not_ours(path: Path, settings: TrainSettings) -> str:
-    """Why the weights at `path`, or the card beside it, cannot be called this recipe's own; "" if
-    they can, or are not there.
+    """Why the weights at `path`, or the card beside them, were not made by this recipe; "" if they
+    were, or do not exist.
     """
     card = path.with_suffix(".json")
     there = next((file for file in (path, card) if file.exists()), None)
@@ -111,53 +116,51 @@ def not_ours(path: Path, settings: TrainSettings) -> str:
     except DataError:
         recipe = None
     if not isinstance(recipe, dict):
-        return f"{there} stands there already, and no card beside it says what made it"
+        return f"{there} already exists, and no card beside it says how it was made"
     changed = unlike(settings, recipe)
     if changed:
-        return f"{there} stands there already, made by another recipe ({', '.join(changed[:4])})"
+        return f"{there} already exists, made by another recipe ({', '.join(changed[:4])})"
     return ""
 
 
 def _finished(folder: Path, settings: TrainSettings) -> bool:
-    """Whether the folder's checkpoint is one of a finished run; whether of this recipe is found
-    out later.
-    """
+    """Whether the folder's checkpoint is from a finished run; its recipe is checked later."""
     state = load_checkpoint(folder / "last.pt")
     return isinstance(state, dict) and state.get("step") == settings.steps
 
 
 def keep(trained: Trained, settings: TrainSettings, path: Path) -> None:
-    """Write the weights of a finished run and their card, as far as they are not there.
+    """Save the weights of a finished run and their card, unless they exist already.
 
     Args:
-        trained: what the run gave.
+        trained: result of the run.
         settings: the recipe.
-        path: of the weights.
+        path: path of the weights.
 
     Raises:
-        SettingsError: a file is in the way that this run did not make.
+        SettingsError: a file that this run did not make is in the way.
     """
     content, card = packed(trained.network), make_card(settings, trained.progress)
-    if path.is_file() and path.read_bytes() == content:  # no file but ours has these bytes
+    if path.is_file() and path.read_bytes() == content:  # only this run can have made these bytes
         if not _described(path, settings, content):
             save_card(trained.network, path, card, content)
         return
     fault = not_ours(path, settings)
     if fault:
-        raise SettingsError(f"{fault}. Move it away, or give another place with --weights")
+        raise SettingsError(f"{fault}. Move it away, or give another path with --weights")
     save_weights(trained.network, path, card)
 
 
 def _described(path: Path, settings: TrainSettings, content: bytes) -> bool:
-    """Whether a whole card of this recipe, and of this content, stands beside the weights."""
+    """Whether the weights have an undamaged card of this recipe and this content."""
     if not path.with_suffix(".json").is_file() or not_ours(path, settings):
         return False
     return read_card(path).get("sha256") in (None, hashlib.sha256(content).hexdigest())
 
 
 def started_from(settings: TrainSettings) -> dict[str, Any]:
-    """What the card says of the weights a run begins with: their own card, or the name of a public
-    file, which has none.
+    """The card's entry on a run's initial weights: their own card, or the name of a public file,
+    which has none.
     """
     if not settings.start_from:
         return {}
@@ -168,8 +171,7 @@ def started_from(settings: TrainSettings) -> dict[str, Any]:
 
 
 def make_card(settings: TrainSettings, p: Progress) -> dict[str, Any]:
-    """What a reader must know of trained weights: data, recipe, length, machine, seed, commit,
-    validation."""
+    """The card of trained weights: data, recipe, length, machine, seed, commit, validation."""
     card = {
         "name": settings.name,
         "trained_on": p.data["used"],
@@ -186,7 +188,7 @@ def make_card(settings: TrainSettings, p: Progress) -> dict[str, Any]:
     card["seconds"] = {name: s for name, s in spent.items() if name in p.seconds}
     card["seconds_within_data"] = {name: s for name, s in spent.items() if name not in p.seconds}
     if p.skipped:
-        card["pairs_drawn_anew"] = {
+        card["pairs_redrawn"] = {
             "times": p.skipped.total(),
             "why": dict(p.skipped.most_common(20)),
         }

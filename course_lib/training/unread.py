@@ -1,4 +1,4 @@
-"""Losses that still lie on the device: a GPU is not waited for at every step, only now and then."""
+"""Losses that are still on the device: the loop does not wait for a GPU in every step."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from torch import Tensor
 if TYPE_CHECKING:
     from course_lib.training.progress import Progress
 
-ROW = 20  # steps in a row of the curve, and from one reading of a GPU's losses to the next
+ROW = 20  # steps per row of the curve, and between two readings of a GPU's losses
 
 
 @dataclass(frozen=True, eq=False)
 class Unread:
-    """A step that was taken, with its loss () and its gradient's norm () still on the device."""
+    """A completed step whose loss () and gradient's norm () are still on the device."""
 
     step: int
     rate: float
@@ -28,15 +28,15 @@ class Unread:
 
 
 def read_back(unread: list[Unread], p: Progress) -> tuple[str, Unread] | None:
-    """Bring losses and norms from the device, all at once, and write them down in the progress.
+    """Read losses and norms from the device, all at once, and record them in the progress.
 
     Returns:
-        What is wrong with the first step whose loss or norm is not a number, and that step; None
-        where all are.
+        A message about the first step whose loss or norm is not finite, and that step; None if all
+        are finite.
     """
     began = time.perf_counter()
     values = torch.stack([torch.stack([u.loss, u.norm]) for u in unread]).tolist()  # (n, 2)
-    p.seconds["network"] += time.perf_counter() - began  # what the device had still to do
+    p.seconds["network"] += time.perf_counter() - began  # the device's remaining work
     for u, (loss, norm) in zip(unread, values, strict=True):
         if not math.isfinite(loss):
             return f"the loss is {loss}", u

@@ -1,4 +1,4 @@
-"""How well a network solves pairs it is not trained on."""
+"""Validation: how well a network solves pairs it is not trained on."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ VALIDATION_SEED = 7_000_000  # validation pairs are the same for every run with 
 
 
 class Validation(NamedTuple):
-    """What a validation gives.
+    """Result of a validation.
 
     Attributes:
-        row: mean loss over all pairs, and the task's measures, means over the positive ones.
+        row: mean loss over all pairs, and the task's measures, averaged over the positive pairs.
         maps: (n, h, w) score maps of the first pairs.
         images: (n, 3, S, S) uint8, their search images.
     """
@@ -42,15 +42,15 @@ def validate(
     count: int,
     device: torch.device,
 ) -> Validation:
-    """Loss and measures over the same pairs every time.
+    """Loss and measures on validation pairs that are the same every time.
 
     Args:
-        task: whose loss and measures are taken.
-        predict: gives the output of its network, in eval mode, for a jittered batch.
-        pairs: to validate on.
-        batch: pairs at once.
-        count: of batches.
-        device: where the network is.
+        task: the task that computes loss and measures.
+        predict: returns the network's output, in eval mode, for a jittered batch.
+        pairs: source of the validation pairs.
+        batch: pairs per batch.
+        count: number of batches.
+        device: device of the network.
     """
     loss, positives, totals = 0.0, 0, Counter[str]()
     for k, cut in enumerate(batches(pairs, VALIDATION_SEED, batch, 0, count)):

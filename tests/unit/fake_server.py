@@ -8,13 +8,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Site:
-    """What the server holds and how it behaves.
+    """The server's files and its behaviour.
 
     Attributes:
-        files: bytes by path; html: paths answered with a web page; status: an error status by path.
-        cut: bytes after which the connection breaks off, by path, each time until the number of breaks is used up.
-        raw: whole answers by path, sent byte for byte; the connection then ends.
-        ranges: whether the server knows the Range header.
+        files: bytes by path.
+        html: paths answered with a web page.
+        status: an error status by path.
+        cut: number of bytes after which the connection breaks, by path, and how often it does.
+        raw: whole responses by path, sent byte for byte; the connection then ends.
+        ranges: whether the server supports the Range header.
         asked: (path, Range header or None) of every request.
     """
 

@@ -1,4 +1,4 @@
-"""What tests of training pairs share: small videos on disk, and whether two pairs are equal."""
+"""Helpers for tests of training pairs: small videos on disk, and equality of pairs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def same(a: Pair, b: Pair) -> bool:
 
 
 def grey_video(folder: Path, name: str, grey: int, count: int = 12) -> Sequence:
-    """A video of one grey, 0000.png, 0001.png, …, with a still box."""
+    """A video of a uniform grey, 0000.png, 0001.png, …, with a still box."""
     folder.mkdir(parents=True)
     for k in range(count):
         cv2.imwrite(str(folder / f"{k:04d}.png"), np.full((80, 100, 3), grey, dtype=np.uint8))

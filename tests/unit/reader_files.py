@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def images(folder: Path, numbers, pattern: str = "{:04d}.jpg") -> None:
-    """Empty files in the place of images: a reader that decoded one would fail."""
+    """Empty files instead of images: a reader that decodes one fails."""
     folder.mkdir(parents=True, exist_ok=True)
     for i in numbers:
         (folder / pattern.format(i)).touch()

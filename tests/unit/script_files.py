@@ -33,7 +33,7 @@ QUICK = (0, 0, 0)
 
 
 def script(name: str):
-    """One of the scripts as a module of its own."""
+    """One of the scripts as a module."""
     spec = importlib.util.spec_from_file_location(f"script_{name}", SCRIPTS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -41,7 +41,7 @@ def script(name: str):
 
 
 def options_of(name: str) -> list[str]:
-    """What a script must be told besides where the data are."""
+    """The arguments a script needs besides the root of the data."""
     return {"vot": ["2018"], "shards": ["got10k-val"]}.get(name, [])
 
 

@@ -1,4 +1,4 @@
-"""Light and blur on a batch: hand-worked values, and OpenCV's blur as an outside reference."""
+"""Photometric jitter and blur of a batch, against values worked by hand and OpenCV's blur."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PLAIN = torch.tensor([[1.0, 1, 1, 1, 1, 0, 0, 0]])
 
 
 def changed(**values) -> torch.Tensor:
-    """One row of light with some columns set."""
+    """One row of jitter with some columns set."""
     names = ("gain", "contrast", "red", "green", "blue", "grey", "along_x", "along_y")
     row = PLAIN.clone()
     for name, value in values.items():
@@ -22,13 +22,13 @@ def changed(**values) -> torch.Tensor:
 
 
 def crops(seed: int = 0, b: int = 1) -> torch.Tensor:
-    """Random crops (b, 3, 20, 20) uint8 of centre brightness."""
+    """Random crops (b, 3, 20, 20) uint8 of medium brightness."""
     return torch.from_numpy(
         np.random.default_rng(seed).integers(60, 150, (b, 3, 20, 20), dtype=np.uint8)
     )
 
 
-def test_no_change_changes_nothing():
+def test_no_jitter_leaves_crops_unchanged():
     x = crops()
     assert torch.equal(photometric_jitter(x, PLAIN), x.float())
 
@@ -86,7 +86,7 @@ def test_a_crop_does_not_depend_on_its_neighbours():
         )
 
 
-def test_changes_of_zero_draw_no_change():
+def test_augmentation_of_zero_draws_no_jitter():
     augmentation = Augmentation(
         shift=0, stretch=0, rotation=0, aspect_change=0, mirror=0, jitter=0, tint=0, grey=0, blur=0
     )

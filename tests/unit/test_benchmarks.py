@@ -1,4 +1,4 @@
-"""Benchmarks by name: what each reads, joins and lists, and the sentences for what is not there."""
+"""Benchmarks by name: what each reads, joins and lists, and the messages for missing data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from course_lib.geometry.boxes import area, clip_to_image
 
 
 def video(root, name, image, truth, text="11,21,30,40\n"):
-    """One video of one image, laid out as `image` and `truth` say."""
+    """One video of one image, in the layout given by `image` and `truth`."""
     for path in (root / image.format(name), root / truth.format(name)):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -66,7 +66,7 @@ def test_otb_lists_are_taken_from_one_folder(tmp_path):
     np.testing.assert_array_equal(load_benchmark("otb", tmp_path)["Mine"].boxes, [[10, 20, 30, 40]])
 
 
-def test_what_an_otb_list_misses_is_counted_and_named(tmp_path):
+def test_missing_videos_of_an_otb_list_are_counted_and_named(tmp_path):
     otb100(tmp_path)
     for name in ("Biker", "Woman"):
         shutil.rmtree(tmp_path / "otb" / name)
@@ -159,7 +159,7 @@ def test_joined_benchmarks_count_from_zero_and_keep_names_apart(tmp_path):
     np.testing.assert_array_equal(joined["vot2014-car"].boxes, [[11, 21, 30, 40]])
 
 
-def test_the_generated_benchmark_is_asked_for_only_by_name(monkeypatch):
+def test_the_generated_benchmark_is_made_only_when_named(monkeypatch):
     sequence = Sequence(
         "clip", ArrayFrames(np.zeros((1, 4, 4, 3), dtype=np.uint8)), np.ones((1, 4))
     )
@@ -174,8 +174,8 @@ def test_the_generated_benchmark_is_asked_for_only_by_name(monkeypatch):
     ("OTB-100", r"no benchmark 'OTB-100'. Did you mean otb100"),
     ("vot14", r"no benchmark 'vot14'. Did you mean vot2014"),
     ("generated", r"Did you mean generated-v1"),
-    ("qqq", r"no benchmark 'qqq'. Known are generated-v1, generated-alike-v1, otb"),
-    ("", r"no benchmark ''. Known are"),
+    ("qqq", r"no benchmark 'qqq'. Known names: generated-v1, generated-alike-v1, otb"),
+    ("", r"no benchmark ''. Known names:"),
 ])  # fmt: skip
 def test_an_unknown_name_is_answered_with_near_ones(tmp_path, name, sentence):
     with pytest.raises(SettingsError, match=sentence):

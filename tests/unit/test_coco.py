@@ -1,4 +1,4 @@
-"""COCO-format folders: what is read, what is left out and said, what is refused."""
+"""COCO-format folders: what is read, what is left out with a warning, what is refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write(folder: Path, content: object) -> Path:
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder with three images of 80×60 pixels, one of them below another."""
+    """A folder with three images of 80×60 pixels, one of them in a subfolder."""
     for name in ("a.jpg", "b.jpg", "more/a.jpg"):
         path = tmp_path / "images" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def folder(tmp_path):
 
 
 def content(*notes: dict, images: list | None = None) -> dict:
-    """A COCO file with these annotations, of image 1 ("a.jpg") unless they say another."""
+    """A COCO file with these annotations, by default of image 1 ("a.jpg")."""
     names = ("a.jpg", "b.jpg", "more/a.jpg")
     listed = [{"id": k + 1, "file_name": n, "width": 80, "height": 60} for k, n in enumerate(names)]
     return {
@@ -60,7 +60,7 @@ def test_outlines_are_read(folder):
     )
 
 
-def test_images_of_one_name_in_two_folders_below_are_two(folder):
+def test_images_of_one_name_in_two_subfolders_are_two(folder):
     cv2.imwrite(str(folder / "images" / "more" / "a.jpg"), np.full((60, 80, 3), 200, np.uint8))
     objects, images = read_coco(write(folder, content({}, {"image_id": 3})))
     assert [p.name for p in images] == ["a.jpg", "b.jpg", "more/a.jpg"]
@@ -106,8 +106,8 @@ IMAGE = {"id": 1, "file_name": "a.jpg"}
     (content(images=["a.jpg"]), "image 0 of its list"),
     (content(images=[{"file_name": "a.jpg"}]), "image 0 of its list: it has no 'id'"),
     (content(images=[IMAGE, {"id": 2}]), "image 1 of its list: it has no 'file_name'"),
-    (content(images=[IMAGE, IMAGE | {"id": 2}]), "file_name 'a.jpg' is another image's"),
-    (content(images=[IMAGE, IMAGE | {"id": 2, "file_name": "./a.jpg"}]), "is another image's"),
+    (content(images=[IMAGE, IMAGE | {"id": 2}]), "file_name 'a.jpg' already belongs to another"),
+    (content(images=[IMAGE, IMAGE | {"id": 2, "file_name": "./a.jpg"}]), "already belongs to another"),
     (content(images=[IMAGE, IMAGE | {"file_name": "b.jpg"}]), "id 1 or file_name"),
     (content(images=[IMAGE | {"id": [1]}]), "image 0 of its list"),
     (content(images=[IMAGE | {"width": "wide"}]), "image 0 of its list"),
@@ -135,23 +135,23 @@ def test_what_is_not_coco_is_refused(folder, bad, words):
     ({"category_id": None}, "malformed"),
     ({"category_id": "cat"}, "malformed"),
     ({"image_id": [1]}, "malformed"),
-    ({"image_id": 99}, "an image that is not listed"),
-    ({"segmentation": [[100, 10, 140, 10, 140, 30]]}, "outside of its image"),
-    ({"segmentation": [[10, -50, 40, -50, 40, -5]]}, "outside of its image"),
+    ({"image_id": 99}, "whose image is not listed"),
+    ({"segmentation": [[100, 10, 140, 10, 140, 30]]}, "outside their image"),
+    ({"segmentation": [[10, -50, 40, -50, 40, -5]]}, "outside their image"),
 ])  # fmt: skip
-def test_annotations_with_a_fault_are_left_out_and_said(folder, bad, words):
+def test_annotations_with_a_fault_are_left_out_with_a_warning(folder, bad, words):
     write(folder, content({}, bad, bad))
     with pytest.warns(
-        UserWarning, match=rf"instances.json: 2 annotations are left out: 2 .*{words}"
+        UserWarning, match=rf"instances.json: 2 annotations were left out: 2 .*{words}"
     ):
         objects, _ = read_coco(folder)
     assert [o.box.tolist() for o in objects] == [[10, 10, 30, 20]]
 
 
-def test_annotations_without_their_keys_are_left_out_and_said(folder):
+def test_annotations_without_their_keys_are_left_out_with_a_warning(folder):
     whole = content({})
     whole["annotations"] += [{}, "x", None, {"image_id": 1, "category_id": 5}]
-    with pytest.warns(UserWarning, match="4 annotations are left out"):
+    with pytest.warns(UserWarning, match="4 annotations were left out"):
         assert len(read_coco(write(folder, whole))[0]) == 1
 
 
@@ -161,7 +161,7 @@ def test_an_outline_that_reaches_beyond_its_image_is_kept(folder):
 
 
 class TestPairsOfDamagedFolders:
-    """Images that are gone, cut or of another size are passed over; too many of them stop."""
+    """Images that are missing, truncated or of another size are skipped; too many stop the run."""
 
     def source(self, folder, count=16, **damage):
         """Pairs of `count` images with one object each, numbered; one of them damaged."""
@@ -182,9 +182,9 @@ class TestPairsOfDamagedFolders:
         (lambda path: path.write_bytes(b""), r"7.png \(0 bytes\) does not decode"),
         (lambda path: (path.unlink(), path.mkdir()), "7.png cannot be read: .* is a folder"),
         (lambda path: cv2.imwrite(str(path), np.zeros((30, 40, 3), np.uint8)),
-         "7.png has 40×30 pixels; its outlines are drawn on 80×60"),
+         "7.png has 40×30 pixels; its outlines were drawn on 80×60"),
     ])  # fmt: skip
-    def test_one_image_is_passed_over(self, folder, change, words):
+    def test_one_image_is_skipped(self, folder, change, words):
         source = self.source(folder, _7=change)
         with pytest.warns(UserWarning, match=words):
             pairs = [pair_at(source, 0, i) for i in range(60)]
@@ -203,7 +203,7 @@ class TestPairsOfDamagedFolders:
     def test_pieces_are_cut_from_what_can_be_read(self, folder):
         listed = [{"id": k, "file_name": f"{name}.jpg"} for k, name in enumerate("abc")]
         _, images = read_coco(write(folder, content(images=listed)))
-        with pytest.warns(UserWarning, match=r"c.jpg does not exist.* No pieces are cut from it"):
+        with pytest.warns(UserWarning, match=r"c.jpg does not exist.* No pieces were cut from it"):
             pieces = pieces_of(images, each=2)
         assert [p.image.name for p in pieces] == ["a.jpg"] * 2 + ["b.jpg"] * 2
         assert {p.category for p in pieces} == {-2, -3}

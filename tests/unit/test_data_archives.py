@@ -1,4 +1,4 @@
-"""Archives that are damaged, locked, hostile or odd: inside their folder, or one sentence."""
+"""Damaged, encrypted, hostile and odd archives: unpacked inside their folder, or refused."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NOISE = np.random.default_rng(0).integers(0, 256, 50_000, np.uint8).tobytes()
 
 
 def refused(folder: Path, content: bytes, sentence: str, name: str = "a.zip", **limits) -> None:
-    """The archive is refused in these words, and nothing but itself is there afterwards."""
+    """The archive is refused in these words, and nothing else is there afterwards."""
     (folder / name).write_bytes(content)
     with pytest.raises(DownloadError, match=sentence):
         unpack(folder / name, folder / "out", **limits)
@@ -57,29 +57,27 @@ def patched(members: dict[str, bytes], local: int, central: int, value: bytes) -
     return bytes(whole)
 
 
-# ---- locked, unknown, damaged, cut
+# ---- encrypted, unknown, damaged, truncated
 
 
 def test_a_zip_with_a_password(tmp_path):
     locked = patched({"a.txt": CONTENT}, 6, 8, b"\x01\x00")
-    refused(tmp_path, locked, r"a\.zip is locked with a password")
+    refused(tmp_path, locked, r"a\.zip is protected by a password")
 
 
 @pytest.mark.parametrize("method", [9, 6, 93, 98])  # Deflate64, implode, zstd, PPMd
 def test_a_zip_packed_in_another_way(tmp_path, method):
     other = patched({"a.txt": CONTENT}, 8, 10, struct.pack("<H", method))
-    refused(tmp_path, other, r"packed in a way that Python does not read.*pack it again")
+    refused(tmp_path, other, r"packed in a way that Python cannot read.*pack it again")
 
 
-def test_a_zip_of_a_version_to_come(tmp_path):
-    refused(
-        tmp_path, patched({"a.txt": CONTENT}, 4, 6, b"\xff\x00"), "in a way that Python does not"
-    )
+def test_a_zip_of_a_future_version(tmp_path):
+    refused(tmp_path, patched({"a.txt": CONTENT}, 4, 6, b"\xff\x00"), "in a way that Python cannot")
 
 
-def test_a_zip_with_a_wrong_sum(tmp_path):
+def test_a_zip_with_a_wrong_checksum(tmp_path):
     wrong = patched({"a.txt": CONTENT}, 14, 16, b"\x00\x11\x22\x33")
-    refused(tmp_path, wrong, r"a\.zip is damaged .*CRC.*get it again")
+    refused(tmp_path, wrong, r"a\.zip is damaged .*CRC.*download it again")
 
 
 @pytest.mark.parametrize("method", _unpack.READ_HERE)
@@ -126,9 +124,9 @@ def test_a_compressed_tar_damaged_anywhere_is_refused(tmp_path, pack):
         refused(tmp_path, bytes(broken), "damaged|neither|would unpack", name="a.tar.gz")
 
 
-def test_a_tar_with_a_damaged_header_in_between_is_not_half_unpacked(tmp_path):
+def test_a_tar_with_a_damaged_inner_header_is_not_half_unpacked(tmp_path):
     whole = bytearray(tarred(("a", b"1"), ("b", b"2"), ("c", b"3")))
-    whole[1024 + 150] ^= 0xFF  # the sum of the second header
+    whole[1024 + 150] ^= 0xFF  # the checksum of the second header
     refused(tmp_path, bytes(whole), r"is damaged \(cut or damaged", name="a.tar")
 
 
@@ -141,7 +139,7 @@ def test_a_tar_with_a_damaged_header_in_between_is_not_half_unpacked(tmp_path):
     (gzip.compress(b"no tar"), "neither a zip nor a tar|damaged"),
     (packed({"a.txt": CONTENT})[:900], "neither a zip nor a tar"),
 ])  # fmt: skip
-def test_what_is_no_archive(tmp_path, content, sentence):
+def test_files_that_are_not_archives(tmp_path, content, sentence):
     refused(tmp_path, content, sentence)
 
 
@@ -168,27 +166,27 @@ def zipped(*names: str) -> bytes:
 
 
 @pytest.mark.parametrize(("names", "sentence"), [
-    (["a.txt", "a.txt"], "'a.txt', which stands there twice"),
-    (["a.txt", "A.TXT"], "'A.TXT', which stands there twice, or is the same to some systems"),
-    (["./a.txt", "a.txt"], "which stands there twice"),
-    (["d\\a.txt", "d/a.txt"], "which stands there twice"),
-    (["Dog/1.txt", "dog/2.txt"], "'dog/2.txt', and 'Dog', which are the same to some systems"),
+    (["a.txt", "a.txt"], "'a.txt', twice, or under"),
+    (["a.txt", "A.TXT"], "'A.TXT', twice, or under names that some systems do not tell apart"),
+    (["./a.txt", "a.txt"], "twice, or under names"),
+    (["d\\a.txt", "d/a.txt"], "twice, or under names"),
+    (["Dog/1.txt", "dog/2.txt"], "'dog/2.txt', and 'Dog', which some systems do not tell apart"),
     (["a", "a/b"], "'a/b', where 'a' is both a file and a folder"),
     (["a/b", "a"], "'a', where 'a' is both a file and a folder"),
     (["a/b/c", "a/b"], "both a file and a folder"),
     (["a/", "a"], "both a file and a folder"),
-    (["ä", "a\u0308"], "which stands there twice, or is the same"),
+    (["ä", "a\u0308"], "twice, or under names"),
     (["d/" + "x" * 300], "longer than systems allow"),
     (["/".join(["d" * 200] * 6)], "longer than systems allow"),
     (["ä" * 130], "longer than systems allow"),
-    (["a\nb"], "characters that names of files do not have"),
-    (["a\x1b[31m"], "characters that names"),
-    (["ab:c"], "characters that names"),
+    (["a\nb"], "characters that are not allowed in file names"),
+    (["a\x1b[31m"], "characters that are not"),
+    (["ab:c"], "characters that are not"),
     (["C:evil"], "leads out of its folder"),
     (["\\evil"], "leads out of its folder"),
     (["\\\\server\\evil"], "leads out of its folder"),
     (["a/..\\..\\evil"], "leads out of its folder"),
-    (["."], "which is no name"),
+    (["."], "which is not a name"),
 ])  # fmt: skip
 def test_names_that_no_dataset_has(tmp_path, names, sentence):
     refused(tmp_path, zipped(*names), sentence.replace("\\", "\\\\"))
@@ -199,7 +197,7 @@ def test_names_that_no_dataset_has(tmp_path, names, sentence):
 
 def test_a_name_with_a_nul(tmp_path):
     whole = packed({"abc.txt": b"1"}).replace(b"abc.txt", b"a\0c.txt")
-    refused(tmp_path, whole, "characters that names")
+    refused(tmp_path, whole, "characters that are not")
     whole = tarred(("a", b"1"), pax_headers={"path": "a\0c.txt"}, how="w")
     refused(tmp_path, whole, "characters|damaged")
 
@@ -207,7 +205,7 @@ def test_a_name_with_a_nul(tmp_path):
 @pytest.mark.parametrize("kind", [b"2", b"1", b"3", b"4", b"6"])  # links, devices, a pipe
 def test_links_and_devices_in_a_tar(tmp_path, kind):
     whole = tarred(("good", b"1"))[:1024] + tarred(("x", b""), type=kind, linkname="/etc/passwd")
-    refused(tmp_path, whole, "holds a link or a device, 'x'")
+    refused(tmp_path, whole, "contains a link or a device, 'x'")
 
 
 @pytest.mark.parametrize("mode", [0o120777, 0o010644, 0o020644, 0o060644, 0o140777])
@@ -217,7 +215,7 @@ def test_links_and_devices_in_a_zip(tmp_path, mode):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr(link, "/etc/passwd")
-    refused(tmp_path, out.getvalue(), "holds a link or a device, 'x'")
+    refused(tmp_path, out.getvalue(), "contains a link or a device, 'x'")
 
 
 NAME = st.lists(
@@ -239,7 +237,7 @@ def test_any_list_of_names_unpacks_inside_or_is_refused(tmp_path_factory, kind, 
     try:
         whole = zipped(*names) if kind == "zip" else tarred(*((n, b"x") for n in names))
     except (ValueError, IndexError, tarfile.TarError):
-        return  # the packer takes no such name
+        return  # the packer does not accept such a name
     (folder / "a").write_bytes(whole)
     try:
         out = unpack(folder / "a", folder / "out")
@@ -254,7 +252,7 @@ def test_any_list_of_names_unpacks_inside_or_is_refused(tmp_path_factory, kind, 
 # ---- sizes
 
 
-def test_sizes_that_are_declared(tmp_path):
+def test_declared_sizes_are_limited(tmp_path):
     refused(tmp_path, packed({"a": CONTENT}), r"would unpack to 0\.0 GB; expected", largest=1000)
     refused(tmp_path, tarred(("a", CONTENT), how="w:gz"), "would unpack to", largest=1000)
     many = packed({f"{i}/x": b"" for i in range(20)})
@@ -288,7 +286,7 @@ def test_a_member_that_is_larger_or_smaller_than_it_says(tmp_path):
         refused(tmp_path, bytes(wrong), "is damaged")
 
 
-def test_a_disk_with_too_little_room_is_said_first(tmp_path, monkeypatch):
+def test_a_disk_with_too_little_space_is_reported_first(tmp_path, monkeypatch):
     full = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(_unpack.require_space.__globals__["shutil"], "disk_usage", lambda _: full)
     refused(tmp_path, packed({"a": CONTENT}), "0.0 GB free")
@@ -318,10 +316,10 @@ def test_a_disk_that_fails_leaves_nothing_and_is_named(
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
 
 
-# ---- what is there
+# ---- existing files
 
 
-def test_what_stands_there_is_never_replaced(tmp_path):
+def test_existing_files_are_never_replaced(tmp_path):
     (tmp_path / "a.zip").write_bytes(packed({"a": b"1"}))
     (tmp_path / "out").mkdir()
     with pytest.raises(DownloadError, match="out exists already; move it away"):
@@ -331,19 +329,19 @@ def test_what_stands_there_is_never_replaced(tmp_path):
         unpack(tmp_path / "a.zip", tmp_path / "new.txt")
 
 
-def test_a_folder_of_someone_elses_in_the_workplace_stays(tmp_path):
+def test_a_foreign_folder_in_place_of_the_workplace_stays(tmp_path):
     (tmp_path / "a.zip").write_bytes(packed({"a": b"1"}))
     other = tmp_path / ".out.unpacking"
     other.mkdir()
     (other / "thesis.txt").write_text("mine")
-    with pytest.raises(CourseError, match=r"\.out\.unpacking stands where .* did not make it"):
+    with pytest.raises(CourseError, match=r"\.out\.unpacking is where .* was not made by it"):
         unpack(tmp_path / "a.zip", tmp_path / "out")
     assert (other / "thesis.txt").read_text() == "mine"
     shutil.rmtree(other)
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / _workplace.MARK).write_text("")
     other.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(CourseError, match="did not make it"):
+    with pytest.raises(CourseError, match="was not made by it"):
         unpack(tmp_path / "a.zip", tmp_path / "out")
 
 
@@ -359,7 +357,7 @@ def test_what_a_killed_run_left_is_removed(tmp_path):
 
 def test_permissions_follow_the_umask(tmp_path):
     member = zipfile.ZipInfo("d/a")
-    member.external_attr = 0o104777 << 16  # runs as its owner, everyone may write
+    member.external_attr = 0o104777 << 16  # setuid, writable by everyone
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr(member, b"1")

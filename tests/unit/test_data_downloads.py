@@ -1,4 +1,4 @@
-"""Connections, servers, records and disks that fail during a download: one sentence."""
+"""Connections, servers, records and disks that fail during a download: one sentence each."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def names(folder: Path) -> list[str]:
 
 
 def said(url: str, target: Path, **how) -> str:
-    """What is said of a download that fails, with nothing under the final name."""
+    """The message of a download that fails, with nothing left under the final name."""
     with pytest.raises(DownloadError) as caught:
         download(url, target, **{"pauses": QUICK, **how})
     assert not target.exists() and "Errno" not in str(caught.value)
@@ -78,22 +78,22 @@ def test_chunks_that_are_whole_arrive(site, tmp_path):
 def test_a_wrong_content_length(site, tmp_path, length):
     site.raw["/a"] = answer("200 OK", f"Content-Length: {length}", bytes(1000))
     if length == "5000":
-        assert "1,000 of 5,000 bytes came" in said(f"{site.url}/a", tmp_path / "a", pauses=())
-    else:  # as if none were given
+        assert "received 1,000 of 5,000 bytes" in said(f"{site.url}/a", tmp_path / "a", pauses=())
+    else:  # as if none had been sent
         assert download(f"{site.url}/a", tmp_path / "a", pauses=()).read_bytes() == bytes(1000)
 
 
 @pytest.mark.parametrize(("status", "words", "tries"), [
     (401, "answers 401 .*asks for a login.*put it at", 1),
-    (403, "answers 403 .*lets no programs in", 1),
+    (403, "answers 403 .*refuses programs", 1),
     (404, "answers 404", 1),
     (410, "answers 410", 1),
     (416, "answers 416", 1),
     (429, "answers 429 .*asks to wait: run the same command again later", 4),
-    (500, "answers 500 .*in trouble", 4),
-    (503, "answers 503 .*in trouble", 4),
+    (500, "answers 500 .*has a problem", 4),
+    (503, "answers 503 .*has a problem", 4),
 ])  # fmt: skip
-def test_what_servers_answer(site, tmp_path, status, words, tries):
+def test_status_codes_of_servers(site, tmp_path, status, words, tries):
     site.status["/a"] = status
     with pytest.raises(DownloadError, match=words):
         download(f"{site.url}/a", tmp_path / "a", pauses=QUICK)
@@ -110,7 +110,7 @@ def test_a_redirection_to_another_scheme_is_not_read(tmp_path, monkeypatch):
     found = io.BytesIO(b"content")
     found.url = "ftp://host/a"
     monkeypatch.setattr(_download, "_open", lambda *arguments: found)
-    assert "is not an address to fetch from" in said("http://host/a", tmp_path / "a", pauses=())
+    assert "is not a usable address" in said("http://host/a", tmp_path / "a", pauses=())
 
 
 @pytest.mark.parametrize("page", [
@@ -125,14 +125,14 @@ def test_a_web_page_under_another_name_is_not_kept(site, tmp_path, page):
     assert "web page" in said(f"{site.url}/b.zip", tmp_path / "b.zip") and names(tmp_path) == []
 
 
-def test_nonsense_in_place_of_an_answer(site, tmp_path):
+def test_nonsense_instead_of_a_response(site, tmp_path):
     site.raw["/a"] = b"SSH-2.0-OpenSSH\r\n"
     assert "cannot be fetched" in said(f"{site.url}/a", tmp_path / "a")
     site.raw["/b"] = b""
     assert "cannot be fetched" in said(f"{site.url}/b", tmp_path / "b")
 
 
-# ---- going on
+# ---- resuming
 
 
 def test_a_part_longer_than_the_file_is_not_taken_for_it(site, tmp_path):
@@ -148,17 +148,19 @@ def test_a_part_that_is_whole_already_is_not_fetched_again(site, tmp_path):
     assert site.asked == [("/a", f"bytes={len(CONTENT)}-")]
 
 
-def test_another_piece_than_asked_for_is_not_appended(site, tmp_path):
+def test_a_piece_other_than_requested_is_not_appended(site, tmp_path):
     (tmp_path / "a.part").write_bytes(CONTENT[:100])
     site.raw["/a"] = answer(
         "206 Partial Content", "Content-Range: bytes 50-99/100\r\nContent-Length: 50", bytes(50)
     )
-    with pytest.raises(DownloadError, match="sent bytes from 50 on, asked for those from 100 on"):
+    with pytest.raises(
+        DownloadError, match="sent bytes from 50 on, but was asked for those from 1"
+    ):
         download(f"{site.url}/a", tmp_path / "a", pauses=())
     assert names(tmp_path) == []
 
 
-def test_a_file_that_was_taken_away_is_fetched_anew_though_the_source_has_changed(site, tmp_path):
+def test_a_removed_file_is_fetched_again_even_if_the_source_has_changed(site, tmp_path):
     site.files["/a"] = b"old"
     download(f"{site.url}/a", tmp_path / "a").unlink()
     site.files["/a"] = b"new"
@@ -178,10 +180,10 @@ def test_a_folder_under_the_files_name_stays(site, tmp_path, name):
 @pytest.mark.parametrize("content", [
     b"", b'{"a": "sha2', b"[1]", b"null", b"\xff\xfe", b'{"a": 3}', b'{"a": "crc:1"}', b'{"a": null',
 ])  # fmt: skip
-def test_a_damaged_record_of_sums_is_named_before_anything_is_fetched(site, tmp_path, content):
+def test_a_damaged_record_of_checksums_is_named_before_anything_is_fetched(site, tmp_path, content):
     site.files["/a"] = CONTENT
     (tmp_path / "checksums.json").write_bytes(content)
-    with pytest.raises(CourseError, match=r"checksums\.json.*elete .*it is made anew"):
+    with pytest.raises(CourseError, match=r"checksums\.json.*elete .*to recreate it"):
         download(f"{site.url}/a", tmp_path / "a", f"md5:{md5(CONTENT)}")
     assert not site.asked and names(tmp_path) == ["checksums.json"]
 
@@ -195,8 +197,8 @@ def test_a_damaged_record_of_sums_is_named_before_anything_is_fetched(site, tmp_
     "http://[::1/x", "http://host:99999/x", "http://host:port/x", "http://a b/x",
     "http://" + "a" * 70 + ".org/x", "htp://x/y",
 ])  # fmt: skip
-def test_addresses_that_are_none(tmp_path, url):
-    with pytest.raises(DownloadError, match="is not an address to fetch from; expected one"):
+def test_malformed_addresses(tmp_path, url):
+    with pytest.raises(DownloadError, match="is not a usable address; expected one"):
         download(url, tmp_path / "a")
     assert run(otb.main, ["--root", str(tmp_path), "--base-url", url, "--sequences", "Dog"]) == 2
     assert run(vot.main, ["2018", "--root", str(tmp_path), "--base-url", url]) == 2
@@ -211,15 +213,15 @@ def test_blanks_and_other_letters_in_an_address_are_escaped(site, tmp_path):
 
 @pytest.mark.parametrize(("problem", "words", "tries"), [
     (urllib.error.URLError(socket.gaierror(-2, "Name or service not known")),
-     "no machine of that name is known", 4),
+     "the host name is unknown", 4),
     (urllib.error.URLError(ssl.SSLCertVerificationError(1, "[SSL] self-signed")),
      "its certificate is not accepted", 1),
     (urllib.error.URLError(ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER]")), "SSL", 4),
-    (urllib.error.URLError(TimeoutError("timed out")), "no answer for 30 seconds", 4),
+    (urllib.error.URLError(TimeoutError("timed out")), "no response for 30 seconds", 4),
     (urllib.error.URLError(ConnectionRefusedError(111, "Connection refused")),
      "Connection refused", 4),
     (urllib.error.URLError(OSError(101, "Network is unreachable")), "Network is unreachable", 4),
-    (TimeoutError("timed out"), "no answer for 30 seconds", 4),
+    (TimeoutError("timed out"), "no response for 30 seconds", 4),
     (ConnectionResetError(104, "Connection reset by peer"), "Connection reset by peer", 4),
 ])  # fmt: skip
 def test_connections_that_fail(tmp_path, monkeypatch, problem, words, tries):
@@ -241,7 +243,7 @@ def test_connections_that_fail(tmp_path, monkeypatch, problem, words, tries):
 
 
 class Full(io.BytesIO):
-    """A file on a disk that takes so many bytes and then no more."""
+    """A file on a disk that fills up after a number of bytes."""
 
     def __init__(self, path: Path, room: int) -> None:
         super().__init__()
@@ -272,7 +274,7 @@ def test_a_disk_that_fills_up_says_what_is_kept(site, tmp_path, monkeypatch, roo
         sentence = said(f"{site.url}/a", tmp_path / "a")
     assert "there is no room left on the disk of" in sentence and "a.part" in sentence
     if room:
-        assert "The 1,000 bytes that came are kept in" in sentence
+        assert "The 1,000 bytes received so far are kept in" in sentence
         assert download(f"{site.url}/a", tmp_path / "a").read_bytes() == CONTENT
         assert site.asked[-1] == ("/a", "bytes=1000-")
     else:
@@ -302,7 +304,7 @@ def test_a_root_that_is_a_file(tmp_path, capsys, name, root):
     (tmp_path / "file").write_text("mine")
     arguments = ["--root", str(tmp_path / root), *options_of(name)]
     assert run(script(name).main, arguments) == 2
-    assert "file is no folder; name another place" in capsys.readouterr().err
+    assert "file is not a folder; give another one" in capsys.readouterr().err
     assert (tmp_path / "file").read_text() == "mine"
 
 

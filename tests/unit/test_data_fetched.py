@@ -1,4 +1,4 @@
-"""OTB and VOT fetched from a site: half of a sequence is not installed, names lead nowhere else."""
+"""OTB and VOT fetched from a site: half a sequence is not installed, names stay inside."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def names(root, benchmark: str) -> list[str]:
 # ---- OTB and VOT
 
 
-def test_otb_names_twice_and_folders_of_ones_own(site, tmp_path, capsys):
+def test_otb_names_given_twice_and_the_users_own_folders(site, tmp_path, capsys):
     site.files |= {"/Dog.zip": packed(video("Dog"))}
     arguments = ["--root", str(tmp_path), "--base-url", f"{site.url}/", "--sequences", "Dog"]
     assert run(otb.main, [*arguments, "Dog"]) == 0
@@ -48,11 +48,11 @@ def test_otb_names_twice_and_folders_of_ones_own(site, tmp_path, capsys):
     (tmp_path / "otb/Dog").mkdir()
     (tmp_path / "otb/Dog/notes.txt").write_text("mine")
     assert run(otb.main, arguments) == 2
-    assert "Dog is there already and is not whole" in (said := capsys.readouterr().err)
+    assert "Dog exists already, but is incomplete" in (said := capsys.readouterr().err)
     assert "Move it away" in said and (tmp_path / "otb/Dog/notes.txt").read_text() == "mine"
     shutil.rmtree(tmp_path / "otb/Dog")
     (tmp_path / "otb/Dog").write_text("a file")
-    assert run(otb.main, arguments) == 2 and "is not whole" in capsys.readouterr().err
+    assert run(otb.main, arguments) == 2 and "is incomplete" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("members", [
@@ -102,32 +102,32 @@ URLS = {"annotations": {"url": "a.zip"}, "channels": {"color": {"url": "b.zip"}}
     ({"name": "/tmp/x"}, "the name is '/tmp/x'"),
     ({"name": "a/b"}, "the name is 'a/b'"),
     ({"name": ".."}, r"the name is '\.\.'"),
-    ({"name": ""}, "name is ''; expected a text"),
-    ({"name": 3}, "name is '3'; expected a text"),
+    ({"name": ""}, "name is ''; expected a string"),
+    ({"name": 3}, "name is '3'; expected a string"),
     ({"name": None}, "it has no name"),
-    ({"name": "archives"}, "the name 'archives' is taken"),
-    ({"name": "list.txt"}, "the name 'list.txt' is taken"),
+    ({"name": "archives"}, "the name 'archives' is already taken"),
+    ({"name": "list.txt"}, "the name 'list.txt' is already taken"),
     ({"fps": "30\nname=x"}, "fps is .*; expected a number above 0"),
     ({"fps": -1}, "fps is -1"),
     ({"fps": True}, "fps is True"),
     ({"fps": float("nan")}, "fps is nan"),
     ({"annotations": None}, "it has no annotations"),
-    ({"annotations": []}, r"annotations is '\[\]'; expected a table"),
-    ({"annotations": {"url": 5}}, "url is '5'; expected a text"),
-    ({"annotations": {}}, "annotations is '{}'; expected a table"),
+    ({"annotations": []}, r"annotations is '\[\]'; expected a mapping"),
+    ({"annotations": {"url": 5}}, "url is '5'; expected a string"),
+    ({"annotations": {}}, "annotations is '{}'; expected a mapping"),
     ({"annotations": {"url": "a.zip", "checksum": 7}}, "checksum is 7; expected 32, 40 or 64"),
     ({"annotations": {"url": "a.zip", "checksum": "z" * 32}}, "checksum is 'z+'"),
     ({"channels": {"ir": {"url": "x"}}}, "it has no color"),
     ({"channels": []}, r"channels is '\[\]'"),
 ])  # fmt: skip
-def test_vot_descriptions_that_are_none(site, tmp_path, capsys, fields, words):
+def test_vot_malformed_descriptions(site, tmp_path, capsys, fields, words):
     arguments = [*vot_site(site, ants=fields), "--root", str(tmp_path / "data")]
     assert run(vot.main, arguments) == 2
     with pytest.raises(CourseError, match=words):
         raise CourseError(capsys.readouterr().err)
     assert [p.name for p in tmp_path.iterdir()] == ["data"]
     left = {p.name for p in (tmp_path / "data").rglob("*")}
-    assert left == {"vot2018", "archives", "checksums.json"}  # the description went again
+    assert left == {"vot2018", "archives", "checksums.json"}  # the description was removed again
 
 
 @pytest.mark.parametrize("content", [
@@ -142,7 +142,7 @@ def test_vot_descriptions_of_another_kind(site, tmp_path, capsys, content):
     assert not (tmp_path / "vot2018/archives/description.json").exists()
 
 
-def test_vot_names_that_fall_together(tmp_path):
+def test_vot_names_that_collide(tmp_path):
     for one, other in (
         ("ants", "ants"),
         ("ants", "Ants"),
@@ -151,7 +151,7 @@ def test_vot_names_that_fall_together(tmp_path):
     ):
         path = tmp_path / "description.json"
         path.write_text(json.dumps({"sequences": [URLS | {"name": one}, URLS | {"name": other}]}))
-        with pytest.raises(_errors.DownloadError, match="sequence 2: the name .* is taken"):
+        with pytest.raises(_errors.DownloadError, match="sequence 2: the name .* is already taken"):
             _description.read_description(path, "https://host/description.json")
 
 
@@ -167,7 +167,7 @@ def test_vot_a_description_put_there_by_hand_is_not_removed(site, tmp_path):
 def test_vot_addresses_of_another_scheme(site, tmp_path, capsys, where):
     arguments = vot_site(site, ants={"annotations": {"url": where}})
     assert run(vot.main, [*arguments, "--root", str(tmp_path)]) == 2
-    assert "is not an address to fetch from" in capsys.readouterr().err
+    assert "is not a usable address" in capsys.readouterr().err
     assert not (tmp_path / "vot2018/ants").exists()
 
 
@@ -183,17 +183,17 @@ def test_vot_a_sequence_that_was_there_without_being_listed_is_listed(site, tmp_
     assert listing.read_text() == "bag\ncup\n"
     assert run(vot.main, arguments) == 0 and listing.read_text() == "ants\nbag\ncup\n"
     assert run(vot.main, [*arguments, "--sequences", "dog"]) == 2
-    assert "has no sequence dog; there are ants, bag, cup" in capsys.readouterr().err
+    assert "has no sequence dog; it has ants, bag, cup" in capsys.readouterr().err
 
 
 def test_vot_frames_without_annotation_are_not_installed(site, tmp_path, capsys):
     arguments = vot_site(site, ants={"annotations": {"url": "other.zip"}})
     site.files["/vot2018/main/other.zip"] = packed({"readme": b""})
     assert run(vot.main, [*arguments, "--root", str(tmp_path)]) == 2
-    assert "holds no groundtruth.txt" in capsys.readouterr().err
+    assert "contains no groundtruth.txt" in capsys.readouterr().err
     assert [p.name for p in (tmp_path / "vot2018").iterdir()] == ["archives"]
 
 
-def test_a_root_in_ones_home(tmp_path, monkeypatch, capsys):
+def test_a_root_in_the_home_folder(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert _script.parsed(_script.options(""), ["--root", "~/data"]).root == tmp_path / "data"

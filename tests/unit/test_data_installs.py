@@ -1,4 +1,4 @@
-"""Datasets put there by hand: what comes later is added, what differs is said, all else stays."""
+"""Datasets downloaded by hand: later archives are added, differences reported, the rest kept."""
 
 from __future__ import annotations
 
@@ -80,22 +80,22 @@ def test_other_files_beside_the_archives_are_named(tmp_path, capsys):
     (place / ".DS_Store").touch()
     assert got(tmp_path) == 0
     said = capsys.readouterr().err
-    assert "left alone" in said and "four.zip, three.zip.crdownload, two.rar" in said
+    assert "ignored" in said and "four.zip, three.zip.crdownload, two.rar" in said
     assert "DS_Store" not in said
 
 
 @pytest.mark.parametrize("change", [
     {"a/groundtruth.txt": b"9,9,9,9\n"}, {"a/00000001.jpg": jpeg(6)}, {"a/meta_info.ini": b"x"},
 ])  # fmt: skip
-def test_a_sequence_that_is_there_and_differs_is_said_and_stays(tmp_path, capsys, change):
+def test_an_existing_sequence_that_differs_is_reported_and_kept(tmp_path, capsys, change):
     place = put(tmp_path / "got10k/archives/val", one=got10k_video("a"))
     assert got(tmp_path) == 0
     before = {p: p.read_bytes() for p in (tmp_path / "got10k/val/a").iterdir()}
     put(place, two=got10k_video("a") | change | got10k_video("b"))
-    for _ in range(2):  # and is said again, until someone decides
+    for _ in range(2):  # and is reported again, until the user decides
         assert got(tmp_path) == 2
         said = capsys.readouterr().err
-        assert "1 of the archives' pieces are there already and differ" in said
+        assert "1 of the archives' pieces exist already and differ" in said
         assert str(tmp_path / "got10k/val/a") in said and "two.zip" in said
     assert {p: p.read_bytes() for p in (tmp_path / "got10k/val/a").iterdir()} == before
     assert names(tmp_path) == ["a", "b"]  # the rest was added
@@ -131,7 +131,7 @@ def test_an_archive_that_changed_and_a_sequence_that_is_gone_are_noticed(tmp_pat
     assert got(tmp_path) == 0 and names(tmp_path) == ["a", "b"]
 
 
-def test_an_install_that_was_cut_off_is_done_again(tmp_path, monkeypatch):
+def test_an_interrupted_install_is_repeated(tmp_path, monkeypatch):
     archive = got10k_video("a") | got10k_video("b") | got10k_video("c")
     place = put(tmp_path / "got10k/archives/val", zero=got10k_video("z"))
     assert got(tmp_path) == 0
@@ -162,8 +162,8 @@ def test_one_damaged_archive_does_not_hide_what_came_before_it(tmp_path, capsys)
 
 
 @pytest.mark.parametrize(("members", "words"), [
-    ({"readme.txt": b""}, "holds no groundtruth.txt; it is not an archive of GOT-10k"),
-    ({"full/GOT-10k_Val.zip": b"PK"}, r"holds further archives \(GOT-10k_Val.zip\): unpack it"),
+    ({"readme.txt": b""}, "contains no groundtruth.txt; it is not an archive of GOT-10k"),
+    ({"full/GOT-10k_Val.zip": b"PK"}, r"contains further archives \(GOT-10k_Val.zip\): unpack it"),
     (got10k_video("GOT-10k_Test_000001"),
      "a sequence of the split test. Move the archive to .*archives/test"),
     ({"a/groundtruth.txt": b"1,2,3,4\n"}, "0 images found"),
@@ -216,7 +216,7 @@ def test_a_damaged_record_of_installs_is_named(tmp_path, capsys, content):
 @pytest.mark.parametrize(
     "entry", [3, None, [], {}, {"size": "x"}, {"size": 1, "changed": 2, "places": 3}]
 )
-def test_a_record_of_something_else_is_not_believed(tmp_path, entry):
+def test_a_record_of_something_else_is_not_trusted(tmp_path, entry):
     place = put(tmp_path / "got10k/archives/val", one=got10k_video("a"))
     (place / "installed.json").write_text(json.dumps({"one.zip": entry}))
     assert got(tmp_path) == 0 and names(tmp_path) == ["a"]
@@ -284,4 +284,4 @@ def test_uav123_interrupted_added_to_and_differing(tmp_path, monkeypatch, capsys
     )
     (place / "three.zip").write_bytes(packed({"data_seq/UAV123/x/000001.jpg": b""}))
     assert run(uav123.main, arguments) == 2
-    assert "holds no folders data_seq and anno" in capsys.readouterr().err
+    assert "contains no folders data_seq and anno" in capsys.readouterr().err

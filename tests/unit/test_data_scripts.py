@@ -1,4 +1,4 @@
-"""Fetching and unpacking datasets, against a server that breaks off, lies, and serves hostile archives."""
+"""Fetching and unpacking datasets from a server that breaks off, lies or sends hostile files."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def site():
 
 
 class TestDownload:
-    """A file is whole and right, or it is not there."""
+    """A file is complete and correct, or it does not exist."""
 
     def test_fetches_and_does_not_fetch_twice(self, site, tmp_path):
         site.files["/a.zip"] = CONTENT
@@ -50,7 +50,7 @@ class TestDownload:
             assert download(f"{site.url}/a.zip", tmp_path / "a.zip").read_bytes() == CONTENT
         assert len(site.asked) == 1
 
-    def test_goes_on_where_the_server_broke_off(self, site, tmp_path):
+    def test_resumes_where_the_server_broke_off(self, site, tmp_path):
         site.files["/a.zip"], site.cut["/a.zip"] = CONTENT, (300_000, 2)
         assert (
             download(f"{site.url}/a.zip", tmp_path / "a.zip", pauses=QUICK).read_bytes() == CONTENT
@@ -58,17 +58,15 @@ class TestDownload:
         starts = [int(r.removeprefix("bytes=").rstrip("-")) for _, r in site.asked[1:]]
         assert len(starts) == 2 and 0 < starts[0] < starts[1]
 
-    def test_a_later_call_goes_on_too(self, site, tmp_path):
+    def test_a_later_call_resumes_too(self, site, tmp_path):
         site.files["/a.zip"], site.cut["/a.zip"] = CONTENT, (200_000, 1)
-        with pytest.raises(
-            DownloadError, match=r"broke off after [1-9][0-9,]* bytes.*goes on from there"
-        ):
+        with pytest.raises(DownloadError, match=r"broke off after [1-9][0-9,]* bytes.*to resume"):
             download(f"{site.url}/a.zip", tmp_path / "a.zip", pauses=())
         assert not (tmp_path / "a.zip").exists()
         assert download(f"{site.url}/a.zip", tmp_path / "a.zip", pauses=()).read_bytes() == CONTENT
         assert site.asked[-1][1] is not None
 
-    def test_starts_anew_where_the_server_knows_no_ranges(self, site, tmp_path):
+    def test_starts_over_if_the_server_supports_no_ranges(self, site, tmp_path):
         site.files["/a.zip"], site.cut["/a.zip"], site.ranges = CONTENT, (300_000, 1), False
         assert (
             download(f"{site.url}/a.zip", tmp_path / "a.zip", pauses=QUICK).read_bytes() == CONTENT
@@ -101,7 +99,7 @@ class TestDownload:
             download(f"{site.url}/a.zip", tmp_path / "a.zip", pauses=QUICK)
         assert len(site.asked) == 1
 
-    def test_a_server_in_trouble_is_tried_again(self, site, tmp_path):
+    def test_a_server_with_a_problem_is_tried_again(self, site, tmp_path):
         site.files["/a.zip"], site.status["/a.zip"] = CONTENT, 503
         with pytest.raises(DownloadError, match="503"):
             download(f"{site.url}/a.zip", tmp_path / "a.zip", pauses=QUICK)
@@ -112,7 +110,7 @@ class TestDownload:
         with pytest.raises(DownloadError, match="has 1,024,000 bytes; expected 5"):
             download(f"{site.url}/a.zip", tmp_path / "a.zip", size=5, pauses=())
 
-    def test_a_full_disk_is_said_before_the_first_byte(self, site, tmp_path, monkeypatch):
+    def test_a_full_disk_is_reported_before_the_first_byte(self, site, tmp_path, monkeypatch):
         site.files["/a.zip"] = CONTENT
         full = shutil.disk_usage(tmp_path)._replace(free=1000)
         monkeypatch.setattr(_download.shutil, "disk_usage", lambda _: full)
@@ -122,7 +120,7 @@ class TestDownload:
 
 
 class TestUnpack:
-    """All of an archive inside its folder, or nothing."""
+    """An archive is unpacked completely inside its folder, or not at all."""
 
     def test_unpacks_without_clutter(self, tmp_path):
         (tmp_path / "a.zip").write_bytes(packed(video("Dog")))
@@ -149,7 +147,7 @@ class TestUnpack:
         with tarfile.open(tmp_path / "a.tar", "w") as archive:
             archive.addfile(member)
         for name in ("a.zip", "a.tar"):
-            with pytest.raises(DownloadError, match="holds a link"):
+            with pytest.raises(DownloadError, match="contains a link"):
                 unpack(tmp_path / name, tmp_path / "out")
             assert not (tmp_path / "out").exists()
 
@@ -230,7 +228,7 @@ class TestScripts:
             and ants.tags["occlusion"].tolist() == [False, True]
         )
 
-    def test_vot_with_a_wrong_file_stops_and_can_go_on(self, site, tmp_path, capsys):
+    def test_vot_with_a_wrong_file_stops_and_can_resume(self, site, tmp_path, capsys):
         truth, frames = (
             packed({"groundtruth.txt": b"1,1,4,4\n"}),
             packed({"00000001.jpg": jpeg(10)}),

@@ -23,7 +23,7 @@ from course_lib.training.sources import make_sources
 
 
 class TestUnreadable:
-    """Files that cannot be read are passed over, counted and named, up to a share."""
+    """Unreadable files are skipped, counted and named, up to a fraction."""
 
     def video(self, tmp_path, bad: dict[int, bytes | None]) -> VideoPairs:
         """Pairs of two videos of twelve frames; frames of the first cut, replaced or gone."""
@@ -33,7 +33,7 @@ class TestUnreadable:
             path.unlink() if content is None else path.write_bytes(content)
         return VideoPairs(videos, STILL)
 
-    def test_another_pair_is_drawn_in_its_place(self, tmp_path):
+    def test_another_pair_is_drawn_instead(self, tmp_path):
         whole = self.video(tmp_path / "whole", {})
         broken = self.video(tmp_path / "broken", {4: b"", 9: None})
         with pytest.warns(UserWarning) as said:
@@ -50,7 +50,7 @@ class TestUnreadable:
         # each file is named once, by its path
         for name in ("0004.png", "0009.png"):
             words = [str(w.message) for w in said if f"broken/a/{name}" in str(w.message)]
-            assert len(words) == 1 and "Another pair is drawn in its place" in words[0]
+            assert len(words) == 1 and "Another pair is drawn instead" in words[0]
         assert broken.faults.skipped == sum(len(p.skipped) for p in pairs)
         assert broken.faults.drawn == 60
         assert "broken/a/0004.png" in str(broken.faults) and " of " in str(broken.faults)
@@ -62,7 +62,7 @@ class TestUnreadable:
             straight = self.video(tmp_path, {4: b"cut", 9: None})
             pairs = [pair_at(straight, 3, i) for i in range(40)]
             again = VideoPairs([s for s, _ in straight.videos], STILL)
-            for i in (31, 2, 17, 39, 0, 5):  # in any order, and after a new start
+            for i in (31, 2, 17, 39, 0, 5):  # in any order, and after a restart
                 other = pair_at(again, 3, i)
                 assert same(other, pairs[i]) and other.seed == pairs[i].seed
                 assert other.skipped == pairs[i].skipped
@@ -72,13 +72,13 @@ class TestUnreadable:
         source = self.video(tmp_path, dict.fromkeys(range(6), b""))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with pytest.raises(Unreadable, match="could not be made and were drawn anew") as stop:
+            with pytest.raises(Unreadable, match="could not be made and were redrawn") as stop:
                 for i in range(400):
                     pair_at(source, 0, i)
         assert source.faults.skipped == FEW + 1
         assert "/a/000" in str(stop.value) and "Fetch these files again" in str(stop.value)
 
-    def test_a_share_of_a_long_training_is_passed_over(self):
+    def test_a_fraction_of_a_long_training_is_skipped(self):
         faults = Faults()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -90,7 +90,7 @@ class TestUnreadable:
             ):
                 faults.add(DataError("frame a.jpg does not decode; fetch it"))
 
-    def test_one_pair_is_not_drawn_for_ever(self, monkeypatch):
+    def test_one_pair_is_not_redrawn_forever(self, monkeypatch):
         class Broken(PairSource):
             seconds = {}  # noqa: RUF012
             identity = ""
@@ -101,7 +101,7 @@ class TestUnreadable:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             source = Broken()
-            source.faults.drawn = 10**6  # the share alone would let it go on
+            source.faults.drawn = 10**6  # by the fraction alone it would continue
             with pytest.raises(Unreadable, match=rf"pair 5 was drawn {TRIES} times"):
                 pair_at(source, 0, 5)
         assert len(source.faults.reasons) == TRIES  # another stream every time
@@ -112,16 +112,16 @@ class TestUnreadable:
         with pytest.warns(UserWarning) as said:
             for k in range(3 * FEW):
                 faults.add(DataError(f"file {k}"))
-        assert len(said) == FEW and "counted, not named" in str(said[-1].message)
+        assert len(said) == FEW and "Further faults are only counted" in str(said[-1].message)
         assert "and 55 more" in str(faults)
 
-    def test_a_box_outside_of_its_frame_is_a_fault(self, tmp_path):
+    def test_a_box_outside_its_frame_is_a_fault(self, tmp_path):
         video = grey_video(tmp_path / "v", "v", 60)
         boxes = video.boxes.copy()
         boxes[4] = [5000, 20, 40, 30]
         source = VideoPairs([Sequence("v", video.frames, boxes)], STILL)
         with pytest.warns(
-            UserWarning, match=r"v, frame 4: the target's box .* outside of the image of 100×80"
+            UserWarning, match=r"v, frame 4: the target's box .* outside the image of 100×80"
         ):
             pairs = [pair_at(source, 0, i) for i in range(30)]
         assert not any("frame 4," in pair.source for pair in pairs)
@@ -133,7 +133,7 @@ class TestUnreadable:
             assert len(VideoPairs([good, none]).videos) == 1
 
     @pytest.mark.slow
-    def test_worker_processes_pass_over_the_same(self, tmp_path):
+    def test_worker_processes_skip_the_same(self, tmp_path):
         source = self.video(tmp_path, {4: b"", 9: None})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -150,7 +150,7 @@ class TestTraining:
 
     @pytest.fixture
     def root(self, tmp_path):
-        """A GOT-10k training set of two videos, and photographs, with files cut, empty and gone."""
+        """A GOT-10k training set of two videos, and photographs; some files are faulty."""
         for k in (1, 2):
             name = f"GOT-10k_Train_{k:06d}"
             video = grey_video(tmp_path / "got10k" / "train" / name, name, 50 * k)

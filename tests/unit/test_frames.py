@@ -1,4 +1,4 @@
-"""Frames: what is read, when it is read, and the sentences for what does not decode."""
+"""Frames: what is read, when it is read, and the messages for what does not decode."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def test_length_index_loop_and_part(files):
     part = frames.part(1, 3)
     assert len(part) == 2
     np.testing.assert_array_equal(part[1], pixels(2))
-    with pytest.raises(IndexError, match="frame 4 asked for, but there are 4"):
+    with pytest.raises(IndexError, match="frame 4 requested, but there are only 4"):
         frames[4]
 
 
-def test_nothing_is_decoded_before_it_is_asked_for(files):
+def test_frames_are_decoded_only_on_demand(files):
     files[1].write_bytes(b"not an image")
     frames = ImageFiles(files)
     np.testing.assert_array_equal(frames[0], pixels(0))
@@ -94,19 +94,19 @@ def test_frames_may_change_size_and_be_grey():
     np.zeros((0, 4, 3), dtype=np.uint8),
     np.zeros(4, dtype=np.uint8),
 ])  # fmt: skip
-def test_what_is_no_frame_is_refused(image):
+def test_arrays_that_are_not_frames_are_refused(image):
     with pytest.raises(DataError, match=r"expected uint8 \(height, width, 3\)"):
         as_frame(image)
 
 
 def ramp(bits: int) -> np.ndarray:
-    """Values (2, 256, 3) from 0 to the highest of so many bits, evenly."""
+    """Values (2, 256, 3) spread evenly from 0 to the highest of `bits` bits."""
     row = np.round(np.linspace(0, 2**bits - 1, 256)).astype(np.uint16)
     return np.tile(row[None, :, None], (2, 1, 3))
 
 
 class TestDepth:
-    """Values stored in 16 bits come out as bright as they are, by the depth that they use."""
+    """Values stored in 16 bits keep their brightness, by the depth that they use."""
 
     @pytest.mark.parametrize("suffix", [".png", ".tif"])
     @pytest.mark.parametrize("bits", [10, 12, 14, 16])
@@ -151,7 +151,7 @@ class TestDepth:
         assert [int(ImageFiles(video)[k][0, 0, 0]) for k in (39, 13, 0)] == [15, 249, 12]
         assert int(ImageFiles(video).part(0, 5)[0][0, 0, 0]) == 12
 
-    def test_a_frame_brighter_than_the_sample_is_said(self, video, monkeypatch):
+    def test_a_frame_brighter_than_the_sample_causes_a_warning(self, video, monkeypatch):
         monkeypatch.setattr(frames_module, "SAMPLE", 2)  # the first and the last: 8 bits
         with pytest.warns(UserWarning) as said:
             assert ImageFiles(video)[13][0, 0, 0] == 255
@@ -160,14 +160,14 @@ class TestDepth:
             True,
         ]
 
-    def test_a_damaged_frame_is_in_nobody_elses_way(self, video):
+    def test_a_damaged_frame_does_not_affect_others(self, video):
         video[0].write_bytes(b"")
         with pytest.warns(UserWarning, match="use 12"):
             assert ImageFiles(video)[13][0, 0, 0] == 249
         with pytest.raises(DataError, match="does not decode"):
             ImageFiles(video)[0]
 
-    def test_frames_of_eight_bits_cost_nothing_more(self, files, monkeypatch):
+    def test_frames_of_eight_bits_cost_nothing_extra(self, files, monkeypatch):
         monkeypatch.setattr(frames_module, "depth_of", lambda images: pytest.fail("was asked"))
         assert len(list(ImageFiles(files))) == 4
 
@@ -179,10 +179,10 @@ class TestDepth:
         with pytest.raises(DataError, match="does not decode"):
             read_image(tmp_path / "a.png")
 
-    def test_numbers_with_a_point_are_refused(self, tmp_path):
+    def test_floating_point_values_are_refused(self, tmp_path):
         cv2.imwrite(str(tmp_path / "a.tif"), np.random.default_rng(0).random((4, 4, 3), np.float32))
         with pytest.raises(
-            DataError, match=r"a.tif holds values of type float32; expected 8 or 16"
+            DataError, match=r"a.tif holds values of type float32; expected unsigned 8 or 16"
         ):
             read_image(tmp_path / "a.tif")
 
@@ -211,14 +211,14 @@ class TestKindsOfFile:
         frame = self.saved(tmp_path / "a.png", image, "PNG")
         np.testing.assert_array_equal(frame, np.asarray(colour))
 
-    def test_a_jpeg_in_printers_colours(self, tmp_path):
+    def test_a_cmyk_jpeg(self, tmp_path):
         smooth = np.kron(pixels(3, 3, 4), np.ones((16, 16, 1), dtype=np.uint8))
         image = Image.fromarray(smooth).convert("CMYK")
         frame = self.saved(tmp_path / "a.jpg", image, "JPEG", quality=100)
         assert np.abs(frame.astype(int) - smooth).mean() < 4
 
     @pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 3), (8, 1)])
-    def test_a_photograph_is_turned_as_its_camera_says(self, tmp_path, orientation, turns):
+    def test_a_photograph_is_rotated_by_its_exif_orientation(self, tmp_path, orientation, turns):
         smooth = np.kron(pixels(3, 3, 4), np.ones((16, 16, 1), dtype=np.uint8))
         exif = Image.Exif()
         exif[0x0112] = orientation
@@ -228,12 +228,12 @@ class TestKindsOfFile:
         assert frame.shape == upright.shape
         assert np.abs(frame.astype(int) - upright).mean() < 4
 
-    def test_the_content_counts_not_the_ending(self, tmp_path):
+    def test_the_content_decides_not_the_suffix(self, tmp_path):
         image = Image.fromarray(pixels(3))
         np.testing.assert_array_equal(self.saved(tmp_path / "a.jpg", image, "PNG"), pixels(3))
         np.testing.assert_array_equal(self.saved(tmp_path / "b.jpg", image, "BMP"), pixels(3))
 
-    def test_a_gif_gives_its_first_image_or_a_sentence(self, tmp_path):
+    def test_a_gif_yields_its_first_image_or_an_error(self, tmp_path):
         """OpenCV reads GIF from 4.11 on."""
         image = Image.fromarray(pixels(3)).convert("P")
         image.save(
@@ -246,7 +246,7 @@ class TestKindsOfFile:
         else:
             np.testing.assert_array_equal(frame, np.asarray(image.convert("RGB")))
 
-    def test_what_is_no_image_at_all(self, tmp_path):
+    def test_files_that_are_not_images(self, tmp_path):
         (tmp_path / "folder.jpg").mkdir()
         with pytest.raises(DataError, match=r"folder.jpg cannot be read: .* is a folder"):
             read_image(tmp_path / "folder.jpg")

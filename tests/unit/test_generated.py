@@ -106,7 +106,7 @@ def test_another_process_makes_the_same_bytes():
         assert there.stdout.strip() == here
 
 
-def test_version_one_stays_version_one(benchmark):
+def test_version_one_does_not_change(benchmark):
     """Boxes and thumbnails as they were when the version was made; a change that alters them needs
     a new name."""
     boxes = np.array(
@@ -123,7 +123,7 @@ def test_version_one_stays_version_one(benchmark):
     assert hashlib.sha256(np.round(boxes, 3).tobytes()).hexdigest()[:16] == BOXES
     np.testing.assert_allclose(
         means.mean(axis=1), MEANS, atol=2
-    )  # another OpenCV may round otherwise
+    )  # another OpenCV may round differently
 
 
 BOXES = "f59fbaa7d184ac85"
@@ -158,7 +158,7 @@ MEANS = [
 SIMPLE = SequenceSpec("test", 5, length=30, camera=0.0, noise=0.0)
 
 
-def test_switches_do_what_they_say():
+def test_each_switch_has_its_effect():
     plain = make_sequence(SIMPLE)
     grey = make_sequence(replace(SIMPLE, grey=True)).frames[0]
     assert np.array_equal(grey[..., 0], grey[..., 1]) and not np.array_equal(
@@ -171,7 +171,7 @@ def test_switches_do_what_they_say():
     grain = [noisy.frames[t].astype(int) - plain.frames[t] for t in (3, 4)]
     assert (
         np.corrcoef(grain[0].ravel(), grain[1].ravel())[0, 1] < 0.2
-    )  # every frame has its own noise
+    )  # each frame has its own noise
     hidden = make_sequence(replace(SIMPLE, occluders=2))
     assert hidden.tags["visible"].min() < 0.5 and plain.tags["visible"].min() == pytest.approx(
         1, abs=0.03

@@ -52,7 +52,7 @@ class TestOneCache:
 
 
 class TestIdentity:
-    """The same for the same files, another for any change of them."""
+    """Equal for equal files, different after any change."""
 
     def test_of_videos(self, tmp_path):
         video = grey_video(tmp_path / "v", "v", 90)

@@ -59,7 +59,7 @@ PIXELS = torch.device("cpu")
 
 @lru_cache
 def a_batch(n: int = 6, search: int = 239):
-    """n pairs, lit."""
+    """n pairs, jittered."""
     source, _ = make_sources(replace(TINY, search=search))
     return next(batches(source, 0, n, 0, 1)).jittered(PIXELS)
 
@@ -72,7 +72,7 @@ class TestMargin:
     """SiamMargin."""
 
     @pytest.mark.parametrize("loss", ["logistic", "softmax"])
-    def test_a_few_steps_give_finite_numbers_and_weights_that_load(self, tmp_path, loss):
+    def test_a_few_steps_yield_finite_numbers_and_weights_that_load(self, tmp_path, loss):
         path = train_to_weights(
             replace(TINY, margin=MarginSettings(loss=loss, arc=True)), tmp_path, device="cpu"
         )
@@ -115,7 +115,7 @@ class TestMargin:
                 float(expected), rel=1e-5
             )
 
-    def test_may_start_from_a_siamfc_s_backbone_and_not_from_another_one_s(self, tmp_path):
+    def test_may_start_from_a_siamfc_backbone_but_not_from_another(self, tmp_path):
         torch.manual_seed(5)
         given = SiamFC(widths=(4, 8, 8, 8, 8))
         save_weights(given, tmp_path / "it.safetensors", {"name": "it"})
@@ -135,7 +135,7 @@ class TestMargin:
             ({"weight": -1.0}, "weight is -1.0; expected at least 0"),
         ],
     )
-    def test_senseless_settings_are_refused(self, wrong, words):
+    def test_invalid_settings_are_refused(self, wrong, words):
         with pytest.raises(SettingsError, match=words):
             MarginSettings(**wrong)
 
@@ -158,7 +158,7 @@ class TestBelowAHead:
         assert torch.equal(cosines > 0, sums > 0)
         assert torch.equal(proposals.logits, network.propose(kept, x).logits)
 
-    def test_siamrpnpp_gives_the_mean_of_three(self):
+    def test_siamrpnpp_returns_the_mean_of_three(self):
         torch.manual_seed(0)
         network = SiamRPNpp("alexnet", 8, widths=(4, 8, 8, 8, 8), groups=2).eval()
         z, x = 255 * torch.rand(1, 3, 127, 127), 255 * torch.rand(1, 3, 255, 255)
@@ -220,7 +220,7 @@ class TestDistortion:
         assert sorted(found.values["look-alike"]) == [3, 4]
         assert found.summary()["on_target"] == 0.5 and found.summary()["maps"] == 2
 
-    def test_moments_stand_where_the_truth_says(self):
+    def test_moments_follow_the_ground_truth(self):
         sequence = make_sequence(random_spec(31, length=20, distractors=2, leaves=True))
         moments = moments_of([sequence], every=3, shift=0)
         assert moments.targets == pytest.approx(np.full_like(moments.targets, 127.5), abs=1e-6)
@@ -310,7 +310,7 @@ class TestMarginExplorer:
             losses.append(bench.learned().loss)
         assert losses[1] < losses[0]
 
-    def test_it_learns_from_every_other_moment_and_is_judged_by_the_rest(self, bench):
+    def test_it_learns_from_every_other_moment_and_is_validated_on_the_rest(self, bench):
         bench.set(loss=0, margin=0.2, scale=16, steps=5)
         learned, z = bench._train(0.2, 16, 5, "logistic").weights, bench.z
         bench.z = z.clone()

@@ -69,13 +69,13 @@ def test_the_target_is_in_the_centre_up_to_the_shift(sequences):
             [p.box[:2] + p.box[2:] / 2 for p in (pair_at(source, 0, i) for i in range(60))]
         )
         away = np.abs(centres - TRAINING_SEARCH / 2)
-        # a squeeze stretches the shift by a few per cent
+        # the aspect change stretches the shift by a few per cent
         assert away.max() <= shift * 1.2 + 1e-6
         assert shift == 0 or away.max() > shift * 0.7
 
 
 def test_the_box_is_where_the_target_is():
-    """A white square on black, seen through turned, squeezed and mirrored views."""
+    """A white square on black, seen through rotated, stretched and mirrored windows."""
     frame = np.zeros((200, 200, 3), dtype=np.uint8)
     frame[80:110, 60:120] = 255
     outline = (np.array([[60.0, 80], [120, 80], [120, 110], [60, 110]]),)
@@ -107,7 +107,7 @@ def test_pasting_covers_the_outline_and_nothing_else():
     assert abs(crop[..., 0].sum() / 255 - 1600) < 30
 
 
-def test_a_distractor_of_the_same_kind_stands_apart():
+def test_a_distractor_of_the_same_category_is_apart():
     colours = [(250, 0, 0), (0, 250, 0)]
     objects = []
     for k in (0, 1):
@@ -130,11 +130,11 @@ def test_a_distractor_of_the_same_kind_stands_apart():
         box = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
         assert (
             float(iou(box, pair.box)) < 0.35
-        )  # as seen: what is covered or cut off shrinks the box
+        )  # as seen: the box shrinks where parts are covered or cut off
     assert met >= 15
 
 
-def test_negative_pairs_show_something_else(sequences, photos):
+def test_negative_pairs_show_another_object(sequences, photos):
     video = VideoPairs(sequences, negatives=1.0)
     for i in range(10):
         pair = pair_at(video, 0, i)
@@ -143,7 +143,7 @@ def test_negative_pairs_show_something_else(sequences, photos):
         }
         assert not pair.positive and len(names) == 2
     assert all(pair_at(VideoPairs(sequences), 0, i).positive for i in range(10))
-    painted = [o for o in photos.objects if o.category == -1]  # all of one kind
+    painted = [o for o in photos.objects if o.category == -1]  # all of one category
     photo = PhotoPairs(painted, photos.backgrounds, negatives=1.0)
     assert not any(pair_at(photo, 0, i).positive for i in range(10))
 
@@ -165,7 +165,7 @@ def test_two_frames_stay_within_the_gap():
     assert drawn == {(0, 3), (3, 0), (90, 95), (95, 90), (200, 200)}
 
 
-def test_mixture_keeps_its_shares(sequences, photos):
+def test_a_mixture_keeps_its_probabilities(sequences, photos):
     mixed = Mixture([VideoPairs(sequences), photos], [3, 1])
     names = {s.name for s, _ in VideoPairs(sequences).videos}
     from_videos = sum(pair_at(mixed, 0, i).source.split(",")[0] in names for i in range(120))
@@ -173,7 +173,7 @@ def test_mixture_keeps_its_shares(sequences, photos):
 
 
 @pytest.mark.parametrize("probabilities", [[1, 2], [0], [-1], [float("nan")], [float("inf")], []])
-def test_shares_without_sense_are_refused(photos, probabilities):
+def test_invalid_probabilities_are_refused(photos, probabilities):
     with pytest.raises(SettingsError, match="one above 0 for each"):
         Mixture([photos], probabilities)
 
@@ -188,8 +188,8 @@ def test_processes_share_a_batch_without_overlap(photos, world):
     assert [s for p in parts for s in p.sources] == whole.sources
 
 
-def test_a_batch_that_cannot_be_shared_is_refused(photos):
-    with pytest.raises(DataError, match="8 cannot be shared by 3"):
+def test_a_batch_that_cannot_be_split_is_refused(photos):
+    with pytest.raises(DataError, match="8 cannot be split between 3"):
         next(batches(photos, 0, 8, 0, 1, world=3))
 
 
@@ -240,7 +240,7 @@ class TestShift:
         assert np.abs(shown).max() <= 20 + 1e-6 and np.abs(shown).max() > 18
         assert 7 < np.abs(shown).mean() < 13
 
-    def test_what_is_drawn_besides_has_not_changed(self, sequences):
+    def test_the_other_draws_have_not_changed(self, sequences):
         """Boxes of two pairs as they were before the shift became an argument, search 239 and
         255."""
         known = {

@@ -1,4 +1,4 @@
-"""Training networks that propose: a few steps of each, exact resume, starts from other weights, the
+"""Training proposal networks: a few steps of each, exact resume, initial weights, the
 guide, the labels."""
 
 from __future__ import annotations
@@ -66,13 +66,13 @@ def settings(case: str, **more) -> TrainSettings:
 
 @lru_cache
 def a_batch(n: int = 4):
-    """n pairs of the tiny recipe's source, lit."""
+    """n pairs of the tiny recipe's source, jittered."""
     source, _ = make_sources(TINY)
     return next(batches(source, 0, n, 0, 1)).jittered(torch.device("cpu"))
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_few_steps_of_each_network_give_finite_numbers_and_weights_that_load(case, tmp_path):
+def test_a_few_steps_of_each_network_yield_finite_numbers_and_weights_that_load(case, tmp_path):
     rows = []
     path = train_to_weights(settings(case), tmp_path, [lambda p: rows.append(p.loss)], device="cpu")
     assert np.isfinite(rows).all() and len(rows) == 4
@@ -83,7 +83,7 @@ def test_a_few_steps_of_each_network_give_finite_numbers_and_weights_that_load(c
 
 
 @pytest.mark.parametrize("case", ["upchannel", "concat"])
-def test_a_run_that_stops_and_goes_on_ends_with_the_same_weights(case, tmp_path):
+def test_a_stopped_and_resumed_run_ends_with_the_same_weights(case, tmp_path):
     whole = train(settings(case), tmp_path / "a", "cpu").network
     train(settings(case), tmp_path / "b", "cpu", stop_at=2)
     parts = train(settings(case), tmp_path / "b", "cpu").network
@@ -110,7 +110,7 @@ def test_a_backbone_may_start_from_siamfc_and_stay_frozen(tmp_path):
         same = torch.equal(given[name], now[name])
         assert same == (layer <= 3) or name.endswith("num_batches_tracked"), name
     with pytest.raises(
-        SettingsError, match="Make stride, widths, groups, backbone and share equal"
+        SettingsError, match="Make stride, widths, groups, backbone and width_multiplier equal"
     ):
         train(
             settings("upchannel", start_from=str(path), widths=(8, 8, 8, 8, 8)),
@@ -147,7 +147,7 @@ def test_more_training_makes_the_loss_fall(tmp_path):
     assert np.mean(rows[-10:]) < 0.75 * np.mean(rows[:10])
 
 
-def test_a_perfect_answer_has_no_box_loss_and_full_measures():
+def test_a_perfect_output_has_no_box_loss_and_full_measures():
     task = make_task(settings("depthwise"))
     batch = a_batch()
     targets = assign(task.anchors, batch.box, batch.positive)
@@ -173,7 +173,7 @@ def test_a_perfect_answer_has_no_box_loss_and_full_measures():
 
 
 def test_the_anchors_drawn_are_the_pairs_own_whatever_the_batch():
-    """Two processes that share a batch draw what one would."""
+    """Two processes that split a batch draw the same as one."""
     task = make_task(settings("depthwise"))
     source, _ = make_sources(TINY)
     rng = torch.Generator().manual_seed(0)
@@ -204,7 +204,7 @@ def test_a_guided_network_gets_masks_of_the_boxes():
     assert torch.equal(x, again)  # the jitter is the pair's own
 
 
-def test_the_jitter_has_the_spread_it_says():
+def test_the_jitter_has_the_given_deviation():
     boxes, seeds = torch.tensor([[50.0, 60.0, 40.0, 20.0]]).expand(4000, 4), torch.arange(4000)
     moved = jittered(boxes, seeds, 0.25)
     centre = moved[:, :2] + moved[:, 2:] / 2
@@ -238,7 +238,7 @@ def test_siamfcs_labels_and_distances_follow_the_target():
     assert float(peak_distance(peak, 8, torch.tensor([[-24.0, 16.0]]))[0]) == 0
 
 
-def test_a_pair_brings_both_boxes_and_a_seed():
+def test_a_pair_has_both_boxes_and_a_seed():
     source, _ = make_sources(TINY)
     first, again, other = pair_at(source, 0, 5), pair_at(source, 0, 5), pair_at(source, 0, 6)
     assert first.seed == again.seed != other.seed and first.search.shape == (255, 255, 3)

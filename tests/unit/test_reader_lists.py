@@ -1,4 +1,4 @@
-"""Lists of names: what is meant is read, all else is an error; no test video is trained on."""
+"""Lists of names: a clear name is read, all else is an error; no test video is trained on."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_lasot_never_trains_on_what_its_testing_set_names(tmp_path, content, fla
     (b"dog\n", r"missing \(dog\)"),
     (b"dog-1\ndog-1\n", r"lists dog-1 more than once"),
     (b"dog-1\ncat-2\nDog/dog-1\n",
-     r"testing_set\.txt, line 3: 'Dog/dog-1' is .*dog-1 again, as 'dog-1' in line 1"),
+     r"testing_set\.txt, line 3: 'Dog/dog-1' is .*dog-1 again, like 'dog-1' in line 1"),
     (b"cat-1\n../../dog-1\n", r"testing_set\.txt, line 2: '\.\./\.\./dog-1' leads out of"),
     (b"dog/../dog-1\n", r"line 1: .* leads out"),
     (b"..\\dog-1\n", r"line 1: .* leads out"),
@@ -108,11 +108,11 @@ def test_lasot_reads_both_layouts_together_and_no_work_in_progress(tmp_path):
     assert [sequence.name for sequence in read_lasot(tmp_path)] == ["cat-1", "dog-1"]
 
 
-def test_a_name_that_fits_two_folders_is_refused_and_exact_case_decides(tmp_path):
+def test_a_name_that_matches_two_folders_is_refused_and_exact_case_decides(tmp_path):
     lasot(tmp_path, "dog-1", "dog-2")
     lasot(tmp_path, "dog-1", flat=True)
     write(tmp_path / "testing_set.txt", "dog-1\n")
-    with pytest.raises(DataError, match=r"line 1: 'dog-1' fits .*dog-1 and .*dog/dog-1"):
+    with pytest.raises(DataError, match=r"line 1: 'dog-1' matches .*dog-1 and .*dog/dog-1"):
         read_lasot_train(tmp_path)
     both = [tmp_path / "Dog", tmp_path / "dog"]
     write(tmp_path / "list.txt", "dog\n")
@@ -130,7 +130,7 @@ def got10k(root: Path, *names: str) -> Path:
 
 
 @pytest.mark.parametrize("read", [read_got10k, read_vot])
-def test_list_txt_with_mark_blanks_and_letters_of_its_own(tmp_path, read):
+def test_list_txt_with_byte_order_mark_blanks_and_accents(tmp_path, read):
     split = got10k(tmp_path / "val", "my dog", "Ärger 2", "plain")
     names = ["val/plain", unicodedata.normalize("NFD", "Ärger 2"), "My Dog"]
     (split / "list.txt").write_bytes(MARK + "\r\n".join(names).encode())
@@ -163,7 +163,7 @@ def test_nothing_outside_the_folder_is_read(tmp_path):
             read_got10k(split)
 
 
-def test_a_list_that_is_a_folder_is_not_passed_over(tmp_path):
+def test_a_list_that_is_a_folder_is_not_ignored(tmp_path):
     split = got10k(tmp_path / "val", "a")
     (split / "list.txt").mkdir()
     with pytest.raises(IsADirectoryError):
@@ -183,7 +183,7 @@ def test_a_folder_that_may_not_be_read_does_not_go_missing(tmp_path, monkeypatch
 
 def test_a_root_that_is_a_file_is_called_one(tmp_path):
     write(tmp_path / "vot2014", "")
-    with pytest.raises(MissingDataError, match="vot2014, which is no folder"):
+    with pytest.raises(MissingDataError, match="vot2014, which is not a folder"):
         read_vot(tmp_path / "vot2014")
 
 

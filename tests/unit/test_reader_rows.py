@@ -1,4 +1,4 @@
-"""Ground truth, labels, settings and images in any shape: read as meant, or refused by line."""
+"""Ground truth, labels, settings and images in any form: read as meant, or refused by line."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_fewer_and_more_rows_than_frames_name_both_counts(tmp_path, count):
     ("1,5 2,5 30,5 40,5\n" * 2, r"several kinds of separators"),
     ("\ufeff\n", r"begins with ''"),
 ])  # fmt: skip
-def test_vot_decimal_commas_are_no_polygon(tmp_path, text, sentence):
+def test_vot_decimal_commas_are_not_a_polygon(tmp_path, text, sentence):
     images(tmp_path / "ball", [1, 2])
     write(tmp_path / "ball" / "groundtruth.txt", text)
     with pytest.raises(DataError, match=sentence):
@@ -165,25 +165,25 @@ def test_labels_are_read_back(tmp_path_factory, values, between, encoding, last)
 
 
 @pytest.mark.parametrize(("content", "sentence"), [
-    (b"0\nyes\n", r"holds 'yes'; expected whole numbers, one per frame \(line 2\)"),
-    (b"0\n-1\n", r"holds '-1'"),
-    (b"0\n.5\n", r"holds '\.5'"),
-    (b"0\nnan\n", r"holds 'nan'"),
-    (b"0,,1\n", r"holds ''"),
-    (b"0\n9\n", r"holds 9; expected 0 to 8 \(line 2\)"),
-    (b"0\n" + b"9" * 400, r"holds '9+'; expected whole"),
+    (b"0\nyes\n", r"contains 'yes'; expected whole numbers, one per frame \(line 2\)"),
+    (b"0\n-1\n", r"contains '-1'"),
+    (b"0\n.5\n", r"contains '\.5'"),
+    (b"0\nnan\n", r"contains 'nan'"),
+    (b"0,,1\n", r"contains ''"),
+    (b"0\n9\n", r"contains 9; expected 0 to 8 \(line 2\)"),
+    (b"0\n" + b"9" * 400, r"contains '9+'; expected whole"),
     (b"0\n", r"1 values for 2 frames"),
     (b"0\n1\n0\n", r"3 values for 2 frames"),
     (b"", r"0 values for 2 frames"),
     (bytes(range(128, 256)), r"expected whole numbers"),
 ])  # fmt: skip
-def test_labels_that_are_no_labels(tmp_path, content, sentence):
+def test_malformed_labels(tmp_path, content, sentence):
     (tmp_path / "cover.label").write_bytes(content)
     with pytest.raises(DataError, match=rf"cover\.label.*{sentence}"):
         read_labels(tmp_path / "cover.label", 2, highest=8)
 
 
-def test_after_an_empty_line_a_short_file_is_not_filled_up(tmp_path):
+def test_after_an_empty_line_a_short_file_is_not_padded(tmp_path):
     write(tmp_path / "a.tag", "0\n\n1\n")
     assert read_labels(tmp_path / "a.tag", 2, pad=True).tolist() == [0, 1]
     with pytest.raises(DataError, match="2 values for 4 frames"):
@@ -242,26 +242,26 @@ def test_otb_attributes_of_a_target_in_the_toolkits_spellings(tmp_path, name):
 
 
 @pytest.mark.parametrize(("text", "sentence"), [
-    ("Dog: SV\nDgo: IV\n", r"attributes\.txt, line 2: 'Dgo: IV'; expected the name of a video"),
+    ("Dog: SV\nDgo: IV\n", r"attributes\.txt, line 2: 'Dgo: IV'; expected the name of an existing video"),
     ("Dog SV\n", r"line 1: 'Dog SV'; expected .* a colon"),
-    ("Dog: SV\ndog: IV\n", r"line 2: dog for the second time"),
+    ("Dog: SV\ndog: IV\n", r"line 2: dog appears a second time"),
     ("\nDog: SV, XY\n", r"line 2: unknown attributes \['XY'\]"),
     (": SV\n", r"line 1: ': SV'"),
 ])  # fmt: skip
-def test_otb_attributes_of_no_video(tmp_path, text, sentence):
+def test_otb_attributes_of_unknown_videos(tmp_path, text, sentence):
     otb(tmp_path, "Dog")
     write(tmp_path / "attributes.txt", text)
     with pytest.raises(DataError, match=sentence):
         read_otb(tmp_path)
 
 
-def test_otb_takes_no_copy_of_a_ground_truth_for_a_second_target(tmp_path):
+def test_otb_a_copy_of_a_ground_truth_is_not_a_second_target(tmp_path):
     otb(tmp_path, "Dog")
     write(tmp_path / "Dog" / "groundtruth_rect (old).txt", rows(1, start=9))
     (dog,) = read_otb(tmp_path)
     assert dog.name == "Dog" and dog.boxes[0, 0] == 0
     images(tmp_path / "Cat" / "img", [1])
-    with pytest.raises(MissingDataError, match=r"Cat holds no groundtruth_rect\.txt"):
+    with pytest.raises(MissingDataError, match=r"Cat has no groundtruth_rect\.txt"):
         read_video(tmp_path / "Cat")
 
 
@@ -273,12 +273,12 @@ def test_otb_takes_no_copy_of_a_ground_truth_for_a_second_target(tmp_path):
     ({"folder_name": "car", "start_frame": True, "end_frame": 2}, "start_frame is True"),
     ({"folder_name": "car", "start_frame": 1, "end_frame": None}, "TypeError"),
 ])  # fmt: skip
-def test_uav123_table_is_checked_and_leads_nowhere_else(tmp_path, row, sentence):
+def test_uav123_table_is_checked_and_stays_inside_the_folder(tmp_path, row, sentence):
     images(tmp_path / "data_seq" / "UAV123" / "car", range(1, 3))
     write(tmp_path / "anno" / "UAV123" / "car.txt", rows(2))
     write(tmp_path / "anno" / "UAV123" / "._car.txt", "\x00")
     (tmp_path / "uav123.json").write_bytes(MARK + json.dumps({"UAV123": {"car": row}}).encode())
-    with pytest.raises(DataError, match=rf"not the table of UAV123.*{sentence}"):
+    with pytest.raises(DataError, match=rf"not UAV123's table.*{sentence}"):
         read_uav123(tmp_path)
     write(tmp_path / "uav123.json", '{"UAV123": {"car"')
     with pytest.raises(DataError, match=r"uav123\.json is damaged.*fetch the table again"):
@@ -287,7 +287,7 @@ def test_uav123_table_is_checked_and_leads_nowhere_else(tmp_path, row, sentence)
     assert [sequence.name for sequence in read_uav123(tmp_path)] == ["car"]
 
 
-def test_trackingnet_passes_over_hidden_files_and_archives(tmp_path):
+def test_trackingnet_ignores_hidden_files_and_archives(tmp_path):
     images(tmp_path / "TRAIN_0" / "frames" / "a", range(2), "{}.jpg")
     (tmp_path / "TRAIN_0" / "anno").mkdir()
     (tmp_path / "TRAIN_0" / "anno" / "a.txt").write_bytes(MARK + b"1,2,3,4\r\n1,2,3,4,\r\n")
@@ -300,7 +300,7 @@ def test_trackingnet_passes_over_hidden_files_and_archives(tmp_path):
 # ---- images
 
 
-def test_images_of_every_name_that_people_have(tmp_path):
+def test_images_with_all_common_names(tmp_path):
     for name in [
         "0001.JPG",
         "2.jpeg",
@@ -320,20 +320,20 @@ def test_images_of_every_name_that_people_have(tmp_path):
 @pytest.mark.parametrize(
     ("one", "other"), [("0001.jpg", "0001.png"), ("1.jpg", "0001.jpg"), ("1.JPG", "1.jpg")]
 )
-def test_two_images_of_one_number_are_refused(tmp_path, one, other):
+def test_two_images_with_the_same_number_are_refused(tmp_path, one, other):
     for name in (one, other, "0002.jpg"):
         (tmp_path / name).touch()
-    with pytest.raises(DataError, match="two images of one number"):
+    with pytest.raises(DataError, match="two images with the same number"):
         list_images(tmp_path)
 
 
-def test_a_gap_in_the_numbers_is_a_count_that_differs(tmp_path):
+def test_a_gap_in_the_numbers_changes_the_count(tmp_path):
     images(tmp_path / "a", [1, 2, 4])
     write(tmp_path / "a" / "groundtruth.txt", rows(4))
     with pytest.raises(DataError, match="4 rows, but .* 3 images"):
         read_got10k(tmp_path)
 
 
-def test_numbers_of_other_readers_keep_their_columns(tmp_path):
+def test_other_readers_of_numbers_keep_their_columns(tmp_path):
     write(tmp_path / "t.txt", "0.25\n0.5,\n")
     assert read_numbers(tmp_path / "t.txt", 1).tolist() == [[0.25], [0.5]]

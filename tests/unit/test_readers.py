@@ -47,7 +47,7 @@ line = st.tuples(st.one_of(good, odd), delimiter, st.sampled_from(["\n", "\r\n",
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(line, min_size=1, max_size=12), st.integers(0, 1))
-def test_boxes_are_read_back_whatever_stands_between_the_numbers(lines, first_pixel):
+def test_boxes_are_read_back_with_any_separator(lines, first_pixel):
     text = "".join(between.join(repr(v) for v in box) + end for box, between, end in lines)
     expected = np.array([box for box, _, _ in lines]) - [first_pixel, first_pixel, 0, 0]
     absent = np.isnan(expected).any(axis=1) | (expected[:, 2:] <= 0).any(axis=1)
@@ -84,7 +84,7 @@ def test_images_come_in_the_order_of_their_numbers(numbers, width):
         assert [int(path.stem) for path in list_images(Path(folder))] == sorted(numbers)
 
 
-def test_other_files_are_no_images(tmp_path):
+def test_other_files_are_not_images(tmp_path):
     images(tmp_path, [1, 2])
     for name in ["._0001.jpg", "Thumbs.db", "groundtruth.txt", "3.PNG"]:
         (tmp_path / name).touch()
@@ -227,7 +227,7 @@ def test_real_otb_is_what_the_got10k_toolkit_reads(real_data, capsys):
     )
     ours = {sequence.name: sequence for sequence in read_otb(real_data / "otb")}
     assert sorted(ours) == sorted(toolkit.seq_names) and len(ours) == 14
-    # David's copy holds the covered frames alone; the toolkit would cut it a second time.
+    # David's copy holds only the covered frames; the toolkit would cut it a second time.
     for name in sorted(ours.keys() - {"David"}):
         files, boxes = toolkit[name]
         np.testing.assert_array_equal(ours[name].boxes, boxes - [1, 1, 0, 0])

@@ -1,4 +1,4 @@
-"""VOT, GOT-10k, LaSOT, TrackingNet and UAV123: each layout written to disk with its oddities and read back."""
+"""VOT, GOT-10k, LaSOT, TrackingNet and UAV123: each layout with its oddities, read from disk."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ def test_vot_errors(tmp_path, text, sentence):
         read_vot(tmp_path)
 
 
-def test_vot_tags_longer_than_the_video_or_of_words_are_refused(tmp_path):
+def test_vot_tags_that_are_too_long_or_words_are_refused(tmp_path):
     images(tmp_path / "ball", [1, 2])
     write(tmp_path / "ball" / "groundtruth.txt", rows(2))
     write(tmp_path / "ball" / "occlusion.tag", "0\n1\n0\n")
     with pytest.raises(DataError, match=r"occlusion.tag has 3 values for 2 frames"):
         read_vot(tmp_path)
     write(tmp_path / "ball" / "occlusion.tag", "0\nyes\n")
-    with pytest.raises(DataError, match=r"occlusion.tag holds 'yes'; expected whole numbers"):
+    with pytest.raises(DataError, match=r"occlusion.tag contains 'yes'; expected whole numbers"):
         read_vot(tmp_path)
 
 
@@ -109,7 +109,7 @@ def test_got10k_labels_and_absence(tmp_path):
     assert sequence.fps == 10
 
 
-def test_got10k_test_gives_the_first_box_alone_and_train_must_not(tmp_path):
+def test_got10k_only_test_may_hold_the_first_box_only(tmp_path):
     got10k_video(tmp_path / "test", "GOT-10k_Test_000001", 5, 1)
     (sequence,) = read_got10k(tmp_path / "test")
     np.testing.assert_array_equal(sequence.boxes[0], [0, 0, 10, 20])
@@ -140,7 +140,7 @@ def test_lasot_absent_targets_are_nan_and_not_left_out(tmp_path, below):
         read_lasot(tmp_path)
 
 
-def test_lasot_takes_the_sequences_of_its_testing_set(tmp_path):
+def test_lasot_reads_the_sequences_of_its_testing_set(tmp_path):
     for name in ["cat-1", "cat-10", "cat-2"]:
         images(tmp_path / "cat" / name / "img", [1])
         write(tmp_path / "cat" / name / "groundtruth.txt", rows(1))
@@ -173,7 +173,7 @@ def test_uav123_parts_of_a_video_need_the_table(tmp_path):
     for name, count in {"bird1_1": 3, "bird1_2": 4, "bike2": 3}.items():
         write(tmp_path / "anno" / "UAV123" / f"{name}.txt", rows(count - 1) + "NaN,NaN,NaN,NaN\n")
     with pytest.raises(
-        MissingDataError, match=r"bird1_1 covers is not known .* put the table .*uav123.json"
+        MissingDataError, match=r"sequence bird1_1 is not known .* put the table .*uav123.json"
     ):
         read_uav123(tmp_path)
     table = {"bird1_1": ("bird1", 1, 3), "bird1_2": ("bird1", 6, 9)}
@@ -200,7 +200,7 @@ def test_uav123_a_part_whose_name_is_its_folder_needs_the_table_too(tmp_path):
     with pytest.raises(DataError, match=r"5 rows, but .* 2 images"):
         read_uav123(tmp_path)
     write(tmp_path / "uav123.json", '{"UAV123": {"car": {"folder": "car"}}}')
-    with pytest.raises(DataError, match=r"uav123.json is not the table of UAV123"):
+    with pytest.raises(DataError, match=r"uav123.json is not UAV123's table"):
         read_uav123(tmp_path)
 
 
@@ -220,7 +220,7 @@ def vid_frame(
     )
 
 
-def test_vid_gives_a_sequence_for_each_track(tmp_path):
+def test_vid_has_a_sequence_for_each_track(tmp_path):
     video = "train/ILSVRC2015_VID_train_0000/ILSVRC2015_train_00000000"
     vid_frame(tmp_path, video, 0, {0: (10, 20, 19, 39), 1: (0, 0, 4, 4)})
     vid_frame(tmp_path, video, 1, {})
@@ -249,7 +249,7 @@ def test_vid_says_what_is_missing(tmp_path):
         read_vid(tmp_path)
 
 
-def test_trackingnet_train_joins_its_parts(tmp_path):
+def test_trackingnet_train_joins_its_splits(tmp_path):
     for part, name in (("TRAIN_0", "b"), ("TRAIN_2", "c"), ("TRAIN_10", "a")):
         images(tmp_path / part / "frames" / name, range(2), "{}.jpg")
         write(tmp_path / part / "anno" / f"{name}.txt", rows(2))

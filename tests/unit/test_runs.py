@@ -1,4 +1,4 @@
-"""Declared long runs: what is due, what is done, what happens when the time ends or a run fails."""
+"""Declared long runs: what is due, what is done, what happens when time is up or a run fails."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def project_of(tmp_path, monkeypatch):
 
 
 def write(name):
-    """A script that leaves what it should."""
+    """A script that produces its files."""
     return f"open({name!r} + '.txt', 'w').write('x')"
 
 
@@ -82,7 +82,7 @@ def test_the_budget_ends_a_run_and_leaves_later_ones(project_of, monkeypatch):
     assert "stopped at the end of the budget" in said[-1] and not any("b:" in s for s in said)
 
 
-def test_a_run_that_stops_itself_in_time_goes_on_later(project_of):
+def test_a_run_that_stops_itself_in_time_resumes_later(project_of):
     said = []
     assert (
         do_due(
@@ -96,14 +96,14 @@ def test_a_run_that_stops_itself_in_time_goes_on_later(project_of):
         )
         == []
     )
-    assert "goes on with it" in said[-1]
+    assert "the same command resumes it" in said[-1]
 
 
 def test_too_little_time_starts_nothing(project_of):
     said = []
     assert (
         do_due([project_of("a", write("a"))], 10, said.append) == []
-        and "the time is over" in said[-1]
+        and "no time is left" in said[-1]
     )
 
 
@@ -147,7 +147,7 @@ def test_times(text, seconds):
         "9000h",
     ],
 )
-def test_what_is_no_time(text):
+def test_malformed_times(text):
     with pytest.raises(SettingsError, match="is not a time"):
         seconds_of(text)
 
@@ -191,7 +191,7 @@ runs.do_due([runs.LongRun("a", "a.py", 1, ("a.txt",), "cpu")], 100, print)
 
 
 def alive(pid: int) -> bool:
-    """Whether a process is there and is no zombie."""
+    """Whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
     except OSError:
@@ -227,8 +227,8 @@ def test_a_run_never_outlives_the_command_that_started_it(number, tmp_path, proj
                 os.kill(pid, signal.SIGKILL)
 
 
-def test_a_stop_under_torchrun_is_told_by_a_file(project_of):
-    """There the exit status is 0: torchrun would call any other a failure."""
+def test_a_stop_under_torchrun_is_reported_by_a_file(project_of):
+    """The exit status is 0: torchrun treats any other as a failure."""
     code = "import os; open(os.environ['COURSE_STOPPED'], 'w').close()"
     said = []
     assert do_due([project_of("a", code)], 100, said.append) == []
@@ -244,13 +244,13 @@ def test_the_status_of_a_stop(torchrun, status, tmp_path, monkeypatch):
 
 
 class TestDone:
-    """What is there counts only if the recipe of today made it."""
+    """Existing files count only if the present recipe made them."""
 
     RECIPE = "name: mini\nwidths: [4, 4, 4, 4, 4]\nsteps: 3\n"
 
     @pytest.fixture
     def trained(self, tmp_path, monkeypatch):
-        """A declared training run whose weights are there."""
+        """A declared training run whose weights exist."""
         monkeypatch.setattr(runs_module, "PROJECT", tmp_path)
         (tmp_path / "r.yaml").write_text(self.RECIPE)
         settings = TrainSettings(name="mini", widths=(4,) * 5, steps=3, seed=1)
@@ -264,10 +264,11 @@ class TestDone:
         (tmp_path / "r.yaml").write_text("# a remark\n" + self.RECIPE + "workers: 3\n")
         assert not trained.due()  # neither shapes the weights
 
-    def test_an_earlier_recipe_is_due_and_said(self, trained, tmp_path):
+    def test_an_earlier_recipe_is_due_and_named(self, trained, tmp_path):
         (tmp_path / "r.yaml").write_text(self.RECIPE + "clip_norm: 3.0\n")
         assert (
-            trained.due() == "m.safetensors is of an earlier recipe: clip_norm 10.0 instead of 3.0"
+            trained.due()
+            == "m.safetensors is from an earlier recipe: clip_norm 10.0 instead of 3.0"
         )
         (tmp_path / "r.yaml").write_text(self.RECIPE)
         other = replace(trained, command="-m course_lib train r.yaml --set seed=2 --quiet")
@@ -277,7 +278,7 @@ class TestDone:
         ("card", "words"),
         [(None, "has no card"), ("{", "m.json is damaged"), ("[]", "m.json is damaged")],
     )
-    def test_a_card_that_is_lost_or_damaged(self, card, words, trained, tmp_path):
+    def test_a_missing_or_damaged_card(self, card, words, trained, tmp_path):
         (tmp_path / "m.json").unlink()
         if card is not None:
             (tmp_path / "m.json").write_text(card)
@@ -294,7 +295,7 @@ class TestDone:
         run = replace(project_of("a", write("a")), command="a.py s.yaml --more")
         assert do_due([run], 100, print) == ["a"] and not run.due()
         (tmp_path / "s.yaml").write_text("steps: 4  # longer\n")
-        assert run.due() == "its command or its recipe is another now"
+        assert run.due() == "its command or its recipe has changed"
         assert replace(run, command="a.py s.yaml").due()
         (tmp_path / "s.yaml").write_text("steps:   3  # as before\n")
         assert not run.due()
@@ -303,9 +304,9 @@ class TestDone:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "holds a NoneType; expected a list of runs"),
-        ("a: 1", "holds a dict; expected a list"),
-        ("- 3", "holds 3 among its runs"),
+        ("", "contains a NoneType; expected a list of runs"),
+        ("a: 1", "contains a dict; expected a list"),
+        ("- 3", "has 3 among its runs"),
         ("- [a", "is not valid YAML"),
         ("\x00", "is not valid YAML"),
         ("- {name: a, command: x, minutes: soon, leaves: [y]}", "minutes is 'soon'"),

@@ -67,7 +67,7 @@ def test_no_shards_at_all(tmp_path):
         ShardPairs(tmp_path, Augmentation())
 
 
-def test_writing_goes_on_where_it_stopped(folder, sequences):
+def test_writing_resumes_where_it_stopped(folder, sequences):
     (folder / "00001.tar").unlink()
     (folder / "index.json").unlink()
     kept = (folder / "00000.tar").stat().st_mtime_ns
@@ -105,14 +105,14 @@ def packed(tmp_path, videos):
 
 
 def pack(videos, folder, **options):
-    """The rows of the shards of videos, written with the options that differ from `packed`'s."""
+    """Write shards of the videos with other options than `packed`; returns their rows."""
     options = {"per_shard": 2, "progress": False, "dataset": "mine"} | options
     write_shards(videos, folder, **options)
     return read_index(folder)
 
 
 class TestMadeOf:
-    """Shards say what they were made of, and are never taken for others."""
+    """Shards record what they were made of, and are never mistaken for others."""
 
     def test_the_index_says_it(self, packed):
         made_of = json.loads((packed / "index.json").read_text())["made_of"]
@@ -134,7 +134,7 @@ class TestMadeOf:
         ({"dataset": "yours"}, "with dataset 'mine', now 'yours'"),
         ({"every": 2, "dataset": "x"}, "with dataset 'mine', now 'x', with every 1, now 2"),
     ])  # fmt: skip
-    def test_other_options_are_refused_or_made_again(self, packed, videos, options, words):
+    def test_shards_of_other_options_are_refused_or_remade(self, packed, videos, options, words):
         before = sorted(path.read_bytes() for path in packed.iterdir())
         with pytest.raises(SettingsError, match=rf"00000.tar was made {words}.* with --fresh"):
             pack(videos, packed, **options)
@@ -164,9 +164,9 @@ class TestMadeOf:
 
     @pytest.mark.parametrize("what", ["ground truth", "absence", "cover", "name", "frame", "gone"])
     @pytest.mark.filterwarnings("ignore::UserWarning")
-    def test_corrected_data_are_refused_or_made_again(self, packed, videos, what):
+    def test_shards_of_corrected_data_are_refused_or_remade(self, packed, videos, what):
         changed = self.change(videos, what)
-        with pytest.raises(SettingsError, match=r"of other frames, boxes or labels than are there"):
+        with pytest.raises(SettingsError, match=r"of frames, boxes or labels that differ"):
             pack(changed, packed)
         rows = pack(changed, packed, fresh=True)
         assert rows == pack(changed, packed.parent / "elsewhere")
@@ -175,17 +175,17 @@ class TestMadeOf:
         rows = pack(videos[:2], packed, fresh=True)
         assert len(rows) == 1 and [p.name for p in packed.glob("*.tar")] == ["00000.tar"]
 
-    def test_a_run_cut_off_with_other_options_is_not_gone_on_with(self, packed, videos):
+    def test_an_interrupted_run_with_other_options_is_not_resumed(self, packed, videos):
         (packed / "index.json").unlink()
         (packed / "00001.tar").unlink()
         with pytest.raises(SettingsError, match="with every 1, now 2"):
             pack(videos, packed, every=2)
 
     @pytest.mark.parametrize("content", [b"", b"not a tar", None])
-    def test_a_damaged_shard_is_named_or_made_again(self, packed, videos, content):
+    def test_a_damaged_shard_is_named_or_remade(self, packed, videos, content):
         path = packed / "00001.tar"
         path.write_bytes(path.read_bytes()[:3000] if content is None else content)
-        with pytest.raises(SettingsError, match=r"00001.tar is damaged, of an older format or ano"):
+        with pytest.raises(SettingsError, match=r"00001.tar is damaged, in an older format or ano"):
             pack(videos, packed)
         path.unlink()  # as the sentence says
         assert [len(row["videos"]) for row in pack(videos, packed)] == [2, 2]
@@ -201,7 +201,7 @@ def rewritten(index: dict, **changes) -> str:
 
 
 class TestDamagedIndex:
-    """An index that is not whole, or not ours, is a sentence with the remedy."""
+    """A damaged or foreign index is refused with a remedy."""
 
     @pytest.mark.parametrize("number", range(12))
     def test_it_is_named(self, packed, number):
@@ -218,7 +218,7 @@ class TestDamagedIndex:
         with pytest.raises(DataError, match=r"index.json .*shards.py DATASET --fresh"):
             ShardPairs(packed, Augmentation())
 
-    def test_a_byte_order_mark_is_no_damage(self, packed):
+    def test_a_byte_order_mark_is_accepted(self, packed):
         path = packed / "index.json"
         path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
         assert len(read_index(packed)) == 2
@@ -236,7 +236,7 @@ class TestDamagedIndex:
         else:
             row["videos"][0]["boxes"][0][0] += 1
         with pytest.raises(
-            Unreadable, match=r"shard .*00000.tar (cannot be read|holds other videos)"
+            Unreadable, match=r"shard .*00000.tar (cannot be read|does not hold the videos)"
         ):
             pair_at(source, 0, 0)
 
@@ -279,20 +279,20 @@ class TestUnreadableFrames:
         assert [v["name"] for row in rows for v in row["videos"]] == ["c", "d"]
         with pytest.raises(DataError, match="none of 2 videos has two frames to keep"):
             pack(hidden, tmp_path / "none")
-        with pytest.raises(DataError, match="none of 4 videos .* one frame out of 12"):
+        with pytest.raises(DataError, match="none of 4 videos .* one frame in 12"):
             pack(videos, tmp_path / "none", every=12)
 
 
 @pytest.mark.parametrize("options", [{"every": 0}, {"every": -1}, {"per_shard": 0}])
-def test_numbers_without_sense_are_refused(tmp_path, videos, options):
-    with pytest.raises(SettingsError, match="expected at least 1 each"):
+def test_invalid_numbers_are_refused(tmp_path, videos, options):
+    with pytest.raises(SettingsError, match="expected at least 1 for each"):
         pack(videos, tmp_path / "packed", **options)
 
 
 def test_two_videos_of_one_name_are_refused(tmp_path, videos):
-    twin = Sequence("a", videos[1].frames, videos[1].boxes)
-    with pytest.raises(DataError, match="appear twice: a"):
-        pack([videos[0], twin], tmp_path / "packed")
+    other = Sequence("a", videos[1].frames, videos[1].boxes)
+    with pytest.raises(DataError, match="duplicate sequence names: a"):
+        pack([videos[0], other], tmp_path / "packed")
 
 
 def test_a_full_disk_leaves_no_part_of_a_shard(tmp_path, videos, monkeypatch):
@@ -307,7 +307,7 @@ def test_a_full_disk_leaves_no_part_of_a_shard(tmp_path, videos, monkeypatch):
     assert not list((tmp_path / "packed").iterdir())
 
 
-def test_a_damaged_crop_is_passed_over(packed):
+def test_a_damaged_crop_is_skipped(packed):
     index = json.loads((packed / "index.json").read_text())
     path = packed / index["shards"][0]["file"]
     content = bytearray(path.read_bytes())

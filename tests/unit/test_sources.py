@@ -61,7 +61,7 @@ def videos(root, count: int = 4, grey: int = 60):
 
 
 def greys(source, count: int = 40) -> set[int]:
-    """Every grey in exemplars and search images, to the nearest ten: JPEG moves it a little."""
+    """All greys in exemplars and search images, to the nearest ten: JPEG changes them a little."""
     return {
         round(float(image.mean()) / 10) * 10
         for pair in (pair_at(source, 0, i) for i in range(count))
@@ -70,7 +70,7 @@ def greys(source, count: int = 40) -> set[int]:
 
 
 class TestTwoFolders:
-    """Equal file names in two folders stay two images, with two outlines."""
+    """Equal file names in two folders remain two images, with two outlines."""
 
     @pytest.fixture
     def root(self, tmp_path):
@@ -105,7 +105,7 @@ class TestTwoFolders:
         for names, identity in of.items():
             assert make_sources(sources(*names), root)[0].identity == identity
 
-    def test_a_change_of_the_annotations_is_another_identity(self, root):
+    def test_a_change_of_the_annotations_changes_the_identity(self, root):
         before = make_sources(sources("photos:dark"), root)[0].identity
         path = root / "dark" / "instances.json"
         path.write_text(path.read_text().replace("[[20, 30", "[[21, 30"))
@@ -118,20 +118,20 @@ class TestTwoFolders:
         assert here.identity == there.identity
 
 
-class TestWhatIsNotThere:
+class TestMissingData:
     """A source ending in "?" may be missing; any other is an error with what to do."""
 
-    def test_it_is_left_out_and_said(self, tmp_path):
+    def test_it_is_left_out_with_a_warning(self, tmp_path):
         videos(tmp_path)
         wanted = sources("videos:got10k-train?", "photos:photos?", probabilities=(0.8, 0.2))
         with pytest.warns(
-            UserWarning, match=r"photos:photos: not in .*used is videos:got10k-train"
+            UserWarning, match=r"photos:photos: not in .*training uses only videos:got10k-train"
         ):
             train, held = make_sources(wanted, tmp_path)
         assert train.used == held.used == ("videos:got10k-train",) and len(train.sources) == 1
         assert train.probabilities.tolist() == [1.0]
 
-    def test_where_none_is_left_generated_pairs_are_used(self, tmp_path):
+    def test_if_none_is_left_generated_pairs_are_used(self, tmp_path):
         wanted = sources("videos:got10k-train?", "photos:photos?")
         with pytest.warns(UserWarning, match=r"none of videos:got10k-train, photos:photos is in"):
             train, held = make_sources(wanted, tmp_path / "nowhere")
@@ -139,7 +139,7 @@ class TestWhatIsNotThere:
         assert train.identity == make_sources(sources("generated"))[0].identity
         assert pair_at(train, 0, 0).exemplar.shape == (127, 127, 3)
 
-    def test_where_all_is_there_nothing_is_said(self, tmp_path):
+    def test_if_nothing_is_missing_there_is_no_warning(self, tmp_path):
         videos(tmp_path)
         photos(tmp_path / "photos", 90)
         with warnings.catch_warnings():
@@ -148,7 +148,7 @@ class TestWhatIsNotThere:
         assert train.used == ("videos:got10k-train", "photos:photos")
 
     @pytest.mark.parametrize("rank", ["1", "3"])
-    def test_of_several_processes_one_speaks(self, tmp_path, monkeypatch, rank):
+    def test_only_the_main_process_warns(self, tmp_path, monkeypatch, rank):
         monkeypatch.setenv("RANK", rank)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -166,7 +166,7 @@ class TestWhatIsNotThere:
         with pytest.raises(MissingDataError, match=words) as missing:
             make_sources(sources(name, "generated"), tmp_path)
         assert f'end it in "?": "{name}?"' in str(missing.value)
-        with pytest.warns(UserWarning, match="used is generated"):
+        with pytest.warns(UserWarning, match="training uses only generated"):
             assert make_sources(sources(f"{name}?", "generated"), tmp_path)[0].used == (
                 "generated",
             )
@@ -188,7 +188,7 @@ class TestWhatIsNotThere:
             make_sources(sources("photos:photos?", "generated"), tmp_path)
 
     @pytest.mark.parametrize("hidden", [False, True])
-    def test_an_empty_folder_holds_nothing(self, tmp_path, hidden):
+    def test_an_empty_folder_counts_as_missing(self, tmp_path, hidden):
         (tmp_path / "photos").mkdir()
         if hidden:
             (tmp_path / "photos" / ".gitkeep").touch()
@@ -197,20 +197,22 @@ class TestWhatIsNotThere:
 
 
 class TestNames:
-    """Names without sense are refused before any data are read."""
+    """Invalid names are refused before any data are read."""
 
     @pytest.mark.parametrize("name", [
         "vidoes:x", "photo:x", "", "?", "Generated", "generated:x", "x", "got10k-train", ":x",
     ])  # fmt: skip
     def test_unknown_kinds(self, tmp_path, name):
-        with pytest.raises(SettingsError, match=r"is not known; expected generated, videos:NAME"):
+        with pytest.raises(
+            SettingsError, match=r"unknown source .*; expected generated, videos:NAME"
+        ):
             make_sources(sources(name), tmp_path)
 
     @pytest.mark.parametrize(
         "name", ["videos:", "photos:", "pieces:", "shards:", "photos: ", "photos:?"]
     )
     def test_a_kind_without_a_name(self, tmp_path, name):
-        with pytest.raises(SettingsError, match=r"names nothing; expected for example"):
+        with pytest.raises(SettingsError, match=r"is incomplete; expected for example"):
             make_sources(sources(name), tmp_path)
 
     def test_an_unknown_benchmark(self, tmp_path):
@@ -222,8 +224,8 @@ class TestNames:
         "otb", "otb100", "otb2013", "vot2014", "vot2018", "uav123", "lasot", "got10k-test",
         "trackingnet-test", "generated-v1", "generated-alike-v1", "got10k-train+otb100", "lasot?",
     ])  # fmt: skip
-    def test_what_is_measured_on_is_not_trained_on(self, tmp_path, name):
-        with pytest.raises(SettingsError, match=r"none is trained on them.*got10k-train"):
+    def test_test_benchmarks_are_not_trained_on(self, tmp_path, name):
+        with pytest.raises(SettingsError, match=r"none may be trained on them.*got10k-train"):
             make_sources(sources(f"videos:{name}", "generated"), tmp_path)
 
     @pytest.mark.parametrize("names", [
@@ -245,20 +247,20 @@ class TestNames:
             make_sources(sources(), tmp_path)
 
     @pytest.mark.parametrize("probabilities", [(0.0, 1.0), (0.0, 0.0)])
-    def test_a_share_of_nothing(self, tmp_path, probabilities):
+    def test_a_probability_of_zero(self, tmp_path, probabilities):
         photos(tmp_path / "a", 90)
         with pytest.raises(SettingsError, match="probabilities"):
             make_sources(sources("photos:a", "generated", probabilities=probabilities), tmp_path)
 
-    def test_a_folder_outside_of_the_data_root_may_be_named(self, tmp_path):
+    def test_a_folder_outside_the_data_root_may_be_named(self, tmp_path):
         photos(tmp_path / "elsewhere", 90)
         for name in ("photos:../elsewhere", f"photos:{tmp_path / 'elsewhere'}"):
             train, _ = make_sources(sources(name), tmp_path / "root")
             assert train.used == (name,) and greys(train, 4) == {90}
 
 
-def test_generated_objects_are_told_by_their_version_not_by_their_pixels(monkeypatch):
-    """Another machine's rounding makes no other data; another version of the code does."""
+def test_generated_objects_are_identified_by_their_version_not_their_pixels(monkeypatch):
+    """Another machine's rounding does not change the identity; another version of the code does."""
     from course_lib.data import objects
     from course_lib.training import open_sources
 

@@ -1,5 +1,5 @@
-"""The training engine: resumed and shared runs end with the same weights, and what goes wrong is
-said."""
+"""The training engine: resumed and distributed runs end with the same weights; errors are
+named."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ TINY = TrainSettings(
 
 
 def weights(network: torch.nn.Module) -> torch.Tensor:
-    """All weights and batch statistics of a network, in one row."""
+    """All weights and batch statistics of a network, as one vector."""
     return torch.cat([t.detach().float().flatten() for t in network.state_dict().values()])
 
 
@@ -57,7 +57,7 @@ def straight(tmp_path_factory) -> torch.nn.Module:
 
 
 class TestResume:
-    """A run that was cut off ends with the weights of one that was not."""
+    """An interrupted run ends with the weights of an uninterrupted one."""
 
     @pytest.mark.parametrize("stop", [1, 2, 3, 5])
     def test_at_any_step(self, tmp_path, straight, stop):
@@ -79,7 +79,7 @@ class TestResume:
         assert load_checkpoint(tmp_path / "last.pt")["step"] == 1
         assert torch.equal(weights(train(TINY, tmp_path, "cpu").network), weights(straight))
 
-    def test_the_curves_go_on_too(self, tmp_path):
+    def test_the_curves_continue_too(self, tmp_path):
         seen = []
         train(TINY, tmp_path, "cpu", stop_at=4)
         train(TINY, tmp_path, "cpu", [lambda p: seen.append([row["step"] for row in p.validation])])
@@ -93,14 +93,14 @@ class TestResume:
             train(replace(TINY, seed=1), tmp_path, "cpu")
         train(replace(TINY, checkpoint_every=1), tmp_path, "cpu", stop_at=2)  # touches no weight
 
-    def test_another_seed_gives_other_weights(self, tmp_path, straight):
+    def test_another_seed_leads_to_other_weights(self, tmp_path, straight):
         assert not torch.equal(
             weights(train(replace(TINY, seed=1), tmp_path, "cpu").network), weights(straight)
         )
 
 
 class TestCheckpoints:
-    """Whole or not there."""
+    """A checkpoint is complete or does not exist."""
 
     @pytest.mark.slow
     def test_killed_while_writing(self, tmp_path):
@@ -152,8 +152,8 @@ class TestCheckpoints:
             train(TINY, tmp_path, "cpu")
 
 
-class TestNotANumber:
-    """A loss that is not a number stops the run and names what led to it."""
+class TestNotFinite:
+    """A loss that is not finite stops the run and names what led to it."""
 
     def poisoned(self, tmp_path, monkeypatch, at):
         """A run whose batch number `at` gives NaN."""
@@ -175,7 +175,7 @@ class TestNotANumber:
         kept = load_checkpoint(folder / "last.pt")
         assert kept["step"] == 2 and all(torch.isfinite(t).all() for t in kept["network"].values())
 
-    def test_a_gradient_that_is_not_a_number(self, tmp_path, monkeypatch):
+    def test_a_gradient_that_is_not_finite(self, tmp_path, monkeypatch):
         class Poison(torch.autograd.Function):
             @staticmethod
             def forward(ctx, x):
@@ -208,7 +208,7 @@ class TestNotANumber:
 @pytest.mark.parametrize(
     "changes", [{}, {"freeze": 3, "unfreeze": (0.3, 0.6)}], ids=["plain", "thawing"]
 )
-def test_two_processes_give_the_weights_of_one(tmp_path, straight, project, changes):
+def test_two_processes_end_with_the_weights_of_one(tmp_path, straight, project, changes):
     code = f"""
         import sys
         sys.path[:0] = [{str(project)!r}, {str(project / "tests" / "unit")!r}]
@@ -293,7 +293,7 @@ def test_a_run_may_start_from_weights(tmp_path):
     for name, value in kept.named_parameters():  # such a rate moves none
         torch.testing.assert_close(dict(network.named_parameters())[name], value)
     with pytest.raises(
-        SettingsError, match=r"'widths': \[4, 4, 4, 4, 4\], .*\}; the recipe wants .*'widths': \[8,"
+        SettingsError, match=r"'widths': \[4, 4, 4, 4, 4\], .*\}; the recipe needs .*'widths': \[8,"
     ):
         train(replace(begun, widths=(8, 8, 8, 8, 8)), tmp_path / "c", "cpu")
 

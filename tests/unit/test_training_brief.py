@@ -29,7 +29,7 @@ def test_a_recipe_with_other_settings_gives_network_and_progress_and_leaves_noth
     assert list(tmp_path.rglob("last.pt*")) == []
 
 
-def test_a_recipe_nobody_has_is_said(tmp_path, monkeypatch):
+def test_an_unknown_recipe_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CourseError, match="no_such_recipe"):
         train_recipe("no_such_recipe", {})

@@ -1,5 +1,5 @@
-"""What goes wrong around a training run: foreign and damaged files, full disks, dead helpers; each
-is a sentence.
+"""Errors around a training run: foreign and damaged files, full disks, dead workers; each
+is reported in a sentence.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ QUICK = replace(TINY, steps=2, batch=2, validation_pairs=2, validate_every=2)
 
 @pytest.fixture
 def say(tmp_path, monkeypatch, capsys):
-    """`say(…)`: the exit status of `train …` and what it says."""
+    """`say(…)` runs `train …`; returns its exit status and output."""
     monkeypatch.setattr(command, "RUNS", tmp_path / "runs")
 
     def run(*words: str, **settings: object) -> tuple[int, str]:
@@ -48,7 +48,7 @@ def say(tmp_path, monkeypatch, capsys):
 
 
 class TestFullDisk:
-    """Whole or not at all, with the file named."""
+    """Files are written completely or not at all, and the file is named."""
 
     def full_at(self, monkeypatch, which: int):
         """The disk is full at the `which`-th file that is flushed."""
@@ -83,7 +83,7 @@ class TestFullDisk:
 
 
 class TestCommand:
-    """Options of `train` that make no sense."""
+    """Invalid options of `train`."""
 
     @pytest.mark.parametrize("name", ["../x", "", "a/b", "..", "/abs", ".hidden", "x" * 151])
     def test_a_name_is_one_plain_name(self, name, say, tmp_path):
@@ -94,17 +94,17 @@ class TestCommand:
     @pytest.mark.parametrize(
         "device", ["tpu", "CUDA", "cuda:-1", "cuda:x", "meta", "xla", "", "0", "cpu,cuda"]
     )
-    def test_devices_nobody_knows(self, device, say):
+    def test_unknown_devices(self, device, say):
         status, told = say("--device", device)
         assert status == 2 and f"device is {device!r}; expected auto, cpu, cuda, cuda:N" in told
 
     @pytest.mark.parametrize("device", ["cuda", "cuda:0", "cuda:9"])
-    def test_gpus_that_are_not_there(self, device, monkeypatch):
+    def test_missing_gpus(self, device, monkeypatch):
         monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
         with pytest.raises(SettingsError, match="torch finds no GPU; use auto or cpu"):
             choose_device(device)
 
-    def test_a_number_beyond_those_there(self, monkeypatch):
+    def test_a_gpu_number_that_is_too_high(self, monkeypatch):
         monkeypatch.setattr(device_module.torch.cuda, "is_available", lambda: True)
         monkeypatch.setattr(device_module.torch.cuda, "device_count", lambda: 2)
         assert choose_device("cuda:1") == torch.device("cuda", 1)
@@ -129,11 +129,11 @@ class TestCommand:
         status, told = say()
         assert status == 2 and "budget 'soon' is not a time" in told
 
-    def test_a_data_root_that_is_no_folder(self, say, tmp_path):
+    def test_a_data_root_that_is_not_a_folder(self, say, tmp_path):
         status, told = say("--root", str(tmp_path / "nothing"))
         assert status == 2 and "is not a folder" in told
 
-    def test_what_is_refused_leaves_nothing_behind(self, say, tmp_path):
+    def test_a_refused_run_leaves_nothing_behind(self, say, tmp_path):
         for wrong in ({"sources": "[videos:none]"}, {"freeze": 9}, {"start_from": "none"}):
             assert say(name="mini", **wrong)[0] == 2
         assert not (tmp_path / "runs").exists()
@@ -155,7 +155,7 @@ class TestCommand:
             ({"freeze": 6}, "6 stages are to be frozen; this backbone has 5"),
             (
                 {"network": "siambroadcastrpn", "search": 255, "start_from": "siamfc"},
-                "whose parts it has not",
+                "which is built differently",
             ),
         ],
     )
@@ -176,7 +176,7 @@ class Dying(PairSource):
 
 
 class Wrong(PairSource):
-    """A source with too much that cannot be read."""
+    """A source with too many unreadable files."""
 
     seconds: dict[str, float] = {}  # noqa: RUF012
 
@@ -192,14 +192,14 @@ class TestWorkers:
             next(batches(Dying(), 0, 2, 0, 1, workers=1))
         assert "\n" not in str(problem.value)
 
-    def test_what_one_finds_is_said_as_if_there_were_none(self):
+    def test_errors_in_a_worker_read_as_without_workers(self):
         for workers in (0, 1):
             with pytest.raises(DataError) as problem:
                 next(batches(Wrong(), 0, 2, 0, 1, workers=workers))
             assert str(problem.value) == "photo 3.jpg is cut; fetch it again"
 
     def test_batches_can_be_pinned(self, monkeypatch):
-        """torch's loader pins what has a method `pin_memory`; there is no GPU here to pin for."""
+        """torch's loader calls a method `pin_memory` if there is one; there may be no GPU here."""
         batch = next(batches(make_sources(QUICK)[0], 0, 2, 0, 1))
         pinned = []
         monkeypatch.setattr(torch.Tensor, "pin_memory", lambda t: pinned.append(t.shape) or t)
@@ -207,7 +207,7 @@ class TestWorkers:
         assert len(pinned) == 6 and torch.equal(same.search, batch.search)
         assert same.sources == batch.sources
 
-    def test_pairs_drawn_anew_are_counted_through_stops_and_stand_on_the_card(
+    def test_redrawn_pairs_are_counted_across_stops_and_reported_on_the_card(
         self, tmp_path, monkeypatch
     ):
         before = loader.pair_at
@@ -221,4 +221,4 @@ class TestWorkers:
         train(settings, tmp_path, "cpu", stop_at=3)
         card = read_card(train_to_weights(settings, tmp_path, device="cpu"))
         # pairs 0, 3, 6 and 9 of 12
-        assert card["pairs_drawn_anew"] == {"times": 4, "why": {"a.jpg is cut": 4}}
+        assert card["pairs_redrawn"] == {"times": 4, "why": {"a.jpg is cut": 4}}

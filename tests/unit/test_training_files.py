@@ -35,7 +35,7 @@ def finished(tmp_path) -> Path:
 
 
 class TestForeignCheckpoints:
-    """Files called last.pt that are not this run's."""
+    """Files named last.pt that do not belong to this run."""
 
     @pytest.mark.parametrize(
         ("content", "words"),
@@ -86,17 +86,17 @@ class TestForeignCheckpoints:
             train(QUICK, tmp_path, "cpu")
         assert "\n" not in str(problem.value)
 
-    def test_weights_that_are_not_numbers(self, tmp_path):
+    def test_weights_that_are_not_finite(self, tmp_path):
         train(QUICK, tmp_path, "cpu", stop_at=1)
         state = load_checkpoint(tmp_path / "last.pt")
         state["network"]["backbone.conv1.weight"][0] = float("nan")
         save_checkpoint(tmp_path / "last.pt", state)
-        with pytest.raises(DataError, match="its weights are not numbers"):
+        with pytest.raises(DataError, match="its weights are not finite"):
             train(QUICK, tmp_path, "cpu")
 
 
 class TestOtherData:
-    """A run goes on on the data it began with, or says what is another now."""
+    """A run resumes on the data it began with, or says what has changed."""
 
     def go(self, tmp_path, monkeypatch, identity, used, stop=None):
         def marked(*arguments):
@@ -111,14 +111,14 @@ class TestOtherData:
         self.go(tmp_path, monkeypatch, "aa", ("generated", "photos:p"), 1)
         with pytest.raises(SettingsError) as problem:
             self.go(tmp_path, monkeypatch, "bb", ("generated",))
-        assert "it was trained on generated, photos:p, now there are generated" in str(
+        assert "it was trained on generated, photos:p, the sources are now generated" in str(
             problem.value
         )
-        with pytest.raises(SettingsError, match=r"files of generated, photos:p were added"):
+        with pytest.raises(SettingsError, match=r"files of generated, photos:p have been added"):
             self.go(tmp_path, monkeypatch, "bb", ("generated", "photos:p"))
         self.go(tmp_path, monkeypatch, "aa", ("generated", "photos:p"))
 
-    def test_checkpoints_of_before_go_on(self, tmp_path, monkeypatch):
+    def test_older_checkpoints_resume(self, tmp_path, monkeypatch):
         self.go(tmp_path, monkeypatch, "aa", ("generated",), 1)
         state = load_checkpoint(tmp_path / "last.pt")
         del state["data"], state["made"], state["seconds"]
@@ -138,10 +138,10 @@ class TestOtherData:
 
 
 class TestCards:
-    """Weights and their card belong together, and either is made again."""
+    """Weights and their card belong together, and either can be remade."""
 
     @pytest.mark.parametrize("lost", ["tiny.json", "tiny.safetensors"])
-    def test_what_was_deleted_is_written_again_without_training(self, lost, finished):
+    def test_deleted_files_are_rewritten_without_training(self, lost, finished):
         whole = {name: (finished / name).read_bytes() for name in ("tiny.json", "tiny.safetensors")}
         (finished / lost).unlink()
         train_to_weights(QUICK, finished, [lambda p: pytest.fail("it trained")], device="cpu")
@@ -159,7 +159,7 @@ class TestCards:
             lambda text: "\ufeff" + text[:40],
         ],
     )
-    def test_a_damaged_card_is_said_to_be_so_and_written_again(self, damage, finished):
+    def test_a_damaged_card_is_reported_and_rewritten(self, damage, finished):
         card, path = finished / "tiny.json", finished / "tiny.safetensors"
         whole = card.read_text()
         card.write_text(damage(whole))
@@ -182,7 +182,7 @@ class TestCards:
         with pytest.raises(DataError, match=r"is not the file that its card, tiny\.json, was"):
             load_network(str(path))
 
-    def test_cards_of_before_say_no_sum_and_stay_valid(self, finished):
+    def test_older_cards_without_a_checksum_stay_valid(self, finished):
         card = finished / "tiny.json"
         old = json.loads(card.read_text())
         del old["sha256"]
@@ -203,7 +203,7 @@ class TestCards:
         with pytest.raises(DataError, match=r"tiny.safetensors \(\d+ bytes\) cannot be read"):
             load_network(str(path))
 
-    def test_weights_that_are_not_numbers(self, tmp_path):
+    def test_weights_that_are_not_finite(self, tmp_path):
         network = SiamFC(widths=(4, 4, 4, 4, 4))
         network.bias.data.fill_(float("inf"))
         save_weights(network, tmp_path / "w.safetensors", {})
@@ -227,7 +227,7 @@ class TestCards:
             {"backbone": "ciresnet22"},
         ],
     )
-    def test_a_card_that_describes_no_network(self, change, tmp_path):
+    def test_a_card_without_a_valid_network(self, change, tmp_path):
         save_weights(SiamFC(widths=(4, 4, 4, 4, 4)), tmp_path / "w.safetensors", {})
         card = json.loads((tmp_path / "w.json").read_text())
         (tmp_path / "w.json").write_text(json.dumps(card | change))
@@ -272,8 +272,8 @@ class TestCards:
         assert card["started_from"] == {"file": "public.pth"}
 
 
-class TestWhatStandsThere:
-    """Weights are written over only by the recipe that made them."""
+class TestExistingFiles:
+    """Weights are overwritten only by the recipe that made them."""
 
     @pytest.fixture
     def busy(self, tmp_path, project) -> Path:
@@ -289,16 +289,16 @@ class TestWhatStandsThere:
     @pytest.mark.parametrize(
         ("name", "words"),
         [
-            ("notes.txt", "expected a name in .safetensors"),
-            ("no_card.safetensors", "no card beside it says what made it"),
-            ("no_weights.safetensors", "no_weights.json stands there already, and no card"),
+            ("notes.txt", "expected a name ending in .safetensors"),
+            ("no_card.safetensors", "no card beside it says how it was made"),
+            ("no_weights.safetensors", "no_weights.json already exists, and no card"),
             ("folder.safetensors", "which is a folder"),
             ("public.safetensors", r"made by another recipe \(name siamfc instead of tiny"),
-            ("file/w.safetensors", "file takes no files"),
-            (".", "expected a name in .safetensors"),
+            ("file/w.safetensors", "no file can be written to .*file"),
+            (".", "expected a name ending in .safetensors"),
         ],
     )
-    def test_of_others_is_left_alone_and_said_before_training(self, name, words, busy):
+    def test_foreign_files_are_kept_and_named_before_training(self, name, words, busy):
         def content() -> dict[Path, bytes]:
             return {p: p.read_bytes() for p in busy.rglob("*") if p.is_file()}
 
@@ -315,7 +315,7 @@ class TestWhatStandsThere:
 
     def test_of_a_finished_run_too(self, finished, busy):
         for name in ("no_card", "public"):
-            with pytest.raises(SettingsError, match="stands there already"):
+            with pytest.raises(SettingsError, match="already exists"):
                 train_to_weights(
                     QUICK, finished, device="cpu", weights=busy / f"{name}.safetensors"
                 )
@@ -328,7 +328,7 @@ class TestWhatStandsThere:
                 changed, tmp_path / "new", device="cpu", weights=finished / "tiny.safetensors"
             )
 
-    def test_ones_own_are_replaced(self, finished, tmp_path):
+    def test_a_runs_own_weights_are_replaced(self, finished, tmp_path):
         path = finished / "tiny.safetensors"
         before = path.read_bytes()
         path.write_bytes(before[:100])

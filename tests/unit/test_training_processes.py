@@ -40,14 +40,14 @@ rank, here = started_rank(), Path({here!r})
 ports = {ports!r}
 
 def together(*arguments, **more):
-    # `train` with a meeting place of its own: at the one of before the other may still be about
+    # `train` with its own port: the other process may still be using the previous one
     os.environ["MASTER_PORT"] = str(ports.pop())
     return train(*arguments, **more).network
 """
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports nobody listens at."""
+    """Free ports."""
     held = [socket.socket() for _ in range(count)]
     for one in held:
         one.bind(("127.0.0.1", 0))
@@ -59,7 +59,7 @@ def free_ports(count: int) -> list[int]:
 
 @pytest.fixture
 def together(tmp_path, project):
-    """`run(code)`: the code in two processes, as two machines start them: each by itself, told
+    """`run(code)` runs the code in two processes as on two machines: started separately, told
     where the other is.
     """
 
@@ -96,7 +96,7 @@ def together(tmp_path, project):
 
 
 def as_one(state: dict[str, torch.Tensor], alone: torch.nn.Module) -> None:
-    """Two processes' weights are one's, up to the order of sums."""
+    """Two processes yield the weights of one, up to the order of sums."""
     parameters = {name for name, _ in alone.named_parameters()}
     for name, tensor in alone.state_dict().items():
         limit = {"atol": 1e-6, "rtol": 0.0} if name in parameters else {"atol": 1e-6, "rtol": 3e-5}
@@ -104,7 +104,7 @@ def as_one(state: dict[str, torch.Tensor], alone: torch.nn.Module) -> None:
 
 
 @pytest.mark.parametrize("other", ["none", "older"])
-def test_all_go_on_from_what_the_first_process_has(other, tmp_path, together):
+def test_all_resume_from_the_main_processs_checkpoint(other, tmp_path, together):
     first, second = tmp_path / "machine0", tmp_path / "machine1"
     train(TINY, first, "cpu", stop_at=4)
     if other == "older":
@@ -127,7 +127,7 @@ def test_all_go_on_from_what_the_first_process_has(other, tmp_path, together):
     assert before is None or (second / "last.pt").read_bytes() == before
 
 
-def test_a_checkpoint_that_only_the_second_machine_has_counts_for_nothing(tmp_path, together):
+def test_a_checkpoint_on_the_second_machine_only_is_ignored(tmp_path, together):
     train(TINY, tmp_path / "machine1", "cpu", stop_at=4)
     done = together("""
         made = together(TINY, here / f"machine{rank}", "cpu")
@@ -139,8 +139,8 @@ def test_a_checkpoint_that_only_the_second_machine_has_counts_for_nothing(tmp_pa
     as_one(ends[1], train(TINY, tmp_path / "alone", "cpu").network)
 
 
-def test_what_is_wrong_in_one_process_is_said_in_every_one(tmp_path, together):
-    """Other settings, other data, a damaged checkpoint, a loss that is no number: one after the
+def test_an_error_in_one_process_is_raised_in_all(tmp_path, together):
+    """Other settings, other data, a damaged checkpoint, a loss that is not finite: one after the
     other, in one start.
     """
     (tmp_path / "damaged0").mkdir()
@@ -188,7 +188,7 @@ def test_what_is_wrong_in_one_process_is_said_in_every_one(tmp_path, together):
         assert said["poisoned"].count("generated-") >= TINY.batch  # each names its half
 
 
-def test_a_stop_that_one_was_told_holds_for_all(tmp_path, together):
+def test_one_processs_stop_holds_for_all(tmp_path, together):
     done = together("""
         together(TINY, here / f"machine{rank}", "cpu", stop_at=3 if rank == 0 else 5)
         together(TINY, here / f"machine{rank}", "cpu", budget=0.0 if rank == 1 else None)
@@ -250,19 +250,19 @@ class TestOwnGpu:
         with pytest.raises(SettingsError, match=r"process 2 .* finds 2 GPUs.*--nproc-per-node=2"):
             own_gpu(place, 2)
 
-    def test_a_numbered_one_cannot_be_shared(self):
+    def test_a_numbered_gpu_cannot_be_shared(self):
         with pytest.raises(SettingsError, match="give --device cuda"):
             own_gpu(Placement(torch.device("cuda", 0), False), 0)
 
 
-def test_alone_everything_is_ones_own():
+def test_a_single_process_needs_no_group():
     group = ProcessGroup()
     assert group.from_first(lambda: 3) == 3 and group.gathered("a") == ["a"]
     assert group.any(True) and not group.any(False)
     group.check_agreement({"seed": 1})
 
 
-def test_settings_of_a_shared_run_reach_the_checkpoint(tmp_path):
+def test_settings_of_a_distributed_run_reach_the_checkpoint(tmp_path):
     train(replace(TINY, steps=1), tmp_path, "cpu")
     kept = load_checkpoint(tmp_path / "last.pt")
     assert kept["settings"]["widths"] == [4, 4, 4, 4, 4] and "workers" not in kept["settings"]

@@ -1,5 +1,5 @@
-"""Every setting of a training run at both ends of its range, just outside, and as what it is
-not."""
+"""Every setting of a training run at both ends of its range, just outside, and with values of wrong
+types."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHARE = ([0, 1, 0.5, "1e-3"], [-TINY, 1 + 1e-9])
 PART = ([0, 1000], [-1e-9])
 YES = ([True, False], [1, 0, "yes"])
 WORDS_EVERYWHERE = ["", "x", "SGD", " adam", 3]
-# (accepted, refused) for each setting: the ends of its range and what lies just beyond
+# (accepted, refused) for each setting: the ends of its range and values just beyond
 TABLE = {
     Augmentation: {
         "shift": ([0, 119], [-TINY, 500.1]),
@@ -134,7 +134,7 @@ TABLE = {
     },
 }
 CASES = [(cls, name) for cls in TABLE for name in TABLE[cls]]
-# no setting is any of these
+# never valid for any setting
 NEVER = [NAN, INF, -INF, "nan", "inf", object(), b"1", {1: 2}, [[1]], 1j]
 
 
@@ -143,7 +143,7 @@ def named(case: object) -> str:
 
 
 @pytest.mark.parametrize("cls", TABLE, ids=named)
-def test_every_setting_stands_in_the_table(cls):
+def test_every_setting_is_in_the_table(cls):
     assert {field.name for field in dataclasses.fields(cls)} == set(TABLE[cls])
 
 
@@ -156,7 +156,7 @@ def test_the_ends_of_the_range_are_accepted_in_python_and_in_recipes(cls, name):
 
 
 @pytest.mark.parametrize(("cls", "name"), CASES, ids=named)
-def test_what_lies_outside_is_refused_by_name(cls, name):
+def test_values_outside_the_range_are_refused_by_name(cls, name):
     words = {
         "widths": "width",
         "sources": "source",
@@ -174,7 +174,7 @@ def test_what_lies_outside_is_refused_by_name(cls, name):
 
 
 @pytest.mark.parametrize(("cls", "name"), CASES, ids=named)
-def test_what_is_never_a_setting_is_refused(cls, name):
+def test_values_of_wrong_types_are_refused(cls, name):
     for value in NEVER:
         if name in ("name", "start_from") and isinstance(value, str):
             continue  # a run may be called "inf"
@@ -184,7 +184,7 @@ def test_what_is_never_a_setting_is_refused(cls, name):
 
 
 @given(st.sampled_from(CASES), st.one_of(st.floats(), st.integers(), st.text(max_size=5)))
-def test_any_value_is_taken_or_refused_in_words(case, value):
+def test_any_value_is_accepted_or_refused_in_words(case, value):
     cls, name = case
     try:
         made = getattr(cls(**{name: value}), name)
@@ -201,15 +201,15 @@ SEVERAL = [
         r"probabilities\[0\] is 0.0; expected a number above 0",
     ),
     ({"sources": ["a", "b"], "probabilities": [1e308, 1e308]}, "sum is not finite"),
-    ({"freeze": 1, "unfreeze": [0.2, 0.5]}, "one at most for each frozen stage"),
-    ({"freeze": 2, "unfreeze": [0.5, 0.2]}, "growing fractions"),
+    ({"freeze": 1, "unfreeze": [0.2, 0.5]}, "at most one for each frozen stage"),
+    ({"freeze": 2, "unfreeze": [0.5, 0.2]}, "increasing fractions"),
     ({"freeze": 1, "network": "siamconcatrpn"}, "expected 0"),
     ({"freeze": 1, "network": "siambroadcastrpn", "search": 255}, "expected 0"),
     ({"stride": 4, "search": 241}, "multiple of the stride, 4.*239 or 243"),
     ({"backbone": "twin-alexnet-9", "search": 247}, "multiple of the stride, 16.*239 or 255"),
     ({"network": "siamrpn", "search": 243, "stride": 4}, "multiple of the stride, 8"),
-    ({"network": "siambroadcastrpn"}, "takes 255 only"),
-    ({"search": 127}, "no cell would count as wrong"),
+    ({"network": "siambroadcastrpn"}, "only accepts 255"),
+    ({"search": 127}, "no cell would be negative"),
     ({"radius": 80}, "the farthest is 79 pixels"),  # half the diagonal of 112 pixels
     ({"network": "siammargin", "margin": {"ring": 80}}, "ring 80.0; no cell"),
     ({"augmentation": {"shift": 119.5}}, "less than half"),
@@ -233,14 +233,14 @@ def test_conditions_among_several_settings(values, words):
         {"backbone": "twin-alexnet-9", "search": 255},
         {"backbone": "ciresnet43", "search": 243},
         {"network": "siambroadcastrpn", "search": 255},
-        {"network": "siamconcatrpn", "search": 250},  # it resizes what it gets
-        {"network": "siamfc", "margin": {"ring": 500}},  # of no concern to it
+        {"network": "siamconcatrpn", "search": 250},  # it resizes its input
+        {"network": "siamfc", "margin": {"ring": 500}},  # not used by it
         {"network": "siamrpn", "search": 255, "widths": [3] * 5},
         {"network": "siamrpn++", "search": 255, "freeze": 2},
         {"network": "siamrpn++", "search": 255, "freeze": 2, "backbone": "resnet50"},
     ],
 )
-def test_what_goes_together(values):
+def test_valid_combinations(values):
     load_settings(TrainSettings, None, values)
 
 
@@ -262,18 +262,18 @@ def test_shipped_recipes_load(project):
 def test_looking_up_a_stride_draws_no_random_numbers():
     stride_of.cache_clear()
     before = torch.random.get_rng_state()
-    # SiamDW's tables: CIResNet-43 has stride 4, the twins 8, 9 and 10 what their columns say
+    # SiamDW's tables: CIResNet-43 has stride 4, the twins 8, 9 and 10 those of their columns
     names = ("ciresnet22", "ciresnet43", "twin-alexnet-9", "twin-alexnet-10", "twin-resnet-8")
     assert [stride_of(name) for name in names] == [8, 4, 16, 4, 16]
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_what_a_card_has_otherwise_is_named():
+def test_differences_of_a_card_are_named():
     mine = TrainSettings(steps=200, augmentation=Augmentation(blur=0.5), workers=3)
     recipe = dataclasses.asdict(mine) | {"workers": 9, "validate_every": 7}
     assert unlike(mine, recipe) == []  # these do not touch the weights
     assert unlike(mine, recipe | {"steps": 100}) == ["steps 100 instead of 200"]
     assert len(unlike(mine, recipe | {"augmentation": {"blur": 0.4}})) == 1
-    # a card of before a setting existed: that setting had its default
+    # the card is older than a setting, which then had its default
     old = {k: v for k, v in recipe.items() if k not in ("margin", "clip_norm")}
     assert unlike(mine, old) == [] and unlike(replace(mine, clip_norm=1.0), old) != []

@@ -66,14 +66,14 @@ RECIPES = {
 
 
 class NoPairs:
-    """A source nothing is drawn from."""
+    """A source from which nothing is drawn."""
 
     seconds: dict[str, float] = {}  # noqa: RUF012
 
 
 class Valueless(Placement):
-    """Networks of tensors without values. They lie on the processor: the way back through a GPU's
-    needs its driver.
+    """Networks of tensors without values. They are on the CPU: the backward pass of a GPU
+    needs a driver.
     """
 
     def network(self, network: nn.Module) -> nn.Module:
@@ -98,10 +98,10 @@ def valueless_batch(b: int, size: int) -> PairBatch:
 
 @pytest.fixture
 def no_values(monkeypatch) -> FakeTensorMode:
-    """Tensors that have no values: whoever reads one, which on a GPU is to wait for it, gets an
+    """Tensors without values: reading one, which on a GPU means waiting for it, raises an
     error.
     """
-    # what the processor itself computes from numbers it has itself: which pairs are blurred, what
+    # computed on the CPU from numbers on the CPU: which pairs are blurred, and what
     # is drawn by seed
     monkeypatch.setattr(torch, "nonzero", lambda t: torch.zeros(1, t.ndim, dtype=torch.int64))
     monkeypatch.setattr(proposal_task, "uniform_draws", lambda seeds, n: torch.empty(len(seeds), n))
@@ -112,7 +112,7 @@ def no_values(monkeypatch) -> FakeTensorMode:
 @pytest.mark.parametrize("optimiser", ["sgd", "adam"])
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_step_of_the_loop_reads_nothing_back(name, optimiser, no_values):
-    """Data to the device, light, forward, loss, backward, clipping, the optimiser's step: three
+    """Data to the device, jitter, forward, loss, backward, clipping, the optimiser's step: three
     times.
     """
     settings = replace(RECIPES[name], optimiser=optimiser, batch=2, steps=50)
@@ -139,7 +139,7 @@ def weights(network: nn.Module) -> Tensor:
 
 
 class Slow(Run):
-    """A run that treats the processor as a GPU: it reads losses when it has to."""
+    """A run that treats the CPU as a GPU: it reads losses only when it must."""
 
     readings: list[int]
 
@@ -152,7 +152,7 @@ class Slow(Run):
 
 
 def slow_run(folder: Path, settings: TrainSettings, watchers: list | None = None) -> Slow:
-    """A run of `settings` in `folder`, done."""
+    """A finished run of `settings` in `folder`."""
     Slow.readings = []
     run = Slow(settings, folder, Placement(CPU, False), ProcessGroup(), make_sources(settings))
     run.go(watchers or [], settings.steps)
@@ -172,7 +172,7 @@ class TestReadingBack:
         often = replace(TINY, steps=12, checkpoint_every=5, validate_every=8, validation_pairs=2)
         assert slow_run(tmp_path / "often", often).readings == [5, 3, 2, 2]
 
-    def test_those_who_watch_cope_with_a_loss_that_was_not_read_yet(self, tmp_path):
+    def test_watchers_cope_with_a_loss_that_is_not_read_yet(self, tmp_path):
         from course_lib.training.monitor import ProgressBar, TensorBoard
         from course_lib.widgets import LiveCurves
 
@@ -196,9 +196,7 @@ class TestReadingBack:
         assert run.progress.curve == curve and run.progress.loss == losses[-1]
         assert curve == [(20, sum(losses[:20]) / 20), (40, sum(losses[20:40]) / 20)]
 
-    def test_a_loss_that_is_no_number_is_found_at_the_next_reading_and_named(
-        self, tmp_path, monkeypatch
-    ):
+    def test_a_loss_that_is_not_finite_is_found_at_the_next_reading(self, tmp_path, monkeypatch):
         before = Run._predict
 
         def poisoned(run, batch):
@@ -208,7 +206,7 @@ class TestReadingBack:
         settings = replace(TINY, checkpoint_every=5)
         with pytest.raises(CourseError, match="the loss is nan at step 7") as problem:
             slow_run(tmp_path, settings)
-        assert "of this step and of those after it were thrown away" in str(problem.value)
+        assert "of this and later steps were discarded" in str(problem.value)
         kept = torch.load(tmp_path / "last.pt", weights_only=True)
         assert kept["step"] == 5  # the checkpoint of step 10 was not written
         assert all(torch.isfinite(t).all() for t in kept["network"].values())
@@ -216,7 +214,7 @@ class TestReadingBack:
 
 @pytest.mark.slow
 def test_the_loop_ends_with_the_weights_of_a_plain_loop(tmp_path):
-    """Written out here once more, with nothing of the loop's but the pairs, the network and the
+    """A second implementation, which uses only the pairs, the network and the
     loss.
     """
     settings = replace(TINY, steps=6, momentum=0.8, clip_norm=0.05)
@@ -242,7 +240,7 @@ def test_the_loop_ends_with_the_weights_of_a_plain_loop(tmp_path):
     assert torch.equal(weights(train(settings, tmp_path, "cpu").network), weights(network))
 
 
-def test_both_ways_of_descending_take_the_same_step():
+def test_both_kinds_of_descent_take_the_same_step():
     made = []
     for way in (descend, descend_unread):
         torch.manual_seed(3)
@@ -255,6 +253,6 @@ def test_both_ways_of_descending_take_the_same_step():
     assert isinstance(norms[0], Tensor) and norms[0].shape == ()
 
 
-def test_what_is_sent_stays_itself():
+def test_sent_values_do_not_change():
     values = torch.arange(4.0)
     assert sent(values, CPU) is values

@@ -1,4 +1,4 @@
-"""ImageNet-VID's kept tracks: of the annotations that are there, made again where they are not,
+"""ImageNet-VID's cached tracks: valid for the present annotations, remade otherwise,
 never in the way."""
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_tracks_are_read_from_the_kept_file(folder, monkeypatch):
+def test_tracks_are_read_from_the_cache(folder, monkeypatch):
     monkeypatch.setattr(vid, "_read_frame", lambda path: pytest.fail("an XML was read again"))
     assert lefts(folder) == {"t0.0": [7] * 3, "v0.0": [5] * 3}
 
@@ -65,7 +65,7 @@ def test_a_corrected_annotation_counts(folder):
 
 
 def damaged(text: str) -> list[str]:
-    """A kept file damaged in several ways."""
+    """A cache file damaged in several ways."""
     content = json.loads(text)
     other = json.loads(text)
     other["tracks"]["val/v0"]["0"]["000001"] = [1.0, 2.0, 3.0, 4.0]
@@ -77,7 +77,7 @@ def damaged(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("number", range(11))
-def test_a_damaged_file_is_made_again(folder, number):
+def test_a_damaged_cache_is_remade(folder, number):
     kept = folder / "tracks.json"
     text = kept.read_text()
     kept.write_text(damaged(text)[number])
@@ -85,7 +85,7 @@ def test_a_damaged_file_is_made_again(folder, number):
     assert kept.read_text() == text
 
 
-def test_a_folder_in_its_place_or_a_disk_one_may_not_write_to(folder, monkeypatch):
+def test_a_folder_in_its_place_or_a_read_only_disk(folder, monkeypatch):
     (folder / "tracks.json").unlink()
     (folder / "tracks.json").mkdir()
     assert lefts(folder) == {"t0.0": [7] * 3, "v0.0": [5] * 3}
@@ -98,13 +98,13 @@ def test_a_folder_in_its_place_or_a_disk_one_may_not_write_to(folder, monkeypatc
     assert lefts(folder) == {"t0.0": [7] * 3, "v0.0": [5] * 3}
 
 
-def test_without_any_annotation_the_kept_tracks_do(folder):
+def test_without_annotations_the_cached_tracks_suffice(folder):
     for path in (folder / "Annotations").rglob("*.xml"):
         path.unlink()
     assert lefts(folder) == {"t0.0": [7] * 3, "v0.0": [5] * 3}
 
 
-def test_hidden_and_other_files_are_passed_over(folder):
+def test_hidden_and_other_files_are_skipped(folder):
     where = annotate(folder, "val/v0", 8)
     (where / "._000001.xml").write_bytes(b"\0\5")
     (where / "readme.xml").write_text("<object>")
@@ -124,6 +124,6 @@ def test_a_cut_or_malformed_annotation_is_named(folder, text):
         read_vid(folder)
 
 
-def test_boxes_are_numbers_of_the_first_and_last_pixel(folder):
+def test_corners_are_the_first_and_last_pixel(folder):
     (track,) = [s for s in read_vid(folder) if s.name == "v0.0"]
     np.testing.assert_array_equal(track.boxes, [[5, 0, 10, 20]] * 3)

@@ -1,4 +1,4 @@
-"""Videos in: one pass until decoding ends, times from stamps, upright images, random access."""
+"""Reading videos: one pass until decoding ends, time stamps, upright images, random access."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def make(tmp_path):
 
 
 class TestOnePass:
-    """Which frames there are: those that decode, whatever the header says."""
+    """The frames are those that decode, whatever the header says."""
 
     def test_a_plain_video(self, make):
         video = VideoFile(make("a.mp4"))
@@ -41,7 +41,7 @@ class TestOnePass:
         assert video.fps == 25 and video[3].shape == (48, 64, 3) and video[3].dtype == np.uint8
         np.testing.assert_allclose(video.times, np.arange(20) / 25, atol=1e-9)
 
-    def test_a_trimmed_phone_video_gives_what_a_player_shows(self, make):
+    def test_a_trimmed_phone_video_has_the_frames_that_a_player_shows(self, make):
         path = make("phone.mp4", encoder={"bf": "3", "g": "8"})
         trim(path, 5, 10)
         video = VideoFile(path)
@@ -97,7 +97,7 @@ class TestOnePass:
 
 
 class TestDamage:
-    """A file that breaks off gives the frames before; one that holds none is refused."""
+    """A truncated file yields the frames before the cut; one without frames is refused."""
 
     @pytest.mark.parametrize(
         ("name", "options"),
@@ -116,7 +116,7 @@ class TestDamage:
         assert f"{len(video)} frames decode" in video.note and "cut short" in video.note
         assert str(video.path) in video.note
 
-    def test_a_hole_is_passed_over_and_named(self, make):
+    def test_a_hole_is_skipped_and_named(self, make):
         path = make("hole.mp4", 60, muxer={"movflags": "faststart"}, encoder={"g": "10", "bf": "0"})
         with av.open(str(path)) as container:
             packet = [p for p in container.demux(video=0) if p.size][25]
@@ -129,21 +129,21 @@ class TestDamage:
         assert shown[:25] == list(range(25)) and shown[-20:] == list(range(40, 60))
         assert "do not decode" in video.note
 
-    def test_a_cut_in_front_of_the_index_is_named(self, make):
+    def test_a_cut_before_the_index_is_named(self, make):
         with pytest.raises(DataError, match="damaged or cut short"):
             VideoFile(cut(make("cut.mp4", 60), 0.6))
 
-    def test_a_cut_behind_the_header_leaves_no_frame(self, make):
+    def test_a_cut_after_the_header_leaves_no_frame(self, make):
         path = make("a.mp4", muxer={"movflags": "faststart"})
         data = path.read_bytes()
         path.write_bytes(data[: data.index(b"mdat") + 8])
         with pytest.raises(DataError, match="holds no frame that decodes"):
             len(VideoFile(path))
 
-    def test_a_coding_that_is_not_known(self, make):
+    def test_an_unknown_codec(self, make):
         path = make("a.mp4")
         path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
-        with pytest.raises(DataError, match="coding that PyAV does not know"):
+        with pytest.raises(DataError, match="codec that PyAV does not support"):
             VideoFile(path)
 
     @pytest.mark.parametrize(
@@ -157,34 +157,34 @@ class TestDamage:
             ("list.m3u8", b"#EXTM3U\n#EXTINF:1,\na.mp4\n#EXT-X-ENDLIST\n", "does not open"),
         ],
     )
-    def test_what_is_no_video_is_named(self, make, tmp_path, name, content, words):
+    def test_files_that_are_not_videos_are_named(self, make, tmp_path, name, content, words):
         make("a.mp4", 2)
         (tmp_path / name).write_bytes(content)
         with pytest.raises(DataError, match=words) as caught:
             VideoFile(tmp_path / name)
         assert str(tmp_path / name) in str(caught.value)
 
-    def test_what_is_no_file_is_named(self, tmp_path):
+    def test_paths_that_are_not_files_are_named(self, tmp_path):
         with pytest.raises(MissingDataError, match=r"none.mp4 does not exist; give the path"):
             VideoFile(tmp_path / "none.mp4")
         with pytest.raises(DataError, match="is not a file"):
             VideoFile(tmp_path)
 
     @pytest.mark.parametrize("cover", [False, True])
-    def test_music_is_no_video_even_with_a_cover(self, tmp_path, cover):
+    def test_music_is_not_a_video_even_with_a_cover(self, tmp_path, cover):
         with pytest.raises(DataError, match="holds no video, only .*audio"):
             VideoFile(make_music(tmp_path / "song.mp4", cover))
 
 
 class TestUpright:
-    """Images stand as the camera noted it."""
+    """Images are rotated upright by the camera's tag."""
 
     @pytest.mark.parametrize("degrees", [0, 90, 180, -90])
     @pytest.mark.parametrize("mirror", ["", "hflip", "vflip"])
     def test_by_the_display_matrix(self, make, degrees, mirror):
         flips = {mirror: True} if mirror else {}
         path = make("a.mp4", 2, first=11, turn={"degrees": degrees, **flips})
-        # NumPy's own turning (counter-clockwise as in the file), then the mirror
+        # NumPy's own rotation (counter-clockwise as in the file), then the mirror
         expected = np.rot90(numbered(11), degrees // 90)
         expected = {"hflip": np.fliplr, "vflip": np.flipud}.get(mirror, np.asarray)(expected)
         frame = VideoFile(path)[0]
@@ -198,7 +198,7 @@ class TestUpright:
         assert frame.shape == expected.shape and np.abs(frame.astype(int) - expected).mean() < 6
 
     @pytest.mark.parametrize("tag", ["upside down", "nan", "inf", ""])
-    def test_a_tag_without_sense_turns_nothing(self, make, tag):
+    def test_an_invalid_tag_rotates_nothing(self, make, tag):
         frame = VideoFile(make("a.mkv", 2, first=11, tags={"rotate": tag}))[0]
         assert number_of(frame) == 11
 
@@ -207,7 +207,7 @@ class TestUpright:
         small = np.deg2rad(10)
         about = (np.cos(small), np.sin(small), -np.sin(small), np.cos(small))
         assert np.array_equal(upright(image, about), image)
-        # one step right in the file is a step down on the screen, a step down one to the right
+        # one step right in the file is one step down on the screen, one step down is one to the right
         assert np.array_equal(upright(image, (0, 1, 1, 0)), image.transpose(1, 0, 2))
 
 
@@ -300,16 +300,16 @@ KINDS = {
 
 
 class TestRandomAccess:
-    """Frame i is the i-th of the single pass, in whatever order frames are asked for."""
+    """Frame i is the i-th of the single pass, in whatever order frames are read."""
 
     @pytest.mark.parametrize("name", KINDS)
-    def test_any_order_gives_the_same_frames(self, make, name):
+    def test_any_order_reads_the_same_frames(self, make, name):
         video = VideoFile(make(name, 16, **KINDS[name]))
         once = list(video)
         order = random.Random(3).choices(range(-16, 16), k=40)
         for i in order:
             assert np.array_equal(video[i], once[i]), (i, order)
-        with pytest.raises(IndexError, match="frame 16 asked for, but there are 16"):
+        with pytest.raises(IndexError, match="frame 16 requested, but there are only 16"):
             video[16]
 
     def test_a_joined_broadcast_too(self, make):
@@ -356,7 +356,7 @@ class TestRandomAccess:
 
 
 class TestClock:
-    """Times from time stamps, worked by hand; 25 frames a second."""
+    """Times from time stamps, worked by hand; 25 frames per second."""
 
     @staticmethod
     def times(stamps, may_jump=False):
@@ -372,7 +372,7 @@ class TestClock:
     def test_a_repeated_stamp_shifts_nothing_that_follows(self):
         assert self.times([0, 40, 40, 120]) == [0, 0.04, 0.0401, 0.12]
 
-    def test_another_clock_goes_on_one_frame_later(self):
+    def test_another_clock_continues_one_frame_later(self):
         assert self.times([0, 40, 80, 120, 0, 40]) == pytest.approx([0.04 * i for i in range(6)])
 
     def test_a_broadcast_may_jump_either_way(self):
@@ -389,7 +389,7 @@ class TestClock:
 
 
 class TestFindFrames:
-    """What a person names: a file, a folder, a pattern, several images."""
+    """What a user may give: a file, a folder, a pattern, several images."""
 
     @pytest.fixture
     def folder(self, tmp_path):
@@ -416,14 +416,14 @@ class TestFindFrames:
         assert isinstance(find_frames(folder / "clip[1].mp4"), VideoFile)
         assert isinstance(find_frames([str(folder / "*.mp4")]), VideoFile)
 
-    def test_what_is_not_there_is_named(self, folder, tmp_path):
+    def test_missing_files_are_named(self, folder, tmp_path):
         with pytest.raises(MissingDataError, match=r"nothing matches .*\*.jpg"):
             find_frames(folder / "*.jpg")
-        with pytest.raises(MissingDataError, match="holds the folders frames: name one of them"):
+        with pytest.raises(MissingDataError, match="contains the folders frames: give one of them"):
             find_frames(tmp_path)
         with pytest.raises(MissingDataError, match="none.png does not exist"):
             find_frames(folder / "none.png")
-        with pytest.raises(SettingsError, match=r"notes.txt is no image; give one video"):
+        with pytest.raises(SettingsError, match=r"notes.txt is not an image; give one video"):
             find_frames(folder / "*")
 
     def test_times_of_images_are_even(self):

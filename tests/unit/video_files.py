@@ -69,28 +69,28 @@ def make_video(
 def trim(path: Path, first: int, count: int) -> None:
     """Trim an MP4 of 25 frames a second as a phone does: by its edit list; all frames stay."""
     data = bytearray(path.read_bytes())
-    at = data.index(b"elst") + 12  # past version, flags and the number of entries
+    at = data.index(b"elst") + 12  # after version, flags and the number of entries
     _, media_time = struct.unpack(">Ii", data[at : at + 8])
     data[at : at + 8] = struct.pack(">Ii", 40 * count, media_time + 512 * first)
     path.write_bytes(data)
 
 
 def cut(path: Path, share: float) -> Path:
-    """Keep only so much of a file from its start."""
+    """Truncate a file to a fraction of its length."""
     data = path.read_bytes()
     path.write_bytes(data[: int(share * len(data))])
     return path
 
 
 def join(*parts: Path) -> Path:
-    """Put files one behind the other, into the first."""
+    """Append files to the first one."""
     data = b"".join(part.read_bytes() for part in parts)
     parts[0].write_bytes(data)
     return parts[0]
 
 
 def make_music(path: Path, cover: bool = False) -> Path:
-    """A second of silence, with an image of the record if asked for."""
+    """A second of silence, optionally with a cover image."""
     with av.open(str(path), "w") as container:
         sound = container.add_stream("aac", rate=8000, layout="mono")
         silent = np.zeros((1, 1024), np.float32)

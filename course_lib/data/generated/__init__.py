@@ -1,7 +1,7 @@
-"""The generated benchmarks: clips made by code, nothing to download, exact ground truth, the same
-on every machine.
+"""The generated benchmarks: clips made by code, with nothing to download and exact ground truth,
+the same on every machine.
 
-Its version is part of its name. A change that alters a pixel or a box makes a new version, so
+A benchmark's version is part of its name. Any change to a pixel or a box makes a new version, so
 numbers stay comparable.
 """
 
@@ -99,7 +99,7 @@ SPECS = (
 
 
 def _alike(number: int) -> SequenceSpec:
-    """A random clip with two or three look-alikes."""
+    """Spec of a random clip with two or three look-alikes."""
     return random_spec(
         20_000 + number, name=f"gen-alike-{number:02d}", length=80, distractors=2 + number % 2
     )
@@ -118,11 +118,12 @@ def alike_benchmark() -> Benchmark:
 
 
 def random_spec(seed: int, **switches) -> SequenceSpec:
-    """A spec drawn at random from its seed, for training and for choosing settings; `switches` fix
-    what they name.
+    """A spec drawn at random from a seed, for training and for choosing settings; `switches`
+    override its fields.
 
-    Seeds of the benchmark's own clips are not reused: those drawn here start at a million. 20,001
-    to 20,040 are the benchmark of look-alikes: take others to train on or to choose with.
+    The seeds of the benchmark's own clips are not reused: those of these clips start at a million.
+    20,001 to 20,040 are the benchmark of look-alikes: use others for training and for choosing
+    settings.
     """
     rng = np.random.default_rng([1_000_000, seed])
     some = {

@@ -1,5 +1,4 @@
-"""How things move in generated clips: smooth random curves, and the pose of a piece in every
-frame."""
+"""Motion in generated clips: smooth random curves, and the pose of a piece in every frame."""
 
 from __future__ import annotations
 
@@ -15,15 +14,15 @@ def smooth_curve(
     """A smooth random curve (length, dimensions) within about ±1 that starts at 0.
 
     Args:
-        rng: its course.
-        length: frames.
-        dimensions: how many values it has in each.
-        period: frames after which it turns.
+        rng: random generator of its course.
+        length: number of frames.
+        dimensions: number of values per frame.
+        period: frames between two turning points.
     """
     knots = max(int(np.ceil(length / period)) + 1, 3)
     values = rng.uniform(-1, 1, (knots, dimensions))  # (knots, dimensions)
     values[0] = 0
-    # neighbouring knots that nearly coincide would make the target stand still: mirror those
+    # the target would stand still between knots that nearly coincide: mirror those
     for k in range(1, knots):
         close = np.abs(values[k] - values[k - 1]) < 0.5
         values[k] = np.where(
@@ -35,11 +34,11 @@ def smooth_curve(
 
 @dataclass(frozen=True, eq=False)
 class Poses:
-    """Where a piece is and how it looks, frame by frame; T frames.
+    """Position and shape of a piece in each of T frames.
 
     Attributes:
         centre: (T, 2) x, y in frame pixels.
-        half: (T, 2) half width and half height of the texture in pixels, before turning.
+        half: (T, 2) half width and half height of the texture in pixels, before rotation.
         angle: (T,) radians, clockwise on the screen.
         bend: (T, n) factors on the radius of each contour point.
     """
@@ -56,7 +55,7 @@ class Poses:
             _between(values, t) for values in (self.centre, self.half, self.angle)
         )
         c, s = np.cos(angle), np.sin(angle)
-        linear = np.array([[c, -s], [s, c]]) * half  # (2, 2): turn what was stretched
+        linear = np.array([[c, -s], [s, c]]) * half  # (2, 2): stretch, then rotate
         return np.column_stack([linear, centre])  # (2, 3)
 
     def contour(self, outline: np.ndarray, t: float) -> np.ndarray:
@@ -66,8 +65,8 @@ class Poses:
 
 
 def _between(values: np.ndarray, t: float) -> np.ndarray:
-    """Values (T, …) at time t by linear interpolation; beyond the ends the nearest."""
+    """Values (T, …) at time t by linear interpolation; beyond either end, the nearest."""
     t = float(np.clip(t, 0, len(values) - 1))
     low = int(t)
-    share = t - low
-    return values[low] if share == 0 else (1 - share) * values[low] + share * values[low + 1]
+    weight = t - low
+    return values[low] if weight == 0 else (1 - weight) * values[low] + weight * values[low + 1]

@@ -1,4 +1,5 @@
-"""Drawing a generated frame: background, distractors, target, occluders, light, blur, noise."""
+"""Drawing a generated frame: background, distractors, target, occluders, illumination, blur,
+noise."""
 
 from __future__ import annotations
 
@@ -23,16 +24,19 @@ class Actor:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """Everything a clip shows; T frames of height × width.
+    """Everything that a clip shows in T frames of height × width.
 
     Attributes:
         backdrop: (H', W', 3) uint8, larger than a frame.
         camera: (T, 2) the frame's top-left corner on the backdrop, x, y.
-        actors: from back to front; `target` is the index of the target among them.
-        illumination: (T,) factor on all values; blur: fraction of a frame's time the shutter is
-            open, 0…1.
-        noise: standard deviation in grey values; grey: whether colour is taken away; seed: of the
-            noise.
+        actors: all pieces, from back to front.
+        target: index of the target among the actors.
+        height, width: of a frame, pixels.
+        illumination: (T,) factor on all values.
+        blur: fraction of a frame's time during which the shutter is open, 0…1.
+        noise: standard deviation in grey values.
+        grey: whether colour is removed.
+        seed: seed of the noise.
     """
 
     backdrop: np.ndarray
@@ -49,8 +53,7 @@ class Stage:
 
 
 class RenderedFrames(Frames):
-    """Frames drawn when asked for. Frame t is the same bytes in whatever order frames are asked
-    for."""
+    """Frames drawn on demand. Frame t has the same bytes in whatever order frames are read."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -93,17 +96,17 @@ def render(stage: Stage, t: int) -> np.ndarray:
 
 
 def shutter(stage: Stage, t: int) -> list[float]:
-    """The moments that blend into frame t: one, or seven spread over the time the shutter was open
-    before it."""
+    """The moments that are averaged into frame t: one, or seven spread over the time for which the
+    shutter was open before it."""
     return [t] if not stage.blur or t == 0 else list(t - stage.blur * np.linspace(0, 1, 7))
 
 
 def region(actor: Actor, moments: list[float], height: int, width: int) -> tuple[slice, slice]:
-    """Rows and columns of the frame that an actor can touch; empty if it is outside.
+    """Rows and columns of the frame that an actor can cover; empty if it is outside.
 
     Args:
         actor: the piece and its poses.
-        moments: times that are blended, in frames.
+        moments: times that are averaged, in frames.
         height, width: of the frame, pixels.
     """
     outline = actor.cutout.outline
@@ -120,8 +123,8 @@ def draw(
 
     Args:
         actor: the piece and its poses.
-        moments: times that are averaged over, in frames.
-        rows, columns: the part, see `region`.
+        moments: times that are averaged, in frames.
+        rows, columns: the part of the frame, see `region`.
     """
     h, w = rows.stop - rows.start, columns.stop - columns.start
     corner = (columns.start, rows.start)
@@ -138,7 +141,7 @@ def draw(
 def silhouette(
     actor: Actor, t: float, height: int, width: int, corner: tuple[int, int] = (0, 0)
 ) -> np.ndarray:
-    """The actor's mask (height, width) uint8, soft at the edge, in a part of the frame.
+    """The actor's mask (height, width) uint8, with soft edges, in a part of the frame.
 
     Args:
         actor: the piece and its poses.
@@ -153,8 +156,8 @@ def silhouette(
 def _texture(
     actor: Actor, t: float, height: int, width: int, corner: tuple[int, int]
 ) -> np.ndarray:
-    """The actor's texture (height, width, 3) at time t, in the part of the frame from `corner` (x,
-    y)."""
+    """The actor's texture (height, width, 3) at time t, in the part of the frame whose top-left
+    corner is `corner` (x, y)."""
     rgb = actor.cutout.rgb
     half = len(rgb) / 2
     # texture pixel → ±1

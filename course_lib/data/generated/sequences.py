@@ -1,7 +1,7 @@
-"""A generated clip: what is switched on in it, and how it is made from its seed.
+"""A generated clip: its specification, and how it is made from its seed.
 
-Ground truth is exact: the box around the target's outline in each frame, cut at the frame's edge.
-Like OTB's boxes it covers the whole target where something stands in front; a target wholly outside
+Ground truth is exact: the box around the target's outline in each frame, clipped at the frame's
+edge. Like OTB's boxes, it covers the whole target even behind an occluder; a target wholly outside
 the frame has a row of NaN.
 """
 
@@ -26,7 +26,7 @@ from course_lib.geometry.boxes import area, from_corners
 
 @dataclass(frozen=True)
 class SequenceSpec:
-    """What a clip shows. Everything that is 0 or False is switched off."""
+    """What a clip shows; 0 or False switches a property off."""
 
     name: str
     seed: int
@@ -34,20 +34,20 @@ class SequenceSpec:
     height: int = 240  # pixels
     width: int = 320  # pixels
     size: float = 52.0  # mean side of the target in frame 0, pixels
-    scene: str = "coffee"  # photograph behind
+    scene: str = "coffee"  # photograph in the background
     texture: str | None = None  # photograph the target is cut from; None: a painted texture
-    roam: float = 0.5  # how far the target goes, as a fraction of the way to the frame's edge
-    period: float = 30.0  # frames between two turns of its path
+    roam: float = 0.5  # how far the target moves, as a fraction of the way to the frame's edge
+    period: float = 30.0  # frames between two turning points of its path
     camera: float = 12.0  # how far the camera sways, pixels
     scale: float = 1.0  # largest factor by which its size changes, up or down
     rotation: float = 0.0  # largest in-plane rotation, radians
-    # out-of-plane rotation: fraction of its width that foreshortening takes, 0…0.8
+    # out-of-plane rotation: fraction of its width lost to foreshortening, 0…0.8
     squash: float = 0.0
     bend: float = 0.0  # deformation: fraction of its outline's radius
-    illumination: float = 0.0  # fraction of the light that comes and goes, 0…0.8
-    blur: float = 0.0  # fraction of a frame's time the shutter is open, 0…1
+    illumination: float = 0.0  # fraction by which brightness drops and recovers, 0…0.8
+    blur: float = 0.0  # fraction of a frame's time during which the shutter is open, 0…1
     noise: float = 2.0  # standard deviation of the sensor's noise, grey values
-    occluders: int = 0  # things that pass in front of it
+    occluders: int = 0  # objects that pass in front of it
     distractors: int = 0  # look-alikes that move nearby
     clutter: bool = False  # the background has the target's own texture
     leaves: bool = False  # it leaves the view and comes back
@@ -55,11 +55,11 @@ class SequenceSpec:
 
 
 def make_sequence(spec: SequenceSpec) -> Sequence:
-    """The clip of a spec; its frames are drawn when they are asked for.
+    """The clip of a spec; its frames are drawn on demand.
 
-    Tags per frame: "visible", the share (T,) in [0, 1] of the target's outline that is inside the
-    frame and not covered, "occlusion" (T,) bool, where something in front covers part of it, and
-    "alike" (T, k, 4), the boxes of its k look-alikes (NaN outside the frame), where there are any.
+    Tags per frame: "visible" (T,), the fraction in [0, 1] of the target's area that is inside the
+    frame and not occluded; "occlusion" (T,) bool, whether an occluder covers part of it; and, if
+    there are look-alikes, "alike" (T, k, 4), their boxes (NaN outside the frame).
     """
     rng = np.random.default_rng(spec.seed)
     cutout = random_cutout(rng, spec.texture)
@@ -97,12 +97,12 @@ def make_sequence(spec: SequenceSpec) -> Sequence:
 
 
 def attributes_of(spec: SequenceSpec, boxes: np.ndarray, covered: np.ndarray) -> frozenset[str]:
-    """The OTB tags that hold: by numbers where OTB defines them so, else by what is switched on.
+    """The OTB tags of a clip: from the boxes where OTB defines them by numbers, else from the spec.
 
     Args:
-        spec: what is switched on.
-        boxes: (T, 4) the true ones, NaN where the target is absent.
-        covered: (T,) bool, whether something in front covers part of it.
+        spec: specification of the clip.
+        boxes: (T, 4) ground truth, NaN where the target is absent.
+        covered: (T,) bool, whether an occluder covers part of the target.
     """
     there = ~np.isnan(boxes[:, 0])  # (T,)
     seen = boxes[there]
@@ -131,7 +131,7 @@ def attributes_of(spec: SequenceSpec, boxes: np.ndarray, covered: np.ndarray) ->
 
 
 def _target_poses(rng: np.random.Generator, spec: SequenceSpec, points: int) -> Poses:
-    """The target's poses: in the middle region at first, then along its random path."""
+    """The target's poses along a random path that starts in the central region."""
     T = spec.length
     reach = spec.roam * (np.array([spec.width, spec.height]) / 2 - spec.size * 0.75)  # (2,) pixels
     start = np.array([spec.width, spec.height]) / 2 + rng.uniform(-0.3, 0.3, 2) * reach
@@ -151,7 +151,8 @@ def _target_poses(rng: np.random.Generator, spec: SequenceSpec, points: int) -> 
 
 
 def _bends(rng: np.random.Generator, spec: SequenceSpec, T: int, points: int) -> np.ndarray:
-    """Factors (T, points) on the outline's radius: two slow waves that run around it."""
+    """Factors (T, points) on the outline's radius: two waves around it whose strength varies
+    slowly."""
     angle = np.linspace(0, 2 * np.pi, points, endpoint=False)  # (points,)
     strength = spec.bend * smooth_curve(rng, T, 2, 14)  # (T, 2)
     return 1 + strength[:, :1] * np.cos(2 * angle) + strength[:, 1:] * np.sin(3 * angle)
@@ -169,21 +170,17 @@ def _distractor(
     # (T, 1): from +1 over 0 to the other side
     swing = np.cos(np.pi * np.arange(T) / T * rng.uniform(1.1, 1.6))[:, None]
     path = target.centre + offset * swing + 0.25 * spec.size * smooth_curve(rng, T, 2, 20)
-    twin = Cutout(like.rgb[:, ::-1].copy(), random_outline(rng))
-    return Actor(
-        twin,
-        Poses(
-            path, target.half * rng.uniform(0.9, 1.1), target.angle, np.ones((T, len(twin.outline)))
-        ),
-    )
+    alike = Cutout(like.rgb[:, ::-1].copy(), random_outline(rng))
+    half = target.half * rng.uniform(0.9, 1.1)
+    return Actor(alike, Poses(path, half, target.angle, np.ones((T, len(alike.outline)))))
 
 
 def _occluder(rng: np.random.Generator, spec: SequenceSpec, target: Poses, k: int) -> Actor:
-    """Something larger that crosses the target's path once, in front of it."""
+    """A larger piece that crosses the target's path once, in front of it."""
     T = spec.length
     when = T * (0.35 + 0.4 * k / max(spec.occluders - 1, 1) + rng.uniform(-0.03, 0.03))
     heading = rng.uniform(0, 2 * np.pi)
-    # pixels a frame: it covers the target for about a dozen frames
+    # pixels per frame: it covers the target for about a dozen frames
     speed = spec.size / rng.uniform(5, 8)
     # (T, 2)
     away = (np.arange(T) - when)[:, None] * speed * np.array([np.cos(heading), np.sin(heading)])
@@ -195,7 +192,7 @@ def _occluder(rng: np.random.Generator, spec: SequenceSpec, target: Poses, k: in
 
 
 def _backdrop(spec: SequenceSpec, cutout: Cutout) -> np.ndarray:
-    """The image behind everything, with room for the camera to sway."""
+    """The background image, with a margin for the camera's sway."""
     margin = int(np.ceil(spec.camera * 1.2)) + 2
     height, width = spec.height + 2 * margin, spec.width + 2 * margin
     if not spec.clutter:
@@ -214,8 +211,8 @@ def _camera(rng: np.random.Generator, spec: SequenceSpec) -> np.ndarray:
 
 
 def _boxes_of(actor: Actor, spec: SequenceSpec) -> np.ndarray:
-    """Boxes (T, 4) around an actor's outline, cut at the frame's edge; NaN where less than a pixel
-    of a side is inside."""
+    """Boxes (T, 4) around an actor's outline, clipped at the frame's edge; NaN where a side is
+    shorter than a pixel."""
     limit = np.array([spec.width, spec.height])
     rows = []
     for t in range(spec.length):
@@ -227,8 +224,8 @@ def _boxes_of(actor: Actor, spec: SequenceSpec) -> np.ndarray:
 
 
 def _visibility(stage: Stage) -> tuple[np.ndarray, np.ndarray]:
-    """Share (T,) of the target that can be seen, and whether (T,) something in front covers over 2
-    % of it."""
+    """The visible fraction (T,) of the target, and whether (T,) an occluder covers more than 2 % of
+    it."""
     T = len(stage.camera)
     visible, covered = np.zeros(T), np.zeros(T, dtype=bool)
     target, front = stage.actors[stage.target], stage.actors[stage.target + 1 :]

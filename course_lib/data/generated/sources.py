@@ -1,4 +1,4 @@
-"""What generated clips are made of: photographs that come with scikit-image, textures made by code,
+"""Material for generated clips: photographs that come with scikit-image, textures made by code,
 outlined pieces.
 
 The photographs ship inside the scikit-image package, which documents the origin of each in
@@ -38,14 +38,14 @@ class Cutout:
 
 @lru_cache(maxsize=16)
 def photograph(name: str) -> np.ndarray:
-    """One of SCENES as a frame (H, W, 3). Never write into it: it is shared."""
+    """One of SCENES as a frame (H, W, 3); it is cached and shared, so never write to it."""
     import skimage
 
     return read_image(Path(skimage.__file__).parent / "data" / FILES.get(name, f"{name}.png"))
 
 
 def scene(name: str, height: int, width: int) -> np.ndarray:
-    """A background (height, width, 3) cut from the centre of a photograph, scaled to fill the size.
+    """A background (height, width, 3): a photograph scaled to fill it, then cropped to its centre.
 
     Args:
         name: one of SCENES.
@@ -61,7 +61,7 @@ def scene(name: str, height: int, width: int) -> np.ndarray:
 
 
 def painted_texture(rng: np.random.Generator, size: int = 128) -> np.ndarray:
-    """A patchwork (size, size, 3) of light and dark in one hue's neighbourhood, with details at
+    """A random texture (size, size, 3) of light and dark patches of similar hue, with details at
     three scales."""
     layers = []
     for cells, weight in ((4, 1.0), (9, 0.8), (24, 0.5)):
@@ -73,12 +73,12 @@ def painted_texture(rng: np.random.Generator, size: int = 128) -> np.ndarray:
 
 
 def piece_of_photograph(rng: np.random.Generator, name: str, size: int = 128) -> np.ndarray:
-    """A random square (size, size, 3) of a photograph: of twelve, the one with the most contrast.
+    """A random square (size, size, 3) of a photograph: the one with most contrast of twelve.
 
     Args:
-        rng: where they lie.
+        rng: random generator of their positions.
         name: one of SCENES.
-        size: pixels a side.
+        size: side of the result, pixels.
     """
     image = photograph(name)
     side = int(min(image.shape[:2]) * 0.35)
@@ -93,12 +93,12 @@ def piece_of_photograph(rng: np.random.Generator, name: str, size: int = 128) ->
 def random_outline(
     rng: np.random.Generator, points: int = 72, roughness: float = 0.18
 ) -> np.ndarray:
-    """A closed contour (points, 2) around (0, 0), up to 0.9 away: a pebble, a leaf, a kite.
+    """A closed contour (points, 2) around (0, 0) within ±0.9: a pebble, a leaf, a kite.
 
     Args:
-        rng: its shape.
-        points: of the contour.
-        roughness: of the four waves on its radius; more gives deeper bays.
+        rng: random generator of its shape.
+        points: number of points on the contour.
+        roughness: strength of the four waves on its radius; larger values make deeper bays.
     """
     angle = np.linspace(0, 2 * np.pi, points, endpoint=False)  # (points,)
     radius = np.ones(points)

@@ -1,2 +1,2 @@
-"""One module per layout on disk; each turns a folder into sequences with 0-based boxes, absent
-targets as NaN."""
+"""One module per layout on disk; each reads a folder into sequences with 0-based boxes, NaN where
+the target is absent."""

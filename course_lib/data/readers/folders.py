@@ -1,4 +1,5 @@
-"""What the layouts share: images in order, rows that belong to them, what is missing in words."""
+"""Shared by all layouts: images in order, the rows that belong to them, messages about missing
+data."""
 
 from __future__ import annotations
 
@@ -26,14 +27,14 @@ def by_number(name: str) -> list:
 
 
 def is_visible(name: str) -> bool:
-    """Whether a name is data: hidden files, work in progress and what systems add are not."""
+    """Whether a name is data: hidden files, partial downloads and system folders are not."""
     return not name.startswith(".") and name not in NOT_DATA
 
 
 def folders_with(folder: Path, pattern: str) -> list[Path]:
-    """Folders that hold a file, such as "*/groundtruth.txt", in the order of their numbers.
+    """Folders that contain a file such as "*/groundtruth.txt", in the order of their numbers.
 
-    Raises PermissionError where a folder may not be read: no sequence goes missing in silence.
+    Raises PermissionError if a folder may not be read, so that no sequence goes missing silently.
     """
     *levels, marker = pattern.split("/")
     places = [folder] if folder.is_dir() else []
@@ -56,7 +57,7 @@ def _holds(folder: Path, marker: str) -> bool:
 def files_like(folder: Path, *patterns: str) -> list[Path]:
     """Visible files of a folder whose names match a pattern, in the order of their numbers.
 
-    Without the folder there are none. Raises PermissionError where it may not be read.
+    Empty if the folder does not exist. Raises PermissionError if it may not be read.
     """
     entries = os.scandir(folder) if folder.is_dir() else []
     names = [entry.name for entry in entries if is_visible(entry.name) and entry.is_file()]
@@ -65,10 +66,10 @@ def files_like(folder: Path, *patterns: str) -> list[Path]:
 
 
 def list_images(folder: Path) -> list[Path]:
-    """Image files of a folder in the order of their numbers; hidden files are passed over.
+    """Image files of a folder in the order of their numbers; hidden files are skipped.
 
-    Raises MissingDataError if the folder is missing or holds no image, DataError if two images
-    have one number.
+    Raises MissingDataError if the folder is missing or contains no image, DataError if two images
+    have the same number.
     """
     images = [p for p in files_like(folder, "*") if p.name.lower().endswith(IMAGE_SUFFIXES)]
     if not images:
@@ -78,8 +79,8 @@ def list_images(folder: Path) -> list[Path]:
     for one, other in pairwise(images):
         if by_number(one.stem) == by_number(other.stem):
             raise DataError(
-                f"{folder} holds {one.name} and {other.name}, two images of one number; "
-                "expected one a frame. Take one of them away."
+                f"{folder} contains {one.name} and {other.name}, two images with the same number; "
+                "expected one per frame. Remove one of them."
             )
     return images
 
@@ -95,8 +96,8 @@ def numbered_from(images: Items[Path], first: int, last: int) -> list[Path]:
 
 
 def read_boxes(path: Path, first_pixel: int = 0) -> np.ndarray:
-    """Boxes (T, 4), 0-based, of a file with x, y, w, h a line; rows with NaN or without area become
-    NaN.
+    """Boxes (T, 4), 0-based, from a file with x, y, w, h per line; rows with NaN or without area
+    become NaN.
 
     Raises MissingDataError if there is no such file, DataError if it is empty or a row is not four
     numbers.
@@ -114,15 +115,15 @@ def read_boxes(path: Path, first_pixel: int = 0) -> np.ndarray:
 
 
 def check_counts(images: int, rows: int, path: Path, folder: Path) -> None:
-    """Whether a file has a row for each image of a folder.
+    """Check that a file has one row for each image of a folder.
 
     Args:
         images, rows: the two counts.
-        path: of the file.
-        folder: of the images.
+        path: path of the file.
+        folder: folder of the images.
 
     Raises:
-        DataError: naming both counts, if they differ.
+        DataError: the counts, which are named, differ.
     """
     if images != rows:
         raise DataError(
@@ -134,13 +135,13 @@ def check_counts(images: int, rows: int, path: Path, folder: Path) -> None:
 def frames_and_boxes(
     images: list[Path], path: Path, only_first_row: bool = False
 ) -> tuple[ImageFiles, np.ndarray]:
-    """Frames of images, and the boxes (T, 4) of a file, one row for each.
+    """Frames of image files, and the boxes (T, 4) of an annotation file, one row per frame.
 
     Args:
         images: files, in the order of the video.
-        path: of the boxes.
-        only_first_row: whether the file may also hold the first box alone, as where a benchmark
-            withholds its ground truth; the rest is then NaN.
+        path: path of the annotation file.
+        only_first_row: whether the file may hold the first box only, because the benchmark
+            withholds its ground truth; the other rows are then NaN.
     """
     boxes = read_boxes(path)
     if only_first_row and len(boxes) == 1:
@@ -155,13 +156,14 @@ def read_labels(
     """Whole numbers (length,), one per frame, in a column or a row.
 
     Args:
-        path: the file.
-        length: how many frames there are.
-        pad: whether a shorter file is filled up with 0.
-        highest: the largest number that has a meaning, if there is one.
+        path: path of the file.
+        length: number of frames.
+        pad: whether a shorter file is padded with 0.
+        highest: the largest valid number, if there is one.
 
     Raises:
-        DataError: naming the file, and the line or both counts, otherwise.
+        DataError: a label is not valid or their number is wrong; the message names the file, and
+            the line or both counts.
     """
     lines = read_text(path).rstrip().splitlines()
     labels = [
@@ -171,12 +173,12 @@ def read_labels(
         for word in split_row(line)
     ]
     if pad and not all(line.strip() for line in lines):
-        pad = False  # after an empty line in between, it is not known whose the next label is
+        pad = False  # after an empty line, it is unclear which frame the next label belongs to
     labels += [0] * (length - len(labels)) if pad else []
     if len(labels) != length:
         raise DataError(
-            f"{path} has {len(labels)} values for {length} frames; expected one each. Fetch it "
-            "again."
+            f"{path} has {len(labels)} values for {length} frames; expected one per frame. Fetch "
+            "it again."
         )
     return np.array(labels, dtype=np.int64)
 
@@ -184,26 +186,28 @@ def read_labels(
 def _label(word: str, path: Path, line: int, highest: int | None) -> int:
     if not re.fullmatch(r"[0-9]{1,6}(\.0*)?", word):
         raise DataError(
-            f"{path} holds {word[:40]!r}; expected whole numbers, one per frame (line {line}). "
+            f"{path} contains {word[:40]!r}; expected whole numbers, one per frame (line {line}). "
             "Fetch the sequence again."
         )
     if highest is not None and float(word) > highest:
         raise DataError(
-            f"{path} holds {word}; expected 0 to {highest} (line {line}). Fetch the sequence again."
+            f"{path} contains {word}; expected 0 to {highest} (line {line}). Fetch the sequence "
+            "again."
         )
     return int(float(word))
 
 
 def read_keys(path: Path) -> dict[str, str]:
-    """Lines `key=value` or `key: value` of a settings file; section heads and other lines are
-    passed over."""
+    """Lines `key=value` or `key: value` of a settings file; section headings and other lines are
+    skipped."""
     lines = read_text(path).splitlines() if path.is_file() else []
     pairs = [re.split(r"\s*[=:]\s*", line.strip(), maxsplit=1) for line in lines]
     return {pair[0].lower(): pair[1] for pair in pairs if len(pair) == 2}
 
 
 def read_fps(keys: dict[str, str], key: str) -> float | None:
-    """Frames per second under `key`: "30", "10Hz", "29,97", "30000/1001"; None without one."""
+    """Frames per second under `key`: "30", "10Hz", "29,97", "30000/1001"; None if there are
+    none."""
     number = r"([0-9]+(?:[.,][0-9]+)?)"
     match = re.fullmatch(rf"{number}(?:\s*/\s*{number})?\s*(hz|fps)?", keys.get(key, "").lower())
     if match is None:
@@ -213,19 +217,19 @@ def read_fps(keys: dict[str, str], key: str) -> float | None:
 
 
 def nothing_found(folder: Path, pattern: str, remedy: str) -> MissingDataError:
-    """The error of a folder without sequences.
+    """The error for a folder without sequences.
 
     Args:
         folder: where they should be.
-        pattern: what was looked for.
-        remedy: what to do.
+        pattern: the file pattern that was looked for.
+        remedy: what to do about it.
     """
     where = str(folder) if folder.is_dir() else f"{folder}, which does not exist"
-    where = f"{folder}, which is no folder" if folder.is_file() else where
+    where = f"{folder}, which is not a folder" if folder.is_file() else where
     return MissingDataError(f"0 sequences found in {where} (looked for {pattern}): {remedy}")
 
 
 def missing_names(missing: Items[str], whole: object) -> str:
-    """How many are missing and the first of them, in words."""
+    """How many names are missing and the first few of them, in words."""
     few = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
     return f"{len(missing)} sequences of {whole} are missing ({few})"

@@ -1,8 +1,8 @@
 """GOT-10k: `<split>/<name>/00000001.jpg`, `groundtruth.txt`, `absence.label`, `cover.label`,
 `meta_info.ini`.
 
-Rows that `absence.label` marks are NaN. Tags: "absent" and "cut_by_image" (bool), "cover" (0–8,
-visible eighths). The test split gives the first box alone.
+Rows marked in `absence.label` are NaN. Tags: "absent" and "cut_by_image" (bool), "cover" (0–8,
+visible eighths). The test split contains the first box only.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def read_got10k(folder: Path) -> list[Sequence]:
     """Every sequence of one split, the folder `train`, `val` or `test`, in the order of its
     list.txt.
 
-    Raises MissingDataError if there is none or a listed one is missing, DataError naming the file
-    if one is not as the layout promises.
+    Raises MissingDataError if there is none or a listed one is missing, DataError, naming the file,
+    if a file does not follow the layout.
     """
     withheld = folder.name == "test"
     return [
@@ -40,7 +40,7 @@ def read_got10k(folder: Path) -> list[Sequence]:
 
 
 def read_sequence(folder: Path, withheld: bool = False) -> Sequence:
-    """One GOT-10k sequence; `withheld` if its ground truth may stop after the first row."""
+    """One GOT-10k sequence; `withheld` if its ground truth may end after the first row."""
     frames, boxes = frames_and_boxes(
         list_images(folder), folder / "groundtruth.txt", only_first_row=withheld
     )

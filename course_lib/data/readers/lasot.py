@@ -2,7 +2,7 @@
 `out_of_view.txt`.
 
 A target that is fully occluded or out of view is absent: its row is NaN. LaSOT's own toolkit counts
-such a frame as missed, and so does a report on "lasot" (see `evaluation/rules.py`); other toolkits
+such a frame as a miss, and so does a report on "lasot" (see `evaluation/rules.py`); other toolkits
 leave it out.
 """
 
@@ -26,15 +26,15 @@ from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError, MissingDataError
 
 REMEDY = "run `python data_scripts/lasot.py` or pass --root"
-LISTS = "put LaSOT's own list there, fetch what is missing, or take the lines of missing videos out"
+LISTS = "put LaSOT's own list there, fetch what is missing, or delete the lines of missing videos"
 
 
 def read_lasot(folder: Path) -> list[Sequence]:
     """Every sequence of a LaSOT folder, or those named in its testing_set.txt if it has one.
 
-    Sequences may stand in folders of their class or all beside each other. Raises MissingDataError
-    if there is none or a listed one is missing, DataError naming the file if one is not as the
-    layout promises.
+    Sequences may be in folders by class, or all in one folder. Raises MissingDataError if there is
+    none or a listed one is missing, DataError, naming the file, if a file does not follow the
+    layout.
     """
     found, tested = _videos(folder), folder / "testing_set.txt"
     videos = chosen(found, tested, REMEDY) if os.path.lexists(tested) else found
@@ -42,11 +42,11 @@ def read_lasot(folder: Path) -> list[Sequence]:
 
 
 def read_lasot_train(folder: Path) -> list[Sequence]:
-    """Every sequence that testing_set.txt does not name, or those of training_set.txt, if there.
+    """The sequences named in training_set.txt if it exists, else all not in testing_set.txt.
 
-    Nothing must be trained on that is tested on. Raises MissingDataError if there is none, no
+    Test videos must not be trained on. Raises MissingDataError if there is no sequence, no
     testing_set.txt, or a listed video is missing; DataError if a line of a list is not understood
-    or a video stands in both lists.
+    or a video is in both lists.
     """
     found, tested = _videos(folder), folder / "testing_set.txt"
     if not os.path.lexists(tested):
@@ -55,7 +55,7 @@ def read_lasot_train(folder: Path) -> list[Sequence]:
     rest = _to_train_on(found, apart, folder)
     if not rest:
         raise MissingDataError(
-            f"all {len(found)} sequences in {folder} are test sequences: fetch others, too"
+            f"all {len(found)} sequences in {folder} are test sequences: fetch others as well"
         )
     return [read_sequence(path) for path in rest]
 
@@ -75,7 +75,7 @@ def _to_train_on(found: list[Path], apart: set[Path], folder: Path) -> list[Path
 
 
 def _videos(folder: Path) -> list[Path]:
-    """Folders of sequences, beside each other or in folders of their class."""
+    """Folders of sequences, all in one folder or in folders by class."""
     patterns = ("*/groundtruth.txt", "*/*/groundtruth.txt")
     found = [path for pattern in patterns for path in folders_with(folder, pattern)]
     if not found:
@@ -84,7 +84,7 @@ def _videos(folder: Path) -> list[Path]:
 
 
 def read_sequence(folder: Path) -> Sequence:
-    """One LaSOT sequence. Tags: "full_occlusion", "out_of_view" and "absent", which is either of
+    """One LaSOT sequence. Tags: "full_occlusion", "out_of_view", and "absent" for either of
     them."""
     frames, boxes = frames_and_boxes(list_images(folder / "img"), folder / "groundtruth.txt")
     tags = {

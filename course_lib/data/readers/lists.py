@@ -1,7 +1,7 @@
-"""List files: which of the sequences that are there a list names.
+"""List files: which of the sequences on disk a list names.
 
-A list decides what is tested and what is trained on, so a name in it either fits exactly one
-sequence or is an error.
+A list decides what is tested and what is trained on, so each name in it must match exactly one
+sequence; anything else is an error.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ LEADS_OUT = re.compile(r"[/\\~]|[A-Za-z]:|(.*[/\\])?\.\.([/\\]|$)")
 
 
 def listed_folders(folder: Path, pattern: str, remedy: str) -> list[Path]:
-    """The sequence folders that `list.txt` names if there is one, else every match of `pattern`.
+    """The sequence folders that `list.txt` names if it exists, else every match of `pattern`.
 
     Args:
-        folder: where the sequences and the list stand.
-        pattern: leads to a file that each sequence must hold, such as "*/groundtruth.txt".
-        remedy: what to do if there are none, or listed ones are missing.
+        folder: where the sequences and the list are.
+        pattern: a file that each sequence must contain, such as "*/groundtruth.txt".
+        remedy: what to do if there are no sequences, or listed ones are missing.
 
     Raises:
         MissingDataError: with `remedy`, in these cases.
-        DataError: as `chosen` does.
+        DataError: as in `chosen`.
     """
     found = folders_with(folder, pattern)
     if not found:
@@ -41,17 +41,17 @@ def listed_folders(folder: Path, pattern: str, remedy: str) -> list[Path]:
 def chosen(found: Items[Path], path: Path, remedy: str) -> list[Path]:
     """The folders that a list names, in its order.
 
-    A name fits a folder in other case too, and led by the folder it stands in ("dog/dog-1").
+    Case is ignored in names, which may be preceded by the folder they are in ("dog/dog-1").
 
     Args:
-        found: the sequence folders that are there, below the list's own folder.
-        path: the list, one name a line.
-        remedy: what to do if listed ones are missing.
+        found: the existing sequence folders, below the list's own folder.
+        path: path of the list, one name per line.
+        remedy: what to do if listed sequences are missing.
 
     Raises:
-        DataError: naming list and line, if the list is empty, or a name leads out of the folder,
-            fits several sequences, or one that was named before.
-        MissingDataError: if names fit none.
+        DataError: the list is empty, or a name leads out of the folder, matches several sequences,
+            or one that was named before; the message names list and line.
+        MissingDataError: a name matches no sequence.
     """
     by_key: dict[str, list[Path]] = {}
     for video in found:
@@ -61,20 +61,20 @@ def chosen(found: Items[Path], path: Path, remedy: str) -> list[Path]:
     if missing:
         raise MissingDataError(
             f"{missing_names(missing, path)} in {path.parent} (the first in line "
-            f"{line_of(path, missing[0])}; expected names of sequences that are there): {remedy}"
+            f"{line_of(path, missing[0])}; expected names of existing sequences): {remedy}"
         )
     _refuse_twice(fitting, path)
     return list(fitting.values())
 
 
 def line_of(path: Path, name: str) -> int:
-    """The line of a list in which a name stands, counted from 1; 0 if it does not."""
+    """The line of a list that contains a name, counted from 1; 0 if there is none."""
     lines = enumerate(read_text(path).splitlines(), start=1)
     return next((number for number, line in lines if line.strip() == name), 0)
 
 
 def _fitting(name: str, by_key: dict[str, list[Path]], path: Path) -> Path | None:
-    """The folder that a listed name fits, if there is one."""
+    """The folder that a listed name matches, if there is one."""
     if LEADS_OUT.match(name):
         raise DataError(
             f"{path}, line {line_of(path, name)}: {name!r} leads out of {path.parent}; "
@@ -86,14 +86,14 @@ def _fitting(name: str, by_key: dict[str, list[Path]], path: Path) -> Path | Non
     fitting = exact if len(exact) == 1 else fitting
     if len(fitting) > 1:
         raise DataError(
-            f"{path}, line {line_of(path, name)}: {name!r} fits {fitting[0]} and {fitting[1]}; "
-            "expected a name that fits one sequence"
+            f"{path}, line {line_of(path, name)}: {name!r} matches {fitting[0]} and {fitting[1]}; "
+            "expected a name that matches one sequence"
         )
     return fitting[0] if fitting else None
 
 
 def _leads_to(parts: list[str], video: Path, top: Path) -> bool:
-    """Whether the folder before the name is the video's; where no classes are, any may lead."""
+    """Whether the folder before the name is the video's; without class folders, any is accepted."""
     return len(parts) == 1 or video.parent == top or _key(parts[-2]) == _key(video.parent.name)
 
 
@@ -102,12 +102,12 @@ def _refuse_twice(fitting: dict[str, Path], path: Path) -> None:
     for name, video in fitting.items():
         if video in named:
             raise DataError(
-                f"{path}, line {line_of(path, name)}: {name!r} is {video} again, as "
-                f"{named[video]!r} in line {line_of(path, named[video])}; expected each once"
+                f"{path}, line {line_of(path, name)}: {name!r} is {video} again, like "
+                f"{named[video]!r} in line {line_of(path, named[video])}; expected each only once"
             )
         named[video] = name
 
 
 def _key(name: str) -> str:
-    """A name without its case, and with letters composed: macOS writes "ä" as two characters."""
+    """A case-folded name with composed letters: macOS writes "ä" as two characters."""
     return unicodedata.normalize("NFC", name).casefold()

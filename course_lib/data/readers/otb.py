@@ -1,8 +1,8 @@
 """OTB: `<Name>/img/0001.jpg`, `<Name>/groundtruth_rect.txt` with x, y, w, h counted from 1.
 
-Two targets of one video stand in `groundtruth_rect.1.txt` and `.2.txt`. Tags stand in
-`<Name>/attrs.txt` or `<Name>/attributes.txt` ("IV, SV"), or in `attributes.txt` of the whole folder
-("Name: IV, SV").
+Two targets of one video are annotated in `groundtruth_rect.1.txt` and `.2.txt`. Tags are in
+`<Name>/attrs.txt` or `<Name>/attributes.txt` ("IV, SV"), or in one `attributes.txt` for the whole
+folder ("Name: IV, SV").
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ REMEDY = "run `python data_scripts/otb.py` or pass --root"
 def read_otb(folder: Path) -> list[Sequence]:
     """Every target in an OTB folder, sorted by name.
 
-    Raises MissingDataError if there is none, DataError naming the file if one is not as the layout
-    promises.
+    Raises MissingDataError if there is none, DataError, naming the file, if a file does not follow
+    the layout.
     """
     videos = listed_folders(folder, "*/groundtruth_rect*.txt", REMEDY)
     common = _read_common_attributes(
@@ -43,9 +43,9 @@ def read_otb(folder: Path) -> list[Sequence]:
 
 
 def read_otb_list(folder: Path, name: str) -> list[Sequence]:
-    """The targets of one of OTB's published lists, in its order; "otb" is every one that is there.
+    """The targets of one of OTB's published lists, in its order; "otb" is all that exist.
 
-    Raises MissingDataError naming those that are not there, else as `read_otb` does.
+    Raises MissingDataError, naming those that are missing, and otherwise as `read_otb`.
     """
     targets = {target.name: target for target in read_otb(folder)}
     wanted = OTB_LISTS.get(name, tuple(targets))
@@ -53,7 +53,7 @@ def read_otb_list(folder: Path, name: str) -> list[Sequence]:
     if missing:
         raise MissingDataError(
             f"{missing_names(missing, name)} from {folder}: {REMEDY}. "
-            f"The benchmark 'otb' takes the {len(targets)} that are there."
+            f"The benchmark 'otb' uses the {len(targets)} that are there."
         )
     return [targets[n] for n in wanted]
 
@@ -61,17 +61,17 @@ def read_otb_list(folder: Path, name: str) -> list[Sequence]:
 def read_video(folder: Path, common: dict[str, frozenset[str]] | None = None) -> list[Sequence]:
     """The targets of one video: one, or "Jogging.1" and "Jogging.2".
 
-    `common` holds tags by `target_key` for videos without an attribute file of their own.
+    `common` holds tags by `target_key`, for videos without their own attribute file.
     """
     images = list_images(folder / "img")
     return [_read_target(name, path, images, common or {}) for name, path in _targets(folder)]
 
 
 def _targets(folder: Path) -> list[tuple[str, Path]]:
-    """Names and annotation files; an empty one is passed over (the first of Human4's two)."""
+    """Names and annotation files; an empty one is skipped (the first of Human4's two)."""
     every = sorted(folder.glob("groundtruth_rect*.txt"))
     if not every:
-        raise MissingDataError(f"{folder} holds no groundtruth_rect.txt: fetch the sequence again")
+        raise MissingDataError(f"{folder} has no groundtruth_rect.txt: fetch the sequence again")
     plain = [path for path in every if path.name == "groundtruth_rect.txt"]
     numbered = [path for path in every if re.fullmatch(r"groundtruth_rect\.[0-9]+\.txt", path.name)]
     filled = [path for path in numbered or plain or every if read_text(path).strip()]
@@ -100,7 +100,7 @@ def _read_target(
 
 
 def _annotated_images(video: str, images: list[Path], rows: int) -> list[Path]:
-    """The images that the annotation of a few videos covers, by the numbers in their file names."""
+    """The images covered by the annotation, which for a few videos is only part of the folder."""
     first, last = FRAME_RANGES.get(video, (0, -1))
     chosen = numbered_from(images, first, last)
     return chosen if len(chosen) == rows else images
@@ -116,7 +116,7 @@ def _read_attributes(folder: Path, default: frozenset[str]) -> frozenset[str]:
 def _read_common_attributes(path: Path, videos: list[str]) -> dict[str, frozenset[str]]:
     """Tags by `target_key` from lines "Name: IV, SV".
 
-    Names are those of the videos that are there, or of OTB's own list.
+    Names must be those of existing videos, or be in OTB's own lists.
     """
     published = {name for names in OTB_LISTS.values() for name in names}
     known = {target_key(name) for name in [*videos, *TWO_TARGETS, *published]}
@@ -128,20 +128,20 @@ def _read_common_attributes(path: Path, videos: list[str]) -> dict[str, frozense
             continue
         if not colon or not known & {key, key.rpartition(".")[0]}:
             raise DataError(
-                f"{where}: {line.strip()[:80]!r}; expected the name of a video that is there or in "
-                "OTB's list, a colon, and its attributes"
+                f"{where}: {line.strip()[:80]!r}; expected the name of an existing video or of one "
+                "in OTB's lists, a colon, and its attributes"
             )
         if key in common:
-            raise DataError(f"{where}: {name.strip()} for the second time; expected each once")
+            raise DataError(f"{where}: {name.strip()} appears a second time; expected each once")
         common[key] = _as_attributes(tags, where)
     return common
 
 
 def target_key(name: str) -> str:
-    """One key for "Jogging.1", "jogging-1", "Jogging_1" and "Jogging1"."""
+    """The same key for "Jogging.1", "jogging-1", "Jogging_1" and "Jogging1"."""
     key = re.sub(r"[-_]([0-9]+)$", r".\1", name.lower())
-    twins = "|".join(TWO_TARGETS).lower()
-    return re.sub(rf"^({twins})([0-9])$", r"\1.\2", key)
+    videos = "|".join(TWO_TARGETS).lower()
+    return re.sub(rf"^({videos})([0-9])$", r"\1.\2", key)
 
 
 def _as_attributes(text: str, where: object) -> frozenset[str]:

@@ -1,11 +1,11 @@
-"""A folder of one's own clips: one sub-folder each, with images or one video and a ground truth.
+"""A folder of your own clips: one subfolder each, with images or one video and a ground truth.
 
     clips/dog/0001.jpg …  (or clips/dog/img/…, clips/dog/color/…, or one file, clips/dog/dog.mp4)
-    clips/dog/groundtruth.txt        x,y,w,h a line, the top-left pixel is 0
-    clips/dog/groundtruth_rect.txt   the same as OTB writes it, the top-left pixel is 1
+    clips/dog/groundtruth.txt        x,y,w,h per line, the top-left pixel is 0
+    clips/dog/groundtruth_rect.txt   the same in OTB's convention, the top-left pixel is 1
 
-Two targets of one clip stand in `groundtruth_rect.1.txt` and `groundtruth_rect.2.txt`. A frame in
-which the target is absent has the line nan,nan,nan,nan.
+Two targets of one clip are annotated in `groundtruth_rect.1.txt` and `groundtruth_rect.2.txt`. A
+frame in which the target is absent has the line nan,nan,nan,nan.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".webm", ".mkv", ".m4v", ".mpg", ".mpe
 TRUTH = re.compile(r"groundtruth(_rect(\.[0-9]+)?)?\.txt")
 LAYOUT = (
     "expected a folder for each clip, with images or one video and groundtruth.txt "
-    "(x,y,w,h a line, counted from 0) or groundtruth_rect.txt (counted from 1)"
+    "(x,y,w,h per line, counted from 0) or groundtruth_rect.txt (counted from 1)"
 )
 
 
 def read_own(folder: Path, first_pixel: int | None = None) -> Benchmark:
-    """The clips in a folder as a benchmark; a folder that is a clip itself is a benchmark of one.
+    """The clips in a folder as a benchmark; a folder that is itself a clip is a benchmark of one.
 
     Args:
         folder: where the clips' folders are.
-        first_pixel: what the files of boxes call the top-left pixel, 0 or 1; None: 1 for
+        first_pixel: what the box files call the top-left pixel, 0 or 1; None: 1 for
             `groundtruth_rect*.txt` as in OTB, 0 for `groundtruth.txt`.
 
     Returns:
-        The benchmark. Its name has the folder's name and a sum of its path in it, so that two
-        folders of one name have results of their own.
+        The benchmark. Its name contains the folder's name and a sum of its path, so that the
+        results of two folders with the same name are kept apart.
 
     Raises:
-        MissingDataError: if there is no clip.
-        DataError: naming a file that is not as it should be.
+        MissingDataError: there is no clip.
+        DataError: a file, which is named, does not follow the layout.
     """
     folder = folder.expanduser().resolve()
     if not folder.is_dir():
@@ -61,13 +61,14 @@ def read_own(folder: Path, first_pixel: int | None = None) -> Benchmark:
 
 
 def _name(folder: Path) -> str:
-    """A plain name: "clips" becomes "folder-clips-1a2b3c4d"."""
+    """A name safe for paths: "clips" becomes "folder-clips-1a2b3c4d"."""
     plain = NOT_IN_NAMES.sub("-", folder.name).encode("ascii", "replace").decode().replace("?", "-")
     return f"folder-{plain[: LONGEST_NAME - 20]}-{digest(str(folder))[:8]}"
 
 
 def _sequences(folder: Path) -> list[Path]:
-    """The sub-folders that hold a ground truth, images or a video, in order of their numbers."""
+    """The subfolders that contain a ground truth, images or a video, in the order of their
+    numbers."""
     inner = [p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")]
     found = [p for p in inner if _truths(p) or _images(p) or _videos(p)]
     return sorted(found, key=lambda p: by_number(p.name))
@@ -78,7 +79,7 @@ def _truths(sequence: Path) -> list[Path]:
 
 
 def _images(sequence: Path) -> Path | None:
-    """The folder that holds a clip's images, or None."""
+    """The folder that contains a clip's images, or None."""
     for place in (sequence / "img", sequence / "color", sequence):
         if _with_suffix(place, IMAGE_SUFFIXES):
             return place
@@ -94,7 +95,7 @@ def _with_suffix(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
 
 
 def _first_pixel(sequences: list[Path], asked: int | None) -> int:
-    """What the top-left pixel is called in all files of boxes; DataError if names disagree."""
+    """What all box files call the top-left pixel; raises DataError if their names disagree."""
     names = [path for sequence in sequences for path in _truths(sequence)]
     if asked is not None:
         return asked
@@ -102,8 +103,8 @@ def _first_pixel(sequences: list[Path], asked: int | None) -> int:
     if one and len(one) < len(names):
         zero = next(path for path in names if path.name == "groundtruth.txt")
         raise DataError(
-            f"{one[0]} counts pixels from 1 by its name and {zero} from 0; "
-            "rename one kind, or say with --first-pixel what all of them do"
+            f"by their names, {one[0]} counts pixels from 1 and {zero} from 0; rename one kind, or "
+            "give one --first-pixel for all"
         )
     return int(bool(one))
 
@@ -114,15 +115,14 @@ def _read_sequence(sequence: Path, first_pixel: int) -> list[Sequence]:
     if not truths:
         raise MissingDataError(
             f"{sequence} has no ground truth (looked for groundtruth.txt, groundtruth_rect.txt): "
-            "write "
-            "one line x,y,w,h for each frame. To track without scores there is "
+            "write one line x,y,w,h for each frame. To track without scores, use "
             "`python -m course_lib track`."
         )
     frames = _read_frames(sequence)
     numbered = [path for path in truths if path.name.count(".") == 2]
     if len(truths) > 1 and numbered != truths:
         raise DataError(
-            f"{sequence} holds {', '.join(path.name for path in truths)}; expected one, "
+            f"{sequence} contains {', '.join(path.name for path in truths)}; expected one, "
             "or groundtruth_rect.1.txt, groundtruth_rect.2.txt, … for several targets"
         )
     return [_read_target(sequence, path, frames, first_pixel) for path in truths]
@@ -132,9 +132,9 @@ def _read_target(sequence: Path, path: Path, frames: Frames, first_pixel: int) -
     boxes = read_boxes(path, first_pixel)
     if len(boxes) == 1 < len(frames):
         raise DataError(
-            f"{path} has the first frame's box alone, for {len(frames)} frames: a score needs one "
+            f"{path} has only the first frame's box, for {len(frames)} frames: a score needs one "
             "line for each frame (nan,nan,nan,nan where the target is absent). To track without "
-            "scores use `python -m course_lib track --video FILE --box x,y,w,h`."
+            "scores, use `python -m course_lib track --video FILE --box x,y,w,h`."
         )
     if len(boxes) != len(frames):
         raise DataError(
@@ -147,20 +147,20 @@ def _read_target(sequence: Path, path: Path, frames: Frames, first_pixel: int) -
 
 
 def _read_frames(sequence: Path) -> Frames:
-    """The frames of a clip: its images or its one video; DataError if it has both, several or
-    none."""
+    """The frames of a clip: its images or its one video; raises DataError if it has both, several
+    videos or neither."""
     images, videos = _images(sequence), _videos(sequence)
     if len(videos) + bool(images) != 1:
         found = [*(["images"] if images else []), *(path.name for path in videos)]
         raise DataError(
-            f"{sequence} holds {' and '.join(found) or 'neither images nor a video'}; "
+            f"{sequence} contains {' and '.join(found) or 'neither images nor a video'}; "
             "expected images or one video file"
         )
     return ImageFiles(list_images(images)) if images else _open_video(videos[0])
 
 
 def _open_video(path: Path) -> Frames:
-    # PyAV is asked for where there is a video: machines without it train and evaluate all the same
+    # imported only if there is a video, so machines without PyAV can still train and evaluate
     from course_lib.data.video import VideoFile
 
     return VideoFile(path)

@@ -1,7 +1,7 @@
 """TrackingNet: `TEST/frames/<id>/0.jpg`, `TEST/anno/<id>.txt`; numbers start at 0 and are not
 padded.
 
-The test part gives the first box alone. Ids may begin with "-" or "_".
+The test split contains the first box only. Ids may begin with "-" or "_".
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ REMEDY = "unpack TrackingNet there or pass --root"
 
 
 def read_trackingnet(folder: Path) -> list[Sequence]:
-    """Every sequence of one part, a folder such as `TEST` or `TRAIN_0`, sorted by id.
+    """Every sequence of one split, a folder such as `TEST` or `TRAIN_0`, sorted by id.
 
-    Raises MissingDataError if there is none, DataError naming the file if one is not as the layout
-    promises.
+    Raises MissingDataError if there is none, DataError, naming the file, if a file does not follow
+    the layout.
     """
     withheld = folder.name == "TEST"
     annotations = sorted(files_like(folder / "anno", "*.txt"))
@@ -34,15 +34,15 @@ def read_trackingnet(folder: Path) -> list[Sequence]:
 
 
 def read_trackingnet_train(folder: Path) -> list[Sequence]:
-    """Every sequence of the parts `TRAIN_0` … `TRAIN_11` that are there.
+    """Every sequence of those splits `TRAIN_0` … `TRAIN_11` that exist.
 
     Raises MissingDataError if there is none.
     """
     found = (path for path in folder.glob("TRAIN_*") if path.is_dir())
-    parts = sorted(found, key=lambda path: by_number(path.name))
-    if not parts:
+    splits = sorted(found, key=lambda path: by_number(path.name))
+    if not splits:
         raise nothing_found(folder, "TRAIN_*/anno/*.txt", REMEDY)
-    return [sequence for part in parts for sequence in read_trackingnet(part)]
+    return [sequence for split in splits for sequence in read_trackingnet(split)]
 
 
 def _read_sequence(folder: Path, annotation: Path, withheld: bool) -> Sequence:

@@ -1,11 +1,11 @@
 """UAV123: `data_seq/UAV123/<folder>/000001.jpg`, `anno/UAV123/<name>.txt`; NaN where the target is
 absent.
 
-Several sequences are parts of one video. Which part each is says a table, `uav123.json`:
+Several sequences may be parts of one video. A table, `uav123.json`, lists their frame ranges:
 
     {"UAV123": {"<name>": {"folder_name": "<folder>", "start_frame": 1, "end_frame": 200}, …}}
 
-Without the table a sequence is read if it is a whole video of its own.
+Without the table, only sequences that are whole videos can be read.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ REMEDY = "run `python data_scripts/uav123.py` or pass --root"
 def read_uav123(folder: Path) -> list[Sequence]:
     """Every sequence of a UAV123 folder, sorted by name.
 
-    Raises MissingDataError if there is none or the table is needed and missing, DataError naming
-    the file if one is not as the layout promises.
+    Raises MissingDataError if there is none, or the table is needed and missing; DataError, naming
+    the file, if a file does not follow the layout.
     """
     annotations = files_like(folder / "anno" / "UAV123", "*.txt")
     if not annotations:
@@ -43,7 +43,7 @@ def read_uav123(folder: Path) -> list[Sequence]:
 
 
 def _read_table(path: Path) -> dict[str, tuple[str, int, int]]:
-    """Folder, first and last frame number by sequence name; empty without a file."""
+    """Folder, first and last frame number by sequence name; empty if there is no file."""
     if not path.is_file():
         return {}
     table = read_json(path, "fetch the table again: the GOT-10k toolkit ships it")
@@ -54,13 +54,13 @@ def _read_table(path: Path) -> dict[str, tuple[str, int, int]]:
         }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"{path} is not the table of UAV123 ({type(error).__name__}: {error}); "
+            f"{path} is not UAV123's table ({type(error).__name__}: {error}); "
             'expected {"UAV123": {name: {"folder_name", "start_frame", "end_frame"}}}'
         ) from error
 
 
 def _whole(row: dict, which: str) -> int:
-    """Number of the start or end frame; raises ValueError unless it is a whole one."""
+    """Number of the start or end frame; raises ValueError unless it is a whole number."""
     number = row[f"{which}_frame"]
     if isinstance(number, bool) or int(number) != float(number):
         raise ValueError(f"{which}_frame is {number!r}")
@@ -86,7 +86,7 @@ def _read_sequence(
 
 def _table_needed(name: str, folder: Path, why: str) -> MissingDataError:
     return MissingDataError(
-        f"which frames of UAV123 sequence {name} covers is not known ({why}): put the table of "
+        f"the frame range of UAV123's sequence {name} is not known ({why}): put the table of "
         f"frame ranges at {folder / 'uav123.json'}; the GOT-10k toolkit ships it as "
         "got10k/datasets/uav123.json"
     )

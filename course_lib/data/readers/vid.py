@@ -1,12 +1,12 @@
 """ImageNet-VID: `Data/VID/train/ILSVRC2015_VID_train_000k/<video>/000000.JPEG`,
 `Annotations/VID/…/000000.xml`.
 
-One XML a frame, with every object in view under its track number; a sequence here is one track of
-one video. Corners are the first and last pixel, so a width is xmax − xmin + 1. Tracks with fewer
-than two boxes are left out.
+One XML file per frame, with every object in view under its track number; a sequence here is one
+track of one video. Corners are the first and last pixel, so a width is xmax − xmin + 1. Tracks with
+fewer than two boxes are left out.
 
-A million small files take minutes to read: their boxes are kept in `tracks.json` beside them and
-read from there as long as the XML files are the same: by name, size and time of their last change.
+A million small files take minutes to read, so their boxes are cached in `tracks.json` beside them
+and read from there as long as name, size and modification time of the XML files are unchanged.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ def read_vid(folder: Path) -> list[Sequence]:
     """Every track of train and val, named `<video>.<track>`; frames in which a track is not
     annotated are NaN.
 
-    Raises MissingDataError if there is none, DataError naming the file if one is not as the layout
-    promises.
+    Raises MissingDataError if there is none, DataError, naming the file, if a file does not follow
+    the layout.
     """
     files = _annotations(folder)
     identity = _identity(files)
-    tracks = _kept(folder / "tracks.json", identity if files else None)
+    tracks = _cached(folder / "tracks.json", identity if files else None)
     if tracks is None:
         tracks = _read_all(folder, files)
         content = {"format": FORMAT, "made_of": identity, "sum": _sum(tracks), "tracks": tracks}
-        with suppress(OSError):  # on a disk one may not write to they are read again the next time
+        with suppress(OSError):  # on a read-only disk, they are read again the next time
             write_whole(folder / "tracks.json", json.dumps(content) + "\n")
     return [
         _sequence(folder, video, track, boxes)
@@ -72,13 +72,13 @@ def _annotations(folder: Path) -> Files:
 
 
 def _folders(folder: Path) -> Iterator[Path]:
-    """All folders below one, two floors deep: train's videos lie in four folders, val's in none."""
+    """Folders one and two levels down: train's videos are in four subfolders, val's in none."""
     for depth in ("*/", "*/*/"):
         yield from folder.glob(depth)
 
 
 def _identity(files: Files) -> str:
-    """Digest of the XML files' names, sizes and times of their last change."""
+    """Digest of the XML files' names, sizes and modification times."""
     return digest(*(f"{video} {_stamps(entries)}" for video, entries in files.items()))
 
 
@@ -91,9 +91,9 @@ def _sum(tracks: Tracks) -> str:
     return digest(json.dumps(tracks))
 
 
-def _kept(path: Path, identity: str | None) -> Tracks | None:
-    """The tracks kept in a file, if it is whole and of these annotations; where none is left
-    (None) it has to do."""
+def _cached(path: Path, identity: str | None) -> Tracks | None:
+    """The tracks cached in a file, if it is undamaged and made from these annotations; without
+    annotations (None) any cache is accepted."""
     try:
         content = read_json(path, "")
     except (DataError, OSError):
@@ -121,7 +121,7 @@ def _read_all(folder: Path, files: Files) -> Tracks:
 
 
 def _read_frame(path: Path) -> list[tuple[str, list[float]]]:
-    """Track and box of each object in one XML."""
+    """Track and box of each object in one XML file."""
     text = read_text(path)
     objects = OBJECT.findall(text)
     if not text.strip() or text.count("<object>") != len(objects):

@@ -1,10 +1,10 @@
-"""VOT: `<name>/color/00000001.jpg` (or images beside the annotation, in older years),
+"""VOT: `<name>/color/00000001.jpg` (in older years, images beside the annotation),
 `groundtruth.txt`.
 
 A row is a box of four numbers (2013, long-term) or a polygon of eight; NaN where the target is
-absent. Trackers take boxes: a polygon's is by default `area_preserving_box`, as in pysot; VOT's
-toolkit hands over `bounding_box`. `*.tag` and `*.label` hold per-frame tags, the file `sequence`
-the frames per second.
+absent. Trackers need boxes: by default a polygon is converted by `area_preserving_box`, as in
+pysot; VOT's toolkit uses `bounding_box`. `*.tag` and `*.label` hold per-frame tags, the file
+`sequence` the frames per second.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ REMEDY = "run `python data_scripts/vot.py` or pass --root"
 def read_vot(folder: Path, box: Callable = area_preserving_box) -> list[Sequence]:
     """Every sequence of a VOT folder, in the order of its list.txt.
 
-    `box` makes boxes (T, 4) of polygons (T, 8).
+    `box` converts polygons (T, 8) to boxes (T, 4).
 
-    Raises MissingDataError if there is none or a listed one is missing, DataError naming the file
-    if one is not as the layout promises.
+    Raises MissingDataError if there is none or a listed one is missing, DataError, naming the file,
+    if a file does not follow the layout.
     """
     paths = listed_folders(folder, "*/groundtruth.txt", REMEDY)
     return [read_sequence(path, box) for path in paths]
 
 
 def read_sequence(folder: Path, box: Callable = area_preserving_box) -> Sequence:
-    """One VOT sequence. Polygons are kept; `box` makes of them what trackers are started on."""
+    """One VOT sequence. Polygons are kept; `box` converts them to the boxes that trackers get."""
     images = list_images(folder / "color" if (folder / "color").is_dir() else folder)
     boxes, polygons = _read_regions(folder / "groundtruth.txt", box)
     check_counts(len(images), len(boxes), folder / "groundtruth.txt", images[0].parent)
@@ -62,7 +62,7 @@ def read_sequence(folder: Path, box: Callable = area_preserving_box) -> Sequence
 
 
 def _read_regions(path: Path, box: Callable) -> tuple[np.ndarray, np.ndarray | None]:
-    """Boxes (T, 4) and, if the file gives them, polygons (T, 8)."""
+    """Boxes (T, 4) and, if the file contains them, polygons (T, 8)."""
     columns = _count_columns(path)
     if columns == 4:
         return read_boxes(path), None
@@ -79,8 +79,8 @@ def _count_columns(path: Path) -> int:
     separators = {found.strip() for found in re.findall(r"\s*[,;]\s*|\s+", first.rstrip(",;"))}
     if columns == 8 and len(separators) > 1:
         raise DataError(
-            f"{path} begins with {first[:80]!r}, with several kinds of separators; expected one. "
-            "A comma for the decimal point makes 8 numbers of 4: write points."
+            f"{path} begins with {first[:80]!r}, which has several kinds of separators; expected "
+            "one. A decimal comma turns 4 numbers into 8: use points."
         )
     if first[:1] == "m" or columns not in (4, 8):
         raise DataError(
@@ -91,6 +91,6 @@ def _count_columns(path: Path) -> int:
 
 
 def _read_tags(folder: Path, length: int) -> dict[str, np.ndarray]:
-    """Per-frame tags (length,) bool by name; a file that ends early means 0 from there on."""
+    """Per-frame tags (length,) bool by name; after a file's early end, tags are 0."""
     paths = files_like(folder, "*.tag", "*.label")
     return {path.stem: read_labels(path, length, pad=True) > 0 for path in paths}
