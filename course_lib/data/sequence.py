@@ -118,7 +118,7 @@ class Sequence:
             "sequence": self.name,
             "frames": len(self.boxes),
             "truth": digest(*rounded, np.asarray(self.omitted, dtype=bool)),
-            "pictures": self.frames.identity(),
+            "images": self.frames.identity(),
         }
 
     def part(self, start: int, stop: int | None = None) -> Sequence:

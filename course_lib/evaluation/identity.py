@@ -27,7 +27,7 @@ WORDS = {
     "placement.device": "the device",
     "placement.precision": "the precision",
     "truth": "the checksum of the ground truth",
-    "pictures": "the checksum of the frames' names and sizes",
+    "images": "the checksum of the frames' names and sizes",
     "frames": "the number of frames",
     "first_pixel": "the number of the first pixel",
 }

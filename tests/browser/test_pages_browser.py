@@ -96,7 +96,7 @@ def test_a_page_without_a_kernel_shows_every_widget_as_an_image(driver, tmp_path
     subprocess.run(command, check=True, cwd=tmp_path, env=environment, capture_output=True)
     driver.get((tmp_path / "widgets.html").as_uri())
     page = Page(driver)
-    images = page.until(lambda: page.all(".jp-OutputArea-output img"), "pictures")
+    images = page.until(lambda: page.all(".jp-OutputArea-output img"), "images")
     assert len(images) == len(NAMES)
     for image in images:
         assert len(image.get_attribute("alt")) > 15

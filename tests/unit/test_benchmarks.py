@@ -76,7 +76,7 @@ def test_missing_videos_of_an_otb_list_are_counted_and_named(tmp_path):
         f"2 sequences of otb50 are missing (Biker, Woman) from {tmp_path / 'otb'}: "
         "run `python data_scripts/otb.py` or pass --root"
     )
-    assert "'otb' takes the 98 that are there" in str(caught.value)
+    assert "'otb' uses the 98" in str(caught.value)
 
 
 LAYOUTS = {

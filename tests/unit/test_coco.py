@@ -81,7 +81,7 @@ def test_what_is_missing_is_named_with_what_is_expected(folder, missing):
     if missing == "instances.json":
         (folder / missing).unlink()
     elif missing == "images":
-        (folder / missing).rename(folder / "pictures")
+        (folder / missing).rename(folder / "moved")
     where = folder / "nowhere" if missing == "everything" else folder
     looked = "images" if missing == "images" else "instances.json"
     with pytest.raises(

@@ -147,17 +147,17 @@ def broken(case, folder):
 
 
 @pytest.mark.parametrize(("case", "words"), [
-    ("first box alone", r"groundtruth.txt has the first frame's box alone, for 4 frames: a score needs"),
+    ("first box alone", r"groundtruth.txt has only the first frame's box, for 4 frames: a score needs"),
     ("too few", r"groundtruth.txt has 3 lines for the 4 frames in .*dog; expected one line per frame"),
     ("too many", r"groundtruth.txt has 5 lines for the 4 frames"),
     ("empty", r"groundtruth.txt is empty"),
     ("words", r"groundtruth.txt, line 1: 'left,top,w,h'; expected 4 numbers"),
     ("no truth", r"dog has no ground truth \(looked for groundtruth.txt"),
-    ("no frames", r"dog holds neither images nor a video; expected images or one video"),
-    ("two truths", r"from 1 by its name and .* from 0; rename one kind, or say with --first-pixel"),
+    ("no frames", r"dog contains neither images nor a video; expected images or one video"),
+    ("two truths", r"counts pixels from 1 and .* from 0; rename one kind, or give one --first-pixel"),
     ("two ways", r"cat.groundtruth_rect.txt counts pixels from 1 .*dog.groundtruth.txt from 0"),
-    ("images and video", r"dog holds images and dog.avi; expected images or one video file"),
-    ("two videos", r"dog holds a.avi and b.avi; expected"),
+    ("images and video", r"dog contains images and dog.avi; expected images or one video file"),
+    ("two videos", r"dog contains a.avi and b.avi; expected"),
     ("no video", r"a.mp4"),
     ("no clips", r"0 clips found in .*; expected a folder for each clip, with images or one video"),
 ])  # fmt: skip
@@ -175,7 +175,7 @@ def test_an_invalid_folder_is_reported_in_a_sentence(tmp_path, capsys, case, wor
 def test_two_kinds_of_truth_in_one_clip_are_not_guessed(tmp_path):
     broken("two truths", tmp_path)
     with pytest.raises(
-        DataError, match="dog holds groundtruth.txt, groundtruth_rect.txt; expected"
+        DataError, match="dog contains groundtruth.txt, groundtruth_rect.txt; expected"
     ):
         read_own(tmp_path, first_pixel=0)
 

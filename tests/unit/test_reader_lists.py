@@ -58,7 +58,7 @@ def test_lasot_never_trains_on_what_its_testing_set_names(tmp_path, content, fla
 
 
 @pytest.mark.parametrize(("content", "sentence"), [
-    (b"", r"testing_set\.txt is empty; expected one name a line"),
+    (b"", r"testing_set\.txt is empty; expected one name per line"),
     (MARK + b"\n \n", r"testing_set\.txt is empty"),
     (b"dog-1\ndgo-2\n", r"1 sequences of .*testing_set\.txt are missing \(dgo-2\).* in line 2"),
     (b"dog-1 dog-2\n", r"missing \(dog-1 dog-2\)"),
@@ -118,7 +118,7 @@ def test_a_name_that_matches_two_folders_is_refused_and_exact_case_decides(tmp_p
     write(tmp_path / "list.txt", "dog\n")
     assert chosen(both, tmp_path / "list.txt", "") == [tmp_path / "dog"]
     write(tmp_path / "list.txt", "DOG\n")
-    with pytest.raises(DataError, match="fits"):
+    with pytest.raises(DataError, match="matches"):
         chosen(both, tmp_path / "list.txt", "")
 
 

@@ -37,7 +37,7 @@ PHRASES = {
     r"\bpictures?\b": "image, figure, photograph",
     r"\btrunks?\b": "backbone",
     r"\b(theatre|switchboard|playground)\b": "explorer",
-    r"\bsqueeze[ds]?\b(?!-)": "aspect change",
+    r"(?<!\.)\bsqueeze[ds]?\b(?![-=(])": "aspect change",
     r"\b(the|its|their) middle of (the |a |an )?(image|map|patch|crop|search|frame|box)": "centre",
     r"\bnobody knows\b": "unknown",
     r"\bis no \w+ any more\b": "is no longer a …",
