@@ -35,16 +35,16 @@ function render({ model, el }) {
     return [(event.clientX - page.left) / page.width, (event.clientY - page.top) / page.height];
   }
 
-  function drawPicture() {
+  function drawImage() {
     if (address) URL.revokeObjectURL(address);
     address = URL.createObjectURL(new Blob([bytesOf(model.get("png"))], { type: "image/png" }));
     image.src = address;
     readout.textContent = model.get("readout");
   }
 
-  const deaf = [listen(model, ["values"], controls.draw), listen(model, ["png", "readout"], drawPicture)];
+  const deaf = [listen(model, ["values"], controls.draw), listen(model, ["png", "readout"], drawImage)];
   controls.draw();
-  drawPicture();
+  drawImage();
   return () => {
     deaf.forEach((stop) => stop());
     if (address) URL.revokeObjectURL(address);

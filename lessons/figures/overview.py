@@ -47,7 +47,9 @@ def main() -> None:
         color=plots.NEUTRAL,
         alpha=0.25,
     )
-    wide.set(xlabel="frame (grey: target mostly hidden)", ylabel="PSR", xlim=(0, len(sequence) - 1))
+    wide.set(
+        xlabel="frame (grey: target mostly hidden)", ylabel="PSR", xlim=(0, len(sequence) - 1)
+    )
     figure.savefig(Path(__file__).with_name("overview.jpg"), dpi=90, pil_kwargs={"quality": 80})
 
 

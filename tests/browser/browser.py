@@ -27,12 +27,12 @@ import numpy as np
 from course_lib.data.frames import ArrayFrames
 from course_lib.data.sequence import Sequence
 from course_lib.models.device import Placement
-from course_lib.models.runtime import Embedding
+from course_lib.models.runtime import SiamFCRuntime
 from course_lib.widgets import AnchorExplorer, BoxPicker, SequencePlayer, FieldExplorer, MarginExplorer, ShiftExplorer
 from course_lib.training.loop import Progress
 from course_lib.widgets import LiveCurves, HeadExplorer, ProposalExplorer, WindowBench
 from course_lib.models.siamrpn import SiamRPN
-from course_lib.models.runtime import Proposer
+from course_lib.models.runtime import ProposalRuntime
 from course_lib.widgets import MosseBench, ScoreMapExplorer
 from course_lib.widgets.score_maps import untrained
 import torch
@@ -45,23 +45,23 @@ for frame, (x, y, w, h) in zip(frames, boxes.astype(int)):
     frame[y:y + h, x:x + w] = square
 other = boxes + [6, 0, 0, 0]
 other[20:] = np.nan
-clip = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.arange(40) // 5 == 4})
+sequence = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.arange(40) // 5 == 4})
 """,
-    "player = SequencePlayer(clip, {'other': other})\nplayer",
-    "picker = BoxPicker(clip)\npicker",
-    "bench = MosseBench(clip)\nbench",
-    "small = Embedding(untrained(widths=(4, 8, 8, 8, 4)), Placement(torch.device('cpu'), "
+    "player = SequencePlayer(sequence, {'other': other})\nplayer",
+    "picker = BoxPicker(sequence)\npicker",
+    "bench = MosseBench(sequence)\nbench",
+    "small = SiamFCRuntime(untrained(widths=(4, 8, 8, 8, 4)), Placement(torch.device('cpu'), "
     "bf16=False))\n"
-    "maps = ScoreMapExplorer(clip, clip.part(20), {'one': small, 'two': small})\nmaps",
+    "maps = ScoreMapExplorer(sequence, sequence.part(20), {'one': small, 'two': small})\nmaps",
     "anchors = AnchorExplorer(np.full((255, 255, 3), 90, np.uint8), [95.5, 95.5, 64, 64])\nanchors",
     "fields = FieldExplorer(np.tile(square, (3, 3, 1))[:127, :127])\nfields",
-    "margins = MarginExplorer(clip, untrained(widths=(4, 8, 8, 8, 4)).eval())\nmargins",
+    "margins = MarginExplorer(sequence, untrained(widths=(4, 8, 8, 8, 4)).eval())\nmargins",
     "shifts = ShiftExplorer(frames[0], boxes[0])\nshifts",
-    "windows = WindowBench(clip.part(0, 6), small)\nwindows",
-    "rpn = Proposer(SiamRPN('depthwise', 4, widths=(4, 8, 8, 8, 4), groups=2).eval(), "
+    "windows = WindowBench(sequence.part(0, 6), small)\nwindows",
+    "rpn = ProposalRuntime(SiamRPN('depthwise', 4, widths=(4, 8, 8, 8, 4), groups=2).eval(), "
     "small.placement)\n"
-    "explorer = ProposalExplorer(clip.part(0, 5), rpn)\ntheatre",
-    "board = HeadExplorer(clip.part(0, 6), clip.part(20, 24), {'one': small, 'two': rpn})\nboard",
+    "explorer = ProposalExplorer(sequence.part(0, 5), rpn)\nexplorer",
+    "board = HeadExplorer(sequence.part(0, 6), sequence.part(20, 24), {'one': small, 'two': rpn})\nboard",
     "progress = Progress(20, 40, 8, loss=0.5, rate=0.1)\nprogress.seconds['network'] = 2.0\n"
     "progress.curve.append((20, 0.6))\ncurves = LiveCurves(every=0.0)\ncurves",
     "progress.step += 1\ncurves(progress)\nprint('read:', player.frame, picker.box, "

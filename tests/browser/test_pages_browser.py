@@ -29,7 +29,7 @@ NAMES = [
     "margins",
     "shifts",
     "windows",
-    "theatre",
+    "explorer",
     "board",
 ]
 NAMES += ["curves"]
@@ -69,7 +69,7 @@ def test_every_widget_works_in_voila(driver, tmp_path):
             if not sliders:
                 continue  # the picker has numbers, the curves have nothing to move
             canvases = page.all("canvas", widget)
-            image = page.all("img.tc-picture", widget)
+            image = page.all("img.tc-image", widget)
 
             def shown(c=canvases, i=image):
                 return page.image(c[-1]) if c else i[0].get_attribute("src")

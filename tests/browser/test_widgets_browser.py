@@ -312,7 +312,7 @@ def test_every_control_of_a_bench_reaches_the_kernel(page, keys, number):
     """From end to end by keyboard; what Python holds is what the page shows, and the image follows
     the frame."""
     widget = page.all(".tc-widget")[number]
-    image = page.one("img.tc-picture", widget)
+    image = page.one("img.tc-image", widget)
     frame, *others = page.all("input[type=range]", widget)
     before = image.get_attribute("src")
     frame.send_keys(keys.HOME)
@@ -335,7 +335,7 @@ def test_every_slider_follows_the_mouse(page):
     from selenium.webdriver import ActionChains
 
     for widget in page.all(".tc-widget"):
-        canvases, images = page.all("canvas", widget), page.all("img.tc-picture", widget)
+        canvases, images = page.all("canvas", widget), page.all("img.tc-image", widget)
         look = lambda c=canvases, i=images: (  # noqa: E731
             [page.image(canvas) for canvas in c] or i[0].get_attribute("src")
         )
@@ -367,7 +367,7 @@ def test_every_slider_follows_the_mouse(page):
 
 def test_live_curves_follow_the_kernel(page):
     widget = page.all(".tc-widget")[11]
-    image, readout = page.one("img.tc-picture", widget), page.one(".tc-readout", widget)
+    image, readout = page.one("img.tc-image", widget), page.one(".tc-readout", widget)
     before, step = image.get_attribute("src"), int(readout.text.split()[1])
     page.kernel_reads()  # the last cell takes a step
     page.until(
