@@ -65,6 +65,8 @@ def site(tmp_path_factory) -> Path:
         "-q",
         "-j",
         "2",
+        "-d",
+        "doctrees",
         "source",
         "html",
     ]
