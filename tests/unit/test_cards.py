@@ -23,7 +23,7 @@ FIELDS = {
 }
 MEASURED = {
     *("benchmark", "sequences", "protocol", "tracker", "settings", "auc", "precision20"),
-    *("date", "commit"),
+    *("date", "commit", "hardware"),
 }
 TRACKERS = {"siamrpn++": "siamrpn"}  # of networks whose tracker is called otherwise
 BENCHMARKS = {"generated-v1": 24, "otb+vot2014": 22}
