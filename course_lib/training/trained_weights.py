@@ -23,6 +23,22 @@ from course_lib.training.progress import Progress, Watcher
 from course_lib.training.settings import TrainSettings
 from course_lib.training.shaping import unlike
 
+# by the beginning of a source's name: where its images are from, and their terms; for anything else
+# only its owner knows
+ORIGINS = {
+    "generated": {
+        "from": "made by code from photographs that come with scikit-image (astronaut, brick, "
+        "chelsea, coffee, grass, gravel, motorcycle, rocket)",
+        "terms": "CC0 or public domain by scikit-image's documentation; motorcycle, of the "
+        "Middlebury 2014 stereo benchmark: not recorded there",
+    },
+    "videos:got10k": {
+        "from": "the data root, in GOT-10k's layout",
+        "terms": "not recorded; GOT-10k's own videos are under CC BY-NC-SA 4.0",
+    },
+}
+OTHERS = {"from": "the data root", "terms": "not recorded"}
+
 
 def train_to_weights(
     settings: TrainSettings,
@@ -170,12 +186,23 @@ def started_from(settings: TrainSettings) -> dict[str, Any]:
     return {"started_from": {k: v for k, v in read_card(path).items() if "curve" not in k}}
 
 
+def origin_of(source: str) -> dict[str, str]:
+    """What a card says of a source: its name, where its images are from, and their terms."""
+    known = next((o for start, o in ORIGINS.items() if source.startswith(start)), OTHERS)
+    return {"source": source, **known}
+
+
 def make_card(settings: TrainSettings, p: Progress) -> dict[str, Any]:
-    """The card of trained weights: data, recipe, length, machine, seed, commit, validation."""
+    """The card of trained weights: data and their terms, recipe, length, machine, seed, commit,
+    validation.
+
+    `measured`, success and precision on benchmarks, is added when the weights are measured.
+    """
     card = {
         "name": settings.name,
         "trained_on": p.data["used"],
-        "data": p.data["identity"],
+        "data": [origin_of(source) for source in p.data["used"]],
+        "data_identity": p.data["identity"],
         "fraction_of_data": settings.fraction,
         "steps": settings.steps,
         "pairs": settings.steps * settings.batch,

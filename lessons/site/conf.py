@@ -23,6 +23,10 @@ extensions = [
     "library",
 ]
 autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+autodoc_type_aliases = {"ArrayLike": "ArrayLike"}
+add_module_names = False
+python_use_unqualified_type_names = True
 suppress_warnings = ["ref.python"]  # two classes may have an attribute of one name
 autodoc_member_order = "bysource"
 autodoc_default_options = {"show-inheritance": True}

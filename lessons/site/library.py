@@ -101,8 +101,8 @@ def reading(notebooks: dict[str, str]) -> str:
     text = [
         "# What to read of the library",
         "",
-        "For each lesson the files that are new in it, those first that the others stand on. What "
-        "an earlier lesson named already is not named again.",
+        "For each lesson the files that are new in it, starting with those that the others build "
+        "on. A file is listed in the first lesson that needs it.",
         "",
     ]
     seen: set[str] = set()
@@ -139,7 +139,8 @@ def write_pages(app) -> None:
     pages = {"index": index(), "reading": reading(lessons)}
     for module in modules():
         directive = f"```{{eval-rst}}\n.. automodule:: {module}\n   :members:\n```\n"
-        pages[module] = f"# {module}\n\n{lines(module)} lines\n\n{directive}"
+        title = module.removeprefix("course_lib.")
+        pages[module] = f"# {title}\n\n`{module}`, {lines(module)} lines\n\n{directive}"
     for name, text in pages.items():
         path = folder / f"{name}.md"
         if (
@@ -156,7 +157,7 @@ def add_links(app, name: str, source: list[str]) -> None:
     listed = [f"* {link(module, '../library/')}" for module in modules() if module in used]
     text = ["## The library behind this lesson", "", *listed, ""]
     text.append(
-        "In which order to read them, and what they stand on: [](../library/reading.md)."
+        "In which order to read them, and what they build on: [](../library/reading.md)."
     )
     notebook = json.loads(source[0])
     cell = {"cell_type": "markdown", "id": "library", "metadata": {}, "source": "\n".join(text)}

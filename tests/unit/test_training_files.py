@@ -134,7 +134,8 @@ class TestOtherData:
         monkeypatch.setattr("course_lib.training.loop.make_sources", marked)
         settings = replace(QUICK, sources=("generated", "photos:none?"), probabilities=(1, 1))
         card = read_card(train_to_weights(settings, tmp_path, device="cpu"))
-        assert card["trained_on"] == ["generated"] and card["data"] == "aa"
+        assert card["trained_on"] == ["generated"] and card["data_identity"] == "aa"
+        assert [origin["source"] for origin in card["data"]] == ["generated"]
 
 
 class TestCards:
