@@ -143,7 +143,7 @@ class TestCommand:
         folder.mkdir(parents=True)
         (folder / "tensorboard").write_text("a file")
         status, told = say(name="mini")
-        assert status == 2 and "tensorboard exists already" in told
+        assert status == 2 and "tensorboard already exists" in told
 
     @pytest.mark.parametrize(
         ("settings", "words"),
