@@ -334,7 +334,7 @@ class TestSettings:
             and changed.augmentation.shift == 4
             and changed.steps == 3
         )
-        with pytest.raises(SettingsError, match="unknown key 'lihgt'; did you mean 'light'"):
+        with pytest.raises(SettingsError, match="unknown key 'jittre'; did you mean 'jitter'"):
             load_settings(TrainSettings, None, {"augmentation.jittre": "0.7"})
 
     def test_rate_falls_by_equal_factors(self):
