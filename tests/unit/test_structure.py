@@ -260,3 +260,43 @@ def test_no_place_of_one_machine_and_no_package_server_is_named():
         if words.search(path.read_text(encoding="utf-8", errors="replace")):
             named.append(str(path.relative_to(ROOT)))
     assert named == []
+
+
+def test_contributing_names_files_and_tables_that_are_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:course_lib|tests|lessons|recipes|data_scripts)/[\w/.]+)`", text)
+    named = [path for path in paths if not re.search(r"mine|NN", path)]
+    assert len(named) > 25 and not [path for path in named if not (ROOT / path).exists()]
+    tables = re.findall(r"`([A-Z_]{4,})` in `([\w/.]+)`", text)
+    assert len(tables) >= 9
+    for table, path in tables:
+        assert re.search(rf"^{table}\b", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_public_functions_of_three_arguments_explain_them():
+    """With `Args:`, in their own docstring or, a constructor, in its class's: at least 19 of 20."""
+    silent, count = [], 0
+    for path in sorted((ROOT / "course_lib").rglob("*.py")):
+        for owner in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(owner, ast.Module | ast.ClassDef):
+                continue
+            for node in owner.body:
+                if not isinstance(node, ast.FunctionDef) or not explained(node, owner):
+                    continue
+                count += 1
+                told = ast.get_docstring(node) or ""
+                if node.name == "__init__":
+                    told += ast.get_docstring(owner) or ""
+                if not re.search(r"^\s*Args:", told, re.MULTILINE):
+                    silent.append(f"{path.name}: {node.name}")
+    assert count > 200 and len(silent) <= count / 20, silent
+
+
+def explained(node: ast.FunctionDef, owner: ast.Module | ast.ClassDef) -> bool:
+    """Whether a function is public and takes three arguments or more, besides `self` or `cls`."""
+    arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    own = [argument for argument in arguments if argument.arg not in ("self", "cls")]
+    private = (node.name.startswith("_") and node.name != "__init__") or (
+        isinstance(owner, ast.ClassDef) and owner.name.startswith("_")
+    )
+    return len(own) >= 3 and not private
