@@ -39,12 +39,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Track, write the video and the scores, say where they are."""
     tracker = make_tracker(arguments.tracker)
     specs = {spec.name: spec for spec in SPECS}
-    if arguments.clip not in specs:
-        raise SettingsError(f"there is no clip {arguments.clip!r}; there are {', '.join(specs)}")
-    video = arguments.out / f"{arguments.clip}.mp4"
+    if arguments.sequence not in specs:
+        raise SettingsError(
+            f"there is no clip {arguments.sequence!r}; there are {', '.join(specs)}"
+        )
+    video = arguments.out / f"{arguments.sequence}.mp4"
     record = video.with_suffix(".json")
     check_outputs("demo", record, [video], [])
-    sequence = make_sequence(specs[arguments.clip])
+    sequence = make_sequence(specs[arguments.sequence])
     with whole_file(video) as part, whole_file(record) as facts:
         result = _track(sequence, tracker, part, video, arguments.quiet)
         scores = _scores(sequence, arguments.tracker, result)

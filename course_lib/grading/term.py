@@ -162,10 +162,11 @@ def collect(folder: Path, arrived: Path, student: str = DEFAULT) -> list[Collect
         arrived: a zip file, a folder, or one notebook.
         student: pattern that finds the student's name (group "student") in a notebook's path inside
             `arrived`: by default the text before the first "_" of its folder's name, or of its own.
-                Two sources for the same student and lesson are both left out; with the instructor's
-                own pattern, a later one replaces an earlier one.
+            Two sources for the same student and lesson are both left out; with the instructor's
+            own pattern, a later one replaces an earlier one.
 
-    Raises CourseError if nothing can be collected at all.
+    Raises:
+        CourseError: nothing can be collected at all.
     """
     known, pattern = releases(folder), compiled(student)
     own = arrived.resolve() == (folder / "submitted").resolve()

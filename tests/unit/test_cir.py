@@ -308,9 +308,9 @@ def test_frozen_stages_thaw_from_the_last_at_the_given_fractions():
         1,
         1,
     ]
-    with pytest.raises(SettingsError, match="growing"):
+    with pytest.raises(SettingsError, match="increasing"):
         TrainSettings(freeze=2, unfreeze=(0.5, 0.2))
-    with pytest.raises(SettingsError, match="one at most for each"):
+    with pytest.raises(SettingsError, match="at most one for each"):
         TrainSettings(freeze=1, unfreeze=(0.2, 0.5))
     with pytest.raises(SettingsError, match="this backbone has 8"):
         CIRNetwork("ciresnet22", 0.125).freeze(9)

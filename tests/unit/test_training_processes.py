@@ -178,7 +178,7 @@ def test_an_error_in_one_process_is_raised_in_all(tmp_path, together):
     for one in done:
         said = dict(line.split(" ", 1) for line in one.stdout.splitlines())
         assert (
-            "SettingsError the processes were not started alike: seed is 0 in process 0 and 1 in"
+            "SettingsError the processes were started differently: seed is 0 in process 0 and 1 in"
             in (said["settings"])
         )
         assert "steps is 6 in process 0 and 7 in process 1" in said["steps"]
@@ -230,7 +230,7 @@ class TestTorchrun:
         done = self.command(tmp_path, "--budget", "0")
         assert done.returncode == 0, done.stderr[-2000:]
         assert "Traceback" not in done.stderr and "ChildFailedError" not in done.stderr
-        assert len(re.findall("stopped; the same command goes on from", done.stdout)) == 1
+        assert len(re.findall("stopped; the same command resumes from", done.stdout)) == 1
         assert (tmp_path / "mark").is_file()  # by this `runs` knows, see test_runs
         weights = tmp_path / "training" / "mini" / "mini.safetensors"
         assert not weights.exists()

@@ -143,7 +143,7 @@ class Slow(Run):
 
     readings: list[int]
 
-    def _waits_for_nothing(self) -> bool:
+    def _on_cpu(self) -> bool:
         return False
 
     def _read(self) -> None:
