@@ -884,7 +884,7 @@ show_table(rows, "Failures without a clock → at 20 Hz", formats=".1f")
 # %% [markdown]
 # ### What the update costs
 #
-# Measured in one run, the update consists of ROI-Align on features that are already there, two weighted sums and two lengths. Its time grows with the number of channels, but more slowly than the rest of the frame's: in the network trained here, with a quarter of the channels, its fraction is larger than in a network of the paper's size.
+# Measured in one run, the update consists of ROI-Align on features that are already there, two weighted sums and two lengths. Its time grows with the number of channels, but more slowly than the rest of the frame's: in the network trained here, with a quarter of the channels, its fraction of the frame's time is larger than in a network of the paper's size.
 
 # %%
 rows = {

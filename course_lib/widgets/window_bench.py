@@ -107,8 +107,7 @@ class WindowBench(ImageBench):
             values=values,
             alt=alt
             or f"SiamFC's step in one frame of {sequence.name}: search window, response, and "
-            "response "
-            "with the window.",
+            "response with the window.",
         )
 
     def decide(self, t: int | None = None) -> Choice:
