@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from itertools import chain, pairwise
 from pathlib import Path
@@ -15,7 +16,7 @@ from torch.func import functional_call
 from course_lib.errors import SettingsError
 
 
-class Backbone(nn.Module):
+class Backbone(nn.Module, ABC):
     """Backbone φ (the papers' "embedding"): images (B, 3, S, S), values 0…255, to features
     (B, C, s, s).
 
@@ -41,10 +42,10 @@ class Backbone(nn.Module):
     fixed_gain: bool = False
     rpn_arguments: ClassVar[dict[str, Any]] = {}
 
+    @abstractmethod
     def stages(self) -> list[list[nn.Module]]:
         """The modules with weights, from the image on, in the groups in which they can be
         frozen."""
-        raise NotImplementedError
 
     def levels(self, image: Tensor) -> list[Tensor]:
         """The maps (B, C, n, n) that a network may read, from shallow to deep; the last is φ."""

@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
@@ -36,7 +38,7 @@ def head_class(name: str) -> type[Head]:
     return load(row(HEADS, name, "head"))
 
 
-class Head(nn.Module):
+class Head(nn.Module, ABC):
     """Proposals for the anchors of a map, from the features of exemplar and search image.
 
     Attributes:
@@ -55,14 +57,14 @@ class Head(nn.Module):
         pixels."""
         return exemplar
 
+    @abstractmethod
     def template_features(self, z: Tensor) -> tuple[Tensor, ...]:
         """Template features from exemplar features φ(z) (B, C, 6, 6), computed once per
         sequence."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forward(self, template: tuple[Tensor, ...], x: Tensor) -> Proposals:
         """Proposals for search features φ(x) (B, C, 22, 22), computed in every frame."""
-        raise NotImplementedError
 
 
 class UpChannelHead(Head):

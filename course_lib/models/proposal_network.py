@@ -3,6 +3,7 @@ SiamBroadcastRPN."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from course_lib.models.proposals import Proposals
 
 
-class ProposalNetwork(nn.Module):
+class ProposalNetwork(nn.Module, ABC):
     """Proposals for exemplars (B, 3, 127, 127) and search images (B, 3, S, S), values 0…255.
 
     Attributes:
@@ -40,23 +41,23 @@ class ProposalNetwork(nn.Module):
     sizes: np.ndarray
     about: dict[str, Any]
 
+    @abstractmethod
     def cells(self, search: int = 255) -> int:
         """Cells per side of the (first) map for search images of `search` pixels."""
-        raise NotImplementedError
 
     def anchors(self, search: int = 255) -> np.ndarray:
         """Anchors (A, 4) in search pixels, in the order of the proposals."""
         return place_anchors(self.sizes, self.cells(search), self.stride, search / 2).reshape(-1, 4)
 
+    @abstractmethod
     def template_features(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor, ...]:
         """Template features of exemplars (B, 3, 127, 127), for search images of `search` pixels;
         computed once per sequence."""
-        raise NotImplementedError
 
+    @abstractmethod
     def propose(self, template: tuple[Tensor, ...], search: Tensor) -> Proposals:
         """Proposals for search images (B, 3, S, S), from the template features of as many
         exemplars, or of one."""
-        raise NotImplementedError
 
     def correlation_map(self, template: tuple[Tensor, ...], search: Tensor) -> Tensor:
         """Cosines (B, n, n) of the correlation that underlies the scores, if the network
