@@ -48,18 +48,19 @@ def commit() -> str:
 
 def hardware(device: str = "cpu") -> str:
     """The processor's name and number of cores, and the GPU's name if `device` is one."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        models = [
-            line.split(":", 1)[1].strip()
-            for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
-            if line.startswith("model name")
-        ]
-        name = models[0] if models else name
-    machine = f"{name}, {os.cpu_count()} cores"
+    machine = f"{cpu_name()}, {os.cpu_count()} cores"
     if not device.startswith("cuda"):
         return f"{machine}, no GPU used"
     import torch
 
     return f"{torch.cuda.get_device_name()} with {machine}"
+
+
+def cpu_name() -> str:
+    """The processor's name, as precisely as the system gives it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
