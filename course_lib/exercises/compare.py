@@ -110,9 +110,8 @@ def require_close(
     )
     where = f" at {tuple(int(i) for i in place)}" if place else ""
     tail = f"; {hint}" if hint else ""
-    raise Wrong(
-        f"{what}{where} is {_short(actual[place])}, expected {_short(expected[place])}{tail}"
-    )
+    is_now, should_be = apart(actual[place], expected[place])
+    raise Wrong(f"{what}{where} is {is_now}, expected {should_be}{tail}")
 
 
 def same(actual: Any, expected: Any, tolerance: float = 1e-6) -> bool:
@@ -131,18 +130,71 @@ def same(actual: Any, expected: Any, tolerance: float = 1e-6) -> bool:
     return bool(np.allclose(actual, expected, rtol=0, atol=limit, equal_nan=True))
 
 
-def require_untouched(before: np.ndarray, after: np.ndarray, what: str) -> None:
+def require_untouched(before: Any, after: Any, what: str) -> None:
     """Raise Wrong if an input was changed in place.
 
     Args:
-        before: a copy of it, made before the answer was called.
+        before: a copy of it, made before the answer was called: an array, a tensor, or a list or
+            dictionary of them. Anything else is not looked at.
         after: the input.
         what: its name.
     """
-    if not np.array_equal(before, after, equal_nan=before.dtype.kind in "fc"):
+    if not _unchanged(before, after):
         raise Wrong(
-            f"your function changes {what} it was given; work on a copy: the caller still needs it"
+            f"your function changes {what}, which it was given; work on a copy: the caller still "
+            "needs it"
         )
+
+
+def _unchanged(before: Any, after: Any) -> bool:
+    if isinstance(before, dict):
+        return list(before) == list(after) and all(_unchanged(before[k], after[k]) for k in before)
+    if isinstance(before, (list, tuple)):
+        return len(before) == len(after) and all(map(_unchanged, before, after))
+    if is_tensor(before):
+        before, after = before.detach().cpu(), after.detach().cpu()
+        return before.shape == after.shape and bool(
+            ((before == after) | ((before != before) & (after != after))).all()
+        )
+    if isinstance(before, np.ndarray):
+        return np.array_equal(before, after, equal_nan=before.dtype.kind in "fc")
+    return True
+
+
+def copied(value: Any) -> Any:
+    """Inputs copied for one use: arrays and tensors, also within lists, tuples and dictionaries."""
+    if type(value) in (list, tuple):
+        return type(value)(copied(v) for v in value)
+    if type(value) is dict:
+        return {k: copied(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    return value.clone() if is_tensor(value) else value
+
+
+def require_kind(given: Any, right: Any, what: str) -> None:
+    """Raise Wrong if a tensor or array holds truth values, integers or fractions where the next
+    cells need another of these.
+
+    Args:
+        given: what the answer returned.
+        right: what the reference returned.
+        what: name of the result.
+    """
+    if isinstance(given, (list, tuple)) and isinstance(right, (list, tuple)):
+        for a, b in zip(given, right, strict=False):
+            require_kind(a, b, what)
+    elif is_tensor(given) and is_tensor(right) and given.dtype != right.dtype:
+        raise Wrong(
+            f"{what} has type {given.dtype}, expected {right.dtype}: the next cells compute with it"
+        )
+    elif isinstance(given, np.ndarray) and isinstance(right, np.ndarray):
+        masks = given.dtype.kind == "b", right.dtype.kind == "b"
+        if masks[0] != masks[1]:
+            raise Wrong(
+                f"{what} has type {given.dtype}, expected {right.dtype}: the next cells use it as "
+                f"{'a mask' if masks[1] else 'numbers'}"
+            )
 
 
 def is_tensor(value: Any) -> bool:
@@ -152,7 +204,10 @@ def is_tensor(value: Any) -> bool:
 
 def plain(value: Any) -> Any:
     """A tensor as an array; anything else unchanged."""
-    return value.detach().float().cpu().numpy() if is_tensor(value) else value
+    if not is_tensor(value):
+        return value
+    value = value.detach().cpu()
+    return (value if value.is_complex() else value.double()).numpy()
 
 
 def shape_of(value: Any) -> tuple[int, ...] | None:
@@ -174,7 +229,16 @@ def _kind(value: Any) -> str:
     return f"of type {type(value).__name__}"
 
 
-def _short(value: Any) -> str:
+def apart(a: Any, b: Any) -> tuple[str, str]:
+    """Two different numbers with as many digits as it takes to see that they differ."""
+    for digits in range(4, 17):
+        texts = _short(a, digits), _short(b, digits)
+        if texts[0] != texts[1]:
+            break
+    return texts
+
+
+def _short(value: Any, digits: int) -> str:
     if np.iscomplexobj(value):
-        return f"{value.real:.4g}{value.imag:+.4g}j"
-    return f"{float(value):.4g}"
+        return f"{value.real:.{digits}g}{value.imag:+.{digits}g}j"
+    return f"{float(value):.{digits}g}"

@@ -13,14 +13,13 @@ graded, `judge.py` decides on the points, out of reach of any cell.
 
 The checks themselves are in `lesson00.py`, `lesson01.py`, …: a function that compares the answer
 with the reference and raises `Wrong` with a sentence in the terms of the subject. Beside it are
-declared the mistakes that students make, as code, with the message for each: see `trial.py`.
+declared the mistakes that students make, as code, with the message for each: see `mistakes.py`.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
-import traceback
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -29,9 +28,11 @@ from typing import Any
 import numpy as np
 
 from course_lib.errors import CourseError
+from course_lib.exercises.declared import as_declared, declared_result, name_of
 from course_lib.exercises.guard import out_of_reach
-from course_lib.exercises.trial import Codes, Mistake, Trial, declared
-from course_lib.exercises.words import Wrong, announce, table
+from course_lib.exercises.mistakes import Codes, Mistake, declared
+from course_lib.exercises.trial import Trial
+from course_lib.exercises.words import Wrong, announce, table, where_it_stopped
 
 Examine = Callable[[Trial, np.random.Generator], None]
 
@@ -102,7 +103,7 @@ def check(
 
     Args:
         name: of the exercise.
-                reference: the right answer.
+        reference: the right answer.
         mistakes: message → code of the wrong answer that `Trial.compare` gives it to.
         others: part of a message → code of a wrong answer that the check finds in steps of its own.
     """
@@ -124,12 +125,20 @@ def exercise(name: str) -> Callable[[Any], Any]:
     reference = find_check(name).reference
 
     def examined(answer: Any) -> Any:
-        status, words = examine(name, answer)
+        status, words, converts = _examined(name, answer)
         RECORDS[name] = Record(answer, status, words)
-        announce(name, status, words, strict=_set("COURSE_STRICT"))
+        note = ""
+        if converts and status == "right":
+            declared = declared_result(reference)
+            answer, note = as_declared(answer, declared), _passed_on(declared)
+        announce(name, status, words + note, strict=_set("COURSE_STRICT"))
         return answer if status == "right" or _set("COURSE_STRICT") else reference
 
     return examined
+
+
+def _passed_on(declared: Any) -> str:
+    return f". The cells below get its result as {name_of(declared)}, as its signature says"
 
 
 def examine(name: str, answer: Any, seed: int | None = None) -> tuple[str, str]:
@@ -143,17 +152,23 @@ def examine(name: str, answer: Any, seed: int | None = None) -> tuple[str, str]:
         answer: neither the reference nor a known mistake can be called while it is examined.
         seed: of the check's random inputs.
     """
+    return _examined(name, answer, seed)[:2]
+
+
+def _examined(name: str, answer: Any, seed: int | None = None) -> tuple[str, str, bool]:
+    """Status and sentence, as `examine`, and whether results were converted."""
     found = find_check(name)
     seed = zlib.crc32(name.encode()) if seed is None else seed
     with out_of_reach(*found.guarded) as (right, *codes):
         known = zip(found.mistakes, codes, strict=True)
         mistakes = tuple(replace(mistake, code=code) for mistake, code in known)
         for draw in range(seed, seed + DRAWS * 1_000_003, 1_000_003):
-            status, words = _verdict(found, Trial(answer, right, mistakes), draw)
+            trial = Trial(answer, right, mistakes)
+            status, words = _verdict(found, trial, draw)
             itself = Trial(right, right, mistakes)
             if status != "wrong" or _verdict(found, itself, draw)[0] == "right":
                 break
-    return status, words
+    return status, words, trial.converts
 
 
 def _verdict(found: Check, trial: Trial, seed: int) -> tuple[str, str]:
@@ -165,7 +180,7 @@ def _verdict(found: Check, trial: Trial, seed: int) -> tuple[str, str]:
     except Wrong as wrong:
         return "wrong", str(wrong)
     except Exception as problem:
-        return "wrong", _where_it_stopped(problem)
+        return "wrong", where_it_stopped(problem)
     return "right", "right"
 
 
@@ -230,15 +245,3 @@ def all_checks() -> dict[str, Check]:
 
 def _set(variable: str) -> bool:
     return os.environ.get(variable, "") not in ("", "0")
-
-
-def _where_it_stopped(problem: Exception) -> str:
-    """The error in the student's own lines: its kind, its text, and the last line that is not the
-    course's."""
-    own = [
-        f
-        for f in traceback.extract_tb(problem.__traceback__)
-        if "course_lib" not in f.filename and "site-packages" not in f.filename
-    ]
-    place = f" at `{own[-1].line}`" if own and own[-1].line else ""
-    return f"your code stopped with {type(problem).__name__}: {problem}{place}"

@@ -68,4 +68,5 @@ def copied(f: FunctionType) -> FunctionType:
     """A function with the same code, whose body can be replaced independently."""
     twin = FunctionType(f.__code__, f.__globals__, f.__name__, f.__defaults__, f.__closure__)
     twin.__kwdefaults__, twin.__doc__ = f.__kwdefaults__, f.__doc__
+    twin.__annotations__ = f.__annotations__
     return twin

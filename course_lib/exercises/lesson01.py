@@ -32,7 +32,6 @@ def examine_corners(answer, rng) -> None:
         (6, 4),
         named="the corner array",
         hint="its columns are x, y, x + w, y + h",
-        untouched=("the boxes",),
     )
 
 

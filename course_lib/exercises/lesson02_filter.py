@@ -49,7 +49,7 @@ def examine_filter(answer, rng) -> None:
     patches = rng.normal(size=(3, 12, 16))
     # not symmetric: its spectrum is not real
     target = np.roll(mosse.gaussian_target(12, 16, 2.0), (1, 2), axis=(0, 1))
-    answer.compare((patches, target, 0.5), ("A", "B"), _pair, untouched=("the patches",))
+    answer.compare((patches, target, 0.5), ("A", "B"), _pair)
 
 
 @check(
@@ -132,7 +132,7 @@ def examine_update(answer, rng) -> None:
     first, patch = rng.normal(size=(1, 10, 14)), rng.normal(size=(10, 14))
     target = np.roll(mosse.gaussian_target(10, 14, 2.0), (1, 2), axis=(0, 1))
     A, B = mosse.train_filter(first, target, 0.1)
-    answer.compare((A, B, patch, target, 0.125), ("A", "B"), _pair, untouched=("A", "B"))
+    answer.compare((A, B, patch, target, 0.125), ("A", "B"), _pair)
 
 
 @check(
@@ -155,7 +155,7 @@ def examine_ratio(answer, rng) -> None:
     patch, target = rng.normal(size=(10, 14)), mosse.gaussian_target(10, 14, 2.0)
     H = rng.normal(size=(10, 14)) + 1j * rng.normal(size=(10, 14))
     inputs = (H, patch, target, 0.2, 0.3)
-    answer.compare(inputs, "the new filter", (10, 14), untouched=("H",))
+    answer.compare(inputs, "the new filter", (10, 14))
 
 
 def _unclamped(right, response):
@@ -197,7 +197,7 @@ def _cut_out(right, response):
         "your window is 10 × 10: a slice excludes its end, so it has to stop at row + 6": _ten_wide,
         "the sidelobe's mean is not subtracted from the peak": lambda right, g: g.max() - right(g),
     },
-    others={"your function changes the response": _cut_out},
+    others={"your function changes `response`": _cut_out},
 )
 def examine_psr(answer, rng) -> None:
     """Peak-to-sidelobe ratio, at the centre and at the border."""
@@ -211,7 +211,6 @@ def examine_psr(answer, rng) -> None:
             tolerance=1e-4,
             near=1e-5,
             named=f"the PSR of a response with its peak at ({row}, {column})",
-            untouched=("the response",),
             row=row,
             column=column,
         )

@@ -39,7 +39,6 @@ def examine_shifts(answer, rng) -> None:
             if np.allclose(given[0], right[0])
             else "your row 0 is not the signal itself: it is the shift by 0 places"
         ),
-        untouched=("the signal",),
     )
 
 

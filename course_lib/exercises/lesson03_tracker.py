@@ -90,7 +90,6 @@ def examine_size(answer, rng) -> None:
             "the index",
             otherwise="{where}: you say {given:g}, expected {right:g}: the first is not weighted, "
             "the others are",
-            untouched=("the responses",),
             where=f"peaks {', '.join(f'{p:g}' for p in peaks)} and weight {weight:g}",
         )
 

@@ -113,7 +113,6 @@ def examine_choose(answer, rng) -> None:
             "the index",
             otherwise="with peaks {wanted} you choose scale {given:g}, expected {right:g}: "
             + words,
-            untouched=("the responses",),
             wanted=wanted,
         )
     flat = np.stack([np.full((17, 17), 0.9), _bump(rng) * 0 + 0.1, np.full((17, 17), 0.2)])
@@ -146,7 +145,6 @@ def examine_blend(answer, rng) -> None:
         lambda given: 1e4 * as_array(given, (68, 68), "the result"),
         tolerance=1e-4,
         near=1e-3,
-        untouched=("the response",),
     )
 
 

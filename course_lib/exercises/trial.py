@@ -1,16 +1,10 @@
-"""An answer on trial: compared with the reference and with the known wrong answers.
-
-A mistake is declared once, at its check: the message it gets, and the code that makes it. The code
-is a function (right, *inputs) that returns what an answer with this mistake returns; `right` is the
-reference, so most mistakes are one change to it. The check runs it on the inputs it has drawn, and
-gives the message if the student's answer returns the same. The test examines it as if a student had
-written it, and expects the message.
-"""
+"""An answer on trial: called by the rules, and compared with the reference and with the known wrong
+answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import inspect
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -19,59 +13,16 @@ import numpy as np
 from course_lib.exercises.compare import (
     as_array,
     as_number,
-    is_tensor,
-    plain,
+    copied,
     require_close,
+    require_kind,
     require_untouched,
-    same,
     shape_of,
 )
+from course_lib.exercises.declared import converted, declared_result
+from course_lib.exercises.draws import alike, difference, drawn, require_generator
+from course_lib.exercises.mistakes import Mistake, agree
 from course_lib.exercises.words import Wrong
-
-Code = Callable[..., Any]  # (right, *inputs) → result
-# a code, one recognised by a part of its result (index, code), or several with the same message
-Codes = Code | tuple[Any, Code] | list[Code | tuple[Any, Code]]
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """A wrong answer that students give.
-
-    Attributes:
-        words: the message; `Trial.compare` fills in the braces.
-        code: (right, *inputs) → what such an answer returns.
-        part: index of the part of the result that it is recognised by; None for all of it.
-        compared: whether `Trial.compare` looks for it. If not, the check finds it in steps of its
-            own, and `words` are part of their message.
-    """
-
-    words: str
-    code: Code
-    part: Any = None
-    compared: bool = True
-
-    def is_made(self, given: Any, right: Any, wrong: Any, tolerance: float) -> bool:
-        """Whether the answer is what this mistake returns, in the part that counts.
-
-        Args:
-            given: the answer's result, as numbers.
-            right: the reference's result.
-            wrong: this mistake's result.
-            tolerance: of the comparison.
-        """
-        if self.part is None:
-            return _agree(given, wrong, tolerance)
-        part = given[self.part]
-        return same(part, wrong[self.part], tolerance) and not same(part, right[self.part])
-
-
-def declared(words: Mapping[str, Codes], compared: bool) -> tuple[Mistake, ...]:
-    """Mistakes from a table of messages and codes."""
-    every = [(w, c) for w, cs in words.items() for c in (cs if isinstance(cs, list) else [cs])]
-    return tuple(
-        Mistake(w, c[1], c[0], compared) if isinstance(c, tuple) else Mistake(w, c, None, compared)
-        for w, c in every
-    )
 
 
 def _asked(answer: Any, *inputs: Any) -> Any:
@@ -81,18 +32,33 @@ def _asked(answer: Any, *inputs: Any) -> Any:
 class Trial:
     """A student's answer, to be called as if it were the answer itself.
 
+    Each call has these rules: arrays, tensors, lists and dictionaries that it is given stay as they
+    are, and a result of another type than the declared one is converted, see `declared.py`.
+
     Args:
         answer: the student's.
         right: the reference.
         mistakes: the known mistakes.
+
+    Attributes:
+        declared: the reference's return annotation.
+        converts: whether the answer has returned something that was converted.
     """
 
     def __init__(self, answer: Any, right: Any, mistakes: tuple[Mistake, ...] = ()) -> None:
         self.answer, self.right, self.mistakes = answer, right, mistakes
+        self.declared, self.converts = declared_result(right), False
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
-        """Call the student's answer."""
-        return self.answer(*inputs, **named)
+        """Call the student's answer; raises Wrong if it changes what it is given."""
+        before = copied([*inputs, *named.values()])
+        raw = self.answer(*inputs, **named)
+        names = [*_names(self.right, len(inputs)), *named]
+        for name, was, now in zip(names, before, [*inputs, *named.values()], strict=True):
+            require_untouched(was, now, f"`{name}`")
+        value = converted(raw, self.declared, (*inputs, *named.values()))
+        self.converts |= value is not raw
+        return value
 
     def compare(
         self,
@@ -106,7 +72,6 @@ class Trial:
         hint: str = "",
         named: str = "",
         otherwise: str | Callable[[Any, Any], str] = "",
-        untouched: tuple[str, ...] = (),
         **facts: Any,
     ) -> Any:
         """What the answer returns for copies of `inputs`; raises Wrong if the reference returns
@@ -127,14 +92,10 @@ class Trial:
             hint: appended to the place of the largest difference.
             named: name of the result there, if different.
             otherwise: a message, or (given, right) → a message or "".
-            untouched: names of the leading inputs, which the answer must not change.
             facts: for the braces in messages: values, or functions of the result. {given}, {right},
                 {shape} of the result, and the inputs by number are known as well.
         """
-        used = copied(inputs)
-        raw = call(self.answer, *used)
-        for name, before, after in zip(untouched, inputs, used, strict=False):
-            require_untouched(plain(before), plain(after), name)
+        raw = call(self, *copied(inputs))
         reading, shape = _reading(read, what), shape_of(raw)
         right = call(self.right, *copied(inputs))
         facts["shape"] = shape
@@ -144,8 +105,9 @@ class Trial:
             if shape is not None and shape != shape_of(right):
                 self._explain(inputs, call, facts, lambda m, wrong: shape_of(wrong) == shape)
             raise
+        require_kind(raw, right, what if isinstance(what, str) else "the result")
         right = reading(right)
-        if not _agree(given, right, tolerance):
+        if not agree(given, right, tolerance):
             facts = {name: fact(given) if callable(fact) else fact for name, fact in facts.items()}
             facts |= {"given": given, "right": right}
             close = near or tolerance
@@ -160,6 +122,50 @@ class Trial:
                 raise Wrong(words)
             _require_close(given, right, named or what, tolerance, hint)
         return given
+
+    def compare_draws(
+        self,
+        inputs: Callable[[np.random.Generator], tuple[Any, ...]],
+        what: str | tuple[str, ...],
+        read: Callable[[Any], Any],
+        *,
+        draws: int = 1500,
+        seed: int = 0,
+        **facts: Any,
+    ) -> np.ndarray:
+        """What the answer returns in many random draws, (draws, parts); raises Wrong if it does not
+        draw from the generator it was given, or its draws are distributed differently from the
+        reference's.
+
+        The message is that of the first mistake whose draws are distributed like the answer's, else
+        it names the part, and how much lies below a value.
+
+        Args:
+            inputs: (generator) → the answer's inputs, with that generator among them.
+            what: name of the result, or of each of its parts.
+            read: turns a result into numbers: one, or several.
+            draws: how many.
+            seed: of the generators.
+            facts: for the braces in messages, as in `compare`.
+        """
+        given = drawn(self, inputs, read, draws, seed)
+        require_generator(self, inputs, read, seed)
+        right = drawn(self.right, inputs, read, draws, seed + 1)
+        if alike(given, right):
+            return given
+        some = inputs(np.random.default_rng(seed))
+        facts = {name: fact(given) if callable(fact) else fact for name, fact in facts.items()}
+        for mistake in self.mistakes:
+            if not mistake.compared:
+                continue
+            try:
+                code = partial(mistake.code, self.right)
+                made = alike(given, drawn(code, inputs, read, draws, seed + 2))
+            except Exception:  # inputs that this mistake cannot take, or a result without numbers
+                continue
+            if made:
+                raise Wrong(mistake.words.format(*some, given=given, right=right, **facts))
+        raise Wrong(difference(given, right, what))
 
     def _explain(
         self,
@@ -180,25 +186,19 @@ class Trial:
                 raise Wrong(mistake.words.format(*inputs, **facts))
 
 
-def copied(value: Any) -> Any:
-    """Inputs copied for one use: arrays and tensors, also within lists and tuples."""
-    if type(value) in (list, tuple):
-        return type(value)(copied(v) for v in value)
-    if isinstance(value, np.ndarray):
-        return value.copy()
-    return value.clone() if is_tensor(value) else value
+def _names(function: Any, count: int) -> list[str]:
+    """Names of the first `count` parameters of a function."""
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        names = []
+    return [*names, *("an argument" for _ in range(count))][:count]
 
 
 def _reading(read: Any, what: str | tuple[str, ...]) -> Callable[[Any], Any]:
     if read is None:
         return lambda raw: as_number(raw, what)
     return read if callable(read) else lambda raw: as_array(raw, read, what)
-
-
-def _agree(given: Any, other: Any, tolerance: float) -> bool:
-    if isinstance(given, tuple):
-        return all(same(a, b, tolerance) for a, b in zip(given, other, strict=True))
-    return same(given, other, tolerance)
 
 
 def _require_close(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import traceback
 
 from course_lib.errors import CourseError
 
@@ -21,7 +22,7 @@ def announce(name: str, status: str, words: str, strict: bool) -> None:
     Args:
         name: of the exercise.
         status: a key of LOOKS.
-        words: why, if the answer is wrong.
+        words: "right" and what to know about it, or why it is not.
         strict: whether nothing stands in for a wrong answer.
     """
     stand_in = (
@@ -30,7 +31,7 @@ def announce(name: str, status: str, words: str, strict: bool) -> None:
         else " Until then the cells below use the course's version."
     )
     sentence = {
-        "right": "That is right.",
+        "right": words.replace("right", "That is right", 1) + ".",
         "wrong": f"Not yet: {words}.{stand_in}".replace("..", ".").replace("?.", "?"),
         "not attempted": f"Not written yet.{stand_in}",
     }[status]
@@ -65,6 +66,18 @@ def table(rows: list[tuple[str, str, int]]) -> None:
         f"<tfoot><tr><th>all so far</th><th></th><th>{got} / {total}</th></tr></tfoot></table>",
         f"{plain}\n{got} of {total} points so far",
     )
+
+
+def where_it_stopped(problem: Exception) -> str:
+    """The error in the student's own lines: its kind, its text, and the last line that is not the
+    course's."""
+    own = [
+        f
+        for f in traceback.extract_tb(problem.__traceback__)
+        if "course_lib" not in f.filename and "site-packages" not in f.filename
+    ]
+    place = f" at `{own[-1].line}`" if own and own[-1].line else ""
+    return f"your code stopped with {type(problem).__name__}: {problem}{place}"
 
 
 def _display(page: str, plain: str) -> None:

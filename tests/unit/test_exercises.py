@@ -97,7 +97,7 @@ def test_a_wrong_answer_gets_a_reason_and_the_reference_stands_in(capsys):
         (lambda x: [1, 2], r"shape \(2,\); expected \(5,\)"),
         (lambda x: np.full(5, np.nan), "NaN or infinity in 5 of 5"),
         (lambda x: x.undefined, "stopped with AttributeError"),
-        (lambda x: np.multiply(x, 2, out=x), "changes the vector"),
+        (lambda x: np.multiply(x, 2, out=x), "changes `x`"),
         (lambda x: double(x), "calls the course's own version"),
         (lambda x: np.array(["a"] * 5), "array of numbers"),
     ],
@@ -310,7 +310,7 @@ def halves():
         (lambda x, n: x[:3], "one number, shape \\(3,\\)"),
         (lambda x, n: x[:4], "the pair of sums has shape \\(4,\\); expected \\(2,\\)"),
         (lambda x, n: (x[:n].sum(), 9.0), "the second is 9, expected 18; from the end"),
-        (lambda x, n: (x.sort(), x.fill(0)), "changes the vector"),
+        (lambda x, n: (x.sort(), x.fill(0)), "changes `x`"),
         (
             lambda x, n: core.CHECKS["test.halves"].mistakes[0].code(lambda *of: (18.0, 3.0), x, n),
             "course's own version",

@@ -1,0 +1,164 @@
+"""Small clips on which a student's tracker runs beside the reference, each made so that another
+mistake shows: a target that is hidden, changes its looks, leaves the frame, is small, is large, has
+odd sizes, or passes a look-alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from course_lib.exercises.compare import as_array
+from course_lib.exercises.scenes import texture
+from course_lib.exercises.trial import Trial
+from course_lib.exercises.words import Wrong
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A short clip.
+
+    Attributes:
+        name: a key of CLIPS.
+        what: what happens in it, as a clause.
+        frames: T frames (H, W, 3) uint8.
+        boxes: (T, 4) of the target, x, y, w, h in pixels.
+    """
+
+    name: str
+    what: str
+    frames: list[np.ndarray]
+    boxes: np.ndarray
+
+
+@dataclass(frozen=True)
+class Plot:
+    """How a clip is made.
+
+    Attributes:
+        what: what happens, as a clause.
+        size: of the target, width and height.
+        start: of its corner, x, y.
+        step: from frame to frame, x, y.
+        hidden: frames in which a texture covers it.
+        changes: whether it turns into another texture.
+        twin: displacement of a look-alike from the target in frame 0, x, y; the look-alike stays.
+    """
+
+    what: str
+    size: tuple[int, int] = (30, 36)
+    start: tuple[int, int] = (60, 50)
+    step: tuple[int, int] = (3, 2)
+    hidden: tuple[int, ...] = ()
+    changes: bool = False
+    twin: tuple[int, int] | None = None
+
+
+CLIPS = {
+    "plain": Plot("the target moves by the same step in every frame"),
+    "odd": Plot("the target's width and height are odd", size=(31, 37)),
+    "hidden": Plot("the target is hidden behind a texture in frames 4 to 8", step=(2, 1),
+                   hidden=(4, 5, 6, 7, 8)),
+    "changing": Plot("the target turns into another texture", changes=True),
+    "border": Plot("the target leaves the frame by half", start=(150, 96), step=(3, 2)),
+    "alike": Plot("the target passes another one of nearly the same texture", twin=(34, 30)),
+    "small": Plot("the target is small", size=(13, 16), step=(1, 1)),
+    "large": Plot("the target is large", size=(76, 66), start=(40, 30)),
+}  # fmt: skip
+HEIGHT, WIDTH, LENGTH = 150, 200, 14
+
+
+def make_clip(name: str, rng: np.random.Generator, length: int = LENGTH) -> Clip:
+    """A clip of CLIPS.
+
+    Args:
+        name: of the clip.
+        rng: of its textures.
+        length: frames.
+    """
+    plot = CLIPS[name]
+    w, h = plot.size
+    scene = texture(rng, HEIGHT, WIDTH) // 2 + 40
+    target, other, cover = (texture(rng, h, w).astype(float) for _ in range(3))
+    places = np.array(plot.start) + np.arange(length)[:, None] * plot.step  # (T, 2) x, y
+    frames = []
+    for t, place in enumerate(places):
+        image = scene.copy()
+        if plot.twin is not None:
+            _paste(image, 0.8 * target + 0.2 * other, np.array(plot.start) + plot.twin)
+        share = t / (length - 1) if plot.changes else 0.0
+        looks = cover if t in plot.hidden else (1 - share) * target + share * other
+        _paste(image, looks, place)
+        frames.append(np.repeat(image[..., None], 3, axis=2))
+    boxes = np.column_stack([places, np.tile([float(w), float(h)], (length, 1))])  # (T, 4)
+    return Clip(name, plot.what, frames, boxes)
+
+
+def _paste(image: np.ndarray, looks: np.ndarray, place: np.ndarray) -> None:
+    """Put an object into an image, cut off at its border."""
+    x, y = (int(v) for v in place)
+    h, w = (min(s, room) for s, room in zip(looks.shape, (HEIGHT - y, WIDTH - x), strict=True))
+    if h > 0 and w > 0:
+        image[y : y + h, x : x + w] = looks[:h, :w].astype(np.uint8)
+
+
+def run(tracker: Any, clip: Clip) -> np.ndarray:
+    """The boxes (T − 1, 4) that a tracker returns for the frames after the first; raises Wrong if
+    it changes what it is given."""
+    frame, box = clip.frames[0].copy(), clip.boxes[0].copy()
+    tracker.init(frame, box)
+    if not np.array_equal(frame, clip.frames[0]) or not np.array_equal(box, clip.boxes[0]):
+        raise Wrong("`init` changes the frame or the box it was given; work on a copy")
+    boxes = []
+    for t in range(1, len(clip.frames)):
+        frame = clip.frames[t].copy()
+        boxes.append(as_array(tracker.update(frame), (4,), f"the box of frame {t}").copy())
+        if not np.array_equal(frame, clip.frames[t]):
+            raise Wrong("`update` changes the frame it was given; work on a copy")
+    return np.array(boxes)
+
+
+def compare_tracks(
+    trial: Trial,
+    clips: list[Clip],
+    make: Callable[[Any], Any] = lambda tracker: tracker(),
+    tolerance: float = 0.05,
+) -> None:
+    """Raise Wrong if the student's tracker returns other boxes than the reference on one of the
+    clips: with the message of the first mistake that returns the same boxes there, else with the
+    first frame that differs.
+
+    Args:
+        trial: the answer, a class of trackers.
+        clips: to run on.
+        make: (class) → a tracker.
+        tolerance: by how many pixels boxes may differ.
+    """
+    for clip in clips:
+        given, right = run(make(trial), clip), run(make(trial.right), clip)
+        if _agree(given, right, tolerance):
+            continue
+        for mistake in trial.mistakes:
+            if not mistake.compared:
+                continue
+            try:
+                wrong = run(make(lambda *s, m=mistake, **k: m.code(trial.right, *s, **k)), clip)
+            except Exception:  # a mistake that cannot run on this clip
+                continue
+            if _agree(given, wrong, tolerance) and not _agree(wrong, right, tolerance):
+                raise Wrong(mistake.words)
+        t = int(np.argmax(np.abs(given - right).max(axis=1) > tolerance))
+        raise Wrong(
+            f"on a clip in which {clip.what}, your box in frame {t + 1} is {_text(given[t])}, "
+            f"expected {_text(right[t])}"
+        )
+
+
+def _agree(a: np.ndarray, b: np.ndarray, tolerance: float) -> bool:
+    return bool(np.abs(a - b).max() <= tolerance)
+
+
+def _text(box: np.ndarray) -> str:
+    return "(" + ", ".join(f"{v:.2f}" for v in box) + ")"

@@ -1,0 +1,138 @@
+"""The declared type of an answer: what the next cells compute with.
+
+An answer may return a list where the lesson's signature says array, or a NumPy array where it says
+tensor. Its numbers are right, so it is right; and since the next cells count on the declared type,
+it is converted wherever nothing is lost by that: here while it is checked, and in the notebook from
+then on.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+import typing
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from course_lib.exercises.compare import is_tensor
+
+
+def declared_result(reference: Any) -> Any:
+    """The return annotation of the reference; None if it has none, or is a class."""
+    if inspect.isclass(reference):
+        return None
+    try:
+        return typing.get_type_hints(reference).get("return")
+    except NameError:  # a type that is imported for type checkers only
+        return None
+
+
+def converted(value: Any, declared: Any, inputs: tuple[Any, ...] = ()) -> Any:
+    """`value` as the declared type; unchanged if it has that type, or cannot be converted without
+    loss.
+
+    Args:
+        value: what an answer returned.
+        declared: an annotation: array, tensor, number, or a tuple or list of them.
+        inputs: of the answer. If some are tensors, an array is not converted to a tensor, since
+            gradients have been lost; and a tensor gets their precision.
+    """
+    if value is None or declared is None:
+        return value
+    origin = typing.get_origin(declared)
+    if origin in (tuple, list):
+        return _sequence(value, declared, inputs)
+    if declared is np.ndarray:
+        return _array(value)
+    if getattr(declared, "__module__", "").startswith("torch") and declared.__name__ == "Tensor":
+        return _tensor(value, inputs)
+    if declared in (int, float, bool):
+        return _number(value, declared)
+    return value
+
+
+def as_declared(answer: Callable[..., Any], declared: Any) -> Callable[..., Any]:
+    """The answer, with what it returns converted."""
+
+    @functools.wraps(answer)
+    def passed_on(*inputs: Any, **named: Any) -> Any:
+        return converted(answer(*inputs, **named), declared, (*inputs, *named.values()))
+
+    return passed_on
+
+
+def name_of(declared: Any) -> str:
+    """A declared type in a sentence."""
+    origin = typing.get_origin(declared)
+    if origin in (tuple, list):
+        return f"a {origin.__name__}"
+    names = {"ndarray": "a NumPy array", "Tensor": "a tensor", "int": "an integer"}
+    name = getattr(declared, "__name__", str(declared))
+    return names.get(name, f"a {name}")
+
+
+def _sequence(value: Any, declared: Any, inputs: tuple[Any, ...]) -> Any:
+    """A tuple or list: its parts converted one by one."""
+    kind, parts = typing.get_origin(declared), typing.get_args(declared)
+    if isinstance(value, (dict, set, str, types.GeneratorType)):
+        return value
+    try:
+        values = list(_array(value) if is_tensor(value) else value)
+    except TypeError:
+        return value
+    if kind is list or (len(parts) == 2 and parts[1] is ...):
+        parts = (parts[0] if parts else None,) * len(values)
+    if len(parts) != len(values):
+        return value
+    new = [converted(v, part, inputs) for v, part in zip(values, parts, strict=True)]
+    if isinstance(value, kind) and all(a is b for a, b in zip(values, new, strict=True)):
+        return value
+    return kind(new)
+
+
+def _array(value: Any) -> Any:
+    if is_tensor(value):
+        value = value.detach().cpu()
+        return (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
+    if isinstance(value, (list, tuple)):
+        try:
+            array = np.array([_array(v) for v in value])
+        except ValueError:  # rows of different lengths
+            return value
+        return array if array.dtype.kind in "fiucb" else value
+    return value
+
+
+def _tensor(value: Any, inputs: tuple[Any, ...]) -> Any:
+    import torch
+
+    floating = [i.dtype for i in inputs if is_tensor(i) and i.is_floating_point()]
+    if is_tensor(value):
+        wanted = floating or [torch.get_default_dtype()]
+        return value if not _is_double(value) or wanted[0] == value.dtype else value.to(wanted[0])
+    if any(map(is_tensor, inputs)) or not isinstance(value, (np.ndarray, list, tuple)):
+        return value
+    array = _array(value)
+    if not isinstance(array, np.ndarray):
+        return value
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    return tensor.to(torch.get_default_dtype()) if _is_double(tensor) else tensor
+
+
+def _is_double(tensor: Any) -> bool:
+    return str(tensor.dtype) == "torch.float64"
+
+
+def _number(value: Any, declared: type) -> Any:
+    if isinstance(value, bool) or (is_tensor(value) and value.requires_grad):
+        return value
+    if isinstance(value, (np.ndarray, np.generic)) or is_tensor(value):
+        if np.prod(value.shape) != 1:
+            return value
+        value = value.item()
+    if declared is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value

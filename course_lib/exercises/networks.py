@@ -1,0 +1,76 @@
+"""Networks are compared by what they compute: with the same weights, the same images must give the
+same features. How an answer is built, of modules or functions, is its own affair."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.exercises.words import Wrong
+
+
+def randomised(network: nn.Module, seed: int = 0) -> nn.Module:
+    """The network with random weights and statistics, none of which is 0 or 1, so that each of
+    them counts."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, value in network.state_dict().items():
+        if not value.is_floating_point():
+            continue
+        noise = torch.rand(value.shape, generator=generator)
+        if name.endswith("running_var") or (value.ndim == 1 and name.endswith("weight")):
+            value.copy_(0.5 + noise)
+        elif value.ndim > 1:
+            value.copy_((noise - 0.5) * (12 / value[0].numel()) ** 0.5)
+        else:
+            value.copy_(noise - 0.5)
+    return network
+
+
+def with_weights_of(network: nn.Module, like: nn.Module, what: str = "your network") -> nn.Module:
+    """`network` with the weights and statistics of `like`, matched by kind, shape and order, not by
+    name; raises Wrong if they do not fit.
+
+    Args:
+        network: the student's.
+        like: the reference.
+        what: name of the network.
+    """
+    if not isinstance(network, nn.Module):
+        raise Wrong(f"{what} should be an nn.Module; it is of type {type(network).__name__}")
+    mine, theirs = _by_kind(network), _by_kind(like)
+    for key in [*theirs, *mine]:
+        found, wanted = len(mine.get(key, ())), len(theirs.get(key, ()))
+        if found != wanted:
+            raise Wrong(_unequal(what, key, found, wanted, mine, theirs))
+    with torch.no_grad():
+        for key, values in mine.items():
+            for value, other in zip(values, theirs[key], strict=True):
+                value.copy_(other)
+    return network
+
+
+Kind = tuple[str, tuple[int, ...], int]  # name, shape, dimensions of its module's weight
+
+
+def _by_kind(network: nn.Module) -> dict[Kind, list[Tensor]]:
+    kinds: dict[Kind, list[Tensor]] = defaultdict(list)
+    values = network.state_dict(keep_vars=True)
+    for path, value in values.items():
+        module, _, name = path.rpartition(".")
+        if value.is_floating_point():  # a norm's bias is not a convolution's
+            weight = values.get(f"{module}.weight", value)
+            kinds[name, tuple(value.shape), weight.ndim].append(value)
+    return dict(kinds)
+
+
+def _unequal(what: str, key: Kind, found: int, wanted: int, mine: dict, theirs: dict) -> str:
+    """Weights that are missing, or too many, in words."""
+    name, shape, _ = key
+    several = f"{what} has {found} × `{name}` of shape {shape}; expected {wanted}"
+    others = Counter({k[1]: len(v) for k, v in mine.items() if k[0] == name})
+    others -= Counter({k[1]: len(v) for k, v in theirs.items() if k[0] == name})
+    if found < wanted and others:
+        return f"{several}, and it has one of shape {next(iter(others))} in its place"
+    return several

@@ -1,0 +1,232 @@
+"""Answers of another type than the declared one: converted where nothing is lost, refused in words
+where something is; inputs stay as they are; draws come from the given generator."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from course_lib.exercises import Wrong, check, core, examine, exercise
+from course_lib.exercises.clips import CLIPS, make_clip, run
+from course_lib.exercises.compare import apart, as_array, require_close
+from course_lib.exercises.declared import converted
+from course_lib.exercises.draws import alike
+from course_lib.exercises.networks import randomised, with_weights_of
+
+
+@pytest.mark.parametrize(
+    ("value", "declared", "expected"),
+    [
+        ([1.0, 2.0], np.ndarray, np.array([1.0, 2.0])),
+        (torch.tensor([1.0, 2.0]), np.ndarray, np.array([1.0, 2.0], np.float32)),
+        (torch.tensor([1 + 2j]), np.ndarray, np.array([1 + 2j], np.complex64)),
+        ([[1.0], [2.0]], Tensor, torch.tensor([[1.0], [2.0]])),
+        (np.array([1.0]), Tensor, torch.tensor([1.0])),
+        (np.array([1, 2]), Tensor, torch.tensor([1, 2])),
+        (np.array([3.0, 4.0]), tuple[float, float], (3.0, 4.0)),
+        ([3, [1.0]], tuple[int, np.ndarray], (3, np.array([1.0]))),
+        ((1.0, 2.0), list[float], [1.0, 2.0]),
+        (np.float32(2.5), float, 2.5),
+        (torch.tensor(2.5), float, 2.5),
+        (5.0, int, 5),
+    ],
+)
+def test_another_type_is_converted(value, declared, expected):
+    found = converted(value, declared)
+    assert type(found) is type(expected)
+    if isinstance(expected, tuple):
+        assert all(type(a) is type(b) for a, b in zip(found, expected, strict=True))
+    elif isinstance(expected, (np.ndarray, Tensor)):
+        assert found.dtype == expected.dtype and found.tolist() == expected.tolist()
+    else:
+        assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "declared", "inputs"),
+    [
+        (np.ones(2), Tensor, (torch.ones(2),)),  # the gradient is lost
+        (1.5, Tensor, ()),  # a loss without a gradient
+        ([[1.0], [1.0, 2.0]], np.ndarray, ()),
+        ("text", np.ndarray, ()),
+        (np.ones(3), tuple[float, float], ()),
+        (5.5, int, ()),
+        (None, np.ndarray, ()),
+    ],
+)
+def test_what_cannot_be_converted_stays(value, declared, inputs):
+    assert converted(value, declared, inputs) is value
+
+
+def test_a_double_tensor_gets_the_precision_of_the_inputs_and_keeps_its_gradient():
+    x = torch.ones(3, requires_grad=True)
+    found = converted(x.double() * 2, Tensor, (x,))
+    assert found.dtype == torch.float32
+    found.sum().backward()
+    assert x.grad.tolist() == [2, 2, 2]
+    assert converted(x.double(), Tensor, (x.double(),)).dtype == torch.float64
+
+
+@pytest.fixture
+def own(monkeypatch):
+    """The registry of checks, empty."""
+    monkeypatch.setattr(core, "CHECKS", {})
+    monkeypatch.setattr(core, "RECORDS", {})
+    monkeypatch.setattr(core, "MODULES", {})
+    monkeypatch.delenv("COURSE_STRICT", raising=False)
+
+
+def doubled(x: np.ndarray) -> np.ndarray:
+    """2 x."""
+    return 2 * x
+
+
+def test_the_next_cells_get_the_declared_type(own, capsys):
+    check("test.doubled", reference=doubled)(
+        lambda answer, rng: answer.compare((rng.normal(size=3),), "the double", (3,))
+    )
+    answer = exercise("test.doubled")(lambda x: [2 * v for v in x])
+    assert isinstance(answer(np.ones(3)), np.ndarray)
+    assert "get its result as a NumPy array" in capsys.readouterr().out
+
+    def mine(x):
+        return x + x
+
+    assert exercise("test.doubled")(mine) is mine
+    assert "That is right." in capsys.readouterr().out
+
+
+def test_an_input_that_is_changed_is_named(own):
+    check("test.doubled", reference=doubled)(
+        lambda answer, rng: answer.compare((rng.normal(size=3),), "the double", (3,))
+    )
+
+    def in_place(x):
+        x *= 2
+        return x
+
+    assert "changes `x`" in examine("test.doubled", in_place)[1]
+
+
+def test_truth_values_where_numbers_are_expected(own):
+    def mask(x: np.ndarray) -> np.ndarray:
+        return x > 0
+
+    check("test.mask", reference=mask)(
+        lambda answer, rng: answer.compare((rng.normal(size=9),), "the mask", (9,))
+    )
+    assert "expected bool" in examine("test.mask", lambda x: (x > 0) * 1.0)[1]
+
+
+def test_numbers_that_differ_are_shown_to_differ():
+    assert apart(1.00001, 1.00002) == ("1.00001", "1.00002")
+    assert apart(2.0, 3.0) == ("2", "3")
+    with pytest.raises(Wrong, match=r"is 204\.41, expected 204\.38"):
+        require_close(204.41, 204.38, "the side")
+
+
+def uniform(rng: np.random.Generator, low: float) -> float:
+    """Between low and low + 1."""
+    return float(rng.uniform(low, low + 1))
+
+
+@pytest.fixture
+def draw(own):
+    mistakes = {
+        "twice as wide as [{1}, {1} + 1]": lambda right, rng, low: 2 * right(rng, low) - low
+    }
+    check("test.uniform", reference=uniform, mistakes=mistakes)(
+        lambda answer, rng: answer.compare_draws(lambda g: (g, 3.0), "the number", float)
+    )
+    return lambda f: examine("test.uniform", f)
+
+
+def test_draws_from_the_right_distribution_are_right_in_any_style(draw):
+    assert draw(lambda rng, low: low + rng.random()) == ("right", "right")
+    assert draw(lambda rng, low: low + rng.integers(0, 2**30) / 2**30) == ("right", "right")
+
+
+def test_draws_that_are_wrong_are_told_why(draw):
+    legacy, state = np.random.mtrand._rand, np.random.mtrand._rand.get_state()
+    assert "you draw from np.random;" in draw(lambda rng, low: low + legacy.rand())[1]
+    legacy.set_state(state)
+    fresh = np.random.default_rng
+    assert "the same seed give different" in draw(lambda rng, low: low + fresh().random())[1]
+    assert "nothing is random" in draw(lambda rng, low: low + fresh(0).random())[1]
+    assert "twice as wide as [3.0" in draw(lambda rng, low: low + rng.uniform(0, 2))[1]
+    words = draw(lambda rng, low: low + rng.random() ** 2)[1]
+    assert "in 1,500 draws the number is at most 3." in words
+
+
+def test_parts_that_depend_on_each_other_are_not_like_independent_ones():
+    rng = np.random.default_rng(0)
+    both = rng.random((1500, 2))
+    assert alike(both, rng.random((1500, 2)))
+    assert not alike(both, np.repeat(both[:, :1], 2, axis=1))
+
+
+class Modules(nn.Sequential):
+    """Two convolutions with a norm between them."""
+
+    def __init__(self):
+        super().__init__(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 2, 1))
+
+
+class Functions(nn.Module):
+    """The same in another style and another order."""
+
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Conv2d(4, 2, 1)
+        self.norm = nn.BatchNorm2d(4)
+        self.first = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x):
+        return self.last(self.norm(self.first(x)).clamp_min(0))
+
+
+def test_networks_are_compared_by_what_they_compute():
+    right = randomised(Modules()).eval()
+    mine = with_weights_of(Functions(), right).eval()
+    x = torch.rand(2, 3, 9, 9)
+    torch.testing.assert_close(mine(x), right(x))
+    other = Modules()
+    other[0] = nn.Conv2d(3, 4, 5)
+    with pytest.raises(Wrong, match=r"0 × `weight` of shape \(4, 3, 3, 3\).*\(4, 3, 5, 5\)"):
+        with_weights_of(other, right)
+    with pytest.raises(Wrong, match=r"nn\.Module"):
+        with_weights_of(len, right)
+
+
+def test_clips_are_what_they_say():
+    for name, plot in CLIPS.items():
+        clip = make_clip(name, np.random.default_rng(0))
+        assert clip.boxes[0, 2:].tolist() == list(plot.size)
+        x, y, w, h = clip.boxes[1].astype(int)
+        seen = clip.frames[1][y : y + h, x : x + w, 0]
+        assert (seen.std() > 5) and clip.frames[1].dtype == np.uint8
+    hidden = make_clip("hidden", np.random.default_rng(0))
+    cuts = [
+        f[int(y) : int(y + h), int(x) : int(x + w)]
+        for f, (x, y, w, h) in zip(hidden.frames, hidden.boxes, strict=True)
+    ]
+    assert np.array_equal(cuts[3], cuts[9]) and not np.array_equal(cuts[3], cuts[4])
+
+
+def test_a_tracker_that_changes_its_frame_is_named():
+    class Painter:
+        def init(self, frame, box):
+            self.box = box.copy()
+
+        def update(self, frame):
+            frame[:] = 0
+            return self.box
+
+    with pytest.raises(Wrong, match="`update` changes the frame"):
+        run(Painter(), make_clip("plain", np.random.default_rng(0)))
+
+
+def test_lists_are_arrays_for_the_checks():
+    assert as_array([1, 2], (2,), "it").tolist() == [1, 2]
