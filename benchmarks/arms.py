@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -19,10 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from measure import options_of, write_results
-from scipy.stats import t as student
 
+from course_lib.evaluation.intervals import Interval
 from course_lib.evaluation.tables import without_nan
 from course_lib.files import read_json, write_whole
 from course_lib.models.device import choose_placement
@@ -170,15 +168,7 @@ def over_seeds(
     }
 
 
-def mean_with_interval(values: Items[float], level: float = 0.95) -> dict[str, float]:
-    """Mean of a few runs and the half width of its interval by Student's t.
-
-    The half width is t · s / √n, with t the quantile of n − 1 degrees of freedom (12.7 for two
-    runs, 4.3 for three, where a normal distribution's 1.96 would be far too narrow) and s the
-    standard deviation of the sample; NaN for one run.
-    """
-    n = len(values)
-    half = math.nan
-    if n > 1:
-        half = float(student.ppf((1 + level) / 2, n - 1) * np.std(values, ddof=1) / math.sqrt(n))
-    return {"seeds": n, "mean": float(np.mean(values)), "half_width": half}
+def mean_with_interval(values: Items[float]) -> dict[str, float]:
+    """Number of seeds, their mean, and the half width of its interval."""
+    interval = Interval.of(values)
+    return {"seeds": interval.n, "mean": interval.mean, "half_width": interval.half_width}

@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {minutes: 5}
+#   course: {run: [1]}
 # ---
 
 # %% [markdown]
@@ -10,7 +10,7 @@
 # |---|---|
 # | **You will be able to** | run a notebook of this course, play a clip, write an exercise and read the feedback, and say what your machine can do |
 # | **You need** | a little Python and NumPy |
-# | **Time** | about {{minutes}} minutes on a laptop without a GPU |
+# | **Time** | about {{minutes}} on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercise |
 # | **Follows** | nothing yet: the papers begin in lesson 02 |
 # | **Words** | {{words}} |

@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {minutes: 25}
+#   course: {run: [1]}
 # ---
 
 # %% [markdown]
@@ -10,7 +10,7 @@
 # |---|---|
 # | **You will be able to** | measure how good a box is and how good a tracker is, write the protocol that every tracking paper uses, and read its plots |
 # | **You need** | lesson 00 |
-# | **Time** | about {{minutes}} minutes on a laptop without a GPU |
+# | **Time** | about {{minutes}} on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | Wu, Lim, Yang: *Online Object Tracking: A Benchmark* (CVPR 2013) and *Object Tracking Benchmark* (PAMI 2015), known as OTB |
 # | **Words** | {{words}} |

@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {minutes: 35}
+#   course: {run: [1]}
 # ---
 
 # %% [markdown]
@@ -10,7 +10,7 @@
 # |---|---|
 # | **You will be able to** | build a tracker that learns online, runs at thousands of frames per second, and knows when it is lost |
 # | **You need** | lesson 01; what a Fourier transform is (not how to compute one) |
-# | **Time** | about {{minutes}} minutes on a laptop without a GPU |
+# | **Time** | about {{minutes}} on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | Bolme, Beveridge, Draper, Lui: *Visual Object Tracking using Adaptive Correlation Filters* (CVPR 2010) |
 # | **Words** | {{words}} |

@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {minutes: 35}
+#   course: {run: [1]}
 # ---
 
 # %% [markdown]
@@ -10,7 +10,7 @@
 # |---|---|
 # | **You will be able to** | train on every shift of a patch at the price of one division, replace the inner product by a kernel and grey values by gradients, and build KCF |
 # | **You need** | lesson 02 |
-# | **Time** | about {{minutes}} minutes on a laptop without a GPU |
+# | **Time** | about {{minutes}} on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | Henriques, Caseiro, Martins, Batista: *High-Speed Tracking with Kernelized Correlation Filters* (PAMI 2015); for the size, Danelljan, Häger, Khan, Felsberg: *Accurate Scale Estimation for Robust Visual Tracking* (BMVC 2014) |
 # | **Words** | {{words}} |

@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {minutes: 35}
+#   course: {run: [1]}
 # ---
 
 # %% [markdown]
@@ -10,7 +10,7 @@
 # |---|---|
 # | **You will be able to** | build the network of SiamFC layer by layer, say what each cell of its response stands for, and write its loss |
 # | **You need** | lessons 01 and 02; the basics of PyTorch: tensors, `nn.Module`, `F.conv2d` |
-# | **Time** | about {{minutes}} minutes on a laptop without a GPU |
+# | **Time** | about {{minutes}} on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | Bertinetto, Valmadre, Henriques, Vedaldi, Torr: *Fully-Convolutional Siamese Networks for Object Tracking* (ECCV Workshops 2016) |
 # | **Words** | {{words}} |

@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {minutes: 40}
+#   course: {run: [1]}
 # ---
 
 # %% [markdown]
@@ -10,7 +10,7 @@
 # |---|---|
 # | **You will be able to** | train a Siamese network: sample pairs, augment them without moving the target, follow the loss, stop and resume exactly |
 # | **You need** | lesson 04; what a gradient and stochastic gradient descent are |
-# | **Time** | about {{minutes}} minutes on a laptop without a GPU, part of it waiting |
+# | **Time** | about {{minutes}} on a laptop without a GPU, part of it waiting |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | Bertinetto et al. (ECCV Workshops 2016), the training sections; the San José State University report on it |
 # | **Words** | {{words}} |

@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {minutes: 35}
+#   course: {run: [1]}
 # ---
 
 # %% [markdown]
@@ -10,7 +10,7 @@
 # |---|---|
 # | **You will be able to** | turn a response into a box: scales, upsampling, window, damping; and judge a tracker by OPE, TRE, SRE and attributes |
 # | **You need** | lessons 01 and 04; lesson 05 helps |
-# | **Time** | about {{minutes}} minutes on a laptop without a GPU |
+# | **Time** | about {{minutes}} on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | Bertinetto et al. (ECCV Workshops 2016), the tracking section and the settings of its public code |
 # | **Words** | {{words}} |

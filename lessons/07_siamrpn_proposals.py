@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {minutes: 45}
+#   course: {run: [1]}
 # ---
 
 # %% [markdown]
@@ -10,7 +10,7 @@
 # |---|---|
 # | **You will be able to** | place anchors of several shapes, encode a box against them, decide which anchors count, and train a network that predicts boxes |
 # | **You need** | lessons 04 and 05 |
-# | **Time** | about {{minutes}} minutes on a laptop without a GPU |
+# | **Time** | about {{minutes}} on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | Li et al., *High performance visual tracking with Siamese region proposal network* (CVPR 2018); the default boxes of Liu et al., *SSD* (ECCV 2016); A. Carlier's EPFL project (2019) |
 # | **Words** | {{words}} |

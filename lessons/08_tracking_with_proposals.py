@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {minutes: 40}
+#   course: {run: [1]}
 # ---
 
 # %% [markdown]
@@ -10,7 +10,7 @@
 # |---|---|
 # | **You will be able to** | choose one of a thousand proposals by a penalty for change, a cosine window and smoothing; and say how much of a published number is tuning |
 # | **You need** | lessons 06 and 07 |
-# | **Time** | about {{minutes}} minutes on a laptop without a GPU |
+# | **Time** | about {{minutes}} on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | Li et al. (SiamRPN, CVPR 2018), the tracking section and the settings of its public code; A. Carlier's EPFL lecture (2019) |
 # | **Words** | {{words}} |

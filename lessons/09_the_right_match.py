@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {minutes: 45}
+#   course: {run: [1]}
 # ---
 
 # %% [markdown]
@@ -10,7 +10,7 @@
 # |---|---|
 # | **You will be able to** | match exemplar and search image in four ways, count what each costs, and say why the target's position in training matters |
 # | **You need** | lessons 07 and 08 |
-# | **Time** | about {{minutes}} minutes on a laptop without a GPU |
+# | **Time** | about {{minutes}} on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | A. Carlier, EPFL semester project (2019): SiamConcatRPN and SiamBroadcastRPN; Li et al., *SiamRPN++* (CVPR 2019) |
 # | **Words** | {{words}} |

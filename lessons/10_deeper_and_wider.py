@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {minutes: 50}
+#   course: {run: [1]}
 # ---
 
 # %% [markdown]
@@ -10,7 +10,7 @@
 # |---|---|
 # | **You will be able to** | work out for any network what its cells see, how far apart they are and which of them have seen padding; build CIResNet-22; and examine a published analysis by repeating it |
 # | **You need** | lessons 04 to 06; lesson 09 helps |
-# | **Time** | about {{minutes}} minutes on a laptop without a GPU |
+# | **Time** | about {{minutes}} on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | Zhang and Peng, *Deeper and Wider Siamese Networks for Real-Time Visual Tracking* (CVPR 2019) |
 # | **Words** | {{words}} |

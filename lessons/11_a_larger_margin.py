@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {minutes: 45}
+#   course: {run: [1]}
 # ---
 
 # %% [markdown]
@@ -10,7 +10,7 @@
 # |---|---|
 # | **You will be able to** | read a correlation map and judge whether it can be trusted; train it with a margin; and update the exemplar while tracking without being led astray |
 # | **You need** | lessons 04 to 06; lesson 09 helps |
-# | **Time** | about {{minutes}} minutes on a laptop without a GPU |
+# | **Time** | about {{minutes}} on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
 # | **Follows** | the slides of SiamMargin, winner of the VOT2019 real-time challenge; CosFace (Wang et al., CVPR 2018) and ArcFace (Deng et al., CVPR 2019) for the margins |
 # | **Words** | {{words}} |

@@ -5,7 +5,8 @@
 
 A lesson is a Python file in the percent format. What it may use beyond that format:
 
-* its header (`jupyter:`) names `course: {minutes: 35}`; `{{minutes}}`, `{{points}}` and `{{exercises}}` in the text are filled in;
+* its header (`jupyter:`) names `course: {run: [2]}`; `{{minutes}}`, `{{points}}` and `{{exercises}}` in the text are filled in;
+* `{{part}}`, `{{figure}}` and `{{see name}}` in the text are numbered, see reading.py;
 * `# %% exercise="mosse.psr" points=5 stars=2 minutes=10` marks the cell with the answer, which stands between
   `### BEGIN SOLUTION` and `### END SOLUTION`; `{{exercise}}` in the text above it becomes its stars, points and minutes;
 * a cell that awards the points is put behind every exercise;
@@ -32,6 +33,9 @@ from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
 from traitlets.config import Config
 
 LESSONS = Path(__file__).resolve().parent
+sys.path.insert(0, str(LESSONS))  # tests load this file by its path
+import reading
+
 STUB = "# Write your answer here, in place of the next line.\nraise NotImplementedError"
 ENTRY = re.compile(r"^## (.+)\n((?:(?!^## ).*\n?)+)", re.MULTILINE)
 LINK = re.compile(r"\[(\d\d)\](?!\()")
@@ -58,8 +62,8 @@ def read_lesson(path: Path) -> NotebookNode:
     for cell in notebook.cells:
         cell.metadata.pop("lines_to_next_cell", None)  # jupytext's own note on blank lines
     header = notebook.metadata.get("course")
-    if not header or "minutes" not in header:
-        raise LessonError(f"{path.name}: its header has no `jupyter: course: {{minutes: …}}`")
+    if not header or "run" not in header:
+        raise LessonError(f"{path.name}: its header has no `jupyter: course: {{run: […]}}`")
     return notebook
 
 
@@ -72,8 +76,16 @@ def solved(path: Path) -> NotebookNode:
             raise LessonError(
                 f"{path.name}: exercise {marks['exercise']!r} has {sorted(marks)}; expected {sorted(MARKS)}"
             )
+    try:
+        minutes = reading.minutes_by_part(source)
+        texts = [cell for cell in source.cells if cell.cell_type == "markdown"]
+        numbered = reading.numbered([c.source for c in texts], int(path.stem[:2]), minutes)
+    except ValueError as problem:
+        raise LessonError(f"{path.name}: {problem}") from None
+    for cell, text in zip(texts, numbered, strict=True):
+        cell.source = text
     totals = {
-        "minutes": source.metadata.course.minutes,
+        "minutes": reading.time_in_words(minutes),
         "points": sum(marks.points for marks in exercises),
         "exercises": len(exercises),
         "words": new_words(path.stem[:2]),

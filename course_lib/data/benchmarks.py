@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from course_lib.data.otb_names import OTB_LISTS
-from course_lib.data.sequence import Benchmark
-from course_lib.errors import SettingsError
+from course_lib.data.sequence import Benchmark, Sequence
+from course_lib.errors import MissingDataError, SettingsError
 from course_lib.geometry.boxes import area_preserving_box, bounding_box
 from course_lib.lookup import load
 from course_lib.places import data_root
@@ -88,6 +88,18 @@ def load_benchmark(name: str, root: Path | str | None = None) -> Benchmark:
         folder, read = FOLDERS[name]
         return Benchmark(name, tuple(load(read)(root / folder)))
     raise _unknown(name)
+
+
+def real_sequences() -> tuple[Sequence, ...]:
+    """The sequences of OTB and VOT-2014 in the data folder, an empty tuple where they are not:
+    lessons show some of them beside generated ones."""
+    found: list[Sequence] = []
+    for name in ("otb", "vot2014"):
+        try:
+            found += load_benchmark(name)
+        except MissingDataError:
+            continue
+    return tuple(found)
 
 
 def _parts(name: str) -> list[str]:

@@ -47,7 +47,7 @@ REFERENCES = {
 def source() -> str:
     """The lesson in the percent format."""
     parts = [
-        "# ---\n# jupyter:\n#   course: {minutes: 5}\n# ---\n\n# %% [markdown]\n# # 97 · A small lesson\n",
+        "# ---\n# jupyter:\n#   course: {run: [5]}\n# ---\n\n# %% [markdown]\n# # 97 · A small lesson\n",
         "# %%\nimport numpy as np\n\nfrom course_lib.exercises import award, exercise, progress\n",
         "# %%\ndef helper(v, n):\n    return (v + n // 2) % n - n // 2\n",
     ]

@@ -191,3 +191,14 @@ def test_the_22_real_targets(real_data):
         assert len(sequence) == len(sequence.frames) == len(sequence.boxes) > 70
         assert (area(clip_to_image(sequence.boxes, H, W)) > 0).all(), sequence.name
         assert sequence.frames[-1].shape == (H, W, 3)
+
+
+def test_real_sequences_are_none_where_the_data_are_not(monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    assert benchmarks.real_sequences() == ()
+
+
+@pytest.mark.real_data
+def test_real_sequences_are_those_of_otb_and_vot():
+    names = {s.name for s in benchmarks.real_sequences()}
+    assert {"David", "surfing"} <= names

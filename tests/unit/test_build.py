@@ -18,12 +18,12 @@ spec.loader.exec_module(build)
 
 SOURCE = '''# ---
 # jupyter:
-#   course: {minutes: 12}
+#   course: {run: [12]}
 # ---
 
 # %% [markdown]
 # # 98 · A lesson
-# {{minutes}} minutes, {{points}} points, {{exercises}} exercises
+# {{minutes}}, {{points}} points, {{exercises}} exercises
 
 # %%
 import numpy as np
@@ -81,7 +81,7 @@ def test_the_hidden_half_of_the_points_cell_is_in_the_solution_alone(lesson):
 
 def test_placeholders_and_badge_are_filled_in(lesson):
     solution, _ = both(lesson)
-    assert "12 minutes, 5 points, 1 exercises" in "".join(solution[0]["source"])
+    assert "22 minutes, 5 points, 1 exercises" in "".join(solution[0]["source"])
     assert "★★☆ · 5 points · about 10 minutes" in "".join(solution[2]["source"])
 
 
@@ -105,7 +105,7 @@ def test_ids_stay_when_a_cell_is_put_in_front_and_differ_between_equal_cells(les
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("#   course: {minutes: 12}", "#   course: {}", "minutes"),
+        ("#   course: {run: [12]}", "#   course: {}", "run"),
         (" stars=2", "", "expected"),
         ("{{points}} points", "{{pionts}} points", "pionts"),
     ],

@@ -227,7 +227,7 @@ class TestTheRulesThemselves:
     def test_exercises(self, tmp_path):
         path = tmp_path / "99_bad.py"
         path.write_text(
-            "# ---\n# jupyter:\n#   course: {minutes: 1}\n# ---\n# %% [markdown]\n# text\n"
+            "# ---\n# jupyter:\n#   course: {run: [1]}\n# ---\n# %% [markdown]\n# text\n"
             '# %% exercise="no.such" points=1 stars=1 minutes=1\ndef f(x):\n    return x\n'
         )
         assert len(exercise_faults(path)) == 6

@@ -10,6 +10,7 @@ from course_lib import plots
 from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import DataError
 from course_lib.evaluation import figures
+from course_lib.evaluation.intervals import Interval, auc_difference
 from course_lib.evaluation.otb import track
 from course_lib.evaluation.report import make_report
 from course_lib.evaluation.results import Result, write_result
@@ -227,3 +228,29 @@ class TestPlots:
         assert truth.get_linestyle() == "-" and found.get_linestyle() == "--"
         plots.show_frame(axes[0, 1], frame[..., 0], cmap="gray", truth=[np.nan] * 4)
         assert not axes[0, 1].patches and axes[0, 1].images[0].get_cmap().name == "gray"
+
+
+class TestIntervals:
+    """Student's quantile, worked by hand."""
+
+    def test_three_values(self):
+        found = Interval.of([1.0, 2.0, 3.0])
+        assert (found.mean, found.n) == (2.0, 3)
+        assert found.half_width == pytest.approx(4.3027 / 3**0.5, rel=1e-4)
+        assert not found.excludes_zero
+        assert Interval.of([1.9, 2.0, 2.1]).excludes_zero
+        assert str(found) == "+2.000 ± 2.484 (95 %, n = 3)"
+
+    def test_one_value_says_nothing(self):
+        assert np.isnan(Interval.of([0.4]).half_width)
+        assert not Interval.of([0.4]).excludes_zero
+
+    def test_a_difference_is_taken_clip_by_clip(self):
+        rows = {"a": {"x": 0.5, "y": 0.4}, "b": {"x": 0.7, "y": 0.5}, "c": {"x": 0.6, "y": 0.6}}
+        kept = {"benchmark": "b", "protocol": "ope", "sequences": list(rows)}
+        kept |= {"overall": {"x": {}, "y": {}}, "curves": {"x": {}, "y": {}}}
+        report = Report.from_dict(kept | {"auc_by_sequence": rows})
+        found = auc_difference(report, "x", "y")
+        assert found.mean == pytest.approx(0.1)
+        assert found.half_width == pytest.approx(4.3027 * 0.1 / 3**0.5, rel=1e-4)
+        assert auc_difference(report, "y", "x").mean == pytest.approx(-0.1)

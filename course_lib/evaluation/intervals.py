@@ -1,0 +1,65 @@
+"""How sure is a mean? Intervals by Student's t, for a few runs or many clips.
+
+The half width of the interval is t · s / √n: s is the standard deviation of the sample, t the
+quantile of n − 1 degrees of freedom (12.7 for two values, 4.3 for three, 2.1 for twenty; a normal
+distribution's 1.96 would be far too narrow for a few).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence as Items
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.stats import t as student
+
+if TYPE_CHECKING:
+    from course_lib.evaluation.scores import Report
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and its interval, mean ± half_width.
+
+    Attributes:
+        mean: of the values.
+        half_width: NaN for one value.
+        n: number of values.
+        level: of the interval.
+    """
+
+    mean: float
+    half_width: float
+    n: int
+    level: float = 0.95
+
+    @classmethod
+    def of(cls, values: Items[float], level: float = 0.95) -> Interval:
+        """The interval of the mean of independent values."""
+        n, half = len(values), math.nan
+        if n > 1:
+            spread = np.std(values, ddof=1) / math.sqrt(n)
+            half = float(student.ppf((1 + level) / 2, n - 1) * spread)
+        return cls(float(np.mean(values)), half, n, level)
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether a difference with this interval is told apart from none."""
+        return abs(self.mean) > self.half_width
+
+    def __str__(self) -> str:
+        """As in "+0.036 ± 0.049 (95 %, n = 26)"."""
+        around = f"{self.mean:+.3f} ± {self.half_width:.3f}"
+        return f"{around} ({100 * self.level:.0f} %, n = {self.n})"
+
+
+def auc_difference(report: Report, tracker: str, other: str) -> Interval:
+    """By how much the AUC of `tracker` exceeds that of `other`, clip by clip on the same clips.
+
+    Raises:
+        KeyError: if a tracker is not in the report.
+    """
+    mine, theirs = (report.trackers[name].by_sequence() for name in (tracker, other))
+    return Interval.of([mine[name] - theirs[name] for name in mine])
