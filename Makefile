@@ -8,7 +8,7 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 READY := .venv/.ready
 ARGS ?=
-LESSON ?= 00
+LESSON ?= home
 PROFILE ?= laptop
 export JUPYTER_PLATFORM_DIRS := 1
 export PYTHONWARNINGS := ignore::DeprecationWarning:nbgrader
@@ -25,7 +25,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[lab,test,site]' -c constraints.txt
 	@touch $(READY)
 
-lab: $(READY) ## install if needed and open your copy of a lesson (LESSON=02; ARGS=--no-browser on a server)
+lab: $(READY) ## install if needed and open the course's home, or a lesson (LESSON=02; ARGS=--no-browser on a server)
 	@$(PY) -m course_lib lab "$(LESSON)" $(ARGS)
 
 # Two at a time, one thread each; what each prints is kept together where this make can do so (since version 4).

@@ -16,7 +16,8 @@ OLDEST_PYTHON = (3, 11)
 COMMANDS = {
     "doctor": "check the installation, with a remedy for whatever is missing",
     "start": "copy a lesson into my_work/, where updates never touch it",
-    "lab": "open your copy of a lesson in JupyterLab (made if there is none)",
+    "lab": "open the course's home, or your copy of a lesson, in JupyterLab",
+    "home": "your points so far, and the course's home page",
     "demo": "track a generated clip with MOSSE: an annotated video and its scores",
     "track": "track a target in your own video",
     "train": "train a network from a recipe, or resume its training",

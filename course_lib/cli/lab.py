@@ -1,4 +1,5 @@
-"""`python -m course_lib lab 02`: your copy of a lesson in JupyterLab, made if there is none.
+"""`python -m course_lib lab`: the course's home in JupyterLab; `lab 02`: your copy of a lesson, made
+if there is none.
 
 The lessons in notebooks/ stay unchanged: JupyterLab shows them but does not save over them.
 """
@@ -12,6 +13,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from urllib.parse import quote
 
+from course_lib.cli.home import write_home
 from course_lib.cli.start import find_lesson
 from course_lib.errors import CourseError
 from course_lib.places import INSTALLED, MY_WORK, NOTEBOOKS, PROJECT
@@ -24,10 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "lesson",
         nargs="?",
-        default="00",
+        default="home",
         help=(
             'number, part of the name, or path of a notebook: "02", "mosse", '
-            '"my_work/02_mosse_2.ipynb" (default: 00)'
+            '"my_work/02_mosse_2.ipynb" (default: the home page, which leads to all lessons)'
         ),
     )
     parser.set_defaults(for_others=[])
@@ -51,8 +53,7 @@ def options_for(notebook: Path) -> list[str]:
         f"--ServerApp.root_dir={PROJECT}",
         f"--LabApp.default_url=/lab/tree/{quote(notebook.relative_to(PROJECT).as_posix())}",
     ]
-    if not INSTALLED:
-        options.append(f"--ServerApp.contents_manager_class={FILES}")
+    options.append(f"--ServerApp.contents_manager_class={FILES}")
     if hasattr(os, "getuid") and os.getuid() == 0:  # JupyterLab refuses root otherwise
         options.append("--allow-root")
     return options
@@ -65,6 +66,8 @@ def notebook_to_open(lesson: str) -> Path:
     Raises MissingDataError or CourseError naming the existing lessons, CourseError for a notebook
     elsewhere.
     """
+    if lesson == "home":
+        return write_home(NOTEBOOKS, MY_WORK)
     path = next((p for p in (PROJECT / lesson, Path.cwd() / lesson) if _is_notebook(p)), None)
     if path and not (path.resolve().parent == NOTEBOOKS and path.name[:2].isdecimal()):
         return _inside(path)

@@ -172,31 +172,6 @@ def copied(value: Any) -> Any:
     return value.clone() if is_tensor(value) else value
 
 
-def require_kind(given: Any, right: Any, what: str) -> None:
-    """Raise Wrong if a tensor or array holds truth values, integers or fractions where the next
-    cells need another of these.
-
-    Args:
-        given: what the answer returned.
-        right: what the reference returned.
-        what: name of the result.
-    """
-    if isinstance(given, (list, tuple)) and isinstance(right, (list, tuple)):
-        for a, b in zip(given, right, strict=False):
-            require_kind(a, b, what)
-    elif is_tensor(given) and is_tensor(right) and given.dtype != right.dtype:
-        raise Wrong(
-            f"{what} has type {given.dtype}, expected {right.dtype}: the next cells compute with it"
-        )
-    elif isinstance(given, np.ndarray) and isinstance(right, np.ndarray):
-        masks = given.dtype.kind == "b", right.dtype.kind == "b"
-        if masks[0] != masks[1]:
-            raise Wrong(
-                f"{what} has type {given.dtype}, expected {right.dtype}: the next cells use it as "
-                f"{'a mask' if masks[1] else 'numbers'}"
-            )
-
-
 def is_tensor(value: Any) -> bool:
     """Whether a value is a PyTorch tensor, found out without importing PyTorch."""
     return type(value).__module__.split(".")[0] == "torch" and hasattr(value, "detach")

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from course_lib.errors import CourseError
-from course_lib.exercises.declared import as_declared, declared_result, name_of
+from course_lib.exercises.declared import as_declared, name_of
 from course_lib.exercises.guard import out_of_reach
 from course_lib.exercises.mistakes import Codes, Mistake, declared
 from course_lib.exercises.trial import Trial
@@ -125,12 +125,12 @@ def exercise(name: str) -> Callable[[Any], Any]:
     reference = find_check(name).reference
 
     def examined(answer: Any) -> Any:
-        status, words, converts = _examined(name, answer)
+        status, words, trial = _examined(name, answer)
         RECORDS[name] = Record(answer, status, words)
         note = ""
-        if converts and status == "right":
-            declared = declared_result(reference)
-            answer, note = as_declared(answer, declared), _passed_on(declared)
+        if trial.converts and status == "right":
+            answer = as_declared(answer, trial.declared, trial.kind)
+            note = _passed_on(trial.declared)
         announce(name, status, words + note, strict=_set("COURSE_STRICT"))
         return answer if status == "right" or _set("COURSE_STRICT") else reference
 
@@ -155,8 +155,8 @@ def examine(name: str, answer: Any, seed: int | None = None) -> tuple[str, str]:
     return _examined(name, answer, seed)[:2]
 
 
-def _examined(name: str, answer: Any, seed: int | None = None) -> tuple[str, str, bool]:
-    """Status and sentence, as `examine`, and whether results were converted."""
+def _examined(name: str, answer: Any, seed: int | None = None) -> tuple[str, str, Trial]:
+    """Status and sentence, as `examine`, and the trial."""
     found = find_check(name)
     seed = zlib.crc32(name.encode()) if seed is None else seed
     with out_of_reach(*found.guarded) as (right, *codes):
@@ -168,7 +168,7 @@ def _examined(name: str, answer: Any, seed: int | None = None) -> tuple[str, str
             itself = Trial(right, right, mistakes)
             if status != "wrong" or _verdict(found, itself, draw)[0] == "right":
                 break
-    return status, words, trial.converts
+    return status, words, trial
 
 
 def _verdict(found: Check, trial: Trial, seed: int) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from course_lib.exercises.compare import is_tensor
+from course_lib.exercises.words import Wrong
 
 
 def declared_result(reference: Any) -> Any:
@@ -54,14 +55,64 @@ def converted(value: Any, declared: Any, inputs: tuple[Any, ...] = ()) -> Any:
     return value
 
 
-def as_declared(answer: Callable[..., Any], declared: Any) -> Callable[..., Any]:
-    """The answer, with what it returns converted."""
+def as_declared(answer: Callable[..., Any], declared: Any, kind: Any = None) -> Callable[..., Any]:
+    """The answer, with what it returns converted.
+
+    Args:
+        answer: a student's.
+        declared: the type of its result.
+        kind: dtype of its result, where that has to be cast as well.
+    """
 
     @functools.wraps(answer)
     def passed_on(*inputs: Any, **named: Any) -> Any:
-        return converted(answer(*inputs, **named), declared, (*inputs, *named.values()))
+        value = converted(answer(*inputs, **named), declared, (*inputs, *named.values()))
+        if kind is None:
+            return value
+        return value.to(kind) if is_tensor(value) else value.astype(kind)
 
     return passed_on
+
+
+def cast(given: Any, right: Any) -> Any:
+    """A tensor or array in the type of the reference's, where its values survive that: 0 and 1 may
+    be truth values, −1 and 1 whole numbers; unchanged otherwise."""
+    if is_tensor(given) and is_tensor(right) and given.dtype != right.dtype:
+        new = given.to(right.dtype)
+        return new if bool((new.to(given.dtype) == given).all()) else given
+    if isinstance(given, np.ndarray) and isinstance(right, np.ndarray):
+        if (given.dtype.kind == "b") == (right.dtype.kind == "b"):
+            return given
+        new = given.astype(right.dtype)
+        return new if np.array_equal(new.astype(given.dtype), given) else given
+    return given
+
+
+def require_kind(given: Any, right: Any, what: str) -> None:
+    """Raise Wrong where the next cells need a tensor, or truth values, whole numbers or fractions,
+    and get something else.
+
+    Args:
+        given: what the answer returned.
+        right: what the reference returned.
+        what: name of the result.
+    """
+    if isinstance(given, (list, tuple)) and isinstance(right, (list, tuple)):
+        for a, b in zip(given, right, strict=False):
+            require_kind(a, b, what)
+    elif is_tensor(right) and not is_tensor(given):
+        raise Wrong(f"{what} should be a tensor; yours is of type {type(given).__name__}")
+    elif is_tensor(right) and given.dtype != right.dtype:
+        raise Wrong(
+            f"{what} has type {given.dtype}, expected {right.dtype}: the next cells compute with it"
+        )
+    elif isinstance(given, np.ndarray) and isinstance(right, np.ndarray):
+        masks = given.dtype.kind == "b", right.dtype.kind == "b"
+        if masks[0] != masks[1]:
+            raise Wrong(
+                f"{what} has type {given.dtype}, expected {right.dtype}: the next cells use it as "
+                f"{'a mask' if masks[1] else 'numbers'}"
+            )
 
 
 def name_of(declared: Any) -> str:

@@ -15,11 +15,10 @@ from course_lib.exercises.compare import (
     as_number,
     copied,
     require_close,
-    require_kind,
     require_untouched,
     shape_of,
 )
-from course_lib.exercises.declared import converted, declared_result
+from course_lib.exercises.declared import cast, converted, declared_result, require_kind
 from course_lib.exercises.draws import alike, difference, drawn, require_generator
 from course_lib.exercises.mistakes import Mistake, agree
 from course_lib.exercises.words import Wrong
@@ -43,11 +42,13 @@ class Trial:
     Attributes:
         declared: the reference's return annotation.
         converts: whether the answer has returned something that was converted.
+        kind: dtype that its results are cast to; None where they have the right one.
     """
 
     def __init__(self, answer: Any, right: Any, mistakes: tuple[Mistake, ...] = ()) -> None:
         self.answer, self.right, self.mistakes = answer, right, mistakes
         self.declared, self.converts = declared_result(right), False
+        self.kind: Any = None
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Call the student's answer; raises Wrong if it changes what it is given."""
@@ -95,9 +96,10 @@ class Trial:
             facts: for the braces in messages: values, or functions of the result. {given}, {right},
                 {shape} of the result, and the inputs by number are known as well.
         """
-        raw = call(self, *copied(inputs))
+        raw, right = call(self, *copied(inputs)), call(self.right, *copied(inputs))
+        if call is _asked and (cast_ := cast(raw, right)) is not raw:
+            raw, self.converts, self.kind = cast_, True, right.dtype
         reading, shape = _reading(read, what), shape_of(raw)
-        right = call(self.right, *copied(inputs))
         facts["shape"] = shape
         try:
             given = reading(raw)

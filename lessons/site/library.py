@@ -9,8 +9,12 @@ import ast
 import importlib.util
 import json
 import re
+import shutil
 from functools import cache
 from pathlib import Path
+
+from course_lib.grading import overview
+from course_lib.places import NOTEBOOKS
 
 PACKAGE = Path(importlib.util.find_spec("course_lib").origin).parent
 ROOMS = {  # from the ground up, as the files of a reading path are ordered
@@ -128,6 +132,22 @@ def index() -> str:
     return "\n".join(text)
 
 
+def home(source: Path) -> str:
+    """The map of the course, for the site's first page; its pictures are laid beside the lessons."""
+    shutil.copytree(
+        NOTEBOOKS / "pictures", source / "notebooks" / "pictures", dirs_exist_ok=True
+    )
+    cards = overview.lesson_cards(source / "notebooks")
+
+    def picture(number: str, alt: str) -> str:
+        return f"![{alt}](notebooks/pictures/{number}.jpg)"
+
+    return "\n\n".join(
+        f"## {head}\n\n{overview.table(cards, numbers, picture, folder='notebooks/')}"
+        for head, numbers in overview.chapters(cards).items()
+    )
+
+
 def write_pages(app) -> None:
     """Lay the pages beside the lessons, before Sphinx looks for sources."""
     source = Path(app.srcdir)
@@ -141,8 +161,10 @@ def write_pages(app) -> None:
         directive = f"```{{eval-rst}}\n.. automodule:: {module}\n   :members:\n```\n"
         title = module.removeprefix("course_lib.")
         pages[module] = f"# {title}\n\n`{module}`, {lines(module)} lines\n\n{directive}"
-    for name, text in pages.items():
-        path = folder / f"{name}.md"
+    files = {f"{name}.md": text for name, text in pages.items()}
+    files["home.txt"] = home(source)  # included by the first page, no page itself
+    for name, text in files.items():
+        path = folder / name
         if (
             not path.is_file() or path.read_text("utf-8") != text
         ):  # an old page is not read anew

@@ -110,14 +110,31 @@ def test_an_input_that_is_changed_is_named(own):
     assert "changes `x`" in examine("test.doubled", in_place)[1]
 
 
-def test_truth_values_where_numbers_are_expected(own):
-    def mask(x: np.ndarray) -> np.ndarray:
-        return x > 0
+def positive(x: np.ndarray) -> np.ndarray:
+    """x > 0."""
+    return x > 0
 
-    check("test.mask", reference=mask)(
+
+def signs(x: Tensor) -> Tensor:
+    """−1 and 1, as fractions."""
+    return torch.where(x > 0, 1.0, -1.0)
+
+
+def test_values_that_survive_are_cast(own):
+    check("test.mask", reference=positive)(
         lambda answer, rng: answer.compare((rng.normal(size=9),), "the mask", (9,))
     )
-    assert "expected bool" in examine("test.mask", lambda x: (x > 0) * 1.0)[1]
+    answer = exercise("test.mask")(lambda x: (x > 0) * 1.0)
+    assert answer(np.array([1.0, -1.0])).dtype == bool
+    assert "expected bool" in examine("test.mask", lambda x: 0.3 * (x > 0))[1]
+
+    check("test.signs", reference=signs)(
+        lambda answer, rng: answer.compare((torch.from_numpy(rng.normal(size=9)),), "signs", (9,))
+    )
+    answer = exercise("test.signs")(lambda x: torch.where(x > 0, 1, -1))
+    assert answer(torch.ones(2)).dtype == torch.float32
+    words = examine("test.signs", lambda x: torch.where(x > 0, 1, -1).tolist())[1]
+    assert words == "signs should be a tensor; yours is of type list"
 
 
 def test_numbers_that_differ_are_shown_to_differ():

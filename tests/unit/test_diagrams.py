@@ -30,4 +30,6 @@ def test_siamfc_s_sizes_are_the_network_s(stride, search):
 def test_every_map_hangs_on_an_arrow():
     figure, _ = siamfc_diagram()
     arrows = [p for p in figure.axes[0].patches if isinstance(p, FancyArrowPatch)]
-    assert len(arrows) == 7 + 7 + 1 + 2 + 1  # two stacks, the shared weights, in and out of the star
+    assert (
+        len(arrows) == 7 + 7 + 1 + 2 + 1
+    )  # two stacks, the shared weights, in and out of the star

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
 
 import course_lib.cli.lab as lab
+import course_lib.cli.lab_files as lab_files
 import course_lib.cli.start as start
 from course_lib.errors import CourseError, MissingDataError
 
@@ -25,7 +27,9 @@ def course(tmp_path, monkeypatch) -> Path:
     for module in (lab, start):
         monkeypatch.setattr(module, "PROJECT", project)
         monkeypatch.setattr(module, "NOTEBOOKS", project / "notebooks")
-    monkeypatch.setattr(lab, "MY_WORK", project / "my_work")
+    for module in (lab, lab_files):
+        monkeypatch.setattr(module, "NOTEBOOKS", project / "notebooks")
+        monkeypatch.setattr(module, "MY_WORK", project / "my_work")
     monkeypatch.chdir(project)
     return project
 
@@ -82,8 +86,17 @@ def test_jupyterlab_gets_root_notebook_and_files(course, monkeypatch):
     assert given[-2:] == ["--no-browser", "--port=8889"]
 
 
+def test_without_a_lesson_it_opens_the_home(course, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        lab, "write_home", lambda *folders: made.append(folders) or folders[1] / "h"
+    )
+    assert lab.notebook_to_open("home") == course / "my_work" / "h"
+    assert made == [(course / "notebooks", course / "my_work")]
+
+
 class TestFiles:
-    """What JupyterLab may save."""
+    """What JupyterLab may save, and what is made when it is opened."""
 
     @pytest.fixture
     def files(self, course):
@@ -118,3 +131,27 @@ class TestFiles:
         (course / path).parent.mkdir(exist_ok=True)
         asyncio.run(files.save({"type": "notebook", "format": "json", "content": EMPTY}, path))
         assert (course / path).is_file() and files.is_writable(path)
+
+    def test_a_copy_is_made_when_it_is_first_opened(self, files, course):
+        path, mine = "my_work/02_mosse.ipynb", course / "my_work" / "02_mosse.ipynb"
+        (course / "notebooks" / "02_mosse.ipynb").write_text(json.dumps(EMPTY))
+        assert asyncio.run(files.file_exists(path)) and not mine.exists()
+        assert asyncio.run(files.get(path))["content"]["cells"] == []
+        mine.write_text(json.dumps(EMPTY | {"metadata": {"mine": 1}}))
+        assert asyncio.run(files.get(path))["content"]["metadata"] == {"mine": 1}
+
+    def test_no_copy_is_made_of_what_is_no_lesson(self, files, course):
+        from tornado.web import HTTPError
+
+        for path in ("my_work/77_none.ipynb", "my_work/glossary.ipynb", "elsewhere/02_mosse.ipynb"):
+            assert not asyncio.run(files.file_exists(path))
+            with pytest.raises(HTTPError):
+                asyncio.run(files.get(path))
+
+    def test_the_home_is_made_anew_and_not_saved(self, files, course, monkeypatch):
+        def write(notebooks, mine):
+            (mine / "home.ipynb").write_text(json.dumps(EMPTY))
+
+        monkeypatch.setattr(lab_files, "write_home", write)
+        assert asyncio.run(files.get("my_work/home.ipynb"))["content"]["cells"] == []
+        assert not files.is_writable("my_work/home.ipynb")
