@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from course_lib.cli.doctor import numbers
+from course_lib.grading.overview import lesson_cards
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -182,11 +183,13 @@ def test_make_help_lists_the_commands_the_readme_names():
     assert all(f"make {command} " in help_text for command in promised)
 
 
-def test_the_readme_lists_every_lesson_with_its_minutes():
+def test_the_readme_lists_every_lesson_with_its_minutes_and_exercises():
     readme = (ROOT / "README.md").read_text()
-    for path in sorted((ROOT / "lessons").glob("[0-9][0-9]_*.py")):
-        minutes = re.search(r"minutes: (\d+)", path.read_text()).group(1)
-        assert re.search(rf"\| \[?{path.stem[:2]}\b.*\| {minutes} \|", readme), path.stem
+    for number, card in lesson_cards(ROOT / "notebooks").items():
+        source = (ROOT / "lessons" / f"{card.name}.py").read_text()
+        minutes, exercises = card.minutes.split()[0], source.count("# %% exercise=")
+        row = rf"\| \[?{number}\b.*?\| {minutes} \| {exercises} \|"
+        assert re.search(row, readme), f"{number}: {minutes} minutes, {exercises} exercises"
 
 
 def test_the_files_the_readme_links_to_exist():
