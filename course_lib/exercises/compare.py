@@ -20,7 +20,8 @@ def as_number(value: Any, what: str) -> float:
         raise Wrong(f"{what} should be one number; yours is {_kind(value)}")
     if not np.isfinite(float(value)):
         raise Wrong(
-            f"{what} is {float(value)}; expected a finite number: is something divided by zero?"
+            f"{what} is {float(value)}; expected a finite number: is something divided by zero, or "
+            "does an exponential overflow?"
         )
     return float(value)
 
@@ -74,18 +75,21 @@ def as_tensor(value: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
     return as_array(value, shape, what)
 
 
-def as_loss(value: Any) -> float:
-    """A loss as a float; raises Wrong if nothing can be learned from it."""
+def as_loss(value: Any, what: str = "the loss") -> float:
+    """A loss as a float; raises Wrong if nothing can be learned from it.
+
+    `what` is its name in messages.
+    """
     if not is_tensor(value) or value.ndim:
         raise Wrong(
-            "the loss should be one number, a tensor of shape (), that can be differentiated"
+            f"{what} should be one number, a tensor of shape (), that can be differentiated"
         )
     if not value.requires_grad:
         raise Wrong(
-            "your loss has lost its gradient: compute it with torch, without .item(), .numpy() or "
-            ".detach()"
+            f"{what} has lost its gradient: compute it with torch, without .item(), .numpy(), "
+            ".detach() or no_grad"
         )
-    return as_number(value, "the loss")
+    return as_number(value, what)
 
 
 def require_close(

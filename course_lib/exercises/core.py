@@ -87,7 +87,13 @@ MODULES = {
     "choose": ("lesson08",),
     "match": ("lesson09", "lesson09_match"),
     "siamdw": ("lesson10", "lesson10_padding", "lesson10_units", "lesson10_networks"),
-    "margin": ("lesson11", "lesson11_losses", "lesson11_template", "lesson11_search"),
+    "margin": (
+        "lesson11",
+        "lesson11_losses",
+        "lesson11_scale",
+        "lesson11_template",
+        "lesson11_search",
+    ),
 }
 CHECKS: dict[str, Check] = {}
 RECORDS: dict[str, Record] = {}  # of the notebook that runs in this kernel

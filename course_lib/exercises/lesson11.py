@@ -10,7 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_lib.exercises.compare import as_number, same
 from course_lib.exercises.core import check
+from course_lib.exercises.words import Wrong
 from course_lib.models.correlation import cosine_correlate, cross_correlate
 from course_lib.models.losses import pair_labels
 
@@ -23,6 +25,11 @@ def random_features(rng: np.random.Generator, *shape: int) -> Tensor:
 def _lengths(features: Tensor) -> Tensor:
     """Length (B, 1, 1) of each pair's features (B, C, h, w)."""
     return features.flatten(1).norm(dim=1)[:, None, None]
+
+
+def _window_lengths(z: Tensor, x: Tensor) -> Tensor:
+    """Length (B, H', W') of every window of x that is as large as z."""
+    return F.conv2d(x.square().sum(1, keepdim=True), torch.ones(1, 1, *z.shape[2:]))[:, 0].sqrt()
 
 
 def _too_large(given, right) -> str:
@@ -58,13 +65,18 @@ def _too_large(given, right) -> str:
         "yours reaches": lambda right, z, x: 1.5 * right(z, x),
         "where x holds a copy of z it is 1": lambda right, z, x: 0.5 * right(z, x),
         "shape": lambda right, z, x: right(z, x)[:, 1:],
-        "an exemplar of zeros": lambda right, z, x: right(z, x) if z.any() else 1 + right(z, x),
+        "NaN": lambda right, z, x: cross_correlate(z, x) / (_lengths(z) * _window_lengths(z, x)),
+        "lost its gradient": lambda right, z, x: right(z.detach(), x.detach()),
+        "the cosine": [
+            lambda right, z, x: cross_correlate(z, x) / z.norm() / _window_lengths(z, x),
+            lambda right, z, x: right(z - z.mean(), x),
+        ],
     },
 )
 def examine_cosine(answer, rng) -> None:
-    """Cosine correlation."""
-    x = random_features(rng, 2, 5, 9, 9) * torch.linspace(0.5, 3, 9)
-    z = torch.stack([2 * x[0, :, 2:6, 3:7], random_features(rng, 5, 4, 4)])
+    """Cosine correlation, of exemplars that are not square."""
+    x = random_features(rng, 2, 5, 9, 8) * torch.linspace(0.5, 3, 8)
+    z = torch.stack([2 * x[0, :, 2:6, 3:6], random_features(rng, 5, 4, 3)])
     answer.compare(
         (z, x),
         "the map",
@@ -74,12 +86,19 @@ def examine_cosine(answer, rng) -> None:
         otherwise=_too_large,
         hint="where x holds a copy of z it is 1",
     )
-    answer.compare(
-        (z[:1] * 0, x[:1]),
-        "the map of an empty exemplar",
-        (1, 6, 6),
-        named="the cosine with an exemplar of zeros",
-    )
+    dark = x.clone()
+    dark[0, :, :5, :4] = 0
+    for inputs, what in (
+        ((z[:1] * 0, x[:1]), "an exemplar of zeros"),
+        ((z, dark), "windows of zeros"),
+    ):
+        shape = (len(inputs[0]), 6, 6)
+        named = f"the cosine with {what}"
+        answer.compare(inputs, f"the map with {what}", shape, tolerance=1e-4, named=named)
+    if not answer(z.requires_grad_(), x).requires_grad:
+        raise Wrong(
+            "your map has lost its gradient: compute it with torch, without .detach() or .numpy()"
+        )
 
 
 def ring_labels(size: int, stride: float, radius: float, ring: float) -> Tensor:
@@ -94,6 +113,13 @@ def ring_labels(size: int, stride: float, radius: float, ring: float) -> Tensor:
     return pair_labels(torch.ones(1, dtype=torch.bool), size, stride, radius, ring=ring)[0]
 
 
+def _labels_by(distance, size: int, stride: float, radius: float, ring: float) -> Tensor:
+    """Labels by another distance, (|dx|, |dy|) → pixels."""
+    at = (torch.arange(size) - (size - 1) / 2).abs() * stride  # (size,)
+    far = distance(*torch.broadcast_tensors(at[:, None], at[None]))  # (size, size)
+    return torch.where(far <= radius, 1.0, torch.where(far <= ring, 0.0, -1.0))
+
+
 CASE = "{0} cells, stride {1}, radius {2}, ring {3}"
 
 
@@ -106,6 +132,24 @@ CASE = "{0} cells, stride {1}, radius {2}, ring {3}"
         CASE + ": distances are in pixels of the search image: a cell is {1} of them": (
             lambda right, size, stride, radius, ring: right(size, 1, radius, ring)
         ),
+        CASE + ": a cell at a distance of exactly {2} pixels is still the target, one at exactly "
+        "{3} is still in the ring": [
+            lambda right, size, stride, radius, ring: right(size, stride, radius - 1e-3, ring),
+            lambda right, size, stride, radius, ring: right(
+                size, stride, radius, max(ring - 1e-3, radius)
+            ),
+            lambda right, size, stride, radius, ring: right(
+                size, stride, radius - 1e-3, ring - 1e-3
+            ),
+        ],
+        CASE + ": the ring is written over the target: assign its 0 first, then the target's 1": (
+            lambda right, *given: right(*given).clamp_max(0)
+        ),
+        CASE + ": the distance is Euclidean, √(dx² + dy²); yours is the larger of the two, or "
+        "their sum": [
+            lambda right, *given: _labels_by(torch.maximum, *given),
+            lambda right, *given: _labels_by(torch.add, *given),
+        ],
     },
     others={
         "between its cells": lambda right, size, *given: right(size // 2 * 2 + 1, *given)[
@@ -119,7 +163,7 @@ CASE = "{0} cells, stride {1}, radius {2}, ring {3}"
 )
 def examine_labels(answer, rng) -> None:
     """Labels with a ring."""
-    for given in ((17, 8, 16, 32), (9, 16, 16, 32), (17, 8, 16, 16), (16, 8, 12, 30)):
+    for given in ((17, 8, 16, 32), (9, 16, 16, 40), (17, 8, 16, 16), (16, 8, 12, 30)):
         case = CASE.format(*given)
         answer.compare(
             given,
@@ -180,14 +224,25 @@ def _deviation(c: Tensor, y: Tensor) -> Tensor:
             c, torch.where(y == 0, -1, y)
         ),
     },
-    others={"the lead is": lambda right, c, y: 2 * right(c, y)},
+    others={
+        "the lead is": [
+            lambda right, c, y: 2 * right(c, y),
+            lambda right, c, y: (c[y > 0].max() - c[y < 0].max()) / c.std(correction=0),
+        ]
+    },
 )
 def examine_lead(answer, rng) -> None:
-    """Is the peak on the target?"""
-    for _ in range(3):
-        answer.compare(random_map(rng), "the lead", tolerance=1e-3, near=1e-4)
+    """Is the peak on the target? The deviation may be the sample's, with n or n − 1."""
+    for size in (7, 8, 9):
+        inputs = random_map(rng, size)
+        others = int((inputs[1] < 0).sum())
+        given = as_number(answer(*inputs), "the lead")
+        if same(given, answer.right(*inputs) * ((others - 1) / others) ** 0.5, 1e-4):
+            continue
+        answer.compare(inputs, "the lead", tolerance=1e-3, near=1e-4)
 
 
-def random_map(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Cosines (7, 7) and labels with a ring."""
-    return torch.from_numpy(rng.uniform(-0.4, 0.9, (7, 7))).float(), ring_labels(7, 8, 8, 16)
+def random_map(rng: np.random.Generator, size: int = 7) -> tuple[Tensor, Tensor]:
+    """Cosines (size, size) and labels with a ring."""
+    cosines = torch.from_numpy(rng.uniform(-0.4, 0.9, (size, size))).float()
+    return cosines, ring_labels(size, 8, 8, 16)

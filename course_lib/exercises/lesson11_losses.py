@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_lib.exercises.compare import as_loss
 from course_lib.exercises.core import check
 from course_lib.exercises.lesson11 import random_map
 from course_lib.exercises.words import Wrong
@@ -61,21 +63,25 @@ def logistic(cosines: Tensor, labels: Tensor, b: float, scale: float, margin: fl
     others={
         "the loss is": lambda right, c, y, b, s, m: torch.log(1 + torch.exp(s * c)).mean(),
         "without target": lambda right, c, y, *given: (
-            right(c, y, *given) if (y > 0).any() else torch.tensor(0.0)
+            right(c, y, *given) if (y > 0).any() else 0 * c.sum()
         ),
         "at scale 64": lambda right, c, y, b, s, m: (
             right(c, y, b, s, m) + 0 * torch.exp(s * s * (m - y * (c - b)) / 12).sum()
         ),
+        "lost its gradient": lambda right, *given: torch.tensor(float(right(*given))),
     },
 )
 def examine_logistic(answer, rng) -> None:
     """Pixel by pixel."""
     c, y = random_map(rng)
-    answer.compare((c, y, 0.45, 12.0, 0.2), "the loss", tolerance=1e-5)
+    c.requires_grad_()
+    answer.compare((c, y, 0.45, 12.0, 0.2), "the loss", as_loss, tolerance=1e-5)
     nowhere = c, -torch.ones(7, 7), 0.45, 12.0, 0.2
-    answer.compare(nowhere, "the loss of a map without target", tolerance=1e-5)
-    far = torch.full((7, 7), -1.0), y, 0.9, 64.0, 0.5
-    answer.compare(far, "the loss at scale 64", tolerance=1e-5)
+    what = "the loss of a map without target"
+    answer.compare(nowhere, what, partial(as_loss, what=what), tolerance=1e-5)
+    far = torch.full((7, 7), -1.0, requires_grad=True), y, 0.9, 64.0, 0.5
+    what = "the loss at scale 64"
+    answer.compare(far, what, partial(as_loss, what=what), tolerance=1e-5)
 
 
 def arc(cosines: Tensor, margin: float) -> Tensor:
@@ -101,25 +107,37 @@ def arc(cosines: Tensor, margin: float) -> Tensor:
             lambda right, c, m: c * math.cos(m) - math.sin(m),
             lambda right, c, m: c * math.cos(m),
         ],
+        "beyond θ + m = π your curve is flat, so the worst answers get no gradient; keep it "
+        "falling: c − m · sin m": lambda right, c, m: torch.cos(
+            (torch.acos(c) + m).clamp_max(math.pi)
+        ),
+        "the rule for θ + m beyond π applies where c is below −cos m; yours applies elsewhere": [
+            lambda right, c, m: c - m * math.sin(m),
+            lambda right, c, m: torch.where(c > math.cos(m), right(c, m), c - m * math.sin(m)),
+        ],
     },
     others={
-        "the gradient is not a number": lambda right, c, m: right(c, m) + 1e-9 * (1 - c * c).sqrt()
+        "the gradient is not a number": lambda right, c, m: right(c, m) + 1e-9 * (1 - c * c).sqrt(),
+        "lost their gradient": lambda right, c, m: right(c, m).detach(),
+        "cos(θ + m) at": lambda right, c, m: right(c, 0.4),
     },
 )
 def examine_arc(answer, rng) -> None:
     """A margin on the angle."""
-    c, m = torch.linspace(-0.995, 0.995, 41), 0.4
     named = "cos(θ + m)"
-    answer.compare((c, m), "the hardened cosines", (41,), tolerance=1e-4, named=named)
+    for m in (0.4, 0.9):
+        c = torch.linspace(-0.995, 0.995, 41)
+        answer.compare((c, m), "the hardened cosines", (41,), tolerance=1e-4, named=named)
     ends = torch.tensor([-1.0, 1.0], requires_grad=True)
-    out = answer(ends, m)
-    if isinstance(out, Tensor) and out.requires_grad:
-        out.sum().backward()
-        if not torch.isfinite(ends.grad).all():
-            raise Wrong(
-                "at c = ±1 the gradient is not a number: the root's slope is infinite at 0; clamp "
-                "1 − c² from below"
-            )
+    out = answer(ends, 0.4)
+    if not out.requires_grad:
+        raise Wrong("your cosines have lost their gradient: the loss has to be learned from")
+    out.sum().backward()
+    if not torch.isfinite(ends.grad).all():
+        raise Wrong(
+            "at c = ±1 the gradient is not a number: the root's slope is infinite at 0; clamp "
+            "1 − c² from below"
+        )
 
 
 def softmax(cosines: Tensor, labels: Tensor, b: float, scale: float, margin: float) -> Tensor:
@@ -170,67 +188,40 @@ def _with_rivals(label: float):
         "average over the target cells": (
             lambda right, c, y, *given: right(c, y, *given) * (y > 0).sum()
         ),
+        '"nowhere" has the logit s · b: its cosine is multiplied by the scale as well': (
+            lambda right, c, y, b, s, m: right(c, y, b / s, s, m)
+        ),
+        "the target cells do not compete with each other: each has its own term, and the terms "
+        "are averaged": lambda right, c, y, b, s, m: (
+            right(c, y, b, s, m)
+            if not (y > 0).any()
+            else F.softplus(
+                torch.logaddexp(torch.logsumexp(s * c[y < 0], 0), torch.tensor(s * b))
+                - torch.logsumexp(s * (c[y > 0] - m), 0)
+            )
+        ),
     },
     others={
         "the margin is subtracted from b": lambda right, c, y, b, s, m: right(
             c, y, b if (y > 0).any() else b + m, s, m
-        )
+        ),
+        "lost its gradient": lambda right, *given: torch.tensor(float(right(*given))),
+        "the loss at scale 64": lambda right, c, y, b, s, m: (
+            right(c, y, b, s, m) + 0 * torch.exp(s * s * (c + 1) / 30).sum()
+        ),
     },
 )
 def examine_softmax(answer, rng) -> None:
     """Places as classes."""
     c, y = random_map(rng)
-    answer.compare((c, y, 0.45, 8.0, 0.2), "the loss", tolerance=1e-4)
+    c.requires_grad_()
+    answer.compare((c, y, 0.45, 4.0, 0.2), "the loss", as_loss, tolerance=1e-4, near=1e-5)
     answer.compare(
-        (c, -torch.ones(7, 7), 0.45, 8.0, 0.2),
+        (c, -torch.ones(7, 7), 0.45, 4.0, 0.2),
         "the loss of a map without target",
+        as_loss,
         tolerance=1e-4,
         hint='there "nowhere" is the right answer, and the margin is subtracted from b',
     )
-
-
-@check(
-    "margin.scale",
-    reference=margins.least_scale,
-    mistakes={
-        "the others are not at 0 but at −1/(N − 1): the two cosines lie N/(N − 1) apart": (
-            lambda right, n, p: right(n, p) * n / (n - 1)
-        ),
-        "there are N − 1 others, and all of them are in the denominator": (
-            lambda right, n, p: (n - 1) / n * math.log(p / (1 - p))
-        ),
-    },
-    others={"the scale is": lambda right, n, p: 10.0},
-)
-def examine_scale(answer, rng) -> None:
-    """How large a scale must be."""
-    for n, p in ((289, 0.9), (289, 0.99), (10, 0.9)):
-        named = f"for {n} classes and probability {p} the scale"
-        answer.compare((n, p), "the scale", tolerance=1e-4, named=named)
-
-
-@check(
-    "margin.ramp",
-    reference=margins.margin_at,
-    mistakes={
-        "the margin must reach its full value in the first 30 % of the steps; yours still grows at "
-        "the end": lambda right, done, margin, ramp: right(done, margin, ramp and 1.0),
-        "after the ramp the margin stays at 0.3; yours keeps growing": (
-            lambda right, done, margin, ramp: margin * done / ramp if ramp else margin
-        ),
-    },
-    others={
-        "after 0% of the steps the margin is": lambda right, done, margin, ramp: margin,
-        "without a ramp": lambda right, done, margin, ramp: (
-            right(done, margin, ramp) if ramp else 0.0
-        ),
-    },
-)
-def examine_ramp(answer, rng) -> None:
-    """A margin that grows."""
-    for done in (0.0, 0.1, 0.25, 0.3, 0.6, 1.0):
-        what = f"the margin after {done:.0%} of the steps"
-        named = f"after {done:.0%} of the steps the margin"
-        answer.compare((done, 0.3, 0.3), what, named=named)
-    named = "without a ramp the margin in the first step"
-    answer.compare((0.0, 0.3, 0.0), "the margin without a ramp", named=named)
+    what = "the loss at scale 64"
+    answer.compare((c, y, 0.45, 64.0, 0.2), what, partial(as_loss, what=what), tolerance=1e-4)

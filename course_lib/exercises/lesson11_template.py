@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.exercises.compare import as_array
+from course_lib.exercises.compare import as_array, as_parts, same
 from course_lib.exercises.core import check
 from course_lib.exercises.lesson11 import random_features
 from course_lib.exercises.words import Wrong
@@ -35,11 +35,22 @@ SQUARE = "centre {place}, first cell at {2}, stride {3}: "
         "x comes first, then y; you have swapped them": (
             lambda right, *given: right(*given)[[1, 0, 3, 2]]
         ),
+        SQUARE + "half the side lies on each side of the centre; yours has a side of "
+        "2 · ratio · cells": lambda right, centre, ratio, *given: right(centre, 2 * ratio, *given),
+        SQUARE + "`first` is in pixels: subtract it before you divide by the stride": (
+            lambda right, centre, ratio, first, stride, cells: right(
+                centre - (stride - 1) * first, ratio, first, stride, cells
+            )
+        ),
+        SQUARE + "the map has a cell every {3} pixels: divide by the stride": (
+            lambda right, centre, ratio, first, stride, cells: right(centre, ratio, first, 1, cells)
+        ),
     },
     others={
-        "the square at": lambda right, centre, ratio, first, stride, cells: right(
-            centre, ratio, first, 1, cells
-        )
+        "should be a tensor": lambda right, *given: right(*given).tolist(),
+        "the square": lambda right, centre, ratio, first, stride, cells: right(
+            centre, ratio, first, 8, cells
+        ),
     },
 )
 def examine_roi(answer, rng) -> None:
@@ -48,6 +59,7 @@ def examine_roi(answer, rng) -> None:
         ((127.5, 127.5), 1.0, 43.5, 8, 6),
         ((147.5, 111.5), 1.0, 43.5, 8, 6),
         ((130.0, 120.0), 1.1, 47.5, 8, 5),
+        ((140.0, 101.0), 0.9, 31.5, 4, 7),
     ):
         named = f"centre {place}, first cell at {first}, stride {stride}: the square"
         answer.compare(
@@ -64,6 +76,12 @@ def examine_roi(answer, rng) -> None:
 def _columns(right, features, square, cells):
     """A mistake: x and y are swapped on the map."""
     return right(features, square[[1, 0, 3, 2]], cells)
+
+
+def _whole(features, square):
+    """The cells (1, C, h, w) that a square touches."""
+    low, high = square[:2].floor().int().tolist(), square[2:].ceil().int().tolist()
+    return features[:, :, low[1] : high[1], low[0] : high[0]]
 
 
 def _nearest(right, features, square, cells):
@@ -97,20 +115,32 @@ def _nearest(right, features, square, cells):
     },
     others={
         "lies on the map's own cells copies them": lambda right, *given: 2 * right(*given),
-        "for the square": lambda right, features, square, cells: right(
-            features, torch.cat([square[:2], square[:2] + cells]), cells
-        ),
+        "for the square": [
+            lambda right, features, square, cells: right(
+                features, torch.cat([square[:2], square[:2] + cells]), cells
+            ),
+            lambda right, features, square, cells: F.interpolate(
+                _whole(features, square), (cells, cells), mode="bilinear", align_corners=True
+            ),
+        ],
+        "should be a tensor": lambda right, *given: right(*given).numpy(),
+        "has shape": lambda right, features, square, cells: right(features, square, 5),
     },
 )
 def examine_align(answer, rng) -> None:
     """ROI-Align."""
-    features = random_features(rng, 1, 3, 12, 12)
-    for square in ([3.0, 4.0, 8.0, 9.0], [2.0, 1.5, 8.0, 9.5], [2.3, 3.6, 7.3, 8.6]):
+    features = random_features(rng, 1, 3, 12, 14)
+    for square, cells in (
+        ([3.0, 4.0, 8.0, 9.0], 5),
+        ([2.0, 1.5, 8.0, 9.5], 5),
+        ([2.3, 3.6, 7.3, 8.6], 5),
+        ([8.6, 5.5, 13.4, 11.3], 4),
+    ):
         named = f"for the square {torch.tensor(square).tolist()} the template"
         if square[0] == 3.0:
             named = "a square that lies on the map's own cells copies them: the template"
-        inputs = features, torch.tensor(square), 5
-        answer.compare(inputs, "the template", (1, 3, 5, 5), tolerance=1e-4, named=named)
+        inputs, shape = (features, torch.tensor(square), cells), (1, 3, cells, cells)
+        answer.compare(inputs, "the template", shape, tolerance=1e-4, named=named)
 
 
 def renewed(
@@ -183,10 +213,27 @@ def _exemplar(mix):
         ),
     },
     others={
-        "do not change the average": lambda right, first, average, fresh, score, *given: right(
-            first, average, fresh, 1.0, *given
-        ),
-        "expected two things": lambda right, *given: right(*given)[0],
+        "do not change the average": [
+            lambda right, first, average, fresh, score, *given: right(
+                first, average, fresh, 1.0, *given
+            ),
+            lambda right, first, average, fresh, score, rate, keep, sure: right(
+                first, average, fresh, score, rate, keep, sure - 1e-6
+            ),
+        ],
+        "below `sure` too": [
+            lambda right, first, average, fresh, score, rate, keep, sure: (
+                right(first, average, fresh, score, rate, keep, sure)
+                if score > sure
+                else (first, average)
+            ),
+            lambda right, first, average, fresh, score, rate, keep, sure: (
+                right(first, average, fresh, score, rate, keep, sure)
+                if score > sure
+                else (average, average)
+            ),
+        ],
+        "the answer has two parts": lambda right, *given: right(*given)[0],
     },
 )
 def examine_average(answer, rng) -> None:
@@ -196,15 +243,25 @@ def examine_average(answer, rng) -> None:
     )
 
     def read(given):
-        if not isinstance(given, tuple) or len(given) != 2:
-            raise Wrong("expected two things: the exemplar to search with, and the new average")
-        parts = zip(given, ("exemplar", "average"), strict=True)
+        parts = zip(
+            as_parts(given, "the exemplar to search with", "the new average"),
+            ("exemplar", "average"),
+            strict=True,
+        )
         return tuple(as_array(part, (1, 4, 3, 3), what) for part, what in parts)
 
-    low = read(answer(*(t.clone() for t in templates), 0.5, 0.1, 0.3, 0.6))[1]
-    if np.abs(low - templates[1].numpy()).max() > 1e-5:
-        raise Wrong(
-            "the score 0.5 is below 0.6: this detection may be wrong; do not change the average"
-        )
     inputs = *templates, 0.9, 0.1, 0.3, 0.6
     answer.compare(inputs, ("the exemplar", "the average"), read, tolerance=1e-4, near=1e-5)
+    for score in (0.5, 0.6):
+        low = read(answer(*(t.clone() for t in templates), score, 0.1, 0.3, 0.6))
+        right = read(answer.right(*templates, score, 0.1, 0.3, 0.6))
+        if not same(low[1], right[1], 1e-5):
+            raise Wrong(
+                f"the score {score} is not above 0.6: this detection may be wrong; do not change "
+                "the average"
+            )
+        if not same(low[0], right[0], 1e-5):
+            raise Wrong(
+                "below `sure` too the exemplar is keep · first + (1 − keep) · average, with the "
+                "average as it was"
+            )
