@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {run: [1]}
+#   course: {run: [1, 2, 2]}
 # ---
 
 # %% [markdown]
@@ -55,6 +55,8 @@ MarginExplorer(crowd, load_network("ciresnet22"), every=by_profile(smoke=12, lap
 # </details>
 #
 # ## A good score above a bad map
+#
+# {{part}}
 #
 # SiamRPN++ (lesson 09) slides the exemplar over the search image channel by channel, and a head turns these maps into scores. SiamMargin's authors looked at its correlation map and found it *distorted*: its peak was not on the target, although the score's peak was. Nothing in the loss asks for a map that is highest where the similarity is greatest; the head can turn any map into a good score.
 #
@@ -382,6 +384,12 @@ def margin_at(done, margin, ramp):
 
 
 # %% [markdown]
+# ## Does a margin help?
+#
+# {{part}}
+#
+# A good place to begin anew: run the cells above; your answers are saved in them.
+#
 # ### Exercise 11.8 · Is the peak on the target?
 # {{exercise}}
 #
@@ -659,6 +667,8 @@ def renewed(first, average, fresh, score, rate, keep, sure):
 
 # %% [markdown]
 # ## Where to look
+#
+# {{part}}
 #
 # ### Exercise 11.12 · A region that follows the speed
 # {{exercise}}
