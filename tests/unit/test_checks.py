@@ -87,8 +87,8 @@ class TestEveryCheck:
         status, words = examine(name, core.CHECKS[name].reference)
         assert status == "wrong" and "course's own version" in words
 
-    def test_knows_three_mistakes(self, name):
-        assert len(core.CHECKS[name].mistakes) >= 3
+    def test_knows_six_mistakes(self, name):
+        assert len(core.CHECKS[name].mistakes) >= 6
 
     def test_refuses_each_of_its_mistakes_when_called_by_an_answer(self, name):
         right = twin(core.CHECKS[name].reference)
@@ -119,6 +119,7 @@ def test_a_mistake_gets_its_message(check, mistake):
         status, words = examine(check.name, answer, seed)
         assert status == "wrong"
         assert "stopped with" not in words, words
+        assert not re.search(r"is (\S+?),? expected \1(?![\w.])", words), words
         assert re.search(said(mistake.words), words, re.DOTALL), words
 
 
