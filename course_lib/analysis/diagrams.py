@@ -27,11 +27,11 @@ SLANT = 0.45  # of a plate's thickness, drawn upwards
 
 @dataclass(frozen=True)
 class Plate:
-    """A map that has been drawn: its middle line, for arrows.
+    """A map that has been drawn: where arrows begin and end.
 
     Attributes:
         left, right: x of its left and right edge.
-        y: of its middle.
+        y: of its centre.
         top, bottom: y of its edges.
     """
 
@@ -62,7 +62,7 @@ class Diagram:
         """Draw a map of cells × cells × channels.
 
         Args:
-            x, y: left edge and middle.
+            x, y: left edge and centre.
             cells: per side.
             channels: of the map.
             colour: of its path.
@@ -86,7 +86,7 @@ class Diagram:
         """Draw an operation.
 
         Args:
-            x, y: left edge and middle.
+            x, y: left edge and centre.
             width: of the box.
             label: in it; its lines determine the height.
             colour: of its edge.
@@ -127,7 +127,7 @@ def draw_stack(
 
     Args:
         diagram: to draw on.
-        at: left edge and middle of the image.
+        at: left edge and centre of the image.
         image: pixels per side.
         layers: of the backbone.
         colour: of the path.
@@ -163,8 +163,8 @@ def siamfc_diagram(
         diagram.text((before.right + plate.left) / 2, 3.28, words, size=7, va="bottom")
     x = (upper[-1].left + upper[-1].right) / 2
     diagram.arrow((x, upper[-1].bottom - 0.28), (x, lower[-1].top + 0.06), both=True)
-    middle = (upper[3].left + upper[4].right) / 2
-    diagram.text(middle, 2.17, "the same weights: one backbone $\\varphi$ for both", va="center")
+    centre = (upper[3].left + upper[4].right) / 2
+    diagram.text(centre, 2.17, "the same weights: one backbone $\\varphi$ for both", va="center")
     star = diagram.box(8.85, 2.2, 0.95, "cross-\ncorrelation\n$\\star$")
     for features in (upper[-1], lower[-1]):
         edge = star.top if features.y > star.y else star.bottom

@@ -88,8 +88,8 @@ def make_clip(name: str, rng: np.random.Generator, length: int = LENGTH) -> Clip
         image = scene.copy()
         if plot.twin is not None:
             _paste(image, 0.8 * target + 0.2 * other, np.array(plot.start) + plot.twin)
-        share = t / (length - 1) if plot.changes else 0.0
-        looks = cover if t in plot.hidden else (1 - share) * target + share * other
+        fraction = t / (length - 1) if plot.changes else 0.0
+        looks = cover if t in plot.hidden else (1 - fraction) * target + fraction * other
         _paste(image, looks, place)
         frames.append(np.repeat(image[..., None], 3, axis=2))
     boxes = np.column_stack([places, np.tile([float(w), float(h)], (length, 1))])  # (T, 4)

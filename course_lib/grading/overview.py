@@ -1,4 +1,4 @@
-"""The home of the course: every lesson with its picture, what it needs, its minutes, and the points
+"""The home of the course: every lesson with its image, what it needs, its minutes, and the points
 that a student's own copies show.
 
 The cards are read from the lessons' notebooks, the points from what the cells in my_work/ printed
@@ -26,7 +26,7 @@ CHAPTERS = {  # heading → lessons
     "Proposals": ("07", "08", "09"),
     "Deeper, wider, further apart": ("10", "11"),
 }
-PICTURES = {  # what the pictures show
+IMAGES = {  # what the images show
     "00": "a target in its frame",
     "01": "a true box and a predicted one that overlap",
     "02": "a filter that has learned a target",
@@ -132,7 +132,7 @@ def chapters(cards: dict[str, LessonCard]) -> dict[str, list[str]]:
 def table(
     cards: dict[str, LessonCard],
     numbers: list[str],
-    picture: Callable[[str, str], str],
+    image: Callable[[str, str], str],
     points: dict[str, int | None] | None = None,
     folder: str = "",
 ) -> str:
@@ -141,7 +141,7 @@ def table(
     Args:
         cards: of all lessons.
         numbers: of those to show.
-        picture: (number, what it shows) → a picture in Markdown or HTML.
+        image: (number, what it shows) → an image in Markdown or HTML.
         points: a student's own; None for a page without them.
         folder: of the lessons, as the page addresses it, with a "/" at its end.
     """
@@ -149,15 +149,15 @@ def table(
     rows = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for number in numbers:
         card = cards[number]
-        image = picture(number, PICTURES.get(number, card.title))
+        shown = image(number, IMAGES.get(number, card.title))
         told = str(card.points) if points is None else progress_bar(points.get(number, 0), card)
         lesson = f"**[{card.title}]({folder}{card.name}.ipynb)**<br>{card.aim}"
-        rows.append(f"| {image} | {lesson} | {card.needs} | {card.minutes} | {told} |")
+        rows.append(f"| {shown} | {lesson} | {card.needs} | {card.minutes} | {told} |")
     return "\n".join(rows)
 
 
 def _attached(number: str, alt: str) -> str:
-    """A picture that is attached to its cell; a table's column shrinks to its least width."""
+    """An image that is attached to its cell; a table's column shrinks to its least width."""
     look = 'width="150" style="min-width:150px"'
     return f'<img src="attachment:{number}.jpg" alt="{alt}" {look}>'
 
@@ -202,10 +202,10 @@ def home_notebook(notebooks: Path, mine: Path) -> NotebookNode:
         cell = nbformat.v4.new_markdown_cell(
             f"## {head}\n\n" + table(cards, numbers, _attached, points)
         )
-        pictures = {n: notebooks / "pictures" / f"{n}.jpg" for n in numbers}
+        images = {n: notebooks / "images" / f"{n}.jpg" for n in numbers}
         cell["attachments"] = {
             f"{n}.jpg": {"image/jpeg": base64.b64encode(path.read_bytes()).decode()}
-            for n, path in pictures.items()
+            for n, path in images.items()
             if path.is_file()
         }
         cells.append(cell)

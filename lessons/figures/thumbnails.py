@@ -1,4 +1,4 @@
-"""Make notebooks/pictures/NN.jpg, a picture for each lesson, for the course's home page.
+"""Make notebooks/images/NN.jpg, an image for each lesson, for the course's home page.
 
 python lessons/figures/thumbnails.py [NN …]
 """
@@ -23,7 +23,7 @@ from course_lib.places import RESULTS
 from course_lib.trackers import make_tracker
 from course_lib.trackers.siamfc import unit_window
 
-FOLDER = Path(__file__).resolve().parents[2] / "notebooks" / "pictures"
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks" / "images"
 SEQUENCES = load_benchmark("generated-v1")
 
 
@@ -143,7 +143,7 @@ def margin(ax: Axes) -> None:
     ax.axvspan(0.15, 0.4, color=plots.CYCLE[4], alpha=0.5)
 
 
-PICTURES = {
+IMAGES = {
     "00": welcome,
     "01": problem,
     "02": mosse,
@@ -160,11 +160,11 @@ PICTURES = {
 
 
 def main(numbers: list[str]) -> None:
-    """Draw the pictures of some lessons, by default of all."""
+    """Draw the images of some lessons, by default of all."""
     FOLDER.mkdir(exist_ok=True)
-    for number in numbers or PICTURES:
+    for number in numbers or IMAGES:
         figure, axes = plots.new_figure(width=2.4, height=1.6)
-        PICTURES[number](axes[0, 0])
+        IMAGES[number](axes[0, 0])
         axes[0, 0].set(xticks=[], yticks=[], title="")
         figure.savefig(FOLDER / f"{number}.jpg", dpi=100, pil_kwargs={"quality": 80})
 

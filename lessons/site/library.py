@@ -133,17 +133,17 @@ def index() -> str:
 
 
 def home(source: Path) -> str:
-    """The map of the course, for the site's first page; its pictures are laid beside the lessons."""
+    """The map of the course, for the site's first page; its images are laid beside the lessons."""
     shutil.copytree(
-        NOTEBOOKS / "pictures", source / "notebooks" / "pictures", dirs_exist_ok=True
+        NOTEBOOKS / "images", source / "notebooks" / "images", dirs_exist_ok=True
     )
     cards = overview.lesson_cards(source / "notebooks")
 
-    def picture(number: str, alt: str) -> str:
-        return f"![{alt}](notebooks/pictures/{number}.jpg)"
+    def image(number: str, alt: str) -> str:
+        return f"![{alt}](notebooks/images/{number}.jpg)"
 
     return "\n\n".join(
-        f"## {head}\n\n{overview.table(cards, numbers, picture, folder='notebooks/')}"
+        f"## {head}\n\n{overview.table(cards, numbers, image, folder='notebooks/')}"
         for head, numbers in overview.chapters(cards).items()
     )
 

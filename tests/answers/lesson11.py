@@ -184,7 +184,7 @@ def scale_by_bisection(classes, probability):
     return s
 
 
-def ramp_by_clip(done, margin, ramp):
+def ramp_by_limits(done, margin, ramp):
     """NumPy's clip."""
     return np.array(margin * np.clip(done / max(ramp, 1e-9) if ramp else 1.0, 0, 1))
 
@@ -344,7 +344,7 @@ RIGHT = {
     "margin.arc": [arc_in_double, arc_by_angle, arc_by_mask],
     "margin.softmax": [softmax_in_double, softmax_by_cross_entropy, softmax_by_log_softmax],
     "margin.scale": [scale_in_numpy, scale_by_logs, scale_by_bisection],
-    "margin.ramp": [ramp_by_clip, ramp_by_minimum, ramp_by_interpolation],
+    "margin.ramp": [ramp_by_limits, ramp_by_minimum, ramp_by_interpolation],
     "margin.lead": [lead_in_numpy, lead_of_the_sample, lead_by_variance],
     "margin.roi": [roi_in_double, roi_by_corners, roi_by_repeat],
     "margin.align": [align_by_grid, align_by_torchvision, align_by_products],

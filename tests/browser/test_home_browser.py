@@ -1,4 +1,4 @@
-"""The course's home in JupyterLab as `lab` starts it: pictures, points, and a link that makes a
+"""The course's home in JupyterLab as `lab` starts it: images, points, and a link that makes a
 student's copy and opens it."""
 
 from __future__ import annotations
@@ -67,12 +67,12 @@ def page(course):
 
 
 def test_the_home_shows_the_way_and_its_links_lead_there(page, course):
-    pictures = page.until(lambda: page.all(".jp-MarkdownOutput img"), "the pictures", seconds=90)
+    images = page.until(lambda: page.all(".jp-MarkdownOutput img"), "the images", seconds=90)
     lessons = sorted((course / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-    page.until(lambda: len(page.all(".jp-MarkdownOutput img")) == len(lessons), "all pictures")
+    page.until(lambda: len(page.all(".jp-MarkdownOutput img")) == len(lessons), "all images")
     seen = "return arguments[0].complete && arguments[0].naturalWidth"
-    assert all(page.driver.execute_script(seen, picture) > 100 for picture in pictures)
-    assert all(picture.get_attribute("alt") for picture in pictures)
+    assert all(page.driver.execute_script(seen, image) > 100 for image in images)
+    assert all(image.get_attribute("alt") for image in images)
     text = " ".join(cell.text for cell in page.all(".jp-MarkdownOutput"))
     assert "You have 3 of" in text and "3 of 3" in text and "Go on with 01" in text
 

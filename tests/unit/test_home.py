@@ -31,11 +31,11 @@ def copy(folder, name: str, *cells):
 
 def test_every_lesson_has_its_card_its_picture_and_its_chapter():
     told = [n for numbers in overview.CHAPTERS.values() for n in numbers]
-    assert list(CARDS) == sorted(told) == list(overview.PICTURES)
+    assert list(CARDS) == sorted(told) == list(overview.IMAGES)
     for number, card in CARDS.items():
         assert card.title.startswith(number) and card.aim and card.needs and card.points > 0
         assert card.minutes.split()[1].startswith("minutes")
-        assert (NOTEBOOKS / "pictures" / f"{number}.jpg").stat().st_size < 20_000
+        assert (NOTEBOOKS / "images" / f"{number}.jpg").stat().st_size < 20_000
 
 
 def test_points_are_those_that_cells_printed(tmp_path):
@@ -64,8 +64,8 @@ def test_the_page_says_what_is_done_and_what_is_next(tmp_path):
     tables = "\n".join(cell.source for cell in page.cells)
     assert "■■■■■■■■■■<br>3 of 3" in tables
     assert f"□□□□□□□□□□<br>0 of {CARDS['11'].points}" in tables
-    pictures = {name for cell in page.cells for name in cell.get("attachments", {})}
-    assert pictures == {f"{n}.jpg" for n in CARDS}
+    images = {name for cell in page.cells for name in cell.get("attachments", {})}
+    assert images == {f"{n}.jpg" for n in CARDS}
 
 
 def test_all_points_leave_nothing_to_go_on_with():
