@@ -594,7 +594,7 @@ axes[0, 0].plot(range(1, 25), list(perfect.values()), "o", color=plots.EXEMPLAR)
 axes[0, 0].axhline(20 / 21, color=plots.NEUTRAL, linestyle=":", label="20/21")
 for name, score in low.items():
     number = 1 + list(perfect).index(name)
-    axes[0, 0].annotate(number, (number + 0.3, score), va="center")
+    axes[0, 0].annotate(number, (number, score - 0.006), ha="center", va="top")
 axes[0, 0].set(xlabel="clip", ylabel="AUC of the true boxes", xlim=(0, 26), ylim=(0.8, 0.98))
 axes[0, 0].set_title(f"too low: {', '.join(low)}", fontsize=10)
 axes[0, 0].legend(fontsize=8)
@@ -704,7 +704,7 @@ print("template matching is worst on:", OTB_ATTRIBUTES[min(by_tag, key=by_tag.ge
 # <details><summary>What came of it</summary>
 #
 # The line under the figure names it. On all 24 clips it is *out of view*, with *low resolution* and *out-of-plane rotation* close by. A template cannot turn, cannot grow, and is searched for only near the last box: a target that leaves is met again
-# only if it comes back nearby. But read the brackets: with three to six clips per attribute, one more clip could change the order of these three. Attributes suggest where to look; they prove little.
+# only if it comes back nearby. But read the brackets: with three or four clips each, one more clip could change the order of these three. Attributes suggest where to look; they prove little.
 # </details>
 #
 # ## Was it luck? TRE and SRE
@@ -792,12 +792,12 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure}} One dot per clip, for template matching; on the grey line both protocols agree. They agree on few clips: dots far from the line are clips on which *where* the pass began decided much of the score. Under SRE the dots on the far right lie below the line.
+# {{figure}} One dot per clip, for template matching; on the grey line both protocols agree. Dots far from the line are clips on which *where* the pass began decided much of the score. Under SRE the dots on the far right lie below the line.
 #
 # <details><summary>What came of it</summary>
 #
 # Read the table's last two columns. On all 24 clips: for stay-put and the random walk TRE lies above OPE, and the interval leaves 0 out. They get worse with time, and most passes of TRE are short.
-# For template matching the interval of TRE − OPE contains 0. Its losses are a matter of luck with single events, and another start is better luck as often as worse.
+# For template matching the interval of TRE − OPE contains 0. It loses its target at single events, and a later start meets them with better luck on some clips and worse on others.
 #
 # SRE − OPE is below zero for template matching, and its interval only just reaches 0. Where one pass was nearly perfect, SRE must be lower: the tracker follows the target all the way and carries the error of its first box along.
 # Where one pass lost the target early, twelve other starts are twelve other draws, and some do better. That is why a single clip shows anything you like, and why these protocols are read over all of them.
@@ -875,7 +875,9 @@ left.plot(lost, np.zeros(len(lost)), "X", color="black", label="failure")
 left.axhline(accuracy([run]), color=plots.NEUTRAL, linestyle=":", label="accuracy")
 left.set(xlabel="frame", ylabel="overlap", ylim=(-0.05, 1.05), title=f"ncc on {example}")
 plots.legend_below(figure, left, columns=4)
-curves = {n: expected_overlap_curve(list(of.values()), longest=high) for n, of in runs.items()}
+curves = {
+    n: expected_overlap_curve(list(runs[n].values()), longest=high) for n in report.overall()
+}
 plots.draw_lines(right, curves, x=np.arange(1, high + 1), xlabel="N, frames after a start")
 right.set(ylabel="Φ(N)", ylim=(0, 1.02), title="expected overlap, all clips")
 plots.show(
