@@ -50,6 +50,16 @@ def random_boxes(rng: np.random.Generator, count: int) -> np.ndarray:
         "your result is the box itself: its first two numbers are still the corner": (
             lambda right, b: b
         ),
+        "your centre is halfway between the corner and the size, (x + w)/2: w is a length, not the "
+        "right edge, so add half of it to x": (
+            lambda right, b: [(b[0] + b[2]) / 2, (b[1] + b[3]) / 2, b[2], b[3]]
+        ),
+        "your centre uses the width in both directions: it is y + h/2": (
+            lambda right, b: [b[0] + b[2] / 2, b[1] + b[2] / 2, b[2], b[3]]
+        ),
+        "your last two numbers are the right and bottom edges: width and height do not change": (
+            lambda right, b: [*right(b)[:2], b[0] + b[2], b[1] + b[3]]
+        ),
         "your centre is (cy, cx): x comes first": lambda right, b: right(b)[[1, 0, 2, 3]],
     },
     others={"shape (2,)": lambda right, b: right(b)[:2]},

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from course_lib.exercises.compare import apart, as_number
+from course_lib.exercises.compare import apart, as_number, shape_of
 from course_lib.exercises.core import check
 from course_lib.exercises.lesson00 import random_boxes
+from course_lib.exercises.words import Wrong
 from course_lib.geometry import boxes
 
 
@@ -28,6 +29,11 @@ from course_lib.geometry import boxes
         ],
         "your last two columns are the centre: add the whole width and height, not half of "
         "them": lambda right, b: right(b) - np.pad(b[:, 2:] / 2, ((0, 0), (2, 0))),
+        "your corners are in the wrong order: top-left first, then bottom-right": (
+            lambda right, b: right(b)[:, [2, 3, 0, 1]]
+        ),
+        "your last two columns subtract the corner: boxes have a width and a height, so add them to "
+        "the corner": lambda right, b: np.column_stack([b[:, :2], b[:, 2:] - b[:, :2]]),
         "your edges are rounded to whole pixels: boxes are continuous, so keep the fractions": [
             lambda right, b: right(b).astype(int),
             lambda right, b: np.round(right(b)),
@@ -60,8 +66,18 @@ def examine_corners(answer, rng) -> None:
 def _of_each_pair(answer: Callable[..., Any], a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """A number (N,) for each pair of boxes: with many pairs at once, a mistake is recognised by all
     of them and not by a coincidence."""
-    found = [as_number(answer(p, q), "the result for two boxes") for p, q in zip(a, b, strict=True)]
-    return np.array(found)
+    return np.array([_one_number(answer(p, q)) for p, q in zip(a, b, strict=True)])
+
+
+def _one_number(value: Any) -> float:
+    """The result for two boxes; Wrong if it is an array of one number, which the next cells cannot
+    put beside others."""
+    if shape_of(value) not in (None, ()):
+        raise Wrong(
+            f"the result for two boxes should be one number; yours is an array of shape "
+            f"{shape_of(value)}"
+        )
+    return as_number(value, "the result for two boxes")
 
 
 def _compare_pairs(answer, a: np.ndarray, b: np.ndarray, what: str, otherwise: str = "") -> None:
@@ -142,6 +158,11 @@ def _with_last_pixels(a: np.ndarray, b: np.ndarray) -> float:
         "you subtract the shared part twice: |A| + |B| has it twice, and the union once": (
             lambda right, a, b: _shared(a, b) / (_area(a) + _area(b) - 2 * _shared(a, b))
         ),
+        "your union adds the shared part once more: |A| + |B| already has it twice, so subtract "
+        "it": lambda right, a, b: _shared(a, b) / (_area(a) + _area(b) + _shared(a, b)),
+        "your IoU is in percent; it should lie between 0 and 1": (
+            lambda right, a, b: 100 * right(a, b)
+        ),
         "your value is the shared area in square pixels: divide it by the union": (
             lambda right, a, b: _shared(a, b)
         ),
@@ -156,12 +177,14 @@ def _with_last_pixels(a: np.ndarray, b: np.ndarray) -> float:
         "times a negative height is positive, so clamp each side to 0 or more": (
             lambda right, a, b: _over_union(max(0.0, float(np.prod(_sides(a, b)))), a, b)
         ),
-        "where two boxes lie apart in x alone, your shared area is negative: clamp each side of the "
-        "shared part to 0 or more": [
+        "where two boxes lie apart in one direction alone, your shared area is negative: clamp both "
+        "sides of the shared part to 0 or more": [
             lambda right, a, b: _over_union(float(np.prod(_sides(a, b))), a, b),
             lambda right, a, b: (
                 _over_union(float(np.prod(_sides(a, b))), a, b) if max(_sides(a, b)) > 0 else 0.0
             ),
+            lambda right, a, b: _over_union(_sides(a, b)[0] * max(_sides(a, b)[1], 0), a, b),
+            lambda right, a, b: _over_union(_sides(a, b)[1] * max(_sides(a, b)[0], 0), a, b),
         ],
         "your sides are absolute values: where the shared part ends before it starts, there is "
         "none, so take 0": (
@@ -213,6 +236,16 @@ def _offset(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         "centres, not corners": lambda right, a, b: np.hypot(*(a[:2] - b[:2])),
         "your points are the bottom-right corners: the centre is half a width and half a height "
         "from the corner": lambda right, a, b: np.hypot(*(a[:2] + a[2:] - b[:2] - b[2:])),
+        "your centre is (x + w)/2: w is a length, not the right edge, so add half of it to x": (
+            lambda right, a, b: np.hypot(*(a[:2] + a[2:] - b[:2] - b[2:])) / 2
+        ),
+        "your distance counts differences of width and height as well: only the centres matter": [
+            lambda right, a, b: np.linalg.norm(a - b),
+            lambda right, a, b: np.linalg.norm([*_offset(a, b), *(a[2:] - b[2:])]),
+        ],
+        "your centre lies up and to the left of the corner: add half the size to it": (
+            lambda right, a, b: np.hypot(*(a[:2] - a[2:] / 2 - b[:2] + b[2:] / 2))
+        ),
         "your centre uses the width in both directions: it is y + h/2": (
             lambda right, a, b: np.hypot(*(_offset(a[[0, 1, 2, 2]], b[[0, 1, 2, 2]])))
         ),

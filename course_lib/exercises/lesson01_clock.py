@@ -88,7 +88,9 @@ def require_seconds(seconds: np.ndarray, log: list[Event]) -> None:
         seconds: of the answer.
         log: what happened, in order, between a moment before the pass and one after it.
     """
-    low, high = bounds(log)
+    low, high, wide = bounds(log)
+    whole = log[-1].ended - log[0].began
+    rising = bool((np.diff(seconds) > 0).all())
 
     def fits(s: np.ndarray) -> np.ndarray:
         return (s >= low - SLACK) & (s <= high + SLACK)
@@ -101,6 +103,7 @@ def require_seconds(seconds: np.ndarray, log: list[Event]) -> None:
             "your seconds are milliseconds: a difference of `time.perf_counter()` is in seconds": (
                 fits(seconds / 1000).all()
             ),
+            "your seconds are microseconds: divide by 1e6": fits(seconds / 1e6).all(),
             "your seconds are nanoseconds: divide by 1e9": fits(seconds / 1e9).all(),
             "your seconds are frames per second, 1 over the time of a call; return the time": (
                 fits(1 / seconds).all()
@@ -114,14 +117,16 @@ def require_seconds(seconds: np.ndarray, log: list[Event]) -> None:
                 fits(np.roll(seconds, -1)).all() or fits(np.roll(seconds, 1)).all()
             ),
             "your seconds are the reading of a clock; take the difference of two readings, after "
-            "the call and before": (seconds > 1000 * low.sum()).all(),
+            "the call and before": (rising and seconds[0] > whole > np.ptp(seconds)),
             "your seconds hold the same number for every frame; time each call by itself": (
                 np.ptp(seconds) == 0
             ),
             "your seconds are the time since the start of the pass: start the clock anew for each "
-            "call": (seconds >= np.cumsum(low) - SLACK).all(),
+            "call": (
+                rising and (seconds >= np.cumsum(low) - SLACK).all() and seconds[-1] < whole + SLACK
+            ),
             "your seconds include the reading of the frame: read it first, then start the clock": (
-                (seconds >= low + READING - SLACK)[1:].all()
+                ((seconds >= low + READING - SLACK) & (seconds <= wide + SLACK))[1:].all()
             ),
         }
     for words, is_it in readings.items():
@@ -140,15 +145,18 @@ def require_seconds(seconds: np.ndarray, log: list[Event]) -> None:
     )
 
 
-def bounds(log: list[Event]) -> tuple[np.ndarray, np.ndarray]:
-    """Least and greatest time (T,) that a right measurement of each of the tracker's calls has."""
-    low, high = [], []
+def bounds(log: list[Event]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Least and greatest time (T,) that a right measurement of each of the tracker's calls has, and
+    the greatest (T,) of one that includes the reading before it."""
+    low, high, wide, called = [], [], [], log[0].ended
     for i, event in enumerate(log):
         if not event.call:
             continue
+        wide.append(log[i + 1].began - called)
+        called = event.ended
         low.append(event.ended - event.began)
         high.append(log[i + 1].began - log[i - 1].ended)
-    return np.array(low), np.array(high)
+    return np.array(low), np.array(high), np.array(wide)
 
 
 def timed_with_reading(right, tracker, sequence: Sequence) -> Result:

@@ -11,7 +11,7 @@ from course_lib.evaluation import metrics
 from course_lib.exercises.core import check
 from course_lib.exercises.lesson00 import random_boxes
 from course_lib.exercises.words import Wrong
-from course_lib.geometry import boxes
+from course_lib.geometry.boxes import iou
 
 LEVELS = metrics.SUCCESS_THRESHOLDS  # (21,)
 COUNTS = "your curve counts frames: divide by their number to get fractions"
@@ -136,7 +136,11 @@ def _trapezoid(c: np.ndarray) -> float:
         "your AUC is rounded: keep all digits": [
             lambda right, c: np.round(right(c), 2),
             lambda right, c: np.round(right(c), 3),
+            lambda right, c: np.round(right(c), 4),
         ],
+        "you leave out values of 1; they are part of the curve and count in the mean": (
+            lambda right, c: c[c < 1].mean()
+        ),
     },
 )
 def examine_auc(answer, rng) -> None:
@@ -144,6 +148,7 @@ def examine_auc(answer, rng) -> None:
     for last in (None, 4):  # a curve that is above 0 at 1, as no tracker's is, and one with zeros
         curve = np.sort(rng.uniform(0.1, 1, 21))[::-1].copy()
         curve[-4:] = 0 if last else curve[-4:]
+        curve[:3] = 1 if last else curve[:3]
         answer.compare((curve,), "the AUC")
 
 
@@ -179,10 +184,11 @@ def _within(errors: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
         "your thresholds begin at 1; they are 0, 1, …, 50": (
             lambda right, e: _within(e, np.arange(1, 52))
         ),
-        "your errors are rounded to whole pixels: compare them as they are": [
-            lambda right, e: right(np.floor(e)),
-            lambda right, e: right(np.round(e)),
-        ],
+        "your errors are rounded down to whole pixels: compare them as they are": (
+            lambda right, e: right(np.floor(e))
+        ),
+        "errors up to half a pixel above a threshold count there in your version: compare the "
+        "errors as they are with 0, 1, …, 50": lambda right, e: right(np.round(e)),
         "your curve has 50 values: there are 51 thresholds, 0 and 50 included; `np.arange(50)` "
         "stops at 49": [
             lambda right, e: right(e)[:-1],
@@ -213,11 +219,11 @@ def examine_precision(answer, rng) -> None:
     answer.compare((rng.uniform(3, 40, 1),), "the precision curve of one frame", (51,), call=_curve)
 
 
-def sequence_auc(boxes_found: np.ndarray, truth: np.ndarray) -> float:
+def sequence_auc(boxes: np.ndarray, truth: np.ndarray) -> float:
     """AUC of boxes (T, 4) of one sequence; frames in which the true box (T, 4) is NaN do not
     count."""
     there = np.isfinite(truth).all(axis=1)  # (T,)
-    return metrics.auc(metrics.success_curve(boxes.iou(boxes_found[there], truth[there])))
+    return metrics.auc(metrics.success_curve(iou(boxes[there], truth[there])))
 
 
 def _scored(ious: np.ndarray) -> float:
@@ -240,15 +246,13 @@ def _last_known(truth: np.ndarray) -> np.ndarray:
     mistakes={
         "the fault is still there: a frame without a true box counts as a failure in your version. "
         "Leave it out, before the curve is computed": [
-            lambda right, b, t: _scored(boxes.iou(b, t)),
-            lambda right, b, t: _scored(np.nan_to_num(boxes.iou(b, t))),
+            lambda right, b, t: _scored(iou(b, t)),
+            lambda right, b, t: _scored(np.nan_to_num(iou(b, t))),
         ],
         "a frame without a true box counts as a perfect one in your version: no tracker has earned "
-        "that. Leave it out": lambda right, b, t: _scored(np.nan_to_num(boxes.iou(b, t), nan=1.0)),
+        "that. Leave it out": lambda right, b, t: _scored(np.nan_to_num(iou(b, t), nan=1.0)),
         "your version leaves out frames with IoU 0 too: there the tracker has lost a target that "
-        "was in view, and that counts": (
-            lambda right, b, t: _scored(boxes.iou(b, t)[boxes.iou(b, t) > 0])
-        ),
+        "was in view, and that counts": (lambda right, b, t: _scored(iou(b, t)[iou(b, t) > 0])),
         "your version stops where the target first leaves: the frames after it has come back "
         "count as well": lambda right, b, t: right(
             b[: _until_it_leaves(t)], t[: _until_it_leaves(t)]
@@ -257,9 +261,15 @@ def _last_known(truth: np.ndarray) -> np.ndarray:
         "box to be near to, so leave these frames out": (
             lambda right, b, t: right(b, _last_known(t))
         ),
-        "your value is the mean IoU; the AUC is the mean of the success curve": (
-            lambda right, b, t: np.nanmean(boxes.iou(b, t))
-        ),
+        "your value is the mean IoU; the AUC is the mean of the success curve": [
+            lambda right, b, t: np.nanmean(iou(b, t)),
+            lambda right, b, t: np.nan_to_num(iou(b, t)).mean(),
+        ],
+        "your version leaves out frames in which the target reaches beyond the edge of the frame, "
+        "where x or y is negative: only NaN means that it is away": [
+            lambda right, b, t: right(b[t[:, 0] >= 0], t[t[:, 0] >= 0]),
+            lambda right, b, t: right(b[(t[:, :2] >= 0).all(1)], t[(t[:, :2] >= 0).all(1)]),
+        ],
         "your version leaves out frame 0 as well: only frames without a true box go": (
             lambda right, b, t: right(b[1:], t[1:])
         ),
@@ -267,7 +277,7 @@ def _last_known(truth: np.ndarray) -> np.ndarray:
         "both": lambda right, b, t: right(b[: np.isfinite(t[:, 0]).sum()], t[np.isfinite(t[:, 0])]),
         "your frames without a true box get the mean IoU of the others: that still counts them. "
         "Leave them out": lambda right, b, t: _scored(
-            np.where(np.isnan(t[:, 0]), np.nanmean(boxes.iou(b, t)), boxes.iou(b, t))
+            np.where(np.isnan(t[:, 0]), np.nanmean(iou(b, t)), iou(b, t))
         ),
     },
 )
@@ -275,6 +285,7 @@ def examine_fault(answer, rng) -> None:
     """AUC of one sequence in which the target is away for some frames."""
     for count, away in ((23, [4, 5, 6, 15]), (16, [7, 8]), (9, [])):
         truth = random_boxes(rng, count)
+        truth[1, :2] = -7.5, -3.25  # in view in part
         truth[away] = np.nan
         known = _last_known(truth)  # (T, 4): where a tracker waits while the target is away
         found = known + rng.uniform(-0.25, 0.25, (count, 4)) * np.tile(known[:, 2:], 2)

@@ -199,6 +199,7 @@ def _with_seconds(change: Callable[[np.ndarray], Any]) -> Callable[..., Any]:
         "reading": timed_with_reading,
         "time since the start": _with_seconds(np.cumsum),
         "milliseconds": _with_seconds(lambda s: 1000 * s),
+        "microseconds": _with_seconds(lambda s: 1e6 * s),
         "nanoseconds": _with_seconds(lambda s: 1e9 * s),
         "frames per second": _with_seconds(lambda s: 1 / s),
         "all 0": _with_seconds(np.zeros_like),

@@ -49,10 +49,10 @@ def iou_with_return(a, b):
 
 
 def iou_by_clipping(a, b):
-    """Edges of b cut off at those of a; an array of one number."""
+    """Edges of b cut off at those of a."""
     edges = np.clip([b[0], b[0] + b[2]], a[0], a[0] + a[2])
     sides = np.clip([b[1], b[1] + b[3]], a[1], a[1] + a[3])
-    shared = np.diff(edges) * np.diff(sides)
+    shared = np.ptp(edges) * np.ptp(sides)
     return shared / (a[2] * a[3] + b[2] * b[3] - shared)
 
 
