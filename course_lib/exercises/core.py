@@ -75,9 +75,9 @@ DRAWS = 5  # how often a check's inputs are drawn at most
 MODULES = {
     "welcome": ("lesson00",),
     "boxes": ("lesson01",),
-    "metrics": ("lesson01",),
+    "metrics": ("lesson01_metrics",),
     "trackers": ("lesson01_trackers",),
-    "protocol": ("lesson01_trackers",),
+    "protocol": ("lesson01_trackers", "lesson01_clock"),
     "mosse": ("lesson02", "lesson02_filter", "lesson02_tracker"),
     "kcf": ("lesson03", "lesson03_tracker"),
     "siamfc": ("lesson04", "lesson04_network"),

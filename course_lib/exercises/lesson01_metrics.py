@@ -1,0 +1,293 @@
+"""Checks of lesson 01: curves, their areas, and a score with a fault in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from course_lib.evaluation import metrics
+from course_lib.exercises.core import check
+from course_lib.exercises.lesson00 import random_boxes
+from course_lib.exercises.words import Wrong
+from course_lib.geometry.boxes import iou
+
+LEVELS = metrics.SUCCESS_THRESHOLDS  # (21,)
+COUNTS = "your curve counts frames: divide by their number to get fractions"
+PERCENT = "your curve is in percent: fractions lie between 0 and 1"
+OVER_THRESHOLDS = (
+    "your curve has a value for each of the {0.shape[0]} frames: take the mean over the frames, "
+    "so that one value for each threshold is left"
+)
+
+
+def _above(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Fraction of values above each threshold."""
+    return np.mean(values[:, None] > thresholds, axis=0)
+
+
+def _curve(answer: Callable[..., Any], values: np.ndarray) -> Any:
+    """The answer's curve; Wrong if it compares T frames with K thresholds one by one."""
+    try:
+        return answer(values)
+    except ValueError as problem:
+        if f"({len(values)},)" in str(problem) and "broadcast" in str(problem):
+            raise Wrong(
+                f"your code combines the {len(values)} frames, shape ({len(values)},), with the "
+                "thresholds one by one, and there are not as many: make the frames a column, "
+                "`[:, None]`, and each is compared with every threshold"
+            ) from None
+        raise
+
+
+@check(
+    "metrics.success",
+    reference=metrics.success_curve,
+    mistakes={
+        COUNTS: lambda right, v: right(v) * len(v),
+        PERCENT: lambda right, v: right(v) * 100,
+        "a perfect tracker reaches your curve's last threshold: no IoU is above 1, and the rule is "
+        "`>`, not `>=`": lambda right, v: np.mean(v[:, None] >= LEVELS, axis=0),
+        "your curve counts the frames below each threshold (`<`); count those above it, `>`": [
+            lambda right, v: np.mean(v[:, None] < LEVELS, axis=0),
+            lambda right, v: np.mean(v[:, None] <= LEVELS, axis=0),
+        ],
+        "frames with IoU 0 do not count in your version: the tracker has lost its target there, "
+        "so divide by the number of all frames": [
+            lambda right, v: right(v[v > 0]),
+            lambda right, v: right(v) / right(v)[0],
+        ],
+        "your curve is in reverse: its first value belongs to threshold 0, its last to 1": (
+            lambda right, v: right(v)[::-1]
+        ),
+        "your thresholds are not 0, 0.05, …, 1": [
+            lambda right, v: _above(v, np.arange(21) / 21),
+            lambda right, v: _above(v, np.arange(1, 22) / 21),
+            lambda right, v: _above(v, LEVELS + 0.05),
+            lambda right, v: _above(v, LEVELS + 0.025),
+            lambda right, v: _above(v, np.linspace(0, 0.95, 21)),
+            lambda right, v: _above(v, np.linspace(0.05, 1, 21)),
+        ],
+        "your curve has 20 values: there are 21 thresholds, 0 and 1 included; `np.arange(0, 1, "
+        "0.05)` leaves out the 1": [
+            lambda right, v: right(v)[:-1],
+            lambda right, v: right(v)[1:],
+            lambda right, v: _above(v, np.linspace(0, 1, 20)),
+        ],
+        OVER_THRESHOLDS: lambda right, v: np.mean(v[:, None] > LEVELS, axis=1),
+    },
+    others={
+        "make the frames a column": lambda right, v: np.mean(v > LEVELS, axis=0),
+        "your curve rises": lambda right, v: np.cumsum(right(v)) / 21,
+    },
+)
+def examine_success(answer, rng) -> None:
+    """21 fractions of frames with IoU above each threshold."""
+    for ends in ([0.0] * 5 + [1.0] * 3, [0.0]):
+        answer.compare(
+            (np.concatenate([ends, rng.uniform(0, 1, 30)]),),
+            "the success curve",
+            (21,),
+            call=_curve,
+            otherwise=lambda given, right: (
+                "your curve rises: it should fall, since fewer frames lie above a higher threshold"
+                if given[0] < given[-1]
+                else ""
+            ),
+            hint="thresholds are 0, 0.05, …, 1",
+        )
+    answer.compare((rng.uniform(0, 1, 1),), "the success curve of one frame", (21,), call=_curve)
+
+
+def _trapezoid(c: np.ndarray) -> float:
+    return float(c.sum() - (c[0] + c[-1]) / 2)
+
+
+@check(
+    "metrics.auc",
+    reference=metrics.auc,
+    mistakes={
+        "your AUC is the sum of the 21 values; it is their mean, so that it stays between 0 and "
+        "1": lambda right, c: c.sum(),
+        "your AUC is the sum times 0.05, as for 20 intervals: with 21 values, a curve of ones "
+        "would get 1.05. OTB takes the mean": [
+            lambda right, c: c.sum() * 0.05,
+            lambda right, c: c.sum() / 20,
+        ],
+        "your value is the success rate at IoU 0.5, the middle value of the curve; the AUC is the "
+        "mean of all values": [lambda right, c: c[10], lambda right, c: np.median(c)],
+        "your value is the trapezoid area, as TrackingNet takes it; OTB takes the mean of the 21 "
+        "values": lambda right, c: _trapezoid(c) * 0.05,
+        "your value is the trapezoid area with a step of 1 between thresholds; OTB takes the mean "
+        "of the 21 values": lambda right, c: _trapezoid(c),
+        "one of the 21 values is missing in your mean: all of them count, at 0 and at 1 too": [
+            lambda right, c: c[:-1].mean(),
+            lambda right, c: c[1:].mean(),
+        ],
+        "you leave out values of 0; they are part of the curve and count in the mean": (
+            lambda right, c: c[c > 0].mean()
+        ),
+        "your AUC is in percent; it should lie between 0 and 1": lambda right, c: 100 * c.mean(),
+        "your value is one end of the curve: the AUC is the mean of all its values": [
+            lambda right, c: c[0],
+            lambda right, c: c[-1],
+        ],
+        "your AUC is rounded: keep all digits": [
+            lambda right, c: np.round(right(c), 2),
+            lambda right, c: np.round(right(c), 3),
+            lambda right, c: np.round(right(c), 4),
+        ],
+        "you leave out values of 1; they are part of the curve and count in the mean": (
+            lambda right, c: c[c < 1].mean()
+        ),
+    },
+)
+def examine_auc(answer, rng) -> None:
+    """Mean of the 21 values."""
+    for last in (None, 4):  # a curve that is above 0 at 1, as no tracker's is, and one with zeros
+        curve = np.sort(rng.uniform(0.1, 1, 21))[::-1].copy()
+        curve[-4:] = 0 if last else curve[-4:]
+        curve[:3] = 1 if last else curve[:3]
+        answer.compare((curve,), "the AUC")
+
+
+PIXELS = metrics.PRECISION_THRESHOLDS  # (51,)
+
+
+def _within(errors: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Fraction of errors up to each threshold."""
+    return np.mean(errors[:, None] <= thresholds, axis=0)
+
+
+@check(
+    "metrics.precision",
+    reference=metrics.precision_curve,
+    mistakes={
+        COUNTS: lambda right, e: right(e) * len(e),
+        PERCENT: lambda right, e: right(e) * 100,
+        "your curve falls: it counts the frames that are too far away instead of those near "
+        "enough": [
+            lambda right, e: np.mean(e[:, None] > PIXELS, axis=0),
+            lambda right, e: np.mean(e[:, None] >= PIXELS, axis=0),
+        ],
+        "a frame with an error of exactly 20 px does not count at 20 px in your version; the rule "
+        "is `<=`": lambda right, e: np.mean(e[:, None] < PIXELS, axis=0),
+        "frames with an error above 50 px do not count in your version: divide by the number of "
+        "all frames": [
+            lambda right, e: right(e[e <= 50]),
+            lambda right, e: right(e) / right(e)[-1],
+        ],
+        "frames with an error of 0 do not count in your version: they are as near as can be": (
+            lambda right, e: right(e[e > 0])
+        ),
+        "your thresholds begin at 1; they are 0, 1, …, 50": (
+            lambda right, e: _within(e, np.arange(1, 52))
+        ),
+        "your errors are rounded down to whole pixels: compare them as they are": (
+            lambda right, e: right(np.floor(e))
+        ),
+        "errors up to half a pixel above a threshold count there in your version: compare the "
+        "errors as they are with 0, 1, …, 50": lambda right, e: right(np.round(e)),
+        "your curve has 50 values: there are 51 thresholds, 0 and 50 included; `np.arange(50)` "
+        "stops at 49": [
+            lambda right, e: right(e)[:-1],
+            lambda right, e: right(e)[1:],
+            lambda right, e: _within(e, np.linspace(0, 50, 50)),
+        ],
+        "your curve has 21 values: these thresholds are in pixels, 0, 1, …, 50": [
+            lambda right, e: _within(e, LEVELS),
+            lambda right, e: _within(e, np.arange(21)),
+        ],
+        "your curve is in reverse: its first value belongs to threshold 0, its last to 50": (
+            lambda right, e: right(e)[::-1]
+        ),
+        OVER_THRESHOLDS: lambda right, e: np.mean(e[:, None] <= PIXELS, axis=1),
+    },
+    others={"make the frames a column": lambda right, e: np.mean(e <= PIXELS, axis=0)},
+)
+def examine_precision(answer, rng) -> None:
+    """51 fractions of frames with centre error up to each threshold."""
+    for exact in ([20.0, 20, 20, 0, 0, 60, 37, 50], [0.0, 20]):
+        answer.compare(
+            (np.concatenate([exact, rng.uniform(0, 70, 36)]),),
+            "the precision curve",
+            (51,),
+            call=_curve,
+            hint="thresholds are 0, 1, …, 50 px",
+        )
+    answer.compare((rng.uniform(3, 40, 1),), "the precision curve of one frame", (51,), call=_curve)
+
+
+def sequence_auc(boxes: np.ndarray, truth: np.ndarray) -> float:
+    """AUC of boxes (T, 4) of one sequence; frames in which the true box (T, 4) is NaN do not
+    count."""
+    there = np.isfinite(truth).all(axis=1)  # (T,)
+    return metrics.auc(metrics.success_curve(iou(boxes[there], truth[there])))
+
+
+def _scored(ious: np.ndarray) -> float:
+    return metrics.auc(metrics.success_curve(ious))
+
+
+def _until_it_leaves(truth: np.ndarray) -> int:
+    return int(np.argmax(np.isnan(truth[:, 0])))
+
+
+def _last_known(truth: np.ndarray) -> np.ndarray:
+    """The true boxes with each absent one replaced by the last one before it."""
+    rows = np.where(np.isnan(truth[:, 0]), 0, np.arange(len(truth)))
+    return truth[np.maximum.accumulate(rows)]
+
+
+@check(
+    "metrics.fault",
+    reference=sequence_auc,
+    mistakes={
+        "the fault is still there: a frame without a true box counts as a failure in your version. "
+        "Leave it out, before the curve is computed": [
+            lambda right, b, t: _scored(iou(b, t)),
+            lambda right, b, t: _scored(np.nan_to_num(iou(b, t))),
+        ],
+        "a frame without a true box counts as a perfect one in your version: no tracker has earned "
+        "that. Leave it out": lambda right, b, t: _scored(np.nan_to_num(iou(b, t), nan=1.0)),
+        "your version leaves out frames with IoU 0 too: there the tracker has lost a target that "
+        "was in view, and that counts": (lambda right, b, t: _scored(iou(b, t)[iou(b, t) > 0])),
+        "your version stops where the target first leaves: the frames after it has come back "
+        "count as well": lambda right, b, t: right(
+            b[: _until_it_leaves(t)], t[: _until_it_leaves(t)]
+        ),
+        "your version compares with the last known box while the target is away: there is no true "
+        "box to be near to, so leave these frames out": (
+            lambda right, b, t: right(b, _last_known(t))
+        ),
+        "your value is the mean IoU; the AUC is the mean of the success curve": [
+            lambda right, b, t: np.nanmean(iou(b, t)),
+            lambda right, b, t: np.nan_to_num(iou(b, t)).mean(),
+        ],
+        "your version leaves out frames in which the target reaches beyond the edge of the frame, "
+        "where x or y is negative: only NaN means that it is away": [
+            lambda right, b, t: right(b[t[:, 0] >= 0], t[t[:, 0] >= 0]),
+            lambda right, b, t: right(b[(t[:, :2] >= 0).all(1)], t[(t[:, :2] >= 0).all(1)]),
+        ],
+        "your version leaves out frame 0 as well: only frames without a true box go": (
+            lambda right, b, t: right(b[1:], t[1:])
+        ),
+        "your version pairs boxes with the true boxes of other frames: leave the same rows out of "
+        "both": lambda right, b, t: right(b[: np.isfinite(t[:, 0]).sum()], t[np.isfinite(t[:, 0])]),
+        "your frames without a true box get the mean IoU of the others: that still counts them. "
+        "Leave them out": lambda right, b, t: _scored(
+            np.where(np.isnan(t[:, 0]), np.nanmean(iou(b, t)), iou(b, t))
+        ),
+    },
+)
+def examine_fault(answer, rng) -> None:
+    """AUC of one sequence in which the target is away for some frames."""
+    for count, away in ((23, [4, 5, 6, 15]), (16, [7, 8]), (9, [])):
+        truth = random_boxes(rng, count)
+        truth[1, :2] = -7.5, -3.25  # in view in part
+        truth[away] = np.nan
+        known = _last_known(truth)  # (T, 4): where a tracker waits while the target is away
+        found = known + rng.uniform(-0.25, 0.25, (count, 4)) * np.tile(known[:, 2:], 2)
+        found[2, 0] += 3 * truth[2, 2]  # lost
+        answer.compare((found, truth), "the AUC", hint="frames without a true box do not count")
