@@ -54,7 +54,7 @@ class Trial:
         """Call the student's answer; raises Wrong if it changes what it is given."""
         before = copied([*inputs, *named.values()])
         raw = self.answer(*inputs, **named)
-        names = [*_names(self.right, len(inputs)), *named]
+        names = [*_names(self.answer, self.right, len(inputs)), *named]
         for name, was, now in zip(names, before, [*inputs, *named.values()], strict=True):
             require_untouched(was, now, f"`{name}`")
         value = converted(raw, self.declared, (*inputs, *named.values()))
@@ -188,13 +188,17 @@ class Trial:
                 raise Wrong(mistake.words.format(*inputs, **facts))
 
 
-def _names(function: Any, count: int) -> list[str]:
-    """Names of the first `count` parameters of a function."""
-    try:
-        names = list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        names = []
-    return [*names, *("an argument" for _ in range(count))][:count]
+def _names(answer: Any, right: Any, count: int) -> list[str]:
+    """Names of the first `count` parameters, as the answer calls them, or else the reference."""
+    for function in (answer, right):
+        try:
+            found = inspect.signature(function).parameters.values()
+        except (TypeError, ValueError):
+            continue
+        names = [p.name for p in found if p.kind is not p.VAR_POSITIONAL]
+        if len(names) >= count:
+            return names[:count]
+    return ["an argument"] * count
 
 
 def _reading(read: Any, what: str | tuple[str, ...]) -> Callable[[Any], Any]:
