@@ -191,8 +191,8 @@ def plain(value: Any) -> Any:
 
 def shape_of(value: Any) -> tuple[int, ...] | None:
     """The shape of an array, a tensor, or a list of numbers; None for anything else."""
-    value = plain(value)
-    if not isinstance(value, (np.ndarray, list, tuple)):
+    value = [plain(v) for v in value] if isinstance(value, (list, tuple)) else plain(value)
+    if not isinstance(value, (np.ndarray, list)):
         return None
     try:
         return np.shape(value)

@@ -97,6 +97,7 @@ def require_kind(given: Any, right: Any, what: str) -> None:
         right: what the reference returned.
         what: name of the result.
     """
+    given = cast(given, right)
     if isinstance(given, (list, tuple)) and isinstance(right, (list, tuple)):
         for a, b in zip(given, right, strict=False):
             require_kind(a, b, what)

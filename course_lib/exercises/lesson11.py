@@ -3,14 +3,12 @@ target's peak."""
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.exercises.compare import as_number, same
+from course_lib.exercises.compare import as_array, as_number, same
 from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
 from course_lib.models.correlation import cosine_correlate, cross_correlate
@@ -91,6 +89,7 @@ def examine_cosine(answer, rng) -> None:
     for inputs, what in (
         ((z[:1] * 0, x[:1]), "an exemplar of zeros"),
         ((z, dark), "windows of zeros"),
+        ((0.02 * z, 0.02 * x), "features that are small"),
     ):
         shape = (len(inputs[0]), 6, 6)
         named = f"the cosine with {what}"
@@ -120,20 +119,20 @@ def _labels_by(distance, size: int, stride: float, radius: float, ring: float) -
     return torch.where(far <= radius, 1.0, torch.where(far <= ring, 0.0, -1.0))
 
 
-CASE = "{0} cells, stride {1}, radius {2}, ring {3}"
+CASES = ((17, 8, 16, 32), (9, 16, 16, 40), (17, 8, 16, 16), (16, 8, 12, 30))
 
 
 @check(
     "margin.labels",
     reference=ring_labels,
     mistakes={
-        CASE + ": the ring is missing: cells beyond {2} and within {3} pixels do not count, label "
+        "the ring is missing: cells beyond `radius` and within `ring` pixels do not count, label "
         "0": lambda right, size, stride, radius, ring: right(size, stride, radius, radius),
-        CASE + ": distances are in pixels of the search image: a cell is {1} of them": (
+        "distances are in pixels of the search image: a cell is `stride` of them": (
             lambda right, size, stride, radius, ring: right(size, 1, radius, ring)
         ),
-        CASE + ": a cell at a distance of exactly {2} pixels is still the target, one at exactly "
-        "{3} is still in the ring": [
+        "a cell at a distance of exactly `radius` pixels is still the target, one at exactly "
+        "`ring` is still in the ring": [
             lambda right, size, stride, radius, ring: right(size, stride, radius - 1e-3, ring),
             lambda right, size, stride, radius, ring: right(
                 size, stride, radius, max(ring - 1e-3, radius)
@@ -142,57 +141,65 @@ CASE = "{0} cells, stride {1}, radius {2}, ring {3}"
                 size, stride, radius - 1e-3, ring - 1e-3
             ),
         ],
-        CASE + ": the ring is written over the target: assign its 0 first, then the target's 1": (
+        "the ring is written over the target: assign its 0 first, then the target's 1": (
             lambda right, *given: right(*given).clamp_max(0)
         ),
-        CASE + ": the distance is Euclidean, √(dx² + dy²); yours is the larger of the two, or "
-        "their sum": [
+        "the distance is Euclidean, √(dx² + dy²); yours is the larger of the two, or their sum": [
             lambda right, *given: _labels_by(torch.maximum, *given),
             lambda right, *given: _labels_by(torch.add, *given),
         ],
+        "the centre of a map lies at (size − 1) / 2, for an even one between its cells": (
+            lambda right, size, *given: right(size // 2 * 2 + 1, *given)[:size, :size]
+        ),
+        "your radius is always 16 pixels, or your ring 32; they are arguments": [
+            lambda right, size, stride, radius, ring: right(size, stride, 16, ring),
+            lambda right, size, stride, radius, ring: right(size, stride, radius, 32),
+            lambda right, size, stride, radius, ring: right(size, stride, radius, 2 * radius),
+        ],
     },
     others={
-        "between its cells": lambda right, size, *given: right(size // 2 * 2 + 1, *given)[
-            :size, :size
-        ],
         "labels are 1, 0 and": lambda right, *given: right(*given) + (right(*given) > 0),
         "{} target cells and {} in the ring": lambda right, size, stride, radius, ring: right(
             size, stride, radius, ring + 8
         ),
+        "has shape": lambda right, size, *given: right(17, *given),
     },
 )
 def examine_labels(answer, rng) -> None:
-    """Labels with a ring."""
-    for given in ((17, 8, 16, 32), (9, 16, 16, 40), (17, 8, 16, 16), (16, 8, 12, 30)):
-        case = CASE.format(*given)
-        answer.compare(
-            given,
-            "the labels",
-            (given[0],) * 2,
-            named=f"{case}: the label",
-            otherwise=partial(_miscounted, case=case),
-        )
+    """Labels with a ring, of four maps at once, so that a mistake shows in all of them."""
+
+    def every(f, *cases):
+        return [f(*case) for case in cases]
+
+    def read(maps):
+        parts = zip(maps, CASES, strict=True)
+        return tuple(as_array(m, (c[0],) * 2, f"{_case(*c)}: the labels") for m, c in parts)
+
+    names = tuple(f"{_case(*case)}: the label" for case in CASES)
+    answer.compare(CASES, names, read, call=every, otherwise=_miscounted)
+    answer.compare(CASES[0], "the labels", (17, 17))
 
 
-def _miscounted(given, right, case: str) -> str:
-    """The message for labels that hold other numbers, or the wrong count of each.
+def _case(size: int, stride: int, radius: int, ring: int) -> str:
+    """A case in words.
 
     Args:
-        given: labels.
-        right: labels.
-        case: the inputs in words.
+        size, stride, radius, ring: as in `ring_labels`.
     """
-    if not set(np.unique(given)) <= {-1.0, 0.0, 1.0}:
-        return f"labels are 1, 0 and −1; yours hold {np.unique(given)[:5]}"
-    counts, wanted = ([int((labels == v).sum()) for v in (1, 0)] for labels in (given, right))
-    if len(right) % 2 == 0 and counts[0] != wanted[0]:
-        return f"{case}: the centre of an even map lies between its cells, at (size − 1) / 2"
-    if counts != wanted:
-        return (
-            f"{case}: {counts[0]} target cells and {counts[1]} in the ring; expected {wanted[0]} "
-            "and "
-            f"{wanted[1]}"
-        )
+    return f"{size} cells, stride {stride}, radius {radius}, ring {ring}"
+
+
+def _miscounted(given, right) -> str:
+    """The message for the first map whose labels hold other numbers, or the wrong count of each."""
+    for mine, theirs, case in zip(given, right, CASES, strict=True):
+        if not set(np.unique(mine)) <= {-1.0, 0.0, 1.0}:
+            return f"labels are 1, 0 and −1; yours hold {np.unique(mine)[:5]}"
+        counts, wanted = ([int((m == v).sum()) for v in (1, 0)] for m in (mine, theirs))
+        if counts != wanted:
+            return (
+                f"{_case(*case)}: {counts[0]} target cells and {counts[1]} in the ring; expected "
+                f"{wanted[0]} and {wanted[1]}"
+            )
     return ""
 
 
@@ -220,8 +227,14 @@ def _deviation(c: Tensor, y: Tensor) -> Tensor:
         "one cell is enough for the target: take its highest": lambda right, c, y: (
             (c[y > 0].mean() - c[y < 0].max()) / _deviation(c, y)
         ),
-        "the ring belongs to neither side: leave out its cells": lambda right, c, y: right(
-            c, torch.where(y == 0, -1, y)
+        "the ring belongs to neither side: leave out its cells": [
+            lambda right, c, y: right(c, torch.where(y == 0, -1, y)),
+            lambda right, c, y: (c[y > 0].max() - c[y <= 0].max()) / _deviation(c, y),
+            lambda right, c, y: (c[y >= 0].max() - c[y < 0].max()) / _deviation(c, y),
+        ],
+        "a product with a mask puts 0 in place of the cells that are left out, and 0 may be the "
+        "highest; select the cells": lambda right, c, y: (
+            ((c * (y > 0)).max() - (c * (y < 0)).max()) / _deviation(c, y)
         ),
     },
     others={
@@ -233,16 +246,25 @@ def _deviation(c: Tensor, y: Tensor) -> Tensor:
 )
 def examine_lead(answer, rng) -> None:
     """Is the peak on the target? The deviation may be the sample's, with n or n − 1."""
-    for size in (7, 8, 9):
-        inputs = random_map(rng, size)
-        others = int((inputs[1] < 0).sum())
-        given = as_number(answer(*inputs), "the lead")
-        if same(given, answer.right(*inputs) * ((others - 1) / others) ** 0.5, 1e-4):
-            continue
-        answer.compare(inputs, "the lead", tolerance=1e-3, near=1e-4)
+    for size, level in ((7, 0.0), (8, -1.5), (9, 0.0)):
+        response, labels = random_map(rng, size)
+        response = response + level
+        response[labels == 0] = response.max() + 0.1  # the ring is no rival, however high
+        response[0, 0] = -3.0  # nor is what is far below 0
+        others = int((labels < 0).sum())
+        given = as_number(answer(response.clone(), labels.clone()), "the lead")
+        right = answer.right(response, labels)
+        if not same(given, right * ((others - 1) / others) ** 0.5, 1e-4):
+            answer.compare((response, labels), "the lead", tolerance=1e-3, near=1e-4)
 
 
-def random_map(rng: np.random.Generator, size: int = 7) -> tuple[Tensor, Tensor]:
-    """Cosines (size, size) and labels with a ring."""
+def random_map(rng: np.random.Generator, size: int = 7, radius: float = 8) -> tuple[Tensor, Tensor]:
+    """Cosines (size, size) and labels with a ring.
+
+    Args:
+        rng: of the cosines.
+        size: cells per side.
+        radius: of the target, pixels; 4 makes one cell of it.
+    """
     cosines = torch.from_numpy(rng.uniform(-0.4, 0.9, (size, size))).float()
-    return cosines, ring_labels(size, 8, 8, 16)
+    return cosines, ring_labels(size, 8, radius, 16)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -73,15 +72,39 @@ def logistic(cosines: Tensor, labels: Tensor, b: float, scale: float, margin: fl
 )
 def examine_logistic(answer, rng) -> None:
     """Pixel by pixel."""
+    _compare_losses(answer, rng, 12.0)
+
+
+def _compare_losses(answer, rng, scale: float) -> None:
+    """Compare a loss on four maps at once, so that a mistake shows in all of them.
+
+    Args:
+        answer: on trial.
+        rng: of the maps.
+        scale: of the first map.
+    """
     c, y = random_map(rng)
-    c.requires_grad_()
-    answer.compare((c, y, 0.45, 12.0, 0.2), "the loss", as_loss, tolerance=1e-5)
-    nowhere = c, -torch.ones(7, 7), 0.45, 12.0, 0.2
-    what = "the loss of a map without target"
-    answer.compare(nowhere, what, partial(as_loss, what=what), tolerance=1e-5)
-    far = torch.full((7, 7), -1.0, requires_grad=True), y, 0.9, 64.0, 0.5
-    what = "the loss at scale 64"
-    answer.compare(far, what, partial(as_loss, what=what), tolerance=1e-5)
+    one = random_map(rng, 8, radius=6)[0], random_map(rng, 8, radius=6)[1]
+    few = random_map(rng, 7, radius=4)
+    far = torch.where(y > 0, -0.9, 0.9)
+    maps = {
+        "the loss": (c, y, 0.45, scale, 0.2),
+        "the loss of another map": (*one, 0.3, scale / 2, 0.35),
+        "the loss of a map with one target cell": (*few, 0.45, scale, 0.2),
+        "the loss of a map without target": (c, -torch.ones(7, 7), 0.45, scale, 0.25),
+        "the loss at scale 64": (far, y, 0.6, 64.0, 0.5),
+    }
+
+    def every(f, *cases):
+        return tuple(f(case[0].clone().requires_grad_(), *case[1:]) for case in cases)
+
+    def read(given):
+        return tuple(as_loss(loss, what) for loss, what in zip(given, maps, strict=True))
+
+    answer.compare(tuple(maps.values()), tuple(maps), read, call=every, tolerance=1e-5, near=1e-5)
+    for what, (cosines, *others) in maps.items():
+        inputs = (cosines.clone().requires_grad_(), *others)
+        answer.compare(inputs, what, as_loss, tolerance=1e-4)
 
 
 def arc(cosines: Tensor, margin: float) -> Tensor:
@@ -126,8 +149,11 @@ def examine_arc(answer, rng) -> None:
     """A margin on the angle."""
     named = "cos(θ + m)"
     for m in (0.4, 0.9):
-        c = torch.linspace(-0.995, 0.995, 41)
+        c = torch.linspace(-0.995, 0.995, 41).requires_grad_()
         answer.compare((c, m), "the hardened cosines", (41,), tolerance=1e-4, named=named)
+    near = torch.tensor([-1.0, -0.9995, 0.9995, 1.0])
+    what = "cos(θ + m) near c = ±1"
+    answer.compare((near, 0.9), what, (4,), tolerance=3e-3, hint="clamp less")
     ends = torch.tensor([-1.0, 1.0], requires_grad=True)
     out = answer(ends, 0.4)
     if not out.requires_grad:
@@ -159,6 +185,8 @@ def _with_rivals(label: float):
     """A mistake: cells of that label are rivals as well."""
 
     def loss(right, c, y, *given):
+        if not (y > 0).any():
+            return right(c, y, *given)
         others = torch.where(y == label, -1.0, y.clamp_max(0)).flatten()  # (n²,)
         labels = torch.cat([others, torch.ones(1)])[None]  # one target cell behind all the others
         lost = [right(torch.cat([c.flatten(), p[None]])[None], labels, *given) for p in c[y > 0]]
@@ -188,6 +216,11 @@ def _with_rivals(label: float):
         "average over the target cells": (
             lambda right, c, y, *given: right(c, y, *given) * (y > 0).sum()
         ),
+        'in a map without target "nowhere" is the right answer, and the margin is subtracted from '
+        "b": [
+            lambda right, c, y, b, s, m: right(c, y, b if (y > 0).any() else b + m, s, m),
+            lambda right, c, y, b, s, m: right(c, y, b if (y > 0).any() else b + 2 * m, s, m),
+        ],
         '"nowhere" has the logit s · b: its cosine is multiplied by the scale as well': (
             lambda right, c, y, b, s, m: right(c, y, b / s, s, m)
         ),
@@ -202,9 +235,6 @@ def _with_rivals(label: float):
         ),
     },
     others={
-        "the margin is subtracted from b": lambda right, c, y, b, s, m: right(
-            c, y, b if (y > 0).any() else b + m, s, m
-        ),
         "lost its gradient": lambda right, *given: torch.tensor(float(right(*given))),
         "the loss at scale 64": lambda right, c, y, b, s, m: (
             right(c, y, b, s, m) + 0 * torch.exp(s * s * (c + 1) / 30).sum()
@@ -213,15 +243,4 @@ def _with_rivals(label: float):
 )
 def examine_softmax(answer, rng) -> None:
     """Places as classes."""
-    c, y = random_map(rng)
-    c.requires_grad_()
-    answer.compare((c, y, 0.45, 4.0, 0.2), "the loss", as_loss, tolerance=1e-4, near=1e-5)
-    answer.compare(
-        (c, -torch.ones(7, 7), 0.45, 4.0, 0.2),
-        "the loss of a map without target",
-        as_loss,
-        tolerance=1e-4,
-        hint='there "nowhere" is the right answer, and the margin is subtracted from b',
-    )
-    what = "the loss at scale 64"
-    answer.compare((c, y, 0.45, 64.0, 0.2), what, partial(as_loss, what=what), tolerance=1e-4)
+    _compare_losses(answer, rng, 4.0)

@@ -71,7 +71,7 @@ def examine_scale(answer, rng) -> None:
 )
 def examine_ramp(answer, rng) -> None:
     """A margin that grows. No two of the numbers are equal."""
-    for margin, ramp in ((0.2, 0.3), (0.35, 0.5)):
+    for margin, ramp in ((0.2, 0.3), (0.35, 0.5), (0.15, 1.0)):
         for done in (0.1, 0.25, 0.3, 0.6, 1.0, 0.0):
             what = f"the margin after {done:.0%} of the steps"
             named = f"with a ramp of {ramp:.0%}, after {done:.0%} of the steps the margin"

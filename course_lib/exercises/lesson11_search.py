@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -38,19 +39,25 @@ def _out_of_bounds(given, right, largest: int) -> str:
     "margin.region",
     reference=region_size,
     mistakes={
-        "{case} the size is {given:g}: round *up* to whole cells, or the response falls short": [
-            lambda right, *given: right(*given) - 16 * _is_broken(right, *given),
+        "round *up* to whole cells, or the response falls short": [
+            lambda right, speed, reach, base, largest: min(
+                base + 16 * int(max(reach * speed - 64, 0) / 8), largest
+            ),
             lambda right, speed, reach, base, largest: min(
                 base + 16 * round(max(reach * speed - 64, 0) / 8), largest
             ),
         ],
-        "{case} the size is {given:g}: the response of a search image of 255 pixels already "
+        "the response of a search image of 255 pixels already "
         "reaches 64 pixels from the centre; subtract them": (
             lambda right, speed, reach, *given: right(speed + 64 / reach, reach, *given)
         ),
-        "{case} the size is {given:g}: `reach` times the speed has to be covered": [
+        "`reach` times the speed has to be covered": [
             lambda right, speed, reach, *given: right(speed, 1.0, *given),
             lambda right, speed, reach, *given: right(speed, 2.0, *given),
+        ],
+        "speeds are fractions of pixels; do not round them": [
+            lambda right, speed, *given: right(int(speed), *given),
+            lambda right, speed, *given: right(float(-(-speed // 1)), *given),
         ],
     },
     others={
@@ -63,46 +70,37 @@ def _out_of_bounds(given, right, largest: int) -> str:
         "whole cells on both sides": lambda right, speed, reach, base, largest: min(
             max(2 * (reach * speed - 64) + base, base), largest
         ),
-        "costs 16 pixels, not 8": lambda right, speed, reach, base, largest: (
-            base + (right(speed, reach, base, 10**4) - base) // 2
-            if speed != 33
-            else right(speed, reach, base, largest)
+        "costs 16 pixels, not 8": lambda right, speed, reach, base, largest: min(
+            base + (right(speed, reach, base, 10**4) - base) // 2, largest
         ),
-        "the size is": lambda right, speed, reach, base, largest: base,
+        "the size at": lambda right, speed, reach, base, largest: base,
     },
 )
 def examine_region(answer, rng) -> None:
-    """How far to look."""
-    for reach, largest in ((2.0, 383), (1.5, 319)):
-        for speed in (60.0, 0.0, 20.0, 32.0, 33.0, 40.0, 47.0, 500.0):
-            _check_region(answer, speed, reach, largest)
+    """How far to look, at several speeds at once, so that a mistake shows at all of them."""
+    speeds = (0.0, 20.0, 32.0, 33.0, 36.3, 40.0, 47.0, 53.2, 60.0, 500.0)
 
+    def every(f, *given):
+        return [f(v, *given) for v in speeds]
 
-def _is_broken(right, speed: float, reach: float, base: int, largest: int) -> bool:
-    """Whether the response falls short by a broken number of cells."""
-    missing = (reach * speed - 64) / 8
-    return missing > 0 and missing != int(missing) and right(speed, reach, base, 10**4) <= largest
+    for reach, largest in ((2.0, 2047), (1.5, 383)):
 
+        def words(given, right, reach=reach, largest=largest):
+            for speed, mine, theirs in zip(speeds, given, right, strict=True):
+                if said := _out_of_bounds(mine, theirs, largest):
+                    return f"at {speed:g} pixels a frame, with a reach of {reach:g}, {said}"
+            return ""
 
-def _check_region(answer, speed: float, reach: float, largest: int) -> None:
-    """One speed.
-
-    Args:
-        answer: on trial.
-        speed: search pixels per frame.
-        reach: how many times the speed has to be covered.
-        largest: the limit.
-    """
-    case = f"at {speed:g} pixels a frame, with a reach of {reach:g},"
-
-    def words(given, right):
-        said = _out_of_bounds(given, right, largest)
-        return said and f"{case} {said}"
-
-    hint = "255 pixels reach 64 pixels from the centre"
-    named = f"{case} the size"
-    inputs = speed, reach, 255, largest
-    answer.compare(inputs, "the size", otherwise=words, named=named, hint=hint, case=case)
+        answer.compare(
+            (reach, 255, largest),
+            "the sizes",
+            (len(speeds),),
+            call=every,
+            otherwise=words,
+            named=f"at the speeds {speeds}, with a reach of {reach:g}, the size",
+            hint="255 pixels reach 64 pixels from the centre",
+        )
+    answer.compare((40.0, 2.0, 255, 383), "the size")
 
 
 def search_again(
@@ -178,13 +176,29 @@ def _first_seen(right, look, size, *given):
 def examine_again(answer, rng) -> None:
     """One more search, in maps whose peak is one cell of many."""
     for case in (
-        (0.8, 0.95, 255, "a first look that is sure"),
-        (0.5, 0.9, 255, "a first look whose peak is exactly `unsure`"),
-        (0.4, 0.7, 255, "a target further away"),
-        (0.4, 0.43, 255, "a second look that finds hardly more"),
-        (0.4, 0.9, 383, "a first look that was already as wide as possible"),
+        (0.8, 0.95, "a first look that is sure"),
+        (0.5, 0.9, "a first look whose peak is exactly `unsure`"),
+        (0.4, 0.7, "a target further away"),
+        (0.48, 0.5, "a second look that finds hardly more"),
+        (0.3, 0.42, "a second look that finds more, and is still unsure"),
+        (0.4, 0.2, "a second look that finds less"),
     ):
-        _check_again(answer, rng, *case)
+        _check_again(answer, rng, Look(255, 383, 0.5, 0.05), *case)
+    for look, case in (
+        (Look(383, 383, 0.5, 0.05), (0.4, 0.9, "a first look that is as wide as possible")),
+        (Look(271, 319, 0.6, 0.15), (0.55, 0.69, "a second look that finds hardly more")),
+        (Look(271, 319, 0.6, 0.15), (0.55, 0.72, "a target further away")),
+    ):
+        _check_again(answer, rng, look, *case)
+
+
+class Look(NamedTuple):
+    """Sizes of the first and the second look, and the two thresholds."""
+
+    size: int
+    largest: int
+    unsure: float
+    gain: float
 
 
 def _map_of(rng: np.random.Generator, cells: int, peak: float) -> Tensor:
@@ -195,49 +209,52 @@ def _map_of(rng: np.random.Generator, cells: int, peak: float) -> Tensor:
 
 
 def _check_again(
-    answer, rng: np.random.Generator, near: float, far: float, size: int, about: str
+    answer, rng: np.random.Generator, how: Look, near: float, far: float, about: str
 ) -> None:
     """One case.
 
     Args:
         answer: on trial.
         rng: of the maps.
+        how: the sizes and thresholds.
         near, far: peaks of the first and the second look.
-        size: of the first look.
         about: the case in words.
     """
-    maps = {255: _map_of(rng, 17, near), 383: _map_of(rng, 33, far if size == 255 else near)}
+    maps = {how.size: _map_of(rng, (how.size - 119) // 8, near)}
+    maps.setdefault(how.largest, _map_of(rng, (how.largest - 119) // 8, far))
     seen = []
 
     def look(size: int) -> Tensor:
-        if seen and seen[-1] == 383:
+        if seen and how.size == how.largest:
             raise Wrong(f"{about}: there is nothing more to see, do not look twice")
         seen.append(int(size))
+        if len(seen) > 2:
+            raise Wrong(f"{about}: you call `look` a third time; keep what it gave")
         if seen[-1] not in maps:
             raise Wrong(f"{about}: you look at {size:g} pixels; look a second time at `largest`")
         return maps[seen[-1]].clone()
 
-    given = as_parts(answer(look, size, 383, 0.5, 0.05), "the size", "the response seen at it")
-    if near >= 0.5 and len(seen) > 1:
+    given = as_parts(answer(look, *how), "the size", "the response seen at it")
+    if near >= how.unsure and len(seen) > 1:
         raise Wrong(
             f"{about}: its highest cell, {near}, reaches `unsure`: a second look only costs time"
         )
-    wanted, response = answer.right(lambda s: maps[s], size, 383, 0.5, 0.05)
+    if near < how.unsure and how.largest not in seen:
+        raise Wrong(
+            f"{about}: the peak {near} is below `unsure`, {how.unsure}, but you keep the first "
+            "without looking again"
+        )
+    wanted, response = answer.right(lambda s: maps[s], *how)
     used = as_number(given[0], f"{about}: the size")
-    if near < 0.5 and size == 255 and 383 not in seen:
+    if used != wanted and wanted == how.size and used == how.largest:
         raise Wrong(
-            f"{about}: the peak {near} is below `unsure` 0.5, but you keep the first without "
-            "looking again"
+            f"{about}: {far} against {near}. A wider search always finds some higher cell; it must "
+            f"be higher by `gain`, {how.gain}"
         )
-    if used != wanted and far == 0.43:
-        raise Wrong(
-            f"{about}: a wider search always finds some higher cell; it must be higher by `gain`"
-        )
-    if used != wanted and far == 0.7:
+    if used != wanted and used == how.size:
         raise Wrong(f"{about}: the wide look found {far} against {near}, but you keep the first")
     require_close(used, wanted, f"{about}: the size")
     shape = tuple(response.shape)
-    if not same(
-        as_array(given[1], shape, f"{about}: the response that belongs to the size"), response
-    ):
+    what = f"{about}: the response that belongs to the size"
+    if not same(as_array(given[1], shape, what), response):
         raise Wrong(f"{about}: return the response that belongs to the size, as `look` gave it")

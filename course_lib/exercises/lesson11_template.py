@@ -60,6 +60,7 @@ def examine_roi(answer, rng) -> None:
         ((147.5, 111.5), 1.0, 43.5, 8, 6),
         ((130.0, 120.0), 1.1, 47.5, 8, 5),
         ((140.0, 101.0), 0.9, 31.5, 4, 7),
+        ((52.0, 39.0), 1.2, 43.5, 8, 6),
     ):
         named = f"centre {place}, first cell at {first}, stride {stride}: the square"
         answer.compare(
@@ -135,6 +136,7 @@ def examine_align(answer, rng) -> None:
         ([2.0, 1.5, 8.0, 9.5], 5),
         ([2.3, 3.6, 7.3, 8.6], 5),
         ([8.6, 5.5, 13.4, 11.3], 4),
+        ([9.0, 7.0, 14.0, 12.0], 5),
     ):
         named = f"for the square {torch.tensor(square).tolist()} the template"
         if square[0] == 3.0:
@@ -191,7 +193,7 @@ def _exemplar(mix):
     "margin.average",
     reference=renewed,
     mistakes={
-        "the score 0.9 is above 0.6, but the average has not moved": (
+        "the score {3:g} is above {6:g}, but the average has not moved": (
             1,
             _averaged(lambda average, fresh, rate: average),
         ),
@@ -250,8 +252,9 @@ def examine_average(answer, rng) -> None:
         )
         return tuple(as_array(part, (1, 4, 3, 3), what) for part, what in parts)
 
-    inputs = *templates, 0.9, 0.1, 0.3, 0.6
-    answer.compare(inputs, ("the exemplar", "the average"), read, tolerance=1e-4, near=1e-5)
+    for numbers in ((0.9, 0.1, 0.3, 0.6), (0.55, 0.35, 0.75, 0.5)):
+        inputs = *templates, *numbers
+        answer.compare(inputs, ("the exemplar", "the average"), read, tolerance=1e-4, near=1e-5)
     for score in (0.5, 0.6):
         low = read(answer(*(t.clone() for t in templates), score, 0.1, 0.3, 0.6))
         right = read(answer.right(*templates, score, 0.1, 0.3, 0.6))
