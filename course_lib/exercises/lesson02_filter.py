@@ -34,6 +34,9 @@ def _centred(exponent):
             lambda right, h, w, s: right(w, h, s)
         ),
         "your Gaussian divides by 2σ; it should be 2σ²": _centred(lambda d, s: -d / (2 * s)),
+        "your Gaussian divides by (2σ)²; only σ is squared": (
+            _centred(lambda d, s: -d / (2 * s) ** 2)
+        ),
         "your Gaussian divides by σ²: a factor 2 is missing": _centred(lambda d, s: -d / s**2),
         "your Gaussian divides by σ: it should be 2σ²": _centred(lambda d, s: -d / s),
         "you multiply by σ²/2 where 1/(2σ²) belongs: put 2σ² in brackets": (
@@ -96,7 +99,8 @@ def _peak(given: np.ndarray, right: np.ndarray) -> str:
     row, column = np.unravel_index(given.argmax(), given.shape)
     wanted = right.shape[0] // 2, right.shape[1] // 2
     if (row, column) == wanted:
-        return ""
+        highest = given.max()
+        return "" if np.isclose(highest, 1) else f"your peak is {highest:.4g}; it should be 1"
     return (
         f"your response peaks at (row, column) = ({row}, {column}); the centre of a "
         f"{right.shape[0]}×{right.shape[1]} patch is {wanted}"
@@ -163,11 +167,26 @@ def _parts(A=None, B=None):
             lambda right, f, g, k: tuple(v / len(f) for v in right(f, g, k)),
         ],
         "A is averaged over the patches; the formula sums": (
-            lambda right, f, g, k: (right(f, g, k)[0] / len(f), right(f, g, k)[1])
+            0,
+            lambda right, f, g, k: (right(f, g, k)[0] / len(f), right(f, g, k)[1]),
         ),
-        "you use one patch only; A and B are sums over all": [
+        "B is averaged over the patches; the formula sums": [
+            (1, _parts(B=lambda F, G, k: np.mean(np.abs(F) ** 2, axis=0) + k)),
+            (1, _parts(B=lambda F, G, k: (np.sum(np.abs(F) ** 2, axis=0) + k) / len(F))),
+        ],
+        "your A sums G / F, the filters of single patches; each F* is multiplied by G": (
+            0,
+            _parts(A=lambda F, G, k: np.sum(G / F, axis=0)),
+        ),
+        "you roll the target before its transform; its peak stays in the centre": (
+            0,
+            lambda right, f, g, k: right(f, fftshift(g), k),
+        ),
+        "you leave patches out; A and B are sums over all": [
             lambda right, f, g, k: right(f[:1], g, k),
             lambda right, f, g, k: right(f[-1:], g, k),
+            lambda right, f, g, k: right(f[1:], g, k),
+            lambda right, f, g, k: right(f[:-1], g, k),
         ],
         "you transform the sum of the patches; in B the squares are summed, |F₁|² + |F₂|² + …": (
             lambda right, f, g, k: right(f.sum(axis=0)[None], g, k)

@@ -41,7 +41,22 @@ def _one_more(A=None, B=None):
             (0, _one_more(A=lambda A, F, G, r: r * (G * np.conj(F) + A))),
             (1, _one_more(B=lambda B, F, G, r: r * (np.abs(F) ** 2 + B))),
         ],
-        "your filter keeps nothing of the past": lambda right, A, B, f, g, r: right(A, B, f, g, 1),
+        "your filter keeps nothing of the past": [
+            lambda right, A, B, f, g, r: right(A, B, f, g, 1),
+            (0, _one_more(A=lambda A, F, G, r: r * G * np.conj(F))),
+            (1, _one_more(B=lambda B, F, G, r: r * np.abs(F) ** 2)),
+        ],
+        "your rate is always 0.125; `rate` is given": (
+            lambda right, A, B, f, g, r: right(A, B, f, g, 0.125)
+        ),
+        "the weights of A are swapped: the new patch has η, the past 1 − η": (
+            0,
+            _one_more(A=lambda A, F, G, r: (1 - r) * G * np.conj(F) + r * A),
+        ),
+        "the weights of B are swapped: the new patch has η, the past 1 − η": (
+            1,
+            _one_more(B=lambda B, F, G, r: (1 - r) * np.abs(F) ** 2 + r * B),
+        ),
         "the new patch is missing: nothing is learned": [
             lambda right, A, B, *given: (A, B),
             lambda right, A, B, f, g, r: ((1 - r) * A, (1 - r) * B),
@@ -154,6 +169,16 @@ def _power(F: np.ndarray) -> np.ndarray:
         ),
         "the denominator has |F|; its square is F ⊙ F*": (
             _single(lambda F, G, k: G * np.conj(F) / (np.abs(F) + k))
+        ),
+        "F* is missing in the numerator": (_single(lambda F, G, k: G / (_power(F) + k))),
+        "the denominator has F²; |F|² is F ⊙ F*, real and never negative": (
+            _single(lambda F, G, k: G * np.conj(F) / (F**2 + k))
+        ),
+        "you keep the real part only: a filter's spectrum is complex": (
+            lambda right, *given: right(*given).real
+        ),
+        "you transform back; the next cells need the spectrum H*": (
+            lambda right, *given: np.fft.ifft2(right(*given))
         ),
         "F stands in the denominator, where F ⊙ F* belongs": [
             _single(lambda F, G, k: G / (F + k)),

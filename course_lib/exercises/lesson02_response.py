@@ -24,6 +24,13 @@ def _response(change):
     return mistake
 
 
+def _largest_in_size(right, f, A, B):
+    """A mistake: the peak is looked for in the absolute value."""
+    values = right(f, A, B)[0]
+    row, column = np.unravel_index(np.abs(values).argmax(), values.shape)
+    return values, int(column) - f.shape[1] // 2, int(row) - f.shape[0] // 2
+
+
 def _displaced(change):
     """A mistake in the displacement: (dx, dy, h, w) → dx, dy."""
     return lambda right, f, A, B: (right(f, A, B)[0], *change(*right(f, A, B)[1:], *f.shape))
@@ -67,6 +74,9 @@ def _displaced(change):
         ),
         "you scale the response to a peak of 1; its height says how sure the filter is": (
             _response(lambda F, A, B: ifft2(F * A / B).real / ifft2(F * A / B).real.max())
+        ),
+        "your peak is that of the absolute value; it is the highest value, whatever lies below 0": (
+            _largest_in_size
         ),
         "the target moved {dx} px right and {dy} px down, you say {given[1]:g} and {given[2]:g}: "
         "the row is y": _displaced(lambda dx, dy, h, w: (dy, dx)),
@@ -119,6 +129,12 @@ def examine_respond(answer, rng) -> None:
             answer.compare(inputs, "the response", _real_response((h, w)), hint=hint)
             words = f"the target moved by ({dx}, {dy}), you say ({{given[1]:g}}, {{given[2]:g}})"
             answer.compare(inputs, PARTS, _parts, otherwise=words, dx=dx, dy=dy)
+        negative = (-0.7 * patch + 0.3 * np.roll(patch, (3, -4), axis=(0, 1)), A, B)
+        words = (
+            "the highest value of this response lies at ({right[1]:g}, {right[2]:g}) from the "
+            "centre, you say ({given[1]:g}, {given[2]:g})"
+        )
+        answer.compare(negative, PARTS, _parts, otherwise=words, dx=-4, dy=3)
 
 
 def _real_response(shape: tuple[int, int]):
