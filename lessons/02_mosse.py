@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {run: [1, 2]}
+#   course: {run: [1, 1]}
 # ---
 
 # %% [markdown]
@@ -235,12 +235,12 @@ def prepared(sequence, t, size):
 
 shown = [sequence, *real[:1]]  # a real clip below the generated one, if there is one
 figure, axes = plots.new_figure(width=8, height=2.5 * len(shown), rows=len(shown), columns=3)
-for row, clip in zip(axes, shown, strict=True):
-    size = size_of_patch(clip.boxes[0])
-    patch = grey_patch(clip.frames[0], to_centre(clip.boxes[0])[:2], *size)
-    plots.show_frame(row[0], patch, f"{clip.name}: patch", cmap="gray")
+for row, each in zip(axes, shown, strict=True):
+    size = size_of_patch(each.boxes[0])
+    patch = grey_patch(each.frames[0], to_centre(each.boxes[0])[:2], *size)
+    plots.show_frame(row[0], patch, f"{each.name}: patch", cmap="gray")
     plots.show_frame(
-        row[1], prepared(clip, 0, size), "f: log, normalised, windowed", cmap="gray"
+        row[1], prepared(each, 0, size), "f: log, normalised, windowed", cmap="gray"
     )
     plots.show_frame(
         row[2], gaussian_target(*size, sigma=2.0), "g: target response", cmap=plots.MAP
@@ -343,15 +343,15 @@ def respond(patch, A, B):
 
 # %%
 figure, axes = plots.new_figure(width=8, height=2.5 * len(shown), rows=len(shown), columns=3)
-for row, clip in zip(axes, shown, strict=True):
-    size = size_of_patch(clip.boxes[0])
-    start = to_centre(clip.boxes[0])[:2]
-    A, B = train_filter(prepared(clip, 0, size)[None], gaussian_target(*size, 2.0), 1.0)
-    later = grey_patch(clip.frames[5], start, *size)
+for row, each in zip(axes, shown, strict=True):
+    size = size_of_patch(each.boxes[0])
+    start = to_centre(each.boxes[0])[:2]
+    A, B = train_filter(prepared(each, 0, size)[None], gaussian_target(*size, 2.0), 1.0)
+    later = grey_patch(each.frames[5], start, *size)
     response, dx, dy = respond(preprocess(later, cosine_window(*size)), A, B)
     spatial = np.fft.fftshift(np.fft.ifft2(np.conj(A / B)).real)  # (h, w), origin at the centre
-    moved = to_centre(clip.boxes[5])[:2] - start  # (2,)
-    plots.show_frame(row[0], spatial, f"{clip.name}: filter h", cmap="gray")
+    moved = to_centre(each.boxes[5])[:2] - start  # (2,)
+    plots.show_frame(row[0], spatial, f"{each.name}: filter h", cmap="gray")
     plots.show_frame(
         row[1], later, f"frame 5: it moved ({moved[0]:.1f}, {moved[1]:.1f})", cmap="gray"
     )
@@ -362,7 +362,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure}} The dot marks the response's peak; above each map stands where it says that the target went, $(\Delta x, \Delta y)$ in pixels, and to the left of that where it truly went. If the two disagree, look at the picture between: has the target left the patch? The filter itself does not look like the target. It is made to answer, not to be looked at.
+# {{figure}} The dot marks the response's peak; above each map stands where it says that the target went, $(\Delta x, \Delta y)$ in pixels, and to the left of that where it truly went. If the two disagree, look at the image between: has the target left the patch? The filter itself does not look like the target. It is made to answer, not to be looked at.
 
 # %% [markdown]
 # ### Half the work
@@ -652,23 +652,23 @@ plots.show(figure, alt=f"Difference in PSR between the two update rules. {listin
 chosen = sequences.loaded(by_profile(smoke=3, laptop=1, gpu=1))  # each frame drawn only once
 
 
-def first_patches(clip, count):
+def first_patches(sequence, count):
     """The preprocessed first patch and `count` warped copies of it (1 + count, h, w)."""
-    size = size_of_patch(clip.boxes[0])
-    patch = grey_patch(clip.frames[0], to_centre(clip.boxes[0])[:2], *size)
+    size = size_of_patch(sequence.boxes[0])
+    patch = grey_patch(sequence.frames[0], to_centre(sequence.boxes[0])[:2], *size)
     copies = [patch, *mosse.random_warps(patch, count, np.random.default_rng(0))]
     return np.array([preprocess(p, cosine_window(*size)) for p in copies])
 
 
-def psr_later(clip, count, t=5):
+def psr_later(sequence, count, t=5):
     """PSR on the true place in frame t, for a filter from frame 0 and `count` warped copies."""
-    size = size_of_patch(clip.boxes[0])
-    A, B = train_filter(first_patches(clip, count), gaussian_target(*size, 2.0), 1.0)
-    return peak_to_sidelobe(respond(prepared(clip, t, size), A, B)[0])
+    size = size_of_patch(sequence.boxes[0])
+    A, B = train_filter(first_patches(sequence, count), gaussian_target(*size, 2.0), 1.0)
+    return peak_to_sidelobe(respond(prepared(sequence, t, size), A, B)[0])
 
 
 ones, nines = (
-    np.array([psr_later(clip, n) for clip in chosen]) for n in (0, 8)
+    np.array([psr_later(each, n) for each in chosen]) for n in (0, 8)
 )  # (clips,) each
 gain = Interval.of(nines - ones)
 figure, axes = plots.new_figure(width=5.5, height=3.2)
@@ -777,11 +777,11 @@ class MOSSE:
 
 
 # %%
-def watch(tracker, clip):
+def watch(tracker, sequence):
     """One pass of your tracker: boxes (T, 4) and PSR (T,)."""
-    boxes, psr = [clip.boxes[0]], [np.nan]
-    tracker.init(clip.frames[0], clip.boxes[0])
-    for frame in clip.frames.part(1):
+    boxes, psr = [sequence.boxes[0]], [np.nan]
+    tracker.init(sequence.frames[0], sequence.boxes[0])
+    for frame in sequence.frames.part(1):
         patch = grey_patch(frame, tracker.centre, *np.shape(tracker.window))  # what it will see
         seen = preprocess(patch, np.asarray(tracker.window))
         psr.append(
@@ -821,7 +821,7 @@ plots.show(
 # %%
 figure, axes = plots.new_figure(width=8, height=2.8, columns=2, sharey=True)
 for ax, (name, threshold) in zip(axes[0], thresholds.items(), strict=True):
-    passes = [watch(MOSSE(threshold=threshold), clip) for clip in chosen]
+    passes = [watch(MOSSE(threshold=threshold), each) for each in chosen]
     psr = np.concatenate([p[1:] for _, p in passes])  # (frames,)
     overlap = np.concatenate(
         [iou(b, c.boxes)[1:] for (b, _), c in zip(passes, chosen, strict=True)]
@@ -854,7 +854,7 @@ plots.show(
 #
 # ### Does stopping pay?
 #
-# On one clip it did. **Predict:** over all clips, is it a gain? Then look at each clip's difference, generated and real.
+# On one clip it did. **Predict:** does it over all clips?
 
 # %%
 results = {
@@ -869,7 +869,7 @@ there, there_never = (
     measured.trackers[name].by_sequence() for name in ("mosse", "mosse-never-lost")
 )
 tags = {c.name: c.attributes for c in chosen} | dict(shipped["sequences"])
-hidden = {name for name, of_clip in tags.items() if "OCC" in of_clip}
+hidden = {name for name, of_it in tags.items() if "OCC" in of_it}
 panels = {
     "generated clips, your tracker": {name: stops[name] - never[name] for name in stops},
     "real clips, the course's tracker": {n: there[n] - there_never[n] for n in there},
@@ -951,7 +951,7 @@ plots.show(
 #
 # ## Your tracker, the course's, and template matching
 #
-# The course's own MOSSE differs from yours: its rate is 0.075; its patch has at least 64 pixels a side, rounded to sizes whose FFT is fast; its $\lambda$ is 0.1 of the spectrum's mean power, averaged over the nine patches, and added again in each update;
+# The course's own MOSSE differs from yours: its rate is 0.075; its patch has at least 64 × 64 pixels, rounded to sizes whose FFT is fast; its $\lambda$ is 0.1 of the spectrum's mean power, averaged over the nine patches, and added again in each update;
 # its centre stays inside the frame; and it computes with half spectra in single precision. **Predict:** which is faster, template matching or a filter? Which is more accurate?
 
 # %%
@@ -970,7 +970,7 @@ for a, b in (("yours", "mosse"), ("yours", "ncc"), ("mosse", "ncc")):
 if real:  # a few in the smoke profile
     some = real[:: by_profile(smoke=11, laptop=1, gpu=1)]
     length = by_profile(smoke=20, laptop=None, gpu=None)
-    some = [clip.part(0, length) for clip in some]
+    some = [each.part(0, length) for each in some]
     results_real = {
         n: {c.name: track(makers[n](), c) for c in some} for n in ("yours", "mosse", "ncc")
     }
@@ -1068,7 +1068,7 @@ progress()
 # 4. Your tracker never stops learning, and its PSR is 25. Is its box right?
 # <details><summary>Answer</summary>
 #
-# Nobody knows. A high PSR says that the filter recognises what it sees; a filter that has learned an occluder recognises the occluder.
+# It need not be. A high PSR says that the filter recognises what it sees; a filter that has learned an occluder recognises the occluder.
 # </details>
 #
 # 5. From lesson 00: a target's box is $(10, 20, 5, 8)$. At which pixel of the frame is the patch centred if the centre is rounded down?

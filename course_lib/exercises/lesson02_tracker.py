@@ -98,14 +98,14 @@ class MOSSE:
 def examine_tracker(answer, rng) -> None:
     """Boxes and filter are those of the steps in the text: after `init`, after one frame, and along
     clips."""
-    plain, odd = _clip("plain", rng), _clip("odd", rng)
+    plain, odd = _between_pixels("plain", rng), _between_pixels("odd", rng)
     for length in (0, 1, 13):
-        for clip in (plain, odd):
-            _compare(answer, clip, length)
-    hidden, changing = _clip("hidden", rng), _clip("changing", rng)
+        for sequence in (plain, odd):
+            _compare(answer, sequence, length)
+    hidden, changing = _between_pixels("hidden", rng), _between_pixels("changing", rng)
     _compare(answer, hidden, 13)
     for name in ("border", "alike", "small", "large"):
-        _compare(answer, _clip(name, rng), 13)
+        _compare(answer, _between_pixels(name, rng), 13)
     _compare(answer, changing, 13)
     _compare(answer, odd, 13, first=plain)
     if _takes(answer.answer, "rate", "threshold"):
@@ -114,11 +114,11 @@ def examine_tracker(answer, rng) -> None:
         _compare(answer, hidden, 13, threshold=-1.0)
 
 
-def _clip(name: str, rng: np.random.Generator) -> Clip:
+def _between_pixels(name: str, rng: np.random.Generator) -> Clip:
     """A clip whose boxes lie between the pixels, their centre at .2."""
-    clip = make_clip(name, rng)
-    beyond = (0.2 - to_centre(clip.boxes[0])[:2]) % 1  # (2,)
-    return replace(clip, boxes=clip.boxes + [*beyond, 0, 0])
+    sequence = make_clip(name, rng)
+    beyond = (0.2 - to_centre(sequence.boxes[0])[:2]) % 1  # (2,)
+    return replace(sequence, boxes=sequence.boxes + [*beyond, 0, 0])
 
 
 def _takes(answer: Any, *names: str) -> bool:
@@ -128,17 +128,19 @@ def _takes(answer: Any, *names: str) -> bool:
     return every or all(name in parameters for name in names)
 
 
-def _compare(answer: Any, clip: Clip, length: int, first: Clip | None = None, **settings) -> None:
+def _compare(
+    answer: Any, sequence: Clip, length: int, first: Clip | None = None, **settings
+) -> None:
     """Compare what a tracker returns and keeps on a clip with what the reference does.
 
     Args:
         answer: the class on trial.
-        clip: to run on.
+        sequence: to run on.
         length: number of frames after the first.
         first: a clip that the same tracker has run on before.
         settings: of the tracker.
     """
-    choices = _choices(answer, clip)
+    choices = _choices(answer, sequence)
 
     def watched(make: Callable[..., Any]) -> tuple:
         tracker = make(**settings)
@@ -148,9 +150,9 @@ def _compare(answer: Any, clip: Clip, length: int, first: Clip | None = None, **
             run(tracker, replace(first, frames=first.frames[:3]))
         boxes = np.zeros((0, 4))
         if length:
-            boxes = run(tracker, replace(clip, frames=clip.frames[: length + 1]))
+            boxes = run(tracker, replace(sequence, frames=sequence.frames[: length + 1]))
         else:
-            tracker.init(clip.frames[0].copy(), clip.boxes[0].copy())
+            tracker.init(sequence.frames[0].copy(), sequence.boxes[0].copy())
         A, B = _filter(tracker)
         return boxes, A, np.log(np.abs(B) + 1e-12)
 
@@ -160,7 +162,7 @@ def _compare(answer: Any, clip: Clip, length: int, first: Clip | None = None, **
         lambda given: given,
         call=watched,
         tolerance=1e-4,
-        otherwise=lambda given, right: _first_difference(given, right, clip, settings),
+        otherwise=lambda given, right: _first_difference(given, right, sequence, settings),
     )
 
 
@@ -175,19 +177,19 @@ def _filter(tracker: Any) -> list[np.ndarray]:
     return kept
 
 
-def _choices(answer: Any, clip: Clip) -> tuple[tuple[int, int], float]:
+def _choices(answer: Any, sequence: Clip) -> tuple[tuple[int, int], float]:
     """What the text leaves open, as the answer has it: a pixel more or less of its patch's height
     and width, and λ. (0, 0) and 1 if it has something else."""
     tracker, right = answer(), answer.right()
     for each in (tracker, right):
-        each.init(clip.frames[0].copy(), clip.boxes[0].copy())
+        each.init(sequence.frames[0].copy(), sequence.boxes[0].copy())
     A, B = _filter(tracker)
     if A.shape == B.shape and len(A.shape) == 2:
-        wanted = 1.5 * clip.boxes[0, [3, 2]]  # (2,) h, w
+        wanted = 1.5 * sequence.boxes[0, [3, 2]]  # (2,) h, w
         if np.abs(A.shape - wanted).max() <= 1:
             right.more = tuple(int(n) for n in np.array(A.shape) - wanted.astype(int))
     right.regulariser = 0.0
-    right.init(clip.frames[0], clip.boxes[0])
+    right.init(sequence.frames[0], sequence.boxes[0])
     if B.shape != right.B.shape:
         return right.more, 1.0
     added = np.real(B) - right.B  # (h, w)
@@ -195,11 +197,11 @@ def _choices(answer: Any, clip: Clip) -> tuple[tuple[int, int], float]:
     return right.more, float(added.mean()) if constant and 1e-5 < added.mean() < 100 else 1.0
 
 
-def _first_difference(given: tuple, right: tuple, clip: Clip, settings: dict) -> str:
+def _first_difference(given: tuple, right: tuple, sequence: Clip, settings: dict) -> str:
     """In words: where a tracker's boxes and filter first leave the reference's."""
     boxes, A, _ = given
     with_what = "".join(f", with {name} {value:g}" for name, value in settings.items())
-    start = f"on a clip in which {clip.what}{with_what}"
+    start = f"on a clip in which {sequence.what}{with_what}"
     if A.shape != right[1].shape:
         return (
             f"your filter has shape {A.shape}, expected {right[1].shape}: height and width of the "
