@@ -893,7 +893,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure}} AUC with the threshold minus AUC without it, one bar per clip; above each panel the mean with its 95 % interval. OTB's clips are tagged like the generated ones; VOT's, at the right, have no tags. Gains and losses are few and large; for many clips nothing changes.
+# {{figure}} AUC with the threshold minus AUC without it, one bar per clip; above each panel the mean with its 95 % interval. OTB's clips are tagged like the generated ones; VOT's have no tags. Gains and losses are few and large; for many clips nothing changes.
 #
 # <details><summary>What came of it</summary>
 #
