@@ -77,9 +77,9 @@ def target_by_meshgrid(height, width, sigma):
 
 
 def filter_in_torch(patches, target, regulariser):
-    """As tensors, B with an imaginary part of 0."""
+    """As tensors."""
     F, G = torch.fft.fft2(torch.from_numpy(patches)), torch.fft.fft2(torch.from_numpy(target))
-    return (G * F.conj()).sum(0), (F * F.conj()).sum(0) + regulariser
+    return (G * F.conj()).sum(0), (F.abs() ** 2).sum(0) + regulariser
 
 
 def filter_by_loop(patches, target, regulariser):
@@ -94,11 +94,10 @@ def filter_by_loop(patches, target, regulariser):
 
 
 def filter_by_einsum(patches, target, regulariser):
-    """With SciPy's transform and einsum."""
+    """With SciPy's transform and einsum, B with an imaginary part of 0."""
     F, G = scipy.fft.fftn(patches, axes=(1, 2)), scipy.fft.fft2(target)
-    return np.einsum("hw,nhw->hw", G, F.conj()), np.einsum(
-        "nhw,nhw->hw", F, F.conj()
-    ).real + regulariser
+    A = np.einsum("hw,nhw->hw", G, F.conj())
+    return A, np.einsum("nhw,nhw->hw", F, F.conj()) + regulariser
 
 
 def respond_in_torch(patch, A, B):
