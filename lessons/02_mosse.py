@@ -367,7 +367,7 @@ plots.show(
 # %% [markdown]
 # ### Half the work
 #
-# The spectrum of a real image is symmetric: its right half holds the conjugates of its left half. `np.fft.rfft2` computes the left half only, columns 0 to $\lfloor w/2 \rfloor$, and saves about half of the time; the course's own tracker works that way.
+# The spectrum of a real image is symmetric: its right half holds the conjugates of its left half. `np.fft.rfft2` computes the left half only, columns 0 to $\lfloor w/2 \rfloor$, and saves time; the course's own tracker works that way.
 # A colleague has written `respond` with half spectra. It passes their test, on a patch 44 pixels wide. Then somebody tracks a target with a patch of 45:
 
 
