@@ -204,7 +204,9 @@ def _kind(value: Any) -> str:
     if value is None:
         return "None: is a `return` missing?"
     if isinstance(value, (np.ndarray, list, tuple)):
-        return f"an array of shape {np.shape(value)}"
+        shape = shape_of(value)
+        count = f"a {type(value).__name__} of {len(value)} different parts"
+        return count if shape is None else f"an array of shape {shape}"
     return f"of type {type(value).__name__}"
 
 

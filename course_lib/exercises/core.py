@@ -78,7 +78,10 @@ MODULES = {
     "metrics": ("lesson01_metrics",),
     "trackers": ("lesson01_trackers",),
     "protocol": ("lesson01_trackers", "lesson01_clock"),
-    "mosse": ("lesson02", "lesson02_filter", "lesson02_tracker"),
+    "mosse": (
+        *("lesson02", "lesson02_filter", "lesson02_response", "lesson02_learning"),
+        *("lesson02_psr", "lesson02_tracker"),
+    ),
     "kcf": ("lesson03", "lesson03_tracker"),
     "siamfc": ("lesson04", "lesson04_network"),
     "training": ("lesson05", "lesson05_steps"),

@@ -1,26 +1,137 @@
-"""Checks of lesson 02: the filter, its response, its updates."""
+"""Checks of lesson 02: the response that is wanted, and the filter."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.fft import fft2
+from numpy.fft import fft2, fftshift
 
-from course_lib.exercises.compare import as_array, as_number, as_parts
+from course_lib.exercises.compare import as_array, as_parts
 from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
 from course_lib.trackers import mosse
 
 
-def _pair(given) -> tuple[np.ndarray, np.ndarray]:
-    """A and B from an answer; B must be real."""
-    if not isinstance(given, (tuple, list)):
-        raise Wrong("the answer has two parts: return A, B")
+def _gaussian(row, column, exponent=lambda square, sigma: -square / (2 * sigma**2)):
+    """A mistake: another centre, (h, w) → row, column; or another exponent."""
+
+    def mistake(right, h, w, sigma):
+        rows, columns = np.arange(h)[:, None] - row(h, w), np.arange(w)[None, :] - column(h, w)
+        return np.exp(exponent(rows**2 + columns**2, sigma))
+
+    return mistake
+
+
+def _centred(exponent):
+    """A mistake: the right centre, another exponent."""
+    return _gaussian(lambda h, w: h // 2, lambda h, w: w // 2, exponent)
+
+
+@check(
+    "mosse.target",
+    reference=mosse.gaussian_target,
+    mistakes={
+        "for height {0} and width {1} your target has shape ({1}, {0}): height comes first": (
+            lambda right, h, w, s: right(w, h, s)
+        ),
+        "your Gaussian divides by 2σ; it should be 2σ²": _centred(lambda d, s: -d / (2 * s)),
+        "your Gaussian divides by (2σ)²; only σ is squared": (
+            _centred(lambda d, s: -d / (2 * s) ** 2)
+        ),
+        "your Gaussian divides by σ²: a factor 2 is missing": _centred(lambda d, s: -d / s**2),
+        "your Gaussian divides by σ: it should be 2σ²": _centred(lambda d, s: -d / s),
+        "you multiply by σ²/2 where 1/(2σ²) belongs: put 2σ² in brackets": (
+            _centred(lambda d, s: -d / 2 * s**2)
+        ),
+        "your squared distance is squared once more, or its root is taken; it is "
+        "(i − i₀)² + (j − j₀)²": [
+            _centred(lambda d, s: -np.sqrt(d) / (2 * s**2)),
+            _centred(lambda d, s: -(d**2) / (2 * s**2)),
+        ],
+        "the minus sign is missing: yours grows away from the centre": (
+            _centred(lambda d, s: np.minimum(d / (2 * s**2), 700))
+        ),
+        "your peak lies at (row, column) = (0, 0); it belongs at ({0} // 2, {1} // 2)": [
+            lambda right, h, w, s: np.fft.ifftshift(right(h, w, s)),
+            _gaussian(lambda h, w: 0, lambda h, w: 0),
+        ],
+        "your centre is (height − 1) / 2, (width − 1) / 2, which for an even side lies between two "
+        "pixels: take height // 2, width // 2": (
+            _gaussian(lambda h, w: (h - 1) / 2, lambda h, w: (w - 1) / 2)
+        ),
+        "your centre is height / 2, width / 2, which for an odd side lies between two pixels: "
+        "take height // 2, width // 2": _gaussian(lambda h, w: h / 2, lambda h, w: w / 2),
+        "your centre has row and column exchanged: height // 2 is a row": (
+            _gaussian(lambda h, w: w // 2, lambda h, w: h // 2)
+        ),
+        "your target is a ridge: rows and columns both count": [
+            lambda right, h, w, s: np.tile(right(h, w, s)[h // 2], (h, 1)),
+            lambda right, h, w, s: np.tile(right(h, w, s)[:, [w // 2]], (1, w)),
+        ],
+        "your peak is {peak:.4g}; the desired response has a peak of 1; it is not a probability "
+        "density": [
+            lambda right, h, w, s: right(h, w, s) / (2 * np.pi * s**2),
+            lambda right, h, w, s: right(h, w, s) / (s * np.sqrt(2 * np.pi)),
+            lambda right, h, w, s: right(h, w, s) / right(h, w, s).sum(),
+        ],
+    },
+    others={
+        "your response peaks at": [
+            lambda right, h, w, s: np.roll(right(h, w, s), (1, 1), (0, 1)),
+            _gaussian(lambda h, w: h // 2 - 1, lambda h, w: w // 2 - 1),
+        ],
+    },
+)
+def examine_target(answer, rng) -> None:
+    """Gaussian with its peak at the centre, for odd and even sides."""
+    even, odd = 2 * int(rng.integers(6, 9)), 2 * int(rng.integers(9, 14)) + 1
+    for h, w in ((even, odd), (odd, even), (odd - 4, odd), (even + 4, even)):
+        sigma = float(rng.uniform(1.6, 3))
+        answer.compare(
+            (h, w, sigma),
+            "the target",
+            (h, w),
+            otherwise=_peak,
+            peak=lambda given: given.max(),
+        )
+
+
+def _peak(given: np.ndarray, right: np.ndarray) -> str:
+    row, column = np.unravel_index(given.argmax(), given.shape)
+    wanted = right.shape[0] // 2, right.shape[1] // 2
+    if (row, column) == wanted:
+        highest = given.max()
+        return "" if np.isclose(highest, 1) else f"your peak is {highest:.4g}; it should be 1"
+    return (
+        f"your response peaks at (row, column) = ({row}, {column}); the centre of a "
+        f"{right.shape[0]}×{right.shape[1]} patch is {wanted}"
+    )
+
+
+def numerator_and_denominator(given) -> tuple[np.ndarray, np.ndarray]:
+    """A and B (h, w) from an answer; B must be real."""
     A, B = as_parts(given, "A", "B")
-    A = as_array(A, np.shape(A), "A")
-    B = as_array(B, A.shape, "B")
+    A, B = as_array(A, np.shape(A), "A"), as_array(B, np.shape(B), "B")
+    if np.isrealobj(A) and np.iscomplexobj(B):
+        raise Wrong("B is returned first; the order is A, B")
     if np.abs(np.imag(B)).max() > 1e-6 * max(np.abs(B).max(), 1):
         raise Wrong("B has an imaginary part; F times its conjugate is real")
     return A, np.real(B)
+
+
+def one_sided_target(height: int, width: int) -> np.ndarray:
+    """A target response (height, width) that is not symmetric, so its spectrum is not real."""
+    return np.roll(mosse.gaussian_target(height, width, 2.0), (1, 2), axis=(0, 1))
+
+
+def _parts(A=None, B=None):
+    """A mistake: another numerator or denominator; (F, G, λ) → array, F of all patches."""
+
+    def mistake(right, f, g, k):
+        spectra = fft2(f), fft2(g), k
+        given = right(f, g, k)
+        return (given[0] if A is None else A(*spectra), given[1] if B is None else B(*spectra))
+
+    return mistake
 
 
 @check(
@@ -29,188 +140,123 @@ def _pair(given) -> tuple[np.ndarray, np.ndarray]:
     mistakes={
         "your response would peak at the mirrored position: in A, F is conjugated, not G": (
             0,
-            lambda right, *given: (np.conj(right(*given)[0]), right(*given)[1]),
+            _parts(A=lambda F, G, k: np.sum(F * np.conj(G), axis=0)),
         ),
         "F is not conjugated in A: that is a convolution, not a correlation": (
             0,
-            lambda right, f, g, k: (np.sum(fft2(g) * fft2(f), axis=0), right(f, g, k)[1]),
+            _parts(A=lambda F, G, k: np.sum(G * F, axis=0)),
         ),
-        "A and B are averaged over the patches; the formula sums them": (
-            lambda right, f, g, k: tuple(v / len(f) for v in right(f, g, len(f) * k))
+        "in A both F and G are conjugated; only F is": (
+            0,
+            _parts(A=lambda F, G, k: np.sum(np.conj(G * F), axis=0)),
         ),
-        "the regulariser is missing in B": lambda right, f, g, k: right(f, g, 0),
+        "your A leaves out the target: each F* is multiplied by G": (
+            0,
+            _parts(A=lambda F, G, k: np.sum(np.conj(F), axis=0)),
+        ),
+        "A holds the target itself: it is transformed, too": (
+            0,
+            lambda right, f, g, k: (np.sum(g * np.conj(fft2(f)), axis=0), right(f, g, k)[1]),
+        ),
+        "the regulariser is added to A as well; it belongs to B alone": (
+            0,
+            lambda right, f, g, k: (right(f, g, k)[0] + k, right(f, g, k)[1]),
+        ),
+        "A and B are averaged over the patches; the formula sums them": [
+            lambda right, f, g, k: tuple(v / len(f) for v in right(f, g, len(f) * k)),
+            lambda right, f, g, k: tuple(v / len(f) for v in right(f, g, k)),
+        ],
+        "A is averaged over the patches; the formula sums": (
+            0,
+            lambda right, f, g, k: (right(f, g, k)[0] / len(f), right(f, g, k)[1]),
+        ),
+        "B is averaged over the patches; the formula sums": [
+            (1, _parts(B=lambda F, G, k: np.mean(np.abs(F) ** 2, axis=0) + k)),
+            (1, _parts(B=lambda F, G, k: (np.sum(np.abs(F) ** 2, axis=0) + k) / len(F))),
+        ],
+        "your A sums G / F, the filters of single patches; each F* is multiplied by G": (
+            0,
+            _parts(A=lambda F, G, k: np.sum(G / F, axis=0)),
+        ),
+        "you roll the target before its transform; its peak stays in the centre": (
+            0,
+            lambda right, f, g, k: right(f, fftshift(g), k),
+        ),
+        "you leave patches out; A and B are sums over all": [
+            lambda right, f, g, k: right(f[:1], g, k),
+            lambda right, f, g, k: right(f[-1:], g, k),
+            lambda right, f, g, k: right(f[1:], g, k),
+            lambda right, f, g, k: right(f[:-1], g, k),
+        ],
+        "you transform the sum of the patches; in B the squares are summed, |F₁|² + |F₂|² + …": (
+            lambda right, f, g, k: right(f.sum(axis=0)[None], g, k)
+        ),
+        "you transform over all axes (fftn), the patches' too; fft2 transforms the last two": (
+            lambda right, f, g, k: (
+                np.sum(fft2(g) * np.conj(np.fft.fftn(f)), axis=0),
+                np.sum(np.abs(np.fft.fftn(f)) ** 2, axis=0) + k,
+            )
+        ),
+        "your transform is scaled (norm=…); np.fft.fft2 as it is has no factor": (
+            lambda right, f, g, k: tuple(
+                v / g.size + extra for v, extra in zip(right(f, g, 0), (0, k), strict=True)
+            )
+        ),
+        "the origin of your spectra is shifted to the centre; fft2 leaves it in the corner": (
+            lambda right, f, g, k: tuple(fftshift(v) for v in right(f, g, k))
+        ),
+        "your B sums |F|; its square is F ⊙ F*": (
+            1,
+            _parts(B=lambda F, G, k: np.sum(np.abs(F), axis=0) + k),
+        ),
+        "your B squares the real part of F only: |F|² has both parts": (
+            1,
+            _parts(B=lambda F, G, k: np.sum(F.real**2, axis=0) + k),
+        ),
+        "the regulariser is missing in B": (1, lambda right, f, g, k: right(f, g, 0)),
         "the regulariser is added once for each patch; it is added to B once": (
-            lambda right, f, g, k: right(f, g, len(f) * k)
+            1,
+            lambda right, f, g, k: right(f, g, len(f) * k),
         ),
+        "the regulariser is squared": (1, lambda right, f, g, k: right(f, g, k**2)),
+        "B is multiplied by the regulariser; it is added": (
+            1,
+            _parts(B=lambda F, G, k: np.sum(np.abs(F) ** 2, axis=0) * k),
+        ),
+        "you add up the frequencies of each patch; each frequency has its own A and B, summed over "
+        "the patches (axis 0)": [
+            _parts(
+                lambda F, G, k: np.sum(G * np.conj(F)), lambda F, G, k: np.sum(np.abs(F) ** 2) + k
+            ),
+            _parts(
+                lambda F, G, k: np.sum(G * np.conj(F), axis=(1, 2)),
+                lambda F, G, k: np.sum(np.abs(F) ** 2, axis=(1, 2)) + k,
+            ),
+        ],
+        "your A and B have one plane for each patch: sum over the patches, axis 0": _parts(
+            lambda F, G, k: G * np.conj(F), lambda F, G, k: np.abs(F) ** 2 + k
+        ),
+        "your spectra are half as wide (rfft2); the next cells need the whole of fft2": (
+            lambda right, f, g, k: tuple(v[:, : g.shape[1] // 2 + 1] for v in right(f, g, k))
+        ),
+    },
+    others={
+        "B is returned first; the order is A, B": lambda right, *given: right(*given)[::-1],
+        "B has an imaginary part": _parts(B=lambda F, G, k: np.sum(F * F, axis=0) + k),
+        "two parts": lambda right, *given: np.divide(*right(*given)),
     },
 )
 def examine_filter(answer, rng) -> None:
     """Numerator and denominator of the least-squares filter."""
-    patches = rng.normal(size=(3, 12, 16))
-    # not symmetric: its spectrum is not real
-    target = np.roll(mosse.gaussian_target(12, 16, 2.0), (1, 2), axis=(0, 1))
-    answer.compare((patches, target, 0.5), ("A", "B"), _pair)
+    for h, w in ((12, 17), (15, 10)):
+        patches = rng.normal(size=(int(rng.integers(3, 6)), h, w))
+        inputs = (patches, one_sided_target(h, w), float(rng.uniform(0.3, 0.8)))
+        answer.compare(inputs, ("A", "B"), _of_shape((h, w)))
 
 
-@check(
-    "mosse.respond",
-    reference=mosse.respond,
-    mistakes={
-        "your response is rolled by half its size: g has its peak at the centre, so nothing needs "
-        "to be shifted here": lambda right, f, A, B: (
-            np.fft.fftshift(right(f, A, B)[0]),
-            *right(f, A, B)[1:],
-        ),
-        "the target moved {dx} px right and {dy} px down, you say {given[0]:g} and {given[1]:g}: "
-        "the row is y": lambda right, *given: tuple(np.array(right(*given), object)[[0, 2, 1]]),
-        "your dx, dy are the position of the peak; the displacement is measured from the centre of "
-        "the patch": lambda right, f, A, B: (
-            right(f, A, B)[0],
-            right(f, A, B)[1] + f.shape[1] // 2,
-            right(f, A, B)[2] + f.shape[0] // 2,
-        ),
-    },
-    others={
-        "you say": lambda right, *given: (
-            right(*given)[0],
-            -right(*given)[1],
-            -right(*given)[2],
-        ),
-        "three parts": lambda right, *given: right(*given)[0],
-    },
-)
-def examine_respond(answer, rng) -> None:
-    """Response and displacement."""
-    h, w = 20, 26
-    patch, target = rng.normal(size=(h, w)), mosse.gaussian_target(h, w, 2.0)
-    A, B = mosse.train_filter(patch[None], target, 1e-3)
+def _of_shape(shape: tuple[int, int]):
+    def read(given):
+        A, B = numerator_and_denominator(given)
+        return as_array(A, shape, "A"), as_array(B, shape, "B")
 
-    def response(given):
-        if not isinstance(given, tuple):
-            raise Wrong("the answer has three parts: return response, dx, dy")
-        values, _, _ = as_parts(given, "response", "dx", "dy")
-        if np.iscomplexobj(values):
-            raise Wrong("your response is complex: take its real part")
-        return as_array(values, (h, w), "the response")
-
-    def displacement(given):
-        return as_number(given[1], "dx"), as_number(given[2], "dy")
-
-    for dx, dy in ((0, 0), (4, 1), (-3, 2), (5, -6)):
-        inputs = (np.roll(patch, (dy, dx), axis=(0, 1)), A, B)
-        hint = "transform, times A / B, transform back"
-        answer.compare(inputs, "the response", response, hint=hint)
-        words = f"the target moved by ({dx}, {dy}), you say ({{given[0]:g}}, {{given[1]:g}})"
-        answer.compare(inputs, ("dx", "dy"), displacement, otherwise=words, dx=dx, dy=dy)
-
-
-@check(
-    "mosse.update",
-    reference=mosse.update_filter,
-    mistakes={
-        "the weights are swapped: the new patch has η, the past 1 − η. Yours forgets almost "
-        "everything in one frame": lambda right, A, B, f, g, rate: right(A, B, f, g, 1 - rate),
-        "the past is not multiplied by 1 − η, so A and B grow forever": [
-            (part, lambda right, A, B, f, g, r: right(A / (1 - r), B / (1 - r), f, g, r))
-            for part in (0, 1)
-        ],
-        "only A learns: B is a running sum too": lambda right, A, B, *given: (
-            right(A, B, *given)[0],
-            B,
-        ),
-        "in A, F is conjugated, not G": (
-            0,
-            lambda right, A, B, *given: (
-                np.conj(right(np.conj(A), B, *given)[0]),
-                right(A, B, *given)[1],
-            ),
-        ),
-    },
-)
-def examine_update(answer, rng) -> None:
-    """Running numerator and denominator."""
-    first, patch = rng.normal(size=(1, 10, 14)), rng.normal(size=(10, 14))
-    target = np.roll(mosse.gaussian_target(10, 14, 2.0), (1, 2), axis=(0, 1))
-    A, B = mosse.train_filter(first, target, 0.1)
-    answer.compare((A, B, patch, target, 0.125), ("A", "B"), _pair)
-
-
-@check(
-    "mosse.ratio",
-    reference=mosse.update_ratio,
-    mistakes={
-        "the weights are swapped: the new single-patch filter has η, the past 1 − η": (
-            lambda right, H, f, g, rate, k: right(H, f, g, 1 - rate, k)
-        ),
-        "the regulariser is missing in the denominator": (
-            lambda right, H, f, g, rate, k: right(H, f, g, rate, 0.0)
-        ),
-        "H is conjugated once too often: the input is already H*": (
-            lambda right, H, *given: right(np.conj(H), *given)
-        ),
-    },
-)
-def examine_ratio(answer, rng) -> None:
-    """Running average of single-patch filters."""
-    patch, target = rng.normal(size=(10, 14)), mosse.gaussian_target(10, 14, 2.0)
-    H = rng.normal(size=(10, 14)) + 1j * rng.normal(size=(10, 14))
-    inputs = (H, patch, target, 0.2, 0.3)
-    answer.compare(inputs, "the new filter", (10, 14))
-
-
-def _unclamped(right, response):
-    """A mistake: a window that starts left of or above the response wraps to its other end."""
-    row, column = np.unravel_index(response.argmax(), response.shape)
-    rest = np.ones(response.shape, dtype=bool)
-    rest[row - 5 : row + 6, column - 5 : column + 6] = False
-    return (response.max() - response[rest].mean()) / response[rest].std()
-
-
-def _ten_wide(right, response):
-    """A mistake: a window of 10 × 10."""
-    row, column = np.unravel_index(response.argmax(), response.shape)
-    rest = np.ones(response.shape, dtype=bool)
-    rest[max(0, row - 5) : row + 5, max(0, column - 5) : column + 5] = False
-    return (response.max() - response[rest].mean()) / response[rest].std()
-
-
-def _cut_out(right, response):
-    """A mistake: the window is cut out of the response itself."""
-    value = right(response)
-    response[response.argmax() // response.shape[1]] = np.nan
-    return value
-
-
-@check(
-    "mosse.psr",
-    reference=mosse.peak_to_sidelobe,
-    mistakes={
-        "with the peak at ({row}, {column}), near the border, a start index is negative and counts "
-        "from the end: use max(0, …)": _unclamped,
-        "your mean and deviation include the peak itself: leave out the 11 × 11 window around it": (
-            lambda right, g: (g.max() - g.mean()) / g.std()
-        ),
-        "your window is not 11 × 11: five pixels on each side of the peak, and the peak": [
-            lambda right, g: right(g, 13),
-            lambda right, g: right(g, 9),
-        ],
-        "your window is 10 × 10: a slice excludes its end, so it has to stop at row + 6": _ten_wide,
-        "the sidelobe's mean is not subtracted from the peak": lambda right, g: g.max() - right(g),
-    },
-    others={"your function changes `response`": _cut_out},
-)
-def examine_psr(answer, rng) -> None:
-    """Peak-to-sidelobe ratio, at the centre and at the border."""
-    for row, column in ((20, 25), (2, 30), (38, 3)):
-        response = 0.1 * rng.normal(size=(40, 48))
-        response[row, column] = 3.0
-        response[max(0, row - 3) : row + 4, max(0, column - 3) : column + 4] += 1.0
-        answer.compare(
-            (response,),
-            "the PSR",
-            tolerance=1e-4,
-            near=1e-5,
-            named=f"the PSR of a response with its peak at ({row}, {column})",
-            row=row,
-            column=column,
-        )
+    return read

@@ -1,0 +1,204 @@
+"""Checks of lesson 02: learning from one more patch."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.fft import fft2
+
+from course_lib.exercises.core import check
+from course_lib.exercises.lesson02_filter import numerator_and_denominator, one_sided_target
+from course_lib.trackers import mosse
+
+
+def _one_more(A=None, B=None):
+    """A mistake: another numerator or denominator; (old, F, G, η) → new."""
+
+    def mistake(right, A_old, B_old, f, g, rate):
+        given, spectra = right(A_old, B_old, f, g, rate), (fft2(f), fft2(g), rate)
+        return (
+            given[0] if A is None else A(A_old, *spectra),
+            given[1] if B is None else B(B_old, *spectra),
+        )
+
+    return mistake
+
+
+@check(
+    "mosse.update",
+    reference=mosse.update_filter,
+    mistakes={
+        "the weights are swapped: the new patch has η, the past 1 − η. Yours forgets almost "
+        "everything in one frame": lambda right, A, B, f, g, rate: right(A, B, f, g, 1 - rate),
+        "the past is not multiplied by 1 − η, so A and B grow forever": [
+            (0, _one_more(A=lambda A, F, G, r: r * G * np.conj(F) + A)),
+            (1, _one_more(B=lambda B, F, G, r: r * np.abs(F) ** 2 + B)),
+        ],
+        "the new patch is not multiplied by η": [
+            (0, _one_more(A=lambda A, F, G, r: G * np.conj(F) + (1 - r) * A)),
+            (1, _one_more(B=lambda B, F, G, r: np.abs(F) ** 2 + (1 - r) * B)),
+        ],
+        "your past has the weight η, too: it is 1 − η": [
+            (0, _one_more(A=lambda A, F, G, r: r * (G * np.conj(F) + A))),
+            (1, _one_more(B=lambda B, F, G, r: r * (np.abs(F) ** 2 + B))),
+        ],
+        "your filter keeps nothing of the past": [
+            lambda right, A, B, f, g, r: right(A, B, f, g, 1),
+            (0, _one_more(A=lambda A, F, G, r: r * G * np.conj(F))),
+            (1, _one_more(B=lambda B, F, G, r: r * np.abs(F) ** 2)),
+        ],
+        "your rate is always 0.125; `rate` is given": (
+            lambda right, A, B, f, g, r: right(A, B, f, g, 0.125)
+        ),
+        "the weights of A are swapped: the new patch has η, the past 1 − η": (
+            0,
+            _one_more(A=lambda A, F, G, r: (1 - r) * G * np.conj(F) + r * A),
+        ),
+        "the weights of B are swapped: the new patch has η, the past 1 − η": (
+            1,
+            _one_more(B=lambda B, F, G, r: (1 - r) * np.abs(F) ** 2 + r * B),
+        ),
+        "the new patch is missing: nothing is learned": [
+            lambda right, A, B, *given: (A, B),
+            lambda right, A, B, f, g, r: ((1 - r) * A, (1 - r) * B),
+        ],
+        "only A learns: B is a running average too": (1, _one_more(B=lambda B, F, G, r: B)),
+        "only B learns: A is a running average too": (0, _one_more(A=lambda A, F, G, r: A)),
+        "in A, F is conjugated, not G": (
+            0,
+            _one_more(A=lambda A, F, G, r: r * np.conj(G) * F + (1 - r) * A),
+        ),
+        "F is not conjugated in A": (
+            0,
+            _one_more(A=lambda A, F, G, r: r * G * F + (1 - r) * A),
+        ),
+        "A holds the target itself: it is transformed, too": (
+            0,
+            lambda right, A, B, f, g, r: (
+                r * g * np.conj(fft2(f)) + (1 - r) * A,
+                right(A, B, f, g, r)[1],
+            ),
+        ),
+        "your A leaves out the target: F* is multiplied by G": (
+            0,
+            _one_more(A=lambda A, F, G, r: r * np.conj(F) + (1 - r) * A),
+        ),
+        "your B has |F|; its square is F ⊙ F*": (
+            1,
+            _one_more(B=lambda B, F, G, r: r * np.abs(F) + (1 - r) * B),
+        ),
+        "η is squared in B: only |F| is": (
+            1,
+            _one_more(B=lambda B, F, G, r: (r * np.abs(F)) ** 2 + (1 - r) * B),
+        ),
+        "your B has |G|², the target's power; F's is needed": (
+            1,
+            _one_more(B=lambda B, F, G, r: r * np.abs(G) ** 2 + (1 - r) * B),
+        ),
+        "you average the filters, A / B; numerator and denominator are averaged separately": (
+            0,
+            lambda right, A, B, f, g, r: (
+                r * fft2(g) / fft2(f) + (1 - r) * A / B,
+                right(A, B, f, g, r)[1],
+            ),
+        ),
+    },
+    others={
+        "B is returned first; the order is A, B": lambda right, *given: right(*given)[::-1],
+        "B has an imaginary part": _one_more(B=lambda B, F, G, r: r * F * F + (1 - r) * B),
+        "two parts": lambda right, *given: np.divide(*right(*given)),
+    },
+)
+def examine_update(answer, rng) -> None:
+    """Running numerator and denominator."""
+    for h, w in ((10, 15), (13, 8)):
+        first, patch = rng.normal(size=(2, h, w)), rng.normal(size=(h, w))
+        A, B = mosse.train_filter(first, one_sided_target(h, w), 0.1)
+        inputs = (A, B, patch, np.roll(one_sided_target(h, w), 1), float(rng.uniform(0.1, 0.3)))
+        answer.compare(inputs, ("A", "B"), numerator_and_denominator)
+
+
+def _single(change):
+    """A mistake: another filter of one patch; (F, G, λ) → H*."""
+
+    def mistake(right, H, f, g, rate, k):
+        return rate * change(fft2(f), fft2(g), k) + (1 - rate) * H
+
+    return mistake
+
+
+def _power(F: np.ndarray) -> np.ndarray:
+    return np.abs(F) ** 2
+
+
+@check(
+    "mosse.ratio",
+    reference=mosse.update_ratio,
+    mistakes={
+        "the weights are swapped: the new single-patch filter has η, the past 1 − η": (
+            lambda right, H, f, g, rate, k: right(H, f, g, 1 - rate, k)
+        ),
+        "the past is not multiplied by 1 − η, so the filter grows forever": (
+            lambda right, H, f, g, rate, k: right(H, f, g, rate, k) + rate * H
+        ),
+        "the new filter is not multiplied by η": (
+            lambda right, H, f, g, r, k: right(0, f, g, 1, k) + (1 - r) * H
+        ),
+        "your filter keeps nothing of the past": (
+            lambda right, H, f, g, r, k: right(H, f, g, 1, k)
+        ),
+        "the regulariser is missing in the denominator": (
+            lambda right, H, f, g, rate, k: right(H, f, g, rate, 0.0)
+        ),
+        "the regulariser is added to the quotient, not to its denominator: put the denominator in "
+        "brackets": _single(lambda F, G, k: G * np.conj(F) / _power(F) + k),
+        "the regulariser is added to the numerator as well": (
+            _single(lambda F, G, k: (G * np.conj(F) + k) / (_power(F) + k))
+        ),
+        "the regulariser is added before |F| is squared": (
+            _single(lambda F, G, k: G * np.conj(F) / (np.abs(F) + k) ** 2)
+        ),
+        "H is conjugated once too often: the input is already H*": (
+            lambda right, H, *given: right(np.conj(H), *given)
+        ),
+        "your result is H; the next cells need H*, as it came in": (
+            lambda right, *given: np.conj(right(*given))
+        ),
+        "in the numerator F is not conjugated": (_single(lambda F, G, k: G * F / (_power(F) + k))),
+        "in the numerator F is conjugated, not G": (
+            _single(lambda F, G, k: np.conj(G) * F / (_power(F) + k))
+        ),
+        "the denominator has |F|; its square is F ⊙ F*": (
+            _single(lambda F, G, k: G * np.conj(F) / (np.abs(F) + k))
+        ),
+        "F* is missing in the numerator": (_single(lambda F, G, k: G / (_power(F) + k))),
+        "the denominator has F²; |F|² is F ⊙ F*, real and never negative": (
+            _single(lambda F, G, k: G * np.conj(F) / (F**2 + k))
+        ),
+        "you keep the real part only: a filter's spectrum is complex": (
+            lambda right, *given: right(*given).real
+        ),
+        "you transform back; the next cells need the spectrum H*": (
+            lambda right, *given: np.fft.ifft2(right(*given))
+        ),
+        "F stands in the denominator, where F ⊙ F* belongs": [
+            _single(lambda F, G, k: G / (F + k)),
+            _single(lambda F, G, k: G * np.conj(F) / (F + k)),
+        ],
+        "the numerator leaves out the target: G": (
+            _single(lambda F, G, k: np.conj(F) / (_power(F) + k))
+        ),
+        "the target itself stands in the numerator: it is transformed, too": (
+            lambda right, H, f, g, r, k: (
+                r * g * np.conj(fft2(f)) / (_power(fft2(f)) + k) + (1 - r) * H
+            )
+        ),
+    },
+    others={"the new filter should be an array": lambda right, *given: (right(*given), 1)},
+)
+def examine_ratio(answer, rng) -> None:
+    """Running average of single-patch filters."""
+    for h, w in ((10, 15), (13, 8)):
+        H = rng.normal(size=(h, w)) + 1j * rng.normal(size=(h, w))
+        rate, regulariser = float(rng.uniform(0.1, 0.3)), float(rng.uniform(0.5, 0.9))
+        inputs = (H, rng.normal(size=(h, w)), one_sided_target(h, w), rate, regulariser)
+        answer.compare(inputs, "the new filter", (h, w))
