@@ -107,7 +107,19 @@ def examine_shifts(answer, rng) -> None:
                 ifft(fft(x) * fft(y) / fft(ifft(np.abs(fft(x)) ** 2) + k / len(x))).real
             )
         ),
+        "your λ is divided by n: λ I stays λ I in the Fourier domain": (
+            lambda right, x, y, k: right(x, y, k / len(x))
+        ),
         "λ is squared": lambda right, x, y, k: right(x, y, k**2),
+        "λ stands outside your fraction; it belongs in the denominator": lambda right, x, y, k: (
+            ifft(fft(x) * fft(y) / np.abs(fft(x)) ** 2 + k).real
+        ),
+        "you transform forward once more at the end: the way back is `ifft`": (
+            lambda right, x, y, k: fft(fft(right(x, y, k))).real
+        ),
+        "with `norm='ortho'` the formula needs factors of √n: leave it out": (
+            lambda right, x, y, k: len(x) ** 0.5 * right(x, y, len(x) * k)
+        ),
         "y is still in space: transform it as well": lambda right, x, y, k: (
             ifft(fft(x) * y / (np.abs(fft(x)) ** 2 + k)).real
         ),

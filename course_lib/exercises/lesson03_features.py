@@ -130,6 +130,13 @@ SAYS = "with peaks {peaks} and weight {weight:g} you say {said:g}"
         SAYS + ": the weight is squared, or multiplied twice": (
             lambda right, r, weight: right(r, weight**2)
         ),
+        SAYS + ": you leave the last frame's size in every frame": lambda right, r, weight: (
+            1 + r[1:].max((1, 2)).argmax()
+        ),
+        SAYS + ": your weight is always 0.96": lambda right, r, weight: right(r, 0.96),
+        SAYS + ": the weight is multiplied, not subtracted": lambda right, r, weight: np.argmax(
+            r.max((1, 2)) - (1 - weight) * (np.arange(len(r)) > 0)
+        ),
         SAYS + ": you weight the second peak only": lambda right, r, weight: np.argmax(
             r.max((1, 2)) * np.where(np.arange(len(r)) == 1, weight, 1)
         ),

@@ -68,6 +68,17 @@ def _by_channel(right, x, z, bandwidth) -> np.ndarray:
         "no shift is in the middle of your map; here it is at (0, 0): leave out `fftshift`": (
             lambda right, *given: np.fft.fftshift(right(*given))
         ),
+        "your map is transposed: rows are shifts downwards": lambda right, *given: right(*given).T,
+        "only the first channel is compared": _from(lambda x, z: _products(x[:1], z[:1])),
+        "you add the products: |x − z|² has −2 x·z at its centre": _from(
+            lambda x, z: -_products(x, z)
+        ),
+        "your distance is not squared: leave the root out": lambda right, x, z, s: np.exp(
+            -((-np.log(right(x, z, s)) * s**2 * x.size) ** 0.5) / (s**2 * x.size)
+        ),
+        "all cells of your map are the same: it compares x and z without a shift": (
+            lambda right, x, z, s: np.full(x.shape[1:], np.exp(-((x - z) ** 2).mean() / s**2))
+        ),
         "‖x‖² and ‖z‖² are not squared": _from(
             _products, lambda x, z: np.linalg.norm(x) + np.linalg.norm(z)
         ),
@@ -105,9 +116,9 @@ def examine_kernel(answer, rng) -> None:
     words = "the kernel's map is complex: the correlation back in space is real, take .real"
     for C, bandwidth, odd in ((3, 0.6, 0), (2, 1.3, 1)):
         h, w = 2 * int(rng.integers(3, 5)) + odd, 2 * int(rng.integers(5, 7)) + 1 - odd
-        x, z = rng.normal(size=(2, C, h, w)) * 0.6
+        x, z = rng.normal(size=(2, C, h, w)) * 0.08  # without N the kernel is not 0 either
         read = real("the kernel's map", (h, w), words)
-        answer.compare((x, z, bandwidth), "the kernel's map", read, tolerance=1e-5)
+        answer.compare((x, z, bandwidth), "the kernel's map", read, tolerance=1e-5, near=1e-6)
     for _ in range(24):  # flat channels: all distances are 0, up to rounding
         x = np.broadcast_to(rng.uniform(50, 200, (3, 1, 1)), (3, 6, 7)).copy()
         same_patch = as_array(answer(x, x.copy(), 1e-6), (6, 7), "the kernel of x with itself")
@@ -131,6 +142,19 @@ FOURIER = "your α still lies in the Fourier domain: transform it back and take 
         "λ is missing": lambda right, k, y, reg: right(k, y, 0.0),
         "your λ is multiplied by the number of shifts: λ I stays λ I in the Fourier domain": (
             lambda right, k, y, reg: right(k, y, reg * k.size)
+        ),
+        "λ stands outside your fraction; it belongs in the denominator": lambda right, k, y, reg: (
+            ifft2(fft2(y) / fft2(k) + reg).real
+        ),
+        "you transform forward once more at the end: the way back is `ifft2`": (
+            lambda right, *given: fft2(fft2(right(*given))).real
+        ),
+        "no shift is in the middle of your α; here it is at (0, 0): leave out `fftshift`": (
+            lambda right, *given: np.fft.fftshift(right(*given))
+        ),
+        "`irfft2` makes an even number of columns unless it is told the shape: "
+        "`np.fft.irfft2(…, s=labels.shape)`": lambda right, k, y, reg: np.fft.irfft2(
+            np.fft.rfft2(y) / (np.fft.rfft2(k) + reg)
         ),
         "λ is squared": lambda right, k, y, reg: right(k, y, reg**2),
         "numerator and denominator are swapped: the labels are divided by the kernel": [

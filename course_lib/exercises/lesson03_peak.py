@@ -59,6 +59,20 @@ def _wrapped(response: np.ndarray, first: Callable[[int], float], less: int = 0)
         WHERE + ": the last column is −1, so subtract the whole width": (
             lambda right, r: _wrapped(r, lambda n: n / 2, less=1)
         ),
+        WHERE
+        + ": the sign is reversed beyond half the patch: subtract the width from the column": (
+            lambda right, r: tuple(abs(v) for v in right(r))
+        ),
+        WHERE
+        + ": beyond half the patch subtract the whole width, not half of it": lambda right, r: (
+            tuple(
+                v if v >= 0 else v + n - n // 2
+                for v, n in zip(right(r), r.shape[::-1], strict=True)
+            )
+        ),
+        WHERE + ": that is in pixels of a HOG patch; count cells": lambda right, r: tuple(
+            4 * v for v in right(r)
+        ),
         WHERE + ": your negative half begins too late": [
             lambda right, r: _wrapped(r, lambda n: n // 2 + 2),
             lambda right, r: _wrapped(r, lambda n: n - 1),
@@ -178,6 +192,21 @@ SAYS = "with its peak in row {row}, column {column} of {h} × {w} your function 
         SAYS + ": now the correction points away from the higher neighbour": (
             _refined(lambda r, i, j: r[_round(i, len(r)), _round(j, r.shape[1])], sign=-1)
         ),
+        SAYS + ": the correction is twice as large as the formula's": lambda right, r: tuple(
+            2 * v - whole for v, whole in zip(right(r), kernels.displacement(r), strict=True)
+        ),
+        SAYS + ": the correction is half as large as the formula's": lambda right, r: tuple(
+            (v + whole) / 2 for v, whole in zip(right(r), kernels.displacement(r), strict=True)
+        ),
+        SAYS + ": dx is corrected by the neighbours above and below, dy by those at the sides": (
+            lambda right, r: tuple(
+                np.array(right(r))[::-1]
+                - np.array(kernels.displacement(r))[::-1]
+                + kernels.displacement(r)
+            )
+        ),
+        SAYS + ": only dx is refined": lambda right, r: (right(r)[0], kernels.displacement(r)[1]),
+        SAYS + ": only dy is refined": lambda right, r: (kernels.displacement(r)[0], right(r)[1]),
         SAYS + ": dx comes first": lambda right, r: right(r)[::-1],
         SAYS + ": beyond half the patch the target has moved the other way": lambda right, r: tuple(
             v % n if v <= -1 else v for v, n in zip(right(r), r.shape[::-1], strict=True)

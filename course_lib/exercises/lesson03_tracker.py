@@ -59,6 +59,11 @@ Step = tuple[np.ndarray | None, dict[str, np.ndarray]]
         ),
         "α is never updated; x and α follow together": changed(alpha_rate=0.0),
         "x is never updated; x and α follow together": changed(rate=0.0),
+        "x is replaced by the new patch; it is averaged with rate 0.02": changed(rate=1.0),
+        "α is replaced by the new one; it is averaged with rate 0.02": changed(alpha_rate=1.0),
+        "your rate is not 0.02": [
+            changed(rate=v, alpha_rate=v) for v in (0.2, 0.075, 0.125, 0.1, 0.05, 0.01, 0.002)
+        ],
         "the rate 0.02 belongs to the new patch, 0.98 to the past": changed(
             rate=0.98, alpha_rate=0.98
         ),
@@ -78,6 +83,7 @@ Step = tuple[np.ndarray | None, dict[str, np.ndarray]]
         "with itself": learned(averaged_with_model),
         "the shape of your patch is (w, h); arrays have (h, w)": turned,
         "your patch is as large as the box: it is 2.5 times as wide and high": changed(padding=1.0),
+        "your patch is not 2.5 times the box": [changed(padding=v) for v in (1.5, 2.0, 3.0)],
         "your λ is not 1e-4": [changed(regulariser=v) for v in (1e-2, 1e-3, 1e-1, 1.0)],
         "your σ is not 0.5": [changed(bandwidth=v) for v in (0.2, 1.0, 0.05, 0.1)],
         "the labels' sigma is in pixels; the labels are on the grid of cells": (
