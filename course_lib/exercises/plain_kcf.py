@@ -25,6 +25,7 @@ class PlainKCF:
     """
 
     name = "plain-kcf"
+    find = staticmethod(kernels.displacement)  # of a response's peak, (dx, dy) in cells
     rate = alpha_rate = 0.02
     bandwidth, regulariser, padding, label_sigma = 0.5, 1e-4, 2.5, 0.1
 
@@ -41,7 +42,7 @@ class PlainKCF:
         """Box (4,) in the next frame (H, W, 3)."""
         kernel = self._kernel(self.x, self._channels(frame))  # (h / 4, w / 4)
         response = ifft2(fft2(kernel) * fft2(self.alpha)).real
-        self._move(*kernels.displacement(response))
+        self._move(*self.find(response))
         self._learn(frame)
         return self._box()
 
