@@ -65,7 +65,7 @@ def _by_channel(right, x, z, bandwidth) -> np.ndarray:
         "you take the magnitude of the products, which loses their sign: take `.real`": _from(
             lambda x, z: np.abs(_products(x, z))
         ),
-        "no shift is in the middle of your map; here it is at (0, 0): leave out `fftshift`": (
+        "no shift is at the centre of your map; here it is at (0, 0): leave out `fftshift`": (
             lambda right, *given: np.fft.fftshift(right(*given))
         ),
         "your map is transposed: rows are shifts downwards": lambda right, *given: right(*given).T,
@@ -149,7 +149,7 @@ FOURIER = "your α still lies in the Fourier domain: transform it back and take 
         "you transform forward once more at the end: the way back is `ifft2`": (
             lambda right, *given: fft2(fft2(right(*given))).real
         ),
-        "no shift is in the middle of your α; here it is at (0, 0): leave out `fftshift`": (
+        "no shift is at the centre of your α; here it is at (0, 0): leave out `fftshift`": (
             lambda right, *given: np.fft.fftshift(right(*given))
         ),
         "`irfft2` makes an even number of columns unless it is told the shape: "

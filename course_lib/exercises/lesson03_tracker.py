@@ -95,7 +95,7 @@ Step = tuple[np.ndarray | None, dict[str, np.ndarray]]
         "the labels' sigma is the box's mean side itself; take a tenth of it": changed(
             label_sigma=1.0
         ),
-        "your labels peak in the middle of the map: here no motion is at (0, 0)": changed(
+        "your labels peak at the centre of the map: here no motion is at (0, 0)": changed(
             _train=lambda self, x, z: kernels.dual_weights(
                 self._kernel(x, z), np.fft.fftshift(self.labels), self.regulariser
             )

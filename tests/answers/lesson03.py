@@ -56,9 +56,9 @@ def displacement_as_an_array(response):
 
 
 def displacement_by_shift(response):
-    """With the middle of the map as origin."""
-    middle = np.fft.fftshift(response)
-    row, column = np.unravel_index(np.argmax(middle), middle.shape)
+    """With the origin in the centre."""
+    shifted = np.fft.fftshift(response)
+    row, column = np.unravel_index(np.argmax(shifted), shifted.shape)
     return [int(column) - response.shape[1] // 2, int(row) - response.shape[0] // 2]
 
 
@@ -165,7 +165,7 @@ def size_by_weights(responses, weight):
 
 
 def refined_as_an_array(response):
-    """By rolling the peak to the middle."""
+    """By rolling the peak to (1, 1)."""
     h, w = response.shape
     row, column = np.unravel_index(np.argmax(response), response.shape)
     near = np.roll(response, (1 - row, 1 - column), (0, 1))[:3, :3]
