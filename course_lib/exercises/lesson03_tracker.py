@@ -132,13 +132,13 @@ def examine_tracker(answer, rng) -> None:
     """The reference's boxes where any change of the model shows in them, and the reference's x and
     α, where they are kept under these names."""
     for size, length in (((33.4, 45.2), 10), ((58.3, 26.7), 4)):
-        clip = storm(rng, size, length)
-        mine = list(steps(answer(), clip))
+        sequence = storm(rng, size, length)
+        mine = list(steps(answer(), sequence))
         kept = all({"x", "alpha"} <= step[1].keys() for step in mine)
-        compare_steps(answer, clip, mine)
+        compare_steps(answer, sequence, mine)
     if not kept:  # only its boxes speak for it: more of them
-        clip = storm(rng, (30.2, 33.3), 80)
-        compare_steps(answer, clip, list(steps(answer(), clip)))
+        sequence = storm(rng, (30.2, 33.3), 80)
+        compare_steps(answer, sequence, list(steps(answer(), sequence)))
 
 
 def storm(rng: np.random.Generator, size: tuple[float, float], length: int) -> Clip:
@@ -156,13 +156,13 @@ def storm(rng: np.random.Generator, size: tuple[float, float], length: int) -> C
     return Clip("storm", "every frame shows another texture", frames, np.tile(box, (length, 1)))
 
 
-def steps(tracker: Any, clip: Clip) -> Iterator[Step]:
+def steps(tracker: Any, sequence: Clip) -> Iterator[Step]:
     """What a tracker returns and keeps, frame by frame; raises Wrong if it changes what it is
     given."""
-    for t, frame in enumerate(clip.frames):
-        image, start = frame.copy(), clip.boxes[0].copy()
+    for t, frame in enumerate(sequence.frames):
+        image, start = frame.copy(), sequence.boxes[0].copy()
         raw = tracker.update(image) if t else tracker.init(image, start)
-        if not np.array_equal(image, frame) or not np.array_equal(start, clip.boxes[0]):
+        if not np.array_equal(image, frame) or not np.array_equal(start, sequence.boxes[0]):
             name = "update" if t else "init"
             raise Wrong(f"`{name}` changes the frame or the box that it is given; work on a copy")
         box = as_array(raw, (4,), f"the box of frame {t}").copy() if t else None
@@ -195,25 +195,25 @@ def departs(given: list[Step], others: Iterator[Step]) -> tuple[int, str, Step] 
     return None
 
 
-def compare_steps(answer, clip: Clip, mine: list[Step]) -> None:
+def compare_steps(answer, sequence: Clip, mine: list[Step]) -> None:
     """Raise Wrong if the answer's steps are not the reference's: with the message of the mistake
     that takes the same steps, else with what differs first.
 
     Args:
         answer: on trial.
-        clip: it ran on.
+        sequence: it ran on.
         mine: its steps.
     """
-    found = departs(mine, steps(answer.right(), clip))
+    found = departs(mine, steps(answer.right(), sequence))
     if found is None:
         return
     for mistake in answer.mistakes:
-        if mistake.compared and _takes(mine, mistake.code, answer.right, clip):
+        if mistake.compared and _takes(mine, mistake.code, answer.right, sequence):
             raise Wrong(mistake.words)
     t, name, (box, _) = found
     if name == "box":
         raise Wrong(
-            f"on a clip in which {clip.what}, your box in frame {t} is {_text(mine[t][0])}, "
+            f"on a clip in which {sequence.what}, your box in frame {t} is {_text(mine[t][0])}, "
             f"expected {_text(box)}"
         )
     sign = {"x": "x", "alpha": "α"}[name]
@@ -228,10 +228,10 @@ def compare_steps(answer, clip: Clip, mine: list[Step]) -> None:
     )
 
 
-def _takes(mine: list[Step], code: Callable, right: type, clip: Clip) -> bool:
+def _takes(mine: list[Step], code: Callable, right: type, sequence: Clip) -> bool:
     """Whether a mistake takes the same steps."""
     try:
-        return departs(mine, steps(code(right), clip)) is None
+        return departs(mine, steps(code(right), sequence)) is None
     except Exception:  # it cannot run on this clip
         return False
 
