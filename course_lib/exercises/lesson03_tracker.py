@@ -1,178 +1,240 @@
-"""Checks of lesson 03: channels, the choice of size, the tracker."""
+"""Check of lesson 03's tracker: KCF on HOG, its box of fixed size."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import numpy as np
+from numpy.fft import ifft2
+
+from course_lib.exercises.clips import Clip
 from course_lib.exercises.compare import as_array
 from course_lib.exercises.core import check
-from course_lib.exercises.scenes import MISPLACED, bent, followed, late, moving_texture, paste
+from course_lib.exercises.plain_kcf import (
+    CELL,
+    PlainKCF,
+    added,
+    averaged_first,
+    averaged_with_model,
+    before,
+    boxed,
+    changed,
+    early,
+    from_first,
+    late,
+    learned,
+    moved_by,
+    started_at,
+    turned,
+)
+from course_lib.exercises.scenes import texture
 from course_lib.exercises.words import Wrong
-from course_lib.geometry.boxes import iou
-from course_lib.trackers import kcf
+from course_lib.trackers import kcf, kernels
 
-
-def plain_histogram(strength: np.ndarray, direction: np.ndarray, cell: int) -> np.ndarray:
-    """Summed gradient strength in each cell, for each of 18 directions.
-
-    Args:
-        strength: (h, w) of each pixel's gradient.
-        direction: (h, w), 0 … 17.
-        cell: pixels per side.
-
-    Returns:
-        (18, h // cell, w // cell).
-    """
-    rows, columns = strength.shape[0] // cell, strength.shape[1] // cell
-    of_direction = np.where(direction == np.arange(18)[:, None, None], strength, 0.0)  # (18, h, w)
-    return of_direction.reshape(18, rows, cell, columns, cell).sum((2, 4))
-
-
-@check(
-    "kcf.histogram",
-    reference=plain_histogram,
-    mistakes={
-        "the directions come last in your answer: channels come first, (18, rows, columns)": (
-            lambda right, *given: np.moveaxis(right(*given), 0, -1)
-        ),
-        "you count 9 directions: here the sign matters, there are 18": (
-            lambda right, s, d, cell: right(s, d % 9, cell)[:9]
-        ),
-        "you count pixels: weight each by the strength of its gradient": (
-            lambda right, s, d, cell: right(np.ones_like(s), d, cell)
-        ),
-        "you average over the cell; sum it": lambda right, s, d, cell: right(s, d, cell) / cell**2,
-        "your cells are not squares: reshape to (18, rows, cell, columns, cell) and sum over the "
-        "two cell axes": lambda right, s, d, cell: (
-            np.where(d == np.arange(18)[:, None, None], s, 0.0)
-            .reshape(18, len(s) // cell, -1, cell, cell)
-            .sum((3, 4))
-        ),
-    },
-)
-def examine_histogram(answer, rng) -> None:
-    """Strengths by direction and cell."""
-    strength = rng.uniform(0, 9, (12, 20))
-    direction = rng.integers(0, 18, strength.shape)
-    answer.compare((strength, direction, 4), "the histogram", (18, 3, 5))
-
-
-@check(
-    "kcf.size",
-    reference=kcf.best_size,
-    mistakes={
-        "your answer is an index into the whole stack: take the maximum of each response first": (
-            lambda right, r, weight: r.argmax()
-        ),
-        "{where}: you say {given:g}; with the weight on the others, {right:g} is the highest": [
-            lambda right, r, weight: right(r, 1.0),
-            lambda right, r, weight: (weight * r.max((1, 2))).argmax(),
-        ],
-    },
-    others={
-        "you say 0, expected": lambda right, r, weight: 0,
-        "you say 0.92, expected": lambda right, r, weight: r.max(),
-    },
-)
-def examine_size(answer, rng) -> None:
-    """The highest peak, with the others down-weighted."""
-    for *peaks, weight in (
-        (0.9, 0.92, 0.5, 0.96),
-        (0.8, 0.5, 0.9, 0.96),
-        (0.5, 0.9, 0.7, 1.0),
-        (0.6, 0.62, 0.63, 0.96),
-    ):
-        responses = rng.uniform(0, 0.2, (3, 6, 7))
-        for k, peak in enumerate(peaks):
-            responses[k, rng.integers(6), rng.integers(7)] = peak
-        answer.compare(
-            (responses, weight),
-            "the index",
-            otherwise="{where}: you say {given:g}, expected {right:g}: the first is not weighted, "
-            "the others are",
-            where=f"peaks {', '.join(f'{p:g}' for p in peaks)} and weight {weight:g}",
-        )
-
-
-FIXED = kcf.KCFSettings(scale="fixed")
-
-
-def _half_learning(right):
-    """A mistake: only α is updated."""
-
-    class Half(right):
-        def _learn(self, frame):
-            x = self.X
-            super()._learn(frame)
-            self.X = x
-
-    return Half(FIXED)
+# the box after each frame (None after `init`), and x and α where they are kept
+Step = tuple[np.ndarray | None, dict[str, np.ndarray]]
 
 
 @check(
     "kcf.tracker",
-    reference=kcf.KCF,
-    others={
-        **MISPLACED,
-        "a cell is 4 pixels wide": bent(
-            lambda first, box: first + np.round((box - first) / [4, 4, 1, 1]), FIXED
+    reference=PlainKCF,
+    mistakes={
+        "your box never moves: add the displacement to the centre": moved_by(0),
+        "one cell is 4 pixels wide and high, and you move by one pixel per cell": (moved_by(1)),
+        "dx and dy are exchanged where you move the centre: x comes first": moved_by(
+            CELL, swap=True
         ),
-        "has its own": bent(lambda first, box: box * [1, 1, 2.5, 2.5]),
-        "changed slowly": [
-            lambda right: right(kcf.KCFSettings(scale="fixed", rate=0.0)),
-            _half_learning,
+        "your box moves the wrong way: is a sign wrong, or are the kernel's arguments exchanged (x "
+        "is the model, z the new patch)": [
+            moved_by(-CELL),
+            changed(_kernel=lambda self, x, z: kernels.gaussian_kernel(z, x, 0.5)),
         ],
-        "cut at the new centre": lambda right: late(right)(FIXED),
+        "your centre is always counted from the first one: add the displacement to the last": (
+            from_first
+        ),
+        "you return the box of the frame before": before,
+        "your model never changes: update both x and α in every frame": (
+            changed(rate=0.0, alpha_rate=0.0)
+        ),
+        "α is never updated; x and α follow together": changed(alpha_rate=0.0),
+        "x is never updated; x and α follow together": changed(rate=0.0),
+        "x is replaced by the new patch; it is averaged with rate 0.02": changed(rate=1.0),
+        "α is replaced by the new one; it is averaged with rate 0.02": changed(alpha_rate=1.0),
+        "your rate is not 0.02": [
+            changed(rate=v, alpha_rate=v) for v in (0.2, 0.075, 0.125, 0.1, 0.05, 0.01, 0.002)
+        ],
+        "the rate 0.02 belongs to the new patch, 0.98 to the past": changed(
+            rate=0.98, alpha_rate=0.98
+        ),
+        "the rate of α is exchanged: 0.02 belongs to the new α, 0.98 to the past": (
+            changed(alpha_rate=0.98)
+        ),
+        "the rate of x is exchanged: 0.02 belongs to the new patch, 0.98 to the past": (
+            changed(rate=0.98)
+        ),
+        "your averages grow: the past is weighted with 1 − 0.02": learned(added),
+        "the patch that you learn from is cut at the old centre: cut it again at the new one": late,
+        "you learn from each frame before you look for the target in it": early,
+        "you train α on the running average of x: train it on the new patch alone": (
+            learned(averaged_first)
+        ),
+        "you train α on the kernel of the model with the new patch: it is that of the new patch "
+        "with itself": learned(averaged_with_model),
+        "the shape of your patch is (w, h); arrays have (h, w)": turned,
+        "your patch is as large as the box: it is 2.5 times as wide and high": changed(padding=1.0),
+        "your patch is not 2.5 times the box": [changed(padding=v) for v in (1.5, 2.0, 3.0)],
+        "your λ is not 1e-4": [changed(regulariser=v) for v in (1e-2, 1e-3, 1e-1, 1.0)],
+        "your σ is not 0.5": [changed(bandwidth=v) for v in (0.2, 1.0, 0.05, 0.1)],
+        "the labels' sigma is in pixels; the labels are on the grid of cells": (
+            changed(label_sigma=0.1 * CELL)
+        ),
+        "the labels' sigma is a tenth of the patch's mean side; take the box's": (
+            changed(label_sigma=0.25)
+        ),
+        "the labels' sigma is the box's mean side itself; take a tenth of it": changed(
+            label_sigma=1.0
+        ),
+        "your labels peak at the centre of the map: here no motion is at (0, 0)": changed(
+            _train=lambda self, x, z: kernels.dual_weights(
+                self._kernel(x, z), np.fft.fftshift(self.labels), self.regulariser
+            )
+        ),
+        "the corner of the first box is taken for its centre": started_at(
+            lambda centre, size: centre - size / 2
+        ),
+        "your centre is rounded to whole pixels": [
+            started_at(lambda centre, size: np.round(centre)),
+            started_at(lambda centre, size: np.floor(centre)),
+        ],
+        "you return the centre where the box's corner belongs: x = cx − w / 2": (
+            boxed(lambda tracker, box: [*tracker.centre, *box[2:]])
+        ),
+        "your box is as large as the patch; it keeps the size of the first box": [
+            boxed(lambda tracker, box: [*box[:2], *tracker.shape[::-1]]),
+            boxed(
+                lambda tracker, box: [
+                    *(tracker.centre - np.array(tracker.shape[::-1]) / 2),
+                    *tracker.shape[::-1],
+                ]
+            ),
+        ],
+        "your box is rounded to whole pixels": [
+            boxed(lambda tracker, box: np.round(box)),
+            boxed(lambda tracker, box: np.floor(box)),
+        ],
+        "these are the boxes of the course's own version, whose cells are not exactly 4 pixels: "
+        "write the steps yourself": lambda right: kcf.KCF(kcf.KCFSettings(scale="fixed")),
     },
+    others={"is a `return` missing": boxed(lambda tracker, box: None)},
 )
 def examine_tracker(answer, rng) -> None:
-    """Follows a texture, keeps its size or nearly, and learns a texture that changes slowly."""
-    sequence = moving_texture(rng, step=(8, 4), length=9)
-    tracker = answer()
-    tracker.init(sequence.frames[0], sequence.boxes[0].copy())
-    first = (
-        as_array(tracker.update(sequence.frames[1]), (4,), "the box")[:2] - sequence.boxes[0][:2]
+    """The reference's boxes where any change of the model shows in them, and the reference's x and
+    α, where they are kept under these names."""
+    for size, length in (((33.4, 45.2), 10), ((58.3, 26.7), 4)):
+        sequence = storm(rng, size, length)
+        mine = list(steps(answer(), sequence))
+        kept = all({"x", "alpha"} <= step[1].keys() for step in mine)
+        compare_steps(answer, sequence, mine)
+    if not kept:  # only its boxes speak for it: more of them
+        sequence = storm(rng, (30.2, 33.3), 80)
+        compare_steps(answer, sequence, list(steps(answer(), sequence)))
+
+
+def storm(rng: np.random.Generator, size: tuple[float, float], length: int) -> Clip:
+    """Each frame shows another texture, so where the response peaks depends on all that was
+    learned. The box has fractions of pixels, and is not halfway between two numbers of cells.
+
+    Args:
+        rng: of the textures.
+        size: of the box, w and h.
+        length: frames.
+    """
+    size = np.array(size) + rng.uniform(-0.1, 0.1, 2)
+    box = np.array([*(rng.uniform(180, 190, 2) - size / 2), *size])
+    frames = [np.repeat(texture(rng, 380, 370)[..., None], 3, axis=2) for _ in range(length)]
+    return Clip("storm", "every frame shows another texture", frames, np.tile(box, (length, 1)))
+
+
+def steps(tracker: Any, sequence: Clip) -> Iterator[Step]:
+    """What a tracker returns and keeps, frame by frame; raises Wrong if it changes what it is
+    given."""
+    for t, frame in enumerate(sequence.frames):
+        image, start = frame.copy(), sequence.boxes[0].copy()
+        raw = tracker.update(image) if t else tracker.init(image, start)
+        if not np.array_equal(image, frame) or not np.array_equal(start, sequence.boxes[0]):
+            name = "update" if t else "init"
+            raise Wrong(f"`{name}` changes the frame or the box that it is given; work on a copy")
+        box = as_array(raw, (4,), f"the box of frame {t}").copy() if t else None
+        kept = {name: in_space(getattr(tracker, name, None)) for name in ("x", "alpha")}
+        yield box, {name: values for name, values in kept.items() if values.ndim >= 2}
+
+
+def in_space(values: Any) -> np.ndarray:
+    """A copy of what a tracker keeps; a spectrum is transformed back, what holds no numbers is
+    empty."""
+    try:
+        values = np.array(values)
+    except ValueError:
+        return np.empty(0)
+    if values.dtype.kind not in "fc":
+        return np.empty(0)
+    return ifft2(values).real if values.dtype.kind == "c" and values.ndim >= 2 else values
+
+
+def departs(given: list[Step], others: Iterator[Step]) -> tuple[int, str, Step] | None:
+    """Frame, "box", "x" or "alpha", and the other's step where two trackers first differ; None if
+    they never do. What is kept in another form is not compared."""
+    for t, (mine, other) in enumerate(zip(given, others, strict=True)):
+        if t and np.abs(mine[0] - other[0]).max() > 0.05:
+            return t, "box", other
+        for name in mine[1].keys() & other[1].keys():
+            a, b = mine[1][name], other[1][name]
+            if a.shape == b.shape and np.abs(a - b).max() > 1e-3 * np.abs(b).max():
+                return t, name, other
+    return None
+
+
+def compare_steps(answer, sequence: Clip, mine: list[Step]) -> None:
+    """Raise Wrong if the answer's steps are not the reference's: with the message of the mistake
+    that takes the same steps, else with what differs first.
+
+    Args:
+        answer: on trial.
+        sequence: it ran on.
+        mine: its steps.
+    """
+    found = departs(mine, steps(answer.right(), sequence))
+    if found is None:
+        return
+    for mistake in answer.mistakes:
+        if mistake.compared and _takes(mine, mistake.code, answer.right, sequence):
+            raise Wrong(mistake.words)
+    t, name, (box, _) = found
+    if name == "box":
+        raise Wrong(
+            f"on a clip in which {sequence.what}, your box in frame {t} is {_text(mine[t][0])}, "
+            f"expected {_text(box)}"
+        )
+    sign = {"x": "x", "alpha": "α"}[name]
+    if t == 0:
+        raise Wrong(
+            f"after `init` your {sign} is another one: x is `channels_of` the patch at the box's "
+            "centre, and α depends on x, on the labels, σ and λ"
+        )
+    raise Wrong(
+        f"in frame {t} your box is right, but the {sign} that you learn there is another one: look "
+        "at the rates, and at what α is trained on"
     )
-    if np.allclose(first, [2, 1]):
-        raise Wrong(
-            "your box moves 2 right and 1 down where the target moves 8 and 4: a cell is 4 pixels "
-            "wide"
-        )
-    # a drift of two steps of the pyramid is not a mistake
-    followed(answer(), sequence, lost="Is the model updated at all?", growth=0.11)
-    _check_place(answer(), sequence)
-    _check_learning(answer(), rng)
 
 
-def _check_place(tracker, sequence) -> None:
-    """The target jumps back and forth: a model of patches cut at the old position is smeared."""
-    places = [sequence.boxes[0][:2] + (t % 2) * np.array([12, 8]) for t in range(40)]
-    tracker.init(paste(sequence.scene, sequence.target, places[0]), sequence.boxes[0].copy())
-    for place in places[1:]:
-        box = as_array(
-            tracker.update(paste(sequence.scene, sequence.target, place)), (4,), "the box"
-        )
-        if float(iou(box, [*place, *sequence.boxes[0][2:]])) < 0.5:
-            raise Wrong(
-                "your tracker loses a target that jumps back and forth: is the patch it learns "
-                "cut at the new centre?"
-            )
+def _takes(mine: list[Step], code: Callable, right: type, sequence: Clip) -> bool:
+    """Whether a mistake takes the same steps."""
+    try:
+        return departs(mine, steps(code(right), sequence)) is None
+    except Exception:  # it cannot run on this clip
+        return False
 
 
-def _check_learning(tracker, rng) -> None:
-    """The target slowly changes into another texture; then it jumps one way, and its old
-    appearance shows up on the other side."""
-    old, new = moving_texture(rng, (0, 0), 1), moving_texture(rng, (0, 0), 1)
-    tracker.init(old.frames[0], old.boxes[0].copy())
-    place = old.boxes[0][:2]
-    # the second half of the frames shows the new texture only
-    for mix in np.minimum(np.linspace(0, 2, 180), 1):
-        target = ((1 - mix) * old.target + mix * new.target).astype(np.uint8)
-        tracker.update(paste(old.scene, target, place))
-    beside = paste(old.scene, old.target, place + [16, 0])[..., 0]
-    box = as_array(tracker.update(paste(beside, new.target, place - [16, 0])), (4,), "the box")
-    if float(iou(box, [*(place - [16, 0]), *old.boxes[0][2:]])) < 0.5:
-        raise Wrong(
-            "your tracker loses a target whose appearance changed slowly: are both x and α "
-            "updated in every frame?"
-        )
+def _text(box: np.ndarray) -> str:
+    return "(" + ", ".join(f"{v:.2f}" for v in box) + ")"

@@ -1,0 +1,198 @@
+"""Checks of lesson 03: the Gaussian kernel at every shift, and training in its dual form."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.fft import fft, fft2, fftn, ifft2
+
+from course_lib.exercises.compare import as_array
+from course_lib.exercises.core import check
+from course_lib.exercises.lesson03 import real
+from course_lib.exercises.words import Wrong
+from course_lib.trackers import kernels
+
+
+def _from(products, norms=lambda x, z: (x**2).sum() + (z**2).sum()):
+    """A kernel made of other products of x and z at every shift, or of other norms."""
+
+    def answer(right, x, z, bandwidth):
+        distance = np.maximum(norms(x, z) - 2 * products(x, z), 0)
+        return np.exp(-distance / (bandwidth**2 * x.size))
+
+    return answer
+
+
+def _products(x: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Inner products (h, w) at every shift."""
+    return ifft2((np.conj(fft2(x)) * fft2(z)).sum(0)).real
+
+
+def _by_channel(right, x, z, bandwidth) -> np.ndarray:
+    """The kernel of each channel alone, (C, h, w)."""
+    return np.array([right(x[[c]], z[[c]], bandwidth) for c in range(len(x))])
+
+
+@check(
+    "kcf.kernel",
+    reference=kernels.gaussian_kernel,
+    mistakes={
+        "your answer has one map for each channel: sum the distance over the channels, which "
+        "leaves one map": lambda right, *given: _by_channel(right, *given),
+        "you compute a kernel for each channel and combine them: the distance is summed over the "
+        "channels first, inside the exponential": [
+            lambda right, *given: _by_channel(right, *given).mean(0),
+            lambda right, *given: _by_channel(right, *given).sum(0),
+        ],
+        "you add up the channels before you multiply, so each channel meets all others: multiply "
+        "channel by channel, then sum": _from(
+            lambda x, z: ifft2(np.conj(fft2(x).sum(0)) * fft2(z).sum(0)).real
+        ),
+        "your products are the mean over the channels; they are summed": _from(
+            lambda x, z: _products(x, z) / len(x)
+        ),
+        "`fftn` transforms the channels as well: use `fft2`": _from(
+            lambda x, z: ifft2((np.conj(fftn(x)) * fftn(z)).sum(0)).real
+        ),
+        "`fft` transforms the last axis alone: use `fft2`": _from(
+            lambda x, z: ifft2((np.conj(fft(x)) * fft(z)).sum(0)).real
+        ),
+        "your map is reversed: conjugate the transform of x, not that of z": (
+            lambda right, x, z, s: right(z, x, s)
+        ),
+        "nothing is conjugated in your product: that is a convolution": _from(
+            lambda x, z: ifft2((fft2(x) * fft2(z)).sum(0)).real
+        ),
+        "you take the magnitude of the products, which loses their sign: take `.real`": _from(
+            lambda x, z: np.abs(_products(x, z))
+        ),
+        "no shift is at the centre of your map; here it is at (0, 0): leave out `fftshift`": (
+            lambda right, *given: np.fft.fftshift(right(*given))
+        ),
+        "your map is transposed: rows are shifts downwards": lambda right, *given: right(*given).T,
+        "only the first channel is compared": _from(lambda x, z: _products(x[:1], z[:1])),
+        "you add the products: |x − z|² has −2 x·z at its centre": _from(
+            lambda x, z: -_products(x, z)
+        ),
+        "your distance is not squared: leave the root out": lambda right, x, z, s: np.exp(
+            -((-np.log(right(x, z, s)) * s**2 * x.size) ** 0.5) / (s**2 * x.size)
+        ),
+        "all cells of your map are the same: it compares x and z without a shift": (
+            lambda right, x, z, s: np.full(x.shape[1:], np.exp(-((x - z) ** 2).mean() / s**2))
+        ),
+        "‖x‖² and ‖z‖² are not squared": _from(
+            _products, lambda x, z: np.linalg.norm(x) + np.linalg.norm(z)
+        ),
+        "‖z‖² is missing: you add ‖x‖² twice": _from(_products, lambda x, z: 2 * (x**2).sum()),
+        "‖x‖² is missing: you add ‖z‖² twice": _from(_products, lambda x, z: 2 * (z**2).sum()),
+        "the distance is not divided by N = C · h · w: the kernel is nearly 0 everywhere": (
+            lambda right, x, z, s: right(x, z, s / x.size**0.5)
+        ),
+        "N counts the numbers of one channel only: it is C · h · w": (
+            lambda right, x, z, s: right(x, z, s / len(x) ** 0.5)
+        ),
+        "σ is not squared": lambda right, x, z, s: right(x, z, s**0.5),
+        "you multiply by σ²; it belongs in the denominator": lambda right, x, z, s: right(
+            x, z, 1 / s
+        ),
+        "there is a 2 in your denominator: KCF divides by σ² N": (
+            lambda right, x, z, s: right(x, z, s * 2**0.5)
+        ),
+        "|x − z|² has −2 x·z at its centre: the 2 is missing": lambda right, x, z, s: (
+            right(x, z, s * 2**0.5) * np.exp(-(x**2 + z**2).sum() / (2 * s**2 * x.size))
+        ),
+        "the exponent has lost its minus sign: your kernel grows with the distance": (
+            lambda right, *given: 1 / right(*given)
+        ),
+    },
+    others={
+        "map is complex": lambda right, x, z, s: fft2(right(x, z, s)),
+        "above 1": lambda right, x, z, s: np.exp(
+            -((x**2).sum() + (z**2).sum() - 2 * _products(x, z)) / (s**2 * x.size)
+        ),
+    },
+)
+def examine_kernel(answer, rng) -> None:
+    """Gaussian kernel at every shift, several channels; rounding below 0."""
+    words = "the kernel's map is complex: the correlation back in space is real, take .real"
+    for C, bandwidth, odd in ((3, 0.6, 0), (2, 1.3, 1)):
+        h, w = 2 * int(rng.integers(3, 5)) + odd, 2 * int(rng.integers(5, 7)) + 1 - odd
+        x, z = rng.normal(size=(2, C, h, w)) * 0.08  # without N the kernel is not 0 either
+        read = real("the kernel's map", (h, w), words)
+        answer.compare((x, z, bandwidth), "the kernel's map", read, tolerance=1e-5, near=1e-6)
+    for _ in range(24):  # flat channels: all distances are 0, up to rounding
+        x = np.broadcast_to(rng.uniform(50, 200, (3, 1, 1)), (3, 6, 7)).copy()
+        same_patch = as_array(answer(x, x.copy(), 1e-6), (6, 7), "the kernel of x with itself")
+        if same_patch.real.max() > 1 + 1e-9:
+            raise Wrong(
+                "the kernel of a patch with itself is above 1: rounding made a squared distance "
+                "negative; use np.maximum"
+            )
+
+
+FOURIER = "your α still lies in the Fourier domain: transform it back and take .real"
+
+
+@check(
+    "kcf.train",
+    reference=kernels.dual_weights,
+    mistakes={
+        FOURIER: lambda right, *given: fft2(right(*given)),
+        "λ was added to the kernel in space, where it only changes the mean: add it to the "
+        "transform": lambda right, k, y, reg: right(k + reg, y, 0.0),
+        "λ is missing": lambda right, k, y, reg: right(k, y, 0.0),
+        "your λ is multiplied by the number of shifts: λ I stays λ I in the Fourier domain": (
+            lambda right, k, y, reg: right(k, y, reg * k.size)
+        ),
+        "λ stands outside your fraction; it belongs in the denominator": lambda right, k, y, reg: (
+            ifft2(fft2(y) / fft2(k) + reg).real
+        ),
+        "you transform forward once more at the end: the way back is `ifft2`": (
+            lambda right, *given: fft2(fft2(right(*given))).real
+        ),
+        "no shift is at the centre of your α; here it is at (0, 0): leave out `fftshift`": (
+            lambda right, *given: np.fft.fftshift(right(*given))
+        ),
+        "`irfft2` makes an even number of columns unless it is told the shape: "
+        "`np.fft.irfft2(…, s=labels.shape)`": lambda right, k, y, reg: np.fft.irfft2(
+            np.fft.rfft2(y) / (np.fft.rfft2(k) + reg)
+        ),
+        "λ is squared": lambda right, k, y, reg: right(k, y, reg**2),
+        "numerator and denominator are swapped: the labels are divided by the kernel": [
+            lambda right, k, y, reg: right(y, k, reg),
+            lambda right, k, y, reg: ifft2((fft2(k) + reg) / fft2(y)).real,
+        ],
+        "you divide by |k̂|² + λ: in the dual the kernel itself is the matrix, not its square": (
+            lambda right, k, y, reg: right(ifft2(np.abs(fft2(k)) ** 2).real, y, reg)
+        ),
+        "that is the primal formula of exercise 03.2 with k in place of x: in the dual form the "
+        "kernel stands in the denominator alone": lambda right, k, y, reg: (
+            ifft2(fft2(k) * fft2(y) / (np.abs(fft2(k)) ** 2 + reg)).real
+        ),
+        "you multiply by the kernel: that is a response. Training divides by it": (
+            lambda right, k, y, reg: ifft2(fft2(y) * (fft2(k) + reg)).real
+        ),
+        "you conjugate ŷ, which turns α around": lambda right, k, y, reg: (
+            ifft2(np.conj(fft2(y)) / (fft2(k) + reg)).real
+        ),
+        "you divide in space; only in the Fourier domain is the matrix diagonal": [
+            lambda right, k, y, reg: y / (k + reg),
+            lambda right, k, y, reg: ifft2(fft2(y / (k + reg))).real,
+        ],
+        "`fft` transforms the last axis alone: use `fft2`": lambda right, k, y, reg: (
+            ifft2(fft(y) / (fft(k) + reg)).real
+        ),
+        "you take `.real` before you transform back: an imaginary part in the Fourier domain is "
+        "not noise": lambda right, *given: ifft2(fft2(right(*given)).real).real,
+        "you take the magnitude at the end, which loses the sign: take `.real`": (
+            lambda right, *given: np.abs(right(*given))
+        ),
+    },
+)
+def examine_train(answer, rng) -> None:
+    """α against the linear system with the kernel of all shifts; any labels, not only symmetric
+    ones."""
+    for (h, w), regulariser in (((5, 6), 0.05), ((6, 9), 0.4)):
+        x, labels = rng.normal(size=(2, h, w)), rng.normal(size=(h, w))
+        kernel = kernels.gaussian_kernel(x, x, 0.8)
+        read = real("α", (h, w), FOURIER)
+        answer.compare((kernel, labels, regulariser), "α", read, tolerance=1e-5)
