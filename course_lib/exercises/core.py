@@ -80,7 +80,10 @@ MODULES = {
     "protocol": ("lesson01_trackers", "lesson01_clock"),
     "mosse": ("lesson02", "lesson02_filter", "lesson02_tracker"),
     "kcf": ("lesson03", "lesson03_tracker"),
-    "siamfc": ("lesson04", "lesson04_network"),
+    "siamfc": (
+        *("lesson04", "lesson04_sizes", "lesson04_network", "lesson04_correlation"),
+        *("lesson04_loss", "lesson04_fault"),
+    ),
     "training": ("lesson05", "lesson05_steps"),
     "search": ("lesson06", "lesson06_tracker"),
     "anchors": ("lesson07", "lesson07_training"),
