@@ -146,7 +146,7 @@ def examine_alexnet(answer, rng) -> None:
     images = torch.from_numpy(rng.uniform(0, 255, (2, 3, 95, 95))).float()
 
     def maps(build):
-        built = with_weights_of(build(), like)
+        built = with_weights_of(_run_once(build(), images), like)
         with torch.no_grad():
             return built.eval()(images).numpy(), built.train()(images).numpy()
 
@@ -158,7 +158,14 @@ def examine_alexnet(answer, rng) -> None:
         tolerance=1e-4,
         otherwise=_in_training_only,
     )
-    _check_gradient(with_weights_of(answer(), like), images)
+    _check_gradient(with_weights_of(_run_once(answer(), images), like), images)
+
+
+@torch.no_grad()
+def _run_once(network: nn.Module, images: Tensor) -> nn.Module:
+    """The network after a call, in which lazy layers get their weights."""
+    network.eval()(images)
+    return network
 
 
 def _convolved(network: nn.Module, size: int) -> tuple[list[tuple[nn.Conv2d, Tensor]], object]:
