@@ -184,7 +184,9 @@ def _verdict(found: Check, trial: Trial, seed: int) -> tuple[str, str]:
     """Status and sentence for one draw of inputs."""
     try:
         found.examine(trial, np.random.default_rng(seed))
-    except NotImplementedError:
+    except NotImplementedError as problem:  # PyTorch raises it too, with a reason
+        if problem.args:
+            return "wrong", where_it_stopped(problem)
         return "not attempted", "not written yet"
     except Wrong as wrong:
         return "wrong", str(wrong)

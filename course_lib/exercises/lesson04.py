@@ -142,9 +142,14 @@ STEPS, LAST = np.s_[:, :2], np.s_[:, 2]  # of a map: its steps, and where it sen
             LAST,
             lambda right, cx, cy, side, size: right(cy, cx, side, size),
         ),
+        "both rows of your map use cx; the second yields the row, from cy": (
+            LAST,
+            lambda right, cx, cy, side, size: right(cx, cx, side, size),
+        ),
         "the corner is rounded to whole pixels in your map; it may lie anywhere": [
             lambda right, *given: np.hstack([right(*given)[:, :2], np.round(right(*given)[:, 2:])]),
             lambda right, *given: np.hstack([right(*given)[:, :2], np.floor(right(*given)[:, 2:])]),
+            _placed(lambda c, side, step: c - side // 2 + 0.5 * step - 0.5),
             _placed(lambda c, side, step: np.floor(c - side / 2) + 0.5 * step - 0.5),
             _placed(lambda c, side, step: np.round(c - side / 2) + 0.5 * step - 0.5),
         ],

@@ -78,6 +78,9 @@ def _interleaved(right, z: Tensor, x: Tensor) -> Tensor:
         )[0],
     },
     others={
+        "the first argument stays": lambda right, z, x: F.conv2d(
+            z.reshape(1, -1, *z.shape[2:]), x, groups=len(z)
+        )[0],
         "for a batch of one": lambda right, z, x: right(z, x).squeeze(0),
         "one place high": lambda right, z, x: right(z, x).squeeze(1),
         "no gradient reaches z": lambda right, z, x: right(z.detach(), x),
@@ -89,15 +92,32 @@ def examine_correlate(answer, rng) -> None:
     """Cross-correlation of a batch by one grouped convolution."""
     z = torch.from_numpy(rng.normal(size=(3, 4, 3, 2))).float()
     x = torch.from_numpy(rng.normal(size=(3, 4, 7, 9))).float()
-    what = "the responses"
-    answer.compare((z, x), what, lambda r: as_tensor(r, (3, 5, 8), what), tolerance=1e-4)
+    what = "the response"
+    answer.compare(
+        (z, x), what, lambda r: as_tensor(r, (3, 5, 8), what), call=_asked, tolerance=1e-4
+    )
     for a, b, shape, case in (
-        (z[:1], x[:1], (1, 5, 8), "for a batch of one the responses"),
-        (z, x[:, :, :3], (3, 1, 8), "where they are one place high, the responses"),
-        (z[:2], x[:2, :, :, :2], (2, 5, 1), "where they are one place wide, the responses"),
+        (z[:1], x[:1], (1, 5, 8), "for a batch of one the response"),
+        (z, x[:, :, :3], (3, 1, 8), "where it is one place high, the response"),
+        (z[:2], x[:2, :, :, :2], (2, 5, 1), "where it is one place wide, the response"),
     ):
         answer.compare((a, b), case, shape, tolerance=1e-4)
     _check_gradients(answer, z, x)
+
+
+def _asked(function, z: Tensor, x: Tensor) -> Tensor:
+    """The responses; raises Wrong if it is the search image that slides."""
+    try:
+        return function(z, x)
+    except RuntimeError as problem:
+        try:
+            function(x, z)
+        except Exception:
+            raise problem from None
+        raise Wrong(
+            "your search images slide over the exemplars, for which they are too large: in "
+            "F.conv2d the first argument stays and the second slides"
+        ) from None
 
 
 def _check_gradients(answer, z: Tensor, x: Tensor) -> None:

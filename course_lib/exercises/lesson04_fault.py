@@ -100,7 +100,10 @@ STILL = (
             _asked(nn.Module.eval, lambda network, training: network.train())
         ),
     },
-    others={"carry a gradient": _with_gradient},
+    others={
+        "carry a gradient": _with_gradient,
+        "for good": lambda right, network, images: right(network.requires_grad_(False), images),
+    },
 )
 def examine_fault(answer, rng) -> None:
     """Features of an image, whatever is beside it."""
@@ -114,6 +117,11 @@ def examine_fault(answer, rng) -> None:
             state = torch.cat([v.flatten().float() for v in network.state_dict().values()])
             if getattr(features, "requires_grad", False):
                 raise Wrong("your features carry a gradient: keep `torch.no_grad()`")
+            if not all(weight.requires_grad for weight in network.parameters()):
+                raise Wrong(
+                    "you switch the gradients of the network's weights off for good; "
+                    "`torch.no_grad()` does so for one call"
+                )
             return features, state.numpy(), float(network.training)
 
         answer.compare(

@@ -67,6 +67,13 @@ def _within(measure, centre=lambda n: (n - 1) / 2):
             lambda right, n, stride, radius: right(n, stride, 16.0),
             lambda right, n, stride, radius: right(n, stride, 2.0 * stride),
         ],
+        CELLS + ": R and k are exchanged in yours": lambda right, n, stride, radius: right(
+            n, radius, stride
+        ),
+        CELLS + ": R / k need not be a whole number; do not round it": [
+            lambda right, n, stride, radius: right(n, stride, radius // stride * stride),
+            lambda right, n, stride, radius: right(n, stride, round(radius / stride) * stride),
+        ],
         CELLS + ": a cell at exactly the radius still counts": (
             lambda right, n, stride, radius: right(n, stride, radius - 1e-3)
         ),
@@ -100,8 +107,16 @@ def _within(measure, centre=lambda n: (n - 1) / 2):
 )
 def examine_labels(answer, rng) -> None:
     """Label map."""
-    # at (33, 4, 16) disc and diamond differ; at (9, 8, 20) no cell lies at the radius
-    cases = ((17, 8, 16.0), (15, 8, 16.0), (33, 4, 16.0), (9, 8, 20.0), (21, 6, 27.0), (5, 8, 5.0))
+    # at (21, 3, 20) every mistake has a count of its own, but no cell lies at the radius
+    cases = (
+        (21, 3, 20.0),
+        (17, 8, 16.0),
+        (15, 8, 16.0),
+        (33, 4, 16.0),
+        (9, 8, 20.0),
+        (21, 6, 27.0),
+        (5, 8, 5.0),
+    )
     for case in cases:
         answer.compare(
             case,
@@ -166,7 +181,19 @@ def _of_cells(loss):
         "your loss counts one class only; each contributes half": [
             _of_cells(lambda v, y: F.softplus(-y * v) * (y > 0)),
             _of_cells(lambda v, y: F.softplus(-y * v) * (y < 0)),
+            _of_cells(lambda v, y: 2 * F.softplus(-y * v) * (y > 0)),
+            _of_cells(lambda v, y: 2 * F.softplus(-y * v) * (y < 0)),
         ],
+        "both classes get 0.5 in all; one of yours gets twice as much": [
+            _of_cells(lambda v, y: (1 + (y > 0).float()) * F.softplus(-y * v)),
+            _of_cells(lambda v, y: (1 + (y < 0).float()) * F.softplus(-y * v)),
+        ],
+        "your loss is negative: the logarithm of a probability is, so put a minus before it": (
+            lambda right, v, y: -right(v, y)
+        ),
+        "every pair has its own labels; you use those of the first for all": (
+            lambda right, v, y: right(v, y[:1].expand_as(y))
+        ),
         "y is missing in your exponent: where y is −1, a high v must cost": [
             _of_cells(lambda v, y: F.softplus(-v)),
             _of_cells(lambda v, y: F.softplus(v)),

@@ -8,18 +8,10 @@ from torch import Tensor, nn
 
 from course_lib.exercises.compare import as_array
 from course_lib.exercises.core import check
+from course_lib.exercises.layer_table import layer_amiss, require_sizes
 from course_lib.exercises.networks import randomised, with_weights_of
 from course_lib.exercises.words import Wrong
 from course_lib.models import alexnet
-
-# the table's convolutions: kernel, stride, groups, channels, and cells per side for 127 and 255
-TABLE = (
-    (11, 2, 1, 96, {127: 59, 255: 123}),
-    (5, 1, 2, 256, {127: 25, 255: 57}),
-    (3, 1, 1, 384, {127: 10, 255: 26}),
-    (3, 1, 2, 384, {127: 8, 255: 24}),
-    (3, 1, 2, 256, {127: 6, 255: 22}),
-)
 
 
 def _changed(**layers):
@@ -64,19 +56,33 @@ class _Scaled(nn.Module):
         return self.network(self.change(image))
 
 
-class _NormLast(nn.Module):
-    """A mistake: convolution, ReLU, batch norm."""
+class _Otherwise(nn.Module):
+    """A mistake: conv1 to conv4 with other steps after the convolution, steps(network, k, x)."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, steps) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.steps = network, steps
 
     def forward(self, image: Tensor) -> Tensor:
-        n, x = self.network, image
+        x = image
         for k in range(1, 5):
-            x = getattr(n, f"bn{k}")(n.relu(getattr(n, f"conv{k}")(x)))
-            x = getattr(n, f"pool{k}")(x) if k < 3 else x
-        return n.conv5(x)
+            x = self.steps(self.network, k, getattr(self.network, f"conv{k}")(x))
+            x = getattr(self.network, f"pool{k}")(x) if k < 3 else x
+        return self.network.conv5(x)
+
+
+def _norm_last(network: nn.Module, k: int, x: Tensor) -> Tensor:
+    return getattr(network, f"bn{k}")(network.relu(x))
+
+
+def _without_relu(layer: int):
+    """A mistake: no ReLU after this convolution."""
+
+    def steps(network, k, x):
+        x = getattr(network, f"bn{k}")(x)
+        return x if k == layer else network.relu(x)
+
+    return lambda right: _Otherwise(right(), steps)
 
 
 def _without_gradient(right):
@@ -100,14 +106,21 @@ def _without_gradient(right):
             _changed(pool1=nn.AvgPool2d(3, 2), pool2=nn.AvgPool2d(3, 2)),
             _changed(pool1=nn.AvgPool2d(3, 2)),
             _changed(pool2=nn.AvgPool2d(3, 2)),
+            _changed(pool1=nn.AvgPool2d(2, 2), pool2=nn.AvgPool2d(2, 2)),
         ],
         "no feature of your network is negative: there is no ReLU after conv5": _changed(
             bn5=nn.ReLU()
         ),
-        "your features are those of a network without ReLU: it follows the batch norm of conv1 to "
-        "conv4": _changed(relu=nn.Identity()),
+        "a ReLU is missing in your network: it follows the batch norm of each of conv1 to conv4": [
+            _changed(relu=nn.Identity()),
+            *(_without_relu(k) for k in range(1, 5)),
+        ],
+        "your activation is not the ReLU, max(0, x)": [
+            _changed(relu=activation)
+            for activation in (nn.LeakyReLU(), nn.ReLU6(), nn.Sigmoid(), nn.Tanh(), nn.GELU())
+        ],
         "your features are those of a network without batch norm between convolution and ReLU: "
-        "the order is convolution, batch norm, ReLU": lambda right: _NormLast(right()),
+        "the order is convolution, batch norm, ReLU": lambda right: _Otherwise(right(), _norm_last),
         "your network scales its images; SiamFC takes values of 0 … 255 as they are": lambda right: (
             _Scaled(right(), lambda image: image / 255)
         ),
@@ -141,7 +154,7 @@ def examine_alexnet(answer, rng) -> None:
         )
     like = randomised(answer.right(), int(rng.integers(1000)))
     for size in (127, 255):
-        _check_size(network, size)
+        require_sizes(network, size)
     _check_weights(network, like)
     images = torch.from_numpy(rng.uniform(0, 255, (2, 3, 95, 95))).float()
 
@@ -168,103 +181,18 @@ def _run_once(network: nn.Module, images: Tensor) -> nn.Module:
     return network
 
 
-def _convolved(network: nn.Module, size: int) -> tuple[list[tuple[nn.Conv2d, Tensor]], object]:
-    """The convolutions an image of `size` pixels meets, each with its output; and the network's
-    output, or the error that stopped it."""
-    met: list[tuple[nn.Conv2d, Tensor]] = []
-    hooks = [
-        module.register_forward_hook(lambda module, _, out: met.append((module, out)))
-        for module in network.modules()
-        if isinstance(module, nn.Conv2d)
-    ]
-    try:
-        with torch.no_grad():
-            return met, network.eval()(torch.zeros(1, 3, size, size))
-    except RuntimeError as problem:
-        return met, problem
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _check_size(network: nn.Module, size: int) -> None:
-    """The size of the features; raises Wrong naming the first convolution whose output differs."""
-    cells = TABLE[-1][-1][size]
-    met, out = _convolved(network, size)
-    if isinstance(out, Tensor) and tuple(out.shape) == (1, 256, cells, cells):
-        return
-    for k, ((module, given), row) in enumerate(zip(met, TABLE, strict=False), start=1):
-        if words := _unlike(module, k, row):
-            raise Wrong(words)
-        if given.shape[-1] != row[-1][size]:
-            raise Wrong(
-                f"for an image of {size} pixels conv{k} yields {given.shape[-1]} cells per side; "
-                f"expected {row[-1][size]}. Its own kernel and stride are right: look at the "
-                "pooling before it"
-            )
-    if isinstance(out, RuntimeError):
-        raise Wrong(f"an image of {size} pixels gets as far as conv{len(met)}, then: {out}")
-    shape = tuple(out.shape) if isinstance(out, Tensor) else f"a {type(out).__name__}"
-    raise Wrong(
-        f"an image of {size} pixels gives {shape}; expected (1, 256, {cells}, {cells}), the output "
-        "of conv5"
-    )
-
-
-def _unlike(module: nn.Conv2d, k: int, row: tuple) -> str:
-    """What distinguishes a convolution from the table's, or ""."""
-    kernel, stride, _, channels, _ = row
-    for name, found, wanted in (
-        ("kernel", module.kernel_size, kernel),
-        ("stride", module.stride, stride),
-        ("dilation", module.dilation, 1),
-    ):
-        if found != (wanted, wanted):
-            return f"conv{k} has {name} {found}; the table says {wanted}"
-    if module.padding not in ((0, 0), "valid"):
-        return (
-            f"conv{k} has padding {module.padding}; SiamFC uses none, which would leak the target's "
-            "position into the features"
-        )
-    if module.out_channels != channels:
-        return (
-            f"conv{k} yields {module.out_channels} channels; the table says {channels}, of all "
-            "groups together"
-        )
-    return ""
-
-
 def _check_weights(network: nn.Module, like: nn.Module) -> None:
     """Weights of the table's shapes; raises Wrong naming the layer that has others."""
     try:
         with_weights_of(network, like)
     except Wrong as misfit:
-        raise Wrong(_layer_amiss(network) or str(misfit)) from None
+        raise Wrong(layer_amiss(network) or str(misfit)) from None
     count = sum(p.numel() for p in network.parameters())
     if count != 2_336_320:
         raise Wrong(
             f"your network has {count:,} parameters, expected 2,336,320: it uses a layer in more "
             "than one place"
         )
-
-
-def _layer_amiss(network: nn.Module) -> str:
-    """A layer whose weights have another shape than the table's, or ""."""
-    convolutions = [module for module, _ in _convolved(network, 127)[0]]
-    for k, (module, row) in enumerate(zip(convolutions, TABLE, strict=False), start=1):
-        if module.groups != row[2]:
-            return (
-                f"conv{k} has {module.groups} group{'s' * (module.groups > 1)}; in the table each of "
-                f"its filters sees {module.in_channels // row[2]} channels: groups={row[2]}"
-            )
-        if module.bias is None:
-            return f"conv{k} has no bias; the count of 2,336,320 parameters has one for each filter"
-        if words := _unlike(module, k, row):
-            return words
-    norms = sum(isinstance(m, nn.BatchNorm2d) for m in network.modules())
-    if norms != 4:
-        return f"your network has {norms} batch norms; conv1 to conv4 have one each, conv5 has none"
-    return ""
 
 
 def _in_training_only(given, right) -> str:

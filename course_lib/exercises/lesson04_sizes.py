@@ -20,8 +20,8 @@ LAYER = "for {0} cells, kernel {1}, stride {2}, padding {3} your size is {given:
         LAYER + ": padding widens the input, before the window takes its steps": (
             lambda right, n, k, s, p: right(n, k, s, 0) + 2 * p
         ),
-        LAYER + ": one too few. The window also has its first position, before any step: add 1 "
-        "after the division": [
+        LAYER + ": one too few. The window takes (n + 2p − k) // s whole steps, and its first "
+        "position, before any step, counts too": [
             lambda right, *given: right(*given) - 1,
             lambda right, n, k, s, p: (n + 2 * p - k + 1) // s,
         ],
@@ -29,6 +29,9 @@ LAYER = "for {0} cells, kernel {1}, stride {2}, padding {3} your size is {given:
             lambda right, n, k, s, p: (n + 2 * p - k) / s + 1,
             lambda right, n, k, s, p: -(-(n + 2 * p - k) // s) + 1,
         ],
+        LAYER + ": one too many; there is one first position": (
+            lambda right, *given: right(*given) + 1
+        ),
         LAYER + ": the window takes steps of {2}, so divide by the stride": (
             lambda right, n, k, s, p: right(n, k, 1, p)
         ),
@@ -44,10 +47,10 @@ LAYER = "for {0} cells, kernel {1}, stride {2}, padding {3} your size is {given:
 def examine_output(answer, rng) -> None:
     """Output size of one layer."""
     for layer in (
+        (127, 11, 2, 0),  # it fits exactly
         (126, 11, 4, 8),  # every mistake has a size of its own here
         (30, 3, 2, 0),
         (28, 3, 1, 1),
-        (127, 11, 2, 0),
         (14, 4, 3, 2),
         (14, 4, 3, 0),
         (59, 3, 2, 0),
@@ -94,10 +97,13 @@ STRIDE = "for {0} your stride is {given[1]:g}"
         "you return (stride, field); the field comes first": (
             lambda right, layers: right(layers)[::-1]
         ),
-        STRIDE + ": strides multiply, they do not add": (
-            1,
-            lambda right, layers: (right(layers)[0], sum(s for _, s in layers)),
+        "you take each stride for the kernel: a layer is (kernel, stride)": (
+            lambda right, layers: right([layer[::-1] for layer in layers])
         ),
+        STRIDE + ": strides multiply, they do not add": [
+            (1, lambda right, layers: (right(layers)[0], sum(s for _, s in layers))),
+            (1, lambda right, layers: (right(layers)[0], 1 + sum(s for _, s in layers))),
+        ],
         STRIDE + ", that of the last layer alone: it is the product of all layers' strides": (
             1,
             lambda right, layers: (right(layers)[0], layers[-1][1]),
@@ -132,8 +138,8 @@ def examine_field(answer, rng) -> None:
     """Receptive field and stride of a stack."""
     kernels, strides = rng.integers(2, 8, 5).tolist(), rng.integers(1, 4, 5).tolist()
     for layers in (
+        [(11, 2), (5, 4)],
         [(11, 2)],
-        [(11, 2), (3, 2)],
         [(3, 1)] * 3,
         [(5, 3), (4, 1), (2, 2), (7, 1)],
         [*zip(kernels, strides, strict=True)],
