@@ -107,14 +107,14 @@ STEPS, LAST = np.s_[:, :2], np.s_[:, 2]  # of a map: its steps, and where it sen
         "the first row yields the column x and the second the row y; yours are exchanged": (
             lambda right, *given: right(*given)[::-1]
         ),
-        "your map exchanges columns and rows: in the first row the step belongs to i, and stands "
-        "first": (
+        "your map exchanges columns and rows: in the first row the step belongs to the column, "
+        "and stands first": (
             STEPS,
             lambda right, *given: right(*given)[:, [1, 0, 2]],
         ),
-        "the half pixels are missing: crop pixel i has its centre at i + 0.5, and the frame's "
+        "the half pixels are missing: crop column j has its centre at j + 0.5, and the frame's "
         "pixel numbers are 0.5 less than positions": _placed(lambda c, side, step: c - side / 2),
-        "the + 0.5 is missing: the centre of crop pixel i is at i + 0.5": _placed(
+        "the + 0.5 is missing: the centre of crop column j is at j + 0.5": _placed(
             lambda c, side, step: c - side / 2 - 0.5
         ),
         "the − 0.5 is missing: frame pixel numbers refer to pixel centres too": _placed(

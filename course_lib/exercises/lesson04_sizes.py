@@ -20,8 +20,8 @@ LAYER = "for {0} cells, kernel {1}, stride {2}, padding {3} your size is {given:
         LAYER + ": padding widens the input, before the window takes its steps": (
             lambda right, n, k, s, p: right(n, k, s, 0) + 2 * p
         ),
-        LAYER + ": one too few. The window takes (n + 2p − k) // s whole steps, and its first "
-        "position, before any step, counts too": [
+        LAYER + ": one too few. The window takes (size + 2 · padding − kernel) // stride "
+        "whole steps, and its first position, before any step, counts too": [
             lambda right, *given: right(*given) - 1,
             lambda right, n, k, s, p: (n + 2 * p - k + 1) // s,
         ],
@@ -124,7 +124,7 @@ STRIDE = "for {0} your stride is {given[1]:g}"
             0,
             _walk((0, 1), lambda k, s, jump: (k - 1) * jump),
         ),
-        FIELD + ": a kernel of k cells spans k − 1 gaps, not k": [
+        FIELD + ": a kernel of 3 cells spans 2 gaps, not 3": [
             (0, _walk((1, 1), lambda k, s, jump: k * jump)),
             (0, _walk((0, 1), lambda k, s, jump: k * jump)),
         ],
