@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {run: [1, 3]}
+#   course: {run: [1, 2]}
 # ---
 
 # %% [markdown]
@@ -202,14 +202,14 @@ shown = [sequence, *real[:1]]
 figure, axes = plots.new_figure(
     width=9, height=2.9 * len(shown), rows=len(shown), columns=3, width_ratios=[1.4, 0.6, 1.2]
 )
-for row, clip in enumerate(shown):
-    z, x = pair_of(clip, 0, 20)
-    plots.show_frame(axes[row, 0], clip.frames[20], f"{clip.name}, frame 20", clip.boxes[20])
+for row, seq in enumerate(shown):
+    z, x = pair_of(seq, 0, 20)
+    plots.show_frame(axes[row, 0], seq.frames[20], f"{seq.name}, frame 20", seq.boxes[20])
     plots.show_frame(axes[row, 1], z, "z, 127 px, from frame 0")
     plots.show_frame(axes[row, 2], x, "x, 255 px, from frame 20")
 plots.show(
     figure,
-    alt=f"A frame with the true box, the exemplar cut from frame 0, and the search image cut around the target in frame 20, of {' and of '.join(clip.name for clip in shown)}.",
+    alt=f"A frame with the true box, the exemplar cut from frame 0, and the search image cut around the target in frame 20, of {' and of '.join(seq.name for seq in shown)}.",
 )
 
 # %% [markdown]
@@ -328,10 +328,7 @@ assert sizes == [6, 22] and (field, jump) == (87, 8)
 # Compare the table with {{see diagram}}. Cell $(i, j)$ of the 17 × 17 response, row $i$ and column $j$, stands for the position $8\,(j - 8)$ pixels to the right of the search image's centre and $8\,(i - 8)$ below it. That is the link from a response to
 # a box, and lesson 06 builds on it.
 #
-# This is a good place to stop.
-#
 # ## The network
-# {{part}}
 #
 # ### Exercise 04.5 · The backbone
 # {{exercise}}
@@ -452,7 +449,10 @@ caption = "Time per call, and the largest difference from the loop"
 show_table(rows, caption, formats={"ms": ".1f", "difference": ".1e"}, first="")
 
 # %% [markdown]
+# The forward pass is complete; what follows is about the numbers that it should yield. This is a good place to stop.
+#
 # ## What should the response be?
+# {{part}}
 #
 # In training the target is at the centre of the search image, so the response should be high at its centre. Cells within $R$ pixels of the centre count as positive too:
 #
@@ -578,7 +578,7 @@ def as_images(crops):
 # %%
 torch.manual_seed(0)
 network = MySiamFC()
-pairs = [pair_of(clip, 0, 10) for clip in list(sequences)[:4]]
+pairs = [pair_of(seq, 0, 10) for seq in list(sequences)[:4]]
 exemplars, searches = (as_images([pair[k] for pair in pairs]) for k in (0, 1))
 wanted = label_map(17, 8, 16.0).expand(4, 17, 17)
 with torch.no_grad():
@@ -731,15 +731,15 @@ def embed(network, images):
 
 
 # %%
-def draw_pair(clip, seed, gap):
-    """Exemplar, search image, and the target's place in it: (2,) pixels from the centre, x and y."""
+def draw_pair(seq, seed, gap):
+    """Exemplar, search image, and the target's place in it, (2,) pixels from its centre."""
     rng = np.random.default_rng(seed)
-    seen = np.flatnonzero(~np.isnan(clip.boxes[:, 0]))
+    seen = np.flatnonzero(~np.isnan(seq.boxes[:, 0]))
     first = second = 0
     while not gap[0] <= abs(second - first) <= gap[1]:
         first, second = rng.choice(seen, 2)
     away = rng.uniform(-48, 48, 2)
-    return *pair_of(clip, first, second, away), away
+    return *pair_of(seq, first, second, away), away
 
 
 def peak_distances(responses, aways):
@@ -803,12 +803,12 @@ sets = {"generated": list(sequences)} | ({"real": list(real)} if real else {})
 within = np.arange(0, 121, 2)  # pixels
 
 
-def measured(clips, gap):
+def measured(seqs, gap):
     """For each network: the distances (clips, count) of the peaks from the targets, and the heights
     (clips, count, 2) of the peaks for the target's exemplar and for the next clip's."""
     found = {name: ([], []) for name in WHICH}
     for turn in range(count):
-        pairs = [draw_pair(clip, (k, turn), gap) for k, clip in enumerate(clips)]
+        pairs = [draw_pair(seq, (k, turn), gap) for k, seq in enumerate(seqs)]
         aways = np.array([away for _, _, away in pairs])
         zs, xs = (as_images([pair[k] for pair in pairs]) for k in (0, 1))
         for name in WHICH:
@@ -824,13 +824,13 @@ def measured(clips, gap):
 
 
 results = {
-    (kind, when): measured(clips, gap)
-    for kind, clips in sets.items()
+    (kind, when): measured(seqs, gap)
+    for kind, seqs in sets.items()
     for when, gap in GAPS.items()
 }
 
 figure, axes = plots.new_figure(9.5, 3.3 * len(sets), len(sets), 2, sharex=True, sharey=True)
-said = []
+said, gains = [], {}
 for ax, ((kind, when), result) in zip(axes.flat, results.items(), strict=True):
     hits = {name: (result[name][0] <= 16).mean(1) for name in WHICH}  # (clips,)
     for k, name in enumerate(WHICH):
@@ -840,7 +840,8 @@ for ax, ((kind, when), result) in zip(axes.flat, results.items(), strict=True):
         half = np.array([row.half_width for row in rows])
         ax.plot(within, mean, plots.LINES[k], color=plots.CYCLE[k], label=name)
         ax.fill_between(within, mean - half, mean + half, color=plots.CYCLE[k], alpha=0.2)
-    gain = Interval.of(hits["trained"] - hits["untrained"])
+    gains[kind, when] = hits["trained"] - hits["untrained"]  # (clips,)
+    gain = Interval.of(gains[kind, when])
     said.append(f"{kind}, {when}: trained minus untrained at 16 pixels {gain}")
     ax.set_title(f"{kind}, {when}\nat 16 px {gain}", fontsize=9)
     ax.axvline(16, color=plots.NEUTRAL, linestyle=":")
@@ -852,13 +853,17 @@ plots.show(
     figure,
     alt=f"Fraction of pairs whose highest cell is within a distance of the target, for both networks. {'. '.join(said)}.",
 )
+for kind in sets:
+    print(
+        f"{kind}: training gains more far than near by {Interval.of(gains[kind, far] - gains[kind, near])}"
+    )
 
 # %% [markdown]
 # {{figure distances}} Left, pairs 1 to 3 frames apart; right, 20 to 30. The title gives how much higher the trained network's curve is at the dotted line, 16 pixels, with its interval over the clips. With OTB or VOT-2014 in your data folder, the lower row is the same for these real clips.
 #
 # <details><summary>What came of it</summary>
 #
-# Random filters are not blind: the same image has the same features whatever the filters are, so where little has changed even they find most targets. Training helps where the target has changed: far apart, the difference is larger than its interval, and larger than for near pairs.
+# Random filters are not blind: the same image has the same features whatever the filters are, so where little has changed even they find most targets. Far apart training helps: the difference is larger than its interval. Near, and for the comparison of far with near under the figure, look whether the interval contains 0: if it does, these clips leave the question open.
 # </details>
 #
 # A network that is to track must also say when the target is *not* there. **Predict:** give both networks the exemplar of another clip. What does the highest cell do?
@@ -889,7 +894,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure heights}} The highest cell of the response for the target's own exemplar and for another clip's, over the same search images, 20 to 30 frames apart. The title says how often a peak for the own exemplar is above a peak for another's, with its interval over the clips; 0.5 would be a coin toss. The two histograms of the untrained network begin at about the same height; for the trained one, those of other exemplars lie near 0.
+# {{figure heights}} The highest cell of the response for the target's own exemplar and for another clip's, over the same search images, 20 to 30 frames apart. The title says how often a peak for the own exemplar is above a peak for another's, with its interval over the clips; 0.5 would be a coin toss. The two histograms of the untrained network lie around nearly the same height; for the trained one, most peaks of other exemplars are lower than most of the target's.
 #
 # <details><summary>What came of it</summary>
 #
@@ -927,7 +932,7 @@ def changed(z, amount):
 
 
 backbone = networks["trained"].backbone
-pairs = [draw_pair(clip, (k, 0), GAPS[near]) for k, clip in enumerate(sequences)]
+pairs = [draw_pair(seq, (k, 0), GAPS[near]) for k, seq in enumerate(sequences)]
 places = np.array([away for _, _, away in pairs])
 features = torch.cat(
     [embed(backbone, part) for part in as_images([x for _, x, _ in pairs]).split(8)]
@@ -944,7 +949,7 @@ def found(exemplars):
 
 for amount in (0, 45, 90):
     print(
-        f"rotated by {amount:2} degrees: {Interval.of(found([changed(z, amount) for z, _, _ in pairs]))} found"
+        f"rotated by {amount} degrees: {Interval.of(found([changed(z, amount) for z, _, _ in pairs]))} found"
     )
 
 # %% [markdown]

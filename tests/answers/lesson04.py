@@ -53,8 +53,8 @@ def crop_by_inverse(cx, cy, side, size):
 
 def crop_in_torch(cx, cy, side, size):
     """From the centre: the crop's centre is the square's."""
-    step, middle = side / size, (size - 1) / 2
-    rows = [[step, 0, cx - 0.5 - step * middle], [0, step, cy - 0.5 - step * middle]]
+    step, centre = side / size, (size - 1) / 2
+    rows = [[step, 0, cx - 0.5 - step * centre], [0, step, cy - 0.5 - step * centre]]
     return torch.tensor(rows, dtype=torch.float64)
 
 
