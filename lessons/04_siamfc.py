@@ -31,6 +31,7 @@ from course_lib.evaluation.intervals import Interval
 from course_lib.evaluation.tables import show_table
 from course_lib.exercises import award, exercise, progress
 from course_lib.models.device import choose_placement
+from course_lib.models.losses import peak_distance
 from course_lib.models.runtime import SiamFCRuntime, load_siamfc_runtime
 from course_lib.models.siamfc import GAIN
 from course_lib.profile import by_profile
@@ -38,9 +39,8 @@ from course_lib.widgets import ScoreMapExplorer
 from course_lib.widgets.score_maps import untrained
 
 sequences = load_benchmark("generated-v1")
-real = (
-    real_sequences()
-)  # of OTB and VOT-2014; an empty tuple where they are not in the data folder
+# of OTB and VOT-2014; an empty tuple where they are not in the data folder
+real = real_sequences()
 sequence, other = sequences["gen-18-distractors"], sequences["gen-01-plain"]
 
 # %% [markdown]
@@ -333,16 +333,7 @@ assert sizes == [6, 22] and (field, jump) == (87, 8)
 # ### Exercise 04.5 · The backbone
 # {{exercise}}
 #
-# The table again:
-#
-# | | conv1 | pool1 | conv2 | pool2 | conv3 | conv4 | conv5 |
-# |---|---|---|---|---|---|---|---|
-# | kernel, stride | 11, 2 | 3, 2 | 5, 1 | 3, 2 | 3, 1 | 3, 1 | 3, 1 |
-# | channels | 96 | | 256 | | 384 | 384 | 256 |
-# | groups | 1 | | 2 | | 1 | 2 | 2 |
-# | BN + ReLU | yes | | yes | | yes | yes | no |
-#
-# Write `build_alexnet()`; `nn.Sequential` is enough. The check copies one set of weights into your network and into the course's, and compares what they make of the same images, so both must have the same 2,336,320 parameters, biases and batch norms included.
+# Write `build_alexnet()` from the layer table above; `nn.Sequential` is enough. The check copies one set of weights into your network and into the course's, and compares what they make of the same images, so both must have the same 2,336,320 parameters, biases and batch norms included.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -744,9 +735,7 @@ def draw_pair(seq, seed, gap):
 
 def peak_distances(responses, aways):
     """Distance (B,) in pixels from the targets to the highest cells of responses (B, 17, 17)."""
-    peaks = responses.flatten(1).argmax(dim=1).numpy()
-    places = 8 * (np.stack([peaks % 17, peaks // 17], 1) - 8)  # (B, 2) x and y
-    return np.linalg.norm(places - aways, axis=1)
+    return peak_distance(responses, 8, torch.from_numpy(aways)).numpy()
 
 
 GAPS = {"1 to 3 frames apart": (1, 3), "20 to 30 frames apart": (20, 30)}
@@ -999,6 +988,7 @@ progress()
 # * **Labels for 17 cells in training.** Training uses search images of 239 pixels, so the response has 15 × 15 cells.
 # * **Images scaled to 0 … 1.** This network's weights expect 0 … 255.
 # * **Channels per group.** A table that prints 192 for conv3 means two groups of 192.
+# * **Training mode by accident.** A new `nn.Module` is in training mode, and so is one whose weights were just filled in; its batch norms then look at the batch.
 # * **Half a pixel.** A crop whose first pixel is centred on the square's corner is shifted by half a pixel, in every frame, in the same direction.
 #
 # ## Read next
