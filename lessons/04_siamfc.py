@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {run: [1]}
+#   course: {run: [1, 2]}
 # ---
 
 # %% [markdown]
@@ -16,6 +16,8 @@
 # | **Words** | {{words}} |
 
 # %%
+from copy import deepcopy
+
 import cv2
 import numpy as np
 import torch
@@ -23,31 +25,37 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_lib import plots
-from course_lib.data.benchmarks import load_benchmark
+from course_lib.analysis.diagrams import siamfc_diagram
+from course_lib.data.benchmarks import load_benchmark, real_sequences
+from course_lib.evaluation.intervals import Interval
 from course_lib.evaluation.tables import show_table
 from course_lib.exercises import award, exercise, progress
-from course_lib.geometry.windows import CropWindow
 from course_lib.models.device import choose_placement
+from course_lib.models.losses import peak_distance
 from course_lib.models.runtime import SiamFCRuntime, load_siamfc_runtime
+from course_lib.models.siamfc import GAIN
 from course_lib.profile import by_profile
 from course_lib.widgets import ScoreMapExplorer
 from course_lib.widgets.score_maps import untrained
 
 sequences = load_benchmark("generated-v1")
+# of OTB and VOT-2014; an empty tuple where they are not in the data folder
+real = real_sequences()
 sequence, other = sequences["gen-18-distractors"], sequences["gen-01-plain"]
 
 # %% [markdown]
 # ## Look first
+# {{part}}
 #
 # On the left is an exemplar, the image of a target. On the right is another frame with a *response* laid over it: bright where a network finds the exemplar again. The network has never seen
 # this clip. Scrub through the frames; drag a box around something else on the left; use another object's exemplar; switch to a network that was never trained; point at the response to read a cell.
 
 # %%
-networks = {
+runtimes = {
     "trained": load_siamfc_runtime("siamfc", "auto", "auto"),
     "untrained": SiamFCRuntime(untrained(), choose_placement()),
 }
-ScoreMapExplorer(sequence, other, networks)
+ScoreMapExplorer(sequence, other, runtimes)
 
 # %% [markdown]
 # **Find out by playing:** where does the response light up if you make a look-alike the exemplar? And with the other object's exemplar, is anything still bright?
@@ -66,8 +74,15 @@ ScoreMapExplorer(sequence, other, networks)
 #
 # $$ f(z, x) = \varphi(z) \star \varphi(x) + b $$
 #
-# $\star$ slides $\varphi(z)$ over $\varphi(x)$ as MOSSE slides its filter over the patch. "Fully convolutional" means that nothing in $\varphi$ depends on the position in the image,
+# $\star$ slides $\varphi(z)$ over $\varphi(x)$ as MOSSE slides its filter over the patch, and $b$ is one number, the bias, added everywhere. "Fully convolutional" means that nothing in $\varphi$ depends on the position in the image,
 # so one pass over a large $x$ compares $z$ with every position at once.
+
+# %%
+plots.show(*siamfc_diagram())
+
+# %% [markdown]
+# {{figure diagram}} The whole network. Two images of different size pass through the same layers (above each arrow), so their features are 6 and 22 cells wide (below each map: cells × cells × channels). The cross-correlation of the two is
+# the response, one score for every place where the 6 × 6 cells fit into the 22 × 22. You will build every part of this drawing, from left to right, and check every number in it.
 #
 # ## What the network sees
 #
@@ -80,19 +95,21 @@ ScoreMapExplorer(sequence, other, networks)
 # ### Exercise 04.1 · How much context
 # {{exercise}}
 #
+# Every crop of this course, in training and in tracking, begins with this number. Write `context_side(box)`: $s_z$, the side of the exemplar's square.
+#
 # <details><summary>Hint 1</summary>
 #
-# The box is `x, y, w, h`. The widened box is $w + p$ wide and $h + p$ high: $p/2$ more on each of its four sides.
+# The box is `x, y, w, h`, and its position does not matter here. The widened box is $w + p$ wide and $h + p$ high: $p/2$ more on each of its four sides.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The square has the *area* of the widened box.
+# The square has the *area* of the widened box. Which side has a square of a given area?
 # </details>
 
 
 # %% exercise="siamfc.side" points=3 stars=1 minutes=4
 @exercise("siamfc.side")
-def exemplar_side(box):
+def context_side(box):
     """Side of the exemplar's square.
 
     Args:
@@ -112,20 +129,20 @@ def exemplar_side(box):
 # ### Exercise 04.2 · The crop is one warp
 # {{exercise}}
 #
-# Public code often pads the frame, cuts, and resizes: two copies of the frame for each crop. A single affine warp is enough. For crop pixel $(i, j)$ (column, row) it must know which position of the frame to
-# read; positions are again *pixel numbers*, and the centre of pixel 0 is 0.5 from the edge. With $\text{step} = \text{side}/\text{size}$ and the square's corner $c = \text{centre} - \text{side}/2$, crop column $i$ is read at the frame's column number
+# Public code often pads the frame, cuts, and resizes: two copies of the frame for each crop. A single affine warp is enough. For every pixel of the crop it must know which position of the frame to
+# read; positions are again *pixel numbers*, and the centre of pixel 0 is 0.5 from the edge. With $\text{step} = \text{side}/\text{size}$, column $j$ of the crop is read at the frame's column number
 #
-# $$ (i + 0.5) \cdot \text{step} + c_x - 0.5 $$
+# $$ (j + 0.5) \cdot \text{step} + \text{left} - 0.5, \qquad \text{left} = \text{centre}_x - \text{side}/2 $$
 #
-# Write the map as a matrix with two rows: its product with $(i, j, 1)$ is the column and row in the frame.
+# and row $i$ at the corresponding row number. Write `crop_matrix(cx, cy, side, size)`: this map as a matrix with two rows, whose product with $(j, i, 1)$ is the column and the row in the frame.
 #
 # <details><summary>Hint 1</summary>
 #
-# The first row is `[step, 0, the column for i = 0]`, the second `[0, step, …]`.
+# The column in the frame grows by one step with $j$ and not at all with $i$: that gives the first two numbers of the first row. The third is the column for $j = 0$.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# For $i = 0$ the column is $0.5 \cdot \text{step} + c_x - 0.5$.
+# Put $j = 0$ into the formula. The second row has the same form, for $i$ and the top edge.
 # </details>
 
 
@@ -167,26 +184,37 @@ def cut(frame, cx, cy, side, size):
     )
 
 
-def pair_of(sequence, first, second):
-    """Exemplar (127, 127, 3) from one frame and search image (255, 255, 3) from another, both centred on the true target."""
+def pair_of(sequence, first, second, away=(0, 0)):
+    """Exemplar (127, 127, 3) from one frame and search image (255, 255, 3) from another.
+
+    The target is at the exemplar's centre, and `away` pixels (x, y) from the search image's.
+    """
     crops = []
-    for t, size in ((first, 127), (second, 255)):
+    for t, size, shift in ((first, 127, (0, 0)), (second, 255, away)):
         x, y, w, h = sequence.boxes[t]
-        side = exemplar_side(sequence.boxes[t]) * size / 127
-        crops.append(cut(sequence.frames[t], x + w / 2, y + h / 2, side, size))
+        side = context_side(sequence.boxes[t]) * size / 127
+        cx, cy = np.array([x + w / 2, y + h / 2]) - np.array(shift) * side / size
+        crops.append(cut(sequence.frames[t], float(cx), float(cy), side, size))
     return crops
 
 
-z, x = pair_of(sequence, 0, 20)
-figure, axes = plots.new_figure(width=8, height=2.8, columns=3, width_ratios=[1.4, 0.6, 1.2])
-plots.show_frame(axes[0, 0], sequence.frames[20], "frame 20", truth=sequence.boxes[20])
-plots.show_frame(axes[0, 1], z, "z, 127 px, from frame 0")
-plots.show_frame(axes[0, 2], x, "x, 255 px, from frame 20")
+shown = [sequence, *real[:1]]
+figure, axes = plots.new_figure(
+    width=9, height=2.9 * len(shown), rows=len(shown), columns=3, width_ratios=[1.4, 0.6, 1.2]
+)
+for row, seq in enumerate(shown):
+    z, x = pair_of(seq, 0, 20)
+    plots.show_frame(axes[row, 0], seq.frames[20], f"{seq.name}, frame 20", seq.boxes[20])
+    plots.show_frame(axes[row, 1], z, "z, 127 px, from frame 0")
+    plots.show_frame(axes[row, 2], x, "x, 255 px, from frame 20")
 plots.show(
     figure,
-    alt="A frame with the true box, the exemplar cut from frame 0, and the search image cut around the target in frame 20.",
+    alt=f"A frame with the true box, the exemplar cut from frame 0, and the search image cut around the target in frame 20, of {' and of '.join(seq.name for seq in shown)}.",
 )
 
+# %% [markdown]
+# {{figure crops}} A frame with its true box (green), an exemplar, and a search image, which shows the target at the same scale and twice as much around it. With OTB or VOT-2014 in your data folder, the lower row is a real clip.
+#
 # %% [markdown]
 # ## How large is the response?
 #
@@ -208,13 +236,15 @@ plots.show(
 # ### Exercise 04.3 · Output size
 # {{exercise}}
 #
+# A layer's window moves over its input in steps of its stride, and every position at which it fits is one cell of the output. Write `output_size(size, kernel, stride, padding)`: how many there are.
+#
 # <details><summary>Hint 1</summary>
 #
-# Without stride: a window of 3 fits into 5 cells at 3 places, $5 - 3 + 1$.
+# Without stride: a window of 3 fits into 5 cells at 3 places. How does that number follow from 5 and 3?
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The window can take $\lfloor (n + 2p - k)/s \rfloor$ steps, and its first position counts too.
+# Padding makes the input wider on both sides. How many *whole* steps can the window take before it reaches the other end? Its first position counts too.
 # </details>
 
 
@@ -242,16 +272,18 @@ def output_size(size, kernel, stride=1, padding=0):
 # One cell of the last map sees a square of the input, its *receptive field*. The squares of neighbouring cells are one *stride* apart. Walk through the layers and keep track of two numbers, starting with field 1 and stride 1
 # (a pixel sees itself):
 #
-# * a kernel of $k$ cells spans $k - 1$ gaps, each as wide as the stride *so far*;
+# * a kernel of 3 cells spans 2 gaps, one of 5 cells 4 gaps; each gap is as wide as the stride *so far*;
 # * then the stride is multiplied by the layer's own stride.
+#
+# Write `field_and_stride(layers)`: the two numbers after the last layer.
 #
 # <details><summary>Hint 1</summary>
 #
-# `field += (kernel - 1) * stride_so_far` comes before `stride_so_far *= stride`.
+# One loop, two lines in it. Which of the two numbers does the other need as it was *before* this layer?
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# For two layers with kernel 3 and stride 2: field 3, stride 2; then field 3 + 2 · 2 = 7, stride 4.
+# Try your code by hand on two layers with kernel 3 and stride 2: field 3, stride 2; then field 3 + 2 · 2 = 7, stride 4.
 # </details>
 
 
@@ -293,21 +325,23 @@ print(
 assert sizes == [6, 22] and (field, jump) == (87, 8)
 
 # %% [markdown]
-# So cell $(i, j)$ of the 17 × 17 response stands for the position $8\,(j - 8)$ pixels to the right of the search image's centre and $8\,(i - 8)$ below it. That is the link from a response to
+# Compare the table with {{see diagram}}. Cell $(i, j)$ of the 17 × 17 response, row $i$ and column $j$, stands for the position $8\,(j - 8)$ pixels to the right of the search image's centre and $8\,(i - 8)$ below it. That is the link from a response to
 # a box, and lesson 06 builds on it.
 #
-# ### Exercise 04.5 · The network
+# ## The network
+#
+# ### Exercise 04.5 · The backbone
 # {{exercise}}
 #
-# Build it. `nn.Sequential` is enough. The check looks at the sizes, the padding and the groups, and counts the parameters: 2,336,320, biases and batch norms included.
+# Write `build_alexnet()` from the layer table above; `nn.Sequential` is enough. The check copies one set of weights into your network and into the course's, and compares what they make of the same images, so both must have the same 2,336,320 parameters, biases and batch norms included.
 #
 # <details><summary>Hint 1</summary>
 #
-# `nn.Conv2d(96, 256, 5, groups=2)`: each half of the 256 filters sees 48 of the 96 channels.
+# With two groups, each half of a layer's filters sees half of the channels before it: `nn.Conv2d` has an argument for that.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The order within a block is convolution, `nn.BatchNorm2d`, `nn.ReLU`, then, where there is one, `nn.MaxPool2d(3, 2)`. Nothing follows conv5: negative features are as informative as positive ones.
+# The order within a block is convolution, `nn.BatchNorm2d`, `nn.ReLU`, then, where there is one, `nn.MaxPool2d` with a window of 3 and a stride of 2. Nothing follows conv5: negative features are as informative as positive ones.
 # </details>
 
 
@@ -349,13 +383,15 @@ def build_alexnet():
 # ### Exercise 04.6 · A batch of correlations
 # {{exercise}}
 #
+# Write `cross_correlate(z, x)`: the responses of all pairs, without a loop.
+#
 # <details><summary>Hint 1</summary>
 #
-# Reshape `x` (B, C, H, W) to (1, B·C, H, W). Then `z` (B, C, h, w) already has the shape of B filters with C channels each.
+# Make one image out of the batch of search features: (1, B·C, H, W). The exemplars (B, C, h, w) already have the shape of B filters with C channels each.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `F.conv2d(x, z, groups=B)` returns (1, B, H', W'): the batch is where the channels usually are.
+# `F.conv2d` has an argument `groups`: with how many of them does each filter see the C channels of its own pair? The result has the batch where the channels usually are.
 # </details>
 
 
@@ -404,24 +440,29 @@ caption = "Time per call, and the largest difference from the loop"
 show_table(rows, caption, formats={"ms": ".1f", "difference": ".1e"}, first="")
 
 # %% [markdown]
+# The forward pass is complete; what follows is about the numbers that it should yield. This is a good place to stop.
+#
 # ## What should the response be?
+# {{part}}
 #
 # In training the target is at the centre of the search image, so the response should be high at its centre. Cells within $R$ pixels of the centre count as positive too:
 #
 # $$ y[u] = \begin{cases} +1 & \text{if } k\,\lVert u - c \rVert \le R \\ -1 & \text{otherwise} \end{cases} $$
 #
-# where $k$ is the stride in pixels and $c$ the centre cell. SiamFC uses $R = 16$ and $k = 8$.
+# where $u$ is a cell, $c$ the centre cell and $k$ the stride in pixels. SiamFC uses $R = 16$ and $k = 8$.
 #
 # ### Exercise 04.7 · The label map
 # {{exercise}}
 #
+# A network learns what its labels say, so an error here is learned faithfully. Write `label_map(size, stride, radius)`, for an odd number of cells per side.
+#
 # <details><summary>Hint 1</summary>
 #
-# The centre of $n$ cells is at $(n - 1)/2$. `torch.arange(n) - (n - 1) / 2` holds the offsets along one axis, in cells.
+# Counted from 0, the centre of $n$ cells is at $(n - 1)/2$. How far from it is each cell along one axis, in pixels?
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `torch.hypot(a[:, None], a[None, :])` holds the distance of every cell from the centre. Multiply by the stride before you compare.
+# A column of vertical offsets and a row of horizontal ones broadcast to a square: `torch.hypot` of the two holds every cell's distance. Then `torch.where` chooses between 1.0 and −1.0.
 # </details>
 
 
@@ -450,20 +491,24 @@ print(f"{int((labels > 0).sum())} of {labels.numel()} cells are positive")
 assert int((labels > 0).sum()) == 13
 
 # %% [markdown]
-# 13 against 212: a network that answers "no" everywhere is almost always right. So each class gets half of the weight: every positive cell $0.5/N_+$, every negative cell $0.5/N_-$.
+# 13 against 212: a network that answers "no" everywhere is almost always right. So each class gets half of the weight: every positive cell $w[u] = 0.5/N_+$, every negative cell $w[u] = 0.5/N_-$, with the numbers $N_+$ and $N_-$ of that map.
 #
 # ### Exercise 04.8 · The balanced logistic loss
 # {{exercise}}
 #
+# With $v[u]$ for the response at cell $u$, the loss is
+#
 # $$ L = \operatorname{mean}_{\text{batch}} \sum_u w[u] \, \log\bigl(1 + e^{-y[u]\,v[u]}\bigr) $$
+#
+# It is small where the response has the sign of its label. Write `balanced_logistic_loss(response, labels)`; lesson 05 trains with it.
 #
 # <details><summary>Hint 1</summary>
 #
-# `(y > 0).float()` is 1 at positive cells. Its sum over the last two axes is $N_+$.
+# A mask of the positive cells, as numbers 0 and 1, gives both counts when it is summed over the last two axes (`keepdim=True` lets the sums broadcast).
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `F.softplus(t)` is $\log(1 + e^t)$ and does not overflow.
+# $\log(1 + e^t)$ overflows for a large $t$ if it is written as it stands. PyTorch has it as one function, `F.softplus`.
 # </details>
 
 
@@ -492,7 +537,7 @@ def balanced_logistic_loss(response, labels):
 # %% [markdown]
 # ## The whole network, and a free sanity check
 #
-# A useful habit: compute the loss before training. A response of 0 everywhere says "I do not know", and its loss is $\log 2 \approx 0.693$. A freshly initialised network should not be much worse; if it is, its responses are too large.
+# All parts are there. `GAIN` is the fixed factor 0.001: a sum of 6 · 6 · 256 products is large, and the factor brings it to where the loss is curved.
 
 
 # %%
@@ -504,84 +549,346 @@ class MySiamFC(nn.Module):
         self.backbone = build_alexnet()
         self.bias = nn.Parameter(torch.zeros(()))
 
+    def compare(self, z, x):
+        """Responses (B, n, n) of features (B, 256, 6, 6) and (B, 256, m, m)."""
+        return GAIN * cross_correlate(z, x) + self.bias
+
     def forward(self, z, x):
         """Responses (B, n, n) of exemplars (B, 3, 127, 127) and search images (B, 3, S, S)."""
-        raw = cross_correlate(self.backbone(z), self.backbone(x))  # (B, n, n)
-        # a sum of 6 · 6 · 256 products is large; the fixed factor scales it to where the loss is curved
-        return 1e-3 * raw + self.bias
+        return self.compare(self.backbone(z), self.backbone(x))
 
 
-def as_images(images):
+def as_images(crops):
     """Crops as a tensor (B, 3, S, S), values 0 … 255."""
-    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
+    return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float()
 
 
+# %% [markdown]
+# A useful habit: compute the loss before training. A response of 0 everywhere says "I do not know", and its loss is $\log 2 \approx 0.693$. **Predict first:** the weights of a new network are random. Will its loss be about that? And if you change nothing but the bias $b$, can a network that knows nothing get below 0.693?
+
+# %%
 torch.manual_seed(0)
 network = MySiamFC()
-pairs = [pair_of(c, 0, 10) for c in list(sequences)[:4]]
-with torch.no_grad():
-    fresh = network(as_images([p[0] for p in pairs]), as_images([p[1] for p in pairs]))
+pairs = [pair_of(seq, 0, 10) for seq in list(sequences)[:4]]
+exemplars, searches = (as_images([pair[k] for pair in pairs]) for k in (0, 1))
 wanted = label_map(17, 8, 16.0).expand(4, 17, 17)
-print(
-    f"responses {tuple(fresh.shape)}, loss of the new network {float(balanced_logistic_loss(fresh, wanted)):.3f}, of 'I do not know' {np.log(2):.3f}"
+with torch.no_grad():
+    fresh = network(exemplars, searches)  # (4, 17, 17)
+    biases = torch.linspace(-6, 3, 91)
+    costs = [float(balanced_logistic_loss(fresh + b, wanted)) for b in biases]
+loss = float(balanced_logistic_loss(fresh, wanted))
+
+figure, axes = plots.new_figure(width=9, height=3, columns=2, width_ratios=[1, 1.6])
+shown = plots.show_map(
+    axes[0, 0], fresh[0].numpy(), f"a new network: mean response {float(fresh.mean()):.2f}"
+)
+figure.colorbar(shown, ax=axes[0, 0], shrink=0.8)
+lines = {
+    f"new network, {loss:.3f} at b = 0": costs,
+    f"'I do not know', {np.log(2):.3f}": [np.log(2)] * 91,
+}
+plots.draw_lines(axes[0, 1], lines, x=biases, xlabel="bias b", ylabel="loss")
+axes[0, 1].axvline(0, color=plots.NEUTRAL, linestyle=":")
+plots.show(
+    figure,
+    alt=f"Left: the response of a new network to the first of four pairs. Right: its loss on the four pairs for biases from -6 to 3. It is {loss:.3f} at 0 and has a minimum of {min(costs):.3f} at {float(biases[int(np.argmin(costs))]):.1f}.",
 )
 
 # %% [markdown]
+# {{figure fresh}} Left, the response of a new network to one pair; the title gives the mean over four pairs, which is above 0. Right, the loss on these pairs if only the bias changes: lowest where $b$ is negative, and there it is below the dashed line.
+#
+# <details><summary>What came of it</summary>
+#
+# The responses of a new network are positive nearly everywhere, because both images pass through the *same* filters: their features share a large common part, whose product with itself is positive. Such an offset costs loss, and how much depends on how the weights were drawn: with PyTorch's defaults the loss
+# at $b = 0$ stays near 0.693, with the course's own, larger ones it is nearly twice as high. A wrong factor or a forgotten bias would show here, before an hour of training.
+#
+# And yes, it gets below: once $b$ has taken the offset away, what is left of the response is higher at the target than elsewhere. Random filters know something.
+# </details>
+#
+# ## Your network, trained
+#
+# The weights that the course ships have the same layers with fewer channels: 64, 128, 192, 192, 128, which is enough for the data that were at hand. A narrow network is a wide one whose other channels are 0, so `widened` puts them into a network of the paper's size, and from there they go into *yours*. The untrained
+# network of the explorer comes along in the same way.
+
+# %%
+from course_lib.exercises.networks import with_weights_of
+from course_lib.models.weights import load_siamfc
+from course_lib.models.widen import widened
+
+networks = {
+    "untrained": with_weights_of(deepcopy(network), widened(untrained())),
+    "trained": with_weights_of(deepcopy(network), widened(load_siamfc("siamfc"))),
+}
+z, x = pair_of(sequence, 0, 20)
+rows = {}
+for name, runtime in runtimes.items():
+    with torch.no_grad():
+        mine = networks[name].eval()(as_images([z]), as_images([x]))[0].numpy()
+    theirs = runtime.respond(runtime.features(z[None]), x[None])[0]
+    rows[name] = {
+        "highest, your network": mine.max(),
+        "highest, the course's": theirs.max(),
+        "largest difference": np.abs(mine - theirs).max(),
+    }
+show_table(rows, "Responses to one pair", formats=".4f", first="")
+
+# %% [markdown]
+# It is the same function; what little differs is rounding, because the course's copy folds each batch norm into its convolution, and may compute in half precision.
+#
+# ### Find the fault
+#
+# The features of an exemplar are computed once and kept, so it is convenient to have a function for them. This one looks harmless, yet the response of *one and the same pair* depends on which other pairs are computed beside it:
+
+
+# %%
+def embed_wrongly(network, images):
+    """Features (B, 256, s, s) of images (B, 3, S, S)."""
+    with torch.no_grad():
+        return network(images)
+
+
+faulty = deepcopy(networks["trained"]).train()  # a network is in this mode while it is trained
+exemplars, searches = exemplars[:3], searches[:3]
+alone = faulty.compare(
+    embed_wrongly(faulty.backbone, exemplars[:1]), embed_wrongly(faulty.backbone, searches[:1])
+).detach()
+beside = faulty.compare(
+    embed_wrongly(faulty.backbone, exemplars), embed_wrongly(faulty.backbone, searches)
+).detach()
+maps = {
+    "the first pair alone": alone[0],
+    "the same pair beside two others": beside[0],
+}
+low, high = (float(f(torch.stack([*maps.values()]))) for f in (torch.min, torch.max))
+figure, axes = plots.new_figure(width=7.5, height=3, columns=2)
+for ax, (name, values) in zip(axes[0], maps.items(), strict=True):
+    shown = plots.show_map(
+        ax, values.numpy(), f"{name}\nhighest {float(values.max()):.2f}", vmin=low, vmax=high
+    )
+figure.colorbar(shown, ax=axes[0], shrink=0.8, label="response")
+plots.show(
+    figure,
+    alt=f"Two responses to the same pair: computed alone it is at most {float(alone[0].max()):.2f}, computed beside two other pairs at most {float(beside[0].max()):.2f}.",
+)
+
+# %% [markdown]
+# {{figure fault}} Two responses of the trained network to the same pair, in the same colours. Nothing but the company has changed, and the values have.
+#
+# {{exercise}}
+#
+# Find out why, and write `embed(network, images)`: features of each image that do not depend on the others, without a gradient. Leave the network as you found it, because lesson 05 will call such a function in the middle of a training.
+#
+# <details><summary>Hint 1</summary>
+#
+# Which of the layers looks at more than one image at a time?
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# A batch norm has two modes. While it is trained, it takes mean and deviation from the batch, and keeps a running average of them for later; the other mode uses that average. `network.training` says which mode a network is in.
+# </details>
+
+
+# %% exercise="siamfc.fault" points=5 stars=2 minutes=8
+@exercise("siamfc.fault")
+def embed(network, images):
+    """Features of images, each as if it were alone.
+
+    Args:
+        network: nn.Module with batch norms, in training or in evaluation mode. It stays in its
+            mode, and its weights and statistics stay as they are.
+        images: tensor (B, 3, S, S).
+
+    Returns:
+        tensor (B, C, s, s) without a gradient.
+    """
+    ### BEGIN SOLUTION
+    training = network.training
+    network.eval()
+    with torch.no_grad():
+        features = network(images)
+    network.train(training)
+    return features
+    ### END SOLUTION
+
+
+# %% [markdown]
+# There was a second symptom: each call of the faulty function also moved the running averages, so the network changed by being looked at.
+#
 # ## Experiment: the score map before and after training
 #
-# Pairs of frames from clips that neither network was trained on: the exemplar comes from one frame, the search image from another, centred on the true target. **Predict first:** does a network with random weights find anything at all?
+# Pairs from clips that neither network was trained on. The target is *not* at the centre of the search image but anywhere up to 48 pixels from it in each direction: a network that always answers "the centre" must not look good. Exemplar and search image are either 1 to 3 or 20 to 30 frames apart.
+#
+# **Predict first:** does a network with random weights find anything at all? And where does training help more, near or far?
+
 
 # %%
-rng = np.random.default_rng(1)
-count = by_profile(smoke=6, laptop=60, gpu=200)
-gap = 25
-drawn = []
-while len(drawn) < count:
-    c = sequences[int(rng.integers(len(sequences)))]
-    first = int(rng.integers(len(c) - gap))
-    second = first + int(rng.integers(1, gap))
-    if not np.isnan(c.boxes[[first, second]]).any():
-        drawn.append((c.name, *pair_of(c, first, second)))
+def draw_pair(seq, seed, gap):
+    """Exemplar, search image, and the target's place in it, (2,) pixels from its centre."""
+    rng = np.random.default_rng(seed)
+    seen = np.flatnonzero(~np.isnan(seq.boxes[:, 0]))
+    first = second = 0
+    while not gap[0] <= abs(second - first) <= gap[1]:
+        first, second = rng.choice(seen, 2)
+    away = rng.uniform(-48, 48, 2)
+    return *pair_of(seq, first, second, away), away
 
-responses, distances = {}, {}
-for name, runtime in networks.items():
-    maps = [runtime.respond(runtime.features(z[None]), x[None])[0] for _, z, x in drawn]
-    responses[name] = np.array(maps)  # (N, 17, 17)
-    peaks = responses[name].reshape(len(drawn), -1).argmax(axis=1)
-    distances[name] = 8 * np.hypot(peaks // 17 - 8, peaks % 17 - 8)  # (N,) pixels
 
-figure, axes = plots.new_figure(width=9, height=4.6, rows=3, columns=6)
-for column in range(6):
-    name, _, x = drawn[column]
-    plots.show_frame(axes[0, column], x)
-    axes[0, column].set_title(name.removeprefix("gen-"), fontsize=8)
-    for row, which in ((1, "untrained"), (2, "trained")):
-        plots.show_frame(axes[row, column], responses[which][column], cmap=plots.MAP)
-        axes[row, 0].set_ylabel(which)
-listing = ", ".join(
-    f"{name}: {np.mean(d <= 16):.0%} of the peaks within 16 pixels"
-    for name, d in distances.items()
+def peak_distances(responses, aways):
+    """Distance (B,) in pixels from the targets to the highest cells of responses (B, 17, 17)."""
+    return peak_distance(responses, 8, torch.from_numpy(aways)).numpy()
+
+
+GAPS = {"1 to 3 frames apart": (1, 3), "20 to 30 frames apart": (20, 30)}
+WHICH = ("untrained", "trained")
+near, far = GAPS
+
+# the far pair of every fourth clip
+chosen = range(0, 24, 4)
+drawn = [draw_pair(sequences[k], (k, 0), GAPS[far]) for k in chosen]
+aways = np.array([away for _, _, away in drawn])
+responses = {
+    name: networks[name]
+    .compare(
+        *(embed(networks[name].backbone, as_images([d[k] for d in drawn])) for k in (0, 1))
+    )
+    .detach()
+    for name in WHICH
+}
+figure, axes = plots.new_figure(width=9.5, height=6.4, rows=4, columns=6)
+for column, (k, (z, x, away)) in enumerate(zip(chosen, drawn, strict=True)):
+    plots.show_frame(axes[0, column], z)
+    axes[0, column].set_title(sequences[k].name.removeprefix("gen-"), fontsize=7)
+    plots.show_frame(axes[1, column], x)
+    axes[1, column].plot(*(127 + away), "+", color=plots.TRUTH, ms=12, mew=2.5, label="target")
+    for row, name in enumerate(WHICH, start=2):
+        values = responses[name][column]
+        i, j = divmod(int(values.argmax()), 17)
+        plots.show_frame(axes[row, column], values, cmap=plots.MAP)
+        axes[row, column].plot(*(8 + away / 8), "+", color=plots.TRUTH, ms=12, mew=2.5)
+        axes[row, column].plot(
+            j, i, "o", color=plots.PREDICTION, mec="white", label="highest cell"
+        )
+hits = {name: int((peak_distances(responses[name], aways) <= 16).sum()) for name in WHICH}
+labels = ["exemplar z", "search image x", *(f"{name}: {hits[name]} of 6" for name in WHICH)]
+for ax, label in zip(axes[:, 0], labels, strict=True):
+    ax.set_ylabel(label, fontsize=8)
+handles = [axes[1, 0].lines[0], axes[2, 0].lines[1]]
+figure.legend(
+    handles, ["target", "highest cell"], loc="outside lower center", ncols=2, fontsize=8
 )
 plots.show(
     figure,
-    alt=f"Six search images, and below each the responses of an untrained and a trained network. {listing}.",
-)
-print(f"{len(drawn)} pairs. {listing}")
-
-# %%
-figure, axes = plots.new_figure(width=6, height=2.8)
-within = np.arange(92)  # pixels; the corner of the response is 8 · √128 ≈ 90.5 from its centre
-curves = {name: (d[:, None] <= within).mean(axis=0) for name, d in distances.items()}  # (92,)
-plots.draw_lines(axes[0, 0], curves, ylabel="fraction of pairs", ylim=(0, 1.02))
-axes[0, 0].set_xlabel("distance of the peak from the target, search pixels")
-axes[0, 0].axvline(16, color=plots.NEUTRAL, linestyle=":")
-plots.show(
-    figure,
-    alt=f"Fraction of pairs against the distance of the response's peak from the target, for both networks. {listing}.",
+    alt=f"Six exemplars and search images, and the responses of both networks. Within 16 pixels of the target, the untrained network finds {hits['untrained']} of 6, the trained one {hits['trained']}.",
 )
 
 # %% [markdown]
-# Random filters are not blind: the same image has the same features, so where little has changed even they find the target. Training adds two things: *changed* targets are found, and other objects are not.
+# {{figure pairs}} The pair of every fourth clip, 20 to 30 frames apart: exemplar, search image, and the responses of your network, each in its own colours from lowest to highest. The count at the left says how often the highest cell lies within 16 pixels of the target. A bright spot elsewhere is something that looks like the exemplar to this network.
+#
+# Six pairs prove nothing, so here are all clips. For every distance the curves give the fraction of pairs whose highest cell is at most that far from the target. Pairs of one clip resemble each other, so the clips are what is counted: the band is the 95 % interval of the mean over clips.
+
+# %%
+count = by_profile(smoke=1, laptop=3, gpu=8)  # pairs of a clip
+sets = {"generated": list(sequences)} | ({"real": list(real)} if real else {})
+within = np.arange(0, 121, 2)  # pixels
+
+
+def measured(seqs, gap):
+    """For each network: the distances (clips, count) of the peaks from the targets, and the heights
+    (clips, count, 2) of the peaks for the target's exemplar and for the next clip's."""
+    found = {name: ([], []) for name in WHICH}
+    for turn in range(count):
+        pairs = [draw_pair(seq, (k, turn), gap) for k, seq in enumerate(seqs)]
+        aways = np.array([away for _, _, away in pairs])
+        zs, xs = (as_images([pair[k] for pair in pairs]) for k in (0, 1))
+        for name in WHICH:
+            z = embed(networks[name].backbone, zs)
+            # a few at a time: the first maps of 24 search images take 140 MB
+            x = torch.cat([embed(networks[name].backbone, part) for part in xs.split(8)])
+            own = networks[name].compare(z, x).detach()
+            others = networks[name].compare(z.roll(1, 0), x).detach()
+            heights = torch.stack([own.amax((1, 2)), others.amax((1, 2))], 1)  # (clips, 2)
+            found[name][0].append(peak_distances(own, aways))
+            found[name][1].append(heights.numpy())
+    return {name: [np.stack(values, 1) for values in parts] for name, parts in found.items()}
+
+
+results = {
+    (kind, when): measured(seqs, gap)
+    for kind, seqs in sets.items()
+    for when, gap in GAPS.items()
+}
+
+figure, axes = plots.new_figure(9.5, 3.3 * len(sets), len(sets), 2, sharex=True, sharey=True)
+said, gains = [], {}
+for ax, ((kind, when), result) in zip(axes.flat, results.items(), strict=True):
+    hits = {name: (result[name][0] <= 16).mean(1) for name in WHICH}  # (clips,)
+    for k, name in enumerate(WHICH):
+        shares = (result[name][0][..., None] <= within).mean(1)  # (clips, distances)
+        rows = [Interval.of(share) for share in shares.T]
+        mean = np.array([row.mean for row in rows])
+        half = np.array([row.half_width for row in rows])
+        ax.plot(within, mean, plots.LINES[k], color=plots.CYCLE[k], label=name)
+        ax.fill_between(within, mean - half, mean + half, color=plots.CYCLE[k], alpha=0.2)
+    gains[kind, when] = hits["trained"] - hits["untrained"]  # (clips,)
+    gain = Interval.of(gains[kind, when])
+    said.append(f"{kind}, {when}: trained minus untrained at 16 pixels {gain}")
+    ax.set_title(f"{kind}, {when}\nat 16 px {gain}", fontsize=9)
+    ax.axvline(16, color=plots.NEUTRAL, linestyle=":")
+    ax.set(
+        xlabel="pixels from target to highest cell", ylabel="fraction of pairs", ylim=(0, 1.05)
+    )
+    ax.legend(fontsize=8, loc="lower right")
+plots.show(
+    figure,
+    alt=f"Fraction of pairs whose highest cell is within a distance of the target, for both networks. {'. '.join(said)}.",
+)
+for kind in sets:
+    print(
+        f"{kind}: training gains more far than near by {Interval.of(gains[kind, far] - gains[kind, near])}"
+    )
+
+# %% [markdown]
+# {{figure distances}} Left, pairs 1 to 3 frames apart; right, 20 to 30. The title gives how much higher the trained network's curve is at the dotted line, 16 pixels, with its interval over the clips. With OTB or VOT-2014 in your data folder, the lower row is the same for these real clips.
+#
+# <details><summary>What came of it</summary>
+#
+# Random filters are not blind: the same image has the same features whatever the filters are, so where little has changed even they find most targets. Far apart training helps: the difference is larger than its interval. Near, and for the comparison of far with near under the figure, look whether the interval contains 0: if it does, these clips leave the question open.
+# </details>
+#
+# A network that is to track must also say when the target is *not* there. **Predict:** give both networks the exemplar of another clip. What does the highest cell do?
+
+# %%
+figure, axes = plots.new_figure(9.5, 3.3 * len(sets), len(sets), 2)
+said = []
+for row, kind in enumerate(sets):
+    for ax, name in zip(axes[row], WHICH, strict=True):
+        heights = results[kind, far][name][1]  # (clips, pairs, 2)
+        # of a clip's own peaks, how many are above the other peaks of all clips
+        above = (heights[..., 0, None] > heights[..., 1].ravel()).mean((1, 2))  # (clips,)
+        share = Interval.of(above)
+        words = f"own above another's: {share.mean:.2f} ± {share.half_width:.2f} of the cases"
+        bins = np.linspace(min(0, heights.min()), heights.max(), 25)
+        for k, (label, colour) in enumerate(
+            (("the target's exemplar", plots.TRUTH), ("another clip's", plots.DISTRACTOR))
+        ):
+            look = {"color": colour, "alpha": 0.6, "hatch": ("", "//")[k]}
+            ax.hist(heights[..., k].ravel(), bins, label=label, **look)
+        said.append(f"{kind}, {name}: {words}")
+        ax.set_title(f"{kind}, {name}\n{words}", fontsize=9)
+        ax.set(xlabel="highest cell of the response", ylabel="pairs")
+        ax.legend(fontsize=8)
+plots.show(
+    figure,
+    alt=f"Histograms of the highest cell for the target's exemplar and another clip's. {'. '.join(said)}.",
+)
+
+# %% [markdown]
+# {{figure heights}} The highest cell of the response for the target's own exemplar and for another clip's, over the same search images, 20 to 30 frames apart. The title says how often a peak for the own exemplar is above a peak for another's, with its interval over the clips; 0.5 would be a coin toss. The two histograms of the untrained network lie around nearly the same height; for the trained one, most peaks of other exemplars are lower than most of the target's.
+#
+# <details><summary>What came of it</summary>
+#
+# An untrained network responds to everything: the peak for an exemplar that is nowhere in the image is nearly as high as for the right one. After training it is low, because the loss asked for it: below 0 wherever the target is not. Some other exemplars still get a high peak; they share colours or texture with something in the image.
+# </details>
 #
 # The card of the shipped network says how it was trained, and on what:
 
@@ -599,6 +906,43 @@ if card.get("validation"):
 
 # %% [markdown]
 # The paper trained on 4,417 videos. This network has the same layers with fewer channels, and saw far less data; its card says how much, and so must any statement about its accuracy.
+#
+# ## An open task
+#
+# What may happen to a target before the network loses it? The cell below rotates the exemplar and leaves the search image as it is, on one pair of every clip. Change `changed`: make the exemplar darker, blur it, cover half of it, mirror it, cut it with more or less context. Draw a curve with intervals, from
+# harmless to fatal, and say in a sentence what the network has learned to ignore and what not.
+
+
+# %%
+def changed(z, amount):
+    """The exemplar (127, 127, 3) rotated by so many degrees."""
+    turn = cv2.getRotationMatrix2D((63, 63), amount, 1)
+    return cv2.warpAffine(z, turn, (127, 127), borderMode=cv2.BORDER_REFLECT)
+
+
+backbone = networks["trained"].backbone
+pairs = [draw_pair(seq, (k, 0), GAPS[near]) for k, seq in enumerate(sequences)]
+places = np.array([away for _, _, away in pairs])
+features = torch.cat(
+    [embed(backbone, part) for part in as_images([x for _, x, _ in pairs]).split(8)]
+)
+
+
+def found(exemplars):
+    """Whether the highest cell is within 16 pixels of the target, (24,) of 0 and 1."""
+    z = embed(backbone, as_images(exemplars))
+    return (
+        peak_distances(networks["trained"].compare(z, features).detach(), places) <= 16
+    ) * 1.0
+
+
+for amount in (0, 45, 90):
+    print(
+        f"rotated by {amount} degrees: {Interval.of(found([changed(z, amount) for z, _, _ in pairs]))} found"
+    )
+
+# %% [markdown]
+# **Stretch goal.** Make the network immune to your change *without* training it: the mean of the features of several changed exemplars is an exemplar too. Does it find more of the changed targets, and what does it cost on unchanged ones? Answer with the interval of the difference, clip by clip, and say how many clips you would need to be sure.
 #
 # ## Where you stand
 
@@ -644,6 +988,7 @@ progress()
 # * **Labels for 17 cells in training.** Training uses search images of 239 pixels, so the response has 15 × 15 cells.
 # * **Images scaled to 0 … 1.** This network's weights expect 0 … 255.
 # * **Channels per group.** A table that prints 192 for conv3 means two groups of 192.
+# * **Training mode by accident.** A new `nn.Module` is in training mode, and so is one whose weights were just filled in; its batch norms then look at the batch.
 # * **Half a pixel.** A crop whose first pixel is centred on the square's corner is shifted by half a pixel, in every frame, in the same direction.
 #
 # ## Read next

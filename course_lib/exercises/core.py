@@ -93,7 +93,14 @@ MODULES = {
         "lesson03_features",
         "lesson03_tracker",
     ),
-    "siamfc": ("lesson04", "lesson04_network"),
+    "siamfc": (
+        "lesson04",
+        "lesson04_sizes",
+        "lesson04_network",
+        "lesson04_correlation",
+        "lesson04_loss",
+        "lesson04_fault",
+    ),
     "training": ("lesson05", "lesson05_steps"),
     "search": ("lesson06", "lesson06_tracker"),
     "anchors": ("lesson07", "lesson07_training"),
@@ -194,7 +201,9 @@ def _verdict(found: Check, trial: Trial, seed: int) -> tuple[str, str]:
     """Status and sentence for one draw of inputs."""
     try:
         found.examine(trial, np.random.default_rng(seed))
-    except NotImplementedError:
+    except NotImplementedError as problem:  # PyTorch raises it too, with a reason
+        if problem.args:
+            return "wrong", where_it_stopped(problem)
         return "not attempted", "not written yet"
     except Wrong as wrong:
         return "wrong", str(wrong)

@@ -1,39 +1,147 @@
-"""Checks of lesson 04: the backbone, correlation, labels, loss."""
+"""Check of lesson 04: the backbone."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.exercises.compare import as_array, as_loss, as_tensor
+from course_lib.exercises.compare import as_array
 from course_lib.exercises.core import check
+from course_lib.exercises.layer_table import layer_amiss, require_sizes
+from course_lib.exercises.networks import randomised, with_weights_of
 from course_lib.exercises.words import Wrong
-from course_lib.models import alexnet, correlation, losses
+from course_lib.models import alexnet
 
 
-def _changed(change):
-    """A mistake: the right network with something changed."""
+def _changed(**layers):
+    """A mistake: the right network with some layers replaced."""
 
     def build(right):
         network = right()
-        change(network)
+        for name, layer in layers.items():
+            setattr(network, name, layer)
         return network
 
     return build
 
 
+def _padded(right):
+    """A mistake: conv3 is padded."""
+    network = right()
+    network.conv3.padding = (1, 1)
+    return network
+
+
+class _Shared(nn.Module):
+    """A mistake: one batch norm for two layers."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        network.bn4 = network.bn3
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.network(image)
+
+
+class _Scaled(nn.Module):
+    """A mistake: images are changed on the way in."""
+
+    def __init__(self, network: nn.Module, change) -> None:
+        super().__init__()
+        self.network, self.change = network, change
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.network(self.change(image))
+
+
+class _Otherwise(nn.Module):
+    """A mistake: conv1 to conv4 with other steps after the convolution, steps(network, k, x)."""
+
+    def __init__(self, network: nn.Module, steps) -> None:
+        super().__init__()
+        self.network, self.steps = network, steps
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = image
+        for k in range(1, 5):
+            x = self.steps(self.network, k, getattr(self.network, f"conv{k}")(x))
+            x = getattr(self.network, f"pool{k}")(x) if k < 3 else x
+        return self.network.conv5(x)
+
+
+def _norm_last(network: nn.Module, k: int, x: Tensor) -> Tensor:
+    return getattr(network, f"bn{k}")(network.relu(x))
+
+
+def _without_relu(layer: int):
+    """A mistake: no ReLU after this convolution."""
+
+    def steps(network, k, x):
+        x = getattr(network, f"bn{k}")(x)
+        return x if k == layer else network.relu(x)
+
+    return lambda right: _Otherwise(right(), steps)
+
+
+def _without_gradient(right):
+    """A mistake: the first layer is frozen."""
+    network = right()
+    network.conv1.requires_grad_(False)
+    return network
+
+
 @check(
     "siamfc.alexnet",
     reference=alexnet.build_alexnet,
+    mistakes={
+        "your features are those of pooling windows of 2 × 2 cells; they are 3 × 3, with stride "
+        "2. The maps happen to have the same size": [
+            _changed(pool1=nn.MaxPool2d(2, 2), pool2=nn.MaxPool2d(2, 2)),
+            _changed(pool1=nn.MaxPool2d(2, 2)),
+            _changed(pool2=nn.MaxPool2d(2, 2)),
+        ],
+        "your features are those of average pooling; the table pools by the maximum": [
+            _changed(pool1=nn.AvgPool2d(3, 2), pool2=nn.AvgPool2d(3, 2)),
+            _changed(pool1=nn.AvgPool2d(3, 2)),
+            _changed(pool2=nn.AvgPool2d(3, 2)),
+            _changed(pool1=nn.AvgPool2d(2, 2), pool2=nn.AvgPool2d(2, 2)),
+        ],
+        "no feature of your network is negative: there is no ReLU after conv5": _changed(
+            bn5=nn.ReLU()
+        ),
+        "a ReLU is missing in your network: it follows the batch norm of each of conv1 to conv4": [
+            _changed(relu=nn.Identity()),
+            *(_without_relu(k) for k in range(1, 5)),
+        ],
+        "your activation is not the ReLU, max(0, x)": [
+            _changed(relu=activation)
+            for activation in (nn.LeakyReLU(), nn.ReLU6(), nn.Sigmoid(), nn.Tanh(), nn.GELU())
+        ],
+        "your features are those of a network without batch norm between convolution and ReLU: "
+        "the order is convolution, batch norm, ReLU": lambda right: _Otherwise(right(), _norm_last),
+        "your network scales its images; SiamFC takes values of 0 … 255 as they are": lambda right: (
+            _Scaled(right(), lambda image: image / 255)
+        ),
+    },
     others={
-        "is padded by (1, 1)": _changed(lambda n: setattr(n.conv3, "padding", (1, 1))),
-        "groups=2": _changed(lambda n: setattr(n, "conv2", nn.Conv2d(96, 256, 5))),
-        "no ReLU": _changed(lambda n: setattr(n, "bn5", nn.ReLU())),
-        "5 batch norms": _changed(lambda n: setattr(n, "bn5", nn.BatchNorm2d(256))),
-        "strides and pooling": _changed(lambda n: setattr(n, "pool2", nn.MaxPool2d(3, 1))),
-        "parameters; expected": _changed(lambda n: setattr(n.conv1, "bias", None)),
+        "conv3 has padding (1, 1)": _padded,
+        "conv1 has stride (4, 4)": _changed(conv1=nn.Conv2d(3, 96, 11, 4)),
+        "conv2 has 1 group": _changed(conv2=nn.Conv2d(96, 256, 5)),
+        "conv5 has kernel (1, 1)": _changed(conv5=nn.Conv2d(384, 256, 1, groups=2)),
+        "5 batch norms": _changed(bn5=nn.BatchNorm2d(256)),
+        "3 batch norms": _changed(bn4=nn.Identity()),
+        "conv1 has no bias": _changed(conv1=nn.Conv2d(3, 96, 11, 2, bias=False)),
+        "look at the pooling before it": _changed(pool2=nn.MaxPool2d(3, 1)),
+        "conv3 yields 192 channels": _changed(
+            conv3=nn.Conv2d(256, 192, 3),
+            bn3=nn.BatchNorm2d(192),
+            conv4=nn.Conv2d(192, 384, 3, groups=2),
+        ),
+        "in more than one place": lambda right: _Shared(right()),
+        "in training mode": _changed(pool2=nn.Sequential(nn.MaxPool2d(3, 2), nn.Dropout(0.5))),
+        "no gradient reaches": _without_gradient,
     },
 )
 def examine_alexnet(answer, rng) -> None:
@@ -44,173 +152,64 @@ def examine_alexnet(answer, rng) -> None:
             "build_alexnet should return a network (nn.Module); yours is of type "
             f"{type(network).__name__}"
         )
-    _check_layers(network)
-    _check_maps(network.eval(), rng)
-    count = sum(p.numel() for p in network.parameters())
-    if count != 2_336_320:
-        raise Wrong(f"your network has {count:,} parameters; expected 2,336,320")
+    like = randomised(answer.right(), int(rng.integers(1000)))
+    for size in (127, 255):
+        require_sizes(network, size)
+    _check_weights(network, like)
+    images = torch.from_numpy(rng.uniform(0, 255, (2, 3, 95, 95))).float()
 
+    def maps(build):
+        built = with_weights_of(_run_once(build(), images), like)
+        with torch.no_grad():
+            return built.eval()(images).numpy(), built.train()(images).numpy()
 
-def _check_layers(network: nn.Module) -> None:
-    """Convolutions without padding, in groups, and batch norms."""
-    convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
-    if len(convolutions) != 5:
-        raise Wrong(f"your network has {len(convolutions)} convolutions; the table has 5")
-    for k, c in enumerate(convolutions, start=1):
-        if any(int(p) for p in c.padding):
-            raise Wrong(
-                f"conv{k} is padded by {c.padding}; SiamFC uses no padding, which would leak "
-                "the target's position into the features"
-            )
-        groups = 2 if k in (2, 4, 5) else 1
-        if c.groups != groups:
-            raise Wrong(
-                f"conv{k} has {c.groups} group(s); the table's filters see "
-                f"{c.in_channels // groups} channels: groups={groups}"
-            )
-    norms = sum(isinstance(m, nn.BatchNorm2d) for m in network.modules())
-    if norms != 4:
-        raise Wrong(
-            f"your network has {norms} batch norms; conv1 to conv4 have one each, conv5 has none"
-        )
+    answer.compare(
+        (),
+        ("your feature", "in training mode your feature"),
+        lambda given: tuple(as_array(m, (2, 256, 2, 2), "the features") for m in given),
+        call=maps,
+        tolerance=1e-4,
+        otherwise=_in_training_only,
+    )
+    _check_gradient(with_weights_of(_run_once(answer(), images), like), images)
 
 
 @torch.no_grad()
-def _check_maps(network: nn.Module, rng: np.random.Generator) -> None:
-    """The size of the features, and that some of them are negative."""
-    for size, cells in ((127, 6), (255, 22)):
-        out = network(torch.zeros(1, 3, size, size))
-        if tuple(out.shape) != (1, 256, cells, cells):
-            raise Wrong(
-                f"an image of {size} pixels gives {tuple(out.shape)}; expected (1, 256, {cells}, "
-                f"{cells}). Look at strides and pooling"
-            )
-    noise = torch.from_numpy(rng.normal(0, 100, (1, 3, 127, 127))).float()
-    if float(network(noise).min()) >= 0:
-        raise Wrong("no feature of your network is ever negative: there is no ReLU after conv5")
+def _run_once(network: nn.Module, images: Tensor) -> nn.Module:
+    """The network after a call, in which lazy layers get their weights."""
+    network.eval()(images)
+    return network
 
 
-@check(
-    "siamfc.correlate",
-    reference=correlation.cross_correlate_grouped,
-    mistakes={
-        "your responses have shape {shape}: the count is right; reshape them to (B, H', W') = "
-        "(3, 5, 8)": [
-            lambda right, z, x: right(z, x)[None],
-            lambda right, z, x: right(z, x)[:, None],
-        ],
-        "every exemplar slid over every search image: with groups=B each meets only its own": (
-            lambda right, z, x: F.conv2d(x, z)
-        ),
-        "your channels stay separate (groups = B·C): the response is the sum over all channels of "
-        "one pair": [
-            lambda right, z, x: torch.stack([right(z, x)] * z.shape[1], 1),
-            lambda right, z, x: torch.cat([right(z, x)] * z.shape[1]),
-        ],
-        "your exemplar is flipped: F.conv2d already correlates, it does not flip its "
-        "kernel": lambda right, z, x: right(z.flip(2, 3), x),
-        "the first exemplar slid over every search image; each has its own": (
-            lambda right, z, x: right(z[:1].expand_as(z), x)
-        ),
-    },
-)
-def examine_correlate(answer, rng) -> None:
-    """Cross-correlation of a batch by one grouped convolution."""
-    z = torch.from_numpy(rng.normal(size=(3, 4, 3, 2))).float()
-    x = torch.from_numpy(rng.normal(size=(3, 4, 7, 9))).float()
-    what = "the responses"
-    answer.compare((z, x), what, lambda r: as_tensor(r, (3, 5, 8), what), tolerance=1e-4)
-    what = "for a batch of one the responses"
-    answer.compare((z[:1], x[:1]), what, (1, 5, 8), tolerance=1e-4)
-
-
-CELLS = (
-    "for {0} cells, stride {1} and radius {2:g} px {found} cells are positive, expected {wanted}"
-)
-
-
-def _read_labels(given) -> np.ndarray:
-    """A square map of labels that are −1 or +1."""
-    labels = as_array(given, np.shape(given), "the labels")
-    values = set(np.unique(labels).tolist())
-    if 0.0 in values and values <= {0.0, 1.0}:
-        raise Wrong("your labels are 0 and 1; this loss wants −1 and +1")
-    if not values <= {-1.0, 1.0}:
-        raise Wrong(f"your labels hold {sorted(values)[:4]}; expected only −1 and +1")
-    return labels
-
-
-def _lopsided(given, right) -> str:
-    """The message for positives that do not lie around the centre."""
-    centre = len(given) // 2
-    if given[centre, centre] > 0 and np.array_equal(given, given[::-1, ::-1]):
-        return ""
-    return f"your positives do not lie around the central cell ({centre}, {centre})"
-
-
-@check(
-    "siamfc.labels",
-    reference=losses.label_map,
-    mistakes={
-        CELLS + ": the radius is in pixels, cells are {1} pixels apart": (
-            lambda right, n, stride, radius: right(n, 1, radius)
-        ),
-        CELLS + ": a cell at exactly the radius still counts": (
-            lambda right, n, stride, radius: right(n, stride, radius - 1e-3)
-        ),
-        CELLS + ": the positives form a square; the distance is Euclidean, so they form a disc": (
-            lambda right, n, stride, radius: torch.minimum(
-                *torch.broadcast_tensors(
-                    right(n, stride, radius)[n // 2], right(n, stride, radius)[:, n // 2, None]
-                )
-            )
-        ),
-    },
-    others={
-        "your labels are 0 and 1": lambda right, *given: right(*given).clamp_min(0),
-        "around the central cell": lambda right, *given: right(*given).roll(1, 0),
-    },
-)
-def examine_labels(answer, rng) -> None:
-    """Label map."""
-    for case in ((17, 8, 16.0), (15, 8, 16.0), (33, 4, 16.0), (9, 8, 20.0)):
-        answer.compare(
-            case,
-            "the label",
-            _read_labels,
-            otherwise=_lopsided,
-            found=lambda given: int((given > 0).sum()),
-            wanted=int((answer.right(*case) > 0).sum()),
-        )
-
-
-@check(
-    "siamfc.loss",
-    reference=losses.balanced_logistic_loss,
-    mistakes={
-        "your loss is not balanced: 13 positives face 212 negatives. Give each side a "
-        "weight of 0.5": lambda right, v, y: F.softplus(-y * v).mean(),
-        "your loss sums over the batch; take the mean": lambda right, v, y: 3 * right(v, y),
-        "your weights sum to 2 in each map: 0.5 for the positives, 0.5 for the negatives": (
-            lambda right, v, y: 2 * right(v, y)
-        ),
-        "your loss rewards the wrong sign: log(1 + exp(−y·v)), with the minus": (
-            lambda right, v, y: right(-v, y)
-        ),
-    },
-    others={
-        "exp overflows": lambda right, v, y: right(v, y) + 0 * torch.exp(-y * v).sum(),
-        "lost its gradient": lambda right, v, y: right(v, y).detach(),
-    },
-)
-def examine_loss(answer, rng) -> None:
-    """Balanced logistic loss."""
-    v = torch.from_numpy(rng.normal(-1, 2, (3, 15, 15))).float().requires_grad_()
-    y: Tensor = losses.label_map(15, 8, 16.0).expand(3, 15, 15)
-    answer.compare((v, y), "the loss", as_loss, tolerance=1e-4)
-    wild = answer(torch.full((1, 15, 15), 200.0) * -y[:1], y[:1])
-    if not bool(torch.isfinite(torch.as_tensor(wild)).all()):
+def _check_weights(network: nn.Module, like: nn.Module) -> None:
+    """Weights of the table's shapes; raises Wrong naming the layer that has others."""
+    try:
+        with_weights_of(network, like)
+    except Wrong as misfit:
+        raise Wrong(layer_amiss(network) or str(misfit)) from None
+    count = sum(p.numel() for p in network.parameters())
+    if count != 2_336_320:
         raise Wrong(
-            "for a very wrong response your loss is infinite: exp overflows. F.softplus(t) is "
-            "log(1 + exp(t)), computed safely"
+            f"your network has {count:,} parameters, expected 2,336,320: it uses a layer in more "
+            "than one place"
         )
+
+
+def _in_training_only(given, right) -> str:
+    """The message for features that differ in training mode only."""
+    if not np.allclose(given[0], right[0], rtol=0, atol=1e-4 * max(1, np.abs(right[0]).max())):
+        return ""
+    return (
+        "in training mode your features differ from the table's, though they agree in evaluation "
+        "mode: does each batch norm follow its convolution at once, and is anything random?"
+    )
+
+
+def _check_gradient(network: nn.Module, images: Tensor) -> None:
+    """Every weight can learn."""
+    out = network.eval()(images)
+    if out.requires_grad:
+        out.square().sum().backward()
+    for name, weight in network.named_parameters():
+        if weight.grad is None:
+            raise Wrong(f"no gradient reaches `{name}`: the network must be able to learn")

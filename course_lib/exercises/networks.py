@@ -51,7 +51,7 @@ def with_weights_of(network: nn.Module, like: nn.Module, what: str = "your netwo
     return network
 
 
-Kind = tuple[str, tuple[int, ...], int]  # name, shape, dimensions of its module's weight
+Kind = tuple[str, tuple[int, ...], tuple[int, ...]]  # name, shape, shape of its module's weight
 
 
 def _by_kind(network: nn.Module) -> dict[Kind, list[Tensor]]:
@@ -59,9 +59,9 @@ def _by_kind(network: nn.Module) -> dict[Kind, list[Tensor]]:
     values = network.state_dict(keep_vars=True)
     for path, value in values.items():
         module, _, name = path.rpartition(".")
-        if value.is_floating_point():  # a norm's bias is not a convolution's
+        if value.is_floating_point():  # a norm's bias is not a convolution's, nor conv2's conv5's
             weight = values.get(f"{module}.weight", value)
-            kinds[name, tuple(value.shape), weight.ndim].append(value)
+            kinds[name, tuple(value.shape), tuple(weight.shape)].append(value)
     return dict(kinds)
 
 

@@ -1,0 +1,139 @@
+"""Check of lesson 04: the cross-correlation of a batch."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from course_lib.exercises.compare import as_tensor
+from course_lib.exercises.core import check
+from course_lib.exercises.words import Wrong
+from course_lib.models import correlation
+
+
+def _by_channel(z: Tensor, x: Tensor) -> Tensor:
+    """Responses (B, C, H', W') of each channel to its own."""
+    B, C, h, w = z.shape
+    maps = F.conv2d(x.reshape(1, B * C, *x.shape[2:]), z.reshape(B * C, 1, h, w), groups=B * C)
+    return maps.reshape(B, C, *maps.shape[2:])
+
+
+def _interleaved(right, z: Tensor, x: Tensor) -> Tensor:
+    """A mistake: channels before pairs, so that a group holds channels of several pairs."""
+    B, C, H, W = x.shape
+    return F.conv2d(x.transpose(0, 1).reshape(1, B * C, H, W), z, groups=B)[0]
+
+
+@check(
+    "siamfc.correlate",
+    reference=correlation.cross_correlate_grouped,
+    mistakes={
+        "your responses have shape {shape}: the count is right; reshape them to (B, H', W') = "
+        "(3, 5, 8)": [
+            lambda right, z, x: right(z, x)[None],
+            lambda right, z, x: right(z, x)[:, None],
+        ],
+        "every exemplar slid over every search image: with groups=B each meets only its own": (
+            lambda right, z, x: F.conv2d(x, z)
+        ),
+        "your channels stay separate (groups = B·C): the response is the sum over all channels of "
+        "one pair": [
+            lambda right, z, x: _by_channel(z, x),
+            lambda right, z, x: _by_channel(z, x).flatten(0, 1),
+            lambda right, z, x: _by_channel(z, x).flatten(0, 1)[None],
+            lambda right, z, x: _by_channel(z, x)[:, 0],
+        ],
+        "your responses are averages; a cross-correlation is the sum over cells and channels": [
+            lambda right, z, x: right(z, x) / z[0, 0].numel(),
+            lambda right, z, x: right(z, x) / z.shape[1],
+            lambda right, z, x: right(z, x) / z[0].numel(),
+        ],
+        "your responses are normalised; the ⋆ of SiamFC is the plain sum of products": [
+            lambda right, z, x: correlation.cosine_correlate(z, x),
+            lambda right, z, x: right(F.normalize(z, dim=1), F.normalize(x, dim=1)),
+            lambda right, z, x: right(z / z.flatten(1).norm(dim=1)[:, None, None, None], x),
+            lambda right, z, x: right(z - z.mean((-2, -1), keepdim=True), x),
+        ],
+        "the factor 1e-3 comes later, in the network": lambda right, z, x: 1e-3 * right(z, x),
+        "your exemplar is flipped: F.conv2d already correlates, it does not flip its kernel": [
+            lambda right, z, x: right(z.flip(2, 3), x),
+            lambda right, z, x: right(z.flip(2), x),
+            lambda right, z, x: right(z.flip(3), x),
+        ],
+        "one exemplar slid over every search image; each has its own": [
+            lambda right, z, x: right(z[:1].expand_as(z), x),
+            lambda right, z, x: right(z[-1:].expand_as(z), x),
+            lambda right, z, x: right(z.mean(0, keepdim=True).expand_as(z), x),
+        ],
+        "the exemplars meet the wrong search images: pair k is z[k] and x[k]": [
+            lambda right, z, x: right(z.flip(0), x),
+            lambda right, z, x: right(z.roll(1, 0), x),
+        ],
+        "a group must hold the channels of one pair: the batch comes before the channels, as in "
+        "`x.reshape(1, B * C, H, W)`": _interleaved,
+        "your responses have shape {shape}: nothing is padded, so (H − h + 1, W − w + 1) places "
+        "are left": lambda right, z, x: F.conv2d(
+            F.pad(x, (0, 1, 1, 1)).reshape(1, -1, 9, 10), z, groups=len(z)
+        )[0],
+    },
+    others={
+        "the first argument stays": lambda right, z, x: F.conv2d(
+            z.reshape(1, -1, *z.shape[2:]), x, groups=len(z)
+        )[0],
+        "for a batch of one": lambda right, z, x: right(z, x).squeeze(0),
+        "one place high": lambda right, z, x: right(z, x).squeeze(1),
+        "no gradient reaches z": lambda right, z, x: right(z.detach(), x),
+        "no gradient reaches x": lambda right, z, x: right(z, x.detach()),
+        "carry no gradient": lambda right, z, x: right(z, x).detach(),
+    },
+)
+def examine_correlate(answer, rng) -> None:
+    """Cross-correlation of a batch by one grouped convolution."""
+    z = torch.from_numpy(rng.normal(size=(3, 4, 3, 2))).float()
+    x = torch.from_numpy(rng.normal(size=(3, 4, 7, 9))).float()
+    what = "the response"
+    answer.compare(
+        (z, x), what, lambda r: as_tensor(r, (3, 5, 8), what), call=_asked, tolerance=1e-4
+    )
+    for a, b, shape, case in (
+        (z[:1], x[:1], (1, 5, 8), "for a batch of one the response"),
+        (z, x[:, :, :3], (3, 1, 8), "where it is one place high, the response"),
+        (z[:2], x[:2, :, :, :2], (2, 5, 1), "where it is one place wide, the response"),
+    ):
+        answer.compare((a, b), case, shape, tolerance=1e-4)
+    _check_gradients(answer, z, x)
+
+
+def _asked(function, z: Tensor, x: Tensor) -> Tensor:
+    """The responses; raises Wrong if it is the search image that slides."""
+    try:
+        return function(z, x)
+    except RuntimeError as problem:
+        try:
+            function(x, z)
+        except Exception:
+            raise problem from None
+        raise Wrong(
+            "your search images slide over the exemplars, for which they are too large: in "
+            "F.conv2d the first argument stays and the second slides"
+        ) from None
+
+
+def _check_gradients(answer, z: Tensor, x: Tensor) -> None:
+    """A network is trained through both inputs."""
+    z, x = z.clone().requires_grad_(), x.clone().requires_grad_()
+    responses = answer(z, x)
+    if not responses.requires_grad:
+        raise Wrong(
+            "your responses carry no gradient: without .detach(), torch.no_grad() or NumPy the "
+            "network can learn through them"
+        )
+    found = torch.autograd.grad(responses.square().sum(), (z, x), allow_unused=True)
+    wanted = torch.autograd.grad(answer.right(z, x).square().sum(), (z, x))
+    for name, mine, theirs in zip("zx", found, wanted, strict=True):
+        if mine is None or not torch.allclose(mine, theirs, atol=1e-3 * float(theirs.abs().max())):
+            raise Wrong(
+                f"no gradient reaches {name}, or not all of it: is some of it detached? The "
+                "backbone learns through both"
+            )
