@@ -81,7 +81,10 @@ MODULES = {
     "mosse": ("lesson02", "lesson02_filter", "lesson02_tracker"),
     "kcf": ("lesson03", "lesson03_tracker"),
     "siamfc": ("lesson04", "lesson04_network"),
-    "training": ("lesson05", "lesson05_steps"),
+    "training": (
+        *("lesson05", "lesson05_augmentation", "lesson05_precision", "lesson05_steps"),
+        *("lesson05_resume", "lesson05_fault", "lesson05_curves"),
+    ),
     "search": ("lesson06", "lesson06_tracker"),
     "anchors": ("lesson07", "lesson07_training"),
     "choose": ("lesson08",),
