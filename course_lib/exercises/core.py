@@ -184,7 +184,9 @@ def _verdict(found: Check, trial: Trial, seed: int) -> tuple[str, str]:
     """Status and sentence for one draw of inputs."""
     try:
         found.examine(trial, np.random.default_rng(seed))
-    except NotImplementedError:
+    except NotImplementedError as problem:
+        if problem.args:  # raised by a library, for a type that it cannot take
+            return "wrong", where_it_stopped(problem)
         return "not attempted", "not written yet"
     except Wrong as wrong:
         return "wrong", str(wrong)

@@ -74,6 +74,12 @@ def _in_a_disc(rng, shift):
         "by whole crop pixels": _spread(
             lambda rng, shift: rng.integers(-int(shift), int(shift) + 1, 2)
         ),
+        "whole frame pixels": [
+            lambda right, *given: np.rint(right(*given)),
+            lambda right, rng, box, shift, scale: (
+                box[:2] + box[2:] / 2 + np.rint(rng.uniform(-shift, shift, 2) / scale)
+            ),
+        ],
         "fill a disc": _spread(_in_a_disc),
         "more than `shift`": _spread(lambda rng, shift: rng.normal(0, 0.52 * shift, 2)),
         "draw from the generator that you are given": lambda right, rng, *given: right(
@@ -86,9 +92,14 @@ def examine_shift(answer, rng) -> None:
     box = np.array([40.3, 60.8, 30.4, 52.6]) + rng.uniform(0, 5, 4)
     read = partial(as_array, shape=(2,), what="the point")
     points = answer.compare_draws(
-        lambda given: (given, box, 4.5, 0.4), ("x", "y"), read, draws=1500
+        lambda given: (given, box, 4.5, 0.25), ("x", "y"), read, draws=1200
     )
-    _check_spread((points - box[:2] - box[2:] / 2) * 0.4, 4.5)
+    away = points - box[:2] - box[2:] / 2
+    if min(np.abs(v - np.rint(v)).max() for v in (points, away)) < 1e-6:
+        raise Wrong(
+            "you round to whole frame pixels; a crop may be cut between them, so leave fractions"
+        )
+    _check_spread(away * 0.25, 4.5)
     points = np.array([read(answer(rng, box, 10.0, 2.5)) for _ in range(100)])
     _check_range((points - box[:2] - box[2:] / 2) * 2.5, 10.0)
 

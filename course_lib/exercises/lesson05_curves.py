@@ -113,6 +113,13 @@ def _distances(measure):
         "(n − 1) / 2": lambda right, r, stride: right(
             r, stride, stride * (r.shape[-1] // 2 - (r.shape[-1] - 1) / 2)
         ),
+        "you count 17 cells along each side; a response has n": lambda right, r, stride: (
+            torch.hypot(
+                r.flatten(1).argmax(1) // 17 - torch.tensor(8.0),
+                r.flatten(1).argmax(1) % 17 - torch.tensor(8.0),
+            )
+            * stride
+        ),
         "you add the distances along rows and columns; the distance is √(rows² + columns²)": (
             _distances(lambda places: np.abs(places).sum(axis=1))
         ),
@@ -206,6 +213,24 @@ def _undivided(right, losses, factor):
         ),
         "you divide by 1 − factor every time; after k losses the total weight is 1 − factor^k": (
             lambda right, losses, factor: _undivided(right, losses, factor) / (1 - factor)
+        ),
+        "a new loss comes in with weight 1 − factor, not 1": lambda right, losses, factor: (
+            right(losses, factor) / (1 - factor)
+        ),
+        "you divide the whole curve by one number; after k losses the total weight is "
+        "1 − factor^k": lambda right, losses, factor: (
+            _undivided(right, losses, factor) / (1 - factor ** len(losses))
+        ),
+        "you start from the first loss and divide as well; start from 0": (
+            lambda right, losses, factor: (
+                right(losses, factor) + losses[0] / (factor ** -np.arange(1.0, len(losses) + 1) - 1)
+            )
+        ),
+        "the total weight of k losses is 1 − factor^k, not 1 − (1 − factor)^k": (
+            lambda right, losses, factor: (
+                _undivided(right, losses, factor)
+                / (1 - (1 - factor) ** np.arange(1, len(losses) + 1))
+            )
         ),
         "you average all losses so far alike; the weight of a loss should shrink by `factor` with "
         "each later one": lambda right, losses, factor: (

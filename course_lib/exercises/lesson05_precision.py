@@ -97,6 +97,11 @@ def _on_the_cpu(right, network, z, x, bf16):
         return network(z, x).float()
 
 
+def _left_on(right, network, z, x, bf16):
+    torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16).__enter__()
+    return network(z, x).float()
+
+
 def _without_gradient(right, *given):
     with torch.no_grad():
         return right(*given)
@@ -113,6 +118,7 @@ def _without_gradient(right, *given):
         "although bf16 is False": lambda right, network, z, x, bf16: right(network, z, x, True),
         "float16, whose largest number": _in_float16,
         "images are on a GPU": _on_the_cpu,
+        "still on after your function": _left_on,
         "bring them back": lambda right, *given: right(*given).bfloat16(),
         "cut off": [
             lambda right, *given: right(*given).detach(),
@@ -140,6 +146,11 @@ def examine_predict(answer, rng) -> None:
         probe, z, x = Probe(), torch.rand(pairs, 3, 5, 5), torch.rand(pairs, 3, 9, 9)
         before = copy.deepcopy(probe.state_dict())
         given = answer(probe, z, x, bf16)
+        if torch.is_autocast_enabled("cpu"):
+            torch.set_autocast_enabled("cpu", False)
+            raise Wrong(
+                "autocast is still on after your function: use it as `with torch.autocast(…):`"
+            )
         _check_network(probe, before)
         _check_call(probe.calls[0], z, x, bf16)
         _check_output(probe, given)
@@ -149,8 +160,6 @@ def examine_predict(answer, rng) -> None:
                 "return the network's responses as they come; the loss takes care of the rest"
             )
         require_close(given, right, "the responses", tolerance=1e-5)
-    if torch.is_autocast_enabled("cpu"):
-        raise Wrong("autocast is still on after your function: use it as `with torch.autocast(…):`")
     _check_device(answer)
 
 
@@ -196,7 +205,10 @@ def _check_call(call: dict, z: Tensor, x: Tensor, bf16: bool) -> None:
             if bf16
             else "in bfloat16 although bf16 is False"
         )
-        raise Wrong(f"with bf16={bf16} the network ran {said}: torch.autocast(…, enabled=bf16)")
+        raise Wrong(
+            f"with bf16={bf16} the network ran {said}: with "
+            "torch.autocast(exemplar.device.type, …, enabled=bf16)"
+        )
     shapes = tuple(tuple(image.shape) for image in call["images"])
     if shapes == (tuple(x.shape), tuple(z.shape)):
         raise Wrong("the network gets its images in the other order: network(exemplar, search)")

@@ -125,7 +125,9 @@ def examine_snapshot(answer, rng) -> None:
 
 
 def _flat(values: Mapping[str, Any]) -> np.ndarray:
-    return np.concatenate([np.ravel(torch.as_tensor(v).double().numpy()) for v in values.values()])
+    return np.concatenate(
+        [np.ravel(torch.as_tensor(v).detach().double().numpy()) for v in values.values()]
+    )
 
 
 def _momentum(state: Mapping[str, Any]) -> np.ndarray:

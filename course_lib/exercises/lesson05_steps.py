@@ -107,6 +107,13 @@ def _by_hand(right, network, optimiser, loss, clip_norm):
     return float(norm)
 
 
+def _norms_added(right, network, optimiser, loss, clip_norm):
+    """The norms of the tensors, added."""
+    gradients = torch.autograd.grad(loss, list(network.parameters()), retain_graph=True)
+    right(network, optimiser, loss, clip_norm)
+    return float(sum(g.norm() for g in gradients))
+
+
 def _skipping(right, network, optimiser, loss, clip_norm):
     """No step where the gradient is too long."""
     optimiser.zero_grad()
@@ -130,7 +137,7 @@ def _skipping(right, network, optimiser, loss, clip_norm):
         "loss.backward() is missing": _in_order("zero", "clip", "step"),
         "comes before loss.backward()": _in_order("zero", "step", "backward", "clip"),
         "is clipped only after the step": _in_order("zero", "backward", "step", "clip"),
-        "is not clipped between": [
+        "is too long; clip the gradient": [
             lambda right, network, optimiser, loss, limit: right(network, optimiser, loss, 1e9),
             _in_order("zero", "clip", "backward", "step"),
         ],
@@ -147,6 +154,12 @@ def _skipping(right, network, optimiser, loss, clip_norm):
                 network, optimiser, loss, 0.8 * limit
             ),
         ],
+        "has the wrong sign": lambda right, network, optimiser, loss, limit: right(
+            network, optimiser, -loss, limit
+        ),
+        "puts the network into evaluation mode": lambda right, network, *given: right(
+            network.eval(), *given
+        ),
         "changes the weights without optimiser.step()": _by_hand,
         "leave the step out": _skipping,
         "optimiser.step() is called 2 times": _in_order("zero", "backward", "clip", "step", "step"),
@@ -156,6 +169,7 @@ def _skipping(right, network, optimiser, loss, clip_norm):
             right(network, optimiser, loss, limit),
             loss.item(),
         )[1],
+        "the sum of the tensors' norms": _norms_added,
         "norm before clipping is": lambda right, *given: 2 * right(*given),
     },
 )
@@ -164,20 +178,27 @@ def examine_descend(answer, rng) -> None:
     network, optimiser, x = small_network(rng)
     twin = copy.deepcopy(network)
     twin_optimiser = small_optimiser(twin)
-    for factor, limit in ((0.3, 8.0), (8.0, 5.0), (0.2, 3.0), (5.0, 0.7)):
+    norms = []
+    for factor, relative in ((1.0, 2.8), (1.5, 0.4), (0.8, 1.7), (2.0, 0.13)):
         loss = (network(x) * factor).square().mean()
         watched, before, value = Watched(network, optimiser, loss), weights_of(network), loss.item()
+        limit = round(relative * float(np.linalg.norm(watched.own)), 3)
         given = answer(network, optimiser, loss, limit)
         watched.handle.remove()
         expected = answer.right(twin, twin_optimiser, (twin(x) * factor).square().mean(), limit)
         _check_events(watched, before, weights_of(network), limit)
         _check_gradient(watched, limit)
+        if not network.training:
+            raise Wrong("your function puts the network into evaluation mode, within training")
         if not same(weights_of(network), weights_of(twin), 1e-4):
             raise Wrong(
                 "the gradient is right, and the weights still moved elsewhere than expected: does "
                 "your function change the weights or the optimiser besides optimiser.step()?"
             )
-        _check_norm(as_number(given, "the norm"), expected, limit, value)
+        added = float(np.sum(watched.by_tensor(lambda part: np.linalg.norm(part, keepdims=True))))
+        norms.append((as_number(given, "the norm"), expected, limit, value, added))
+    for of_step in norms:
+        _check_norm(*of_step)
 
 
 def _check_events(watched: Watched, before: np.ndarray, after: np.ndarray, limit: float) -> None:
@@ -215,6 +236,9 @@ def _check_gradient(watched: Watched, limit: float) -> None:
         "the gradient at the second step is that of both batches: gradients add up unless they are "
         "zeroed before backward": _clipped(total, limit),
         "the gradients of several batches add up unless they are zeroed before backward": total,
+        "the gradient at optimiser.step() has the wrong sign; the step already goes against it": (
+            -_clipped(own, limit)
+        ),
         f"a gradient of norm {norm:.3g} is shorter than clip_norm = {limit:g}, and is stretched to "
         "it; only longer ones change": own * limit / norm,
         "each entry of the gradient is cut off at clip_norm, which turns the gradient; clip the "
@@ -233,7 +257,11 @@ def _check_gradient(watched: Watched, limit: float) -> None:
         late = np.linalg.norm(watched.gradient()) <= limit * 1.001
         raise Wrong(
             f"the gradient at optimiser.step() has norm {length}, clip_norm is {limit:g}: it is "
-            + ("clipped only after the step" if late else "not clipped between backward and step")
+            + (
+                "clipped only after the step"
+                if late
+                else "too long; clip the gradient of all weights, between backward and step"
+            )
         )
     if found @ own > 0.9999 * np.linalg.norm(found) * norm:
         raise Wrong(
@@ -246,7 +274,7 @@ def _check_gradient(watched: Watched, limit: float) -> None:
     )
 
 
-def _check_norm(norm: float, expected: float, limit: float, loss: float) -> None:
+def _check_norm(norm: float, expected: float, limit: float, loss: float, added: float) -> None:
     if same(norm, expected, 1e-3):
         return
     is_now, should_be = apart(norm, expected)
@@ -257,4 +285,6 @@ def _check_norm(norm: float, expected: float, limit: float, loss: float) -> None
         what = ", the square of the norm"
     elif same(norm, loss, 1e-3):
         what = ", the loss"
+    elif same(norm, added, 1e-3):
+        what = ", the sum of the tensors' norms"
     raise Wrong(f"you return {is_now}{what}; the gradient's norm before clipping is {should_be}")
