@@ -92,14 +92,14 @@ def examine_shift(answer, rng) -> None:
     box = np.array([40.3, 60.8, 30.4, 52.6]) + rng.uniform(0, 5, 4)
     read = partial(as_array, shape=(2,), what="the point")
     points = answer.compare_draws(
-        lambda given: (given, box, 4.5, 0.25), ("x", "y"), read, draws=1200
+        lambda given: (given, box, 4.5, 0.3), ("x", "y"), read, draws=1200
     )
     away = points - box[:2] - box[2:] / 2
     if min(np.abs(v - np.rint(v)).max() for v in (points, away)) < 1e-6:
         raise Wrong(
             "you round to whole frame pixels; a crop may be cut between them, so leave fractions"
         )
-    _check_spread(away * 0.25, 4.5)
+    _check_spread(away * 0.3, 4.5)
     points = np.array([read(answer(rng, box, 10.0, 2.5)) for _ in range(100)])
     _check_range((points - box[:2] - box[2:] / 2) * 2.5, 10.0)
 
