@@ -61,9 +61,9 @@ precision = "bfloat16" if place.bf16 else "single precision"
 print(f"this lesson trains on {place.device}, in {precision} inside the network")
 
 # %% [markdown]
-# {{part}}
-#
 # ## Look first
+#
+# {{part}}
 #
 # The next two cells train a small SiamFC and draw its progress. Watch three things: the loss; the fraction of held-out pairs whose response peaks within 16 pixels of the target; and the score maps (red on grey) of four of these pairs.
 
@@ -159,13 +159,15 @@ rng = np.random.default_rng(3)
 shown = [video, *real]
 figure, axes = plots.new_figure(width=9, height=1.5 * len(shown), rows=len(shown), columns=6)
 drawn = []
-for row, clip in zip(axes, shown, strict=True):
+for row, sequence in zip(axes, shown, strict=True):
     for k in range(3):
-        pair = sample_two_frames(rng, usable_frames(clip), 100)
+        pair = sample_two_frames(rng, usable_frames(sequence), 100)
         for ax, t in zip(row[2 * k : 2 * k + 2], pair, strict=True):
-            plots.show_frame(ax, clip.frames[t], f"pair {k + 1}: frame {t}", clip.boxes[t])
+            plots.show_frame(
+                ax, sequence.frames[t], f"pair {k + 1}: frame {t}", sequence.boxes[t]
+            )
         drawn.append(f"{pair[0]} and {pair[1]}")
-    row[0].set_ylabel(clip.name, fontsize=9)
+    row[0].set_ylabel(sequence.name, fontsize=9)
 plots.show(
     figure,
     alt=f"Three pairs of frames with the true box, of {' and of '.join(c.name for c in shown)}: frames {'; '.join(drawn)}.",
@@ -423,7 +425,9 @@ for name, bf16 in {"single precision": False, "bfloat16": True}.items():
     responses[name].sum().backward()  # once to warm up
     began = time.perf_counter()
     for _ in range(3):
-        float(predict(network, *images, bf16).sum().backward() or 0)
+        total = predict(network, *images, bf16).sum()
+        total.backward()
+        total.item()  # waits until a GPU is done
     rows[name] = {"forward and backward, ms": 1000 * (time.perf_counter() - began) / 3}
 show_table(
     rows, f"Four pairs on this machine's {place.device}", formats=".0f", first="precision"
@@ -439,7 +443,7 @@ print(
 # ### Exercise 05.5 · Backward, clip, step
 # {{exercise}}
 #
-# Now and then a batch has an enormous gradient, and one step along it can undo a thousand others. Clipping shortens the gradient $g$ of *all* weights together to a largest norm $c$, and leaves shorter ones alone: $g \leftarrow g \cdot \min(1,\, c / \lVert g \rVert)$.
+# Now and then a batch has an enormous gradient, and one step along it can undo a thousand others. *Gradient clipping* shortens the gradient $g$ of *all* weights together to a largest norm $c$, and leaves shorter ones alone: $g \leftarrow g \cdot \min(1,\, c / \lVert g \rVert)$.
 #
 # Write `descend`: one step of the optimiser along the clipped gradient of this loss, and of no other.
 #
@@ -480,8 +484,8 @@ def descend(network, optimiser, loss, clip_norm):
 
 # %%
 count, length = by_profile(smoke=(2, 12), laptop=(6, 40), gpu=(24, 60))
-clips = [make_sequence(random_spec(300 + k, length=length)).loaded() for k in range(count)]
-source = Mixture([YourPairs(clips, augmentation), photos], probabilities=(0.5, 0.5))
+videos = [make_sequence(random_spec(300 + k, length=length)).loaded() for k in range(count)]
+source = Mixture([YourPairs(videos, augmentation), photos], probabilities=(0.5, 0.5))
 
 
 def go_on(network, optimiser, rates, first=0, seed=1, clip_norm=10.0, source=source):
@@ -531,11 +535,12 @@ plots.show(
 # At 0.05 clipping at 10 does nothing at all: it is an insurance, which is paid out when a damaged image or too high a rate makes a gradient explode. At a rate of 5 the loss leaves $\log 2$ upwards, by orders of magnitude if it is clipped at 10 only. A tighter clip keeps the weights from flying off. It does not make such a rate learn: clipped steps go in the right direction, and too far.
 # </details>
 #
-# This is a good place to stop for today.
+# Here you have a training loop of your own: a good place to stop for today.
+
+# %% [markdown]
+# ## Stopping, and resuming exactly
 #
 # {{part}}
-#
-# ## Stopping, and resuming exactly
 #
 # Long runs get interrupted. Resuming *exactly* means that the resumed run ends with the very same weights as one that was never interrupted. That takes the weights, the batch norms' statistics, the optimiser's momentum, the step (for the learning rate), and the position in the stream of pairs. Here the last comes for free: pair number $i$ depends only on the seed and $i$.
 #
@@ -1011,7 +1016,7 @@ print(f"{card['pairs'] / seconds:.0f} pairs/s; time spent: {spent}")
 changed = replace(augmentation, stretch=0.6)
 steps = by_profile(smoke=8, laptop=60, gpu=200)
 trial, optimiser = begin()
-own_source = Mixture([YourPairs(clips, changed), photos], probabilities=(0.5, 0.5))
+own_source = Mixture([YourPairs(videos, changed), photos], probabilities=(0.5, 0.5))
 go_on(
     trial,
     optimiser,

@@ -200,7 +200,7 @@ def _check_lonely(answer, rng) -> None:
 
 
 def _check_order(answer, rng) -> None:
-    """Of frames 0, 50 and 100 with a gap of 50, the middle one comes first in a third of the pairs,
+    """Of frames 0, 50 and 100 with a gap of 50, the one between comes first in a third of the pairs,
     unless the second was drawn first."""
     valid = np.array([0, 50, 100])
     pairs = np.array([_drawn(answer, rng, valid, 50) for _ in range(250)])
@@ -210,10 +210,10 @@ def _check_order(answer, rng) -> None:
                 f"of frames 0, 50 and 100, with a gap of 50, frame {frame} never comes first in 250 "
                 "draws: draw the first among all valid frames"
             )
-    middle = float((pairs[:, 0] == 50).mean())
-    if abs(middle - 1 / 3) > 0.15:  # five standard deviations
+    often = float((pairs[:, 0] == 50).mean())
+    if abs(often - 1 / 3) > 0.15:  # five standard deviations
         raise Wrong(
-            f"of frames 0, 50 and 100, with a gap of 50, frame 50 is your first in {middle:.0%} of "
+            f"of frames 0, 50 and 100, with a gap of 50, frame 50 is your first in {often:.0%} of "
             "250 draws; expected 33 %: draw the first among the valid frames, all equally likely, "
             "then the second"
         )

@@ -20,10 +20,10 @@ def _ends(given, right) -> str:
         if not np.isclose(given[place], right[place], atol=1e-4):
             is_now, should_be = apart(10 ** given[place], 10 ** right[place])
             return f"the {name} step's rate is {is_now}; expected {should_be}"
-    middle = len(given) // 2
-    is_now, should_be = apart(10 ** given[middle], 10 ** right[middle])
+    halfway = len(given) // 2
+    is_now, should_be = apart(10 ** given[halfway], 10 ** right[halfway])
     return (
-        f"first and last rate are right, but at step {middle} of {len(given)} yours is {is_now}, "
+        f"first and last rate are right, but at step {halfway} of {len(given)} yours is {is_now}, "
         f"expected {should_be}: from each step to the next by the same factor"
     )
 

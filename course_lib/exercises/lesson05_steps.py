@@ -58,14 +58,14 @@ def _clipped(gradient: np.ndarray, limit: float) -> np.ndarray:
     return gradient * min(1.0, limit / np.linalg.norm(gradient))
 
 
-def _in_order(*order: str, clip=nn.utils.clip_grad_norm_):
+def _in_order(*order: str, clipping=nn.utils.clip_grad_norm_):
     """A mistake: these actions, in this order."""
 
     def descend(right, network, optimiser, loss, clip_norm):
         norm = torch.zeros(())
         for action in order:
             if action == "clip":
-                norm = clip(network.parameters(), clip_norm)
+                norm = clipping(network.parameters(), clip_norm)
             else:
                 {"zero": optimiser.zero_grad, "backward": loss.backward, "step": optimiser.step}[
                     action
@@ -142,14 +142,16 @@ def _skipping(right, network, optimiser, loss, clip_norm):
             _in_order("zero", "clip", "backward", "step"),
         ],
         "each entry of the gradient is cut off": _in_order(
-            "zero", "backward", "clip", "step", clip=_by_value
+            "zero", "backward", "clip", "step", clipping=_by_value
         ),
         "each tensor of weights is clipped alone": _in_order(
-            "zero", "backward", "clip", "step", clip=_each_alone
+            "zero", "backward", "clip", "step", clipping=_each_alone
         ),
-        "is stretched to it": _in_order("zero", "backward", "clip", "step", clip=_always_to_limit),
+        "is stretched to it": _in_order(
+            "zero", "backward", "clip", "step", clipping=_always_to_limit
+        ),
         "√(sum of the squares of all entries)": [
-            _in_order("zero", "backward", "clip", "step", clip=_largest_entry),
+            _in_order("zero", "backward", "clip", "step", clipping=_largest_entry),
             lambda right, network, optimiser, loss, limit: right(
                 network, optimiser, loss, 0.8 * limit
             ),
