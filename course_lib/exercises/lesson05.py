@@ -1,238 +1,219 @@
-"""Checks of lesson 05: pairs, augmentation, the learning rate, reading a curve."""
+"""Checks of lesson 05: pairs of one video."""
 
 from __future__ import annotations
 
-from functools import partial
-from itertools import accumulate
-
 import numpy as np
-import torch
 
-from course_lib.data import pairs_cut, pairs_video
-from course_lib.exercises.compare import as_array, as_number, as_parts
+from course_lib.data import pairs_video
+from course_lib.exercises.compare import as_number, as_parts
 from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
-from course_lib.models.losses import peak_distance
-from course_lib.training import monitor, step
+
+
+class Patient(np.random.Generator):
+    """A generator for answers that draw until they like what they get: it ends an endless loop."""
+
+    DRAWS = 2000
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(np.random.PCG64(seed))
+        self.left = self.DRAWS
+
+    def __getattribute__(self, name: str):
+        if name in ("choice", "integers", "random", "uniform", "permutation", "permuted"):
+            self.left -= 1
+            if self.left < 0:
+                raise Wrong(
+                    f"your function still draws after {self.DRAWS:,} tries where no other frame is "
+                    "within reach: return the first twice"
+                )
+        return super().__getattribute__(name)
+
+
+def _within(valid: np.ndarray, first: int, gap: int) -> np.ndarray:
+    """The other frames within reach."""
+    return valid[(np.abs(valid - first) <= gap) & (valid != first)]
+
+
+def _neighbouring(right, rng, valid, gap):
+    """The frame before or after."""
+    i = int(rng.integers(len(valid)))
+    reach = _within(np.arange(len(valid)), i, 1)
+    near = [j for j in reach if abs(valid[j] - valid[i]) <= gap]
+    return valid[i], valid[rng.choice(near)] if near else valid[i]
+
+
+def _later(right, rng, valid, gap):
+    """Only frames that follow; the last frame has none and is not drawn."""
+    firsts = [f for f in valid if ((valid > f) & (valid <= f + gap)).any()] or [valid[0]]
+    first = rng.choice(firsts)
+    near = valid[(valid > first) & (valid <= first + gap)]
+    return first, rng.choice(near) if len(near) else first
+
+
+def _second_first(right, rng, valid, gap):
+    """Drawn in the other order."""
+    return right(rng, valid, gap)[::-1]
+
+
+def _counted_in_list(right, rng, valid, gap):
+    """`gap` places of the list in place of frames."""
+    i, j = right(rng, np.arange(len(valid)), gap)
+    return valid[i], valid[j]
+
+
+def _nearest_to_an_offset(right, rng, valid, gap):
+    """A random distance, and the frame that is nearest to it."""
+    first = rng.choice(valid)
+    near = _within(valid, first, gap)
+    if not len(near):
+        return first, first
+    return first, near[np.abs(near - first - rng.integers(-gap, gap + 1)).argmin()]
 
 
 @check(
     "training.pair",
     reference=pairs_video.sample_two_frames,
+    mistakes={
+        "you always take a neighbouring frame; draw among all that are at most `gap` away": (
+            _neighbouring
+        ),
+        "you draw a distance and take the frame nearest to it, so frames beside a stretch without "
+        "the target come up more often; draw among the frames within reach, all equally likely": (
+            _nearest_to_an_offset
+        ),
+    },
     others={
-        "both frames are": lambda right, *given: (right(*given)[0],) * 2,
-        "always lies on the same side": lambda right, *given: tuple(sorted(right(*given))),
-        "are {} apart": lambda right, rng, valid, gap: (valid[0], valid[-1]),
-        "not among the valid": lambda right, rng, valid, gap: rng.integers(0, len(valid), 2),
-        "frames came first": lambda right, rng, valid, gap: right(rng, valid[:40], gap),
-        "return the first twice": lambda right, rng, valid, gap: (
-            right(rng, valid, gap) if len(valid) > 2 else (5, 300)
+        "both frames are": [
+            lambda right, *given: (right(*given)[0],) * 2,
+            lambda right, rng, valid, gap: (
+                first := rng.choice(valid),
+                rng.choice(valid[np.abs(valid - first) <= gap]),
+            ),
+        ],
+        "always lies on the same side": [
+            lambda right, *given: tuple(sorted(right(*given))),
+            _later,
+        ],
+        "`gap` counts frames, not places in `valid`": _counted_in_list,
+        "at most the gap of": lambda right, rng, valid, gap: rng.choice(valid, 2, replace=False),
+        "not among the valid": [
+            lambda right, rng, valid, gap: rng.integers(0, len(valid), 2),
+            lambda right, rng, valid, gap: (f := rng.choice(valid), f + rng.integers(1, gap + 1)),
+        ],
+        "all equally likely, then the second": _second_first,
+        "never comes first": lambda right, rng, valid, gap: (
+            first := valid[rng.integers(len(valid) - 1)],
+            rng.choice(near) if len(near := _within(valid, first, gap)) else first,
+        ),
+        "in each of 100 draws": lambda right, rng, valid, gap: (
+            valid[0],
+            rng.choice(near) if len(near := _within(valid, valid[0], gap)) else valid[0],
+        ),
+        "exactly the gap apart": lambda right, rng, valid, gap: right(rng, valid, gap - 1),
+        "return the first twice": [
+            lambda right, rng, valid, gap: right(rng, valid, gap if len(valid) > 2 else 999),
+            lambda right, rng, valid, gap: (
+                first := rng.choice(valid),
+                rng.choice(_within(valid, first, gap)),
+            ),
+        ],
+        "draw from the generator that you are given": lambda right, rng, valid, gap: right(
+            np.random.default_rng(), valid, gap
         ),
     },
 )
 def examine_pair(answer, rng) -> None:
     """Two frames of one video."""
-    valid = np.sort(rng.choice(400, 120, replace=False))
-    drawn = np.array([_drawn(answer, rng, valid) for _ in range(400)])  # (400, 2)
-    before = (drawn[:, 1] < drawn[:, 0]).sum()
-    if before == 0 or before == 400:
+    valid = np.sort(rng.choice(150, 60, replace=False)) + 7
+    drawn = np.array([_drawn(answer, rng, valid, 12) for _ in range(100)])  # (100, 2)
+    if len(set(drawn[:, 0])) == 1:
         raise Wrong(
-            "your second frame always lies on the same side of the first; time may run either way"
+            f"your first frame is {drawn[0, 0]} in each of 100 draws: draw it among all valid ones, "
+            "from the generator that you are given"
         )
-    firsts = len(set(drawn[:, 0]))
-    if firsts < 60:
-        raise Wrong(
-            f"in 400 draws only {firsts} of 120 frames came first: draw the first among all valid "
-            "ones"
-        )
-    lonely = answer(rng, np.array([5, 300]), 60)
-    if tuple(int(v) for v in lonely) not in ((5, 5), (300, 300)):
-        raise Wrong(
-            f"of frames 5 and 300, with a gap of 60, you drew {tuple(lonely)}: if no other is "
-            "within reach, return the first twice"
-        )
+    _check_reach(drawn, valid, 12)
+    _check_lonely(answer, rng)
+    _check_order(answer, rng)
+    crowded = np.array([*range(20, 28), 60])
+    names = ("the first frame", "the second frame")
+    answer.compare_draws(lambda given: (given, crowded, 40), names, _two, draws=350)
 
 
-def _drawn(answer, rng: np.random.Generator, valid: np.ndarray) -> tuple[int, int]:
-    """One pair of frames, checked."""
-    first, second = as_parts(answer(rng, valid.copy(), 60), "first", "second")
-    first, second = int(as_number(first, "first")), int(as_number(second, "second"))
-    for frame in (first, second):
+def _two(value) -> np.ndarray:
+    first, second = as_parts(value, "first", "second")
+    return np.array([as_number(first, "first"), as_number(second, "second")])
+
+
+def _drawn(answer, rng: np.random.Generator, valid: np.ndarray, gap: int) -> np.ndarray:
+    """Two frames (2,) that differ, both valid."""
+    first, second = pair = _two(answer(rng, valid, gap)).astype(int)
+    for frame in pair:
         if frame not in valid:
             raise Wrong(
                 f"frame {frame} is not among the valid ones: the target is absent there, or cut "
                 "off. Draw from `valid`"
             )
-    if abs(second - first) > 60:
-        raise Wrong(
-            f"frames {first} and {second} are {abs(second - first)} apart; at most the gap of 60"
-        )
     if first == second:
         raise Wrong(
-            f"both frames are {first}: a pair of one frame teaches nothing about change. Leave "
-            "out the first"
+            f"both frames are {first}, although others are within reach: a pair of one frame "
+            "teaches nothing about change. Leave out the first"
         )
-    return first, second
+    return pair
 
 
-@check(
-    "training.shift",
-    reference=pairs_cut.shifted_centre,
-    others={
-        "divide by the scale, do not multiply": [
-            lambda right, rng, box, shift, scale: right(rng, box, shift * scale**2, scale),
-            lambda right, rng, box, shift, scale: right(rng, box, shift * scale, scale),
-        ],
-        "crop pixels, so divide by the scale": lambda right, rng, box, shift, scale: right(
-            rng, box, shift / scale, scale
-        ),
-        "draw two numbers": lambda right, rng, box, shift, scale: (
-            box[:2] + box[2:] / 2 + rng.uniform(-shift, shift) / scale
-        ),
-        "the box's centre is": [
-            lambda right, rng, box, shift, scale: right(rng, box, shift, scale) - box[2:] / 2,
-            lambda right, rng, box, shift, scale: (
-                box[:2] + box[2:] / 2 + rng.uniform(0, shift, 2) / scale
-            ),
-        ],
-    },
-)
-def examine_shift(answer, rng) -> None:
-    """Centre of a search window, shifted from the target's."""
-    box, shift, scale = np.array([40.0, 60.0, 30.0, 50.0]), 4.0, 0.5
-    points = np.array(
-        [as_array(answer(rng, box.copy(), shift, scale), (2,), "the point") for _ in range(600)]
-    )
-    away = (points - box[:2] - box[2:] / 2) * scale  # crop pixels
-    if np.abs(away.mean(axis=0)).max() > 1.0:
+def _check_reach(drawn: np.ndarray, valid: np.ndarray, gap: int) -> None:
+    """Refuse pairs (n, 2) that are too far apart, that only look ahead, or only back."""
+    first, second = drawn[np.abs(np.diff(drawn)[:, 0]).argmax()]
+    if abs(second - first) > gap:
+        places = np.abs(np.diff(np.searchsorted(valid, drawn))).max()
+        more = "; `gap` counts frames, not places in `valid`" if places <= gap else ""
         raise Wrong(
-            f"your points lie around ({points.mean(axis=0)[0]:.0f}, {points.mean(axis=0)[1]:.0f}); "
-            "the box's centre is (55, 85): x + w / 2, y + h / 2"
+            f"frames {first} and {second} are {abs(second - first)} apart; at most the gap of "
+            f"{gap}{more}"
         )
-    furthest = np.abs(away).max()
-    if furthest > shift * 1.001:
+    if len(set(np.sign(drawn[:, 1] - drawn[:, 0]))) == 1:
         raise Wrong(
-            f"the target is shifted by up to {furthest:.1f} crop pixels, not {shift:g}: one frame "
-            f"pixel is {scale:g} crop pixels, so divide by the scale"
+            "your second frame always lies on the same side of the first; time may run either way"
         )
-    if furthest < shift * 0.8:
-        raise Wrong(
-            f"the shift never exceeds {furthest:.1f} crop pixels; expected up to {shift:g}: divide "
-            "by the scale, do not multiply"
-        )
-    if abs(np.corrcoef(away.T)[0, 1]) > 0.5:
-        raise Wrong("x and y are shifted by the same amount: draw two numbers")
-    if (away > 0).all(axis=0).any() or (away < 0).all(axis=0).any():
-        raise Wrong("you shift to one side only: draw between −shift and +shift")
 
 
-def _ends(given, right) -> str:
-    """The message for rates (as logarithms) whose ends are wrong."""
-    (first, last), (start, end) = 10 ** given[[0, -1]], 10 ** right[[0, -1]]
-    if not np.isclose(first, start):
-        return f"the first step's rate is {first:.3g}; expected {start:g}"
-    if not np.isclose(last, end, rtol=1e-3):
-        return f"the last step's rate is {last:.3g}; expected {end:g}"
-    return ""
-
-
-@check(
-    "training.rate",
-    reference=step.learning_rate,
-    mistakes={
-        "your rate falls along a straight line: nearly all steps are large ones. It should fall by "
-        "the same factor each step": lambda right, k, n, a, b: a + (b - a) * k / (n - 1),
-        "the last step's rate is {last:.3g}, not {2:g}: between {0} steps lie {between} factors": (
-            lambda right, k, n, a, b: right(k, n + 1, a, b)
-        ),
-    },
-    others={
-        "the first step's rate": lambda right, k, n, a, b: right(k + 1, n + 1, a, b),
-        "the last step's rate": lambda right, k, n, a, b: a * 0.1 ** (k // 20),
-    },
-)
-def examine_rate(answer, rng) -> None:
-    """Geometric schedule."""
-    answer.compare(
-        (50, 1e-2, 1e-5),
-        "the logarithm of the rate",
-        lambda rates: np.log10(np.maximum(rates, 1e-12)),
-        call=lambda f, n, *ends: [as_number(f(k, n, *ends), "the rate") for k in range(n)],
-        tolerance=1e-4,
-        otherwise=_ends,
-        last=lambda given: 10 ** given[-1],
-        between=49,
-    )
-
-
-def _off_centre(given, right, centre) -> str:
-    """The message for a peak at the centre whose distance is not 0."""
-    if abs(given[0]) <= 1e-6:
-        return ""
-    return (
-        f"a peak at the centre cell has distance {given[0]:.3g}, expected 0: the centre is (n − 1) "
-        f"/ 2 = {centre}"
-    )
-
-
-@check(
-    "training.distance",
-    reference=peak_distance,
-    mistakes={
-        "your distances are in cells; one cell is `stride` pixels": (
-            lambda right, r, stride: right(r, 1)
-        )
-    },
-    others={
-        "the centre is (n − 1) / 2": lambda right, r, stride: right(r, stride, stride / 2),
-        "√(rows² + columns²)": lambda right, r, stride: (
-            stride
-            * sum(
-                np.abs(v - (r.shape[-1] - 1) / 2)
-                for v in np.divmod(r.flatten(1).argmax(1).numpy(), r.shape[-1])
+def _check_lonely(answer, rng) -> None:
+    """Frames exactly the gap apart, and frames too far apart."""
+    for far in (7, 8):
+        valid = np.array([5, 5 + far])
+        try:
+            pair = _two(answer(Patient(int(rng.integers(1000))), valid, 7)).astype(int)
+            pair = tuple(pair.tolist())
+        except (ValueError, IndexError) as problem:
+            raise Wrong(
+                f"of frames 5 and {5 + far}, with a gap of 7, your function stops ({problem}): if "
+                "no other is within reach, return the first twice"
+            ) from None
+        if far == 7 and pair not in ((5, 12), (12, 5)):
+            raise Wrong(f"frames 5 and 12, exactly the gap apart, make a pair; you drew {pair}")
+        if far == 8 and pair not in ((5, 5), (13, 13)):
+            raise Wrong(
+                f"of frames 5 and 13, with a gap of 7, you drew {pair}: if no other is within "
+                "reach, return the first twice"
             )
-        ),
-    },
-)
-def examine_distance(answer, rng) -> None:
-    """Distance of the peak from the centre."""
-    for n, stride in ((17, 8), (15, 8), (33, 4)):
-        response = torch.from_numpy(rng.normal(size=(4, n, n))).float()
-        response[0, n // 2, n // 2] = 50.0
-        answer.compare(
-            (response, stride),
-            "the distances",
-            (4,),
-            tolerance=1e-4,
-            otherwise=partial(_off_centre, centre=(n - 1) // 2),
-            named="the distance",
-            hint="√(rows² + columns²) · stride, for each response its own peak",
-        )
 
 
-@check(
-    "training.smooth",
-    reference=monitor.smooth,
-    mistakes={
-        "your curve starts at {given[0]:.2f}, the losses at {0[0]:.2f}: it is pulled towards its "
-        "initial 0. Divide by 1 − factor^k": lambda right, losses, factor: (
-            right(losses, factor) * (1 - factor ** np.arange(1, len(losses) + 1))
-        ),
-        "factor and 1 − factor are swapped: a larger factor smooths more": (
-            lambda right, losses, factor: right(losses, 1 - factor)
-        ),
-        "you start from the first loss, which then weighs as much as ten others; start from 0 and "
-        "divide by 1 − factor^k": lambda right, losses, factor: list(
-            accumulate(losses, lambda value, loss: factor * value + (1 - factor) * loss)
-        ),
-    },
-    others={
-        "the smoothed curve at": lambda right, losses, factor: (
-            np.cumsum(losses) / np.arange(1, len(losses) + 1)
+def _check_order(answer, rng) -> None:
+    """Of frames 0, 50 and 100 with a gap of 50, the one between comes first in a third of the pairs,
+    unless the second was drawn first."""
+    valid = np.array([0, 50, 100])
+    pairs = np.array([_drawn(answer, rng, valid, 50) for _ in range(250)])
+    for frame in valid:
+        if frame not in pairs[:, 0]:
+            raise Wrong(
+                f"of frames 0, 50 and 100, with a gap of 50, frame {frame} never comes first in 250 "
+                "draws: draw the first among all valid frames"
+            )
+    often = float((pairs[:, 0] == 50).mean())
+    if abs(often - 1 / 3) > 0.15:  # five standard deviations
+        raise Wrong(
+            f"of frames 0, 50 and 100, with a gap of 50, frame 50 is your first in {often:.0%} of "
+            "250 draws; expected 33 %: draw the first among the valid frames, all equally likely, "
+            "then the second"
         )
-    },
-)
-def examine_smooth(answer, rng) -> None:
-    """Exponential moving average with bias correction."""
-    losses = (1 + rng.uniform(0, 1, 30)).tolist()
-    answer.compare((losses, 0.9), "the smoothed curve", (30,), tolerance=1e-5)
