@@ -82,7 +82,7 @@ MODULES = {
     "kcf": ("lesson03", "lesson03_tracker"),
     "siamfc": ("lesson04", "lesson04_network"),
     "training": ("lesson05", "lesson05_steps"),
-    "search": ("lesson06", "lesson06_tracker"),
+    "search": ("lesson06", "lesson06_peak", "lesson06_tracker", "lesson06_fault"),
     "anchors": ("lesson07", "lesson07_training"),
     "choose": ("lesson08",),
     "match": ("lesson09", "lesson09_match"),
