@@ -156,6 +156,9 @@ def failure_gallery(
         moments.append(f"{sequence.name}, {moment}")
         found, title = results[sequence.name].boxes[t], f"{sequence.name}\n{moment}"
         plots.show_frame(ax, sequence.frames[t], title, sequence.boxes[t], found)
+    axes.flat[0].plot([], [], color=plots.TRUTH, label="true box")
+    axes.flat[0].plot([], [], "--", color=plots.PREDICTION, label="the tracker's")
+    plots.legend_below(figure, axes.flat[0])
     return figure, (
         "Frames in which the tracker has just lost its target, or overlaps it least, with the true "
         f"and the tracker's box: {'; '.join(moments)}."
