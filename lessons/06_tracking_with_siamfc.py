@@ -42,7 +42,7 @@ from course_lib.widgets import WindowBench
 
 sequences = load_benchmark("generated-v1")
 real = {
-    clip.name: clip for clip in real_sequences()
+    sequence.name: sequence for sequence in real_sequences()
 }  # empty if they are not in your data folder
 runtime = load_siamfc_runtime("siamfc", "auto", "auto")
 length = by_profile(smoke=8, laptop=None, gpu=None)
@@ -150,23 +150,25 @@ def enlarge(response, factor):
 
 
 # %%
-def watched(clip, t):
+def watched(sequence, t):
     """The course's tracker after frame t of a clip: `last` has what the network said."""
     tracker = make_tracker("siamfc")
-    tracker.init(clip.frames[0], clip.boxes[0])
-    for frame in clip.frames.part(1, t + 1):
+    tracker.init(sequence.frames[0], sequence.boxes[0])
+    for frame in sequence.frames.part(1, t + 1):
         tracker.update(frame)
     return tracker.last
 
 
 t = by_profile(smoke=5, laptop=12, gpu=12)
-clips = [crowd] + [real[name].loaded(t + 1) for name in ("Couple",) if name in real]
-moments = [watched(clip, t) for clip in clips]
+subjects = [crowd] + [real[name].loaded(t + 1) for name in ("Couple",) if name in real]
+moments = [watched(sequence, t) for sequence in subjects]
 
-figure, axes = plots.new_figure(width=8, height=2.6 * len(clips), rows=len(clips), columns=3)
-for (image, coarse, fine), clip, moment in zip(axes, clips, moments, strict=True):
+figure, axes = plots.new_figure(
+    width=8, height=2.6 * len(subjects), rows=len(subjects), columns=3
+)
+for (image, coarse, fine), sequence, moment in zip(axes, subjects, moments, strict=True):
     response = moment.responses[moment.scale]
-    plots.show_frame(image, moment.crop, f"{clip.name}, frame {t}")
+    plots.show_frame(image, moment.crop, f"{sequence.name}, frame {t}")
     plots.show_map(coarse, response, "17 × 17, as the network says", peak=True)
     plots.show_map(fine, enlarge(response, 16), "272 × 272, enlarged by you", peak=True)
 plots.show(
@@ -329,8 +331,10 @@ def damp(side, factor, rate, first):
 hann = np.outer(np.hanning(272), np.hanning(272))  # (272, 272)
 hann = hann / hann.sum()
 
-figure, axes = plots.new_figure(width=9, height=2.7 * len(clips), rows=len(clips), columns=4)
-for (*maps, blend), clip, moment in zip(axes, clips, moments, strict=True):
+figure, axes = plots.new_figure(
+    width=9, height=2.7 * len(subjects), rows=len(subjects), columns=4
+)
+for (*maps, blend), sequence, moment in zip(axes, subjects, moments, strict=True):
     factors = scale_factors(3, 1.0375)
     large = np.stack([enlarge(r, 16) for r in moment.responses])  # (3, 272, 272)
     best = choose_scale(large, 0.9745)
@@ -342,7 +346,7 @@ for (*maps, blend), clip, moment in zip(axes, clips, moments, strict=True):
     x, y = peak_displacement(blended, 8, 16)
     grown = damp(1.0, factors[best], 0.59, 1.0)
     plots.show_map(blend, blended, f"moved by ({x:+.1f}, {y:+.1f}), × {grown:.3f}", peak=True)
-    maps[0].text(0, 265, clip.name, color="white", fontsize=8)
+    maps[0].text(0, 265, sequence.name, color="white", fontsize=8)
 plots.show(
     figure,
     alt="For each clip the enlarged responses at three scales with their peaks, the chosen one named, and on the right that response with the window mixed in, with the displacement of its peak.",
@@ -416,17 +420,19 @@ class MySiamFC:
 # Your tracker at work on a clip whose target changes size. With OTB in your data folder, the lower row is a real one, *David*: a man in a dark room, who comes into the light.
 
 # %%
-clips = [sequences["gen-05-scale"], *(real[name] for name in ("David",) if name in real)]
-clips = [clip.loaded(by_profile(smoke=8, laptop=120, gpu=None)) for clip in clips]
-figure, axes = plots.new_figure(width=9, height=2.4 * len(clips), rows=len(clips), columns=4)
+subjects = [sequences["gen-05-scale"], *(real[name] for name in ("David",) if name in real)]
+subjects = [sequence.loaded(by_profile(smoke=8, laptop=120, gpu=None)) for sequence in subjects]
+figure, axes = plots.new_figure(
+    width=9, height=2.4 * len(subjects), rows=len(subjects), columns=4
+)
 said = []
-for row, clip in zip(axes, clips, strict=True):
-    boxes = track(MySiamFC(), clip).boxes
-    overlap = iou(boxes, clip.boxes)  # (T,)
-    for ax, t in zip(row, np.linspace(0, len(clip) - 1, 4).astype(int), strict=True):
-        title = f"{clip.name}, frame {t}: IoU {overlap[t]:.2f}"
-        plots.show_frame(ax, clip.frames[t], title, clip.boxes[t], boxes[t])
-    said.append(f"{clip.name}, mean IoU {np.nanmean(overlap):.2f}")
+for row, sequence in zip(axes, subjects, strict=True):
+    boxes = track(MySiamFC(), sequence).boxes
+    overlap = iou(boxes, sequence.boxes)  # (T,)
+    for ax, t in zip(row, np.linspace(0, len(sequence) - 1, 4).astype(int), strict=True):
+        title = f"{sequence.name}, frame {t}: IoU {overlap[t]:.2f}"
+        plots.show_frame(ax, sequence.frames[t], title, sequence.boxes[t], boxes[t])
+    said.append(f"{sequence.name}, mean IoU {np.nanmean(overlap):.2f}")
 axes[0, 0].plot([], [], color=plots.TRUTH, label="true box")
 axes[0, 0].plot([], [], "--", color=plots.PREDICTION, label="your tracker's")
 plots.legend_below(figure, axes[0, 0])
@@ -443,11 +449,13 @@ print("; ".join(said))
 
 # %%
 every = sequences.loaded(by_profile(smoke=12, laptop=1, gpu=1), length)
-mine = {clip.name: track(MySiamFC(), clip) for clip in every}
-beside = [clip for clip in every if "OV" in clip.attributes] or every[:1]
-for clip in beside:
-    apart = np.abs(track(make_tracker("siamfc"), clip).boxes - mine[clip.name].boxes).max()
-    print(f"{clip.name}: boxes at most {apart:.2f} px apart")
+mine = {sequence.name: track(MySiamFC(), sequence) for sequence in every}
+beside = [sequence for sequence in every if "OV" in sequence.attributes] or every[:1]
+for sequence in beside:
+    apart = np.abs(
+        track(make_tracker("siamfc"), sequence).boxes - mine[sequence.name].boxes
+    ).max()
+    print(f"{sequence.name}: boxes at most {apart:.2f} px apart")
 
 # %% [markdown]
 # These are clips in which the target leaves the frame, because there the two may differ: `SiamFCTracker` in `course_lib/trackers/siamfc.py` keeps the centre of its search within the frame, so that a target that left is awaited at the edge. Everything else is the same arithmetic, with the same settings.
@@ -490,15 +498,15 @@ class Stepped(SiamFCTracker):
 def run_with(step):
     """Results by clip, and the noted ratios relative to their start."""
     results, ratios = {}, []
-    for clip in tested:
+    for sequence in tested:
         tracker = Stepped(step)
-        results[clip.name] = track(tracker, clip)
+        results[sequence.name] = track(tracker, sequence)
         ratios.append(np.array(tracker.ratios) / tracker.ratios[0])
     return results, ratios
 
 
-def show_ratios(ratios, whose):
-    """One line for each clip."""
+def ratio_figure(ratios, whose):
+    """One line for each clip; returns the figure and its words."""
     figure, axes = plots.new_figure(width=6.4, height=2.8)
     for line in ratios:
         axes[0, 0].plot(line, color=plots.PREDICTION, alpha=0.6)
@@ -508,10 +516,8 @@ def show_ratios(ratios, whose):
     axes[0, 0].set(xlabel="frame", ylabel="box size / side of the window", ylim=limits)
     axes[0, 0].set_title(f"{whose}, {len(ratios)} clips", fontsize=10)
     axes[0, 0].legend(fontsize=9)
-    plots.show(
-        figure,
-        alt=f"Size of the box relative to the search window, by frame, a line for each clip: {lowest:.2f} to {highest:.2f} times its first value.",
-    )
+    words = "Size of the box relative to the search window, by frame, a line for each clip:"
+    return figure, f"{words} {lowest:.2f} to {highest:.2f} times its first value."
 
 
 changing = ("gen-11-deformation", "gen-14-turning-scale")  # enough for a smoke test
@@ -519,7 +525,7 @@ tested = by_profile(
     smoke=[sequences[name].loaded(8) for name in changing], laptop=every[::2], gpu=every
 )
 theirs, ratios = run_with(their_step)
-show_ratios(ratios, "their step")
+plots.show(*ratio_figure(ratios, "their step"))
 
 # %% [markdown]
 # {{figure symptom}} The size of the box, divided by the side of the search window, relative to its value after the first step; one line for each clip. In the exemplar the target fills a certain part of its square, and the network was trained on pairs in which it fills the same part of the search image. So the ratio should stay at the dotted line. It does not.
@@ -566,7 +572,7 @@ def mended_step(responses, side, size, first):
 
 # %%
 mended, ratios = run_with(mended_step)
-show_ratios(ratios, "mended step")
+plots.show(*ratio_figure(ratios, "mended step"))
 gain = auc_difference(
     Report.from_results(tested, {"mended": mended, "theirs": theirs}), "mended", "theirs"
 )
@@ -585,7 +591,7 @@ print(f"AUC of the mended step minus theirs: {gain}")
 # %%
 results = {"my-siamfc": mine}
 for name in ("kcf", "mosse", "ncc"):
-    results[name] = {clip.name: track(make_tracker(name), clip) for clip in every}
+    results[name] = {sequence.name: track(make_tracker(name), sequence) for sequence in every}
 report = Report.from_results(every, results)
 plots.show(*figures.success_and_precision(report))
 others = [name for name in report.overall() if name != "my-siamfc"]
@@ -665,12 +671,12 @@ class FiveScales(MySiamFC):
     scales, step, penalty, rate, influence = 5, 1.0255, 0.962, 0.34, 0.168
 
 
-growing = [clip for clip in every if "SV" in clip.attributes] or every[:1]
+growing = [sequence for sequence in every if "SV" in sequence.attributes] or every[:1]
 variants = {"3 scales": MySiamFC, "1 scale": OneScale, "5 scales": FiveScales}
 results = {}
 for name, variant in variants.items():
     track(variant(), growing[0].part(0, 4))  # warm: the first call of a new batch size is slow
-    results[name] = {clip.name: track(variant(), clip) for clip in growing}
+    results[name] = {sequence.name: track(variant(), sequence) for sequence in growing}
 report = Report.from_results(growing, results)
 rows = report.overall()
 for name in ("1 scale", "5 scales"):
@@ -705,7 +711,7 @@ table = measured.by_sequence()
 order = sorted(table, key=lambda name: table[name]["siamfc-3s"])  # the hardest first
 figure, axes = plots.new_figure(width=7, height=4.6)
 for k, (name, colour) in enumerate(shown.items()):
-    values = [table[clip][name] for clip in order]
+    values = [table[sequence][name] for sequence in order]
     mark = plots.MARKERS[k]
     axes[0, 0].plot(values, range(len(order)), mark, color=colour, label=name, alpha=0.8)
 axes[0, 0].set(xlabel="success AUC", yticks=range(len(order)), xlim=(0, 1))
@@ -732,7 +738,7 @@ hardest = [
     for name in order[:3]
     if name in real
 ]
-found = mine | {clip.name: track(MySiamFC(), clip) for clip in hardest}
+found = mine | {sequence.name: track(MySiamFC(), sequence) for sequence in hardest}
 count = by_profile(smoke=3, laptop=6, gpu=6)
 plots.show(*figures.failure_gallery([*every, *hardest], found, count))
 
@@ -807,7 +813,7 @@ class Tried(MySiamFC):
 
 
 few = by_profile(smoke=1, laptop=4, gpu=None)
-tuned = [clip for clip in every[0::2]][:few]  # your test set is every[1::2]
+tuned = [sequence for sequence in every[0::2]][:few]  # your test set is every[1::2]
 tries = {"tried": Tried, "published": MySiamFC}
 report = Report.from_results(
     tuned, {name: {c.name: track(make(), c) for c in tuned} for name, make in tries.items()}

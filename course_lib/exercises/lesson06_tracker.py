@@ -287,27 +287,27 @@ def _unkept(right, self, frame):
 def examine_tracker(answer, rng) -> None:
     """The whole tracker, compared with the reference box by box; then with five scales."""
     with out_of_reach(siamfc.SiamFCTracker), _responses_kept():
-        clips = [_clear(answer.right, partial(_growing, rng))]
+        subjects = [_clear(answer.right, partial(_growing, rng))]
         for name in ("border", "alike", "large"):
-            clips.append(_clear(answer.right, partial(make_clip, name, rng, LENGTH)))
-        compare_tracks(answer, clips)
+            subjects.append(_clear(answer.right, partial(make_clip, name, rng, LENGTH)))
+        compare_tracks(answer, subjects)
         if hasattr(answer(), "scales"):
-            _require_settings(answer, clips[0])
+            _require_settings(answer, subjects[0])
 
 
 def _clear(right: type, make: Callable[[], Clip]) -> Clip:
     """A clip, in brown, on which the reference never chooses between two cells that are as good as
     equal: there rounding decides, and a right answer may be half a search pixel off."""
     for _ in range(20):
-        clip = make()
+        sequence = make()
         # three different values as its mean colour
-        frames = [(frame * np.array([1, 0.8, 0.55])).astype(np.uint8) for frame in clip.frames]
-        clip = replace(clip, frames=frames)
+        frames = [(frame * np.array([1, 0.8, 0.55])).astype(np.uint8) for frame in sequence.frames]
+        sequence = replace(sequence, frames=frames)
         tracker = right()
-        run(tracker, clip)
+        run(tracker, sequence)
         if tracker.closest > 1e-5:
             break
-    return clip
+    return sequence
 
 
 @contextmanager
@@ -331,12 +331,12 @@ def _responses_kept() -> Iterator[None]:
         SiamFCRuntime.respond = respond
 
 
-def _require_settings(answer: Trial, clip: Clip) -> None:
+def _require_settings(answer: Trial, sequence: Clip) -> None:
     """Raise Wrong if the tracker does not take its settings from its attributes."""
     trackers = answer(), answer.right()
     for tracker in trackers:
         tracker.__dict__.update(FIVE)
-    given, right = (run(tracker, clip) for tracker in trackers)
+    given, right = (run(tracker, sequence) for tracker in trackers)
     if np.abs(given - right).max() > 0.05:
         raise Wrong(
             "with the settings of SiamFC with five scales your boxes are others than the course's: "
