@@ -1,4 +1,4 @@
-"""Checks of lesson 06: scales, upsampling, the choice of scale, the window."""
+"""Checks of lesson 06: scales, upsampling, the choice of scale."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from course_lib.exercises.compare import as_array, as_number
+from course_lib.exercises.compare import as_number
 from course_lib.exercises.core import check
 from course_lib.trackers import siamfc
 
@@ -57,6 +57,15 @@ def _misordered(given, right) -> str:
         "a division": lambda right, count, step: np.where(
             right(count, step) < 1, 2 - right(count, step)[::-1], right(count, step)
         ),
+        "your smaller scales are as large as the larger ones: below the middle the exponents are "
+        "negative": lambda right, count, step: np.maximum(
+            right(count, step), 1 / right(count, step)
+        ),
+        "you step by 1.0375, whatever `step` is": lambda right, count, step: right(count, 1.0375),
+        "your factors are rounded; a step of 1.0255 needs all its digits": [
+            lambda right, count, step: np.round(right(count, step), 2),
+            lambda right, count, step: np.round(right(count, step), 3),
+        ],
         "you always return three factors; there are `count` of them": (
             lambda right, count, step: right(3, step)
         ),
@@ -78,7 +87,7 @@ def examine_scales(answer, rng) -> None:
             f"for {count} scales the factors",
             (count,),
             tolerance=1e-6,
-            named="the factors",
+            named="the factor",
             otherwise=_misordered,
         )
 
@@ -247,81 +256,3 @@ def _responses(rng: np.random.Generator, count: int) -> tuple[np.ndarray, float]
         below = response.max() - response  # (17, 17), 0 at the peak
         stack.append(unit * (peak - rng.uniform(0.2, 0.6) * below))
     return np.array(stack, dtype=np.float32), penalty
-
-
-@check(
-    "search.blend",
-    reference=siamfc.blend_with_window,
-    mistakes={
-        "the response is not normalised: next to values of several units, a window that sums to "
-        "1 has no effect. Minimum to 0, sum to 1": lambda right, r, w, i: (1 - i) * r + i * w,
-        "the influence is on the wrong term: it weights the window, the rest the response": (
-            lambda right, r, w, i: right(r, w, 1 - i)
-        ),
-        "you divide by the sum before subtracting the minimum; a response has negative values, "
-        "and its sum may be about 0": [
-            lambda right, r, w, i: (1 - i) * (r / r.sum() - (r / r.sum()).min()) + i * w,
-            lambda right, r, w, i: (1 - i) * (r - r.min()) / r.sum() + i * w,
-        ],
-        "the minimum is not subtracted: it must become 0 before you divide by the sum": (
-            lambda right, r, w, i: (1 - i) * r / r.sum() + i * w
-        ),
-        "the response is not divided by its sum: with the minimum at 0 it must sum to 1": (
-            lambda right, r, w, i: (1 - i) * (r - r.min()) + i * w
-        ),
-        "you scale the response from 0 to 1; then its peak is hundreds of times the window's. "
-        "Divide by the sum of what is left": (
-            lambda right, r, w, i: (1 - i) * (r - r.min()) / np.ptp(r) + i * w
-        ),
-        "you scale both from 0 to 1: their sums should be 1, and the window's is already": (
-            lambda right, r, w, i: (1 - i) * (r - r.min()) / np.ptp(r) + i * w / w.max()
-        ),
-        "you multiply by the window: then nothing far from the centre can ever win. Add it with "
-        "its influence": [
-            lambda right, r, w, i: right(r, w, 0.0) * w,
-            lambda right, r, w, i: (1 - i) * right(r, w, 0.0) + i * right(r, w, 0.0) * w,
-        ],
-        "the response keeps its whole weight: it is 1 − influence": (
-            lambda right, r, w, i: right(r, w, 0.0) + i * w
-        ),
-        "the window keeps its whole weight: it is the influence": (
-            lambda right, r, w, i: (1 - i) * right(r, w, 0.0) + w
-        ),
-        "the window has no influence in your answer": lambda right, r, w, i: right(r, w, 0.0),
-        "you subtract the mean; then half of the response is negative. Subtract the minimum": (
-            lambda right, r, w, i: (1 - i) * (r - r.mean()) / (r - r.min()).sum() + i * w
-        ),
-        "you cut negative values off; subtract the minimum, or differences are lost": (
-            lambda right, r, w, i: (1 - i) * r.clip(0) / r.clip(0).sum() + i * w
-        ),
-        "your softmax is one way to make a response sum to 1, but not the one asked for: subtract "
-        "the minimum, divide by the sum": (
-            lambda right, r, w, i: (1 - i) * np.exp(r) / np.exp(r).sum() + i * w
-        ),
-    },
-)
-def examine_blend(answer, rng) -> None:
-    """Normalise, then blend: responses with and without negative values."""
-    cases = [
-        (siamfc.enlarge(bump(rng), 4) + above, siamfc.unit_window(68), influence)
-        for above, influence in ((0.5, 0.176), (5.0, 0.4), (0.0, 0.75))
-    ]
-
-    def read(raw) -> np.ndarray:
-        return np.stack([1e4 * as_array(one, (68, 68), "the result") for one in raw])
-
-    answer.compare(
-        (cases,), "10,000 times the result", read, call=each, tolerance=1e-4, near=1e-3,
-        otherwise=_outweighed,
-    )  # fmt: skip
-
-
-def _outweighed(given: np.ndarray, right: np.ndarray) -> str:
-    """The message where sums say what is wrong, else none."""
-    sums = given.sum(axis=(1, 2)) / 1e4
-    if np.allclose(sums, 1, atol=1e-3):
-        return ""
-    return (
-        f"your result sums to {sums[int(np.abs(sums - 1).argmax())]:.4g}; response and window "
-        "both sum to 1, so their mixture does as well"
-    )

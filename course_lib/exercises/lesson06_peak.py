@@ -1,4 +1,4 @@
-"""Checks of lesson 06: from the peak to a displacement, and the damped size."""
+"""Checks of lesson 06: the window, from the peak to a displacement, and the damped size."""
 
 from __future__ import annotations
 
@@ -10,6 +10,95 @@ from course_lib.exercises.compare import apart, as_array, as_number
 from course_lib.exercises.core import check
 from course_lib.exercises.lesson06 import bump, each
 from course_lib.trackers import siamfc
+
+
+@check(
+    "search.blend",
+    reference=siamfc.blend_with_window,
+    mistakes={
+        "the response is not normalised: next to values of several units, a window that sums to "
+        "1 has no effect. Minimum to 0, sum to 1": lambda right, r, w, i: (1 - i) * r + i * w,
+        "the influence is on the wrong term: it weights the window, the rest the response": (
+            lambda right, r, w, i: right(r, w, 1 - i)
+        ),
+        "you divide by the sum before subtracting the minimum; a response has negative values, "
+        "and its sum may be about 0": [
+            lambda right, r, w, i: (1 - i) * (r / r.sum() - (r / r.sum()).min()) + i * w,
+            lambda right, r, w, i: (1 - i) * (r - r.min()) / r.sum() + i * w,
+        ],
+        "the minimum is not subtracted: it must become 0 before you divide by the sum": (
+            lambda right, r, w, i: (1 - i) * r / r.sum() + i * w
+        ),
+        "the response is not divided by its sum: with the minimum at 0 it must sum to 1": (
+            lambda right, r, w, i: (1 - i) * (r - r.min()) + i * w
+        ),
+        "you scale the response from 0 to 1; then its peak is hundreds of times the window's. "
+        "Divide by the sum of what is left": (
+            lambda right, r, w, i: (1 - i) * (r - r.min()) / np.ptp(r) + i * w
+        ),
+        "you scale both from 0 to 1: their sums should be 1, and the window's is already": (
+            lambda right, r, w, i: (1 - i) * (r - r.min()) / np.ptp(r) + i * w / w.max()
+        ),
+        "you multiply by the window: then nothing far from the centre can ever win. Add it with "
+        "its influence": [
+            lambda right, r, w, i: right(r, w, 0.0) * w,
+            lambda right, r, w, i: (1 - i) * right(r, w, 0.0) + i * right(r, w, 0.0) * w,
+        ],
+        "the response keeps its whole weight: it is 1 − influence": (
+            lambda right, r, w, i: right(r, w, 0.0) + i * w
+        ),
+        "the window keeps its whole weight: it is the influence": (
+            lambda right, r, w, i: (1 - i) * right(r, w, 0.0) + w
+        ),
+        "the window has no influence in your answer": lambda right, r, w, i: right(r, w, 0.0),
+        "you subtract the mean; then half of the response is negative. Subtract the minimum": (
+            lambda right, r, w, i: (1 - i) * (r - r.mean()) / (r - r.min()).sum() + i * w
+        ),
+        "you cut negative values off; subtract the minimum, or differences are lost": (
+            lambda right, r, w, i: (1 - i) * r.clip(0) / r.clip(0).sum() + i * w
+        ),
+        "you mix with a weight of 0.176, whatever `influence` is": (
+            lambda right, r, w, i: right(r, w, 0.176)
+        ),
+        "you subtract the minimum only where it is negative; always make it 0": (
+            lambda right, r, w, i: (
+                (1 - i) * (r - min(r.min(), 0)) / (r - min(r.min(), 0)).sum() + i * w
+            )
+        ),
+        "you take magnitudes; what lies far below 0 is the worst match, not a good one": (
+            lambda right, r, w, i: (1 - i) * np.abs(r) / np.abs(r).sum() + i * w
+        ),
+        "your softmax is one way to make a response sum to 1, but not the one asked for: subtract "
+        "the minimum, divide by the sum": (
+            lambda right, r, w, i: (1 - i) * np.exp(r) / np.exp(r).sum() + i * w
+        ),
+    },
+)
+def examine_blend(answer, rng) -> None:
+    """Normalise, then blend: responses with and without negative values."""
+    cases = [
+        (siamfc.enlarge(bump(rng), 4) + above, siamfc.unit_window(68), influence)
+        for above, influence in ((0.5, 0.176), (5.0, 0.4), (0.0, 0.75))
+    ]
+
+    def read(raw) -> np.ndarray:
+        return np.stack([1e4 * as_array(one, (68, 68), "the result") for one in raw])
+
+    answer.compare(
+        (cases,), "10,000 times the result", read, call=each, tolerance=1e-4, near=1e-3,
+        otherwise=_outweighed,
+    )  # fmt: skip
+
+
+def _outweighed(given: np.ndarray, right: np.ndarray) -> str:
+    """The message where sums say what is wrong, else none."""
+    sums = given.sum(axis=(1, 2)) / 1e4
+    if np.allclose(sums, 1, atol=1e-3):
+        return ""
+    return (
+        f"your result sums to {sums[int(np.abs(sums - 1).argmax())]:.4g}; response and window "
+        "both sum to 1, so their mixture does as well"
+    )
 
 
 def _measured_from(centre: Callable[[int], float]) -> Callable[..., np.ndarray]:
@@ -29,7 +118,10 @@ def _measured_from(centre: Callable[[int], float]) -> Callable[..., np.ndarray]:
             lambda right, r, stride, upsample: right(r, 1, upsample)
         ),
         "your displacement is half a cell off: the centre of n cells lies at (n − 1) / 2, that of "
-        "272 between two of them": _measured_from(lambda n: n / 2),
+        "272 between two of them": [
+            _measured_from(lambda n: n / 2),
+            _measured_from(lambda n: n / 2 - 1),
+        ],
         "your displacement is rounded: n // 2 is not the centre if n is even, which is at "
         "(n − 1) / 2": _measured_from(lambda n: n // 2),
         "your displacement is rounded: (n − 1) // 2 is not the centre if n is even, which is at "
@@ -142,6 +234,19 @@ def _moved(side: float, factor: float, rate: float) -> float:
         "you move towards the factor itself; the new side is side · factor": (
             lambda right, side, factor, rate, first: np.clip(
                 (1 - rate) * side + rate * factor, 0.2 * first, 5 * first
+            )
+        ),
+        "your limits are swapped: np.clip wants the lowest value first": (
+            lambda right, side, factor, rate, first: np.clip(
+                _moved(side, factor, rate), 5 * first, 0.2 * first
+            )
+        ),
+        "you divide by the factor: the side grows where the factor is above 1": (
+            lambda right, side, factor, rate, first: right(side, 1 / factor, rate, first)
+        ),
+        "the weights of old and new side must sum to 1: 1 − rate and rate": (
+            lambda right, side, factor, rate, first: np.clip(
+                side + rate * side * factor, 0.2 * first, 5 * first
             )
         ),
         "you return the change, a factor; the side is asked for": (
