@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {run: [1, 4, 7]}
+#   course: {run: [1, 5, 7]}
 # ---
 
 # %% [markdown]
@@ -353,7 +353,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure}} The three responses of a row share their colours, and look alike; their peaks, in the titles, differ by little. That is why changing the scale costs a penalty. On the right the chosen response with the window mixed in, and in its title what follows for the tracker: the displacement in search pixels, and the factor on the side of the search window.
+# {{figure}} The three responses of a row share their colours, and look alike; their peaks, in the titles, differ by little. That is why changing the scale costs a penalty. On the right the chosen response with the window mixed in, in which hills near the border have lost height, and in its title what follows for the tracker: the displacement in search pixels, and the factor on the side of the search window.
 #
 # **A good place to stop.** You have all six steps; next they become a tracker.
 #
@@ -430,7 +430,7 @@ for row, sequence in zip(axes, subjects, strict=True):
     boxes = track(MySiamFC(), sequence).boxes
     overlap = iou(boxes, sequence.boxes)  # (T,)
     for ax, t in zip(row, np.linspace(0, len(sequence) - 1, 4).astype(int), strict=True):
-        title = f"{sequence.name}, frame {t}: IoU {overlap[t]:.2f}"
+        title = f"{'' if t else sequence.name + ', '}frame {t}: IoU {overlap[t]:.2f}"
         plots.show_frame(ax, sequence.frames[t], title, sequence.boxes[t], boxes[t])
     said.append(f"{sequence.name}, mean IoU {np.nanmean(overlap):.2f}")
 axes[0, 0].plot([], [], color=plots.TRUTH, label="true box")

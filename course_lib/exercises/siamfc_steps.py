@@ -96,6 +96,7 @@ def after_init(change: Callable[[Any], None]) -> Callable[[type], Any]:
 
 
 def kept_as(**values: Any) -> Callable[[type], Any]:
+    """A mistake: `init` keeps other values than it should."""
     return after_init(lambda self: self.__dict__.update(values))
 
 
@@ -118,23 +119,27 @@ def looked_at(side: Callable[[np.ndarray, float], float]) -> Callable[[type], An
     )
 
 
-def of_scale(self, responses, best):
+def of_scale(self, responses: np.ndarray, best: int) -> tuple[int, np.ndarray]:
+    """A scale and its response (272, 272) with the window, whichever scale that is."""
     large = siamfc.enlarge(responses[best], 16)
     return best, siamfc.blend_with_window(large, self.window, self.influence)
 
 
-def set_side(self, side):
+def set_side(self, side: float) -> None:
+    """Another search side from the start."""
     self.side = self.first = side
 
 
-def blended_first(right, self, responses):
+def blended_first(right: type, self, responses: np.ndarray) -> tuple[int, np.ndarray]:
+    """The window is mixed in before the scale is chosen."""
     large = [siamfc.enlarge(r, 16) for r in responses]
     blended = np.stack([siamfc.blend_with_window(r, self.window, self.influence) for r in large])
     best = siamfc.choose_scale(blended, self.penalty)
     return best, blended[best]
 
 
-def swapped(right, self, responses):
+def swapped(right: type, self, responses: np.ndarray) -> tuple[int, np.ndarray]:
+    """The window gets the weight of the response."""
     self.influence = 1 - self.influence
     chosen = right.choose(self, responses)
     self.influence = 1 - self.influence
@@ -155,33 +160,39 @@ def resized(size: bool, side: bool, damped: bool = True) -> Callable[[type], Any
     return changed(resize=resize)
 
 
-def unlimited(right, self, factor):
+def unlimited(right: type, self, factor: float) -> None:
+    """Size and side without limits."""
     grown = 1 - self.rate + self.rate * factor
     self.size, self.side = self.size * grown, self.side * grown
 
 
-def limited_by_last(right, self, factor):
+def limited_by_last(right: type, self, factor: float) -> None:
+    """The limits move along with the side."""
     right.resize(self, factor)
     self.first = self.side
 
 
-def undamped_size(right, self, factor):
+def undamped_size(right: type, self, factor: float) -> None:
+    """The size jumps, the side is damped."""
     size = self.size * factor
     right.resize(self, factor)
     self.size = size
 
 
-def learning(right, self, frame):
+def learning(right: type, self, frame: np.ndarray) -> np.ndarray:
+    """The exemplar is cut again in every frame."""
     box = right.update(self, frame)
     self.look_at_exemplar(frame, self.side * EXEMPLAR / SEARCH)
     return box
 
 
 def returned(box: Callable[[Any], Any]) -> Callable[[type], Any]:
+    """A mistake in what is returned: (tracker) → the two halves of its box."""
     return changed(box=lambda right, self: np.concatenate(box(self)))
 
 
-def unkept(right, self, frame):
+def unkept(right: type, self, frame: np.ndarray) -> np.ndarray:
+    """The centre stays that of frame 0."""
     centre = self.centre
     box = right.update(self, frame)
     self.centre = centre
