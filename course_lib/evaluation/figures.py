@@ -135,16 +135,20 @@ def failure_gallery(
     Args:
         sequences: those that were tracked.
         results: the tracker's results by sequence name.
-        count: how many are shown, lowest AUC first.
+        count: how many are shown, lowest AUC first, three in a row.
 
     Returns:
         for each, the first frame with an IoU below 0.2, or if there is none, the lowest.
     """
     scores = {s: score_sequence(results[s.name].boxes, s.boxes, s.omitted) for s in sequences}
     worst = sorted(scores, key=lambda s: auc(scores[s].success))[:count]
-    figure, axes = plots.new_figure(width=9, height=2.7, columns=len(worst))
+    columns = min(len(worst), 3)
+    rows = -(-len(worst) // columns)
+    figure, axes = plots.new_figure(width=9, height=2.7 * rows, rows=rows, columns=columns)
+    for ax in axes.flat[len(worst) :]:
+        ax.set_axis_off()
     moments = []
-    for ax, sequence in zip(axes[0], worst, strict=True):
+    for ax, sequence in zip(axes.flat, worst, strict=False):
         overlap = iou(results[sequence.name].boxes, sequence.boxes)  # (T,)
         lost = np.flatnonzero(overlap < 0.2)
         t = int(lost[0]) if len(lost) else int(np.nanargmin(overlap))
@@ -152,6 +156,9 @@ def failure_gallery(
         moments.append(f"{sequence.name}, {moment}")
         found, title = results[sequence.name].boxes[t], f"{sequence.name}\n{moment}"
         plots.show_frame(ax, sequence.frames[t], title, sequence.boxes[t], found)
+    axes.flat[0].plot([], [], color=plots.TRUTH, label="true box")
+    axes.flat[0].plot([], [], "--", color=plots.PREDICTION, label="the tracker's")
+    plots.legend_below(figure, axes.flat[0])
     return figure, (
         "Frames in which the tracker has just lost its target, or overlaps it least, with the true "
         f"and the tracker's box: {'; '.join(moments)}."

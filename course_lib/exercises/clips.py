@@ -144,16 +144,39 @@ def compare_tracks(
             if not mistake.compared:
                 continue
             try:
-                wrong = run(make(lambda *s, m=mistake, **k: m.code(trial.right, *s, **k)), clip)
+                wrong = make(lambda *s, m=mistake, **k: m.code(trial.right, *s, **k))
+                made = _retraces(wrong, clip, given, right, tolerance)
             except Exception:  # a mistake that cannot run on this clip
                 continue
-            if _agree(given, wrong, tolerance) and not _agree(wrong, right, tolerance):
+            if made:
                 raise Wrong(mistake.words)
         t = int(np.argmax(np.abs(given - right).max(axis=1) > tolerance))
         raise Wrong(
             f"on a clip in which {clip.what}, your box in frame {t + 1} is {_text(given[t])}, "
             f"expected {_text(right[t])}"
         )
+
+
+def _retraces(
+    tracker: Any, clip: Clip, given: np.ndarray, right: np.ndarray, tolerance: float
+) -> bool:
+    """Whether a mistake returns the student's boxes, and not the right ones; it is run up to the
+    first box that differs.
+
+    Args:
+        tracker: with the mistake.
+        clip: to run on.
+        given: (T − 1, 4) the student's boxes.
+        right: (T − 1, 4) the reference's.
+        tolerance: by how many pixels boxes may differ.
+    """
+    tracker.init(clip.frames[0].copy(), clip.boxes[0].copy())
+    boxes = []
+    for frame, box in zip(clip.frames[1:], given, strict=True):
+        boxes.append(as_array(tracker.update(frame.copy()), (4,), "the box").copy())
+        if not _agree(boxes[-1], box, tolerance):
+            return False
+    return not _agree(np.array(boxes), right, tolerance)
 
 
 def _agree(a: np.ndarray, b: np.ndarray, tolerance: float) -> bool:

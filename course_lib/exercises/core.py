@@ -110,7 +110,7 @@ MODULES = {
         "lesson05_fault",
         "lesson05_curves",
     ),
-    "search": ("lesson06", "lesson06_tracker"),
+    "search": ("lesson06", "lesson06_peak", "lesson06_tracker", "lesson06_fault"),
     "anchors": ("lesson07", "lesson07_training"),
     "choose": ("lesson08",),
     "match": ("lesson09", "lesson09_match"),
