@@ -23,18 +23,21 @@ CELLS, SHAPES = 17, 5
 
 
 class StandIn:
-    """Template matching on means of 8 × 8 pixels, in place of a network; the offsets of an anchor
-    are random, and stay.
+    """In place of a network: template matching on means of 8 × 8 pixels, and noise that changes
+    with the search image, so that in each frame another proposal wins. Each anchor's offsets stay.
 
     Args:
-        rng: of the offsets.
+        rng: of the noise and the offsets.
         growth: mean of dw and dh: below 0 most proposals are smaller than their anchors.
+        largest: score; where all are small, the window decides.
     """
 
-    def __init__(self, rng: np.random.Generator, growth: float) -> None:
+    def __init__(self, rng: np.random.Generator, growth: float, largest: float) -> None:
+        self.largest = largest
         anchors = SHAPES, CELLS, CELLS
-        self.bias = rng.normal(0, 0.3, anchors)
         self.offsets = rng.normal([0, 0, growth, growth], [0.15, 0.15, 0.35, 0.35], (*anchors, 4))
+        self.views = rng.normal(0, 0.008, (16, (2 * (CELLS - 1)) ** 2))  # small: noise is smooth
+        self.phases = rng.normal(0, 1, (3, *anchors, 16))
 
     def template_features(self, crop: np.ndarray, search: int) -> np.ndarray:
         """A grey image (16, 16) of the exemplar crop (127, 127, 3)."""
@@ -49,16 +52,19 @@ class StandIn:
     def respond(self, template: np.ndarray, crops: np.ndarray) -> np.ndarray:
         """Scores and offsets (1, A, 5) of the anchors in search crops (1, 255, 255, 3)."""
         _require_shape(crops, (1, SEARCH, SEARCH, 3), "runtime.respond", "the search crops")
-        likeness = cv2.matchTemplate(
-            _shrunk(crops[0], 2 * (CELLS - 1)), template, cv2.TM_CCOEFF_NORMED
-        )  # (17, 17)
-        scores = 1 / (1 + np.exp(-4 * (likeness + self.bias - 0.4)))  # (5, 17, 17)
+        image = _shrunk(crops[0], 2 * (CELLS - 1))  # (32, 32)
+        likeness = cv2.matchTemplate(image, template, cv2.TM_CCOEFF_NORMED)  # (17, 17)
+        # (5, 17, 17); a product, so that few anchors have a high value and these are anywhere
+        noise = np.sin(self.phases @ (self.views @ image.ravel())).prod(0)
+        scores = self.largest / (1 + np.exp(3 - 2 * likeness - 6 * noise))  # (5, 17, 17)
         return np.concatenate([scores[..., None], self.offsets], -1).reshape(1, -1, 5)
 
 
 def _shrunk(crop: np.ndarray, size: int) -> np.ndarray:
-    grey = np.asarray(crop, dtype=np.float32).mean(axis=2)
-    return cv2.resize(grey, (size, size), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        np.asarray(crop, dtype=np.float32), (size, size), interpolation=cv2.INTER_AREA
+    )
+    return small.mean(axis=2)
 
 
 def _require_shape(crop: Any, shape: tuple[int, ...], what: str, name: str) -> None:
@@ -251,16 +257,16 @@ RIGHT = {
 )
 def examine_tracker(answer, rng) -> None:
     """The whole tracker beside the reference, on clips in which each step shows."""
-    for name, growth, first in (
-        ("odd", 0.0, None),
-        ("hidden", 0.1, None),
-        ("alike", -0.1, None),
-        ("small", -0.6, None),
-        ("large", 0.6, (20, 10, 131.5, 120.25)),
-        ("border", 0.3, (170, 120, 29, 27.5)),
+    for name, growth, largest, first in (
+        ("odd", 0.0, 0.25, None),
+        ("hidden", 0.1, 0.9, None),
+        ("alike", -0.1, 0.4, None),
+        ("small", -0.6, 0.9, None),
+        ("large", 0.6, 0.9, (20, 10, 131.5, 120.25)),
+        ("border", 0.3, 0.9, (170, 120, 29, 27.5)),
     ):
-        clip = make_clip(name, rng)
+        clip = make_clip(name, rng, length=10)
         if first is not None:
             clip = replace(clip, boxes=np.array([first] * len(clip.boxes), dtype=float))
-        with in_place_of_networks(StandIn(rng, growth)):
+        with in_place_of_networks(StandIn(rng, growth, largest)):
             compare_tracks(answer, [clip])
