@@ -80,7 +80,11 @@ def in_place_of_networks(stand_in: StandIn) -> Iterator[None]:
     try:
         for name in methods:
             method = getattr(stand_in, name)
-            setattr(ProposalRuntime, name, lambda runtime, *given, _do=method: _do(*given))
+            setattr(
+                ProposalRuntime,
+                name,
+                lambda runtime, *given, _do=method, **named: _do(*given, **named),
+            )
         yield
     finally:
         for name, method in own.items():
