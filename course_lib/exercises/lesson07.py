@@ -115,9 +115,8 @@ def examine_default_boxes(answer, rng) -> None:
     for s, after, ratios in ((60.0, 85.0, (1, 2, 3, 1 / 2, 1 / 3)), (0.2, 0.34, others)):
         answer.compare(
             (s, after, ratios),
-            "your boxes",
+            "your result",
             (len(ratios) + 1, 2),
-            named="the sizes",
             otherwise=_wrong_areas,
             hint="the order is that of the ratios, the extra square last",
             ratio=ratios[1],
@@ -177,10 +176,9 @@ def examine_anchor_sizes(answer, rng) -> None:
         square = ratios.index(1.0)
         answer.compare(
             (ratios,),
-            "your anchors",
+            "your result",
             (len(ratios), 2),
             tolerance=1e-4,
-            named="the sizes",
             otherwise=areas,
             side=lambda given, k=square: given[k, 0],
         )
@@ -203,8 +201,16 @@ def _best_too(right, overlap, *thresholds):
         "round": lambda right, *given: torch.where(right(*given) == 1, 1, -1 - right(*given)),
         "your labels are only 0 and 1; between {2:g} and {1:g} an anchor is neither: −1, it does "
         "not count": lambda right, *given: right(*given).clamp_min(0),
-        "you count an anchor between {2:g} and {1:g} as a positive; it is neither: −1": (
-            lambda right, *given: right(*given).abs()
+        "you count an anchor between {2:g} and {1:g} as a positive; it is neither: −1": [
+            lambda right, *given: right(*given).abs(),
+            lambda right, overlap, high, low: torch.where(
+                overlap > low, 1, right(overlap, high, low)
+            ),
+        ],
+        "you count an anchor between {2:g} and {1:g} as a negative; it is neither: −1": (
+            lambda right, overlap, high, low: torch.where(
+                overlap < high, 0, right(overlap, high, low)
+            )
         ),
         "your thresholds are always 0.6 and 0.3; take `high` and `low`": (
             lambda right, overlap, high, low: right(overlap)

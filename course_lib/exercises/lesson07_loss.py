@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -58,6 +59,11 @@ def _read_slopes(names: tuple[str, str]):
     return lambda pair: tuple(
         as_array(slope, tuple(slope.shape), name) for slope, name in zip(pair, names, strict=True)
     )
+
+
+def _side(logits: Tensor, labels: Tensor, label: int) -> Tensor:
+    """Mean cross-entropy of the anchors with one label."""
+    return F.cross_entropy(logits[labels == label], labels[labels == label])
 
 
 def _classes(part: Any) -> Any:
@@ -119,6 +125,33 @@ def _costs(cost: Any, factor: float = 1.0) -> Any:
             _boxes(lambda cost, y: cost.sum(-1).mean()),
             _boxes(lambda cost, y: cost.mean()),
             _boxes(lambda cost, y: cost.sum()),
+        ],
+        "your box loss is that of the negatives; the positives, label 1, have a box to find": _boxes(
+            lambda cost, y: cost[y == 0].sum(-1).mean()
+        ),
+        "the cross-entropy of one side is missing: positives and negatives count half each": [
+            _classes(lambda right, logits, o, y, t: _side(logits, y, 0) / 2),
+            _classes(lambda right, logits, o, y, t: _side(logits, y, 1) / 2),
+            _classes(lambda right, logits, o, y, t: _side(logits, y, 0)),
+            _classes(lambda right, logits, o, y, t: _side(logits, y, 1)),
+        ],
+        "your means are divided by the number of all anchors; each is divided by the number that it "
+        "is taken over": lambda right, logits, o, y, t, w: (
+            (
+                (_side(logits, y, 0) * (y == 0).sum() + _side(logits, y, 1) * (y == 1).sum()) / 2
+                + w * F.smooth_l1_loss(o, t, reduction="none")[y == 1].sum()
+            )
+            / y.numel()
+        ),
+        "your terms are sums; the bars in the formula are means": lambda right, logits, o, y, t, w: (
+            (_side(logits, y, 0) * (y == 0).sum() + _side(logits, y, 1) * (y == 1).sum()) / 2
+            + w * F.smooth_l1_loss(o, t, reduction="none")[y == 1].sum()
+        ),
+        "the box loss is missing": lambda right, logits, o, y, t, w: right(logits, o, y, t, 0),
+        "your smooth L1 turns from a square into a line elsewhere than at |d| = 1": [
+            _costs(partial(F.smooth_l1_loss, beta=0.2)),
+            _costs(partial(F.smooth_l1_loss, beta=0.5)),
+            _costs(partial(F.huber_loss, delta=0.5)),
         ],
         "the offsets of negatives count in your box loss; only positives have a box to find": (
             _boxes(lambda cost, y: cost.sum(-1)[y >= 0].mean())
@@ -206,9 +239,13 @@ def _finite_loss(value: Any) -> float:
         "every exemplar's kernels slid over the first search image; each has its own": (
             lambda right, k, x: right(k, x[:1].expand_as(x))
         ),
-        "your kernels are flipped: F.conv2d already correlates": (
-            lambda right, k, x: right(k.flip(3, 4), x)
-        ),
+        "your kernels are flipped: F.conv2d already correlates": [
+            lambda right, k, x: right(k.flip(3, 4), x),
+            lambda right, k, x: right(k.flip(3), x),
+            lambda right, k, x: right(k.flip(4), x),
+        ],
+        "your search features are folded in the wrong order: the C channels of a pair stay side by "
+        "side": lambda right, k, x: right(k, x.transpose(0, 1).reshape(x.shape)),
         "your kernels are sorted by map, not by pair: flatten (B, n) in that order, so that a "
         "group holds one pair's": lambda right, k, x: right(k.transpose(0, 1).reshape(k.shape), x),
         "the maps come out pair by pair: reshape them to (B, n, …), not to (n, B, …)": (
@@ -226,6 +263,9 @@ def _finite_loss(value: Any) -> float:
         "no_grad it does": lambda right, k, x: right(k, x.detach()),
     },
     others={
+        "F.conv2d refuses your shapes": lambda right, k, x: F.conv2d(
+            x.reshape(1, -1, *x.shape[2:]), k.flatten(0, 1)
+        ),
         "no gradient passes through": lambda right, k, x: right(k, x).detach(),
         "should be a tensor": lambda right, k, x: right(k, x).detach().numpy(),
     },
@@ -236,8 +276,15 @@ def examine_upchannel(answer, rng) -> None:
     for (B, n, C), (h, w), (H, W) in (((3, 2, 4), (3, 2), (8, 7)), ((2, 5, 3), (4, 4), (9, 11))):
         given = make(B, n, C, h, w), make(B, C, H, W)
         shape = B, n, H - h + 1, W - w + 1
-        answer.compare(
-            given, "your maps", lambda r, s=shape: as_tensor(r, s, "your maps"), tolerance=1e-4
-        )
+        read = lambda r, s=shape: as_tensor(r, s, "your result")  # noqa: E731
+        try:
+            answer.compare(given, "your result", read, tolerance=1e-4)
+        except RuntimeError as problem:
+            if "groups" not in str(problem):
+                raise
+            raise Wrong(
+                f"F.conv2d refuses your shapes ({problem}). An image of B · C channels needs kernels "
+                "of shape (B · n, C, h, w) and groups=B"
+            ) from None
         names = "the slope in the kernels", "the slope in the search features"
         answer.compare(given, names, _read_slopes(names), call=slopes, tolerance=1e-4)

@@ -29,15 +29,27 @@ def _furthest(given, right, names: tuple[str, ...]) -> str:
     return f"{names[column]} of row {row} is {mine}, expected {wanted}"
 
 
-def _shifts(right, b, a, centres) -> np.ndarray:
-    """Offsets whose dx, dy lead from and to other points than the centres.
+CENTRE, CORNER = 0.5, 0  # where a point lies in a box, in sizes from its corner
+
+
+def _shift(of_box: float, of_anchor: float) -> tuple:
+    """A mistake in dx, dy: they lead to and from other points than the centres.
 
     Args:
-        right: the reference.
-        b, a: boxes and anchors (N, 4).
-        centres: (boxes) → points (N, 2).
+        of_box, of_anchor: where the points lie, in sizes of the box from its corner.
     """
-    return np.c_[(centres(b) - centres(a)) / a[:, 2:], right(b, a)[:, 2:]]
+
+    def code(right, b, a):
+        to, start = b[:, :2] + of_box * b[:, 2:], a[:, :2] + of_anchor * a[:, 2:]
+        return np.c_[(to - start) / a[:, 2:], right(b, a)[:, 2:]]
+
+    return SHIFT, code
+
+
+def _floored(right, b, a) -> np.ndarray:
+    """Offsets between centres whose halves are rounded down."""
+    to, start = (v[:, :2] + v[:, 2:] // 2 for v in (b, a))
+    return np.c_[(to - start) / a[:, 2:], right(b, a)[:, 2:]]
 
 
 def _wrong_offsets(given, right) -> str:
@@ -60,9 +72,10 @@ def _wrong_offsets(given, right) -> str:
     "anchors.encode",
     reference=anchors.encode,
     mistakes={
-        "your result has shape {shape}; one row for each box: join along axis 1": (
-            lambda right, b, a: right(b, a).T
-        ),
+        "your result has shape {shape}; one row for each box: join along axis 1": [
+            lambda right, b, a: right(b, a).T,
+            lambda right, b, a: np.concatenate([right(b, a)[:, :2], right(b, a)[:, 2:]]),
+        ],
         "your offsets lead from the box to the anchor; reverse them": (
             lambda right, b, a: -right(b, a)
         ),
@@ -72,18 +85,24 @@ def _wrong_offsets(given, right) -> str:
         "SSD divides its offsets by variances, 0.1 and 0.2; here they stay as they are": (
             lambda right, b, a: right(b, a, anchors.SSD_VARIANCES)
         ),
-        "your dx, dy lead from corner to corner; they lead from centre to centre": (
-            SHIFT,
-            lambda right, b, a: _shifts(right, b, a, lambda v: v[:, :2]),
+        "your dx, dy lead from corner to corner; they lead from centre to centre": _shift(
+            CORNER, CORNER
         ),
-        "x + w is the right edge, not the centre; that is x + w / 2": (
-            SHIFT,
-            lambda right, b, a: _shifts(right, b, a, lambda v: v[:, :2] + v[:, 2:]),
+        "your dx, dy lead to the box's corner; they lead to its centre": _shift(CORNER, CENTRE),
+        "your dx, dy lead from the anchor's corner; they lead from its centre": _shift(
+            CENTRE, CORNER
         ),
-        "you halve w and h to whole pixels: // 2; the centre is x + w / 2": (
-            SHIFT,
-            lambda right, b, a: _shifts(right, b, a, lambda v: v[:, :2] + v[:, 2:] // 2),
-        ),
+        "x + w is the right edge, not the centre; that is x + w / 2": [
+            _shift(1, 1),
+            _shift(1, CENTRE),
+            _shift(CENTRE, 1),
+        ],
+        "x − w / 2 leads away from the centre; that is x + w / 2": [
+            _shift(-0.5, -0.5),
+            _shift(-0.5, CENTRE),
+            _shift(CENTRE, -0.5),
+        ],
+        "you halve w and h to whole pixels: // 2; the centre is x + w / 2": (SHIFT, _floored),
         "your dx, dy are in pixels; divide by the anchor's width and height": (
             SHIFT,
             lambda right, b, a: right(b, a) * np.c_[a[:, 2:], np.ones((len(a), 2))],
@@ -137,7 +156,7 @@ def _wrong_offsets(given, right) -> str:
 def examine_encode(answer, rng) -> None:
     """Offsets of boxes from anchors."""
     for n in (7, 1):
-        answer.compare(_random_pairs(rng, n), "the offsets", (n, 4), otherwise=_wrong_offsets)
+        answer.compare(_random_pairs(rng, n), "your result", (n, 4), otherwise=_wrong_offsets)
 
 
 def _decoded(right, o, a, centre) -> np.ndarray:
@@ -167,9 +186,10 @@ def _wrong_boxes(given, right) -> str:
     "anchors.decode",
     reference=anchors.decode,
     mistakes={
-        "your result has shape {shape}; one row for each box: join along axis 1": (
-            lambda right, o, a: right(o, a).T
-        ),
+        "your result has shape {shape}; one row for each box: join along axis 1": [
+            lambda right, o, a: right(o, a).T,
+            lambda right, o, a: np.concatenate([right(o, a)[:, :2], right(o, a)[:, 2:]]),
+        ],
         "you return the size first; a box is x, y, w, h": (
             lambda right, o, a: right(o, a)[:, [2, 3, 0, 1]]
         ),
@@ -242,4 +262,4 @@ def examine_decode(answer, rng) -> None:
     for n in (7, 1):
         boxes, at = _random_pairs(rng, n)
         inputs = anchors.encode(boxes, at), at
-        answer.compare(inputs, "the boxes", (n, 4), otherwise=_wrong_boxes)
+        answer.compare(inputs, "your result", (n, 4), otherwise=_wrong_boxes)

@@ -147,6 +147,21 @@ def _once(right, losses, labels):
     return torch.where((labels == 0) & (rank >= count[:, None]), -1, labels)
 
 
+def _against_ignored(right, losses, labels):
+    """Zeros and −1s ranked together."""
+    count = (3 * (labels == 1).sum(1)).clamp_min(10)
+    value = torch.where(labels <= 0, losses, -torch.inf)
+    rank = value.argsort(dim=1, descending=True).argsort(dim=1)
+    return torch.where((labels == 0) & (rank >= count[:, None]), -1, labels)
+
+
+def _ascending(right, losses, labels):
+    """The smallest first, with −∞ for all that are no zeros."""
+    count = (3 * (labels == 1).sum(1)).clamp_min(10)
+    rank = torch.where(labels == 0, losses, -torch.inf).argsort(dim=1).argsort(dim=1)
+    return torch.where((labels == 0) & (rank >= count[:, None]), -1, labels)
+
+
 def _of_the_batch(right, losses, labels):
     """The hardest of the whole batch."""
     return right(losses.reshape(1, -1), labels.reshape(1, -1)).reshape(labels.shape)
@@ -162,7 +177,14 @@ def _of_the_batch(right, losses, labels):
         "you keep every negative; three for each positive count, at least 10": (
             lambda right, losses, labels: labels
         ),
-        "you count positives over the whole batch; each pair keeps its own hardest": _of_the_batch,
+        "you count positives over the whole batch; each pair keeps its own hardest": [
+            _of_the_batch,
+            lambda right, losses, labels: right(losses, labels, 0, 3 * int((labels == 1).sum())),
+        ],
+        "anchors labelled −1 compete for the places in your ranking; only 0s do": _against_ignored,
+        "sorted from the smallest, the −∞ of the other anchors comes first, and takes the places": (
+            _ascending
+        ),
         "you compare the negatives' losses with those of all anchors; only negatives compete": (
             _among_all
         ),

@@ -66,9 +66,9 @@ def _sized(p: Callable) -> Callable:
 def examine_padded_size(answer, rng) -> None:
     """Size with context, of many boxes and of one."""
     w, h = rng.uniform(20, 100, (2, 5))
-    answer.compare((w, h), "the sizes", (5,))
+    answer.compare((w, h), "your result", (5,))
     try:
-        answer.compare((w[0], h[0]), "the size of one box")
+        answer.compare((w[0], h[0]), "your size of one box")
     except (TypeError, IndexError, AttributeError) as problem:
         raise Wrong(
             f"where w and h are two numbers, your function stops with {type(problem).__name__}: "
@@ -109,7 +109,7 @@ def examine_change(answer, rng) -> None:
     """Change, the same for twice as large and half as large."""
     ratios = np.concatenate([[0.25, 0.5, 1.0, 2.0, 4.0], rng.uniform(0.2, 5, 4)])
     read = _each(9, "your change")
-    answer.compare((ratios,), "the changes", read, unchanged=lambda given: given[2])
+    answer.compare((ratios,), "your result", read, unchanged=lambda given: given[2])
 
 
 def _changes(boxes, size, padded=padded_size) -> tuple[np.ndarray, np.ndarray]:
@@ -236,7 +236,7 @@ def examine_penalty(answer, rng) -> None:
                 f"{factors[i, 1]:.2f} times as high as the last one, is {mine}, expected {wanted}"
             )
 
-        answer.compare((boxes, size, k), "the penalties", (9,), otherwise=words)
+        answer.compare((boxes, size, k), "your result", (9,), otherwise=words)
 
 
 @check(
@@ -247,9 +247,12 @@ def examine_penalty(answer, rng) -> None:
             lambda right, score, p, w, i: right(score, p, w, 1 - i)
         ),
         "the penalties are missing": lambda right, score, p, w, i: right(score, 1, w, i),
+        "the scores are missing": lambda right, score, p, w, i: right(1, p, w, i),
         "you multiply by the window: then nothing at the border can ever win. Add it with its "
         "influence": [
             lambda right, score, p, w, i: p * score * w,
+            lambda right, score, p, w, i: (1 - i) * p * score * w,
+            lambda right, score, p, w, i: (1 - i) * p * score * i * w,
             lambda right, score, p, w, i: p * score * ((1 - i) + i * w),
         ],
         "the penalty is a factor on the score, not on the window": (
@@ -299,7 +302,7 @@ def examine_rerank(answer, rng) -> None:
     """Scores, penalties and window together."""
     for influence in (0.4, 0.15):
         inputs = (*rng.uniform(0.05, 0.95, (3, 9)), influence)
-        answer.compare(inputs, "the ranking", _each(9, "your ranking"))
+        answer.compare(inputs, "your ranking", _each(9, "your ranking"))
 
 
 @check(
@@ -356,4 +359,4 @@ def examine_smooth(answer, rng) -> None:
         last = rng.uniform(30, 60, 2)
         found = last * rng.uniform(1.1, 1.6, 2) ** [1, -1]
         certainty, rate = rng.uniform(0.1, 0.45), rng.uniform(0.5, 0.9)
-        answer.compare((last, found, certainty, rate), "the size", (2,))
+        answer.compare((last, found, certainty, rate), "your size", (2,))
