@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {run: [1]}
+#   course: {run: [0, 4]}
 # ---
 
 # %% [markdown]
@@ -39,6 +39,8 @@ search, target = window.cut(subject.frames[6]), window.box_to_crop(subject.boxes
 # %% [markdown]
 # ## Look first
 #
+# {{part}}
+#
 # In lesson 06 the box could move and grow, but never change its shape. Here every cell of the score map holds five boxes of different shapes, the *anchors*. Choose a cell and move the thresholds. Circles are positives, dots are negatives, and crosses do not count.
 
 # %%
@@ -62,6 +64,8 @@ AnchorExplorer(search, target)
 # $$w = s\sqrt{a}, \qquad h = s/\sqrt{a},$$
 #
 # plus one extra square of side $\sqrt{s\,s'}$, where $s'$ is the scale of the next map. (The lecture and the report print $h = s/a$. Compute the area and you will see that this cannot be right.)
+#
+# Write `default_box_sizes` for one map and any list of ratios: one box for each ratio, in their order, then the extra square. Pixels or fractions of the image, nothing is rounded.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -98,13 +102,15 @@ def default_box_sizes(scale, next_scale, ratios):
 #
 # SiamRPN knows how large the target is in its search image: about 64 × 64 pixels, because the crop is scaled that way. One scale is therefore enough. Its five ratios are defined the *other* way round, $r = h/w$: 0.33, 0.5, 1, 2 and 3. The area is $64^2$ for each.
 #
+# Write `anchor_sizes` for any list of such ratios. The sizes are exact, not rounded.
+#
 # <details><summary>Hint 1</summary>
 #
-# From $wh = 64^2$ and $h = rw$ it follows that $w = 64/\sqrt{r}$.
+# There are two equations, $wh = 64^2$ and $h = rw$. Put the second into the first and solve for $w$.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `w = 64 / np.sqrt(r)` and `h = w * r`.
+# $h$ follows from $w$ and $r$. Put both side by side as in 07.1, one row for each anchor.
 # </details>
 
 
@@ -165,11 +171,13 @@ plots.show(figure, alt=words)
 #
 # $$d_x = \frac{c_x - c_x^a}{w^a},\quad d_y = \frac{c_y - c_y^a}{h^a},\quad d_w = \log\frac{w}{w^a},\quad d_h = \log\frac{h}{h^a}.$$
 #
-# In this course a box is $(x, y, w, h)$ with its top-left corner at $(x, y)$; $c_x$ and $c_y$ are its *centre*.
+# In this course a box is $(x, y, w, h)$ with its top-left corner at $(x, y)$; $c_x$ and $c_y$ are its *centre*. The logarithm is the natural one.
+#
+# Write `encode` for N boxes and as many anchors, the offsets in the order dx, dy, dw, dh.
 #
 # <details><summary>Hint 1</summary>
 #
-# `boxes[:, :2] + boxes[:, 2:] / 2` are the centres.
+# The centres first: of each box the corner, columns 0 and 1, and half of the size, columns 2 and 3.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -200,11 +208,11 @@ def encode(boxes, anchors):
 # ### Exercise 07.4 · Decode
 # {{exercise}}
 #
-# The inverse: `decode(encode(b, a), a)` is `b` again.
+# A tracker needs the way back: the network answers with offsets, and what we want is a box. Write `decode`, the inverse of `encode`: `decode(encode(b, a), a)` is `b` again.
 #
 # <details><summary>Hint 1</summary>
 #
-# The size first: `anchors[:, 2:] * np.exp(...)`.
+# The size first: solve $d_w = \log(w / w^a)$ for $w$.
 # </details>
 # <details><summary>Hint 2</summary>
 #
@@ -236,15 +244,17 @@ def decode(offsets, anchors):
 # ### Exercise 07.5 · Two thresholds
 # {{exercise}}
 #
-# An anchor whose IoU with the target is above `high` is a positive (1); one below `low` is a negative (0). Anything in between is neither: labelling it one or the other would teach a boundary that does not exist. It gets −1 and does not count.
+# An anchor whose IoU with the target is above `high` is a positive (1); one below `low` is a negative (0). Anything in between is neither: labelling it one or the other would teach a boundary that does not exist. It gets −1 and does not count, and so does an anchor whose IoU is exactly `high` or `low`. A pair may have no positive at all.
+#
+# Write `match`, with labels that are whole numbers.
 #
 # <details><summary>Hint 1</summary>
 #
-# Start with `torch.full(overlap.shape, -1)`.
+# Start with −1 everywhere: `torch.full(overlap.shape, -1)`.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Then `labels[overlap > high] = 1`, and likewise for the negatives.
+# Then two assignments to the places where a condition holds, `labels[condition] = …`, one for each threshold.
 # </details>
 
 
@@ -258,7 +268,7 @@ def match(overlap, high, low):
         high, low: thresholds; positives lie above the first, negatives below the second.
 
     Returns:
-        tensor (B, A) of 1, 0 and -1.
+        tensor (B, A) of 1, 0 and -1, int64.
     """
     ### BEGIN SOLUTION
     labels = torch.full(overlap.shape, -1)
@@ -279,12 +289,18 @@ print(
 # %% [markdown]
 # ## Balance
 #
+# {{part}}
+#
+# This is a good place for a break: the first part was about boxes, the second is about learning them.
+#
 # A few positives face a thousand negatives, most of them easy. If all counted equally, "nothing anywhere" would be an excellent answer. There are two ways out, and you will write both.
 #
 # ### Exercise 07.6 · Sixteen of sixty-four
 # {{exercise}}
 #
-# SiamRPN samples at random: at most 16 positives and 48 negatives of each pair count. The random numbers are given in `draws`, so that the choice can be repeated: keep the anchors with the highest numbers.
+# SiamRPN samples at random: at most 16 positives and 48 negatives of each pair count. The random numbers are given in `draws`, so that the choice can be repeated: of each pair's positives, and of its negatives, keep those with the highest numbers. All others become −1. Where there are fewer than 16 positives, all of them are kept, and no negative takes their place: 48 is the limit.
+#
+# Write `draw_anchors`. Every pair has more than 48 anchors.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -292,7 +308,7 @@ print(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `values, index = torch.where(labels == label, draws, -1.0).topk(k, dim=1)`; where `values` is −1, there was no such anchor left.
+# `topk` returns numbers and their places. A number of −1 says that no anchor of this label was left: that place must keep what it has.
 # </details>
 
 
@@ -322,7 +338,9 @@ def draw_anchors(labels, draws):
 # ### Exercise 07.7 · The hardest three
 # {{exercise}}
 #
-# SSD, and the EPFL project with it, looks for the negatives that hurt (*hard negative mining*): three negatives count for each positive, those with the largest losses, and at least 10 per image.
+# SSD, and the EPFL project with it, looks for the negatives that hurt (*hard negative mining*): three negatives count for each positive, those with the largest losses, and at least 10 per pair (all of them, where there are not so many). The positives stay, and so does every −1.
+#
+# Write `hardest_negatives`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -388,15 +406,17 @@ print(said)
 #
 # $$L = \tfrac12\,\overline{\mathrm{CE}}_{+} + \tfrac12\,\overline{\mathrm{CE}}_{-} + \lambda\;\overline{\textstyle\sum_{j=1}^4 \mathrm{smooth}(d_j - d_j^*)}_{+},$$
 #
-# where the bars are means over the positives (+) or the negatives (−), and $\mathrm{smooth}(t) = t^2/2$ for $|t| < 1$, $|t| - \tfrac12$ beyond. If there are no positives, their terms are 0. Here the batch is a single pair.
+# where the bars are means over the positives (+) or the negatives (−), and $\mathrm{smooth}(t) = t^2/2$ for $|t| < 1$, $|t| - \tfrac12$ beyond. If there are no positives, their terms are 0. Anchors labelled −1 count nowhere. The first logit is for label 0, something else, the second for label 1, the target.
+#
+# Write `proposal_loss` for a batch of a single pair. It is learned from: gradients must reach the logits and the offsets.
 #
 # <details><summary>Hint 1</summary>
 #
-# `F.cross_entropy(logits[0], labels[0].clamp_min(0), reduction="none")` has shape (A,); select from it with `labels[0] == 1`.
+# `F.cross_entropy(…, reduction="none")` returns one number for each anchor. It refuses −1: give it 0 there, and leave these anchors out of both means.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The mean of an empty set is NaN: divide the sum by `count.clamp_min(1)`. `F.smooth_l1_loss(..., reduction="none")` has shape (1, A, 4).
+# The mean of an empty set is NaN: divide a sum by the count, and by 1 if that is 0. `F.smooth_l1_loss(…, reduction="none")` has shape (1, A, 4): first the sum over the four, then the mean over the positives.
 # </details>
 
 
@@ -465,9 +485,11 @@ plots.show(figure, alt=words)
 #
 # In a batch, every pair has its own kernels. As in lesson 04, the batch becomes groups of channels.
 #
+# Write `cross_correlate_channels`, for kernels and features of any size. Gradients must reach both.
+#
 # <details><summary>Hint 1</summary>
 #
-# `x.reshape(1, B * C, H, W)`, and kernels `(B * n, C, h, w)` with `groups=B`.
+# One image with B · C channels, in B groups. Which shape must the kernels have, so that group b holds the n kernels of pair b?
 # </details>
 # <details><summary>Hint 2</summary>
 #

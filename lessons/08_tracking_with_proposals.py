@@ -65,13 +65,15 @@ ProposalExplorer(crowd, runtime, max_frames=by_profile(smoke=6, laptop=60, gpu=8
 #
 # $$\mathrm{sz}(w, h) = \sqrt{(w + p)(h + p)}.$$
 #
+# Write `padded_size`. It is needed for arrays of widths and heights and for a single pair of numbers.
+#
 # <details><summary>Hint 1</summary>
 #
-# `p = (w + h) / 2`.
+# One step after the other: $p$, then the product of two sums, then its root.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `np.sqrt((w + p) * (h + p))` works for numbers and arrays alike.
+# `+`, `*` and `np.sqrt` work for numbers and arrays alike: there is no need for a loop or an `if`.
 # </details>
 
 
@@ -98,13 +100,15 @@ def padded_size(w, h):
 #
 # Twice as large and half as large are the same amount of change: $\mathrm{change}(q) = \max(q, 1/q)$, which is at least 1.
 #
+# Write `change`, for N ratios at once.
+#
 # <details><summary>Hint 1</summary>
 #
-# `np.maximum` compares element by element.
+# What are $q$ and $1/q$ for something that doubled? And for something that halved?
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `np.maximum(ratio, 1 / ratio)`.
+# `max` and `np.max` look for one largest number of all. `np.maximum` compares two arrays element by element.
 # </details>
 
 
@@ -129,11 +133,13 @@ def change(ratio):
 # ### Exercise 08.3 · The penalty
 # {{exercise}}
 #
-# Targets change slowly from one frame to the next. Let $r$ be the change of the ratio $w/h$ and $s$ the change of the padded size; each proposal's score is then multiplied by
+# Targets change slowly from one frame to the next. Let $r$ be the change of the ratio $w/h$ and $s$ the change of the padded size, each from the last size to the proposal's; each proposal's score is then multiplied by
 #
 # $$\exp\bigl(-(r \cdot s - 1)\,k\bigr).$$
 #
 # The lecture prints $\exp(k \cdot r \cdot s)$. Before you write any code: what would that reward?
+#
+# Write `change_penalty` with your two functions from above.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -141,7 +147,7 @@ def change(ratio):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `s = change(padded_size(w, h) / padded_size(*size))`, `r = change((size[0] / size[1]) / (w / h))`.
+# Two ratios, each of the new value over the last one: of $w/h$, and of the padded size. Both go through `change` before they are multiplied.
 # </details>
 
 
@@ -186,13 +192,15 @@ plots.show(figure, alt=words)
 #
 # $$(1 - \lambda)\cdot \mathrm{penalty} \cdot \mathrm{score} + \lambda \cdot \mathrm{window}.$$
 #
+# Write `rerank`; neither the scores nor the window are normalised in it.
+#
 # <details><summary>Hint 1</summary>
 #
 # All three are arrays (A,), one number per anchor.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `(1 - influence) * penalties * scores + influence * window`.
+# The penalised score is a product. Blend it with the window by two weights that add up to 1.
 # </details>
 
 
@@ -216,15 +224,17 @@ def rerank(scores, penalties, window, influence):
 # ### Exercise 08.5 · Not too fast
 # {{exercise}}
 #
-# The position is taken directly from the best proposal. The size only moves towards the proposal's, and the more certain the proposal, the further: by the fraction *certainty · rate*, where the certainty is the proposal's penalty · score.
+# The position is taken directly from the best proposal. The size only moves towards the proposal's, and the more certain the proposal, the further: by the fraction *certainty · rate*, where the certainty is the proposal's penalty · score. The last size keeps the rest of the weight.
+#
+# Write `smooth_size`.
 #
 # <details><summary>Hint 1</summary>
 #
-# `fraction = certainty * rate`.
+# The fraction first. What is it for a proposal of certainty 1, and what for one of certainty 0.1?
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `(1 - fraction) * last + fraction * found`.
+# A fraction of 0 must leave the last size as it is, a fraction of 1 must return the new one.
 # </details>
 
 
@@ -255,13 +265,24 @@ hann = anchor_window(anchors)  # (A,)
 #
 # Given: `runtime.template_features(crop, 255)` computes the template features of the exemplar crop (127, 127, 3); `runtime.respond(template, crops)` compares them with search crops (1, 255, 255, 3) and returns an array (1, A, 5): the score and the four offsets of each anchor. `anchors` are the anchors' boxes, `hann` is the window at their centres. Settings: penalty 0.16, window 0.40, rate 0.30.
 #
+# Write `MySiamRPN`:
+#
+# 1. `init` keeps the centre, the size and the frame's mean colour. The exemplar crop is the square of side `context_side(size)` around the target, shown at 127 pixels; keep its template features. They are never updated.
+# 2. `update` cuts the search crop around the last centre, with the side `context_side(size)` · 255 / 127 of the *current* size, shown at 255 pixels. Beyond the frame, both crops have the mean colour of the first frame.
+# 3. Decode all proposals. The penalty compares them, in search pixels, with the last size in the same pixels. The best is the first in the ranking of 08.4.
+# 4. The centre is that of the best proposal, brought to the frame; keep it inside the frame.
+# 5. The size is smoothed as in 08.5; keep it between 10 pixels and the size of the frame.
+# 6. Return the box with this centre and this size.
+#
+# The check runs your tracker on six short clips. In place of the network it puts one whose proposals differ more from each other, so that every step shows.
+#
 # <details><summary>Hint 1</summary>
 #
-# `init` stores the centre, the size, the frame's mean colour, and the template features of the crop of side `context_side(self.size)`, shown at 127 pixels. In each frame the side of the search window is `context_side(self.size) * 255 / 127`, with the current size.
+# A crop is `CropWindow(cx, cy, side, pixels).cut(frame, colour)`, with the centre and the side in frame pixels; `cv2.mean(frame)[:3]` is the mean colour. Keep everything that `update` needs in `self`.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Boxes in search pixels: `decode(answer[:, 1:], anchors)`. The last size in search pixels: `self.size * window.scale`. The best box in the frame: `window.box_to_frame(boxes[best])`. At the end keep the centre inside the frame, and the size between 10 pixels and the size of the frame.
+# The first column of an answer is the score, the other four are offsets for `decode`. `window.scale` is the number of search pixels in a frame pixel, and `window.box_to_frame` brings a box back. `np.clip` keeps numbers inside limits.
 # </details>
 
 

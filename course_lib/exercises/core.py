@@ -111,8 +111,8 @@ MODULES = {
         "lesson05_curves",
     ),
     "search": ("lesson06", "lesson06_peak", "lesson06_tracker", "lesson06_fault"),
-    "anchors": ("lesson07", "lesson07_training"),
-    "choose": ("lesson08",),
+    "anchors": ("lesson07", "lesson07_offsets", "lesson07_training", "lesson07_loss"),
+    "choose": ("lesson08", "lesson08_tracker"),
     "match": ("lesson09", "lesson09_match"),
     "siamdw": ("lesson10", "lesson10_padding", "lesson10_units", "lesson10_networks"),
     "margin": (

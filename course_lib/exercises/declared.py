@@ -38,8 +38,8 @@ def converted(value: Any, declared: Any, inputs: tuple[Any, ...] = ()) -> Any:
     Args:
         value: what an answer returned.
         declared: an annotation: array, tensor, number, or a tuple or list of them.
-        inputs: of the answer. If some are tensors, an array is not converted to a tensor, since
-            gradients have been lost; and a tensor gets their precision.
+        inputs: of the answer. If some are tensors, an array of fractions is not converted to a
+            tensor, since gradients have been lost; and a tensor gets their precision.
     """
     if value is None or declared is None:
         return value
@@ -165,10 +165,12 @@ def _tensor(value: Any, inputs: tuple[Any, ...]) -> Any:
     if is_tensor(value):
         wanted = floating or [torch.get_default_dtype()]
         return value if not _is_double(value) or wanted[0] == value.dtype else value.to(wanted[0])
-    if any(map(is_tensor, inputs)) or not isinstance(value, (np.ndarray, list, tuple)):
+    if not isinstance(value, (np.ndarray, list, tuple)):
         return value
     array = _array(value)
     if not isinstance(array, np.ndarray):
+        return value
+    if array.dtype.kind in "fc" and any(map(is_tensor, inputs)):
         return value
     tensor = torch.from_numpy(np.ascontiguousarray(array))
     return tensor.to(torch.get_default_dtype()) if _is_double(tensor) else tensor

@@ -1,67 +1,127 @@
-"""Checks of lesson 07: default boxes, anchors, offsets, up-channel correlation."""
+"""Checks of lesson 07: default boxes, anchors, and which of them count."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
-from course_lib.exercises.compare import as_tensor
+from course_lib.exercises.compare import apart, as_tensor, same
 from course_lib.exercises.core import check
 from course_lib.geometry import anchors
-from course_lib.models import correlation
+
+LABELS = "the tensor of labels"
+
+
+def _shaped(w, h, square) -> np.ndarray:
+    """Boxes (K, 2) of the given widths and heights, and the extra square.
+
+    Args:
+        w, h: (K,) or one number for all.
+        square: side of the extra square.
+    """
+    boxes = np.stack(np.broadcast_arrays(w, h), 1)
+    return np.concatenate([boxes, [[square, square]]])
+
+
+def _squared(boxes: np.ndarray, square: float) -> np.ndarray:
+    """The boxes (K + 1, 2) with an extra square of another side."""
+    return _shaped(*boxes[:-1].T, square)
 
 
 def _wrong_areas(given, right) -> str:
-    """The message for default boxes (6, 2) whose areas differ."""
-    side = right[0, 0]
-    if np.allclose(given[:5], right[:5]):
-        return (
-            f"your extra square has the sides {given[5].tolist()}; expected √(s · s') = "
-            f"{right[5, 0]:.4g}, between two maps"
-        )
-    areas = given[:5].prod(1)
-    if np.allclose(areas, side**2, rtol=1e-4):
+    """The message for default boxes (K + 1, 2) whose areas differ."""
+    areas, square = given[:-1].prod(1), right[0].prod()
+    k = int(np.abs(areas - square).argmax())
+    if abs(areas[k] - square) > 1e-4 * square:
+        mine, wanted = apart(areas[k], square)
+        return f"your box {k} has the area {mine}; every box of a ratio has the area s² = {wanted}"
+    if not same(given[:-1], right[:-1]):
         return ""
-    return (
-        f"the areas of your five boxes are {np.round(areas, 4).tolist()}; all should be s² = "
-        f"{side**2:.4g}"
-    )
+    k = int(np.abs(given[-1] - right[-1]).argmax())
+    mine, wanted = apart(given[-1, k], right[-1, k])
+    return f"a side of your extra square is {mine}; expected √(s · s') = {wanted}, between two maps"
 
 
 @check(
     "anchors.default_boxes",
     reference=anchors.default_box_sizes,
     mistakes={
-        "your box of ratio 2 has the area {area:.4g}, expected {square:.4g}: the height is s / √a. "
-        "(The lecture prints s / a; compute the area to see that it cannot be right.)": (
-            np.s_[:5],
-            lambda right, s, after, a: right(s, after, a) / np.c_[np.ones(6), [*np.sqrt(a), 1]],
+        "the extra square of side √(s · s') is missing: K ratios make K + 1 boxes": (
+            lambda right, s, after, a: right(s, after, a)[:-1]
         ),
+        "your result has shape {shape}; one row for each box, its width and height side by side: "
+        "stack along axis 1": lambda right, *given: right(*given).T,
+        "your ratios are always 1, 2, 3, 1/2 and 1/3; take those in `ratios`": (
+            lambda right, s, after, a: right(s, after)
+        ),
+        "the extra square comes last": lambda right, *given: np.roll(right(*given), 1, axis=0),
         "width and height are swapped: a ratio of 2 means twice as wide as high": (
-            lambda right, *given: right(*given)[:, ::-1]
+            np.s_[:-1],
+            lambda right, *given: right(*given)[:, ::-1],
+        ),
+        "your box of ratio {ratio:.3g} has the area {area:.4g}, expected {square:.4g}: the height "
+        "is s / √a. (The lecture prints s / a; compute the area to see that it cannot be right.)": (
+            np.s_[:-1],
+            lambda right, s, after, a: _shaped(s * np.sqrt(a), s / np.asarray(a), s),
+        ),
+        "your box of ratio {ratio:.3g} has the area {area:.4g}, expected {square:.4g}: the width "
+        "is s · √a, not s · a": (
+            np.s_[:-1],
+            lambda right, s, after, a: _shaped(s * np.asarray(a), s / np.sqrt(a), s),
+        ),
+        "your areas are right, your shapes are not: w / h of the box of ratio {ratio:.3g} is "
+        "{shape_of_one:.4g}. It is a where w = s · √a and h = s / √a": (
+            np.s_[:-1],
+            lambda right, s, after, a: _shaped(s * np.asarray(a), s / np.asarray(a), s),
+        ),
+        "one side of your boxes is s whatever the ratio; then their areas differ. Both sides "
+        "change, by √a": [
+            (np.s_[:-1], lambda right, s, after, a: _shaped(s * np.asarray(a), s, s)),
+            (np.s_[:-1], lambda right, s, after, a: _shaped(s, s / np.asarray(a), s)),
+        ],
+        "the root is over a alone: w = s · √a, not √(s · a)": (
+            np.s_[:-1],
+            lambda right, s, after, a: _shaped(
+                np.sqrt(s * np.asarray(a)), np.sqrt(s / np.asarray(a)), s
+            ),
+        ),
+        "your sizes are rounded; s may as well be a fraction of the image: keep them exact": [
+            lambda right, *given: np.round(right(*given)),
+            lambda right, *given: right(*given).astype(int),
+        ],
+        "the side of your extra square is (s + s') / 2; it is √(s · s')": (
+            -1,
+            lambda right, s, after, a: _squared(right(s, after, a), (s + after) / 2),
+        ),
+        "your extra square has only one of the scales: its side is √(s · s')": [
+            (-1, lambda right, s, after, a: _squared(right(s, after, a), s)),
+            (-1, lambda right, s, after, a: _squared(right(s, after, a), after)),
+        ],
+        "s · s' is the area of the extra square; its side is the root": (
+            -1,
+            lambda right, s, after, a: _squared(right(s, after, a), s * after),
         ),
     },
     others={
-        "your extra square": lambda right, s, after, a: np.r_[
-            right(s, after, a)[:5], [[(s + after) / 2] * 2]
-        ],
-        "the areas of your five boxes": lambda right, s, after, a: (
-            right(s, after, a) * np.c_[[*np.sqrt(a), 1], np.ones(6)]
+        "a side of your extra square": lambda right, s, after, a: _squared(
+            right(s, after, a), np.hypot(s, after)
         ),
+        "every box of a ratio has the area": lambda right, s, after, a: right(s, after, a) * 2,
     },
 )
 def examine_default_boxes(answer, rng) -> None:
-    """SSD's default boxes."""
-    for s, after in ((60.0, 85.0), (0.2, 0.34)):
+    """SSD's default boxes, in pixels and as fractions, of SSD's ratios and of others."""
+    others = [*rng.uniform(1.5, 4, 2), *rng.uniform(0.2, 0.8, 2)]
+    for s, after, ratios in ((60.0, 85.0, (1, 2, 3, 1 / 2, 1 / 3)), (0.2, 0.34, others)):
         answer.compare(
-            (s, after, (1, 2, 3, 1 / 2, 1 / 3)),
-            "the six sizes",
-            (6, 2),
-            named="the sizes",
+            (s, after, ratios),
+            "your result",
+            (len(ratios) + 1, 2),
             otherwise=_wrong_areas,
             hint="the order is that of the ratios, the extra square last",
+            ratio=ratios[1],
             area=lambda given: given[1].prod(),
+            shape_of_one=lambda given: given[1, 0] / given[1, 1],
             square=s * s,
         )
 
@@ -70,134 +130,138 @@ def examine_default_boxes(answer, rng) -> None:
     "anchors.siamrpn",
     reference=anchors.siamrpn_anchor_sizes,
     mistakes={
+        "your result has shape {shape}; one row for each anchor, its width and height side by "
+        "side: stack along axis 1": lambda right, r: right(r).T,
+        "your ratios are always 0.33, 0.5, 1, 2 and 3; take those in `ratios`": (
+            lambda right, r: right((0.33, 0.5, 1, 2, 3))
+        ),
         "here the ratio is height over width: r = 3 is a tall box. (SSD's a is the other way "
         "round.)": lambda right, r: right(r)[:, ::-1],
-        "your square has a side of {given[2][0]:g}; the area is that of 64 × 64 pixels": (
+        "your square has a side of {side:g}; the area is that of 64 × 64 pixels": (
             lambda right, r: right(r) / 8
         ),
         "your sizes are truncated to integers as in the public code; keep them exact: all areas 64 "
-        "· 64": lambda right, r: right(r, truncated=True),
+        "· 64": [
+            lambda right, r: right(r, truncated=True),
+            lambda right, r: np.floor(right(r)),
+        ],
+        "your sizes are rounded; keep them exact: all areas 64 · 64": (
+            lambda right, r: np.round(right(r))
+        ),
+        "h is r times the width w, and you take r times 64: w · h is then not 64 · 64": (
+            lambda right, r: right(r) * np.c_[np.ones(len(r)), np.sqrt(r)]
+        ),
+        "one side of your anchors is 64 whatever the ratio; then their areas differ. Both change, "
+        "by √r": [
+            lambda right, r: np.stack([64 / np.array(r), np.full(len(r), 64)], 1),
+            lambda right, r: np.stack([np.full(len(r), 64), 64 * np.array(r)], 1),
+        ],
+        "your areas are right, your shapes are not: h / w is r where w = 64 / √r": (
+            lambda right, r: np.stack([64 / np.array(r), 64 * np.array(r)], 1)
+        ),
     },
-    others={"your areas are": lambda right, r: [(64 / v, 64) for v in r]},
+    others={"has the area": lambda right, r: right(r) * 1.1},
 )
 def examine_anchor_sizes(answer, rng) -> None:
-    """SiamRPN's anchors, exact."""
+    """SiamRPN's anchors, exact, of its ratios and of others."""
 
     def areas(given, right):
-        found = np.round(given.prod(1)).astype(int).tolist()
-        said = f"your areas are {found}; expected 4096 for every ratio"
-        return "" if np.allclose(given.prod(1), 4096, rtol=1e-3) else said
+        found = given.prod(1)
+        k = int(np.abs(found - 4096).argmax())
+        mine, wanted = apart(found[k], 4096.0)
+        said = f"your anchor {k} has the area {mine}; expected {wanted} for every ratio"
+        return "" if abs(found[k] - 4096) < 4 else said
 
-    ratios = (0.33, 0.5, 1.0, 2.0, 3.0)
-    answer.compare(
-        (ratios,),
-        "the five sizes",
-        (5, 2),
-        tolerance=1e-4,
-        near=1e-3,
-        named="the sizes",
-        otherwise=areas,
-    )
-
-
-def _random_pairs(rng, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """n boxes and n anchors (n, 4)."""
-    pair = [
-        np.concatenate([rng.uniform(0, 150, (n, 2)), rng.uniform(20, 120, (n, 2))], 1)
-        for _ in range(2)
-    ]
-    return pair[0], pair[1]
+    for ratios in ((0.33, 0.5, 1.0, 2.0, 3.0), (1.0, *rng.uniform(0.2, 4, 3))):
+        square = ratios.index(1.0)
+        answer.compare(
+            (ratios,),
+            "your result",
+            (len(ratios), 2),
+            tolerance=1e-4,
+            otherwise=areas,
+            side=lambda given, k=square: given[k, 0],
+        )
 
 
-@check(
-    "anchors.encode",
-    reference=anchors.encode,
-    mistakes={
-        "your dx, dy lead from corner to corner; they lead from centre to centre": (
-            lambda right, b, a: np.c_[(b[:, :2] - a[:, :2]) / a[:, 2:], right(b, a)[:, 2:]]
-        ),
-        "your dx, dy are in pixels; divide by the anchor's width and height": (
-            np.s_[:, :2],
-            lambda right, b, a: right(b, a) * np.c_[a[:, 2:], np.ones((len(a), 2))],
-        ),
-        "the logarithm of the two size ratios is missing: without it a network could answer with a "
-        "negative width": (
-            np.s_[:, 2:],
-            lambda right, b, a: np.c_[right(b, a)[:, :2], b[:, 2:] / a[:, 2:]],
-        ),
-        "your offsets lead from the box to the anchor; reverse them": (
-            lambda right, b, a: -right(b, a)
-        ),
-        "box and anchor are swapped: offsets are measured in sizes of the anchor": (
-            lambda right, b, a: right(a, b)
-        ),
-    },
-)
-def examine_encode(answer, rng) -> None:
-    """Offsets of boxes from anchors."""
-    answer.compare(_random_pairs(rng, 6), "the offsets", (6, 4))
-
-
-def _misplaced(given, right) -> str:
-    """The message for boxes whose sizes are right but whose positions are not."""
-    if not np.allclose(given[:, 2:], right[:, 2:], rtol=0, atol=1e-6 * right.max()):
-        return ""
-    return (
-        f"your sizes are right, the positions not: box 0 is at "
-        f"({given[0, 0]:.1f}, {given[0, 1]:.1f}), expected "
-        f"({right[0, 0]:.1f}, {right[0, 1]:.1f}). Centre first, in sizes of the anchor, "
-        "then the corner with the new size"
-    )
+def _best_too(right, overlap, *thresholds):
+    """Labels in which the best anchor of each pair is a positive, whatever its overlap."""
+    labels = right(overlap, *thresholds)
+    return labels.scatter(1, overlap.argmax(1, keepdim=True), 1)
 
 
 @check(
-    "anchors.decode",
-    reference=anchors.decode,
+    "anchors.match",
+    reference=anchors.match,
     mistakes={
-        "you return the centre where the corner belongs: x = cx − w / 2": lambda right, o, a: (
-            right(o, a) + np.c_[right(o, a)[:, 2:] / 2, np.zeros((len(o), 2))]
+        "1 marks the target and 0 something else; yours are the other way round": (
+            lambda right, *given: torch.where(right(*given) < 0, -1, 1 - right(*given))
         ),
-        "dw and dh are logarithms: the sizes are the anchor's times exp of them": [
-            (np.s_[:, 2:], lambda right, o, a: np.c_[o[:, :2], a[:, 2:] * (1 + o[:, 2:])]),
-            (np.s_[:, 2:], lambda right, o, a: np.c_[o[:, :2], a[:, 2:] * o[:, 2:]]),
+        "0 marks background, −1 an anchor that does not count; yours are the other way "
+        "round": lambda right, *given: torch.where(right(*given) == 1, 1, -1 - right(*given)),
+        "your labels are only 0 and 1; between {2:g} and {1:g} an anchor is neither: −1, it does "
+        "not count": lambda right, *given: right(*given).clamp_min(0),
+        "you count an anchor between {2:g} and {1:g} as a positive; it is neither: −1": [
+            lambda right, *given: right(*given).abs(),
+            lambda right, overlap, high, low: torch.where(
+                overlap > low, 1, right(overlap, high, low)
+            ),
         ],
+        "you count an anchor between {2:g} and {1:g} as a negative; it is neither: −1": (
+            lambda right, overlap, high, low: torch.where(
+                overlap < high, 0, right(overlap, high, low)
+            )
+        ),
+        "your thresholds are always 0.6 and 0.3; take `high` and `low`": (
+            lambda right, overlap, high, low: right(overlap)
+        ),
+        "an anchor with exactly {1:g} gets 1, expected −1: positives lie above `high`": (
+            lambda right, overlap, high, low: torch.where(
+                overlap >= high, 1, right(overlap, high, low)
+            )
+        ),
+        "an anchor with exactly {2:g} gets 0, expected −1: negatives lie below `low`": (
+            lambda right, overlap, high, low: torch.where(
+                overlap <= low, 0, right(overlap, high, low)
+            )
+        ),
+        "from {2:g} to {1:g}, both ends included, an anchor gets −1; yours gets one of the two "
+        "other labels at either end": lambda right, overlap, high, low: torch.where(
+            overlap >= high, 1, torch.where(overlap <= low, 0, -1)
+        ),
+        "`high` and `low` are swapped: 1 above the first, 0 below the second": [
+            lambda right, overlap, high, low: right(overlap, low, high),
+            lambda right, overlap, high, low: torch.where(
+                overlap > low, 1, torch.where(overlap < high, 0, -1)
+            ),
+        ],
+        "you make the best anchor of each pair a positive, whatever its IoU; a pair may have none": (
+            _best_too
+        ),
+        "your labels are those of the first pair for all; each pair has its own row": (
+            lambda right, overlap, *given: right(overlap[:1], *given).expand_as(overlap)
+        ),
     },
     others={
-        "the positions not": lambda right, o, a: (
-            right(o, a) - np.c_[a[:, 2:] / 2, np.zeros((len(o), 2))]
-        )
+        "an anchor with IoU": lambda right, overlap, high, low: right(overlap, 0.9, low),
+        "should be a tensor": lambda right, *given: right(*given).numpy() * 1.0,
     },
 )
-def examine_decode(answer, rng) -> None:
-    """Boxes from offsets."""
-    boxes, at = _random_pairs(rng, 6)
-    hint = "decode(encode(box)) must be the box"
-    inputs = anchors.encode(boxes, at), at
-    answer.compare(inputs, "the boxes", (6, 4), otherwise=_misplaced, hint=hint)
+def examine_match(answer, rng) -> None:
+    """Labels from overlaps that a computer's fractions express exactly, some at the thresholds."""
+    read = lambda result: as_tensor(result, (3, 45), LABELS)  # noqa: E731
+    for dtype, high, low in ((torch.float64, 0.625, 0.3125), (torch.float32, 0.5, 0.25)):
+        steps = rng.integers(0, 65, (3, 45))  # in 64ths
+        steps[:2, :2] = int(64 * high), int(64 * low)
+        steps[2] = rng.integers(0, int(64 * high), 45)  # a pair without positives
+        overlap = torch.from_numpy(steps / 64).to(dtype)
 
+        def words(given, right, overlap=overlap, high=high, low=low):
+            k = tuple(int(i) for i in np.argwhere(given != right)[0])
+            mine, wanted = apart(given[k], right[k])
+            return (
+                f"an anchor with IoU {float(overlap[k]):.4g} gets {mine}, expected {wanted}: 1 "
+                f"above {high}, 0 below {low}, −1 from {low} to {high}, both ends included"
+            )
 
-@check(
-    "anchors.upchannel",
-    reference=correlation.cross_correlate_channels,
-    mistakes={
-        "your maps have shape {shape}: the count is right; reshape them to (3, 2, 6, 5)": (
-            lambda right, k, x: right(k, x).flatten(0, 1)[None]
-        ),
-        "every exemplar's kernels slid over every search image: with groups=B each meets only "
-        "its own": lambda right, k, x: F.conv2d(x, k.flatten(0, 1)),
-        "the first exemplar's kernels slid over every search image; each has its own": (
-            lambda right, k, x: right(k[:1].expand_as(k), x)
-        ),
-        "your kernels are flipped: F.conv2d already correlates": (
-            lambda right, k, x: right(k.flip(3, 4), x)
-        ),
-        "your kernels are sorted by map, not by pair: flatten (B, n) in that order, so that a "
-        "group holds one pair's": lambda right, k, x: right(k.transpose(0, 1).reshape(k.shape), x),
-    },
-)
-def examine_upchannel(answer, rng) -> None:
-    """Up-channel cross-correlation of a batch."""
-    kernels = torch.from_numpy(rng.normal(size=(3, 2, 4, 3, 3))).float()
-    x = torch.from_numpy(rng.normal(size=(3, 4, 8, 7))).float()
-    what = "the maps"
-    answer.compare((kernels, x), what, lambda r: as_tensor(r, (3, 2, 6, 5), what), tolerance=1e-4)
+        answer.compare((overlap, high, low), LABELS, read, otherwise=words)

@@ -44,6 +44,12 @@ def test_another_type_is_converted(value, declared, expected):
         assert found == expected
 
 
+def test_integers_become_a_tensor_beside_tensors_since_they_have_no_gradient_to_lose():
+    for value in (np.array([[1, 0, -1]]), [[1, 0, -1]]):
+        found = converted(value, Tensor, (torch.ones(1, 3),))
+        assert found.dtype == torch.int64 and found.tolist() == [[1, 0, -1]]
+
+
 @pytest.mark.parametrize(
     ("value", "declared", "inputs"),
     [
