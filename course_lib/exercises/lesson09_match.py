@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from course_lib.data.pairs_cut import shifted_centre
-from course_lib.exercises.compare import as_array, as_tensor
+from course_lib.exercises.compare import apart, as_array
 from course_lib.exercises.core import check
+from course_lib.exercises.gradients import require_gradients
+from course_lib.exercises.lesson09 import as_map, normal
 from course_lib.exercises.words import Wrong
 from course_lib.models import correlation, siamrpnpp
 
@@ -20,27 +23,66 @@ from course_lib.models import correlation, siamrpnpp
         "your channels are added up, as in SiamFC; here each keeps its own map: groups = B · C": [
             lambda right, z, x: right(z, x).sum(1),
             lambda right, z, x: right(z, x).sum(1, keepdim=True),
+            lambda right, z, x: right(z, x).sum(1, keepdim=True).expand(-1, z.shape[1], -1, -1),
         ],
-        "the number of your maps is right; reshape them to (B, C, H', W') = (3, 4, 5, 5)": (
-            lambda right, z, x: right(z, x).flatten(0, 1)[None]
-        ),
+        "the mean over the channels is one map; here each channel keeps its own": [
+            lambda right, z, x: right(z, x).mean(1),
+            lambda right, z, x: right(z, x).mean(1, keepdim=True),
+        ],
+        "the number of your maps is right, their shape {shape} is not; reshape them to "
+        "(B, C, H', W')": [
+            lambda right, z, x: right(z, x).flatten(0, 1)[None],
+            lambda right, z, x: right(z, x).flatten(0, 1),
+            lambda right, z, x: right(z, x).flatten(0, 1)[:, None],
+        ],
+        "your maps are in another order: exemplar by exemplar, and within it channel by channel": [
+            lambda right, z, x: right(z, x).transpose(0, 1).reshape(right(z, x).shape),
+            lambda right, z, x: right(z, x).transpose(0, 1),
+        ],
         "the first exemplar slid over every search image; each has its own": (
             lambda right, z, x: right(z[:1].expand_as(z), x)
         ),
+        "one channel of the exemplar slid over all channels; each meets its own": [
+            lambda right, z, x: right(z[:, :1].expand_as(z), x),
+            lambda right, z, x: right(z.mean(1, keepdim=True).expand_as(z), x),
+        ],
         "your exemplar is flipped: F.conv2d already correlates": (
             lambda right, z, x: right(z.flip(2, 3), x)
         ),
+        "your exemplar's rows and columns have changed places": (
+            lambda right, z, x: right(z.transpose(2, 3), x)
+        ),
+        "your maps have as many cells as x; the exemplar stays inside the search features, without "
+        "padding": lambda right, z, x: F.conv2d(
+            x.flatten(0, 1)[None],
+            z.flatten(0, 1)[:, None],
+            padding="same",
+            groups=z.shape[0] * z.shape[1],
+        ).unflatten(1, z.shape[:2])[0],
+        "the products are summed over the cells of the exemplar; yours are averaged": (
+            lambda right, z, x: right(z, x) / z[0, 0].numel()
+        ),
+        "nothing is normalised here: take the channels as they are": [
+            lambda right, z, x: right(F.normalize(z.flatten(2), dim=2).view_as(z), x),
+            lambda right, z, x: right(F.normalize(z, dim=1), F.normalize(x, dim=1)),
+            lambda right, z, x: right(z - z.mean((2, 3), keepdim=True), x),
+        ],
+    },
+    others={
+        "does not reach `z`": lambda right, z, x: right(z.detach(), x),
+        "lost its gradient": lambda right, z, x: right(z, x).detach(),
     },
 )
 def examine_depthwise(answer, rng) -> None:
     """Depth-wise correlation."""
-    z = torch.from_numpy(rng.normal(size=(3, 4, 2, 3))).float()
-    x = torch.from_numpy(rng.normal(size=(3, 4, 6, 7))).float()
-    what = "the maps"
-    answer.compare((z, x), what, lambda r: as_tensor(r, (3, 4, 5, 5), what), tolerance=1e-4)
+    # B, C, rows and columns of z and of x: square and not, odd and even, a batch of one
+    for B, C, *sides in ((3, 4, 2, 3, 6, 8), (2, 3, 4, 4, 9, 9), (1, 5, 3, 1, 7, 5)):
+        z, x = normal(rng, B, C, *sides[:2]), normal(rng, B, C, *sides[2:])
+        answer.compare((z, x), "the maps", as_map("the maps"), tolerance=1e-4)
+    require_gradients(answer, {"z": z, "x": x}, "the result")
 
 
-def crop_centre(rng, box, shift, side):
+def crop_centre(rng: np.random.Generator, box: np.ndarray, shift: float, side: float) -> np.ndarray:
     """Centre (2,) in frame pixels of a search square: spatial-aware sampling.
 
     Args:
@@ -52,62 +94,107 @@ def crop_centre(rng, box, shift, side):
     return shifted_centre(rng, np.asarray(box, dtype=float), shift, 255 / side)
 
 
+def _shifted(draw):
+    """A mistake: the target's centre, shifted by draw(rng, shift) pixels of the search image."""
+
+    def centre(right, rng, box, shift, side):
+        return box[:2] + box[2:] / 2 + draw(rng, shift) * np.ones(2) * side / 255
+
+    return centre
+
+
+def _disc(rng, shift):
+    """A point that is uniform in a disc."""
+    angle = rng.uniform(0, 2 * np.pi)
+    return shift * np.sqrt(rng.random()) * np.array([np.cos(angle), np.sin(angle)])
+
+
+def _ring(rng, shift):
+    """A point in a random direction, at a uniform distance."""
+    angle = rng.uniform(0, 2 * np.pi)
+    return rng.uniform(0, shift) * np.array([np.cos(angle), np.sin(angle)])
+
+
 @check(
     "match.sampling",
     reference=crop_centre,
+    mistakes={
+        "the shift is in pixels of the 255-pixel search image, and one of them is side / 255 frame "
+        "pixels": [
+            lambda right, rng, box, shift, side: right(rng, box, shift * 255 / side, side),
+            lambda right, rng, box, shift, side: right(rng, box, shift * (255 / side) ** 2, side),
+            lambda right, rng, box, shift, side: right(rng, box, shift * 255 / 127, side),
+        ],
+        "your crops lie around the box's corner; the target's centre is x + w / 2, y + h / 2": (
+            lambda right, rng, box, *given: right(rng, box, *given) - box[2:] / 2
+        ),
+        "your crops lie around the box's far corner; the target's centre is x + w / 2, y + h / 2": (
+            lambda right, rng, box, *given: right(rng, box, *given) + box[2:] / 2
+        ),
+        "x and y are shifted by the same number; draw one for each": (
+            _shifted(lambda rng, shift: rng.uniform(-shift, shift))
+        ),
+        "your shifts go one way only; draw them from −shift to shift": (
+            _shifted(lambda rng, shift: rng.uniform(0, shift, 2))
+        ),
+        "every shift from −shift to shift is as likely as any other; yours is −shift or shift": [
+            _shifted(lambda rng, shift: rng.choice([-shift, shift], 2)),
+            _shifted(lambda rng, shift: rng.choice([-shift, shift])),
+        ],
+        "your shifts lie in a disc; x and y are drawn each by itself, so the corners of the square "
+        "are reached too": [_shifted(_disc), _shifted(_ring)],
+        "your shifts are normally distributed; draw them uniformly: all are equally likely": [
+            _shifted(lambda rng, shift: rng.normal(0, shift, 2)),
+            _shifted(lambda rng, shift: rng.normal(0, shift / 2, 2)),
+            _shifted(lambda rng, shift: rng.normal(0, shift / 3, 2)),
+        ],
+        "your shifts cluster around 0; draw them uniformly: all are equally likely": (
+            _shifted(lambda rng, shift: shift * rng.uniform(-1, 1, 2) ** 3)
+        ),
+        "the target may lie up to `shift` from the centre on either side; yours stays within half "
+        "of that": _shifted(lambda rng, shift: rng.uniform(-shift / 2, shift / 2, 2)),
+        "only x is shifted; y is drawn as well": (
+            _shifted(lambda rng, shift: np.array([rng.uniform(-shift, shift), 0]))
+        ),
+        "only y is shifted; x is drawn as well": (
+            _shifted(lambda rng, shift: np.array([0, rng.uniform(-shift, shift)]))
+        ),
+    },
     others={
-        "it never leaves the centre": lambda right, rng, box, *given: box[:2] + box[2:] / 2,
-        "one of them is side / 255 frame pixels": (
-            lambda right, rng, box, shift, side: right(rng, box, shift * 255 / side, side)
+        "nothing is random here": lambda right, rng, box, *given: box[:2] + box[2:] / 2,
+        "you draw from np.random": lambda right, rng, box, shift, side: (
+            box[:2] + box[2:] / 2 + np.random.uniform(-shift, shift, 2) * side / 255  # noqa: NPY002
         ),
-        "around the box's corner": lambda right, rng, box, *given: (
-            right(rng, box, *given) - box[2:] / 2
+        "two generators with the same seed give different draws": (
+            lambda right, rng, *given: right(np.random.default_rng(), *given)
         ),
-        "by the same number": lambda right, rng, box, shift, side: (
-            box[:2] + box[2:] / 2 + rng.uniform(-shift, shift) * side / 255
-        ),
-        "both ways": lambda right, rng, box, shift, side: (
-            box[:2] + box[2:] / 2 + rng.uniform(0, shift, 2) * side / 255
-        ),
-        "draw them uniformly": lambda right, rng, box, shift, side: (
-            box[:2] + box[2:] / 2 + shift * side / 255 * rng.uniform(-1, 1, 2) ** 3
-        ),
+        "beyond the largest": _shifted(lambda rng, shift: rng.uniform(-1.03, 1.03, 2) * shift),
     },
 )
 def examine_sampling(answer, rng) -> None:
     """Spatial-aware sampling."""
-    box, side, shift = np.array([100.0, 60.0, 50.0, 30.0]), 150.0, 64.0
-    limit = shift * side / 255
-    draws = np.random.default_rng(int(rng.integers(2**31)))
-    points = np.array(
-        [as_array(answer(draws, box.copy(), shift, side), (2,), "the centre") for _ in range(400)]
+    what = ("the shift of x", "the shift of y", "the distance from the target")
+    cases = (
+        ([100.3, 60.8, 50.0, 31.0], 64, 150.0, 1000),
+        ([7.5, 90.0, 24.6, 80.2], 21, 410.0, 400),
     )
-    away = points - box[:2] - box[2:] / 2  # frame pixels
-    mean, furthest = np.abs(away.mean(0)).max(), np.abs(away).max()
-    if furthest < 1e-9:
-        raise Wrong(
-            "the centre of your crop is always the target's: it never leaves the centre, and the "
-            "network learns just that"
-        )
-    if np.abs(points.mean(0) - box[:2]).max() < limit / 5 < mean:
-        raise Wrong(
-            "your centres lie around the box's corner; the target's centre is x + w / 2, y + h / 2"
-        )
-    if np.abs(np.corrcoef(away.T)[0, 1]) > 0.5:
-        raise Wrong("x and y are shifted by the same number; draw one for each")
-    if furthest > 1.02 * limit:
-        raise Wrong(
-            f"your crops lie up to {furthest:.0f} frame pixels from the target, expected "
-            f"{limit:.0f}: the shift is in pixels of the 255-pixel search image, and one of them "
-            "is side / 255 frame pixels"
-        )
-    if furthest < 0.9 * limit or (away.min(0) > -limit / 2).any():
-        raise Wrong(
-            f"your shifts run from {away.min():.0f} to {away.max():.0f} frame pixels; expected "
-            f"−{limit:.0f} to {limit:.0f}, both ways"
-        )
-    if (np.abs(away) < limit / 4).mean() > 0.4:
-        raise Wrong("your shifts cluster around 0; draw them uniformly: all are equally likely")
+    for box, shift, side, draws in cases:
+        box = np.array(box)
+
+        def read(given, centre=box[:2] + box[2:] / 2):
+            dx, dy = as_array(given, (2,), "the centre") - centre
+            return dx, dy, np.hypot(dx, dy)
+
+        inputs = lambda rng, given=(box, shift, side): (rng, *given)  # noqa: E731
+        seed = int(rng.integers(2**31))
+        away = answer.compare_draws(inputs, what, read, draws=draws, seed=seed)
+        furthest, limit = np.abs(away[:, :2]).max(), shift * side / 255
+        if furthest > limit * (1 + 1e-9):
+            is_now, should_be = apart(furthest, limit)
+            raise Wrong(
+                f"some of your crops lie {is_now} frame pixels off, beyond the largest shift, which "
+                f"is {should_be}: {shift} pixels of a search image that shows {side:g} at 255"
+            )
 
 
 @check(
@@ -120,19 +207,55 @@ def examine_sampling(answer, rng) -> None:
         "your layers count the same, a mean; here the weights are learned: softmax(weights)": (
             lambda right, answers, weights: sum(answers) / len(answers)
         ),
-        "your weights do not add up to 1: softmax(weights) keeps the scale of the answers": (
-            lambda right, answers, weights: sum(
-                w * a for w, a in zip(weights, answers, strict=True)
-            )
+        "your weights do not add up to 1: softmax(weights) keeps the scale of the answers": [
+            lambda right, answers, weights: _weighted(answers, weights),
+            lambda right, answers, weights: _weighted(answers, weights.exp()),
+            lambda right, answers, weights: _weighted(answers, weights.sigmoid()),
+            lambda right, answers, weights: _weighted(answers, weights.log_softmax(0)),
+        ],
+        "you divide the weights by their sum, which may be 0 and leaves some below 0; softmax takes "
+        "their exponentials first": [
+            lambda right, answers, weights: _weighted(answers, weights / weights.sum()),
+            lambda right, answers, weights: _weighted(answers, weights.abs() / weights.abs().sum()),
+        ],
+        "the answers are weighted, not the weighted answers averaged: softmax(weights) adds up to 1 "
+        "already": lambda right, answers, weights: right(answers, weights) / len(answers),
+        "only the layer of the largest weight answers; softmax(weights) lets each have its share": (
+            lambda right, answers, weights: answers[int(weights.argmax())]
+        ),
+        "the weights have changed places: the first belongs to the first answer": (
+            lambda right, answers, weights: right(answers, weights.flip(0))
+        ),
+        "softmax(weights), not softmax(−weights): a larger weight counts more": (
+            lambda right, answers, weights: right(answers, -weights)
+        ),
+        "the softmax goes over the weights; yours goes over the answers": [
+            lambda right, answers, weights: _weighted(torch.stack(answers).softmax(0), weights),
+            lambda right, answers, weights: _weighted(
+                [a.softmax(-1) for a in answers], weights.softmax(0)
+            ),
+        ],
+        "your result has shape {shape}: sum over the layers": lambda right, answers, weights: (
+            torch.stack([f * a for f, a in zip(weights.softmax(0), answers, strict=True)])
         ),
     },
-    others={"lost the weights' gradient": lambda right, answers, w: right(answers, w.detach())},
+    others={
+        "does not reach `weights`": lambda right, answers, w: right(answers, w.detach()),
+        "does not reach `answers[0]`": lambda right, answers, weights: right(
+            [a.detach() for a in answers], weights
+        ),
+    },
 )
 def examine_aggregate(answer, rng) -> None:
     """Answers of several layers with learned weights."""
-    answers = [torch.from_numpy(rng.normal(size=(2, 5))).float() for _ in range(3)]
-    weights = nn.Parameter(torch.tensor([1.0, 2.0, 0.5]))
-    answer.compare((answers, weights), "the sum", (2, 5), tolerance=1e-4)
-    given = answer(answers, weights)
-    if isinstance(given, torch.Tensor) and not given.requires_grad:
-        raise Wrong("your sum has lost the weights' gradient: they could not be learned")
+    for shape, weights in (((2, 5), [1.0, 2.5, 0.5]), ((2, 4, 3, 5), [-1.2, 0.3, -0.4, 1.6])):
+        answers = [normal(rng, *shape) for _ in weights]
+        given = answers, nn.Parameter(torch.tensor(weights))
+        answer.compare(given, "the sum", as_map("the sum"), tolerance=1e-4)
+    named = {"weights": given[1], **{f"answers[{i}]": a for i, a in enumerate(answers)}}
+    require_gradients(lambda w, *answers: answer(list(answers), w), named, "the sum")
+
+
+def _weighted(answers, factors):
+    """Σ factor · answer."""
+    return sum(factor * answer for factor, answer in zip(factors, answers, strict=True))

@@ -19,7 +19,7 @@ from course_lib.exercises.compare import (
     shape_of,
 )
 from course_lib.exercises.declared import cast, converted, declared_result, require_kind
-from course_lib.exercises.draws import alike, difference, drawn, require_generator
+from course_lib.exercises.draws import alike, difference, drawn, gap, require_generator
 from course_lib.exercises.mistakes import Mistake, agree
 from course_lib.exercises.words import Wrong
 
@@ -139,7 +139,7 @@ class Trial:
         draw from the generator it was given, or its draws are distributed differently from the
         reference's.
 
-        The message is that of the first mistake whose draws are distributed like the answer's, else
+        The message is that of the mistake whose draws are distributed most like the answer's, else
         it names the part, and how much lies below a value.
 
         Args:
@@ -157,16 +157,22 @@ class Trial:
             return given
         some = inputs(np.random.default_rng(seed))
         facts = {name: fact(given) if callable(fact) else fact for name, fact in facts.items()}
+        fitting = []
         for mistake in self.mistakes:
             if not mistake.compared:
                 continue
             try:
                 code = partial(mistake.code, self.right)
-                made = alike(given, drawn(code, inputs, read, draws, seed + 2))
+                for n in (draws // 6, draws):  # a few show that most mistakes are not made
+                    wrong = drawn(code, inputs, read, n, seed + 2)
+                    if not alike(given, wrong):
+                        break
+                else:
+                    fitting.append((gap(given, wrong), mistake.words))
             except Exception:  # inputs that this mistake cannot take, or a result without numbers
                 continue
-            if made:
-                raise Wrong(mistake.words.format(*some, given=given, right=right, **facts))
+        if fitting:
+            raise Wrong(min(fitting)[1].format(*some, given=given, right=right, **facts))
         raise Wrong(difference(given, right, what))
 
     def _explain(
