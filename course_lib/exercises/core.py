@@ -85,7 +85,7 @@ MODULES = {
     "search": ("lesson06", "lesson06_tracker"),
     "anchors": ("lesson07", "lesson07_training"),
     "choose": ("lesson08",),
-    "match": ("lesson09", "lesson09_match"),
+    "match": ("lesson09", "lesson09_places", "lesson09_match"),
     "siamdw": ("lesson10", "lesson10_padding", "lesson10_units", "lesson10_networks"),
     "margin": (
         "lesson11",

@@ -1,8 +1,6 @@
-"""Checks of lesson 09: separable global convolution, mask guide, broadcast."""
+"""Checks of lesson 09: separable global convolution, broadcast."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import torch
@@ -13,7 +11,6 @@ from course_lib.exercises.compare import as_tensor, shape_of
 from course_lib.exercises.core import check
 from course_lib.exercises.gradients import require_gradients
 from course_lib.exercises.words import Wrong
-from course_lib.geometry import masks
 from course_lib.models import heads_learned
 
 
@@ -187,117 +184,6 @@ def examine_separable(answer, rng) -> None:
         answer.compare(inputs, "the map", as_map("the map"), tolerance=1e-4)
     names = ("x", "tall_first", "wide_second", "wide_first", "tall_second")
     require_gradients(answer, dict(zip(names, inputs, strict=True)), "the map")
-
-
-def _filled(edges):
-    """A mistake: masks filled by slices from and to `edges`, (start, length) → two ints."""
-
-    def fill(right, boxes, size):
-        found = torch.zeros(len(boxes), 1, size, size)
-        for mask, (x, y, w, h) in zip(found[:, 0], boxes.tolist(), strict=True):
-            (left, end), (top, bottom) = edges(x, w), edges(y, h)
-            mask[top:bottom, left:end] = 1
-        return found
-
-    return fill
-
-
-def _moved(*by: float):
-    """A mistake: every box is changed by (x, y, w, h)."""
-    return lambda right, boxes, size: right(boxes + torch.tensor(by), size)
-
-
-def _wrong_pixel(boxes: Tensor):
-    """The message about the first pixel that is wrong, for masks of these boxes."""
-
-    def words(given, right) -> str:
-        if given.shape != right.shape:
-            return ""
-        if not set(np.unique(given)) <= {0.0, 1.0}:
-            return f"a mask holds only 0 and 1; yours has {np.unique(given)[:4].tolist()}"
-        k, _, row, column = (int(i) for i in np.argwhere(given != right)[0])
-        x, y, w, h = (round(v, 2) for v in boxes[k].tolist())
-        where = "inside" if right[k, 0, row, column] else "outside"
-        return (
-            f"your mask {k} is {given[k, 0, row, column]:g} at row {row}, column {column}; the "
-            f"pixel's centre, x = {column + 0.5:g} and y = {row + 0.5:g}, lies {where} the box "
-            f"from x = {x:g} to {x + w:g} and y = {y:g} to {y + h:g}"
-        )
-
-    return words
-
-
-@check(
-    "match.mask",
-    reference=masks.box_masks,
-    mistakes={
-        "x and y are swapped: the last axis is x": (
-            lambda right, *given: right(*given).transpose(2, 3)
-        ),
-        "your mask is 0 inside the box and 1 outside; invert it": (
-            lambda right, *given: 1 - right(*given)
-        ),
-        "int() cuts the fraction off: a pixel counts if its centre, at i + ½, lies in the box": [
-            _filled(lambda start, length: (int(start), int(start + length))),
-            _filled(lambda start, length: (int(start), int(start) + int(length))),
-        ],
-        "a box may begin outside the image, at a negative x or y; a negative index counts from the "
-        "end": _filled(lambda start, length: (round(start), round(start + length))),
-        "you round width and height by themselves; the box ends at x + w, y + h, and its end "
-        "decides": _filled(lambda start, length: (round(start), round(start) + round(length))),
-        "you take every pixel that the box so much as touches; a pixel counts if its centre does": (
-            _filled(lambda start, length: (math.floor(start), math.ceil(start + length)))
-        ),
-        "you compare a pixel's corner, i, with the box; its centre is at i + ½": [
-            _moved(0.5, 0.5, 0, 0),
-            _filled(lambda start, length: (math.ceil(start), math.ceil(start + length))),
-        ],
-        "the box ends at x + w and y + h; w and h are lengths, not places": (
-            lambda right, boxes, size: right(
-                torch.cat([boxes[:, :2], (boxes[:, 2:] - boxes[:, :2])], 1), size
-            )
-        ),
-        "x, y is the box's corner, not its centre": lambda right, boxes, size: right(
-            torch.cat([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, 2:]], 1), size
-        ),
-        "w goes with x and h with y; yours are swapped": (
-            lambda right, boxes, size: right(boxes[:, [0, 1, 3, 2]], size)
-        ),
-        "each box has a mask of its own; all of yours show the first box": (
-            lambda right, boxes, size: right(boxes[:1].expand_as(boxes), size)
-        ),
-        "each box has a mask of its own; yours are all boxes together": (
-            lambda right, *given: (
-                right(*given).amax(0, keepdim=True).expand(len(given[0]), 1, -1, -1)
-            )
-        ),
-        "your masks have shape {shape}; a channel axis is missing: (B, 1, size, size)": (
-            lambda right, *given: right(*given)[:, 0]
-        ),
-    },
-    others={
-        "lies outside the box": _moved(0, 0, 1, 1),
-        "only 0 and 1": lambda right, *given: 255 * right(*given),
-        "type torch.bool": lambda right, *given: right(*given).bool(),
-    },
-)
-def examine_mask(answer, rng) -> None:
-    """Mask guide."""
-    for size, low in ((16, 1), (23, 2), (17, -3)):
-        boxes = _boxes(rng, low, size // 2)
-        otherwise = _wrong_pixel(boxes)
-        answer.compare((boxes, size), "the mask", as_map("the mask"), otherwise=otherwise)
-
-
-def _boxes(rng: np.random.Generator, low: int, high: int) -> Tensor:
-    """Five boxes (5, 4) that begin at low … high. The fractions of their edges stay clear of ½,
-    where a pixel's centre is."""
-    fractions = rng.choice([0.0, 0.2, 0.3, 0.7, 0.8], (2, 5, 2))
-    begin, length = rng.integers(low, high, (5, 2)), rng.integers(3, 9, (5, 2))
-    begin[:2], length[:2] = low, [[3, 7], [8, 4]]
-    fractions[:, 0] = [[0.7, 0.2], [0.3, 0.8]]
-    start, end = begin + fractions[0], begin + length + fractions[1]
-    return torch.from_numpy(np.concatenate([start, end - start], 1)).float()
 
 
 @check(

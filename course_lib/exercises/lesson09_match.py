@@ -1,18 +1,14 @@
-"""Checks of lesson 09: depth-wise correlation, sampling, aggregation."""
+"""Checks of lesson 09: depth-wise correlation, aggregation."""
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course_lib.data.pairs_cut import shifted_centre
-from course_lib.exercises.compare import apart, as_array
 from course_lib.exercises.core import check
 from course_lib.exercises.gradients import require_gradients
 from course_lib.exercises.lesson09 import as_map, normal
-from course_lib.exercises.words import Wrong
 from course_lib.models import correlation, siamrpnpp
 
 
@@ -80,121 +76,6 @@ def examine_depthwise(answer, rng) -> None:
         z, x = normal(rng, B, C, *sides[:2]), normal(rng, B, C, *sides[2:])
         answer.compare((z, x), "the maps", as_map("the maps"), tolerance=1e-4)
     require_gradients(answer, {"z": z, "x": x}, "the result")
-
-
-def crop_centre(rng: np.random.Generator, box: np.ndarray, shift: float, side: float) -> np.ndarray:
-    """Centre (2,) in frame pixels of a search square: spatial-aware sampling.
-
-    Args:
-        rng: of the shift.
-        box: (4,) of the target, frame pixels.
-        shift: at most, pixels of the search image.
-        side: of the square in frame pixels; it is shown at 255.
-    """
-    return shifted_centre(rng, np.asarray(box, dtype=float), shift, 255 / side)
-
-
-def _shifted(draw):
-    """A mistake: the target's centre, shifted by draw(rng, shift) pixels of the search image."""
-
-    def centre(right, rng, box, shift, side):
-        return box[:2] + box[2:] / 2 + draw(rng, shift) * np.ones(2) * side / 255
-
-    return centre
-
-
-def _disc(rng, shift):
-    """A point that is uniform in a disc."""
-    angle = rng.uniform(0, 2 * np.pi)
-    return shift * np.sqrt(rng.random()) * np.array([np.cos(angle), np.sin(angle)])
-
-
-def _ring(rng, shift):
-    """A point in a random direction, at a uniform distance."""
-    angle = rng.uniform(0, 2 * np.pi)
-    return rng.uniform(0, shift) * np.array([np.cos(angle), np.sin(angle)])
-
-
-@check(
-    "match.sampling",
-    reference=crop_centre,
-    mistakes={
-        "the shift is in pixels of the 255-pixel search image, and one of them is side / 255 frame "
-        "pixels": [
-            lambda right, rng, box, shift, side: right(rng, box, shift * 255 / side, side),
-            lambda right, rng, box, shift, side: right(rng, box, shift * (255 / side) ** 2, side),
-            lambda right, rng, box, shift, side: right(rng, box, shift * 255 / 127, side),
-        ],
-        "your crops lie around the box's corner; the target's centre is x + w / 2, y + h / 2": (
-            lambda right, rng, box, *given: right(rng, box, *given) - box[2:] / 2
-        ),
-        "your crops lie around the box's far corner; the target's centre is x + w / 2, y + h / 2": (
-            lambda right, rng, box, *given: right(rng, box, *given) + box[2:] / 2
-        ),
-        "x and y are shifted by the same number; draw one for each": (
-            _shifted(lambda rng, shift: rng.uniform(-shift, shift))
-        ),
-        "your shifts go one way only; draw them from −shift to shift": (
-            _shifted(lambda rng, shift: rng.uniform(0, shift, 2))
-        ),
-        "every shift from −shift to shift is as likely as any other; yours is −shift or shift": [
-            _shifted(lambda rng, shift: rng.choice([-shift, shift], 2)),
-            _shifted(lambda rng, shift: rng.choice([-shift, shift])),
-        ],
-        "your shifts lie in a disc; x and y are drawn each by itself, so the corners of the square "
-        "are reached too": [_shifted(_disc), _shifted(_ring)],
-        "your shifts are normally distributed; draw them uniformly: all are equally likely": [
-            _shifted(lambda rng, shift: rng.normal(0, shift, 2)),
-            _shifted(lambda rng, shift: rng.normal(0, shift / 2, 2)),
-            _shifted(lambda rng, shift: rng.normal(0, shift / 3, 2)),
-        ],
-        "your shifts cluster around 0; draw them uniformly: all are equally likely": (
-            _shifted(lambda rng, shift: shift * rng.uniform(-1, 1, 2) ** 3)
-        ),
-        "the target may lie up to `shift` from the centre on either side; yours stays within half "
-        "of that": _shifted(lambda rng, shift: rng.uniform(-shift / 2, shift / 2, 2)),
-        "only x is shifted; y is drawn as well": (
-            _shifted(lambda rng, shift: np.array([rng.uniform(-shift, shift), 0]))
-        ),
-        "only y is shifted; x is drawn as well": (
-            _shifted(lambda rng, shift: np.array([0, rng.uniform(-shift, shift)]))
-        ),
-    },
-    others={
-        "nothing is random here": lambda right, rng, box, *given: box[:2] + box[2:] / 2,
-        "you draw from np.random": lambda right, rng, box, shift, side: (
-            box[:2] + box[2:] / 2 + np.random.uniform(-shift, shift, 2) * side / 255  # noqa: NPY002
-        ),
-        "two generators with the same seed give different draws": (
-            lambda right, rng, *given: right(np.random.default_rng(), *given)
-        ),
-        "beyond the largest": _shifted(lambda rng, shift: rng.uniform(-1.03, 1.03, 2) * shift),
-    },
-)
-def examine_sampling(answer, rng) -> None:
-    """Spatial-aware sampling."""
-    what = ("the shift of x", "the shift of y", "the distance from the target")
-    cases = (
-        ([100.3, 60.8, 50.0, 31.0], 64, 150.0, 1000),
-        ([7.5, 90.0, 24.6, 80.2], 21, 410.0, 400),
-    )
-    for box, shift, side, draws in cases:
-        box = np.array(box)
-
-        def read(given, centre=box[:2] + box[2:] / 2):
-            dx, dy = as_array(given, (2,), "the centre") - centre
-            return dx, dy, np.hypot(dx, dy)
-
-        inputs = lambda rng, given=(box, shift, side): (rng, *given)  # noqa: E731
-        seed = int(rng.integers(2**31))
-        away = answer.compare_draws(inputs, what, read, draws=draws, seed=seed)
-        furthest, limit = np.abs(away[:, :2]).max(), shift * side / 255
-        if furthest > limit * (1 + 1e-9):
-            is_now, should_be = apart(furthest, limit)
-            raise Wrong(
-                f"some of your crops lie {is_now} frame pixels off, beyond the largest shift, which "
-                f"is {should_be}: {shift} pixels of a search image that shows {side:g} at 255"
-            )
 
 
 @check(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from course_lib.errors import DataError
 from course_lib.exercises.compare import as_number
 from course_lib.exercises.core import check
@@ -13,41 +11,61 @@ from course_lib.exercises.words import Wrong
 from course_lib.geometry import receptive
 from course_lib.geometry.receptive import Layer, ReceptiveField
 
+NUMBERS = ("size", "field", "stride", "start")
 
-def _reading(what: str, *names: str):
-    """Read the named numbers of a ReceptiveField."""
+
+def _reading(about: str, name: str):
+    """Read the four numbers of a ReceptiveField whose layer has this name."""
 
     def read(given):
         if not isinstance(given, ReceptiveField):
             raise Wrong(
-                f"{what} should be a ReceptiveField(layer, size, field, stride, start); yours is "
+                f"{about}: expected a ReceptiveField(layer, size, field, stride, start); yours is "
                 f"of type {type(given).__name__}"
             )
-        every = ("size", "field", "stride", "start")
-        numbers = {name: as_number(getattr(given, name), f"{what}: {name}") for name in every}
-        return tuple(numbers[name] for name in names)
+        numbers = tuple(as_number(getattr(given, n), f"{about}: {n}") for n in NUMBERS)
+        if given.layer != name:
+            raise Wrong(f"{about}: its `layer` is the name, {name!r}; yours is {given.layer!r}")
+        return numbers
 
     return read
 
 
-def _with_field(field):
-    """A mistake: the right answer but for its field, (row, layer, right answer) → pixels."""
+def _with(part: str, value):
+    """A mistake: the right answer but for one number, (row, layer, right answer) → that number."""
 
     def behind(right, row, layer):
         given = right(row, layer)
-        return replace(given, field=field(row, layer, given))
+        return replace(given, **{part: value(row, layer, given)})
 
-    return behind
+    return NUMBERS.index(part), behind
 
 
-def _with_crop(sides: int):
-    """A mistake: the crop is taken off this many sides."""
+def _start(half=lambda layer: (layer.reach - 1) / 2, padding=1.0, unit=None, crop=None):
+    """A mistake in the first centre: half the kernel, its padding's factor, the pixels that a cell
+    counts for, or the pixels that the crop moves it by."""
+    unit = unit or (lambda row, right: row.stride)
+    crop = crop or (lambda row, layer, right: layer.crop * right.stride)
+    return _with(
+        "start",
+        lambda row, layer, right: (
+            row.start
+            + (half(layer) - padding * layer.padding) * unit(row, right)
+            + crop(row, layer, right)
+        ),
+    )
 
-    def behind(right, row, layer):
-        given = right(row, layer)
-        return replace(given, size=given.size + (2 - sides) * layer.crop)
 
-    return behind
+def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
+    """A mistake in the number of cells: the kernel, the padding's factor, or the crop's."""
+    return _with(
+        "size",
+        lambda row, layer, right: (
+            (row.size + int(2 * padding * layer.padding) - kernel(layer)) // layer.stride
+            + 1
+            - crop * layer.crop
+        ),
+    )
 
 
 @check(
@@ -55,72 +73,148 @@ def _with_crop(sides: int):
     reference=receptive.behind,
     mistakes={
         "{about}: a step of one cell is {0.stride} pixels of the image, so each further tap of "
-        "the kernel adds {0.stride} pixels to the field, not 1": _with_field(
-            lambda row, layer, right: row.field + layer.reach - 1
+        "the kernel adds {0.stride} pixels to the field, not 1": _with(
+            "field", lambda row, layer, right: row.field + layer.reach - 1
         ),
         "{about}: its taps are on the cells *before* it, {0.stride} pixels apart; its own stride "
-        "counts later": _with_field(
-            lambda row, layer, right: row.field + (layer.reach - 1) * right.stride
+        "counts later": _with(
+            "field", lambda row, layer, right: row.field + (layer.reach - 1) * right.stride
         ),
         "{about}: with dilation d, taps are d cells apart: the kernel reaches over d · (k − 1) + 1 "
-        "cells": _with_field(lambda row, layer, right: row.field + (layer.kernel - 1) * row.stride),
+        "cells": [
+            _with("field", lambda row, layer, right: row.field + (layer.kernel - 1) * row.stride),
+            _size(kernel=lambda layer: layer.kernel),
+            _start(half=lambda layer: (layer.kernel - 1) / 2),
+        ],
+        "{about}: a kernel of one cell adds nothing to the field: the steps count, one fewer than "
+        "the cells": _with("field", lambda row, layer, right: row.field + layer.reach * row.stride),
+        "{about}: a crop throws cells away; what a remaining cell sees stays the same": [
+            _with("field", lambda row, layer, right: right.field + 2 * layer.crop),
+            _with("field", lambda row, layer, right: right.field - 2 * layer.crop),
+            _with("field", lambda row, layer, right: right.field - 2 * layer.crop * right.stride),
+        ],
+        "{about}: padding does not change how far a cell sees": _with(
+            "field", lambda row, layer, right: right.field - 2 * layer.padding * row.stride
+        ),
+        "{about}: field and stride have changed places: ReceptiveField(layer, size, field, stride, "
+        "start)": lambda right, row, layer: replace(
+            right(row, layer), field=right(row, layer).stride, stride=right(row, layer).field
+        ),
+        "{about}: cells that are {0.stride} pixels apart, and only every {1.stride}th of them: the "
+        "strides multiply": [
+            _with("stride", lambda row, layer, right: row.stride + layer.stride),
+            _with("stride", lambda row, layer, right: layer.stride),
+            _with("stride", lambda row, layer, right: row.stride),
+        ],
+        "{about}: padding adds {1.padding} cells on *each* side of the map": _size(padding=0.5),
+        "{about}: there is one cell more than steps between them": _with(
+            "size", lambda row, layer, right: right.size - 1
+        ),
+        "{about}: a last window that does not fit whole is left out: round down": _with(
+            "size",
+            lambda row, layer, right: (
+                -((layer.reach - 2 * layer.padding - row.size) // layer.stride) + 1 - 2 * layer.crop
+            ),
+        ),
         "{about}: the crop takes {1.crop} cells off *each* side of the output; your map keeps "
-        "them": _with_crop(sides=0),
+        "them": _size(crop=0),
         "{about}: the crop takes {1.crop} cells off each of two sides; yours takes them off one": (
-            _with_crop(sides=1)
+            _size(crop=1)
         ),
         "{about}: after the crop a different cell is the first; its centre lies crop · stride "
-        "further in": lambda right, row, layer: replace(
-            right(row, layer),
-            start=right(row, layer).start - layer.crop * right(row, layer).stride,
+        "further in, and that is the stride *after* the layer": [
+            _start(crop=lambda row, layer, right: 0),
+            _start(crop=lambda row, layer, right: layer.crop),
+            _start(crop=lambda row, layer, right: layer.crop * row.stride),
+            _start(crop=lambda row, layer, right: -layer.crop * right.stride),
+        ],
+        "{about}: the first centre is a point, not a cell: (k_e − 1) / 2 may end in ½, so nothing "
+        "is rounded there": [
+            _start(half=lambda layer: layer.reach // 2),
+            _start(half=lambda layer: (layer.reach - 1) // 2),
+        ],
+        "{about}: the first centre moves by k_e − 1 halves: with a kernel of one cell it stays": (
+            _start(half=lambda layer: layer.reach / 2)
+        ),
+        "{about}: padding moves the first centre {1.padding} cells further out": [
+            _start(padding=0.0),
+            _start(padding=-1.0),
+        ],
+        "{about}: the first centre moves by cells of the map *before* the layer, {0.stride} pixels "
+        "each": [
+            _start(unit=lambda row, right: right.stride),
+            _start(unit=lambda row, right: 1),
+        ],
+        "{about}: your first centre stays where it was": _with(
+            "start", lambda row, layer, right: row.start
         ),
     },
     others={
-        "throws cells away": _with_field(lambda row, layer, right: right.field + 2 * layer.crop),
-        "the first centre moves by": lambda right, row, layer: replace(
-            right(row, layer), start=right(row, layer).start + layer.padding * row.stride
+        "expected a ReceptiveField": lambda right, row, layer: (60, 11, 2),
+        "its `layer` is the name": lambda right, row, layer: replace(
+            right(row, layer), layer=row.layer
         ),
-        "should be a ReceptiveField": lambda right, row, layer: (60, 11, 2),
     },
 )
 def examine_layer(answer, rng) -> None:
     """One more layer."""
-    row = ReceptiveField("before", 60, 11, 2, 5.5)
-    for layer, about in (
-        (Layer("conv", 3), "a plain 3 × 3 convolution"),
-        (Layer("pool", 3, 2), "a pooling with stride 2"),
-        (Layer("padded", 5, 1, 2), "a convolution with padding 2"),
-        (Layer("dilated", 3, dilation=4), "a convolution with dilation 4"),
-        (Layer("cropped", 7, 2, 3, crop=2), "a convolution with padding 3 and a crop of 2"),
+    odd, even = (
+        ReceptiveField("before", 60, 11, 3, 5.5),
+        ReceptiveField("before", 45, 18, 4, -2.0),
+    )
+    for row, layer, about in (
+        (odd, Layer("conv", 3), "a plain 3 × 3 convolution"),
+        (odd, Layer("pool", 3, 2), "a 3 × 3 pooling with stride 2"),
+        (even, Layer("small pool", 2, 2), "a 2 × 2 pooling with stride 2"),
+        (odd, Layer("padded", 5, 1, 2), "a 5 × 5 convolution with padding 2"),
+        (even, Layer("even", 4, 3, 1), "a 4 × 4 convolution with stride 3 and padding 1"),
+        (odd, Layer("dilated", 3, dilation=4), "a 3 × 3 convolution with dilation 4"),
+        (
+            even,
+            Layer("cropped", 7, 2, 3, crop=3),
+            "a 7 × 7 / 2 layer with padding 3 and a crop of 3",
+        ),
+        (
+            odd,
+            Layer("mixed", 4, 2, 1, dilation=3, crop=1),
+            "a 4 × 4 / 2 layer with padding 1, dilation 3 and a crop of 1",
+        ),
     ):
-        thrown = f"{about}: a crop throws cells away; what a remaining cell sees stays the same"
-
-        def seen(given, right, words=thrown if layer.crop else ""):
-            return words if given[1] != right[1] else ""
-
-        names = ("size", "field", "stride")
-        named = tuple(f"{about}: {name}" for name in names)
-        read = _reading(about, *names)
-        answer.compare((row, layer), named, read, otherwise=seen, about=about)
-        answer.compare(
-            (row, layer),
-            (f"{about}: start",),
-            _reading(about, "start"),
-            hint="the first centre moves by ((reach − 1) / 2 − padding) strides",
-            about=about,
-        )
+        named = tuple(f"{about}: {name}" for name in NUMBERS)
+        read = _reading(about, layer.name)
+        answer.compare((row, layer), named, read, tolerance=1e-9, about=about)
 
 
-def _first_if_alike(right, name, rows):
-    """A mistake: branches that do not fit are no error."""
-    fit = (rows[0].size, rows[0].stride) == (rows[1].size, rows[1].stride)
-    return right(name, rows) if fit else rows[0]
+def _alike_only(what):
+    """A mistake: only what(row) of the branches is compared before they are joined."""
+
+    def join(right, name, rows):
+        if len({what(row) for row in rows}) != 1:
+            raise DataError("they do not fit")
+        return right(name, [replace(row, size=rows[0].size, stride=rows[0].stride) for row in rows])
+
+    return join
+
+
+def _value_error(right, name, rows):
+    """A mistake: another error than DataError."""
+    try:
+        return right(name, rows)
+    except DataError:
+        raise ValueError("they do not fit") from None
 
 
 def _of_fields(choose):
     """A mistake: the field is chosen from those of the branches."""
-    return lambda right, name, rows: replace(
+    return NUMBERS.index("field"), lambda right, name, rows: replace(
         right(name, rows), field=choose(row.field for row in rows)
+    )
+
+
+def _of_starts(choose):
+    """A mistake: the start is chosen from those of the branches."""
+    return NUMBERS.index("start"), lambda right, name, rows: replace(
+        right(name, rows), start=choose(row.start for row in rows)
     )
 
 
@@ -131,32 +225,84 @@ def _of_fields(choose):
         "the branches run in parallel, not one after the other: their fields are not added": (
             _of_fields(sum)
         ),
-        "the cell sees what *any* branch sees; yours sees only what the shortcut does": (
+        "the cell sees what *any* branch sees; yours sees only what the smallest field holds": (
             _of_fields(min)
         ),
-        "one branch sees pixels 2 … 19, the other 10 … 23; together 2 … 23: the larger field alone "
-        "is not enough": (0, _of_fields(max)),
+        "branches that see pixels {spans} see together more than the largest field alone": (
+            _of_fields(max)
+        ),
+        "branches that see pixels {spans}: your field is that of the first branch": (
+            _of_fields(lambda fields: next(iter(fields)))
+        ),
+        "branches that see pixels {spans}: pixels are continuous here, so a field is highest minus "
+        "lowest, without one more": (
+            1,
+            lambda right, name, rows: replace(right(name, rows), field=right(name, rows).field + 1),
+        ),
+        "branches that see pixels {spans}: your start is that of one branch; it is the centre of "
+        "the union": [
+            _of_starts(lambda starts: next(iter(starts))),
+            _of_starts(min),
+            _of_starts(max),
+        ],
+        "branches that see pixels {spans}: the centre of the union lies halfway between its ends; "
+        "the mean of the centres does not": _of_starts(
+            lambda starts: (lambda all_: sum(all_) / len(all_))(list(starts))
+        ),
+        "branches that see pixels {spans}: your start is the union's first pixel; expected its "
+        "centre": (
+            3,
+            lambda right, name, rows: replace(
+                right(name, rows), start=min(row.start - row.field / 2 for row in rows)
+            ),
+        ),
+        "branches that see pixels {spans}: yours leaves one out": [
+            lambda right, name, rows: right(name, rows[:2]),
+            lambda right, name, rows: right(name, [rows[0], rows[-1]]),
+        ],
     },
-    others={"raise DataError": _first_if_alike},
+    others={
+        "raise DataError": [
+            _alike_only(lambda row: 0),
+            _alike_only(lambda row: row.size),
+            _alike_only(lambda row: row.stride),
+        ],
+        "raise DataError, not ValueError": _value_error,
+        "its `layer` is the name": lambda right, name, rows: replace(
+            right(name, rows), layer=rows[0].layer
+        ),
+    },
 )
 def examine_branches(answer, rng) -> None:
     """Where branches meet."""
     long, short = ReceptiveField("long", 28, 17, 4, 10.5), ReceptiveField("short", 28, 9, 4, 10.5)
-    aside = ReceptiveField("aside", 28, 13, 4, 16.5)
-    read = _reading("the sum of a long branch and a shortcut", "field")
-    answer.compare(("sum", [long, short]), ("the field of the sum",), read)
-    read = _reading("the sum of two branches that look in different places", "field", "start")
-    named = "field and start of the union"
-    answer.compare(("sum", [long, aside]), named, lambda given: np.array(read(given)))
-    for wrong in (
-        ReceptiveField("small", 26, 9, 4, 10.5),
-        ReceptiveField("coarse", 28, 9, 8, 10.5),
-    ):
-        try:
-            answer("sum", [long, wrong])
-        except DataError:
-            continue
-        raise Wrong(
-            f"maps of {long.size} and {wrong.size} cells, strides {long.stride} and "
-            f"{wrong.stride}, cannot be added; raise DataError"
-        )
+    within, aside = replace(short, start=12.5), ReceptiveField("aside", 28, 13, 4, 16.5)
+    left, right = ReceptiveField("left", 28, 7, 4, 1.5), ReceptiveField("right", 28, 15, 4, 24.5)
+    every = (
+        [aside, long, short],
+        [long, short],
+        [short, long],
+        [long, within],
+        [aside, long],
+        [long, right, left],
+    )
+    for rows in every:
+        spans = " and ".join(f"{r.start - r.field / 2:g} … {r.start + r.field / 2:g}" for r in rows)
+        about = f"the sum of branches that see pixels {spans}"
+        named = tuple(f"{about}: {name}" for name in NUMBERS)
+        answer.compare(("sum", rows), named, _reading(about, "sum"), tolerance=1e-9, spans=spans)
+    _require_error(answer, [long, short, replace(long, size=26)])
+    _require_error(answer, [long, short, replace(long, stride=8)])
+
+
+def _require_error(answer, rows: list[ReceptiveField]) -> None:
+    """Raise Wrong unless branches whose maps do not fit raise DataError."""
+    maps = " and ".join(f"{row.size} cells with stride {row.stride}" for row in rows)
+    try:
+        answer("sum", rows)
+    except DataError:
+        return
+    except Exception as problem:
+        kind = type(problem).__name__
+        raise Wrong(f"maps of {maps} cannot be added: raise DataError, not {kind}") from None
+    raise Wrong(f"maps of {maps} cannot be added; raise DataError")

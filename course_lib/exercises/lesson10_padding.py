@@ -22,12 +22,40 @@ def overlap(field: int, stride: int) -> float:
         "those are pixels; divide by the field, so that networks can be compared": (
             lambda right, field, stride: field - stride
         ),
+        "the neighbour is one stride away, not two": (
+            lambda right, field, stride: 1 - 2 * stride / field
+        ),
+        "// rounds down: a field of {0} and a stride of {1} need a fraction": [
+            lambda right, field, stride: 1 - stride // field,
+            lambda right, field, stride: (field - stride) // field,
+        ],
+        "you divide by what both cells see together; divide by the field of one": (
+            lambda right, field, stride: (field - stride) / (field + stride)
+        ),
+        "along one axis, not over the area": (
+            lambda right, field, stride: (1 - stride / field) ** 2
+        ),
+        "the stride is compared with the field: stride / field, not field / stride": [
+            lambda right, field, stride: 1 - field / stride,
+            lambda right, field, stride: field / stride,
+        ],
+        "the field, not the stride, is what is shared in part: divide by the field": (
+            lambda right, field, stride: (field - stride) / stride
+        ),
+        "as a fraction of 1, not in per cent": (
+            lambda right, field, stride: 100 * (1 - stride / field)
+        ),
+        "pixels are continuous here: fields of {0} pixels that lie {1} apart share {0} − {1}, no "
+        "pixel more or less": [
+            lambda right, field, stride: (field - stride + 1) / field,
+            lambda right, field, stride: (field - stride - 1) / field,
+            lambda right, field, stride: (field - stride) / (field - 1),
+        ],
     },
-    others={"expected": lambda right, field, stride: right(field, 2 * stride)},
 )
 def examine_overlap(answer, rng) -> None:
     """Overlap of neighbours."""
-    for case in ((87, 8), (63, 4), (103, 16)):
+    for case in ((87, 8), (63, 4), (103, 16), (7, 2)):
         named = f"for a field of {case[0]} and stride {case[1]} the overlap"
         answer.compare(case, "the overlap", named=named)
 
@@ -43,29 +71,65 @@ def last_kernel(field: int, stride: int, wanted: int) -> tuple[int, int]:
     return (wanted - field) // stride + 1, (127 - wanted) // stride + 1
 
 
+def _kernel(value):
+    """A mistake: the kernel is value(field, stride, wanted)."""
+    return 0, lambda right, *case: (value(*case), right(*case)[1])
+
+
+def _cells(value):
+    """A mistake: the cells are value(field, stride, wanted)."""
+    return 1, lambda right, *case: (right(*case)[0], value(*case))
+
+
 @check(
     "siamdw.kernel",
     reference=last_kernel,
     mistakes={
-        "from {0} to {2} pixels: a kernel of 1 adds nothing, so k adds (k − 1) · stride pixels": (
-            0,
-            lambda right, *case: np.array(right(*case)) - [1, 0],
+        "kernel and cells have changed places: the kernel comes first": (
+            lambda right, *case: right(*case)[::-1]
         ),
+        "from {0} to {2} pixels: a kernel of 1 adds nothing, so k adds (k − 1) · stride pixels": [
+            _kernel(lambda field, stride, wanted: (wanted - field) // stride),
+            _kernel(lambda field, stride, wanted: (wanted - field) // stride + 2),
+        ],
+        "from {0} to {2} pixels: a tap further is {1} pixels, not 1": _kernel(
+            lambda field, stride, wanted: wanted - field + 1
+        ),
+        "from {0} to {2} pixels: the last layer need not bring about the whole field, only what is "
+        "missing": _kernel(lambda field, stride, wanted: (wanted - 1) // stride + 1),
+        "a stride of 8 is one example; here it is {1}": [
+            _kernel(lambda field, stride, wanted: (wanted - field) // 8 + 1),
+            _cells(lambda field, stride, wanted: (127 - wanted) // 8 + 1),
+        ],
         "the first cell needs the whole field; each further one needs a stride more: that is one "
-        "cell more": lambda right, *case: np.array(right(*case)) - [0, 1],
-    },
-    others={
-        "kernel and cells": lambda right, field, stride, wanted: (
-            right(field, stride, wanted)[0],
-            127 // stride,
-        )
+        "cell more": _cells(lambda field, stride, wanted: (127 - wanted) // stride),
+        "the last layer has changed the field: cells are counted with {2} pixels, not {0}": _cells(
+            lambda field, stride, wanted: (127 - field) // stride + 1
+        ),
+        "the first cell of 127 pixels needs a whole field of {2}": [
+            _cells(lambda field, stride, wanted: 127 // stride),
+            _cells(lambda field, stride, wanted: 127 // stride + 1),
+            _cells(lambda field, stride, wanted: 126 // stride + 1),
+        ],
+        "a cell whose field is not whole does not count: round down": [
+            _cells(lambda field, stride, wanted: -(-(127 - wanted) // stride) + 1),
+            _cells(lambda field, stride, wanted: round((127 - wanted) / stride) + 1),
+            _cells(lambda field, stride, wanted: (127 - wanted) / stride + 1),
+        ],
+        "that is the number of all cells; count them along one side": _cells(
+            lambda field, stride, wanted: ((127 - wanted) // stride + 1) ** 2
+        ),
+        "an exemplar has 127 pixels, the search image 255": _cells(
+            lambda field, stride, wanted: (255 - wanted) // stride + 1
+        ),
     },
 )
 def examine_kernel(answer, rng) -> None:
     """The kernel that sets the field."""
-    for case in ((71, 8, 87), (71, 8, 127), (75, 8, 99), (71, 8, 71)):
+    cases = (71, 8, 87), (71, 8, 127), (75, 8, 99), (71, 8, 71), (63, 4, 79), (55, 16, 103)
+    for case in cases:
         named = f"from {case[0]} to {case[2]} pixels at stride {case[1]}: kernel and cells"
-        answer.compare(case, "kernel and cells", (2,), named=named)
+        answer.compare(case, "kernel and cells", (2,), named=named, tolerance=1e-9)
 
 
 def touched_by_padding(size: int, kernel: int, stride: int, padding: int) -> tuple[int, int]:
@@ -81,6 +145,18 @@ def touched_by_padding(size: int, kernel: int, stride: int, padding: int) -> tup
     return int((first < 0).sum()), int((first + kernel > size).sum())
 
 
+def _counted(change=lambda first: first, begin=0, end=0, wide=0):
+    """A mistake: every cell reads `wide` pixels more, and is compared with a begin and an end that
+    lie further in."""
+
+    def counts(right, size, kernel, stride, padding):
+        first = np.arange((size + 2 * padding - kernel) // stride + 1) * stride - padding
+        first = change(first)
+        return int((first < begin).sum()), int((first + kernel + wide > size + end).sum())
+
+    return counts
+
+
 LAYER = "{0} pixels, kernel {1}, stride {2}, padding {3}"
 
 
@@ -88,21 +164,55 @@ LAYER = "{0} pixels, kernel {1}, stride {2}, padding {3}"
     "siamdw.touched",
     reference=touched_by_padding,
     mistakes={
+        LAYER + ": beginning and end have changed places": (
+            lambda right, *layer: right(*layer)[::-1]
+        ),
         LAYER + ": cells are {2} pixels apart, so fewer of them reach over the edge than it has "
-        "pixels": (0, lambda right, size, kernel, stride, padding: (padding, padding)),
-        LAYER + ": the two sides differ; the last cell may end before the last pixel": (
-            lambda right, *layer: (right(*layer)[0],) * 2
+        "pixels": [
+            (0, lambda right, size, kernel, stride, padding: (padding, padding)),
+            (0, lambda right, size, kernel, stride, padding: (kernel // 2, kernel // 2)),
+            lambda right, size, kernel, stride, padding: right(size, kernel, 1, padding),
+        ],
+        LAYER + ": the two sides differ; the last cell may end before the last pixel": [
+            lambda right, *layer: (right(*layer)[0],) * 2,
+            lambda right, *layer: (right(*layer)[1],) * 2,
+        ],
+        LAYER + ": a cell that begins at pixel 0 has seen no padding: its first pixel must lie "
+        "*below* 0": (0, _counted(begin=1)),
+        LAYER + ": a cell that reads pixel {last} last has seen no padding": (
+            1,
+            _counted(wide=1),
+        ),
+        LAYER + ": round up: a cell that reaches over the edge by part of a stride has seen "
+        "padding too": (
+            0,
+            lambda right, size, kernel, stride, padding: (padding // stride, padding // stride),
+        ),
+        LAYER + ": a cell that reads pixel {0} has seen padding; pixels count from 0, so the last "
+        "is {last}": (1, _counted(wide=-1)),
+        LAYER + ": a cell has seen padding if *any* of its pixels is outside, not only all or its "
+        "middle": [
+            (0, _counted(begin=-1)),
+            lambda right, size, kernel, stride, padding: _counted(
+                lambda first: first + kernel // 2, wide=-kernel
+            )(right, size, kernel, stride, padding),
+        ],
+        LAYER + ": those are the pixels of padding that are read, not cells": (
+            0,
+            lambda right, size, kernel, stride, padding: (2 * padding, 2 * padding),
         ),
     },
     others={
-        "cells with padding at the beginning and at the end": lambda right, *layer: (
-            right(*layer)[0],
-            layer[1] // 2,
-        )
+        "cells with padding at the beginning and at the end": [
+            lambda right, *layer: (right(*layer)[0], layer[1] // 2),
+        ]
     },
 )
 def examine_touched(answer, rng) -> None:
     """Cells that have seen padding."""
-    for layer in ((127, 7, 2, 3), (28, 3, 1, 1), (30, 5, 1, 2), (28, 3, 2, 1), (20, 3, 1, 0)):
+    layers = [(127, 7, 2, 3), (28, 3, 1, 1), (30, 5, 1, 2), (28, 3, 2, 1), (20, 3, 1, 0)]
+    layers += [(31, 4, 3, 2), (24, 11, 4, 5), (17, 2, 2, 1), (26, 5, 3, 4)]
+    for layer in layers:
         named = f"{LAYER.format(*layer)}: cells with padding at the beginning and at the end"
-        answer.compare(layer, "the two counts", (2,), named=named)
+        last = layer[0] - 1
+        answer.compare(layer, "the two counts", (2,), named=named, tolerance=1e-9, last=last)
