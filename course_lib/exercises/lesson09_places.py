@@ -220,8 +220,8 @@ def examine_sampling(answer, rng) -> None:
     """Spatial-aware sampling."""
     what = ("the shift of x", "the shift of y", "the distance from the target")
     cases = (
-        ([100.3, 60.8, 50.0, 31.0], 64, 150.0, 1000),
-        ([7.5, 90.0, 24.6, 80.2], 21, 410.0, 400),
+        ([100.3, 60.8, 50.0, 31.0], 64, 150.0, 800),
+        ([7.5, 90.0, 24.6, 80.2], 21, 410.0, 250),
     )
     for box, shift, side, draws in cases:
         box = np.array(box)

@@ -222,6 +222,10 @@ def _of_starts(choose):
     "siamdw.branches",
     reference=receptive.joined,
     mistakes={
+        "branches that see pixels {spans}: yours leaves one out": [
+            lambda right, name, rows: right(name, rows[:2]),
+            lambda right, name, rows: right(name, [rows[0], rows[-1]]),
+        ],
         "the branches run in parallel, not one after the other: their fields are not added": (
             _of_fields(sum)
         ),
@@ -256,10 +260,6 @@ def _of_starts(choose):
                 right(name, rows), start=min(row.start - row.field / 2 for row in rows)
             ),
         ),
-        "branches that see pixels {spans}: yours leaves one out": [
-            lambda right, name, rows: right(name, rows[:2]),
-            lambda right, name, rows: right(name, [rows[0], rows[-1]]),
-        ],
     },
     others={
         "raise DataError": [

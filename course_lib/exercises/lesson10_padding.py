@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from course_lib.exercises.compare import as_array
 from course_lib.exercises.core import check
 
 
@@ -145,61 +146,69 @@ def touched_by_padding(size: int, kernel: int, stride: int, padding: int) -> tup
     return int((first < 0).sum()), int((first + kernel > size).sum())
 
 
-def _counted(change=lambda first: first, begin=0, end=0, wide=0):
-    """A mistake: every cell reads `wide` pixels more, and is compared with a begin and an end that
-    lie further in."""
+LAYER = "{} pixels, kernel {}, stride {}, padding {}"
+
+
+def _counted(begin=0, wide=0):
+    """A mistake: padding ends before pixel `begin`, or every cell reads `wide` pixels more."""
 
     def counts(right, size, kernel, stride, padding):
         first = np.arange((size + 2 * padding - kernel) // stride + 1) * stride - padding
-        first = change(first)
-        return int((first < begin).sum()), int((first + kernel + wide > size + end).sum())
+        return int((first < begin).sum()), int((first + kernel + wide > size).sum())
 
     return counts
 
 
-LAYER = "{0} pixels, kernel {1}, stride {2}, padding {3}"
+def _middles(right, size, kernel, stride, padding):
+    """A mistake: only the middle of a cell's pixels is looked at."""
+    cells = (size + 2 * padding - kernel) // stride + 1
+    middle = np.arange(cells) * stride - padding + kernel // 2
+    return int((middle < 0).sum()), int((middle >= size).sum())
+
+
+def _both(count):
+    """A mistake: both counts are count(kernel, stride, padding)."""
+    return lambda right, size, *layer: (count(*layer),) * 2
+
+
+# size, kernel, stride, padding
+LAYERS = (
+    *((127, 7, 2, 3), (28, 3, 1, 1), (30, 5, 1, 2), (28, 3, 2, 1), (20, 3, 1, 0), (31, 4, 3, 2)),
+    *((24, 11, 4, 5), (17, 2, 2, 1), (26, 5, 3, 4), (12, 6, 1, 4), (6, 5, 1, 2)),
+)
 
 
 @check(
     "siamdw.touched",
     reference=touched_by_padding,
     mistakes={
-        LAYER + ": beginning and end have changed places": (
-            lambda right, *layer: right(*layer)[::-1]
-        ),
-        LAYER + ": cells are {2} pixels apart, so fewer of them reach over the edge than it has "
-        "pixels": [
-            (0, lambda right, size, kernel, stride, padding: (padding, padding)),
-            (0, lambda right, size, kernel, stride, padding: (kernel // 2, kernel // 2)),
+        "{layer}: beginning and end have changed places": lambda right, *layer: right(*layer)[::-1],
+        "{layer}: cells are {stride} pixels apart, so fewer of them reach over the edge than it "
+        "has pixels": [
+            _both(lambda kernel, stride, padding: padding),
+            _both(lambda kernel, stride, padding: kernel // 2),
             lambda right, size, kernel, stride, padding: right(size, kernel, 1, padding),
         ],
-        LAYER + ": the two sides differ; the last cell may end before the last pixel": [
+        "{layer}: the two sides differ; the last cell may end before the last pixel": [
             lambda right, *layer: (right(*layer)[0],) * 2,
             lambda right, *layer: (right(*layer)[1],) * 2,
         ],
-        LAYER + ": a cell that begins at pixel 0 has seen no padding: its first pixel must lie "
-        "*below* 0": (0, _counted(begin=1)),
-        LAYER + ": a cell that reads pixel {last} last has seen no padding": (
-            1,
-            _counted(wide=1),
-        ),
-        LAYER + ": round up: a cell that reaches over the edge by part of a stride has seen "
-        "padding too": (
-            0,
-            lambda right, size, kernel, stride, padding: (padding // stride, padding // stride),
-        ),
-        LAYER + ": a cell that reads pixel {0} has seen padding; pixels count from 0, so the last "
-        "is {last}": (1, _counted(wide=-1)),
-        LAYER + ": a cell has seen padding if *any* of its pixels is outside, not only all or its "
-        "middle": [
-            (0, _counted(begin=-1)),
-            lambda right, size, kernel, stride, padding: _counted(
-                lambda first: first + kernel // 2, wide=-kernel
-            )(right, size, kernel, stride, padding),
+        "{layer}: round up: a cell that reaches over the edge by part of a stride has seen padding "
+        "too": [
+            _both(lambda kernel, stride, padding: padding // stride),
+            (0, _both(lambda kernel, stride, padding: padding // stride)),
         ],
-        LAYER + ": those are the pixels of padding that are read, not cells": (
-            0,
-            lambda right, size, kernel, stride, padding: (2 * padding, 2 * padding),
+        "{layer}: a cell that begins at pixel 0 has seen no padding: its first pixel must lie "
+        "*below* 0": (0, _counted(begin=1)),
+        "{layer}: a cell that ends with the last pixel has seen no padding": (1, _counted(wide=1)),
+        "{layer}: pixels count from 0, so the one with number {size} is padding": (
+            1,
+            _counted(wide=-1),
+        ),
+        "{layer}: a cell has seen padding if *any* of its pixels is outside, not only if its "
+        "middle is": _middles,
+        "{layer}: those are the pixels of padding on both sides, not cells": _both(
+            lambda kernel, stride, padding: 2 * padding
         ),
     },
     others={
@@ -209,10 +218,33 @@ LAYER = "{0} pixels, kernel {1}, stride {2}, padding {3}"
     },
 )
 def examine_touched(answer, rng) -> None:
-    """Cells that have seen padding."""
-    layers = [(127, 7, 2, 3), (28, 3, 1, 1), (30, 5, 1, 2), (28, 3, 2, 1), (20, 3, 1, 0)]
-    layers += [(31, 4, 3, 2), (24, 11, 4, 5), (17, 2, 2, 1), (26, 5, 3, 4)]
-    for layer in layers:
-        named = f"{LAYER.format(*layer)}: cells with padding at the beginning and at the end"
-        last = layer[0] - 1
-        answer.compare(layer, "the two counts", (2,), named=named, tolerance=1e-9, last=last)
+    """Cells that have seen padding, of many layers at once: single counts are small, and agree by
+    chance."""
+    what = "the two counts"
+    right = np.array([answer.right(*layer) for layer in LAYERS])
+
+    def read(given):
+        return tuple(as_array(given, (len(LAYERS), 2), what).T)
+
+    def first(given) -> tuple[int, ...]:
+        return LAYERS[int(np.argmax((np.transpose(given) != right).any(1)))]
+
+    def otherwise(given, _) -> str:
+        k = LAYERS.index(first(given))
+        counts = [f"{a:g} and {b:g}" for a, b in (np.transpose(given)[k], right[k])]
+        return (
+            f"{LAYER.format(*LAYERS[k])}: {counts[0]} cells with padding at the beginning and at "
+            f"the end; expected {counts[1]}"
+        )
+
+    answer.compare(
+        (LAYERS,),
+        what,
+        read,
+        call=lambda f, layers: [as_array(f(*layer), (2,), what) for layer in layers],
+        tolerance=1e-9,
+        otherwise=otherwise,
+        layer=lambda given: LAYER.format(*first(given)),
+        size=lambda given: first(given)[0],
+        stride=lambda given: first(given)[2],
+    )
