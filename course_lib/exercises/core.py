@@ -86,7 +86,10 @@ MODULES = {
     "anchors": ("lesson07", "lesson07_training"),
     "choose": ("lesson08",),
     "match": ("lesson09", "lesson09_places", "lesson09_match"),
-    "siamdw": ("lesson10", "lesson10_padding", "lesson10_units", "lesson10_networks"),
+    "siamdw": (
+        *("lesson10", "lesson10_branches", "lesson10_padding", "lesson10_twins"),
+        *("lesson10_features", "lesson10_units", "lesson10_networks"),
+    ),
     "margin": (
         "lesson11",
         "lesson11_losses",

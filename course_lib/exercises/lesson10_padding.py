@@ -1,4 +1,4 @@
-"""Checks of lesson 10: overlap, the kernel that sets the field, cells touched by padding."""
+"""Checks of lesson 10: the kernel that sets the field, cells touched by padding."""
 
 from __future__ import annotations
 
@@ -6,59 +6,6 @@ import numpy as np
 
 from course_lib.exercises.compare import as_array
 from course_lib.exercises.core import check
-
-
-def overlap(field: int, stride: int) -> float:
-    """Fraction of its receptive field that a cell has in common with its neighbour."""
-    return 1 - stride / field
-
-
-@check(
-    "siamdw.overlap",
-    reference=overlap,
-    mistakes={
-        "that is the fraction that is *new*; the overlap is the rest": (
-            lambda right, field, stride: stride / field
-        ),
-        "those are pixels; divide by the field, so that networks can be compared": (
-            lambda right, field, stride: field - stride
-        ),
-        "the neighbour is one stride away, not two": (
-            lambda right, field, stride: 1 - 2 * stride / field
-        ),
-        "// rounds down: a field of {0} and a stride of {1} need a fraction": [
-            lambda right, field, stride: 1 - stride // field,
-            lambda right, field, stride: (field - stride) // field,
-        ],
-        "you divide by what both cells see together; divide by the field of one": (
-            lambda right, field, stride: (field - stride) / (field + stride)
-        ),
-        "along one axis, not over the area": (
-            lambda right, field, stride: (1 - stride / field) ** 2
-        ),
-        "the stride is compared with the field: stride / field, not field / stride": [
-            lambda right, field, stride: 1 - field / stride,
-            lambda right, field, stride: field / stride,
-        ],
-        "the field, not the stride, is what is shared in part: divide by the field": (
-            lambda right, field, stride: (field - stride) / stride
-        ),
-        "as a fraction of 1, not in per cent": (
-            lambda right, field, stride: 100 * (1 - stride / field)
-        ),
-        "pixels are continuous here: fields of {0} pixels that lie {1} apart share {0} − {1}, no "
-        "pixel more or less": [
-            lambda right, field, stride: (field - stride + 1) / field,
-            lambda right, field, stride: (field - stride - 1) / field,
-            lambda right, field, stride: (field - stride) / (field - 1),
-        ],
-    },
-)
-def examine_overlap(answer, rng) -> None:
-    """Overlap of neighbours."""
-    for case in ((87, 8), (63, 4), (103, 16), (7, 2)):
-        named = f"for a field of {case[0]} and stride {case[1]} the overlap"
-        answer.compare(case, "the overlap", named=named)
 
 
 def last_kernel(field: int, stride: int, wanted: int) -> tuple[int, int]:
