@@ -74,17 +74,25 @@ class Outputs:
         right: the right network.
         pixels: per side of the image that it is shown.
         name: of the network, in messages.
+        bare: whether convolutions have no biases, where the text leaves that open.
     """
 
-    def __init__(self, right: nn.Module, pixels: int, name: str) -> None:
-        self.right, self.name, self.train = randomised(right), name, False
+    def __init__(self, right: nn.Module, pixels: int, name: str, bare: bool = False) -> None:
+        self.bare, self.train = bare, False
+        self.right, self.name = randomised(self._stripped(right)), name
         self.image = torch.randn(2, 3, pixels, pixels, generator=torch.Generator().manual_seed(0))
 
     @torch.no_grad()
     def __call__(self, build, *inputs) -> Tensor:
         """The output of the network that `build` makes."""
-        network = with_weights_of(build(*inputs), self.right, self.name)
+        network = with_weights_of(self._stripped(build(*inputs)), self.right, self.name)
         return network.train(self.train)(self.image)
+
+    def _stripped(self, network: nn.Module) -> nn.Module:
+        for module in network.modules() if self.bare else ():
+            if isinstance(module, nn.Conv2d):
+                module.bias = None
+        return network
 
     def examine(self, answer, inputs: tuple, learns: bool = True, **facts) -> None:
         """Compare an answer's network with the right one.
@@ -192,11 +200,10 @@ def examine_twin(answer, rng) -> None:
                 f"`channels` is {width} here, and {name} has convolutions to {sorted(widths)} "
                 "channels"
             )
+        bare = not any(path.endswith("bias") for path in weights)
         right = answer.right(padded, *channels)
-        if not any(path.endswith("bias") for path in weights):  # as good: the text leaves it open
-            for module in right.modules():
-                module.bias = None
-        Outputs(right, 96 if channels else 127, name).examine(answer, (padded, *channels))
+        outputs = Outputs(right, 96 if channels else 127, name, bare)
+        outputs.examine(answer, (padded, *channels))
 
 
 PADDED = 0, 2, 4, 5, 6  # the convolutions among a twin's layers
