@@ -24,7 +24,13 @@ def require_gradients(
         named: further arguments by name.
     """
     leaves = {name: value.detach().clone().requires_grad_() for name, value in inputs.items()}
-    reached(answer(*leaves.values(), *others, **named), leaves, what)
+    try:
+        result = answer(*leaves.values(), *others, **named)
+    except RuntimeError as problem:
+        if "requires grad" not in str(problem):  # PyTorch's words about .numpy()
+            raise
+        result = None
+    reached(result, leaves, what)
 
 
 def require_learning(network: nn.Module, image: Tensor, what: str) -> None:
@@ -49,8 +55,8 @@ def reached(result: Any, leaves: Mapping[str, Tensor], what: str) -> None:
     """
     if not is_tensor(result) or not result.requires_grad:
         raise Wrong(
-            f"{what} has lost its gradient: compute it with torch, without .detach(), .data, "
-            ".item() or torch.no_grad()"
+            f"{what} has lost its gradient: compute it with torch, without NumPy, .detach(), "
+            ".data, .item() or torch.no_grad()"
         )
     result.square().sum().backward()
     for name, leaf in leaves.items():

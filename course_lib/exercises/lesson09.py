@@ -95,7 +95,7 @@ def examine_count(answer, rng) -> None:
     """Weights of a large convolution and of its separable counterpart."""
     for case in ((11, 2048, 512, 300), (7, 96, 40, 320), (3, 5, 13, 8)):
         named = f"for k = {case[0]} and {case[1]}, {case[2]} and {case[3]} channels the counts"
-        answer.compare(case, "the two counts", (2,), named=named, tolerance=1e-12)
+        answer.compare(case, "the pair of counts", (2,), named=named, tolerance=1e-12)
 
 
 def separable(
@@ -166,6 +166,7 @@ def _repeated_border(right, x, a, b, c, d):
         "nothing stands between the two steps of a branch; yours has a ReLU there": (
             lambda right, *given: _branches(*given, between=F.relu)
         ),
+        "the sum is not the place for a ReLU either": (lambda right, *given: F.relu(right(*given))),
         "your kernels are flipped: F.conv2d takes them as they are": (
             lambda right, x, *kernels: right(x, *(kernel.flip(2, 3) for kernel in kernels))
         ),

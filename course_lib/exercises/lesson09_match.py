@@ -55,6 +55,9 @@ from course_lib.models import correlation, siamrpnpp
             padding="same",
             groups=z.shape[0] * z.shape[1],
         ).unflatten(1, z.shape[:2])[0],
+        "the last exemplar slid over every search image; each has its own": (
+            lambda right, z, x: right(z[-1:].expand_as(z), x)
+        ),
         "the products are summed over the cells of the exemplar; yours are averaged": (
             lambda right, z, x: right(z, x) / z[0, 0].numel()
         ),
@@ -74,7 +77,7 @@ def examine_depthwise(answer, rng) -> None:
     # B, C, rows and columns of z and of x: square and not, odd and even, a batch of one
     for B, C, *sides in ((3, 4, 2, 3, 6, 8), (2, 3, 4, 4, 9, 9), (1, 5, 3, 1, 7, 5)):
         z, x = normal(rng, B, C, *sides[:2]), normal(rng, B, C, *sides[2:])
-        answer.compare((z, x), "the maps", as_map("the maps"), tolerance=1e-4)
+        answer.compare((z, x), "the result", as_map("the result"), tolerance=1e-4)
     require_gradients(answer, {"z": z, "x": x}, "the result")
 
 

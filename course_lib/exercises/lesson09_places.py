@@ -168,7 +168,6 @@ def _ring(rng, shift):
         "pixels": [
             lambda right, rng, box, shift, side: right(rng, box, shift * 255 / side, side),
             lambda right, rng, box, shift, side: right(rng, box, shift * (255 / side) ** 2, side),
-            lambda right, rng, box, shift, side: right(rng, box, shift * 255 / 127, side),
         ],
         "your crops lie around the box's corner; the target's centre is x + w / 2, y + h / 2": (
             lambda right, rng, box, *given: right(rng, box, *given) - box[2:] / 2
@@ -179,9 +178,10 @@ def _ring(rng, shift):
         "x and y are shifted by the same number; draw one for each": (
             _shifted(lambda rng, shift: rng.uniform(-shift, shift))
         ),
-        "your shifts go one way only; draw them from −shift to shift": (
-            _shifted(lambda rng, shift: rng.uniform(0, shift, 2))
-        ),
+        "your shifts go one way only; draw them from −shift to shift": [
+            _shifted(lambda rng, shift: rng.uniform(0, shift, 2)),
+            _shifted(lambda rng, shift: -rng.uniform(0, shift, 2)),
+        ],
         "every shift from −shift to shift is as likely as any other; yours is −shift or shift": [
             _shifted(lambda rng, shift: rng.choice([-shift, shift], 2)),
             _shifted(lambda rng, shift: rng.choice([-shift, shift])),
@@ -193,11 +193,18 @@ def _ring(rng, shift):
             _shifted(lambda rng, shift: rng.normal(0, shift / 2, 2)),
             _shifted(lambda rng, shift: rng.normal(0, shift / 3, 2)),
         ],
-        "your shifts cluster around 0; draw them uniformly: all are equally likely": (
-            _shifted(lambda rng, shift: shift * rng.uniform(-1, 1, 2) ** 3)
+        "your shifts cluster around 0; draw them uniformly: all are equally likely": [
+            _shifted(lambda rng, shift: shift * rng.uniform(-1, 1, 2) ** 3),
+            _shifted(lambda rng, shift: rng.triangular(-shift, 0, shift, 2)),
+        ],
+        "the largest shift is an argument, here {2}": (
+            lambda right, rng, box, shift, side: right(rng, box, 64, side)
         ),
         "the target may lie up to `shift` from the centre on either side; yours stays within half "
         "of that": _shifted(lambda rng, shift: rng.uniform(-shift / 2, shift / 2, 2)),
+        "your shifts reach twice as far as `shift`, which is the largest *in each direction*": (
+            _shifted(lambda rng, shift: rng.uniform(-2 * shift, 2 * shift, 2))
+        ),
         "only x is shifted; y is drawn as well": (
             _shifted(lambda rng, shift: np.array([rng.uniform(-shift, shift), 0]))
         ),
@@ -214,6 +221,7 @@ def _ring(rng, shift):
             lambda right, rng, *given: right(np.random.default_rng(), *given)
         ),
         "beyond the largest": _shifted(lambda rng, shift: rng.uniform(-1.03, 1.03, 2) * shift),
+        "none of your crops": _shifted(lambda rng, shift: rng.uniform(-0.97, 0.97, 2) * shift),
     },
 )
 def examine_sampling(answer, rng) -> None:
@@ -234,6 +242,14 @@ def examine_sampling(answer, rng) -> None:
         seed = int(rng.integers(2**31))
         away = answer.compare_draws(inputs, what, read, draws=draws, seed=seed)
         furthest, limit = np.abs(away[:, :2]).max(), shift * side / 255
+        # of 2 · draws numbers the largest is below this once in ten million
+        if furthest < limit * (1 - 8 / draws):
+            is_now, should_be = apart(furthest, limit)
+            raise Wrong(
+                f"none of your crops lies more than {is_now} frame pixels off, in {draws} draws; "
+                f"the largest shift, {shift} pixels of a search image that shows {side:g} at 255, "
+                f"is {should_be}"
+            )
         if furthest > limit * (1 + 1e-9):
             is_now, should_be = apart(furthest, limit)
             raise Wrong(

@@ -8,7 +8,7 @@ from course_lib.exercises.compare import as_number
 from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
 from course_lib.geometry import receptive
-from course_lib.geometry.receptive import Layer, ReceptiveField
+from course_lib.geometry.receptive import Layer, ReceptiveField, output_size
 
 NUMBERS = ("size", "field", "stride", "start")
 
@@ -75,6 +75,10 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
         "the kernel adds {0.stride} pixels to the field, not 1": _with(
             "field", lambda row, layer, right: row.field + layer.reach - 1
         ),
+        "{about}: (field − 1) · stride + kernel goes through the layers backwards, from the last to "
+        "the first; forwards, the field grows by (k_e − 1) · {0.stride}": _with(
+            "field", lambda row, layer, right: (row.field - 1) * layer.stride + layer.reach
+        ),
         "{about}: its taps are on the cells *before* it, {0.stride} pixels apart; its own stride "
         "counts later": _with(
             "field", lambda row, layer, right: row.field + (layer.reach - 1) * right.stride
@@ -105,7 +109,7 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
             _with("stride", lambda row, layer, right: layer.stride),
             _with("stride", lambda row, layer, right: row.stride),
         ],
-        "{about}: padding adds {1.padding} cells on *each* side of the map": _size(padding=0.5),
+        "{about}: padding, {1.padding}, is added on *each* side of the map": _size(padding=0.5),
         "{about}: there is one cell more than steps between them": _with(
             "size", lambda row, layer, right: right.size - 1
         ),
@@ -115,10 +119,24 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
                 -((layer.reach - 2 * layer.padding - row.size) // layer.stride) + 1 - 2 * layer.crop
             ),
         ),
-        "{about}: the crop takes {1.crop} cells off *each* side of the output; your map keeps "
-        "them": _size(crop=0),
-        "{about}: the crop takes {1.crop} cells off each of two sides; yours takes them off one": (
+        "{about}: the crop, {1.crop}, is taken off *each* side of the output; your map keeps its "
+        "cells": _size(crop=0),
+        "{about}: the crop, {1.crop}, is taken off each of two sides; yours is taken off one": (
             _size(crop=1)
+        ),
+        "{about}: the crop counts cells of the layer's output, not of its input": [
+            _with(
+                "size", lambda row, layer, right: right.size - 2 * layer.crop * (layer.stride - 1)
+            ),
+            _with(
+                "size",
+                lambda row, layer, right: output_size(
+                    row.size - 2 * layer.crop, layer.reach, layer.stride, layer.padding
+                ),
+            ),
+        ],
+        "{about}: the crop moves the first centre once: only the cells cut off before it count": (
+            _start(crop=lambda row, layer, right: 2 * layer.crop * right.stride)
         ),
         "{about}: after the crop a different cell is the first; its centre lies crop · stride "
         "further in, and that is the stride *after* the layer": [
@@ -135,7 +153,7 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
         "{about}: the first centre moves by k_e − 1 halves: with a kernel of one cell it stays": (
             _start(half=lambda layer: layer.reach / 2)
         ),
-        "{about}: padding moves the first centre {1.padding} cells further out": [
+        "{about}: padding, {1.padding}, moves the first centre outwards by as many cells": [
             _start(padding=0.0),
             _start(padding=-1.0),
         ],
@@ -162,21 +180,21 @@ def examine_layer(answer, rng) -> None:
         ReceptiveField("before", 45, 18, 4, -2.0),
     )
     for row, layer, about in (
-        (odd, Layer("conv", 3), "a plain 3 × 3 convolution"),
         (odd, Layer("pool", 3, 2), "a 3 × 3 pooling with stride 2"),
+        (odd, Layer("conv", 3), "a plain 3 × 3 convolution"),
         (even, Layer("small pool", 2, 2), "a 2 × 2 pooling with stride 2"),
         (odd, Layer("padded", 5, 1, 2), "a 5 × 5 convolution with padding 2"),
         (even, Layer("even", 4, 3, 1), "a 4 × 4 convolution with stride 3 and padding 1"),
         (odd, Layer("dilated", 3, dilation=4), "a 3 × 3 convolution with dilation 4"),
         (
             even,
-            Layer("cropped", 7, 2, 3, crop=3),
-            "a 7 × 7 / 2 layer with padding 3 and a crop of 3",
+            Layer("cropped", 7, 3, 3, crop=1),
+            "a 7 × 7 / 3 layer with padding 3 and a crop of 1",
         ),
         (
             odd,
-            Layer("mixed", 4, 2, 1, dilation=3, crop=1),
-            "a 4 × 4 / 2 layer with padding 1, dilation 3 and a crop of 1",
+            Layer("mixed", 4, 2, 1, dilation=3, crop=2),
+            "a 4 × 4 / 2 layer with padding 1, dilation 3 and a crop of 2",
         ),
     ):
         named = tuple(f"{about}: {name}" for name in NUMBERS)

@@ -150,6 +150,7 @@ CASES = [
         (100, 7, PUBLISHED),
         (37, 9, PUBLISHED),
         (50, 4, (0.24, 0.31, 0.9)),
+        (20, 2, (0.25, 0.5)),
     )
     for step in range(steps)
 ]

@@ -158,6 +158,10 @@ def require_layers(network: object, name: str) -> dict[str, Tensor]:
             _poolings(lambda padding: nn.AvgPool2d(3, 2, padding)),
             _poolings(lambda padding: nn.AvgPool2d(3, 2, padding, count_include_pad=False)),
         ],
+        "the first convolution has stride 2": relaid(
+            lambda layers, *inputs: setattr(layers[0], "stride", (1, 1))
+        ),
+        "the poolings have stride 2": _poolings(lambda padding: nn.MaxPool2d(3, 1, padding)),
         "the poolings are 3 × 3 with stride 2; yours are 2 × 2": [
             _poolings(lambda padding: nn.MaxPool2d(2, 2, padding)),
             _poolings(lambda padding: nn.MaxPool2d(2, 2)),

@@ -95,6 +95,15 @@ def _inner(x, cells=1):
         "add first, then ReLU; yours cuts branch and shortcut before the sum": (
             lambda right, x, branch, shortcut: _inner(F.relu(branch(x)) + F.relu(shortcut(x)))
         ),
+        "add first, then ReLU; yours cuts the shortcut before the sum": [
+            lambda right, x, branch, shortcut: _inner(branch(x) + F.relu(shortcut(x))),
+            lambda right, x, branch, shortcut: _inner(F.relu(branch(x) + F.relu(shortcut(x)))),
+        ],
+        "a ReLU sets what is below 0 to 0": [
+            lambda right, x, branch, shortcut: _inner((branch(x) + shortcut(x)).abs()),
+            lambda right, x, branch, shortcut: _inner(F.leaky_relu(branch(x) + shortcut(x))),
+            lambda right, x, branch, shortcut: _inner(torch.sigmoid(branch(x) + shortcut(x))),
+        ],
         "you crop the input: the branch pads it again, and the outermost cells see zeros once "
         "more": lambda right, x, branch, shortcut: _summed(_inner(x), branch, shortcut),
         "branch and shortcut are added": [

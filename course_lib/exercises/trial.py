@@ -168,11 +168,14 @@ class Trial:
                     if not alike(given, wrong):
                         break
                 else:
-                    fitting.append((gap(given, wrong), mistake.words))
+                    fitting.append((gap(given, wrong), mistake.words, code))
             except Exception:  # inputs that this mistake cannot take, or a result without numbers
                 continue
         if fitting:
-            raise Wrong(min(fitting)[1].format(*some, given=given, right=right, **facts))
+            _, words, code = min(fitting, key=lambda fit: fit[0])
+            many = 5 * draws  # what is said must be so
+            if alike(*(drawn(f, inputs, read, many, seed + k) for k, f in ((3, self), (4, code)))):
+                raise Wrong(words.format(*some, given=given, right=right, **facts))
         raise Wrong(difference(given, right, what))
 
     def _explain(
