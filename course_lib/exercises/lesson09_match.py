@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from course_lib.exercises.core import check
 from course_lib.exercises.gradients import require_gradients
 from course_lib.exercises.lesson09 import as_map, normal
 from course_lib.models import correlation, siamrpnpp
+
+
+def _padded(x: Tensor, kernel: Sequence[int]) -> Tensor:
+    """A map with zeros around it, so that a kernel of this size gives a map of its size."""
+    rows, columns = kernel
+    above, left = (rows - 1) // 2, (columns - 1) // 2
+    return F.pad(x, (left, columns - 1 - left, above, rows - 1 - above))
 
 
 @check(
@@ -49,12 +58,13 @@ from course_lib.models import correlation, siamrpnpp
             lambda right, z, x: right(z.transpose(2, 3), x)
         ),
         "your maps have as many cells as x; the exemplar stays inside the search features, without "
-        "padding": lambda right, z, x: F.conv2d(
-            x.flatten(0, 1)[None],
-            z.flatten(0, 1)[:, None],
-            padding="same",
-            groups=z.shape[0] * z.shape[1],
-        ).unflatten(1, z.shape[:2])[0],
+        "padding": [
+            lambda right, z, x: right(z, _padded(x, z.shape[2:])),
+        ],
+        "your search features are padded; the exemplar stays inside them": [
+            lambda right, z, x: right(z, F.pad(x, (1, 1, 1, 1))),
+            lambda right, z, x: right(z, F.pad(x, [s // 2 for s in z.shape[:1:-1] for _ in "lr"])),
+        ],
         "the last exemplar slid over every search image; each has its own": (
             lambda right, z, x: right(z[-1:].expand_as(z), x)
         ),

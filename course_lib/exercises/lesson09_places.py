@@ -105,7 +105,6 @@ def _wrong_pixel(boxes: Tensor):
     others={
         "lies outside the box": _moved(0, 0, 1, 1),
         "only 0 and 1": lambda right, *given: 255 * right(*given),
-        "type torch.bool": lambda right, *given: right(*given).bool(),
     },
 )
 def examine_mask(answer, rng) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from course_lib.exercises.cases import compare_cases
 from course_lib.exercises.compare import as_number
 from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
@@ -13,21 +14,16 @@ from course_lib.geometry.receptive import Layer, ReceptiveField, output_size
 NUMBERS = ("size", "field", "stride", "start")
 
 
-def reading(about: str, name: str):
-    """Read the four numbers of a ReceptiveField whose layer has this name."""
-
-    def read(given):
-        if not isinstance(given, ReceptiveField):
-            raise Wrong(
-                f"{about}: expected a ReceptiveField(layer, size, field, stride, start); yours is "
-                f"of type {type(given).__name__}"
-            )
-        numbers = tuple(as_number(getattr(given, n), f"{about}: {n}") for n in NUMBERS)
-        if given.layer != name:
-            raise Wrong(f"{about}: its `layer` is the name, {name!r}; yours is {given.layer!r}")
-        return numbers
-
-    return read
+def read_field(given: object, name: str) -> tuple[float, ...]:
+    """The four numbers of a ReceptiveField whose layer has this name."""
+    if not isinstance(given, ReceptiveField):
+        raise Wrong(
+            "expected a ReceptiveField(layer, size, field, stride, start); yours is of type "
+            f"{type(given).__name__}"
+        )
+    if given.layer != name:
+        raise Wrong(f"a field's `layer` is the name, here {name!r}; yours is {given.layer!r}")
+    return tuple(as_number(getattr(given, n), f"{name}: {n}") for n in NUMBERS)
 
 
 def _with(part: str, value):
@@ -71,15 +67,15 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
     "siamdw.layer",
     reference=receptive.behind,
     mistakes={
-        "{about}: a step of one cell is {0.stride} pixels of the image, so each further tap of "
-        "the kernel adds {0.stride} pixels to the field, not 1": _with(
+        "{about}: a step of one cell is {row.stride} pixels of the image, so each further tap of "
+        "the kernel adds {row.stride} pixels to the field, not 1": _with(
             "field", lambda row, layer, right: row.field + layer.reach - 1
         ),
         "{about}: (field − 1) · stride + kernel goes through the layers backwards, from the last to "
-        "the first; forwards, the field grows by (k_e − 1) · {0.stride}": _with(
+        "the first; forwards, the field grows by (k_e − 1) · {row.stride}": _with(
             "field", lambda row, layer, right: (row.field - 1) * layer.stride + layer.reach
         ),
-        "{about}: its taps are on the cells *before* it, {0.stride} pixels apart; its own stride "
+        "{about}: its taps are on the cells *before* it, {row.stride} pixels apart; its own stride "
         "counts later": _with(
             "field", lambda row, layer, right: row.field + (layer.reach - 1) * right.stride
         ),
@@ -103,13 +99,13 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
         "start)": lambda right, row, layer: replace(
             right(row, layer), field=right(row, layer).stride, stride=right(row, layer).field
         ),
-        "{about}: cells that are {0.stride} pixels apart, and only every {1.stride}th of them: the "
+        "{about}: cells that are {row.stride} pixels apart, and only every {layer.stride}th of them: the "
         "strides multiply": [
             _with("stride", lambda row, layer, right: row.stride + layer.stride),
             _with("stride", lambda row, layer, right: layer.stride),
             _with("stride", lambda row, layer, right: row.stride),
         ],
-        "{about}: padding, {1.padding}, is added on *each* side of the map": _size(padding=0.5),
+        "{about}: padding, {layer.padding}, is added on *each* side of the map": _size(padding=0.5),
         "{about}: there is one cell more than steps between them": _with(
             "size", lambda row, layer, right: right.size - 1
         ),
@@ -119,9 +115,9 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
                 -((layer.reach - 2 * layer.padding - row.size) // layer.stride) + 1 - 2 * layer.crop
             ),
         ),
-        "{about}: the crop, {1.crop}, is taken off *each* side of the output; your map keeps its "
+        "{about}: the crop, {layer.crop}, is taken off *each* side of the output; your map keeps its "
         "cells": _size(crop=0),
-        "{about}: the crop, {1.crop}, is taken off each of two sides; yours is taken off one": (
+        "{about}: the crop, {layer.crop}, is taken off each of two sides; yours is taken off one": (
             _size(crop=1)
         ),
         "{about}: the crop counts cells of the layer's output, not of its input": [
@@ -153,11 +149,11 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
         "{about}: the first centre moves by k_e − 1 halves: with a kernel of one cell it stays": (
             _start(half=lambda layer: layer.reach / 2)
         ),
-        "{about}: padding, {1.padding}, moves the first centre outwards by as many cells": [
+        "{about}: padding, {layer.padding}, moves the first centre outwards by as many cells": [
             _start(padding=0.0),
             _start(padding=-1.0),
         ],
-        "{about}: the first centre moves by cells of the map *before* the layer, {0.stride} pixels "
+        "{about}: the first centre moves by cells of the map *before* the layer, {row.stride} pixels "
         "each": [
             _start(unit=lambda row, right: right.stride),
             _start(unit=lambda row, right: 1),
@@ -168,35 +164,47 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
     },
     others={
         "expected a ReceptiveField": lambda right, row, layer: (60, 11, 2),
-        "its `layer` is the name": lambda right, row, layer: replace(
+        "a field's `layer` is the name": lambda right, row, layer: replace(
             right(row, layer), layer=row.layer
         ),
     },
 )
 def examine_layer(answer, rng) -> None:
-    """One more layer."""
-    odd, even = (
-        ReceptiveField("before", 60, 11, 3, 5.5),
-        ReceptiveField("before", 45, 18, 4, -2.0),
+    """One more layer, on maps of two strides."""
+    cases = [
+        (row, layer)
+        for row in (
+            ReceptiveField("before", 60, 11, 3, 5.5),
+            ReceptiveField("before", 45, 18, 4, -2.0),
+        )
+        for layer in (
+            Layer("pool", 3, 2),
+            Layer("conv", 3),
+            Layer("pair", 2, 2),
+            Layer("padded", 5, 1, 2),
+            Layer("even", 4, 3, 1),
+            Layer("dilated", 3, dilation=4),
+            Layer("cropped", 7, 2, 3, crop=1),
+            Layer("mixed", 4, 3, 1, dilation=3, crop=2),
+        )
+    ]
+    compare_cases(
+        answer,
+        cases,
+        NUMBERS,
+        lambda given, case: read_field(given, case[1].name),
+        _about,
+        row=lambda row, layer: row,
+        layer=lambda row, layer: layer,
     )
-    for row, layer, about in (
-        (odd, Layer("pool", 3, 2), "a 3 × 3 pooling with stride 2"),
-        (odd, Layer("conv", 3), "a plain 3 × 3 convolution"),
-        (even, Layer("small pool", 2, 2), "a 2 × 2 pooling with stride 2"),
-        (odd, Layer("padded", 5, 1, 2), "a 5 × 5 convolution with padding 2"),
-        (even, Layer("even", 4, 3, 1), "a 4 × 4 convolution with stride 3 and padding 1"),
-        (odd, Layer("dilated", 3, dilation=4), "a 3 × 3 convolution with dilation 4"),
-        (
-            even,
-            Layer("cropped", 7, 3, 3, crop=1),
-            "a 7 × 7 / 3 layer with padding 3 and a crop of 1",
-        ),
-        (
-            odd,
-            Layer("mixed", 4, 2, 1, dilation=3, crop=2),
-            "a 4 × 4 / 2 layer with padding 1, dilation 3 and a crop of 2",
-        ),
-    ):
-        named = tuple(f"{about}: {name}" for name in NUMBERS)
-        read = reading(about, layer.name)
-        answer.compare((row, layer), named, read, tolerance=1e-9, about=about)
+
+
+def _about(row: ReceptiveField, layer: Layer) -> str:
+    """A layer in words."""
+    parts = {"stride": layer.stride, "padding": layer.padding}
+    parts |= {"dilation": layer.dilation, "crop": layer.crop}
+    others = [f"{name} {value}" for name, value in parts.items() if value > (name in PLAIN)]
+    return f"kernel {', '.join([str(layer.kernel), *others])}, behind stride {row.stride}"
+
+
+PLAIN = "stride", "dilation"  # 1 where they do nothing

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from course_lib.errors import DataError
+from course_lib.exercises.cases import compare_cases, reads
 from course_lib.exercises.core import check
-from course_lib.exercises.lesson10 import NUMBERS, reading
+from course_lib.exercises.lesson10 import NUMBERS, read_field
 from course_lib.exercises.words import Wrong
 from course_lib.geometry import receptive
 from course_lib.geometry.receptive import ReceptiveField
@@ -49,7 +50,7 @@ def _of_starts(choose):
     "siamdw.branches",
     reference=receptive.joined,
     mistakes={
-        "branches that see pixels {spans}: yours leaves one out": [
+        "{about}: yours leaves one out": [
             lambda right, name, rows: right(name, rows[:2]),
             lambda right, name, rows: right(name, [rows[0], rows[-1]]),
         ],
@@ -59,29 +60,25 @@ def _of_starts(choose):
         "the cell sees what *any* branch sees; yours sees only what the smallest field holds": (
             _of_fields(min)
         ),
-        "branches that see pixels {spans} see together more than the largest field alone": (
-            _of_fields(max)
-        ),
-        "branches that see pixels {spans}: your field is that of the first branch": (
+        "{about}: together they see more than the largest field alone": (_of_fields(max)),
+        "{about}: your field is that of the first branch": (
             _of_fields(lambda fields: next(iter(fields)))
         ),
-        "branches that see pixels {spans}: pixels are continuous here, so a field is highest minus "
+        "{about}: pixels are continuous here, so a field is highest minus "
         "lowest, without one more": (
             1,
             lambda right, name, rows: replace(right(name, rows), field=right(name, rows).field + 1),
         ),
-        "branches that see pixels {spans}: your start is that of one branch; it is the centre of "
-        "the union": [
+        "{about}: your start is that of one branch; it is the centre of the union": [
             _of_starts(lambda starts: next(iter(starts))),
             _of_starts(min),
             _of_starts(max),
         ],
-        "branches that see pixels {spans}: the centre of the union lies halfway between its ends; "
+        "{about}: the centre of the union lies halfway between its ends; "
         "the mean of the centres does not": _of_starts(
             lambda starts: (lambda all_: sum(all_) / len(all_))(list(starts))
         ),
-        "branches that see pixels {spans}: your start is the union's first pixel; expected its "
-        "centre": (
+        "{about}: your start is the union's first pixel; expected its centre": (
             3,
             lambda right, name, rows: replace(
                 right(name, rows), start=min(row.start - row.field / 2 for row in rows)
@@ -95,7 +92,7 @@ def _of_starts(choose):
             _alike_only(lambda row: row.stride),
         ],
         "raise DataError, not ValueError": _value_error,
-        "its `layer` is the name": lambda right, name, rows: replace(
+        "a field's `layer` is the name": lambda right, name, rows: replace(
             right(name, rows), layer=rows[0].layer
         ),
     },
@@ -113,13 +110,20 @@ def examine_branches(answer, rng) -> None:
         [aside, long],
         [long, right, left],
     )
-    for rows in every:
-        spans = " and ".join(f"{r.start - r.field / 2:g} … {r.start + r.field / 2:g}" for r in rows)
-        about = f"the sum of branches that see pixels {spans}"
-        named = tuple(f"{about}: {name}" for name in NUMBERS)
-        answer.compare(("sum", rows), named, reading(about, "sum"), tolerance=1e-9, spans=spans)
+    compare_cases(
+        answer,
+        [("sum", rows) for rows in every],
+        NUMBERS,
+        lambda given, case: read_field(given, "sum"),
+        lambda name, rows: f"branches that see pixels {_spans(rows)}",
+    )
     _require_error(answer, [long, short, replace(long, size=26)])
     _require_error(answer, [long, short, replace(long, stride=8)])
+
+
+def _spans(rows: list[ReceptiveField]) -> str:
+    """The pixels that the first cell of each branch sees."""
+    return " and ".join(f"{r.start - r.field / 2:g} … {r.start + r.field / 2:g}" for r in rows)
 
 
 def _require_error(answer, rows: list[ReceptiveField]) -> None:
@@ -153,7 +157,7 @@ def overlap(field: int, stride: int) -> float:
         "the neighbour is one stride away, not two": (
             lambda right, field, stride: 1 - 2 * stride / field
         ),
-        "// rounds down: a field of {0} and a stride of {1} need a fraction": [
+        "// rounds down: a field and stride are whole numbers, the overlap is not": [
             lambda right, field, stride: 1 - stride // field,
             lambda right, field, stride: (field - stride) // field,
         ],
@@ -173,8 +177,7 @@ def overlap(field: int, stride: int) -> float:
         "as a fraction of 1, not in per cent": (
             lambda right, field, stride: 100 * (1 - stride / field)
         ),
-        "pixels are continuous here: fields of {0} pixels that lie {1} apart share {0} − {1}, no "
-        "pixel more or less": [
+        "pixels are continuous here: two fields share field − stride, no pixel more or less": [
             lambda right, field, stride: (field - stride + 1) / field,
             lambda right, field, stride: (field - stride - 1) / field,
             lambda right, field, stride: (field - stride) / (field - 1),
@@ -183,6 +186,6 @@ def overlap(field: int, stride: int) -> float:
 )
 def examine_overlap(answer, rng) -> None:
     """Overlap of neighbours."""
-    for case in ((87, 8), (63, 4), (103, 16), (7, 2)):
-        named = f"for a field of {case[0]} and stride {case[1]} the overlap"
-        answer.compare(case, "the overlap", named=named)
+    cases = (87, 8), (63, 4), (103, 16), (7, 2)
+    read, about = reads("the overlap"), lambda field, stride: f"a field of {field}, stride {stride}"
+    compare_cases(answer, cases, ("the overlap",), read, about)

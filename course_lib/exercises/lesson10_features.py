@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from course_lib.analysis import consistency
+from course_lib.exercises.cases import compare_cases, reads
 from course_lib.exercises.compare import as_array, as_number, as_parts, plain
 from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
@@ -226,29 +227,15 @@ def _thawed(given):
     },
 )
 def examine_unfreeze(answer, rng) -> None:
-    """Gradual unfreezing, at all steps of three runs at once: single counts agree by chance."""
+    """Gradual unfreezing, at all steps of several runs."""
     what = "the number of frozen stages"
-    right = np.array([answer.right(*case) for case in CASES])
-
-    def first(given) -> tuple:
-        return CASES[int(np.argmax(given != right))]
-
-    def otherwise(given, _) -> str:
-        step, steps, freeze, unfreeze = first(given)
-        k = CASES.index(first(given))
-        return (
-            f"in step {step} of {steps}, with {freeze} stages frozen at first and unfreeze = "
-            f"{unfreeze}, {what} is {given[k]:g}, expected {right[k]}"
-        )
-
-    answer.compare(
-        (CASES,),
-        what,
-        lambda given: np.array(given),
-        call=lambda f, cases: [as_number(f(*case), what) for case in cases],
-        otherwise=otherwise,
-        tolerance=1e-9,
-        step=lambda given: first(given)[0],
-        steps=lambda given: first(given)[1],
-        freeze=lambda given: first(given)[2],
+    compare_cases(
+        answer,
+        CASES,
+        (what,),
+        reads(what),
+        "in step {} of {}, with {} stages frozen at first and unfreeze = {}".format,
+        step=lambda step, *run: step,
+        steps=lambda step, steps, *run: steps,
+        freeze=lambda step, steps, freeze, unfreeze: freeze,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from course_lib.exercises.compare import as_array
+from course_lib.exercises.cases import compare_cases, reads
 from course_lib.exercises.core import check
 
 
@@ -36,25 +36,25 @@ def _cells(value):
         "kernel and cells have changed places: the kernel comes first": (
             lambda right, *case: right(*case)[::-1]
         ),
-        "from {0} to {2} pixels: a kernel of 1 adds nothing, so k adds (k − 1) · stride pixels": [
+        "{about}: a kernel of 1 adds nothing, so k adds (k − 1) · stride pixels": [
             _kernel(lambda field, stride, wanted: (wanted - field) // stride),
             _kernel(lambda field, stride, wanted: (wanted - field) // stride + 2),
         ],
-        "from {0} to {2} pixels: a tap further is {1} pixels, not 1": _kernel(
+        "{about}: a tap further is {stride} pixels, not 1": _kernel(
             lambda field, stride, wanted: wanted - field + 1
         ),
-        "from {0} to {2} pixels: the last layer need not bring about the whole field, only what is "
+        "{about}: the last layer need not bring about the whole field, only what is "
         "missing": _kernel(lambda field, stride, wanted: (wanted - 1) // stride + 1),
-        "a stride of 8 is one example; here it is {1}": [
+        "a stride of 8 is one example; here it is {stride}": [
             _kernel(lambda field, stride, wanted: (wanted - field) // 8 + 1),
             _cells(lambda field, stride, wanted: (127 - wanted) // 8 + 1),
         ],
         "the first cell needs the whole field; each further one needs a stride more: that is one "
         "cell more": _cells(lambda field, stride, wanted: (127 - wanted) // stride),
-        "the last layer has changed the field: cells are counted with {2} pixels, not {0}": _cells(
+        "the last layer has changed the field: cells are counted with {wanted} pixels, not {field}": _cells(
             lambda field, stride, wanted: (127 - field) // stride + 1
         ),
-        "the first cell of 127 pixels needs a whole field of {2}": [
+        "the first cell of 127 pixels needs a whole field of {wanted}": [
             _cells(lambda field, stride, wanted: 127 // stride),
             _cells(lambda field, stride, wanted: 127 // stride + 1),
             _cells(lambda field, stride, wanted: 126 // stride + 1),
@@ -75,9 +75,17 @@ def _cells(value):
 def examine_kernel(answer, rng) -> None:
     """The kernel that sets the field."""
     cases = (71, 8, 87), (71, 8, 127), (75, 8, 99), (71, 8, 71), (63, 4, 79), (55, 16, 103)
-    for case in cases:
-        named = f"from {case[0]} to {case[2]} pixels at stride {case[1]}: kernel and cells"
-        answer.compare(case, "kernel and cells", (2,), named=named, tolerance=1e-9)
+    names = "the kernel", "the number of cells"
+    compare_cases(
+        answer,
+        cases,
+        names,
+        reads(*names),
+        lambda field, stride, wanted: f"from {field} to {wanted} pixels at stride {stride}",
+        field=lambda field, stride, wanted: field,
+        stride=lambda field, stride, wanted: stride,
+        wanted=lambda field, stride, wanted: wanted,
+    )
 
 
 def touched_by_padding(size: int, kernel: int, stride: int, padding: int) -> tuple[int, int]:
@@ -129,69 +137,50 @@ LAYERS = (
     "siamdw.touched",
     reference=touched_by_padding,
     mistakes={
-        "{layer}: beginning and end have changed places": lambda right, *layer: right(*layer)[::-1],
-        "{layer}: cells are {stride} pixels apart, so fewer of them reach over the edge than it "
+        "{about}: beginning and end have changed places": lambda right, *layer: right(*layer)[::-1],
+        "{about}: cells are {stride} pixels apart, so fewer of them reach over the edge than it "
         "has pixels": [
             _both(lambda kernel, stride, padding: padding),
             _both(lambda kernel, stride, padding: kernel // 2),
             lambda right, size, kernel, stride, padding: right(size, kernel, 1, padding),
         ],
-        "{layer}: the two sides differ; the last cell may end before the last pixel": [
+        "{about}: the two sides differ; the last cell may end before the last pixel": [
             lambda right, *layer: (right(*layer)[0],) * 2,
             lambda right, *layer: (right(*layer)[1],) * 2,
         ],
-        "{layer}: round up: a cell that reaches over the edge by part of a stride has seen padding "
+        "{about}: round up: a cell that reaches over the edge by part of a stride has seen padding "
         "too": [
             _both(lambda kernel, stride, padding: padding // stride),
             (0, _both(lambda kernel, stride, padding: padding // stride)),
         ],
-        "{layer}: a cell that begins at pixel 0 has seen no padding: its first pixel must lie "
+        "{about}: a cell that begins at pixel 0 has seen no padding: its first pixel must lie "
         "*below* 0": (0, _counted(begin=1)),
-        "{layer}: a cell that ends with the last pixel has seen no padding": (1, _counted(wide=1)),
-        "{layer}: pixels count from 0, so the one with number {size} is padding": (
+        "{about}: a cell that ends with the last pixel has seen no padding": (1, _counted(wide=1)),
+        "{about}: pixels count from 0, so the one with number {size} is padding": (
             1,
             _counted(wide=-1),
         ),
-        "{layer}: a cell has seen padding if *any* of its pixels is outside, not only if its "
+        "{about}: a cell has seen padding if *any* of its pixels is outside, not only if its "
         "middle is": _middles,
-        "{layer}: those are the pixels of padding on both sides, not cells": _both(
+        "{about}: those are the pixels of padding on both sides, not cells": _both(
             lambda kernel, stride, padding: 2 * padding
         ),
     },
     others={
-        "cells with padding at the beginning and at the end": [
+        "cells with padding at the end is": [
             lambda right, *layer: (right(*layer)[0], layer[1] // 2),
         ]
     },
 )
 def examine_touched(answer, rng) -> None:
-    """Cells that have seen padding, of many layers at once: single counts are small, and agree by
-    chance."""
-    what = "the two counts"
-    right = np.array([answer.right(*layer) for layer in LAYERS])
-
-    def read(given):
-        return tuple(as_array(given, (len(LAYERS), 2), what).T)
-
-    def first(given) -> tuple[int, ...]:
-        return LAYERS[int(np.argmax((np.transpose(given) != right).any(1)))]
-
-    def otherwise(given, _) -> str:
-        k = LAYERS.index(first(given))
-        counts = [f"{a:g} and {b:g}" for a, b in (np.transpose(given)[k], right[k])]
-        return (
-            f"{LAYER.format(*LAYERS[k])}: {counts[0]} cells with padding at the beginning and at "
-            f"the end; expected {counts[1]}"
-        )
-
-    answer.compare(
-        (LAYERS,),
-        what,
-        read,
-        call=lambda f, layers: [as_array(f(*layer), (2,), what) for layer in layers],
-        tolerance=1e-9,
-        otherwise=otherwise,
-        layer=lambda given: LAYER.format(*first(given)),
-        size=lambda given: first(given)[0],
-        stride=lambda given: first(given)[2],
+    """Cells that have seen padding."""
+    names = "cells with padding at the beginning", "cells with padding at the end"
+    compare_cases(
+        answer,
+        LAYERS,
+        ("the number of " + names[0], "the number of " + names[1]),
+        reads(*names),
+        LAYER.format,
+        size=lambda size, *layer: size,
+        stride=lambda size, kernel, stride, padding: stride,
     )

@@ -49,12 +49,15 @@ class Trial:
         self.answer, self.right, self.mistakes = answer, right, mistakes
         self.declared, self.converts = declared_result(right), False
         self.kind: Any = None
+        self._own_names: dict[int, list[str]] = {}  # by the number of inputs
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Call the student's answer; raises Wrong if it changes what it is given."""
         before = copied([*inputs, *named.values()])
         raw = self.answer(*inputs, **named)
-        names = [*_names(self.answer, self.right, len(inputs)), *named]
+        if len(inputs) not in self._own_names:
+            self._own_names[len(inputs)] = _names(self.answer, self.right, len(inputs))
+        names = [*self._own_names[len(inputs)], *named]
         for name, was, now in zip(names, before, [*inputs, *named.values()], strict=True):
             require_untouched(was, now, f"`{name}`")
         value = converted(raw, self.declared, (*inputs, *named.values()))
@@ -173,7 +176,7 @@ class Trial:
                 continue
         if fitting:
             _, words, code = min(fitting, key=lambda fit: fit[0])
-            many = 5 * draws  # what is said must be so
+            many = 4 * draws  # what is said must be so
             if alike(*(drawn(f, inputs, read, many, seed + k) for k, f in ((3, self), (4, code)))):
                 raise Wrong(words.format(*some, given=given, right=right, **facts))
         raise Wrong(difference(given, right, what))

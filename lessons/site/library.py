@@ -134,9 +134,7 @@ def index() -> str:
 
 def home(source: Path) -> str:
     """The map of the course, for the site's first page; its images are laid beside the lessons."""
-    shutil.copytree(
-        NOTEBOOKS / "images", source / "notebooks" / "images", dirs_exist_ok=True
-    )
+    shutil.copytree(NOTEBOOKS / "images", source / "notebooks" / "images", dirs_exist_ok=True)
     cards = overview.lesson_cards(source / "notebooks")
 
     def image(number: str, alt: str) -> str:
