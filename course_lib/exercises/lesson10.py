@@ -76,9 +76,14 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
             "field", lambda row, layer, right: (row.field - 1) * layer.stride + layer.reach
         ),
         "{about}: its taps are on the cells *before* it, {row.stride} pixels apart; its own stride "
-        "counts later": _with(
-            "field", lambda row, layer, right: row.field + (layer.reach - 1) * right.stride
-        ),
+        "counts later": [
+            _with("field", lambda row, layer, right: row.field + (layer.reach - 1) * right.stride),
+            _with("field", lambda row, layer, right: row.field + (layer.reach - 1) * layer.stride),
+        ],
+        "{about}: every tap sees {row.field} pixels already, and the field grows from there": [
+            _with("field", lambda row, layer, right: layer.reach * row.stride),
+            _with("field", lambda row, layer, right: (layer.reach - 1) * row.stride + 1),
+        ],
         "{about}: with dilation d, taps are d cells apart: the kernel reaches over d · (k − 1) + 1 "
         "cells": [
             _with("field", lambda row, layer, right: row.field + (layer.kernel - 1) * row.stride),
@@ -105,7 +110,10 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
             _with("stride", lambda row, layer, right: layer.stride),
             _with("stride", lambda row, layer, right: row.stride),
         ],
-        "{about}: padding, {layer.padding}, is added on *each* side of the map": _size(padding=0.5),
+        "{about}: padding, {layer.padding}, is added on *each* side of the map": [
+            _size(padding=0.5),
+            _size(padding=0.0),
+        ],
         "{about}: there is one cell more than steps between them": _with(
             "size", lambda row, layer, right: right.size - 1
         ),
@@ -157,7 +165,15 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
         "each": [
             _start(unit=lambda row, right: right.stride),
             _start(unit=lambda row, right: 1),
+            _start(unit=lambda row, right: right.stride // row.stride),
+            _start(unit=lambda row, right: 1, crop=lambda row, layer, right: layer.crop),
         ],
+        "{about}: half the kernel moves the first centre inwards, padding outwards": _start(
+            half=lambda layer: -(layer.reach - 1) / 2, padding=-1.0
+        ),
+        "{about}: the first centre was at {row.start}, and moves from there": _with(
+            "start", lambda row, layer, right: right.start - row.start
+        ),
         "{about}: your first centre stays where it was": _with(
             "start", lambda row, layer, right: row.start
         ),

@@ -157,13 +157,17 @@ def overlap(field: int, stride: int) -> float:
         "the neighbour is one stride away, not two": (
             lambda right, field, stride: 1 - 2 * stride / field
         ),
-        "// rounds down: a field and stride are whole numbers, the overlap is not": [
+        "// rounds down: field and stride are whole numbers, the overlap is not": [
             lambda right, field, stride: 1 - stride // field,
             lambda right, field, stride: (field - stride) // field,
         ],
         "you divide by what both cells see together; divide by the field of one": (
             lambda right, field, stride: (field - stride) / (field + stride)
         ),
+        "divide by the field of one cell": [
+            lambda right, field, stride: field / (field + stride),
+            lambda right, field, stride: (field - stride) / (2 * field),
+        ],
         "along one axis, not over the area": (
             lambda right, field, stride: (1 - stride / field) ** 2
         ),

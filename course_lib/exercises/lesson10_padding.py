@@ -54,10 +54,16 @@ def _cells(value):
         "the last layer has changed the field: cells are counted with {wanted} pixels, not {field}": _cells(
             lambda field, stride, wanted: (127 - field) // stride + 1
         ),
+        "{about}: cells are {stride} pixels apart": _cells(
+            lambda field, stride, wanted: 127 - wanted + 1
+        ),
         "the first cell of 127 pixels needs a whole field of {wanted}": [
             _cells(lambda field, stride, wanted: 127 // stride),
             _cells(lambda field, stride, wanted: 127 // stride + 1),
             _cells(lambda field, stride, wanted: 126 // stride + 1),
+            _cells(
+                lambda field, stride, wanted: (127 - (wanted - field) // stride - 1) // stride + 1
+            ),
         ],
         "a cell whose field is not whole does not count: round down": [
             _cells(lambda field, stride, wanted: -(-(127 - wanted) // stride) + 1),
@@ -121,6 +127,12 @@ def _middles(right, size, kernel, stride, padding):
     return int((middle < 0).sum()), int((middle >= size).sum())
 
 
+def _outside(right, size, kernel, stride, padding):
+    """A mistake: only cells that see nothing but padding count."""
+    first = np.arange((size + 2 * padding - kernel) // stride + 1) * stride - padding
+    return int((first + kernel <= 0).sum()), int((first >= size).sum())
+
+
 def _both(count):
     """A mistake: both counts are count(kernel, stride, padding)."""
     return lambda right, size, *layer: (count(*layer),) * 2
@@ -152,6 +164,7 @@ LAYERS = (
         "too": [
             _both(lambda kernel, stride, padding: padding // stride),
             (0, _both(lambda kernel, stride, padding: padding // stride)),
+            _both(lambda kernel, stride, padding: kernel // 2 // stride),
         ],
         "{about}: a cell that begins at pixel 0 has seen no padding: its first pixel must lie "
         "*below* 0": (0, _counted(begin=1)),
@@ -162,6 +175,10 @@ LAYERS = (
         ),
         "{about}: a cell has seen padding if *any* of its pixels is outside, not only if its "
         "middle is": _middles,
+        "{about}: a cell has seen padding if *any* of its pixels is outside, not only if all are": [
+            (0, _outside),
+            (1, _outside),
+        ],
         "{about}: those are the pixels of padding on both sides, not cells": _both(
             lambda kernel, stride, padding: 2 * padding
         ),

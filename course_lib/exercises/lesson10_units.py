@@ -99,6 +99,10 @@ def _inner(x, cells=1):
             lambda right, x, branch, shortcut: _inner(branch(x) + F.relu(shortcut(x))),
             lambda right, x, branch, shortcut: _inner(F.relu(branch(x) + F.relu(shortcut(x)))),
         ],
+        "no ReLU comes before the branch; x goes in as it is": [
+            lambda right, x, branch, shortcut: _inner(F.relu(branch(F.relu(x)) + shortcut(x))),
+            lambda right, x, branch, shortcut: right(F.relu(x), branch, shortcut),
+        ],
         "a ReLU sets what is below 0 to 0": [
             lambda right, x, branch, shortcut: _inner((branch(x) + shortcut(x)).abs()),
             lambda right, x, branch, shortcut: _inner(F.leaky_relu(branch(x) + shortcut(x))),

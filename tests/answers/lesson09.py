@@ -60,11 +60,11 @@ def separable_padded_first(x, tall_first, wide_second, wide_first, tall_second):
 
 
 def masks_by_slices(boxes, size):
-    """Whole pixels, rounded and kept inside the image."""
-    masks = torch.zeros(len(boxes), 1, size, size, dtype=torch.float64)
+    """Whole pixels, rounded and kept inside the image, as truth values."""
+    masks = torch.zeros(len(boxes), 1, size, size, dtype=torch.bool)
     for mask, (x, y, w, h) in zip(masks, boxes.tolist(), strict=True):
         left, top = max(0, round(x)), max(0, round(y))
-        mask[0, top : max(0, round(y + h)), left : max(0, round(x + w))] = 1
+        mask[0, top : max(0, round(y + h)), left : max(0, round(x + w))] = True
     return masks
 
 
