@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {run: [1]}
+#   course: {run: [1, 1]}
 # ---
 
 # %% [markdown]
@@ -43,6 +43,8 @@ other = sequences["gen-04-occlusion-grey"].loaded(1)
 # %% [markdown]
 # ## Look first
 #
+# {{part}}
+#
 # One exemplar, one search image, five networks: the same backbone, the same training pairs, the same number of steps. They differ only in how the two images are matched.
 
 # %%
@@ -72,15 +74,15 @@ HeadExplorer(pair, other, networks)
 # ### Exercise 09.1 · What a large kernel costs
 # {{exercise}}
 #
-# A $k \times k$ convolution has $k^2 \cdot C_{in} \cdot C_{out}$ weights. A *global convolution* replaces it with the sum of two branches through $C_{mid}$ channels: $k \times 1$ then $1 \times k$, and $1 \times k$ then $k \times 1$.
+# A $k \times k$ convolution has $k^2 \cdot C_{in} \cdot C_{out}$ weights. A *global convolution* replaces it with the sum of two branches through $C_{mid}$ channels: $k \times 1$ then $1 \times k$, and $1 \times k$ then $k \times 1$. How much does that save? Count the weights of both, without biases.
 #
 # <details><summary>Hint 1</summary>
 #
-# A k × 1 convolution from a to b channels has k · a · b weights.
+# A k × 1 convolution has k weights for each pair of an input and an output channel; so has a 1 × k.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Each branch: k · before · mid + k · mid · after.
+# Write down the four layers of the two branches, and for each the channels it leads from and to. Then add.
 # </details>
 
 
@@ -112,15 +114,15 @@ show_table(rows, "Millions of weights", formats=".1f")
 # ### Exercise 09.2 · Two branches
 # {{exercise}}
 #
-# Now write it. The map keeps its size.
+# The count pays only if the sum really covers a square. Write the two branches and add them. Nothing stands between the two steps of a branch, zeros surround the map, and it keeps its size: $k$ is odd.
 #
 # <details><summary>Hint 1</summary>
 #
-# `F.conv2d(x, kernel, padding="same")`.
+# Each step is one `F.conv2d`; look up what `padding="same"` does, or pad by half the kernel along the axis on which it is long.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Left: tall, then wide. Right: wide, then tall. Add.
+# The names say which two belong together: the left branch begins tall and ends wide, the right one begins wide and ends tall.
 # </details>
 
 
@@ -131,7 +133,7 @@ def global_convolution(x, tall_first, wide_second, wide_first, tall_second):
 
     Args:
         x: tensor (B, C, H, W).
-        tall_first: kernels (M, C, k, 1); wide_second: (N, M, 1, k): the left branch.
+        tall_first: kernels (M, C, k, 1); wide_second: (N, M, 1, k): the left branch. k is odd.
         wide_first: kernels (M, C, 1, k); tall_second: (N, M, k, 1): the right branch.
 
     Returns:
@@ -150,13 +152,15 @@ def global_convolution(x, tall_first, wide_second, wide_first, tall_second):
 #
 # To use the exemplar's box, SiamConcatRPN adds it as a mask, 1 inside and 0 outside, which enters the first layer through a separate convolution. The search image gets a mask too: the box of the previous frame. (In training, it is the true box, shifted and resized at random.)
 #
+# Write the masks of a batch of boxes. Boxes are not made of whole pixels, and they may reach over the edge of the image. A pixel belongs to the box if its *centre* lies in it; the centre of pixel $i$ is at $i + ½$.
+#
 # <details><summary>Hint 1</summary>
 #
-# A pixel is inside if its *centre*, at i + ½, is.
+# Along one axis: lay out the centres of all pixels, and ask of each whether it lies between x and x + w.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `at = torch.arange(size) + 0.5`; compare it with x and x + w of each box to get (B, size), and do the same for y; combine the two with `[:, :, None] & [:, None, :]`.
+# Do the same for y. A pixel is inside if both answers are yes: give one of them an axis for the rows and the other an axis for the columns (`None` in an index adds one), and combine them.
 # </details>
 
 
@@ -166,7 +170,8 @@ def box_masks(boxes, size):
     """Masks of boxes.
 
     Args:
-        boxes: tensor (B, 4), x, y, w, h in image pixels; size: pixels per side of the image.
+        boxes: tensor (B, 4), x, y, w, h in image pixels, not only whole ones; size: pixels per
+            side of the image.
 
     Returns:
         float tensor (B, 1, size, size) of 0 and 1; the last axis is x.
@@ -237,13 +242,15 @@ print(f"IoU with the target / with the mask: {said}")
 # ### Exercise 09.4 · Broadcast
 # {{exercise}}
 #
+# Write the step before the concatenation: the vector, at every cell of a map that is as large as $\varphi(x)$. In training each search image has its own vector; in tracking one vector may serve them all.
+#
 # <details><summary>Hint 1</summary>
 #
-# `Tensor.expand` repeats without copying.
+# `Tensor.expand` repeats axes of length 1 without copying; −1 leaves an axis as it is.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `vector.expand(len(x), -1, *x.shape[2:])`; this also works for one exemplar with many search images.
+# Take the number of pairs, of rows and of columns from x, and the channels from the vector: x may have others.
 # </details>
 
 
@@ -253,7 +260,7 @@ def broadcast_over(vector, x):
     """One vector, repeated at every cell of a map.
 
     Args:
-        vector: tensor (B or 1, C, 1, 1); x: tensor (B, C', H, W).
+        vector: tensor (B or 1, C, 1, 1); x: tensor (B, C', H, W), of which only B, H, W count.
 
     Returns:
         tensor (B, C, H, W).
@@ -266,18 +273,22 @@ def broadcast_over(vector, x):
 # %% [markdown]
 # ## SiamRPN++: correlation, channel by channel
 #
+# {{part}}
+#
+# What came so far learns to compare; what follows keeps the correlation. (Before this heading is a good place to stop.)
+#
 # ### Exercise 09.5 · Depth-wise correlation
 # {{exercise}}
 #
-# The two layers that make SiamRPN's kernels hold nearly four fifths of its weights. In SiamRPN++, channel $c$ of the exemplar slides over channel $c$ of the search image and no other; a 1 × 1 convolution then reads the scores and offsets from the C maps. The head has seven and a half times fewer weights.
+# The two layers that make SiamRPN's kernels hold nearly four fifths of its weights. In SiamRPN++, channel $c$ of the exemplar slides over channel $c$ of the search image and no other; a 1 × 1 convolution then reads the scores and offsets from the C maps. The head has seven and a half times fewer weights. Write this correlation for a batch of pairs: sums of products, without padding, nothing normalised.
 #
 # <details><summary>Hint 1</summary>
 #
-# One group per pair *and* channel: `groups = B * C`.
+# Lesson 04 folded the batch into the channels and made one group of each pair. Here each pair *and* channel is a group of its own.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `F.conv2d(x.reshape(1, B * C, H, W), z.reshape(B * C, 1, h, w), groups=B * C)`.
+# `F.conv2d` then sees one image with B · C channels and B · C kernels with one channel each. Unfold its answer at the end.
 # </details>
 
 
@@ -327,13 +338,15 @@ show_table(rows, "What each network costs", formats=".2f", first="network")
 #
 # Why did nobody use a ResNet in a Siamese tracker before? Its convolutions are padded, and padding tells a network *where* it is looking: the border is black. If the target is always at the centre in training, the network need not compare; "at the centre" is a good enough answer. SiamRPN++ shifts the target in the search image at random, uniformly by up to 64 pixels in each direction, so that its position says nothing.
 #
+# Write where to cut: draw one shift for x and one for y, each uniform from −`shift` to `shift` and independent of the other. They are in pixels of the search image; the centre you return is in pixels of the frame. Whether the crop moves one way or the target the other does not matter.
+#
 # <details><summary>Hint 1</summary>
 #
-# `rng.uniform(-shift, shift, 2)` is a shift in search-image pixels.
+# Draw both numbers from the generator that you are given, and from nothing else: `rng.uniform` takes the two ends and how many to draw.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# One of these is side / 255 frame pixels. The sign of the shift does not matter.
+# A square of `side` frame pixels is shown at 255 pixels. How many frame pixels is one of those? Start from the box's centre, not its corner.
 # </details>
 
 
@@ -349,7 +362,7 @@ def crop_centre(rng, box, shift, side):
         side: of the search square, in frame pixels.
 
     Returns:
-        array (2,): the square's centre, in frame pixels.
+        array (2,): the square's centre x, y, in frame pixels.
     """
     ### BEGIN SOLUTION
     return box[:2] + box[2:] / 2 + rng.uniform(-shift, shift, 2) * side / 255
@@ -429,15 +442,15 @@ print("\n".join(said))
 # ### Exercise 09.7 · Three depths, one answer
 # {{exercise}}
 #
-# SiamRPN++ puts a head on each of three layers: deep ones know *what*, shallow ones *where*. The answers are summed with learned weights $\mathrm{softmax}(\alpha)_l$, one set for the scores and another for the offsets.
+# SiamRPN++ puts a head on each of three layers: deep ones know *what*, shallow ones *where*. Which layer to believe is learned too: the answers are summed with the factors $\mathrm{softmax}(\alpha)_l$, one set for the scores and another for the offsets. Write the sum for one set.
 #
 # <details><summary>Hint 1</summary>
 #
-# `weights.softmax(0)` are the factors; keep them in torch, because they are learned.
+# The softmax goes over the L weights. Stay in torch, so that the gradient reaches them.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `sum(factor * answer for factor, answer in zip(...))`.
+# Go through factors and answers side by side (`zip`), multiply, and add up.
 # </details>
 
 

@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {run: [1]}
+#   course: {run: [1, 1, 2]}
 # ---
 
 # %% [markdown]
@@ -44,6 +44,8 @@ paper = read_measured(RESULTS / "siamdw_published.json")
 # %% [markdown]
 # ## Look first
 #
+# {{part}}
+#
 # Left: what one cell of the last map can see of the exemplar, and what its neighbour sees. Middle: what the cell *really* responds to, measured by its gradient. Right: how this stack's field compares with SiamDW's guideline.
 
 # %%
@@ -78,7 +80,7 @@ for family, other in (("alexnet", "vgg"), ("resnet", "inception")):
 # ### Exercise 10.1 · One more layer
 # {{exercise}}
 #
-# Lesson 04 tracked two numbers through the layers, field and stride. A full description needs two more: the number of cells, and the centre of the *first* cell's field. Two things are new. A kernel with *dilation* $d$ has its taps $d$ cells apart and spans $k_e = d\,(k-1)+1$ cells. A *crop* removes the outermost cells of the output.
+# Lesson 04 tracked two numbers through the layers, field and stride. A full description needs two more: the number of cells, and the centre of the *first* cell's field. Two things are new. A kernel with *dilation* $d$ has its taps $d$ cells apart and spans $k_e = d\,(k-1)+1$ cells. A *crop* removes the outermost cells of the output. Write the step from one map to the next:
 #
 # | | after the layer |
 # |---|---|
@@ -87,13 +89,15 @@ for family, other in (("alexnet", "vgg"), ("resnet", "inception")):
 # | stride $J$ | $\cdot\, s$ |
 # | start (centre of the first cell's field) | $+\,\big((k_e-1)/2 - p\big)\cdot J$, plus crop · new stride |
 #
+# All four numbers belong to the map after the layer and its crop. Every layer is square, and kernels may be even.
+#
 # <details><summary>Hint 1</summary>
 #
 # `layer.reach` is $k_e$, and `output_size(size, kernel, stride, padding)` is lesson 04's.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `row.stride` is the stride *before* this layer: use it for the field and the start, then multiply.
+# $J$ in the rows for field and start is the stride *before* this layer. A centre may end in ½: nothing is rounded there.
 # </details>
 
 
@@ -146,7 +150,7 @@ for cell in (0, 3, 5):
 # ### Exercise 10.2 · Where branches meet
 # {{exercise}}
 #
-# A residual network adds a long branch and a shortcut. What does the sum see? Everything that *any* branch sees. The maps must match: the same number of cells, the same stride.
+# A residual network adds a long branch and a shortcut. What does the sum see? Everything that *any* branch sees. The maps must match: the same number of cells, the same stride. Write the field of the sum, for two branches or more.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -154,7 +158,7 @@ for cell in (0, 3, 5):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `replace(rows[0], layer=name, field=…, start=…)` changes two values of a ReceptiveField. The field is an int: use `round`.
+# The field is the distance between these two, the start lies halfway. `replace` copies a ReceptiveField with some of its values changed. The field is an int: use `round`.
 # </details>
 
 
@@ -186,15 +190,15 @@ def joined(name, rows):
 # ### Exercise 10.3 · Overlap
 # {{exercise}}
 #
-# Neighbouring cells see almost the same pixels. What fraction of a cell's field does its neighbour share, along one axis?
+# Neighbouring cells see almost the same pixels. The more they share, the less a new cell adds; SiamDW compares networks by it. Write the fraction of a cell's field that its neighbour shares, along one axis.
 #
 # <details><summary>Hint 1</summary>
 #
-# The neighbour's field is shifted by one stride.
+# Draw two fields of 87 pixels side by side. By how many pixels is the second one shifted?
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The two share field − stride pixels; divide by the field.
+# How many pixels lie in both? As a fraction of what?
 # </details>
 
 
@@ -283,15 +287,15 @@ print("\n".join(said))
 # ### Exercise 10.4 · The kernel that sets the field
 # {{exercise}}
 #
-# The columns of the table differ in their field, in steps of 8 pixels at stride 8. One way to get there (the slides do not name theirs) is to change the kernel of the *last* layer. Which kernel sets the field to a wanted size, and how many cells per side does a 127-pixel exemplar then have?
+# The columns of the table differ in their field, in steps of 8 pixels at stride 8. One way to get there (the slides do not name theirs) is to change the kernel of the *last* layer. Write which kernel sets the field to a wanted size, and how many cells per side a 127-pixel exemplar then has.
 #
 # <details><summary>Hint 1</summary>
 #
-# A kernel k adds (k − 1) · stride.
+# A kernel of one cell leaves the field as it is. How much does each further cell of it add?
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The first cell needs `wanted` pixels, every further cell `stride` more: (127 − wanted) // stride + 1.
+# The first cell of the map needs `wanted` pixels, every further one `stride` more. One that does not fit whole is left out.
 # </details>
 
 
@@ -324,18 +328,24 @@ show_table(rows, "A last kernel after AlexNet's conv4 (field 71, stride 8)")
 # %% [markdown]
 # Arithmetic alone matches every column without padding. The two columns with another stride can be matched as well, and with the *same weights* as their twins (see `course_lib/models/twins.py`): for stride 4, remove the stride of the last pooling and dilate the layers after it; for stride 16, give conv4 a stride of two.
 #
+# This is a good place to stop: the arithmetic is complete, and padding comes next.
+#
 # ## Padding
+#
+# {{part}}
 #
 # ### Exercise 10.5 · Which cells have seen zeros?
 # {{exercise}}
 #
+# Padding keeps maps large, but some of their cells have seen zeros that are not in the image. To be rid of them one must know how many there are. Count them at the beginning and at the end of a row of `size` pixels; a cell counts if any of its pixels is padding.
+#
 # <details><summary>Hint 1</summary>
 #
-# Cell i reads the pixels i · stride − padding … i · stride − padding + kernel − 1.
+# Which pixels does cell i read? Number them so that the first pixel of the row is 0; padding then lies below 0 and from `size` on.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Count the cells whose first pixel is below 0, and those whose last pixel is `size` or more.
+# Count the cells whose first pixel is padding, and those whose last pixel is. `output_size` says how many cells there are.
 # </details>
 
 
@@ -374,15 +384,19 @@ for name, case in cases.items():
 # ### Exercise 10.6 · A pair of twins
 # {{exercise}}
 #
-# Build SiamFC's layers twice: without padding, and with padding of half the kernel in every layer, poolings included.
+# What does padding do to a network, and nothing else? That takes twins that differ in it alone. Build SiamFC's layers twice: without padding, and with padding of half the kernel (rounded down) in every layer. The convolutions are padded with zeros, the max poolings by their own `padding`, which adds nothing that could win.
+#
+# | conv | pool | conv | pool | conv | conv | conv |
+# |---|---|---|---|---|---|---|
+# | 11 × 11 / 2 | 3 × 3 / 2 | 5 × 5 | 3 × 3 / 2 | 3 × 3 | 3 × 3 | 3 × 3 |
 #
 # <details><summary>Hint 1</summary>
 #
-# `nn.Conv2d(3, channels, 11, 2, padding=5)`; half of 11, rounded down.
+# `nn.Conv2d` and `nn.MaxPool2d` both take kernel, stride and padding, in this order.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Kernels 11/2, pool 3/2, 5, pool 3/2, 3, 3, 3. `nn.MaxPool2d(3, 2, padding=1)`.
+# Half of 11, rounded down, is 5. Write a small function that gives a kernel's padding, 0 in the unpadded twin, and use it in all seven layers.
 # </details>
 
 
@@ -413,20 +427,20 @@ def make_twin(padded, channels=8):
 
 
 # %% [markdown]
-# Field, stride and weights are the same. Yet the exemplar now becomes 16 × 16 cells instead of 6 × 6, and of those 16 along each side only the central 6 have seen nothing but the image.
+# Field, stride and weights are the same. Yet the exemplar now becomes 16 × 16 cells instead of 6 × 6, and of those 16 along each side only the central 5 have seen nothing but the image.
 #
 # ### Exercise 10.7 · Is the same seen as the same?
 # {{exercise}}
 #
-# A Siamese tracker rests on one assumption: the same content has the same features in the exemplar and in the search image. Take a 255 × 255 image, cut an exemplar out of it, and pass both through the backbone. Then look for the exemplar's map in the image's map. How far off is the best window $w$: $\lVert \varphi(z) - w \rVert / \lVert w \rVert$?
+# A Siamese tracker rests on one assumption: the same content has the same features in the exemplar and in the search image. Take a 255 × 255 image, cut an exemplar out of it, and pass both through the backbone. Then look for the exemplar's map in the image's map. A window $w$ is off by $\lVert \varphi(z) - w \rVert / \lVert w \rVert$, with sums over all channels and cells. Write the search for the best window, the one for which this is smallest; return how far off it is, and the row and column of its first cell.
 #
 # <details><summary>Hint 1</summary>
 #
-# `x.unfold(1, n, 1).unfold(2, n, 1)` gives all windows, (C, r, r, n, n).
+# `x.unfold(1, n, 1).unfold(2, n, 1)` gives all windows, (C, r, r, n, n). With two new axes z can be subtracted from all of them at once. (Two loops over rows and columns do as well.)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Sum the squares over axes (0, 3, 4); `divmod(int(d.argmin()), d.shape[1])` is the row and the column.
+# Divide before you look for the smallest. `argmin` counts through the rows: `divmod` by the length of a row turns its number into row and column.
 # </details>
 
 
@@ -439,7 +453,7 @@ def best_window(z, x):
         z: tensor (C, n, n); x: tensor (C, m, m).
 
     Returns:
-        float: ‖z − window‖ / ‖window‖ of the nearest window; (row, column) of its first cell.
+        float: the smallest ‖z − window‖ / ‖window‖; (row, column) of that window's first cell.
     """
     ### BEGIN SOLUTION
     n = z.shape[-1]
@@ -592,20 +606,26 @@ print(f"{sequence.name}, farthest from the start in pixels: {', '.join(said)}")
 # %% [markdown]
 # Where a line stays below the target's, the network says "it has moved less than that": what one would expect of a network that has learned to answer "at the centre". (This is one clip and one pair of twins: the table at the end has them all.)
 #
+# This is a good place to stop: what padding does has been measured; how to do without it is the third part.
+#
 # ## Cropping inside: the CIR unit
+#
+# {{part}}
 #
 # Deep networks need residual units, and residual units need padding, or branch and shortcut differ in size. SiamDW's answer takes three steps: pad as usual, add, and then crop exactly the cells that have seen padding.
 #
 # ### Exercise 10.8 · CIR
 # {{exercise}}
 #
+# Write the unit: branch and shortcut both get x; their sum goes through a ReLU, and loses the cells that have seen padding.
+#
 # <details><summary>Hint 1</summary>
 #
-# `F.relu(branch(x) + shortcut(x))`; you counted the cells to crop in exercise 10.5.
+# Add first; the ReLU and the crop come after the sum.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `[:, :, 1:-1, 1:-1]`.
+# In exercise 10.5 you counted the cells to crop, on all four sides. A slice `k:-k` of an axis leaves k out at both ends.
 # </details>
 
 
@@ -631,7 +651,7 @@ def cir_unit(x, branch, shortcut):
 # ### Exercise 10.9 · CIR-D
 # {{exercise}}
 #
-# An ordinary ResNet halves its map *inside* a unit, with a convolution of stride 2. Cropping one cell after it would remove two cells' worth of image, and, as exercise 10.5 showed, the two sides differ. So CIR-D keeps stride 1 inside, crops, and halves the map at the very end with a 2 × 2 max pooling.
+# An ordinary ResNet halves its map *inside* a unit, with a convolution of stride 2. Cropping one cell after it would remove two cells' worth of image, and, as exercise 10.5 showed, the two sides differ. So CIR-D keeps stride 1 inside, crops, and halves the map at the very end with a 2 × 2 max pooling. Write it.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -639,7 +659,7 @@ def cir_unit(x, branch, shortcut):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `F.max_pool2d(…, 2)`, after the crop.
+# `F` has a function for the pooling. Does it come before the crop or after? Count what is lost either way.
 # </details>
 
 
@@ -663,7 +683,7 @@ def cir_d_unit(x, branch, shortcut):
 # ### Exercise 10.10 · CIResNet-22
 # {{exercise}}
 #
-# Put it together:
+# The units are there, and the rule for stride, field and cells. Put the network together:
 #
 # | stage | layers | cells for 127 px |
 # |---|---|---|
@@ -675,11 +695,11 @@ def cir_d_unit(x, branch, shortcut):
 #
 # <details><summary>Hint 1</summary>
 #
-# `nn.Sequential(nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(), Crop(2), nn.MaxPool2d(2), *units)`.
+# Collect the layers in a list and hand it over as `nn.Sequential(*layers)`. The stem is five of them, in the order of the table.
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The pooling comes after the first unit with 512 channels. The very last unit gets `last=True`.
+# The first unit of each stage changes the number of channels, so it stands outside the loop over the others. Each unit must be a new one: `[CIR(…)] * 3` would be one unit three times.
 # </details>
 
 
@@ -689,7 +709,7 @@ def assemble(first=3, second=4):
     """CIResNet with `first` and `second` units in its two stages: (3, 4) is CIResNet-22, (1, 4) CIResNet-16.
 
     Returns:
-        nn.Module from images (B, 3, S, S) to maps (B, 512, s, s).
+        nn.Module from images (B, 3, S, S) to maps (B, 512, s, s): 127 pixels give 5 × 5 cells.
     """
     ### BEGIN SOLUTION
     units = [CIR(64, 64, 256)] + [CIR(256, 64, 256) for _ in range(first - 1)]
@@ -737,15 +757,15 @@ show_table(rows, "SiamDW's networks", heads, first="network")
 # ### Exercise 10.11 · Thawing
 # {{exercise}}
 #
-# The authors start from a backbone trained for classification, train only its last unit at first, and unfreeze one more stage, from back to front, at 10, 20, 30, 50, 60 and 70 % of the steps. How many stages, counted from the input, are still frozen at a given step?
+# The authors start from a backbone trained for classification, train only its last unit at first, and unfreeze one more stage, from back to front, at 10, 20, 30, 50, 60 and 70 % of the steps. Write how many stages, counted from the input, are still frozen in a given step. Steps count from 0; in the first step at or after a fraction of all steps, its stage is free.
 #
 # <details><summary>Hint 1</summary>
 #
-# Count the fractions that this step has reached.
+# Turn each fraction into a step, without rounding. Has the given step reached it?
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `sum(step >= fraction * steps for fraction in unfreeze)`.
+# Count the fractions that are reached (True counts as 1 in a sum), and take them from the stages frozen at first.
 # </details>
 
 

@@ -113,8 +113,16 @@ MODULES = {
     "search": ("lesson06", "lesson06_peak", "lesson06_tracker", "lesson06_fault"),
     "anchors": ("lesson07", "lesson07_offsets", "lesson07_training", "lesson07_loss"),
     "choose": ("lesson08", "lesson08_tracker"),
-    "match": ("lesson09", "lesson09_match"),
-    "siamdw": ("lesson10", "lesson10_padding", "lesson10_units", "lesson10_networks"),
+    "match": ("lesson09", "lesson09_places", "lesson09_match"),
+    "siamdw": (
+        "lesson10",
+        "lesson10_branches",
+        "lesson10_padding",
+        "lesson10_twins",
+        "lesson10_features",
+        "lesson10_units",
+        "lesson10_networks",
+    ),
     "margin": (
         "lesson11",
         "lesson11_losses",

@@ -79,6 +79,11 @@ def alike(a: np.ndarray, b: np.ndarray) -> bool:
     )
 
 
+def gap(a: np.ndarray, b: np.ndarray) -> float:
+    """Largest distance between the distributions of two samples (n, parts), seen as by `alike`."""
+    return max(_gap(u, v)[0] for u, v in zip(_views(a), _views(b), strict=True))
+
+
 def limit(n: int, m: int) -> float:
     """Largest distance between the empirical distribution functions of samples of n and m that
     chance exceeds once in ten million (Kolmogorov and Smirnov's test)."""

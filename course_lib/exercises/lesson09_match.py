@@ -1,16 +1,24 @@
-"""Checks of lesson 09: depth-wise correlation, sampling, aggregation."""
+"""Checks of lesson 09: depth-wise correlation, aggregation."""
 
 from __future__ import annotations
 
-import numpy as np
-import torch
-from torch import nn
+from collections.abc import Sequence
 
-from course_lib.data.pairs_cut import shifted_centre
-from course_lib.exercises.compare import as_array, as_tensor
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
 from course_lib.exercises.core import check
-from course_lib.exercises.words import Wrong
+from course_lib.exercises.gradients import require_gradients
+from course_lib.exercises.lesson09 import as_map, normal
 from course_lib.models import correlation, siamrpnpp
+
+
+def _padded(x: Tensor, kernel: Sequence[int]) -> Tensor:
+    """A map with zeros around it, so that a kernel of this size gives a map of its size."""
+    rows, columns = kernel
+    above, left = (rows - 1) // 2, (columns - 1) // 2
+    return F.pad(x, (left, columns - 1 - left, above, rows - 1 - above))
 
 
 @check(
@@ -20,94 +28,67 @@ from course_lib.models import correlation, siamrpnpp
         "your channels are added up, as in SiamFC; here each keeps its own map: groups = B · C": [
             lambda right, z, x: right(z, x).sum(1),
             lambda right, z, x: right(z, x).sum(1, keepdim=True),
+            lambda right, z, x: right(z, x).sum(1, keepdim=True).expand(-1, z.shape[1], -1, -1),
         ],
-        "the number of your maps is right; reshape them to (B, C, H', W') = (3, 4, 5, 5)": (
-            lambda right, z, x: right(z, x).flatten(0, 1)[None]
-        ),
+        "the mean over the channels is one map; here each channel keeps its own": [
+            lambda right, z, x: right(z, x).mean(1),
+            lambda right, z, x: right(z, x).mean(1, keepdim=True),
+        ],
+        "the number of your maps is right, their shape {shape} is not; reshape them to "
+        "(B, C, H', W')": [
+            lambda right, z, x: right(z, x).flatten(0, 1)[None],
+            lambda right, z, x: right(z, x).flatten(0, 1),
+            lambda right, z, x: right(z, x).flatten(0, 1)[:, None],
+        ],
+        "your maps are in another order: exemplar by exemplar, and within it channel by channel": [
+            lambda right, z, x: right(z, x).transpose(0, 1).reshape(right(z, x).shape),
+            lambda right, z, x: right(z, x).transpose(0, 1),
+        ],
         "the first exemplar slid over every search image; each has its own": (
             lambda right, z, x: right(z[:1].expand_as(z), x)
         ),
+        "one channel of the exemplar slid over all channels; each meets its own": [
+            lambda right, z, x: right(z[:, :1].expand_as(z), x),
+            lambda right, z, x: right(z.mean(1, keepdim=True).expand_as(z), x),
+        ],
         "your exemplar is flipped: F.conv2d already correlates": (
             lambda right, z, x: right(z.flip(2, 3), x)
         ),
+        "your exemplar's rows and columns have changed places": (
+            lambda right, z, x: right(z.transpose(2, 3), x)
+        ),
+        "your maps have as many cells as x; the exemplar stays inside the search features, without "
+        "padding": [
+            lambda right, z, x: right(z, _padded(x, z.shape[2:])),
+        ],
+        "your search features are padded; the exemplar stays inside them": [
+            lambda right, z, x: right(z, F.pad(x, (1, 1, 1, 1))),
+            lambda right, z, x: right(z, F.pad(x, [s // 2 for s in z.shape[:1:-1] for _ in "lr"])),
+        ],
+        "the last exemplar slid over every search image; each has its own": (
+            lambda right, z, x: right(z[-1:].expand_as(z), x)
+        ),
+        "the products are summed over the cells of the exemplar; yours are averaged": (
+            lambda right, z, x: right(z, x) / z[0, 0].numel()
+        ),
+        "nothing is normalised here: take the channels as they are": [
+            lambda right, z, x: right(F.normalize(z.flatten(2), dim=2).view_as(z), x),
+            lambda right, z, x: right(F.normalize(z, dim=1), F.normalize(x, dim=1)),
+            lambda right, z, x: right(z - z.mean((2, 3), keepdim=True), x),
+        ],
+    },
+    others={
+        "does not reach `z`": lambda right, z, x: right(z.detach(), x),
+        "lost its gradient": lambda right, z, x: right(z, x).detach(),
     },
 )
 def examine_depthwise(answer, rng) -> None:
     """Depth-wise correlation."""
-    z = torch.from_numpy(rng.normal(size=(3, 4, 2, 3))).float()
-    x = torch.from_numpy(rng.normal(size=(3, 4, 6, 7))).float()
-    what = "the maps"
-    answer.compare((z, x), what, lambda r: as_tensor(r, (3, 4, 5, 5), what), tolerance=1e-4)
-
-
-def crop_centre(rng, box, shift, side):
-    """Centre (2,) in frame pixels of a search square: spatial-aware sampling.
-
-    Args:
-        rng: of the shift.
-        box: (4,) of the target, frame pixels.
-        shift: at most, pixels of the search image.
-        side: of the square in frame pixels; it is shown at 255.
-    """
-    return shifted_centre(rng, np.asarray(box, dtype=float), shift, 255 / side)
-
-
-@check(
-    "match.sampling",
-    reference=crop_centre,
-    others={
-        "it never leaves the centre": lambda right, rng, box, *given: box[:2] + box[2:] / 2,
-        "one of them is side / 255 frame pixels": (
-            lambda right, rng, box, shift, side: right(rng, box, shift * 255 / side, side)
-        ),
-        "around the box's corner": lambda right, rng, box, *given: (
-            right(rng, box, *given) - box[2:] / 2
-        ),
-        "by the same number": lambda right, rng, box, shift, side: (
-            box[:2] + box[2:] / 2 + rng.uniform(-shift, shift) * side / 255
-        ),
-        "both ways": lambda right, rng, box, shift, side: (
-            box[:2] + box[2:] / 2 + rng.uniform(0, shift, 2) * side / 255
-        ),
-        "draw them uniformly": lambda right, rng, box, shift, side: (
-            box[:2] + box[2:] / 2 + shift * side / 255 * rng.uniform(-1, 1, 2) ** 3
-        ),
-    },
-)
-def examine_sampling(answer, rng) -> None:
-    """Spatial-aware sampling."""
-    box, side, shift = np.array([100.0, 60.0, 50.0, 30.0]), 150.0, 64.0
-    limit = shift * side / 255
-    draws = np.random.default_rng(int(rng.integers(2**31)))
-    points = np.array(
-        [as_array(answer(draws, box.copy(), shift, side), (2,), "the centre") for _ in range(400)]
-    )
-    away = points - box[:2] - box[2:] / 2  # frame pixels
-    mean, furthest = np.abs(away.mean(0)).max(), np.abs(away).max()
-    if furthest < 1e-9:
-        raise Wrong(
-            "the centre of your crop is always the target's: it never leaves the centre, and the "
-            "network learns just that"
-        )
-    if np.abs(points.mean(0) - box[:2]).max() < limit / 5 < mean:
-        raise Wrong(
-            "your centres lie around the box's corner; the target's centre is x + w / 2, y + h / 2"
-        )
-    if np.abs(np.corrcoef(away.T)[0, 1]) > 0.5:
-        raise Wrong("x and y are shifted by the same number; draw one for each")
-    if furthest > 1.02 * limit:
-        raise Wrong(
-            f"your crops lie up to {furthest:.0f} frame pixels from the target, expected "
-            f"{limit:.0f}: the shift is in pixels of the 255-pixel search image, and one of them "
-            "is side / 255 frame pixels"
-        )
-    if furthest < 0.9 * limit or (away.min(0) > -limit / 2).any():
-        raise Wrong(
-            f"your shifts run from {away.min():.0f} to {away.max():.0f} frame pixels; expected "
-            f"−{limit:.0f} to {limit:.0f}, both ways"
-        )
-    if (np.abs(away) < limit / 4).mean() > 0.4:
-        raise Wrong("your shifts cluster around 0; draw them uniformly: all are equally likely")
+    # B, C, rows and columns of z and of x: square and not, odd and even, a batch of one
+    for B, C, *sides in ((3, 4, 2, 3, 6, 8), (2, 3, 4, 4, 9, 9), (1, 5, 3, 1, 7, 5)):
+        z, x = normal(rng, B, C, *sides[:2]), normal(rng, B, C, *sides[2:])
+        answer.compare((z, x), "the result", as_map("the result"), tolerance=1e-4)
+    require_gradients(answer, {"z": z, "x": x}, "the result")
 
 
 @check(
@@ -120,19 +101,55 @@ def examine_sampling(answer, rng) -> None:
         "your layers count the same, a mean; here the weights are learned: softmax(weights)": (
             lambda right, answers, weights: sum(answers) / len(answers)
         ),
-        "your weights do not add up to 1: softmax(weights) keeps the scale of the answers": (
-            lambda right, answers, weights: sum(
-                w * a for w, a in zip(weights, answers, strict=True)
-            )
+        "your weights do not add up to 1: softmax(weights) keeps the scale of the answers": [
+            lambda right, answers, weights: _weighted(answers, weights),
+            lambda right, answers, weights: _weighted(answers, weights.exp()),
+            lambda right, answers, weights: _weighted(answers, weights.sigmoid()),
+            lambda right, answers, weights: _weighted(answers, weights.log_softmax(0)),
+        ],
+        "you divide the weights by their sum, which may be 0 and leaves some below 0; softmax takes "
+        "their exponentials first": [
+            lambda right, answers, weights: _weighted(answers, weights / weights.sum()),
+            lambda right, answers, weights: _weighted(answers, weights.abs() / weights.abs().sum()),
+        ],
+        "the answers are weighted, not the weighted answers averaged: softmax(weights) adds up to 1 "
+        "already": lambda right, answers, weights: right(answers, weights) / len(answers),
+        "only the layer of the largest weight answers; softmax(weights) lets each have its share": (
+            lambda right, answers, weights: answers[int(weights.argmax())]
+        ),
+        "the weights have changed places: the first belongs to the first answer": (
+            lambda right, answers, weights: right(answers, weights.flip(0))
+        ),
+        "softmax(weights), not softmax(−weights): a larger weight counts more": (
+            lambda right, answers, weights: right(answers, -weights)
+        ),
+        "the softmax goes over the weights; yours goes over the answers": [
+            lambda right, answers, weights: _weighted(torch.stack(answers).softmax(0), weights),
+            lambda right, answers, weights: _weighted(
+                [a.softmax(-1) for a in answers], weights.softmax(0)
+            ),
+        ],
+        "your result has shape {shape}: sum over the layers": lambda right, answers, weights: (
+            torch.stack([f * a for f, a in zip(weights.softmax(0), answers, strict=True)])
         ),
     },
-    others={"lost the weights' gradient": lambda right, answers, w: right(answers, w.detach())},
+    others={
+        "does not reach `weights`": lambda right, answers, w: right(answers, w.detach()),
+        "does not reach `answers[0]`": lambda right, answers, weights: right(
+            [a.detach() for a in answers], weights
+        ),
+    },
 )
 def examine_aggregate(answer, rng) -> None:
     """Answers of several layers with learned weights."""
-    answers = [torch.from_numpy(rng.normal(size=(2, 5))).float() for _ in range(3)]
-    weights = nn.Parameter(torch.tensor([1.0, 2.0, 0.5]))
-    answer.compare((answers, weights), "the sum", (2, 5), tolerance=1e-4)
-    given = answer(answers, weights)
-    if isinstance(given, torch.Tensor) and not given.requires_grad:
-        raise Wrong("your sum has lost the weights' gradient: they could not be learned")
+    for shape, weights in (((2, 5), [1.0, 2.5, 0.5]), ((2, 4, 3, 5), [-1.2, 0.3, -0.4, 1.6])):
+        answers = [normal(rng, *shape) for _ in weights]
+        given = answers, nn.Parameter(torch.tensor(weights))
+        answer.compare(given, "the sum", as_map("the sum"), tolerance=1e-4)
+    named = {"weights": given[1], **{f"answers[{i}]": a for i, a in enumerate(answers)}}
+    require_gradients(lambda w, *answers: answer(list(answers), w), named, "the sum")
+
+
+def _weighted(answers, factors):
+    """Σ factor · answer."""
+    return sum(factor * answer for factor, answer in zip(factors, answers, strict=True))

@@ -4,159 +4,223 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
-from course_lib.errors import DataError
+from course_lib.exercises.cases import compare_cases
 from course_lib.exercises.compare import as_number
 from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
 from course_lib.geometry import receptive
-from course_lib.geometry.receptive import Layer, ReceptiveField
+from course_lib.geometry.receptive import Layer, ReceptiveField, output_size
+
+NUMBERS = ("size", "field", "stride", "start")
 
 
-def _reading(what: str, *names: str):
-    """Read the named numbers of a ReceptiveField."""
-
-    def read(given):
-        if not isinstance(given, ReceptiveField):
-            raise Wrong(
-                f"{what} should be a ReceptiveField(layer, size, field, stride, start); yours is "
-                f"of type {type(given).__name__}"
-            )
-        every = ("size", "field", "stride", "start")
-        numbers = {name: as_number(getattr(given, name), f"{what}: {name}") for name in every}
-        return tuple(numbers[name] for name in names)
-
-    return read
+def read_field(given: object, name: str) -> tuple[float, ...]:
+    """The four numbers of a ReceptiveField whose layer has this name."""
+    if not isinstance(given, ReceptiveField):
+        raise Wrong(
+            "expected a ReceptiveField(layer, size, field, stride, start); yours is of type "
+            f"{type(given).__name__}"
+        )
+    if given.layer != name:
+        raise Wrong(f"a field's `layer` is the name, here {name!r}; yours is {given.layer!r}")
+    return tuple(as_number(getattr(given, n), f"{name}: {n}") for n in NUMBERS)
 
 
-def _with_field(field):
-    """A mistake: the right answer but for its field, (row, layer, right answer) → pixels."""
+def _with(part: str, value):
+    """A mistake: the right answer but for one number, (row, layer, right answer) → that number."""
 
     def behind(right, row, layer):
         given = right(row, layer)
-        return replace(given, field=field(row, layer, given))
+        return replace(given, **{part: value(row, layer, given)})
 
-    return behind
+    return NUMBERS.index(part), behind
 
 
-def _with_crop(sides: int):
-    """A mistake: the crop is taken off this many sides."""
+def _start(half=lambda layer: (layer.reach - 1) / 2, padding=1.0, unit=None, crop=None):
+    """A mistake in the first centre: half the kernel, its padding's factor, the pixels that a cell
+    counts for, or the pixels that the crop moves it by."""
+    unit = unit or (lambda row, right: row.stride)
+    crop = crop or (lambda row, layer, right: layer.crop * right.stride)
+    return _with(
+        "start",
+        lambda row, layer, right: (
+            row.start
+            + (half(layer) - padding * layer.padding) * unit(row, right)
+            + crop(row, layer, right)
+        ),
+    )
 
-    def behind(right, row, layer):
-        given = right(row, layer)
-        return replace(given, size=given.size + (2 - sides) * layer.crop)
 
-    return behind
+def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
+    """A mistake in the number of cells: the kernel, the padding's factor, or the crop's."""
+    return _with(
+        "size",
+        lambda row, layer, right: (
+            (row.size + int(2 * padding * layer.padding) - kernel(layer)) // layer.stride
+            + 1
+            - crop * layer.crop
+        ),
+    )
 
 
 @check(
     "siamdw.layer",
     reference=receptive.behind,
     mistakes={
-        "{about}: a step of one cell is {0.stride} pixels of the image, so each further tap of "
-        "the kernel adds {0.stride} pixels to the field, not 1": _with_field(
-            lambda row, layer, right: row.field + layer.reach - 1
+        "{about}: a step of one cell is {row.stride} pixels of the image, so each further tap of "
+        "the kernel adds {row.stride} pixels to the field, not 1": _with(
+            "field", lambda row, layer, right: row.field + layer.reach - 1
         ),
-        "{about}: its taps are on the cells *before* it, {0.stride} pixels apart; its own stride "
-        "counts later": _with_field(
-            lambda row, layer, right: row.field + (layer.reach - 1) * right.stride
+        "{about}: (field − 1) · stride + kernel goes through the layers backwards, from the last to "
+        "the first; forwards, the field grows by (k_e − 1) · {row.stride}": _with(
+            "field", lambda row, layer, right: (row.field - 1) * layer.stride + layer.reach
         ),
+        "{about}: its taps are on the cells *before* it, {row.stride} pixels apart; its own stride "
+        "counts later": [
+            _with("field", lambda row, layer, right: row.field + (layer.reach - 1) * right.stride),
+            _with("field", lambda row, layer, right: row.field + (layer.reach - 1) * layer.stride),
+        ],
+        "{about}: every tap sees {row.field} pixels already, and the field grows from there": [
+            _with("field", lambda row, layer, right: layer.reach * row.stride),
+            _with("field", lambda row, layer, right: (layer.reach - 1) * row.stride + 1),
+        ],
         "{about}: with dilation d, taps are d cells apart: the kernel reaches over d · (k − 1) + 1 "
-        "cells": _with_field(lambda row, layer, right: row.field + (layer.kernel - 1) * row.stride),
-        "{about}: the crop takes {1.crop} cells off *each* side of the output; your map keeps "
-        "them": _with_crop(sides=0),
-        "{about}: the crop takes {1.crop} cells off each of two sides; yours takes them off one": (
-            _with_crop(sides=1)
+        "cells": [
+            _with("field", lambda row, layer, right: row.field + (layer.kernel - 1) * row.stride),
+            _size(kernel=lambda layer: layer.kernel),
+            _start(half=lambda layer: (layer.kernel - 1) / 2),
+        ],
+        "{about}: a kernel of one cell adds nothing to the field: the steps count, one fewer than "
+        "the cells": _with("field", lambda row, layer, right: row.field + layer.reach * row.stride),
+        "{about}: a crop throws cells away; what a remaining cell sees stays the same": [
+            _with("field", lambda row, layer, right: right.field + 2 * layer.crop),
+            _with("field", lambda row, layer, right: right.field - 2 * layer.crop),
+            _with("field", lambda row, layer, right: right.field - 2 * layer.crop * right.stride),
+        ],
+        "{about}: padding does not change how far a cell sees": _with(
+            "field", lambda row, layer, right: right.field - 2 * layer.padding * row.stride
+        ),
+        "{about}: field and stride have changed places: ReceptiveField(layer, size, field, stride, "
+        "start)": lambda right, row, layer: replace(
+            right(row, layer), field=right(row, layer).stride, stride=right(row, layer).field
+        ),
+        "{about}: cells that are {row.stride} pixels apart, and only every {layer.stride}th of them: the "
+        "strides multiply": [
+            _with("stride", lambda row, layer, right: row.stride + layer.stride),
+            _with("stride", lambda row, layer, right: layer.stride),
+            _with("stride", lambda row, layer, right: row.stride),
+        ],
+        "{about}: padding, {layer.padding}, is added on *each* side of the map": [
+            _size(padding=0.5),
+            _size(padding=0.0),
+        ],
+        "{about}: there is one cell more than steps between them": _with(
+            "size", lambda row, layer, right: right.size - 1
+        ),
+        "{about}: a last window that does not fit whole is left out: round down": _with(
+            "size",
+            lambda row, layer, right: (
+                -((layer.reach - 2 * layer.padding - row.size) // layer.stride) + 1 - 2 * layer.crop
+            ),
+        ),
+        "{about}: the crop, {layer.crop}, is taken off *each* side of the output; your map keeps its "
+        "cells": _size(crop=0),
+        "{about}: the crop, {layer.crop}, is taken off each of two sides; yours is taken off one": (
+            _size(crop=1)
+        ),
+        "{about}: the crop counts cells of the layer's output, not of its input": [
+            _with(
+                "size", lambda row, layer, right: right.size - 2 * layer.crop * (layer.stride - 1)
+            ),
+            _with(
+                "size",
+                lambda row, layer, right: output_size(
+                    row.size - 2 * layer.crop, layer.reach, layer.stride, layer.padding
+                ),
+            ),
+        ],
+        "{about}: the crop moves the first centre once: only the cells cut off before it count": (
+            _start(crop=lambda row, layer, right: 2 * layer.crop * right.stride)
         ),
         "{about}: after the crop a different cell is the first; its centre lies crop · stride "
-        "further in": lambda right, row, layer: replace(
-            right(row, layer),
-            start=right(row, layer).start - layer.crop * right(row, layer).stride,
+        "further in, and that is the stride *after* the layer": [
+            _start(crop=lambda row, layer, right: 0),
+            _start(crop=lambda row, layer, right: layer.crop),
+            _start(crop=lambda row, layer, right: layer.crop * row.stride),
+            _start(crop=lambda row, layer, right: -layer.crop * right.stride),
+        ],
+        "{about}: the first centre is a point, not a cell: (k_e − 1) / 2 may end in ½, so nothing "
+        "is rounded there": [
+            _start(half=lambda layer: layer.reach // 2),
+            _start(half=lambda layer: (layer.reach - 1) // 2),
+        ],
+        "{about}: the first centre moves by k_e − 1 halves: with a kernel of one cell it stays": (
+            _start(half=lambda layer: layer.reach / 2)
+        ),
+        "{about}: padding, {layer.padding}, moves the first centre outwards by as many cells": [
+            _start(padding=0.0),
+            _start(padding=-1.0),
+        ],
+        "{about}: the first centre moves by cells of the map *before* the layer, {row.stride} pixels "
+        "each": [
+            _start(unit=lambda row, right: right.stride),
+            _start(unit=lambda row, right: 1),
+            _start(unit=lambda row, right: right.stride // row.stride),
+            _start(unit=lambda row, right: 1, crop=lambda row, layer, right: layer.crop),
+        ],
+        "{about}: half the kernel moves the first centre inwards, padding outwards": _start(
+            half=lambda layer: -(layer.reach - 1) / 2, padding=-1.0
+        ),
+        "{about}: the first centre was at {row.start}, and moves from there": _with(
+            "start", lambda row, layer, right: right.start - row.start
+        ),
+        "{about}: your first centre stays where it was": _with(
+            "start", lambda row, layer, right: row.start
         ),
     },
     others={
-        "throws cells away": _with_field(lambda row, layer, right: right.field + 2 * layer.crop),
-        "the first centre moves by": lambda right, row, layer: replace(
-            right(row, layer), start=right(row, layer).start + layer.padding * row.stride
+        "expected a ReceptiveField": lambda right, row, layer: (60, 11, 2),
+        "a field's `layer` is the name": lambda right, row, layer: replace(
+            right(row, layer), layer=row.layer
         ),
-        "should be a ReceptiveField": lambda right, row, layer: (60, 11, 2),
     },
 )
 def examine_layer(answer, rng) -> None:
-    """One more layer."""
-    row = ReceptiveField("before", 60, 11, 2, 5.5)
-    for layer, about in (
-        (Layer("conv", 3), "a plain 3 × 3 convolution"),
-        (Layer("pool", 3, 2), "a pooling with stride 2"),
-        (Layer("padded", 5, 1, 2), "a convolution with padding 2"),
-        (Layer("dilated", 3, dilation=4), "a convolution with dilation 4"),
-        (Layer("cropped", 7, 2, 3, crop=2), "a convolution with padding 3 and a crop of 2"),
-    ):
-        thrown = f"{about}: a crop throws cells away; what a remaining cell sees stays the same"
-
-        def seen(given, right, words=thrown if layer.crop else ""):
-            return words if given[1] != right[1] else ""
-
-        names = ("size", "field", "stride")
-        named = tuple(f"{about}: {name}" for name in names)
-        read = _reading(about, *names)
-        answer.compare((row, layer), named, read, otherwise=seen, about=about)
-        answer.compare(
-            (row, layer),
-            (f"{about}: start",),
-            _reading(about, "start"),
-            hint="the first centre moves by ((reach − 1) / 2 − padding) strides",
-            about=about,
+    """One more layer, on maps of two strides."""
+    cases = [
+        (row, layer)
+        for row in (
+            ReceptiveField("before", 60, 11, 3, 5.5),
+            ReceptiveField("before", 45, 18, 4, -2.0),
         )
-
-
-def _first_if_alike(right, name, rows):
-    """A mistake: branches that do not fit are no error."""
-    fit = (rows[0].size, rows[0].stride) == (rows[1].size, rows[1].stride)
-    return right(name, rows) if fit else rows[0]
-
-
-def _of_fields(choose):
-    """A mistake: the field is chosen from those of the branches."""
-    return lambda right, name, rows: replace(
-        right(name, rows), field=choose(row.field for row in rows)
+        for layer in (
+            Layer("pool", 3, 2),
+            Layer("conv", 3),
+            Layer("pair", 2, 2),
+            Layer("padded", 5, 1, 2),
+            Layer("even", 4, 3, 1),
+            Layer("dilated", 3, dilation=4),
+            Layer("cropped", 7, 2, 3, crop=1),
+            Layer("mixed", 4, 3, 1, dilation=3, crop=2),
+        )
+    ]
+    compare_cases(
+        answer,
+        cases,
+        NUMBERS,
+        lambda given, case: read_field(given, case[1].name),
+        _about,
+        row=lambda row, layer: row,
+        layer=lambda row, layer: layer,
     )
 
 
-@check(
-    "siamdw.branches",
-    reference=receptive.joined,
-    mistakes={
-        "the branches run in parallel, not one after the other: their fields are not added": (
-            _of_fields(sum)
-        ),
-        "the cell sees what *any* branch sees; yours sees only what the shortcut does": (
-            _of_fields(min)
-        ),
-        "one branch sees pixels 2 … 19, the other 10 … 23; together 2 … 23: the larger field alone "
-        "is not enough": (0, _of_fields(max)),
-    },
-    others={"raise DataError": _first_if_alike},
-)
-def examine_branches(answer, rng) -> None:
-    """Where branches meet."""
-    long, short = ReceptiveField("long", 28, 17, 4, 10.5), ReceptiveField("short", 28, 9, 4, 10.5)
-    aside = ReceptiveField("aside", 28, 13, 4, 16.5)
-    read = _reading("the sum of a long branch and a shortcut", "field")
-    answer.compare(("sum", [long, short]), ("the field of the sum",), read)
-    read = _reading("the sum of two branches that look in different places", "field", "start")
-    named = "field and start of the union"
-    answer.compare(("sum", [long, aside]), named, lambda given: np.array(read(given)))
-    for wrong in (
-        ReceptiveField("small", 26, 9, 4, 10.5),
-        ReceptiveField("coarse", 28, 9, 8, 10.5),
-    ):
-        try:
-            answer("sum", [long, wrong])
-        except DataError:
-            continue
-        raise Wrong(
-            f"maps of {long.size} and {wrong.size} cells, strides {long.stride} and "
-            f"{wrong.stride}, cannot be added; raise DataError"
-        )
+def _about(row: ReceptiveField, layer: Layer) -> str:
+    """A layer in words."""
+    parts = {"stride": layer.stride, "padding": layer.padding}
+    parts |= {"dilation": layer.dilation, "crop": layer.crop}
+    others = [f"{name} {value}" for name, value in parts.items() if value > (name in PLAIN)]
+    return f"kernel {', '.join([str(layer.kernel), *others])}, behind stride {row.stride}"
+
+
+PLAIN = "stride", "dilation"  # 1 where they do nothing

@@ -1,35 +1,11 @@
-"""Checks of lesson 10: overlap, the kernel that sets the field, cells touched by padding."""
+"""Checks of lesson 10: the kernel that sets the field, cells touched by padding."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from course_lib.exercises.cases import compare_cases, reads
 from course_lib.exercises.core import check
-
-
-def overlap(field: int, stride: int) -> float:
-    """Fraction of its receptive field that a cell has in common with its neighbour."""
-    return 1 - stride / field
-
-
-@check(
-    "siamdw.overlap",
-    reference=overlap,
-    mistakes={
-        "that is the fraction that is *new*; the overlap is the rest": (
-            lambda right, field, stride: stride / field
-        ),
-        "those are pixels; divide by the field, so that networks can be compared": (
-            lambda right, field, stride: field - stride
-        ),
-    },
-    others={"expected": lambda right, field, stride: right(field, 2 * stride)},
-)
-def examine_overlap(answer, rng) -> None:
-    """Overlap of neighbours."""
-    for case in ((87, 8), (63, 4), (103, 16)):
-        named = f"for a field of {case[0]} and stride {case[1]} the overlap"
-        answer.compare(case, "the overlap", named=named)
 
 
 def last_kernel(field: int, stride: int, wanted: int) -> tuple[int, int]:
@@ -43,29 +19,79 @@ def last_kernel(field: int, stride: int, wanted: int) -> tuple[int, int]:
     return (wanted - field) // stride + 1, (127 - wanted) // stride + 1
 
 
+def _kernel(value):
+    """A mistake: the kernel is value(field, stride, wanted)."""
+    return 0, lambda right, *case: (value(*case), right(*case)[1])
+
+
+def _cells(value):
+    """A mistake: the cells are value(field, stride, wanted)."""
+    return 1, lambda right, *case: (right(*case)[0], value(*case))
+
+
 @check(
     "siamdw.kernel",
     reference=last_kernel,
     mistakes={
-        "from {0} to {2} pixels: a kernel of 1 adds nothing, so k adds (k − 1) · stride pixels": (
-            0,
-            lambda right, *case: np.array(right(*case)) - [1, 0],
+        "kernel and cells have changed places: the kernel comes first": (
+            lambda right, *case: right(*case)[::-1]
         ),
+        "{about}: a kernel of 1 adds nothing, so k adds (k − 1) · stride pixels": [
+            _kernel(lambda field, stride, wanted: (wanted - field) // stride),
+            _kernel(lambda field, stride, wanted: (wanted - field) // stride + 2),
+        ],
+        "{about}: a tap further is {stride} pixels, not 1": _kernel(
+            lambda field, stride, wanted: wanted - field + 1
+        ),
+        "{about}: the last layer need not bring about the whole field, only what is "
+        "missing": _kernel(lambda field, stride, wanted: (wanted - 1) // stride + 1),
+        "a stride of 8 is one example; here it is {stride}": [
+            _kernel(lambda field, stride, wanted: (wanted - field) // 8 + 1),
+            _cells(lambda field, stride, wanted: (127 - wanted) // 8 + 1),
+        ],
         "the first cell needs the whole field; each further one needs a stride more: that is one "
-        "cell more": lambda right, *case: np.array(right(*case)) - [0, 1],
-    },
-    others={
-        "kernel and cells": lambda right, field, stride, wanted: (
-            right(field, stride, wanted)[0],
-            127 // stride,
-        )
+        "cell more": _cells(lambda field, stride, wanted: (127 - wanted) // stride),
+        "the last layer has changed the field: cells are counted with {wanted} pixels, not {field}": _cells(
+            lambda field, stride, wanted: (127 - field) // stride + 1
+        ),
+        "{about}: cells are {stride} pixels apart": _cells(
+            lambda field, stride, wanted: 127 - wanted + 1
+        ),
+        "the first cell of 127 pixels needs a whole field of {wanted}": [
+            _cells(lambda field, stride, wanted: 127 // stride),
+            _cells(lambda field, stride, wanted: 127 // stride + 1),
+            _cells(lambda field, stride, wanted: 126 // stride + 1),
+            _cells(
+                lambda field, stride, wanted: (127 - (wanted - field) // stride - 1) // stride + 1
+            ),
+        ],
+        "a cell whose field is not whole does not count: round down": [
+            _cells(lambda field, stride, wanted: -(-(127 - wanted) // stride) + 1),
+            _cells(lambda field, stride, wanted: round((127 - wanted) / stride) + 1),
+            _cells(lambda field, stride, wanted: (127 - wanted) / stride + 1),
+        ],
+        "that is the number of all cells; count them along one side": _cells(
+            lambda field, stride, wanted: ((127 - wanted) // stride + 1) ** 2
+        ),
+        "an exemplar has 127 pixels, the search image 255": _cells(
+            lambda field, stride, wanted: (255 - wanted) // stride + 1
+        ),
     },
 )
 def examine_kernel(answer, rng) -> None:
     """The kernel that sets the field."""
-    for case in ((71, 8, 87), (71, 8, 127), (75, 8, 99), (71, 8, 71)):
-        named = f"from {case[0]} to {case[2]} pixels at stride {case[1]}: kernel and cells"
-        answer.compare(case, "kernel and cells", (2,), named=named)
+    cases = (71, 8, 87), (71, 8, 127), (75, 8, 99), (71, 8, 71), (63, 4, 79), (55, 16, 103)
+    names = "the kernel", "the number of cells"
+    compare_cases(
+        answer,
+        cases,
+        names,
+        reads(*names),
+        lambda field, stride, wanted: f"from {field} to {wanted} pixels at stride {stride}",
+        field=lambda field, stride, wanted: field,
+        stride=lambda field, stride, wanted: stride,
+        wanted=lambda field, stride, wanted: wanted,
+    )
 
 
 def touched_by_padding(size: int, kernel: int, stride: int, padding: int) -> tuple[int, int]:
@@ -81,28 +107,97 @@ def touched_by_padding(size: int, kernel: int, stride: int, padding: int) -> tup
     return int((first < 0).sum()), int((first + kernel > size).sum())
 
 
-LAYER = "{0} pixels, kernel {1}, stride {2}, padding {3}"
+LAYER = "{} pixels, kernel {}, stride {}, padding {}"
+
+
+def _counted(begin=0, wide=0):
+    """A mistake: padding ends before pixel `begin`, or every cell reads `wide` pixels more."""
+
+    def counts(right, size, kernel, stride, padding):
+        first = np.arange((size + 2 * padding - kernel) // stride + 1) * stride - padding
+        return int((first < begin).sum()), int((first + kernel + wide > size).sum())
+
+    return counts
+
+
+def _middles(right, size, kernel, stride, padding):
+    """A mistake: only the middle of a cell's pixels is looked at."""
+    cells = (size + 2 * padding - kernel) // stride + 1
+    middle = np.arange(cells) * stride - padding + kernel // 2
+    return int((middle < 0).sum()), int((middle >= size).sum())
+
+
+def _outside(right, size, kernel, stride, padding):
+    """A mistake: only cells that see nothing but padding count."""
+    first = np.arange((size + 2 * padding - kernel) // stride + 1) * stride - padding
+    return int((first + kernel <= 0).sum()), int((first >= size).sum())
+
+
+def _both(count):
+    """A mistake: both counts are count(kernel, stride, padding)."""
+    return lambda right, size, *layer: (count(*layer),) * 2
+
+
+# size, kernel, stride, padding
+LAYERS = (
+    *((127, 7, 2, 3), (28, 3, 1, 1), (30, 5, 1, 2), (28, 3, 2, 1), (20, 3, 1, 0), (31, 4, 3, 2)),
+    *((24, 11, 4, 5), (17, 2, 2, 1), (26, 5, 3, 4), (12, 6, 1, 4), (6, 5, 1, 2)),
+)
 
 
 @check(
     "siamdw.touched",
     reference=touched_by_padding,
     mistakes={
-        LAYER + ": cells are {2} pixels apart, so fewer of them reach over the edge than it has "
-        "pixels": (0, lambda right, size, kernel, stride, padding: (padding, padding)),
-        LAYER + ": the two sides differ; the last cell may end before the last pixel": (
-            lambda right, *layer: (right(*layer)[0],) * 2
+        "{about}: beginning and end have changed places": lambda right, *layer: right(*layer)[::-1],
+        "{about}: cells are {stride} pixels apart, so fewer of them reach over the edge than it "
+        "has pixels": [
+            _both(lambda kernel, stride, padding: padding),
+            _both(lambda kernel, stride, padding: kernel // 2),
+            lambda right, size, kernel, stride, padding: right(size, kernel, 1, padding),
+        ],
+        "{about}: the two sides differ; the last cell may end before the last pixel": [
+            lambda right, *layer: (right(*layer)[0],) * 2,
+            lambda right, *layer: (right(*layer)[1],) * 2,
+        ],
+        "{about}: round up: a cell that reaches over the edge by part of a stride has seen padding "
+        "too": [
+            _both(lambda kernel, stride, padding: padding // stride),
+            (0, _both(lambda kernel, stride, padding: padding // stride)),
+            _both(lambda kernel, stride, padding: kernel // 2 // stride),
+        ],
+        "{about}: a cell that begins at pixel 0 has seen no padding: its first pixel must lie "
+        "*below* 0": (0, _counted(begin=1)),
+        "{about}: a cell that ends with the last pixel has seen no padding": (1, _counted(wide=1)),
+        "{about}: pixels count from 0, so the one with number {size} is padding": (
+            1,
+            _counted(wide=-1),
+        ),
+        "{about}: a cell has seen padding if *any* of its pixels is outside, not only if its "
+        "middle is": _middles,
+        "{about}: a cell has seen padding if *any* of its pixels is outside, not only if all are": [
+            (0, _outside),
+            (1, _outside),
+        ],
+        "{about}: those are the pixels of padding on both sides, not cells": _both(
+            lambda kernel, stride, padding: 2 * padding
         ),
     },
     others={
-        "cells with padding at the beginning and at the end": lambda right, *layer: (
-            right(*layer)[0],
-            layer[1] // 2,
-        )
+        "cells with padding at the end is": [
+            lambda right, *layer: (right(*layer)[0], layer[1] // 2),
+        ]
     },
 )
 def examine_touched(answer, rng) -> None:
     """Cells that have seen padding."""
-    for layer in ((127, 7, 2, 3), (28, 3, 1, 1), (30, 5, 1, 2), (28, 3, 2, 1), (20, 3, 1, 0)):
-        named = f"{LAYER.format(*layer)}: cells with padding at the beginning and at the end"
-        answer.compare(layer, "the two counts", (2,), named=named)
+    names = "cells with padding at the beginning", "cells with padding at the end"
+    compare_cases(
+        answer,
+        LAYERS,
+        ("the number of " + names[0], "the number of " + names[1]),
+        reads(*names),
+        LAYER.format,
+        size=lambda size, *layer: size,
+        stride=lambda size, kernel, stride, padding: stride,
+    )

@@ -1,4 +1,4 @@
-"""Checks of lesson 10: CIR units, agreement, unfreezing."""
+"""Checks of lesson 10: CIR units."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib.analysis import consistency
-from course_lib.exercises.compare import as_array, as_number
+from course_lib.exercises.compare import as_tensor, shape_of
 from course_lib.exercises.core import check
-from course_lib.exercises.words import Wrong
-from course_lib.training.step import frozen_stages
+from course_lib.exercises.gradients import reached
 
 
 def cir_unit(x: Tensor, branch: nn.Module, shortcut: nn.Module) -> Tensor:
@@ -27,40 +25,105 @@ def cir_unit(x: Tensor, branch: nn.Module, shortcut: nn.Module) -> Tensor:
     return F.relu(branch(x) + shortcut(x))[:, :, 1:-1, 1:-1]
 
 
-def _unit(rng: np.random.Generator, before: int, after: int) -> tuple[Tensor, nn.Module, nn.Module]:
-    """A map, a branch and a shortcut."""
+def _units(rng: np.random.Generator, *sides: int):
+    """A map, a branch and a shortcut for each size of the map: with the identity, with a
+    convolution that keeps the channels, and with one that does not."""
     torch.manual_seed(int(rng.integers(1 << 30)))
-    branch = nn.Conv2d(before, after, 3, padding=1)
-    shortcut = nn.Identity() if before == after else nn.Conv2d(before, after, 1)
-    return torch.from_numpy(rng.normal(size=(2, before, 10, 10))).float(), branch, shortcut
+    for side, before, after, kind in zip(sides, (4, 4, 3), (4, 4, 6), ("", "1", "1"), strict=True):
+        branch = nn.Conv2d(before, after, 3, padding=1)
+        shortcut = nn.Conv2d(before, after, 1) if kind else nn.Identity()
+        x = torch.from_numpy(rng.normal(size=(2, before, side, side))).float()
+        yield x, branch, shortcut
+
+
+def _examine_unit(answer, rng: np.random.Generator, *sides: int) -> None:
+    """A unit's output for maps of these sizes, and its gradient."""
+    what = "the unit's output"
+    for x, branch, shortcut in _units(rng, *sides):
+        with torch.no_grad():
+            given = x, branch, shortcut
+            read = lambda r: as_tensor(r, shape_of(r) or (), what)  # noqa: E731
+            answer.compare(given, what, read, tolerance=1e-5)
+    leaves = {"branch": branch.weight, "shortcut": shortcut.weight, "x": x.requires_grad_()}
+    reached(answer(x, branch, shortcut), leaves, what)
+
+
+def _summed(x, branch, shortcut):
+    """ReLU of the sum, not cropped."""
+    return F.relu(branch(x) + shortcut(x))
+
+
+def _inner(x, cells=1):
+    """A map without its outermost cells."""
+    return x[:, :, cells:-cells, cells:-cells]
 
 
 @check(
     "siamdw.cir",
     reference=cir_unit,
     mistakes={
-        "your map keeps its 10 × 10 cells: the outermost ones have seen padding and must be cut "
-        "off": lambda right, *given: F.pad(right(*given), (1, 1, 1, 1)),
-        "your map has 9 × 9 cells: padding is on all four sides, so cut one cell off each": (
-            lambda right, *given: F.pad(right(*given), (0, 1, 0, 1))
-        ),
-        "the ReLU after the sum is missing": lambda right, x, branch, shortcut: (
-            right(x, branch, shortcut) - right(x, lambda x: -branch(x), lambda x: -shortcut(x))
+        "your map keeps its {shape[2]} × {shape[3]} cells: the outermost ones have seen padding "
+        "and must be cut off": lambda right, *given: _summed(*given),
+        "your map has {shape[2]} × {shape[3]} cells: padding is on all four sides, so cut one cell "
+        "off each": [
+            lambda right, *given: _summed(*given)[:, :, 1:, 1:],
+            lambda right, *given: _summed(*given)[:, :, :-1, :-1],
+            lambda right, *given: _summed(*given)[:, :, 1:-1],
+            lambda right, *given: _summed(*given)[..., 1:-1],
+        ],
+        "one layer of 3 × 3 cells leaves one touched cell on each side; you cut off two": [
+            lambda right, *given: _inner(_summed(*given), 2),
+            lambda right, *given: _summed(*given)[:, :, 2:, 2:],
+            lambda right, *given: _summed(*given)[:, :, :-2, :-2],
+        ],
+        "the ReLU after the sum is missing": lambda right, x, branch, shortcut: _inner(
+            branch(x) + shortcut(x)
         ),
         "the shortcut is missing: the unit learns what to *add* to its input": (
-            lambda right, x, branch, shortcut: right(x, branch, torch.zeros_like)
+            lambda right, x, branch, shortcut: _inner(F.relu(branch(x)))
         ),
-        "add first, then ReLU; yours cuts the branch before the sum": (
-            lambda right, x, branch, shortcut: (
-                right(x, branch, torch.zeros_like) + shortcut(x)[:, :, 1:-1, 1:-1]
-            )
+        "the branch is missing: the unit adds it to the shortcut": (
+            lambda right, x, branch, shortcut: _inner(F.relu(shortcut(x)))
+        ),
+        "you add x itself: send it through the shortcut, which may be a convolution": (
+            lambda right, x, branch, shortcut: _inner(F.relu(branch(x) + x))
+        ),
+        "add first, then ReLU; yours cuts the branch before the sum": [
+            lambda right, x, branch, shortcut: _inner(F.relu(branch(x)) + shortcut(x)),
+            lambda right, x, branch, shortcut: _inner(F.relu(F.relu(branch(x)) + shortcut(x))),
+        ],
+        "add first, then ReLU; yours cuts branch and shortcut before the sum": (
+            lambda right, x, branch, shortcut: _inner(F.relu(branch(x)) + F.relu(shortcut(x)))
+        ),
+        "add first, then ReLU; yours cuts the shortcut before the sum": [
+            lambda right, x, branch, shortcut: _inner(branch(x) + F.relu(shortcut(x))),
+            lambda right, x, branch, shortcut: _inner(F.relu(branch(x) + F.relu(shortcut(x)))),
+        ],
+        "no ReLU comes before the branch; x goes in as it is": [
+            lambda right, x, branch, shortcut: _inner(F.relu(branch(F.relu(x)) + shortcut(x))),
+            lambda right, x, branch, shortcut: right(F.relu(x), branch, shortcut),
+        ],
+        "a ReLU sets what is below 0 to 0": [
+            lambda right, x, branch, shortcut: _inner((branch(x) + shortcut(x)).abs()),
+            lambda right, x, branch, shortcut: _inner(F.leaky_relu(branch(x) + shortcut(x))),
+            lambda right, x, branch, shortcut: _inner(torch.sigmoid(branch(x) + shortcut(x))),
+        ],
+        "you crop the input: the branch pads it again, and the outermost cells see zeros once "
+        "more": lambda right, x, branch, shortcut: _summed(_inner(x), branch, shortcut),
+        "branch and shortcut are added": [
+            lambda right, x, branch, shortcut: _inner(F.relu(branch(x) - shortcut(x))),
+            lambda right, x, branch, shortcut: _inner(F.relu(branch(x) * shortcut(x))),
+            lambda right, x, branch, shortcut: _inner(F.relu((branch(x) + shortcut(x)) / 2)),
+        ],
+        "the branch gets x, not the shortcut's output": lambda right, x, branch, shortcut: _inner(
+            F.relu(branch(shortcut(x)) + shortcut(x))
         ),
     },
+    others={"lost its gradient": lambda right, *given: right(*given).detach()},
 )
 def examine_cir(answer, rng) -> None:
     """The CIR unit."""
-    with torch.no_grad():
-        answer.compare(_unit(rng, 4, 4), "the unit's output", (2, 4, 8, 8), tolerance=1e-5)
+    _examine_unit(answer, rng, 10, 7, 9)
 
 
 def cir_d_unit(x: Tensor, branch: nn.Module, shortcut: nn.Module) -> Tensor:
@@ -80,108 +143,55 @@ def cir_d_unit(x: Tensor, branch: nn.Module, shortcut: nn.Module) -> Tensor:
     "siamdw.cird",
     reference=cir_d_unit,
     mistakes={
-        "your map has 8 × 8 cells: crop, then halve it with a 2 × 2 max pooling": (
-            lambda right, *given: F.interpolate(right(*given), 8)
+        "your map has {shape[2]} × {shape[3]} cells: crop, then halve it with a 2 × 2 max pooling": [
+            lambda right, *given: _inner(_summed(*given)),
+            lambda right, *given: _summed(*given),
+        ],
+        "you pool and do not crop: the outermost cells hold some that have seen padding": (
+            lambda right, *given: F.max_pool2d(_summed(*given), 2)
         ),
-        "you pool first and crop after: then each cell that is cut off also holds cells that saw "
-        "no padding, and these are lost": lambda right, *given: right(*given)[:, :, 1:, 1:],
+        "your result lacks two cells of the unit's map on each side, not one: crop one cell, and "
+        "crop before you pool; after it, each cell that is cut off also holds some that saw no "
+        "padding": [
+            lambda right, *given: _inner(F.max_pool2d(_summed(*given), 2)),
+            lambda right, *given: F.max_pool2d(_inner(_summed(*given), 2), 2),
+        ],
         "the paper halves the map with a maximum, not with a mean": (
-            lambda right, x, branch, shortcut: F.avg_pool2d(
-                F.relu(branch(x) + shortcut(x))[:, :, 1:-1, 1:-1], 2
+            lambda right, *given: F.avg_pool2d(_inner(_summed(*given)), 2)
+        ),
+        "you keep every other cell; the paper takes the largest of 2 × 2": [
+            lambda right, *given: _inner(_summed(*given))[:, :, ::2, ::2],
+            lambda right, *given: _summed(*given)[:, :, 1:-1:2, 1:-1:2],
+        ],
+        "the pooling looks at 2 × 2 cells, two apart": [
+            lambda right, *given: F.max_pool2d(_inner(_summed(*given)), 2, 1),
+            lambda right, *given: F.max_pool2d(_inner(_summed(*given)), 3, 2),
+            lambda right, *given: F.max_pool2d(_inner(_summed(*given)), 3, 2, 1),
+        ],
+        "the ReLU after the sum is missing": lambda right, x, branch, shortcut: F.max_pool2d(
+            _inner(branch(x) + shortcut(x)), 2
+        ),
+        "the shortcut is missing: the unit learns what to *add* to its input": (
+            lambda right, x, branch, shortcut: F.max_pool2d(_inner(F.relu(branch(x))), 2)
+        ),
+        "add first, then halve: the largest of a sum is not the sum of the largest": (
+            lambda right, x, branch, shortcut: F.relu(
+                F.max_pool2d(_inner(branch(x)), 2) + F.max_pool2d(_inner(shortcut(x)), 2)
+            )
+        ),
+        "add first, then ReLU; yours cuts the branch before the sum": (
+            lambda right, x, branch, shortcut: F.max_pool2d(
+                _inner(F.relu(branch(x)) + shortcut(x)), 2
+            )
+        ),
+        "you halve the input; the convolutions of the unit still work on the whole map": (
+            lambda right, x, branch, shortcut: right(
+                F.pad(F.max_pool2d(x, 2), (1, 1, 1, 1)), branch, shortcut
             )
         ),
     },
+    others={"lost its gradient": lambda right, *given: right(*given).detach()},
 )
 def examine_cird(answer, rng) -> None:
     """The CIR-D unit."""
-    with torch.no_grad():
-        answer.compare(_unit(rng, 3, 6), "the unit's output", (2, 6, 4, 4), tolerance=1e-5)
-
-
-def _lengths(z: Tensor, x: Tensor, place: tuple[int, int]) -> tuple[float, float]:
-    """Lengths of the exemplar's features and of the window at `place`.
-
-    Args:
-        z: (C, n, n).
-        x: (C, m, m).
-        place: row and column of the window's first cell.
-    """
-    row, column = place
-    window = x[:, row : row + z.shape[1], column : column + z.shape[2]]
-    return float(z.norm()), float(window.norm())
-
-
-@check(
-    "siamdw.agreement",
-    reference=consistency.best_window,
-    mistakes={
-        "the best window begins at row {right[0][0]:g}, column {right[0][1]:g}; yours are "
-        "swapped": (0, lambda right, z, x: (right(z, x)[0], right(z, x)[1][::-1])),
-        "divide by the length of the window, so that networks with larger features do not look "
-        "worse": (
-            1,
-            lambda right, z, x: (
-                right(z, x)[0] * _lengths(z, x, right(z, x)[1])[1],
-                right(z, x)[1],
-            ),
-        ),
-        "that is the square; take the square root at the end": (
-            1,
-            lambda right, z, x: (right(z, x)[0] ** 2, right(z, x)[1]),
-        ),
-        "divide by the length of the window in the search image, not of the exemplar": (
-            1,
-            lambda right, z, x: (
-                right(z, x)[0] * np.divide(*_lengths(z, x, right(z, x)[1])[::-1]),
-                right(z, x)[1],
-            ),
-        ),
-    },
-    others={"expected two things": lambda right, z, x: right(z, x)[0]},
-)
-def examine_agreement(answer, rng) -> None:
-    """How well the exemplar's features are found again."""
-    x = torch.from_numpy(rng.normal(size=(3, 12, 12))).float()
-    z = x[:, 4:9, 2:7].clone() * 1.2
-    z[:, 0] += torch.from_numpy(rng.normal(size=(3, 5))).float()
-
-    def read(given):
-        if not isinstance(given, tuple) or len(given) != 2:
-            raise Wrong(
-                "expected two things: the distance, and the (row, column) of the best window"
-            )
-        return as_array(given[1], (2,), "the place"), as_number(given[0], "the distance")
-
-    named = ("the place of the best window", "the distance")
-    answer.compare((z, x), named, read, tolerance=1e-4)
-
-
-@check(
-    "siamdw.unfreeze",
-    reference=frozen_stages,
-    mistakes={
-        "at the beginning 7 stages are frozen; yours begins with all of them trained": (
-            lambda right, step, *given: right(step, *given) if step else 0
-        ),
-        "in step {0} of 100 you count the stages already *unfrozen*; count those that are still "
-        "frozen": lambda right, step, steps, freeze, shares: (
-            freeze - right(step, steps, freeze, shares) if step else freeze
-        ),
-        "step {0} is the first of a new phase: a threshold that is just reached counts": (
-            lambda right, step, *given: right(max(step - 1, 0), *given)
-        ),
-    },
-    others={
-        "the number of frozen stages is": lambda right, step, steps, freeze, shares: (
-            freeze - round(step / steps * len(shares))
-        )
-    },
-)
-def examine_unfreeze(answer, rng) -> None:
-    """Gradual unfreezing."""
-    for step in (0, 9, 10, 29, 30, 55, 70, 99):
-        answer.compare(
-            (step, 100, 7, (0.1, 0.2, 0.3, 0.5, 0.6, 0.7)),
-            "the number of frozen stages",
-            named=f"in step {step} of 100 the number of frozen stages",
-        )
+    _examine_unit(answer, rng, 10, 12, 8)

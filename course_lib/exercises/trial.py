@@ -19,7 +19,7 @@ from course_lib.exercises.compare import (
     shape_of,
 )
 from course_lib.exercises.declared import cast, converted, declared_result, require_kind
-from course_lib.exercises.draws import alike, difference, drawn, require_generator
+from course_lib.exercises.draws import alike, difference, drawn, gap, require_generator
 from course_lib.exercises.mistakes import Mistake, agree
 from course_lib.exercises.words import Wrong
 
@@ -49,12 +49,15 @@ class Trial:
         self.answer, self.right, self.mistakes = answer, right, mistakes
         self.declared, self.converts = declared_result(right), False
         self.kind: Any = None
+        self._own_names: dict[int, list[str]] = {}  # by the number of inputs
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Call the student's answer; raises Wrong if it changes what it is given."""
         before = copied([*inputs, *named.values()])
         raw = self.answer(*inputs, **named)
-        names = [*_names(self.answer, self.right, len(inputs)), *named]
+        if len(inputs) not in self._own_names:
+            self._own_names[len(inputs)] = _names(self.answer, self.right, len(inputs))
+        names = [*self._own_names[len(inputs)], *named]
         for name, was, now in zip(names, before, [*inputs, *named.values()], strict=True):
             require_untouched(was, now, f"`{name}`")
         value = converted(raw, self.declared, (*inputs, *named.values()))
@@ -139,7 +142,7 @@ class Trial:
         draw from the generator it was given, or its draws are distributed differently from the
         reference's.
 
-        The message is that of the first mistake whose draws are distributed like the answer's, else
+        The message is that of the mistake whose draws are distributed most like the answer's, else
         it names the part, and how much lies below a value.
 
         Args:
@@ -157,16 +160,25 @@ class Trial:
             return given
         some = inputs(np.random.default_rng(seed))
         facts = {name: fact(given) if callable(fact) else fact for name, fact in facts.items()}
+        fitting = []
         for mistake in self.mistakes:
             if not mistake.compared:
                 continue
             try:
                 code = partial(mistake.code, self.right)
-                made = alike(given, drawn(code, inputs, read, draws, seed + 2))
+                for n in (draws // 6, draws):  # a few show that most mistakes are not made
+                    wrong = drawn(code, inputs, read, n, seed + 2)
+                    if not alike(given, wrong):
+                        break
+                else:
+                    fitting.append((gap(given, wrong), mistake.words, code))
             except Exception:  # inputs that this mistake cannot take, or a result without numbers
                 continue
-            if made:
-                raise Wrong(mistake.words.format(*some, given=given, right=right, **facts))
+        if fitting:
+            _, words, code = min(fitting, key=lambda fit: fit[0])
+            many = 4 * draws  # what is said must be so
+            if alike(*(drawn(f, inputs, read, many, seed + k) for k, f in ((3, self), (4, code)))):
+                raise Wrong(words.format(*some, given=given, right=right, **facts))
         raise Wrong(difference(given, right, what))
 
     def _explain(

@@ -15,7 +15,11 @@ from course_lib.geometry.receptive import Layer, ReceptiveField, behind, image, 
 POOLS = (nn.MaxPool2d, nn.AvgPool2d)
 # these work cell by cell and leave the receptive field unchanged
 LOCAL = nn.BatchNorm2d, nn.ReLU, nn.Identity, nn.Dropout
-CELL_BY_CELL = torch.relu, nn.functional.relu, operator.mul, operator.sub, operator.truediv
+CELL_BY_CELL = (
+    *(torch.relu, torch.relu_, nn.functional.relu, "relu", "relu_", "clamp_min"),
+    *(operator.mul, operator.sub, operator.truediv),
+)
+POOLING = nn.functional.max_pool2d, torch.max_pool2d, nn.functional.avg_pool2d
 JOINING = operator.add, torch.add, torch.cat, "add", "add_"
 
 
@@ -70,6 +74,10 @@ def _behind_function(node: fx.Node, maps: list[ReceptiveField]) -> ReceptiveFiel
     """The receptive field after a function; None if it is unknown."""
     if node.target is operator.getitem:
         return _cropped(node, maps[0])
+    if node.target in POOLING:
+        return behind(maps[0], _pooling(node.name, *node.args[1:], **node.kwargs))
+    if node.target is nn.functional.pad:
+        return behind(maps[0], _padding(node.name, *node.args[1:]))
     if node.target in JOINING:
         return joined(node.name, maps)
     return maps[0] if node.target in CELL_BY_CELL else None
@@ -87,6 +95,17 @@ def _layer(name: str, module: nn.Module) -> Layer:
         first.get("out_channels", 0),
         first.get("dilation", 1),
     )
+
+
+def _pooling(name: str, kernel_size, stride=None, padding=0, **others: Any) -> Layer:
+    """A pooling that is called as a function, its numbers as there."""
+    numbers = kernel_size, kernel_size if stride is None else stride, padding
+    return Layer(name, *(n if isinstance(n, int) else n[0] for n in numbers))
+
+
+def _padding(name: str, sides: tuple[int, ...]) -> Layer:
+    """Padding by F.pad, alike on all sides; a crop if below 0."""
+    return Layer(name, 1, padding=max(sides[0], 0), crop=max(-sides[0], 0))
 
 
 def _cropped(node: fx.Node, row: ReceptiveField) -> ReceptiveField:

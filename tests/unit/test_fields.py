@@ -55,6 +55,32 @@ def test_dilation_crop_and_centre_by_hand():
     assert row.overlap == pytest.approx(25 / 27)
 
 
+class OfFunctions(nn.Module):
+    """The stem and the first unit of a CIResNet, with functions in place of layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 7, 2, padding=3)
+        self.side = nn.Conv2d(4, 4, 3, padding=1)
+
+    def forward(self, image):
+        x = torch.relu_(self.conv(image))[..., 2:-2, 2:-2]
+        x = nn.functional.max_pool2d(x, kernel_size=(2, 2))
+        x = nn.functional.pad((x + self.side(x)).relu(), [-1] * 4)
+        return nn.functional.avg_pool2d(x.clamp_min(0), 3, 2, 1)
+
+
+def test_functions_are_traced_as_layers_are():
+    rows = traced_receptive_fields(OfFunctions(), 127)
+    # 127 + 6 − 7 = 126, halved and one more: 64; less 4, halved: 30; less 2: 28; with padding 14
+    assert [(r.size, r.field) for r in (rows[1], rows[4], rows[-3], rows[-1])] == [
+        (64, 7),
+        (30, 9),
+        (28, 17),
+        (14, 25),
+    ]
+
+
 def test_branches_see_what_any_of_them_sees():
     rows = receptive_fields(
         [Layer("stem", 7, 2), Branches("unit", ((Layer("a", 3, 1, 1), Layer("b", 3, 1, 1)), ()))],

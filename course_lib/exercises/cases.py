@@ -1,0 +1,73 @@
+"""Many cases at once: where results are small numbers, a single case agrees by chance with mistakes
+that were not made, all of them together do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from course_lib.exercises.compare import apart, as_array, as_number, copied
+from course_lib.exercises.mistakes import agree
+
+CLOSE = 1e-9
+
+
+def compare_cases(
+    answer: Any,
+    cases: Sequence[tuple[Any, ...]],
+    names: tuple[str, ...],
+    read: Callable[[Any, tuple[Any, ...]], Sequence[float]],
+    about: Callable[..., str],
+    **facts: Callable[..., Any],
+) -> None:
+    """Compare an answer with the reference on every case.
+
+    A message names the first case that is wrong: {about} of it, and the facts.
+
+    Args:
+        answer: on trial.
+        cases: inputs of each call.
+        names: of the numbers in a result.
+        read: (result, inputs) → its numbers, one for each name.
+        about: (*inputs) → what a message calls the case.
+        facts: (*inputs) → a value, for the braces in messages.
+    """
+    rows = [read(answer.right(*copied(case)), case) for case in cases]
+    right = np.array(rows, dtype=float)  # (cases, numbers)
+
+    def first(given: tuple[np.ndarray, ...]) -> int:
+        return next(
+            k for k, row in enumerate(np.transpose(given)) if not agree(row, right[k], CLOSE)
+        )
+
+    def otherwise(given: tuple[np.ndarray, ...], _: Any) -> str:
+        k = first(given)
+        part = int(np.argmax(np.abs(np.transpose(given)[k] - right[k])))
+        is_now, should_be = apart(given[part][k], right[k, part])
+        return f"{about(*cases[k])}: {names[part]} is {is_now}, expected {should_be}"
+
+    def fact(value: Callable[..., Any]) -> Callable[[Any], Any]:
+        return lambda given: value(*cases[first(given)])
+
+    answer.compare(
+        (cases,),
+        names,
+        lambda rows: tuple(np.array(rows, dtype=float).T),
+        call=lambda f, cases: [read(f(*copied(case)), case) for case in cases],
+        tolerance=CLOSE,
+        otherwise=otherwise,
+        **{name: fact(value) for name, value in {"about": about, **facts}.items()},
+    )
+
+
+def reads(*names: str) -> Callable[[Any, tuple[Any, ...]], list[float]]:
+    """Read a result that is one number for each name, or a number for one name."""
+
+    def read(given: Any, case: tuple[Any, ...]) -> list[float]:
+        if len(names) == 1:
+            return [as_number(given, names[0])]
+        return list(as_array(given, (len(names),), " and ".join(names)))
+
+    return read
