@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from course_lib.exercises.clips import Clip, make_clip, run
 from course_lib.exercises.compare import as_array, same
 from course_lib.exercises.core import check
 from course_lib.exercises.mosse_mistakes import MISTAKES
+from course_lib.exercises.tracks import ShortSequence, make_short, run
 from course_lib.exercises.words import Wrong
 from course_lib.geometry.boxes import to_centre
 from course_lib.trackers import mosse
@@ -114,9 +114,9 @@ def examine_tracker(answer, rng) -> None:
         _compare(answer, hidden, 13, threshold=-1.0)
 
 
-def _between_pixels(name: str, rng: np.random.Generator) -> Clip:
+def _between_pixels(name: str, rng: np.random.Generator) -> ShortSequence:
     """A clip whose boxes lie between the pixels, their centre at .2."""
-    sequence = make_clip(name, rng)
+    sequence = make_short(name, rng)
     beyond = (0.2 - to_centre(sequence.boxes[0])[:2]) % 1  # (2,)
     return replace(sequence, boxes=sequence.boxes + [*beyond, 0, 0])
 
@@ -129,7 +129,11 @@ def _takes(answer: Any, *names: str) -> bool:
 
 
 def _compare(
-    answer: Any, sequence: Clip, length: int, first: Clip | None = None, **settings
+    answer: Any,
+    sequence: ShortSequence,
+    length: int,
+    first: ShortSequence | None = None,
+    **settings,
 ) -> None:
     """Compare what a tracker returns and keeps on a clip with what the reference does.
 
@@ -177,7 +181,7 @@ def _filter(tracker: Any) -> list[np.ndarray]:
     return kept
 
 
-def _choices(answer: Any, sequence: Clip) -> tuple[tuple[int, int], float]:
+def _choices(answer: Any, sequence: ShortSequence) -> tuple[tuple[int, int], float]:
     """What the text leaves open, as the answer has it: a pixel more or less of its patch's height
     and width, and λ. (0, 0) and 1 if it has something else."""
     tracker, right = answer(), answer.right()
@@ -197,7 +201,7 @@ def _choices(answer: Any, sequence: Clip) -> tuple[tuple[int, int], float]:
     return right.more, float(added.mean()) if constant and 1e-5 < added.mean() < 100 else 1.0
 
 
-def _first_difference(given: tuple, right: tuple, sequence: Clip, settings: dict) -> str:
+def _first_difference(given: tuple, right: tuple, sequence: ShortSequence, settings: dict) -> str:
     """In words: where a tracker's boxes and filter first leave the reference's."""
     boxes, A, _ = given
     with_what = "".join(f", with {name} {value:g}" for name, value in settings.items())

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.fft import ifft2
 
-from course_lib.exercises.clips import Clip
 from course_lib.exercises.compare import as_array
 from course_lib.exercises.core import check
 from course_lib.exercises.plain_kcf import (
@@ -29,6 +28,7 @@ from course_lib.exercises.plain_kcf import (
     turned,
 )
 from course_lib.exercises.scenes import texture
+from course_lib.exercises.tracks import ShortSequence
 from course_lib.exercises.words import Wrong
 from course_lib.trackers import kcf, kernels
 
@@ -141,7 +141,7 @@ def examine_tracker(answer, rng) -> None:
         compare_steps(answer, sequence, list(steps(answer(), sequence)))
 
 
-def storm(rng: np.random.Generator, size: tuple[float, float], length: int) -> Clip:
+def storm(rng: np.random.Generator, size: tuple[float, float], length: int) -> ShortSequence:
     """Each frame shows another texture, so where the response peaks depends on all that was
     learned. The box has fractions of pixels, and is not halfway between two numbers of cells.
 
@@ -153,10 +153,12 @@ def storm(rng: np.random.Generator, size: tuple[float, float], length: int) -> C
     size = np.array(size) + rng.uniform(-0.1, 0.1, 2)
     box = np.array([*(rng.uniform(180, 190, 2) - size / 2), *size])
     frames = [np.repeat(texture(rng, 380, 370)[..., None], 3, axis=2) for _ in range(length)]
-    return Clip("storm", "every frame shows another texture", frames, np.tile(box, (length, 1)))
+    return ShortSequence(
+        "storm", "every frame shows another texture", frames, np.tile(box, (length, 1))
+    )
 
 
-def steps(tracker: Any, sequence: Clip) -> Iterator[Step]:
+def steps(tracker: Any, sequence: ShortSequence) -> Iterator[Step]:
     """What a tracker returns and keeps, frame by frame; raises Wrong if it changes what it is
     given."""
     for t, frame in enumerate(sequence.frames):
@@ -195,7 +197,7 @@ def departs(given: list[Step], others: Iterator[Step]) -> tuple[int, str, Step] 
     return None
 
 
-def compare_steps(answer, sequence: Clip, mine: list[Step]) -> None:
+def compare_steps(answer, sequence: ShortSequence, mine: list[Step]) -> None:
     """Raise Wrong if the answer's steps are not the reference's: with the message of the mistake
     that takes the same steps, else with what differs first.
 
@@ -228,7 +230,7 @@ def compare_steps(answer, sequence: Clip, mine: list[Step]) -> None:
     )
 
 
-def _takes(mine: list[Step], code: Callable, right: type, sequence: Clip) -> bool:
+def _takes(mine: list[Step], code: Callable, right: type, sequence: ShortSequence) -> bool:
     """Whether a mistake takes the same steps."""
     try:
         return departs(mine, steps(code(right), sequence)) is None

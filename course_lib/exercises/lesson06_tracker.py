@@ -13,10 +13,17 @@ import cv2
 import numpy as np
 
 from course_lib.exercises import siamfc_steps as steps
-from course_lib.exercises.clips import HEIGHT, WIDTH, Clip, compare_tracks, make_clip, run
 from course_lib.exercises.core import check
 from course_lib.exercises.guard import out_of_reach
 from course_lib.exercises.scenes import texture
+from course_lib.exercises.tracks import (
+    HEIGHT,
+    WIDTH,
+    ShortSequence,
+    compare_tracks,
+    make_short,
+    run,
+)
 from course_lib.exercises.trial import Trial
 from course_lib.exercises.words import Wrong
 from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow
@@ -171,13 +178,13 @@ def examine_tracker(answer, rng) -> None:
     with out_of_reach(siamfc.SiamFCTracker), _responses_kept():
         subjects = [_clear(answer.right, partial(_growing, rng))]
         for name in ("border", "alike", "large"):
-            subjects.append(_clear(answer.right, partial(make_clip, name, rng, LENGTH)))
+            subjects.append(_clear(answer.right, partial(make_short, name, rng, LENGTH)))
         compare_tracks(answer, subjects)
         if hasattr(answer(), "scales"):
             _require_settings(answer, subjects[0])
 
 
-def _clear(right: type, make: Callable[[], Clip]) -> Clip:
+def _clear(right: type, make: Callable[[], ShortSequence]) -> ShortSequence:
     """A clip, in brown, on which the reference never chooses between two cells that are as good as
     equal: there rounding decides, and a right answer may be half a search pixel off."""
     for _ in range(20):
@@ -213,7 +220,7 @@ def _responses_kept() -> Iterator[None]:
         SiamFCRuntime.respond = respond
 
 
-def _require_settings(answer: Trial, sequence: Clip) -> None:
+def _require_settings(answer: Trial, sequence: ShortSequence) -> None:
     """Raise Wrong if the tracker does not take its settings from its attributes, or has no limits
     to its side."""
     for settings, words in (
@@ -237,7 +244,7 @@ def _require_settings(answer: Trial, sequence: Clip) -> None:
             raise Wrong(words)
 
 
-def _growing(rng: np.random.Generator) -> Clip:
+def _growing(rng: np.random.Generator) -> ShortSequence:
     """A clip whose target grows by 4 % from frame to frame, at the frame's upper border."""
     scene, target = texture(rng, HEIGHT, WIDTH) // 2 + 40, texture(rng, 37, 31)
     frames, boxes = [], []
@@ -248,4 +255,4 @@ def _growing(rng: np.random.Generator) -> Clip:
         image[y : y + h, x : x + w] = cv2.resize(target, (w, h))
         frames.append(np.repeat(image[..., None], 3, axis=2))
         boxes.append([x + 0.4, y + 0.3, w - 0.4, h + 0.2])  # between pixels
-    return Clip("growing", "the target grows", frames, np.array(boxes, dtype=float))
+    return ShortSequence("growing", "the target grows", frames, np.array(boxes, dtype=float))

@@ -11,8 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from course_lib.exercises.clips import compare_tracks, make_clip
 from course_lib.exercises.core import check
+from course_lib.exercises.tracks import compare_tracks, make_short
 from course_lib.exercises.words import Wrong
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side
@@ -269,8 +269,8 @@ def examine_tracker(answer, rng) -> None:
         ("large", 0.6, 0.9, (20, 10, 131.5, 120.25)),
         ("border", 0.3, 0.9, (170, 120, 29, 27.5)),
     ):
-        clip = make_clip(name, rng, length=10)
+        sequence = make_short(name, rng, length=10)
         if first is not None:
-            clip = replace(clip, boxes=np.array([first] * len(clip.boxes), dtype=float))
+            sequence = replace(sequence, boxes=np.array([first] * len(sequence.boxes), dtype=float))
         with in_place_of_networks(StandIn(rng, growth, largest)):
-            compare_tracks(answer, [clip])
+            compare_tracks(answer, [sequence])

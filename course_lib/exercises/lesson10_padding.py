@@ -121,10 +121,10 @@ def _counted(begin=0, wide=0):
 
 
 def _middles(right, size, kernel, stride, padding):
-    """A mistake: only the middle of a cell's pixels is looked at."""
+    """A mistake: only the centre of a cell's pixels is looked at."""
     cells = (size + 2 * padding - kernel) // stride + 1
-    middle = np.arange(cells) * stride - padding + kernel // 2
-    return int((middle < 0).sum()), int((middle >= size).sum())
+    centre = np.arange(cells) * stride - padding + kernel // 2
+    return int((centre < 0).sum()), int((centre >= size).sum())
 
 
 def _outside(right, size, kernel, stride, padding):
@@ -174,7 +174,7 @@ LAYERS = (
             _counted(wide=-1),
         ),
         "{about}: a cell has seen padding if *any* of its pixels is outside, not only if its "
-        "middle is": _middles,
+        "centre is": _middles,
         "{about}: a cell has seen padding if *any* of its pixels is outside, not only if all are": [
             (0, _outside),
             (1, _outside),

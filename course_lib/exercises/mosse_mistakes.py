@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from course_lib.exercises.clips import HEIGHT, WIDTH
+from course_lib.exercises.tracks import HEIGHT, WIDTH
 from course_lib.trackers import mosse
 
 

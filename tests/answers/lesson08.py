@@ -16,7 +16,7 @@ anchors = runtime.anchors(255)
 
 
 def hann_at(anchors):
-    """The window at the anchors' centres: 1 in the middle of the map, 0 at its border."""
+    """The window at the anchors' centres: 1 in the centre of the map, 0 at its border."""
     at = anchors[:, :2] + anchors[:, 2:] / 2
     share = (at - at.min(0)) / np.ptp(at, axis=0)
     return (np.sin(math.pi * share) ** 2).prod(1)
@@ -216,9 +216,9 @@ class OnlyTheBest:
             np.hstack([sizes, sizes]), np.array([w, h]) * 255 / view.side, 0.16
         )
         k = rank_step_by_step(out[:, 0], factor, self.window, 0.4).argmax()
-        middle = anchors[k, :2] + anchors[k, 2:] * (0.5 + out[k, 1:3])
+        centre = anchors[k, :2] + anchors[k, 2:] * (0.5 + out[k, 1:3])
         limit = frame.shape[1], frame.shape[0]
-        centre = np.clip(view.to_frame(middle), 0, limit)
+        centre = np.clip(view.to_frame(centre), 0, limit)
         new = smooth_by_a_step(np.array([w, h]), sizes[k] / view.scale, factor[k] * out[k, 0], 0.3)
         w, h = np.clip(new, 10, limit)
         self.state = [*centre, w, h]

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.exercises import Wrong, check, core, examine, exercise
-from course_lib.exercises.clips import CLIPS, make_clip, run
 from course_lib.exercises.compare import apart, as_array, require_close
 from course_lib.exercises.declared import converted
 from course_lib.exercises.draws import alike
 from course_lib.exercises.networks import randomised, with_weights_of
+from course_lib.exercises.tracks import SHORT, make_short, run
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_values_that_survive_are_cast(own):
     )
     answer = exercise("test.signs")(lambda x: torch.where(x > 0, 1, -1))
     assert answer(torch.ones(2)).dtype == torch.float32
-    words = examine("test.signs", lambda x: torch.where(x > 0, 1, -1).tolist())[1]
+    words = examine("test.signs", lambda x: torch.where(x > 0, 1.0, -1.0).tolist())[1]
     assert words == "signs should be a tensor; yours is of type list"
 
 
@@ -224,13 +224,13 @@ def test_networks_are_compared_by_what_they_compute():
 
 
 def test_clips_are_what_they_say():
-    for name, plot in CLIPS.items():
-        clip = make_clip(name, np.random.default_rng(0))
-        assert clip.boxes[0, 2:].tolist() == list(plot.size)
-        x, y, w, h = clip.boxes[1].astype(int)
-        seen = clip.frames[1][y : y + h, x : x + w, 0]
-        assert (seen.std() > 5) and clip.frames[1].dtype == np.uint8
-    hidden = make_clip("hidden", np.random.default_rng(0))
+    for name, plot in SHORT.items():
+        sequence = make_short(name, np.random.default_rng(0))
+        assert sequence.boxes[0, 2:].tolist() == list(plot.size)
+        x, y, w, h = sequence.boxes[1].astype(int)
+        seen = sequence.frames[1][y : y + h, x : x + w, 0]
+        assert (seen.std() > 5) and sequence.frames[1].dtype == np.uint8
+    hidden = make_short("hidden", np.random.default_rng(0))
     cuts = [
         f[int(y) : int(y + h), int(x) : int(x + w)]
         for f, (x, y, w, h) in zip(hidden.frames, hidden.boxes, strict=True)
@@ -248,7 +248,7 @@ def test_a_tracker_that_changes_its_frame_is_named():
             return self.box
 
     with pytest.raises(Wrong, match="`update` changes the frame"):
-        run(Painter(), make_clip("plain", np.random.default_rng(0)))
+        run(Painter(), make_short("plain", np.random.default_rng(0)))
 
 
 def test_lists_are_arrays_for_the_checks():

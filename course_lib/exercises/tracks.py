@@ -17,7 +17,7 @@ from course_lib.exercises.words import Wrong
 
 
 @dataclass(frozen=True, eq=False)
-class Clip:
+class ShortSequence:
     """A short clip.
 
     Attributes:
@@ -56,7 +56,7 @@ class Plot:
     twin: tuple[int, int] | None = None
 
 
-CLIPS = {
+SHORT = {
     "plain": Plot("the target moves by the same step in every frame"),
     "odd": Plot("the target's width and height are odd", size=(31, 37)),
     "hidden": Plot("the target is hidden behind a texture in frames 4 to 8", step=(2, 1),
@@ -70,7 +70,7 @@ CLIPS = {
 HEIGHT, WIDTH, LENGTH = 150, 200, 14
 
 
-def make_clip(name: str, rng: np.random.Generator, length: int = LENGTH) -> Clip:
+def make_short(name: str, rng: np.random.Generator, length: int = LENGTH) -> ShortSequence:
     """A clip of CLIPS.
 
     Args:
@@ -78,7 +78,7 @@ def make_clip(name: str, rng: np.random.Generator, length: int = LENGTH) -> Clip
         rng: of its textures.
         length: frames.
     """
-    plot = CLIPS[name]
+    plot = SHORT[name]
     w, h = plot.size
     scene = texture(rng, HEIGHT, WIDTH) // 2 + 40
     target, other, cover = (texture(rng, h, w).astype(float) for _ in range(3))
@@ -93,7 +93,7 @@ def make_clip(name: str, rng: np.random.Generator, length: int = LENGTH) -> Clip
         _paste(image, looks, place)
         frames.append(np.repeat(image[..., None], 3, axis=2))
     boxes = np.column_stack([places, np.tile([float(w), float(h)], (length, 1))])  # (T, 4)
-    return Clip(name, plot.what, frames, boxes)
+    return ShortSequence(name, plot.what, frames, boxes)
 
 
 def _paste(image: np.ndarray, looks: np.ndarray, place: np.ndarray) -> None:
@@ -104,25 +104,25 @@ def _paste(image: np.ndarray, looks: np.ndarray, place: np.ndarray) -> None:
         image[y : y + h, x : x + w] = looks[:h, :w].astype(np.uint8)
 
 
-def run(tracker: Any, clip: Clip) -> np.ndarray:
+def run(tracker: Any, sequence: ShortSequence) -> np.ndarray:
     """The boxes (T − 1, 4) that a tracker returns for the frames after the first; raises Wrong if
     it changes what it is given."""
-    frame, box = clip.frames[0].copy(), clip.boxes[0].copy()
+    frame, box = sequence.frames[0].copy(), sequence.boxes[0].copy()
     tracker.init(frame, box)
-    if not np.array_equal(frame, clip.frames[0]) or not np.array_equal(box, clip.boxes[0]):
+    if not np.array_equal(frame, sequence.frames[0]) or not np.array_equal(box, sequence.boxes[0]):
         raise Wrong("`init` changes the frame or the box it was given; work on a copy")
     boxes = []
-    for t in range(1, len(clip.frames)):
-        frame = clip.frames[t].copy()
+    for t in range(1, len(sequence.frames)):
+        frame = sequence.frames[t].copy()
         boxes.append(as_array(tracker.update(frame), (4,), f"the box of frame {t}").copy())
-        if not np.array_equal(frame, clip.frames[t]):
+        if not np.array_equal(frame, sequence.frames[t]):
             raise Wrong("`update` changes the frame it was given; work on a copy")
     return np.array(boxes)
 
 
 def compare_tracks(
     trial: Trial,
-    clips: list[Clip],
+    sequences: list[ShortSequence],
     make: Callable[[Any], Any] = lambda tracker: tracker(),
     tolerance: float = 0.05,
 ) -> None:
@@ -136,8 +136,8 @@ def compare_tracks(
         make: (class) → a tracker.
         tolerance: by how many pixels boxes may differ.
     """
-    for clip in clips:
-        given, right = run(make(trial), clip), run(make(trial.right), clip)
+    for sequence in sequences:
+        given, right = run(make(trial), sequence), run(make(trial.right), sequence)
         if _agree(given, right, tolerance):
             continue
         for mistake in trial.mistakes:
@@ -145,20 +145,20 @@ def compare_tracks(
                 continue
             try:
                 wrong = make(lambda *s, m=mistake, **k: m.code(trial.right, *s, **k))
-                made = _retraces(wrong, clip, given, right, tolerance)
+                made = _retraces(wrong, sequence, given, right, tolerance)
             except Exception:  # a mistake that cannot run on this clip
                 continue
             if made:
                 raise Wrong(mistake.words)
         t = int(np.argmax(np.abs(given - right).max(axis=1) > tolerance))
         raise Wrong(
-            f"on a clip in which {clip.what}, your box in frame {t + 1} is {_text(given[t])}, "
+            f"on a clip in which {sequence.what}, your box in frame {t + 1} is {_text(given[t])}, "
             f"expected {_text(right[t])}"
         )
 
 
 def _retraces(
-    tracker: Any, clip: Clip, given: np.ndarray, right: np.ndarray, tolerance: float
+    tracker: Any, sequence: ShortSequence, given: np.ndarray, right: np.ndarray, tolerance: float
 ) -> bool:
     """Whether a mistake returns the student's boxes, and not the right ones; it is run up to the
     first box that differs.
@@ -170,9 +170,9 @@ def _retraces(
         right: (T − 1, 4) the reference's.
         tolerance: by how many pixels boxes may differ.
     """
-    tracker.init(clip.frames[0].copy(), clip.boxes[0].copy())
+    tracker.init(sequence.frames[0].copy(), sequence.boxes[0].copy())
     boxes = []
-    for frame, box in zip(clip.frames[1:], given, strict=True):
+    for frame, box in zip(sequence.frames[1:], given, strict=True):
         boxes.append(as_array(tracker.update(frame.copy()), (4,), "the box").copy())
         if not _agree(boxes[-1], box, tolerance):
             return False
