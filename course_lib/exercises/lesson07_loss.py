@@ -95,6 +95,12 @@ def _costs(cost: Any, factor: float = 1.0) -> Any:
     "anchors.loss",
     reference=loss_of,
     mistakes={
+        "no gradient of your loss reaches the offsets; without .detach() and .data it does": (
+            lambda right, logits, o, *rest: right(logits, o.detach(), *rest)
+        ),
+        "no gradient of your loss reaches the logits; without .detach() and .data it does": (
+            lambda right, logits, o, *rest: right(logits.detach(), o, *rest)
+        ),
         "the anchors labelled −1 count in your loss: leave them out": (
             lambda right, logits, o, y, t, w: right(logits, o, y.clamp_min(0), t, w)
         ),
@@ -180,12 +186,6 @@ def _costs(cost: Any, factor: float = 1.0) -> Any:
         ),
         "each side of the cross-entropy counts half": (
             lambda right, logits, o, y, t, w: right(logits, o, y, t, w) + right(logits, o, y, t, 0)
-        ),
-        "no gradient of your loss reaches the offsets; without .detach() and .data it does": (
-            lambda right, logits, o, *rest: right(logits, o.detach(), *rest)
-        ),
-        "no gradient of your loss reaches the logits; without .detach() and .data it does": (
-            lambda right, logits, o, *rest: right(logits.detach(), o, *rest)
         ),
     },
     others={

@@ -220,7 +220,7 @@ def examine_mine(answer, rng) -> None:
     labels[2, :190] = -1  # few of each
     labels[2, 190:] = torch.tensor([1, 0, 0, 0, -1] * 2 + [0, -1] * 5)
     losses = torch.from_numpy(rng.random((4, 210))).float()
-    losses[labels != 0] += rng.uniform(1, 5)  # anchors that do not compete may have large losses
+    losses[labels != 0] += 0.2  # anchors that do not compete may have large losses
     before = labels.numpy()
     answer.compare(
         (losses, labels), LABELS, _read((4, 210)), otherwise=lambda g, r: _not_mined(g, r, before)

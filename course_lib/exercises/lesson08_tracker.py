@@ -11,8 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from course_lib.exercises.core import check
 from course_lib.exercises.tracks import compare_tracks, make_short
+from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side
@@ -64,7 +64,7 @@ def _shrunk(crop: np.ndarray, size: int) -> np.ndarray:
     small = cv2.resize(
         np.asarray(crop, dtype=np.float32), (size, size), interpolation=cv2.INTER_AREA
     )
-    return small.mean(axis=2)
+    return small @ np.float32([0.5, 0.3, 0.2])  # uneven, so that the order of the colours counts
 
 
 def _require_shape(crop: Any, shape: tuple[int, ...], what: str, name: str) -> None:
@@ -94,7 +94,8 @@ def in_place_of_networks(stand_in: StandIn) -> Iterator[None]:
 def _with(**steps: Callable) -> Callable[[type], Any]:
     """A mistake: a tracker in which some of these steps are others.
 
-    * exemplar(box): side of the exemplar's square; colour(tracker, frame): beyond the frame
+    * start(box): the first centre; exemplar(box): side of its square
+    * template(tracker, frame): features for the next frames; colour(tracker, frame): beyond the frame
     * side(tracker): of the search image's square
     * penalty(tracker, boxes); rank(scores, penalties, hann): the choice
     * found(tracker, box): the chosen box (4,) in the frame
@@ -108,10 +109,16 @@ def _with(**steps: Callable) -> Callable[[type], Any]:
         class Variant(right):
             def init(self, frame, box):
                 super().init(frame, box)
+                self.centre = do("start", box)
                 self.first, self.first_centre = self.size.copy(), self.centre.copy()
-                self.mean, self.colour = self.colour, do("colour", self, frame)
+                self.colour = do("colour", self, frame)
                 window = CropWindow(*self.centre, float(do("exemplar", box)), EXEMPLAR)
                 self.z = self.runtime.template_features(window.cut(frame, self.colour), SEARCH)
+
+            def update(self, frame):
+                box = super().update(frame)
+                self.z = do("template", self, frame)
+                return box
 
             def look(self, frame):
                 self.colour = do("colour", self, frame)
@@ -148,8 +155,15 @@ def _blend(last: Any, found: Any, fraction: float) -> Any:
     return (1 - fraction) * last + fraction * found
 
 
+def _learned(tracker: Any, frame: np.ndarray) -> Any:
+    window = CropWindow(*tracker.centre, _context(tracker.size), EXEMPLAR)
+    return tracker.runtime.template_features(window.cut(frame, tracker.colour), SEARCH)
+
+
 RIGHT = {
+    "start": lambda box: box[:2] + box[2:] / 2,
     "exemplar": lambda box: _context(box[2:]),
+    "template": lambda t, frame: t.z,
     "colour": lambda t, frame: t.colour,
     "side": lambda t: _context(t.size) * SEARCH / EXEMPLAR,
     "penalty": lambda t, boxes: siamrpn.change_penalty(boxes, t.size * t.window.scale, 0.16),
@@ -175,6 +189,15 @@ RIGHT = {
         ),
         "you go from the centre to the corner by half the proposal's size; it is half the smoothed "
         "size": _with(returned=lambda centre, size, found: [*(centre - found[2:] / 2), *size]),
+        "your centre is the corner of the best proposal; its centre is half a size further": _with(
+            kept=lambda t, found, fraction: found[:2]
+        ),
+        "your first centre is the corner of the box; its centre is half a size further": _with(
+            start=lambda box: box[:2].copy()
+        ),
+        "your template features are computed anew in each frame; those of the first frame stay": (
+            _with(template=_learned)
+        ),
         "your search stays where the target was in frame 0: keep the new centre in self.centre": (
             _with(kept=lambda t, found, fraction: t.first_centre)
         ),
@@ -193,6 +216,9 @@ RIGHT = {
         "your penalty compares proposals in search pixels with the last size in frame pixels: "
         "self.size * window.scale": _with(
             penalty=lambda t, boxes: siamrpn.change_penalty(boxes, t.size, 0.16)
+        ),
+        "the last size in search pixels is self.size * window.scale; you divide": _with(
+            penalty=lambda t, boxes: siamrpn.change_penalty(boxes, t.size / t.window.scale, 0.16)
         ),
         "your penalty compares proposals with the size of frame 0; it is the last size": _with(
             penalty=lambda t, boxes: siamrpn.change_penalty(boxes, t.first * t.window.scale, 0.16)
@@ -247,6 +273,11 @@ RIGHT = {
         "beyond the frame your crops are black; they have the mean colour of the first frame": (
             _with(colour=lambda t, frame: (0.0, 0.0, 0.0))
         ),
+        "beyond the frame your crops have the mean colour of the current frame; it is that of the "
+        "first frame": _with(colour=lambda t, frame: cv2.mean(frame)[:3]),
+        "frame.shape is height, width; the limits of x and of the width come first": _with(
+            limit=lambda value, low, high: np.clip(value, low, np.array(high)[::-1])
+        ),
         "your centre can leave the frame; keep it inside, and the size between 10 pixels and the "
         "frame's": _with(
             limit=lambda value, low, high: np.clip(value, low, high) if low else value
@@ -270,7 +301,10 @@ def examine_tracker(answer, rng) -> None:
         ("border", 0.3, 0.9, (170, 120, 29, 27.5)),
     ):
         sequence = make_short(name, rng, length=10)
-        if first is not None:
-            sequence = replace(sequence, boxes=np.array([first] * len(sequence.boxes), dtype=float))
+        light = np.linspace(1, 0.5 if name == "border" else 1, 10)  # so that mean colours differ
+        tint = np.array([1.0, 0.8, 0.5])
+        frames = [(f * tint * v).astype(np.uint8) for f, v in zip(sequence.frames, light, strict=True)]
+        boxes = sequence.boxes if first is None else np.array([first] * len(frames), dtype=float)
+        sequence = replace(sequence, frames=frames, boxes=boxes)
         with in_place_of_networks(StandIn(rng, growth, largest)):
             compare_tracks(answer, [sequence])

@@ -44,13 +44,13 @@ def behind_by_counting(row, layer):
     cells = range(-layer.padding, row.size + layer.padding)
     firsts = [c for c in cells[:: layer.stride] if c + layer.reach - 1 <= cells[-1]]
     firsts = firsts[layer.crop : len(firsts) - layer.crop]
-    middle = firsts[0] + (layer.reach - 1) / 2  # in cells of the map before
+    centre = firsts[0] + (layer.reach - 1) / 2  # in cells of the map before
     return ReceptiveField(
         layer=layer.name,
         size=len(firsts),
         field=sum(row.stride for _ in range(layer.reach - 1)) + row.field,
         stride=row.stride * layer.stride,
-        start=row.start + middle * row.stride,
+        start=row.start + centre * row.stride,
     )
 
 
