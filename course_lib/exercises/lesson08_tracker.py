@@ -303,7 +303,9 @@ def examine_tracker(answer, rng) -> None:
         sequence = make_short(name, rng, length=10)
         light = np.linspace(1, 0.5 if name == "border" else 1, 10)  # so that mean colours differ
         tint = np.array([1.0, 0.8, 0.5])
-        frames = [(f * tint * v).astype(np.uint8) for f, v in zip(sequence.frames, light, strict=True)]
+        frames = [
+            (f * tint * v).astype(np.uint8) for f, v in zip(sequence.frames, light, strict=True)
+        ]
         boxes = sequence.boxes if first is None else np.array([first] * len(frames), dtype=float)
         sequence = replace(sequence, frames=frames, boxes=boxes)
         with in_place_of_networks(StandIn(rng, growth, largest)):
