@@ -11,8 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from course_lib.exercises.tracks import compare_tracks, make_short
 from course_lib.exercises.core import check
+from course_lib.exercises.tracks import compare_tracks, make_short
 from course_lib.exercises.words import Wrong
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side
