@@ -533,7 +533,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# At 0.05 clipping at 10 does nothing at all: it is an insurance, which is paid out when a damaged image or too high a rate makes a gradient explode. At a rate of 5 the loss leaves $\log 2$ upwards, by orders of magnitude if it is clipped at 10 only. A tighter clip keeps the weights from flying off. It does not make such a rate learn: clipped steps go in the right direction, and too far.
+# At 0.05 clipping at 10 does nothing at all: it is an insurance, which is paid out when a damaged image or too high a rate makes a gradient explode. At a rate of 5 the loss leaves $\log 2$ upwards, by orders of magnitude if it is clipped at 10 only. A tighter clip keeps the weights from flying off. It does not make such a rate learn: each step goes in a right direction, and too far, so that over a few dozen steps the loss stays around $\log 2$.
 # </details>
 #
 # Here you have a training loop of your own: a good place to stop for today.
@@ -760,7 +760,7 @@ show_table(rows, f"Hits on {pairs} held-out pairs", first="network")
 #
 # <details><summary>What to see</summary>
 #
-# After a few dozen steps it is not, although the loss has fallen: the responses have grown, and the peaks are where they were. The shipped network, after two hundred times as many pairs and more, is told apart.
+# After so few steps usually not as a better one, although the loss has fallen: the responses have grown, and the peaks are no better placed. After very few it can even be worse, because the batch norms' running statistics, by which it is measured, are still on their way. The shipped network, after 104,000 pairs, is told apart from yours.
 # </details>
 #
 # ### Exercise 05.9 · A curve one can read
