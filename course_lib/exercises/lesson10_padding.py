@@ -120,7 +120,7 @@ def _counted(begin=0, wide=0):
     return counts
 
 
-def _middles(right, size, kernel, stride, padding):
+def _centres(right, size, kernel, stride, padding):
     """A mistake: only the centre of a cell's pixels is looked at."""
     cells = (size + 2 * padding - kernel) // stride + 1
     centre = np.arange(cells) * stride - padding + kernel // 2
@@ -174,7 +174,7 @@ LAYERS = (
             _counted(wide=-1),
         ),
         "{about}: a cell has seen padding if *any* of its pixels is outside, not only if its "
-        "centre is": _middles,
+        "centre is": _centres,
         "{about}: a cell has seen padding if *any* of its pixels is outside, not only if all are": [
             (0, _outside),
             (1, _outside),
