@@ -126,3 +126,17 @@ def test_a_mistake_gets_its_message(check, mistake):
 def test_an_answer_that_only_assigns_the_reference_is_refused():
     words = examine("kcf.tracker", lambda: KCF(KCFSettings(scale="fixed")))[1]
     assert "course's own version" in words
+
+
+def test_the_stand_in_for_networks_is_gone_after_a_check():
+    from course_lib.models.runtime import ProposalRuntime
+
+    before = dict(vars(ProposalRuntime))
+
+    class Stops:
+        def init(self, frame, box):
+            raise ValueError
+
+    status, words = examine("choose.tracker", Stops)
+    assert status == "wrong" and "ValueError" in words
+    assert dict(vars(ProposalRuntime)) == before
