@@ -178,8 +178,8 @@ def require_layers(network: object, name: str) -> dict[str, Tensor]:
     },
     others={
         "has batch norms": relaid(lambda layers, *inputs: layers.insert(1, nn.BatchNorm2d(8))),
-        "4 × `bias` of shape": relaid(lambda layers, *inputs: layers.pop()),
-        "6 × `bias` of shape": relaid(
+        "2 × `weight` of shape": relaid(lambda layers, *inputs: layers.pop()),
+        "4 × `weight` of shape": relaid(
             lambda layers, padded, channels=8: layers.append(
                 nn.Conv2d(channels, channels, 3, 1, int(padded))
             )
