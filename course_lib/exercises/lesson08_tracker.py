@@ -263,10 +263,8 @@ RIGHT = {
             _with(side=lambda t: _context(t.size)),
             _with(side=lambda t: np.sqrt(t.size.prod()) * SEARCH / EXEMPLAR),
         ],
-        "your exemplar shows the square of the search image; its side is context_side": _with(
-            exemplar=lambda box: _context(box[2:]) * SEARCH / EXEMPLAR
-        ),
-        "your exemplar has no context; its side is context_side(self.size)": [
+        "your exemplar shows a square of another size: its side is context_side(self.size)": [
+            _with(exemplar=lambda box: _context(box[2:]) * SEARCH / EXEMPLAR),
             _with(exemplar=lambda box: np.sqrt(box[2:].prod())),
             _with(exemplar=lambda box: box[2:].max()),
         ],
