@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {run: [1, 1]}
+#   course: {run: [1, 4]}
 # ---
 
 # %% [markdown]
