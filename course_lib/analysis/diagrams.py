@@ -1,5 +1,5 @@
-"""Architecture diagrams, all in one style: maps as plates whose height follows their cells and whose
-thickness follows their channels, operations as round boxes, arrows from left to right.
+"""Architecture diagrams, all in one style: maps as plates whose height follows their cells and
+whose thickness follows their channels, operations as round boxes, arrows from left to right.
 
 Blue is the exemplar's path, orange the search image's, green what comes out. The numbers in a
 diagram are computed from the network's own layers.

@@ -1,5 +1,5 @@
-"""`python -m course_lib lab`: the course's home in JupyterLab; `lab 02`: your copy of a lesson, made
-if there is none.
+"""`python -m course_lib lab`: the course's home in JupyterLab; `lab 02`: your copy of a lesson,
+made if there is none.
 
 The lessons in notebooks/ stay unchanged: JupyterLab shows them but does not save over them.
 """

@@ -1,6 +1,6 @@
 """JupyterLab's view of the course's files when started by `lab`: notebooks built from lessons/ are
-never saved over, the home page is always the newest, and a copy of a lesson is made when it is first
-opened."""
+never saved over, the home page is always the newest, and a copy of a lesson is made when it is
+first opened."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from course_lib.exercises.compare import as_array
 from course_lib.exercises.core import check
-from course_lib.exercises.scenes import texture
+from course_lib.exercises.tracks import texture
 from course_lib.exercises.words import Wrong
 from course_lib.trackers import mosse
 

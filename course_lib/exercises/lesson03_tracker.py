@@ -27,8 +27,7 @@ from course_lib.exercises.plain_kcf import (
     started_at,
     turned,
 )
-from course_lib.exercises.scenes import texture
-from course_lib.exercises.tracks import ShortSequence
+from course_lib.exercises.tracks import ShortSequence, texture
 from course_lib.exercises.words import Wrong
 from course_lib.trackers import kcf, kernels
 

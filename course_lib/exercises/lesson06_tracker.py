@@ -15,7 +15,6 @@ import numpy as np
 from course_lib.exercises import siamfc_steps as steps
 from course_lib.exercises.core import check
 from course_lib.exercises.guard import out_of_reach
-from course_lib.exercises.scenes import texture
 from course_lib.exercises.tracks import (
     HEIGHT,
     WIDTH,
@@ -23,6 +22,7 @@ from course_lib.exercises.tracks import (
     compare_tracks,
     make_short,
     run,
+    texture,
 )
 from course_lib.exercises.trial import Trial
 from course_lib.exercises.words import Wrong

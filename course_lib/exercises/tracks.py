@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 
 from course_lib.exercises.compare import as_array
-from course_lib.exercises.scenes import texture
 from course_lib.exercises.trial import Trial
 from course_lib.exercises.words import Wrong
 
@@ -94,6 +94,17 @@ def make_short(name: str, rng: np.random.Generator, length: int = LENGTH) -> Sho
         frames.append(np.repeat(image[..., None], 3, axis=2))
     boxes = np.column_stack([places, np.tile([float(w), float(h)], (length, 1))])  # (T, 4)
     return ShortSequence(name, plot.what, frames, boxes)
+
+
+def texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """A blotchy grey texture (height, width) uint8.
+
+    Args:
+        rng: of its blotches.
+        height, width: in pixels.
+    """
+    coarse = rng.integers(0, 256, (height // 6 + 2, width // 6 + 2), dtype=np.uint8)
+    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
 def _paste(image: np.ndarray, looks: np.ndarray, place: np.ndarray) -> None:
