@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help lab test check lint unit sync nbval students solved notebooks site browser reference bench clean
+.PHONY: help lab test check lint unit answers sync nbval students solved notebooks site browser reference bench clean
 
 PY := .venv/bin/python
 READY := .venv/.ready
@@ -31,7 +31,7 @@ lab: $(READY) ## install if needed and open the course's home, or a lesson (LESS
 # Two at a time, one thread each; what each prints is kept together where this make can do so (since version 4).
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 test: lint sync ## the whole check: lint, unit tests, notebooks in sync, every notebook run
-	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory -j2 $(TOGETHER) unit students solved
+	OMP_NUM_THREADS=1 $(MAKE) --no-print-directory -j2 $(TOGETHER) unit answers students solved
 	@echo "all checks passed"
 
 check: $(READY) lint ## the quick check: lint and the unit tests that take no time
@@ -41,8 +41,13 @@ lint: $(READY)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 
+# What the exercises' checks say to right and wrong answers: two fifths of the tests' time, so they run beside the rest.
+ANSWERS := tests/unit/test_checks.py tests/unit/test_right_answers.py tests/unit/test_answer_types.py
 unit: $(READY)
-	$(PY) -m pytest tests
+	$(PY) -m pytest tests $(ANSWERS:%=--ignore=%)
+
+answers: $(READY)
+	$(PY) -m pytest $(ANSWERS)
 
 sync: $(READY) ## fail if a notebook differs from its source in lessons/
 	$(PY) lessons/build.py --check
