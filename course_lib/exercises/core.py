@@ -125,9 +125,16 @@ MODULES = {
     ),
     "margin": (
         "lesson11",
+        "lesson11_labels",
         "lesson11_losses",
+        "lesson11_arc",
+        "lesson11_softmax",
+        "lesson11_lead",
         "lesson11_scale",
+        "lesson11_roi",
+        "lesson11_align",
         "lesson11_template",
+        "lesson11_region",
         "lesson11_search",
     ),
 }
