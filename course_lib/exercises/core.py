@@ -74,7 +74,7 @@ DRAWS = 5  # how often a check's inputs are drawn at most
 # some load PyTorch, which takes seconds
 MODULES = {
     "welcome": ("lesson00",),
-    "boxes": ("lesson01",),
+    "boxes": ("lesson01", "lesson01_iou"),
     "metrics": ("lesson01_metrics",),
     "trackers": ("lesson01_trackers",),
     "protocol": ("lesson01_trackers", "lesson01_clock"),

@@ -4,6 +4,7 @@ answers."""
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -236,9 +237,11 @@ class Trial:
         for mistake in self.mistakes:
             if not mistake.compared:
                 continue
+            own = copied(inputs)
             try:
-                own = copied(inputs)
-                made = is_made(mistake, call(partial(mistake.code, self.right), *own), own)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of its code, which a student cannot read
+                    made = is_made(mistake, call(partial(mistake.code, self.right), *own), own)
             except Exception:  # inputs that this mistake cannot take, or a result without numbers
                 continue
             if made:
