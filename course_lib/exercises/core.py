@@ -75,9 +75,9 @@ DRAWS = 5  # how often a check's inputs are drawn at most
 MODULES = {
     "welcome": ("lesson00",),
     "boxes": ("lesson01", "lesson01_iou"),
-    "metrics": ("lesson01_metrics",),
-    "trackers": ("lesson01_trackers",),
-    "protocol": ("lesson01_trackers", "lesson01_clock"),
+    "metrics": ("lesson01_metrics", "lesson01_fault"),
+    "trackers": ("lesson01_stay",),
+    "protocol": ("lesson01_protocol", "lesson01_clock", "lesson01_spy"),
     "mosse": (
         "lesson02",
         "lesson02_filter",
