@@ -208,8 +208,8 @@ def _next(tracker: Any, rng: np.random.Generator, t: int) -> Any:
         given = tracker.update(frame)
     except StopIteration:
         raise Wrong(
-            f"your tracker has no box left at call {t} of `update`: it is asked in every frame, and "
-            "nobody knows how many there are"
+            f"your tracker has no box left at call {t} of `update`: it is asked in every frame, of "
+            "which there may be any number"
         ) from None
     if not np.array_equal(frame, before):
         raise Wrong("`update` changes the frame it was given; the caller still needs it")

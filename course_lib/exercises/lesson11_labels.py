@@ -102,7 +102,7 @@ CASES = (
             lambda right, size, stride, radius, ring: right(
                 size, stride, max(radius, stride), ring
             ),
-            lambda right, size, *given: _with_middle(right(size, *given)),
+            lambda right, size, *given: _with_centre(right(size, *given)),
         ],
     },
     others={
@@ -131,7 +131,7 @@ def examine_labels(answer, rng) -> None:
     answer.compare(CASES[0], "the labels", (17, 17))
 
 
-def _with_middle(labels: Tensor) -> Tensor:
+def _with_centre(labels: Tensor) -> Tensor:
     """Labels whose middle cell is the target in any case."""
     labels[len(labels) // 2, len(labels) // 2] = 1
     return labels

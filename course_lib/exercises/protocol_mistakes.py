@@ -8,11 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from course_lib.data.sequence import Sequence
 from course_lib.evaluation.results import Result
+from course_lib.trackers.base import Tracker
+
+Pass = Callable[[Any, Sequence], Result]  # (tracker, sequence) → result; `right` is the correct one
 
 
-def helped(right, tracker, sequence):
-    """A mistake: the tracker is given the true box in every frame."""
+def helped(right: Pass, tracker: Tracker, sequence: Sequence) -> Result:
+    """A mistake: the tracker is given the true box in every frame.
+
+    Args:
+        right: the reference.
+        tracker, sequence: its inputs.
+    """
 
     def update(frame):
         tracker.init(frame, sequence.boxes[int(frame.min())])
@@ -21,8 +30,13 @@ def helped(right, tracker, sequence):
     return right(SimpleNamespace(init=tracker.init, update=update), sequence)
 
 
-def asked_at_once(right, tracker, sequence):
-    """A mistake: `update` is called on frame 0."""
+def asked_at_once(right: Pass, tracker: Tracker, sequence: Sequence) -> Result:
+    """A mistake: `update` is called on frame 0.
+
+    Args:
+        right: the reference.
+        tracker, sequence: its inputs.
+    """
 
     def init(frame, box):
         tracker.init(frame, box)
@@ -31,8 +45,13 @@ def asked_at_once(right, tracker, sequence):
     return right(SimpleNamespace(init=init, update=tracker.update), sequence)
 
 
-def into_the_truth(right, tracker, sequence):
-    """A mistake: the tracker's boxes are written over the true ones."""
+def into_the_truth(right: Pass, tracker: Tracker, sequence: Sequence) -> Result:
+    """A mistake: the tracker's boxes are written over the true ones.
+
+    Args:
+        right: the reference.
+        tracker, sequence: its inputs.
+    """
     result = right(tracker, sequence)
     sequence.boxes[:] = result.boxes
     return Result(sequence.boxes, result.seconds)
@@ -121,8 +140,13 @@ def where_away(value: Callable[[Any], Any]) -> Callable[..., Any]:
     return code
 
 
-def not_copied(right, tracker, sequence):
-    """A mistake: the tracker's arrays are kept, and copied at the end."""
+def not_copied(right: Pass, tracker: Tracker, sequence: Sequence) -> Result:
+    """A mistake: the tracker's arrays are kept, and copied at the end.
+
+    Args:
+        right: the reference.
+        tracker, sequence: its inputs.
+    """
     rows = [sequence.boxes[0]]
 
     def update(frame):
@@ -133,8 +157,13 @@ def not_copied(right, tracker, sequence):
     return Result(np.array(rows), result.seconds)
 
 
-def with_the_truth(right, tracker, sequence):
-    """A mistake: the tracker is told the true box in passing."""
+def with_the_truth(right: Pass, tracker: Tracker, sequence: Sequence) -> Result:
+    """A mistake: the tracker is told the true box in passing.
+
+    Args:
+        right: the reference.
+        tracker, sequence: its inputs.
+    """
 
     def update(frame):
         tracker.box = sequence.boxes[int(frame.min())]
