@@ -426,7 +426,8 @@ plots.show(
 # {{exercise}}
 #
 # A tracker is two calls: `init(frame, box)` once, then `update(frame)`, which returns a box, for every frame after. Write the most modest one: it returns the first box every
-# time. Every other tracker has to beat it, and on calm videos that is harder than it sounds.
+# time. Every other tracker has to beat it, and on calm videos that is harder than it sounds. Whatever the caller writes into the arrays that it gave to your tracker, or got from it, the next
+# box is still the first one.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -434,7 +435,7 @@ plots.show(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The caller may change its own array afterwards. What must you store, so that your box stays?
+# The caller may change its arrays afterwards, those it gave and those it got. What must you store, and what must you return, so that your box stays?
 # </details>
 
 
@@ -501,7 +502,7 @@ plots.show(
 # ### Exercise 01.8 · One-pass evaluation
 # {{exercise}}
 #
-# Two trackers can be compared only if both were run in the same way. OTB's main protocol is OPE, *one-pass evaluation*: start the tracker on frame 0 with the true box, then let it run to the end without any help. Write it. Also time
+# Two trackers can be compared only if both were run in the same way. OTB's main protocol is OPE, *one-pass evaluation*: start the tracker on frame 0 with the true box, then let it run to the end without any help, also through frames in which the target is out of view. Write it. A tracker may return the same array each time and write the next box into it, so copy what it returns. Also time
 # every call, `init` included, but not the reading of the frame: a slow disk is not the tracker's fault.
 #
 # <details><summary>Hint 1</summary>
@@ -609,7 +610,7 @@ plots.show(
 # ### Exercise 01.9 · Mend the score
 # {{exercise}}
 #
-# What do these clips have in common? Find the fault, and write the score without it. It should stay as strict as it was with a tracker that is really lost.
+# What do these clips have in common? Find the fault, and write the score without it. It should stay as strict as it was with a tracker that is really lost, be it one that returns NaN.
 #
 # <details><summary>Hint 1</summary>
 #

@@ -95,7 +95,7 @@ print(f"peak on the target, {len(moments.targets)} moments: {listing}")
 #
 # $$c(u) = \frac{\langle z,\; x[u]\rangle}{\lVert z\rVert \; \lVert x[u]\rVert} \in [-1, 1],$$
 #
-# where $x[u]$ is the window of the search features at $u$, as large as $z$, all channels together. The lengths of *all* windows come from a single box filter over the squares, summed over the channels.
+# where $x[u]$ is the window of the search features at $u$, as large as $z$, all channels together. A network will be trained through this map, lengths included, so compute all of it with torch. The lengths of *all* windows come from a single box filter over the squares, summed over the channels.
 #
 # <details><summary>Hint 1</summary>
 #

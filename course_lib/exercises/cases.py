@@ -20,6 +20,7 @@ def compare_cases(
     names: tuple[str, ...],
     read: Callable[[Any, tuple[Any, ...]], Sequence[float]],
     about: Callable[..., str],
+    close: float = CLOSE,
     **facts: Callable[..., Any],
 ) -> None:
     """Compare an answer with the reference on every case.
@@ -32,6 +33,7 @@ def compare_cases(
         names: of the numbers in a result.
         read: (result, inputs) → its numbers, one for each name.
         about: (*inputs) → what a message calls the case.
+        close: tolerance, relative to the largest number.
         facts: (*inputs) → a value, for the braces in messages.
     """
     rows = [read(answer.right(*copied(case)), case) for case in cases]
@@ -39,7 +41,7 @@ def compare_cases(
 
     def first(given: tuple[np.ndarray, ...]) -> int:
         return next(
-            k for k, row in enumerate(np.transpose(given)) if not agree(row, right[k], CLOSE)
+            k for k, row in enumerate(np.transpose(given)) if not agree(row, right[k], close)
         )
 
     def otherwise(given: tuple[np.ndarray, ...], _: Any) -> str:
@@ -56,7 +58,7 @@ def compare_cases(
         names,
         lambda rows: tuple(np.array(rows, dtype=float).T),
         call=lambda f, cases: [read(f(*copied(case)), case) for case in cases],
-        tolerance=CLOSE,
+        tolerance=close,
         otherwise=otherwise,
         **{name: fact(value) for name, value in {"about": about, **facts}.items()},
     )

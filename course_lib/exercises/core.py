@@ -74,10 +74,10 @@ DRAWS = 5  # how often a check's inputs are drawn at most
 # some load PyTorch, which takes seconds
 MODULES = {
     "welcome": ("lesson00",),
-    "boxes": ("lesson01",),
-    "metrics": ("lesson01_metrics",),
-    "trackers": ("lesson01_trackers",),
-    "protocol": ("lesson01_trackers", "lesson01_clock"),
+    "boxes": ("lesson01", "lesson01_iou"),
+    "metrics": ("lesson01_metrics", "lesson01_fault"),
+    "trackers": ("lesson01_stay",),
+    "protocol": ("lesson01_protocol", "lesson01_clock", "lesson01_spy"),
     "mosse": (
         "lesson02",
         "lesson02_filter",
@@ -125,9 +125,16 @@ MODULES = {
     ),
     "margin": (
         "lesson11",
+        "lesson11_labels",
         "lesson11_losses",
+        "lesson11_arc",
+        "lesson11_softmax",
+        "lesson11_lead",
         "lesson11_scale",
+        "lesson11_roi",
+        "lesson11_align",
         "lesson11_template",
+        "lesson11_region",
         "lesson11_search",
     ),
 }

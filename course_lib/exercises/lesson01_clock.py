@@ -1,5 +1,5 @@
 """Are the seconds of a pass those of the tracker's calls? A tracker and frames that take their time
-note when they begin and end, and an answer's seconds must lie between."""
+(`lesson01_spy.py`) note when they begin and end, and an answer's seconds must lie between."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from course_lib.data.frames import Frames
 from course_lib.data.sequence import Sequence
 from course_lib.evaluation.results import Result
 from course_lib.exercises.words import Wrong
-from course_lib.trackers.base import Tracker
 
 READING = 0.004  # seconds to read a frame
-CALLS = (0.003, 0.005, 0.002, 0.006, 0.0035, 0.0045)  # seconds of the tracker's calls in turn
 SLACK = 2e-4  # seconds by which two clocks may differ
 
 
@@ -37,45 +34,6 @@ def moment() -> Event:
     """Now, as an event that takes no time."""
     now = time.perf_counter()
     return Event(False, now, now)
-
-
-class SlowFrames(Frames):
-    """T frames, number t all of value t, which take time to read and note it in a log."""
-
-    def __init__(self, count: int, log: list[Event]) -> None:
-        self.count, self.log = count, log
-
-    def __len__(self) -> int:
-        return self.count
-
-    def _read(self, index: int) -> np.ndarray:
-        began = time.perf_counter()
-        time.sleep(READING)
-        self.log.append(Event(False, began, time.perf_counter()))
-        return np.full((30, 40, 3), index, dtype=np.uint8)
-
-
-class Spy(Tracker):
-    """Records what a protocol does to it, takes its time, and answers with boxes that cannot be
-    guessed."""
-
-    def __init__(self, answers: np.ndarray, log: list[Event]) -> None:
-        self.answers, self.calls, self.log = answers, [], log
-
-    def init(self, frame, box) -> None:
-        """Record the frame's number (its first pixel) and the box."""
-        self._note("init", frame, np.array(box, dtype=float))
-
-    def update(self, frame) -> np.ndarray:
-        """The next answer."""
-        self._note("update", frame, None)
-        return self.answers[(len(self.calls) - 1) % len(self.answers)].copy()
-
-    def _note(self, kind: str, frame: np.ndarray, box: np.ndarray | None) -> None:
-        began = time.perf_counter()
-        time.sleep(CALLS[len(self.calls) % len(CALLS)])
-        self.calls.append((kind, int(frame[0, 0, 0]), box))
-        self.log.append(Event(True, began, time.perf_counter()))
 
 
 def require_seconds(seconds: np.ndarray, log: list[Event]) -> None:

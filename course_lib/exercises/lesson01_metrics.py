@@ -1,4 +1,4 @@
-"""Checks of lesson 01: curves, their areas, and a score with a fault in it."""
+"""Checks of lesson 01: curves and their areas."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import numpy as np
 
 from course_lib.evaluation import metrics
 from course_lib.exercises.core import check
-from course_lib.exercises.lesson00 import random_boxes
 from course_lib.exercises.words import Wrong
-from course_lib.geometry.boxes import iou
 
 LEVELS = metrics.SUCCESS_THRESHOLDS  # (21,)
 COUNTS = "your curve counts frames: divide by their number to get fractions"
+OTHER_COUNT = (
+    "your curve is divided by the number of thresholds, or by another one that is not the number of "
+    "frames: divide by that"
+)
 PERCENT = "your curve is in percent: fractions lie between 0 and 1"
 OVER_THRESHOLDS = (
     "your curve has a value for each of the {0.shape[0]} frames: take the mean over the frames, "
@@ -25,6 +27,12 @@ OVER_THRESHOLDS = (
 def _above(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """Fraction of values above each threshold."""
     return np.mean(values[:, None] > thresholds, axis=0)
+
+
+def _counted_by(*numbers: int) -> list[Callable[..., Any]]:
+    """Mistakes: frames are counted and divided by one of these, or by one less than their number."""
+    by = [lambda right, v, n=n: right(v) * len(v) / n for n in numbers]
+    return [*by, lambda right, v: right(v) * len(v) / (len(v) - 1 or 2)]
 
 
 def _curve(answer: Callable[..., Any], values: np.ndarray) -> Any:
@@ -46,12 +54,25 @@ def _curve(answer: Callable[..., Any], values: np.ndarray) -> Any:
     reference=metrics.success_curve,
     mistakes={
         COUNTS: lambda right, v: right(v) * len(v),
+        OTHER_COUNT: _counted_by(21, 20, 100),
         PERCENT: lambda right, v: right(v) * 100,
         "a perfect tracker reaches your curve's last threshold: no IoU is above 1, and the rule is "
         "`>`, not `>=`": lambda right, v: np.mean(v[:, None] >= LEVELS, axis=0),
         "your curve counts the frames below each threshold (`<`); count those above it, `>`": [
             lambda right, v: np.mean(v[:, None] < LEVELS, axis=0),
             lambda right, v: np.mean(v[:, None] <= LEVELS, axis=0),
+        ],
+        "the first frame is missing in your curve: all of them count": lambda right, v: right(
+            v[1:]
+        ),
+        "your curve is 0 or 1 everywhere: compare each frame with the thresholds, then take the mean": [
+            lambda right, v: (v.mean() > LEVELS) * 1.0,
+            lambda right, v: np.round(np.median(v[:, None] > LEVELS, axis=0)),
+        ],
+        "your IoUs are rounded, or your thresholds shifted a little: compare the IoUs as they are with "
+        "0, 0.05, …, 1": [
+            lambda right, v: right(np.round(v, 1)),
+            lambda right, v: right(np.round(v, 2)),
         ],
         "frames with IoU 0 do not count in your version: the tracker has lost its target there, "
         "so divide by the number of all frames": [
@@ -86,7 +107,7 @@ def examine_success(answer, rng) -> None:
     """21 fractions of frames with IoU above each threshold."""
     for ends in ([0.0] * 5 + [1.0] * 3, [0.0]):
         answer.compare(
-            (np.concatenate([ends, rng.uniform(0, 1, 30)]),),
+            (np.concatenate([rng.uniform(0, 1, 30), ends]),),
             "the success curve",
             (21,),
             call=_curve,
@@ -165,6 +186,7 @@ def _within(errors: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     reference=metrics.precision_curve,
     mistakes={
         COUNTS: lambda right, e: right(e) * len(e),
+        OTHER_COUNT: _counted_by(51, 50, 100),
         PERCENT: lambda right, e: right(e) * 100,
         "your curve falls: it counts the frames that are too far away instead of those near "
         "enough": [
@@ -178,6 +200,9 @@ def _within(errors: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
             lambda right, e: right(e[e <= 50]),
             lambda right, e: right(e) / right(e)[-1],
         ],
+        "the first frame is missing in your curve: all of them count": lambda right, e: right(
+            e[1:]
+        ),
         "frames with an error of 0 do not count in your version: they are as near as can be": (
             lambda right, e: right(e[e > 0])
         ),
@@ -210,84 +235,10 @@ def examine_precision(answer, rng) -> None:
     """51 fractions of frames with centre error up to each threshold."""
     for exact in ([20.0, 20, 20, 0, 0, 60, 37, 50], [0.0, 20]):
         answer.compare(
-            (np.concatenate([exact, rng.uniform(0, 70, 36)]),),
+            (np.concatenate([[12.5], rng.uniform(0, 70, 36), exact]),),
             "the precision curve",
             (51,),
             call=_curve,
             hint="thresholds are 0, 1, …, 50 px",
         )
     answer.compare((rng.uniform(3, 40, 1),), "the precision curve of one frame", (51,), call=_curve)
-
-
-def sequence_auc(boxes: np.ndarray, truth: np.ndarray) -> float:
-    """AUC of boxes (T, 4) of one sequence; frames in which the true box (T, 4) is NaN do not
-    count."""
-    there = np.isfinite(truth).all(axis=1)  # (T,)
-    return metrics.auc(metrics.success_curve(iou(boxes[there], truth[there])))
-
-
-def _scored(ious: np.ndarray) -> float:
-    return metrics.auc(metrics.success_curve(ious))
-
-
-def _until_it_leaves(truth: np.ndarray) -> int:
-    return int(np.argmax(np.isnan(truth[:, 0])))
-
-
-def _last_known(truth: np.ndarray) -> np.ndarray:
-    """The true boxes with each absent one replaced by the last one before it."""
-    rows = np.where(np.isnan(truth[:, 0]), 0, np.arange(len(truth)))
-    return truth[np.maximum.accumulate(rows)]
-
-
-@check(
-    "metrics.fault",
-    reference=sequence_auc,
-    mistakes={
-        "the fault is still there: a frame without a true box counts as a failure in your version. "
-        "Leave it out, before the curve is computed": [
-            lambda right, b, t: _scored(iou(b, t)),
-            lambda right, b, t: _scored(np.nan_to_num(iou(b, t))),
-        ],
-        "a frame without a true box counts as a perfect one in your version: no tracker has earned "
-        "that. Leave it out": lambda right, b, t: _scored(np.nan_to_num(iou(b, t), nan=1.0)),
-        "your version leaves out frames with IoU 0 too: there the tracker has lost a target that "
-        "was in view, and that counts": (lambda right, b, t: _scored(iou(b, t)[iou(b, t) > 0])),
-        "your version stops where the target first leaves: the frames after it has come back "
-        "count as well": lambda right, b, t: right(
-            b[: _until_it_leaves(t)], t[: _until_it_leaves(t)]
-        ),
-        "your version compares with the last known box while the target is away: there is no true "
-        "box to be near to, so leave these frames out": (
-            lambda right, b, t: right(b, _last_known(t))
-        ),
-        "your value is the mean IoU; the AUC is the mean of the success curve": [
-            lambda right, b, t: np.nanmean(iou(b, t)),
-            lambda right, b, t: np.nan_to_num(iou(b, t)).mean(),
-        ],
-        "your version leaves out frames in which the target reaches beyond the edge of the frame, "
-        "where x or y is negative: only NaN means that it is away": [
-            lambda right, b, t: right(b[t[:, 0] >= 0], t[t[:, 0] >= 0]),
-            lambda right, b, t: right(b[(t[:, :2] >= 0).all(1)], t[(t[:, :2] >= 0).all(1)]),
-        ],
-        "your version leaves out frame 0 as well: only frames without a true box go": (
-            lambda right, b, t: right(b[1:], t[1:])
-        ),
-        "your version pairs boxes with the true boxes of other frames: leave the same rows out of "
-        "both": lambda right, b, t: right(b[: np.isfinite(t[:, 0]).sum()], t[np.isfinite(t[:, 0])]),
-        "your frames without a true box get the mean IoU of the others: that still counts them. "
-        "Leave them out": lambda right, b, t: _scored(
-            np.where(np.isnan(t[:, 0]), np.nanmean(iou(b, t)), iou(b, t))
-        ),
-    },
-)
-def examine_fault(answer, rng) -> None:
-    """AUC of one sequence in which the target is away for some frames."""
-    for count, away in ((23, [4, 5, 6, 15]), (16, [7, 8]), (9, [])):
-        truth = random_boxes(rng, count)
-        truth[1, :2] = -7.5, -3.25  # in view in part
-        truth[away] = np.nan
-        known = _last_known(truth)  # (T, 4): where a tracker waits while the target is away
-        found = known + rng.uniform(-0.25, 0.25, (count, 4)) * np.tile(known[:, 2:], 2)
-        found[2, 0] += 3 * truth[2, 2]  # lost
-        answer.compare((found, truth), "the AUC", hint="frames without a true box do not count")

@@ -83,15 +83,15 @@ def _interleaved(right, z: Tensor, x: Tensor) -> Tensor:
         )[0],
         "for a batch of one": lambda right, z, x: right(z, x).squeeze(0),
         "one place high": lambda right, z, x: right(z, x).squeeze(1),
-        "no gradient reaches z": lambda right, z, x: right(z.detach(), x),
-        "no gradient reaches x": lambda right, z, x: right(z, x.detach()),
-        "carry no gradient": lambda right, z, x: right(z, x).detach(),
+        "does not reach `z`": lambda right, z, x: right(z.detach(), x),
+        "does not reach `x`": lambda right, z, x: right(z, x.detach()),
+        "has lost its gradient": lambda right, z, x: right(z, x).detach(),
     },
 )
 def examine_correlate(answer, rng) -> None:
     """Cross-correlation of a batch by one grouped convolution."""
-    z = torch.from_numpy(rng.normal(size=(3, 4, 3, 2))).float()
-    x = torch.from_numpy(rng.normal(size=(3, 4, 7, 9))).float()
+    z = torch.from_numpy(rng.normal(size=(3, 4, 3, 2))).float().requires_grad_()
+    x = torch.from_numpy(rng.normal(size=(3, 4, 7, 9))).float().requires_grad_()
     what = "the response"
     answer.compare(
         (z, x), what, lambda r: as_tensor(r, (3, 5, 8), what), call=_asked, tolerance=1e-4
@@ -102,7 +102,6 @@ def examine_correlate(answer, rng) -> None:
         (z[:2], x[:2, :, :, :2], (2, 5, 1), "where it is one place wide, the response"),
     ):
         answer.compare((a, b), case, shape, tolerance=1e-4)
-    _check_gradients(answer, z, x)
 
 
 def _asked(function, z: Tensor, x: Tensor) -> Tensor:
@@ -118,22 +117,3 @@ def _asked(function, z: Tensor, x: Tensor) -> Tensor:
             "your search images slide over the exemplars, for which they are too large: in "
             "F.conv2d the first argument stays and the second slides"
         ) from None
-
-
-def _check_gradients(answer, z: Tensor, x: Tensor) -> None:
-    """A network is trained through both inputs."""
-    z, x = z.clone().requires_grad_(), x.clone().requires_grad_()
-    responses = answer(z, x)
-    if not responses.requires_grad:
-        raise Wrong(
-            "your responses carry no gradient: without .detach(), torch.no_grad() or NumPy the "
-            "network can learn through them"
-        )
-    found = torch.autograd.grad(responses.square().sum(), (z, x), allow_unused=True)
-    wanted = torch.autograd.grad(answer.right(z, x).square().sum(), (z, x))
-    for name, mine, theirs in zip("zx", found, wanted, strict=True):
-        if mine is None or not torch.allclose(mine, theirs, atol=1e-3 * float(theirs.abs().max())):
-            raise Wrong(
-                f"no gradient reaches {name}, or not all of it: is some of it detached? The "
-                "backbone learns through both"
-            )

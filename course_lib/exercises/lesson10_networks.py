@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from course_lib.exercises.core import check
-from course_lib.exercises.lesson10_twins import Outputs, relaid, require_layers
+from course_lib.exercises.lesson10_twins import Cut, Outputs, relaid, require_layers
 from course_lib.exercises.words import Wrong
 from course_lib.models.cir import CIR, Crop
 
@@ -130,6 +130,7 @@ CIR_D = 100  # the place of the unit before the second pooling
             lambda right, first=3, second=4: right(first + 1, second),
             lambda right, first=3, second=4: right(3, second),
         ],
+        "does not reach `0.weight`": relaid(lambda layers, *inputs: layers.insert(6, Cut())),
         "batch norm is missing": _replaced(1, lambda layer: nn.Identity()),
         "one and the same weights": relaid(
             lambda layers, *inputs: layers.__setitem__(-1, layers[-2])

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 
 from course_lib.exercises.compare import as_tensor, shape_of
 from course_lib.exercises.core import check
-from course_lib.exercises.gradients import require_learning
-from course_lib.exercises.networks import randomised, with_weights_of
+from course_lib.exercises.networks import randomised, require_learning, with_weights_of
 from course_lib.exercises.words import Wrong
 
 
@@ -67,6 +66,14 @@ def _zeros_before_poolings(layers, padded, *_):
         layers.insert(k, nn.ZeroPad2d(int(padded)))
 
 
+class Cut(nn.Module):
+    """A mistake: nothing reaches the layers before this one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x."""
+        return x.detach()
+
+
 class Outputs:
     """What the networks of an exercise compute, with the weights of the right one.
 
@@ -109,7 +116,8 @@ class Outputs:
             read = lambda given, what=what: as_tensor(given, shape_of(given) or (), what)  # noqa: E731
             answer.compare(inputs, what, read, call=self, tolerance=1e-4, **facts)
         if learns:
-            require_learning(answer(*inputs), self.image, f"the output of {self.name}")
+            network, what = self._stripped(answer(*inputs)), f"the output of {self.name}"
+            require_learning(network, self.right.eval(), self.image, what)
 
 
 def require_layers(network: object, name: str) -> dict[str, Tensor]:
@@ -186,6 +194,7 @@ def require_layers(network: object, name: str) -> dict[str, Tensor]:
         ),
         "`channels` is 6": lambda right, padded, *channels: right(padded),
         "`channels` is 8": lambda right, padded, channels=8: right(padded, channels + 4 * padded),
+        "does not reach `0.weight`": relaid(lambda layers, *inputs: layers.insert(3, Cut())),
         "one and the same weights": relaid(
             lambda layers, *inputs: layers.__setitem__(slice(5, 7), layers[4:5] * 2)
         ),

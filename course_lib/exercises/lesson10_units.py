@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from course_lib.exercises.compare import as_tensor, shape_of
 from course_lib.exercises.core import check
-from course_lib.exercises.gradients import reached
+from course_lib.exercises.gradients import require_same, slopes
 
 
 def cir_unit(x: Tensor, branch: nn.Module, shortcut: nn.Module) -> Tensor:
@@ -44,8 +44,11 @@ def _examine_unit(answer, rng: np.random.Generator, *sides: int) -> None:
             given = x, branch, shortcut
             read = lambda r: as_tensor(r, shape_of(r) or (), what)  # noqa: E731
             answer.compare(given, what, read, tolerance=1e-5)
-    leaves = {"branch": branch.weight, "shortcut": shortcut.weight, "x": x.requires_grad_()}
-    reached(answer(x, branch, shortcut), leaves, what)
+        leaves = {"branch": branch.weight, "x": x.requires_grad_()}
+        if isinstance(shortcut, nn.Conv2d):
+            leaves["shortcut"] = shortcut.weight
+        unit, right = (f(x, branch, shortcut) for f in (answer, answer.right))
+        require_same(slopes(unit, leaves, what), slopes(right, leaves, what))
 
 
 def _summed(x, branch, shortcut):
@@ -119,7 +122,13 @@ def _inner(x, cells=1):
             F.relu(branch(shortcut(x)) + shortcut(x))
         ),
     },
-    others={"lost its gradient": lambda right, *given: right(*given).detach()},
+    others={
+        "lost its gradient": lambda right, *given: right(*given).detach(),
+        "its gradient with respect to `x`": [
+            lambda right, x, branch, shortcut: right(x, branch, lambda x: shortcut(x).detach()),
+            lambda right, x, branch, shortcut: right(x, branch, lambda x: shortcut(x.detach())),
+        ],
+    },
 )
 def examine_cir(answer, rng) -> None:
     """The CIR unit."""
@@ -190,7 +199,13 @@ def cir_d_unit(x: Tensor, branch: nn.Module, shortcut: nn.Module) -> Tensor:
             )
         ),
     },
-    others={"lost its gradient": lambda right, *given: right(*given).detach()},
+    others={
+        "lost its gradient": lambda right, *given: right(*given).detach(),
+        "its gradient with respect to `x`": [
+            lambda right, x, branch, shortcut: right(x, branch, lambda x: shortcut(x).detach()),
+            lambda right, x, branch, shortcut: right(x, branch, lambda x: shortcut(x.detach())),
+        ],
+    },
 )
 def examine_cird(answer, rng) -> None:
     """The CIR-D unit."""

@@ -1,4 +1,4 @@
-"""Checks of lesson 11, second part: margins."""
+"""Check of lesson 11, first part: the pixel-wise margin loss."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from torch import Tensor
 
 from course_lib.exercises.compare import as_loss
 from course_lib.exercises.core import check
-from course_lib.exercises.lesson11 import random_map
-from course_lib.exercises.words import Wrong
-from course_lib.models import margin as margins
-from course_lib.models.margin import CosineMap, margin_logistic_loss, margin_softmax_loss
+from course_lib.exercises.lesson11_labels import random_map
+from course_lib.models.margin import CosineMap, margin_logistic_loss
 
 
 def logistic(cosines: Tensor, labels: Tensor, b: float, scale: float, margin: float) -> Tensor:
@@ -29,6 +27,27 @@ def logistic(cosines: Tensor, labels: Tensor, b: float, scale: float, margin: fl
     return margin_logistic_loss(
         CosineMap(cosines[None], torch.tensor(b)), labels[None], scale, margin
     )
+
+
+def _right(right, *given):
+    """What the reference returns."""
+    return right(*given)
+
+
+def with_target(change):
+    """A mistake that shows only in maps with a target; the others are right."""
+    return lambda right, c, y, *given: (change if (y > 0).any() else _right)(right, c, y, *given)
+
+
+def _cells(logit, cost=F.softplus):
+    """A mistake in the pixel-wise loss: other logits of the cells, (c, y, b, s, m), or their cost."""
+
+    def loss(right, c, y, *given):
+        cells = cost(logit(c, y, *given))
+        total = 0.5 * cells[y < 0].mean()
+        return total + 0.5 * cells[y > 0].mean() if (y > 0).any() else total
+
+    return loss
 
 
 @check(
@@ -55,27 +74,85 @@ def logistic(cosines: Tensor, labels: Tensor, b: float, scale: float, margin: fl
         ),
         "each of the two means counts one half": lambda right, *given: 2 * right(*given),
         "the scale is missing": lambda right, c, y, b, s, m: right(c, y, b, 1.0, m),
-        "cells of the ring, label 0, do not count": lambda right, c, y, b, s, m: right(
-            c, torch.where(y == 0, -1, y), b, s, m
+        "cells of the ring, label 0, do not count": [
+            lambda right, c, y, b, s, m: right(c, torch.where(y == 0, -1, y), b, s, m),
+            with_target(lambda right, c, y, *g: right(c, torch.where(y == 0, 1, y), *g)),
+            lambda right, c, y, b, s, m: (
+                right(c, y, b, s, m)
+                + 0.5
+                * (
+                    F.softplus(s * (m - y * (c - b)))[y <= 0].mean()
+                    - F.softplus(s * (m - y * (c - b)))[y < 0].mean()
+                )
+            ),
+            with_target(
+                lambda right, c, y, b, s, m: (
+                    right(c, y, b, s, m)
+                    + 0.5
+                    * (
+                        F.softplus(s * (m - y * (c - b)))[y >= 0].mean()
+                        - F.softplus(s * (m - y * (c - b)))[y > 0].mean()
+                    )
+                )
+            ),
+        ],
+        "the margin is on one side only: the target has to reach b + m, and the others have to stay "
+        "below b − m": [
+            _cells(lambda c, y, b, s, m: s * (m * (y > 0) - y * (c - b))),
+            _cells(lambda c, y, b, s, m: s * (m * (y < 0) - y * (c - b))),
+        ],
+        "the margin makes both sides easier by half, or harder by twice as much: it is m, once": [
+            lambda right, c, y, b, s, m: right(c, y, b, s, 2 * m),
+            lambda right, c, y, b, s, m: right(c, y, b, s, m / 2),
+        ],
+        "the threshold is b: the scale multiplies c − b": [
+            lambda right, c, y, b, s, m: right(c, y, -b, s, m),
+            lambda right, c, y, b, s, m: right(c, y, 0.0, s, m),
+            lambda right, c, y, b, s, m: right(c, y, b / s, s, m),
+        ],
+        "your loss rewards the wrong sign: high cosines are right on the target and wrong elsewhere": (
+            _cells(lambda c, y, b, s, m: s * (m + y * (c - b)))
+        ),
+        "your loss is divided by the scale, as by `F.softplus(v, beta=s)`; it is log(1 + e^v)": (
+            lambda right, c, y, b, s, m: right(c, y, b, s, m) / s
+        ),
+        "your loss of a cell is not softplus, log(1 + e^v), with the natural logarithm": [
+            _cells(lambda c, y, b, s, m: s * (m - y * (c - b)), F.relu),
+            _cells(lambda c, y, b, s, m: s * (m - y * (c - b)), torch.sigmoid),
+            lambda right, *given: right(*given) / math.log(2),
+            lambda right, *given: right(*given) / math.log(10),
+        ],
+        "a map without a target has the half of the others and nothing else: yours counts it in full, "
+        "or not at all": [
+            lambda right, c, y, *given: right(c, y, *given) * (1 + (~(y > 0).any()).float()),
+            lambda right, c, y, *given: right(c, y, *given) * (y > 0).any().float(),
+        ],
+        "one target cell is enough for a mean; yours counts the target only where there are more": (
+            lambda right, c, y, *given: right(
+                c, y.clamp_max(0) if int((y > 0).sum()) == 1 else y, *given
+            )
         ),
     },
     others={
         "the loss is": lambda right, c, y, b, s, m: torch.log(1 + torch.exp(s * c)).mean(),
-        "without target": lambda right, c, y, *given: (
-            right(c, y, *given) if (y > 0).any() else 0 * c.sum()
-        ),
         "at scale 64": lambda right, c, y, b, s, m: (
             right(c, y, b, s, m) + 0 * torch.exp(s * s * (m - y * (c - b)) / 12).sum()
         ),
-        "lost its gradient": lambda right, *given: torch.tensor(float(right(*given))),
+        "lost its gradient": lambda right, *given: right(*given).detach(),
+        "its gradient with respect to": [
+            lambda right, c, *given: right(torch.where(given[0] > 0, c.detach(), c), *given),
+            lambda right, c, y, *given: right(
+                torch.where((y < 0) & (y > 0).any(), c.detach(), c), y, *given
+            ),
+        ],
     },
 )
 def examine_logistic(answer, rng) -> None:
     """Pixel by pixel."""
-    _compare_losses(answer, rng, 12.0)
+    compare_losses(answer, rng, 12.0)
 
 
-def _compare_losses(answer, rng, scale: float) -> None:
+def compare_losses(answer, rng, scale: float) -> None:
     """Compare a loss on four maps at once, so that a mistake shows in all of them.
 
     Args:
@@ -84,12 +161,14 @@ def _compare_losses(answer, rng, scale: float) -> None:
         scale: of the first map.
     """
     c, y = random_map(rng)
-    one = random_map(rng, 8, radius=6)[0], random_map(rng, 8, radius=6)[1]
+    one, labels = random_map(rng, 8)
+    scattered = labels.flatten()[torch.from_numpy(rng.permutation(64))].view(8, 8)
+    scattered[0, 0] = 0.0
     few = random_map(rng, 7, radius=4)
     far = torch.where(y > 0, -0.9, 0.9)
     maps = {
         "the loss": (c, y, 0.45, scale, 0.2),
-        "the loss of another map": (*one, 0.3, scale / 2, 0.35),
+        "the loss of another map": (one, scattered, 0.3, scale / 2, 0.35),
         "the loss of a map with one target cell": (*few, 0.45, scale, 0.2),
         "the loss of a map without target": (c, -torch.ones(7, 7), 0.45, scale, 0.25),
         "the loss at scale 64": (far, y, 0.6, 64.0, 0.5),
@@ -105,142 +184,3 @@ def _compare_losses(answer, rng, scale: float) -> None:
     for what, (cosines, *others) in maps.items():
         inputs = (cosines.clone().requires_grad_(), *others)
         answer.compare(inputs, what, as_loss, tolerance=1e-4)
-
-
-def arc(cosines: Tensor, margin: float) -> Tensor:
-    """cos(θ + m), falling all the way."""
-    return margins.harden(cosines, margin, arc=True)
-
-
-@check(
-    "margin.arc",
-    reference=arc,
-    mistakes={
-        "that is the additive margin; here m is added to the angle: cos(θ + m)": (
-            lambda right, c, m: c - m
-        ),
-        "the angle has to grow: θ + m. Yours makes it easier": (
-            lambda right, c, m: torch.cos(torch.acos(c) - m)
-        ),
-        "near c = −1 your curve rises again: θ + m has passed π. From there on keep it falling: "
-        "c − m · sin m ({0[0]:.2f} gives {right[0]:.2f})": (
-            lambda right, c, m: torch.cos(torch.acos(c) + m)
-        ),
-        "cos(θ + m) = cos θ · cos m − sin θ · sin m, and sin θ = √(1 − c²)": [
-            lambda right, c, m: c * math.cos(m) - math.sin(m),
-            lambda right, c, m: c * math.cos(m),
-        ],
-        "beyond θ + m = π your curve is flat, so the worst answers get no gradient; keep it "
-        "falling: c − m · sin m": lambda right, c, m: torch.cos(
-            (torch.acos(c) + m).clamp_max(math.pi)
-        ),
-        "the rule for θ + m beyond π applies where c is below −cos m; yours applies elsewhere": [
-            lambda right, c, m: c - m * math.sin(m),
-            lambda right, c, m: torch.where(c > math.cos(m), right(c, m), c - m * math.sin(m)),
-        ],
-    },
-    others={
-        "the gradient is not a number": lambda right, c, m: right(c, m) + 1e-9 * (1 - c * c).sqrt(),
-        "lost their gradient": lambda right, c, m: right(c, m).detach(),
-        "cos(θ + m) at": lambda right, c, m: right(c, 0.4),
-    },
-)
-def examine_arc(answer, rng) -> None:
-    """A margin on the angle."""
-    named = "cos(θ + m)"
-    for m in (0.4, 0.9):
-        c = torch.linspace(-0.995, 0.995, 41).requires_grad_()
-        answer.compare((c, m), "the hardened cosines", (41,), tolerance=1e-4, named=named)
-    near = torch.tensor([-1.0, -0.9995, 0.9995, 1.0])
-    what = "cos(θ + m) near c = ±1"
-    answer.compare((near, 0.9), what, (4,), tolerance=3e-3, hint="clamp less")
-    ends = torch.tensor([-1.0, 1.0], requires_grad=True)
-    out = answer(ends, 0.4)
-    if not out.requires_grad:
-        raise Wrong("your cosines have lost their gradient: the loss has to be learned from")
-    out.sum().backward()
-    if not torch.isfinite(ends.grad).all():
-        raise Wrong(
-            "at c = ±1 the gradient is not a number: the root's slope is infinite at 0; clamp "
-            "1 − c² from below"
-        )
-
-
-def softmax(cosines: Tensor, labels: Tensor, b: float, scale: float, margin: float) -> Tensor:
-    """The margin softmax loss () of one map.
-
-    Args:
-        cosines: (n, n).
-        labels: (n, n), 1, 0 or −1.
-        b: the threshold.
-        scale: of the cosines.
-        margin: on them.
-    """
-    return margin_softmax_loss(
-        CosineMap(cosines[None], torch.tensor(b)), labels[None], scale, margin
-    )
-
-
-def _with_rivals(label: float):
-    """A mistake: cells of that label are rivals as well."""
-
-    def loss(right, c, y, *given):
-        if not (y > 0).any():
-            return right(c, y, *given)
-        others = torch.where(y == label, -1.0, y.clamp_max(0)).flatten()  # (n²,)
-        labels = torch.cat([others, torch.ones(1)])[None]  # one target cell behind all the others
-        lost = [right(torch.cat([c.flatten(), p[None]])[None], labels, *given) for p in c[y > 0]]
-        return torch.stack(lost).mean()
-
-    return loss
-
-
-@check(
-    "margin.softmax",
-    reference=softmax,
-    mistakes={
-        "the margin is missing: subtract it from the target's cosine": (
-            lambda right, c, y, b, s, m: right(c, y, b, s, 0.0 if (y > 0).any() else m)
-        ),
-        'the class "nowhere", e^(s·b), is missing in the denominator': (
-            lambda right, c, y, b, s, m: right(c, y, -1e3, s, m)
-        ),
-        "subtract the margin from the cosine, before the scale is applied": (
-            lambda right, c, y, b, s, m: right(c, y, b, s, m / s)
-        ),
-        "the hardened cosine belongs in the numerator *and* the denominator": (
-            lambda right, c, y, b, s, m: right(c, y, b, s, 0.0) + s * m
-        ),
-        "the other target cells are no rivals: leave them out of the sum": _with_rivals(1),
-        "the ring's cells are no rivals: leave them out of the sum": _with_rivals(0),
-        "average over the target cells": (
-            lambda right, c, y, *given: right(c, y, *given) * (y > 0).sum()
-        ),
-        'in a map without target "nowhere" is the right answer, and the margin is subtracted from '
-        "b": [
-            lambda right, c, y, b, s, m: right(c, y, b if (y > 0).any() else b + m, s, m),
-            lambda right, c, y, b, s, m: right(c, y, b if (y > 0).any() else b + 2 * m, s, m),
-        ],
-        '"nowhere" has the logit s · b: its cosine is multiplied by the scale as well': (
-            lambda right, c, y, b, s, m: right(c, y, b / s, s, m)
-        ),
-        "the target cells do not compete with each other: each has its own term, and the terms "
-        "are averaged": lambda right, c, y, b, s, m: (
-            right(c, y, b, s, m)
-            if not (y > 0).any()
-            else F.softplus(
-                torch.logaddexp(torch.logsumexp(s * c[y < 0], 0), torch.tensor(s * b))
-                - torch.logsumexp(s * (c[y > 0] - m), 0)
-            )
-        ),
-    },
-    others={
-        "lost its gradient": lambda right, *given: torch.tensor(float(right(*given))),
-        "the loss at scale 64": lambda right, c, y, b, s, m: (
-            right(c, y, b, s, m) + 0 * torch.exp(s * s * (c + 1) / 30).sum()
-        ),
-    },
-)
-def examine_softmax(answer, rng) -> None:
-    """Places as classes."""
-    _compare_losses(answer, rng, 4.0)

@@ -1,4 +1,4 @@
-"""Checks of lesson 11, last part: a wider search."""
+"""Check of lesson 11, last part: one more search."""
 
 from __future__ import annotations
 
@@ -9,98 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.exercises.compare import as_array, as_number, as_parts, require_close, same
+from course_lib.exercises.compare import as_array, as_number, as_parts, plain, same
 from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
-from course_lib.trackers.siammargin import region_size
-
-
-def _out_of_bounds(given, right, largest: int) -> str:
-    """The message for a size that no search image may have.
-
-    Args:
-        given: the answer's size.
-        right: the reference's.
-        largest: the limit.
-    """
-    size = f"your image has {given:g} pixels; "
-    if given > largest:
-        return size + f"it may not be larger than {largest}"
-    if given < 255:
-        return size + "it is never smaller than 255"
-    if 255 < right < largest and given == 255 + (right - 255) / 2:
-        return "one cell more on *each* side costs 16 pixels, not 8"
-    if (given - 255) % 16:
-        return size + "whole cells on both sides need 255 plus a multiple of 16"
-    return ""
-
-
-@check(
-    "margin.region",
-    reference=region_size,
-    mistakes={
-        "round *up* to whole cells, or the response falls short": [
-            lambda right, speed, reach, base, largest: min(
-                base + 16 * int(max(reach * speed - 64, 0) / 8), largest
-            ),
-            lambda right, speed, reach, base, largest: min(
-                base + 16 * round(max(reach * speed - 64, 0) / 8), largest
-            ),
-        ],
-        "the response of a search image of 255 pixels already "
-        "reaches 64 pixels from the centre; subtract them": (
-            lambda right, speed, reach, *given: right(speed + 64 / reach, reach, *given)
-        ),
-        "`reach` times the speed has to be covered": [
-            lambda right, speed, reach, *given: right(speed, 1.0, *given),
-            lambda right, speed, reach, *given: right(speed, 2.0, *given),
-        ],
-        "speeds are fractions of pixels; do not round them": [
-            lambda right, speed, *given: right(int(speed), *given),
-            lambda right, speed, *given: right(float(-(-speed // 1)), *given),
-        ],
-    },
-    others={
-        "it may not be larger": lambda right, speed, reach, base, largest: right(
-            speed, reach, base, 10**4
-        ),
-        "it is never smaller": lambda right, speed, reach, base, largest: (
-            right(speed, reach, base, largest) - 16 * (speed < 32)
-        ),
-        "whole cells on both sides": lambda right, speed, reach, base, largest: min(
-            max(2 * (reach * speed - 64) + base, base), largest
-        ),
-        "costs 16 pixels, not 8": lambda right, speed, reach, base, largest: min(
-            base + (right(speed, reach, base, 10**4) - base) // 2, largest
-        ),
-        "the size at": lambda right, speed, reach, base, largest: base,
-    },
-)
-def examine_region(answer, rng) -> None:
-    """How far to look, at several speeds at once, so that a mistake shows at all of them."""
-    speeds = (0.0, 20.0, 32.0, 33.0, 36.3, 40.0, 47.0, 53.2, 60.0, 500.0)
-
-    def every(f, *given):
-        return [f(v, *given) for v in speeds]
-
-    for reach, largest in ((2.0, 2047), (1.5, 383)):
-
-        def words(given, right, reach=reach, largest=largest):
-            for speed, mine, theirs in zip(speeds, given, right, strict=True):
-                if said := _out_of_bounds(mine, theirs, largest):
-                    return f"at {speed:g} pixels a frame, with a reach of {reach:g}, {said}"
-            return ""
-
-        answer.compare(
-            (reach, 255, largest),
-            "the sizes",
-            (len(speeds),),
-            call=every,
-            otherwise=words,
-            named=f"at the speeds {speeds}, with a reach of {reach:g}, the size",
-            hint="255 pixels reach 64 pixels from the centre",
-        )
-    answer.compare((40.0, 2.0, 255, 383), "the size")
 
 
 def search_again(
@@ -120,6 +31,15 @@ def search_again(
         return size, near
     far = look(largest)
     return (largest, far) if far.max() > near.max() + gain else (size, near)
+
+
+def _by_distance(right, look, size, largest, unsure, gain):
+    """A mistake: the peaks may differ in either direction."""
+    near = look(size)
+    if near.max() >= unsure or size >= largest:
+        return size, near
+    far = look(largest)
+    return (largest, far) if abs(far.max() - near.max()) > gain else (size, near)
 
 
 def _first_seen(right, look, size, *given):
@@ -164,10 +84,12 @@ def _first_seen(right, look, size, *given):
             lambda size: look(size).mean()[None], *given
         ),
         "the answer has two parts": lambda right, *given: right(*given)[0],
-        "belongs to the size": [
-            lambda right, *given: (right(*given)[0], np.zeros((17, 16))),
+        "belongs to the size": lambda right, *given: (right(*given)[0], np.zeros((17, 16))),
+        "the size of one look, and the response of the other": [
             lambda right, look, size, *given: _first_seen(right, look, size, *given),
+            lambda right, look, size, *given: (size, right(look, size, *given)[1]),
         ],
+        "you take the lower one": _by_distance,
         "look a second time at `largest`": lambda right, look, size, largest, *given: right(
             look, size, largest - 64, *given
         ),
@@ -186,6 +108,8 @@ def examine_again(answer, rng) -> None:
         _check_again(answer, rng, Look(255, 383, 0.5, 0.05), *case)
     for look, case in (
         (Look(383, 383, 0.5, 0.05), (0.4, 0.9, "a first look that is as wide as possible")),
+        (Look(383, 447, 0.5, 0.05), (0.4, 0.9, "a target further away")),
+        (Look(143, 335, 0.5, 0.05), (0.4, 0.9, "a target further away")),
         (Look(271, 319, 0.6, 0.15), (0.55, 0.69, "a second look that finds hardly more")),
         (Look(271, 319, 0.6, 0.15), (0.55, 0.72, "a target further away")),
     ):
@@ -246,15 +170,34 @@ def _check_again(
         )
     wanted, response = answer.right(lambda s: maps[s], *how)
     used = as_number(given[0], f"{about}: the size")
-    if used != wanted and wanted == how.size and used == how.largest:
-        raise Wrong(
-            f"{about}: {far} against {near}. A wider search always finds some higher cell; it must "
-            f"be higher by `gain`, {how.gain}"
-        )
-    if used != wanted and used == how.size:
-        raise Wrong(f"{about}: the wide look found {far} against {near}, but you keep the first")
-    require_close(used, wanted, f"{about}: the size")
+    other = maps.get(how.size + how.largest - used)
+    if how.size != how.largest and other is not None and same(plain(given[1]), plain(other)):
+        raise Wrong(f"{about}: you return the size of one look, and the response of the other")
+    if used != wanted:
+        raise Wrong(_unlike(used, wanted, how, near, far, about))
     shape = tuple(response.shape)
     what = f"{about}: the response that belongs to the size"
     if not same(as_array(given[1], shape, what), response):
         raise Wrong(f"{about}: return the response that belongs to the size, as `look` gave it")
+
+
+def _unlike(used: float, wanted: int, how: Look, near: float, far: float, about: str) -> str:
+    """The message for another size than the right one.
+
+    Args:
+        used: the answer's.
+        wanted: the right one.
+        how: the sizes and thresholds.
+        near, far: peaks of the first and the second look.
+        about: the case in words.
+    """
+    if used == how.largest and far <= near:
+        return f"{about}: {far} against {near}, and you take the lower one"
+    if used == how.largest:
+        return (
+            f"{about}: {far} against {near}. A wider search always finds some higher cell; it must "
+            f"be higher by `gain`, {how.gain}"
+        )
+    if used == how.size:
+        return f"{about}: the wide look found {far} against {near}, but you keep the first"
+    return f"{about}: the size is {used:g}, expected {wanted}"

@@ -1,9 +1,7 @@
-"""Checks of lesson 11, third part: templates by ROI-Align, and their running average."""
+"""Check of lesson 11, second part: the running average of templates."""
 
 from __future__ import annotations
 
-import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -11,138 +9,7 @@ from course_lib.exercises.compare import as_array, as_parts, same
 from course_lib.exercises.core import check
 from course_lib.exercises.lesson11 import random_features
 from course_lib.exercises.words import Wrong
-from course_lib.models.templates import mixed, roi_of, running_average, template_from
-
-SQUARE = "centre {place}, first cell at {2}, stride {3}: "
-
-
-@check(
-    "margin.roi",
-    reference=roi_of,
-    mistakes={
-        SQUARE + "cell k covers [k, k + 1], so its centre is at k + 0.5: your square lies half a "
-        "cell too far up and left": lambda right, *given: right(*given) - 0.5,
-        SQUARE + "the first cell's centre lies at pixel `first`, not at 0: subtract it": (
-            lambda right, centre, ratio, first, *given: right(centre, ratio, 0.0, *given)
-        ),
-        "ROI-Align wants two corners, x0, y0, x1, y1; you give the size in place of the second": (
-            np.s_[2:],
-            lambda right, *given: right(*given) - right(*given)[[0, 1, 0, 1]],
-        ),
-        "the target has grown by `ratio`, so its square covers more cells: ratio · cells": (
-            lambda right, centre, ratio, *given: right(centre, 1.0, *given)
-        ),
-        "x comes first, then y; you have swapped them": (
-            lambda right, *given: right(*given)[[1, 0, 3, 2]]
-        ),
-        SQUARE + "half the side lies on each side of the centre; yours has a side of "
-        "2 · ratio · cells": lambda right, centre, ratio, *given: right(centre, 2 * ratio, *given),
-        SQUARE + "`first` is in pixels: subtract it before you divide by the stride": (
-            lambda right, centre, ratio, first, stride, cells: right(
-                centre - (stride - 1) * first, ratio, first, stride, cells
-            )
-        ),
-        SQUARE + "the map has a cell every {3} pixels: divide by the stride": (
-            lambda right, centre, ratio, first, stride, cells: right(centre, ratio, first, 1, cells)
-        ),
-    },
-    others={
-        "should be a tensor": lambda right, *given: right(*given).tolist(),
-        "the square": lambda right, centre, ratio, first, stride, cells: right(
-            centre, ratio, first, 8, cells
-        ),
-    },
-)
-def examine_roi(answer, rng) -> None:
-    """From pixels to the map."""
-    for place, ratio, first, stride, cells in (
-        ((127.5, 127.5), 1.0, 43.5, 8, 6),
-        ((147.5, 111.5), 1.0, 43.5, 8, 6),
-        ((130.0, 120.0), 1.1, 47.5, 8, 5),
-        ((140.0, 101.0), 0.9, 31.5, 4, 7),
-        ((52.0, 39.0), 1.2, 43.5, 8, 6),
-    ):
-        named = f"centre {place}, first cell at {first}, stride {stride}: the square"
-        answer.compare(
-            (torch.tensor(place), ratio, first, stride, cells),
-            "the square",
-            (4,),
-            tolerance=1e-5,
-            near=1e-4,
-            named=named,
-            place=place,
-        )
-
-
-def _columns(right, features, square, cells):
-    """A mistake: x and y are swapped on the map."""
-    return right(features, square[[1, 0, 3, 2]], cells)
-
-
-def _whole(features, square):
-    """The cells (1, C, h, w) that a square touches."""
-    low, high = square[:2].floor().int().tolist(), square[2:].ceil().int().tolist()
-    return features[:, :, low[1] : high[1], low[0] : high[0]]
-
-
-def _nearest(right, features, square, cells):
-    """A mistake: the nearest cell is taken."""
-    column, row = (
-        torch.round(
-            square[k] + (torch.arange(cells) + 0.5) * (square[k + 2] - square[k]) / cells - 0.5
-        ).long()
-        for k in (0, 1)
-    )
-    return features[:, :, row][..., column]
-
-
-@check(
-    "margin.align",
-    reference=template_from,
-    mistakes={
-        "the map's rows are y and its columns x; the square is x0, y0, x1, y1": _columns,
-        "half a cell off: the centre of cell k is at k + 0.5, so sample point p lies at "
-        "index p − 0.5": [
-            lambda right, features, square, cells: right(features, square - 0.5, cells),
-            lambda right, features, square, cells: right(features, square + 0.5, cells),
-        ],
-        "you take the nearest cell; between cells interpolate bilinearly, or small motions are "
-        "lost": _nearest,
-        "you round the square to whole cells; that is what ROI-Align avoids": (
-            lambda right, features, square, cells: right(
-                features, square[:2].round().repeat(2) + torch.tensor([0, 0, cells, cells]), cells
-            )
-        ),
-    },
-    others={
-        "lies on the map's own cells copies them": lambda right, *given: 2 * right(*given),
-        "for the square": [
-            lambda right, features, square, cells: right(
-                features, torch.cat([square[:2], square[:2] + cells]), cells
-            ),
-            lambda right, features, square, cells: F.interpolate(
-                _whole(features, square), (cells, cells), mode="bilinear", align_corners=True
-            ),
-        ],
-        "should be a tensor": lambda right, *given: right(*given).numpy(),
-        "has shape": lambda right, features, square, cells: right(features, square, 5),
-    },
-)
-def examine_align(answer, rng) -> None:
-    """ROI-Align."""
-    features = random_features(rng, 1, 3, 12, 14)
-    for square, cells in (
-        ([3.0, 4.0, 8.0, 9.0], 5),
-        ([2.0, 1.5, 8.0, 9.5], 5),
-        ([2.3, 3.6, 7.3, 8.6], 5),
-        ([8.6, 5.5, 13.4, 11.3], 4),
-        ([9.0, 7.0, 14.0, 12.0], 5),
-    ):
-        named = f"for the square {torch.tensor(square).tolist()} the template"
-        if square[0] == 3.0:
-            named = "a square that lies on the map's own cells copies them: the template"
-        inputs, shape = (features, torch.tensor(square), cells), (1, 3, cells, cells)
-        answer.compare(inputs, "the template", shape, tolerance=1e-4, named=named)
+from course_lib.models.templates import mixed, running_average
 
 
 def renewed(
@@ -189,10 +56,29 @@ def _exemplar(mix):
     return answer
 
 
+def _unit(template: Tensor) -> Tensor:
+    return template / template.norm()
+
+
+def _normed(norm):
+    """A mistake: the average is scaled otherwise, template → template."""
+    return _averaged(lambda average, fresh, rate: norm(average.lerp(fresh, rate)))
+
+
+def _with_first(right, first, average, fresh, score, rate, keep, sure):
+    """A mistake: the average begins anew from the first template."""
+    if score > sure:
+        average = running_average(first, fresh, rate)
+    return mixed(first, average, keep), average
+
+
 @check(
     "margin.average",
     reference=renewed,
     mistakes={
+        "your two results have changed places: the exemplar comes first, then the average": (
+            lambda right, *given: right(*given)[::-1]
+        ),
         "the score {3:g} is above {6:g}, but the average has not moved": (
             1,
             _averaged(lambda average, fresh, rate: average),
@@ -203,6 +89,51 @@ def _exemplar(mix):
         ],
         "bring the average back to length 1: two directions averaged are shorter, and it would "
         "fade": (1, _averaged(lambda average, fresh, rate: average.lerp(fresh, rate))),
+        "your average has become the exemplar: keep the average of the templates by itself, or the "
+        "first one would be mixed in again in every frame": (
+            1,
+            lambda right, *given: (right(*given)[0],) * 2,
+        ),
+        "a new template is mixed into the average; yours takes its place, or is mixed with the first "
+        "one": [
+            (1, _averaged(lambda average, fresh, rate: fresh)),
+            (1, _with_first),
+        ],
+        "(1 − rate) of the average stays; yours keeps all of it": (
+            1,
+            _averaged(lambda average, fresh, rate: _unit(average + rate * fresh)),
+        ),
+        "rate, keep and sure are arguments; one of yours always has the same value, or another's": [
+            (1, _averaged(lambda average, fresh, rate: running_average(average, fresh, 0.1))),
+            (1, _averaged(lambda average, fresh, rate: running_average(average, fresh, 0.5))),
+            (0, _exemplar(lambda first, old, new, keep: mixed(first, new, 0.3))),
+            lambda right, first, average, fresh, score, rate, keep, sure: right(
+                first, average, fresh, score, rate, rate, sure
+            ),
+        ],
+        "length 1 of a template is that of all its values together: the root of the sum of their "
+        "squares": [
+            (1, _normed(lambda t: F.normalize(t, dim=1))),
+            (1, _normed(lambda t: t / t.flatten(2).norm(dim=2)[..., None, None])),
+            (1, _normed(lambda t: t / t.abs().sum())),
+            (1, _normed(lambda t: t / t.abs().max())),
+            (1, _normed(lambda t: t / t.square().sum())),
+        ],
+        "the exemplar stays as it is mixed; only the average is brought to length 1": (
+            0,
+            _exemplar(lambda first, old, new, keep: _unit(mixed(first, new, keep))),
+        ),
+        "mix the first template with the average, not with the newest template": (
+            0,
+            lambda right, first, average, fresh, *given: (
+                mixed(first, fresh, given[2]),
+                right(first, average, fresh, *given)[1],
+            ),
+        ),
+        "the first template has the weight keep, the average 1 − keep": [
+            (0, _exemplar(lambda first, old, new, keep: first + (1 - keep) * new)),
+            (0, _exemplar(lambda first, old, new, keep: keep * (first + new))),
+        ],
         "the first template is gone; it is the only one known to be right, so keep it in the "
         "exemplar": (0, _exemplar(lambda first, old, new, keep: new)),
         "the first template has the weight `keep`, the average the rest; yours are swapped": (

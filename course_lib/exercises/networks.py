@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 import torch
 from torch import Tensor, nn
 
+from course_lib.exercises import gradients
 from course_lib.exercises.words import Wrong
 
 
@@ -49,6 +50,32 @@ def with_weights_of(network: nn.Module, like: nn.Module, what: str = "your netwo
             for value, other in zip(values, theirs[key], strict=True):
                 value.copy_(other)
     return network
+
+
+def require_learning(network: nn.Module, like: nn.Module, image: Tensor, what: str) -> None:
+    """Raise Wrong unless the output of a network has the same gradient as the right one's, with
+    respect to every weight.
+
+    Args:
+        network: the student's; it gets the weights and the mode of the right one.
+        like: the right one.
+        image: (B, C, H, W).
+        what: name of the output.
+    """
+    mine, theirs = _by_kind(with_weights_of(network, like).train(like.training)), _by_kind(like)
+    paths = {id(weight): path for path, weight in network.named_parameters()}
+    own, wanted = {}, {}
+    for key, values in theirs.items():
+        for weight, other in zip(mine[key], values, strict=True):
+            if not other.requires_grad:
+                continue
+            name = paths.get(id(weight), key[0])
+            if not weight.requires_grad:
+                raise Wrong(f"the weight `{name}` does not require a gradient: it cannot learn")
+            own[name], wanted[name] = weight, other
+    gradients.require_same(
+        gradients.slopes(network(image), own, what), gradients.slopes(like(image), wanted, what)
+    )
 
 
 Kind = tuple[str, tuple[int, ...], tuple[int, ...]]  # name, shape, shape of its module's weight

@@ -4,12 +4,14 @@ answers."""
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from course_lib.exercises import gradients
 from course_lib.exercises.compare import (
     as_array,
     as_number,
@@ -55,14 +57,18 @@ class Trial:
         """Call the student's answer; raises Wrong if it changes what it is given."""
         before = copied([*inputs, *named.values()])
         raw = self.answer(*inputs, **named)
-        if len(inputs) not in self._own_names:
-            self._own_names[len(inputs)] = _names(self.answer, self.right, len(inputs))
-        names = [*self._own_names[len(inputs)], *named]
+        names = [*self._input_names(len(inputs)), *named]
         for name, was, now in zip(names, before, [*inputs, *named.values()], strict=True):
             require_untouched(was, now, f"`{name}`")
         value = converted(raw, self.declared, (*inputs, *named.values()))
         self.converts |= value is not raw and not isinstance(raw, float)  # NumPy's is one
         return value
+
+    def _input_names(self, count: int) -> list[str]:
+        """Names of the first `count` inputs."""
+        if count not in self._own_names:
+            self._own_names[count] = _names(self.answer, self.right, count)
+        return self._own_names[count]
 
     def compare(
         self,
@@ -85,6 +91,8 @@ class Trial:
         place of the largest difference. A result of another shape gets the message of the first
         mistake whose result has that shape.
 
+        Where inputs require a gradient, that of the result has to be the reference's as well.
+
         Args:
             inputs: of the answer.
             what: name of the result, or of each of its parts.
@@ -99,7 +107,8 @@ class Trial:
             facts: for the braces in messages: values, or functions of the result. {given}, {right},
                 {shape} of the result, and the inputs by number are known as well.
         """
-        raw, right = call(self, *copied(inputs)), call(self.right, *copied(inputs))
+        mine, theirs = copied(inputs), copied(inputs)
+        raw, right = self._called(call, mine, what), call(self.right, *theirs)
         if call is _asked and (cast_ := cast(raw, right)) is not raw:
             raw, self.converts, self.kind = cast_, True, right.dtype
         reading, shape = _reading(read, what), shape_of(raw)
@@ -108,16 +117,20 @@ class Trial:
             given = reading(raw)
         except Wrong:
             if shape is not None and shape != shape_of(right):
-                self._explain(inputs, call, facts, lambda m, wrong: shape_of(wrong) == shape)
+                self._explain(inputs, call, facts, lambda m, wrong, _: shape_of(wrong) == shape)
             raise
         require_kind(raw, right, what if isinstance(what, str) else "the result")
+        slopes = self._slopes(right, theirs, what)
         right = reading(right)
         if not agree(given, right, tolerance):
             facts = {name: fact(given) if callable(fact) else fact for name, fact in facts.items()}
             facts |= {"given": given, "right": right}
             close = near or tolerance
             self._explain(
-                inputs, call, facts, lambda m, wrong: m.is_made(given, right, reading(wrong), close)
+                inputs,
+                call,
+                facts,
+                lambda m, wrong, _: m.is_made(given, right, reading(wrong), close),
             )
             if callable(otherwise):
                 words = otherwise(given, right)
@@ -126,6 +139,19 @@ class Trial:
             if words:
                 raise Wrong(words)
             _require_close(given, right, named or what, tolerance, hint)
+        if gradients.any_of(slopes):
+            found = self._slopes(raw, mine, what)
+            if not gradients.agree(found, slopes):
+                self._explain(
+                    inputs,
+                    call,
+                    facts,
+                    lambda m, wrong, own: (
+                        agree(reading(wrong), right, tolerance)
+                        and gradients.agree(self._slopes(wrong, own, what), found)
+                    ),
+                )
+            gradients.require_same(found, slopes)
         return given
 
     def compare_draws(
@@ -181,19 +207,41 @@ class Trial:
                 raise Wrong(words.format(*some, given=given, right=right, **facts))
         raise Wrong(difference(given, right, what))
 
+    def _called(self, call: Callable[..., Any], inputs: tuple[Any, ...], what: Any) -> Any:
+        """What the answer returns; Wrong if it takes numbers out of a tensor that is learned
+        through."""
+        try:
+            return call(self, *inputs)
+        except RuntimeError as problem:
+            if "that requires grad" not in str(problem):  # PyTorch's words about .numpy()
+                raise
+            what = what if isinstance(what, str) else "the result"
+            raise Wrong(
+                f"{what} has lost its gradient: NumPy has none, so compute it with torch"
+            ) from None
+
+    def _slopes(self, result: Any, inputs: tuple[Any, ...], what: str | tuple[str, ...]) -> Any:
+        """Gradients of a result with respect to the inputs that require one; empty if none do."""
+        leaves = gradients.learned(inputs, self._input_names(len(inputs)))
+        return gradients.slopes(result, leaves, what) if leaves else []
+
     def _explain(
         self,
         inputs: tuple[Any, ...],
         call: Callable[..., Any],
         facts: dict[str, Any],
-        is_made: Callable[[Mistake, Any], bool],
+        is_made: Callable[[Mistake, Any, Any], bool],
     ) -> None:
-        """Raise Wrong with the message of the first mistake that the answer makes."""
+        """Raise Wrong with the message of the first mistake that the answer makes: is_made(mistake,
+        its result, the inputs it was given)."""
         for mistake in self.mistakes:
             if not mistake.compared:
                 continue
+            own = copied(inputs)
             try:
-                made = is_made(mistake, call(partial(mistake.code, self.right), *copied(inputs)))
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of its code, which a student cannot read
+                    made = is_made(mistake, call(partial(mistake.code, self.right), *own), own)
             except Exception:  # inputs that this mistake cannot take, or a result without numbers
                 continue
             if made:

@@ -1,0 +1,98 @@
+"""Check of lesson 11, second part: the lead of the target's peak."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_lib.exercises.compare import as_number, same
+from course_lib.exercises.core import check
+from course_lib.exercises.lesson11_labels import random_map
+
+
+def lead(response: Tensor, labels: Tensor) -> float:
+    """How far the target's highest cell lies above the highest other one, in standard deviations of
+    the others."""
+    rest = response[labels < 0]
+    return float((response[labels > 0].max() - rest.max()) / rest.std(correction=0))
+
+
+def _deviation(c: Tensor, y: Tensor) -> Tensor:
+    """Standard deviation () of the cells that are not the target."""
+    return c[y < 0].std(correction=0)
+
+
+@check(
+    "margin.lead",
+    reference=lead,
+    mistakes={
+        "the sign: above 0 where the target wins": lambda right, c, y: -right(c, y),
+        "divide by the standard deviation of the other cells, so that maps of any scale can be "
+        "compared": lambda right, c, y: c[y > 0].max() - c[y < 0].max(),
+        "that is the peak-to-sidelobe ratio, against the mean; here the rival is the highest other "
+        "cell": lambda right, c, y: (c[y > 0].max() - c[y < 0].mean()) / _deviation(c, y),
+        "one cell is enough for the target: take its highest": lambda right, c, y: (
+            (c[y > 0].mean() - c[y < 0].max()) / _deviation(c, y)
+        ),
+        "the ring belongs to neither side: leave out its cells": [
+            lambda right, c, y: right(c, torch.where(y == 0, -1, y)),
+            lambda right, c, y: (c[y > 0].max() - c[y <= 0].max()) / _deviation(c, y),
+            lambda right, c, y: (c[y >= 0].max() - c[y < 0].max()) / _deviation(c, y),
+        ],
+        "a product with a mask puts 0 in place of the cells that are left out, and 0 may be the "
+        "highest; select the cells": [
+            lambda right, c, y: ((c * (y > 0)).max() - (c * (y < 0)).max()) / _deviation(c, y),
+            lambda right, c, y: (c[y > 0].max() - (c * (y < 0)).max()) / _deviation(c, y),
+            lambda right, c, y: ((c * (y > 0)).max() - c[y < 0].max()) / _deviation(c, y),
+        ],
+        "below 0 another place wins: keep the sign": [
+            lambda right, c, y: abs(right(c, y)),
+            lambda right, c, y: max(right(c, y), 0.0),
+        ],
+        "the deviation is that of the other cells alone, those labelled −1": [
+            lambda right, c, y: (c[y > 0].max() - c[y < 0].max()) / c.std(correction=0),
+            lambda right, c, y: (c[y > 0].max() - c[y < 0].max()) / c[y <= 0].std(correction=0),
+            lambda right, c, y: (c[y > 0].max() - c[y < 0].max()) / c[y != 0].std(correction=0),
+            lambda right, c, y: (c[y > 0].max() - c[y < 0].max()) / c[y > 0].std(correction=0),
+        ],
+        "that is the variance; the standard deviation is its root": lambda right, c, y: (
+            right(c, y) / _deviation(c, y)
+        ),
+        "one cell is enough for the target, but it may be any of them: take the highest": [
+            lambda right, c, y: (c[len(c) // 2, len(c) // 2] - c[y < 0].max()) / _deviation(c, y),
+            lambda right, c, y: (c[y > 0].min() - c[y < 0].max()) / _deviation(c, y),
+        ],
+    },
+    others={
+        "the lead is": [
+            lambda right, c, y: 2 * right(c, y),
+            lambda right, c, y: right(c, y) * _deviation(c, y) / (_deviation(c, y) + 1e-3),
+        ]
+    },
+)
+def examine_lead(answer, rng) -> None:
+    """Is the peak on the target? Several maps at once. The deviation may be the sample's, with n or
+    n − 1."""
+    maps = []
+    for size, level, peak in ((7, 0.0, 0.3), (8, -1.5, -0.1), (9, 0.0, -0.1), (6, -1.2, 0.2)):
+        response, labels = random_map(rng, size)
+        response = 0.3 * response + level
+        target = torch.nonzero((labels > 0).flatten())[-1]  # not the middle one
+        response.view(-1)[target] = response[labels < 0].max() + peak
+        response[labels == 0] = response.max() + 0.1  # the ring is no rival, however high
+        response[0, 0] -= 0.5  # nor is what is far below
+        maps.append((response, labels))
+    others = np.array([int((labels < 0).sum()) for _, labels in maps])
+    right = np.array([answer.right(*pair) for pair in maps])
+    samples = [as_number(answer(*(t.clone() for t in pair)), "the lead") for pair in maps]
+    if same(samples, right * ((others - 1) / others) ** 0.5, 1e-5):
+        return
+    names = tuple("the lead" for _ in maps)
+    answer.compare(
+        (maps,),
+        names,
+        lambda given: tuple(as_number(lead, "the lead") for lead in given),
+        call=lambda f, maps: [f(*pair) for pair in maps],
+        tolerance=1e-5,
+    )
