@@ -333,7 +333,7 @@ assert sizes == [6, 22] and (field, jump) == (87, 8)
 # ### Exercise 04.5 · The backbone
 # {{exercise}}
 #
-# Write `build_alexnet()` from the layer table above; `nn.Sequential` is enough. The check copies one set of weights into your network and into the course's, and compares what they make of the same images, so both must have the same 2,336,320 parameters, biases and batch norms included.
+# Write `build_alexnet()` from the layer table above, with one `nn.Conv2d` for each convolution in it; `nn.Sequential` is enough. The check copies one set of weights into your network and into the course's, and compares what they make of the same images, so both must have the same 2,336,320 parameters, biases and batch norms included.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -472,7 +472,8 @@ def label_map(size, stride, radius):
     """Labels of a response.
 
     Args:
-        size: cells per side; stride: pixels from cell to cell; radius: pixels.
+        size: cells per side; stride: pixels from cell to cell; radius: pixels. The last two may
+            be fractions.
 
     Returns:
         float tensor (size, size) of -1 and +1.

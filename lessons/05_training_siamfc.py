@@ -108,7 +108,7 @@ plots.show(
 # ### Exercise 05.1 · Two frames
 # {{exercise}}
 #
-# Write `sample_two_frames`: draw the first frame among all valid ones, then the second among the other valid ones within reach, before or after, all equally likely. If no other is within reach, return the first twice.
+# Write `sample_two_frames`: draw the first frame among all valid ones, then the second among the other valid ones within reach. Each of these is equally likely, whether it comes before or after. If no other is within reach, return the first twice.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -339,7 +339,7 @@ def learning_rate(step, steps, start, end):
 
     Args:
         step: 0 … steps - 1; steps: length of the whole run (at least 2).
-        start, end: rates of the first and of the last step.
+        start, end: rates of the first and of the last step; either may be the larger.
 
     Returns:
         float.
@@ -375,7 +375,7 @@ plots.show(
 # ### Exercise 05.4 · Forward, in mixed precision
 # {{exercise}}
 #
-# Write `predict`: call the network, in bfloat16 where `bf16` says so, and return its responses in single precision, with their gradient.
+# Write `predict`: call the network once, in the mode that it is in, in bfloat16 where `bf16` says so, and return its responses in single precision, with their gradient.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -445,7 +445,7 @@ print(
 #
 # Now and then a batch has an enormous gradient, and one step along it can undo a thousand others. *Gradient clipping* shortens the gradient $g$ of *all* weights together to a largest norm $c$, and leaves shorter ones alone: $g \leftarrow g \cdot \min(1,\, c / \lVert g \rVert)$.
 #
-# Write `descend`: one step of the optimiser along the clipped gradient of this loss, and of no other.
+# Write `descend`: one step of the optimiser along the clipped gradient of this loss, and of no other, even if the weights still hold an older gradient.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -548,7 +548,7 @@ plots.show(
 # ### Exercise 05.6 · A snapshot
 # {{exercise}}
 #
-# Write `snapshot`: a copy of all of this, which stays as it is while training goes on.
+# Write `snapshot`: a copy of all of this, which stays as it is while training goes on and later snapshots are taken.
 #
 # <details><summary>Hint 1</summary>
 #

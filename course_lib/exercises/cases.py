@@ -25,7 +25,8 @@ def compare_cases(
 ) -> None:
     """Compare an answer with the reference on every case.
 
-    A message names the first case that is wrong: {about} of it, and the facts.
+    A message names the first case that is wrong: {about} of it, the facts, and the numbers there,
+    {yours[0]}, {yours[1]}, … beside {wanted[0]}, …, unless a fact has that name.
 
     Args:
         answer: on trial.
@@ -60,7 +61,54 @@ def compare_cases(
         call=lambda f, cases: [read(f(*copied(case)), case) for case in cases],
         tolerance=close,
         otherwise=otherwise,
-        **{name: fact(value) for name, value in {"about": about, **facts}.items()},
+        **{
+            "yours": lambda given: np.transpose(given)[first(given)],
+            "wanted": lambda given: right[first(given)],
+            **{name: fact(value) for name, value in {"about": about, **facts}.items()},
+        },
+    )
+
+
+def compare_arrays(
+    answer: Any,
+    cases: Sequence[tuple[Any, ...]],
+    what: str,
+    read: Callable[[Any], np.ndarray],
+    otherwise: Callable[..., str],
+    *,
+    ask: Callable[..., Any] = lambda f, *case: f(*case),
+    tolerance: float = 1e-6,
+    **facts: Callable[..., Any],
+) -> None:
+    """Compare an answer with the reference on every case, where results are arrays of any shape.
+
+    A message is about the first case that is wrong: {case[0]}, {case[1]}, … are its inputs.
+
+    Args:
+        answer: on trial.
+        cases: inputs of each call.
+        what: name of a result.
+        read: turns a result into an array.
+        otherwise: (given, right, *inputs) → a message or "", for the first case that is wrong.
+        ask: (answer, *inputs) → result.
+        tolerance: of the comparison, relative to a result's largest value.
+        facts: (given, right, *inputs) → a value, for the braces in messages.
+    """
+    right = [read(ask(answer.right, *copied(case))) for case in cases]
+
+    def first(given: tuple[np.ndarray, ...], value: Callable[..., Any]) -> Any:
+        k = next(k for k, array in enumerate(given) if not agree(array, right[k], tolerance))
+        return value(given[k], right[k], *cases[k])
+
+    facts |= {"case": lambda given, right, *case: case}
+    answer.compare(
+        (cases,),
+        (what,) * len(cases),
+        lambda results: tuple(read(result) for result in results),
+        call=lambda f, cases: [ask(f, *copied(case)) for case in cases],
+        tolerance=tolerance,
+        otherwise=lambda given, _: first(given, otherwise),
+        **{name: lambda given, value=value: first(given, value) for name, value in facts.items()},
     )
 
 

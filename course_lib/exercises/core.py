@@ -46,12 +46,14 @@ class Check:
         reference: the course's own version, a function or a class of course_lib.
         examine: called with (answer on trial, rng); raises Wrong if it is not right.
         mistakes: wrong answers that students give, with the message for each.
+        learns: whether gradients flow through the answer; if not, arrays will do for tensors.
     """
 
     name: str
     reference: Any
     examine: Examine
     mistakes: tuple[Mistake, ...] = ()
+    learns: bool = True
 
     @property
     def guarded(self) -> list[Any]:
@@ -98,6 +100,7 @@ MODULES = {
         "lesson04_sizes",
         "lesson04_network",
         "lesson04_correlation",
+        "lesson04_labels",
         "lesson04_loss",
         "lesson04_fault",
     ),
@@ -109,6 +112,7 @@ MODULES = {
         "lesson05_resume",
         "lesson05_fault",
         "lesson05_curves",
+        "lesson05_distance",
     ),
     "search": ("lesson06", "lesson06_peak", "lesson06_tracker", "lesson06_fault"),
     "anchors": ("lesson07", "lesson07_offsets", "lesson07_training", "lesson07_loss"),
@@ -147,6 +151,7 @@ def check(
     reference: Any,
     mistakes: Mapping[str, Codes] | None = None,
     others: Mapping[str, Codes] | None = None,
+    learns: bool = True,
 ) -> Callable[[Examine], Examine]:
     """Register the decorated function as an exercise's check.
 
@@ -155,11 +160,12 @@ def check(
         reference: the right answer.
         mistakes: message → code of the wrong answer that `Trial.compare` gives it to.
         others: part of a message → code of a wrong answer that the check finds in steps of its own.
+        learns: whether gradients flow through the answer; if not, arrays will do for tensors.
     """
     known = declared(mistakes or {}, compared=True) + declared(others or {}, compared=False)
 
     def register(examine: Examine) -> Examine:
-        CHECKS[name] = Check(name, reference, examine, known)
+        CHECKS[name] = Check(name, reference, examine, known, learns)
         return examine
 
     return register
@@ -178,7 +184,7 @@ def exercise(name: str) -> Callable[[Any], Any]:
         RECORDS[name] = Record(answer, status, words)
         note = ""
         if trial.converts and status == "right":
-            answer = as_declared(answer, trial.declared, trial.kind)
+            answer = as_declared(answer, trial.declared, trial.kind, trial.learns)
             note = _passed_on(trial.declared)
         announce(name, status, words + note, strict=_set("COURSE_STRICT"))
         return answer if status == "right" or _set("COURSE_STRICT") else reference
@@ -212,9 +218,9 @@ def _examined(name: str, answer: Any, seed: int | None = None) -> tuple[str, str
         known = zip(found.mistakes, codes, strict=True)
         mistakes = tuple(replace(mistake, code=code) for mistake, code in known)
         for draw in range(seed, seed + DRAWS * 1_000_003, 1_000_003):
-            trial = Trial(answer, right, mistakes)
+            trial = Trial(answer, right, mistakes, found.learns)
             status, words = _verdict(found, trial, draw)
-            itself = Trial(right, right, mistakes)
+            itself = Trial(right, right, mistakes, found.learns)
             if status != "wrong" or _verdict(found, itself, draw)[0] == "right":
                 break
     return status, words, trial

@@ -55,18 +55,22 @@ def converted(value: Any, declared: Any, inputs: tuple[Any, ...] = ()) -> Any:
     return value
 
 
-def as_declared(answer: Callable[..., Any], declared: Any, kind: Any = None) -> Callable[..., Any]:
+def as_declared(
+    answer: Callable[..., Any], declared: Any, kind: Any = None, learns: bool = True
+) -> Callable[..., Any]:
     """The answer, with what it returns converted.
 
     Args:
         answer: a student's.
         declared: the type of its result.
         kind: dtype of its result, where that has to be cast as well.
+        learns: whether gradients flow through it.
     """
 
     @functools.wraps(answer)
     def passed_on(*inputs: Any, **named: Any) -> Any:
-        value = converted(answer(*inputs, **named), declared, (*inputs, *named.values()))
+        given = (*inputs, *named.values()) if learns else ()
+        value = converted(answer(*inputs, **named), declared, given)
         if kind is None:
             return value
         return value.to(kind) if is_tensor(value) else value.astype(kind)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -54,6 +56,8 @@ def _interleaved(right, z: Tensor, x: Tensor) -> Tensor:
             lambda right, z, x: right(F.normalize(z, dim=1), F.normalize(x, dim=1)),
             lambda right, z, x: right(z / z.flatten(1).norm(dim=1)[:, None, None, None], x),
             lambda right, z, x: right(z - z.mean((-2, -1), keepdim=True), x),
+            lambda right, z, x: right(z - z.mean((1, 2, 3), keepdim=True), x),
+            lambda right, z, x: right(z, x) - right(z, x).mean((-2, -1), keepdim=True),
         ],
         "the factor 1e-3 comes later, in the network": lambda right, z, x: 1e-3 * right(z, x),
         "your exemplar is flipped: F.conv2d already correlates, it does not flip its kernel": [
@@ -73,9 +77,27 @@ def _interleaved(right, z: Tensor, x: Tensor) -> Tensor:
         "a group must hold the channels of one pair: the batch comes before the channels, as in "
         "`x.reshape(1, B * C, H, W)`": _interleaved,
         "your responses have shape {shape}: nothing is padded, so (H − h + 1, W − w + 1) places "
-        "are left": lambda right, z, x: F.conv2d(
-            F.pad(x, (0, 1, 1, 1)).reshape(1, -1, 9, 10), z, groups=len(z)
-        )[0],
+        "are left": [
+            lambda right, z, x: right(z, F.pad(x, (0, 1, 1, 1))),
+            lambda right, z, x: right(z, F.pad(x, (1, 1, 1, 1))),
+            lambda right, z, x: right(z, F.pad(x, (2, 2, 2, 2))),
+        ],
+        "your responses have shape {shape}: an exemplar h cells high fits into H cells at "
+        "H − h + 1 places": [
+            lambda right, z, x: right(z, x)[:, :-1, :-1],
+            lambda right, z, x: right(z, x)[:, 1:-1, 1:-1],
+        ],
+        "your responses have shape {shape}: rows and columns are exchanged": [
+            lambda right, z, x: right(z, x).transpose(1, 2),
+            lambda right, z, x: right(z.transpose(2, 3), x),
+        ],
+        "a response may be negative: return it as it is": [
+            lambda right, z, x: right(z, x).abs(),
+            lambda right, z, x: right(z, x).relu(),
+        ],
+        "your exemplar is cut to a fixed size; z may have any": [
+            lambda right, z, x, n=n: right(z[..., :n, :n], x) for n in (3, 4, 5, 6)
+        ],
     },
     others={
         "the first argument stays": lambda right, z, x: F.conv2d(
@@ -102,18 +124,38 @@ def examine_correlate(answer, rng) -> None:
         (z[:2], x[:2, :, :, :2], (2, 5, 1), "where it is one place wide, the response"),
     ):
         answer.compare((a, b), case, shape, tolerance=1e-4)
+    large = torch.from_numpy(rng.normal(size=(2, 2, 7, 9))).float()
+    wide = torch.from_numpy(rng.normal(size=(2, 2, 13, 12))).float()
+    answer.compare((large, wide), "for z of 7 × 9 cells the response", (2, 7, 4), tolerance=1e-4)
 
 
 def _asked(function, z: Tensor, x: Tensor) -> Tensor:
-    """The responses; raises Wrong if it is the search image that slides."""
+    """The responses; raises Wrong if the function works on other inputs only."""
     try:
         return function(z, x)
     except RuntimeError as problem:
-        try:
-            function(x, z)
-        except Exception:
-            raise problem from None
-        raise Wrong(
-            "your search images slide over the exemplars, for which they are too large: in "
-            "F.conv2d the first argument stays and the second slides"
-        ) from None
+        for others, words in (
+            ((x, z), SLIDES),
+            ((z[..., :2, :2], x[..., :7, :7]), "square maps; height and width may differ"),
+            ((torch.ones(3, 256, 3, 2), torch.ones(3, 256, 7, 9)), "256 channels" + SHAPE),
+            ((z[:1], x[:1]), "a batch of 1" + SHAPE),
+            ((z[:2], x[:2]), "a batch of 2" + SHAPE),
+        ):
+            if _works(function, *others):
+                start = "" if words == SLIDES else "your function stops except for "
+                raise Wrong(f"{start}{words}") from None
+        raise problem from None
+
+
+SLIDES = (
+    "your search images slide over the exemplars, for which they are too large: in F.conv2d the "
+    "first argument stays and the second slides"
+)
+SHAPE = "; take the number from the shape"
+
+
+def _works(function, *inputs: Tensor) -> bool:
+    with suppress(Exception):
+        function(*inputs)
+        return True
+    return False

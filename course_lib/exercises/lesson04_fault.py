@@ -65,6 +65,21 @@ def _late(right, network, images):
     return features
 
 
+def _norms_only(right, network, images):
+    """A mistake: the batch norms stay in evaluation mode; the network says that it is training."""
+    features = right(network, images)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+    return features
+
+
+def _for_good(right, network, images):
+    """A mistake: no gradients from here on, wherever."""
+    torch.set_grad_enabled(False)
+    return right(network, images)
+
+
 STILL = (
     "the fault is still there: the features of an image change with the images beside it. In "
     "training mode a batch norm subtracts the mean of the batch and divides by its standard "
@@ -75,6 +90,7 @@ STILL = (
 @check(
     "siamfc.fault",
     reference=embed,
+    learns=False,
     mistakes={
         "`eval()` comes too late: the features are made by then": _late,
         STILL: [
@@ -101,35 +117,77 @@ STILL = (
         ),
     },
     others={
+        "only the batch norms": _norms_only,
+        "gradients that training has gathered": lambda right, network, images: (
+            right(network, images),
+            network.zero_grad(),
+        )[0],
+        "still switched off": _for_good,
+        "another precision": lambda right, network, images: right(
+            network.double(), images.double()
+        ).float(),
+        "for a single image": lambda right, *given: right(*given).squeeze(0),
         "carry a gradient": _with_gradient,
         "for good": lambda right, network, images: right(network.requires_grad_(False), images),
     },
 )
 def examine_fault(answer, rng) -> None:
     """Features of an image, whatever is beside it."""
-    like = randomised(_small(), int(rng.integers(1000)))
-    images = torch.from_numpy(rng.uniform(0, 255, (4, 3, 13, 13))).float()
-    for training in (True, False):
+    for training, count in ((True, 4), (False, 4), (True, 1)):
+        like = randomised(_small(), int(rng.integers(1000)))
+        images = torch.from_numpy(rng.uniform(0, 255, (count, 3, 13, 13))).float()
 
-        def asked(function, training=training):
+        def asked(function, like=like, images=images, training=training):
             network = with_weights_of(_small(), like).train(training)
+            for weight in network.parameters():
+                weight.grad = torch.ones_like(weight)
             features = function(network, images)
+            _check_gradients(features, network)
             state = torch.cat([v.flatten().float() for v in network.state_dict().values()])
-            if getattr(features, "requires_grad", False):
-                raise Wrong("your features carry a gradient: keep `torch.no_grad()`")
-            if not all(weight.requires_grad for weight in network.parameters()):
+            modes = {module.training for module in network.modules()}
+            if len(modes) > 1:
                 raise Wrong(
-                    "you switch the gradients of the network's weights off for good; "
-                    "`torch.no_grad()` does so for one call"
+                    "some layers are left in another mode than the network, perhaps only the batch "
+                    "norms: put every one back"
                 )
             return features, state.numpy(), float(network.training)
 
         answer.compare(
             (),
-            ("the feature", "the network's own weight or statistic", "the mode (1 for training)"),
-            lambda given: (as_array(given[0], (4, 5, 4, 4), "the features"), *given[1:]),
+            (
+                "the feature" if count > 1 else "for a single image the feature",
+                "the network's own weight or statistic",
+                "the mode (1 for training)",
+            ),
+            lambda given, n=count: (
+                as_array(
+                    given[0],
+                    (n, 5, 4, 4),
+                    "for a single image the output" if n == 1 else "the output",
+                ),
+                *given[1:],
+            ),
             call=asked,
             tolerance=1e-5,
+        )
+
+
+def _check_gradients(features: object, network: nn.Module) -> None:
+    """No gradient comes out, and those of the network are as they were."""
+    if getattr(features, "requires_grad", False):
+        raise Wrong("your features carry a gradient: keep `torch.no_grad()`")
+    weights = list(network.parameters())
+    if not all(weight.requires_grad for weight in weights):
+        raise Wrong(
+            "you switch the gradients of the network's weights off for good; `torch.no_grad()` "
+            "does so for one call"
+        )
+    if any(weight.dtype != torch.float32 for weight in weights):
+        raise Wrong("your function turns the network's weights into another precision; leave them")
+    if any(weight.grad is None or not bool((weight.grad == 1).all()) for weight in weights):
+        raise Wrong(
+            "your function changes the gradients that training has gathered in the network: leave "
+            "it as you found it"
         )
 
 

@@ -21,6 +21,15 @@ def _spread(draw):
     return point
 
 
+def _centred(centre):
+    """A mistake: the right shift from another point, centre(box, scale)."""
+
+    def point(right, rng, box, shift, scale):
+        return right(rng, box, shift, scale) - box[:2] - box[2:] / 2 + centre(box, scale)
+
+    return point
+
+
 def _in_a_disc(rng, shift):
     """A random direction and distance."""
     angle = rng.uniform(0, 2 * np.pi)
@@ -41,9 +50,33 @@ def _in_a_disc(rng, shift):
             rng, box, shift / scale, scale
         ),
         "you divide the box's centre by the scale as well; only the shift is in crop pixels": (
-            lambda right, rng, box, shift, scale: (
-                right(rng, box, shift, scale) + (box[:2] + box[2:] / 2) * (1 / scale - 1)
-            )
+            _centred(lambda box, scale: (box[:2] + box[2:] / 2) / scale)
+        ),
+        "your centre is (x + w) / 2, (y + h) / 2; a box is x, y, w, h, and w / 2 right of x is "
+        "x + w / 2": _centred(lambda box, _: (box[:2] + box[2:]) / 2),
+        "your points lie around the lower right corner of the box; half of w and of h leads to the "
+        "centre": _centred(lambda box, _: box[:2] + box[2:]),
+        "x and y are swapped in your point": lambda right, rng, box, shift, scale: right(
+            rng, box[[1, 0, 3, 2]], shift, scale
+        ),
+        "your centre is half a pixel too far left and up: positions are continuous, x + w / 2": (
+            _centred(lambda box, _: box[:2] + (box[2:] - 1) / 2)
+        ),
+        "your centre or your point is rounded to whole frame pixels; a crop may be cut between "
+        "them, so leave fractions": [
+            _centred(lambda box, _: box[:2] + box[2:] // 2),
+            _centred(lambda box, _: np.rint(box[:2] + box[2:] / 2)),
+            _centred(lambda box, _: np.floor(box[:2] + box[2:] / 2)),
+            _centred(lambda box, _: np.rint(box[:2]) + np.rint(box[2:]) / 2),
+        ],
+        "your point is kept inside the frame; the centre of a target may lie outside": _centred(
+            lambda box, _: np.maximum(box[:2] + box[2:] / 2, 0)
+        ),
+        "you return the shift alone; add it to the box's centre": _centred(
+            lambda box, _: 0 * box[:2]
+        ),
+        "you shift by twice as much: `shift` is the largest distance in either direction": (
+            lambda right, rng, box, shift, scale: right(rng, box, 2 * shift, scale)
         ),
         "x and y are shifted by the same amount: draw two numbers": _spread(
             lambda rng, shift: rng.uniform(-shift, shift)
@@ -58,7 +91,7 @@ def _in_a_disc(rng, shift):
             _spread(lambda rng, shift: rng.normal(0, shift, 2))
         ),
         "your points lie around the corner of the box; its centre is x + w / 2, y + h / 2": (
-            lambda right, rng, box, shift, scale: right(rng, box, shift, scale) - box[2:] / 2
+            _centred(lambda box, _: box[:2])
         ),
         "width and height are swapped in your centre: x + w / 2, y + h / 2": (
             lambda right, rng, box, shift, scale: right(rng, box[[0, 1, 3, 2]], shift, scale)
@@ -74,12 +107,10 @@ def _in_a_disc(rng, shift):
         "by whole crop pixels": _spread(
             lambda rng, shift: rng.integers(-int(shift), int(shift) + 1, 2)
         ),
-        "whole frame pixels": [
-            lambda right, *given: np.rint(right(*given)),
-            lambda right, rng, box, shift, scale: (
-                box[:2] + box[2:] / 2 + np.rint(rng.uniform(-shift, shift, 2) / scale)
-            ),
-        ],
+        "whole frame pixels": lambda right, rng, box, shift, scale: (
+            box[:2] + box[2:] / 2 + np.rint(rng.uniform(-shift, shift, 2) / scale)
+        ),
+        "is set by `shift`": lambda right, rng, box, shift, scale: right(rng, box, 4.0, scale),
         "fill a disc": _spread(_in_a_disc),
         "more than `shift`": _spread(lambda rng, shift: rng.normal(0, 0.52 * shift, 2)),
         "draw from the generator that you are given": lambda right, rng, *given: right(
@@ -89,16 +120,21 @@ def _in_a_disc(rng, shift):
 )
 def examine_shift(answer, rng) -> None:
     """Centre of a search window, shifted from the target's."""
-    box = np.array([40.3, 60.8, 30.4, 52.6]) + rng.uniform(0, 5, 4)
     read = partial(as_array, shape=(2,), what="the point")
+    for box in ([-14.3, 9.8, 23.5, 12.7], [*rng.uniform(20, 90, 4)]):
+        answer.compare(
+            (rng, np.array(box), 1e-7, 2.5),
+            "for a shift of 1e-7 the point",
+            read,
+            hint="how far it lies from the box's centre is set by `shift`",
+        )
+    box = np.array([40.3, 60.8, 30.4, 52.6]) + rng.uniform(0, 5, 4)
     points = answer.compare_draws(
         lambda given: (given, box, 4.5, 0.3), ("x", "y"), read, draws=1200
     )
     away = points - box[:2] - box[2:] / 2
-    if min(np.abs(v - np.rint(v)).max() for v in (points, away)) < 1e-6:
-        raise Wrong(
-            "you round to whole frame pixels; a crop may be cut between them, so leave fractions"
-        )
+    if np.abs(away - np.rint(away)).max() < 1e-6:
+        raise Wrong("you shift by whole frame pixels: rng.uniform draws any number between")
     _check_spread(away * 0.3, 4.5)
     points = np.array([read(answer(rng, box, 10.0, 2.5)) for _ in range(100)])
     _check_range((points - box[:2] - box[2:] / 2) * 2.5, 10.0)

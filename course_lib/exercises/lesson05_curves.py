@@ -1,53 +1,90 @@
-"""Checks of lesson 05: the learning rate, the distance of a peak, a curve that can be read."""
+"""Checks of lesson 05: the learning rate, and a curve that can be read."""
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import accumulate
 
 import numpy as np
-import torch
 
-from course_lib.exercises.compare import apart, as_number, as_tensor
+from course_lib.exercises.cases import compare_arrays
+from course_lib.exercises.compare import apart, as_array, as_number
 from course_lib.exercises.core import check
-from course_lib.models.losses import peak_distance
 from course_lib.training import monitor, step
 
 
-def _ends(given, right) -> str:
-    """The message for rates (as logarithms) whose ends are wrong."""
+def _amiss(given, right, steps, start, end) -> str:
+    """The message for rates (as logarithms) that are not those of a known mistake."""
+    rates = [0.0 if value < -299 else 10**value for value in given]
+    about = f"for {steps} steps from {start:g} to {end:g} "
     for place, name in ((0, "first"), (-1, "last")):
         if not np.isclose(given[place], right[place], atol=1e-4):
-            is_now, should_be = apart(10 ** given[place], 10 ** right[place])
-            return f"the {name} step's rate is {is_now}; expected {should_be}"
-    halfway = len(given) // 2
-    is_now, should_be = apart(10 ** given[halfway], 10 ** right[halfway])
+            is_now, should_be = apart(rates[place], 10 ** right[place])
+            return f"{about}the {name} step's rate is {is_now}; expected {should_be}"
+    at = int(np.argmax(np.abs(given - right)))
+    is_now, should_be = apart(rates[at], 10 ** right[at])
     return (
-        f"first and last rate are right, but at step {halfway} of {len(given)} yours is {is_now}, "
-        f"expected {should_be}: from each step to the next by the same factor"
+        f"{about}first and last rate are right, but at step {at} yours is {is_now}, expected "
+        f"{should_be}: from each step to the next by the same factor"
     )
+
+
+def _clipped_between(low, high):
+    """Mistakes: rates are kept above, or below, one of the ends."""
+    return [
+        lambda right, k, n, a, b: max(right(k, n, a, b), low(a, b)),
+        lambda right, k, n, a, b: min(right(k, n, a, b), high(a, b)),
+        lambda right, k, n, a, b: min(max(right(k, n, a, b), low(a, b)), high(a, b)),
+    ]
 
 
 @check(
     "training.rate",
     reference=step.learning_rate,
     mistakes={
-        "your rate falls along a straight line: nearly all steps are large ones. It should fall by "
-        "the same factor each step": lambda right, k, n, a, b: a + (b - a) * k / (n - 1),
-        "your rate falls along a cosine, as many recipes do; here it falls by the same factor each "
-        "step": lambda right, k, n, a, b: b + (a - b) * (1 + np.cos(np.pi * k / (n - 1))) / 2,
-        "the last step's rate is {last:.3g}, not {2:g}: between {0} steps lie {between} factors": (
-            lambda right, k, n, a, b: right(k, n + 1, a, b)
+        "your rate changes along a straight line: nearly all steps are large ones. It should "
+        "change by the same factor each step": lambda right, k, n, a, b: a + (b - a) * k / (n - 1),
+        "your rate changes along a cosine, as in many recipes; here it changes by the same factor "
+        "each step": lambda right, k, n, a, b: b + (a - b) * (1 + np.cos(np.pi * k / (n - 1))) / 2,
+        "the last step's rate is {last:.3g}, not {case[2]:g}: between {case[0]} steps lie {between} "
+        "factors": [
+            lambda right, k, n, a, b: right(k, n + 1, a, b),
+            lambda right, k, n, a, b: right(k, n + 2, a, b),
+        ],
+        "you count steps from 1; the first is step 0": [
+            lambda right, k, n, a, b: right(k + 1, n + 1, a, b),
+            lambda right, k, n, a, b: right(k - 1, n, a, b),
+        ],
+        "your rate runs from the end to the start: the two are swapped": (
+            lambda right, k, n, a, b: right(k, n, b, a)
         ),
-        "you count steps from 1; the first is step 0": lambda right, k, n, a, b: right(
-            k + 1, n + 1, a, b
+        "the factor is (end / start), and yours its inverse: the rate moves away from the end": (
+            lambda right, k, n, a, b: a * (a / b) ** (k / (n - 1))
         ),
-        "your rate rises: start and end are swapped": lambda right, k, n, a, b: right(k, n, b, a),
         "each step multiplies by the whole factor end / start; only all {between} together do": (
             lambda right, k, n, a, b: a * (b / a) ** k
         ),
-        "the rate stays at {1:g}: is the fraction of the run rounded to a whole number?": (
-            lambda right, k, n, a, b: a * (b / a) ** (k // n)
+        "all steps have the same rate, that of one factor: how many have been applied at `step`?": (
+            lambda right, k, n, a, b: right(1, n, a, b)
+        ),
+        "the factor of all steps so far multiplies `start`; yours stands alone, or multiplies the "
+        "end": [
+            lambda right, k, n, a, b: right(k, n, a, b) / a,
+            lambda right, k, n, a, b: right(k, n, a, b) / a * b,
+        ],
+        "the rate stays at {case[1]:g}: is the fraction of the run rounded to a whole number?": [
+            lambda right, k, n, a, b: a * (b / a) ** (k // n),
+            lambda right, k, n, a, b: a * (b / a) ** (k // (n - 1)),
+        ],
+        "a power binds more strongly than a division: put the exponent into brackets": (
+            lambda right, k, n, a, b: a * (b / a) ** k / (n - 1)
+        ),
+        "you multiply where a power is needed: k factors together are the factor to the power k": [
+            lambda right, k, n, a, b: a * (b / a) ** (1 / (n - 1)) * k,
+            lambda right, k, n, a, b: a * (b / a) * k / (n - 1),
+        ],
+        "you return the logarithm of the rate": lambda right, k, n, a, b: np.log(right(k, n, a, b)),
+        "end may also lie above start, as in a warm-up: nothing is to be limited": _clipped_between(
+            lambda a, b: b, lambda a, b: a
         ),
     },
     others={
@@ -60,111 +97,25 @@ def _ends(given, right) -> str:
 )
 def examine_rate(answer, rng) -> None:
     """Geometric schedule."""
-    for steps, start, end in ((50, 1e-2, 1e-5), (7, 0.3, 0.02), (2, 1e-3, 1e-4)):
-        answer.compare(
-            (steps, start, end),
-            "the logarithm of the rate",
-            lambda rates: np.log10(np.maximum(rates, 1e-300)),
-            call=lambda f, n, *ends: [as_number(f(k, n, *ends), "the rate") for k in range(n)],
-            tolerance=1e-4,
-            otherwise=_ends,
-            last=lambda given: 10 ** given[-1],
-            between=steps - 1,
-        )
-
-
-def _off_centre(given, right, centre) -> str:
-    """The message for a peak at the centre whose distance is not 0."""
-    if centre is None or abs(given[0]) <= 1e-6:
-        return ""
-    return (
-        f"a peak at the centre cell has distance {given[0]:.3g}, expected 0: the centre is (n − 1) "
-        f"/ 2 = {centre}"
+    cases = ((50, 1e-2, 1e-5), (7, 0.3, 0.02), (2, 1e-3, 1e-4), (9, 2e-4, 3e-3))
+    compare_arrays(
+        answer,
+        cases,
+        "the logarithm of the rate",
+        lambda rates: np.log10(np.maximum(rates, 1e-300)),
+        _amiss,
+        ask=_backwards,
+        tolerance=1e-5,
+        last=lambda given, *_: 10 ** given[-1],
+        between=lambda given, right, n, *_: n - 1,
     )
 
 
-def _peaks(response, centre=None) -> np.ndarray:
-    """Rows and columns (B, 2) of the peaks from the centre, cells."""
-    n = response.shape[-1]
-    places = np.stack(np.divmod(response.flatten(1).argmax(1).numpy(), n), axis=1)
-    return places - ((n - 1) / 2 if centre is None else centre)
-
-
-def _distances(measure):
-    """A mistake: measure (B, 2) → (B,) of the peaks' places in pixels."""
-
-    def distance(right, response, stride):
-        return torch.from_numpy(np.asarray(measure(_peaks(response) * stride))).float()
-
-    return distance
-
-
-@check(
-    "training.distance",
-    reference=peak_distance,
-    mistakes={
-        "your distances are in cells; one cell is `stride` pixels": (
-            lambda right, r, stride: right(r, 1)
-        ),
-        "you count one cell as 8 pixels; it is `stride` of them": lambda right, r, stride: right(
-            r, 8
-        ),
-        "you measure from cell n // 2; where n is even, the centre lies between two cells, at "
-        "(n − 1) / 2": lambda right, r, stride: right(
-            r, stride, stride * (r.shape[-1] // 2 - (r.shape[-1] - 1) / 2)
-        ),
-        "you count 17 cells along each side; a response has n": lambda right, r, stride: (
-            torch.hypot(
-                r.flatten(1).argmax(1) // 17 - torch.tensor(8.0),
-                r.flatten(1).argmax(1) % 17 - torch.tensor(8.0),
-            )
-            * stride
-        ),
-        "you add the distances along rows and columns; the distance is √(rows² + columns²)": (
-            _distances(lambda places: np.abs(places).sum(axis=1))
-        ),
-        "you take the larger of the two distances; the distance is √(rows² + columns²)": (
-            _distances(lambda places: np.abs(places).max(axis=1))
-        ),
-        "your distances are squared: take the root": _distances(
-            lambda places: (places**2).sum(axis=1)
-        ),
-        "you measure along columns only": _distances(lambda places: np.abs(places[:, 1])),
-        "you measure along rows only": _distances(lambda places: np.abs(places[:, 0])),
-        "you look for the lowest cell, not the highest": lambda right, r, stride: right(-r, stride),
-        "you look for the largest absolute value; a strongly negative cell is no peak": (
-            lambda right, r, stride: right(r.abs(), stride)
-        ),
-        "all your distances are of one map: take each response's own highest cell": (
-            lambda right, r, stride: right(r[:1], stride).expand(len(r))
-        ),
-        "you measure from the corner; the target is at the centre, (n − 1) / 2": (
-            lambda right, r, stride: right(r, stride, -stride * (r.shape[-1] - 1) / 2)
-        ),
-    },
-    others={
-        "the centre is (n − 1) / 2": lambda right, r, stride: right(r, stride, stride / 2),
-        "at": lambda right, r, stride: right(r, stride).round(),
-    },
-)
-def examine_distance(answer, rng) -> None:
-    """Distance of the peak from the centre."""
-    for n, stride, pairs in ((17, 8, 4), (16, 8, 3), (33, 4, 1), (20, 4, 5)):
-        response = torch.from_numpy(rng.normal(size=(pairs, n, n))).float()
-        rows, columns = (rng.permutation(n)[:pairs] for _ in range(2))
-        response[range(pairs), rows, columns] = 9.0
-        response[range(pairs), columns, (rows + 3) % n] = -20.0
-        if n % 2 and pairs > 1:
-            response[0, n // 2, n // 2] = 50.0
-        answer.compare(
-            (response, stride),
-            "the distances",
-            partial(as_tensor, shape=(pairs,), what="the distances"),
-            tolerance=1e-4,
-            otherwise=partial(_off_centre, centre=n // 2 if n % 2 and pairs > 1 else None),
-            named="the distance",
-            hint="√(rows² + columns²) · stride, for each response its own peak",
-        )
+def _backwards(function, steps: int, start: float, end: float) -> list[float]:
+    """The rates of all steps, asked for from the last to the first: a rate depends on its step
+    alone."""
+    asked = [as_number(function(k, steps, start, end), "the rate") for k in reversed(range(steps))]
+    return asked[::-1]
 
 
 def _divided_along_the_way(right, losses, factor):
@@ -176,20 +127,43 @@ def _divided_along_the_way(right, losses, factor):
     return smoothed
 
 
+def _counts(losses) -> np.ndarray:
+    """How many losses have come in, 1 … n."""
+    return np.arange(1.0, len(losses) + 1)
+
+
 def _undivided(right, losses, factor):
-    return right(losses, factor) * (1 - factor ** np.arange(1, len(losses) + 1))
+    return right(losses, factor) * (1 - factor ** _counts(losses))
 
 
 @check(
     "training.smooth",
     reference=monitor.smooth,
     mistakes={
-        "your curve starts at {given[0]:.2f}, the losses at {0[0]:.2f}: it is pulled towards its "
+        "your curve starts at {start:.2f}, the losses at {case[0][0]:.2f}: it is pulled towards its "
         "initial 0. Divide by 1 − factor^k": lambda *given: _undivided(*given),
         "factor and 1 − factor are swapped: a larger factor smooths more": [
             lambda right, losses, factor: right(losses, 1 - factor),
             lambda right, losses, factor: _undivided(right, losses, 1 - factor),
+            lambda right, losses, factor: (
+                _undivided(right, losses, 1 - factor) / (1 - factor ** _counts(losses))
+            ),
         ],
+        "you multiply by 1 − factor^k; that total weight of the losses is to be divided by": (
+            lambda right, losses, factor: (
+                right(losses, factor) * (1 - factor ** _counts(losses)) ** 2
+            )
+        ),
+        "a loss may have any value: nothing is to be limited": [
+            lambda right, losses, factor: right(np.abs(losses), factor),
+            lambda right, losses, factor: right(np.minimum(losses, 2), factor),
+            lambda right, losses, factor: right(np.maximum(losses, 0), factor),
+        ],
+        "the newest loss is missing in your average: it comes in before the curve is recorded": (
+            lambda right, losses, factor: (
+                _undivided(right, [0, *losses], factor)[:-1] / (1 - factor ** _counts(losses))
+            )
+        ),
         "you start from the first loss, which then weighs more than any other; start from 0 and "
         "divide by 1 − factor^k": lambda right, losses, factor: list(
             accumulate(losses, lambda value, loss: factor * value + (1 - factor) * loss)
@@ -197,15 +171,15 @@ def _undivided(right, losses, factor):
         "you go on with the divided value: keep the undivided s for the next step": (
             _divided_along_the_way
         ),
-        "k is one too small: after the first loss it is 1, and 1 − factor^1 is that loss's weight": (
-            lambda right, losses, factor: np.array(
+        "k is one too small: after the first loss it is 1, and 1 − factor^1 is that loss's weight": [
+            lambda right, losses, factor, first=first: np.array(
                 [
-                    0.0,
-                    *_undivided(right, losses, factor)[1:]
-                    / (1 - factor ** np.arange(1, len(losses))),
+                    first * _undivided(right, losses, factor)[0],
+                    *_undivided(right, losses, factor)[1:] / (1 - factor ** _counts(losses)[:-1]),
                 ]
             )
-        ),
+            for first in (0, 1)
+        ],
         "k is one too large: after the first loss it is 1, and 1 − factor^1 is that loss's weight": (
             lambda right, losses, factor: (
                 _undivided(right, losses, factor) / (1 - factor ** np.arange(2, len(losses) + 2))
@@ -252,7 +226,26 @@ def _undivided(right, losses, factor):
 )
 def examine_smooth(answer, rng) -> None:
     """Exponential moving average with bias correction."""
-    for count, factor in ((30, 0.9), (7, 0.6), (12, 0.97), (4, 0.0), (1, 0.5)):
-        losses = rng.uniform(1, 2, count)
-        for given in (losses.tolist(), losses):
-            answer.compare((given, factor), "the smoothed curve", (count,), tolerance=1e-5)
+    cases = []
+    for count, factor in ((30, 0.9), (7, 0.6), (12, 0.97), (1, 0.5), (4, 0.0)):
+        losses = rng.uniform(1, 2, count) + rng.choice([0, 0, 0, 3, -4], count)
+        cases += [(losses.tolist(), factor), (losses, factor)]
+    for some in (cases[:-2], cases[-2:]):  # with a factor of 0 many mistakes divide by 0
+        compare_arrays(
+            answer,
+            some,
+            "the smoothed curve",
+            lambda given: as_array(given, np.shape(given), "the smoothed curve"),
+            _otherwise,
+            tolerance=1e-5,
+            start=lambda given, *_: float(np.ravel(given)[0]),
+        )
+
+
+def _otherwise(given, right, losses, factor) -> str:
+    """The message for a curve of another length; for any other "", so that the place is named."""
+    if given.shape == right.shape:
+        k = int(np.argmax(np.abs(given - right)))
+        is_now, should_be = apart(given[k], right[k])
+        return f"the smoothed curve at ({k},) is {is_now}, expected {should_be} (factor {factor:g})"
+    return f"the smoothed curve has shape {given.shape}; expected {right.shape}"

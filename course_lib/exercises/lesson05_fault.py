@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from course_lib.exercises.compare import apart, as_number
 from course_lib.exercises.core import check
+from course_lib.exercises.hits import Norms, measured, readings, scene
 from course_lib.exercises.words import Wrong
 from course_lib.models.losses import peak_distance
 
@@ -34,39 +35,9 @@ def fraction_of_hits(
     return float((torch.cat(distances) <= radius).float().mean())
 
 
-class Log(list):
-    """A list that a copy of its owner shares."""
-
-    def __deepcopy__(self, memo):
-        return self
-
-
-class Norms(nn.Module):
-    """A network that is only a batch norm over two channels of the search image, so that its peaks
-    depend on whose statistics are used."""
-
-    def __init__(self, generator: torch.Generator) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm2d(2)
-        self.norm.running_var.copy_(torch.rand(2, generator=generator) * 4 + 0.2)
-        self.norm.weight.data.copy_(torch.rand(2, generator=generator) * 2 + 0.1)
-        self.modes = Log()
-
-    def forward(self, exemplar, search):
-        """Responses (B, n, n)."""
-        self.modes.append(self.norm.training)
-        return self.norm(search).sum(dim=1) + exemplar.mean(dim=(1, 2, 3))[:, None, None]
-
-
-def _measured(network, batches, stride, radius) -> list[np.ndarray]:
-    """Hits of each batch."""
-    with torch.no_grad():
-        return [(peak_distance(network(z, x), stride) <= radius).numpy() for z, x in batches]
-
-
 def _fault(right, network, batches, stride, radius):
     """The fault itself."""
-    return float(np.concatenate(_measured(network, batches, stride, radius)).mean())
+    return float(np.concatenate(measured(network, batches, stride, radius)).mean())
 
 
 def _never_back(right, network, *given):
@@ -99,7 +70,7 @@ def _too_late(right, network, *given):
 
 def _mean_of_means(right, network, *given):
     was, _ = network.training, network.eval()
-    value = float(np.mean([hits.mean() for hits in _measured(network, *given)]))
+    value = float(np.mean([hits.mean() for hits in measured(network, *given)]))
     network.train(was)
     return value
 
@@ -132,6 +103,31 @@ def _mean_of_means(right, network, *given):
         "no longer require a gradient": lambda right, network, *given: right(
             network.requires_grad_(False), *given
         ),
+        "the gradients": lambda right, network, *given: (
+            right(network, *given),
+            network.zero_grad(),
+        )[0],
+        "only its batch norm": lambda right, network, *given: (
+            right(network, *given),
+            network.norm.eval(),
+        )[0],
+        "the fraction of images divided by 255": lambda right, network, batches, *given: right(
+            network, [(z / 255, x / 255) for z, x in batches], *given
+        ),
+        "in the other order": lambda right, network, batches, *given: right(
+            network, [(x, z) for z, x in batches], *given
+        ),
+        "of the first batch alone": lambda right, network, batches, *given: right(
+            network, batches[:1], *given
+        ),
+        "of the last batch alone": lambda right, network, batches, *given: right(
+            network, batches[-1:], *given
+        ),
+        "without the last batch": lambda right, network, batches, *given: right(
+            network, batches[:-1], *given
+        ),
+        "a percentage": lambda right, *given: 100 * right(*given),
+        "always 0 or 1": lambda right, *given: round(right(*given)),
         "the fraction of misses": lambda right, *given: 1 - right(*given),
         "the number of hits": lambda right, network, batches, *given: (
             right(network, batches, *given) * sum(len(z) for z, _ in batches)
@@ -140,44 +136,19 @@ def _mean_of_means(right, network, *given):
 )
 def examine_fault(answer, rng) -> None:
     """Hits of a network in training, and of one that is not."""
-    for training, stride, radius in ((True, 8, 16.0), (False, 4, 8.0)):
-        network, batches = _scene(rng, stride, radius)
+    rows = []  # of each scene: what the answer returns, what is right, and other readings
+    for training, stride, radius in ((True, 8, 16.0), (False, 4, 8.0), (True, 2, 4.0)):
+        network, batches = scene(rng, stride, radius)
         network.train(training)
         network.modes.clear()
+        for weight in network.parameters():
+            weight.grad = torch.ones_like(weight)
         before = copy.deepcopy(network.state_dict())
         given = as_number(answer(network, batches, stride, radius), "the fraction of hits")
         modes = list(network.modes)
         _check_traces(network, modes, before, training)
-        _check_value(given, network, batches, stride, radius)
-
-
-def _scene(rng, stride: int, radius: float) -> tuple[Norms, list[tuple[Tensor, Tensor]]]:
-    """A network and batches of 12, 12 and 5 pairs; a pair more and a pair less within the radius
-    make a difference, and so does the size of the batches."""
-    while True:
-        generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
-        network = Norms(generator).eval()
-        batches = [
-            (torch.rand(n, 3, 4, 4, generator=generator), _search(n, generator))
-            for n in (12, 12, 5)
-        ]
-        hits = _measured(network, batches, stride, radius)
-        inside = _measured(network, batches, stride, radius - 0.5)
-        value = np.concatenate(hits).mean()
-        if (
-            0.2 < value < 0.8
-            and value != 0.5
-            and np.concatenate(inside).mean() != value
-            and np.concatenate(_measured(network, batches, 4, 16.0)).mean() < 1
-            and abs(np.mean([h.mean() for h in hits]) - value) > 0.005
-        ):
-            return network, batches
-
-
-def _search(n: int, generator: torch.Generator) -> Tensor:
-    """Search images (n, 2, 9, 9), brighter towards their centre."""
-    away = (torch.arange(9) - 4.0).abs()
-    return torch.rand(n, 2, 9, 9, generator=generator) - 0.05 * (away[:, None] + away)
+        rows.append((given, *readings(network, batches, stride, radius)))
+    _check_values(rows)
 
 
 def _check_traces(network: Norms, modes: list[bool], before: dict, training: bool) -> None:
@@ -196,6 +167,10 @@ def _check_traces(network: Norms, modes: list[bool], before: dict, training: boo
         raise Wrong(
             "the weights no longer require a gradient, so training cannot go on: put that back"
         )
+    if any(p.grad is None or not bool((p.grad == 1).all()) for p in network.parameters()):
+        raise Wrong(
+            "measuring changes the gradients that training has gathered in the weights: leave them"
+        )
     if network.training is not training:
         raise Wrong(
             "the network stays in evaluation mode, and training goes on with batch norms that no "
@@ -204,32 +179,25 @@ def _check_traces(network: Norms, modes: list[bool], before: dict, training: boo
             else "the network was in evaluation mode before, and is in training mode now: leave it "
             "in the mode it came in (network.training says which)"
         )
+    if network.norm.training is not training:
+        raise Wrong(
+            "the network is back in its mode, and only its batch norm is not: network.train(…) and "
+            "network.eval() reach every layer"
+        )
 
 
-def _check_value(given: float, network: Norms, batches: list, stride: int, radius: float) -> None:
-    was, _ = network.training, network.eval()
-    settings = ((stride, radius), (stride, radius - 0.5), (1, radius), (8, radius), (stride, 16.0))
-    hits, inside, in_cells, by_8, to_16 = (_measured(network, batches, *s) for s in settings)
-    network.train(was)
-    right = float(np.concatenate(hits).mean())
-    if abs(given - right) < 1e-6:
+def _check_values(rows: list[tuple[float, float, dict[str, float]]]) -> None:
+    """Raise Wrong naming the one reading that gives what was returned in every scene."""
+    amiss = [(given, right) for given, right, _ in rows if abs(given - right) > 1e-6]
+    if not amiss:
         return
-    readings = {
-        "the mean of the batches' fractions; the last batch is smaller, so count all pairs alike": (
-            np.mean([h.mean() for h in hits])
-        ),
-        "the fraction below the radius; a hit is at most the radius away": (
-            np.concatenate(inside).mean()
-        ),
-        "the fraction with the distance in cells; it is in pixels": np.concatenate(in_cells).mean(),
-        f"the fraction with 8 pixels a cell; here it is {stride}": np.concatenate(by_8).mean(),
-        f"the fraction within 16 pixels; here the radius is {radius:g}": (
-            np.concatenate(to_16).mean()
-        ),
-        "the fraction of misses": 1 - right,
-        "the number of hits, not their fraction": np.concatenate(hits).sum(),
-    }
-    found = [f", {words}" for words, v in readings.items() if abs(given - v) < 1e-6]
-    what = found[0] if len(found) == 1 else ""  # two readings may give one number
-    is_now, should_be = apart(given, right)
+    found = [
+        words
+        for words in rows[0][2]
+        if np.allclose([given for given, *_ in rows], [of[words] for *_, of in rows], atol=1e-6)
+    ]
+    what = f", {found[0]}" if len(found) == 1 else ""  # two readings may give the same numbers
+    if {given for given, *_ in rows} <= {0.0, 1.0}:
+        what = ", and always 0 or 1: count the hits"
+    is_now, should_be = apart(*amiss[0])
     raise Wrong(f"you return {is_now}{what}; the fraction of hits is {should_be}")

@@ -6,72 +6,13 @@ import copy
 import warnings
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from course_lib.exercises.compare import require_close, same
 from course_lib.exercises.core import check
+from course_lib.exercises.probes import OnGPU, Probe, ProbeOnGPU, short
 from course_lib.exercises.words import Wrong
 from course_lib.training import step
-
-
-class Probe(nn.Module):
-    """A tiny network that records how it is called."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.Conv2d(3, 2, 3)
-        self.calls: list[dict] = []
-
-    def forward(self, exemplar, search):
-        """Responses (B, n, n), some above 0 and some below."""
-        on = torch.is_autocast_enabled("cpu")
-        if not on and exemplar.dtype != self.layer.weight.dtype:
-            raise Wrong(
-                f"the images are {_short(exemplar.dtype)} and the weights "
-                f"{_short(self.layer.weight.dtype)}: leave both as they are, torch.autocast rounds "
-                "copies"
-            )
-        self.calls.append(
-            {
-                "autocast": _short(torch.get_autocast_dtype("cpu")) if on else "",
-                "weights": self.layer.weight.dtype,
-                "images": (exemplar, search),
-                "training": self.training,
-                "gradients": torch.is_grad_enabled() and not torch.is_inference_mode_enabled(),
-            }
-        )
-        return 9 * (
-            self.layer(search).mean(dim=1)
-            + self.layer(exemplar).mean(dim=(1, 2, 3), keepdim=True)[:, 0]
-        )
-
-
-class OnGPU(Tensor):
-    """A tensor that says it is on a GPU, so that a check without one sees who asks."""
-
-    device = property(lambda self: torch.device("cuda"))
-    is_cuda = property(lambda self: True)
-
-
-class ProbeOnGPU(nn.Module):
-    """Records whether the CPU's autocast is on while images are on a GPU."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.misplaced = False
-
-    def parameters(self, recurse: bool = True):
-        """One weight, on the GPU."""
-        return iter([torch.zeros(1).as_subclass(OnGPU)])
-
-    def forward(self, exemplar, search):
-        """Responses (1, 2, 2)."""
-        self.misplaced = torch.is_autocast_enabled("cpu")
-        return torch.zeros(1, 2, 2, requires_grad=True)
-
-
-def _short(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
 
 
 def _rounded_weights(right, network, z, x, bf16):
@@ -133,7 +74,15 @@ def _without_gradient(right, *given):
         "in the other order": lambda right, network, z, x, bf16: right(network, x, z, bf16),
         "other images": lambda right, network, z, x, bf16: right(network, z / 255, x / 255, bf16),
         "as they come": lambda right, *given: right(*given).sigmoid(),
-        "evaluation mode": lambda right, network, *given: right(network.eval(), *given),
+        "into evaluation mode": lambda right, network, *given: right(network.eval(), *given),
+        "into training mode": lambda right, network, *given: right(network.train(), *given),
+        "leave the network's gradients": lambda right, network, *given: (
+            network.zero_grad(),
+            right(network, *given),
+        )[1],
+        "with bf16=False the network was never called": lambda right, network, z, x, bf16: (
+            right(network, z, x, bf16) if bf16 else None
+        ),
         "was called 2 times": lambda right, network, *given: (
             (right(network, *given) + right(network, *given)) / 2
         ),
@@ -142,16 +91,19 @@ def _without_gradient(right, *given):
 def examine_predict(answer, rng) -> None:
     """Mixed precision around the network, full precision after it."""
     torch.manual_seed(int(rng.integers(1000)))
-    for bf16, pairs in ((True, 2), (False, 3), (False, 1)):
-        probe, z, x = Probe(), torch.rand(pairs, 3, 5, 5), torch.rand(pairs, 3, 9, 9)
+    for bf16, pairs, training in ((True, 2, True), (False, 3, True), (False, 1, False)):
+        probe, z, x = (
+            Probe().train(training),
+            torch.rand(pairs, 3, 5, 5),
+            torch.rand(pairs, 3, 9, 9),
+        )
+        for weight in probe.parameters():
+            weight.grad = torch.ones_like(weight)
         before = copy.deepcopy(probe.state_dict())
         given = answer(probe, z, x, bf16)
-        if torch.is_autocast_enabled("cpu"):
-            torch.set_autocast_enabled("cpu", False)
-            raise Wrong(
-                "autocast is still on after your function: use it as `with torch.autocast(…):`"
-            )
-        _check_network(probe, before)
+        if not probe.calls:
+            raise Wrong(f"with bf16={bf16} the network was never called: network(exemplar, search)")
+        _check_network(probe, before, training)
         _check_call(probe.calls[0], z, x, bf16)
         _check_output(probe, given)
         right = answer.right(probe, z, x, bf16).detach()
@@ -163,10 +115,8 @@ def examine_predict(answer, rng) -> None:
     _check_device(answer)
 
 
-def _check_network(probe: Probe, before: dict) -> None:
-    """It is called once, in training mode, and is left as it was."""
-    if not probe.calls:
-        raise Wrong("the network was never called: network(exemplar, search)")
+def _check_network(probe: Probe, before: dict, training: bool) -> None:
+    """It is called once, in the mode that it is in, and is left as it was."""
     if {p.dtype for p in probe.parameters()} != {torch.float32}:
         raise Wrong(
             "the network's weights have become bfloat16: small steps would be rounded away. "
@@ -177,9 +127,17 @@ def _check_network(probe: Probe, before: dict) -> None:
             "your function changes the network's weights: once rounded, they do not get their "
             "digits back. Autocast rounds copies only"
         )
-    if not (probe.training and probe.calls[0]["training"]):
+    if {probe.training, probe.calls[0]["training"]} != {training}:
         raise Wrong(
             "your function puts the network into evaluation mode, in the middle of training"
+            if training
+            else "your function puts the network into training mode; it may also be called to "
+            "measure, in evaluation mode. Leave the mode as it is"
+        )
+    if any(p.grad is None or not bool((p.grad == 1).all()) for p in probe.parameters()):
+        raise Wrong(
+            "your function changes the gradients of the weights; it only calls the network: leave "
+            "the network's gradients to the step"
         )
     if len(probe.calls) > 1:
         raise Wrong(
@@ -223,7 +181,7 @@ def _check_output(probe: Probe, given: object) -> None:
         raise Wrong(f"the responses should be a tensor; yours is of type {type(given).__name__}")
     if given.dtype != torch.float32:
         raise Wrong(
-            f"the responses are {_short(given.dtype)}: bring them back to float32 with .float(), "
+            f"the responses are {short(given.dtype)}: bring them back to float32 with .float(), "
             "the precision that the loss computes in"
         )
     connected = (

@@ -42,6 +42,17 @@ def _with(**parts):
     return snapshot
 
 
+def _in_one_place():
+    """A mistake: all snapshots are one dictionary."""
+    kept = {}
+
+    def snapshot(right, *given):
+        kept.update(right(*given))
+        return kept
+
+    return snapshot
+
+
 def _halved(network, *_):
     return {name: value.half() for name, value in network.state_dict().items()}
 
@@ -85,6 +96,16 @@ def _halved(network, *_):
             _with(optimiser=lambda network, optimiser, *_: copy.deepcopy(optimiser)),
         ],
         "differ from the network's": _with(network=_halved),
+        "changes the gradients": lambda right, network, optimiser, k: (
+            optimiser.zero_grad(),
+            right(network, optimiser, k),
+        )[1],
+        "changes the network's mode": lambda right, network, *given: right(network.eval(), *given),
+        "changes the optimiser's momentum": lambda right, network, optimiser, k: (
+            right(network, optimiser, k),
+            optimiser.state.clear(),
+        )[0],
+        "overwrites the first": _in_one_place(),
         "it was taken at step": _with(step=lambda network, optimiser, k: k + 1),
     },
 )
@@ -100,15 +121,20 @@ def examine_snapshot(answer, rng) -> None:
 
     train(3, 0.1)
     before, momentum = copy.deepcopy(network.state_dict()), _momentum(optimiser.state_dict())
-    kept = answer(network, optimiser, at)
-    if not same(_flat(network.state_dict()), _flat(before), 0):
-        raise Wrong("your function changes the network; a snapshot is only a look at it")
+    kept = _taken(answer, network, optimiser, at)
     _check_parts(kept, before, at)
     train(4, 0.1)
     straight = weights_of(network)
     train(2, 0.03)
-    _check_weights(kept["network"], before, network.state_dict())
+    now = network.state_dict()
+    _check_weights(kept["network"], before, now)
     _check_momentum(_momentum(kept["optimiser"]), momentum, _momentum(optimiser.state_dict()))
+    second = _taken(answer, network, optimiser, at + 6)
+    _check_parts(second, now, at + 6)
+    if kept["step"] != at or not same(_flat(kept["network"]), _flat(before), 0):
+        raise Wrong("a second snapshot overwrites the first one: return a new dictionary each time")
+    if not same(_flat(second["network"]), _flat(now), 0):
+        raise Wrong("a second snapshot still holds the weights of the first one")
     try:
         step.restore(network, optimiser, kept)
     except (KeyError, AttributeError, TypeError, RuntimeError, ValueError, IndexError) as problem:
@@ -137,6 +163,27 @@ def _momentum(state: Mapping[str, Any]) -> np.ndarray:
     return np.concatenate([np.zeros(0), *parts])
 
 
+def _taken(answer, network: nn.Module, optimiser: torch.optim.Optimizer, at: int) -> Any:
+    """The snapshot; raises Wrong if taking it leaves a trace."""
+
+    def states() -> list[tuple[str, np.ndarray]]:
+        gradients = [torch.zeros(0) if p.grad is None else p.grad for p in network.parameters()]
+        return [
+            ("the network's weights or statistics", weights_of(network)),
+            ("the optimiser's momentum", _momentum(optimiser.state_dict())),
+            ("the optimiser's rate", np.array([g["lr"] for g in optimiser.param_groups])),
+            ("the gradients", torch.cat([g.flatten() for g in gradients]).numpy().copy()),
+            ("the network's mode", np.array([m.training for m in network.modules()])),
+        ]
+
+    before = states()
+    kept = answer(network, optimiser, at)
+    for (name, old), (_, new) in zip(before, states(), strict=True):
+        if not same(old, new, 0):
+            raise Wrong(f"your function changes {name}; a snapshot is only a look at it")
+    return kept
+
+
 def _check_parts(kept: object, network: Mapping[str, Tensor], at: int) -> None:
     """The snapshot has its three parts, and each has all that belongs to it."""
     if not isinstance(kept, dict):
@@ -148,7 +195,9 @@ def _check_parts(kept: object, network: Mapping[str, Tensor], at: int) -> None:
     }
     missing = [f"{name!r} ({what[name]})" for name in sorted(set(what) - set(kept))]
     if missing:
-        raise Wrong(f"the snapshot lacks {', '.join(missing)}")
+        others = [repr(name) for name in kept if name not in what][:3]
+        more = f"; it has {', '.join(others)}" if others else ""
+        raise Wrong(f"the snapshot lacks {', '.join(missing)}{more}")
     for name in ("network", "optimiser"):
         if not isinstance(kept[name], Mapping):
             raise Wrong(
@@ -174,18 +223,19 @@ def _check_weights(
     kept: Mapping[str, Any], then: Mapping[str, Tensor], now: Mapping[str, Tensor]
 ) -> None:
     """The weights are those of the moment."""
-    kept = _flat({name: kept[name] for name in then})
-    if same(kept, _flat(then), 0):
-        return
-    if same(kept, _flat(now), 0):
+    for name, value in then.items():
+        mine, moment, later = (_flat({name: of[name]}) for of in (kept, {name: value}, now))
+        if same(mine, moment, 0):
+            continue
+        if same(mine, later, 0):
+            raise Wrong(
+                f"the weights in the snapshot changed while training went on ({name!r}): "
+                "state_dict() gives the tensors themselves; copy.deepcopy them"
+            )
         raise Wrong(
-            "the weights in the snapshot changed while training went on: state_dict() gives the "
-            "tensors themselves; copy.deepcopy them"
+            f"the weights in the snapshot differ from the network's at that moment ({name!r}): "
+            "copy them as they are, in full precision"
         )
-    raise Wrong(
-        "the weights in the snapshot differ from the network's at that moment: copy them as they "
-        "are, in full precision"
-    )
 
 
 def _check_momentum(kept: np.ndarray, then: np.ndarray, now: np.ndarray) -> None:

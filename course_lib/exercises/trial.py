@@ -23,6 +23,7 @@ from course_lib.exercises.compare import (
 from course_lib.exercises.declared import cast, converted, declared_result, require_kind
 from course_lib.exercises.draws import alike, difference, drawn, gap, require_generator
 from course_lib.exercises.mistakes import Mistake, agree
+from course_lib.exercises.modes import modes_kept
 from course_lib.exercises.words import Wrong
 
 
@@ -34,12 +35,14 @@ class Trial:
     """A student's answer, to be called as if it were the answer itself.
 
     Each call has these rules: arrays, tensors, lists and dictionaries that it is given stay as they
-    are, and a result of another type than the declared one is converted, see `declared.py`.
+    are, PyTorch's gradients and autocast stay on or off as they were, and a result of another type
+    than the declared one is converted, see `declared.py`.
 
     Args:
         answer: the student's.
         right: the reference.
         mistakes: the known mistakes.
+        learns: whether gradients flow through the answer.
 
     Attributes:
         declared: the reference's return annotation.
@@ -47,8 +50,10 @@ class Trial:
         kind: dtype that its results are cast to; None where they have the right one.
     """
 
-    def __init__(self, answer: Any, right: Any, mistakes: tuple[Mistake, ...] = ()) -> None:
-        self.answer, self.right, self.mistakes = answer, right, mistakes
+    def __init__(
+        self, answer: Any, right: Any, mistakes: tuple[Mistake, ...] = (), learns: bool = True
+    ) -> None:
+        self.answer, self.right, self.mistakes, self.learns = answer, right, mistakes, learns
         self.declared, self.converts = declared_result(right), False
         self.kind: Any = None
         self._own_names: dict[int, list[str]] = {}  # by the number of inputs
@@ -56,11 +61,13 @@ class Trial:
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Call the student's answer; raises Wrong if it changes what it is given."""
         before = copied([*inputs, *named.values()])
-        raw = self.answer(*inputs, **named)
+        with modes_kept():
+            raw = self.answer(*inputs, **named)
         names = [*self._input_names(len(inputs)), *named]
         for name, was, now in zip(names, before, [*inputs, *named.values()], strict=True):
             require_untouched(was, now, f"`{name}`")
-        value = converted(raw, self.declared, (*inputs, *named.values()))
+        given = (*inputs, *named.values()) if self.learns else ()
+        value = converted(raw, self.declared, given)
         self.converts |= value is not raw and not isinstance(raw, float)  # NumPy's is one
         return value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import traceback
 
 from course_lib.errors import CourseError
@@ -77,6 +78,12 @@ def where_it_stopped(problem: Exception) -> str:
         if "course_lib" not in f.filename and "site-packages" not in f.filename
     ]
     place = f" at `{own[-1].line}`" if own and own[-1].line else ""
+    whole = re.match(r'"(\w+)_cpu" not implemented for \'(Long|Int|Bool)\'', str(problem))
+    if whole:
+        return (
+            f"PyTorch's {whole[1]} takes fractions, and gets whole numbers or truth values{place}: "
+            ".float() converts them"
+        )
     return f"your code stopped with {type(problem).__name__}: {problem}{place}"
 
 

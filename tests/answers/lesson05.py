@@ -132,6 +132,20 @@ def descend_zero_last(network, optimiser, loss, clip_norm):
     return norm
 
 
+def descend_in_a_closure(network, optimiser, loss, clip_norm):
+    """The optimiser calls for the gradient itself."""
+    norms = []
+
+    def gradient():
+        optimiser.zero_grad()
+        loss.backward()
+        norms.append(nn.utils.clip_grad_norm_(network.parameters(), clip_norm))
+        return loss
+
+    optimiser.step(gradient)
+    return float(norms[0])
+
+
 def snapshot_cloned(network, optimiser, step):
     """Tensor by tensor, the step as a tensor."""
     return {
@@ -155,6 +169,14 @@ def snapshot_of_all(network, optimiser, step):
     return copy.deepcopy(
         {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "step": step}
     )
+
+
+def distance_as_list(response, stride):
+    """With NumPy, as a list: no gradient is lost, since a peak has none."""
+    maps = response.detach().cpu().numpy()
+    peaks = [np.unravel_index(one.argmax(), one.shape) for one in maps]
+    centre = (maps.shape[-1] - 1) / 2
+    return [math.hypot(row - centre, column - centre) * stride for row, column in peaks]
 
 
 def distance_in_double(response, stride):
@@ -250,9 +272,14 @@ RIGHT = {
     "training.shift": [centre_as_list, centre_by_random, centre_as_tensor],
     "training.rate": [rate_by_logarithm, rate_in_array, rate_step_by_step],
     "training.predict": [predict_inside, predict_if, predict_by_dtype],
-    "training.descend": [descend_tensor, descend_by_hand, descend_zero_last],
+    "training.descend": [descend_tensor, descend_by_hand, descend_zero_last, descend_in_a_closure],
     "training.snapshot": [snapshot_cloned, snapshot_through_a_file, snapshot_of_all],
-    "training.distance": [distance_in_double, distance_by_grid, distance_by_maxima],
+    "training.distance": [
+        distance_as_list,
+        distance_in_double,
+        distance_by_grid,
+        distance_by_maxima,
+    ],
     "training.fault": [hits_as_tensor, hits_of_a_copy, hits_whatever_happens],
     "training.smooth": [smooth_as_list, smooth_as_sums, smooth_as_product],
 }

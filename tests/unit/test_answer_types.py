@@ -253,3 +253,43 @@ def test_a_tracker_that_changes_its_frame_is_named():
 
 def test_lists_are_arrays_for_the_checks():
     assert as_array([1, 2], (2,), "it").tolist() == [1, 2]
+
+
+def test_an_answer_without_a_gradient_may_return_an_array_or_a_list():
+    found = exercise("training.distance")(
+        lambda response, stride: [
+            float(
+                stride * np.hypot(*(np.array(divmod(int(r.argmax()), len(r))) - (len(r) - 1) / 2))
+            )
+            for r in response
+        ]
+    )
+    assert core.RECORDS["training.distance"].status == "right"
+    response = torch.zeros(2, 5, 5)
+    response[:, 1, 3] = 1.0  # a row above the centre and a column right of it
+    assert torch.allclose(found(response, 8), torch.full((2,), 8 * 2**0.5))
+
+
+@pytest.mark.parametrize(
+    ("switch", "words"),
+    [
+        (lambda: torch.set_grad_enabled(False), "gradients are still switched off"),
+        (lambda: torch.set_autocast_enabled("cpu", True), "autocast is still on"),
+    ],
+)
+def test_an_answer_leaves_pytorchs_modes_as_they_were(switch, words):
+    def distances(response, stride):
+        switch()
+        return torch.zeros(len(response))
+
+    status, found = examine("training.distance", distances)
+    assert status == "wrong" and words in found
+    assert torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
+
+
+def test_whole_numbers_where_pytorch_takes_fractions_are_explained():
+    def distances(response, stride):
+        places = response.flatten(1).argmax(1)
+        return torch.hypot(places, places)
+
+    assert "PyTorch's hypot takes fractions" in examine("training.distance", distances)[1]
