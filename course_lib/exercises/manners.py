@@ -1,0 +1,138 @@
+"""What holds for an answer whatever it computes: it keeps nothing from call to call that changes the
+next result, and trackers share nothing with each other or with their caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from course_lib.exercises.compare import as_array, copied, plain
+from course_lib.exercises.draws import global_states
+from course_lib.exercises.tracks import ShortSequence
+from course_lib.exercises.words import Wrong
+
+
+def require_repeatable(answer: Any, *cases: tuple[Any, ...]) -> None:
+    """Raise Wrong if an answer says something else when it is asked again, changes an array that it
+    has returned, or touches NumPy's global generator.
+
+    Args:
+        answer: a function without chance, on trial; it is right in all cases.
+        cases: inputs of calls, different ones.
+    """
+    dice = global_states()
+    results = [answer(*copied(case)) for case in cases]
+    before = [copied(result) for result in results]
+    again = [answer(*copied(case)) for case in reversed(cases)][::-1]
+    _require_untouched(dice, "your function")
+    if not all(map(_equal, before, results)):
+        raise Wrong(
+            "your function returns the same array in each call and fills it anew: what it returned "
+            "before changes with it. Make a new one"
+        )
+    if not all(map(_equal, before, again)):
+        raise Wrong(
+            "called again with the same inputs, your function returns something else: does it keep "
+            "something from call to call, in a global, an attribute or a default value?"
+        )
+
+
+def _require_untouched(dice: dict[str, str], who: str) -> None:
+    for name, state in global_states().items():
+        if dice.get(name, state) != state:
+            raise Wrong(
+                f"{who} sets or draws from {name}, the generator of the whole program: leave it alone"
+            )
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two results are the same numbers, up to rounding."""
+    if isinstance(a, (tuple, list)):
+        return len(a) == len(b) and all(map(_equal, a, b))
+    a, b = np.asarray(plain(a)), np.asarray(plain(b))
+    return a.shape == b.shape and np.allclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True)
+
+
+# how a tracker is handled, and what is said if that changes its boxes
+KEPT = "`update` changes a box that it has returned before: return a new array each time"
+AGAIN = (
+    "`init` does not begin anew: something is left of the clip on which the tracker ran before, and "
+    "changes its boxes"
+)
+BESIDE = (
+    "two of your trackers disturb each other: what a tracker knows belongs in `self`, not in the "
+    "class or in a global"
+)
+REUSED = (
+    "your tracker keeps the frame or the box that it was given, not a copy: it goes astray when the "
+    "caller uses the same array again"
+)
+
+
+def require_independent(
+    make: Callable[[], Any], sequence: ShortSequence, other: ShortSequence
+) -> None:
+    """Raise Wrong if the boxes of a tracker depend on another clip on which it ran before, on another
+    tracker beside it, or on what the caller does with arrays after the call; or if it changes boxes
+    that it has returned.
+
+    Args:
+        make: () → a tracker.
+        sequence: to run on.
+        other: clip, of the same number of frames or more.
+    """
+    dice = global_states()
+    right = _boxes(make, sequence, other)
+    _require_untouched(dice, "your tracker")
+    every = (KEPT, AGAIN, BESIDE, REUSED)
+    if _agrees(right, make, sequence, other, every):
+        return
+    for words in every:
+        if not _agrees(right, make, sequence, other, (words,)):
+            raise Wrong(words)
+    raise Wrong(f"{AGAIN}; or {BESIDE}")
+
+
+def _agrees(right: np.ndarray, make, sequence, other, handled: tuple[str, ...]) -> bool:
+    """Whether boxes stay the same with other handling; a tracker that breaks does not agree.
+
+    Args:
+        right: (T − 1, 4) the boxes.
+        make, sequence, other: as above.
+        handled: how, some of the words above.
+    """
+    try:
+        return bool(np.abs(_boxes(make, sequence, other, handled) - right).max() < 0.01)
+    except Exception:
+        return False
+
+
+def _boxes(make, sequence, other, handled: tuple[str, ...] = ()) -> np.ndarray:
+    """The boxes (T − 1, 4) of a tracker on a clip.
+
+    Args:
+        make, sequence, other: as above.
+        handled: how, some of the words above.
+    """
+    tracker, second = make(), make()
+    frame, box = sequence.frames[0].copy(), sequence.boxes[0].copy()
+    if AGAIN in handled:
+        tracker.init(other.frames[0].copy(), other.boxes[0].copy())
+        tracker.update(other.frames[1].copy())
+    tracker.init(frame, box)
+    returned = []
+    for t in range(1, len(sequence.frames)):
+        if BESIDE in handled:
+            after = second.update if t > 1 else lambda f: second.init(f, other.boxes[0].copy())
+            after(other.frames[t - 1].copy())
+        if REUSED in handled:
+            frame[:], box[:] = sequence.frames[t], -5.0
+        else:
+            frame = sequence.frames[t].copy()
+        given = tracker.update(frame)
+        returned.append(given if KEPT in handled else as_array(given, (4,), "the box").copy())
+        if REUSED in handled:
+            frame[:] = 255 - frame
+    return np.array([as_array(given, (4,), "the box") for given in returned])
