@@ -97,8 +97,9 @@ def examine_target(answer, rng) -> None:
     by `round`, and those whose half it rounds down."""
     even, odd = 2 * int(rng.integers(6, 9)), 2 * int(rng.integers(9, 14)) + 1
     cases = []
-    for h, w in ((even, odd), (odd, even), (odd + 2, odd), (even + 2, even), (even, odd + 2)):
-        sigma = float(rng.uniform(1.6, 1.9) if rng.random() < 0.5 else rng.uniform(2.1, 3.3))
+    sizes = (even, odd), (odd, even), (odd + 2, odd), (even + 2, even), (even, odd + 2)
+    for k, (h, w) in enumerate(sizes):
+        sigma = float(rng.uniform(*((1.6, 1.9) if k % 2 else (2.6, 3.3))))
         cases.append((h, w, sigma))
         answer.compare(
             (h, w, sigma),

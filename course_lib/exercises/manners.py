@@ -3,56 +3,66 @@ next result, and trackers share nothing with each other or with their caller."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from course_lib.exercises.compare import as_array, copied, plain
+from course_lib.exercises.compare import as_array, copied, plain, same
 from course_lib.exercises.draws import global_states
 from course_lib.exercises.tracks import ShortSequence
 from course_lib.exercises.words import Wrong
 
 
 def require_repeatable(answer: Any, *cases: tuple[Any, ...]) -> None:
-    """Raise Wrong if an answer says something else when it is asked again, changes an array that it
+    """Raise Wrong if an answer is no longer right when it is asked again, changes an array that it
     has returned, or touches NumPy's global generator.
 
     Args:
-        answer: a function without chance, on trial; it is right in all cases.
+        answer: a function without chance, on trial; it was right in all cases.
         cases: inputs of calls, different ones.
     """
-    dice = global_states()
-    results = [answer(*copied(case)) for case in cases]
-    before = [copied(result) for result in results]
-    again = [answer(*copied(case)) for case in reversed(cases)][::-1]
-    _require_untouched(dice, "your function")
-    if not all(map(_equal, before, results)):
+    with _dice_left_alone("your function"):
+        results = [answer(*copied(case)) for case in cases]
+        before = [copied(result) for result in results]
+        again = [answer(*copied(case)) for case in reversed(cases)][::-1]
+    if not all(map(_near, before, results)):
         raise Wrong(
             "your function returns the same array in each call and fills it anew: what it returned "
             "before changes with it. Make a new one"
         )
-    if not all(map(_equal, before, again)):
+    right = [answer.right(*copied(case)) for case in cases]
+    if not all(map(_near, (*before, *again), (*right, *right))):
         raise Wrong(
-            "called again with the same inputs, your function returns something else: does it keep "
-            "something from call to call, in a global, an attribute or a default value?"
+            "called again with inputs that it had before, your function returns something else: "
+            "does it keep something from call to call, in a global, an attribute or a default value?"
         )
 
 
-def _require_untouched(dice: dict[str, str], who: str) -> None:
-    for name, state in global_states().items():
-        if dice.get(name, state) != state:
-            raise Wrong(
-                f"{who} sets or draws from {name}, the generator of the whole program: leave it alone"
-            )
+@contextmanager
+def _dice_left_alone(who: str) -> Iterator[None]:
+    """Raises Wrong if NumPy's global generator is not as it was, even one that is set to the same
+    seed in each call."""
+    saved = np.random.get_state()  # noqa: NPY002
+    np.random.random()  # noqa: NPY002
+    before = global_states()["np.random"]
+    try:
+        yield
+        after = global_states()["np.random"]
+    finally:
+        np.random.set_state(saved)  # noqa: NPY002
+    if after != before:
+        raise Wrong(
+            f"{who} sets or uses np.random, the generator of the whole program: leave it alone"
+        )
 
 
-def _equal(a: Any, b: Any) -> bool:
-    """Whether two results are the same numbers, up to rounding."""
-    if isinstance(a, (tuple, list)):
-        return len(a) == len(b) and all(map(_equal, a, b))
-    a, b = np.asarray(plain(a)), np.asarray(plain(b))
-    return a.shape == b.shape and np.allclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True)
+def _near(a: Any, b: Any) -> bool:
+    """Whether two results are the same numbers; closer comparisons have been made before."""
+    if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
+        return len(a) == len(b) and all(map(_near, a, b))
+    return same(plain(a), plain(b), 1e-3)
 
 
 # how a tracker is handled, and what is said if that changes its boxes
@@ -83,9 +93,8 @@ def require_independent(
         sequence: to run on.
         other: clip, of the same number of frames or more.
     """
-    dice = global_states()
-    right = _boxes(make, sequence, other)
-    _require_untouched(dice, "your tracker")
+    with _dice_left_alone("your tracker"):
+        right = _boxes(make, sequence, other)
     every = (KEPT, AGAIN, BESIDE, REUSED)
     if _agrees(right, make, sequence, other, every):
         return

@@ -65,6 +65,8 @@ SHORT = {
     "border": Plot("the target leaves the frame by half", start=(150, 96), step=(3, 2)),
     "alike": Plot("the target passes another one of nearly the same texture", twin=(34, 30)),
     "small": Plot("the target is small", size=(13, 16), step=(1, 1)),
+    "fast": Plot("the target moves far in each frame", size=(76, 66), start=(20, 15),
+                 step=(23, 16)),
     "large": Plot("the target is large", size=(76, 66), start=(40, 30)),
 }  # fmt: skip
 HEIGHT, WIDTH, LENGTH = 150, 200, 14
@@ -96,6 +98,32 @@ def make_short(name: str, rng: np.random.Generator, length: int = LENGTH) -> Sho
     return ShortSequence(name, plot.what, frames, boxes)
 
 
+def make_storm(
+    rng: np.random.Generator,
+    size: tuple[float, float],
+    length: int,
+    shape: tuple[int, int],
+    centre: tuple[float, float] | None = None,
+) -> ShortSequence:
+    """A clip in which each colour of each frame shows another texture, so that the box after a frame
+    depends on all that a tracker has learned and does: nothing in it is there to be followed.
+
+    Args:
+        rng: of the textures.
+        size: of the box, w and h; they get a random fraction of a tenth of a pixel.
+        length: frames.
+        shape: of the frames, height and width.
+        centre: of the box, x and y, with a random fraction; that of the frame if not given.
+    """
+    sides = np.array(size) + rng.uniform(-0.04, 0.04, 2)
+    beyond = np.array([rng.uniform(0.6, 0.9), rng.uniform(0.1, 0.4)])  # one to be rounded up
+    middle = np.array(centre or (shape[1] // 2, shape[0] // 2)) + beyond
+    box = np.array([*(middle - sides / 2), *sides])
+    frames = [np.stack([texture(rng, *shape) for _ in range(3)], axis=-1) for _ in range(length)]
+    what = "every frame shows another texture"
+    return ShortSequence("storm", what, frames, np.tile(box, (length, 1)))
+
+
 def texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """A blotchy grey texture (height, width) uint8.
 
@@ -115,9 +143,17 @@ def _paste(image: np.ndarray, looks: np.ndarray, place: np.ndarray) -> None:
         image[y : y + h, x : x + w] = looks[:h, :w].astype(np.uint8)
 
 
-def run(tracker: Any, sequence: ShortSequence) -> np.ndarray:
+def run(
+    tracker: Any, sequence: ShortSequence, before: Callable[[int], None] = lambda t: None
+) -> np.ndarray:
     """The boxes (T − 1, 4) that a tracker returns for the frames after the first; raises Wrong if
-    it changes what it is given."""
+    it changes what it is given.
+
+    Args:
+        tracker: to run.
+        sequence: to run on.
+        before: called with the frame's number before each update.
+    """
     frame, box = sequence.frames[0].copy(), sequence.boxes[0].copy()
     tracker.init(frame, box)
     if not np.array_equal(frame, sequence.frames[0]) or not np.array_equal(box, sequence.boxes[0]):
@@ -125,6 +161,7 @@ def run(tracker: Any, sequence: ShortSequence) -> np.ndarray:
     boxes = []
     for t in range(1, len(sequence.frames)):
         frame = sequence.frames[t].copy()
+        before(t)
         boxes.append(as_array(tracker.update(frame), (4,), f"the box of frame {t}").copy())
         if not np.array_equal(frame, sequence.frames[t]):
             raise Wrong("`update` changes the frame it was given; work on a copy")
