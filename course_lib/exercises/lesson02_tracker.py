@@ -14,7 +14,8 @@ from course_lib.exercises.core import check
 from course_lib.exercises.manners import require_independent
 from course_lib.exercises.mosse_mistakes import MISTAKES
 from course_lib.exercises.mosse_steps import at_rate, having, once, started
-from course_lib.exercises.tracks import ShortSequence, make_short, make_storm, run
+from course_lib.exercises.storms import make_storm, make_storm_at_border
+from course_lib.exercises.tracks import ShortSequence, make_short, run
 from course_lib.exercises.words import Wrong
 from course_lib.geometry.boxes import to_centre
 from course_lib.trackers import mosse
@@ -126,31 +127,13 @@ def examine_tracker(answer, rng) -> None:
     _compare(answer, make_storm(rng, wide, 7, (160, 220)), threshold=LOST)
     _compare(answer, make_short("fast", rng, 3), threshold=LOST)
     for corner in ((2, 3), (68, 58)):
-        _compare(answer, _at_the_border(answer.right, rng, high, corner), threshold=LOST)
+        border = make_storm_at_border(
+            lambda storm: run(answer.right(threshold=LOST), storm), rng, high, corner, reach=0.5
+        )
+        _compare(answer, border, threshold=LOST)
     _compare(answer, make_storm(rng, low, 12, (90, 80)), turned=True, rate=0.2, threshold=LOST)
     one, other = (make_storm(rng, size, 5, (90, 80)) for size in (low, (13.5, 9.8)))
     require_independent(lambda: answer(threshold=LOST), one, other)
-
-
-def _at_the_border(
-    right: type, rng: np.random.Generator, size: tuple[float, float], corner: tuple[float, float]
-) -> ShortSequence:
-    """A storm in whose frames (60, 70) the box begins at a corner. Its centre leaves the frame, but
-    the patch never does: there would be nothing in it.
-
-    Args:
-        right: the reference.
-        rng: of the textures.
-        size: of the box, w and h.
-        corner: x, y.
-    """
-    reach = np.array(size) / 2
-    while True:
-        storm = make_storm(rng, size, 6, (60, 70), corner)
-        centres = to_centre(run(right(threshold=LOST), storm))[:, :2]  # (5, 2)
-        beyond = np.maximum(-centres, centres - [70, 60])  # (5, 2)
-        if beyond.max() > 1 and (beyond < reach).all():
-            return storm
 
 
 def _compare(

@@ -75,18 +75,13 @@ BESIDE = (
     "two of your trackers disturb each other: what a tracker knows belongs in `self`, not in the "
     "class or in a global"
 )
-REUSED = (
-    "your tracker keeps the frame or the box that it was given, not a copy: it goes astray when the "
-    "caller uses the same array again"
-)
 
 
 def require_independent(
     make: Callable[[], Any], sequence: ShortSequence, other: ShortSequence
 ) -> None:
-    """Raise Wrong if the boxes of a tracker depend on another clip on which it ran before, on another
-    tracker beside it, or on what the caller does with arrays after the call; or if it changes boxes
-    that it has returned.
+    """Raise Wrong if the boxes of a tracker depend on another clip on which it ran before, or on
+    another tracker beside it; or if it changes boxes that it has returned.
 
     Args:
         make: () → a tracker.
@@ -95,7 +90,7 @@ def require_independent(
     """
     with _dice_left_alone("your tracker"):
         right = _boxes(make, sequence, other)
-    every = (KEPT, AGAIN, BESIDE, REUSED)
+    every = (KEPT, AGAIN, BESIDE)
     if _agrees(right, make, sequence, other, every):
         return
     for words in every:
@@ -126,22 +121,16 @@ def _boxes(make, sequence, other, handled: tuple[str, ...] = ()) -> np.ndarray:
         handled: how, some of the words above.
     """
     tracker, second = make(), make()
-    frame, box = sequence.frames[0].copy(), sequence.boxes[0].copy()
     if AGAIN in handled:
         tracker.init(other.frames[0].copy(), other.boxes[0].copy())
         tracker.update(other.frames[1].copy())
-    tracker.init(frame, box)
+    tracker.init(sequence.frames[0].copy(), sequence.boxes[0].copy())
     returned = []
     for t in range(1, len(sequence.frames)):
-        if BESIDE in handled:
-            after = second.update if t > 1 else lambda f: second.init(f, other.boxes[0].copy())
-            after(other.frames[t - 1].copy())
-        if REUSED in handled:
-            frame[:], box[:] = sequence.frames[t], -5.0
-        else:
-            frame = sequence.frames[t].copy()
-        given = tracker.update(frame)
+        if BESIDE in handled and t == 1:
+            second.init(other.frames[0].copy(), other.boxes[0].copy())
+        elif BESIDE in handled:
+            second.update(other.frames[t - 1].copy())
+        given = tracker.update(sequence.frames[t].copy())
         returned.append(given if KEPT in handled else as_array(given, (4,), "the box").copy())
-        if REUSED in handled:
-            frame[:] = 255 - frame
     return np.array([as_array(given, (4,), "the box") for given in returned])

@@ -65,7 +65,7 @@ SHORT = {
     "border": Plot("the target leaves the frame by half", start=(150, 96), step=(3, 2)),
     "alike": Plot("the target passes another one of nearly the same texture", twin=(34, 30)),
     "small": Plot("the target is small", size=(13, 16), step=(1, 1)),
-    "fast": Plot("the target moves far in each frame", size=(76, 66), start=(20, 15),
+    "fast": Plot("the target moves far in each frame", size=(56, 44), start=(20, 15),
                  step=(23, 16)),
     "large": Plot("the target is large", size=(76, 66), start=(40, 30)),
 }  # fmt: skip
@@ -96,32 +96,6 @@ def make_short(name: str, rng: np.random.Generator, length: int = LENGTH) -> Sho
         frames.append(np.repeat(image[..., None], 3, axis=2))
     boxes = np.column_stack([places, np.tile([float(w), float(h)], (length, 1))])  # (T, 4)
     return ShortSequence(name, plot.what, frames, boxes)
-
-
-def make_storm(
-    rng: np.random.Generator,
-    size: tuple[float, float],
-    length: int,
-    shape: tuple[int, int],
-    centre: tuple[float, float] | None = None,
-) -> ShortSequence:
-    """A clip in which each colour of each frame shows another texture, so that the box after a frame
-    depends on all that a tracker has learned and does: nothing in it is there to be followed.
-
-    Args:
-        rng: of the textures.
-        size: of the box, w and h; they get a random fraction of a tenth of a pixel.
-        length: frames.
-        shape: of the frames, height and width.
-        centre: of the box, x and y, with a random fraction; that of the frame if not given.
-    """
-    sides = np.array(size) + rng.uniform(-0.04, 0.04, 2)
-    beyond = np.array([rng.uniform(0.6, 0.9), rng.uniform(0.1, 0.4)])  # one to be rounded up
-    middle = np.array(centre or (shape[1] // 2, shape[0] // 2)) + beyond
-    box = np.array([*(middle - sides / 2), *sides])
-    frames = [np.stack([texture(rng, *shape) for _ in range(3)], axis=-1) for _ in range(length)]
-    what = "every frame shows another texture"
-    return ShortSequence("storm", what, frames, np.tile(box, (length, 1)))
 
 
 def texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
