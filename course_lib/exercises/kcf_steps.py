@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.fft import fft2, ifft2
 
 from course_lib.exercises.plain_kcf import CELL, PlainKCF
 from course_lib.trackers import kernels
@@ -237,6 +238,16 @@ def searching(channels: Callable[[PlainKCF, np.ndarray], np.ndarray]) -> Callabl
         return self._box()
 
     return changed(update=update)
+
+
+def searching_at(bandwidth: float) -> Callable[[type], Any]:
+    """A mistake: `update` searches with another σ than α was trained with."""
+
+    def response(self, z):
+        kernel = kernels.gaussian_kernel(self.x, z, bandwidth)
+        return ifft2(fft2(kernel) * fft2(self.alpha)).real
+
+    return changed(_response=response)
 
 
 def shaped(whole: Callable[[float], int]) -> Callable[[type], Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.fft import ifft2
 
-from course_lib.exercises.compare import as_array
+from course_lib.exercises.compare import as_array, plain, same
 from course_lib.exercises.core import check
 from course_lib.exercises.kcf_steps import (
     added,
@@ -28,6 +28,7 @@ from course_lib.exercises.kcf_steps import (
     only,
     replaced_by_average,
     searching,
+    searching_at,
     shaped,
     started_at,
     turned,
@@ -186,6 +187,7 @@ Step = tuple[np.ndarray | None, dict[str, np.ndarray]]
         "write the steps yourself": lambda right: kcf.KCF(kcf.KCFSettings(scale="fixed")),
     },
     others={
+        "the response in which you find the displacement is another one": searching_at(0.6),
         "is a `return` missing": boxed(lambda tracker, box: None),
         "does not move by it": [
             changed(update=with_own_displacement),
@@ -208,37 +210,63 @@ def examine_tracker(answer, rng) -> None:
         lambda storm: run(answer.right(), storm), rng, high, corner, reach=0.8
     )
     _compare(answer, border)
-    _compare(answer, make_storm(rng, high, 4, (100, 100)), finer=True)
-    one, other = (make_storm(rng, size, 4, (100, 100)) for size in (high, (14.8, 18.9)))
-    require_independent(answer, one, other)
+    _compare_finer(answer, make_storm(rng, high, 4, (100, 100)))
+    one, other = (make_storm(rng, size, 4, (100, 100)) for size in (high, wide))
+
+    def fine():
+        tracker = answer()
+        tracker.find = kernels.subcell  # so that all that it knows shows in its boxes
+        return tracker
+
+    require_independent(fine, one, other)
 
 
-def _compare(answer, sequence: ShortSequence, finer: bool = False) -> list[Step]:
-    """The answer's steps on a clip; Wrong if they are not the reference's.
+def _compare(answer, sequence: ShortSequence) -> list[Step]:
+    """The answer's steps on a clip; Wrong if they are not the reference's."""
+    mine = list(steps(answer(), sequence))
+    compare_steps(answer, sequence, mine)
+    return mine
+
+
+def _compare_finer(answer, sequence: ShortSequence) -> None:
+    """Wrong if an answer does not move by another `find`, or asks it about another response than the
+    reference does.
 
     Args:
-        answer: on trial.
+        answer: on trial, right with its own `find`.
         sequence: to run on.
-        finer: whether both move by another `find`.
     """
     tracker, right = answer(), answer.right()
-    if finer:
-        tracker.find = right.find = _finer
+    tracker.find, right.find = Finer(), Finer()
     mine = list(steps(tracker, sequence))
-    if finer and departs(mine, steps(right, sequence)):
+    if departs(mine, steps(right, sequence)):
         raise Wrong(
             "where a subclass has another `find`, your tracker does not move by it: the centre moves "
             "by 4 × what `self.find(response)` returns, with its fractions"
         )
-    if not finer:
-        compare_steps(answer, sequence, mine)
-    return mine
+    for response, wanted in zip(tracker.find.asked, right.find.asked, strict=False):
+        if not same(response, wanted, 1e-3 * np.abs(wanted).max()):
+            raise Wrong(
+                "your boxes are right, but the response in which you find the displacement is another "
+                "one: it is that of the kernel of x and z (σ = 0.5) and of α"
+            )
 
 
-def _finer(response: np.ndarray) -> tuple[float, float]:
-    """A displacement with fractions, of a response (h, w)."""
-    dx, dy = kernels.displacement(response)
-    return dx + 0.25, dy - 0.6
+class Finer:
+    """A displacement with fractions, of a response (h, w).
+
+    Attributes:
+        asked: the responses.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[np.ndarray] = []
+
+    def __call__(self, response: np.ndarray) -> tuple[float, float]:
+        response = np.array(plain(response))
+        self.asked.append(response)
+        dx, dy = kernels.displacement(response)
+        return dx + 0.25, dy - 0.6
 
 
 def steps(tracker: Any, sequence: ShortSequence) -> Iterator[Step]:
