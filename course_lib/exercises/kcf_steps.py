@@ -194,7 +194,7 @@ def whole_cells(whole: Callable[[np.ndarray], np.ndarray]) -> Callable[..., None
     return move
 
 
-def with_own_displacement(self, frame):
+def with_own_displacement(self, frame: np.ndarray) -> np.ndarray:
     """`update` that does not ask `self.find`."""
     self._move(*kernels.displacement(self._response(self._channels(frame))))
     self._learn(frame)

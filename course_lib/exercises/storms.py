@@ -29,8 +29,8 @@ def make_storm(
     """
     sides = np.array(size) + rng.uniform(-0.04, 0.04, 2)
     beyond = np.array([rng.uniform(0.6, 0.9), rng.uniform(0.1, 0.4)])  # one to be rounded up
-    middle = np.array(centre or (shape[1] // 2, shape[0] // 2)) + beyond
-    box = np.array([*(middle - sides / 2), *sides])
+    place = np.array(centre or (shape[1] // 2, shape[0] // 2)) + beyond
+    box = np.array([*(place - sides / 2), *sides])
     frames = [np.stack([texture(rng, *shape) for _ in range(3)], axis=-1) for _ in range(length)]
     what = "every frame shows another texture"
     return ShortSequence("storm", what, frames, np.tile(box, (length, 1)))
