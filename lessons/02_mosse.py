@@ -700,7 +700,7 @@ plots.show(
 #
 # Put the pieces together: write the two methods.
 #
-# `init`: cut the patch around the box, 1.5 × as high and wide in whole pixels; preprocess it and eight warped copies, `mosse.random_warps(patch, 8, np.random.default_rng(0))`; train the filter on all nine, with $\sigma = 2$ pixels and $\lambda = 1$.
+# `init`: cut the patch around the box, 1.5 × as high and wide, rounded down to whole pixels (`size_of_patch`, above); preprocess it and eight warped copies, `mosse.random_warps(patch, 8, np.random.default_rng(0))`; train the filter on all nine, with $\sigma = 2$ pixels and $\lambda = 1$.
 #
 # `update`:
 #

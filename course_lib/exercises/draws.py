@@ -43,9 +43,9 @@ def require_generator(answer: Callable[..., Any], inputs: Inputs, read: Read, se
         read: turns a result into numbers.
         seed: of the generators.
     """
-    before = _global_states()
+    before = global_states()
     first, again, other = (drawn(answer, inputs, read, 8, s) for s in (seed, seed, seed + 1))
-    for name, state in _global_states().items():
+    for name, state in global_states().items():
         if state != before[name]:
             raise Wrong(
                 f"you draw from {name}; draw from the generator that you are given, or nobody can "
@@ -60,7 +60,7 @@ def require_generator(answer: Callable[..., Any], inputs: Inputs, read: Read, se
         raise Wrong("generators with different seeds give the same draws: nothing is random here")
 
 
-def _global_states() -> dict[str, str]:
+def global_states() -> dict[str, str]:
     """States of the generators that an answer may draw from by mistake."""
     legacy = np.random.get_state()  # noqa: NPY002
     states = {"np.random": repr(legacy), "random": repr(random.getstate())}

@@ -6,6 +6,7 @@ import numpy as np
 
 from course_lib.exercises.compare import as_array
 from course_lib.exercises.core import check
+from course_lib.exercises.manners import require_repeatable
 from course_lib.exercises.tracks import texture
 from course_lib.exercises.words import Wrong
 from course_lib.trackers import mosse
@@ -61,16 +62,23 @@ def _of_profiles(profile):
         "your window is inverted: it is 1 on the target, in the centre": (
             lambda right, h, w: 1 - right(h, w)
         ),
+        "your window is scaled to a largest value of 1: an even side has no sample at the centre, "
+        "and its two highest stay below 1": lambda right, h, w: right(h, w) / right(h, w).max(),
+        "your window is scaled to a sum of 1: its values weigh the pixels, they are no average": (
+            lambda right, h, w: right(h, w) / right(h, w).sum()
+        ),
     },
     others={
         "not 0 on the whole border": lambda right, h, w: 0.1 + 0.9 * right(h, w),
     },
 )
 def examine_window(answer, rng) -> None:
-    """Hann window in two dimensions, of odd and even sides."""
+    """Hann window in two dimensions, of odd and even sides, equal ones, and very small ones."""
     odd, even = 2 * int(rng.integers(4, 9)) + 1, 2 * int(rng.integers(11, 20))
-    for h, w in ((odd, even), (even, odd), (odd + 1, odd)):
+    sizes = (odd, even), (even, odd), (odd + 1, odd), (odd, odd), (odd, even + 5), (4, 3)
+    for h, w in sizes:
         answer.compare((h, w), "the window", (h, w), otherwise=_border)
+    require_repeatable(answer, *sizes)
 
 
 def _border(given: np.ndarray, right: np.ndarray) -> str:
@@ -145,9 +153,10 @@ def _normalised(mean, deviation):
         "the 1e-5 stands under the root, with the variance; it is added to the deviation": (
             _normalised(np.mean, lambda v: np.sqrt(v.var() + 1e-5))
         ),
-        "the 1e-5 is not added to the deviation: a patch of one grey value would be divided by 0": (
-            _normalised(np.mean, np.std)
-        ),
+        "your result is as if no 1e-5 were added to the deviation": [
+            _normalised(np.mean, np.std),
+            _normalised(np.mean, lambda v: max(v.std(), 1e-5)),
+        ],
         "you normalise each row for itself; one mean and one deviation serve the whole patch": (
             _normalised(
                 lambda v: v.mean(axis=1, keepdims=True),
@@ -157,12 +166,29 @@ def _normalised(mean, deviation):
         "you normalise each column for itself; one mean and one deviation serve the whole patch": (
             _normalised(lambda v: v.mean(axis=0), lambda v: v.std(axis=0) + 1e-5)
         ),
+        "you subtract the mean of each column, and divide by the deviation of all pixels: one mean "
+        "serves the whole patch": _normalised(lambda v: v.mean(axis=0), lambda v: v.std() + 1e-5),
+        "you subtract the mean of each row, and divide by the deviation of all pixels: one mean "
+        "serves the whole patch": _normalised(
+            lambda v: v.mean(axis=1, keepdims=True), lambda v: v.std() + 1e-5
+        ),
+        "your 1 stands outside the logarithm, log(f) + 1; it belongs inside, log(f + 1)": (
+            lambda right, f, w: right(np.exp(np.log(np.maximum(f, 1e-9)) + 1) - 1, w)
+        ),
+        "you add 1 twice: np.log1p(f) is log(f + 1) already": (
+            lambda right, f, w: right(f.astype(float) + 1, w)
+        ),
+        "you make a window of your own: multiply by `window`, which is given": (
+            lambda right, f, w: right(f, np.outer(np.hanning(len(w)), np.hanning(len(w[0]))))
+        ),
+        "your grey values are cut to whole numbers: make the patch a float array, not an integer "
+        "one": lambda right, f, w: right(np.floor(f), w),
     },
 )
 def examine_preprocess(answer, rng) -> None:
     """Logarithm, mean, deviation, window: in this order; of much contrast, of little, of none."""
     h, w = 2 * int(rng.integers(7, 10)) + 1, 2 * int(rng.integers(10, 14))
-    window = np.outer(np.hanning(h), np.hanning(w))
+    window = np.outer(np.hanning(h), np.hanning(w) ** 2)  # not the one of a notebook
     strong = texture(rng, h, w)
     strong[h // 2, :2], strong[h // 2 :, w // 2] = 255, 255
     strong[: h // 2, w // 3] = 0
@@ -176,6 +202,7 @@ def examine_preprocess(answer, rng) -> None:
     named = "for a patch of one grey value the result"
     if np.abs(as_array(flat, (h, w), named)).max() > 0.1:  # rounding, divided by 1e-5
         raise Wrong(f"{named} should be 0: nothing is left when its mean is subtracted")
+    require_repeatable(answer, (strong, window), (faint, window))
 
 
 def _finite(shape: tuple[int, int]):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.fft import fft2, fftshift
+from numpy.fft import fft, fft2, fftshift, ifftshift
 
 from course_lib.exercises.compare import as_array, as_parts
 from course_lib.exercises.core import check
+from course_lib.exercises.manners import require_repeatable
 from course_lib.exercises.words import Wrong
 from course_lib.trackers import mosse
 
@@ -63,6 +64,16 @@ def _centred(exponent):
         "your centre has row and column exchanged: height // 2 is a row": (
             _gaussian(lambda h, w: w // 2, lambda h, w: h // 2)
         ),
+        "your sigma is a whole number, or a fixed one: take `sigma` as it is given": [
+            lambda right, h, w, s: right(h, w, int(s)),
+            lambda right, h, w, s: right(h, w, round(s)),
+            *(lambda right, h, w, s, own=own: right(h, w, own) for own in (1.0, 2.0, 10.0)),
+        ],
+        "you square the sum of the distances, (|i − i₀| + |j − j₀|)²; the squares are added": (
+            lambda right, h, w, s: np.exp(
+                -(np.add.outer(*(np.abs(np.arange(n) - n // 2) for n in (h, w))) ** 2) / (2 * s**2)
+            )
+        ),
         "your target is a ridge: rows and columns both count": [
             lambda right, h, w, s: np.tile(right(h, w, s)[h // 2], (h, 1)),
             lambda right, h, w, s: np.tile(right(h, w, s)[:, [w // 2]], (1, w)),
@@ -82,10 +93,14 @@ def _centred(exponent):
     },
 )
 def examine_target(answer, rng) -> None:
-    """Gaussian with its peak at the centre, for odd and even sides."""
+    """Gaussian with its peak at the centre, for odd and even sides; those whose half is rounded up
+    by `round`, and those whose half it rounds down."""
     even, odd = 2 * int(rng.integers(6, 9)), 2 * int(rng.integers(9, 14)) + 1
-    for h, w in ((even, odd), (odd, even), (odd - 4, odd), (even + 4, even)):
-        sigma = float(rng.uniform(1.6, 3))
+    cases = []
+    sizes = (even, odd), (odd, even), (odd + 2, odd), (even + 2, even), (even, odd + 2)
+    for k, (h, w) in enumerate(sizes):
+        sigma = float(rng.uniform(*((1.6, 1.9) if k % 2 else (2.6, 3.3))))
+        cases.append((h, w, sigma))
         answer.compare(
             (h, w, sigma),
             "the target",
@@ -93,6 +108,7 @@ def examine_target(answer, rng) -> None:
             otherwise=_peak,
             peak=lambda given: given.max(),
         )
+    require_repeatable(answer, *cases)
 
 
 def _peak(given: np.ndarray, right: np.ndarray) -> str:
@@ -132,6 +148,21 @@ def _parts(A=None, B=None):
         return (given[0] if A is None else A(*spectra), given[1] if B is None else B(*spectra))
 
     return mistake
+
+
+def _parts_of(of_patches, of_target):
+    """A mistake: other transforms."""
+
+    def mistake(right, f, g, k):
+        F, G = of_patches(f), of_target(g)
+        return np.sum(G * np.conj(F), axis=0), np.sum(np.abs(F) ** 2, axis=0) + k
+
+    return mistake
+
+
+def _at_the_origin(B: np.ndarray, added: float) -> np.ndarray:
+    B[0, 0] += added
+    return B
 
 
 @check(
@@ -178,9 +209,31 @@ def _parts(A=None, B=None):
             0,
             _parts(A=lambda F, G, k: np.sum(G / F, axis=0)),
         ),
-        "you roll the target before its transform; its peak stays in the centre": (
+        "you roll the target before its transform; its peak stays in the centre": [
+            (0, lambda right, f, g, k: right(f, fftshift(g), k)),
+            (0, lambda right, f, g, k: right(f, ifftshift(g), k)),
+        ],
+        "you subtract the patches' mean once more: they are preprocessed, take them as they are": (
+            lambda right, f, g, k: right(f - f.mean(axis=(1, 2), keepdims=True), g, k)
+        ),
+        "you transform along one axis only (fft); fft2 transforms the last two": _parts_of(
+            fft, fft
+        ),
+        "you transform over the first two axes, the patches' among them; fft2 transforms the last "
+        "two": _parts_of(lambda f: fft2(f, axes=(0, 1)), fft2),
+        "you return the filter A / B in place of A": (
             0,
-            lambda right, f, g, k: right(f, fftshift(g), k),
+            lambda right, f, g, k: (np.divide(*right(f, g, k)), right(f, g, k)[1]),
+        ),
+        "you average the filters of single patches; numerator and denominator are summed "
+        "separately": (
+            0,
+            _parts(
+                A=lambda F, G, k: (
+                    np.mean(G * np.conj(F) / (np.abs(F) ** 2 + k), axis=0)
+                    * (np.sum(np.abs(F) ** 2, axis=0) + k)
+                )
+            ),
         ),
         "you leave patches out; A and B are sums over all": [
             lambda right, f, g, k: right(f[:1], g, k),
@@ -218,6 +271,13 @@ def _parts(A=None, B=None):
             1,
             lambda right, f, g, k: right(f, g, len(f) * k),
         ),
+        "your regulariser is always the same; `regulariser` is given": [
+            (1, lambda right, f, g, k, own=own: right(f, g, own)) for own in (1, 0.1, 0.01, 1e-3)
+        ],
+        "the regulariser is added at frequency 0 only: each frequency has it": (
+            1,
+            lambda right, f, g, k: (right(f, g, k)[0], _at_the_origin(right(f, g, 0)[1], k)),
+        ),
         "the regulariser is squared": (1, lambda right, f, g, k: right(f, g, k**2)),
         "B is multiplied by the regulariser; it is added": (
             1,
@@ -247,11 +307,15 @@ def _parts(A=None, B=None):
     },
 )
 def examine_filter(answer, rng) -> None:
-    """Numerator and denominator of the least-squares filter."""
-    for h, w in ((12, 17), (15, 10)):
-        patches = rng.normal(size=(int(rng.integers(3, 6)), h, w))
-        inputs = (patches, one_sided_target(h, w), float(rng.uniform(0.3, 0.8)))
-        answer.compare(inputs, ("A", "B"), _of_shape((h, w)))
+    """Numerator and denominator of the least-squares filter, of several patches and of one; much
+    regulariser and little."""
+    settings = ((12, 17), 3, rng.uniform(30, 60)), ((15, 10), 5, rng.uniform(0.3, 0.8))
+    cases = []
+    for (h, w), count, regulariser in (*settings, ((12, 17), 1, 0.0), ((12, 17), 3, 1.7)):
+        patches = rng.normal(0.02, 0.1, (count, h, w))  # weak, beside them λ is not lost
+        cases.append((patches, one_sided_target(h, w), float(regulariser)))
+        answer.compare(cases[-1], ("A", "B"), _of_shape((h, w)))
+    require_repeatable(answer, *cases)
 
 
 def _of_shape(shape: tuple[int, int]):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.fft import fft2
+from numpy.fft import fft2, fftshift, ifftshift
 
 from course_lib.exercises.core import check
 from course_lib.exercises.lesson02_filter import numerator_and_denominator, one_sided_target
+from course_lib.exercises.manners import require_repeatable
 from course_lib.trackers import mosse
 
 
@@ -101,6 +102,40 @@ def _one_more(A=None, B=None):
                 right(A, B, f, g, r)[1],
             ),
         ),
+        "you average the filters and multiply by B; numerator and denominator are averaged "
+        "separately": (
+            0,
+            lambda right, A, B, f, g, r: (
+                (r * fft2(g) / fft2(f) + (1 - r) * A / B) * right(A, B, f, g, r)[1],
+                right(A, B, f, g, r)[1],
+            ),
+        ),
+        "you return filters, A / B: the next cells need A and B": (
+            0,
+            lambda right, *given: (np.divide(*right(*given)), right(*given)[1]),
+        ),
+        "the past A is conjugated: it holds F* already": (
+            0,
+            _one_more(A=lambda A, F, G, r: r * G * np.conj(F) + (1 - r) * np.conj(A)),
+        ),
+        "a regulariser is added to B in the update: it stands in the first B already": [
+            (1, lambda right, *given, k=k: (right(*given)[0], right(*given)[1] + k * given[-1]))
+            for k in (1.0, 0.1, 0.01, 1e-5)
+        ],
+        "you roll the target before its transform; its peak stays in the centre": [
+            (0, lambda right, A, B, f, g, r: right(A, B, f, fftshift(g), r)),
+            (0, lambda right, A, B, f, g, r: right(A, B, f, ifftshift(g), r)),
+        ],
+        "your transform is scaled (norm=…); np.fft.fft2 as it is has no factor": (
+            lambda right, A, B, f, g, r: tuple(
+                v - r * new + r * new / g.size
+                for v, new in zip(right(A, B, f, g, r), right(0, 0, f, g, 1), strict=True)
+            )
+        ),
+        "your B squares F without its conjugate, and keeps the real part: |F|² is F ⊙ F*": (
+            1,
+            _one_more(B=lambda B, F, G, r: r * (F**2).real + (1 - r) * B),
+        ),
     },
     others={
         "B is returned first; the order is A, B": lambda right, *given: right(*given)[::-1],
@@ -109,12 +144,24 @@ def _one_more(A=None, B=None):
     },
 )
 def examine_update(answer, rng) -> None:
-    """Running numerator and denominator."""
-    for h, w in ((10, 15), (13, 8)):
-        first, patch = rng.normal(size=(2, h, w)), rng.normal(size=(h, w))
-        A, B = mosse.train_filter(first, one_sided_target(h, w), 0.1)
-        inputs = (A, B, patch, np.roll(one_sided_target(h, w), 1), float(rng.uniform(0.1, 0.3)))
-        answer.compare(inputs, ("A", "B"), numerator_and_denominator)
+    """Running numerator and denominator, of strong patches and weak ones; rates up to 0 and 1."""
+    cases = []
+    for h, w, strength, rate in (
+        (10, 15, 1.0, rng.uniform(0.14, 0.3)),
+        (13, 8, 0.02, rng.uniform(0.6, 0.9)),  # a number added to B is not lost beside it
+        (13, 8, 0.3, 1.0),
+        (10, 15, 0.3, 0.0),
+    ):
+        first, patch = strength * rng.normal(size=(2, h, w)), strength * rng.normal(size=(h, w))
+        A, B = mosse.train_filter(first, one_sided_target(h, w), 0.1 * strength)
+        cases.append((A, B, patch, np.roll(one_sided_target(h, w), 1), float(rate)))
+        words = f"with a rate of {rate:g} " + (
+            "the new patch replaces the past" if rate == 1 else "nothing changes"
+        )
+        answer.compare(
+            cases[-1], ("A", "B"), numerator_and_denominator, otherwise=words * (rate in (0, 1))
+        )
+    require_repeatable(answer, *cases)
 
 
 def _single(change):
@@ -124,6 +171,11 @@ def _single(change):
         return rate * change(fft2(f), fft2(g), k) + (1 - rate) * H
 
     return mistake
+
+
+def _origin(F: np.ndarray) -> np.ndarray:
+    """1 at frequency 0, 0 elsewhere."""
+    return np.arange(F.size).reshape(F.shape) == 0
 
 
 def _power(F: np.ndarray) -> np.ndarray:
@@ -146,6 +198,27 @@ def _power(F: np.ndarray) -> np.ndarray:
         "your filter keeps nothing of the past": (
             lambda right, H, f, g, r, k: right(H, f, g, 1, k)
         ),
+        "your rate is always 0.125; `rate` is given": (
+            lambda right, H, f, g, rate, k: right(H, f, g, 0.125, k)
+        ),
+        "your regulariser is always the same; `regulariser` is given": [
+            lambda right, H, f, g, rate, k, own=own: right(H, f, g, rate, own)
+            for own in (1.0, 0.1, 0.01)
+        ],
+        "the regulariser is multiplied by the rate as well": (
+            lambda right, H, f, g, rate, k: right(H, f, g, rate, rate * k)
+        ),
+        "the regulariser is squared": lambda right, H, f, g, rate, k: right(H, f, g, rate, k**2),
+        "the regulariser is added at frequency 0 only: each frequency has it": (
+            _single(lambda F, G, k: G * np.conj(F) / (_power(F) + k * _origin(F)))
+        ),
+        "the regulariser is the least denominator; it is added to |F|²": (
+            _single(lambda F, G, k: G * np.conj(F) / np.maximum(_power(F), k))
+        ),
+        "you roll the target before its transform; its peak stays in the centre": [
+            lambda right, H, f, g, rate, k: right(H, f, fftshift(g), rate, k),
+            lambda right, H, f, g, rate, k: right(H, f, ifftshift(g), rate, k),
+        ],
         "the regulariser is missing in the denominator": (
             lambda right, H, f, g, rate, k: right(H, f, g, rate, 0.0)
         ),
@@ -196,9 +269,16 @@ def _power(F: np.ndarray) -> np.ndarray:
     others={"the new filter should be an array": lambda right, *given: (right(*given), 1)},
 )
 def examine_ratio(answer, rng) -> None:
-    """Running average of single-patch filters."""
-    for h, w in ((10, 15), (13, 8)):
+    """Running average of single-patch filters; a regulariser as large as |F|², and smaller ones."""
+    cases = []
+    for h, w, rate, regulariser in (
+        (10, 15, rng.uniform(0.14, 0.3), rng.uniform(50, 90)),
+        (13, 8, rng.uniform(0.5, 0.9), rng.uniform(0.5, 0.9)),
+        (13, 8, 1.0, 3.0),
+        (10, 15, 0.0, 20.0),
+    ):
         H = rng.normal(size=(h, w)) + 1j * rng.normal(size=(h, w))
-        rate, regulariser = float(rng.uniform(0.1, 0.3)), float(rng.uniform(0.5, 0.9))
-        inputs = (H, rng.normal(size=(h, w)), one_sided_target(h, w), rate, regulariser)
-        answer.compare(inputs, "the new filter", (h, w))
+        patch, target = rng.normal(size=(h, w)), one_sided_target(h, w)
+        cases.append((H, patch, target, float(rate), float(regulariser)))
+        answer.compare(cases[-1], "the new filter", (h, w))
+    require_repeatable(answer, *cases)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from course_lib.exercises.core import check
+from course_lib.exercises.manners import require_repeatable
 from course_lib.trackers import mosse
 
 
@@ -37,9 +38,20 @@ def _sidelobe(left_out=WINDOW, value=lambda g, rest: (g.max() - rest.mean()) / r
 
 def _around_the_largest(right, response):
     """A mistake: the window stands around the largest absolute value."""
-    row, column = (int(v) for v in np.unravel_index(abs(response).argmax(), response.shape))
-    rest = response[~WINDOW(row, column, *response.shape)]
+    return _around_a_place(response, *divmod(int(abs(response).argmax()), response.shape[1]))
+
+
+def _around_a_place(response, row, column):
+    """A mistake: the window stands around another place."""
+    rest = response[~WINDOW(int(row), int(column), *response.shape)]
     return (response.max() - rest.mean()) / rest.std()
+
+
+def _in_the_centre(right, response):
+    """A mistake: the centre is taken for the peak."""
+    row, column = (n // 2 for n in response.shape)
+    rest = response[~WINDOW(row, column, *response.shape)]
+    return (response[row, column] - rest.mean()) / rest.std()
 
 
 def _far(row: int, column: int, h: int, w: int) -> tuple[np.ndarray, np.ndarray]:
@@ -141,6 +153,31 @@ def _cut_out(right, response):
         "you set the window to 0, and its zeros count in mean and deviation: leave it out": (
             _sidelobe(value=lambda g, rest: _with_zeros(g, rest))
         ),
+        "your deviation is measured from 0, not from the sidelobe's mean": (
+            _sidelobe(value=lambda g, rest: (g.max() - rest.mean()) / np.sqrt((rest**2).mean()))
+        ),
+        "your deviation is the mean distance from the mean; the root of the mean square is asked "
+        "for": _sidelobe(
+            value=lambda g, rest: (g.max() - rest.mean()) / np.abs(rest - rest.mean()).mean()
+        ),
+        "you subtract the sidelobe's highest value; its mean is asked for": (
+            _sidelobe(value=lambda g, rest: (g.max() - rest.max()) / rest.std())
+        ),
+        "you take 1 for the peak; it is the response's highest value": (
+            _sidelobe(value=lambda g, rest: (1 - rest.mean()) / rest.std())
+        ),
+        "your ratio is in decibels; it is (peak − mean) / deviation": (
+            lambda right, g: 20 * np.log10(right(g))
+        ),
+        "your ratio is upside down": lambda right, g: 1 / right(g),
+        "you take the value in the centre of the map, and leave out the window there; the peak is "
+        "the highest value": _in_the_centre,
+        "your row and column of the peak are wrong: unravel the place with response.shape": [
+            lambda right, g: _around_a_place(g, *divmod(int(g.argmax()), len(g))),
+            lambda right, g: _around_a_place(g, *divmod(int(g.argmax()), len(g))[::-1]),
+            lambda right, g: _around_a_place(g, *np.unravel_index(g.argmax(), g.shape, "F")),
+            lambda right, g: _around_a_place(g, g.sum(axis=1).argmax(), g.sum(axis=0).argmax()),
+        ],
         "your sign is turned: the peak lies above the mean": lambda right, g: -right(g),
         "the peak is the sidelobe's own highest value; it is the response's": (
             _sidelobe(value=lambda g, rest: (rest.max() - rest.mean()) / rest.std())
@@ -157,17 +194,22 @@ def _cut_out(right, response):
     others={"your function changes `response`": _cut_out},
 )
 def examine_psr(answer, rng) -> None:
-    """Peak-to-sidelobe ratio, at the centre and at the border."""
+    """Peak-to-sidelobe ratio, at the centre, at every border and in corners."""
+    cases = []
     for h, w, row, column, mean in (
-        (30, 25, 14, 12, 0.4),
+        (30, 25, 20, 8, 0.4),
         (20, 29, 12, 17, -0.4),
         (24, 32, 2, 20, 0.2),
         (30, 24, 17, 21, -0.3),
         (26, 21, 24, 3, 0.3),
+        (19, 28, 0, 0, 0.2),
+        (23, 18, 22, 17, -0.2),
+        (12, 14, 4, 9, 0.1),
     ):
         response = mean + 0.1 * rng.exponential(size=(h, w))
         response[row, column] = 3.0
         response[row - h // 2, column - w // 2] = -5.0
+        response[(row + 9) % h] += 0.6  # the highest row on average is another one
         response[max(0, row - 3) : row + 4, max(0, column - 3) : column + 4] += 1.0
         answer.compare(
             (response,),
@@ -178,6 +220,8 @@ def examine_psr(answer, rng) -> None:
             row=row,
             column=column,
         )
+        cases.append((response,))
+    require_repeatable(answer, *cases)
 
 
 def _with_zeros(response: np.ndarray, rest: np.ndarray) -> float:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.fft import fft2, fftshift, ifft2, ifftshift, irfft2, rfft2
 
-from course_lib.exercises.compare import as_array, as_number, as_parts
+from course_lib.exercises.compare import as_array, as_number, as_parts, plain
 from course_lib.exercises.core import check
+from course_lib.exercises.manners import require_repeatable
 from course_lib.exercises.words import Wrong
 from course_lib.trackers import mosse
 
@@ -18,8 +19,7 @@ def _response(change):
 
     def mistake(right, f, A, B):
         values = change(fft2(f), A, B)
-        row, column = np.unravel_index(np.real(values).argmax(), values.shape)
-        return values, int(column) - f.shape[1] // 2, int(row) - f.shape[0] // 2
+        return _at(values, *np.unravel_index(np.real(values).argmax(), values.shape))
 
     return mistake
 
@@ -27,8 +27,25 @@ def _response(change):
 def _largest_in_size(right, f, A, B):
     """A mistake: the peak is looked for in the absolute value."""
     values = right(f, A, B)[0]
-    row, column = np.unravel_index(np.abs(values).argmax(), values.shape)
-    return values, int(column) - f.shape[1] // 2, int(row) - f.shape[0] // 2
+    return _at(values, *np.unravel_index(np.abs(values).argmax(), values.shape))
+
+
+def _at(values, row, column):
+    """A response with the displacement of a place in it."""
+    h, w = values.shape
+    return values, int(column) - w // 2, int(row) - h // 2
+
+
+def _by_sums(right, f, A, B):
+    """A mistake: the highest row and column on average."""
+    values = right(f, A, B)[0]
+    return _at(values, values.sum(axis=1).argmax(), values.sum(axis=0).argmax())
+
+
+def _lowest(right, f, A, B):
+    """A mistake: the lowest value."""
+    values = right(f, A, B)[0]
+    return _at(values, *np.unravel_index(values.argmin(), values.shape))
 
 
 def _displaced(change):
@@ -78,8 +95,17 @@ def _displaced(change):
         "your peak is that of the absolute value; it is the highest value, whatever lies below 0": (
             _largest_in_size
         ),
-        "the target moved {dx} px right and {dy} px down, you say {given[1]:g} and {given[2]:g}: "
-        "the row is y": _displaced(lambda dx, dy, h, w: (dy, dx)),
+        "you take dy for dx: the row is y, and dx comes first": (
+            _displaced(lambda dx, dy, h, w: (dy, dx))
+        ),
+        "row and column of the peak are exchanged: np.unravel_index returns the row first": (
+            _displaced(lambda dx, dy, h, w: (dy + h // 2 - w // 2, dx + w // 2 - h // 2))
+        ),
+        "both of your displacements are measured from half the width: rows belong to the height": (
+            _displaced(lambda dx, dy, h, w: (dx, dy + h // 2 - w // 2))
+        ),
+        "both of your displacements are measured from half the height: columns belong to the "
+        "width": _displaced(lambda dx, dy, h, w: (dx + w // 2 - h // 2, dy)),
         "your dx, dy point from the peak to the centre: the wrong way": (
             _displaced(lambda dx, dy, h, w: (-dx, -dy))
         ),
@@ -108,6 +134,20 @@ def _displaced(change):
         "your dx is 1 too large: Python counts from 0": (
             _displaced(lambda dx, dy, h, w: (dx + 1, dy + 1))
         ),
+        "your peak is where rows and columns are highest on average; it is the highest value of the "
+        "response": _by_sums,
+        "your peak is the lowest value of the response": _lowest,
+        "the response's values below 0 are cut off: leave it as it is": (
+            _response(lambda F, A, B: np.maximum(ifft2(F * A / B).real, 0))
+        ),
+        "your transform is scaled (norm=…); np.fft.fft2 as it is has no factor": [
+            _response(lambda F, A, B: ifft2(F * A / B).real / F.size**0.5),
+            _response(lambda F, A, B: ifft2(F * A / B).real * F.size**0.5),
+        ],
+        "something is added to B; the filter is A / B as they are": [
+            _response(lambda F, A, B, more=more: ifft2(F * A / (B + more)).real)
+            for more in (1.0, 0.1, 1e-2, 1e-3)
+        ],
     },
     others={
         "three parts": [
@@ -119,22 +159,54 @@ def _displaced(change):
     },
 )
 def examine_respond(answer, rng) -> None:
-    """Response and displacement, for odd and even sides."""
+    """Response and displacement, for odd and even sides; a peak that is not the largest value in
+    size, and a filter of small numbers."""
+    moved = []
     for h, w in ((20, 27), (23, 16)):
         patch, target = rng.normal(size=(h, w)), mosse.gaussian_target(h, w, 2.0)
         A, B = mosse.train_filter(patch[None], target, 1e-3)
-        hint = "transform, times A / B, transform back"
-        for dx, dy in ((0, 0), (4, 1), (-3, 2), (5, -6)):
-            inputs = (np.roll(patch, (dy, dx), axis=(0, 1)), A, B)
-            answer.compare(inputs, "the response", _real_response((h, w)), hint=hint)
-            words = f"the target moved by ({dx}, {dy}), you say ({{given[1]:g}}, {{given[2]:g}})"
-            answer.compare(inputs, PARTS, _parts, otherwise=words, dx=dx, dy=dy)
+        weak = (0.01 * patch, *mosse.train_filter(0.01 * patch[None], target, 1e-3))
         negative = (-0.7 * patch + 0.3 * np.roll(patch, (3, -4), axis=(0, 1)), A, B)
-        words = (
-            "the highest value of this response lies at ({right[1]:g}, {right[2]:g}) from the "
-            "centre, you say ({given[1]:g}, {given[2]:g})"
+        shifts = ((0, 0), (4, 1), (-3, 2), (5, -6), (6, 5))
+        cases = [(np.roll(patch, (dy, dx), axis=(0, 1)), A, B) for dx, dy in shifts]
+        for inputs in (*cases, negative, weak):
+            hint = "transform, times A / B, transform back"
+            answer.compare(inputs, "the response", _real_response((h, w)), hint=hint)
+        moved += [*cases, negative]
+    compare_moves(answer, moved)
+    require_repeatable(answer, *moved[::3])
+
+
+def compare_moves(answer, cases: list[tuple[np.ndarray, ...]]) -> None:
+    """Compare an answer's displacements in all cases at once: by a single one, mistakes that were
+    not made would be found.
+
+    Args:
+        answer: on trial; its responses are right.
+        cases: patch, A, B of each.
+    """
+    true = np.array([answer.right(*case)[1:] for case in cases])  # (cases, 2)
+
+    def read(given):
+        responses, *moves = zip(*given, strict=True)
+        moves = [
+            [as_number(v, name) for v in vs] for vs, name in zip(moves, PARTS[1:], strict=True)
+        ]
+        return np.concatenate([np.ravel(plain(r)) for r in responses]), np.transpose(moves)
+
+    def words(given, right):
+        k = int(np.argmax(np.abs(given[1] - true).max(axis=1) > 1e-6))
+        (dx, dy), (x, y) = true[k], given[1][k]
+        return (
+            f"the highest value of this response lies at ({dx}, {dy}) from the centre, right and "
+            f"down; you say ({x:g}, {y:g})"
         )
-        answer.compare(negative, PARTS, _parts, otherwise=words, dx=-4, dy=3)
+
+    answer.compare(tuple(cases), PARTS, read, call=_each, otherwise=words)
+
+
+def _each(answer, *cases) -> list[tuple]:
+    return [as_parts(answer(*case), *PARTS) for case in cases]
 
 
 def _real_response(shape: tuple[int, int]):
@@ -148,10 +220,6 @@ def _real_response(shape: tuple[int, int]):
         return values
 
     return read
-
-
-def _parts(given) -> tuple[np.ndarray, float, float]:
-    return np.asarray(given[0]), as_number(given[1], "dx"), as_number(given[2], "dy")
 
 
 def respond_half(patch: np.ndarray, A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, int, int]:
@@ -223,14 +291,16 @@ def _padded(width):
 )
 def examine_fault(answer, rng) -> None:
     """The response from half spectra is that from whole ones, for odd and even widths."""
+    moved = []
     for h, w in ((20, 26), (14, 21), (21, 15)):
         patch, target = rng.normal(size=(h, w)), mosse.gaussian_target(h, w, 2.0)
         A, B = (v[:, : w // 2 + 1] for v in mosse.train_filter(patch[None], target, 1e-3))
         for dx, dy in ((0, 0), (4, 1), (-3, 2), (5, -6)):
             inputs = (np.roll(patch, (dy, dx), axis=(0, 1)), A, B)
             answer.compare(inputs, "the response", _whole((h, w)), w=w)
-            words = f"the target moved by ({dx}, {dy}), you say ({{given[1]:g}}, {{given[2]:g}})"
-            answer.compare(inputs, PARTS, _parts, otherwise=words, w=w)
+            moved.append(inputs)
+    compare_moves(answer, moved)
+    require_repeatable(answer, *moved[::4])
 
 
 def _whole(shape: tuple[int, int]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,13 +11,18 @@ from numpy.typing import ArrayLike
 
 from course_lib.exercises.compare import as_array, same
 from course_lib.exercises.core import check
+from course_lib.exercises.manners import require_independent
 from course_lib.exercises.mosse_mistakes import MISTAKES
+from course_lib.exercises.mosse_steps import at_rate, having, once, started
+from course_lib.exercises.storms import make_storm, make_storm_at_border
 from course_lib.exercises.tracks import ShortSequence, make_short, run
 from course_lib.exercises.words import Wrong
 from course_lib.geometry.boxes import to_centre
 from course_lib.trackers import mosse
 
-KEPT = ("the boxes", "`self.A`", "the logarithm of `self.B`")
+KEPT = ("the boxes", "`self.centre`", "`self.A`", "the logarithm of `self.B`")
+LOST = -np.inf  # a threshold: never
+MADE = "the next cells make `MOSSE(threshold=…)` and `MOSSE(rate=…)`: keep the `__init__` you got"
 
 
 def grey_patch(frame: np.ndarray, centre: ArrayLike, height: int, width: int) -> np.ndarray:
@@ -36,7 +40,7 @@ def grey_patch(frame: np.ndarray, centre: ArrayLike, height: int, width: int) ->
 
 
 class MOSSE:
-    """MOSSE with a patch of 1.5 × the box and sigma 2 px.
+    """MOSSE with a patch of 1.5 × the box, sigma 2 px and regulariser 1.
 
     Args:
         rate: learning rate η.
@@ -44,8 +48,7 @@ class MOSSE:
     """
 
     name = "my-mosse"
-    # left open by the text: a pixel more or less of the patch's height and width, and λ
-    more, regulariser = (0, 0), 1.0
+    regulariser = 1.0
 
     def __init__(self, rate: float = 0.125, threshold: float = 7.0) -> None:
         self.rate, self.threshold = rate, threshold
@@ -69,7 +72,7 @@ class MOSSE:
         return self._box()
 
     def _sides(self) -> tuple[int, int]:
-        return int(1.5 * self.h) + self.more[0], int(1.5 * self.w) + self.more[1]
+        return int(1.5 * self.h), int(1.5 * self.w)
 
     def _copies(self, patch: np.ndarray) -> list[np.ndarray]:
         return [patch, *mosse.random_warps(patch, 8, np.random.default_rng(0))]
@@ -94,45 +97,56 @@ class MOSSE:
         return np.array([*(self.centre - [self.w / 2, self.h / 2]), self.w, self.h])
 
 
-@check("mosse.tracker", reference=MOSSE, mistakes=MISTAKES)
+@check(
+    "mosse.tracker",
+    reference=MOSSE,
+    mistakes=MISTAKES,
+    others={
+        "differs from run to run": having(
+            _copies=lambda self, p: [p, *mosse.random_warps(p, 8, np.random.default_rng())]
+        ),
+        "your regulariser is": [having(regulariser=value) for value in (0.1, 0.01, 10.0)],
+        "`init` does not begin anew": having(init=once),
+        "another filter": having(init=started(sigma=2.2)),
+        "with which patch, and at which rate": having(_learn=at_rate(lambda t: 1.01 * t.rate)),
+    },
+)
 def examine_tracker(answer, rng) -> None:
-    """Boxes and filter are those of the steps in the text: after `init`, after one frame, and along
-    clips."""
-    plain, odd = _between_pixels("plain", rng), _between_pixels("odd", rng)
-    for length in (0, 1, 13):
-        for sequence in (plain, odd):
-            _compare(answer, sequence, length)
-    hidden, changing = _between_pixels("hidden", rng), _between_pixels("changing", rng)
-    _compare(answer, hidden, 13)
-    for name in ("border", "alike", "small", "large"):
-        _compare(answer, _between_pixels(name, rng), 13)
-    _compare(answer, changing, 13)
-    _compare(answer, odd, 13, first=plain)
-    if _takes(answer.answer, "rate", "threshold"):
-        _compare(answer, changing, 13, rate=0.3)
-        _compare(answer, changing, 13, threshold=25.0)
-        _compare(answer, hidden, 13, threshold=-1.0)
-
-
-def _between_pixels(name: str, rng: np.random.Generator) -> ShortSequence:
-    """A clip whose boxes lie between the pixels, their centre at .2."""
-    sequence = make_short(name, rng)
-    beyond = (0.2 - to_centre(sequence.boxes[0])[:2]) % 1  # (2,)
-    return replace(sequence, boxes=sequence.boxes + [*beyond, 0, 0])
-
-
-def _takes(answer: Any, *names: str) -> bool:
-    """Whether a class can be called with arguments of these names."""
-    parameters = inspect.signature(answer).parameters
-    every = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    return every or all(name in parameters for name in names)
+    """Boxes, centre and filter are those of the steps in the text: after `init`, after one frame,
+    and along clips, most of them storms."""
+    low, high, wide = (13.4, 9.7), (9.9, 14.3), (46.4, 17.7)  # rounded up their patches were others
+    for size in (low, high):
+        _compare(answer, make_storm(rng, size, 1, (90, 80)))
+    plain = make_short("plain", rng, 8)
+    beyond = (0.2 - to_centre(plain.boxes[0])[:2]) % 1  # (2,) so its boxes lie between the pixels
+    plain = replace(plain, boxes=plain.boxes + [*beyond, 0, 0])
+    _compare(answer, plain, 1)
+    _compare(answer, plain)
+    _compare(answer, make_storm(rng, high, 30, (180, 180)), rate=0.3, threshold=LOST)
+    while True:  # until it is lost after a first step: lost from the start is another mistake
+        storm = make_storm(rng, low, 50, (180, 180))
+        first = replace(storm, frames=storm.frames[:2])
+        if not same(run(answer.right(), first)[0], storm.boxes[0], 1e-4):
+            break
+    _compare(answer, storm)
+    _compare(answer, make_storm(rng, low, 30, (150, 150)), threshold=4.2)
+    _compare(answer, make_storm(rng, wide, 7, (160, 220)), threshold=LOST)
+    _compare(answer, make_short("fast", rng, 3), threshold=LOST)
+    for corner in ((2, 3), (68, 58)):
+        border = make_storm_at_border(
+            lambda storm: run(answer.right(threshold=LOST), storm), rng, high, corner, reach=0.5
+        )
+        _compare(answer, border, threshold=LOST)
+    _compare(answer, make_storm(rng, low, 12, (90, 80)), turned=True, rate=0.2, threshold=LOST)
+    one, other = (make_storm(rng, size, 5, (90, 80)) for size in (low, high))
+    require_independent(lambda: answer(threshold=LOST), one, other)
 
 
 def _compare(
     answer: Any,
     sequence: ShortSequence,
-    length: int,
-    first: ShortSequence | None = None,
+    updates: int | None = None,
+    turned: bool = False,
     **settings,
 ) -> None:
     """Compare what a tracker returns and keeps on a clip with what the reference does.
@@ -140,25 +154,27 @@ def _compare(
     Args:
         answer: the class on trial.
         sequence: to run on.
-        length: number of frames after the first.
-        first: a clip that the same tracker has run on before.
+        updates: number of frames after the first; None for all.
+        turned: whether rate and threshold are turned up in the middle.
         settings: of the tracker.
     """
-    choices = _choices(answer, sequence)
+    sequence = replace(sequence, frames=sequence.frames[: None if updates is None else updates + 1])
 
     def watched(make: Callable[..., Any]) -> tuple:
-        tracker = make(**settings)
-        if hasattr(tracker, "more"):  # the reference, or a known mistake
-            tracker.more, tracker.regulariser = choices
-        if first is not None:
-            run(tracker, replace(first, frames=first.frames[:3]))
-        boxes = np.zeros((0, 4))
-        if length:
-            boxes = run(tracker, replace(sequence, frames=sequence.frames[: length + 1]))
-        else:
-            tracker.init(sequence.frames[0].copy(), sequence.boxes[0].copy())
-        A, B = _filter(tracker)
-        return boxes, A, np.log(np.abs(B) + 1e-12)
+        try:
+            tracker = make(**settings)
+        except TypeError:
+            raise Wrong(MADE) from None
+
+        def turn(t: int) -> None:
+            if turned and t == len(sequence.frames) // 2:
+                tracker.rate, tracker.threshold = 0.6, 3.0
+
+        boxes = run(tracker, sequence, before=turn).reshape(-1, 4)
+        centre, A, B = (_kept(tracker, name) for name in ("centre", "A", "B"))
+        if _kept(tracker, "window").shape != A.shape:
+            raise Wrong("`self.window` and `self.A` have different shapes: both are the patch's")
+        return boxes, centre, A, np.log(np.abs(B) + 1e-12)
 
     answer.compare(
         (),
@@ -166,63 +182,74 @@ def _compare(
         lambda given: given,
         call=watched,
         tolerance=1e-4,
-        otherwise=lambda given, right: _first_difference(given, right, sequence, settings),
+        otherwise=lambda given, right: _first_difference(
+            given, right, sequence, settings, lambda: watched(answer)
+        ),
     )
 
 
-def _filter(tracker: Any) -> list[np.ndarray]:
-    """A and B as a tracker keeps them."""
-    kept = []
-    for name in ("A", "B"):
-        value = getattr(tracker, name, None)
-        if value is None:
-            raise Wrong(f"your tracker keeps no `self.{name}`; the figures below look at it")
-        kept.append(as_array(value, np.shape(value), f"`self.{name}`"))
-    return kept
+def _kept(tracker: Any, name: str) -> np.ndarray:
+    """What a tracker keeps under a name."""
+    value = getattr(tracker, name, None)
+    if value is None:
+        raise Wrong(f"your tracker keeps no `self.{name}`; the figures below look at it")
+    return as_array(value, np.shape(value), f"`self.{name}`")
 
 
-def _choices(answer: Any, sequence: ShortSequence) -> tuple[tuple[int, int], float]:
-    """What the text leaves open, as the answer has it: a pixel more or less of its patch's height
-    and width, and λ. (0, 0) and 1 if it has something else."""
-    tracker, right = answer(), answer.right()
-    for each in (tracker, right):
-        each.init(sequence.frames[0].copy(), sequence.boxes[0].copy())
-    A, B = _filter(tracker)
-    if A.shape == B.shape and len(A.shape) == 2:
-        wanted = 1.5 * sequence.boxes[0, [3, 2]]  # (2,) h, w
-        if np.abs(A.shape - wanted).max() <= 1:
-            right.more = tuple(int(n) for n in np.array(A.shape) - wanted.astype(int))
-    right.regulariser = 0.0
-    right.init(sequence.frames[0], sequence.boxes[0])
-    if B.shape != right.B.shape:
-        return right.more, 1.0
-    added = np.real(B) - right.B  # (h, w)
-    constant = np.ptp(added) < 1e-3 * abs(added.mean()) + 1e-9 * right.B.max()
-    return right.more, float(added.mean()) if constant and 1e-5 < added.mean() < 100 else 1.0
+def _first_difference(
+    given: tuple,
+    right: tuple,
+    sequence: ShortSequence,
+    settings: dict,
+    again: Callable[[], tuple],
+) -> str:
+    """In words: where a tracker's boxes and filter first leave the reference's.
 
-
-def _first_difference(given: tuple, right: tuple, sequence: ShortSequence, settings: dict) -> str:
-    """In words: where a tracker's boxes and filter first leave the reference's."""
-    boxes, A, _ = given
+    Args:
+        given: boxes, centre, A and log B of the tracker.
+        right: of the reference.
+        sequence: it ran on.
+        settings: it had.
+        again: () → those of another run.
+    """
+    boxes, centre, A, _ = given
     with_what = "".join(f", with {name} {value:g}" for name, value in settings.items())
     start = f"on a clip in which {sequence.what}{with_what}"
-    if A.shape != right[1].shape:
+    if A.shape != right[2].shape:
+        w, h = sequence.boxes[0, 2:]
         return (
-            f"your filter has shape {A.shape}, expected {right[1].shape}: height and width of the "
-            "patch are 1.5 × the box"
+            f"your filter has shape {A.shape}, expected {right[2].shape}: for a box {h:.2f} high "
+            f"and {w:.2f} wide height and width of the patch are 1.5 × as much, rounded down"
         )
     if not len(boxes):
-        return (
-            f"{start}, `init` leaves you another filter than these steps: the patch and its eight "
-            "copies from np.random.default_rng(0), each preprocessed, then train_filter with the "
-            "target response (sigma 2) and a regulariser of 1"
-        )
+        return _after_init(given, right, again)
     for t, (mine, theirs) in enumerate(zip(boxes, right[0], strict=True)):
         if not same(mine, theirs, 1e-4):
             return f"{start}, your box in frame {t + 1} is {_text(mine)}, expected {_text(theirs)}"
+    if not same(centre, right[1], 1e-4):
+        return f"{start}, your boxes are right, but `self.centre` is {centre}, expected {right[1]}"
     return (
         f"{start}, your boxes are right, but the filter that you keep, `self.A` and `self.B`, is "
         "another one: with which patch, and at which rate, does it learn?"
+    )
+
+
+def _after_init(given: tuple, right: tuple, again: Callable[[], tuple]) -> str:
+    """In words: in what a tracker differs from the reference after `init`."""
+    _, centre, A, log_B = given
+    if not same(centre, right[1], 1e-4):
+        return f"after `init` `self.centre` is {centre}, expected {right[1]}: x and y, not rounded"
+    if not same(A, again()[2], 1e-6):
+        return (
+            "your filter differs from run to run: the copies are drawn by np.random.default_rng(0)"
+        )
+    added = np.exp(log_B) - np.exp(right[3])  # (h, w)
+    if same(A, right[2], 1e-4) and np.ptp(added) < 1e-3 * np.abs(added).max():
+        return f"your regulariser is {1 + added.mean():.4g}; the text has 1"
+    return (
+        "`init` leaves you another filter than these steps: the patch and its eight copies from "
+        "np.random.default_rng(0), each preprocessed, then train_filter with the target response "
+        "(sigma 2) and a regulariser of 1"
     )
 
 

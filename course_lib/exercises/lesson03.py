@@ -9,6 +9,7 @@ from numpy.fft import fft, ifft
 
 from course_lib.exercises.compare import as_array
 from course_lib.exercises.core import check
+from course_lib.exercises.manners import require_repeatable
 from course_lib.exercises.words import Wrong
 from course_lib.trackers import kernels
 
@@ -57,6 +58,12 @@ def real(what: str, shape: tuple[int, ...], words: str) -> Callable[..., np.ndar
         "shifted by 1 + 2 + … + i places": lambda right, x: right(x)[
             np.arange(len(x)) * (np.arange(len(x)) + 1) // 2 % len(x)
         ],
+        "what leaves on the right does not come back on the left: the first number is repeated": (
+            lambda right, x: x[np.maximum(np.subtract.outer(*[np.arange(len(x))] * 2).T, 0)]
+        ),
+        "your rows move on by two places: row i is shifted i places to the right": (
+            lambda right, x: right(x)[2 * np.arange(len(x)) % len(x)]
+        ),
         "your numbers are whole: the matrix that you fill has an integer type": (
             lambda right, x: right(x).astype(int)
         ),
@@ -67,18 +74,18 @@ def real(what: str, shape: tuple[int, ...], words: str) -> Callable[..., np.ndar
     },
 )
 def examine_shifts(answer, rng) -> None:
-    """All shifts as rows, of signals of even and odd length."""
-    for n in 2 * rng.integers(3, 6, 2) + (0, 1):
-        answer.compare(
-            (3 * rng.normal(size=n),),
-            "the data matrix",
-            (n, n),
-            otherwise=lambda given, right: (
-                ""
-                if np.allclose(given[0], right[0])
-                else "your row 0 is not the signal itself: it is the shift by 0 places"
-            ),
-        )
+    """All shifts as rows, of signals of even and odd length, of a long one, and of one number."""
+    cases = []
+    for n in (*(2 * int(k) for k in rng.integers(3, 6, 2)), 7, 40, 1):
+        cases.append((3 * rng.normal(size=n),))
+        answer.compare(cases[-1], "the data matrix", (n, n), otherwise=_first_row)
+    require_repeatable(answer, *cases)
+
+
+def _first_row(given: np.ndarray, right: np.ndarray) -> str:
+    if np.allclose(given[0], right[0], atol=0.02):  # a difference in precision is shown as it is
+        return ""
+    return "your row 0 is not the signal itself: it is the shift by 0 places"
 
 
 @check(
@@ -89,8 +96,49 @@ def examine_shifts(answer, rng) -> None:
         "numerator is x̂ ŷ, without a conjugate": (
             lambda right, x, y, k: right(np.roll(x[::-1], 1), y, k)
         ),
-        "you conjugate ŷ; nothing is conjugated in the numerator": (
-            lambda right, x, y, k: right(x, np.roll(y[::-1], 1), k)
+        "your w is that of x̂ with the conjugate of ŷ, as if the shifts went to the left: nothing "
+        "is conjugated in the numerator": (lambda right, x, y, k: right(x, np.roll(y[::-1], 1), k)),
+        "both x̂ and ŷ are conjugated in your numerator, which turns w around: neither is": (
+            lambda right, x, y, k: np.roll(right(x, y, k)[::-1], 1)
+        ),
+        "your w is reversed": lambda right, x, y, k: right(x, y, k)[::-1],
+        "your w is rolled by half its length: leave out the shift, w begins at 0": [
+            lambda right, x, y, k: np.fft.fftshift(right(x, y, k)),
+            lambda right, x, y, k: np.fft.ifftshift(right(x, y, k)),
+        ],
+        "x̂ is missing in your numerator": lambda right, x, y, k: (
+            ifft(fft(y) / (np.abs(fft(x)) ** 2 + k)).real
+        ),
+        "you divide ŷ by x̂ + λ: the matrix XᵀX has the squares |x̂|² on its diagonal": (
+            lambda right, x, y, k: ifft(fft(y) / (fft(x) + k)).real
+        ),
+        "x and y are exchanged": lambda right, x, y, k: right(y, x, k),
+        "λ is added to |x̂| before it is squared": lambda right, x, y, k: (
+            ifft(fft(x) * fft(y) / (np.abs(fft(x)) + k) ** 2).real
+        ),
+        "λ is the least denominator of yours; it is added to |x̂|²": lambda right, x, y, k: (
+            ifft(fft(x) * fft(y) / np.maximum(np.abs(fft(x)) ** 2, k)).real
+        ),
+        "λ is added to w; it belongs in the denominator": (
+            lambda right, x, y, k: right(x, y, 0.0) + k
+        ),
+        "your λ is always the same; `regulariser` is given": [
+            lambda right, x, y, k, own=own: right(x, y, own) for own in (1.0, 0.1)
+        ],
+        "you divide all frequencies by the same sum of squares: each has its own |x̂|²": [
+            lambda right, x, y, k: ifft(fft(x) * fft(y) / (np.sum(np.abs(fft(x)) ** 2) + k)).real,
+            lambda right, x, y, k: ifft(fft(x) * fft(y) / (np.sum(x**2) + k)).real,
+        ],
+        "you subtract a mean: x and y are taken as they are": [
+            lambda right, x, y, k: right(x - x.mean(), y, k),
+            lambda right, x, y, k: right(x, y - y.mean(), k),
+            lambda right, x, y, k: right(x - x.mean(), y - y.mean(), k),
+        ],
+        "your w still lies in the Fourier domain: transform it back": lambda right, x, y, k: (
+            fft(right(x, y, k)).real
+        ),
+        "you take the imaginary part, which is rounding noise": (
+            lambda right, x, y, k: np.zeros(len(x))
         ),
         "λ is missing: you divide by |x̂|² only": lambda right, x, y, k: right(x, y, 0.0),
         "you divide by |x̂| + λ: the matrix XᵀX has the squares |x̂|² on its diagonal": (
@@ -99,14 +147,15 @@ def examine_shifts(answer, rng) -> None:
         "you divide by x̂² + λ, the square of a complex number: x̂* x̂ is |x̂|²": (
             lambda right, x, y, k: ifft(fft(x) * fft(y) / (fft(x) ** 2 + k)).real
         ),
-        "your λ is n times too large: λ I stays λ I in the Fourier domain": (
-            lambda right, x, y, k: right(x, y, len(x) * k)
-        ),
-        "your λ reaches frequency 0 only: add it to |x̂|², which is in the Fourier domain already": (
-            lambda right, x, y, k: (
-                ifft(fft(x) * fft(y) / fft(ifft(np.abs(fft(x)) ** 2) + k / len(x))).real
+        "your λ is n times too large, or your x̂ and ŷ are scaled (norm=…): λ I stays λ I in the "
+        "Fourier domain": (lambda right, x, y, k: right(x, y, len(x) * k)),
+        "your λ reaches frequency 0 only, as if it were added to all numbers of XᵀX: it is λ I in "
+        "space, and is added to |x̂|² at every frequency": [
+            lambda right, x, y, k, much=much: (
+                ifft(fft(x) * fft(y) / fft(ifft(np.abs(fft(x)) ** 2) + k * much(len(x)))).real
             )
-        ),
+            for much in (lambda n: 1 / n, lambda n: 1)
+        ],
         "your λ is divided by n: λ I stays λ I in the Fourier domain": (
             lambda right, x, y, k: right(x, y, k / len(x))
         ),
@@ -143,6 +192,11 @@ def examine_ridge(answer, rng) -> None:
         "w is complex: either it still lies in the Fourier domain, or `.real` is missing at the end"
     )
     hint = "compare with solving (XᵀX + λ I) w = Xᵀy"
-    for n, regulariser in zip(2 * rng.integers(3, 6, 2) + (0, 1), (0.7, 2.3), strict=True):
-        inputs = (*rng.normal(size=(2, n)), regulariser)
-        answer.compare(inputs, "w", real("w", (n,), words), tolerance=1e-5, hint=hint)
+    cases = []
+    even, odd = (int(n) for n in 2 * rng.integers(3, 6, 2) + (0, 1))
+    # λ about as large as |x̂|², smaller, and so small that nothing is lost beside it
+    for n, scale, regulariser in ((even, 1, 12.0), (odd, 1, 0.7), (9, 0.03, 3e-4)):
+        x, y = rng.normal(0.4, 1, n), rng.normal(0.4, 1, n)
+        cases.append((scale * x, scale * y, regulariser))
+        answer.compare(cases[-1], "w", real("w", (n,), words), tolerance=1e-5, hint=hint)
+    require_repeatable(answer, *cases)

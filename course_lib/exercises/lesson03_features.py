@@ -7,6 +7,7 @@ import numpy as np
 from course_lib.exercises.compare import as_number
 from course_lib.exercises.core import check
 from course_lib.exercises.lesson03 import each
+from course_lib.exercises.manners import require_repeatable
 from course_lib.trackers import kcf
 
 
@@ -29,6 +30,13 @@ def plain_histogram(strength: np.ndarray, direction: np.ndarray, cell: int) -> n
 def _by_direction(strength, direction, bins=range(18)) -> np.ndarray:
     """A map of strengths (h, w) for each direction, 0 at pixels of other directions."""
     return np.array([np.where(direction == k, strength, 0.0) for k in bins])
+
+
+def _written_once(right, s, d, cell):
+    """Fancy indexing without np.add.at."""
+    bins, (rows, columns) = np.zeros_like(right(s, d, cell)), np.indices(s.shape) // cell
+    bins[d, rows, columns] = s
+    return bins
 
 
 def _summed(shape: str, axes: tuple[int, int]):
@@ -88,19 +96,48 @@ def _summed(shape: str, axes: tuple[int, int]):
             _summed("racb", (1, 3)),
             _summed("arbc", (1, 3)),
         ],
+        "of several pixels with the same direction in a cell only one counts: an index that occurs "
+        "twice in `bins[…] = s` or `bins[…] += s` is written once; np.add.at adds each": _written_once,
+        "your strengths are cut to whole numbers before you add them up": (
+            lambda right, s, d, cell: right(np.floor(s), d, cell)
+        ),
+        "each cell holds one of its pixels: sum them": (
+            lambda right, s, d, cell: _by_direction(s, d)[:, ::cell, ::cell]
+        ),
+        "you share each strength with the next direction: that step comes later, in `hog`": (
+            lambda right, s, d, cell: (right(s, d, cell) + right(s, (d + 1) % 18, cell)) / 2
+        ),
+        "your directions run backwards: channel k holds direction k": (
+            lambda right, *given: right(*given)[::-1]
+        ),
+        "direction 0 is left out: it is a direction like the others": (
+            lambda right, s, d, cell: right(np.where(d == 0, 0, s), d, cell)
+        ),
+        "direction 17 is left out: there are 18, from 0": (
+            lambda right, s, d, cell: right(np.where(d == 17, 0, s), d, cell)
+        ),
+        "weak gradients are left out: each pixel adds its strength": [
+            lambda right, s, d, cell, least=least: right(np.where(s < least, 0, s), d, cell)
+            for least in (1, 0.1, 0.01)
+        ],
         "your cells have 4 pixels per side whatever `cell` says": (
             lambda right, s, d, cell: right(s, d, 4)
         ),
     },
 )
 def examine_histogram(answer, rng) -> None:
-    """Strengths by direction and cell: several cells and shapes, directions that do not occur."""
+    """Strengths by direction and cell: several cells and shapes, one pixel per cell, one cell;
+    directions that do not occur; pixels without a gradient, and faint ones."""
     # sides of a whole number of cells, whatever their size
     settings = ((3, 5), 4, (2, 13)), ((8, 4), 3, (0, 18)), ((6, 10), 2, (0, 18))
-    for (rows, columns), cell, bins in settings:
+    cases = []
+    for (rows, columns), cell, bins in (*settings, ((4, 3), 1, (0, 18)), ((1, 1), 5, (0, 18))):
         strength = rng.uniform(0, 9, (rows * cell, columns * cell))
+        strength.flat[::7], strength.flat[3::11], strength.flat[5::13] = 0.0, 0.4, 0.004
         direction = rng.integers(*bins, strength.shape)
-        answer.compare((strength, direction, cell), "the histogram", (18, rows, columns))
+        cases.append((strength, direction, cell))
+        answer.compare(cases[-1], "the histogram", (18, rows, columns))
+    require_repeatable(answer, *cases)
 
 
 def _peaks(responses: np.ndarray, weight: float) -> np.ndarray:
@@ -153,6 +190,37 @@ SAYS = "with peaks {peaks} and weight {weight:g} you say {said:g}"
         SAYS + ": that is where the magnitude is largest; a peak is the highest value": (
             lambda right, r, weight: right(np.abs(r), weight)
         ),
+        SAYS + ": you weight the last peak only": lambda right, r, weight: np.argmax(
+            r.max((1, 2)) * np.where(np.arange(len(r)) == len(r) - 1, weight, 1)
+        ),
+        SAYS + ": the weight is multiplied once for each place in the row: weight, weight², …": (
+            lambda right, r, weight: np.argmax(r.max((1, 2)) * weight ** np.arange(len(r)))
+        ),
+        SAYS + ": the peak in the middle keeps its value; the first is that of the last frame": (
+            lambda right, r, weight: np.argmax(
+                r.max((1, 2)) * np.where(np.arange(len(r)) == len(r) // 2, 1, weight)
+            )
+        ),
+        SAYS + ": you take the first that beats the last frame's size; the best is asked for": (
+            lambda right, r, weight: next(
+                (k for k in range(1, len(r)) if weight * r[k].max() > r[0].max()), 0
+            )
+        ),
+        SAYS + ": that is the value at one place of each response, not its peak": [
+            lambda right, r, weight: right(r[:, :1, :1], weight),
+            lambda right, r, weight: right(
+                r[:, r.shape[1] // 2, r.shape[2] // 2][:, None, None], weight
+            ),
+        ],
+        SAYS + ": you compare the lowest values of the responses, not their peaks": (
+            lambda right, r, weight: right(r.min((1, 2), keepdims=True), weight)
+        ),
+        SAYS + ": you compare the deviations of the responses, not their peaks": (
+            lambda right, r, weight: right(r.std((1, 2), keepdims=True), weight)
+        ),
+        SAYS + ": peaks below 0 are cut off in your answer": lambda right, r, weight: right(
+            np.maximum(r, 0), weight
+        ),
         SAYS + ": that is the lowest": lambda right, r, weight: _peaks(r, weight).argmin(),
         "you always say 0": lambda right, r, weight: 0,
         "you return the peak itself; its index is asked for": lambda right, r, weight: _peaks(
@@ -164,7 +232,7 @@ def examine_size(answer, rng) -> None:
     """The highest peak, with the others down-weighted: many stacks at once, so that each mistake
     has its own row of answers."""
     cases = []
-    for _ in range(40):
+    for k in range(40):
         S, weight = int(rng.integers(2, 6)), float(np.round(rng.uniform(0.8, 0.97), 2))
         peaks = rng.uniform(0.5, 0.6, S)
         peaks[0] *= rng.uniform(weight**2, 1 / weight)
@@ -172,7 +240,7 @@ def examine_size(answer, rng) -> None:
         for response, peak in zip(responses, peaks, strict=True):
             at = rng.permutation(42)[:2]
             response.flat[at] = peak, -rng.uniform(0.5, 0.9)
-        cases.append((responses, weight))
+        cases.append((responses - 2.0 * (k > 35), weight))  # the last ones below 0
     true = np.array([answer.right(*case) for case in cases])
 
     def first(given):
@@ -194,3 +262,4 @@ def examine_size(answer, rng) -> None:
         otherwise=words,
         **facts,
     )
+    require_repeatable(answer, *cases[::8])

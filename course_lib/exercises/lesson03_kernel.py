@@ -8,6 +8,7 @@ from numpy.fft import fft, fft2, fftn, ifft2
 from course_lib.exercises.compare import as_array
 from course_lib.exercises.core import check
 from course_lib.exercises.lesson03 import real
+from course_lib.exercises.manners import require_repeatable
 from course_lib.exercises.words import Wrong
 from course_lib.trackers import kernels
 
@@ -84,11 +85,69 @@ def _by_channel(right, x, z, bandwidth) -> np.ndarray:
         ),
         "‖z‖² is missing: you add ‖x‖² twice": _from(_products, lambda x, z: 2 * (x**2).sum()),
         "‖x‖² is missing: you add ‖z‖² twice": _from(_products, lambda x, z: 2 * (z**2).sum()),
+        "your least distance is another number than 0": [
+            lambda right, x, z, s, least=least: np.minimum(
+                right(x, z, s), np.exp(-least / (s**2 * x.size))
+            )
+            for least in (1, 0.1, 1e-2, 1e-3)
+        ],
         "the distance is not divided by N = C · h · w: the kernel is nearly 0 everywhere": (
             lambda right, x, z, s: right(x, z, s / x.size**0.5)
         ),
         "N counts the numbers of one channel only: it is C · h · w": (
             lambda right, x, z, s: right(x, z, s / len(x) ** 0.5)
+        ),
+        "N is C · h · w, all of x's numbers; yours is another number": [
+            lambda right, x, z, s, count=count: right(x, z, s * (count(*x.shape) / x.size) ** 0.5)
+            for count in (
+                lambda C, h, w: C,
+                lambda C, h, w: h * w * 31,
+                lambda C, h, w: C * h * h,
+                lambda C, h, w: C * w * w,
+            )
+        ],
+        "your exponent is multiplied by N: put σ² N in brackets": (
+            lambda right, x, z, s: right(x, z, s / x.size)
+        ),
+        "N is squared like σ: the denominator is σ² N": (
+            lambda right, x, z, s: right(x, z, s * x.size**0.5)
+        ),
+        "your norms are sums over the transforms: divide these by h · w, or sum x² and z² in space": (
+            _from(_products, lambda x, z: (np.abs(fft2(x)) ** 2 + np.abs(fft2(z)) ** 2).sum())
+        ),
+        "your norms are those of the first channel only": (
+            _from(_products, lambda x, z: (x[0] ** 2 + z[0] ** 2).sum())
+        ),
+        "your norms are summed over the channels alone: ‖x‖² is one number": (
+            _from(_products, lambda x, z: (x**2 + z**2).sum(0))
+        ),
+        "you square the sums of x and z; the squares are summed": (
+            _from(_products, lambda x, z: x.sum() ** 2 + z.sum() ** 2)
+        ),
+        "you subtract the patches' means: x and z are taken as they are": (
+            lambda right, x, z, s: right(x - x.mean(), z - z.mean(), s)
+        ),
+        "your map is scaled to a peak of 1": lambda right, *given: (
+            right(*given) / right(*given).max()
+        ),
+        "your products below 0 are cut off; the distance is, where rounding takes it below 0": (
+            _from(lambda x, z: np.maximum(_products(x, z), 0))
+        ),
+        "your σ is always the same; `bandwidth` is given": [
+            lambda right, x, z, s, own=own: right(x, z, own) for own in (0.5, 0.2)
+        ],
+        "you transform forward once more (fft2): the way back is ifft2": _from(
+            lambda x, z: fft2((np.conj(fft2(x)) * fft2(z)).sum(0)).real
+        ),
+        "you transform the first two axes, the channels among them; fft2 transforms the last two": (
+            _from(
+                lambda x, z: (
+                    ifft2((np.conj(fft2(x, axes=(0, 1))) * fft2(z, axes=(0, 1))).sum(0)).real
+                )
+            )
+        ),
+        "that is the straight line 1 − e: the exponential is missing": lambda right, *given: (
+            1 + np.log(right(*given))
         ),
         "σ is not squared": lambda right, x, z, s: right(x, z, s**0.5),
         "you multiply by σ²; it belongs in the denominator": lambda right, x, z, s: right(
@@ -112,13 +171,21 @@ def _by_channel(right, x, z, bandwidth) -> np.ndarray:
     },
 )
 def examine_kernel(answer, rng) -> None:
-    """Gaussian kernel at every shift, several channels; rounding below 0."""
+    """Gaussian kernel at every shift, of several channels and of one, strong and weak ones whose mean
+    is not 0; rounding below 0."""
     words = "the kernel's map is complex: the correlation back in space is real, take .real"
-    for C, bandwidth, odd in ((3, 0.6, 0), (2, 1.3, 1)):
+    cases = []
+    # in the first, the kernel without N is not 0 either
+    for C, bandwidth, scale, odd in ((3, 0.6, 0.08, 0), (2, 1.3, 0.08, 1), (1, 0.02, 0.02, 0)):
         h, w = 2 * int(rng.integers(3, 5)) + odd, 2 * int(rng.integers(5, 7)) + 1 - odd
-        x, z = rng.normal(size=(2, C, h, w)) * 0.08  # without N the kernel is not 0 either
+        x, z = scale * rng.normal(0.1, 1, (2, C, h, w))
+        z[:, :2] = x[:, 1:3]  # some of x, moved
+        cases.append((x, z, bandwidth))
         read = real("the kernel's map", (h, w), words)
-        answer.compare((x, z, bandwidth), "the kernel's map", read, tolerance=1e-5, near=1e-6)
+        answer.compare(cases[-1], "the kernel's map", read, tolerance=1e-5, near=1e-6)
+    alike = cases[-1][0], cases[-1][0].copy(), 0.02
+    answer.compare(alike, "the kernel of a patch with itself", read, tolerance=1e-5, near=1e-6)
+    require_repeatable(answer, *cases, alike)
     for _ in range(24):  # flat channels: all distances are 0, up to rounding
         x = np.broadcast_to(rng.uniform(50, 200, (3, 1, 1)), (3, 6, 7)).copy()
         same_patch = as_array(answer(x, x.copy(), 1e-6), (6, 7), "the kernel of x with itself")
@@ -157,6 +224,33 @@ FOURIER = "your α still lies in the Fourier domain: transform it back and take 
             np.fft.rfft2(y) / (np.fft.rfft2(k) + reg)
         ),
         "λ is squared": lambda right, k, y, reg: right(k, y, reg**2),
+        "λ is subtracted; it is added": lambda right, k, y, reg: right(k, y, -reg),
+        "λ is added to α; it belongs in the denominator": (
+            lambda right, k, y, reg: right(k, y, 0.0) + reg
+        ),
+        "your λ is always the same; `regulariser` is given": [
+            lambda right, k, y, reg, own=own: right(k, y, own) for own in (1e-4, 1e-3, 1e-2, 1.0)
+        ],
+        "your transforms are scaled (norm=…), which makes λ another one: leave it out": [
+            lambda right, k, y, reg: right(k, y, reg * k.size**0.5),
+            lambda right, k, y, reg: right(k, y, reg * k.size**0.5) * k.size**0.5,
+        ],
+        "you scale the kernel: it is used as it is": [
+            lambda right, k, y, reg: right(k / k.max(), y, reg),
+            lambda right, k, y, reg: right(k / k.sum(), y, reg),
+            lambda right, k, y, reg: right(k - k.mean(), y, reg),
+        ],
+        "you scale the labels, or make your own: `labels` is used as it is given": [
+            lambda right, k, y, reg: right(k, y - y.mean(), reg),
+            lambda right, k, y, reg: right(k, y / y.max(), reg),
+            lambda right, k, y, reg: right(k, kernels.gaussian_labels(*k.shape, 2.0), reg),
+        ],
+        "you take the imaginary part, which is rounding noise": (
+            lambda right, k, y, reg: np.zeros(k.shape)
+        ),
+        "what is below 0 in your α is cut off: weights may be negative": (
+            lambda right, *given: np.maximum(right(*given), 0)
+        ),
         "numerator and denominator are swapped: the labels are divided by the kernel": [
             lambda right, k, y, reg: right(y, k, reg),
             lambda right, k, y, reg: ifft2((fft2(k) + reg) / fft2(y)).real,
@@ -191,8 +285,12 @@ FOURIER = "your α still lies in the Fourier domain: transform it back and take 
 def examine_train(answer, rng) -> None:
     """α against the linear system with the kernel of all shifts; any labels, not only symmetric
     ones."""
-    for (h, w), regulariser in (((5, 6), 0.05), ((6, 9), 0.4)):
-        x, labels = rng.normal(size=(2, h, w)), rng.normal(size=(h, w))
+    cases = []
+    for (h, w), regulariser, linear in (((5, 6), 0.05, False), ((6, 9), 0.4, True)):
+        x, labels = rng.normal(size=(2, h, w)), rng.normal(0.3, 1, (h, w))  # x has two channels
         kernel = kernels.gaussian_kernel(x, x, 0.8)
-        read = real("α", (h, w), FOURIER)
-        answer.compare((kernel, labels, regulariser), "α", read, tolerance=1e-5)
+        if linear:  # the linear kernel, whose highest value is not 1
+            kernel = ifft2((np.abs(fft2(x)) ** 2).sum(0)).real / x.size
+        cases.append((kernel, labels, regulariser))
+        answer.compare(cases[-1], "α", real("α", (h, w), FOURIER), tolerance=1e-5)
+    require_repeatable(answer, *cases)

@@ -9,6 +9,7 @@ import numpy as np
 from course_lib.exercises.compare import as_number, as_parts, same
 from course_lib.exercises.core import check
 from course_lib.exercises.lesson03 import each
+from course_lib.exercises.manners import require_repeatable
 from course_lib.trackers import kernels
 
 WHERE = "in a response of {h} × {w} with its peak in row {row}, column {column} you say ({said})"
@@ -17,6 +18,12 @@ WHERE = "in a response of {h} × {w} with its peak in row {row}, column {column}
 def _peak(response: np.ndarray) -> tuple[int, int]:
     """Row and column of the highest cell."""
     return divmod(int(response.argmax()), response.shape[1])
+
+
+def _signed(place: tuple[int, int], shape: tuple[int, int]) -> tuple[int, int]:
+    """Displacement (dx, dy) of a place (row, column) of a cyclic response."""
+    dy, dx = ((int(v) + n // 2) % n - n // 2 for v, n in zip(place, shape, strict=True))
+    return dx, dy
 
 
 def _wrapped(response: np.ndarray, first: Callable[[int], float], less: int = 0) -> tuple:
@@ -52,13 +59,53 @@ def _wrapped(response: np.ndarray, first: Callable[[int], float], less: int = 0)
             lambda right, r: tuple(
                 v - n if v >= n / 2 else v for v, n in zip(_peak(r)[::-1], r.shape, strict=True)
             ),
+            *(
+                lambda right, r, k=k: tuple(
+                    (v + r.shape[k] // 2) % r.shape[k] - r.shape[k] // 2 for v in _peak(r)[::-1]
+                )
+                for k in (0, 1)
+            ),
+        ],
+        WHERE + ": the place in the flat array is counted by the width, column by column: "
+        "np.unravel_index(…, response.shape)": [
+            lambda right, r: _signed(divmod(int(r.argmax()), r.shape[0])[::-1], r.shape),
+            lambda right, r: _signed(divmod(int(r.argmax()), r.shape[0]), r.shape),
+        ],
+        WHERE + ": the response is shifted to the centre (fftshift), but half its size is not "
+        "subtracted": lambda right, r: _peak(np.fft.fftshift(r))[::-1],
+        WHERE + ": fftshift puts no motion at (h // 2, w // 2), for odd sides as well": [
+            lambda right, r: tuple(
+                v - (n - 1) // 2
+                for v, n in zip(_peak(np.fft.fftshift(r))[::-1], r.shape[::-1], strict=True)
+            ),
+            lambda right, r: tuple(
+                int(v - n / 2)
+                for v, n in zip(_peak(np.fft.fftshift(r))[::-1], r.shape[::-1], strict=True)
+            ),
+            lambda right, r: tuple(
+                v - n // 2
+                for v, n in zip(_peak(np.fft.ifftshift(r))[::-1], r.shape[::-1], strict=True)
+            ),
+        ],
+        WHERE + ": that is the highest row and the highest column on average; the peak is the "
+        "highest cell": lambda right, r: _signed(
+            (r.sum(axis=1).argmax(), r.sum(axis=0).argmax()), r.shape
+        ),
+        WHERE + ": that is the lowest cell": lambda right, r: right(-r),
+        WHERE + ": a displacement may be as large as half the patch; yours is cut off": [
+            lambda right, r, n=n: tuple(np.clip(right(r), -n, n)) for n in (1, 2, 3, 4)
         ],
         WHERE + ": in an odd number of columns or rows the middle one is less than half of them": (
             lambda right, r: _wrapped(r, lambda n: n // 2)
         ),
-        WHERE + ": the last column is −1, so subtract the whole width": (
-            lambda right, r: _wrapped(r, lambda n: n / 2, less=1)
-        ),
+        WHERE + ": your negative half begins too early": [
+            lambda right, r: _wrapped(r, lambda n: n // 2 - 1),
+            lambda right, r: _wrapped(r, lambda n: n // 4),
+        ],
+        WHERE + ": the last column is −1, so subtract the whole width, no more and no less": [
+            lambda right, r: _wrapped(r, lambda n: n / 2, less=1),
+            lambda right, r: _wrapped(r, lambda n: n / 2, less=-1),
+        ],
         WHERE
         + ": the sign is reversed beyond half the patch: subtract the width from the column": (
             lambda right, r: tuple(abs(v) for v in right(r))
@@ -75,6 +122,8 @@ def _wrapped(response: np.ndarray, first: Callable[[int], float], less: int = 0)
         ),
         WHERE + ": your negative half begins too late": [
             lambda right, r: _wrapped(r, lambda n: n // 2 + 2),
+            lambda right, r: _wrapped(r, lambda n: (n + 1) // 2 + 1),
+            lambda right, r: _wrapped(r, lambda n: 3 * n // 4),
             lambda right, r: _wrapped(r, lambda n: n - 1),
         ],
         WHERE + ": that is where the magnitude is largest; a peak is the highest value": (
@@ -84,17 +133,21 @@ def _wrapped(response: np.ndarray, first: Callable[[int], float], less: int = 0)
     others={"two parts": lambda right, r: right(r)[0]},
 )
 def examine_displacement(answer, rng) -> None:
-    """Beyond half the patch a shift is a negative one; both parities, both sides of the half."""
+    """Beyond half the patch a shift is a negative one; both parities, both sides of the half. A
+    trough is deeper than the peak is high, or not so deep, or all is below 0; and another row and
+    another column are higher on average."""
     cases, true = [], []
-    for h, w in ((10, 13), (13, 10), (9, 16), (12, 7)):
+    for h, w in ((10, 13), (13, 10), (9, 16), (12, 7), (7, 11)):
         up, left = (h - 1) // 2, (w - 1) // 2  # furthest shifts that are not a tie
-        for dx, dy in ((left, 2), (-left, -1), (1, up), (-2, -up), (-1, 0)):
+        for k, (dx, dy) in enumerate(((left, 2), (-left, -1), (1, up), (-2, -up), (-1, 0))):
             response = kernels.gaussian_labels(h, w, 1.5) + rng.uniform(-0.1, 0.1, (h, w))
-            response[h // 2, w // 2 - 1] = -1.4  # a trough deeper than the peak is high
-            cases.append((np.roll(response, (dy, dx), axis=(0, 1)),))
+            response[h // 2 - 1], response[:, w // 2] = 0.9, 0.9
+            response[h // 2, w // 2 - 1] = (-1.4, -0.8)[k % 2]
+            cases.append((np.roll(response - 2 * (k == 4), (dy, dx), axis=(0, 1)),))
             true.append((dx, dy))
 
     compare_shifts(answer, cases, true, WHERE)
+    require_repeatable(answer, *cases[::6])
 
 
 def compare_shifts(answer, cases: list, true, where: str) -> None:
@@ -152,6 +205,14 @@ def _held(i: int, n: int) -> int:
     return min(max(i, 0), n - 1)
 
 
+def _by_gravity(right, response):
+    """The centre of gravity of the peak and its two neighbours."""
+    (row, column), (dx, dy) = _peak(response), kernels.displacement(response)
+    near = np.roll(response, (1 - row, 1 - column), axis=(0, 1))[:3, :3]
+    along, down = near[1], near[:, 1]
+    return dx + (along[2] - along[0]) / along.sum(), dy + (down[2] - down[0]) / down.sum()
+
+
 def _whole_on_the_border(right, response):
     """The refinement switched off where a neighbour is on the other side."""
     (h, w), (row, column) = response.shape, _peak(response)
@@ -184,11 +245,33 @@ SAYS = "with its peak in row {row}, column {column} of {h} × {w} your function 
         SAYS + ": you take 0 beyond the border, but the response goes on on the other side": (
             _refined(lambda r, i, j: np.pad(r, 1)[i + 1, j + 1])
         ),
-        SAYS + ": you switched the refinement off there, and a slow target needs it most; its "
-        "neighbours are on the other side": _whole_on_the_border,
-        SAYS + ": you switched the refinement off everywhere": (
+        SAYS
+        + ": nothing is left of the refinement at the border, where a slow target needs it most: "
+        "a neighbour beyond it is on the other side": _whole_on_the_border,
+        SAYS + ": nothing is left of the refinement, as if it were switched off or rounded": (
             lambda right, r: kernels.displacement(r)
         ),
+        SAYS + ": in x the correction points away from the higher neighbour": (
+            lambda right, r: (2 * kernels.displacement(r)[0] - right(r)[0], right(r)[1])
+        ),
+        SAYS + ": in y the correction points away from the higher neighbour": (
+            lambda right, r: (right(r)[0], 2 * kernels.displacement(r)[1] - right(r)[1])
+        ),
+        SAYS + ": the correction in x is added twice": (
+            lambda right, r: (2 * right(r)[0] - kernels.displacement(r)[0], right(r)[1])
+        ),
+        SAYS + ": you fit a parabola to the logarithms; the formula's goes through the values": (
+            lambda right, r: right(np.log(np.maximum(r, 1e-9)))
+        ),
+        SAYS + ": that is the centre of gravity of three cells; the vertex of the parabola through "
+        "them is asked for": _by_gravity,
+        SAYS + ": the correction reaches from −0.5 to 0.5; yours is cut off": [
+            lambda right, r, n=n: tuple(
+                whole + np.clip(v - whole, -n, n)
+                for v, whole in zip(right(r), kernels.displacement(r), strict=True)
+            )
+            for n in (0.1, 0.25, 0.3, 0.4)
+        ],
         SAYS + ": now the correction points away from the higher neighbour": (
             _refined(lambda r, i, j: r[_round(i, len(r)), _round(j, r.shape[1])], sign=-1)
         ),
@@ -221,5 +304,9 @@ def examine_fault(answer, rng) -> None:
         for row, column in ((0, 0), (0, 5), (4, 0), (3, w - 1), (h - 1, 4), (h - 1, w - 1), (2, 3)):
             response = rng.uniform(0.2, 0.6, (h, w))
             response[row, column] = 1.0
+            beside = rng.uniform(0.93, 0.97)  # so the peak lies almost halfway to it
+            near = ((row, (column + 1) % w), ((row + 1) % h, column), (row, column - 1))
+            response[near[len(cases) % 3]] = beside
             cases.append((response,))
     compare_shifts(answer, cases, [answer.right(*case) for case in cases], SAYS)
+    require_repeatable(answer, *cases[::3])

@@ -8,26 +8,37 @@ from typing import Any
 import numpy as np
 from numpy.fft import ifft2
 
-from course_lib.exercises.compare import as_array
+from course_lib.exercises.compare import as_array, plain, same
 from course_lib.exercises.core import check
-from course_lib.exercises.plain_kcf import (
-    CELL,
-    PlainKCF,
+from course_lib.exercises.kcf_steps import (
     added,
     averaged_first,
     averaged_with_model,
     before,
     boxed,
     changed,
+    cut_off,
     early,
     from_first,
+    inside,
     late,
     learned,
+    learning_from,
     moved_by,
+    only,
+    replaced_by_average,
+    searching,
+    searching_at,
+    shaped,
     started_at,
     turned,
+    whole_cells,
+    with_own_displacement,
 )
-from course_lib.exercises.tracks import ShortSequence, texture
+from course_lib.exercises.manners import require_independent
+from course_lib.exercises.plain_kcf import CELL, PlainKCF
+from course_lib.exercises.storms import make_storm, make_storm_at_border
+from course_lib.exercises.tracks import ShortSequence, make_short, run
 from course_lib.exercises.words import Wrong
 from course_lib.trackers import kcf, kernels
 
@@ -39,7 +50,26 @@ Step = tuple[np.ndarray | None, dict[str, np.ndarray]]
     "kcf.tracker",
     reference=PlainKCF,
     mistakes={
-        "your box never moves: add the displacement to the centre": moved_by(0),
+        "your box never moves: is the displacement added to the centre, and is the kernel that of "
+        "the model x with the new patch z?": [
+            moved_by(0),
+            changed(_response=lambda self, z: self._respond(z, z)),
+        ],
+        "your response is the kernel itself: multiply its transform by that of α": changed(
+            _response=lambda self, z: self._kernel(self.x, z)
+        ),
+        "you keep the box inside the frame; a target may leave it": [
+            inside(),
+            inside(short=1),
+            inside(share=0.5),
+        ],
+        "your displacement is cut off at a largest value: it reaches as far as the patch": [
+            changed(_move=cut_off(most)) for most in (4, 8, 10, 16)
+        ],
+        "your box takes one direction only: dx and dy both move it": [
+            changed(_move=only(0)),
+            changed(_move=only(1)),
+        ],
         "one cell is 4 pixels wide and high, and you move by one pixel per cell": (moved_by(1)),
         "dx and dy are exchanged where you move the centre: x comes first": moved_by(
             CELL, swap=True
@@ -80,17 +110,48 @@ Step = tuple[np.ndarray | None, dict[str, np.ndarray]]
         ),
         "you train α on the kernel of the model with the new patch: it is that of the new patch "
         "with itself": learned(averaged_with_model),
+        "your model learns from an earlier frame, the first or the last: cut the patch from this "
+        "one": [learning_from("first"), learning_from("last")],
+        "α is trained anew on the running average of x; α itself is averaged": learned(
+            replaced_by_average
+        ),
+        "you search in other channels than you learn from: both are windowed HOG": [
+            searching(lambda self, frame: self._channels(frame) * self._window()),
+            searching(lambda self, frame: self._channels(frame) / self._window()),
+        ],
+        "your channels have no window: `channels_of` cuts them": changed(_window=lambda self: 1.0),
         "the shape of your patch is (w, h); arrays have (h, w)": turned,
+        "the box's width and height are exchanged": changed(_sides=lambda self, box: box[[3, 2]]),
+        "your box's sides are cut to whole numbers": changed(
+            _sides=lambda self, box: np.floor(box[2:])
+        ),
+        "your patch is not the nearest multiple of 4 pixels, 2.5 times the box: `patch_shape`": [
+            shaped(int),
+            shaped(lambda cells: int(np.ceil(cells))),
+        ],
+        "your patch is a square: `patch_shape` has a height and a width": changed(
+            _patch_shape=lambda self: (CELL * round(2.5 * max(self.size) / CELL),) * 2
+        ),
         "your patch is as large as the box: it is 2.5 times as wide and high": changed(padding=1.0),
         "your patch is not 2.5 times the box": [changed(padding=v) for v in (1.5, 2.0, 3.0)],
-        "your λ is not 1e-4": [changed(regulariser=v) for v in (1e-2, 1e-3, 1e-1, 1.0)],
-        "your σ is not 0.5": [changed(bandwidth=v) for v in (0.2, 1.0, 0.05, 0.1)],
+        "your λ is not 1e-4": [changed(regulariser=v) for v in (1e-2, 1e-3, 1e-1, 1.0, 1e-5, 0.0)],
+        "your σ is not 0.5": [changed(bandwidth=v) for v in (0.2, 1.0, 0.05, 0.1, 0.4, 0.6)],
         "the labels' sigma is in pixels; the labels are on the grid of cells": (
             changed(label_sigma=0.1 * CELL)
         ),
         "the labels' sigma is a tenth of the patch's mean side; take the box's": (
             changed(label_sigma=0.25)
         ),
+        "the labels' sigma is a tenth of the square root of the box's area, in cells; yours is made "
+        "of other sides": [
+            changed(_sigma=lambda self, of=of: 0.1 * of(self.size) / CELL)
+            for of in (np.mean, np.max, np.min, np.linalg.norm, np.prod)
+        ],
+        "the labels' sigma is another number than a tenth of the square root of the box's area, in "
+        "cells": [
+            *(changed(label_sigma=v) for v in (0.125, 0.05, 0.2, 0.1 / CELL)),
+            *(changed(_sigma=lambda self, v=v: v) for v in (1.0, 2.0)),
+        ],
         "the labels' sigma is the box's mean side itself; take a tenth of it": changed(
             label_sigma=1.0
         ),
@@ -125,36 +186,87 @@ Step = tuple[np.ndarray | None, dict[str, np.ndarray]]
         "these are the boxes of the course's own version, whose cells are not exactly 4 pixels: "
         "write the steps yourself": lambda right: kcf.KCF(kcf.KCFSettings(scale="fixed")),
     },
-    others={"is a `return` missing": boxed(lambda tracker, box: None)},
+    others={
+        "the response in which you find the displacement is another one": searching_at(0.6),
+        "is a `return` missing": boxed(lambda tracker, box: None),
+        "does not move by it": [
+            changed(update=with_own_displacement),
+            changed(_move=whole_cells(np.round)),
+            changed(_move=whole_cells(np.trunc)),
+        ],
+    },
 )
 def examine_tracker(answer, rng) -> None:
     """The reference's boxes where any change of the model shows in them, and the reference's x and
-    α, where they are kept under these names."""
-    for size, length in (((33.4, 45.2), 10), ((58.3, 26.7), 4)):
-        sequence = storm(rng, size, length)
-        mine = list(steps(answer(), sequence))
-        kept = all({"x", "alpha"} <= step[1].keys() for step in mine)
-        compare_steps(answer, sequence, mine)
-    if not kept:  # only its boxes speak for it: more of them
-        sequence = storm(rng, (30.2, 33.3), 80)
-        compare_steps(answer, sequence, list(steps(answer(), sequence)))
+    α, where they are kept under these names; also with another `find`."""
+    high, wide = (14.6, 18.7), (24.3, 13.4)  # cut to whole cells downwards, patches were smaller
+    mine = _compare(answer, make_storm(rng, high, 12, (100, 100)))
+    kept = all({"x", "alpha"} <= step[1].keys() for step in mine)
+    _compare(answer, make_storm(rng, wide, 22 if kept else 60, (130, 130)))
+    fast = make_short("fast", rng, 2)
+    _compare(answer, fast)
+    corner = ((2, 3), (68, 58))[rng.integers(2)]
+    border = make_storm_at_border(
+        lambda storm: run(answer.right(), storm), rng, high, corner, reach=0.8
+    )
+    _compare(answer, border)
+    _compare_finer(answer, make_storm(rng, high, 4, (100, 100)))
+    one, other = (make_storm(rng, size, 4, (100, 100)) for size in (high, wide))
+
+    def fine():
+        tracker = answer()
+        tracker.find = kernels.subcell  # so that all that it knows shows in its boxes
+        return tracker
+
+    require_independent(fine, one, other)
 
 
-def storm(rng: np.random.Generator, size: tuple[float, float], length: int) -> ShortSequence:
-    """Each frame shows another texture, so where the response peaks depends on all that was
-    learned. The box has fractions of pixels, and is not halfway between two numbers of cells.
+def _compare(answer, sequence: ShortSequence) -> list[Step]:
+    """The answer's steps on a clip; Wrong if they are not the reference's."""
+    mine = list(steps(answer(), sequence))
+    compare_steps(answer, sequence, mine)
+    return mine
+
+
+def _compare_finer(answer, sequence: ShortSequence) -> None:
+    """Wrong if an answer does not move by another `find`, or asks it about another response than the
+    reference does.
 
     Args:
-        rng: of the textures.
-        size: of the box, w and h.
-        length: frames.
+        answer: on trial, right with its own `find`.
+        sequence: to run on.
     """
-    size = np.array(size) + rng.uniform(-0.1, 0.1, 2)
-    box = np.array([*(rng.uniform(180, 190, 2) - size / 2), *size])
-    frames = [np.repeat(texture(rng, 380, 370)[..., None], 3, axis=2) for _ in range(length)]
-    return ShortSequence(
-        "storm", "every frame shows another texture", frames, np.tile(box, (length, 1))
-    )
+    tracker, right = answer(), answer.right()
+    tracker.find, right.find = Finer(), Finer()
+    mine = list(steps(tracker, sequence))
+    if departs(mine, steps(right, sequence)):
+        raise Wrong(
+            "where a subclass has another `find`, your tracker does not move by it: the centre moves "
+            "by 4 × what `self.find(response)` returns, with its fractions"
+        )
+    for response, wanted in zip(tracker.find.asked, right.find.asked, strict=False):
+        if not same(response, wanted, 1e-3 * np.abs(wanted).max()):
+            raise Wrong(
+                "your boxes are right, but the response in which you find the displacement is another "
+                "one: it is that of the kernel of x and z (σ = 0.5) and of α"
+            )
+
+
+class Finer:
+    """A displacement with fractions, of a response (h, w).
+
+    Attributes:
+        asked: the responses.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[np.ndarray] = []
+
+    def __call__(self, response: np.ndarray) -> tuple[float, float]:
+        response = np.array(plain(response))
+        self.asked.append(response)
+        dx, dy = kernels.displacement(response)
+        return dx + 0.25, dy - 0.6
 
 
 def steps(tracker: Any, sequence: ShortSequence) -> Iterator[Step]:
@@ -183,15 +295,26 @@ def in_space(values: Any) -> np.ndarray:
     return ifft2(values).real if values.dtype.kind == "c" and values.ndim >= 2 else values
 
 
-def departs(given: list[Step], others: Iterator[Step]) -> tuple[int, str, Step] | None:
+def departs(
+    given: list[Step], others: Iterator[Step], forms: bool = True
+) -> tuple[int, str, Step] | None:
     """Frame, "box", "x" or "alpha", and the other's step where two trackers first differ; None if
-    they never do. What is kept in another form is not compared."""
+    they never do.
+
+    Args:
+        given: steps of the one.
+        others: of the other.
+        forms: whether x and α may be kept in another form, which is not compared.
+    """
     for t, (mine, other) in enumerate(zip(given, others, strict=True)):
         if t and np.abs(mine[0] - other[0]).max() > 0.05:
             return t, "box", other
         for name in mine[1].keys() & other[1].keys():
             a, b = mine[1][name], other[1][name]
-            if a.shape == b.shape and np.abs(a - b).max() > 1e-3 * np.abs(b).max():
+            if a.shape != b.shape:
+                if not forms:
+                    return t, name, other
+            elif np.abs(a - b).max() > 1e-3 * np.abs(b).max():
                 return t, name, other
     return None
 
@@ -232,7 +355,7 @@ def compare_steps(answer, sequence: ShortSequence, mine: list[Step]) -> None:
 def _takes(mine: list[Step], code: Callable, right: type, sequence: ShortSequence) -> bool:
     """Whether a mistake takes the same steps."""
     try:
-        return departs(mine, steps(code(right), sequence)) is None
+        return departs(mine, steps(code(right), sequence), forms=False) is None
     except Exception:  # it cannot run on this clip
         return False
 

@@ -65,6 +65,8 @@ SHORT = {
     "border": Plot("the target leaves the frame by half", start=(150, 96), step=(3, 2)),
     "alike": Plot("the target passes another one of nearly the same texture", twin=(34, 30)),
     "small": Plot("the target is small", size=(13, 16), step=(1, 1)),
+    "fast": Plot("the target moves far in each frame", size=(70, 36), start=(20, 15),
+                 step=(23, 10)),
     "large": Plot("the target is large", size=(76, 66), start=(40, 30)),
 }  # fmt: skip
 HEIGHT, WIDTH, LENGTH = 150, 200, 14
@@ -115,9 +117,17 @@ def _paste(image: np.ndarray, looks: np.ndarray, place: np.ndarray) -> None:
         image[y : y + h, x : x + w] = looks[:h, :w].astype(np.uint8)
 
 
-def run(tracker: Any, sequence: ShortSequence) -> np.ndarray:
+def run(
+    tracker: Any, sequence: ShortSequence, before: Callable[[int], None] = lambda t: None
+) -> np.ndarray:
     """The boxes (T − 1, 4) that a tracker returns for the frames after the first; raises Wrong if
-    it changes what it is given."""
+    it changes what it is given.
+
+    Args:
+        tracker: to run.
+        sequence: to run on.
+        before: called with the frame's number before each update.
+    """
     frame, box = sequence.frames[0].copy(), sequence.boxes[0].copy()
     tracker.init(frame, box)
     if not np.array_equal(frame, sequence.frames[0]) or not np.array_equal(box, sequence.boxes[0]):
@@ -125,6 +135,7 @@ def run(tracker: Any, sequence: ShortSequence) -> np.ndarray:
     boxes = []
     for t in range(1, len(sequence.frames)):
         frame = sequence.frames[t].copy()
+        before(t)
         boxes.append(as_array(tracker.update(frame), (4,), f"the box of frame {t}").copy())
         if not np.array_equal(frame, sequence.frames[t]):
             raise Wrong("`update` changes the frame it was given; work on a copy")

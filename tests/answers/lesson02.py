@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import scipy.fft
 import torch
@@ -226,13 +228,13 @@ def psr_by_nan(response):
 
 def cut(frame, cx, cy, h, w):
     """A grey patch (h, w) around a point; beyond the frame its border is repeated."""
-    rows = np.clip(np.arange(h) + int(cy) - h // 2, 0, len(frame) - 1)
-    columns = np.clip(np.arange(w) + int(cx) - w // 2, 0, len(frame[0]) - 1)
+    rows = np.clip(np.arange(h) + math.floor(cy) - h // 2, 0, len(frame) - 1)
+    columns = np.clip(np.arange(w) + math.floor(cx) - w // 2, 0, len(frame[0]) - 1)
     return frame.astype(float).mean(axis=2)[rows][:, columns]
 
 
 class ByLists:
-    """Lists and single numbers; λ is 0.1, the patch rounded to the nearest size."""
+    """Lists and single numbers."""
 
     def __init__(self, rate=0.125, threshold=7.0):
         self.rate, self.threshold = rate, threshold
@@ -246,14 +248,14 @@ class ByLists:
         """Start."""
         x, y, w, h = (float(v) for v in box)
         self.centre, self.sides = [x + w / 2, y + h / 2], [w, h]
-        size = round(1.5 * h), round(1.5 * w)
+        size = int(3 * h / 2), int(3 * w / 2)
         self.window = mosse.cosine_window(*size)
         self.target = mosse.gaussian_target(*size, 2)
         patch = cut(frame, *self.centre, *size)
         several = [mosse.preprocess(patch, self.window)]
         for copy in mosse.random_warps(patch, 8, np.random.default_rng(0)):
             several.append(mosse.preprocess(copy, self.window))
-        self.A, self.B = mosse.train_filter(np.stack(several), self.target, 0.1)
+        self.A, self.B = mosse.train_filter(np.stack(several), self.target, 1)
 
     def update(self, frame):
         """Next frame."""
@@ -268,7 +270,15 @@ class ByLists:
 
 
 class ByHand:
-    """Everything from NumPy, without the earlier exercises and without settings."""
+    """Everything from NumPy, without the earlier exercises; the centre is computed from the box."""
+
+    def __init__(self, rate=0.125, threshold=7.0):
+        self.rate, self.threshold = rate, threshold
+
+    @property
+    def centre(self):
+        """x and y, from the box."""
+        return self.box[:2] + self.box[2:] / 2
 
     def init(self, frame, box):
         """Start."""
@@ -285,8 +295,7 @@ class ByHand:
 
     def grey(self, frame):
         """The patch at the box."""
-        cx, cy = self.box[:2] + self.box[2:] / 2
-        return cut(frame, cx, cy, self.h, self.w)
+        return cut(frame, *self.centre, self.h, self.w)
 
     def spectrum(self, patch):
         """Its preprocessed spectrum."""
@@ -297,14 +306,28 @@ class ByHand:
     def update(self, frame):
         """Next frame."""
         response = np.fft.ifft2(self.spectrum(self.grey(frame)) * self.A / self.B).real
-        if mosse.peak_to_sidelobe(response) < 7:
+        if mosse.peak_to_sidelobe(response) < self.threshold:
             return self.box.copy()
         row, column = np.unravel_index(response.argmax(), response.shape)
         self.box[:2] += column - self.w // 2, row - self.h // 2
         F = self.spectrum(self.grey(frame))
-        self.A = 0.125 * self.G * np.conj(F) + 0.875 * self.A
-        self.B = 0.125 * np.abs(F) ** 2 + 0.875 * self.B
+        self.A = self.rate * self.G * np.conj(F) + (1 - self.rate) * self.A
+        self.B = self.rate * np.abs(F) ** 2 + (1 - self.rate) * self.B
         return self.box.copy()
+
+
+class InSinglePrecision(ByLists):
+    """Patches, window and filter in float32."""
+
+    def look(self, frame):
+        """The preprocessed patch at the centre."""
+        patch = cut(frame, *self.centre, *self.window.shape)
+        return preprocess_in_float32(patch, self.window.astype(np.float32))
+
+    def update(self, frame):
+        """Next frame."""
+        self.A, self.B = self.A.astype(np.complex64), self.B.astype(np.float32)
+        return super().update(frame)
 
 
 class InTorch(ByLists):
@@ -333,6 +356,6 @@ RIGHT = {
     "mosse.update": [update_in_torch, update_by_steps, update_by_copies],
     "mosse.ratio": [ratio_in_torch, ratio_by_steps, ratio_by_train_filter],
     "mosse.psr": [psr_in_torch, psr_by_distance, psr_by_nan],
-    "mosse.tracker": [ByLists, ByHand, InTorch],
+    "mosse.tracker": [ByLists, ByHand, InTorch, InSinglePrecision],
 }
 RANDOM: set[str] = set()

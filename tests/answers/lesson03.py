@@ -221,6 +221,7 @@ class OfLists:
     """Boxes as lists, everything in plain attributes."""
 
     name = "of-lists"
+    find = staticmethod(displacement_by_shift)
 
     def init(self, frame, box):
         """Learn the first frame."""
@@ -239,7 +240,7 @@ class OfLists:
         """Find, move, learn."""
         k = kernel_by_half_spectra(self.x, channels(frame, self.centre, self.shape), 0.5)
         response = np.fft.ifft2(np.fft.fft2(k) * np.fft.fft2(self.alpha)).real
-        dx, dy = displacement_by_shift(response)
+        dx, dy = self.find(response)
         self.centre = self.centre[0] + 4 * dx, self.centre[1] + 4 * dy
         new = channels(frame, self.centre, self.shape)
         self.x += 0.02 * (new - self.x)
@@ -250,6 +251,8 @@ class OfLists:
 
 class OfSpectra:
     """The model kept as spectra, float32, under the same names."""
+
+    find = staticmethod(displacement_as_an_array)
 
     def init(self, frame, box):
         """Learn the first frame."""
@@ -280,7 +283,7 @@ class OfSpectra:
     def update(self, frame):
         """Find, move, learn."""
         k = np.fft.fft2(self.kernel(self.x, self.spectrum(frame)))
-        self.centre = self.centre + 4 * displacement_as_an_array(np.fft.ifft2(k * self.alpha).real)
+        self.centre = self.centre + 4 * np.array(self.find(np.fft.ifft2(k * self.alpha).real))
         new = self.spectrum(frame)
         self.x = 0.98 * self.x + 0.02 * new
         self.alpha = 0.98 * self.alpha + 0.02 * self.trained(new)
@@ -289,6 +292,8 @@ class OfSpectra:
 
 class OfOtherNames:
     """Only its boxes can be compared."""
+
+    find = staticmethod(displacement_by_sign)
 
     def init(self, frame, box):
         """Learn the first frame; x is a coordinate here."""
@@ -307,7 +312,7 @@ class OfOtherNames:
         """Find, move, learn."""
         k = kernel_by_half_spectra(self.model, channels(frame, (self.x, self.y), self.patch), 0.5)
         response = np.fft.ifft2(np.fft.fft2(k) * np.fft.fft2(self.dual)).real
-        dx, dy = displacement_by_sign(response)
+        dx, dy = self.find(response)
         self.x, self.y = self.x + 4 * dx, self.y + 4 * dy
         new = channels(frame, (self.x, self.y), self.patch)
         self.model = (1 - 0.02) * self.model + 0.02 * new
