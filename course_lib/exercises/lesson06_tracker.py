@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from course_lib.exercises import siamfc_steps as steps
 from course_lib.exercises.core import check
 from course_lib.exercises.guard import out_of_reach
-from course_lib.exercises.siamfc_clips import quick_network, sequences
-from course_lib.exercises.tracks import ShortSequence, compare_tracks, require_own_state
-from course_lib.exercises.trial import Trial
-from course_lib.exercises.words import Wrong
+from course_lib.exercises.siamfc_clips import (
+    quick_network,
+    sequence_for,
+    sequences,
+    with_settings,
+)
+from course_lib.exercises.tracks import compare_tracks, require_own_state
 from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow
 from course_lib.trackers import siamfc
 
 THREE = {"scales": 3, "step": 1.0375, "penalty": 0.9745, "rate": 0.59, "influence": 0.176}
 # no value near the published ones
-OTHERS = {"scales": 5, "step": 1.06, "penalty": 0.9, "rate": 0.85, "influence": 0.5}
+OTHERS = {"scales": 5, "step": 1.06, "penalty": 1.0, "rate": 0.85, "influence": 0.5}
 # with these the size changes in every frame, in steps so large that the side meets its limits
 COARSE = {"penalty": 2.0, "rate": 25.0}
 
@@ -29,6 +31,13 @@ COARSE = {"penalty": 2.0, "rate": 25.0}
     "search.tracker",
     reference=steps.SiamFC,
     mistakes={
+        **{
+            f"`{name}` is always {value} in your tracker: take it from `self`, since later cells set "
+            "other values": steps.kept_as(**{name: value})
+            for name, value in THREE.items()
+        },
+        "your settings are always the published ones: take all five from `self`, since later cells "
+        "set other values": steps.kept_as(**THREE),
         "you take the box's corner for the target's centre: that is half a width to the right of "
         "it and half a height below": steps.started_at(lambda box: box[:2]),
         "you take the box's far corner for the target's centre: that is half a width and half a "
@@ -168,13 +177,6 @@ COARSE = {"penalty": 2.0, "rate": 25.0}
         "the new centre is not kept: the next search starts where this one did": (
             steps.changed(update=steps.unkept)
         ),
-        **{
-            f"`{name}` is always {value} in your tracker: take it from `self`, since later cells set "
-            "other values": steps.kept_as(**{name: value})
-            for name, value in THREE.items()
-        },
-        "your settings are always the published ones: take all five from `self`, since later cells "
-        "set other values": steps.kept_as(**THREE),
         "the search side has no limits, or limits that move along with it: it must stay within 0.2 … "
         "5 times its value in the first frame": [
             steps.changed(resize=steps.unlimited),
@@ -196,28 +198,10 @@ def examine_tracker(answer, rng) -> None:
     with out_of_reach(siamfc.SiamFCTracker), quick_network():
         subjects = sequences(answer.right, rng)
         compare_tracks(answer, subjects)
-        _require_settings(answer, subjects[0])
+        for settings in (OTHERS, COARSE):
+            compare_tracks(
+                answer,
+                [sequence_for(answer.right, rng, settings)],
+                lambda tracker, settings=settings: with_settings(tracker(), settings),
+            )
         require_own_state(answer, *(replace(s, frames=s.frames[:4]) for s in subjects[:2]))
-
-
-def _require_settings(answer: Trial, sequence: ShortSequence) -> None:
-    """Raise Wrong if the tracker does not take its settings from its attributes, or has other
-    limits to its side."""
-    for settings in (OTHERS, COARSE):
-
-        def make(tracker: Any, settings: dict = settings) -> Any:
-            made = tracker()
-            if missing := [name for name in settings if not hasattr(made, name)]:
-                raise Wrong(
-                    f"your class has no attribute `{missing[0]}`: leave the line with the five "
-                    "settings as it is, since later cells set others"
-                )
-            made.__dict__.update(settings)
-            return made
-
-        listed = ", ".join(f"{name} {value}" for name, value in settings.items())
-        compare_tracks(
-            answer,
-            [replace(sequence, what=f"{sequence.what}, with other settings ({listed})")],
-            make,
-        )

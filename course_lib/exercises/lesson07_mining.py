@@ -49,13 +49,6 @@ def _topped_up_with_ignored(right, losses, labels):
     return torch.where(labels == 1, 1, torch.where(rank < count[:, None], 0, -1))
 
 
-def _with_zeros(right, losses, labels):
-    """Ranked with a loss of 0 for all that are no zeros."""
-    count = (3 * (labels == 1).sum(1)).clamp_min(10)
-    order = torch.where(labels == 0, losses, 0.0).argsort(dim=1, descending=True)
-    return torch.where((labels == 0) & (order.argsort(dim=1) >= count[:, None]), -1, labels)
-
-
 def _by_threshold(right, losses, labels):
     """All zeros whose loss is not below that of the last that counts."""
     value = torch.where(labels == 0, losses, -torch.inf)
@@ -108,8 +101,6 @@ def _of_the_batch(right, losses, labels):
         ),
         "where a pair has fewer negatives than may count, you make anchors that do not count (−1) "
         "negatives": _topped_up_with_ignored,
-        "the losses of anchors that do not compete become 0 in your ranking, and a negative's may be "
-        "0 as well: −∞ comes after all": _with_zeros,
         "you count 16 positives at most, or 48 negatives: all that this pair has count": [
             lambda right, losses, labels: right(
                 losses, labels, 3 * (labels == 1).sum(1).clamp_max(16) / (labels == 1).sum(1)
@@ -139,8 +130,6 @@ def examine_mine(answer, rng) -> None:
     labels[3, :4] = 0
     losses = torch.from_numpy(rng.random((5, 400))).float()
     losses[labels != 0] += 0.2  # anchors that do not compete may have large losses
-    losses[3, :3] = 0.0  # of which a network is certain
-    losses[3, 4:] = losses[3, 4:].clamp_min(0.01)
     before = labels.numpy()
     answer.compare(
         (losses, labels),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import cv2
@@ -14,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.exercises.tracks import HEIGHT, WIDTH, ShortSequence, make_short, run, texture
+from course_lib.exercises.words import Wrong
 from course_lib.models.runtime import SiamFCRuntime
 
 LENGTH = 12  # frames of a clip
@@ -68,13 +70,44 @@ def sequences(right: type, rng: np.random.Generator) -> list[ShortSequence]:
     ]
 
 
-def _clear(right: type, make: Callable[[], ShortSequence], **shown: Any) -> ShortSequence:
+def sequence_for(
+    right: type, rng: np.random.Generator, settings: dict[str, float]
+) -> ShortSequence:
+    """A clip for trackers with other settings: one whose target grows if they have other scales, else
+    one in the middle of the frame, where a window may grow.
+
+    Args:
+        right: the reference.
+        rng: of its textures.
+        settings: attributes of the trackers.
+    """
+    make = partial(_growing, rng) if "scales" in settings else partial(make_short, "odd", rng, 8)
+    sequence = _clear(lambda: with_settings(right(), settings), make)
+    listed = ", ".join(f"{name} {value}" for name, value in settings.items())
+    what = f"{sequence.what}, and with other settings ({listed})"
+    return replace(sequence, what=what)
+
+
+def with_settings(tracker: Any, settings: dict[str, float]) -> Any:
+    """The tracker with other settings as its own attributes; raises Wrong if it has not got them."""
+    if missing := [name for name in settings if not hasattr(tracker, name)]:
+        raise Wrong(
+            f"your class has no attribute `{missing[0]}`: leave the line with the five settings as "
+            "it is, since later cells set others"
+        )
+    tracker.__dict__.update(settings)
+    return tracker
+
+
+def _clear(
+    right: Callable[[], Any], make: Callable[[], ShortSequence], **shown: Any
+) -> ShortSequence:
     """A clip, in brown, on which the reference never chooses between two cells, or two scales, that
     are as good as equal: there rounding decides, and a right answer may be half a search pixel off.
     Its centre stays in the frame: whether it may leave it is not said.
 
     Args:
-        right: the reference.
+        right: makes the reference.
         make: draws a clip.
         shown: attributes that the reference has at its end.
     """
