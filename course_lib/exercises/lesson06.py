@@ -28,13 +28,13 @@ def each(answer: Callable[..., Any], cases: list[tuple]) -> list[Any]:
 
 def _misordered(given, right) -> str:
     """The message for factors that are not centred on 1, or that fall."""
-    centre, middle = given[len(given) // 2], len(right) // 2
+    centre = given[len(given) // 2]
     if not np.isclose(centre, 1):
         said = (
             f"for {len(given)} scales the centre factor is {apart(centre, 1.0)[0]}; it should be 1"
         )
         shifted = np.allclose(given / given[0], right / right[0]) and centre > 0
-        off = np.log(centre) / np.log(right[middle + 1]) if shifted else 0
+        off = np.log(centre) / np.log(right[len(right) // 2 + 1]) if shifted else 0
         whole = shifted and np.isclose(2 * off, round(2 * off))  # by whole or half steps
         why = ": exponents run from −(count − 1)/2 to (count − 1)/2" if whole else ""
         return said + why

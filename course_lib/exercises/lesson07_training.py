@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -11,7 +14,8 @@ from course_lib.exercises.lesson07 import LABELS
 from course_lib.models import proposals
 
 
-def as_labels(shape: tuple[int, ...]):
+def as_labels(shape: tuple[int, ...]) -> Callable[[Any], np.ndarray]:
+    """Reads a result as a tensor of labels of a shape."""
     return lambda result: as_tensor(result, shape, LABELS)
 
 

@@ -1,9 +1,12 @@
-"""SiamRPN's loss with parts of it changed, for the check of lesson 07's loss; and slopes of answers."""
+"""SiamRPN's loss with parts of it changed, for the check of lesson 07's loss; and slopes of
+answers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -55,7 +58,8 @@ def slopes(answer: Any, first: Tensor, second: Tensor, *others: Any) -> tuple[Te
     )
 
 
-def read_slopes(names: tuple[str, str]):
+def read_slopes(names: tuple[str, str]) -> Callable[[Any], tuple[np.ndarray, ...]]:
+    """Reads two slopes, of these names, as arrays."""
     return lambda pair: tuple(
         as_array(slope, tuple(slope.shape), name) for slope, name in zip(pair, names, strict=True)
     )
@@ -66,7 +70,7 @@ def side(logits: Tensor, labels: Tensor, label: int) -> Tensor:
     return F.cross_entropy(logits[labels == label], labels[labels == label])
 
 
-def limited(right, logits, o, y, t, most: float) -> Tensor:
+def limited(right: Any, logits: Tensor, o: Tensor, y: Tensor, t: Tensor, most: float) -> Tensor:
     """Both sides of the cross-entropy, each anchor's at most `most`.
 
     Args:
@@ -78,7 +82,9 @@ def limited(right, logits, o, y, t, most: float) -> Tensor:
     return sum(means) / 2
 
 
-def divided(right, logits, o, y, t, w, more: float) -> Tensor:
+def divided(
+    right: Any, logits: Tensor, o: Tensor, y: Tensor, t: Tensor, w: float, more: float
+) -> Tensor:
     """Means whose divisor is larger by `more`.
 
     Args:

@@ -74,7 +74,7 @@ def sequence_for(
     right: type, rng: np.random.Generator, settings: dict[str, float]
 ) -> ShortSequence:
     """A clip for trackers with other settings: one whose target grows if they have other scales, else
-    one in the middle of the frame, where a window may grow.
+    one at the frame's centre, where a window may grow.
 
     Args:
         right: the reference.

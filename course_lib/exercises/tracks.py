@@ -211,14 +211,14 @@ def require_own_state(
         one, other: clips to run on, of the same length.
         tolerance: by how many pixels boxes may differ.
     """
-    clips = (one, other)
-    alone = [run(trial.right(), clip) for clip in clips]
+    sequences = (one, other)
+    alone = [run(trial.right(), sequence) for sequence in sequences]
     pair = trial(), trial()
-    for tracker, clip in zip(pair, clips, strict=True):
-        tracker.init(clip.frames[0].copy(), clip.boxes[0].copy())
+    for tracker, sequence in zip(pair, sequences, strict=True):
+        tracker.init(sequence.frames[0].copy(), sequence.boxes[0].copy())
     for t in range(1, len(one.frames)):
-        for tracker, clip, boxes in zip(pair, clips, alone, strict=True):
-            box = as_array(tracker.update(clip.frames[t].copy()), (4,), "the box")
+        for tracker, sequence, boxes in zip(pair, sequences, alone, strict=True):
+            box = as_array(tracker.update(sequence.frames[t].copy()), (4,), "the box")
             if not _agree(box, boxes[t - 1], tolerance):
                 raise Wrong(
                     "two of your trackers, each on a clip of its own, disturb each other: keep what "
