@@ -19,9 +19,7 @@ from course_lib.exercises.proposal_loss import (
     divided,
     limited,
     loss_of,
-    read_slopes,
     side,
-    slopes,
 )
 from course_lib.exercises.words import Wrong
 
@@ -220,7 +218,7 @@ def examine_loss(answer, rng) -> None:
     )
     read = lambda losses: tuple(as_loss(loss) for loss in losses)  # noqa: E731
     answer.compare(given, ("the loss", "the loss"), read, call=pairs, tolerance=1e-4)
-    # from here on with the value once more: a mistake that shows in it is not made
+    # with the value once more: a mistake that shows in it is not made
     answer.compare(
         given,
         ("the loss", EMPTY),
@@ -231,17 +229,6 @@ def examine_loss(answer, rng) -> None:
             EMPTY, *apart(g[1], r[1])
         ),
     )
-    slope_names = "its slope in the logits", "its slope in the offsets"
-    empty = logits, offsets, labels.clamp_max(0), targets, 1.7
-    for case, which in ((given, ""), (empty, " for a pair without positives")):
-        names = tuple(f"{name}{which}" for name in slope_names)
-        answer.compare(
-            case,
-            ("the loss", *names),
-            lambda found, names=names: (as_loss(found[0]), *read_slopes(names)(found[1:])),
-            call=lambda f, z, o, y, t, w: (f(z, o, labels, t, w), *slopes(f, z, o, y, t, w)),
-            tolerance=1e-4,
-        )
 
 
 def _finite_loss(value: Any) -> float:

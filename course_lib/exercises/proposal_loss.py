@@ -1,18 +1,13 @@
-"""SiamRPN's loss with parts of it changed, for the check of lesson 07's loss; and slopes of
-answers."""
+"""SiamRPN's loss with parts of it changed, for the check of lesson 07's loss."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_lib.exercises.compare import as_array
-from course_lib.exercises.words import Wrong
 from course_lib.models import proposals
 
 VARIANCES = torch.tensor([0.1, 0.1, 0.2, 0.2])
@@ -32,36 +27,6 @@ def loss_of(
     """
     return proposals.siamrpn_loss(
         proposals.Proposals(logits, offsets), proposals.Targets(labels, targets), weight
-    )
-
-
-def slopes(answer: Any, first: Tensor, second: Tensor, *others: Any) -> tuple[Tensor, Tensor]:
-    """Gradients of a result's sum, weighted unevenly, with respect to its first two inputs; 0 for
-    one that the result does not depend on.
-
-    Args:
-        answer: computes the result.
-        first, second: its inputs that have gradients.
-        others: the rest of its inputs.
-    """
-    inputs = [t.detach().clone().requires_grad_() for t in (first, second)]
-    result = answer(*inputs, *others)
-    if not result.requires_grad:
-        raise Wrong(
-            "no gradient passes through your answer: compute it with torch, without .detach(), "
-            "no_grad or NumPy"
-        )
-    weights = torch.linspace(0.5, 1.5, result.numel()).reshape(result.shape)
-    found = torch.autograd.grad((result * weights).sum(), inputs, allow_unused=True)
-    return tuple(
-        torch.zeros_like(t) if g is None else g for t, g in zip(inputs, found, strict=True)
-    )
-
-
-def read_slopes(names: tuple[str, str]) -> Callable[[Any], tuple[np.ndarray, ...]]:
-    """Reads two slopes, of these names, as arrays."""
-    return lambda pair: tuple(
-        as_array(slope, tuple(slope.shape), name) for slope, name in zip(pair, names, strict=True)
     )
 
 
