@@ -365,11 +365,11 @@ plots.show(
 #
 # Put it together: write `init` and `update`. The network is given: `runtime.features(crops)` returns the features of crops (N, S, S, 3), and `runtime.respond(z, crops)` the responses (N, 17, 17) of exemplar features `z` on search crops (N, 255, 255, 3). A `CropWindow(cx, cy, side, size)` cuts its crop (`.cut(frame, colour)`) and maps points of the crop back to the frame (`.to_frame(points)`); the centre of a 255-pixel crop is the point (127.5, 127.5). The window to mix in is `hann`, from the cell above.
 #
-# The five settings are attributes of the class. Take them from `self`, since later cells set others.
+# The five settings are attributes of the class. Take them from `self`, since later cells set others. Whatever else the tracker keeps belongs on `self` too: two trackers may run side by side, and `init` may start one again, on another target. What lies beyond a frame has the first frame's mean colour, in the exemplar and in every later crop.
 #
 # <details><summary>Hint 1</summary>
 #
-# `init` stores the centre, the size, the frame's mean colour (for what lies beyond the frame, in every later crop too), the exemplar's features, and the search window's side, $s_z \cdot 255/127$, twice: as the current side and as the first one.
+# `init` stores the centre, the size, the frame's mean colour, the exemplar's features, and the search window's side, $s_z \cdot 255/127$, twice: as the current side and as the first one.
 # </details>
 # <details><summary>Hint 2</summary>
 #

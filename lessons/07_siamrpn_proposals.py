@@ -338,7 +338,7 @@ def draw_anchors(labels, draws):
 # ### Exercise 07.7 · The hardest three
 # {{exercise}}
 #
-# SSD, and the EPFL project with it, looks for the negatives that hurt (*hard negative mining*): three negatives count for each positive, those with the largest losses, and at least 10 per pair (all of them, where there are not so many). The positives stay, and so does every −1.
+# SSD, and the EPFL project with it, looks for the negatives that hurt (*hard negative mining*): three negatives count for each positive, those with the largest losses, and at least 10 per pair (all of them, where there are not so many). Among equal losses any may be taken, but no more than that number. The positives stay, and so does every −1.
 #
 # Write `hardest_negatives`.
 #

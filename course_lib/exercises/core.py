@@ -114,8 +114,19 @@ MODULES = {
         "lesson05_curves",
         "lesson05_distance",
     ),
-    "search": ("lesson06", "lesson06_peak", "lesson06_tracker", "lesson06_fault"),
-    "anchors": ("lesson07", "lesson07_offsets", "lesson07_training", "lesson07_loss"),
+    "search": (
+        "lesson06",
+        "lesson06_choose",
+        "lesson06_blend",
+        "lesson06_peak",
+        "lesson06_damp",
+        "lesson06_tracker",
+        "lesson06_fault",
+    ),
+    "anchors": (
+        *("lesson07", "lesson07_offsets", "lesson07_decode", "lesson07_match"),
+        *("lesson07_training", "lesson07_mining", "lesson07_loss", "lesson07_upchannel"),
+    ),
     "choose": ("lesson08", "lesson08_tracker"),
     "match": ("lesson09", "lesson09_places", "lesson09_match"),
     "siamdw": (

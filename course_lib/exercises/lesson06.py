@@ -1,4 +1,4 @@
-"""Checks of lesson 06: scales, upsampling, the choice of scale."""
+"""Checks of lesson 06: scales and upsampling."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from course_lib.exercises.compare import as_number
+from course_lib.exercises.compare import apart
 from course_lib.exercises.core import check
 from course_lib.trackers import siamfc
 
@@ -30,10 +30,14 @@ def _misordered(given, right) -> str:
     """The message for factors that are not centred on 1, or that fall."""
     centre = given[len(given) // 2]
     if not np.isclose(centre, 1):
-        return (
-            f"for {len(given)} scales the centre factor is {centre:.4g}; it should be 1: exponents "
-            "run from −(count − 1)/2 to (count − 1)/2"
+        said = (
+            f"for {len(given)} scales the centre factor is {apart(centre, 1.0)[0]}; it should be 1"
         )
+        shifted = np.allclose(given / given[0], right / right[0]) and centre > 0
+        off = np.log(centre) / np.log(right[len(right) // 2 + 1]) if shifted else 0
+        whole = shifted and np.isclose(2 * off, round(2 * off))  # by whole or half steps
+        why = ": exponents run from −(count − 1)/2 to (count − 1)/2" if whole else ""
+        return said + why
     fall = "your factors fall; let them rise, so that index 0 is the smallest"
     return fall if given[0] > given[-1] else ""
 
@@ -60,6 +64,20 @@ def _misordered(given, right) -> str:
         "your smaller scales are as large as the larger ones: below the middle the exponents are "
         "negative": lambda right, count, step: np.maximum(
             right(count, step), 1 / right(count, step)
+        ),
+        "your factors lie at equal distances between the two ends; each should be `step` times the "
+        "one before": lambda right, count, step: np.linspace(
+            step ** -(count // 2), step ** (count // 2), count
+        ),
+        "you raise another number than `step` to the exponents": [
+            lambda right, count, step: np.exp((step - 1) * (np.arange(count) - count // 2)),
+            lambda right, count, step: np.exp(step * (np.arange(count) - count // 2)),
+            lambda right, count, step: 10.0 ** (np.arange(count) - count // 2),
+        ],
+        "your factors are divided by their sum; they are factors on a side, and the middle one is "
+        "1": lambda right, count, step: right(count, step) / right(count, step).sum(),
+        "you multiply `step` by the exponents; it is raised to them": (
+            lambda right, count, step: step * (np.arange(count) - count // 2)
         ),
         "you step by 1.0375, whatever `step` is": lambda right, count, step: right(count, 1.0375),
         "your factors are rounded; a step of 1.0255 needs all its digits": [
@@ -90,6 +108,16 @@ def examine_scales(answer, rng) -> None:
             named="the factor",
             otherwise=_misordered,
         )
+
+
+def _from_corner(right, response, factor):
+    """A mistake: the centre of cell 0 lies on the centre of the large response's first."""
+    (h, w), matrix = response.shape, np.array([[1 / factor, 0, 0], [0, 1 / factor, 0]])
+    return cv2.warpAffine(
+        *(response, matrix, (w * factor, h * factor)),
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
 
 
 def _corners_aligned(right, response, factor):
@@ -126,9 +154,14 @@ def _corners_aligned(right, response, factor):
         "you enlarge 16 times, whatever `factor` is": lambda right, r, n: right(r, 16),
         "your corner cells stay on the corners, so everything is stretched: cv2.resize leaves "
         "half a cell at each border": _corners_aligned,
-        "your values are divided by the factor; enlarging does not change them": (
-            lambda right, r, n: right(r, n) / n
-        ),
+        "your enlargement lies half a cell to the side: cell 0 covers the first `factor` rows and "
+        "columns": _from_corner,
+        "your values are divided by the factor; enlarging does not change them": [
+            lambda right, r, n: right(r, n) / n,
+            lambda right, r, n: right(r, n) / n**2,
+        ],
+        "your values are cut off at the response's lowest and highest; between cells a curve may "
+        "lie beyond them": lambda right, r, n: right(r, n).clip(r.min(), r.max()),
         "your values are cut off at 0; a response may be negative": (
             lambda right, r, n: right(r, n).clip(0)
         ),
@@ -136,123 +169,10 @@ def _corners_aligned(right, response, factor):
 )
 def examine_enlarge(answer, rng) -> None:
     """Bicubic enlargement."""
-    response = bump(rng)
-    for part, factor in ((response[:, :13], 7), (response, 16), (response[:10], 4)):
+    response, other = bump(rng), bump(rng)
+    for part, factor in (
+        *((response[:, :13], 7), (other[:, :13], 7)),  # two of one size: each its own result
+        *((response, 16), (response[:10], 4)),
+    ):
         shape = (part.shape[0] * factor, part.shape[1] * factor)
         answer.compare((part.copy(), factor), "the enlarged response", shape, tolerance=1e-4)
-
-
-def _with_factors(choose: Callable[[int, float], np.ndarray]) -> Callable[..., int]:
-    """A mistake in the factors on the peaks: (scales, penalty) → factors."""
-    return lambda right, r, p: int(np.argmax(r.max(axis=(1, 2)) * choose(len(r), p)))
-
-
-def _near(count: int, penalty: float, reach: int) -> np.ndarray:
-    """The penalty only for scales up to `reach` from the middle, or, if negative, beyond."""
-    distance = np.abs(np.arange(count) - count // 2)
-    reached = (distance <= reach) if reach > 0 else (distance >= count // 2)
-    return np.where((distance > 0) & reached, penalty, 1.0)
-
-
-def _middle_is_one(count: int, penalty: float) -> np.ndarray:
-    factors = np.full(count, penalty)
-    factors[1] = 1.0
-    return factors
-
-
-@check(
-    "search.choose",
-    reference=siamfc.choose_scale,
-    mistakes={
-        "the penalty changes nothing in your answer: it multiplies every peak but the middle one": [
-            lambda right, r, p: right(r, 1.0),
-            lambda right, r, p: (p * r.max(axis=(1, 2))).argmax(),
-        ],
-        "you always choose the middle scale": lambda right, r, p: len(r) // 2,
-        "scales are compared by their highest cell, not by their mean": (
-            lambda right, r, p: right(r.mean(axis=(1, 2), keepdims=True), p)
-        ),
-        "index 1 is the middle of three scales only: of S it is S // 2": (
-            _with_factors(_middle_is_one)
-        ),
-        "your factor falls with the distance from the middle; every other scale has the same": (
-            _with_factors(lambda n, p: p ** np.abs(np.arange(n) - n // 2))
-        ),
-        "your penalty favours the other scales: it multiplies their peaks, and leaves the middle "
-        "one's alone": [
-            _with_factors(lambda n, p: np.where(np.arange(n) == n // 2, p, 1.0)),
-            lambda right, r, p: right(r, 1 / p),
-        ],
-        "only the two neighbours of the middle scale are penalised": (
-            _with_factors(lambda n, p: _near(n, p, 1))
-        ),
-        "only the smallest and the largest scale are penalised": (
-            _with_factors(lambda n, p: _near(n, p, -1))
-        ),
-        "only larger scales are penalised: shrinking must be as hard as growing": (
-            _with_factors(lambda n, p: np.where(np.arange(n) > n // 2, p, 1.0))
-        ),
-        "only smaller scales are penalised: growing must be as hard as shrinking": (
-            _with_factors(lambda n, p: np.where(np.arange(n) < n // 2, p, 1.0))
-        ),
-        "you subtract the penalty; multiply by it": lambda right, r, p: int(
-            np.argmax(r.max(axis=(1, 2)) - np.where(np.arange(len(r)) == len(r) // 2, 0, 1 - p))
-        ),
-        "you penalise by 0.9745, whatever `penalty` is": lambda right, r, p: right(r, 0.9745),
-        "you compare normalised responses: after that a peak says how narrow it is, not how high": (
-            lambda right, r, p: right(
-                np.stack([siamfc.blend_with_window(one, one, 0.0) for one in r]), p
-            )
-        ),
-        "you compare magnitudes; a cell far below 0 is no match at all": (
-            lambda right, r, p: right(np.abs(r), p)
-        ),
-        "you compare the central cells; a target that moved is elsewhere: take each peak": (
-            lambda right, r, p: right(r[:, r.shape[1] // 2, r.shape[2] // 2, None, None], p)
-        ),
-        "you choose the lowest peak": lambda right, r, p: right(
-            -r.max(axis=(1, 2), keepdims=True), p
-        ),
-        "your answer is an index into the whole stack: take the maximum of each response first": (
-            lambda right, r, p: r.argmax()
-        ),
-        "you count scales from the middle one; an index counts from 0": (
-            lambda right, r, p: right(r, p) - len(r) // 2
-        ),
-    },
-)
-def examine_choose(answer, rng) -> None:
-    """Choice of scale with a penalty, for many responses at once."""
-    cases = [_responses(rng, count) for count in (5, 3, 7) for _ in range(15)]
-
-    def first_that_differs(given, right) -> str:
-        case = int(np.flatnonzero(given != right)[0])
-        responses, penalty = cases[case]
-        peaks = ", ".join(f"{p:.3f}" for p in responses.max(axis=(1, 2)))
-        return (
-            f"with peaks {peaks} and penalty {penalty:.3f} you choose scale {given[case]:g}, "
-            f"expected {right[case]:g}: every peak but the middle one is multiplied by the penalty"
-        )
-
-    def indices(raw) -> np.ndarray:
-        return np.array([as_number(index, "the index") for index in raw])
-
-    answer.compare((cases,), "the index", indices, call=each, otherwise=first_that_differs)
-    answer.compare(_responses(rng, 1), "with a single scale the index")
-
-
-def _responses(rng: np.random.Generator, count: int) -> tuple[np.ndarray, float]:
-    """Responses whose peaks are nearly equal, and a penalty that may decide between them."""
-    while True:
-        penalty = float(rng.uniform(0.88, 0.98))
-        wanted = rng.uniform(0.9, 1.1, count)
-        weighed = np.sort(wanted * np.where(np.arange(count) == count // 2, 1, penalty))
-        if count == 1 or weighed[-1] - weighed[-2] > 0.004:
-            break
-    unit = rng.uniform(0.3, 5)
-    stack = []
-    for peak in wanted:
-        response = bump(rng, 17) - rng.uniform(0, 3)
-        below = response.max() - response  # (17, 17), 0 at the peak
-        stack.append(unit * (peak - rng.uniform(0.2, 0.6) * below))
-    return np.array(stack, dtype=np.float32), penalty

@@ -2,46 +2,42 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
-import cv2
 import numpy as np
 
 from course_lib.exercises import siamfc_steps as steps
 from course_lib.exercises.core import check
 from course_lib.exercises.guard import out_of_reach
-from course_lib.exercises.tracks import (
-    HEIGHT,
-    WIDTH,
-    ShortSequence,
-    compare_tracks,
-    make_short,
-    run,
-    texture,
+from course_lib.exercises.siamfc_clips import (
+    quick_network,
+    sequence_for,
+    sequences,
+    with_settings,
 )
-from course_lib.exercises.trial import Trial
-from course_lib.exercises.words import Wrong
+from course_lib.exercises.tracks import compare_tracks, require_own_state
 from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow
-from course_lib.models.runtime import SiamFCRuntime
 from course_lib.trackers import siamfc
 
 THREE = {"scales": 3, "step": 1.0375, "penalty": 0.9745, "rate": 0.59, "influence": 0.176}
-KEPT: dict[bytes, np.ndarray] = {}  # responses by crops and exemplar
-LENGTH = 6  # frames of a clip; in each, the network runs for the student and for the reference
+# no value near the published ones
+OTHERS = {"scales": 5, "step": 1.06, "penalty": 1.0, "rate": 0.85, "influence": 0.5}
 # with these the size changes in every frame, in steps so large that the side meets its limits
 COARSE = {"penalty": 2.0, "rate": 25.0}
-FIVE = {"scales": 5, "step": 1.0255, "penalty": 0.962, "rate": 0.34, "influence": 0.168}
 
 
 @check(
     "search.tracker",
     reference=steps.SiamFC,
     mistakes={
+        **{
+            f"`{name}` is always {value} in your tracker: take it from `self`, since later cells set "
+            "other values": steps.kept_as(**{name: value})
+            for name, value in THREE.items()
+        },
+        "your settings are always the published ones: take all five from `self`, since later cells "
+        "set other values": steps.kept_as(**THREE),
         "you take the box's corner for the target's centre: that is half a width to the right of "
         "it and half a height below": steps.started_at(lambda box: box[:2]),
         "you take the box's far corner for the target's centre: that is half a width and half a "
@@ -50,15 +46,29 @@ FIVE = {"scales": 5, "step": 1.0255, "penalty": 0.962, "rate": 0.34, "influence"
             steps.looked_at(lambda size, side: float(np.sqrt(np.prod(size)))),
             steps.looked_at(lambda size, side: float(size.max())),
         ],
+        "your exemplar's square is not the one of `context_side`": [
+            steps.looked_at(lambda size, side: float(size.sum())),
+            steps.looked_at(lambda size, side: 2 * float(np.sqrt(np.prod(size)))),
+        ],
         "your exemplar's square is as large as the search window's; it is 127 / 255 of it": (
             steps.looked_at(lambda size, side: side * SEARCH / EXEMPLAR)
         ),
         "your search window is as small as the exemplar's square; it is 255 / 127 times as wide": (
             steps.after_init(lambda self: steps.set_side(self, self.side * EXEMPLAR / SEARCH))
         ),
-        "beyond the frame your crops are black; fill them with the first frame's mean colour": (
-            steps.kept_as(colour=(0.0, 0.0, 0.0))
-        ),
+        "beyond the frame your crops are black; fill them with the first frame's mean colour": [
+            steps.changed(init=steps.filled(lambda frame: (0, 0, 0))),
+            steps.kept_as(colour=(0.0, 0.0, 0.0)),
+        ],
+        "beyond the frame your crops have the mean colour of the frame that they are cut from; keep "
+        "that of the first": steps.changed(update=steps.recoloured),
+        "beyond the frame your crops have another colour than the first frame's mean, channel by "
+        "channel": [
+            steps.changed(init=steps.filled(lambda frame: frame.mean((0, 1))[::-1])),
+            steps.changed(init=steps.filled(lambda frame: np.full(3, frame.mean()))),
+            steps.changed(init=steps.filled(lambda frame: np.median(frame, (0, 1)))),
+            steps.changed(init=steps.filled(lambda frame: np.full(3, 128.0))),
+        ],
         "your window does not sum to 1: divide the product of the two Hann windows by its sum": (
             steps.after_init(lambda self: setattr(self, "window", self.window / self.window.max()))
         ),
@@ -136,7 +146,7 @@ FIVE = {"scales": 5, "step": 1.0255, "penalty": 0.962, "rate": 0.34, "influence"
         "the target's size stays as it was: it changes by the same factor as the search side": (
             steps.resized(size=False, side=True)
         ),
-        "the search side stays as it was: keep the new one for the next frame": (
+        "the search windows keep their side from frame to frame: let them follow the damped one": (
             steps.resized(size=True, side=False)
         ),
         "size and side jump to the chosen scale; they move there by the fraction `rate`": (
@@ -146,6 +156,15 @@ FIVE = {"scales": 5, "step": 1.0255, "penalty": 0.962, "rate": 0.34, "influence"
         "the same factor": steps.changed(resize=steps.undamped_size),
         "you cut a new exemplar in every frame; SiamFC's stays that of the first": (
             steps.changed(update=steps.learning)
+        ),
+        "your exemplar's features change from frame to frame; SiamFC's stay those of the first": [
+            steps.changed(update=partial(steps.learning, rate=rate)) for rate in (0.01, 0.02, 0.1)
+        ],
+        "you search the first frame again and again; search the one that `update` is given": (
+            steps.changed(update=steps.looking_back)
+        ),
+        "you search the frame before the one that `update` is given": (
+            steps.changed(update=partial(steps.looking_back, always=False))
         ),
         "you return the centre where the box's corner belongs: x = cx − w / 2": (
             steps.returned(lambda self: (self.centre, self.size))
@@ -158,101 +177,31 @@ FIVE = {"scales": 5, "step": 1.0255, "penalty": 0.962, "rate": 0.34, "influence"
         "the new centre is not kept: the next search starts where this one did": (
             steps.changed(update=steps.unkept)
         ),
-    },
-    others={
-        "later cells set other values": [
-            steps.kept_as(**THREE),
-            steps.kept_as(scales=3),
-            steps.kept_as(penalty=0.9745),
-            steps.kept_as(rate=0.59),
-            steps.kept_as(step=1.0375),
-        ],
-        "within 0.2 … 5 times its value in the first frame": [
+        "the search side has no limits, or limits that move along with it: it must stay within 0.2 … "
+        "5 times its value in the first frame": [
             steps.changed(resize=steps.unlimited),
             steps.changed(resize=steps.limited_by_last),
         ],
+        "the limits of the side are 0.2 and 5 times the first side of the search window, not of the "
+        "exemplar's square": steps.after_init(
+            lambda self: setattr(self, "first", self.first * EXEMPLAR / SEARCH)
+        ),
+    },
+    others={
+        "two of your trackers": steps.shared("z"),
+        "starts it on another": steps.kept_from_first("z"),
     },
 )
 def examine_tracker(answer, rng) -> None:
-    """The whole tracker, compared with the reference box by box; then with five scales."""
-    with out_of_reach(siamfc.SiamFCTracker), _responses_kept():
-        subjects = [_clear(answer.right, partial(_growing, rng))]
-        for name in ("border", "alike", "large"):
-            subjects.append(_clear(answer.right, partial(make_short, name, rng, LENGTH)))
+    """The whole tracker, compared with the reference box by box; then with other settings, beside
+    another one, and started again."""
+    with out_of_reach(siamfc.SiamFCTracker), quick_network():
+        subjects = sequences(answer.right, rng)
         compare_tracks(answer, subjects)
-        if hasattr(answer(), "scales"):
-            _require_settings(answer, subjects[0])
-
-
-def _clear(right: type, make: Callable[[], ShortSequence]) -> ShortSequence:
-    """A clip, in brown, on which the reference never chooses between two cells that are as good as
-    equal: there rounding decides, and a right answer may be half a search pixel off."""
-    for _ in range(20):
-        sequence = make()
-        # three different values as its mean colour
-        frames = [(frame * np.array([1, 0.8, 0.55])).astype(np.uint8) for frame in sequence.frames]
-        sequence = replace(sequence, frames=frames)
-        tracker = right()
-        run(tracker, sequence)
-        if tracker.closest > 1e-5:
-            break
-    return sequence
-
-
-@contextmanager
-def _responses_kept() -> Iterator[None]:
-    """Inside the block, the network's responses to crops that it has seen are not computed again:
-    the student's tracker, the reference and the known mistakes cut many of the same crops."""
-    respond = SiamFCRuntime.respond
-
-    def kept(self: SiamFCRuntime, z: Any, crops: np.ndarray) -> np.ndarray:
-        key = hashlib.sha256(crops.tobytes() + z.cpu().numpy().tobytes()).digest()
-        if key not in KEPT:
-            KEPT[key] = respond(self, z, crops)
-        return KEPT[key].copy()
-
-    if len(KEPT) > 5000:
-        KEPT.clear()
-    SiamFCRuntime.respond = kept
-    try:
-        yield
-    finally:
-        SiamFCRuntime.respond = respond
-
-
-def _require_settings(answer: Trial, sequence: ShortSequence) -> None:
-    """Raise Wrong if the tracker does not take its settings from its attributes, or has no limits
-    to its side."""
-    for settings, words in (
-        (
-            FIVE,
-            "with the settings of SiamFC with five scales your boxes are others than the course's: "
-            "take `scales`, `step`, `penalty`, `rate` and `influence` from `self`, since later "
-            "cells set other values",
-        ),
-        (
-            COARSE,
-            "where the size changes by large steps your boxes are others than the course's: the "
-            "search side must stay within 0.2 … 5 times its value in the first frame",
-        ),
-    ):
-        trackers = answer(), answer.right()
-        for tracker in trackers:
-            tracker.__dict__.update(settings)
-        given, right = (run(tracker, sequence) for tracker in trackers)
-        if np.abs(given - right).max() > 0.05:
-            raise Wrong(words)
-
-
-def _growing(rng: np.random.Generator) -> ShortSequence:
-    """A clip whose target grows by 4 % from frame to frame, at the frame's upper border."""
-    scene, target = texture(rng, HEIGHT, WIDTH) // 2 + 40, texture(rng, 37, 31)
-    frames, boxes = [], []
-    for t in range(LENGTH):
-        w, h = (round(side * 1.04**t) for side in (31, 37))
-        x, y = 70 + 2 * t, 12 - t
-        image = scene.copy()
-        image[y : y + h, x : x + w] = cv2.resize(target, (w, h))
-        frames.append(np.repeat(image[..., None], 3, axis=2))
-        boxes.append([x + 0.4, y + 0.3, w - 0.4, h + 0.2])  # between pixels
-    return ShortSequence("growing", "the target grows", frames, np.array(boxes, dtype=float))
+        for settings in (OTHERS, COARSE):
+            compare_tracks(
+                answer,
+                [sequence_for(answer.right, rng, settings)],
+                lambda tracker, settings=settings: with_settings(tracker(), settings),
+            )
+        require_own_state(answer, *(replace(s, frames=s.frames[:4]) for s in subjects[:2]))

@@ -1,11 +1,10 @@
-"""Checks of lesson 07: default boxes, anchors, and which of them count."""
+"""Checks of lesson 07: default boxes and anchors."""
 
 from __future__ import annotations
 
 import numpy as np
-import torch
 
-from course_lib.exercises.compare import apart, as_tensor, same
+from course_lib.exercises.compare import apart, same
 from course_lib.exercises.core import check
 from course_lib.geometry import anchors
 
@@ -28,8 +27,21 @@ def _squared(boxes: np.ndarray, square: float) -> np.ndarray:
     return _shaped(*boxes[:-1].T, square)
 
 
+def _reordered(given: np.ndarray, right: np.ndarray) -> str:
+    """The message for boxes (K, 2) that are right but for their order, else none."""
+    if not same(*(boxes[np.lexsort(boxes.T.round(6))] for boxes in (given, right))):
+        return ""
+    k = int(np.abs(given - right).max(axis=1).argmax())
+    return (
+        f"your boxes are right, their order is not: row {k} should be {right[k, 0]:.4g} × "
+        f"{right[k, 1]:.4g}. The ratios stay in the order in which they are given"
+    )
+
+
 def _wrong_areas(given, right) -> str:
     """The message for default boxes (K + 1, 2) whose areas differ."""
+    if said := _reordered(given, right):
+        return said
     areas, square = given[:-1].prod(1), right[0].prod()
     k = int(np.abs(areas - square).argmax())
     if abs(areas[k] - square) > 1e-4 * square:
@@ -107,19 +119,26 @@ def _wrong_areas(given, right) -> str:
             right(s, after, a), np.hypot(s, after)
         ),
         "every box of a ratio has the area": lambda right, s, after, a: right(s, after, a) * 2,
+        "their order is not": [
+            lambda right, s, after, a: right(s, after, sorted(a)),
+            lambda right, s, after, a: right(s, after, a)[::-1],
+        ],
     },
 )
 def examine_default_boxes(answer, rng) -> None:
     """SSD's default boxes, in pixels and as fractions, of SSD's ratios and of others."""
-    others = [*rng.uniform(1.5, 4, 2), *rng.uniform(0.2, 0.8, 2)]
-    for s, after, ratios in ((60.0, 85.0, (1, 2, 3, 1 / 2, 1 / 3)), (0.2, 0.34, others)):
+    others = [*rng.uniform(1.5, 4, 2), *rng.uniform(0.2, 0.8, 2), *rng.uniform(4, 6, 3)]
+    for s, after, ratios in (
+        *((60.0, 85.0, (2, 3, 1, 1 / 3, 1 / 2)), (0.2, 0.34, others)),
+        (40.5, 70.5, (0.7,)),
+    ):
         answer.compare(
             (s, after, ratios),
             "your result",
             (len(ratios) + 1, 2),
             otherwise=_wrong_areas,
             hint="the order is that of the ratios, the extra square last",
-            ratio=ratios[1],
+            ratio=ratios[min(1, len(ratios) - 1)],
             area=lambda given: given[1].prod(),
             shape_of_one=lambda given: given[1, 0] / given[1, 1],
             square=s * s,
@@ -132,9 +151,10 @@ def examine_default_boxes(answer, rng) -> None:
     mistakes={
         "your result has shape {shape}; one row for each anchor, its width and height side by "
         "side: stack along axis 1": lambda right, r: right(r).T,
-        "your ratios are always 0.33, 0.5, 1, 2 and 3; take those in `ratios`": (
-            lambda right, r: right((0.33, 0.5, 1, 2, 3))
-        ),
+        "you always return five anchors; there is one for each number in `ratios`": [
+            lambda right, r: right((0.33, 0.5, 1, 2, 3)),
+            lambda right, r: right(r[:5]),
+        ],
         "here the ratio is height over width: r = 3 is a tall box. (SSD's a is the other way "
         "round.)": lambda right, r: right(r)[:, ::-1],
         "your square has a side of {side:g}; the area is that of 64 × 64 pixels": (
@@ -160,19 +180,25 @@ def examine_default_boxes(answer, rng) -> None:
             lambda right, r: np.stack([64 / np.array(r), 64 * np.array(r)], 1)
         ),
     },
-    others={"has the area": lambda right, r: right(r) * 1.1},
+    others={
+        "has the area": lambda right, r: right(r) * 1.1,
+        "their order is not": lambda right, r: right(sorted(r)),
+    },
 )
 def examine_anchor_sizes(answer, rng) -> None:
     """SiamRPN's anchors, exact, of its ratios and of others."""
 
     def areas(given, right):
+        if said := _reordered(given, right):
+            return said
         found = given.prod(1)
         k = int(np.abs(found - 4096).argmax())
         mine, wanted = apart(found[k], 4096.0)
         said = f"your anchor {k} has the area {mine}; expected {wanted} for every ratio"
         return "" if abs(found[k] - 4096) < 4 else said
 
-    for ratios in ((0.33, 0.5, 1.0, 2.0, 3.0), (1.0, *rng.uniform(0.2, 4, 3))):
+    others = (*rng.uniform(2, 4, 2), 1.0, *rng.uniform(0.2, 0.6, 2), *rng.uniform(1, 2, 2))
+    for ratios in ((0.33, 0.5, 1.0, 2.0, 3.0), others, (1.0,)):
         square = ratios.index(1.0)
         answer.compare(
             (ratios,),
@@ -182,86 +208,3 @@ def examine_anchor_sizes(answer, rng) -> None:
             otherwise=areas,
             side=lambda given, k=square: given[k, 0],
         )
-
-
-def _best_too(right, overlap, *thresholds):
-    """Labels in which the best anchor of each pair is a positive, whatever its overlap."""
-    labels = right(overlap, *thresholds)
-    return labels.scatter(1, overlap.argmax(1, keepdim=True), 1)
-
-
-@check(
-    "anchors.match",
-    reference=anchors.match,
-    mistakes={
-        "1 marks the target and 0 something else; yours are the other way round": (
-            lambda right, *given: torch.where(right(*given) < 0, -1, 1 - right(*given))
-        ),
-        "0 marks background, −1 an anchor that does not count; yours are the other way "
-        "round": lambda right, *given: torch.where(right(*given) == 1, 1, -1 - right(*given)),
-        "your labels are only 0 and 1; between {2:g} and {1:g} an anchor is neither: −1, it does "
-        "not count": lambda right, *given: right(*given).clamp_min(0),
-        "you count an anchor between {2:g} and {1:g} as a positive; it is neither: −1": [
-            lambda right, *given: right(*given).abs(),
-            lambda right, overlap, high, low: torch.where(
-                overlap > low, 1, right(overlap, high, low)
-            ),
-        ],
-        "you count an anchor between {2:g} and {1:g} as a negative; it is neither: −1": (
-            lambda right, overlap, high, low: torch.where(
-                overlap < high, 0, right(overlap, high, low)
-            )
-        ),
-        "your thresholds are always 0.6 and 0.3; take `high` and `low`": (
-            lambda right, overlap, high, low: right(overlap)
-        ),
-        "an anchor with exactly {1:g} gets 1, expected −1: positives lie above `high`": (
-            lambda right, overlap, high, low: torch.where(
-                overlap >= high, 1, right(overlap, high, low)
-            )
-        ),
-        "an anchor with exactly {2:g} gets 0, expected −1: negatives lie below `low`": (
-            lambda right, overlap, high, low: torch.where(
-                overlap <= low, 0, right(overlap, high, low)
-            )
-        ),
-        "from {2:g} to {1:g}, both ends included, an anchor gets −1; yours gets one of the two "
-        "other labels at either end": lambda right, overlap, high, low: torch.where(
-            overlap >= high, 1, torch.where(overlap <= low, 0, -1)
-        ),
-        "`high` and `low` are swapped: 1 above the first, 0 below the second": [
-            lambda right, overlap, high, low: right(overlap, low, high),
-            lambda right, overlap, high, low: torch.where(
-                overlap > low, 1, torch.where(overlap < high, 0, -1)
-            ),
-        ],
-        "you make the best anchor of each pair a positive, whatever its IoU; a pair may have none": (
-            _best_too
-        ),
-        "your labels are those of the first pair for all; each pair has its own row": (
-            lambda right, overlap, *given: right(overlap[:1], *given).expand_as(overlap)
-        ),
-    },
-    others={
-        "an anchor with IoU": lambda right, overlap, high, low: right(overlap, 0.9, low),
-        "should be a tensor": lambda right, *given: right(*given).numpy() * 1.0,
-    },
-)
-def examine_match(answer, rng) -> None:
-    """Labels from overlaps that a computer's fractions express exactly, some at the thresholds."""
-    read = lambda result: as_tensor(result, (3, 45), LABELS)  # noqa: E731
-    for dtype, high, low in ((torch.float64, 0.625, 0.3125), (torch.float32, 0.5, 0.25)):
-        steps = rng.integers(0, 65, (3, 45))  # in 64ths
-        steps[:2, :2] = int(64 * high), int(64 * low)
-        steps[2] = rng.integers(0, int(64 * high), 45)  # a pair without positives
-        overlap = torch.from_numpy(steps / 64).to(dtype)
-
-        def words(given, right, overlap=overlap, high=high, low=low):
-            k = tuple(int(i) for i in np.argwhere(given != right)[0])
-            mine, wanted = apart(given[k], right[k])
-            return (
-                f"an anchor with IoU {float(overlap[k]):.4g} gets {mine}, expected {wanted}: 1 "
-                f"above {high}, 0 below {low}, −1 from {low} to {high}, both ends included"
-            )
-
-        answer.compare((overlap, high, low), LABELS, read, otherwise=words)

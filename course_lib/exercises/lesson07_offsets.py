@@ -1,4 +1,4 @@
-"""Checks of lesson 07: offsets of boxes from anchors, and back."""
+"""Check of lesson 07: offsets of boxes from anchors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,19 @@ def _random_pairs(rng, n: int) -> tuple[np.ndarray, np.ndarray]:
     return pair[0], pair[1]
 
 
-def _furthest(given, right, names: tuple[str, ...]) -> str:
+def all_pairs(rng) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pairs of boxes and anchors (n, 4): ordinary ones, a single one, and some that are tiny, huge,
+    far outside the image, or equal."""
+    boxes, at = _random_pairs(rng, 6)
+    boxes[:, 2:] = 10 ** rng.uniform(-0.5, 2.9, (6, 2))
+    boxes[0, 2:], boxes[1, 2:] = (0.4, 0.3), (900, 700)
+    boxes[:4, :2] = rng.uniform(-900, 900, (4, 2))
+    boxes[2, :2], boxes[3, :2] = (-400, -300), (700, 600)
+    boxes[4] = at[4]
+    return [_random_pairs(rng, 7), _random_pairs(rng, 1), (boxes, at)]
+
+
+def furthest(given, right, names: tuple[str, ...]) -> str:
     """Names the number that is furthest from the right one, in arrays (N, 4)."""
     row, column = np.unravel_index(np.abs(given - right).argmax(), right.shape)
     mine, wanted = apart(given[row, column], right[row, column])
@@ -60,7 +72,7 @@ def _wrong_offsets(given, right) -> str:
             return (
                 f"your four numbers are right, their order is not: {order}, expected dx, dy, dw, dh"
             )
-    said = _furthest(given, right, ("dx", "dy", "dw", "dh"))
+    said = furthest(given, right, ("dx", "dy", "dw", "dh"))
     if same(given[SHIFT], right[SHIFT]):
         return f"your dx, dy are right, your dw, dh are not: {said}"
     if same(given[GROWTH], right[GROWTH]):
@@ -117,6 +129,48 @@ def _wrong_offsets(given, right) -> str:
                 right(b, a) * np.c_[np.ones(len(a)), a[:, 3:] / a[:, 2:3], a[:, :2]]
             ),
         ),
+        "dx belongs to the anchor's width and dy to its height; yours are the other way round": (
+            SHIFT,
+            lambda right, b, a: np.c_[
+                right(b, a)[:, :2] * a[:, 2:] / a[:, :1:-1], right(b, a)[:, 2:]
+            ],
+        ),
+        "your dx, dy are divided by one number for both; dx by the anchor's width, dy by its "
+        "height": [
+            (
+                SHIFT,
+                lambda right, b, a: np.c_[
+                    right(b, a)[:, :2] * a[:, 2:] / np.sqrt(a[:, 2:].prod(1, keepdims=True)),
+                    right(b, a)[:, 2:],
+                ],
+            ),
+            (
+                SHIFT,
+                lambda right, b, a: np.c_[right(b, a)[:, :2] * a[:, 2:] / 64, right(b, a)[:, 2:]],
+            ),
+        ],
+        "your offsets are those from the first anchor for all; each box has its own": [
+            (SHIFT, lambda right, b, a: right(b, np.repeat(a[:1], len(a), 0))),
+            (GROWTH, lambda right, b, a: right(b, np.repeat(a[:1], len(a), 0))),
+        ],
+        "(x + w) / 2 is no centre: w is a width, not the right edge; the centre is x + w / 2": (
+            SHIFT,
+            lambda right, b, a: right(b, a) - np.c_[(b - a)[:, :2] / 2 / a[:, 2:], 0 * a[:, 2:]],
+        ),
+        "a box of w pixels from x ends at x + w, so its centre is x + w / 2, not half a pixel less": [
+            (SHIFT, lambda right, b, a: right(b - [0.5, 0.5, 0, 0], a)),
+            (SHIFT, lambda right, b, a: right(b, a - [0.5, 0.5, 0, 0])),
+        ],
+        "your offsets have limits; a box may be far from its anchor, or of quite another size": [
+            (SHIFT, lambda right, b, a: right(b, a).clip(-1, 1)),
+            (GROWTH, lambda right, b, a: right(b, a).clip(-1, 1)),
+            (GROWTH, lambda right, b, a: right(b, a).clip(-4, 4)),
+            (GROWTH, lambda right, b, a: right(np.c_[b[:, :2], b[:, 2:].clip(1)], a)),
+        ],
+        "log w / log w_a is not the logarithm of the ratio: that is log(w / w_a)": (
+            GROWTH,
+            lambda right, b, a: np.c_[b[:, :2], np.log(b[:, 2:]) / np.log(a[:, 2:])],
+        ),
         "your dx, dy lead from the box to the anchor; reverse them": (
             SHIFT,
             lambda right, b, a: right(b, a) * [-1, -1, 1, 1],
@@ -155,111 +209,5 @@ def _wrong_offsets(given, right) -> str:
 )
 def examine_encode(answer, rng) -> None:
     """Offsets of boxes from anchors."""
-    for n in (7, 1):
-        answer.compare(_random_pairs(rng, n), "your result", (n, 4), otherwise=_wrong_offsets)
-
-
-def _decoded(right, o, a, centre) -> np.ndarray:
-    """Boxes of the right sizes at other places.
-
-    Args:
-        right: the reference.
-        o, a: offsets and anchors (N, 4).
-        centre: (o, a, size) → (N, 2).
-    """
-    size = right(o, a)[:, 2:]
-    return np.c_[centre(o, a, size) - size / 2, size]
-
-
-def _wrong_boxes(given, right) -> str:
-    """The message for decoded boxes (N, 4) that no known mistake makes."""
-    said = _furthest(given, right, ("x", "y", "w", "h"))
-    if same(given[GROWTH], right[GROWTH]):
-        return (
-            f"your sizes are right, the positions not: {said}. Centre first, in sizes of the "
-            "anchor, then the corner with the new size"
-        )
-    return f"{said}; decode(encode(box)) must be the box"
-
-
-@check(
-    "anchors.decode",
-    reference=anchors.decode,
-    mistakes={
-        "your result has shape {shape}; one row for each box: join along axis 1": [
-            lambda right, o, a: right(o, a).T,
-            lambda right, o, a: np.concatenate([right(o, a)[:, :2], right(o, a)[:, 2:]]),
-        ],
-        "you return the size first; a box is x, y, w, h": (
-            lambda right, o, a: right(o, a)[:, [2, 3, 0, 1]]
-        ),
-        "you return two corners; a box is one corner and its size, x, y, w, h": (
-            lambda right, o, a: np.c_[right(o, a)[:, :2], right(o, a)[:, :2] + right(o, a)[:, 2:]]
-        ),
-        "you return the centre where the corner belongs: x = cx − w / 2": lambda right, o, a: (
-            right(o, a) + np.c_[right(o, a)[:, 2:] / 2, np.zeros((len(o), 2))]
-        ),
-        "dw and dh are logarithms: the sizes are the anchor's times exp of them": [
-            (GROWTH, lambda right, o, a: a * (1 + o)),
-            (GROWTH, lambda right, o, a: a * o),
-            (GROWTH, lambda right, o, a: a + o),
-        ],
-        "exp of dw and dh is a factor; multiply the anchor's size by it": [
-            (GROWTH, lambda right, o, a: np.exp(o)),
-            (GROWTH, lambda right, o, a: a + np.exp(o)),
-        ],
-        "your sizes shrink where they should grow: exp(dw), not exp(−dw)": (
-            GROWTH,
-            lambda right, o, a: a * np.exp(-o),
-        ),
-        "the logarithm was the natural one; its inverse is np.exp": [
-            (GROWTH, lambda right, o, a: a * 2**o),
-            (GROWTH, lambda right, o, a: a * 10**o),
-        ],
-        "your width grows by dh and your height by dw; dw belongs to the width": (
-            GROWTH,
-            lambda right, o, a: a * np.exp(o[:, [0, 1, 3, 2]]),
-        ),
-        "you go from the centre to the corner by half the anchor's size; it is half the new size": (
-            lambda right, o, a: _decoded(
-                right, o, a, lambda o, a, s: a[:, :2] + o[:, :2] * a[:, 2:] + s / 2
-            )
-        ),
-        "dx and dy are in sizes of the anchor; you multiply them by the new size": (
-            lambda right, o, a: _decoded(
-                right, o, a, lambda o, a, s: a[:, :2] + a[:, 2:] / 2 + o[:, :2] * s
-            )
-        ),
-        "dx and dy are in sizes of the anchor, not in pixels: multiply by its width and height": (
-            lambda right, o, a: _decoded(
-                right, o, a, lambda o, a, s: a[:, :2] + a[:, 2:] / 2 + o[:, :2]
-            )
-        ),
-        "your centre starts from the anchor's corner; it starts from the anchor's centre": (
-            lambda right, o, a: _decoded(
-                right, o, a, lambda o, a, s: a[:, :2] + o[:, :2] * a[:, 2:]
-            )
-        ),
-        "x + w is the anchor's right edge; its centre is x + w / 2": lambda right, o, a: _decoded(
-            right, o, a, lambda o, a, s: a[:, :2] + a[:, 2:] + o[:, :2] * a[:, 2:]
-        ),
-        "your boxes move the wrong way: dx and dy lead from the anchor to the box": (
-            lambda right, o, a: _decoded(
-                right, o, a, lambda o, a, s: a[:, :2] + a[:, 2:] / 2 - o[:, :2] * a[:, 2:]
-            )
-        ),
-        "x = cx − w is too far; the corner is half the width from the centre": (
-            lambda right, o, a: right(o, a) - np.c_[right(o, a)[:, 2:] / 2, np.zeros((len(o), 2))]
-        ),
-    },
-    others={
-        "the positions not": lambda right, o, a: right(o, a) + [3.0, 0, 0, 0],
-        "must be the box": lambda right, o, a: right(o, a) * [1, 1, 1, 1.1],
-    },
-)
-def examine_decode(answer, rng) -> None:
-    """Boxes from offsets."""
-    for n in (7, 1):
-        boxes, at = _random_pairs(rng, n)
-        inputs = anchors.encode(boxes, at), at
-        answer.compare(inputs, "your result", (n, 4), otherwise=_wrong_boxes)
+    for boxes, at in all_pairs(rng):
+        answer.compare((boxes, at), "your result", boxes.shape, otherwise=_wrong_offsets)

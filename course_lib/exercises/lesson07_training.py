@@ -1,6 +1,9 @@
-"""Checks of lesson 07: the balance of positives and negatives."""
+"""Check of lesson 07: positives and negatives drawn at random."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +14,8 @@ from course_lib.exercises.lesson07 import LABELS
 from course_lib.models import proposals
 
 
-def _read(shape: tuple[int, ...]):
+def as_labels(shape: tuple[int, ...]) -> Callable[[Any], np.ndarray]:
+    """Reads a result as a tensor of labels of a shape."""
     return lambda result: as_tensor(result, shape, LABELS)
 
 
@@ -34,6 +38,25 @@ def _filled_up(right, labels, draws):
         index = torch.where(labels == label, draws, -1.0).topk(most, dim=1).indices
         kept = kept.scatter(1, index, label)
     return kept
+
+
+def _overwritten(right, labels, draws):
+    """What topk fills up with becomes −1."""
+    kept = torch.full_like(labels, -1)
+    for label, most in ((1, 16), (0, 48)):
+        best, index = torch.where(labels == label, draws, -1.0).topk(most, dim=1)
+        kept = kept.scatter(1, index, torch.where(best >= 0, label, -1))
+    return kept
+
+
+def _topped_up(right, labels, draws):
+    """64 of each pair, with as many positives as it takes."""
+    rows = [
+        right(row[None], drawn[None], most, most + 48)
+        for row, drawn in zip(labels, draws, strict=True)
+        for most in [64 - min(48, int((row == 0).sum()))]
+    ]
+    return torch.cat(rows)
 
 
 def _in_order(labels: torch.Tensor) -> torch.Tensor:
@@ -78,6 +101,11 @@ def _in_order(labels: torch.Tensor) -> torch.Tensor:
         "you choose by the draws of the first pair for all; each pair has its own row": (
             lambda right, labels, draws: right(labels, draws[:1].expand_as(draws))
         ),
+        "where a label has too few anchors, topk fills up with anchors of the other label, and you "
+        "make those −1: what was kept of them must stay": _overwritten,
+        "positives have their own limit, 16: few negatives are not topped up with positives": (
+            _topped_up
+        ),
     },
     others={
         "few positives are not topped up": lambda right, labels, draws: torch.cat(
@@ -94,14 +122,23 @@ def _in_order(labels: torch.Tensor) -> torch.Tensor:
     },
 )
 def examine_draw(answer, rng) -> None:
-    """16 of 64, in pairs with many, few and no positives, and with fewer than 48 negatives."""
+    """16 of 64, in pairs with many, few and no positives, with fewer than 48 negatives, and with
+    hardly more anchors than are drawn."""
     labels = torch.full((4, 300), -1)
     labels[0, :40], labels[0, 60:] = 1, 0
     labels[1, :5], labels[1, 100:130] = 1, 0
     labels[2, 50:] = 0
     labels[3, 7:37], labels[3, 200:] = 1, 0
     labels = torch.stack([row[torch.from_numpy(rng.permutation(300))] for row in labels])
-    draws = torch.from_numpy(rng.random((4, 300))).float()
+    few = torch.tensor([[1] * 45 + [0] * 25, [1] * 50 + [0] * 10 + [-1] * 10])
+    one = torch.tensor([[1] * 12 + [0] * 100])
+    for given in (labels, few[:, torch.from_numpy(rng.permutation(70))], one):
+        draws = torch.from_numpy(rng.random(given.shape)).float()
+        _compare_drawn(answer, given, draws)
+
+
+def _compare_drawn(answer, labels: torch.Tensor, draws: torch.Tensor) -> None:
+    """Raise Wrong if the answer keeps other anchors of labels (B, A) than the reference."""
     before = labels.numpy()
 
     def words(given, right):
@@ -114,7 +151,7 @@ def examine_draw(answer, rng) -> None:
             "`draws`",
         )
 
-    answer.compare((labels, draws), LABELS, _read((4, 300)), otherwise=words)
+    answer.compare((labels, draws), LABELS, as_labels(before.shape), otherwise=words)
 
 
 def _wrong_counts(given: np.ndarray, right: np.ndarray, before: np.ndarray) -> str:
@@ -130,134 +167,4 @@ def _wrong_counts(given: np.ndarray, right: np.ndarray, before: np.ndarray) -> s
     return (
         f"of {has[0]} positives and {has[1]} negatives you keep {ones} and {zeros}, expected "
         f"{wanted[0]} and {wanted[1]}{more}"
-    )
-
-
-def _among_all(right, losses, labels):
-    """Zeros whose loss ranks among the largest of all anchors, positives included."""
-    count = (3 * (labels == 1).sum(1)).clamp_min(10)
-    rank = losses.argsort(dim=1, descending=True).argsort(dim=1)
-    return torch.where((labels == 0) & (rank >= count[:, None]), -1, labels)
-
-
-def _once(right, losses, labels):
-    """argsort once, taken for the rank."""
-    count = (3 * (labels == 1).sum(1)).clamp_min(10)
-    rank = torch.where(labels == 0, losses, -torch.inf).argsort(dim=1, descending=True)
-    return torch.where((labels == 0) & (rank >= count[:, None]), -1, labels)
-
-
-def _against_ignored(right, losses, labels):
-    """Zeros and −1s ranked together."""
-    count = (3 * (labels == 1).sum(1)).clamp_min(10)
-    value = torch.where(labels <= 0, losses, -torch.inf)
-    rank = value.argsort(dim=1, descending=True).argsort(dim=1)
-    return torch.where((labels == 0) & (rank >= count[:, None]), -1, labels)
-
-
-def _ascending(right, losses, labels):
-    """The smallest first, with −∞ for all that are no zeros."""
-    count = (3 * (labels == 1).sum(1)).clamp_min(10)
-    rank = torch.where(labels == 0, losses, -torch.inf).argsort(dim=1).argsort(dim=1)
-    return torch.where((labels == 0) & (rank >= count[:, None]), -1, labels)
-
-
-def _of_the_batch(right, losses, labels):
-    """The hardest of the whole batch."""
-    return right(losses.reshape(1, -1), labels.reshape(1, -1)).reshape(labels.shape)
-
-
-@check(
-    "anchors.mine",
-    reference=proposals.hardest_negatives,
-    mistakes={
-        "you keep the easiest negatives, those with the smallest loss; the hardest teach most": (
-            lambda right, losses, labels: right(-losses, labels)
-        ),
-        "you keep every negative; three for each positive count, at least 10": (
-            lambda right, losses, labels: labels
-        ),
-        "you count positives over the whole batch; each pair keeps its own hardest": [
-            _of_the_batch,
-            lambda right, losses, labels: right(losses, labels, 0, 3 * int((labels == 1).sum())),
-        ],
-        "anchors labelled −1 compete for the places in your ranking; only 0s do": _against_ignored,
-        "sorted from the smallest, the −∞ of the other anchors comes first, and takes the places": (
-            _ascending
-        ),
-        "you compare the negatives' losses with those of all anchors; only negatives compete": (
-            _among_all
-        ),
-        "argsort says which anchor is the k-th, not at which place an anchor is: that is "
-        "`order.argsort(dim=1)`": _once,
-        "at least 10 means the larger of 10 and three for each positive; you add them": (
-            lambda right, losses, labels: right(losses, labels, 3 + 9.99 / (labels == 1).sum(1), 10)
-        ),
-        "you keep at most 10 negatives; it is at least 10": lambda right, losses, labels: right(
-            losses, labels, (9.99 / (labels == 1).sum(1)).clamp_max(3), 0
-        ),
-        "you keep 10 negatives whatever the number of positives; it is three for each, and 10 "
-        "where that is less": lambda right, losses, labels: right(losses, labels, 0),
-        "you choose by the losses of the first pair for all; each pair has its own row": (
-            lambda right, losses, labels: right(losses[:1].expand_as(losses), labels)
-        ),
-    },
-    others={
-        "a positive was dropped": lambda right, losses, labels: right(losses, labels).clamp_max(0),
-        "keep at least 10": lambda right, losses, labels: right(losses, labels, 3, 0),
-        "three for each": lambda right, losses, labels: right(losses, labels, 1),
-        "an anchor that does not count (−1) became": lambda right, losses, labels: right(
-            losses, torch.where(labels == -1, 0, labels)
-        ),
-        "the choice is not": lambda right, losses, labels: right(losses.flip(1), labels),
-        "is no label": lambda right, losses, labels: right(losses, labels) * 2,
-    },
-)
-def examine_mine(answer, rng) -> None:
-    """Three hard negatives for each positive, in pairs with many, few and no positives."""
-    labels = torch.from_numpy(rng.choice([1, 0, -1], p=[0.06, 0.7, 0.24], size=(4, 210)))
-    labels[1] = torch.where(labels[1] == 1, 0, labels[1])  # no positive
-    labels[2, :190] = -1  # few of each
-    labels[2, 190:] = torch.tensor([1, 0, 0, 0, -1] * 2 + [0, -1] * 5)
-    losses = torch.from_numpy(rng.random((4, 210))).float()
-    losses[labels != 0] += 0.2  # anchors that do not compete may have large losses
-    before = labels.numpy()
-    answer.compare(
-        (losses, labels), LABELS, _read((4, 210)), otherwise=lambda g, r: _not_mined(g, r, before)
-    )
-
-
-def _not_mined(given: np.ndarray, right: np.ndarray, before: np.ndarray) -> str:
-    """The message for labels (B, A) after hard negative mining.
-
-    Args:
-        given: the student's.
-        right: the reference's.
-        before: those it was given.
-    """
-    if not np.isin(given, (-1, 0, 1)).all():
-        return f"{given[~np.isin(given, (-1, 0, 1))][0]:g} is no label: they are 1, 0 and −1"
-    if (given[before == 1] != 1).any():
-        return "a positive was dropped: all of them are kept"
-    if (given[before == -1] != -1).any():
-        return (
-            "an anchor that does not count (−1) became a negative or a positive: only 0s can be "
-            "chosen, however large their loss"
-        )
-    if (given == 1).sum() > (before == 1).sum():
-        return "a negative became a positive: a label stays as it is or becomes −1"
-    zeros, wanted = (given == 0).sum(1), (right == 0).sum(1)
-    if zeros[1] == 0:
-        return (
-            "an image without positives keeps no negative at all, and teaches nothing: keep at "
-            "least 10"
-        )
-    if (zeros != wanted).any():
-        return (
-            f"you keep {zeros.tolist()} negatives for {(before == 1).sum(1).tolist()} positives; "
-            f"expected {wanted.tolist()}: three for each, at least 10"
-        )
-    return (
-        "the number is right, the choice is not: keep the negatives with the largest loss of each "
-        "image"
     )

@@ -26,12 +26,14 @@ class SiamFC:
         box = np.asarray(box, dtype=float)
         self.runtime = load_siamfc_runtime("siamfc", "auto", "auto")
         self.centre, self.size = box[:2] + box[2:] / 2, box[2:].copy()
-        self.colour = cv2.mean(frame)[:3]
+        self.colour, self.shown = cv2.mean(frame)[:3], frame
         side = float(context_side(self.size))
         self.look_at_exemplar(frame, side)
         self.side = self.first = side * SEARCH / EXEMPLAR
         self.window = siamfc.unit_window(272)
-        self.closest = np.inf  # the smallest lead of a peak over the second cell so far
+        # so far: the smallest lead of a peak over the second cell, or of a scale over the second
+        self.closest = np.inf
+        self.decided_by_enlarging = False  # whether the raw responses would choose another scale
 
     def look_at_exemplar(self, frame: np.ndarray, side: float) -> None:
         """Features of the square of `side` frame pixels around the target."""
@@ -54,8 +56,16 @@ class SiamFC:
         large = np.stack([siamfc.enlarge(r, 16) for r in responses])  # (S, 272, 272)
         best = siamfc.choose_scale(large, self.penalty)
         blended = siamfc.blend_with_window(large[best].astype(float), self.window, self.influence)
-        second, highest = np.partition(blended.ravel(), -2)[-2:]
-        self.closest = min(self.closest, (highest - second) / np.ptp(blended))
+        flat = blended.ravel().copy()
+        peak = int(flat.argmax())
+        highest, flat[peak] = flat[peak], -np.inf
+        self.closest = min(self.closest, (highest - flat.max()) / (highest - blended.min()))
+        if len(large) > 1:
+            peaks = large.max(axis=(1, 2)) * self.penalty  # (S,)
+            peaks[len(peaks) // 2] /= self.penalty
+            second, highest = np.sort(peaks)[-2:]
+            self.closest = min(self.closest, (highest - second) / abs(highest))
+        self.decided_by_enlarging |= best != siamfc.choose_scale(responses, self.penalty)
         return best, blended
 
     def move(self, window: CropWindow, moved: np.ndarray) -> None:
@@ -179,11 +189,78 @@ def undamped_size(right: type, self, factor: float) -> None:
     self.size = size
 
 
-def learning(right: type, self, frame: np.ndarray) -> np.ndarray:
-    """The exemplar is cut again in every frame."""
-    box = right.update(self, frame)
+def learning(right: type, self, frame: np.ndarray, rate: float = 1.0) -> np.ndarray:
+    """The exemplar is cut again in every frame, and mixed in.
+
+    Args:
+        right: the right class.
+        self: the tracker.
+        frame: the present one.
+        rate: the new one's part.
+    """
+    box, old = right.update(self, frame), self.z
     self.look_at_exemplar(frame, self.side * EXEMPLAR / SEARCH)
+    self.z = (1 - rate) * old + rate * self.z
     return box
+
+
+def filled(colour: Callable[[np.ndarray], Any]) -> Callable[..., None]:
+    """An `init` with another colour for what lies beyond the frame, (frame) → (3,)."""
+
+    def init(right, self, frame, box):
+        right.init(self, frame, box)
+        self.colour = tuple(float(v) for v in colour(frame))
+        self.look_at_exemplar(frame, self.side * EXEMPLAR / SEARCH)
+
+    return init
+
+
+def recoloured(right: type, self, frame: np.ndarray) -> np.ndarray:
+    """Every frame's own mean colour lies beyond it."""
+    self.colour = cv2.mean(frame)[:3]
+    return right.update(self, frame)
+
+
+def looking_back(right: type, self, frame: np.ndarray, always: bool = True) -> np.ndarray:
+    """The search is in another frame than the present one.
+
+    Args:
+        right: the right class.
+        self: the tracker.
+        frame: the present one.
+        always: whether it is always the first; else the one before.
+    """
+    box = right.update(self, self.shown)
+    self.shown = self.shown if always else frame
+    return box
+
+
+def shared(name: str) -> Callable[[type], Any]:
+    """A mistake: an attribute stands on the class, for all trackers."""
+    common: dict[str, Any] = {}
+
+    def look(right, self, frame, side):
+        right.look_at_exemplar(self, frame, side)
+        common[name] = self.__dict__.pop(name)
+
+    return changed(
+        look_at_exemplar=look,
+        update=lambda right, self, frame: (
+            setattr(self, name, common[name]),
+            right.update(self, frame),
+        )[1],
+    )
+
+
+def kept_from_first(name: str) -> Callable[[type], Any]:
+    """A mistake: an attribute stays when the tracker is started again."""
+
+    def init(right, self, frame, box):
+        before = self.__dict__.get(name)
+        right.init(self, frame, box)
+        setattr(self, name, getattr(self, name) if before is None else before)
+
+    return changed(init=init)
 
 
 def returned(box: Callable[[Any], Any]) -> Callable[[type], Any]:

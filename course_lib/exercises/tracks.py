@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import cv2
@@ -121,7 +122,7 @@ def run(
     tracker: Any, sequence: ShortSequence, before: Callable[[int], None] = lambda t: None
 ) -> np.ndarray:
     """The boxes (T − 1, 4) that a tracker returns for the frames after the first; raises Wrong if
-    it changes what it is given.
+    it changes what it is given, or what it has returned.
 
     Args:
         tracker: to run.
@@ -132,13 +133,20 @@ def run(
     tracker.init(frame, box)
     if not np.array_equal(frame, sequence.frames[0]) or not np.array_equal(box, sequence.boxes[0]):
         raise Wrong("`init` changes the frame or the box it was given; work on a copy")
-    boxes = []
+    boxes, returned = [], []
     for t in range(1, len(sequence.frames)):
         frame = sequence.frames[t].copy()
         before(t)
-        boxes.append(as_array(tracker.update(frame), (4,), f"the box of frame {t}").copy())
+        returned.append(tracker.update(frame))
+        boxes.append(as_array(returned[-1], (4,), f"the box of frame {t}").copy())
         if not np.array_equal(frame, sequence.frames[t]):
             raise Wrong("`update` changes the frame it was given; work on a copy")
+    for t, (box, now) in enumerate(zip(boxes, returned, strict=True), 1):
+        if not np.array_equal(box, as_array(now, (4,), "the box", allow_nan=True)):
+            raise Wrong(
+                f"the box that `update` returned for frame {t} was changed by later calls: return a "
+                "new array each time"
+            )
     return np.array(boxes)
 
 
@@ -149,12 +157,12 @@ def compare_tracks(
     tolerance: float = 0.05,
 ) -> None:
     """Raise Wrong if the student's tracker returns other boxes than the reference on one of the
-    clips: with the message of the first mistake that returns the same boxes there, else with the
-    first frame that differs.
+    clips: with the message of the first mistake that returns the same boxes as the student's on all
+    of them, else with the first frame that differs.
 
     Args:
         trial: the answer, a class of trackers.
-        clips: to run on.
+        sequences: to run on.
         make: (class) → a tracker.
         tolerance: by how many pixels boxes may differ.
     """
@@ -162,12 +170,20 @@ def compare_tracks(
         given, right = run(make(trial), sequence), run(make(trial.right), sequence)
         if _agree(given, right, tolerance):
             continue
+        others = [other for other in sequences if other is not sequence]
+        rest: list[np.ndarray] = []  # the student's boxes on the others, if it comes to them
         for mistake in trial.mistakes:
             if not mistake.compared:
                 continue
+            wrong = partial(make, lambda *s, m=mistake, **n: m.code(trial.right, *s, **n))
             try:
-                wrong = make(lambda *s, m=mistake, **k: m.code(trial.right, *s, **k))
-                made = _retraces(wrong, sequence, given, right, tolerance)
+                made = _retraces(wrong(), sequence, given, tolerance)
+                if made and not rest:
+                    rest = [run(make(trial), other) for other in others]
+                made = made and all(
+                    _retraces(wrong(), other, boxes, tolerance)
+                    for other, boxes in zip(others, rest, strict=True)
+                )
             except Exception:  # a mistake that cannot run on this clip
                 continue
             if made:
@@ -179,26 +195,51 @@ def compare_tracks(
         )
 
 
-def _retraces(
-    tracker: Any, sequence: ShortSequence, given: np.ndarray, right: np.ndarray, tolerance: float
-) -> bool:
-    """Whether a mistake returns the student's boxes, and not the right ones; it is run up to the
-    first box that differs.
+def _retraces(tracker: Any, sequence: ShortSequence, given: np.ndarray, tolerance: float) -> bool:
+    """Whether a tracker returns the given boxes; it is run up to the first that differs.
 
     Args:
-        tracker: with the mistake.
-        clip: to run on.
+        tracker: with a mistake.
+        sequence: to run on.
         given: (T − 1, 4) the student's boxes.
-        right: (T − 1, 4) the reference's.
         tolerance: by how many pixels boxes may differ.
     """
     tracker.init(sequence.frames[0].copy(), sequence.boxes[0].copy())
-    boxes = []
-    for frame, box in zip(sequence.frames[1:], given, strict=True):
-        boxes.append(as_array(tracker.update(frame.copy()), (4,), "the box").copy())
-        if not _agree(boxes[-1], box, tolerance):
-            return False
-    return not _agree(np.array(boxes), right, tolerance)
+    return all(
+        _agree(as_array(tracker.update(frame.copy()), (4,), "the box"), box, tolerance)
+        for frame, box in zip(sequence.frames[1:], given, strict=True)
+    )
+
+
+def require_own_state(
+    trial: Trial, one: ShortSequence, other: ShortSequence, tolerance: float = 0.05
+) -> None:
+    """Raise Wrong if two of the student's trackers disturb each other, or if one that has followed
+    a target is not as good as new when `init` starts it on another.
+
+    Args:
+        trial: the answer, a class of trackers that are right one at a time.
+        one, other: clips to run on, of the same length.
+        tolerance: by how many pixels boxes may differ.
+    """
+    sequences = (one, other)
+    alone = [run(trial.right(), sequence) for sequence in sequences]
+    pair = trial(), trial()
+    for tracker, sequence in zip(pair, sequences, strict=True):
+        tracker.init(sequence.frames[0].copy(), sequence.boxes[0].copy())
+    for t in range(1, len(one.frames)):
+        for tracker, sequence, boxes in zip(pair, sequences, alone, strict=True):
+            box = as_array(tracker.update(sequence.frames[t].copy()), (4,), "the box")
+            if not _agree(box, boxes[t - 1], tolerance):
+                raise Wrong(
+                    "two of your trackers, each on a clip of its own, disturb each other: keep what "
+                    "`init` finds out on `self`, not on the class or in a global name"
+                )
+    if not _agree(run(pair[0], other), alone[1], tolerance):
+        raise Wrong(
+            "your tracker has followed one target, and `init` starts it on another: its boxes are "
+            "others than a new tracker's. Let `init` set everything anew"
+        )
 
 
 def _agree(a: np.ndarray, b: np.ndarray, tolerance: float) -> bool:

@@ -188,8 +188,10 @@ class InsideTheFrame(OneByOne):
         return np.array([self.cx - self.w / 2, self.cy - self.h / 2, *box[2:]])
 
 
-class WithoutSettings:
-    """The published numbers stand in the code, and the box is a tensor."""
+class WithGrowth:
+    """Size and side by their growth since the first frame, and the box is a tensor."""
+
+    scales, step, penalty, rate, influence = 3, 1.0375, 0.9745, 0.59, 0.176
 
     def init(self, frame, box):
         """Keep the exemplar."""
@@ -205,19 +207,21 @@ class WithoutSettings:
 
     def update(self, frame):
         """Size and side share one number, their growth since the first frame."""
-        factors = np.array([1 / 1.0375, 1, 1.0375])
+        half = self.scales // 2
+        factors = np.array([self.step ** float(k - half) for k in range(self.scales)])
         sides = factors * self.growth * self.first
         windows = [CropWindow(*self.centre.tolist(), side, 255) for side in sides]
         crops = np.stack([window.cut(frame, self.colour) for window in windows])
         large = np.array([cv2.resize(r, (272, 272), interpolation=cv2.INTER_CUBIC)
                           for r in self.runtime.respond(self.z, crops)])  # fmt: skip
-        best = int(np.argmax(large.max(axis=(1, 2)) * [0.9745, 1, 0.9745]))
+        penalties = [1.0 if k == half else self.penalty for k in range(self.scales)]
+        best = int(np.argmax(large.max(axis=(1, 2)) * penalties))
         chosen = large[best] - large[best].min()
-        blended = 0.824 * chosen / chosen.sum() + 0.176 * self.window
+        blended = (1 - self.influence) * chosen / chosen.sum() + self.influence * self.window
         row, column = np.unravel_index(np.argmax(blended), blended.shape)
         moved = np.array([column - 135.5, row - 135.5]) / 2
         self.centre = self.centre + torch.from_numpy(moved * sides[best] / 255)
-        self.growth = float(np.clip(self.growth * (0.41 + 0.59 * factors[best]), 0.2, 5))
+        self.growth = float(np.clip(self.growth * (1 + self.rate * (factors[best] - 1)), 0.2, 5))
         size = self.size * self.growth
         return torch.cat([self.centre - size / 2, size])
 
@@ -260,7 +264,7 @@ RIGHT = {
     "search.blend": [blended_as_list, blended_in_torch, blended_in_place],
     "search.displacement": [displacement_as_list, displacement_in_torch, displacement_of_centres],
     "search.damp": [damped_by_minmax, damped_in_torch, damped_by_factor],
-    "search.tracker": [OneByOne, InsideTheFrame, WithoutSettings],
+    "search.tracker": [OneByOne, InsideTheFrame, WithGrowth],
     "search.fault": [stepped_as_lists, stepped_in_torch, stepped_by_growth],
 }
 RANDOM: set[str] = set()
