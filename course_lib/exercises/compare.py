@@ -139,7 +139,7 @@ def require_untouched(before: Any, after: Any, what: str) -> None:
 
     Args:
         before: a copy of it, made before the answer was called: an array, a tensor, or a list or
-            dictionary of them. Anything else is not looked at.
+            dictionary of them. Of anything else only that it is in its place is looked at.
         after: the input.
         what: its name.
     """
@@ -162,7 +162,7 @@ def _unchanged(before: Any, after: Any) -> bool:
         )
     if isinstance(before, np.ndarray):
         return np.array_equal(before, after, equal_nan=before.dtype.kind in "fc")
-    return True
+    return before is after or bool(before == after)
 
 
 def copied(value: Any) -> Any:

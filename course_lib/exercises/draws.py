@@ -43,13 +43,13 @@ def require_generator(answer: Callable[..., Any], inputs: Inputs, read: Read, se
         read: turns a result into numbers.
         seed: of the generators.
     """
-    before = global_states()
+    before = global_states(stir=True)  # an answer that seeds them has done so already
     first, again, other = (drawn(answer, inputs, read, 8, s) for s in (seed, seed, seed + 1))
     for name, state in global_states().items():
         if state != before[name]:
             raise Wrong(
-                f"you draw from {name}; draw from the generator that you are given, or nobody can "
-                "repeat a run"
+                f"you draw from {name}, or seed it; draw from the generator that you are given, or "
+                "nobody can repeat a run"
             )
     if not np.array_equal(first, again):
         raise Wrong(
@@ -60,13 +60,18 @@ def require_generator(answer: Callable[..., Any], inputs: Inputs, read: Read, se
         raise Wrong("generators with different seeds give the same draws: nothing is random here")
 
 
-def global_states() -> dict[str, str]:
-    """States of the generators that an answer may draw from by mistake."""
+def global_states(stir: bool = False) -> dict[str, str]:
+    """States of the generators that an answer may draw from by mistake; new ones if stirred."""
+    if stir:
+        np.random.random()  # noqa: NPY002
+        random.random()
     legacy = np.random.get_state()  # noqa: NPY002
     states = {"np.random": repr(legacy), "random": repr(random.getstate())}
     if "torch" in sys.modules:
         import torch
 
+        if stir:
+            torch.rand(1)
         states["torch's global generator"] = repr(torch.get_rng_state().tolist())
     return states
 

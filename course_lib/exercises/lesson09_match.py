@@ -9,8 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_lib.exercises.core import check
-from course_lib.exercises.lesson09 import as_map, normal
+from course_lib.exercises.lesson09 import as_map, in_words, normal
 from course_lib.models import correlation, siamrpnpp
+
+
+def _windows(z: Tensor, x: Tensor) -> Tensor:
+    """All windows (B, C, H', W', h, w) of x that are as large as z."""
+    return x.unfold(2, z.shape[2], 1).unfold(3, z.shape[3], 1)
 
 
 def _padded(x: Tensor, kernel: Sequence[int]) -> Tensor:
@@ -18,6 +23,19 @@ def _padded(x: Tensor, kernel: Sequence[int]) -> Tensor:
     rows, columns = kernel
     above, left = (rows - 1) // 2, (columns - 1) // 2
     return F.pad(x, (left, columns - 1 - left, above, rows - 1 - above))
+
+
+# PyTorch's words → ours, of B, C, h, w, H, W
+STOPS = {
+    "Kernel size can't be greater": (
+        "the exemplar, {2} × {3} cells, slides over the search image, {4} × {5}; yours are the "
+        "other way round"
+    ),
+    "is invalid for input of size": (
+        "your reshape does not fit B = {0}, C = {1}, an exemplar of {2} × {3} cells and a search "
+        "image of {4} × {5}, where rows and columns differ"
+    ),
+}
 
 
 @check(
@@ -70,6 +88,34 @@ def _padded(x: Tensor, kernel: Sequence[int]) -> Tensor:
         "the products are summed over the cells of the exemplar; yours are averaged": (
             lambda right, z, x: right(z, x) / z[0, 0].numel()
         ),
+        "no ReLU belongs here: a correlation may be negative": (
+            lambda right, z, x: F.relu(right(z, x))
+        ),
+        "your exemplar is flipped along one axis": [
+            lambda right, z, x: right(z.flip(2), x),
+            lambda right, z, x: right(z.flip(3), x),
+        ],
+        "each pair has its own exemplar; yours have changed places": [
+            lambda right, z, x: right(z.roll(1, 0), x),
+            lambda right, z, x: right(z.flip(0), x),
+        ],
+        "channel c of the exemplar meets channel c of the search image; your channels have changed "
+        "places": [
+            lambda right, z, x: right(z.flip(1), x),
+            lambda right, z, x: right(z.roll(1, 1), x),
+        ],
+        "sums of products are called for; yours are distances": lambda right, z, x: (
+            -((_windows(z, x) - z[:, :, None, None]).square().sum((4, 5)))
+        ),
+        "nothing is divided here: the products are added and stay": [
+            lambda right, z, x: right(z, x) / z.shape[1],
+            lambda right, z, x: right(z, x) / z[0, 0].numel() ** 0.5,
+        ],
+        "your correlation wraps around the border; the exemplar stays inside the search features": (
+            lambda right, z, x: (
+                torch.fft.ifft2(torch.fft.fft2(x) * torch.fft.fft2(z, s=x.shape[2:]).conj()).real
+            )
+        ),
         "nothing is normalised here: take the channels as they are": [
             lambda right, z, x: right(F.normalize(z.flatten(2), dim=2).view_as(z), x),
             lambda right, z, x: right(F.normalize(z, dim=1), F.normalize(x, dim=1)),
@@ -78,6 +124,10 @@ def _padded(x: Tensor, kernel: Sequence[int]) -> Tensor:
     },
     others={
         "does not reach `z`": lambda right, z, x: right(z.detach(), x),
+        "the other way round": lambda right, z, x: F.conv2d(z, x),
+        "your reshape does not fit": lambda right, z, x: right(z, x).reshape(
+            *z.shape[:2], *[x.shape[2] - z.shape[2] + 1] * 2
+        ),
         "lost its gradient": lambda right, z, x: right(z, x).detach(),
     },
 )
@@ -86,7 +136,10 @@ def examine_depthwise(answer, rng) -> None:
     # B, C, rows and columns of z and of x: square and not, odd and even, a batch of one
     for B, C, *sides in ((3, 4, 2, 3, 6, 8), (2, 3, 4, 4, 9, 9), (1, 5, 3, 1, 7, 5)):
         z, x = normal(rng, B, C, *sides[:2]), normal(rng, B, C, *sides[2:])
-        answer.compare((z, x), "the result", as_map("the result"), tolerance=1e-4)
+        with in_words(
+            {part: words.format(*z.shape, *x.shape[2:]) for part, words in STOPS.items()}
+        ):
+            answer.compare((z, x), "the result", as_map("the result"), tolerance=1e-4)
 
 
 @check(
@@ -108,7 +161,34 @@ def examine_depthwise(answer, rng) -> None:
         "you divide the weights by their sum, which may be 0 and leaves some below 0; softmax takes "
         "their exponentials first": [
             lambda right, answers, weights: _weighted(answers, weights / weights.sum()),
+        ],
+        "your weights are made positive by their magnitude or a ReLU, so α and −α count the same, or "
+        "those below 0 not at all; softmax takes their exponentials": [
             lambda right, answers, weights: _weighted(answers, weights.abs() / weights.abs().sum()),
+            lambda right, answers, weights: _weighted(
+                answers, F.relu(weights) / F.relu(weights).sum()
+            ),
+        ],
+        "a layer is left out of your sum": [
+            lambda right, answers, weights: _weighted(answers[:-1], weights.softmax(0)[:-1]),
+            lambda right, answers, weights: _weighted(answers[1:], weights.softmax(0)[1:]),
+            lambda right, answers, weights: _weighted(answers[:2], weights.softmax(0)[:2]),
+            lambda right, answers, weights: _weighted(answers[:3], weights.softmax(0)[:3]),
+        ],
+        "there may be other than three layers": (
+            lambda right, answers, weights: right(answers[:3], weights[:3])
+        ),
+        "only one layer is left in your sum: add each to those before": [
+            lambda right, answers, weights: answers[-1] * weights.softmax(0)[-1],
+            lambda right, answers, weights: answers[0] * weights.softmax(0)[0],
+        ],
+        "the first answer counts twice in your sum: begin with 0": (
+            lambda right, answers, weights: right(answers, weights) + answers[0]
+        ),
+        "the softmax is that of α itself; yours is of α divided, or of a softmax": [
+            lambda right, answers, weights: right(answers, weights.softmax(0)),
+            lambda right, answers, weights: right(answers, weights / len(weights) ** 0.5),
+            lambda right, answers, weights: right(answers, weights / len(weights)),
         ],
         "the answers are weighted, not the weighted answers averaged: softmax(weights) adds up to 1 "
         "already": lambda right, answers, weights: right(answers, weights) / len(answers),
@@ -143,7 +223,7 @@ def examine_depthwise(answer, rng) -> None:
 )
 def examine_aggregate(answer, rng) -> None:
     """Answers of several layers with learned weights."""
-    for shape, weights in (((2, 5), [1.0, 2.5, 0.5]), ((2, 4, 3, 5), [-1.2, 0.3, -0.4, 1.6])):
+    for shape, weights in (((2, 5), [1.0, -2.5, 0.5]), ((2, 4, 3, 5), [-1.2, 0.3, -0.4, 1.6])):
         answers = [normal(rng, *shape) for _ in weights]
         given = answers, nn.Parameter(torch.tensor(weights))
         answer.compare(given, "the sum", as_map("the sum"), tolerance=1e-4)

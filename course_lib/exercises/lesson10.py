@@ -89,6 +89,13 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
             _with("field", lambda row, layer, right: row.field + (layer.kernel - 1) * row.stride),
             _size(kernel=lambda layer: layer.kernel),
             _start(half=lambda layer: (layer.kernel - 1) / 2),
+            _with(
+                "field",
+                lambda row, layer, right: (
+                    row.field + (layer.kernel * layer.dilation - 1) * row.stride
+                ),
+            ),
+            _size(kernel=lambda layer: layer.kernel * layer.dilation),
         ],
         "{about}: a kernel of one cell adds nothing to the field: the steps count, one fewer than "
         "the cells": _with("field", lambda row, layer, right: row.field + layer.reach * row.stride),
@@ -96,16 +103,28 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
             _with("field", lambda row, layer, right: right.field + 2 * layer.crop),
             _with("field", lambda row, layer, right: right.field - 2 * layer.crop),
             _with("field", lambda row, layer, right: right.field - 2 * layer.crop * right.stride),
+            _with("field", lambda row, layer, right: right.field + 2 * layer.crop * right.stride),
         ],
-        "{about}: padding does not change how far a cell sees": _with(
-            "field", lambda row, layer, right: right.field - 2 * layer.padding * row.stride
-        ),
+        "{about}: padding does not change how far a cell sees": [
+            _with("field", lambda row, layer, right: right.field - 2 * layer.padding * row.stride),
+            _with("field", lambda row, layer, right: right.field + 2 * layer.padding * row.stride),
+            _with("field", lambda row, layer, right: right.field + 2 * layer.padding),
+        ],
         "{about}: field and stride have changed places: ReceptiveField(layer, size, field, stride, "
         "start)": lambda right, row, layer: replace(
             right(row, layer), field=right(row, layer).stride, stride=right(row, layer).field
         ),
-        "{about}: cells that are {row.stride} pixels apart, and only every {layer.stride}th of them: the "
-        "strides multiply": [
+        "{about}: dilation moves the taps of a kernel apart, not the cells of the output": _with(
+            "stride", lambda row, layer, right: right.stride * layer.dilation
+        ),
+        "{about}: windows begin {layer.stride} cells apart; yours begin at every cell": _with(
+            "size",
+            lambda row, layer, right: (
+                row.size + 2 * layer.padding - layer.reach + 1 - 2 * layer.crop
+            ),
+        ),
+        "{about}: cells that are {row.stride} pixels apart, and of every {layer.stride} of them one: "
+        "the strides multiply": [
             _with("stride", lambda row, layer, right: row.stride + layer.stride),
             _with("stride", lambda row, layer, right: layer.stride),
             _with("stride", lambda row, layer, right: row.stride),
@@ -147,12 +166,15 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
             _start(crop=lambda row, layer, right: 0),
             _start(crop=lambda row, layer, right: layer.crop),
             _start(crop=lambda row, layer, right: layer.crop * row.stride),
+            _start(crop=lambda row, layer, right: layer.crop * layer.stride),
             _start(crop=lambda row, layer, right: -layer.crop * right.stride),
         ],
         "{about}: the first centre is a point, not a cell: (k_e − 1) / 2 may end in ½, so nothing "
         "is rounded there": [
             _start(half=lambda layer: layer.reach // 2),
             _start(half=lambda layer: (layer.reach - 1) // 2),
+            _with("start", lambda row, layer, right: round(right.start)),
+            _with("start", lambda row, layer, right: int(right.start)),
         ],
         "{about}: the first centre moves by k_e − 1 halves: with a kernel of one cell it stays": (
             _start(half=lambda layer: layer.reach / 2)
@@ -160,6 +182,10 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
         "{about}: padding, {layer.padding}, moves the first centre outwards by as many cells": [
             _start(padding=0.0),
             _start(padding=-1.0),
+            _with(
+                "start",
+                lambda row, layer, right: right.start + layer.padding * (row.stride - 1),
+            ),
         ],
         "{about}: the first centre moves by cells of the map *before* the layer, {row.stride} pixels "
         "each": [
@@ -171,9 +197,10 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
         "{about}: half the kernel moves the first centre inwards, padding outwards": _start(
             half=lambda layer: -(layer.reach - 1) / 2, padding=-1.0
         ),
-        "{about}: the first centre was at {row.start}, and moves from there": _with(
-            "start", lambda row, layer, right: right.start - row.start
-        ),
+        "{about}: the first centre was at {row.start}, and moves from there": [
+            _with("start", lambda row, layer, right: right.start - row.start),
+            _with("start", lambda row, layer, right: right.start - row.start + 0.5),
+        ],
         "{about}: your first centre stays where it was": _with(
             "start", lambda row, layer, right: row.start
         ),

@@ -1,11 +1,11 @@
-"""Checks of lesson 10: branches that meet, overlap."""
+"""Checks of lesson 10: branches that meet."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from course_lib.errors import DataError
-from course_lib.exercises.cases import compare_cases, reads
+from course_lib.exercises.cases import compare_cases
 from course_lib.exercises.core import check
 from course_lib.exercises.lesson10 import NUMBERS, read_field
 from course_lib.exercises.words import Wrong
@@ -24,12 +24,52 @@ def _alike_only(what):
     return join
 
 
+def _ends_only(right, name, rows):
+    """A mistake: only the first and the last branch are compared before all are joined."""
+    if (rows[0].size, rows[0].stride) != (rows[-1].size, rows[-1].stride):
+        raise DataError("they do not fit")
+    return right(name, [replace(row, size=rows[0].size, stride=rows[0].stride) for row in rows])
+
+
+def _strict(right, name, rows, what):
+    """A mistake: branches that differ in what(row) are not joined."""
+    if len({what(row) for row in rows}) != 1:
+        raise DataError("they do not fit")
+    return right(name, rows)
+
+
+def _two(one, other):
+    """Two branches, no more."""
+    return one, other
+
+
+def _sorted(rows):
+    """The caller's list, in another order."""
+    rows.sort(key=lambda row: row.start)
+    return rows
+
+
 def _value_error(right, name, rows):
     """A mistake: another error than DataError."""
     try:
         return right(name, rows)
     except DataError:
         raise ValueError("they do not fit") from None
+
+
+def _starts(rows) -> list[float]:
+    return [row.start - row.field / 2 for row in rows]
+
+
+def _ends(rows) -> list[float]:
+    return [row.start + row.field / 2 for row in rows]
+
+
+def _wide(rows, half: float, less: int) -> int:
+    """The union's field, if a field reached `half` of its size, less some, to either side."""
+    reach = [half * (row.field - less) for row in rows]
+    ends = [(r.start - d, r.start + d) for r, d in zip(rows, reach, strict=True)]
+    return round(max(high for _, high in ends) - min(low for low, _ in ends))
 
 
 def _of_fields(choose):
@@ -60,6 +100,28 @@ def _of_starts(choose):
         "the cell sees what *any* branch sees; yours sees only what the smallest field holds": (
             _of_fields(min)
         ),
+        "the cell sees what *any* branch sees; yours what all of them see": (
+            1,
+            lambda right, name, rows: replace(
+                right(name, rows), field=max(0, round(min(_ends(rows)) - max(_starts(rows))))
+            ),
+        ),
+        "{about}: your field is that of the last branch": _of_fields(lambda fields: [*fields][-1]),
+        "{about}: a field reaches half its size to either side of its centre": [
+            (1, lambda right, name, rows: replace(right(name, rows), field=_wide(rows, 1.0, 0))),
+            (1, lambda right, name, rows: replace(right(name, rows), field=_wide(rows, 0.0, 0))),
+            (1, lambda right, name, rows: replace(right(name, rows), field=_wide(rows, 0.5, 1))),
+        ],
+        "{about}: the centre of the union may end in ½: nothing is rounded there": [
+            (3, lambda right, *case: replace(right(*case), start=round(right(*case).start))),
+            (3, lambda right, *case: replace(right(*case), start=right(*case).start // 1)),
+        ],
+        "{about}: your start is that of the widest branch; it is the centre of the union": (
+            3,
+            lambda right, name, rows: replace(
+                right(name, rows), start=max(rows, key=lambda row: row.field).start
+            ),
+        ),
         "{about}: together they see more than the largest field alone": (_of_fields(max)),
         "{about}: your field is that of the first branch": (
             _of_fields(lambda fields: next(iter(fields)))
@@ -86,7 +148,16 @@ def _of_starts(choose):
         ),
     },
     others={
+        "so the branches can be joined": [
+            lambda right, name, rows: _strict(right, name, rows, lambda row: row.field),
+            lambda right, name, rows: _strict(right, name, rows, lambda row: row.start),
+        ],
+        "two branches or more": lambda right, name, rows: right(name, [*_two(*rows)]),
+        "your function changes": lambda right, name, rows: right(name, _sorted(rows)),
         "raise DataError": [
+            _alike_only(lambda row: row.size * row.stride),
+            _alike_only(lambda row: row.size + row.stride),
+            _ends_only,
             _alike_only(lambda row: 0),
             _alike_only(lambda row: row.size),
             _alike_only(lambda row: row.stride),
@@ -110,15 +181,31 @@ def examine_branches(answer, rng) -> None:
         [aside, long],
         [long, right, left],
     )
+    try:
+        answer("sum", list(every[0]))
+    except DataError:
+        raise Wrong(
+            f"branches that see pixels {_spans(every[0])}: their maps have 28 cells with stride 4, "
+            "so the branches can be joined; that fields and starts differ does not matter"
+        ) from None
+    except (TypeError, ValueError) as problem:
+        raise Wrong(
+            f"there may be two branches or more; for three your function stops with "
+            f"{type(problem).__name__}: {problem}"
+        ) from None
+    names = ("sum", "concat", "sum", "fork", "sum", "merge")
     compare_cases(
         answer,
-        [("sum", rows) for rows in every],
+        list(zip(names, every, strict=True)),
         NUMBERS,
-        lambda given, case: read_field(given, "sum"),
+        lambda given, case: read_field(given, case[0]),
         lambda name, rows: f"branches that see pixels {_spans(rows)}",
     )
     _require_error(answer, [long, short, replace(long, size=26)])
     _require_error(answer, [long, short, replace(long, stride=8)])
+    _require_error(answer, [long, replace(short, size=26), short])
+    _require_error(answer, [long, replace(short, size=14, stride=8)])
+    _require_error(answer, [long, replace(short, size=24, stride=8)])
 
 
 def _spans(rows: list[ReceptiveField]) -> str:
@@ -137,59 +224,3 @@ def _require_error(answer, rows: list[ReceptiveField]) -> None:
         kind = type(problem).__name__
         raise Wrong(f"maps of {maps} cannot be added: raise DataError, not {kind}") from None
     raise Wrong(f"maps of {maps} cannot be added; raise DataError")
-
-
-def overlap(field: int, stride: int) -> float:
-    """Fraction of its receptive field that a cell has in common with its neighbour."""
-    return 1 - stride / field
-
-
-@check(
-    "siamdw.overlap",
-    reference=overlap,
-    mistakes={
-        "that is the fraction that is *new*; the overlap is the rest": (
-            lambda right, field, stride: stride / field
-        ),
-        "those are pixels; divide by the field, so that networks can be compared": (
-            lambda right, field, stride: field - stride
-        ),
-        "the neighbour is one stride away, not two": (
-            lambda right, field, stride: 1 - 2 * stride / field
-        ),
-        "// rounds down: field and stride are whole numbers, the overlap is not": [
-            lambda right, field, stride: 1 - stride // field,
-            lambda right, field, stride: (field - stride) // field,
-        ],
-        "you divide by what both cells see together; divide by the field of one": (
-            lambda right, field, stride: (field - stride) / (field + stride)
-        ),
-        "divide by the field of one cell": [
-            lambda right, field, stride: field / (field + stride),
-            lambda right, field, stride: (field - stride) / (2 * field),
-        ],
-        "along one axis, not over the area": (
-            lambda right, field, stride: (1 - stride / field) ** 2
-        ),
-        "the stride is compared with the field: stride / field, not field / stride": [
-            lambda right, field, stride: 1 - field / stride,
-            lambda right, field, stride: field / stride,
-        ],
-        "the field, not the stride, is what is shared in part: divide by the field": (
-            lambda right, field, stride: (field - stride) / stride
-        ),
-        "as a fraction of 1, not in per cent": (
-            lambda right, field, stride: 100 * (1 - stride / field)
-        ),
-        "pixels are continuous here: two fields share field − stride, no pixel more or less": [
-            lambda right, field, stride: (field - stride + 1) / field,
-            lambda right, field, stride: (field - stride - 1) / field,
-            lambda right, field, stride: (field - stride) / (field - 1),
-        ],
-    },
-)
-def examine_overlap(answer, rng) -> None:
-    """Overlap of neighbours."""
-    cases = (87, 8), (63, 4), (103, 16), (7, 2)
-    read, about = reads("the overlap"), lambda field, stride: f"a field of {field}, stride {stride}"
-    compare_cases(answer, cases, ("the overlap",), read, about)

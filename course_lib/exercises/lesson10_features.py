@@ -1,4 +1,4 @@
-"""Checks of lesson 10: agreement of features, unfreezing."""
+"""Checks of lesson 10: agreement of features."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import torch
 from torch import Tensor
 
 from course_lib.analysis import consistency
-from course_lib.exercises.cases import compare_cases, reads
-from course_lib.exercises.compare import as_array, as_number, as_parts, plain
+from course_lib.exercises.compare import apart, as_array, as_number, as_parts, copied, plain
 from course_lib.exercises.core import check
 from course_lib.exercises.words import Wrong
-from course_lib.training.step import frozen_stages
 
 
 def _windows(z: Tensor, x: Tensor) -> Tensor:
@@ -26,10 +24,42 @@ def _chosen(score, measure=None):
     def best(right, z, x):
         windows = _windows(z, x)
         scores = score(z, windows)  # (r, r)
-        row, column = divmod(int(scores.argmin()), scores.shape[1])
+        row, column = _place(int(scores.argmin()), scores.shape[1])
         window = windows[row, column]
         value = (measure or _relative)(z, window)
         return float(value), (row, column)
+
+    return best
+
+
+def _place(number: int, row: int) -> tuple[int, int]:
+    """Row and column of a window, counted through rows of this length."""
+    return divmod(number, row)
+
+
+def _among(rows: slice, columns: slice):
+    """A mistake: only windows in these rows and columns are looked at."""
+
+    def best(right, z, x):
+        scores = torch.full((x.shape[-1] - z.shape[-1] + 1,) * 2, torch.inf)
+        scores[rows, columns] = _right_place(z, _windows(z, x))[rows, columns]
+        return float(scores.min()), _place(int(scores.argmin()), scores.shape[1])
+
+    return best
+
+
+def _on_diagonal(right, z, x):
+    """A mistake: only windows whose row is their column are looked at."""
+    scores = _right_place(z, _windows(z, x)).diagonal()
+    return float(scores.min()), (int(scores.argmin()),) * 2
+
+
+def _divided(by):
+    """A mistake: a window's number is divided by by(z, x)."""
+
+    def best(right, z, x):
+        scores = _right_place(z, _windows(z, x))
+        return float(scores.min()), _place(int(scores.argmin()), by(z, x))
 
     return best
 
@@ -52,7 +82,7 @@ def _right_place(z: Tensor, windows: Tensor) -> Tensor:
     "siamdw.agreement",
     reference=consistency.best_window,
     mistakes={
-        "the best window begins at row {right[0][0]:g}, column {right[0][1]:g}; yours are "
+        "the best window begins at row {right[0][0][0]:g}, column {right[0][0][1]:g}; yours are "
         "swapped": (0, lambda right, z, x: (right(z, x)[0], right(z, x)[1][::-1])),
         "you take the window with the smallest ‖z − window‖; the best one has the smallest "
         "‖z − window‖ / ‖window‖": [
@@ -69,6 +99,30 @@ def _right_place(z: Tensor, windows: Tensor) -> Tensor:
             (0, _chosen(lambda z, w: -(w * z).sum((2, 3, 4)))),
             (0, _chosen(lambda z, w: -(w * z).sum((2, 3, 4)) / w.square().sum((2, 3, 4)).sqrt())),
         ],
+        "you look at some of the windows only; any may be the best, at the border too": [
+            (0, _among(slice(0, -1), slice(0, -1))),
+            (0, _among(slice(1, None), slice(1, None))),
+            (0, _among(slice(1, -1), slice(1, -1))),
+            (0, _among(slice(0, None, 2), slice(0, None, 2))),
+        ],
+        "the windows on the diagonal are not all": (0, _on_diagonal),
+        "‖a − b‖² is ‖a‖² + ‖b‖² − 2 a·b; the 2 is missing in yours": (
+            0,
+            _chosen(
+                lambda z, w: (
+                    (w.square().sum((2, 3, 4)) + z.square().sum() - (w * z).sum((2, 3, 4)))
+                    / w.square().sum((2, 3, 4))
+                )
+            ),
+        ),
+        "the number of the best window is divided by the windows in a row, not by another number": [
+            (0, _divided(lambda z, x: z.shape[-1])),
+            (0, _divided(lambda z, x: x.shape[-1])),
+        ],
+        "your exemplar's rows and columns have changed places": (
+            0,
+            lambda right, z, x: right(z.transpose(1, 2), x),
+        ),
         "that is the centre of the best window; expected its first cell": (
             0,
             lambda right, z, x: (
@@ -88,11 +142,39 @@ def _right_place(z: Tensor, windows: Tensor) -> Tensor:
         ],
         "the window's length is the root of its sum of squares as well": (
             1,
-            _chosen(_right_place, lambda z, w: (z - w).norm() / w.square().sum()),
+            _chosen(
+                lambda z, w: _apart(z, w) / w.square().sum((2, 3, 4)),
+                lambda z, w: (z - w).norm() / w.square().sum(),
+            ),
         ),
         "divide by the length of the window in the search image, not of the exemplar": (
             1,
             _chosen(_right_place, lambda z, w: (z - w).norm() / z.norm()),
+        ),
+        "all channels count; yours is the distance in one of them": (
+            1,
+            lambda right, z, x: right(z[:1], x[:1]),
+        ),
+        "the features are compared as they are; yours have lost their mean": (
+            1,
+            lambda right, z, x: right(z - z.mean(), x - x.mean()),
+        ),
+        "divide by the length of the window alone; nothing is added to it": [
+            (1, _chosen(_right_place, lambda z, w: (z - w).norm() / (w.norm() + z.norm()))),
+            (
+                1,
+                _chosen(
+                    _right_place,
+                    lambda z, w: ((z - w).square().sum() / (w.square().sum() + 1)).sqrt(),
+                ),
+            ),
+        ],
+        "the distance of the best window is asked for, not the mean of all": (
+            1,
+            lambda right, z, x: (
+                float(_right_place(z, _windows(z, x)).mean()),
+                right(z, x)[1],
+            ),
         ),
         "‖ ‖ is the root of a sum of squares; yours adds absolute values": (
             1,
@@ -112,24 +194,61 @@ def _right_place(z: Tensor, windows: Tensor) -> Tensor:
     others={"the answer has two parts": lambda right, z, x: right(z, x)[0]},
 )
 def examine_agreement(answer, rng) -> None:
-    """How well the exemplar's features are found again."""
-    for n, m, *corners in (
-        (4, 13, (2, 7), (8, 1), (8, 8)),
-        (5, 12, (6, 1), (0, 7), (6, 7)),
-    ):
-        z = torch.from_numpy(rng.normal(size=(3, n, n))).float() + 0.5
-        x = torch.from_numpy(rng.normal(size=(3, m, m))).float() + 0.5
-        # one window is z but for its length, another is nearer to z, but not for *its* length; and
-        # one has a larger product with z
-        noise = torch.from_numpy(rng.normal(size=(3, n, n))).float()
-        for (row, column), factor in zip(corners, (1.5, 0.6, 3.0), strict=True):
-            x[:, row : row + n, column : column + n] = factor * z + 0.03 * noise
-        named = ("the place of the best window", "the distance")
-        answer.compare((z, x), named, _place_and_distance, tolerance=1e-4)
+    """How well the exemplar's features are found again: anywhere, at the borders, and as a whole."""
+    cases = [
+        _case(rng, 4, 13, (2, 7), (8, 1), (8, 8)),
+        _case(rng, 5, 12, (6, 1), (0, 7), (6, 7)),
+        _case(rng, 3, 10, (7, 7), (0, 4), (3, 0)),
+        _case(rng, 4, 11, (0, 0), (5, 5), (0, 7)),
+        _case(rng, 1, 4, (3, 1), (0, 0), (1, 3)),
+    ]
+    answer.compare(
+        (cases,),
+        ("the place of the best window", "the distance"),
+        lambda found: tuple(
+            np.array(part) for part in zip(*map(_place_and_distance, found), strict=True)
+        ),
+        call=lambda f, cases: [f(*copied(case)) for case in cases],
+        tolerance=1e-4,
+        otherwise=_difference,
+    )
+    whole = _case(rng, 3, 3, (0, 0))  # a single window
+    answer.compare(whole, ("the only place", "its distance"), _place_and_distance, tolerance=1e-4)
     # one that is found again exactly: a root of 0
-    same = x[:, 3 : 3 + n, 5 : 5 + n].clone()
+    x = cases[1][1]
+    same = x[:, 3:8, 5:10].clone()
     named = ("for a map cut out of x the place", "for a map cut out of x the distance")
     answer.compare((same, x), named, _place_and_distance, tolerance=2e-3)
+
+
+def _case(rng: np.random.Generator, n: int, m: int, *corners: tuple[int, int]):
+    """Maps z (3, n, n) and x (3, m, m). One window of x is z but for its length, another is nearer
+    to z, but not for *its* length; and one has a larger product with z.
+
+    Args:
+        rng: of the maps.
+        n: cells per side of z.
+        m: cells per side of x.
+        corners: first cells of these windows, row and column.
+    """
+    z, x, noise = (torch.from_numpy(rng.normal(size=(3, k, k))).float() + 0.5 for k in (n, m, n))
+    for (row, column), factor in zip(corners, (1.5, 0.6, 3.0), strict=False):
+        x[:, row : row + n, column : column + n] = factor * z + 0.03 * (noise - 0.5)
+    return z, x
+
+
+def _difference(given: tuple, right: tuple) -> str:
+    """The first case whose place or distance is wrong, in words."""
+    for place, distance, best, wanted in zip(*given, *right, strict=True):
+        if tuple(place) != tuple(best):
+            return (
+                f"the best window begins at row {best[0]:g}, column {best[1]:g}; yours at row "
+                f"{place[0]:g}, column {place[1]:g}"
+            )
+        if abs(distance - wanted) > 1e-4 * max(1, wanted):
+            mine, should_be = apart(distance, wanted)
+            return f"the best window is the right one, its distance is {mine}, expected {should_be}"
+    return ""
 
 
 def _place_and_distance(given) -> tuple[np.ndarray, float]:
@@ -141,101 +260,3 @@ def _place_and_distance(given) -> tuple[np.ndarray, float]:
             "rounding, (a − b)² cannot"
         )
     return as_array(place, (2,), "the place"), as_number(distance, "the distance")
-
-
-PUBLISHED = (0.1, 0.2, 0.3, 0.5, 0.6, 0.7)
-# step, steps, stages frozen at first, unfreeze
-CASES = [
-    (step, steps, freeze, unfreeze)
-    for steps, freeze, unfreeze in (
-        (100, 7, PUBLISHED),
-        (37, 9, PUBLISHED),
-        (50, 4, (0.24, 0.31, 0.9)),
-        (20, 2, (0.25, 0.5)),
-    )
-    for step in range(steps)
-]
-
-
-def _reached(given, step, steps, unfreeze):
-    """How many fractions a step has reached, compared otherwise."""
-    return sum(bool(given(step, fraction, steps)) for fraction in unfreeze)
-
-
-def _thawed(given):
-    """A mistake: a fraction counts if given(step, fraction, steps)."""
-    return lambda right, step, steps, freeze, unfreeze: (
-        freeze - _reached(given, step, steps, unfreeze)
-    )
-
-
-@check(
-    "siamdw.unfreeze",
-    reference=frozen_stages,
-    mistakes={
-        "at the beginning {freeze} stages are frozen; yours begins with all of them trained": (
-            lambda right, step, *given: right(step, *given) if step else 0
-        ),
-        "in step {step} of {steps} you count the stages already *unfrozen*; count those that are still "
-        "frozen": [
-            lambda right, step, steps, freeze, unfreeze: (
-                freeze - right(step, steps, freeze, unfreeze) if step else freeze
-            ),
-            lambda right, step, steps, freeze, unfreeze: (
-                freeze - right(step, steps, freeze, unfreeze)
-            ),
-        ],
-        "step {step} is the first of a new phase: a threshold that is just reached counts": [
-            _thawed(lambda step, fraction, steps: step > fraction * steps),
-            _thawed(lambda step, fraction, steps: step >= fraction * steps + 1),
-        ],
-        "step {step} of {steps} has not reached the next fraction yet: do not round the threshold down": (
-            _thawed(lambda step, fraction, steps: step >= int(fraction * steps))
-        ),
-        "step {step} of {steps}: do not round the threshold up or down": (
-            _thawed(lambda step, fraction, steps: step >= round(fraction * steps))
-        ),
-        "the fractions are those of all {steps} steps, not of {steps} − 1": (
-            _thawed(lambda step, fraction, steps: step >= fraction * (steps - 1))
-        ),
-        "steps count from 0: this is step {step}, not the next": (
-            _thawed(lambda step, fraction, steps: step + 1 >= fraction * steps)
-        ),
-        "the number of steps is an argument, here {steps}": [
-            _thawed(lambda step, fraction, steps: step >= fraction * 100),
-            _thawed(lambda step, fraction, steps: step >= fraction),
-        ],
-        "how many stages are frozen at first is an argument, here {freeze}": [
-            lambda right, step, steps, freeze, unfreeze: right(step, steps, 7, unfreeze),
-            lambda right, step, steps, freeze, unfreeze: right(
-                step, steps, len(unfreeze), unfreeze
-            ),
-            lambda right, step, steps, freeze, unfreeze: right(
-                step, steps, len(unfreeze) + 1, unfreeze
-            ),
-        ],
-        "the fractions need not be equally far apart, and are not in `unfreeze`": [
-            lambda right, step, steps, freeze, unfreeze: (
-                freeze - round(step / steps * len(unfreeze))
-            ),
-            lambda right, step, steps, freeze, unfreeze: freeze - int(step / steps * len(unfreeze)),
-            lambda right, step, steps, freeze, unfreeze: freeze - int(step / steps * freeze),
-        ],
-        "each fraction that is reached unfreezes one stage; count them all": (
-            lambda right, step, steps, freeze, unfreeze: freeze - int(step >= unfreeze[0] * steps)
-        ),
-    },
-)
-def examine_unfreeze(answer, rng) -> None:
-    """Gradual unfreezing, at all steps of several runs."""
-    what = "the number of frozen stages"
-    compare_cases(
-        answer,
-        CASES,
-        (what,),
-        reads(what),
-        "in step {} of {}, with {} stages frozen at first and unfreeze = {}".format,
-        step=lambda step, *run: step,
-        steps=lambda step, steps, *run: steps,
-        freeze=lambda step, steps, freeze, unfreeze: freeze,
-    )

@@ -58,6 +58,12 @@ def _with_relu(unit: CIR) -> CIR:
     return unit
 
 
+def _last_first(layers, first=3, second=4):
+    """The ReLU is missing at the wrong end of the second stage."""
+    _without_relu(layers[5 + first + 2])
+    _with_relu(layers[-1])
+
+
 def _without_stem(layers, *inputs):
     """A stem without padding and crop."""
     layers[0].padding, layers[3] = (0, 0), nn.Identity()
@@ -68,6 +74,11 @@ def _uncropped(layers, *inputs):
     for layer in layers:
         if isinstance(layer, CIR):
             layer.crop = 0
+
+
+def _repeated(layers, first=3, second=4):
+    """One unit in the place of all those between CIR-D and the last."""
+    layers[7 + first : -1] = [layers[7 + first]] * (second - 2)
 
 
 CIR_D = 100  # the place of the unit before the second pooling
@@ -107,7 +118,14 @@ CIR_D = 100  # the place of the unit before the second pooling
         ],
         "{name}: the very last unit ends without a ReLU (last=True), so that features can be "
         "negative": _replaced(-1, _with_relu),
+        "{name}: a ReLU of the stem sets what is below 0 to 0, and leaves what is above": [
+            _replaced(2, lambda layer: nn.LeakyReLU(0.01)),
+            _replaced(2, lambda layer: nn.LeakyReLU(0.1)),
+            _replaced(2, lambda layer: nn.ReLU6()),
+            _replaced(2, lambda layer: nn.GELU()),
+        ],
         "{name}: only the very last unit ends without a ReLU": [
+            relaid(_last_first),
             relaid(
                 lambda layers, *inputs: [_without_relu(c) for c in layers if isinstance(c, CIR)]
             ),
@@ -120,27 +138,38 @@ CIR_D = 100  # the place of the unit before the second pooling
         "all cells": _moved(3, 1),
     },
     others={
-        "needs no bias": _replaced(0, lambda layer: nn.Conv2d(3, 64, 7, 2, 3)),
-        "units with 128 channels inside": [
+        "has a bias": [
+            _replaced(0, lambda layer: nn.Conv2d(3, 64, 7, 2, 3)),
+            relaid(lambda layers, *inputs: layers.insert(5, nn.Conv2d(64, 64, 1))),
+        ],
+        "no batch norm with running statistics": [
+            _replaced(1, lambda layer: nn.GroupNorm(1, 64)),
+            _replaced(1, lambda layer: nn.InstanceNorm2d(64, affine=True)),
+            _replaced(1, lambda layer: nn.BatchNorm2d(64, track_running_stats=False)),
+        ],
+        "leave affine=True": _replaced(1, lambda layer: nn.BatchNorm2d(64, affine=False)),
+        "makes one of a list": lambda right, *units: nn.ModuleList(right(*units)),
+        "with 128 channels inside": [
             lambda right, first=3, second=4: right(first, second + 1),
             lambda right, first=3, second=4: right(first),
         ],
-        "units with 64 channels inside": [
+        "with 64 channels inside": [
             _replaced(5, lambda layer: CIR(64, 32, 256)),
             lambda right, first=3, second=4: right(first + 1, second),
             lambda right, first=3, second=4: right(3, second),
         ],
         "does not reach `0.weight`": relaid(lambda layers, *inputs: layers.insert(6, Cut())),
-        "batch norm is missing": _replaced(1, lambda layer: nn.Identity()),
-        "one and the same weights": relaid(
-            lambda layers, *inputs: layers.__setitem__(-1, layers[-2])
-        ),
+        "has 17 batch norms": _replaced(1, lambda layer: nn.Identity()),
+        "one and the same weights": [
+            relaid(lambda layers, *inputs: layers.__setitem__(-1, layers[-2])),
+            relaid(_repeated),
+        ],
         "should be a network": lambda right, first=3, second=4: 3,
     },
 )
 def examine_assemble(answer, rng) -> None:
     """CIResNets of several depths."""
-    for first, second, pixels in ((1, 3, 71), (3, 2, 88)):
+    for first, second, pixels in ((1, 4, 87), (3, 2, 88)):
         name = f"CIResNet-{1 + 3 * (first + second)} ({first} and {second} units)"
         weights = require_layers(answer(first, second), name)
         _check_units(weights, name, first, second)
@@ -155,11 +184,28 @@ def _check_units(weights: dict[str, Tensor], name: str, first: int, second: int)
         found = shapes.count((inside, inside, 3, 3))
         if found != units:
             raise Wrong(
-                f"{name}: {found} units with {inside} channels inside; `{argument}` is {units}"
+                f"{name}: {found} unit{'s' * (found != 1)} with {inside} channels inside; "
+                f"`{argument}` is {units}"
             )
-    names = [path.rpartition(".")[2] for path in weights]
-    if names.count("bias") > names.count("running_mean"):
-        raise Wrong(f"{name}: a convolution before a batch norm needs no bias (bias=False)")
-    norms = shapes.count((64,)) / 4
-    if norms < 1 + 2 * first:
-        raise Wrong(f"{name}: a batch norm is missing: the stem has one behind its convolution")
+    norms = 0
+    for path, weight in weights.items():
+        module, _, kind = path.rpartition(".")
+        if kind == "bias" and weights[f"{module}.weight"].ndim == 4:
+            raise Wrong(
+                f"{name}: the convolution `{module}` has a bias; the stem's has none (bias=False), "
+                "and there is no other outside of the units"
+            )
+        if kind == "weight" and weight.ndim == 1:
+            norms += 1
+            if f"{module}.running_mean" not in weights:
+                raise Wrong(
+                    f"{name}: `{module}` is no batch norm with running statistics; the stem's is "
+                    "nn.BatchNorm2d(64), as it comes"
+                )
+        if kind == "running_mean" and f"{module}.weight" not in weights:
+            raise Wrong(f"{name}: the batch norm `{module}` has no weights; leave affine=True")
+    if norms != 3 * (first + second) + 3:
+        raise Wrong(
+            f"{name} has {norms} batch norms; the stem has one behind its convolution, and the others "
+            "are inside the units"
+        )

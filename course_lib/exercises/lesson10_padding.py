@@ -51,13 +51,13 @@ def _cells(value):
         ],
         "the first cell needs the whole field; each further one needs a stride more: that is one "
         "cell more": _cells(lambda field, stride, wanted: (127 - wanted) // stride),
-        "the last layer has changed the field: cells are counted with {wanted} pixels, not {field}": _cells(
+        "the last layer has changed the field: cells are counted with {goal} pixels, not {field}": _cells(
             lambda field, stride, wanted: (127 - field) // stride + 1
         ),
         "{about}: cells are {stride} pixels apart": _cells(
             lambda field, stride, wanted: 127 - wanted + 1
         ),
-        "the first cell of 127 pixels needs a whole field of {wanted}": [
+        "the first cell of 127 pixels needs a whole field of {goal}": [
             _cells(lambda field, stride, wanted: 127 // stride),
             _cells(lambda field, stride, wanted: 127 // stride + 1),
             _cells(lambda field, stride, wanted: 126 // stride + 1),
@@ -76,11 +76,25 @@ def _cells(value):
         "an exemplar has 127 pixels, the search image 255": _cells(
             lambda field, stride, wanted: (255 - wanted) // stride + 1
         ),
+        "an exemplar has 127 pixels, no more and no fewer": [
+            _cells(lambda field, stride, wanted: (128 - wanted) // stride + 1),
+            _cells(lambda field, stride, wanted: (126 - wanted) // stride + 1),
+        ],
+        "subtract before you divide: two divisions round twice": _cells(
+            lambda field, stride, wanted: 127 // stride - wanted // stride + 1
+        ),
+        "a kernel may be even, and as small as 1": [
+            _kernel(lambda field, stride, wanted: (wanted - field) // stride // 2 * 2 + 1),
+            _kernel(lambda field, stride, wanted: ((wanted - field) // stride + 1) // 2 * 2 + 1),
+            _kernel(lambda field, stride, wanted: max(2, (wanted - field) // stride + 1)),
+            _kernel(lambda field, stride, wanted: max(3, (wanted - field) // stride + 1)),
+        ],
     },
 )
 def examine_kernel(answer, rng) -> None:
     """The kernel that sets the field."""
     cases = (71, 8, 87), (71, 8, 127), (75, 8, 99), (71, 8, 71), (63, 4, 79), (55, 16, 103)
+    cases += (56, 8, 72), (62, 3, 74)
     names = "the kernel", "the number of cells"
     compare_cases(
         answer,
@@ -90,7 +104,7 @@ def examine_kernel(answer, rng) -> None:
         lambda field, stride, wanted: f"from {field} to {wanted} pixels at stride {stride}",
         field=lambda field, stride, wanted: field,
         stride=lambda field, stride, wanted: stride,
-        wanted=lambda field, stride, wanted: wanted,
+        goal=lambda field, stride, wanted: wanted,
     )
 
 
@@ -120,6 +134,23 @@ def _counted(begin=0, wide=0):
     return counts
 
 
+def _either(size, kernel, stride, padding) -> int:
+    """How many cells reach over one end or over both."""
+    first = np.arange((size + 2 * padding - kernel) // stride + 1) * stride - padding
+    return int(((first < 0) | (first + kernel > size)).sum())
+
+
+def _fewer(sides: int, less: int = 0):
+    """A mistake: the cells are counted on a row that is padded on fewer sides, or one too few."""
+
+    def counts(right, size, kernel, stride, padding):
+        cells = (size + sides * padding - kernel) // stride + 1 - less
+        first = np.arange(cells) * stride - padding
+        return int((first < 0).sum()), int((first + kernel > size).sum())
+
+    return counts
+
+
 def _centres(right, size, kernel, stride, padding):
     """A mistake: only the centre of a cell's pixels is looked at."""
     cells = (size + 2 * padding - kernel) // stride + 1
@@ -142,6 +173,8 @@ def _both(count):
 LAYERS = (
     *((127, 7, 2, 3), (28, 3, 1, 1), (30, 5, 1, 2), (28, 3, 2, 1), (20, 3, 1, 0), (31, 4, 3, 2)),
     *((24, 11, 4, 5), (17, 2, 2, 1), (26, 5, 3, 4), (12, 6, 1, 4), (6, 5, 1, 2)),
+    # cells that reach over both ends, and cells that see nothing but padding
+    *((5, 7, 1, 3), (3, 7, 1, 2), (10, 2, 1, 3), (9, 2, 3, 4)),
 )
 
 
@@ -149,6 +182,13 @@ LAYERS = (
     "siamdw.touched",
     reference=touched_by_padding,
     mistakes={
+        "{about}: a cell that reaches over both ends counts at both": [
+            lambda right, *layer: (right(*layer)[0], _either(*layer) - right(*layer)[0]),
+            lambda right, *layer: (_either(*layer) - right(*layer)[1], right(*layer)[1]),
+        ],
+        "{about}: the cells of the output lie on the padded row, size + 2 · padding long; yours are "
+        "too few": [_fewer(0), _fewer(1)],
+        "{about}: the last window that fits is a cell as well": _fewer(2, less=1),
         "{about}: beginning and end have changed places": lambda right, *layer: right(*layer)[::-1],
         "{about}: cells are {stride} pixels apart, so fewer of them reach over the edge than it "
         "has pixels": [
@@ -159,7 +199,12 @@ LAYERS = (
         "{about}: the two sides differ; the last cell may end before the last pixel": [
             lambda right, *layer: (right(*layer)[0],) * 2,
             lambda right, *layer: (right(*layer)[1],) * 2,
+            _both(lambda kernel, stride, padding: -(-padding // stride)),
+            _both(lambda kernel, stride, padding: -(-(kernel // 2) // stride)),
         ],
+        "{about}: with the first pixel of the image as 0, the padding at the end begins at {size}": (
+            lambda right, *layer: (right(*layer)[0], 0)
+        ),
         "{about}: round up: a cell that reaches over the edge by part of a stride has seen padding "
         "too": [
             _both(lambda kernel, stride, padding: padding // stride),

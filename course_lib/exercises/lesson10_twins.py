@@ -8,7 +8,10 @@ from torch import Tensor, nn
 from course_lib.exercises.compare import as_tensor, shape_of
 from course_lib.exercises.core import check
 from course_lib.exercises.networks import randomised, require_learning, with_weights_of
+from course_lib.exercises.trial import Trial
 from course_lib.exercises.words import Wrong
+
+PADDED = 0, 2, 4, 5, 6  # the convolutions among a twin's layers
 
 
 def make_twin(padded: bool, channels: int = 8) -> nn.Module:
@@ -53,6 +56,41 @@ def _paddings(value):
     return relaid(change)
 
 
+def _one(at: int, make):
+    """A mistake: one layer of a twin is replaced by make(it, padding of a pooling)."""
+    return relaid(lambda layers, padded, *_: layers.__setitem__(at, make(layers[at], int(padded))))
+
+
+def _unpadded(layer, _):
+    """The layer without padding."""
+    layer.padding = 0 if isinstance(layer, nn.MaxPool2d) else (0, 0)
+    return layer
+
+
+def _padded_by(mode: str, *which: int):
+    """A mistake: some convolutions of a twin are padded with something else than zeros."""
+
+    def change(layers, padded, *_):
+        for k in which if padded else ():
+            old = layers[k]
+            layers[k] = nn.Conv2d(
+                old.in_channels,
+                old.out_channels,
+                old.kernel_size,
+                old.stride,
+                old.padding,
+                bias=old.bias is not None,
+                padding_mode=mode,
+            )
+
+    return relaid(change)
+
+
+def _inserted(at: int, make):
+    """A mistake: a layer more."""
+    return relaid(lambda layers, *inputs: layers.insert(at, make()))
+
+
 def _with_relus(layers, *inputs):
     """A ReLU behind every convolution but the last."""
     for k in (5, 4, 2, 0):
@@ -92,8 +130,19 @@ class Outputs:
     @torch.no_grad()
     def __call__(self, build, *inputs) -> Tensor:
         """The output of the network that `build` makes."""
-        network = with_weights_of(self._stripped(build(*inputs)), self.right, self.name)
-        return network.train(self.train)(self.image)
+        network = self._stripped(build(*inputs))
+        met = self.image if isinstance(build, Trial) else None  # ours work in the order made
+        network = with_weights_of(network, self.right, self.name, met)
+        try:
+            return network.train(self.train)(self.image)
+        except NotImplementedError:  # a kind of RuntimeError
+            raise
+        except RuntimeError as problem:
+            said = str(problem).splitlines()[0]
+            raise Wrong(
+                f"{self.name} cannot take an image of {self.image.shape[-1]} pixels. PyTorch says: "
+                f"{said}"
+            ) from None
 
     def _stripped(self, network: nn.Module) -> nn.Module:
         for module in network.modules() if self.bare else ():
@@ -123,8 +172,11 @@ class Outputs:
 def require_layers(network: object, name: str) -> dict[str, Tensor]:
     """The weights of a network; raises Wrong if it is none, or if some of its layers are one and
     the same."""
-    if not isinstance(network, nn.Module):
-        raise Wrong(f"{name} should be a network; yours is {type(network).__name__}")
+    if not isinstance(network, nn.Module) or isinstance(network, (nn.ModuleList, nn.ModuleDict)):
+        raise Wrong(
+            f"{name} should be a network; yours is {type(network).__name__}. "
+            "nn.Sequential(*layers) makes one of a list"
+        )
     weights, paths = network.state_dict(keep_vars=True), {}
     for path, weight in weights.items():
         if id(weight) in paths:
@@ -155,15 +207,20 @@ def require_layers(network: object, name: str) -> dict[str, Tensor]:
             _paddings(lambda kernel: (kernel + 1) // 2),
             _paddings(lambda kernel: kernel - 1),
         ],
-        "{name} is padded with zeros; yours repeats the border": relaid(
-            lambda layers, *inputs: [
-                setattr(layers[k], "padding_mode", "replicate") for k in PADDED
-            ]
-        ),
+        "{name} is padded with zeros; yours repeats or mirrors what is inside": [
+            _padded_by(mode, *which)
+            for mode in ("replicate", "reflect", "circular")
+            for which in (PADDED, *((k,) for k in PADDED))
+        ],
+        "one of the paddings is missing or too small in {name}": [
+            _one(k, _unpadded) for k in range(7)
+        ],
         "your poolings compare with zeros at the border; padding=1 of nn.MaxPool2d adds nothing "
         "that could win": relaid(_zeros_before_poolings),
         "your poolings take the mean; SiamFC's take the maximum": [
             _poolings(lambda padding: nn.AvgPool2d(3, 2, padding)),
+            *(_one(k, lambda _, pad: nn.AvgPool2d(3, 2, pad)) for k in (1, 3)),
+            *(_one(k, lambda _, pad: nn.AvgPool2d(3, 2, pad, False, False)) for k in (1, 3)),
             _poolings(lambda padding: nn.AvgPool2d(3, 2, padding, count_include_pad=False)),
         ],
         "the first convolution has stride 2": relaid(
@@ -176,7 +233,8 @@ def require_layers(network: object, name: str) -> dict[str, Tensor]:
         ],
         "there are ReLUs in {name}; the exercise leaves them out": [
             relaid(_with_relus),
-            relaid(lambda layers, *inputs: layers.append(nn.ReLU())),
+            *(_inserted(k, nn.ReLU) for k in (1, 2, 3, 4, 5, 6, 7)),
+            *(_inserted(k, nn.LeakyReLU) for k in (1, 2, 3, 4, 5, 6, 7)),
             relaid(lambda layers, *inputs: (_with_relus(layers), layers.append(nn.ReLU()))),
         ],
         "{name} lacks a pooling: one comes after the first convolution, one after the second": [
@@ -218,6 +276,3 @@ def examine_twin(answer, rng) -> None:
         right = answer.right(padded, *channels)
         outputs = Outputs(right, 96 if channels else 127, name, bare)
         outputs.examine(answer, (padded, *channels))
-
-
-PADDED = 0, 2, 4, 5, 6  # the convolutions among a twin's layers

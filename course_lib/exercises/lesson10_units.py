@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from course_lib.exercises.compare import as_tensor, shape_of
 from course_lib.exercises.core import check
 from course_lib.exercises.gradients import require_same, slopes
+from course_lib.exercises.words import Wrong
 
 
 def cir_unit(x: Tensor, branch: nn.Module, shortcut: nn.Module) -> Tensor:
@@ -32,7 +33,7 @@ def _units(rng: np.random.Generator, *sides: int):
     for side, before, after, kind in zip(sides, (4, 4, 3), (4, 4, 6), ("", "1", "1"), strict=True):
         branch = nn.Conv2d(before, after, 3, padding=1)
         shortcut = nn.Conv2d(before, after, 1) if kind else nn.Identity()
-        x = torch.from_numpy(rng.normal(size=(2, before, side, side))).float()
+        x = 4 * torch.from_numpy(rng.normal(size=(2, before, side, side))).float()  # also above 6
         yield x, branch, shortcut
 
 
@@ -42,8 +43,14 @@ def _examine_unit(answer, rng: np.random.Generator, *sides: int) -> None:
     for x, branch, shortcut in _units(rng, *sides):
         with torch.no_grad():
             given = x, branch, shortcut
+            branch.train()
             read = lambda r: as_tensor(r, shape_of(r) or (), what)  # noqa: E731
             answer.compare(given, what, read, tolerance=1e-5)
+        if not branch.training:
+            raise Wrong(
+                "your function switches the branch to evaluation, for all that follows: leave its "
+                "mode alone"
+            )
         leaves = {"branch": branch.weight, "x": x.requires_grad_()}
         if isinstance(shortcut, nn.Conv2d):
             leaves["shortcut"] = shortcut.weight
@@ -59,6 +66,63 @@ def _summed(x, branch, shortcut):
 def _inner(x, cells=1):
     """A map without its outermost cells."""
     return x[:, :, cells:-cells, cells:-cells]
+
+
+def _sums(finish):
+    """Mistakes in the sum of a unit: message → codes; `finish` crops it, and halves it for CIR-D."""
+    made = {
+        "the ReLU after the sum is missing": [lambda x, b, s: b(x) + s(x)],
+        "the shortcut is missing: the unit learns what to *add* to its input": [
+            lambda x, b, s: F.relu(b(x))
+        ],
+        "the branch is missing: the unit adds it to the shortcut": [lambda x, b, s: F.relu(s(x))],
+        "you add x itself: send it through the shortcut, which may be a convolution": [
+            lambda x, b, s: F.relu(b(x) + x)
+        ],
+        "add first, then ReLU; yours cuts the branch before the sum": [
+            lambda x, b, s: F.relu(b(x)) + s(x),
+            lambda x, b, s: F.relu(F.relu(b(x)) + s(x)),
+        ],
+        "add first, then ReLU; yours cuts branch and shortcut before the sum": [
+            lambda x, b, s: F.relu(b(x)) + F.relu(s(x))
+        ],
+        "add first, then ReLU; yours cuts the shortcut before the sum": [
+            lambda x, b, s: b(x) + F.relu(s(x)),
+            lambda x, b, s: F.relu(b(x) + F.relu(s(x))),
+        ],
+        "no ReLU comes before the branch; x goes in as it is": [
+            lambda x, b, s: F.relu(b(F.relu(x)) + s(x)),
+            lambda x, b, s: F.relu(b(F.relu(x)) + s(F.relu(x))),
+            lambda x, b, s: b(F.relu(x)) + s(x),
+        ],
+        "a ReLU sets what is below 0 to 0, and leaves what is above": [
+            lambda x, b, s: (b(x) + s(x)).abs(),
+            lambda x, b, s: F.leaky_relu(b(x) + s(x)),
+            lambda x, b, s: F.relu6(b(x) + s(x)),
+            lambda x, b, s: F.gelu(b(x) + s(x)),
+            lambda x, b, s: torch.sigmoid(b(x) + s(x)),
+        ],
+        "branch and shortcut are added": [
+            lambda x, b, s: F.relu(b(x) - s(x)),
+            lambda x, b, s: F.relu(b(x) * s(x)),
+            lambda x, b, s: F.relu((b(x) + s(x)) / 2),
+            lambda x, b, s: F.relu(torch.maximum(b(x), s(x))),
+            lambda x, b, s: F.relu(torch.cat([b(x), s(x)], 1)),
+        ],
+        "the branch gets x, not the shortcut's output": [lambda x, b, s: F.relu(b(s(x)) + s(x))],
+        "the shortcut gets x, not the branch's output": [lambda x, b, s: F.relu(b(x) + s(b(x)))],
+    }
+    return {words: [_finished(code, finish) for code in codes] for words, codes in made.items()}
+
+
+def _finished(code, finish):
+    """A mistake: finish(code(x, branch, shortcut))."""
+    return lambda right, x, branch, shortcut: finish(code(x, branch, shortcut))
+
+
+def _halved(x):
+    """A map cropped, then halved."""
+    return F.max_pool2d(_inner(x), 2)
 
 
 @check(
@@ -79,51 +143,16 @@ def _inner(x, cells=1):
             lambda right, *given: _summed(*given)[:, :, 2:, 2:],
             lambda right, *given: _summed(*given)[:, :, :-2, :-2],
         ],
-        "the ReLU after the sum is missing": lambda right, x, branch, shortcut: _inner(
-            branch(x) + shortcut(x)
-        ),
-        "the shortcut is missing: the unit learns what to *add* to its input": (
-            lambda right, x, branch, shortcut: _inner(F.relu(branch(x)))
-        ),
-        "the branch is missing: the unit adds it to the shortcut": (
-            lambda right, x, branch, shortcut: _inner(F.relu(shortcut(x)))
-        ),
-        "you add x itself: send it through the shortcut, which may be a convolution": (
-            lambda right, x, branch, shortcut: _inner(F.relu(branch(x) + x))
-        ),
-        "add first, then ReLU; yours cuts the branch before the sum": [
-            lambda right, x, branch, shortcut: _inner(F.relu(branch(x)) + shortcut(x)),
-            lambda right, x, branch, shortcut: _inner(F.relu(F.relu(branch(x)) + shortcut(x))),
-        ],
-        "add first, then ReLU; yours cuts branch and shortcut before the sum": (
-            lambda right, x, branch, shortcut: _inner(F.relu(branch(x)) + F.relu(shortcut(x)))
-        ),
-        "add first, then ReLU; yours cuts the shortcut before the sum": [
-            lambda right, x, branch, shortcut: _inner(branch(x) + F.relu(shortcut(x))),
-            lambda right, x, branch, shortcut: _inner(F.relu(branch(x) + F.relu(shortcut(x)))),
-        ],
-        "no ReLU comes before the branch; x goes in as it is": [
-            lambda right, x, branch, shortcut: _inner(F.relu(branch(F.relu(x)) + shortcut(x))),
-            lambda right, x, branch, shortcut: right(F.relu(x), branch, shortcut),
-        ],
-        "a ReLU sets what is below 0 to 0": [
-            lambda right, x, branch, shortcut: _inner((branch(x) + shortcut(x)).abs()),
-            lambda right, x, branch, shortcut: _inner(F.leaky_relu(branch(x) + shortcut(x))),
-            lambda right, x, branch, shortcut: _inner(torch.sigmoid(branch(x) + shortcut(x))),
-        ],
         "you crop the input: the branch pads it again, and the outermost cells see zeros once "
-        "more": lambda right, x, branch, shortcut: _summed(_inner(x), branch, shortcut),
-        "branch and shortcut are added": [
-            lambda right, x, branch, shortcut: _inner(F.relu(branch(x) - shortcut(x))),
-            lambda right, x, branch, shortcut: _inner(F.relu(branch(x) * shortcut(x))),
-            lambda right, x, branch, shortcut: _inner(F.relu((branch(x) + shortcut(x)) / 2)),
+        "more": [
+            lambda right, x, branch, shortcut: _summed(_inner(x), branch, shortcut),
+            lambda right, x, branch, shortcut: F.relu(branch(_inner(x)) + _inner(shortcut(x))),
         ],
-        "the branch gets x, not the shortcut's output": lambda right, x, branch, shortcut: _inner(
-            F.relu(branch(shortcut(x)) + shortcut(x))
-        ),
+        **_sums(_inner),
     },
     others={
         "lost its gradient": lambda right, *given: right(*given).detach(),
+        "switches the branch": lambda right, x, branch, shortcut: right(x, branch.eval(), shortcut),
         "its gradient with respect to `x`": [
             lambda right, x, branch, shortcut: right(x, branch, lambda x: shortcut(x).detach()),
             lambda right, x, branch, shortcut: right(x, branch, lambda x: shortcut(x.detach())),
@@ -177,26 +206,26 @@ def cir_d_unit(x: Tensor, branch: nn.Module, shortcut: nn.Module) -> Tensor:
             lambda right, *given: F.max_pool2d(_inner(_summed(*given)), 3, 2),
             lambda right, *given: F.max_pool2d(_inner(_summed(*given)), 3, 2, 1),
         ],
-        "the ReLU after the sum is missing": lambda right, x, branch, shortcut: F.max_pool2d(
-            _inner(branch(x) + shortcut(x)), 2
-        ),
-        "the shortcut is missing: the unit learns what to *add* to its input": (
-            lambda right, x, branch, shortcut: F.max_pool2d(_inner(F.relu(branch(x))), 2)
-        ),
         "add first, then halve: the largest of a sum is not the sum of the largest": (
             lambda right, x, branch, shortcut: F.relu(
                 F.max_pool2d(_inner(branch(x)), 2) + F.max_pool2d(_inner(shortcut(x)), 2)
             )
         ),
-        "add first, then ReLU; yours cuts the branch before the sum": (
-            lambda right, x, branch, shortcut: F.max_pool2d(
-                _inner(F.relu(branch(x)) + shortcut(x)), 2
-            )
+        "you crop the input: the branch pads it again, and the outermost cells see zeros once "
+        "more": lambda right, x, branch, shortcut: F.max_pool2d(
+            _summed(_inner(x), branch, shortcut), 2
         ),
+        "padding is on all four sides: one cell is cut off each, not two on one side": [
+            lambda right, *given: F.max_pool2d(_summed(*given)[:, :, 2:, 2:], 2),
+            lambda right, *given: F.max_pool2d(_summed(*given)[:, :, :-2, :-2], 2),
+        ],
+        "the largest of 2 × 2 cells stays; yours is the smallest, or their sum": [
+            lambda right, *given: -F.max_pool2d(-_inner(_summed(*given)), 2),
+            lambda right, *given: 4 * F.avg_pool2d(_inner(_summed(*given)), 2),
+        ],
+        **_sums(_halved),
         "you halve the input; the convolutions of the unit still work on the whole map": (
-            lambda right, x, branch, shortcut: right(
-                F.pad(F.max_pool2d(x, 2), (1, 1, 1, 1)), branch, shortcut
-            )
+            lambda right, x, branch, shortcut: _inner(_summed(F.max_pool2d(x, 2), branch, shortcut))
         ),
     },
     others={

@@ -4,6 +4,7 @@ same features. How an answer is built, of modules or functions, is its own affai
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,9 @@ def randomised(network: nn.Module, seed: int = 0) -> nn.Module:
     return network
 
 
-def with_weights_of(network: nn.Module, like: nn.Module, what: str = "your network") -> nn.Module:
+def with_weights_of(
+    network: nn.Module, like: nn.Module, what: str = "your network", image: Tensor | None = None
+) -> nn.Module:
     """`network` with the weights and statistics of `like`, matched by kind, shape and order, not by
     name; raises Wrong if they do not fit.
 
@@ -37,10 +40,13 @@ def with_weights_of(network: nn.Module, like: nn.Module, what: str = "your netwo
         network: the student's.
         like: the reference.
         what: name of the network.
+        image: (B, C, H, W); the order is that in which layers meet it. Without it, or if some layers
+            are not called as modules, it is the order in which they were made.
     """
     if not isinstance(network, nn.Module):
         raise Wrong(f"{what} should be an nn.Module; it is of type {type(network).__name__}")
-    mine, theirs = _by_kind(network), _by_kind(like)
+    order = [] if image is None else _met(network, image)
+    mine, theirs = _by_kind(network, order), _by_kind(like)
     for key in [*theirs, *mine]:
         found, wanted = len(mine.get(key, ())), len(theirs.get(key, ()))
         if found != wanted:
@@ -54,7 +60,7 @@ def with_weights_of(network: nn.Module, like: nn.Module, what: str = "your netwo
 
 def require_learning(network: nn.Module, like: nn.Module, image: Tensor, what: str) -> None:
     """Raise Wrong unless the output of a network has the same gradient as the right one's, with
-    respect to every weight.
+    respect to every weight and to the image.
 
     Args:
         network: the student's; it gets the weights and the mode of the right one.
@@ -62,8 +68,10 @@ def require_learning(network: nn.Module, like: nn.Module, image: Tensor, what: s
         image: (B, C, H, W).
         what: name of the output.
     """
-    mine, theirs = _by_kind(with_weights_of(network, like).train(like.training)), _by_kind(like)
+    network = with_weights_of(network, like, image=image).train(like.training)
+    mine, theirs = _by_kind(network, _met(network, image)), _by_kind(like)
     paths = {id(weight): path for path, weight in network.named_parameters()}
+    image = image.detach().clone().requires_grad_()
     own, wanted = {}, {}
     for key, values in theirs.items():
         for weight, other in zip(mine[key], values, strict=True):
@@ -73,6 +81,7 @@ def require_learning(network: nn.Module, like: nn.Module, image: Tensor, what: s
             if not weight.requires_grad:
                 raise Wrong(f"the weight `{name}` does not require a gradient: it cannot learn")
             own[name], wanted[name] = weight, other
+    own["image"] = wanted["image"] = image
     gradients.require_same(
         gradients.slopes(network(image), own, what), gradients.slopes(like(image), wanted, what)
     )
@@ -81,10 +90,34 @@ def require_learning(network: nn.Module, like: nn.Module, image: Tensor, what: s
 Kind = tuple[str, tuple[int, ...], tuple[int, ...]]  # name, shape, shape of its module's weight
 
 
-def _by_kind(network: nn.Module) -> dict[Kind, list[Tensor]]:
+def _met(network: nn.Module, image: Tensor) -> list[str]:
+    """Paths of the layers with weights, as an image meets them; [] if it does not meet them all."""
+    own = {p: m for p, m in network.named_modules() if [*m.parameters(recurse=False)]}
+    met: dict[str, None] = {}
+    hooks = [
+        module.register_forward_pre_hook(lambda *_, path=path: met.setdefault(path))
+        for path, module in own.items()
+    ]
+    training = network.training
+    try:
+        with torch.no_grad():
+            network.eval()(image)
+    except Exception:  # the comparison says what stops it
+        return []
+    finally:
+        network.train(training)
+        for hook in hooks:
+            hook.remove()
+    return list(met) if len(met) == len(own) else []
+
+
+def _by_kind(network: nn.Module, order: Sequence[str] = ()) -> dict[Kind, list[Tensor]]:
     kinds: dict[Kind, list[Tensor]] = defaultdict(list)
     values = network.state_dict(keep_vars=True)
-    for path, value in values.items():
+    place = {path: k for k, path in enumerate(order)}
+    paths = sorted(values, key=lambda path: place.get(path.rpartition(".")[0], len(place)))
+    for path in paths:
+        value = values[path]
         module, _, name = path.rpartition(".")
         if value.is_floating_point():  # a norm's bias is not a convolution's, nor conv2's conv5's
             weight = values.get(f"{module}.weight", value)

@@ -242,6 +242,31 @@ def require_own_state(
         )
 
 
+def require_own_arrays(trial: Trial, sequence: ShortSequence, tolerance: float = 0.05) -> None:
+    """Raise Wrong if the student's tracker returns other boxes when its caller writes into the
+    frames and boxes that it has given or got.
+
+    Args:
+        trial: the answer, a class of trackers that are right when they are left alone.
+        sequence: to run on.
+        tolerance: by how many pixels boxes may differ.
+    """
+    right, tracker = run(trial.right(), sequence), trial()
+    frame, box = sequence.frames[0].copy(), sequence.boxes[0].copy()
+    tracker.init(frame, box)
+    for t in range(1, len(sequence.frames)):
+        frame[:], box[:] = 0, 1
+        frame = sequence.frames[t].copy()
+        box = tracker.update(frame)
+        if not _agree(as_array(box, (4,), "the box"), right[t - 1], tolerance):
+            raise Wrong(
+                "your tracker goes on with an array that is its caller's: the frame or box it was "
+                "given, or the box it returned. When the caller writes there, your next box is "
+                "another; keep copies"
+            )
+        box = box if isinstance(box, np.ndarray) and box.flags.writeable else np.zeros(4)
+
+
 def _agree(a: np.ndarray, b: np.ndarray, tolerance: float) -> bool:
     return bool(np.abs(a - b).max() <= tolerance)
 

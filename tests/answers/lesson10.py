@@ -291,6 +291,21 @@ class Assembled(nn.Module):
         return x
 
 
+class AssembledBackwards(Assembled):
+    """Its layers are made from the last to the first."""
+
+    def __init__(self, first, second):
+        super().__init__(first, second)
+        for name, layer in [*self.named_children()][::-1]:
+            delattr(self, name)
+            setattr(self, name, layer)
+
+
+def assembled_backwards(first=3, second=4):
+    """In another order of making."""
+    return AssembledBackwards(first, second)
+
+
 def assembled_of_functions(first=3, second=4):
     """With functions in the stem and for the poolings."""
     return Assembled(first, second)
@@ -359,7 +374,12 @@ RIGHT = {
     "siamdw.agreement": [window_as_list, window_in_arrays, window_in_columns],
     "siamdw.cir": [cir_in_double, cir_by_padding, cir_by_lengths],
     "siamdw.cird": [cird_in_double, cird_by_reshaping, cird_of_four],
-    "siamdw.assemble": [assembled_of_functions, assembled_as_list, assembled_of_stages],
+    "siamdw.assemble": [
+        assembled_of_functions,
+        assembled_as_list,
+        assembled_of_stages,
+        assembled_backwards,
+    ],
     "siamdw.unfreeze": [thawed_in_arrays, thawed_by_bisection, thawed_in_a_loop],
 }
 RANDOM: set[str] = set()

@@ -173,7 +173,7 @@ def test_draws_from_the_right_distribution_are_right_in_any_style(draw):
 
 def test_draws_that_are_wrong_are_told_why(draw):
     legacy, state = np.random.mtrand._rand, np.random.mtrand._rand.get_state()
-    assert "you draw from np.random;" in draw(lambda rng, low: low + legacy.rand())[1]
+    assert "you draw from np.random, or seed it;" in draw(lambda rng, low: low + legacy.rand())[1]
     legacy.set_state(state)
     fresh = np.random.default_rng
     assert "the same seed give different" in draw(lambda rng, low: low + fresh().random())[1]
