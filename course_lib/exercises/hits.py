@@ -19,7 +19,8 @@ class Log(list):
 
 class Norms(nn.Module):
     """A network that is only a batch norm over two channels of the search image, so that its peaks
-    depend on whose statistics are used; the exemplar, and the scale of the images, count as well."""
+    depend on whose statistics are used; the exemplar, and the scale of the images, count as
+    well."""
 
     def __init__(self, generator: torch.Generator) -> None:
         super().__init__()

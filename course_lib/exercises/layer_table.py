@@ -74,8 +74,8 @@ def _unlike(module: nn.Conv2d, k: int, row: tuple) -> str:
             return f"conv{k} has {name} {found}; the table says {wanted}"
     if module.padding not in ((0, 0), "valid"):
         return (
-            f"conv{k} has padding {module.padding}; SiamFC uses none, which would leak the target's "
-            "position into the features"
+            f"conv{k} has padding {module.padding}; SiamFC uses none, which would leak the "
+            "target's position into the features"
         )
     if module.out_channels != channels:
         return (
@@ -91,8 +91,8 @@ def layer_amiss(network: nn.Module) -> str:
     for k, (module, row) in enumerate(zip(convolutions, TABLE, strict=False), start=1):
         if module.groups != row[2]:
             return (
-                f"conv{k} has {module.groups} group{'s' * (module.groups > 1)}; in the table each of "
-                f"its filters sees {module.in_channels // row[2]} channels: groups={row[2]}"
+                f"conv{k} has {module.groups} group{'s' * (module.groups > 1)}; in the table each "
+                f"of its filters sees {module.in_channels // row[2]} channels: groups={row[2]}"
             )
         if module.bias is None:
             return f"conv{k} has no bias; the count of 2,336,320 parameters has one for each filter"

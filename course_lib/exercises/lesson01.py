@@ -22,8 +22,8 @@ def _by_columns(answer: Callable[..., Any], boxes: np.ndarray) -> Any:
         if not any(said in str(problem) for said in ("to unpack", "positional argument")):
             raise
         raise Wrong(
-            f"your code takes an array apart into x, y, w, h ({problem}), and that goes row by row: "
-            f"it has a row for each of the {len(boxes)} boxes; the columns are `boxes.T`"
+            f"your code takes an array apart into x, y, w, h ({problem}), and that goes row by "
+            f"row: it has a row for each of the {len(boxes)} boxes; the columns are `boxes.T`"
         ) from None
 
 
@@ -72,8 +72,8 @@ def _by_columns(answer: Callable[..., Any], boxes: np.ndarray) -> Any:
         "your corners are in the wrong order: top-left first, then bottom-right": (
             lambda right, b: right(b)[:, [2, 3, 0, 1]]
         ),
-        "your last two columns subtract the corner: boxes have a width and a height, so add them to "
-        "the corner": lambda right, b: np.column_stack([b[:, :2], b[:, 2:] - b[:, :2]]),
+        "your last two columns subtract the corner: boxes have a width and a height, so add them "
+        "to the corner": lambda right, b: np.column_stack([b[:, :2], b[:, 2:] - b[:, :2]]),
         "your edges are rounded to whole pixels: boxes are continuous, so keep the fractions": [
             lambda right, b: right(b).astype(int),
             lambda right, b: np.round(right(b)),
@@ -181,8 +181,10 @@ def _offset(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         "your centre is x + h/2, y + w/2: the width goes with x, the height with y": (
             lambda right, a, b: np.hypot(*(_offset(a[[0, 1, 3, 2]], b[[0, 1, 3, 2]])))
         ),
-        "brackets are missing: a − b − … subtracts b's corner alone, and adds its half size; subtract "
-        "all of b's centre": lambda right, a, b: np.hypot(*(a[:2] + a[2:] / 2 - b[:2] + b[2:] / 2)),
+        "brackets are missing: a − b − … subtracts b's corner alone, and adds its half size; "
+        "subtract all of b's centre": lambda right, a, b: np.hypot(
+            *(a[:2] + a[2:] / 2 - b[:2] + b[2:] / 2)
+        ),
         "the centres are subtracted; yours are added": [
             lambda right, a, b: np.hypot(*(_centre(a) + _centre(b))),
             lambda right, a, b: np.hypot(*(_centre(a) + _centre(b) * [1, -1])),

@@ -76,8 +76,9 @@ def _between(truth: np.ndarray) -> np.ndarray:
         "the first frame after each return is missing in your version: it counts like any other": (
             lambda right, b, t: right(b[_settled(t)], t[_settled(t)])
         ),
-        "your version compares with the last known box while the target is away, or with one between "
-        "the last and the next: there is no true box to be near to, so leave these frames out": [
+        "your version compares with the last known box while the target is away, or with one "
+        "between the last and the next: there is no true box to be near to, so leave these frames "
+        "out": [
             lambda right, b, t: right(b, _last_known(t)),
             lambda right, b, t: right(b, _between(t)),
         ],

@@ -31,7 +31,8 @@ def _over_union(shared: float, a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _between(a: np.ndarray, b: np.ndarray, first: Any, last: Any) -> float:
-    """Area between edges that are chosen otherwise, first of the left ones and last of the right."""
+    """Area between edges that are chosen otherwise, first of the left ones and last of the
+    right."""
     sides = last(a[:2] + a[2:], b[:2] + b[2:]) - first(a[:2], b[:2])
     return float(np.prod(np.maximum(sides, 0)))
 
@@ -102,7 +103,8 @@ def _with_last_pixels(a: np.ndarray, b: np.ndarray) -> float:
             lambda right, a, b: _with_last_pixels(a, b),
             lambda right, a, b: _over_union(float(np.prod(np.maximum(_sides(a, b) + 1, 0))), a, b),
         ],
-        "your sides are a pixel too short: the right edge is x + w, not the last pixel, x + w − 1": (
+        "your sides are a pixel too short: the right edge is x + w, not the last pixel, x + w − "
+        "1": (
             lambda right, a, b: _over_union(float(np.prod(np.maximum(_sides(a, b) - 1, 0))), a, b)
         ),
         "the shared part starts at the *larger* of the two left edges and ends at the *smaller* of "
@@ -129,8 +131,8 @@ def _with_last_pixels(a: np.ndarray, b: np.ndarray) -> float:
             lambda right, a, b: _shared(a, b) / (a[2] ** 2 + b[2] ** 2 - _shared(a, b)),
             lambda right, a, b: _over_union(_shared(a[[0, 0, 2, 2]], b[[0, 0, 2, 2]]), a, b),
         ],
-        "a box that lies inside another has an IoU of 1 in your version: it is the smaller area over "
-        "the larger": lambda right, a, b: (
+        "a box that lies inside another has an IoU of 1 in your version: it is the smaller area "
+        "over the larger": lambda right, a, b: (
             1.0 if np.isclose(_shared(a, b), min(_area(a), _area(b))) else right(a, b)
         ),
         "your value is the generalised IoU, which is below 0 for boxes that lie far apart": (
@@ -161,8 +163,8 @@ def _with_last_pixels(a: np.ndarray, b: np.ndarray) -> float:
         "times a negative height is positive, so clamp each side to 0 or more": (
             lambda right, a, b: _over_union(max(0.0, float(np.prod(_sides(a, b)))), a, b)
         ),
-        "where two boxes lie apart in one direction alone, your shared area is negative: clamp both "
-        "sides of the shared part to 0 or more": [
+        "where two boxes lie apart in one direction alone, your shared area is negative: clamp "
+        "both sides of the shared part to 0 or more": [
             lambda right, a, b: _over_union(float(np.prod(_sides(a, b))), a, b),
             lambda right, a, b: (
                 _over_union(float(np.prod(_sides(a, b))), a, b) if max(_sides(a, b)) > 0 else 0.0

@@ -14,8 +14,8 @@ from course_lib.exercises.words import Wrong
 LEVELS = metrics.SUCCESS_THRESHOLDS  # (21,)
 COUNTS = "your curve counts frames: divide by their number to get fractions"
 OTHER_COUNT = (
-    "your curve is divided by the number of thresholds, or by another one that is not the number of "
-    "frames: divide by that"
+    "your curve is divided by the number of thresholds, or by another one that is not the number "
+    "of frames: divide by that"
 )
 PERCENT = "your curve is in percent: fractions lie between 0 and 1"
 OVER_THRESHOLDS = (
@@ -30,7 +30,8 @@ def _above(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
 
 
 def _counted_by(*numbers: int) -> list[Callable[..., Any]]:
-    """Mistakes: frames are counted and divided by one of these, or by one less than their number."""
+    """Mistakes: frames are counted and divided by one of these, or by one less than their
+    number."""
     by = [lambda right, v, n=n: right(v) * len(v) / n for n in numbers]
     return [*by, lambda right, v: right(v) * len(v) / (len(v) - 1 or 2)]
 
@@ -65,12 +66,13 @@ def _curve(answer: Callable[..., Any], values: np.ndarray) -> Any:
         "the first frame is missing in your curve: all of them count": lambda right, v: right(
             v[1:]
         ),
-        "your curve is 0 or 1 everywhere: compare each frame with the thresholds, then take the mean": [
+        "your curve is 0 or 1 everywhere: compare each frame with the thresholds, then take the "
+        "mean": [
             lambda right, v: (v.mean() > LEVELS) * 1.0,
             lambda right, v: np.round(np.median(v[:, None] > LEVELS, axis=0)),
         ],
-        "your IoUs are rounded, or your thresholds shifted a little: compare the IoUs as they are with "
-        "0, 0.05, …, 1": [
+        "your IoUs are rounded, or your thresholds shifted a little: compare the IoUs as they are "
+        "with 0, 0.05, …, 1": [
             lambda right, v: right(np.round(v, 1)),
             lambda right, v: right(np.round(v, 2)),
         ],

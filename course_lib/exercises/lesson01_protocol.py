@@ -216,8 +216,8 @@ def _uneven(seen: list[int], truth: np.ndarray) -> str:
         return f"your pass ends at frame {last}{why}; there are {T}, up to number {T - 1}"
     if away and seen == [t for t in range(1, T) if t not in away]:
         return (
-            "`update` was not called on frames 7 to 11, where the target is out of view: the tracker "
-            "has to notice that by itself"
+            "`update` was not called on frames 7 to 11, where the target is out of view: the "
+            "tracker has to notice that by itself"
         )
     listed = f"{str(seen[:12])[:-1]}, …]" if len(seen) > 12 else str(seen)
     return f"`update` was called on frames {listed}; expected 1 to {T - 1}, each once and in order"

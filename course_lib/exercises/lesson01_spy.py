@@ -65,7 +65,8 @@ class Spy(Tracker):
         """The next answer."""
         if more:
             raise Wrong(
-                "`update` gets the next frame and nothing else: one pass runs to the end without help"
+                "`update` gets the next frame and nothing else: one pass runs to the end without "
+                "help"
             )
         self._note("update", frame, None)
         self.own[:] = self.answers[(len(self.calls) - 1) % len(self.answers)]
@@ -95,19 +96,19 @@ def number_of(frame: np.ndarray, call: str) -> int:
     given = np.asarray(frame)
     if given.shape != (30, 40, 3):
         raise Wrong(
-            f"`{call}` gets a frame of shape {given.shape}, read was one of (30, 40, 3): hand frames "
-            "over as they are"
+            f"`{call}` gets a frame of shape {given.shape}, read was one of (30, 40, 3): hand "
+            "frames over as they are"
         )
     if given.dtype != np.uint8:
         raise Wrong(
-            f"`{call}` gets a frame of {given.dtype}, read was one of uint8, 0 to 255: hand frames over "
-            "as they are"
+            f"`{call}` gets a frame of {given.dtype}, read was one of uint8, 0 to 255: hand frames "
+            "over as they are"
         )
     number = int(given.min())
     if np.array_equal(given, coloured(number)[..., ::-1]):
         raise Wrong(
-            f"`{call}` gets a frame whose colours are in the order blue, green, red: hand frames over "
-            "as they are read"
+            f"`{call}` gets a frame whose colours are in the order blue, green, red: hand frames "
+            "over as they are read"
         )
     if not np.array_equal(given, coloured(number)):
         raise Wrong(f"`{call}` gets a frame that is not as it was read: hand it over as it is")

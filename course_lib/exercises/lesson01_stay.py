@@ -127,7 +127,8 @@ def _in_place(self: Any, frame: np.ndarray, box: np.ndarray) -> None:
     },
 )
 def examine_stay_put(answer, rng) -> None:
-    """A tracker that always returns the first box, for 40 frames of which none is like the other."""
+    """A tracker that always returns the first box, for 40 frames of which none is like the
+    other."""
     first, second = np.array([-3.4, 4.25, 10.7, 12.6]), np.array([20.3, 8.8, 9.1, 7.7])
     large = np.array([-12.5, 3.75, 80.5, 61.25])
     tracker, own = answer(), first.copy()
@@ -244,8 +245,8 @@ def _require_first(given: Any, first: np.ndarray) -> None:
             np.trunc(first),
             np.round(first),
         ),
-        "your box is moved or cut where it reaches beyond the edge of the frame; return it as it was "
-        "given": (np.maximum(first, 0),),
+        "your box is moved or cut where it reaches beyond the edge of the frame; return it as it "
+        "was given": (np.maximum(first, 0),),
         "your box is given by two corners; return x, y, w, h": (first + [0, 0, *first[:2]],),
         "x and y are those of the centre of your box; return its corner, x, y, w, h": (
             first + [*first[2:] / 2, 0, 0],

@@ -134,8 +134,8 @@ def _displaced(change):
         "your dx is 1 too large: Python counts from 0": (
             _displaced(lambda dx, dy, h, w: (dx + 1, dy + 1))
         ),
-        "your peak is where rows and columns are highest on average; it is the highest value of the "
-        "response": _by_sums,
+        "your peak is where rows and columns are highest on average; it is the highest value of "
+        "the response": _by_sums,
         "your peak is the lowest value of the response": _lowest,
         "the response's values below 0 are cut off: leave it as it is": (
             _response(lambda F, A, B: np.maximum(ifft2(F * A / B).real, 0))

@@ -48,9 +48,8 @@ def real(what: str, shape: tuple[int, ...], words: str) -> Callable[..., np.ndar
         "what leaves on the right does not come back on the left: your shifts leave zeros behind": (
             lambda right, x: np.triu(right(x))
         ),
-        "what leaves on the right comes back mirrored: your element (i, j) depends on |j − i| only": (
-            lambda right, x: x[np.abs(np.arange(len(x))[:, None] - np.arange(len(x)))]
-        ),
+        "what leaves on the right comes back mirrored: your element (i, j) depends on |j − i| "
+        "only": (lambda right, x: x[np.abs(np.arange(len(x))[:, None] - np.arange(len(x)))]),
         "all your rows are the signal itself: roll row i by i places": (
             lambda right, x: np.tile(x, (len(x), 1))
         ),

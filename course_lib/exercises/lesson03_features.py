@@ -97,7 +97,8 @@ def _summed(shape: str, axes: tuple[int, int]):
             _summed("arbc", (1, 3)),
         ],
         "of several pixels with the same direction in a cell only one counts: an index that occurs "
-        "twice in `bins[…] = s` or `bins[…] += s` is written once; np.add.at adds each": _written_once,
+        "twice in `bins[…] = s` or `bins[…] += s` is written once; np.add.at adds "
+        "each": _written_once,
         "your strengths are cut to whole numbers before you add them up": (
             lambda right, s, d, cell: right(np.floor(s), d, cell)
         ),

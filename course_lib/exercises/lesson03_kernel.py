@@ -112,7 +112,8 @@ def _by_channel(right, x, z, bandwidth) -> np.ndarray:
         "N is squared like σ: the denominator is σ² N": (
             lambda right, x, z, s: right(x, z, s * x.size**0.5)
         ),
-        "your norms are sums over the transforms: divide these by h · w, or sum x² and z² in space": (
+        "your norms are sums over the transforms: divide these by h · w, or sum x² and z² in "
+        "space": (
             _from(_products, lambda x, z: (np.abs(fft2(x)) ** 2 + np.abs(fft2(z)) ** 2).sum())
         ),
         "your norms are those of the first channel only": (
@@ -171,8 +172,8 @@ def _by_channel(right, x, z, bandwidth) -> np.ndarray:
     },
 )
 def examine_kernel(answer, rng) -> None:
-    """Gaussian kernel at every shift, of several channels and of one, strong and weak ones whose mean
-    is not 0; rounding below 0."""
+    """Gaussian kernel at every shift, of several channels and of one, strong and weak ones whose
+    mean is not 0; rounding below 0."""
     words = "the kernel's map is complex: the correlation back in space is real, take .real"
     cases = []
     # in the first, the kernel without N is not 0 either

@@ -142,8 +142,8 @@ Step = tuple[np.ndarray | None, dict[str, np.ndarray]]
         "the labels' sigma is a tenth of the patch's mean side; take the box's": (
             changed(label_sigma=0.25)
         ),
-        "the labels' sigma is a tenth of the square root of the box's area, in cells; yours is made "
-        "of other sides": [
+        "the labels' sigma is a tenth of the square root of the box's area, in cells; yours is "
+        "made of other sides": [
             changed(_sigma=lambda self, of=of: 0.1 * of(self.size) / CELL)
             for of in (np.mean, np.max, np.min, np.linalg.norm, np.prod)
         ],
@@ -229,8 +229,8 @@ def _compare(answer, sequence: ShortSequence) -> list[Step]:
 
 
 def _compare_finer(answer, sequence: ShortSequence) -> None:
-    """Wrong if an answer does not move by another `find`, or asks it about another response than the
-    reference does.
+    """Wrong if an answer does not move by another `find`, or asks it about another response than
+    the reference does.
 
     Args:
         answer: on trial, right with its own `find`.
@@ -241,14 +241,14 @@ def _compare_finer(answer, sequence: ShortSequence) -> None:
     mine = list(steps(tracker, sequence))
     if departs(mine, steps(right, sequence)):
         raise Wrong(
-            "where a subclass has another `find`, your tracker does not move by it: the centre moves "
-            "by 4 × what `self.find(response)` returns, with its fractions"
+            "where a subclass has another `find`, your tracker does not move by it: the centre "
+            "moves by 4 × what `self.find(response)` returns, with its fractions"
         )
     for response, wanted in zip(tracker.find.asked, right.find.asked, strict=False):
         if not same(response, wanted, 1e-3 * np.abs(wanted).max()):
             raise Wrong(
-                "your boxes are right, but the response in which you find the displacement is another "
-                "one: it is that of the kernel of x and z (σ = 0.5) and of α"
+                "your boxes are right, but the response in which you find the displacement is "
+                "another one: it is that of the kernel of x and z (σ = 0.5) and of α"
             )
 
 

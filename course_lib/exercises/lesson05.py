@@ -25,8 +25,8 @@ def examine_pair(answer, rng) -> None:
     drawn = _drawn(answer, rng, valid, 12, 100)
     if len(set(drawn[:, 0])) == 1:
         raise Wrong(
-            f"your first frame is {drawn[0, 0]} in each of 100 draws: draw it among all valid ones, "
-            "from the generator that you are given"
+            f"your first frame is {drawn[0, 0]} in each of 100 draws: draw it among all valid "
+            "ones, from the generator that you are given"
         )
     _check_reach(drawn, valid, 12)
     _check_apart(drawn)
@@ -56,8 +56,8 @@ def _drawn(answer, rng: np.random.Generator, valid: np.ndarray, gap: int, draws:
             "the frames that stand there"
         )
     raise Wrong(
-        f"frame {strange[0]:g} is not among the valid ones: the target is absent there, or cut off. "
-        "Draw from `valid`"
+        f"frame {strange[0]:g} is not among the valid ones: the target is absent there, or cut "
+        "off. Draw from `valid`"
     )
 
 
@@ -70,8 +70,8 @@ def _check_apart(pairs: np.ndarray) -> None:
         )
     if not steps.all():
         raise Wrong(
-            f"both frames are {pairs[steps == 0][0, 0]}, although others are within reach: a pair of "
-            "one frame teaches nothing about change. Leave out the first"
+            f"both frames are {pairs[steps == 0][0, 0]}, although others are within reach: a pair "
+            "of one frame teaches nothing about change. Leave out the first"
         )
 
 
@@ -110,16 +110,16 @@ def _check_lonely(answer, rng) -> None:
 
 
 def _check_order(answer, rng) -> None:
-    """Of frames 0, 50 and 100 with a gap of 50, the one between comes first in a third of the pairs,
-    unless the second was drawn first."""
+    """Of frames 0, 50 and 100 with a gap of 50, the one between comes first in a third of the
+    pairs, unless the second was drawn first."""
     pairs = _drawn(answer, rng, np.array([0, 50, 100]), 50, 300)
     _check_apart(pairs)
     often = float((pairs[:, 0] == 50).mean())
     if abs(often - 1 / 3) > 0.14:  # five standard deviations
         raise Wrong(
             f"of frames 0, 50 and 100, with a gap of 50, frame 50 is your first in {often:.0%} of "
-            f"{len(pairs)} draws; expected 33 %: draw the first among the valid frames, all equally "
-            "likely, then the second"
+            f"{len(pairs)} draws; expected 33 %: draw the first among the valid frames, all "
+            "equally likely, then the second"
         )
 
 
@@ -152,6 +152,6 @@ def _check_seconds(pairs: np.ndarray) -> None:
             odds += np.log(of_side * (before + after))
     if odds > 0:
         raise Wrong(
-            "you decide on which side of the first the second lies, and then draw it there: a frame "
-            "alone on its side comes up too often. Draw among all within reach at once"
+            "you decide on which side of the first the second lies, and then draw it there: a "
+            "frame alone on its side comes up too often. Draw among all within reach at once"
         )

@@ -45,8 +45,8 @@ def _clipped_between(low, high):
         "change by the same factor each step": lambda right, k, n, a, b: a + (b - a) * k / (n - 1),
         "your rate changes along a cosine, as in many recipes; here it changes by the same factor "
         "each step": lambda right, k, n, a, b: b + (a - b) * (1 + np.cos(np.pi * k / (n - 1))) / 2,
-        "the last step's rate is {last:.3g}, not {case[2]:g}: between {case[0]} steps lie {between} "
-        "factors": [
+        "the last step's rate is {last:.3g}, not {case[2]:g}: between {case[0]} steps lie "
+        "{between} factors": [
             lambda right, k, n, a, b: right(k, n + 1, a, b),
             lambda right, k, n, a, b: right(k, n + 2, a, b),
         ],
@@ -140,8 +140,8 @@ def _undivided(right, losses, factor):
     "training.smooth",
     reference=monitor.smooth,
     mistakes={
-        "your curve starts at {start:.2f}, the losses at {case[0][0]:.2f}: it is pulled towards its "
-        "initial 0. Divide by 1 − factor^k": lambda *given: _undivided(*given),
+        "your curve starts at {start:.2f}, the losses at {case[0][0]:.2f}: it is pulled towards "
+        "its initial 0. Divide by 1 − factor^k": lambda *given: _undivided(*given),
         "factor and 1 − factor are swapped: a larger factor smooths more": [
             lambda right, losses, factor: right(losses, 1 - factor),
             lambda right, losses, factor: _undivided(right, losses, 1 - factor),
@@ -171,7 +171,8 @@ def _undivided(right, losses, factor):
         "you go on with the divided value: keep the undivided s for the next step": (
             _divided_along_the_way
         ),
-        "k is one too small: after the first loss it is 1, and 1 − factor^1 is that loss's weight": [
+        "k is one too small: after the first loss it is 1, and 1 − factor^1 is that loss's "
+        "weight": [
             lambda right, losses, factor, first=first: np.array(
                 [
                     first * _undivided(right, losses, factor)[0],
@@ -180,7 +181,8 @@ def _undivided(right, losses, factor):
             )
             for first in (0, 1)
         ],
-        "k is one too large: after the first loss it is 1, and 1 − factor^1 is that loss's weight": (
+        "k is one too large: after the first loss it is 1, and 1 − factor^1 is that loss's "
+        "weight": (
             lambda right, losses, factor: (
                 _undivided(right, losses, factor) / (1 - factor ** np.arange(2, len(losses) + 2))
             )

@@ -157,9 +157,9 @@ def _check_traces(network: Norms, modes: list[bool], before: dict, training: boo
         raise Wrong("the network was never called: network(exemplar, search)")
     if any(modes):
         raise Wrong(
-            "the fault is still there: the network measures in training mode, where each batch norm "
-            "uses the statistics of the batch it is given, so a pair's response depends on the "
-            "others in its batch"
+            "the fault is still there: the network measures in training mode, where each batch "
+            "norm uses the statistics of the batch it is given, so a pair's response depends on "
+            "the others in its batch"
         )
     if any(not torch.equal(value, before[name]) for name, value in network.state_dict().items()):
         raise Wrong("measuring changes the network's weights or statistics: only look at it")

@@ -247,7 +247,8 @@ def _check_momentum(kept: np.ndarray, then: np.ndarray, now: np.ndarray) -> None
     if same(kept, now, 0):
         raise Wrong(
             "the momentum in the snapshot changed while training went on: copy.deepcopy the "
-            "optimiser's state_dict() as well; a copy of the dictionary alone holds the same tensors"
+            "optimiser's state_dict() as well; a copy of the dictionary alone holds the same "
+            "tensors"
         )
     if not same(kept, then, 0):
         raise Wrong("the momentum in the snapshot differs from the optimiser's at that moment")

@@ -113,7 +113,8 @@ def examine_blend(answer, rng) -> None:
         results = np.stack([as_array(one, (68, 68), "the result", allow_nan=True) for one in raw])
         if not np.isfinite(results).all():
             raise Wrong(
-                "your result is not finite: you divide by 0. Once the minimum is 0, the sum is above it"
+                "your result is not finite: you divide by 0. Once the minimum is 0, the sum is "
+                "above it"
             )
         return 1e4 * results
 

@@ -140,8 +140,8 @@ def _stepped(**changes) -> Callable[..., Step]:
                 *right(responses, side, size, first)[1:],
             )
         ),
-        "the fault is not in the choice of the scale: it is made among the enlarged responses, with "
-        "a penalty of 0.9745": [
+        "the fault is not in the choice of the scale: it is made among the enlarged responses, "
+        "with a penalty of 0.9745": [
             *(_stepped(penalty=penalty) for penalty in (1.0, 0.962)),
             _stepped(raw=True),
         ],

@@ -46,8 +46,8 @@ def _measured_from(centre: Callable[[int], float]) -> Callable[..., np.ndarray]:
         ),
         "you measure from cell 135.5, whatever the size: the centre of n cells is at "
         "(n − 1) / 2": _measured_from(lambda n: 135.5),
-        "you measure from cell 136, whatever the size, which is not even the centre of 272: that of "
-        "n cells is at (n − 1) / 2": _measured_from(lambda n: 136),
+        "you measure from cell 136, whatever the size, which is not even the centre of 272: that "
+        "of n cells is at (n − 1) / 2": _measured_from(lambda n: 136),
         "you return the place in the crop; the displacement counts from its centre": (
             lambda right, r, stride, upsample: right(r, stride, upsample) + 127.5
         ),

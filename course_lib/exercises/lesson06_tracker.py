@@ -32,8 +32,8 @@ COARSE = {"penalty": 2.0, "rate": 25.0}
     reference=steps.SiamFC,
     mistakes={
         **{
-            f"`{name}` is always {value} in your tracker: take it from `self`, since later cells set "
-            "other values": steps.kept_as(**{name: value})
+            f"`{name}` is always {value} in your tracker: take it from `self`, since later cells "
+            "set other values": steps.kept_as(**{name: value})
             for name, value in THREE.items()
         },
         "your settings are always the published ones: take all five from `self`, since later cells "
@@ -42,7 +42,8 @@ COARSE = {"penalty": 2.0, "rate": 25.0}
         "it and half a height below": steps.started_at(lambda box: box[:2]),
         "you take the box's far corner for the target's centre: that is half a width and half a "
         "height from (x, y)": steps.started_at(lambda box: box[:2] + box[2:]),
-        "your exemplar has no context: its square has the side `context_side` of width and height": [
+        "your exemplar has no context: its square has the side `context_side` of width and "
+        "height": [
             steps.looked_at(lambda size, side: float(np.sqrt(np.prod(size)))),
             steps.looked_at(lambda size, side: float(size.max())),
         ],
@@ -60,8 +61,8 @@ COARSE = {"penalty": 2.0, "rate": 25.0}
             steps.changed(init=steps.filled(lambda frame: (0, 0, 0))),
             steps.kept_as(colour=(0.0, 0.0, 0.0)),
         ],
-        "beyond the frame your crops have the mean colour of the frame that they are cut from; keep "
-        "that of the first": steps.changed(update=steps.recoloured),
+        "beyond the frame your crops have the mean colour of the frame that they are cut from; "
+        "keep that of the first": steps.changed(update=steps.recoloured),
         "beyond the frame your crops have another colour than the first frame's mean, channel by "
         "channel": [
             steps.changed(init=steps.filled(lambda frame: frame.mean((0, 1))[::-1])),
@@ -177,13 +178,13 @@ COARSE = {"penalty": 2.0, "rate": 25.0}
         "the new centre is not kept: the next search starts where this one did": (
             steps.changed(update=steps.unkept)
         ),
-        "the search side has no limits, or limits that move along with it: it must stay within 0.2 … "
-        "5 times its value in the first frame": [
+        "the search side has no limits, or limits that move along with it: it must stay within 0.2 "
+        "… 5 times its value in the first frame": [
             steps.changed(resize=steps.unlimited),
             steps.changed(resize=steps.limited_by_last),
         ],
-        "the limits of the side are 0.2 and 5 times the first side of the search window, not of the "
-        "exemplar's square": steps.after_init(
+        "the limits of the side are 0.2 and 5 times the first side of the search window, not of "
+        "the exemplar's square": steps.after_init(
             lambda self: setattr(self, "first", self.first * EXEMPLAR / SEARCH)
         ),
     },

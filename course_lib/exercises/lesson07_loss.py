@@ -99,24 +99,24 @@ EMPTY = "the loss of a pair without positives"
             boxes_changed(lambda cost, y: cost.mean()),
             boxes_changed(lambda cost, y: cost.sum()),
         ],
-        "your box loss is that of the negatives; the positives, label 1, have a box to find": boxes_changed(
-            lambda cost, y: cost[y == 0].sum(-1).mean()
-        ),
+        "your box loss is that of the negatives; the positives, label 1, have a box to "
+        "find": boxes_changed(lambda cost, y: cost[y == 0].sum(-1).mean()),
         "the cross-entropy of one side is missing: positives and negatives count half each": [
             classes_changed(lambda right, logits, o, y, t: side(logits, y, 0) / 2),
             classes_changed(lambda right, logits, o, y, t: side(logits, y, 1) / 2),
             classes_changed(lambda right, logits, o, y, t: side(logits, y, 0)),
             classes_changed(lambda right, logits, o, y, t: side(logits, y, 1)),
         ],
-        "your means are divided by the number of all anchors; each is divided by the number that it "
-        "is taken over": lambda right, logits, o, y, t, w: (
+        "your means are divided by the number of all anchors; each is divided by the number that "
+        "it is taken over": lambda right, logits, o, y, t, w: (
             (
                 (side(logits, y, 0) * (y == 0).sum() + side(logits, y, 1) * (y == 1).sum()) / 2
                 + w * F.smooth_l1_loss(o, t, reduction="none")[y == 1].sum()
             )
             / y.numel()
         ),
-        "your terms are sums; the bars in the formula are means": lambda right, logits, o, y, t, w: (
+        "your terms are sums; the bars in the formula are "
+        "means": lambda right, logits, o, y, t, w: (
             (side(logits, y, 0) * (y == 0).sum() + side(logits, y, 1) * (y == 1).sum()) / 2
             + w * F.smooth_l1_loss(o, t, reduction="none")[y == 1].sum()
         ),
@@ -140,10 +140,12 @@ EMPTY = "the loss of a pair without positives"
                 lambda o, t, **_: torch.where((o - t).abs() < 1, (o - t) ** 2, (o - t).abs())
             ),
         ],
-        "your smooth L1 forgets the magnitude: a difference below −1 is on the line as well": costs_changed(
+        "your smooth L1 forgets the magnitude: a difference below −1 is on the line as "
+        "well": costs_changed(
             lambda o, t, **_: torch.where(o - t < 1, (o - t) ** 2 / 2, o - t - 0.5)
         ),
-        "you smooth the sum over the four differences; smooth each, then take the sum": costs_changed(
+        "you smooth the sum over the four differences; smooth each, then take the "
+        "sum": costs_changed(
             lambda o, t, **_: F.smooth_l1_loss(
                 (total := (o - t).abs().sum(-1, keepdim=True)), 0 * total, reduction="none"
             )
@@ -235,6 +237,7 @@ def _finite_loss(value: Any) -> float:
     """The loss of a pair without positives."""
     if isinstance(value, Tensor) and not torch.isfinite(value).all():
         raise Wrong(
-            f"{EMPTY} is not finite: the mean of no values is NaN; where there are none the term is 0"
+            f"{EMPTY} is not finite: the mean of no values is NaN; where there are none the term "
+            "is 0"
         )
     return as_loss(value, EMPTY)

@@ -69,9 +69,8 @@ def _best_too(right, overlap, *thresholds):
                 else torch.where(overlap == overlap.max(), 1, right(overlap, high, low))
             )
         ),
-        "you make the best anchor of each pair a positive, whatever its IoU; a pair may have none": (
-            _best_too
-        ),
+        "you make the best anchor of each pair a positive, whatever its IoU; a pair may have "
+        "none": (_best_too),
         "your labels are those of the first pair for all; each pair has its own row": (
             lambda right, overlap, *given: right(overlap[:1], *given).expand_as(overlap)
         ),

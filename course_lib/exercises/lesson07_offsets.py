@@ -157,7 +157,8 @@ def _wrong_offsets(given, right) -> str:
             SHIFT,
             lambda right, b, a: right(b, a) - np.c_[(b - a)[:, :2] / 2 / a[:, 2:], 0 * a[:, 2:]],
         ),
-        "a box of w pixels from x ends at x + w, so its centre is x + w / 2, not half a pixel less": [
+        "a box of w pixels from x ends at x + w, so its centre is x + w / 2, not half a pixel "
+        "less": [
             (SHIFT, lambda right, b, a: right(b - [0.5, 0.5, 0, 0], a)),
             (SHIFT, lambda right, b, a: right(b, a - [0.5, 0.5, 0, 0])),
         ],

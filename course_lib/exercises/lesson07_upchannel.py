@@ -93,6 +93,6 @@ def examine_upchannel(answer, rng) -> None:
             if "groups" not in str(problem):
                 raise
             raise Wrong(
-                f"F.conv2d refuses your shapes ({problem}). An image of B · C channels needs kernels "
-                "of shape (B · n, C, h, w) and groups=B"
+                f"F.conv2d refuses your shapes ({problem}). An image of B · C channels needs "
+                "kernels of shape (B · n, C, h, w) and groups=B"
             ) from None

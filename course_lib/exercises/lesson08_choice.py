@@ -106,8 +106,8 @@ from course_lib.trackers import siamrpn
     },
 )
 def examine_rerank(answer, rng) -> None:
-    """Scores, penalties and window together; a perfect proposal and a hopeless one among others, and
-    no influence and all of it."""
+    """Scores, penalties and window together; a perfect proposal and a hopeless one among others,
+    and no influence and all of it."""
     cases = []
     for influence in (0.15, 0.4, 0.0, 1.0):
         scores, penalties, window = rng.uniform(0.05, 0.95, (3, 9))

@@ -81,9 +81,8 @@ def _unchanged(ratio: int, size: int, together: bool = False) -> Callable:
         "the more a box changed the higher you rate it: a box of the last size gets "
         "{same:.2f}, expected 1. The lecture's slide has lost a minus and a − 1: "
         "exp(−(r·s − 1)·k)": _penalty(lambda r, s: -r * s),
-        "the more a box changed the higher you rate it: the minus in exp(−(r·s − 1)·k) is missing": (
-            _penalty(lambda r, s: 1 - r * s)
-        ),
+        "the more a box changed the higher you rate it: the minus in exp(−(r·s − 1)·k) is "
+        "missing": (_penalty(lambda r, s: 1 - r * s)),
         "a box that did not change gets {same:.2f}; no change, no penalty: r·s − 1 in the "
         "exponent": _penalty(lambda r, s: r * s),
         "only the size counts in your penalty; the ratio w / h does too": _penalty(
@@ -175,8 +174,8 @@ def _unchanged(ratio: int, size: int, together: bool = False) -> Callable:
     },
 )
 def examine_penalty(answer, rng) -> None:
-    """Penalty for a change of size and shape, of boxes that are larger, smaller, wider, taller: with
-    one that did not change, without, of tiny boxes, for a large k and for none."""
+    """Penalty for a change of size and shape, of boxes that are larger, smaller, wider, taller:
+    with one that did not change, without, of tiny boxes, for a large k and for none."""
     cases = [
         _case(rng, 0.16, rng.uniform(30, 45, 2) + [30, 0]),  # wider than high
         _case(rng, 0.45, rng.uniform(30, 45, 2) + [0, 30], unchanged=False),

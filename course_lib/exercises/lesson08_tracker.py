@@ -43,9 +43,8 @@ from course_lib.trackers import siamrpn
         ),
         "you go from the centre to the corner by half the proposal's size; it is half the smoothed "
         "size": with_steps(returned=lambda centre, size, found: [*(centre - found[2:] / 2), *size]),
-        "your centre is the corner of the best proposal; its centre is half a size further": with_steps(
-            kept=lambda t, found, fraction: found[:2]
-        ),
+        "your centre is the corner of the best proposal; its centre is half a size "
+        "further": with_steps(kept=lambda t, found, fraction: found[:2]),
         "your first centre is the corner of the box; its centre is half a size further": with_steps(
             start=lambda box: box[:2].copy()
         ),
@@ -86,8 +85,8 @@ from course_lib.trackers import siamrpn
         "you choose by the score and the window, without the penalty": with_steps(
             rank=lambda scores, penalties, hann: 0.6 * scores + 0.4 * hann
         ),
-        "you choose by the score and the penalty: the window is missing, or so small that it decides "
-        "nothing": [
+        "you choose by the score and the penalty: the window is missing, or so small that it "
+        "decides nothing": [
             with_steps(rank=lambda scores, penalties, hann: scores * penalties),
             with_steps(
                 rank=lambda scores, penalties, hann: blend(scores * penalties, hann / 1e3, 0.4)
@@ -109,9 +108,8 @@ from course_lib.trackers import siamrpn
         "your certainty is the penalty; it is penalty · score": with_steps(
             certainty=lambda score, penalty, rank: penalty
         ),
-        "your certainty is the number it was ranked by, the window included; it is penalty · score": (
-            with_steps(certainty=lambda score, penalty, rank: rank)
-        ),
+        "your certainty is the number it was ranked by, the window included; it is penalty · "
+        "score": (with_steps(certainty=lambda score, penalty, rank: rank)),
         "width and height are smoothed each by itself; yours keep their ratio": with_steps(
             smooth=lambda last, found, fraction: blend(
                 last, last * np.sqrt(found.prod() / last.prod()), fraction
@@ -182,8 +180,8 @@ from course_lib.trackers import siamrpn
         "the limits are those of the smoothed size; yours are the proposal's": with_steps(
             smooth=lambda last, found, fraction: blend(last, np.maximum(found, 10), fraction)
         ),
-        "your size can fall below 10 pixels; keep it between 10 pixels and the frame's size, and the "
-        "centre inside the frame": with_steps(
+        "your size can fall below 10 pixels; keep it between 10 pixels and the frame's size, and "
+        "the centre inside the frame": with_steps(
             limit=lambda value, low, high: np.clip(value, 0, high)
         ),
         "a size is at least 10 pixels; your limit is another": [

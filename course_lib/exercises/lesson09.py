@@ -185,8 +185,8 @@ CHANNELS = (
     "match.broadcast",
     reference=heads_learned.broadcast_over,
     mistakes={
-        "your result has shape {shape}, that of the vector alone; repeat it at each of the {1.shape[2]} × "
-        "{1.shape[3]} cells": lambda right, vector, x: vector,
+        "your result has shape {shape}, that of the vector alone; repeat it at each of the "
+        "{1.shape[2]} × {1.shape[3]} cells": lambda right, vector, x: vector,
         "return the repeated vector alone; concatenating it with x is the next step": [
             lambda right, vector, x: torch.cat([right(vector, x), x], 1),
             lambda right, vector, x: torch.cat([x, right(vector, x)], 1),

@@ -123,8 +123,8 @@ def _wrong_pixel(given: np.ndarray, right: np.ndarray, boxes: Tensor, size: int)
                 right(*given).amax(0, keepdim=True).expand(len(given[0]), 1, -1, -1)
             )
         ),
-        "one side is missing: a pixel lies in the box if it is at or after x and before x + w, and so "
-        "for y": [
+        "one side is missing: a pixel lies in the box if it is at or after x and before x + w, and "
+        "so for y": [
             _moved(-LONG, 0, LONG, 0),
             _moved(0, -LONG, 0, LONG),
             _moved(-LONG, -LONG, LONG, LONG),
@@ -162,8 +162,8 @@ def _wrong_pixel(given: np.ndarray, right: np.ndarray, boxes: Tensor, size: int)
     learns=False,
 )
 def examine_mask(answer, rng) -> None:
-    """Mask guide: of boxes inside and over the edges, thin and empty ones, one that covers the image
-    and one far from it, and on an image in which places need their digits."""
+    """Mask guide: of boxes inside and over the edges, thin and empty ones, one that covers the
+    image and one far from it, and on an image in which places need their digits."""
     inside = [(_boxes(rng, *span), size) for size, *span in SIZES]
     odd = torch.tensor(ODD)[torch.from_numpy(rng.permutation(len(ODD)))]
     for cases in (inside, [(_boxes(rng, -3, 8), 17), (odd, 13)]):

@@ -158,12 +158,12 @@ def examine_depthwise(answer, rng) -> None:
             lambda right, answers, weights: _weighted(answers, weights.sigmoid()),
             lambda right, answers, weights: _weighted(answers, weights.log_softmax(0)),
         ],
-        "you divide the weights by their sum, which may be 0 and leaves some below 0; softmax takes "
-        "their exponentials first": [
+        "you divide the weights by their sum, which may be 0 and leaves some below 0; softmax "
+        "takes their exponentials first": [
             lambda right, answers, weights: _weighted(answers, weights / weights.sum()),
         ],
-        "your weights are made positive by their magnitude or a ReLU, so α and −α count the same, or "
-        "those below 0 not at all; softmax takes their exponentials": [
+        "your weights are made positive by their magnitude or a ReLU, so α and −α count the same, "
+        "or those below 0 not at all; softmax takes their exponentials": [
             lambda right, answers, weights: _weighted(answers, weights.abs() / weights.abs().sum()),
             lambda right, answers, weights: _weighted(
                 answers, F.relu(weights) / F.relu(weights).sum()
@@ -190,8 +190,8 @@ def examine_depthwise(answer, rng) -> None:
             lambda right, answers, weights: right(answers, weights / len(weights) ** 0.5),
             lambda right, answers, weights: right(answers, weights / len(weights)),
         ],
-        "the answers are weighted, not the weighted answers averaged: softmax(weights) adds up to 1 "
-        "already": lambda right, answers, weights: right(answers, weights) / len(answers),
+        "the answers are weighted, not the weighted answers averaged: softmax(weights) adds up to "
+        "1 already": lambda right, answers, weights: right(answers, weights) / len(answers),
         "only the layer of the largest weight answers; softmax(weights) lets each have its share": (
             lambda right, answers, weights: answers[int(weights.argmax())]
         ),

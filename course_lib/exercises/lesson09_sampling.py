@@ -165,8 +165,8 @@ def examine_sampling(answer, rng) -> None:
         if furthest > limit * (1 + 1e-9):
             is_now, should_be = apart(furthest, limit)
             raise Wrong(
-                f"some of your crops lie {is_now} frame pixels off, beyond the largest shift, which "
-                f"is {should_be}: {shift} pixels of a search image that shows {side:g} at 255"
+                f"some of your crops lie {is_now} frame pixels off, beyond the largest shift, "
+                f"which is {should_be}: {shift} pixels of a search image that shows {side:g} at 255"
             )
     given = as_array(answer(rng, box.copy(), 0, side), (2,), "the centre")
     if not np.allclose(given, box[:2] + box[2:] / 2, rtol=0, atol=1e-9):
@@ -180,6 +180,6 @@ def _require_spread(shifts: np.ndarray, largest: float) -> None:
         if counts.max() > 1:
             raise Wrong(
                 f"the shift of {name} is {values[counts.argmax()]:.4g} pixels {counts.max()} times "
-                f"in {len(column)} draws. Every number from {-largest} to {largest} is as likely as "
-                "any other, so none should return: is it rounded, or limited?"
+                f"in {len(column)} draws. Every number from {-largest} to {largest} is as likely "
+                "as any other, so none should return: is it rounded, or limited?"
             )

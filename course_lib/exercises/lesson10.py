@@ -71,8 +71,8 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
         "the kernel adds {row.stride} pixels to the field, not 1": _with(
             "field", lambda row, layer, right: row.field + layer.reach - 1
         ),
-        "{about}: (field − 1) · stride + kernel goes through the layers backwards, from the last to "
-        "the first; forwards, the field grows by (k_e − 1) · {row.stride}": _with(
+        "{about}: (field − 1) · stride + kernel goes through the layers backwards, from the last "
+        "to the first; forwards, the field grows by (k_e − 1) · {row.stride}": _with(
             "field", lambda row, layer, right: (row.field - 1) * layer.stride + layer.reach
         ),
         "{about}: its taps are on the cells *before* it, {row.stride} pixels apart; its own stride "
@@ -123,8 +123,8 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
                 row.size + 2 * layer.padding - layer.reach + 1 - 2 * layer.crop
             ),
         ),
-        "{about}: cells that are {row.stride} pixels apart, and of every {layer.stride} of them one: "
-        "the strides multiply": [
+        "{about}: cells that are {row.stride} pixels apart, and of every {layer.stride} of them "
+        "one: the strides multiply": [
             _with("stride", lambda row, layer, right: row.stride + layer.stride),
             _with("stride", lambda row, layer, right: layer.stride),
             _with("stride", lambda row, layer, right: row.stride),
@@ -142,8 +142,8 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
                 -((layer.reach - 2 * layer.padding - row.size) // layer.stride) + 1 - 2 * layer.crop
             ),
         ),
-        "{about}: the crop, {layer.crop}, is taken off *each* side of the output; your map keeps its "
-        "cells": _size(crop=0),
+        "{about}: the crop, {layer.crop}, is taken off *each* side of the output; your map keeps "
+        "its cells": _size(crop=0),
         "{about}: the crop, {layer.crop}, is taken off each of two sides; yours is taken off one": (
             _size(crop=1)
         ),
@@ -187,8 +187,8 @@ def _size(kernel=lambda layer: layer.reach, padding=1.0, crop=2):
                 lambda row, layer, right: right.start + layer.padding * (row.stride - 1),
             ),
         ],
-        "{about}: the first centre moves by cells of the map *before* the layer, {row.stride} pixels "
-        "each": [
+        "{about}: the first centre moves by cells of the map *before* the layer, {row.stride} "
+        "pixels each": [
             _start(unit=lambda row, right: right.stride),
             _start(unit=lambda row, right: 1),
             _start(unit=lambda row, right: right.stride // row.stride),

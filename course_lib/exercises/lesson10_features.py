@@ -19,7 +19,8 @@ def _windows(z: Tensor, x: Tensor) -> Tensor:
 
 
 def _chosen(score, measure=None):
-    """A mistake: the window with the lowest score(z, windows), whose distance is `measure` of it."""
+    """A mistake: the window with the lowest score(z, windows), whose distance is `measure` of
+    it."""
 
     def best(right, z, x):
         windows = _windows(z, x)
@@ -194,7 +195,8 @@ def _right_place(z: Tensor, windows: Tensor) -> Tensor:
     others={"the answer has two parts": lambda right, z, x: right(z, x)[0]},
 )
 def examine_agreement(answer, rng) -> None:
-    """How well the exemplar's features are found again: anywhere, at the borders, and as a whole."""
+    """How well the exemplar's features are found again: anywhere, at the borders, and as a
+    whole."""
     cases = [
         _case(rng, 4, 13, (2, 7), (8, 1), (8, 8)),
         _case(rng, 5, 12, (6, 1), (0, 7), (6, 7)),

@@ -206,6 +206,6 @@ def _check_units(weights: dict[str, Tensor], name: str, first: int, second: int)
             raise Wrong(f"{name}: the batch norm `{module}` has no weights; leave affine=True")
     if norms != 3 * (first + second) + 3:
         raise Wrong(
-            f"{name} has {norms} batch norms; the stem has one behind its convolution, and the others "
-            "are inside the units"
+            f"{name} has {norms} batch norms; the stem has one behind its convolution, and the "
+            "others are inside the units"
         )

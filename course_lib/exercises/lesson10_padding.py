@@ -51,9 +51,8 @@ def _cells(value):
         ],
         "the first cell needs the whole field; each further one needs a stride more: that is one "
         "cell more": _cells(lambda field, stride, wanted: (127 - wanted) // stride),
-        "the last layer has changed the field: cells are counted with {goal} pixels, not {field}": _cells(
-            lambda field, stride, wanted: (127 - field) // stride + 1
-        ),
+        "the last layer has changed the field: cells are counted with {goal} pixels, not "
+        "{field}": _cells(lambda field, stride, wanted: (127 - field) // stride + 1),
         "{about}: cells are {stride} pixels apart": _cells(
             lambda field, stride, wanted: 127 - wanted + 1
         ),
@@ -186,8 +185,8 @@ LAYERS = (
             lambda right, *layer: (right(*layer)[0], _either(*layer) - right(*layer)[0]),
             lambda right, *layer: (_either(*layer) - right(*layer)[1], right(*layer)[1]),
         ],
-        "{about}: the cells of the output lie on the padded row, size + 2 · padding long; yours are "
-        "too few": [_fewer(0), _fewer(1)],
+        "{about}: the cells of the output lie on the padded row, size + 2 · padding long; yours "
+        "are too few": [_fewer(0), _fewer(1)],
         "{about}: the last window that fits is a cell as well": _fewer(2, less=1),
         "{about}: beginning and end have changed places": lambda right, *layer: right(*layer)[::-1],
         "{about}: cells are {stride} pixels apart, so fewer of them reach over the edge than it "
@@ -202,9 +201,8 @@ LAYERS = (
             _both(lambda kernel, stride, padding: -(-padding // stride)),
             _both(lambda kernel, stride, padding: -(-(kernel // 2) // stride)),
         ],
-        "{about}: with the first pixel of the image as 0, the padding at the end begins at {size}": (
-            lambda right, *layer: (right(*layer)[0], 0)
-        ),
+        "{about}: with the first pixel of the image as 0, the padding at the end begins at "
+        "{size}": (lambda right, *layer: (right(*layer)[0], 0)),
         "{about}: round up: a cell that reaches over the edge by part of a stride has seen padding "
         "too": [
             _both(lambda kernel, stride, padding: padding // stride),

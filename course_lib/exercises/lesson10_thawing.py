@@ -40,8 +40,8 @@ def _thawed(given):
         "at the beginning {freeze} stages are frozen; yours begins with all of them trained": (
             lambda right, step, *given: right(step, *given) if step else 0
         ),
-        "in step {step} of {steps} you count the stages already *unfrozen*; count those that are still "
-        "frozen": [
+        "in step {step} of {steps} you count the stages already *unfrozen*; count those that are "
+        "still frozen": [
             lambda right, step, steps, freeze, unfreeze: (
                 freeze - right(step, steps, freeze, unfreeze) if step else freeze
             ),
@@ -53,9 +53,8 @@ def _thawed(given):
             _thawed(lambda step, fraction, steps: step > fraction * steps),
             _thawed(lambda step, fraction, steps: step >= fraction * steps + 1),
         ],
-        "step {step} of {steps} has not reached the next fraction yet: do not round the threshold down": (
-            _thawed(lambda step, fraction, steps: step >= int(fraction * steps))
-        ),
+        "step {step} of {steps} has not reached the next fraction yet: do not round the threshold "
+        "down": (_thawed(lambda step, fraction, steps: step >= int(fraction * steps))),
         "step {step} of {steps}: do not round the threshold up or down": (
             _thawed(lambda step, fraction, steps: step >= round(fraction * steps))
         ),

@@ -69,7 +69,8 @@ def _inner(x, cells=1):
 
 
 def _sums(finish):
-    """Mistakes in the sum of a unit: message → codes; `finish` crops it, and halves it for CIR-D."""
+    """Mistakes in the sum of a unit: message → codes; `finish` crops it, and halves it for
+    CIR-D."""
     made = {
         "the ReLU after the sum is missing": [lambda x, b, s: b(x) + s(x)],
         "the shortcut is missing: the unit learns what to *add* to its input": [
@@ -181,7 +182,8 @@ def cir_d_unit(x: Tensor, branch: nn.Module, shortcut: nn.Module) -> Tensor:
     "siamdw.cird",
     reference=cir_d_unit,
     mistakes={
-        "your map has {shape[2]} × {shape[3]} cells: crop, then halve it with a 2 × 2 max pooling": [
+        "your map has {shape[2]} × {shape[3]} cells: crop, then halve it with a 2 × 2 max "
+        "pooling": [
             lambda right, *given: _inner(_summed(*given)),
             lambda right, *given: _summed(*given),
         ],

@@ -70,8 +70,8 @@ def _too_large(given, right) -> str:
         "divided by the squares; a length is the root of the sum of squares": (
             lambda right, z, x: right(z, x) ** 2 / cross_correlate(z, x)
         ),
-        "the length in your denominator is that of the whole batch, or of its first pair; each pair "
-        "has its own": [
+        "the length in your denominator is that of the whole batch, or of its first pair; each "
+        "pair has its own": [
             lambda right, z, x: cross_correlate(z, x) / z.norm() / _window_lengths(z, x),
             lambda right, z, x: right(z, x) * _lengths(z) / z[0].norm(),
             lambda right, z, x: right(z, x) * _window_lengths(z, x) / _window_lengths(z, x[:1]),

@@ -115,8 +115,8 @@ def _whole(features, square):
             _sampled(_parts(0.5, 0.0)),
             _sampled(_parts(0.5, -0.5)),
         ],
-        "each sample lies at the centre of its part, (k + 0.5) / cells of the way; yours lie at the "
-        "beginning or the end of the parts": [
+        "each sample lies at the centre of its part, (k + 0.5) / cells of the way; yours lie at "
+        "the beginning or the end of the parts": [
             _sampled(_parts(0.0)),
             _sampled(_parts(1.0)),
             _sampled(_parts(0.0, 0.0)),
@@ -148,15 +148,15 @@ def _whole(features, square):
                 _whole(features, square), (cells, cells), mode="bilinear"
             ),
         ],
-        "your samples lie a whole cell apart; the square is divided into `cells` parts, whatever its "
-        "side": _on(lambda square, cells: torch.cat([square[:2], square[:2] + cells])),
+        "your samples lie a whole cell apart; the square is divided into `cells` parts, whatever "
+        "its side": _on(lambda square, cells: torch.cat([square[:2], square[:2] + cells])),
         "you pool the cells of each part; take one bilinear sample at its centre": [
             _pooled(F.adaptive_max_pool2d),
             _pooled(F.adaptive_avg_pool2d),
         ],
-        "your grid runs over the centres of the outermost cells and `grid_sample` takes it over the "
-        "map's edges, or the other way round: −1 and 1 are centres with align_corners=True, edges "
-        "without": [_grid(False, False), _grid(True, True)],
+        "your grid runs over the centres of the outermost cells and `grid_sample` takes it over "
+        "the map's edges, or the other way round: −1 and 1 are centres with align_corners=True, "
+        "edges without": [_grid(False, False), _grid(True, True)],
         "your interpolation is bicubic; it should be bilinear": _grid(True, False, "bicubic"),
     },
     others={

@@ -40,7 +40,8 @@ def with_target(change):
 
 
 def _cells(logit, cost=F.softplus):
-    """A mistake in the pixel-wise loss: other logits of the cells, (c, y, b, s, m), or their cost."""
+    """A mistake in the pixel-wise loss: other logits of the cells, (c, y, b, s, m), or their
+    cost."""
 
     def loss(right, c, y, *given):
         cells = cost(logit(c, y, *given))
@@ -96,8 +97,8 @@ def _cells(logit, cost=F.softplus):
                 )
             ),
         ],
-        "the margin is on one side only: the target has to reach b + m, and the others have to stay "
-        "below b − m": [
+        "the margin is on one side only: the target has to reach b + m, and the others have to "
+        "stay below b − m": [
             _cells(lambda c, y, b, s, m: s * (m * (y > 0) - y * (c - b))),
             _cells(lambda c, y, b, s, m: s * (m * (y < 0) - y * (c - b))),
         ],
@@ -110,9 +111,8 @@ def _cells(logit, cost=F.softplus):
             lambda right, c, y, b, s, m: right(c, y, 0.0, s, m),
             lambda right, c, y, b, s, m: right(c, y, b / s, s, m),
         ],
-        "your loss rewards the wrong sign: high cosines are right on the target and wrong elsewhere": (
-            _cells(lambda c, y, b, s, m: s * (m + y * (c - b)))
-        ),
+        "your loss rewards the wrong sign: high cosines are right on the target and wrong "
+        "elsewhere": (_cells(lambda c, y, b, s, m: s * (m + y * (c - b)))),
         "your loss is divided by the scale, as by `F.softplus(v, beta=s)`; it is log(1 + e^v)": (
             lambda right, c, y, b, s, m: right(c, y, b, s, m) / s
         ),
@@ -122,8 +122,8 @@ def _cells(logit, cost=F.softplus):
             lambda right, *given: right(*given) / math.log(2),
             lambda right, *given: right(*given) / math.log(10),
         ],
-        "a map without a target has the half of the others and nothing else: yours counts it in full, "
-        "or not at all": [
+        "a map without a target has the half of the others and nothing else: yours counts it in "
+        "full, or not at all": [
             lambda right, c, y, *given: right(c, y, *given) * (1 + (~(y > 0).any()).float()),
             lambda right, c, y, *given: right(c, y, *given) * (y > 0).any().float(),
         ],

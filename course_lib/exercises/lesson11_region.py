@@ -67,7 +67,8 @@ def _out_of_bounds(given, right, largest: int) -> str:
             lambda right, speed, reach, base, largest: right(speed, reach, base, largest - 16),
             lambda right, speed, reach, base, largest: right(speed, reach, base, 383),
         ],
-        "a slow target needs no larger image: what is missing is never below 0, and 0 costs nothing": [
+        "a slow target needs no larger image: what is missing is never below 0, and 0 costs "
+        "nothing": [
             lambda right, speed, reach, base, largest: min(
                 base + 16 * math.ceil(abs(reach * speed - 64) / 8), largest
             ),

@@ -70,7 +70,8 @@ def _sized(cells_of):
         ),
         "{about}: half the side lies on each side of the centre; yours has a side of "
         "2 · ratio · cells": _sized(lambda ratio, cells: 2 * ratio * cells),
-        "{about}: half the side lies on each side of the centre; yours has the centre as a corner": (
+        "{about}: half the side lies on each side of the centre; yours has the centre as a "
+        "corner": (
             lambda right, centre, ratio, first, stride, cells: (
                 right(centre, ratio, first, stride, cells) + ratio * cells / 2
             )

@@ -55,7 +55,8 @@ def examine_scale(answer, rng) -> None:
         "after the ramp the margin stays at {margin:g}; yours keeps growing": (
             lambda right, done, margin, ramp: margin * done / ramp if ramp else margin
         ),
-        "after {done:.0%} of the steps the margin has only begun to grow; yours has its full value": [
+        "after {done:.0%} of the steps the margin has only begun to grow; yours has its full "
+        "value": [
             lambda right, done, margin, ramp: margin,
             lambda right, done, margin, ramp: margin * max(1, done / ramp) if ramp else margin,
         ],
@@ -82,11 +83,10 @@ def examine_scale(answer, rng) -> None:
                 margin if done >= ramp else margin - right(done, margin, ramp)
             ),
         ],
-        "in the first step the margin is 0; yours begins higher": lambda right, done, margin, ramp: (
-            (right(done, margin, ramp) + margin) / 2
-        ),
-        "yours rises as fast as the fraction of the way and is cut off at {margin:g}: the line should "
-        "reach {margin:g} at the end of the ramp": lambda right, done, margin, ramp: min(
+        "in the first step the margin is 0; yours begins "
+        "higher": lambda right, done, margin, ramp: (right(done, margin, ramp) + margin) / 2,
+        "yours rises as fast as the fraction of the way and is cut off at {margin:g}: the line "
+        "should reach {margin:g} at the end of the ramp": lambda right, done, margin, ramp: min(
             margin, right(done, 1.0, ramp)
         ),
         "margin and ramp are arguments; one of yours always has the same value": [
@@ -136,6 +136,6 @@ def examine_ramp(answer, rng) -> None:
         ) from None
     if not same(first, 0.2):
         raise Wrong(
-            f"without a ramp the margin in the first step is {first:.4g}, expected 0.2: a ramp of 0 "
-            "is over at once"
+            f"without a ramp the margin in the first step is {first:.4g}, expected 0.2: a ramp of "
+            "0 is over at once"
         )

@@ -95,7 +95,8 @@ def _all_compete(among):
             with_target(lambda right, c, y, b, s, m: right(c, y, b - m, s, m)),
             with_target(lambda right, c, y, b, s, m: right(c, y, b + m, s, m)),
         ],
-        "−log of the fraction is softplus(q − r), with r the target's logit and q all the others'": [
+        "−log of the fraction is softplus(q − r), with r the target's logit and q all the "
+        "others'": [
             _of_logits(lambda r, q: F.softplus(r - q)),
             _of_logits(lambda r, q: q - r),
             _of_logits(lambda r, q: F.relu(q - r)),
@@ -141,7 +142,8 @@ def _all_compete(among):
         "the ring's cells are no targets: leave them out": with_target(
             lambda right, c, y, *given: right(c, torch.where(y == 0, 1, y), *given)
         ),
-        "the target cells do not compete with each other, and the ring with nobody: the denominator "
+        "the target cells do not compete with each other, and the ring with nobody: the "
+        "denominator "
         'has the cell itself, the others and "nowhere"': [
             _all_compete(lambda y: y != 0),
             _all_compete(lambda y: y == y),

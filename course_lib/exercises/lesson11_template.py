@@ -94,8 +94,8 @@ def _with_first(right, first, average, fresh, score, rate, keep, sure):
             1,
             lambda right, *given: (right(*given)[0],) * 2,
         ),
-        "a new template is mixed into the average; yours takes its place, or is mixed with the first "
-        "one": [
+        "a new template is mixed into the average; yours takes its place, or is mixed with the "
+        "first one": [
             (1, _averaged(lambda average, fresh, rate: fresh)),
             (1, _with_first),
         ],

@@ -1,5 +1,5 @@
-"""What holds for an answer whatever it computes: it keeps nothing from call to call that changes the
-next result, and trackers share nothing with each other or with their caller."""
+"""What holds for an answer whatever it computes: it keeps nothing from call to call that changes
+the next result, and trackers share nothing with each other or with their caller."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def require_repeatable(answer: Any, *cases: tuple[Any, ...]) -> None:
     if not all(map(_near, (*before, *again), (*right, *right))):
         raise Wrong(
             "called again with inputs that it had before, your function returns something else: "
-            "does it keep something from call to call, in a global, an attribute or a default value?"
+            "does it keep something from call to call, in a global, an attribute or a default "
+            "value?"
         )
 
 
@@ -68,8 +69,8 @@ def _near(a: Any, b: Any) -> bool:
 # how a tracker is handled, and what is said if that changes its boxes
 KEPT = "`update` changes a box that it has returned before: return a new array each time"
 AGAIN = (
-    "`init` does not begin anew: something is left of the clip on which the tracker ran before, and "
-    "changes its boxes"
+    "`init` does not begin anew: something is left of the clip on which the tracker ran before, "
+    "and changes its boxes"
 )
 BESIDE = (
     "two of your trackers disturb each other: what a tracker knows belongs in `self`, not in the "

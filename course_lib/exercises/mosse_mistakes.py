@@ -82,9 +82,8 @@ MISTAKES = {
         having(_sides=sides_by(lambda side: int(side) | 1)),
         having(_sides=sides_by(lambda side: int(side) // 2 * 2)),
     ],
-    "you round the box's sides before you multiply them by 1.5: only the patch has whole sides": having(
-        _sides=lambda self: (int(1.5 * int(self.h)), int(1.5 * int(self.w)))
-    ),
+    "you round the box's sides before you multiply them by 1.5: only the patch has whole "
+    "sides": having(_sides=lambda self: (int(1.5 * int(self.h)), int(1.5 * int(self.w)))),
     "your patch is a square, or has a smallest size: its sides are 1.5 × those of the box": [
         having(_sides=lambda self: (int(1.5 * max(self.w, self.h)),) * 2),
         having(_sides=lambda self: (int(1.5 * min(self.w, self.h)),) * 2),
@@ -116,12 +115,11 @@ MISTAKES = {
         having(_box=lambda self: np.floor(super(type(self), self)._box())),
         having(_box=lambda self: np.round(super(type(self), self)._box())),
     ],
-    "once lost, your tracker stays lost: as soon as the PSR is high again, it moves and learns": having(
-        update=lost_for_good
-    ),
+    "once lost, your tracker stays lost: as soon as the PSR is high again, it moves and "
+    "learns": having(update=lost_for_good),
     "in frame 1 your box stays where it is, and the filter learns nothing. Is the patch in which "
-    "you search preprocessed as in `init`, the filter self.A / self.B? Is it below the threshold, and there only, that nothing "
-    "changes?": [
+    "you search preprocessed as in `init`, the filter self.A / self.B? Is it below the threshold, "
+    "and there only, that nothing changes?": [
         having(update=updating(lambda self, sure: not sure, lambda self, sure: not sure)),
         having(update=search(lambda tracker, patch: patch)),
         having(update=search(lambda tracker, patch: patch * tracker.window)),
@@ -131,15 +129,13 @@ MISTAKES = {
     "the filter learns at the old place: cut the patch again at the new centre": having(
         update=at_the_old_place
     ),
-    "while the target is lost your tracker still learns: below the threshold change nothing": having(
-        update=updating(if_sure, always)
-    ),
+    "while the target is lost your tracker still learns: below the threshold change "
+    "nothing": having(update=updating(if_sure, always)),
     "while the target is lost your box still moves: below the threshold change nothing": having(
         update=updating(always, if_sure)
     ),
-    "your tracker moves and learns where the PSR is below the threshold: there, change nothing": having(
-        update=updating(always, always)
-    ),
+    "your tracker moves and learns where the PSR is below the threshold: there, change "
+    "nothing": having(update=updating(always, always)),
     "your threshold is always 7; the notebook sets `self.threshold`": (
         lambda right, rate=0.125, threshold=7.0: right(rate)
     ),
@@ -149,7 +145,8 @@ MISTAKES = {
     "you look at self.rate and self.threshold in `init` only: both may change later": (
         as_at_the_start()
     ),
-    "your filter learns from an earlier frame, the first or the last: cut the patch from this one": [
+    "your filter learns from an earlier frame, the first or the last: cut the patch from this "
+    "one": [
         learning_from(lambda tracker: tracker.first),
         learning_from(lambda tracker: tracker.last),
     ],

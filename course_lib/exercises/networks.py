@@ -40,8 +40,8 @@ def with_weights_of(
         network: the student's.
         like: the reference.
         what: name of the network.
-        image: (B, C, H, W); the order is that in which layers meet it. Without it, or if some layers
-            are not called as modules, it is the order in which they were made.
+        image: (B, C, H, W); the order is that in which layers meet it. Without it, or if some
+            layers are not called as modules, it is the order in which they were made.
     """
     if not isinstance(network, nn.Module):
         raise Wrong(f"{what} should be an nn.Module; it is of type {type(network).__name__}")

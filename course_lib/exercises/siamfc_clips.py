@@ -47,7 +47,8 @@ def _features(self: SiamFCRuntime, crops: np.ndarray) -> Tensor:
 
 
 def _respond(self: SiamFCRuntime, z: Tensor, crops: np.ndarray) -> np.ndarray:
-    """Responses (N, 17, 17), −2 … 6: how close the exemplar's colours are to those at each place."""
+    """Responses (N, 17, 17), −2 … 6: how close the exemplar's colours are to those at each
+    place."""
     x = _features(self, crops)
     z = torch.as_tensor(z).expand(len(x), -1, -1, -1)  # (N, 3, 15, 15)
     shared = torch.cat([F.conv2d(a[None], b[None]) for a, b in zip(x, z, strict=True)])[:, 0]
@@ -73,8 +74,8 @@ def sequences(right: type, rng: np.random.Generator) -> list[ShortSequence]:
 def sequence_for(
     right: type, rng: np.random.Generator, settings: dict[str, float]
 ) -> ShortSequence:
-    """A clip for trackers with other settings: one whose target grows if they have other scales, else
-    one at the frame's centre, where a window may grow.
+    """A clip for trackers with other settings: one whose target grows if they have other scales,
+    else one at the frame's centre, where a window may grow.
 
     Args:
         right: the reference.
@@ -89,7 +90,8 @@ def sequence_for(
 
 
 def with_settings(tracker: Any, settings: dict[str, float]) -> Any:
-    """The tracker with other settings as its own attributes; raises Wrong if it has not got them."""
+    """The tracker with other settings as its own attributes; raises Wrong if it has not got
+    them."""
     if missing := [name for name in settings if not hasattr(tracker, name)]:
         raise Wrong(
             f"your class has no attribute `{missing[0]}`: leave the line with the five settings as "

@@ -144,8 +144,8 @@ def run(
     for t, (box, now) in enumerate(zip(boxes, returned, strict=True), 1):
         if not np.array_equal(box, as_array(now, (4,), "the box", allow_nan=True)):
             raise Wrong(
-                f"the box that `update` returned for frame {t} was changed by later calls: return a "
-                "new array each time"
+                f"the box that `update` returned for frame {t} was changed by later calls: return "
+                "a new array each time"
             )
     return np.array(boxes)
 
@@ -232,8 +232,8 @@ def require_own_state(
             box = as_array(tracker.update(sequence.frames[t].copy()), (4,), "the box")
             if not _agree(box, boxes[t - 1], tolerance):
                 raise Wrong(
-                    "two of your trackers, each on a clip of its own, disturb each other: keep what "
-                    "`init` finds out on `self`, not on the class or in a global name"
+                    "two of your trackers, each on a clip of its own, disturb each other: keep "
+                    "what `init` finds out on `self`, not on the class or in a global name"
                 )
     if not _agree(run(pair[0], other), alone[1], tolerance):
         raise Wrong(

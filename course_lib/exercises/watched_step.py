@@ -1,4 +1,5 @@
-"""One step of gradient descent, watched: what an answer does, and what is wrong with its gradient."""
+"""One step of gradient descent, watched: what an answer does, and what is wrong with its
+gradient."""
 
 from __future__ import annotations
 
@@ -97,12 +98,15 @@ def gradient_amiss(watched: Watched, limit: float) -> str:
             if late
             else "too long; clip the gradient of all weights, between backward and step"
         )
-        return f"the gradient at optimiser.step() has norm {is_now}, clip_norm is {limit:g}: it is {tail}"
+        return (
+            f"the gradient at optimiser.step() has norm {is_now}, clip_norm is {limit:g}: it is "
+            f"{tail}"
+        )
     if _close(found / length, own / norm, 1e-5):
         return (
-            f"the gradient at optimiser.step() has norm {is_now}, expected {should_be}: its own, or "
-            "clip_norm if that is less. The norm is √(sum of the squares of all entries), of all "
-            "weights together"
+            f"the gradient at optimiser.step() has norm {is_now}, expected {should_be}: its own, "
+            "or clip_norm if that is less. The norm is √(sum of the squares of all entries), of "
+            "all weights together"
         )
     return _mixture(watched)
 
@@ -184,8 +188,8 @@ def _mixture(watched: Watched) -> str:
     each = zip(watched.parts(found), watched.parts(own), strict=True)
     if all(_close(mine, own * (mine @ own) / (own @ own), 1e-4) for mine, own in each if own.any()):
         return (
-            "the tensors of the gradient are shortened differently, or some not at all, which turns "
-            "the gradient; clip the norm of all weights together"
+            "the tensors of the gradient are shortened differently, or some not at all, which "
+            "turns the gradient; clip the norm of all weights together"
         )
     return (
         "the gradient at optimiser.step() points elsewhere than this loss's: zero, backward, clip, "
