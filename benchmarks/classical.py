@@ -138,7 +138,7 @@ def main() -> None:
     published = together.to_dict()
     kept = {
         **report.to_dict(),
-        "generated": {"benchmark": generated.benchmark, "overall": generated.overall()},
+        "generated": generated.to_dict(),
         "published": {
             "sequences": together.names,
             "overall": published["overall"],
