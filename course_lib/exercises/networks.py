@@ -31,7 +31,7 @@ def randomised(network: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def with_weights_of(
-    network: nn.Module, like: nn.Module, what: str = "your network", image: Tensor | None = None
+    network: nn.Module, like: nn.Module, what: str = "your network", order: Sequence[str] = ()
 ) -> nn.Module:
     """`network` with the weights and statistics of `like`, matched by kind, shape and order, not by
     name; raises Wrong if they do not fit.
@@ -40,12 +40,10 @@ def with_weights_of(
         network: the student's.
         like: the reference.
         what: name of the network.
-        image: (B, C, H, W); the order is that in which layers meet it. Without it, or if some
-            layers are not called as modules, it is the order in which they were made.
+        order: paths of its layers, from `met`; without it the order in which they were made.
     """
     if not isinstance(network, nn.Module):
         raise Wrong(f"{what} should be an nn.Module; it is of type {type(network).__name__}")
-    order = [] if image is None else _met(network, image)
     mine, theirs = _by_kind(network, order), _by_kind(like)
     for key in [*theirs, *mine]:
         found, wanted = len(mine.get(key, ())), len(theirs.get(key, ()))
@@ -58,7 +56,9 @@ def with_weights_of(
     return network
 
 
-def require_learning(network: nn.Module, like: nn.Module, image: Tensor, what: str) -> None:
+def require_learning(
+    network: nn.Module, like: nn.Module, image: Tensor, what: str, order: Sequence[str] = ()
+) -> None:
     """Raise Wrong unless the output of a network has the same gradient as the right one's, with
     respect to every weight and to the image.
 
@@ -67,9 +67,10 @@ def require_learning(network: nn.Module, like: nn.Module, image: Tensor, what: s
         like: the right one.
         image: (B, C, H, W).
         what: name of the output.
+        order: paths of its layers, as for `with_weights_of`.
     """
-    network = with_weights_of(network, like, image=image).train(like.training)
-    mine, theirs = _by_kind(network, _met(network, image)), _by_kind(like)
+    network = with_weights_of(network, like, order=order).train(like.training)
+    mine, theirs = _by_kind(network, order), _by_kind(like)
     paths = {id(weight): path for path, weight in network.named_parameters()}
     image = image.detach().clone().requires_grad_()
     own, wanted = {}, {}
@@ -90,7 +91,7 @@ def require_learning(network: nn.Module, like: nn.Module, image: Tensor, what: s
 Kind = tuple[str, tuple[int, ...], tuple[int, ...]]  # name, shape, shape of its module's weight
 
 
-def _met(network: nn.Module, image: Tensor) -> list[str]:
+def met(network: nn.Module, image: Tensor) -> list[str]:
     """Paths of the layers with weights, as an image meets them; [] if it does not meet them all."""
     own = {p: m for p, m in network.named_modules() if [*m.parameters(recurse=False)]}
     met: dict[str, None] = {}
