@@ -105,6 +105,10 @@ class MOSSE:
         "differs from run to run": having(
             _copies=lambda self, p: [p, *mosse.random_warps(p, 8, np.random.default_rng())]
         ),
+        "the `__init__` that you got makes it": [
+            lambda right, rate=0.125, threshold=8.0: right(rate, threshold),
+            lambda right, rate=0.1, threshold=7.0: right(rate, threshold),
+        ],
         "your regulariser is": [having(regulariser=value) for value in (0.1, 0.01, 10.0)],
         "`init` does not begin anew": having(init=once),
         "another filter": having(init=started(sigma=2.2)),
@@ -114,6 +118,7 @@ class MOSSE:
 def examine_tracker(answer, rng) -> None:
     """Boxes, centre and filter are those of the steps in the text: after `init`, after one frame,
     and along clips, most of them storms."""
+    _require_settings(answer())
     low, high, wide = (13.4, 9.7), (9.9, 14.3), (46.4, 17.7)  # rounded up their patches were others
     for size in (low, high):
         _compare(answer, make_storm(rng, size, 1, (90, 80)))
@@ -123,11 +128,7 @@ def examine_tracker(answer, rng) -> None:
     _compare(answer, plain, 1)
     _compare(answer, plain)
     _compare(answer, make_storm(rng, high, 30, (180, 180)), rate=0.3, threshold=LOST)
-    while True:  # until it is lost after a first step: lost from the start is another mistake
-        storm = make_storm(rng, low, 50, (180, 180))
-        first = replace(storm, frames=storm.frames[:2])
-        if not same(run(answer.right(), first)[0], storm.boxes[0], 1e-4):
-            break
+    storm = _lost_and_found(answer.right, rng, low)
     _compare(answer, storm)
     _compare(answer, make_storm(rng, low, 30, (150, 150)), threshold=4.2)
     _compare(answer, make_storm(rng, wide, 7, (160, 220)), threshold=LOST)
@@ -140,6 +141,36 @@ def examine_tracker(answer, rng) -> None:
     _compare(answer, make_storm(rng, low, 12, (90, 80)), turned=True, rate=0.2, threshold=LOST)
     one, other = (make_storm(rng, size, 5, (90, 80)) for size in (low, high))
     require_independent(lambda: answer(threshold=LOST), one, other)
+
+
+def _require_settings(tracker: Any) -> None:
+    """Raise Wrong if a tracker made without settings has others than the given `__init__`'s."""
+    for name, usual in (("rate", 0.125), ("threshold", 7.0)):
+        value = getattr(tracker, name, usual)
+        if value != usual:
+            raise Wrong(
+                f"`MOSSE()` has {name} {value}; the `__init__` that you got makes it {usual}"
+            )
+
+
+def _lost_and_found(
+    right: type, rng: np.random.Generator, size: tuple[float, float]
+) -> ShortSequence:
+    """A storm in which the reference moves in the first frame, and again after it was lost: without
+    that, a tracker that stops could not be told from one that never begins again.
+
+    Args:
+        right: the reference.
+        rng: of the textures.
+        size: of the box, w and h.
+    """
+    while True:
+        storm = make_storm(rng, size, 50, (180, 180))
+        boxes = np.array([storm.boxes[0], *run(right(), storm)])
+        moves = (np.abs(np.diff(boxes[:, :2], axis=0)) > 1e-4).any(axis=1)  # (49,)
+        again = ~moves[:-1] & moves[1:]  # (48,)
+        if moves[0] and again[:24].any() and again[24:].any():
+            return storm
 
 
 def _compare(

@@ -134,6 +134,11 @@ MISTAKES = {
     "while the target is lost your box still moves: below the threshold change nothing": having(
         update=updating(always, if_sure)
     ),
+    "you look at self.rate or self.threshold in `init` only: both may change later": [
+        as_at_the_start("rate", "threshold"),
+        as_at_the_start("rate"),
+        as_at_the_start("threshold"),
+    ],
     "your tracker moves and learns where the PSR is below the threshold: there, change "
     "nothing": having(update=updating(always, always)),
     "your threshold is always 7; the notebook sets `self.threshold`": (
@@ -141,9 +146,6 @@ MISTAKES = {
     ),
     "your learning rate is always 0.125; the notebook sets `self.rate`": (
         lambda right, rate=0.125, threshold=7.0: right(threshold=threshold)
-    ),
-    "you look at self.rate and self.threshold in `init` only: both may change later": (
-        as_at_the_start()
     ),
     "your filter learns from an earlier frame, the first or the last: cut the patch from this "
     "one": [
@@ -160,9 +162,8 @@ MISTAKES = {
     "the weights are swapped: the new patch has η, the past 1 − η": having(
         _learn=at_rate(lambda tracker: 1 - tracker.rate)
     ),
-    "the filter never learns after `init`: keep what the update returns in self.A, self.B": having(
-        _learn=lambda self, frame: None
-    ),
+    "on this clip your filter stays as `init` made it: keep what the update returns in self.A, "
+    "self.B": having(_learn=lambda self, frame: None),
     "your learning rate is another one than `self.rate`": [
         *(having(_learn=at_rate(lambda t, rate=rate: rate)) for rate in (0.02, 0.075, 0.25, 0.5)),
         having(_learn=at_rate(lambda t: t.rate / 2)),

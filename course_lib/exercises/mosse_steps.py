@@ -227,18 +227,18 @@ def averaged_filters(tracker: Any, patch: np.ndarray) -> tuple[np.ndarray, np.nd
     return ratio, np.ones_like(tracker.B)
 
 
-def as_at_the_start() -> Step:
-    """A mistake: rate and threshold are looked at in `init` only."""
+def as_at_the_start(*names: str) -> Step:
+    """A mistake: settings of these names are looked at in `init` only."""
 
     def init(self, frame, box):
-        self.found = self.rate, self.threshold
+        self.found = {name: getattr(self, name) for name in names}
         super(type(self), self).init(frame, box)
 
     def update(self, frame):
-        now = self.rate, self.threshold
-        self.rate, self.threshold = self.found
+        now = {name: getattr(self, name) for name in names}
+        vars(self).update(self.found)
         box = super(type(self), self).update(frame)
-        self.rate, self.threshold = now
+        vars(self).update(now)
         return box
 
     return having(init=init, update=update)

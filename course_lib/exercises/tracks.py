@@ -66,7 +66,7 @@ SHORT = {
     "border": Plot("the target leaves the frame by half", start=(150, 96), step=(3, 2)),
     "alike": Plot("the target passes another one of nearly the same texture", twin=(34, 30)),
     "small": Plot("the target is small", size=(13, 16), step=(1, 1)),
-    "fast": Plot("the target moves far in each frame", size=(70, 36), start=(20, 15),
+    "fast": Plot("the target moves far in each frame", size=(70, 37), start=(20, 15),
                  step=(23, 10)),
     "large": Plot("the target is large", size=(76, 66), start=(40, 30)),
 }  # fmt: skip
