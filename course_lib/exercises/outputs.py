@@ -1,5 +1,5 @@
-"""Networks that an exercise builds: compared by their outputs and gradients, with the weights of the
-right one; and wrong ones, made by changing its layers."""
+"""Networks that an exercise builds: compared by their outputs and gradients, with the weights of
+the right one; and wrong ones, made by changing its layers."""
 
 from __future__ import annotations
 
