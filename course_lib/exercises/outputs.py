@@ -68,7 +68,10 @@ class Outputs:
         facts |= {"name": self.name, "pixels": self.image.shape[-1]}
         for self.train in (False, True)[: 1 + learns]:
             what = f"the output of {self.name}" + self.train * " in training mode"
-            read = lambda given, what=what: as_tensor(given, shape_of(given) or (), what)  # noqa: E731
+
+            def read(given: Any, what: str = what) -> Tensor:
+                return as_tensor(given, shape_of(given) or (), what)
+
             answer.compare(inputs, what, read, call=self, tolerance=1e-4, **facts)
         if learns:
             network, what = self._stripped(answer(*inputs)), f"the output of {self.name}"

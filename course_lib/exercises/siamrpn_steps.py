@@ -17,7 +17,8 @@ def with_steps(**steps: Callable) -> Callable[[type], Any]:
     """A mistake: a tracker in which some of these steps are others.
 
     * start(box): the first centre; exemplar(box): side of its square
-    * template(tracker, frame): features for the next frames; colour(tracker, frame): beyond the frame
+    * template(tracker, frame): features for the next frames
+    * colour(tracker, frame): beyond the frame
     * frame(tracker, frame): searched; side(tracker): of the search image's square
     * penalty(tracker, boxes); rank(scores, penalties, hann): the choice
     * found(tracker, box): the chosen box (4,) in the frame
