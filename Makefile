@@ -6,7 +6,10 @@ SHELL := /bin/sh
 .PHONY: help lab test check lint unit answers sync nbval students solved notebooks site browser reference bench clean
 
 PY := .venv/bin/python
-READY := .venv/.ready
+LAB := .venv/.lab# what a student needs is installed
+READY := .venv/.ready# and what tests, grading and the site need
+ALL := lab,test,site
+LATEST ?=
 ARGS ?=
 LESSON ?= home
 PROFILE ?= laptop
@@ -16,16 +19,25 @@ export PYTHONWARNINGS := ignore::DeprecationWarning:nbgrader
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): pyproject.toml constraints.txt
+# The environment, made where there is none, and in it the extras that the argument names. LATEST=1 takes the newest versions of
+# everything instead of the tested ones.
+define environment
 	@found=; for p in python3 python3.13 python3.12 python3.11; do \
 	  if command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then found=$$p; break; fi; done; \
 	if [ -z "$$found" ]; then echo "no Python >= 3.11 found (looked for python3, python3.13, python3.12, python3.11): install one and run make again"; exit 1; fi; \
 	[ -x $(PY) ] || $$found -m venv .venv || { rm -rf .venv; \
 	  echo "no environment could be made with $$found: the lines above say why (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
-	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[lab,test,site]' -c constraints.txt
-	@touch $(READY)
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[$(1)]' $(if $(LATEST),--upgrade,-c constraints.txt)
+	@touch $@
+endef
 
-lab: $(READY) ## install if needed and open the course's home, or a lesson (LESSON=02; ARGS=--no-browser on a server)
+$(LAB): pyproject.toml constraints.txt
+	$(call environment,lab)
+
+$(READY): pyproject.toml constraints.txt
+	$(call environment,$(ALL))
+
+lab: $(LAB) ## install if needed and open the course's home, or a lesson (LESSON=02; ARGS=--no-browser on a server)
 	@$(PY) -m course_lib lab "$(LESSON)" $(ARGS)
 
 # Two at a time, one thread each; what each prints is kept together where this make can do so (since version 4).

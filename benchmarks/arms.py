@@ -45,12 +45,14 @@ class Arm:
         changes: settings that differ from the recipe's, by dotted name.
         ships_as: name under which the course ships its first seed's weights, unless the recipe is
             for a GPU; "" if it does not.
+        most: it is trained from the seeds 0 … most − 1 of those asked for, from all with None.
     """
 
     name: str
     recipe: Path
     changes: Mapping[str, Any] = field(default_factory=dict)
     ships_as: str = ""
+    most: int | None = None
 
     def settings(self, seed: int) -> TrainSettings:
         """The training settings for one seed."""
@@ -118,7 +120,8 @@ def run_arms(
         0, or STOPPED (75) if the budget ran out first.
     """
     part, parts = map(int, options.part.split("/"))
-    jobs = [(arm, seed) for seed in options.seeds for arm in arms][part::parts]
+    asked = [(arm, seed) for seed in options.seeds for arm in arms]
+    jobs = [(arm, seed) for arm, seed in asked if arm.most is None or seed < arm.most][part::parts]
     if options.finished:
         jobs = [(arm, seed) for arm, seed in jobs if arm.scores(seed).is_file()]
     budget, began, rows = budget_from_outside(), time.monotonic(), {}

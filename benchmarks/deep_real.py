@@ -1,17 +1,20 @@
-"""How well do SiamFC (1, 3, 5 scales) and SiamRPN (published settings) follow the real clips?
+"""How well do SiamFC (1, 3, 5 scales), SiamRPN (published settings) and SiamRPN++ follow real clips?
 
 python benchmarks/deep_real.py siamfc --write results/siamfc_real_sequences.json
 python benchmarks/deep_real.py siamrpn --write results/siamrpn_real_sequences.json
 python benchmarks/deep_real.py siamfc --weights public.npz     any other weights, nothing kept
 
 One pass each; the settings were published for other benchmarks; nothing is tuned on these clips.
-For SiamRPN `split` is the success if only the positions, or only the sizes, were wrong.
+For SiamRPN `split` is the success if only the positions, or only the sizes, were wrong, and
+`vot2014` has VOT's measures on the clips of VOT-2014.
 Lesson 06 reads the first file (its table of real clips), lessons 07 and 08 the second (SiamRPN
-against SiamFC on targets that change their shape; settings for one benchmark on another).
+against SiamFC on targets that change their shape; settings for one benchmark on another; a
+SiamRPN whose pairs teach size, and SiamRPN++ on a backbone that has seen ImageNet).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -21,14 +24,17 @@ from measure import one_pass, options_of, write_results
 
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.sequence import Benchmark, Sequence
+from course_lib.evaluation.eao import supervised_scores
 from course_lib.evaluation.results import Result
 from course_lib.evaluation.scores import Report
 from course_lib.evaluation.tables import to_markdown
+from course_lib.evaluation.vot import run_supervised
 from course_lib.geometry.boxes import from_centre, to_centre
 from course_lib.models.device import choose_placement
 from course_lib.models.weights import find_weights
 from course_lib.places import RECIPES
 from course_lib.trackers import make_tracker
+from course_lib.trackers.base import Tracker
 
 # by family and row of the table: recipe and overrides
 VARIANTS = {
@@ -38,7 +44,11 @@ VARIANTS = {
         "siamfc-5s": ("siamfc_5s", {}),
     },
     "siamrpn": {name: (name.replace("-", "_"), {}) for name in ("siamrpn", "siamrpn-otb")}
-    | {"siamrpn-vot": ("siamrpn_vot", {})},
+    | {
+        "siamrpn-vot": ("siamrpn_vot", {}),
+        "siamrpn-sized": ("siamrpn", {"weights": "siamrpn-sized"}),
+        "siamrpn++": ("siamrpnpp", {"weights": "siamrpnpp-lite0"}),
+    },
 }
 WIDTH = 22  # sequences in lock-step on a GPU
 
@@ -72,6 +82,22 @@ def split(benchmark: Benchmark, results: dict[str, dict[str, Result]]) -> dict[s
     return table
 
 
+def vot_measures(makers: dict[str, Callable[[], Tracker]]) -> dict[str, dict[str, float]]:
+    """Accuracy, robustness (failures per hundred frames) and EAO by tracker on VOT-2014's clips."""
+    benchmark = load_benchmark("vot2014")
+    lengths = [len(sequence) for sequence in benchmark]
+    table = {}
+    for name, make in makers.items():
+        runs = [[run_supervised(make, sequence)] for sequence in benchmark]
+        scores = supervised_scores(runs, benchmark.name, lengths)
+        table[name] = {
+            "eao": scores["eao"],
+            "accuracy": scores["accuracy"],
+            "robustness": scores["per_100_frames"],
+        }
+    return table
+
+
 def main() -> None:
     """Measure, print, write."""
     parser = options_of(__doc__)
@@ -86,7 +112,7 @@ def main() -> None:
     for name in options.variants or VARIANTS[family]:
         recipe, changes = VARIANTS[family][name]
         path = RECIPES / f"{recipe}.yaml"
-        makers[name] = partial(make_tracker, family, path, weights=weights, **changes)
+        makers[name] = partial(make_tracker, family, path, **({"weights": weights} | changes))
     if family == "siamrpn":
         makers["siamfc-3s"] = partial(make_tracker, "siamfc", RECIPES / "siamfc.yaml")
     place, benchmark = choose_placement(), load_benchmark("otb+vot2014")
@@ -97,7 +123,8 @@ def main() -> None:
     table = {**report.to_dict(), "weights": find_weights(weights).name}
     if family == "siamrpn":
         table["split"] = split(benchmark, results)
-        print(table["split"])
+        table["vot2014"] = vot_measures(makers)
+        print(table["split"], table["vot2014"])
     write_results(
         options.write, table, str(place.device), bf16=place.bf16, channels_last=place.channels_last
     )

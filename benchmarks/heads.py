@@ -2,9 +2,10 @@
 
 python benchmarks/heads.py recipes/train_heads.yaml --write results/heads.json
 
-Resumes where it was cut off. Success and precision on the generated benchmark and on the real
-clips, speed, parameters. Lesson 09 draws and tabulates the file (the four heads beside SiamFC);
-lesson 07 takes  the change of aspect ratio in the real clips from it.
+All begin at random; one arm more is the up-channel head that begins as a similarity. Resumes where
+it was cut off. Success and precision on the generated benchmark and on the real clips, each with the
+AUC of every clip; speed, parameters. The weights of the first seed ship as heads-NAME. Lesson 09
+draws and tabulates the file; lesson 07 takes the change of aspect ratio in the real clips from it.
 """
 
 from __future__ import annotations
@@ -27,9 +28,12 @@ from course_lib.trackers import make_tracker
 from course_lib.training.settings import TrainSettings
 
 HEADS = ("upchannel", "depthwise", "broadcast", "concat")
+SIMILAR = "upchannel as similarity"
+# of SiamFC, which has no head, the backbone's last stage is trained
 ARMS: dict[str, dict[str, Any]] = {
-    "siamfc": {"network": "siamfc"},
-    **{head: {"network": "siamrpn", "proposals.head": head} for head in HEADS},
+    "siamfc": {"network": "siamfc", "freeze": 5},
+    **{head: {"proposals.head": head} for head in HEADS},
+    SIMILAR: {"proposals.head": "upchannel", "proposals.as_similarity": True},
 }
 BENCHMARKS = ("generated-v1", "otb+vot2014")
 
@@ -40,9 +44,11 @@ def measured(arm: Arm, settings: TrainSettings, path: Path) -> Row:
     card = read_card(path)
     row = {
         "match": arm.name,
+        "start": start_of(settings),
         "seed": settings.seed,
         "parameters": sum(sizes.values()),
         "parameters_of_head": sum(k for n, k in sizes.items() if not n.startswith("backbone")),
+        "backbone": settings.backbone,
         "validation": card["validation"],
         "training_seconds": sum(card["seconds"].values()),
     }
@@ -51,6 +57,12 @@ def measured(arm: Arm, settings: TrainSettings, path: Path) -> Row:
         benchmark = load_benchmark(name)
         row[name] = figures(Report.from_results(benchmark, one_pass({"it": make}, benchmark)), "it")
     return row
+
+
+def start_of(settings: TrainSettings) -> str:
+    """How the comparison begins: SiamFC's is a correlation and needs no weights."""
+    similar = settings.proposals.head == "upchannel" and settings.proposals.as_similarity
+    return "similarity" if similar or settings.network == "siamfc" else "random"
 
 
 def aspect_changes(name: str) -> dict[str, float]:
@@ -73,7 +85,7 @@ def table_of(recipe: Path, rows: list[Row]) -> dict[str, Any]:
     means = {head: np.mean(values) for head, values in found.items() if values}
     return {
         "pairs": settings.steps * settings.batch,
-        "widths": list(settings.widths),
+        "backbone": settings.backbone,
         "best_proposals": max(means, key=means.get, default=None),
         "aspect_change": aspect_changes("otb+vot2014"),
     }
@@ -81,11 +93,12 @@ def table_of(recipe: Path, rows: list[Row]) -> dict[str, Any]:
 
 def main() -> int:
     """Run what is missing, write the table; returns 75 if the budget ran out first."""
-    options = study_options(__doc__, list(ARMS), seeds=2).parse_args()
+    options = study_options(__doc__, list(ARMS), seeds=3).parse_args()
     cv2.setNumThreads(1)
     recipe = options.recipes[0]
+    ships = {name: f"heads-{name}" for name in ARMS if name != SIMILAR}
     return run_arms(
-        [Arm(name, recipe, ARMS[name]) for name in options.arms],
+        [Arm(name, recipe, ARMS[name], ships.get(name, "")) for name in options.arms],
         options,
         measured,
         headline=lambda row: {name: row[name]["auc"] for name in BENCHMARKS},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from course_lib.evaluation.otb import track
 from course_lib.evaluation.results import Result
 from course_lib.evaluation.scores import Report
 from course_lib.evaluation.tables import without_nan
-from course_lib.files import write_whole
+from course_lib.files import json_lines, write_whole
 from course_lib.profile import current_profile
 from course_lib.provenance import provenance
 from course_lib.trackers.base import Tracker
@@ -51,7 +50,7 @@ def write_results(path: Path | None, table: dict[str, Any], device: str, **about
         return
     where = {"profile": current_profile(), "threads": torch.get_num_threads()}
     kept = {**table, "measured": provenance(device) | where | about}
-    write_whole(path, json.dumps(without_nan(kept), indent=1) + "\n")
+    write_whole(path, json_lines(without_nan(kept), width=2000))
     print(f"wrote {path}")
 
 

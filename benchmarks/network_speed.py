@@ -2,6 +2,7 @@
 
 python benchmarks/network_speed.py siamrpn --write results/siamrpn_speed.json
 python benchmarks/network_speed.py siamdw --write results/siamdw_speed.json
+python benchmarks/network_speed.py siamrpn++ --write results/siamrpnpp_speed.json
 
 Plain: batch norm as layers, every padded cell computed and then cropped, NCHW, single precision,
 the correlation as one convolution. The trackers are the same, and so are their boxes. No lesson
@@ -28,6 +29,7 @@ from course_lib.models.device import Placement
 from course_lib.models.runtime import ProposalRuntime, SiamFCRuntime
 from course_lib.models.siamfc import SiamFC
 from course_lib.models.siamrpn import SiamRPN
+from course_lib.models.siamrpnpp import SiamRPNpp
 from course_lib.models.weights import load_network
 from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
 from course_lib.trackers.siamrpn import SiamRPNSettings, SiamRPNTracker
@@ -79,6 +81,18 @@ class PlainProposalRuntime(ProposalRuntime):
         return torch.cat([scores, offsets], 1)[None].numpy()
 
 
+class UnfoldedRuntime(ProposalRuntime):
+    """The network as trained, batch norms as layers, in PyTorch's default layout."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__(copy.deepcopy(network), PLAIN)
+        self.network = network.eval()
+
+    def _images(self, crops: np.ndarray) -> torch.Tensor:
+        """Crops (N, S, S, 3) uint8 as images (N, 3, S, S), made contiguous."""
+        return super()._images(crops).contiguous()
+
+
 def warmed(network: nn.Module) -> nn.Module:
     """A network with random weights and batch statistics, so that its values stay in range."""
     network.train()
@@ -91,6 +105,7 @@ def warmed(network: nn.Module) -> nn.Module:
 RUNS_ON = {
     SiamFC: (PlainRuntime, SiamFCRuntime, SiamFCTracker, SiamFCSettings),
     SiamRPN: (PlainProposalRuntime, ProposalRuntime, SiamRPNTracker, SiamRPNSettings),
+    SiamRPNpp: (UnfoldedRuntime, ProposalRuntime, SiamRPNTracker, SiamRPNSettings),
 }
 # by family: frames of its clip, and its networks by row name
 FAMILIES: dict[str, tuple[int, dict[str, Callable[[], nn.Module]]]] = {
@@ -98,6 +113,7 @@ FAMILIES: dict[str, tuple[int, dict[str, Callable[[], nn.Module]]]] = {
         12,
         {"shipped": lambda: load_network("siamrpn"), "paper's size": lambda: warmed(SiamRPN())},
     ),
+    "siamrpn++": (6, {"shipped, on lite0": lambda: load_network("siamrpnpp-lite0")}),
     "siamdw": (
         8,
         {

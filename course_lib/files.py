@@ -152,15 +152,15 @@ def write_whole(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
-def json_lines(value: object) -> str:
+def json_lines(value: object, width: int = 90) -> str:
     """A value as readable JSON: one line for each key, and one for each row of a table (a list or
-    dictionary of plain values that fits on a line)."""
+    dictionary of plain values that is not longer than `width` characters)."""
     text = json.dumps(value, indent=1)
     innermost = re.compile(r"([\[{])\n\s*([^\[\]{}]*?)\n\s*([\]}])")  # holds no other
 
     def on_one_line(found: re.Match[str]) -> str:
         short = found[1] + re.sub(r"\n\s*", " ", found[2]) + found[3]
-        return short if len(short) <= 90 else found[0]
+        return short if len(short) <= width else found[0]
 
     return innermost.sub(on_one_line, text) + "\n"
 

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
-INSTALLED = (PACKAGE / "_share").is_dir()  # setup.py put it there; a checkout has none
+INSTALLED = (PACKAGE / "_share").is_dir()  # hatch_build.py put it there; a checkout has none
 SHIPPED = PACKAGE / "_share" if INSTALLED else PACKAGE.parent  # never written to
 RECIPES = SHIPPED / "recipes"
 RESULTS = SHIPPED / "results"  # committed numbers of declared measurements

@@ -163,9 +163,11 @@ def read_yaml(text: str, where: str) -> Any:
         raise SettingsError(f"{where} is not valid YAML: {said}") from None
 
 
-def _fill(cls: type[S], values: dict[str, Any], where: str) -> S:
+def _fill(cls: type[S], values: dict[str, Any], where: str, start: S | None = None) -> S:
+    """Settings with some `values`; the others are those of `start`, or the defaults."""
     kinds = typing.get_type_hints(cls, include_extras=True)
-    names = [field.name for field in dataclasses.fields(cls)]
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    names = list(fields)
     checked = {}
     for key, value in values.items():
         if key not in names:
@@ -175,8 +177,19 @@ def _fill(cls: type[S], values: dict[str, Any], where: str) -> S:
             raise SettingsError(
                 f"{where}: unknown key {key!r}; did you mean {near[0]!r}? Known: {', '.join(names)}"
             )
-        checked[key] = _convert(value, kinds[key], f"{where}: {key}")
-    return cls(**checked)
+        if dataclasses.is_dataclass(kinds[key]) and isinstance(value, dict):
+            # a mapping changes what it names, and leaves the rest as the outer settings have it
+            checked[key] = _fill(kinds[key], value, f"{where}: {key}", _default_of(fields[key]))
+        else:
+            checked[key] = _convert(value, kinds[key], f"{where}: {key}")
+    return cls(**checked) if start is None else dataclasses.replace(start, **checked)
+
+
+def _default_of(field: dataclasses.Field) -> Any:
+    """A field's default; None if it has none."""
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return None if field.default is dataclasses.MISSING else field.default
 
 
 def _convert(value: Any, kind: Any, where: str) -> Any:

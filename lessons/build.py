@@ -7,6 +7,7 @@ A lesson is a Python file in the percent format. What it may use beyond that for
 
 * its header (`jupyter:`) names `course: {run: [2]}`; `{{minutes}}`, `{{points}}` and `{{exercises}}` in the text are filled in;
 * `{{part}}`, `{{figure}}` and `{{see name}}` in the text are numbered, see reading.py;
+* `{{evidence name above}}` becomes the interval that a conclusion rests on, see borne_out.py;
 * `# %% exercise="mosse.psr" points=5 stars=2 minutes=10` marks the cell with the answer, which stands between
   `### BEGIN SOLUTION` and `### END SOLUTION`; `{{exercise}}` in the text above it becomes its stars, points and minutes;
 * a cell that awards the points is put behind every exercise;
@@ -34,6 +35,7 @@ from traitlets.config import Config
 
 LESSONS = Path(__file__).resolve().parent
 sys.path.insert(0, str(LESSONS))  # tests load this file by its path
+import borne_out
 import reading
 
 STUB = "# Write your answer here, in place of the next line.\nraise NotImplementedError"
@@ -80,6 +82,8 @@ def solved(path: Path) -> NotebookNode:
         minutes = reading.minutes_by_part(source)
         texts = [cell for cell in source.cells if cell.cell_type == "markdown"]
         numbered = reading.numbered([c.source for c in texts], int(path.stem[:2]), minutes)
+        evidence = borne_out.evidence_of(path.stem[:2])
+        numbered = [borne_out.with_evidence(text, evidence) for text in numbered]
     except ValueError as problem:
         raise LessonError(f"{path.name}: {problem}") from None
     for cell, text in zip(texts, numbered, strict=True):

@@ -15,7 +15,8 @@ from nbformat import NotebookNode
 
 WORDS_A_MINUTE, FIGURE_MINUTES, WIDGET_MINUTES = 180, 1, 3
 WIDGET = re.compile(
-    r"^[\w.= ]*\b\w*(?:Player|Bench|Explorer|Picker|LiveCurves)\(", re.MULTILINE
+    r"^[\w.= ]*\b\w*(?:Player|Bench|Explorer|Picker|LiveCurves|Loop|Climber|Room)\(",
+    re.MULTILINE,
 )
 FIGURE = re.compile(r"\{\{figure(?: ([\w-]+))?\}\}")
 SEE = re.compile(r"\{\{see ([\w-]+)\}\}")

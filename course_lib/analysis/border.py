@@ -55,7 +55,7 @@ def errors_by_place(
             f"to {places.max()}. Give wider crops, or places nearer to the centre."
         )
     network.eval()
-    z = network.features(exemplars)  # (B, C, h, w)
+    z = network.template(exemplars)  # (B, C, h, w)
     errors = np.zeros((len(places), len(places)))
     for i, down in enumerate(places):
         for j, right in enumerate(places):

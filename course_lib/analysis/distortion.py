@@ -34,6 +34,8 @@ class MapStudy:
         on_alike: (N,) bool, whether it lies within the radius of a look-alike instead.
         lead: (N,) highest cell on the target minus the highest one beyond the ring, in standard
             deviations of the cells beyond the ring. Below 0 another location wins.
+        ahead: (N,) highest cell on the target minus the highest one on a look-alike; NaN without one
+            in the map.
         psr: (N,) peak-to-sidelobe ratio: highest cell on the target minus the mean beyond the ring,
             in the same unit.
         values: values of the cells by kind, see KINDS; the ring around the target is left out.
@@ -43,17 +45,23 @@ class MapStudy:
     on_alike: np.ndarray
     lead: np.ndarray
     psr: np.ndarray
+    ahead: np.ndarray
     values: dict[str, np.ndarray]
 
     def summary(self) -> dict[str, float]:
-        """Number of maps, fractions and medians."""
-        return {
+        """Number of maps, fractions and medians; means of the cells by kind, where there are any, and
+        of `ahead`."""
+        found = {
             "maps": len(self.lead),
             "on_target": float(self.on_target.mean()),
             "on_alike": float(self.on_alike.mean()),
             "lead": float(np.median(self.lead)),
             "psr": float(np.median(self.psr)),
         }
+        found |= {kind: float(np.mean(v)) for kind, v in self.values.items() if len(v)}
+        if np.isfinite(self.ahead).any():
+            found["ahead"] = float(np.nanmean(self.ahead))
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,12 +173,14 @@ def study(
     pick = np.arange(len(best))
     highest = np.where(on, responses, -np.inf).max((1, 2))  # (N,)
     rest = np.where(beyond, responses, np.nan)  # (N, n, n)
+    alike = np.where(kinds["look-alike"], responses, -np.inf).max((1, 2))  # (N,)
     mean, spread = np.nanmean(rest, (1, 2)), np.nanstd(rest, (1, 2)) + 1e-9  # (N,)
     return MapStudy(
         on.reshape(len(on), -1)[pick, best],
         kinds["look-alike"].reshape(len(on), -1)[pick, best],
         (highest - np.nanmax(rest, (1, 2))) / spread,
         (highest - mean) / spread,
+        np.where(np.isfinite(alike), highest - alike, np.nan),
         {name: responses[mask] for name, mask in kinds.items()},
     )
 
@@ -181,7 +191,7 @@ def maps_of(network: nn.Module, scores: bool = False) -> Maps:
     underlies a depth-wise SiamRPN or SiamRPN++ head; with `scores`, the highest probability among
     each cell's anchors instead."""
     if isinstance(network, SiamFC):
-        return lambda z, x: network.response(network.features(z), network.features(x))
+        return lambda z, x: network.response(network.template(z), network.features(x))
 
     def read(z: Tensor, x: Tensor) -> Tensor:
         proposals = network.propose(network.template_features(z), x)

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from course_lib import __version__
 from course_lib.errors import CourseError, os_error_in_words
 
 OLDEST_PYTHON = (3, 11)
@@ -20,6 +21,7 @@ COMMANDS = {
     "home": "your points so far, and the course's home page",
     "demo": "track a generated clip with MOSSE: an annotated video and its scores",
     "track": "track a target in your own video",
+    "trax": "let VOT's toolkit drive a tracker, by the TraX protocol",
     "train": "train a network from a recipe, or resume its training",
     "runs": "the declared long runs: list them, or do those that are due",
     "evaluate": "run trackers over a benchmark",
@@ -63,6 +65,7 @@ def parser_for(argv: list[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=_name_of_program(), description="The course in visual object tracking."
     )
+    parser.add_argument("--version", action="version", version=f"tracking-course {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary)

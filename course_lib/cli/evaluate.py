@@ -95,7 +95,14 @@ def add_benchmark_arguments(parser: argparse.ArgumentParser, more: str = "") -> 
         type=some_path,
         help="folder of results; default: runs/results in the project",
     )
-    option("--protocol", choices=list(PROTOCOLS), default="ope")
+    option(
+        "--protocol",
+        choices=list(PROTOCOLS),
+        default="ope",
+        help="how trackers are run and scored; ope (default), tre and sre are OTB's, vot is VOT's "
+        "supervised protocol, multistart its protocol since 2020, longterm its long-term one, vots "
+        "that of the VOTS challenges",
+    )
     option("--per-sequence", action="store_true", help="print the scores of each sequence as well")
 
 

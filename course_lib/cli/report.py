@@ -10,7 +10,7 @@ from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.sequence import Benchmark
 from course_lib.errors import MissingDataError, SettingsError
 from course_lib.evaluation import otb_published as published
-from course_lib.evaluation.export import export_results
+from course_lib.evaluation.export import export_results, pack_submission
 from course_lib.evaluation.kept import check_kept
 from course_lib.evaluation.layouts import LAYOUTS
 from course_lib.evaluation.protocols import PROTOCOLS
@@ -25,12 +25,12 @@ OTB = ("otb100", "otb", "otb50", "otb2013")
 LAYOUT_HELP = (
     "layout of the results below --results: course (BENCHMARK/TRACKER/SEQUENCE.txt, the "
     "default), otb (TRACKER/SEQUENCE.txt, as the GOT-10k toolkit does for OTB), got10k "
-    "(TRACKER/SEQUENCE/SEQUENCE_001.txt), vot (TRACKER/baseline/SEQUENCE/SEQUENCE_001.bin, text "
-    "files are read as well), vot-text (the same, written as text)"
+    "(TRACKER/SEQUENCE/SEQUENCE_001.txt), vot (TRACKER/baseline/SEQUENCE/SEQUENCE_001.bin, or with "
+    "the frame of each anchor; text files are read as well), vot-text (the same, written as text)"
 )
 EXPORT_HELP = (
     "instead of tables, write the results to FOLDER in a toolkit's LAYOUT (otb, got10k, vot or "
-    "vot-text); no existing file is replaced"
+    "vot-text); no existing file is replaced. With got10k, TRACKER.zip is what its server takes"
 )
 
 
@@ -113,6 +113,8 @@ def _export(arguments: argparse.Namespace, results: Path, benchmark: Benchmark) 
             (layout, Path(folder)),
         )
         print(f"wrote {len(files)} files of {tracker} below {folder}")
+        if layout == "got10k":
+            print(f"wrote {pack_submission(Path(folder), tracker)}, to be uploaded")
     return 0
 
 

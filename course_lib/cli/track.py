@@ -61,6 +61,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="when the box applies: a frame, counted from 0, or a time like 2.5s or 1:02.5 "
         "(default: 0)",
     )
+    add_tracker_arguments(parser)
+    option(
+        "--out",
+        help="video to write (.mp4), or a folder; default: beside the input, with the tracker's "
+        "name",
+    )
+    option("--quiet", action="store_true", help="no progress bar")
+
+
+def add_tracker_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that choose a tracker and its settings, shared with `trax`."""
+    option = parser.add_argument
     option("--tracker", default="mosse", help=f"one of {', '.join(TRACKER_NAMES)}")
     option("--recipe", type=Path, help="YAML file with the tracker's settings")
     option(
@@ -74,12 +86,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     option("--weights", help="a name or a .safetensors file, for a deep tracker")
     option("--device", help="auto, cpu or cuda, for a deep tracker")
-    option(
-        "--out",
-        help="video to write (.mp4), or a folder; default: beside the input, with the tracker's "
-        "name",
-    )
-    option("--quiet", action="store_true", help="no progress bar")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -87,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     box, start = parse_box(" ".join(arguments.box)), parse_start(arguments.start)
     if not all(arguments.video):
         raise SettingsError("--video is empty; expected a video, a folder of images, or a pattern")
-    tracker = _make(arguments)
+    tracker = make_chosen(arguments)
     frames = find_frames(arguments.video)
     out = _out(arguments, frames)
     text, record = out.with_suffix(".txt"), out.with_suffix(".json")
@@ -182,8 +188,8 @@ def parse_start(text: str) -> int | Fraction:
     return 3600 * int(hours or 0) + 60 * int(minutes or 0) + Fraction(seconds)
 
 
-def _make(arguments: argparse.Namespace) -> Tracker:
-    """The tracker with its settings."""
+def make_chosen(arguments: argparse.Namespace) -> Tracker:
+    """The tracker that the options of `add_tracker_arguments` choose, with its settings."""
     name = arguments.tracker
     given = parse_overrides([s.removeprefix(f"{name}.") for s in arguments.settings])
     settings = dict(given)

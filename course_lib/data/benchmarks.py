@@ -39,6 +39,8 @@ FOLDERS = {
     "trackingnet-train": ("trackingnet", f"{READERS}.trackingnet:read_trackingnet_train"),
     "vid": ("ilsvrc-vid", f"{READERS}.vid:read_vid"),
     "uav123": ("uav123", f"{READERS}.uav123:read_uav123"),
+    "nfs30": ("nfs", f"{READERS}.nfs:read_nfs30"),
+    "nfs240": ("nfs", f"{READERS}.nfs:read_nfs240"),
 }
 
 
@@ -55,7 +57,8 @@ def load_benchmark(name: str, root: Path | str | None = None) -> Benchmark:
     `<root>/vot2014`, and likewise for every year. Its boxes are made from polygons by
     `area_preserving_box`, as in pysot; those of "vot2014-bounding" by `bounding_box`, as in VOT's
     toolkit, so its results have their own folder. "got10k-val", "got10k-test", "got10k-train",
-    "lasot", "trackingnet-test" and "uav123" are in `<root>/got10k/val` and so on. "folder:PATH" is
+    "lasot", "trackingnet-test" and "uav123" are in `<root>/got10k/val` and so on; "nfs30" and
+    "nfs240" are `<root>/nfs` at 30 and 240 frames per second. "folder:PATH" is
     a folder of your own clips, see `readers.own`; "folder0:PATH" and "folder1:PATH" say what its
     box files call the top-left pixel.
 

@@ -60,6 +60,10 @@ class Augmentation(Settings):
     """Strength of each augmentation, drawn independently for exemplar and search image; 0 switches
     it off.
 
+    In tracking the exemplar is always cut by the true box. If its scale is varied as much as the
+    search image's, the two together say only half of how large the target is, and a network learns
+    not to trust the comparison: `exemplar` limits it.
+
     SiamFC uses shift 4, stretch 0.05 and colour jitter only. A small training set needs more.
     """
 
@@ -72,14 +76,21 @@ class Augmentation(Settings):
     mirror: UnitInterval = 0.0  # probability that both are mirrored
     jitter: UnitInterval = 0.3  # largest relative change of brightness and contrast
     tint: UnitInterval = 0.1  # largest relative change of each colour channel
+    # how strongly the exemplar's stretch, rotation and aspect vary, as a fraction of the search
+    # image's
+    exemplar: UnitInterval = 1.0
     grey: UnitInterval = 0.0  # probability that both lose their colour
     blur: UnitInterval = 0.0  # probability that the search image is blurred
 
-    def draw_geometry(self, rng: np.random.Generator) -> tuple[float, float, float]:
-        """Factor on the side, rotation in radians, and aspect change, drawn for one crop."""
-        side = np.exp(rng.uniform(-1, 1) * np.log1p(self.stretch))
-        aspect_change = np.exp(rng.uniform(-1, 1) * np.log1p(self.aspect_change))
-        return float(side), float(rng.uniform(-self.rotation, self.rotation)), float(aspect_change)
+    def draw_geometry(
+        self, rng: np.random.Generator, strength: float = 1.0
+    ) -> tuple[float, float, float]:
+        """Factor on the side, rotation in radians, and aspect change, drawn for one crop; each is
+        reduced to `strength` of its range."""
+        side = np.exp(strength * rng.uniform(-1, 1) * np.log1p(self.stretch))
+        aspect_change = np.exp(strength * rng.uniform(-1, 1) * np.log1p(self.aspect_change))
+        angle = strength * rng.uniform(-self.rotation, self.rotation)
+        return float(side), float(angle), float(aspect_change)
 
     def draw_jitter(self, rng: np.random.Generator) -> np.ndarray:
         """(2, JITTER): gain, contrast, three tints, grey (0 or 1), and blur along x and along y in

@@ -51,6 +51,7 @@ class CutPairs(PairSource):
         negatives: fraction of pairs whose search image does not show the target.
         cache: decoded images; None decodes every time.
         search: side of the search image, pixels.
+        exemplar: side of the exemplar, pixels; a larger one shows more of the surroundings.
     """
 
     def __init__(
@@ -59,9 +60,11 @@ class CutPairs(PairSource):
         negatives: float = 0.0,
         cache: FrameCache | None = None,
         search: int = TRAINING_SEARCH,
+        exemplar: int = EXEMPLAR,
     ) -> None:
         self.augmentation = augmentation or Augmentation()
-        self.negatives, self.cache, self.search = negatives, cache, search
+        self.negatives, self.cache = negatives, cache
+        self.search, self.exemplar = search, exemplar
         self.seconds = {"decode": 0.0, "crop": 0.0}
 
     def _decoded(self, key: object, read: Callable[[], np.ndarray]) -> np.ndarray:
@@ -78,7 +81,12 @@ class CutPairs(PairSource):
             self.seconds[stage] += time.perf_counter() - started
 
     def _around(
-        self, rng: np.random.Generator, box: np.ndarray, size: int, shift: float, mirror: bool
+        self,
+        rng: np.random.Generator,
+        box: np.ndarray,
+        size: int,
+        shift: float | None,
+        mirror: bool,
     ) -> AugmentedWindow:
         """The augmented window around a box (4,) that is shown at `size` pixels.
 
@@ -86,12 +94,14 @@ class CutPairs(PairSource):
             rng: scale, rotation, aspect change and shift are drawn from it, in this order.
             box: box of the target, in pixels of its image.
             size: side of the crop, pixels.
-            shift: largest offset of the target from the centre, crop pixels; 0 for the exemplar.
+            shift: largest offset of the target from the centre, crop pixels; None for an exemplar,
+                which is centred and varies less, see `Augmentation.exemplar`.
             mirror: whether the crop is mirrored left to right.
         """
-        factor, angle, aspect_change = self.augmentation.draw_geometry(rng)
+        strength = self.augmentation.exemplar if shift is None else 1.0
+        factor, angle, aspect_change = self.augmentation.draw_geometry(rng, strength)
         side = side_of(box, size) * factor
-        cx, cy = shifted_centre(rng, box, shift, size / side)
+        cx, cy = shifted_centre(rng, box, shift or 0.0, size / side)
         return AugmentedWindow(cx, cy, side, size, angle, aspect_change, mirror)
 
 

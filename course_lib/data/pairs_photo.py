@@ -40,6 +40,7 @@ class PhotoPairs(CutPairs):
             instead.
         cache: decoded images; None decodes every time.
         search: side of the search image, pixels.
+        exemplar: side of the exemplar, pixels.
         made_of: identity of objects made by code, whose pixels may differ in the last digit between
             machines; None computes a digest of the objects and backgrounds.
 
@@ -57,6 +58,7 @@ class PhotoPairs(CutPairs):
         negatives: float = 0.0,
         cache: FrameCache | None = None,
         search: int = TRAINING_SEARCH,
+        exemplar: int = EXEMPLAR,
         made_of: str | None = None,
     ) -> None:
         if not objects or not backgrounds:
@@ -64,7 +66,7 @@ class PhotoPairs(CutPairs):
                 f"{len(objects)} outlined objects and {len(backgrounds)} backgrounds; expected at "
                 "least one of each"
             )
-        super().__init__(augmentation, negatives, cache, search)
+        super().__init__(augmentation, negatives, cache, search, exemplar)
         self.objects, self.backgrounds = list(objects), list(backgrounds)
         self.paste, self.distractors, self.made_of = paste, distractors, made_of
         self.alike: dict[int, list[OutlinedObject]] = {}
@@ -85,7 +87,7 @@ class PhotoPairs(CutPairs):
             other = self._another(rng, target)
             shown, positive = other or target, other is None
         mirror = bool(rng.random() < self.augmentation.mirror)
-        exemplar, own = self._crop(rng, (target, pasted), EXEMPLAR, 0.0, mirror)
+        exemplar, own = self._crop(rng, (target, pasted), self.exemplar, None, mirror)
         which = shown, pasted or not shown.surrounded
         search, box = self._crop(rng, which, self.search, self.augmentation.shift, mirror)
         if rng.random() < self.distractors:
@@ -114,7 +116,7 @@ class PhotoPairs(CutPairs):
         rng: np.random.Generator,
         which: tuple[OutlinedObject, bool],
         size: int,
-        shift: float,
+        shift: float | None,
         mirror: bool,
     ) -> tuple[np.ndarray, np.ndarray]:
         """A crop (size, size, 3) of an object, pasted over a background or in its own photograph,

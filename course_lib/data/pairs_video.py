@@ -63,6 +63,7 @@ class VideoPairs(CutPairs):
         negatives: fraction of pairs whose search image comes from another video.
         cache: decoded frames; None decodes every time.
         search: side of the search image, pixels.
+        exemplar: side of the exemplar, pixels.
 
     Raises:
         DataError: no sequence is usable.
@@ -76,8 +77,9 @@ class VideoPairs(CutPairs):
         negatives: float = 0.0,
         cache: FrameCache | None = None,
         search: int = TRAINING_SEARCH,
+        exemplar: int = EXEMPLAR,
     ) -> None:
-        super().__init__(augmentation, negatives, cache, search)
+        super().__init__(augmentation, negatives, cache, search, exemplar)
         usable = [(s, usable_frames(s)) for s in sequences]
         self.videos = [(s, valid) for s, valid in usable if len(valid) >= 2]
         if not self.videos:
@@ -115,7 +117,7 @@ class VideoPairs(CutPairs):
                 other, others = self.videos[int(rng.integers(len(self.videos)))]
             second, positive = int(rng.choice(others)), False
         mirror = bool(rng.random() < self.augmentation.mirror)
-        exemplar, own = self._crop(rng, (sequence, first), EXEMPLAR, 0.0, mirror)
+        exemplar, own = self._crop(rng, (sequence, first), self.exemplar, None, mirror)
         search, box = self._crop(rng, (other, second), self.search, self.augmentation.shift, mirror)
         source = f"{sequence.name}, frame {first}, and {other.name}, frame {second}"
         return Pair(
@@ -127,7 +129,7 @@ class VideoPairs(CutPairs):
         rng: np.random.Generator,
         which: tuple[Sequence, int],
         size: int,
-        shift: float,
+        shift: float | None,
         mirror: bool,
     ) -> tuple[np.ndarray, np.ndarray]:
         """A crop (size, size, 3) of a frame and the target's box (4,) in it; see `_around`."""

@@ -29,6 +29,17 @@ OTB_ATTRIBUTES = {
     "BC": "background clutter",
     "LR": "low resolution",
 }
+# All that a sequence may have: OTB's, and those that LaSOT and UAV123 tell apart.
+ATTRIBUTES = {
+    **OTB_ATTRIBUTES,
+    "POC": "partial occlusion",
+    "FOC": "full occlusion",
+    "ROT": "rotation",
+    "ARC": "aspect ratio change",
+    "VC": "viewpoint change",
+    "CM": "camera motion",
+    "SOB": "similar object",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +51,7 @@ class Sequence:
         frames: T images, read on demand.
         boxes: (T, 4) float64, x, y, w, h in pixels, 0-based; NaN rows where the target is absent
             or the ground truth is withheld.
-        attributes: OTB tags of the whole sequence, a subset of OTB_ATTRIBUTES.
+        attributes: tags of the whole sequence, a subset of ATTRIBUTES.
         polygons: (T, 8) corner coordinates where the benchmark gives them (VOT), else None.
         tags: per-frame arrays of length T by name, for example "occlusion" (bool) or "cover" (0–8).
         omitted: (T,) bool, frames that the benchmark's protocol leaves out of every score.
@@ -74,11 +85,11 @@ class Sequence:
                     f"sequence {self.name}: {len(self.frames)} frames but {length} rows of {what}; "
                     "expected one per frame. Fetch the sequence again or correct its files."
                 )
-        unknown = self.attributes - OTB_ATTRIBUTES.keys()
+        unknown = self.attributes - ATTRIBUTES.keys()
         if unknown:
             raise DataError(
                 f"sequence {self.name}: unknown attributes {sorted(unknown)}; expected some of "
-                f"{', '.join(OTB_ATTRIBUTES)}"
+                f"{', '.join(ATTRIBUTES)}"
             )
 
     @classmethod
@@ -95,7 +106,7 @@ class Sequence:
             name: unique within its benchmark.
             frames: (T, H, W, 3) uint8, RGB, or a list of such images, which may differ in size.
             boxes: (T, 4), x, y, w, h in pixels.
-            attributes: OTB tags.
+            attributes: of ATTRIBUTES.
         """
         return cls(name, ArrayFrames(frames), boxes, frozenset(attributes))
 

@@ -26,6 +26,7 @@ from course_lib.data.pairs_video import VideoPairs
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError, MissingDataError
 from course_lib.files import digest, read_json
+from course_lib.geometry.windows import EXEMPLAR
 
 ROOM = 1.25  # a crop's side in sides of the search image: leaves room for shift and stretch
 PIXELS = 319  # side of a crop, pixels: 255 · ROOM
@@ -140,6 +141,7 @@ class ShardPairs(PairSource):
         gap: see `VideoPairs`; counts packed frames.
         shards: positions of the shards to use; None uses all.
         search: side of the search image, pixels.
+        exemplar: side of the exemplar, pixels.
     """
 
     def __init__(
@@ -149,9 +151,11 @@ class ShardPairs(PairSource):
         gap: int = 100,
         shards: Items[int] | None = None,
         search: int = TRAINING_SEARCH,
+        exemplar: int = EXEMPLAR,
     ) -> None:
         index = read_index(folder)
-        self.folder, self.augmentation, self.gap, self.search = folder, augmentation, gap, search
+        self.folder, self.augmentation, self.gap = folder, augmentation, gap
+        self.sizes = {"search": search, "exemplar": exemplar}
         self.rows = [index[k] for k in (range(len(index)) if shards is None else shards)]
         self.open: tuple[int, VideoPairs] | None = None
         self.identity = digest(folder / "index.json")
@@ -168,5 +172,5 @@ class ShardPairs(PairSource):
         k = int(np.random.default_rng([lap, len(self.rows)]).permutation(len(self.rows))[place])
         if self.open is None or self.open[0] != k:
             videos = read_shard(self.folder, self.rows[k])
-            self.open = k, VideoPairs(videos, self.augmentation, self.gap, search=self.search)
+            self.open = k, VideoPairs(videos, self.augmentation, self.gap, **self.sizes)
         return self.open[1].draw(rng, index)

@@ -6,17 +6,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 
 from course_lib.data.sequence import Benchmark
 from course_lib.errors import SettingsError
-from course_lib.evaluation.layouts import LAYOUTS, RUN, read_passes, run_paths, shift_of
+from course_lib.evaluation.layouts import LAYOUTS, RUN, numbered_paths, read_passes, shift_of
 from course_lib.evaluation.protocols import PROTOCOLS
 from course_lib.evaluation.records import Run
 from course_lib.evaluation.region_files import write_regions
-from course_lib.evaluation.results import write_columns
-from course_lib.evaluation.vot import read_run
+from course_lib.evaluation.results import read_scores, read_seconds, write_columns, write_scores
+from course_lib.files import whole_file
 
 Plan = dict[Path, Callable[[], None]]  # for each file the call that writes it
 
@@ -54,12 +55,37 @@ def export_results(
     return list(plan)
 
 
+def pack_submission(folder: Path, tracker: str) -> Path:
+    """Pack a tracker's results in GOT-10k's layout as its server takes them: TRACKER.zip in
+    `folder`, with a folder for each sequence.
+
+    Raises SettingsError if that file exists already.
+    """
+    packed = folder / f"{tracker}.zip"
+    if packed.exists():
+        raise SettingsError(f"{packed} exists already; name a folder without it")
+    files = sorted(path for path in (folder / tracker).rglob("*") if path.is_file())
+    with whole_file(packed) as part, ZipFile(part, "w", ZIP_DEFLATED) as archive:
+        for path in files:
+            archive.write(path, path.relative_to(folder / tracker).as_posix())
+    return packed
+
+
 def _regions(layout: str, run: Run, to: str, copy: Run) -> Plan:
-    """Regions of a run in a layout, to be written in the layout `to` as `copy`."""
+    """Regions of a run in a layout, to be written in the layout `to` as `copy`, with its times and
+    scores if there are any."""
     plan: Plan = {}
-    for k, path in enumerate(run_paths(layout, run), start=1):
-        target = LAYOUTS[to].path(copy, k)
-        plan[target] = partial(write_regions, target, read_run(path, run.sequence))
+    source, kind = LAYOUTS[layout], LAYOUTS[to]
+    for number, path in numbered_paths(layout, run).items():
+        target = kind.path(copy, number)
+        regions = PROTOCOLS[run.protocol].regions(path, run.sequence)
+        plan[target] = partial(write_regions, target, regions)
+        if source.times(path).is_file():
+            seconds = read_seconds(source.times(path), 1)
+            plan[kind.times(target)] = partial(write_columns, kind.times(target), seconds)
+        if source.scores(path).is_file():
+            scores = read_scores(source.scores(path))
+            plan[kind.scores(target)] = partial(write_scores, kind.scores(target), scores)
     return plan
 
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from course_lib import plots
-from course_lib.data.sequence import OTB_ATTRIBUTES, Sequence
+from course_lib.data.sequence import ATTRIBUTES, Sequence
 from course_lib.evaluation.metrics import (
     NORM_PRECISION_THRESHOLDS,
     PRECISION_THRESHOLDS,
@@ -104,7 +104,7 @@ def success_panels(reports: dict[str, Report]) -> Shown:
 
 
 def attribute_plot(report: Report) -> Shown:
-    """AUC of every tracker by OTB attribute, one row per attribute."""
+    """AUC of every tracker by attribute, one row each."""
     table, counts = report.by_attribute(), {t: len(n) for t, n in report.tagged().items()}
     trackers = list(report.overall())
     figure, axes = plots.new_figure(width=6.8, height=0.8 + 0.36 * len(table))
@@ -114,14 +114,14 @@ def attribute_plot(report: Report) -> Shown:
         values = [row[tracker] for row in table.values()]
         look = {"color": plots.CYCLE[k % 8], "label": tracker, "markersize": 6}
         ax.plot(values, np.arange(len(table)) + offset, plots.MARKERS[k % 8], **look)
-    labels = [f"{OTB_ATTRIBUTES[tag]} ({counts[tag]})" for tag in table]
+    labels = [f"{ATTRIBUTES[tag]} ({counts[tag]})" for tag in table]
     ax.set(yticks=range(len(table)), yticklabels=labels, xlabel="success AUC", xlim=(0, 1))
     ax.invert_yaxis()
     ax.grid(alpha=0.3)
     ax.set_title(f"By attribute (number of sequences) on {report.benchmark}", fontsize=10)
     ax.legend(**BESIDE)
     leaders = ", ".join(
-        f"{OTB_ATTRIBUTES[tag]}: {max(row, key=row.get)} {max(row.values()):.2f}"
+        f"{ATTRIBUTES[tag]}: {max(row, key=row.get)} {max(row.values()):.2f}"
         for tag, row in table.items()
     )
     return figure, f"Success AUC by attribute on {report.benchmark}; the best for each: {leaders}."

@@ -44,6 +44,24 @@ class Interval:
             half = float(student.ppf((1 + level) / 2, n - 1) * spread)
         return cls(float(np.mean(values)), half, n, level)
 
+    @classmethod
+    def between(cls, values: Items[float], others: Items[float], level: float = 0.95) -> Interval:
+        """The interval of the mean of `values` minus that of `others`, two groups that need not
+        have the same spread (Welch's t); n counts both.
+
+        Args:
+            values, others: independent values, at least two in each group for an interval.
+            level: of the interval.
+        """
+        difference, n = float(np.mean(values) - np.mean(others)), len(values) + len(others)
+        groups = [(np.var(g, ddof=1) / len(g), len(g) - 1) for g in (values, others) if len(g) > 1]
+        squared = sum(variance for variance, _ in groups)
+        if len(groups) < 2 or squared == 0:
+            return cls(difference, math.nan if len(groups) < 2 else 0.0, n, level)
+        freedom = squared**2 / sum(variance**2 / k for variance, k in groups)
+        half = float(student.ppf((1 + level) / 2, freedom)) * math.sqrt(squared)
+        return cls(difference, half, n, level)
+
     @property
     def excludes_zero(self) -> bool:
         """Whether a difference with this interval is told apart from none."""
@@ -57,6 +75,10 @@ class Interval:
 
 def auc_difference(report: Report, tracker: str, other: str) -> Interval:
     """By how much the AUC of `tracker` exceeds that of `other`, clip by clip on the same clips.
+
+    Args:
+        report: with the scores of both.
+        tracker, other: their names.
 
     Raises:
         KeyError: if a tracker is not in the report.

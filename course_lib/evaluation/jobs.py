@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from tqdm.auto import tqdm
 
+from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import CourseError, os_error_in_words
 from course_lib.evaluation.identity import tracker_identity
 from course_lib.evaluation.protocols import PROTOCOLS
@@ -37,6 +40,23 @@ class TrackerSpec:
         """A fresh tracker."""
         return make_tracker(self.name, self.recipe, **self.settings)
 
+    @cached_property
+    def is_deterministic(self) -> bool:
+        """Whether one run of it is enough, as it says itself."""
+        return self.make().is_deterministic
+
+    def on(self, root: Path, benchmark: Benchmark, sequence: Sequence, protocol: str) -> Run:
+        """The run of this tracker on a sequence, repeated if it is not deterministic.
+
+        Args:
+            root: the folder of results.
+            benchmark: the sequence's.
+            sequence: what to run on.
+            protocol: a name in `PROTOCOLS`.
+        """
+        times = 1 if self.is_deterministic else PROTOCOLS[protocol].repetitions
+        return Run(root, benchmark, self.folder, sequence, protocol, times)
+
     def identity(self) -> dict[str, Any]:
         """What distinguishes it from other trackers, see `identity.tracker_identity`."""
         return tracker_identity(self.name, self.make())
@@ -53,8 +73,9 @@ def name_of(job: Job) -> str:
 
 def run_one(spec: TrackerSpec, run: Run) -> None:
     """Run one tracker on one sequence and write its results with their record."""
-    made_by = spec.identity()
-    store(run, made_by, PROTOCOLS[run.protocol].run(spec.make, run.sequence))
+    made_by, row = spec.identity(), PROTOCOLS[run.protocol]
+    repeated = [row.run(spec.make, run.sequence) for _ in range(run.repetitions)]
+    store(run, made_by, [outcome for outcomes in repeated for outcome in outcomes])
 
 
 def collect(calls: Iterable[tuple[str, Callable[[], Any]]], bar: tqdm) -> Failures:

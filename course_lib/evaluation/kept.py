@@ -17,7 +17,7 @@ from course_lib.evaluation.protocols import PROTOCOLS
 from course_lib.evaluation.records import Run, State, changed_files, judge, read_record, remove
 from course_lib.files import plain_name
 
-FOLDERS = ("records", "times")  # in a tracker's folder, so no sequence may be called that
+FOLDERS = ("records", "times", "scores")  # in a tracker's folder, so no sequence may be called that
 
 
 def check_names(benchmark: Benchmark, trackers: list[str]) -> None:

@@ -25,6 +25,7 @@ from course_lib.evaluation.results import (
     check_length,
     read_rows,
     read_seconds,
+    score_path,
     time_path,
     write_rows,
 )
@@ -32,7 +33,7 @@ from course_lib.evaluation.vot import INIT, SKIPPED
 from course_lib.files import plain_name
 from course_lib.geometry.boxes import bounding_box
 
-RUN = "{run:03d}"  # repetitions of a run count from 1
+RUN = "{run:0{digits}d}"  # a repetition, counted from 1, or the frame of an anchor
 
 
 def read_pass(path: Path) -> np.ndarray:
@@ -63,33 +64,39 @@ class Layout:
     Attributes:
         one_pass: file of the boxes of one pass.
         times: from that file to the file of its times; several runs may share one, a column each.
-        supervised: file of a run under VOT's supervised protocol; None if the toolkit has none.
+        regions: file of a run under a protocol with scores of its own, kept as VOT's regions; None
+            if the toolkit has none.
+        scores: from that file to the file of its scores, if the protocol has them.
         read: boxes (T, 4) from a file of one pass; write: boxes to such a file.
     """
 
     one_pass: str
     times: Callable[[Path], Path] = time_path
-    supervised: str | None = None
+    regions: str | None = None
+    scores: Callable[[Path], Path] = score_path
     read: Callable[[Path], np.ndarray] = read_rows
     write: Callable[[Path, np.ndarray], None] = write_rows
 
     def path(self, run: Run, repetition: int = 1) -> Path:
-        """The file of a run and one of its repetitions, counted from 1.
+        """The file of a run and one of its repetitions, counted from 1, or anchors.
 
         Raises SettingsError if the layout has no place for it.
         """
+        row = PROTOCOLS[run.protocol]
         return Path(run.root) / self.pattern(run.protocol).format(
             benchmark=run.benchmark.name,
             tracker=plain_name(run.tracker, "--tracker"),
             sequence=run.sequence.name,
-            experiment=PROTOCOLS[run.protocol].experiment,
+            experiment=row.experiment,
+            folder=row.folder,
             run=repetition,
+            digits=row.digits,
         )
 
     def pattern(self, protocol: str) -> str:
         """The path of a protocol's files, to be filled in; raises SettingsError as `path` does."""
         row = PROTOCOLS[protocol]
-        pattern = self.one_pass if row.by_curves else self.supervised
+        pattern = self.one_pass if row.by_curves else self.regions
         if row.experiment is None or pattern is None:
             placed = [name for name, row in PROTOCOLS.items() if row.experiment is not None]
             raise SettingsError(
@@ -109,42 +116,69 @@ def _beside(ending: str, cut: str = "") -> Callable[[Path], Path]:
     return lambda path: path.with_name(re.sub(cut, "", path.stem) + ending)
 
 
+def _vot_layout(suffix: str) -> Layout:
+    times, scores = _beside("_time.value"), _beside("_confidence.value")
+    return Layout(_vot(suffix), times, _vot(suffix), scores, read_pass, write_pass)
+
+
 LAYOUTS = {
     "course": Layout(
-        "{benchmark}/{tracker}/{sequence}.txt", supervised=_vot(".txt", "{benchmark}/")
+        "{benchmark}/{tracker}/{sequence}.txt",
+        regions=_vot(".txt", "{benchmark}/").replace("experiment", "folder"),
     ),
     "otb": Layout("{tracker}/{sequence}.txt"),
     "got10k": Layout(
         "{tracker}/{sequence}/{sequence}_" + RUN + ".txt", _beside("_time.txt", "_[0-9]+$")
     ),
-    "vot": Layout(_vot(".bin"), _beside("_time.value"), _vot(".bin"), read_pass, write_pass),
-    "vot-text": Layout(_vot(".txt"), _beside("_time.value"), _vot(".txt"), read_pass, write_pass),
+    "vot": _vot_layout(".bin"),
+    "vot-text": _vot_layout(".txt"),
 }
 
 
 def run_paths(layout: str, run: Run) -> list[Path]:
-    """Files of a run in a layout of `LAYOUTS`, every repetition in order.
+    """Files of a run in a layout of `LAYOUTS`: every repetition in order, or every anchor's.
 
-    Raises MissingDataError naming the file that was expected, if there is none.
+    Raises MissingDataError as `numbered_paths` does.
     """
-    kind = LAYOUTS[layout]
-    first = kind.path(run)
-    repeated = RUN in kind.pattern(run.protocol)
-    found = _repetitions(first) if repeated else [first] if first.is_file() else []
-    if not found:
+    return list(numbered_paths(layout, run).values())
+
+
+def numbered_paths(layout: str, run: Run) -> dict[int, Path]:
+    """`run_paths` by the number in their names, a repetition or the frame of an anchor.
+
+    Raises MissingDataError naming the file that was expected, if there is none or one is missing.
+    """
+    kind, row = LAYOUTS[layout], PROTOCOLS[run.protocol]
+    numbers = row.numbers(run.sequence)
+    if numbers is not None:
+        wanted = {number: _text_first(kind.path(run, number)) for number in numbers}
+    elif RUN in kind.pattern(run.protocol):
+        wanted = _repetitions(kind.path(run)) or {1: kind.path(run)}
+    else:
+        wanted = {1: kind.path(run)}
+        if layout == "course":
+            wanted |= _repetitions(row.repeated(kind.path(run), 1))
+    missing = next((path for path in wanted.values() if not path.is_file()), None)
+    if missing is not None:
         raise MissingDataError(
-            f"no result {first}; run `python -m course_lib evaluate` for this tracker and "
+            f"no result {missing}; run `python -m course_lib evaluate` for this tracker and "
             "benchmark, or check --layout"
         )
-    return found
+    return wanted
 
 
-def _repetitions(first: Path) -> list[Path]:
-    """Files that differ from `first` only in the number; text is preferred to binary."""
-    form = re.compile(re.escape(first.stem.removesuffix("001")) + r"[0-9]+\.(bin|txt)")
+def _text_first(path: Path) -> Path:
+    """The text file of that name if there is one, as the toolkit prefers it; else the path."""
+    text = path.with_name(f"{path.stem}.txt")
+    return text if text.is_file() else path
+
+
+def _repetitions(first: Path) -> dict[int, Path]:
+    """Files by number that differ from `first` in it alone; text is preferred to binary."""
+    form = re.compile(re.escape(first.stem.removesuffix("001")) + r"[0-9]{3}\.(bin|txt)")
     beside = sorted(first.parent.iterdir()) if first.parent.is_dir() else []
     found = {path.stem: path for path in beside if form.fullmatch(path.name) and path.is_file()}
-    return [found[stem] for stem in sorted(found)]
+    return {int(stem[-3:]): found[stem] for stem in sorted(found)}
 
 
 def read_passes(layout: str, run: Run) -> list[Result]:

@@ -22,6 +22,7 @@ from course_lib.evaluation.metrics import (
     SUCCESS_THRESHOLDS,
 )
 from course_lib.evaluation.results import Result
+from course_lib.evaluation.rules import OTB, Rule
 from course_lib.geometry.boxes import as_boxes, centre_error, iou, is_valid, normalised_centre_error
 from course_lib.trackers.base import Tracker
 
@@ -73,12 +74,15 @@ def track(
     return Result(boxes, seconds)
 
 
-def checked_box(given: object, tracker: Tracker, sequence: Sequence, frame: int) -> np.ndarray:
+def checked_box(
+    given: object, tracker: Tracker, sequence: Sequence, frame: int, may_be_absent: bool = False
+) -> np.ndarray:
     """What a tracker gave for a frame as a box (4,).
 
     Args:
         given: what the tracker returned.
         tracker, sequence, frame: where it comes from, for the message.
+        may_be_absent: whether four NaN, for an absent target, are accepted too.
 
     Raises:
         DataError: if it is not four finite numbers.
@@ -87,6 +91,8 @@ def checked_box(given: object, tracker: Tracker, sequence: Sequence, frame: int)
         box = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError):
         box = np.empty(0)
+    if may_be_absent and box.shape == (4,) and np.isnan(box).all():
+        return box
     if box.shape != (4,) or not np.isfinite(box).all():
         raise DataError(
             f"tracker {getattr(tracker, 'name', '')} gave {given!r} for frame {frame} of "
@@ -100,7 +106,7 @@ def score_sequence(
     predicted: ArrayLike,
     truth: ArrayLike,
     omitted: np.ndarray | None = None,
-    absent_missed: bool = False,
+    rule: Rule = OTB,
 ) -> SequenceScore:
     """Curves of one pass, see `score_sequences`.
 
@@ -108,17 +114,17 @@ def score_sequence(
         predicted: boxes (T, 4).
         truth: the true ones (T, 4).
         omitted: (T,) bool, frames that do not count.
-        absent_missed: whether frames without a true box count as missed.
+        rule: which frames count, and how.
     """
     left_out = None if omitted is None else [omitted]
-    return score_sequences([predicted], [truth], left_out, absent_missed)[0]
+    return score_sequences([predicted], [truth], left_out, rule)[0]
 
 
 def score_sequences(
     predicted: Items[ArrayLike],
     truth: Items[ArrayLike],
     omitted: Items[np.ndarray] | None = None,
-    absent_missed: bool = False,
+    rule: Rule = OTB,
 ) -> list[SequenceScore]:
     """Curves of many passes at once, one for each pair of boxes (T, 4).
 
@@ -129,8 +135,8 @@ def score_sequences(
         predicted: boxes (T, 4) of each pass.
         truth: the true ones.
         omitted: frames (T,) of each that do not count.
-        absent_missed: whether frames without a true box count as missed, as in LaSOT; else they are
-            left out.
+        rule: which frames count, and how: OTB's, or LaSOT's, where frames without a true box count
+            as missed.
 
     Raises:
         DataError: if the lengths of a pair differ.
@@ -148,7 +154,7 @@ def score_sequences(
     P[starts] = G[starts]
     P = carry_forward(P, starts)
     valid = is_valid(G)  # (n,)
-    counted = np.ones(len(G), dtype=bool) if absent_missed else valid.copy()  # (n,)
+    counted = np.ones(len(G), dtype=bool) if rule.absent_missed else valid.copy()  # (n,)
     if omitted is not None:
         counted &= ~np.concatenate(omitted)
     owner = np.repeat(np.arange(len(lengths)), lengths)  # (n,) the pass each frame belongs to
@@ -159,6 +165,9 @@ def score_sequences(
     relative = normalised_centre_error(P, G)  # (n,) in true sizes
     for values, missed in ((overlaps, 0.0), (errors, np.inf), (relative, np.inf)):
         values[~valid | np.isnan(values)] = missed  # NaN: boxes whose area overflows
+    if rule.border_apart:
+        apart = np.isfinite(G).all(axis=1) & (G <= 0).any(axis=1)  # (n,)
+        overlaps[apart], errors[apart], relative[apart] = 0.0, -1.0, -1.0
     with np.errstate(invalid="ignore"):  # a pass without counted frames has no score: NaN
         means = np.bincount(owner, overlaps, minlength=len(lengths)) / frames
         success = 1 - _share_up_to(overlaps, SUCCESS_THRESHOLDS, owner, frames)  # (S, 21)

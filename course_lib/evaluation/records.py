@@ -20,7 +20,7 @@ from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.errors import CourseError, DataError, os_error_in_words
 from course_lib.evaluation.identity import differences
 from course_lib.evaluation.protocols import PROTOCOLS
-from course_lib.evaluation.results import result_path, time_path
+from course_lib.evaluation.results import result_path, score_path, time_path
 from course_lib.files import digest, read_json, write_whole
 
 FORMAT = 2  # of results and records; raised when the meaning of their contents changes
@@ -43,7 +43,8 @@ class State(Enum):
 class Run:
     """One tracker on one sequence under one protocol, and where its results are.
 
-    `tracker` is the name of the folder of results, a label or the tracker's own name.
+    `tracker` is the name of the folder of results, a label or the tracker's own name;
+    `repetitions` is above 1 for a tracker that is not deterministic.
     """
 
     root: Path
@@ -51,6 +52,7 @@ class Run:
     tracker: str
     sequence: Sequence
     protocol: str
+    repetitions: int = 1
 
     @property
     def folder(self) -> Path:
@@ -66,13 +68,14 @@ class Run:
     def files(self) -> list[Path]:
         """The files of boxes that the run writes, known from sequence and protocol."""
         whole = result_path(self.root, self.benchmark.name, self.tracker, self.sequence.name)
-        return PROTOCOLS[self.protocol].files(whole, self.sequence)
+        row, numbers = PROTOCOLS[self.protocol], range(1, self.repetitions + 1)
+        return [path for k in numbers for path in row.files(whole, self.sequence, k)]
 
     @property
     def written(self) -> list[Path]:
-        """Every file of the run that is on disk, boxes and times."""
-        pairs = ((path, time_path(path)) for path in self.files)
-        return [path for pair in pairs for path in pair if path.is_file()]
+        """Every file of the run that is on disk: boxes, times and scores."""
+        groups = ((path, time_path(path), score_path(path)) for path in self.files)
+        return [path for group in groups for path in group if path.is_file()]
 
 
 def store(run: Run, made_by: dict[str, Any], outcomes: list[Any]) -> None:
@@ -164,8 +167,13 @@ def _foreign(run: Run) -> str:
 
 
 def changed_files(run: Run, record: dict[str, Any]) -> str:
-    """How the files of a run were changed after it was recorded, or an empty string."""
-    sums, stated = _sums(run), record["files"]
+    """How the files of a run were changed after it was recorded, or an empty string.
+
+    Repetitions that the record names are among them, however many the run itself has.
+    """
+    stated = record["files"]
+    named = {name: run.folder / name for name in stated}
+    sums = _sums(run) | {name: digest(path) for name, path in named.items() if path.is_file()}
     names = [n for n in dict.fromkeys([*sums, *stated]) if sums.get(n) != stated.get(n)]
     return (
         f"{', '.join(names[:3])} was changed or removed after `evaluate` wrote it" if names else ""
@@ -184,18 +192,20 @@ def remove(run: Run) -> None:
 
 
 def _earlier_passes(run: Run) -> list[Path]:
-    """Unchanged files that the record names beyond this run's own, with names of the same form."""
+    """Unchanged files that the record names, in the run's folders and named as its own are."""
     try:
         stated = (read_record(run) or {}).get("files") or {}
     except DataError:
         return []
     whole = result_path(run.root, run.benchmark.name, run.tracker, run.sequence.name)
     paths = {run.folder / name: total for name, total in stated.items()}
+    first = PROTOCOLS[run.protocol].files(whole, run.sequence)[0]
+    folders = {path.parent for path in (first, time_path(first), score_path(first))}
     return [
         path
         for path, total in paths.items()
-        if path.parent in (whole.parent, whole.parent / "times")
-        and path.name.startswith(f"{whole.stem}.{run.protocol}-")
+        if path.parent in folders
+        and path.name.startswith(PROTOCOLS[run.protocol].stem(whole))
         and path.is_file()
         and digest(path) == total
     ]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from course_lib.errors import DataError
+from course_lib.geometry.boxes import clip_to_image, iou
 
 FAR = 1e12  # pixels; anything further out is equally far out for any image
 Bounds = tuple[int, int, int, int]  # first and last column and row: left, top, right, bottom
@@ -46,6 +47,20 @@ def region_overlap(a: np.ndarray, b: np.ndarray, height: int, width: int) -> flo
     A, B = _pixels(a, seen), _pixels(b, seen)  # (rows, columns) bool of the part in the image
     union = np.count_nonzero(A | B)
     return float(np.count_nonzero(A & B) / union) if union else 0.0
+
+
+def exact_overlap(a: np.ndarray, b: np.ndarray, height: int, width: int) -> float:
+    """Overlap, 0 to 1, of the parts of two boxes inside an image, without rounding to pixels.
+
+    With a polygon it is `region_overlap`.
+
+    Args:
+        a, b, height, width: as in `region_overlap`.
+    """
+    if len(a) != 4 or len(b) != 4:
+        return region_overlap(a, b, height, width)
+    inside = [clip_to_image(box, height, width) for box in (a, b)]
+    return float(iou(*inside))
 
 
 def _bounds(region: np.ndarray) -> Bounds:

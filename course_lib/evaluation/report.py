@@ -79,17 +79,17 @@ def vot_scores(
 
     Args:
         root, benchmark, trackers, layout: as in `make_report`.
-        protocol: "vot" or "vot-realtime", or another that has a `score`.
+        protocol: one that has a `score`, such as "vot", "multistart" or "longterm".
 
     Returns:
-        By tracker, the protocol's `columns`; for VOT's see `eao.supervised_scores`.
+        By tracker, the protocol's `columns`.
 
     Raises:
-        MissingDataError: if a run is missing; DataError if a file is not one.
+        MissingDataError: if a run is missing; DataError if a file is not one, or the truth is
+            withheld.
     """
     row, table = protocol_named(protocol), {}
-    if layout == "course":
-        check_kept(root, benchmark, trackers, protocol, sums=False)
+    _check(root, benchmark, trackers, protocol, layout)
     for tracker in trackers:
         runs = [Run(root, benchmark, tracker, s, protocol) for s in benchmark]
         runs = [[row.read(path, r.sequence) for path in run_paths(layout, r)] for r in runs]

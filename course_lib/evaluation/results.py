@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from course_lib.errors import DataError, MissingDataError
-from course_lib.files import read_numbers, write_whole
+from course_lib.files import read_numbers, read_text, write_whole
 from course_lib.geometry.boxes import as_boxes
 
 
@@ -60,6 +60,11 @@ def time_path(path: Path) -> Path:
     return path.parent / "times" / f"{path.stem}_time.txt"
 
 
+def score_path(path: Path) -> Path:
+    """The file of the scores that belong to the boxes in `path`."""
+    return path.parent / "scores" / f"{path.stem}_score.txt"
+
+
 def write_result(path: Path, result: Result, first_pixel: int = 0) -> None:
     """Write boxes and seconds; the boxes' file appears last and whole, so it marks a finished run.
 
@@ -84,6 +89,29 @@ def write_columns(path: Path, seconds: np.ndarray) -> None:
     """Write seconds (T, R), one line per frame and one column per run."""
     rows = (",".join(f"{v:.8f}" for v in row) for row in seconds)
     write_whole(path, "".join(row + "\n" for row in rows))
+
+
+def write_scores(path: Path, scores: np.ndarray) -> None:
+    """Write scores (T,), one a line, with all their digits: equal ones must stay equal."""
+    write_whole(path, "".join(f"{float(score)!r}\n" for score in scores))
+
+
+def read_scores(path: Path) -> np.ndarray:
+    """Scores (T,) of a file; an empty line is a frame without one and has 0, as in VOT's toolkit.
+
+    Raises DataError naming the line that is not a number.
+    """
+    lines = [line.strip() for line in read_text(path).splitlines()]
+    scores = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            scores.append(float(line or 0))
+        except ValueError:
+            raise DataError(
+                f"{path}, line {number}: {line[:40]!r}; expected a number, how sure the tracker "
+                "was. Run the tracker again."
+            ) from None
+    return np.array(scores)
 
 
 def read_result(path: Path, first_pixel: int = 0) -> Result:
@@ -130,11 +158,11 @@ def check_length(times: Path, seconds: int, path: Path, boxes: int) -> None:
     """Raise DataError, naming both files, unless there are as many seconds as boxes.
 
     Args:
-        times: the file of seconds, of which there are `seconds`.
+        times: the file of seconds, or of scores, of which there are `seconds`.
         path: the file of boxes, of which there are `boxes`.
     """
     if seconds != boxes:
         raise DataError(
             f"{times} has {seconds} rows and {path} has {boxes}; expected the same number. "
-            "Run the tracker again, or delete the times to do without speeds."
+            f"Run the tracker again, or delete {times.name} to do without it."
         )

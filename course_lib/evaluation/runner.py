@@ -65,7 +65,7 @@ def evaluate(
     _check(trackers, benchmark, root, protocol, workers, lockstep)
     made_by = {spec.folder: spec.identity() for spec in trackers}
     jobs = [
-        (spec, Run(root, benchmark, spec.folder, sequence, protocol))
+        (spec, spec.on(root, benchmark, sequence, protocol))
         for spec in trackers
         for sequence in benchmark
     ]
@@ -75,7 +75,11 @@ def evaluate(
     failures: Failures = []
     with _bar(len(runs), len(jobs), protocol, progress) as bar:
         if lockstep > 1 and PROTOCOLS[protocol].lockstep:
-            together = [job for job in jobs if tracker_class(job[0].name).lockstep]
+            together = [
+                (spec, run)
+                for spec, run in jobs
+                if tracker_class(spec.name).lockstep and run.repetitions == 1
+            ]
             failures += _run_in_lockstep(together, made_by, lockstep, bar)
             jobs = [job for job in jobs if job not in together]
         if workers == 1 or not jobs:

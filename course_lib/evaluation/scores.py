@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from course_lib.data.sequence import OTB_ATTRIBUTES, Benchmark, Sequence
+from course_lib.data.sequence import ATTRIBUTES, Benchmark, Sequence
 from course_lib.errors import DataError
 from course_lib.evaluation.metrics import auc, precision_at
 from course_lib.evaluation.otb import SequenceScore, pool, score_sequence
@@ -50,14 +50,14 @@ class TrackerScores:
     def over(self, names: Iterable[str], rule: Rule = OTB) -> dict[str, float]:
         """Means over the named sequences, equally weighted; fps: mean of frames / total seconds."""
         chosen = [self.sequences[n] for n in names]
-        success = np.mean([s.success for s in chosen], axis=0)  # (21,)
+        success = rule.mean([s.success for s in chosen])  # (21,)
         speeds = np.array([self.fps[n] for n in names])
         return {
             "auc": auc(success),
             "success50": float(success[10]),
-            "precision20": precision_at(np.mean([s.precision for s in chosen], axis=0)),
+            "precision20": precision_at(rule.mean([s.precision for s in chosen])),
             "normalised_precision": rule.normalised(
-                np.mean([s.normalised_precision for s in chosen], axis=0)
+                rule.mean([s.normalised_precision for s in chosen])
             ),
             "mean_iou": float(np.mean([s.mean_iou for s in chosen])),
             "fps": float(np.nanmean(speeds)) if np.isfinite(speeds).any() else float("nan"),
@@ -67,17 +67,17 @@ class TrackerScores:
         """`over` all its sequences."""
         return self.over(self.sequences, rule)
 
-    def curve(self, kind: str) -> np.ndarray:
+    def curve(self, kind: str, rule: Rule = OTB) -> np.ndarray:
         """Mean over sequences of a curve in `CURVES`: (21,) or (51,)."""
-        return np.mean([getattr(s, kind) for s in self.sequences.values()], axis=0)
+        return rule.mean([getattr(s, kind) for s in self.sequences.values()])
 
     def by_sequence(self) -> dict[str, float]:
         """AUC by sequence."""
         return {name: auc(score.success) for name, score in self.sequences.items()}
 
-    def by_attribute(self, tagged: Mapping[str, Items[str]]) -> dict[str, float]:
+    def by_attribute(self, tagged: Mapping[str, Items[str]], rule: Rule = OTB) -> dict[str, float]:
         """AUC by OTB tag, over the sequences that `tagged` names for each."""
-        return {tag: self.over(names)["auc"] for tag, names in tagged.items()}
+        return {tag: self.over(names, rule)["auc"] for tag, names in tagged.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,7 @@ class KeptScores:
         """The scores as they were kept; NaN where nothing was measured."""
         return {name: float("nan") if v is None else v for name, v in self.scores.items()}
 
-    def curve(self, kind: str) -> np.ndarray:
+    def curve(self, kind: str, rule: Rule = OTB) -> np.ndarray:
         """A curve as it was kept: (21,) or (51,)."""
         return np.array(self.curves[kind])
 
@@ -108,7 +108,7 @@ class KeptScores:
         """AUC by sequence, as kept."""
         return self.sequences
 
-    def by_attribute(self, tagged: Mapping[str, Items[str]]) -> dict[str, float]:
+    def by_attribute(self, tagged: Mapping[str, Items[str]], rule: Rule = OTB) -> dict[str, float]:
         """AUC by OTB tag, as kept."""
         return self.attributes
 
@@ -234,7 +234,7 @@ class Report:
 
         "success" (21,), "precision" (51,) or "normalised_precision" (51,).
         """
-        return self.trackers[tracker].curve(kind)
+        return self.trackers[tracker].curve(kind, self.rule)
 
     def overall(self) -> dict[str, dict[str, float]]:
         """Scores over all sequences by tracker, best AUC first."""
@@ -242,13 +242,15 @@ class Report:
         return dict(sorted(rows.items(), key=lambda item: -item[1]["auc"]))
 
     def tagged(self) -> dict[str, list[str]]:
-        """Names of the sequences by OTB tag; tags that no sequence has are left out."""
-        tags = {t: [n for n in self.names if t in self.attributes[n]] for t in OTB_ATTRIBUTES}
+        """Names of the sequences by attribute; tags that no sequence has are left out."""
+        tags = {t: [n for n in self.names if t in self.attributes[n]] for t in ATTRIBUTES}
         return {tag: names for tag, names in tags.items() if names}
 
     def by_attribute(self) -> dict[str, dict[str, float]]:
         """AUC by attribute and tracker; attributes that no sequence has are left out."""
-        return _transposed({t: s.by_attribute(self.tagged()) for t, s in self.trackers.items()})
+        tagged = self.tagged()
+        rows = {t: s.by_attribute(tagged, self.rule) for t, s in self.trackers.items()}
+        return _transposed(rows)
 
     def by_sequence(self) -> dict[str, dict[str, float]]:
         """AUC by sequence and tracker."""
@@ -285,7 +287,7 @@ def _passes(given: Result | Passes) -> Passes:
 
 def _score(result: Result, sequence: Sequence, start: int, rule: Rule) -> SequenceScore:
     truth, omitted = sequence.boxes[start:], sequence.omitted[start:]
-    return score_sequence(result.boxes, truth, omitted, rule.absent_missed)
+    return score_sequence(result.boxes, truth, omitted, rule)
 
 
 def _speed(result: Result) -> float:

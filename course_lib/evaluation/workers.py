@@ -17,7 +17,6 @@ from course_lib.data.sequence import Benchmark
 from course_lib.errors import DataError
 from course_lib.evaluation.identity import differences
 from course_lib.evaluation.jobs import Failures, Job, TrackerSpec, collect, name_of, run_one
-from course_lib.evaluation.records import Run
 
 MOST = 61  # processes: Windows cannot wait for more
 
@@ -92,7 +91,7 @@ def _run_by_name(
             f"a worker that loads {source!r} by name finds different data: "
             f"{'; '.join(why)}. Benchmarks made in Python run with workers=1."
         )
-    run_one(spec, Run(root, whole, spec.folder, sequence, protocol))
+    run_one(spec, spec.on(root, whole, sequence, protocol))
 
 
 def _one_thread() -> None:

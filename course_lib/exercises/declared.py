@@ -22,13 +22,16 @@ from course_lib.exercises.words import Wrong
 
 
 def declared_result(reference: Any) -> Any:
-    """The return annotation of the reference; None if it has none, or is a class."""
+    """The return annotation of the reference, without a "| None"; None if it has none, or is a
+    class."""
     if inspect.isclass(reference):
         return None
     try:
-        return typing.get_type_hints(reference).get("return")
+        declared = typing.get_type_hints(reference).get("return")
     except NameError:  # a type that is imported for type checkers only
         return None
+    parts = [part for part in typing.get_args(declared) if part is not types.NoneType]
+    return parts[0] if isinstance(declared, types.UnionType) and len(parts) == 1 else declared
 
 
 def converted(value: Any, declared: Any, inputs: tuple[Any, ...] = ()) -> Any:

@@ -38,7 +38,7 @@ class SiamFC:
     def look_at_exemplar(self, frame: np.ndarray, side: float) -> None:
         """Features of the square of `side` frame pixels around the target."""
         crop = CropWindow(*self.centre, side, EXEMPLAR).cut(frame, self.colour)  # (127, 127, 3)
-        self.z = self.runtime.features(crop[None])  # (1, C, 6, 6)
+        self.z = self.runtime.template(crop[None])  # (1, C, 6, 6)
 
     def update(self, frame: np.ndarray) -> np.ndarray:
         """Box (4,) in the next `frame`."""

@@ -25,6 +25,7 @@ CHAPTERS = {  # heading → lessons
     "Siamese networks": ("04", "05", "06"),
     "Proposals": ("07", "08", "09"),
     "Deeper, wider, further apart": ("10", "11"),
+    "Boxes that climb, filters that learn": ("12", "13"),
 }
 IMAGES = {  # what the images show
     "00": "a target in its frame",
@@ -39,6 +40,8 @@ IMAGES = {  # what the images show
     "09": "channels of a template's features",
     "10": "what one cell of a deep network sees",
     "11": "targets and background on a line, with a margin between them",
+    "12": "boxes that have climbed to where a target is",
+    "13": "the score map of a classifier that has learned its target",
 }
 FIELDS = {
     "aim": "You will be able to",

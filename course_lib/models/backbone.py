@@ -7,13 +7,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from course_lib.errors import SettingsError
+
+if TYPE_CHECKING:
+    from course_lib.models.pyramid import MapPlace
 
 
 class Backbone(nn.Module, ABC):
@@ -31,7 +35,12 @@ class Backbone(nn.Module, ABC):
             output is added to `conv1`'s.
         fixed_gain: whether SiamFC's fixed gain and bias suit the size of its correlation sums;
             otherwise SiamFC normalises its response.
+        kept: cells per side at the centre of the exemplar's map that SiamFC compares; None for
+            all. At the border of a padded map stands what the padding made, and not the target.
         rpn_arguments: default arguments in a proposal network, where they differ.
+        same_weights: the arguments that change what is computed, but not the weights.
+        pyramid_places: where the cells of the two maps of `pyramid` lie; None for φ and its means,
+            see `models.pyramid.places_of`.
     """
 
     stride: int
@@ -40,7 +49,10 @@ class Backbone(nn.Module, ABC):
     frozen: int = 0
     guided: bool = False
     fixed_gain: bool = False
+    kept: int | None = None
     rpn_arguments: ClassVar[dict[str, Any]] = {}
+    same_weights: ClassVar[tuple[str, ...]] = ()
+    pyramid_places: tuple[MapPlace, MapPlace] | None = None
 
     @abstractmethod
     def stages(self) -> list[list[nn.Module]]:
@@ -50,6 +62,12 @@ class Backbone(nn.Module, ABC):
     def levels(self, image: Tensor) -> list[Tensor]:
         """The maps (B, C, n, n) that a network may read, from shallow to deep; the last is φ."""
         return [self(image)]
+
+    def pyramid(self, image: Tensor) -> list[Tensor]:
+        """Two maps, (B, C, n, n) and (B, C', m, m), the second with twice the stride of the first:
+        φ and its means over 2 × 2 cells, unless the backbone has better ones."""
+        x = self(image)  # (B, C, n, n)
+        return [x, F.avg_pool2d(x, 2)]  # (B, C, n // 2, n // 2)
 
     def load_classifier(self, path: Path) -> bool:
         """Load public weights of the classifier it was taken from; returns False, without reading
@@ -74,7 +92,8 @@ class Backbone(nn.Module, ABC):
 
     def freeze(self, count: int) -> Backbone:
         """Freeze the first `count` stages with their batch norms and thaw all others; returns the
-        network.
+        network. A guide is never frozen: it is new, and until it is trained the mask changes
+        nothing.
 
         Raises:
             SettingsError: if it has fewer stages.
@@ -87,6 +106,8 @@ class Backbone(nn.Module, ABC):
         for k, stage in enumerate(self.stages()):
             for module in stage:
                 module.requires_grad_(k >= count)
+        if self.guided:
+            self.guide.requires_grad_(True)
         return self.train(self.training)
 
     def train(self, mode: bool = True) -> Backbone:
@@ -106,6 +127,24 @@ class Backbone(nn.Module, ABC):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+
+
+def central_cells(x: Tensor, cells: int | None) -> Tensor:
+    """The central cells × cells of a map (B, C, n, n), all for None; the crop is exactly central
+    only if n and `cells` are both odd or both even."""
+    first = 0 if cells is None else (x.shape[-1] - cells) // 2
+    last = x.shape[-1] - first if cells is None else first + cells
+    return x[:, :, first:last, first:last]
+
+
+TEMPLATE_CELLS = 7  # per side of the template, which is cropped from a larger exemplar map
+
+
+def cells_of_template(cells: int) -> int:
+    """Cells per side of the template that SiamRPN++ keeps of an exemplar map of `cells` per side:
+    7 (Li et al., 2019), 8 of an even map, so that its centre does not move; all of a smaller
+    one."""
+    return min(cells, TEMPLATE_CELLS + (cells - TEMPLATE_CELLS) % 2)
 
 
 @torch.no_grad()

@@ -24,7 +24,9 @@ TWIN_COLUMNS = {"alexnet": 10, "resnet": 9}  # columns of SiamDW's table
 # name: where its class is, and the constructor arguments that the name determines
 BACKBONES: dict[str, tuple[str, dict[str, Any]]] = {
     "alexnet": ("course_lib.models.alexnet:AlexNet", {}),
+    "resnet18": ("course_lib.models.resnet:ResNet18", {}),
     "resnet50": ("course_lib.models.resnet:DilatedResNet50", {}),
+    "lite0": ("course_lib.models.lite0:EfficientNetLite0", {}),
     **{name: (CIR, {"name": name}) for name in CIR_NAMES},
     **{
         f"twin-{family}-{k}": (TWIN, {"family": family, "column": k})

@@ -3,6 +3,8 @@ search image."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -98,7 +100,33 @@ def cross_correlate_depthwise(z: Tensor, x: Tensor) -> Tensor:
     """Maps (B, C, H − h + 1, W − w + 1): channel c of z (B or 1, C, h, w) slides over channel c of
     x (B, C, H, W); the depth-wise correlation of SiamRPN++ (Li et al., 2019)."""
     B, C, H, W = x.shape
-    z = z.expand(B, -1, -1, -1)  # (B, C, h, w)
-    # (1, B·C, H', W')
-    maps = F.conv2d(x.reshape(1, B * C, H, W), z.reshape(B * C, 1, *z.shape[2:]), groups=B * C)
+    z = z.expand(B, -1, -1, -1).reshape(B * C, 1, *z.shape[2:])  # (B·C, 1, h, w)
+    x = x.reshape(1, B * C, H, W)
+    trained = torch.is_grad_enabled() and (z.requires_grad or x.requires_grad)
+    if trained and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
+        maps = _PlaneByPlane.apply(z, x)  # (1, B·C, H', W')
+    else:
+        maps = F.conv2d(x, z, groups=B * C)  # (1, B·C, H', W')
     return maps.reshape(B, C, *maps.shape[2:])
+
+
+class _PlaneByPlane(torch.autograd.Function):
+    """Correlation of N kernels (N, 1, h, w) with N planes (1, N, H, W), one by one: (1, N, H', W').
+
+    Its gradients are correlations too. Computed as such they take a quarter of the time that
+    PyTorch's gradient of a grouped convolution takes on a CPU.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, x: Tensor) -> Tensor:
+        ctx.save_for_backward(z, x)
+        return F.conv2d(x, z, groups=len(z))
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, Tensor]:
+        z, x = ctx.saved_tensors
+        slope = slope.contiguous()  # (1, N, H', W')
+        for_z = F.conv2d(x, slope.transpose(0, 1), groups=len(z)).transpose(0, 1)  # (N, 1, h, w)
+        padding = z.shape[2] - 1, z.shape[3] - 1
+        for_x = F.conv2d(slope, z.flip(2, 3), padding=padding, groups=len(z))  # (1, N, H, W)
+        return for_z, for_x

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from course_lib.lookup import load, row
 from course_lib.models.correlation import cross_correlate_channels, cross_correlate_depthwise
 from course_lib.models.proposals import Proposals
+from course_lib.models.templates import zoomed
 
 LEARNED = "course_lib.models.heads_learned"
 HEADS = {
@@ -45,12 +46,21 @@ class Head(nn.Module, ABC):
         trim: by how many cells its map is smaller than the search features; None for a
             correlation, where it is one less than the exemplar's cells.
         guided: whether it needs features of images with a mask as fourth channel.
+        whole: whether it takes exemplar features as they are; otherwise, of a padded backbone's
+            larger map, their central cells.
         has_map: whether it compares by one correlation, whose map can be given a separate loss.
     """
 
     trim: int | None = None
     guided: bool = False
+    whole: bool = False
     has_map: bool = False
+
+    def init_at_random(self) -> None:
+        """Draw all weights anew, by PyTorch's own rule for each layer."""
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.BatchNorm2d)):
+                module.reset_parameters()
 
     def shown(self, exemplar: Tensor, search: int) -> Tensor:
         """Exemplars (B, 3, 127, 127) as passed to the backbone, for search images of `search`
@@ -129,49 +139,76 @@ class DepthwiseBranch(nn.Module):
         features: channels of φ.
         channels: of the correlation.
         out: channels of the output.
+        kernels: how many kernels slide over the search features, see `DepthwiseHead`.
     """
 
-    def __init__(self, features: int, channels: int, out: int) -> None:
+    def __init__(self, features: int, channels: int, out: int, kernels: int = 1) -> None:
         super().__init__()
         self.z = conv_norm(features, channels, 3)
         self.x = conv_norm(features, channels, 3)
-        self.answer = nn.Sequential(conv_norm(channels, channels, 1), nn.Conv2d(channels, out, 1))
+        self.answer = nn.Sequential(
+            conv_norm(kernels * channels, channels, 1), nn.Conv2d(channels, out, 1)
+        )
 
     def forward(self, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The map (B, out, 17, 17) from the exemplar's kernel (B, C, 4, 4) and search features
-        (B, C, 22, 22), and the features that the kernel slid over, (B, channels, 20, 20)."""
-        x = self.x(x)  # (B, channels, 20, 20)
-        each = cross_correlate_depthwise(z, x)  # (B, channels, 17, 17)
-        return self.answer(each), x
+        """The map (B, out, 17, 17) from the exemplar's kernels (B, kernels · C, 4, 4) and search
+        features (B, C, 22, 22), and the features that they slid over, (B, channels, 20, 20)."""
+        x = self.x(x).contiguous()  # (B, channels, 20, 20)
+        each = [cross_correlate_depthwise(k, x) for k in z.split(x.shape[1], 1)]
+        return self.answer(torch.cat(each, 1)), x  # of (B, kernels · channels, 17, 17)
 
 
 class DepthwiseHead(Head):
     """SiamRPN++'s head (Li et al., 2019): 2.50 M parameters with 256 channels and 5 anchors; the
     two branches share no convolutions.
 
+    With several `scales` the exemplar's kernel also slides over the search features enlarged and
+    reduced, as SiamFC shows it at several scales, but in one pass: how much better a larger one
+    fits is what tells a larger target from a smaller one. (The course's own; with one scale the
+    head is the paper's.)
+
     Args:
         features: channels of φ.
         channels: of the correlations.
         anchors: k per cell.
+        scales: sizes of the exemplar at which it is compared, 1 first.
     """
 
     has_map = True
 
-    def __init__(self, features: int = 256, channels: int = 256, anchors: int = 5) -> None:
+    def __init__(
+        self,
+        features: int = 256,
+        channels: int = 256,
+        anchors: int = 5,
+        scales: tuple[float, ...] = (1.0,),
+    ) -> None:
         super().__init__()
-        self.classes = DepthwiseBranch(features, channels, 2 * anchors)
-        self.boxes = DepthwiseBranch(features, channels, 4 * anchors)
+        self.classes = DepthwiseBranch(features, channels, 2 * anchors, len(scales))
+        self.boxes = DepthwiseBranch(features, channels, 4 * anchors, len(scales))
+        self.scales = scales
 
-    def template_features(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Kernels (B, C, 4, 4), one per branch, of exemplar features (B, C, 6, 6)."""
-        return self.classes.z(z), self.boxes.z(z)
+    def template_features(self, z: Tensor, cells: int | None = None) -> tuple[Tensor, Tensor]:
+        """Kernels (B, C, 4, 4), one per branch, of exemplar features (B, C, 6, 6).
+
+        Args:
+            z: exemplar features; for scales other than 1 of a larger region, since a reduced kernel
+                shows more of it.
+            cells: side of the region of z that is the template; by default all of it.
+        """
+        cells = (z.shape[-1] if cells is None else cells) - 2  # the convolution takes two
+        return tuple(
+            torch.cat([zoomed(branch.z(z), cells, s) for s in self.scales], 1)
+            for branch in (self.classes, self.boxes)
+        )
 
     def forward(self, template: tuple[Tensor, Tensor], x: Tensor) -> Proposals:
         """Proposals for search features (B, C, 22, 22), with the two maps whose depth-wise
         correlation the scores come from: summed over channels, it is their plain correlation."""
         classes, seen = self.classes(template[0], x)  # (B, 2k, 17, 17) and (B, C, 20, 20)
         proposals = as_proposals(classes, self.boxes(template[1], x)[0])
-        return proposals._replace(compared=((template[0], seen),))
+        first = template[0][:, : seen.shape[1]]  # (B, C, 4, 4) at scale 1
+        return proposals._replace(compared=((first, seen),))
 
 
 def conv_norm(before: int, after: int, k: int, **how: int) -> nn.Sequential:

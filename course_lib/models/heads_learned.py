@@ -116,6 +116,7 @@ class ConcatHead(Head):
 
     trim = 4
     guided = True
+    whole = True
 
     def __init__(self, features: int = 256, channels: int = 256, anchors: int = 5) -> None:
         super().__init__()

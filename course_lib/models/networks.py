@@ -21,6 +21,8 @@ NETWORKS = {
     "siamrpn++": "course_lib.models.siamrpnpp:SiamRPNpp",
     "siamconcatrpn": "course_lib.models.concat_broadcast:SiamConcatRPN",
     "siambroadcastrpn": "course_lib.models.concat_broadcast:SiamBroadcastRPN",
+    "atom": "course_lib.models.atom:ATOM",
+    "dimp": "course_lib.models.dimp:DiMP",
 }
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torchvision.ops import generalized_box_iou_loss
 
 from course_lib.geometry.anchors import SSD_VARIANCES, encode, match, overlaps
 from course_lib.models.correlation import cosine_correlate
@@ -69,8 +70,14 @@ def assign(
     low: float = 0.3,
     variances: tuple[float, ...] = (1, 1, 1, 1),
     near: float = 28.0,
+    any_size: bool = False,
 ) -> Targets:
     """Targets of B pairs.
+
+    By the papers' rule an anchor is a positive if it overlaps the box well enough; so of a target
+    of 1.3 times the anchors' size no anchor is, and what its size is, is never asked. With
+    `any_size` an anchor is compared with the box brought to the anchor's area: place and shape
+    decide which anchors answer, and each answers for all sizes.
 
     In a negative pair the box belongs to another object: only the anchors near its centre are
     negatives, the others are ignored (as in pysot's code of DaSiamRPN: 7 × 7 cells). A box without
@@ -84,9 +91,11 @@ def assign(
         low: IoU below which it is a negative; in between it is ignored.
         variances: offsets are divided by these, see `geometry.anchors.encode`.
         near: pixels from the box's centre within which anchors of a negative pair count.
+        any_size: whether anchors are matched by place and shape alone.
     """
     there = (boxes[:, 2:] > 0).all(-1)  # (B,)
-    labels = match(overlaps(anchors, boxes), high, low)  # (B, A)
+    compared = at_anchor_size(boxes, anchors) if any_size else boxes  # (B, 4)
+    labels = match(overlaps(anchors, compared), high, low)  # (B, A)
     distance = (
         (boxes[:, None, :2] + boxes[:, None, 2:] / 2 - anchors[:, :2] - anchors[:, 2:] / 2)
         .abs()
@@ -97,6 +106,15 @@ def assign(
     # where there is no box the anchor itself takes its place, so that the offset is 0
     safe = torch.where(there[:, None, None], boxes[:, None], anchors[None])  # (B, A, 4)
     return Targets(labels, encode(safe, anchors, variances))
+
+
+def at_anchor_size(boxes: Tensor, anchors: Tensor) -> Tensor:
+    """Boxes (B, 4) scaled about their centres to the mean area of anchors (A, 4); a box without
+    area stays without."""
+    area = boxes[:, 2:].clamp_min(0).prod(-1)  # (B,)
+    factor = (anchors[:, 2:].prod(-1).mean() / area.clamp_min(1e-6)).sqrt()[:, None]  # (B, 1)
+    size = torch.where(area[:, None] > 0, boxes[:, 2:] * factor, 0.0)  # (B, 2)
+    return torch.cat([boxes[:, :2] + boxes[:, 2:] / 2 - size / 2, size], 1)
 
 
 def uniform_draws(seeds: Tensor, count: int) -> Tensor:
@@ -157,16 +175,19 @@ def mean_over(values: Tensor, chosen: Tensor) -> Tensor:
     return (torch.where(chosen, values, 0.0).sum(1) / chosen.sum(1).clamp_min(1)).mean()
 
 
-def box_loss(offsets: Tensor, targets: Targets, smooth: bool = True) -> Tensor:
-    """Loss () of offsets: the sum over the four offsets of a positive anchor, averaged over the
-    positive anchors (Li et al., 2018).
+def box_loss(offsets: Tensor, targets: Targets, smooth: bool = True, giou: bool = False) -> Tensor:
+    """Loss () of offsets: that of the four offsets of a positive anchor, averaged over the positive
+    anchors (Li et al., 2018).
 
     Args:
         offsets: (B, A, 4) proposed.
         targets: what they should be.
         smooth: True for smooth L1, as in the paper (½d² below 1, |d| − ½ above); False for |d|, as
-            in its public re-implementations.
+            in its public re-implementations; summed over the four offsets.
+        giou: 1 − GIoU of the two boxes instead, see `giou_cost`.
     """
+    if giou:
+        return mean_over(giou_cost(offsets, targets.offsets), targets.labels == 1)
     difference = offsets - targets.offsets  # (B, A, 4)
     cost = (
         F.smooth_l1_loss(difference, torch.zeros_like(difference), reduction="none")
@@ -176,8 +197,29 @@ def box_loss(offsets: Tensor, targets: Targets, smooth: bool = True) -> Tensor:
     return mean_over(cost.sum(-1), targets.labels == 1)
 
 
+def giou_cost(offsets: Tensor, wanted: Tensor) -> Tensor:
+    """1 − GIoU (…,) of two boxes given by their offsets (…, 4) from one anchor, variances 1
+    (generalised IoU: Rezatofighi et al., 2019; 0 for equal boxes, up to 2).
+
+    The anchor's own place and size do not matter: a common shift and common factors on x and y
+    leave every ratio of areas as it is.
+    """
+    return generalized_box_iou_loss(_corners(offsets), _corners(wanted), eps=1e-7)
+
+
+def _corners(offsets: Tensor) -> Tensor:
+    """Corners (…, 4) of the boxes with these offsets (…, 4) from an anchor of side 1 at 0."""
+    # a size of e⁴ anchors is beyond any search image, and infinity has no gradient
+    half = offsets[..., 2:].clamp(-4, 4).exp() / 2  # (…, 2)
+    return torch.cat([offsets[..., :2] - half, offsets[..., :2] + half], -1)
+
+
 def siamrpn_loss(
-    proposals: Proposals, targets: Targets, weight: float = 1.2, smooth: bool = True
+    proposals: Proposals,
+    targets: Targets,
+    weight: float = 1.2,
+    smooth: bool = True,
+    giou: bool = False,
 ) -> Tensor:
     """SiamRPN's loss () over the anchors drawn by `draw_anchors`: cross-entropy, half of it from
     positives and half from negatives, and the box loss (Li et al., 2018; weight 1.2 as in pysot).
@@ -187,12 +229,13 @@ def siamrpn_loss(
         targets: of the same anchors.
         weight: of the box loss.
         smooth: see `box_loss`.
+        giou: see `box_loss`.
     """
     losses = _cross_entropy(proposals.logits, targets.labels)  # (B, A)
     classes = 0.5 * mean_over(losses, targets.labels == 1) + 0.5 * mean_over(
         losses, targets.labels == 0
     )
-    return classes + weight * box_loss(proposals.offsets, targets, smooth)
+    return classes + weight * box_loss(proposals.offsets, targets, smooth, giou)
 
 
 def ssd_loss(

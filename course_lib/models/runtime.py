@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from course_lib.errors import DataError
-from course_lib.models.backbone import Backbone, fold_norms
+from course_lib.models.backbone import Backbone, central_cells, fold_norms
 from course_lib.models.device import Placement, choose_placement
 from course_lib.models.proposal_network import ProposalNetwork
 from course_lib.models.weights import load_network, load_siamfc, weights_stamp
@@ -62,6 +62,11 @@ class SiamFCRuntime(Runtime):
     def features(self, crops: np.ndarray) -> Tensor:
         """φ (N, C, s, s), in single precision, of crops (N, S, S, 3) uint8."""
         return self.backbone(self._images(crops)).float()
+
+    def template(self, crops: np.ndarray) -> Tensor:
+        """Exemplar features (N, C, a, a), in single precision, of crops (N, 127, 127, 3) uint8: φ,
+        of a padded backbone its central cells."""
+        return central_cells(self.features(crops), self.network.backbone.kept)
 
     @torch.inference_mode()
     def respond(self, z: Tensor, crops: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from course_lib.models.backbone import central_cells
 from course_lib.models.backbones import make_backbone
 from course_lib.models.correlation import cross_correlate
 
@@ -24,7 +25,8 @@ class SiamFC(nn.Module):
     n is 17, or 15 for the 239 pixels used in training; at stride 4 it is 33, at stride 16 it is 9.
     The stride-4 baseline normalises its response (one batch norm on the map, as in CFNet, Valmadre
     et al., 2017) where the original has a gain and a bias; so does SiamFC on every backbone other
-    than AlexNet, because their responses are sums of quite different numbers of products.
+    than AlexNet, because their responses are sums of quite different numbers of products. With
+    the padded EfficientNet-Lite0, whose templates are the centre of the exemplar's map, n is 25.
 
     Args:
         backbone: by name, see `models.backbones`.
@@ -58,6 +60,11 @@ class SiamFC(nn.Module):
         """φ of images (B, 3, S, S), values 0…255: (B, C, s, s)."""
         return self.backbone(image)
 
+    def template(self, exemplar: Tensor) -> Tensor:
+        """Exemplar features (B, C, a, a) of exemplars (B, 3, 127, 127): φ, of a padded backbone its
+        central cells."""
+        return central_cells(self.features(exemplar), self.backbone.kept)
+
     def response(self, z: Tensor, x: Tensor) -> Tensor:
         """Responses (B, n, n), in single precision, of exemplar features (B or 1, C, h, w) and
         search features (B, C, H, W)."""
@@ -68,4 +75,4 @@ class SiamFC(nn.Module):
 
     def forward(self, exemplar: Tensor, search: Tensor) -> Tensor:
         """Responses (B, n, n) of exemplars (B, 3, 127, 127) and search images (B, 3, S, S)."""
-        return self.response(self.features(exemplar), self.features(search))
+        return self.response(self.template(exemplar), self.features(search))

@@ -14,7 +14,7 @@ from torch import Tensor
 from course_lib.errors import SettingsError
 from course_lib.geometry.anchors import siamrpn_anchor_sizes
 from course_lib.geometry.windows import EXEMPLAR
-from course_lib.models.backbone import cells_of
+from course_lib.models.backbone import cells_of, cells_of_template, central_cells
 from course_lib.models.backbones import backbone_arguments, backbone_class, make_backbone
 from course_lib.models.heads import head_class
 from course_lib.models.proposal_network import ProposalNetwork
@@ -29,7 +29,9 @@ class SiamRPN(ProposalNetwork):
             need a fourth channel, a mask of the target's box (in the search image, of its last
             known box).
         channels: of the head; None for as many as φ has.
-        backbone: by name, see `models.backbones`.
+        backbone: by name, see `models.backbones`; its last level is read. Of a padded one, whose
+            exemplar map is larger than AlexNet's 6 × 6, the central cells are the template
+            ("lite0": 8 × 8 of 16 × 16).
         **arguments: the backbone's own, for example `widths` and `groups` of AlexNet.
     """
 
@@ -48,7 +50,7 @@ class SiamRPN(ProposalNetwork):
             if "guided" not in backbone_arguments(backbone):
                 raise SettingsError(
                     f"head {head} is guided by a mask, which backbone {backbone} does not take; "
-                    "choose another head, or backbone alexnet"
+                    "choose another head, or backbone alexnet or lite0"
                 )
             arguments |= {"guided": True}
         arguments = backbone_class(backbone).rpn_arguments | arguments
@@ -59,6 +61,7 @@ class SiamRPN(ProposalNetwork):
             self.backbone.channels, channels or self.backbone.channels, len(self.sizes)
         )
         self.has_map = self.head.has_map
+        self.template_cells = cells_of_template(cells_of(self.backbone, EXEMPLAR))
         # a card must hold this for the network to be rebuilt, see `models.networks.build`
         self.about = {"network": self.name, "head": head, "channels": channels}
         self.about |= self.backbone.about
@@ -66,13 +69,16 @@ class SiamRPN(ProposalNetwork):
     def cells(self, search: int = 255) -> int:
         """Cells per side of the map for search images of `search` pixels."""
         trim = self.head.trim
-        if trim is None:  # for a correlation, one less than the exemplar's cells
-            trim = cells_of(self.backbone, EXEMPLAR) - 1
+        if trim is None:  # for a correlation, one less than the template's cells
+            trim = self.template_cells - 1
         return cells_of(self.backbone, search) - trim
 
     def template_features(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor, ...]:
         """Template features of exemplars (B, 3, 127, 127); computed once per sequence."""
-        return self.head.template_features(self.backbone(self.head.shown(exemplar, search)))
+        z = self.backbone(self.head.shown(exemplar, search))  # (B, C, 6, 6)
+        return self.head.template_features(
+            z if self.head.whole else central_cells(z, self.template_cells)
+        )
 
     def propose(self, template: tuple[Tensor, ...], search: Tensor) -> Proposals:
         """Proposals for search images (B, 3, S, S)."""

@@ -14,13 +14,11 @@ from torch import Tensor, nn
 
 from course_lib.geometry.anchors import siamrpn_anchor_sizes
 from course_lib.geometry.windows import EXEMPLAR
-from course_lib.models.backbone import cells_of
+from course_lib.models.backbone import cells_of, cells_of_template, central_cells
 from course_lib.models.backbones import backbone_class, make_backbone
 from course_lib.models.heads import DepthwiseHead
 from course_lib.models.proposal_network import ProposalNetwork
 from course_lib.models.proposals import Proposals
-
-TEMPLATE_CELLS = 7  # per side of the template, which is cropped from a larger exemplar map
 
 
 class SiamRPNpp(ProposalNetwork):
@@ -29,38 +27,45 @@ class SiamRPNpp(ProposalNetwork):
     Args:
         backbone: by name, see `models.backbones`; one head on each of its `levels`. "resnet50" has
             maps of 15 × 15 (exemplar) and 31 × 31 (search image); the exemplar's central 7 × 7
-            cells are the template.
+            cells are the template ("lite0": 16 × 16, 32 × 32 and 8 × 8).
         channels: of the heads.
+        scales: of the template, see `heads.DepthwiseHead`; (1,) in the paper.
         **arguments: the backbone's own, for example `widths` and `groups` of AlexNet.
     """
 
     name = "siamrpn++"
     has_map = True
 
-    def __init__(self, backbone: str = "resnet50", channels: int = 256, **arguments: Any) -> None:
+    def __init__(
+        self,
+        backbone: str = "resnet50",
+        channels: int = 256,
+        scales: tuple[float, ...] = (1.0,),
+        **arguments: Any,
+    ) -> None:
         super().__init__()
         arguments = backbone_class(backbone).rpn_arguments | arguments
         self.backbone = make_backbone(backbone, **arguments)
         self.stride = self.backbone.stride
         before = self.backbone.level_channels
-        cells = cells_of(self.backbone, EXEMPLAR)
-        # an even map is cropped to an even one, so that its centre does not move
-        self.template_cells = min(cells, TEMPLATE_CELLS - (cells - TEMPLATE_CELLS) % 2)
+        self.template_cells = cells_of_template(cells_of(self.backbone, EXEMPLAR))
         self.neck = nn.ModuleList(
             [
                 nn.Sequential(nn.Conv2d(n, channels, 1, bias=False), nn.BatchNorm2d(channels))
                 for n in before
             ]
         )
+        self.scales = tuple(scales)
         self.sizes = siamrpn_anchor_sizes()  # (k, 2)
         self.heads = nn.ModuleList(
-            [DepthwiseHead(channels, channels, len(self.sizes)) for _ in before]
+            [DepthwiseHead(channels, channels, len(self.sizes), self.scales) for _ in before]
         )
         # separate weights for scores and boxes, equal at first (Li et al., 2019)
         self.class_weights = nn.Parameter(torch.ones(len(before)))
         self.box_weights = nn.Parameter(torch.ones(len(before)))
         # a card must hold this for the network to be rebuilt, see `models.networks.build`
-        self.about = {"network": self.name, "channels": channels, **self.backbone.about}
+        self.about = {"network": self.name, "channels": channels, "scales": list(scales)}
+        self.about |= self.backbone.about
 
     def levels(self, image: Tensor) -> list[Tensor]:
         """Three maps (B, channels, n, n) of equal size, from shallow to deep."""
@@ -74,12 +79,13 @@ class SiamRPNpp(ProposalNetwork):
 
     def template_features(self, exemplar: Tensor, search: int = 255) -> tuple[Tensor, ...]:
         """Kernels of the three heads, two for each, from exemplars (B, 3, 127, 127)."""
-        # (B, channels, 7, 7) each
-        maps = [central_cells(m, self.template_cells) for m in self.levels(exemplar)]
+        maps = self.levels(exemplar)  # (B, channels, 15, 15) each
+        if self.scales == (1,):  # of a reduced template more is seen
+            maps = [central_cells(m, self.template_cells) for m in maps]  # (B, channels, 7, 7)
         return tuple(
             kernel
             for head, m in zip(self.heads, maps, strict=True)
-            for kernel in head.template_features(m)
+            for kernel in head.template_features(m, self.template_cells)
         )
 
     def propose(self, template: tuple[Tensor, ...], search: Tensor) -> Proposals:
@@ -100,10 +106,3 @@ def aggregate(answers: list[Tensor], weights: Tensor) -> Tensor:
     layer-wise aggregation of SiamRPN++ (Li et al., 2019)."""
     factors = weights.softmax(0).to(answers[0].dtype)  # (L,)
     return sum(factor * answer for factor, answer in zip(factors, answers, strict=True))
-
-
-def central_cells(x: Tensor, cells: int) -> Tensor:
-    """The central cells × cells of a map (B, C, n, n); the crop is exactly central only if n and
-    `cells` are both odd or both even."""
-    first = (x.shape[-1] - cells) // 2
-    return x[:, :, first : first + cells, first : first + cells]

@@ -46,8 +46,40 @@ def template_from(features: Tensor, roi: Tensor, cells: int) -> Tensor:
         cells: per side of the template.
     """
     # (1, 5): number of the image, square
-    square = torch.cat([roi.new_zeros(1), roi])[None].to(features)
-    return roi_align(features, square, (cells, cells), sampling_ratio=1, aligned=True)
+    return _aligned(features, torch.cat([roi.new_zeros(1), roi])[None], cells)
+
+
+def zoomed(z: Tensor, cells: int, scale: float = 1.0) -> Tensor:
+    """The central cells of exemplar features (B, C, n, n), as they would be if the exemplar were
+    `scale` times as large: (B, C, cells, cells), interpolated bilinearly.
+
+    Args:
+        z: exemplar features.
+        cells: per side of the result; at scale 1 they are copied.
+        scale: above 1 the result shows less of the exemplar, larger.
+    """
+    n = z.shape[-1]
+    if scale == 1:
+        first = (n - cells) // 2
+        return z[:, :, first : first + cells, first : first + cells]
+    half = cells / scale / 2
+    square = torch.tensor([n / 2 - half, n / 2 - half, n / 2 + half, n / 2 + half])  # (4,)
+    numbers = torch.arange(len(z))[:, None]  # (B, 1)
+    return _aligned(z, torch.cat([numbers, square.expand(len(z), 4)], 1), cells)
+
+
+def _aligned(features: Tensor, squares: Tensor, cells: int) -> Tensor:
+    """ROI-Align with one sample per cell: (N, C, cells, cells), in the features' precision.
+
+    Args:
+        features: (B, C, H, W).
+        squares: (N, 5), number of the image, x0, y0, x1, y1 in cells.
+        cells: per side of the result.
+    """
+    # in single precision: on a CPU there is no ROI-Align in bfloat16, which would round places too
+    maps = features.float()  # (B, C, H, W)
+    found = roi_align(maps, squares.to(maps), (cells, cells), sampling_ratio=1, aligned=True)
+    return found.to(features.dtype)
 
 
 def unit(template: Tensor) -> Tensor:

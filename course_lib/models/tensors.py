@@ -59,6 +59,15 @@ def read_torch(path: Path) -> dict[str, Tensor]:
     return content
 
 
+def resnet_name(name: str, upto: int = 4) -> str | None:
+    """The name in `models.resnet` of a tensor of torchvision's ResNet; None if it belongs to what
+    comes after layer `upto`."""
+    head, _, rest = name.partition(".")
+    if head in [f"layer{k}" for k in range(1, upto + 1)]:
+        return f"layers.{int(head[5:]) - 1}.{rest}"
+    return name if head in ("conv1", "bn1") else None
+
+
 def _some(names: list[str]) -> str:
     """The first few of many names, for a message."""
     rest = f" and {len(names) - 4} more" if len(names) > 4 else ""

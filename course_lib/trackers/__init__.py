@@ -21,6 +21,7 @@ TRACKERS = {
     "siamfc": "course_lib.trackers.siamfc:SiamFCTracker",
     "siammargin": "course_lib.trackers.siammargin:SiamMarginTracker",
     "siamrpn": "course_lib.trackers.siamrpn:SiamRPNTracker",
+    "atom": "course_lib.trackers.atom:ATOMTracker",
     "opencv-mosse": "course_lib.trackers.opencv:OpenCVMOSSE",
     "opencv-kcf": "course_lib.trackers.opencv:OpenCVKCF",
     "opencv-csrt": "course_lib.trackers.opencv:OpenCVCSRT",

@@ -3,13 +3,15 @@ further frame."""
 
 from __future__ import annotations
 
+import copy
+import math
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from course_lib.errors import DataError
+from course_lib.errors import CourseError, DataError
 from course_lib.geometry.frame import as_frame
 
 SMALLEST = 0.001  # pixels; anything smaller is a mistake, and its area may round to 0
@@ -22,21 +24,25 @@ class Tracker(ABC):
 
     The two calls are those of the GOT-10k toolkit's trackers. Every tracker of the course outputs
     the same boxes in every run, because its random numbers come from a fixed seed. So one run of
-    each is enough.
+    each is enough; a tracker of your own that draws anew in every run says so.
 
     Attributes:
         name: part of every result's path.
+        is_deterministic: whether every run gives the same boxes; if not, protocols repeat it as
+            often as their toolkits do.
         Settings: the dataclass of its settings, the only argument its constructor needs; None for a
             tracker without settings.
         lockstep: whether `update` consists of `look`, one call of the network, and `decide`, so
             that many targets can share that call (see `evaluation.lockstep`).
         last: intermediate results of the most recent call (response, window, …) for figures, a
-            small dataclass that differs from tracker to tracker. None before `init`.
+            small dataclass that differs from tracker to tracker; its `score`, if it has one, says
+            how sure the tracker is. None before `init`.
     """
 
     name: str = "tracker"
     Settings: ClassVar[type | None] = None
     lockstep: ClassVar[bool] = False
+    is_deterministic: bool = True
     last: Any = None
 
     @abstractmethod
@@ -47,6 +53,35 @@ class Tracker(ABC):
     @abstractmethod
     def update(self, frame: np.ndarray) -> np.ndarray:
         """Box (4,) of the target in the next `frame`, float64, x, y, w, h in pixels."""
+
+    def believe(self, centre: np.ndarray, size: np.ndarray) -> None:
+        """Take the target to be at `centre` (2,) and as large as `size` (2,), in frame pixels; what
+        was learned of its looks stays. Raises CourseError for a tracker that has no such call."""
+        raise CourseError(
+            f"tracker {self.name} cannot be told where its target is; expected one with `believe`, "
+            "such as mosse, kcf, siamfc or siamrpn"
+        )
+
+    def fork(self) -> Self:
+        """A copy that goes its own way: what one of the two sees, the other does not learn.
+
+        Arrays and networks are shared until one of the two replaces them. So a tracker replaces
+        what it learns and changes no array in place; one that does copies it here.
+        """
+        return copy.copy(self)
+
+    def ask(self, frame: np.ndarray, box: ArrayLike) -> tuple[np.ndarray, float]:
+        """What the tracker would find in `frame` (H, W, 3) if its target had last been at `box`
+        (4,): a box (4,), and how sure it is of it. The tracker itself stays as it is."""
+        box, other = np.asarray(box, dtype=np.float64), self.fork()
+        other.believe(box[:2] + box[2:] / 2, box[2:])
+        return other.update(frame), confidence_of(other)
+
+
+def confidence_of(tracker: Tracker) -> float:
+    """How sure a tracker is of its last box, its `last.score`, in units of its own; NaN if it does
+    not say."""
+    return float(getattr(tracker.last, "score", math.nan))
 
 
 def accept_start(frame: np.ndarray, box: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -7,8 +7,9 @@ settings, it is the predecessor CSK.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -79,6 +80,11 @@ class KCFState:
     scale: float
     updated: bool = True
 
+    @property
+    def score(self) -> float:
+        """How sure the tracker is: the peak of the response; NaN after `init`."""
+        return float("nan") if self.response is None else float(self.response.max())
+
 
 def best_size(responses: np.ndarray, weight: float) -> int:
     """Index of the response (S, h, w), for patches of S sizes, with the highest peak, after
@@ -135,6 +141,18 @@ class KCF(Tracker):
         self._remember(responses[best])
         size = self.first_size * self.scale  # (2,) w, h
         return np.concatenate([self.centre - size / 2, size])
+
+    def believe(self, centre: np.ndarray, size: np.ndarray) -> None:
+        """Take the target to be at `centre` (2,) and as large as `size` (2,), in frame pixels; its
+        aspect ratio is that of the first frame."""
+        self.centre = np.array(centre, dtype=np.float64)
+        self.scale = float(np.sqrt(np.prod(size) / np.prod(self.first_size)))
+
+    def fork(self) -> Self:
+        """A copy that goes its own way, with a scale filter of its own."""
+        other = super().fork()
+        other.sizes = copy.copy(self.sizes)
+        return other
 
     def _patch_shape(self) -> tuple[int, int]:
         """Height and width of the patch in pixels: whole cells, at least four per side."""

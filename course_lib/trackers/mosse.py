@@ -61,6 +61,11 @@ class MOSSEState:
     spectrum: np.ndarray
 
     @property
+    def score(self) -> float:
+        """How sure the tracker is: the peak-to-sidelobe ratio."""
+        return self.psr
+
+    @property
     def filter(self) -> np.ndarray:
         """The filter in space (h, w), origin at the centre; computed when asked for."""
         _, _, w, h = (int(v) for v in self.patch_box)
@@ -209,6 +214,11 @@ class MOSSE(Tracker):
             self._learn(frame)
         self._remember(response, psr, found)
         return np.concatenate([self.centre - self.box_size / 2, self.box_size])
+
+    def believe(self, centre: np.ndarray, size: np.ndarray) -> None:
+        """Take the target to be at `centre` (2,) in frame pixels; its `size` (2,) is that of the
+        first frame, whatever is said."""
+        self.centre = np.array(centre, dtype=np.float64)
 
     def _patch_size(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """Height and width of the patch: padded, not too small, at most twice the frame, and fast

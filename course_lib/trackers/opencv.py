@@ -25,6 +25,11 @@ class OpenCVState:
 
     updated: bool
 
+    @property
+    def score(self) -> float:
+        """1 where the target was found, else 0: OpenCV says no more."""
+        return float(self.updated)
+
 
 def find_factory(kind: str) -> Callable[[], Any] | None:
     """OpenCV's constructor of a tracker of `kind`, or None if the installed OpenCV has none.

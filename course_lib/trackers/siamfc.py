@@ -178,9 +178,14 @@ class SiamFCTracker(Tracker):
         self.colour = cv2.mean(frame)[:3]
         window = CropWindow(*self.centre, side, EXEMPLAR)
         crop = window.cut(frame, self.colour)  # (127, 127, 3)
-        self.z = self.runtime.features(crop[None])  # (1, C, 6, 6)
+        self.z = self.runtime.template(crop[None])  # (1, C, 6, 6)
         self.side = self.first_side = side * SEARCH / EXEMPLAR  # of the search image, frame pixels
         self.last = SiamFCState(None, None, self.settings.scales // 2, float("nan"), window, crop)
+
+    def believe(self, centre: np.ndarray, size: np.ndarray) -> None:
+        """Take the target to be at `centre` (2,) and as large as `size` (2,), in frame pixels."""
+        self.centre, self.size = np.array(centre, float), np.array(size, float)
+        self.side = float(context_side(self.size)) * SEARCH / EXEMPLAR
 
     def update(self, frame: np.ndarray) -> np.ndarray:
         """Box (4,) where the response is highest."""

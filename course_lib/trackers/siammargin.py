@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from course_lib.errors import DataError, SettingsError
-from course_lib.geometry.traced import traced_receptive_fields
 from course_lib.geometry.windows import EXEMPLAR, SEARCH
+from course_lib.models.backbone import cells_of
 from course_lib.models.networks import network_class
 from course_lib.models.runtime import SiamFCRuntime, load_siamfc_runtime
 from course_lib.models.templates import mixed, roi_of, running_average, template_from, unit
@@ -54,12 +54,20 @@ class SiamMarginSettings(SiamFCSettings):
             )
 
 
-def region_size(speed: float, reach: float, base: int, largest: int, cell: int = 8) -> int:
+def region_size(
+    speed: float,
+    reach: float,
+    base: int,
+    largest: int,
+    cell: int = 8,
+    covered: float = (SEARCH - EXEMPLAR) / 2,
+) -> int:
     """Pixels per side of a search image in which the target may move `reach` · `speed` search
     pixels; the course's own rule.
 
-    The response to an image of 255 pixels reaches 64 pixels from its centre: (255 − 127) / 2. Every
-    further cell on each side costs 2 · `cell` pixels. The result lies between `base` and `largest`.
+    The response to an image of 255 pixels reaches 64 pixels from its centre, (255 − 127) / 2, if
+    the template is all of the exemplar's map; with a part of it, further. Every further cell on
+    each side costs 2 · `cell` pixels. The result lies between `base` and `largest`.
 
     Args:
         speed: of the target, search pixels per frame.
@@ -67,8 +75,9 @@ def region_size(speed: float, reach: float, base: int, largest: int, cell: int =
         base: pixels per side of the smallest search image.
         largest: pixels per side of the largest.
         cell: pixels from one cell to the next.
+        covered: how far the response to the smallest image reaches, pixels.
     """
-    missing = reach * speed - (base - EXEMPLAR) / 2  # pixels
+    missing = reach * speed - covered  # pixels
     steps = int(np.ceil(max(missing, 0) / cell))
     return min(base + 2 * cell * steps, largest)
 
@@ -97,8 +106,13 @@ class SiamMarginTracker(SiamFCTracker):
                 "tracker siamfc."
             )
         super().__init__(s, runtime)
-        row = traced_receptive_fields(runtime.network.backbone, EXEMPLAR)[-1]
-        self.first_cell, self.cells = row.start, row.size
+        backbone, stride = runtime.network.backbone, runtime.network.stride
+        own = cells_of(backbone, EXEMPLAR)  # of the exemplar's map
+        # the pixel at the centre of the first cell: the map's centre is the exemplar's
+        self.first_cell = (EXEMPLAR - (own - 1) * stride) / 2
+        self.cells = backbone.kept or own  # of the template
+        # how far the response to an image of 255 pixels reaches
+        self.covered = (cells_of(backbone, SEARCH) - self.cells) / 2 * stride
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
         """Compute the template features, scaled to length 1 so that all templates count equally;
@@ -111,7 +125,9 @@ class SiamMarginTracker(SiamFCTracker):
         """Box (4,) where the cosine, blended with the window, is highest."""
         s, before = self.settings, self.centre.copy()
         cell = self.runtime.network.stride
-        size = region_size(self.speed, s.reach, SEARCH, s.largest, cell) if s.adapt else SEARCH
+        size = SEARCH
+        if s.adapt:
+            size = region_size(self.speed, s.reach, SEARCH, s.largest, cell, self.covered)
         features, responses = self._search(frame, size)
         if s.again and size < s.largest and responses.max() < s.unsure:
             narrow = self.windows, self.crops

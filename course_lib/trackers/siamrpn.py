@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from course_lib.errors import DataError
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.frame import as_frame
 from course_lib.geometry.masks import box_masks
@@ -25,6 +26,7 @@ from course_lib.recipe import NotNegative, Range, Settings, UnitInterval
 from course_lib.trackers.base import Tracker, accept_start
 
 SMALLEST = 10.0  # pixels: lower limit of a box's sides
+MOST_TRUSTED = 0.5  # largest |log(found / believed)| that a size response is inverted for
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class SiamRPNSettings(Settings):
     penalty: NotNegative = 0.16  # how strongly a change of size and shape is penalised
     window: UnitInterval = 0.40  # influence of the cosine window
     rate: UnitInterval = 0.30  # how far the size moves towards that of a proposal of certainty 1
+    # the network's size response, which is inverted (see `true_size`); 0 and 0: taken as found
+    size_gain: Annotated[float, Range(0, 0.95)] = 0.0
+    size_bias: Annotated[float, Range(-1, 1)] = 0.0
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 
@@ -63,6 +68,11 @@ class SiamRPNState:
     best: int
     window: CropWindow
     crop: np.ndarray
+
+    @property
+    def score(self) -> float:
+        """How sure the tracker is: the probability of the chosen proposal; NaN after `init`."""
+        return float("nan") if self.scores is None else float(self.scores[self.best])
 
 
 def change(ratio: ArrayLike) -> np.ndarray:
@@ -124,6 +134,27 @@ def smooth_size(last: np.ndarray, found: np.ndarray, certainty: float, rate: flo
     """
     step = certainty * rate
     return (1 - step) * last + step * found
+
+
+def true_size(found: np.ndarray, believed: np.ndarray, gain: float, bias: float) -> np.ndarray:
+    """The size (2,) that makes a network with a known size response find `found`.
+
+    Told q times the true size, the network finds log(found / true) = g · log q + b (see
+    `analysis.size_response`). With δ = log(found / believed) the true size is therefore
+    believed · exp((δ − b) / (1 − g)). Noise in δ is multiplied by 1 / (1 − g) too, so δ is limited
+    to ± `MOST_TRUSTED`, and a small rate is advisable.
+
+    Args:
+        found: w and h of the chosen proposal (2,); their ratio is kept.
+        believed: w and h that the search image was cut by (2,).
+        gain: g; with 0 and a bias of 0 the size is taken as found.
+        bias: b.
+    """
+    if gain == bias == 0:
+        return found
+    delta = float(np.log(context_side(found) / context_side(believed)))
+    wanted = (np.clip(delta, -MOST_TRUSTED, MOST_TRUSTED) - bias) / (1 - gain)
+    return found * np.exp(wanted - delta)
 
 
 def with_mask(crop: np.ndarray, box: np.ndarray) -> np.ndarray:
@@ -194,10 +225,26 @@ class SiamRPNTracker(Tracker):
         found = self.window.box_to_frame(boxes[best])  # (4,) frame pixels
         # a target that left the frame is awaited at its edge
         self.centre = np.clip(found[:2] + found[2:] / 2, 0, self.frame_size)
-        size = smooth_size(self.size, found[2:], float(penalties[best] * scores[best]), s.rate)
+        true = true_size(np.maximum(found[2:], 1e-3), self.size, s.size_gain, s.size_bias)  # (2,)
+        size = smooth_size(self.size, true, float(penalties[best] * scores[best]), s.rate)
         self.size = np.clip(size, np.minimum(SMALLEST, self.frame_size), self.frame_size)
         self.last = SiamRPNState(boxes, scores, penalties, ranked, best, self.window, self.crop)
         return np.concatenate([self.centre - self.size / 2, self.size])
+
+    def believe(self, centre: np.ndarray, size: np.ndarray) -> None:
+        """Take the target to be at `centre` (2,) and as large as `size` (2,), in frame pixels."""
+        self.centre, self.size = np.array(centre, float), np.array(size, float)
+
+    def found(self) -> np.ndarray:
+        """The box (4,) of the proposal chosen in the last `update`, in frame pixels, as the network
+        found it.
+
+        Raises DataError before the first update.
+        """
+        last = self.last
+        if last is None or last.boxes is None:
+            raise DataError("nothing was found yet: call update first")
+        return last.window.box_to_frame(last.boxes[last.best])
 
     def _guided(self, crop: np.ndarray, window: CropWindow) -> np.ndarray:
         """The crop, for a guided network with a fourth channel that is 1 inside the current box."""

@@ -34,6 +34,11 @@ class TemplateState:
     response: np.ndarray | None
     region: np.ndarray
 
+    @property
+    def score(self) -> float:
+        """How sure the tracker is: the highest similarity; NaN after `init`."""
+        return float("nan") if self.response is None else float(self.response.max())
+
 
 class TemplateMatching(Tracker):
     """Finds the nearby location with the highest normalised cross-correlation with the template.
@@ -78,9 +83,16 @@ class TemplateMatching(Tracker):
         response = np.nan_to_num(response, nan=0.0, posinf=0.0, neginf=0.0)
         row, column = np.unravel_index(response.argmax(), response.shape)
         self.corner = np.array([x + column, y + row])
-        self.box[:2] = self.corner + self.offset
+        self.box = np.concatenate([self.corner + self.offset, self.box[2:]])
         self.last = TemplateState(response, region.astype(float))
         return self.box.copy()
+
+    def believe(self, centre: np.ndarray, size: np.ndarray) -> None:
+        """Take the target to be at `centre` (2,) in frame pixels, to the nearest whole pixel; its
+        `size` (2,) is that of the first frame, whatever is said."""
+        corner = np.asarray(centre) - self.box[2:] / 2 - self.offset  # (2,)
+        self.corner = np.rint(corner).astype(int)
+        self.box = np.concatenate([self.corner + self.offset, self.box[2:]])
 
     def _region(self, shape: tuple[int, ...]) -> np.ndarray:
         """The part of a frame of this shape to search, (4,) int: around the last location, inside

@@ -27,13 +27,13 @@ class ToToolkit:
 
     `first_pixel` is the number of the top-left pixel in the experiment's boxes: 1 for
     ExperimentOTB, otherwise 0. Every tracker of the course outputs the same boxes in every run, so
-    `is_deterministic` is True and the toolkit runs it once.
+    the toolkit runs it once; one of your own that does not is repeated, see
+    `Tracker.is_deterministic`.
     """
-
-    is_deterministic = True
 
     def __init__(self, tracker: Tracker, first_pixel: int = 0) -> None:
         self.tracker, self.name = tracker, tracker.name
+        self.is_deterministic = tracker.is_deterministic
         self.shift = _shift(first_pixel)  # (4,)
 
     def init(self, image: Image.Image, box: ArrayLike) -> None:
@@ -72,20 +72,14 @@ class FromToolkit(Tracker):
     """A tracker written for the toolkit, behind the course's two calls.
 
     `first_pixel` is the number of the top-left pixel for that tracker: 1 if it was written for
-    OTB's files. The course runs a tracker only once, so SettingsError is raised for one that is not
-    deterministic.
+    OTB's files. Its own `is_deterministic` counts, and False if it has none: `evaluate` then
+    repeats a run as often as the toolkits do. One run of `track` says little about such a tracker.
     """
 
     def __init__(self, theirs: Any, first_pixel: int = 0) -> None:
         self.theirs, self.name = theirs, theirs.name
         self.shift = _shift(first_pixel)  # (4,)
-        if not getattr(theirs, "is_deterministic", False):
-            raise SettingsError(
-                f"tracker {self.name!r} has is_deterministic=False, but the course runs a tracker "
-                "only once, which would say little about it. If it is seeded, set it to True. "
-                "Otherwise run it in the toolkit, which repeats it, and score all its runs with "
-                "`python -m course_lib report --layout got10k`."
-            )
+        self.is_deterministic = bool(getattr(theirs, "is_deterministic", False))
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
         """Initialise on `frame` (H, W, 3) with the target at `box` (4,)."""

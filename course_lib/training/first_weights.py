@@ -10,6 +10,7 @@ from torch import nn
 
 from course_lib.errors import SettingsError
 from course_lib.models.backbone import Backbone
+from course_lib.models.heads import Head
 from course_lib.models.networks import build
 from course_lib.models.weights import find_weights, load_network
 from course_lib.training.building import refusals_in_words
@@ -29,11 +30,18 @@ def first_network(settings: TrainSettings) -> nn.Module:
         SettingsError: it cannot be built, or `start_from` has weights for a different network.
     """
     with refusals_in_words(settings):
-        network = seeded(settings.seed, lambda: build(settings.about))
+        network = seeded(settings.seed, lambda: _built(settings))
     if settings.start_from:
         begin_with(network, settings.start_from)
     if settings.freeze:
         network.backbone.freeze(settings.freeze)
+    return network
+
+
+def _built(settings: TrainSettings) -> nn.Module:
+    network = build(settings.about)
+    if not settings.proposals.as_similarity and isinstance(getattr(network, "head", None), Head):
+        network.head.init_at_random()
     return network
 
 
@@ -81,5 +89,7 @@ def begin_with(network: nn.Module, weights: str) -> None:
 
 
 def _core(network: nn.Module) -> dict[str, Any]:
-    """Description of a network's backbone, without what the network added to it."""
-    return {n: v for n, v in network.backbone.about.items() if n not in ADDED_ARGUMENTS}
+    """Description of a network's backbone, without what the network added to it and what leaves
+    the weights as they are."""
+    apart = (*ADDED_ARGUMENTS, *network.backbone.same_weights)
+    return {n: v for n, v in network.backbone.about.items() if n not in apart}

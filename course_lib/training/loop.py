@@ -10,6 +10,7 @@ from torch import nn
 
 from course_lib.data.loader import batches, worker_deaths_in_words
 from course_lib.errors import CourseError
+from course_lib.lookup import load
 from course_lib.models.device import Placement, choose_placement
 from course_lib.training.checkpoint import load_same_run, save_state, take_state
 from course_lib.training.processes import ProcessGroup, process_group
@@ -18,10 +19,12 @@ from course_lib.training.shaping import shaping
 from course_lib.training.sources import make_sources
 from course_lib.training.step import (
     descend_unread,
+    fix_norms,
     frozen_stages,
     learning_rate,
     make_optimiser,
     predict,
+    with_fast_backbone,
 )
 from course_lib.training.tasks import make_task
 from course_lib.training.unread import ROW, Unread, read_back
@@ -101,6 +104,10 @@ class Run:
     ) -> None:
         self.settings, self.folder, self.placement, self.group = settings, folder, placement, group
         self.training_pairs, self.validation_pairs = sources
+        self.sequences = []
+        if settings.validation_clips:  # trackers are no part of training otherwise
+            chosen = load("course_lib.training.by_tracking:validation_clips")
+            self.sequences = chosen(settings.validation_clips, sources[1])
         data = {
             "identity": getattr(sources[0], "identity", None),
             "used": list(getattr(sources[0], "used", settings.sources)),
@@ -113,7 +120,7 @@ class Run:
         self.unread: list[Unread] = []
         self.checkpoint = folder / "last.pt"
         self._resume()
-        self.shared = group.wrap(self.network, placement)
+        self.shared = group.wrap(with_fast_backbone(self.network, placement), placement)
 
     def go(self, watchers: list[Watcher], stop: int, budget: float | None = None) -> nn.Module:
         """Train up to step `stop`; returns the network.
@@ -159,6 +166,8 @@ class Run:
             group["lr"] = p.rate
         self._unfreeze()
         self.shared.train()
+        if p.step >= (1 - settings.fix_norms) * settings.steps:
+            fix_norms(self.network)
         loss = self.task.loss(self._predict(batch), batch, p.step / max(settings.steps - 1, 1))
         norm = descend_unread(self.network, self.optimiser, loss, settings.clip_norm)
         mean = self.group.mean(loss.detach())
@@ -189,24 +198,30 @@ class Run:
         if s.unfreeze and count != self.network.backbone.frozen:
             self.network.backbone.freeze(count)
             # wrapping fixes which gradients are averaged
-            self.shared = self.group.wrap(self.network, self.placement)
+            fast = with_fast_backbone(self.network, self.placement)
+            self.shared = self.group.wrap(fast, self.placement)
 
     def _predict(self, batch: PairBatch) -> Any:
         """The network's output for a jittered batch, in the placement's precision and layout."""
         place = self.placement
-        exemplar, search = map(place.laid_out, self.task.inputs(batch))
-        return predict(self.shared, exemplar, search, place.bf16)
+        exemplar, search, *more = self.task.inputs(batch)
+        images = place.laid_out(exemplar), place.laid_out(search)
+        return predict(self.shared, *images, place.bf16, *more)
 
     def _validate(self) -> None:
-        """Loss and measures over the validation pairs; the same pairs every time."""
+        """Loss and measures over the validation pairs, and how the network tracks; the same pairs
+        and clips every time."""
         p, settings = self.progress, self.settings
         if settings.validation_pairs:
             self.shared.eval()
             size = min(settings.batch, settings.validation_pairs)
             count = settings.validation_pairs // size
-            row, p.maps, p.search_images = validate(
+            row, p.maps, p.search_images, p.boxes = validate(
                 self.task, self._predict, self.validation_pairs, size, count, self.placement.device
             )
+            if self.sequences:
+                follow = load("course_lib.training.by_tracking:follow")
+                row |= follow(self.network, self.sequences, self.placement)
             p.validation.append({"step": p.step, **row})
 
     def _diverged(self, what: str, at: Unread) -> str:

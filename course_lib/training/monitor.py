@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,8 +45,8 @@ class ProgressBar:
 
 
 class TensorBoard:
-    """Curves of loss, learning rate, time per stage and validation, and validation score maps over
-    their images.
+    """Curves of loss, learning rate, time per stage and validation, and validation score maps and
+    boxes over their images.
 
     View them with `tensorboard --logdir runs/training`.
     """
@@ -94,6 +95,10 @@ class TensorBoard:
             self.writer.add_images(
                 "validation/score_maps", maps_over_images(p.maps, p.search_images), p.step
             )
+        if p.boxes:
+            self.writer.add_images(
+                "validation/boxes", boxes_over_images(p.boxes, p.search_images), p.step
+            )
         self.writer.flush()
 
 
@@ -117,6 +122,34 @@ def maps_over_images(maps: Tensor, search_images: Tensor) -> Tensor:
     return torch.cat(
         [grey + 0.4 * heat, grey * (1 - 0.5 * heat), grey * (1 - 0.5 * heat)], dim=1
     ).clamp(0, 1)
+
+
+def boxes_over_images(boxes: Mapping[str, Tensor], search_images: Tensor) -> Tensor:
+    """Outlines of boxes over search images: the truth green, the prediction vermilion, the anchor
+    that overlaps the target most dark blue, the guide light blue.
+
+    Args:
+        boxes: (n, 4) in pixels of the images, by what they are; others are not drawn.
+        search_images: (n, 3, S, S) uint8.
+
+    Returns:
+        Images (n, 3, S, S), float in 0…1.
+    """
+    # imported here: it loads matplotlib, which training does not need
+    from course_lib.plots import CYCLE, EXEMPLAR, PREDICTION, TRUTH
+
+    images = search_images.float() / 255  # (n, 3, S, S)
+    S = images.shape[-1]
+    colours = {"guide": CYCLE[5], "best anchor": EXEMPLAR, "prediction": PREDICTION, "truth": TRUTH}
+    for name, colour in colours.items():
+        paint = torch.tensor([int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)])[:, None, None]
+        for image, (x, y, w, h) in zip(images, boxes.get(name, ()), strict=False):
+            at = torch.stack([x, y, x + w, y + h]).clamp(0, S - 2).round().int().tolist()
+            for row in (at[1], at[3]):  # two pixels thick, so that it is seen
+                image[:, row : row + 2, at[0] : at[2] + 2] = paint
+            for column in (at[0], at[2]):
+                image[:, at[1] : at[3] + 2, column : column + 2] = paint
+    return images
 
 
 def smooth(losses: Items[float], factor: float) -> np.ndarray:

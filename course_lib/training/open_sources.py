@@ -81,7 +81,7 @@ def open_videos(what: str, settings: TrainSettings, root: Path, cache: FrameCach
     """
     s, videos = settings, load_training_videos(what, root)
     train, held = split(videos, s.held_out, s.fraction)
-    extras = s.augmentation, s.gap, s.negatives, cache, s.search
+    extras = s.augmentation, s.gap, s.negatives, cache, s.search, s.exemplar
     return VideoPairs(train or videos, *extras), VideoPairs(held or videos, *extras)
 
 
@@ -145,7 +145,7 @@ def open_shards(what: str, settings: TrainSettings, root: Path, cache: FrameCach
     s, folder = settings, folder_of(what, root)
     every = range(len(read_index(folder)))
     train, held = (
-        ShardPairs(folder, s.augmentation, s.gap, part or every, s.search)
+        ShardPairs(folder, s.augmentation, s.gap, part or every, s.search, s.exemplar)
         for part in split(every, s.held_out, s.fraction)
     )
     return train, held
@@ -159,5 +159,5 @@ def _photo_pairs(
     made_of: str | None = None,
 ) -> PhotoPairs:
     s = settings
-    extras = s.augmentation, s.paste, s.distractors, s.negatives, cache, s.search
-    return PhotoPairs(objects, scenes, *extras, made_of)
+    extras = s.augmentation, s.paste, s.distractors, s.negatives, cache
+    return PhotoPairs(objects, scenes, *extras, s.search, s.exemplar, made_of)

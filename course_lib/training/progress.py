@@ -32,6 +32,7 @@ class Progress:
         validation: one row per validation: step, loss and the task's measures.
         maps: (n, h, w) score maps of the first validation pairs; None before the first validation.
         search_images: (n, 3, S, S) uint8, the search images of these maps.
+        boxes: (n, 4) in pixels of these images, by what they are; none for a network of maps.
         started_at: step at which this process started or resumed.
         making: time within "data" by stage, "decode" and "crop", if this process makes the pairs.
         skipped: how often a pair was redrawn, by what could not be read; over the whole run.
@@ -53,6 +54,7 @@ class Progress:
     validation: list[dict[str, float]] = field(default_factory=list)
     maps: Tensor | None = None
     search_images: Tensor | None = None
+    boxes: dict[str, Tensor] = field(default_factory=dict)
     started_at: int = 0
     making: dict[str, float] = field(default_factory=dict)
     skipped: Counter[str] = field(default_factory=Counter)

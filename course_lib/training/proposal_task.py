@@ -55,7 +55,7 @@ class ProposalTask(Task):
         a box near the target's, like one found in the previous frame."""
         if not self.network.guided:
             return super().inputs(batch)
-        near = jittered(batch.box, batch.seeds, self.settings.proposals.guide_jitter)  # (B, 4)
+        near = self._guide(batch)  # (B, 4)
         # (B, 4, 127, 127)
         z = torch.cat([batch.exemplar, box_masks(batch.exemplar_box, batch.exemplar.shape[-1])], 1)
         x = torch.cat([batch.search, box_masks(near, batch.search.shape[-1])], 1)  # (B, 4, S, S)
@@ -82,22 +82,41 @@ class ProposalTask(Task):
     def _proposal_loss(self, output: Proposals, batch: PairBatch) -> Tensor:
         p = self.settings.proposals
         anchors = self._anchors(batch)  # (A, 4)
-        targets = assign(anchors, batch.box, batch.positive, p.high, p.low, self.variances)
+        targets = assign(
+            anchors,
+            batch.box,
+            batch.positive,
+            p.high,
+            p.low,
+            self.variances,
+            any_size=p.any_size,
+        )
         if p.loss == "ssd":
             return self.criterion(output, targets, p.weight)
         draws = sent(uniform_draws(batch.seeds, len(anchors)), targets.labels.device)  # (B, A)
         targets = targets._replace(labels=draw_anchors(targets.labels, draws))
-        return self.criterion(output, targets, p.weight, p.smooth)
+        return self.criterion(output, targets, p.weight, p.smooth, p.giou)
 
     def measures(self, output: Proposals, batch: PairBatch) -> dict[str, Tensor]:
         """IoU of each pair's most probable proposal with the target, whether it is above one half,
         and `fit`: the IoU of the proposal whose anchor is nearest to the target in position and
         shape, whatever its score."""
-        anchors = self._anchors(batch)  # (A, 4)
-        overlap = self._overlap(output, anchors, output.scores.argmax(1), batch.box)  # (B,)
-        nearest = overlaps(anchors, batch.box).argmax(1)  # (B,)
-        fit = self._overlap(output, anchors, nearest, batch.box)  # (B,)
+        best, nearest = self._chosen(output, batch)  # (B,)
+        overlap = overlaps(self._decoded(output, batch, best), batch.box).diagonal()  # (B,)
+        fit = overlaps(self._decoded(output, batch, nearest), batch.box).diagonal()  # (B,)
         return {"iou": overlap, "hits": (overlap > 0.5).float(), "fit": fit}
+
+    def boxes(self, output: Proposals, batch: PairBatch) -> dict[str, Tensor]:
+        """The true box (B, 4) of each pair, the most probable proposal, the anchor that overlaps
+        the target most, the proposal from that anchor, and the guide of a guided network."""
+        best, nearest = self._chosen(output, batch)  # (B,)
+        shown = {
+            "truth": batch.box,
+            "prediction": self._decoded(output, batch, best),
+            "best anchor": self._anchors(batch)[nearest],
+            "from it": self._decoded(output, batch, nearest),
+        }
+        return shown | ({"guide": self._guide(batch)} if self.network.guided else {})
 
     def _anchors(self, batch: PairBatch) -> Tensor:
         """The anchors (A, 4) on the batch's device, moved there only once: each copy would wait for
@@ -106,10 +125,19 @@ class ProposalTask(Task):
         self.anchors = self.anchors.to(batch.box.device)
         return self.anchors
 
-    def _overlap(self, output: Proposals, anchors: Tensor, chosen: Tensor, boxes: Tensor) -> Tensor:
-        """IoU (B,) of one proposal of each pair, by its index (B,), with the boxes (B, 4)."""
+    def _chosen(self, output: Proposals, batch: PairBatch) -> tuple[Tensor, Tensor]:
+        """Indices (B,) of each pair's most probable proposal, and of the anchor that overlaps the
+        target most."""
+        return output.scores.argmax(1), overlaps(self._anchors(batch), batch.box).argmax(1)
+
+    def _decoded(self, output: Proposals, batch: PairBatch, chosen: Tensor) -> Tensor:
+        """The box (B, 4) of one proposal of each pair, by its index (B,)."""
         offsets = output.offsets[torch.arange(len(chosen)), chosen]  # (B, 4)
-        return overlaps(decode(offsets, anchors[chosen], self.variances), boxes).diagonal()
+        return decode(offsets, self._anchors(batch)[chosen], self.variances)
+
+    def _guide(self, batch: PairBatch) -> Tensor:
+        """Boxes (B, 4) near the targets', the same for the same pairs."""
+        return jittered(batch.box, batch.seeds, self.settings.proposals.guide_jitter)
 
     def maps(self, output: Proposals) -> Tensor:
         """The highest score of each cell of the (first) map."""

@@ -4,7 +4,7 @@ every key is optional."""
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Literal
 
 from course_lib.data.pairs import TRAINING_SEARCH, Augmentation
@@ -20,6 +20,7 @@ from course_lib.models.networks import NETWORKS, network_arguments, network_clas
 from course_lib.models.proposals import LOSSES
 from course_lib.recipe import Count, NotNegative, Positive, Range, Seed, Settings, UnitInterval
 from course_lib.training.building import refusals_in_words, stride_of
+from course_lib.training.online_settings import OverlapSettings, PredictorSettings
 from course_lib.training.sources import check_written
 
 Channels = Annotated[int, Range(1, 4096)]
@@ -31,15 +32,21 @@ class ProposalSettings(Settings):
     """Further settings for training a proposal network; SiamFC does not use them."""
 
     head: str = "upchannel"  # head of network siamrpn, see `models.heads`
+    # of head upchannel: whether it begins as SiamFC's similarity; else at random, as the others
+    as_similarity: bool = True
     channels: Channels | None = None  # channels of the head; None for its default
+    # of siamrpn++: sizes of the exemplar at which it is compared, see `models.heads`
+    scales: tuple[Annotated[float, Range(0.25, 4)], ...] = (1.0,)
     # groups of the backbone's conv2, conv4 and conv5: 1 in SiamRPN, 2 in SiamFC
     groups: Annotated[int, Range(1, 64)] = 1
     # siamrpn: 64 sampled anchors, at most 16 positive; ssd: the 3 hardest negatives per positive
     loss: str = "siamrpn"
     high: Annotated[float, Range(0.05, 0.95)] = 0.6  # IoU above which an anchor is positive
     low: Annotated[float, Range(0, 0.95)] = 0.3  # IoU below which an anchor is negative
+    any_size: bool = False  # whether anchors are matched by place and shape alone
     weight: NotNegative = 1.2  # weight of the box loss relative to the cross-entropy
     smooth: bool = True  # smooth L1, as in the paper; plain L1 as in public re-implementations
+    giou: bool = False  # loss siamrpn: 1 − GIoU of the boxes instead of either
     # standard deviation of a mask guide's box in training, in sides of the box
     guide_jitter: UnitInterval = 0.25
 
@@ -47,6 +54,10 @@ class ProposalSettings(Settings):
         super().__post_init__()
         row(HEADS, self.head, "head")
         row(LOSSES, self.loss, "loss of proposals")
+        if self.scales[:1] != (1,):
+            raise SettingsError(
+                f"proposals: scales are {self.scales}; expected 1, the exemplar's own, first"
+            )
         if self.low > self.high:
             raise SettingsError(
                 f"proposals: low is {self.low}, high {self.high}; expected low to be at most high: "
@@ -94,10 +105,16 @@ class TrainSettings(Settings):
     width_multiplier: Annotated[float, Range(1 / 32, 4)] = 1.0
     # side of the search image, pixels; 255 for proposal networks
     search: Annotated[int, Range(EXEMPLAR, 1023)] = TRAINING_SEARCH
+    # side of the exemplar, pixels at the same scale: larger than 127 for networks that learn from the
+    # target's surroundings too, ATOM and DiMP
+    exemplar: Annotated[int, Range(EXEMPLAR, 1023)] = EXEMPLAR
     # number of backbone stages, from the first on, that keep their initial weights
     freeze: Annotated[int, Range(0, 100)] = 0
     # fractions of the steps; after each, the last frozen stage is unfrozen
     unfreeze: tuple[UnitInterval, ...] = ()
+    # fraction of the steps, the last ones, in which batch norms use their averages, as in tracking
+    fix_norms: UnitInterval = 0.0
+    dilated: bool = False  # of lite0: dilated convolutions, instead of upsampled maps
     sources: tuple[str, ...] = ("generated",)
     probabilities: tuple[Positive, ...] = (1.0,)  # sampling probability of each source
     # fraction of the videos and photographs that is used
@@ -124,12 +141,16 @@ class TrainSettings(Settings):
     radius: Annotated[float, Range(0, 1000, above=True)] = 16.0
     proposals: ProposalSettings = field(default_factory=ProposalSettings)
     margin: MarginSettings = field(default_factory=MarginSettings)
+    overlap: OverlapSettings = field(default_factory=OverlapSettings)
+    predictor: PredictorSettings = field(default_factory=PredictorSettings)
     seed: Seed = 0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     # processes that make pairs; 0 makes them in the training process
     workers: Annotated[int, Range(0, 1024)] = 0
     validate_every: Count = 500  # steps
     validation_pairs: Annotated[int, Range(0, 1_000_000)] = 64
+    # generated clips to track in at each validation, besides the held-out videos; 0 for none
+    validation_clips: Annotated[int, Range(0, 1000)] = 0
     checkpoint_every: Count = 500  # steps
 
     def __post_init__(self) -> None:
@@ -206,10 +227,14 @@ class TrainSettings(Settings):
         """The arguments of `models.networks.build`, which ignores those that the network does not
         need."""
         p, only = self.proposals, {"stride": self.stride}
-        if network_class(self.network).output == "proposals":
-            only = {"head": p.head, "groups": p.groups}
+        output = network_class(self.network).output
+        if output == "proposals":
+            only = {"head": p.head, "groups": p.groups, "scales": p.scales}
             only |= {"channels": p.channels} if p.channels else {}
+        elif output in ("overlaps", "scores"):
+            only = asdict(self.overlap if output == "overlaps" else self.predictor)
         either = {"widths": self.widths, "width_multiplier": self.width_multiplier}
+        either |= {"dilated": self.dilated}
         return {"network": self.network, "backbone": self.backbone, **either, **only}
 
     @property

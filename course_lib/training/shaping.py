@@ -8,7 +8,7 @@ from typing import Any
 from course_lib.training.settings import TrainSettings
 
 # Settings that may change when a run is resumed, without changing its final weights.
-FREE = ("workers", "checkpoint_every", "validate_every", "validation_pairs")
+FREE = ("workers", "checkpoint_every", "validate_every", "validation_pairs", "validation_clips")
 
 
 def shaping(settings: TrainSettings) -> dict[str, Any]:
@@ -16,9 +16,11 @@ def shaping(settings: TrainSettings) -> dict[str, Any]:
     return _plain({name: v for name, v in asdict(settings).items() if name not in FREE})
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """The values with lists instead of tuples, as they return from JSON."""
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+def _plain(value: Any) -> Any:
+    """The value with lists instead of tuples, at every depth, as it returns from JSON."""
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def unlike(settings: TrainSettings, recipe: dict[str, Any]) -> list[str]:

@@ -9,23 +9,25 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from course_lib.models.device import Placement
 from course_lib.training.settings import TrainSettings
 
 
-def predict(network: nn.Module, exemplar: Tensor, search: Tensor, bf16: bool) -> Any:
-    """Responses (B, n, n) or proposals, in single precision.
+def predict(network: nn.Module, exemplar: Tensor, search: Tensor, bf16: bool, *more: Tensor) -> Any:
+    """Responses (B, n, n), proposals or whatever the network's output is, in single precision.
 
     The weights stay in single precision; convolutions and products work on rounded copies of them.
     The output is converted back, so the loss and everything after it has full precision.
 
     Args:
-        network: called as network(exemplar, search).
+        network: called as network(exemplar, search, *more).
         exemplar: (B, 3, 127, 127), or with a mask as fourth channel.
         search: (B, 3, S, S), or with a mask as fourth channel.
         bf16: whether the network computes in bfloat16.
+        *more: further inputs, of any shape (B, …), such as boxes.
     """
     with torch.autocast(exemplar.device.type, dtype=torch.bfloat16, enabled=bf16):
-        return network(exemplar, search).float()
+        return network(exemplar, search, *more).float()
 
 
 def frozen_stages(step: int, steps: int, freeze: int, unfreeze: tuple[float, ...]) -> int:
@@ -39,6 +41,40 @@ def frozen_stages(step: int, steps: int, freeze: int, unfreeze: tuple[float, ...
         unfreeze: fractions of the steps; after each, one more stage is unfrozen.
     """
     return freeze - sum(step >= fraction * steps for fraction in unfreeze)
+
+
+def fix_norms(network: nn.Module) -> None:
+    """Let the batch norms of a network in training mode use their averages, and keep them.
+
+    A batch norm divides by the deviation σ of its batch while training and by an average of σ²
+    while tracking. The mean of 1/σ over batches is larger than 1/√(mean of σ²): the more σ varies,
+    the smaller are all values in tracking than the layers behind were trained on. A correlation's σ
+    varies much.
+    """
+    for module in network.modules():
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            module.eval()
+
+
+def with_fast_backbone(network: nn.Module, placement: Placement) -> nn.Module:
+    """The network itself; or, if stages of its backbone are frozen, another one that shares all
+    weights, except that the batch norms of these stages are folded, which gives the same features
+    in half the time."""
+    backbone = getattr(network, "backbone", None)
+    if backbone is None or not backbone.frozen:
+        return network
+    folded = backbone.folded()
+    trained = [module for stage in backbone.stages()[backbone.frozen :] for module in stage]
+    for name, module in backbone.named_modules():
+        if any(module is other for other in trained):
+            folded.set_submodule(name, module)
+    for parameter in folded.parameters():
+        if not any(parameter is p for p in backbone.parameters()):
+            parameter.requires_grad_(False)
+    fast = copy.copy(network)
+    fast._modules = {**network._modules}
+    fast.backbone = placement.network(folded)
+    return fast
 
 
 def learning_rate(step: int, steps: int, start: float, end: float) -> float:

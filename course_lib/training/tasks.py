@@ -21,6 +21,8 @@ TASKS = {
     "responses": "course_lib.training.map_tasks:SiamFCTask",
     "cosines": "course_lib.training.map_tasks:MarginTask",
     "proposals": "course_lib.training.proposal_task:ProposalTask",
+    "overlaps": "course_lib.training.overlap_task:OverlapTask",
+    "scores": "course_lib.training.score_task:ScoreTask",
 }
 
 
@@ -36,8 +38,9 @@ class Task(ABC):
         self.settings = settings
         self.network = first_network(settings) if network is None else network
 
-    def inputs(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
-        """Exemplars and search images of a jittered batch, as inputs of the network."""
+    def inputs(self, batch: PairBatch) -> tuple[Tensor, ...]:
+        """The inputs of the network for a jittered batch: exemplars, search images, and whatever
+        else it takes."""
         return batch.exemplar, batch.search
 
     @abstractmethod
@@ -54,9 +57,14 @@ class Task(ABC):
     def measures(self, output: Any, batch: PairBatch) -> dict[str, Tensor]:
         """Measures (B,), by name, of how well each pair is solved; for validation."""
 
-    @abstractmethod
-    def maps(self, output: Any) -> Tensor:
-        """Score maps (B, n, n) for display."""
+    def maps(self, output: Any) -> Tensor | None:
+        """Score maps (B, n, n) for display; None for a network that makes none."""
+        return None
+
+    def boxes(self, output: Any, batch: PairBatch) -> dict[str, Tensor]:
+        """Boxes (B, 4) in search pixels for display, by what they are; none for a network that
+        proposes none."""
+        return {}
 
 
 def make_task(settings: TrainSettings, network: nn.Module | None = None) -> Task:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from course_lib.training.tasks import Task
 
 VALIDATION_SEED = 7_000_000  # validation pairs are the same for every run with the same sources
+SHOWN = 8  # pairs whose maps and boxes are displayed
 
 
 class Validation(NamedTuple):
@@ -24,13 +25,15 @@ class Validation(NamedTuple):
 
     Attributes:
         row: mean loss over all pairs, and the task's measures, averaged over the positive pairs.
-        maps: (n, h, w) score maps of the first pairs.
+        maps: (n, h, w) score maps of the first pairs; None for a network that makes none.
         images: (n, 3, S, S) uint8, their search images.
+        boxes: (n, 4) in pixels of these images, by what they are, see `Task.boxes`.
     """
 
     row: dict[str, float]
-    maps: Tensor
+    maps: Tensor | None
     images: Tensor
+    boxes: dict[str, Tensor]
 
 
 @torch.no_grad()
@@ -57,10 +60,13 @@ def validate(
         jittered = cut.jittered(device)
         output = predict(jittered)
         if k == 0:
-            maps, images = task.maps(output)[:8].float().cpu(), cut.search[:8]
+            maps, images = task.maps(output), cut.search[:SHOWN]
+            maps = None if maps is None else maps[:SHOWN].float().cpu()
+            found = task.boxes(output, jittered)
+            boxes = {name: of[:SHOWN].float().cpu() for name, of in found.items()}
         loss += float(task.loss(output, jittered)) * batch
         positives += int(jittered.positive.sum())
         for name, values in task.measures(output, jittered).items():
             totals[name] += float(values[jittered.positive].sum())
     means = {name: total / max(positives, 1) for name, total in totals.items()}
-    return Validation({"loss": loss / (count * batch), **means}, maps, images)
+    return Validation({"loss": loss / (count * batch), **means}, maps, images, boxes)

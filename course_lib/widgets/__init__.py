@@ -16,7 +16,9 @@ from typing import Any
 
 MODULES = {
     "AnchorExplorer": "anchor_explorer",
+    "BoxClimber": "box_climber",
     "BoxPicker": "box_picker",
+    "ClassifierRoom": "classifier_room",
     "SequencePlayer": "sequence_player",
     "FieldExplorer": "field_explorer",
     "LiveCurves": "live_curves",
@@ -26,6 +28,7 @@ MODULES = {
     "ProposalExplorer": "proposal_explorer",
     "ScoreMapExplorer": "score_maps",
     "ShiftExplorer": "shift_explorer",
+    "SizeLoop": "size_loop",
     "WindowBench": "window_bench",
 }
 __all__ = sorted(MODULES)

@@ -65,7 +65,7 @@ class HeadExplorer(ImageBench):
             self.window.cut(self.sequence.frames[int(v["frame"])]),
         )
         if isinstance(network, SiamFCRuntime):
-            found = network.respond(network.features(z[None]), x[None])[0], None
+            found = network.respond(network.template(z[None]), x[None])[0], None
         else:
             if (
                 network.guided

@@ -60,7 +60,7 @@ class MarginExplorer(ImageBench):
         moments = moments_of([sequence], every)
         network.eval()
         with torch.inference_mode():
-            z, x = network.features(moments.exemplars), network.features(moments.searches)
+            z, x = network.template(moments.exemplars), network.features(moments.searches)
         self.stride = network.stride
         # (N, C, a, a) and (N, C, m, m)
         self.z, self.x, self.moments = (z.clone(), x.clone(), moments)

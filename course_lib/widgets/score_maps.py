@@ -130,7 +130,7 @@ class ScoreMapExplorer(canvas.FrameWidget, Bench):
         crop, key = self._exemplar()
         if (key, t, network) not in self.cached:
             runtime = list(self.networks.values())[network]
-            z = runtime.features(crop[None])  # (1, C, 6, 6)
+            z = runtime.template(crop[None])  # (1, C, 6, 6)
             search = self._window(t).cut(self.sequence.frames[t])  # (255, 255, 3)
             self.cached[key, t, network] = runtime.respond(z, search[None])[0]  # (n, n)
         return self.cached[key, t, network]

@@ -21,6 +21,7 @@ from course_lib.geometry.boxes import from_centre, to_centre
 from course_lib.models.weights import load_siamfc
 from course_lib.places import RESULTS
 from course_lib.trackers import make_tracker
+from course_lib.trackers.climbing import best_box
 from course_lib.trackers.siamfc import unit_window
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks" / "images"
@@ -143,6 +144,25 @@ def margin(ax: Axes) -> None:
     ax.axvspan(0.15, 0.4, color=plots.CYCLE[4], alpha=0.5)
 
 
+def overlap(ax: Axes) -> None:
+    """Boxes that climb to where they fit."""
+    tracker, _, _ = tracked("atom", frames=6, sequence="gen-14-turning-scale")
+    last = tracker.last
+    ax.imshow(last.crop)
+    for box in last.climb.boxes[0].numpy():
+        plots.draw_box(ax, box, colour=plots.CYCLE[5], width=1)
+    x, y, w, h = best = best_box(last.climb, 3)
+    plots.draw_box(ax, best, colour=plots.PREDICTION)
+    ax.set(xlim=(x - 0.7 * w, x + 1.7 * w), ylim=(y + 1.4 * h, y - 0.4 * h))
+
+
+def online(ax: Axes) -> None:
+    """The score of a classifier that has learned its target."""
+    tracker, _, _ = tracked("atom", frames=6, refine=False)
+    ax.imshow(tracker.last.crop)
+    ax.imshow(tracker.last.fine, alpha=0.6, cmap=plots.MAP)
+
+
 IMAGES = {
     "00": welcome,
     "01": problem,
@@ -156,6 +176,8 @@ IMAGES = {
     "09": match,
     "10": deeper,
     "11": margin,
+    "12": overlap,
+    "13": online,
 }
 
 

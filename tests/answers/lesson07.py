@@ -239,6 +239,31 @@ def maps_by_shifts(kernels, x):
     )
 
 
+def anchors_mended_as_list(sizes, cells, stride, search):
+    """Cell by cell, nested lists."""
+    first = search / 2 - stride * (cells - 1) / 2
+    at = [first + stride * i for i in range(cells)]
+    return [[[[x - w / 2, y - h / 2, w, h] for x in at] for y in at] for w, h in sizes.tolist()]
+
+
+def anchors_mended_by_grid(sizes, cells, stride, search):
+    """With a grid of centres from end to end."""
+    reach = stride * (cells - 1) / 2
+    at = np.linspace(-reach, reach, cells) + search / 2
+    centres = np.stack(np.meshgrid(at, at), axis=-1)  # (cells, cells, 2)
+    corners = centres[None] - sizes[:, None, None] / 2
+    return np.concatenate([corners, np.broadcast_to(sizes[:, None, None], corners.shape)], -1)
+
+
+def anchors_mended_by_mean(sizes, cells, stride, search):
+    """Numbers of the cells less their mean, in torch."""
+    at = torch.arange(cells, dtype=torch.float64) * stride
+    at = at - at.mean() + search / 2
+    w, h = torch.from_numpy(sizes)[:, :, None, None].unbind(1)  # (K, 1, 1) each
+    parts = at[None, None] - w / 2, at[None, :, None] - h / 2, w, h
+    return torch.stack(torch.broadcast_tensors(*parts), -1)
+
+
 RIGHT = {
     "anchors.default_boxes": [boxes_as_list, boxes_by_area, boxes_in_torch],
     "anchors.siamrpn": [anchors_as_list, anchors_by_area, anchors_in_torch],
@@ -249,5 +274,6 @@ RIGHT = {
     "anchors.mine": [mine_in_numpy, mine_by_topk, mine_with_zeros],
     "anchors.loss": [loss_by_selection, loss_by_hand, loss_by_softplus],
     "anchors.upchannel": [maps_by_pairs, maps_by_windows, maps_by_shifts],
+    "anchors.fault": [anchors_mended_as_list, anchors_mended_by_grid, anchors_mended_by_mean],
 }
 RANDOM: set[str] = set()

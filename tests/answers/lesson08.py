@@ -225,7 +225,121 @@ class OnlyTheBest:
         return centre[0] - w / 2, centre[1] - h / 2, w, h
 
 
+def response_as_list(logs, factors):
+    """Least squares by the normal equations, column by column."""
+    x, y = [], []
+    for k, column in zip(factors, np.asarray(logs).T, strict=True):
+        seen = sorted(v for v in column if v == v)
+        if seen:
+            n = len(seen)
+            x.append(math.log(k))
+            y.append((seen[(n - 1) // 2] + seen[n // 2]) / 2)
+    mx, my = sum(x) / len(x), sum(y) / len(y)
+    slope = sum((a - mx) * (b - my) for a, b in zip(x, y, strict=True))
+    slope /= sum((a - mx) ** 2 for a in x)
+    return [slope, my - slope * mx]
+
+
+def response_by_lstsq(logs, factors):
+    """With a matrix of two columns."""
+    x = np.log(factors)
+    gain, bias = np.linalg.lstsq(
+        np.stack([x, np.ones_like(x)], 1), np.nanmedian(logs, 0), rcond=None
+    )[0]
+    return gain, bias
+
+
+def response_by_fit(logs, factors):
+    """With NumPy's newer polynomials."""
+    bias, gain = np.polynomial.Polynomial.fit(
+        np.log(factors), np.nanquantile(logs, 0.5, axis=0), 1
+    ).convert()
+    return gain, bias
+
+
+def sizes_followed_as_list(answer, rate, start, frames):
+    """A list that grows."""
+    sizes = [start]
+    while len(sizes) <= frames:
+        k = sizes[-1]
+        sizes.append(k + rate * (math.exp(answer(math.log(k))) - k))
+    return sizes
+
+
+def sizes_followed_in_an_array(answer, rate, start, frames):
+    """An array that is filled."""
+    sizes = np.full(frames + 1, float(start))
+    for t in range(frames):
+        sizes[t + 1] = sizes[t] * (1 - rate) + rate * np.e ** answer(np.log(sizes[t]))
+    return sizes
+
+
+def sizes_accumulated(answer, rate, start, frames):
+    """As a running fold."""
+    from itertools import accumulate
+
+    steps = accumulate(
+        range(frames),
+        lambda k, _: rate * np.exp(answer(np.log(k))) + (1 - rate) * k,
+        initial=start,
+    )
+    return np.fromiter(steps, float)
+
+
+def padded(size):
+    """The padded size of w and h."""
+    w, h = size
+    return math.sqrt((w + (w + h) / 2) * (h + (w + h) / 2))
+
+
+def true_as_list(found, believed, gain, bias):
+    """From the believed size, as a list."""
+    r = max(-0.5, min(0.5, math.log(padded(found) / padded(believed))))
+    factor = padded(believed) / padded(found) * math.exp((r - bias) / (1 - gain))
+    return [factor * side for side in found]
+
+
+def true_in_torch(found, believed, gain, bias):
+    """With torch."""
+    found, believed = torch.as_tensor(np.array(found)), torch.as_tensor(np.array(believed))
+
+    def size(s):
+        return ((s + s.mean()) * (s.flip(0) + s.mean())).prod().pow(0.25)
+
+    r = (size(found).log() - size(believed).log()).clamp(-0.5, 0.5)
+    return found / size(found) * size(believed) * torch.exp((r - bias) / (1 - gain))
+
+
+def true_by_power(found, believed, gain, bias):
+    """With a power in place of logarithm and division."""
+    ratio = np.clip(padded(found) / padded(believed), np.exp(-0.5), np.exp(0.5))
+    wanted = padded(believed) * (ratio / np.exp(bias)) ** (1 / (1 - gain))
+    return np.asarray(found) * wanted / padded(found)
+
+
+def next_as_list(last, found, certainty, rate, gain, bias):
+    """Side by side."""
+    true = true_as_list(found, last, gain, bias)
+    return [a + certainty * rate * (b - a) for a, b in zip(last, true, strict=True)]
+
+
+def next_by_lerp(last, found, certainty, rate, gain, bias):
+    """With torch's own blend."""
+    return torch.lerp(
+        torch.as_tensor(np.array(last)), true_in_torch(found, last, gain, bias), certainty * rate
+    )
+
+
+def next_by_difference(last, found, certainty, rate, gain, bias):
+    """Last size plus a part of the difference."""
+    return last - (last - true_by_power(found, last, gain, bias)) * rate * certainty
+
+
 RIGHT = {
+    "size.response": [response_as_list, response_by_lstsq, response_by_fit],
+    "size.loop": [sizes_followed_as_list, sizes_followed_in_an_array, sizes_accumulated],
+    "size.invert": [true_as_list, true_in_torch, true_by_power],
+    "size.fault": [next_as_list, next_by_lerp, next_by_difference],
     "choose.padded_size": [sizes_as_list, sizes_multiplied_out, sizes_by_hypot],
     "choose.change": [change_as_list, change_by_logarithm, change_in_torch],
     "choose.penalty": [penalty_as_list, penalty_in_logarithms, penalty_in_torch],

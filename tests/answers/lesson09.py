@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from course_lib.geometry.windows import CropWindow
+
 
 def counts_as_array(k, before, mid, after):
     """Layer by layer, in NumPy."""
@@ -165,6 +167,28 @@ def aggregated_by_einsum(answers, weights):
     return torch.einsum("l,l...->...", F.softmax(weights, dim=-1), torch.stack(list(answers)))
 
 
+def label_as_list(box, centre, side):
+    """Number by number, as a list."""
+    x, y, w, h = map(float, box)
+    cx, cy = map(float, centre)
+    left, top = cx - side / 2, cy - side / 2  # of the square
+    k = 255 / side
+    return [(x - left) * k, (y - top) * k, w * k, h * k]
+
+
+def label_in_torch(box, centre, side):
+    """With torch, from corners."""
+    box, centre = torch.as_tensor(np.array(box)), torch.as_tensor(np.array(centre))
+    corners = torch.stack([box[:2], box[:2] + box[2:]])  # (2, 2)
+    corners = (corners - centre) / side * 255 + 127.5
+    return torch.cat([corners[0], corners[1] - corners[0]])
+
+
+def label_by_window(box, centre, side):
+    """With the course's crop."""
+    return CropWindow(*centre, side, 255).box_to_crop(box)
+
+
 RIGHT = {
     "match.count": [counts_as_array, counts_of_modules, counts_as_floats],
     "match.separable": [separable_in_double, separable_as_square, separable_padded_first],
@@ -172,6 +196,7 @@ RIGHT = {
     "match.broadcast": [repeated, broadcast_by_ones, interpolated],
     "match.depthwise": [depthwise_by_windows, depthwise_pair_by_pair, depthwise_in_frequency],
     "match.sampling": [centre_as_list, centre_from_unit_square, centre_as_tensor],
+    "match.fault": [label_as_list, label_in_torch, label_by_window],
     "match.aggregate": [aggregated_in_double, aggregated_by_hand, aggregated_by_einsum],
 }
 RANDOM = {"match.sampling"}

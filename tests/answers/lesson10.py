@@ -364,6 +364,39 @@ def thawed_in_a_loop(step, steps, freeze, unfreeze):
     return freeze
 
 
+FOUR = ((1, 0), (-1, 0), (0, 1), (0, -1))
+
+
+def lag_in_double(answer, wide, distance):
+    """In double precision, by NumPy."""
+    lags = np.zeros(len(wide))
+    for right, down in FOUR:
+        top, left = 64 - distance * down, 64 - distance * right
+        found = answer(wide[:, :, top : top + 255, left : left + 255])
+        lags += (distance - found[:, 0] * right - found[:, 1] * down).numpy()
+    return torch.from_numpy(lags / 4)
+
+
+def lag_the_other_way(answer, wide, distance):
+    """The crop as in the fault; the answer is measured the way the target really goes."""
+    lag = 0
+    for right, down in FOUR:
+        top, left = 64 + distance * down, 64 + distance * right
+        found = answer(wide[:, :, top : top + 255, left : left + 255])
+        lag = lag + distance + (found[:, 0] * right + found[:, 1] * down)
+    return lag / 4
+
+
+def lag_by_rolling(answer, wide, distance):
+    """The wide crop is rolled, its middle is shown."""
+    lags = []
+    for way in torch.tensor(FOUR):
+        right, down = (way * distance).tolist()
+        search = torch.roll(wide, (down, right), (2, 3))[:, :, 64:-64, 64:-64]
+        lags.append(distance - answer(search) @ way.float())
+    return torch.stack(lags).mean(0)
+
+
 RIGHT = {
     "siamdw.layer": [behind_in_floats, behind_by_edges, behind_by_counting],
     "siamdw.branches": [joined_in_arrays, joined_one_by_one, joined_of_pixels],
@@ -372,6 +405,7 @@ RIGHT = {
     "siamdw.touched": [touched_in_tensors, touched_one_by_one, touched_by_formula],
     "siamdw.twin": [twin_of_functions, twin_in_a_loop, twin_of_two_parts],
     "siamdw.agreement": [window_as_list, window_in_arrays, window_in_columns],
+    "siamdw.fault": [lag_in_double, lag_the_other_way, lag_by_rolling],
     "siamdw.cir": [cir_in_double, cir_by_padding, cir_by_lengths],
     "siamdw.cird": [cird_in_double, cird_by_reshaping, cird_of_four],
     "siamdw.assemble": [

@@ -163,6 +163,34 @@ def softmax_by_log_softmax(cosines, labels, b, scale, margin):
     return -F.log_softmax(scale * columns, 0)[0].mean()
 
 
+def mended_by_labels(cosines, place, stride, b, scale, margin):
+    """Labels first, in double precision."""
+    n, c = len(cosines), cosines.double()
+    rows, columns = np.mgrid[:n, :n]
+    away = np.hypot(columns - float(place[0]), rows - float(place[1])) * stride
+    labels = torch.from_numpy(np.where(away <= 8, 1, np.where(away <= 32, 0, -1)))
+    return softmax_in_double(c, labels, b, scale, margin)
+
+
+def mended_by_infinity(cosines, place, stride, b, scale, margin):
+    """Cells that do not count have a logit of minus infinity."""
+    n = cosines.shape[0]
+    y, x = torch.meshgrid(torch.arange(n), torch.arange(n), indexing="ij")
+    away = ((x - place[0]) ** 2 + (y - place[1]) ** 2).sqrt() * stride
+    rivals = torch.where(away > 32, scale * cosines, -torch.inf).flatten()
+    rivals = torch.cat([rivals, torch.tensor([scale * b])])
+    return F.softplus(rivals.logsumexp(0) - scale * (cosines[away <= 8] - margin)).mean()
+
+
+def mended_by_cross_entropy(cosines, place, stride, b, scale, margin):
+    """PyTorch's cross-entropy."""
+    at = torch.arange(len(cosines))
+    away = stride * torch.hypot(at[None, :] - place[0], at[:, None] - place[1])
+    return softmax_by_cross_entropy(
+        cosines, (away <= 8).float() - (away > 32).float(), b, scale, margin
+    )
+
+
 def scale_in_numpy(classes, probability):
     """NumPy's number."""
     return np.float32((1 - 1 / classes) * np.log((classes - 1) * probability / (1 - probability)))
@@ -343,6 +371,7 @@ RIGHT = {
     "margin.logistic": [logistic_by_logs, logistic_by_bce, logistic_by_sigmoid],
     "margin.arc": [arc_in_double, arc_by_angle, arc_by_mask],
     "margin.softmax": [softmax_in_double, softmax_by_cross_entropy, softmax_by_log_softmax],
+    "margin.fault": [mended_by_labels, mended_by_infinity, mended_by_cross_entropy],
     "margin.scale": [scale_in_numpy, scale_by_logs, scale_by_bisection],
     "margin.ramp": [ramp_by_limits, ramp_by_minimum, ramp_by_interpolation],
     "margin.lead": [lead_in_numpy, lead_of_the_sample, lead_by_variance],

@@ -30,10 +30,13 @@ from course_lib.models.device import Placement
 from course_lib.models.runtime import SiamFCRuntime
 from course_lib.widgets import AnchorExplorer, BoxPicker, SequencePlayer, FieldExplorer, MarginExplorer, ShiftExplorer
 from course_lib.training.loop import Progress
-from course_lib.widgets import LiveCurves, HeadExplorer, ProposalExplorer, WindowBench
+from course_lib.widgets import LiveCurves, HeadExplorer, ProposalExplorer, SizeLoop, WindowBench
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.runtime import ProposalRuntime
-from course_lib.widgets import MosseBench, ScoreMapExplorer
+from course_lib.widgets import BoxClimber, ClassifierRoom, MosseBench, ScoreMapExplorer
+from course_lib.models.atom import ATOM
+from course_lib.models.runtime_online import OnlineRuntime
+from course_lib.trackers.atom import ATOMSettings, ATOMTracker
 from course_lib.widgets.score_maps import untrained
 import torch
 torch.manual_seed(0)
@@ -64,14 +67,21 @@ sequence = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.
     "board = HeadExplorer(sequence.part(0, 6), sequence.part(20, 24), {'one': small, 'two': rpn})\nboard",
     "progress = Progress(20, 40, 8, loss=0.5, rate=0.1)\nprogress.seconds['network'] = 2.0\n"
     "progress.curve.append((20, 0.6))\ncurves = LiveCurves(every=0.0)\ncurves",
+    "loop = SizeLoop({'one': [-0.3, -0.2, -0.1, 0.1, 0.2, 0.3, 0.4]})\nloop",
+    "from course_lib.geometry.anchors import overlaps\n"
+    "there = torch.from_numpy(boxes[20:21]).float()\n"
+    "climber = BoxClimber(frames[20], boxes[20], lambda b: overlaps(b, there)[0])\nclimber",
+    "atom = OnlineRuntime(ATOM('alexnet', 8, widths=(8,) * 5).eval(), small.placement)\n"
+    "room = ClassifierRoom(sequence.part(0, 6), ATOMTracker(ATOMSettings(), atom))\nroom",
     "progress.step += 1\ncurves(progress)\nprint('read:', player.frame, picker.box, "
     "round(picker.iou, 2), round(bench.rate, 3), bench.frame,"
     " f\"cell {anchors.values['row']:.0f} {anchors.values['column']:.0f}\", "
     "fields.readout.split(',')[0],"
     " 'margins', float(margins.values['margin']), margins.values['loss'], "
     "shifts.readout.split(';')[0],"
-    " *[dict(w.values) for w in (windows, explorer, board)],"
-    " dict(maps.values), maps.box)",
+    " *[dict(w.values) for w in (windows, explorer, board, room)],"
+    " 'climbed', climber.step, [round(v) for v in climber.box], round(climber.values['length']),"
+    " 'rate', loop.values['rate'], loop.values['response'], dict(maps.values), maps.box)",
 ]
 # the toolbar's circle shows idle before the notebook has its kernel, and cells run then would be
 # lost
@@ -227,7 +237,10 @@ class Page:
             "what the last cell printed at first",
         )
         self.driver.execute_script(f"{last}.textContent = ''")
-        self.all(".jp-Cell .cm-content")[len(CELLS) - 1].click()
+        cell = self.all(".jp-Cell .cm-content")[len(CELLS) - 1]
+        # a cell far out of view is not laid out, and a click would miss it
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", cell)
+        cell.click()
         self.command("notebook:run-cell")
         return self.until(
             lambda: self.driver.execute_script(f"return {last}?.textContent.trim()"),

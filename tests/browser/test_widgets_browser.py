@@ -307,7 +307,7 @@ def test_shift_explorer_by_keyboard(page, keys):
     assert "shifted by (-24, 5)" in page.kernel_reads()
 
 
-@pytest.mark.parametrize("number", [8, 9, 10])  # windows, explorer, explorer
+@pytest.mark.parametrize("number", [8, 9, 10, 14])  # windows, explorer, explorer, room
 def test_every_control_of_a_bench_reaches_the_kernel(page, keys, number):
     """From end to end by keyboard; what Python holds is what the page shows, and the image follows
     the frame."""
@@ -380,7 +380,7 @@ def test_live_curves_follow_the_kernel(page):
 
 def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
     controls = page.all(".tc-widget :is(button, input, select, [tabindex])")
-    assert len(controls) == 56
+    assert len(controls) == 71
     for control in controls:
         # elements far out of view are not laid out and have no name
         page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", control)
@@ -421,6 +421,13 @@ def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
         "frame",
         "target right of the centre, search pixels",
         "target below the centre, search pixels",
+        "gain g of the line",
+        "bias b of the line",
+        "rate of the tracker",
+        "gain that the tracker inverts",
+        "noise of each answer",
+        "step length",
+        "frame",
     ]
     for control in controls:
         control.send_keys(keys.SHIFT)  # the focus by keyboard
@@ -443,3 +450,61 @@ def test_texts_are_readable_in_both_themes(page, theme):
 
 def test_nothing_went_wrong_in_the_console(page):
     assert [entry for entry in page.driver.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def test_size_loop_by_keyboard(page, keys):
+    widget = page.all(".tc-widget")[12]
+    readout, response = page.one(".tc-readout", widget), page.one("select", widget)
+    gain, bias, rate, assumed, noise = page.all("input[type=range]", widget)
+    for control in (response, gain, assumed, noise):
+        control.send_keys(keys.HOME)
+    bias.send_keys(keys.END)
+    page.until(
+        lambda: "the size is 1.22 times the true one; it settles" in readout.text, "a bias of 0.2"
+    )
+    bias.send_keys(keys.HOME)
+    page.until(lambda: "the size is 0.82 times" in readout.text, "a bias of -0.2")
+    rate.send_keys(keys.END)
+    response.send_keys(keys.ARROW_DOWN)
+    page.until(lambda: "rate 1 1" in page.kernel_reads(), "the network's own curve, at rate 1")
+
+
+def test_box_climber_by_mouse_keyboard_and_buttons(page, keys):
+    from selenium.webdriver import ActionChains
+
+    widget = page.all(".tc-widget")[13]
+    canvas, readout = page.one("canvas", widget), page.one(".tc-readout", widget)
+    maps, (one, climb, back) = page.one("img.tc-image", widget), page.all("button", widget)
+    page.all("input[type=range]", widget)[0].send_keys(keys.HOME, keys.ARROW_RIGHT)  # length 1
+    page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
+    scale = canvas.size["width"] / 287
+
+    def to_page(x: float, y: float) -> tuple[int, int]:  # selenium counts from the centre
+        return round((x - 143.5) * scale), round((y - 143.5) * scale)
+
+    before = page.image(canvas), maps.get_attribute("src")
+    mouse = ActionChains(page.driver, duration=50)
+    mouse.move_to_element_with_offset(canvas, *to_page(20, 30)).click_and_hold()
+    mouse.move_to_element_with_offset(canvas, *to_page(60, 90)).release().perform()
+    page.until(lambda: "dropped: predicted IoU 0.00" in readout.text, "a box that misses")
+    assert page.image(canvas) != before[0]
+    page.until(lambda: maps.get_attribute("src") != before[1], "other maps")
+    drawn = re.search(r"climbed 0 \[(.+?)\] 1 ", page.kernel_reads()).group(1)
+    assert [float(v) for v in drawn.split(",")] == pytest.approx([20, 30, 40, 60], abs=2)
+    canvas.send_keys(keys.ENTER, keys.ENTER)
+    page.until(lambda: "After 2 steps: predicted IoU 0.00" in readout.text, "no way from there")
+    canvas.send_keys(keys.ARROW_RIGHT * 80, keys.ARROW_DOWN * 80)
+    page.until(
+        lambda: re.search(r"dropped: predicted IoU 0\.[1-9]\d", readout.text), "a box that hits"
+    )
+    one.click()
+    page.until(lambda: "After 1 step:" in readout.text, "one step")
+    climb.click()
+    home = re.compile(r"After \d\d steps: predicted IoU 0\.[89]")
+    page.until(lambda: home.search(readout.text), "the climb's end")
+    back.send_keys(keys.ENTER)
+    page.until(lambda: "After 0 steps" in readout.text, "the beginning")
+    canvas.send_keys(keys.END)
+    page.until(lambda: home.search(readout.text), "the climb by keyboard")
+    canvas.send_keys(keys.HOME)
+    page.until(lambda: "After 0 steps" in readout.text, "the beginning by keyboard")

@@ -18,7 +18,7 @@ from course_lib.data.sequence import Benchmark, Sequence
 from course_lib.evaluation.scores import Report
 from course_lib.models.device import choose_placement
 from course_lib.models.runtime import SiamFCRuntime
-from course_lib.models.weights import load_network, load_siamfc
+from course_lib.models.weights import find_weights, load_network, load_siamfc, read_card
 from course_lib.places import PROJECT
 from course_lib.trackers import make_tracker
 from course_lib.training.budget import STOPPED
@@ -243,7 +243,7 @@ def few_frames():
     return make_sequence(random_spec(1, length=3))
 
 
-@pytest.mark.parametrize("weights", ["siamrpn", "ciresnet22"])
+@pytest.mark.parametrize("weights", ["siamrpn", "siamrpnpp-lite0", "ciresnet22"])
 def test_plain_networks_find_the_boxes_of_the_courses(weights, shared, few_frames, capsys):
     network_speed = importlib.import_module("network_speed")
     makers = network_speed.makers_of(load_network(weights))
@@ -266,3 +266,16 @@ def test_the_cost_of_the_update_is_part_of_the_frames(shared, few_frames):
     assert 0 < cost["milliseconds_of_update"] < cost["milliseconds_a_frame"]
     rest = cost["milliseconds_a_frame"] - cost["milliseconds_of_update"]
     assert cost["fraction"] == pytest.approx(cost["milliseconds_of_update"] / rest)
+
+
+def test_size_responses_are_kept_while_frames_and_weights_are_the_same(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    kept = importlib.import_module("size_response").kept
+    row = {"sha256": read_card(find_weights("siamrpn"))["sha256"], "gain": 0.5}
+    other = row | {"sha256": "0" * 64}
+    file = tmp_path / "table.json"
+    assert kept(None, 4) == kept(file, 4) == {}
+    table = {"frames": 4, "factors": [1], "siamrpn": row, "siamrpn-sized": other, "siamfc": {}}
+    file.write_text(json.dumps(table), encoding="utf-8")
+    assert kept(file, 4) == {"siamrpn": row}
+    assert kept(file, 5) == {}

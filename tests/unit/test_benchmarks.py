@@ -89,6 +89,8 @@ LAYOUTS = {
     "lasot": ("lasot/a/{}/img/00000001.jpg", "lasot/a/{}/groundtruth.txt"),
     "trackingnet-test": ("trackingnet/TEST/frames/{}/0.jpg", "trackingnet/TEST/anno/{}.txt"),
     "uav123": ("uav123/data_seq/UAV123/{}/000001.jpg", "uav123/anno/UAV123/{}.txt"),
+    "nfs30": ("nfs/{0}/30/{0}/00001.jpg", "nfs/{0}/30/{0}.txt"),
+    "nfs240": ("nfs/{0}/240/{0}/00001.jpg", "nfs/{0}/240/{0}.txt"),
 }
 
 
@@ -98,6 +100,8 @@ def test_every_name_finds_its_folder(tmp_path, name):
     if name == "lasot":
         for label in ("full_occlusion", "out_of_view"):
             (tmp_path / "lasot" / "a" / "a-1" / f"{label}.txt").write_text("0")
+    if name.startswith("nfs"):
+        (tmp_path / LAYOUTS[name][1].format("a-1")).write_text('0 11 21 41 61 1 0 0 0 "a b"')
     benchmark = load_benchmark(name, tmp_path)
     assert (benchmark.name, benchmark.names, benchmark.first_pixel) == (name, ["a-1"], 0)
     np.testing.assert_array_equal(benchmark[0].boxes, [[11, 21, 30, 40]])

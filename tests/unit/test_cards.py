@@ -15,7 +15,9 @@ from course_lib.training.settings import TrainSettings
 from course_lib.training.trained_weights import make_card, origin_of
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
-FILES = sorted(WEIGHTS.glob("*.safetensors"))
+SHIPPED = sorted(WEIGHTS.glob("*.safetensors"))
+PUBLISHED = [p for p in SHIPPED if "published" in json.loads(p.with_suffix(".json").read_text())]
+FILES = [path for path in SHIPPED if path not in PUBLISHED]  # trained by the course
 FIELDS = {
     *("network", "backbone", "name", "trained_on", "data", "steps", "pairs", "seed"),
     *("hardware", "python", "torch", "commit", "recipe", "validation", "seconds"),
@@ -25,7 +27,7 @@ MEASURED = {
     *("benchmark", "sequences", "protocol", "tracker", "settings", "auc", "precision20"),
     *("date", "commit", "hardware"),
 }
-TRACKERS = {"siamrpn++": "siamrpn"}  # of networks whose tracker is called otherwise
+TRACKERS = {"siamrpn++": "siamrpn", "dimp": "atom"}  # of networks whose tracker is called otherwise
 BENCHMARKS = {"generated-v1": 24, "otb+vot2014": 22}
 INDEX = (WEIGHTS / "README.md").read_text(encoding="utf-8")
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
@@ -90,15 +92,15 @@ def row_of(path: Path, card: dict) -> list[str]:
         else "not measured"
         for b in BENCHMARKS
     ]
-    width = (
-        f"width multiplier {card['width_multiplier']}"
-        if "width_multiplier" in card
-        else f"channels {'-'.join(map(str, card['widths']))}"
-    )
+    width = ""  # a published backbone has one width
+    if "width_multiplier" in card:
+        width = f", width multiplier {card['width_multiplier']}"
+    elif "widths" in card:
+        width = f", channels {'-'.join(map(str, card['widths']))}"
     return [
         f"[{path.stem}]({path.stem}.json)",
         card["network"] + (f", {card['head']} head" if "head" in card else ""),
-        f"{card['backbone']}, {width}",
+        f"{card['backbone']}{width}",
         f"{parameters(path):,}",
         ", ".join(card["trained_on"]),
         f"{card['steps']:,}",
@@ -138,9 +140,22 @@ def test_the_index_has_one_row_for_each_card_with_its_numbers():
 
 
 def test_the_index_says_the_terms_of_every_source():
-    for path in FILES:
+    for path in SHIPPED:
         for origin in card_of(path)["data"]:
             assert f"| `{origin['source']}` | {origin['from']} | {origin['terms']} |" in INDEX
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+def test_published_weights_say_whose_they_are(path):
+    card = card_of(path)
+    assert card["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert text_of(path) == json_lines(card)
+    origin = card["published"]
+    assert {"package", "file", "sha256", "licence", "attribution", "altered"} == set(origin)
+    assert (WEIGHTS / f"LICENSE-{path.stem}.txt").is_file()
+    backbone = parameters(path) - 3  # SiamFC's own: the bias, and one batch norm on the response
+    row = f"| [{path.stem}]({path.stem}.json) | {card['backbone']} | {backbone:,} |"
+    assert f"{row} {origin['package']} | {origin['attribution']} |" in INDEX
 
 
 CHANGES = {

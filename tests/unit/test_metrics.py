@@ -23,6 +23,7 @@ from course_lib.evaluation.metrics import (
     success_curve,
 )
 from course_lib.evaluation.otb import carry_forward, pool, score_sequence, score_sequences
+from course_lib.evaluation.rules import Rule
 from course_lib.geometry.boxes import centre_error, iou, is_valid, normalised_centre_error
 
 TOOLKIT = SimpleNamespace(nbins_iou=21, nbins_ce=51)
@@ -156,7 +157,7 @@ def test_many_passes_at_once_score_as_each_alone_by_the_plain_curves(seed, lengt
         true[rng.random(T) < rng.choice([0.1, 1.0])] = np.nan
         true[0] = np.where(np.isnan(true[0]), [0, 0, 20, 20], true[0])  # the tracker starts there
         predicted.append(boxes), truth.append(true), omitted.append(rng.random(T) < 0.2)
-    many = score_sequences(predicted, truth, omitted, lasot)
+    many = score_sequences(predicted, truth, omitted, Rule(absent_missed=lasot))
     for score, boxes, true, out in zip(many, predicted, truth, omitted, strict=True):
         boxes[0] = true[0]
         boxes, counted = carry_forward(boxes), (lasot | is_valid(true)) & ~out

@@ -20,7 +20,7 @@ from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError, SettingsError
 from course_lib.geometry.augmented_windows import AugmentedWindow
 from course_lib.geometry.boxes import iou
-from course_lib.geometry.windows import EXEMPLAR
+from course_lib.geometry.windows import EXEMPLAR, context_side
 
 pytestmark = pytest.mark.slow
 
@@ -239,6 +239,30 @@ class TestShift:
         # near 10
         assert np.abs(shown).max() <= 20 + 1e-6 and np.abs(shown).max() > 18
         assert 7 < np.abs(shown).mean() < 13
+
+    @pytest.mark.parametrize("kind", ["videos", "photographs"])
+    def test_the_exemplar_may_be_cut_as_in_tracking(self, sequences, kind):
+        """With `exemplar` 0 its scale is always that of the true box; the search image's draws stay
+        what they were."""
+
+        def sizes(exemplar):
+            a = Augmentation(stretch=0.5, mirror=0, rotation=0, exemplar=exemplar)
+            source = (
+                VideoPairs(sequences, a)
+                if kind == "videos"
+                else PhotoPairs(*generated_objects(24), a, paste=0)
+            )
+            pairs = [pair_at(source, 0, i) for i in range(30)]
+            boxes = np.array([[p.exemplar_box[2:], p.box[2:]] for p in pairs])  # (30, 2, 2)
+            return np.log(context_side(boxes) / EXEMPLAR).T  # (2, 30)
+
+        for strength in (0.0, 0.1, 1.0):
+            exemplar, search = sizes(strength)
+            most = strength * np.log(1.5)
+            assert np.abs(exemplar).max() <= most + 1e-6
+            assert np.abs(exemplar).max() >= 0.8 * most
+            np.testing.assert_allclose(search, sizes(1.0)[1])
+            assert np.abs(search).max() > 0.3
 
     def test_the_other_draws_have_not_changed(self, sequences):
         """Boxes of two pairs as they were before the shift became an argument, search 239 and

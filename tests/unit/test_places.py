@@ -74,7 +74,7 @@ def test_the_commit_is_the_courses_own_or_unknown(tmp_path, monkeypatch):
 def installed(tmp_path_factory) -> Path:
     """A folder with the course as `pip install` of the checkout leaves it, without its
     dependencies."""
-    pytest.importorskip("setuptools", minversion="77")
+    pytest.importorskip("hatchling")
     base = tmp_path_factory.mktemp("installed")
     source = base / "source"
     listing = subprocess.run(
@@ -144,7 +144,7 @@ class TestInstalled:
         """As on Colab: installed, then imported by the process that is running already."""
         text = f"""
 import sys
-sys.path.append({str(installed)!r})
+sys.path.insert(0, {str(installed)!r})
 import course_lib
 from course_lib.models.weights import load_network
 from course_lib.places import RESULTS, SOLUTIONS

@@ -12,6 +12,7 @@ from torch import nn
 from course_lib.errors import DataError, SettingsError
 from course_lib.geometry.masks import box_masks
 from course_lib.models.alexnet import AlexNet
+from course_lib.models.backbone import central_cells
 from course_lib.models.concat_broadcast import SiamBroadcastRPN, SiamConcatRPN
 from course_lib.models.correlation import (
     cross_correlate,
@@ -23,7 +24,7 @@ from course_lib.models.heads_learned import GlobalConvolution, broadcast_over
 from course_lib.models.resnet import ResNet50
 from course_lib.models.runtime import fold_all
 from course_lib.models.siamrpn import SiamRPN
-from course_lib.models.siamrpnpp import SiamRPNpp, aggregate, central_cells
+from course_lib.models.siamrpnpp import SiamRPNpp, aggregate
 from course_lib.models.weights import load_network, load_siamfc, save_weights
 from course_lib.training.first_weights import first_network
 from course_lib.training.settings import TrainSettings
@@ -77,6 +78,20 @@ class TestPapersTables:
         with torch.device("meta"):
             template = SiamRPN().template_features(torch.empty(2, 3, 127, 127))
         assert [tuple(k.shape) for k in template] == [(2, 10, 256, 4, 4), (2, 20, 256, 4, 4)]
+
+    @pytest.mark.parametrize(
+        ("head", "cells"), [("upchannel", 25), ("depthwise", 25), ("broadcast", 28), ("concat", 28)]
+    )
+    def test_every_head_works_on_a_padded_backbone(self, head, cells):
+        """Of its exemplar map of 16 × 16 cells the central 8 × 8 are the template."""
+        network, logits, _ = on_paper(lambda: SiamRPN(head, 8, "lite0"))
+        assert network.template_cells == 8 and network.cells(255) == cells
+        assert logits == (2, 5 * cells**2, 2) and len(network.anchors()) == 5 * cells**2
+        with torch.device("meta"):
+            z = torch.empty(2, 3 + network.guided, 127, 127)
+            template = network.template_features(z)
+        kernel = {"upchannel": 6, "depthwise": 6, "broadcast": 1, "concat": 32}[head]
+        assert {t.shape[-1] for t in template} == {kernel}
 
     def test_siamrpnpp(self):
         network, logits, offsets = on_paper(SiamRPNpp)
@@ -143,6 +158,12 @@ class TestCorrelations:
         torch.testing.assert_close(
             cross_correlate_depthwise(z[:1], x)[2], cross_correlate_depthwise(z[:1], x[2:])[0]
         )
+
+    def test_the_gradients_of_depthwise_are_those_of_finite_differences(self, pair):
+        z, x = (t[:2, :2].double().requires_grad_() for t in pair)
+        assert torch.autograd.gradcheck(cross_correlate_depthwise, (z, x))
+        # one exemplar for all: its gradients add up
+        assert torch.autograd.gradcheck(cross_correlate_depthwise, (z[:1], x))
 
     def test_up_channel_is_a_loop_over_kernels(self, pair):
         _, x = pair

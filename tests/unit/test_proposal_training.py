@@ -13,12 +13,16 @@ import torch
 from course_lib.data.loader import batches, collate
 from course_lib.data.pairs import Augmentation, pair_at
 from course_lib.errors import SettingsError
+from course_lib.geometry.anchors import overlaps
+from course_lib.geometry.masks import box_masks
 from course_lib.models.losses import label_map, pair_labels, peak_distance
 from course_lib.models.proposals import Proposals, assign
 from course_lib.models.weights import load_network, read_card
 from course_lib.places import RECIPES
 from course_lib.recipe import load_settings
+from course_lib.training.first_weights import first_network
 from course_lib.training.loop import train
+from course_lib.training.monitor import TensorBoard
 from course_lib.training.proposal_task import jittered
 from course_lib.training.settings import ProposalSettings, TrainSettings
 from course_lib.training.sources import make_sources
@@ -82,6 +86,31 @@ def test_a_few_steps_of_each_network_yield_finite_numbers_and_weights_that_load(
     assert set(validation) == {"step", "loss", "iou", "hits", "fit"} and 0 <= validation["fit"] <= 1
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_boxes_to_show_belong_to_the_measures(case):
+    task, batch = make_task(settings(case)), a_batch(4)
+    with torch.no_grad():
+        output = task.network.eval()(*task.inputs(batch))
+    boxes, measures = task.boxes(output, batch), task.measures(output, batch)
+    iou = {name: overlaps(of, batch.box).diagonal() for name, of in boxes.items()}
+    torch.testing.assert_close(iou["prediction"], measures["iou"])
+    torch.testing.assert_close(iou["from it"], measures["fit"])
+    best = overlaps(task.anchors, batch.box).amax(1)
+    torch.testing.assert_close(iou["best anchor"], best)
+    assert (iou["truth"] > 0.999).all() and ("guide" in boxes) == task.network.guided
+    if task.network.guided:
+        x = task.inputs(batch)[1]
+        torch.testing.assert_close(x[:, 3:], box_masks(boxes["guide"], x.shape[-1]))
+
+
+def test_tensorboard_holds_boxes(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train(settings("concat"), tmp_path, "cpu", [TensorBoard(tmp_path / "board", every=1)])
+    board = EventAccumulator(str(tmp_path / "board")).Reload().Tags()
+    assert any(tag.startswith("validation/boxes") for tag in board["images"])
+
+
 @pytest.mark.parametrize("case", ["upchannel", "concat"])
 def test_a_stopped_and_resumed_run_ends_with_the_same_weights(case, tmp_path):
     whole = train(settings(case), tmp_path / "a", "cpu").network
@@ -117,6 +146,21 @@ def test_a_backbone_may_start_from_siamfc_and_stay_frozen(tmp_path):
             tmp_path / "w",
             "cpu",
         )
+
+
+def test_the_up_channel_head_may_begin_at_random_as_the_others_do():
+    def begun(as_similarity):
+        proposals = replace(TINY.proposals, head="upchannel", as_similarity=as_similarity)
+        return first_network(replace(TINY, proposals=proposals)).state_dict()
+
+    similar, random, again = begun(True), begun(False), begun(False)
+    assert (similar["head.x_class.weight"] == 0).float().mean() > 0.8  # all but the middle
+    assert not (random["head.x_class.weight"] == 0).any()
+    for name, value in random.items():
+        assert torch.equal(value, again[name]), name
+        assert name.startswith("head") or torch.equal(value, similar[name]), name
+    bound = random["head.x_class.weight"][0].numel() ** -0.5  # PyTorch's rule
+    assert random["head.z_class.weight"].abs().max() == pytest.approx(bound, rel=0.01)
 
 
 def test_everything_may_start_from_a_network_of_the_same_kind(tmp_path):

@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torchvision.ops import generalized_box_iou
 
-from course_lib.geometry.anchors import SSD_VARIANCES, encode, place_anchors, siamrpn_anchor_sizes
+from course_lib.geometry.anchors import (
+    SSD_VARIANCES,
+    decode,
+    encode,
+    place_anchors,
+    siamrpn_anchor_sizes,
+)
 from course_lib.models.proposals import (
     LOSSES,
     Proposals,
@@ -17,6 +24,7 @@ from course_lib.models.proposals import (
     assign,
     box_loss,
     draw_anchors,
+    giou_cost,
     hardest_negatives,
     mean_over,
     siamrpn_loss,
@@ -55,10 +63,27 @@ def test_in_a_negative_pair_only_anchors_near_the_other_object_are_negatives():
     assert (labels == expected).all()
 
 
+@pytest.mark.parametrize("factor", [0.5, 0.8, 1.0, 1.3, 2.0])
+def test_of_any_size_place_and_shape_decide_and_the_offsets_are_true(factor):
+    size = torch.tensor([40.0, 90.0])
+    area = float(size.prod())
+    centre = torch.tensor([[120.0, 131.0]])
+    box = torch.cat([centre - size * factor / 2, (size * factor)[None]], 1)
+    like_an_anchor = size * 64 / math.sqrt(area)
+    same = torch.cat([centre - like_an_anchor / 2, like_an_anchor[None]], 1)
+    targets = assign(ANCHORS, box, YES, any_size=True)
+    assert torch.equal(targets.labels, assign(ANCHORS, same, YES).labels)
+    assert (targets.labels == 1).sum() > 3
+    torch.testing.assert_close(targets.offsets[0], encode(box, ANCHORS))
+    if factor in (0.5, 2.0):  # where the papers' rule asks nobody
+        assert (assign(ANCHORS, box, YES).labels == 1).sum() == 0
+
+
+@pytest.mark.parametrize("any_size", [False, True])
 @pytest.mark.parametrize("size", [(0.0, 64.0), (64.0, 0.0), (-3.0, 5.0)])
-def test_a_degenerate_box_gives_negatives_and_no_nan(size):
+def test_a_degenerate_box_gives_negatives_and_no_nan(size, any_size):
     box = torch.tensor([[95.5, 95.5, *size]])
-    targets = assign(ANCHORS, box, YES)
+    targets = assign(ANCHORS, box, YES, any_size=any_size)
     assert (targets.labels == 0).all() and torch.isfinite(targets.offsets).all()
     assert (assign(ANCHORS, box, NO).labels == 0).all()
     for name, (variances, criterion) in LOSSES.items():
@@ -123,6 +148,33 @@ def test_the_box_loss_by_hand():
     offsets = torch.tensor([[[0.5, 2.0, 0.0, -3.0], [9.0, 9.0, 9.0, 9.0]]])
     assert box_loss(offsets, targets) == pytest.approx(4.125)
     assert box_loss(offsets, targets, smooth=False) == pytest.approx(5.5)
+
+
+def test_giou_is_that_of_the_boxes_in_the_image():
+    """Decoded for anchors of any place and shape, and by hand for two that do not touch: (0, 0, 1, 1)
+    and (2, 0, 1, 1) in a hull of 3 have 0 − (3 − 2) / 3."""
+    anchors = ANCHORS[:40]
+    rng = torch.Generator().manual_seed(3)
+    found, wanted = (0.4 * torch.randn(1, 40, 4, generator=rng) for _ in range(2))
+    cost = giou_cost(found, wanted)[0]
+    pairs = (decode(t[0].numpy(), anchors.numpy()) for t in (found, wanted))
+    a, b = (torch.as_tensor(np.concatenate([t[:, :2], t[:, :2] + t[:, 2:]], 1)) for t in pairs)
+    expected = 1 - generalized_box_iou(a.double(), b.double()).diagonal()
+    torch.testing.assert_close(cost.double(), expected, atol=1e-5, rtol=0)
+    apart = torch.tensor([[0.0, 0, 0, 0], [2.0, 0, 0, 0]])
+    assert float(giou_cost(apart[0], apart[1])) == pytest.approx(4 / 3, abs=1e-6)
+    huge = torch.full((1, 4), 200.0, requires_grad=True)
+    giou_cost(huge, torch.zeros(1, 4)).sum().backward()
+    assert torch.isfinite(huge.grad).all()
+
+
+def test_giou_can_take_the_place_of_the_box_loss():
+    proposals, targets = some_proposals(1), assign(ANCHORS, BOX, YES)
+    positive = targets.labels[0] == 1
+    boxes = giou_cost(proposals.offsets[0], targets.offsets[0])[positive].mean()
+    plain = siamrpn_loss(proposals, targets, weight=0.0)
+    found = siamrpn_loss(proposals, targets, weight=2.0, giou=True)
+    assert float(found) == pytest.approx(float(plain + 2 * boxes), rel=1e-5)
 
 
 def test_siamrpns_loss_is_the_sum_of_its_terms():

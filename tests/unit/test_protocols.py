@@ -48,9 +48,9 @@ def command(name: str, root, *more: str) -> int:
 def test_every_row_is_found_by_its_own_name():
     assert all(protocol_named(name).name == name for name in PROTOCOLS)
     with pytest.raises(
-        SettingsError, match="there is no protocol 'vots'.*'vot'.*Known: ope, tre, sre"
+        SettingsError, match="there is no protocol 'votz'.*'vot'.*Known: ope, tre, sre"
     ):
-        protocol_named("vots")
+        protocol_named("votz")
 
 
 @pytest.mark.parametrize("name", ["a", "folder/a.0"])

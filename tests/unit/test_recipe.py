@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import typing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import numpy as np
@@ -153,3 +153,22 @@ def test_any_override_is_a_setting_or_a_sentence(text):
         assert isinstance(load_settings(Mine, None, {"rate": text}), Mine)
     except SettingsError as problem:
         assert "rate" in str(problem)
+
+
+def test_a_mapping_changes_only_what_it_names():
+    """The outer settings may have defaults of their own for the inner ones."""
+
+    @dataclass(frozen=True)
+    class Inner(Settings):
+        a: int = 1
+        b: int = 2
+
+    @dataclass(frozen=True)
+    class Outer(Settings):
+        inner: Inner = field(default_factory=lambda: Inner(b=20))
+
+    # annotations are read by name, as in a module
+    globals().update(Inner=Inner, Outer=Outer)
+    for changes in ({"inner": {"a": 5}}, {"inner.a": "5"}):
+        assert load_settings(Outer, None, changes).inner == Inner(5, 20)
+    assert load_settings(Outer, None, {}).inner == Inner(1, 20)

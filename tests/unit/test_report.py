@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from course_lib import plots
 from course_lib.data.sequence import Benchmark, Sequence
@@ -240,6 +241,17 @@ class TestIntervals:
         assert not found.excludes_zero
         assert Interval.of([1.9, 2.0, 2.1]).excludes_zero
         assert str(found) == "+2.000 ± 2.484 (95 %, n = 3)"
+
+    def test_between_two_groups(self):
+        """Welch's interval, as scipy computes it."""
+        rng = np.random.default_rng(3)
+        a, b = rng.normal(0.3, 1, 11), rng.normal(0, 4, 8)
+        found = Interval.between(a, b)
+        low, high = stats.ttest_ind(a, b, equal_var=False).confidence_interval()
+        assert found.mean == pytest.approx((low + high) / 2) and found.n == 19
+        assert found.half_width == pytest.approx((high - low) / 2)
+        assert np.isnan(Interval.between([1.0], [2.0, 3.0]).half_width)
+        assert Interval.between([2.0, 2.0], [1.0, 1.0]) == Interval(1.0, 0.0, 4)
 
     def test_one_value_says_nothing(self):
         assert np.isnan(Interval.of([0.4]).half_width)

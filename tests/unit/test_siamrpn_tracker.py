@@ -28,6 +28,7 @@ from course_lib.models.device import Placement
 from course_lib.models.runtime import ProposalRuntime, load_proposal_runtime
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.siamrpnpp import SiamRPNpp
+from course_lib.models.weights import find_weights
 from course_lib.places import RECIPES
 from course_lib.recipe import load_settings
 from course_lib.trackers.baselines import StayPut
@@ -241,7 +242,7 @@ def test_impossible_settings_are_named():
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES.glob("siamrpn*.yaml")), ids=lambda p: p.name)
 def test_recipes_fit(recipe):
-    assert load_settings(SiamRPNSettings, recipe).weights == "siamrpn"
+    assert find_weights(load_settings(SiamRPNSettings, recipe).weights).is_file()
 
 
 def test_a_siamfc_proposes_nothing():

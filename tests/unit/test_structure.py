@@ -49,8 +49,15 @@ TOP = {
         "LICENSE",
         "LICENSE-text",
         "CONTRIBUTING.md",
-        "setup.py",
-        "MANIFEST.in",
+        "CITATION.cff",
+        "CHANGELOG.md",
+        "CODE_OF_CONDUCT.md",
+        ".github",
+        ".devcontainer",
+        ".binder",
+        "Dockerfile",
+        ".dockerignore",
+        "hatch_build.py",
     ),
 }
 

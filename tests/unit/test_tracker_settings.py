@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import typing
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Annotated, Literal
 
 import numpy as np
@@ -13,9 +13,15 @@ import pytest
 from course_lib.errors import DataError, SettingsError
 from course_lib.recipe import Range, load_settings
 from course_lib.trackers import TRACKER_NAMES, make_tracker
+from course_lib.trackers.atom import ATOMSettings
 from course_lib.trackers.baselines import RandomWalkSettings
+from course_lib.trackers.climbing import ClimbSettings
+from course_lib.trackers.dimp_classifier import DiMPClassifierSettings
+from course_lib.trackers.first_samples import SampleSettings
 from course_lib.trackers.kcf import KCFSettings
+from course_lib.trackers.localise import LocalisationSettings
 from course_lib.trackers.mosse import MOSSESettings
+from course_lib.trackers.online_classifier import ClassifierSettings
 from course_lib.trackers.scale import ScaleFilterSettings
 from course_lib.trackers.siamfc import SiamFCSettings
 from course_lib.trackers.siammargin import SiamMarginSettings
@@ -23,9 +29,15 @@ from course_lib.trackers.siamrpn import SiamRPNSettings
 from course_lib.trackers.template import TemplateSettings
 
 CLASSES = (
+    ATOMSettings,
+    ClassifierSettings,
+    ClimbSettings,
+    DiMPClassifierSettings,
     KCFSettings,
+    LocalisationSettings,
     MOSSESettings,
     RandomWalkSettings,
+    SampleSettings,
     ScaleFilterSettings,
     SiamFCSettings,
     SiamMarginSettings,
@@ -33,7 +45,7 @@ CLASSES = (
     TemplateSettings,
 )
 # texts, checked where they are used; and the one number for which any value makes sense
-FREE = {"weights", "device", "features", "psr_threshold"}
+FREE = {"weights", "classifier", "device", "features", "psr_threshold"}
 NEXT = {"scales": 2, "largest": 16}  # the steps of settings that are not taken one by one
 
 
@@ -46,7 +58,12 @@ def ranged() -> list:
             if typing.get_origin(hint) is Annotated:
                 limit = next(a for a in typing.get_args(hint) if isinstance(a, Range))
                 found.append((cls, field.name, limit, typing.get_args(hint)[0]))
+            elif typing.get_origin(hint) is tuple:
+                assert typing.get_origin(typing.get_args(hint)[0]) is Annotated, field.name
             elif typing.get_origin(hint) is not Literal and hint is not bool:
+                if is_dataclass(hint):
+                    assert hint in CLASSES, f"{hint.__name__} is not among those tried here"
+                    continue
                 assert field.name in FREE, f"{cls.__name__}.{field.name} has no range"
     return found
 
@@ -77,6 +94,10 @@ def test_each_is_taken_at_its_ends_and_refused_beyond(cls, name, limit, kind):
         ("kcf", {"features": "hog+hue"}),
         ("kcf", {"features": ""}),
         ("siamfc", {"scales": 4}),
+        ("atom", {"scales": 2}),
+        ("atom", {"classifier": "atom-lite0"}),
+        ("atom", {"samples": {"blurs": [1.0]}}),
+        ("atom", {"samples": {"rotations": [200]}}),
         ("siamfc", {"precision": "fp8"}),
         ("siamfc", {"weights": ""}),
         ("siammargin", {"largest": 300}),

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 
+from course_lib import plots
 from course_lib.errors import CourseError, DataError, SettingsError
 from course_lib.models.losses import peak_distance
 from course_lib.models.weights import load_siamfc
@@ -23,7 +24,7 @@ from course_lib.recipe import load_settings
 from course_lib.training import loop as loop_module
 from course_lib.training.checkpoint import load_checkpoint, save_checkpoint
 from course_lib.training.loop import Run, train
-from course_lib.training.monitor import TensorBoard, maps_over_images
+from course_lib.training.monitor import TensorBoard, boxes_over_images, maps_over_images
 from course_lib.training.open_sources import split
 from course_lib.training.settings import TrainSettings
 from course_lib.training.step import learning_rate
@@ -314,6 +315,26 @@ def test_maps_over_images_mark_the_place():
     row, column = np.unravel_index(int(image.argmax()), image.shape)
     # cell k of 15 covers pixels 8k … 8k + 7 of the 120 at the centre of 239
     assert abs(row - (59.5 + 3 * 8 + 4)) <= 4 and abs(column - (59.5 + 11 * 8 + 4)) <= 4
+
+
+def test_boxes_over_images_are_outlines_in_the_course_s_colours():
+    boxes = {
+        "truth": torch.tensor([[10.0, 20.0, 30.0, 40.0], [0.0, 0.0, 9.0, 9.0]]),
+        "prediction": torch.tensor([[-50.0, 60.0, 400.0, 80.0], [500.0, 500.0, 9.0, 9.0]]),
+        "from it": torch.tensor([[1.0, 1.0, 3.0, 3.0]] * 2),
+    }
+    images = torch.full((2, 3, 127, 127), 255, dtype=torch.uint8)
+    drawn = boxes_over_images(boxes, images)
+    truth, found = (
+        torch.tensor([int(c[k : k + 2], 16) / 255 for k in (1, 3, 5)])
+        for c in (plots.TRUTH, plots.PREDICTION)
+    )
+    assert (images == 255).all()  # the images themselves stay
+    for y, x in ((20, 10), (20, 40), (60, 10), (45, 41)):
+        torch.testing.assert_close(drawn[0, :, y, x], truth)
+    assert (drawn[0, :, 40, 25] == 1).all()  # inside
+    torch.testing.assert_close(drawn[0, :, 61, 80], found)  # a box that leaves the image is cut
+    assert (drawn[0, :, 2, 2] == 1).all()  # others are not drawn
 
 
 class TestSettings:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from course_lib.data.pairs import Augmentation
 from course_lib.errors import SettingsError
 from course_lib.recipe import load_settings
+from course_lib.training.online_settings import OverlapSettings, PredictorSettings
 from course_lib.training.settings import (
     MarginSettings,
     ProposalSettings,
@@ -38,18 +39,23 @@ TABLE = {
         "mirror": SHARE,
         "jitter": SHARE,
         "tint": SHARE,
+        "exemplar": SHARE,
         "grey": SHARE,
         "blur": SHARE,
     },
     ProposalSettings: {
         "head": (["upchannel", "depthwise", "concat", "broadcast"], WORDS_EVERYWHERE),
+        "as_similarity": YES,
         "channels": ([None, 1, 4096, "64", 64.0], [0, -1, 4097, 1.5, True]),
         "groups": ([1, 64], [0, -1, 65, 1.5]),
+        "scales": ([[1], [1, 0.25, 4]], [[], [0.5, 1], [1, 0.2], [1, 5], 1.0, ["a"]]),
         "loss": (["siamrpn", "ssd"], WORDS_EVERYWHERE),
         "high": ([0.3, 0.95], [0.049, 0.951]),  # low is .3
         "low": ([0, 0.6], [-TINY, 0.951]),  # high is .6
         "weight": PART,
+        "any_size": YES,
         "smooth": YES,
+        "giou": YES,
         "guide_jitter": SHARE,
     },
     MarginSettings: {
@@ -60,6 +66,14 @@ TABLE = {
         "ring": ([0, 1000], [-TINY, 1000.1]),
         "ramp": SHARE,
         "weight": PART,
+    },
+    OverlapSettings: {"width": ([2, 4096], [1, 4097, 2.5])},
+    PredictorSettings: {
+        "channels": ([1, 4096], [0, 4097]),
+        "kernel": ([1, 31], [0, 32, 3.5]),
+        "iterations": ([1, 100], [0, -1]),
+        "blocks": ([0, 10], [-1, 0.5]),
+        "learned": YES,
     },
     TrainSettings: {
         "name": (
@@ -92,10 +106,11 @@ TABLE = {
         ),
         "backbone": (
             ["alexnet", "ciresnet22", "twin-alexnet-5", "twin-resnet-9"],
-            ["", "resnet18", "twin-alexnet-11", "twin-x-1", "AlexNet"],
+            ["", "resnet34", "twin-alexnet-11", "twin-x-1", "AlexNet"],
         ),
         "width_multiplier": ([1 / 32, 4], [0.031, 4.01, 0, -1]),
         "search": ([239, 255, 1023], [126, 128, 240, 250, 1031, 0, -255, 255.5]),
+        "exemplar": ([127, 287, 1023], [126, 1024, 0, 127.5]),
         "freeze": ([0, 5, 100], [-1, 101, 1.5]),
         "unfreeze": ([[]], [[0.5], [-0.1], [1.1], 0.5, ["a"]]),  # more than freeze, which is 0
         "sources": (
@@ -125,7 +140,12 @@ TABLE = {
         "radius": ([1e-9, 79], [0, -1, 1000.1]),
         "proposals": ([ProposalSettings(), {"groups": 2}], [None, 3, {"loss": "mse"}]),
         "margin": ([MarginSettings(), {"ramp": 0}], [None, 3, {"ramp": 2}]),
+        "overlap": ([OverlapSettings(), {"width": 64}], [None, 3, {"width": 0}]),
+        "predictor": ([PredictorSettings(), {"blocks": 0}], [None, 3, {"kernel": 0}]),
         "seed": ([0, 2**63 - 1], [-1, 2**63, 0.5]),
+        "validation_clips": ([0, 1000], [-1, 1001, 1.5]),
+        "fix_norms": SHARE,
+        "dilated": YES,
         "precision": (["auto", "fp32", "bf16"], ["", "fp16", "FP32", 16]),
         "workers": ([0, 1024], [-1, 1025, 0.5]),
         "validate_every": ([1, 10**9], [0, -1, 1.5]),

@@ -4,8 +4,10 @@ at once.
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from course_lib.errors import CourseError
 from course_lib.models.device import Placement, sent
 from course_lib.training import loop as loop_module
 from course_lib.training import proposal_task
+from course_lib.training.checkpoint import load_checkpoint
 from course_lib.training.loop import Run, train
 from course_lib.training.processes import ProcessGroup
 from course_lib.training.settings import (
@@ -26,7 +29,15 @@ from course_lib.training.settings import (
     TrainSettings,
 )
 from course_lib.training.sources import make_sources
-from course_lib.training.step import descend, descend_unread, learning_rate, make_optimiser, predict
+from course_lib.training.step import (
+    descend,
+    descend_unread,
+    fix_norms,
+    learning_rate,
+    make_optimiser,
+    predict,
+    with_fast_backbone,
+)
 from course_lib.training.tasks import make_task
 
 pytestmark = pytest.mark.slow
@@ -256,3 +267,74 @@ def test_both_kinds_of_descent_take_the_same_step():
 def test_sent_values_do_not_change():
     values = torch.arange(4.0)
     assert sent(values, CPU) is values
+
+
+def test_fixed_norms_are_those_of_tracking_and_stay():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5))
+    images = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    network(images)
+    fix_norms(network.train())
+    assert network[2].training
+    kept = network[1].running_var.clone()
+    torch.manual_seed(0)
+    found = network(images * 3)
+    assert torch.equal(network[1].running_var, kept)
+    torch.manual_seed(0)
+    torch.testing.assert_close(found, network[2](network[:2].eval()(images * 3)))
+
+
+@pytest.mark.parametrize(("fraction", "fixed_from"), [(0.0, 4), (0.5, 2), (1.0, 0)])
+def test_norms_are_fixed_in_the_last_steps(tmp_path, fraction, fixed_from):
+    settings = replace(TINY, steps=4, fix_norms=fraction, validate_every=4, checkpoint_every=1)
+    kept = [None]
+
+    def keep(p):
+        kept.append(load_checkpoint(tmp_path / "last.pt")["network"]["backbone.bn1.running_var"])
+
+    train(settings, tmp_path, "cpu", [keep])
+    alike = [torch.equal(a, b) for a, b in pairwise(kept[1:])]
+    assert alike == [step >= fixed_from for step in (1, 2, 3)]
+
+
+@torch.no_grad()
+def test_a_frozen_backbone_is_folded_for_training_and_shares_every_other_weight():
+    torch.manual_seed(0)
+    settings = replace(TINY, network="siamrpn", search=255, start_from=None, freeze=5)
+    network = make_task(settings).network.train()
+    place = Placement(CPU, bf16=False)
+    for name, tensor in network.backbone.named_buffers():
+        if name.endswith("running_var"):
+            tensor.uniform_(0.5, 2)
+    fast = with_fast_backbone(network, place)
+    assert fast is not network and not any("bn" in n for n, _ in fast.backbone.named_parameters())
+    assert any("bn" in n for n, _ in network.backbone.named_parameters())
+    own = {id(p) for p in network.head.parameters()}
+    assert own == {id(p) for p in fast.parameters() if p.requires_grad}
+    images = torch.rand(2, 3, 127, 127) * 255, torch.rand(2, 3, 255, 255) * 255
+    for a, b in zip(network(*images)[:2], fast(*images)[:2], strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
+    network.backbone.freeze(0)
+    assert with_fast_backbone(network, place) is network
+
+
+@torch.no_grad()
+def test_of_a_backbone_that_is_frozen_in_part_only_that_part_is_folded():
+    torch.manual_seed(0)
+    settings = replace(TINY, network="siammargin", backbone="lite0", search=255, freeze=5)
+    network = make_task(settings).network.train()
+    for name, tensor in network.backbone.named_buffers():
+        if name.endswith("running_var"):
+            tensor.uniform_(0.5, 2)
+    fast = with_fast_backbone(network, Placement(CPU, bf16=False)).train()
+    own = {id(p) for p in network.parameters() if p.requires_grad}
+    assert own == {id(p) for p in fast.parameters() if p.requires_grad}
+    assert any(p.requires_grad for p in fast.backbone.parameters())
+    last = fast.backbone.layers[4]
+    assert last is network.backbone.layers[4]
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in fast.backbone.layers[3].modules())
+    images = torch.rand(2, 3, 127, 127) * 255, torch.rand(2, 3, 255, 255) * 255
+    kept = copy.deepcopy(last.state_dict())
+    theirs = network(*images).cosines
+    last.load_state_dict(kept)  # training changed the averages of its norms
+    torch.testing.assert_close(fast(*images).cosines, theirs, rtol=1e-3, atol=1e-3)
+    assert not torch.equal(kept["0.layers.1.running_mean"], last[0].layers[1].running_mean)

@@ -48,6 +48,8 @@ def test_shipped_weights_are_small_and_have_cards(project):
     for path in (project / "weights").glob("*.safetensors"):
         assert path.stat().st_size < 6_000_000
         card = read_card(path)
+        if "published" in card:  # by others, see test_cards.py
+            continue
         for key in (
             "trained_on",
             "pairs",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from course_lib.widgets import ScoreMapExplorer, SequencePlayer
+from course_lib.widgets import BoxClimber, ScoreMapExplorer, SequencePlayer
 
 PAGE = """
 class Node extends EventTarget {
@@ -88,3 +88,37 @@ def test_no_key_is_half_handled():
             r'"keydown", (?:\(event\) => \{|on\w+)(.*?)\n  \}', path.read_text(), re.DOTALL
         )
         assert all("preventDefault" not in handler for handler in handlers), path.name
+
+
+def test_the_box_climber_steps_climbs_and_goes_back_by_keys(tmp_path):
+    climber = """
+    const made = [];
+    document.createElement = (tag) => { const node = new Node(); node.tag = tag; made.push(node); return node; };
+    const context = new Proxy({}, { get: () => () => ({ width: 9 }), set: () => true });
+    Node.prototype.getContext = () => context;
+    globalThis.createImageBitmap = async () => ({});
+    const sent = [];
+    const view = (n) => new DataView(new ArrayBuffer(n));
+    const model = { values: { sizes: [[100, 80]], offsets: [0, 0], jpegs: view(0), png: view(0), alt: "a box", step: 2,
+        styles: Array(4).fill({ label: "", colour: "#000000", dash: [] }), truth: [9, 9, 9, 9], box: [10, 10, 5, 5],
+        shown: { start: [10, 10, 5, 5], now: [12, 11, 6, 5], count: 1, boxes: view(32) }, values: {}, controls: [],
+        readout: "" },
+      get(n) { return this.values[n]; }, set(n, v) { this.values[n] = v; }, save_changes() {}, on() {},
+      send(message) { sent.push(message); } };
+    render({ model, el: new Node() });
+    const canvas = made.find((node) => node.tag === "canvas");
+    """
+    said = run_js(
+        tmp_path,
+        BoxClimber._esm.replace("export default { render };", "") + climber,
+        '[press(canvas, "Enter"), model.get("step"), press(canvas, "Home"), model.get("step"), '
+        'press(canvas, "End"), sent, press(canvas, "ArrowRight"), model.get("box"), press(canvas, "a")]',
+    )
+    # the box that the page shows is the one that moves, not the one that was dropped
+    assert said == [
+        *([True, True], 3),
+        *([True, True], 0),
+        *([True, True], ["climb"]),
+        *([True, True], [13, 11, 6, 5]),
+        [False, False],
+    ]

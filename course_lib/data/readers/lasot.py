@@ -3,7 +3,8 @@
 
 A target that is fully occluded or out of view is absent: its row is NaN. LaSOT's own toolkit counts
 such a frame as a miss, and so does a report on "lasot" (see `evaluation/rules.py`); other toolkits
-leave it out.
+leave it out. Attributes are read from `att/<class>-<n>.txt` if they are there: LaSOT's evaluation toolkit
+ships them in `annos/att`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from course_lib.data.readers.attributes import LASOT, read_attributes
 from course_lib.data.readers.folders import (
     by_number,
     folders_with,
@@ -38,7 +40,7 @@ def read_lasot(folder: Path) -> list[Sequence]:
     """
     found, tested = _videos(folder), folder / "testing_set.txt"
     videos = chosen(found, tested, REMEDY) if os.path.lexists(tested) else found
-    return [read_sequence(path) for path in videos]
+    return [read_sequence(path, folder) for path in videos]
 
 
 def read_lasot_train(folder: Path) -> list[Sequence]:
@@ -57,7 +59,7 @@ def read_lasot_train(folder: Path) -> list[Sequence]:
         raise MissingDataError(
             f"all {len(found)} sequences in {folder} are test sequences: fetch others as well"
         )
-    return [read_sequence(path) for path in rest]
+    return [read_sequence(path, folder) for path in rest]
 
 
 def _to_train_on(found: list[Path], apart: set[Path], folder: Path) -> list[Path]:
@@ -83,9 +85,11 @@ def _videos(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: by_number(path.name))
 
 
-def read_sequence(folder: Path) -> Sequence:
-    """One LaSOT sequence. Tags: "full_occlusion", "out_of_view", and "absent" for either of
-    them."""
+def read_sequence(folder: Path, top: Path | None = None) -> Sequence:
+    """One LaSOT sequence, with the attributes that `top`, the dataset's folder, has for it.
+
+    Tags: "full_occlusion", "out_of_view", and "absent" for either of them.
+    """
     frames, boxes = frames_and_boxes(list_images(folder / "img"), folder / "groundtruth.txt")
     tags = {
         name: _read_flags(folder / f"{name}.txt", len(boxes))
@@ -93,7 +97,8 @@ def read_sequence(folder: Path) -> Sequence:
     }
     tags["absent"] = tags["full_occlusion"] | tags["out_of_view"]
     boxes[tags["absent"]] = np.nan
-    return Sequence(folder.name, frames, boxes, tags=tags)
+    found = read_attributes((top or folder) / "att" / f"{folder.name}.txt", LASOT)
+    return Sequence(folder.name, frames, boxes, found, tags=tags)
 
 
 def _read_flags(path: Path, length: int) -> np.ndarray:

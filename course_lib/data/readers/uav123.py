@@ -1,5 +1,5 @@
 """UAV123: `data_seq/UAV123/<folder>/000001.jpg`, `anno/UAV123/<name>.txt`; NaN where the target is
-absent.
+absent; attributes in `anno/UAV123/att/<name>.txt`.
 
 Several sequences may be parts of one video. A table, `uav123.json`, lists their frame ranges:
 
@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from course_lib.data.frames import ImageFiles
+from course_lib.data.readers.attributes import UAV123, read_attributes
 from course_lib.data.readers.folders import (
     check_counts,
     files_like,
@@ -81,7 +82,8 @@ def _read_sequence(
             name, folder, f"{annotation} has {len(boxes)} rows, {video} has {len(images)} images"
         )
     check_counts(len(images), len(boxes), annotation, video)
-    return Sequence(name, ImageFiles(images), boxes)
+    found = read_attributes(annotation.parent / "att" / annotation.name, UAV123)
+    return Sequence(name, ImageFiles(images), boxes, found)
 
 
 def _table_needed(name: str, folder: Path, why: str) -> MissingDataError:

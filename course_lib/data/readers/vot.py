@@ -1,10 +1,11 @@
 """VOT: `<name>/color/00000001.jpg` (in older years, images beside the annotation),
 `groundtruth.txt`.
 
-A row is a box of four numbers (2013, long-term) or a polygon of eight; NaN where the target is
-absent. Trackers need boxes: by default a polygon is converted by `area_preserving_box`, as in
-pysot; VOT's toolkit uses `bounding_box`. `*.tag` and `*.label` hold per-frame tags, the file
-`sequence` the frames per second.
+A row is a box of four numbers (2013, long-term, 2022's box benchmark) or a polygon of eight; NaN
+where the target is absent. The masks of the other benchmarks since 2020 are not read. Trackers need
+boxes: by default a polygon is converted by `area_preserving_box`, as in pysot; VOT's toolkit uses
+`bounding_box`. `*.tag` and `*.label` hold per-frame tags, `anchor.value` the anchors of the
+multi-start protocol, the file `sequence` the frames per second.
 """
 
 from __future__ import annotations
@@ -91,6 +92,20 @@ def _count_columns(path: Path) -> int:
 
 
 def _read_tags(folder: Path, length: int) -> dict[str, np.ndarray]:
-    """Per-frame tags (length,) bool by name; after a file's early end, tags are 0."""
+    """Per-frame tags (length,) bool by name; after a file's early end, tags are 0. "anchor", if it
+    is there, is above 0 where a run forward starts and below 0 where one backward does."""
     paths = files_like(folder, "*.tag", "*.label")
-    return {path.stem: read_labels(path, length, pad=True) > 0 for path in paths}
+    tags = {path.stem: read_labels(path, length, pad=True) > 0 for path in paths}
+    path = folder / "anchor.value"
+    return tags | {"anchor": _read_anchors(path, length)} if path.is_file() else tags
+
+
+def _read_anchors(path: Path, length: int) -> np.ndarray:
+    """A number (length,) for each frame, 0 after the file's early end."""
+    values = read_numbers(path, columns=1)[:, 0]
+    if len(values) > length or np.isnan(values).any():
+        raise DataError(
+            f"{path} has {len(values)} values for {length} frames, {np.isnan(values).sum()} of "
+            "them no number; expected -1, 0 or 1 for each frame. Fetch the sequence again."
+        )
+    return np.concatenate([values, np.zeros(length - len(values))])

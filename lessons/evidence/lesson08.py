@@ -1,0 +1,40 @@
+"""What lesson 08 concludes from results that come with the course."""
+
+from functools import partial
+
+from course_lib.evaluation.intervals import Interval
+from course_lib.evaluation.tables import read_measured
+from course_lib.places import RESULTS
+
+REAL = "otb+vot2014"  # 22 targets
+
+
+def auc_on_real(tracker: str, other: str) -> Interval:
+    """By how much the AUC of one tracker exceeds that of another on the 22 real targets."""
+    sequences = read_measured(RESULTS / "siamrpn_real_sequences.json")["auc_by_sequence"]
+    return Interval.of([row[tracker] - row[other] for row in sequences.values()])
+
+
+def inverted(network: str) -> Interval:
+    """By how much inverting the size response raises the AUC of a network's tracker."""
+    table = read_measured(RESULTS / "size_response.json")[network]
+    before, after = table["as found"]["sequences"], table["inverted"]["sequences"]
+    return Interval.of([after[name]["auc"] - before[name]["auc"] for name in before])
+
+
+def taught() -> Interval:
+    """By how much the gain of SiamRPN exceeds that of the one whose pairs teach size, target by
+    target."""
+    table = read_measured(RESULTS / "size_response.json")
+    plain, sized = (table[n][REAL]["sequences"] for n in ("siamrpn", "siamrpn-sized"))
+    return Interval.of([plain[n]["gain"] - sized[n]["gain"] for n in plain if n in sized])
+
+
+EVIDENCE = {
+    "siamrpn-siamfc": partial(auc_on_real, "siamrpn", "siamfc-3s"),
+    "otb-vot": partial(auc_on_real, "siamrpn-otb", "siamrpn-vot"),
+    "lite0-siamfc": partial(auc_on_real, "siamrpn++", "siamfc-3s"),
+    "sized": partial(auc_on_real, "siamrpn-sized", "siamrpn"),
+    "inverted-siamrpnpp": partial(inverted, "siamrpnpp-lite0"),
+    "gain-taught": taught,
+}

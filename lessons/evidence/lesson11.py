@@ -1,0 +1,85 @@
+"""What lesson 11 concludes from the results that come with the course."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from course_lib.evaluation.intervals import Interval
+from course_lib.evaluation.tables import read_measured
+from course_lib.places import RESULTS
+
+REAL = ("vot2014", "look-alikes")
+
+
+def runs_of(arm: str) -> list[dict[str, Any]]:
+    """The rows of one arm, a row for each seed."""
+    return [r for r in read_measured(RESULTS / "siammargin.json")["runs"] if r["arm"] == arm]
+
+
+def failures(
+    after: tuple[str, str], before: tuple[str, str], groups: tuple[str, ...]
+) -> Interval:
+    """Failures by clip of one (arm, variant) minus those of another, means over the seeds that have both."""
+    tables = [
+        {r["seed"]: r[variant] for r in runs_of(arm) if variant in r}
+        for arm, variant in (after, before)
+    ]
+    both = sorted(tables[0].keys() & tables[1].keys())
+    counts = [
+        np.mean([np.concatenate([of[s][g]["by_clip"] for g in groups]) for s in both], 0)
+        for of in tables
+    ]
+    return Interval.of(counts[0] - counts[1])
+
+
+def by_seed(after: str, before: str, read: Callable[[dict[str, Any]], float]) -> Interval:
+    """A number of one arm minus that of another, seed by seed."""
+    tables = [
+        {r["seed"]: read(r["distortion"]) for r in runs_of(arm)} for arm in (after, before)
+    ]
+    return Interval.of(
+        [tables[0][s] - tables[1][s] for s in sorted(tables[0].keys() & tables[1].keys())]
+    )
+
+
+def apart(distortion: dict[str, Any]) -> float:
+    """Mean cosine of target cells minus that of look-alikes, on generated clips, from the histograms."""
+    edges = np.array(read_measured(RESULTS / "siammargin.json")["edges"])
+    target, alike = (
+        np.average((edges[1:] + edges[:-1]) / 2, weights=distortion["histogram"][kind])
+        for kind in ("target", "look-alike")
+    )
+    return float(target - alike)
+
+
+EVIDENCE = {
+    "apart": partial(by_seed, "margin", "cosine", apart),
+    "apart-softmax": partial(by_seed, "margin", "softmax without margin", apart),
+    "lead": partial(by_seed, "margin", "cosine", lambda d: d["generated map"]["lead"]),
+    "lead-siamfc": partial(by_seed, "margin", "siamfc", lambda d: d["generated map"]["lead"]),
+    "margin-generated": partial(
+        failures, ("margin", "plain"), ("cosine", "plain"), ("generated",)
+    ),
+    "margin-real": partial(failures, ("margin", "plain"), ("cosine", "plain"), REAL),
+    "softmax-generated": partial(
+        failures, ("margin", "plain"), ("softmax without margin", "plain"), ("generated",)
+    ),
+    "siamfc-real": partial(failures, ("margin", "plain"), ("siamfc", "plain"), REAL),
+    "update-real": partial(failures, ("margin", "update"), ("margin", "plain"), REAL),
+    "search-real": partial(failures, ("margin", "search"), ("margin", "plain"), REAL),
+    "all-real": partial(failures, ("margin", "all"), ("cosine", "plain"), REAL),
+    "all-generated": partial(failures, ("margin", "all"), ("cosine", "plain"), ("generated",)),
+    "map-repaired": partial(
+        by_seed, "siamrpn++ with map", "siamrpn++", lambda d: d["generated map"]["on_target"]
+    ),
+    "score-of-map": partial(
+        by_seed, "siamrpn++ with map", "siamrpn++", lambda d: d["generated score"]["on_target"]
+    ),
+    "map-failures": partial(
+        failures, ("siamrpn++ with map", "plain"), ("siamrpn++", "plain"), (*REAL, "generated")
+    ),
+}

@@ -1,0 +1,39 @@
+"""What lesson 13 concludes from the results that come with the course."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from course_lib.evaluation.intervals import Interval
+from course_lib.evaluation.tables import read_measured
+from course_lib.places import RESULTS
+
+
+def last_loss(solver: str) -> Interval:
+    """The last loss of conjugate gradients with the preconditioner minus another solver's, first frame by first frame."""
+    last = read_measured(RESULTS / "atom_solvers.json")["last"]
+    return Interval.of(np.subtract(last["CG with preconditioner"], last[solver]))
+
+
+def online_minus_frozen() -> Interval:
+    """Failures in all clips with look-alikes, seed by seed."""
+    runs = read_measured(RESULTS / "atom_online.json")["runs"]
+    online, frozen = (
+        {
+            r["seed"]: sum(map(sum, map(dict.values, r["failures"].values())))
+            for r in runs
+            if r["variant"] == name
+        }
+        for name in ("online", "frozen")
+    )
+    return Interval.of([online[seed] - frozen[seed] for seed in sorted(online)])
+
+
+EVIDENCE = {
+    "preconditioned-plain": partial(last_loss, "CG"),
+    "preconditioned-adam": partial(last_loss, "Adam"),
+    "preconditioned-descent": partial(last_loss, "steepest descent"),
+    "online-frozen": online_minus_frozen,
+}
