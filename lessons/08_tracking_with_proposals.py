@@ -464,7 +464,7 @@ words = f"Left: success on 22 real targets: {listing}. Right: EAO against robust
 plots.show(figure, alt=words)
 
 # %% [markdown]
-# {{figure real}} Left: success of the shipped SiamRPN, with three published settings, of SiamFC, and of two networks that the last part of this lesson is about, on 22 real targets. Right: the EAO of 13 trackers on VOT-2018 over their robustness, as published: in orange those with proposals, in blue ATOM, which learns online (lesson 12), in grey the others. All of them in a table:
+# {{figure real}} Left: success of the shipped SiamRPN, with three published settings, of SiamFC, and of two networks that the last part of this lesson is about, on 22 real targets. Right: the EAO of 13 trackers on VOT-2018 over their robustness, as published: in orange those with proposals, in blue ATOM, which learns online (lessons 12 and 13), in grey the others. All of them in a table:
 
 # %%
 best_last = sorted(paper["vot2018"], key=lambda row: -row["eao"])
