@@ -52,6 +52,8 @@ class CutPairs(PairSource):
         cache: decoded images; None decodes every time.
         search: side of the search image, pixels.
         exemplar: side of the exemplar, pixels; a larger one shows more of the surroundings.
+        factor: side of the exemplar's square in √(w · h) of the target, with black beyond the
+            frame, as in OSTrack; None for SiamFC's square, with the frame's mean beyond it.
     """
 
     def __init__(
@@ -61,7 +63,9 @@ class CutPairs(PairSource):
         cache: FrameCache | None = None,
         search: int = TRAINING_SEARCH,
         exemplar: int = EXEMPLAR,
+        factor: float | None = None,
     ) -> None:
+        self.factor, self.beyond = factor, None if factor is None else (0, 0, 0)
         self.augmentation = augmentation or Augmentation()
         self.negatives, self.cache = negatives, cache
         self.search, self.exemplar = search, exemplar
@@ -79,6 +83,13 @@ class CutPairs(PairSource):
             yield
         finally:
             self.seconds[stage] += time.perf_counter() - started
+
+    def _side(self, box: np.ndarray, size: int) -> float:
+        """Side in image pixels of the square around a box (4,) that is shown at `size` pixels at
+        the exemplar's scale."""
+        if self.factor is None:
+            return side_of(box, size)
+        return float(np.sqrt(box[2:].prod())) * self.factor * size / self.exemplar
 
     def _around(
         self,
@@ -100,7 +111,7 @@ class CutPairs(PairSource):
         """
         strength = self.augmentation.exemplar if shift is None else 1.0
         factor, angle, aspect_change = self.augmentation.draw_geometry(rng, strength)
-        side = side_of(box, size) * factor
+        side = self._side(box, size) * factor
         cx, cy = shifted_centre(rng, box, shift or 0.0, size / side)
         return AugmentedWindow(cx, cy, side, size, angle, aspect_change, mirror)
 

@@ -17,7 +17,7 @@ from course_lib.data.identity import outlines_identity
 from course_lib.data.objects import OutlinedObject, Photograph
 from course_lib.data.outline import soft_mask
 from course_lib.data.pairs import TRAINING_SEARCH, Augmentation, Pair
-from course_lib.data.pairs_cut import CutPairs, FrameCache, box_around, check_inside, side_of
+from course_lib.data.pairs_cut import CutPairs, FrameCache, box_around, check_inside
 from course_lib.errors import DataError
 from course_lib.geometry.augmented_windows import AugmentedWindow
 from course_lib.geometry.boxes import iou
@@ -43,6 +43,7 @@ class PhotoPairs(CutPairs):
         exemplar: side of the exemplar, pixels.
         made_of: identity of objects made by code, whose pixels may differ in the last digit between
             machines; None computes a digest of the objects and backgrounds.
+        factor: of the exemplar's square, see `CutPairs`.
 
     Raises:
         DataError: there are no objects or no backgrounds.
@@ -60,13 +61,14 @@ class PhotoPairs(CutPairs):
         search: int = TRAINING_SEARCH,
         exemplar: int = EXEMPLAR,
         made_of: str | None = None,
+        factor: float | None = None,
     ) -> None:
         if not objects or not backgrounds:
             raise DataError(
                 f"{len(objects)} outlined objects and {len(backgrounds)} backgrounds; expected at "
                 "least one of each"
             )
-        super().__init__(augmentation, negatives, cache, search, exemplar)
+        super().__init__(augmentation, negatives, cache, search, exemplar, factor)
         self.objects, self.backgrounds = list(objects), list(backgrounds)
         self.paste, self.distractors, self.made_of = paste, distractors, made_of
         self.alike: dict[int, list[OutlinedObject]] = {}
@@ -127,7 +129,7 @@ class PhotoPairs(CutPairs):
         with self._timed("crop"):
             window = self._around(rng, target.box, size, shift, mirror)
             if not pasted:
-                return window.cut(photo), outline_box(target, window)
+                return window.cut(photo, self.beyond), outline_box(target, window)
             crop = paste(self._backdrop(rng, size), photo, target.polygons, window)
             return crop, outline_box(target, window)
 
@@ -147,7 +149,7 @@ class PhotoPairs(CutPairs):
         other = self._another(rng, target)
         if other is None:
             return search
-        side = side_of(other.box, self.search) * float(rng.uniform(0.85, 1.2))
+        side = self._side(other.box, self.search) * float(rng.uniform(0.85, 1.2))
         for _ in range(8):
             # (2,) pixels of the distractor's image, from the centre of the crop
             away = rng.uniform(-1, 1, 2) * side * 0.42

@@ -64,6 +64,7 @@ class VideoPairs(CutPairs):
         cache: decoded frames; None decodes every time.
         search: side of the search image, pixels.
         exemplar: side of the exemplar, pixels.
+        factor: of the exemplar's square, see `CutPairs`.
 
     Raises:
         DataError: no sequence is usable.
@@ -78,8 +79,9 @@ class VideoPairs(CutPairs):
         cache: FrameCache | None = None,
         search: int = TRAINING_SEARCH,
         exemplar: int = EXEMPLAR,
+        factor: float | None = None,
     ) -> None:
-        super().__init__(augmentation, negatives, cache, search, exemplar)
+        super().__init__(augmentation, negatives, cache, search, exemplar, factor)
         usable = [(s, usable_frames(s)) for s in sequences]
         self.videos = [(s, valid) for s, valid in usable if len(valid) >= 2]
         if not self.videos:
@@ -140,4 +142,4 @@ class VideoPairs(CutPairs):
         with self._timed("crop"):
             window = replace(self._around(rng, box, size, shift, mirror), angle=0.0)
             corners = window.to_crop([box[:2], box[:2] + box[2:]])  # (2, 2)
-            return window.cut(frame), box_around(corners)
+            return window.cut(frame, self.beyond), box_around(corners)

@@ -142,6 +142,7 @@ class ShardPairs(PairSource):
         shards: positions of the shards to use; None uses all.
         search: side of the search image, pixels.
         exemplar: side of the exemplar, pixels.
+        factor: of the exemplar's square, see `CutPairs`.
     """
 
     def __init__(
@@ -152,10 +153,11 @@ class ShardPairs(PairSource):
         shards: Items[int] | None = None,
         search: int = TRAINING_SEARCH,
         exemplar: int = EXEMPLAR,
+        factor: float | None = None,
     ) -> None:
         index = read_index(folder)
         self.folder, self.augmentation, self.gap = folder, augmentation, gap
-        self.sizes = {"search": search, "exemplar": exemplar}
+        self.sizes = {"search": search, "exemplar": exemplar, "factor": factor}
         self.rows = [index[k] for k in (range(len(index)) if shards is None else shards)]
         self.open: tuple[int, VideoPairs] | None = None
         self.identity = digest(folder / "index.json")

@@ -27,6 +27,8 @@ BACKBONES: dict[str, tuple[str, dict[str, Any]]] = {
     "resnet18": ("course_lib.models.resnet:ResNet18", {}),
     "resnet50": ("course_lib.models.resnet:DilatedResNet50", {}),
     "lite0": ("course_lib.models.lite0:EfficientNetLite0", {}),
+    "convstem": ("course_lib.models.stems:ConvStem", {}),
+    "patches": ("course_lib.models.stems:PatchEmbedding", {}),
     **{name: (CIR, {"name": name}) for name in CIR_NAMES},
     **{
         f"twin-{family}-{k}": (TWIN, {"family": family, "column": k})

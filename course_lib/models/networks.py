@@ -23,6 +23,7 @@ NETWORKS = {
     "siambroadcastrpn": "course_lib.models.concat_broadcast:SiamBroadcastRPN",
     "atom": "course_lib.models.atom:ATOM",
     "dimp": "course_lib.models.dimp:DiMP",
+    "onestream": "course_lib.models.onestream:OneStream",
 }
 
 

@@ -22,6 +22,7 @@ TRACKERS = {
     "siammargin": "course_lib.trackers.siammargin:SiamMarginTracker",
     "siamrpn": "course_lib.trackers.siamrpn:SiamRPNTracker",
     "atom": "course_lib.trackers.atom:ATOMTracker",
+    "onestream": "course_lib.trackers.onestream:OneStreamTracker",
     "opencv-mosse": "course_lib.trackers.opencv:OpenCVMOSSE",
     "opencv-kcf": "course_lib.trackers.opencv:OpenCVKCF",
     "opencv-csrt": "course_lib.trackers.opencv:OpenCVCSRT",

@@ -21,9 +21,9 @@ from course_lib.training.step import (
     descend_unread,
     fix_norms,
     frozen_stages,
-    learning_rate,
     make_optimiser,
     predict,
+    scheduled_rate,
     with_fast_backbone,
 )
 from course_lib.training.tasks import make_task
@@ -161,7 +161,7 @@ class Run:
         batch = batch.jittered(self.placement.device)
         clock.append(time.perf_counter())
 
-        p.rate = learning_rate(p.step, settings.steps, settings.rate_start, settings.rate_end)
+        p.rate = scheduled_rate(p.step, settings)
         for group in self.optimiser.param_groups:
             group["lr"] = p.rate
         self._unfreeze()

@@ -81,7 +81,7 @@ def open_videos(what: str, settings: TrainSettings, root: Path, cache: FrameCach
     """
     s, videos = settings, load_training_videos(what, root)
     train, held = split(videos, s.held_out, s.fraction)
-    extras = s.augmentation, s.gap, s.negatives, cache, s.search, s.exemplar
+    extras = s.augmentation, s.gap, s.negatives, cache, s.search, s.exemplar, s.factor
     return VideoPairs(train or videos, *extras), VideoPairs(held or videos, *extras)
 
 
@@ -145,7 +145,7 @@ def open_shards(what: str, settings: TrainSettings, root: Path, cache: FrameCach
     s, folder = settings, folder_of(what, root)
     every = range(len(read_index(folder)))
     train, held = (
-        ShardPairs(folder, s.augmentation, s.gap, part or every, s.search, s.exemplar)
+        ShardPairs(folder, s.augmentation, s.gap, part or every, s.search, s.exemplar, s.factor)
         for part in split(every, s.held_out, s.fraction)
     )
     return train, held
@@ -160,4 +160,4 @@ def _photo_pairs(
 ) -> PhotoPairs:
     s = settings
     extras = s.augmentation, s.paste, s.distractors, s.negatives, cache
-    return PhotoPairs(objects, scenes, *extras, s.search, s.exemplar, made_of)
+    return PhotoPairs(objects, scenes, *extras, s.search, s.exemplar, made_of, s.factor)

@@ -22,7 +22,10 @@ from course_lib.recipe import Count, NotNegative, Positive, Range, Seed, Setting
 from course_lib.training.building import refusals_in_words, stride_of
 from course_lib.training.online_settings import OverlapSettings, PredictorSettings
 from course_lib.training.sources import check_written
+from course_lib.training.stream_settings import StreamSettings
 
+# kind of a network's output → the settings that only it has
+OWN_SETTINGS = {"overlaps": "overlap", "scores": "predictor", "centres": "stream"}
 Channels = Annotated[int, Range(1, 4096)]
 Rate = Annotated[float, Range(0, 100, above=True)]
 
@@ -108,6 +111,9 @@ class TrainSettings(Settings):
     # side of the exemplar, pixels at the same scale: larger than 127 for networks that learn from the
     # target's surroundings too, ATOM and DiMP
     exemplar: Annotated[int, Range(EXEMPLAR, 1023)] = EXEMPLAR
+    # side of the exemplar's square in √(w · h) of the target, with black beyond the frame, as
+    # transformers cut it (2); null for SiamFC's square, `windows.context_side`
+    factor: Annotated[float, Range(1, 8)] | None = None
     # number of backbone stages, from the first on, that keep their initial weights
     freeze: Annotated[int, Range(0, 100)] = 0
     # fractions of the steps; after each, the last frozen stage is unfrozen
@@ -131,7 +137,12 @@ class TrainSettings(Settings):
     start_from: str | None = None
     steps: Count = 332_500  # SiamFC: 50 epochs of 53,200 pairs
     rate_start: Rate = 1e-2  # learning rate of the first step
-    rate_end: Rate = 1e-5  # and of the last; it falls by the same factor every step
+    rate_end: Rate = 1e-5  # and of the last
+    # how it falls: by the same factor every step; as half a cosine; or at once, at `drop_at`
+    schedule: Literal["geometric", "cosine", "step"] = "geometric"
+    drop_at: UnitInterval = 0.8  # schedule step: fraction of the steps before the drop
+    # fraction of the steps in which the rate first rises from 0
+    warm_up: Annotated[float, Range(0, 0.5)] = 0.0
     # adam scales each weight's step by the size of its gradients
     optimiser: Literal["sgd", "adam"] = "sgd"
     momentum: Annotated[float, Range(0, 0.999999)] = 0.9  # at 1, old gradients would never fade
@@ -143,6 +154,7 @@ class TrainSettings(Settings):
     margin: MarginSettings = field(default_factory=MarginSettings)
     overlap: OverlapSettings = field(default_factory=OverlapSettings)
     predictor: PredictorSettings = field(default_factory=PredictorSettings)
+    stream: StreamSettings = field(default_factory=StreamSettings)
     seed: Seed = 0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     # processes that make pairs; 0 makes them in the training process
@@ -194,8 +206,9 @@ class TrainSettings(Settings):
         only = network_class(self.network).only_search
         if only not in (None, self.search):
             raise SettingsError(f"search is {self.search}; {self.network} only accepts {only}")
+        self._check_exemplar()
         stride, beyond = self.map_stride, self.search - EXEMPLAR
-        if stride and beyond % stride:
+        if stride and only is None and beyond % stride:
             near = EXEMPLAR + beyond // stride * stride
             raise SettingsError(
                 f"search is {self.search}; expected {EXEMPLAR} plus a multiple of the stride, "
@@ -207,6 +220,14 @@ class TrainSettings(Settings):
                 "expected less than half of it: the target must stay in the image"
             )
         self._check_cells(math.hypot(beyond, beyond) / 2)
+
+    def _check_exemplar(self) -> None:
+        """Refuse an exemplar of another size than the network's own."""
+        only = getattr(network_class(self.network), "only_exemplar", None)
+        if only not in (None, self.exemplar):
+            raise SettingsError(
+                f"exemplar is {self.exemplar}; {self.network} only accepts {only}, with factor 2"
+            )
 
     def _check_cells(self, farthest: float) -> None:
         """Refuse a radius or ring that leaves no negative cells; a map's corner is `farthest`
@@ -231,8 +252,8 @@ class TrainSettings(Settings):
         if output == "proposals":
             only = {"head": p.head, "groups": p.groups, "scales": p.scales}
             only |= {"channels": p.channels} if p.channels else {}
-        elif output in ("overlaps", "scores"):
-            only = asdict(self.overlap if output == "overlaps" else self.predictor)
+        elif output in OWN_SETTINGS:
+            only = asdict(getattr(self, OWN_SETTINGS[output]))
         either = {"widths": self.widths, "width_multiplier": self.width_multiplier}
         either |= {"dilated": self.dilated}
         return {"network": self.network, "backbone": self.backbone, **either, **only}

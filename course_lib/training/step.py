@@ -90,6 +90,21 @@ def learning_rate(step: int, steps: int, start: float, end: float) -> float:
     return start * (end / start) ** (step / max(steps - 1, 1))
 
 
+def scheduled_rate(step: int, settings: TrainSettings) -> float:
+    """Learning rate of a step, from 0, by the recipe's schedule: the geometric one of SiamFC, half
+    a cosine (Loshchilov and Hutter, 2017), or one drop; each may be warmed up, so that Adam knows
+    the sizes of the gradients before it takes large steps (Goyal et al., 2017)."""
+    s, last = settings, max(settings.steps - 1, 1)
+    if s.schedule == "cosine":
+        rate = s.rate_end + (s.rate_start - s.rate_end) * (1 + math.cos(math.pi * step / last)) / 2
+    elif s.schedule == "step":
+        rate = s.rate_start if step < s.drop_at * s.steps else s.rate_end
+    else:
+        rate = learning_rate(step, s.steps, s.rate_start, s.rate_end)
+    rising = s.warm_up * s.steps
+    return rate * min((step + 1) / rising, 1) if rising else rate
+
+
 def make_optimiser(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
     """The recipe's optimiser, for all weights that are trained at some step."""
     s = settings

@@ -23,6 +23,7 @@ TASKS = {
     "proposals": "course_lib.training.proposal_task:ProposalTask",
     "overlaps": "course_lib.training.overlap_task:OverlapTask",
     "scores": "course_lib.training.score_task:ScoreTask",
+    "centres": "course_lib.training.centre_task:CentreTask",
 }
 
 
