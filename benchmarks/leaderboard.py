@@ -84,6 +84,8 @@ ROWS = {
         row("opencv-mosse", "opencv-mosse"),
         row("opencv-kcf", "opencv-kcf"),
         row("opencv-csrt", "opencv-csrt"),
+        row("opencv-nano", "opencv-nano"),
+        row("opencv-vit", "opencv-vit"),
     )
 }
 
