@@ -49,7 +49,7 @@ from course_lib.places import RECIPES, RUNS
 
 BENCHMARK, KEPT = "otb+vot2014", RUNS / "leaderboard"
 MEASURED, REALTIME = ("ope", "vot", "multistart"), "vot-realtime"
-CLIP, FRAMES = "car", 100  # on which speeds are measured
+SEQUENCE, FRAMES = "car", 100  # on which speeds are measured
 Scores = dict[str, float]
 
 
@@ -103,7 +103,7 @@ def measure(labels: Items[str], benchmark: Benchmark, protocols: Items[str]) -> 
 
 def measure_speeds(labels: Items[str], benchmark: Benchmark) -> None:
     """Frames per second of trackers in turns, on one thread, added to those that are kept."""
-    clip, makers = benchmark[CLIP].loaded(FRAMES), {}
+    sequence, makers = benchmark[SEQUENCE].loaded(FRAMES), {}
     for label in labels:
         try:
             ROWS[label].make()
@@ -111,7 +111,7 @@ def measure_speeds(labels: Items[str], benchmark: Benchmark) -> None:
             print(f"{label}: {problem}")
         else:
             makers[label] = ROWS[label].make
-    found, _ = tracking_speeds(makers, clip)
+    found, _ = tracking_speeds(makers, sequence)
     write_whole(KEPT / "speeds.json", json_lines(kept_speeds() | found))
 
 
@@ -155,8 +155,9 @@ def vot_outcome(
     scores = PROTOCOLS[protocol].score(runs, benchmark)
     low, high = scores["low"], scores["high"]
     sums = np.array([eao.curve_sums(of, high) for of in runs])  # (S, 2, high)
-    curves = ratio(counts, sums[:, 0], sums[:, 1])  # (B, high)
-    return scores, scores["eao"], np.nanmean(curves[:, low - 1 :], axis=1)
+    curves = ratio(counts, sums[:, 0], sums[:, 1])[:, low - 1 :]  # (B, high - low + 1)
+    reached = np.isfinite(curves)  # lengths that no drawn segment reaches do not count
+    return scores, scores["eao"], np.nansum(curves, axis=1) / np.maximum(reached.sum(axis=1), 1)
 
 
 def multistart_outcome(label: str, benchmark: Benchmark, counts: np.ndarray) -> Outcome:

@@ -1,10 +1,10 @@
-"""How sure is a score over a few clips, and how sure a ranking? The bootstrap answers for scores
-that are not a plain mean over clips, such as EAO, where `intervals.py` cannot.
+"""How sure is a score over a few sequences, and how sure a ranking? The bootstrap answers for scores
+that are not a plain mean over sequences, such as EAO, where `intervals.py` cannot.
 
-Efron: Bootstrap Methods: Another Look at the Jackknife, Annals of Statistics 1979. As many clips as
-there are, drawn with replacement, make another benchmark; the score on a thousand such benchmarks
-shows how far it would move with other clips. Trackers and protocols that are compared share the
-draws, as they share the clips.
+Efron: Bootstrap Methods: Another Look at the Jackknife, Annals of Statistics 1979. As many
+sequences as there are, drawn with replacement, make another benchmark; the score on a thousand such
+benchmarks shows how far it would move with other sequences. Trackers and protocols that are
+compared share the draws, as they share the sequences.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import numpy as np
 from scipy.stats import kendalltau
 
 
-def draws(clips: int, times: int = 2000, seed: int = 0) -> np.ndarray:
-    """How often each of S `clips` is in each of B = `times` drawn benchmarks: (B, S); rows sum to
-    S."""
-    return np.random.default_rng(seed).multinomial(clips, np.full(clips, 1 / clips), size=times)
+def draws(sequences: int, times: int = 2000, seed: int = 0) -> np.ndarray:
+    """How often each of S `sequences` is in each of B = `times` drawn benchmarks: (B, S); rows sum
+    to S."""
+    equal = np.full(sequences, 1 / sequences)  # (S,)
+    return np.random.default_rng(seed).multinomial(sequences, equal, size=times)
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Spread:
     """A score and where most of its values on drawn benchmarks lie.
 
     Attributes:
-        value: on the clips as they are.
+        value: on the sequences as they are.
         low, high: percentiles of the values on drawn benchmarks.
         level: the fraction of them between the two.
     """
@@ -48,13 +49,13 @@ class Spread:
 
 
 def ratio(counts: np.ndarray, totals: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Sums over clips divided by sums of weights, on every drawn benchmark: (B,) or (B, J).
+    """Sums over sequences divided by sums of weights, on every drawn benchmark: (B,) or (B, J).
 
-    A mean over clips has weights of 1. NaN where the weights add up to 0.
+    A mean over sequences has weights of 1. NaN where the weights add up to 0.
 
     Args:
-        counts: (B, S), see `draws`; (S,) ones are the clips as they are.
-        totals: (S,) or (S, J) of each clip.
+        counts: (B, S), see `draws`; (S,) ones are the sequences as they are.
+        totals: (S,) or (S, J) of each sequence.
         weights: as `totals`.
     """
     above, below = counts @ totals, counts @ weights
@@ -67,7 +68,7 @@ class Standing:
 
     Attributes:
         names: of the trackers.
-        values: (K,) on the clips as they are, higher is better.
+        values: (K,) on the sequences as they are, higher is better.
         drawn: (B, K) on drawn benchmarks, the same ones for every protocol.
     """
 

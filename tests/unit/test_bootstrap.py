@@ -38,10 +38,10 @@ class TestRatio:
         counts = draws(5, 40)
         found = ratio(counts, totals, weights)
         for b in range(40):
-            clips = [s for s in range(5) for _ in range(counts[b, s])]
+            chosen = [s for s in range(5) for _ in range(counts[b, s])]
             for j in range(3):
-                below = sum(weights[s, j] for s in clips)
-                expected = sum(totals[s, j] for s in clips) / below if below else np.nan
+                below = sum(weights[s, j] for s in chosen)
+                expected = sum(totals[s, j] for s in chosen) / below if below else np.nan
                 np.testing.assert_allclose(found[b, j], expected, atol=1e-12)
         assert np.isnan(found[:, 2]).all()
 

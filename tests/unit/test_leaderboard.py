@@ -10,6 +10,7 @@ import pytest
 from scripted_runs import plain
 
 from course_lib.data.sequence import Benchmark
+from course_lib.evaluation.leaderboard_figures import accuracy_against_speed, standings_plot
 from course_lib.evaluation.runner import TrackerSpec, evaluate
 from course_lib.places import PROJECT
 from course_lib.trackers import TRACKERS
@@ -77,7 +78,7 @@ def test_a_tracker_that_is_not_there_is_named_and_the_others_go_on(board, capsys
 
 
 def test_speeds_are_added_to_those_that_are_kept(board, monkeypatch):
-    monkeypatch.setattr(board, "CLIP", "a")
+    monkeypatch.setattr(board, "SEQUENCE", "a")
     monkeypatch.setattr(board, "FRAMES", 5)
     board.measure_speeds(["stay-put"], CLIPS)
     board.measure_speeds(["ncc"], CLIPS)
@@ -87,3 +88,15 @@ def test_speeds_are_added_to_those_that_are_kept(board, monkeypatch):
 
 def test_every_row_is_a_tracker_of_the_table(board):
     assert {spec.name for spec in board.ROWS.values()} <= TRACKERS.keys()
+
+
+def test_figures_show_every_tracker_and_protocol_that_is_there(board, monkeypatch):
+    monkeypatch.setattr(board, "SEQUENCE", "a")
+    monkeypatch.setattr(board, "FRAMES", 5)
+    board.measure_speeds(["ncc"], CLIPS)
+    found = board.table(CLIPS, samples=20)
+    figure, alt = standings_plot(found)
+    assert len(figure.axes) == 3 and "multi-start: " in alt and "stay-put" in alt
+    figure, alt = accuracy_against_speed(found, "multistart")
+    assert "ncc" in alt and "stay-put" not in alt  # its speed was not measured
+    assert figure.axes[0].get_xscale() == "log"

@@ -107,9 +107,9 @@ def compared(tmp_path, benchmark: Benchmark, tracker: str, bounds) -> tuple[dict
 
 @pytest.mark.parametrize("tracker", ["mosse", "ncc"])
 def test_runs_of_a_tracker_have_the_toolkits_accuracy_robustness_and_eao(tmp_path, tracker):
-    clips = Benchmark("generated-v1", generated_benchmark().sequences[::4])
-    evaluate([TrackerSpec(tracker)], clips, tmp_path / "ours", "multistart", progress=False)
-    toolkits, ours = compared(tmp_path, clips, tracker, BOUNDS)
+    benchmark = Benchmark("generated-v1", generated_benchmark().sequences[::4])
+    evaluate([TrackerSpec(tracker)], benchmark, tmp_path / "ours", "multistart", progress=False)
+    toolkits, ours = compared(tmp_path, benchmark, tracker, BOUNDS)
     for name, value in toolkits.items():
         assert ours[name] == pytest.approx(value, abs=1e-6), name
         assert ours[f"{name}_exact"] == pytest.approx(value, abs=0.02), name
