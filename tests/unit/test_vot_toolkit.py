@@ -112,7 +112,7 @@ def test_runs_of_a_tracker_have_the_toolkits_accuracy_robustness_and_eao(tmp_pat
     toolkits, ours = compared(tmp_path, benchmark, tracker, BOUNDS)
     for name, value in toolkits.items():
         assert ours[name] == pytest.approx(value, abs=1e-6), name
-        assert ours[f"{name}_exact"] == pytest.approx(value, abs=0.02), name
+        assert ours[f"{name}_exact"] == pytest.approx(value, abs=0.002), name
     assert 0.05 < ours["eao"] < 0.95 and ours["failed"] > 0
 
 
