@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -22,19 +21,18 @@ from _script import add_to_list, known, options, parsed, refuse_unless_whole, ru
 from _unpack import unpack
 from _workplace import workplace
 
-from course_lib.data.readers.folders import list_images
 from course_lib.data.readers.vot import read_sequence
 from course_lib.errors import CourseError
 from course_lib.files import read_names, write_whole
 
 SITE = "https://data.votchallenge.net"
 EARLY = (2013, 2014, 2015)  # their descriptions are elsewhere
-MASKS = 2020  # from this year on, the ground truth is masks, which the course does not read
+SHORTTERM = 2020  # from this year on, the description is called so
 
 
 def description_url(base: str, year: int) -> str:
     """The address of a year's description."""
-    kind = "dataset" if year in EARLY else "shortterm" if year >= MASKS else "main"
+    kind = "dataset" if year in EARLY else "shortterm" if year >= SHORTTERM else "main"
     return f"{base}/vot{year}/{kind}/description.json"
 
 
@@ -46,7 +44,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parsed(parser, argv)
     if arguments.year < 2013:
         raise CourseError(f"VOT began in 2013; there is no {arguments.year}")
-    folder, check = arguments.root / f"vot{arguments.year}", reader(arguments.year)
+    folder = arguments.root / f"vot{arguments.year}"
     url = description_url(arguments.base_url, arguments.year)
     about = folder / "archives" / "description.json"
     if arguments.dry_run and not about.is_file():
@@ -58,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
     missing = [name for name in wanted if not os.path.lexists(folder / name)]
     for name in wanted:
         if name not in missing:
-            refuse_unless_whole(folder / name, check)
+            refuse_unless_whole(folder / name, read_sequence)
     print(f"{len(wanted) - len(missing)} of {len(wanted)} sequences are in {folder}")
     if arguments.dry_run:
         for name in missing:
@@ -66,7 +64,7 @@ def main(argv: list[str] | None = None) -> None:
         say_space(arguments.root)
         return
     for name in missing:
-        install(listed[name], url, folder, check)
+        install(listed[name], url, folder)
         list_those(wanted, list(listed), folder)
     list_those(wanted, list(listed), folder)
     print(
@@ -87,11 +85,6 @@ def described(url: str, path: Path) -> dict[str, Entry]:
         raise
 
 
-def reader(year: int) -> Callable[[Path], object]:
-    """The function that reads a sequence of that year, to check that it is complete."""
-    return read_sequence if year < MASKS else lambda folder: list_images(folder / "color")
-
-
 def list_those(wanted: list[str], listed: list[str], folder: Path) -> None:
     """Add to list.txt the requested sequences that exist; to a new list, all that exist."""
     path = folder / "list.txt"
@@ -101,7 +94,7 @@ def list_those(wanted: list[str], listed: list[str], folder: Path) -> None:
     add_to_list(path, there, lambda name: order.get(name, len(order)))
 
 
-def install(entry: Entry, url: str, folder: Path, check: Callable[[Path], object]) -> None:
+def install(entry: Entry, url: str, folder: Path) -> None:
     """Fetch and unpack one sequence; it is moved into place once it has been read completely."""
     name, archives = entry.name, folder / "archives"
     truth = download(urljoin(url, entry.truth), archives / f"{name}.zip", entry.truth_sum)
@@ -116,7 +109,7 @@ def install(entry: Entry, url: str, folder: Path, check: Callable[[Path], object
             )
         about = {"name": name, "fps": entry.fps, "channels.color": "color/%08d.jpg"}
         write_whole(new / "sequence", "".join(f"{key}={value}\n" for key, value in about.items()))
-        check(new)
+        read_sequence(new)
         new.rename(folder / name)
 
 

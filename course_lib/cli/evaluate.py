@@ -50,6 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="name of the results' folder, for a single tracker; default: the tracker's name",
     )
     option(
+        "--absent-below",
+        type=float,
+        metavar="SCORE",
+        help="report the target absent where the tracker's score (`last.score`) is lower; for a "
+        "single tracker, and protocols that count absence: multistart, longterm, vots",
+    )
+    option(
         "--fresh",
         action="store_true",
         help="run again even what has results: those that this command made for these trackers, "
@@ -209,13 +216,15 @@ def _specs(arguments: argparse.Namespace) -> list[TrackerSpec]:
                 f"as in {arguments.tracker[0]}.key={value}"
             )
         settings[tracker][name] = value
-    if len(settings) > 1 and (arguments.recipe is not None or arguments.label is not None):
+    alone = (arguments.recipe, arguments.label, arguments.absent_below)
+    if len(settings) > 1 and any(given is not None for given in alone):
         raise SettingsError(
-            f"--recipe and --label are for a single tracker; {len(settings)} are asked for: "
+            "--recipe, --label and --absent-below are for a single tracker; "
+            f"{len(settings)} are asked for: "
             f"{', '.join(settings)}"
         )
     return [
-        TrackerSpec(name, settings[name], arguments.recipe, arguments.label)
+        TrackerSpec(name, settings[name], arguments.recipe, arguments.label, arguments.absent_below)
         for name in arguments.tracker
     ]
 

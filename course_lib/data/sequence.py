@@ -14,6 +14,7 @@ from course_lib.data.frames import ArrayFrames, Frames
 from course_lib.errors import DataError
 from course_lib.files import digest
 from course_lib.geometry.boxes import as_boxes
+from course_lib.geometry.mask import Mask
 
 # The eleven attributes of OTB, in the order of its tables.
 OTB_ATTRIBUTES = {
@@ -53,6 +54,8 @@ class Sequence:
             or the ground truth is withheld.
         attributes: tags of the whole sequence, a subset of ATTRIBUTES.
         polygons: (T, 8) corner coordinates where the benchmark gives them (VOT), else None.
+        masks: T masks where the benchmark gives them (VOT since 2020), else None; one is None
+            where the target is absent.
         tags: per-frame arrays of length T by name, for example "occlusion" (bool) or "cover" (0–8).
         omitted: (T,) bool, frames that the benchmark's protocol leaves out of every score.
         fps: frames per second of the video if its metadata contain them, else None.
@@ -65,6 +68,7 @@ class Sequence:
     boxes: np.ndarray
     attributes: frozenset[str] = frozenset()
     polygons: np.ndarray | None = None
+    masks: tuple[Mask | None, ...] | None = None
     tags: Mapping[str, np.ndarray] = field(default_factory=dict)
     omitted: np.ndarray | None = None
     fps: float | None = None
@@ -77,8 +81,9 @@ class Sequence:
             object.__setattr__(self, "omitted", np.zeros(len(boxes), dtype=bool))
         lengths = {"boxes": len(boxes), "omitted": len(self.omitted)}
         lengths |= {f"tag {name!r}": len(values) for name, values in self.tags.items()}
-        if self.polygons is not None:
-            lengths["polygons"] = len(self.polygons)
+        for what in ("polygons", "masks"):
+            if getattr(self, what) is not None:
+                lengths[what] = len(getattr(self, what))
         for what, length in lengths.items():
             if length != len(self.frames):
                 raise DataError(
@@ -120,15 +125,16 @@ class Sequence:
         """The values that distinguish this sequence from any other, ready for JSON; no frame is
         decoded.
 
-        "truth" is a sum of boxes, polygons and omitted frames, rounded to four decimals as in
-        files, so that the last bit of a sine on another machine does not change it.
+        "truth" is a sum of boxes, polygons, omitted frames and masks, rounded to four decimals as
+        in files, so that the last bit of a sine on another machine does not change it.
         """
         truth = [self.boxes] if self.polygons is None else [self.boxes, self.polygons]
+        masks = [str(mask) for mask in self.masks or ()]
         rounded = [np.where(np.isnan(a), np.nan, np.round(a, 4) + 0.0) for a in truth]
         return {
             "sequence": self.name,
             "frames": len(self.boxes),
-            "truth": digest(*rounded, np.asarray(self.omitted, dtype=bool)),
+            "truth": digest(*rounded, np.asarray(self.omitted, dtype=bool), *masks),
             "images": self.frames.identity(),
         }
 
@@ -141,6 +147,7 @@ class Sequence:
             boxes=self.boxes[cut],
             attributes=self.attributes,
             polygons=None if self.polygons is None else self.polygons[cut],
+            masks=None if self.masks is None else self.masks[cut],
             tags={name: values[cut] for name, values in self.tags.items()},
             omitted=self.omitted[cut],
             fps=self.fps,

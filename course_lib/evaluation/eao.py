@@ -49,20 +49,27 @@ def segments(run: SupervisedRun) -> list[tuple[np.ndarray, bool]]:
     return parts
 
 
-def expected_overlap_curve(runs: list[SupervisedRun], longest: int | None = None) -> np.ndarray:
-    """Φ(N) for N = 1 … `longest`, by default the longest segment: shape (longest,).
-
-    NaN where no segment reaches N.
-    """
-    parts = [part for run in runs for part in segments(run)]
-    longest = longest or max((len(overlaps) for overlaps, _ in parts), default=0)
+def curve_sums(runs: list[SupervisedRun], longest: int) -> tuple[np.ndarray, np.ndarray]:
+    """What Φ is made of, for N = 1 … `longest`: the sum over the segments that reach N, and how
+    many do: (longest,) each. Both add up over sequences."""
     total, count = np.zeros(longest), np.zeros(longest)
-    for overlaps, failed in parts:
+    for overlaps, failed in (part for run in runs for part in segments(run)):
         reach = longest if failed else min(len(overlaps), longest)
         padded = np.zeros(reach)
         padded[: min(len(overlaps), reach)] = overlaps[:reach]
         total[:reach] += np.cumsum(padded) / np.arange(1, reach + 1)  # mean overlap of frames 1 … N
         count[:reach] += 1
+    return total, count
+
+
+def expected_overlap_curve(runs: list[SupervisedRun], longest: int | None = None) -> np.ndarray:
+    """Φ(N) for N = 1 … `longest`, by default the longest segment: shape (longest,).
+
+    NaN where no segment reaches N.
+    """
+    lengths = [len(overlaps) for run in runs for overlaps, _ in segments(run)]
+    longest = longest or max(lengths, default=0)
+    total, count = curve_sums(runs, longest)
     return np.divide(total, count, out=np.full(longest, np.nan), where=count > 0)
 
 

@@ -22,6 +22,7 @@ from course_lib.trackers.base import Tracker
 RESOLVED = ("weights", "device", "precision")
 WORDS = {
     "tracker": "the tracker",
+    "absent_below": "the score below which a target is absent",
     "weights.sha256": "the checksum of the weights' file",
     "weights.card": "the checksum of the weights' card",
     "placement.device": "the device",

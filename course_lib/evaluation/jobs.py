@@ -17,6 +17,7 @@ from course_lib.evaluation.identity import tracker_identity
 from course_lib.evaluation.protocols import PROTOCOLS
 from course_lib.evaluation.records import Run, UnwritableError, store
 from course_lib.trackers import Tracker, make_tracker
+from course_lib.trackers.absence import ReportsAbsence
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,15 @@ class TrackerSpec:
     """A tracker to run: its name, and the settings that differ from its defaults.
 
     `label` names its folder of results; the same tracker with other settings needs another label.
+    `absent_below` is the confidence below which its target is reported absent, in its own units;
+    None: it never is, unless the tracker itself says so.
     """
 
     name: str
     settings: dict[str, Any] = field(default_factory=dict)
     recipe: str | None = None
     label: str | None = None
+    absent_below: float | None = None
 
     @property
     def folder(self) -> str:
@@ -38,7 +42,9 @@ class TrackerSpec:
 
     def make(self) -> Tracker:
         """A fresh tracker."""
-        return make_tracker(self.name, self.recipe, **self.settings)
+        tracker = make_tracker(self.name, self.recipe, **self.settings)
+        below = self.absent_below
+        return tracker if below is None else ReportsAbsence(tracker, below)
 
     @cached_property
     def is_deterministic(self) -> bool:
@@ -59,7 +65,9 @@ class TrackerSpec:
 
     def identity(self) -> dict[str, Any]:
         """What distinguishes it from other trackers, see `identity.tracker_identity`."""
-        return tracker_identity(self.name, self.make())
+        alone = make_tracker(self.name, self.recipe, **self.settings)
+        below = {} if self.absent_below is None else {"absent_below": float(self.absent_below)}
+        return tracker_identity(self.name, alone) | below
 
 
 Job = tuple[TrackerSpec, Run]

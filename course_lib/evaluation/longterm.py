@@ -90,7 +90,7 @@ def with_overlaps(
         regions, seconds, scores: as in `ReportedRun`.
         sequence: what it was run on.
     """
-    truth = true_regions(sequence)  # (T, 4) or (T, 8)
+    truth = true_regions(sequence)  # T
     return ReportedRun(
         regions,
         seconds,

@@ -19,10 +19,11 @@ from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
 from course_lib.evaluation.otb import checked_box
 from course_lib.evaluation.region_files import place, read_regions, write_regions
-from course_lib.evaluation.regions import exact_overlap, region_overlap
+from course_lib.evaluation.regions import Region, exact_overlap, is_known, region_overlap
 from course_lib.evaluation.results import time_path, write_columns
 from course_lib.evaluation.vot import INIT, SKIPPED, true_regions
 from course_lib.geometry.boxes import is_valid
+from course_lib.geometry.mask import Mask
 from course_lib.trackers.base import Tracker
 
 SPACING, REACH = 50, 5  # frames between two anchors; how far one is moved to a visible target
@@ -153,7 +154,8 @@ def with_overlaps(
         regions, seconds, anchor, backward: as in `AnchoredRun`.
         sequence: what it was run on.
     """
-    truth = true_regions(sequence)[list(frames_of(anchor, backward, len(sequence)))]  # (N, 4 or 8)
+    regions_of = true_regions(sequence)
+    truth = [regions_of[t] for t in frames_of(anchor, backward, len(sequence))]  # N
     present = np.array([not is_empty(region) for region in truth])  # (N,)
     shape = sequence.frames[anchor].shape[:2]
     return AnchoredRun(
@@ -167,11 +169,14 @@ def with_overlaps(
     )
 
 
-def is_empty(region: np.ndarray) -> bool:
+def is_empty(region: Region) -> bool:
     """Whether a region holds nothing: a code (1,), NaN, a box or polygon without width or height.
 
-    A code is a report without a region; a true region with NaN is an absent target.
+    A code is a report without a region; a true region with NaN is an absent target. As in the
+    toolkit, a mask that is one pixel wide or high counts as empty.
     """
+    if isinstance(region, Mask):
+        return min(region.width, region.height) < 2
     if len(region) == 1 or not np.isfinite(region).all():
         return True
     if len(region) == 4:
@@ -181,7 +186,7 @@ def is_empty(region: np.ndarray) -> bool:
 
 def overlaps_of(
     regions: Iterable[np.ndarray],
-    truth: np.ndarray,
+    truth: Iterable[Region],
     shape: tuple[int, int],
     overlap: Callable[..., float] = region_overlap,
 ) -> np.ndarray:
@@ -192,13 +197,13 @@ def overlaps_of(
 
     Args:
         regions: N regions or codes.
-        truth: (N, 4) or (N, 8) true ones; NaN where the target is absent.
+        truth: N true ones; NaN where the target is absent.
         shape: height and width of the image.
         overlap: of two regions in an image, `region_overlap` or `exact_overlap`.
     """
     values = []
     for region, true in zip(regions, truth, strict=True):
-        known, given = bool(np.isfinite(true).all()), len(region) > 1
+        known, given = is_known(true), len(region) > 1
         both = known and given
         values.append(overlap(region, true, *shape) if both else float(not known and not given))
     return np.array(values)

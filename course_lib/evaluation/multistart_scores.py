@@ -87,17 +87,18 @@ def accuracy_robustness(
     }
 
 
-def expected_overlap_curve(
+def curve_sums(
     runs: list[AnchoredRun], high: int, overlaps: Overlaps = rounded
-) -> np.ndarray:
-    """Φ(j) for j = 0 … high − 1: shape (high,). Φ(0) is 0 and means nothing.
+) -> tuple[np.ndarray, np.ndarray]:
+    """What Φ is made of, for j = 0 … high − 1: the sum over the runs that count, and how many do:
+    (high,) each. Both add up over sequences.
 
-    Φ(j) is a mean over runs. A run of more than j frames has the mean of its overlaps in frames 1 …
-    j, which are 0 from a failure on. A shorter run counts only if it failed, with the sum of its
-    overlaps divided by j − 1.
+    A run of more than j frames has the mean of its overlaps in frames 1 … j, which are 0 from a
+    failure on. A shorter run counts only if it failed, with the sum of its overlaps divided by
+    j − 1.
 
     Args:
-        runs: of all sequences together.
+        runs: of one sequence or several.
         high: length of the curve.
         overlaps: which overlaps of a run are used.
     """
@@ -113,6 +114,21 @@ def expected_overlap_curve(
         if P < N:
             total[reach:] += values[1:].sum() / (j[reach:] - 1)
             count[reach:] += 1
+    return total, count
+
+
+def expected_overlap_curve(
+    runs: list[AnchoredRun], high: int, overlaps: Overlaps = rounded
+) -> np.ndarray:
+    """Φ(j) for j = 0 … high − 1, the mean over runs, see `curve_sums`: shape (high,). Φ(0) is 0 and
+    means nothing.
+
+    Args:
+        runs: of all sequences together.
+        high: length of the curve.
+        overlaps: which overlaps of a run are used.
+    """
+    total, count = curve_sums(runs, high, overlaps)
     return np.divide(total, count, out=np.zeros(high), where=count > 0)
 
 

@@ -32,6 +32,7 @@ class Protocol:
         lockstep: whether sequences can share the calls of a deep tracker's network.
         repetitions: how often the toolkit runs a tracker that is not deterministic.
         by_curves: whether it is scored as a report; else it has its own `score`.
+        absence: whether a tracker may report its target absent, with four NaN.
         digits: of the numbers in the names of files.
     """
 
@@ -42,6 +43,7 @@ class Protocol:
     lockstep: bool = False
     repetitions: int = 1
     by_curves: ClassVar[bool] = True
+    absence: ClassVar[bool] = False
     digits: ClassVar[int] = 3
 
     @property

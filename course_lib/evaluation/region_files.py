@@ -3,7 +3,8 @@
 Text: one line per frame, a single number (a code), x,y,w,h or x1,y1,x2,y2,…. Binary, little-endian,
 as in the toolkit's `vot/region/io.py` (version 0.9.0): int16 1, uint32 number of regions, then for
 each a byte for its kind: 0 and a uint32 code, 1 and four float32 for a box, 2, a uint16 N and 2N
-float32 for a polygon. Kinds 3 (a mask) and 4 (a point) are refused.
+float32 for a polygon. Kinds 3 (a mask) and 4 (a point) are refused: the course's trackers report
+boxes, which are scored against true masks, too.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def _read_lines(path: Path) -> list[np.ndarray]:
 
 def _parsed(line: str, where: str) -> np.ndarray:
     if line.startswith("m"):
-        raise DataError(f"{where} holds a mask; only boxes and polygons can be scored (up to 2019)")
+        raise DataError(f"{where} holds a mask; reports are scored if they are boxes or polygons")
     try:
         region = np.array([float(word) for word in re.split(r"[,\s]+", line.rstrip(","))])
     except ValueError:
@@ -103,7 +104,7 @@ def _unpacked(content: bytes, at: int, where: str) -> tuple[np.ndarray, int]:
         form, at = f"<{2 * struct.unpack_from('<H', content, at)[0]}f", at + 2
     if form is None:
         what = {3: "a mask", 4: "a point"}.get(kind, f"a region of unknown kind {kind}")
-        raise DataError(f"{where} holds {what}; only boxes and polygons can be scored (up to 2019)")
+        raise DataError(f"{where} holds {what}; reports are scored if they are boxes or polygons")
     region = np.array(struct.unpack_from(form, content, at), dtype=np.float64)
     return _checked(region, where, region.tolist()), at + struct.calcsize(form)
 

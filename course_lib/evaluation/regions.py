@@ -1,9 +1,10 @@
-"""Overlap of two regions, boxes (4,) or polygons (2N,), in pixels as VOT's toolkit counts them.
+"""Overlap of two regions, boxes (4,), polygons (2N,) or masks, in pixels as VOT's toolkit counts
+them.
 
 Source: the toolkit's own `vot/region/raster.py` (version 0.9.0). Every number is first rounded to
 an integer, halves to even. A box covers the columns x … x + w − 1. A polygon covers its border too,
 so the square with corners (0, 0) and (10, 10) has 11 × 11 pixels where the box (0, 0, 10, 10) has
-10 × 10. Only pixels of the image count. Two edge cases of the toolkit: regions that together
+10 × 10. A mask is its pixels. Only pixels of the image count. Two edge cases of the toolkit: regions that together
 span at most one column or row count as empty, and two empty regions overlap by 1; if at most one
 column or row of both lies in the image, they overlap by 0.
 """
@@ -14,29 +15,32 @@ import numpy as np
 
 from course_lib.errors import DataError
 from course_lib.geometry.boxes import clip_to_image, iou
+from course_lib.geometry.mask import Mask
 
 FAR = 1e12  # pixels; anything further out is equally far out for any image
+Region = np.ndarray | Mask
 Bounds = tuple[int, int, int, int]  # first and last column and row: left, top, right, bottom
 
 
-def region_overlap(a: np.ndarray, b: np.ndarray, height: int, width: int) -> float:
+def is_known(region: Region) -> bool:
+    """Whether a true region is given: no number of it is NaN."""
+    return isinstance(region, Mask) or bool(np.isfinite(region).all())
+
+
+def region_overlap(a: Region, b: Region, height: int, width: int) -> float:
     """Overlap, 0 to 1, of two regions inside a height × width image.
 
     Args:
-        a, b: box (4,) or polygon (2N,), x1, y1, x2, y2, … each.
+        a, b: box (4,), polygon (2N,), x1, y1, x2, y2, …, or mask, each.
         height: rows of the image.
         width: its columns.
 
     Raises:
         DataError: if a number is not finite.
     """
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise DataError(
-            f"regions {np.asarray(a).tolist()} and {np.asarray(b).tolist()}: expected finite "
-            "numbers"
-        )
-    # the toolkit keeps single precision: 2.4999999 is 2.5 there, and rounds to 2
-    a, b = (np.rint(np.clip(r, -FAR, FAR).astype(np.float32)).astype(np.float64) for r in (a, b))
+    if not (is_known(a) and is_known(b)):
+        raise DataError(f"regions {_shown(a)} and {_shown(b)}: expected finite numbers")
+    a, b = _rounded(a), _rounded(b)
     (l1, t1, r1, b1), (l2, t2, r2, b2) = _bounds(a), _bounds(b)
     left, top, right, bottom = min(l1, l2), min(t1, t2), max(r1, r2), max(b1, b2)
     if left >= right or top >= bottom:
@@ -49,31 +53,45 @@ def region_overlap(a: np.ndarray, b: np.ndarray, height: int, width: int) -> flo
     return float(np.count_nonzero(A & B) / union) if union else 0.0
 
 
-def exact_overlap(a: np.ndarray, b: np.ndarray, height: int, width: int) -> float:
+def _shown(region: Region) -> str:
+    return str(region) if isinstance(region, Mask) else str(np.asarray(region).tolist())
+
+
+def _rounded(region: Region) -> Region:
+    """A box or polygon in whole pixels. The toolkit keeps single precision: 2.4999999 is 2.5 there,
+    and rounds to 2."""
+    if isinstance(region, Mask):
+        return region
+    return np.rint(np.clip(region, -FAR, FAR).astype(np.float32)).astype(np.float64)
+
+
+def exact_overlap(a: Region, b: Region, height: int, width: int) -> float:
     """Overlap, 0 to 1, of the parts of two boxes inside an image, without rounding to pixels.
 
-    With a polygon it is `region_overlap`.
+    With a polygon or a mask it is `region_overlap`.
 
     Args:
         a, b, height, width: as in `region_overlap`.
     """
-    if len(a) != 4 or len(b) != 4:
+    if any(isinstance(region, Mask) or len(region) != 4 for region in (a, b)):
         return region_overlap(a, b, height, width)
     inside = [clip_to_image(box, height, width) for box in (a, b)]
     return float(iou(*inside))
 
 
-def _bounds(region: np.ndarray) -> Bounds:
-    """First and last column and row of a rounded region; an empty box ends before it begins."""
-    if len(region) == 4:
-        x, y, w, h = (int(v) for v in region)
+def _bounds(region: Region) -> Bounds:
+    """First and last column and row of a rounded region; an empty one ends before it begins."""
+    if isinstance(region, Mask) or len(region) == 4:
+        x, y, w, h = region.corner_and_size if isinstance(region, Mask) else map(int, region)
         return x, y, x + w - 1, y + h - 1
     x, y = region[0::2], region[1::2]  # (N,) each
     return int(x.min()), int(y.min()), int(x.max()), int(y.max())
 
 
-def _pixels(region: np.ndarray, seen: Bounds) -> np.ndarray:
+def _pixels(region: Region, seen: Bounds) -> np.ndarray:
     """Pixels (rows, columns) of a rounded region within `seen`, as bool."""
+    if isinstance(region, Mask):
+        return region.within(*seen)
     left, top, right, bottom = seen
     canvas = np.zeros((bottom - top + 1, right - left + 1), dtype=bool)
     if len(region) != 4:

@@ -110,6 +110,12 @@ def _check(trackers, benchmark, root, protocol, workers, lockstep) -> None:
             f"several trackers would keep their results as {', '.join(twice)}; "
             "give each its own label, and name no tracker twice"
         )
+    if any(spec.absent_below is not None for spec in trackers) and not PROTOCOLS[protocol].absence:
+        counted = [name for name, row in PROTOCOLS.items() if row.absence]
+        raise SettingsError(
+            f"protocol {protocol!r} wants a box in every frame, so --absent-below does not go with "
+            f"it; expected one of {', '.join(counted)}"
+        )
     check_root(Path(root))
 
 

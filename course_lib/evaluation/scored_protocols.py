@@ -70,6 +70,7 @@ class Supervised(Scored):
 class MultiStart(Scored):
     """VOT's multi-start protocol, see `multistart.py`: a file for each anchor, with its frame."""
 
+    absence = True
     title: str = "VOT multi-start"
     columns: ClassVar[dict[str, str]] = {
         "accuracy": "accuracy",
@@ -124,6 +125,7 @@ class MultiStart(Scored):
 class LongTerm(Scored):
     """VOT's long-term protocol: one pass with a score for each frame, see `longterm.py`."""
 
+    absence = True
     title: str = "VOT long-term"
     columns: ClassVar[dict[str, str]] = {
         "f": "F",

@@ -18,7 +18,7 @@ from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
 from course_lib.evaluation.otb import checked_box
 from course_lib.evaluation.region_files import place, read_regions, write_regions
-from course_lib.evaluation.regions import region_overlap
+from course_lib.evaluation.regions import Region, is_known, region_overlap
 from course_lib.geometry.boxes import bounding_box
 from course_lib.trackers.base import Tracker
 
@@ -63,10 +63,10 @@ def run_supervised(make: Callable[[], Tracker], sequence: Sequence, skip: int = 
     """
     T = len(sequence)
     codes, boxes, overlaps = np.full(T, SKIPPED), np.full((T, 4), np.nan), np.full(T, np.nan)
-    regions = true_regions(sequence)  # (T, 4) or (T, 8)
+    regions = true_regions(sequence)  # T
     tracker, waiting = None, 0
     for t, frame in enumerate(sequence.frames):
-        there = bool(np.isfinite(regions[t]).all() and np.isfinite(sequence.boxes[t]).all())
+        there = is_known(regions[t]) and is_known(sequence.boxes[t])
         if tracker is None:
             if waiting > 0 or not there:
                 waiting -= 1
@@ -85,9 +85,12 @@ def run_supervised(make: Callable[[], Tracker], sequence: Sequence, skip: int = 
     return SupervisedRun(codes, boxes, overlaps)
 
 
-def true_regions(sequence: Sequence) -> np.ndarray:
-    """What a run is scored against: polygons (T, 8) if there are any, else boxes (T, 4)."""
-    return sequence.boxes if sequence.polygons is None else sequence.polygons
+def true_regions(sequence: Sequence) -> list[Region]:
+    """What a run is scored against, T regions: masks if there are any, else polygons (8,), else
+    boxes (4,); NaN where the target is absent."""
+    if sequence.masks is not None:
+        return [np.full(4, np.nan) if mask is None else mask for mask in sequence.masks]
+    return list(sequence.boxes if sequence.polygons is None else sequence.polygons)
 
 
 def counted_overlaps(run: SupervisedRun, burn_in: int = 10) -> np.ndarray:
@@ -180,14 +183,14 @@ def read_supervised(path: Path, sequence: Sequence) -> SupervisedRun:
     """
     regions, T = read_run(path, sequence), len(sequence)
     codes, boxes, overlaps = np.full(T, SKIPPED), np.full((T, 4), np.nan), np.full(T, np.nan)
-    truth = true_regions(sequence)  # (T, 4) or (T, 8)
+    truth = true_regions(sequence)  # T
     (height, width), started = sequence.frames[0].shape[:2], False
     for t, region in enumerate(regions):
         codes[t] = _code(region, place(path, t), started)
         started = started or codes[t] == INIT
         if codes[t] == TRACKED:
             boxes[t] = region if len(region) == 4 else bounding_box(region)
-            if np.isfinite(truth[t]).all():
+            if is_known(truth[t]):
                 overlaps[t] = region_overlap(region, truth[t], height, width)
         else:
             overlaps[t] = {INIT: 1.0, FAILURE: 0.0}.get(codes[t], np.nan)

@@ -1,1 +1,1 @@
-"""Floor 1: boxes and crop windows, arithmetic without pixels' meaning."""
+"""Floor 1: boxes, masks and crop windows, arithmetic without pixels' meaning."""

@@ -26,6 +26,8 @@ TRACKERS = {
     "opencv-mosse": "course_lib.trackers.opencv:OpenCVMOSSE",
     "opencv-kcf": "course_lib.trackers.opencv:OpenCVKCF",
     "opencv-csrt": "course_lib.trackers.opencv:OpenCVCSRT",
+    "opencv-nano": "course_lib.trackers.opencv_networks:OpenCVNano",
+    "opencv-vit": "course_lib.trackers.opencv_networks:OpenCVVit",
 }
 TRACKER_NAMES = tuple(TRACKERS)
 

@@ -58,7 +58,9 @@ def test_vot_boxes_of_2013_and_the_order_of_the_list(tmp_path):
 
 
 @pytest.mark.parametrize(("text", "sentence"), [
-    ("m0,0,5,5,3,2\n", "begins with 'm0,0,5,5,3,2'; expected rows of 4 numbers .* VOT2020"),
+    ("m0,0,5,5,3,2\nm0,0,2,2,3,2\n", "line 2: 'm0,0,2,2,3,2' is no mask; .* width · height"),
+    ("m0,0,5,5,3,2\n1,2,3,4\n", "line 2: '1,2,3,4' is no mask; .* Fetch the sequence again"),
+    ("1,2,3\n4,5,6\n", "begins with '1,2,3'; expected rows of 4 numbers .* or masks"),
     ("1,2,3,4,5,6\n", "begins with '1,2,3,4,5,6'; expected rows of 4 numbers"),
     ("", "begins with ''; expected"),
     ("1,2,3,4\n1,2,3,4,5,6,7,8\n", "line 2: .* expected 4 numbers"),

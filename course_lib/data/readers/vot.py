@@ -1,10 +1,10 @@
 """VOT: `<name>/color/00000001.jpg` (in older years, images beside the annotation),
 `groundtruth.txt`.
 
-A row is a box of four numbers (2013, long-term, 2022's box benchmark) or a polygon of eight; NaN
-where the target is absent. The masks of the other benchmarks since 2020 are not read. Trackers need
-boxes: by default a polygon is converted by `area_preserving_box`, as in pysot; VOT's toolkit uses
-`bounding_box`. `*.tag` and `*.label` hold per-frame tags, `anchor.value` the anchors of the
+A row is a box of four numbers (2013, long-term, 2022's box benchmark), a polygon of eight, or a mask
+(the other benchmarks since 2020); NaN or 0 where the target is absent. Trackers need boxes: by
+default a polygon is converted by `area_preserving_box`, as in pysot; VOT's toolkit uses
+`bounding_box`. A mask has the box around its pixels. `*.tag` and `*.label` hold per-frame tags, `anchor.value` the anchors of the
 multi-start protocol, the file `sequence` the frames per second.
 """
 
@@ -31,6 +31,7 @@ from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
 from course_lib.files import read_numbers, read_text, split_row
 from course_lib.geometry.boxes import area_preserving_box, is_valid
+from course_lib.geometry.mask import Mask
 
 REMEDY = "run `python data_scripts/vot.py` or pass --root"
 
@@ -48,30 +49,58 @@ def read_vot(folder: Path, box: Callable = area_preserving_box) -> list[Sequence
 
 
 def read_sequence(folder: Path, box: Callable = area_preserving_box) -> Sequence:
-    """One VOT sequence. Polygons are kept; `box` converts them to the boxes that trackers get."""
+    """One VOT sequence. Polygons and masks are kept; `box` converts polygons to the boxes that
+    trackers get."""
     images = list_images(folder / "color" if (folder / "color").is_dir() else folder)
-    boxes, polygons = _read_regions(folder / "groundtruth.txt", box)
+    boxes, polygons, masks = _read_regions(folder / "groundtruth.txt", box)
     check_counts(len(images), len(boxes), folder / "groundtruth.txt", images[0].parent)
     return Sequence(
         name=folder.name,
         frames=ImageFiles(images),
         boxes=boxes,
         polygons=polygons,
+        masks=masks,
         tags=_read_tags(folder, len(boxes)),
         fps=read_fps(read_keys(folder / "sequence"), "fps"),
     )
 
 
-def _read_regions(path: Path, box: Callable) -> tuple[np.ndarray, np.ndarray | None]:
-    """Boxes (T, 4) and, if the file contains them, polygons (T, 8)."""
+Truth = tuple[np.ndarray, np.ndarray | None, tuple[Mask | None, ...] | None]
+
+
+def _read_regions(path: Path, box: Callable) -> Truth:
+    """Boxes (T, 4) and, if the file contains them, polygons (T, 8) or T masks."""
+    lines = [line.strip() for line in read_text(path).rstrip().splitlines()]
+    if any(line.startswith("m") for line in lines):
+        masks = _read_masks(path, lines)
+        absent = np.full(4, np.nan)
+        return np.array([absent if mask is None else mask.box for mask in masks]), None, masks
     columns = _count_columns(path)
     if columns == 4:
-        return read_boxes(path), None
+        return read_boxes(path), None, None
     polygons = read_numbers(path, columns)
     polygons[~np.isfinite(polygons).all(axis=1)] = np.nan
     boxes = box(polygons)
     boxes[~is_valid(boxes)] = np.nan
-    return boxes, polygons
+    return boxes, polygons, None
+
+
+def _read_masks(path: Path, lines: list[str]) -> tuple[Mask | None, ...]:
+    """A mask for each line; None for a code, rows of NaN, and masks without pixels or, as VOT's
+    toolkit reads them, one pixel wide."""
+    masks: list[Mask | None] = []
+    for number, line in enumerate(lines, start=1):
+        if line.isdecimal() or set(line.lower().split(",")) == {"nan"}:
+            masks.append(None)
+            continue
+        try:
+            mask = Mask.from_text(line)
+        except DataError as problem:
+            raise DataError(
+                f"{path}, line {number}: {problem}. Fetch the sequence again."
+            ) from None
+        masks.append(mask if mask.width > 1 else None)
+    return tuple(masks)
 
 
 def _count_columns(path: Path) -> int:
@@ -83,10 +112,10 @@ def _count_columns(path: Path) -> int:
             f"{path} begins with {first[:80]!r}, which has several kinds of separators; expected "
             "one. A decimal comma turns 4 numbers into 8: use points."
         )
-    if first[:1] == "m" or columns not in (4, 8):
+    if columns not in (4, 8):
         raise DataError(
-            f"{path} begins with {first[:40]!r}; expected rows of 4 numbers (a box) or 8 (a "
-            "polygon). The masks of VOT2020 and later are not read: use a year up to 2019."
+            f"{path} begins with {first[:40]!r}; expected rows of 4 numbers (a box), of 8 (a "
+            "polygon), or masks (m10,20,…)"
         )
     return columns
 

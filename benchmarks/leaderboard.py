@@ -1,0 +1,292 @@
+"""How do the course's trackers rank on real clips, and does the protocol change the ranking?
+
+    python benchmarks/leaderboard.py --trackers mosse kcf        measure these; runs are kept
+    python benchmarks/leaderboard.py --quiet                     real time and speeds: see below
+    python benchmarks/leaderboard.py --finished --write results/leaderboard.json
+
+One pass (OPE), VOT's supervised and its multi-start protocol on the same clips. Each run is kept in
+`runs/leaderboard/`, so the command resumes clip by clip; `--finished` measures nothing and makes
+the table of all trackers that are through. Intervals are of a bootstrap over clips. The rank
+correlation of two protocols is over the trackers that both have.
+
+`--quiet` says that nothing else runs on the machine: only then are frames per second measured, and
+VOT's supervised protocol under the real-time rule, where a slow frame costs accuracy.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from collections.abc import Sequence as Items
+from functools import partial
+from itertools import combinations
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from measure import options_of, tracking_speeds, write_results
+
+from course_lib.data.benchmarks import load_benchmark
+from course_lib.data.sequence import Benchmark
+from course_lib.errors import CourseError
+from course_lib.evaluation import eao, multistart_scores
+from course_lib.evaluation.bootstrap import (
+    Standing,
+    draws,
+    rank_correlation,
+    ratio,
+    reversed_pairs,
+)
+from course_lib.evaluation.kept import check_kept
+from course_lib.evaluation.protocols import PROTOCOLS
+from course_lib.evaluation.records import Run
+from course_lib.evaluation.report import make_report
+from course_lib.evaluation.runner import TrackerSpec, evaluate
+from course_lib.evaluation.tables import markdown_table
+from course_lib.files import json_lines, read_json, write_whole
+from course_lib.places import RECIPES, RUNS
+
+BENCHMARK, KEPT = "otb+vot2014", RUNS / "leaderboard"
+MEASURED, REALTIME = ("ope", "vot", "multistart"), "vot-realtime"
+SEQUENCE, FRAMES = "car", 100  # on which speeds are measured
+Scores = dict[str, float]
+
+
+def row(label: str, tracker: str, recipe: str = "", **settings: Any) -> TrackerSpec:
+    """A row of the leaderboard.
+
+    Args:
+        label: its name there.
+        tracker: a name in `trackers.TRACKERS`.
+        recipe: name of a recipe; the tracker's defaults without.
+        settings: that differ from the recipe's.
+    """
+    path = str(RECIPES / f"{recipe}.yaml") if recipe else None
+    return TrackerSpec(tracker, settings, path, label)
+
+
+ROWS = {
+    spec.folder: spec
+    for spec in (
+        row("stay-put", "stay-put"),
+        row("ncc", "ncc", "ncc"),
+        row("mosse", "mosse", "mosse"),
+        row("kcf", "kcf", "kcf"),
+        row("siamfc", "siamfc", "siamfc"),
+        row("siammargin", "siammargin"),
+        row("siamrpn", "siamrpn", "siamrpn"),
+        row("siamrpnpp", "siamrpn", "siamrpnpp"),
+        row("ciresnet22", "siamfc", "siamfc", weights="ciresnet22"),
+        row("atom", "atom"),
+        row("atom-scales", "atom", refine=False),
+        row("dimp", "atom", classifier="dimp-lite0"),
+        row("opencv-mosse", "opencv-mosse"),
+        row("opencv-kcf", "opencv-kcf"),
+        row("opencv-csrt", "opencv-csrt"),
+        row("opencv-nano", "opencv-nano"),
+        row("opencv-vit", "opencv-vit"),
+    )
+}
+
+
+def measure(labels: Items[str], benchmark: Benchmark, protocols: Items[str]) -> None:
+    """Run what is not kept yet; a tracker that this machine lacks is named and left out."""
+    for label in labels:
+        for protocol in protocols:
+            try:
+                evaluate([ROWS[label]], benchmark, KEPT, protocol)
+            except CourseError as problem:
+                print(f"{label}, {protocol}: {problem}")
+                break
+
+
+def measure_speeds(labels: Items[str], benchmark: Benchmark) -> None:
+    """Frames per second of trackers in turns, on one thread, added to those that are kept."""
+    sequence, makers = benchmark[SEQUENCE].loaded(FRAMES), {}
+    for label in labels:
+        try:
+            ROWS[label].make()
+        except CourseError as problem:
+            print(f"{label}: {problem}")
+        else:
+            makers[label] = ROWS[label].make
+    found, _ = tracking_speeds(makers, sequence)
+    write_whole(KEPT / "speeds.json", json_lines(kept_speeds() | found))
+
+
+def kept_speeds() -> Scores:
+    """Frames per second by tracker, as far as they were measured."""
+    path = KEPT / "speeds.json"
+    return read_json(path, "remove it and measure again") if path.is_file() else {}
+
+
+def is_kept(label: str, benchmark: Benchmark, protocol: str) -> bool:
+    """Whether a tracker has been through every clip."""
+    runs = (Run(KEPT, benchmark, label, sequence, protocol) for sequence in benchmark)
+    return all(path.is_file() for run in runs for path in run.files)
+
+
+Outcome = tuple[Scores, float, np.ndarray]  # all scores; the one ranked by, also on drawn clips
+
+
+def ope_outcome(label: str, benchmark: Benchmark, counts: np.ndarray) -> Outcome:
+    """One pass, ranked by AUC."""
+    report = make_report(KEPT, benchmark, [label])
+    aucs = np.array(list(report.trackers[label].by_sequence().values()))  # (S,)
+    told = report.overall()[label]
+    scores = {name: told[name] for name in ("auc", "success50", "precision20")}
+    return scores, told["auc"], ratio(counts, aucs, np.ones(len(aucs)))
+
+
+def runs_of(label: str, benchmark: Benchmark, protocol: str) -> list[list[Any]]:
+    """The kept runs of a tracker on each clip."""
+    check_kept(KEPT, benchmark, [label], protocol)
+    read = PROTOCOLS[protocol].read
+    runs = [Run(KEPT, benchmark, label, sequence, protocol) for sequence in benchmark]
+    return [[read(path, run.sequence) for path in run.files] for run in runs]
+
+
+def vot_outcome(
+    label: str, benchmark: Benchmark, counts: np.ndarray, protocol: str = "vot"
+) -> Outcome:
+    """VOT's supervised protocol, ranked by EAO."""
+    runs = runs_of(label, benchmark, protocol)
+    scores = PROTOCOLS[protocol].score(runs, benchmark)
+    low, high = scores["low"], scores["high"]
+    sums = np.array([eao.curve_sums(of, high) for of in runs])  # (S, 2, high)
+    curves = ratio(counts, sums[:, 0], sums[:, 1])[:, low - 1 :]  # (B, high - low + 1)
+    reached = np.isfinite(curves)  # lengths that no drawn segment reaches do not count
+    return scores, scores["eao"], np.nansum(curves, axis=1) / np.maximum(reached.sum(axis=1), 1)
+
+
+def multistart_outcome(label: str, benchmark: Benchmark, counts: np.ndarray) -> Outcome:
+    """VOT's multi-start protocol, ranked by EAO."""
+    runs = runs_of(label, benchmark, "multistart")
+    scores = PROTOCOLS["multistart"].score(runs, benchmark)
+    low, high = scores["low"], scores["high"] + 1
+    sums = np.array([multistart_scores.curve_sums(of, high) for of in runs])  # (S, 2, high)
+    curves = np.nan_to_num(ratio(counts, sums[:, 0], sums[:, 1]))  # (B, high)
+    return scores, scores["eao"], curves[:, low:].mean(axis=1)
+
+
+OUTCOMES: dict[str, Callable[[str, Benchmark, np.ndarray], Outcome]] = {
+    "ope": ope_outcome,
+    "vot": vot_outcome,
+    "multistart": multistart_outcome,
+    REALTIME: partial(vot_outcome, protocol=REALTIME),
+}
+
+
+def table(benchmark: Benchmark, samples: int) -> dict[str, Any]:
+    """The leaderboard of all that is kept: scores with intervals, and the protocols compared."""
+    counts = draws(len(benchmark), samples)
+    trackers: dict[str, Any] = {label: {} for label in ROWS}
+    standings = {}
+    for protocol, outcome in OUTCOMES.items():
+        labels = [label for label in ROWS if is_kept(label, benchmark, protocol)]
+        if not labels:
+            continue
+        scores, values, drawn = zip(*(outcome(n, benchmark, counts) for n in labels), strict=True)
+        standing = Standing(tuple(labels), np.array(values), np.stack(drawn, axis=1))
+        standings[protocol] = standing
+        for label, found in zip(labels, scores, strict=True):
+            spread = standing.spread(label)
+            trackers[label][protocol] = {**found, "interval": [spread.low, spread.high]}
+    for label, fps in kept_speeds().items():
+        trackers[label]["fps"] = fps
+    wanted = (*OUTCOMES, "fps")
+    return {
+        "benchmark": benchmark.name,
+        "sequences": benchmark.names,
+        "samples": samples,
+        "ranked_by": {name: "auc" if name == "ope" else "eao" for name in OUTCOMES},
+        "trackers": {label: found for label, found in trackers.items() if found},
+        "not_measured": {
+            label: missing
+            for label, found in trackers.items()
+            if (missing := [name for name in wanted if name not in found])
+        },
+        "rankings": compared(standings),
+    }
+
+
+def compared(standings: dict[str, Standing]) -> dict[str, Any]:
+    """Rank correlation of every two protocols, and the pairs of trackers that they rank apart."""
+    told = {}
+    for a, b in combinations(standings, 2):
+        one, other = standings[a], standings[b]
+        shared = [name for name in one.names if name in other.names]
+        if len(shared) < 3:
+            continue
+        tau = rank_correlation(one, other)
+        pairs = [
+            {"ahead": first, "behind": second, a: sure, b: also}
+            for first, second, sure, also in reversed_pairs(one, other)
+        ]
+        told[f"{a}, {b}"] = {
+            "trackers": len(shared),
+            "tau": tau.value,
+            "interval": [tau.low, tau.high],
+            "reversed": pairs,
+        }
+    return told
+
+
+def print_table(found: dict[str, Any]) -> None:
+    """The leaderboard as two tables, best one-pass AUC first."""
+    rows = []
+    for label, scores in found["trackers"].items():
+        cells: dict[str, Any] = {"tracker": label}
+        for protocol, score in found["ranked_by"].items():
+            cells[f"{protocol}, {score}"] = _with_interval(scores.get(protocol), score)
+        rows.append(cells | {"fps": f"{scores['fps']:,.0f}" if "fps" in scores else ""})
+    print(markdown_table(sorted(rows, key=lambda r: r["ope, auc"], reverse=True)))
+    told = [
+        {
+            "protocols": name,
+            "τ": f"{row['tau']:.2f}, {row['interval'][0]:.2f} to {row['interval'][1]:.2f}",
+            "trackers": row["trackers"],
+            "pairs reversed": len(row["reversed"]),
+        }
+        for name, row in found["rankings"].items()
+    ]
+    if told:
+        print(markdown_table(told))
+
+
+def _with_interval(scores: dict[str, Any] | None, name: str) -> str:
+    if scores is None:
+        return ""
+    low, high = scores["interval"]
+    return f"{scores[name]:.3f} ({low:.3f} to {high:.3f})"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    options = options_of(__doc__)
+    options.add_argument("--trackers", nargs="+", default=list(ROWS), choices=ROWS)
+    options.add_argument("--finished", action="store_true", help="measure nothing, make the table")
+    options.add_argument("--quiet", action="store_true", help="nothing else runs on this machine")
+    options.add_argument("--samples", type=int, default=2000, help="of the bootstrap")
+    return options
+
+
+def main() -> None:
+    """Measure what is missing, print, and write the results if asked to."""
+    options = parser().parse_args()
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    benchmark = load_benchmark(BENCHMARK)
+    if not options.finished:
+        measure(options.trackers, benchmark, MEASURED)
+    if options.quiet and not options.finished:
+        measure(options.trackers, benchmark, [REALTIME])
+        measure_speeds(options.trackers, benchmark)
+    found = table(benchmark, options.samples)
+    print_table(found)
+    write_results(options.write, found, "cpu")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Figures of a leaderboard, from the table that `benchmarks/leaderboard.py` keeps; each function
+returns the figure and its alternative text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from course_lib import plots
+
+NAMES = {
+    "ope": "one pass",
+    "vot": "supervised",
+    "multistart": "multi-start",
+    "vot-realtime": "supervised, real time",
+}
+
+
+def standings_plot(found: Mapping[str, Any]) -> tuple[Figure, str]:
+    """Scores with their intervals, a panel for each protocol, all sorted by the first."""
+    trackers, scores = found["trackers"], found["ranked_by"]
+    shown = [name for name in scores if any(name in row for row in trackers.values())]
+    first = shown[0]
+    order = sorted(trackers, key=lambda t: trackers[t].get(first, {}).get(scores[first], 0.0))
+    figure, axes = plots.new_figure(columns=len(shown), width=2.4 * len(shown) + 1.6, height=3.4)
+    told = []
+    for ax, protocol in zip(axes.flat, shown, strict=True):
+        rows = {t: trackers[t][protocol] for t in order if protocol in trackers[t]}
+        for tracker, row in rows.items():
+            value, place = row[scores[protocol]], order.index(tracker)
+            ax.plot(row["interval"], [place, place], color=plots.CYCLE[0], linewidth=2, alpha=0.5)
+            ax.plot(value, place, "o", color=plots.CYCLE[0])
+        ax.set_yticks(range(len(order)), order if ax is axes.flat[0] else [""] * len(order))
+        ax.set(title=NAMES.get(protocol, protocol), xlabel=scores[protocol].upper())
+        ax.grid(alpha=0.3)
+        best = sorted(rows, key=lambda t: -rows[t][scores[protocol]])
+        told.append(f"{NAMES.get(protocol, protocol)}: {', '.join(best)}")
+    return figure, (
+        "Scores of trackers with bootstrap intervals, a panel for each protocol. From best to "
+        f"worst: {'; '.join(told)}."
+    )
+
+
+def accuracy_against_speed(found: Mapping[str, Any], protocol: str) -> tuple[Figure, str]:
+    """The score of a protocol, with its interval, against frames per second.
+
+    Args:
+        found: the table.
+        protocol: one of its `ranked_by`.
+    """
+    score = found["ranked_by"][protocol]
+    rows = {t: r for t, r in found["trackers"].items() if protocol in r and "fps" in r}
+    figure, axes = plots.new_figure(width=6.4, height=3.4)
+    ax: Axes = axes[0, 0]
+    for k, (tracker, row) in enumerate(rows.items()):
+        fps, value = row["fps"], row[protocol][score]
+        color = plots.CYCLE[k % 8]
+        ax.plot([fps, fps], row[protocol]["interval"], color=color, alpha=0.5)
+        ax.plot(fps, value, plots.MARKERS[k % 8], color=color, markersize=8)
+        ax.annotate(tracker, (fps, value), (8, 4), textcoords="offset points", fontsize=9)
+    ax.set(xscale="log", xlabel="frames per second", ylabel=score.upper())
+    ax.set_ylim(0, None)
+    ax.margins(x=0.25)
+    ax.grid(alpha=0.3, which="both")
+    listing = "; ".join(
+        f"{t} {r[protocol][score]:.3f} at {r['fps']:,.0f} frames per second"
+        for t, r in rows.items()
+    )
+    return figure, (
+        f"{score.upper()} ({NAMES.get(protocol, protocol)}) with bootstrap intervals against "
+        f"frames per second: {listing}."
+    )

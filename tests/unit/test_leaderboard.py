@@ -1,0 +1,102 @@
+"""The leaderboard: what is kept, which scores it has, and that the bootstrap's sums are the
+scores."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pytest
+from scripted_runs import plain
+
+from course_lib.data.sequence import Benchmark
+from course_lib.evaluation.leaderboard_figures import accuracy_against_speed, standings_plot
+from course_lib.evaluation.runner import TrackerSpec, evaluate
+from course_lib.places import PROJECT
+from course_lib.trackers import TRACKERS
+
+CLIPS = Benchmark("vot2022", (plain(40, "a"), plain(60, "b"), plain(55, "c")))
+
+
+@pytest.fixture
+def board(monkeypatch, tmp_path):
+    """The script, with two baselines that have been through three clips."""
+    monkeypatch.syspath_prepend(str(PROJECT / "benchmarks"))
+    script = importlib.import_module("leaderboard")
+    monkeypatch.setattr(script, "KEPT", tmp_path)
+    for label in ("stay-put", "ncc"):
+        script.measure([label], CLIPS, script.MEASURED)
+    return script
+
+
+@pytest.mark.parametrize("protocol", ["ope", "vot", "multistart"])
+def test_sums_over_the_clips_as_they_are_give_the_score(board, protocol):
+    for label in ("stay-put", "ncc"):
+        scores, value, drawn = board.OUTCOMES[protocol](label, CLIPS, np.ones((1, 3)))
+        assert drawn == pytest.approx([value], abs=1e-12)
+        assert value == scores["auc" if protocol == "ope" else "eao"]
+
+
+@pytest.mark.parametrize("protocol", ["vot", "multistart"])
+def test_sums_over_drawn_clips_give_the_score_on_them(board, protocol):
+    """Clip b twice and c once, the bounds of all three clips."""
+    scores, _, drawn = board.OUTCOMES[protocol]("ncc", CLIPS, np.array([[0, 2, 1]]))
+    runs = board.runs_of("ncc", CLIPS, protocol)
+    chosen = [run for k in (1, 1, 2) for run in runs[k]]
+    module = {"vot": board.eao, "multistart": board.multistart_scores}[protocol]
+    if protocol == "vot":
+        expected = module.eao(chosen, scores["low"], scores["high"])
+    else:
+        curve = module.expected_overlap_curve(chosen, scores["high"] + 1)
+        expected = curve[scores["low"] :].mean()
+    assert drawn == pytest.approx([expected], abs=1e-12)
+
+
+def test_the_table_has_what_is_kept_and_names_what_is_not(board, capsys):
+    found = board.table(CLIPS, samples=50)
+    assert list(found["trackers"]) == ["stay-put", "ncc"]
+    assert found["not_measured"]["ncc"] == ["vot-realtime", "fps"]
+    assert "ope" in found["not_measured"]["mosse"]
+    low, high = found["trackers"]["ncc"]["multistart"]["interval"]
+    assert low <= found["trackers"]["ncc"]["multistart"]["eao"] <= high
+    assert found["rankings"] == {}  # of two trackers there is no ranking to compare
+    board.print_table(found)
+    assert "| ncc |" in capsys.readouterr().out
+
+
+def test_protocols_are_compared_where_three_trackers_are_there(board):
+    evaluate([TrackerSpec("random-walk", {}, None, "mosse")], CLIPS, board.KEPT, "ope")
+    evaluate([TrackerSpec("random-walk", {}, None, "mosse")], CLIPS, board.KEPT, "vot")
+    row = board.table(CLIPS, samples=50)["rankings"]["ope, vot"]
+    assert row["trackers"] == 3 and row["interval"][0] <= row["tau"] <= row["interval"][1]
+
+
+def test_a_tracker_that_is_not_there_is_named_and_the_others_go_on(board, capsys, monkeypatch):
+    monkeypatch.setattr("course_lib.trackers.opencv.find_factory", lambda kind: None)
+    board.measure(["opencv-csrt", "stay-put"], CLIPS, ["ope"])
+    assert "has no CSRT tracker" in capsys.readouterr().out
+
+
+def test_speeds_are_added_to_those_that_are_kept(board, monkeypatch):
+    monkeypatch.setattr(board, "SEQUENCE", "a")
+    monkeypatch.setattr(board, "FRAMES", 5)
+    board.measure_speeds(["stay-put"], CLIPS)
+    board.measure_speeds(["ncc"], CLIPS)
+    assert set(board.kept_speeds()) == {"stay-put", "ncc"}
+    assert board.table(CLIPS, samples=10)["trackers"]["ncc"]["fps"] > 0
+
+
+def test_every_row_is_a_tracker_of_the_table(board):
+    assert {spec.name for spec in board.ROWS.values()} <= TRACKERS.keys()
+
+
+def test_figures_show_every_tracker_and_protocol_that_is_there(board, monkeypatch):
+    monkeypatch.setattr(board, "SEQUENCE", "a")
+    monkeypatch.setattr(board, "FRAMES", 5)
+    board.measure_speeds(["ncc"], CLIPS)
+    found = board.table(CLIPS, samples=20)
+    figure, alt = standings_plot(found)
+    assert len(figure.axes) == 3 and "multi-start: " in alt and "stay-put" in alt
+    figure, alt = accuracy_against_speed(found, "multistart")
+    assert "ncc" in alt and "stay-put" not in alt  # its speed was not measured
+    assert figure.axes[0].get_xscale() == "log"
