@@ -66,6 +66,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="time that one submission may take: 90s, 30m (default), 2h",
     )
+    grade.add_argument(
+        "--isolation",
+        choices=("bubblewrap", "none"),
+        help="sandbox for the students' code (default: as in nbgrader_config.py, or bubblewrap "
+        "where it works)",
+    )
     grade.add_argument("--force", action="store_true", help="grade again what has been graded")
 
 
@@ -165,7 +171,9 @@ def _autograde(arguments: argparse.Namespace) -> int:
     from course_lib.grading.autograde import Autograding, Graded
 
     limit = seconds_of(arguments.limit, unit="s", what="--limit")
-    work = Autograding(arguments.folder, arguments.lesson, limit, arguments.force)
+    work = Autograding(
+        arguments.folder, arguments.lesson, limit, arguments.force, arguments.isolation
+    )
     left: list[Graded] = []
     began = time.monotonic()
     with tqdm(total=len(work.todo), unit="student", desc=work.lesson) as bar:

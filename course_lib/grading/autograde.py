@@ -67,12 +67,20 @@ class Autograding:
         lesson: the lesson's name there, or a part of it: "02", "mosse".
         limit: seconds that one submission may take.
         force: whether what has been graded is graded again.
+        isolation: sandbox of the kernels, see `SurvivingExecute`; None leaves it to the term's
+            configuration.
     """
 
     def __init__(
-        self, folder: Path, lesson: str, limit: float = LIMIT, force: bool = False
+        self,
+        folder: Path,
+        lesson: str,
+        limit: float = LIMIT,
+        force: bool = False,
+        isolation: str | None = None,
     ) -> None:
         self.folder, self.limit, self.force = folder, limit, force
+        self.isolation = isolation
         self.course = CourseDirectory(config=_config(folder), root=str(folder.resolve()))
         self.url = patient(self.course.db_url)
         self.lesson = _lesson(folder, lesson)
@@ -133,6 +141,8 @@ class Autograding:
         words = ["-m", "nbgrader", "autograde", self.lesson, f"--student={student}"]
         if self.url:
             words.append(f"--db={self.url}")
+        if self.isolation:
+            words.append(f"--SurvivingExecute.isolation={self.isolation}")
         if self.force or self._log(student).exists():
             words.append("--force")
         with self._log(student).open("w", encoding="utf-8") as log:

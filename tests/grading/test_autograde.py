@@ -18,6 +18,7 @@ from nbgrader.api import Gradebook
 
 from course_lib.errors import MissingDataError, SettingsError
 from course_lib.files import write_whole
+from course_lib.grading import isolation
 from course_lib.grading.autograde import Autograding, patient
 from course_lib.grading.term import collect, new_term, releases
 
@@ -94,6 +95,21 @@ def test_what_nbgrader_cannot_grade_is_named_and_the_others_are_graded(term):
     assert other.points is None and "status 1 in each of 2 tries" in other.problem
     log = term / "unfinished" / small.STEM / "untouched.log"
     assert str(log) in other.problem and "untouched" in log.read_text()
+
+
+def test_the_sandbox_is_passed_on(term):
+    (term / "nbgrader_config.py").open("a").write('c.SurvivingExecute.isolation = "bubblewrap"\n')
+    cell = "import os\nraise RuntimeError(f'outside: {os.path.exists(\"/proc/%d/cwd\")}')"
+    made = small.answered(releases(term)[small.STEM])
+    made.cells[1].source += "\n" + cell % os.getpid()
+    small.write(term.parent / "in", {"ada": (f"{small.STEM}.ipynb", made, 0)})
+    collect(term, term.parent / "in")
+    seen = {}
+    for how in ("none", None if isolation.why_not() is None else "none"):
+        Autograding(term, small.STEM, force=True, isolation=how).run(1, lambda one: None)
+        graded = term / "autograded" / "ada" / small.STEM / f"{small.STEM}.ipynb"
+        seen[how] = "outside: True" in graded.read_text(encoding="utf-8")
+    assert seen == ({"none": True, None: False} if len(seen) == 2 else {"none": True})
 
 
 def test_a_locked_gradebook_is_waited_for(term):
