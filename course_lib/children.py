@@ -70,10 +70,12 @@ def start(
 
 
 def _tied_to(parent: int) -> Callable[[], None]:
-    """Set-up code of the child: it asks the system for SIGTERM when its parent dies."""
+    """Set-up code of the child: it asks the system for SIGTERM when its parent dies, and listens
+    to SIGINT, which a shell tells commands in the background to ignore."""
     prctl = ctypes.CDLL(None).prctl
 
     def ask() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         prctl(END_WITH_PARENT, signal.SIGTERM, 0, 0, 0)
         if os.getppid() != parent:  # the parent has died already
             os._exit(1)

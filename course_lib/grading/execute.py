@@ -22,6 +22,7 @@ from traitlets import Enum
 from course_lib.errors import CourseError
 from course_lib.grading import isolation
 from course_lib.grading.reading import AWARD
+from course_lib.grading.signature import unwritten
 
 ASK = "course_lib.judge"  # the event that the judge answers
 SEAL = "__import__('course_lib.exercises.judge').exercises.judge.seal({place!r})"
@@ -33,9 +34,8 @@ class SurvivingExecute(Execute):
     """nbgrader's own, but a cell that kills the kernel, or does not answer an interrupt, costs only
     that cell.
 
-    nbgrader gives up on such a submission. Here the cell is replaced by one that raises an error
-    with the reason, and the notebook runs again from the first cell. The student's lines stay below
-    as comments.
+    nbgrader gives up on such a submission. Here the cell is replaced, see `left_out`, and the
+    notebook runs again from the first cell.
 
     Points do not depend on what a cell of the notebook prints, since cells run in one process with
     the answers: before the first cell a judge is set up in the kernel
@@ -65,10 +65,7 @@ class SurvivingExecute(Execute):
                 if self.current < 0:
                     raise
                 cell = nb.cells[self.current]
-                lines = "\n".join(f"# {line}" for line in cell.source.splitlines())
-                cell.source = (
-                    f'raise RuntimeError("this cell ended the kernel and was left out")\n{lines}'
-                )
+                cell.source = left_out(cell.source)
         return self._once(nb, resources, km)
 
     def _once(self, nb: NotebookNode, resources: Any, km: Any) -> tuple[NotebookNode, Any]:
@@ -185,6 +182,18 @@ def awarded(cell: NotebookNode) -> str | None:
         return None
     found = AWARD.search(cell.source)
     return found.group(1) if found else None
+
+
+def left_out(source: str) -> str:
+    """What runs instead of a cell that ended the kernel: an error with the reason, and the
+    student's lines as comments.
+
+    If the cell answers an exercise, the answer counts as not written, so that the course's own
+    stands in for it in later answers.
+    """
+    lines = "\n".join(f"# {line}" for line in source.splitlines())
+    reason = 'raise RuntimeError("this cell ended the kernel and was left out")'
+    return f"{unwritten(source)}{reason}\n{lines}"
 
 
 def _error(words: str) -> NotebookNode:

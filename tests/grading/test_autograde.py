@@ -97,6 +97,19 @@ def test_what_nbgrader_cannot_grade_is_named_and_the_others_are_graded(term):
     assert str(log) in other.problem and "untouched" in log.read_text()
 
 
+def test_the_courses_own_stands_in_for_an_answer_that_ended_the_kernel(term):
+    made = small.answered(releases(term)[small.STEM])
+    killing = "def window(height, width):\n    import os\n    os._exit(1)"
+    small.answer_cell(made, "mosse.window").source = f'@exercise("mosse.window")\n{killing}'
+    later = small.answer_cell(made, "mosse.target")
+    later.source = later.source.replace("return ", "return 0 * window(height, width) + ")
+    small.write(term.parent / "in", {"ada": (f"{small.STEM}.ipynb", made, 0)})
+    collect(term, term.parent / "in")
+    found = []
+    Autograding(term, small.STEM).run(1, found.append)
+    assert [one.points for one in found] == [small.TOTAL - small.POINTS["mosse.window"]]
+
+
 def test_the_sandbox_is_passed_on(term):
     (term / "nbgrader_config.py").open("a").write('c.SurvivingExecute.isolation = "bubblewrap"\n')
     cell = "import os\nraise RuntimeError(f'outside: {os.path.exists(\"/proc/%d/cwd\")}')"
