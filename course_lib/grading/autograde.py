@@ -15,6 +15,7 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,8 +117,8 @@ class Autograding:
                         else:
                             ended(self._result(one))
             finally:
-                for one in running:
-                    end(one.process)
+                with ThreadPoolExecutor(jobs) as together:  # each gets seconds to stop by itself
+                    list(together.map(end, [one.process for one in running]))
         _remove_if_empty(self.logs, self.logs.parent)
 
     def _is_open(self, student: str) -> bool:

@@ -99,6 +99,15 @@ def test_without_a_sandbox_all_of_it_is_reached(place):
 
 
 @sandboxed
+def test_what_a_cell_leaves_running_ends_with_the_kernel(tmp_path):
+    left = "import subprocess\nsubprocess.Popen(['sleep', '1234.5'], start_new_session=True)"
+    (said,) = executed(tmp_path, left + "\nprint('on')")
+    assert "on" in text(said)
+    commands = [p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline") if p.exists()]
+    assert not any(b"1234.5" in command for command in commands)
+
+
+@sandboxed
 def test_a_loop_is_interrupted_and_a_dead_kernel_costs_its_own_cell(tmp_path):
     loop, dead, after = executed(
         tmp_path, "kept = 3\nwhile True: pass", "import os\nos._exit(1)", "print(kept)"
