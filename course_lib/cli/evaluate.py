@@ -33,6 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_benchmark_arguments(parser)
     option("--sequences", help="only these, separated by commas")
     option(
+        "--part",
+        metavar="K/N",
+        help="only part K of N, for N machines or jobs; `report` shows the table of all parts",
+    )
+    option(
         "--workers",
         type=int,
         default=os.cpu_count(),
@@ -139,6 +144,9 @@ def run(arguments: argparse.Namespace) -> int:
     benchmark = load_benchmark(benchmark_name(arguments), arguments.root)
     if arguments.sequences is not None:
         benchmark = _chosen(benchmark, arguments.sequences)
+    whole = benchmark
+    if arguments.part is not None:
+        benchmark = _part(benchmark, arguments.part)
     results = arguments.results or RUNS / "results"
     evaluate(
         specs,
@@ -151,6 +159,13 @@ def run(arguments: argparse.Namespace) -> int:
         fresh=arguments.fresh,
     )
     labels = [s.folder for s in specs]
+    if benchmark is not whole:
+        print(
+            f"part {arguments.part}: {len(benchmark)} of {len(whole)} sequences are done, in "
+            f"{results}. With all parts in one folder, `python -m course_lib report --tracker "
+            f"{' '.join(labels)}` and the same --benchmark and --protocol show the table."
+        )
+        return 0
     more = {"per_sequence": arguments.per_sequence}
     print(tables(results, benchmark, labels, arguments.protocol, **more))
     return 0
@@ -238,6 +253,18 @@ def _lockstep_width(asked: int | None, specs: list[TrackerSpec]) -> int:
     import torch
 
     return 16 if torch.cuda.is_available() else 1
+
+
+def _part(benchmark: Benchmark, text: str) -> Benchmark:
+    """Part K of N, from "K/N": every N-th sequence, so that each part gets long and short ones."""
+    found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text, re.ASCII)
+    k, n = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= k <= n <= len(benchmark):
+        raise SettingsError(
+            f"--part is {text!r}; expected K/N with K from 1 to N, and N at most the "
+            f"{len(benchmark)} sequences there are, for example 1/{min(2, len(benchmark))}"
+        )
+    return benchmark.only(benchmark.names[k - 1 :: n])
 
 
 def _chosen(benchmark: Benchmark, text: str) -> Benchmark:

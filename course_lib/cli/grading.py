@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 
 import nbformat
+from tqdm.auto import tqdm
 
 from course_lib.cli.start import find_lesson
 from course_lib.errors import CourseError, DataError, MissingDataError
@@ -18,10 +20,11 @@ from course_lib.grading.reading import (
     read_submission,
     too_large,
 )
-from course_lib.grading.students import DEFAULT
+from course_lib.grading.students import DEFAULT, plain_student
 from course_lib.grading.submission import find_release, fix
 from course_lib.grading.term import TIMEOUT, collect, differing, new_term
 from course_lib.places import NOTEBOOKS, SOLUTIONS
+from course_lib.training.budget import seconds_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,11 +54,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT,
         help="pattern that finds the student's name, group (?P<student>…), in a notebook's path",
     )
+    grade = steps.add_parser("autograde", help="grade a lesson's submissions side by side")
+    grade.add_argument("folder", type=Path)
+    grade.add_argument("lesson", help='number or part of its name: "02", "mosse"')
+    grade.add_argument(
+        "--jobs", type=int, default=1, help="submissions at a time (default 1), one core for each"
+    )
+    grade.add_argument(
+        "--limit",
+        default="30m",
+        metavar="TIME",
+        help="time that one submission may take: 90s, 30m (default), 2h",
+    )
+    grade.add_argument(
+        "--isolation",
+        choices=("bubblewrap", "none"),
+        help="sandbox for the students' code (default: as in nbgrader_config.py, or bubblewrap "
+        "where it works)",
+    )
+    grade.add_argument("--force", action="store_true", help="grade again what has been graded")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do the step; returns 1 if something is left for the student or the instructor to fix."""
-    return {"new": _new, "check": _check, "collect": _collect}[arguments.step](arguments)
+    steps = {"new": _new, "check": _check, "collect": _collect, "autograde": _autograde}
+    return steps[arguments.step](arguments)
 
 
 def _new(arguments: argparse.Namespace) -> int:
@@ -142,6 +165,35 @@ def _collect(arguments: argparse.Namespace) -> int:
     left = sum(any(not p.fixed for p in one.problems) for one in collected)
     print(f"{brought} of {len(collected)} brought in; {left} still need attention")
     return worst
+
+
+def _autograde(arguments: argparse.Namespace) -> int:
+    from course_lib.grading.autograde import Autograding, Graded
+
+    limit = seconds_of(arguments.limit, unit="s", what="--limit")
+    work = Autograding(
+        arguments.folder, arguments.lesson, limit, arguments.force, arguments.isolation
+    )
+    left: list[Graded] = []
+    began = time.monotonic()
+    with tqdm(total=len(work.todo), unit="student", desc=work.lesson) as bar:
+
+        def ended(one: Graded) -> None:
+            bar.update()
+            name = shown(plain_student(one.student))
+            if one.problem:
+                left.append(one)
+                bar.write(f"{name}: NOT GRADED, {one.problem}")
+            else:
+                points = f"{one.points:g} of {one.possible:g} points"
+                bar.write(f"{name}: {points}, {one.seconds:.0f} s")
+
+        work.run(arguments.jobs, ended)
+    done, kept = len(work.todo) - len(left), len(work.students) - len(work.todo)
+    seconds = time.monotonic() - began
+    print(f"{done} of {len(work.todo)} graded in {seconds / 60:.1f} min; ", end="")
+    print(f"{kept} had been graded before (--force grades them again); {len(left)} were not graded")
+    return int(bool(left))
 
 
 def _say(problems: list[Problem]) -> int:

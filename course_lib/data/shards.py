@@ -9,6 +9,8 @@ other options, are never mistaken for these. Training reads one whole shard afte
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import re
 import tarfile
@@ -23,6 +25,7 @@ from course_lib.data.faults import Unreadable
 from course_lib.data.frames import Frames
 from course_lib.data.pairs import TRAINING_SEARCH, Augmentation, Pair, PairSource
 from course_lib.data.pairs_video import VideoPairs
+from course_lib.data.remote import faults_in_words, size_of
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError, MissingDataError
 from course_lib.files import digest, read_json
@@ -62,10 +65,15 @@ def read_index(folder: Path) -> list[dict]:
     """A row (file, bytes, videos) for each shard of a folder, all of which exist in full size.
 
     Raises MissingDataError or DataError, naming the index or the shard that is missing, damaged,
-    cut short or in another format.
+    cut short or in another format, or the store that does not answer.
     """
+    with faults_in_words(folder):
+        return _rows(folder)
+
+
+def _rows(folder: Path) -> list[dict]:
     path = folder / "index.json"
-    if not path.is_file():
+    if size_of(path) is None:
         raise MissingDataError(
             f"no shards in {folder} (looked for index.json); run `python data_scripts/shards.py "
             f"{folder.name}`"
@@ -92,14 +100,15 @@ def _is_row(row: Any) -> bool:
 
 
 def _check_size(shard: Path, size: int, count: int) -> None:
-    if not shard.is_file():
+    found = size_of(shard)
+    if found is None:
         raise MissingDataError(
             f"shard {shard} is missing: {count} are listed in {shard.with_name('index.json')}. Run "
             "`python data_scripts/shards.py` again with the same options; existing shards are kept."
         )
-    if shard.stat().st_size != size:
+    if found != size:
         raise DataError(
-            f"shard {shard} has {shard.stat().st_size} bytes, its index says {size}; delete it and "
+            f"shard {shard} has {found} bytes, its index says {size}; delete it and "
             "run `python data_scripts/shards.py` again"
         )
 
@@ -111,10 +120,14 @@ def read_shard(folder: Path, row: dict) -> list[Sequence]:
     """
     path = folder / row["file"]
     try:
-        with tarfile.open(path) as tar:
+        with faults_in_words(folder):
+            content = path.read_bytes()
+        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
             files = {e.name: tar.extractfile(e).read() for e in tar if e.isfile()}
         videos = json.loads(files[NOTE])["videos"]
         sequences = [_sequence(v, files, path) for v in row["videos"]]
+    except Unreadable:
+        raise
     except (tarfile.TarError, OSError, EOFError, LookupError, TypeError, ValueError) as problem:
         raise Unreadable(
             f"shard {path} cannot be read ({type(problem).__name__}: {problem}); delete it and run "
@@ -160,7 +173,9 @@ class ShardPairs(PairSource):
         self.sizes = {"search": search, "exemplar": exemplar, "factor": factor}
         self.rows = [index[k] for k in (range(len(index)) if shards is None else shards)]
         self.open: tuple[int, VideoPairs] | None = None
-        self.identity = digest(folder / "index.json")
+        with faults_in_words(folder):
+            index_file = (folder / "index.json").read_bytes()
+        self.identity = digest(hashlib.sha256(index_file).digest())  # wherever the folder is
 
     @property
     def seconds(self) -> dict[str, float]:

@@ -9,16 +9,20 @@ import os
 import secrets
 import tempfile
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 import nbformat
-from nbclient.exceptions import DeadKernelError
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbgrader.preprocessors import Execute
 from nbgrader.preprocessors.execute import UnresponsiveKernelError
+from traitlets import Enum
 
 from course_lib.errors import CourseError
+from course_lib.grading import isolation
 from course_lib.grading.reading import AWARD
+from course_lib.grading.signature import unwritten
 
 ASK = "course_lib.judge"  # the event that the judge answers
 SEAL = "__import__('course_lib.exercises.judge').exercises.judge.seal({place!r})"
@@ -30,16 +34,22 @@ class SurvivingExecute(Execute):
     """nbgrader's own, but a cell that kills the kernel, or does not answer an interrupt, costs only
     that cell.
 
-    nbgrader gives up on such a submission. Here the cell is replaced by one that raises an error
-    with the reason, and the notebook runs again from the first cell. The student's lines stay below
-    as comments.
+    nbgrader gives up on such a submission. Here the cell is replaced, see `left_out`, and the
+    notebook runs again from the first cell.
 
     Points do not depend on what a cell of the notebook prints, since cells run in one process with
     the answers: before the first cell a judge is set up in the kernel
     (`course_lib/exercises/judge.py`), and after each points cell its signed verdict replaces the
     cell's output.
+
+    Where bubblewrap works, the kernel is in a sandbox (`course_lib/grading/isolation.py`).
     """
 
+    isolation = Enum(
+        ["auto", "bubblewrap", "none"],
+        "auto",
+        help="sandbox of the kernel: bubblewrap, none, or bubblewrap where it works (auto)",
+    ).tag(config=True)
     current = -1  # number of the cell that runs
     secret = b""  # of the kernel that runs
 
@@ -50,16 +60,19 @@ class SurvivingExecute(Execute):
         for _ in nb.cells:
             tried = copy.deepcopy(nb)
             try:
-                return super().preprocess(tried, resources, km)
-            except (DeadKernelError, UnresponsiveKernelError):
+                return self._once(tried, resources, km)
+            except (DeadKernelError, UnresponsiveKernelError, CellTimeoutError):
                 if self.current < 0:
                     raise
                 cell = nb.cells[self.current]
-                lines = "\n".join(f"# {line}" for line in cell.source.splitlines())
-                cell.source = (
-                    f'raise RuntimeError("this cell ended the kernel and was left out")\n{lines}'
-                )
-        return super().preprocess(nb, resources, km)
+                cell.source = left_out(cell.source)
+        return self._once(nb, resources, km)
+
+    def _once(self, nb: NotebookNode, resources: Any, km: Any) -> tuple[NotebookNode, Any]:
+        """Run the notebook in a new kernel, with a folder for what is exchanged with it."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.exchange = Path(folder)
+            return super().preprocess(nb, resources, km)
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: Any, index: int
@@ -83,10 +96,29 @@ class SurvivingExecute(Execute):
         return cell, resources
 
     def start_new_kernel(self, **options: Any) -> None:
-        """A kernel whose environment does not hold the hidden tests' seed."""
+        """A kernel whose environment does not hold the hidden tests' seed, in a sandbox if there
+        is one.
+
+        Raises CourseError if there must be one and cannot.
+        """
         environment = {k: v for k, v in os.environ.items() if k != "COURSE_GRADING_SEED"}
+        if self._isolates():
+            environment = isolation.environment(environment)
+            place = self.resources.get("metadata", {}).get("path")
+            spec = self.km.kernel_spec
+            spec.argv = isolation.isolated(spec.argv, place and Path(place), self.exchange)
+            spec.interrupt_mode = "message"  # a signal would reach bubblewrap instead
+            # sockets in a folder that both sides see: the sandbox has no network
+            self.km.transport, self.km.ip = "ipc", str(self.exchange / "kernel")
+            self.km.connection_file = str(self.exchange / "kernel.json")
         options["env"] = {**environment, "COURSE_JUDGED": "1"}
         super().start_new_kernel(**options)
+
+    def _isolates(self) -> bool:
+        why_not = isolation.why_not() if self.isolation != "none" else None
+        if why_not and self.isolation == "bubblewrap":
+            raise CourseError(f'isolation is "bubblewrap", and {why_not}')
+        return self.isolation != "none" and not why_not
 
     def start_new_kernel_client(self, **options: Any) -> Any:
         """The kernel's client, with the judge set up before any cell runs; raises CourseError if
@@ -99,7 +131,7 @@ class SurvivingExecute(Execute):
             "exercises": sorted(filter(None, map(awarded, self.nb.cells))),
             "term": os.path.realpath(os.getcwd()),
         }
-        with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as file:
+        with tempfile.NamedTemporaryFile("w", dir=self.exchange, delete=False) as file:
             json.dump(order, file)  # readable by its owner only; the judge deletes it
         said = self._run(SEAL.format(place=file.name), SETTING_UP)
         if os.path.exists(file.name):
@@ -150,6 +182,18 @@ def awarded(cell: NotebookNode) -> str | None:
         return None
     found = AWARD.search(cell.source)
     return found.group(1) if found else None
+
+
+def left_out(source: str) -> str:
+    """What runs instead of a cell that ended the kernel: an error with the reason, and the
+    student's lines as comments.
+
+    If the cell answers an exercise, the answer counts as not written, so that the course's own
+    stands in for it in later answers.
+    """
+    lines = "\n".join(f"# {line}" for line in source.splitlines())
+    reason = 'raise RuntimeError("this cell ended the kernel and was left out")'
+    return f"{unwritten(source)}{reason}\n{lines}"
 
 
 def _error(words: str) -> NotebookNode:

@@ -32,16 +32,22 @@ def budget_from_outside() -> float | None:
     return None if text is None else seconds_of(text, unit="s")
 
 
-def seconds_of(text: str, unit: str = "") -> float:
+def seconds_of(text: str, unit: str = "", what: str = "budget") -> float:
     """Seconds of "90s", "9m" or "2h", or of a bare number in `unit`, if that is given.
 
-    Raises SettingsError for anything else.
+    Args:
+        text: the time.
+        unit: of a bare number.
+        what: what it is the time for, in the message.
+
+    Raises:
+        SettingsError: for anything else.
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([smh]?)\s*", text, re.ASCII)
     factor = {"s": 1, "m": 60, "h": 3600}.get((found[2] or unit) if found else "", math.nan)
     seconds = float(found[1]) * factor if found else math.nan
     if not 0 < seconds <= LONGEST:
         raise SettingsError(
-            f"budget {text!r} is not a time; expected for example 90s, 9m or 2h, at most a year"
+            f"{what} {text!r} is not a time; expected for example 90s, 9m or 2h, at most a year"
         )
     return seconds

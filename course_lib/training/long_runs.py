@@ -14,12 +14,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+from course_lib.children import ended_with_us
 from course_lib.errors import CourseError, DataError, SettingsError
 from course_lib.files import plain_name, read_json, write_whole
 from course_lib.places import PROJECT, RECIPES
 from course_lib.recipe import Positive, Settings, load_settings, parse_overrides, read_yaml
 from course_lib.training.budget import STOPPED
-from course_lib.training.children import ended_with_us
 from course_lib.training.settings import TrainSettings
 from course_lib.training.shaping import unlike
 

@@ -24,7 +24,7 @@ from course_lib.data.pairs_video import VideoPairs
 from course_lib.data.shards import ShardPairs, read_index
 from course_lib.data.training_sets import load_training_videos
 from course_lib.training.settings import TrainSettings
-from course_lib.training.sources import Parts, folder_of
+from course_lib.training.sources import Parts, folder_of, shards_at
 
 T = TypeVar("T")
 ORDER = 20_161_008  # seed of the order in which items are held out, and added with `fraction`
@@ -133,7 +133,7 @@ def open_shards(what: str, settings: TrainSettings, root: Path, cache: FrameCach
     """Videos cut to their targets and packed, see `data.shards`.
 
     Args:
-        what: the folder.
+        what: the folder, or its address in object storage.
         settings: the recipe.
         root: the data root.
         cache: not used, since a whole shard is held in memory.
@@ -142,7 +142,7 @@ def open_shards(what: str, settings: TrainSettings, root: Path, cache: FrameCach
         MissingDataError: the folder or a shard is missing.
         DataError: they are damaged.
     """
-    s, folder = settings, folder_of(what, root)
+    s, folder = settings, shards_at(what, root)
     every = range(len(read_index(folder)))
     train, held = (
         ShardPairs(folder, s.augmentation, s.gap, part or every, s.search, s.exemplar, s.factor)

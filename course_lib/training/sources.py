@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from course_lib.data.pairs import Mixture, PairSource
 from course_lib.data.pairs_cut import FrameCache
+from course_lib.data.remote import folder_at, holds_something, is_address
 from course_lib.errors import MissingDataError, SettingsError
 from course_lib.lookup import load
 from course_lib.places import data_root
@@ -25,6 +26,14 @@ Parts = tuple[PairSource, PairSource]  # to train on, to validate on
 def folder_of(what: str, root: Path) -> Path:
     """The folder of a source; it may be outside the data root."""
     return (root / what).resolve()
+
+
+def shards_at(what: str, root: Path) -> Path:
+    """The folder of shards on disk, or in object storage if `what` is an address.
+
+    Raises MissingDataError if the packages for that store are not installed.
+    """
+    return folder_at(what) if is_address(what) else folder_of(what, root)
 
 
 def _video_folders(what: str, root: Path) -> list[Path]:
@@ -57,7 +66,12 @@ PAIR_SOURCES = {
     "videos": PairKind(f"{OPEN}_videos", "videos:NAME", "videos:got10k-train", _video_folders),
     "photos": PairKind(f"{OPEN}_photos", "photos:FOLDER", f"photos:photos, {HERE}"),
     "pieces": PairKind(f"{OPEN}_pieces", "pieces:FOLDER", f"pieces:photos, {HERE}"),
-    "shards": PairKind(f"{OPEN}_shards", "shards:FOLDER", "shards:shards/got10k-train"),
+    "shards": PairKind(
+        f"{OPEN}_shards",
+        "shards:FOLDER",
+        "shards:shards/got10k-train, or shards:s3://bucket/got10k-train",
+        lambda what, root: [shards_at(what, root)],
+    ),
 }
 
 
@@ -153,11 +167,7 @@ def _nothing_there(name: str, root: Path) -> bool:
     missing: it is an error."""
     kind, what = _kind_and_what(name)
     folders = kind.folders(what, root)
-    return bool(folders) and not any(map(_holds_something, folders))
-
-
-def _holds_something(folder: Path) -> bool:
-    return folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir())
+    return bool(folders) and not any(map(holds_something, folders))
 
 
 def _say(sentence: str) -> None:

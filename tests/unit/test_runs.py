@@ -183,7 +183,8 @@ PARENT = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {project!r})
-from course_lib.training import children, long_runs as runs
+from course_lib import children
+from course_lib.training import long_runs as runs
 runs.PROJECT = Path({folder!r})
 children.PATIENCE = 5.0
 runs.do_due([runs.LongRun("a", "a.py", 1, ("a.txt",), "cpu")], 100, print)

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 PATIENCE = 15.0  # seconds that a command gets to stop after being asked
 END_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl
@@ -35,27 +36,46 @@ def ended_with_us(
     Returns:
         The exit status, or None if it was stopped after `seconds`.
     """
-    process = subprocess.Popen(
-        [sys.executable, *words],
-        cwd=folder,
-        env=environment,
-        start_new_session=True,  # its own process group, so that all of it can be ended
-        preexec_fn=_tied_to(os.getpid()) if sys.platform == "linux" else None,
-    )
-    with _as_exit(ENDING):
+    with ending_us():
+        process = start(words, folder, environment)
         try:
             return process.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
         finally:
-            _end(process)
+            end(process)
+
+
+def start(
+    words: list[str], folder: Path, environment: dict[str, str], output: IO | None = None
+) -> subprocess.Popen:
+    """Start `python WORDS` as the leader of its own process group, which `end` ends.
+
+    Args:
+        words: arguments of `python`.
+        folder: working directory of the command.
+        environment: its environment variables.
+        output: file for all that it prints; None for ours.
+    """
+    return subprocess.Popen(
+        [sys.executable, *words],
+        cwd=folder,
+        env=environment,
+        stdin=None if output is None else subprocess.DEVNULL,
+        stdout=output,
+        stderr=None if output is None else subprocess.STDOUT,
+        start_new_session=True,  # its own process group, so that all of it can be ended
+        preexec_fn=_tied_to(os.getpid()) if sys.platform == "linux" else None,
+    )
 
 
 def _tied_to(parent: int) -> Callable[[], None]:
-    """Set-up code of the child: it asks the system for SIGTERM when its parent dies."""
+    """Set-up code of the child: it asks the system for SIGTERM when its parent dies, and listens
+    to SIGINT, which a shell tells commands in the background to ignore."""
     prctl = ctypes.CDLL(None).prctl
 
     def ask() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         prctl(END_WITH_PARENT, signal.SIGTERM, 0, 0, 0)
         if os.getppid() != parent:  # the parent has died already
             os._exit(1)
@@ -64,7 +84,7 @@ def _tied_to(parent: int) -> Callable[[], None]:
 
 
 @contextlib.contextmanager
-def _as_exit(signals: list[signal.Signals]) -> Iterator[None]:
+def ending_us() -> Iterator[None]:
     """Let signals that would end this process at once raise SystemExit, so that `finally` runs."""
     if threading.current_thread() is not threading.main_thread():  # only it may set handlers
         yield
@@ -73,7 +93,7 @@ def _as_exit(signals: list[signal.Signals]) -> Iterator[None]:
     def leave(number: int, _frame: object) -> None:
         raise SystemExit(128 + number)
 
-    before = {number: signal.signal(number, leave) for number in signals}
+    before = {number: signal.signal(number, leave) for number in ENDING}
     try:
         yield
     finally:
@@ -81,7 +101,7 @@ def _as_exit(signals: list[signal.Signals]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _end(process: subprocess.Popen) -> None:
+def end(process: subprocess.Popen) -> None:
     """End what is left of the command's process group: first ask, then kill."""
     if process.poll() is None:
         _send(process, signal.SIGINT)
