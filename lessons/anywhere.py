@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 PROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
 UNSET = "OWNER/REPOSITORY"
+OPEN_IN = "Open in "  # how the line with a lesson's links begins
 SET_UP = """\
 # Installs the course on Colab. Where it is installed already, this cell does nothing.
 import importlib.util
@@ -81,7 +82,7 @@ def with_links(card: str, lesson: str, where: Repository) -> str:
         lesson: file name without its ending.
         where: its repository.
     """
-    links = f"Open in [Colab]({where.colab(lesson)}) or [Binder]({where.binder(lesson)})"
+    links = f"{OPEN_IN}[Colab]({where.colab(lesson)}) or [Binder]({where.binder(lesson)})"
     title, _, rest = card.partition("\n")
     return f"{title}\n\n{links}\n{rest}"
 
