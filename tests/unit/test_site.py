@@ -109,7 +109,9 @@ def test_every_page_leads_to_its_lesson_on_colab_and_binder(site, name):
     text = page(site, f"{name}.html")
     lesson = LESSONS[2] if name.startswith("notebooks/") else LESSONS[0]
     for address in (where.colab(lesson), where.binder(lesson), where.home):
-        assert text.count(f'href="{address}"') == 1  # in the bar, and not below the title again
+        assert f'href="{address}"' in text
+    article = text[text.index("<article") : text.index("</article>")]
+    assert "mybinder.org" not in article  # in the bar above, and not below the title again
     assert "google.colab" in page(site, f"notebooks/{LESSONS[2]}.html")  # the set-up cell is shown
 
 
