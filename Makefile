@@ -17,7 +17,7 @@ export JUPYTER_PLATFORM_DIRS := 1
 export PYTHONWARNINGS := ignore::DeprecationWarning:nbgrader
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / && $$1 != "help" {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The environment, made where there is none, and in it the extras that the argument names. LATEST=1 takes the newest versions of
 # everything instead of the tested ones.
@@ -37,7 +37,7 @@ $(LAB): pyproject.toml constraints.txt
 $(READY): pyproject.toml constraints.txt
 	$(call environment,$(ALL))
 
-lab: $(LAB) ## install if needed and open the course's home, or a lesson (LESSON=02; ARGS=--no-browser on a server)
+lab: $(LAB) ## begin here: install if needed and open the course's home, or a lesson (LESSON=02; on a server ARGS=--no-browser)
 	@$(PY) -m course_lib lab "$(LESSON)" $(ARGS)
 
 # Two at a time, one thread each; what each prints is kept together where this make can do so (since version 4).

@@ -11,6 +11,7 @@ A lesson is a Python file in the percent format. What it may use beyond that for
 * `# %% exercise="mosse.psr" points=5 stars=2 minutes=10` marks the cell with the answer, which stands between
   `### BEGIN SOLUTION` and `### END SOLUTION`; `{{exercise}}` in the text above it becomes its stars, points and minutes;
 * a cell that awards the points is put behind every exercise;
+* links to Colab and Binder stand below the title, and the first cell of code brings the course there, see anywhere.py;
 * `{{words}}` becomes links to the glossary's entries for the words that the lesson introduces.
 
 Pages without code, the glossary and the notation, are lessons/pages/*.md; `[07]` in them becomes a link to lesson 07.
@@ -35,6 +36,7 @@ from traitlets.config import Config
 
 LESSONS = Path(__file__).resolve().parent
 sys.path.insert(0, str(LESSONS))  # tests load this file by its path
+import anywhere
 import borne_out
 import reading
 
@@ -79,6 +81,7 @@ def solved(path: Path) -> NotebookNode:
                 f"{path.name}: exercise {marks['exercise']!r} has {sorted(marks)}; expected {sorted(MARKS)}"
             )
     try:
+        where = anywhere.repository()
         minutes = reading.minutes_by_part(source)
         texts = [cell for cell in source.cells if cell.cell_type == "markdown"]
         numbered = reading.numbered([c.source for c in texts], int(path.stem[:2]), minutes)
@@ -105,6 +108,9 @@ def solved(path: Path) -> NotebookNode:
             cells += [_answer(cell), _award(cell)]
         else:
             cells.append(nbformat.v4.new_code_cell(cell.source, metadata=cell.metadata))
+    card = cells[0]
+    card.source = anywhere.with_links(card.source, path.stem, where)
+    cells.insert(1, nbformat.v4.new_code_cell(anywhere.set_up(where)))
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=_metadata())
     _name_cells(notebook)
     return notebook
@@ -290,6 +296,10 @@ def main(argv: list[str] | None = None) -> int:
             continue
         file.parent.mkdir(exist_ok=True)
         file.write_text(wanted[file], encoding="utf-8", newline="\n")
+    if not only_check and anywhere.repository().name == anywhere.UNSET:
+        print(
+            "links to Colab and Binder lead nowhere yet: set [tool.course] repository in pyproject.toml"
+        )
     if only_check and stale | (there - wanted.keys()):
         print("run `make notebooks`", file=sys.stderr)
         return 1

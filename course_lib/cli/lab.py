@@ -1,7 +1,8 @@
 """`python -m course_lib lab`: the course's home in JupyterLab; `lab 02`: your copy of a lesson,
 made if there is none.
 
-The lessons in notebooks/ stay unchanged: JupyterLab shows them but does not save over them.
+The lessons in notebooks/ stay unchanged: JupyterLab shows them but does not save over them. It asks
+for no news, and shows no instructor's menu where nbgrader is installed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from course_lib.errors import CourseError
 from course_lib.places import INSTALLED, MY_WORK, NOTEBOOKS, PROJECT
 
 FILES = "course_lib.cli.lab_files.CourseFiles"
+CONFIG = Path(__file__).parent / "jupyter"  # labconfig/page_config.json: extensions left out
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Make the copy if there is none, then run JupyterLab until it is stopped."""
     notebook = notebook_to_open(arguments.lesson)
     os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")  # else jupyter warns
+    others = os.environ.get("JUPYTER_CONFIG_PATH", "").split(os.pathsep)
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, [str(CONFIG), *others]))
     from jupyterlab.labapp import LabApp
 
     LabApp.launch_instance(argv=[*options_for(notebook), *arguments.for_others])

@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
     "library",
+    "open_in",
 ]
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
@@ -77,14 +78,14 @@ html_show_copyright = False
 html_show_sphinx = False
 html_show_sourcelink = False
 html_copy_source = False
-templates_path = ["."]  # license.html, the line below every page
+templates_path = ["."]  # license.html, the line below every page; open_in.html, links above it
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
 html_theme_options = {
     "logo": {"text": "Visual object tracking"},
     "navbar_start": ["navbar-logo"],
     "navbar_center": [],
-    "navbar_end": ["theme-switcher"],
+    "navbar_end": ["open_in.html", "theme-switcher"],
     "navbar_persistent": ["search-button"],
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["license.html"],

@@ -92,7 +92,7 @@ def code_of(notebook: str) -> str:
     """The Python of a notebook's cells (JSON), without what only IPython understands."""
     cells = json.loads(notebook)["cells"]
     code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    return "\n".join(re.sub(r"(?m)^\s*[%!].*$", "", cell) for cell in code)
+    return "\n".join(re.sub(r"(?m)^([ \t]*)[%!].*$", r"\1pass", cell) for cell in code)
 
 
 def link(module: str, back: str = "") -> str:
@@ -135,15 +135,19 @@ def index() -> str:
 def home(source: Path) -> str:
     """The map of the course, for the site's first page; its images are laid beside the lessons."""
     shutil.copytree(NOTEBOOKS / "images", source / "notebooks" / "images", dirs_exist_ok=True)
+    shutil.copy(NOTEBOOKS.parent / "lessons" / "figures" / "overview.jpg", source)
     cards = overview.lesson_cards(source / "notebooks")
+    minutes = sum(int(card.minutes.split()[0]) for card in cards.values())
+    length = f"{len(cards)} lessons, about {minutes / 60:.0f} hours with all exercises."
 
     def image(number: str, alt: str) -> str:
         return f"![{alt}](notebooks/images/{number}.jpg)"
 
-    return "\n\n".join(
+    tables = [
         f"## {head}\n\n{overview.table(cards, numbers, image, folder='notebooks/')}"
         for head, numbers in overview.chapters(cards).items()
-    )
+    ]
+    return "\n\n".join([length, *tables])
 
 
 def write_pages(app) -> None:

@@ -88,3 +88,11 @@ def test_the_home_shows_the_way_and_its_links_lead_there(page, course):
         lambda: page.driver.execute_script(opened) == "my_work/02_mosse.ipynb", "the copy, opened"
     )
     assert mine.read_bytes() == (course / "notebooks" / "02_mosse.ipynb").read_bytes()
+
+
+def test_nothing_pops_up_and_no_instructors_menu_is_there(page):
+    page.until(lambda: page.all(".jp-MarkdownOutput img"), "the page", seconds=90)
+    page.until(lambda: page.all(".lm-MenuBar-itemLabel"), "the menus")
+    assert "nbgrader" not in " ".join(e.text for e in page.all(".lm-MenuBar-itemLabel")).lower()
+    with pytest.raises(AssertionError):  # JupyterLab asks whether to fetch news once it has loaded
+        page.until(lambda: page.all(".Toastify__toast"), "a notification", seconds=5)

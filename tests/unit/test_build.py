@@ -68,26 +68,26 @@ def test_building_twice_gives_the_same_bytes(lesson):
 
 def test_the_answer_is_in_the_solution_alone(lesson):
     solution, student = both(lesson)
-    assert "return 2 * x" in "".join(solution[3]["source"])
-    text = "".join(student[3]["source"])
+    assert "return 2 * x" in "".join(solution[4]["source"])
+    text = "".join(student[4]["source"])
     assert "2 * x" not in text and "raise NotImplementedError" in text and '"""Twice x."""' in text
 
 
 def test_the_hidden_half_of_the_points_cell_is_in_the_solution_alone(lesson):
     solution, student = both(lesson)
-    assert 'award("try.twice", points=5, hidden=True)' in "".join(solution[4]["source"])
-    assert "".join(student[4]["source"]) == 'award("try.twice", points=5)'
+    assert 'award("try.twice", points=5, hidden=True)' in "".join(solution[5]["source"])
+    assert "".join(student[5]["source"]) == 'award("try.twice", points=5)'
 
 
 def test_placeholders_and_badge_are_filled_in(lesson):
     solution, _ = both(lesson)
     assert "22 minutes, 5 points, 1 exercises" in "".join(solution[0]["source"])
-    assert "★★☆ · 5 points · about 10 minutes" in "".join(solution[2]["source"])
+    assert "★★☆ · 5 points · about 10 minutes" in "".join(solution[3]["source"])
 
 
 def test_nbgrader_finds_its_metadata(lesson):
     _, student = both(lesson)
-    answer, points = student[3]["metadata"]["nbgrader"], student[4]["metadata"]["nbgrader"]
+    answer, points = student[4]["metadata"]["nbgrader"], student[5]["metadata"]["nbgrader"]
     assert answer["solution"] and not answer["grade"] and answer["grade_id"] == "try-twice"
     assert points["grade"] and points["locked"] and points["points"] == 5
 

@@ -86,6 +86,26 @@ def test_jupyterlab_gets_root_notebook_and_files(course, monkeypatch):
     assert given[-2:] == ["--no-browser", "--port=8889"]
 
 
+def test_jupyterlab_leaves_out_news_and_the_instructors_menu(course, monkeypatch, tmp_path):
+    """As JupyterLab itself reads it, beside what the student has configured."""
+    from jupyterlab_server.config import get_static_page_config
+
+    (tmp_path / "own" / "labconfig").mkdir(parents=True)
+    own = tmp_path / "own" / "labconfig" / "page_config.json"
+    own.write_text(json.dumps({"disabledExtensions": {"mine": True}}))
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(tmp_path / "own"))
+    monkeypatch.setattr("jupyterlab.labapp.LabApp.launch_instance", lambda argv: None)
+    from course_lib.cli import main
+
+    assert main(["lab", "mosse"]) == 0
+    left_out = get_static_page_config()["disabledExtensions"]
+    assert left_out.keys() >= {
+        "@jupyter/nbgrader",
+        "@jupyterlab/apputils-extension:announcements",
+        "mine",
+    }
+
+
 def test_without_a_lesson_it_opens_the_home(course, monkeypatch):
     made = []
     monkeypatch.setattr(

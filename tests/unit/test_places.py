@@ -115,6 +115,10 @@ def run(site: Path, folder: Path, *words: str) -> subprocess.CompletedProcess:
 class TestInstalled:
     """Commands and imports work in any folder, and write there."""
 
+    def test_what_jupyterlab_leaves_out_came_with_it(self, installed):
+        config = Path("course_lib/cli/jupyter/labconfig/page_config.json")
+        assert (installed / config).read_bytes() == (ROOT / config).read_bytes()
+
     def test_demo_start_and_evaluate_with_a_recipe(self, installed, tmp_path):
         folder = tmp_path / "anywhere ä"
         folder.mkdir()

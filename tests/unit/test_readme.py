@@ -1,5 +1,5 @@
-"""README: every command in it parses, every file it names is there, every figure is the measured
-one; and it runs."""
+"""README and the pages it leads to: every command in them parses, every file they name is there,
+every figure is the measured one; and it runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ from course_lib.trackers.mosse import MOSSESettings
 from course_lib.training.settings import TrainSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [
+    ROOT / "lessons" / "site" / f"{n}.md" for n in ("install", "commands", "full_scale", "teaching")
+]
+README = "\n".join(p.read_text(encoding="utf-8") for p in (ROOT / "README.md", *PAGES))
 BLOCKS = re.findall(r"^ *```\n(.*?)^ *```$", README, re.MULTILINE | re.DOTALL)
 INLINE = [re.sub(r"\s+", " ", code) for code in re.findall(r"`([^`]+)`", re.sub("```", "", README))]
 LINES = [

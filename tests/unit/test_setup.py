@@ -179,6 +179,7 @@ def test_make_help_lists_the_commands_the_readme_names():
     ).stdout
     for command in ("lab", "test", "check", "notebooks", "reference", "bench"):
         assert f"make {command}" in help_text
+    assert help_text.split()[:2] == ["make", "lab"]  # what a student wants comes first
     promised = set(re.findall(r"`make ([a-z]+)", (ROOT / "README.md").read_text()))
     assert all(f"make {command} " in help_text for command in promised)
 

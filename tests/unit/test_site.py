@@ -13,10 +13,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from test_lessons import build
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 WIDGET = "application/vnd.jupyter.widget-view+json"
+anywhere = build.anywhere
 LESSONS = sorted(path.stem for path in (ROOT / "lessons").glob("[0-9][0-9]_*.py"))
 
 
@@ -89,6 +91,28 @@ def test_the_first_page_leads_to_every_lesson_and_to_glossary_and_notation(site)
     first = page(site, "index.html")
     for name in [*LESSONS, "glossary", "notation"]:
         assert f'href="notebooks/{name}.html"' in first
+
+
+def test_the_first_page_shows_what_the_course_is(site):
+    first = page(site, "index.html")
+    (image,) = re.findall(r'<img alt="Three frames [^"]+" src="([^"]+)"', first)
+    assert (site / image).stat().st_size > 10_000
+    minutes = [int(m) for m in re.findall(r">(\d+) minutes", first)]
+    assert len(minutes) == len(LESSONS)
+    assert f"{len(LESSONS)} lessons, about {sum(minutes) / 60:.0f} hours" in first
+    assert 'href="install.html"' in first
+
+
+@pytest.mark.parametrize("name", ["index", "terms", "library/reading", f"notebooks/{LESSONS[2]}"])
+def test_every_page_leads_to_its_lesson_on_colab_and_binder(site, name):
+    where = anywhere.repository()
+    text = page(site, f"{name}.html")
+    lesson = LESSONS[2] if name.startswith("notebooks/") else LESSONS[0]
+    for address in (where.colab(lesson), where.binder(lesson), where.home):
+        assert f'href="{address}"' in text
+    article = text[text.index("<article") : text.index("</article>")]
+    assert "mybinder.org" not in article  # in the bar above, and not below the title again
+    assert "google.colab" in page(site, f"notebooks/{LESSONS[2]}.html")  # the set-up cell is shown
 
 
 def test_every_file_of_the_library_has_a_page_with_what_it_says(site):
