@@ -29,7 +29,6 @@ from course_lib.data.benchmarks import load_benchmark
 from course_lib.errors import MissingDataError
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.windows import CropWindow
-from course_lib.models.attention import central_token
 from course_lib.models.centre_losses import radius_of
 from course_lib.models.onestream import FACTOR, PATCH, SEARCH, TEMPLATE, sized
 from course_lib.models.stems import map_of
@@ -45,12 +44,12 @@ except MissingDataError:  # a network of the same kind that has learned nothing
 
 sequence = load_benchmark("generated-v1")["gen-18-distractors"].loaded()
 template_window = square(sequence.boxes[0], FACTOR, TEMPLATE)
-x, y, w, h = sequence.boxes[30]
+x, y, w, h = sequence.boxes[45]
 beside = (x + 0.5 * w, y - 0.4 * h, w, h)  # where a tracker could believe the target to be
 search_window = square(beside, FACTOR * SEARCH / TEMPLATE, SEARCH)
 template_crop = template_window.cut(sequence.frames[0], (0, 0, 0))  # (128, 128, 3)
-search_crop = search_window.cut(sequence.frames[30], (0, 0, 0))  # (256, 256, 3)
-search_box = search_window.box_to_crop(sequence.boxes[30])  # (4,) pixels of the search image
+search_crop = search_window.cut(sequence.frames[45], (0, 0, 0))  # (256, 256, 3)
+search_box = search_window.box_to_crop(sequence.boxes[45])  # (4,) pixels of the search image
 z_image, x_image = (
     torch.from_numpy(crop).permute(2, 0, 1)[None].float()
     for crop in (template_crop, search_crop)
@@ -63,42 +62,53 @@ z_image, x_image = (
 #
 # Every network of the course so far has two branches. One turns the template into features, the other the search image; then they are compared, once, by a correlation or a head. Until then neither branch knows of the other: the features of a search image are the same whatever is being looked for in it.
 #
-# Here is a network in which there are no branches. Both images are cut into squares of 16 × 16 pixels, and each square becomes a *token*, a vector of features: 64 of the template, 256 of the search image. They all enter *one stream*, and in each of its blocks every token may look at every other. Where does the token at the template's centre look?
+# Here is a network in which there are no branches. Both images are cut into squares of 16 × 16 pixels, and each square becomes a *token*, a vector of features: 64 of the template, 256 of the search image. They all enter *one stream*, and in each of its blocks every token may look at every other, in several ways at once, the *heads*. Where do the tokens on the template's target look?
 
 # %%
-looks = attention_maps(network, z_image, x_image).mean(1)  # (L, 64, 16, 16), mean of the heads
-centre = central_token(64)
-figure, axes = plots.new_figure(width=10.4, height=2.4, columns=2 + len(looks))
-plots.show_frame(axes[0, 0], template_crop, "template")
-row, column = divmod(centre, 8)
-patch = (PATCH * column, PATCH * row, PATCH, PATCH)
-plots.draw_box(axes[0, 0], patch, plots.EXEMPLAR, width=2.5)
-plots.show_frame(axes[0, 1], search_crop, "search image", truth=search_box)
 extent = (-0.5, SEARCH - 0.5, SEARCH - 0.5, -0.5)
 
 
 def inside(box):
     """Which cells (16, 16) of the search image have their centres in a box (4,)."""
-    at = PATCH * (np.arange(SEARCH // PATCH) + 0.5)
+    at = PATCH * (torch.arange(SEARCH // PATCH) + 0.5)
     x, y, w, h = box
     return ((at >= y) & (at <= y + h))[:, None] & ((at >= x) & (at <= x + w))
 
 
-shares = []
-for k, of_block in enumerate(looks[:, centre].numpy()):
-    shares.append(100 * of_block[inside(search_box)].sum() / of_block.sum())
-    title = f"block {k + 1}: {shares[-1]:.0f} % on it"
-    plots.show_map(axes[0, 2 + k], of_block, title, extent=extent)
-    plots.draw_box(axes[0, 2 + k], search_box)
-told = ", ".join(f"{share:.0f}" for share in shares)
-area = 100 * inside(search_box).mean()
+def show_score(ax, values, title, **look):
+    """Show scores (16, 16) over the search image: cell i stands for the place 16 · i."""
+    where = [edge - PATCH / 2 for edge in extent]
+    plots.show_map(ax, values.numpy(), title, extent=where, **look)
+    ax.set(xlim=extent[:2], ylim=extent[2:])
+
+
+on = inside(search_box)  # (16, 16)
+own = torch.zeros(8, 8, dtype=torch.bool)
+own[2:6, 2:6] = True  # the target is half as wide as the template
+looks = attention_maps(network, z_image, x_image)[:, :, own.flatten()].mean(2)  # (L, H, 16, 16)
+shares = 100 * looks[..., on].sum(-1) / looks.sum((2, 3))  # (L, H) per cent
+best = shares.argmax(1).tolist()  # the head of each block
+with torch.no_grad():
+    score = network(z_image, x_image).score[0, 0]  # (16, 16)
+figure, axes = plots.new_figure(width=10.4, height=2.3, columns=3 + len(looks))
+plots.show_frame(axes[0, 0], template_crop, "template")
+plots.draw_box(axes[0, 0], (2 * PATCH, 2 * PATCH, 4 * PATCH, 4 * PATCH), plots.EXEMPLAR)
+plots.show_frame(axes[0, 1], search_crop, "search image", truth=search_box)
+for k, head in enumerate(best):
+    title = f"block {k + 1}, head {head + 1}\n{shares[k, head]:.0f} % on it"
+    plots.show_map(axes[0, 2 + k], looks[k, head].numpy(), title, extent=extent)
+show_score(axes[0, -1], score, "score")
+for ax in axes[0, 2:]:
+    plots.draw_box(ax, search_box)
+told = ", ".join(f"{shares[k, head]:.0f}" for k, head in enumerate(best))
+area = 100 * on.float().mean()
 plots.show(
     figure,
-    alt=f"A template with its central square marked; a search image with the target's box, which covers {area:.0f} % of the cells; and for each block the attention from the central square to the search image. On the target lie, block by block, {told} % of it.",
+    alt=f"A template with its 16 central squares marked; a search image with the target's box, which covers {area:.0f} % of the cells; for each block where one head of these squares' tokens looks in the search image; and the network's score. On the target lie, block by block, {told} % of the attention.",
 )
 
 # %% [markdown]
-# {{figure look}} Left, the template with the square whose token looks. On the right, how its attention is distributed over the search image, block by block, as a mean of all heads; the titles say how much of it falls on the target's box, solid. What it takes from the template's own tokens is left out.
+# {{figure look}} Left, the template with the squares whose tokens look, and the search image. Then where they look, as a mean of the 16: for each block that head which looks most at the target (chosen with the true box; the others look elsewhere). The titles say how much of the attention falls on the target. What the tokens take from the template itself is left out. Right, the score that the network makes of it all.
 #
 # The lesson takes such a network apart and puts it together again. Part 1: how an image becomes tokens, and what attention is. Part 2: the block; what need not be computed anew for each frame; and what the network is told. Then what it is trained with and how a tracker reads it, how it knows that the target is lost, and how it leaves the course.
 #
@@ -224,7 +234,7 @@ def attention(q, k, v, heads):
 
 
 # %% [markdown]
-# The same search image, asked by the same token of the template, in four ways: by the correlation of the backbone's features; by its softmax; and by your attention with the learned queries and keys of the first block and of the last. **Predict:** in which maps are cells outside the target's box higher than the highest inside?
+# The same search image, asked in four ways: by the correlation with one cell, the mean of the template's target in the backbone's features; by its softmax; and by your attention from the tokens of the template's target, in the first block and in the last, for the heads of {{see look}}. **Predict:** in which maps are cells outside the target's box higher than the highest inside?
 
 
 # %%
@@ -234,30 +244,28 @@ def queries_keys_values(block, z, x):
 
 
 with torch.no_grad():
-    plain = map_of(
-        (x_map.flatten(2).transpose(1, 2) @ z_map.flatten(2)[0, :, centre])[..., None]
-    )
-    seen = {"correlation": plain[0, 0], "its softmax": plain.flatten().softmax(0).view(16, 16)}
+    one = z_map[0, :, 2:6, 2:6].mean((1, 2))  # (C,)
+    plain = torch.einsum("c,cij->ij", one, x_map[0])  # (16, 16)
+    seen = {"correlation": plain, "its softmax": plain.flatten().softmax(0).view(16, 16)}
     inner = z, x
     for k, block in enumerate(network.blocks):
         q, key, v = queries_keys_values(block, *inner)
         if k in (0, len(network.blocks) - 1):
             weights = attention(q, key, v, block.attn.heads)[1]  # (1, H, 320, 320)
-            row = weights[0].mean(0)[centre, 64:].view(16, 16)
-            seen[f"attention, block {k + 1}"] = row
+            row = weights[0, best[k], :64][own.flatten()].mean(0)  # (320,)
+            seen[f"attention, block {k + 1}"] = row[64:].view(16, 16)
         inner = [block.think(t) for t in block.together(*inner)[:2]]
 higher = {}
 figure, axes = plots.new_figure(width=10.4, height=2.5, columns=1 + len(seen))
 plots.show_frame(axes[0, 0], search_crop, "search image", truth=search_box)
 for ax, (name, values) in zip(axes[0, 1:], seen.items(), strict=True):
-    on = inside(search_box)
-    higher[name] = int((values.numpy()[~on] > values.numpy()[on].max()).sum())
+    higher[name] = int((values[~on] > values[on].max()).sum())
     plots.show_map(ax, values.numpy(), f"{name}\n{higher[name]} cells higher", extent=extent)
     plots.draw_box(ax, search_box)
 told = ", ".join(f"{name} {count}" for name, count in higher.items())
 plots.show(
     figure,
-    alt=f"A search image and four maps of how well its cells match the template's central token. Cells outside the target's box that are higher than the highest inside: {told}.",
+    alt=f"A search image and four maps of how well its cells match the template's target. Cells outside the target's box that are higher than the highest inside: {told}.",
 )
 
 # %% [markdown]
@@ -265,7 +273,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# The first two always agree: a softmax keeps the order of what it gets, so what is highest stays highest, it only stands out more. What changes the order are the learned queries and keys. Those of the last block no longer compare what the backbone saw: by then search tokens have asked the template, the template has asked them, and each of them has been told what lies beside it. And attention is not obliged to be high on the target: no loss ever looks at it. What the loss looks at comes at the end of part 2.
+# The first two always agree: a softmax keeps the order of what it gets, so what is highest stays highest, it only stands out more. What changes the order are the learned queries and keys. Those of the last block no longer compare what the backbone saw: by then search tokens have asked the template, the template has asked them, and each has been told what lies beside it. And no attention is obliged to be high on the target: no loss ever looks at it. What the loss looks at comes at the end of part 2.
 # </details>
 #
 # **A good place to stop.** You have what the network sees, and how its tokens look at one another.
@@ -358,8 +366,8 @@ plots.show_frame(axes[0, 0], search_crop, "search image", truth=search_box)
 changes = {}
 for ax, (name, values) in zip(axes[0, 1:], shown.items(), strict=True):
     changes[name] = float((values - mine).abs().max())
-    look = {"vmin": 0, "vmax": float(mine.max()), "extent": extent}
-    plots.show_map(ax, values[0, 0].numpy(), f"{name}\nchanged by {changes[name]:.1g}", **look)
+    title = f"{name}\nchanged by {changes[name]:.1g}"
+    show_score(ax, values[0, 0], title, vmin=0, vmax=float(mine.max()))
     plots.draw_box(ax, search_box)
 told = ", ".join(f"{name} {change:.1g}" for name, change in changes.items())
 plots.show(
@@ -372,7 +380,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# Not the first: up to rounding, nothing has changed. A block does the same to every token, and a sum over all tokens does not ask in which order they come. Whatever the network knows of places is in the codes; when they no longer fit, it notices. The head, by the way, is made of convolutions and knows places very well: that is why the answers had to be put back in order for it.
+# Not the first: up to rounding, nothing has changed. A block does the same to every token, and a sum over all tokens does not ask in which order they come. The second it can notice, by as much as the network relies on its codes; the title says how much that is here. There are other sources: a backbone of padded convolutions has put traces of the place into its features (lesson 10), and the head is made of convolutions, which know neighbours very well. That is why the answers had to be put back in order for it.
 # </details>
 #
 # ## What the template need not compute twice
@@ -416,9 +424,9 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure quarters}} Left and centre, the whole matrix as a mean of the heads, on a logarithmic scale: rows look, columns are looked at. Right, how much of a token's attention goes to the other image; the dotted lines are what each would get if all tokens were equally interesting.
+# {{figure quarters}} Left and centre, the whole matrix as a mean of the heads, on a logarithmic scale: rows look, columns are looked at; a vertical stripe is a token that all others look at, whatever they are. Right, how much of a token's attention goes to the other image; the dotted lines are what each would get if all tokens were equally interesting.
 #
-# The upper right quarter has a price. Because of it the template's tokens are different for every search image, and all of them go through every block again. MixFormer leaves it out: the template looks only at itself. Then its tokens, and with them their *keys and values* in every block, are the same for the whole video. They are computed once and kept; in each frame only the search image's tokens pass the block, and look at both. The attention is *asymmetric*.
+# The upper right quarter has a price. Because of it the template's tokens are different for every search image, and all of them go through every block again. MixFormer leaves it out: the template looks only at itself. Then its tokens, and with them their *keys and values* in every block, are the same for the whole video. They are computed once and kept; in each frame only the search image's tokens pass the block, and look at both. This is *asymmetric attention*.
 #
 # ### Exercise 14.4 · A template that is kept
 # {{exercise}}
@@ -482,13 +490,13 @@ def masked_block(block, z, x):
 
 
 def milliseconds(work):
-    """Median time of a call."""
+    """Shortest time of a call."""
     spent = []
     for _ in range(by_profile(smoke=2, laptop=15, gpu=15)):
         start = perf_counter()
         work()
         spent.append(1000 * (perf_counter() - start))
-    return float(np.median(spent))
+    return min(spent)
 
 
 def asked(x):
@@ -593,7 +601,7 @@ def equations(size, overlap=0.7):
 box = torch.from_numpy(search_box).float()[None] / SEARCH  # (1, 4)
 around = box[:, :2] + box[:, 2:] / 2
 boxes = torch.cat(
-    [torch.cat([around - f * box[:, 2:] / 2, f * box[:, 2:]], 1) for f in (1, 0.4, 3)]
+    [torch.cat([around - f * box[:, 2:] / 2, f * box[:, 2:]], 1) for f in (1, 0.4, 2)]
 )
 heats, offsets = centre_targets(boxes, SEARCH // PATCH)
 figure, axes = plots.new_figure(width=10.4, height=2.9, columns=4)
@@ -602,6 +610,7 @@ for ax, heat, shown in zip(axes[0, :3], heats.numpy(), boxes.numpy() * 16, stric
     plots.draw_box(ax, shown + (0.5, 0.5, 0, 0), "white")  # cell i stands for the place i
     exact = shown[:2] + shown[2:] / 2
     ax.plot(*exact, "+", color=plots.PREDICTION, markersize=10, markeredgewidth=2)
+    ax.set(xlim=(-0.5, 15.5), ylim=(15.5, -0.5))
 sizes = np.linspace(0.5, 12, 60)
 lines = {
     "radius_of": radius_of(torch.from_numpy(sizes)[:, None].expand(-1, 2)).numpy(),
@@ -613,7 +622,7 @@ at_four = [float(np.interp(4, sizes, line)) for line in lines.values()]
 told = ", ".join(f"({dx:.2f}, {dy:.2f})" for dx, dy in offsets.tolist())
 plots.show(
     figure,
-    alt=f"Heat maps for a target of this size, of 0.4 and of 3 times its size around the same centre, with {', '.join(str(int((h > 0).sum())) for h in heats)} cells above 0; their offsets are {told}. Right, the radius over the side of a square: for 4 cells {at_four[0]:.2f} by the published code, {at_four[1]:.2f} by the equations.",
+    alt=f"Heat maps for a target of this size, of 0.4 and of 2 times its size around the same centre, with {', '.join(str(int((h > 0).sum())) for h in heats)} cells above 0; their offsets are {told}. Right, the radius over the side of a square: for 4 cells {at_four[0]:.2f} by the published code, {at_four[1]:.2f} by the equations.",
 )
 
 # %% [markdown]
