@@ -114,7 +114,7 @@ plots.show(
 #
 # ## From a map to tokens
 #
-# A backbone's map has $C$ channels in $n \times n$ cells, one cell for every 16 × 16 pixels. A transformer knows no maps, only rows of tokens: $n^2$ vectors of $C$ numbers. And it treats them as a *set*: exchange two of them, and all it does is to exchange two of its answers. Where a token lies it can only know from the token itself. So each cell has a *position code*, a vector of $C$ learned numbers, which is added to whatever is seen there.
+# A square of 16 × 16 pixels can become a token by one matrix, as in the first transformers for images, or by a backbone. Here it is EfficientNet-Lite0: its map has $C$ channels in $n \times n$ cells, one for every square, and a cell has seen something of what lies around its square too. A *transformer* knows no maps, only rows of tokens: $n^2$ vectors of $C$ numbers. And it treats them as a *set*: exchange two of them, and all it does is to exchange two of its answers. Where a token lies it can only know from the token itself. So each cell has a *position code*, a vector of $C$ learned numbers, which is added to whatever is seen there.
 #
 # ### Exercise 14.1 · Tokens with their places
 # {{exercise}}
@@ -523,13 +523,13 @@ print(f"largest difference to attention under a mask: {off:.1e}")
 print("; ".join(f"{name}: {ms:.1f} ms" for name, ms in took.items()))
 
 # %% [markdown]
-# The difference is rounding. The time saved is in the blocks alone, and no more than the template has tokens: here a fifth of all. It pays where there are many template tokens (MixFormer keeps two templates), and it is what makes *several* templates cheap. What it costs, the template's tokens no longer learn what they have to be told apart from. This network was trained with all four quarters, so its own score map is the one with all four.
+# The difference is rounding. The time saved is in the blocks alone, and no more than the template has tokens: here a fifth of all. It pays where there are many template tokens (MixFormer keeps two templates), and it is what makes *several* templates cheap. The price: the template's tokens no longer learn what they have to be told apart from. This network was trained with all four quarters, so its own score map is the one with all four.
 #
 # ## What the network is told
 #
 # After the last block the search image's tokens are a map again, and a head of convolutions reads three things for each of its 16 × 16 cells: a *score*, whether the target's centre is here; its *size*, as fractions of the search image; and an *offset*, what is missing from the cell to the centre. No anchors, and one box for each cell.
 #
-# What should the score be? A centre $c$, as a fraction of the search image, lies at $16\,c$ in cells; the nearest cell's number is $16\,c$ *rounded*, and the offset is the difference. The score is 1 there. But a neighbour's box, moved by a cell, would still be a good one, and should not be punished as background is. So a *heat map* falls off around the cell, as a Gaussian:
+# What should the score be? A centre $c$, as a fraction of the search image, lies at $16\,c$ in cells; the nearest cell's number is $16\,c$ *rounded*, and the offset is the difference. The score is 1 there. But a box one cell beside it would still be a good one, and should not be punished as background is. So a *heat map* falls off around the cell, as a Gaussian:
 #
 # $$\text{heat} = \exp\Big(-\frac{\Delta x^2 + \Delta y^2}{2\sigma^2}\Big) \text{ where } |\Delta x|, |\Delta y| \le r, \text{ else } 0; \qquad \sigma = \frac{2r + 1}{6}.$$
 #
