@@ -7,7 +7,8 @@ from torch import Tensor
 
 from course_lib.errors import SettingsError
 from course_lib.models.attention import weights
-from course_lib.models.onestream import TEMPLATE_TOKENS, OneStream
+from course_lib.models.onestream import OneStream
+from course_lib.models.stream_template import TEMPLATE_TOKENS
 
 
 def attention_maps(network: OneStream, exemplar: Tensor, search: Tensor) -> Tensor:
