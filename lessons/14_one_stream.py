@@ -30,8 +30,9 @@ from course_lib.errors import MissingDataError
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.windows import CropWindow
 from course_lib.models.centre_losses import radius_of
-from course_lib.models.onestream import FACTOR, PATCH, SEARCH, TEMPLATE, sized
+from course_lib.models.onestream import sized
 from course_lib.models.stems import map_of
+from course_lib.models.stream_template import FACTOR, PATCH, SEARCH, TEMPLATE
 from course_lib.models.weights import load_network
 from course_lib.profile import by_profile
 from course_lib.trackers.onestream import square

@@ -19,7 +19,7 @@ from course_lib.data.benchmarks import load_benchmark
 from course_lib.geometry.anchors import place_anchors, siamrpn_anchor_sizes
 from course_lib.geometry.boxes import from_centre, to_centre
 from course_lib.models.centre_losses import heat_map
-from course_lib.models.onestream import CELLS, FACTOR, PATCH, SEARCH, TEMPLATE
+from course_lib.models.stream_template import CELLS, FACTOR, PATCH, SEARCH, TEMPLATE
 from course_lib.models.weights import load_siamfc
 from course_lib.places import RESULTS
 from course_lib.trackers import make_tracker
