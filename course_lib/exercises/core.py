@@ -186,6 +186,13 @@ MODULES = {
         "lesson13_fault",
         "lesson13_descent",
     ),
+    "stream": (
+        "lesson14",
+        "lesson14_attention",
+        "lesson14_block",
+        "lesson14_cache",
+        "lesson14_heat",
+    ),
 }
 CHECKS: dict[str, Check] = {}
 FAIR: dict[tuple[Examine, int], bool] = {}  # draws of inputs for which the reference was tried

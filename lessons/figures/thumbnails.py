@@ -18,10 +18,13 @@ from course_lib.analysis.fields import effective_field
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.geometry.anchors import place_anchors, siamrpn_anchor_sizes
 from course_lib.geometry.boxes import from_centre, to_centre
+from course_lib.models.centre_losses import heat_map
+from course_lib.models.stream_template import CELLS, FACTOR, PATCH, SEARCH, TEMPLATE
 from course_lib.models.weights import load_siamfc
 from course_lib.places import RESULTS
 from course_lib.trackers import make_tracker
 from course_lib.trackers.climbing import best_box
+from course_lib.trackers.onestream import square
 from course_lib.trackers.siamfc import unit_window
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks" / "images"
@@ -163,6 +166,22 @@ def online(ax: Axes) -> None:
     ax.imshow(tracker.last.fine, alpha=0.6, cmap=plots.MAP)
 
 
+def stream(ax: Axes) -> None:
+    """A search image in squares, and what the score should be in each of them."""
+    sequence = SEQUENCES["gen-18-distractors"]
+    x, y, w, h = sequence.boxes[45]
+    window = square((x + 0.5 * w, y - 0.4 * h, w, h), FACTOR * SEARCH / TEMPLATE, SEARCH)
+    ax.imshow(window.cut(sequence.frames[45]))
+    box = torch.from_numpy(window.box_to_crop(sequence.boxes[45]))[None] / SEARCH
+    heat = heat_map(box, CELLS)[0].numpy()  # (16, 16)
+    edges = (-PATCH / 2, SEARCH - PATCH / 2)  # cell i stands for the place 16 · i
+    ax.imshow(heat, alpha=0.85 * (heat > 0), cmap=plots.MAP, extent=(*edges, *edges[::-1]))
+    for k in range(1, CELLS):
+        ax.axhline(PATCH * k - 0.5, color="white", linewidth=0.4)
+        ax.axvline(PATCH * k - 0.5, color="white", linewidth=0.4)
+    ax.set(xlim=(0, SEARCH), ylim=(SEARCH, 0))
+
+
 IMAGES = {
     "00": welcome,
     "01": problem,
@@ -178,6 +197,7 @@ IMAGES = {
     "11": margin,
     "12": overlap,
     "13": online,
+    "14": stream,
 }
 
 

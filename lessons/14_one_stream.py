@@ -1,0 +1,632 @@
+# ---
+# jupyter:
+#   course: {run: [1, 1]}
+# ---
+
+# %% [markdown]
+# # 14 · One stream: attention instead of correlation
+#
+# | | |
+# |---|---|
+# | **You will be able to** | make tokens of two images and let them attend to one another; keep what the template need not compute twice; read a box from a heat map; tell from a score that the target is lost; and hand out a tracker as a file that runs without this course |
+# | **You need** | lesson 04 for cross-correlation, lesson 07 for boxes by regression, lesson 09 for other ways to match |
+# | **Time** | about {{minutes}} on a laptop without a GPU |
+# | **Points** | {{points}}, in {{exercises}} exercises |
+# | **Follows** | Ye et al. (OSTrack, ECCV 2022), Vaswani et al. (attention, NeurIPS 2017), Cui et al. (MixFormer, CVPR 2022), Law and Deng (CornerNet, ECCV 2018), and the public code of OSTrack and VitTrack |
+# | **Words** | {{words}} |
+
+# %%
+from time import perf_counter
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from course_lib import plots
+from course_lib.analysis.attention_maps import attention_maps
+from course_lib.data.benchmarks import load_benchmark
+from course_lib.errors import MissingDataError
+from course_lib.exercises import award, exercise, progress
+from course_lib.geometry.windows import CropWindow
+from course_lib.models.centre_losses import radius_of
+from course_lib.models.onestream import sized
+from course_lib.models.stems import map_of
+from course_lib.models.stream_template import FACTOR, PATCH, SEARCH, TEMPLATE
+from course_lib.models.weights import load_network
+from course_lib.profile import by_profile
+from course_lib.trackers.onestream import square
+
+torch.manual_seed(0)
+try:
+    network = load_network("onestream-lite0")
+except MissingDataError:  # a network of the same kind that has learned nothing
+    network = sized("d48").eval()
+
+sequence = load_benchmark("generated-v1")["gen-18-distractors"].loaded()
+template_window = square(sequence.boxes[0], FACTOR, TEMPLATE)
+x, y, w, h = sequence.boxes[45]
+beside = (x + 0.5 * w, y - 0.4 * h, w, h)  # where a tracker could believe the target to be
+search_window = square(beside, FACTOR * SEARCH / TEMPLATE, SEARCH)
+template_crop = template_window.cut(sequence.frames[0], (0, 0, 0))  # (128, 128, 3)
+search_crop = search_window.cut(sequence.frames[45], (0, 0, 0))  # (256, 256, 3)
+search_box = search_window.box_to_crop(sequence.boxes[45])  # (4,) pixels of the search image
+z_image, x_image = (
+    torch.from_numpy(crop).permute(2, 0, 1)[None].float()
+    for crop in (template_crop, search_crop)
+)  # (1, 3, 128, 128) and (1, 3, 256, 256), values 0…255
+
+# %% [markdown]
+# ## Look first
+#
+# {{part}}
+#
+# Every network of the course so far has two branches. One turns the template into features, the other the search image; then they are compared, once, by a correlation or a head. Until then neither branch knows of the other: the features of a search image are the same whatever is being looked for in it.
+#
+# Here is a network in which there are no branches. Both images are cut into squares of 16 × 16 pixels, and each square becomes a *token*, a vector of features: 64 of the template, 256 of the search image. They all enter *one stream*, and in each of its blocks every token may look at every other, in several ways at once, the *heads*. Where do the tokens on the template's target look?
+
+# %%
+extent = (-0.5, SEARCH - 0.5, SEARCH - 0.5, -0.5)
+
+
+def inside(box):
+    """Which cells (16, 16) of the search image have their centres in a box (4,)."""
+    at = PATCH * (torch.arange(SEARCH // PATCH) + 0.5)
+    x, y, w, h = box
+    return ((at >= y) & (at <= y + h))[:, None] & ((at >= x) & (at <= x + w))
+
+
+def show_score(ax, values, title, **look):
+    """Show scores (16, 16) over the search image: cell i stands for the place 16 · i."""
+    where = [edge - PATCH / 2 for edge in extent]
+    plots.show_map(ax, values.numpy(), title, extent=where, **look)
+    ax.set(xlim=extent[:2], ylim=extent[2:])
+
+
+on = inside(search_box)  # (16, 16)
+own = torch.zeros(8, 8, dtype=torch.bool)
+own[2:6, 2:6] = True  # the target is half as wide as the template
+looks = attention_maps(network, z_image, x_image)[:, :, own.flatten()].mean(2)  # (L, H, 16, 16)
+shares = 100 * looks[..., on].sum(-1) / looks.sum((2, 3))  # (L, H) per cent
+best = shares.argmax(1).tolist()  # the head of each block
+with torch.no_grad():
+    score = network(z_image, x_image).score[0, 0]  # (16, 16)
+figure, axes = plots.new_figure(width=10.4, height=2.3, columns=3 + len(looks))
+plots.show_frame(axes[0, 0], template_crop, "template")
+plots.draw_box(axes[0, 0], (2 * PATCH, 2 * PATCH, 4 * PATCH, 4 * PATCH), plots.EXEMPLAR)
+plots.show_frame(axes[0, 1], search_crop, "search image", truth=search_box)
+for k, head in enumerate(best):
+    title = f"block {k + 1}, head {head + 1}\n{shares[k, head]:.0f} % on it"
+    plots.show_map(axes[0, 2 + k], looks[k, head].numpy(), title, extent=extent)
+show_score(axes[0, -1], score, "score")
+for ax in axes[0, 2:]:
+    plots.draw_box(ax, search_box)
+told = ", ".join(f"{shares[k, head]:.0f}" for k, head in enumerate(best))
+area = 100 * on.float().mean()
+plots.show(
+    figure,
+    alt=f"A template with its 16 central squares marked; a search image with the target's box, which covers {area:.0f} % of the cells; for each block where one head of these squares' tokens looks in the search image; and the network's score. On the target lie, block by block, {told} % of the attention.",
+)
+
+# %% [markdown]
+# {{figure look}} Left, the template with the squares whose tokens look, and the search image. Then where they look, as a mean of the 16: for each block that head which looks most at the target (chosen with the true box; the others look elsewhere). The titles say how much of the attention falls on the target. What the tokens take from the template itself is left out. Right, the score that the network makes of it all.
+#
+# The lesson takes such a network apart and puts it together again. Part 1: how an image becomes tokens, and what attention is. Part 2: the block; what need not be computed anew for each frame; and what the network is told. Then what it is trained with and how a tracker reads it, how it knows that the target is lost, and how it leaves the course.
+#
+# ## From a map to tokens
+#
+# A square of 16 × 16 pixels can become a token by one matrix, as in the first transformers for images, or by a backbone. Here it is EfficientNet-Lite0: its map has $C$ channels in $n \times n$ cells, one for every square, and a cell has seen something of what lies around its square too. A *transformer* knows no maps, only rows of tokens: $n^2$ vectors of $C$ numbers. And it treats them as a *set*: exchange two of them, and all it does is to exchange two of its answers. Where a token lies it can only know from the token itself. So each cell has a *position code*, a vector of $C$ learned numbers, which is added to whatever is seen there.
+#
+# ### Exercise 14.1 · Tokens with their places
+# {{exercise}}
+#
+# Write both: number the cells row by row, give each its code. Template and search image have codes of their own: the upper left corner of the template, where there is background, should not look like that of the search image, where the target may be.
+#
+# <details><summary>Hint 1</summary>
+#
+# `flatten(2)` makes (B, C, n²) of (B, C, n, n), row by row.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Now channels and cells have to change places: `transpose(1, 2)`. A `reshape` to (B, n², C) has the right shape and the wrong numbers in it.
+# </details>
+
+
+# %% exercise="stream.tokens" points=4 stars=1 minutes=6
+@exercise("stream.tokens")
+def tokens_of(z, x, place_z, place_x):
+    """Two maps as tokens with the codes of their places.
+
+    Args:
+        z: tensor (B, C, m, m), features of the template.
+        x: tensor (B, C, n, n), features of the search image.
+        place_z: tensor (1, m², C), the template's codes.
+        place_x: tensor (1, n², C), the search image's codes.
+
+    Returns:
+        tensors (B, m², C) and (B, n², C), tokens row by row.
+    """
+    ### BEGIN SOLUTION
+    return z.flatten(2).transpose(1, 2) + place_z, x.flatten(2).transpose(1, 2) + place_x
+    ### END SOLUTION
+
+
+# %%
+with torch.no_grad():
+    z_map, x_map = (network.embed(network.map(image)) for image in (z_image, x_image))
+    z, x = tokens_of(z_map, x_map, network.place_z, network.place_x)  # (1, 64, C), (1, 256, C)
+    codes = F.normalize(network.place_x[0], dim=1)  # (256, C)
+figure, axes = plots.new_figure(width=10, height=3.1, columns=4)
+for ax, crop, name in (
+    (axes[0, 0], template_crop, "template"),
+    (axes[0, 1], search_crop, "search image"),
+):
+    n = len(crop) // PATCH
+    plots.show_frame(ax, crop, f"{name}: {n * n} tokens")
+    for k in range(1, n):
+        ax.axhline(PATCH * k - 0.5, color="white", linewidth=0.5)
+        ax.axvline(PATCH * k - 0.5, color="white", linewidth=0.5)
+    for number in (0, 1, n - 1, n, n * n - 1):
+        row, column = divmod(number, n)
+        place = PATCH * (column + 0.5), PATCH * (row + 0.5)
+        ax.text(*place, number, color="white", fontsize=8 if n == 8 else 6, ha="center")
+for ax, number in ((axes[0, 2], 0), (axes[0, 3], 5 * 16 + 9)):
+    alike = map_of((codes @ codes[number])[None, :, None])[0, 0].numpy()  # (16, 16)
+    plots.show_map(ax, alike, f"code of cell {number}", vmin=-1, vmax=1)
+shape_z, shape_x = tuple(z.shape), tuple(x.shape)
+plots.show(
+    figure,
+    alt=f"Template and search image cut into squares that are numbered row by row, and the cosines of two cells' position codes with all 256 codes of the search image. The tokens have shapes {shape_z} and {shape_x}.",
+)
+
+# %% [markdown]
+# {{figure tokens}} Left, the squares and some of their numbers. Right, how alike the position code of one cell and those of all others are (cosines, −1 to 1), for the cell in the upper left corner and for one near the centre. Nobody has told the network which cells are neighbours.
+#
+# ## Attention is a match
+#
+# Lesson 04 compared by cross-correlation. For a template of a single cell, $z$, that is one product per cell $j$ of the search image:
+#
+# $$r_j = \langle z, x_j \rangle .$$
+#
+# *Attention* begins in the same way. Each token $t_i$ is multiplied by three learned matrices: its *query* $q_i$ says what it looks for, its *key* $k_i$ what it can be found by, its *value* $v_i$ what it hands over. Then
+#
+# $$a_{ij} = \frac{\exp(\langle q_i, k_j\rangle / \sqrt d)}{\sum_m \exp(\langle q_i, k_m\rangle / \sqrt d)}, \qquad \text{answer}_i = \sum_j a_{ij}\, v_j .$$
+#
+# Side by side with a correlation: the products are taken between *learned* views of the tokens, new ones in every block. The softmax makes the keys *compete*: a token that gets more leaves less for the others, as in lesson 11's losses. The answer is no score but a mixture of values: a new feature. And *everybody* asks: search tokens ask template tokens, and one another.
+#
+# Why $\sqrt d$? A product of $d$ numbers of variance 1 has variance $d$; without the root a softmax over many channels is all or nothing, and has no gradient.
+#
+# One softmax can point to one thing. So the channels are divided among $H$ *heads* of $d = C/H$ channels, each with its own softmax; their answers are put side by side.
+#
+# ### Exercise 14.2 · Attention in heads
+# {{exercise}}
+#
+# Write it for queries, keys and values that are given. Return the weights too; the next figures are drawn from them.
+#
+# <details><summary>Hint 1</summary>
+#
+# `t.unflatten(2, (heads, -1))` splits the channels: (B, N, H, d). Batched products need the heads in front: `.transpose(1, 2)`.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `q @ k.transpose(2, 3)` is (B, H, N, M); the softmax goes along the last axis. On the way back the axes have to change places *before* `flatten(2)`.
+# </details>
+
+
+# %% exercise="stream.attention" points=8 stars=2 minutes=12
+@exercise("stream.attention")
+def attention(q, k, v, heads):
+    """Attention in several heads.
+
+    Args:
+        q: tensor (B, N, C), queries.
+        k: tensor (B, M, C), keys.
+        v: tensor (B, M, C), values.
+        heads: H; the first C / H channels belong to the first head, and so on.
+
+    Returns:
+        mixed values, tensor (B, N, C), the heads side by side, and weights, tensor (B, H, N, M).
+    """
+    ### BEGIN SOLUTION
+    q, k, v = (t.unflatten(2, (heads, -1)).transpose(1, 2) for t in (q, k, v))  # (B, H, ·, d)
+    weights = (q @ k.transpose(2, 3) / q.shape[-1] ** 0.5).softmax(-1)  # (B, H, N, M)
+    return (weights @ v).transpose(1, 2).flatten(2), weights
+    ### END SOLUTION
+
+
+# %% [markdown]
+# The same search image, asked in four ways: by the correlation with one cell, the mean of the template's target in the backbone's features; by its softmax; and by your attention from the tokens of the template's target, in the first block and in the last, for the heads of {{see look}}. **Predict:** in which maps are cells outside the target's box higher than the highest inside?
+
+
+# %%
+def queries_keys_values(block, z, x):
+    """Queries, keys and values (1, 320, C) of a block for the tokens of both images."""
+    return block.attn.qkv(block.norm1(torch.cat([z, x], 1))).chunk(3, -1)
+
+
+with torch.no_grad():
+    one = z_map[0, :, 2:6, 2:6].mean((1, 2))  # (C,)
+    plain = torch.einsum("c,cij->ij", one, x_map[0])  # (16, 16)
+    seen = {"correlation": plain, "its softmax": plain.flatten().softmax(0).view(16, 16)}
+    inner = z, x
+    for k, block in enumerate(network.blocks):
+        q, key, v = queries_keys_values(block, *inner)
+        if k in (0, len(network.blocks) - 1):
+            weights = attention(q, key, v, block.attn.heads)[1]  # (1, H, 320, 320)
+            row = weights[0, best[k], :64][own.flatten()].mean(0)  # (320,)
+            seen[f"attention, block {k + 1}"] = row[64:].view(16, 16)
+        inner = [block.think(t) for t in block.together(*inner)[:2]]
+higher = {}
+figure, axes = plots.new_figure(width=10.4, height=2.5, columns=1 + len(seen))
+plots.show_frame(axes[0, 0], search_crop, "search image", truth=search_box)
+for ax, (name, values) in zip(axes[0, 1:], seen.items(), strict=True):
+    higher[name] = int((values[~on] > values[on].max()).sum())
+    plots.show_map(ax, values.numpy(), f"{name}\n{higher[name]} cells higher", extent=extent)
+    plots.draw_box(ax, search_box)
+told = ", ".join(f"{name} {count}" for name, count in higher.items())
+plots.show(
+    figure,
+    alt=f"A search image and four maps of how well its cells match the template's target. Cells outside the target's box that are higher than the highest inside: {told}.",
+)
+
+# %% [markdown]
+# {{figure match}} Four answers to the same question. The titles count the cells outside the target's box whose value is higher than the highest inside.
+#
+# <details><summary>What came of it</summary>
+#
+# The first two always agree: a softmax keeps the order of what it gets, so what is highest stays highest, it only stands out more. What changes the order are the learned queries and keys. Those of the last block no longer compare what the backbone saw: by then search tokens have asked the template, the template has asked them, and each has been told what lies beside it. And no attention is obliged to be high on the target: no loss ever looks at it. What the loss looks at comes at the end of part 2.
+# </details>
+#
+# **A good place to stop.** You have what the network sees, and how its tokens look at one another.
+#
+# ## The block
+#
+# {{part}}
+#
+# Run the cells above; your answers are saved in them. Attention alone only mixes. A *block* does two things to the tokens $t$ of both images, and *adds* what each finds to what was there:
+#
+# $$t \leftarrow t + W \operatorname{attention}(\operatorname{norm}_1(t)), \qquad t \leftarrow t + \operatorname{mlp}(\operatorname{norm}_2(t)).$$
+#
+# The first lets tokens learn from each other; the second, two layers with a bend between them, lets each think about it alone. Both read *normed* tokens, whose channels have mean 0 and variance 1 before a learned scale and offset. The sums themselves stay without norm: a straight path from the first block to the last, along which the gradient comes back undiminished, as in lesson 10's residual units.
+#
+# ### Exercise 14.3 · The one-stream block
+# {{exercise}}
+#
+# `layers` has `norm1`, `qkv`, `proj` (that is $W$), `norm2` and `mlp`, which you call, and the number `heads`. `qkv` makes of each token its query, key and value, one behind the other, $C$ channels each. Write the block for the tokens of both images; use your `attention`.
+#
+# <details><summary>Hint 1</summary>
+#
+# `torch.cat([z, x], 1)` joins the tokens; after that there is one stream, and the block does not know which token came from where. At the end take it apart again.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `q, k, v = layers.qkv(layers.norm1(t)).chunk(3, -1)`. In the second step `norm2` reads the tokens as they are after the first.
+# </details>
+
+
+# %% exercise="stream.block" points=7 stars=2 minutes=10
+@exercise("stream.block")
+def stream_block(layers, z, x):
+    """Both images' tokens after one block.
+
+    Args:
+        layers: norm1, qkv, proj, norm2 and mlp, functions of tokens; heads, a number.
+        z: tensor (B, Nz, C), tokens of the template.
+        x: tensor (B, Nx, C), tokens of the search image.
+
+    Returns:
+        tensors (B, Nz, C) and (B, Nx, C).
+    """
+    ### BEGIN SOLUTION
+    t = torch.cat([z, x], 1)  # (B, Nz + Nx, C)
+    mixed, _ = attention(*layers.qkv(layers.norm1(t)).chunk(3, -1), layers.heads)
+    t = t + layers.proj(mixed)
+    t = t + layers.mlp(layers.norm2(t))
+    return t[:, : z.shape[1]], t[:, z.shape[1] :]
+    ### END SOLUTION
+
+
+# %% [markdown]
+# Your tokens, your attention and your block are the whole stream. With the trained weights, and the head of the next section, they must give the score map of the library's network.
+#
+# And the claim about sets can be tried. Three times the same search image: as it is; with all 256 tokens shuffled *after* they got their codes; with the features shuffled *before*, so that codes and features no longer belong together. Each time the answers are put back in order before the head reads them. **Predict:** which of the two shuffles does the score map notice?
+
+
+# %%
+def layers_of(block):
+    """What exercise 14.3 calls `layers`, of a block of the network."""
+    parts = {"norm1": block.norm1, "qkv": block.attn.qkv, "proj": block.attn.proj}
+    return SimpleNamespace(**parts, norm2=block.norm2, mlp=block.mlp, heads=block.attn.heads)
+
+
+def streamed(z, x):
+    """The search image's tokens (B, Nx, C) after all blocks."""
+    for block in network.blocks:
+        z, x = stream_block(layers_of(block), z, x)
+    return x
+
+
+def score_map(z, x):
+    """The head's maps for the tokens of both images."""
+    return network.head(map_of(network.norm(streamed(z, x))))
+
+
+order = torch.from_numpy(np.random.default_rng(0).permutation(256))
+back = order.argsort()
+with torch.no_grad():
+    whole = network(z_image, x_image).score
+    mine = score_map(z, x).score
+    after = streamed(z, x[:, order])[:, back]
+    before = streamed(z, (x - network.place_x)[:, order] + network.place_x)[:, back]
+    shown = {"as it is": mine}
+    for name, tokens in (("tokens shuffled", after), ("features shuffled", before)):
+        shown[name] = network.head(map_of(network.norm(tokens))).score
+print(f"largest difference to the library's network: {float((mine - whole).abs().max()):.1e}")
+figure, axes = plots.new_figure(width=9, height=2.7, columns=4)
+plots.show_frame(axes[0, 0], search_crop, "search image", truth=search_box)
+changes = {}
+for ax, (name, values) in zip(axes[0, 1:], shown.items(), strict=True):
+    changes[name] = float((values - mine).abs().max())
+    title = f"{name}\nchanged by {changes[name]:.1g}"
+    show_score(ax, values[0, 0], title, vmin=0, vmax=float(mine.max()))
+    plots.draw_box(ax, search_box)
+told = ", ".join(f"{name} {change:.1g}" for name, change in changes.items())
+plots.show(
+    figure,
+    alt=f"Score maps of one search image as it is, with its tokens shuffled after they got their codes, and with the features shuffled before. Largest change of a score, which is at most {float(mine.max()):.2g}: {told}.",
+)
+
+# %% [markdown]
+# {{figure shuffled}} Score maps in the same colours; the titles give the largest change of a score.
+#
+# <details><summary>What came of it</summary>
+#
+# Not the first: up to rounding, nothing has changed. A block does the same to every token, and a sum over all tokens does not ask in which order they come. The second it can notice, by as much as the network relies on its codes; the title says how much that is here. There are other sources: a backbone of padded convolutions has put traces of the place into its features (lesson 10), and the head is made of convolutions, which know neighbours very well. That is why the answers had to be put back in order for it.
+# </details>
+#
+# ## What the template need not compute twice
+#
+# All tokens of both images are one matrix of attention, 320 × 320, and it falls into four quarters: the template looks at itself, and at the search image; the search image looks at the template, and at itself.
+
+# %%
+matrices, inner = [], (z, x)
+with torch.no_grad():
+    for block in network.blocks:
+        weights = attention(*queries_keys_values(block, *inner), block.attn.heads)[1]
+        matrices.append(weights[0].mean(0).numpy())  # (320, 320), mean of the heads
+        inner = stream_block(layers_of(block), *inner)
+shared = {
+    "template → search image": [100 * m[:64, 64:].sum(1).mean() for m in matrices],
+    "search image → template": [100 * m[64:, :64].sum(1).mean() for m in matrices],
+}
+figure, axes = plots.new_figure(width=9.6, height=3.3, columns=3)
+for ax, matrix, name in (
+    (axes[0, 0], matrices[0], "block 1"),
+    (axes[0, 1], matrices[-1], f"block {len(matrices)}"),
+):
+    ax.imshow(np.log10(matrix + 1e-6), cmap=plots.MAP)
+    ax.axhline(63.5, color="white")
+    ax.axvline(63.5, color="white")
+    ax.set_title(name, fontsize=10)
+    ax.set_xticks([32, 192], ["template", "search image"], fontsize=8)
+    ax.set_yticks([32, 192], ["template", "search image"], fontsize=8, rotation=90, va="center")
+    ax.set(xlabel="looked at", ylabel="looks")
+blocks = range(1, len(matrices) + 1)
+plots.draw_lines(axes[0, 2], shared, blocks, markers=True, xlabel="block", ylim=(0, 100))
+axes[0, 2].set(ylabel="% of a token's attention", xticks=list(blocks))
+axes[0, 2].axhline(20, color=plots.NEUTRAL, linewidth=0.8, linestyle=":")
+axes[0, 2].axhline(80, color=plots.NEUTRAL, linewidth=0.8, linestyle=":")
+told = "; ".join(
+    f"{name} {', '.join(f'{v:.0f}' for v in values)}" for name, values in shared.items()
+)
+plots.show(
+    figure,
+    alt=f"The attention of all 320 tokens to one another in the first and the last block, in quarters; and the percentage of attention that crosses from one image to the other, block by block: {told}.",
+)
+
+# %% [markdown]
+# {{figure quarters}} Left and centre, the whole matrix as a mean of the heads, on a logarithmic scale: rows look, columns are looked at; a vertical stripe is a token that all others look at, whatever they are. Right, how much of a token's attention goes to the other image; the dotted lines are what each would get if all tokens were equally interesting.
+#
+# The upper right quarter has a price. Because of it the template's tokens are different for every search image, and all of them go through every block again. MixFormer leaves it out: the template looks only at itself. Then its tokens, and with them their *keys and values* in every block, are the same for the whole video. They are computed once and kept; in each frame only the search image's tokens pass the block, and look at both. This is *asymmetric attention*.
+#
+# ### Exercise 14.4 · A template that is kept
+# {{exercise}}
+#
+# Write the block anew, in two steps: what is done once, and a function that is called for every frame. The template's own tokens after the block are for the next block, which makes its keys and values of them.
+#
+# <details><summary>Hint 1</summary>
+#
+# A function defined inside another remembers its variables: `key` and `value` of the template, computed outside, are there whenever `ask` is called.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# In `ask` only x goes through `norm1` and `qkv`. Then `torch.cat([kept.expand(len(x), -1, -1), own], 1)` for keys and for values, and *one* softmax over both.
+# </details>
+
+
+# %% exercise="stream.cache" points=8 stars=3 minutes=12
+@exercise("stream.cache")
+def template_first(layers, z):
+    """A block whose template looks only at itself.
+
+    Args:
+        layers: as in exercise 14.3.
+        z: tensor (1, Nz, C), tokens of the template.
+
+    Returns:
+        the template's tokens after the block, tensor (1, Nz, C); and a function from the search
+        images' tokens (B, Nx, C) to those after the block, which does no work for the template.
+    """
+    ### BEGIN SOLUTION
+    q, key, value = layers.qkv(layers.norm1(z)).chunk(3, -1)
+
+    def through(t, q, key, value):
+        t = t + layers.proj(attention(q, key, value, layers.heads)[0])
+        return t + layers.mlp(layers.norm2(t))
+
+    def ask(x):
+        q, *own = layers.qkv(layers.norm1(x)).chunk(3, -1)
+        kept = (t.expand(len(x), -1, -1) for t in (key, value))
+        return through(x, q, *(torch.cat(pair, 1) for pair in zip(kept, own, strict=True)))
+
+    return through(z, q, key, value), ask
+    ### END SOLUTION
+
+
+# %% [markdown]
+# Is that the same as attention of all to all in which the upper right quarter is forbidden? With a *mask* the products there are set to $-\infty$ before the softmax. Both, through all blocks, and the time that each takes for a frame:
+
+# %%
+mask = torch.ones(320, 320, dtype=torch.bool)
+mask[:64, 64:] = False  # the template does not see the search image
+
+
+def masked_block(block, z, x):
+    """A block of the network with the upper right quarter forbidden."""
+    t = torch.cat([z, x], 1)
+    q, key, value = block.attn.queries_keys_values(block.norm1(t))  # (1, H, 320, d) each
+    mixed = F.scaled_dot_product_attention(q, key, value, attn_mask=mask)
+    t = block.think(t + block.attn.proj(mixed.transpose(1, 2).flatten(2)))
+    return t[:, :64], t[:, 64:]
+
+
+def milliseconds(work):
+    """Shortest time of a call."""
+    spent = []
+    for _ in range(by_profile(smoke=2, laptop=15, gpu=15)):
+        start = perf_counter()
+        work()
+        spent.append(1000 * (perf_counter() - start))
+    return min(spent)
+
+
+def asked(x):
+    """The search image's tokens after all blocks, beside the template that is kept."""
+    for ask in asks:
+        x = ask(x)
+    return x
+
+
+with torch.no_grad():
+    asks, kept = [], z
+    for block in network.blocks:
+        kept, ask = template_first(layers_of(block), kept)
+        asks.append(ask)
+    inner = z, x
+    for block in network.blocks:
+        inner = masked_block(block, *inner)
+    off = float((asked(x) - inner[1]).abs().max())
+    took = {
+        "all tokens, every frame": milliseconds(lambda: streamed(z, x)),
+        "template kept": milliseconds(lambda: asked(x)),
+    }
+print(f"largest difference to attention under a mask: {off:.1e}")
+print("; ".join(f"{name}: {ms:.1f} ms" for name, ms in took.items()))
+
+# %% [markdown]
+# The difference is rounding. The time saved is in the blocks alone, and no more than the template has tokens: here a fifth of all. It pays where there are many template tokens (MixFormer keeps two templates), and it is what makes *several* templates cheap. The price: the template's tokens no longer learn what they have to be told apart from. This network was trained with all four quarters, so its own score map is the one with all four.
+#
+# ## What the network is told
+#
+# After the last block the search image's tokens are a map again, and a head of convolutions reads three things for each of its 16 × 16 cells: a *score*, whether the target's centre is here; its *size*, as fractions of the search image; and an *offset*, what is missing from the cell to the centre. No anchors, and one box for each cell.
+#
+# What should the score be? A centre $c$, as a fraction of the search image, lies at $16\,c$ in cells; the nearest cell's number is $16\,c$ *rounded*, and the offset is the difference. The score is 1 there. But a box one cell beside it would still be a good one, and should not be punished as background is. So a *heat map* falls off around the cell, as a Gaussian:
+#
+# $$\text{heat} = \exp\Big(-\frac{\Delta x^2 + \Delta y^2}{2\sigma^2}\Big) \text{ where } |\Delta x|, |\Delta y| \le r, \text{ else } 0; \qquad \sigma = \frac{2r + 1}{6}.$$
+#
+# The radius $r$ depends on the target's size in cells. `radius_of` computes it by CornerNet's rule: how far the corners of a box may be displaced so that an IoU of 0.7 is left. $r$ is its whole part.
+#
+# ### Exercise 14.5 · Heat map and offset
+# {{exercise}}
+#
+# Write both for several boxes at once.
+#
+# <details><summary>Hint 1</summary>
+#
+# `(n * centres).round()`, and a `clamp` to 0 … n − 1: a centre at the very edge belongs to the last cell. The Gaussian stands on the *rounded* centre.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `dx = torch.arange(n) - column[:, None]` is (B, n), the same for `dy` with the rows; as `dx[:, None, :]` and `dy[:, :, None]` they make a map (B, n, n).
+# </details>
+
+
+# %% exercise="stream.heat" points=7 stars=2 minutes=12
+@exercise("stream.heat")
+def centre_targets(boxes, n):
+    """What score and offset should be.
+
+    Args:
+        boxes: tensor (B, 4), x, y, w, h as fractions of the search image.
+        n: cells per side.
+
+    Returns:
+        heat maps, tensor (B, n, n), rows are y; and offsets, tensor (B, 2), along x and y, in
+        cells, from the cell's number to the centre.
+    """
+    ### BEGIN SOLUTION
+    exact = n * (boxes[:, :2] + boxes[:, 2:] / 2)  # (B, 2)
+    cells = exact.round().clamp(0, n - 1)
+    r = radius_of(n * boxes[:, 2:]).floor().clamp_min(0)[:, None, None]  # (B, 1, 1)
+    dx = (torch.arange(n) - cells[:, :1])[:, None, :]  # (B, 1, n)
+    dy = (torch.arange(n) - cells[:, 1:])[:, :, None]  # (B, n, 1)
+    heat = torch.exp(-(dx**2 + dy**2) / (2 * ((2 * r + 1) / 6) ** 2))  # (B, n, n)
+    return heat * ((dx.abs() <= r) & (dy.abs() <= r)), exact - cells
+    ### END SOLUTION
+
+
+def heat_map(boxes, n):
+    """Heat maps (B, n, n) alone, for boxes (B, 4)."""
+    return centre_targets(boxes, n)[0]
+
+
+# %% [markdown]
+# Here is what your function asks for: for the target of this search image, and for boxes around the same centre that are smaller and larger. On the right, the radius over the size of a square target: as `radius_of` has it, and as the three equations say. The code that all of these trackers share divides by 2 where the equation says $2a$.
+
+
+# %%
+def equations(size, overlap=0.7):
+    """The largest displacement of the corners of a square that leaves the overlap."""
+    area, both = size * size, 2 * size
+    found = []
+    for a, b, c in (  # a r² + b r + c = 0
+        (1, -both, area * (1 - overlap) / (1 + overlap)),  # one corner in, one out
+        (4, -2 * both, (1 - overlap) * area),  # both in
+        (4 * overlap, 2 * overlap * both, (overlap - 1) * area),  # both out
+    ):
+        roots = np.roots([a, b, c])
+        found.append(min(roots[roots > 0]))
+    return min(found)
+
+
+box = torch.from_numpy(search_box).float()[None] / SEARCH  # (1, 4)
+around = box[:, :2] + box[:, 2:] / 2
+boxes = torch.cat(
+    [torch.cat([around - f * box[:, 2:] / 2, f * box[:, 2:]], 1) for f in (1, 0.4, 2)]
+)
+heats, offsets = centre_targets(boxes, SEARCH // PATCH)
+figure, axes = plots.new_figure(width=10.4, height=2.9, columns=4)
+for ax, heat, shown in zip(axes[0, :3], heats.numpy(), boxes.numpy() * 16, strict=True):
+    plots.show_map(ax, heat, f"{(heat > 0).sum()} cells above 0", vmin=0, vmax=1)
+    plots.draw_box(ax, shown + (0.5, 0.5, 0, 0), "white")  # cell i stands for the place i
+    exact = shown[:2] + shown[2:] / 2
+    ax.plot(*exact, "+", color=plots.PREDICTION, markersize=10, markeredgewidth=2)
+    ax.set(xlim=(-0.5, 15.5), ylim=(15.5, -0.5))
+sizes = np.linspace(0.5, 12, 60)
+lines = {
+    "radius_of": radius_of(torch.from_numpy(sizes)[:, None].expand(-1, 2)).numpy(),
+    "the equations": [equations(size) for size in sizes],
+}
+plots.draw_lines(axes[0, 3], lines, sizes, xlabel="side of a square target, cells")
+axes[0, 3].set(ylabel="radius, cells")
+at_four = [float(np.interp(4, sizes, line)) for line in lines.values()]
+told = ", ".join(f"({dx:.2f}, {dy:.2f})" for dx, dy in offsets.tolist())
+plots.show(
+    figure,
+    alt=f"Heat maps for a target of this size, of 0.4 and of 2 times its size around the same centre, with {', '.join(str(int((h > 0).sum())) for h in heats)} cells above 0; their offsets are {told}. Right, the radius over the side of a square: for 4 cells {at_four[0]:.2f} by the published code, {at_four[1]:.2f} by the equations.",
+)
+
+# %% [markdown]
+# {{figure heat}} Three heat maps, with their boxes; the cross is the exact centre, the brightest cell the rounded one. Right, two radii. A target of four cells is what the tracker's search image shows: a quarter of its side. There the published code gives a radius of one cell; by the equations it would be 0, and the heat map a single point. So what looks like a slip has become part of the recipe.
+#
+# **A good place to stop.** The network is whole, and knows what it should say.
