@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 
 import pytest
 import torch
 import torch.nn.functional as F
 from public_names import ostrack
+from stream_files import images, small
 from torch import Tensor, nn
 
 from course_lib.errors import DataError, SettingsError
@@ -25,36 +27,10 @@ def count(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def images(n: int = 1, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Templates and search images."""
-    draw = torch.Generator().manual_seed(seed)
-    return tuple(255 * torch.rand(n, 3, side, side, generator=draw) for side in (128, 256))
-
-
-def lively(network: nn.Module, seed: int = 1) -> nn.Module:
-    """In eval mode, with weights large enough that attention chooses and maps are not flat."""
-    draw = torch.Generator().manual_seed(seed)
-    for name, p in network.named_parameters():
-        if p.ndim > 1 and "place" not in name:
-            p.data = torch.randn(p.shape, generator=draw) * (1.5 / p[0].numel()) ** 0.5
-        else:
-            p.data = p.data + 0.3 * torch.randn(p.shape, generator=draw)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.2, generator=draw)
-            module.running_var.uniform_(0.5, 1.5, generator=draw)
-    return network.eval()
-
-
 @pytest.fixture
 def without_gradients():
     with torch.no_grad():
         yield
-
-
-def small(backbone: str = "patches", **more) -> OneStream:
-    torch.manual_seed(0)
-    return lively(OneStream(backbone, 24, 3, 3, 2, 16, **more))
 
 
 class TestSizes:
@@ -267,7 +243,7 @@ class TestRemoval:
         assert seen == 4 * [256] + 3 * [180] + 3 * [126] + 2 * [89]
         assert [row["keys"].shape[2] for row in watch] == [64 + n for n in seen]
         assert places.shape == (1, 89) and tokens.shape == (1, 256, 24)
-        for before, after in zip(watch, watch[1:], strict=False):
+        for before, after in pairwise(watch):
             assert set(after["places"][0].tolist()) <= set(before["places"][0].tolist())
 
     def test_zeros_where_tokens_were_removed(self):
