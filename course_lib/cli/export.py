@@ -42,6 +42,6 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"OpenCV reads it, and its maps differ from PyTorch's by {difference:.0e} at most")
     print(
         f"in Python: p = cv2.TrackerVit_Params(); p.net = {str(path)!r}; "
-        "tracker = cv2.TrackerVit_create(p)"
+        "tracker = cv2.TrackerVit_create(p). Give it frames in RGB; it swaps no colours"
     )
     return 0

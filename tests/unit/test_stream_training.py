@@ -135,7 +135,7 @@ class TestCrops:
     def test_of_photographs(self):
         box = (100, 80, 36, 16)
         corners = np.array([[100, 80], [136, 80], [136, 96], [100, 96]], float)
-        photo = Photograph(pixels=white_frame(box))
+        photo = Photograph("p", pixels=white_frame(box))
         pairs = PhotoPairs(
             [OutlinedObject(photo, (corners,), 1)], [photo], STILL, 0, 0, 0, None, *self.SIZES,
             factor=2,
