@@ -8,7 +8,7 @@ from pathlib import Path
 from course_lib.cli.outputs import check_outputs, record_of
 from course_lib.errors import SettingsError
 from course_lib.files import whole_file
-from course_lib.models.export import INPUTS, OPSET, OUTPUTS, export
+from course_lib.models.export import INPUTS, OPSET, OUTPUTS, export, opencv_tracker
 from course_lib.models.weights import find_weights, load_network, read_card
 
 
@@ -29,6 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     network = load_network(arguments.weights)
     with whole_file(path) as part, whole_file(record) as facts:
         difference = export(network, part)
+        opencv_tracker(part)  # runs it once
         about = {
             "weights": str(arguments.weights),
             "sha256": read_card(source).get("sha256"),
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB) and {record} (what was exported)")
     print(f"OpenCV reads it, and its maps differ from PyTorch's by {difference:.0e} at most")
     print(
-        f"in Python: p = cv2.TrackerVit_Params(); p.net = {str(path)!r}; "
-        "tracker = cv2.TrackerVit_create(p). Give it frames in RGB; it swaps no colours"
+        f"in Python: course_lib.models.export.opencv_tracker({str(path)!r}) is a cv2.TrackerVit "
+        "with it; give it frames in RGB"
     )
     return 0

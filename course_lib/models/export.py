@@ -24,7 +24,7 @@ from course_lib.errors import CourseError, DataError
 from course_lib.files import whole_file
 from course_lib.models.onestream import SEARCH, TEMPLATE
 from course_lib.models.runtime import fold_all
-from course_lib.models.stems import denormalised, normalised
+from course_lib.models.stems import DEVIATION, MEAN, denormalised, normalised
 
 if TYPE_CHECKING:
     from course_lib.models.onestream import OneStream
@@ -33,6 +33,7 @@ INPUTS = ("template", "search")
 OUTPUTS = ("output1", "output2", "output3")  # score, size, offset
 OPSET = 14  # version of ONNX's operators
 CLOSE = 1e-5  # largest difference that is allowed between OpenCV's maps and PyTorch's
+SAME_SCORE = 1e-4  # largest difference of a score of TrackerVit from that of the file's maps
 TRIALS = 3  # pairs of random images on which they are compared
 
 
@@ -139,9 +140,8 @@ def _compare(model: ForOpenCV, part: Path, path: Path) -> float:
                 "not written; install the OpenCV of constraints.txt, or export a network of other "
                 "layers"
             ) from None
-        worst = max(
-            worst, *(float(np.abs(a - b.numpy()).max()) for a, b in zip(found, wanted, strict=True))
-        )
+        off = [np.abs(a - b.numpy()).max() for a, b in zip(found, wanted, strict=True)]
+        worst = float(np.max([worst, *off]))  # NaN if one of them is
     if not worst <= CLOSE:
         raise DataError(
             f"OpenCV {cv2.__version__} computes maps that differ from PyTorch's by {worst:.1e}, "
@@ -163,3 +163,65 @@ def by_opencv(path: Path | str, template: np.ndarray, search: np.ndarray) -> tup
     for name, image in zip(INPUTS, (template, search), strict=True):
         net.setInput(image, name)
     return tuple(net.forward(list(OUTPUTS)))
+
+
+def opencv_tracker(path: Path | str, threshold: float = 0.2) -> cv2.TrackerVit:
+    """OpenCV's tracker with a network from a file; its frames are RGB, since it swaps no colours.
+
+    OpenCV means to divide by each colour's deviation, but computes the inverse of its Scalar, and a
+    Scalar is a quaternion: from (a, b, c) becomes (a, −b, −c) / (a² + b² + c²), two colours turned
+    round and all three too faint. Given the inverse of what is wanted, it computes what is wanted.
+    Which of the two this OpenCV needs is found by trying both on noise.
+
+    Args:
+        path: of the ONNX file.
+        threshold: of the score times the Hann window; below it, `update` says False.
+
+    Raises:
+        DataError: if with neither it finds the score that the file's own maps give.
+    """
+    wanted, frame, box = _noise_and_score(path)
+    found = {}
+    for deviation in (DEVIATION, turned_deviation()):
+        tracker = _with_deviation(path, deviation, 0.0)
+        tracker.init(frame, box)
+        tracker.update(frame)
+        found[deviation] = abs(tracker.getTrackingScore() - wanted)
+    best = min(found, key=found.__getitem__)
+    if not found[best] <= SAME_SCORE:
+        raise DataError(
+            f"TrackerVit of OpenCV {cv2.__version__} finds a score that differs by "
+            f"{found[best]:.1e} from that of the maps of {path}, expected at most "
+            f"{SAME_SCORE:.0e}; install the OpenCV of constraints.txt"
+        )
+    return _with_deviation(path, best, threshold)
+
+
+def turned_deviation() -> tuple[float, ...]:
+    """The deviations (3) whose inverse, as that of a quaternion, is 1 / DEVIATION."""
+    v = 1 / np.array(DEVIATION)
+    return tuple((v * (1, -1, -1) / (v**2).sum()).tolist())
+
+
+def _with_deviation(
+    path: Path | str, deviation: tuple[float, ...], threshold: float
+) -> cv2.TrackerVit:
+    given = cv2.TrackerVit_Params()
+    given.net, given.tracking_score_threshold = str(path), threshold
+    given.meanvalue, given.stdvalue = (*MEAN, 0.0), (*deviation, 0.0)
+    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+    try:  # every time, OpenCV 5 says that it passes over a device that nobody asked for
+        return cv2.TrackerVit_create(given)
+    finally:
+        cv2.utils.logging.setLogLevel(before)
+
+
+def _noise_and_score(path: Path | str) -> tuple[float, np.ndarray, tuple[int, ...]]:
+    """The highest score times the Hann window that a file's maps have for a frame of noise, that
+    frame, and the box; its crops are cut without resampling."""
+    frame = np.random.default_rng(0).integers(0, 256, (320, 320, 3), dtype=np.uint8)
+    crops = (frame[96:224, 96:224], frame[32:288, 32:288])  # twice and four times the box
+    images = [normalised(torch.from_numpy(c).permute(2, 0, 1)[None].float()) for c in crops]
+    score = by_opencv(path, *(image.numpy() for image in images))[0][0, 0]  # (16, 16)
+    line = np.hanning(len(score) + 2)[1:-1]
+    return float((score * np.outer(line, line)).max()), frame, (128, 128, 64, 64)

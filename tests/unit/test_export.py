@@ -6,7 +6,6 @@ import json
 import math
 from importlib.util import find_spec
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -17,13 +16,22 @@ from course_lib.data.generated import SPECS, make_sequence
 from course_lib.errors import CourseError, DataError
 from course_lib.geometry.windows import CropWindow
 from course_lib.models import export as export_module
-from course_lib.models.export import CLOSE, INPUTS, OUTPUTS, ForOpenCV, by_opencv, export
+from course_lib.models.export import (
+    CLOSE,
+    INPUTS,
+    OUTPUTS,
+    ForOpenCV,
+    by_opencv,
+    export,
+    opencv_tracker,
+    turned_deviation,
+)
 from course_lib.models.onestream import OneStream
 from course_lib.models.siamfc import SiamFC
-from course_lib.models.stems import normalised
+from course_lib.models.stems import DEVIATION, MEAN, normalised
 from course_lib.models.weights import load_network, save_weights
 from course_lib.places import WEIGHTS
-from course_lib.trackers.onestream import BLACK, OneStreamSettings, OneStreamTracker
+from course_lib.trackers.onestream import BLACK, OneStreamSettings, OneStreamTracker, hann
 
 needs_onnx = pytest.mark.skipif(find_spec("onnx") is None, reason="needs the package onnx")
 KINDS = [{}, {"asymmetric": True}, {"eliminate": (2,)}, {"asymmetric": True, "eliminate": (1, 3)}]
@@ -133,7 +141,7 @@ class TestRefused:
 
     def test_without_the_package(self, tmp_path, monkeypatch):
         monkeypatch.setattr(export_module, "find_spec", lambda name: None)
-        with pytest.raises(CourseError, match=r"package onnx, .* pip install -e \.\[export\]"):
+        with pytest.raises(CourseError, match=r"package onnx, .*`pip install -e \.\[export\]"):
             export(small(), tmp_path / "a.onnx")
         assert list(tmp_path.iterdir()) == []
 
@@ -167,9 +175,7 @@ class WholePixels(OneStreamTracker):
 def by_trackervit(path, sequence, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Boxes (count, 4) and scores (count,) of OpenCV's tracker. Frames are RGB, as ours are: it
     takes the colours in the order of their means, and swaps none."""
-    given = cv2.TrackerVit_Params()
-    given.net, given.tracking_score_threshold = str(path), 0.0
-    tracker = cv2.TrackerVit_create(given)
+    tracker = opencv_tracker(path, 0.0)
     tracker.init(sequence.frames[0], [int(v) for v in sequence.boxes[0].round()])
     boxes, scores = [], []
     for t in range(1, count + 1):
@@ -208,6 +214,47 @@ def test_trackervit_finds_our_boxes_within_a_pixel(name, tmp_path):
         assert np.ptp(theirs, axis=0)[:2].max() > 10  # it moved
 
 
+class TestDeviation:
+    """1 / stdvalue is computed as the inverse of a quaternion: (a, b, c) · (a, −b, −c) is a² + b² + c²."""
+
+    def test_its_inverse_is_what_is_wanted(self):
+        a, b, c = turned_deviation()
+        inverse = np.array([a, -b, -c]) / (a * a + b * b + c * c)
+        np.testing.assert_allclose(inverse, 1 / np.array(DEVIATION))
+
+    @needs_onnx
+    @pytest.mark.slow
+    def test_the_one_that_this_opencv_needs_is_found(self, tmp_path, monkeypatch):
+        """On a frame whose crops need no resampling, the score is that of the file's maps."""
+        path = tmp_path / "a.onnx"
+        export(small(), path)
+        draw = np.random.default_rng(5)
+        frame = draw.integers(0, 256, (400, 400, 3), dtype=np.uint8) // 2
+        crops = frame[136:264, 136:264], frame[72:328, 72:328]
+        blobs = [
+            ((c / 255 - MEAN) / DEVIATION).transpose(2, 0, 1)[None].astype(np.float32)
+            for c in crops
+        ]
+        wanted = float((by_opencv(path, *blobs)[0][0, 0] * hann(16)).max())
+        tracker = opencv_tracker(path, 0.0)
+        tracker.init(frame, (168, 168, 64, 64))
+        tracker.update(frame)
+        assert tracker.getTrackingScore() == pytest.approx(wanted, abs=1e-5)
+
+        monkeypatch.setattr(export_module, "turned_deviation", lambda: (0.3, 0.1, 0.2))
+        monkeypatch.setattr(export_module, "DEVIATION", (0.1, 0.2, 0.3))
+        with pytest.raises(DataError, match=r"score that differs by .* install the OpenCV"):
+            opencv_tracker(path)
+
+    @needs_onnx
+    @pytest.mark.slow
+    def test_below_the_threshold_it_says_so(self, tmp_path):
+        export(bright(), tmp_path / "a.onnx")
+        tracker, grey = opencv_tracker(tmp_path / "a.onnx"), np.full((200, 300, 3), 40, np.uint8)
+        tracker.init(grey, (120, 70, 50, 32))
+        assert not tracker.update(grey)[0]
+
+
 class TestCommand:
     @needs_onnx
     @pytest.mark.slow
@@ -217,7 +264,7 @@ class TestCommand:
         command = ["export", "--weights", str(weights), "--to", str(path)]
         assert main(command) == 0
         said = capsys.readouterr().out
-        assert f"p.net = {str(path)!r}" in said and "RGB" in said
+        assert f"opencv_tracker({str(path)!r})" in said and "RGB" in said
         assert sorted(p.name for p in path.parent.iterdir()) == ["tracker.json", "tracker.onnx"]
         record = json.loads(path.with_suffix(".json").read_text())
         card = json.loads(weights.with_suffix(".json").read_text())
