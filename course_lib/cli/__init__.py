@@ -23,6 +23,7 @@ COMMANDS = {
     "track": "track a target in your own video",
     "trax": "let VOT's toolkit drive a tracker, by the TraX protocol",
     "train": "train a network from a recipe, or resume its training",
+    "export": "write a one-stream network as an ONNX file that OpenCV's TrackerVit runs",
     "runs": "the declared long runs: list them, or do those that are due",
     "evaluate": "run trackers over a benchmark",
     "report": "tables and plots from results on disk",

@@ -19,7 +19,9 @@ from course_lib.files import digest
 MAKER = "made_by"
 
 
-def check_outputs(maker: str, record: Path, files: list[Path], inputs: list[Path]) -> None:
+def check_outputs(
+    maker: str, record: Path, files: list[Path], inputs: list[Path], option: str = "--out"
+) -> None:
     """Check, before anything is done, that `record` and `files` may be written.
 
     Args:
@@ -27,6 +29,7 @@ def check_outputs(maker: str, record: Path, files: list[Path], inputs: list[Path
         record: where the record will be.
         files: those it will list.
         inputs: files that the command reads, which must not be overwritten under any name.
+        option: the one that named the files.
 
     Raises:
         SettingsError: if one exists and is not this command's own.
@@ -35,15 +38,14 @@ def check_outputs(maker: str, record: Path, files: list[Path], inputs: list[Path
     for path in (*files, record):
         if any(_same(path, given) for given in inputs):
             raise SettingsError(
-                f"--out would write {path}, which is the input itself; give another name"
+                f"{option} would write {path}, which is the input itself; give another name"
             )
     left = _left(maker, record)
     for path in (*files, record):
         if os.path.lexists(path) and not _is_own(path, record, left):
             raise SettingsError(
                 f"{path} exists already, and `python -m course_lib {maker}` did not make it, or "
-                f"it was changed since; "
-                "move it, delete it, or give another --out"
+                f"it was changed since; move it, delete it, or give another {option}"
             )
     _check_writable(record.parent)
 

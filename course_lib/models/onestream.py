@@ -168,10 +168,12 @@ class OneStream(nn.Module):
             queries.append(q)
         return Template(first, tuple(kept), tuple(queries))
 
-    def search(self, template: Template, image: Tensor) -> CentreMaps:
+    def search(
+        self, template: Template, image: Tensor, watch: list[dict[str, Tensor]] | None = None
+    ) -> CentreMaps:
         """Centre maps of search images (B, 3, 256, 256) for templates of the same number, or for
-        one."""
-        x, _ = self.stream(template, self.tokens(image, self.place_x))
+        one; for `watch`, see `stream`."""
+        x, _ = self.stream(template, self.tokens(image, self.place_x), watch)
         return self.head(map_of(self.norm(x)))
 
     def stream(

@@ -22,8 +22,20 @@ DEVIATION = (0.229, 0.224, 0.225)
 def normalised(image: Tensor) -> Tensor:
     """Images (B, 3, S, S) with values 0…255 as those that public transformers expect: each colour
     with the mean 0 and the standard deviation 1 that it has in ImageNet."""
-    mean, deviation = (image.new_tensor(v)[:, None, None] * 255 for v in (MEAN, DEVIATION))
+    mean, deviation = _of_colours(image)
     return (image - mean) / deviation
+
+
+def denormalised(image: Tensor) -> Tensor:
+    """The inverse of `normalised`: images (B, 3, S, S) with values 0…255."""
+    mean, deviation = _of_colours(image)
+    return image * deviation + mean
+
+
+def _of_colours(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation (3, 1, 1) of the colours of images with values 0…255."""
+    mean, deviation = (image.new_tensor(v)[:, None, None] * 255 for v in (MEAN, DEVIATION))
+    return mean, deviation
 
 
 class ConvStem(Backbone):

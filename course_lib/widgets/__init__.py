@@ -1,5 +1,5 @@
 """Widgets: a clip player, a box picker, benches and explorers for trackers, proposals, receptive
-fields and margins, live training curves.
+fields, margins and attention, live training curves.
 
 Each is an anywidget: a short ES module in the page that fetches no other file.
 Where no kernel runs (GitHub, an HTML export) the same cell shows a still image with its
@@ -16,6 +16,7 @@ from typing import Any
 
 MODULES = {
     "AnchorExplorer": "anchor_explorer",
+    "AttentionExplorer": "attention_explorer",
     "BoxClimber": "box_climber",
     "BoxPicker": "box_picker",
     "ClassifierRoom": "classifier_room",

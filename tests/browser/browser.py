@@ -35,6 +35,8 @@ from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.runtime import ProposalRuntime
 from course_lib.widgets import BoxClimber, ClassifierRoom, MosseBench, ScoreMapExplorer
 from course_lib.models.atom import ATOM
+from course_lib.models.onestream import OneStream
+from course_lib.widgets import AttentionExplorer
 from course_lib.models.runtime_online import OnlineRuntime
 from course_lib.trackers.atom import ATOMSettings, ATOMTracker
 from course_lib.widgets.score_maps import untrained
@@ -73,13 +75,15 @@ sequence = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.
     "climber = BoxClimber(frames[20], boxes[20], lambda b: overlaps(b, there)[0])\nclimber",
     "atom = OnlineRuntime(ATOM('alexnet', 8, widths=(8,) * 5).eval(), small.placement)\n"
     "room = ClassifierRoom(sequence.part(0, 6), ATOMTracker(ATOMSettings(), atom))\nroom",
+    "stream = OneStream('patches', 24, 2, 3, 2, 16, eliminate=(1,), keep=0.5)\n"
+    "attention = AttentionExplorer(sequence.part(0, 6), stream)\nattention",
     "progress.step += 1\ncurves(progress)\nprint('read:', player.frame, picker.box, "
     "round(picker.iou, 2), round(bench.rate, 3), bench.frame,"
     " f\"cell {anchors.values['row']:.0f} {anchors.values['column']:.0f}\", "
     "fields.readout.split(',')[0],"
     " 'margins', float(margins.values['margin']), margins.values['loss'], "
     "shifts.readout.split(';')[0],"
-    " *[dict(w.values) for w in (windows, explorer, board, room)],"
+    " *[dict(w.values) for w in (windows, explorer, board, room, attention)],"
     " 'climbed', climber.step, [round(v) for v in climber.box], round(climber.values['length']),"
     " 'rate', loop.values['rate'], loop.values['response'], dict(maps.values), maps.box)",
 ]

@@ -258,6 +258,22 @@ def test_anchor_explorer_by_click_and_keyboard(page, keys):
     assert "positive" in page.one(".tc-readout", widget).text
 
 
+def test_attention_explorer_by_click(page):
+    from selenium.webdriver import ActionChains
+
+    widget = page.all(".tc-widget")[15]
+    image, readout = page.one("img", widget), page.one(".tc-readout", widget)
+    page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", image)
+    w, h = image.size["width"], image.size["height"]
+    # the first token of the template lies at the upper left of the image
+    right, down = 0.03 + 0.22 / 16 - 0.5, 0.08 + 0.22 / 16 * 10.5 / 4.3 - 0.5
+    mouse = ActionChains(page.driver, duration=50)
+    mouse.move_to_element_with_offset(image, round(right * w), round(down * h)).click().perform()
+    page.until(lambda: "the token in row 0, column 0" in readout.text, "the first token")
+    assert "'row': 0.0, 'column': 0.0" in page.kernel_reads()
+    assert "tokens were removed before" in readout.text
+
+
 def test_field_explorer_by_keyboard(page, keys):
     widget = page.all(".tc-widget")[5]
     readout = page.one(".tc-readout", widget)
@@ -307,7 +323,7 @@ def test_shift_explorer_by_keyboard(page, keys):
     assert "shifted by (-24, 5)" in page.kernel_reads()
 
 
-@pytest.mark.parametrize("number", [8, 9, 10, 14])  # windows, explorer, explorer, room
+@pytest.mark.parametrize("number", [8, 9, 10, 14, 15])  # windows to attention
 def test_every_control_of_a_bench_reaches_the_kernel(page, keys, number):
     """From end to end by keyboard; what Python holds is what the page shows, and the image follows
     the frame."""
@@ -356,6 +372,7 @@ def test_every_slider_follows_the_mouse(page):
                 "frame",
                 "Frame",
                 "row of the cell",
+                "row of the token",
                 "3 × 3 layers before it",
                 "margin m",
             ):
@@ -380,7 +397,7 @@ def test_live_curves_follow_the_kernel(page):
 
 def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
     controls = page.all(".tc-widget :is(button, input, select, [tabindex])")
-    assert len(controls) == 71
+    assert len(controls) == 76
     for control in controls:
         # elements far out of view are not laid out and have no name
         page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", control)
@@ -428,6 +445,10 @@ def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
         "noise of each answer",
         "step length",
         "frame",
+        "frame",
+        "layer",
+        "row of the token",
+        "column of the token",
     ]
     for control in controls:
         control.send_keys(keys.SHIFT)  # the focus by keyboard

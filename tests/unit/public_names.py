@@ -82,3 +82,39 @@ def dimp(seed: int = 0, learned: bool = True) -> Drawn:
         for name in ("label_map_predictor", "target_mask_predictor.0", "spatial_weight_predictor"):
             t[f"{optimiser}.{name}.weight"] = 0.5 * t.normal(1, 100, 1, 1)
     return Drawn() | t | resnet(seed) | iou_net(seed, "bb_regressor.")
+
+
+def ostrack(dim: int = 768, layers: int = 12, width: int = 256, seed: int = 0) -> Drawn:
+    """A published OSTrack: encoder and head, with what the encoder began with and no longer uses.
+
+    Args:
+        dim: channels of a token.
+        layers: number of blocks.
+        width: channels of the head's first convolutions.
+        seed: of the values.
+    """
+    t = Drawn(seed)
+    t["backbone.cls_token"] = t.normal(1, 1, dim)
+    t["backbone.pos_embed"] = t.normal(1, 197, dim)
+    t["backbone.pos_embed_z"] = t.normal(1, 64, dim)
+    t["backbone.pos_embed_x"] = t.normal(1, 256, dim)
+    t.conv("backbone.patch_embed.proj", dim, 3, 16)
+    for k in range(layers):
+        block = f"backbone.blocks.{k}"
+        for name in ("norm1", "norm2"):
+            t[f"{block}.{name}.weight"] = 1 + 0.1 * t.normal(dim)
+            t[f"{block}.{name}.bias"] = 0.1 * t.normal(dim)
+        t.linear(f"{block}.attn.qkv", 3 * dim, dim)
+        t.linear(f"{block}.attn.proj", dim, dim)
+        t.linear(f"{block}.mlp.fc1", 4 * dim, dim)
+        t.linear(f"{block}.mlp.fc2", dim, 4 * dim)
+    t["backbone.norm.weight"] = 1 + 0.1 * t.normal(dim)
+    t["backbone.norm.bias"] = 0.1 * t.normal(dim)
+    for branch, out in (("ctr", 1), ("offset", 2), ("size", 2)):
+        before = dim
+        for k in range(4):
+            t.conv(f"box_head.conv{k + 1}_{branch}.0", width // 2**k, before, 3)
+            t.norm(f"box_head.conv{k + 1}_{branch}.1", width // 2**k)
+            before = width // 2**k
+        t.conv(f"box_head.conv5_{branch}", out, before, 1)
+    return t
