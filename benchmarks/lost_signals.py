@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Items
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
@@ -149,24 +150,47 @@ def pass_over(of: Pass, sequence: Sequence) -> Row:
     }
 
 
-def passes_of(name: str, groups: Mapping[str, Items[Sequence]]) -> dict[str, dict[str, Row]]:
-    """Rows by group and clip of one tracker, kept from an earlier run where the clips and the
-    weights are the same. Raises MissingDataError if its weights are missing."""
-    of, file = PASSES[name], RUNS / "lost_signals" / f"{name}.json"
+def file_of(name: str) -> Path:
+    """Where a tracker's rows are kept."""
+    return RUNS / "lost_signals" / f"{name}.json"
+
+
+def kept_rows(name: str) -> dict[str, Row]:
+    """A tracker's rows of an earlier run with the same weights, by `key_of` their clip. Raises
+    MissingDataError if its weights are missing."""
+    sha256, file = PASSES[name].sha256(), file_of(name)
     kept = read_json(file, "delete it to have it measured again") if file.is_file() else {}
-    if kept.get("sha256") != of.sha256():
-        kept = {"sha256": of.sha256(), "rows": {}}
-    rows = kept["rows"]
-    for clips in groups.values():
-        for clip in clips:
-            key = f"{clip.name} {clip.identity()['truth']}"
-            if key not in rows:
-                rows[key] = pass_over(of, clip.loaded())
-                write_whole(file, json.dumps(kept) + "\n")
-    return {
-        group: {c.name: rows[f"{c.name} {c.identity()['truth']}"] for c in clips}
-        for group, clips in groups.items()
-    }
+    return kept["rows"] if kept.get("sha256") == sha256 else {}
+
+
+def key_of(clip: Sequence) -> str:
+    """A name of a clip that is another if its boxes are."""
+    return f"{clip.name} {clip.identity()['truth']}"
+
+
+def measure(names: Items[str], clips: Items[Sequence]) -> dict[str, dict[str, Row]]:
+    """Rows by tracker and clip; each is kept as soon as it is there. Trackers without weights are
+    left out, and said to be.
+
+    Args:
+        names: of PASSES.
+        clips: what to track; one is in memory at a time.
+    """
+    rows = {}
+    for name in names:
+        try:
+            rows[name] = kept_rows(name)
+        except MissingDataError as problem:
+            print(f"{name} is left out: {problem}", flush=True)
+    for clip in clips:
+        missing, key = [name for name in rows if key_of(clip) not in rows[name]], key_of(clip)
+        frames = clip.loaded() if missing else clip
+        for name in missing:
+            rows[name][key] = pass_over(PASSES[name], frames)
+            kept = {"sha256": PASSES[name].sha256(), "rows": rows[name]}
+            write_whole(file_of(name), json.dumps(kept) + "\n")
+        print(f"  {clip.name}", flush=True)
+    return {name: {c.name: of[key_of(c)] for c in clips} for name, of in rows.items()}
 
 
 def pooled(rows: Items[Row], signal: str, asked: str) -> tuple[np.ndarray, np.ndarray]:
@@ -185,17 +209,45 @@ def pooled(rows: Items[Row], signal: str, asked: str) -> tuple[np.ndarray, np.nd
     return scores[counted], right[counted]
 
 
+def won_pairs(rows: Items[Row], signal: str, asked: str) -> tuple[np.ndarray, ...]:
+    """What the area under the curve is made of, clip by clip: how many pairs (n, n) of a frame asked
+    for in one clip and a followed one in another have the lower score in the former, ties counting
+    half; and the numbers (n,) of frames asked for, and of followed ones.
+
+    Args:
+        rows: of the n clips.
+        signal: its name.
+        asked: letters of the states.
+    """
+    groups = [
+        (scores[right], np.sort(scores[~right]))
+        for scores, right in (pooled([row], signal, asked) for row in rows)
+    ]
+    won = [
+        [
+            # followed frames above each score asked for, those with the same score counted half
+            sum((len(b) - np.searchsorted(b, a, side)).sum() for side in ("left", "right")) / 2
+            for _, b in groups
+        ]
+        for a, _ in groups
+    ]
+    return np.array(won), *(np.array([len(g[k]) for g in groups]) for k in (0, 1))
+
+
 def drawn_areas(rows: Items[Row], signal: str, asked: str) -> np.ndarray:
-    """Areas (DRAWS,) for clips drawn with replacement: the same draws for every signal.
+    """Areas (DRAWS,) for clips drawn with replacement: the same draws for every signal. NaN where a
+    draw has only frames of one kind.
 
     Args:
         rows: of the clips.
         signal: its name.
         asked: letters of the states.
     """
-    rng = np.random.default_rng(0)
-    picks = rng.integers(0, len(rows), (DRAWS, len(rows)))
-    return np.array([area(*pooled([rows[k] for k in pick], signal, asked)) for pick in picks])
+    n = len(rows)
+    times = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), DRAWS)  # (DRAWS, n)
+    won, lost, followed = won_pairs(rows, signal, asked)
+    with np.errstate(invalid="ignore"):
+        return ((times @ won) * times).sum(1) / ((times @ lost) * (times @ followed))
 
 
 def interval(value: float, draws: np.ndarray) -> Row:
@@ -324,23 +376,21 @@ def print_areas(signals: Mapping[str, Row]) -> None:
 
 
 def main() -> None:
-    """Measure what is missing, print, write after every tracker."""
+    """Measure what is missing, print, write."""
     parser = options_of(__doc__)
     parser.add_argument("--trackers", nargs="+", default=list(PASSES), choices=PASSES)
     parser.add_argument("--clips", type=int, default=24, help="generated clips (default: 24)")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     groups = {"generated": generated_clips(options.clips), "real": real_clips()}
-    rows = {}
-    for name in options.trackers:
-        try:
-            rows[name] = passes_of(name, groups)
-        except MissingDataError as problem:
-            print(f"{name} is left out: {problem}")
-            continue
-        table = table_of(rows, groups)
-        print_areas(table["signals"])
-        write_results(options.write, table, "cpu")
+    found = measure(options.trackers, [clip for of in groups.values() for clip in of])
+    rows = {
+        name: {group: {c.name: of[c.name] for c in clips} for group, clips in groups.items()}
+        for name, of in found.items()
+    }
+    table = table_of(rows, groups)
+    print_areas(table["signals"])
+    write_results(options.write, table, "cpu")
 
 
 if __name__ == "__main__":
