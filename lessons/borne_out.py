@@ -36,7 +36,9 @@ def verdict_of(interval: Interval) -> str:
 
 
 def in_words(interval: Interval) -> str:
-    """As in "(+0.036 ± 0.049, 95 %, n = 22)"."""
+    """As in "(+0.036 ± 0.049, 95 %, n = 22)"; of nothing, "(not measured yet)"."""
+    if not interval.n:
+        return "(not measured yet)"
     around = f"{interval.mean:+.3f} ± {interval.half_width:.3f}"
     return f"({around}, {100 * interval.level:.0f} %, n = {interval.n})"
 

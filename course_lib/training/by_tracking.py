@@ -53,6 +53,10 @@ TRACKERS = {
         "course_lib.models.runtime_online:OnlineRuntime",
         "course_lib.trackers.atom:ATOMTracker",
     ),
+    "centres": (
+        "course_lib.models.runtime_stream:StreamRuntime",
+        "course_lib.trackers.onestream:OneStreamTracker",
+    ),
 }
 FIRST_SEED = 700_000  # of the generated clips
 FRAMES = 40  # of each clip

@@ -115,3 +115,8 @@ class TestEvidence:
         text = f"{HEADING}\n\n* One.\n* Two\n  lines.\n\n## Next\n\n* Not this."
         assert conclusions(text) == ["One.", "Two\n  lines."]
         assert uncarried("KCF is better.\n\nKCF is better (published).") == ["KCF is better."]
+
+    def test_what_was_not_measured_is_open_and_says_so(self):
+        nothing = Interval(0.0, float("inf"), 0)
+        text = borne_out.with_evidence("Not told {{evidence gap open}}.", {"gap": lambda: nothing})
+        assert text == "Not told (not measured yet)."
