@@ -104,6 +104,15 @@ function paintLabel(context, label, [x, y, w, h], colour, slot) {
   context.fillText(label, left + 4, top + 9.5);
 }
 
+/** A map (h, w) of bytes, in the 256 colours of `palette`. */
+function paintMap(canvas, values, h, w, palette) {
+  [canvas.width, canvas.height] = [w, h];
+  canvas.style.width = `${(132 * w) / Math.max(w, h)}px`;
+  const image = new ImageData(w, h);
+  values.forEach((value, i) => image.data.set([...palette.slice(3 * value, 3 * value + 3), 255], 4 * i));
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
 /** element("p", { class: "x" }, "text", child): HTML in one line. A property that is a function listens. */
 function element(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
