@@ -53,6 +53,23 @@ class Event:
     box: np.ndarray | None = None
 
 
+def csv_row(frame: int, seconds: float, target: int, answer: Answer) -> str:
+    """A line of the table whose COLUMNS are given above.
+
+    Args:
+        frame: its number.
+        seconds: its time.
+        target: its number.
+        answer: what was said of it.
+    """
+    box = ",".join(f"{v:.2f}" for v in answer.box)
+    state = "drawn" if answer.drawn else answer.surety
+    return (
+        f"{frame},{seconds:.4f},{target},{answer.tracker},{box},{answer.score:.6g},{state},"
+        f"{1000 * answer.seconds:.2f}"
+    )
+
+
 @dataclass(eq=False)
 class Recording:
     """A live session, frame by frame.
@@ -126,13 +143,7 @@ class Recording:
         """Write one line for each target in each frame; boxes in pixels of the frames recorded."""
         rows = [COLUMNS]
         for t, said in enumerate(self.answers):
-            for target, a in said.items():
-                box = ",".join(f"{v:.2f}" for v in a.box)
-                state = "drawn" if a.drawn else a.surety
-                rows.append(
-                    f"{t},{self.seconds[t]:.4f},{target},{a.tracker},{box},{a.score:.6g},{state},"
-                    f"{1000 * a.seconds:.2f}"
-                )
+            rows += [csv_row(t, self.seconds[t], *one) for one in said.items()]
         write_whole(Path(path), "\n".join(rows) + "\n")
 
     def write_video(self, path: Path | str) -> None:

@@ -72,6 +72,13 @@ function inkOn(colour) {
 
 /** Draw boxes [x, y, w, h] in frame pixels, each in its style; labels last, so that no line strikes through them. */
 function paintBoxes(canvas, boxes, size, styles) {
+  const context = canvas.getContext("2d");
+  const shown = paintOutlines(canvas, boxes, size, styles);
+  for (const { place, label, colour, slot } of shown) paintLabel(context, label, place, colour, slot);
+}
+
+/** The same boxes without labels; returns those that are drawn, with their places on the canvas. */
+function paintOutlines(canvas, boxes, size, styles) {
   const { scale, left, top } = fit(canvas, size);
   const context = canvas.getContext("2d");
   const shown = boxes
@@ -87,7 +94,7 @@ function paintBoxes(canvas, boxes, size, styles) {
     }
   }
   context.setLineDash([]);
-  for (const { place, label, colour, slot } of shown) paintLabel(context, label, place, colour, slot);
+  return shown;
 }
 
 /** Labels of overlapping boxes take different corners: above or below, left or right. */

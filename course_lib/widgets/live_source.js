@@ -40,7 +40,13 @@ class BrowserSource {
     this.video.src = this.address;
     await happens(this.video, "loadeddata", refusal);
     if (!this.video.videoWidth) throw new Error(refusal); // sound alone
-    await this.seek(STEP / 2); // in the middle of a frame, so that rounding never shows one twice
+    await this.rewind();
+  }
+
+  /** A video file's first frame: half a step into it, so that rounding never shows a frame twice. */
+  async rewind() {
+    this.hold();
+    await this.seek(STEP / 2);
     this.begun = this.video.currentTime;
   }
 
@@ -91,6 +97,11 @@ class BrowserSource {
     if (video.ended || before + STEP >= video.duration) return false;
     await this.seek(before + STEP);
     return video.currentTime > before;
+  }
+
+  /** Go to the next frame and grab it; null at the end. */
+  async next() {
+    return (await this.advance()) ? this.grab() : null;
   }
 
   /** Hold a video file that does not wait; a camera goes on. */

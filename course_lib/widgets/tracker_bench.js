@@ -20,6 +20,7 @@ function render({ model, el }) {
   let bands = new Map(); // target → its scores
   let ticks = []; // times of the last answers
   let last = -1; // number of the frame in view, by Python's count
+  let upcoming = null; // promise of the browser's next frame: it is fetched while Python tracks in this one
 
   const canvas = element("canvas", { role: "img" });
   [canvas.width, canvas.height] = [640, 360];
@@ -38,7 +39,7 @@ function render({ model, el }) {
   const hurry = control("input", { type: "checkbox", change: () => (source.patient = !hurry.checked) });
   const play = control("button", { type: "button", class: "tc-play", click: toggle }, "Track");
   const once = control("button", { type: "button", click: () => run(1) }, "One frame");
-  const again = control("button", { type: "button", click: () => begin(look) }, "From the start");
+  const again = control("button", { type: "button", click: restart }, "From the start");
   const tracker = control("select", { "aria-label": "Tracker", change: redraw });
   names.forEach((name) => tracker.append(new Option(name, name)));
   tracker.value = model.get("tracker");
@@ -48,7 +49,7 @@ function render({ model, el }) {
   const save = { mp4: "Save video", csv: "Save table" };
   const saves = Object.keys(save).map((kind) => control("button", { type: "button", click: () => download(kind) }, save[kind]));
   const map = element("canvas", { role: "img", "aria-label": "score map of the chosen target" });
-  const mapName = element("figcaption", {}, "score map");
+  const mapName = element("figcaption");
   const chart = element("div");
   const readout = element("p", { class: "tc-readout" }, BEGIN);
   const voice = element("p", { class: "tc-hidden", role: "status", "aria-live": "polite" });
@@ -56,7 +57,7 @@ function render({ model, el }) {
     "Drag to draw a box, inside it to move, at a corner to resize: tracking pauses, and goes on with the new box. Keyboard, on the image: " +
     "arrow keys move, Shift with arrow keys resizes, Enter tracks or pauses. Below: score over time, dashed the score from which the tracker " +
     "is sure, shaded where it is unsure, darker where it is lost. A video file is read at 25 frames a second.");
-  const sources = inKernel ? [again] : [file, camera, element("label", {}, hurry, " a file does not wait for the tracker")];
+  const sources = inKernel ? [again] : [file, camera, again, element("label", {}, hurry, " a file does not wait for the tracker")];
   el.append(element("div", { class: "tc-widget tc-bench", role: "group", "aria-label": "Tracker bench" },
     element("div", { class: "tc-bar" }, ...sources),
     element("div", { class: "tc-panels" }, element("figure", { class: "tc-live" }, canvas), element("figure", { class: "tc-map" }, map, mapName)),
@@ -89,7 +90,7 @@ function render({ model, el }) {
     const mine = ++previews;
     try {
       if (anew) await ask({ do: "open" });
-      [said, pending, bands, chosen, last] = [new Map(), new Map(), new Map(), 1, -1];
+      [said, pending, bands, chosen, last, upcoming] = [new Map(), new Map(), new Map(), 1, -1, null];
       await opening();
       if (!inKernel) shown = await source.grab();
     } catch (problem) {
@@ -117,6 +118,12 @@ function render({ model, el }) {
       draw();
       await new Promise((go) => setTimeout(go, 60));
     }
+  }
+
+  function restart() {
+    if (inKernel) begin(look);
+    else if (source.address) begin(() => source.rewind());
+    else tell("There is no video file to begin again.");
   }
 
   /** Python's own first frame, or the one that another view has come to. */
@@ -199,6 +206,7 @@ function render({ model, el }) {
   function pause() {
     running = false;
     previews++; // a preview ends
+    if (source.live) upcoming = null; // it will be old when tracking goes on
     source.hold();
     play.textContent = "Track";
   }
@@ -234,11 +242,15 @@ function render({ model, el }) {
   /** Send the next frame; false at the end. */
   async function next() {
     if (inKernel) return take(await patiently(ask({ do: "step", next: true })));
-    if (!(await source.advance())) return end();
-    const frame = await source.grab();
-    const answer = await patiently(ask({ do: "step", seconds: frame.seconds }, [frame.jpeg]));
+    const frame = await (upcoming ?? source.next());
+    upcoming = null;
+    if (!frame) return end();
+    const answer = ask({ do: "step", seconds: frame.seconds }, [frame.jpeg]);
+    upcoming = source.next();
+    upcoming.catch(() => null); // said when it is waited for
+    const result = await patiently(answer);
     shown = frame;
-    return take(answer);
+    return take(result);
   }
 
   function end() {

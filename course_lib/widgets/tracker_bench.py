@@ -88,10 +88,10 @@ class TrackerBench(ImageWidget):
             palette=canvas.palette(),
             alt=alt or "A video with the boxes of the targets that are tracked in it.",
         )
-        self.open()
+        self.begin()
         self.on_msg(lambda _widget, content, buffers: self._answer(content, buffers))
 
-    def open(self) -> None:
+    def begin(self) -> None:
         """Begin a new session, from the first frame of the source on."""
         self.recording = Recording()
         self.session = LiveSession(self.make, self.recording)
@@ -125,7 +125,7 @@ class TrackerBench(ImageWidget):
         """
         todo = content.get("do")
         if todo == "open":
-            self.open()
+            self.begin()
             return {}, []
         if todo == "save":
             return self._saved(content["kind"])
