@@ -90,7 +90,7 @@ class TrackerRace(canvas.PlayedWidget):
             raise DataError(f"{len(racers)} trackers were given; expected 1 to {MOST}")
         self.sequence = sequence.part(0, max(1, max_frames)).loaded()
         accept_start(self.sequence.frames[0], self.sequence.boxes[0])
-        self.laps = {str(label): self._lap(label, racer) for label, racer in racers.items()}
+        self.laps = {str(k): self._lap(sequence, str(k), racer) for k, racer in racers.items()}
         super().__init__(
             **vars(canvas.pack_frames(self.sequence.frames, longest_side=400)),
             styles=canvas.box_styles([canvas.TRUTH_LABEL, *self.laps]),
@@ -137,12 +137,12 @@ class TrackerRace(canvas.PlayedWidget):
         ax.set(xlabel="frame", ylabel="IoU", ylim=(-0.02, 1.02))
         ax.legend(fontsize=8, ncols=3)
 
-    def _lap(self, label: str, racer: Tracker | ArrayLike) -> Lap:
+    def _lap(self, whole: Sequence, label: str, racer: Tracker | ArrayLike) -> Lap:
         """A tracker's pass, run here, or one whose boxes are given."""
         T = len(self.sequence)
         if isinstance(racer, Tracker):
             return run_lap(racer, self.sequence)
-        boxes = canvas.stack_boxes(self.sequence, {label: racer}, T)[str(label)]
+        boxes = canvas.stack_boxes(whole, {label: racer}, T)[label]
         return Lap(boxes, np.full(T, np.nan))
 
 

@@ -145,6 +145,8 @@ class TrackerBench(ImageWidget):
             self.session.drop(int(target))
         for start in content.get("starts", []):
             self.session.start(int(start["target"]), start["tracker"], start["box"])
+        if self.session.frame is None:
+            raise DataError("no frame has come yet; choose a video file or the webcam first")
         return self._state(with_frame=todo == "look" or bool(wants))
 
     def image(self) -> Figure:
