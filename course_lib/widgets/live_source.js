@@ -10,10 +10,10 @@ const REFUSED = {
   NotReadableError: "The webcam is used by another program",
 };
 
-/** Resolves when `name` happens to `node`; an error of the node, or ten seconds in vain, rejects with the sentence `otherwise`. */
+/** Resolves when `name` happens to `node`; an error of the node, or thirty seconds in vain, rejects with the sentence `otherwise`. */
 function happens(node, name, otherwise) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(fail, 10000);
+    const timer = setTimeout(fail, 30000);
     function fail() {
       reject(new Error(otherwise));
     }

@@ -13,8 +13,8 @@ function render({ model, el }) {
   const panels = element("div", { class: "tc-panels" });
   const lanes = styles.map((style) => {
     const canvas = frameCanvas(model.get("sizes"), `${model.get("alt")} ${style.label}.`, [styles.length > 2 ? 226 : 346, 300]);
-    const caption = element("figcaption");
-    panels.append(element("figure", {}, canvas, caption));
+    const caption = element("span");
+    panels.append(element("figure", {}, canvas, element("figcaption", {}, sample(style), caption)));
     return { style, canvas, caption };
   });
   const transport = makeTransport(model, store);
@@ -30,11 +30,11 @@ function render({ model, el }) {
 
   function drawChart() {
     const values = lines[kind.value];
-    const parts = styles.map(({ label, colour, dash }, k) => {
+    const parts = styles.map(({ colour, dash }, k) => {
       const points = Array.from({ length: T }, (_, i) => values[k * T + i])
         .map((v, i) => (Number.isFinite(v) ? `${along(i)},${level(v)}` : "|")).join(" ");
       const pieces = points.split("|").filter((piece) => piece.trim());
-      return pieces.map((piece) => `<polyline points="${piece}" style="stroke: ${colour}; stroke-dasharray: ${dash.join(" ")}"><title>${label}</title></polyline>`).join("");
+      return pieces.map((piece) => `<polyline points="${piece}" style="stroke: ${colour}; stroke-dasharray: ${dash.join(" ")}"/>`).join("");
     });
     const ticks = [0, 0.5, 1].map((v) => `<text x="${CHART.left - 6}" y="${level(v) + 4}" text-anchor="end">${v}</text>` +
       `<line class="tc-axis" x1="${CHART.left}" x2="${CHART.right}" y1="${level(v)}" y2="${level(v)}"/>`);

@@ -34,6 +34,7 @@ from course_lib.widgets import LiveCurves, HeadExplorer, ProposalExplorer, SizeL
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.runtime import ProposalRuntime
 from course_lib.widgets import BoxClimber, ClassifierRoom, MosseBench, ScoreMapExplorer
+from course_lib.widgets import TrackerBench, TrackerRace
 from course_lib.models.atom import ATOM
 from course_lib.models.runtime_online import OnlineRuntime
 from course_lib.trackers.atom import ATOMSettings, ATOMTracker
@@ -73,6 +74,8 @@ sequence = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.
     "climber = BoxClimber(frames[20], boxes[20], lambda b: overlaps(b, there)[0])\nclimber",
     "atom = OnlineRuntime(ATOM('alexnet', 8, widths=(8,) * 5).eval(), small.placement)\n"
     "room = ClassifierRoom(sequence.part(0, 6), ATOMTracker(ATOMSettings(), atom))\nroom",
+    "live = TrackerBench()\nlive",
+    "race = TrackerRace(sequence, {'truth': boxes, 'other': other})\nrace",
     "progress.step += 1\ncurves(progress)\nprint('read:', player.frame, picker.box, "
     "round(picker.iou, 2), round(bench.rate, 3), bench.frame,"
     " f\"cell {anchors.values['row']:.0f} {anchors.values['column']:.0f}\", "
@@ -175,7 +178,8 @@ def start_server(folder: Path, front: str, port: int) -> subprocess.Popen:
     raise RuntimeError(f"{front} did not answer:\n{(folder / 'server.log').read_text()[-2000:]}")
 
 
-def start_browser(profile: Path):
+def start_browser(profile: Path, *more: str):
+    """Headless Chromium with a profile of its own, and more flags."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -189,6 +193,7 @@ def start_browser(profile: Path):
         "disable-component-update",
         "disable-dev-shm-usage",
         "window-size=1200,2600",
+        *more,
     ]:
         options.add_argument(f"--{flag}")
     options.add_argument(f"--user-data-dir={profile}")

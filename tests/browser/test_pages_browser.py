@@ -32,7 +32,7 @@ NAMES = [
     "explorer",
     "board",
 ]
-NAMES += ["curves", "loop", "climber", "room"]
+NAMES += ["curves", "loop", "climber", "room", "live", "race"]
 
 
 def severe(driver, *but: str) -> list[str]:
