@@ -3,6 +3,7 @@
 
 const PATIENCE = 2000; // milliseconds without an answer until the page says that it waits
 const BEGIN = "Choose a video file or the webcam.";
+const DRAW = "Draw a box around the target, then Track.";
 
 function render({ model, el }) {
   const styles = model.get("styles");
@@ -27,7 +28,10 @@ function render({ model, el }) {
   takesKeys(canvas, "box editor", `${model.get("alt")} Arrow keys move the box, Shift with arrow keys resizes it, Enter tracks or pauses.`);
   canvas.addEventListener("pointerdown", pause);
   canvas.addEventListener("keydown", (event) => {
-    if (stepOf(event)) pause();
+    if (stepOf(event) && open) {
+      pause();
+      if (!boxFor(chosen)) pending.set(chosen, centralBox()); // the first key brings a box to move
+    }
     if (event.key !== "Enter") return;
     handled(event);
     toggle();
@@ -55,7 +59,7 @@ function render({ model, el }) {
   const voice = element("p", { class: "tc-hidden", role: "status", "aria-live": "polite" });
   const help = element("p", { class: "tc-help" },
     "Drag to draw a box, inside it to move, at a corner to resize: tracking pauses, and goes on with the new box. Keyboard, on the image: " +
-    "arrow keys move, Shift with arrow keys resizes, Enter tracks or pauses. Below: score over time, dashed the score from which the tracker " +
+    "arrow keys bring a box and move it, Shift with arrow keys resizes, Enter tracks or pauses. Below: score over time, dashed the score from which the tracker " +
     "is sure, shaded where it is unsure, darker where it is lost. A video file is read at 25 frames a second.");
   const sources = inKernel ? [again] : [file, camera, again, element("label", {}, hurry, " a file does not wait for the tracker")];
   el.append(element("div", { class: "tc-widget tc-bench", role: "group", "aria-label": "Tracker bench" },
@@ -101,11 +105,10 @@ function render({ model, el }) {
     const scale = Math.min(640 / shown.size[0], 460 / shown.size[1]);
     [canvas.width, canvas.height] = shown.size.map((side) => Math.round(side * scale));
     said.forEach((one, number) => wanted.set(number, one.tracker));
-    if (!said.size) pending.set(1, centralBox());
     if (!said.size) wanted.set(1, tracker.value);
     list();
     draw();
-    if (!said.size) tell("Draw a box around the target, then Track.");
+    if (!said.size) tell(DRAW);
     if (source.live) preview(mine);
   }
 
@@ -134,21 +137,26 @@ function render({ model, el }) {
   function centralBox() {
     const [W, H] = shown.size;
     const aside = 6 * (chosen - 1);
-    return [3 * W / 8 + aside, 3 * H / 8 + aside, W / 4, H / 4].map(tenth);
+    return [(3 * W) / 8 + aside, (3 * H) / 8 + aside, W / 4, H / 4].map(tenth);
   }
 
-  /** The chosen target's box, drawn or tracked. */
+  /** A target's box, drawn or tracked; undefined if there is none. */
+  function boxFor(number) {
+    return pending.get(number) ?? said.get(number)?.box ?? undefined;
+  }
+
+  /** The chosen target's box; without one a box far outside, so that every drag draws. */
   function drawnBox() {
-    const box = pending.get(chosen) ?? said.get(chosen)?.box;
-    return box ?? (shown ? centralBox() : [0, 0, 1, 1]);
+    return boxFor(chosen) ?? [-1e6, -1e6, 1, 1];
   }
 
   function drawBox(box) {
     if (!open) return;
     pause();
-    pending.set(chosen, box);
-    draw();
     const [x, y, w, h] = box;
+    if (w <= 1 && h <= 1) pending.delete(chosen); // a first drag that was undone
+    else pending.set(chosen, box);
+    draw();
     voice.textContent = `Box of target ${chosen} x ${x}, y ${y}, width ${w}, height ${h}`;
   }
 
@@ -157,7 +165,7 @@ function render({ model, el }) {
     wanted.set(chosen, tracker.value);
     model.set("tracker", tracker.value);
     model.save_changes();
-    if (open) drawBox(drawnBox());
+    if (open && boxFor(chosen)) drawBox(boxFor(chosen));
   }
 
   function choose(number) {
@@ -172,7 +180,6 @@ function render({ model, el }) {
     if (!open || !free) return tell(open ? `There are ${styles.length} targets, and no more are possible.` : BEGIN);
     pause();
     chosen = free;
-    pending.set(chosen, centralBox());
     wanted.set(chosen, tracker.value);
     list();
     draw();
@@ -214,6 +221,7 @@ function render({ model, el }) {
   /** Track so many frames, or until the end. */
   async function run(frames) {
     if (!open || running) return open || tell(BEGIN);
+    if (!said.size && !pending.size) return tell(DRAW);
     running = true;
     previews++;
     play.textContent = "Pause";
@@ -318,7 +326,7 @@ function render({ model, el }) {
     paintings = requestAnimationFrame(() => {
       paintFrame(canvas, shown.bitmap, shown.size);
       const absent = [NaN, NaN, NaN, NaN];
-      const boxes = styles.map((_, k) => pending.get(k + 1) ?? said.get(k + 1)?.box ?? absent);
+      const boxes = styles.map((_, k) => boxFor(k + 1) ?? absent);
       paintBoxes(canvas, boxes, shown.size, styles);
       if (!running && boxes[chosen - 1].every(Number.isFinite)) editor.paintCorners(styles[chosen - 1].colour);
       chart.innerHTML = bands.size ? bandsSvg([...bands.values()].filter((band) => band.answers.length)) : "";

@@ -158,7 +158,7 @@ def test_200_frames_of_a_file_with_a_box_drawn_by_mouse(bench):
     bench.button("Track").click()
     bench.until(lambda: bench.frame() > 2, "the first frames")
     assert bench.button("Pause") and "target 1, kcf: score" in bench.readout
-    bench.until(lambda: "The end of the video" in bench.readout, "the end", seconds=100)
+    bench.until(lambda: "The end of the video" in bench.readout, "the end", seconds=400)
     print(f"kcf: {T / (time.monotonic() - began):.1f} frames/s")
     said = bench.reads()
     count, box = re.match(r"read: (\d+) \[1\] \[(.+?)\] kcf", said).groups()
