@@ -126,7 +126,10 @@ function paintMap(canvas, values, h, w, palette) {
   [canvas.width, canvas.height] = [w, h];
   canvas.style.width = `${(132 * w) / Math.max(w, h)}px`;
   const image = new ImageData(w, h);
-  values.forEach((value, i) => image.data.set([...palette.slice(3 * value, 3 * value + 3), 255], 4 * i));
+  values.forEach((value, i) => {
+    image.data.set(palette.subarray(3 * value, 3 * value + 3), 4 * i);
+    image.data[4 * i + 3] = 255;
+  });
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 

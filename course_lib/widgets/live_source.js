@@ -116,7 +116,7 @@ class BrowserSource {
     sketch.width = Math.max(1, Math.round(video.videoWidth * scale));
     sketch.height = Math.max(1, Math.round(video.videoHeight * scale));
     const bitmap = await createImageBitmap(video);
-    sketch.getContext("2d").drawImage(bitmap, 0, 0, sketch.width, sketch.height);
+    sketch.getContext("2d", { willReadFrequently: true }).drawImage(bitmap, 0, 0, sketch.width, sketch.height);
     const blob = await new Promise((done) => sketch.toBlob(done, "image/jpeg", 0.9));
     const now = this.live ? performance.now() / 1000 : video.currentTime;
     return { bitmap, jpeg: await blob.arrayBuffer(), size: [sketch.width, sketch.height], seconds: now - this.begun };

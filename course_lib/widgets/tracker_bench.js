@@ -2,6 +2,7 @@
 // So Python is never behind, and a kernel that is busy elsewhere only delays.
 
 const PATIENCE = 2000; // milliseconds without an answer until the page says that it waits
+const CHART_EVERY = 200; // milliseconds while it tracks: laying out the page again is slower than a tracker
 const BEGIN = "Choose a video file or the webcam.";
 const DRAW = "Draw a box around the target, then Track.";
 
@@ -12,7 +13,7 @@ function render({ model, el }) {
   const source = new BrowserSource();
   const view = Math.random().toString(36).slice(2); // several views of one widget: each gets its own answers
   const asked = new Map(); // number of a question → what its answer resolves
-  let [questions, open, running, previews, paintings] = [0, false, false, 0, 0];
+  let [questions, open, running, previews, paintings, charted] = [0, false, false, 0, 0, 0];
   let shown = null; // the frame in view: bitmap, size, and jpeg and seconds while Python does not have it
   let chosen = 1; // the target that is drawn
   let said = new Map(); // target → Python's last answer
@@ -38,8 +39,8 @@ function render({ model, el }) {
   });
   const editor = editBox(canvas, { size: () => shown?.size ?? [640, 360], get: drawnBox, set: drawBox });
 
-  const file = control("input", { type: "file", accept: "video/*", "aria-label": "Video file", change: () => file.files[0] && begin(() => source.openFile(file.files[0])) });
-  const camera = control("button", { type: "button", click: () => begin(() => source.openCamera()) }, "Webcam");
+  const file = control("input", { type: "file", accept: "video/*", "aria-label": "Video file", click: forgetFile, change: () => file.files[0] && begin(() => source.openFile(file.files[0])) });
+  const camera = control("button", { type: "button", click: () => { forgetFile(); begin(() => source.openCamera()); } }, "Webcam");
   const hurry = control("input", { type: "checkbox", change: () => (source.patient = !hurry.checked) });
   const play = control("button", { type: "button", class: "tc-play", click: toggle }, "Track");
   const once = control("button", { type: "button", click: () => run(1) }, "One frame");
@@ -67,6 +68,11 @@ function render({ model, el }) {
     element("div", { class: "tc-panels" }, element("figure", { class: "tc-live" }, canvas), element("figure", { class: "tc-map" }, map, mapName)),
     element("div", { class: "tc-bar" }, play, once, target, tracker, add, drop, ...saves),
     readout, chart, help, voice));
+
+  /** Otherwise choosing the same file again would be no change. */
+  function forgetFile() {
+    file.value = "";
+  }
 
   /** Ask Python; resolves with its answer and bytes. */
   function ask(content, buffers = []) {
@@ -329,8 +335,14 @@ function render({ model, el }) {
       const boxes = styles.map((_, k) => boxFor(k + 1) ?? absent);
       paintBoxes(canvas, boxes, shown.size, styles);
       if (!running && boxes[chosen - 1].every(Number.isFinite)) editor.paintCorners(styles[chosen - 1].colour);
-      chart.innerHTML = bands.size ? bandsSvg([...bands.values()].filter((band) => band.answers.length)) : "";
+      if (!running || performance.now() - charted > CHART_EVERY) drawChart();
     });
+  }
+
+  function drawChart() {
+    charted = performance.now();
+    const begun = [...bands.values()].filter((band) => band.answers.length);
+    chart.innerHTML = begun.length ? bandsSvg(begun) : "";
   }
 
   async function download(kind) {

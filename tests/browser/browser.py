@@ -166,7 +166,7 @@ def start_server(folder: Path, front: str, port: int) -> subprocess.Popen:
         server = subprocess.Popen(
             command, env=os.environ | own, stdout=log, stderr=subprocess.STDOUT, cwd=folder
         )
-    for _ in range(150):
+    for _ in range(600):  # two minutes on a machine that has much else to do
         try:
             urllib.request.urlopen(address, timeout=2).close()
             return server

@@ -138,6 +138,12 @@ def open_film(bench: Bench, name: str = "film.mp4", words: str = "Draw a box") -
     bench.until(lambda: words in bench.readout, f"the sentence {words!r}")
 
 
+def near(said: str, box: list[float]) -> None:
+    """The last box that Python holds is nearly this one: it was tracked for a frame."""
+    last = re.findall(r"\[(\d+, .+?)\]", said)[-1]
+    np.testing.assert_allclose([float(v) for v in last.split(",")], box, atol=10)
+
+
 def choose(bench: Bench, name: str) -> None:
     from selenium.webdriver.support.ui import Select
 
@@ -187,8 +193,9 @@ def test_a_second_target_and_a_box_drawn_again_while_it_tracks(bench):
     assert bench.frame() == paused
     bench.button("One frame").click()
     bench.until(lambda: bench.frame() == paused + 1, "one frame more")
-    assert bench.reads().endswith("mosse ncc")
-    assert "[200, 150, 60, 50]" in bench.reads()  # a flat region stays where it was drawn
+    said = bench.reads()
+    assert said.endswith("mosse ncc")
+    near(said, [200, 150, 60, 50])
     bench.button("Drop target").click()
     bench.until(lambda: bench.reads().endswith(" mosse"), "one target in Python")
 
@@ -243,8 +250,10 @@ def test_by_touch(bench):
     touch("touchMove", (0.1, 0.8))
     touch("touchMove", (0.2, 0.95))
     touch("touchEnd")
+    before = bench.frame()
     bench.button("One frame").click()
-    bench.until(lambda: "[16, 180, 48, 48]" in bench.reads(), "the box in Python")
+    bench.until(lambda: bench.frame() > before, "one frame more")
+    near(bench.reads(), [16, 180, 48, 48])
 
 
 def test_nothing_went_wrong_in_the_console(bench):

@@ -250,8 +250,12 @@ PAGE = """
       send(message) { sent.push(message); const end = sent.filter((m) => m.next).length > 2;
         setTimeout(() => hear({ ...(end ? { end: true } : answers[message.do]), ask: message.ask, view: message.view }, [view(4)]), 1); } };
     render({ model, el: new Node() });
-    const rest = () => new Promise((go) => setTimeout(go, 60));
-    await rest();
+    const pause = (ms) => new Promise((go) => setTimeout(go, ms));
+    async function rest(count) { // until so many messages were sent, and none that follows
+      for (let k = 0; k < 1000 && sent.length < count; k++) await pause(10);
+      await pause(100);
+    }
+    await rest(1);
     const canvas = made.filter((node) => node.tag === "canvas")[1]; // after the one that makes JPEG files
 """
 
@@ -261,7 +265,7 @@ def test_keys_draw_and_track_and_go_no_further(tmp_path):
         tmp_path,
         TrackerBench._esm.replace("export default { render };", "") + PAGE,
         '[press(canvas, "ArrowRight"), press(canvas, "ArrowDown"), press(canvas, "a"), '
-        'press(canvas, "Enter"), await rest(), sent.map(({ do: what, next, starts }) => [what, !!next, '
+        'press(canvas, "Enter"), await rest(5), sent.map(({ do: what, next, starts }) => [what, !!next, '
         "starts?.map((s) => [s.target, s.tracker, s.box])])]",
     )
     # the central box, moved; one frame is asked for after the answer to the one before
