@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help lab test check lint unit answers sync nbval students solved notebooks site browser reference bench clean
+.PHONY: help lab test check lint unit answers sync nbval students solved notebooks site demo browser reference bench clean
 
 PY := .venv/bin/python
 LAB := .venv/.lab# what a student needs is installed
@@ -86,6 +86,10 @@ site: $(READY) sync ## the executed lessons as pages in site/html (two at a time
 	cp notebooks/*.ipynb site/source/notebooks/
 	COURSE_PROFILE=$(PROFILE) OMP_NUM_THREADS=1 $(PY) -m sphinx -W --keep-going -q -j 2 -d site/doctrees site/source site/html
 	@echo "site/html/index.html: $$(du -sh site/html | cut -f1)"
+
+demo: $(LAB) ## a page to track in your own video or with the webcam (ARGS="--port=8888 --no-browser" on a server)
+	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[demo]' -c constraints.txt
+	$(PY) -m voila lessons/pages/demo.ipynb $(ARGS)
 
 browser: $(READY) ## drive the widgets in Chromium: JupyterLab, Notebook, Voilà (needs chromium and chromedriver)
 	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[browser]' -c constraints.txt

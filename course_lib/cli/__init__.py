@@ -21,6 +21,7 @@ COMMANDS = {
     "home": "your points so far, and the course's home page",
     "demo": "track a generated clip with MOSSE: an annotated video and its scores",
     "track": "track a target in your own video",
+    "live": "track what a camera shows, in a window or into a video",
     "trax": "let VOT's toolkit drive a tracker, by the TraX protocol",
     "train": "train a network from a recipe, or resume its training",
     "export": "write a one-stream network as an ONNX file that OpenCV's TrackerVit runs",

@@ -1,4 +1,5 @@
-"""`python -m course_lib track --video FILE --box x,y,w,h`: track a target in your own video.
+"""`python -m course_lib track --video FILE --box x,y,w,h`: track a target in your own video; with
+`--select` the box is drawn in a window.
 
 One pass: every frame is tracked, drawn and written before the next is decoded, so a video may be of
 any length.
@@ -18,6 +19,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from course_lib.cli.outputs import check_outputs, record_of
+from course_lib.cli.window import check_display, select_box
 from course_lib.data.frames import ImageFiles
 from course_lib.data.video import TimedFrame, VideoFile, find_frames, timed
 from course_lib.errors import SettingsError
@@ -37,8 +39,7 @@ NEARLY = Fraction(1, 1000)  # seconds; times are typed with three decimals
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     option = parser.add_argument
-    # argparse mistakes a value that begins with a minus for an option unless it looks like a number
-    parser._negative_number_matcher = re.compile(r"^[-−][0-9.]|^-(inf|nan)")
+    take_negative_numbers(parser)
     option(
         "--video",
         required=True,
@@ -47,13 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a video (MP4, MOV, AVI, WebM, …), a folder of images, or a pattern like "
         "'frames/*.png'",
     )
-    option(
-        "--box",
-        required=True,
-        nargs="+",
-        metavar="X,Y,W,H",
-        help="the target in the first frame: top-left corner and size, pixels",
-    )
+    add_box_arguments(parser)
     option(
         "--start",
         default="0",
@@ -68,6 +63,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "name",
     )
     option("--quiet", action="store_true", help="no progress bar")
+
+
+def take_negative_numbers(parser: argparse.ArgumentParser) -> None:
+    """Let values of options begin with a minus: argparse mistakes them for options unless they look
+    like numbers."""
+    parser._negative_number_matcher = re.compile(r"^[-−][0-9.]|^-(inf|nan)")
+
+
+def add_box_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that say where the target is at first, shared with `live`."""
+    either = parser.add_mutually_exclusive_group(required=True)
+    either.add_argument(
+        "--box",
+        nargs="+",
+        metavar="X,Y,W,H",
+        help="the target in the first frame: top-left corner and size, pixels",
+    )
+    either.add_argument("--select", action="store_true", help="draw that box in a window")
 
 
 def add_tracker_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,9 +103,12 @@ def add_tracker_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Track until decoding ends; write the annotated video, the boxes and a record of the run."""
-    box, start = parse_box(" ".join(arguments.box)), parse_start(arguments.start)
+    box = None if arguments.select else parse_box(" ".join(arguments.box))
+    start = parse_start(arguments.start)
     if not all(arguments.video):
         raise SettingsError("--video is empty; expected a video, a folder of images, or a pattern")
+    if arguments.select:
+        check_display("give the box by --box x,y,w,h instead of --select")
     tracker = make_chosen(arguments)
     frames = find_frames(arguments.video)
     out = _out(arguments, frames)
@@ -101,7 +117,10 @@ def run(arguments: argparse.Namespace) -> int:
     check_outputs("track", record, [out, text], inputs)
 
     said: list[str] = []
-    steps = follow(tracker, starting_at(timed(frames), start, arguments.start), box, said)
+    moments = starting_at(timed(frames), start, arguments.start)
+    if box is None:
+        moments, box = select_in_first(moments)
+    steps = follow(tracker, moments, box, said)
     first = next(steps)  # reports a box that does not fit before a file is made
     with whole_file(out) as video, whole_file(text) as boxes, whole_file(record) as facts:
         with VideoWriter(video, getattr(frames, "rate", 25), out) as writer:
@@ -119,6 +138,12 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{tracker.name} on {len(result)} frames, {speed:,.0f} frames/s")
     print(f"wrote {out}, {text} (x,y,w,h per frame) and {record} (what was run)")
     return 130 if any(sentence.startswith("stopped") for sentence in said) else 0
+
+
+def select_in_first(moments: Iterator[TimedFrame]) -> tuple[Iterator[TimedFrame], np.ndarray]:
+    """The same moments, and the box (4,) that the user draws in the first of them."""
+    first = next(moments)
+    return chain([first], moments), select_box(first.read())
 
 
 def starting_at(

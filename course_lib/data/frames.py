@@ -73,6 +73,20 @@ def _decode(path: Path) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
+def decode_image(encoded: bytes, what: str) -> np.ndarray:
+    """Frame (H, W, 3) from the bytes of an image file of 8 bits, such as a JPEG.
+
+    Raises DataError, which says `what` did not decode.
+    """
+    image = _decoded(np.frombuffer(encoded, np.uint8))
+    if image is None or image.dtype != np.uint8:
+        raise DataError(
+            f"{what} ({len(encoded)} bytes) does not decode as an image of 8 bits; expected a whole "
+            "JPEG or PNG file"
+        )
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
 def _decoded(encoded: np.ndarray) -> np.ndarray | None:
     """BGR (H, W, 3) of an encoded image, or None."""
     try:

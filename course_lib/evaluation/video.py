@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 
 from course_lib.errors import CourseError
 from course_lib.files import whole_file
-from course_lib.plots import PREDICTION, TRUTH
+from course_lib.plots import CYCLE, PREDICTION, TRUTH
 
 ENCODERS = ("libx264", "libopenh264", "h264_videotoolbox", "h264_mf")  # whichever PyAV brings
 CLOCK = 90_000  # ticks per second; at 24, 25, 30 and 29.97 fps a frame lasts a whole number of them
@@ -37,10 +37,35 @@ def annotate(
         cv2.rectangle(image, (x1, y1), (x2, y2), _rgb(TRUTH), 2)
     if np.isfinite(predicted).all():
         _dashed(image, _corners(predicted, image), _rgb(PREDICTION))
-    if text:
-        for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-            font = cv2.FONT_HERSHEY_SIMPLEX
-            cv2.putText(image, text, (6, 18), font, 0.5, colour, thickness, cv2.LINE_AA)
+    return _with_text(image, text, (6, 18))
+
+
+def annotate_targets(
+    frame: np.ndarray, boxes: Mapping[int, np.ndarray], text: str = ""
+) -> np.ndarray:
+    """A copy of a frame with the boxes of several targets and a line of text.
+
+    Args:
+        frame: (H, W, 3).
+        boxes: (4,) by the target's number, counted from 1; NaN for an absent one. Each has its
+            number beside it and the colour of that number in `plots.CYCLE`.
+        text: the line.
+    """
+    image = np.ascontiguousarray(frame.copy())
+    for number, box in boxes.items():
+        if np.isfinite(box).all():
+            corners = _corners(box, image)
+            _dashed(image, corners, _rgb(CYCLE[(number - 1) % len(CYCLE)]))
+            _with_text(image, str(number), (corners[0] + 4, corners[1] + 16))
+    return _with_text(image, text, (6, 18))
+
+
+def _with_text(image: np.ndarray, text: str, place: tuple[int, int]) -> np.ndarray:
+    """The image itself, with white text on a dark rim drawn into it."""
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        if text:
+            cv2.putText(image, text, place, font, 0.5, colour, thickness, cv2.LINE_AA)
     return image
 
 

@@ -172,6 +172,10 @@ class ATOMTracker(Tracker):
         was learned of its looks stays."""
         self.centre, self.size = np.array(centre, float), np.array(size, float)
 
+    def score_map(self) -> np.ndarray | None:
+        """The classifier's scores (h, w); None after `init`."""
+        return None if self.last is None else self.last.scores
+
     def fork(self) -> Self:
         """A copy that goes its own way, with a classifier and a memory of its own."""
         other = super().fork()

@@ -62,6 +62,11 @@ class Tracker(ABC):
             "such as mosse, kcf, siamfc or siamrpn"
         )
 
+    def score_map(self) -> np.ndarray | None:
+        """Scores (h, w) of the places compared in the last call, its `last.response`; None if there
+        is no such map."""
+        return getattr(self.last, "response", None)
+
     def fork(self) -> Self:
         """A copy that goes its own way: what one of the two sees, the other does not learn.
 

@@ -13,6 +13,7 @@ at other places.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -148,6 +149,10 @@ class Redetection(Tracker):
         self.last = RedetectionState("sure", score, answers, self.tracker.last)
         return box
 
+    def score_map(self) -> np.ndarray | None:
+        """The tracker's own score map (h, w)."""
+        return self.tracker.score_map()
+
     def _stay(self, score: float, answers: tuple[Answer, ...], seen: Any) -> np.ndarray:
         """The box (4,) of a frame in which the target was found nowhere."""
         self.unsure += 1
@@ -170,6 +175,12 @@ class Redetection(Tracker):
         return tuple(Answer(place, *self.tracker.ask(frame, place)) for place in places)
 
 
+def redetection_recipe(name: str) -> Path | None:
+    """The file of the thresholds for the tracker called `name`, or None."""
+    recipe = RECIPES / f"redetection_{name}.yaml"
+    return recipe if recipe.is_file() else None
+
+
 def with_redetection(tracker: Tracker, **overrides: Any) -> Redetection:
     """A tracker with re-detection, its thresholds from `recipes/redetection_<name>.yaml`.
 
@@ -183,12 +194,11 @@ def with_redetection(tracker: Tracker, **overrides: Any) -> Redetection:
     """
     if type(tracker).believe is Tracker.believe:
         tracker.believe(np.zeros(2), np.ones(2))  # says so
-    recipe = RECIPES / f"redetection_{tracker.name}.yaml"
-    if not recipe.is_file() and not {"sure", "found"} <= overrides.keys():
+    recipe = redetection_recipe(tracker.name)
+    if recipe is None and not {"sure", "found"} <= overrides.keys():
         raise SettingsError(
-            f"there is no recipe {recipe.name}, and the thresholds sure and found are in units of "
+            f"there is no recipe redetection_{tracker.name}.yaml, and the thresholds sure and found are in units of "
             f"{tracker.name}'s own confidence; give both, as in with_redetection(tracker, sure=8, "
             "found=10)"
         )
-    path = recipe if recipe.is_file() else None
-    return Redetection(tracker, load_settings(RedetectionSettings, path, overrides))
+    return Redetection(tracker, load_settings(RedetectionSettings, recipe, overrides))

@@ -192,6 +192,11 @@ class SiamFCTracker(Tracker):
         crops = self.look(frame)
         return self.decide(self.runtime.respond(self.z, crops))
 
+    def score_map(self) -> np.ndarray | None:
+        """The response (17, 17) at the chosen scale; None after `init`."""
+        last = self.last
+        return None if last is None or last.responses is None else last.responses[last.scale]
+
     def look(self, frame: np.ndarray, size: int = SEARCH) -> np.ndarray:
         """Search images (S, size, size, 3) around the last location, one for each scale; a larger
         `size` covers a larger region at the same scale."""

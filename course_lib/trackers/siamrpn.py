@@ -235,6 +235,13 @@ class SiamRPNTracker(Tracker):
         """Take the target to be at `centre` (2,) and as large as `size` (2,), in frame pixels."""
         self.centre, self.size = np.array(centre, float), np.array(size, float)
 
+    def score_map(self) -> np.ndarray | None:
+        """The highest of the anchors' scores in each cell (n, n); None after `init`."""
+        if self.last is None or self.last.scores is None:
+            return None
+        n = len(np.unique(self.anchors[:, 0] + self.anchors[:, 2] / 2))
+        return self.last.scores.reshape(-1, n, n).max(0)
+
     def found(self) -> np.ndarray:
         """The box (4,) of the proposal chosen in the last `update`, in frame pixels, as the network
         found it.

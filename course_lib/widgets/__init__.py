@@ -30,6 +30,8 @@ MODULES = {
     "ScoreMapExplorer": "score_maps",
     "ShiftExplorer": "shift_explorer",
     "SizeLoop": "size_loop",
+    "TrackerBench": "tracker_bench",
+    "TrackerRace": "race",
     "WindowBench": "window_bench",
 }
 __all__ = sorted(MODULES)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
 
-import cv2
 import matplotlib
 import numpy as np
 import traitlets
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from course_lib import plots
 from course_lib.data.frames import ArrayFrames, Frames
+from course_lib.data.jpegs import jpeg_of
 from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
 from course_lib.geometry.boxes import as_boxes
@@ -74,18 +74,7 @@ def pack_frames(
     for frame in frames:
         H, W = frame.shape[:2]
         sizes.append([W, H])
-        shrink = longest_side / max(H, W)
-        if shrink < 1:
-            size = (max(1, round(W * shrink)), max(1, round(H * shrink)))
-            frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-        good, jpeg = cv2.imencode(
-            ".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
-        )
-        if not good:
-            raise DataError(
-                f"a frame of {W}×{H} pixels does not encode as JPEG; give frames of uint8 (H, W, 3)"
-            )
-        parts.append(jpeg.tobytes())
+        parts.append(jpeg_of(frame, longest_side / max(H, W), quality))
     offsets = np.cumsum([0, *(len(part) for part in parts)]).tolist()
     return PackedFrames(b"".join(parts), offsets, sizes)
 

@@ -72,6 +72,13 @@ function inkOn(colour) {
 
 /** Draw boxes [x, y, w, h] in frame pixels, each in its style; labels last, so that no line strikes through them. */
 function paintBoxes(canvas, boxes, size, styles) {
+  const context = canvas.getContext("2d");
+  const shown = paintOutlines(canvas, boxes, size, styles);
+  for (const { place, label, colour, slot } of shown) paintLabel(context, label, place, colour, slot);
+}
+
+/** The same boxes without labels; returns those that are drawn, with their places on the canvas. */
+function paintOutlines(canvas, boxes, size, styles) {
   const { scale, left, top } = fit(canvas, size);
   const context = canvas.getContext("2d");
   const shown = boxes
@@ -87,7 +94,7 @@ function paintBoxes(canvas, boxes, size, styles) {
     }
   }
   context.setLineDash([]);
-  for (const { place, label, colour, slot } of shown) paintLabel(context, label, place, colour, slot);
+  return shown;
 }
 
 /** Labels of overlapping boxes take different corners: above or below, left or right. */
@@ -102,6 +109,28 @@ function paintLabel(context, label, [x, y, w, h], colour, slot) {
   context.fillStyle = inkOn(colour);
   context.textBaseline = "middle";
   context.fillText(label, left + 4, top + 9.5);
+}
+
+/** A short line in the colour and dashes of a box, for the legend. */
+function sample({ colour, dash }) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("class", "tc-sample");
+  svg.setAttribute("viewBox", "0 0 36 8");
+  svg.setAttribute("aria-hidden", "true");
+  svg.innerHTML = `<line x1="0" y1="4" x2="36" y2="4" stroke="${colour}" stroke-width="3" stroke-dasharray="${dash.join(" ")}"/>`;
+  return svg;
+}
+
+/** A map (h, w) of bytes, in the 256 colours of `palette`. */
+function paintMap(canvas, values, h, w, palette) {
+  [canvas.width, canvas.height] = [w, h];
+  canvas.style.width = `${(132 * w) / Math.max(w, h)}px`;
+  const image = new ImageData(w, h);
+  values.forEach((value, i) => {
+    image.data.set(palette.subarray(3 * value, 3 * value + 3), 4 * i);
+    image.data[4 * i + 3] = 255;
+  });
+  canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
 /** element("p", { class: "x" }, "text", child): HTML in one line. A property that is a function listens. */

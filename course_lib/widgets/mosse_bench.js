@@ -97,14 +97,6 @@ function makeSlider(model, { name, label, low, high, step, log }) {
   return { nodes: [element("span", { "aria-hidden": "true" }, label), input, number], end: listen(model, [name], refresh) };
 }
 
-function paintMap(canvas, values, h, w, palette) {
-  [canvas.width, canvas.height] = [w, h];
-  canvas.style.width = `${(132 * w) / Math.max(w, h)}px`;
-  const image = new ImageData(w, h);
-  values.forEach((value, i) => image.data.set([...palette.slice(3 * value, 3 * value + 3), 255], 4 * i));
-  canvas.getContext("2d").putImageData(image, 0, 0);
-}
-
 /** Position of frame i of T on the chart. */
 const along = (i, T) => CHART.left + (i / Math.max(1, T - 1)) * (CHART.right - CHART.left);
 

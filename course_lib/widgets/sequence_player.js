@@ -43,14 +43,4 @@ function render({ model, el }) {
   return () => { deaf(); transport.pause(); };
 }
 
-/** A short line in the colour and dashes of a box, for the legend. */
-function sample({ colour, dash }) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("class", "tc-sample");
-  svg.setAttribute("viewBox", "0 0 36 8");
-  svg.setAttribute("aria-hidden", "true");
-  svg.innerHTML = `<line x1="0" y1="4" x2="36" y2="4" stroke="${colour}" stroke-width="3" stroke-dasharray="${dash.join(" ")}"/>`;
-  return svg;
-}
-
 export default { render };

@@ -34,6 +34,7 @@ from course_lib.widgets import LiveCurves, HeadExplorer, ProposalExplorer, SizeL
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.runtime import ProposalRuntime
 from course_lib.widgets import BoxClimber, ClassifierRoom, MosseBench, ScoreMapExplorer
+from course_lib.widgets import TrackerBench, TrackerRace
 from course_lib.models.atom import ATOM
 from course_lib.models.onestream import OneStream
 from course_lib.widgets import AttentionExplorer
@@ -77,6 +78,8 @@ sequence = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.
     "room = ClassifierRoom(sequence.part(0, 6), ATOMTracker(ATOMSettings(), atom))\nroom",
     "stream = OneStream('patches', 24, 2, 3, 2, 16, eliminate=(1,), keep=0.5)\n"
     "attention = AttentionExplorer(sequence.part(0, 6), stream)\nattention",
+    "live = TrackerBench()\nlive",
+    "race = TrackerRace(sequence, {'truth': boxes, 'other': other})\nrace",
     "progress.step += 1\ncurves(progress)\nprint('read:', player.frame, picker.box, "
     "round(picker.iou, 2), round(bench.rate, 3), bench.frame,"
     " f\"cell {anchors.values['row']:.0f} {anchors.values['column']:.0f}\", "
@@ -167,7 +170,7 @@ def start_server(folder: Path, front: str, port: int) -> subprocess.Popen:
         server = subprocess.Popen(
             command, env=os.environ | own, stdout=log, stderr=subprocess.STDOUT, cwd=folder
         )
-    for _ in range(150):
+    for _ in range(600):  # two minutes on a machine that has much else to do
         try:
             urllib.request.urlopen(address, timeout=2).close()
             return server
@@ -179,7 +182,8 @@ def start_server(folder: Path, front: str, port: int) -> subprocess.Popen:
     raise RuntimeError(f"{front} did not answer:\n{(folder / 'server.log').read_text()[-2000:]}")
 
 
-def start_browser(profile: Path):
+def start_browser(profile: Path, *more: str):
+    """Headless Chromium with a profile of its own, and more flags."""
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -193,6 +197,7 @@ def start_browser(profile: Path):
         "disable-component-update",
         "disable-dev-shm-usage",
         "window-size=1200,2600",
+        *more,
     ]:
         options.add_argument(f"--{flag}")
     options.add_argument(f"--user-data-dir={profile}")

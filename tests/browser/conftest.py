@@ -65,7 +65,8 @@ def pytest_runtest_makereport(item, call):
     """Keep a screenshot of the page for every failed test."""
     report = yield
     given = getattr(item, "funcargs", {})
-    driver = given["page"].driver if "page" in given else given.get("driver")
+    shown = given.get("page") or given.get("bench")
+    driver = shown.driver if shown else given.get("driver")
     if report.when == "call" and report.failed and driver is not None:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         name = "".join(c if c.isalnum() else "_" for c in item.name)

@@ -32,7 +32,7 @@ NAMES = [
     "explorer",
     "board",
 ]
-NAMES += ["curves", "loop", "climber", "room", "attention"]
+NAMES += ["curves", "loop", "climber", "room", "attention", "live", "race"]
 
 
 def severe(driver, *but: str) -> list[str]:

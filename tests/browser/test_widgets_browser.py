@@ -397,7 +397,7 @@ def test_live_curves_follow_the_kernel(page):
 
 def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
     controls = page.all(".tc-widget :is(button, input, select, [tabindex])")
-    assert len(controls) == 76
+    assert len(controls) == 95
     for control in controls:
         # elements far out of view are not laid out and have no name
         page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", control)
@@ -449,6 +449,7 @@ def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
         "layer",
         "row of the token",
         "column of the token",
+        "Frame",
     ]
     for control in controls:
         control.send_keys(keys.SHIFT)  # the focus by keyboard
@@ -529,3 +530,31 @@ def test_box_climber_by_mouse_keyboard_and_buttons(page, keys):
     page.until(lambda: home.search(readout.text), "the climb by keyboard")
     canvas.send_keys(keys.HOME)
     page.until(lambda: "After 0 steps" in readout.text, "the beginning by keyboard")
+
+
+def test_race_by_keyboard_and_by_mouse_in_its_chart(page, keys):
+    from selenium.webdriver import ActionChains
+
+    widget = page.all(".tc-widget")[16]
+    slider, number = page.one("input[type=range]", widget), page.one(".tc-readout", widget)
+    one, other = page.all("canvas", widget)
+    captions = page.all("figcaption", widget)
+    slider.send_keys(keys.HOME, keys.ARROW_RIGHT * 3)
+    assert number.text == "frame 3 of 0–39"
+    assert [c.text for c in captions] == ["truth: IoU 1.00", "other: IoU 0.78"]
+    before = page.image(one), page.image(other)
+    assert before[0] != before[1]
+    slider.send_keys(keys.END)
+    page.until(lambda: page.image(one) != before[0], "another image")
+    assert captions[1].text == "other: IoU –"
+    lines = "return arguments[0].querySelectorAll('polyline').length"
+    assert page.driver.execute_script(lines, widget) == 2
+    chart = page.one("svg.tc-chart", widget)
+    page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", chart)
+    mouse = ActionChains(page.driver, duration=50).move_to_element(chart).click_and_hold()
+    mouse.perform()
+    first = int(number.text.split()[1])
+    mouse.move_by_offset(60, 0).release().perform()
+    assert 15 < first < 25 and int(number.text.split()[1]) > first + 1
+    page.all("select", widget)[1].send_keys(keys.ARROW_DOWN)  # boxes alone have no scores
+    assert page.driver.execute_script(lines, widget) == 0
