@@ -97,10 +97,11 @@ def test_what_nbgrader_cannot_grade_is_named_and_the_others_are_graded(term):
     assert str(log) in other.problem and "untouched" in log.read_text()
 
 
-def test_the_courses_own_stands_in_for_an_answer_that_ended_the_kernel(term):
+@pytest.mark.parametrize("body", ["import os\n    os._exit(1)", "while True:\n        pass"])
+def test_the_courses_own_stands_in_for_an_answer_that_kills_or_loops(term, body):
     made = small.answered(releases(term)[small.STEM])
-    killing = "def window(height, width):\n    import os\n    os._exit(1)"
-    small.answer_cell(made, "mosse.window").source = f'@exercise("mosse.window")\n{killing}'
+    answer = f'@exercise("mosse.window")\ndef window(height, width):\n    {body}'
+    small.answer_cell(made, "mosse.window").source = answer
     later = small.answer_cell(made, "mosse.target")
     later.source = later.source.replace("return ", "return 0 * window(height, width) + ")
     small.write(term.parent / "in", {"ada": (f"{small.STEM}.ipynb", made, 0)})
