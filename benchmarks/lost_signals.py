@@ -17,10 +17,21 @@ import json
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Items
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
+from lost_areas import (
+    AWAY,
+    ELSEWHERE,
+    FOLLOWED,
+    QUESTIONS,
+    Row,
+    curve,
+    drawn_areas,
+    interval,
+    pooled,
+)
 from measure import options_of, write_results
 from refound import HIDDEN, random_specs
 
@@ -28,7 +39,7 @@ from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.generated import make_sequence
 from course_lib.data.sequence import Sequence
 from course_lib.errors import MissingDataError
-from course_lib.evaluation.lost import area, roc
+from course_lib.evaluation.lost import area
 from course_lib.evaluation.tables import markdown_table
 from course_lib.files import read_json, write_whole
 from course_lib.geometry.boxes import iou
@@ -40,13 +51,7 @@ from course_lib.trackers.base import Tracker, confidence_of
 FIRST_SEED = 760_000  # of the generated clips; no benchmark, no training and no choice has them
 TAGS = {"OCC", "OV"}  # of the real clips
 LEAST = 5  # frames out of sight, and as many in sight after them, in a generated clip
-FOLLOWED, AWAY, ELSEWHERE = ".", "a", "x"  # a frame's state, as it is written
-QUESTIONS = {"lost": AWAY + ELSEWHERE, "away": AWAY, "elsewhere": ELSEWHERE}  # the states asked for
-DRAWS = 2000  # of the clips, for an interval
-POINTS = 60  # of a curve, at most
 STATES = ("not found", "uncertain", "hard negative", "found")  # ATOM's, the worst first
-
-Row = dict[str, Any]
 
 
 def state_of(tracker: Tracker) -> float:
@@ -109,10 +114,10 @@ def generated_clips(count: int) -> list[Sequence]:
     found: list[Sequence] = []
     for spec in random_specs(FIRST_SEED, 10 * count):
         if len(found) < count:
-            clip = make_sequence(spec)
-            away = np.flatnonzero(clip.tags["visible"] < HIDDEN)
-            if len(away) >= LEAST and len(clip) - 1 - away[-1] >= LEAST:
-                found.append(clip)
+            sequence = make_sequence(spec)
+            away = np.flatnonzero(sequence.tags["visible"] < HIDDEN)
+            if len(away) >= LEAST and len(sequence) - 1 - away[-1] >= LEAST:
+                found.append(sequence)
     return found
 
 
@@ -163,18 +168,18 @@ def kept_rows(name: str) -> dict[str, Row]:
     return kept["rows"] if kept.get("sha256") == sha256 else {}
 
 
-def key_of(clip: Sequence) -> str:
+def key_of(sequence: Sequence) -> str:
     """A name of a clip that is another if its boxes are."""
-    return f"{clip.name} {clip.identity()['truth']}"
+    return f"{sequence.name} {sequence.identity()['truth']}"
 
 
-def measure(names: Items[str], clips: Items[Sequence]) -> dict[str, dict[str, Row]]:
+def measure(names: Items[str], sequences: Items[Sequence]) -> dict[str, dict[str, Row]]:
     """Rows by tracker and clip; each is kept as soon as it is there. Trackers without weights are
     left out, and said to be.
 
     Args:
         names: of PASSES.
-        clips: what to track; one is in memory at a time.
+        sequences: what to track; one is in memory at a time.
     """
     rows = {}
     for name in names:
@@ -182,95 +187,16 @@ def measure(names: Items[str], clips: Items[Sequence]) -> dict[str, dict[str, Ro
             rows[name] = kept_rows(name)
         except MissingDataError as problem:
             print(f"{name} is left out: {problem}", flush=True)
-    for clip in clips:
-        missing, key = [name for name in rows if key_of(clip) not in rows[name]], key_of(clip)
-        frames = clip.loaded() if missing else clip
+    for sequence in sequences:
+        key = key_of(sequence)
+        missing = [name for name in rows if key not in rows[name]]
+        frames = sequence.loaded() if missing else sequence
         for name in missing:
             rows[name][key] = pass_over(PASSES[name], frames)
             kept = {"sha256": PASSES[name].sha256(), "rows": rows[name]}
             write_whole(file_of(name), json.dumps(kept) + "\n")
-        print(f"  {clip.name}", flush=True)
-    return {name: {c.name: of[key_of(c)] for c in clips} for name, of in rows.items()}
-
-
-def pooled(rows: Items[Row], signal: str, asked: str) -> tuple[np.ndarray, np.ndarray]:
-    """Scores (F,) of all clips' frames, end to end, and whether (F,) each is in a state asked for;
-    frames in another of the lost states are left out.
-
-    Args:
-        rows: of the clips.
-        signal: its name.
-        asked: letters of the states.
-    """
-    states = np.array(list("".join(row["states"] for row in rows)))  # (F,)
-    scores = np.concatenate([row["scores"][signal] for row in rows])  # (F,)
-    right = np.isin(states, list(asked))
-    counted = right | (states == FOLLOWED)
-    return scores[counted], right[counted]
-
-
-def won_pairs(rows: Items[Row], signal: str, asked: str) -> tuple[np.ndarray, ...]:
-    """What the area under the curve is made of, clip by clip: how many pairs (n, n) of a frame asked
-    for in one clip and a followed one in another have the lower score in the former, ties counting
-    half; and the numbers (n,) of frames asked for, and of followed ones.
-
-    Args:
-        rows: of the n clips.
-        signal: its name.
-        asked: letters of the states.
-    """
-    groups = [
-        (scores[right], np.sort(scores[~right]))
-        for scores, right in (pooled([row], signal, asked) for row in rows)
-    ]
-    won = [
-        [
-            # followed frames above each score asked for, those with the same score counted half
-            sum((len(b) - np.searchsorted(b, a, side)).sum() for side in ("left", "right")) / 2
-            for _, b in groups
-        ]
-        for a, _ in groups
-    ]
-    return np.array(won), *(np.array([len(g[k]) for g in groups]) for k in (0, 1))
-
-
-def drawn_areas(rows: Items[Row], signal: str, asked: str) -> np.ndarray:
-    """Areas (DRAWS,) for clips drawn with replacement: the same draws for every signal. NaN where a
-    draw has only frames of one kind.
-
-    Args:
-        rows: of the clips.
-        signal: its name.
-        asked: letters of the states.
-    """
-    n = len(rows)
-    times = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), DRAWS)  # (DRAWS, n)
-    won, lost, followed = won_pairs(rows, signal, asked)
-    with np.errstate(invalid="ignore"):
-        return ((times @ won) * times).sum(1) / ((times @ lost) * (times @ followed))
-
-
-def interval(value: float, draws: np.ndarray) -> Row:
-    """A value with its 95 % interval, from draws (N,)."""
-    if not np.isfinite(draws).any():
-        return {"mean": value, "low": None, "high": None}
-    low, high = np.nanpercentile(draws, [2.5, 97.5])
-    return {name: round(float(v), 4) for name, v in (("mean", value), ("low", low), ("high", high))}
-
-
-def curve(rows: Items[Row], signal: str) -> dict[str, list[float]]:
-    """The ROC curve for lost frames in at most POINTS points, with their thresholds."""
-    scores, lost = pooled(rows, signal, QUESTIONS["lost"])
-    false_alarm, found = roc(scores, lost)
-    thresholds = np.concatenate([[-np.inf], np.unique(scores)])  # as many
-    # along the curve, as even as its steps allow
-    way = np.concatenate([[0], np.cumsum(np.abs(np.diff(false_alarm)) + np.abs(np.diff(found)))])
-    chosen = np.unique(np.searchsorted(way, np.linspace(0, way[-1], POINTS)).clip(0, len(way) - 1))
-    return {
-        "false_alarm": np.round(false_alarm[chosen], 4).tolist(),
-        "found": np.round(found[chosen], 4).tolist(),
-        "threshold": [None, *np.round(thresholds[chosen][1:], 4).tolist()],
-    }
+        print(f"  {sequence.name}", flush=True)
+    return {name: {c.name: of[key_of(c)] for c in sequences} for name, of in rows.items()}
 
 
 def signal_row(groups: dict[str, dict[str, Row]], signal: str) -> tuple[Row, dict[str, np.ndarray]]:
@@ -308,29 +234,29 @@ def differences(signals: Mapping[str, Row], draws: Mapping[str, dict[str, np.nda
 
 
 def shown_clips(
-    rows: Mapping[str, dict[str, dict[str, Row]]], clips: Items[Sequence]
+    rows: Mapping[str, dict[str, dict[str, Row]]], sequences: Items[Sequence]
 ) -> dict[str, Row]:
     """Scores and states of all signals in the first clip whose target leaves, and in the first
     whose target is hidden.
 
     Args:
         rows: by tracker, group and clip.
-        clips: the generated ones.
+        sequences: the generated ones.
     """
-    gone = [not np.isfinite(c.boxes[:, 0]).all() for c in clips]
-    chosen = [clips[gone.index(kind)] for kind in (True, False) if kind in gone]
+    gone = [not np.isfinite(c.boxes[:, 0]).all() for c in sequences]
+    chosen = [sequences[gone.index(kind)] for kind in (True, False) if kind in gone]
     return {
-        clip.name: {
-            "leaves": not np.isfinite(clip.boxes[:, 0]).all(),
-            "visible": np.round(clip.tags["visible"][1:], 2).tolist(),
-            "states": {name: of["generated"][clip.name]["states"] for name, of in rows.items()},
+        sequence.name: {
+            "leaves": not np.isfinite(sequence.boxes[:, 0]).all(),
+            "visible": np.round(sequence.tags["visible"][1:], 2).tolist(),
+            "states": {name: of["generated"][sequence.name]["states"] for name, of in rows.items()},
             "scores": {
                 signal: np.round(values, 3).tolist()
                 for of in rows.values()
-                for signal, values in of["generated"][clip.name]["scores"].items()
+                for signal, values in of["generated"][sequence.name]["scores"].items()
             },
         }
-        for clip in chosen
+        for sequence in chosen
     }
 
 
@@ -350,7 +276,9 @@ def table_of(
             signals[signal] = {"tracker": name, "says": says} | row
     return {
         "hidden": HIDDEN,
-        "clips": {group: {c.name: len(c) for c in clips} for group, clips in groups.items()},
+        "clips": {
+            group: {c.name: len(c) for c in sequences} for group, sequences in groups.items()
+        },
         "weights": {name: PASSES[name].sha256() for name in rows},
         "signals": signals,
         "differences": differences(signals, draws),
@@ -383,9 +311,11 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     groups = {"generated": generated_clips(options.clips), "real": real_clips()}
-    found = measure(options.trackers, [clip for of in groups.values() for clip in of])
+    found = measure(options.trackers, [sequence for of in groups.values() for sequence in of])
     rows = {
-        name: {group: {c.name: of[c.name] for c in clips} for group, clips in groups.items()}
+        name: {
+            group: {c.name: of[c.name] for c in sequences} for group, sequences in groups.items()
+        }
         for name, of in found.items()
     }
     table = table_of(rows, groups)

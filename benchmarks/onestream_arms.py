@@ -78,8 +78,8 @@ def arms_of(recipes: list[Path]) -> dict[str, Arm]:
 
 def clips_of(settings: TrainSettings) -> dict[str, list[Sequence]]:
     """Clips to track in: CLIPS generated ones, and the beginnings of the held-out videos."""
-    clips = validation_clips(CLIPS, make_sources(settings)[1])
-    return {"generated": clips[:CLIPS], "videos": clips[CLIPS:]}
+    sequences = validation_clips(CLIPS, make_sources(settings)[1])
+    return {"generated": sequences[:CLIPS], "videos": sequences[CLIPS:]}
 
 
 def mean_iou(boxes: np.ndarray, sequence: Sequence) -> float:
@@ -88,7 +88,7 @@ def mean_iou(boxes: np.ndarray, sequence: Sequence) -> float:
 
 
 def measured(
-    arm: Arm, settings: TrainSettings, path: Path, clips: dict[str, list[Sequence]]
+    arm: Arm, settings: TrainSettings, path: Path, sequences: dict[str, list[Sequence]]
 ) -> Row:
     """The row of one trained network.
 
@@ -96,7 +96,7 @@ def measured(
         arm: of the study.
         settings: those it was trained with.
         path: of its weights.
-        clips: by group.
+        sequences: by group.
     """
     card = read_card(path)
     kind = TRACKERS[network_class(settings.network).output]
@@ -110,7 +110,7 @@ def measured(
         "clips": {},
         "frames_per_second": {},
     }
-    for group, of in clips.items():
+    for group, of in sequences.items():
         results = {s.name: track(make(), s) for s in of}
         found = {s.name: mean_iou(results[s.name].boxes, s) for s in of}
         row["clips"][group] = {name: round(value, 4) for name, value in found.items()}
@@ -127,7 +127,7 @@ def headline(row: Row) -> dict[str, float]:
     return pairs | {g: float(np.mean(list(of.values()))) for g, of in row["clips"].items() if of}
 
 
-def by_clip(rows: list[Row], arm: str, group: str, seeds: set[int]) -> dict[str, float]:
+def by_sequence(rows: list[Row], arm: str, group: str, seeds: set[int]) -> dict[str, float]:
     """Mean IoU over seeds by clip.
 
     Args:
@@ -154,7 +154,7 @@ def against(rows: list[Row], arm: str, other: str = BASE) -> dict[str, dict[str,
     if not both:
         return told
     for group in rows[0]["clips"]:
-        mine, theirs = (by_clip(rows, name, group, both) for name in (arm, other))
+        mine, theirs = (by_sequence(rows, name, group, both) for name in (arm, other))
         found = Interval.of([mine[name] - theirs[name] for name in mine])
         told[group] = {"mean": found.mean, "half_width": found.half_width, "n": found.n}
     return told
@@ -180,11 +180,11 @@ def main() -> int:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     arms = arms_of(options.recipes)
-    clips = clips_of(load_settings(TrainSettings, options.recipes[0]))
+    sequences = clips_of(load_settings(TrainSettings, options.recipes[0]))
     return run_arms(
         [arms[name] for name in options.arms],
         options,
-        partial(measured, clips=clips),
+        partial(measured, sequences=sequences),
         headline=headline,
         table=partial(table_of, arms),
     )

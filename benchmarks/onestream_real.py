@@ -77,7 +77,8 @@ def kept_rows(makers: Makers, benchmark: Benchmark, kept: dict[str, Any]) -> tup
     """
     names = [name for name in makers if name in kept["overall"]]
     by_clip = {
-        name: {clip: row[name] for clip, row in kept["auc_by_sequence"].items()} for name in names
+        name: {sequence: row[name] for sequence, row in kept["auc_by_sequence"].items()}
+        for name in names
     }
     least = min(benchmark, key=len)
     probe = Benchmark(benchmark.name, (least,))
@@ -131,10 +132,10 @@ def main() -> None:
     cv2.setNumThreads(1)
     makers = makers_of(options.variants)
     kept = None if options.again else read_measured(RESULTS / "atom_real_sequences.json")
-    clip = make_sequence(random_spec(SEED, length=FRAMES)).loaded()
+    sequence = make_sequence(random_spec(SEED, length=FRAMES)).loaded()
     table = {
         "weights": {name: sha256(name) for name in makers},
-        "speed": tracking_speeds(makers, clip)[0],
+        "speed": tracking_speeds(makers, sequence)[0],
         REAL: measured(makers, load_benchmark(REAL), kept),
         GENERATED: measured(makers, load_benchmark(GENERATED), None),
     }

@@ -46,9 +46,10 @@ def arm_minus(arm: str, group: str = "generated", other: str = "one stream") -> 
         [r["clips"][group] for r in runs if r["arm"] == name and r["seed"] in both]
         for name in (arm, other)
     )
-    clips = list(mine[0])
+    sequences = list(mine[0])
     means = [
-        [np.mean([of[clip] for of in found]) for clip in clips] for found in (mine, theirs)
+        [np.mean([of[sequence] for of in found]) for sequence in sequences]
+        for found in (mine, theirs)
     ]
     return Interval.of(np.subtract(*means))
 

@@ -25,14 +25,14 @@ from course_lib.training.budget import STOPPED
 from course_lib.training.long_runs import read_runs
 
 FOLDER = PROJECT / "benchmarks"
-SHARED = {"arms", "measure"}
+SHARED = {"arms", "lost_areas", "measure"}
 SCRIPTS = sorted(p.stem for p in FOLDER.glob("*.py") if p.stem not in SHARED)
 COMMANDS = [run.words() for run in read_runs() if run.words()[0].startswith("benchmarks/")]
 
 
 @pytest.fixture
 def shared(monkeypatch):
-    """The two modules that the scripts share, and the folder they are imported from."""
+    """Two of the modules that the scripts share, and the folder they are imported from."""
     monkeypatch.syspath_prepend(str(FOLDER))
     import arms
     import measure

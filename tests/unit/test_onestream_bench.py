@@ -110,9 +110,9 @@ class TestArms:
         truth = boxes.copy()
         truth[2] = np.nan
         found = boxes + [[9, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [5, 0, 0, 0]]
-        clip = Sequence.in_memory("a", np.zeros((4, 20, 30, 3), np.uint8), truth)
+        sequence = Sequence.in_memory("a", np.zeros((4, 20, 30, 3), np.uint8), truth)
         # frames 1 and 3: 1 and 50 / 150; frame 0 is given, in frame 2 there is no target
-        assert bench.mean_iou(found, clip) == pytest.approx((1 + 1 / 3) / 2)
+        assert bench.mean_iou(found, sequence) == pytest.approx((1 + 1 / 3) / 2)
 
     def test_differences_are_by_clip_over_common_seeds(self, bench):
         rows = [
@@ -159,6 +159,10 @@ class TestLostSignals:
         return module
 
     @pytest.fixture
+    def areas(self, monkeypatch):
+        return script("lost_areas", monkeypatch)
+
+    @pytest.fixture
     def rows(self) -> list[dict]:
         rng = np.random.default_rng(1)
         return [
@@ -170,34 +174,34 @@ class TestLostSignals:
         ]
 
     def test_states_by_hand(self, bench):
-        clip = still("a", [HERE, HERE, GONE, THERE, HERE, HERE], [1, 1, 0, 1, 0.05, 0.5])
+        sequence = still("a", [HERE, HERE, GONE, THERE, HERE, HERE], [1, 1, 0, 1, 0.05, 0.5])
         boxes = np.array([HERE] * 6, dtype=float)
-        assert bench.states_of(boxes, clip) == ".axa."
+        assert bench.states_of(boxes, sequence) == ".axa."
         # without the tag only a missing box says that the target is away
         assert bench.states_of(boxes[:4], still("a", [HERE, HERE, GONE, THERE])) == ".ax"
 
     @pytest.mark.parametrize("asked", ["ax", "a", "x"])
     @pytest.mark.parametrize("picks", [(0, 1, 2), (0, 0, 2), (2, 2, 2)])
-    def test_areas_of_drawn_clips_are_those_of_their_frames(self, picks, asked, bench, rows):
-        won, lost, followed = bench.won_pairs(rows, "it", asked)
+    def test_areas_of_drawn_clips_are_those_of_their_frames(self, picks, asked, areas, rows):
+        won, lost, followed = areas.won_pairs(rows, "it", asked)
         times = np.bincount(picks, minlength=3)
         fast = (times @ won @ times) / ((times @ lost) * (times @ followed))
-        assert fast == pytest.approx(area(*bench.pooled([rows[k] for k in picks], "it", asked)))
+        assert fast == pytest.approx(area(*areas.pooled([rows[k] for k in picks], "it", asked)))
 
-    def test_other_lost_frames_are_left_out(self, bench):
+    def test_other_lost_frames_are_left_out(self, areas):
         row = {"states": ".ax.", "scores": {"it": [4.0, 3.0, 2.0, 1.0]}}
-        scores, right = bench.pooled([row], "it", "a")
+        scores, right = areas.pooled([row], "it", "a")
         assert scores.tolist() == [4, 3, 1] and right.tolist() == [False, True, False]
 
-    def test_the_curve_goes_from_corner_to_corner(self, bench):
+    def test_the_curve_goes_from_corner_to_corner(self, areas):
         rng = np.random.default_rng(2)
         states = "".join(rng.choice(list(".x"), 900))
         values = rng.normal(size=900) + np.array([s == "." for s in states])
         row = {"states": states, "scores": {"it": values.tolist()}}
-        found = bench.curve([row], "it")
+        found = areas.curve([row], "it")
         x, y = np.array(found["false_alarm"]), np.array(found["found"])
-        assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1) and len(x) <= bench.POINTS
-        scores, lost = bench.pooled([row], "it", "ax")
+        assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1) and len(x) <= areas.POINTS
+        scores, lost = areas.pooled([row], "it", "ax")
         assert np.trapezoid(y, x) == pytest.approx(area(scores, lost), abs=0.01)
         for threshold, a, b in list(zip(found["threshold"], x, y, strict=True))[1:]:
             assert a == pytest.approx(np.mean(scores[~lost] <= threshold + 1e-3), abs=0.01)
@@ -212,13 +216,13 @@ class TestLostSignals:
             "right too": range(20, 25),
             "one more": range(9, 14),
         }
-        clips = {
+        sequences = {
             name: still(name, [HERE] * 30, [float(t not in frames) for t in range(30)])
             for name, frames in hidden.items()
         }
-        monkeypatch.setattr(bench, "random_specs", lambda first, count: list(clips))
-        monkeypatch.setattr(bench, "make_sequence", clips.get)
-        assert [clip.name for clip in bench.generated_clips(2)] == ["right", "right too"]
+        monkeypatch.setattr(bench, "random_specs", lambda first, count: list(sequences))
+        monkeypatch.setattr(bench, "make_sequence", sequences.get)
+        assert [sequence.name for sequence in bench.generated_clips(2)] == ["right", "right too"]
 
     def test_passes_are_kept_and_missing_weights_are_said(self, bench, monkeypatch, capsys):
         made = []
@@ -237,8 +241,8 @@ class TestLostSignals:
         gone = bench.Pass("siamfc", "no-such-weights", {"never": "nothing"})
         monkeypatch.setattr(bench, "PASSES", {"here": here, "gone": gone})
         monkeypatch.setattr(bench.Pass, "make", lambda self: Still())
-        clips = [still("a", [HERE, HERE, THERE]), still("b", [HERE, THERE])]
-        rows = bench.measure(["here", "gone"], clips)
+        sequences = [still("a", [HERE, HERE, THERE]), still("b", [HERE, THERE])]
+        rows = bench.measure(["here", "gone"], sequences)
         assert "gone is left out: there are no weights 'no-such-weights'" in capsys.readouterr().out
         assert rows == {
             "here": {
@@ -246,15 +250,15 @@ class TestLostSignals:
                 "b": {"states": "x", "scores": {"it": [0.5]}},
             }
         }
-        assert bench.measure(["here"], clips) == rows and len(made) == 2
+        assert bench.measure(["here"], sequences) == rows and len(made) == 2
         other = still("b", [HERE, HERE])  # another clip of the same name
-        assert bench.measure(["here"], [clips[0], other])["here"]["b"]["states"] == "."
+        assert bench.measure(["here"], [sequences[0], other])["here"]["b"]["states"] == "."
         assert len(made) == 3
 
     def test_a_table_of_two_signals(self, bench, monkeypatch, rows):
         names = {name: bench.Pass("stay-put", "", {name: "nothing"}) for name in ("one", "two")}
         monkeypatch.setattr(bench, "PASSES", names)
-        clips = [
+        sequences = [
             still(
                 f"clip{k}",
                 [*([HERE] * len(r["states"])), HERE if k else GONE],
@@ -269,12 +273,12 @@ class TestLostSignals:
                         "states": r["states"],
                         "scores": {name: (sign * np.array(r["scores"]["it"])).tolist()},
                     }
-                    for c, r in zip(clips, rows, strict=True)
+                    for c, r in zip(sequences, rows, strict=True)
                 }
             }
             for name, sign in (("one", 1), ("two", -1))
         }
-        table = bench.table_of(of, {"generated": clips})
+        table = bench.table_of(of, {"generated": sequences})
         one, two = (table["signals"][n]["area"]["generated"]["lost"] for n in ("one", "two"))
         assert one["mean"] == pytest.approx(1 - two["mean"], abs=1e-3)
         assert one["low"] <= one["mean"] <= one["high"]
@@ -297,7 +301,7 @@ class TestReal:
         names = ("one stream", "other")
         return {
             "overall": {n: {"auc": auc, "success50": 1.0, "precision20": 1.0} for n in names},
-            "auc_by_sequence": {clip: dict.fromkeys(names, auc) for clip in "ab"},
+            "auc_by_sequence": {sequence: dict.fromkeys(names, auc) for sequence in "ab"},
         }
 
     def makers(self) -> dict:
@@ -340,8 +344,11 @@ class TestEvidence:
             for arm, low in (("one stream", 0.5), ("siamfc", 0.3))
         ]
         (tmp_path / "onestream_arms.json").write_text(json.dumps({"runs": runs}))
-        clips = {"a": {"one stream": 0.6, "siamfc": 0.5}, "b": {"one stream": 0.8, "siamfc": 0.5}}
-        table = {"otb+vot2014": {"auc_by_sequence": clips}}
+        sequences = {
+            "a": {"one stream": 0.6, "siamfc": 0.5},
+            "b": {"one stream": 0.8, "siamfc": 0.5},
+        }
+        table = {"otb+vot2014": {"auc_by_sequence": sequences}}
         (tmp_path / "onestream_real_sequences.json").write_text(json.dumps(table))
         gap = {"mean": 0.2, "low": 0.05, "high": 0.3}
         lost = {
