@@ -13,18 +13,20 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.errors import SettingsError
-from course_lib.models.attention import EPS, Block, KeysValues, most_attended, put_back, taken
+from course_lib.models.attention import EPS, Block, most_attended, put_back, taken
 from course_lib.models.backbone import cells_of
 from course_lib.models.backbones import backbone_arguments, make_backbone
 from course_lib.models.centre_head import CentreHead, CentreMaps
 from course_lib.models.pyramid import places_of
 from course_lib.models.stems import map_of, tokens_of
-
-TEMPLATE, SEARCH = 128, 256  # pixels per side of template and search image
-PATCH = 16  # pixels per token
-FACTOR = 2.0  # side of the template in √(w · h); the search image has the same scale
-CELLS = SEARCH // PATCH  # per side of the map
-TEMPLATE_TOKENS = (TEMPLATE // PATCH) ** 2
+from course_lib.models.stream_template import (
+    CELLS,
+    PATCH,
+    SEARCH,
+    TEMPLATE,
+    TEMPLATE_TOKENS,
+    Template,
+)
 
 
 class Size(NamedTuple):
@@ -44,20 +46,6 @@ SIZES = {
     "d192": Size(192, 6, 3, 4, 64),
     "vit-b": Size(768, 12, 12, 4, 256),
 }
-
-
-class Template(NamedTuple):
-    """What is kept of a template.
-
-    Attributes:
-        tokens: (B, Nz, C) before the first block.
-        kept: keys and values of each block, where the template looks only at itself; else empty.
-        queries: (B, H, Nz, d) of each block, likewise.
-    """
-
-    tokens: Tensor
-    kept: tuple[KeysValues, ...] = ()
-    queries: tuple[Tensor, ...] = ()
 
 
 class OneStream(nn.Module):

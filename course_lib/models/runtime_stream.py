@@ -11,8 +11,8 @@ from torch import Tensor
 
 from course_lib.errors import DataError
 from course_lib.models.device import Placement, choose_placement
-from course_lib.models.onestream import Template
 from course_lib.models.runtime import Runtime, fold_all
+from course_lib.models.stream_template import Template
 from course_lib.models.weights import load_network, weights_stamp
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike
 
 from course_lib.geometry.frame import as_frame
 from course_lib.geometry.windows import CropWindow
-from course_lib.models.onestream import FACTOR, SEARCH, TEMPLATE
 from course_lib.models.runtime_stream import StreamRuntime, load_stream_runtime
+from course_lib.models.stream_template import FACTOR, SEARCH, TEMPLATE
 from course_lib.recipe import CountFromZero, Range, Settings, UnitInterval
 from course_lib.trackers.base import Tracker, accept_start
 

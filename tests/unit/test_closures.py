@@ -150,7 +150,10 @@ def test_code_is_told_from_comments_and_docstrings(tmp_path):
 
 
 PLACES = sorted({place.partition(":")[0] for place in TRACKERS.values()})
-DEEP = {f"course_lib.trackers.{name}" for name in ("siamfc", "siammargin", "siamrpn", "atom")}
+DEEP = {
+    f"course_lib.trackers.{name}"
+    for name in ("siamfc", "siammargin", "siamrpn", "atom", "onestream")
+}
 LIMIT, TRAINING_LIMIT = 1700, 3400
 # two evenings: a classifier that is learned online, and boxes that climb
 LONGER = {"course_lib.trackers.atom": 2200}
