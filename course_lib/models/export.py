@@ -22,9 +22,9 @@ from torch import Tensor, nn
 
 from course_lib.errors import CourseError, DataError
 from course_lib.files import whole_file
-from course_lib.models.onestream import SEARCH, TEMPLATE
 from course_lib.models.runtime import fold_all
 from course_lib.models.stems import DEVIATION, MEAN, denormalised, normalised
+from course_lib.models.stream_template import SEARCH, TEMPLATE
 
 if TYPE_CHECKING:
     from course_lib.models.onestream import OneStream

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -17,17 +17,19 @@ from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
 from course_lib.geometry.windows import CropWindow
 from course_lib.models.attention import central_token, weights
-from course_lib.models.onestream import (
+from course_lib.models.stream_template import (
     CELLS,
     FACTOR,
     PATCH,
     SEARCH,
     TEMPLATE,
     TEMPLATE_TOKENS,
-    OneStream,
 )
 from course_lib.trackers.onestream import BLACK, square
 from course_lib.widgets.bench import ImageBench, choice, slider
+
+if TYPE_CHECKING:
+    from course_lib.models.onestream import OneStream
 
 SIDE = TEMPLATE // PATCH  # tokens per side of the template
 INCHES = 10.5, 4.3  # of the figure
