@@ -186,6 +186,15 @@ MODULES = {
         "lesson13_fault",
         "lesson13_descent",
     ),
+    "stream": (
+        "lesson14_focal",
+        "lesson14_box",
+        "lesson14_decode",
+        "lesson14_remove",
+        "lesson14_fault",
+        "lesson14_lost",
+        "lesson14_export",
+    ),
 }
 CHECKS: dict[str, Check] = {}
 FAIR: dict[tuple[Examine, int], bool] = {}  # draws of inputs for which the reference was tried
