@@ -107,8 +107,9 @@ class _Apart:
             _with(image=lambda i: 255 * (i * SIGMA.mean() + MU.mean())),
             _with(image=lambda i: 255 * (i * SIGMA.flip(0) + MU.flip(0))),
         ],
-        "OpenCV turns its images into RGB before it gives them to the network: leave the colours "
-        "in their order": _with(image=lambda i: denormalised(i).flip(1)),
+        "the images are RGB already, as the network wants them: leave the colours in their order": _with(
+            image=lambda i: denormalised(i).flip(1)
+        ),
         "both images come normalised; yours undoes it for one alone": [
             _with(search=lambda i: i),
             _with(image=lambda i: i, search=denormalised),
