@@ -192,6 +192,13 @@ MODULES = {
         "lesson14_block",
         "lesson14_cache",
         "lesson14_heat",
+        "lesson14_focal",
+        "lesson14_box",
+        "lesson14_decode",
+        "lesson14_remove",
+        "lesson14_fault",
+        "lesson14_lost",
+        "lesson14_export",
     ),
 }
 CHECKS: dict[str, Check] = {}
