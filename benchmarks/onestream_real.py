@@ -76,17 +76,17 @@ def kept_rows(makers: Makers, benchmark: Benchmark, kept: dict[str, Any]) -> tup
         kept: the file.
     """
     names = [name for name in makers if name in kept["overall"]]
-    by_clip = {
+    aucs = {
         name: {sequence: row[name] for sequence, row in kept["auc_by_sequence"].items()}
         for name in names
     }
     least = min(benchmark, key=len)
     probe = Benchmark(benchmark.name, (least,))
     _, now = scored({name: makers[name] for name in names}, probe)
-    same = [n for n in names if abs(now[n][least.name] - by_clip[n][least.name]) < SAME]
+    same = [n for n in names if abs(now[n][least.name] - aucs[n][least.name]) < SAME]
     print("kept:", ", ".join(same) or "none")
     overall = {name: {key: kept["overall"][name][key] for key in SCORES} for name in same}
-    return overall, {name: by_clip[name] for name in same}
+    return overall, {name: aucs[name] for name in same}
 
 
 def measured(makers: Makers, benchmark: Benchmark, kept: dict[str, Any] | None) -> dict[str, Any]:
@@ -97,20 +97,18 @@ def measured(makers: Makers, benchmark: Benchmark, kept: dict[str, Any] | None) 
         benchmark: its clips.
         kept: an earlier file with some of the trackers' rows; None to measure all.
     """
-    overall, by_clip = kept_rows(makers, benchmark, kept) if kept else ({}, {})
+    overall, aucs = kept_rows(makers, benchmark, kept) if kept else ({}, {})
     taken = list(overall)
     new = scored({name: make for name, make in makers.items() if name not in overall}, benchmark)
-    overall, by_clip = overall | new[0], by_clip | new[1]
+    overall, aucs = overall | new[0], aucs | new[1]
     return {
         "overall": {name: overall[name] for name in makers},
         "auc_by_sequence": {
-            s.name: {name: round(by_clip[name][s.name], 4) for name in makers} for s in benchmark
+            s.name: {name: round(aucs[name][s.name], 4) for name in makers} for s in benchmark
         },
         "taken_from_atom_real_sequences": taken,
         "minus": {
-            name: vars(
-                Interval.of([by_clip[ONE][s.name] - by_clip[name][s.name] for s in benchmark])
-            )
+            name: vars(Interval.of([aucs[ONE][s.name] - aucs[name][s.name] for s in benchmark]))
             for name in makers
             if name != ONE and ONE in makers
         },
