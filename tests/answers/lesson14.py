@@ -7,9 +7,12 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.stats import rankdata
 from torch import nn
+from torchvision.ops import generalized_box_iou_loss
 
 from course_lib.models.centre_losses import radius_of
+from course_lib.models.stems import DEVIATION, MEAN, denormalised
 
 
 def tokens_as_list(z, x, place_z, place_x):
@@ -230,11 +233,257 @@ def heat_by_outer_product(boxes, n):
     return torch.einsum("bi,bj->bij", line[:, 1], line[:, 0]), exact - cells
 
 
+def focal_in_double(score, heat):
+    """Double precision, cell by cell of both kinds."""
+    p, h = score.double(), heat.double()
+    right = h == 1
+    hit = ((1 - p[right]) ** 2 * torch.log(p[right])).sum()
+    miss = ((1 - h[~right]) ** 4 * p[~right] ** 2 * torch.log(1 - p[~right])).sum()
+    return -(hit + miss) / max(int(right.sum()), 1)
+
+
+def focal_as_published(score, heat):
+    """The public code's form: two weights, and a case for no centre."""
+    right, other = heat.eq(1).float(), heat.lt(1).float()
+    hits = (torch.log(score) * torch.pow(1 - score, 2) * right).sum()
+    misses = torch.log(1 - score) * torch.pow(score, 2) * torch.pow(1 - heat, 4) * other
+    count = right.sum()
+    if count == 0:
+        return -misses.sum()
+    return -(hits + misses.sum()) / count
+
+
+def focal_by_images(score, heat):
+    """Image by image."""
+    total, count = 0.0 * score.sum(), 0
+    for p, h in zip(score, heat, strict=True):
+        right = h >= 1
+        count += int(right.sum())
+        total = total - torch.where(right, (1 - p) ** 2 * p.log(), 0 * p).sum()
+        total = total - (~right * (1 - h) ** 4 * p**2 * torch.log1p(-p)).sum()
+    return total / max(count, 1)
+
+
+def box_in_double(score, boxes, wanted, positive):
+    """Double precision, and torchvision's losses."""
+    B, n, _ = score.shape
+    best = score.double().reshape(B, -1).max(1).indices
+    found = boxes.double().reshape(B, n * n, 4)[range(B), best]
+    a, b = (torch.stack([x, y, x + w, y + h], 1) for x, y, w, h in (found.T, wanted.double().T))
+    costs = 2 * generalized_box_iou_loss(a, b) + 5 * F.l1_loss(a, b, reduction="none").mean(1)
+    return costs[positive].sum() / max(int(positive.sum()), 1)
+
+
+def box_by_images(score, boxes, wanted, positive):
+    """Image by image, with Python's own comparisons."""
+    costs = []
+    for s, own, (x, y, w, h), counts in zip(score, boxes, wanted, positive, strict=True):
+        if not counts:
+            continue
+        row, column = divmod(int(s.argmax()), s.shape[1])
+        u, v, a, b = own[row, column]
+        across = torch.minimum(u + a, x + w) - torch.maximum(u, x)
+        down = torch.minimum(v + b, y + h) - torch.maximum(v, y)
+        shared = across * down if across > 0 and down > 0 else 0.0 * a
+        union = a * b + w * h - shared
+        wide = torch.maximum(u + a, x + w) - torch.minimum(u, x)
+        high = torch.maximum(v + b, y + h) - torch.minimum(v, y)
+        giou = shared / union - 1 + union / (wide * high)
+        edges = (u - x).abs() + (v - y).abs() + (u + a - x - w).abs() + (v + b - y - h).abs()
+        costs.append(2 - 2 * giou + 1.25 * edges)
+    return torch.stack(costs).mean() if costs else 0.0 * boxes.sum()
+
+
+def box_by_gather(score, boxes, wanted, positive):
+    """gather, and only the positive images from the start."""
+    score, boxes, wanted = score[positive], boxes[positive], wanted[positive]
+    at = score.flatten(1).argmax(1)[:, None, None].expand(-1, 1, 4)
+    found = boxes.flatten(1, 2).gather(1, at)[:, 0]
+    (x, y, w, h), (u, v, a, b) = found.unbind(1), wanted.unbind(1)
+    left, right = torch.stack([x, u]), torch.stack([x + w, u + a])  # (2, P)
+    top, bottom = torch.stack([y, v]), torch.stack([y + h, v + b])
+    shared = (right.amin(0) - left.amax(0)).relu() * (bottom.amin(0) - top.amax(0)).relu()
+    around = (right.amax(0) - left.amin(0)) * (bottom.amax(0) - top.amin(0))
+    union = w * h + a * b - shared
+    distances = sum(abs(line[0] - line[1]) for line in (left, right, top, bottom))
+    costs = 2 * (2 - shared / union - union / around) + 5 * distances / 4
+    return costs.sum() / max(len(costs), 1)
+
+
+def decoded_as_lists(maps):
+    """Lists, and the cosine by hand."""
+    n = maps.shape[-1]
+    line = [0.5 - 0.5 * math.cos(2 * math.pi * (k + 1) / (n + 1)) for k in range(n)]
+    best = max((float(maps[0, i, j]) * line[i] * line[j], i, j) for i in range(n) for j in range(n))
+    score, w, h, dx, dy = maps[:, best[1], best[2]].tolist()
+    x, y = (best[2] + dx) / n, (best[1] + dy) / n
+    return [[x - 0.5 * w, y - 0.5 * h, w, h], score]
+
+
+def decoded_in_torch(maps):
+    """Tensors, PyTorch's window, and all boxes before one is chosen."""
+    score, w, h, dx, dy = torch.from_numpy(maps)
+    n = len(score)
+    line = torch.hann_window(n + 2, periodic=False)[1:-1]
+    y, x = torch.meshgrid(torch.arange(n), torch.arange(n), indexing="ij")
+    boxes = torch.stack([(x + dx) / n - w / 2, (y + dy) / n - h / 2, w, h], -1)
+    at = (score * line * line[:, None]).flatten().argmax()
+    return boxes.flatten(0, 1)[at], score.flatten()[at]
+
+
+def decoded_by_sines(maps):
+    """Sines squared are a Hann window too; NumPy's where."""
+    n = maps.shape[1]
+    line = np.sin(np.pi * np.arange(1, n + 1) / (n + 1)) ** 2
+    ranked = np.einsum("ij,i,j->ij", maps[0], line, line)
+    row, column = (int(found[0]) for found in np.where(ranked == ranked.max()))
+    size = maps[1:3, row, column].astype(float)
+    centre = (np.array([column, row]) + maps[3:, row, column]) / n
+    return np.concatenate([centre - size / 2, size]), float(maps[0, row, column])
+
+
+def remove_as_lists(q, k, centre, fraction):
+    """NumPy, image by image, sorted lists."""
+    chosen = []
+    for own_q, own_k in zip(q.double().numpy(), k.double().numpy(), strict=True):
+        fits = np.einsum("hd,hnd->hn", own_q[:, centre], own_k) / math.sqrt(own_q.shape[-1])
+        weights = np.exp(fits - fits.max(1, keepdims=True))
+        row = (weights / weights.sum(1, keepdims=True)).mean(0)[own_q.shape[1] :]
+        chosen.append(sorted(np.argsort(-row)[: math.ceil(fraction * len(row))].tolist()))
+    return chosen
+
+
+def remove_by_mask(q, k, centre, fraction):
+    """A mask of those above the limit, and where it is true."""
+    attention = torch.softmax(q @ k.mT / q.shape[3] ** 0.5, -1).mean(1)  # (B, Nz, Nz + Nx)
+    row = attention[:, centre, q.shape[2] :]
+    count = -int(-fraction * row.shape[1] // 1)
+    least = row.sort(1, descending=True).values[:, count - 1 : count]
+    return (row >= least).nonzero()[:, 1].view(len(row), count)
+
+
+def remove_by_sums(q, k, centre, fraction):
+    """A sum of the heads orders as their mean does; what is to go is taken away."""
+    Nz, d = q.shape[2:]
+    fits = (q[:, :, centre] * d**-0.5)[:, :, None].mul(k).sum(-1)  # (B, H, N)
+    row = fits.softmax(2).sum(1)[:, Nz:]
+    gone = row.argsort(1)[:, : row.shape[1] - math.ceil(row.shape[1] * fraction)]
+    stays = torch.ones_like(row, dtype=torch.bool).scatter(1, gone, False)
+    return torch.stack([torch.arange(row.shape[1])[own] for own in stays])
+
+
+def put_back_by_index(tokens, stayed, count):
+    """Images one by one, places by indexing."""
+    rows = []
+    for b in range(len(tokens)):
+        places = torch.arange(count)
+        for chosen in stayed:
+            places = places[chosen[b]]
+        rows.append(torch.zeros(count, tokens.shape[2]).index_copy(0, places, tokens[b]))
+    return torch.stack(rows)
+
+
+def put_back_in_steps(tokens, stayed, count):
+    """The last removal is undone first, one after another."""
+    counts = [count, *(chosen.shape[1] for chosen in stayed[:-1])]
+    for chosen, before in zip(stayed[::-1], counts[::-1], strict=False):
+        full = torch.zeros(len(tokens), before, tokens.shape[2])
+        tokens = full.scatter(1, chosen[:, :, None].expand(-1, -1, tokens.shape[2]), tokens)
+    return tokens.clone()
+
+
+def put_back_by_product(tokens, stayed, count):
+    """A matrix of zeros and ones for all removals."""
+    matrix = torch.eye(count).expand(len(tokens), -1, -1)
+    for chosen in stayed:
+        matrix = torch.stack([own[:, places] for own, places in zip(matrix, chosen, strict=True)])
+    return matrix @ tokens
+
+
+def area_as_array(scores, lost):
+    """By ranks, as an array of one number."""
+    ranks = rankdata(scores)
+    n, m = lost.sum(), (~lost).sum()
+    return np.array([1 - (ranks[lost].sum() - n * (n + 1) / 2) / (n * m)])
+
+
+def area_by_pairs(scores, lost):
+    """Pair by pair."""
+    won = [
+        1.0 if a < b else 0.5 if a == b else 0.0
+        for a in scores[lost].tolist()
+        for b in scores[~lost].tolist()
+    ]
+    return sum(won) / len(won)
+
+
+def area_by_trapezoids(scores, lost):
+    """The curve itself, and the trapezoids under it."""
+    steps = np.unique(scores)
+    found = np.array([0.0, *((scores[lost] <= s).mean() for s in steps)])
+    false_alarm = np.array([0.0, *((scores[~lost] <= s).mean() for s in steps)])
+    return float((np.diff(false_alarm) * (found[1:] + found[:-1]) / 2).sum())
+
+
+class ListForOpenCV(nn.Module):
+    """Buffers for the colours; the maps as a list."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.own = network
+        self.register_buffer("mean", 255 * torch.tensor(MEAN).view(1, 3, 1, 1))
+        self.register_buffer("deviation", 255 * torch.tensor(DEVIATION).view(1, 3, 1, 1))
+
+    def forward(self, template, search):
+        """Score, size, offset."""
+        z, x = (image * self.deviation + self.mean for image in (template, search))
+        maps = self.own(z, x)
+        return [maps.score, maps.size, maps.offset]
+
+
+class MapsForOpenCV(nn.Module):
+    """The network's maps as they are, and the library's function."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.add_module("network", network)
+
+    def forward(self, template, search):
+        """CentreMaps are a tuple."""
+        return self.network(denormalised(template), denormalised(search))
+
+
+class SplitForOpenCV(nn.Module):
+    """Colour by colour, and the network's two steps."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def bright(self, image):
+        """0 … 255."""
+        colours = zip(image.split(1, 1), MEAN, DEVIATION, strict=True)
+        return torch.cat([(c * d + m) * 255 for c, m, d in colours], 1)
+
+    def forward(self, template, search):
+        """Template first."""
+        kept = self.network.template(self.bright(template))
+        score, size, offset = self.network.search(kept, self.bright(search))
+        return score, size, offset
+
+
 RIGHT = {
     "stream.tokens": [tokens_as_list, tokens_by_permute, tokens_of_placed_maps],
     "stream.attention": [attention_in_loops, attention_by_einsum, attention_by_chunks],
     "stream.block": [block_as_list, block_by_images, block_search_first],
     "stream.cache": [cache_as_list, cache_as_module, cache_image_by_image],
     "stream.heat": [heat_as_lists, heat_by_numpy, heat_by_outer_product],
+    "stream.focal": [focal_in_double, focal_as_published, focal_by_images],
+    "stream.box": [box_in_double, box_by_images, box_by_gather],
+    "stream.decode": [decoded_as_lists, decoded_in_torch, decoded_by_sines],
+    "stream.remove": [remove_as_lists, remove_by_mask, remove_by_sums],
+    "stream.fault": [put_back_by_index, put_back_in_steps, put_back_by_product],
+    "stream.lost": [area_as_array, area_by_pairs, area_by_trapezoids],
+    "stream.export": [ListForOpenCV, MapsForOpenCV, SplitForOpenCV],
 }
 RANDOM: set[str] = set()
