@@ -176,7 +176,8 @@ function render({ model, el }) {
 
   function choose(number) {
     chosen = number;
-    tracker.value = wanted.get(number);
+    tracker.value = wanted.get(number) ?? tracker.value;
+    wanted.set(number, tracker.value);
     draw();
   }
 
@@ -197,10 +198,10 @@ function render({ model, el }) {
     pause();
     pending.delete(chosen);
     bands.delete(chosen);
-    if (said.delete(chosen)) await ask({ do: "step", drops: [chosen] });
-    chosen = Math.min(...said.keys(), ...pending.keys(), styles.length);
+    if (said.has(chosen)) await take(await patiently(ask({ do: "step", drops: [chosen] })));
+    const left = [...said.keys(), ...pending.keys()];
+    choose(left.length ? Math.min(...left) : 1);
     list();
-    draw();
   }
 
   /** The targets in the list. */
