@@ -3,6 +3,7 @@ every workflow, their figures are the measured ones."""
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -74,3 +75,17 @@ def test_every_link_leads_to_a_page():
             assert (SITE / target).is_file(), target
     index = (SITE / "index.md").read_text("utf-8")
     assert all(f"\n{name}\n" in index for name in PAGES)
+
+
+def test_the_rehearsal_is_told_as_it_was_measured():
+    measured, before = (
+        json.loads((ROOT / "results" / f"{name}.json").read_text("utf-8"))
+        for name in ("grading_class", "grading")
+    )
+    told = PAGES["classes"]
+    assert f"{measured['students']} students of lesson 02" in told and measured["wrong"] == 0
+    assert f"all points were right, in {measured['seconds'] / 60:.0f} minutes" in told
+    load = sum(measured["load_average_before_and_after"]) / 2
+    assert round(load / measured["cores"]) == 6 and "about six times what they can" in told
+    assert before["class"]["students"] == 30
+    assert f"took {before['class']['seconds'] / 60:.0f} minutes" in told
