@@ -4,6 +4,7 @@ be kept by the thousand."""
 from __future__ import annotations
 
 import tempfile
+import threading
 
 import cv2
 import numpy as np
@@ -40,11 +41,12 @@ def jpeg_of(frame: np.ndarray, scale: float = 1.0, quality: int = 85) -> bytes:
 
 class JpegFrames(Frames):
     """Frames that were given as JPEG files one by one, and are kept in a temporary file: memory
-    does not grow with their number."""
+    does not grow with their number. One thread may add frames while others read them."""
 
     def __init__(self) -> None:
         # closed, and with it deleted, when this object goes
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        self._lock = threading.Lock()  # the file has one place at which all read and write
         self._offsets = [0]  # frame i is in the bytes from number i to number i + 1
 
     def __len__(self) -> int:
@@ -56,16 +58,18 @@ class JpegFrames(Frames):
         Raises DataError, and keeps nothing, if it does not decode.
         """
         image = decode_image(jpeg, f"frame {len(self)}")
-        self._file.seek(self._offsets[-1])
-        self._file.write(jpeg)
-        self._offsets.append(self._offsets[-1] + len(jpeg))
+        with self._lock:
+            self._file.seek(self._offsets[-1])
+            self._file.write(jpeg)
+            self._offsets.append(self._offsets[-1] + len(jpeg))
         return image
 
     def jpeg(self, index: int) -> bytes:
         """The file of frame `index`, 0 ≤ index < len, as it was given."""
         start, stop = self._offsets[index : index + 2]
-        self._file.seek(start)
-        return self._file.read(stop - start)
+        with self._lock:
+            self._file.seek(start)
+            return self._file.read(stop - start)
 
     def _read(self, index: int) -> np.ndarray:
         return decode_image(self.jpeg(index), f"frame {index}")

@@ -190,7 +190,7 @@ def repeat(
     """
     make = tracker if callable(tracker) else None
     session = LiveSession(make_live if make is None else lambda _name: make())
-    again = Recording(recording.frames, recording.seconds[:])
+    again = Recording(recording.frames, recording.seconds[: len(recording)])
     session.recording = again
     waiting = recording.events[:]
     for t in range(len(recording)):

@@ -89,6 +89,10 @@ class Recording:
     def __len__(self) -> int:
         return len(self.answers)
 
+    def told(self) -> list[dict[int, Answer]]:
+        """The answers so far, a copy: in JupyterLab a session goes on while a cell runs."""
+        return [dict(said) for said in self.answers[:]]
+
     @property
     def targets(self) -> list[int]:
         """The numbers of all targets that were ever drawn."""
@@ -100,8 +104,9 @@ class Recording:
         Raises DataError if no such target was drawn.
         """
         self._check(target)
-        boxes, seconds = np.full((len(self), 4), np.nan), np.full(len(self), np.nan)
-        for t, said in enumerate(self.answers):
+        told = self.told()
+        boxes, seconds = np.full((len(told), 4), np.nan), np.full(len(told), np.nan)
+        for t, said in enumerate(told):
             if target in said:
                 boxes[t], seconds[t] = said[target].box, said[target].seconds
         return Result(boxes, seconds)
@@ -110,7 +115,7 @@ class Recording:
         """How sure the tracker was of a target (T,), in units of its own; NaN where it did not
         say."""
         self._check(target)
-        return np.array([a[target].score if target in a else np.nan for a in self.answers])
+        return np.array([a[target].score if target in a else np.nan for a in self.told()])
 
     def sequence(self, target: int, truth: ArrayLike | None = None) -> Sequence:
         """The frames from the first drawn box of a target on, as a sequence for any protocol.
@@ -124,25 +129,27 @@ class Recording:
             DataError: for a target that was never drawn, or another number of boxes.
         """
         self._check(target)
-        drawn = np.array([target in a and a[target].drawn for a in self.answers])  # (T,)
+        drawn = np.array([target in a and a[target].drawn for a in self.told()])  # (T,)
         first = int(drawn.argmax())
         omitted = None
         if truth is None:
-            truth = np.where(drawn[:, None], self.result(target).boxes, np.nan)  # (T, 4)
+            truth = np.where(
+                drawn[:, None], self.result(target).boxes[: len(drawn)], np.nan
+            )  # (T, 4)
             omitted = ~drawn[first:]
         truth = np.asarray(truth, dtype=np.float64)
-        if truth.shape != (len(self), 4):
+        if truth.shape != (len(drawn), 4):
             raise DataError(
-                f"the true boxes have shape {truth.shape}; expected ({len(self)}, 4), one for each "
+                f"the true boxes have shape {truth.shape}; expected ({len(drawn)}, 4), one for each "
                 "frame of the recording"
             )
-        frames = self.frames.part(first, len(self))
+        frames = self.frames.part(first, len(drawn))
         return Sequence(f"live-{target}", frames, truth[first:], omitted=omitted)
 
     def write_csv(self, path: Path | str) -> None:
         """Write one line for each target in each frame; boxes in pixels of the frames recorded."""
         rows = [COLUMNS]
-        for t, said in enumerate(self.answers):
+        for t, said in enumerate(self.told()):
             rows += [csv_row(t, self.seconds[t], *one) for one in said.items()]
         write_whole(Path(path), "\n".join(rows) + "\n")
 
@@ -153,7 +160,7 @@ class Recording:
         """
         path = Path(path)
         with whole_file(path) as part, VideoWriter(part, 25, path) as video:
-            for t, said in enumerate(self.answers):
+            for t, said in enumerate(self.told()):
                 boxes = {target: answer.box for target, answer in said.items()}
                 states = "  ".join(f"{k}: {a.surety or a.tracker}" for k, a in said.items())
                 video.add(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import threading
 import tracemalloc
 from types import SimpleNamespace
 
@@ -316,6 +317,24 @@ class TestJpegs:
             assert np.abs(frames[t].astype(int) - images[t]).max() <= 3
             assert frames.jpeg(t) == jpeg_of(images[t])
         assert frames.part(2, 4)[1].shape == images[3].shape
+
+    def test_read_while_another_thread_adds(self):
+        frames, wrong = JpegFrames(), []
+        images = [np.full((16, 16, 3), 25 * k, np.uint8) for k in range(10)]
+        files = [jpeg_of(image) for image in images]
+
+        def add():
+            for k in range(3000):
+                frames.add(files[k % 10])
+
+        frames.add(files[9])
+        thread = threading.Thread(target=add)
+        thread.start()
+        while thread.is_alive():
+            known = range(min(40, len(frames)))
+            wrong += [k for k in known if frames.jpeg(k) != files[(k - 1) % 10]]
+        thread.join()
+        assert wrong == [] and len(frames) == 3001
 
     def test_identity_is_that_of_the_files(self):
         one, two, other = JpegFrames(), JpegFrames(), JpegFrames()

@@ -230,6 +230,7 @@ class TestRace:
 
 
 PAGE = """
+    const LATE = LATENESS; // milliseconds until Python answers
     const made = [];
     document.createElement = (tag) => { const node = new Node(); node.tag = tag; made.push(node); return node; };
     const context = new Proxy({}, { get: () => () => ({ width: 9 }), set: () => true });
@@ -248,7 +249,7 @@ PAGE = """
       get(n) { return this.values[n]; }, set(n, v) { this.values[n] = v; }, save_changes() {}, off() {},
       on(name, callback) { hear = callback; },
       send(message) { sent.push(message); const end = sent.filter((m) => m.next).length > 2;
-        setTimeout(() => hear({ ...(end ? { end: true } : answers[message.do]), ask: message.ask, view: message.view }, [view(4)]), 1); } };
+        setTimeout(() => hear({ ...(end ? { end: true } : answers[message.do]), ask: message.ask, view: message.view }, [view(4)]), LATE); } };
     render({ model, el: new Node() });
     const pause = (ms) => new Promise((go) => setTimeout(go, ms));
     async function rest(count) { // until so many messages were sent, and none that follows
@@ -263,7 +264,7 @@ PAGE = """
 def test_keys_draw_and_track_and_go_no_further(tmp_path):
     said = run_js(
         tmp_path,
-        TrackerBench._esm.replace("export default { render };", "") + PAGE,
+        TrackerBench._esm.replace("export default { render };", "") + PAGE.replace("LATENESS", "1"),
         '[press(canvas, "ArrowRight"), press(canvas, "ArrowDown"), press(canvas, "a"), '
         'press(canvas, "Enter"), await rest(5), sent.map(({ do: what, next, starts }) => [what, !!next, '
         "starts?.map((s) => [s.target, s.tracker, s.box])])]",
@@ -272,3 +273,15 @@ def test_keys_draw_and_track_and_go_no_further(tmp_path):
     drawn = [[1, "kcf", [121, 68.5, 80, 45]]]
     assert said[:4] == [[True, True], [True, True], [False, False], [True, True]]
     assert said[5] == [["look", False, None], ["step", False, drawn], *[["step", True, None]] * 3]
+
+
+def test_a_kernel_that_is_busy_is_waited_for_in_words(tmp_path):
+    """In front ends whose kernels answer widgets only between two cells."""
+    said = run_js(
+        tmp_path,
+        TrackerBench._esm.replace("export default { render };", "")
+        + PAGE.replace("LATENESS", "2500")
+        + "await rest(1); await pause(2600); press(canvas, 'ArrowUp'); press(canvas, 'Enter'); await pause(2200);",
+        "[made.find((n) => n.tag === 'p').textContent, await rest(3), sent.length]",
+    )
+    assert said[0].startswith("Waiting for Python") and said[2] == 3
