@@ -7,6 +7,7 @@ import threading
 import tracemalloc
 from types import SimpleNamespace
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -283,6 +284,8 @@ class TestRecording:
         session.recording.write_video(tmp_path / "a.mp4")
         video = VideoFile(tmp_path / "a.mp4")
         np.testing.assert_allclose(video.times, np.array(times) - 5, atol=1e-3)
+        with av.open(str(tmp_path / "a.mp4")) as container:
+            assert container.streams.video[0].start_time == 0  # no black before the first frame
         drawn = np.abs(video[1].astype(int) - frame_at(1)).max(-1) > 60
         assert drawn[20:46, 21:48].any()  # the box
 
