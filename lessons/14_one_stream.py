@@ -31,7 +31,6 @@ from course_lib import plots
 from course_lib.analysis.attention_maps import attention_maps
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.generated import SPECS, make_sequence, random_spec
-from course_lib.errors import MissingDataError
 from course_lib.evaluation.intervals import Interval
 from course_lib.evaluation.lost import roc
 from course_lib.evaluation.otb import track
@@ -61,10 +60,7 @@ from course_lib.trackers.onestream import (
 from course_lib.widgets import AttentionExplorer
 
 torch.manual_seed(0)
-try:
-    network = load_network("onestream-lite0")
-except MissingDataError:  # a network of the same kind that has learned nothing
-    network = sized("d48").eval()
+network = load_network("onestream-lite0")
 
 sequence = load_benchmark("generated-v1")["gen-18-distractors"].loaded()
 template_window = square(sequence.boxes[0], FACTOR, TEMPLATE)

@@ -29,7 +29,7 @@ MARGIN = 10.0  # pixels of the box that must remain inside the frame
 class OneStreamSettings(Settings):
     """Settings of OneStreamTracker."""
 
-    weights: str = "onestream"  # name or path, see `models.weights.find_weights`
+    weights: str = "onestream-lite0"  # name or path, see `models.weights.find_weights`
     window: bool = True  # whether the score is multiplied by a Hann window
     # every so many frames the last crop may become a second template; 0 for never
     update: CountFromZero = 0

@@ -160,7 +160,8 @@ def test_a_row_leads_to_a_class_of_that_name(name):
 
 
 def test_which_trackers_share_a_call_of_their_network():
-    assert [name for name in TRACKERS if tracker_class(name).lockstep] == ["siamfc", "siamrpn"]
+    sharing = [name for name in TRACKERS if tracker_class(name).lockstep]
+    assert sharing == ["siamfc", "siamrpn", "onestream"]
 
 
 def test_a_tracker_is_imported_only_when_it_is_asked_for():
