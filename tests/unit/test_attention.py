@@ -195,12 +195,13 @@ class TestRemoval:
         assert most_attended(q, k, 4, 6).tolist() == [[0, 1, 2, 3, 4, 5]]
 
     def test_heads_are_averaged_after_the_softmax(self):
-        """One head is sure of token 0, two prefer token 2 a little: the mean of the logits would
-        choose token 0 for its 9, the mean of the shares chooses token 2."""
-        q, k = self.scores([[9.0, 0, 7], [0.0, 0, 3], [0.0, 0, 3]])
+        """One head is sure of token 0, two prefer token 2: the mean of the logits would choose token
+        0 for its 9, and so would the largest share; the mean of the shares chooses token 2."""
+        rows = [[9.0, 0, 0], [0.0, 0, 3], [0.0, 0, 3]]
+        q, k = self.scores(rows)
         k[:, :, :4] = -20
-        shares = torch.tensor([[9.0, 0, 7], [0, 0, 3], [0, 0, 3]]).softmax(-1).mean(0)
-        assert int(shares.argmax()) == 2 and shares[0] > shares[1]
+        shares = torch.tensor(rows).softmax(-1)
+        assert int(shares.mean(0).argmax()) == 2 and int(shares.amax(0).argmax()) == 0
         assert most_attended(q, k, 4, 1).tolist() == [[2]]
         assert most_attended(q, k, 4, 2).tolist() == [[0, 2]]
 

@@ -178,6 +178,8 @@ class TestCrops:
         tracker.update(white)
         search = tracker.runtime.seen[0][0]  # 80 of its 160 pixels lie left of the frame, less 20
         assert search[:, :95].max() == 0 and search[:, 97:].min() == 255
+        (template,) = tracker.runtime.templates  # 20 of its 80 pixels
+        assert template[:, :31].max() == 0 and template[:, 33:].min() == 255
 
 
 class TestRenewal:
