@@ -1,5 +1,4 @@
-"""A whole class graded side by side by `python -m course_lib grading autograde`: are all points
-right, and what does it take?
+"""Is a whole class graded right, side by side, by `grading autograde`, and what does it take?
 
 python benchmarks/grading_class.py --students 200 --jobs 2 --write results/grading_class.json
 

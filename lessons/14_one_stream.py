@@ -1606,11 +1606,11 @@ plots.show(
 #
 # Each line is a difference with its interval, over sequences; where zero lies inside, or nothing has been measured yet, none is told from none.
 #
-# * AUC on the real targets, {{see real}}, one stream minus the other: SiamFC {{evidence stream-siamfc open}}, SiamRPN++ {{evidence stream-siamrpnpp open}}, ATOM {{evidence stream-atom open}}, ATOM with scales {{evidence stream-atom-scales open}}.
+# * AUC on the real targets, {{see real}}, one stream minus the other: SiamFC {{evidence stream-siamfc open}}, SiamRPN++ {{evidence stream-siamrpnpp below}}, ATOM {{evidence stream-atom below}}, ATOM with scales {{evidence stream-atom-scales below}}.
 # * Tracking with equal pairs, {{see arms}}, the other minus one stream: SiamFC {{evidence pairs-siamfc open}}, SiamRPN++ {{evidence pairs-siamrpnpp open}}, ATOM {{evidence pairs-atom open}}.
 # * Without a part, {{see arms}}: no position codes {{evidence positions open}}, the template not seen {{evidence joint open}}, a template that looks only at itself {{evidence asymmetric open}}, from random weights {{evidence from-random open}}. And from random weights both, convolutions minus one matrix for a patch {{evidence convolutions-patches open}}.
 # * The area under the ROC curve, {{see signals}}: the one stream's score minus one half {{evidence lost-stream open}}; minus the area of MOSSE's PSR {{evidence lost-stream-mosse open}}, of SiamFC's peak {{evidence lost-stream-siamfc open}}, of SiamRPN++'s probability {{evidence lost-stream-siamrpnpp open}}, of ATOM's score {{evidence lost-stream-atom open}}.
-# * Also, {{see signals}}: SiamRPN++'s probability minus SiamFC's peak {{evidence lost-siamrpnpp-siamfc open}}, ATOM's score minus its state {{evidence lost-atom-state open}}.
+# * Also, {{see signals}}: SiamRPN++'s probability minus SiamFC's peak {{evidence lost-siamrpnpp-siamfc open}}, ATOM's score minus its state {{evidence lost-atom-state above}}.
 #
 # ## An open task
 #

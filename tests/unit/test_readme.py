@@ -218,7 +218,7 @@ class TestInOrder:
         done = run(clone, printed("demo"))
         assert done.returncode == 0, done.stderr
         shutil.copy(clone / "runs" / "demo" / "gen-03-occlusion.mp4", clone / "runs" / "my.mp4")
-        done = run(clone, printed("track --video my.mp4").replace("my.mp4", "runs/my.mp4"))
+        done = run(clone, printed("track --video my.mp4 --box").replace("my.mp4", "runs/my.mp4"))
         assert done.returncode == 0, done.stderr
         (clone / "runs" / "frames").mkdir()
         for name in "abc":
