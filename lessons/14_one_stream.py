@@ -1323,7 +1323,10 @@ else:
     names = list(signals["signals"])
     marks = {"generated": ("o", plots.EXEMPLAR), "real": ("s", plots.PREDICTION)}
     for shift, (group, (mark, colour)) in zip((-0.12, 0.12), marks.items(), strict=True):
-        rows = [signals["signals"][name]["area"][group]["lost"] for name in names]
+        found = [signals["signals"][name]["area"][group]["lost"] for name in names]
+        # no area where no frame of the sequences that were run is lost
+        at = [k for k, row in enumerate(found) if row["mean"] is not None]
+        rows = [found[k] for k in at]
         ends = [
             [
                 abs(row["mean"] - (row[end] if row[end] is not None else row["mean"]))
@@ -1333,7 +1336,7 @@ else:
         ]
         axes[0, 1].errorbar(
             [row["mean"] for row in rows],
-            np.arange(len(names)) + shift,
+            np.array(at) + shift,
             xerr=ends,
             fmt=mark,
             color=colour,

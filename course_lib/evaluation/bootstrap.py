@@ -17,7 +17,13 @@ from scipy.stats import kendalltau
 
 def draws(sequences: int, times: int = 2000, seed: int = 0) -> np.ndarray:
     """How often each of S `sequences` is in each of B = `times` drawn benchmarks: (B, S); rows sum
-    to S."""
+    to S.
+
+    Args:
+        sequences: S, the number of sequences.
+        times: B, the number of benchmarks drawn.
+        seed: of the draws.
+    """
     equal = np.full(sequences, 1 / sequences)  # (S,)
     return np.random.default_rng(seed).multinomial(sequences, equal, size=times)
 

@@ -118,7 +118,7 @@ def _at_the_truth(right, score, boxes, wanted, positive):
 
 def _transposed(score, boxes):
     """Row and column of the highest score changed places."""
-    row, column = np.unravel_index(score.flatten(1).argmax(1), score.shape[1:])
+    row, column = np.unravel_index(score.flatten(1).argmax(1).numpy(), score.shape[1:])
     return boxes[torch.arange(len(score)), torch.as_tensor(column), torch.as_tensor(row)]
 
 

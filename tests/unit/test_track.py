@@ -328,7 +328,7 @@ class TestTrack:
             (["--set", "recipe=x"], "mosse has no such setting"),
             (
                 ["--weights", "siamfc"],
-                "trackers with a network (siamfc, siammargin, siamrpn, atom); mosse has none",
+                "trackers with a network (siamfc, siammargin, siamrpn, atom, onestream); mosse has none",
             ),
             (["--device", "cpu"], "mosse has none"),
             (["--tracker", "siamfc", "--weights", "none.pth"], "there are no weights 'none.pth'"),

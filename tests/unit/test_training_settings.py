@@ -23,6 +23,7 @@ from course_lib.training.settings import (
     stride_of,
 )
 from course_lib.training.shaping import unlike
+from course_lib.training.stream_settings import StreamSettings
 
 NAN, INF, TINY = math.nan, math.inf, 1e-12
 SHARE = ([0, 1, 0.5, "1e-3"], [-TINY, 1 + 1e-9])
@@ -142,6 +143,11 @@ TABLE = {
         "margin": ([MarginSettings(), {"ramp": 0}], [None, 3, {"ramp": 2}]),
         "overlap": ([OverlapSettings(), {"width": 64}], [None, 3, {"width": 0}]),
         "predictor": ([PredictorSettings(), {"blocks": 0}], [None, 3, {"kernel": 0}]),
+        "stream": ([StreamSettings(), {"dim": 48}], [None, 3, {"layers": 0}]),
+        "factor": ([None, 1, 8], [0.99, 8.1, "a"]),
+        "schedule": (["geometric", "cosine", "step"], WORDS_EVERYWHERE),
+        "drop_at": SHARE,
+        "warm_up": ([0, 0.5], [-TINY, 0.51]),
         "seed": ([0, 2**63 - 1], [-1, 2**63, 0.5]),
         "validation_clips": ([0, 1000], [-1, 1001, 1.5]),
         "fix_norms": SHARE,

@@ -27,7 +27,7 @@ from course_lib.evaluation.runner import TrackerSpec, evaluate
 from course_lib.evaluation.vot import true_regions
 from course_lib.geometry.mask import Mask
 
-pytest.importorskip("vot", reason="VOT's toolkit (vot-toolkit) is not installed here")
+pytest.importorskip("vot.dataset", reason="VOT's toolkit (vot-toolkit) is not installed here")
 
 BOUNDS = (20, 61)  # of EAO, for clips of a hundred frames
 
