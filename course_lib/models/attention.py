@@ -141,7 +141,12 @@ def taken(tokens: Tensor, places: Tensor) -> Tensor:
 
 
 def put_back(tokens: Tensor, places: Tensor, count: int) -> Tensor:
-    """Tokens (B, K, C) at their places (B, K) among `count`, with 0 where tokens were removed:
-    (B, count, C)."""
+    """Tokens at their places among `count`, with 0 where tokens were removed: (B, count, C).
+
+    Args:
+        tokens: (B, K, C) those that stayed.
+        places: (B, K) where each belongs.
+        count: number of places.
+    """
     full = tokens.new_zeros(len(tokens), count, tokens.shape[-1])
     return full.scatter(1, places[..., None].expand_as(tokens), tokens)

@@ -78,7 +78,13 @@ def hann(n: int) -> np.ndarray:
 
 
 def square(box: ArrayLike, factor: float, size: int) -> CropWindow:
-    """The window around a box (4,) whose side is `factor` · √(w · h), shown at `size` pixels."""
+    """The window around a box whose side is `factor` · √(w · h).
+
+    Args:
+        box: (4,) in frame pixels.
+        factor: side of the window in √(w · h).
+        size: pixels per side of the crop.
+    """
     x, y, w, h = np.asarray(box, dtype=np.float64)
     return CropWindow(x + w / 2, y + h / 2, factor * float(np.sqrt(w * h)), size)
 
