@@ -1612,7 +1612,7 @@ plots.show(
 # * AUC on the real targets, {{see real}}, one stream minus the other: SiamFC {{evidence stream-siamfc open}}, SiamRPN++ {{evidence stream-siamrpnpp below}}, ATOM {{evidence stream-atom below}}, ATOM with scales {{evidence stream-atom-scales below}}.
 # * Tracking with equal pairs, {{see arms}}, the other minus one stream: SiamFC {{evidence pairs-siamfc open}}, SiamRPN++ {{evidence pairs-siamrpnpp open}}, ATOM {{evidence pairs-atom open}}.
 # * Without a part, {{see arms}}: no position codes {{evidence positions open}}, the template not seen {{evidence joint open}}, a template that looks only at itself {{evidence asymmetric open}}, from random weights {{evidence from-random open}}. And from random weights both, convolutions minus one matrix for a patch {{evidence convolutions-patches open}}.
-# * The area under the ROC curve, {{see signals}}: the one stream's score minus one half {{evidence lost-stream above}}; minus the area of MOSSE's PSR {{evidence lost-stream-mosse open}}, of SiamFC's peak {{evidence lost-stream-siamfc below}}, of SiamRPN++'s probability {{evidence lost-stream-siamrpnpp open}}, of ATOM's score {{evidence lost-stream-atom below}}.
+# * The area under the ROC curve, {{see signals}}: the one stream's score minus one half {{evidence lost-stream above}}; minus the area of MOSSE's PSR {{evidence lost-stream-mosse open}}, of SiamFC's peak {{evidence lost-stream-siamfc below}}, of SiamRPN++'s probability {{evidence lost-stream-siamrpnpp below}}, of ATOM's score {{evidence lost-stream-atom below}}.
 # * Also, {{see signals}}: SiamRPN++'s probability minus SiamFC's peak {{evidence lost-siamrpnpp-siamfc open}}, ATOM's score minus its state {{evidence lost-atom-state above}}.
 #
 # ## An open task
