@@ -1196,7 +1196,7 @@ print("against no removal:", told)
 #
 # <details><summary>What came of it</summary>
 #
-# The printed line says from where on the loss is told apart from none, in this sequence. A head of convolutions that has never met zeros in its map takes them for something. What is gained is less than the tokens that are gone: the first block and the head see all of them, and the backbone's time is not in this figure at all. In OSTrack's ViT-B, with twelve blocks, elimination takes 29.3 to 21.0 billion products (counted for 256 → 180 → 126 → 89).
+# The printed line says from where on the loss is told apart from none, in this sequence. Whether the missing tokens do it, or the zeros that a head of convolutions has never met in its map, this figure does not separate. What is gained is less than the tokens that are gone: the first block and the head see all of them, and the backbone's time is not in this figure at all. In OSTrack's ViT-B, with twelve blocks, elimination takes 29.3 to 21.0 billion products (counted for 256 → 180 → 126 → 89).
 # </details>
 #
 # ## Is it lost?
@@ -1548,7 +1548,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure real}} Left, each dot is a target, the bar their mean; right, accuracy over speed. All have the same backbone but SiamFC; none has seen these sequences.
+# {{figure real}} Left, each dot is a target, the bar their mean; right, accuracy over speed. The speeds were taken in turns on a machine that had other work to do: they can be compared with one another, not with those of other lessons. All have the same backbone but SiamFC; none has seen these sequences.
 #
 # ### What was published
 #
@@ -1609,7 +1609,7 @@ plots.show(
 #
 # Each line is a difference with its interval, over sequences; where zero lies inside, or nothing has been measured yet, none is told from none.
 #
-# * AUC on the real targets, {{see real}}, one stream minus the other: SiamFC {{evidence stream-siamfc open}}, SiamRPN++ {{evidence stream-siamrpnpp below}}, ATOM {{evidence stream-atom below}}, ATOM with scales {{evidence stream-atom-scales below}}.
+# * AUC on the real targets, {{see real}}, one stream minus the other: SiamFC {{evidence stream-siamfc open}}, SiamRPN++ {{evidence stream-siamrpnpp below}}, ATOM {{evidence stream-atom below}}, ATOM with scales {{evidence stream-atom-scales below}}. SiamRPN++ had the same backbone, pairs and steps, so attention alone has not made the better tracker here; why is not isolated. It is one network, of one seed.
 # * Tracking with equal pairs, {{see arms}}, the other minus one stream: SiamFC {{evidence pairs-siamfc open}}, SiamRPN++ {{evidence pairs-siamrpnpp open}}, ATOM {{evidence pairs-atom open}}.
 # * Without a part, {{see arms}}: no position codes {{evidence positions open}}, the template not seen {{evidence joint open}}, a template that looks only at itself {{evidence asymmetric open}}, from random weights {{evidence from-random open}}. And from random weights both, convolutions minus one matrix for a patch {{evidence convolutions-patches open}}.
 # * The area under the ROC curve, {{see signals}}: the one stream's score minus one half {{evidence lost-stream above}}; minus the area of MOSSE's PSR {{evidence lost-stream-mosse open}}, of SiamFC's peak {{evidence lost-stream-siamfc below}}, of SiamRPN++'s probability {{evidence lost-stream-siamrpnpp below}}, of ATOM's score {{evidence lost-stream-atom below}}.

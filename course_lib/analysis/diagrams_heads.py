@@ -1,5 +1,5 @@
-"""Architecture diagrams of lesson 09: SiamConcatRPN, SiamBroadcastRPN and SiamRPN++, in the style of
-`analysis.diagrams`. Every number is read off the network itself, which runs without values."""
+"""Architecture diagrams of lesson 09: SiamConcatRPN, SiamBroadcastRPN and SiamRPN++, in the style
+of `analysis.diagrams`. Every number is read off the network itself, which runs without values."""
 
 from __future__ import annotations
 

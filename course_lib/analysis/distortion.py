@@ -34,7 +34,8 @@ class MapStudy:
         on_alike: (N,) bool, whether it lies within the radius of a look-alike instead.
         lead: (N,) highest cell on the target minus the highest one beyond the ring, in standard
             deviations of the cells beyond the ring. Below 0 another location wins.
-        ahead: (N,) highest cell on the target minus the highest one on a look-alike; NaN without one
+        ahead: (N,) highest cell on the target minus the highest one on a look-alike; NaN without
+        one
             in the map.
         psr: (N,) peak-to-sidelobe ratio: highest cell on the target minus the mean beyond the ring,
             in the same unit.
@@ -49,8 +50,8 @@ class MapStudy:
     values: dict[str, np.ndarray]
 
     def summary(self) -> dict[str, float]:
-        """Number of maps, fractions and medians; means of the cells by kind, where there are any, and
-        of `ahead`."""
+        """Number of maps, fractions and medians; means of the cells by kind, where there are any,
+        and of `ahead`."""
         found = {
             "maps": len(self.lead),
             "on_target": float(self.on_target.mean()),

@@ -1,5 +1,5 @@
-"""Frames as JPEG files in memory and in a temporary file: small enough to be sent one by one, and to
-be kept by the thousand."""
+"""Frames as JPEG files in memory and in a temporary file: small enough to be sent one by one, and
+to be kept by the thousand."""
 
 from __future__ import annotations
 

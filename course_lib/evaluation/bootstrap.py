@@ -1,5 +1,5 @@
-"""How sure is a score over a few sequences, and how sure a ranking? The bootstrap answers for scores
-that are not a plain mean over sequences, such as EAO, where `intervals.py` cannot.
+"""How sure is a score over a few sequences, and how sure a ranking? The bootstrap answers for
+scores that are not a plain mean over sequences, such as EAO, where `intervals.py` cannot.
 
 Efron: Bootstrap Methods: Another Look at the Jackknife, Annals of Statistics 1979. As many
 sequences as there are, drawn with replacement, make another benchmark; the score on a thousand such

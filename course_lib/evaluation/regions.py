@@ -4,9 +4,9 @@ them.
 Source: the toolkit's own `vot/region/raster.py` (version 0.9.0). Every number is first rounded to
 an integer, halves to even. A box covers the columns x … x + w − 1. A polygon covers its border too,
 so the square with corners (0, 0) and (10, 10) has 11 × 11 pixels where the box (0, 0, 10, 10) has
-10 × 10. A mask is its pixels. Only pixels of the image count. Two edge cases of the toolkit: regions that together
-span at most one column or row count as empty, and two empty regions overlap by 1; if at most one
-column or row of both lies in the image, they overlap by 0.
+10 × 10. A mask is its pixels. Only pixels of the image count. Two edge cases of the toolkit:
+regions that together span at most one column or row count as empty, and two empty regions overlap
+by 1; if at most one column or row of both lies in the image, they overlap by 0.
 """
 
 from __future__ import annotations

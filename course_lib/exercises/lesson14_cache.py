@@ -24,7 +24,8 @@ Rows = tuple[Tensor, Tensor, Tensor]  # queries, keys, values (B, N, C)
 
 def template_first(layers: SimpleNamespace, z: Tensor) -> tuple[Tensor, Ask]:
     """The template's tokens after a block in which they attend only to themselves, and a function
-    from the search image's tokens (B, Nx, C) to those after the block, in which they attend to both.
+    from the search image's tokens (B, Nx, C) to those after the block, in which they attend to
+    both.
 
     Args:
         layers: norm1, qkv, proj, norm2, mlp, and heads, a number.

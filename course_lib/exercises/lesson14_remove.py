@@ -196,8 +196,8 @@ def examine_remove(answer, rng: np.random.Generator) -> None:
 
 
 def _padded(places, count: int, images: int) -> np.ndarray:
-    """Places (B, K) as (B, 4 · Nx) with −1 beyond K, so that wrong numbers of places can be compared
-    too.
+    """Places (B, K) as (B, 4 · Nx) with −1 beyond K, so that wrong numbers of places can be
+    compared too.
 
     Args:
         places: an answer's.

@@ -122,7 +122,8 @@ class Autograding:
         _remove_if_empty(self.logs, self.logs.parent)
 
     def _is_open(self, student: str) -> bool:
-        """Whether a submission is still to be graded; nbgrader's own rule, but for those cut off."""
+        """Whether a submission is still to be graded; nbgrader's own rule, but for those cut
+        off."""
         submitted, autograded = (
             self._place("submitted", student),
             self._place("autograded", student),
@@ -154,7 +155,8 @@ class Autograding:
         return one.process.poll() is not None or time.monotonic() - one.began > self.limit
 
     def _result(self, one: _Running) -> Graded:
-        """What came of a submission whose process has ended, or is ended here for taking too long."""
+        """What came of a submission whose process has ended, or is ended here for taking too
+        long."""
         late = one.process.poll() is None
         end(one.process)  # and whatever it left behind
         seconds = time.monotonic() - one.began

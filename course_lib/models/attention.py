@@ -1,5 +1,5 @@
-"""Attention over the tokens of two images at once, the block of a one-stream tracker, and the removal
-of search tokens that the target does not care for.
+"""Attention over the tokens of two images at once, the block of a one-stream tracker, and the
+removal of search tokens that the target does not care for.
 
 Vaswani et al., "Attention is all you need", 2017; blocks as in ViT (Dosovitskiy et al., 2021); both
 images in one stream as in OSTrack (Ye et al., 2022), with its removal of tokens; the template that

@@ -1,7 +1,7 @@
 """What a one-stream network is told: a heat map that is 1 at the target's centre, and the box.
 
-The heat map and its loss are CornerNet's (Law and Deng, 2018); the sum with GIoU (Rezatofighi et al.,
-2019) and L1, and their weights, are OSTrack's (Ye et al., 2022).
+The heat map and its loss are CornerNet's (Law and Deng, 2018); the sum with GIoU (Rezatofighi et
+al., 2019) and L1, and their weights, are OSTrack's (Ye et al., 2022).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """One-stream networks as ONNX files that stock OpenCV runs, as `cv2.TrackerVit`.
 
-The interface is that of OpenCV's VitTrack: inputs "template" (1, 3, 128, 128) and "search"
-(1, 3, 256, 256), RGB, normalised by ImageNet's mean and deviation, cut with black beyond the frame;
-outputs "output1", the score (1, 1, 16, 16), and "output2", the size (1, 2, 16, 16), both after their
-sigmoids, and "output3", the offset (1, 2, 16, 16).
+The interface is that of OpenCV's VitTrack: inputs "template" (1, 3, 128, 128) and "search" (1, 3,
+256, 256), RGB, normalised by ImageNet's mean and deviation, cut with black beyond the frame;
+outputs "output1", the score (1, 1, 16, 16), and "output2", the size (1, 2, 16, 16), both after
+their sigmoids, and "output3", the offset (1, 2, 16, 16).
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class ForOpenCV(nn.Module):
 def export(network: OneStream, path: Path | str) -> float:
     """Write a network as an ONNX file, and keep it only if OpenCV reads it and computes the same.
 
-    PyTorch's older exporter is used, because OpenCV's reader crashes on the file of its default one.
+    PyTorch's older exporter is used, because OpenCV's reader crashes on the file of its default
+    one.
 
     Args:
         network: a trained one-stream network.

@@ -185,10 +185,12 @@ class OneStream(nn.Module):
             template: what is kept of the template.
             x: tokens (B, Nx, C) of the search image, with the codes of their places.
             watch: a list that gets, for each block, "queries" (B, H, Nz, d) of the template, "keys"
-                (B, H, Nz + K, d) of all tokens, and "places" (B, K) of the search tokens among them.
+                (B, H, Nz + K, d) of all tokens, and "places" (B, K) of the search tokens among
+                them.
 
         Returns:
-            Tokens (B, Nx, C), 0 where they were removed, and the places (B, K) of those that stayed.
+            Tokens (B, Nx, C), 0 where they were removed, and the places (B, K) of those that
+            stayed.
         """
         z = template.tokens.expand(len(x), -1, -1)  # (B, Nz, C)
         count = x.shape[1]

@@ -43,8 +43,8 @@ class StreamRuntime(Runtime):
 
     @torch.inference_mode()
     def respond(self, template: Template, crops: np.ndarray) -> np.ndarray:
-        """Maps (N, 5, n, n) for search crops (N, 256, 256, 3): score, width and height, offset along
-        x and y."""
+        """Maps (N, 5, n, n) for search crops (N, 256, 256, 3): score, width and height, offset
+        along x and y."""
         maps = self.network.search(Template(*template), self._images(crops)).float()
         return torch.cat([maps.score, maps.size, maps.offset], 1).cpu().numpy()
 

@@ -1,8 +1,9 @@
-"""Two ways from an image to tokens, one for every 16 × 16 pixels: a few convolutions, or one matrix.
+"""Two ways from an image to tokens, one for every 16 × 16 pixels: a few convolutions, or one
+matrix.
 
-A transformer's patch embedding (Dosovitskiy et al., 2021) knows nothing of images: that neighbouring
-pixels belong together has to be learned, from many of them. Four convolutions know it from the start
-(the stem of LeViT, Graham et al., 2021; VitTrack has it).
+A transformer's patch embedding (Dosovitskiy et al., 2021) knows nothing of images: that
+neighbouring pixels belong together has to be learned, from many of them. Four convolutions know it
+from the start (the stem of LeViT, Graham et al., 2021; VitTrack has it).
 """
 
 from __future__ import annotations

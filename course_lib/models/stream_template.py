@@ -1,5 +1,5 @@
-"""Sizes of a one-stream tracker's images, and what is kept of its template: all that tracking needs to
-know of the network, which is loaded by its name."""
+"""Sizes of a one-stream tracker's images, and what is kept of its template: all that tracking needs
+to know of the network, which is loaded by its name."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 
 A target that is fully occluded or out of view is absent: its row is NaN. LaSOT's own toolkit counts
 such a frame as a miss, and so does a report on "lasot" (see `evaluation/rules.py`); other toolkits
-leave it out. Attributes are read from `att/<class>-<n>.txt` if they are there: LaSOT's evaluation toolkit
-ships them in `annos/att`.
+leave it out. Attributes are read from `att/<class>-<n>.txt` if they are there: LaSOT's evaluation
+toolkit ships them in `annos/att`.
 """
 
 from __future__ import annotations

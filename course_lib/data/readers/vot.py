@@ -1,11 +1,11 @@
 """VOT: `<name>/color/00000001.jpg` (in older years, images beside the annotation),
 `groundtruth.txt`.
 
-A row is a box of four numbers (2013, long-term, 2022's box benchmark), a polygon of eight, or a mask
-(the other benchmarks since 2020); NaN or 0 where the target is absent. Trackers need boxes: by
+A row is a box of four numbers (2013, long-term, 2022's box benchmark), a polygon of eight, or a
+mask (the other benchmarks since 2020); NaN or 0 where the target is absent. Trackers need boxes: by
 default a polygon is converted by `area_preserving_box`, as in pysot; VOT's toolkit uses
-`bounding_box`. A mask has the box around its pixels. `*.tag` and `*.label` hold per-frame tags, `anchor.value` the anchors of the
-multi-start protocol, the file `sequence` the frames per second.
+`bounding_box`. A mask has the box around its pixels. `*.tag` and `*.label` hold per-frame tags,
+`anchor.value` the anchors of the multi-start protocol, the file `sequence` the frames per second.
 """
 
 from __future__ import annotations
