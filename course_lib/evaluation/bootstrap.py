@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import kendalltau
+from scipy import stats
 
 
 def draws(sequences: int, times: int = 2000, seed: int = 0) -> np.ndarray:
@@ -110,8 +110,8 @@ def rank_correlation(one: Standing, other: Standing) -> Spread:
     opposite order. (1 − τ) / 2 is the fraction of pairs that they rank differently."""
     one, other = _shared(one, other)
     pairs = zip(one.drawn, other.drawn, strict=True)
-    drawn = np.array([kendalltau(a, b).statistic for a, b in pairs])  # (B,)
-    return Spread.of(kendalltau(one.values, other.values).statistic, drawn)
+    drawn = np.array([stats.kendalltau(a, b).statistic for a, b in pairs])  # (B,)
+    return Spread.of(stats.kendalltau(one.values, other.values).statistic, drawn)
 
 
 def reversed_pairs(one: Standing, other: Standing) -> list[tuple[str, str, float, float]]:
