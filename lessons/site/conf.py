@@ -67,9 +67,17 @@ def copy_mathjax(app, error) -> None:
     shutil.copy(source / "tex-chtml.js", target)
 
 
+def drop_source_maps(app, error) -> None:
+    """Remove the theme's source maps, 2 MB that only a debugger of the theme would load."""
+    if error is None:
+        for path in (Path(app.outdir) / "_static").rglob("*.map"):
+            path.unlink()
+
+
 def setup(app) -> None:
     """Called by Sphinx."""
     app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", drop_source_maps)
 
 
 html_theme = "pydata_sphinx_theme"
