@@ -22,7 +22,7 @@ from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.generated import make_sequence, random_spec
 from course_lib.data.sequence import Sequence
 from course_lib.models.optimise import Residuals, Vector, divide_by, gauss_newton
-from course_lib.models.runtime_online import OnlineRuntime, load_online_runtime
+from course_lib.models.runtime_online import OnlineRuntime
 from course_lib.trackers.atom import ATOMSettings, ATOMTracker
 from course_lib.trackers.online_classifier import OnlineClassifier
 
@@ -100,7 +100,7 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    runtime = load_online_runtime("atom-lite0", "cpu", "fp32")
+    runtime = OnlineRuntime.load("atom-lite0", "cpu", "fp32")
     others = [make_sequence(random_spec(n, length=2, distractors=2)) for n in CHOSEN_ON]
     problems = [problem_of(sequence, runtime) for sequence in others]
     tried = {

@@ -32,7 +32,7 @@ from course_lib.evaluation.tables import show_table
 from course_lib.exercises import award, exercise, progress
 from course_lib.models.device import choose_placement
 from course_lib.models.losses import peak_distance
-from course_lib.models.runtime import SiamFCRuntime, load_siamfc_runtime
+from course_lib.models.runtime import SiamFCRuntime
 from course_lib.models.siamfc import GAIN
 from course_lib.profile import by_profile
 from course_lib.widgets import ScoreMapExplorer
@@ -52,7 +52,7 @@ sequence, other = sequences["gen-18-distractors"], sequences["gen-01-plain"]
 
 # %%
 runtimes = {
-    "trained": load_siamfc_runtime("siamfc", "auto", "auto"),
+    "trained": SiamFCRuntime.load("siamfc", "auto", "auto"),
     "untrained": SiamFCRuntime(untrained(), choose_placement()),
 }
 ScoreMapExplorer(sequence, other, runtimes)

@@ -876,14 +876,14 @@ print(f"at the end: loss on held-out pairs {last['loss']:.3f}, hits {last['hits'
 # %%
 from course_lib.evaluation.otb import track
 from course_lib.evaluation.scores import Report
-from course_lib.models.runtime import SiamFCRuntime, load_siamfc_runtime
+from course_lib.models.runtime import SiamFCRuntime
 from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
 
 torch.manual_seed(0)
 contest = {
     "not trained": SiamFCRuntime(SiamFC(widths=mine.widths).eval(), place),
     "yours": SiamFCRuntime(my_network.eval(), place),
-    "shipped": load_siamfc_runtime("siamfc", "auto", "auto"),
+    "shipped": SiamFCRuntime.load("siamfc", "auto", "auto"),
 }
 chosen = load_benchmark("generated-v1").loaded(
     by_profile(smoke=12, laptop=1, gpu=1), by_profile(smoke=5, laptop=40, gpu=None)

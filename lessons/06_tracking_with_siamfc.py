@@ -33,7 +33,7 @@ from course_lib.evaluation.tre_sre import sre, tre
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.windows import CropWindow, context_side
-from course_lib.models.runtime import load_siamfc_runtime
+from course_lib.models.runtime import SiamFCRuntime
 from course_lib.places import RESULTS
 from course_lib.profile import by_profile
 from course_lib.trackers import make_tracker
@@ -44,7 +44,7 @@ sequences = load_benchmark("generated-v1")
 real = {
     sequence.name: sequence for sequence in real_sequences()
 }  # empty if they are not in your data folder
-runtime = load_siamfc_runtime("siamfc", "auto", "auto")
+runtime = SiamFCRuntime.load("siamfc", "auto", "auto")
 length = by_profile(smoke=8, laptop=None, gpu=None)
 crowd = sequences["gen-18-distractors"].loaded(length)  # drawn once, for all cells
 

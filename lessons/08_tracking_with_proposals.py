@@ -30,7 +30,7 @@ from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.windows import CropWindow, context_side
-from course_lib.models.runtime import load_proposal_runtime
+from course_lib.models.runtime import ProposalRuntime
 from course_lib.places import RESULTS
 from course_lib.profile import by_profile
 from course_lib.trackers import make_tracker
@@ -39,7 +39,7 @@ from course_lib.widgets import ProposalExplorer
 
 sequences = load_benchmark("generated-v1")
 crowd = sequences["gen-18-distractors"].loaded(by_profile(smoke=10, laptop=None, gpu=None))
-runtime = load_proposal_runtime("siamrpn", "auto", "auto")
+runtime = ProposalRuntime.load("siamrpn", "auto", "auto")
 
 # %% [markdown]
 # ## Look first

@@ -29,7 +29,7 @@ from course_lib.evaluation.scores import Report
 from course_lib.evaluation.tables import read_measured, show_table
 from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.windows import exemplar_window, search_window
-from course_lib.models.runtime import load_proposal_runtime, load_siamfc_runtime
+from course_lib.models.runtime import ProposalRuntime, SiamFCRuntime
 from course_lib.models.weights import load_network
 from course_lib.places import RESULTS
 from course_lib.profile import by_profile
@@ -38,7 +38,7 @@ from course_lib.widgets import HeadExplorer
 sequences = load_benchmark("generated-v1")
 names = ("siamfc", "upchannel", "depthwise", "broadcast", "concat")
 networks = {
-    name: (load_proposal_runtime if k else load_siamfc_runtime)(f"heads-{name}", "auto", "auto")
+    name: (ProposalRuntime if k else SiamFCRuntime)(f"heads-{name}", "auto", "auto")
     for k, name in enumerate(names)
 }
 pair = sequences["gen-18-distractors"].loaded(by_profile(smoke=6, laptop=60, gpu=60))

@@ -37,7 +37,7 @@ from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.anchors import overlaps
 from course_lib.geometry.boxes import from_centre, iou, to_centre
 from course_lib.geometry.windows import CropWindow, context_side
-from course_lib.models.runtime_online import load_online_runtime
+from course_lib.models.runtime_online import OnlineRuntime
 from course_lib.places import RESULTS
 from course_lib.profile import by_profile
 from course_lib.trackers.atom import ATOMSettings, ATOMTracker
@@ -48,7 +48,7 @@ torch.manual_seed(0)
 sequences = load_benchmark("generated-v1")
 subject = sequences["gen-14-turning-scale"].loaded(by_profile(smoke=12, laptop=None, gpu=None))
 alike = load_benchmark("generated-alike-v1")
-runtime = load_online_runtime("atom-lite0", "cpu", "fp32")
+runtime = OnlineRuntime.load("atom-lite0", "cpu", "fp32")
 predictor = runtime.predictor
 
 # %% [markdown]

@@ -31,7 +31,7 @@ from course_lib.exercises import award, exercise, progress
 from course_lib.geometry.boxes import iou
 from course_lib.geometry.windows import EXEMPLAR, CropWindow, context_side
 from course_lib.models.prpool import prpool
-from course_lib.models.runtime_online import load_online_runtime
+from course_lib.models.runtime_online import OnlineRuntime
 from course_lib.models.target_filter import apply_filters, gaussian_labels, rms_normalised
 from course_lib.models.weights import load_network
 from course_lib.places import RESULTS
@@ -46,7 +46,7 @@ from course_lib.widgets import ClassifierRoom
 
 torch.manual_seed(0)
 alike = load_benchmark("generated-alike-v1")
-runtime = load_online_runtime("atom-lite0", "cpu", "fp32")
+runtime = OnlineRuntime.load("atom-lite0", "cpu", "fp32")
 coarse = runtime.places[1]  # where the cells of the backbone's coarse map lie
 siamfc = load_network("siamfc")
 

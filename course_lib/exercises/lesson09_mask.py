@@ -11,7 +11,7 @@ from torch import Tensor
 from course_lib.exercises.cases import compare_arrays
 from course_lib.exercises.core import check
 from course_lib.exercises.lesson09 import as_map
-from course_lib.geometry import masks
+from course_lib.geometry import guide
 
 
 def _filled(edges):
@@ -76,7 +76,7 @@ def _wrong_pixel(given: np.ndarray, right: np.ndarray, boxes: Tensor, size: int)
 
 @check(
     "match.mask",
-    reference=masks.box_masks,
+    reference=guide.box_masks,
     mistakes={
         "a box that reaches over the edge keeps the part inside; yours disappears": (
             lambda right, boxes, size: (

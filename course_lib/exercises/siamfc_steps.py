@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side
-from course_lib.models.runtime import load_siamfc_runtime
+from course_lib.models.runtime import SiamFCRuntime
 from course_lib.trackers import siamfc
 
 
@@ -24,7 +24,7 @@ class SiamFC:
     def init(self, frame: np.ndarray, box: np.ndarray) -> None:
         """Store the exemplar of `frame` (H, W, 3) at `box` (4,)."""
         box = np.asarray(box, dtype=float)
-        self.runtime = load_siamfc_runtime("siamfc", "auto", "auto")
+        self.runtime = SiamFCRuntime.load("siamfc", "auto", "auto")
         self.centre, self.size = box[:2] + box[2:] / 2, box[2:].copy()
         self.colour, self.shown = cv2.mean(frame)[:3], frame
         side = float(context_side(self.size))

@@ -21,6 +21,7 @@ from course_lib.models.pyramid import places_of
 from course_lib.models.stems import map_of, tokens_of
 from course_lib.models.stream_template import (
     CELLS,
+    FACTOR,
     PATCH,
     SEARCH,
     TEMPLATE,
@@ -72,12 +73,14 @@ class OneStream(nn.Module):
         output: the kind of its output, which determines how it is trained: "centres".
         only_search: the one size of search image it takes, pixels per side.
         only_exemplar: the one size of template.
+        only_factor: the side of its square, in √(w · h) of the target.
     """
 
     name = "onestream"
     output: str = "centres"
     only_search: int | None = SEARCH
     only_exemplar = TEMPLATE
+    only_factor = FACTOR
 
     def __init__(
         self,

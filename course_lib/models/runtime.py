@@ -8,7 +8,7 @@ can absorb it (Jacob et al., 2018).
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import torch
@@ -18,10 +18,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from course_lib.errors import DataError
 from course_lib.models.backbone import Backbone, central_cells, fold_norms
 from course_lib.models.device import Placement, choose_placement
-from course_lib.models.proposal_network import ProposalNetwork
-from course_lib.models.weights import load_network, load_siamfc, weights_stamp
+from course_lib.models.weights import load_network, weights_stamp
 
 if TYPE_CHECKING:
+    from course_lib.models.proposal_network import ProposalNetwork
     from course_lib.models.siamfc import SiamFC
 
 
@@ -31,12 +31,36 @@ class Runtime:
     Args:
         network: in eval mode, its batch norms folded.
         placement: where it runs, and in what precision.
+
+    Attributes:
+        outputs: what the networks that it takes answer with.
+        lacks: what another network does not do, in words.
+        wanted: which networks it takes, in words.
     """
+
+    outputs: ClassVar[tuple[str, ...]]
+    lacks: ClassVar[str]
+    wanted: ClassVar[str]
 
     def __init__(self, network: nn.Module, placement: Placement) -> None:
         self.placement = placement
         self.dtype = torch.bfloat16 if placement.bf16 else torch.float32
         self.network = network
+
+    @classmethod
+    def load(cls, weights: str, device: str, precision: str) -> Self:
+        """A network ready to track; loaded once per process, and again if its weights file changes.
+
+        Args:
+            weights: name or path, see `models.weights.find_weights`.
+            device: see `models.device.choose_device`.
+            precision: "auto", "fp32" or "bf16".
+
+        Raises:
+            MissingDataError: if there are no such weights.
+            DataError: if they belong to another kind of network.
+        """
+        return _loaded(cls, weights, weights_stamp(weights), device, precision)
 
     def _images(self, crops: np.ndarray) -> Tensor:
         """Crops (N, S, S, 3 or 4) uint8 as input of the network, (N, 3 or 4, S, S)."""
@@ -52,6 +76,9 @@ class SiamFCRuntime(Runtime):
         network: a trained SiamFC or SiamMargin.
         placement: where it runs, and in what precision.
     """
+
+    outputs = ("responses", "cosines")
+    lacks, wanted = "makes no response map", "a siamfc or a siammargin"
 
     def __init__(self, network: SiamFC, placement: Placement) -> None:
         super().__init__(network.to(placement.device), placement)
@@ -82,6 +109,8 @@ class ProposalRuntime(Runtime):
         network: trained; it is changed in place, because its batch norms are folded.
         placement: where it runs, and in what precision.
     """
+
+    outputs, lacks, wanted = ("proposals",), "makes no proposals", "a proposal network"
 
     def __init__(self, network: ProposalNetwork, placement: Placement) -> None:
         super().__init__(network, placement)
@@ -118,50 +147,14 @@ def fold_all(network: nn.Module) -> nn.Module:
     return fold_norms(network, fuse_conv_bn_eval)
 
 
-def load_siamfc_runtime(weights: str, device: str, precision: str) -> SiamFCRuntime:
-    """A SiamFC ready to track; loaded once per process, and again if its weights file changes.
-
-    Args:
-        weights: name or path, see `models.weights.find_weights`.
-        device: see `models.device.choose_device`.
-        precision: "auto", "fp32" or "bf16".
-
-    Raises:
-        MissingDataError: if there are no such weights.
-        DataError: if they belong to another kind of network.
-    """
-    return _load_siamfc_runtime(weights, weights_stamp(weights), device, precision)
-
-
 @lru_cache(maxsize=8)
-def _load_siamfc_runtime(weights: str, stamp: tuple, device: str, precision: str) -> SiamFCRuntime:
-    return SiamFCRuntime(load_siamfc(weights), choose_placement(device, precision))
-
-
-def load_proposal_runtime(weights: str, device: str, precision: str) -> ProposalRuntime:
-    """A proposal network ready to track; loaded once per process, and again if its weights file
-    changes.
-
-    Args:
-        weights: name or path, see `models.weights.find_weights`.
-        device: see `models.device.choose_device`.
-        precision: "auto", "fp32" or "bf16".
-
-    Raises:
-        MissingDataError: if there are no such weights.
-        DataError: if they belong to another kind of network.
-    """
-    return _load_proposal_runtime(weights, weights_stamp(weights), device, precision)
-
-
-@lru_cache(maxsize=8)
-def _load_proposal_runtime(
-    weights: str, stamp: tuple, device: str, precision: str
-) -> ProposalRuntime:
+def _loaded(
+    kind: type[Runtime], weights: str, stamp: tuple, device: str, precision: str
+) -> Runtime:
     network = load_network(weights)
-    if not isinstance(network, ProposalNetwork):
+    if network.output not in kind.outputs:
         raise DataError(
-            f"weights {weights!r} belong to a {network.about['network']}, which makes no "
-            "proposals; give the weights of a proposal network"
+            f"weights {weights!r} belong to a {network.about['network']}, which {kind.lacks}; give "
+            f"the weights of {kind.wanted}"
         )
-    return ProposalRuntime(network, choose_placement(device, precision))
+    return kind(network, choose_placement(device, precision))

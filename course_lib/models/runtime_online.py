@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.errors import DataError
-from course_lib.models.device import Placement, choose_placement
+from course_lib.models.device import Placement
 from course_lib.models.pyramid import places_of
 from course_lib.models.runtime import Runtime, fold_all
-from course_lib.models.weights import load_network, weights_stamp
 
 if TYPE_CHECKING:
     from course_lib.models.atom import ATOM
     from course_lib.models.dimp import DiMP
     from course_lib.models.iou_predictor import IoUPredictor
-
-ONLINE = ("overlaps", "scores")  # the outputs of ATOM and DiMP
 
 
 class OnlineRuntime(Runtime):
@@ -36,6 +31,8 @@ class OnlineRuntime(Runtime):
         places: where the cells of its two maps lie.
         predictor: its IoU predictor; None for a DiMP.
     """
+
+    outputs, lacks, wanted = ("overlaps", "scores"), "does not learn online", "an atom or a dimp"
 
     def __init__(self, network: ATOM | DiMP, placement: Placement) -> None:
         super().__init__(network, placement)
@@ -59,30 +56,3 @@ class OnlineRuntime(Runtime):
         return mine.keys() == theirs.keys() and all(
             torch.equal(value, theirs[name]) for name, value in mine.items()
         )
-
-
-def load_online_runtime(weights: str, device: str, precision: str) -> OnlineRuntime:
-    """An ATOM or a DiMP ready to track; loaded once per process, and again if its weights file
-    changes.
-
-    Args:
-        weights: name or path, see `models.weights.find_weights`.
-        device: see `models.device.choose_device`.
-        precision: "auto", "fp32" or "bf16".
-
-    Raises:
-        MissingDataError: if there are no such weights.
-        DataError: if they belong to another kind of network.
-    """
-    return _load(weights, weights_stamp(weights), device, precision)
-
-
-@lru_cache(maxsize=8)
-def _load(weights: str, stamp: tuple, device: str, precision: str) -> OnlineRuntime:
-    network = load_network(weights)
-    if network.output not in ONLINE:
-        raise DataError(
-            f"weights {weights!r} belong to a {network.about['network']}, which does not learn "
-            "online; give the weights of an atom or a dimp"
-        )
-    return OnlineRuntime(network, choose_placement(device, precision))

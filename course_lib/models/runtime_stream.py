@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.errors import DataError
-from course_lib.models.device import Placement, choose_placement
+from course_lib.models.device import Placement
 from course_lib.models.runtime import Runtime, fold_all
 from course_lib.models.stream_template import Template
-from course_lib.models.weights import load_network, weights_stamp
 
 if TYPE_CHECKING:
     from course_lib.models.onestream import OneStream
@@ -26,6 +23,8 @@ class StreamRuntime(Runtime):
         network: trained; it is changed in place, because its batch norms are folded.
         placement: where it runs, and in what precision.
     """
+
+    outputs, lacks, wanted = ("centres",), "makes no centre maps", "a onestream"
 
     def __init__(self, network: OneStream, placement: Placement) -> None:
         super().__init__(network, placement)
@@ -47,30 +46,3 @@ class StreamRuntime(Runtime):
         along x and y."""
         maps = self.network.search(Template(*template), self._images(crops)).float()
         return torch.cat([maps.score, maps.size, maps.offset], 1).cpu().numpy()
-
-
-def load_stream_runtime(weights: str, device: str, precision: str) -> StreamRuntime:
-    """A one-stream network ready to track; loaded once per process, and again if its weights file
-    changes.
-
-    Args:
-        weights: name or path, see `models.weights.find_weights`.
-        device: see `models.device.choose_device`.
-        precision: "auto", "fp32" or "bf16".
-
-    Raises:
-        MissingDataError: if there are no such weights.
-        DataError: if they belong to another kind of network.
-    """
-    return _load(weights, weights_stamp(weights), device, precision)
-
-
-@lru_cache(maxsize=8)
-def _load(weights: str, stamp: tuple, device: str, precision: str) -> StreamRuntime:
-    network = load_network(weights)
-    if network.output != "centres":
-        raise DataError(
-            f"weights {weights!r} belong to a {network.about['network']}, which makes no centre "
-            "maps; give the weights of a onestream"
-        )
-    return StreamRuntime(network, choose_placement(device, precision))

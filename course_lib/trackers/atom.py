@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from course_lib.errors import SettingsError
 from course_lib.geometry.frame import as_frame
 from course_lib.geometry.windows import EXEMPLAR, CropWindow, context_side
-from course_lib.models.runtime_online import OnlineRuntime, load_online_runtime
+from course_lib.models.runtime_online import OnlineRuntime
 from course_lib.recipe import Count, Range, Seed, Settings
 from course_lib.trackers.base import Tracker, accept_start
 from course_lib.trackers.climbing import Climb, ClimbSettings, best_box, climb, starting_boxes
@@ -134,10 +134,10 @@ class ATOMTracker(Tracker):
         self, settings: ATOMSettings | None = None, runtime: OnlineRuntime | None = None
     ) -> None:
         self.settings = s = settings or ATOMSettings()
-        self.runtime = runtime or load_online_runtime(s.weights, s.device, s.precision)
+        self.runtime = runtime or OnlineRuntime.load(s.weights, s.device, s.precision)
         self.predicted: OnlineRuntime | None = None  # the network of DiMP's classifier
         if s.classifier:
-            self.predicted = load_online_runtime(s.classifier, s.device, s.precision)
+            self.predicted = OnlineRuntime.load(s.classifier, s.device, s.precision)
             self._check_backbones()
         elif self.runtime.predictor is None:
             self.predicted = self.runtime

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from course_lib.geometry.frame import as_frame
 from course_lib.geometry.windows import CropWindow
-from course_lib.models.runtime_stream import StreamRuntime, load_stream_runtime
+from course_lib.models.runtime_stream import StreamRuntime
 from course_lib.models.stream_template import FACTOR, SEARCH, TEMPLATE
 from course_lib.recipe import CountFromZero, Range, Settings, UnitInterval
 from course_lib.trackers.base import Tracker, accept_start
@@ -138,7 +138,7 @@ class OneStreamTracker(Tracker):
     ) -> None:
         self.settings = settings or OneStreamSettings()
         s = self.settings
-        self.runtime = runtime or load_stream_runtime(s.weights, s.device, s.precision)
+        self.runtime = runtime or StreamRuntime.load(s.weights, s.device, s.precision)
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
         """Compute the template's tokens."""

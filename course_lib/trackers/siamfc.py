@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from course_lib.errors import SettingsError
 from course_lib.geometry.frame import as_frame
 from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side
-from course_lib.models.runtime import SiamFCRuntime, load_siamfc_runtime
+from course_lib.models.runtime import SiamFCRuntime
 from course_lib.recipe import Range, Settings, UnitInterval
 from course_lib.trackers.base import Tracker, accept_start
 
@@ -166,7 +166,7 @@ class SiamFCTracker(Tracker):
     ) -> None:
         self.settings = settings or SiamFCSettings()
         s = self.settings
-        self.runtime = runtime or load_siamfc_runtime(s.weights, s.device, s.precision)
+        self.runtime = runtime or SiamFCRuntime.load(s.weights, s.device, s.precision)
         self.factors = scale_factors(s.scales, s.scale_step)  # (S,)
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:

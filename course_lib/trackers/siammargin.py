@@ -20,7 +20,7 @@ from course_lib.errors import DataError, SettingsError
 from course_lib.geometry.windows import EXEMPLAR, SEARCH
 from course_lib.models.backbone import cells_of
 from course_lib.models.networks import network_class
-from course_lib.models.runtime import SiamFCRuntime, load_siamfc_runtime
+from course_lib.models.runtime import SiamFCRuntime
 from course_lib.models.templates import mixed, roi_of, running_average, template_from, unit
 from course_lib.recipe import Range, UnitInterval
 from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
@@ -98,7 +98,7 @@ class SiamMarginTracker(SiamFCTracker):
         self, settings: SiamMarginSettings | None = None, runtime: SiamFCRuntime | None = None
     ) -> None:
         s = settings or SiamMarginSettings()
-        runtime = runtime or load_siamfc_runtime(s.weights, s.device, s.precision)
+        runtime = runtime or SiamFCRuntime.load(s.weights, s.device, s.precision)
         if not isinstance(runtime.network, network_class("siammargin")):
             raise DataError(
                 f"weights {s.weights!r} belong to a {runtime.network.about['network']}; the "

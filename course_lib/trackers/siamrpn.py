@@ -19,9 +19,9 @@ from numpy.typing import ArrayLike
 from course_lib.errors import DataError
 from course_lib.geometry.anchors import decode
 from course_lib.geometry.frame import as_frame
-from course_lib.geometry.masks import box_masks
+from course_lib.geometry.guide import box_masks
 from course_lib.geometry.windows import EXEMPLAR, SEARCH, CropWindow, context_side
-from course_lib.models.runtime import ProposalRuntime, load_proposal_runtime
+from course_lib.models.runtime import ProposalRuntime
 from course_lib.recipe import NotNegative, Range, Settings, UnitInterval
 from course_lib.trackers.base import Tracker, accept_start
 
@@ -183,7 +183,7 @@ class SiamRPNTracker(Tracker):
     ) -> None:
         self.settings = settings or SiamRPNSettings()
         s = self.settings
-        self.runtime = runtime or load_proposal_runtime(s.weights, s.device, s.precision)
+        self.runtime = runtime or ProposalRuntime.load(s.weights, s.device, s.precision)
         self.anchors = self.runtime.anchors(s.search)  # (A, 4)
         self.hann = anchor_window(self.anchors)  # (A,)
 

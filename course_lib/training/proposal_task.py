@@ -9,7 +9,7 @@ from torch import Tensor
 
 from course_lib.errors import SettingsError
 from course_lib.geometry.anchors import decode, overlaps
-from course_lib.geometry.masks import box_masks
+from course_lib.geometry.guide import box_masks
 from course_lib.models.device import sent
 from course_lib.models.margin import CosineMap
 from course_lib.models.proposals import LOSSES, Proposals, assign, draw_anchors, uniform_draws

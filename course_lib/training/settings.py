@@ -222,12 +222,13 @@ class TrainSettings(Settings):
         self._check_cells(math.hypot(beyond, beyond) / 2)
 
     def _check_exemplar(self) -> None:
-        """Refuse an exemplar of another size than the network's own."""
-        only = getattr(network_class(self.network), "only_exemplar", None)
-        if only not in (None, self.exemplar):
-            raise SettingsError(
-                f"exemplar is {self.exemplar}; {self.network} only accepts {only}, with factor 2"
-            )
+        """Refuse an exemplar of another size or cut than the network's own."""
+        network = network_class(self.network)
+        for name in ("exemplar", "factor"):
+            only, given = getattr(network, f"only_{name}", None), getattr(self, name)
+            if only not in (None, given):
+                given = "null" if given is None else given
+                raise SettingsError(f"{name} is {given}; {self.network} only accepts {only}")
 
     def _check_cells(self, farthest: float) -> None:
         """Refuse a radius or ring that leaves no negative cells; a map's corner is `farthest`

@@ -27,7 +27,7 @@ from course_lib.errors import DataError
 from course_lib.geometry.anchors import overlaps
 from course_lib.geometry.boxes import centre_error, from_centre, to_centre
 from course_lib.geometry.windows import CropWindow
-from course_lib.models.runtime_online import OnlineRuntime, load_online_runtime
+from course_lib.models.runtime_online import OnlineRuntime
 from course_lib.trackers.base import accept_start
 from course_lib.trackers.climbing import Climb, ClimbSettings, best_box, climb, starting_boxes
 from course_lib.widgets import canvas
@@ -236,7 +236,7 @@ def _of_network(
         raise DataError(
             "the network must know the target; give first, a frame and the box in it, or a judge"
         )
-    runtime = runtime or load_online_runtime("atom-lite0", "auto", "auto")
+    runtime = runtime or OnlineRuntime.load("atom-lite0", "auto", "auto")
     return predicted_overlap(runtime, accept_start(*first), frame, window)
 
 

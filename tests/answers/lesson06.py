@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from course_lib.geometry.windows import CropWindow, context_side
-from course_lib.models.runtime import load_siamfc_runtime
+from course_lib.models.runtime import SiamFCRuntime
 
 
 def factors_as_list(count, step):
@@ -145,7 +145,7 @@ class OneByOne:
     def init(self, frame, box):
         """Keep the exemplar."""
         x, y, w, h = map(float, box)
-        self.runtime = load_siamfc_runtime("siamfc", "auto", "auto")
+        self.runtime = SiamFCRuntime.load("siamfc", "auto", "auto")
         self.cx, self.cy, self.w, self.h = x + w / 2, y + h / 2, w, h
         self.mean = frame.reshape(-1, 3).mean(axis=0)
         square = math.sqrt((w + (w + h) / 2) * (h + (w + h) / 2))
@@ -195,7 +195,7 @@ class WithGrowth:
 
     def init(self, frame, box):
         """Keep the exemplar."""
-        self.runtime = load_siamfc_runtime("siamfc", "auto", "auto")
+        self.runtime = SiamFCRuntime.load("siamfc", "auto", "auto")
         box = torch.as_tensor(box, dtype=torch.float64)
         self.centre, self.size = box[:2] + box[2:] / 2, box[2:].clone()
         self.colour = cv2.mean(frame)[:3]

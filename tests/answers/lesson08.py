@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from course_lib.geometry.windows import CropWindow
-from course_lib.models.runtime import load_proposal_runtime
+from course_lib.models.runtime import ProposalRuntime
 
-runtime = load_proposal_runtime("siamrpn", "auto", "auto")
+runtime = ProposalRuntime.load("siamrpn", "auto", "auto")
 anchors = runtime.anchors(255)
 
 

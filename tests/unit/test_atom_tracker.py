@@ -14,7 +14,7 @@ from course_lib.errors import SettingsError
 from course_lib.geometry.boxes import iou
 from course_lib.models.device import Placement
 from course_lib.models.networks import build
-from course_lib.models.runtime_online import OnlineRuntime, load_online_runtime
+from course_lib.models.runtime_online import OnlineRuntime
 from course_lib.models.weights import load_network, save_weights
 from course_lib.recipe import load_settings
 from course_lib.trackers import make_tracker
@@ -206,7 +206,7 @@ class TestDiMP:
 
 def test_weights_of_another_kind_are_refused():
     with pytest.raises(Exception, match="does not learn online"):
-        load_online_runtime("siamfc", "cpu", "fp32")
+        OnlineRuntime.load("siamfc", "cpu", "fp32")
 
 
 @pytest.mark.parametrize("recipe", ["atom_published", "atom_vot", "dimp_published"])

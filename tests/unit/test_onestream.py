@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from course_lib.errors import DataError, SettingsError
 from course_lib.models.networks import build, network_class
 from course_lib.models.onestream import SIZES, OneStream, from_public, sized
-from course_lib.models.runtime_stream import load_stream_runtime
+from course_lib.models.runtime_stream import StreamRuntime
 from course_lib.models.stems import DEVIATION, MEAN, denormalised, map_of, normalised, tokens_of
 from course_lib.models.weights import load_network, save_weights
 
@@ -295,7 +295,7 @@ class TestCards:
 
     def test_weights_of_another_kind_are_refused(self):
         with pytest.raises(DataError, match=r"'siamrpn' belong to a siamrpn.*weights of a onestr"):
-            load_stream_runtime("siamrpn", "cpu", "fp32")
+            StreamRuntime.load("siamrpn", "cpu", "fp32")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_lib.errors import DataError, SettingsError
-from course_lib.geometry.masks import box_masks
+from course_lib.geometry.guide import box_masks
 from course_lib.models.alexnet import AlexNet
 from course_lib.models.backbone import central_cells
 from course_lib.models.concat_broadcast import SiamBroadcastRPN, SiamConcatRPN

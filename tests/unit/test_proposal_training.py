@@ -14,7 +14,7 @@ from course_lib.data.loader import batches, collate
 from course_lib.data.pairs import Augmentation, pair_at
 from course_lib.errors import SettingsError
 from course_lib.geometry.anchors import overlaps
-from course_lib.geometry.masks import box_masks
+from course_lib.geometry.guide import box_masks
 from course_lib.models.losses import label_map, pair_labels, peak_distance
 from course_lib.models.proposals import Proposals, assign
 from course_lib.models.weights import load_network, read_card

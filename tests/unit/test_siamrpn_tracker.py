@@ -25,7 +25,7 @@ from course_lib.evaluation.tuning import mean_auc, search_settings
 from course_lib.geometry.anchors import place_anchors, siamrpn_anchor_sizes
 from course_lib.geometry.windows import CropWindow, context_side
 from course_lib.models.device import Placement
-from course_lib.models.runtime import ProposalRuntime, load_proposal_runtime
+from course_lib.models.runtime import ProposalRuntime
 from course_lib.models.siamrpn import SiamRPN
 from course_lib.models.siamrpnpp import SiamRPNpp
 from course_lib.models.weights import find_weights
@@ -247,7 +247,7 @@ def test_recipes_fit(recipe):
 
 def test_a_siamfc_proposes_nothing():
     with pytest.raises(DataError, match="belong to a siamfc, which makes no proposals"):
-        load_proposal_runtime("siamfc", "cpu", "fp32")
+        ProposalRuntime.load("siamfc", "cpu", "fp32")
 
 
 class Shifted(StayPut):

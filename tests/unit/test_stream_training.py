@@ -284,6 +284,7 @@ class TestRuns:
     [
         ({"exemplar": 127}, "exemplar is 127; onestream only accepts 128"),
         ({"search": 255}, "search is 255; onestream only accepts 256"),
+        ({"factor": None}, "factor is null; onestream only accepts 2"),
         ({"backbone": "alexnet"}, "backbone is alexnet; .*convstem, patches or lite0"),
         ({"schedule": "linear"}, "schedule is 'linear'"),
         ({"warm_up": 0.7}, "warm_up is 0.7"),

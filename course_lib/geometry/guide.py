@@ -1,4 +1,4 @@
-"""Masks of boxes: the fourth channel of networks that are guided by one."""
+"""The mask guide: a box as the fourth channel of the exemplar, for networks that ask for it."""
 
 from __future__ import annotations
 
