@@ -38,7 +38,7 @@ from course_lib.widgets import HeadExplorer
 sequences = load_benchmark("generated-v1")
 names = ("siamfc", "upchannel", "depthwise", "broadcast", "concat")
 networks = {
-    name: (ProposalRuntime if k else SiamFCRuntime)(f"heads-{name}", "auto", "auto")
+    name: (ProposalRuntime if k else SiamFCRuntime).load(f"heads-{name}", "auto", "auto")
     for k, name in enumerate(names)
 }
 pair = sequences["gen-18-distractors"].loaded(by_profile(smoke=6, laptop=60, gpu=60))
