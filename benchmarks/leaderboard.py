@@ -10,7 +10,8 @@ the table of all trackers that are through. Intervals are of a bootstrap over cl
 correlation of two protocols is over the trackers that both have.
 
 `--quiet` says that nothing else runs on the machine: only then are frames per second measured, and
-VOT's supervised protocol under the real-time rule, where a slow frame costs accuracy.
+VOT's supervised protocol under the real-time rule, where a slow frame costs accuracy. Networks run
+in single precision: in bfloat16 a clip turns out differently now and then.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from course_lib.evaluation.runner import TrackerSpec, evaluate
 from course_lib.evaluation.tables import markdown_table
 from course_lib.files import json_lines, read_json, write_whole
 from course_lib.places import RECIPES, RUNS
+from course_lib.trackers import tracker_class
 
 BENCHMARK, KEPT = "otb+vot2014", RUNS / "leaderboard"
 MEASURED, REALTIME = ("ope", "vot", "multistart"), "vot-realtime"
@@ -63,6 +65,8 @@ def row(label: str, tracker: str, recipe: str = "", **settings: Any) -> TrackerS
         settings: that differ from the recipe's.
     """
     path = str(RECIPES / f"{recipe}.yaml") if recipe else None
+    if hasattr(tracker_class(tracker).Settings, "precision"):
+        settings["precision"] = "fp32"
     return TrackerSpec(tracker, settings, path, label)
 
 
@@ -81,6 +85,7 @@ ROWS = {
         row("atom", "atom"),
         row("atom-scales", "atom", refine=False),
         row("dimp", "atom", classifier="dimp-lite0"),
+        row("onestream", "onestream"),
         row("opencv-mosse", "opencv-mosse"),
         row("opencv-kcf", "opencv-kcf"),
         row("opencv-csrt", "opencv-csrt"),

@@ -52,6 +52,12 @@ def test_sums_over_drawn_clips_give_the_score_on_them(board, protocol):
     assert drawn == pytest.approx([expected], abs=1e-12)
 
 
+def test_networks_are_measured_in_single_precision(board):
+    for label in ("siamfc", "siamrpnpp", "atom", "onestream"):
+        assert board.ROWS[label].settings["precision"] == "fp32"
+    assert "precision" not in board.ROWS["kcf"].settings
+
+
 def test_the_table_has_what_is_kept_and_names_what_is_not(board, capsys):
     found = board.table(CLIPS, samples=50)
     assert list(found["trackers"]) == ["stay-put", "ncc"]
