@@ -14,14 +14,13 @@ from pathlib import Path
 
 import cv2
 from arms import Arm, Row, run_arms, study_options
-from measure import one_pass
+from measure import exact_tracker, one_pass
 
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.evaluation.scores import Report
 from course_lib.models.device import choose_placement
 from course_lib.models.weights import read_card
 from course_lib.recipe import load_settings
-from course_lib.trackers import make_tracker
 from course_lib.training.settings import TrainSettings
 from course_lib.training.sources import make_sources
 
@@ -33,7 +32,7 @@ def measured(arm: Arm, settings: TrainSettings, path: Path) -> Row:
     """The row of one trained network."""
     benchmark = load_benchmark(BENCHMARK)
     width = 22 if choose_placement().device.type == "cuda" else 1
-    make = partial(make_tracker, "siamfc", weights=str(path))
+    make = partial(exact_tracker, "siamfc", weights=str(path))
     report = Report.from_results(benchmark, one_pass({"it": make}, benchmark, width))
     overall = report.overall()["it"]
     validation = read_card(path)["validation"]

@@ -20,7 +20,7 @@ from functools import partial
 
 import cv2
 import numpy as np
-from measure import one_pass, options_of, write_results
+from measure import exact_tracker, one_pass, options_of, write_results
 
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.data.sequence import Benchmark, Sequence
@@ -33,7 +33,6 @@ from course_lib.geometry.boxes import from_centre, to_centre
 from course_lib.models.device import choose_placement
 from course_lib.models.weights import find_weights
 from course_lib.places import RECIPES
-from course_lib.trackers import make_tracker
 from course_lib.trackers.base import Tracker
 
 # by family and row of the table: recipe and overrides
@@ -112,9 +111,9 @@ def main() -> None:
     for name in options.variants or VARIANTS[family]:
         recipe, changes = VARIANTS[family][name]
         path = RECIPES / f"{recipe}.yaml"
-        makers[name] = partial(make_tracker, family, path, **({"weights": weights} | changes))
+        makers[name] = partial(exact_tracker, family, path, **({"weights": weights} | changes))
     if family == "siamrpn":
-        makers["siamfc-3s"] = partial(make_tracker, "siamfc", RECIPES / "siamfc.yaml")
+        makers["siamfc-3s"] = partial(exact_tracker, "siamfc", RECIPES / "siamfc.yaml")
     place, benchmark = choose_placement(), load_benchmark("otb+vot2014")
     width = options.width or (WIDTH if place.device.type == "cuda" else 1)
     results = one_pass(makers, benchmark, width)

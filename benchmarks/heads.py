@@ -18,13 +18,12 @@ from typing import Any
 import cv2
 import numpy as np
 from arms import Arm, Row, run_arms, study_options
-from measure import figures, one_pass
+from measure import exact_tracker, figures, one_pass
 
 from course_lib.data.benchmarks import load_benchmark
 from course_lib.evaluation.scores import Report
 from course_lib.models.weights import load_network, read_card
 from course_lib.recipe import load_settings
-from course_lib.trackers import make_tracker
 from course_lib.training.settings import TrainSettings
 
 HEADS = ("upchannel", "depthwise", "broadcast", "concat")
@@ -52,7 +51,7 @@ def measured(arm: Arm, settings: TrainSettings, path: Path) -> Row:
         "validation": card["validation"],
         "training_seconds": sum(card["seconds"].values()),
     }
-    make = partial(make_tracker, settings.network, weights=str(path))
+    make = partial(exact_tracker, settings.network, weights=str(path))
     for name in BENCHMARKS:
         benchmark = load_benchmark(name)
         row[name] = figures(Report.from_results(benchmark, one_pass({"it": make}, benchmark)), "it")

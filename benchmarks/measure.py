@@ -24,9 +24,24 @@ from course_lib.evaluation.tables import without_nan
 from course_lib.files import json_lines, write_whole
 from course_lib.profile import current_profile
 from course_lib.provenance import provenance
+from course_lib.trackers import make_tracker, tracker_class
 from course_lib.trackers.base import Tracker
 
 Makers = Mapping[str, Callable[[], Tracker]]
+
+
+def exact_tracker(name: str, recipe: Path | None = None, **settings: Any) -> Tracker:
+    """A tracker to measure: a network runs in single precision unless the settings say otherwise,
+    since in bfloat16 a clip turns out differently now and then.
+
+    Args:
+        name: in `trackers.TRACKERS`.
+        recipe: file with settings; the tracker's defaults without.
+        settings: that differ from the recipe's.
+    """
+    if hasattr(tracker_class(name).Settings, "precision"):
+        settings = {"precision": "fp32", **settings}
+    return make_tracker(name, recipe, **settings)
 
 
 def options_of(doc: str, write: bool = True) -> argparse.ArgumentParser:

@@ -18,7 +18,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from measure import options_of, write_results
+from measure import exact_tracker, options_of, write_results
 
 from course_lib.data.generated import SPECS, SequenceSpec, make_sequence, random_spec
 from course_lib.data.sequence import Sequence
@@ -27,7 +27,6 @@ from course_lib.evaluation.otb import score_sequence, track
 from course_lib.evaluation.results import Result
 from course_lib.evaluation.tables import markdown_table
 from course_lib.geometry.boxes import iou
-from course_lib.trackers import make_tracker
 from course_lib.trackers.redetection import with_redetection
 
 TRACKERS = ("ncc", "mosse", "kcf", "siamfc", "siamrpn")
@@ -78,7 +77,7 @@ def row_of(sequence: Sequence, result: Result) -> dict[str, Any]:
 
 def alone(name: str, sequences: Iterable[Sequence]) -> list[Result]:
     """One pass of a tracker over each clip, without re-detection."""
-    return [track(make_tracker(name), sequence) for sequence in sequences]
+    return [track(exact_tracker(name), sequence) for sequence in sequences]
 
 
 def refound(name: str, sequences: Iterable[Sequence], **thresholds: float) -> list[Result]:
@@ -90,7 +89,7 @@ def refound(name: str, sequences: Iterable[Sequence], **thresholds: float) -> li
         thresholds: settings of the re-detection other than its recipe's.
     """
     return [
-        track(with_redetection(make_tracker(name), **thresholds), sequence)
+        track(with_redetection(exact_tracker(name), **thresholds), sequence)
         for sequence in sequences
     ]
 

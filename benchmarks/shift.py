@@ -20,7 +20,7 @@ from typing import Any
 import cv2
 import numpy as np
 from arms import Arm, Row, run_arms, study_options
-from measure import first_frames, one_pass
+from measure import exact_tracker, first_frames, one_pass
 from torch import Tensor, nn
 
 from course_lib.analysis.border import wide_pairs
@@ -31,7 +31,6 @@ from course_lib.evaluation.scores import Report
 from course_lib.models.runtime import fold_all
 from course_lib.models.weights import load_network, read_card
 from course_lib.recipe import load_settings
-from course_lib.trackers import make_tracker
 from course_lib.training.settings import TrainSettings
 from course_lib.training.sources import make_sources
 
@@ -74,7 +73,7 @@ def stays_behind(weights: str, frames: int | None) -> dict[str, float]:
     """
     found = {}
     for sequence in first_frames(load_benchmark("generated-v1"), frames):
-        boxes = track(make_tracker("siamfc", weights=weights), sequence.loaded()).boxes
+        boxes = track(exact_tracker("siamfc", weights=weights), sequence.loaded()).boxes
         found[sequence.name] = round(float(np.nanmean(way(sequence.boxes) - way(boxes))), 2)
     return found
 
@@ -102,7 +101,7 @@ def measured(
     row["validation"] = read_card(path)["validation"]
     trained = load_network(str(path))
     row |= bias(fold_all(trained) if trained.output == "proposals" else trained, *pairs)
-    make = partial(make_tracker, NETWORKS[network][1], weights=str(path))
+    make = partial(exact_tracker, NETWORKS[network][1], weights=str(path))
     for name in BENCHMARKS:
         benchmark = first_frames(load_benchmark(name), frames)
         report = Report.from_results(benchmark, one_pass({"it": make}, benchmark))

@@ -20,7 +20,7 @@ from typing import Any
 import cv2
 import numpy as np
 from arms import Arm, Row, run_arms, study_options
-from measure import first_frames, one_pass
+from measure import exact_tracker, first_frames, one_pass
 
 from course_lib.analysis.border import errors_by_place, wide_pairs
 from course_lib.data.benchmarks import load_benchmark
@@ -30,7 +30,6 @@ from course_lib.geometry.windows import EXEMPLAR, search_side
 from course_lib.models.twins import TWINS
 from course_lib.models.weights import load_siamfc, read_card
 from course_lib.recipe import load_settings
-from course_lib.trackers import make_tracker
 from course_lib.training.settings import TrainSettings
 from course_lib.training.sources import make_sources
 
@@ -67,7 +66,7 @@ def measured(arm: Arm, settings: TrainSettings, path: Path, frames: int | None) 
         "validation": card["validation"],
         "training_seconds": sum(card["seconds"].values()),
     }
-    make = partial(make_tracker, "siamfc", weights=str(path))
+    make = partial(exact_tracker, "siamfc", weights=str(path))
     for name in BENCHMARKS:
         benchmark = first_frames(load_benchmark(name), frames)
         report = Report.from_results(benchmark, one_pass({"it": make}, benchmark))

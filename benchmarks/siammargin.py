@@ -29,7 +29,7 @@ import cv2
 import numpy as np
 import torch
 from arms import Arm, Row, run_arms, study_options
-from measure import one_pass, tracking_speeds
+from measure import exact_tracker, one_pass, tracking_speeds
 
 from course_lib.analysis.distortion import (
     KINDS,
@@ -50,7 +50,6 @@ from course_lib.models.device import choose_placement
 from course_lib.models.runtime import SiamFCRuntime
 from course_lib.models.siammargin import SiamMargin
 from course_lib.models.weights import load_network, load_siamfc, read_card
-from course_lib.trackers import make_tracker
 from course_lib.trackers.base import Tracker
 from course_lib.trackers.siammargin import SiamMarginSettings, SiamMarginTracker
 from course_lib.training.first_weights import first_network
@@ -111,10 +110,10 @@ def thresholds_of(network: torch.nn.Module) -> dict[str, float]:
 def tracker_of(arm: str, weights: str, settings: dict[str, Any]) -> Tracker:
     """A fresh tracker: an arm's weights; the settings are SiamMargin's alone."""
     if arm.startswith("siamrpn"):
-        return make_tracker("siamrpn", weights=weights)
+        return exact_tracker("siamrpn", weights=weights)
     if arm == "siamfc":
-        return make_tracker("siamfc", weights=weights)
-    return make_tracker("siammargin", weights=weights, **settings)
+        return exact_tracker("siamfc", weights=weights)
+    return exact_tracker("siammargin", weights=weights, **settings)
 
 
 def supervised(make: Callable[[], Tracker], groups: list[str]) -> Row:
