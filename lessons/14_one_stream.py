@@ -939,10 +939,11 @@ def fault_figure(boxes_of, whose):
     told = []
     for ax, (name, one) in zip(axes[0, 1:], boxes.items(), strict=True):
         off = one[:2] + one[2:] / 2 - search_box[:2] - search_box[2:] / 2
-        title = f"{name}\ncentre off by ({off[0]:+.0f}, {off[1]:+.0f}) pixels"
+        off = off.round(1) + 0.0  # no "-0.0"
+        title = f"{name}\ncentre off by ({off[0]:.1f}, {off[1]:.1f}) pixels"
         plots.show_frame(ax, search_crop, title, truth=search_box, found=one)
         ax.title.set_fontsize(9)
-        told.append(f"{name}, off by ({off[0]:+.1f}, {off[1]:+.1f}) pixels")
+        told.append(f"{name}, off by ({off[0]:.1f}, {off[1]:.1f}) pixels")
     return (
         figure,
         f"{whose}: the loss of the box over {len(costs)} steps, from {costs[0][1]:.1f} to {costs[-1][1]:.2f}, and the box of the best cell {'; '.join(told)}.",

@@ -133,7 +133,7 @@ plots.show(
 # %% [markdown]
 # {{figure look}} The target's box is solid, the tracker's dashed: it gives one in every frame, also where there is no target to be seen. Right, the shortest times of the parts of one frame, on this machine.
 #
-# Whoever wants to *use* the tracker asks four things. Can it be faster? Is it better than the earlier ones? Does it know when it is lost? And how does it get into a program that is not a notebook? They are the parts of this lesson, the first two as measurements, the others as something to take along.
+# Whoever wants to *use* the tracker asks four things. Can it be faster? Is it better than the earlier ones? Does it know when it is lost? And how does it get into a program that is not a notebook? This lesson takes them in turn.
 #
 # ## Which tokens are in the way?
 #
@@ -334,6 +334,101 @@ plots.show(*removal_figure(mended_put_back, "mended"))
 # %% [markdown]
 # {{figure mended}} The same frames. A map of tokens in wrong places still has a peak: only the distance from the truth tells.
 #
+# ## What is saved?
+#
+# Time depends on the machine; what can be counted beforehand are *products* of two numbers. A block multiplies each of its tokens by the matrices of query, key and value and by $W$, of $C \times C$ numbers each; it multiplies queries by keys, and shares by values; and in its second half two layers lead from $C$ channels to a multiple of it, `ratio` · $C$, and back. Sums, norms and the softmax are not counted.
+#
+# ### Exercise 15.3 · Products of a block
+# {{exercise}}
+#
+# Count them for a block in which tokens are removed. As above they are removed after the attention, before the second half. How many heads there are does not matter.
+#
+# <details><summary>Hint 1</summary>
+#
+# A matrix (a, b) times a matrix (b, c) has a · b · c products. Write down the shapes of the eight multiplications.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Queries (N, C) times keys (C, N): N² · C products; the shares (N, N) times the values (N, C) as many. With heads each has d channels, and there are C / d of them.
+# </details>
+
+
+# %% exercise="deploy.products" points=4 stars=1 minutes=6
+@exercise("deploy.products")
+def block_products(before, after, channels, ratio):
+    """Products in one block.
+
+    Args:
+        before: tokens of both images that enter it.
+        after: tokens that are left for its second half.
+        channels: C, of a token.
+        ratio: channels inside the second half, in multiples of C.
+
+    Returns:
+        number of products.
+    """
+    ### BEGIN SOLUTION
+    matrices = 4 * before * channels**2
+    attention = 2 * before**2 * channels
+    return matrices + attention + 2 * ratio * after * channels**2
+    ### END SOLUTION
+
+
+# %% [markdown]
+# OSTrack's network is ViT-B: twelve blocks, 768 channels, ratio 4; tokens are removed in blocks 4, 7 and 10. **Predict:** 89 of 256 search tokens are left at the end, a third. Which part of the products is left?
+
+
+# %%
+def products_of(channels, ratio, layers, removals, fraction):
+    """Products of each block (layers,), and the search tokens that are left behind it."""
+    search, products, left = 256, [], []
+    for k in range(1, layers + 1):
+        before = 64 + search
+        if k in removals:
+            search = int(np.ceil(fraction * search))
+        products.append(block_products(before, 64 + search, channels, ratio) / 1e9)
+        left.append(search)
+    return np.array(products), np.array(left)
+
+
+all_stay, _ = products_of(768, 4, 12, (), 1.0)
+thinner, left = products_of(768, 4, 12, (4, 7, 10), 0.7)
+about = network.about
+fewer = {
+    f: products_of(about["dim"], about["ratio"], about["layers"], (2, 3), f)
+    for f in np.linspace(0.2, 1, 17)
+}
+lines = {
+    "search tokens, at the end": [100 * tokens[-1] / 256 for _, tokens in fewer.values()],
+    "products of the blocks": [100 * p.sum() / fewer[1.0][0].sum() for p, _ in fewer.values()],
+}
+figure, axes = plots.new_figure(width=9.4, height=2.9, columns=2)
+blocks = np.arange(1, 13)
+for shift, values, name, colour in (
+    (-0.2, all_stay, "all stay", plots.NEUTRAL),
+    (0.2, thinner, "removed in 4, 7, 10", plots.EXEMPLAR),
+):
+    label = f"{name}: {values.sum():.1f} in all"
+    axes[0, 0].bar(blocks + shift, values, 0.4, label=label, color=colour)
+axes[0, 0].set(xlabel="block of ViT-B", ylabel="billions of products", ylim=(0, 3.4))
+axes[0, 0].legend(fontsize=7, loc="upper right")
+plots.draw_lines(axes[0, 1], lines, 100 * np.array(list(fewer)), ylim=(0, 100))
+axes[0, 1].set(xlabel="stays at each of two removals, %", ylabel="%", title="this network")
+plots.show(
+    figure,
+    alt=f"Left, products of each block of ViT-B, if all tokens stay and with removals in three blocks: {all_stay.sum():.1f} and {thinner.sum():.1f} billion in all. Right, for this network: the percentage of search tokens and of products that are left, over the fraction that stays at each of two removals.",
+)
+
+# %% [markdown]
+# {{figure products}} Left, ViT-B block by block; the legend has the sums. Right, this network's blocks, with removals in blocks 2 and 3.
+#
+# <details><summary>What came of it</summary>
+#
+# Less is saved than tokens are gone. The blocks before the first removal see all of them, the template's 64 are never removed, and a block's attention still sees those that it sends away.
+# </details>
+#
+# ## What it does to the boxes
+#
 # This network has never met a removal while it was trained; OSTrack's has, from its 20th epoch on. **Predict:** how many tokens can be taken from it before the boxes suffer?
 
 # %%
@@ -369,7 +464,7 @@ print("against no removal:", told)
 #
 # <details><summary>What came of it</summary>
 #
-# The printed line says from where on the loss is told apart from none, in this sequence. Whether the missing tokens do it, or the zeros that a head of convolutions has never met in its map, this figure does not separate. What is gained is less than the tokens that are gone: the first block and the head see all of them, and the backbone's time is not in this figure at all. In OSTrack's ViT-B, with twelve blocks, elimination takes 29.3 to 21.0 billion products (counted for 256 → 180 → 126 → 89).
+# The printed line says from where on the loss is told apart from none, in this sequence. Whether the missing tokens do it, or the zeros that a head of convolutions has never met in its map, this figure does not separate. The time gained need not be what was counted: the head reads a whole map whatever is left, and the backbone is not in this figure at all.
 # </details>
 #
 # In the explorer of lesson 14 the same network now removes tokens: three tenths in block 2, and three tenths of what is left in block 3. It shows who is gone: in layers 3 and 4 removed cells are grey.
@@ -390,7 +485,7 @@ AttentionExplorer(sequence, thinned)
 #
 # Run the cells above; your answers are saved in them.
 #
-# Is attention better than what came before? Trackers that were published differ in everything: data, backbone, steps. So here networks of this course get the same: the same pairs, drawn with the same probabilities, as many steps, two seeds or more. SiamRPN++ and ATOM have the same frozen backbone as the one stream; SiamFC has nothing but a backbone, so of its the last stage is trained. **Predict:** in which order do they come out?
+# Is attention better than what came before? Trackers that were published differ in everything: data, backbone, steps. So here networks of this course get the same: the same pairs, drawn with the same probabilities, as many steps, two seeds or more. SiamRPN++ and ATOM have the same frozen backbone as the one stream; SiamFC is nothing but a backbone, so there its last stage is trained. **Predict:** in which order do they come out?
 
 
 # %%
@@ -448,7 +543,7 @@ for k, name in enumerate(names):
     at = real["speed"][name], rows["overall"][name]["auc"]
     axes[0, 1].plot(*at, plots.MARKERS[k], color=plots.CYCLE[k])
     axes[0, 1].annotate(name, at, fontsize=7, xytext=(4, 3), textcoords="offset points")
-axes[0, 1].set(xlabel="frames a second, one thread", ylabel="AUC", xscale="log")
+axes[0, 1].set(xlabel="frames a second, one thread", ylabel="AUC")
 axes[0, 1].margins(x=0.3)
 told = ", ".join(f"{n} {rows['overall'][n]['auc']:.3f}" for n in names)
 show_table(rows["overall"], f"One pass over {len(rows['auc_by_sequence'])} real targets")
@@ -517,7 +612,7 @@ plots.show(
 #
 # A score that tells *lost* from *not lost* puts lost frames below the others. How well it does so, over all thresholds at once, is one number: the *area under the ROC curve*, which is the fraction of all pairs, one lost frame and one that is not, in which the lost one has the lower score. It asks for the order alone, so a PSR can be compared with a probability.
 #
-# ### Exercise 15.3 · The area
+# ### Exercise 15.4 · The area
 # {{exercise}}
 #
 # Write it. A tie counts one half. There are frames of both kinds.
@@ -662,7 +757,7 @@ plots.show(
 # | `output1`, `output2`, `output3` | score (1, 1, 16, 16) and size (1, 2, 16, 16) after their sigmoids, offset (1, 2, 16, 16) |
 # | OpenCV's part | crops of 2 and 4 times √(w · h), black beyond the frame; the normalisation; the window; the box; lost where score times window is below 0.2 |
 #
-# ### Exercise 15.4 · A module for OpenCV
+# ### Exercise 15.5 · A module for OpenCV
 # {{exercise}}
 #
 # This course's networks take values 0 … 255 and normalise them as they need. So the module undoes OpenCV's normalisation, asks the network, and returns the three maps. Write `forward`.
@@ -759,6 +854,33 @@ print(
 # %% [markdown]
 # {{figure opencv}} One network, twice: in C++ from the file, and in the course's tracker, from the same box of whole pixels. OpenCV crops at whole pixels and rounds its boxes; the lines need not be the same.
 #
+# ### How fast is it there?
+
+# %%
+speeds = read_measured(RESULTS / "onestream_opencv.json")
+ways = {"pytorch": "PyTorch", "pytorch, kept template": "the same, template kept"}
+ways |= {"opencv": "cv2.TrackerVit"}
+figure, axes = plots.new_figure(width=7, height=2.6)
+for k, (key, name) in enumerate(ways.items()):
+    at = np.arange(len(speeds["sizes"])) + 0.27 * (k - 1)
+    rates = [row[key] for row in speeds["sizes"].values()]
+    axes[0, 0].bar(at, rates, 0.27, label=name, color=plots.CYCLE[k])
+names = [f"{n}\n{r['megabytes']:.1f} MB" for n, r in speeds["sizes"].items()]
+axes[0, 0].set_xticks(range(len(names)), names)
+axes[0, 0].set(ylabel="frames a second, one thread")
+axes[0, 0].legend(fontsize=7)
+told = "; ".join(
+    f"{n} {', '.join(f'{r[key]:.0f}' for key in ways)}" for n, r in speeds["sizes"].items()
+)
+plots.show(
+    figure,
+    alt=f"Frames a second on one thread for networks of three sizes, in PyTorch, in PyTorch with a template that is kept, and inside cv2.TrackerVit: {told}.",
+)
+print(measured_words(speeds))
+
+# %% [markdown]
+# {{figure speed}} Whole trackers with new networks of three sizes, whose first layers are convolutions of their own; the smallest has VitTrack's dimensions. Beside PyTorch OpenCV is ahead with the smallest and a little behind with the others. What the file brings is another thing: a program that needs neither PyTorch nor Python.
+#
 # ## What the figures say
 #
 # Each line is a difference with its interval, over sequences; where zero lies inside, or nothing has been measured yet, none is told from none.
@@ -822,7 +944,7 @@ progress()
 # 2. Half of the search tokens are removed in the first of four blocks. Why is not half of the time saved?
 # <details><summary>Answer</summary>
 #
-# The backbone has made all tokens before, and the head reads a whole map after, zeros included. In the blocks the template's tokens stay; and the attention of the block in which tokens are removed is what says who goes, so it is computed for all.
+# A backbone makes all tokens before the first block, and the head reads a whole map after the last, zeros included. Inside the blocks the template's tokens stay, and the first block's attention is computed for all: it says who goes.
 # </details>
 #
 # 3. Somebody exports the head *before* its sigmoids. OpenCV multiplies the window onto the scores. What happens at the border of the search image?

@@ -197,7 +197,13 @@ MODULES = {
         "lesson14_decode",
         "lesson14_fault",
     ),
-    "deploy": ("lesson15", "lesson15_fault", "lesson15_lost", "lesson15_export"),
+    "deploy": (
+        "lesson15",
+        "lesson15_fault",
+        "lesson15_products",
+        "lesson15_lost",
+        "lesson15_export",
+    ),
 }
 CHECKS: dict[str, Check] = {}
 FAIR: dict[tuple[Examine, int], bool] = {}  # draws of inputs for which the reference was tried

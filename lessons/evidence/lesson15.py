@@ -35,7 +35,9 @@ def real_minus(other: str, benchmark: str = REAL) -> Interval:
 def pairs_minus(other: str, group: str = "generated") -> Interval:
     """Mean IoU by tracking of another network that was trained with equal pairs minus the one
     stream's, clip by clip."""
-    found = measured("onestream_arms.json").get("minus one stream", {}).get(other, {}).get(group)
+    found = (
+        measured("onestream_arms.json").get("minus one stream", {}).get(other, {}).get(group)
+    )
     return Interval(**found) if found else UNKNOWN
 
 

@@ -185,7 +185,7 @@ def stream(ax: Axes) -> None:
 def thinned(ax: Axes) -> None:
     """The search tokens that stay after two removals, and the box that is found."""
     sequence, network = SEQUENCES["gen-18-distractors"], load_network("onestream-lite0")
-    network.eliminate, network.keep = (2, 3), 0.5
+    network.eliminate, network.keep = (2, 3), 0.7
     x, y, w, h = sequence.boxes[45]
     window = square((x + 0.5 * w, y - 0.4 * h, w, h), FACTOR * SEARCH / TEMPLATE, SEARCH)
     crop = window.cut(sequence.frames[45])

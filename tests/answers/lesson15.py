@@ -70,6 +70,28 @@ def put_back_by_product(tokens, stayed, count):
     return matrix @ tokens
 
 
+def products_as_array(before, after, channels, ratio):
+    """An array without axes, layer by layer."""
+    weights = np.array([3 * channels**2, channels**2, 2 * ratio * channels**2])
+    passes = np.array([before, before, after])
+    return weights @ passes + 2 * channels * np.square(before)
+
+
+def products_by_matrices(before, after, channels, ratio):
+    """The shapes of all matrices that are multiplied."""
+    inner = ratio * channels
+    shapes = [(before, channels, channels)] * 4
+    shapes += [(before, channels, before), (before, before, channels)]
+    shapes += [(after, channels, inner), (after, inner, channels)]
+    return sum(math.prod(shape) for shape in shapes)
+
+
+def products_by_token(before, after, channels, ratio):
+    """What one token costs, times their number."""
+    first = channels * (4 * channels + 2 * before)
+    return before * first + after * 2 * ratio * channels * channels
+
+
 def area_as_array(scores, lost):
     """By ranks, as an array of one number."""
     ranks = rankdata(scores)
@@ -145,6 +167,7 @@ class SplitForOpenCV(nn.Module):
 RIGHT = {
     "deploy.remove": [remove_as_lists, remove_by_mask, remove_by_sums],
     "deploy.fault": [put_back_by_index, put_back_in_steps, put_back_by_product],
+    "deploy.products": [products_as_array, products_by_matrices, products_by_token],
     "deploy.lost": [area_as_array, area_by_pairs, area_by_trapezoids],
     "deploy.export": [ListForOpenCV, MapsForOpenCV, SplitForOpenCV],
 }
