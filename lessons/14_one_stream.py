@@ -1110,10 +1110,10 @@ plots.show(
 #
 # ## What the figures say
 #
-# Each line is a difference in mean IoU while tracking, {{see arms}}, with its interval over sequences; where zero lies inside, or nothing has been measured yet, none is told from none.
+# Each line is a difference in mean IoU while tracking with its interval over sequences; where zero lies inside, or nothing has been measured yet, none is told from none.
 #
-# * Without a part, minus the recipe as it is: no position codes {{evidence positions open}}, the template not seen {{evidence joint open}}, a template that looks only at itself {{evidence asymmetric open}}, from random weights {{evidence from-random open}}.
-# * From random weights both, convolutions minus one matrix for a patch {{evidence convolutions-patches open}}.
+# * Without a part, minus the recipe as it is, {{see arms}}: no position codes {{evidence positions open}}, the template not seen {{evidence joint open}}, a template that looks only at itself {{evidence asymmetric open}}, from random weights {{evidence from-random open}}.
+# * From random weights both, {{see arms}}: convolutions minus one matrix for a patch {{evidence convolutions-patches open}}.
 #
 # ## An open task
 #

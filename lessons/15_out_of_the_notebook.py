@@ -133,7 +133,7 @@ plots.show(
 # %% [markdown]
 # {{figure look}} The target's box is solid, the tracker's dashed: it gives one in every frame, also where there is no target to be seen. Right, the shortest times of the parts of one frame, on this machine.
 #
-# Whoever wants to *use* the tracker asks four things. Can it be faster? Is it better than the earlier ones? Does it know when it is lost? And how does it get into a program that is not a notebook? This lesson takes them in turn.
+# Whoever wants to *use* the tracker asks four things. Can it be faster? How good is it beside the earlier ones? Does it know when it is lost? And how does it get into a program that is not a notebook? This lesson takes them in turn.
 #
 # ## Which tokens are in the way?
 #
@@ -485,7 +485,7 @@ AttentionExplorer(sequence, thinned)
 #
 # Run the cells above; your answers are saved in them.
 #
-# Is attention better than what came before? Trackers that were published differ in everything: data, backbone, steps. So here networks of this course get the same: the same pairs, drawn with the same probabilities, as many steps, two seeds or more. SiamRPN++ and ATOM have the same frozen backbone as the one stream; SiamFC is nothing but a backbone, so there its last stage is trained. **Predict:** in which order do they come out?
+# What does attention bring over what came before? Trackers that were published differ in everything: data, backbone, steps. So here networks of this course get the same: the same pairs, drawn with the same probabilities, as many steps, two seeds or more. SiamRPN++ and ATOM have the same frozen backbone as the one stream; SiamFC is nothing but a backbone, so there its last stage is trained. **Predict:** in which order do they come out?
 
 
 # %%
@@ -526,7 +526,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# The differences stand with their intervals under *What the figures say*, at the end. They say what a short training makes of equal pairs, no more: a network that learns slowly may be the better one after ten times as long.
+# The differences stand with their intervals under *What the figures say*, at the end. They say what a short training makes of equal pairs, no more; what ten times as many steps would make of them is not measured here.
 # </details>
 #
 # ### On real targets
