@@ -8,7 +8,7 @@ the target is absent or less than a tenth of it is visible, and "elsewhere" if i
 box has no overlap with it; in both the tracker is lost. `area` is the area under the ROC curve, pooled
 over frames, with an interval from drawing clips again; `curve` is that of the generated clips; and
 `shown` has the scores of two clips, frame by frame. Passes are kept in runs/lost_signals/, so the
-same command resumes. Lesson 14 reads the file; nothing is chosen by it.
+same command resumes. Lesson 15 reads the file; nothing is chosen by it.
 """
 
 from __future__ import annotations

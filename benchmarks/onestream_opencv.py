@@ -6,7 +6,7 @@ Frames per second on a generated clip, medians of passes in turn, so that the ra
 machines: our tracker, the same with a template that attends to itself only and whose keys and values
 are kept, and `cv2.TrackerVit` with the exported file. The networks are new ones of the sizes d48,
 d128 and d192, since speed does not depend on the weights; all search around the first box. Needs the
-package onnx. Lesson 14 reads the file.
+package onnx. Lesson 15 reads the file.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ chosen here. The other trackers' passes over the real clips stand in atom_real_s
 are taken from there while a pass over the shortest clip still gives the AUC that is written there,
 and measured again otherwise, or with --again. `minus` has the one stream's AUC minus every other's,
 clip by clip, with an interval over clips; `speed` is frames a second on one thread, in turns.
-Lesson 14 reads the file.
+Lesson 15 reads the file.
 """
 
 from __future__ import annotations

@@ -195,10 +195,14 @@ MODULES = {
         "lesson14_focal",
         "lesson14_box",
         "lesson14_decode",
-        "lesson14_remove",
         "lesson14_fault",
-        "lesson14_lost",
-        "lesson14_export",
+    ),
+    "deploy": (
+        "lesson15",
+        "lesson15_fault",
+        "lesson15_products",
+        "lesson15_lost",
+        "lesson15_export",
     ),
 }
 CHECKS: dict[str, Check] = {}

@@ -1,5 +1,4 @@
-"""Check of lesson 14's tokens that are put back, with a fault: where they belong after two
-removals."""
+"""Check of lesson 14's boxes of all cells, with a fault: what an offset is counted from."""
 
 from __future__ import annotations
 
@@ -11,147 +10,117 @@ from torch import Tensor
 
 from course_lib.exercises.compare import as_array
 from course_lib.exercises.core import check
-from course_lib.models.attention import put_back
+from course_lib.models.centre_head import CentreMaps
+
+Pair = tuple[Tensor, Tensor]
 
 
-def mended_put_back(tokens: Tensor, stayed: list[Tensor], count: int) -> Tensor:
-    """Tokens (B, count, C) with 0 where tokens were removed.
+def mended_boxes(maps: Tensor) -> Tensor:
+    """The box (B, n, n, 4) of each cell, x, y, w, h as fractions of the search image.
 
     Args:
-        tokens: (B, K, C) those that stayed after all removals.
-        stayed: of each removal the places (B, Kᵢ) that stayed, among the tokens before it.
-        count: of tokens before the first removal.
+        maps: (B, 5, n, n) score, width and height, offset along x and y.
     """
-    return put_back(tokens, _followed(tokens, stayed, count), count)
+    return CentreMaps(maps[:, :1], maps[:, 1:3], maps[:, 3:]).boxes()
 
 
-def _followed(tokens: Tensor, stayed: list[Tensor], count: int) -> Tensor:
-    """Places (B, K) among all tokens."""
-    places = torch.arange(count).expand(len(tokens), -1)  # (B, count)
-    for chosen in stayed:
-        places = places.gather(1, chosen)
-    return places
+def _centre(column: Tensor, row: Tensor, dx: Tensor, dy: Tensor, n: int) -> Pair:
+    """Centres (B, n, n), as fractions of the search image."""
+    return (column + dx) / n, (row + dy) / n
 
 
-def _back(
-    tokens: Tensor,
-    stayed: list[Tensor],
-    count: int,
-    places: Callable[[Tensor, list[Tensor], int], Tensor] = _followed,
-    empty: float | Callable[[Tensor], Tensor] = 0.0,
+def _boxes(
+    maps: Tensor,
+    centre: Callable[..., Pair] = _centre,
+    size: Callable[[Tensor, Tensor, int], Pair] = lambda w, h, n: (w, h),
+    corner: float = 0.5,
 ) -> Tensor:
-    """The tokens put back, with a part changed.
+    """The boxes, with a part changed.
 
     Args:
-        tokens, stayed, count: as of `mended_put_back`.
-        places: → (B, K).
-        empty: what stands where tokens were removed.
+        maps: as of `mended_boxes`.
+        centre: (column, row, offsets, n) → centres.
+        size: (width, height, n) → sizes.
+        corner: how far the corner is from the centre, in sizes.
     """
-    at = places(tokens, stayed, count)
-    filled = put_back(tokens, at, count)
-    there = put_back(torch.ones_like(tokens), at, count)
-    value = empty(tokens) if callable(empty) else empty
-    return torch.where(there > 0, filled, torch.as_tensor(value).to(tokens))
+    _, w, h, dx, dy = maps.unbind(1)  # (B, n, n) each
+    n = maps.shape[-1]
+    row, column = torch.meshgrid(torch.arange(n), torch.arange(n), indexing="ij")
+    x, y = centre(column, row, dx, dy, n)
+    w, h = size(w, h, n)
+    return torch.stack([x - corner * w, y - corner * h, w, h], -1)
 
 
 def _with(**changed):
     """A mistake: another part."""
-    return lambda right, *given: _back(*given, **changed)
+    return lambda right, maps: _boxes(maps, **changed)
 
 
-def _summed(right, tokens, stayed, count):
-    """Tokens that meet at one place are added up."""
-    full = tokens.new_zeros(len(tokens), count, tokens.shape[-1])
-    at = stayed[-1][..., None].expand_as(tokens)
-    return full.scatter_add(1, at, tokens)
-
-
-def _backwards(tokens, stayed, count):
-    """The last removal is followed first, as far as there are places."""
-    places = stayed[-1]
-    for chosen in reversed(stayed[:-1]):
-        places = places.gather(1, chosen[:, : places.shape[1]] % places.shape[1])
-    return places
+def _at(centre: Callable[..., Pair]):
+    """A mistake: other centres."""
+    return _with(centre=centre)
 
 
 @check(
     "stream.fault",
-    reference=mended_put_back,
+    reference=mended_boxes,
     mistakes={
-        "the fault is still there: after the second removal places are numbered among the tokens "
-        "that the first one left": [
-            _with(places=lambda tokens, stayed, count: stayed[-1]),
-            _summed,
+        "the fault is still there: the offset was counted from the cell's number, in the training "
+        "targets and in your decoding; half a cell is 8 pixels": _at(
+            lambda c, r, dx, dy, n: ((c + 0.5 + dx) / n, (r + 0.5 + dy) / n)
+        ),
+        "half a cell too much the other way: nothing has to be taken off the cell's number": _at(
+            lambda c, r, dx, dy, n: ((c - 0.5 + dx) / n, (r - 0.5 + dy) / n)
+        ),
+        "only one of the two axes is mended": [
+            _at(lambda c, r, dx, dy, n: ((c + dx) / n, (r + 0.5 + dy) / n)),
+            _at(lambda c, r, dx, dy, n: ((c + 0.5 + dx) / n, (r + dy) / n)),
         ],
-        "places of the first removal alone are not enough: the later ones leave some of these": (
-            _with(places=lambda tokens, stayed, count: stayed[0][:, : tokens.shape[1]])
+        "half a cell is still in it, after the division: half of the search image": _at(
+            lambda c, r, dx, dy, n: ((c + dx) / n + 0.5, (r + dy) / n + 0.5)
         ),
-        "only two removals are followed; there may be any number": (
-            _with(places=lambda tokens, stayed, count: _followed(tokens, stayed[-2:], count))
+        "columns and rows have changed places: the column says where the cell is along x": _at(
+            lambda c, r, dx, dy, n: ((r + dx) / n, (c + dy) / n)
         ),
-        "one removal is skipped: follow every one, in the order in which they happened": [
-            _with(
-                places=lambda tokens, stayed, count: (
-                    stayed[0].gather(1, stayed[-1])
-                    if len(stayed) > 2
-                    else _followed(tokens, stayed, count)
-                )
-            ),
-        ],
-        "the removals are followed in the wrong order: begin with the first": (
-            _with(places=_backwards)
+        "the offsets have changed places: the fourth map is along x, the fifth along y": _at(
+            lambda c, r, dx, dy, n: ((c + dy) / n, (r + dx) / n)
         ),
-        "numbers of places are not added: each removal *looks up* places in the one before, "
-        "places.gather(1, chosen)": _with(
-            places=lambda tokens, stayed, count: (
-                sum(chosen[:, : tokens.shape[1]] for chosen in stayed) % count
-            )
+        "the offset is missing; without it the centres stand on the grid": _at(
+            lambda c, r, dx, dy, n: (c / n + 0 * dx, r / n + 0 * dy)
         ),
-        "every image of the batch has removed tokens of its own": _with(
-            places=lambda tokens, stayed, count: _followed(tokens, stayed, count)[:1].expand(
-                len(tokens), -1
-            )
+        "the offset is taken off; it leads from the cell to the centre": _at(
+            lambda c, r, dx, dy, n: ((c - dx) / n, (r - dy) / n)
         ),
-        "the tokens stand side by side at the beginning; each belongs where it came from": (
-            _with(
-                places=lambda tokens, stayed, count: torch.arange(tokens.shape[1]).expand(
-                    len(tokens), -1
-                )
-            )
+        "the offset is in cells, so it is divided by n too": _at(
+            lambda c, r, dx, dy, n: (c / n + dx, r / n + dy)
         ),
-        "the tokens stand at the end": _with(
-            places=lambda tokens, stayed, count: torch.arange(
-                count - tokens.shape[1], count
-            ).expand(len(tokens), -1)
+        "your cells reach from 0 to 1 inclusive; cell i stands for the place i / n": _at(
+            lambda c, r, dx, dy, n: ((c + dx) / (n - 1), (r + dy) / (n - 1))
         ),
-        "where a token was removed there is 0": [
-            _with(empty=1.0),
-            _with(empty=lambda tokens: tokens.mean(1, keepdim=True)),
-            _with(empty=lambda tokens: tokens.amin()),
-        ],
-        "your tokens are spread evenly; each belongs where it came from": _with(
-            places=lambda tokens, stayed, count: (
-                torch.arange(tokens.shape[1]) * count // tokens.shape[1]
-            ).expand(len(tokens), -1)
+        "x and y are those of the centre; a box begins at its corner, half its size before": _with(
+            corner=0.0
+        ),
+        "the corner is a whole size away from the centre; half of it is right": _with(corner=1.0),
+        "width and height have changed places": _with(size=lambda w, h, n: (h, w)),
+        "the sizes are fractions of the search image already; they are not divided by n": _with(
+            size=lambda w, h, n: (w / n, h / n)
         ),
     },
     others={
-        "has shape": lambda right, tokens, stayed, count: right(tokens, stayed, count + 1),
-        "the tokens at": lambda right, *given: right(*given) + 0.1,
-        "lost its gradient": lambda right, *given: right(*given).detach(),
+        "has shape": lambda right, maps: right(maps).permute(0, 3, 1, 2),
+        "the boxes at": lambda right, maps: right(maps) + 0.1,
+        "lost its gradient": lambda right, maps: right(maps).detach(),
     },
 )
-def examine_fault(answer, rng: np.random.Generator) -> None:
-    """Two removals, three, one and none."""
-    for count, kept in ((16, (12, 9)), (25, (18, 13, 10)), (16, (11,)), (9, ())):
-        stayed, before = [], count
-        for keep in kept:
-            rows = [np.sort(rng.permutation(before)[:keep]) for _ in range(2)]
-            stayed.append(torch.from_numpy(np.stack(rows)))
-            before = keep
-        tokens = torch.from_numpy(rng.normal(size=(2, before, 3))).float().requires_grad_()
+def examine_boxes(answer, rng: np.random.Generator) -> None:
+    """Maps of two sizes, two images each."""
+    for n in (5, 8):
+        score = rng.uniform(0.01, 0.99, (2, 1, n, n))
+        size = rng.uniform(0.1, 0.4, (2, 2, n, n))
+        offset = rng.uniform(-0.7, 0.7, (2, 2, n, n))
+        maps = torch.from_numpy(np.concatenate([score, size, offset], 1)).float()
         answer.compare(
-            (tokens, stayed, count),
-            "the tokens",
-            lambda given, count=count: as_array(given, (2, count, 3), "the tokens"),
+            (maps.requires_grad_(),),
+            "the boxes",
+            lambda given, n=n: as_array(given, (2, n, n, 4), "the boxes"),
         )

@@ -26,7 +26,7 @@ CHAPTERS = {  # heading → lessons
     "Proposals": ("07", "08", "09"),
     "Deeper, wider, further apart": ("10", "11"),
     "Boxes that climb, filters that learn": ("12", "13"),
-    "Attention": ("14",),
+    "Attention": ("14", "15"),
 }
 IMAGES = {  # what the images show
     "00": "a target in its frame",
@@ -44,6 +44,7 @@ IMAGES = {  # what the images show
     "12": "boxes that have climbed to where a target is",
     "13": "the score map of a classifier that has learned its target",
     "14": "a search image in squares, and the heat map of its target",
+    "15": "a search image without the squares that its target can do without",
 }
 FIELDS = {
     "aim": "You will be able to",

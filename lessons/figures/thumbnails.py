@@ -20,7 +20,7 @@ from course_lib.geometry.anchors import place_anchors, siamrpn_anchor_sizes
 from course_lib.geometry.boxes import from_centre, to_centre
 from course_lib.models.centre_losses import heat_map
 from course_lib.models.stream_template import CELLS, FACTOR, PATCH, SEARCH, TEMPLATE
-from course_lib.models.weights import load_siamfc
+from course_lib.models.weights import load_network, load_siamfc
 from course_lib.places import RESULTS
 from course_lib.trackers import make_tracker
 from course_lib.trackers.climbing import best_box
@@ -182,6 +182,26 @@ def stream(ax: Axes) -> None:
     ax.set(xlim=(0, SEARCH), ylim=(SEARCH, 0))
 
 
+def thinned(ax: Axes) -> None:
+    """The search tokens that stay after two removals, and the box that is found."""
+    sequence, network = SEQUENCES["gen-18-distractors"], load_network("onestream-lite0")
+    network.eliminate, network.keep = (2, 3), 0.7
+    x, y, w, h = sequence.boxes[45]
+    window = square((x + 0.5 * w, y - 0.4 * h, w, h), FACTOR * SEARCH / TEMPLATE, SEARCH)
+    crop = window.cut(sequence.frames[45])
+    template = square(sequence.boxes[0], FACTOR, TEMPLATE).cut(sequence.frames[0])
+    z, image = (torch.from_numpy(c).permute(2, 0, 1)[None].float() for c in (template, crop))
+    with torch.inference_mode():
+        kept = network.template(z)
+        _, places = network.stream(kept, network.tokens(image, network.place_x))
+    stays = np.zeros(CELLS**2, bool)
+    stays[places[0].numpy()] = True
+    shade = stays.reshape(CELLS, CELLS).repeat(PATCH, 0).repeat(PATCH, 1)[..., None]
+    ax.imshow(np.where(shade, crop, crop // 4 + 150).astype(np.uint8))
+    plots.draw_box(ax, window.box_to_crop(sequence.boxes[45]), plots.TRUTH)
+    ax.set(xlim=(0, SEARCH), ylim=(SEARCH, 0))
+
+
 IMAGES = {
     "00": welcome,
     "01": problem,
@@ -198,6 +218,7 @@ IMAGES = {
     "12": overlap,
     "13": online,
     "14": stream,
+    "15": thinned,
 }
 
 

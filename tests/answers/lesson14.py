@@ -7,12 +7,10 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.stats import rankdata
 from torch import nn
 from torchvision.ops import generalized_box_iou_loss
 
 from course_lib.models.centre_losses import radius_of
-from course_lib.models.stems import DEVIATION, MEAN, denormalised
 
 
 def tokens_as_list(z, x, place_z, place_x):
@@ -342,134 +340,44 @@ def decoded_by_sines(maps):
     return np.concatenate([centre - size / 2, size]), float(maps[0, row, column])
 
 
-def remove_as_lists(q, k, centre, fraction):
-    """NumPy, image by image, sorted lists."""
-    chosen = []
-    for own_q, own_k in zip(q.double().numpy(), k.double().numpy(), strict=True):
-        fits = np.einsum("hd,hnd->hn", own_q[:, centre], own_k) / math.sqrt(own_q.shape[-1])
-        weights = np.exp(fits - fits.max(1, keepdims=True))
-        row = (weights / weights.sum(1, keepdims=True)).mean(0)[own_q.shape[1] :]
-        chosen.append(sorted(np.argsort(-row)[: math.ceil(fraction * len(row))].tolist()))
-    return chosen
+def boxes_in_loops(maps):
+    """Cell by cell, in double precision."""
+    images = []
+    n = maps.shape[-1]
+    for _, w, h, dx, dy in maps.double():
+        rows = [
+            [
+                torch.stack(
+                    [
+                        (j + dx[i, j]) / n - w[i, j] / 2,
+                        (i + dy[i, j]) / n - h[i, j] / 2,
+                        w[i, j],
+                        h[i, j],
+                    ]
+                )
+                for j in range(n)
+            ]
+            for i in range(n)
+        ]
+        images.append(torch.stack([torch.stack(row) for row in rows]))
+    return torch.stack(images)
 
 
-def remove_by_mask(q, k, centre, fraction):
-    """A mask of those above the limit, and where it is true."""
-    attention = torch.softmax(q @ k.mT / q.shape[3] ** 0.5, -1).mean(1)  # (B, Nz, Nz + Nx)
-    row = attention[:, centre, q.shape[2] :]
-    count = -int(-fraction * row.shape[1] // 1)
-    least = row.sort(1, descending=True).values[:, count - 1 : count]
-    return (row >= least).nonzero()[:, 1].view(len(row), count)
+def boxes_by_meshgrid(maps):
+    """Both axes at once, in double precision."""
+    n = maps.shape[-1]
+    at = torch.stack(torch.meshgrid(torch.arange(n), torch.arange(n), indexing="xy"))  # (2, n, n)
+    size = maps[:, 1:3].double()
+    return torch.cat([(at + maps[:, 3:]) / n - size / 2, size], 1).movedim(1, -1)
 
 
-def remove_by_sums(q, k, centre, fraction):
-    """A sum of the heads orders as their mean does; what is to go is taken away."""
-    Nz, d = q.shape[2:]
-    fits = (q[:, :, centre] * d**-0.5)[:, :, None].mul(k).sum(-1)  # (B, H, N)
-    row = fits.softmax(2).sum(1)[:, Nz:]
-    gone = row.argsort(1)[:, : row.shape[1] - math.ceil(row.shape[1] * fraction)]
-    stays = torch.ones_like(row, dtype=torch.bool).scatter(1, gone, False)
-    return torch.stack([torch.arange(row.shape[1])[own] for own in stays])
-
-
-def put_back_by_index(tokens, stayed, count):
-    """Images one by one, places by indexing."""
-    rows = []
-    for b in range(len(tokens)):
-        places = torch.arange(count)
-        for chosen in stayed:
-            places = places[chosen[b]]
-        rows.append(torch.zeros(count, tokens.shape[2]).index_copy(0, places, tokens[b]))
-    return torch.stack(rows)
-
-
-def put_back_in_steps(tokens, stayed, count):
-    """The last removal is undone first, one after another."""
-    counts = [count, *(chosen.shape[1] for chosen in stayed[:-1])]
-    for chosen, before in zip(stayed[::-1], counts[::-1], strict=False):
-        full = torch.zeros(len(tokens), before, tokens.shape[2])
-        tokens = full.scatter(1, chosen[:, :, None].expand(-1, -1, tokens.shape[2]), tokens)
-    return tokens.clone()
-
-
-def put_back_by_product(tokens, stayed, count):
-    """A matrix of zeros and ones for all removals."""
-    matrix = torch.eye(count).expand(len(tokens), -1, -1)
-    for chosen in stayed:
-        matrix = torch.stack([own[:, places] for own, places in zip(matrix, chosen, strict=True)])
-    return matrix @ tokens
-
-
-def area_as_array(scores, lost):
-    """By ranks, as an array of one number."""
-    ranks = rankdata(scores)
-    n, m = lost.sum(), (~lost).sum()
-    return np.array([1 - (ranks[lost].sum() - n * (n + 1) / 2) / (n * m)])
-
-
-def area_by_pairs(scores, lost):
-    """Pair by pair."""
-    won = [
-        1.0 if a < b else 0.5 if a == b else 0.0
-        for a in scores[lost].tolist()
-        for b in scores[~lost].tolist()
-    ]
-    return sum(won) / len(won)
-
-
-def area_by_trapezoids(scores, lost):
-    """The curve itself, and the trapezoids under it."""
-    steps = np.unique(scores)
-    found = np.array([0.0, *((scores[lost] <= s).mean() for s in steps)])
-    false_alarm = np.array([0.0, *((scores[~lost] <= s).mean() for s in steps)])
-    return float((np.diff(false_alarm) * (found[1:] + found[:-1]) / 2).sum())
-
-
-class ListForOpenCV(nn.Module):
-    """Buffers for the colours; the maps as a list."""
-
-    def __init__(self, network):
-        super().__init__()
-        self.own = network
-        self.register_buffer("mean", 255 * torch.tensor(MEAN).view(1, 3, 1, 1))
-        self.register_buffer("deviation", 255 * torch.tensor(DEVIATION).view(1, 3, 1, 1))
-
-    def forward(self, template, search):
-        """Score, size, offset."""
-        z, x = (image * self.deviation + self.mean for image in (template, search))
-        maps = self.own(z, x)
-        return [maps.score, maps.size, maps.offset]
-
-
-class MapsForOpenCV(nn.Module):
-    """The network's maps as they are, and the library's function."""
-
-    def __init__(self, network):
-        super().__init__()
-        self.add_module("network", network)
-
-    def forward(self, template, search):
-        """CentreMaps are a tuple."""
-        return self.network(denormalised(template), denormalised(search))
-
-
-class SplitForOpenCV(nn.Module):
-    """Colour by colour, and the network's two steps."""
-
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-
-    def bright(self, image):
-        """0 … 255."""
-        colours = zip(image.split(1, 1), MEAN, DEVIATION, strict=True)
-        return torch.cat([(c * d + m) * 255 for c, m, d in colours], 1)
-
-    def forward(self, template, search):
-        """Template first."""
-        kept = self.network.template(self.bright(template))
-        score, size, offset = self.network.search(kept, self.bright(search))
-        return score, size, offset
+def boxes_in_flat(maps):
+    """Cells numbered row by row."""
+    n = maps.shape[-1]
+    _, w, h, dx, dy = maps.flatten(2).unbind(1)  # (B, n²) each
+    number = torch.arange(n * n)
+    x, y = (number % n + dx) / n, (number // n + dy) / n
+    return torch.stack([x - 0.5 * w, y - 0.5 * h, w, h], 2).unflatten(1, (n, n))
 
 
 RIGHT = {
@@ -481,9 +389,6 @@ RIGHT = {
     "stream.focal": [focal_in_double, focal_as_published, focal_by_images],
     "stream.box": [box_in_double, box_by_images, box_by_gather],
     "stream.decode": [decoded_as_lists, decoded_in_torch, decoded_by_sines],
-    "stream.remove": [remove_as_lists, remove_by_mask, remove_by_sums],
-    "stream.fault": [put_back_by_index, put_back_in_steps, put_back_by_product],
-    "stream.lost": [area_as_array, area_by_pairs, area_by_trapezoids],
-    "stream.export": [ListForOpenCV, MapsForOpenCV, SplitForOpenCV],
+    "stream.fault": [boxes_in_loops, boxes_by_meshgrid, boxes_in_flat],
 }
 RANDOM: set[str] = set()

@@ -1,4 +1,4 @@
-"""Lesson 14's measurements: published numbers, arms of a study, passes kept, ROC areas by clip."""
+"""Measurements of lessons 14 and 15: published numbers, arms of a study, passes kept, ROC areas by clip."""
 
 from __future__ import annotations
 
@@ -323,27 +323,34 @@ class TestReal:
 
 
 class TestEvidence:
-    """What lesson 14 concludes."""
+    """What lessons 14 and 15 conclude."""
 
     @pytest.fixture
     def evidence(self, monkeypatch, tmp_path):
-        file = PROJECT / "lessons" / "evidence" / "lesson14.py"
-        spec = importlib.util.spec_from_file_location("evidence14", file)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        monkeypatch.setattr(module, "RESULTS", tmp_path)
-        return module
+        """Name → how its interval is computed, of both lessons."""
+        every = {}
+        for number in (14, 15):
+            file = PROJECT / "lessons" / "evidence" / f"lesson{number}.py"
+            spec = importlib.util.spec_from_file_location(f"evidence{number}", file)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            monkeypatch.setattr(module, "RESULTS", tmp_path)
+            assert not every.keys() & module.EVIDENCE.keys()
+            every |= module.EVIDENCE
+        return every
 
     def test_without_results_all_is_open(self, evidence):
-        for interval in (find() for find in evidence.EVIDENCE.values()):
+        for interval in (find() for find in evidence.values()):
             assert interval.n == 0 and not interval.excludes_zero
 
     def test_arms_and_clips_and_signals(self, evidence, tmp_path):
         runs = [
             {"arm": arm, "seed": 0, "clips": {"generated": {"a": low, "b": low + 0.2}}}
-            for arm, low in (("one stream", 0.5), ("siamfc", 0.3))
+            for arm, low in (("one stream", 0.5), ("no position codes", 0.3))
         ]
-        (tmp_path / "onestream_arms.json").write_text(json.dumps({"runs": runs}))
+        minus = {"siamfc": {"generated": {"mean": -0.1, "half_width": 0.04, "n": 24}}}
+        arms = {"runs": runs, "minus one stream": minus}
+        (tmp_path / "onestream_arms.json").write_text(json.dumps(arms))
         sequences = {
             "a": {"one stream": 0.6, "siamfc": 0.5},
             "b": {"one stream": 0.8, "siamfc": 0.5},
@@ -357,9 +364,12 @@ class TestEvidence:
             "signals": {"onestream": {"area": {"generated": {"lost": gap | {"mean": 0.7}}}}},
         }
         (tmp_path / "lost_signals.json").write_text(json.dumps(lost))
-        found = {name: find() for name, find in evidence.EVIDENCE.items()}
-        assert found["pairs-siamfc"].mean == pytest.approx(-0.2)
-        assert found["pairs-siamfc"].half_width == pytest.approx(0, abs=1e-12)
+        found = {name: find() for name, find in evidence.items()}
+        assert found["positions"].mean == pytest.approx(-0.2)
+        assert found["positions"].half_width == pytest.approx(0, abs=1e-12)
+        assert found["joint"].n == 0  # no run has this arm
+        assert found["pairs-siamfc"] == Interval(-0.1, 0.04, 24)
+        assert found["pairs-atom"].n == 0
         assert found["stream-siamfc"].mean == pytest.approx(0.2) and found["stream-siamfc"].n == 2
         assert found["stream-atom"].n == 0  # the file has no such row
         assert found["lost-stream-mosse"] == Interval(0.2, pytest.approx(0.15), 3)

@@ -122,7 +122,7 @@ def test_extras_that_it_installs_are_declared():
         "optional-dependencies"
     ]
     named = set(re.findall(r"install -e '?\.\[([a-z,]+)\]", README))
-    assert named == {"lab", "browser", "grading"} and named <= set(extras)
+    assert named == {"lab", "browser", "grading", "export"} and named <= set(extras)
     assert any(r.startswith("voila") for r in extras["browser"])
 
 

@@ -1,4 +1,4 @@
-"""Check of lesson 14's candidate elimination: which search tokens stay."""
+"""Check of lesson 15's candidate elimination: which search tokens stay."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _of_all(right, q, k, centre, fraction):
 
 
 @check(
-    "stream.remove",
+    "deploy.remove",
     reference=most_attended,
     learns=False,
     mistakes={

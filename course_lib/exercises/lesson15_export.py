@@ -1,4 +1,4 @@
-"""Check of lesson 14's module with the inputs and outputs of OpenCV's tracker."""
+"""Check of lesson 15's module with the inputs and outputs of OpenCV's tracker."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class _Apart:
 
 
 @check(
-    "stream.export",
+    "deploy.export",
     reference=for_opencv,
     learns=False,
     mistakes={

@@ -1,4 +1,4 @@
-"""Check of lesson 14's area under the ROC curve."""
+"""Check of lesson 15's area under the ROC curve."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _low_stairs(right, scores, lost):
 
 
 @check(
-    "stream.lost",
+    "deploy.lost",
     reference=area,
     learns=False,
     mistakes={
