@@ -78,6 +78,8 @@ sequence = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.
     "room = ClassifierRoom(sequence.part(0, 6), ATOMTracker(ATOMSettings(), atom))\nroom",
     "stream = OneStream('patches', 24, 2, 3, 2, 16, eliminate=(1,), keep=0.5)\n"
     "attention = AttentionExplorer(sequence.part(0, 6), stream)\nattention",
+    "from course_lib.trackers.baselines import StayPut\nfrom course_lib.widgets import ProtocolExplorer\n"
+    "protocol = ProtocolExplorer(sequence, StayPut)\nprotocol",
     "live = TrackerBench()\nlive",
     "race = TrackerRace(sequence, {'truth': boxes, 'other': other})\nrace",
     "progress.step += 1\ncurves(progress)\nprint('read:', player.frame, picker.box, "
@@ -86,7 +88,7 @@ sequence = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.
     "fields.readout.split(',')[0],"
     " 'margins', float(margins.values['margin']), margins.values['loss'], "
     "shifts.readout.split(';')[0],"
-    " *[dict(w.values) for w in (windows, explorer, board, room, attention)],"
+    " *[dict(w.values) for w in (windows, explorer, board, room, attention, protocol)],"
     " 'climbed', climber.step, [round(v) for v in climber.box], round(climber.values['length']),"
     " 'rate', loop.values['rate'], loop.values['response'], dict(maps.values), maps.box)",
 ]
