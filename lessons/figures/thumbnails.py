@@ -16,6 +16,9 @@ from matplotlib.axes import Axes
 from course_lib import plots
 from course_lib.analysis.fields import effective_field
 from course_lib.data.benchmarks import load_benchmark
+from course_lib.data.generated import SequenceSpec, make_sequence
+from course_lib.evaluation.multistart import run_multistart
+from course_lib.evaluation.run_figures import draw_runs
 from course_lib.geometry.anchors import place_anchors, siamrpn_anchor_sizes
 from course_lib.geometry.boxes import from_centre, to_centre
 from course_lib.models.centre_losses import heat_map
@@ -182,6 +185,14 @@ def stream(ax: Axes) -> None:
     ax.set(xlim=(0, SEARCH), ylim=(SEARCH, 0))
 
 
+def protocols(ax: Axes) -> None:
+    """MOSSE's runs from the anchors of a long clip."""
+    clip = make_sequence(SequenceSpec("long", 813, length=220, occluders=2, distractors=1))
+    runs = run_multistart(lambda: make_tracker("mosse"), clip.loaded())
+    draw_runs(ax, runs, len(clip))
+    ax.set(xlabel="")
+
+
 IMAGES = {
     "00": welcome,
     "01": problem,
@@ -198,6 +209,7 @@ IMAGES = {
     "12": overlap,
     "13": online,
     "14": stream,
+    "16": protocols,
 }
 
 

@@ -78,10 +78,10 @@ sequence = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.
     "room = ClassifierRoom(sequence.part(0, 6), ATOMTracker(ATOMSettings(), atom))\nroom",
     "stream = OneStream('patches', 24, 2, 3, 2, 16, eliminate=(1,), keep=0.5)\n"
     "attention = AttentionExplorer(sequence.part(0, 6), stream)\nattention",
-    "from course_lib.trackers.baselines import StayPut\nfrom course_lib.widgets import ProtocolExplorer\n"
-    "protocol = ProtocolExplorer(sequence, StayPut)\nprotocol",
     "live = TrackerBench()\nlive",
     "race = TrackerRace(sequence, {'truth': boxes, 'other': other})\nrace",
+    "from course_lib.trackers.baselines import StayPut\nfrom course_lib.widgets import ProtocolExplorer\n"
+    "protocol = ProtocolExplorer(sequence, StayPut)\nprotocol",
     "progress.step += 1\ncurves(progress)\nprint('read:', player.frame, picker.box, "
     "round(picker.iou, 2), round(bench.rate, 3), bench.frame,"
     " f\"cell {anchors.values['row']:.0f} {anchors.values['column']:.0f}\", "
