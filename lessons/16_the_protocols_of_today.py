@@ -44,19 +44,21 @@ from course_lib.profile import by_profile
 from course_lib.trackers import make_tracker
 from course_lib.widgets import ProtocolExplorer
 
-clip = make_sequence(SequenceSpec("long", 813, length=220, occluders=2, distractors=1)).loaded()
-runs = run_multistart(partial(make_tracker, "mosse"), clip)  # a list of AnchoredRun
+sequence = make_sequence(
+    SequenceSpec("long-occlusion", 813, length=220, occluders=2, distractors=1)
+).loaded()
+runs = run_multistart(partial(make_tracker, "mosse"), sequence)  # a list of AnchoredRun
 
 # %% [markdown]
 # ## Look first
 #
 # {{part}}
 #
-# How good is MOSSE on this clip of 220 frames? One pass from the first frame gives one answer. Lesson 01's supervised protocol gives another: it starts a lost tracker again five frames later. Here is what VOT has done since 2020. The tracker is started on several frames, the *anchor frames*; each run goes to the end of the clip, *forward or backward*, whichever side is longer; and nobody helps it when it is lost.
+# How good is MOSSE on this clip of 220 frames? One pass from the first frame gives one answer. Lesson 01's supervised protocol gives another: it starts a lost tracker again five frames later. Here is what VOT has done since 2020. The tracker is started on several frames, the *anchor frames*; each run goes to the end of the clip, *forward or backward*, whichever side is longer; and a lost tracker is left alone.
 
 # %%
 figure, axes = plots.new_figure(width=10, height=3.2)
-told = draw_runs(axes[0, 0], runs, len(clip))
+told = draw_runs(axes[0, 0], runs, len(sequence))
 overlap_bar(axes[0, 0])
 axes[0, 0].set_title("MOSSE, a run from every anchor frame", fontsize=10)
 plots.show(figure, alt=f"A bar for each run over the frames, coloured by overlap: {told}.")
@@ -110,24 +112,26 @@ def runs_of(usable, spacing, reach):
 
 
 # %%
-visible = clip.tags["visible"] >= 0.5  # (T,)
+visible = sequence.tags["visible"] >= 0.5  # (T,)
 mine = runs_of(visible, 50, 5)
 lengths = [abs(last - first) + 1 for first, last in mine]
 figure, axes = plots.new_figure(width=9, height=2.6, columns=2, width_ratios=[3, 2])
-axes[0, 0].fill_between(np.arange(len(clip)), visible, color=plots.NEUTRAL, alpha=0.15, step="mid")
+axes[0, 0].fill_between(
+    np.arange(len(sequence)), visible, color=plots.NEUTRAL, alpha=0.15, step="mid"
+)
 for row, (first, last) in enumerate(mine):
     at = 0.9 - 0.8 * row / max(len(mine) - 1, 1)
     axes[0, 0].annotate("", (last, at), (first, at), arrowprops={"arrowstyle": "->"})
     axes[0, 0].plot(first, at, "o", color=plots.EXEMPLAR)
-axes[0, 0].set(xlabel="frame", yticks=[], ylim=(0, 1), xlim=(-5, len(clip) + 4))
-counted = np.zeros(len(clip))
+axes[0, 0].set(xlabel="frame", yticks=[], ylim=(0, 1), xlim=(-5, len(sequence) + 4))
+passing = np.zeros(len(sequence))
 for first, last in mine:
-    counted[min(first, last) : max(first, last) + 1] += 1
-axes[0, 1].plot(counted, color=plots.EXEMPLAR)
+    passing[min(first, last) : max(first, last) + 1] += 1
+axes[0, 1].plot(passing, color=plots.EXEMPLAR)
 axes[0, 1].set(xlabel="frame", ylabel="runs that pass it", ylim=(0, None))
 plots.show(
     figure,
-    alt=f"Arrows from the first to the last frame of each run: {mine}; and how many runs pass each frame, {counted.min():.0f} to {counted.max():.0f}.",
+    alt=f"Arrows from the first to the last frame of each run: {mine}; and how many runs pass each frame, {passing.min():.0f} to {passing.max():.0f}.",
 )
 
 # %% [markdown]
@@ -188,8 +192,12 @@ for run in runs:
 figure, axes = plots.new_figure(width=8, height=3)
 plots.draw_lines(axes[0, 0], shares, x=graces, markers=True, xlabel="grace, frames")
 axes[0, 0].set(ylabel="progress / length", ylim=(-0.05, 1.05), xscale="log")
+axes[0, 0].set_xticks(graces, graces)
+axes[0, 0].minorticks_off()
 axes[0, 0].legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
-told = "; ".join(f"{name}: {', '.join(f'{v:.2f}' for v in came)}" for name, came in shares.items())
+told = "; ".join(
+    f"{name}: {', '.join(f'{v:.2f}' for v in came)}" for name, came in shares.items()
+)
 plots.show(
     figure,
     alt=f"The fraction of each run before its failure, by the number of bad frames in a row that are a failure, {graces}. {told}.",
@@ -256,7 +264,9 @@ def counted(runs):
 found = {}
 for label, part in {"every run alone": None, "all runs": runs}.items():
     groups = [[run] for run in runs] if part is None else [part]
-    found[label] = np.array([accuracy_robustness([counted(g)], [len(clip)]) for g in groups])
+    found[label] = np.array(
+        [accuracy_robustness([counted(g)], [len(sequence)]) for g in groups]
+    )
 figure, axes = plots.new_figure(width=5.4, height=3.2)
 for (label, points), mark in zip(found.items(), "oD", strict=True):
     colour = plots.NEUTRAL if mark == "o" else plots.PREDICTION
@@ -278,7 +288,7 @@ plots.show(
 # Accuracy can be had at the cost of robustness: whoever fails early, fails before it gets difficult. *EAO* is one number for both: what mean overlap is to be expected over $j$ frames? $\Phi(j)$ is a mean over runs, and EAO is the mean of $\Phi(j)$ over lengths $j$ that are typical, since 2020 from 115 to 754. As in lesson 01, a failed run counts as 0 from its failure on. Then, for each $j$:
 #
 # * a run of more than $j$ frames ($N > j$) counts with the mean of its overlaps in frames $1 \dots j$;
-# * a shorter one that did *not* fail is left out: nobody knows how it would have gone on;
+# * a shorter one that did *not* fail is left out: how it would have gone on is unknown;
 # * a shorter one that *failed* stays in, as if zeros followed. The toolkit divides its sum of overlaps by $j - 1$, not by $j$.
 #
 # The $j - 1$ is an oddity, but published numbers contain it, and whoever wants to compare with them needs it.
@@ -316,7 +326,7 @@ def expected_curve(runs, high):
             o = np.where(np.arange(len(overlaps)) < P, overlaps, 0)
             if len(o) > j:
                 values.append(o[1 : j + 1].sum() / j)
-            elif P < len(o):
+            elif len(o) > P:
                 values.append(o[1:].sum() / (j - 1))
         curve[j] = np.mean(values) if values else 0
     return curve
@@ -324,15 +334,15 @@ def expected_curve(runs, high):
 
 
 # %%
-curves = {"all runs": expected_curve(counted(runs), len(clip))}
-whole = [(o, P) for o, P in counted(runs) if P == len(o)]
-failed = [(o, P) for o, P in counted(runs) if P < len(o)]
+curves = {"all runs": expected_curve(counted(runs), len(sequence))}
+whole = [(o, P) for o, P in counted(runs) if len(o) == P]
+failed = [(o, P) for o, P in counted(runs) if len(o) > P]
 for label, part in {"those that fail": failed, "those that do not": whole}.items():
     if part:
-        curves[label] = expected_curve(part, len(clip))
-low, high = multistart_scores.interval(clip.name, runs)
+        curves[label] = expected_curve(part, len(sequence))
+low, high = multistart_scores.interval(sequence.name, runs)
 figure, axes = plots.new_figure(width=7, height=3)
-j = np.arange(1, len(clip))
+j = np.arange(1, len(sequence))
 plots.draw_lines(axes[0, 0], {n: c[1:] for n, c in curves.items()}, x=j, ylim=(0, 1))
 axes[0, 0].axvspan(low, high - 1, color=plots.NEUTRAL, alpha=0.15, linewidth=0)
 axes[0, 0].set(xlabel="frames after the start, j", ylabel="Φ(j)")
@@ -350,7 +360,7 @@ plots.show(
 # The same clip and the same tracker under other rules: which overlap is bad, how many bad frames are a failure, how far anchor frames are apart.
 
 # %%
-ProtocolExplorer(clip, partial(make_tracker, "mosse"), "MOSSE")
+ProtocolExplorer(sequence, partial(make_tracker, "mosse"), "MOSSE")
 
 # %% [markdown]
 # **Find out by playing:** raise the threshold from 0.1 towards 0.6. Accuracy *rises* while robustness falls; why? Which of the three numbers moves least when the anchor frames are put 25 or 100 frames apart instead of 50? And is there a rule under which every run fails?
@@ -412,7 +422,7 @@ def quality(overlaps, present, reported):
 # MOSSE says how sure it is by its peak-to-sidelobe ratio (lesson 02). Let it report absence wherever that is below a threshold, on a clip whose target leaves the view. **Predict:** how do quality, robustness and absence detection go as the threshold rises?
 
 # %%
-gone = make_sequence(SequenceSpec("leaves", 814, length=220, leaves=True)).loaded()
+gone = make_sequence(SequenceSpec("long-leaving", 814, length=220, leaves=True)).loaded()
 run = run_reporting(make_tracker("mosse"), gone)  # one pass that reports a box in every frame
 limits = np.quantile(run.scores[1:], np.linspace(0, 1, 25))
 
@@ -484,7 +494,9 @@ def their_f(overlaps, scores, present, threshold):
 def f_figure(f, whose):
     """Precision, recall and F over the threshold, and over each other; the figure and its words."""
     overlaps = np.where(run.present, run.overlaps, 0.0)
-    found = np.array([f(overlaps, run.scores, run.present, limit) for limit in limits])  # (L, 3)
+    found = np.array(
+        [f(overlaps, run.scores, run.present, limit) for limit in limits]
+    )  # (L, 3)
     figure, axes = plots.new_figure(width=8.6, height=2.8, columns=2)
     lines = dict(zip(("precision", "recall", "F"), found.T, strict=True))
     plots.draw_lines(axes[0, 0], lines, x=limits, ylim=(0, 1.02), xlabel="threshold τ")
@@ -563,20 +575,20 @@ trackers = by_profile(
     gpu=("stay-put", "ncc", "mosse", "kcf"),
 )
 length = by_profile(smoke=60, laptop=140, gpu=220)
-clips = [
+sequences = [
     make_sequence(random_spec(860_000 + k, length=length, occluders=k % 3)).loaded()
     for k in range(by_profile(smoke=3, laptop=6, gpu=24))
 ]
-counts = draws(len(clips), times=2000)  # (B, S)
+counts = draws(len(sequences), times=2000)  # (B, S)
 kept = {name: {} for name in ("ope", "vot", "multistart")}  # protocol → tracker → clip by clip
 for name in trackers:
     make = partial(make_tracker, name)
-    passes = [track(make(), c) for c in clips]
+    passes = [track(make(), c) for c in sequences]
     kept["ope"][name] = [
-        np.nanmean(iou(p.boxes, c.boxes)) for p, c in zip(passes, clips, strict=True)
+        np.nanmean(iou(p.boxes, c.boxes)) for p, c in zip(passes, sequences, strict=True)
     ]
-    kept["vot"][name] = [[run_supervised(make, c)] for c in clips]
-    kept["multistart"][name] = [run_multistart(make, c) for c in clips]
+    kept["vot"][name] = [[run_supervised(make, c)] for c in sequences]
+    kept["multistart"][name] = [run_multistart(make, c) for c in sequences]
 
 
 def one_pass(means):
@@ -586,7 +598,7 @@ def one_pass(means):
 
 def supervised(of):
     """EAO of the supervised protocol, also on drawn clips."""
-    low, high = eao.interval("", [len(c) for c in clips])
+    low, high = eao.interval("", [len(c) for c in sequences])
     sums = np.array([eao.curve_sums(runs, high) for runs in of])  # (S, 2, high)
     drawn = np.nan_to_num(ratio(counts, sums[:, 0], sums[:, 1]))[:, low - 1 :].mean(1)
     return eao.eao([run for runs in of for run in runs], low, high), drawn
@@ -644,7 +656,7 @@ for a, b in pairs:
             "pairs reversed": ", ".join(f"{x} and {y}" for x, y, *_ in turned) or "none",
         }
     )
-show_table(rows, f"{len(trackers)} trackers on {len(clips)} generated clips")
+show_table(rows, f"{len(trackers)} trackers on {len(sequences)} generated clips")
 
 # %% [markdown]
 # ## The course's leaderboard
@@ -723,7 +735,7 @@ progress()
 # 3. Why is a run that came to its sequence's end left out of Φ(j) for larger j, and not padded with its mean?
 # <details><summary>Answer</summary>
 #
-# Nobody knows how it would have gone on: trackers fail sooner or later. A mean would say that they never do. The price: at large j only long runs and failed ones are left.
+# How it would have gone on is unknown: trackers fail sooner or later. A mean would say that they never do. The price: at large j only long runs and failed ones are left.
 # </details>
 #
 # 4. Can a tracker raise its F by multiplying all of its scores by ten? Its quality?

@@ -78,9 +78,7 @@ def _with(**changed: Any) -> Callable[..., Any]:
         "the last frame is an anchor too, even if it is no multiple of the spacing": (
             _with(wanted=lambda T, s: list(range(0, T, s)))
         ),
-        "the first frame is an anchor too": _with(
-            wanted=lambda T, s: [*range(s, T - 1, s), T - 1]
-        ),
+        "the first frame is an anchor too": _with(wanted=lambda T, s: [*range(s, T - 1, s), T - 1]),
         "anchors are wanted every `spacing` frames, not every `spacing` + 1": (
             _with(wanted=lambda T, s: [*range(0, T - 1, s + 1), T - 1])
         ),

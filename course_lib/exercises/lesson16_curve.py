@@ -155,7 +155,7 @@ def _read(given: Any, high: int) -> np.ndarray:
 def _words(given: np.ndarray, right: np.ndarray, runs: Runs, high: int) -> str:
     """Where the curves part."""
     j = int(np.flatnonzero(~np.isclose(given, right, rtol=0, atol=1e-6))[0])
-    told = ", ".join(f"{len(o)} frames ({'failed' if P < len(o) else 'whole'})" for o, P in runs)
+    told = ", ".join(f"{len(o)} frames ({'failed' if len(o) > P else 'whole'})" for o, P in runs)
     return (
         f"runs of {told}: Φ({j + 1}) is {given[j]:.4f}, expected {right[j]:.4f} (the first that "
         "differs)"

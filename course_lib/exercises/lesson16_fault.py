@@ -133,9 +133,7 @@ def examine_fault(answer: Any, rng: np.random.Generator) -> None:
     compare_cases(answer, cases, NAMES, read, _about)
 
 
-def _about(
-    overlaps: np.ndarray, scores: np.ndarray, present: np.ndarray, threshold: float
-) -> str:
+def _about(overlaps: np.ndarray, scores: np.ndarray, present: np.ndarray, threshold: float) -> str:
     """What a message calls a case."""
     given = scores >= threshold
     return (

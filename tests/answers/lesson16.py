@@ -106,7 +106,10 @@ def scores_in_torch(sequences, lengths):
     """Tensors."""
     kept = torch.cat([torch.from_numpy(o[:P]) for runs in sequences for o, P in runs])
     shares = torch.tensor(
-        [sum(P for _, P in runs) / sum(map(len, next(zip(*runs, strict=True)))) for runs in sequences]
+        [
+            sum(P for _, P in runs) / sum(map(len, next(zip(*runs, strict=True))))
+            for runs in sequences
+        ]
     ).double()
     weights = torch.tensor(lengths).double()
     return kept.mean(), (shares * weights).sum() / weights.sum()
@@ -121,7 +124,7 @@ def curve_as_list(runs, high):
             before = [float(o) for o in overlaps[1:P]]
             if len(overlaps) > j:
                 values.append(sum(before[:j]) / j)
-            elif P < len(overlaps):
+            elif len(overlaps) > P:
                 values.append(sum(before) / (j - 1))
         curve.append(sum(values) / len(values) if values else 0.0)
     return curve
