@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from course_lib.data.frames import ArrayFrames
 from course_lib.data.generated import make_sequence, random_spec
+from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
 from course_lib.evaluation.multistart import run_multistart
 from course_lib.evaluation.multistart_scores import multistart_scores
@@ -314,7 +316,7 @@ class TestProtocolExplorer:
 
     @pytest.fixture
     def sequence(self) -> Sequence:
-        x = np.r_[np.arange(30), np.arange(30)[::-1], np.zeros(45)] * 1.0  # (105,)
+        x = np.r_[np.arange(24), np.arange(24)[::-1], np.zeros(57)] * 1.0  # (105,)
         boxes = np.stack([10 + x, np.full(105, 12.0), np.full(105, 16.0), np.full(105, 16.0)], 1)
         return Sequence("walk", ArrayFrames([np.zeros((48, 80, 3), np.uint8)] * 105), boxes)
 
