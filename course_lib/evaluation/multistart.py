@@ -65,7 +65,7 @@ def anchors(sequence: Sequence) -> dict[int, int]:
     Raises DataError if there is no frame to start on.
     """
     named = sequence.tags.get("anchor")
-    found = _placed(sequence) if named is None else {int(t): named[t] for t in named.nonzero()[0]}
+    found = placed(sequence) if named is None else {int(t): named[t] for t in named.nonzero()[0]}
     if not found:
         raise DataError(
             f"{sequence.name} has no frame to start on: no anchor, or no visible target within "
@@ -81,14 +81,15 @@ def anchors(sequence: Sequence) -> dict[int, int]:
     return {t: 1 if found[t] > 0 else -1 for t in ordered}
 
 
-def _placed(sequence: Sequence) -> dict[int, int]:
-    """Anchors by VOT2020's rule; two that would fall on one frame are one."""
+def placed(sequence: Sequence, spacing: int = SPACING) -> dict[int, int]:
+    """Anchors by VOT2020's rule, in order: 1 for forward, −1 for backward, by frame. Two that would
+    fall on one frame are one; `spacing` is the number of frames from one to the next."""
     T, found = len(sequence), {}
     usable = is_valid(sequence.boxes) & ~np.asarray(sequence.omitted, dtype=bool)  # (T,)
     for tag, half in HALF.items():
         usable &= np.asarray(sequence.tags.get(tag, np.full(T, half))) >= half
     candidates = usable.nonzero()[0]
-    for wanted in [*range(0, T - 1, SPACING), T - 1]:
+    for wanted in [*range(0, T - 1, spacing), T - 1]:
         away = np.abs(candidates - wanted)  # (n,)
         if len(away) and away.min() <= REACH:
             t = int(candidates[away.argmin()])
@@ -114,10 +115,22 @@ def run_multistart(make: Callable[[], Tracker], sequence: Sequence) -> list[Anch
 
     Raises DataError, naming sequence and frame, if it gives anything else but four finite numbers.
     """
-    return [_run(make(), sequence, t, way < 0) for t, way in anchors(sequence).items()]
+    return [run_from(make(), sequence, t, way < 0) for t, way in anchors(sequence).items()]
 
 
-def _run(tracker: Tracker, sequence: Sequence, anchor: int, backward: bool) -> AnchoredRun:
+def run_from(
+    tracker: Tracker, sequence: Sequence, anchor: int, backward: bool = False
+) -> AnchoredRun:
+    """The run of a fresh tracker from one anchor.
+
+    Args:
+        tracker: started there.
+        sequence: what to run on.
+        anchor, backward: as in `AnchoredRun`.
+
+    Raises:
+        DataError: naming sequence and frame, if it gives anything but four finite numbers or NaN.
+    """
     regions, seconds = [np.array([float(INIT)])], []
     for t in frames_of(anchor, backward, len(sequence)):
         frame = sequence.frames[t]

@@ -22,6 +22,7 @@ FAILED_AT = 0.1  # overlap up to which a frame is bad
 GRACE = 10  # bad frames in a row that make a failure
 PUBLISHED = {"vot2020": (115, 755), "vot2021": (115, 755), "vot2022": (115, 755)}
 Overlaps = Callable[[AnchoredRun], np.ndarray]
+Rule = Callable[[np.ndarray, np.ndarray], int]  # (overlaps, present) → frames before a failure
 
 
 def rounded(run: AnchoredRun) -> np.ndarray:
@@ -34,19 +35,22 @@ def exact(run: AnchoredRun) -> np.ndarray:
     return run.exact
 
 
-def progress(overlaps: np.ndarray, present: np.ndarray, grace: int = GRACE) -> int:
+def progress(
+    overlaps: np.ndarray, present: np.ndarray, grace: int = GRACE, failed_at: float = FAILED_AT
+) -> int:
     """Frames (of N) before a run fails: the index of the first of `grace` bad frames in a row.
 
     Args:
         overlaps: (N,) of the run, the start frame included.
         present: (N,) bool, whether there is a true region; a frame without one is not bad.
         grace: bad frames in a row that make a failure.
+        failed_at: overlap up to which a frame is bad.
 
     Returns:
         N for a run without a failure; 0 for one that is lost from the second frame on.
     """
     row = 0
-    for t, bad in enumerate((overlaps <= FAILED_AT) & present):
+    for t, bad in enumerate((overlaps <= failed_at) & present):
         row = row + 1 if bad else 0
         if row == grace:
             return t + 1 - grace
@@ -54,7 +58,10 @@ def progress(overlaps: np.ndarray, present: np.ndarray, grace: int = GRACE) -> i
 
 
 def accuracy_robustness(
-    sequences: list[list[AnchoredRun]], lengths: list[int], overlaps: Overlaps = rounded
+    sequences: list[list[AnchoredRun]],
+    lengths: list[int],
+    overlaps: Overlaps = rounded,
+    rule: Rule = progress,
 ) -> dict[str, float]:
     """Accuracy and robustness over sequences, from the runs on each.
 
@@ -66,6 +73,7 @@ def accuracy_robustness(
         sequences: runs from every anchor of each sequence.
         lengths: frames of each sequence.
         overlaps: which overlaps of a run are used.
+        rule: when a run fails.
 
     Returns:
         "accuracy", NaN if every run is lost from its start; "robustness"; "runs" and "failed",
@@ -73,7 +81,7 @@ def accuracy_robustness(
     """
     kept, summed, shares, failed = 0, 0.0, [], 0
     for runs in sequences:
-        before = [progress(overlaps(run), run.present) for run in runs]
+        before = [rule(overlaps(run), run.present) for run in runs]
         frames = [len(run.overlaps) for run in runs]
         kept += sum(before)
         summed += sum(overlaps(run)[:P].sum() for run, P in zip(runs, before, strict=True))
@@ -88,7 +96,7 @@ def accuracy_robustness(
 
 
 def curve_sums(
-    runs: list[AnchoredRun], high: int, overlaps: Overlaps = rounded
+    runs: list[AnchoredRun], high: int, overlaps: Overlaps = rounded, rule: Rule = progress
 ) -> tuple[np.ndarray, np.ndarray]:
     """What Φ is made of, for j = 0 … high − 1: the sum over the runs that count, and how many do:
     (high,) each. Both add up over sequences.
@@ -101,12 +109,13 @@ def curve_sums(
         runs: of one sequence or several.
         high: length of the curve.
         overlaps: which overlaps of a run are used.
+        rule: when a run fails.
     """
     total, count = np.zeros(high), np.zeros(high)
     j = np.arange(high, dtype=np.float64)
     for run in runs:
         values, N = overlaps(run).copy(), len(run.overlaps)
-        P = progress(values, run.present)
+        P = rule(values, run.present)
         values[P:] = 0
         reach = min(N, high)  # Φ(j) for j < reach
         total[1:reach] += np.cumsum(values[1:reach]) / j[1:reach]
@@ -118,7 +127,7 @@ def curve_sums(
 
 
 def expected_overlap_curve(
-    runs: list[AnchoredRun], high: int, overlaps: Overlaps = rounded
+    runs: list[AnchoredRun], high: int, overlaps: Overlaps = rounded, rule: Rule = progress
 ) -> np.ndarray:
     """Φ(j) for j = 0 … high − 1, the mean over runs, see `curve_sums`: shape (high,). Φ(0) is 0 and
     means nothing.
@@ -127,8 +136,9 @@ def expected_overlap_curve(
         runs: of all sequences together.
         high: length of the curve.
         overlaps: which overlaps of a run are used.
+        rule: when a run fails.
     """
-    total, count = curve_sums(runs, high, overlaps)
+    total, count = curve_sums(runs, high, overlaps, rule)
     return np.divide(total, count, out=np.zeros(high), where=count > 0)
 
 

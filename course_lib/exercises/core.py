@@ -204,6 +204,14 @@ MODULES = {
         "lesson15_lost",
         "lesson15_export",
     ),
+    "today": (
+        "lesson16",
+        "lesson16_progress",
+        "lesson16_scores",
+        "lesson16_curve",
+        "lesson16_quality",
+        "lesson16_fault",
+    ),
 }
 CHECKS: dict[str, Check] = {}
 FAIR: dict[tuple[Examine, int], bool] = {}  # draws of inputs for which the reference was tried

@@ -27,6 +27,7 @@ CHAPTERS = {  # heading → lessons
     "Deeper, wider, further apart": ("10", "11"),
     "Boxes that climb, filters that learn": ("12", "13"),
     "Attention": ("14", "15"),
+    "The challenge": ("16",),
 }
 IMAGES = {  # what the images show
     "00": "a target in its frame",
@@ -45,6 +46,7 @@ IMAGES = {  # what the images show
     "13": "the score map of a classifier that has learned its target",
     "14": "a search image in squares, and the heat map of its target",
     "15": "a search image without the squares that its target can do without",
+    "16": "runs from many frames of a clip, coloured by overlap, with their failures",
 }
 FIELDS = {
     "aim": "You will be able to",

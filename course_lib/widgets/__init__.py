@@ -27,6 +27,7 @@ MODULES = {
     "HeadExplorer": "head_explorer",
     "MosseBench": "mosse_bench",
     "ProposalExplorer": "proposal_explorer",
+    "ProtocolExplorer": "protocol_explorer",
     "ScoreMapExplorer": "score_maps",
     "ShiftExplorer": "shift_explorer",
     "SizeLoop": "size_loop",

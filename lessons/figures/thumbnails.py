@@ -16,6 +16,9 @@ from matplotlib.axes import Axes
 from course_lib import plots
 from course_lib.analysis.fields import effective_field
 from course_lib.data.benchmarks import load_benchmark
+from course_lib.data.generated import SequenceSpec, make_sequence
+from course_lib.evaluation.multistart import run_multistart
+from course_lib.evaluation.run_figures import draw_runs
 from course_lib.geometry.anchors import place_anchors, siamrpn_anchor_sizes
 from course_lib.geometry.boxes import from_centre, to_centre
 from course_lib.models.centre_losses import heat_map
@@ -202,6 +205,14 @@ def thinned(ax: Axes) -> None:
     ax.set(xlim=(0, SEARCH), ylim=(SEARCH, 0))
 
 
+def protocols(ax: Axes) -> None:
+    """MOSSE's runs from the anchors of a long clip."""
+    sequence = make_sequence(SequenceSpec("long", 813, length=220, occluders=2, distractors=1))
+    runs = run_multistart(lambda: make_tracker("mosse"), sequence.loaded())
+    draw_runs(ax, runs, len(sequence))
+    ax.set(xlabel="")
+
+
 IMAGES = {
     "00": welcome,
     "01": problem,
@@ -219,6 +230,7 @@ IMAGES = {
     "13": online,
     "14": stream,
     "15": thinned,
+    "16": protocols,
 }
 
 

@@ -80,13 +80,15 @@ sequence = Sequence("square", ArrayFrames(frames), boxes, tags={"occlusion": np.
     "attention = AttentionExplorer(sequence.part(0, 6), stream)\nattention",
     "live = TrackerBench()\nlive",
     "race = TrackerRace(sequence, {'truth': boxes, 'other': other})\nrace",
+    "from course_lib.trackers.baselines import StayPut\nfrom course_lib.widgets import ProtocolExplorer\n"
+    "protocol = ProtocolExplorer(sequence, StayPut)\nprotocol",
     "progress.step += 1\ncurves(progress)\nprint('read:', player.frame, picker.box, "
     "round(picker.iou, 2), round(bench.rate, 3), bench.frame,"
     " f\"cell {anchors.values['row']:.0f} {anchors.values['column']:.0f}\", "
     "fields.readout.split(',')[0],"
     " 'margins', float(margins.values['margin']), margins.values['loss'], "
     "shifts.readout.split(';')[0],"
-    " *[dict(w.values) for w in (windows, explorer, board, room, attention)],"
+    " *[dict(w.values) for w in (windows, explorer, board, room, attention, protocol)],"
     " 'climbed', climber.step, [round(v) for v in climber.box], round(climber.values['length']),"
     " 'rate', loop.values['rate'], loop.values['response'], dict(maps.values), maps.box)",
 ]

@@ -32,7 +32,7 @@ NAMES = [
     "explorer",
     "board",
 ]
-NAMES += ["curves", "loop", "climber", "room", "attention", "live", "race"]
+NAMES += ["curves", "loop", "climber", "room", "attention", "live", "race", "protocol"]
 
 
 def severe(driver, *but: str) -> list[str]:

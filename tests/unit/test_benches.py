@@ -9,13 +9,24 @@ import numpy as np
 import pytest
 import torch
 
+from course_lib.data.frames import ArrayFrames
 from course_lib.data.generated import make_sequence, random_spec
+from course_lib.data.sequence import Sequence
 from course_lib.errors import DataError
+from course_lib.evaluation.multistart import run_multistart
+from course_lib.evaluation.multistart_scores import multistart_scores
 from course_lib.models.device import Placement
 from course_lib.models.runtime import SiamFCRuntime
+from course_lib.trackers.baselines import StayPut
 from course_lib.trackers.siamfc import SiamFCSettings, SiamFCTracker
 from course_lib.training.loop import Progress
-from course_lib.widgets import LiveCurves, ScoreMapExplorer, ShiftExplorer, WindowBench
+from course_lib.widgets import (
+    LiveCurves,
+    ProtocolExplorer,
+    ScoreMapExplorer,
+    ShiftExplorer,
+    WindowBench,
+)
 from course_lib.widgets.score_maps import untrained
 
 pytestmark = pytest.mark.slow
@@ -298,3 +309,47 @@ class TestShiftExplorer:
     def test_a_flat_image_is_no_trouble(self):
         flat = ShiftExplorer(np.full((60, 80, 3), 90, np.uint8), np.array([30, 20, 16, 16.0]))
         assert "nan" not in flat.readout
+
+
+class TestProtocolExplorer:
+    """The protocol explorer, with a tracker that stays put while the target walks away and back."""
+
+    @pytest.fixture
+    def sequence(self) -> Sequence:
+        x = np.r_[np.arange(24), np.arange(24)[::-1], np.zeros(57)] * 1.0  # (105,)
+        boxes = np.stack([10 + x, np.full(105, 12.0), np.full(105, 16.0), np.full(105, 16.0)], 1)
+        return Sequence("walk", ArrayFrames([np.zeros((48, 80, 3), np.uint8)] * 105), boxes)
+
+    @pytest.fixture
+    def explorer(self, sequence) -> ProtocolExplorer:
+        return ProtocolExplorer(sequence, StayPut, "stay-put")
+
+    def test_every_control_at_its_ends(self, explorer):
+        for spec in explorer.controls:
+            for value in (spec["low"], spec["high"], spec["high"] + 100):
+                explorer.set(**{spec["name"]: value})
+                assert spec["low"] <= explorer.values[spec["name"]] <= spec["high"]
+                assert explorer.png[:4] == b"\x89PNG" and "nan" not in explorer.readout
+
+    def test_the_sentence_has_the_protocol_s_scores(self, explorer, sequence):
+        found = multistart_scores([run_multistart(StayPut, sequence)], "walk", [105])
+        assert explorer.readout.startswith(f"{found['runs']} runs, {found['failed']} of them fail")
+        for name in ("accuracy", "robustness", "eao"):
+            assert f"{found[name]:.3f}" in explorer.readout
+
+    def test_a_longer_grace_and_a_lower_threshold_forgive(self, explorer):
+        def failed(**rule) -> int:
+            explorer.set(**rule)
+            return int(explorer.readout.split(", ")[1].split()[0])
+
+        assert failed(threshold=0.1, grace=1, spacing=1) == len(explorer.runs())  # the start frame
+        counts = [failed(threshold=0.1, grace=g, spacing=1) for g in (2, 10, 30)]
+        assert counts == sorted(counts, reverse=True) and counts[0] > counts[-1]
+
+    def test_a_run_is_made_once_however_often_it_is_counted(self, sequence):
+        made = []
+        explorer = ProtocolExplorer(sequence, lambda: made.append(1) or StayPut())
+        explorer.set(grace=3)
+        explorer.set(spacing=2)
+        explorer.set(spacing=1)
+        assert len(made) == 4  # frames 0, 50, 100, 104; those of spacing 100 are among them

@@ -1,0 +1,51 @@
+"""What lesson 16 concludes from the course's leaderboard.
+
+While it is not measured, or two protocols share too few trackers, a number read from it is open.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+from course_lib.evaluation.intervals import Interval
+from course_lib.evaluation.tables import read_measured
+from course_lib.places import RESULTS
+
+UNKNOWN = Interval(0.0, math.inf, 0)  # not measured yet
+SURELY = 0.975  # fraction of drawn benchmarks on which a tracker is surely ahead
+
+
+def compared(one: str, other: str) -> dict[str, Any]:
+    """What the leaderboard says of two protocols' rankings; empty while it does not."""
+    path = RESULTS / "leaderboard.json"
+    kept = read_measured(path) if path.is_file() else {}
+    return kept.get("rankings", {}).get(f"{one}, {other}", {})
+
+
+def tau(one: str, other: str) -> Interval:
+    """Kendall's τ of two protocols; the half width reaches to the farther end of the interval from
+    drawing clips, n counts trackers."""
+    found = compared(one, other)
+    if not found:
+        return UNKNOWN
+    low, high = found["interval"]
+    half = max(found["tau"] - low, high - found["tau"])
+    return Interval(found["tau"], half, found["trackers"])
+
+
+def surely_turned(one: str, other: str) -> Interval:
+    """Number of pairs of trackers that are surely in one order under a protocol and surely in the
+    other under another; it has no interval of its own, n counts trackers."""
+    found = compared(one, other)
+    if not found:
+        return UNKNOWN
+    turned = [pair for pair in found["reversed"] if min(pair[one], pair[other]) >= SURELY]
+    return Interval(float(len(turned)), 0.0, found["trackers"])
+
+
+PAIRS = (("ope", "vot"), ("ope", "multistart"), ("vot", "multistart"))
+EVIDENCE = {f"tau-{a}-{b}": partial(tau, a, b) for a, b in PAIRS} | {
+    f"turned-{a}-{b}": partial(surely_turned, a, b) for a, b in PAIRS
+}
