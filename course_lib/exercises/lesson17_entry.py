@@ -97,9 +97,6 @@ READ_OTHERWISE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         [b[:, :2], b[:, 2:] - b[:, :2]]
     ),
     "x and y have changed places in your boxes": lambda b: b[:, [1, 0, 2, 3]],
-    "your box comes a frame late: `update` returns where the target is in *this* frame": (
-        lambda b: np.concatenate([b[1:], b[-1:]])
-    ),
 }
 
 
@@ -115,15 +112,19 @@ def require_beats(answer: Any, rival: str) -> None:
     require_independent(lambda: answer(), *short)
     boxes = [run(answer(), clip) for clip in clips]
     value = mean_iou(boxes)
+    told = f"mean IoU {value:.3f} on {len(clips)} hidden clips, {rival} has {wanted:.3f}"
+    for words, read in READ_OTHERWISE.items():  # too good to be chance
+        if mean_iou([read(of) for of in boxes]) > value + 0.05:
+            raise Wrong(f"{told}: {words}")
     if value > wanted:
         return
-    told = f"mean IoU {value:.3f} on {len(clips)} hidden clips, {rival} has {wanted:.3f}"
     if not any(np.ptp(of, axis=0).any() for of in boxes):
         raise Wrong(f"{told}: your box never changes; `update` has to look at its frame")
-    better = {words: mean_iou([read(of) for of in boxes]) for words, read in READ_OTHERWISE.items()}
-    words = max(better, key=lambda one: better[one])
-    if better[words] > value + 0.03:
-        raise Wrong(f"{told}: {words}")
+    if mean_iou([np.concatenate([of[1:], of[-1:]]) for of in boxes]) > value + 0.02:
+        raise Wrong(
+            f"{told}: your box comes a frame late: `update` returns where the target is in *this* "
+            "frame"
+        )
     first = [
         np.tile(clip.boxes[0, 2:], (len(of), 1)) for clip, of in zip(clips, boxes, strict=True)
     ]
@@ -211,7 +212,7 @@ FORM = {
     ),
     "x and y have changed places": _with(lambda box, t: box[[1, 0, 2, 3]]),
     "`init` does not begin anew": lambda right: _Once(right()),
-    "the box of frame 1": _with(lambda box, t: box[:2]),
+    "the box has shape": _with(lambda box, t: box[:2]),
     "your sizes have gone astray": _with(
         lambda box, t: np.array([*box[:2] + box[2:] / 2 * (1 - 1.2**t), *box[2:] * 1.2**t])
     ),
@@ -243,9 +244,9 @@ def examine_entry(answer, _rng: np.random.Generator) -> None:
         "earliest it misses a target in frame": [
             lambda right: make_tracker("mosse"),
             lambda right: make_tracker("ncc"),
-            _with(lambda box, t: box + [0.3 * box[2], 0.3 * box[3], 0, 0]),
+            _with(lambda box, t: box - [0.3 * box[2], 0.3 * box[3], 0, 0]),
         ],
-        "your box comes a frame late": lambda right: _Late(right()),
+        "your box comes a frame late": lambda right: _Late(make_tracker("mosse")),
     },
 )
 def examine_mosse(answer, _rng: np.random.Generator) -> None:

@@ -91,7 +91,7 @@ def _words(box: np.ndarray) -> str:
             _with(frame=lambda rows: np.arange(len(rows)))
         ),
         "frames are counted from 1, arrays from 0: every box comes one frame late": (
-            _with(frame=lambda rows: np.minimum(rows[:, 0].astype(int), rows[:, 0].max()))
+            _with(frame=lambda rows: rows[:, 0].astype(int))
         ),
         "the last column and row of pixels belong to the box: it is x2 − x1 + 1 wide": (
             _with(size=lambda rows: rows[:, 3:] - rows[:, 1:3])
