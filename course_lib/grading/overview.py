@@ -27,6 +27,7 @@ CHAPTERS = {  # heading → lessons
     "Deeper, wider, further apart": ("10", "11"),
     "Boxes that climb, filters that learn": ("12", "13"),
     "Attention": ("14",),
+    "Your own tracker": ("17",),
 }
 IMAGES = {  # what the images show
     "00": "a target in its frame",
@@ -44,6 +45,7 @@ IMAGES = {  # what the images show
     "12": "boxes that have climbed to where a target is",
     "13": "the score map of a classifier that has learned its target",
     "14": "a search image in squares, and the heat map of its target",
+    "17": "a target that has been lost, and the places where it is looked for",
 }
 FIELDS = {
     "aim": "You will be able to",

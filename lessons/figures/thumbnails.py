@@ -25,6 +25,7 @@ from course_lib.places import RESULTS
 from course_lib.trackers import make_tracker
 from course_lib.trackers.climbing import best_box
 from course_lib.trackers.onestream import square
+from course_lib.trackers.redetection import grid
 from course_lib.trackers.siamfc import unit_window
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks" / "images"
@@ -182,6 +183,16 @@ def stream(ax: Axes) -> None:
     ax.set(xlim=(0, SEARCH), ylim=(SEARCH, 0))
 
 
+def challenge(ax: Axes) -> None:
+    """A lost target's last box, and the places where it is looked for."""
+    sequence = SEQUENCES["gen-03-occlusion"]
+    frame, box = sequence.frames[10], sequence.boxes[10]
+    plots.show_frame(ax, frame)
+    for place in grid(box, 1.0, frame.shape):
+        plots.draw_box(ax, place, "white", width=0.6)
+    plots.draw_box(ax, box, plots.PREDICTION, style="--", width=1.6)
+
+
 IMAGES = {
     "00": welcome,
     "01": problem,
@@ -198,6 +209,7 @@ IMAGES = {
     "12": overlap,
     "13": online,
     "14": stream,
+    "17": challenge,
 }
 
 
