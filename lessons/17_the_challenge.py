@@ -8,7 +8,7 @@
 #
 # | | |
 # |---|---|
-# | **You will be able to** | make any tracker look for a target that it has lost; follow several targets; track in your own video and label it; say how surely one tracker is ahead of another; and enter a tracker of your own |
+# | **You will be able to** | make any tracker look for a target that it has lost; follow several targets; track in your own video and label it; say how sure a difference of two trackers is; and enter a tracker of your own |
 # | **You need** | lesson 01 for the interface of a tracker, lesson 02 for MOSSE and its PSR, lesson 16 for protocols |
 # | **Time** | about {{minutes}} on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
@@ -56,7 +56,7 @@ for label, frame in race.failures.items():
 #
 # Three trackers on one clip: the frame once for each, the true box beside theirs, and below their IoU along the clip. **Play it:** drag along the chart, then switch from IoU to *how sure*. Which tracker's line falls *before* it misses the target, and which goes on as if nothing had happened? A tracker of the second kind cannot be helped by anything in this lesson.
 #
-# What is missing is not a better response. It is somebody who notices, waits, looks elsewhere, and is not taken in by the first thing that looks alike. After that, the lesson leaves the single target and the course's own clips: several targets, your own video, your own labels. Last comes your own tracker, which is judged by what it beats.
+# What is missing is not another response. It is somebody who notices, waits, looks elsewhere, and is not taken in by the first thing that looks alike. After that, the lesson leaves the single target and the course's own clips: several targets, your own video, your own labels. Last comes your own tracker, which is judged by whom it leaves behind.
 #
 # ## Sure, unsure, lost
 #
@@ -255,7 +255,7 @@ print(measured_words(refound))
 #
 # <details><summary>What came of it</summary>
 #
-# After the target was first away, with minus without: template matching {{evidence refound-ncc above}}, MOSSE {{evidence refound-mosse above}}, KCF {{evidence refound-kcf above}}, SiamRPN {{evidence refound-siamrpn above}}; SiamFC {{evidence refound-siamfc open}}, so there none is told from none. The three that search near their box gain; that this is *because* they do is not isolated: they also differ in how well their scores say "lost". The table has the price: frames per second where there is much to search. These are also not the clips where nothing goes away.
+# All five are above zero in the middle; whose interval is, too, stands under *What the figures say*. The three classical ones search near their box. That they gain *because* of it is not isolated: they also differ in how well their scores say that the target is lost. The table has the price: frames per second on sequences in which there is much to search.
 # </details>
 #
 # ## Several targets
@@ -429,7 +429,7 @@ plots.show(*drawn_boxes(mended_boxes, "mended"))
 # %% [markdown]
 # {{figure mended}} The same frames. `python data_scripts/own.py make my.mp4 my.csv --dataset mine` does all this for CSV, COCO and CVAT and draws such a sheet at its end; then `python -m course_lib evaluate --benchmark folder:PATH --tracker kcf` measures on it.
 #
-# ## How sure is "better"?
+# ## How sure is a difference?
 #
 # {{part}}
 #
@@ -519,7 +519,7 @@ print(told)
 #
 # It is judged on eight short generated clips that this notebook does not have: in half of them things pass in front of the target, in the others it leaves the view and comes back. The measure is the mean IoU over all clips. There are two steps: more than a box that stays put, and more than MOSSE. Each has its own points. The page below also compares with KCF and SiamFC, without points.
 #
-# ### Exercise 17.6 · An entry that beats staying put
+# ### Exercise 17.6 · More than staying put
 # {{exercise}}
 #
 # <details><summary>Hint 1</summary>
@@ -557,7 +557,7 @@ class Entry(Tracker):
 
 
 # %% [markdown]
-# ### Exercise 17.7 · An entry that beats MOSSE
+# ### Exercise 17.7 · More than MOSSE
 # {{exercise}}
 #
 # MOSSE never looks for what it has lost, and on these clips everything is lost for a while. Choose what you change on clips of your own (`mine` above, or others with other seeds), never on those that judge you: that is why you do not have them.
@@ -708,6 +708,12 @@ show_table(
 # %% [markdown]
 # {{figure speed}} Accuracy against frames per second, or, without speeds, the ranks under each protocol. The table has what was published of networks of the same names, on other benchmarks and after training on whole data sets: a number of one table must not be compared with a number of the other. What can be compared is the *order* within each.
 #
+# ## What the figures say
+#
+# * Re-detection, after the target was first away, {{see refound}}: template matching {{evidence refound-ncc above}}, MOSSE {{evidence refound-mosse above}}, KCF {{evidence refound-kcf above}}, SiamRPN {{evidence refound-siamrpn above}}, with minus without. It pays for these four, on sequences chosen because the target goes away.
+# * SiamFC, on the same ones {{evidence refound-siamfc open}}: none is told from none.
+# * On the leaderboard, {{see board}}, read differences with their intervals, and only within one protocol.
+#
 # ## An open task
 #
 # In 17.3 a target that is not believed goes on learning. Make `look_again` a class that follows several targets, in which who is not believed is unsure, forgets what it learned in that frame, and looks elsewhere. The rule: choose on `generated-alike-v1`'s first ten clips, show on the next thirty, once, with an interval.
@@ -715,24 +721,31 @@ show_table(
 # **Stretch goal.** Label a video of your own, thirty seconds of something that leaves the view and comes back; run the leaderboard's trackers and your entry on it, and write your page. Then give the video to somebody else's entry.
 #
 # ## What you have built
-#
-# | lessons | system | what it added |
-# |---|---|---|
-# | 01 | template matching, and how to measure | boxes, IoU, success, protocols |
-# | 02–03 | MOSSE, DCF, KCF | filters in closed form, channels, kernels, scale |
-# | 04–06 | SiamFC | a learned similarity, and a tracker around it |
-# | 07–08 | SiamRPN | boxes from proposals, chosen by penalties |
-# | 09 | SiamRPN++ and its relatives | other ways to match, and where a centre prior comes from |
-# | 10 | SiamDW | deep backbones without padding's harm |
-# | 11 | SiamMargin | margins, and an exemplar that is updated |
-# | 12–13 | ATOM, DiMP | boxes that climb, a classifier learned online |
-# | 14–15 | one stream | attention, and a file that leaves the course |
-# | 16 | the protocols of today | anchors, absence, long-term scores |
-# | 17 | your entry | lost and found, intervals, a page that others can check |
-#
+
+# %%
+systems = {
+    "01": ("template matching, and how to measure", "boxes, IoU, success, protocols"),
+    "02–03": ("MOSSE, DCF, KCF", "filters in closed form, channels, kernels, scale"),
+    "04–06": ("SiamFC", "a learned similarity, and a tracker around it"),
+    "07–08": ("SiamRPN", "boxes from proposals, chosen by penalties"),
+    "09": (
+        "SiamRPN++ and its relatives",
+        "other ways to match; where a centre prior comes from",
+    ),
+    "10": ("SiamDW", "deep backbones without padding's harm"),
+    "11": ("SiamMargin", "margins, and an exemplar that is updated"),
+    "12–13": ("ATOM, DiMP", "boxes that climb, a classifier learned online"),
+    "14–15": ("one stream", "attention, and a file that leaves the course"),
+    "16": ("the protocols of today", "anchors, absence, long-term scores"),
+    "17": ("your entry", "lost and found, intervals, a page that others can check"),
+}
+rows = {n: {"system": of[0], "what it added": of[1]} for n, of in systems.items()}
+show_table(rows, "The course, lesson by lesson", first="lesson")
+
+# %% [markdown]
 # ## What the sources end on
 #
-# The slides on SiamDW that this course follows close with advice *to fresher*, under a heading that calls the field's progress a "false prosperity": many works are truly hard to reproduce, and results hang on the data set. In this course's words, and with what you have seen:
+# The slides on SiamDW that this course follows close with a complaint and with advice. The complaint is a "false prosperity": many works are hard to reproduce, and unstable from data set to data set. The advice is headed *to fresher*. In this course's words, and with what you have seen:
 #
 # * **Begin small.** Start from SiamFC on AlexNet, they say, and be patient. You did: a filter in closed form came first, and it is still in every table as a floor.
 # * **Reproduce honestly.** Not every published number can be reached, and not every one should be tried. Say what you changed, what you trained on, and what failed.

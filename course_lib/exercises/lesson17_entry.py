@@ -1,5 +1,5 @@
 """Checks of lesson 17's entry: a tracker of the student's own, judged by what it beats on generated
-clips that the notebook does not have."""
+sequences that the notebook does not have."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HIDDEN = (
     ("things pass in front of the target", {"occluders": 2}),
     ("the target leaves the view and comes back", {"leaves": True, "occluders": 0}),
 )
-CLIPS, FIRST = 8, 882_000  # how many there are, and the seed of the first
+COUNT, FIRST = 8, 882_000  # how many there are, and the seed of the first
 
 
 class Entry(Tracker):
@@ -63,26 +63,26 @@ class Finder(Tracker):
 
 
 @cache
-def hidden_clips() -> tuple[ShortSequence, ...]:
-    """The clips of the challenge."""
-    clips = []
-    for k in range(CLIPS):
+def hidden_sequences() -> tuple[ShortSequence, ...]:
+    """The sequences of the challenge."""
+    sequences = []
+    for k in range(COUNT):
         what, switches = HIDDEN[k % len(HIDDEN)]
         sequence = make_sequence(random_spec(FIRST + k, **SIZE, **switches)).loaded()
         frames = [sequence.frames[t] for t in range(len(sequence))]
-        clips.append(ShortSequence(f"hidden clip {k + 1}", what, frames, sequence.boxes))
-    return tuple(clips)
+        sequences.append(ShortSequence(f"hidden sequence {k + 1}", what, frames, sequence.boxes))
+    return tuple(sequences)
 
 
 @cache
 def score_of(name: str) -> float:
-    """Mean IoU of one of the course's trackers over the hidden clips."""
-    return mean_iou([run(make_tracker(name), clip) for clip in hidden_clips()])
+    """Mean IoU of one of the course's trackers over the hidden sequences."""
+    return mean_iou([run(make_tracker(name), sequence) for sequence in hidden_sequences()])
 
 
 def mean_iou(every: list[np.ndarray]) -> float:
-    """Mean over clips of the mean IoU of boxes (T − 1, 4) with the truth, where there is one."""
-    truths = [clip.boxes[1:] for clip in hidden_clips()]
+    """Mean over sequences of the mean IoU of boxes (T − 1, 4) with the truth, where there is one."""
+    truths = [sequence.boxes[1:] for sequence in hidden_sequences()]
     return float(np.mean([np.nanmean(iou(b, t)) for b, t in zip(every, truths, strict=True)]))
 
 
@@ -101,18 +101,18 @@ READ_OTHERWISE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def require_beats(answer: Any, rival: str) -> None:
-    """Raise Wrong unless a tracker's mean IoU on the hidden clips is higher than a rival's.
+    """Raise Wrong unless a tracker's mean IoU on the hidden sequences is higher than a rival's.
 
     Args:
         answer: () → the tracker.
         rival: one of the course's.
     """
-    clips, wanted = hidden_clips(), score_of(rival)
-    short = [ShortSequence(c.name, c.what, c.frames[:8], c.boxes[:8]) for c in clips[:2]]
+    sequences, wanted = hidden_sequences(), score_of(rival)
+    short = [ShortSequence(c.name, c.what, c.frames[:8], c.boxes[:8]) for c in sequences[:2]]
     require_independent(lambda: answer(), *short)
-    boxes = [run(answer(), clip) for clip in clips]
+    boxes = [run(answer(), sequence) for sequence in sequences]
     value = mean_iou(boxes)
-    told = f"mean IoU {value:.3f} on {len(clips)} hidden clips, {rival} has {wanted:.3f}"
+    told = f"mean IoU {value:.3f} on {len(sequences)} hidden sequences, {rival} has {wanted:.3f}"
     for words, read in READ_OTHERWISE.items():  # too good to be chance
         if mean_iou([read(of) for of in boxes]) > value + 0.05:
             raise Wrong(f"{told}: {words}")
@@ -126,7 +126,8 @@ def require_beats(answer: Any, rival: str) -> None:
             "frame"
         )
     first = [
-        np.tile(clip.boxes[0, 2:], (len(of), 1)) for clip, of in zip(clips, boxes, strict=True)
+        np.tile(sequence.boxes[0, 2:], (len(of), 1))
+        for sequence, of in zip(sequences, boxes, strict=True)
     ]
     kept = [
         np.column_stack([of[:, :2] + (of[:, 2:] - size) / 2, size])
@@ -141,13 +142,13 @@ def require_beats(answer: Any, rival: str) -> None:
 
 
 def _worst(boxes: list[np.ndarray]) -> str:
-    """In words: the clip that is lost earliest."""
+    """In words: the sequence that is lost earliest."""
     found = []
-    for clip, of in zip(hidden_clips(), boxes, strict=True):
-        missed = np.flatnonzero(iou(of, clip.boxes[1:]) == 0)
-        found.append((missed[0] + 1 if len(missed) else len(of), clip.what))
+    for sequence, of in zip(hidden_sequences(), boxes, strict=True):
+        missed = np.flatnonzero(iou(of, sequence.boxes[1:]) == 0)
+        found.append((missed[0] + 1 if len(missed) else len(of), sequence.what))
     frame, what = min(found)
-    return f"earliest it misses a target in frame {frame} of a clip in which {what}"
+    return f"earliest it misses a target in frame {frame} of a sequence in which {what}"
 
 
 class _Changed:

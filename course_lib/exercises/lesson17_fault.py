@@ -105,7 +105,7 @@ def _words(box: np.ndarray) -> str:
             )
         ),
         "a frame without a row has no box: NaN, not zeros": _with(empty=0.0),
-        "where there is no row the target is away, and nobody knows where: NaN": [
+        "where there is no row the target is away, and it is unknown where: NaN": [
             _repeated,
             _filled,
         ],

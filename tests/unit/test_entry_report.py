@@ -41,25 +41,25 @@ class Told(Tracker):
 
 
 @pytest.fixture(scope="module")
-def clips():
-    """Three short clips."""
+def sequences():
+    """Three short sequences."""
     size = {"length": 6, "height": 60, "width": 80, "size": 20.0, "leaves": False, "occluders": 0}
     return tuple(make_sequence(random_spec(991_000 + k, **size)).loaded() for k in range(3))
 
 
-def told(clips, shift, name="told <b>"):
+def told(sequences, shift, name="told <b>"):
     """Scores of boxes that are moved by a part of their width; stay-put is the rival."""
-    pending = iter([None, *clips])  # one is made for its name
+    pending = iter([None, *sequences])  # one is made for its name
 
     def make():
-        clip = next(pending)
-        return Told(None if clip is None else clip.boxes, shift)
+        sequence = next(pending)
+        return Told(None if sequence is None else sequence.boxes, shift)
 
-    return score_entry(make, {"stay-put": lambda: make_tracker("stay-put")}, clips)
+    return score_entry(make, {"stay-put": lambda: make_tracker("stay-put")}, sequences)
 
 
-def test_scores_are_mean_ious_after_the_first_frame(clips):
-    scores = told(clips, 1 / 3)  # of two boxes a third of their width apart the IoU is 1/2
+def test_scores_are_mean_ious_after_the_first_frame(sequences):
+    scores = told(sequences, 1 / 3)  # of two boxes a third of their width apart the IoU is 1/2
     assert list(scores.scores) == ["told <b>", "stay-put"]
     np.testing.assert_allclose(scores.scores["told <b>"], 0.5)
 
@@ -101,8 +101,8 @@ class Reader(HTMLParser):
         self.text += data
 
 
-def test_the_page_is_one_file_that_says_what_was_found(clips, tmp_path):
-    scores = told(clips, 0.1)
+def test_the_page_is_one_file_that_says_what_was_found(sequences, tmp_path):
+    scores = told(sequences, 0.1)
     path = entry_report(scores, tmp_path / "entry.html", "It <knows> them.")
     page, reader = path.read_text(encoding="utf-8"), Reader()
     reader.feed(page)
@@ -116,17 +116,17 @@ def test_the_page_is_one_file_that_says_what_was_found(clips, tmp_path):
     assert verdict(apart) in reader.text
 
 
-def test_the_worst_clip_is_shown_where_it_is_missed_first(clips):
-    boxes = tuple(clip.boxes.copy() for clip in clips)
+def test_the_worst_clip_is_shown_where_it_is_missed_first(sequences):
+    boxes = tuple(sequence.boxes.copy() for sequence in sequences)
     boxes[1][3:, 0] += 500
-    scores = EntryScores("a", clips, boxes, {"a": np.array([0.9, 0.3, 0.8])})
-    assert f"The worst failure: {clips[1].name}" in failure_figure(scores)[1]
+    scores = EntryScores("a", sequences, boxes, {"a": np.array([0.9, 0.3, 0.8])})
+    assert f"The worst failure: {sequences[1].name}" in failure_figure(scores)[1]
     assert "misses first in frame 3" in failure_figure(scores)[1]
 
 
-def test_what_has_no_interval_is_refused(clips):
+def test_what_has_no_interval_is_refused(sequences):
     stay = {"stay-put": lambda: make_tracker("stay-put")}
     with pytest.raises(SettingsError, match="at least two sequences"):
-        score_entry(lambda: make_tracker("mosse"), stay, clips[:1])
+        score_entry(lambda: make_tracker("mosse"), stay, sequences[:1])
     with pytest.raises(SettingsError, match="another name"):
-        score_entry(lambda: make_tracker("stay-put"), stay, clips)
+        score_entry(lambda: make_tracker("stay-put"), stay, sequences)
