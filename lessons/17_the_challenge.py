@@ -148,7 +148,7 @@ def places(box, spacing, height, width):
 
 
 # %% [markdown]
-# Both together around MOSSE: `fork` keeps what it knew before an unsure frame, `ask` says what it would find elsewhere, `believe` puts it there.
+# Both together around template matching, with its correlation as the score: `fork` keeps what it knew before an unsure frame, `ask` says what it would find elsewhere, `believe` puts it there.
 
 
 # %%
@@ -181,15 +181,15 @@ def look_again(tracker, sequence, sure, found, patience, many=16):
 
 
 leaves = generated["gen-21-leaves"].loaded(by_profile(smoke=70, laptop=100, gpu=100))
-boxes, scores, states = look_again(make_tracker("mosse"), leaves, 8.0, 9.0, 5)
-plain = make_tracker("mosse")
+boxes, scores, states = look_again(make_tracker("ncc"), leaves, 0.4, 0.7, 5)
+plain = make_tracker("ncc")
 plain.init(leaves.frames[0], leaves.boxes[0])
 plain = np.array([leaves.boxes[0], *(plain.update(f) for f in leaves.frames.part(1))])
 figure, axes = plots.new_figure(width=9, height=4.2, rows=2, sharex=True)
 lines = {"alone": iou(plain, leaves.boxes), "looks again": iou(boxes, leaves.boxes)}
 plots.draw_lines(axes[0, 0], lines, ylabel="IoU with the truth", ylim=(0, 1))
-plots.draw_lines(axes[1, 0], {"PSR of “looks again”": scores}, xlabel="frame", ylabel="PSR")
-for threshold in (8.0, 9.0):
+plots.draw_lines(axes[1, 0], {"score of “looks again”": scores}, xlabel="frame", ylabel="score")
+for threshold in (0.4, 0.7):
     axes[1, 0].axhline(threshold, color="0.5", linewidth=0.8)
 for ax in axes[:, 0]:
     for t, state in enumerate(states):
@@ -200,11 +200,11 @@ counted = ", ".join(f"{states.count(s)} {s}" for s in ("sure", "unsure", "lost")
 told = ", ".join(f"{name} {np.nanmean(v):.2f}" for name, v in lines.items())
 plots.show(
     figure,
-    alt=f"IoU of MOSSE alone and of MOSSE that looks again on a clip whose target leaves the view, and its PSR with both thresholds; frames by state: {counted}. Mean IoU: {told}.",
+    alt=f"IoU of template matching alone and when it looks again, on a clip whose target leaves the view, and its score with both thresholds; frames by state: {counted}. Mean IoU: {told}.",
 )
 
 # %% [markdown]
-# {{figure again}} A gap in the lines is a frame without the target. Shaded: unsure, and darker, lost. A PSR below the lower threshold begins the search; one above the upper threshold, somewhere on the grid, ends it.
+# {{figure again}} A gap in the lines is a frame without the target. Shaded: unsure, and darker, lost. A score below the lower threshold begins the search; one above the upper threshold, somewhere on the grid, ends it.
 #
 # ### Does it pay?
 #
