@@ -711,8 +711,9 @@ show_table(
 # ## What the figures say
 #
 # * Re-detection, after the target was first away, {{see refound}}: template matching {{evidence refound-ncc above}}, MOSSE {{evidence refound-mosse above}}, KCF {{evidence refound-kcf above}}, SiamRPN {{evidence refound-siamrpn above}}, with minus without. It pays for these four, on sequences chosen because the target goes away.
-# * SiamFC, on the same ones {{evidence refound-siamfc open}}: none is told from none.
-# * On the leaderboard, {{see board}}, read differences with their intervals, and only within one protocol.
+# * SiamFC, on the same ones, {{see refound}}: {{evidence refound-siamfc open}}, none is told from none.
+#
+# On the leaderboard, {{see board}}, read differences with their intervals, and only within one protocol.
 #
 # ## An open task
 #

@@ -35,7 +35,7 @@ def _grid(
     count: Callable[[float], float] = np.ceil,
     line: Callable[[int, float], np.ndarray] = lambda n, limit: (np.arange(n) + 0.5) * limit / n,
     away: Callable[..., np.ndarray] = lambda d: np.hypot(*d.T),
-    middle: bool = True,
+    centred: bool = True,
 ) -> np.ndarray:
     """The places with a part changed.
 
@@ -44,12 +44,12 @@ def _grid(
         count: length in steps → number of centres.
         line: (number, length) → centres along an axis.
         away: displacements (N, 2) from the box → what they are sorted by.
-        middle: whether displacements are from the box's centre, not its corner.
+        centred: whether displacements are from the box's centre, not its corner.
     """
     counts = [max(1, int(count(v / (spacing * s)))) for v, s in ((width, box[2]), (height, box[3]))]
     x, y = line(counts[0], width), line(counts[1], height)
     centres = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)  # (N, 2)
-    start = box[:2] + box[2:] / 2 if middle else box[:2]
+    start = box[:2] + box[2:] / 2 if centred else box[:2]
     order = np.argsort(away(centres - start), kind="stable")
     return np.column_stack([centres[order] - box[2:] / 2, np.tile(box[2:], (len(order), 1))])
 
@@ -97,10 +97,10 @@ def _otherwise(given: np.ndarray, right: np.ndarray, *case: Any) -> str:
             _with(count=lambda v: np.ceil(v) + 1)
         ),
         "your first and last centres lie on the frame's edge, where half of each box sees nothing; "
-        "each belongs in the middle of its step, (k + ½) · length / n": (
+        "each belongs in the centred of its step, (k + ½) · length / n": (
             _with(line=lambda n, limit: np.linspace(0, limit, n))
         ),
-        "your centres begin at the frame's edge; each belongs in the middle of its step, "
+        "your centres begin at the frame's edge; each belongs in the centred of its step, "
         "(k + ½) · length / n": _with(line=lambda n, limit: np.arange(n) * limit / n),
         "these are the boxes' centres; a box begins at its corner, half a side before": _centres,
         "height and width have changed places: x goes along the width": (
@@ -112,7 +112,7 @@ def _otherwise(given: np.ndarray, right: np.ndarray, *case: Any) -> str:
         ],
         "the farthest places come first": lambda right, *case: right(*case)[::-1],
         "distances are from the *centre* of the last box, not from its corner": (
-            _with(middle=False)
+            _with(centred=False)
         ),
         "sort by the distance in pixels, a root of two squares": [
             _with(away=lambda d: np.abs(d).sum(1)),
