@@ -676,7 +676,7 @@ elif board is not None:
     figure, axes = plots.new_figure(width=7, height=3.6)
     ranks = {}
     for name in names:
-        rows = {t: r[name] for t, r in board["trackers"].items() if name in r}
+        rows = {t: r[name] for t, r in board["trackers"].items() if r.keys() >= set(names)}
         order = sorted(rows, key=lambda t, rows=rows, n=name: -rows[t][board["ranked_by"][n]])
         for place, tracker in enumerate(order, 1):
             ranks.setdefault(tracker, {})[name] = place
