@@ -204,7 +204,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure again}} A gap in the lines is a frame without the target. Shaded: unsure, and darker, lost. A score below the lower threshold begins the search; one above the upper threshold, somewhere on the grid, ends it.
+# {{figure again}} A gap in the lines is a frame without the target. Shaded: unsure, and darker, lost. A score below the lower threshold begins the search. What ends it is a score above the upper one somewhere on the grid, or above the lower one at home; neither proves that it is the target.
 #
 # ### Does it pay?
 #
