@@ -212,6 +212,10 @@ MODULES = {
         "lesson16_quality",
         "lesson16_fault",
     ),
+    "challenge": (
+        *("lesson17", "lesson17_grid", "lesson17_several", "lesson17_bootstrap"),
+        *("lesson17_fault", "lesson17_entry"),
+    ),
 }
 CHECKS: dict[str, Check] = {}
 FAIR: dict[tuple[Examine, int], bool] = {}  # draws of inputs for which the reference was tried

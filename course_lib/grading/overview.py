@@ -27,7 +27,7 @@ CHAPTERS = {  # heading → lessons
     "Deeper, wider, further apart": ("10", "11"),
     "Boxes that climb, filters that learn": ("12", "13"),
     "Attention": ("14", "15"),
-    "The challenge": ("16",),
+    "The challenge": ("16", "17"),
 }
 IMAGES = {  # what the images show
     "00": "a target in its frame",
@@ -47,6 +47,7 @@ IMAGES = {  # what the images show
     "14": "a search image in squares, and the heat map of its target",
     "15": "a search image without the squares that its target can do without",
     "16": "runs from many frames of a clip, coloured by overlap, with their failures",
+    "17": "a target that has been lost, and the places where it is looked for",
 }
 FIELDS = {
     "aim": "You will be able to",

@@ -28,6 +28,7 @@ from course_lib.places import RESULTS
 from course_lib.trackers import make_tracker
 from course_lib.trackers.climbing import best_box
 from course_lib.trackers.onestream import square
+from course_lib.trackers.redetection import grid
 from course_lib.trackers.siamfc import unit_window
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks" / "images"
@@ -213,6 +214,16 @@ def protocols(ax: Axes) -> None:
     ax.set(xlabel="")
 
 
+def challenge(ax: Axes) -> None:
+    """A lost target's last box, and the places where it is looked for."""
+    sequence = SEQUENCES["gen-03-occlusion"]
+    frame, box = sequence.frames[10], sequence.boxes[10]
+    plots.show_frame(ax, frame)
+    for place in grid(box, 1.0, frame.shape):
+        plots.draw_box(ax, place, "white", width=0.6)
+    plots.draw_box(ax, box, plots.PREDICTION, style="--", width=1.6)
+
+
 IMAGES = {
     "00": welcome,
     "01": problem,
@@ -231,6 +242,7 @@ IMAGES = {
     "14": stream,
     "15": thinned,
     "16": protocols,
+    "17": challenge,
 }
 
 

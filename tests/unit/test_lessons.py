@@ -122,7 +122,7 @@ class TestEveryLesson:
     def test_it_shows_something_within_three_cells_of_code(self, path):
         opening = "\n".join(code(path)[:3])
         assert "plots.show(" in opening or re.search(
-            r"(SequencePlayer|Bench|Explorer|LiveCurves)\(", opening
+            r"(SequencePlayer|Bench|Race|Explorer|LiveCurves)\(", opening
         )
 
     def test_it_closes_with_questions(self, path):
