@@ -147,8 +147,8 @@ def mended_by_matrix(rows, length):
     return boxes
 
 
-class EntryOfLists:
-    """No base class, and lists."""
+class EntryOfLists(Tracker):
+    """Lists for boxes."""
 
     def init(self, frame, box):
         """Template matching."""
