@@ -703,8 +703,8 @@ else:
 #
 # Each bracket is a number with its interval; where zero lies inside, or nothing has been measured yet, it is not told from none. They are read from the course's leaderboard, {{see board}}.
 #
-# * How alike protocols rank, Kendall's $\tau_K$, {{see board}}: one pass and supervised {{evidence tau-ope-vot open}}, one pass and multi-start {{evidence tau-ope-multistart open}}, supervised and multi-start {{evidence tau-vot-multistart open}}.
-# * Pairs of trackers that two protocols surely rank in opposite order, counted, {{see board}}: one pass and supervised {{evidence turned-ope-vot open}}, one pass and multi-start {{evidence turned-ope-multistart open}}, supervised and multi-start {{evidence turned-vot-multistart open}}.
+# * How alike protocols rank, Kendall's $\tau_K$, {{see board}}: one pass and supervised {{evidence tau-ope-vot above}}, one pass and multi-start {{evidence tau-ope-multistart above}}, supervised and multi-start {{evidence tau-vot-multistart above}}.
+# * Pairs of trackers that two protocols surely rank in opposite order, counted, {{see board}}: one pass and supervised {{evidence turned-ope-vot open}}, one pass and multi-start {{evidence turned-ope-multistart open}}, supervised and multi-start {{evidence turned-vot-multistart open}}. None is: of every pair that changes places, one protocol at least is not sure.
 #
 # ## An open task
 #

@@ -28,7 +28,11 @@ from course_lib.evaluation.entry_report import (
     score_entry,
     scores_figure,
 )
-from course_lib.evaluation.leaderboard_figures import accuracy_against_speed, standings_plot
+from course_lib.evaluation.leaderboard_figures import (
+    NAMES,
+    accuracy_against_speed,
+    standings_plot,
+)
 from course_lib.evaluation.tables import measured_words, read_measured, show_table
 from course_lib.evaluation.video import write_video
 from course_lib.exercises import award, exercise, progress
@@ -653,8 +657,8 @@ if board is not None:
     for pair, row in board["rankings"].items():
         low, high = row["interval"]
         print(
-            f"{pair}: rank correlation {row['tau']:.2f} ({low:.2f} to {high:.2f}), "
-            f"{len(row['reversed'])} pairs reversed"
+            f"{', '.join(NAMES[n] for n in pair.split(', '))}: rank correlation {row['tau']:.2f} "
+            f"({low:.2f} to {high:.2f}), pairs reversed: {len(row['reversed'])}"
         )
 plots.show(*shown)
 
@@ -686,7 +690,7 @@ elif board is not None:
         axes[0, 0].annotate(
             tracker, (at[-1], list(of.values())[-1]), (6, -3), textcoords="offset points"
         )
-    axes[0, 0].set_xticks(range(len(names)), names)
+    axes[0, 0].set_xticks(range(len(names)), [NAMES[name] for name in names])
     axes[0, 0].set(ylabel="rank", xlim=(-0.3, len(names) - 0.2))
     axes[0, 0].invert_yaxis()
     told = "; ".join(f"{t} {', '.join(map(str, of.values()))}" for t, of in ranks.items())
