@@ -43,10 +43,11 @@ def test_every_dependency_is_pinned_and_installed_at_its_bound_or_above(requirem
     assert numbers(importlib.metadata.version(name)) >= numbers(bound)
 
 
-def test_the_browsers_driver_is_pinned():
-    """It is installed only by `make browser`."""
+@pytest.mark.parametrize("extra", ["browser", "demo", "export", "remote"])
+def test_what_only_some_need_is_pinned(extra):
+    """It is not installed by `make test`."""
     pins = {canonical(n): v for n, v in PINNED.items()}
-    for name, bound in (requirement.split(">=") for requirement in EXTRAS["browser"]):
+    for name, bound in (requirement.split(">=") for requirement in EXTRAS[extra]):
         assert numbers(pins[canonical(name)]) >= numbers(bound)
 
 
