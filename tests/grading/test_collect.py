@@ -111,22 +111,22 @@ FIXED = {
     "null source": (lambda text: changed(text, cell_2_source=None), "cell 3 has no text but null"),
     "number as source": (lambda text: changed(text, cell_2_source=3), "cell 3 has no text but 3"),
     "list as source": (lambda text: changed(text, cell_2_source=["x = 1\n", "y = 2"]), None),
-    "null metadata": (lambda text: changed(text, cell_4_metadata=None), "cell 5 has no metadata"),
+    "null metadata": (lambda text: changed(text, cell_5_metadata=None), "cell 6 has no metadata"),
     "null metadata of all": (lambda text: changed(text, metadata=None), "its metadata is damaged"),
     "kernel null": (
         lambda text: changed(text, metadata={"kernelspec": None}),
         "its metadata is damaged",
     ),
     "nbgrader null": (
-        lambda text: changed(text, cell_4_metadata={"nbgrader": None}),
+        lambda text: changed(text, cell_5_metadata={"nbgrader": None}),
         "has lost its metadata",
     ),
     "nbgrader a list": (
-        lambda text: changed(text, cell_4_metadata={"nbgrader": [1]}),
+        lambda text: changed(text, cell_5_metadata={"nbgrader": [1]}),
         "has lost its metadata",
     ),
     "grade_id a number": (
-        lambda text: changed(text, cell_4_metadata={"nbgrader": {"grade_id": 3}}),
+        lambda text: changed(text, cell_5_metadata={"nbgrader": {"grade_id": 3}}),
         "has lost its metadata",
     ),
     "outputs null": (lambda text: changed(text, cell_2_outputs=None), "cell 3 has invalid outputs"),
@@ -527,7 +527,7 @@ class TestIdentity:
         laid_out(
             term / "submitted", {f"{s}/{small.STEM}/timestamp.txt": "2026-11-25" for s in files}
         )
-        damaged = changed(text, cell_4_metadata=None)
+        damaged = changed(text, cell_5_metadata=None)
         (term / "submitted" / "ada_smith" / small.STEM / NAME).write_text(damaged)
         for _ in range(2):
             found = collect(term, term / "submitted")
