@@ -203,6 +203,6 @@ def test_real_sequences_are_none_where_the_data_are_not(monkeypatch, tmp_path):
 
 
 @pytest.mark.real_data
-def test_real_sequences_are_those_of_otb_and_vot():
+def test_real_sequences_are_those_of_otb_and_vot(real_data):
     names = {s.name for s in benchmarks.real_sequences()}
     assert {"David", "surfing"} <= names
