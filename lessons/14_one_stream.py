@@ -1101,11 +1101,11 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure arms}} Each dot is one training run. "Template not seen" has no attention from one image to the other: it finds what is usually a target at the centre of a search image. The others lack one thing each.
+# {{figure arms}} Each dot is one training run. "Template not seen" has no attention from one image to the other: whatever it finds, it was not told what to look for. The others lack one thing each.
 #
 # <details><summary>What came of it</summary>
 #
-# The intervals stand below, under *What the figures say*. The network that never sees the template is a floor: sequences have one object near the centre of the search image, and a box around the most striking thing there is not nothing.
+# The intervals stand below, under *What the figures say*. The network that never sees the template is the floor: what is above it has been gained by comparing. Until the runs are made, your prediction stays open.
 # </details>
 #
 # ## What the figures say

@@ -564,7 +564,7 @@ class Entry(Tracker):
 # ### Exercise 17.7 · More than MOSSE
 # {{exercise}}
 #
-# MOSSE never looks for what it has lost, and on these clips everything is lost for a while. Choose what you change on clips of your own (`mine` above, or others with other seeds), never on those that judge you: that is why you do not have them.
+# MOSSE never looks for what it has lost, and on each of these clips the target is hidden or away for a while. Choose what you change on clips of your own (`mine` above, or others with other seeds), never on those that judge you: that is why you do not have them.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -639,9 +639,9 @@ TrackerRace(
 # %% [markdown]
 # **Play it:** find the frame from which on the trackers go different ways. Is it the score map, the size, or what was learned in the frames before?
 #
-# ## Experiment: everything that the course has built
+# ## Experiment: the leaderboard
 #
-# Every tracker on the same real sequences, under several protocols, with intervals by bootstrap over the sequences. **Predict:** does the order stay the same when the protocol changes?
+# Trackers on the same real sequences, under several protocols, with intervals by bootstrap over the sequences. It is made tracker by tracker: most of those with a network are still missing. **Predict:** does the order stay the same when the protocol changes?
 
 # %%
 board = measured_file("leaderboard.json")
