@@ -163,7 +163,7 @@ class Run:
 
         p.rate = scheduled_rate(p.step, settings)
         for group in self.optimiser.param_groups:
-            group["lr"] = p.rate
+            group["lr"] = p.rate * group.get("factor", 1.0)  # older checkpoints lack it
         self._unfreeze()
         self.shared.train()
         if p.step >= (1 - settings.fix_norms) * settings.steps:

@@ -138,6 +138,8 @@ class TrainSettings(Settings):
     steps: Count = 332_500  # SiamFC: 50 epochs of 53,200 pairs
     rate_start: Rate = 1e-2  # learning rate of the first step
     rate_end: Rate = 1e-5  # and of the last
+    # factor on it for all weights but those of the network's head: below 1 if they are pre-trained
+    backbone_rate: Annotated[float, Range(0, 1, above=True)] = 1.0
     # how it falls: by the same factor every step; as half a cosine; or at once, at `drop_at`
     schedule: Literal["geometric", "cosine", "step"] = "geometric"
     drop_at: UnitInterval = 0.8  # schedule step: fraction of the steps before the drop

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from course_lib.errors import SettingsError
 from course_lib.models.device import Placement
 from course_lib.training.settings import TrainSettings
 
@@ -105,13 +106,33 @@ def scheduled_rate(step: int, settings: TrainSettings) -> float:
     return rate * min((step + 1) / rising, 1) if rising else rate
 
 
+def rate_groups(network: nn.Module, backbone_rate: float) -> list[dict[str, Any]]:
+    """The weights that are trained, in groups whose "factor" is what the learning rate is
+    multiplied by: `backbone_rate` for all but the head's. Pre-trained weights are to change less
+    than those that begin at random (OSTrack, Ye et al., 2022: a tenth).
+
+    Raises SettingsError for a factor other than 1 on a network without a head.
+    """
+    trained = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    if backbone_rate == 1:
+        return [{"params": list(trained.values()), "factor": 1.0}]
+    head = [p for name, p in trained.items() if name.startswith("head.")]
+    others = [p for name, p in trained.items() if not name.startswith("head.")]
+    if not head or not others:
+        raise SettingsError(
+            f"backbone_rate is {backbone_rate}, but this network has weights to train "
+            f"{'only in its head' if head else 'outside of a head only'}; expected 1"
+        )
+    return [{"params": head, "factor": 1.0}, {"params": others, "factor": backbone_rate}]
+
+
 def make_optimiser(network: nn.Module, settings: TrainSettings) -> torch.optim.Optimizer:
     """The recipe's optimiser, for all weights that are trained at some step."""
     s = settings
     if s.freeze:
         # include the stages that are unfrozen later
         network.backbone.freeze(frozen_stages(s.steps, s.steps, s.freeze, s.unfreeze))
-    weights = [p for p in network.parameters() if p.requires_grad]
+    weights = rate_groups(network, s.backbone_rate)
     if s.freeze:
         network.backbone.freeze(s.freeze)
     if s.optimiser == "adam":

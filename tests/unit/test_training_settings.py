@@ -148,6 +148,7 @@ TABLE = {
         "schedule": (["geometric", "cosine", "step"], WORDS_EVERYWHERE),
         "drop_at": SHARE,
         "warm_up": ([0, 0.5], [-TINY, 0.51]),
+        "backbone_rate": ([TINY, 1, "0.1"], [0, -0.1, 1.01]),
         "seed": ([0, 2**63 - 1], [-1, 2**63, 0.5]),
         "validation_clips": ([0, 1000], [-1, 1001, 1.5]),
         "fix_norms": SHARE,

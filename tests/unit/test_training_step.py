@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
 from course_lib.data.loader import PairBatch, batches
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, SettingsError
 from course_lib.models.device import Placement, sent
 from course_lib.training import loop as loop_module
 from course_lib.training import proposal_task
@@ -262,6 +262,38 @@ def test_both_kinds_of_descent_take_the_same_step():
         made.append((weights(network), [float(n) for n in norms]))
     assert torch.equal(made[0][0], made[1][0]) and made[0][1] == made[1][1]
     assert isinstance(norms[0], Tensor) and norms[0].shape == ()
+
+
+def test_all_but_the_head_may_learn_more_slowly():
+    """Gradient descent from 0 without momentum: what a weight has moved is rate · gradient."""
+    network = nn.ModuleDict({"body": nn.Linear(2, 1), "head": nn.Linear(2, 1)})
+    settings = replace(TINY, optimiser="sgd", momentum=0.0, weight_decay=0.0, backbone_rate=0.25)
+    optimiser = make_optimiser(network, settings)
+    before = {name: p.detach().clone() for name, p in network.named_parameters()}
+    for group in optimiser.param_groups:
+        group["lr"] = 0.1 * group["factor"]  # as the loop does
+    x = torch.tensor([[3.0, -1.0]])
+    (network["body"](x) + network["head"](x)).sum().backward()
+    optimiser.step()
+    for part, rate in (("body", 0.025), ("head", 0.1)):
+        moved = before[f"{part}.weight"] - network[part].weight
+        torch.testing.assert_close(moved, rate * x)
+
+
+def test_the_loop_sets_each_group_s_rate(tmp_path):
+    settings = replace(
+        TINY, network="siamrpn", widths=NARROW, search=255, steps=2, backbone_rate=0.1
+    )
+    train(settings, tmp_path, "cpu")
+    groups = load_checkpoint(tmp_path / "last.pt")["optimiser"]["param_groups"]
+    assert [g["lr"] for g in groups] == pytest.approx([settings.rate_end, 0.1 * settings.rate_end])
+
+
+@pytest.mark.parametrize("parts", [["head"], ["body"]])
+def test_a_rate_for_one_of_two_parts_needs_both(parts):
+    network = nn.ModuleDict({name: nn.Linear(2, 1) for name in parts})
+    with pytest.raises(SettingsError, match="backbone_rate is 0.5.*expected 1"):
+        make_optimiser(network, replace(TINY, backbone_rate=0.5))
 
 
 def test_sent_values_do_not_change():
