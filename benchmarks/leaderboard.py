@@ -47,7 +47,7 @@ from course_lib.evaluation.runner import TrackerSpec, evaluate
 from course_lib.evaluation.tables import markdown_table
 from course_lib.files import json_lines, read_json, write_whole
 from course_lib.places import RECIPES, RUNS
-from course_lib.trackers import tracker_class
+from course_lib.trackers import ALL_NAMES, system, tracker_class
 
 BENCHMARK, KEPT = "otb+vot2014", RUNS / "leaderboard"
 MEASURED, REALTIME = ("ope", "vot", "multistart"), "vot-realtime"
@@ -55,44 +55,18 @@ SEQUENCE, FRAMES = "car", 100  # on which speeds are measured
 Scores = dict[str, float]
 
 
-def row(label: str, tracker: str, recipe: str = "", **settings: Any) -> TrackerSpec:
-    """A row of the leaderboard.
-
-    Args:
-        label: its name there.
-        tracker: a name in `trackers.TRACKERS`.
-        recipe: name of a recipe; the tracker's defaults without.
-        settings: that differ from the recipe's.
-    """
-    path = str(RECIPES / f"{recipe}.yaml") if recipe else None
-    if hasattr(tracker_class(tracker).Settings, "precision"):
+def row(name: str) -> TrackerSpec:
+    """A row of the leaderboard, in single precision: a tracker with its recipe where it has one, or
+    a system of the course."""
+    own = system(name)
+    recipe = own.path or RECIPES / f"{name}.yaml"
+    settings = dict(own.settings)
+    if hasattr(tracker_class(name).Settings, "precision"):
         settings["precision"] = "fp32"
-    return TrackerSpec(tracker, settings, path, label)
+    return TrackerSpec(own.tracker, settings, str(recipe) if recipe.is_file() else None, name)
 
 
-ROWS = {
-    spec.folder: spec
-    for spec in (
-        row("stay-put", "stay-put"),
-        row("ncc", "ncc", "ncc"),
-        row("mosse", "mosse", "mosse"),
-        row("kcf", "kcf", "kcf"),
-        row("siamfc", "siamfc", "siamfc"),
-        row("siammargin", "siammargin"),
-        row("siamrpn", "siamrpn", "siamrpn"),
-        row("siamrpnpp", "siamrpn", "siamrpnpp"),
-        row("ciresnet22", "siamfc", "siamfc", weights="ciresnet22"),
-        row("atom", "atom"),
-        row("atom-scales", "atom", refine=False),
-        row("dimp", "atom", classifier="dimp-lite0"),
-        row("onestream", "onestream"),
-        row("opencv-mosse", "opencv-mosse"),
-        row("opencv-kcf", "opencv-kcf"),
-        row("opencv-csrt", "opencv-csrt"),
-        row("opencv-nano", "opencv-nano"),
-        row("opencv-vit", "opencv-vit"),
-    )
-}
+ROWS = {name: row(name) for name in ALL_NAMES if name != "random-walk"}
 
 
 def measure(labels: Items[str], benchmark: Benchmark, protocols: Items[str]) -> None:

@@ -22,7 +22,7 @@ from course_lib.evaluation.video import VideoWriter
 from course_lib.files import whole_file
 from course_lib.geometry.boxes import iou
 from course_lib.places import RUNS
-from course_lib.trackers import TRACKER_NAMES, make_tracker
+from course_lib.trackers import ALL_NAMES, make_tracker
 from course_lib.trackers.base import Tracker
 
 
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     option = parser.add_argument
     option("--sequence", default="gen-03-occlusion", help="name of a clip of generated-v1")
-    option("--tracker", default="mosse", help=f"one of {', '.join(TRACKER_NAMES)}")
+    option("--tracker", default="mosse", help=f"one of {', '.join(ALL_NAMES)}")
     option("--out", type=Path, default=RUNS / "demo", help="folder for the video and the scores")
     option("--quiet", action="store_true", help="no progress bar")
 

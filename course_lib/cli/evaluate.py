@@ -17,7 +17,7 @@ from course_lib.evaluation.runner import TrackerSpec, evaluate
 from course_lib.evaluation.tables import markdown_table, scores_table, sequence_table, to_markdown
 from course_lib.places import RUNS
 from course_lib.recipe import parse_overrides
-from course_lib.trackers import TRACKER_NAMES, tracker_class
+from course_lib.trackers import ALL_NAMES, tracker_class
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         required=True,
         metavar="NAME",
-        help=f"one or more of {', '.join(TRACKER_NAMES)}",
+        help=f"one or more of {', '.join(ALL_NAMES)}",
     )
     add_benchmark_arguments(parser)
     option("--sequences", help="only these, separated by commas")

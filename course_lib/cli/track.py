@@ -28,7 +28,7 @@ from course_lib.evaluation.results import Result, write_result
 from course_lib.evaluation.video import VideoWriter
 from course_lib.files import whole_file
 from course_lib.recipe import parse_overrides
-from course_lib.trackers import TRACKER_NAMES, make_tracker, tracker_class
+from course_lib.trackers import ALL_NAMES, TRACKER_NAMES, make_tracker, tracker_class
 from course_lib.trackers.base import Tracker
 
 NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[-+]?[0-9]{1,2})?", re.IGNORECASE)
@@ -86,7 +86,7 @@ def add_box_arguments(parser: argparse.ArgumentParser) -> None:
 def add_tracker_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that choose a tracker and its settings, shared with `trax`."""
     option = parser.add_argument
-    option("--tracker", default="mosse", help=f"one of {', '.join(TRACKER_NAMES)}")
+    option("--tracker", default="mosse", help=f"one of {', '.join(ALL_NAMES)}")
     option("--recipe", type=Path, help="YAML file with the tracker's settings")
     option(
         "--set",

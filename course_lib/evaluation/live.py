@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from course_lib.errors import DataError
 from course_lib.evaluation.recording import Answer, Event, Recording
 from course_lib.recipe import load_settings
-from course_lib.trackers import TRACKER_NAMES, make_tracker
+from course_lib.trackers import ALL_NAMES, make_tracker
 from course_lib.trackers.base import Tracker, confidence_of
 from course_lib.trackers.redetection import (
     RedetectionSettings,
@@ -28,7 +28,7 @@ def live_names() -> list[str]:
     """All trackers of the course, each followed by itself with re-detection where there are
     thresholds for it."""
     names = []
-    for name in TRACKER_NAMES:
+    for name in ALL_NAMES:
         names += [name] + [name + FINDS_AGAIN] * (redetection_recipe(name) is not None)
     return names
 

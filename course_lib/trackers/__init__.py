@@ -3,11 +3,14 @@ name."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from course_lib.errors import SettingsError
 from course_lib.lookup import load, row
+from course_lib.places import RECIPES
 from course_lib.recipe import load_settings
 from course_lib.trackers.base import Tracker
 
@@ -32,29 +35,69 @@ TRACKERS = {
 TRACKER_NAMES = tuple(TRACKERS)
 
 
-def tracker_class(name: str) -> type[Tracker]:
-    """The class of a tracker, imported only now: PyTorch alone takes seconds to import.
+class System(NamedTuple):
+    """A system of the course that is one of these trackers with another network or other settings.
+
+    Attributes:
+        tracker: its name in TRACKERS.
+        recipe: name of the recipe with its settings; "" for the tracker's defaults.
+        settings: that differ from the recipe's.
+    """
+
+    tracker: str
+    recipe: str = ""
+    settings: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def path(self) -> Path | None:
+        """The recipe's file."""
+        return RECIPES / f"{self.recipe}.yaml" if self.recipe else None
+
+
+SYSTEMS = {
+    "siamfc-5s": System("siamfc", "siamfc_5s"),
+    "siamrpnpp": System("siamrpn", "siamrpnpp"),
+    "siamconcatrpn": System("siamrpn", "siamrpn", {"weights": "heads-concat"}),
+    "siambroadcastrpn": System("siamrpn", "siamrpn", {"weights": "heads-broadcast"}),
+    "ciresnet22": System("siamfc", "siamfc", {"weights": "ciresnet22"}),
+    "atom-scales": System("atom", settings={"refine": False}),
+    "dimp": System("atom", settings={"classifier": "dimp-lite0"}),
+}
+ALL_NAMES = (*TRACKERS, *SYSTEMS)
+
+
+def system(name: str) -> System:
+    """The system called `name`, in TRACKERS or SYSTEMS.
 
     Raises SettingsError for an unknown name.
     """
-    return load(row(TRACKERS, name, "tracker"))
+    return row({**{own: System(own) for own in TRACKERS}, **SYSTEMS}, name, "tracker")
+
+
+def tracker_class(name: str) -> type[Tracker]:
+    """The class of a tracker or system, imported only now: PyTorch alone takes seconds to import.
+
+    Raises SettingsError for an unknown name.
+    """
+    return load(TRACKERS[system(name).tracker])
 
 
 def make_tracker(name: str, recipe: Path | str | None = None, **overrides: Any) -> Tracker:
     """A tracker by name.
 
     Args:
-        name: one of TRACKERS.
-        recipe: YAML file with its settings; None for its defaults.
+        name: one of TRACKERS or SYSTEMS.
+        recipe: YAML file with its settings; None for its own.
         overrides: settings that take precedence over the recipe.
 
     Raises:
         SettingsError: for an unknown name or setting.
         CourseError: if the installed OpenCV lacks the tracker.
     """
-    kind = tracker_class(name)
+    kind, own = tracker_class(name), system(name)
     if kind.Settings is not None:
-        return kind(load_settings(kind.Settings, recipe, overrides))
+        recipe = recipe or own.path
+        return kind(load_settings(kind.Settings, recipe, {**own.settings, **overrides}))
     if overrides or recipe:
         raise SettingsError(f"tracker {name!r} has fixed settings and takes none")
     return kind()

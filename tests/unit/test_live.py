@@ -26,7 +26,7 @@ from course_lib.evaluation.live import (
 )
 from course_lib.evaluation.otb import score_sequence
 from course_lib.evaluation.recording import Recording
-from course_lib.trackers import TRACKER_NAMES, make_tracker
+from course_lib.trackers import ALL_NAMES, make_tracker
 from course_lib.trackers.base import Tracker
 from course_lib.trackers.redetection import RedetectionSettings
 
@@ -163,7 +163,7 @@ class TestSurety:
     def test_those_of_the_recipes(self):
         assert thresholds_of("kcf").sure == 0.25 == thresholds_of("kcf-redetection").sure
         names = live_names()
-        assert set(TRACKER_NAMES) < set(names) and len(names) == len(set(names))
+        assert set(ALL_NAMES) < set(names) and len(names) == len(set(names))
         assert {"kcf-redetection", "siamfc-redetection"} <= set(names)
         assert "stay-put-redetection" not in names
 

@@ -14,8 +14,9 @@ import torch
 
 from course_lib.data.generated import SPECS, make_sequence
 from course_lib.errors import CourseError, DataError, SettingsError
-from course_lib.recipe import Settings
-from course_lib.trackers import TRACKER_NAMES, TRACKERS, make_tracker, tracker_class
+from course_lib.geometry.boxes import iou
+from course_lib.recipe import Settings, load_settings
+from course_lib.trackers import SYSTEMS, TRACKER_NAMES, TRACKERS, make_tracker, tracker_class
 from course_lib.trackers.base import Tracker
 from course_lib.trackers.opencv import find_factory
 
@@ -180,6 +181,26 @@ print(*(n for n in sys.modules if n.startswith("course_lib.trackers.")), "torch"
 def test_one_more_tracker_is_one_more_row(monkeypatch):
     monkeypatch.setitem(TRACKERS, "toy", "course_lib.trackers.baselines:StayPut")
     assert type(make_tracker("toy")) is tracker_class("stay-put")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_system_is_its_tracker_with_its_own_settings(name):
+    own, sequence = SYSTEMS[name], make_sequence(SPECS[0])
+    tracker = make_tracker(name)
+    assert type(tracker) is tracker_class(own.tracker) is tracker_class(name)
+    expected = load_settings(tracker.Settings, own.path, dict(own.settings))
+    assert tracker.settings == expected != tracker.Settings()
+    tracker.init(sequence.frames[0], sequence.boxes[0])
+    assert iou(tracker.update(sequence.frames[1]), sequence.boxes[1]) > 0.25
+
+
+def test_what_is_asked_for_wins_over_a_system_s_settings(tmp_path):
+    (tmp_path / "a.yaml").write_text("refine: true\n")
+    assert make_tracker("siamrpnpp", window=0.11).settings.window == 0.11
+    assert make_tracker("siamfc-5s", weights="ciresnet22").settings.scales == 5
+    assert not make_tracker("atom-scales", tmp_path / "a.yaml").settings.refine
+    assert make_tracker("atom-scales", refine=True).settings.refine
 
 
 def test_recipes_are_the_defaults(project):
