@@ -8,7 +8,7 @@
 #
 # | | |
 # |---|---|
-# | **You will be able to** | start a tracker from many frames of one sequence, forward and backward, and say how far each run came; compute accuracy, robustness and EAO as VOT does since 2020; count a target that is absent; judge a tracker that says how sure it is; and tell whether two protocols rank trackers alike |
+# | **You will be able to** | start a tracker from many frames of one sequence, forward and backward, and say how far each run came; compute accuracy, robustness and EAO as VOT did from 2020 to 2022; count a target that is absent; judge a tracker that says how sure it is; and tell whether two protocols rank trackers alike |
 # | **You need** | lesson 01 for overlap, one pass, and VOT's supervised protocol |
 # | **Time** | about {{minutes}} on a laptop without a GPU |
 # | **Points** | {{points}}, in {{exercises}} exercises |
@@ -54,7 +54,7 @@ runs = run_multistart(partial(make_tracker, "mosse"), sequence)  # a list of Anc
 #
 # {{part}}
 #
-# How good is MOSSE on this clip of 220 frames? One pass from the first frame gives one answer. Lesson 01's supervised protocol gives another: it starts a lost tracker again five frames later. Here is what VOT has done since 2020. The tracker is started on several frames, the *anchor frames*; each run goes to the end of the clip, *forward or backward*, whichever side is longer; and a lost tracker is left alone.
+# How good is MOSSE on this clip of 220 frames? One pass from the first frame gives one answer. Lesson 01's supervised protocol gives another: it starts a lost tracker again five frames later. Here is what VOT did from 2020 to 2022. The tracker is started on several frames, the *anchor frames*; each run goes to the end of the clip, *forward or backward*, whichever side is longer; and a lost tracker is left alone.
 
 # %%
 figure, axes = plots.new_figure(width=10, height=3.2)
@@ -70,7 +70,7 @@ plots.show(figure, alt=f"A bar for each run over the frames, coloured by overlap
 #
 # ## Where runs begin
 #
-# VOT publishes its anchor frames in files. The rule of VOT2020 behind them: one is wanted on the first frame, on every 50th, and on the last. Where the target is hardly visible there, it is moved to the nearest usable frame, by at most five frames; without one it is left out. Two that come to lie on one frame are one. A run goes forward if at least as many frames follow the anchor frame as precede it.
+# VOT publishes its anchor frames in files. Where there are none, the course places its own, in the manner of VOT2020: one is wanted on the first frame, on every 50th, and on the last. Where the target is hardly visible there, it is moved to the nearest usable frame, by at most five frames; without one it is left out. Two that come to lie on one frame are one. A run goes forward if at least as many frames follow the anchor frame as precede it.
 #
 # ### Exercise 16.1 · Anchor frames and runs
 # {{exercise}}
@@ -180,7 +180,7 @@ def progress_of(overlaps, present, grace):
 
 
 # %% [markdown]
-# Ten is a choice. **Predict:** what does a failure at the first bad frame change, for a tracker that is hidden behind a pole for five frames and then goes on?
+# Ten is a choice. **Predict:** what does a failure at the first bad frame change, for a tracker whose target is hidden behind a pole for five frames, and which then goes on with it?
 
 # %%
 graces = (1, 2, 5, 10, 20, 40)
@@ -208,7 +208,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# With a grace of 1 every run fails on its start frame, since that has overlap 0 and is the first bad one: the rule as it is needs a grace of 2 at least. With a few more, whoever loses a hidden target for five frames and finds it again has not failed. A line that no longer changes is a run that has lost its target for good, or never.
+# With a grace of 1 every run fails on its start frame, since that has overlap 0 and is the first bad one: the rule as it is needs a grace of 2 at least. With a few more, whoever loses a hidden target for five frames and finds it again has not failed. A line that stays below 1 up to a grace of 40 is a run that misses its target for 40 frames in a row, or more.
 # </details>
 #
 # ## Accuracy and robustness
@@ -285,7 +285,7 @@ plots.show(
 #
 # ## Expected overlap
 #
-# Accuracy can be had at the cost of robustness: whoever fails early, fails before it gets difficult. *EAO* is one number for both: what mean overlap is to be expected over $j$ frames? $\Phi(j)$ is a mean over runs, and EAO is the mean of $\Phi(j)$ over lengths $j$ that are typical, since 2020 from 115 to 754. As in lesson 01, a failed run counts as 0 from its failure on. Then, for each $j$:
+# Accuracy can be had at the cost of robustness: whoever fails early, fails before it gets difficult. *EAO* is one number for both: what mean overlap is to be expected over $j$ frames? $\Phi(j)$ is a mean over runs, and EAO is the mean of $\Phi(j)$ over lengths $j$ that are typical, in VOT2020 to VOT2022 from 115 to 754. As in lesson 01, a failed run counts as 0 from its failure on. Then, for each $j$:
 #
 # * a run of more than $j$ frames ($N > j$) counts with the mean of its overlaps in frames $1 \dots j$;
 # * a shorter one that did *not* fail is left out: how it would have gone on is unknown;
@@ -558,7 +558,7 @@ def mended_f(overlaps, scores, present, threshold):
 plots.show(*f_figure(mended_f, "mended"))
 
 # %% [markdown]
-# {{figure mended}} The same pass. Recall falls with the threshold now, and $F$ is highest where both are of use.
+# {{figure mended}} The same pass. Recall falls with the threshold now, and $F$ is highest where neither of the two is low.
 #
 # ## In real time
 #
@@ -566,7 +566,7 @@ plots.show(*f_figure(mended_f, "mended"))
 #
 # ## Experiment: does the protocol change the ranking?
 #
-# The same trackers on the same generated clips under three protocols: one pass (mean IoU), lesson 01's supervised protocol (EAO), and multi-start (EAO, with your functions). How far would a score move with other clips? The *bootstrap* draws as many clips with replacement, two thousand times, and looks. **Predict:** in which of the three are the intervals widest?
+# The same trackers on the same generated clips under three protocols: one pass (mean IoU), lesson 01's supervised protocol (EAO), and multi-start (EAO, with your functions). How far would a score move with other clips? The *bootstrap* draws as many clips with replacement, two thousand times, and looks. **Predict:** in which of the three are the intervals widest, against the gaps between the trackers?
 
 # %%
 trackers = by_profile(
@@ -729,7 +729,7 @@ progress()
 # 2. Another never comes back after an occlusion, but reports a box around the place in which the target vanished. Which of this lesson's measures punish that, and which do not?
 # <details><summary>Answer</summary>
 #
-# Robustness, EAO and the quality do, as soon as the target is visible elsewhere. While the target is *absent*, only quality, absence detection and tracking precision do; in multi-start such frames are never bad. Accuracy never does: it ends at the failure.
+# As soon as the target is visible elsewhere, robustness, EAO, the quality, tracking precision and recall do; accuracy does not, since it ends at the failure. While the target is *absent*, quality, absence detection and tracking precision do. Robustness does not: in multi-start such frames are never bad. But each has overlap 0, which counts in accuracy and EAO until the failure.
 # </details>
 #
 # 3. Why is a run that came to its sequence's end left out of Φ(j) for larger j, and not padded with its mean?

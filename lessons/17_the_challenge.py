@@ -58,7 +58,7 @@ for label, frame in race.failures.items():
 #
 # {{part}}
 #
-# Three trackers on one clip: the frame once for each, the true box beside theirs, and below their IoU along the clip. **Play it:** drag along the chart, then switch from IoU to *how sure*. Which tracker's line falls *before* it misses the target, and which goes on as if nothing had happened? A tracker of the second kind cannot be helped by anything in this lesson.
+# Three trackers on one clip: the frame once for each, the true box beside theirs, and below their IoU along the clip. **Play it:** drag along the chart, then switch from IoU to *how sure*. Which lines fall where something passes in front of the target? Which falls *before* its tracker misses the target, and does it stay low? A tracker that is lost and as sure as before cannot be helped by anything in this lesson.
 #
 # What is missing is not another response. It is somebody who notices, waits, looks elsewhere, and is not taken in by the first thing that looks alike. After that, the lesson leaves the single target and the course's own clips: several targets, your own video, your own labels. Last comes your own tracker, which is judged by whom it leaves behind.
 #
@@ -152,7 +152,7 @@ def places(box, spacing, height, width):
 
 
 # %% [markdown]
-# Both together around template matching, with its correlation as the score: `fork` keeps what it knew before an unsure frame, `ask` says what it would find elsewhere, `believe` puts it there.
+# Both together around template matching, with its correlation as the score: `fork` keeps what it knew before an unsure frame, `ask` says what it would find elsewhere, `believe` puts it there. This one does not wait until the target is lost: from the first unsure frame on it asks at sixteen places of the grid in each.
 
 
 # %%
@@ -208,11 +208,11 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure again}} A gap in the lines is a frame without the target. Shaded: unsure, and darker, lost. A score below the lower threshold begins the search. What ends it is a score above the upper one somewhere on the grid, or above the lower one at home; neither proves that it is the target.
+# {{figure again}} A gap in the lines is a frame without the target. Shaded orange, unsure; shaded pink, lost. A score below the lower threshold begins the search. What ends it is a score above the upper one somewhere on the grid, or above the lower one at home; neither proves that it is the target.
 #
 # ### Does it pay?
 #
-# One clip is an anecdote. `trackers/redetection.py` is the same scheme around any tracker of the course. It first asks in a ring around the box while it is unsure. **Predict:** which gains more from it, a tracker that searches 2.5 sides of the box, or one that searches four and more? And what does it cost where the target never goes away?
+# One clip is an anecdote. `trackers/redetection.py` is the same scheme around any tracker of the course. While it is unsure, it asks in a ring around the box; in the whole frame only when the target is lost. **Predict:** which gains more from it, a tracker that searches 2.5 sides of the box, or one that searches four and more? And what does it cost in frames per second?
 
 
 # %%
@@ -259,7 +259,7 @@ print(measured_words(refound))
 #
 # <details><summary>What came of it</summary>
 #
-# All five are above zero in the middle; whose interval is, too, stands under *What the figures say*. The three classical ones search near their box. That they gain *because* of it is not isolated: they also differ in how well their scores say that the target is lost. The table has the price: frames per second on sequences in which there is much to search.
+# All five differences are above zero; whose interval is, too, stands under *What the figures say*. The three classical ones search near their box. That they gain *because* of it is not isolated: they also differ in how well their scores say that the target is lost. The table has the price: frames per second on sequences in which there is much to search.
 # </details>
 #
 # ## Several targets
@@ -663,7 +663,7 @@ if board is not None:
 plots.show(*shown)
 
 # %% [markdown]
-# {{figure board}} One panel for each protocol, all in the order of the first. Where bars of two trackers overlap, look at their *difference* before you call one better. Below it, Kendall's rank correlation of every two protocols with its interval: 1 is the same order.
+# {{figure board}} One panel for each protocol, all in the order of the first. Where bars of two trackers overlap, look at their *difference* before you call one better. The lines above it have Kendall's rank correlation of every two protocols with its interval: 1 is the same order.
 #
 # <details><summary>What came of it</summary>
 #
@@ -715,7 +715,7 @@ show_table(
 # ## What the figures say
 #
 # * Re-detection, after the target was first away, {{see refound}}: template matching {{evidence refound-ncc above}}, MOSSE {{evidence refound-mosse above}}, KCF {{evidence refound-kcf above}}, SiamRPN {{evidence refound-siamrpn above}}, with minus without. It pays for these four, on sequences chosen because the target goes away.
-# * SiamFC, on the same ones, {{see refound}}: {{evidence refound-siamfc open}}, none is told from none.
+# * SiamFC, on the same ones, {{see refound}}: {{evidence refound-siamfc open}}, it is not told from none.
 #
 # On the leaderboard, {{see board}}, read differences with their intervals, and only within one protocol.
 #
@@ -750,7 +750,7 @@ show_table(rows, "The course, lesson by lesson", first="lesson")
 # %% [markdown]
 # ## What the sources end on
 #
-# The slides on SiamDW that this course follows close with a complaint and with advice. The complaint is a "false prosperity": many works are hard to reproduce, and unstable from data set to data set. The advice is headed *to fresher*. In this course's words, and with what you have seen:
+# The slides on SiamDW that this course follows close with a complaint and with advice. The complaint is a "false prosperity": many works are hard to reproduce, and unstable from data set to data set. The advice stands for the most part under *to fresher*. In this course's words, and with what you have seen:
 #
 # * **Begin small.** Start from SiamFC on AlexNet, they say, and be patient. You did: a filter in closed form came first, and it is still in every table as a floor.
 # * **Reproduce honestly.** Not every published number can be reached, and not every one should be tried. Say what you changed, what you trained on, and what failed.
