@@ -70,6 +70,16 @@ def _with(**changed: Any) -> Callable[..., Any]:
     return lambda right, *given: _runs(*given, **changed)
 
 
+def _by_wanted(right, usable, spacing, reach):
+    """The direction is chosen before the anchor is moved."""
+    T, at, found = len(usable), np.flatnonzero(usable), {}
+    for frame in [*range(0, T - 1, spacing), T - 1]:
+        t = _nearest(at, frame)
+        if abs(t - frame) <= reach:
+            found[t] = T - 1 if _way(frame, T) else 0
+    return sorted(found.items())
+
+
 @check(
     "today.runs",
     reference=runs_of,
@@ -113,6 +123,8 @@ def _with(**changed: Any) -> Callable[..., Any]:
         "from the frame in the centre both sides are equally long; that run goes forward": (
             _with(forward=lambda t, T: T - 1 - t > t)
         ),
+        "the longer side is that of the frame on which the run starts, not of the one that was "
+        "wanted": _by_wanted,
         "a frame starts one run, though two wanted anchors were moved to it": _with(once=False),
         "a run backward ends on frame 0": _with(ends=(1, 1)),
         "a run forward ends on frame T − 1": [_with(ends=(0, 0)), _with(ends=(0, 2))],

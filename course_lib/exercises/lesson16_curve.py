@@ -30,6 +30,7 @@ def _curve(
     short: Callable[[int], int] = lambda j: j - 1,
     long: Callable[[int], int] = lambda j: j,
     first: int = 1,
+    last: int = 0,
     pads: Callable[[int, int], bool] = lambda P, N: P < N,
     zeros: bool = True,
     stays: bool = False,
@@ -41,6 +42,7 @@ def _curve(
         runs, high: as of `expected_curve`.
         short, long: j → divisor of a run of at most j frames, and of a longer one.
         first: the first frame that is summed.
+        last: frames beyond j that are summed in a run of more than j frames.
         pads: (progress, N) → whether a run that is too short counts on.
         zeros: whether overlaps are 0 from a failure on.
         stays: whether a run that is too short counts with its last mean.
@@ -54,7 +56,7 @@ def _curve(
             if zeros:
                 o[P:] = 0
             if N + reach > j:
-                values.append(o[first : j + 1].sum() / max(long(j), 1))
+                values.append(o[first : j + 1 + last].sum() / max(long(j), 1))
             elif pads(P, N):
                 values.append(o[first:].sum() / max(N - 1 if stays else short(j), 1))
         curve[j] = np.mean(values) if values else 0
@@ -92,6 +94,7 @@ def _values(right, runs, high):
             _with(long=lambda j: j + 1),
             _with(long=lambda j: j + 1, short=lambda j: j + 1),
         ],
+        "frame j belongs to frames 1 … j; your sum ends at frame j − 1": _with(last=-1),
         "a failed run of at most j frames is padded, but VOT's toolkit divides its sum by j − 1; "
         "yours is divided by j": _with(short=lambda j: j),
         "only a *padded* run is divided by j − 1": _with(long=lambda j: j - 1),

@@ -67,6 +67,13 @@ def _with(part: int | None = None, **changed: Any) -> Any:
     return answer if part is None else (part, answer)
 
 
+def _hits(right, overlaps, scores, present, threshold):
+    """Recall counts targets that are reported, wherever the box is."""
+    given = scores >= threshold
+    p, r = right(overlaps, scores, present, threshold)[P], (given & present).sum() / present.sum()
+    return p, r, 2 * p * r / (p + r) if p + r else 0.0
+
+
 @check(
     "today.fault",
     reference=mended_f,
@@ -77,6 +84,7 @@ def _with(part: int | None = None, **changed: Any) -> Any:
             _with(below=lambda given, there: given & there),
             _with(R, below=lambda given, there: given & there),
         ],
+        "{about}: recall sums the overlaps, as precision does; yours counts reported frames": _hits,
         "{about}: recall is not precision: it is divided by the frames with a target": (
             _with(below=lambda given, there: given)
         ),

@@ -130,6 +130,9 @@ def _run_shares(s: list[Runs]) -> list[float]:
         ],
         "{about}: robustness is the fraction of *frames* before a failure, not of runs without "
         "one": _r(lambda s, lengths: float(np.mean([len(o) == P for runs in s for o, P in runs]))),
+        "{about}: your accuracy and robustness have changed places": (
+            lambda right, *given: right(*given)[::-1]
+        ),
         "{about}: the higher, the more robust: yours is the fraction of frames after a failure": (
             _r(lambda s, lengths: 1 - _robustness(s, lengths))
         ),

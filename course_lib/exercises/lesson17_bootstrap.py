@@ -78,6 +78,9 @@ def _once(right, ours, theirs, picks, level):
         "{about}: the mean over a drawn benchmark goes along its sequences, axis 1": (
             lambda right, a, b, picks, level: _ends((a - b)[picks].mean(0), level)
         ),
+        "{about}: the score of a drawn benchmark is the mean over its sequences, not their sum": (
+            lambda right, a, b, picks, level: _ends((a - b)[picks].sum(1), level)
+        ),
         "{about}: a median is another score; the leaderboard has means": (
             lambda right, a, b, picks, level: _ends(np.median((a - b)[picks], axis=1), level)
         ),
