@@ -127,7 +127,7 @@ plots.show(
 #
 # ## From a map to tokens
 #
-# A square of 16 × 16 pixels can become a token by one matrix, as in the first transformers for images, or by a backbone. Here it is EfficientNet-Lite0: its map has $C$ channels in $n \times n$ cells, one for every square, and a cell has seen something of what lies around its square too. A *transformer* knows no maps, only rows of tokens: $n^2$ vectors of $C$ numbers. And it treats them as a *set*: exchange two of them, and all it does is to exchange two of its answers. Where a token lies it can only know from the token itself. So each cell has a *position code*, a vector of $C$ learned numbers, which is added to whatever is seen there.
+# A square of 16 × 16 pixels can become a token by one matrix, as in the first transformers for images, or by a backbone. Here it is EfficientNet-Lite0: its map, brought to $C$ channels by a 1 × 1 convolution, has $n \times n$ cells, one for every square, and a cell has seen something of what lies around its square too. A *transformer* knows no maps, only rows of tokens: $n^2$ vectors of $C$ numbers. And it treats them as a *set*: exchange two of them, and all it does is to exchange two of its answers. Where a token lies it can only know from the token itself. So each cell has a *position code*, a vector of $C$ learned numbers, which is added to whatever is seen there.
 #
 # ### Exercise 14.1 · Tokens with their places
 # {{exercise}}
@@ -206,7 +206,7 @@ plots.show(
 #
 # Side by side with a correlation: the products are taken between *learned* views of the tokens, new ones in every block. The softmax makes the keys *compete*: a token that gets more leaves less for the others, as in lesson 11's losses. The answer is no score but a mixture of values: a new feature. And *everybody* asks: search tokens ask template tokens, and one another.
 #
-# Why $\sqrt d$? A product of $d$ numbers of variance 1 has variance $d$; without the root a softmax over many channels is all or nothing, and has no gradient.
+# Why $\sqrt d$? A dot product of two vectors of $d$ independent numbers, of mean 0 and variance 1, has variance $d$; without the root a softmax over many channels is nearly all or nothing, and has hardly any gradient.
 #
 # One softmax can point to one thing. So the channels are divided among $H$ *heads* of $d = C/H$ channels, each with its own softmax; their answers are put side by side.
 #
@@ -295,7 +295,7 @@ plots.show(
 AttentionExplorer(sequence, network)
 
 # %% [markdown]
-# **Find out by playing:** in which layer, and in which head, does a token on the target look most at the target? And one at the corner of the template, on the background: does it look at the same kind of ground, or at nothing in particular? Is there a head that looks at the same cells whichever token you choose?
+# **Find out by playing:** in which layer (the explorer's word for a block), and in which head, does a token on the target look most at the target? And one at the corner of the template, on the background: does it look at the same kind of ground, or at nothing in particular? Is there a head that looks at the same cells whichever token you choose?
 #
 # **A good place to stop.** You have what the network sees, and how its tokens look at one another.
 #
@@ -307,7 +307,7 @@ AttentionExplorer(sequence, network)
 #
 # $$t \leftarrow t + W \operatorname{attention}(\operatorname{norm}_1(t)), \qquad t \leftarrow t + \operatorname{mlp}(\operatorname{norm}_2(t)).$$
 #
-# The first lets tokens learn from each other; the second, two layers with a bend between them, lets each think about it alone. Both read *normed* tokens, whose channels have mean 0 and variance 1 before a learned scale and offset. The sums themselves stay without norm: a straight path from the first block to the last, along which the gradient comes back undiminished, as in lesson 10's residual units.
+# The first lets tokens learn from each other; the second, two layers with a GELU between them (a smooth ReLU), lets each think about it alone. Both read *normed* tokens, whose channels have mean 0 and variance 1 before a learned scale and offset. The sums themselves stay without norm: a straight path from the first block to the last, along which the gradient comes back undiminished, as in lesson 10's residual units.
 #
 # ### Exercise 14.3 · The one-stream block
 # {{exercise}}
@@ -601,7 +601,7 @@ def heat_map(boxes, n):
 
 
 # %% [markdown]
-# Here is what your function asks for: for the target of this search image, and for boxes around the same centre that are smaller and larger. On the right, the radius over the size of a square target: as `radius_of` has it, and as the three equations say. The code that all of these trackers share divides by 2 where the equation says $2a$.
+# Here is what your function asks for: for the target of this search image, and for boxes around the same centre that are smaller and larger. On the right, the radius over the size of a square target: as `radius_of` has it, and as the three equations say. The published code divides by 2 where the equation says $2a$, and takes the larger root of the first two; OSTrack's has it too.
 
 
 # %%
@@ -658,7 +658,7 @@ plots.show(
 #
 # Run the cells above; your answers are saved in them.
 #
-# Of 256 cells one is the target's centre. With a plain cross-entropy the 255 others decide what is learned: each costs next to nothing, and together they cost most. SiamRPN drew 16 positive anchors and 48 negative ones and threw the rest away (lesson 07). CornerNet keeps all cells and *weights* them:
+# Of 256 cells one is the target's centre. With a plain cross-entropy the 255 others decide what is learned: each costs next to nothing, and together they soon cost most. SiamRPN drew 16 positive anchors and 48 negative ones and threw the rest away (lesson 07). CornerNet keeps all cells and *weights* them:
 #
 # $$L = -\frac{1}{N} \sum_j \begin{cases} (1 - p_j)^2 \log p_j & \text{where heat}_j = 1, \\ (1 - \text{heat}_j)^4\; p_j^2\, \log(1 - p_j) & \text{elsewhere.} \end{cases}$$
 #
@@ -809,7 +809,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure giou}} Beyond one width the boxes no longer overlap. There 1 − IoU is flat: nothing tells a box on which side the target is. GIoU goes on rising, by less and less, and $L_1$ at the same pace as everywhere.
+# {{figure giou}} Beyond one width the boxes no longer overlap. There 1 − IoU is flat: nothing tells a box on which side the target is. 2 (1 − GIoU) goes on rising, by less and less, and $L_1$ at the same pace as everywhere.
 #
 # Does a network learn from the two of them? A habit worth keeping: before a long training, let a network learn *one* pair by heart. What cannot do that has a fault. Here VitTrack's size, from random weights, on this lesson's two images:
 
@@ -1169,7 +1169,7 @@ progress()
 # 2. Why is the box trained in the cell with the highest score, and not in the cell of the true centre, which would be known?
 # <details><summary>Answer</summary>
 #
-# Because that is the cell that is read while tracking. Near the end of a training the two are the same cell most of the time; before that, the box is trained in the neighbours that win, so that a peak that is one cell off still has the right box. That is also what makes the offset useful beyond ± 0.5.
+# Because that is the cell that is read while tracking. Where the peak is in the right place, the two are the same cell; where it is not, the box is trained in the neighbour that wins, so that a peak that is one cell off still has the right box. That is also what makes the offset useful beyond ± 0.5.
 # </details>
 #
 # 3. Exchange two tokens of the template, each with its code. What changes in the score map? And if only their codes are exchanged?

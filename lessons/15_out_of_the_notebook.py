@@ -737,7 +737,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure signals}} The same question, shipped. Left, for every threshold: which part of the lost frames is below it, and which part of the others. Right, the areas with intervals from drawing sequences again, on generated sequences whose target leaves or is hidden, and on real ones with these attributes. ATOM has two signals, its score and its state (lesson 13).
+# {{figure signals}} The same question, shipped. Left, for every threshold: which part of the lost frames is below it, and which part of the others. Right, the areas with intervals from drawing sequences again, on generated sequences whose target leaves or is hidden, and on real ones with these attributes. Here a target counts as out of view while less than a tenth of it is visible; a tracker that lost none of the real ones has no area there. ATOM has two signals, its score and its state (lesson 13).
 #
 # An area compares *signals*, not trackers: each is asked about its own lost frames. A tracker that is rarely lost can have a smaller area than one that is lost often and knows it.
 #
@@ -879,7 +879,7 @@ plots.show(
 print(measured_words(speeds))
 
 # %% [markdown]
-# {{figure speed}} Whole trackers with new networks of three sizes, whose first layers are convolutions of their own; the smallest has VitTrack's dimensions. Beside PyTorch OpenCV is ahead with the smallest and a little behind with the others. What the file brings is another thing: a program that needs neither PyTorch nor Python.
+# {{figure speed}} Whole trackers with new networks of three sizes, whose first layers are convolutions of their own; the smallest has VitTrack's dimensions. OpenCV is ahead of PyTorch with the smallest and a little behind with the others; where PyTorch keeps the template, OpenCV is level with the smallest and further behind with the others. What the file brings is another thing: a program that needs neither PyTorch nor Python.
 #
 # ## What the figures say
 #

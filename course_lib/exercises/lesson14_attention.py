@@ -172,7 +172,7 @@ def _unsorted(tokens: Tensor) -> Tensor:
 def examine_attention(answer, rng: np.random.Generator) -> None:
     """Attention of N queries to M keys in one head, two and three, and with as many queries as
     keys."""
-    for B, N, M, C, heads in ((3, 4, 6, 6, 3), (1, 5, 5, 4, 2), (2, 3, 4, 4, 1)):
+    for B, N, M, C, heads in ((3, 5, 6, 6, 3), (1, 5, 5, 4, 2), (2, 3, 4, 4, 1)):
         q, k, v = (
             torch.from_numpy(rng.normal(0.1, 1.2, (B, n, C))).float().requires_grad_()
             for n in (N, M, M)

@@ -106,6 +106,20 @@ def _anew(right, layers, z):
     return right(layers, z)[0], lambda x: right(layers, z)[1](x)
 
 
+def _all_ask(right, layers, z):
+    """A mistake: the template's kept queries ask again beside those of every search image."""
+    kept = _rows(layers, z)
+
+    def ask(x):
+        t = torch.cat([z.expand(len(x), -1, -1), x], 1)  # (B, Nz + Nx, C)
+        rows = zip(kept, _rows(layers, x), strict=True)
+        q, k, v = (torch.cat([a.expand(len(x), -1, -1), b], 1) for a, b in rows)
+        mixed = attention(q, k, v, layers.heads)[0]
+        return _think(layers, t + layers.proj(mixed))[:, z.shape[1] :]
+
+    return right(layers, z)[0], ask
+
+
 @check(
     "stream.cache",
     reference=template_first,
@@ -169,7 +183,8 @@ def _anew(right, layers, z):
         ),
     },
     others={
-        "anew for every search image": _anew,
+        "`qkv` anew for every search image": _anew,
+        "`mlp` anew for every search image": _all_ask,
         "the template's tokens after the block, and a function": (
             lambda right, layers, z: right(layers, z)[::-1]
         ),
@@ -231,21 +246,31 @@ def _asked(f: Any, layers: SimpleNamespace, z: Tensor, images: list[Tensor]) -> 
 
 
 def _require_kept(answer: Any, layers: SimpleNamespace, z: Tensor, x: Tensor) -> None:
-    """Raise Wrong if the template goes through `qkv` again when a search image comes."""
+    """Raise Wrong if the template goes through `qkv` or `mlp` again when a search image comes."""
     seen: list[Tensor] = []
+    thought: list[int] = []  # numbers of tokens
     _, ask = answer(layers, z.clone())
-    hook = layers.qkv.register_forward_hook(
-        lambda _, given, __: seen.append(given[0].flatten(0, -2))
-    )
+    hooks = [
+        layers.qkv.register_forward_hook(lambda _, given, __: seen.append(given[0].flatten(0, -2))),
+        layers.mlp.register_forward_hook(
+            lambda _, given, __: thought.append(given[0][..., 0].numel())
+        ),
+    ]
     try:
         ask(x.clone())
     finally:
-        hook.remove()
+        for hook in hooks:
+            hook.remove()
     rows = layers.norm1(z)[0]  # (Nz, C)
     if seen and bool((torch.cdist(torch.cat(seen), rows) < 1e-4).any()):
         raise Wrong(
             "the template goes through `qkv` anew for every search image; its keys and values are the "
             "same each time: compute them outside your function"
+        )
+    if sum(thought) > x[..., 0].numel():
+        raise Wrong(
+            "the template's tokens go through `mlp` anew for every search image; in your function "
+            "only the search image's tokens ask, and only they go on"
         )
 
 

@@ -100,6 +100,12 @@ def _largest(right, maps):
     return np.array([(column + dx) / n - w / 2, (row + dy) / n - h / 2, w, h]), right(maps)[1]
 
 
+def _unpacked(right, maps):
+    """Row and column of the best cell are unpacked in the wrong order."""
+    column, row = divmod(int(_ranked(maps[0]).argmax()), maps.shape[-1])
+    return box_of(maps, column, row), float(maps[0, row, column])
+
+
 @check(
     "stream.decode",
     reference=decoded,
@@ -135,6 +141,7 @@ def _largest(right, maps):
         ),
         "rows go with y and columns with x; yours are swapped": [
             _transposed,
+            _unpacked,
             _at(lambda column, row, dx, dy, n: ((row + dx) / n, (column + dy) / n)),
         ],
         "the offset is left out: the centre lies beside the cell's own place": (

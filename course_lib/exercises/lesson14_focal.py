@@ -151,6 +151,9 @@ def _soft(right, p, heat):
     },
     others={
         "no image shows its target": _with(count=lambda right: right.sum()),
+        "a batch of negative pairs costs something": lambda right, p, h: (
+            right(p, h) if bool((h == 1).any()) else torch.zeros(())
+        ),
         "lost its gradient": lambda right, p, h: right(p, h).detach(),
         "should be one number": lambda right, p, h: torch.where(h == 1, _hit(p, h), _miss(p, h)),
     },
@@ -171,5 +174,10 @@ def examine_focal(answer, rng: np.random.Generator) -> None:
         raise Wrong(
             "in a batch of negative pairs no image shows its target, and your loss is divided by 0: "
             "divide by at least 1"
+        )
+    if not bool(torch.as_tensor(value).detach().any()):
+        raise Wrong(
+            "a batch of negative pairs costs something too: every cell's heat is 0, and its score "
+            "should be low; yours is 0 there"
         )
     answer.compare((score, torch.zeros(2, 4, 4)), "the loss of a batch without targets", as_loss)

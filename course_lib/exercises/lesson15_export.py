@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_lib.exercises.compare import as_parts, as_tensor
+from course_lib.exercises.compare import as_parts, as_tensor, copied, require_untouched
 from course_lib.exercises.core import check
 from course_lib.exercises.networks import randomised
 from course_lib.exercises.words import Wrong
@@ -145,6 +145,7 @@ class _Apart:
         "return the score, the size, the offset": _with(maps=lambda m: (m.score, m.size)),
         "the score has shape": _with(maps=lambda m: (m.score[:, 0], m.size, m.offset)),
         "the size has shape": _with(maps=lambda m: (m.score, m.size[:, :1], m.offset)),
+        "changes `template`": _with(image=lambda i: i.mul_(SIGMA).add_(MU).mul_(255)),
         "should be a tensor": _with(maps=lambda m: tuple(part.detach().numpy() for part in m)),
     },
 )
@@ -165,7 +166,11 @@ def examine_export(answer, rng: np.random.Generator) -> None:
                 f"ForOpenCV(network) should be an nn.Module; yours is of type "
                 f"{type(module).__name__}: class ForOpenCV(nn.Module), and super().__init__() first"
             )
-        return module.eval()(*images)
+        before = copied(images)
+        maps = module.eval()(*images)
+        for name, was, now in zip(("template", "search"), before, images, strict=True):
+            require_untouched(was, now, f"`{name}`")
+        return maps
 
     def read(given):
         parts = zip(as_parts(given, *NAMES), shapes, NAMES, strict=True)

@@ -308,6 +308,16 @@ def box_by_gather(score, boxes, wanted, positive):
     return costs.sum() / max(len(costs), 1)
 
 
+def box_or_plain_zero(score, boxes, wanted, positive):
+    """torchvision's loss image by image, and a plain 0 where no image shows its target."""
+    costs = []
+    for own, cells, true in zip(score[positive], boxes[positive], wanted[positive], strict=True):
+        row, column = divmod(int(own.argmax()), own.shape[1])
+        a, b = (torch.cat([t[:2], t[:2] + t[2:]]) for t in (cells[row, column], true))
+        costs.append(2 * generalized_box_iou_loss(a, b) + 5 * F.l1_loss(a, b))
+    return sum(costs) / len(costs) if costs else torch.tensor(0.0)
+
+
 def decoded_as_lists(maps):
     """Lists, and the cosine by hand."""
     n = maps.shape[-1]
@@ -387,7 +397,7 @@ RIGHT = {
     "stream.cache": [cache_as_list, cache_as_module, cache_image_by_image],
     "stream.heat": [heat_as_lists, heat_by_numpy, heat_by_outer_product],
     "stream.focal": [focal_in_double, focal_as_published, focal_by_images],
-    "stream.box": [box_in_double, box_by_images, box_by_gather],
+    "stream.box": [box_in_double, box_by_images, box_by_gather, box_or_plain_zero],
     "stream.decode": [decoded_as_lists, decoded_in_torch, decoded_by_sines],
     "stream.fault": [boxes_in_loops, boxes_by_meshgrid, boxes_in_flat],
 }
