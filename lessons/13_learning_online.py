@@ -1255,7 +1255,7 @@ print(measured_words(online))
 #
 # <details><summary>What came of it</summary>
 #
-# Less often. The interval stands below, under *What the figures say*. Look at the purple bars too: learning does not help in every clip. Whether it has learned something there that it should not have, or three seeds are too few, they do not say.
+# Less often; the interval stands below, under *What the figures say*. Look at the purple bars in {{see online}} too: there the frozen one failed less often. Whether the other has learned something there that it should not have, or three seeds are too few, they do not say.
 # </details>
 #
 # ### What it costs
