@@ -130,7 +130,7 @@ plots.show(figure, alt=words)
 #
 # <details><summary>What came of it</summary>
 #
-# From wherever the boxes overlap there is a way up, and no false summit on it. Beyond that everything is 0 and level: he does not know where to go. The top itself is not a point, either: the dropped box is wider than the target, so it can slide a little to the side, and its IoU does not change. And on the right the best box *at a wrong place* is not one of the true size. So place and size have to be mended together.
+# From wherever the boxes overlap there is a way up, and no false summit on it. Beyond that everything is 0 and level: he does not know where to go. The top itself is not a point, either: the dropped box is wider than the target and not as high, so it can slide a little to each side, up and down, and its IoU does not change. And on the right the best box *at a wrong place* is not one of the true size. So place and size have to be mended together.
 # </details>
 #
 # ## Somebody who knows a good box
@@ -321,7 +321,7 @@ plots.show(*compared_climbs(mended_climb, "mended"))
 #
 # ## Features inside a box, with a gradient
 #
-# What is inside a box? Lesson 11 cut templates out of a feature map with ROI-Align: a few points in each part of the box, read between the cells. It is smooth in the box. But PyTorch's own returns no gradient with respect to the box, only to the features; and points see nothing of what is between them.
+# What is inside a box? Lesson 11 cut templates out of a feature map with ROI-Align: a few points in each part of the box, read between the cells. Nothing jumps when the box moves. But PyTorch's own returns no gradient with respect to the box, only to the features; and points see nothing of what is between them.
 #
 # PrPool (*precise* ROI pooling) takes the mean over each part instead, by an exact integral. A map with values at its cells becomes a surface when each value carries a tent; along one axis the tent is a *hat*, $\max(0, 1 - |t|)$. The integral of a sum of hats is a sum of integrals of hats. So one function does it all:
 #
@@ -363,7 +363,7 @@ def hat_integral(t):
 # ### Exercise 12.4 · The weights of the cells
 # {{exercise}}
 #
-# Along one axis the box is an interval, divided into bins of equal length by edges $e_0, e_1, \dots$ Cell $i$ has its hat at $i$ (here the centre of the first cell is at 0), so its part in the *mean* over bin $k$ is
+# Along one axis the box is an interval from `start` to `start + length`, divided into bins of equal length by edges $e_0, e_1, \dots$ Cell $i$ has its hat at $i$ (here the centre of the first cell is at 0), so its part in the *mean* over bin $k$ is
 #
 # $$W_{k,i} = \frac{T(e_{k+1} - i) - T(e_k - i)}{e_{k+1} - e_k}.$$
 #
@@ -385,8 +385,8 @@ def hat_weights(start, length, bins, cells):
     """How much each cell counts in the mean over each bin of an interval.
 
     Args:
-        start, length: tensors (), in cells.
-        bins: in the interval.
+        start, length: tensors (), of the interval, in cells.
+        bins: how many in the interval.
         cells: of the axis, at 0, 1, …
 
     Returns:
@@ -610,7 +610,7 @@ print("yours and the library's differ by at most", f"{float((mine - library).abs
 print("predicted IoU of the true box and of the dropped one:", (mine[:2] + 1) / 2)
 
 # %% [markdown]
-# ATOM modulates *before* pooling, and so does every description of it. Does it have to be there? **Predict:** at which of these places could the vector stand just as well: behind the pooling; in the weights of the dense layer; on what comes out of the dense layer; before the last convolution?
+# ATOM modulates *before* pooling. Does it have to be there? **Predict:** at which of these places could the vector stand just as well: behind the pooling; in the weights of the dense layer; on what comes out of the dense layer; before the last convolution?
 
 # %%
 with torch.no_grad():
@@ -653,7 +653,7 @@ show_table(
 # ### Exercise 12.7 · Boxes of known worth
 # {{exercise}}
 #
-# Choose one of the deviations given, for this box. Centre x and y, width and height all get normal noise with this deviation times $\sqrt{w h}$. A box whose IoU with the target is at most 0.1 has nothing to teach about where to go: draw it again, with 0.9 times the noise of the try before, as often as it takes.
+# Choose one of the deviations given at random, for this box; all are equally likely. Centre x and y, width and height all get normal noise with this deviation times $\sqrt{w h}$. A box whose IoU with the target is at most 0.1 has nothing to teach about where to go: draw it again, with 0.9 times the deviation of the try before, as often as it takes.
 #
 # Write `draw_box`. Use `to_centre`, `from_centre` and `iou`, and draw from the generator given.
 #
@@ -721,7 +721,7 @@ plots.show(figure, alt=words)
 # ### Exercise 12.8 · The loss
 # {{exercise}}
 #
-# The network says $2\cdot\text{IoU} - 1$, so that a box without overlap and a perfect one lie at equal distances from 0, where a new network begins. Write its loss: the mean of the squared errors, over all boxes of all pairs.
+# The network says $2\cdot\text{IoU} - 1$, so that a box without overlap and a perfect one lie at equal distances from 0, around which a new network begins. Write its loss: the mean of the squared errors, over all boxes of all pairs.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -868,7 +868,7 @@ BoxClimber(among.frames[20], among.boxes[20], first=(among.frames[0], among.boxe
 # ### Exercise 12.9 · Which box?
 # {{exercise}}
 #
-# A single climb may end on a false summit. So ATOM starts ten: the first guess, and nine random boxes around it. Which one to take? The mean of the best three, which errs less than the best alone. "Best" by the judgement *before* the last step, because that is the last one there is: another would cost one more pass of the network for little. And a box with a side more than six times the other is nobody's: on such boxes the judge has not learned, so his word does not count, however high.
+# A single climb may end on a false summit. So ATOM starts ten: the first guess, and nine random boxes around it. Which one to take? The mean of the best three, which hangs less on one lucky error than the best alone. "Best" by the judgement *before* the last step, because that is the last one there is: another would cost one more pass of the network for little. And a box with a side more than six times the other is nobody's: on such boxes the judge has not learned, so his word does not count, however high.
 #
 # Write `best_box`. If no box is left, return `None`: the tracker then keeps its size.
 #
@@ -906,7 +906,7 @@ def best_box(boxes, values, best):
 
 
 # %% [markdown]
-# Now all of it, on every search image of {{see judged}}. The first guess is what a tracker has before it refines anything: a place that is up to 15 % of the target off in x and in y, and a size that is up to 30 % wrong in width and in height. **Predict:** how much does the first step bring, and how much the tenth?
+# Now all of it, on every search image of {{see judged}}. The first guess is what a tracker has before it refines anything: a place that is up to 15 % of the target off in x and in y, and a width and a height that are wrong by a factor of up to 1.35. **Predict:** how much does the first step bring, and how much the tenth?
 
 
 # %%
@@ -955,7 +955,7 @@ print(f"gain of five steps, sequence by sequence: {gain}")
 #
 # <details><summary>What came of it</summary>
 #
-# The first steps bring most of it, the later ones little or nothing: the boxes have arrived, at the *judge's* top. That it is not the truth's shows in where the line ends: below 1. More steps cannot mend a judgement; a judge who errs less can ({{see judged}}).
+# The first steps bring most of it, the later ones little: the boxes have nearly arrived, at the *judge's* top. That it is not the truth's shows in where the line ends: below 1. More steps cannot mend a judgement; a judge who errs less can ({{see judged}}).
 # </details>
 #
 # ### How large is it?
@@ -1078,7 +1078,7 @@ print(measured_words(kept))
 #
 # ### Where it is won, and where it is lost
 #
-# Why? The test of {{see pieces}}, on the real sequences and on whole trackers: each is put on the target and told a wrong size, and after one look asked what it believes. **Predict:** if the loop is to blame, how does what refinement wins in a sequence depend on its $g$ there?
+# Why could that be? The test of {{see pieces}}, on the real sequences and on whole trackers: each is put on the target and told a wrong size, and after one look asked what it believes. **Predict:** if the loop is to blame, how does what refinement wins in a sequence depend on its $g$ there?
 
 # %%
 sizes = read_measured(RESULTS / "atom_size.json")
@@ -1118,9 +1118,9 @@ print(measured_words(sizes))
 #
 # <details><summary>What came of it</summary>
 #
-# The sequences in which refinement wins most, the car and the polar bear, have a low $g$; those in which it loses most have one near 1, and their targets are parts of things: a face, a hand, a dog without its head, the number on a shirt, a rider without his motorcycle. In every frame the box is judged anew, and each judgement is some per cent off. With a low $g$ the next frame takes that back. Near 1 hardly anything does, and the errors add up: independent errors of $s$ in each frame make $s / \sqrt{1 - g^2}$ in the long run, and those that always point to the same side make $b / (1 - g)$. Then the search image is cut for the wrong size, too. Ten steps in place of five lower $g$ a little: that the climb is short is not all of it, the judge itself is nearly content with a wrong size.
+# The sequences in which refinement wins most, the car and the polar bear, have a low $g$; those in which it loses most have one nearer to 1, and their targets are parts of things: a face, a hand, a dog without its head, the head of a football player, a rider without his motorcycle. That is what a loop would do. In every frame the box is judged anew, and each judgement is some per cent off. With a low $g$ the next frame takes that back. Near 1 hardly anything does, and the errors add up: independent errors of $s$ in each frame make $s / \sqrt{1 - g^2}$ in the long run, and those that always point to the same side make $b / (1 - g)$. Then the search image is cut for the wrong size, too. Ten steps in place of five lower $g$ a little: that the climb is short is not all of it, the judge itself is nearly content with a wrong size.
 #
-# And the scales? They do not measure more. But a tracker that can move its size by a few per cent only cannot put in a larger error than that, and the classifier, which has learned its target *at one scale*, says each time in which direction.
+# And the scales? In one look they take back less. But a tracker that can move its size by a few per cent only cannot put in a larger error than that; and it can move again in the next frame.
 #
 # What would cure it is not shown here. The published network was trained on LaSOT, TrackingNet and COCO; this one on 20 videos and 926 photographs, with pieces in four pairs of ten. Whether that is the difference, `recipes/train_atom_gpu.yaml` could tell, for whoever has a GPU and the data; this figure is the test.
 # </details>
@@ -1161,7 +1161,7 @@ progress()
 # %% [markdown]
 # ## Questions to check yourself
 #
-# 1. ROI-Align is smooth in the box as well. Why can a box not climb through PyTorch's?
+# 1. ROI-Align does not jump either when the box moves. Why can a box not climb through PyTorch's?
 # <details><summary>Answer</summary>
 #
 # Its formula has a gradient in the box; the code computes only that in the features. Detectors do not need the other, since they do not move a box to please their own head.
@@ -1188,7 +1188,7 @@ progress()
 # ## Classic mistakes
 #
 # * **Taking the best-judged box instead of a mean.** Among many boxes the one with the highest prediction is the one whose error was the luckiest.
-# * **Steps in pixels.** A gradient in pixels moves a small target's box too far and a large one's hardly at all; steps are measured in sides of the box.
+# * **Steps without the factors.** The gradient falls with the sides of the box: alone it moves a small target's box too far and a large one's hardly at all. With $(w, h, w, h)$ both move as many pixels.
 # * **Gradients from one step in the next.** `backward` adds to what is there, and each step goes along the sum of all before it.
 # * **Comparing at an IoU of .5.** There a box that fits and one that merely covers count the same.
 #

@@ -188,7 +188,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure look}} The moment in which a look-alike comes nearest to the target (+; look-alikes ×) without covering it, and each map's peak (dot). The titles are about all moments: how many peaks are on the target, and how high the highest look-alike stands, as a percentage of the target's height above the map's median. SiamFC and the template compare with the first frame's target and know nothing of what lies beside it. The classifier on the right has the features of the panel before it, and has also been told what is *not* the target.
+# {{figure look}} The moment in which a look-alike comes nearest to the target (+; look-alikes ×) without covering it, and each map's peak (dot). The titles are about all moments: how many peaks are on the target, and how high the highest look-alike stands, as a percentage of the target's height above the map's median. SiamFC and the template compare with what the first frame shows at the target, and nobody has told them what is something else. The classifier on the right has the features of the panel before it, and has also been told what is *not* the target.
 #
 # ## The same loss since lesson 02
 #
@@ -198,7 +198,7 @@ plots.show(
 #
 # $$\sum_j \gamma_j \lVert \phi\big(w_2 \star (w_1 \cdot x_j)\big) - y_j \rVert^2 + \lambda_2 \lVert w_2 \rVert^2 + \lambda_1 \lVert w_1 \rVert^2$$
 #
-# Warped patches $f_j$ have become crops $x_j$, the Gaussian $g$ is $y_j$, the learning rate is in the weights $\gamma_j$ of the samples. Three things are new: deep features; two layers, of which $w_1$ makes 64 channels of the backbone's many and $w_2$, 4 × 4 cells, finds the target in them; and $\phi$, the next exercise. Each of them costs the closed form: no division of spectra gives this minimum. It has to be approached in steps, and there is time for a few.
+# Warped patches $f_j$ have become crops $x_j$, the Gaussian $g$ is $y_j$, the learning rate is in the weights $\gamma_j$ of the samples. Three things are new: deep features; two layers, of which $w_1$ makes 64 channels of the backbone's many and $w_2$, 4 × 4 cells, finds the target in them; and $\phi$, the next exercise. The last two cost the closed form: no division of spectra gives this minimum. It has to be approached in steps, and there is time for a few.
 #
 # One frame is all there is to learn from at first. These are the samples that ATOM makes of it:
 
@@ -218,7 +218,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure samples}} The first frame as ATOM's public code shows it to the classifier (the course's tracker makes do with twelve of these); seven more are the plain one with a fifth of the features' channels set to 0. Shifted, the target is not at the centre: otherwise the centre would be learned instead of the target (lesson 09 had the same trouble). All are cut from the frame itself, so that no border of a crop shows in another.
+# {{figure samples}} The first frame as ATOM's public code shows it to the classifier (the course's tracker makes do with eleven of these); seven more are the plain one with a fifth of the features' channels set to 0. Shifted, the target is not at the centre: otherwise the centre would be learned instead of the target (lesson 09 had the same trouble). All are cut from the frame itself, so that no border of a crop shows in another.
 #
 # ### Exercise 13.1 · Let the background lie low
 # {{exercise}}
@@ -269,11 +269,11 @@ plots.draw_lines(axes[0, 1], at_target, s, xlabel="score s", title="target, y = 
 axes[0, 0].set_ylabel("cost")
 plots.show(
     figure,
-    alt="Cost over the score. Background: a parabola for s; with φ it is a parabola above 0 and levels off below 0, at α². Target: the same parabola above 0; below 0 the cost with φ levels off near 1.",
+    alt="Cost over the score. Background: a parabola for s; with φ it is a parabola above 0 and levels off below 0, at α². Target: the same parabola above 0; below 0 the cost with φ levels off at (1 + α)².",
 )
 
 # %% [markdown]
-# {{figure mlu}} Left, what a cell of the background costs: below 0, next to nothing. Right, what a cell of the target costs: above 0 nothing has changed; below 0 the slope is lost, and with it the way back. A target that starts far below 0 is not found by steps along the slope, which is one reason why $w_2$ starts near 0.
+# {{figure mlu}} Left, what a cell of the background costs: below 0, next to nothing. Right, what a cell of the target costs: above 0 nothing has changed; below 0 the slope is lost, and with it the way back. A target that starts far below 0 is not found by steps along the slope; $w_2$ starts near 0, and so do all scores.
 #
 # ## Learning in a few steps
 #
@@ -282,7 +282,7 @@ plots.show(
 # ### Exercise 13.2 · J without J
 # {{exercise}}
 #
-# The *Jacobian* $J$ has a row for each residual and a column for each weight: ten thousand by eight thousand for one first frame. Conjugate gradients need no $J$, only products with it. $J^T v$ is one backward pass. For $J d$ there is a trick: $J^T u$ is *linear* in $u$, so the derivative of $\langle J^T u, d\rangle$ with respect to $u$ is $J d$, a backward pass through the backward pass. Write both.
+# The *Jacobian* $J$ has a row for each residual and a column for each weight: twelve thousand by eight thousand for the first frame of the course's tracker. Conjugate gradients need no $J$, only products with it. $J^T v$ is one backward pass. For $J d$ there is a trick: $J^T u$ is *linear* in $u$, so the derivative of $\langle J^T u, d\rangle$ with respect to $u$ is $J d$, a backward pass through the backward pass. Write both.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -327,7 +327,7 @@ def linearised(residuals, w):
 # ### Exercise 13.3 · Conjugate gradients
 # {{exercise}}
 #
-# Steepest descent takes the best step along the slope, and the next step undoes half of it. Conjugate gradients choose directions that leave alone what was won before. From $d = 0$ and $g = -J^T r$, in each step:
+# Steepest descent takes the best step along the slope, and the next step undoes a part of what it won. Conjugate gradients choose directions that leave alone what was won before. From $d = 0$ and $g = -J^T r$, in each step:
 #
 # $$z = P(g), \qquad \beta = \max\Big(0, \frac{\langle z,\; g - g_\text{before}\rangle}{\langle z_\text{before},\; g_\text{before}\rangle}\Big), \qquad p = z + \beta\, p_\text{before},$$
 #
@@ -597,7 +597,7 @@ print(
 #
 # <details><summary>What came of it</summary>
 #
-# One frame is one frame, and in a short run the lines may lie close together; over many first frames the comparison stands below, in {{see passes}}. The right panel shows what the preconditioner is for: without it, $w_1$ waits. Adam has a rate for every weight, which amounts to a preconditioner found by trial; but somebody has to find its learning rate, and the printed line shows what a wrong one costs. A tracker that has to learn a new target in a second has no time to try four. Conjugate gradients have no rate at all.
+# One frame is one frame, and in a short run the lines may lie close together; over many first frames the comparison stands below, in {{see passes}}. The right panel shows what the preconditioner is for: without it, $w_1$ waits. Adam has a rate for every weight, which amounts to a preconditioner made of past gradients; but somebody has to find its learning rate, and the printed line shows what a wrong one costs. A tracker that has to learn a new target in a second has no time to try four. Conjugate gradients have no rate at all.
 # </details>
 
 # %%
@@ -622,7 +622,7 @@ plots.show(
 print(measured_words(shipped))
 
 # %% [markdown]
-# {{figure passes}} The same, shipped: the first frames of many clips, each a dot on the right, with the bar for their mean; left, the median. Adam's learning rate was chosen on other clips.
+# {{figure passes}} The same, shipped, with the eleven samples of the course's tracker: the first frames of many clips, each a dot on the right, with the bar for their mean; left, the median. Adam's learning rate was chosen on other clips.
 #
 # ## A memory
 #
@@ -711,7 +711,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# The first frame's part falls as $(1 - \text{rate})^t$: to a half after 69 frames, to a quarter after 138. From then on the floor holds it. Without a floor, after 400 frames next to nothing is left of the only samples known to be right; that is how a tracker that learns drifts away, as MOSSE did in lesson 02, whose first frame is forgotten in the same way and much faster.
+# The first frame's part falls nearly as $(1 - \text{rate})^t$: to a half after 70 frames, to a quarter after 140. From then on the floor holds it. Without a floor, after 400 frames next to nothing is left of the only samples known to be right; that is how a tracker that learns drifts away, as MOSSE did in lesson 02, whose first frame is forgotten in the same way and much faster.
 # </details>
 #
 # ## What does the map say?
@@ -744,7 +744,8 @@ def two_peaks(fine, size, neighbourhood):
         neighbourhood: sides of the rectangle around a peak, in sides of the target.
 
     Returns:
-        array (2, 3): x, y and score of the first and of the second peak.
+        array (2, 3): x, y and score of the first and of the second peak. x and y are those of the
+        pixel's centre: column k has its at k + ½.
     """
     ### BEGIN SOLUTION
     rows, columns = np.indices(fine.shape) + 0.5
@@ -767,7 +768,7 @@ def two_peaks(fine, size, neighbourhood):
 # ATOM's rules, in this order. $s_1 \ge s_2$ are the scores; a peak is *far* if its distance from where the target was exceeds `displacement` · half.
 #
 # 1. $s_1$ < `not_found`: the target is "not found".
-# 2. $s_2$ > `distractor` · $s_1$: two peaks nearly as high. If one is far and the other is not, the near one is the target and the far one a "hard negative". Otherwise the first is taken, and the state is "uncertain".
+# 2. $s_2$ > `distractor` · $s_1$: two peaks of nearly the same height. If one is far and the other is not, the near one is the target and the far one a "hard negative". Otherwise the first is taken, and the state is "uncertain".
 # 3. $s_2$ > `hard_negative` · $s_1$ and $s_2$ > `hard_score`: the first is taken, the second is a "hard negative".
 # 4. Otherwise: "found".
 #
@@ -974,7 +975,7 @@ print(told)
 #
 # <details><summary>What came of it</summary>
 #
-# The printed line counts it. Scores were *trained to be* about 1 on the target and at most 0 on the rest, in this clip, with this background; that is why a threshold of a quarter means something. A cosine or a SiamFC response has no such scale. While the state is "not found" the box stays and nothing is remembered, so whatever passes in the meantime is not learned. What this tracker cannot do is search elsewhere: it finds the target again only where it looks, around the last box.
+# The first score falls below the threshold, and the memory stays as it is; the printed line counts in how many frames. Scores were *trained to be* about 1 on the target and at most 0 on the rest, in this clip, with this background; that is why a threshold of a quarter means something. A cosine or a SiamFC response has no such scale. While the state is "not found" the box stays and nothing is remembered, so whatever passes in the meantime is not learned. What this tracker cannot do is search elsewhere: it finds the target again only where it looks, around the last box.
 # </details>
 #
 # **A good place to stop.** You have a tracker that knows what it learns from.
@@ -1045,7 +1046,7 @@ def off_figure(off, whose):
 plots.show(*off_figure(peaks_off(their_labels), "their labels"))
 
 # %% [markdown]
-# {{figure fault}} Each dot is a frame, the green lines cross at the target's centre, and the plus is the median. Cells are 16 pixels apart. A tracker that puts its box where such a peak is drags it a little further up and to the left with every frame.
+# {{figure fault}} Each dot is a frame, the green lines cross at the target's centre, and the plus is the median. Cells are 16 pixels apart. A tracker that puts its box where such a peak is, and learns from there, drags it a little further up and to the left with every sample.
 #
 # ### Exercise 13.8 · The mended labels
 # {{exercise}}
@@ -1092,7 +1093,7 @@ def mended_labels(boxes, start, stride, size, kernel, sigma):
 plots.show(*off_figure(peaks_off(mended_labels), "mended labels"))
 
 # %% [markdown]
-# {{figure mended}} The same frames: the median is near the crossing. The loss of the faulty labels was no higher: a filter can learn to answer half a cell beside the target as well as on it. Only a measurement *against the truth* shows the difference.
+# {{figure mended}} The same frames: the median is near the crossing. A loss that falls was no sign: a filter can learn to answer half a cell beside the target nearly as well as on it. Only a measurement *against the truth* shows the difference.
 #
 # ## DiMP: learn to learn the filter
 #
@@ -1206,7 +1207,7 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# The exact step needs no number from you, and it is new in every step. A fixed length that suits this frame was found by trial; on another target, with features of another size, it may crawl or diverge. That matters doubly in DiMP: its network is trained through the steps, and a step that diverges has no useful gradient. The published network even learns a factor on the exact step; it starts at 0.9.
+# The exact step needs no number from you, and it is new in every step. Of three fixed lengths one comes near it, one crawls and one diverges; which one suits this frame was found by trial, and on another target, with features of another size, it may be another. That matters doubly in DiMP: its network is trained through the steps, and a step that diverges has no useful gradient. The published network even learns a factor on the exact step; it starts at 0.9.
 # </details>
 #
 # Then where does the learning take place? In *training*: from three frames of a video the steps make a filter; its scores on three *other* frames of the same video are compared with what they should be, in the manner of the hinge; and the gradient of that loss goes back through all the steps. `course_lib/models/predictor.py` has them for many targets at once, with labels, mask and weights as functions of the distance that are learned too. While tracking, DiMP's filter and ATOM's answer the same three calls, `learn_first`, `remember` and `learn`: in `ATOMSettings`, `classifier` switches between them.
@@ -1254,7 +1255,7 @@ print(measured_words(online))
 #
 # <details><summary>What came of it</summary>
 #
-# The interval stands below, under *What the figures say*. Look at the purple bars too: they are the price. In those clips the classifier has learned something that it should not have.
+# Less often; the interval stands below, under *What the figures say*. Look at the purple bars in {{see online}} too: there the frozen one failed less often. Whether the other has learned something there that it should not have, or three seeds are too few, they do not say.
 # </details>
 #
 # ### What it costs
@@ -1270,7 +1271,7 @@ figure, axes = plots.new_figure(width=7, height=0.5 + 0.3 * len(speed))
 axes[0, 0].barh(list(speed)[::-1], list(speed.values())[::-1], color=plots.EXEMPLAR)
 axes[0, 0].set(xlabel="milliseconds (logarithmic)", xscale="log")
 axes[0, 0].grid(axis="x", alpha=0.3)
-told = ", ".join(f"{part} {s:.0f} ms" for part, s in speed.items())
+told = ", ".join(f"{part} {s:.1f} ms" for part, s in speed.items())
 plots.show(figure, alt=f"Time of each part of the tracker: {told}.")
 rates = {name: f"{row['frames_per_second']:.0f}" for name, row in costs["variants"].items()}
 print("frames a second:", ", ".join(f"{name} {rate}" for name, rate in rates.items()))
@@ -1365,7 +1366,7 @@ progress()
 # It keeps the order of scores, so it would not move the peak; but below 0 it makes them nearly equal, and interpolation between cells, a threshold or a second peak would be read from values that have lost their differences. In the loss it does its work: it decides what is worth learning.
 # </details>
 #
-# 2. Conjugate gradients solve a problem with $n$ weights in $n$ steps. ATOM takes ten, for eight thousand. Why is that enough?
+# 2. Conjugate gradients solve a problem with $n$ weights in $n$ steps. ATOM takes ten a round, here for eight thousand. Why is that enough?
 # <details><summary>Answer</summary>
 #
 # The loss falls most in the first steps, along the directions that matter most. And the linear problem stands for the real one only near $w$: it pays to linearise again rather than to solve it to the end.
@@ -1380,7 +1381,7 @@ progress()
 # 4. From lesson 10: Lite0 is padded, and its features near the border of a crop are made of zeros. Which of the first frame's samples would suffer most?
 # <details><summary>Answer</summary>
 #
-# The shifted ones, in which the target lies near a corner. That the crops are cut from the frame and not from another crop keeps their *image* right, not their padding. The search image is five times as large as the target for the same reason: the target is rarely near its border.
+# The shifted ones, in which the target lies near a corner. That the crops are cut from the frame and not from another crop keeps their *image* right, not their padding. In a search image, four and a half times as wide as the target, it is rarely near the border.
 # </details>
 #
 # 5. DiMP's step divides $\lVert g\rVert^2$ by $\lVert Jg\rVert^2 + \lambda\lVert g\rVert^2$. What happens for a loss that is not quadratic?
@@ -1393,8 +1394,8 @@ progress()
 #
 # * **Forgetting the half cell** of an even kernel, in the labels or in the reading of the map. Made in both, it cancels, until one is mended.
 # * **Reading gradients from `.grad`** in a solver. They add up from call to call; `torch.autograd.grad` does not.
-# * **Learning while lost.** Ten frames of background with the label "target" are enough.
-# * **One λ for both layers.** With $\lambda_1$ as large as $\lambda_2$, $w_1$ shrinks to nothing; with $\lambda_2$ as small as $\lambda_1$, $w_2$ learns the noise.
+# * **Learning while lost.** Each frame of background with the label "target" makes the next one more certain.
+# * **Dividing by √λ** in the preconditioner. The root stands in the residuals; in $J^TJ$ it is λ.
 #
 # ## Read next
 #

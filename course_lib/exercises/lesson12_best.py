@@ -58,6 +58,18 @@ def _of_best(combine):
     return code
 
 
+def _masked(low, limit=lambda fine: int(fine.sum())):
+    """A mistake: boxes that are far too long stay, with the value `low`; at most `limit` enter."""
+
+    def code(right, boxes, values, best):
+        fine = _fine(boxes)
+        if not bool(fine.any()):
+            return None
+        return boxes[values.where(fine, low).topk(min(best, limit(fine))).indices].mean(0)
+
+    return code
+
+
 def _chosen_first(right, boxes, values, best):
     """A mistake: the best are chosen before those far too long are dropped."""
     top = values.topk(min(best, len(values))).indices
@@ -99,6 +111,9 @@ def _ranked(change, count=lambda best, boxes: best):
             _kept(lambda aspects: aspects > 1 / 6),
             _kept(lambda aspects: aspects < 6),
             _kept(lambda aspects: (aspects < 36) & (aspects > 1 / 36)),
+            _masked(0.0),  # ahead of all that are judged below 0
+            _masked(0.0, len),
+            _masked(-1e9, len),  # last, but fewer than `best` are left
         ],
         "a box is dropped where w / h is above 6 or below 1/6; yours has other limits": [
             _kept(lambda aspects: (aspects < 3) & (aspects > 1 / 3)),
@@ -133,9 +148,9 @@ def _ranked(change, count=lambda best, boxes: best):
 )
 def examine_best(answer, rng) -> None:
     """The best of boxes of which some are too long, some nearly."""
-    for count, best in ((12, 6), (6, 2), (4, 5)):
+    for count, best in ((12, 6), (6, 2), (7, 5), (4, 5)):
         boxes = np.c_[rng.uniform(-20, 90, (count, 2)), rng.uniform(30, 60, (count, 2))]
-        ranks = np.linspace(0.9, 0.2, count)  # the worst two come first and last
+        ranks = np.linspace(0.9, -0.7, count)  # the worst two come first and last
         values = np.r_[ranks[-1], rng.permutation(ranks[:-2]), ranks[-2]]
         values += rng.uniform(-0.03, 0.03, count)
         order = np.argsort(-values)
@@ -146,6 +161,8 @@ def examine_best(answer, rng) -> None:
             boxes[order[3], 2:] = 13, 61
         if count == 6:
             boxes[order[1], 2:] = 31, 44
+        if count == 7:  # fewer are left than enter the mean
+            boxes[order[2:4], 2:] = (74, 12), (10, 66)
         inputs = (torch.from_numpy(a).float() for a in (boxes, values))
         answer.compare((*inputs, best), "the box", _read, tolerance=1e-5)
     boxes[:, 2:] = [[70, 8], [5, 66], [80, 12], [9, 77]]

@@ -146,7 +146,7 @@ def examine_products(answer, rng: np.random.Generator) -> None:
     if len(passes) >= 9:
         raise Wrong(
             f"{len(passes)} backward passes for five products: you form J row by row. It has a row "
-            "for each residual, ten thousand in a first frame; one pass for each product is enough"
+            "for each residual, twelve thousand in a first frame; one pass for each product is enough"
         )
 
 

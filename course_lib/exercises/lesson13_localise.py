@@ -21,7 +21,7 @@ SHOULDERS = np.array(
         (-0.9, -0.9, 0.86),
     ]
 )
-SIDES = np.array([(1, 0, 0.6), (0, 1, 0.7)])
+SIDES = np.array([(1, 0, 0.6), (0, 1, 0.7), (1.5, 1.5, 0.5)])
 
 
 def two_peaks(fine: np.ndarray, size: np.ndarray, neighbourhood: float) -> np.ndarray:
@@ -83,6 +83,12 @@ def _top_two(right, fine, size, neighbourhood):
     return np.stack([columns + 0.5, rows + 0.5, fine[rows, columns]], 1)
 
 
+def _cross(fine, at, reach):
+    """The region is a cross: near along x, or near along y."""
+    rows, columns = np.indices(fine.shape) + 0.5
+    return np.where((abs(columns - at[0]) <= reach[0]) | (abs(rows - at[1]) <= reach[1]), 0, fine)
+
+
 def _quadrant(fine, at, reach):
     """The region extends to the right and downwards alone."""
     rows, columns = np.indices(fine.shape) + 0.5
@@ -121,6 +127,7 @@ def _quadrant(fine, at, reach):
             lambda right, fine, size, n: right(fine, size, 1.0),
         ],
         "the region is a rectangle; its corners belong to it": _with(erased=_round),
+        "the region is a rectangle: near along x *and* near along y": _with(erased=_cross),
         "the region has the peak at its centre": _with(erased=_quadrant),
         "the first peak comes first": lambda right, *given: right(*given)[::-1],
         "a row is x, y, score": lambda right, *given: right(*given)[:, [2, 0, 1]],
@@ -138,8 +145,8 @@ def examine_peaks(answer, rng: np.random.Generator) -> None:
         at = rng.integers(34, S - 34, 2)  # x, y
         fine = rng.uniform(0, 0.1, (S, S))
         away = SHOULDERS[:, :2] * np.floor(half - 1)  # (6, 2)
-        beyond = SIDES[:, :2] * np.ceil(half + 1)  # (2, 2)
-        beyond *= rng.choice([-1, 1], (2, 1))
+        beyond = SIDES[:, :2] * np.ceil(half + 1)  # (3, 2)
+        beyond *= rng.choice([-1, 1], (3, 1))
         heights = np.concatenate([[1.0], SHOULDERS[:, 2], SIDES[:, 2]])
         for (x, y), height in zip(
             at + np.rint(np.concatenate([np.zeros((1, 2)), away, beyond])).astype(int),

@@ -108,9 +108,10 @@ def _at_first(r, transposed, times, steps, precondition):
             _given(lambda r, *given: (-r, *given)),
             lambda right, *given: -right(*given),
         ],
-        "your β is 0 in every step, because it is never used, or because g − g before has the wrong "
-        "sign: each step goes along the preconditioned gradient alone, which is steepest descent, "
-        "and undoes what the step before has done": [
+        "your β is 0 in every step: it is never used, or g − g before has the wrong sign, or `g "
+        "before` is the new g already, kept too late or changed in place. Each step goes along the "
+        "preconditioned gradient alone, which is steepest descent, and undoes a part of what the "
+        "step before has won": [
             _with(beta=lambda *given: 0.0),
             _with(beta=lambda z, g, zb, gb: ((z @ (gb - g)) / (zb @ gb)).clamp_min(0)),
         ],
