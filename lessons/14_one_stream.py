@@ -1064,7 +1064,7 @@ print("mean IoU:", told)
 #
 # ## Experiment: what brings what?
 #
-# One stream has position codes, attention between the images, and a backbone that has seen ImageNet. What is each of them worth? The same recipe without one of them at a time, short runs with the same pairs, two seeds or more. **Predict:** how far does a network get that sees the search image, but never the template?
+# One stream has position codes, attention between the images, and a backbone that has seen ImageNet. What is each of them worth? The same recipe without one of them at a time, short runs with the same pairs. **Predict:** how far does a network get that sees the search image, but never the template?
 
 # %%
 file = RESULTS / "onestream_arms.json"
@@ -1105,15 +1105,15 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# The intervals stand below, under *What the figures say*. The network that never sees the template is the floor: what is above it has been gained by comparing. Until the runs are made, your prediction stays open.
+# The network that never sees the template is the floor: what is above it has been gained by comparing. After so few steps nothing is, as far as can be told: whatever this network finds, it finds without looking at the template. Lesson 15 takes that up. What counts so early is the backbone: from random weights both networks are far behind. That a network without position codes cannot be told from the others need not surprise: its backbone is padded, and lesson 10 has shown that padding tells the place. All intervals stand below, under *What the figures say*.
 # </details>
 #
 # ## What the figures say
 #
 # Each line is a difference in mean IoU while tracking with its interval over sequences; where zero lies inside, or nothing has been measured yet, none is told from none.
 #
-# * Without a part, minus the recipe as it is, {{see arms}}: no position codes {{evidence positions open}}, the template not seen {{evidence joint open}}, a template that looks only at itself {{evidence asymmetric open}}, from random weights {{evidence from-random open}}.
-# * From random weights both, {{see arms}}: convolutions minus one matrix for a patch {{evidence convolutions-patches open}}.
+# * Without a part, minus the recipe as it is, {{see arms}}: no position codes {{evidence positions open}}, the template not seen {{evidence joint open}}, a template that looks only at itself {{evidence asymmetric open}}, from random weights {{evidence from-random below}}.
+# * From random weights both, {{see arms}}: convolutions minus one matrix for a patch {{evidence convolutions-patches above}}. One seed of each.
 #
 # ## An open task
 #

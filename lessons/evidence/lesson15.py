@@ -41,6 +41,15 @@ def pairs_minus(other: str, group: str = "generated") -> Interval:
     return Interval(**found) if found else UNKNOWN
 
 
+def told_minus(what: str, group: str) -> Interval:
+    """Mean IoU of the one stream minus SiamRPN++'s, both told the "true place" or "true size"."""
+    kept = measured("place_or_size.json").get(group)
+    if kept is None:
+        return UNKNOWN
+    count = len(kept["one stream"]["by_sequence"][what])
+    return Interval(**kept["minus"][what], n=count)
+
+
 def signal_minus(one: str, other: str, group: str = "generated") -> Interval:
     """Area under the ROC curve of one signal minus another's; the half width reaches to the farther
     end of the interval from drawing clips."""
@@ -74,6 +83,10 @@ EVIDENCE = {
     "pairs-siamfc": partial(pairs_minus, "siamfc"),
     "pairs-siamrpnpp": partial(pairs_minus, "siamrpn++"),
     "pairs-atom": partial(pairs_minus, "atom"),
+    "told-place-generated": partial(told_minus, "true place", "generated"),
+    "told-size-generated": partial(told_minus, "true size", "generated"),
+    "told-place-real": partial(told_minus, "true place", "real"),
+    "told-size-real": partial(told_minus, "true size", "real"),
     "lost-stream": partial(signal_above_half, "onestream"),
     "lost-stream-mosse": partial(signal_minus, "onestream", "mosse"),
     "lost-stream-siamfc": partial(signal_minus, "onestream", "siamfc"),
