@@ -1101,7 +1101,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure arms}} Each dot is one training run. "Template not seen" has no attention from one image to the other: whatever it finds, it was not told what to look for. The others lack one thing each.
+# {{figure arms}} Each dot is one training run; left, the mean over 24 generated sequences, right, over two held-out videos, too few for an interval. "Template not seen" has no attention from one image to the other: whatever it finds, it was not told what to look for. The others lack one thing each.
 #
 # <details><summary>What came of it</summary>
 #

@@ -522,7 +522,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure pairs}} Each dot is one training run, a short one. Every network tracks as its own lesson's tracker does.
+# {{figure pairs}} Each dot is one training run, a short one; left, the mean over 24 generated sequences, right, over two held-out videos, too few for an interval. Every network tracks as its own lesson's tracker does.
 #
 # <details><summary>What came of it</summary>
 #
@@ -566,16 +566,21 @@ both = {"one stream": "onestream-lite0", "siamrpn++": "siamrpnpp-lite0"}
 figure, axes = plots.new_figure(width=9.6, height=3.2, columns=3, width_ratios=[3, 3, 4])
 words = []
 for k, (name, weights) in enumerate(both.items()):
-    style = {"color": plots.CYCLE[k], "linestyle": plots.LINES[k], "label": name}
+    style = {"color": plots.CYCLE[k], "marker": plots.MARKERS[k], "label": name}
     for ax, group in zip(axes[0, :2], ("generated", "real"), strict=True):
         means = told_one[group][name]["iou"]
-        ax.plot(range(3), list(means.values()), marker=plots.MARKERS[k], **style)
+        ax.plot(range(3), list(means.values()), linestyle="", **style)
         ax.set_xticks(range(3), list(means))
         ax.set(title=f"{len(told_one[group][name]['by_sequence']['alone'])} {group} sequences")
-        ax.set(ylim=(0.5, 0.9), xlabel="told after every frame")
+        ax.set(xlim=(-0.4, 2.4), ylim=(0.5, 0.9), xlabel="told after every frame")
         words.append(f"{name}, {group}: " + ", ".join(f"{w} {v:.2f}" for w, v in means.items()))
     curve = read_card(find_weights(weights))["validation_curve"]
-    axes[0, 2].plot([row["step"] for row in curve], [row["iou"] for row in curve], **style)
+    axes[0, 2].plot(
+        [row["step"] for row in curve],
+        [row["iou"] for row in curve],
+        linestyle=plots.LINES[k],
+        **style,
+    )
     words.append(f"{name} on held-out pairs: {curve[0]['iou']:.2f} to {curve[-1]['iou']:.2f}")
 axes[0, 0].set(ylabel="mean IoU")
 axes[0, 2].set(title="held-out pairs", xlabel="training step", ylabel="IoU")

@@ -375,3 +375,52 @@ class TestEvidence:
         assert found["lost-stream-mosse"] == Interval(0.2, pytest.approx(0.15), 3)
         assert found["lost-stream"].mean == pytest.approx(0.2)
         assert found["lost-stream-siamfc"].n == 0
+
+
+class Shifted:
+    """Finds what it believes in, four pixels further right and twice as large."""
+
+    def init(self, frame, box):
+        self.box = np.array(box, dtype=np.float64)
+
+    def believe(self, centre, size):
+        self.box = np.concatenate([centre - size / 2, size])
+
+    def update(self, frame):
+        centre = self.box[:2] + self.box[2:] / 2 + [4.0, 0.0]
+        self.believe(centre, 2 * self.box[2:])
+        return self.box
+
+
+class TestPlaceOrSize:
+    """`benchmarks/place_or_size.py`: three frames, a target that stays; in the last it is gone."""
+
+    @pytest.fixture
+    def bench(self, monkeypatch):
+        return script("place_or_size", monkeypatch)
+
+    @pytest.fixture
+    def still(self) -> Sequence:
+        boxes = np.array([[10.0, 10.0, 8.0, 4.0]] * 3 + [[np.nan] * 4])
+        return Sequence("still", [np.zeros((60, 60, 3), np.uint8)] * 4, boxes)
+
+    @pytest.mark.parametrize(
+        ("what", "expected"),
+        [
+            # the centre is (14, 12); it moves by four a frame unless told, the size doubles
+            ("alone", [[10, 8, 16, 8], [6, 4, 32, 16], [-6, -4, 64, 32]]),
+            ("true size", [[14, 10, 8, 4], [18, 10, 8, 4], [18, 8, 16, 8]]),
+            ("true place", [[6, 8, 16, 8], [-2, 4, 32, 16], [-14, -4, 64, 32]]),
+        ],
+    )
+    def test_it_is_told_one_and_keeps_the_other(self, bench, still, what, expected):
+        boxes = bench.told(Shifted(), still, what)
+        np.testing.assert_allclose(boxes[1:], expected)
+        np.testing.assert_allclose(boxes[0], still.boxes[0])
+
+    def test_frames_without_a_target_do_not_count(self, bench, still):
+        boxes = np.array([[10, 10, 8, 4], [10, 10, 8, 4], [14, 10, 8, 4], [0, 0, 1, 1.0]])
+        assert bench.mean_iou(boxes, still) == pytest.approx((1 + 1 / 3) / 2)
+        assert bench.lost_part(boxes, still) == 0
+        boxes[2] = [40, 40, 8, 4]
+        assert bench.lost_part(boxes, still) == 0.5
