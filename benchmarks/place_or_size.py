@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import torch
 from measure import exact_tracker, options_of, write_results
+from onestream_arms import mean_iou
 from size_response import response_of
 
 from course_lib.data.benchmarks import load_benchmark
@@ -65,11 +66,6 @@ def told(tracker: Tracker, sequence: Sequence, what: str) -> np.ndarray:
             found = np.concatenate([centre - size / 2, size])
         boxes[t] = found
     return boxes
-
-
-def mean_iou(boxes: np.ndarray, sequence: Sequence) -> float:
-    """Mean IoU of boxes (T, 4) over the frames after the first in which there is a target."""
-    return float(np.nanmean(iou(boxes[1:], sequence.boxes[1:])))
 
 
 def lost_part(boxes: np.ndarray, sequence: Sequence) -> float:

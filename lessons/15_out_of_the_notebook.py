@@ -558,7 +558,7 @@ plots.show(
 #
 # ### Place, size, or steps?
 #
-# The one stream had SiamRPN++'s backbone, pairs and steps. What, then, costs it the difference of {{see real}}? One factor at a time: after every frame the tracker is told the *true size* and keeps the place it found, or is told the *true place* and keeps the size. What remains of the difference, the other error makes. And a question to the training: the cards keep the IoU on held-out pairs along the way. **Predict:** attention has to learn how to compare, correlation compares from the first step on. How would that show in the curves?
+# The one stream had SiamRPN++'s backbone, pairs and steps. What, then, costs it the difference of {{see real}}? One factor at a time: after every frame the tracker is told the *true size* and keeps the place it found, or is told the *true place* and keeps the size. What then remains of the difference is not for the first error to explain. And a question to the training: the cards keep the IoU on held-out pairs along the way. **Predict:** attention has to learn how to compare, correlation compares from the first step on. How would that show in the curves?
 
 # %%
 told_one = read_measured(RESULTS / "place_or_size.json")
@@ -596,9 +596,9 @@ plots.show(
 #
 # <details><summary>What came of it</summary>
 #
-# On generated sequences, {{see why}}, the place makes the difference: told where the target is, the two are level as far as can be told, told how large it is, the one stream stays behind. On the real ones the size does: told the place, the one stream stays behind, told the size, whether it does is open. Its tracker takes the size of every single frame as it comes; SiamRPN++'s penalises and smooths it.
+# On generated sequences, {{see why}}, the place makes the difference: told where the target is, the two are level as far as can be told, told how large it is, the one stream stays behind. On the real ones the size does: told the place, the one stream stays behind, told the size, whether it does is open. Its tracker takes the size of every single frame as it comes; SiamRPN++'s penalises and smooths it. Whether that is why has not been tried.
 #
-# On held-out pairs SiamRPN++ has after 1,000 steps what the one stream reaches between 5,000 and 6,000. What is missing at first, the arms of lesson 14 show: after 1,500 steps the one stream cannot be told from a network that never sees the template, while with the same pairs the three that compare by construction are ahead, {{see pairs}}. Comparing is what it has to learn, and what most of its pairs pay for. Whether more of them would close the rest has not been measured.
+# On held-out pairs SiamRPN++ has after 1,000 steps what the one stream reaches between 5,000 and 6,000. What is missing at first, the arms of lesson 14 show: after 1,500 steps the one stream cannot be told from a network that never sees the template, while with the same pairs the three that have a comparison built in, or learn one on the first frame, are ahead, {{see pairs}}. So there is no sign yet that it compares. Whether more pairs would close the rest has not been measured.
 # </details>
 #
 # ### What was published
