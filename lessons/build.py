@@ -14,6 +14,8 @@ A lesson is a Python file in the percent format. What it may use beyond that for
 * links to Colab and Binder stand below the title, and the first cell of code brings the course there, see anywhere.py;
 * `{{words}}` becomes links to the glossary's entries for the words that the lesson introduces.
 
+README's table of lessons gets their minutes and numbers of exercises.
+
 Pages without code, the glossary and the notation, are lessons/pages/*.md; `[07]` in them becomes a link to lesson 07.
 
 Building twice gives the same bytes: cell ids come from the exercise's name or the cell's text.
@@ -200,6 +202,23 @@ def built(path: Path) -> dict[Path, str]:
     }
 
 
+def counted(readme: str) -> str:
+    """README with each lesson's minutes and number of exercises in its table's row."""
+    for path in sources():
+        source = read_lesson(path)
+        minutes = sum(reading.minutes_by_part(source))
+        exercises = sum("exercise" in cell.metadata for cell in source.cells)
+        row = re.compile(
+            rf"^(\|.*notebooks/{path.stem}\.ipynb\) \|) \d+ \| \d+ \|", re.MULTILINE
+        )
+        if row.search(readme) is None:
+            raise LessonError(
+                f"README.md has no row | [{path.stem}](notebooks/{path.stem}.ipynb) | minutes | exercises |"
+            )
+        readme = row.sub(rf"\1 {minutes} | {exercises} |", readme)
+    return readme
+
+
 def _text(path: Path, cell: NotebookNode, totals: dict, following: dict) -> NotebookNode:
     """A markdown cell with its {{placeholders}} filled in."""
     text = cell.source
@@ -272,10 +291,12 @@ def main(argv: list[str] | None = None) -> int:
     try:
         wanted = {file: text for path in sources() for file, text in built(path).items()}
         wanted |= {file: text for path in pages() for file, text in built_page(path).items()}
+        readme = LESSONS.parent / "README.md"
+        wanted |= {readme: counted(readme.read_text(encoding="utf-8"))}
     except LessonError as problem:
         print(problem, file=sys.stderr)
         return 1
-    there = {
+    there = {readme} | {
         f
         for folder in ("notebooks", "solutions")
         for f in (LESSONS.parent / folder).glob("*.ipynb")
@@ -287,7 +308,7 @@ def main(argv: list[str] | None = None) -> int:
     }
     for file in sorted(stale | (there - wanted.keys())):
         print(
-            f"{'differs from' if only_check else 'built from'} lessons/: {file.parent.name}/{file.name}"
+            f"{'differs from' if only_check else 'built from'} lessons/: {file.relative_to(LESSONS.parent)}"
         )
         if only_check:
             continue

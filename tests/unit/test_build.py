@@ -123,6 +123,8 @@ def test_check_finds_stale_missing_and_orphaned_notebooks(lesson, tmp_path, monk
     (lessons / "pages").mkdir()
     (lessons / "pages" / "glossary.md").write_text("# Glossary\n", encoding="utf-8")
     monkeypatch.setattr(build, "LESSONS", lessons)
+    readme = tmp_path / "README.md"
+    readme.write_text("| [98 try](notebooks/98_try.ipynb) | 1 | 0 | twice |\n")
     assert build.main(["--check"]) == 1  # nothing built yet
     assert build.main([]) == 0 and build.main(["--check"]) == 0
     student = tmp_path / "notebooks" / "98_try.ipynb"
@@ -130,8 +132,13 @@ def test_check_finds_stale_missing_and_orphaned_notebooks(lesson, tmp_path, monk
     assert build.main(["--check"]) == 1
     assert "notebooks/98_try.ipynb" in capsys.readouterr().out
     build.main([])
+    assert readme.read_text() == "| [98 try](notebooks/98_try.ipynb) | 22 | 1 | twice |\n"
     source.rename(lessons / "97_other.py")
     assert build.main(["--check"]) == 1
+    assert "README.md has no row | [97_other]" in capsys.readouterr().err
+    readme.write_text("| [97 other](notebooks/97_other.ipynb) | 10 | 2 | twice |\n")
+    assert build.main(["--check"]) == 1
+    assert "lessons/: README.md\n" in capsys.readouterr().out
     build.main([])
     assert not student.exists()
 

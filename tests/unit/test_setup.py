@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from course_lib.cli.doctor import numbers
-from course_lib.grading.overview import lesson_cards
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -187,15 +186,6 @@ def test_make_help_lists_the_commands_the_readme_names():
     assert help_text.split()[:2] == ["make", "lab"]  # what a student wants comes first
     promised = set(re.findall(r"`make ([a-z]+)", (ROOT / "README.md").read_text()))
     assert all(f"make {command} " in help_text for command in promised)
-
-
-def test_the_readme_lists_every_lesson_with_its_minutes_and_exercises():
-    readme = (ROOT / "README.md").read_text()
-    for number, card in lesson_cards(ROOT / "notebooks").items():
-        source = (ROOT / "lessons" / f"{card.name}.py").read_text()
-        minutes, exercises = card.minutes.split()[0], source.count("# %% exercise=")
-        row = rf"\| \[?{number}\b.*?\| {minutes} \| {exercises} \|"
-        assert re.search(row, readme), f"{number}: {minutes} minutes, {exercises} exercises"
 
 
 def test_the_files_the_readme_links_to_exist():
