@@ -7,7 +7,8 @@
 One pass (OPE), VOT's supervised and its multi-start protocol on the same clips. Each run is kept in
 `runs/leaderboard/`, so the command resumes clip by clip; `--finished` measures nothing and makes
 the table of all trackers that are through. Intervals are of a bootstrap over clips. The rank
-correlation of two protocols is over the trackers that both have.
+correlation of two protocols is over the trackers that both have; so is that with what was published
+of the same systems.
 
 `--quiet` says that nothing else runs on the machine: only then are frames per second measured, and
 VOT's supervised protocol under the real-time rule, where a slow frame costs accuracy. Networks run
@@ -41,6 +42,7 @@ from course_lib.evaluation.bootstrap import (
 )
 from course_lib.evaluation.kept import check_kept
 from course_lib.evaluation.protocols import PROTOCOLS
+from course_lib.evaluation.published import published_scores
 from course_lib.evaluation.records import Run
 from course_lib.evaluation.report import make_report
 from course_lib.evaluation.runner import TrackerSpec, evaluate
@@ -50,6 +52,7 @@ from course_lib.places import RECIPES, RUNS
 from course_lib.trackers import ALL_NAMES, system, tracker_class
 
 BENCHMARK, KEPT = "otb+vot2014", RUNS / "leaderboard"
+PUBLISHED = {"ope": "OTB-2015 AUC", "vot": "VOT-2018 EAO"}  # what a protocol is compared with
 MEASURED, REALTIME = ("ope", "vot", "multistart"), "vot-realtime"
 SEQUENCE, FRAMES = "car", 100  # on which speeds are measured
 Scores = dict[str, float]
@@ -187,6 +190,7 @@ def table(benchmark: Benchmark, samples: int) -> dict[str, Any]:
             if (missing := [name for name in wanted if name not in found])
         },
         "rankings": compared(standings),
+        "published": compared_with_published(standings),
     }
 
 
@@ -212,6 +216,20 @@ def compared(standings: dict[str, Standing]) -> dict[str, Any]:
     return told
 
 
+def compared_with_published(standings: dict[str, Standing]) -> dict[str, Any]:
+    """The same of each protocol and what was published, which has a value but no intervals."""
+    told = {}
+    for protocol, score in PUBLISHED.items():
+        known = published_scores()[score]
+        values = np.array(list(known.values()))  # (K,)
+        if protocol in standings:
+            samples = len(standings[protocol].drawn)
+            drawn = np.broadcast_to(values, (samples, len(values)))  # (B, K)
+            fixed = Standing(tuple(known), values, drawn)
+            told |= compared({protocol: standings[protocol], score: fixed})
+    return told
+
+
 def print_table(found: dict[str, Any]) -> None:
     """The leaderboard as two tables, best one-pass AUC first."""
     rows = []
@@ -228,7 +246,7 @@ def print_table(found: dict[str, Any]) -> None:
             "trackers": row["trackers"],
             "pairs reversed": len(row["reversed"]),
         }
-        for name, row in found["rankings"].items()
+        for name, row in (found["rankings"] | found["published"]).items()
     ]
     if told:
         print(markdown_table(told))

@@ -31,8 +31,11 @@ from course_lib.evaluation.entry_report import (
 from course_lib.evaluation.leaderboard_figures import (
     NAMES,
     accuracy_against_speed,
+    against_published,
+    ranks_plot,
     standings_plot,
 )
+from course_lib.evaluation.published import published_scores
 from course_lib.evaluation.tables import measured_words, read_measured, show_table
 from course_lib.evaluation.video import write_video
 from course_lib.exercises import award, exercise, progress
@@ -676,41 +679,47 @@ plots.show(*shown)
 if board is not None and any("fps" in row for row in board["trackers"].values()):
     shown = accuracy_against_speed(board, "ope")
 elif board is not None:
-    names = [n for n in board["ranked_by"] if any(n in r for r in board["trackers"].values())]
-    figure, axes = plots.new_figure(width=7, height=3.6)
-    ranks = {}
-    for name in names:
-        rows = {t: r[name] for t, r in board["trackers"].items() if r.keys() >= set(names)}
-        order = sorted(rows, key=lambda t, rows=rows, n=name: -rows[t][board["ranked_by"][n]])
-        for place, tracker in enumerate(order, 1):
-            ranks.setdefault(tracker, {})[name] = place
-    for k, (tracker, of) in enumerate(ranks.items()):
-        at = [names.index(name) for name in of]
-        axes[0, 0].plot(at, list(of.values()), "o-", color=plots.CYCLE[k % 8])
-        axes[0, 0].annotate(
-            tracker, (at[-1], list(of.values())[-1]), (6, -3), textcoords="offset points"
-        )
-    axes[0, 0].set_xticks(range(len(names)), [NAMES[name] for name in names])
-    axes[0, 0].set(ylabel="rank", xlim=(-0.3, len(names) - 0.2))
-    axes[0, 0].invert_yaxis()
-    told = "; ".join(f"{t} {', '.join(map(str, of.values()))}" for t, of in ranks.items())
-    shown = figure, f"Rank of each tracker under {', '.join(names)}: {told}."
+    shown = ranks_plot(board)
 plots.show(*shown)
-published = measured_file("siamdw_published.json")["results"]
-columns = published["columns"]
-trained = {k: v for k, v in published.items() if k.startswith("trained")}
-show_table(
-    {
-        f"{name} ({how})": dict(zip(columns, values, strict=True))
-        for how, rows in trained.items()
-        for name, values in rows.items()
-    },
-    "Published: SiamDW's table, other sequences, other training",
-    columns,
-)
 
 # %% [markdown]
-# {{figure speed}} Accuracy against frames per second, or, without speeds, the ranks under each protocol. The table has what was published of networks of the same names, on other benchmarks and after training on whole data sets: a number of one table must not be compared with a number of the other. What can be compared is the *order* within each.
+# {{figure speed}} Accuracy against frames per second, or, without speeds, the ranks under each protocol of the trackers that have been through all.
+#
+# The sources report the same systems after training on whole data sets, from backbones that start from ImageNet, on benchmarks with other sequences. A number of theirs must not be compared with one of ours. The *order* may be: **predict** whether a system that is ahead of another in the sources is ahead of it here.
+
+# %%
+published = published_scores()
+ours = board["trackers"] if board is not None else {}
+rows = {}
+for benchmark, scores in published.items():
+    for system, value in scores.items():
+        rows.setdefault(system, {})[benchmark] = value
+for system, row in rows.items():
+    if "ope" in ours.get(system, {}):
+        row["here: AUC"] = ours[system]["ope"]["auc"]
+    if "vot" in ours.get(system, {}):
+        row["here: EAO"] = ours[system]["vot"]["eao"]
+columns = (*published, "here: AUC", "here: EAO")
+show_table(rows, "Published of the course's systems, and the course's own", columns, ".3f")
+shown = figure, "Fewer than three systems that were published are on the leaderboard."
+if board is not None and board["published"]:
+    for pair, row in board["published"].items():
+        low, high = row["interval"]
+        apart = [f"{r['ahead']} here, {r['behind']} there" for r in row["reversed"]]
+        print(
+            f"{pair}, {row['trackers']} systems: rank correlation {row['tau']:.2f} "
+            f"({low:.2f} to {high:.2f}); ahead: {'; '.join(apart) or 'the same everywhere'}"
+        )
+    shown = against_published(board)
+plots.show(*shown)
+
+# %% [markdown]
+# {{figure published}} Each system once: right is higher in the sources, up is higher here. Were the order the same, every line between two dots would rise to the right; the printed lines have the rank correlation, with an interval from drawing our sequences, and every pair that is the other way round. The published values have no intervals.
+#
+# <details><summary>What came of it</summary>
+#
+# Read it off the printed lines, and only of the systems that are on the leaderboard already. Where a pair is the other way round, lessons 07 to 15 asked why: the start of the backbone, the number of pairs, the size that feeds itself.
+# </details>
 #
 # ## What the figures say
 #

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from course_lib import plots
+from course_lib.evaluation.published import published_scores
 
 NAMES = {
     "ope": "one pass",
@@ -73,3 +74,49 @@ def accuracy_against_speed(found: Mapping[str, Any], protocol: str) -> tuple[Fig
         f"{score.upper()} ({NAMES.get(protocol, protocol)}) with bootstrap intervals against "
         f"frames per second: {listing}."
     )
+
+
+def ranks_plot(found: Mapping[str, Any]) -> tuple[Figure, str]:
+    """The rank of each tracker under every protocol, of those that have been through all."""
+    trackers, scores = found["trackers"], found["ranked_by"]
+    protocols = [name for name in scores if any(name in row for row in trackers.values())]
+    through = {t: row for t, row in trackers.items() if row.keys() >= set(protocols)}
+    figure, axes = plots.new_figure(width=7, height=3.6)
+    ax: Axes = axes[0, 0]
+    orders = [sorted(through, key=lambda t: -through[t][p][scores[p]]) for p in protocols]
+    told = []
+    for k, tracker in enumerate(through):
+        ranks = [order.index(tracker) + 1 for order in orders]
+        ax.plot(range(len(protocols)), ranks, "o-", color=plots.CYCLE[k % 8])
+        ax.annotate(tracker, (len(protocols) - 1, ranks[-1]), (6, -3), textcoords="offset points")
+        told.append(f"{tracker} {', '.join(map(str, ranks))}")
+    names = [NAMES.get(name, name) for name in protocols]
+    ax.set_xticks(range(len(names)), names)
+    ax.set(ylabel="rank", xlim=(-0.3, len(names) - 0.2))
+    ax.invert_yaxis()
+    return figure, f"Rank of each tracker under {', '.join(names)}: {'; '.join(told)}."
+
+
+def against_published(found: Mapping[str, Any]) -> tuple[Figure, str]:
+    """The course's score of each system, with its interval, over what was published of the system
+    of that name; a panel for each comparison in the table."""
+    known = published_scores()
+    figure, axes = plots.new_figure(columns=len(found["published"]), width=10.2, height=3.6)
+    told = []
+    for ax, pair in zip(axes.flat, found["published"], strict=True):
+        protocol, column = pair.split(", ")
+        score = found["ranked_by"][protocol]
+        rows = {t: r[protocol] for t, r in found["trackers"].items() if protocol in r}
+        for k, tracker in enumerate(name for name in rows if name in known[column]):
+            row, theirs = rows[tracker], known[column][tracker]
+            color = plots.CYCLE[k % 8]
+            ax.plot([theirs, theirs], row["interval"], color=color, alpha=0.5)
+            ax.plot(theirs, row[score], plots.MARKERS[k % 8], color=color, markersize=8)
+            ax.annotate(
+                tracker, (theirs, row[score]), (6, 4), textcoords="offset points", fontsize=9
+            )
+            told.append(f"{tracker} {theirs:.3f}, here {row[score]:.3f}")
+        ax.set(xlabel=f"published, {column}", ylabel=f"here, {NAMES[protocol]}, {score.upper()}")
+        ax.margins(x=0.2)
+        ax.grid(alpha=0.3)
+    return figure, f"Scores of the course's systems over published ones: {'; '.join(told)}."

@@ -77,6 +77,22 @@ def test_protocols_are_compared_where_three_trackers_are_there(board):
     assert row["trackers"] == 3 and row["interval"][0] <= row["tau"] <= row["interval"][1]
 
 
+def test_the_order_is_compared_with_the_published_one(board, monkeypatch):
+    """The third is behind stay-put on these clips and ahead of it as published; what is published does
+    not move with the clips drawn."""
+    evaluate([TrackerSpec("random-walk", {}, None, "mosse")], CLIPS, board.KEPT, "ope")
+    ours = {t: r["ope"]["auc"] for t, r in board.table(CLIPS, 50)["trackers"].items()}
+    assert ours["ncc"] < ours["mosse"] < ours["stay-put"]
+    theirs = {"mosse": 0.4, "stay-put": 0.3, "atom": 0.2, "ncc": 0.1}
+    monkeypatch.setattr(
+        board, "published_scores", lambda: dict.fromkeys(board.PUBLISHED.values(), theirs)
+    )
+    row = board.table(CLIPS, samples=50)["published"]["ope, OTB-2015 AUC"]
+    assert row["trackers"] == 3 and row["tau"] == pytest.approx(1 / 3)
+    (pair,) = row["reversed"]
+    assert (pair["ahead"], pair["behind"], pair["OTB-2015 AUC"]) == ("stay-put", "mosse", 1.0)
+
+
 def test_a_tracker_that_is_not_there_is_named_and_the_others_go_on(board, capsys, monkeypatch):
     monkeypatch.setattr("course_lib.trackers.opencv.find_factory", lambda kind: None)
     board.measure(["opencv-csrt", "stay-put"], CLIPS, ["ope"])
