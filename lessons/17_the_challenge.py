@@ -628,7 +628,7 @@ plots.show(*scores_figure(found))
 plots.show(*failure_figure(found))
 
 # %% [markdown]
-# {{figure worst}} The clip on which your entry has the lowest mean IoU, with the true box (solid) and yours (dashed). A page that shows only the best clip says nothing; this one is chosen by the score, not by you.
+# {{figure worst}} The clip on which your entry has the lowest mean IoU, with the true box (solid) and yours (dashed). A page that shows only the best clip says nothing; this one is chosen by the score, not by you. The page has the two that follow it as well.
 #
 # And who wins where? The race on the clip of the largest disagreement:
 

@@ -28,7 +28,8 @@ STYLE = (
     "table{border-collapse:collapse}td,th{border-bottom:1px solid #999;padding:.3rem .8rem;"
     "text-align:left}figure{margin:1rem 0}"
 )
-FRAMES = 4  # of the worst failure
+FRAMES, FAILURES = 4, 3  # frames of each of the worst failures, and how many of these
+ORDER = ("worst", "second worst", "third worst")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +55,9 @@ class EntryScores:
         return Spread.of(apart.mean(), drawn)
 
     @property
-    def worst(self) -> int:
-        """The sequence with the lowest mean IoU of the entry."""
-        return int(np.argmin(self.scores[self.name]))
+    def from_worst(self) -> list[int]:
+        """The sequences, that with the entry's lowest mean IoU first."""
+        return np.argsort(self.scores[self.name], kind="stable").tolist()
 
 
 def score_entry(
@@ -102,10 +103,11 @@ def entry_report(scores: EntryScores, path: Path, words: str = "") -> Path:
         words: of its author on how it works.
     """
     title = html.escape(f"The entry {scores.name}")
+    failures = [failure_figure(scores, k) for k in range(min(FAILURES, len(scores.sequences)))]
     figures = "".join(
         f"<figure>{plots.image_html(plots.to_png(figure), alt)}"
         f"<figcaption>{html.escape(alt)}</figcaption></figure>"
-        for figure, alt in (scores_figure(scores), failure_figure(scores))
+        for figure, alt in (scores_figure(scores), *failures)
     )
     page = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
@@ -154,9 +156,13 @@ def scores_figure(scores: EntryScores) -> tuple[Figure, str]:
     return figure, f"Mean IoU on each sequence, a dot for each, a bar for the mean: {told}."
 
 
-def failure_figure(scores: EntryScores) -> tuple[Figure, str]:
-    """Frames of the sequence with the lowest score, the IoU along it, and the alternative text."""
-    sequence, boxes = scores.sequences[scores.worst], scores.boxes[scores.worst]
+def failure_figure(scores: EntryScores, rank: int = 0) -> tuple[Figure, str]:
+    """Frames of a sequence that went badly, the IoU along it, and the alternative text.
+
+    `rank` counts from the lowest score, 0.
+    """
+    place = scores.from_worst[rank]
+    sequence, boxes = scores.sequences[place], scores.boxes[place]
     overlap = iou(boxes, sequence.boxes)  # (T,), NaN where the target is absent
     missed = np.flatnonzero(overlap == 0)
     first = int(missed[0]) if len(missed) else int(np.nanargmin(overlap))
@@ -176,7 +182,8 @@ def failure_figure(scores: EntryScores) -> tuple[Figure, str]:
     line.set(xlabel="frame", ylabel="IoU", ylim=(0, 1), xlim=(0, last))
     said = f"misses first in frame {first}" if len(missed) else f"is lowest in frame {first}"
     return figure, (
-        f"The worst failure: {sequence.name}, mean IoU {scores.scores[scores.name].min():.3f}. "
+        f"The {ORDER[rank]} failure: {sequence.name}, mean IoU "
+        f"{scores.scores[scores.name][place]:.3f}. "
         f"Frames {', '.join(map(str, shown))} with the true box (solid) and the entry's (dashed), "
         f"and the IoU along the clip; it {said}."
     )

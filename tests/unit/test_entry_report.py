@@ -70,7 +70,7 @@ def test_the_difference_shares_its_draws():
     scores = EntryScores("a", (), (), {"a": hard + 0.05, "b": hard})
     apart = scores.ahead_of("b")
     assert (apart.value, apart.low, apart.high) == pytest.approx((0.05, 0.05, 0.05))
-    assert scores.worst == 0
+    assert scores.from_worst == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_the_page_is_one_file_that_says_what_was_found(sequences, tmp_path):
     page, reader = path.read_text(encoding="utf-8"), Reader()
     reader.feed(page)
     assert reader.open == []
-    assert len(reader.addresses) == 2
+    assert len(reader.addresses) == 1 + len(sequences)  # the scores, and three failures
     assert all(a.startswith("data:image/png;base64,") for a in reader.addresses)
     assert "//" not in re.sub(r'src="[^"]*"', "", page)
     assert "told <b>" in reader.text and "It <knows> them." in reader.text
@@ -122,6 +122,8 @@ def test_the_worst_clip_is_shown_where_it_is_missed_first(sequences):
     scores = EntryScores("a", sequences, boxes, {"a": np.array([0.9, 0.3, 0.8])})
     assert f"The worst failure: {sequences[1].name}" in failure_figure(scores)[1]
     assert "misses first in frame 3" in failure_figure(scores)[1]
+    second = failure_figure(scores, 1)[1]
+    assert f"The second worst failure: {sequences[2].name}, mean IoU 0.800" in second
 
 
 def test_what_has_no_interval_is_refused(sequences):
