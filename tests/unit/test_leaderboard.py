@@ -10,7 +10,12 @@ import pytest
 from scripted_runs import plain
 
 from course_lib.data.sequence import Benchmark
-from course_lib.evaluation.leaderboard_figures import accuracy_against_speed, standings_plot
+from course_lib.evaluation.leaderboard_figures import (
+    accuracy_against_speed,
+    against_published,
+    ranks_plot,
+    standings_plot,
+)
 from course_lib.evaluation.runner import TrackerSpec, evaluate
 from course_lib.places import PROJECT
 from course_lib.trackers import TRACKERS
@@ -122,3 +127,20 @@ def test_figures_show_every_tracker_and_protocol_that_is_there(board, monkeypatc
     figure, alt = accuracy_against_speed(found, "multistart")
     assert "ncc" in alt and "stay-put" not in alt  # its speed was not measured
     assert figure.axes[0].get_xscale() == "log"
+
+
+def test_the_ranks_are_of_those_who_went_through_all_protocols(board):
+    evaluate([TrackerSpec("random-walk", {}, None, "mosse")], CLIPS, board.KEPT, "ope")
+    figure, alt = ranks_plot(board.table(CLIPS, samples=20))
+    assert "stay-put 1, " in alt and "ncc 2, " in alt and "mosse" not in alt
+    assert len(figure.axes[0].lines) == 2
+
+
+def test_each_system_stands_over_its_published_score(board):
+    for name, label in (("stay-put", "kcf"), ("ncc", "siamfc"), ("random-walk", "atom")):
+        evaluate([TrackerSpec(name, {}, None, label)], CLIPS, board.KEPT, "ope")
+    figure, alt = against_published(board.table(CLIPS, samples=20))
+    (ax,) = figure.axes
+    places = [line.get_xdata()[0] for line in ax.lines if len(line.get_xdata()) == 1]
+    assert places == pytest.approx([0.477, 0.582, 0.663], abs=1e-3)
+    assert "siamfc 0.582, here 0." in alt and "ncc" not in alt
