@@ -8,6 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from course_lib import plots
 from course_lib.evaluation.published import published_scores
@@ -101,22 +102,23 @@ def against_published(found: Mapping[str, Any]) -> tuple[Figure, str]:
     """The course's score of each system, with its interval, over what was published of the system
     of that name; a panel for each comparison in the table."""
     known = published_scores()
-    figure, axes = plots.new_figure(columns=len(found["published"]), width=10.2, height=3.6)
+    looks: dict[str, int] = {}  # tracker → its place in the cycles of colours and markers
+    dots: dict[str, Line2D] = {}
+    figure, axes = plots.new_figure(columns=len(found["published"]), width=10.8, height=3.6)
     told = []
     for ax, pair in zip(axes.flat, found["published"], strict=True):
         protocol, column = pair.split(", ")
         score = found["ranked_by"][protocol]
         rows = {t: r[protocol] for t, r in found["trackers"].items() if protocol in r}
-        for k, tracker in enumerate(name for name in rows if name in known[column]):
+        for tracker in (name for name in rows if name in known[column]):
             row, theirs = rows[tracker], known[column][tracker]
-            color = plots.CYCLE[k % 8]
+            k = looks.setdefault(tracker, len(looks))
+            color, marker = plots.CYCLE[k % 8], plots.MARKERS[(k + k // 8) % 8]
             ax.plot([theirs, theirs], row["interval"], color=color, alpha=0.5)
-            ax.plot(theirs, row[score], plots.MARKERS[k % 8], color=color, markersize=8)
-            ax.annotate(
-                tracker, (theirs, row[score]), (6, 4), textcoords="offset points", fontsize=9
-            )
+            (dot,) = ax.plot(theirs, row[score], marker, color=color, markersize=8)
+            dots.setdefault(tracker, dot)
             told.append(f"{tracker} {theirs:.3f}, here {row[score]:.3f}")
         ax.set(xlabel=f"published, {column}", ylabel=f"here, {NAMES[protocol]}, {score.upper()}")
-        ax.margins(x=0.2)
         ax.grid(alpha=0.3)
+    figure.legend(dots.values(), dots.keys(), loc="outside right center", fontsize=9)
     return figure, f"Scores of the course's systems over published ones: {'; '.join(told)}."
