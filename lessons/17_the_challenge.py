@@ -1,6 +1,6 @@
 # ---
 # jupyter:
-#   course: {run: [1, 1, 3]}
+#   course: {run: [1, 1, 1, 3]}
 # ---
 
 # %% [markdown]
@@ -524,7 +524,7 @@ print(told)
 #
 # Now a tracker of your own. There are no steps to follow: any combination of what the course has built, or something that it has not. It is a `Tracker`: `init(frame, box)`, `update(frame)` returns a box in every frame, and `last` may hold what it knows, such as a `score`. What ran before, and what runs beside it, must not change its boxes.
 #
-# It is judged on eight short generated clips that this notebook does not have: in half of them things pass in front of the target, in the others it leaves the view and comes back. The measure is the mean IoU over all clips. There are two steps: more than a box that stays put, and more than MOSSE. Each has its own points. The page below also compares with KCF and SiamFC, without points.
+# It is judged on eight short generated clips that this notebook does not have: in half of them things pass in front of the target, in the others it leaves the view and comes back. The measure is the mean IoU over all clips. There are four steps: more than a box that stays put, than MOSSE, than KCF, than SiamFC. Each has its own points, and an entry that takes a high step may be handed in for the lower ones.
 #
 # ### Exercise 17.6 · More than staying put
 # {{exercise}}
@@ -604,6 +604,111 @@ class Finder(Tracker):
 
 
 # %% [markdown]
+# ## Further up
+#
+# {{part}}
+#
+# The same clips, two more rivals. KCF has what MOSSE lacks, channels and sizes. SiamFC is a network that learns nothing while it tracks, so that nothing that hides the target can spoil it. Neither looks for what it has lost. **Predict:** is what re-detection adds worth more than what channels add, or a network?
+#
+# ### Exercise 17.8 · More than KCF
+# {{exercise}}
+#
+# <details><summary>Hint 1</summary>
+#
+# `with_redetection` takes any tracker that can be told where to believe its target, and knows thresholds for template matching, MOSSE, KCF, SiamFC and SiamRPN.
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Whatever you built in lessons 03 to 15 may enter. If your `Finder` beats KCF already, `class Further(Finder): pass` is an answer.
+# </details>
+
+
+# %% exercise="challenge.kcf" points=6 stars=3 minutes=12
+@exercise("challenge.kcf")
+class Further(Tracker):
+    """A tracker of your own that beats KCF."""
+
+    name = "further"
+
+    def init(self, frame, box):
+        """Start on a frame, array (H, W, 3), with the target at a box, array (4,)."""
+        ### BEGIN SOLUTION
+        self.inner = with_redetection(make_tracker("kcf"))
+        self.inner.init(frame, box)
+        self.last = self.inner.last
+        ### END SOLUTION
+
+    def update(self, frame):
+        """Box, array (4,), of the target in the next frame, array (H, W, 3)."""
+        ### BEGIN SOLUTION
+        box = self.inner.update(frame)
+        self.last = self.inner.last
+        return box
+        ### END SOLUTION
+
+
+# %% [markdown]
+# ### Exercise 17.9 · More than SiamFC
+# {{exercise}}
+#
+# Without a GPU this check takes a minute or two if your entry runs a network. SiamFC's score on the clips was measured once, in single precision; yours has to be .01 higher, since a network's boxes are not quite the same on another machine.
+#
+# <details><summary>Hint 1</summary>
+#
+# Look at the clips of `mine` on which SiamFC is lost: in `TrackerRace`, is the target out of the window when it comes back?
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Two trackers may share the work: one that follows, another that is asked only when the first is unsure.
+# </details>
+
+
+# %% exercise="challenge.siamfc" points=6 stars=3 minutes=12
+@exercise("challenge.siamfc")
+class Best(Tracker):
+    """A tracker of your own that beats SiamFC."""
+
+    name = "best"
+
+    def init(self, frame, box):
+        """Start on a frame, array (H, W, 3), with the target at a box, array (4,)."""
+        ### BEGIN SOLUTION
+        self.inner = with_redetection(make_tracker("siamfc"))
+        self.inner.init(frame, box)
+        self.last = self.inner.last
+        ### END SOLUTION
+
+    def update(self, frame):
+        """Box, array (4,), of the target in the next frame, array (H, W, 3)."""
+        ### BEGIN SOLUTION
+        box = self.inner.update(frame)
+        self.last = self.inner.last
+        return box
+        ### END SOLUTION
+
+
+# %% [markdown]
+# The steps, and what they are made of:
+
+# %%
+steps = read_measured(RESULTS / "challenge_rivals.json")
+figure, axes = plots.new_figure(width=6.4, height=2.4)
+names = list(steps["rivals"])
+axes[0, 0].barh(names, [steps["rivals"][name] for name in names], color=plots.CYCLE[0])
+axes[0, 0].set(xlabel="mean IoU on the hidden clips", xlim=(0, 1))
+axes[0, 0].invert_yaxis()
+told = ", ".join(f"{name} {value:.3f}" for name, value in steps["rivals"].items())
+plots.show(figure, alt=f"Mean IoU of the rivals on the hidden clips: {told}.")
+print(measured_words(steps))
+
+# %% [markdown]
+# {{figure steps}} The rivals on the eight hidden clips. What your entries have there, the checks have told you.
+#
+# <details><summary>What came of it</summary>
+#
+# Set what each of your entries gained over its rival beside the distance from that rival to the next step. On so few clips the answer is about these clips: for one with an interval, use the page below on clips of your own.
+# </details>
+#
 # ### Your page
 #
 # What others can check: against whom, on what, how surely, and where it fails. `entry_report` writes it as one HTML file that you can send to somebody.
@@ -614,8 +719,9 @@ rivals = by_profile(
     laptop=["stay-put", "mosse", "kcf", "siamfc"],
     gpu=["stay-put", "mosse", "kcf", "siamfc"],
 )
+entry = by_profile(smoke=Finder, laptop=Best, gpu=Best)
 found = score_entry(
-    Finder, {name: (lambda n=name: make_tracker(n)) for name in rivals}, mine, "mine"
+    entry, {name: (lambda n=name: make_tracker(n)) for name in rivals}, mine, "mine"
 )
 page = entry_report(found, RUNS / "lesson17" / "entry.html", "What I changed, and why: …")
 print(f"{page.name} has {page.stat().st_size // 1000} kB, in {page.parent.name}/ of the runs")
@@ -636,7 +742,7 @@ plots.show(*failure_figure(found))
 every = np.array(list(found.scores.values()))  # (trackers, clips)
 apart = int(np.ptp(every[1:] - every[:1], axis=0).argmax())
 TrackerRace(
-    mine[apart], {"mine": Finder(), **{n: make_tracker(n) for n in rivals if n != "stay-put"}}
+    mine[apart], {"mine": entry(), **{n: make_tracker(n) for n in rivals if n != "stay-put"}}
 )
 
 # %% [markdown]

@@ -214,7 +214,7 @@ MODULES = {
     ),
     "challenge": (
         *("lesson17", "lesson17_grid", "lesson17_several", "lesson17_bootstrap"),
-        *("lesson17_fault", "lesson17_entry"),
+        *("lesson17_fault", "lesson17_entry", "lesson17_further"),
     ),
 }
 CHECKS: dict[str, Check] = {}

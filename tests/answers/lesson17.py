@@ -10,7 +10,7 @@ from course_lib.geometry.boxes import iou
 from course_lib.trackers import make_tracker
 from course_lib.trackers.base import Tracker, confidence_of
 from course_lib.trackers.mosse import MOSSE
-from course_lib.trackers.redetection import Redetection, RedetectionSettings
+from course_lib.trackers.redetection import Redetection, RedetectionSettings, with_redetection
 
 
 def state_as_list(unsure, score, best, sure, found, patience):
@@ -211,6 +211,39 @@ class FinderByScale(Tracker):
         return self.own.update(frame)
 
 
+class FurtherByInheritance(Redetection):
+    """The wrapper around KCF, with thresholds of its own."""
+
+    def __init__(self):
+        super().__init__(make_tracker("kcf"), RedetectionSettings(sure=8.0, found=9.0, places=20))
+
+
+class FurtherByNetwork(Tracker):
+    """SiamFC, and a box as a list."""
+
+    def init(self, frame, box):
+        """SiamFC."""
+        self.own = make_tracker("siamfc")
+        self.own.init(frame, box)
+
+    def update(self, frame):
+        """Its box."""
+        return self.own.update(frame).tolist()
+
+
+class BestByMorePlaces(Tracker):
+    """SiamFC that asks more places in a frame."""
+
+    def init(self, frame, box):
+        """Start it."""
+        self.own = with_redetection(make_tracker("siamfc"), places=30)
+        self.own.init(frame, box)
+
+    def update(self, frame):
+        """Its box."""
+        return self.own.update(frame)
+
+
 RIGHT = {
     "challenge.state": [state_as_list, state_by_cases, state_by_sum],
     "challenge.grid": [places_as_lists, places_by_linspace, places_by_indices],
@@ -219,5 +252,7 @@ RIGHT = {
     "challenge.fault": [mended_as_lists, mended_by_loop, mended_by_matrix],
     "challenge.entry": [EntryOfLists, EntryByInheritance, EntryThatWaits],
     "challenge.mosse": [FinderOfLists, FinderByInheritance, FinderByScale],
+    "challenge.kcf": [FurtherByInheritance, FurtherByNetwork],
+    "challenge.siamfc": [BestByMorePlaces],
 }
 RANDOM: set[str] = set()
