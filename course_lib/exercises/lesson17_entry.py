@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from course_lib.data.generated import make_sequence, random_spec
+from course_lib.evaluation.tables import read_measured
 from course_lib.exercises.core import check
 from course_lib.exercises.manners import require_independent
 from course_lib.exercises.tracks import ShortSequence, run
 from course_lib.exercises.words import Wrong
-from course_lib.evaluation.tables import read_measured
 from course_lib.geometry.boxes import iou
 from course_lib.places import RESULTS
 from course_lib.trackers import make_tracker

@@ -3,11 +3,14 @@ sequences."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from course_lib.exercises.core import check
-from course_lib.exercises.lesson17_entry import require_beats
+from course_lib.exercises.lesson17_entry import FORM, require_beats
 from course_lib.trackers import make_tracker
 from course_lib.trackers.base import Tracker
 from course_lib.trackers.redetection import with_redetection
@@ -16,11 +19,11 @@ from course_lib.trackers.redetection import with_redetection
 class Further(Tracker):
     """KCF that looks for what it has lost."""
 
-    name, inside = "further", "kcf"
+    name = "further"
 
     def init(self, frame: np.ndarray, box: ArrayLike) -> None:
         """Start on the first frame (H, W, 3) and box (4,)."""
-        self.inner = with_redetection(make_tracker(self.inside))
+        self.inner = with_redetection(make_tracker("kcf"))
         self.inner.init(frame, box)
 
     def update(self, frame: np.ndarray) -> np.ndarray:
@@ -30,10 +33,29 @@ class Further(Tracker):
         return box
 
 
-class Best(Further):
-    """SiamFC that does."""
+class Best(Tracker):
+    """SiamFC that looks for what it has lost."""
 
-    name, inside = "best", "siamfc"
+    name = "best"
+
+    def init(self, frame: np.ndarray, box: ArrayLike) -> None:
+        """Start on the first frame (H, W, 3) and box (4,)."""
+        self.inner = with_redetection(make_tracker("siamfc"))
+        self.inner.init(frame, box)
+
+    def update(self, frame: np.ndarray) -> np.ndarray:
+        """Box (4,) in the next frame (H, W, 3)."""
+        box = self.inner.update(frame)
+        self.last = self.inner.last
+        return box
+
+
+def _with_mosse(slip: Callable[..., Any]) -> Callable[..., Any]:
+    """A mistake of `FORM` made with MOSSE: its message is the same, and it is soon heard."""
+    return lambda right: slip(lambda: make_tracker("mosse"))
+
+
+SLIPS = {words: _with_mosse(slip) for words, slip in FORM.items()}
 
 
 @check(
@@ -41,7 +63,7 @@ class Best(Further):
     reference=Further,
     learns=False,
     others={
-        "your box never changes": lambda right: make_tracker("stay-put"),
+        **SLIPS,
         "earliest it misses a target in frame": lambda right: make_tracker("kcf"),
     },
 )
@@ -55,7 +77,7 @@ def examine_further(answer, _rng: np.random.Generator) -> None:
     reference=Best,
     learns=False,
     others={
-        "your box never changes": lambda right: make_tracker("stay-put"),
+        **SLIPS,
         "expected at least 0.010 more": lambda right: make_tracker("siamfc"),
     },
 )

@@ -212,10 +212,11 @@ class FinderByScale(Tracker):
 
 
 class FurtherByInheritance(Redetection):
-    """The wrapper around KCF, with thresholds of its own."""
+    """The wrapper itself, around KCF."""
 
     def __init__(self):
-        super().__init__(make_tracker("kcf"), RedetectionSettings(sure=8.0, found=9.0, places=20))
+        settings = RedetectionSettings(sure=0.25, found=0.3, places=20)
+        super().__init__(make_tracker("kcf"), settings)
 
 
 class FurtherByNetwork(Tracker):
@@ -231,12 +232,29 @@ class FurtherByNetwork(Tracker):
         return self.own.update(frame).tolist()
 
 
-class BestByMorePlaces(Tracker):
-    """SiamFC that asks more places in a frame."""
+class BestOfLists(EntryOfLists):
+    """Lists for boxes; SiamFC that is sooner believed to be lost."""
 
     def init(self, frame, box):
         """Start it."""
-        self.own = with_redetection(make_tracker("siamfc"), places=30)
+        self.own = with_redetection(make_tracker("siamfc"), patience=3)
+        self.own.init(frame, box)
+
+
+class BestByInheritance(Redetection):
+    """The wrapper itself, and an unsure SiamFC is asked farther away."""
+
+    def __init__(self):
+        settings = RedetectionSettings(sure=1.0, found=5.0, reach=1.5)
+        super().__init__(make_tracker("siamfc"), settings)
+
+
+class BestByProposals(Tracker):
+    """SiamRPN that looks again."""
+
+    def init(self, frame, box):
+        """Start it."""
+        self.own = with_redetection(make_tracker("siamrpn"))
         self.own.init(frame, box)
 
     def update(self, frame):
@@ -252,7 +270,7 @@ RIGHT = {
     "challenge.fault": [mended_as_lists, mended_by_loop, mended_by_matrix],
     "challenge.entry": [EntryOfLists, EntryByInheritance, EntryThatWaits],
     "challenge.mosse": [FinderOfLists, FinderByInheritance, FinderByScale],
-    "challenge.kcf": [FurtherByInheritance, FurtherByNetwork],
-    "challenge.siamfc": [BestByMorePlaces],
+    "challenge.kcf": [FurtherByNetwork, FurtherByInheritance, BestOfLists],
+    "challenge.siamfc": [BestOfLists, BestByInheritance, BestByProposals],
 }
 RANDOM: set[str] = set()

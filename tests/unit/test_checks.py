@@ -70,7 +70,8 @@ class TestEveryCheck:
     """What holds for every exercise."""
 
     def test_passes_the_reference_whatever_the_seed(self, name):
-        for seed in (None, *range(1, 7)):
+        others = range(1, 7) if draws_inputs(core.CHECKS[name]) else ()
+        for seed in (None, *others):
             assert examine(name, twin(core.CHECKS[name].reference), seed) == ("right", "right")
 
     def test_calls_the_stub_not_attempted(self, name):
