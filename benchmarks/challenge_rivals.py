@@ -1,4 +1,4 @@
-"""What an entry of lesson 17 has to beat: mean IoU of four trackers on the hidden sequences.
+"""What does an entry of lesson 17 have to beat? Mean IoU of four trackers on the hidden clips.
 
     python benchmarks/challenge_rivals.py --write results/challenge_rivals.json
 

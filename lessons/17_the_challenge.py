@@ -619,7 +619,7 @@ class Finder(Tracker):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Whatever you built in lessons 03 to 15 may enter. If your `Finder` beats KCF already, `class Further(Finder): pass` is an answer.
+# Whatever you built in lessons 03 to 15 may enter. If your `Finder` is good enough for that already, `class Further(Finder): pass` is an answer.
 # </details>
 
 
