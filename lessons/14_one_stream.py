@@ -295,7 +295,7 @@ plots.show(
 AttentionExplorer(sequence, network)
 
 # %% [markdown]
-# **Find out by playing:** in which layer (the explorer's word for a block), and in which head, does a token on the target look most at the target? And one at the corner of the template, on the background: does it look at the same kind of ground, or at nothing in particular? Is there a head that looks at the same cells whichever token you choose?
+# **Find out by playing:** in which block, and in which head, does a token on the target look most at the target? And one at the corner of the template, on the background: does it look at the same kind of ground, or at nothing in particular? Is there a head that looks at the same cells whichever token you choose?
 #
 # **A good place to stop.** You have what the network sees, and how its tokens look at one another.
 #

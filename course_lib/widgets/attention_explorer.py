@@ -43,18 +43,18 @@ class Seen(NamedTuple):
     Attributes:
         window: the square of the frame searched.
         crop: (256, 256, 3) the image in it.
-        layers: for each, queries, keys and places, see `OneStream.stream`.
+        blocks: for each, queries, keys and places, see `OneStream.stream`.
         score: (16, 16) of the cells.
     """
 
     window: CropWindow
     crop: np.ndarray
-    layers: list[dict[str, Tensor]]
+    blocks: list[dict[str, Tensor]]
     score: np.ndarray
 
 
 class AttentionExplorer(ImageBench):
-    """The attention of one token of the template to all tokens of the search image, layer by layer
+    """The attention of one token of the template to all tokens of the search image, block by block
     and head by head.
 
     The template is cut from the first frame; each search image is cut around the place where the
@@ -98,14 +98,14 @@ class AttentionExplorer(ImageBench):
             help="Click a token of the template, on the left. The sliders do the same by keyboard.",
             controls=[
                 slider("frame", "frame", 1, last, 1),
-                slider("layer", "layer", 1, len(network.blocks), 1),
+                slider("block", "block", 1, len(network.blocks), 1),
                 choice("head", "head", ["mean of all", *map(str, range(1, self.heads + 1))]),
                 slider("row", "row of the token", 0, SIDE - 1, 1),
                 slider("column", "column of the token", 0, SIDE - 1, 1),
             ],
             values={
                 "frame": min(5, last),
-                "layer": len(network.blocks),
+                "block": len(network.blocks),
                 "head": 0,
                 "row": row,
                 "column": column,
@@ -121,10 +121,10 @@ class AttentionExplorer(ImageBench):
         t = int(self.values["frame"])
         if t not in self.cached:
             window = square(self.boxes[t - 1], FACTOR * SEARCH / TEMPLATE, SEARCH)
-            crop, layers = window.cut(self.sequence.frames[t], BLACK), []
+            crop, blocks = window.cut(self.sequence.frames[t], BLACK), []
             with torch.inference_mode():
-                score = self.network.search(self.kept, _images(crop), layers).score[0, 0]
-            self.cached[t] = Seen(window, crop, layers, score.numpy())
+                score = self.network.search(self.kept, _images(crop), blocks).score[0, 0]
+            self.cached[t] = Seen(window, crop, blocks, score.numpy())
         return self.cached[t]
 
     @property
@@ -134,17 +134,17 @@ class AttentionExplorer(ImageBench):
 
     def row(self) -> np.ndarray:
         """The attention (64 + K,) of the chosen token to the template's tokens and to the K search
-        tokens that are left, in the chosen layer and head; its sum is 1."""
-        layer = self.seen().layers[int(self.values["layer"]) - 1]
-        chosen = layer["queries"][:, :, self.token : self.token + 1]  # (1, H, 1, d)
-        shares = weights(chosen, layer["keys"])[0, :, 0]  # (H, 64 + K)
+        tokens that are left, in the chosen block and head; its sum is 1."""
+        block = self.seen().blocks[int(self.values["block"]) - 1]
+        chosen = block["queries"][:, :, self.token : self.token + 1]  # (1, H, 1, d)
+        shares = weights(chosen, block["keys"])[0, :, 0]  # (H, 64 + K)
         head = int(self.values["head"])
         return (shares[head - 1] if head else shares.mean(0)).numpy()
 
     def map(self) -> np.ndarray:
         """The attention (16, 16) to each cell of the search image; NaN where its token was
         removed."""
-        places = self.seen().layers[int(self.values["layer"]) - 1]["places"][0]  # (K,)
+        places = self.seen().blocks[int(self.values["block"]) - 1]["places"][0]  # (K,)
         cells = np.full(CELLS**2, np.nan)
         cells[places.numpy()] = self.row()[TEMPLATE_TOKENS:]
         return cells.reshape(CELLS, CELLS)
@@ -185,7 +185,7 @@ class AttentionExplorer(ImageBench):
         where = "in" if inside else "outside"
         gone = int(np.isnan(cells).sum())
         told = (
-            f"layer {v['layer']:.0f}, {head}: the token in row {v['row']:.0f}, column "
+            f"block {v['block']:.0f}, {head}: the token in row {v['row']:.0f}, column "
             f"{v['column']:.0f} gives {100 * np.nansum(cells):.0f} % of its attention to the search "
             f"image and the rest to the template. It looks most at the cell in row {row}, column "
             f"{column}, {where} the target's box, with {100 * np.nanmax(cells):.1f} %; an equal "

@@ -448,7 +448,7 @@ def test_everything_that_takes_the_focus_has_a_name_and_a_ring(page, keys):
         "step length",
         "frame",
         "frame",
-        "layer",
+        "block",
         "row of the token",
         "column of the token",
         "Frame",

@@ -49,7 +49,7 @@ def crops(sequence, t: int) -> tuple[torch.Tensor, torch.Tensor]:
 def test_a_row_of_attention_sums_to_1(explorer):
     for layer in (1, 2, 3):
         for head in range(4):
-            explorer.set(layer=layer, head=head, row=layer, column=2 * head)
+            explorer.set(block=layer, head=head, row=layer, column=2 * head)
             row = explorer.row()
             assert row.shape == (64 + {1: 256, 2: 128, 3: 64}[layer],)
             assert row.sum() == pytest.approx(1, abs=1e-5) and (row >= 0).all()
@@ -64,7 +64,7 @@ def test_the_first_layer_by_hand(explorer, sequence, network):
     block = network.blocks[0]
     tokens = torch.cat([network.tokens(z, network.place_z), network.tokens(x, network.place_x)], 1)
     qkv = block.attn.qkv(block.norm1(tokens))[0]  # (320, 72)
-    explorer.set(frame=4, layer=1, row=6, column=1)
+    explorer.set(frame=4, block=1, row=6, column=1)
     shares = []
     for head in range(3):
         q, k = (qkv[:, 24 * part + 8 * head : 24 * part + 8 * head + 8] for part in (0, 1))
@@ -84,7 +84,7 @@ def test_score_and_removed_tokens_are_the_network_s(explorer, sequence, network)
     watch = []
     network.search(network.template(z), x, watch)
     for layer, gone in ((1, 0), (2, 128), (3, 192)):
-        explorer.set(layer=layer)
+        explorer.set(block=layer)
         cells = explorer.map()
         assert np.isnan(cells).sum() == gone
         left = np.flatnonzero(np.isfinite(cells.ravel()))
@@ -94,7 +94,7 @@ def test_score_and_removed_tokens_are_the_network_s(explorer, sequence, network)
 
 
 def test_removed_tokens_are_grey(explorer):
-    explorer.set(layer=3)
+    explorer.set(block=3)
     ax = explorer.image().axes[1]
     grey = ax.images[-1].get_array()
     gone = np.isnan(explorer.map())
@@ -127,7 +127,7 @@ def test_a_click_elsewhere_chooses_nothing(explorer):
 
 
 def test_it_begins_with_the_token_that_removes(explorer):
-    assert explorer.token == 27 and explorer.values["layer"] == 3
+    assert explorer.token == 27 and explorer.values["block"] == 3
     assert f"row {3}, column {3}" in explorer.readout
 
 
@@ -144,11 +144,11 @@ def test_every_control_at_its_ends(explorer):
 
 
 def test_the_sentence_is_about_what_is_shown(explorer):
-    explorer.set(layer=1, head=2, row=1, column=4)
+    explorer.set(block=1, head=2, row=1, column=4)
     cells = explorer.map()
     row, column = np.unravel_index(cells.argmax(), cells.shape)
     said = explorer.readout
-    assert said.startswith("layer 1, head 2: the token in row 1, column 4 gives ")
+    assert said.startswith("block 1, head 2: the token in row 1, column 4 gives ")
     assert f"row {row}, column {column}, " in said and f"with {100 * cells.max():.1f} %" in said
     assert f"{100 / 320:.1f} %" in said
     x, y, w, h = explorer.truth
