@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from course_lib.exercises.compare import as_array
 from course_lib.exercises.core import check
+from course_lib.exercises.words import Wrong
 
 LEAST, CALMER = 0.1, 0.9
 WHAT = (
@@ -153,6 +154,9 @@ def _stretched(box, normal, deviation) -> np.ndarray:
     others={
         "% of them; expected": _with(calmer=0.3),
         "the same draws": lambda right, rng, box, noise: np.asarray(box, dtype=float),
+        "a first try has the deviation as it is given": _with(
+            pick=lambda rng, noise: CALMER * noise[rng.integers(len(noise))]
+        ),
         "draw from the generator that you are given": lambda right, rng, box, noise: right(
             np.random.default_rng(), box, noise
         ),
@@ -167,11 +171,25 @@ def examine_proposals(answer, rng) -> None:
         (usual, (0.05, 1.5), 500),
         (usual, (2.5,), 300),
     ):
-        answer.compare_draws(
+        found = answer.compare_draws(
             lambda g, box=box, noise=noise: (g, box, noise),
             WHAT,
             partial(_read, box=box),
             draws=draws,
+        )
+        if box is thin:
+            first_tries, deviation = found[:, :4], noise[0] * _root(box)
+    _require_spread(first_tries, deviation)
+
+
+def _require_spread(noise: np.ndarray, deviation: float) -> None:
+    """Raise Wrong unless the noise of all four numbers together has the deviation: a tenth less
+    does not show in one of them."""
+    part = float(np.sqrt((noise**2).mean())) / deviation
+    if abs(part - 1) > 0.05:  # its own error is .011
+        raise Wrong(
+            f"a first try has the deviation as it is given; yours has {part:.2f} times as much: "
+            "shrink it after a miss, not before"
         )
 
 
