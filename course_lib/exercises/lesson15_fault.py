@@ -11,6 +11,7 @@ from torch import Tensor
 
 from course_lib.exercises.compare import as_array
 from course_lib.exercises.core import check
+from course_lib.exercises.words import Wrong
 from course_lib.models.attention import put_back
 
 
@@ -136,6 +137,9 @@ def _backwards(tokens, stayed, count):
         ),
     },
     others={
+        "a place is looked up that is not there": lambda right, tokens, stayed, count: right(
+            tokens, stayed[::-1], count
+        ),
         "has shape": lambda right, tokens, stayed, count: right(tokens, stayed, count + 1),
         "the tokens at": lambda right, *given: right(*given) + 0.1,
         "lost its gradient": lambda right, *given: right(*given).detach(),
@@ -150,8 +154,16 @@ def examine_fault(answer, rng: np.random.Generator) -> None:
             stayed.append(torch.from_numpy(np.stack(rows)))
             before = keep
         tokens = torch.from_numpy(rng.normal(size=(2, before, 3))).float().requires_grad_()
-        answer.compare(
-            (tokens, stayed, count),
-            "the tokens",
-            lambda given, count=count: as_array(given, (2, count, 3), "the tokens"),
-        )
+        try:
+            answer.compare(
+                (tokens, stayed, count),
+                "the tokens",
+                lambda given, count=count: as_array(given, (2, count, 3), "the tokens"),
+            )
+        except (RuntimeError, IndexError) as problem:
+            if "out of bounds" not in str(problem):
+                raise
+            raise Wrong(
+                f"a place is looked up that is not there ({problem}): begin with the first "
+                "removal; each removal's numbers are those of the tokens that the one before left"
+            ) from None
