@@ -25,7 +25,7 @@ import torch
 from arms import Arm, Row, run_arms, study_options
 
 from course_lib.data.sequence import Sequence
-from course_lib.evaluation.intervals import Interval
+from course_lib.evaluation.arms import arm_difference
 from course_lib.evaluation.otb import track
 from course_lib.geometry.boxes import iou
 from course_lib.models.networks import network_class
@@ -127,36 +127,20 @@ def headline(row: Row) -> dict[str, float]:
     return pairs | {g: float(np.mean(list(of.values()))) for g, of in row["clips"].items() if of}
 
 
-def by_sequence(rows: list[Row], arm: str, group: str, seeds: set[int]) -> dict[str, float]:
-    """Mean IoU over seeds by clip.
-
-    Args:
-        rows: of the study.
-        arm: its name.
-        group: of the clips.
-        seeds: those to average over.
-    """
-    found = [r["clips"][group] for r in rows if r["arm"] == arm and r["seed"] in seeds]
-    return {name: float(np.mean([of[name] for of in found])) for name in found[0]}
-
-
 def against(rows: list[Row], arm: str, other: str = BASE) -> dict[str, dict[str, float]]:
-    """By group of clips: mean IoU of one arm minus another's, over the seeds that both have, with
-    an interval over clips.
+    """By group of clips: mean IoU of one arm minus another's, with an interval for other clips and
+    other seeds.
 
     Args:
         rows: of the study.
         arm: its name.
         other: the arm it is compared with.
     """
-    seeds = [{r["seed"] for r in rows if r["arm"] == name} for name in (arm, other)]
-    both, told = seeds[0] & seeds[1], {}
-    if not both:
-        return told
+    told = {}
     for group in rows[0]["clips"]:
-        mine, theirs = (by_sequence(rows, name, group, both) for name in (arm, other))
-        found = Interval.of([mine[name] - theirs[name] for name in mine])
-        told[group] = {"mean": found.mean, "half_width": found.half_width, "n": found.n}
+        found = arm_difference(rows, arm, other, group)
+        if found is not None:
+            told[group] = {"mean": found.mean, "half_width": found.half_width, "n": found.n}
     return told
 
 

@@ -1101,7 +1101,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure arms}} Each dot is one training run; left, the mean over 24 generated sequences, right, over two held-out videos, too few for an interval. "Template not seen" has no attention from one image to the other: whatever it finds, it was not told what to look for. The others lack one thing each.
+# {{figure arms}} Each dot is one training run, two for each recipe; left, the mean over 24 generated sequences, right, over two held-out videos, too few for an interval. Look first at how far the two dots of one recipe lie apart: up to a tenth. "Template not seen" has no attention from one image to the other: whatever it finds, it was not told what to look for. The others lack one thing each.
 #
 # <details><summary>What came of it</summary>
 #
@@ -1110,10 +1110,10 @@ plots.show(
 #
 # ## What the figures say
 #
-# Each line is a difference in mean IoU while tracking with its interval over sequences; where zero lies inside, or nothing has been measured yet, none is told from none.
+# Each line is a difference in mean IoU while tracking. Its interval is for other sequences *and* other seeds: two runs of one recipe say little of how far seeds lie apart, so the runs of all recipes say it together. Where zero lies inside, none is told from none.
 #
 # * Without a part, minus the recipe as it is, {{see arms}}: no position codes {{evidence positions open}}, the template not seen {{evidence joint open}}, a template that looks only at itself {{evidence asymmetric open}}, from random weights {{evidence from-random below}}.
-# * From random weights both, {{see arms}}: convolutions minus one matrix for a patch {{evidence convolutions-patches above}}. One seed of each.
+# * From random weights both, {{see arms}}: convolutions minus one matrix for a patch {{evidence convolutions-patches above}}.
 #
 # ## An open task
 #

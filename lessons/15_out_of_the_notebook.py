@@ -522,7 +522,7 @@ plots.show(
 )
 
 # %% [markdown]
-# {{figure pairs}} Each dot is one training run, a short one; left, the mean over 24 generated sequences, right, over two held-out videos, too few for an interval. Every network tracks as its own lesson's tracker does.
+# {{figure pairs}} Each dot is one training run, a short one, two for each network; left, the mean over 24 generated sequences, right, over two held-out videos, too few for an interval. Every network tracks as its own lesson's tracker does.
 #
 # <details><summary>What came of it</summary>
 #
@@ -932,7 +932,7 @@ print(measured_words(speeds))
 #
 # * AUC on the real targets, {{see real}}, one stream minus the other: SiamFC {{evidence stream-siamfc open}}, SiamRPN++ {{evidence stream-siamrpnpp below}}, ATOM {{evidence stream-atom below}}, ATOM with scales {{evidence stream-atom-scales below}}. SiamRPN++ had the same backbone, pairs and steps, so attention alone has not made the better tracker here. It is one network, of one seed.
 # * One stream minus SiamRPN++ in mean IoU, {{see why}}: on generated sequences, told the true place {{evidence told-place-generated open}}, the true size {{evidence told-size-generated below}}; on real ones, told the true place {{evidence told-place-real below}}, the true size {{evidence told-size-real open}}.
-# * Tracking with equal pairs, {{see pairs}}, the other minus one stream: SiamFC {{evidence pairs-siamfc above}}, SiamRPN++ {{evidence pairs-siamrpnpp above}}, ATOM {{evidence pairs-atom above}}; one seed of each.
+# * Tracking with equal pairs, {{see pairs}}, the other minus one stream: SiamFC {{evidence pairs-siamfc above}}, SiamRPN++ {{evidence pairs-siamrpnpp above}}, ATOM {{evidence pairs-atom above}}; here the interval is for other sequences and other seeds.
 # * The area under the ROC curve, {{see signals}}: the one stream's score minus one half {{evidence lost-stream above}}; minus the area of MOSSE's PSR {{evidence lost-stream-mosse open}}, of SiamFC's peak {{evidence lost-stream-siamfc below}}, of SiamRPN++'s probability {{evidence lost-stream-siamrpnpp below}}, of ATOM's score {{evidence lost-stream-atom below}}.
 # * Also, {{see signals}}: SiamRPN++'s probability minus SiamFC's peak {{evidence lost-siamrpnpp-siamfc open}}, ATOM's score minus its state {{evidence lost-atom-state above}}.
 #

@@ -55,12 +55,30 @@ class Interval:
         """
         difference, n = float(np.mean(values) - np.mean(others)), len(values) + len(others)
         groups = [(np.var(g, ddof=1) / len(g), len(g) - 1) for g in (values, others) if len(g) > 1]
-        squared = sum(variance for variance, _ in groups)
-        if len(groups) < 2 or squared == 0:
-            return cls(difference, math.nan if len(groups) < 2 else 0.0, n, level)
-        freedom = squared**2 / sum(variance**2 / k for variance, k in groups)
+        if len(groups) < 2:
+            return cls(difference, math.nan, n, level)
+        return cls.of_sources(difference, groups, n, level)
+
+    @classmethod
+    def of_sources(
+        cls, mean: float, sources: Items[tuple[float, int]], n: int, level: float = 0.95
+    ) -> Interval:
+        """The interval of a mean whose error has several independent sources, such as the clips and
+        the seeds (Satterthwaite, Biometrics Bulletin 1946).
+
+        Args:
+            mean: the value.
+            sources: of each the variance that it gives the mean, and the degrees of freedom with
+                which that was estimated.
+            n: number of values.
+            level: of the interval.
+        """
+        squared = sum(variance for variance, _ in sources)
+        if squared == 0:
+            return cls(mean, 0.0, n, level)
+        freedom = squared**2 / sum(variance**2 / k for variance, k in sources)
         half = float(student.ppf((1 + level) / 2, freedom)) * math.sqrt(squared)
-        return cls(difference, half, n, level)
+        return cls(mean, half, n, level)
 
     @property
     def excludes_zero(self) -> bool:

@@ -9,6 +9,7 @@ import math
 from functools import partial
 from typing import Any
 
+from course_lib.evaluation.arms import arm_difference
 from course_lib.evaluation.intervals import Interval
 from course_lib.evaluation.tables import read_measured
 from course_lib.places import RESULTS
@@ -34,11 +35,9 @@ def real_minus(other: str, benchmark: str = REAL) -> Interval:
 
 def pairs_minus(other: str, group: str = "generated") -> Interval:
     """Mean IoU by tracking of another network that was trained with equal pairs minus the one
-    stream's, clip by clip."""
-    found = (
-        measured("onestream_arms.json").get("minus one stream", {}).get(other, {}).get(group)
-    )
-    return Interval(**found) if found else UNKNOWN
+    stream's, for other clips and other seeds."""
+    runs = measured("onestream_arms.json").get("runs", [])
+    return arm_difference(runs, other, "one stream", group) or UNKNOWN
 
 
 def told_minus(what: str, group: str) -> Interval:
