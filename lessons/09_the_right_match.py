@@ -210,12 +210,12 @@ alt = f"Cells that a global convolution with k = 11 looks at: a square of 11 × 
 plots.show(figure, alt=alt)
 
 # %% [markdown]
-# {{figure large}} Your function's kernel, shown by one bright cell: every case covers a square of 11 × 11. Left, one branch with a single channel between its steps is a column times a row, a matrix of rank 1. Two branches make rank 2. With as many channels between as the kernel has rows, as in SiamConcatRPN's hundreds, the rank is full: then the saving does not narrow which patterns the convolution can look for.
+# {{figure large}} Your function's kernel, shown by one bright cell: every case covers a square of 11 × 11. Left, one branch with a single channel between its steps is a column times a row, a matrix of rank 1. Two branches make rank 2. With as many channels between as the kernel has rows, as in SiamConcatRPN's hundreds, the rank is full: then no single pair of an input and an output channel is held to simple patterns. (All pairs together are: they share the steps between, and with them fewer weights.)
 #
 # ### Exercise 09.3 · The mask guide
 # {{exercise}}
 #
-# To use the exemplar's box, SiamConcatRPN adds it as a mask, 1 inside and 0 outside, which enters the first layer through a separate convolution. The search image gets a mask too: the box of the previous frame. (In training, it is the true box, shifted and resized at random.)
+# To use the exemplar's box, SiamConcatRPN adds it as a mask, 1 inside and 0 outside, which enters the first layer through a separate convolution. The search image gets a mask too: in tracking the box of the previous frame, in training a true box, shifted and resized at random.
 #
 # Write the masks of a batch of boxes. Boxes are not made of whole pixels, and they may reach over the edge of the image. A pixel belongs to the box if its *centre* lies in it; the centre of pixel $i$ is at $i + ½$.
 #
@@ -336,7 +336,7 @@ print(f"IoU with the target / with the mask: {said}")
 #
 # <details><summary>What came of it</summary>
 #
-# Without a shift the two are one box and the curves meet; from there on read which is above. The solid curve falls in any case, since the target is looked for where the mask is. Training showed masks that were off by about a quarter of the target's sides, seldom more.
+# Without a shift the two are one box and the curves meet; from there on read which is above. The solid curve falls in any case, since the target is looked for where the mask is. Training showed masks that were off by a quarter of the target's sides (a standard deviation, along x and along y), and seldom by more than half of them.
 # </details>
 #
 # (The end of this section is a good place to stop.)
@@ -800,7 +800,7 @@ print(f"largest difference to the network's own sum: {(whole - its_own).abs().ma
 #
 # {{part}}
 #
-# Train the heads here and now, next to a SiamFC. All use one backbone that has seen ImageNet and is frozen (of SiamFC, which has no head, its last stage is trained), all see the same generated pairs, and all heads begin at random. **Predict:** which is ahead after so few pairs?
+# Train the heads here and now, next to a SiamFC (`concat` only in the GPU profile). All use one backbone that has seen ImageNet and is frozen (of SiamFC, which has no head, its last stage is trained), all see the same generated pairs, and all heads begin at random. **Predict:** which is ahead after so few pairs?
 
 # %%
 from course_lib.training.brief import train_recipe
@@ -1068,7 +1068,7 @@ progress()
 # 2. The first convolution after broadcasting is linear. What can it do with the exemplar's vector?
 # <details><summary>Answer</summary>
 #
-# Only add a constant to each of its channels, the same at every cell. A product of exemplar and search image, which correlation computes directly, needs the layers and ReLUs that follow.
+# Only add a constant to each of its channels, the same at every cell (but for a padded border). A product of exemplar and search image, which correlation computes directly, needs the layers and ReLUs that follow.
 # </details>
 #
 # 3. Depth-wise correlation keeps the channels separate. Where are they combined?
