@@ -1496,14 +1496,14 @@ plots.show(figure, alt=words)
 print(f"ours: {', '.join(said)}")
 
 # %% [markdown]
-# {{figure published}} Blue and orange are published; the green dots are the course's own networks, on other clips: compare their order, not their values. In the published rows the deeper backbone gains .065 under SiamFC (OTB-2015, VID: .579 to .644) and .029 under SiamRPN (.637 to .666), so the gain is smaller where the tracker is stronger; GOT-10k instead of VID adds .010 more (.654). Published values have no intervals. (Two sources disagree on CIResNet-22W: .674 in the public repository, as here, .664 on the slides.)
+# {{figure published}} Blue and orange are published; the green dots are the course's own networks, on other clips: compare their order, not their values. In the published rows the deeper backbone gains .065 under SiamFC (OTB-2015, VID: .579 to .644) and .029 under SiamRPN (.637 to .666); GOT-10k instead of VID adds .010 more (.654). Published values have no intervals. (Two sources disagree on CIResNet-22W: .674 in the public repository, as here, .664 on the slides.)
 #
 # ## What the figures say
 #
-# * **The padded twin's tracker stays behind** ({{see behind}}): over all generated clips, with one training of each, the padded AlexNet twin's boxes stay behind their targets by {{evidence behind above}} px more than the unpadded twin's.
+# * **The padded twin's tracker stays behind** ({{see behind}}): on the generated clips AlexNet's boxes (one training) stay behind by {{evidence behind above}} px more than the unpadded twin's.
 # * **That it learns to answer "at the centre" is not shown** ({{see lag}}, {{see cure}}): on the frozen, padded Lite0, moving targets by ±64 px in training takes away {{evidence lite0-lag above}} px of lag, a small part of a cell, and is worth {{evidence lite0-real open}} in AUC; in the padded twin both are open, {{evidence twin-lag open}} px and {{evidence twin-real open}}. Longer training is the next thing to try.
 # * **What padding costs depends on how the targets move** ({{see claims}}): without it AlexNet's twin gains {{evidence padding-alexnet above}} on the generated clips; on the real ones nothing is decided {{evidence padding-alexnet-real open}}.
-# * **A large field puts the peak further away; of overlap alone that is not shown** ({{see overlap}}): {{evidence overlap-alexnet above}} px from the smallest field to the largest; at one field, stride 4 against stride 8 leaves it open {{evidence overlap-stride open}}.
+# * **A large field puts the peak further away; overlap alone is not shown to** ({{see overlap}}): {{evidence overlap-alexnet above}} px from the smallest field to the largest; at one field, stride 4 against stride 8 leaves it open {{evidence overlap-stride open}}.
 # * **Most of the published analysis can be neither confirmed nor refuted with three small seeds** ({{see claims}}), such as what stride 16 costs {{evidence stride16-alexnet open}}. What would decide it: the start from ImageNet that the authors had, or many more seeds.
 # * **A deeper backbone is no gain by itself** ({{see real}}): on the real targets the shipped CIResNet-22 is behind the shipped AlexNet {{evidence cir-shipped below}}, and on equal pairs three seeds leave it open {{evidence cir-pairs open}}. The published gain ({{see published}}) comes with a start from ImageNet.
 #
